@@ -1,0 +1,52 @@
+/*
+ * attr.h - attribute values that have a structure, both ways.
+ *
+ * A decoder takes the attribute it is given and answers false if the value is malformed;
+ * it looks at nothing else. Adders append to a builder, which remembers an overflow.
+ */
+#ifndef STUN_ATTR_H
+#define STUN_ATTR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stun/msg.h"
+
+/* Addresses: length 8 or 20 that agrees with the family byte, else false. */
+bool stun_attr_address(const struct stun_attr *attr, struct endpoint *out);
+bool stun_attr_xor_address(const struct stun_attr *attr, const uint8_t *txid,
+                           struct endpoint *out);
+void stun_add_address(struct stun_builder *b, uint16_t type, const struct endpoint *ep);
+/* XORed with the cookie and the builder's own transaction id (RFC 8489 section 14.2). */
+void stun_add_xor_address(struct stun_builder *b, uint16_t type, const struct endpoint *ep);
+
+/* A 4-byte number (LIFETIME, CONNECTION-ID ...). False unless the length is 4. */
+bool stun_attr_u32(const struct stun_attr *attr, uint32_t *out);
+void stun_add_u32(struct stun_builder *b, uint16_t type, uint32_t value);
+
+/* CHANNEL-NUMBER: length 4, RFFU ignored (T-380). The range is the channel's business. */
+bool stun_attr_channel_number(const struct stun_attr *attr, uint16_t *number);
+/* REQUESTED-TRANSPORT, REQUESTED- and ADDITIONAL-ADDRESS-FAMILY: first byte of four. */
+bool stun_attr_first_of_four(const struct stun_attr *attr, uint8_t *value);
+/* EVEN-PORT: length 1; *reserve_next is the R bit. */
+bool stun_attr_even_port(const struct stun_attr *attr, bool *reserve_next);
+
+/* ERROR-CODE: 300..699; *reason borrows. False if malformed. */
+bool stun_attr_error_code(const struct stun_attr *attr, int *code, struct slice *reason);
+/* reason may be "" (smallest legal reply, RFC 8489 section 14.8). */
+void stun_add_error_code(struct stun_builder *b, int code, const char *reason);
+/* count types, each listed once. */
+void stun_add_unknown_attributes(struct stun_builder *b, const uint16_t *types, size_t count);
+
+/*
+ * PASSWORD-ALGORITHM and PASSWORD-ALGORITHMS (RFC 8489 section 14.11, 14.12). Take the next
+ * entry off *rest (start with the attribute's value). False at the end or, with *malformed
+ * set, when an entry passes the end.
+ */
+struct stun_password_entry {
+	uint16_t algorithm;
+	struct slice parameters;
+};
+bool stun_password_next(struct slice *rest, struct stun_password_entry *entry, bool *malformed);
+
+#endif

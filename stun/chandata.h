@@ -1,0 +1,27 @@
+/*
+ * chandata.h - the ChannelData message (RFC 8656 section 12.4).
+ */
+#ifndef STUN_CHANDATA_H
+#define STUN_CHANDATA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stun/wire.h"
+
+enum {
+	CHANDATA_HEADER_LEN = 4,
+	CHANNEL_NUMBER_MIN = 0x4000,
+	CHANNEL_NUMBER_MAX = 0x4FFF,
+};
+
+/*
+ * Split one datagram, or one frame of a stream with its padding. False if the bytes are
+ * fewer than the header claims; excess is ignored (T-371). The number is not checked.
+ */
+bool chandata_parse(struct slice bytes, uint16_t *number, struct slice *payload);
+
+/* Write the four bytes in front of a payload of len bytes, len <= 65535. */
+void chandata_write_header(uint8_t *header, uint16_t number, size_t len);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * classify.h - what the first bytes of a datagram or of a connection are.
+ *
+ * Datagrams follow RFC 7983 section 7 and RFC 9443; of what they list a TURN port uses STUN,
+ * DTLS and ChannelData (T-510, T-511, T-512). Both functions look at few bytes and at no
+ * state, and never read past the slice.
+ */
+#ifndef STUN_CLASSIFY_H
+#define STUN_CLASSIFY_H
+
+#include "stun/wire.h"
+
+enum datagram_kind {
+	DATAGRAM_EMPTY,
+	DATAGRAM_STUN,		/* first byte 0..3 */
+	DATAGRAM_CHANNEL_DATA,	/* 64..79 */
+	DATAGRAM_DTLS,		/* 20..63 */
+	DATAGRAM_ZRTP,		/* 16..19 */
+	DATAGRAM_RTP,		/* 128..191 */
+	DATAGRAM_QUIC,		/* 80..127, 192..255 */
+	DATAGRAM_OTHER,		/* 4..15 */
+	DATAGRAM_KIND_COUNT
+};
+
+enum datagram_kind datagram_classify(struct slice datagram);
+
+enum stream_kind {
+	STREAM_UNDECIDED,	/* needs more bytes; never when STREAM_CLASSIFY_MAX are there */
+	STREAM_STUN,		/* 0x00..0x03 0x.., cookie in place as far as seen */
+	STREAM_TLS,		/* a TLS ClientHello record */
+	STREAM_PSEUDO_TLS,	/* Microsoft's constant hello, told apart within 11 bytes */
+	STREAM_MS_FRAMED,	/* 02 00 / 03 00 framing of MS-TURN */
+	STREAM_PROXY,		/* PROXY protocol v2 signature */
+	STREAM_HTTP,		/* a method name: somebody expected a web server */
+	STREAM_OTHER,
+	STREAM_KIND_COUNT
+};
+
+/* As many bytes as a decision can take. */
+#define STREAM_CLASSIFY_MAX 12
+
+enum stream_kind stream_classify(struct slice first_bytes);
+
+/* For counters and people: "channel-data", "pseudo-tls". */
+const char *datagram_kind_name(enum datagram_kind kind);
+const char *stream_kind_name(enum stream_kind kind);
+
+#endif
