@@ -1,0 +1,105 @@
+/*
+ * counters.h - what happened, by closed sets of names. Every drop has a reason here.
+ *
+ * Owner    one struct per worker, embedded in its struct turn.
+ * Threads  one writer; others read with counter_read(). No locks, 64 bits (attack 25).
+ */
+#ifndef RELAY_CORE_COUNTERS_H
+#define RELAY_CORE_COUNTERS_H
+
+#include <stdint.h>
+
+#include "relay/core/front.h"
+#include "stun/classify.h"
+
+/* Why bytes went nowhere: identifier, name for people and metrics, explanation. */
+#define DROP_REASONS(X) \
+	X(NONE, "none", "not dropped") \
+	X(NOT_STUN, "not-stun", "first byte belongs to no protocol served here") \
+	X(MALFORMED, "malformed", "STUN header or attribute lengths do not add up") \
+	X(BAD_COOKIE, "bad-cookie", "not the magic cookie, and not a classic Binding request") \
+	X(BAD_FINGERPRINT, "bad-fingerprint", "FINGERPRINT wrong or not last") \
+	X(UNKNOWN_METHOD, "unknown-method", "method not served, or class not allowed for it") \
+	X(UNEXPECTED_RESPONSE, "unexpected-response", "a response to nothing we asked") \
+	X(UNKNOWN_ATTRIBUTE, "unknown-attribute", "indication with an unknown required attribute") \
+	X(BAD_INDICATION, "bad-indication", "Send without peer address or data") \
+	X(LIMITED, "limited", "answer to a stranger withheld by the limiter") \
+	X(NO_ALLOCATION, "no-allocation", "data on a 5-tuple without allocation") \
+	X(BAD_CHANNEL_DATA, "bad-channel-data", "ChannelData shorter than it claims") \
+	X(NO_CHANNEL, "no-channel", "channel number is not bound") \
+	X(NO_PERMISSION, "no-permission", "no permission for this peer") \
+	X(WRONG_FAMILY, "wrong-family", "peer is of another address family than the relay") \
+	X(POLICY, "policy", "peer policy refuses this peer") \
+	X(TOO_LARGE, "too-large", "does not fit into one datagram or frame") \
+	X(CLIENT_SLOW, "client-slow", "send queue towards a stream client is full") \
+	X(CLIENT_GONE, "client-gone", "client connection is closing") \
+	X(SEND_FAILED, "send-failed", "the system refused the send") \
+	X(SOURCE_PORT_ZERO, "source-port-zero", "source port 0 cannot be answered") \
+	X(TUNNELLED_SOURCE, "tunnelled-source", "client source in Teredo or 6to4") \
+	X(CLIENT_ACL, "client-acl", "client address not allowed on this side") \
+	X(REPLY_TOO_LARGE, "reply-too-large", "reply did not fit its buffer") \
+	X(TRUNCATED, "truncated", "datagram larger than the receive buffer")
+
+enum drop_reason {
+#define X(id, name, text) DROP_##id,
+	DROP_REASONS(X)
+#undef X
+	DROP_REASON_COUNT
+};
+
+const char *drop_reason_name(enum drop_reason reason);
+const char *drop_reason_text(enum drop_reason reason);
+
+/* What a request came to; index of counters.requests. Methods outside TURN count as OTHER. */
+enum request_method {
+	REQUEST_BINDING,
+	REQUEST_ALLOCATE,
+	REQUEST_REFRESH,
+	REQUEST_CREATE_PERMISSION,
+	REQUEST_CHANNEL_BIND,
+	REQUEST_METHOD_COUNT
+};
+
+/* Results are 0 (success) or a STUN error code, folded into a closed set. */
+enum { REQUEST_RESULT_COUNT = 20 };
+int request_result_index(int code);		/* unknown codes share the last index */
+int request_result_code(int index);		/* 0, 300, 400 ... ; -1 for the shared one */
+const char *request_method_name(enum request_method method);
+
+struct traffic {
+	uint64_t packets;
+	uint64_t bytes;		/* application payload */
+};
+
+struct counters {
+	uint64_t drops[DROP_REASON_COUNT];
+	uint64_t requests[REQUEST_METHOD_COUNT][REQUEST_RESULT_COUNT];
+	uint64_t datagrams[DATAGRAM_KIND_COUNT];	/* UDP fronts, by first byte */
+	uint64_t streams[STREAM_KIND_COUNT];		/* connections by first bytes */
+	struct traffic to_peer[SIDE_COUNT];		/* by the client's side */
+	struct traffic to_client[SIDE_COUNT];
+	uint64_t indications;				/* Binding indications, kept silent */
+	uint64_t auth_failures[8];			/* by enum auth_failure */
+	uint64_t allocations_opened;
+	uint64_t allocations_closed;
+	uint64_t connections_opened;
+	uint64_t connections_closed;
+	uint64_t connections_refused;			/* limit of unauthenticated ones */
+	uint64_t connections_timed_out;			/* deadline for slow clients */
+	uint64_t bind_failures;				/* relay port held by somebody else */
+};
+
+static inline void counter_add(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t counter_read(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+/* Add all of one into a sum; the sum is the caller's alone. */
+void counters_sum(struct counters *sum, const struct counters *one);
+
+#endif

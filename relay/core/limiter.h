@@ -1,0 +1,38 @@
+/*
+ * limiter.h - bounds the answers to strangers (attacks 12 to 14): sources that have neither
+ * an allocation nor a valid nonce with integrity. TCP and TLS never meet it.
+ *
+ * A keyed count-min sketch of token buckets: two rows, each a table of "allowed again from"
+ * times; a source is over its limit only if both of its cells say so, and no cell is ever
+ * evicted, so neither collisions nor floods of new sources buy allowance or starve a victim.
+ * Sources count by prefix: IPv4 /32 and /24, IPv6 /64 and /48; the wider one has 4 times the
+ * rate and burst.
+ *
+ * Threads  shared by all workers; cells are relaxed atomics.
+ */
+#ifndef RELAY_CORE_LIMITER_H
+#define RELAY_CORE_LIMITER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "relay/core/five_tuple.h"
+#include "stun/endpoint.h"
+
+struct limiter;
+
+/* NULL if out of memory; about 1 MiB. */
+struct limiter *limiter_new(const struct hash_key *key);
+void limiter_free(struct limiter *limiter);	/* NULL is allowed */
+
+/*
+ * May we send one more answer to source? rate_per_s 0: no limit. burst: answers that a
+ * source which was silent may get at once, at least 1.
+ */
+bool limiter_allows(struct limiter *limiter, const struct ip_addr *source,
+                    uint32_t rate_per_s, uint32_t burst, uint64_t now_ms);
+
+/* The prefix a source is counted by in quotas: IPv4 /32, IPv6 /64, zero-filled. */
+struct ip_addr source_prefix(const struct ip_addr *source);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * reservation.h - the port N + 1 that EVEN-PORT with R set holds for a later Allocate
+ * (RFC 8656 section 7.2): 64 random bits, single use, 30 seconds, same owner (T-238..T-242).
+ *
+ * The table is shared by all workers, like the port pool it belongs to: a token may come back
+ * on any 5-tuple, thus on any worker, and finds its port without asking another thread. The
+ * port stays taken in the pool while it is reserved; no socket is open.
+ */
+#ifndef RELAY_CORE_RESERVATION_H
+#define RELAY_CORE_RESERVATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { RESERVATION_TOKEN_LEN = 8, RESERVATION_HOLD_MS = 30000 };
+
+struct reservation_table;
+struct port_pool;
+
+/* NULL if out of memory. size: most reservations at once. */
+struct reservation_table *reservation_table_new(size_t size, struct port_pool *pool);
+void reservation_table_free(struct reservation_table *table);	/* NULL is allowed */
+
+/* Hold a taken port under token for owner. False if the table is full (the port is not ours). */
+bool reservation_add(struct reservation_table *table,
+                     const uint8_t token[RESERVATION_TOKEN_LEN], uint64_t owner,
+                     size_t address, uint16_t port, uint64_t now_ms);
+
+/*
+ * Redeem: false if unknown, expired, used, or another owner's (508). On success the port,
+ * still taken in the pool, is the caller's.
+ */
+bool reservation_redeem(struct reservation_table *table,
+                        const uint8_t token[RESERVATION_TOKEN_LEN], uint64_t owner,
+                        uint64_t now_ms, size_t *address, uint16_t *port);
+
+/* Give back what has expired; when to call again, UINT64_MAX for never. Any worker may. */
+uint64_t reservation_table_expire(struct reservation_table *table, uint64_t now_ms);
+
+#endif
