@@ -1,0 +1,33 @@
+/*
+ * units.h - durations, sizes and bit rates as people write them.
+ *
+ * A decimal number followed at once by a unit; without a unit the base unit is meant. No
+ * sign, no fraction, no space, nothing behind. Shared by the configuration and the tools.
+ */
+#ifndef BASE_UNITS_H
+#define BASE_UNITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * All three: false, with *value unchanged, on anything that is not exactly a number and one
+ * of the units, and on a result that does not fit.
+ */
+
+/* Seconds: s, m, h, d, w ("30s", "15m", "8h", "90d"). */
+bool units_duration(const char *text, int64_t *seconds);
+
+/* Bytes: B; K or KiB, M or MiB, G or GiB (powers of 1024); kB, MB, GB (powers of 1000). */
+bool units_bytes(const char *text, uint64_t *bytes);
+
+/* Bits per second, powers of 1000: bit, kbit, Mbit, Gbit ("10Mbit"), "/s" may follow. */
+bool units_bitrate(const char *text, uint64_t *bits_per_s);
+
+enum { UNITS_TEXT_MAX = 32 };
+
+/* A duration in the largest unit that leaves no rest ("8h", "90m"); negative ones with '-'. */
+const char *units_duration_text(int64_t seconds, char buf[UNITS_TEXT_MAX]);
+
+#endif
