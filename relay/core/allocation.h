@@ -1,0 +1,154 @@
+/*
+ * allocation.h - a client's relayed transport address and all that hangs off it
+ * (RFC 8656 sections 3.2, 6, 7 and 8).
+ *
+ * Owner    the table owns its allocations; an allocation owns its permissions, channels and
+ *          relay port. Pointers handed out are borrowed until the event loop resumes; who
+ *          keeps a reference keeps the slot number, or the id if the slot may be reused.
+ * Threads  one table per worker, used only by that worker. No locks.
+ * Time     monotonic milliseconds, passed in. Nothing here reads a clock.
+ * Memory   fixed arrays, sized at start, reserved but not touched until used; objects refer to
+ *          each other by index, so the arrays may live at any address.
+ */
+#ifndef RELAY_CORE_ALLOCATION_H
+#define RELAY_CORE_ALLOCATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "auth/credential.h"
+#include "relay/core/counters.h"
+#include "relay/core/five_tuple.h"
+#include "relay/core/front.h"
+#include "stun/integrity.h"
+#include "stun/registry.h"
+
+struct turn;
+
+#define SLOT_NONE UINT32_MAX
+
+/* Which protocol speaks on the 5-tuple; fixed with the allocation. */
+enum dialect {
+	DIALECT_IETF,
+	DIALECT_MS,
+};
+
+enum end_reason {
+	END_RELEASED,		/* Refresh with lifetime 0 */
+	END_EXPIRED,
+	END_CLIENT_GONE,	/* stream connection closed */
+	END_KILLED,		/* by the administrator */
+	END_SHUTDOWN,
+	END_REASON_COUNT
+};
+const char *end_reason_name(enum end_reason reason);
+
+/* An owner's identity: keyed hash of the whole username, so that 16 bytes compare (T-204). */
+struct owner {
+	uint8_t bytes[16];
+};
+
+struct allocation {
+	/* What every packet touches. */
+	struct five_tuple tuple;
+	uint32_t slot;
+	uint32_t channels;		/* head of its channels, an index; SLOT_NONE if none */
+	uint32_t permissions;		/* head of its permissions */
+	uint8_t side;			/* enum side of the client */
+	uint8_t transport;		/* enum transport of the client */
+	uint8_t dialect;
+	uint8_t family;			/* of the relayed address */
+	uint16_t relay_address;		/* index into turn->relay */
+	uint16_t relay_port;
+	uint64_t expires_ms;
+	struct traffic to_peer, to_client;
+
+	/* What requests touch. */
+	uint64_t id;			/* worker, generation, slot: see relay/core/ids.h */
+	uint64_t created_ms;
+	uint8_t txid[STUN_TXID_LEN];	/* of the Allocate that made it (T-232) */
+	uint8_t reservation_token[8];
+	bool has_reservation;
+	bool fingerprint;		/* client sends FINGERPRINT: mirror it (T-068) */
+	uint8_t end_reason;		/* set before allocation_ended() */
+	uint16_t permission_count;
+	uint16_t channel_count;
+	uint32_t heap_index;		/* place in the expiry heap */
+	struct owner owner;
+	struct stun_key key;		/* the derived key, never the password (T-092) */
+	uint64_t user_quota, prefix_quota;	/* what it is charged to */
+	char user[CREDENTIAL_USER_MAX + 1];
+	char key_id[KEY_ID_MAX + 1];	/* of the keyring */
+	/* Successful requests of the last 40 s: their retransmissions outlive the nonce (T-116). */
+	struct {
+		uint8_t txid[STUN_TXID_LEN];
+		uint64_t at_ms;
+	} recent[4];
+	uint8_t recent_next;
+};
+
+struct allocation_table;
+
+/* NULL if out of memory. slots: most allocations at once. The size is final. */
+struct allocation_table *allocation_table_new(size_t slots, uint16_t permissions_each,
+                                              uint16_t channels_each,
+                                              const struct hash_key *key);
+void allocation_table_free(struct allocation_table *table);	/* NULL is allowed */
+
+/* Borrowed, or NULL. On the packet path. */
+struct allocation *allocation_find(struct allocation_table *table,
+                                   const struct five_tuple *tuple);
+/* By slot; NULL if that slot is free. */
+struct allocation *allocation_at(struct allocation_table *table, uint32_t slot);
+size_t allocation_count(const struct allocation_table *table);
+/* Walk all: start with slot 0, continue with the found slot + 1; NULL at the end. */
+struct allocation *allocation_next(struct allocation_table *table, uint32_t slot);
+
+/* What an Allocate request asks for, checked by the dialect. */
+struct allocation_request {
+	struct five_tuple tuple;
+	enum dialect dialect;
+	uint8_t family;				/* IP_V4 or IP_V6 */
+	uint32_t lifetime_s;			/* granted */
+	bool even_port, reserve_next;		/* EVEN-PORT and its R bit */
+	const uint8_t *reservation_token;	/* 8 bytes, or NULL */
+	const uint8_t *txid;
+	const struct owner *owner;
+	const struct stun_key *key;
+	const char *user;
+	const char *key_id;
+};
+
+/*
+ * Make one: quotas, port, socket (RFC 8656 section 7.2). Returns 0 and *out, or the error code
+ * to answer with, holding nothing (T-253):
+ *   440 no relayed address of that family     486 quota of the user or of the source prefix
+ *   508 no port, bad reservation token, table full, the system refused a socket
+ */
+int allocation_create(struct turn *turn, const struct allocation_request *request,
+                      uint64_t now_ms, struct allocation **out);
+
+/* T-245, T-260: what a client that asked for `requested` gets; absent: requested 0. */
+uint32_t allocation_lifetime(const struct turn *turn, uint32_t requested_s);
+
+/* New deadline lifetime_s from now. */
+void allocation_refresh(struct turn *turn, struct allocation *al, uint32_t lifetime_s,
+                        uint64_t now_ms);
+
+/* End it: record, relay socket, port, quotas, permissions, channels. */
+void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason reason,
+                       uint64_t now_ms);
+
+/* Drop what is due; when to call again, UINT64_MAX for never. */
+uint64_t allocation_table_expire(struct turn *turn, uint64_t now_ms);
+
+/* Remember a successful request; was it one of the last 40 s? (T-029, T-116) */
+void allocation_remember(struct allocation *al, const uint8_t *txid, uint64_t now_ms);
+bool allocation_remembers(const struct allocation *al, const uint8_t *txid, uint64_t now_ms);
+
+/* The relayed transport address, as bound and as told to clients. */
+struct endpoint allocation_relayed_local(const struct turn *turn, const struct allocation *al);
+struct endpoint allocation_relayed_public(const struct turn *turn, const struct allocation *al);
+
+#endif

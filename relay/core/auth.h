@@ -1,0 +1,58 @@
+/*
+ * auth.h - the long-term credential mechanism on the server's side, in the exact order of
+ * RFC 8489 section 9.2.4 (T-080 to T-087), against a keyring instead of a user database.
+ *
+ * A stranger costs computation only: the nonce is verified before any key is derived (attack
+ * 18), though what is answered follows the order of the RFC. An unknown user costs the same
+ * work and gets the same answer as a wrong password (attack 41).
+ */
+#ifndef RELAY_CORE_AUTH_H
+#define RELAY_CORE_AUTH_H
+
+#include <stdbool.h>
+
+#include "relay/core/allocation.h"
+#include "relay/core/five_tuple.h"
+#include "stun/integrity.h"
+#include "stun/msg.h"
+
+/* Why; for counters and records only, the client sees the code. */
+enum auth_failure {
+	AUTH_FAILURE_NONE,
+	AUTH_FAILURE_NO_INTEGRITY,
+	AUTH_FAILURE_MISSING,		/* an attribute that belongs to it */
+	AUTH_FAILURE_BID_DOWN,		/* password algorithms were tampered with */
+	AUTH_FAILURE_UNKNOWN_USER,	/* malformed username, wrong realm, unknown key */
+	AUTH_FAILURE_EXPIRED,		/* the credential, on Allocate (T-561) */
+	AUTH_FAILURE_BAD_MAC,
+	AUTH_FAILURE_STALE_NONCE,
+};
+const char *auth_failure_name(enum auth_failure failure);
+
+struct auth {
+	int code;			/* 0: authenticated; else 400, 401 or 438 */
+	enum auth_failure failure;
+	/* Valid when code is 0; also for 438, where the MAC did match. */
+	struct owner owner;
+	struct stun_key key;
+	enum stun_integrity reply_kind;	/* how success and later errors are signed (T-087) */
+	char user[CREDENTIAL_USER_MAX + 1];
+	char key_id[KEY_ID_MAX + 1];
+};
+
+/*
+ * Authenticate one request.
+ *
+ * al      the allocation of its 5-tuple or NULL; if the same owner's, its stored key is used,
+ *         and the credential's expiry no longer matters (T-562)
+ * unix_s  wall clock for the expiry of credentials
+ */
+void auth_check(struct turn *turn, const struct stun_msg *msg, const struct five_tuple *tuple,
+                const struct allocation *al, uint64_t now_ms, int64_t unix_s,
+                struct auth *out);
+
+/* The value of PASSWORD-ALGORITHMS as we offer it: SHA-256, then MD5 (T-093). */
+#define AUTH_PASSWORD_ALGORITHMS_LEN 8
+extern const uint8_t auth_password_algorithms[AUTH_PASSWORD_ALGORITHMS_LEN];
+
+#endif

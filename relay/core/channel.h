@@ -1,0 +1,44 @@
+/*
+ * channel.h - a number bound to a peer transport address (RFC 8656 section 12).
+ *
+ * Owner    the allocation; stored in the table's fixed array, at most channels_each apiece.
+ */
+#ifndef RELAY_CORE_CHANNEL_H
+#define RELAY_CORE_CHANNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stun/endpoint.h"
+
+struct allocation;
+struct turn;
+
+enum { CHANNEL_LIFETIME_MS = 600 * 1000 };
+
+/*
+ * Bind a channel to a peer, or refresh the binding (RFC 8656 section 12.2); also installs or
+ * refreshes the permission for the peer's IP address.
+ *
+ * number  host order; valid are 0x4000..0x4FFF
+ * peer    copied; of the relayed address's family; port not 0
+ *
+ * Returns 0, or the error code to answer with, having changed nothing:
+ *   400 number out of range, port 0, or number or peer already bound elsewhere
+ *   403 policy refuses this peer      443 wrong address family      508 no room
+ */
+int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
+                 const struct endpoint *peer, uint64_t now_ms, const char **refused);
+
+/* The peer behind a live channel; false if the number is not bound. On the packet path. */
+bool channel_find_peer(const struct turn *turn, const struct allocation *al, uint16_t number,
+                       uint64_t now_ms, struct endpoint *peer);
+/* The live channel of a peer, or 0. On the packet path. */
+uint16_t channel_find_number(const struct turn *turn, const struct allocation *al,
+                             const struct endpoint *peer, uint64_t now_ms);
+
+/* Walk for people and records: *cursor starts at al->channels; false at the end. */
+bool channel_next(const struct turn *turn, uint32_t *cursor, uint16_t *number,
+                  struct endpoint *peer, uint64_t *expires_ms);
+
+#endif

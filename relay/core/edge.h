@@ -1,0 +1,37 @@
+/*
+ * edge.h - what the core asks of the world. One table of functions per worker; tests and
+ * fuzzers give a fake one and move the clock by hand.
+ */
+#ifndef RELAY_CORE_EDGE_H
+#define RELAY_CORE_EDGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stun/endpoint.h"
+
+struct allocation;
+
+struct edge {
+	void *self;		/* given back as the first argument */
+
+	/*
+	 * Open the relayed transport address of an allocation: a UDP socket bound to local,
+	 * whose datagrams come back with the allocation's slot. Returns 0 or a negative errno:
+	 * -EADDRINUSE (somebody else has that port; the core tries another), -EMFILE, -ENOMEM.
+	 */
+	int (*relay_open)(void *self, uint32_t slot, const struct endpoint *local);
+	/* Close it. Only after relay_open() succeeded for that slot. */
+	void (*relay_close)(void *self, uint32_t slot);
+
+	/*
+	 * The allocation is about to disappear; all its fields still hold. For the record that
+	 * ends it. Must not call back into the core.
+	 */
+	void (*allocation_ended)(void *self, const struct allocation *al);
+
+	/* Cryptographically random bytes; cannot fail. */
+	void (*random)(void *self, void *buf, size_t len);
+};
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * permission.h - which peer addresses may talk through an allocation (RFC 8656 sections 9
+ * and 10). A permission is an IP address; ports do not matter.
+ *
+ * Owner    the allocation; stored in the table's fixed array, at most permissions_each apiece.
+ */
+#ifndef RELAY_CORE_PERMISSION_H
+#define RELAY_CORE_PERMISSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stun/endpoint.h"
+
+struct allocation;
+struct turn;
+
+enum { PERMISSION_LIFETIME_MS = 300 * 1000 };	/* exactly (RFC 8656 section 9) */
+
+/*
+ * Install or refresh permissions for all peers, or for none (T-286). Returns 0, or the error
+ * code, having changed nothing:
+ *   403 policy refuses one     443 family differs from the relayed address    508 no room
+ * *refused, if not NULL, is the rule's name on 403.
+ */
+int permission_install(struct turn *turn, struct allocation *al, const struct endpoint *peers,
+                       size_t count, uint64_t now_ms, const char **refused);
+
+/* On the packet path. */
+bool permission_allows(const struct turn *turn, const struct allocation *al,
+                       const struct ip_addr *peer, uint64_t now_ms);
+
+/* Walk for people and records: *cursor starts at al->permissions; false at the end. */
+bool permission_next(const struct turn *turn, uint32_t *cursor, struct ip_addr *peer,
+                     uint64_t *expires_ms);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * turn.h - all that one worker's TURN needs, in one place: what it owns, what it shares, what
+ * it was told. The core and the dialects take it as their first argument.
+ *
+ * Owner    worker.c owns the struct and its table; commons are main's, shared by all workers
+ *          (each says how in its header); settings are immutable and replaced whole on reload.
+ */
+#ifndef RELAY_CORE_TURN_H
+#define RELAY_CORE_TURN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relay/core/allocation.h"
+#include "relay/core/counters.h"
+#include "relay/core/edge.h"
+#include "relay/core/front.h"
+#include "relay/core/limiter.h"
+#include "relay/core/nonce.h"
+#include "relay/core/peer_policy.h"
+#include "relay/core/port_pool.h"
+#include "relay/core/quota.h"
+#include "relay/core/reservation.h"
+
+enum { REALM_MAX = 127 };
+
+struct turn_limits {
+	uint32_t lifetime_default_s;		/* 600 */
+	uint32_t lifetime_max_s;		/* 3600 */
+	uint32_t allocations_per_user;		/* 0: no limit, here and below */
+	uint32_t allocations_per_prefix;
+	uint32_t stranger_rate;			/* answers per second and prefix */
+	uint32_t stranger_burst;
+	int64_t credential_ttl_max_s;		/* T-567; 0: no ceiling */
+};
+
+/* What a reload may change. Immutable once published. */
+struct turn_settings {
+	char realm[REALM_MAX + 1];
+	char software[128];			/* SOFTWARE in answers; "" leaves it out (T-021) */
+	struct turn_limits limits;
+	struct keyring *keyring;
+	struct peer_policy *policy;
+	struct host_addresses *host;
+	struct nonce_key nonce_key;
+};
+
+/* Shared by all workers; fixed from start to end. */
+struct turn_commons {
+	struct port_pool *ports;
+	struct reservation_table *reservations;
+	struct quota *users;
+	struct quota *prefixes;
+	struct quota *total;			/* one owner, 0: all allocations of the relay */
+	struct limiter *strangers;
+	uint32_t allocations_total;		/* limit; 0: none but the ports */
+	const struct relay_address *relay;	/* the outside addresses, in the pool's order */
+	size_t relay_count;
+	const struct front *fronts;		/* by index, as in a 5-tuple */
+	size_t front_count;
+	struct hash_key hash_key;		/* for owners, quotas and tables */
+};
+
+struct turn {
+	const struct turn_commons *commons;
+	const struct turn_settings *settings;
+	const struct edge *edge;
+	struct allocation_table *table;
+	struct counters counters;
+	uint16_t worker;			/* its number, part of every id it issues */
+};
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * dispatch.h - one message in, what to do about it out. No I/O: the caller sends.
+ *
+ * Order for a datagram of a client (T-205): first byte, then parse, FINGERPRINT, then the
+ * dialect's own order: authentication, 420, 437, 441, method. The MS dialect will look before
+ * all of this, because an MS allocation owns every datagram on its 5-tuple.
+ */
+#ifndef RELAY_DIALECT_DISPATCH_H
+#define RELAY_DIALECT_DISPATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relay/core/five_tuple.h"
+#include "relay/core/forward.h"
+#include "stun/wire.h"
+
+struct turn;
+
+enum dispatch_action {
+	DISPATCH_NOTHING,	/* dropped and counted, or done */
+	DISPATCH_REPLY,		/* send reply_len bytes of the reply buffer to the client */
+	DISPATCH_FORWARD,	/* see forward */
+	DISPATCH_CLOSE,		/* stream only: the stream cannot be framed any more */
+};
+
+struct dispatch {
+	enum dispatch_action action;
+	size_t reply_len;
+	/*
+	 * The client proved who it is with this message: its connection is no longer one of the
+	 * unauthenticated ones.
+	 */
+	bool authenticated;
+	struct forward forward;
+};
+
+/* As large as any reply: the RFC's 548 bytes over UDP with room for long realms. */
+enum { DISPATCH_REPLY_MAX = 2048 };
+
+/*
+ * One datagram from a client, or one frame of its stream (stun/framing), complete.
+ *
+ * reply   DISPATCH_REPLY_MAX bytes of the caller's, written only if action is REPLY
+ * unix_s  wall clock, for the expiry of credentials
+ */
+void dispatch_from_client(struct turn *turn, const struct five_tuple *tuple,
+                          struct slice message, uint64_t now_ms, int64_t unix_s,
+                          uint8_t *reply, struct dispatch *out);
+
+/* One datagram that arrived at the relayed address of a slot. */
+void dispatch_from_peer(struct turn *turn, uint32_t slot, const struct endpoint *source,
+                        struct slice payload, uint64_t now_ms, struct forward *out);
+
+/* A stream client is gone: its allocation, if any, ends (T-213). */
+void dispatch_client_gone(struct turn *turn, const struct five_tuple *tuple, uint64_t now_ms);
+
+/* Everything that is due; when to call again, UINT64_MAX for never. */
+uint64_t dispatch_expire(struct turn *turn, uint64_t now_ms);
+
+#endif
