@@ -1,0 +1,26 @@
+/*
+ * explain.h - whose fault it is, in a sentence: for start-up errors.
+ */
+#ifndef RELAY_OPS_EXPLAIN_H
+#define RELAY_OPS_EXPLAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "stun/endpoint.h"
+
+/*
+ * Who holds that local port: "nginx (pid 812)", from /proc; a wildcard socket counts. False
+ * if it cannot be found out (another user's process, another namespace).
+ */
+bool explain_port_holder(const struct endpoint *local, bool tcp, char *buf, size_t size);
+
+/*
+ * A whole sentence for a bind that failed with error: what, why, what to do ("... is held by
+ * nginx (pid 812); stop it or change tcp_port", "needs CAP_NET_BIND_SERVICE ...", "address is
+ * not on this host ...").
+ */
+void explain_bind_failure(const struct endpoint *local, bool tcp, int error, char *buf,
+                          size_t size);
+
+#endif
