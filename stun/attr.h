@@ -12,7 +12,10 @@
 
 #include "stun/msg.h"
 
-/* Addresses: length 8 or 20 that agrees with the family byte, else false. */
+/*
+ * Addresses: length 8 or 20 that agrees with the family byte, else false. The family is what
+ * the wire says: an IPv4-mapped IPv6 address stays IPv6. txid is that of the message.
+ */
 bool stun_attr_address(const struct stun_attr *attr, struct endpoint *out);
 bool stun_attr_xor_address(const struct stun_attr *attr, const uint8_t *txid,
                            struct endpoint *out);
@@ -33,9 +36,12 @@ bool stun_attr_even_port(const struct stun_attr *attr, bool *reserve_next);
 
 /* ERROR-CODE: 300..699; *reason borrows. False if malformed. */
 bool stun_attr_error_code(const struct stun_attr *attr, int *code, struct slice *reason);
-/* reason may be "" (smallest legal reply, RFC 8489 section 14.8). */
+/* code 300..699; reason below 128 characters, may be "" (the smallest legal reply, T-020). */
 void stun_add_error_code(struct stun_builder *b, int code, const char *reason);
-/* count types, each listed once. */
+/*
+ * The types in the order given; a repeated one is listed once (T-017). Takes the square of
+ * count, so the caller bounds it.
+ */
 void stun_add_unknown_attributes(struct stun_builder *b, const uint16_t *types, size_t count);
 
 /*
@@ -48,5 +54,13 @@ struct stun_password_entry {
 	struct slice parameters;
 };
 bool stun_password_next(struct slice *rest, struct stun_password_entry *entry, bool *malformed);
+
+/*
+ * The nonce cookie (RFC 8489 section 9.2): the 13 characters that begin a nonce and say which
+ * STUN_FEATURE_* bits the server offered. No NUL is written.
+ */
+void stun_nonce_cookie(char out[STUN_NONCE_COOKIE_LEN], uint32_t features);
+/* False if the nonce does not begin with a cookie; it then promises no feature. */
+bool stun_nonce_features(struct slice nonce, uint32_t *features);
 
 #endif

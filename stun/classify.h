@@ -26,7 +26,7 @@ enum datagram_kind datagram_classify(struct slice datagram);
 
 enum stream_kind {
 	STREAM_UNDECIDED,	/* needs more bytes; never when STREAM_CLASSIFY_MAX are there */
-	STREAM_STUN,		/* 0x00..0x03 0x.., cookie in place as far as seen */
+	STREAM_STUN,		/* type below 0x0400, whole length, cookie; takes 8 bytes */
 	STREAM_TLS,		/* a TLS ClientHello record */
 	STREAM_PSEUDO_TLS,	/* Microsoft's constant hello, told apart within 11 bytes */
 	STREAM_MS_FRAMED,	/* 02 00 / 03 00 framing of MS-TURN */
@@ -39,6 +39,13 @@ enum stream_kind {
 /* As many bytes as a decision can take. */
 #define STREAM_CLASSIFY_MAX 12
 
+/*
+ * The kind of a new connection. A kind once decided does not change when more bytes arrive,
+ * however they are cut. ChannelData cannot come first (T-513): it is STREAM_OTHER.
+ *
+ * 02 00 and 03 00 begin MS framing as well as STUN of method 0x080; the STUN cookie in bytes
+ * 4 to 7 tells, since a first MS frame has a message type and a length there.
+ */
 enum stream_kind stream_classify(struct slice first_bytes);
 
 /* For counters and people: "channel-data", "pseudo-tls". */

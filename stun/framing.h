@@ -17,13 +17,15 @@ enum framing {
 	FRAMING_BROKEN,		/* cannot be framed: the connection must be closed (T-375) */
 };
 
-/* Longest frame: ChannelData of 65535 bytes and its padding, or STUN of 65532 and its header. */
-#define FRAMING_MAX (4 + 65536 + 16)
+/* Longest frame: a STUN body of 65532 bytes and its header; ChannelData ends at 65540. */
+#define FRAMING_MAX (20 + 65532)
 
 /*
  * Look at the front of what has arrived. *frame_len is the size of the first frame as soon
- * as its header is there. A ChannelData header whose number is not a channel number, a STUN
- * length that is not a multiple of four and a wrong cookie are FRAMING_BROKEN.
+ * as it is known, from the 4th byte of ChannelData and the 8th of STUN on; 0 before that and
+ * with FRAMING_BROKEN. Broken are a ChannelData header whose number is not a channel number,
+ * a STUN length that is not a multiple of four, and a wrong cookie: classic STUN is spoken
+ * over UDP only. More bytes never make a broken stream whole again.
  */
 enum framing framing_next(struct slice arrived, size_t *frame_len);
 

@@ -22,7 +22,7 @@ struct stun_msg {
 	enum stun_class class;
 	bool has_cookie;	/* false: classic STUN (RFC 3489), txid is bytes 4..19 */
 	bool has_fingerprint;	/* present, last, and verified by stun_msg_parse() */
-	const uint8_t *txid;	/* 12 bytes; classic: 16 bytes from `bytes.data + 4` */
+	const uint8_t *txid;	/* 12 bytes; without cookie 16, from bytes.data + 4 on */
 	struct slice bytes;	/* the whole message, header to last attribute */
 	struct slice body;	/* attributes before the first of MI, MI256, FINGERPRINT */
 	/* Offsets of the attribute headers from bytes.data, 0 if absent or not in effect. */
@@ -77,9 +77,12 @@ void stun_builder_start(struct stun_builder *b, uint8_t *buf, size_t size, uint1
 void stun_builder_reply(struct stun_builder *b, uint8_t *buf, size_t size,
                         const struct stun_msg *request, enum stun_class class);
 void stun_builder_add(struct stun_builder *b, uint16_t type, const void *value, size_t len);
-/* Append an attribute of len bytes and return where its value goes; NULL after overflow. */
+/*
+ * Append an attribute of len bytes and return where its value goes; NULL after overflow. The
+ * padding is zeroed, the value is not: the caller fills all of it.
+ */
 uint8_t *stun_builder_reserve(struct stun_builder *b, uint16_t type, size_t len);
-/* Length of the message, or 0 if it did not fit. */
+/* Length of the message, or 0 if it did not fit. The buffer is complete after every add. */
 size_t stun_builder_finish(struct stun_builder *b);
 
 /* Method and class <-> message type (RFC 8489 section 5). */

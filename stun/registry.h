@@ -19,6 +19,7 @@ enum {
 	STUN_FINGERPRINT_LEN = 4,
 	STUN_USERHASH_LEN = 32,
 	STUN_TEXT_MAX = 763,		/* USERNAME, REALM, NONCE, SOFTWARE, reason: accepted bytes */
+	STUN_NONCE_COOKIE_LEN = 13,	/* STUN_NONCE_COOKIE and four base64 digits */
 	STUN_PORT = 3478,
 	STUNS_PORT = 5349,
 };
@@ -94,6 +95,13 @@ enum stun_attr_type {
 enum stun_password_algorithm {
 	STUN_PASSWORD_MD5 = 0x0001,
 	STUN_PASSWORD_SHA256 = 0x0002,
+};
+
+/* What a nonce may begin with, and the 24 feature bits behind it (RFC 8489 section 18.1). */
+#define STUN_NONCE_COOKIE "obMatJos2"
+enum {
+	STUN_FEATURE_PASSWORD_ALGORITHMS = 0x800000,	/* "bit 0" counts from the left */
+	STUN_FEATURE_USERNAME_ANONYMITY = 0x400000,
 };
 
 /* IANA protocol numbers in REQUESTED-TRANSPORT. */
