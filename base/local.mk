@@ -1,0 +1,4 @@
+# base/: plumbing without protocol or policy, shared by all programs.
+noinst_LIBRARIES += libbase.a
+libbase_a_SOURCES = \
+	base/version.c base/version.h

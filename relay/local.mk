@@ -1,0 +1,10 @@
+# relay/: mediarelayd. Everything but main.c is in librelay.a so that tests can link it.
+# Once relay/main.c exists:
+#   sbin_PROGRAMS += mediarelayd
+#   mediarelayd_SOURCES = relay/main.c
+#   mediarelayd_LDADD = $(RELAY_LIBS)
+noinst_LIBRARIES += librelay.a
+librelay_a_SOURCES = \
+	$(relay_front_sources) \
+	$(relay_peer_sources) \
+	$(relay_ops_sources)

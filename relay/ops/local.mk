@@ -1,0 +1,2 @@
+# relay/ops/: edges for people. Part of librelay.a.
+relay_ops_sources =

@@ -1,0 +1,2 @@
+# relay/peer/: the relayed side. Part of librelay.a.
+relay_peer_sources =

@@ -1,0 +1,1 @@
+# tests/bench/: measurements, run by hand.

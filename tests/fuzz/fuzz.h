@@ -1,0 +1,13 @@
+/*
+ * fuzz.h - the one function a fuzz target defines. It returns 0 always; what it finds wrong
+ * it says by abort().
+ */
+#ifndef TESTS_FUZZ_FUZZ_H
+#define TESTS_FUZZ_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#endif

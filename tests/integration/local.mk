@@ -1,0 +1,1 @@
+# tests/integration/: run by scripts/test, not by make check.

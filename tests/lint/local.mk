@@ -1,0 +1,9 @@
+# tests/lint/: what a compiler does not check.
+
+# The core links with the pure libraries and libcrypto alone; -l of anything else is missing
+# on purpose.
+check_PROGRAMS += tests/lint/link_core
+TESTS += tests/lint/link_core
+tests_lint_link_core_LDADD = $(WHOLE_ARCHIVE) libcore.a libcredential.a libstun.a \
+	$(NO_WHOLE_ARCHIVE) $(CRYPTO_LIBS)
+tests_lint_link_core_DEPENDENCIES = libcore.a libcredential.a libstun.a

@@ -1,0 +1,1 @@
+# tools/: avedgectl and avedge-load. Link with $(TOOLS_LIBS).
