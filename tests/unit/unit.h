@@ -30,10 +30,10 @@ static inline int unit_run(const char *name, void (*add_cases)(Suite *suite))
 	return ran > 0 && failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-#define UNIT_MAIN(name, add_cases)                                                                 \
-	int main(void)                                                                             \
-	{                                                                                          \
-		return unit_run(name, add_cases);                                                  \
+#define UNIT_MAIN(name, add_cases)                \
+	int main(void)                            \
+	{                                         \
+		return unit_run(name, add_cases); \
 	}
 
 #endif
