@@ -50,8 +50,9 @@ struct credential {
 	int64_t expires_s;			/* Unix seconds, rounded down */
 	/*
 	 * Who, for quotas (T-568) and records: REST: what follows the first colon, or the
-	 * whole username if that is empty; MRAS: the keyed identity in hex. Printable ASCII,
-	 * other bytes shown as \xHH; cut at CREDENTIAL_USER_MAX.
+	 * whole username if that is empty; MRAS: the keyed identity in hex. One word of
+	 * printable ASCII: other bytes, spaces, double quotes and backslashes are shown as
+	 * \xHH; cut at CREDENTIAL_USER_MAX.
 	 */
 	char user[CREDENTIAL_USER_MAX + 1];
 	uint8_t token[64];			/* MRAS: decoded bytes */
@@ -101,13 +102,17 @@ bool credential_issue_rest(const struct key *key, const char *identity, int64_t 
                            struct credential_pair *out);
 
 /*
- * MRAS pair, token version 1 or 2. *last_filetime is the issuer's memory (start with 0): the
- * expiry, in 100 ns units, moves on so that no two tokens are equal, and past values that
- * libnice would trim before hashing (first byte 0x22; last byte 0x22 or 0x00 of either
- * string). identity is UTF-8 of any length.
+ * MRAS pair, token version 1 or 2, valid until expires_s; identity is UTF-8 of any length.
+ *
+ * *serial is the issuer's memory. It becomes the part of the expiry below a second (100 ns
+ * units), which never changes expires_s but makes every token of one issuer distinct, and
+ * moves on past values that libnice would trim before hashing (first byte 0x22; last byte
+ * 0x22 or 0x00, of either string). Start it with a random number where several issuers share
+ * a keyring.
+ *
+ * False if the version or the expiry cannot be written.
  */
 bool credential_issue_mras(const struct key *key, int version, struct slice identity,
-                           int64_t expires_s, uint64_t *last_filetime,
-                           struct credential_pair *out);
+                           int64_t expires_s, uint64_t *serial, struct credential_pair *out);
 
 #endif
