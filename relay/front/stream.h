@@ -1,0 +1,39 @@
+/*
+ * stream.h - one client on TCP or TLS, from accept to close.
+ *
+ *   GREETING --first bytes known--> HANDSHAKE (TLS only) --> OPEN --> DRAINING --> gone
+ *
+ * Deadlines are absolute, never per byte: greeting and handshake, first authenticated request,
+ * each frame once begun, and a connection that has no allocation. What is queued towards a slow
+ * client is bounded: media beyond it is dropped and counted.
+ *
+ * Owner    itself, from stream_accept() on; the clients table can end it.
+ */
+#ifndef RELAY_FRONT_STREAM_H
+#define RELAY_FRONT_STREAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relay/core/five_tuple.h"
+#include "relay/core/forward.h"
+
+struct stream;
+struct worker;
+
+/* Take over an accepted, non-blocking socket that the clients table admitted. */
+void stream_accept(struct worker *worker, int fd, const struct five_tuple *tuple);
+
+/* Header, payload, padding as the forward says. Drops and counts when the queue is full. */
+void stream_send_forward(struct stream *stream, const struct forward *forward);
+
+/* End it now, without ending its allocation (shutdown ends those by itself). */
+void stream_free(struct stream *stream);
+
+const struct five_tuple *stream_tuple(const struct stream *stream);
+
+/* Chain of the clients table. */
+struct stream *stream_chain(const struct stream *stream);
+void stream_set_chain(struct stream *stream, struct stream *next);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * udp.h - datagrams of clients: one SO_REUSEPORT socket per front and worker, so that a
+ * 5-tuple always reaches the worker that owns its allocation.
+ */
+#ifndef RELAY_FRONT_UDP_H
+#define RELAY_FRONT_UDP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stun/endpoint.h"
+
+struct udp_fronts;
+struct worker;
+
+/* fds: by front index, -1 where the front is not UDP; taken over. NULL and errno. */
+struct udp_fronts *udp_fronts_new(struct worker *worker, const int *fds, size_t count);
+void udp_fronts_free(struct udp_fronts *fronts);	/* NULL is allowed */
+
+/* Send one datagram to a client. Failures are counted, not reported. */
+void udp_front_send(struct udp_fronts *fronts, uint16_t front, const struct endpoint *client,
+                    const uint8_t *data, size_t len);
+
+/* A socket for that front, bound, ready for SO_REUSEPORT siblings. Negative errno. */
+int udp_front_bind(const struct endpoint *local);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * relay_udp.h - the sockets of relayed transport addresses, one per allocation slot.
+ *
+ * They are not connected: that would filter other permitted peers. Datagrams are received with
+ * headroom, so that a header is written in front of the payload and nothing is copied.
+ */
+#ifndef RELAY_PEER_RELAY_UDP_H
+#define RELAY_PEER_RELAY_UDP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relay/core/forward.h"
+#include "stun/endpoint.h"
+
+struct relay_udp;
+struct worker;
+
+/* slots: as many as the allocation table has. NULL and errno. */
+struct relay_udp *relay_udp_new(struct worker *worker, size_t slots);
+void relay_udp_free(struct relay_udp *sockets);		/* NULL is allowed; closes all */
+
+/* The functions of the same names in core/edge.h. */
+int relay_udp_open(struct relay_udp *sockets, uint32_t slot, const struct endpoint *local);
+void relay_udp_close(struct relay_udp *sockets, uint32_t slot);
+
+/* Send a FORWARD_TO_PEER; failures are counted. */
+void relay_udp_send(struct relay_udp *sockets, const struct forward *forward);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * settings.h - everything a reload can change, as one immutable, counted object: what the core
+ * is told (struct turn_settings), the TLS context, who may be a client.
+ *
+ * Owner    counted references: main holds one, each worker holds one.
+ * Threads  immutable once built; the count is atomic.
+ */
+#ifndef RELAY_SETTINGS_H
+#define RELAY_SETTINGS_H
+
+#include <stddef.h>
+
+#include <openssl/ssl.h>
+
+#include "relay/config.h"
+#include "relay/core/turn.h"
+
+struct settings {
+	struct turn_settings turn;		/* owns keyring, policy and host inside */
+	SSL_CTX *tls;				/* NULL: no TLS fronts */
+	struct {
+		struct ip_prefix *clients;	/* empty: everybody */
+		size_t count;
+	} sides[SIDE_COUNT];
+	unsigned references;
+};
+
+/*
+ * What every build of settings needs and no reload changes: the nonce key and what the relay
+ * listens on.
+ */
+struct settings_fixed {
+	struct nonce_key nonce_key;
+	const struct turn_commons *commons;
+};
+
+/*
+ * Read keyring and certificate, build policy and TLS context. host is taken over on success.
+ * generation: higher than that of any settings before. NULL with a sentence in error.
+ */
+struct settings *settings_build(const struct config *config,
+                                const struct settings_fixed *fixed,
+                                struct host_addresses *host, uint32_t generation,
+                                char *error, size_t error_size);
+
+struct settings *settings_ref(struct settings *settings);
+void settings_unref(struct settings *settings);		/* NULL is allowed */
+
+/* May that address be a client of that side? */
+bool settings_client_allowed(const struct settings *settings, enum side side,
+                             const struct ip_addr *client);
+
+#endif

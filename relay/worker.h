@@ -1,0 +1,75 @@
+/*
+ * worker.h - a thread with everything it needs: event base, fronts, relay sockets, allocation
+ * table, counters, buffers. Nothing on the packet path is shared with another thread.
+ *
+ * Owner    struct relay; created and freed by main while the thread does not run.
+ * Time     worker_tick() at the start of each callback reads the coarse clock (a few
+ *          nanoseconds, no system call); everything below takes it as an argument.
+ */
+#ifndef RELAY_WORKER_H
+#define RELAY_WORKER_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "relay/core/turn.h"
+#include "relay/dialect/dispatch.h"
+#include "relay/handoff.h"
+#include "relay/relay.h"
+#include "relay/settings.h"
+
+struct clients;
+struct relay_udp;
+struct udp_fronts;
+struct listeners;
+
+struct worker {
+	struct turn turn;
+	struct relay *relay;
+	struct event_base *base;
+	struct handoff *inbox;
+	struct settings *settings;
+	struct udp_fronts *udp;
+	struct listeners *listeners;
+	struct clients *clients;
+	struct relay_udp *relay_sockets;
+	struct edge edge;
+	struct event expiry;
+	uint64_t expiry_armed_ms;	/* UINT64_MAX: not armed */
+	uint64_t now_ms;		/* monotonic, as of this turn of the loop */
+	int64_t unix_s;
+	uint8_t reply[DISPATCH_REPLY_MAX];
+	uint8_t random[2048];		/* from the kernel's CSPRNG, used up from the front */
+	size_t random_left;
+	pthread_t thread;
+	bool running;
+};
+
+/*
+ * Everything but the thread. The fronts are bound by main (listener.h) and adopted here;
+ * settings: one reference is taken over. NULL with a sentence in error.
+ */
+struct worker *worker_new(struct relay *relay, unsigned number, struct settings *settings,
+                          char *error, size_t error_size);
+/* 0 or an errno. */
+int worker_start(struct worker *worker);
+/* Ask it to end its allocations and its loop; then wait for it. */
+void worker_stop(struct worker *worker);
+void worker_free(struct worker *worker);	/* NULL is allowed; not while it runs */
+
+/* Read the clock. */
+void worker_tick(struct worker *worker);
+
+/* Run the expiry now and arm its one timer for the next deadline. */
+void worker_expire(struct worker *worker);
+
+/* Replace the settings; takes a reference of its own. Any thread but a worker's. */
+void worker_publish(struct worker *worker, struct settings *settings);
+
+/* Do what a dispatch says about a message of a client that is not a stream's. */
+void worker_forward(struct worker *worker, const struct forward *forward);
+
+#endif
