@@ -1,1 +1,18 @@
 # tests/integration/: run by scripts/test, not by make check.
+
+EXTRA_DIST += \
+	tests/integration/run \
+	tests/integration/relay.py \
+	tests/integration/turnclient.py \
+	tests/integration/t-checklist.py \
+	tests/integration/checklist/__init__.py \
+	tests/integration/checklist/auth.py \
+	tests/integration/checklist/base.py \
+	tests/integration/checklist/data.py \
+	tests/integration/checklist/messages.py \
+	tests/integration/checklist/outside.py \
+	tests/integration/checklist/turn.py
+
+.PHONY: check-integration
+check-integration: all
+	$(srcdir)/tests/integration/run -b $(abs_builddir)

@@ -1,0 +1,1 @@
+"""Rows of the black-box checklist; t-checklist.py runs them."""
