@@ -1,6 +1,6 @@
 # tests/: everything here but integration/ and bench/ is run by make check.
 # A test finds data files under $TOP_SRCDIR.
-AM_TESTS_ENVIRONMENT = TOP_SRCDIR='$(abs_top_srcdir)'; export TOP_SRCDIR;
+AM_TESTS_ENVIRONMENT = TOP_SRCDIR='$(abs_top_srcdir)'; NM='$(NM)'; export TOP_SRCDIR NM;
 
 include tests/vectors/local.mk
 include tests/unit/local.mk

@@ -7,3 +7,12 @@ TESTS += tests/lint/link_core
 tests_lint_link_core_LDADD = $(WHOLE_ARCHIVE) libcore.a libcredential.a libstun.a \
 	$(NO_WHOLE_ARCHIVE) $(CRYPTO_LIBS)
 tests_lint_link_core_DEPENDENCIES = libcore.a libcredential.a libstun.a
+
+lint_scripts = \
+	tests/lint/core-symbols \
+	tests/lint/include-directions \
+	tests/lint/include-directions-test \
+	tests/lint/man-pages \
+	tests/lint/shell-scripts
+TESTS += $(lint_scripts)
+EXTRA_DIST += $(lint_scripts)
