@@ -1,0 +1,83 @@
+/*
+ * counters.c - the closed sets of names behind the counters, and their sum over workers.
+ */
+#include "relay/core/counters.h"
+
+#include <stddef.h>
+
+static const char *const drop_names[] = {
+#define X(id, name, text) [DROP_##id] = name,
+	DROP_REASONS(X)
+#undef X
+};
+
+static const char *const drop_texts[] = {
+#define X(id, name, text) [DROP_##id] = text,
+	DROP_REASONS(X)
+#undef X
+};
+
+const char *drop_reason_name(enum drop_reason reason)
+{
+	return (unsigned)reason < DROP_REASON_COUNT ? drop_names[reason] : "?";
+}
+
+const char *drop_reason_text(enum drop_reason reason)
+{
+	return (unsigned)reason < DROP_REASON_COUNT ? drop_texts[reason] : "?";
+}
+
+/* Success, then every code of RFC 8489, 8656, 6062 and 8016; the last index is for the rest. */
+static const short result_codes[REQUEST_RESULT_COUNT] = {
+	0,   300, 400, 401, 403, 405, 420, 437, 438, 440,
+	441, 442, 443, 446, 447, 486, 487, 500, 508, -1,
+};
+
+int request_result_index(int code)
+{
+	int index = 0;
+	while (index < REQUEST_RESULT_COUNT - 1 && result_codes[index] != code)
+		index++;
+	return index;
+}
+
+int request_result_code(int index)
+{
+	return index >= 0 && index < REQUEST_RESULT_COUNT ? result_codes[index] : -1;
+}
+
+const char *request_method_name(enum request_method method)
+{
+	switch (method) {
+	case REQUEST_BINDING:
+		return "binding";
+	case REQUEST_ALLOCATE:
+		return "allocate";
+	case REQUEST_REFRESH:
+		return "refresh";
+	case REQUEST_CREATE_PERMISSION:
+		return "create-permission";
+	case REQUEST_CHANNEL_BIND:
+		return "channel-bind";
+	case REQUEST_METHOD_COUNT:
+		break;
+	}
+	return "?";
+}
+
+/*
+ * The struct is 64-bit counters and nothing else, so it is summed as a row of them: a counter
+ * that is added to the header cannot be forgotten here.
+ */
+_Static_assert(sizeof(struct counters) % sizeof(uint64_t) == 0 &&
+		       sizeof(struct traffic) == 2 * sizeof(uint64_t),
+	       "counters are uint64_t only");
+
+void counters_sum(struct counters *sum, const struct counters *one)
+{
+	uint64_t *to = (uint64_t *)sum;
+	const uint64_t *from = (const uint64_t *)one;
+
+	for (size_t i = 0; i < sizeof(*one) / sizeof(*from); i++)
+		to[i] += counter_read(&from[i]);
+}
