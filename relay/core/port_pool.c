@@ -1,0 +1,336 @@
+/*
+ * port_pool.c - two bitmaps per address, taken and resting; what is in neither is free.
+ *
+ * The bitmaps begin at an even port, so that an even port and its odd neighbour share a word
+ * and a search for a pair looks at 32 of them at once: the last free port of 10,000 is at most
+ * 157 words away. Resting ports also hang in a list in the order in which they were given
+ * back; the whole list is walked only when nothing rested fits, which means a pool that is
+ * all but exhausted.
+ */
+#include "relay/core/port_pool.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "relay/core/five_tuple.h"
+
+#define NONE UINT32_MAX
+#define EVEN_BITS 0x5555555555555555u
+
+/* One port's place in the list of resting ones. */
+struct rest {
+	uint32_t older, newer;
+	uint64_t since_ms;
+};
+
+/* The ports of one address; index 0 is the even port at or below the first. */
+struct range {
+	uint64_t *taken; /* written under the lock, read without it */
+	uint64_t *resting;
+	struct rest *rests; /* by index; valid where resting */
+	uint32_t oldest, newest;
+	size_t used_count, resting_count;
+};
+
+struct port_pool {
+	pthread_mutex_t lock;
+	struct hash_key key;
+	uint64_t draws; /* of random numbers so far */
+	size_t address_count;
+	uint64_t rest_ms;
+	uint32_t base;       /* port of index 0 */
+	uint32_t begin, end; /* the range as indexes; end is one behind the last */
+	size_t words;
+	struct range ranges[];
+};
+
+struct port_pool *port_pool_new(const struct port_pool_config *config)
+{
+	assert(config->address_count >= 1 &&
+	       config->address_count <= PORT_POOL_ADDRESSES_MAX);
+	assert(config->first >= 1024 && config->first <= config->last);
+
+	struct port_pool *pool = calloc(
+		1, sizeof(*pool) + config->address_count * sizeof(pool->ranges[0]));
+	if (!pool)
+		return NULL;
+	pthread_mutex_init(&pool->lock, NULL);
+	pool->key = (struct hash_key){config->seed, 0x706f7274706f6f6c};
+	pool->address_count = config->address_count;
+	pool->rest_ms = config->rest_ms;
+	pool->base = config->first & ~1u;
+	pool->begin = config->first - pool->base;
+	pool->end = config->last + 1u - pool->base;
+	pool->words = (pool->end + 63) / 64;
+
+	for (size_t i = 0; i < pool->address_count; i++) {
+		struct range *r = &pool->ranges[i];
+		r->oldest = r->newest = NONE;
+		r->taken = calloc(pool->words, sizeof(*r->taken));
+		r->resting = calloc(pool->words, sizeof(*r->resting));
+		r->rests = calloc(pool->end, sizeof(*r->rests));
+		if (!r->taken || !r->resting || !r->rests)
+			goto fail;
+	}
+	return pool;
+
+fail:
+	port_pool_free(pool);
+	return NULL;
+}
+
+void port_pool_free(struct port_pool *pool)
+{
+	if (!pool)
+		return;
+	for (size_t i = 0; i < pool->address_count; i++) {
+		free(pool->ranges[i].taken);
+		free(pool->ranges[i].resting);
+		free(pool->ranges[i].rests);
+	}
+	pthread_mutex_destroy(&pool->lock);
+	free(pool);
+}
+
+static bool bit_get(const uint64_t *words, uint32_t index)
+{
+	return words[index / 64] >> index % 64 & 1;
+}
+
+static void bit_put(uint64_t *words, uint32_t index, bool on)
+{
+	uint64_t bit = UINT64_C(1) << index % 64;
+	uint64_t word = words[index / 64];
+	__atomic_store_n(&words[index / 64], on ? word | bit : word & ~bit,
+			 __ATOMIC_RELAXED);
+}
+
+/* The bits of one word that belong to the range. */
+static uint64_t word_mask(const struct port_pool *pool, size_t word)
+{
+	uint64_t mask = UINT64_MAX;
+	if (word == 0)
+		mask <<= pool->begin;
+	if (word == pool->words - 1 && pool->end % 64)
+		mask &= (UINT64_C(1) << pool->end % 64) - 1;
+	return mask;
+}
+
+/* Ports of one word that are free and at which `want` may start. */
+static uint64_t candidates(const struct port_pool *pool, const struct range *r,
+			   size_t word, enum port_want want)
+{
+	uint64_t idle = ~(r->taken[word] | r->resting[word]) & word_mask(pool, word);
+
+	switch (want) {
+	case PORT_ANY:
+		return idle;
+	case PORT_EVEN:
+		return idle & EVEN_BITS;
+	case PORT_EVEN_PAIR:
+		return idle & idle >> 1 & EVEN_BITS;
+	}
+	return 0;
+}
+
+/* A number below n: a keyed counter, because libc's generators can be predicted (attack 32). */
+static uint32_t draw(struct port_pool *pool, uint32_t n)
+{
+	uint64_t count = pool->draws++;
+	uint64_t random = keyed_hash(&pool->key, &count, sizeof(count));
+	return (uint32_t)((random >> 32) * n >> 32);
+}
+
+/* The first free one from a random index on, around the end; NONE if there is none. */
+static uint32_t find_free(struct port_pool *pool, const struct range *r,
+			  enum port_want want)
+{
+	uint32_t start = pool->begin + draw(pool, pool->end - pool->begin);
+	size_t word = start / 64;
+	uint64_t mask = UINT64_MAX << start % 64;
+
+	/* One turn more than there are words: the first comes again for its lower bits. */
+	for (size_t turn = 0; turn <= pool->words; turn++) {
+		uint64_t found = candidates(pool, r, word, want) & mask;
+		if (found)
+			return (uint32_t)(word * 64) + (uint32_t)__builtin_ctzll(found);
+		mask = UINT64_MAX;
+		word = word + 1 < pool->words ? word + 1 : 0;
+	}
+	return NONE;
+}
+
+static void rest_end(struct range *r, uint32_t index)
+{
+	const struct rest *rest = &r->rests[index];
+
+	if (rest->older != NONE)
+		r->rests[rest->older].newer = rest->newer;
+	else
+		r->oldest = rest->newer;
+	if (rest->newer != NONE)
+		r->rests[rest->newer].older = rest->older;
+	else
+		r->newest = rest->older;
+	bit_put(r->resting, index, false);
+	r->resting_count--;
+}
+
+static void rest_begin(struct range *r, uint32_t index, uint64_t now_ms)
+{
+	/* Workers' clocks differ by a turn of the loop; the list stays in order of time. */
+	if (r->newest != NONE && r->rests[r->newest].since_ms > now_ms)
+		now_ms = r->rests[r->newest].since_ms;
+
+	r->rests[index] = (struct rest){r->newest, NONE, now_ms};
+	if (r->newest != NONE)
+		r->rests[r->newest].newer = index;
+	else
+		r->oldest = index;
+	r->newest = index;
+	bit_put(r->resting, index, true);
+	r->resting_count++;
+}
+
+/* Free what has rested long enough. */
+static void rest_expire(const struct port_pool *pool, struct range *r, uint64_t now_ms)
+{
+	while (r->oldest != NONE && now_ms >= r->rests[r->oldest].since_ms &&
+	       now_ms - r->rests[r->oldest].since_ms >= pool->rest_ms)
+		rest_end(r, r->oldest);
+}
+
+/*
+ * Does a pair fit around this resting port: its neighbour is in the range and free, or resting
+ * for as long or longer? The list is walked from the longest rested on, so the first fit is
+ * the pair of which both have rested longest.
+ */
+static bool pair_fits(const struct port_pool *pool, const struct range *r, uint32_t index)
+{
+	uint32_t other = index ^ 1;
+
+	if (other < pool->begin || other >= pool->end || bit_get(r->taken, other))
+		return false;
+	return !bit_get(r->resting, other) ||
+	       r->rests[other].since_ms <= r->rests[index].since_ms;
+}
+
+/* The longest rested that fits; NONE if there is none. */
+static uint32_t find_resting(const struct port_pool *pool, const struct range *r,
+			     enum port_want want)
+{
+	for (uint32_t i = r->oldest; i != NONE; i = r->rests[i].newer) {
+		if (want == PORT_ANY || (want == PORT_EVEN && i % 2 == 0))
+			return i;
+		if (want == PORT_EVEN_PAIR && pair_fits(pool, r, i))
+			return i & ~1u;
+	}
+	return NONE;
+}
+
+static void mark_taken(struct range *r, uint32_t index)
+{
+	if (bit_get(r->resting, index))
+		rest_end(r, index);
+	bit_put(r->taken, index, true);
+	r->used_count++;
+}
+
+uint16_t port_pool_take(struct port_pool *pool, size_t address, enum port_want want,
+			uint64_t now_ms)
+{
+	assert(address < pool->address_count);
+	struct range *r = &pool->ranges[address];
+
+	pthread_mutex_lock(&pool->lock);
+	rest_expire(pool, r, now_ms);
+	uint32_t index = find_free(pool, r, want);
+	if (index == NONE)
+		index = find_resting(pool, r, want);
+	if (index != NONE) {
+		mark_taken(r, index);
+		if (want == PORT_EVEN_PAIR)
+			mark_taken(r, index + 1);
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return index == NONE ? 0 : (uint16_t)(pool->base + index);
+}
+
+void port_pool_give(struct port_pool *pool, size_t address, uint16_t port,
+		    uint64_t now_ms)
+{
+	assert(port_pool_in_use(pool, address, port));
+	struct range *r = &pool->ranges[address];
+	uint32_t index = port - pool->base;
+
+	pthread_mutex_lock(&pool->lock);
+	bit_put(r->taken, index, false);
+	r->used_count--;
+	if (pool->rest_ms)
+		rest_begin(r, index, now_ms);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+bool port_pool_in_use(const struct port_pool *pool, size_t address, uint16_t port)
+{
+	assert(address < pool->address_count);
+	if (port < pool->base || port - pool->base >= pool->end)
+		return false;
+
+	uint32_t index = port - pool->base;
+	const uint64_t *word = &pool->ranges[address].taken[index / 64];
+	return __atomic_load_n(word, __ATOMIC_RELAXED) >> index % 64 & 1;
+}
+
+struct port_pool_figures port_pool_figures(struct port_pool *pool, size_t address,
+					   uint64_t now_ms)
+{
+	assert(address < pool->address_count);
+	struct range *r = &pool->ranges[address];
+
+	pthread_mutex_lock(&pool->lock);
+	rest_expire(pool, r, now_ms);
+	struct port_pool_figures figures = {
+		.size = pool->end - pool->begin,
+		.used = r->used_count,
+		.resting = r->resting_count,
+	};
+	pthread_mutex_unlock(&pool->lock);
+	return figures;
+}
+
+static bool range_check(const struct port_pool *pool, const struct range *r)
+{
+	size_t used = 0, resting = 0, listed = 0;
+
+	for (size_t word = 0; word < pool->words; word++) {
+		uint64_t taken = r->taken[word], rests = r->resting[word];
+		if (taken & rests || (taken | rests) & ~word_mask(pool, word))
+			return false;
+		used += (size_t)__builtin_popcountll(taken);
+		resting += (size_t)__builtin_popcountll(rests);
+	}
+	if (used != r->used_count || resting != r->resting_count)
+		return false;
+
+	uint32_t older = NONE;
+	for (uint32_t i = r->oldest; i != NONE; older = i, i = r->rests[i].newer) {
+		if (++listed > resting || i >= pool->end || !bit_get(r->resting, i) ||
+		    r->rests[i].older != older ||
+		    (older != NONE && r->rests[older].since_ms > r->rests[i].since_ms))
+			return false;
+	}
+	return listed == resting && older == r->newest;
+}
+
+bool port_pool_check(struct port_pool *pool)
+{
+	bool ok = true;
+
+	pthread_mutex_lock(&pool->lock);
+	for (size_t i = 0; i < pool->address_count && ok; i++)
+		ok = range_check(pool, &pool->ranges[i]);
+	pthread_mutex_unlock(&pool->lock);
+	return ok;
+}
