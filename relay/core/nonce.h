@@ -23,7 +23,11 @@ enum {
 
 struct nonce_key {
 	uint8_t bytes[32];		/* from the CSPRNG, one per start or reset; same for all workers */
-	uint32_t lifetime_s;		/* NONCE_TICK_S..86400; at most an hour by default (T-114) */
+	/*
+	 * 2 * NONCE_TICK_S..86400; at most an hour by default (T-114). No nonce is accepted
+	 * longer than this; one made late in its tick may end up to NONCE_TICK_S earlier.
+	 */
+	uint32_t lifetime_s;
 };
 
 /* Write NONCE_LEN characters, no NUL. Realm enters the MAC. */
