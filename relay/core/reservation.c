@@ -1,0 +1,187 @@
+/*
+ * reservation.c - a fixed set of entries, found by token through hash chains and kept in the
+ * order of their arrival. All are held for the same time, so the oldest is due first.
+ */
+#include "relay/core/reservation.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay/core/port_pool.h"
+#include "stun/wire.h"
+
+#define NONE UINT32_MAX
+
+struct entry {
+	uint8_t token[RESERVATION_TOKEN_LEN];
+	uint64_t owner;
+	uint64_t expires_ms;
+	uint32_t chain; /* next with the same hash; next free one if not in use */
+	uint32_t older, newer;
+	uint16_t address;
+	uint16_t port;
+};
+
+struct reservation_table {
+	pthread_mutex_t lock; /* taken before the pool's, never the other way round */
+	struct port_pool *pool;
+	uint32_t oldest, newest, free;
+	uint32_t mask; /* number of chains - 1, a power of two */
+	struct entry *entries;
+	uint32_t *chains;
+};
+
+struct reservation_table *reservation_table_new(size_t size, struct port_pool *pool)
+{
+	if (size >= UINT32_MAX / 2)
+		return NULL;
+
+	uint32_t chains = 1;
+	while (chains < size)
+		chains *= 2;
+
+	struct reservation_table *table = calloc(1, sizeof(*table));
+	if (!table)
+		return NULL;
+	pthread_mutex_init(&table->lock, NULL);
+	table->pool = pool;
+	table->mask = chains - 1;
+	table->oldest = table->newest = table->free = NONE;
+	table->entries = calloc(size ? size : 1, sizeof(*table->entries));
+	table->chains = malloc(chains * sizeof(*table->chains));
+	if (!table->entries || !table->chains)
+		goto fail;
+
+	for (uint32_t i = 0; i < chains; i++)
+		table->chains[i] = NONE;
+	for (uint32_t i = (uint32_t)size; i-- > 0;) {
+		table->entries[i].chain = table->free;
+		table->free = i;
+	}
+	return table;
+
+fail:
+	reservation_table_free(table);
+	return NULL;
+}
+
+void reservation_table_free(struct reservation_table *table)
+{
+	if (!table)
+		return;
+	pthread_mutex_destroy(&table->lock);
+	free(table->entries);
+	free(table->chains);
+	free(table);
+}
+
+/* The link that leads to the entry with that token, or to NONE. Tokens are random already. */
+static uint32_t *find(struct reservation_table *table, const uint8_t *token)
+{
+	uint32_t *link = &table->chains[load_be32(token) & table->mask];
+	while (*link != NONE &&
+	       memcmp(table->entries[*link].token, token, RESERVATION_TOKEN_LEN) != 0)
+		link = &table->entries[*link].chain;
+	return link;
+}
+
+static void take_out(struct reservation_table *table, uint32_t *link)
+{
+	uint32_t i = *link;
+	struct entry *e = &table->entries[i];
+
+	if (e->older != NONE)
+		table->entries[e->older].newer = e->newer;
+	else
+		table->oldest = e->newer;
+	if (e->newer != NONE)
+		table->entries[e->newer].older = e->older;
+	else
+		table->newest = e->older;
+
+	*link = e->chain;
+	e->chain = table->free;
+	table->free = i;
+}
+
+/* Give back what is due. The lock is held. */
+static uint64_t expire(struct reservation_table *table, uint64_t now_ms)
+{
+	while (table->oldest != NONE) {
+		struct entry *e = &table->entries[table->oldest];
+		if (now_ms < e->expires_ms)
+			return e->expires_ms;
+
+		/* Two entries may share a token only if the random source repeats itself. */
+		uint32_t *link = find(table, e->token);
+		while (*link != table->oldest)
+			link = &table->entries[*link].chain;
+		port_pool_give(table->pool, e->address, e->port, now_ms);
+		take_out(table, link);
+	}
+	return UINT64_MAX;
+}
+
+bool reservation_add(struct reservation_table *table,
+		     const uint8_t token[RESERVATION_TOKEN_LEN], uint64_t owner,
+		     size_t address, uint16_t port, uint64_t now_ms)
+{
+	pthread_mutex_lock(&table->lock);
+	expire(table, now_ms);
+
+	uint32_t i = table->free;
+	if (i != NONE) {
+		struct entry *e = &table->entries[i];
+		uint32_t *chain = &table->chains[load_be32(token) & table->mask];
+
+		table->free = e->chain;
+		*e = (struct entry){
+			.owner = owner,
+			.expires_ms = now_ms + RESERVATION_HOLD_MS,
+			.chain = *chain,
+			.older = table->newest,
+			.newer = NONE,
+			.address = (uint16_t)address,
+			.port = port,
+		};
+		memcpy(e->token, token, RESERVATION_TOKEN_LEN);
+		*chain = i;
+		if (table->newest != NONE)
+			table->entries[table->newest].newer = i;
+		else
+			table->oldest = i;
+		table->newest = i;
+	}
+	pthread_mutex_unlock(&table->lock);
+	return i != NONE;
+}
+
+bool reservation_redeem(struct reservation_table *table,
+			const uint8_t token[RESERVATION_TOKEN_LEN], uint64_t owner,
+			uint64_t now_ms, size_t *address, uint16_t *port)
+{
+	bool ok = false;
+
+	pthread_mutex_lock(&table->lock);
+	uint32_t *link = find(table, token);
+	if (*link != NONE) {
+		const struct entry *e = &table->entries[*link];
+		ok = e->owner == owner && now_ms < e->expires_ms;
+		if (ok) {
+			*address = e->address;
+			*port = e->port;
+			take_out(table, link);
+		}
+	}
+	pthread_mutex_unlock(&table->lock);
+	return ok;
+}
+
+uint64_t reservation_table_expire(struct reservation_table *table, uint64_t now_ms)
+{
+	pthread_mutex_lock(&table->lock);
+	uint64_t next = expire(table, now_ms);
+	pthread_mutex_unlock(&table->lock);
+	return next;
+}
