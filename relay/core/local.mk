@@ -1,4 +1,29 @@
 # relay/core/: what TURN is. No sockets, no clock, no log; see tests/lint.
 # The library holds relay/dialect/ too (relay/dialect/local.mk adds to the list).
 noinst_LIBRARIES += libcore.a
-libcore_a_SOURCES =
+libcore_a_SOURCES = \
+	relay/core/allocation.h \
+	relay/core/auth.h \
+	relay/core/channel.h \
+	relay/core/counters.c \
+	relay/core/counters.h \
+	relay/core/edge.h \
+	relay/core/five_tuple.c \
+	relay/core/five_tuple.h \
+	relay/core/forward.h \
+	relay/core/front.c \
+	relay/core/front.h \
+	relay/core/ids.h \
+	relay/core/limiter.c \
+	relay/core/limiter.h \
+	relay/core/nonce.c \
+	relay/core/nonce.h \
+	relay/core/peer_policy.h \
+	relay/core/permission.h \
+	relay/core/port_pool.c \
+	relay/core/port_pool.h \
+	relay/core/quota.c \
+	relay/core/quota.h \
+	relay/core/reservation.c \
+	relay/core/reservation.h \
+	relay/core/turn.h
