@@ -6,8 +6,8 @@
 #include <string.h>
 
 enum {
-	ADDRESS_HEADER_LEN = 4,		/* zero byte, family, port */
-	NONCE_COOKIE_PREFIX_LEN = 9,	/* "obMatJos2" */
+	ADDRESS_HEADER_LEN = 4,      /* zero byte, family, port */
+	NONCE_COOKIE_PREFIX_LEN = 9, /* "obMatJos2" */
 };
 
 /*
@@ -15,7 +15,7 @@ enum {
  * mask too, because that is the cookie's upper half (RFC 8489 section 14.2).
  */
 static bool get_address(const struct stun_attr *attr, const uint8_t *mask,
-                        struct endpoint *out)
+			struct endpoint *out)
 {
 	if (attr->value.len < ADDRESS_HEADER_LEN)
 		return false;
@@ -35,7 +35,7 @@ static bool get_address(const struct stun_attr *attr, const uint8_t *mask,
 }
 
 static void add_address(struct stun_builder *b, uint16_t type, const uint8_t *mask,
-                        const struct endpoint *ep)
+			const struct endpoint *ep)
 {
 	size_t len = ip_addr_len(ep->ip.family);
 
@@ -58,7 +58,7 @@ bool stun_attr_address(const struct stun_attr *attr, struct endpoint *out)
 }
 
 bool stun_attr_xor_address(const struct stun_attr *attr, const uint8_t *txid,
-                           struct endpoint *out)
+			   struct endpoint *out)
 {
 	uint8_t mask[4 + STUN_TXID_LEN];
 
@@ -72,7 +72,8 @@ void stun_add_address(struct stun_builder *b, uint16_t type, const struct endpoi
 	add_address(b, type, no_mask, ep);
 }
 
-void stun_add_xor_address(struct stun_builder *b, uint16_t type, const struct endpoint *ep)
+void stun_add_xor_address(struct stun_builder *b, uint16_t type,
+			  const struct endpoint *ep)
 {
 	/* The header holds the mask: cookie, then transaction id. */
 	if (!b->failed)
@@ -156,7 +157,8 @@ static bool listed(const uint16_t *types, size_t count, uint16_t type)
 	return false;
 }
 
-void stun_add_unknown_attributes(struct stun_builder *b, const uint16_t *types, size_t count)
+void stun_add_unknown_attributes(struct stun_builder *b, const uint16_t *types,
+				 size_t count)
 {
 	size_t distinct = 0;
 
@@ -174,7 +176,8 @@ void stun_add_unknown_attributes(struct stun_builder *b, const uint16_t *types, 
 	}
 }
 
-bool stun_password_next(struct slice *rest, struct stun_password_entry *entry, bool *malformed)
+bool stun_password_next(struct slice *rest, struct stun_password_entry *entry,
+			bool *malformed)
 {
 	*malformed = false;
 	if (rest->len == 0)
@@ -193,13 +196,15 @@ bool stun_password_next(struct slice *rest, struct stun_password_entry *entry, b
 	return false;
 }
 
-static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 void stun_nonce_cookie(char out[STUN_NONCE_COOKIE_LEN], uint32_t features)
 {
 	memcpy(out, STUN_NONCE_COOKIE, NONCE_COOKIE_PREFIX_LEN);
 	for (int i = 0; i < 4; i++)
-		out[NONCE_COOKIE_PREFIX_LEN + i] = base64[features >> (18 - 6 * i) & 0x3F];
+		out[NONCE_COOKIE_PREFIX_LEN + i] =
+			base64[features >> (18 - 6 * i) & 0x3F];
 }
 
 bool stun_nonce_features(struct slice nonce, uint32_t *features)
@@ -211,7 +216,8 @@ bool stun_nonce_features(struct slice nonce, uint32_t *features)
 		return false;
 
 	for (int i = 0; i < 4; i++) {
-		const char *digit = memchr(base64, nonce.data[NONCE_COOKIE_PREFIX_LEN + i], 64);
+		const char *digit =
+			memchr(base64, nonce.data[NONCE_COOKIE_PREFIX_LEN + i], 64);
 		if (digit == NULL)
 			return false;
 		bits = bits << 6 | (uint32_t)(digit - base64);

@@ -57,7 +57,7 @@ static enum match match(struct slice bytes, const void *constant, size_t len)
  * and with one cipher suite it could not be served.
  */
 static const uint8_t pseudo_tls[] = {0x16, 0x03, 0x01, 0x00, 0x2d, 0x01,
-                                     0x00, 0x00, 0x29, 0x03, 0x01};
+				     0x00, 0x00, 0x29, 0x03, 0x01};
 
 static enum stream_kind classify_hello(struct slice bytes)
 {
@@ -127,8 +127,9 @@ static enum stream_kind classify_ms_or_stun(struct slice bytes)
 }
 
 /* "PRI" begins the preface of HTTP/2. */
-static const char *const http_methods[] = {"GET ",     "HEAD ",    "POST ",  "PUT ",   "DELETE ",
-                                           "CONNECT ", "OPTIONS ", "TRACE ", "PATCH ", "PRI "};
+static const char *const http_methods[] = {"GET ",    "HEAD ",    "POST ",    "PUT ",
+					   "DELETE ", "CONNECT ", "OPTIONS ", "TRACE ",
+					   "PATCH ",  "PRI "};
 
 static enum stream_kind classify_http(struct slice bytes)
 {
@@ -151,7 +152,7 @@ static enum stream_kind classify_http(struct slice bytes)
 static enum stream_kind classify_proxy(struct slice bytes)
 {
 	static const uint8_t signature[] = {0x0D, 0x0A, 0x0D, 0x0A, 0x00, 0x0D,
-	                                    0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A};
+					    0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A};
 
 	switch (match(bytes, signature, sizeof(signature))) {
 	case MATCH_WHOLE:

@@ -11,22 +11,22 @@
  * the compiler works out the rest.
  */
 #define BIT(i, n, r) ((((i) >> (n)) & 1) ? (r) : 0u)
-#define E1(i, a, b, c, d, e, f, g, h)                                                        \
-	(BIT(i, 0, a) ^ BIT(i, 1, b) ^ BIT(i, 2, c) ^ BIT(i, 3, d) ^ BIT(i, 4, e) ^         \
+#define E1(i, a, b, c, d, e, f, g, h)                                               \
+	(BIT(i, 0, a) ^ BIT(i, 1, b) ^ BIT(i, 2, c) ^ BIT(i, 3, d) ^ BIT(i, 4, e) ^ \
 	 BIT(i, 5, f) ^ BIT(i, 6, g) ^ BIT(i, 7, h))
-#define E4(i, ...)                                                                           \
-	E1(i, __VA_ARGS__), E1((i) + 1, __VA_ARGS__), E1((i) + 2, __VA_ARGS__),              \
+#define E4(i, ...)                                                              \
+	E1(i, __VA_ARGS__), E1((i) + 1, __VA_ARGS__), E1((i) + 2, __VA_ARGS__), \
 		E1((i) + 3, __VA_ARGS__)
-#define E16(i, ...)                                                                          \
-	E4(i, __VA_ARGS__), E4((i) + 4, __VA_ARGS__), E4((i) + 8, __VA_ARGS__),              \
+#define E16(i, ...)                                                             \
+	E4(i, __VA_ARGS__), E4((i) + 4, __VA_ARGS__), E4((i) + 8, __VA_ARGS__), \
 		E4((i) + 12, __VA_ARGS__)
-#define E64(i, ...)                                                                          \
-	E16(i, __VA_ARGS__), E16((i) + 16, __VA_ARGS__), E16((i) + 32, __VA_ARGS__),         \
+#define E64(i, ...)                                                                  \
+	E16(i, __VA_ARGS__), E16((i) + 16, __VA_ARGS__), E16((i) + 32, __VA_ARGS__), \
 		E16((i) + 48, __VA_ARGS__)
-#define TABLE(...)                                                                           \
-	{                                                                                    \
-		E64(0u, __VA_ARGS__), E64(64u, __VA_ARGS__), E64(128u, __VA_ARGS__),         \
-			E64(192u, __VA_ARGS__)                                               \
+#define TABLE(...)                                                                   \
+	{                                                                            \
+		E64(0u, __VA_ARGS__), E64(64u, __VA_ARGS__), E64(128u, __VA_ARGS__), \
+			E64(192u, __VA_ARGS__)                                       \
 	}
 
 /* clang-format off */

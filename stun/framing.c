@@ -14,7 +14,8 @@ enum {
 	STUN_PREFIX_LEN = 8,
 };
 
-static enum framing whole_or_more(struct slice arrived, size_t frame_len, enum framing whole)
+static enum framing whole_or_more(struct slice arrived, size_t frame_len,
+				  enum framing whole)
 {
 	return arrived.len < frame_len ? FRAMING_MORE : whole;
 }

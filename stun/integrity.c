@@ -56,7 +56,8 @@ static void algorithms_prepare(void)
 }
 
 /* Hash the parts with a colon between them. out has room for the digest. */
-static bool hash_joined(const EVP_MD *md, const struct slice *parts, size_t count, uint8_t *out)
+static bool hash_joined(const EVP_MD *md, const struct slice *parts, size_t count,
+			uint8_t *out)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	bool ok = ctx != NULL && md != NULL && EVP_DigestInit_ex2(ctx, md, NULL);
@@ -70,7 +71,7 @@ static bool hash_joined(const EVP_MD *md, const struct slice *parts, size_t coun
 }
 
 bool stun_key_long_term(struct stun_key *key, enum stun_password_algorithm algorithm,
-                        struct slice username, struct slice realm, struct slice password)
+			struct slice username, struct slice realm, struct slice password)
 {
 	const struct slice parts[] = {username, realm, password};
 
@@ -86,7 +87,8 @@ bool stun_key_long_term(struct stun_key *key, enum stun_password_algorithm algor
 	return false;
 }
 
-bool stun_userhash(uint8_t out[STUN_USERHASH_LEN], struct slice username, struct slice realm)
+bool stun_userhash(uint8_t out[STUN_USERHASH_LEN], struct slice username,
+		   struct slice realm)
 {
 	const struct slice parts[] = {username, realm};
 
@@ -99,20 +101,20 @@ bool stun_userhash(uint8_t out[STUN_USERHASH_LEN], struct slice username, struct
  * right behind that attribute (RFC 8489 section 14.5 and 14.6).
  */
 static bool compute_mac(const EVP_MAC_CTX *prepared, const struct stun_key *key,
-                        const uint8_t *msg, size_t offset, size_t mac_len, uint8_t *mac)
+			const uint8_t *msg, size_t offset, size_t mac_len, uint8_t *mac)
 {
 	uint8_t header[STUN_HEADER_LEN];
 	size_t got;
 
 	memcpy(header, msg, sizeof(header));
 	store_be16(header + 2,
-	           (uint16_t)(offset + STUN_ATTR_HEADER_LEN + mac_len - STUN_HEADER_LEN));
+		   (uint16_t)(offset + STUN_ATTR_HEADER_LEN + mac_len - STUN_HEADER_LEN));
 
 	EVP_MAC_CTX *ctx = prepared != NULL ? EVP_MAC_CTX_dup(prepared) : NULL;
 	bool ok = ctx != NULL && EVP_MAC_init(ctx, key->bytes, key->len, NULL) &&
-	          EVP_MAC_update(ctx, header, sizeof(header)) &&
-	          EVP_MAC_update(ctx, msg + sizeof(header), offset - sizeof(header)) &&
-	          EVP_MAC_final(ctx, mac, &got, mac_len) && got == mac_len;
+		  EVP_MAC_update(ctx, header, sizeof(header)) &&
+		  EVP_MAC_update(ctx, msg + sizeof(header), offset - sizeof(header)) &&
+		  EVP_MAC_final(ctx, mac, &got, mac_len) && got == mac_len;
 	EVP_MAC_CTX_free(ctx);
 	return ok;
 }
@@ -129,13 +131,13 @@ static struct mac_kind mac_kind_of(enum stun_integrity kind)
 	pthread_once(&algorithms_once, algorithms_prepare);
 	if (kind == STUN_INTEGRITY_SHA1)
 		return (struct mac_kind){STUN_MESSAGE_INTEGRITY, STUN_MI_LEN,
-		                         algorithms.hmac_sha1};
+					 algorithms.hmac_sha1};
 	return (struct mac_kind){STUN_MESSAGE_INTEGRITY_SHA256, STUN_MI256_LEN,
-	                         algorithms.hmac_sha256};
+				 algorithms.hmac_sha256};
 }
 
 bool stun_verify(const struct stun_msg *msg, enum stun_integrity kind,
-                 const struct stun_key *key)
+		 const struct stun_key *key)
 {
 	uint8_t mac[STUN_MI256_LEN];
 
@@ -154,7 +156,7 @@ bool stun_verify(const struct stun_msg *msg, enum stun_integrity kind,
 }
 
 void stun_add_integrity(struct stun_builder *b, enum stun_integrity kind,
-                        const struct stun_key *key)
+			const struct stun_key *key)
 {
 	if (kind == STUN_INTEGRITY_NONE)
 		return;
@@ -162,7 +164,8 @@ void stun_add_integrity(struct stun_builder *b, enum stun_integrity kind,
 	struct mac_kind mk = mac_kind_of(kind);
 	size_t offset = b->len;
 	uint8_t *value = stun_builder_reserve(b, mk.type, mk.len);
-	if (value != NULL && !compute_mac(mk.prepared, key, b->buf, offset, mk.len, value))
+	if (value != NULL &&
+	    !compute_mac(mk.prepared, key, b->buf, offset, mk.len, value))
 		b->failed = true;
 }
 
@@ -173,5 +176,5 @@ void stun_add_fingerprint(struct stun_builder *b)
 
 	if (value != NULL)
 		store_be32(value, stun_crc32((struct slice){b->buf, offset}) ^
-		                          STUN_FINGERPRINT_XOR);
+					  STUN_FINGERPRINT_XOR);
 }

@@ -17,7 +17,7 @@ uint16_t stun_type(uint16_t method, enum stun_class class)
 	unsigned c = class;
 
 	return (uint16_t)((m & 0x00F) | (m & 0x070) << 1 | (m & 0xF80) << 2 |
-	                  (c & 1) << 4 | (c & 2) << 7);
+			  (c & 1) << 4 | (c & 2) << 7);
 }
 
 static uint16_t type_method(uint16_t type)
@@ -55,12 +55,13 @@ static inline bool attr_take(struct slice *rest, struct stun_attr *attr)
  * because it is the last one.
  */
 static bool fingerprint_matches(const struct stun_msg *msg, const struct stun_attr *attr,
-                                size_t offset)
+				size_t offset)
 {
 	struct slice covered = {msg->bytes.data, offset};
 
 	return attr->value.len == STUN_FINGERPRINT_LEN &&
-	       load_be32(attr->value.data) == (stun_crc32(covered) ^ STUN_FINGERPRINT_XOR);
+	       load_be32(attr->value.data) ==
+		       (stun_crc32(covered) ^ STUN_FINGERPRINT_XOR);
 }
 
 /*
@@ -69,7 +70,7 @@ static bool fingerprint_matches(const struct stun_msg *msg, const struct stun_at
  * follows MI256 (RFC 8489 section 9).
  */
 static enum stun_parse note_tail(struct stun_msg *msg, const struct stun_attr *attr,
-                                 size_t offset, bool is_last)
+				 size_t offset, bool is_last)
 {
 	bool first = msg->mi_offset == 0 && msg->mi256_offset == 0;
 
@@ -136,7 +137,8 @@ enum stun_parse stun_msg_parse(struct slice bytes, struct stun_msg *msg)
 		if (!attr_take(&rest, &attr))
 			return STUN_PARSE_BAD_ATTR;
 		if (ends_body(attr.type)) {
-			enum stun_parse got = note_tail(msg, &attr, offset, rest.len == 0);
+			enum stun_parse got =
+				note_tail(msg, &attr, offset, rest.len == 0);
 			if (got != STUN_PARSE_OK)
 				return got;
 		}
@@ -161,7 +163,7 @@ bool stun_msg_find(const struct stun_msg *msg, uint16_t type, struct stun_attr *
 
 /* The type and an empty body; the sixteen bytes between come from the caller. */
 static void start(struct stun_builder *b, uint8_t *buf, size_t size, uint16_t method,
-                  enum stun_class class)
+		  enum stun_class class)
 {
 	*b = (struct stun_builder){.buf = buf, .size = size};
 	if (size < STUN_HEADER_LEN) {
@@ -173,8 +175,8 @@ static void start(struct stun_builder *b, uint8_t *buf, size_t size, uint16_t me
 	b->len = STUN_HEADER_LEN;
 }
 
-void stun_builder_start(struct stun_builder *b, uint8_t *buf, size_t size, uint16_t method,
-                        enum stun_class class, const uint8_t *txid)
+void stun_builder_start(struct stun_builder *b, uint8_t *buf, size_t size,
+			uint16_t method, enum stun_class class, const uint8_t *txid)
 {
 	start(b, buf, size, method, class);
 	if (b->failed)
@@ -184,7 +186,7 @@ void stun_builder_start(struct stun_builder *b, uint8_t *buf, size_t size, uint1
 }
 
 void stun_builder_reply(struct stun_builder *b, uint8_t *buf, size_t size,
-                        const struct stun_msg *request, enum stun_class class)
+			const struct stun_msg *request, enum stun_class class)
 {
 	start(b, buf, size, request->method, class);
 	if (b->failed)
@@ -221,7 +223,8 @@ uint8_t *stun_builder_reserve(struct stun_builder *b, uint16_t type, size_t len)
 	return value;
 }
 
-void stun_builder_add(struct stun_builder *b, uint16_t type, const void *value, size_t len)
+void stun_builder_add(struct stun_builder *b, uint16_t type, const void *value,
+		      size_t len)
 {
 	uint8_t *to = stun_builder_reserve(b, type, len);
 

@@ -93,7 +93,7 @@ static const struct named attrs[] = {
 };
 
 static const char *find(const struct named *table, size_t count, unsigned number,
-                        const char *otherwise)
+			const char *otherwise)
 {
 	for (size_t i = 0; i < count; i++)
 		if (table[i].number == number)

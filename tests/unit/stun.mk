@@ -1,1 +1,8 @@
-unit_programs +=
+unit_programs += \
+	tests/unit/test_stun_tables \
+	tests/unit/test_stun_vectors
+tests_unit_test_stun_tables_SOURCES = tests/unit/test_stun_tables.c tests/unit/vectors.c
+tests_unit_test_stun_tables_LDADD = $(LDADD) $(JANSSON_LIBS)
+tests_unit_test_stun_vectors_SOURCES = tests/unit/test_stun_vectors.c tests/unit/vectors.c
+tests_unit_test_stun_vectors_LDADD = $(LDADD) $(JANSSON_LIBS)
+EXTRA_DIST += tests/unit/vectors.h

@@ -1,1 +1,4 @@
 # tests/vectors/: test vectors read by the unit tests. List them in EXTRA_DIST.
+EXTRA_DIST += \
+	tests/vectors/stun/README \
+	tests/vectors/stun/rfc-vectors.json
