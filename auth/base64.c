@@ -27,7 +27,8 @@ static int digit_value(char c)
 	return c == '/' ? 63 : -1;
 }
 
-bool base64_decode(const char *text, size_t text_len, uint8_t *out, size_t size, size_t *len)
+bool base64_decode(const char *text, size_t text_len, uint8_t *out, size_t size,
+		   size_t *len)
 {
 	size_t padding = 0;
 	size_t written = 0;

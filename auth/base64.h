@@ -18,6 +18,7 @@ void base64_encode(const uint8_t *data, size_t len, char *text);
  * False on anything that base64_encode() would not have written (white space, missing
  * padding, stray bits behind the last byte) and on more than size bytes.
  */
-bool base64_decode(const char *text, size_t text_len, uint8_t *out, size_t size, size_t *len);
+bool base64_decode(const char *text, size_t text_len, uint8_t *out, size_t size,
+		   size_t *len);
 
 #endif

@@ -43,9 +43,10 @@ static const int64_t filetime_epoch_s = 11644473600;
 static const uint64_t filetime_per_s = 10000000;
 
 static bool hmac_sha1(const uint8_t *key, size_t key_len, struct slice text,
-                      uint8_t mac[SHA1_LEN])
+		      uint8_t mac[SHA1_LEN])
 {
-	return HMAC(EVP_sha1(), key, (int)key_len, text.data, text.len, mac, NULL) != NULL;
+	return HMAC(EVP_sha1(), key, (int)key_len, text.data, text.len, mac, NULL) !=
+	       NULL;
 }
 
 const char *credential_status_text(enum credential_status status)
@@ -144,7 +145,7 @@ static bool parse_token(struct credential *out)
 }
 
 enum credential_status credential_parse(struct slice username, bool binary,
-                                        struct credential *out)
+					struct credential *out)
 {
 	*out = (struct credential){.username = username};
 	if (username.len == 0 || username.len > CREDENTIAL_USERNAME_MAX)
@@ -163,14 +164,14 @@ enum credential_status credential_parse(struct slice username, bool binary,
 		return CREDENTIAL_OK;
 	out->form = CREDENTIAL_MRAS_TEXT;
 	if (base64_decode((const char *)username.data, username.len, out->token,
-	                  sizeof(out->token), &out->token_len) &&
+			  sizeof(out->token), &out->token_len) &&
 	    parse_token(out))
 		return CREDENTIAL_OK;
 	return CREDENTIAL_MALFORMED;
 }
 
 enum credential_status credential_check_time(const struct credential *cred, int64_t now_s,
-                                             int64_t max_ttl_s)
+					     int64_t max_ttl_s)
 {
 	int64_t latest_s;
 
@@ -183,7 +184,7 @@ enum credential_status credential_check_time(const struct credential *cred, int6
 }
 
 static bool rest_password(const struct key *key, struct slice username,
-                          struct credential_password *out)
+			  struct credential_password *out)
 {
 	const EVP_MD *md = key->rest == KEY_REST_SHA256 ? EVP_sha256() : EVP_sha1();
 	uint8_t mac[SHA256_LEN];
@@ -191,7 +192,7 @@ static bool rest_password(const struct key *key, struct slice username,
 
 	if (key->rest == KEY_REST_NONE ||
 	    !HMAC(md, key->secret, (int)key->secret_len, username.data, username.len, mac,
-	          &mac_len))
+		  &mac_len))
 		return false;
 	base64_encode(mac, mac_len, (char *)out->bytes);
 	out->len = BASE64_SIZE(mac_len) - 1;
@@ -209,7 +210,7 @@ static bool token_is_from(const struct key *key, struct slice token)
 }
 
 static bool token_password(const struct key *key, const struct credential *cred,
-                           struct credential_password *out)
+			   struct credential_password *out)
 {
 	struct slice token = {cred->token, cred->token_len};
 	uint8_t mac[SHA1_LEN];
@@ -229,16 +230,17 @@ static bool token_password(const struct key *key, const struct credential *cred,
 }
 
 bool credential_next_password(const struct credential *cred, const struct keyring *ring,
-                              int64_t now_s, size_t *position,
-                              struct credential_password *out)
+			      int64_t now_s, size_t *position,
+			      struct credential_password *out)
 {
 	while (*position < ring->count) {
 		const struct key *key = &ring->keys[(*position)++];
 
 		if (!key_is_valid(key, now_s))
 			continue;
-		if (cred->form == CREDENTIAL_REST ? rest_password(key, cred->username, out)
-						  : token_password(key, cred, out)) {
+		if (cred->form == CREDENTIAL_REST
+			    ? rest_password(key, cred->username, out)
+			    : token_password(key, cred, out)) {
 			out->key = key;
 			return true;
 		}
@@ -247,7 +249,7 @@ bool credential_next_password(const struct credential *cred, const struct keyrin
 }
 
 bool credential_issue_rest(const struct key *key, const char *identity, int64_t expires_s,
-                           struct credential_pair *out)
+			   struct credential_pair *out)
 {
 	struct credential_password password;
 	size_t len = strlen(identity);
@@ -260,9 +262,9 @@ bool credential_issue_rest(const struct key *key, const char *identity, int64_t 
 			return false;
 	}
 	len = (size_t)snprintf(out->username, sizeof(out->username), "%" PRId64 "%s%s",
-	                       expires_s, len > 0 ? ":" : "", identity);
+			       expires_s, len > 0 ? ":" : "", identity);
 	if (!rest_password(key, (struct slice){(const uint8_t *)out->username, len},
-	                   &password))
+			   &password))
 		return false;
 	memcpy(out->password, password.bytes, password.len);
 	OPENSSL_cleanse(&password, sizeof(password));
@@ -277,7 +279,7 @@ static bool survives_trimming(const uint8_t *bytes, size_t len)
 
 /* The blob but for the expiry. */
 static bool token_begin(const struct key *key, int version, struct slice identity,
-                        struct credential_pair *out)
+			struct credential_pair *out)
 {
 	size_t blob_len = version == 1 ? TOKEN_V1_BLOB : TOKEN_V2_BLOB;
 
@@ -286,27 +288,29 @@ static bool token_begin(const struct key *key, int version, struct slice identit
 	out->token_len = blob_len + SHA1_LEN;
 	out->secret_len = SHA1_LEN;
 	return hmac_sha1(key->mras_client_id, KEY_DERIVED_LEN, identity,
-	                 out->token + TOKEN_CLIENT_ID);
+			 out->token + TOKEN_CLIENT_ID);
 }
 
 /* Expiry, both MACs. */
 static bool token_complete(const struct key *key, uint64_t filetime,
-                           struct credential_pair *out)
+			   struct credential_pair *out)
 {
 	size_t blob_len = out->token_len - SHA1_LEN;
 
 	store_be32(out->token + TOKEN_EXPIRY, (uint32_t)filetime);
 	store_be32(out->token + TOKEN_EXPIRY + 4, (uint32_t)(filetime >> 32));
 	return hmac_sha1(key->mras_token, KEY_DERIVED_LEN,
-	                 (struct slice){out->token, blob_len}, out->token + blob_len) &&
+			 (struct slice){out->token, blob_len}, out->token + blob_len) &&
 	       hmac_sha1(key->mras_password, KEY_DERIVED_LEN,
-	                 (struct slice){out->token, out->token_len}, out->secret);
+			 (struct slice){out->token, out->token_len}, out->secret);
 }
 
 bool credential_issue_mras(const struct key *key, int version, struct slice identity,
-                           int64_t expires_s, uint64_t *serial, struct credential_pair *out)
+			   int64_t expires_s, uint64_t *serial,
+			   struct credential_pair *out)
 {
-	const int64_t latest_s = (int64_t)(UINT64_MAX / filetime_per_s) - filetime_epoch_s - 1;
+	const int64_t latest_s =
+		(int64_t)(UINT64_MAX / filetime_per_s) - filetime_epoch_s - 1;
 	uint64_t filetime;
 
 	*out = (struct credential_pair){.expires_s = expires_s};

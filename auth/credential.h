@@ -22,32 +22,32 @@
 #include "stun/wire.h"
 
 enum {
-	CREDENTIAL_USERNAME_MAX = 763,	/* bytes, as STUN takes them */
-	CREDENTIAL_PASSWORD_MAX = 64,	/* base64 of HMAC-SHA256 is 44 */
-	CREDENTIAL_USER_MAX = 128,	/* bytes of the user's name in records and quotas */
+	CREDENTIAL_USERNAME_MAX = 763, /* bytes, as STUN takes them */
+	CREDENTIAL_PASSWORD_MAX = 64,  /* base64 of HMAC-SHA256 is 44 */
+	CREDENTIAL_USER_MAX = 128, /* bytes of the user's name in records and quotas */
 };
 
 enum credential_form {
 	CREDENTIAL_REST,
-	CREDENTIAL_MRAS_TEXT,		/* base64 strings */
-	CREDENTIAL_MRAS_BINARY,		/* decoded bytes */
+	CREDENTIAL_MRAS_TEXT,   /* base64 strings */
+	CREDENTIAL_MRAS_BINARY, /* decoded bytes */
 };
 
 /* Why a username is worth nothing. The words go into records, never into replies. */
 enum credential_status {
 	CREDENTIAL_OK,
-	CREDENTIAL_MALFORMED,		/* neither form */
-	CREDENTIAL_EXPIRED,		/* now >= expiry */
-	CREDENTIAL_TOO_FAR,		/* expires later than max_ttl_s from now */
-	CREDENTIAL_UNKNOWN_KEY,		/* MRAS: no valid key made this token */
+	CREDENTIAL_MALFORMED,   /* neither form */
+	CREDENTIAL_EXPIRED,     /* now >= expiry */
+	CREDENTIAL_TOO_FAR,     /* expires later than max_ttl_s from now */
+	CREDENTIAL_UNKNOWN_KEY, /* MRAS: no valid key made this token */
 };
 const char *credential_status_text(enum credential_status status);
 
 /* A username taken apart. Nothing in it is proven before the password has matched. */
 struct credential {
 	enum credential_form form;
-	struct slice username;			/* borrowed, as received */
-	int64_t expires_s;			/* Unix seconds, rounded down */
+	struct slice username; /* borrowed, as received */
+	int64_t expires_s;     /* Unix seconds, rounded down */
 	/*
 	 * Who, for quotas (T-568) and records: REST: what follows the first colon, or the
 	 * whole username if that is empty; MRAS: the keyed identity in hex. One word of
@@ -55,22 +55,22 @@ struct credential {
 	 * \xHH; cut at CREDENTIAL_USER_MAX.
 	 */
 	char user[CREDENTIAL_USER_MAX + 1];
-	uint8_t token[64];			/* MRAS: decoded bytes */
+	uint8_t token[64]; /* MRAS: decoded bytes */
 	size_t token_len;
 };
 
 /* Take a username apart; binary: it came as bytes in the MS dialect. OK or MALFORMED. */
 enum credential_status credential_parse(struct slice username, bool binary,
-                                        struct credential *out);
+					struct credential *out);
 
 /* T-561, T-567: OK, EXPIRED or TOO_FAR. max_ttl_s 0: no ceiling. */
 enum credential_status credential_check_time(const struct credential *cred, int64_t now_s,
-                                             int64_t max_ttl_s);
+					     int64_t max_ttl_s);
 
 struct credential_password {
 	size_t len;
 	uint8_t bytes[CREDENTIAL_PASSWORD_MAX];
-	const struct key *key;		/* the key behind it, borrowed from the ring */
+	const struct key *key; /* the key behind it, borrowed from the ring */
 };
 
 /*
@@ -79,8 +79,8 @@ struct credential_password {
  * yields one, and the token's own MAC is checked in constant time.
  */
 bool credential_next_password(const struct credential *cred, const struct keyring *ring,
-                              int64_t now_s, size_t *position,
-                              struct credential_password *out);
+			      int64_t now_s, size_t *position,
+			      struct credential_password *out);
 
 /* An issued pair, both as text. */
 struct credential_pair {
@@ -99,7 +99,7 @@ struct credential_pair {
  * until expires_s. False if the key signs no REST credentials or the identity does not fit.
  */
 bool credential_issue_rest(const struct key *key, const char *identity, int64_t expires_s,
-                           struct credential_pair *out);
+			   struct credential_pair *out);
 
 /*
  * MRAS pair, token version 1 or 2, valid until expires_s; identity is UTF-8 of any length.
@@ -113,6 +113,7 @@ bool credential_issue_rest(const struct key *key, const char *identity, int64_t 
  * False if the version or the expiry cannot be written.
  */
 bool credential_issue_mras(const struct key *key, int version, struct slice identity,
-                           int64_t expires_s, uint64_t *serial, struct credential_pair *out);
+			   int64_t expires_s, uint64_t *serial,
+			   struct credential_pair *out);
 
 #endif

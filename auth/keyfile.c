@@ -24,7 +24,7 @@ enum {
 	FILE_MAX = 64 * 1024,
 	MODE_MAX = 0640,
 	RANDOM_LEN = 32,
-	SECRET_LEN = 43,	/* RANDOM_LEN in base64 without padding */
+	SECRET_LEN = 43, /* RANDOM_LEN in base64 without padding */
 };
 
 static const char heading[] =
@@ -36,8 +36,8 @@ struct failure {
 	size_t size;
 };
 
-__attribute__((format(printf, 2, 3)))
-static void fail_with(struct failure failure, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void fail_with(struct failure failure,
+							    const char *format, ...)
 {
 	va_list args;
 
@@ -56,9 +56,10 @@ static bool is_private(int fd, const char *path, struct failure failure)
 	else if (!S_ISREG(st.st_mode))
 		fail_with(failure, "%s: this is not a regular file.", path);
 	else if ((st.st_mode & 07777 & ~(mode_t)MODE_MAX) != 0)
-		fail_with(failure, "%s: its mode is %04o but others must not read or write it: "
-		                   "chmod 0640 %s",
-		          path, (unsigned)(st.st_mode & 07777), path);
+		fail_with(failure,
+			  "%s: its mode is %04o but others must not read or write it: "
+			  "chmod 0640 %s",
+			  path, (unsigned)(st.st_mode & 07777), path);
 	else if (st.st_size > FILE_MAX)
 		fail_with(failure, "%s: larger than 64 KiB, this is no keyring.", path);
 	else
@@ -84,7 +85,8 @@ static ssize_t read_all(int fd, char *buf, size_t size)
 	return (ssize_t)len;
 }
 
-static struct keyring *parse_file(int fd, const char *path, char *text, struct failure failure)
+static struct keyring *parse_file(int fd, const char *path, char *text,
+				  struct failure failure)
 {
 	struct keyring_error refused;
 	struct keyring *ring;
@@ -111,12 +113,13 @@ static struct keyring *parse_file(int fd, const char *path, char *text, struct f
 static void open_failed(const char *path, struct failure failure)
 {
 	if (errno == ENOENT)
-		fail_with(failure, "%s: there is no such file: make it with "
-		                   "'avedgectl key new --keys %s'.",
-		          path, path);
+		fail_with(failure,
+			  "%s: there is no such file: make it with "
+			  "'avedgectl key new --keys %s'.",
+			  path, path);
 	else if (errno == EACCES)
-		fail_with(failure, "%s: we may not read it: run as a member of its group.",
-		          path);
+		fail_with(failure,
+			  "%s: we may not read it: run as a member of its group.", path);
 	else
 		fail_with(failure, "%s: %s.", path, strerror(errno));
 }
@@ -184,8 +187,8 @@ static int open_folder_of(const char *path)
 {
 	char folder[PATH_MAX];
 	const char *slash = strrchr(path, '/');
-	int len = snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1,
-	                   slash ? path : ".");
+	int len = snprintf(folder, sizeof(folder), "%.*s",
+			   slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
 
 	if (len >= (int)sizeof(folder)) {
 		errno = ENAMETOOLONG;
@@ -200,12 +203,18 @@ int keyfile_lock(const char *path, char *error, size_t error_size)
 	/* The folder, because the file itself is another one after each save. */
 	int fd = open_folder_of(path);
 
-	if (fd >= 0 && flock(fd, LOCK_EX) == 0)
-		return fd;
-	fail_with(failure, "%s: cannot lock its folder: %s.", path, strerror(errno));
-	if (fd >= 0)
+	if (fd < 0) {
+		fail_with(failure, "%s: cannot open its folder: %s.", path,
+			  strerror(errno));
+		return -1;
+	}
+	if (flock(fd, LOCK_EX) < 0) {
+		fail_with(failure, "%s: cannot lock its folder: %s.", path,
+			  strerror(errno));
 		close(fd);
-	return -1;
+		return -1;
+	}
+	return fd;
 }
 
 /* A new name is safe only when the folder that holds it is on the disk. */
@@ -219,7 +228,8 @@ static bool sync_folder_of(const char *path)
 	return ok;
 }
 
-int keyfile_save(const char *path, const struct keyring *ring, char *error, size_t error_size)
+int keyfile_save(const char *path, const struct keyring *ring, char *error,
+		 size_t error_size)
 {
 	struct failure failure = {error, error_size};
 	char target[PATH_MAX];
@@ -242,7 +252,8 @@ int keyfile_save(const char *path, const struct keyring *ring, char *error, size
 	}
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0) {
-		fail_with(failure, "%s: cannot write next to it: %s.", path, strerror(errno));
+		fail_with(failure, "%s: cannot write next to it: %s.", path,
+			  strerror(errno));
 		return -1;
 	}
 	if (!write_ring(fd, ring, exists ? &st : NULL) || rename(temporary, target) < 0) {
@@ -254,7 +265,7 @@ int keyfile_save(const char *path, const struct keyring *ring, char *error, size
 	close(fd);
 	if (!sync_folder_of(target)) {
 		fail_with(failure, "%s: written, but not safe on the disk yet: %s.", path,
-		          strerror(errno));
+			  strerror(errno));
 		return -1;
 	}
 	return 0;

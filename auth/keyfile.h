@@ -20,7 +20,7 @@ struct keyring *keyfile_load(const char *path, char *error, size_t error_size);
  * of an existing file are kept (0640 for a new one). Comments are not kept. 0 or -1 with error.
  */
 int keyfile_save(const char *path, const struct keyring *ring, char *error,
-                 size_t error_size);
+		 size_t error_size);
 
 /*
  * Wait until nobody else who asks is changing the file: a descriptor to close after

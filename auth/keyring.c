@@ -32,7 +32,8 @@ const char *key_rest_name(enum key_rest rest)
 bool key_rest_parse(const char *text, size_t len, enum key_rest *rest)
 {
 	for (size_t i = 0; i < sizeof(rest_names) / sizeof(rest_names[0]); i++) {
-		if (strlen(rest_names[i]) == len && memcmp(rest_names[i], text, len) == 0) {
+		if (strlen(rest_names[i]) == len &&
+		    memcmp(rest_names[i], text, len) == 0) {
 			*rest = (enum key_rest)i;
 			return true;
 		}
@@ -48,9 +49,10 @@ static bool hkdf(const struct key *key, const char *purpose, uint8_t out[KEY_DER
 	bool ok = ctx && EVP_PKEY_derive_init(ctx) > 0 &&
 		  EVP_PKEY_CTX_set_hkdf_md(ctx, EVP_sha256()) > 0 &&
 		  EVP_PKEY_CTX_set1_hkdf_salt(ctx, salt, sizeof(salt) - 1) > 0 &&
-		  EVP_PKEY_CTX_set1_hkdf_key(ctx, key->secret, (int)key->secret_len) > 0 &&
+		  EVP_PKEY_CTX_set1_hkdf_key(ctx, key->secret, (int)key->secret_len) >
+			  0 &&
 		  EVP_PKEY_CTX_add1_hkdf_info(ctx, (const uint8_t *)purpose,
-	                                      (int)strlen(purpose)) > 0 &&
+					      (int)strlen(purpose)) > 0 &&
 		  EVP_PKEY_derive(ctx, out, &len) > 0;
 
 	EVP_PKEY_CTX_free(ctx);
@@ -192,7 +194,7 @@ static const char *parse_key(struct word id, struct word line, struct key *key)
 	if (secret.len == 0)
 		return "The secret is missing: a line is 'id base64-secret'.";
 	if (!base64_decode(secret.text, secret.len, key->secret, sizeof(key->secret),
-	                   &key->secret_len))
+			   &key->secret_len))
 		return "The secret is not base64 with its padding, or longer than 128 bytes.";
 	weakness = key_secret_weakness(key->secret, key->secret_len);
 	if (weakness)
@@ -200,8 +202,9 @@ static const char *parse_key(struct word id, struct word line, struct key *key)
 	return parse_options(line, key);
 }
 
-__attribute__((format(printf, 3, 4)))
-static void refuse(struct keyring_error *error, unsigned line, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void refuse(struct keyring_error *error,
+							 unsigned line,
+							 const char *format, ...)
 {
 	va_list args;
 
@@ -253,7 +256,8 @@ struct keyring *keyring_parse(const char *text, size_t len, struct keyring_error
 		ring->count++;
 	}
 	if (ring->count == 0) {
-		refuse(error, 0, "There is no key in it: make one with 'avedgectl key new'.");
+		refuse(error, 0,
+		       "There is no key in it: make one with 'avedgectl key new'.");
 		goto fail;
 	}
 	return ring;
@@ -292,10 +296,11 @@ int key_format(const struct key *key, char *buf, size_t size)
 	int len = -1;
 
 	base64_encode(key->secret, key->secret_len, secret);
-	if ((key->not_before_s == INT64_MIN || timestamp_format(key->not_before_s, from)) &&
+	if ((key->not_before_s == INT64_MIN ||
+	     timestamp_format(key->not_before_s, from)) &&
 	    (key->not_after_s == INT64_MAX || timestamp_format(key->not_after_s, to)))
-		len = snprintf(buf, size, "%s %s %s %s rest=%s\n", key->id, secret, from, to,
-		               key_rest_name(key->rest));
+		len = snprintf(buf, size, "%s %s %s %s rest=%s\n", key->id, secret, from,
+			       to, key_rest_name(key->rest));
 	OPENSSL_cleanse(secret, sizeof(secret));
 	return len >= 0 && (size_t)len < size ? len : -1;
 }

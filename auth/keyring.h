@@ -20,9 +20,9 @@
 #include <stdint.h>
 
 enum {
-	KEYRING_MAX = 16,		/* keys in one file */
-	KEY_ID_MAX = 32,		/* bytes of an id: [A-Za-z0-9._-] */
-	KEY_SECRET_MIN = 16,		/* bytes; shorter ones can be guessed offline (attack 35) */
+	KEYRING_MAX = 16,    /* keys in one file */
+	KEY_ID_MAX = 32,     /* bytes of an id: [A-Za-z0-9._-] */
+	KEY_SECRET_MIN = 16, /* bytes; shorter ones can be guessed offline (attack 35) */
 	KEY_SECRET_MAX = 128,
 	KEY_DERIVED_LEN = 20,
 };
@@ -30,7 +30,7 @@ enum {
 enum key_rest {
 	KEY_REST_SHA1,
 	KEY_REST_SHA256,
-	KEY_REST_NONE,			/* this key signs no REST credentials */
+	KEY_REST_NONE, /* this key signs no REST credentials */
 };
 
 /* "sha1", "sha256" or "none", and back. */
@@ -41,13 +41,13 @@ struct key {
 	char id[KEY_ID_MAX + 1];
 	uint8_t secret[KEY_SECRET_MAX];
 	size_t secret_len;
-	int64_t not_before_s;		/* Unix seconds; INT64_MIN: always */
-	int64_t not_after_s;		/* first second it is no longer valid; INT64_MAX: never */
+	int64_t not_before_s; /* Unix seconds; INT64_MIN: always */
+	int64_t not_after_s;  /* first second it is no longer valid; INT64_MAX: never */
 	enum key_rest rest;
 	/* Made from the secret by key_derive(), one per purpose, so that no key serves two. */
-	uint8_t mras_client_id[KEY_DERIVED_LEN];	/* keys the identity inside a token */
-	uint8_t mras_token[KEY_DERIVED_LEN];		/* signs the token */
-	uint8_t mras_password[KEY_DERIVED_LEN];		/* makes the password */
+	uint8_t mras_client_id[KEY_DERIVED_LEN]; /* keys the identity inside a token */
+	uint8_t mras_token[KEY_DERIVED_LEN];     /* signs the token */
+	uint8_t mras_password[KEY_DERIVED_LEN];  /* makes the password */
 };
 
 struct keyring {
@@ -57,13 +57,13 @@ struct keyring {
 
 /* Where and why a text was refused. Never quotes the text: a part of it is secret. */
 struct keyring_error {
-	unsigned line;			/* counts from 1; 0: the text as a whole */
-	char reason[160];		/* a whole sentence */
+	unsigned line;    /* counts from 1; 0: the text as a whole */
+	char reason[160]; /* a whole sentence */
 };
 
 /* NULL with *error filled: bad syntax, duplicate id, secret too short, no key, too many. */
 struct keyring *keyring_parse(const char *text, size_t len, struct keyring_error *error);
-void keyring_free(struct keyring *ring);	/* NULL is allowed; wipes the secrets */
+void keyring_free(struct keyring *ring); /* NULL is allowed; wipes the secrets */
 
 /*
  * Fill the derived fields from the secret: HKDF-SHA256 (RFC 5869) with salt "avedge keyring"

@@ -46,8 +46,8 @@ bool timestamp_parse(const char *text, size_t len, int64_t *unix_s)
 		.tm_sec = number(text + 17, 2),
 	};
 	if (tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 ||
-	    tm.tm_mday > days_in_month(tm.tm_year + 1900, tm.tm_mon + 1) || tm.tm_hour > 23 ||
-	    tm.tm_min > 59 || tm.tm_sec > 59)
+	    tm.tm_mday > days_in_month(tm.tm_year + 1900, tm.tm_mon + 1) ||
+	    tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 59)
 		return false;
 	*unix_s = timegm(&tm);
 	return true;
@@ -62,6 +62,6 @@ bool timestamp_format(int64_t unix_s, char text[TIMESTAMP_SIZE])
 		return false;
 	/* Not strftime(): it writes years below 1000 without their leading zeros. */
 	return snprintf(text, TIMESTAMP_SIZE, "%04d-%02d-%02dT%02d:%02d:%02dZ",
-	                tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
-	                tm.tm_sec) == TIMESTAMP_SIZE - 1;
+			tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+			tm.tm_min, tm.tm_sec) == TIMESTAMP_SIZE - 1;
 }

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TIMESTAMP_SIZE = 21 };	/* with the NUL */
+enum { TIMESTAMP_SIZE = 21 }; /* with the NUL */
 
 /* Exactly this form: no fraction, no offset but Z, no leap second. */
 bool timestamp_parse(const char *text, size_t len, int64_t *unix_s);

@@ -13,26 +13,20 @@ struct unit {
 };
 
 static const struct unit durations[] = {
-	{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 7 * 86400}, {NULL, 0},
+	{"", 1},      {"s", 1},         {"m", 60}, {"h", 3600},
+	{"d", 86400}, {"w", 7 * 86400}, {NULL, 0},
 };
 
 static const struct unit sizes[] = {
-	{"", 1},	  {"B", 1},	    {"K", 1024},    {"KiB", 1024},
-	{"M", 1 << 20},	  {"MiB", 1 << 20}, {"G", 1 << 30}, {"GiB", 1 << 30},
-	{"kB", 1000},	  {"MB", 1000000},  {"GB", 1000000000},
-	{NULL, 0},
+	{"", 1},        {"B", 1},         {"K", 1024},        {"KiB", 1024},
+	{"M", 1 << 20}, {"MiB", 1 << 20}, {"G", 1 << 30},     {"GiB", 1 << 30},
+	{"kB", 1000},   {"MB", 1000000},  {"GB", 1000000000}, {NULL, 0},
 };
 
 static const struct unit bitrates[] = {
-	{"", 1},
-	{"bit", 1},
-	{"kbit", 1000},
-	{"Mbit", 1000000},
-	{"Gbit", 1000000000},
-	{"bit/s", 1},
-	{"kbit/s", 1000},
-	{"Mbit/s", 1000000},
-	{"Gbit/s", 1000000000},
+	{"", 1},           {"bit", 1},           {"kbit", 1000},
+	{"Mbit", 1000000}, {"Gbit", 1000000000}, {"bit/s", 1},
+	{"kbit/s", 1000},  {"Mbit/s", 1000000},  {"Gbit/s", 1000000000},
 	{NULL, 0},
 };
 
@@ -99,12 +93,13 @@ bool units_bitrate(const char *text, uint64_t *bits_per_s)
 const char *units_duration_text(int64_t seconds, char buf[UNITS_TEXT_MAX])
 {
 	/* Weeks are read but not written: "90d" says more than "2160h" or "12w 6d". */
-	static const struct unit written[] = {{"d", 86400}, {"h", 3600}, {"m", 60}, {"s", 1}};
+	static const struct unit written[] = {
+		{"d", 86400}, {"h", 3600}, {"m", 60}, {"s", 1}};
 	size_t i = 0;
 
 	while (i < 3 && (seconds == 0 || seconds % (int64_t)written[i].factor != 0))
 		i++;
-	snprintf(buf, UNITS_TEXT_MAX, "%" PRId64 "%s", seconds / (int64_t)written[i].factor,
-	         written[i].name);
+	snprintf(buf, UNITS_TEXT_MAX, "%" PRId64 "%s",
+		 seconds / (int64_t)written[i].factor, written[i].name);
 	return buf;
 }
