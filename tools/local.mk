@@ -1,1 +1,8 @@
 # tools/: avedgectl and avedge-load. Link with $(TOOLS_LIBS).
+
+bin_PROGRAMS += tools/avedgectl
+tools_avedgectl_SOURCES = \
+	tools/avedgectl.c tools/ctl.h \
+	tools/ctl_credential.c \
+	tools/ctl_key.c
+tools_avedgectl_LDADD = $(TOOLS_LIBS)
