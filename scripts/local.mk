@@ -1,1 +1,5 @@
-# scripts/
+# scripts/: for people with a source tree; nothing here is installed.
+EXTRA_DIST += \
+	.ci/run \
+	scripts/install-deps \
+	scripts/test
