@@ -1,0 +1,70 @@
+/*
+ * conffile.h - configuration files as a flat list of values that remember their lines.
+ *
+ *     key = value                    # comment
+ *     list = {"a", b}
+ *     section { key = 30s }
+ *     section title { key = value }
+ *
+ * libconfuse reads the blocks; what a value means is the caller's business. Every error is
+ * one sentence "FILE:LINE: what is wrong; what to do".
+ *
+ * Owner    conffile_load() makes one, conffile_free() frees it and every text in it.
+ * Threads  libconfuse keeps state of its own: load on one thread at a time.
+ */
+#ifndef BASE_CONFFILE_H
+#define BASE_CONFFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What may be written. Keys of one section stand together. */
+struct conffile_key {
+	const char *section; /* "": top level */
+	const char *name;
+	bool list; /* {...}; += appends */
+};
+
+struct conffile_section {
+	const char *name;
+	const char *const *titles; /* NULL-terminated, each at most once; NULL: no title */
+};
+
+struct conffile_grammar {
+	const struct conffile_key *keys;
+	size_t key_count;
+	const struct conffile_section *sections;
+	size_t section_count;
+};
+
+struct conffile_value {
+	const struct conffile_key *key;
+	const char *title; /* of its section, as in the grammar; "" if it has none */
+	char *text;
+	unsigned line;
+};
+
+struct conffile;
+
+/*
+ * Read and take apart. NULL with a sentence in error: file missing or not text, bad syntax,
+ * unknown key, section or title (names the nearest one that exists), a key given twice, a
+ * block left open.
+ */
+struct conffile *conffile_load(const char *path, const struct conffile_grammar *grammar,
+			       char *error, size_t error_size);
+/* The same from memory; path is for the errors. */
+struct conffile *conffile_parse(const char *path, const char *text, size_t len,
+				const struct conffile_grammar *grammar, char *error,
+				size_t error_size);
+void conffile_free(struct conffile *file); /* NULL is allowed */
+
+/* All values in the order of the file; borrowed. */
+const struct conffile_value *conffile_values(const struct conffile *file, size_t *count);
+
+/* "FILE:LINE: " and the formatted text. */
+void conffile_error(const struct conffile *file, unsigned line, char *error,
+		    size_t error_size, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+
+#endif

@@ -1,0 +1,302 @@
+/*
+ * log.c - one line per event, to the journal when it is there, else to stderr with a level.
+ *
+ * Every byte that is not printable ASCII is written as \xHH, so that no text, whoever sent it,
+ * can forge a line, a field or a terminal command. A line goes out in one system call.
+ */
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-journal.h>
+
+enum {
+	LINE_MAX_LEN = 4096,
+	FIELDS_MAX = 32,
+	LIMIT_WINDOW_S = 60,
+	LIMIT_LINES = 10,
+};
+
+static struct {
+	const char *name;
+	bool journal;
+	int level; /* atomic */
+} sink = {.name = "avedge", .level = LOG_LEVEL_INFO};
+
+/* Text that grows to a fixed size; what does not fit is cut and marked with "...". */
+struct line {
+	size_t len;
+	char text[LINE_MAX_LEN];
+};
+
+static void line_bytes(struct line *line, const char *bytes, size_t len)
+{
+	size_t room = sizeof(line->text) - 1 - line->len;
+	bool cut = len > room;
+
+	if (cut)
+		len = room;
+	memcpy(line->text + line->len, bytes, len);
+	line->len += len;
+	line->text[line->len] = '\0';
+	if (cut)
+		memcpy(line->text + sizeof(line->text) - 4, "...", 3);
+}
+
+static void line_text(struct line *line, const char *text)
+{
+	line_bytes(line, text, strlen(text));
+}
+
+/* also: characters to escape besides those that are not printable, as \xHH too. */
+static void line_escaped(struct line *line, const char *text, const char *also)
+{
+	for (const char *p = text; *p; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c >= 0x20 && c < 0x7F && !strchr(also, c)) {
+			line_bytes(line, p, 1);
+		} else {
+			char hex[5];
+
+			snprintf(hex, sizeof(hex), "\\x%02x", c);
+			line_bytes(line, hex, 4);
+		}
+	}
+}
+
+static const char *level_name(enum log_level level)
+{
+	switch (level) {
+	case LOG_LEVEL_ERROR:
+		return "error";
+	case LOG_LEVEL_WARNING:
+		return "warning";
+	case LOG_LEVEL_NOTICE:
+		return "notice";
+	case LOG_LEVEL_INFO:
+		return "info";
+	case LOG_LEVEL_DEBUG:
+		return "debug";
+	}
+	return "error";
+}
+
+bool log_level_parse(const char *text, enum log_level *level)
+{
+	for (int i = LOG_LEVEL_ERROR; i <= LOG_LEVEL_DEBUG; i++) {
+		if (strcasecmp(text, level_name((enum log_level)i)) == 0) {
+			*level = (enum log_level)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* systemd tells in JOURNAL_STREAM which stream it is; a redirected stderr is another one. */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device &&
+	       st.st_ino == inode;
+}
+
+void log_open(const char *name)
+{
+	sink.name = name;
+	sink.journal = stderr_is_journal();
+}
+
+void log_set_level(enum log_level level)
+{
+	__atomic_store_n(&sink.level, (int)level, __ATOMIC_RELAXED);
+}
+
+static bool wanted(enum log_level level)
+{
+	return (int)level <= __atomic_load_n(&sink.level, __ATOMIC_RELAXED);
+}
+
+/* The journal's own stream takes the level as <N> in front; people get words. */
+static void write_stderr(enum log_level level, const char *text)
+{
+	struct line line = {0};
+	char prefix[8];
+
+	if (sink.journal) {
+		snprintf(prefix, sizeof(prefix), "<%d>", (int)level);
+		line_text(&line, prefix);
+	} else {
+		line_text(&line, sink.name);
+		line_text(&line, ": ");
+		line_text(&line, level_name(level));
+		line_text(&line, ": ");
+	}
+	line_text(&line, text);
+
+	char newline = '\n';
+	struct iovec parts[] = {
+		{.iov_base = line.text, .iov_len = line.len},
+		{.iov_base = &newline, .iov_len = 1},
+	};
+
+	/* Nobody is left to tell if this fails. */
+	if (writev(STDERR_FILENO, parts, 2) < 0)
+		return;
+}
+
+/* fields: complete "KEY=value" strings. */
+static bool write_journal(enum log_level level, const char *text,
+			  const struct iovec *fields, size_t count)
+{
+	struct iovec parts[FIELDS_MAX + 3];
+	struct line message = {0};
+	char priority[16], identifier[64];
+
+	line_text(&message, "MESSAGE=");
+	line_text(&message, text);
+	snprintf(priority, sizeof(priority), "PRIORITY=%d", (int)level);
+	snprintf(identifier, sizeof(identifier), "SYSLOG_IDENTIFIER=%s", sink.name);
+	parts[0] = (struct iovec){.iov_base = message.text, .iov_len = message.len};
+	parts[1] = (struct iovec){.iov_base = priority, .iov_len = strlen(priority)};
+	parts[2] = (struct iovec){.iov_base = identifier, .iov_len = strlen(identifier)};
+	for (size_t i = 0; i < count; i++)
+		parts[3 + i] = fields[i];
+	return sd_journal_sendv(parts, (int)(3 + count)) == 0;
+}
+
+static void __attribute__((format(printf, 3, 0)))
+log_at(enum log_level level, unsigned left_out, const char *format, va_list args)
+{
+	char raw[LINE_MAX_LEN];
+	struct line line = {0};
+
+	int len = vsnprintf(raw, sizeof(raw), format, args);
+	line_escaped(&line, raw, "");
+	if (len >= (int)sizeof(raw))
+		line_text(&line, "...");
+	if (left_out > 0) {
+		snprintf(raw, sizeof(raw), " (and %u more like this before)", left_out);
+		line_text(&line, raw);
+	}
+	if (!sink.journal || !write_journal(level, line.text, NULL, 0))
+		write_stderr(level, line.text);
+}
+
+#define LOG_FUNCTION(function, level)           \
+	void function(const char *format, ...)  \
+	{                                       \
+		va_list args;                   \
+                                                \
+		if (!wanted(level))             \
+			return;                 \
+		va_start(args, format);         \
+		log_at(level, 0, format, args); \
+		va_end(args);                   \
+	}
+
+LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)
+LOG_FUNCTION(log_warning, LOG_LEVEL_WARNING)
+LOG_FUNCTION(log_notice, LOG_LEVEL_NOTICE)
+LOG_FUNCTION(log_info, LOG_LEVEL_INFO)
+LOG_FUNCTION(log_debug, LOG_LEVEL_DEBUG)
+
+/*
+ * May this call site speak? *left_out: lines it kept back in the window before. Two threads
+ * that meet at the turn of a window may both reset it: that costs a line, not a flood.
+ */
+static bool limit_allows(struct log_limit *limit, unsigned *left_out)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+
+	unsigned long long window = (unsigned long long)now.tv_sec / LIMIT_WINDOW_S + 1;
+
+	*left_out = 0;
+	if (__atomic_exchange_n(&limit->window_s, window, __ATOMIC_RELAXED) != window) {
+		unsigned count = __atomic_exchange_n(&limit->count, 0, __ATOMIC_RELAXED);
+
+		*left_out = count > LIMIT_LINES ? count - LIMIT_LINES : 0;
+	}
+	return __atomic_fetch_add(&limit->count, 1, __ATOMIC_RELAXED) < LIMIT_LINES;
+}
+
+void log_limited(struct log_limit *limit, enum log_level level, const char *format, ...)
+{
+	unsigned left_out;
+	va_list args;
+
+	if (!wanted(level) || !limit_allows(limit, &left_out))
+		return;
+	va_start(args, format);
+	log_at(level, left_out, format, args);
+	va_end(args);
+}
+
+static bool needs_quotes(const char *value)
+{
+	return *value == '\0' || strpbrk(value, " \"=") != NULL;
+}
+
+static void line_field(struct line *line, const struct log_field *field)
+{
+	const char *quote = needs_quotes(field->value) ? "\"" : "";
+
+	line_text(line, " ");
+	line_text(line, field->key);
+	line_text(line, "=");
+	line_text(line, quote);
+	line_escaped(line, field->value, "\"\\");
+	line_text(line, quote);
+}
+
+/* All fields share one buffer; entry[i] points to its part of it. */
+static void journal_fields(struct line *buffer, const struct log_field *fields,
+			   size_t count, struct iovec *entry)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t start = buffer->len;
+
+		line_text(buffer, fields[i].key);
+		line_text(buffer, "=");
+		line_escaped(buffer, fields[i].value, "");
+		entry[i] = (struct iovec){.iov_base = buffer->text + start,
+					  .iov_len = buffer->len - start};
+	}
+}
+
+void log_record(const char *message, const struct log_field *fields, size_t count)
+{
+	struct iovec entry[FIELDS_MAX];
+	struct line line = {0};
+
+	if (!wanted(LOG_LEVEL_NOTICE))
+		return;
+	if (count > FIELDS_MAX)
+		count = FIELDS_MAX;
+	if (sink.journal) {
+		journal_fields(&line, fields, count, entry);
+		if (write_journal(LOG_LEVEL_NOTICE, message, entry, count))
+			return;
+		line.len = 0;
+	}
+	line_escaped(&line, message, "");
+	for (size_t i = 0; i < count; i++)
+		line_field(&line, &fields[i]);
+	write_stderr(LOG_LEVEL_NOTICE, line.text);
+}

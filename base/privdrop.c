@@ -1,0 +1,166 @@
+/*
+ * privdrop.c - from root, or whatever we were started as, to what the work needs.
+ */
+#include "base/privdrop.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+unsigned long privdrop_raise_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 0;
+	if (limit.rlim_cur < limit.rlim_max) {
+		struct rlimit raised = {limit.rlim_max, limit.rlim_max};
+
+		if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+			limit = raised;
+	}
+	return limit.rlim_cur;
+}
+
+static bool parse_id(const char *text, unsigned *id)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+
+	unsigned long n = strtoul(text, &end, 10);
+	/* All ones is "no id" to the kernel. */
+	if (*end || errno || n >= UINT_MAX)
+		return false;
+	*id = (unsigned)n;
+	return true;
+}
+
+gid_t privdrop_group(const char *name)
+{
+	const struct group *group = getgrnam(name);
+	unsigned id;
+
+	if (group)
+		return group->gr_gid;
+	return parse_id(name, &id) ? (gid_t)id : (gid_t)-1;
+}
+
+bool privdrop_lookup(const char *user, const char *group, struct privdrop_identity *out,
+		     char *error, size_t error_size)
+{
+	unsigned id;
+
+	*out = (struct privdrop_identity){.uid = getuid(), .gid = getgid()};
+	if (user) {
+		const struct passwd *entry = getpwnam(user);
+
+		if (!entry && parse_id(user, &id)) {
+			out->uid = (uid_t)id;
+			entry = getpwuid(out->uid);
+		} else if (entry) {
+			out->uid = entry->pw_uid;
+		} else {
+			snprintf(error, error_size,
+				 "there is no user \"%s\"; create it or change \"user\"",
+				 user);
+			return false;
+		}
+		if (entry)
+			out->gid = entry->pw_gid;
+	}
+	if (group) {
+		out->gid = privdrop_group(group);
+		if (out->gid == (gid_t)-1) {
+			snprintf(
+				error, error_size,
+				"there is no group \"%s\"; create it or change \"group\"",
+				group);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool is_already(const struct privdrop_identity *who)
+{
+	return getuid() == who->uid && geteuid() == who->uid && getgid() == who->gid &&
+	       getegid() == who->gid;
+}
+
+/* What is left is chosen before the identity changes; libcap-ng carries it across. */
+static void choose_capabilities(bool keep_bind)
+{
+	capng_get_caps_process();
+
+	bool keep = keep_bind &&
+		    capng_have_capability(CAPNG_PERMITTED, CAP_NET_BIND_SERVICE);
+	capng_clear(CAPNG_SELECT_CAPS);
+	if (keep)
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED,
+			     CAP_NET_BIND_SERVICE);
+}
+
+static bool change_identity(const struct privdrop_identity *who, bool keep_bind,
+			    char *error, size_t error_size)
+{
+	if (geteuid() != 0) {
+		snprintf(
+			error, error_size,
+			"cannot become user %u, group %u: started as user %u; start as root, or "
+			"leave \"user\" and \"group\" out",
+			who->uid, who->gid, getuid());
+		return false;
+	}
+
+	/* A container may give us root without the right to shrink the bounding set. */
+	int flags = getpwuid(who->uid) ? CAPNG_INIT_SUPP_GRP : CAPNG_DROP_SUPP_GRP;
+	capng_get_caps_process();
+	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
+		flags |= CAPNG_CLEAR_BOUNDING | CAPNG_CLEAR_AMBIENT;
+	choose_capabilities(keep_bind);
+
+	int result = capng_change_id((int)who->uid, (int)who->gid, (capng_flags_t)flags);
+	if (result != 0) {
+		snprintf(
+			error, error_size,
+			"cannot become user %u, group %u (step %d: %s); CAP_SETUID, CAP_SETGID "
+			"and CAP_SETPCAP are needed",
+			who->uid, who->gid, -result, strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+bool privdrop_to(const struct privdrop_identity *who, bool keep_bind, char *error,
+		 size_t error_size)
+{
+	if (!is_already(who)) {
+		if (!change_identity(who, keep_bind, error, error_size))
+			return false;
+	} else if (who->uid != 0) {
+		choose_capabilities(keep_bind);
+		if (capng_apply(CAPNG_SELECT_CAPS) != 0) {
+			snprintf(error, error_size, "cannot give up capabilities: %s",
+				 strerror(errno));
+			return false;
+		}
+	}
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
+		snprintf(error, error_size, "cannot give up privileges: %s",
+			 strerror(errno));
+		return false;
+	}
+	return true;
+}
