@@ -14,10 +14,13 @@ libcore_a_SOURCES = \
 	relay/core/front.c \
 	relay/core/front.h \
 	relay/core/ids.h \
+	relay/core/ip_prefix.c \
+	relay/core/ip_prefix.h \
 	relay/core/limiter.c \
 	relay/core/limiter.h \
 	relay/core/nonce.c \
 	relay/core/nonce.h \
+	relay/core/peer_policy.c \
 	relay/core/peer_policy.h \
 	relay/core/permission.h \
 	relay/core/port_pool.c \
@@ -26,4 +29,6 @@ libcore_a_SOURCES = \
 	relay/core/quota.h \
 	relay/core/reservation.c \
 	relay/core/reservation.h \
+	relay/core/special_purpose.c \
+	relay/core/special_purpose.h \
 	relay/core/turn.h
