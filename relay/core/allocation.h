@@ -23,6 +23,7 @@
 #include "relay/core/front.h"
 #include "stun/integrity.h"
 #include "stun/registry.h"
+#include "stun/wire.h"
 
 struct turn;
 
@@ -48,44 +49,46 @@ const char *end_reason_name(enum end_reason reason);
 struct owner {
 	uint8_t bytes[16];
 };
+struct owner owner_of(const struct hash_key *key, struct slice username);
+bool owner_equal(const struct owner *a, const struct owner *b);
 
 struct allocation {
-	/* What every packet touches. */
+	/* What every packet touches: two cache lines. */
 	struct five_tuple tuple;
+	uint16_t relay_port;
 	uint32_t slot;
-	uint32_t channels;		/* head of its channels, an index; SLOT_NONE if none */
-	uint32_t permissions;		/* head of its permissions */
+	uint32_t permissions;		/* where its permissions start; SLOT_NONE if none */
+	uint32_t channels;		/* where its channels start */
+	uint16_t relay_address;		/* index into commons->relay */
 	uint8_t side;			/* enum side of the client */
 	uint8_t transport;		/* enum transport of the client */
 	uint8_t dialect;
 	uint8_t family;			/* of the relayed address */
-	uint16_t relay_address;		/* index into turn->relay */
-	uint16_t relay_port;
 	uint64_t expires_ms;
 	struct traffic to_peer, to_client;
 
 	/* What requests touch. */
 	uint64_t id;			/* worker, generation, slot: see relay/core/ids.h */
 	uint64_t created_ms;
+	uint64_t user_quota, prefix_quota;	/* what it is charged to */
+	/* Successful requests of the last 40 s: their retransmissions outlive the nonce (T-116). */
+	struct {
+		uint64_t until_ms;
+		uint8_t txid[STUN_TXID_LEN];
+	} recent[4];
+	struct owner owner;
+	uint32_t generation;		/* of the slot; odd while it is taken */
+	uint16_t permission_count;	/* entries in use, expired ones included */
+	uint16_t channel_count;
 	uint8_t txid[STUN_TXID_LEN];	/* of the Allocate that made it (T-232) */
 	uint8_t reservation_token[8];
 	bool has_reservation;
 	bool fingerprint;		/* client sends FINGERPRINT: mirror it (T-068) */
 	uint8_t end_reason;		/* set before allocation_ended() */
-	uint16_t permission_count;
-	uint16_t channel_count;
-	uint32_t heap_index;		/* place in the expiry heap */
-	struct owner owner;
+	uint8_t recent_next;
 	struct stun_key key;		/* the derived key, never the password (T-092) */
-	uint64_t user_quota, prefix_quota;	/* what it is charged to */
 	char user[CREDENTIAL_USER_MAX + 1];
 	char key_id[KEY_ID_MAX + 1];	/* of the keyring */
-	/* Successful requests of the last 40 s: their retransmissions outlive the nonce (T-116). */
-	struct {
-		uint8_t txid[STUN_TXID_LEN];
-		uint64_t at_ms;
-	} recent[4];
-	uint8_t recent_next;
 };
 
 struct allocation_table;
@@ -101,6 +104,8 @@ struct allocation *allocation_find(struct allocation_table *table,
                                    const struct five_tuple *tuple);
 /* By slot; NULL if that slot is free. */
 struct allocation *allocation_at(struct allocation_table *table, uint32_t slot);
+/* By id; NULL if that allocation is gone, even if its slot is taken again. */
+struct allocation *allocation_by_id(struct allocation_table *table, uint64_t id);
 size_t allocation_count(const struct allocation_table *table);
 /* Walk all: start with slot 0, continue with the found slot + 1; NULL at the end. */
 struct allocation *allocation_next(struct allocation_table *table, uint32_t slot);
@@ -113,18 +118,19 @@ struct allocation_request {
 	uint32_t lifetime_s;			/* granted */
 	bool even_port, reserve_next;		/* EVEN-PORT and its R bit */
 	const uint8_t *reservation_token;	/* 8 bytes, or NULL */
-	const uint8_t *txid;
+	const uint8_t *txid;			/* 12 bytes */
 	const struct owner *owner;
 	const struct stun_key *key;
-	const char *user;
-	const char *key_id;
+	const char *user;			/* at most CREDENTIAL_USER_MAX bytes */
+	const char *key_id;			/* at most KEY_ID_MAX bytes */
 };
 
 /*
- * Make one: quotas, port, socket (RFC 8656 section 7.2). Returns 0 and *out, or the error code
- * to answer with, holding nothing (T-253):
+ * Make one: quotas, port, socket (RFC 8656 section 7.2). The 5-tuple must have none. Returns 0
+ * and *out, or the error code to answer with, holding nothing (T-253):
  *   440 no relayed address of that family     486 quota of the user or of the source prefix
  *   508 no port, bad reservation token, table full, the system refused a socket
+ * With a reservation token the family is the reservation's; that of the request is not asked.
  */
 int allocation_create(struct turn *turn, const struct allocation_request *request,
                       uint64_t now_ms, struct allocation **out);
@@ -140,10 +146,10 @@ void allocation_refresh(struct turn *turn, struct allocation *al, uint32_t lifet
 void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason reason,
                        uint64_t now_ms);
 
-/* Drop what is due; when to call again, UINT64_MAX for never. */
+/* End the allocations that are due; when to call again, UINT64_MAX for never. */
 uint64_t allocation_table_expire(struct turn *turn, uint64_t now_ms);
 
-/* Remember a successful request; was it one of the last 40 s? (T-029, T-116) */
+/* Remember a successful request; was it one of the last ones, within 40 s? (T-029, T-116) */
 void allocation_remember(struct allocation *al, const uint8_t *txid, uint64_t now_ms);
 bool allocation_remembers(const struct allocation *al, const uint8_t *txid, uint64_t now_ms);
 

@@ -37,7 +37,10 @@ bool channel_find_peer(const struct turn *turn, const struct allocation *al, uin
 uint16_t channel_find_number(const struct turn *turn, const struct allocation *al,
                              const struct endpoint *peer, uint64_t now_ms);
 
-/* Walk for people and records: *cursor starts at al->channels; false at the end. */
+/*
+ * Walk for people and records: *cursor starts at al->channels; false at the end. Expired ones
+ * are among them until their place is needed.
+ */
 bool channel_next(const struct turn *turn, uint32_t *cursor, uint16_t *number,
                   struct endpoint *peer, uint64_t *expires_ms);
 

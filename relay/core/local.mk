@@ -8,6 +8,7 @@ libcore_a_SOURCES = \
 	relay/core/counters.c \
 	relay/core/counters.h \
 	relay/core/edge.h \
+	relay/core/expiry.h \
 	relay/core/five_tuple.c \
 	relay/core/five_tuple.h \
 	relay/core/forward.h \

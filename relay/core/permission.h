@@ -31,7 +31,10 @@ int permission_install(struct turn *turn, struct allocation *al, const struct en
 bool permission_allows(const struct turn *turn, const struct allocation *al,
                        const struct ip_addr *peer, uint64_t now_ms);
 
-/* Walk for people and records: *cursor starts at al->permissions; false at the end. */
+/*
+ * Walk for people and records: *cursor starts at al->permissions; false at the end. Expired
+ * ones are among them until their place is needed.
+ */
 bool permission_next(const struct turn *turn, uint32_t *cursor, struct ip_addr *peer,
                      uint64_t *expires_ms);
 

@@ -37,6 +37,11 @@ struct turn_limits {
 
 /* What a reload may change. Immutable once published. */
 struct turn_settings {
+	/*
+	 * Another number with every publication. Permissions and channels note the one their peer
+	 * was judged under, and are judged again by the first packet under a new one (T-584).
+	 */
+	uint32_t generation;
 	char realm[REALM_MAX + 1];
 	char software[128];			/* SOFTWARE in answers; "" leaves it out (T-021) */
 	struct turn_limits limits;
