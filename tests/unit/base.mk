@@ -1,1 +1,3 @@
-unit_programs += tests/unit/test_version
+unit_programs += \
+	tests/unit/test_units \
+	tests/unit/test_version

@@ -1,4 +1,6 @@
 # tests/vectors/: test vectors read by the unit tests. List them in EXTRA_DIST.
 EXTRA_DIST += \
+	tests/vectors/ms-turn/README \
+	tests/vectors/ms-turn/ms-turn-vectors.json \
 	tests/vectors/stun/README \
 	tests/vectors/stun/rfc-vectors.json
