@@ -166,8 +166,8 @@ static void fail_unknown(const cfg_t *cfg, unsigned line, const char *word)
 }
 
 /* libconfuse's own errors. The format tells which; its text is the fallback. */
-__attribute__((format(printf, 2, 0)))
-static void on_error(cfg_t *cfg, const char *format, va_list args)
+static void __attribute__((format(printf, 2, 0)))
+on_error(cfg_t *cfg, const char *format, va_list args)
 {
 	unsigned line = (unsigned)cfg->line;
 	char text[256];

@@ -1,6 +1,8 @@
 # tests/: everything here but integration/ and bench/ is run by make check.
 # A test finds data files under $TOP_SRCDIR.
-AM_TESTS_ENVIRONMENT = TOP_SRCDIR='$(abs_top_srcdir)'; NM='$(NM)'; export TOP_SRCDIR NM;
+AM_TESTS_ENVIRONMENT = \
+	TOP_SRCDIR='$(abs_top_srcdir)'; export TOP_SRCDIR; \
+	CC='$(CC)'; NM='$(NM)'; HEADER_FLAGS='$(AM_CPPFLAGS)'; export CC NM HEADER_FLAGS;
 
 include tests/vectors/local.mk
 include tests/unit/local.mk

@@ -10,6 +10,7 @@ tests_lint_link_core_DEPENDENCIES = libcore.a libcredential.a libstun.a
 
 lint_scripts = \
 	tests/lint/core-symbols \
+	tests/lint/headers-alone \
 	tests/lint/include-directions \
 	tests/lint/include-directions-test \
 	tests/lint/man-pages \

@@ -1,9 +1,9 @@
 # What a test program that fails allocations on purpose is linked with; see tests/unit/oom.h.
-OOM_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc \
+oom_wrap = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc \
 	-Wl,--wrap=free
 
 unit_programs += tests/unit/test_out_of_memory
 
 tests_unit_test_out_of_memory_SOURCES = tests/unit/test_out_of_memory.c tests/unit/oom.c \
 	tests/unit/oom.h
-tests_unit_test_out_of_memory_LDFLAGS = $(AM_LDFLAGS) $(OOM_LDFLAGS)
+tests_unit_test_out_of_memory_LDFLAGS = $(AM_LDFLAGS) $(oom_wrap)
