@@ -19,10 +19,10 @@
 struct turn;
 
 enum dispatch_action {
-	DISPATCH_NOTHING,	/* dropped and counted, or done */
-	DISPATCH_REPLY,		/* send reply_len bytes of the reply buffer to the client */
-	DISPATCH_FORWARD,	/* see forward */
-	DISPATCH_CLOSE,		/* stream only: the stream cannot be framed any more */
+	DISPATCH_NOTHING, /* dropped and counted, or done */
+	DISPATCH_REPLY,   /* send reply_len bytes of the reply buffer to the client */
+	DISPATCH_FORWARD, /* see forward */
+	DISPATCH_CLOSE,   /* stream only: the stream cannot be framed any more */
 };
 
 struct dispatch {
@@ -46,15 +46,16 @@ enum { DISPATCH_REPLY_MAX = 2048 };
  * unix_s  wall clock, for the expiry of credentials
  */
 void dispatch_from_client(struct turn *turn, const struct five_tuple *tuple,
-                          struct slice message, uint64_t now_ms, int64_t unix_s,
-                          uint8_t *reply, struct dispatch *out);
+			  struct slice message, uint64_t now_ms, int64_t unix_s,
+			  uint8_t *reply, struct dispatch *out);
 
 /* One datagram that arrived at the relayed address of a slot. */
 void dispatch_from_peer(struct turn *turn, uint32_t slot, const struct endpoint *source,
-                        struct slice payload, uint64_t now_ms, struct forward *out);
+			struct slice payload, uint64_t now_ms, struct forward *out);
 
 /* A stream client is gone: its allocation, if any, ends (T-213). */
-void dispatch_client_gone(struct turn *turn, const struct five_tuple *tuple, uint64_t now_ms);
+void dispatch_client_gone(struct turn *turn, const struct five_tuple *tuple,
+			  uint64_t now_ms);
 
 /* Everything that is due; when to call again, UINT64_MAX for never. */
 uint64_t dispatch_expire(struct turn *turn, uint64_t now_ms);

@@ -1,0 +1,76 @@
+/*
+ * attributes.c - comprehension-required attributes, understood or not.
+ */
+#include "relay/dialect/attributes.h"
+
+#include <string.h>
+
+#include "stun/registry.h"
+
+static bool is_understood(uint16_t type)
+{
+	switch (type) {
+	case STUN_MAPPED_ADDRESS:
+	case STUN_USERNAME:
+	case STUN_MESSAGE_INTEGRITY:
+	case STUN_ERROR_CODE:
+	case STUN_UNKNOWN_ATTRIBUTES:
+	case TURN_CHANNEL_NUMBER:
+	case TURN_LIFETIME:
+	case TURN_XOR_PEER_ADDRESS:
+	case TURN_DATA_ATTR:
+	case STUN_REALM:
+	case STUN_NONCE:
+	case TURN_XOR_RELAYED_ADDRESS:
+	case TURN_REQUESTED_ADDRESS_FAMILY:
+	case TURN_EVEN_PORT:
+	case TURN_REQUESTED_TRANSPORT:
+	case TURN_DONT_FRAGMENT:
+	case STUN_MESSAGE_INTEGRITY_SHA256:
+	case STUN_PASSWORD_ALGORITHM:
+	case STUN_USERHASH:
+	case STUN_XOR_MAPPED_ADDRESS:
+	case TURN_RESERVATION_TOKEN:
+		return true;
+	default:
+		return !stun_attr_is_required(type);
+	}
+}
+
+bool attributes_has_unknown(const struct stun_msg *msg)
+{
+	struct slice rest = msg->body;
+	struct stun_attr attr;
+
+	while (stun_attr_next(&rest, &attr))
+		if (!is_understood(attr.type))
+			return true;
+	return false;
+}
+
+size_t attributes_unknown(const struct stun_msg *msg,
+			  uint16_t types[ATTRIBUTES_UNKNOWN_MAX])
+{
+	/*
+	 * One bit per type, because a stranger's message over TCP may hold 16,000 attributes:
+	 * looking each of them up in the list would be quadratic.
+	 */
+	uint8_t seen[0x8000 / 8];
+	struct slice rest = msg->body;
+	struct stun_attr attr;
+	size_t count = 0;
+
+	if (!attributes_has_unknown(msg))
+		return 0;
+
+	memset(seen, 0, sizeof(seen));
+	while (count < ATTRIBUTES_UNKNOWN_MAX && stun_attr_next(&rest, &attr)) {
+		uint8_t bit = (uint8_t)(1u << (attr.type & 7));
+
+		if (is_understood(attr.type) || (seen[attr.type >> 3] & bit))
+			continue;
+		seen[attr.type >> 3] |= bit;
+		types[count++] = attr.type;
+	}
+	return count;
+}

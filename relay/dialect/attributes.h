@@ -1,0 +1,28 @@
+/*
+ * attributes.h - which attributes this server understands (RFC 8489 section 6.3).
+ */
+#ifndef RELAY_DIALECT_ATTRIBUTES_H
+#define RELAY_DIALECT_ATTRIBUTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stun/msg.h"
+
+/*
+ * Is there a comprehension-required attribute that no method of this server understands? What
+ * some method understands is ignored where it does not belong (T-015); what the registry knows
+ * and this server does not implement is unknown (T-215).
+ */
+bool attributes_has_unknown(const struct stun_msg *msg);
+
+/*
+ * The unknown ones, each once, in the order of the message; returns how many. More than
+ * ATTRIBUTES_UNKNOWN_MAX are not listed: a datagram that crosses an Ethernet holds fewer.
+ */
+enum { ATTRIBUTES_UNKNOWN_MAX = 384 };
+size_t attributes_unknown(const struct stun_msg *msg,
+			  uint16_t types[ATTRIBUTES_UNKNOWN_MAX]);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * binding.c - "where do I come from?"
+ */
+#include "relay/dialect/binding.h"
+
+#include "relay/dialect/attributes.h"
+#include "relay/dialect/reply.h"
+#include "stun/attr.h"
+
+void binding_request(struct request *rq)
+{
+	uint16_t unknown[ATTRIBUTES_UNKNOWN_MAX];
+	struct stun_builder b;
+
+	if (!reply_allowed_to_stranger(rq))
+		return;
+
+	/* No authentication stands before this check here (T-547, T-E14). */
+	size_t count = attributes_unknown(rq->msg, unknown);
+	if (count > 0) {
+		reply_unknown_attributes(rq, unknown, count);
+		return;
+	}
+
+	reply_success_start(rq, &b);
+	if (rq->msg->has_cookie)
+		stun_add_xor_address(&b, STUN_XOR_MAPPED_ADDRESS, &rq->tuple->client);
+	else
+		stun_add_address(&b, STUN_MAPPED_ADDRESS, &rq->tuple->client);
+	reply_finish(rq, &b, 0);
+}

@@ -1,0 +1,226 @@
+/*
+ * dispatch.c - what kind of message, and who decides about it.
+ */
+#include "relay/dialect/dispatch.h"
+
+#include <assert.h>
+
+#include "relay/core/turn.h"
+#include "relay/dialect/attributes.h"
+#include "relay/dialect/binding.h"
+#include "relay/dialect/reply.h"
+#include "relay/dialect/turn.h"
+#include "stun/classify.h"
+
+static void drop(struct turn *turn, enum drop_reason reason)
+{
+	counter_add(&turn->counters.drops[reason], 1);
+}
+
+static enum drop_reason parse_drop_reason(enum stun_parse parse)
+{
+	switch (parse) {
+	case STUN_PARSE_NOT_STUN:
+		return DROP_NOT_STUN;
+	case STUN_PARSE_BAD_FINGERPRINT:
+		return DROP_BAD_FINGERPRINT;
+	case STUN_PARSE_OK:
+	case STUN_PARSE_SHORT:
+	case STUN_PARSE_BAD_LENGTH:
+	case STUN_PARSE_BAD_ATTR:
+		break;
+	}
+	return DROP_MALFORMED;
+}
+
+/* Where a frame of a stream ends is known from its length; if that was wrong, all is lost. */
+static bool breaks_framing(enum stun_parse parse)
+{
+	return parse == STUN_PARSE_SHORT || parse == STUN_PARSE_NOT_STUN ||
+	       parse == STUN_PARSE_BAD_LENGTH;
+}
+
+/* RFC 3489, what is left of it: Binding over UDP, nothing else (T-050, T-053, T-054). */
+static void classic_request(struct request *rq)
+{
+	if (rq->transport == TRANSPORT_DTLS) {
+		/* RFC 8489 section 11 wants an answer to every classic request over DTLS. */
+		if (reply_allowed_to_stranger(rq))
+			reply_error(rq, STUN_SERVER_ERROR);
+		return;
+	}
+	if (rq->transport == TRANSPORT_UDP && rq->msg->method == STUN_BINDING) {
+		binding_request(rq);
+		return;
+	}
+	drop(rq->turn, DROP_BAD_COOKIE);
+}
+
+static void request(struct request *rq)
+{
+	if (!rq->msg->has_cookie) {
+		classic_request(rq);
+		return;
+	}
+
+	switch (rq->msg->method) {
+	case STUN_BINDING:
+		binding_request(rq);
+		break;
+	case TURN_ALLOCATE:
+	case TURN_REFRESH:
+	case TURN_CREATE_PERMISSION:
+	case TURN_CHANNEL_BIND:
+		turn_request(rq);
+		break;
+	default:
+		drop(rq->turn, DROP_UNKNOWN_METHOD);
+	}
+}
+
+static void forwarded(struct dispatch *out)
+{
+	if (out->forward.kind != FORWARD_DROP)
+		out->action = DISPATCH_FORWARD;
+}
+
+/* Indications are never answered and never authenticated (RFC 8489 section 6.3.2, T-099). */
+static void indication(struct turn *turn, struct allocation *al,
+		       const struct stun_msg *msg, uint64_t now_ms, struct dispatch *out)
+{
+	if (!msg->has_cookie)
+		drop(turn, DROP_BAD_COOKIE);
+	else if (msg->method != STUN_BINDING && msg->method != TURN_SEND)
+		drop(turn, DROP_UNKNOWN_METHOD);
+	else if (msg->bad_mi_len)
+		drop(turn, DROP_MALFORMED);
+	else if (attributes_has_unknown(msg))
+		drop(turn, DROP_UNKNOWN_ATTRIBUTE);
+	else if (msg->method == STUN_BINDING)
+		counter_add(&turn->counters.indications, 1);
+	else if (al == NULL)
+		drop(turn, DROP_NO_ALLOCATION);
+	else {
+		forward_send(turn, al, msg, now_ms, &out->forward);
+		forwarded(out);
+	}
+}
+
+static void stun_message(struct request *rq, struct slice message, struct dispatch *out)
+{
+	struct stun_msg msg;
+
+	enum stun_parse parse = stun_msg_parse(message, &msg);
+	if (parse != STUN_PARSE_OK) {
+		drop(rq->turn, parse_drop_reason(parse));
+		if (transport_is_stream(rq->transport) && breaks_framing(parse))
+			out->action = DISPATCH_CLOSE;
+		return;
+	}
+
+	/* Whoever answers what is not a request can be kept busy with his own answers (attack 9). */
+	switch (msg.class) {
+	case STUN_REQUEST:
+		rq->msg = &msg;
+		request(rq);
+		rq->msg = NULL;
+		break;
+	case STUN_INDICATION:
+		indication(rq->turn, rq->al, &msg, rq->now_ms, out);
+		break;
+	case STUN_SUCCESS:
+	case STUN_ERROR:
+		drop(rq->turn, DROP_UNEXPECTED_RESPONSE);
+		break;
+	}
+
+	out->authenticated = rq->authenticated;
+	if (rq->reply_len > 0) {
+		out->action = DISPATCH_REPLY;
+		out->reply_len = rq->reply_len;
+	}
+}
+
+void dispatch_from_client(struct turn *turn, const struct five_tuple *tuple,
+			  struct slice message, uint64_t now_ms, int64_t unix_s,
+			  uint8_t *reply, struct dispatch *out)
+{
+	assert(tuple->front < turn->commons->front_count);
+	struct request rq = {
+		.turn = turn,
+		.tuple = tuple,
+		.now_ms = now_ms,
+		.unix_s = unix_s,
+		.transport = turn->commons->fronts[tuple->front].transport,
+		.reply = reply,
+	};
+
+	*out = (struct dispatch){.action = DISPATCH_NOTHING};
+	if (tuple->client.port == 0) {
+		drop(turn, DROP_SOURCE_PORT_ZERO);
+		return;
+	}
+	rq.al = allocation_find(turn->table, tuple);
+
+	/*
+	 * Here the MS dialect takes its turn: a 5-tuple whose allocation speaks it owns every
+	 * byte that arrives, and the dialect of a 5-tuple never changes (attack 54).
+	 */
+
+	switch (datagram_classify(message)) {
+	case DATAGRAM_CHANNEL_DATA:
+		if (rq.al == NULL) {
+			drop(turn, DROP_NO_ALLOCATION);
+			break;
+		}
+		forward_channel_data(turn, rq.al, message, now_ms, &out->forward);
+		forwarded(out);
+		break;
+	case DATAGRAM_STUN:
+		stun_message(&rq, message, out);
+		break;
+	case DATAGRAM_EMPTY:
+	case DATAGRAM_DTLS:
+	case DATAGRAM_ZRTP:
+	case DATAGRAM_RTP:
+	case DATAGRAM_QUIC:
+	case DATAGRAM_OTHER:
+	case DATAGRAM_KIND_COUNT:
+		drop(turn, DROP_NOT_STUN);
+		if (transport_is_stream(rq.transport))
+			out->action = DISPATCH_CLOSE;
+		break;
+	}
+}
+
+void dispatch_from_peer(struct turn *turn, uint32_t slot, const struct endpoint *source,
+			struct slice payload, uint64_t now_ms, struct forward *out)
+{
+	struct allocation *al = allocation_at(turn->table, slot);
+
+	if (al == NULL) {
+		drop(turn, DROP_NO_ALLOCATION);
+		*out = (struct forward){.kind = FORWARD_DROP,
+					.reason = DROP_NO_ALLOCATION};
+		return;
+	}
+	forward_from_peer(turn, al, source, payload, now_ms, out);
+}
+
+void dispatch_client_gone(struct turn *turn, const struct five_tuple *tuple,
+			  uint64_t now_ms)
+{
+	struct allocation *al = allocation_find(turn->table, tuple);
+
+	if (al != NULL)
+		allocation_delete(turn, al, END_CLIENT_GONE, now_ms);
+}
+
+uint64_t dispatch_expire(struct turn *turn, uint64_t now_ms)
+{
+	uint64_t allocations = allocation_table_expire(turn, now_ms);
+	uint64_t reservations =
+		reservation_table_expire(turn->commons->reservations, now_ms);
+
+	return allocations < reservations ? allocations : reservations;
+}

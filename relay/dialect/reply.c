@@ -1,0 +1,122 @@
+/*
+ * reply.c - answers; see reply.h.
+ */
+#include "relay/dialect/reply.h"
+
+#include <string.h>
+
+#include "relay/core/turn.h"
+#include "relay/dialect/dispatch.h"
+#include "stun/attr.h"
+#include "stun/integrity.h"
+
+bool reply_allowed_to_stranger(struct request *rq)
+{
+	const struct turn_limits *limits = &rq->turn->settings->limits;
+
+	if (transport_is_stream(rq->transport) || rq->al != NULL)
+		return true;
+	if (limiter_allows(rq->turn->commons->strangers, &rq->tuple->client.ip,
+			   limits->stranger_rate, limits->stranger_burst, rq->now_ms))
+		return true;
+
+	counter_add(&rq->turn->counters.drops[DROP_LIMITED], 1);
+	return false;
+}
+
+static enum request_method counted_as(uint16_t method)
+{
+	switch (method) {
+	case TURN_ALLOCATE:
+		return REQUEST_ALLOCATE;
+	case TURN_REFRESH:
+		return REQUEST_REFRESH;
+	case TURN_CREATE_PERMISSION:
+		return REQUEST_CREATE_PERMISSION;
+	case TURN_CHANNEL_BIND:
+		return REQUEST_CHANNEL_BIND;
+	default:
+		return REQUEST_BINDING;
+	}
+}
+
+static void start(struct request *rq, struct stun_builder *b, enum stun_class class)
+{
+	stun_builder_reply(b, rq->reply, DISPATCH_REPLY_MAX, rq->msg, class);
+}
+
+void reply_success_start(struct request *rq, struct stun_builder *b)
+{
+	start(rq, b, STUN_SUCCESS);
+}
+
+void reply_finish(struct request *rq, struct stun_builder *b, int code)
+{
+	struct counters *counters = &rq->turn->counters;
+	const char *software = rq->turn->settings->software;
+
+	if (rq->authenticated) {
+		if (software[0] != '\0')
+			stun_builder_add(b, STUN_SOFTWARE, software, strlen(software));
+		stun_add_integrity(b, rq->auth.reply_kind, &rq->auth.key);
+	}
+	/* Classic clients know no FINGERPRINT, and what they sent is none (T-051). */
+	if (rq->msg->has_fingerprint && rq->msg->has_cookie)
+		stun_add_fingerprint(b);
+
+	rq->reply_len = stun_builder_finish(b);
+	if (rq->reply_len == 0) {
+		counter_add(&counters->drops[DROP_REPLY_TOO_LARGE], 1);
+		return;
+	}
+	counter_add(&counters->requests[counted_as(rq->msg->method)]
+				       [request_result_index(code)],
+		    1);
+}
+
+void reply_success(struct request *rq)
+{
+	struct stun_builder b;
+
+	reply_success_start(rq, &b);
+	reply_finish(rq, &b, 0);
+}
+
+static void error_start(struct request *rq, struct stun_builder *b, int code)
+{
+	start(rq, b, STUN_ERROR);
+	stun_add_error_code(b, code, rq->authenticated ? stun_error_reason(code) : "");
+}
+
+void reply_error(struct request *rq, int code)
+{
+	struct stun_builder b;
+
+	error_start(rq, &b, code);
+	reply_finish(rq, &b, code);
+}
+
+void reply_unknown_attributes(struct request *rq, const uint16_t *types, size_t count)
+{
+	struct stun_builder b;
+
+	error_start(rq, &b, STUN_UNKNOWN_ATTRIBUTE);
+	stun_add_unknown_attributes(&b, types, count);
+	reply_finish(rq, &b, STUN_UNKNOWN_ATTRIBUTE);
+}
+
+void reply_challenge(struct request *rq, int code)
+{
+	const struct turn_settings *settings = rq->turn->settings;
+	struct slice realm = {(const uint8_t *)settings->realm, strlen(settings->realm)};
+	char nonce[NONCE_LEN];
+	struct stun_builder b;
+
+	nonce_make(&settings->nonce_key, rq->tuple, realm, rq->now_ms, nonce);
+	error_start(rq, &b, code);
+	stun_builder_add(&b, STUN_REALM, realm.data, realm.len);
+	stun_builder_add(&b, STUN_NONCE, nonce, sizeof(nonce));
+	stun_builder_add(&b, STUN_PASSWORD_ALGORITHMS, auth_password_algorithms,
+			 AUTH_PASSWORD_ALGORITHMS_LEN);
+	reply_finish(rq, &b, code);
+}

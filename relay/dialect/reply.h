@@ -1,0 +1,49 @@
+/*
+ * reply.h - the one place that builds answers and counts what requests came to.
+ *
+ * Two kinds of answers leave here:
+ *
+ *   to strangers         the smallest that is legal: no reason phrase, no SOFTWARE, no
+ *                        integrity (attack 12)
+ *   to who proved who    reason phrase, SOFTWARE, integrity with the request's key and of
+ *   they are             the request's kind (T-087, T-100)
+ *
+ * Both have FINGERPRINT exactly if the request had it (T-068).
+ */
+#ifndef RELAY_DIALECT_REPLY_H
+#define RELAY_DIALECT_REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relay/dialect/request.h"
+#include "stun/msg.h"
+
+/*
+ * May a request that proved nothing be answered? Streams have proved their return path, and so
+ * has who holds an allocation on this 5-tuple; everybody else meets the limiter (attack 13).
+ * False: withheld, and counted. Asking spends allowance, so ask once and before building.
+ */
+bool reply_allowed_to_stranger(struct request *rq);
+
+/* A success response: start, add the method's attributes, finish. */
+void reply_success_start(struct request *rq, struct stun_builder *b);
+void reply_finish(struct request *rq, struct stun_builder *b, int code);
+
+/* A success response without attributes of its own. */
+void reply_success(struct request *rq);
+
+void reply_error(struct request *rq, int code);
+
+/* 420 with what was not understood, each type once. */
+void reply_unknown_attributes(struct request *rq, const uint16_t *types, size_t count);
+
+/*
+ * 401 or 438 with REALM, a fresh NONCE and PASSWORD-ALGORITHMS. Never signed: a 401 has no
+ * key to be signed with, and a 438, which may be, goes to a source that has not shown its
+ * return path yet, so it stays as small and as cheap as the 401 (T-086).
+ */
+void reply_challenge(struct request *rq, int code);
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * request.h - one request on its way to its answer.
+ *
+ * Owner    dispatch makes it on its stack; it borrows everything and dies with the call.
+ */
+#ifndef RELAY_DIALECT_REQUEST_H
+#define RELAY_DIALECT_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "relay/core/allocation.h"
+#include "relay/core/auth.h"
+#include "relay/core/five_tuple.h"
+#include "relay/core/front.h"
+#include "stun/msg.h"
+
+struct turn;
+
+struct request {
+	struct turn *turn;
+	const struct five_tuple *tuple;
+	const struct stun_msg *msg;
+	uint64_t now_ms;
+	int64_t unix_s;
+	enum transport transport; /* of the front it came in by */
+	struct allocation *al;    /* of its 5-tuple, or NULL */
+	bool authenticated;       /* auth holds; replies are signed with its key */
+	struct auth auth;
+	uint8_t *reply;   /* DISPATCH_REPLY_MAX bytes of the caller's */
+	size_t reply_len; /* 0: no answer */
+};
+
+/* Did the user who made the allocation send this? (T-204) Needs both. */
+static inline bool request_is_owners(const struct request *rq)
+{
+	return memcmp(rq->auth.owner.bytes, rq->al->owner.bytes,
+		      sizeof(rq->al->owner.bytes)) == 0;
+}
+
+#endif

@@ -1,0 +1,221 @@
+/*
+ * turn.c - what all requests of TURN have in common, and the short ones among them.
+ */
+#include "relay/dialect/turn.h"
+
+#include <assert.h>
+
+#include "relay/core/channel.h"
+#include "relay/core/permission.h"
+#include "relay/core/turn.h"
+#include "relay/dialect/attributes.h"
+#include "relay/dialect/reply.h"
+#include "stun/attr.h"
+
+/*
+ * More addresses than that in one CreatePermission are refused with 508; a datagram of 1500
+ * bytes holds 117.
+ */
+enum { PEERS_MAX = 256 };
+
+/*
+ * The answer to a request may get lost, and the nonce may run out before its retransmission
+ * arrives. The client could not make sense of a 438 then: it may have no transaction left to
+ * try again with (T-116). The MAC has matched already when auth says 438.
+ */
+static bool is_known_retransmission(const struct request *rq)
+{
+	return rq->auth.code == STUN_STALE_NONCE && rq->al != NULL &&
+	       request_is_owners(rq) && !transport_is_stream(rq->transport) &&
+	       allocation_remembers(rq->al, rq->msg->txid, rq->now_ms);
+}
+
+/* True if the request may go on; else it has been answered, or not if the limiter says so. */
+static bool authenticate(struct request *rq)
+{
+	struct counters *counters = &rq->turn->counters;
+	bool has_integrity = rq->msg->mi_offset != 0 || rq->msg->mi256_offset != 0;
+	bool asked_limiter = false;
+
+	/* Without integrity the answer is a challenge in any case; ask before any work. */
+	if (!has_integrity) {
+		if (!reply_allowed_to_stranger(rq))
+			return false;
+		asked_limiter = true;
+	}
+
+	auth_check(rq->turn, rq->msg, rq->tuple, rq->al, rq->now_ms, rq->unix_s,
+		   &rq->auth);
+	if (rq->auth.code == 0 || is_known_retransmission(rq)) {
+		rq->authenticated = true;
+		return true;
+	}
+
+	counter_add(&counters->auth_failures[rq->auth.failure], 1);
+	if (!asked_limiter && !reply_allowed_to_stranger(rq))
+		return false;
+	if (rq->auth.code == STUN_BAD_REQUEST)
+		reply_error(rq, rq->auth.code);
+	else
+		reply_challenge(rq, rq->auth.code);
+	return false;
+}
+
+/* The value of LIFETIME, 0 if it is not there. False if it is malformed. */
+static bool find_lifetime(const struct stun_msg *msg, uint32_t *lifetime_s, bool *present)
+{
+	struct stun_attr attr;
+
+	*lifetime_s = 0;
+	*present = stun_msg_find(msg, TURN_LIFETIME, &attr);
+	return !*present || stun_attr_u32(&attr, lifetime_s);
+}
+
+/* RFC 8656 section 8.2. */
+static void refresh(struct request *rq)
+{
+	uint32_t lifetime_s;
+	bool has_lifetime;
+	uint8_t family;
+	struct stun_attr attr;
+	struct stun_builder b;
+
+	if (!find_lifetime(rq->msg, &lifetime_s, &has_lifetime)) {
+		reply_error(rq, STUN_BAD_REQUEST);
+		return;
+	}
+	if (stun_msg_find(rq->msg, TURN_REQUESTED_ADDRESS_FAMILY, &attr)) {
+		if (!stun_attr_first_of_four(&attr, &family)) {
+			reply_error(rq, STUN_BAD_REQUEST);
+			return;
+		}
+		if (family != rq->al->family) {
+			reply_error(rq, STUN_PEER_FAMILY_MISMATCH);
+			return;
+		}
+	}
+
+	if (has_lifetime && lifetime_s == 0) {
+		/* The reply is signed with the copy of the key in rq->auth (T-267). */
+		allocation_delete(rq->turn, rq->al, END_RELEASED, rq->now_ms);
+		rq->al = NULL;
+	} else {
+		lifetime_s = allocation_lifetime(rq->turn, lifetime_s);
+		allocation_refresh(rq->turn, rq->al, lifetime_s, rq->now_ms);
+		allocation_remember(rq->al, rq->msg->txid, rq->now_ms);
+	}
+
+	reply_success_start(rq, &b);
+	stun_add_u32(&b, TURN_LIFETIME, lifetime_s);
+	reply_finish(rq, &b, 0);
+}
+
+/* 0 and all peers of the request, or 400, or 508 for more than fit. */
+static int collect_peers(const struct stun_msg *msg, struct endpoint peers[PEERS_MAX],
+			 size_t *count)
+{
+	struct slice rest = msg->body;
+	struct stun_attr attr;
+	size_t found = 0;
+
+	/* All must be well formed before any other check may speak (T-286). */
+	while (stun_attr_next(&rest, &attr)) {
+		struct endpoint peer;
+
+		if (attr.type != TURN_XOR_PEER_ADDRESS)
+			continue;
+		if (!stun_attr_xor_address(&attr, msg->txid, &peer))
+			return STUN_BAD_REQUEST;
+		if (found < PEERS_MAX)
+			peers[found] = peer;
+		found++;
+	}
+	if (found == 0)
+		return STUN_BAD_REQUEST;
+	if (found > PEERS_MAX)
+		return STUN_INSUFFICIENT_CAPACITY;
+	*count = found;
+	return 0;
+}
+
+/* What changes permissions or channels ends the same way. */
+static void finish(struct request *rq, int code)
+{
+	if (code != 0) {
+		reply_error(rq, code);
+		return;
+	}
+	allocation_remember(rq->al, rq->msg->txid, rq->now_ms);
+	reply_success(rq);
+}
+
+/* RFC 8656 section 10.2. */
+static void create_permission(struct request *rq)
+{
+	struct endpoint peers[PEERS_MAX];
+	size_t count;
+
+	int code = collect_peers(rq->msg, peers, &count);
+	if (code == 0)
+		code = permission_install(rq->turn, rq->al, peers, count, rq->now_ms,
+					  NULL);
+	finish(rq, code);
+}
+
+/* RFC 8656 section 12.2. */
+static void bind_channel(struct request *rq)
+{
+	struct stun_attr number_attr, peer_attr;
+	struct endpoint peer;
+	uint16_t number;
+	int code = STUN_BAD_REQUEST;
+
+	if (stun_msg_find(rq->msg, TURN_CHANNEL_NUMBER, &number_attr) &&
+	    stun_attr_channel_number(&number_attr, &number) &&
+	    stun_msg_find(rq->msg, TURN_XOR_PEER_ADDRESS, &peer_attr) &&
+	    stun_attr_xor_address(&peer_attr, rq->msg->txid, &peer))
+		code = channel_bind(rq->turn, rq->al, number, &peer, rq->now_ms, NULL);
+	finish(rq, code);
+}
+
+void turn_request(struct request *rq)
+{
+	uint16_t unknown[ATTRIBUTES_UNKNOWN_MAX];
+
+	if (!authenticate(rq))
+		return;
+
+	size_t count = attributes_unknown(rq->msg, unknown);
+	if (count > 0) {
+		reply_unknown_attributes(rq, unknown, count);
+		return;
+	}
+
+	/* An Allocate on a 5-tuple in use is 437 whoever asks, never 441 (T-204). */
+	if (rq->msg->method == TURN_ALLOCATE) {
+		turn_allocate(rq);
+		return;
+	}
+	if (rq->al == NULL) {
+		reply_error(rq, STUN_ALLOCATION_MISMATCH);
+		return;
+	}
+	if (!request_is_owners(rq)) {
+		reply_error(rq, STUN_WRONG_CREDENTIALS);
+		return;
+	}
+
+	switch (rq->msg->method) {
+	case TURN_REFRESH:
+		refresh(rq);
+		break;
+	case TURN_CREATE_PERMISSION:
+		create_permission(rq);
+		break;
+	case TURN_CHANNEL_BIND:
+		bind_channel(rq);
+		break;
+	default:
+		assert(!"dispatch gives no other method");
+	}
+}
