@@ -2,9 +2,14 @@
 
 EXTRA_DIST += \
 	tests/integration/run \
+	tests/integration/topology.sh \
 	tests/integration/relay.py \
 	tests/integration/turnclient.py \
+	tests/integration/chromium_call.py \
+	tests/integration/chromium_page.html \
 	tests/integration/t-checklist.py \
+	tests/integration/t-chromium.sh \
+	tests/integration/t-uclient.sh \
 	tests/integration/checklist/__init__.py \
 	tests/integration/checklist/auth.py \
 	tests/integration/checklist/base.py \
