@@ -56,7 +56,12 @@ static void __attribute__((format(printf, 5, 0)))
 verror(const struct conffile *file, unsigned line, char *error, size_t error_size,
        const char *format, va_list args)
 {
-	int n = snprintf(error, error_size, "%s:%u: ", file->path, line);
+	char where[16] = "";
+
+	if (line > 0)
+		snprintf(where, sizeof(where), ":%u", line);
+
+	int n = snprintf(error, error_size, "%s%s: ", file->path, where);
 
 	if (n >= 0 && (size_t)n < error_size)
 		vsnprintf(error + n, error_size - (size_t)n, format, args);

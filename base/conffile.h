@@ -62,7 +62,7 @@ void conffile_free(struct conffile *file); /* NULL is allowed */
 /* All values in the order of the file; borrowed. */
 const struct conffile_value *conffile_values(const struct conffile *file, size_t *count);
 
-/* "FILE:LINE: " and the formatted text. */
+/* "FILE:LINE: " and the formatted text; line 0 leaves it out. */
 void conffile_error(const struct conffile *file, unsigned line, char *error,
 		    size_t error_size, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "relay/core/front.h"
 #include "relay/core/peer_policy.h"
@@ -17,35 +18,35 @@
 
 struct config_address {
 	struct ip_addr local;
-	struct ip_addr public;		/* equals local unless behind 1:1 NAT; outside only */
+	struct ip_addr public; /* equals local unless behind 1:1 NAT; outside only */
 };
 
 struct config_side {
-	struct config_address *addresses;	/* at least one */
+	struct config_address *addresses; /* at least one */
 	size_t address_count;
-	uint16_t udp_port;			/* 3478; 0: no UDP front on this side */
-	uint16_t tcp_port;			/* 443; 0: none */
-	struct ip_prefix *networks;		/* inside: what lies there; refused as peers */
+	uint16_t udp_port;          /* 3478; 0: no UDP front on this side */
+	uint16_t tcp_port;          /* 443; 0: none */
+	struct ip_prefix *networks; /* inside: what lies there; refused as peers */
 	size_t network_count;
-	struct ip_prefix *clients;		/* who may be a client here; empty: everybody */
+	struct ip_prefix *clients; /* who may be a client here; empty: everybody */
 	size_t client_count;
 };
 
 struct config {
-	char *path;			/* where it came from */
+	char *path; /* where it came from */
 	char *realm;
-	char *keys;			/* path of the keyring file */
-	char *software;			/* "" leaves SOFTWARE out */
-	unsigned workers;		/* 0: one per CPU */
-	char *user, *group;		/* to change to after binding; NULL: stay */
+	char *keys;         /* path of the keyring file */
+	char *software;     /* "" leaves SOFTWARE out */
+	unsigned workers;   /* 0: one per CPU */
+	char *user, *group; /* to change to after binding; NULL: stay */
 	struct config_side sides[SIDE_COUNT];
-	struct {			/* certificate NULL: no TLS fronts */
-		char *certificate;	/* PEM, leaf first, then the chain */
-		char *private_key;	/* PEM */
+	struct {                   /* certificate NULL: no TLS fronts */
+		char *certificate; /* PEM, leaf first, then the chain */
+		char *private_key; /* PEM */
 	} tls;
 	struct {
 		uint16_t first, last;
-		uint32_t rest_ms;	/* of a port given back */
+		uint32_t rest_ms; /* of a port given back */
 	} relay;
 	struct {
 		struct ip_prefix *allow, *deny;
@@ -54,25 +55,25 @@ struct config {
 	struct turn_limits limits;
 	uint32_t nonce_lifetime_s;
 	struct {
-		uint32_t allocations_total;	/* 0: as many as there are ports */
-		uint16_t permissions;		/* per allocation, 1..1024 */
-		uint16_t channels;		/* per allocation, 1..1024 */
-		uint32_t connections;		/* stream connections per worker, all */
-		uint32_t unauthenticated;	/* of them not yet authenticated, per worker */
+		uint32_t allocations_total; /* 0: as many as there are ports */
+		uint16_t permissions;       /* per allocation, 1..1024 */
+		uint16_t channels;          /* per allocation, 1..1024 */
+		uint32_t connections;       /* stream connections per worker, all */
+		uint32_t unauthenticated; /* of them not yet authenticated, per worker */
 		uint32_t unauthenticated_per_prefix;
-		uint32_t greeting_ms;		/* first bytes and TLS handshake */
-		uint32_t authentication_ms;	/* first authenticated request */
-		uint32_t frame_ms;		/* a frame begun must be complete */
-		uint32_t idle_ms;		/* a connection without allocation; 0: for ever */
-		uint32_t send_queue;		/* bytes queued towards a stream client */
+		uint32_t greeting_ms;       /* first bytes and TLS handshake */
+		uint32_t authentication_ms; /* first authenticated request */
+		uint32_t frame_ms;          /* a frame begun must be complete */
+		uint32_t idle_ms;    /* a connection without allocation; 0: for ever */
+		uint32_t send_queue; /* bytes queued towards a stream client */
 	} fixed_limits;
 	struct {
-		char *level;		/* error, warning, notice, info, debug */
-		bool records;		/* one record at the end of every allocation */
+		char *level;  /* error, warning, notice, info, debug */
+		bool records; /* one record at the end of every allocation */
 	} log;
 	struct {
-		char *socket;		/* UNIX socket path; NULL: no control interface */
-		char *group;		/* who may use it besides root; NULL: nobody */
+		char *socket; /* UNIX socket path; NULL: no control interface */
+		char *group;  /* who may use it besides root; NULL: nobody */
 	} control;
 };
 
@@ -81,15 +82,24 @@ struct config {
  * keys name the nearest known one. Nothing is opened but the file itself.
  */
 struct config *config_load(const char *path, char *error, size_t error_size);
-void config_free(struct config *config);	/* NULL is allowed */
+/* The same from memory; path is for the errors. */
+struct config *config_parse(const char *path, const char *text, size_t len, char *error,
+			    size_t error_size);
+void config_free(struct config *config); /* NULL is allowed */
 
 /*
  * What differs between two configurations, one call for each key: its name as in the man page,
  * both values as text, and whether a reload applies it.
  */
 typedef void config_difference_fn(void *arg, const char *key, const char *before,
-                                  const char *after, bool reloads);
+				  const char *after, bool reloads);
 size_t config_compare(const struct config *before, const struct config *after,
-                      config_difference_fn *report, void *arg);
+		      config_difference_fn *report, void *arg);
+
+/*
+ * Every key on a line: section, name, kind, default, "reload" or "restart", what it is; with
+ * tabs between.
+ */
+void config_print_keys(FILE *out);
 
 #endif

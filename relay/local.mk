@@ -5,6 +5,11 @@
 #   mediarelayd_LDADD = $(RELAY_LIBS)
 noinst_LIBRARIES += librelay.a
 librelay_a_SOURCES = \
+	relay/config.c relay/config.h \
+	relay/config_check.c \
+	relay/config_format.c \
+	relay/config_schema.c relay/config_schema.h \
+	relay/config_value.c \
 	$(relay_front_sources) \
 	$(relay_peer_sources) \
 	$(relay_ops_sources)
