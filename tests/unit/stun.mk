@@ -1,8 +1,9 @@
 unit_programs += \
+	tests/unit/test_stun_msg \
 	tests/unit/test_stun_tables \
 	tests/unit/test_stun_vectors
 tests_unit_test_stun_tables_SOURCES = tests/unit/test_stun_tables.c tests/unit/vectors.c
 tests_unit_test_stun_tables_LDADD = $(LDADD) $(JANSSON_LIBS)
 tests_unit_test_stun_vectors_SOURCES = tests/unit/test_stun_vectors.c tests/unit/vectors.c
 tests_unit_test_stun_vectors_LDADD = $(LDADD) $(JANSSON_LIBS)
-EXTRA_DIST += tests/unit/vectors.h
+EXTRA_DIST += tests/unit/bytes.h tests/unit/vectors.h
