@@ -55,13 +55,13 @@ static inline struct slice bytes_hex(const char *hex)
 	return bytes_exact(buf, digits / 2);
 }
 
-/* xorshift64*: the same numbers in every run. The seed must not be 0. */
+/* xorshift64: the same numbers in every run. The seed must not be 0. */
 static inline uint32_t bytes_random(uint64_t *seed)
 {
-	*seed ^= *seed >> 12;
-	*seed ^= *seed << 25;
-	*seed ^= *seed >> 27;
-	return (uint32_t)(*seed * 0x2545F4914F6CDD1Du >> 32);
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return (uint32_t)(*seed >> 32);
 }
 
 #endif

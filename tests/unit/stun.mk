@@ -1,4 +1,9 @@
 unit_programs += \
+	tests/unit/test_stun_attr \
+	tests/unit/test_stun_classify \
+	tests/unit/test_stun_endpoint \
+	tests/unit/test_stun_framing \
+	tests/unit/test_stun_integrity \
 	tests/unit/test_stun_msg \
 	tests/unit/test_stun_tables \
 	tests/unit/test_stun_vectors

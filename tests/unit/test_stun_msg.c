@@ -32,18 +32,21 @@ static const struct {
 	{"length 1 (T-002)", "0001 0001" COOKIE TXID "00", STUN_PARSE_BAD_LENGTH},
 	{"length 2 (T-002)", "0001 0002" COOKIE TXID "0000", STUN_PARSE_BAD_LENGTH},
 	{"length 3 (T-002)", "0001 0003" COOKIE TXID "000000", STUN_PARSE_BAD_LENGTH},
-	{"claims more than arrived (T-003)", "0001 0004" COOKIE TXID, STUN_PARSE_BAD_LENGTH},
+	{"claims more than arrived (T-003)", "0001 0004" COOKIE TXID,
+	 STUN_PARSE_BAD_LENGTH},
 	{"claims all that is possible", "0001 fffc" COOKIE TXID, STUN_PARSE_BAD_LENGTH},
-	{"trailing bytes (T-003)", "0001 0000" COOKIE TXID "00000000", STUN_PARSE_BAD_LENGTH},
-	{"one trailing byte (T-003)", "0001 0000" COOKIE TXID "00", STUN_PARSE_BAD_LENGTH},
+	{"trailing bytes (T-003)", "0001 0000" COOKIE TXID "00000000",
+	 STUN_PARSE_BAD_LENGTH},
+	{"one trailing byte (T-003)", "0001 0000" COOKIE TXID "00",
+	 STUN_PARSE_BAD_LENGTH},
 	{"another cookie is classic (T-004)", "0001 0000 2112a443" TXID, STUN_PARSE_OK},
 	{"empty attribute", "0001 0004" COOKIE TXID "8022 0000", STUN_PARSE_OK},
 	{"attribute past the end (T-010)", "0001 0004" COOKIE TXID "8022 0001",
 	 STUN_PARSE_BAD_ATTR},
 	{"longest attribute past the end (T-010)", "0001 0004" COOKIE TXID "8022 ffff",
 	 STUN_PARSE_BAD_ATTR},
-	{"attribute past the end by one (T-010)", "0001 0008" COOKIE TXID "8022 0005 00000000",
-	 STUN_PARSE_BAD_ATTR},
+	{"attribute past the end by one (T-010)",
+	 "0001 0008" COOKIE TXID "8022 0005 00000000", STUN_PARSE_BAD_ATTR},
 	{"second attribute past the end (T-010)",
 	 "0001 000c" COOKIE TXID "8022 0004 00000000 8022 0004", STUN_PARSE_BAD_ATTR},
 	{"attribute fills the rest", "0001 0008" COOKIE TXID "8022 0004 00000000",
@@ -53,15 +56,18 @@ static const struct {
 	{"padding is not zero (T-011)", "0001 0008" COOKIE TXID "8022 0001 61ffffff",
 	 STUN_PARSE_OK},
 	{"fingerprint", "0001 0008" COOKIE TXID "8028 0004 5b0ff6fc", STUN_PARSE_OK},
-	{"fingerprint with one bit wrong (T-044)", "0001 0008" COOKIE TXID "8028 0004 5b0ff6fd",
-	 STUN_PARSE_BAD_FINGERPRINT},
+	{"fingerprint with one bit wrong (T-044)",
+	 "0001 0008" COOKIE TXID "8028 0004 5b0ff6fd", STUN_PARSE_BAD_FINGERPRINT},
 	{"fingerprint of 3 bytes (T-044)", "0001 0008" COOKIE TXID "8028 0003 00000000",
 	 STUN_PARSE_BAD_FINGERPRINT},
-	{"fingerprint of 8 bytes (T-044)", "0001 000c" COOKIE TXID "8028 0008 0000000000000000",
+	{"fingerprint of 8 bytes (T-044)",
+	 "0001 000c" COOKIE TXID "8028 0008 0000000000000000",
 	 STUN_PARSE_BAD_FINGERPRINT},
 	{"attribute behind the fingerprint (T-045)",
-	 "0001 000c" COOKIE TXID "8028 0004 2807d133 8022 0000", STUN_PARSE_BAD_FINGERPRINT},
-	{"two fingerprints (T-045)", "0001 0010" COOKIE TXID "8028 0004 aa4e201f 8028 0004 ec74b13f",
+	 "0001 000c" COOKIE TXID "8028 0004 2807d133 8022 0000",
+	 STUN_PARSE_BAD_FINGERPRINT},
+	{"two fingerprints (T-045)",
+	 "0001 0010" COOKIE TXID "8028 0004 aa4e201f 8028 0004 ec74b13f",
 	 STUN_PARSE_BAD_FINGERPRINT},
 	{"method above 0x0FF is left to the classifier", "3eef 0000" COOKIE TXID,
 	 STUN_PARSE_OK},
@@ -78,7 +84,7 @@ START_TEST(parse_row)
 }
 END_TEST
 
-START_TEST(cookie_tells_modern_from_classic)	/* T-004 */
+START_TEST(cookie_tells_modern_from_classic) /* T-004 */
 {
 	struct slice modern = bytes_hex("0001 0000" COOKIE TXID);
 	struct slice classic = bytes_hex("0001 0000 2112a443" TXID);
@@ -95,7 +101,7 @@ START_TEST(cookie_tells_modern_from_classic)	/* T-004 */
 }
 END_TEST
 
-START_TEST(types_are_a_bijection)	/* T-006 */
+START_TEST(types_are_a_bijection) /* T-006 */
 {
 	for (unsigned type = 0; type <= UINT16_MAX; type++) {
 		uint8_t bytes[STUN_HEADER_LEN] = {(uint8_t)(type >> 8), (uint8_t)type};
@@ -103,7 +109,8 @@ START_TEST(types_are_a_bijection)	/* T-006 */
 		enum stun_parse got =
 			stun_msg_parse((struct slice){bytes, sizeof(bytes)}, &msg);
 
-		ck_assert_int_eq(got, type < 0x4000 ? STUN_PARSE_OK : STUN_PARSE_NOT_STUN);
+		ck_assert_int_eq(got,
+				 type < 0x4000 ? STUN_PARSE_OK : STUN_PARSE_NOT_STUN);
 		if (got != STUN_PARSE_OK)
 			continue;
 		ck_assert_uint_lt(msg.method, 0x1000);
@@ -132,7 +139,7 @@ START_TEST(reply_echoes_transaction_and_method)
 		ck_assert_mem_eq(buf + 4, request.data + 4, 16);
 
 		ck_assert_int_eq(stun_msg_parse((struct slice){buf, sizeof(buf)}, &reply),
-		                 STUN_PARSE_OK);
+				 STUN_PARSE_OK);
 		ck_assert_uint_eq(reply.method, TURN_ALLOCATE);
 		ck_assert_int_eq(reply.class, STUN_ERROR);
 		ck_assert(reply.has_cookie == msg.has_cookie);
@@ -151,7 +158,8 @@ START_TEST(builder_zeroes_padding)
 
 		memset(buf, 0xA5, sizeof(buf));
 		memset(value, 0x11, sizeof(value));
-		stun_builder_start(&b, buf, sizeof(buf), STUN_BINDING, STUN_REQUEST, txid);
+		stun_builder_start(&b, buf, sizeof(buf), STUN_BINDING, STUN_REQUEST,
+				   txid);
 		stun_builder_add(&b, STUN_SOFTWARE, value, len);
 
 		size_t end = STUN_HEADER_LEN + STUN_ATTR_HEADER_LEN + len;
@@ -167,10 +175,10 @@ START_TEST(builder_zeroes_padding)
 }
 END_TEST
 
-START_TEST(first_of_duplicates_counts)	/* T-013 */
+START_TEST(first_of_duplicates_counts) /* T-013 */
 {
 	struct slice bytes = bytes_hex("0003 0018" COOKIE TXID "000d 0004 00000001"
-	                               "8022 0004 61616161 000d 0004 00000002");
+				       "8022 0004 61616161 000d 0004 00000002");
 	struct stun_msg msg;
 	struct stun_attr attr;
 	uint32_t lifetime_s;
@@ -185,7 +193,7 @@ START_TEST(first_of_duplicates_counts)	/* T-013 */
 END_TEST
 
 #define MI "0008 0014 1111111111111111111111111111111111111111 "
-#define MI256                                                                             \
+#define MI256 \
 	"001c 0020 2222222222222222222222222222222222222222222222222222222222222222 "
 #define LIFETIME "000d 0004 00000258 "
 
@@ -205,21 +213,23 @@ static const struct {
 	{"MI256 hides a MI of wrong length (T-063)", MI256 "0008 0000", -1, 0, 32, false},
 	{"LIFETIME behind MI is ignored (T-062)", MI LIFETIME, 0, -1, 0, false},
 	{"unknown 0x7abc behind MI is ignored (T-062)", MI "7abc 0000", 0, -1, 0, false},
-	{"MI256 behind an ignored one counts (T-062)", MI LIFETIME MI256, 0, 32, 32, false},
+	{"MI256 behind an ignored one counts (T-062)", MI LIFETIME MI256, 0, 32, 32,
+	 false},
 	{"LIFETIME behind MI256 is ignored (T-062)", MI256 LIFETIME, -1, 0, 32, false},
 	{"a second MI is ignored", MI "0008 0000", 0, -1, 0, false},
 	{"a second MI256 is ignored", MI256 "001c 0000", -1, 0, 32, false},
 	{"MI of 0 bytes (T-065)", "0008 0000", 0, -1, 0, true},
-	{"MI of 19 bytes (T-065)", "0008 0013 1111111111111111111111111111111111111100", 0, -1,
-	 0, true},
-	{"MI of 24 bytes (T-065)", "0008 0018 111111111111111111111111111111111111111111111111",
+	{"MI of 19 bytes (T-065)", "0008 0013 1111111111111111111111111111111111111100",
 	 0, -1, 0, true},
-	{"MI256 of 16 bytes (T-064)", "001c 0010 22222222222222222222222222222222", -1, 0, 16,
-	 true},
-	{"MI256 of 20 bytes (T-064)", "001c 0014 2222222222222222222222222222222222222222", -1,
-	 0, 20, true},
+	{"MI of 24 bytes (T-065)",
+	 "0008 0018 111111111111111111111111111111111111111111111111", 0, -1, 0, true},
+	{"MI256 of 16 bytes (T-064)", "001c 0010 22222222222222222222222222222222", -1, 0,
+	 16, true},
+	{"MI256 of 20 bytes (T-064)",
+	 "001c 0014 2222222222222222222222222222222222222222", -1, 0, 20, true},
 	{"MI256 of 28 bytes (T-064)",
-	 "001c 001c 22222222222222222222222222222222222222222222222222222222", -1, 0, 28, true},
+	 "001c 001c 22222222222222222222222222222222222222222222222222222222", -1, 0, 28,
+	 true},
 	{"MI256 of 36 bytes (T-064)",
 	 "001c 0024 2222222222222222222222222222222222222222222222222222222222222222 22222222",
 	 -1, 0, 36, true},
@@ -237,13 +247,15 @@ START_TEST(tail_row)
 	store_be16((uint8_t *)(uintptr_t)bytes.data + 2, (uint16_t)(bytes.len - 20));
 
 	ck_assert_int_eq(stun_msg_parse(bytes, &msg), STUN_PARSE_OK);
-	ck_assert_msg(msg.mi_offset == (tails[_i].mi < 0 ? 0u : 28u + (unsigned)tails[_i].mi),
-	              "%s: MI at %u", tails[_i].name, msg.mi_offset);
-	ck_assert_msg(msg.mi256_offset ==
-	                      (tails[_i].mi256 < 0 ? 0u : 28u + (unsigned)tails[_i].mi256),
-	              "%s: MI256 at %u", tails[_i].name, msg.mi256_offset);
+	ck_assert_msg(msg.mi_offset ==
+			      (tails[_i].mi < 0 ? 0u : 28u + (unsigned)tails[_i].mi),
+		      "%s: MI at %u", tails[_i].name, msg.mi_offset);
+	ck_assert_msg(msg.mi256_offset == (tails[_i].mi256 < 0
+						   ? 0u
+						   : 28u + (unsigned)tails[_i].mi256),
+		      "%s: MI256 at %u", tails[_i].name, msg.mi256_offset);
 	ck_assert_msg(msg.mi256_len == tails[_i].mi256_len, "%s: %u", tails[_i].name,
-	              msg.mi256_len);
+		      msg.mi256_len);
 	ck_assert_msg(msg.bad_mi_len == tails[_i].bad_len, "%s: length", tails[_i].name);
 
 	/* One LIFETIME is in effect, nothing else. */
@@ -251,7 +263,7 @@ START_TEST(tail_row)
 	ck_assert(stun_attr_next(&rest, &attr));
 	ck_assert_uint_eq(attr.type, TURN_LIFETIME);
 	ck_assert_msg(!stun_attr_next(&rest, &attr), "%s: 0x%04x seen", tails[_i].name,
-	              attr.type);
+		      attr.type);
 	ck_assert(!stun_msg_find(&msg, 0x7abc, &attr));
 	bytes_free(bytes);
 }
@@ -263,13 +275,20 @@ static const struct {
 	size_t len;
 	bool fits;
 } longest[] = {
-	{"nothing", 0, true},       {"1", 1, true},
-	{"3", 3, true},             {"4", 4, true},
-	{"65515", 65515, true},     {"65524", 65524, true},
-	{"65525", 65525, true},     {"longest that fits", 65528, true},
-	{"one more", 65529, false}, {"65532", 65532, false},
-	{"65535", 65535, false},    {"more than a length says", 65536, false},
-	{"65540", 65540, false},    {"all", SIZE_MAX - 3, false},
+	{"nothing", 0, true},
+	{"1", 1, true},
+	{"3", 3, true},
+	{"4", 4, true},
+	{"65515", 65515, true},
+	{"65524", 65524, true},
+	{"65525", 65525, true},
+	{"longest that fits", 65528, true},
+	{"one more", 65529, false},
+	{"65532", 65532, false},
+	{"65535", 65535, false},
+	{"more than a length says", 65536, false},
+	{"65540", 65540, false},
+	{"all", SIZE_MAX - 3, false},
 	{"really all", SIZE_MAX, false},
 };
 
@@ -316,8 +335,9 @@ START_TEST(lying_lengths_near_the_end)
 			store_be16(buf + 20, 0x8022);
 			store_be16(buf + 22, (uint16_t)claim);
 			ck_assert_int_eq(stun_msg_parse(bytes, &msg),
-			                 padded4(claim) + 4 <= body ? STUN_PARSE_OK
-			                                            : STUN_PARSE_BAD_ATTR);
+					 padded4(claim) + 4 <= body
+						 ? STUN_PARSE_OK
+						 : STUN_PARSE_BAD_ATTR);
 		}
 		free(buf);
 	}
@@ -353,9 +373,10 @@ START_TEST(builder_remembers_overflow)
 	ck_assert_ptr_null(stun_builder_reserve(&b, STUN_SOFTWARE, 0));
 	ck_assert_uint_eq(stun_builder_finish(&b), 0);
 
-	stun_builder_start(&b, buf, STUN_HEADER_LEN - 1, STUN_BINDING, STUN_REQUEST, txid);
+	stun_builder_start(&b, buf, STUN_HEADER_LEN - 1, STUN_BINDING, STUN_REQUEST,
+			   txid);
 	stun_add_xor_address(&b, STUN_XOR_MAPPED_ADDRESS,
-	                     &(struct endpoint){.ip.family = IP_V4});
+			     &(struct endpoint){.ip.family = IP_V4});
 	ck_assert_uint_eq(stun_builder_finish(&b), 0);
 }
 END_TEST
@@ -380,7 +401,8 @@ static void plan_random(struct plan *plan, uint64_t *seed)
 	for (size_t i = 0; i < plan->count; i++) {
 		/* Never 0x0008, 0x001C or 0x8028, which have a place of their own. */
 		plan->attrs[i].type = (uint16_t)(bytes_random(seed) << 8 | 0x40);
-		plan->attrs[i].len = bytes_random(seed) % (sizeof(plan->attrs[i].value) + 1);
+		plan->attrs[i].len =
+			bytes_random(seed) % (sizeof(plan->attrs[i].value) + 1);
 		for (size_t n = 0; n < plan->attrs[i].len; n++)
 			plan->attrs[i].value[n] = (uint8_t)bytes_random(seed);
 	}
@@ -388,15 +410,15 @@ static void plan_random(struct plan *plan, uint64_t *seed)
 	plan->fingerprint = bytes_random(seed) % 2;
 }
 
-static size_t plan_build(const struct plan *plan, uint8_t *buf, size_t size, uint16_t method,
-                         enum stun_class class)
+static size_t plan_build(const struct plan *plan, uint8_t *buf, size_t size,
+			 uint16_t method, enum stun_class class)
 {
 	struct stun_builder b;
 
 	stun_builder_start(&b, buf, size, method, class, txid);
 	for (size_t i = 0; i < plan->count; i++)
 		stun_builder_add(&b, plan->attrs[i].type, plan->attrs[i].value,
-		                 plan->attrs[i].len);
+				 plan->attrs[i].len);
 	stun_add_integrity(&b, plan->integrity, &any_key);
 	if (plan->fingerprint)
 		stun_add_fingerprint(&b);
@@ -416,17 +438,17 @@ START_TEST(what_is_built_parses_the_same)
 		struct stun_attr attr;
 
 		plan_random(&plan, &seed);
-		struct slice bytes =
-			bytes_exact(buf, plan_build(&plan, buf, sizeof(buf), method, class));
+		struct slice bytes = bytes_exact(buf, plan_build(&plan, buf, sizeof(buf),
+								 method, class));
 		ck_assert_int_eq(stun_msg_parse(bytes, &msg), STUN_PARSE_OK);
 		ck_assert_uint_eq(msg.method, method);
 		ck_assert_int_eq(msg.class, class);
 		ck_assert_mem_eq(msg.txid, txid, sizeof(txid));
 		ck_assert(msg.has_fingerprint == plan.fingerprint);
 		ck_assert(stun_verify(&msg, STUN_INTEGRITY_SHA1, &any_key) ==
-		          (plan.integrity == STUN_INTEGRITY_SHA1));
+			  (plan.integrity == STUN_INTEGRITY_SHA1));
 		ck_assert(stun_verify(&msg, STUN_INTEGRITY_SHA256, &any_key) ==
-		          (plan.integrity == STUN_INTEGRITY_SHA256));
+			  (plan.integrity == STUN_INTEGRITY_SHA256));
 
 		struct slice rest = msg.body;
 		for (size_t i = 0; i < plan.count; i++) {
@@ -435,7 +457,7 @@ START_TEST(what_is_built_parses_the_same)
 			ck_assert_uint_eq(attr.value.len, plan.attrs[i].len);
 			if (attr.value.len > 0)
 				ck_assert_mem_eq(attr.value.data, plan.attrs[i].value,
-				                 attr.value.len);
+						 attr.value.len);
 		}
 		ck_assert(!stun_attr_next(&rest, &attr));
 		bytes_free(bytes);
@@ -459,7 +481,8 @@ START_TEST(mutations_stay_inside)
 		struct stun_attr attr;
 
 		plan_random(&plan, &seed);
-		size_t len = plan_build(&plan, buf, sizeof(buf), TURN_ALLOCATE, STUN_REQUEST);
+		size_t len =
+			plan_build(&plan, buf, sizeof(buf), TURN_ALLOCATE, STUN_REQUEST);
 		for (unsigned n = bytes_random(&seed) % 4; n > 0; n--)
 			buf[bytes_random(&seed) % len] = (uint8_t)bytes_random(&seed);
 		if (bytes_random(&seed) % 8 == 0)
@@ -472,8 +495,8 @@ START_TEST(mutations_stay_inside)
 			while (stun_attr_next(&rest, &attr)) {
 				ck_assert(attr.value.data >= bytes.data + 24);
 				ck_assert_uint_le((size_t)(attr.value.data - bytes.data) +
-				                          attr.value.len,
-				                  bytes.len);
+							  attr.value.len,
+						  bytes.len);
 				for (size_t i = 0; i < attr.value.len; i++)
 					seen += attr.value.data[i];
 			}
@@ -496,7 +519,8 @@ START_TEST(every_alignment)
 	for (size_t offset = 0; offset < 8; offset++) {
 		uint8_t space[8 + 128];
 		uint8_t *buf = space + offset;
-		struct endpoint ep = {.ip = {IP_V6, {0x20, 1, 0xd, 0xb8}}, .port = 7}, got;
+		struct endpoint ep = {.ip = {IP_V6, {0x20, 1, 0xd, 0xb8}}, .port = 7},
+				got;
 		struct stun_builder b;
 		struct stun_msg msg;
 		struct stun_attr attr;
@@ -507,7 +531,7 @@ START_TEST(every_alignment)
 		stun_add_fingerprint(&b);
 		size_t len = stun_builder_finish(&b);
 		ck_assert_int_eq(stun_msg_parse((struct slice){buf, len}, &msg),
-		                 STUN_PARSE_OK);
+				 STUN_PARSE_OK);
 		ck_assert(stun_verify(&msg, STUN_INTEGRITY_SHA256, &any_key));
 		ck_assert(stun_msg_find(&msg, TURN_XOR_PEER_ADDRESS, &attr));
 		ck_assert(stun_attr_xor_address(&attr, msg.txid, &got));
