@@ -1,0 +1,281 @@
+/*
+ * nice_pair.c - one libnice agent of a relayed call; two of them make the call.
+ *
+ *   nice_pair DIR ROLE MODE TRANSPORT HOST PORT USER PASSWORD COUNT
+ *
+ * ROLE is "controlling" or "controlled", MODE "rfc5245" (or another word of modes[] below),
+ * TRANSPORT "udp" or "tcp". The agents leave their descriptions as files in DIR. Each then
+ * sends COUNT messages of 160 and COUNT of 1200 bytes and counts what comes. The last line
+ * tells the selected pair; the exit status is 0 when every message arrived intact and both
+ * candidates are relayed ones.
+ *
+ * libnice offers TLS towards a relay only as pseudo-TLS, so there is no "tls" here.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <nice/agent.h>
+
+enum {
+	STREAM_TIMEOUT_S = 30,
+	PACE_MS = 2,
+	SMALL = 160,
+	LARGE = 1200,
+};
+
+static const struct {
+	const char *name;
+	NiceCompatibility compatibility;
+} modes[] = {
+	{"rfc5245", NICE_COMPATIBILITY_RFC5245},
+	{"oc2007r2", NICE_COMPATIBILITY_OC2007R2},
+};
+
+struct call {
+	GMainLoop *loop;
+	NiceAgent *agent;
+	guint stream;
+	const char *dir, *role, *other;
+	unsigned count;		/* messages of each size */
+	unsigned sent, received, wrong;
+	bool described, ready, failed;
+	bool other_done, told;
+};
+
+static void give_up(struct call *call, const char *why)
+{
+	fprintf(stderr, "%s: %s\n", call->role, why);
+	call->failed = true;
+	g_main_loop_quit(call->loop);
+}
+
+static char *path_of(const struct call *call, const char *role, const char *suffix)
+{
+	return g_strdup_printf("%s/%s.%s", call->dir, role, suffix);
+}
+
+/* Written aside and renamed, so that the other agent never reads half a file. */
+static void leave_file(struct call *call, const char *suffix, const char *text)
+{
+	char *path = path_of(call, call->role, suffix);
+	char *aside = g_strdup_printf("%s.new", path);
+
+	if (!g_file_set_contents(aside, text, -1, NULL) || rename(aside, path) != 0)
+		give_up(call, "cannot leave a file");
+	g_free(aside);
+	g_free(path);
+}
+
+static char *take_file(const struct call *call, const char *suffix)
+{
+	char *path = path_of(call, call->other, suffix), *text = NULL;
+
+	if (!g_file_get_contents(path, &text, NULL, NULL))
+		text = NULL;
+	g_free(path);
+	return text;
+}
+
+static size_t size_of(const struct call *call, unsigned number)
+{
+	return number < call->count ? SMALL : LARGE;
+}
+
+static uint8_t byte_of(unsigned number, size_t at)
+{
+	return (uint8_t)(number * 31 + at);
+}
+
+static void gathered(NiceAgent *agent, guint stream, gpointer data)
+{
+	struct call *call = data;
+	char *sdp = nice_agent_generate_local_sdp(agent);
+
+	(void)stream;
+	if (!strstr(sdp, " typ relay"))
+		give_up(call, "no relayed candidate");
+	leave_file(call, "sdp", sdp);
+	g_free(sdp);
+}
+
+static void state_changed(NiceAgent *agent, guint stream, guint component, guint state,
+                          gpointer data)
+{
+	struct call *call = data;
+
+	(void)agent, (void)stream, (void)component;
+	if (state == NICE_COMPONENT_STATE_READY)
+		call->ready = true;
+	else if (state == NICE_COMPONENT_STATE_FAILED)
+		give_up(call, "the checks failed");
+}
+
+static void message(NiceAgent *agent, guint stream, guint component, guint len, gchar *buf,
+                    gpointer data)
+{
+	struct call *call = data;
+	const uint8_t *bytes = (const uint8_t *)buf;
+	unsigned number;
+
+	(void)agent, (void)stream, (void)component;
+	if (len < 4) {
+		call->wrong++;
+		return;
+	}
+	number = (unsigned)bytes[0] << 8 | bytes[1];
+	if (number >= 2 * call->count || len != size_of(call, number)) {
+		call->wrong++;
+		return;
+	}
+	for (size_t i = 2; i < len; i++) {
+		if (bytes[i] != byte_of(number, i)) {
+			call->wrong++;
+			return;
+		}
+	}
+	call->received++;
+}
+
+static void send_one(struct call *call)
+{
+	uint8_t buf[LARGE];
+	size_t len = size_of(call, call->sent);
+
+	buf[0] = (uint8_t)(call->sent >> 8);
+	buf[1] = (uint8_t)call->sent;
+	for (size_t i = 2; i < len; i++)
+		buf[i] = byte_of(call->sent, i);
+	if (nice_agent_send(call->agent, call->stream, 1, (guint)len, (const gchar *)buf) ==
+	    (gint)len)
+		call->sent++;
+}
+
+/* Every few milliseconds: the next step of the call. */
+static gboolean step(gpointer data)
+{
+	struct call *call = data;
+	char *text;
+
+	if (!call->described) {
+		text = take_file(call, "sdp");
+		if (text && nice_agent_parse_remote_sdp(call->agent, text) <= 0)
+			give_up(call, "the other description is not understood");
+		call->described = text;
+		g_free(text);
+		return G_SOURCE_CONTINUE;
+	}
+	if (!call->ready)
+		return G_SOURCE_CONTINUE;
+	if (call->sent < 2 * call->count) {
+		send_one(call);
+		return G_SOURCE_CONTINUE;
+	}
+	if (call->received + call->wrong >= 2 * call->count && !call->told) {
+		leave_file(call, "done", "");
+		call->told = true;
+	}
+	text = take_file(call, "done");
+	call->other_done = text;
+	g_free(text);
+	if (call->told && call->other_done)
+		g_main_loop_quit(call->loop);
+	return G_SOURCE_CONTINUE;
+}
+
+static gboolean too_late(gpointer data)
+{
+	struct call *call = data;
+	char text[128];
+
+	snprintf(text, sizeof(text), "%s; sent %u, received %u",
+	         call->ready ? "not everything arrived" : "no connection", call->sent,
+	         call->received);
+	give_up(call, text);
+	return G_SOURCE_REMOVE;
+}
+
+static bool candidate_is_relay(const NiceCandidate *cand, const char *what)
+{
+	char text[NICE_ADDRESS_STRING_LEN];
+
+	nice_address_to_string(&cand->addr, text);
+	printf(" %s %s:%u", what, text, nice_address_get_port(&cand->addr));
+	return cand->type == NICE_CANDIDATE_TYPE_RELAYED;
+}
+
+static bool report(struct call *call)
+{
+	NiceCandidate *local, *remote;
+	bool relayed;
+
+	printf("%s: sent %u received %u wrong %u", call->role, call->sent, call->received,
+	       call->wrong);
+	if (!nice_agent_get_selected_pair(call->agent, call->stream, 1, &local, &remote)) {
+		printf(" no pair\n");
+		return false;
+	}
+	relayed = candidate_is_relay(local, "local");
+	relayed &= candidate_is_relay(remote, "remote");
+	printf("%s\n", relayed ? "" : " NOT RELAYED");
+	return relayed && !call->failed && call->wrong == 0 && call->received == 2 * call->count;
+}
+
+static NiceAgent *make_agent(const char *mode, bool controlling)
+{
+	NiceAgent *agent = NULL;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
+		if (strcmp(mode, modes[i].name) == 0)
+			agent = nice_agent_new(NULL, modes[i].compatibility);
+	}
+	if (agent)
+		g_object_set(agent, "controlling-mode", controlling, "force-relay", TRUE,
+		             "ice-tcp", FALSE, "upnp", FALSE, NULL);
+	return agent;
+}
+
+int main(int argc, char **argv)
+{
+	struct call call = {0};
+	bool good;
+
+	if (argc != 10) {
+		fprintf(stderr, "usage: nice_pair DIR ROLE MODE TRANSPORT HOST PORT USER "
+		                "PASSWORD COUNT\n");
+		return 2;
+	}
+	call.dir = argv[1];
+	call.role = argv[2];
+	call.other = strcmp(call.role, "controlling") == 0 ? "controlled" : "controlling";
+	call.count = (unsigned)atoi(argv[9]);
+	call.loop = g_main_loop_new(NULL, FALSE);
+	call.agent = make_agent(argv[3], strcmp(call.role, "controlling") == 0);
+	if (!call.agent)
+		return 2;
+
+	g_signal_connect(call.agent, "candidate-gathering-done", G_CALLBACK(gathered), &call);
+	g_signal_connect(call.agent, "component-state-changed", G_CALLBACK(state_changed), &call);
+	call.stream = nice_agent_add_stream(call.agent, 1);
+	nice_agent_set_stream_name(call.agent, call.stream, "application");
+	nice_agent_set_relay_info(call.agent, call.stream, 1, argv[5], (guint)atoi(argv[6]),
+	                          argv[7], argv[8],
+	                          strcmp(argv[4], "tcp") == 0 ? NICE_RELAY_TYPE_TURN_TCP
+	                                                      : NICE_RELAY_TYPE_TURN_UDP);
+	nice_agent_attach_recv(call.agent, call.stream, 1, NULL, message, &call);
+	if (!nice_agent_gather_candidates(call.agent, call.stream))
+		give_up(&call, "cannot gather candidates");
+
+	g_timeout_add(PACE_MS, step, &call);
+	g_timeout_add_seconds(STREAM_TIMEOUT_S, too_late, &call);
+	if (!call.failed)
+		g_main_loop_run(call.loop);
+	good = report(&call);
+
+	nice_agent_remove_stream(call.agent, call.stream);
+	g_object_unref(call.agent);
+	g_main_loop_unref(call.loop);
+	return good ? 0 : 1;
+}
