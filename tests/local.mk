@@ -6,6 +6,7 @@ AM_TESTS_ENVIRONMENT = \
 
 include tests/vectors/local.mk
 include tests/unit/local.mk
+include tests/cli/local.mk
 include tests/fuzz/local.mk
 include tests/lint/local.mk
 include tests/integration/local.mk

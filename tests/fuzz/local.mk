@@ -30,3 +30,7 @@ fuzz: $(fuzz_programs)
 		./$$program -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=fuzz-found/ \
 			fuzz-found/$$name $(srcdir)/tests/fuzz/corpus/$$name || exit 1; \
 	done
+
+fuzz_programs += tests/fuzz/fuzz_credential
+tests_fuzz_fuzz_credential_LDADD = $(FUZZ_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/credential

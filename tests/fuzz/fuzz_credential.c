@@ -1,0 +1,152 @@
+/*
+ * fuzz_credential.c - bytes become user names in both forms, identities and keyrings.
+ *
+ * The first byte chooses: t user name as text, b as bytes, i identity of a token, k keyring.
+ */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/base64.h"
+#include "auth/credential.h"
+#include "auth/keyring.h"
+#include "tests/fuzz/fuzz.h"
+
+#define NOW 1767225600
+
+static void must(bool claim)
+{
+	if (!claim)
+		abort();
+}
+
+static const struct keyring *two_keys(void)
+{
+	static const char text[] =
+		"one MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n"
+		"two MTEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY= - - rest=sha256\n";
+	static struct keyring *ring;
+	struct keyring_error error;
+
+	if (!ring)
+		ring = keyring_parse(text, sizeof(text) - 1, &error);
+	must(ring != NULL);
+	return ring;
+}
+
+static void check_user(const char *user)
+{
+	size_t len = strlen(user);
+
+	must(len > 0 && len <= CREDENTIAL_USER_MAX);
+	for (size_t i = 0; i < len; i++)
+		must(user[i] > ' ' && user[i] <= '~' && user[i] != '"');
+}
+
+/* How many passwords the credential has; each of a legal length. */
+static size_t count_passwords(const struct credential *cred)
+{
+	struct credential_password password;
+	size_t position = 0;
+	size_t count = 0;
+
+	while (credential_next_password(cred, two_keys(), NOW, &position, &password)) {
+		must(password.key != NULL && password.len > 0 &&
+		     password.len <= CREDENTIAL_PASSWORD_MAX);
+		count++;
+	}
+	return count;
+}
+
+static void try_username(struct slice username, bool binary)
+{
+	struct credential cred;
+	char text[BASE64_SIZE(sizeof(cred.token))];
+
+	if (credential_parse(username, binary, &cred) != CREDENTIAL_OK)
+		return;
+	check_user(cred.user);
+	for (int i = -1; i <= 1; i++)
+		must((credential_check_time(&cred, NOW + i, 0) == CREDENTIAL_OK) ==
+		     (cred.expires_s > NOW + i));
+	credential_check_time(&cred, INT64_MIN, INT64_MAX);
+	credential_check_time(&cred, INT64_MAX, INT64_MAX);
+	must(binary == (cred.form == CREDENTIAL_MRAS_BINARY));
+	/* Every key may have signed a REST name; nobody guesses a token. */
+	must(count_passwords(&cred) == (cred.form == CREDENTIAL_REST ? 2 : 0));
+	if (cred.form == CREDENTIAL_MRAS_TEXT) {
+		/* A token has one spelling. */
+		base64_encode(cred.token, cred.token_len, text);
+		must(strlen(text) == username.len &&
+		     memcmp(text, username.data, username.len) == 0);
+	}
+}
+
+static void try_identity(struct slice identity)
+{
+	const struct key *key = &two_keys()->keys[identity.len % 2];
+	struct credential_pair pair;
+	struct credential cred;
+	uint64_t serial = identity.len;
+
+	must(credential_issue_mras(key, 1 + (int)(identity.len / 2 % 2), identity, NOW,
+				   &serial, &pair));
+	must(credential_parse((struct slice){pair.token, pair.token_len}, true, &cred) ==
+	     CREDENTIAL_OK);
+	must(cred.expires_s == NOW && count_passwords(&cred) == 1);
+	must(credential_parse((struct slice){(const uint8_t *)pair.username,
+					     strlen(pair.username)},
+			      false, &cred) == CREDENTIAL_OK);
+	must(count_passwords(&cred) == 1);
+}
+
+/* What was taken is written and read back as the same text. */
+static void try_keyring(struct slice text)
+{
+	struct keyring_error error = {.reason = ""};
+	struct keyring *ring = keyring_parse((const char *)text.data, text.len, &error);
+
+	if (!ring) {
+		must(strlen(error.reason) > 0);
+		return;
+	}
+	must(ring->count > 0 && ring->count <= KEYRING_MAX);
+	for (size_t i = 0; i < ring->count; i++) {
+		char line[KEY_LINE_MAX];
+		char again[KEY_LINE_MAX];
+		int len = key_format(&ring->keys[i], line, sizeof(line));
+
+		must(len > 0);
+		struct keyring *one = keyring_parse(line, (size_t)len, &error);
+		must(one != NULL && one->count == 1);
+		must(key_format(&one->keys[0], again, sizeof(again)) == len);
+		must(strcmp(again, line) == 0);
+		must(memcmp(one->keys[0].mras_token, ring->keys[i].mras_token,
+			    KEY_DERIVED_LEN) == 0);
+		keyring_free(one);
+	}
+	keyring_free(ring);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size == 0)
+		return 0;
+
+	struct slice rest = {data + 1, size - 1};
+	switch (data[0]) {
+	case 't':
+		try_username(rest, false);
+		break;
+	case 'b':
+		try_username(rest, true);
+		break;
+	case 'i':
+		try_identity(rest);
+		break;
+	case 'k':
+		try_keyring(rest);
+		break;
+	}
+	return 0;
+}
