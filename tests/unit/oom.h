@@ -1,7 +1,7 @@
 /*
  * oom.h - runs of a constructor in which each of its allocations fails in turn.
  *
- * A test program that uses it lists oom.c in its sources and $(OOM_LDFLAGS) in its _LDFLAGS.
+ * A test program that uses it lists oom.c in its sources and $(oom_wrap) in its _LDFLAGS.
  * Calls to malloc, calloc, realloc, aligned_alloc and free of everything linked into it (not of
  * shared libraries) then come through here.
  */
