@@ -93,10 +93,17 @@ struct allocation {
 
 struct allocation_table;
 
-/* NULL if out of memory. slots: most allocations at once. The size is final. */
+/* Most permissions, and most channels, that one allocation can be given. */
+enum { ENTRIES_EACH_MAX = 256 };
+
+/*
+ * NULL if out of memory. slots: most allocations at once, up to SLOTS_MAX. permissions_each,
+ * channels_each: per allocation; more than ENTRIES_EACH_MAX means that. The size is final.
+ */
 struct allocation_table *allocation_table_new(size_t slots, uint16_t permissions_each,
                                               uint16_t channels_each,
                                               const struct hash_key *key);
+/* Memory only: who wants sockets closed and records made deletes all allocations first. */
 void allocation_table_free(struct allocation_table *table);	/* NULL is allowed */
 
 /* Borrowed, or NULL. On the packet path. */

@@ -178,6 +178,19 @@ bool reservation_redeem(struct reservation_table *table,
 	return ok;
 }
 
+/* Walks all of them: asked for once per EVEN-PORT with R set, and there are few at a time. */
+uint32_t reservation_held(struct reservation_table *table, uint64_t owner, uint64_t now_ms)
+{
+	uint32_t held = 0;
+
+	pthread_mutex_lock(&table->lock);
+	expire(table, now_ms);
+	for (uint32_t i = table->oldest; i != NONE; i = table->entries[i].newer)
+		held += table->entries[i].owner == owner;
+	pthread_mutex_unlock(&table->lock);
+	return held;
+}
+
 uint64_t reservation_table_expire(struct reservation_table *table, uint64_t now_ms)
 {
 	pthread_mutex_lock(&table->lock);

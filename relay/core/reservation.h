@@ -35,6 +35,9 @@ bool reservation_redeem(struct reservation_table *table,
                         const uint8_t token[RESERVATION_TOKEN_LEN], uint64_t owner,
                         uint64_t now_ms, size_t *address, uint16_t *port);
 
+/* How many that owner holds now. */
+uint32_t reservation_held(struct reservation_table *table, uint64_t owner, uint64_t now_ms);
+
 /* Give back what has expired; when to call again, UINT64_MAX for never. Any worker may. */
 uint64_t reservation_table_expire(struct reservation_table *table, uint64_t now_ms);
 

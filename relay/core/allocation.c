@@ -1,0 +1,411 @@
+/*
+ * allocation.c - the table of allocations: making, finding and ending them. What it takes to
+ * get a relayed transport address is in relay_port.c.
+ */
+#include "relay/core/allocation.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "relay/core/allocation_table.h"
+#include "relay/core/ids.h"
+#include "relay/core/relay_port.h"
+
+enum {
+	/* How long a client repeats a request (RFC 8489 section 6.2.1): 39.5 s, rounded up. */
+	TRANSACTION_MS = 40000,
+};
+
+static_assert(offsetof(struct allocation, id) <= 128, "packets touch two cache lines");
+static_assert(sizeof(struct allocation) <= 512, "an idle call stays below 1.5 KB");
+
+const char *end_reason_name(enum end_reason reason)
+{
+	static const char *const names[END_REASON_COUNT] = {
+		[END_RELEASED] = "released",
+		[END_EXPIRED] = "expired",
+		[END_CLIENT_GONE] = "client-gone",
+		[END_KILLED] = "killed",
+		[END_SHUTDOWN] = "shutdown",
+	};
+	assert(reason < END_REASON_COUNT);
+	return names[reason];
+}
+
+/* Two hashes under independent keys: 128 bits, so that no two usernames are one owner. */
+struct owner owner_of(const struct hash_key *key, struct slice username)
+{
+	const struct hash_key second = {
+		keyed_hash(key, "owner 0", 7),
+		keyed_hash(key, "owner 1", 7),
+	};
+	struct owner owner;
+
+	store_be64(owner.bytes, keyed_hash(key, username.data, username.len));
+	store_be64(owner.bytes + 8, keyed_hash(&second, username.data, username.len));
+	return owner;
+}
+
+bool owner_equal(const struct owner *a, const struct owner *b)
+{
+	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+/* Chunks for each of so many allocations to be full. */
+static bool chunks_init(struct slab *slab, size_t slots, uint16_t each, size_t chunk_size)
+{
+	size_t chunks = (each + CHUNK - 1) / CHUNK;
+
+	return slots <= (SLOT_NONE - 1) / CHUNK / (chunks ? chunks : 1) &&
+	       slab_init(slab, slots * chunks, chunk_size);
+}
+
+struct allocation_table *allocation_table_new(size_t slots, uint16_t permissions_each,
+                                              uint16_t channels_each,
+                                              const struct hash_key *key)
+{
+	struct allocation_table *table;
+	size_t buckets = 2;
+
+	if (slots > SLOTS_MAX)
+		return NULL;
+	if (permissions_each > ENTRIES_EACH_MAX)
+		permissions_each = ENTRIES_EACH_MAX;
+	if (channels_each > ENTRIES_EACH_MAX)
+		channels_each = ENTRIES_EACH_MAX;
+	while (buckets < 2 * slots)
+		buckets *= 2;
+
+	table = calloc(1, sizeof(*table));
+	if (!table)
+		return NULL;
+	table->key = *key;
+	table->mask = (uint32_t)buckets - 1;
+	table->permissions_each = permissions_each;
+	table->channels_each = channels_each;
+	table->buckets = calloc(buckets, sizeof(*table->buckets));
+	if (!table->buckets ||
+	    !slab_init(&table->allocations, slots, sizeof(struct allocation)) ||
+	    !chunks_init(&table->permissions, slots, permissions_each,
+	                 sizeof(struct permission_chunk)) ||
+	    !chunks_init(&table->channels, slots, channels_each,
+	                 sizeof(struct channel_chunk)) ||
+	    !expiry_init(&table->expiry, slots))
+		goto fail;
+	return table;
+
+fail:
+	allocation_table_free(table);
+	return NULL;
+}
+
+void allocation_table_free(struct allocation_table *table)
+{
+	if (!table)
+		return;
+	/* Places may still hold keys. */
+	if (table->allocations.mark > 0)
+		OPENSSL_cleanse(table->allocations.places,
+		                table->allocations.mark * sizeof(struct allocation));
+	slab_release(&table->allocations);
+	slab_release(&table->permissions);
+	slab_release(&table->channels);
+	expiry_release(&table->expiry);
+	free(table->buckets);
+	free(table);
+}
+
+/* The bucket of that 5-tuple, or the empty one where it would go. */
+static uint32_t bucket_of(const struct allocation_table *table, const struct five_tuple *tuple,
+                          uint32_t hash)
+{
+	uint32_t i = hash & table->mask;
+
+	for (; table->buckets[i].taken; i = (i + 1) & table->mask) {
+		const struct allocation *al;
+
+		if (table->buckets[i].hash != hash)
+			continue;
+		al = slab_at(&table->allocations, table->buckets[i].taken - 1);
+		if (five_tuple_equal(&al->tuple, tuple))
+			break;
+	}
+	return i;
+}
+
+struct allocation *allocation_find(struct allocation_table *table,
+                                   const struct five_tuple *tuple)
+{
+	uint32_t hash = (uint32_t)five_tuple_hash(tuple, &table->key);
+	uint32_t taken = table->buckets[bucket_of(table, tuple, hash)].taken;
+
+	return taken ? slab_at(&table->allocations, taken - 1) : NULL;
+}
+
+static void table_insert(struct allocation_table *table, const struct allocation *al)
+{
+	uint32_t hash = (uint32_t)five_tuple_hash(&al->tuple, &table->key);
+	struct bucket *bucket = &table->buckets[bucket_of(table, &al->tuple, hash)];
+
+	assert(!bucket->taken);
+	*bucket = (struct bucket){hash, al->slot + 1};
+}
+
+/*
+ * Empty its bucket and move up those behind it that would no longer be found across the gap
+ * (backward shift): no tombstones, so searches stay short for years.
+ */
+static void table_remove(struct allocation_table *table, const struct allocation *al)
+{
+	uint32_t hash = (uint32_t)five_tuple_hash(&al->tuple, &table->key);
+	uint32_t mask = table->mask;
+	uint32_t gap = bucket_of(table, &al->tuple, hash);
+
+	assert(table->buckets[gap].taken == al->slot + 1);
+	for (uint32_t i = (gap + 1) & mask; table->buckets[i].taken; i = (i + 1) & mask) {
+		uint32_t home = table->buckets[i].hash & mask;
+
+		if (((i - home) & mask) < ((i - gap) & mask))
+			continue;
+		table->buckets[gap] = table->buckets[i];
+		gap = i;
+	}
+	table->buckets[gap] = (struct bucket){0};
+}
+
+struct allocation *allocation_at(struct allocation_table *table, uint32_t slot)
+{
+	struct allocation *al;
+
+	if (slot >= table->allocations.mark)
+		return NULL;
+	al = slab_at(&table->allocations, slot);
+	return al->generation & 1 ? al : NULL;
+}
+
+struct allocation *allocation_by_id(struct allocation_table *table, uint64_t id)
+{
+	struct allocation *al = allocation_at(table, id_slot(id));
+
+	return al && al->id == id ? al : NULL;
+}
+
+size_t allocation_count(const struct allocation_table *table)
+{
+	return table->allocations.used;
+}
+
+struct allocation *allocation_next(struct allocation_table *table, uint32_t slot)
+{
+	for (; slot < table->allocations.mark; slot++) {
+		struct allocation *al = allocation_at(table, slot);
+		if (al)
+			return al;
+	}
+	return NULL;
+}
+
+uint32_t allocation_lifetime(const struct turn *turn, uint32_t requested_s)
+{
+	const struct turn_limits *limits = &turn->settings->limits;
+	uint32_t granted_s = requested_s;
+
+	if (granted_s > limits->lifetime_max_s)
+		granted_s = limits->lifetime_max_s;
+	if (granted_s < limits->lifetime_default_s)
+		granted_s = limits->lifetime_default_s;
+	return granted_s;
+}
+
+static void copy_text(char *to, size_t size, const char *from)
+{
+	size_t len = strnlen(from, size - 1);
+
+	memcpy(to, from, len);
+	to[len] = '\0';
+}
+
+static uint64_t prefix_hash(const struct turn *turn, const struct ip_addr *client)
+{
+	struct ip_addr prefix = source_prefix(client);
+
+	return keyed_hash(&turn->commons->hash_key, &prefix, sizeof(prefix));
+}
+
+/* A slot with all that the request says; NULL if the table is full. */
+static struct allocation *slot_take(struct turn *turn,
+                                    const struct allocation_request *request, uint64_t now_ms)
+{
+	const struct front *front = &turn->commons->fronts[request->tuple.front];
+	uint32_t slot = slab_take(&turn->table->allocations);
+
+	if (slot == SLAB_NONE)
+		return NULL;
+	struct allocation *al = slab_at(&turn->table->allocations, slot);
+	uint32_t generation = al->generation + 1;
+
+	*al = (struct allocation){
+		.tuple = request->tuple,
+		.slot = slot,
+		.permissions = SLOT_NONE,
+		.channels = SLOT_NONE,
+		.side = (uint8_t)front->side,
+		.transport = (uint8_t)front->transport,
+		.dialect = (uint8_t)request->dialect,
+		.expires_ms = now_ms + (uint64_t)request->lifetime_s * 1000,
+		.id = id_make(turn->worker, generation, slot),
+		.created_ms = now_ms,
+		.prefix_quota = prefix_hash(turn, &request->tuple.client.ip),
+		.owner = *request->owner,
+		.generation = generation,
+		.key = *request->key,
+	};
+	memcpy(al->txid, request->txid, sizeof(al->txid));
+	copy_text(al->user, sizeof(al->user), request->user);
+	copy_text(al->key_id, sizeof(al->key_id), request->key_id);
+	al->user_quota = keyed_hash(&turn->commons->hash_key, al->user, strlen(al->user));
+	return al;
+}
+
+/* Nothing of it stays but the generation: an id of the past never comes back. */
+static void slot_give(struct turn *turn, struct allocation *al)
+{
+	uint32_t slot = al->slot;
+	uint32_t generation = al->generation + 1;
+
+	OPENSSL_cleanse(al, sizeof(*al));
+	al->generation = generation;
+	slab_give(&turn->table->allocations, slot);
+}
+
+/* T-207, T-236: 0, or the code to answer with, having charged nobody. */
+static int charge(struct turn *turn, const struct allocation *al)
+{
+	const struct turn_commons *commons = turn->commons;
+	const struct turn_limits *limits = &turn->settings->limits;
+
+	if (!quota_acquire(commons->total, 0, commons->allocations_total))
+		return STUN_INSUFFICIENT_CAPACITY;
+	if (!quota_acquire(commons->users, al->user_quota, limits->allocations_per_user))
+		goto no_user;
+	if (!quota_acquire(commons->prefixes, al->prefix_quota,
+	                   limits->allocations_per_prefix))
+		goto no_prefix;
+	return 0;
+
+no_prefix:
+	quota_release(commons->users, al->user_quota);
+no_user:
+	quota_release(commons->total, 0);
+	return STUN_QUOTA_REACHED;
+}
+
+static void discharge(struct turn *turn, const struct allocation *al)
+{
+	quota_release(turn->commons->prefixes, al->prefix_quota);
+	quota_release(turn->commons->users, al->user_quota);
+	quota_release(turn->commons->total, 0);
+}
+
+int allocation_create(struct turn *turn, const struct allocation_request *request,
+                      uint64_t now_ms, struct allocation **out)
+{
+	struct allocation *al;
+	int code;
+
+	assert(!allocation_find(turn->table, &request->tuple));
+	if (!request->reservation_token && !relay_port_has_family(turn, request->family))
+		return STUN_ADDRESS_FAMILY_NOT_SUPPORTED;
+	al = slot_take(turn, request, now_ms);
+	if (!al)
+		return STUN_INSUFFICIENT_CAPACITY;
+	code = charge(turn, al);
+	if (code)
+		goto fail;
+	code = relay_port_open(turn, al, request, now_ms);
+	if (code)
+		goto fail_charged;
+
+	table_insert(turn->table, al);
+	expiry_set(&turn->table->expiry, al->slot, al->expires_ms);
+	counter_add(&turn->counters.allocations_opened, 1);
+	*out = al;
+	return 0;
+
+fail_charged:
+	discharge(turn, al);
+fail:
+	slot_give(turn, al);
+	return code;
+}
+
+void allocation_refresh(struct turn *turn, struct allocation *al, uint32_t lifetime_s,
+                        uint64_t now_ms)
+{
+	al->expires_ms = now_ms + (uint64_t)lifetime_s * 1000;
+	expiry_set(&turn->table->expiry, al->slot, al->expires_ms);
+}
+
+void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason reason,
+                       uint64_t now_ms)
+{
+	al->end_reason = (uint8_t)reason;
+	turn->edge->allocation_ended(turn->edge->self, al);
+
+	/* A port that it reserved for another allocation is held on (T-239). */
+	relay_port_close(turn, al, now_ms);
+	discharge(turn, al);
+	permissions_free(turn->table, al);
+	channels_free(turn->table, al);
+	expiry_clear(&turn->table->expiry, al->slot);
+	table_remove(turn->table, al);
+	slot_give(turn, al);
+	counter_add(&turn->counters.allocations_closed, 1);
+}
+
+uint64_t allocation_table_expire(struct turn *turn, uint64_t now_ms)
+{
+	uint32_t slot;
+	uint64_t due;
+
+	while (expiry_first(&turn->table->expiry, &slot, &due)) {
+		if (now_ms < due)
+			return due;
+		allocation_delete(turn, slab_at(&turn->table->allocations, slot), END_EXPIRED,
+		                  now_ms);
+	}
+	return UINT64_MAX;
+}
+
+void allocation_remember(struct allocation *al, const uint8_t *txid, uint64_t now_ms)
+{
+	size_t i = al->recent_next++ % (sizeof(al->recent) / sizeof(al->recent[0]));
+
+	memcpy(al->recent[i].txid, txid, STUN_TXID_LEN);
+	al->recent[i].until_ms = now_ms + TRANSACTION_MS;
+}
+
+bool allocation_remembers(const struct allocation *al, const uint8_t *txid, uint64_t now_ms)
+{
+	for (size_t i = 0; i < sizeof(al->recent) / sizeof(al->recent[0]); i++) {
+		if (now_ms < al->recent[i].until_ms &&
+		    memcmp(al->recent[i].txid, txid, STUN_TXID_LEN) == 0)
+			return true;
+	}
+	return false;
+}
+
+struct endpoint allocation_relayed_local(const struct turn *turn, const struct allocation *al)
+{
+	return (struct endpoint){turn->commons->relay[al->relay_address].local,
+	                         al->relay_port};
+}
+
+struct endpoint allocation_relayed_public(const struct turn *turn, const struct allocation *al)
+{
+	return (struct endpoint){turn->commons->relay[al->relay_address].public,
+	                         al->relay_port};
+}

@@ -1,0 +1,182 @@
+/*
+ * relay_port.c - which outside address, which port, and a socket on it.
+ */
+#include "relay/core/relay_port.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "relay/core/allocation.h"
+#include "relay/core/turn.h"
+
+enum {
+	/* Ports that somebody else on this host holds; after so many it is not bad luck. */
+	TRIES = 16,
+};
+
+bool relay_port_has_family(const struct turn *turn, uint8_t family)
+{
+	for (size_t i = 0; i < turn->commons->relay_count; i++) {
+		if (turn->commons->relay[i].local.family == family)
+			return true;
+	}
+	return false;
+}
+
+static uint32_t random_below(const struct turn *turn, size_t count)
+{
+	uint32_t r;
+
+	turn->edge->random(turn->edge->self, &r, sizeof(r));
+	return (uint32_t)(r % count);
+}
+
+static int open_socket(struct turn *turn, struct allocation *al, size_t address, uint16_t port)
+{
+	struct endpoint local = {turn->commons->relay[address].local, port};
+
+	al->relay_address = (uint16_t)address;
+	al->relay_port = port;
+	al->family = local.ip.family;
+	return turn->edge->relay_open(turn->edge->self, al->slot, &local);
+}
+
+static void give(struct turn *turn, size_t address, uint16_t port, enum port_want want,
+                 uint64_t now_ms)
+{
+	port_pool_give(turn->commons->ports, address, port, now_ms);
+	if (want == PORT_EVEN_PAIR)
+		port_pool_give(turn->commons->ports, address, port + 1, now_ms);
+}
+
+/*
+ * A port of that address with a socket on it. Ports that turn out to be taken by somebody
+ * else are kept until the end, so that the pool does not offer them twice. Returns 0 or a
+ * negative errno; -EADDRNOTAVAIL if the pool has none left there.
+ */
+static int open_on(struct turn *turn, struct allocation *al, size_t address,
+                   enum port_want want, uint64_t now_ms, unsigned *tries)
+{
+	uint16_t refused[TRIES];
+	size_t count = 0;
+	int error = -EADDRINUSE;
+
+	while (error == -EADDRINUSE && *tries > 0) {
+		uint16_t port = port_pool_take(turn->commons->ports, address, want, now_ms);
+		if (port == 0) {
+			error = -EADDRNOTAVAIL;
+			break;
+		}
+		error = open_socket(turn, al, address, port);
+		if (error)
+			refused[count++] = port;
+		if (error == -EADDRINUSE) {
+			counter_add(&turn->counters.bind_failures, 1);
+			(*tries)--;
+		}
+	}
+	while (count > 0)
+		give(turn, address, refused[--count], want, now_ms);
+	return error;
+}
+
+/* Any address of the family will do: begin with a random one, take the first that works. */
+static int open_any(struct turn *turn, struct allocation *al, uint8_t family,
+                    enum port_want want, uint64_t now_ms)
+{
+	size_t fitting[PORT_POOL_ADDRESSES_MAX];
+	size_t count = 0;
+	unsigned tries = TRIES;
+
+	assert(turn->commons->relay_count <= PORT_POOL_ADDRESSES_MAX);
+	for (size_t i = 0; i < turn->commons->relay_count; i++) {
+		if (turn->commons->relay[i].local.family == family)
+			fitting[count++] = i;
+	}
+	assert(count > 0);
+
+	uint32_t start = random_below(turn, count);
+	for (size_t i = 0; i < count; i++) {
+		int error = open_on(turn, al, fitting[(start + i) % count], want, now_ms,
+		                    &tries);
+		if (error == 0)
+			return 0;
+		/* No port or no such address: the next one. No descriptor: the same anywhere. */
+		if (error != -EADDRNOTAVAIL && error != -EADDRINUSE)
+			break;
+	}
+	return STUN_INSUFFICIENT_CAPACITY;
+}
+
+/* Reservations ask for the 64 bits of the owner that are as good as all. */
+static uint64_t reservation_owner(const struct allocation *al)
+{
+	return load_be64(al->owner.bytes);
+}
+
+/* T-227, T-241: exactly the reserved port, or nothing. */
+static int open_reserved(struct turn *turn, struct allocation *al, const uint8_t *token,
+                         uint64_t now_ms)
+{
+	size_t address;
+	uint16_t port;
+
+	if (!reservation_redeem(turn->commons->reservations, token, reservation_owner(al),
+	                        now_ms, &address, &port))
+		return STUN_INSUFFICIENT_CAPACITY;
+	int error = open_socket(turn, al, address, port);
+	if (error == 0)
+		return 0;
+	if (error == -EADDRINUSE)
+		counter_add(&turn->counters.bind_failures, 1);
+	port_pool_give(turn->commons->ports, address, port, now_ms);
+	return STUN_INSUFFICIENT_CAPACITY;
+}
+
+/* Hold the next port, which is taken already, under a fresh token (T-238, T-242). */
+static int reserve_next(struct turn *turn, struct allocation *al, uint64_t now_ms)
+{
+	turn->edge->random(turn->edge->self, al->reservation_token,
+	                   sizeof(al->reservation_token));
+	al->has_reservation = reservation_add(
+		turn->commons->reservations, al->reservation_token, reservation_owner(al),
+		al->relay_address, al->relay_port + 1, now_ms);
+	if (al->has_reservation)
+		return 0;
+
+	turn->edge->relay_close(turn->edge->self, al->slot);
+	give(turn, al->relay_address, al->relay_port, PORT_EVEN_PAIR, now_ms);
+	return STUN_INSUFFICIENT_CAPACITY;
+}
+
+int relay_port_open(struct turn *turn, struct allocation *al,
+                    const struct allocation_request *request, uint64_t now_ms)
+{
+	const struct turn_commons *commons = turn->commons;
+	uint32_t limit = turn->settings->limits.allocations_per_user;
+
+	if (request->reservation_token)
+		return open_reserved(turn, al, request->reservation_token, now_ms);
+	if (!request->even_port)
+		return open_any(turn, al, request->family, PORT_ANY, now_ms);
+	if (!request->reserve_next)
+		return open_any(turn, al, request->family, PORT_EVEN, now_ms);
+
+	/*
+	 * A reserved port is an allocation to come and outlives the one that asked for it. So
+	 * nobody holds more of them than allocations; otherwise a loop of Allocate and Refresh
+	 * with lifetime 0 would empty the pool for 30 s (attack 24).
+	 */
+	if (limit > 0 &&
+	    reservation_held(commons->reservations, reservation_owner(al), now_ms) >= limit)
+		return STUN_QUOTA_REACHED;
+	int code = open_any(turn, al, request->family, PORT_EVEN_PAIR, now_ms);
+	return code ? code : reserve_next(turn, al, now_ms);
+}
+
+void relay_port_close(struct turn *turn, struct allocation *al, uint64_t now_ms)
+{
+	turn->edge->relay_close(turn->edge->self, al->slot);
+	port_pool_give(turn->commons->ports, al->relay_address, al->relay_port, now_ms);
+}

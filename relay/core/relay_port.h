@@ -1,0 +1,28 @@
+/*
+ * relay_port.h - getting an allocation its relayed transport address, and giving it back
+ * (RFC 8656 section 7.2). Inside the core, for allocation.c.
+ */
+#ifndef RELAY_CORE_RELAY_PORT_H
+#define RELAY_CORE_RELAY_PORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct allocation;
+struct allocation_request;
+struct turn;
+
+/* Is there a relayed address of that family at all? */
+bool relay_port_has_family(const struct turn *turn, uint8_t family);
+
+/*
+ * Port and socket, and the reservation of the next port if asked for; fills the allocation's
+ * relayed address and token. 0, or 486 or 508 with nothing held.
+ */
+int relay_port_open(struct turn *turn, struct allocation *al,
+                    const struct allocation_request *request, uint64_t now_ms);
+
+/* Close the socket and give the port back. */
+void relay_port_close(struct turn *turn, struct allocation *al, uint64_t now_ms);
+
+#endif
