@@ -34,7 +34,7 @@ REPORT = re.compile(r"ERROR: (Address|Leak|Memory)Sanitizer|WARNING: ThreadSanit
 
 
 # Settings of the tests that open more than one user or address may have by default.
-NO_LIMITS = {}
+NO_LIMITS = {"limits": ["allocations_per_user = 0", "allocations_per_prefix = 0"]}
 
 
 def program(name):
@@ -128,7 +128,7 @@ class Relay:
             return ("side %s {\n\taddresses = %s\n%s\tudp_port = %d\n\ttcp_port = %d\n}\n"
                     % (name, quoted(addresses), more, self.udp_port, self.tcp_port))
         nets = "\tnetworks = %s\n" % quoted(self.inside_net) if self.inside_net else ""
-        public = "\tpublic_addresses = %s\n" % quoted(self.public) if self.public else ""
+        public = "\tpublic = %s\n" % quoted(self.public) if self.public else ""
         sections = {"relay": ['ports = "%s"' % self.ports],
                     "peers": ["allow = %s" % quoted(self.allow)],
                     "control": ['socket = "%s"' % self.path("relay.sock")]}
