@@ -305,9 +305,9 @@ int key_generate(struct key *key, const char *id)
 		return -1;
 	base64_encode(random, sizeof(random), text);
 	OPENSSL_cleanse(random, sizeof(random));
-	/* The alphabet for URLs: the secret is pasted into shells and configuration files. */
+	/* Pasted into shells and files: nothing to quote, no dash that makes it an option. */
 	for (size_t i = 0; i < SECRET_LEN; i++) {
-		char c = text[i] == '+' ? '-' : text[i];
+		char c = text[i] == '+' ? '.' : text[i];
 
 		key->secret[i] = (uint8_t)(c == '/' ? '_' : c);
 	}

@@ -1,1 +1,3 @@
 # docs/
+
+dist_man_MANS += docs/avedgectl.1
