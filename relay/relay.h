@@ -22,6 +22,7 @@ struct relay {
 	struct worker **workers;
 	int64_t started_s;			/* Unix seconds */
 	uint64_t started_ms;			/* monotonic */
+	int64_t tls_not_after_s;		/* of the certificate; 0: no TLS. Atomic */
 };
 
 /*

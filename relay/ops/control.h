@@ -16,7 +16,7 @@ struct relay;
 
 /* NULL with a sentence in error. group (gid_t)-1: nobody besides root and us. */
 struct control *control_start(struct relay *relay, const char *path, gid_t group,
-                              char *error, size_t error_size);
-void control_stop(struct control *control);	/* NULL is allowed; removes the socket */
+			      char *error, size_t error_size);
+void control_stop(struct control *control); /* NULL is allowed; removes the socket */
 
 #endif

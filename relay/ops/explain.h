@@ -21,6 +21,6 @@ bool explain_port_holder(const struct endpoint *local, bool tcp, char *buf, size
  * not on this host ...").
  */
 void explain_bind_failure(const struct endpoint *local, bool tcp, int error, char *buf,
-                          size_t size);
+			  size_t size);
 
 #endif

@@ -13,6 +13,8 @@ struct turn;
 
 /* al->end_reason is set; all its fields still hold. Called on the worker's thread. */
 void record_allocation_end(const struct turn *turn, const struct allocation *al,
-                           uint64_t now_ms);
+			   uint64_t now_ms);
+
+const char *dialect_name(enum dialect dialect); /* "ietf", "ms" */
 
 #endif

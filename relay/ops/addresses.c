@@ -1,0 +1,231 @@
+/*
+ * addresses.c - the addresses of this host, followed by netlink.
+ *
+ * Netlink only says that something changed; what holds now is read with getifaddrs(). A burst
+ * of changes (an interface comes up with ten addresses) is one list.
+ */
+#include "relay/ops/addresses.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+
+#include <event2/event.h>
+
+#include "base/log.h"
+#include "base/sockaddr.h"
+
+enum { SETTLE_MS = 200 };
+
+struct addresses {
+	int fd;
+	struct event *readable;
+	struct event *settled;
+	struct host_addresses *last; /* what was reported; a copy of our own */
+	void (*changed)(void *arg, struct host_addresses *now);
+	void *arg;
+};
+
+static int compare(const void *a, const void *b)
+{
+	return ip_addr_compare(a, b);
+}
+
+static bool address_of(const struct ifaddrs *interface, struct ip_addr *out)
+{
+	struct sockaddr_storage sa = {0};
+	struct endpoint ep;
+
+	if (!interface->ifa_addr)
+		return false;
+	if (interface->ifa_addr->sa_family == AF_INET)
+		memcpy(&sa, interface->ifa_addr, sizeof(struct sockaddr_in));
+	else if (interface->ifa_addr->sa_family == AF_INET6)
+		memcpy(&sa, interface->ifa_addr, sizeof(struct sockaddr_in6));
+	else
+		return false;
+	if (!sockaddr_to_endpoint(&sa, &ep))
+		return false;
+	*out = ep.ip;
+	return true;
+}
+
+static size_t sort_unique(struct ip_addr *list, size_t count)
+{
+	size_t kept = 0;
+
+	qsort(list, count, sizeof(*list), compare);
+	for (size_t i = 0; i < count; i++) {
+		if (kept == 0 || !ip_addr_equal(&list[kept - 1], &list[i]))
+			list[kept++] = list[i];
+	}
+	return kept;
+}
+
+struct host_addresses *addresses_now(void)
+{
+	struct ifaddrs *interfaces;
+	size_t room = 0, count = 0;
+
+	if (getifaddrs(&interfaces) < 0)
+		return NULL;
+	for (const struct ifaddrs *i = interfaces; i; i = i->ifa_next)
+		room++;
+
+	struct host_addresses *host =
+		calloc(1, sizeof(*host) + room * sizeof(host->addresses[0]));
+	for (const struct ifaddrs *i = interfaces; host && i; i = i->ifa_next)
+		count += address_of(i, &host->addresses[count]);
+	freeifaddrs(interfaces);
+	if (!host) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	host->count = sort_unique(host->addresses, count);
+	return host;
+}
+
+static bool equal(const struct host_addresses *a, const struct host_addresses *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++) {
+		if (!ip_addr_equal(&a->addresses[i], &b->addresses[i]))
+			return false;
+	}
+	return true;
+}
+
+static struct host_addresses *copy(const struct host_addresses *host)
+{
+	size_t size = sizeof(*host) + host->count * sizeof(host->addresses[0]);
+	struct host_addresses *made = malloc(size);
+
+	if (made)
+		memcpy(made, host, size);
+	return made;
+}
+
+static void arm(struct addresses *addresses)
+{
+	const struct timeval wait = {.tv_usec = SETTLE_MS * 1000};
+
+	if (!event_pending(addresses->settled, EV_TIMEOUT, NULL))
+		event_add(addresses->settled, &wait);
+}
+
+/* A list that cannot be read now is read again a moment later: nothing else would ask. */
+static void on_settled(evutil_socket_t fd, short what, void *arg)
+{
+	static struct log_limit limit;
+	struct addresses *addresses = arg;
+	struct host_addresses *now = addresses_now();
+	struct host_addresses *kept = now ? copy(now) : NULL;
+
+	(void)fd;
+	(void)what;
+	if (!kept) {
+		log_limited(&limit, LOG_LEVEL_WARNING,
+			    "cannot read the addresses of this host: %s; trying again",
+			    strerror(errno));
+		free(now);
+		arm(addresses);
+		return;
+	}
+	if (equal(now, addresses->last)) {
+		free(kept);
+		free(now);
+		return;
+	}
+	free(addresses->last);
+	addresses->last = kept;
+	addresses->changed(addresses->arg, now);
+}
+
+/* What the messages say does not matter, nor that some were lost (ENOBUFS). */
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	char buffer[8192];
+	ssize_t n;
+
+	(void)what;
+	do {
+		n = recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+	} while (n > 0 || (n < 0 && (errno == EINTR || errno == ENOBUFS)));
+	arm(arg);
+}
+
+static int open_netlink(void)
+{
+	const struct sockaddr_nl address = {
+		.nl_family = AF_NETLINK,
+		.nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
+	};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			NETLINK_ROUTE);
+
+	if (fd < 0)
+		return -1;
+	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+		int error = errno;
+
+		close(fd);
+		errno = error;
+		return -1;
+	}
+	return fd;
+}
+
+struct addresses *addresses_watch(struct event_base *base,
+				  void (*changed)(void *arg, struct host_addresses *now),
+				  void *arg)
+{
+	struct addresses *addresses = calloc(1, sizeof(*addresses));
+	int error;
+
+	if (!addresses)
+		return NULL;
+	addresses->changed = changed;
+	addresses->arg = arg;
+	addresses->fd = open_netlink();
+	if (addresses->fd < 0)
+		goto fail;
+	/* After the socket: what changes from here on is reported. */
+	addresses->last = addresses_now();
+	if (!addresses->last)
+		goto fail;
+	addresses->readable = event_new(base, addresses->fd, EV_READ | EV_PERSIST,
+					on_readable, addresses);
+	addresses->settled = evtimer_new(base, on_settled, addresses);
+	if (!addresses->readable || !addresses->settled ||
+	    event_add(addresses->readable, NULL) < 0) {
+		errno = ENOMEM;
+		goto fail;
+	}
+	return addresses;
+fail:
+	error = errno;
+	addresses_free(addresses);
+	errno = error;
+	return NULL;
+}
+
+void addresses_free(struct addresses *addresses)
+{
+	if (!addresses)
+		return;
+	if (addresses->readable)
+		event_free(addresses->readable);
+	if (addresses->settled)
+		event_free(addresses->settled);
+	if (addresses->fd >= 0)
+		close(addresses->fd);
+	free(addresses->last);
+	free(addresses);
+}

@@ -1,0 +1,341 @@
+/*
+ * control_reply.c - what the control interface answers, as JSON.
+ *
+ * Names of members are a contract with avedgectl and with scripts: they may be joined by new
+ * ones, and stay. 64-bit ids are hex strings, because JSON numbers lose bits beyond 2^53.
+ */
+#include "relay/ops/control_reply.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/version.h"
+#include "relay/core/auth.h"
+#include "relay/handoff.h"
+#include "relay/ops/record.h"
+#include "relay/relay.h"
+#include "relay/worker.h"
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static const char *problem_title(unsigned status)
+{
+	switch (status) {
+	case 403:
+		return "Forbidden";
+	case 404:
+		return "Not Found";
+	case 405:
+		return "Method Not Allowed";
+	default:
+		return "Service Unavailable";
+	}
+}
+
+json_t *control_problem(unsigned status, const char *detail)
+{
+	return json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title",
+			 problem_title(status), "status", (int)status, "detail", detail);
+}
+
+static json_t *count(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static json_t *ip_text(const struct ip_addr *ip)
+{
+	char text[ENDPOINT_TEXT_LEN];
+
+	return json_string(ip_addr_format(ip, text, sizeof(text)));
+}
+
+static json_t *endpoint_text(const struct endpoint *ep)
+{
+	char text[ENDPOINT_TEXT_LEN];
+
+	return json_string(endpoint_format(ep, text, sizeof(text)));
+}
+
+/* RFC 3339, UTC. */
+static json_t *time_text(int64_t unix_s)
+{
+	char text[32];
+	time_t t = (time_t)unix_s;
+	struct tm tm;
+
+	if (!gmtime_r(&t, &tm) ||
+	    !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
+		return json_null();
+	return json_string(text);
+}
+
+static json_t *pool_figures(const struct relay *relay)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < relay->commons.relay_count; i++) {
+		const struct relay_address *address = &relay->commons.relay[i];
+		struct port_pool_figures figures =
+			port_pool_figures(relay->commons.ports, i, now_ms());
+
+		json_array_append_new(list,
+				      json_pack("{s:o, s:o, s:i, s:i, s:I, s:I, s:I}",
+						"address", ip_text(&address->local),
+						"public", ip_text(&address->public),
+						"first", (int)relay->config->relay.first,
+						"last", (int)relay->config->relay.last,
+						"size", (json_int_t)figures.size, "used",
+						(json_int_t)figures.used, "resting",
+						(json_int_t)figures.resting));
+	}
+	return list;
+}
+
+/* A worker's settings are its own; it copies them for us between two packets. */
+static void copy_limits(struct worker *worker, void *arg)
+{
+	struct turn_limits *limits = arg;
+
+	*limits = worker->turn.settings->limits;
+}
+
+/* Members are named as the keys of the configuration. */
+static json_t *limits_in_force(const struct relay *relay)
+{
+	const struct config *config = relay->config;
+	struct turn_limits limits = config->limits;
+
+	if (relay->worker_count > 0)
+		handoff_call(relay->workers[0]->inbox, copy_limits, &limits);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "lifetime_default", count(limits.lifetime_default_s),
+			 "lifetime_max", count(limits.lifetime_max_s),
+			 "credential_lifetime_max",
+			 count((uint64_t)limits.credential_ttl_max_s),
+			 "allocations_per_user", count(limits.allocations_per_user),
+			 "allocations_per_prefix", count(limits.allocations_per_prefix),
+			 "allocations_total", count(relay->commons.allocations_total),
+			 "stranger_rate", count(limits.stranger_rate), "stranger_burst",
+			 count(limits.stranger_burst), "permissions",
+			 count(config->fixed_limits.permissions), "channels",
+			 count(config->fixed_limits.channels), "connections",
+			 count(config->fixed_limits.connections));
+}
+
+static json_t *status_document(struct relay *relay)
+{
+	struct counters sum = {0};
+	int64_t tls = __atomic_load_n(&relay->tls_not_after_s, __ATOMIC_RELAXED);
+
+	relay_counters(relay, &sum);
+	return json_pack("{s:s, s:i, s:o, s:o, s:s, s:i, s:o, s:o, s:o, s:o}", "version",
+			 version_string(), "pid", (int)getpid(), "started",
+			 time_text(relay->started_s), "uptime_s",
+			 count((now_ms() - relay->started_ms) / 1000), "realm",
+			 relay->config->realm, "workers", (int)relay->worker_count,
+			 "allocations",
+			 count(sum.allocations_opened - sum.allocations_closed),
+			 "tls_not_after", tls ? time_text(tls) : json_null(), "ports",
+			 pool_figures(relay), "limits", limits_in_force(relay));
+}
+
+static json_t *port_row(const struct relay_port *row)
+{
+	return json_pack("{s:s, s:o, s:i, s:o, s:i, s:s, s:s, s:s}", "side",
+			 side_name(row->side), "address", ip_text(&row->address.ip),
+			 "port", (int)row->address.port, "public_address",
+			 ip_text(&row->public.ip), "public_port", (int)row->public.port,
+			 "protocol", row->protocol, "service", row->service, "purpose",
+			 row->purpose);
+}
+
+static json_t *ports_document(struct relay *relay)
+{
+	struct relay_port *rows;
+	size_t rows_count;
+
+	if (relay_port_table(relay, &rows, &rows_count) < 0)
+		return NULL;
+
+	json_t *list = json_array();
+	for (size_t i = 0; i < rows_count; i++)
+		json_array_append_new(list, port_row(&rows[i]));
+	free(rows);
+	return json_pack("{s:o}", "ports", list);
+}
+
+static json_t *traffic(const struct traffic *traffic)
+{
+	return json_pack("{s:o, s:o}", "packets", count(traffic->packets), "bytes",
+			 count(traffic->bytes));
+}
+
+static json_t *traffic_by_side(const struct traffic *sides)
+{
+	json_t *object = json_object();
+
+	for (int i = 0; i < SIDE_COUNT; i++)
+		json_object_set_new(object, side_name((enum side)i), traffic(&sides[i]));
+	return object;
+}
+
+/* Every method and result, also those at 0: who graphs them wants no holes. */
+static json_t *requests(const struct counters *sum)
+{
+	json_t *methods = json_object();
+
+	for (int i = 0; i < REQUEST_METHOD_COUNT; i++) {
+		json_t *results = json_object();
+
+		for (int j = 0; j < REQUEST_RESULT_COUNT; j++) {
+			int code = request_result_code(j);
+			char name[16] = "other";
+
+			if (code == 0)
+				strcpy(name, "success");
+			else if (code > 0)
+				snprintf(name, sizeof(name), "%d", code);
+			json_object_set_new(results, name, count(sum->requests[i][j]));
+		}
+		json_object_set_new(methods, request_method_name((enum request_method)i),
+				    results);
+	}
+	return methods;
+}
+
+static json_t *drops(const struct counters *sum)
+{
+	json_t *object = json_object();
+
+	for (int i = DROP_NONE + 1; i < DROP_REASON_COUNT; i++)
+		json_object_set_new(object, drop_reason_name((enum drop_reason)i),
+				    count(sum->drops[i]));
+	return object;
+}
+
+static json_t *datagrams(const struct counters *sum)
+{
+	json_t *object = json_object();
+
+	for (int i = 0; i < DATAGRAM_KIND_COUNT; i++)
+		json_object_set_new(object, datagram_kind_name((enum datagram_kind)i),
+				    count(sum->datagrams[i]));
+	return object;
+}
+
+static json_t *streams(const struct counters *sum)
+{
+	json_t *object = json_object();
+
+	for (int i = 0; i < STREAM_KIND_COUNT; i++)
+		json_object_set_new(object, stream_kind_name((enum stream_kind)i),
+				    count(sum->streams[i]));
+	return object;
+}
+
+static json_t *auth_failures(const struct counters *sum)
+{
+	json_t *object = json_object();
+
+	for (int i = AUTH_FAILURE_NONE + 1; i <= AUTH_FAILURE_STALE_NONCE; i++)
+		json_object_set_new(object, auth_failure_name((enum auth_failure)i),
+				    count(sum->auth_failures[i]));
+	return object;
+}
+
+static json_t *counters_document(struct relay *relay)
+{
+	struct counters sum = {0};
+
+	relay_counters(relay, &sum);
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o, s:o}, "
+		"s:o}",
+		"drops", drops(&sum), "requests", requests(&sum), "datagrams",
+		datagrams(&sum), "streams", streams(&sum), "to_peer",
+		traffic_by_side(sum.to_peer), "to_client", traffic_by_side(sum.to_client),
+		"binding_indications", count(sum.indications), "auth_failures",
+		auth_failures(&sum), "allocations", "opened",
+		count(sum.allocations_opened), "closed", count(sum.allocations_closed),
+		"connections", "opened", count(sum.connections_opened), "closed",
+		count(sum.connections_closed), "refused", count(sum.connections_refused),
+		"timed_out", count(sum.connections_timed_out), "bind_failures",
+		count(sum.bind_failures));
+}
+
+static json_t *allocation_row(const struct relay_allocation *row)
+{
+	char id[17];
+
+	snprintf(id, sizeof(id), "%016" PRIx64, row->id);
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:o, "
+		"s:o}",
+		"id", id, "user", row->user, "key_id", row->key_id, "side",
+		side_name(row->side), "transport", transport_name(row->transport),
+		"dialect", dialect_name(row->dialect), "client",
+		endpoint_text(&row->tuple.client), "relayed",
+		endpoint_text(&row->relayed_public), "relayed_local",
+		endpoint_text(&row->relayed_local), "age_ms", count(row->age_ms),
+		"expires_in_ms", count(row->expires_in_ms), "permissions",
+		(int)row->permission_count, "channels", (int)row->channel_count,
+		"to_peer", traffic(&row->to_peer), "to_client", traffic(&row->to_client));
+}
+
+static json_t *allocations_document(struct relay *relay)
+{
+	struct relay_allocation *rows;
+	size_t rows_count;
+
+	if (relay_allocations(relay, &rows, &rows_count) < 0)
+		return NULL;
+
+	json_t *list = json_array();
+	for (size_t i = 0; i < rows_count; i++)
+		json_array_append_new(list, allocation_row(&rows[i]));
+	free(rows);
+	return json_pack("{s:o}", "allocations", list);
+}
+
+static const struct {
+	const char *path;
+	json_t *(*document)(struct relay *relay);
+} documents[] = {
+	{"/v1/status", status_document},
+	{"/v1/ports", ports_document},
+	{"/v1/counters", counters_document},
+	{"/v1/allocations", allocations_document},
+};
+
+json_t *control_reply(struct relay *relay, const char *method, const char *path,
+		      unsigned *status)
+{
+	for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
+		if (strcmp(path, documents[i].path) != 0)
+			continue;
+		if (strcmp(method, "GET") != 0) {
+			*status = 405;
+			return control_problem(405, "only GET is served here");
+		}
+
+		json_t *document = documents[i].document(relay);
+		*status = document ? 200 : 503;
+		return document ? document
+				: control_problem(503, "out of memory; try again later");
+	}
+	*status = 404;
+	return control_problem(404, "there are /v1/status, /v1/ports, /v1/counters and "
+				    "/v1/allocations");
+}

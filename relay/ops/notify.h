@@ -1,0 +1,17 @@
+/*
+ * notify.h - where we are in our life, for systemd. Does nothing when nobody asked.
+ *
+ * Threads  main only.
+ */
+#ifndef RELAY_OPS_NOTIFY_H
+#define RELAY_OPS_NOTIFY_H
+
+/* Serving: at start, and when a reload is done, successful or not. */
+void notify_ready(void);
+void notify_reloading(void);
+void notify_stopping(void);
+
+/* The line that systemctl status shows. */
+void notify_status(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
