@@ -3,12 +3,25 @@
 EXTRA_DIST += \
 	tests/integration/run \
 	tests/integration/topology.sh \
+	tests/integration/alone.py \
+	tests/integration/crowd.py \
+	tests/integration/namespaces.py \
 	tests/integration/relay.py \
 	tests/integration/turnclient.py \
+	tests/integration/aioice_agent.py \
 	tests/integration/chromium_call.py \
 	tests/integration/chromium_page.html \
+	tests/integration/nice_pair.c \
+	tests/integration/scenarios.py \
+	tests/integration/t-aioice.sh \
 	tests/integration/t-checklist.py \
 	tests/integration/t-chromium.sh \
+	tests/integration/t-icmp-peer.sh \
+	tests/integration/t-inside-outside.sh \
+	tests/integration/t-leak.py \
+	tests/integration/t-libnice.sh \
+	tests/integration/t-many-allocations.py \
+	tests/integration/t-public-address.sh \
 	tests/integration/t-uclient.sh \
 	tests/integration/checklist/__init__.py \
 	tests/integration/checklist/auth.py \

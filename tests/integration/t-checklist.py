@@ -19,24 +19,13 @@ import traceback
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from checklist import base  # noqa: E402
 from checklist import messages, auth, turn, data, outside  # noqa: E402,F401
+import alone  # noqa: E402
 import relay  # noqa: E402
 
-INSIDE_MARK = "AVEDGE_CHECKLIST_NAMESPACE"
 ADDRESSES = (base.INSIDE6, base.OUTSIDE6, base.PEER6, "2002:7f00:1::1", "2001:0:1::1")
 
 
-def enter_namespace():
-    """Start again in a new network namespace; 77 where that is not permitted."""
-    how = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--net", "--map-root-user"]
-    if subprocess.run(how + ["true"], check=False, capture_output=True).returncode != 0:
-        print("network namespaces are not permitted here")
-        sys.exit(77)
-    os.environ[INSIDE_MARK] = "1"
-    os.execvp(how[0], how + [sys.executable] + sys.argv)
-
-
 def set_up_addresses():
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     for addr in ADDRESSES:
         subprocess.run(["ip", "-6", "addr", "add", addr + "/128", "dev", "lo", "nodad"],
                        check=True)
@@ -100,12 +89,7 @@ def main():
     parser.add_argument("rows", nargs="*")
     args = parser.parse_args()
 
-    reason = relay.unavailable()
-    if reason:
-        print(reason)
-        return 77
-    if INSIDE_MARK not in os.environ:
-        enter_namespace()
+    alone.begin()
     set_up_addresses()
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="avedge-checklist-") as folder:

@@ -1,0 +1,66 @@
+"""For Python tests that need one relay on loopback: a network namespace of their own."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+
+import relay
+
+MARK = "AVEDGE_TEST_NAMESPACE"
+
+
+def enter_namespace():
+    """Start again in a new network namespace; 77 where that is not permitted."""
+    if MARK in os.environ:
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        return
+    how = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--net", "--map-root-user"]
+    if subprocess.run(how + ["true"], check=False, capture_output=True).returncode != 0:
+        print("network namespaces are not permitted here")
+        sys.exit(77)
+    os.environ[MARK] = "1"
+    os.execvp(how[0], how + [sys.executable] + sys.argv)
+
+
+def begin():
+    """Leave with 77 unless the relay is there; then enter the namespace."""
+    reason = relay.unavailable()
+    if reason:
+        print(reason)
+        sys.exit(77)
+    enter_namespace()
+
+
+@contextlib.contextmanager
+def running(**options):
+    """A relay in a folder of its own; leaving the block stops it and fails the test when it
+    did not end well."""
+    with tempfile.TemporaryDirectory(prefix="avedge-") as folder:
+        server = relay.Relay(folder, **options).start()
+        try:
+            yield server
+        except BaseException:
+            server.stop()
+            print("--- the end of the relay's log\n" + server.log()[-3000:])
+            raise
+        wrong = server.stop()
+        if wrong:
+            sys.exit("\n".join(["FAIL:"] + wrong))
+
+
+def relay_sockets():
+    """How many UDP sockets are bound to relay ports in this namespace."""
+    out = subprocess.run(["ss", "-Huan"], check=True, capture_output=True, text=True).stdout
+    ports = (line.split()[3].rsplit(":", 1)[1] for line in out.splitlines())
+    return sum(50000 <= int(port) <= 59999 for port in ports)
+
+
+def descriptors(pid):
+    return len(os.listdir("/proc/%d/fd" % pid))
+
+
+def check(condition, text, *values):
+    if not condition:
+        raise SystemExit("FAIL: " + text % values)
