@@ -488,6 +488,36 @@ START_TEST(a_token_has_exactly_its_length)
 }
 END_TEST
 
+/* The MAC would refuse these as well; they are no tokens to begin with. */
+static const struct {
+	const char *name;
+	size_t offset;
+	uint8_t value;
+} headers[] = {
+	{"major version 0", 0, 0},
+	{"major version 1 with the length of 2", 0, 1},
+	{"major version 3", 0, 3},
+	{"minor version 1", 1, 1},
+	{"size 0x0124", 2, 1},
+	{"size 0x20", 3, 0x20},
+	{"a flag we do not know", 35, 1},
+	{"a flag in the highest bit", 32, 0x80},
+};
+
+START_TEST(a_token_has_exactly_its_header)
+{
+	struct credential_pair pair;
+	struct credential cred;
+	struct slice token = {pair.token, 56};
+
+	issue(2, &pair);
+	ck_assert_int_eq(credential_parse(token, true, &cred), CREDENTIAL_OK);
+	pair.token[headers[_i].offset] = headers[_i].value;
+	ck_assert_msg(credential_parse(token, true, &cred) == CREDENTIAL_MALFORMED,
+		      "%s: taken", headers[_i].name);
+}
+END_TEST
+
 START_TEST(a_token_dies_with_its_key)
 {
 	struct credential_pair pair;
@@ -593,6 +623,7 @@ static void credential_suite(Suite *suite)
 	tcase_add_loop_test(tc, an_mras_pair_verifies_as_text_and_as_bytes, 1, 3);
 	tcase_add_loop_test(tc, a_token_with_a_flipped_bit_has_no_password, 1, 3);
 	tcase_add_loop_test(tc, a_token_has_exactly_its_length, 1, 3);
+	tcase_add_loop_test(tc, a_token_has_exactly_its_header, 0, ROWS(headers));
 	tcase_add_test(tc, a_token_dies_with_its_key);
 	tcase_add_test(tc, the_identity_is_keyed_and_stable);
 	tcase_add_test(tc, issued_tokens_are_distinct_and_survive_trimming);
