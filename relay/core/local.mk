@@ -5,6 +5,7 @@ libcore_a_SOURCES = \
 	relay/core/allocation.c \
 	relay/core/allocation.h \
 	relay/core/allocation_table.h \
+	relay/core/auth.c \
 	relay/core/auth.h \
 	relay/core/channel.c \
 	relay/core/channel.h \

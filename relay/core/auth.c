@@ -1,0 +1,359 @@
+/*
+ * auth.c - the checks of RFC 8489 section 9.2.4, in its order; each step is a function.
+ *
+ * What this costs a stranger's message: a nonce that is not ours does not end the checks,
+ * because the order of the RFC tells 401 (bad MAC) from 438 (good MAC) and a client that lost
+ * its credentials has to learn that first (T-085). The price is a key and a MAC per key of the
+ * ring, about 2 us each, less than sending the answer, and the limiter bounds the answers. No
+ * state is kept in any case (attack 18).
+ */
+#include "relay/core/auth.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "relay/core/turn.h"
+#include "stun/attr.h"
+
+const uint8_t auth_password_algorithms[AUTH_PASSWORD_ALGORITHMS_LEN] = {
+	0, STUN_PASSWORD_SHA256, 0, 0, 0, STUN_PASSWORD_MD5, 0, 0,
+};
+
+const char *auth_failure_name(enum auth_failure failure)
+{
+	switch (failure) {
+	case AUTH_FAILURE_NONE:
+		return "none";
+	case AUTH_FAILURE_NO_INTEGRITY:
+		return "no-integrity";
+	case AUTH_FAILURE_MISSING:
+		return "missing-attribute";
+	case AUTH_FAILURE_BID_DOWN:
+		return "bid-down";
+	case AUTH_FAILURE_UNKNOWN_USER:
+		return "unknown-user";
+	case AUTH_FAILURE_EXPIRED:
+		return "expired";
+	case AUTH_FAILURE_BAD_MAC:
+		return "bad-mac";
+	case AUTH_FAILURE_STALE_NONCE:
+		return "stale-nonce";
+	}
+	return "unknown";
+}
+
+/* The attributes of the mechanism; data is NULL for one that is absent. */
+struct claims {
+	struct slice username, userhash, realm, nonce, algorithm, algorithms;
+	enum stun_integrity kind;		/* what the request is signed with */
+	enum stun_password_algorithm key_algorithm;
+};
+
+/* The first of each counts (T-013). */
+static void note(struct slice *claim, struct slice value)
+{
+	if (!claim->data)
+		*claim = value;
+}
+
+static void read_claims(const struct stun_msg *msg, struct claims *claims)
+{
+	struct slice rest = msg->body;
+	struct stun_attr attr;
+
+	*claims = (struct claims){.key_algorithm = STUN_PASSWORD_MD5};
+	while (stun_attr_next(&rest, &attr)) {
+		switch (attr.type) {
+		case STUN_USERNAME:
+			note(&claims->username, attr.value);
+			break;
+		case STUN_USERHASH:
+			note(&claims->userhash, attr.value);
+			break;
+		case STUN_REALM:
+			note(&claims->realm, attr.value);
+			break;
+		case STUN_NONCE:
+			note(&claims->nonce, attr.value);
+			break;
+		case STUN_PASSWORD_ALGORITHM:
+			note(&claims->algorithm, attr.value);
+			break;
+		case STUN_PASSWORD_ALGORITHMS:
+			note(&claims->algorithms, attr.value);
+			break;
+		default:
+			break;
+		}
+	}
+	if (msg->mi256_offset != 0)
+		claims->kind = STUN_INTEGRITY_SHA256;
+	else if (msg->mi_offset != 0)
+		claims->kind = STUN_INTEGRITY_SHA1;
+}
+
+static bool slice_equal(struct slice a, struct slice b)
+{
+	return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+/* RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
+static bool is_utf8(struct slice text)
+{
+	while (text.len > 0) {
+		uint8_t first = text.data[0];
+		size_t more = first < 0x80 ? 0 : first < 0xE0 ? 1 : first < 0xF0 ? 2 : 3;
+		uint32_t code = more == 0 ? first : first & (0x3Fu >> more);
+		static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+
+		if ((first >= 0x80 && first < 0xC0) || first > 0xF4 || text.len <= more)
+			return false;
+		for (size_t i = 1; i <= more; i++) {
+			if ((text.data[i] & 0xC0) != 0x80)
+				return false;
+			code = code << 6 | (text.data[i] & 0x3F);
+		}
+		if (code < least[more] || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000))
+			return false;
+		text = slice_skip(text, more + 1);
+	}
+	return true;
+}
+
+/* Step 2, and what we do not accept in it (T-064, T-081, T-094, T-095, T-121, T-123). */
+static bool is_complete(const struct stun_msg *msg, const struct claims *claims)
+{
+	bool named = (claims->username.data != NULL) != (claims->userhash.data != NULL);
+
+	return !msg->bad_mi_len && named && claims->realm.data && claims->nonce.data &&
+	       claims->username.len <= STUN_TEXT_MAX && is_utf8(claims->username) &&
+	       (!claims->userhash.data || claims->userhash.len == STUN_USERHASH_LEN) &&
+	       claims->realm.len <= STUN_TEXT_MAX && claims->nonce.len <= STUN_TEXT_MAX;
+}
+
+/*
+ * Step 3 (T-082). Only a nonce that says we offer algorithms can be ours, so what stands
+ * beside another nonce does not matter: it ends in 401 or 438.
+ */
+static bool agree_on_algorithm(struct claims *claims)
+{
+	struct slice rest = claims->algorithm;
+	struct stun_password_entry entry;
+	bool malformed = false;
+
+	if (!nonce_offers_password_algorithms(claims->nonce) ||
+	    (!claims->algorithm.data && !claims->algorithms.data))
+		return true;
+	if (!claims->algorithm.data || !claims->algorithms.data ||
+	    !slice_equal(claims->algorithms, (struct slice){auth_password_algorithms,
+	                                                    AUTH_PASSWORD_ALGORITHMS_LEN}))
+		return false;
+
+	/* One entry, as in the list: neither algorithm has parameters. */
+	if (!stun_password_next(&rest, &entry, &malformed) || entry.parameters.len != 0 ||
+	    rest.len != 0)
+		return false;
+	if (entry.algorithm != STUN_PASSWORD_MD5 && entry.algorithm != STUN_PASSWORD_SHA256)
+		return false;
+	claims->key_algorithm = (enum stun_password_algorithm)entry.algorithm;
+	return true;
+}
+
+/* One request on its way through steps 4 and 5. */
+struct attempt {
+	const struct turn *turn;
+	const struct stun_msg *msg;
+	const struct claims *claims;
+	int64_t unix_s;
+	struct auth *out;
+};
+
+static struct slice our_realm(const struct turn *turn)
+{
+	return (struct slice){(const uint8_t *)turn->settings->realm,
+	                      strlen(turn->settings->realm)};
+}
+
+/* Derive the key of this password and compare; both are done whatever comes out. */
+static bool password_matches(const struct attempt *at, struct slice username,
+                             const struct credential_password *password,
+                             struct stun_key *key)
+{
+	const struct slice secret = {password->bytes, password->len};
+
+	return stun_key_long_term(key, at->claims->key_algorithm, username,
+	                          our_realm(at->turn), secret) &&
+	       stun_verify(at->msg, at->claims->kind, key);
+}
+
+/*
+ * Try what the ring makes of this credential, up to most passwords; *tried says how many.
+ * True and out->key filled on a match.
+ */
+static bool any_password_matches(const struct attempt *at, const struct credential *cred,
+                                 unsigned most, unsigned *tried)
+{
+	struct credential_password password;
+	struct stun_key key = {0};
+	size_t position = 0;
+	bool matched = false;
+
+	*tried = 0;
+	while (!matched && *tried < most &&
+	       credential_next_password(cred, at->turn->settings->keyring, at->unix_s,
+	                                &position, &password)) {
+		(*tried)++;
+		matched = password_matches(at, cred->username, &password, &key);
+	}
+	if (matched) {
+		at->out->key = key;
+		memcpy(at->out->user, cred->user, sizeof(at->out->user));
+		memcpy(at->out->key_id, password.key->id, sizeof(at->out->key_id));
+	}
+	OPENSSL_cleanse(&password, sizeof(password));
+	OPENSSL_cleanse(&key, sizeof(key));
+	return matched;
+}
+
+/*
+ * The work of a wrong password, for a user that we do not know: as many keys and MACs, and
+ * the outcome thrown away, so that neither the answer nor its delay tells the two apart
+ * (attack 41).
+ */
+static void pretend(const struct attempt *at, struct slice username, unsigned most)
+{
+	const struct credential anybody = {.form = CREDENTIAL_REST, .username = username};
+	struct auth ignored;
+	const struct attempt blind = {at->turn, at->msg, at->claims, at->unix_s, &ignored};
+	unsigned tried;
+
+	any_password_matches(&blind, &anybody, most, &tried);
+	if (tried == 0) {
+		const struct credential_password none = {0};
+		struct stun_key key;
+		password_matches(at, username, &none, &key);
+	}
+	OPENSSL_cleanse(&ignored, sizeof(ignored));
+}
+
+/* Steps 4 and 5: who is it, and does the MAC prove it? */
+static enum auth_failure prove(const struct attempt *at, const struct allocation *own)
+{
+	const struct claims *claims = at->claims;
+	struct credential cred;
+	unsigned tried;
+
+	/* We never offer USERHASH, so it names nobody (T-122). */
+	if (!claims->username.data) {
+		pretend(at, claims->userhash, UINT32_MAX);
+		return AUTH_FAILURE_UNKNOWN_USER;
+	}
+	if (!slice_equal(claims->realm, our_realm(at->turn))) {
+		pretend(at, claims->username, UINT32_MAX);
+		return AUTH_FAILURE_UNKNOWN_USER;
+	}
+	if (own && own->key.len == (claims->key_algorithm == STUN_PASSWORD_MD5 ? 16 : 32) &&
+	    stun_verify(at->msg, claims->kind, &own->key)) {
+		at->out->key = own->key;
+		memcpy(at->out->user, own->user, sizeof(at->out->user));
+		memcpy(at->out->key_id, own->key_id, sizeof(at->out->key_id));
+		return AUTH_FAILURE_NONE;
+	}
+	if (credential_parse(claims->username, false, &cred) != CREDENTIAL_OK) {
+		pretend(at, claims->username, UINT32_MAX);
+		return AUTH_FAILURE_UNKNOWN_USER;
+	}
+	if (!any_password_matches(at, &cred, UINT32_MAX, &tried)) {
+		/* A token that no key of ours made; one of ours would have had one password. */
+		if (tried == 0)
+			pretend(at, claims->username, 1);
+		return tried == 0 ? AUTH_FAILURE_UNKNOWN_USER : AUTH_FAILURE_BAD_MAC;
+	}
+
+	/*
+	 * T-561, T-562, T-567: its time matters when something new is asked for. It is looked at
+	 * last, because only now it is known to be what we issued; the answer is 401 all the same.
+	 */
+	if (at->msg->method == TURN_ALLOCATE && !own &&
+	    credential_check_time(&cred, at->unix_s,
+	                          at->turn->settings->limits.credential_ttl_max_s) !=
+		    CREDENTIAL_OK)
+		return AUTH_FAILURE_EXPIRED;
+	return AUTH_FAILURE_NONE;
+}
+
+/*
+ * Step 6. The repetition of a request that was answered with success is answered again, even
+ * if the nonce grew stale in between (T-116).
+ */
+static bool nonce_holds(const struct attempt *at, const struct five_tuple *tuple,
+                        const struct allocation *own, uint64_t now_ms)
+{
+	switch (nonce_check(&at->turn->settings->nonce_key, tuple, our_realm(at->turn),
+	                    at->claims->nonce, now_ms)) {
+	case NONCE_VALID:
+		return true;
+	case NONCE_STALE:
+		return own && allocation_remembers(own, at->msg->txid, now_ms);
+	case NONCE_FOREIGN:
+		break;
+	}
+	return false;
+}
+
+static void fail(struct auth *out, int code, enum auth_failure failure)
+{
+	out->code = code;
+	out->failure = failure;
+}
+
+/*
+ * T-087, T-089: MI256, unless the request was taken for MD5 because it named no algorithm.
+ * Read literally, that holds for a request signed with MI256 as well (T-E04).
+ */
+static enum stun_integrity reply_kind(const struct claims *claims)
+{
+	return claims->algorithm.data || claims->algorithms.data ? STUN_INTEGRITY_SHA256
+	                                                         : STUN_INTEGRITY_SHA1;
+}
+
+void auth_check(struct turn *turn, const struct stun_msg *msg, const struct five_tuple *tuple,
+                const struct allocation *al, uint64_t now_ms, int64_t unix_s,
+                struct auth *out)
+{
+	const struct allocation *own = NULL;
+	enum auth_failure failure;
+	struct claims claims;
+
+	*out = (struct auth){.reply_kind = STUN_INTEGRITY_NONE};
+	read_claims(msg, &claims);
+	if (claims.kind == STUN_INTEGRITY_NONE) {
+		fail(out, STUN_UNAUTHENTICATED, AUTH_FAILURE_NO_INTEGRITY);
+		return;
+	}
+	if (!is_complete(msg, &claims)) {
+		fail(out, STUN_BAD_REQUEST, AUTH_FAILURE_MISSING);
+		return;
+	}
+	if (!agree_on_algorithm(&claims)) {
+		fail(out, STUN_BAD_REQUEST, AUTH_FAILURE_BID_DOWN);
+		return;
+	}
+
+	if (claims.username.data) {
+		out->owner = owner_of(&turn->commons->hash_key, claims.username);
+		if (al && owner_equal(&al->owner, &out->owner))
+			own = al;
+	}
+	const struct attempt at = {turn, msg, &claims, unix_s, out};
+	failure = prove(&at, own);
+	if (failure != AUTH_FAILURE_NONE) {
+		*out = (struct auth){.code = STUN_UNAUTHENTICATED, .failure = failure};
+		return;
+	}
+	out->reply_kind = reply_kind(&claims);
+	if (!nonce_holds(&at, tuple, own, now_ms))
+		fail(out, STUN_STALE_NONCE, AUTH_FAILURE_STALE_NONCE);
+}
