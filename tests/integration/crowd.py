@@ -12,6 +12,7 @@ import resource
 import select
 import socket
 import struct
+import sys
 import time
 
 import turnclient as t
@@ -157,3 +158,17 @@ class Crowd:
         for member in self.members:
             member.sock.close()
         self.members = []
+
+
+def main(args):
+    """crowd.py HOST PORT USER PASSWORD CLIENTS CYCLES: allocate and release, over and over."""
+    crowd = Crowd((args[1], int(args[2])), args[3], args[4])
+    crowd.grow(int(args[5]))
+    refused = crowd.run(crowd.members, lambda m: m.cycle(int(args[6])))
+    print("%d cycles, %d refused, %d retransmissions" % (
+        int(args[5]) * int(args[6]), len(refused), crowd.resent))
+    return 1 if refused else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

@@ -7,6 +7,7 @@ RELAY_UNDER_TEST=coturn runs the same tests against Debian's turnserver, for com
   relay.py start --dir D --inside A... --outside A... [options]     returns when it serves
   relay.py reload|stop --dir D
   relay.py credential --dir D [--user U] [--ttl S]                  user name and password
+  relay.py certificate --dir D --outside A...                       a CA and a certificate
   relay.py available                                                77 and a reason, or 0
 
 stop fails when the relay did not end by itself with status 0 or a sanitizer complained.
@@ -256,7 +257,8 @@ class Relay:
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("verb", choices=("start", "reload", "stop", "credential", "available"))
+    parser.add_argument("verb", choices=("start", "reload", "stop", "credential", "available",
+                                         "certificate"))
     parser.add_argument("--dir")
     parser.add_argument("--user", default="alice")
     parser.add_argument("--ttl", type=int, default=3600)
@@ -274,6 +276,9 @@ def main():
         if reason:
             print(reason)
         return 77 if reason else 0
+    if args.verb == "certificate":
+        make_certificates(args.dir, args.inside + args.outside)
+        return 0
     if args.verb == "start":
         settings = {}
         for item in args.set:
