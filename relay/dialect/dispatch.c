@@ -141,6 +141,18 @@ static void stun_message(struct request *rq, struct slice message, struct dispat
 	}
 }
 
+/* The table is swept once per turn of the loop; what is overdue until then is gone already. */
+static struct allocation *find_allocation(struct turn *turn,
+					  const struct five_tuple *tuple, uint64_t now_ms)
+{
+	struct allocation *al = allocation_find(turn->table, tuple);
+
+	if (al == NULL || now_ms < al->expires_ms)
+		return al;
+	allocation_delete(turn, al, END_EXPIRED, now_ms);
+	return NULL;
+}
+
 void dispatch_from_client(struct turn *turn, const struct five_tuple *tuple,
 			  struct slice message, uint64_t now_ms, int64_t unix_s,
 			  uint8_t *reply, struct dispatch *out)
@@ -160,7 +172,7 @@ void dispatch_from_client(struct turn *turn, const struct five_tuple *tuple,
 		drop(turn, DROP_SOURCE_PORT_ZERO);
 		return;
 	}
-	rq.al = allocation_find(turn->table, tuple);
+	rq.al = find_allocation(turn, tuple, now_ms);
 
 	/*
 	 * Here the MS dialect takes its turn: a 5-tuple whose allocation speaks it owns every

@@ -1,2 +1,14 @@
 # relay/dialect/: message -> core -> reply. Part of libcore.a.
-libcore_a_SOURCES +=
+libcore_a_SOURCES += \
+	relay/dialect/allocate.c \
+	relay/dialect/attributes.c \
+	relay/dialect/attributes.h \
+	relay/dialect/binding.c \
+	relay/dialect/binding.h \
+	relay/dialect/dispatch.c \
+	relay/dialect/dispatch.h \
+	relay/dialect/reply.c \
+	relay/dialect/reply.h \
+	relay/dialect/request.h \
+	relay/dialect/turn.c \
+	relay/dialect/turn.h

@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "relay/core/allocation.h"
 #include "relay/core/auth.h"
@@ -36,8 +35,7 @@ struct request {
 /* Did the user who made the allocation send this? (T-204) Needs both. */
 static inline bool request_is_owners(const struct request *rq)
 {
-	return memcmp(rq->auth.owner.bytes, rq->al->owner.bytes,
-		      sizeof(rq->al->owner.bytes)) == 0;
+	return owner_equal(&rq->auth.owner, &rq->al->owner);
 }
 
 #endif

@@ -18,41 +18,25 @@
  */
 enum { PEERS_MAX = 256 };
 
-/*
- * The answer to a request may get lost, and the nonce may run out before its retransmission
- * arrives. The client could not make sense of a 438 then: it may have no transaction left to
- * try again with (T-116). The MAC has matched already when auth says 438.
- */
-static bool is_known_retransmission(const struct request *rq)
-{
-	return rq->auth.code == STUN_STALE_NONCE && rq->al != NULL &&
-	       request_is_owners(rq) && !transport_is_stream(rq->transport) &&
-	       allocation_remembers(rq->al, rq->msg->txid, rq->now_ms);
-}
-
 /* True if the request may go on; else it has been answered, or not if the limiter says so. */
 static bool authenticate(struct request *rq)
 {
 	struct counters *counters = &rq->turn->counters;
 	bool has_integrity = rq->msg->mi_offset != 0 || rq->msg->mi256_offset != 0;
-	bool asked_limiter = false;
 
 	/* Without integrity the answer is a challenge in any case; ask before any work. */
-	if (!has_integrity) {
-		if (!reply_allowed_to_stranger(rq))
-			return false;
-		asked_limiter = true;
-	}
+	if (!has_integrity && !reply_allowed_to_stranger(rq))
+		return false;
 
 	auth_check(rq->turn, rq->msg, rq->tuple, rq->al, rq->now_ms, rq->unix_s,
 		   &rq->auth);
-	if (rq->auth.code == 0 || is_known_retransmission(rq)) {
+	if (rq->auth.code == 0) {
 		rq->authenticated = true;
 		return true;
 	}
 
 	counter_add(&counters->auth_failures[rq->auth.failure], 1);
-	if (!asked_limiter && !reply_allowed_to_stranger(rq))
+	if (has_integrity && !reply_allowed_to_stranger(rq))
 		return false;
 	if (rq->auth.code == STUN_BAD_REQUEST)
 		reply_error(rq, rq->auth.code);
