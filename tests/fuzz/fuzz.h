@@ -7,6 +7,14 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+
+/* What must hold for every input. */
+#define FUZZ_CHECK(claim)        \
+	do {                     \
+		if (!(claim))    \
+			abort(); \
+	} while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
