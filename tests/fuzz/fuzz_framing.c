@@ -1,0 +1,87 @@
+/*
+ * fuzz_framing.c - a stream cut into pieces gives the same frames as the whole.
+ *
+ * The first byte says how large the pieces are (0: one byte each); the rest is the stream.
+ */
+#include <string.h>
+
+#include "stun/chandata.h"
+#include "stun/framing.h"
+#include "stun/registry.h"
+#include "tests/fuzz/fuzz.h"
+
+/* How far the stream could be framed, and what stopped it. */
+struct progress {
+	size_t frames;
+	size_t done;
+	enum framing state;
+};
+
+static void check_frame(enum framing kind, struct slice frame)
+{
+	uint16_t number;
+	struct slice payload;
+
+	if (kind == FRAMING_STUN) {
+		FUZZ_CHECK(frame.len >= STUN_HEADER_LEN && frame.len % 4 == 0);
+		FUZZ_CHECK(frame.len - STUN_HEADER_LEN == load_be16(frame.data + 2));
+		return;
+	}
+	FUZZ_CHECK(kind == FRAMING_CHANNEL_DATA);
+	FUZZ_CHECK(chandata_parse(frame, &number, &payload));
+	FUZZ_CHECK(number >= CHANNEL_NUMBER_MIN && number <= CHANNEL_NUMBER_MAX);
+	FUZZ_CHECK(CHANDATA_HEADER_LEN + padded4(payload.len) == frame.len);
+}
+
+/* Take what frames there are in stream[0..arrived), which is in memory of its own. */
+static void advance(struct progress *p, const uint8_t *stream, size_t arrived)
+{
+	size_t len = arrived - p->done;
+	uint8_t *copy = malloc(len);
+	struct slice rest = {copy, len};
+
+	if (!copy)
+		abort();
+	memcpy(copy, stream + p->done, len);
+	for (;;) {
+		size_t frame_len = 1;
+
+		p->state = framing_next(rest, &frame_len);
+		FUZZ_CHECK(frame_len <= FRAMING_MAX);
+		if (p->state == FRAMING_BROKEN)
+			FUZZ_CHECK(frame_len == 0);
+		if (p->state == FRAMING_MORE)
+			FUZZ_CHECK(frame_len == 0 || frame_len > rest.len);
+		if (p->state == FRAMING_MORE || p->state == FRAMING_BROKEN)
+			break;
+		FUZZ_CHECK(frame_len > 0 && frame_len <= rest.len);
+		check_frame(p->state, (struct slice){rest.data, frame_len});
+		rest = slice_skip(rest, frame_len);
+		p->done += frame_len;
+		p->frames++;
+	}
+	free(copy);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size == 0)
+		return 0;
+
+	const uint8_t *stream = data + 1;
+	size_t len = size - 1;
+	size_t piece = data[0] + (size_t)1;
+	struct progress whole = {0}, cut = {0};
+
+	advance(&whole, stream, len);
+	for (size_t arrived = 0; cut.state != FRAMING_BROKEN;) {
+		advance(&cut, stream, arrived);
+		if (arrived == len)
+			break;
+		arrived = len - arrived < piece ? len : arrived + piece;
+	}
+	FUZZ_CHECK(whole.frames == cut.frames);
+	FUZZ_CHECK(whole.done == cut.done);
+	FUZZ_CHECK(whole.state == cut.state);
+	return 0;
+}
