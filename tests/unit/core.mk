@@ -13,6 +13,11 @@ unit_programs += \
 	tests/unit/test_reservation
 EXTRA_DIST += tests/unit/random.h
 
+# The world of fake_edge.h; a program that uses it has libworld.a in front of the libraries.
+check_LIBRARIES += libworld.a
+libworld_a_SOURCES = tests/unit/fake_edge.c tests/unit/fake_edge.h
+world_libs = libworld.a $(LDADD)
+
 tests_unit_test_out_of_memory_SOURCES = tests/unit/test_out_of_memory.c tests/unit/oom.c \
 	tests/unit/oom.h
 tests_unit_test_out_of_memory_LDFLAGS = $(AM_LDFLAGS) $(oom_wrap)

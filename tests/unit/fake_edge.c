@@ -1,0 +1,310 @@
+/*
+ * fake_edge.c - see fake_edge.h.
+ */
+#include "tests/unit/fake_edge.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay/core/allocation_table.h"
+#include "tests/unit/random.h"
+
+const char world_realm[] = "avedge.test";
+
+static int relay_open(void *self, uint32_t slot, const struct endpoint *local)
+{
+	struct fake_edge *edge = self;
+
+	if (edge->refuse_times > 0) {
+		edge->refuse_times--;
+		return edge->refuse;
+	}
+	assert(slot < FAKE_SLOTS_MAX && !edge->open[slot]);
+	edge->open[slot] = true;
+	edge->local[slot] = *local;
+	edge->opened++;
+	return 0;
+}
+
+static void relay_close(void *self, uint32_t slot)
+{
+	struct fake_edge *edge = self;
+
+	assert(slot < FAKE_SLOTS_MAX && edge->open[slot]);
+	edge->open[slot] = false;
+	edge->closed++;
+}
+
+static void allocation_ended(void *self, const struct allocation *al)
+{
+	struct fake_edge *edge = self;
+
+	assert(edge->open[al->slot]);
+	edge->last = *al;
+	edge->ended++;
+}
+
+static void edge_random(void *self, void *buf, size_t len)
+{
+	struct fake_edge *edge = self;
+
+	random_fill(&edge->random, buf, len);
+}
+
+struct endpoint ep(const char *text)
+{
+	struct endpoint endpoint;
+
+	if (!endpoint_parse(text, 0, &endpoint)) {
+		fprintf(stderr, "not a transport address: %s\n", text);
+		abort();
+	}
+	return endpoint;
+}
+
+static struct ip_addr ip(const char *text)
+{
+	struct ip_addr addr;
+
+	if (!ip_addr_parse(text, &addr)) {
+		fprintf(stderr, "not an IP address: %s\n", text);
+		abort();
+	}
+	return addr;
+}
+
+struct five_tuple world_tuple(const char *client, uint16_t front)
+{
+	return (struct five_tuple){ep(client), front};
+}
+
+static const struct {
+	enum side side;
+	enum transport transport;
+	const char *local;
+} fronts[FAKE_FRONTS] = {
+	{SIDE_INSIDE, TRANSPORT_UDP, "10.0.0.1:3478"},
+	{SIDE_INSIDE, TRANSPORT_TCP, "10.0.0.1:443"},
+	{SIDE_INSIDE, TRANSPORT_TLS, "10.0.0.1:443"},
+	{SIDE_OUTSIDE, TRANSPORT_UDP, "198.18.0.1:3478"},
+	{SIDE_OUTSIDE, TRANSPORT_UDP, "[2001:db8::1]:3478"},
+	{SIDE_OUTSIDE, TRANSPORT_TCP, "198.18.0.1:443"},
+	{SIDE_OUTSIDE, TRANSPORT_TCP, "[2001:db8::1]:443"},
+};
+
+static void add_addresses(struct world *world, const struct world_options *options)
+{
+	struct relay_address *relay = world->relay;
+	size_t count = 0;
+
+	for (size_t i = 0; i < FAKE_FRONTS; i++)
+		world->fronts[i] = (struct front){fronts[i].side, fronts[i].transport,
+						  ep(fronts[i].local)};
+	if (!options->no_v4)
+		relay[count++] = (struct relay_address){
+			ip("198.18.0.1"), ip(options->nat ? "203.0.113.1" : "198.18.0.1")};
+	if (options->second_v4)
+		relay[count++] = (struct relay_address){ip("198.18.0.2"), ip("198.18.0.2")};
+	if (!options->no_v6)
+		relay[count++] = (struct relay_address){ip("2001:db8::1"), ip("2001:db8::1")};
+
+	world->commons.relay = relay;
+	world->commons.relay_count = count;
+	world->commons.fronts = world->fronts;
+	world->commons.front_count = FAKE_FRONTS;
+}
+
+static struct peer_policy *make_policy(const struct world *world, const char *deny)
+{
+	static const char *const allowed[] = {"192.0.2.0/24", "198.51.100.0/24",
+					      "2001:db8::/32"};
+	static const char *const inside[] = {"10.0.0.0/8", "fd00::/8"};
+	struct endpoint services[FAKE_FRONTS];
+	struct ip_prefix allow[3], in[2], refuse;
+	bool ok = true;
+
+	for (size_t i = 0; i < 3; i++)
+		ok = ok && ip_prefix_parse(allowed[i], &allow[i]);
+	for (size_t i = 0; i < 2; i++)
+		ok = ok && ip_prefix_parse(inside[i], &in[i]);
+	if (deny)
+		ok = ok && ip_prefix_parse(deny, &refuse);
+	for (size_t i = 0; i < FAKE_FRONTS; i++)
+		services[i] = world->fronts[i].local;
+	if (!ok)
+		abort();
+
+	const struct peer_policy_config config = {
+		.allow = allow,
+		.allow_count = 3,
+		.deny = &refuse,
+		.deny_count = deny ? 1 : 0,
+		.inside = in,
+		.inside_count = 2,
+		.relay = world->commons.relay,
+		.relay_count = world->commons.relay_count,
+		.services = services,
+		.service_count = FAKE_FRONTS,
+	};
+	return peer_policy_new(&config);
+}
+
+static bool add_settings(struct world *world, const struct world_options *options)
+{
+	const char *keys = options->keyring ? options->keyring
+					    : "k1 MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";
+	struct turn_settings *settings = &world->settings;
+	struct keyring_error error;
+
+	settings->generation = 1;
+	strcpy(settings->realm, world_realm);
+	strcpy(settings->software, "avedge");
+	settings->limits = (struct turn_limits){
+		.lifetime_default_s = 600,
+		.lifetime_max_s = 3600,
+		.allocations_per_user = options->allocations_per_user,
+		.allocations_per_prefix = options->allocations_per_prefix,
+	};
+	for (size_t i = 0; i < sizeof(settings->nonce_key.bytes); i++)
+		settings->nonce_key.bytes[i] = (uint8_t)(0x80 + i);
+	settings->nonce_key.lifetime_s = 3600;
+	settings->keyring = keyring_parse(keys, strlen(keys), &error);
+	settings->policy = make_policy(world, NULL);
+	return settings->keyring && settings->policy;
+}
+
+static bool add_commons(struct world *world, const struct world_options *options, size_t slots)
+{
+	struct turn_commons *commons = &world->commons;
+	const struct port_pool_config pool = {
+		.address_count = commons->relay_count,
+		.first = options->first_port ? options->first_port : 50000,
+		.last = options->last_port ? options->last_port : 50099,
+		.seed = 4711,
+	};
+
+	commons->hash_key = (struct hash_key){0x0123456789abcdef, 0xfedcba9876543210};
+	commons->allocations_total = options->allocations_total;
+	commons->ports = port_pool_new(&pool);
+	if (!commons->ports)
+		return false;
+	commons->reservations = reservation_table_new(
+		options->reservations ? options->reservations : 16, commons->ports);
+	commons->users = quota_new(slots);
+	commons->prefixes = quota_new(slots);
+	commons->total = quota_new(1);
+	commons->strangers = limiter_new(&commons->hash_key);
+	return commons->reservations && commons->users && commons->prefixes &&
+	       commons->total && commons->strangers;
+}
+
+bool world_start(struct world *world, const struct world_options *options)
+{
+	static const struct world_options defaults;
+	size_t slots;
+
+	if (!options)
+		options = &defaults;
+	slots = options->slots ? options->slots : 64;
+	assert(slots <= FAKE_SLOTS_MAX);
+	memset(world, 0, sizeof(*world));
+	world->now_ms = 1000000;
+	world->unix_s = 1700000000;
+	world->edge.random = 42;
+	world->edge.edge = (struct edge){
+		.self = &world->edge,
+		.relay_open = relay_open,
+		.relay_close = relay_close,
+		.allocation_ended = allocation_ended,
+		.random = edge_random,
+	};
+	add_addresses(world, options);
+	world->turn.commons = &world->commons;
+	world->turn.settings = &world->settings;
+	world->turn.edge = &world->edge.edge;
+	world->turn.worker = 3;
+	if (!add_commons(world, options, slots) || !add_settings(world, options))
+		goto fail;
+	world->turn.table = allocation_table_new(
+		slots, options->permissions_each ? options->permissions_each : 8,
+		options->channels_each ? options->channels_each : 8,
+		&world->commons.hash_key);
+	if (!world->turn.table)
+		goto fail;
+	return true;
+
+fail:
+	world_stop(world);
+	return false;
+}
+
+void world_stop(struct world *world)
+{
+	struct allocation *al;
+
+	while (world->turn.table && (al = allocation_next(world->turn.table, 0)) != NULL)
+		allocation_delete(&world->turn, al, END_SHUTDOWN, world->now_ms);
+	allocation_table_free(world->turn.table);
+	limiter_free(world->commons.strangers);
+	quota_free(world->commons.total);
+	quota_free(world->commons.prefixes);
+	quota_free(world->commons.users);
+	reservation_table_free(world->commons.reservations);
+	port_pool_free(world->commons.ports);
+	peer_policy_free(world->settings.policy);
+	keyring_free(world->settings.keyring);
+	memset(world, 0, sizeof(*world));
+}
+
+bool world_deny(struct world *world, const char *deny)
+{
+	struct peer_policy *policy = make_policy(world, deny);
+
+	if (!policy)
+		return false;
+	peer_policy_free(world->settings.policy);
+	world->settings.policy = policy;
+	world->settings.generation++;
+	return true;
+}
+
+bool world_is_clean(struct world *world)
+{
+	const struct allocation_table *table = world->turn.table;
+
+	for (size_t i = 0; i < world->commons.relay_count; i++) {
+		if (port_pool_figures(world->commons.ports, i, world->now_ms).used != 0)
+			return false;
+	}
+	return world->edge.opened == world->edge.closed &&
+	       table->allocations.used == 0 && table->permissions.used == 0 && table->channels.used == 0 &&
+	       table->expiry.count == 0 && port_pool_check(world->commons.ports) &&
+	       quota_held(world->commons.total, 0) == 0;
+}
+
+struct allocation *world_allocate(struct world *world, const char *user, uint16_t port,
+                                  int *code)
+{
+	static const struct stun_key key = {.len = 16};
+	uint8_t txid[STUN_TXID_LEN] = {(uint8_t)(port >> 8), (uint8_t)port};
+	struct slice name = {(const uint8_t *)user, strlen(user)};
+	struct owner owner = owner_of(&world->commons.hash_key, name);
+	struct allocation *al = NULL;
+	const struct allocation_request request = {
+		.tuple = {{ip("192.0.2.200"), port}, 3},
+		.family = IP_V4,
+		.lifetime_s = 600,
+		.txid = txid,
+		.owner = &owner,
+		.key = &key,
+		.user = user,
+		.key_id = "k1",
+	};
+
+	int got = allocation_create(&world->turn, &request, world->now_ms, &al);
+	if (code)
+		*code = got;
+	return got ? NULL : al;
+}
