@@ -55,6 +55,16 @@ static bool find_lifetime(const struct stun_msg *msg, uint32_t *lifetime_s, bool
 	return !*present || stun_attr_u32(&attr, lifetime_s);
 }
 
+/*
+ * Its retransmissions are answered even when the nonce has run out. They do not renew that, or
+ * whoever recorded one request could repeat it for ever.
+ */
+static void remember(struct request *rq)
+{
+	if (!allocation_remembers(rq->al, rq->msg->txid, rq->now_ms))
+		allocation_remember(rq->al, rq->msg->txid, rq->now_ms);
+}
+
 /* RFC 8656 section 8.2. */
 static void refresh(struct request *rq)
 {
@@ -86,7 +96,7 @@ static void refresh(struct request *rq)
 	} else {
 		lifetime_s = allocation_lifetime(rq->turn, lifetime_s);
 		allocation_refresh(rq->turn, rq->al, lifetime_s, rq->now_ms);
-		allocation_remember(rq->al, rq->msg->txid, rq->now_ms);
+		remember(rq);
 	}
 
 	reply_success_start(rq, &b);
@@ -129,7 +139,7 @@ static void finish(struct request *rq, int code)
 		reply_error(rq, code);
 		return;
 	}
-	allocation_remember(rq->al, rq->msg->txid, rq->now_ms);
+	remember(rq);
 	reply_success(rq);
 }
 
