@@ -1,1 +1,17 @@
-unit_programs +=
+# The client of turn_client.h talks to dispatch.h in the world of fake_edge.h (core.mk).
+check_LIBRARIES += libturnclient.a
+libturnclient_a_SOURCES = tests/unit/turn_client.c tests/unit/turn_client.h
+client_libs = libturnclient.a $(world_libs)
+EXTRA_DIST += tests/unit/dialect_check.h
+
+unit_programs += \
+	tests/unit/test_turn_allocate \
+	tests/unit/test_turn_channel \
+	tests/unit/test_turn_permission \
+	tests/unit/test_turn_refresh \
+	tests/unit/test_turn_send
+tests_unit_test_turn_allocate_LDADD = $(client_libs)
+tests_unit_test_turn_channel_LDADD = $(client_libs)
+tests_unit_test_turn_permission_LDADD = $(client_libs)
+tests_unit_test_turn_refresh_LDADD = $(client_libs)
+tests_unit_test_turn_send_LDADD = $(client_libs)

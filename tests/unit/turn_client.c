@@ -8,9 +8,6 @@
 
 #include "auth/credential.h"
 
-/* What the reply buffer holds before a call; nothing of it may leave (attack 46). */
-enum { POISON = 0xA5 };
-
 void client_credential(struct client *c, const char *user, int64_t expires_s)
 {
 	const struct key *key =
@@ -30,6 +27,7 @@ void client_init(struct client *c, struct world *world, const char *address,
 		 uint16_t front, const char *user)
 {
 	memset(c, 0, sizeof(*c));
+	c->poison = 0xA5;
 	c->world = world;
 	c->tuple = world_tuple(address, front);
 	client_credential(c, user, world->unix_s + 86400);
@@ -145,6 +143,8 @@ static void add_credentials(struct client *c)
 	add_algorithms(c);
 	if (mi)
 		stun_add_integrity(&c->b, STUN_INTEGRITY_SHA1, &key);
+	if ((c->wrong & WRONG_FIRST_MAC) && !c->b.failed)
+		c->message[c->b.len - 1] ^= 0x01;
 	if (mi256)
 		stun_add_integrity(&c->b, STUN_INTEGRITY_SHA256, &key);
 	if ((c->wrong & WRONG_MAC) && !c->b.failed)
@@ -255,7 +255,7 @@ static const char *judge(struct client *c)
 	if (c->out.reply_len > DISPATCH_REPLY_MAX)
 		return "longer than the buffer";
 	for (size_t i = c->out.reply_len; i < DISPATCH_REPLY_MAX; i++)
-		if (c->reply[i] != POISON)
+		if (c->reply[i] != c->poison)
 			return "wrote behind the reply";
 	if (stun_msg_parse((struct slice){c->reply, c->out.reply_len}, &c->answer) !=
 	    STUN_PARSE_OK)
@@ -282,7 +282,7 @@ int client_again(struct client *c)
 {
 	struct slice message = {c->message, c->message_len};
 
-	memset(c->reply, POISON, sizeof(c->reply));
+	memset(c->reply, c->poison, sizeof(c->reply));
 	c->code = -1;
 	dispatch_from_client(&c->world->turn, &c->tuple, message, c->world->now_ms,
 			     c->world->unix_s, c->reply, &c->out);

@@ -58,6 +58,7 @@ enum {
 	WRONG_REALM = 1 << 6,
 	WRONG_USERHASH_TOO = 1 << 7, /* USERHASH beside USERNAME */
 	WRONG_USERHASH_ONLY = 1 << 8,
+	WRONG_FIRST_MAC = 1 << 9, /* MESSAGE-INTEGRITY before a good -SHA256 */
 };
 
 enum { CLIENT_MESSAGE_MAX = 20 + 65536 };
@@ -69,12 +70,13 @@ struct client {
 	bool bare;        /* no credentials at all */
 	bool fingerprint; /* add one, expect one */
 	unsigned wrong;
+	uint8_t poison; /* what the reply buffer holds before */
 
 	char username[CREDENTIAL_USERNAME_MAX + 2];
 	size_t username_len;
 	char password[CREDENTIAL_PASSWORD_MAX + 1];
 	char realm[REALM_MAX + 1];
-	uint8_t nonce[128];
+	uint8_t nonce[768];
 	size_t nonce_len;
 	uint8_t algorithms[64]; /* value of PASSWORD-ALGORITHMS, from the challenge */
 	size_t algorithms_len;
