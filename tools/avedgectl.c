@@ -1,5 +1,6 @@
 /*
- * avedgectl.c - show and steer a running edge. One file per noun: ctl_key.c, ctl_credential.c.
+ * avedgectl.c - show and steer a running edge. One file per noun: ctl_key.c,
+ * ctl_credential.c, ctl_relay.c.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +16,10 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 	const char *purpose;
 } commands[] = {
+	{"status", ctl_relay, "what the running relay is and how full"},
+	{"ports", ctl_relay, "every address and port it has open, and what for"},
+	{"allocations", ctl_relay, "every allocation: who, from where, how much"},
+	{"counters", ctl_relay, "what happened since its start"},
 	{"key", ctl_key, "make, rotate and list the keys that relay and issuer share"},
 	{"credential", ctl_credential, "issue a user name and password for a client"},
 };

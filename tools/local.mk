@@ -4,5 +4,8 @@ bin_PROGRAMS += tools/avedgectl
 tools_avedgectl_SOURCES = \
 	tools/avedgectl.c tools/ctl.h \
 	tools/ctl_credential.c \
-	tools/ctl_key.c
+	tools/ctl_key.c \
+	tools/ctl_relay.c tools/ctl_relay.h \
+	tools/ctl_relay_text.c \
+	tools/ctl_table.c tools/ctl_table.h
 tools_avedgectl_LDADD = $(TOOLS_LIBS)

@@ -1,0 +1,22 @@
+/*
+ * ctl_table.h - columns of text, as wide as their widest cell.
+ */
+#ifndef TOOLS_CTL_TABLE_H
+#define TOOLS_CTL_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct ctl_table;
+
+/* Headings with a '<' in front stand left, with a '>' right; NULL-terminated. */
+struct ctl_table *ctl_table_new(const char *const *headings);
+void ctl_table_free(struct ctl_table *table); /* NULL is allowed */
+
+/* The next cell, row by row; copied. What does not fit into memory is missing at printing. */
+void ctl_table_add(struct ctl_table *table, const char *text);
+
+/* Print to stdout; false if a cell was lost for want of memory. */
+bool ctl_table_print(const struct ctl_table *table);
+
+#endif
