@@ -15,6 +15,7 @@ stop fails when the relay did not end by itself with status 0 or a sanitizer com
 
 import argparse
 import base64
+import ipaddress
 import json
 import os
 import re
@@ -84,13 +85,14 @@ class Relay:
 
     def __init__(self, folder, inside=(), outside=(), inside_net=(), allow=(), public=(),
                  udp_port=3478, tcp_port=443, ports="50000-59999", workers=0, netns=None,
-                 extra=(), settings=None):
+                 extra=(), settings=None, coturn=COTURN, quiet=False, cpu=None):
         os.makedirs(folder, exist_ok=True)
         self.folder, self.netns = os.path.abspath(folder), netns
         self.inside, self.outside, self.inside_net = inside, outside, inside_net
         self.allow, self.public = allow, public
         self.udp_port, self.tcp_port, self.ports = udp_port, tcp_port, ports
         self.workers, self.extra, self.settings = workers, extra, settings or {}
+        self.coturn, self.quiet, self.cpu = coturn, quiet, cpu
         self.child = None
 
     @classmethod
@@ -110,7 +112,7 @@ class Relay:
                        if k not in ("folder", "child")}, state)
         if not os.path.exists(self.path("keys")):
             self.make_keys()
-        text = self.coturn_config() if COTURN else self.avedge_config()
+        text = self.coturn_config() if self.coturn else self.avedge_config()
         with open(self.path("relay.conf"), "w", encoding="utf-8") as out:
             out.write(text)
 
@@ -153,14 +155,15 @@ class Relay:
                   "tls-listening-port=%d" % self.tcp_port, "min-port=" + low,
                   "max-port=" + high, "cert=" + self.path("relay.pem"), "no-cli",
                   "pkey=" + self.path("relay.key"), "userdb=" + self.path("turndb"),
-                  "pidfile=" + self.path("turnserver.pid"), "log-file=stdout", "verbose",
-                  "allow-loopback-peers", "proc-user=root", "cli-password=unused"]
+                  "pidfile=" + self.path("turnserver.pid"), "allow-loopback-peers",
+                  "proc-user=root"]
+        lines += ["log-file=/dev/null", "no-stdout-log"] if self.quiet else \
+            ["log-file=stdout", "verbose"]
         if self.workers:
             lines.append("relay-threads=%d" % self.workers)
         lines += ["listening-ip=" + a for a in [*self.inside, *self.outside]]
         lines += ["relay-ip=" + a for a in self.outside]
         for net in self.inside_net:
-            import ipaddress
             net = ipaddress.ip_network(net)
             lines.append("denied-peer-ip=%s-%s" % (net[0], net[-1]))
         for private, public in zip(self.outside, self.public):
@@ -171,7 +174,9 @@ class Relay:
 
     def command(self):
         prefix = ["ip", "netns", "exec", self.netns] if self.netns else []
-        if COTURN:
+        if self.cpu is not None:
+            prefix += ["taskset", "-c", str(self.cpu)]
+        if self.coturn:
             return prefix + ["/usr/bin/turnserver", "-c", self.path("relay.conf")]
         return prefix + [program("mediarelayd"), "-c", self.path("relay.conf")]
 
@@ -236,7 +241,7 @@ class Relay:
             if self.alive():
                 os.kill(self.pid(), signal.SIGKILL)
                 wrong.append("the relay did not stop within ten seconds of SIGTERM")
-        if self.child and self.child.wait() != 0 and not COTURN:
+        if self.child and self.child.wait() != 0 and not self.coturn:
             wrong.append("the relay ended with status %d" % self.child.returncode)
         wrong += ["log: " + line for line in self.log().splitlines() if REPORT.search(line)]
         return wrong
@@ -246,7 +251,7 @@ class Relay:
             return secret.read().strip()
 
     def credential(self, user="alice", ttl=3600):
-        if COTURN:
+        if self.coturn:
             return turnclient.rest_credential(self.secret(), user, ttl)
         out = run(program("avedgectl"), "credential", "--keys", self.path("keys"), "--user",
                   user, "--ttl", "%ds" % ttl, "--json").stdout

@@ -22,6 +22,7 @@ from checklist import messages, auth, turn, data, outside  # noqa: E402,F401
 import alone  # noqa: E402
 import relay  # noqa: E402
 
+LIMITS = ["allocations_per_user = %d" % base.USER_QUOTA, "allocations_per_prefix = 0"]
 ADDRESSES = (base.INSIDE6, base.OUTSIDE6, base.PEER6, "2002:7f00:1::1", "2001:0:1::1")
 
 
@@ -96,8 +97,8 @@ def main():
         server = relay.Relay(folder, inside=[base.INSIDE, base.INSIDE6],
                              outside=[base.OUTSIDE, base.OUTSIDE6],
                              allow=["127.0.0.0/8", "fd77:9::/64"],
-                             settings=relay.NO_LIMITS).start()
-        for user in ("alice", "bob"):
+                             settings={"limits": LIMITS}).start()
+        for user in ("alice", "bob", "carol"):
             base.Bench.credentials[user] = server.credential(user)
         base.Bench.secret, base.Bench.cafile = server.secret(), server.path("ca.pem")
         base.Bench.relay_pid = server.pid()

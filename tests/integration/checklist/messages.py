@@ -106,6 +106,26 @@ def padding_ignored(b):
         client.relayed = True
 
 
+@row("T-012", "the length of an attribute does not count its padding", over=ALL)
+def attribute_length(b):
+    client = b.client()
+    assert client.challenge().get(t.REALM) == b"avedge"
+    client.allocate()
+    value = client.refresh().get(t.SOFTWARE)
+    assert value is None or not value.endswith(b"\0")
+
+
+@row("T-013", "of a repeated attribute the first counts", "O", over=ALL)
+def repeated_attribute(b):
+    client = b.client()
+    client.challenge()
+    attrs = [t.UDP_TRANSPORT, t.u32(t.LIFETIME, 1200), t.u32(t.LIFETIME, 3000)]
+    attrs += client.credentials() + [(t.USERNAME, b"second"), client.integrity()]
+    reply = succeeds(client.ask(t.encode(request_type(t.ALLOCATE), attrs)))
+    client.relayed = True
+    assert reply.number(t.LIFETIME) == 1200
+
+
 @row("T-014", "unknown comprehension-optional attributes are ignored", over=ALL)
 def unknown_optional(b):
     b.allocated((0xC0FF, b"hello"), (0x8055, b""))
@@ -195,6 +215,16 @@ def no_connect_back(b):
         except TimeoutError:
             return
     raise AssertionError("the relay opened a connection to the client")
+
+
+@row("T-025", "a client that has closed its sending half still gets its answer", "S",
+     over=("tcp",))
+def half_closed(b):
+    client = b.client()
+    raw = t.encode(BINDING)
+    client.send_bytes(raw)
+    client.sock.shutdown(socket.SHUT_WR)
+    assert client.recv().txid == raw[8:20]
 
 
 @row("T-026", "STUN over TCP delimits itself, however it is cut", over=STREAMS)

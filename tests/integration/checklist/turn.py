@@ -2,9 +2,9 @@
 
 import socket
 
-from .base import (ALL, INSIDE, INSIDE6, OUTSIDE, OUTSIDE6, PEER6, STREAMS, Skip, channel,
-                   code_of, nothing_reaches, protected, request_type, row, send_indication,
-                   silent, succeeds, t)
+from .base import (ALL, INSIDE, INSIDE6, OUTSIDE, OUTSIDE6, PEER6, STREAMS, USER_QUOTA, Skip,
+                   channel, code_of, nothing_reaches, protected, request_type, row,
+                   send_indication, silent, succeeds, t)
 
 RESERVE, EVEN = (t.EVEN_PORT, b"\x80"), (t.EVEN_PORT, b"\0")
 
@@ -68,6 +68,16 @@ def order_of_checks(b):
     code_of(client.request(t.CREATE_PERMISSION, [(0x7FFF, b"")]), 420)
     code_of(client.request(t.CREATE_PERMISSION, []), 441)
     client.user, client.password = (v.encode() for v in b.credentials["alice"])
+
+
+@row("T-207", "one allocation more than a user may have: 486; others are not concerned", "S")
+def quota(b):
+    clients = [b.allocated(user="carol") for _ in range(USER_QUOTA)]
+    one_more = b.client(user="carol")
+    protected(code_of(one_more.request(t.ALLOCATE, [t.UDP_TRANSPORT]), 486), one_more)
+    b.allocated()
+    clients[0].refresh(0)
+    one_more.allocate()
 
 
 @row("T-208", "relayed addresses are unique; ports are in range and not in order")
