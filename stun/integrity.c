@@ -55,6 +55,13 @@ static void algorithms_prepare(void)
 	algorithms.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 }
 
+bool stun_integrity_ready(void)
+{
+	pthread_once(&algorithms_once, algorithms_prepare);
+	return algorithms.md5 != NULL && algorithms.sha256 != NULL &&
+	       algorithms.hmac_sha1 != NULL && algorithms.hmac_sha256 != NULL;
+}
+
 /* Hash the parts with a colon between them. out has room for the digest. */
 static bool hash_joined(const EVP_MD *md, const struct slice *parts, size_t count,
 			uint8_t *out)

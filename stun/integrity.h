@@ -1,8 +1,9 @@
 /*
  * integrity.h - keys and MACs of RFC 8489 sections 9.2.2, 14.4 to 14.7 and 18.5.
  *
- * Comparisons take constant time. Functions that compute with OpenSSL return false only if
- * OpenSSL is out of memory; the caller then treats the message as not verified.
+ * Comparisons take constant time (T-066). Functions that compute with OpenSSL return false
+ * only if OpenSSL is out of memory or lacks the algorithm; the caller then treats the message
+ * as not verified. Any thread may call any function.
  */
 #ifndef STUN_INTEGRITY_H
 #define STUN_INTEGRITY_H
@@ -12,6 +13,13 @@
 #include <stdint.h>
 
 #include "stun/msg.h"
+
+/*
+ * Look up all algorithms, which is done once in the life of the process. Call it at the start,
+ * where there is somebody to tell: false if OpenSSL lacks one, as under a policy without MD5.
+ * Without this call the first function below does it.
+ */
+bool stun_integrity_ready(void);
 
 /* A long-term key: 16 bytes (MD5) or 32 bytes (SHA-256); short-term: the password itself. */
 #define STUN_KEY_MAX 64
@@ -40,7 +48,10 @@ bool stun_userhash(uint8_t out[STUN_USERHASH_LEN], struct slice username, struct
 bool stun_verify(const struct stun_msg *msg, enum stun_integrity kind,
                  const struct stun_key *key);
 
-/* Append MI or MI256 over what the builder holds; NONE appends nothing. */
+/*
+ * Append MI or MI256 over what the builder holds; NONE appends nothing. A MAC that cannot be
+ * computed fails the builder.
+ */
 void stun_add_integrity(struct stun_builder *b, enum stun_integrity kind,
                         const struct stun_key *key);
 /* Append FINGERPRINT; must be the last add. */

@@ -3,6 +3,8 @@
  */
 #include "stun/integrity.h"
 
+#include <limits.h>
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -12,6 +14,11 @@
 
 static const uint8_t txid[STUN_TXID_LEN] = "abcdefghijkl";
 static const struct stun_key key = {.len = 20, .bytes = "a key of twenty byte"};
+
+static struct slice text(const char *s)
+{
+	return (struct slice){(const uint8_t *)s, strlen(s)};
+}
 
 static const struct {
 	const char *name;
@@ -240,14 +247,11 @@ START_TEST(integrity_overflow_fails_the_message)
 }
 END_TEST
 
-static struct slice text(const char *s)
-{
-	return (struct slice){(const uint8_t *)s, strlen(s)};
-}
-
 /* T-090: the example of RFC 8489 section 9.2.2. */
 START_TEST(long_term_key_of_the_rfc)
 {
+	ck_assert(stun_integrity_ready());
+
 	struct slice want = bytes_hex("8493fbc53ba582fb4c044c456bdc40eb");
 	struct stun_key got;
 
@@ -395,6 +399,75 @@ START_TEST(fingerprint_on_every_class)
 }
 END_TEST
 
+/* How many allocations OpenSSL still gets. */
+static unsigned budget = UINT_MAX;
+
+static bool afford(void)
+{
+	return budget == UINT_MAX || (budget > 0 && budget-- > 0);
+}
+
+static void *scarce_malloc(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return afford() ? malloc(size) : NULL;
+}
+
+static void *scarce_realloc(void *old, size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return afford() ? realloc(old, size) : NULL;
+}
+
+static void scarce_free(void *old, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(old);
+}
+
+/* Out of memory after any number of allocations: false or a failed builder, nothing worse. */
+START_TEST(without_memory_nothing_verifies)
+{
+	const char *fork = getenv("CK_FORK");
+	uint8_t buf[256], out[256], hash[STUN_USERHASH_LEN];
+	struct stun_msg msg;
+	struct stun_key any;
+	struct stun_builder b;
+	unsigned failures = 0, n = 0;
+	bool all;
+
+	/* OpenSSL takes other functions only before its first allocation. */
+	if (fork && strcmp(fork, "no") == 0)
+		return;
+	ck_assert(CRYPTO_set_mem_functions(scarce_malloc, scarce_realloc, scarce_free));
+	ck_assert(stun_integrity_ready());
+	ck_assert_int_eq(stun_msg_parse((struct slice){buf, build(buf, sizeof(buf), 0)},
+					&msg),
+			 STUN_PARSE_OK);
+	do {
+		budget = n++;
+		bool verified = stun_verify(&msg, STUN_INTEGRITY_SHA1, &key);
+		budget = n;
+		bool keyed = stun_key_long_term(&any, STUN_PASSWORD_SHA256, text("u"),
+						text("r"), text("p"));
+		budget = n;
+		bool hashed = stun_userhash(hash, text("u"), text("r"));
+		budget = n;
+		stun_builder_start(&b, out, sizeof(out), STUN_BINDING, STUN_REQUEST,
+				   txid);
+		stun_add_integrity(&b, STUN_INTEGRITY_SHA256, &key);
+		budget = UINT_MAX;
+		all = verified && keyed && hashed && stun_builder_finish(&b) != 0;
+		failures += !all;
+	} while (!all && n < 100);
+	ck_assert(all);
+	ck_assert_uint_ge(failures, 3);
+}
+END_TEST
+
 static void *verify_often(void *arg)
 {
 	const struct stun_msg *msg = arg;
@@ -439,6 +512,7 @@ static void integrity_suite(Suite *suite)
 	tcase_add_test(tc, keys_of_every_length);
 	tcase_add_test(tc, integrity_overflow_fails_the_message);
 	tcase_add_test(tc, threads_verify_side_by_side);
+	tcase_add_test(tc, without_memory_nothing_verifies);
 	suite_add_tcase(suite, tc);
 
 	tc = tcase_create("keys");
