@@ -14,12 +14,6 @@
 
 #define NOW 1767225600
 
-static void must(bool claim)
-{
-	if (!claim)
-		abort();
-}
-
 static const struct keyring *two_keys(void)
 {
 	static const char text[] =
@@ -30,7 +24,7 @@ static const struct keyring *two_keys(void)
 
 	if (!ring)
 		ring = keyring_parse(text, sizeof(text) - 1, &error);
-	must(ring != NULL);
+	FUZZ_CHECK(ring != NULL);
 	return ring;
 }
 
@@ -38,9 +32,9 @@ static void check_user(const char *user)
 {
 	size_t len = strlen(user);
 
-	must(len > 0 && len <= CREDENTIAL_USER_MAX);
+	FUZZ_CHECK(len > 0 && len <= CREDENTIAL_USER_MAX);
 	for (size_t i = 0; i < len; i++)
-		must(user[i] > ' ' && user[i] <= '~' && user[i] != '"');
+		FUZZ_CHECK(user[i] > ' ' && user[i] <= '~' && user[i] != '"');
 }
 
 /* How many passwords the credential has; each of a legal length. */
@@ -51,8 +45,8 @@ static size_t count_passwords(const struct credential *cred)
 	size_t count = 0;
 
 	while (credential_next_password(cred, two_keys(), NOW, &position, &password)) {
-		must(password.key != NULL && password.len > 0 &&
-		     password.len <= CREDENTIAL_PASSWORD_MAX);
+		FUZZ_CHECK(password.key != NULL && password.len > 0 &&
+			   password.len <= CREDENTIAL_PASSWORD_MAX);
 		count++;
 	}
 	return count;
@@ -67,18 +61,18 @@ static void try_username(struct slice username, bool binary)
 		return;
 	check_user(cred.user);
 	for (int i = -1; i <= 1; i++)
-		must((credential_check_time(&cred, NOW + i, 0) == CREDENTIAL_OK) ==
-		     (cred.expires_s > NOW + i));
+		FUZZ_CHECK((credential_check_time(&cred, NOW + i, 0) == CREDENTIAL_OK) ==
+			   (cred.expires_s > NOW + i));
 	credential_check_time(&cred, INT64_MIN, INT64_MAX);
 	credential_check_time(&cred, INT64_MAX, INT64_MAX);
-	must(binary == (cred.form == CREDENTIAL_MRAS_BINARY));
+	FUZZ_CHECK(binary == (cred.form == CREDENTIAL_MRAS_BINARY));
 	/* Every key may have signed a REST name; nobody guesses a token. */
-	must(count_passwords(&cred) == (cred.form == CREDENTIAL_REST ? 2 : 0));
+	FUZZ_CHECK(count_passwords(&cred) == (cred.form == CREDENTIAL_REST ? 2 : 0));
 	if (cred.form == CREDENTIAL_MRAS_TEXT) {
 		/* A token has one spelling. */
 		base64_encode(cred.token, cred.token_len, text);
-		must(strlen(text) == username.len &&
-		     memcmp(text, username.data, username.len) == 0);
+		FUZZ_CHECK(strlen(text) == username.len &&
+			   memcmp(text, username.data, username.len) == 0);
 	}
 }
 
@@ -89,15 +83,15 @@ static void try_identity(struct slice identity)
 	struct credential cred;
 	uint64_t serial = identity.len;
 
-	must(credential_issue_mras(key, 1 + (int)(identity.len / 2 % 2), identity, NOW,
-				   &serial, &pair));
-	must(credential_parse((struct slice){pair.token, pair.token_len}, true, &cred) ==
-	     CREDENTIAL_OK);
-	must(cred.expires_s == NOW && count_passwords(&cred) == 1);
-	must(credential_parse((struct slice){(const uint8_t *)pair.username,
-					     strlen(pair.username)},
-			      false, &cred) == CREDENTIAL_OK);
-	must(count_passwords(&cred) == 1);
+	FUZZ_CHECK(credential_issue_mras(key, 1 + (int)(identity.len / 2 % 2), identity,
+					 NOW, &serial, &pair));
+	FUZZ_CHECK(credential_parse((struct slice){pair.token, pair.token_len}, true,
+				    &cred) == CREDENTIAL_OK);
+	FUZZ_CHECK(cred.expires_s == NOW && count_passwords(&cred) == 1);
+	FUZZ_CHECK(credential_parse((struct slice){(const uint8_t *)pair.username,
+						   strlen(pair.username)},
+				    false, &cred) == CREDENTIAL_OK);
+	FUZZ_CHECK(count_passwords(&cred) == 1);
 }
 
 /* What was taken is written and read back as the same text. */
@@ -107,22 +101,22 @@ static void try_keyring(struct slice text)
 	struct keyring *ring = keyring_parse((const char *)text.data, text.len, &error);
 
 	if (!ring) {
-		must(strlen(error.reason) > 0);
+		FUZZ_CHECK(strlen(error.reason) > 0);
 		return;
 	}
-	must(ring->count > 0 && ring->count <= KEYRING_MAX);
+	FUZZ_CHECK(ring->count > 0 && ring->count <= KEYRING_MAX);
 	for (size_t i = 0; i < ring->count; i++) {
 		char line[KEY_LINE_MAX];
 		char again[KEY_LINE_MAX];
 		int len = key_format(&ring->keys[i], line, sizeof(line));
 
-		must(len > 0);
+		FUZZ_CHECK(len > 0);
 		struct keyring *one = keyring_parse(line, (size_t)len, &error);
-		must(one != NULL && one->count == 1);
-		must(key_format(&one->keys[0], again, sizeof(again)) == len);
-		must(strcmp(again, line) == 0);
-		must(memcmp(one->keys[0].mras_token, ring->keys[i].mras_token,
-			    KEY_DERIVED_LEN) == 0);
+		FUZZ_CHECK(one != NULL && one->count == 1);
+		FUZZ_CHECK(key_format(&one->keys[0], again, sizeof(again)) == len);
+		FUZZ_CHECK(strcmp(again, line) == 0);
+		FUZZ_CHECK(memcmp(one->keys[0].mras_token, ring->keys[i].mras_token,
+				  KEY_DERIVED_LEN) == 0);
 		keyring_free(one);
 	}
 	keyring_free(ring);

@@ -31,7 +31,5 @@ fuzz: $(fuzz_programs)
 			fuzz-found/$$name $(srcdir)/tests/fuzz/corpus/$$name || exit 1; \
 	done
 
-fuzz_programs += tests/fuzz/fuzz_credential
-tests_fuzz_fuzz_credential_LDADD = $(FUZZ_LIBS)
-EXTRA_DIST += tests/fuzz/corpus/credential
+include tests/fuzz/auth.mk
 include tests/fuzz/stun.mk

@@ -8,6 +8,7 @@
 
 #include "auth/base64.h"
 #include "auth/timestamp.h"
+#include "tests/unit/oom.h"
 #include "tests/unit/unit.h"
 
 /* "0123456789abcdef0123456789abcdef" */
@@ -157,6 +158,26 @@ START_TEST(sixteen_keys_fit_and_no_more)
 	sprintf(text + len, "more " SECRET "\n");
 	ck_assert_ptr_null(keyring_parse(text, strlen(text), &error));
 	ck_assert_uint_eq(error.line, KEYRING_MAX + 1);
+}
+END_TEST
+
+static void *make_ring(void *arg)
+{
+	struct keyring_error error;
+
+	return keyring_parse(arg, strlen(arg), &error);
+}
+
+static void drop_ring(void *ring)
+{
+	keyring_free(ring);
+}
+
+START_TEST(without_memory_there_is_no_ring)
+{
+	char text[] = "one " SECRET "\n";
+
+	ck_assert_uint_ge(oom_try_each(make_ring, drop_ring, text), 1);
 }
 END_TEST
 
@@ -359,6 +380,7 @@ static void keyring_suite(Suite *suite)
 	tcase_add_loop_test(tc, refuses_and_says_where, 0, ROWS(refused));
 	tcase_add_test(tc, a_nul_byte_is_no_blank);
 	tcase_add_test(tc, sixteen_keys_fit_and_no_more);
+	tcase_add_test(tc, without_memory_there_is_no_ring);
 	tcase_add_test(tc, secrets_of_16_to_128_bytes);
 	tcase_add_test(tc, a_key_is_valid_from_its_first_second_and_not_in_its_last);
 	tcase_add_test(tc, the_first_valid_key_signs);
