@@ -5,9 +5,12 @@ oom_wrap = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc \
 unit_programs += \
 	tests/unit/test_counters \
 	tests/unit/test_five_tuple \
+	tests/unit/test_ip_prefix \
 	tests/unit/test_limiter \
 	tests/unit/test_nonce \
 	tests/unit/test_out_of_memory \
+	tests/unit/test_peer_policy \
+	tests/unit/test_peer_policy_model \
 	tests/unit/test_port_pool \
 	tests/unit/test_quota \
 	tests/unit/test_reservation
@@ -17,6 +20,11 @@ EXTRA_DIST += tests/unit/random.h
 check_LIBRARIES += libworld.a
 libworld_a_SOURCES = tests/unit/fake_edge.c tests/unit/fake_edge.h
 world_libs = libworld.a $(LDADD)
+
+policy_world = tests/unit/policy_world.c tests/unit/policy_world.h
+tests_unit_test_peer_policy_SOURCES = tests/unit/test_peer_policy.c $(policy_world)
+tests_unit_test_peer_policy_model_SOURCES = tests/unit/test_peer_policy_model.c \
+	tests/unit/policy_oracle.c tests/unit/policy_oracle.h $(policy_world)
 
 tests_unit_test_out_of_memory_SOURCES = tests/unit/test_out_of_memory.c tests/unit/oom.c \
 	tests/unit/oom.h

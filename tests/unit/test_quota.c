@@ -108,7 +108,8 @@ START_TEST(quota_agrees_with_its_model)
 		if (grow) {
 			bool want = held[i] ? held[i] < LIMIT : present < ROOM;
 			bool got = quota_acquire(quota, model_owner(i), LIMIT);
-			ck_assert_msg(got == want, "step %d, owner %u: %d", step, i, got);
+			if (got != want)
+				ck_abort_msg("step %d, owner %u: %d", step, i, got);
 			present += got && held[i] == 0;
 			held[i] += got;
 		} else if (held[i]) {
