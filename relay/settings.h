@@ -8,7 +8,9 @@
 #ifndef RELAY_SETTINGS_H
 #define RELAY_SETTINGS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <openssl/ssl.h>
 
@@ -17,7 +19,13 @@
 
 struct settings {
 	struct turn_settings turn;		/* owns keyring, policy and host inside */
-	SSL_CTX *tls;				/* NULL: no TLS fronts */
+	SSL_CTX *tls;				/* NULL: TLS is refused */
+	bool records;				/* write one at the end of every allocation */
+	struct {				/* of stream clients, see struct config */
+		uint32_t greeting_ms, authentication_ms, frame_ms, idle_ms;
+		uint32_t send_queue;
+		uint32_t connections, unauthenticated, unauthenticated_per_prefix;
+	} stream;
 	struct {
 		struct ip_prefix *clients;	/* empty: everybody */
 		size_t count;

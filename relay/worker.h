@@ -17,7 +17,9 @@
 
 #include "relay/core/turn.h"
 #include "relay/dialect/dispatch.h"
+#include "relay/front/udp.h"
 #include "relay/handoff.h"
+#include "relay/peer/relay_udp.h"
 #include "relay/relay.h"
 #include "relay/settings.h"
 
@@ -49,11 +51,18 @@ struct worker {
 };
 
 /*
- * Everything but the thread. The fronts are bound by main (listener.h) and adopted here;
- * settings: one reference is taken over. NULL with a sentence in error.
+ * Everything but the thread and the fronts. settings: one reference is taken over on success.
+ * NULL with a sentence in error.
  */
 struct worker *worker_new(struct relay *relay, unsigned number, struct settings *settings,
                           char *error, size_t error_size);
+
+/*
+ * Give it the sockets of its fronts, by front index, -1 where there is none; taken over. False
+ * with errno if out of memory.
+ */
+bool worker_adopt(struct worker *worker, const int *udp_fds, const int *tcp_fds, size_t count);
+
 /* 0 or an errno. */
 int worker_start(struct worker *worker);
 /* Ask it to end its allocations and its loop; then wait for it. */
@@ -69,7 +78,11 @@ void worker_expire(struct worker *worker);
 /* Replace the settings; takes a reference of its own. Any thread but a worker's. */
 void worker_publish(struct worker *worker, struct settings *settings);
 
-/* Do what a dispatch says about a message of a client that is not a stream's. */
-void worker_forward(struct worker *worker, const struct forward *forward);
+/*
+ * Deliver a FORWARD_TO_CLIENT to the client of its allocation, whatever the transport.
+ * payload is the forward's own payload, writable, with FORWARD_HEADER_MAX bytes of room in
+ * front and 4 behind.
+ */
+void worker_to_client(struct worker *worker, const struct forward *forward, uint8_t *payload);
 
 #endif

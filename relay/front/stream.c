@@ -1,0 +1,396 @@
+/*
+ * stream.c - one stream client on a bufferevent. The bufferevent exists only after the first
+ * bytes have shown what the client speaks; until then there is a socket and a deadline.
+ */
+#include "relay/front/stream.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "relay/front/clients.h"
+#include "relay/worker.h"
+#include "stun/classify.h"
+#include "stun/framing.h"
+
+enum {
+	/* A reply never waits behind more than the media queue and this much more. */
+	REPLY_ROOM = 64 << 10,
+	DRAIN_MS = 5000,		/* for the last replies to a client that has closed */
+	FRAME_HEAD = STUN_HEADER_LEN,	/* enough to know where a frame ends */
+};
+
+enum stream_state {
+	STREAM_GREETING,
+	STREAM_HANDSHAKE,
+	STREAM_OPEN,
+	STREAM_DRAINING,
+};
+
+struct stream {
+	struct worker *worker;
+	struct stream *chain;
+	struct five_tuple tuple;	/* front: the TLS one once that is known */
+	enum stream_state state;
+	bool authenticated;
+	bool listed;			/* in the clients table */
+	int fd;				/* GREETING only; then the bufferevent's */
+	struct bufferevent *bev;
+	struct event readable;		/* GREETING only */
+	struct event timer;
+	uint64_t armed_ms;		/* when the timer will fire */
+	uint64_t accepted_ms;
+	uint64_t last_frame_ms;
+	uint64_t frame_begun_ms;	/* 0: no frame is incomplete */
+	uint64_t draining_ms;
+};
+
+const struct five_tuple *stream_tuple(const struct stream *stream)
+{
+	return &stream->tuple;
+}
+
+struct stream *stream_chain(const struct stream *stream)
+{
+	return stream->chain;
+}
+
+void stream_set_chain(struct stream *stream, struct stream *next)
+{
+	stream->chain = next;
+}
+
+void stream_free(struct stream *stream)
+{
+	struct worker *worker = stream->worker;
+
+	if (stream->listed)
+		clients_remove(worker->clients, stream);
+	if (!stream->authenticated)
+		clients_discharge(worker->clients, &stream->tuple.client.ip);
+	clients_leave(worker->clients);
+	event_del(&stream->timer);
+	if (stream->bev != NULL) {
+		bufferevent_free(stream->bev);
+	} else {
+		event_del(&stream->readable);
+		close(stream->fd);
+	}
+	counter_add(&worker->turn.counters.connections_closed, 1);
+	free(stream);
+}
+
+/* The client is gone for good: its 5-tuple cannot come back (T-213). */
+static void end(struct stream *stream)
+{
+	struct worker *worker = stream->worker;
+
+	if (stream->listed)
+		dispatch_client_gone(&worker->turn, &stream->tuple, worker->now_ms);
+	stream_free(stream);
+}
+
+/* The earliest deadline that holds in this state; UINT64_MAX if none does. */
+static uint64_t deadline(const struct stream *stream)
+{
+	const struct worker *worker = stream->worker;
+	const struct settings *settings = worker->settings;
+	uint64_t earliest = UINT64_MAX;
+
+	switch (stream->state) {
+	case STREAM_GREETING:
+	case STREAM_HANDSHAKE:
+		return stream->accepted_ms + settings->stream.greeting_ms;
+	case STREAM_DRAINING:
+		return stream->draining_ms + DRAIN_MS;
+	case STREAM_OPEN:
+		break;
+	}
+	if (!stream->authenticated)
+		earliest = stream->accepted_ms + settings->stream.authentication_ms;
+	if (stream->frame_begun_ms != 0 &&
+	    stream->frame_begun_ms + settings->stream.frame_ms < earliest)
+		earliest = stream->frame_begun_ms + settings->stream.frame_ms;
+	if (settings->stream.idle_ms != 0 &&
+	    allocation_find(worker->turn.table, &stream->tuple) == NULL &&
+	    stream->last_frame_ms + settings->stream.idle_ms < earliest)
+		earliest = stream->last_frame_ms + settings->stream.idle_ms;
+	return earliest;
+}
+
+/* Arm the timer if it would fire too late; firing too early is harmless and rare. */
+static void arm(struct stream *stream)
+{
+	uint64_t now = stream->worker->now_ms, at = deadline(stream);
+
+	if (at >= stream->armed_ms)
+		return;
+	uint64_t wait_ms = at > now ? at - now : 0;
+	struct timeval tv = {
+		.tv_sec = (time_t)(wait_ms / 1000),
+		.tv_usec = (suseconds_t)(wait_ms % 1000 * 1000),
+	};
+	stream->armed_ms = at;
+	event_add(&stream->timer, &tv);
+}
+
+static void timer_due(evutil_socket_t fd, short events, void *arg)
+{
+	(void)fd;
+	(void)events;
+	struct stream *stream = arg;
+	struct worker *worker = stream->worker;
+
+	worker_tick(worker);
+	stream->armed_ms = UINT64_MAX;
+	/* The coarse clock may be a tick behind the timer. */
+	if (deadline(stream) <= worker->now_ms + 20) {
+		counter_add(&worker->turn.counters.connections_timed_out, 1);
+		end(stream);
+	} else {
+		arm(stream);
+	}
+}
+
+static size_t queued(const struct stream *stream)
+{
+	return evbuffer_get_length(bufferevent_get_output(stream->bev));
+}
+
+/* False if the client takes so little that the stream has to end. */
+static bool reply(struct stream *stream, size_t len)
+{
+	const struct worker *worker = stream->worker;
+
+	if (queued(stream) > (size_t)worker->settings->stream.send_queue + REPLY_ROOM)
+		return false;
+	return bufferevent_write(stream->bev, worker->reply, len) == 0;
+}
+
+/* One complete frame. False if the stream has to end. */
+static bool handle(struct stream *stream, struct slice frame)
+{
+	struct worker *worker = stream->worker;
+	struct dispatch dispatch;
+	bool alive = true;
+
+	dispatch_from_client(&worker->turn, &stream->tuple, frame, worker->now_ms,
+	                     worker->unix_s, worker->reply, &dispatch);
+	switch (dispatch.action) {
+	case DISPATCH_NOTHING:
+		break;
+	case DISPATCH_REPLY:
+		alive = reply(stream, dispatch.reply_len);
+		break;
+	case DISPATCH_FORWARD:
+		relay_udp_send(worker->relay_sockets, &dispatch.forward);
+		break;
+	case DISPATCH_CLOSE:
+		alive = false;
+		break;
+	}
+	if (dispatch.authenticated) {
+		if (!stream->authenticated)
+			clients_discharge(worker->clients, &stream->tuple.client.ip);
+		stream->authenticated = true;
+		worker_expire(worker);
+	}
+	return alive;
+}
+
+static void read_frames(struct bufferevent *bev, void *arg)
+{
+	struct stream *stream = arg;
+	struct worker *worker = stream->worker;
+	struct evbuffer *input = bufferevent_get_input(bev);
+	size_t arrived;
+
+	worker_tick(worker);
+	while ((arrived = evbuffer_get_length(input)) > 0) {
+		size_t head = arrived < FRAME_HEAD ? arrived : FRAME_HEAD, frame_len;
+		const uint8_t *front = evbuffer_pullup(input, (ev_ssize_t)head);
+		if (front == NULL ||
+		    framing_next((struct slice){front, head}, &frame_len) == FRAMING_BROKEN) {
+			counter_add(&worker->turn.counters.drops[DROP_NOT_STUN], 1);
+			end(stream);
+			return;
+		}
+		if (frame_len == 0 || arrived < frame_len) {
+			if (stream->frame_begun_ms == 0)
+				stream->frame_begun_ms = worker->now_ms;
+			break;
+		}
+		stream->frame_begun_ms = 0;
+		stream->last_frame_ms = worker->now_ms;
+		front = evbuffer_pullup(input, (ev_ssize_t)frame_len);
+		if (front == NULL || !handle(stream, (struct slice){front, frame_len})) {
+			end(stream);
+			return;
+		}
+		evbuffer_drain(input, frame_len);
+	}
+	arm(stream);
+}
+
+static void written(struct bufferevent *bev, void *arg)
+{
+	(void)bev;
+	struct stream *stream = arg;
+
+	if (stream->state == STREAM_DRAINING)
+		stream_free(stream);
+}
+
+static void happened(struct bufferevent *bev, short events, void *arg)
+{
+	struct stream *stream = arg;
+	struct worker *worker = stream->worker;
+
+	worker_tick(worker);
+	if (events & BEV_EVENT_CONNECTED) {
+		stream->state = STREAM_OPEN;
+		stream->armed_ms = UINT64_MAX;
+		arm(stream);
+		return;
+	}
+	/* Half closed: what has been asked is still answered (RFC 8489 section 6.2.2, T-025). */
+	if ((events & BEV_EVENT_EOF) && stream->state == STREAM_OPEN && queued(stream) > 0) {
+		dispatch_client_gone(&worker->turn, &stream->tuple, worker->now_ms);
+		bufferevent_disable(bev, EV_READ);
+		stream->state = STREAM_DRAINING;
+		stream->draining_ms = worker->now_ms;
+		stream->armed_ms = UINT64_MAX;
+		arm(stream);
+		return;
+	}
+	end(stream);
+}
+
+/* From a socket to a bufferevent; ctx NULL for plain TCP. False: nothing has changed. */
+static bool open_stream(struct stream *stream, SSL_CTX *ctx)
+{
+	struct worker *worker = stream->worker;
+
+	if (ctx != NULL) {
+		SSL *ssl = SSL_new(ctx);
+		if (ssl == NULL)
+			return false;
+		stream->bev = bufferevent_openssl_socket_new(worker->base, stream->fd, ssl,
+		                                             BUFFEREVENT_SSL_ACCEPTING,
+		                                             BEV_OPT_CLOSE_ON_FREE);
+		if (stream->bev == NULL) {
+			SSL_free(ssl);
+			return false;
+		}
+		bufferevent_openssl_set_allow_dirty_shutdown(stream->bev, 1);
+		stream->tuple.front++;
+		stream->state = STREAM_HANDSHAKE;
+	} else {
+		stream->bev = bufferevent_socket_new(worker->base, stream->fd,
+		                                     BEV_OPT_CLOSE_ON_FREE);
+		if (stream->bev == NULL)
+			return false;
+		stream->state = STREAM_OPEN;
+	}
+	event_del(&stream->readable);
+	stream->last_frame_ms = worker->now_ms;
+	bufferevent_setwatermark(stream->bev, EV_READ, 0, FRAMING_MAX);
+	bufferevent_setcb(stream->bev, read_frames, written, happened, stream);
+	bufferevent_enable(stream->bev, EV_READ | EV_WRITE);
+	clients_add(worker->clients, stream);
+	stream->listed = true;
+	arm(stream);
+	return true;
+}
+
+static void greeting(evutil_socket_t fd, short events, void *arg)
+{
+	(void)events;
+	struct stream *stream = arg;
+	struct worker *worker = stream->worker;
+	uint8_t first[STREAM_CLASSIFY_MAX];
+
+	worker_tick(worker);
+	ssize_t len = recv(fd, first, sizeof(first), MSG_PEEK);
+	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (len <= 0) {
+		end(stream);
+		return;
+	}
+	enum stream_kind kind = stream_classify((struct slice){first, (size_t)len});
+	int enough = kind == STREAM_UNDECIDED ? (int)len + 1 : 1;
+	/* Until that many are there the socket is not readable, so that peeking never spins. */
+	setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &enough, sizeof(enough));
+	if (kind == STREAM_UNDECIDED)
+		return;
+
+	SSL_CTX *ctx = worker->settings->tls;
+	counter_add(&worker->turn.counters.streams[kind], 1);
+	if (!((kind == STREAM_STUN && open_stream(stream, NULL)) ||
+	      (kind == STREAM_TLS && ctx != NULL && open_stream(stream, ctx))))
+		end(stream);
+}
+
+void stream_accept(struct worker *worker, int fd, const struct five_tuple *tuple)
+{
+	struct stream *stream = calloc(1, sizeof(*stream));
+	if (stream == NULL)
+		goto fail;
+
+	*stream = (struct stream){
+		.worker = worker,
+		.tuple = *tuple,
+		.state = STREAM_GREETING,
+		.fd = fd,
+		.armed_ms = UINT64_MAX,
+		.accepted_ms = worker->now_ms,
+	};
+	if (event_assign(&stream->timer, worker->base, -1, 0, timer_due, stream) != 0 ||
+	    event_assign(&stream->readable, worker->base, fd, EV_READ | EV_PERSIST, greeting,
+	                 stream) != 0 ||
+	    event_add(&stream->readable, NULL) != 0)
+		goto fail;
+	arm(stream);
+	return;
+fail:
+	free(stream);
+	close(fd);
+	clients_discharge(worker->clients, &tuple->client.ip);
+	clients_leave(worker->clients);
+	counter_add(&worker->turn.counters.connections_closed, 1);
+}
+
+void stream_send_forward(struct stream *stream, const struct forward *forward)
+{
+	static const uint8_t padding[4];
+	struct worker *worker = stream->worker;
+	size_t len = forward->header_len + forward->payload.len + forward->padding_len;
+
+	if (stream->state != STREAM_OPEN) {
+		counter_add(&worker->turn.counters.drops[DROP_CLIENT_GONE], 1);
+		return;
+	}
+	struct evbuffer *output = bufferevent_get_output(stream->bev);
+	if (evbuffer_get_length(output) + len > worker->settings->stream.send_queue) {
+		counter_add(&worker->turn.counters.drops[DROP_CLIENT_SLOW], 1);
+		return;
+	}
+	/* Room for all of it first: half a frame would break the stream for good. */
+	if (evbuffer_expand(output, len) != 0) {
+		counter_add(&worker->turn.counters.drops[DROP_CLIENT_SLOW], 1);
+		return;
+	}
+	evbuffer_add(output, forward->header, forward->header_len);
+	evbuffer_add(output, forward->payload.data, forward->payload.len);
+	evbuffer_add(output, padding, forward->padding_len);
+}

@@ -1,0 +1,191 @@
+/*
+ * udp.c - receives in batches, because a front serves many clients at once; sends one by one,
+ * because a reply belongs to one client.
+ */
+#include "relay/front/udp.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "base/sockaddr.h"
+#include "relay/dialect/dispatch.h"
+#include "relay/worker.h"
+
+enum {
+	BATCH = 32,
+	DATAGRAM_MAX = 65536,		/* touched only as far as datagrams reach */
+	RECEIVE_BUFFER = 4 << 20,	/* one socket takes what all clients send */
+};
+
+struct udp_front {
+	struct udp_fronts *owner;
+	struct event event;
+	int fd;				/* -1: this front is not UDP */
+	uint16_t index;
+};
+
+struct udp_fronts {
+	struct worker *worker;
+	struct udp_front *fronts;
+	size_t count;
+	uint8_t *buffers;		/* BATCH times DATAGRAM_MAX */
+	struct mmsghdr headers[BATCH];
+	struct iovec vectors[BATCH];
+	struct sockaddr_storage sources[BATCH];
+};
+
+static void handle(struct udp_front *front, unsigned i)
+{
+	struct udp_fronts *fronts = front->owner;
+	struct worker *worker = fronts->worker;
+	struct counters *counters = &worker->turn.counters;
+	const struct mmsghdr *header = &fronts->headers[i];
+	struct slice message = {fronts->vectors[i].iov_base, header->msg_len};
+	struct five_tuple tuple = {.front = front->index};
+
+	if (!sockaddr_to_endpoint(&fronts->sources[i], &tuple.client))
+		return;
+	if (header->msg_hdr.msg_flags & MSG_TRUNC) {
+		counter_add(&counters->drops[DROP_TRUNCATED], 1);
+		return;
+	}
+	if (!settings_client_allowed(worker->settings,
+	                             worker->turn.commons->fronts[front->index].side,
+	                             &tuple.client.ip)) {
+		counter_add(&counters->drops[DROP_CLIENT_ACL], 1);
+		return;
+	}
+
+	struct dispatch dispatch;
+	dispatch_from_client(&worker->turn, &tuple, message, worker->now_ms, worker->unix_s,
+	                     worker->reply, &dispatch);
+	if (dispatch.action == DISPATCH_FORWARD)
+		relay_udp_send(worker->relay_sockets, &dispatch.forward);
+	else if (dispatch.action == DISPATCH_REPLY)
+		udp_front_send(fronts, front->index, &tuple.client, worker->reply,
+		               dispatch.reply_len);
+	if (dispatch.authenticated)
+		worker_expire(worker);
+}
+
+static void readable(evutil_socket_t fd, short events, void *arg)
+{
+	(void)events;
+	struct udp_front *front = arg;
+	struct udp_fronts *fronts = front->owner;
+
+	for (unsigned i = 0; i < BATCH; i++)
+		fronts->headers[i].msg_hdr.msg_namelen = sizeof(fronts->sources[i]);
+	int count = recvmmsg(fd, fronts->headers, BATCH, MSG_DONTWAIT, NULL);
+	if (count <= 0)
+		return;
+	worker_tick(fronts->worker);
+	for (unsigned i = 0; i < (unsigned)count; i++)
+		handle(front, i);
+}
+
+struct udp_fronts *udp_fronts_new(struct worker *worker, const int *fds, size_t count)
+{
+	struct udp_fronts *fronts = calloc(1, sizeof(*fronts));
+	if (fronts == NULL)
+		return NULL;
+	fronts->worker = worker;
+	fronts->count = count;
+	fronts->fronts = calloc(count, sizeof(*fronts->fronts));
+	fronts->buffers = mmap(NULL, (size_t)BATCH * DATAGRAM_MAX, PROT_READ | PROT_WRITE,
+	                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (fronts->buffers == MAP_FAILED)
+		fronts->buffers = NULL;
+	if (fronts->fronts == NULL || fronts->buffers == NULL)
+		goto fail;
+
+	for (size_t i = 0; i < BATCH; i++) {
+		fronts->vectors[i] = (struct iovec){
+			fronts->buffers + i * DATAGRAM_MAX,
+			DATAGRAM_MAX,
+		};
+		fronts->headers[i].msg_hdr = (struct msghdr){
+			.msg_name = &fronts->sources[i],
+			.msg_iov = &fronts->vectors[i],
+			.msg_iovlen = 1,
+		};
+	}
+	for (size_t i = 0; i < count; i++)
+		fronts->fronts[i].fd = -1;
+	for (size_t i = 0; i < count; i++) {
+		struct udp_front *front = &fronts->fronts[i];
+		if (fds[i] < 0)
+			continue;
+		front->owner = fronts;
+		front->index = (uint16_t)i;
+		if (event_assign(&front->event, worker->base, fds[i], EV_READ | EV_PERSIST,
+		                 readable, front) != 0 ||
+		    event_add(&front->event, NULL) != 0)
+			goto fail;
+		front->fd = fds[i];
+	}
+	return fronts;
+fail:
+	udp_fronts_free(fronts);
+	return NULL;
+}
+
+void udp_fronts_free(struct udp_fronts *fronts)
+{
+	if (fronts == NULL)
+		return;
+	for (size_t i = 0; fronts->fronts != NULL && i < fronts->count; i++) {
+		if (fronts->fronts[i].fd < 0)
+			continue;
+		event_del(&fronts->fronts[i].event);
+		close(fronts->fronts[i].fd);
+	}
+	if (fronts->buffers != NULL)
+		munmap(fronts->buffers, (size_t)BATCH * DATAGRAM_MAX);
+	free(fronts->fronts);
+	free(fronts);
+}
+
+void udp_front_send(struct udp_fronts *fronts, uint16_t front, const struct endpoint *client,
+                    const uint8_t *data, size_t len)
+{
+	struct sockaddr_storage sa;
+	socklen_t sa_len = sockaddr_from_endpoint(client, &sa);
+
+	if (sendto(fronts->fronts[front].fd, data, len, 0, (struct sockaddr *)&sa, sa_len) < 0)
+		counter_add(&fronts->worker->turn.counters.drops[DROP_SEND_FAILED], 1);
+}
+
+int udp_front_bind(const struct endpoint *local)
+{
+	int domain = local->ip.family == IP_V4 ? AF_INET : AF_INET6;
+	int fd = socket(domain, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+
+	int one = 1, size = RECEIVE_BUFFER, discovery = IP_PMTUDISC_DONT;
+	struct sockaddr_storage sa;
+	socklen_t sa_len = sockaddr_from_endpoint(local, &sa);
+	if ((domain == AF_INET6 &&
+	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) ||
+	    (domain == AF_INET && setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discovery,
+	                                     sizeof(discovery)) != 0) ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) != 0 ||
+	    bind(fd, (struct sockaddr *)&sa, sa_len) != 0) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
+	/* Without the capability the kernel clips to net.core.rmem_max; good enough. */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	return fd;
+}

@@ -1,0 +1,133 @@
+/*
+ * settings.c - from a configuration to what workers go by.
+ */
+#include "relay/settings.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/keyfile.h"
+#include "relay/front/tls.h"
+
+static struct peer_policy *build_policy(const struct config *config,
+                                        const struct turn_commons *commons)
+{
+	struct endpoint services[FRONTS_MAX];
+	const struct config_side *inside = &config->sides[SIDE_INSIDE];
+
+	for (size_t i = 0; i < commons->front_count; i++)
+		services[i] = commons->fronts[i].local;
+	return peer_policy_new(&(struct peer_policy_config){
+		.allow = config->peers.allow,
+		.allow_count = config->peers.allow_count,
+		.deny = config->peers.deny,
+		.deny_count = config->peers.deny_count,
+		.inside = inside->networks,
+		.inside_count = inside->network_count,
+		.relay = commons->relay,
+		.relay_count = commons->relay_count,
+		.services = services,
+		.service_count = commons->front_count,
+	});
+}
+
+static bool copy_clients(struct settings *settings, const struct config *config)
+{
+	for (int side = 0; side < SIDE_COUNT; side++) {
+		const struct config_side *from = &config->sides[side];
+		size_t size = from->client_count * sizeof(*from->clients);
+		if (size == 0)
+			continue;
+		settings->sides[side].clients = malloc(size);
+		if (settings->sides[side].clients == NULL)
+			return false;
+		memcpy(settings->sides[side].clients, from->clients, size);
+		settings->sides[side].count = from->client_count;
+	}
+	return true;
+}
+
+struct settings *settings_build(const struct config *config,
+                                const struct settings_fixed *fixed,
+                                struct host_addresses *host, uint32_t generation,
+                                char *error, size_t error_size)
+{
+	struct settings *settings = calloc(1, sizeof(*settings));
+	if (settings == NULL)
+		goto no_memory;
+
+	settings->references = 1;
+	settings->records = config->log.records;
+	settings->stream.greeting_ms = config->fixed_limits.greeting_ms;
+	settings->stream.authentication_ms = config->fixed_limits.authentication_ms;
+	settings->stream.frame_ms = config->fixed_limits.frame_ms;
+	settings->stream.idle_ms = config->fixed_limits.idle_ms;
+	settings->stream.send_queue = config->fixed_limits.send_queue;
+	settings->stream.connections = config->fixed_limits.connections;
+	settings->stream.unauthenticated = config->fixed_limits.unauthenticated;
+	settings->stream.unauthenticated_per_prefix =
+		config->fixed_limits.unauthenticated_per_prefix;
+
+	struct turn_settings *turn = &settings->turn;
+	snprintf(turn->realm, sizeof(turn->realm), "%s", config->realm);
+	snprintf(turn->software, sizeof(turn->software), "%s", config->software);
+	turn->limits = config->limits;
+	turn->nonce_key = fixed->nonce_key;
+	turn->nonce_key.lifetime_s = config->nonce_lifetime_s;
+	turn->generation = generation;
+
+	turn->keyring = keyfile_load(config->keys, error, error_size);
+	if (turn->keyring == NULL)
+		goto fail;
+	if (config->tls.certificate != NULL) {
+		settings->tls = tls_context_new(config->tls.certificate, config->tls.private_key,
+		                                error, error_size);
+		if (settings->tls == NULL)
+			goto fail;
+	}
+	turn->policy = build_policy(config, fixed->commons);
+	if (turn->policy == NULL || !copy_clients(settings, config))
+		goto no_memory;
+	turn->host = host;
+	return settings;
+
+no_memory:
+	snprintf(error, error_size, "out of memory");
+fail:
+	settings_unref(settings);
+	return NULL;
+}
+
+struct settings *settings_ref(struct settings *settings)
+{
+	__atomic_add_fetch(&settings->references, 1, __ATOMIC_RELAXED);
+	return settings;
+}
+
+void settings_unref(struct settings *settings)
+{
+	if (settings == NULL ||
+	    __atomic_sub_fetch(&settings->references, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	keyring_free(settings->turn.keyring);
+	peer_policy_free(settings->turn.policy);
+	free(settings->turn.host);
+	SSL_CTX_free(settings->tls);
+	for (int side = 0; side < SIDE_COUNT; side++)
+		free(settings->sides[side].clients);
+	free(settings);
+}
+
+bool settings_client_allowed(const struct settings *settings, enum side side,
+                             const struct ip_addr *client)
+{
+	if (settings->sides[side].count == 0)
+		return true;
+	for (size_t i = 0; i < settings->sides[side].count; i++) {
+		if (ip_prefix_contains(&settings->sides[side].clients[i], client))
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,278 @@
+/*
+ * worker.c - a worker's life, and what its core asks of the world (core/edge.h).
+ */
+#include "relay/worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "relay/front/clients.h"
+#include "relay/front/listener.h"
+#include "relay/front/stream.h"
+#include "relay/ops/record.h"
+
+void worker_tick(struct worker *worker)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	worker->now_ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	clock_gettime(CLOCK_REALTIME_COARSE, &ts);
+	worker->unix_s = ts.tv_sec;
+}
+
+static int edge_open(void *self, uint32_t slot, const struct endpoint *local)
+{
+	struct worker *worker = self;
+
+	return relay_udp_open(worker->relay_sockets, slot, local);
+}
+
+static void edge_close(void *self, uint32_t slot)
+{
+	struct worker *worker = self;
+
+	relay_udp_close(worker->relay_sockets, slot);
+}
+
+static void edge_ended(void *self, const struct allocation *al)
+{
+	struct worker *worker = self;
+
+	if (worker->settings->records)
+		record_allocation_end(&worker->turn, al, worker->now_ms);
+}
+
+/*
+ * Drawn ahead in blocks, so that a Data indication's transaction id costs no system call. The
+ * kernel gives up to 256 bytes without ever being interrupted; more is asked for again.
+ */
+static void edge_random(void *self, void *buf, size_t len)
+{
+	struct worker *worker = self;
+	uint8_t *out = buf;
+
+	while (len > 0) {
+		if (worker->random_left == 0) {
+			ssize_t got = getrandom(worker->random, sizeof(worker->random), 0);
+			if (got < 0 && errno == EINTR)
+				continue;
+			if (got <= 0)
+				abort();	/* no CSPRNG: nothing here may go on */
+			worker->random_left = (size_t)got;
+		}
+		size_t n = len < worker->random_left ? len : worker->random_left;
+		uint8_t *from = worker->random + worker->random_left - n;
+		memcpy(out, from, n);
+		explicit_bzero(from, n);
+		worker->random_left -= n;
+		out += n;
+		len -= n;
+	}
+}
+
+void worker_expire(struct worker *worker)
+{
+	uint64_t next = dispatch_expire(&worker->turn, worker->now_ms);
+
+	if (next == worker->expiry_armed_ms)
+		return;
+	worker->expiry_armed_ms = next;
+	if (next == UINT64_MAX) {
+		event_del(&worker->expiry);
+		return;
+	}
+	uint64_t wait_ms = next > worker->now_ms ? next - worker->now_ms : 0;
+	/* The coarse clock may lag by a tick; one more millisecond spares a second wake-up. */
+	wait_ms += 1;
+	struct timeval tv = {
+		.tv_sec = (time_t)(wait_ms / 1000),
+		.tv_usec = (suseconds_t)(wait_ms % 1000 * 1000),
+	};
+	event_add(&worker->expiry, &tv);
+}
+
+static void expiry_due(evutil_socket_t fd, short events, void *arg)
+{
+	(void)fd;
+	(void)events;
+	struct worker *worker = arg;
+
+	worker->expiry_armed_ms = UINT64_MAX;
+	worker_tick(worker);
+	worker_expire(worker);
+}
+
+void worker_to_client(struct worker *worker, const struct forward *forward, uint8_t *payload)
+{
+	const struct allocation *al = allocation_at(worker->turn.table, forward->slot);
+
+	if (al->transport == TRANSPORT_UDP) {
+		memcpy(payload - forward->header_len, forward->header, forward->header_len);
+		memset(payload + forward->payload.len, 0, forward->padding_len);
+		udp_front_send(worker->udp, al->tuple.front, &al->tuple.client,
+		               payload - forward->header_len,
+		               forward->header_len + forward->payload.len +
+		                       forward->padding_len);
+		return;
+	}
+	struct stream *stream = clients_find(worker->clients, &al->tuple);
+	if (stream == NULL)
+		counter_add(&worker->turn.counters.drops[DROP_CLIENT_GONE], 1);
+	else
+		stream_send_forward(stream, forward);
+}
+
+static size_t slots_wanted(const struct relay *relay)
+{
+	const struct config *config = relay->config;
+	size_t ports = (size_t)(config->relay.last - config->relay.first + 1) *
+	               relay->commons.relay_count;
+	size_t limit = config->fixed_limits.allocations_total;
+
+	if (limit == 0 || limit > ports)
+		limit = ports;
+	return limit < SLOTS_MAX ? limit : SLOTS_MAX;
+}
+
+struct worker *worker_new(struct relay *relay, unsigned number, struct settings *settings,
+                          char *error, size_t error_size)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+	if (worker == NULL)
+		goto fail;
+
+	const struct config *config = relay->config;
+	size_t slots = slots_wanted(relay);
+	worker->relay = relay;
+	worker->settings = settings;
+	worker->expiry_armed_ms = UINT64_MAX;
+	worker->edge = (struct edge){
+		.self = worker,
+		.relay_open = edge_open,
+		.relay_close = edge_close,
+		.allocation_ended = edge_ended,
+		.random = edge_random,
+	};
+	worker->turn.commons = &relay->commons;
+	worker->turn.settings = &settings->turn;
+	worker->turn.edge = &worker->edge;
+	worker->turn.worker = (uint16_t)number;
+	worker_tick(worker);
+
+	struct event_config *base_config = event_config_new();
+	if (base_config == NULL)
+		goto fail;
+	event_config_set_flag(base_config, EVENT_BASE_FLAG_NOLOCK |
+	                                   EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+	worker->base = event_base_new_with_config(base_config);
+	event_config_free(base_config);
+	if (worker->base == NULL)
+		goto fail;
+
+	worker->turn.table = allocation_table_new(slots, config->fixed_limits.permissions,
+	                                          config->fixed_limits.channels,
+	                                          &relay->commons.hash_key);
+	worker->relay_sockets = relay_udp_new(worker, slots);
+	worker->clients = clients_new(worker);
+	worker->inbox = handoff_new(worker->base, worker);
+	if (worker->turn.table == NULL || worker->relay_sockets == NULL ||
+	    worker->clients == NULL || worker->inbox == NULL ||
+	    event_assign(&worker->expiry, worker->base, -1, 0, expiry_due, worker) != 0)
+		goto fail;
+	return worker;
+fail:
+	snprintf(error, error_size, "worker %u: %s", number, strerror(errno));
+	if (worker != NULL)
+		worker->settings = NULL;	/* still the caller's */
+	worker_free(worker);
+	return NULL;
+}
+
+bool worker_adopt(struct worker *worker, const int *udp_fds, const int *tcp_fds, size_t count)
+{
+	worker->udp = udp_fronts_new(worker, udp_fds, count);
+	worker->listeners = listeners_new(worker, tcp_fds, count);
+	return worker->udp != NULL && worker->listeners != NULL;
+}
+
+static void *run(void *arg)
+{
+	struct worker *worker = arg;
+
+	event_base_loop(worker->base, EVLOOP_NO_EXIT_ON_EMPTY);
+	return NULL;
+}
+
+int worker_start(struct worker *worker)
+{
+	char name[16];
+	int error = pthread_create(&worker->thread, NULL, run, worker);
+
+	if (error != 0)
+		return error;
+	snprintf(name, sizeof(name), "worker-%u", worker->turn.worker);
+	pthread_setname_np(worker->thread, name);
+	worker->running = true;
+	return 0;
+}
+
+static void stop(struct worker *worker, void *arg)
+{
+	(void)arg;
+	struct allocation *al;
+
+	for (uint32_t slot = 0; (al = allocation_next(worker->turn.table, slot)) != NULL;
+	     slot = al->slot + 1)
+		allocation_delete(&worker->turn, al, END_SHUTDOWN, worker->now_ms);
+	event_base_loopbreak(worker->base);
+}
+
+void worker_stop(struct worker *worker)
+{
+	if (!worker->running)
+		return;
+	handoff_post(worker->inbox, stop, NULL);
+	pthread_join(worker->thread, NULL);
+	worker->running = false;
+}
+
+void worker_free(struct worker *worker)
+{
+	if (worker == NULL)
+		return;
+	listeners_free(worker->listeners);
+	clients_free(worker->clients);
+	udp_fronts_free(worker->udp);
+	handoff_free(worker->inbox);
+	allocation_table_free(worker->turn.table);
+	relay_udp_free(worker->relay_sockets);
+	if (worker->expiry.ev_base != NULL)
+		event_del(&worker->expiry);
+	if (worker->base != NULL)
+		event_base_free(worker->base);
+	settings_unref(worker->settings);
+	free(worker);
+}
+
+static void take_settings(struct worker *worker, void *arg)
+{
+	struct settings *old = worker->settings;
+
+	worker->settings = arg;
+	worker->turn.settings = &worker->settings->turn;
+	settings_unref(old);
+}
+
+void worker_publish(struct worker *worker, struct settings *settings)
+{
+	settings_ref(settings);
+	if (!handoff_call(worker->inbox, take_settings, settings))
+		settings_unref(settings);
+}
