@@ -16,7 +16,7 @@
 struct worker;
 
 struct relay {
-	const struct config *config;
+	const struct config *config;		/* as started; a reload replaces settings only */
 	struct turn_commons commons;
 	size_t worker_count;
 	struct worker **workers;

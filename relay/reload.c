@@ -1,0 +1,197 @@
+/*
+ * reload.c - see reload.h. Files are watched by their stamps (a look every few seconds), which
+ * works alike for editors, renames, configuration management and mounted secrets.
+ */
+#include "relay/reload.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "relay/ops/addresses.h"
+#include "relay/worker.h"
+
+enum { WATCHED_KEYS, WATCHED_CERTIFICATE, WATCHED_PRIVATE_KEY, WATCHED_COUNT };
+
+struct stamp {
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec modified;
+};
+
+struct reload {
+	struct relay *relay;
+	struct config *config;
+	struct settings *settings;
+	struct settings_fixed fixed;
+	struct host_addresses *host;
+	uint32_t generation;
+	struct stamp stamps[WATCHED_COUNT];
+};
+
+static struct stamp stamp_of(const char *path)
+{
+	struct stat st;
+
+	if (path == NULL || stat(path, &st) != 0)
+		return (struct stamp){0};
+	return (struct stamp){st.st_dev, st.st_ino, st.st_size, st.st_mtim};
+}
+
+static bool stamp_equal(const struct stamp *a, const struct stamp *b)
+{
+	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+	       a->modified.tv_sec == b->modified.tv_sec &&
+	       a->modified.tv_nsec == b->modified.tv_nsec;
+}
+
+static void take_stamps(const struct config *config, struct stamp stamps[WATCHED_COUNT])
+{
+	stamps[WATCHED_KEYS] = stamp_of(config->keys);
+	stamps[WATCHED_CERTIFICATE] = stamp_of(config->tls.certificate);
+	stamps[WATCHED_PRIVATE_KEY] = stamp_of(config->tls.private_key);
+}
+
+static struct host_addresses *host_copy(const struct host_addresses *host)
+{
+	size_t size = sizeof(*host) + host->count * sizeof(host->addresses[0]);
+	struct host_addresses *copy = malloc(size);
+
+	if (copy != NULL)
+		memcpy(copy, host, size);
+	return copy;
+}
+
+/* Build from config and whatever is on disk now, and publish. The stamps come first: a file
+ * that changes while it is read is read again. */
+static bool rebuild(struct reload *reload, const struct config *config, const char *why)
+{
+	struct stamp stamps[WATCHED_COUNT];
+	char error[512] = "out of memory";
+	struct host_addresses *host = host_copy(reload->host);
+	struct settings *settings = NULL;
+
+	take_stamps(config, stamps);
+	memcpy(reload->stamps, stamps, sizeof(stamps));
+	if (host != NULL)
+		settings = settings_build(config, &reload->fixed, host, reload->generation + 1,
+		                          error, sizeof(error));
+	if (settings == NULL) {
+		free(host);
+		log_error("%s: %s; everything stays as it was", why, error);
+		return false;
+	}
+	reload->generation++;
+	settings_unref(reload->settings);
+	reload->settings = settings;
+	for (size_t i = 0; i < reload->relay->worker_count; i++)
+		worker_publish(reload->relay->workers[i], settings);
+	return true;
+}
+
+struct reload *reload_new(struct relay *relay, struct config *config,
+                          const struct nonce_key *nonce_key, char *error, size_t error_size)
+{
+	struct reload *reload = calloc(1, sizeof(*reload));
+	struct host_addresses *host = NULL;
+
+	snprintf(error, error_size, "out of memory");
+	if (reload == NULL)
+		return NULL;
+	reload->relay = relay;
+	reload->fixed = (struct settings_fixed){*nonce_key, &relay->commons};
+	take_stamps(config, reload->stamps);
+	reload->host = addresses_now();
+	if (reload->host == NULL) {
+		snprintf(error, error_size, "cannot list the addresses of this host: %s",
+		         strerror(errno));
+		goto fail;
+	}
+	host = host_copy(reload->host);
+	if (host == NULL)
+		goto fail;
+	reload->generation = 1;
+	reload->settings = settings_build(config, &reload->fixed, host, reload->generation,
+	                                  error, error_size);
+	if (reload->settings == NULL)
+		goto fail;
+	reload->config = config;
+	return reload;
+fail:
+	free(host);
+	free(reload->host);
+	free(reload);
+	return NULL;
+}
+
+void reload_free(struct reload *reload)
+{
+	if (reload == NULL)
+		return;
+	settings_unref(reload->settings);
+	config_free(reload->config);
+	free(reload->host);
+	free(reload);
+}
+
+struct settings *reload_settings(const struct reload *reload)
+{
+	return reload->settings;
+}
+
+static void log_difference(void *arg, const char *key, const char *before, const char *after,
+                           bool reloads)
+{
+	(void)arg;
+	if (reloads)
+		log_notice("reload: %s: %s -> %s", key, before, after);
+	else
+		log_warning("reload: %s: %s -> %s needs a restart; it stays as it was", key,
+		            before, after);
+}
+
+bool reload_configuration(struct reload *reload)
+{
+	char error[512];
+	struct config *config = config_load(reload->config->path, error, sizeof(error));
+
+	if (config == NULL) {
+		log_error("reload: %s; everything stays as it was", error);
+		return false;
+	}
+	if (!rebuild(reload, config, "reload")) {
+		config_free(config);
+		return false;
+	}
+	enum log_level level;
+	if (log_level_parse(config->log.level, &level))
+		log_set_level(level);
+	size_t differences = config_compare(reload->config, config, log_difference, NULL);
+	log_notice("reload: done, %zu difference%s; keys and certificate read again",
+	           differences, differences == 1 ? "" : "s");
+	config_free(reload->config);
+	reload->config = config;
+	return true;
+}
+
+void reload_watched_files(struct reload *reload)
+{
+	struct stamp stamps[WATCHED_COUNT];
+	bool changed = false;
+
+	take_stamps(reload->config, stamps);
+	for (size_t i = 0; i < WATCHED_COUNT; i++)
+		changed |= !stamp_equal(&stamps[i], &reload->stamps[i]);
+	if (changed && rebuild(reload, reload->config, "changed file"))
+		log_notice("keys or certificate have changed and were read again");
+}
+
+void reload_host_addresses(struct reload *reload, struct host_addresses *host)
+{
+	free(reload->host);
+	reload->host = host;
+	if (rebuild(reload, reload->config, "changed addresses"))
+		log_info("this host has other addresses now; the peer policy follows");
+}
