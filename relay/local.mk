@@ -1,8 +1,7 @@
 # relay/: mediarelayd. Everything but main.c is in librelay.a so that tests can link it.
-# Once relay/main.c exists:
-#   sbin_PROGRAMS += mediarelayd
-#   mediarelayd_SOURCES = relay/main.c
-#   mediarelayd_LDADD = $(RELAY_LIBS)
+sbin_PROGRAMS += mediarelayd
+mediarelayd_SOURCES = relay/main.c
+mediarelayd_LDADD = $(RELAY_LIBS)
 noinst_LIBRARIES += librelay.a
 librelay_a_SOURCES = \
 	relay/config.c relay/config.h \
@@ -10,6 +9,11 @@ librelay_a_SOURCES = \
 	relay/config_format.c \
 	relay/config_schema.c relay/config_schema.h \
 	relay/config_value.c \
+	relay/handoff.c relay/handoff.h \
+	relay/relay.c relay/relay.h \
+	relay/reload.c relay/reload.h \
+	relay/settings.c relay/settings.h \
+	relay/worker.c relay/worker.h \
 	$(relay_front_sources) \
 	$(relay_peer_sources) \
 	$(relay_ops_sources)

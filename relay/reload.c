@@ -4,6 +4,8 @@
  */
 #include "relay/reload.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,7 +25,8 @@ struct stamp {
 
 struct reload {
 	struct relay *relay;
-	struct config *config;
+	struct config *started;		/* what the relay was started with; others borrow from it */
+	struct config *config;		/* what was read last */
 	struct settings *settings;
 	struct settings_fixed fixed;
 	struct host_addresses *host;
@@ -64,8 +67,10 @@ static struct host_addresses *host_copy(const struct host_addresses *host)
 	return copy;
 }
 
-/* Build from config and whatever is on disk now, and publish. The stamps come first: a file
- * that changes while it is read is read again. */
+/*
+ * Build from config and whatever is on disk now, and publish. The stamps come first: a file
+ * that changes while it is read is read again.
+ */
 static bool rebuild(struct reload *reload, const struct config *config, const char *why)
 {
 	struct stamp stamps[WATCHED_COUNT];
@@ -101,7 +106,7 @@ struct reload *reload_new(struct relay *relay, struct config *config,
 	if (reload == NULL)
 		return NULL;
 	reload->relay = relay;
-	reload->fixed = (struct settings_fixed){*nonce_key, &relay->commons};
+	reload->fixed = (struct settings_fixed){*nonce_key, config->realm, &relay->commons};
 	take_stamps(config, reload->stamps);
 	reload->host = addresses_now();
 	if (reload->host == NULL) {
@@ -117,7 +122,7 @@ struct reload *reload_new(struct relay *relay, struct config *config,
 	                                  error, error_size);
 	if (reload->settings == NULL)
 		goto fail;
-	reload->config = config;
+	reload->started = reload->config = config;
 	return reload;
 fail:
 	free(host);
@@ -131,7 +136,9 @@ void reload_free(struct reload *reload)
 	if (reload == NULL)
 		return;
 	settings_unref(reload->settings);
-	config_free(reload->config);
+	if (reload->config != reload->started)
+		config_free(reload->config);
+	config_free(reload->started);
 	free(reload->host);
 	free(reload);
 }
@@ -171,7 +178,8 @@ bool reload_configuration(struct reload *reload)
 	size_t differences = config_compare(reload->config, config, log_difference, NULL);
 	log_notice("reload: done, %zu difference%s; keys and certificate read again",
 	           differences, differences == 1 ? "" : "s");
-	config_free(reload->config);
+	if (reload->config != reload->started)
+		config_free(reload->config);
 	reload->config = config;
 	return true;
 }

@@ -71,7 +71,7 @@ struct settings *settings_build(const struct config *config,
 		config->fixed_limits.unauthenticated_per_prefix;
 
 	struct turn_settings *turn = &settings->turn;
-	snprintf(turn->realm, sizeof(turn->realm), "%s", config->realm);
+	snprintf(turn->realm, sizeof(turn->realm), "%s", fixed->realm);
 	snprintf(turn->software, sizeof(turn->software), "%s", config->software);
 	turn->limits = config->limits;
 	turn->nonce_key = fixed->nonce_key;

@@ -39,6 +39,7 @@ struct settings {
  */
 struct settings_fixed {
 	struct nonce_key nonce_key;
+	const char *realm;			/* keys of running calls depend on it */
 	const struct turn_commons *commons;
 };
 

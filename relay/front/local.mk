@@ -1,2 +1,8 @@
 # relay/front/: the client side. Part of librelay.a.
-relay_front_sources =
+relay_front_sources = \
+	relay/front/clients.c relay/front/clients.h \
+	relay/front/fronts.c relay/front/fronts.h \
+	relay/front/listener.c relay/front/listener.h \
+	relay/front/stream.c relay/front/stream.h \
+	relay/front/tls.c relay/front/tls.h \
+	relay/front/udp.c relay/front/udp.h

@@ -1,0 +1,421 @@
+/*
+ * main.c - the start of mediarelayd, in this order and no other: arguments, configuration
+ * (--check stops here), bind, keys, drop privileges, workers, READY=1. Afterwards main waits
+ * for signals, changed files and changed addresses.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/log.h"
+#include "base/privdrop.h"
+#include "base/version.h"
+#include "relay/config.h"
+#include "relay/front/fronts.h"
+#include "relay/ops/addresses.h"
+#include "relay/ops/control.h"
+#include "relay/ops/notify.h"
+#include "relay/relay.h"
+#include "relay/reload.h"
+#include "relay/worker.h"
+
+enum {
+	EXIT_USAGE = 2,
+	EXIT_CONFIG = 3,	/* the configuration, or a file that it names */
+	WATCH_S = 2,		/* how often key and certificate files are looked at */
+};
+
+struct arguments {
+	const char *config;
+	bool check;
+};
+
+/* Everything main owns, in the order in which it comes into being. */
+struct daemon {
+	struct config *config;		/* reload's from the moment there is one */
+	struct front fronts[FRONTS_MAX];
+	struct relay_address *relay_addresses;
+	struct front_sockets *sockets;
+	struct relay relay;
+	struct reload *reload;
+	struct event_base *base;
+	struct addresses *addresses;
+	struct control *control;
+	char error[512];
+};
+
+static void usage(FILE *out)
+{
+	fprintf(out, "Usage: mediarelayd [-c FILE] [--check]\n"
+	             "STUN/TURN relay with an inside and an outside.\n\n"
+	             "  -c, --config FILE  configuration (default " SYSCONFDIR
+	             "/avedge/mediarelayd.conf)\n"
+	             "      --check        check the configuration and the files it names; stop\n"
+	             "      --version      print the version\n"
+	             "      --help         print this\n\n"
+	             "SIGHUP reloads, SIGTERM ends. See mediarelayd(8).\n");
+}
+
+static struct arguments read_arguments(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"check", no_argument, NULL, 'k'},
+		{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	struct arguments arguments = {.config = SYSCONFDIR "/avedge/mediarelayd.conf"};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			arguments.config = optarg;
+			break;
+		case 'k':
+			arguments.check = true;
+			break;
+		case 'V':
+			printf("mediarelayd %s\n", avedge_version());
+			exit(EXIT_SUCCESS);
+		case 'h':
+			usage(stdout);
+			exit(EXIT_SUCCESS);
+		default:
+			usage(stderr);
+			exit(EXIT_USAGE);
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "mediarelayd: '%s' is not an option\n", argv[optind]);
+		exit(EXIT_USAGE);
+	}
+	return arguments;
+}
+
+static bool no_memory(struct daemon *daemon)
+{
+	snprintf(daemon->error, sizeof(daemon->error), "out of memory");
+	return false;
+}
+
+static void random_bytes(void *buf, size_t len)
+{
+	/* At most 256 bytes are asked for, which never come short. */
+	if (getrandom(buf, len, 0) != (ssize_t)len)
+		abort();
+}
+
+static uint64_t monotonic_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* What the workers share. */
+static bool make_commons(struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+	const struct config_side *outside = &config->sides[SIDE_OUTSIDE];
+	struct turn_commons *commons = &daemon->relay.commons;
+	uint64_t seed;
+
+	daemon->relay_addresses = calloc(outside->address_count,
+	                                 sizeof(*daemon->relay_addresses));
+	if (daemon->relay_addresses == NULL)
+		return no_memory(daemon);
+	for (size_t i = 0; i < outside->address_count; i++)
+		daemon->relay_addresses[i] = (struct relay_address){
+			.local = outside->addresses[i].local,
+			.public = outside->addresses[i].public,
+		};
+
+	commons->relay = daemon->relay_addresses;
+	commons->relay_count = outside->address_count;
+	commons->fronts = daemon->fronts;
+	commons->front_count = fronts_list(config, daemon->fronts);
+	if (commons->front_count == 0) {
+		snprintf(daemon->error, sizeof(daemon->error),
+		         "%s: no fronts, or more than %d; give fewer addresses", config->path,
+		         FRONTS_MAX);
+		return false;
+	}
+	random_bytes(&commons->hash_key, sizeof(commons->hash_key));
+	random_bytes(&seed, sizeof(seed));
+
+	size_t ports = (size_t)(config->relay.last - config->relay.first + 1) *
+	               commons->relay_count;
+	commons->allocations_total = config->fixed_limits.allocations_total;
+	commons->ports = port_pool_new(&(struct port_pool_config){
+		.address_count = commons->relay_count,
+		.first = config->relay.first,
+		.last = config->relay.last,
+		.rest_ms = config->relay.rest_ms,
+		.seed = seed,
+	});
+	if (commons->ports != NULL)
+		commons->reservations = reservation_table_new(ports / 2 + 1, commons->ports);
+	commons->users = quota_new(ports);
+	commons->prefixes = quota_new(ports);
+	commons->total = quota_new(1);
+	commons->strangers = limiter_new(&commons->hash_key);
+	if (commons->ports == NULL || commons->reservations == NULL ||
+	    commons->users == NULL || commons->prefixes == NULL || commons->total == NULL ||
+	    commons->strangers == NULL)
+		return no_memory(daemon);
+	return true;
+}
+
+static bool bind_fronts(struct daemon *daemon)
+{
+	struct relay *relay = &daemon->relay;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	relay->worker_count = daemon->config->workers;
+	if (relay->worker_count == 0)
+		relay->worker_count = cpus < 1 ? 1 : cpus > WORKERS_MAX ? WORKERS_MAX
+		                                                        : (size_t)cpus;
+	daemon->sockets = calloc(relay->worker_count, sizeof(*daemon->sockets));
+	if (daemon->sockets == NULL)
+		return no_memory(daemon);
+	return fronts_bind(daemon->fronts, relay->commons.front_count, daemon->sockets,
+	                   relay->worker_count, daemon->error, sizeof(daemon->error));
+}
+
+static bool read_settings(struct daemon *daemon)
+{
+	struct nonce_key nonce_key = {.lifetime_s = daemon->config->nonce_lifetime_s};
+
+	random_bytes(nonce_key.bytes, sizeof(nonce_key.bytes));
+	daemon->reload = reload_new(&daemon->relay, daemon->config, &nonce_key, daemon->error,
+	                            sizeof(daemon->error));
+	return daemon->reload != NULL;
+}
+
+static bool drop_privileges(struct daemon *daemon)
+{
+	struct privdrop_identity who;
+
+	return privdrop_lookup(daemon->config->user, daemon->config->group, &who, daemon->error,
+	                       sizeof(daemon->error)) &&
+	       privdrop_to(&who, false, daemon->error, sizeof(daemon->error));
+}
+
+static bool make_workers(struct daemon *daemon)
+{
+	struct relay *relay = &daemon->relay;
+	size_t count = relay->worker_count;
+
+	relay->workers = calloc(count, sizeof(*relay->workers));
+	if (relay->workers == NULL)
+		return no_memory(daemon);
+	for (size_t i = 0; i < count; i++) {
+		struct settings *settings = settings_ref(reload_settings(daemon->reload));
+		relay->workers[i] = worker_new(relay, (unsigned)i, settings, daemon->error,
+		                               sizeof(daemon->error));
+		if (relay->workers[i] == NULL) {
+			settings_unref(settings);
+			return false;
+		}
+		if (!worker_adopt(relay->workers[i], daemon->sockets[i].udp,
+		                  daemon->sockets[i].tcp, relay->commons.front_count))
+			return no_memory(daemon);
+	}
+	return true;
+}
+
+static bool start_workers(struct daemon *daemon)
+{
+	sigset_t all, before;
+
+	/* Signals are main's alone. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	for (size_t i = 0; i < daemon->relay.worker_count; i++) {
+		int error = worker_start(daemon->relay.workers[i]);
+		if (error != 0) {
+			snprintf(daemon->error, sizeof(daemon->error), "thread: %s",
+			         strerror(error));
+			return false;
+		}
+	}
+	const struct config *config = daemon->config;
+	if (config->control.socket != NULL) {
+		gid_t group = (gid_t)-1;
+		if (config->control.group != NULL)
+			group = privdrop_group(config->control.group);
+		daemon->control = control_start(&daemon->relay, config->control.socket, group,
+		                                daemon->error, sizeof(daemon->error));
+		if (daemon->control == NULL)
+			return false;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return true;
+}
+
+static void asked_to_end(evutil_socket_t signal, short events, void *arg)
+{
+	(void)events;
+	struct daemon *daemon = arg;
+
+	log_notice("ending on %s", strsignal((int)signal));
+	event_base_loopbreak(daemon->base);
+}
+
+static void asked_to_reload(evutil_socket_t signal, short events, void *arg)
+{
+	(void)signal;
+	(void)events;
+	struct daemon *daemon = arg;
+
+	notify_reloading();
+	reload_configuration(daemon->reload);
+	notify_ready();
+}
+
+static void look_at_files(evutil_socket_t fd, short events, void *arg)
+{
+	(void)fd;
+	(void)events;
+	struct daemon *daemon = arg;
+
+	reload_watched_files(daemon->reload);
+}
+
+static void host_changed(void *arg, struct host_addresses *now)
+{
+	struct daemon *daemon = arg;
+
+	reload_host_addresses(daemon->reload, now);
+}
+
+static bool serve(struct daemon *daemon)
+{
+	static const struct timeval interval = {.tv_sec = WATCH_S};
+	struct event *events[4] = {0};
+	bool ok = false;
+
+	events[0] = evsignal_new(daemon->base, SIGTERM, asked_to_end, daemon);
+	events[1] = evsignal_new(daemon->base, SIGINT, asked_to_end, daemon);
+	events[2] = evsignal_new(daemon->base, SIGHUP, asked_to_reload, daemon);
+	events[3] = event_new(daemon->base, -1, EV_PERSIST, look_at_files, daemon);
+	daemon->addresses = addresses_watch(daemon->base, host_changed, daemon);
+	if (daemon->addresses == NULL)
+		snprintf(daemon->error, sizeof(daemon->error), "netlink: %s", strerror(errno));
+	else if (events[0] == NULL || events[1] == NULL || events[2] == NULL ||
+	         events[3] == NULL || event_add(events[0], NULL) != 0 ||
+	         event_add(events[1], NULL) != 0 || event_add(events[2], NULL) != 0 ||
+	         event_add(events[3], &interval) != 0)
+		no_memory(daemon);
+	else
+		ok = start_workers(daemon);
+	if (ok) {
+		log_notice("serving: %zu workers, %zu fronts, relay ports %u-%u on %zu outside "
+		           "address%s",
+		           daemon->relay.worker_count, daemon->relay.commons.front_count,
+		           daemon->config->relay.first, daemon->config->relay.last,
+		           daemon->relay.commons.relay_count,
+		           daemon->relay.commons.relay_count == 1 ? "" : "es");
+		notify_ready();
+		event_base_dispatch(daemon->base);
+		notify_stopping();
+	}
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		if (events[i] != NULL)
+			event_free(events[i]);
+	}
+	return ok;
+}
+
+static void take_down(struct daemon *daemon)
+{
+	struct relay *relay = &daemon->relay;
+	struct turn_commons *commons = &relay->commons;
+
+	control_stop(daemon->control);
+	addresses_free(daemon->addresses);
+	for (size_t i = 0; relay->workers != NULL && i < relay->worker_count; i++) {
+		if (relay->workers[i] != NULL)
+			worker_stop(relay->workers[i]);
+	}
+	for (size_t i = 0; relay->workers != NULL && i < relay->worker_count; i++)
+		worker_free(relay->workers[i]);
+	free(relay->workers);
+	if (daemon->base != NULL)
+		event_base_free(daemon->base);
+	if (daemon->reload != NULL)
+		reload_free(daemon->reload);
+	else
+		config_free(daemon->config);
+	reservation_table_free(commons->reservations);
+	port_pool_free(commons->ports);
+	quota_free(commons->users);
+	quota_free(commons->prefixes);
+	quota_free(commons->total);
+	limiter_free(commons->strangers);
+	free(daemon->relay_addresses);
+	free(daemon->sockets);
+	libevent_global_shutdown();
+}
+
+static int run(struct daemon *daemon, const struct arguments *arguments)
+{
+	struct relay *relay = &daemon->relay;
+	enum log_level level;
+
+	daemon->config = config_load(arguments->config, daemon->error, sizeof(daemon->error));
+	if (daemon->config == NULL)
+		return EXIT_CONFIG;
+	if (log_level_parse(daemon->config->log.level, &level))
+		log_set_level(level);
+	relay->config = daemon->config;
+	relay->started_s = time(NULL);
+	relay->started_ms = monotonic_ms();
+	if (!make_commons(daemon))
+		return EXIT_FAILURE;
+	if (arguments->check) {
+		if (!read_settings(daemon))
+			return EXIT_CONFIG;
+		printf("%s: good\n", arguments->config);
+		return EXIT_SUCCESS;
+	}
+
+	privdrop_raise_files();
+	if (!bind_fronts(daemon))
+		return EXIT_FAILURE;
+	if (!read_settings(daemon))
+		return EXIT_CONFIG;
+	if (!drop_privileges(daemon))
+		return EXIT_FAILURE;
+	daemon->base = event_base_new();
+	if (daemon->base == NULL)
+		no_memory(daemon);
+	if (daemon->base == NULL || !make_workers(daemon) || !serve(daemon))
+		return EXIT_FAILURE;
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = read_arguments(argc, argv);
+	static struct daemon daemon;
+
+	log_open("mediarelayd");
+	signal(SIGPIPE, SIG_IGN);
+	int status = run(&daemon, &arguments);
+	if (status != EXIT_SUCCESS)
+		log_error("%s", daemon.error);
+	take_down(&daemon);
+	return status;
+}
