@@ -1,6 +1,7 @@
 # relay/: mediarelayd. Everything but main.c is in librelay.a so that tests can link it.
 sbin_PROGRAMS += mediarelayd
 mediarelayd_SOURCES = relay/main.c
+mediarelayd_CPPFLAGS = $(AM_CPPFLAGS) -DSYSCONFDIR=\"$(sysconfdir)\"
 mediarelayd_LDADD = $(RELAY_LIBS)
 noinst_LIBRARIES += librelay.a
 librelay_a_SOURCES = \

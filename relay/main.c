@@ -85,7 +85,7 @@ static struct arguments read_arguments(int argc, char **argv)
 			arguments.check = true;
 			break;
 		case 'V':
-			printf("mediarelayd %s\n", avedge_version());
+			printf("mediarelayd %s\n", version_string());
 			exit(EXIT_SUCCESS);
 		case 'h':
 			usage(stdout);

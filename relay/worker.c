@@ -15,6 +15,7 @@
 #include "relay/front/clients.h"
 #include "relay/front/listener.h"
 #include "relay/front/stream.h"
+#include "relay/core/ids.h"
 #include "relay/ops/record.h"
 
 void worker_tick(struct worker *worker)
