@@ -1,0 +1,641 @@
+/*
+ * client.c - see client.h. One request is under way at a time; over UDP it is sent again with
+ * doubling pauses (RFC 8489 section 6.2.1), over streams it has one deadline.
+ */
+#include "tools/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <openssl/err.h>
+
+#include "base/sockaddr.h"
+#include "stun/attr.h"
+#include "stun/chandata.h"
+#include "stun/framing.h"
+#include "stun/integrity.h"
+#include "stun/msg.h"
+
+enum {
+	REQUEST_MAX = 1400,
+	RTO_MS = 500,			/* first pause before a request is sent again */
+	TRIES = 7,
+	STREAM_DEADLINE_MS = 20000,
+	ATTEMPTS_MAX = 4,		/* answers of 401 and 438 in a row */
+	REFRESH_BINDING_S = 240,	/* a permission lasts 300 s */
+};
+
+enum request_kind {
+	REQUEST_NONE,
+	REQUEST_ALLOCATE,
+	REQUEST_REFRESH,
+	REQUEST_BIND,
+	REQUEST_PERMIT,
+	REQUEST_RELEASE,
+};
+
+struct client {
+	struct client_config config;
+	struct client_events events;
+	int fd;				/* UDP */
+	struct event readable;		/* UDP */
+	struct bufferevent *bev;	/* TCP and TLS */
+	struct event retry;
+	struct event upkeep;
+
+	enum request_kind kind;		/* under way */
+	bool want_refresh, want_binding;	/* due while another request is under way */
+	int tries, attempts;
+	uint8_t txid[STUN_TXID_LEN];
+	uint8_t request[REQUEST_MAX];
+	size_t request_len;
+
+	char realm[STUN_TEXT_MAX + 1], nonce[STUN_TEXT_MAX + 1];
+	size_t realm_len, nonce_len;
+	uint8_t algorithms[64];		/* PASSWORD-ALGORITHMS as offered, echoed */
+	size_t algorithms_len;
+	enum stun_integrity integrity;	/* NONE until challenged */
+	struct stun_key key;
+
+	struct endpoint relayed, mapped, peer;
+	uint16_t number;		/* 0: permission only */
+	bool bound;
+	uint32_t lifetime_s;
+	unsigned upkeeps;
+	bool failed;
+};
+
+static void start(struct client *client, enum request_kind kind);
+
+static void fail(struct client *client, int code, const char *what)
+{
+	if (client->failed)
+		return;
+	client->failed = true;
+	client->kind = REQUEST_NONE;
+	event_del(&client->retry);
+	event_del(&client->upkeep);
+	client->events.failed(client->events.arg, code, what);
+}
+
+static void transmit(struct client *client)
+{
+	if (client->bev != NULL)
+		bufferevent_write(client->bev, client->request, client->request_len);
+	else if (send(client->fd, client->request, client->request_len, 0) < 0 &&
+	         errno != EAGAIN && errno != ECONNREFUSED)
+		fail(client, 0, strerror(errno));
+}
+
+static void arm_retry(struct client *client)
+{
+	unsigned ms = client->bev != NULL ? STREAM_DEADLINE_MS
+	                                  : (unsigned)RTO_MS << (client->tries - 1);
+	struct timeval tv = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
+
+	event_add(&client->retry, &tv);
+}
+
+static void retry_due(evutil_socket_t fd, short events, void *arg)
+{
+	(void)fd;
+	(void)events;
+	struct client *client = arg;
+
+	if (client->bev != NULL || client->tries == TRIES) {
+		fail(client, 0, "the server does not answer");
+		return;
+	}
+	client->tries++;
+	transmit(client);
+	if (!client->failed)
+		arm_retry(client);
+}
+
+static void add_credentials(struct client *client, struct stun_builder *b)
+{
+	if (client->integrity == STUN_INTEGRITY_NONE)
+		return;
+	stun_builder_add(b, STUN_USERNAME, client->config.username,
+	                 strlen(client->config.username));
+	stun_builder_add(b, STUN_REALM, client->realm, client->realm_len);
+	stun_builder_add(b, STUN_NONCE, client->nonce, client->nonce_len);
+	if (client->algorithms_len > 0) {
+		static const uint8_t sha256[4] = {0, STUN_PASSWORD_SHA256, 0, 0};
+		stun_builder_add(b, STUN_PASSWORD_ALGORITHMS, client->algorithms,
+		                 client->algorithms_len);
+		stun_builder_add(b, STUN_PASSWORD_ALGORITHM, sha256, sizeof(sha256));
+	}
+}
+
+static void add_peer(struct client *client, struct stun_builder *b)
+{
+	stun_add_xor_address(b, TURN_XOR_PEER_ADDRESS, &client->peer);
+}
+
+/* Build and send the request of client->kind with a new transaction id. */
+static void send_request(struct client *client)
+{
+	static const uint16_t methods[] = {
+		[REQUEST_ALLOCATE] = TURN_ALLOCATE,    [REQUEST_REFRESH] = TURN_REFRESH,
+		[REQUEST_BIND] = TURN_CHANNEL_BIND,    [REQUEST_PERMIT] = TURN_CREATE_PERMISSION,
+		[REQUEST_RELEASE] = TURN_REFRESH,
+	};
+	struct stun_builder b;
+
+	if (getrandom(client->txid, sizeof(client->txid), 0) != sizeof(client->txid)) {
+		fail(client, 0, "the system has no random bytes");
+		return;
+	}
+	stun_builder_start(&b, client->request, sizeof(client->request), methods[client->kind],
+	                   STUN_REQUEST, client->txid);
+	switch (client->kind) {
+	case REQUEST_NONE:
+		return;
+	case REQUEST_ALLOCATE:
+		stun_add_u32(&b, TURN_REQUESTED_TRANSPORT, (uint32_t)TURN_TRANSPORT_UDP << 24);
+		if (client->config.family != IP_NONE)
+			stun_add_u32(&b, TURN_REQUESTED_ADDRESS_FAMILY,
+			             (uint32_t)client->config.family << 24);
+		break;
+	case REQUEST_REFRESH:
+		break;
+	case REQUEST_BIND:
+		stun_add_u32(&b, TURN_CHANNEL_NUMBER, (uint32_t)client->number << 16);
+		add_peer(client, &b);
+		break;
+	case REQUEST_PERMIT:
+		add_peer(client, &b);
+		break;
+	case REQUEST_RELEASE:
+		stun_add_u32(&b, TURN_LIFETIME, 0);
+		break;
+	}
+	add_credentials(client, &b);
+	stun_add_integrity(&b, client->integrity, &client->key);
+	client->request_len = stun_builder_finish(&b);
+	if (client->request_len == 0) {
+		fail(client, 0, "the request does not fit: user name, realm or nonce too long");
+		return;
+	}
+	client->tries = 1;
+	transmit(client);
+	if (!client->failed)
+		arm_retry(client);
+}
+
+static void start(struct client *client, enum request_kind kind)
+{
+	client->kind = kind;
+	client->attempts = 0;
+	send_request(client);
+}
+
+static bool copy_text(const struct stun_msg *msg, uint16_t type, char *out, size_t *len)
+{
+	struct stun_attr attr;
+
+	if (!stun_msg_find(msg, type, &attr) || attr.value.len > STUN_TEXT_MAX)
+		return false;
+	memcpy(out, attr.value.data, attr.value.len);
+	*len = attr.value.len;
+	return true;
+}
+
+static bool offers_sha256(struct slice algorithms)
+{
+	struct stun_password_entry entry;
+	bool malformed = false;
+
+	while (stun_password_next(&algorithms, &entry, &malformed)) {
+		if (entry.algorithm == STUN_PASSWORD_SHA256)
+			return true;
+	}
+	return false;
+}
+
+/* Take realm, nonce and algorithms of a 401 or 438. False if it is no challenge. */
+static bool take_challenge(struct client *client, const struct stun_msg *msg)
+{
+	struct stun_attr algorithms;
+	enum stun_password_algorithm algorithm = STUN_PASSWORD_MD5;
+
+	if (!copy_text(msg, STUN_REALM, client->realm, &client->realm_len) ||
+	    !copy_text(msg, STUN_NONCE, client->nonce, &client->nonce_len))
+		return false;
+	client->algorithms_len = 0;
+	client->integrity = STUN_INTEGRITY_SHA1;
+	if (stun_msg_find(msg, STUN_PASSWORD_ALGORITHMS, &algorithms) &&
+	    algorithms.value.len <= sizeof(client->algorithms) &&
+	    offers_sha256(algorithms.value)) {
+		memcpy(client->algorithms, algorithms.value.data, algorithms.value.len);
+		client->algorithms_len = algorithms.value.len;
+		client->integrity = STUN_INTEGRITY_SHA256;
+		algorithm = STUN_PASSWORD_SHA256;
+	}
+	const char *username = client->config.username, *password = client->config.password;
+	return stun_key_long_term(
+		&client->key, algorithm,
+		(struct slice){(const uint8_t *)username, strlen(username)},
+		(struct slice){(const uint8_t *)client->realm, client->realm_len},
+		(struct slice){(const uint8_t *)password, strlen(password)});
+}
+
+static void refused(struct client *client, const struct stun_msg *msg)
+{
+	static const char *const names[] = {
+		[REQUEST_NONE] = "",
+		[REQUEST_ALLOCATE] = "Allocate",
+		[REQUEST_REFRESH] = "Refresh",
+		[REQUEST_BIND] = "ChannelBind",
+		[REQUEST_PERMIT] = "CreatePermission",
+		[REQUEST_RELEASE] = "Refresh with lifetime 0",
+	};
+	struct stun_attr attr;
+	struct slice reason;
+	char what[160];
+	int code = 0;
+
+	if (!stun_msg_find(msg, STUN_ERROR_CODE, &attr) ||
+	    !stun_attr_error_code(&attr, &code, &reason))
+		code = 0;
+	bool first_challenge = code == STUN_UNAUTHENTICATED &&
+	                       client->integrity == STUN_INTEGRITY_NONE;
+	if ((first_challenge || code == STUN_STALE_NONCE) &&
+	    ++client->attempts < ATTEMPTS_MAX && take_challenge(client, msg)) {
+		send_request(client);
+		return;
+	}
+	snprintf(what, sizeof(what), "%s was refused: %d %s", names[client->kind], code,
+	         stun_error_reason(code));
+	fail(client, code, what);
+}
+
+static void next_request(struct client *client)
+{
+	client->kind = REQUEST_NONE;
+	if (client->want_refresh) {
+		client->want_refresh = false;
+		start(client, REQUEST_REFRESH);
+	} else if (client->want_binding) {
+		client->want_binding = false;
+		start(client, client->number != 0 ? REQUEST_BIND : REQUEST_PERMIT);
+	}
+}
+
+static void upkeep_every(struct client *client)
+{
+	unsigned s = client->lifetime_s / 2;
+	struct timeval tv = {.tv_sec = s < 1 ? 1 : s < REFRESH_BINDING_S ? s : REFRESH_BINDING_S};
+
+	event_add(&client->upkeep, &tv);
+}
+
+static void upkeep_due(evutil_socket_t fd, short events, void *arg)
+{
+	(void)fd;
+	(void)events;
+	struct client *client = arg;
+
+	client->want_refresh = true;
+	client->want_binding = client->bound;
+	if (client->kind == REQUEST_NONE)
+		next_request(client);
+	if (!client->failed)
+		upkeep_every(client);
+}
+
+static void allocated(struct client *client, const struct stun_msg *msg)
+{
+	struct stun_attr attr;
+
+	client->lifetime_s = 600;
+	if (!stun_msg_find(msg, TURN_XOR_RELAYED_ADDRESS, &attr) ||
+	    !stun_attr_xor_address(&attr, msg->txid, &client->relayed)) {
+		fail(client, 0, "the server's Allocate answer has no relayed address");
+		return;
+	}
+	if (stun_msg_find(msg, STUN_XOR_MAPPED_ADDRESS, &attr))
+		stun_attr_xor_address(&attr, msg->txid, &client->mapped);
+	if (stun_msg_find(msg, TURN_LIFETIME, &attr))
+		stun_attr_u32(&attr, &client->lifetime_s);
+	upkeep_every(client);
+	client->kind = REQUEST_NONE;
+	client->events.ready(client->events.arg);
+}
+
+static void granted(struct client *client, const struct stun_msg *msg)
+{
+	enum request_kind kind = client->kind;
+
+	switch (kind) {
+	case REQUEST_NONE:
+		break;
+	case REQUEST_ALLOCATE:
+		allocated(client, msg);
+		break;
+	case REQUEST_REFRESH:
+		next_request(client);
+		break;
+	case REQUEST_BIND:
+	case REQUEST_PERMIT:
+		client->kind = REQUEST_NONE;
+		if (!client->bound) {
+			client->bound = true;
+			client->events.bound(client->events.arg);
+		}
+		if (client->kind == REQUEST_NONE && !client->failed)
+			next_request(client);
+		break;
+	case REQUEST_RELEASE:
+		client->kind = REQUEST_NONE;
+		event_del(&client->upkeep);
+		client->events.released(client->events.arg);
+		break;
+	}
+}
+
+static void answered(struct client *client, const struct stun_msg *msg)
+{
+	if (client->kind == REQUEST_NONE || memcmp(msg->txid, client->txid, STUN_TXID_LEN) != 0)
+		return;		/* the answer to a request that was sent twice */
+	if (msg->class == STUN_ERROR) {
+		event_del(&client->retry);
+		refused(client, msg);
+		return;
+	}
+	/* A forged success would be ignored (RFC 8489 section 9.2.5). */
+	if (client->integrity != STUN_INTEGRITY_NONE &&
+	    !stun_verify(msg, client->integrity, &client->key))
+		return;
+	event_del(&client->retry);
+	granted(client, msg);
+}
+
+static void indicated(struct client *client, const struct stun_msg *msg)
+{
+	struct stun_attr peer_attr, data;
+	struct endpoint peer;
+
+	if (msg->method == TURN_DATA && stun_msg_find(msg, TURN_XOR_PEER_ADDRESS, &peer_attr) &&
+	    stun_attr_xor_address(&peer_attr, msg->txid, &peer) &&
+	    stun_msg_find(msg, TURN_DATA_ATTR, &data))
+		client->events.data(client->events.arg, 0, &peer, data.value);
+}
+
+static void received(struct client *client, struct slice message)
+{
+	uint16_t number;
+	struct slice payload;
+	struct stun_msg msg;
+
+	if (message.len > 0 && message.data[0] >= 0x40) {
+		if (chandata_parse(message, &number, &payload))
+			client->events.data(client->events.arg, number, NULL, payload);
+		return;
+	}
+	if (stun_msg_parse(message, &msg) != STUN_PARSE_OK)
+		return;
+	if (msg.class == STUN_SUCCESS || msg.class == STUN_ERROR)
+		answered(client, &msg);
+	else if (msg.class == STUN_INDICATION)
+		indicated(client, &msg);
+}
+
+static void udp_readable(evutil_socket_t fd, short events, void *arg)
+{
+	(void)events;
+	struct client *client = arg;
+	uint8_t buffer[65536];
+	ssize_t len = recv(fd, buffer, sizeof(buffer), 0);
+
+	if (len > 0)
+		received(client, (struct slice){buffer, (size_t)len});
+}
+
+static void stream_readable(struct bufferevent *bev, void *arg)
+{
+	struct client *client = arg;
+	struct evbuffer *input = bufferevent_get_input(bev);
+	size_t arrived, frame_len;
+
+	while ((arrived = evbuffer_get_length(input)) > 0 && !client->failed) {
+		size_t head = arrived < STUN_HEADER_LEN ? arrived : STUN_HEADER_LEN;
+		const uint8_t *data = evbuffer_pullup(input, (ev_ssize_t)head);
+		if (data == NULL ||
+		    framing_next((struct slice){data, head}, &frame_len) == FRAMING_BROKEN) {
+			fail(client, 0, "the server's stream is broken");
+			return;
+		}
+		if (frame_len == 0 || arrived < frame_len)
+			return;
+		data = evbuffer_pullup(input, (ev_ssize_t)frame_len);
+		if (data == NULL)
+			return;
+		received(client, (struct slice){data, frame_len});
+		evbuffer_drain(input, frame_len);
+	}
+}
+
+static void stream_event(struct bufferevent *bev, short events, void *arg)
+{
+	struct client *client = arg;
+	char what[200];
+
+	if (events & BEV_EVENT_CONNECTED) {
+		event_del(&client->retry);
+		start(client, REQUEST_ALLOCATE);
+		return;
+	}
+	unsigned long tls_error = client->config.transport == CLIENT_TLS
+	                                  ? bufferevent_get_openssl_error(bev)
+	                                  : 0;
+	if (tls_error != 0)
+		snprintf(what, sizeof(what), "TLS: %s", ERR_reason_error_string(tls_error));
+	else if (events & BEV_EVENT_EOF)
+		snprintf(what, sizeof(what), "the server closed the connection");
+	else
+		snprintf(what, sizeof(what), "connection: %s",
+		         evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+	fail(client, 0, what);
+}
+
+static bool connect_udp(struct client *client, const struct sockaddr *sa, socklen_t sa_len)
+{
+	client->fd = socket(sa->sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	return client->fd >= 0 && connect(client->fd, sa, sa_len) == 0 &&
+	       event_assign(&client->readable, client->config.base, client->fd,
+	                    EV_READ | EV_PERSIST, udp_readable, client) == 0 &&
+	       event_add(&client->readable, NULL) == 0;
+}
+
+static bool connect_stream(struct client *client, const struct sockaddr *sa, socklen_t sa_len)
+{
+	struct event_base *base = client->config.base;
+	struct timeval deadline = {.tv_sec = STREAM_DEADLINE_MS / 1000};
+
+	if (client->config.transport == CLIENT_TLS) {
+		SSL *ssl = SSL_new(client->config.tls);
+		if (ssl == NULL)
+			return false;
+		client->bev = bufferevent_openssl_socket_new(
+			base, -1, ssl, BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE);
+		if (client->bev == NULL) {
+			SSL_free(ssl);
+			return false;
+		}
+		X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+		if (client->config.tls_name != NULL &&
+		    X509_VERIFY_PARAM_set1_ip_asc(param, client->config.tls_name) != 1) {
+			SSL_set1_host(ssl, client->config.tls_name);
+			SSL_set_tlsext_host_name(ssl, client->config.tls_name);
+		}
+		bufferevent_openssl_set_allow_dirty_shutdown(client->bev, 1);
+	} else {
+		client->bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+		if (client->bev == NULL)
+			return false;
+	}
+	bufferevent_setcb(client->bev, stream_readable, NULL, stream_event, client);
+	bufferevent_enable(client->bev, EV_READ | EV_WRITE);
+	event_add(&client->retry, &deadline);
+	return bufferevent_socket_connect(client->bev, sa, (int)sa_len) == 0;
+}
+
+struct client *client_new(const struct client_config *config, const struct client_events *events)
+{
+	struct client *client = calloc(1, sizeof(*client));
+	struct sockaddr_storage sa;
+	socklen_t sa_len = sockaddr_from_endpoint(&config->server, &sa);
+
+	if (client == NULL)
+		return NULL;
+	client->config = *config;
+	client->events = *events;
+	client->fd = -1;
+	event_assign(&client->retry, config->base, -1, 0, retry_due, client);
+	event_assign(&client->upkeep, config->base, -1, 0, upkeep_due, client);
+	if (config->transport == CLIENT_UDP) {
+		if (connect_udp(client, (struct sockaddr *)&sa, sa_len)) {
+			start(client, REQUEST_ALLOCATE);
+			return client;
+		}
+	} else if (connect_stream(client, (struct sockaddr *)&sa, sa_len)) {
+		return client;
+	}
+	int error = errno;
+	client_free(client);
+	errno = error;
+	return NULL;
+}
+
+void client_free(struct client *client)
+{
+	if (client == NULL)
+		return;
+	event_del(&client->retry);
+	event_del(&client->upkeep);
+	if (client->readable.ev_base != NULL)
+		event_del(&client->readable);
+	if (client->bev != NULL)
+		bufferevent_free(client->bev);
+	if (client->fd >= 0)
+		close(client->fd);
+	free(client);
+}
+
+void client_bind(struct client *client, uint16_t number, const struct endpoint *peer)
+{
+	client->number = number;
+	client->peer = *peer;
+	client->want_binding = true;
+	if (client->kind == REQUEST_NONE)
+		next_request(client);
+}
+
+void client_permit(struct client *client, const struct endpoint *peer)
+{
+	client_bind(client, 0, peer);
+}
+
+static bool send_parts(struct client *client, struct slice head, struct slice payload,
+                       size_t padding)
+{
+	static const uint8_t zeros[4];
+
+	if (client->bev == NULL) {
+		struct iovec vectors[3] = {
+			{(void *)(uintptr_t)head.data, head.len},
+			{(void *)(uintptr_t)payload.data, payload.len},
+			{(void *)(uintptr_t)zeros, padding},
+		};
+		struct msghdr header = {.msg_iov = vectors, .msg_iovlen = 3};
+		return sendmsg(client->fd, &header, 0) >= 0;
+	}
+	struct evbuffer *output = bufferevent_get_output(client->bev);
+	size_t len = head.len + payload.len + padding;
+	if (evbuffer_get_length(output) + len > client->config.send_queue ||
+	    evbuffer_expand(output, len) != 0)
+		return false;
+	evbuffer_add(output, head.data, head.len);
+	evbuffer_add(output, payload.data, payload.len);
+	evbuffer_add(output, zeros, padding);
+	return true;
+}
+
+bool client_send_channel(struct client *client, uint16_t number, struct slice payload)
+{
+	uint8_t header[CHANDATA_HEADER_LEN];
+	size_t padding = client->bev != NULL ? padded4(payload.len) - payload.len : 0;
+
+	chandata_write_header(header, number, payload.len);
+	return send_parts(client, (struct slice){header, sizeof(header)}, payload, padding);
+}
+
+bool client_send_indication(struct client *client, const struct endpoint *peer,
+                            struct slice payload)
+{
+	/* Everything up to DATA's value; its length and the message's are patched in. */
+	uint8_t head[STUN_HEADER_LEN + 24 + STUN_ATTR_HEADER_LEN], txid[STUN_TXID_LEN];
+	struct stun_builder b;
+
+	if (getrandom(txid, sizeof(txid), 0) != sizeof(txid))
+		return false;
+	stun_builder_start(&b, head, sizeof(head), TURN_SEND, STUN_INDICATION, txid);
+	stun_add_xor_address(&b, TURN_XOR_PEER_ADDRESS, peer);
+	stun_builder_add(&b, TURN_DATA_ATTR, "", 0);
+	size_t len = stun_builder_finish(&b);
+	size_t padded = padded4(payload.len);
+	if (len == 0 || len - STUN_HEADER_LEN + padded > UINT16_MAX)
+		return false;
+	store_be16(head + 2, (uint16_t)(len - STUN_HEADER_LEN + padded));
+	store_be16(head + len - 2, (uint16_t)payload.len);
+	return send_parts(client, (struct slice){head, len}, payload, padded - payload.len);
+}
+
+void client_release(struct client *client)
+{
+	client->want_refresh = client->want_binding = false;
+	event_del(&client->retry);
+	start(client, REQUEST_RELEASE);
+}
+
+const struct endpoint *client_relayed(const struct client *client)
+{
+	return &client->relayed;
+}
+
+const struct endpoint *client_mapped(const struct client *client)
+{
+	return &client->mapped;
+}
