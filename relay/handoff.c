@@ -68,8 +68,8 @@ struct handoff *handoff_new(struct event_base *base, struct worker *worker)
 	if (handoff->fd < 0)
 		goto fail;
 	pthread_mutex_init(&handoff->lock, NULL);
-	if (event_assign(&handoff->event, base, handoff->fd, EV_READ | EV_PERSIST, readable,
-	                 handoff) != 0 ||
+	if (event_assign(&handoff->event, base, handoff->fd, EV_READ | EV_PERSIST,
+			 readable, handoff) != 0 ||
 	    event_add(&handoff->event, NULL) != 0) {
 		pthread_mutex_destroy(&handoff->lock);
 		goto fail;

@@ -17,7 +17,8 @@ typedef void handoff_fn(struct worker *worker, void *arg);
 
 /* NULL and errno. */
 struct handoff *handoff_new(struct event_base *base, struct worker *worker);
-void handoff_free(struct handoff *handoff);	/* NULL is allowed; pending posts are run first */
+void handoff_free(
+	struct handoff *handoff); /* NULL is allowed; pending posts are run first */
 
 /* Run fn(worker, arg) on the worker's thread soon. False if out of memory. */
 bool handoff_post(struct handoff *handoff, handoff_fn *fn, void *arg);

@@ -19,6 +19,7 @@
 #include "base/privdrop.h"
 #include "base/version.h"
 #include "relay/config.h"
+#include "relay/core/ids.h"
 #include "relay/front/fronts.h"
 #include "relay/ops/addresses.h"
 #include "relay/ops/control.h"
@@ -29,8 +30,8 @@
 
 enum {
 	EXIT_USAGE = 2,
-	EXIT_CONFIG = 3,	/* the configuration, or a file that it names */
-	WATCH_S = 2,		/* how often key and certificate files are looked at */
+	EXIT_CONFIG = 3, /* the configuration, or a file that it names */
+	WATCH_S = 2,     /* how often key and certificate files are looked at */
 };
 
 struct arguments {
@@ -40,7 +41,7 @@ struct arguments {
 
 /* Everything main owns, in the order in which it comes into being. */
 struct daemon {
-	struct config *config;		/* reload's from the moment there is one */
+	struct config *config; /* reload's from the moment there is one */
 	struct front fronts[FRONTS_MAX];
 	struct relay_address *relay_addresses;
 	struct front_sockets *sockets;
@@ -54,14 +55,15 @@ struct daemon {
 
 static void usage(FILE *out)
 {
-	fprintf(out, "Usage: mediarelayd [-c FILE] [--check]\n"
-	             "STUN/TURN relay with an inside and an outside.\n\n"
-	             "  -c, --config FILE  configuration (default " SYSCONFDIR
-	             "/avedge/mediarelayd.conf)\n"
-	             "      --check        check the configuration and the files it names; stop\n"
-	             "      --version      print the version\n"
-	             "      --help         print this\n\n"
-	             "SIGHUP reloads, SIGTERM ends. See mediarelayd(8).\n");
+	fprintf(out,
+		"Usage: mediarelayd [-c FILE] [--check]\n"
+		"STUN/TURN relay with an inside and an outside.\n\n"
+		"  -c, --config FILE  configuration (default " SYSCONFDIR
+		"/avedge/mediarelayd.conf)\n"
+		"      --check        check the configuration and the files it names; stop\n"
+		"      --version      print the version\n"
+		"      --help         print this\n\n"
+		"SIGHUP reloads, SIGTERM ends. See mediarelayd(8).\n");
 }
 
 static struct arguments read_arguments(int argc, char **argv)
@@ -131,8 +133,8 @@ static bool make_commons(struct daemon *daemon)
 	struct turn_commons *commons = &daemon->relay.commons;
 	uint64_t seed;
 
-	daemon->relay_addresses = calloc(outside->address_count,
-	                                 sizeof(*daemon->relay_addresses));
+	daemon->relay_addresses =
+		calloc(outside->address_count, sizeof(*daemon->relay_addresses));
 	if (daemon->relay_addresses == NULL)
 		return no_memory(daemon);
 	for (size_t i = 0; i < outside->address_count; i++)
@@ -147,15 +149,15 @@ static bool make_commons(struct daemon *daemon)
 	commons->front_count = fronts_list(config, daemon->fronts);
 	if (commons->front_count == 0) {
 		snprintf(daemon->error, sizeof(daemon->error),
-		         "%s: no fronts, or more than %d; give fewer addresses", config->path,
-		         FRONTS_MAX);
+			 "%s: no fronts, or more than %d; give fewer addresses",
+			 config->path, FRONTS_MAX);
 		return false;
 	}
 	random_bytes(&commons->hash_key, sizeof(commons->hash_key));
 	random_bytes(&seed, sizeof(seed));
 
 	size_t ports = (size_t)(config->relay.last - config->relay.first + 1) *
-	               commons->relay_count;
+		       commons->relay_count;
 	commons->allocations_total = config->fixed_limits.allocations_total;
 	commons->ports = port_pool_new(&(struct port_pool_config){
 		.address_count = commons->relay_count,
@@ -165,14 +167,15 @@ static bool make_commons(struct daemon *daemon)
 		.seed = seed,
 	});
 	if (commons->ports != NULL)
-		commons->reservations = reservation_table_new(ports / 2 + 1, commons->ports);
+		commons->reservations =
+			reservation_table_new(ports / 2 + 1, commons->ports);
 	commons->users = quota_new(ports);
 	commons->prefixes = quota_new(ports);
 	commons->total = quota_new(1);
 	commons->strangers = limiter_new(&commons->hash_key);
 	if (commons->ports == NULL || commons->reservations == NULL ||
-	    commons->users == NULL || commons->prefixes == NULL || commons->total == NULL ||
-	    commons->strangers == NULL)
+	    commons->users == NULL || commons->prefixes == NULL ||
+	    commons->total == NULL || commons->strangers == NULL)
 		return no_memory(daemon);
 	return true;
 }
@@ -184,13 +187,14 @@ static bool bind_fronts(struct daemon *daemon)
 
 	relay->worker_count = daemon->config->workers;
 	if (relay->worker_count == 0)
-		relay->worker_count = cpus < 1 ? 1 : cpus > WORKERS_MAX ? WORKERS_MAX
-		                                                        : (size_t)cpus;
+		relay->worker_count = cpus < 1             ? 1
+				      : cpus > WORKERS_MAX ? WORKERS_MAX
+							   : (size_t)cpus;
 	daemon->sockets = calloc(relay->worker_count, sizeof(*daemon->sockets));
 	if (daemon->sockets == NULL)
 		return no_memory(daemon);
 	return fronts_bind(daemon->fronts, relay->commons.front_count, daemon->sockets,
-	                   relay->worker_count, daemon->error, sizeof(daemon->error));
+			   relay->worker_count, daemon->error, sizeof(daemon->error));
 }
 
 static bool read_settings(struct daemon *daemon)
@@ -198,8 +202,8 @@ static bool read_settings(struct daemon *daemon)
 	struct nonce_key nonce_key = {.lifetime_s = daemon->config->nonce_lifetime_s};
 
 	random_bytes(nonce_key.bytes, sizeof(nonce_key.bytes));
-	daemon->reload = reload_new(&daemon->relay, daemon->config, &nonce_key, daemon->error,
-	                            sizeof(daemon->error));
+	daemon->reload = reload_new(&daemon->relay, daemon->config, &nonce_key,
+				    daemon->error, sizeof(daemon->error));
 	return daemon->reload != NULL;
 }
 
@@ -207,8 +211,8 @@ static bool drop_privileges(struct daemon *daemon)
 {
 	struct privdrop_identity who;
 
-	return privdrop_lookup(daemon->config->user, daemon->config->group, &who, daemon->error,
-	                       sizeof(daemon->error)) &&
+	return privdrop_lookup(daemon->config->user, daemon->config->group, &who,
+			       daemon->error, sizeof(daemon->error)) &&
 	       privdrop_to(&who, false, daemon->error, sizeof(daemon->error));
 }
 
@@ -222,14 +226,14 @@ static bool make_workers(struct daemon *daemon)
 		return no_memory(daemon);
 	for (size_t i = 0; i < count; i++) {
 		struct settings *settings = settings_ref(reload_settings(daemon->reload));
-		relay->workers[i] = worker_new(relay, (unsigned)i, settings, daemon->error,
-		                               sizeof(daemon->error));
+		relay->workers[i] = worker_new(relay, (unsigned)i, settings,
+					       daemon->error, sizeof(daemon->error));
 		if (relay->workers[i] == NULL) {
 			settings_unref(settings);
 			return false;
 		}
 		if (!worker_adopt(relay->workers[i], daemon->sockets[i].udp,
-		                  daemon->sockets[i].tcp, relay->commons.front_count))
+				  daemon->sockets[i].tcp, relay->commons.front_count))
 			return no_memory(daemon);
 	}
 	return true;
@@ -246,7 +250,7 @@ static bool start_workers(struct daemon *daemon)
 		int error = worker_start(daemon->relay.workers[i]);
 		if (error != 0) {
 			snprintf(daemon->error, sizeof(daemon->error), "thread: %s",
-			         strerror(error));
+				 strerror(error));
 			return false;
 		}
 	}
@@ -255,8 +259,9 @@ static bool start_workers(struct daemon *daemon)
 		gid_t group = (gid_t)-1;
 		if (config->control.group != NULL)
 			group = privdrop_group(config->control.group);
-		daemon->control = control_start(&daemon->relay, config->control.socket, group,
-		                                daemon->error, sizeof(daemon->error));
+		daemon->control = control_start(&daemon->relay, config->control.socket,
+						group, daemon->error,
+						sizeof(daemon->error));
 		if (daemon->control == NULL)
 			return false;
 	}
@@ -312,21 +317,23 @@ static bool serve(struct daemon *daemon)
 	events[3] = event_new(daemon->base, -1, EV_PERSIST, look_at_files, daemon);
 	daemon->addresses = addresses_watch(daemon->base, host_changed, daemon);
 	if (daemon->addresses == NULL)
-		snprintf(daemon->error, sizeof(daemon->error), "netlink: %s", strerror(errno));
+		snprintf(daemon->error, sizeof(daemon->error), "netlink: %s",
+			 strerror(errno));
 	else if (events[0] == NULL || events[1] == NULL || events[2] == NULL ||
-	         events[3] == NULL || event_add(events[0], NULL) != 0 ||
-	         event_add(events[1], NULL) != 0 || event_add(events[2], NULL) != 0 ||
-	         event_add(events[3], &interval) != 0)
+		 events[3] == NULL || event_add(events[0], NULL) != 0 ||
+		 event_add(events[1], NULL) != 0 || event_add(events[2], NULL) != 0 ||
+		 event_add(events[3], &interval) != 0)
 		no_memory(daemon);
 	else
 		ok = start_workers(daemon);
 	if (ok) {
-		log_notice("serving: %zu workers, %zu fronts, relay ports %u-%u on %zu outside "
-		           "address%s",
-		           daemon->relay.worker_count, daemon->relay.commons.front_count,
-		           daemon->config->relay.first, daemon->config->relay.last,
-		           daemon->relay.commons.relay_count,
-		           daemon->relay.commons.relay_count == 1 ? "" : "es");
+		log_notice(
+			"serving: %zu workers, %zu fronts, relay ports %u-%u on %zu outside "
+			"address%s",
+			daemon->relay.worker_count, daemon->relay.commons.front_count,
+			daemon->config->relay.first, daemon->config->relay.last,
+			daemon->relay.commons.relay_count,
+			daemon->relay.commons.relay_count == 1 ? "" : "es");
 		notify_ready();
 		event_base_dispatch(daemon->base);
 		notify_stopping();
@@ -374,7 +381,8 @@ static int run(struct daemon *daemon, const struct arguments *arguments)
 	struct relay *relay = &daemon->relay;
 	enum log_level level;
 
-	daemon->config = config_load(arguments->config, daemon->error, sizeof(daemon->error));
+	daemon->config =
+		config_load(arguments->config, daemon->error, sizeof(daemon->error));
 	if (daemon->config == NULL)
 		return EXIT_CONFIG;
 	if (log_level_parse(daemon->config->log.level, &level))

@@ -24,8 +24,8 @@ struct listing {
 	bool failed;
 };
 
-static struct relay_allocation describe(const struct turn *turn, const struct allocation *al,
-                                        uint64_t now_ms)
+static struct relay_allocation describe(const struct turn *turn,
+					const struct allocation *al, uint64_t now_ms)
 {
 	struct relay_allocation row = {
 		.id = al->id,
@@ -95,7 +95,7 @@ static struct relay_port front_row(const struct front *front)
 		.service = stream ? "STUN/TURN over TCP and TLS" : "STUN/TURN",
 	};
 	snprintf(row.purpose, sizeof(row.purpose), "%s clients reach the relay here",
-	         side_name(front->side));
+		 side_name(front->side));
 	return row;
 }
 
@@ -109,7 +109,7 @@ static struct relay_port relayed_row(const struct relay_allocation *al)
 		.service = "relay",
 	};
 	snprintf(row.purpose, sizeof(row.purpose), "media of an %s client on %s",
-	         side_name(al->side), transport_name(al->transport));
+		 side_name(al->side), transport_name(al->transport));
 	return row;
 }
 

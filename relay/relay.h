@@ -16,26 +16,26 @@
 struct worker;
 
 struct relay {
-	const struct config *config;		/* as started; a reload replaces settings only */
+	const struct config *config; /* as started; a reload replaces settings only */
 	struct turn_commons commons;
 	size_t worker_count;
 	struct worker **workers;
-	int64_t started_s;			/* Unix seconds */
-	uint64_t started_ms;			/* monotonic */
-	int64_t tls_not_after_s;		/* of the certificate; 0: no TLS. Atomic */
+	int64_t started_s;       /* Unix seconds */
+	uint64_t started_ms;     /* monotonic */
+	int64_t tls_not_after_s; /* of the certificate; 0: no TLS. Atomic */
 };
 
 /*
  * What a worker tells about itself, filled on its own thread. Allocation entries are copies,
  * malloc'ed, the caller's.
  */
-struct relay_port {				/* one row of the port table */
+struct relay_port { /* one row of the port table */
 	enum side side;
-	struct endpoint address;		/* as bound */
-	struct endpoint public;			/* as told to clients; equal without NAT */
-	const char *protocol;			/* "udp", "tcp" */
-	const char *service;			/* "STUN/TURN", "STUN/TURN over TCP and TLS", "relay" */
-	char purpose[96];			/* for people; relay ports name their client's side */
+	struct endpoint address; /* as bound */
+	struct endpoint public;  /* as told to clients; equal without NAT */
+	const char *protocol;    /* "udp", "tcp" */
+	const char *service;     /* "STUN/TURN", "STUN/TURN over TCP and TLS", "relay" */
+	char purpose[96];        /* for people; relay ports name their client's side */
 };
 
 /*
@@ -47,7 +47,7 @@ int relay_port_table(struct relay *relay, struct relay_port **rows, size_t *coun
 /* Sum over all workers. Any thread but a worker's. */
 void relay_counters(struct relay *relay, struct counters *sum);
 
-struct relay_allocation {			/* a copy for people */
+struct relay_allocation { /* a copy for people */
 	uint64_t id;
 	struct five_tuple tuple;
 	enum side side;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "relay/front/tls.h"
 #include "relay/ops/addresses.h"
 #include "relay/worker.h"
 
@@ -25,8 +26,8 @@ struct stamp {
 
 struct reload {
 	struct relay *relay;
-	struct config *started;		/* what the relay was started with; others borrow from it */
-	struct config *config;		/* what was read last */
+	struct config *started; /* what the relay was started with; others borrow from it */
+	struct config *config; /* what was read last */
 	struct settings *settings;
 	struct settings_fixed fixed;
 	struct host_addresses *host;
@@ -67,6 +68,13 @@ static struct host_addresses *host_copy(const struct host_addresses *host)
 	return copy;
 }
 
+/* The control interface shows it, from its own thread. */
+static void publish_expiry(struct reload *reload)
+{
+	__atomic_store_n(&reload->relay->tls_not_after_s,
+			 tls_context_expires(reload->settings->tls), __ATOMIC_RELAXED);
+}
+
 /*
  * Build from config and whatever is on disk now, and publish. The stamps come first: a file
  * that changes while it is read is read again.
@@ -81,8 +89,8 @@ static bool rebuild(struct reload *reload, const struct config *config, const ch
 	take_stamps(config, stamps);
 	memcpy(reload->stamps, stamps, sizeof(stamps));
 	if (host != NULL)
-		settings = settings_build(config, &reload->fixed, host, reload->generation + 1,
-		                          error, sizeof(error));
+		settings = settings_build(config, &reload->fixed, host,
+					  reload->generation + 1, error, sizeof(error));
 	if (settings == NULL) {
 		free(host);
 		log_error("%s: %s; everything stays as it was", why, error);
@@ -91,13 +99,15 @@ static bool rebuild(struct reload *reload, const struct config *config, const ch
 	reload->generation++;
 	settings_unref(reload->settings);
 	reload->settings = settings;
+	publish_expiry(reload);
 	for (size_t i = 0; i < reload->relay->worker_count; i++)
 		worker_publish(reload->relay->workers[i], settings);
 	return true;
 }
 
 struct reload *reload_new(struct relay *relay, struct config *config,
-                          const struct nonce_key *nonce_key, char *error, size_t error_size)
+			  const struct nonce_key *nonce_key, char *error,
+			  size_t error_size)
 {
 	struct reload *reload = calloc(1, sizeof(*reload));
 	struct host_addresses *host = NULL;
@@ -106,22 +116,24 @@ struct reload *reload_new(struct relay *relay, struct config *config,
 	if (reload == NULL)
 		return NULL;
 	reload->relay = relay;
-	reload->fixed = (struct settings_fixed){*nonce_key, config->realm, &relay->commons};
+	reload->fixed =
+		(struct settings_fixed){*nonce_key, config->realm, &relay->commons};
 	take_stamps(config, reload->stamps);
 	reload->host = addresses_now();
 	if (reload->host == NULL) {
 		snprintf(error, error_size, "cannot list the addresses of this host: %s",
-		         strerror(errno));
+			 strerror(errno));
 		goto fail;
 	}
 	host = host_copy(reload->host);
 	if (host == NULL)
 		goto fail;
 	reload->generation = 1;
-	reload->settings = settings_build(config, &reload->fixed, host, reload->generation,
-	                                  error, error_size);
+	reload->settings = settings_build(config, &reload->fixed, host,
+					  reload->generation, error, error_size);
 	if (reload->settings == NULL)
 		goto fail;
+	publish_expiry(reload);
 	reload->started = reload->config = config;
 	return reload;
 fail:
@@ -148,15 +160,15 @@ struct settings *reload_settings(const struct reload *reload)
 	return reload->settings;
 }
 
-static void log_difference(void *arg, const char *key, const char *before, const char *after,
-                           bool reloads)
+static void log_difference(void *arg, const char *key, const char *before,
+			   const char *after, bool reloads)
 {
 	(void)arg;
 	if (reloads)
 		log_notice("reload: %s: %s -> %s", key, before, after);
 	else
-		log_warning("reload: %s: %s -> %s needs a restart; it stays as it was", key,
-		            before, after);
+		log_warning("reload: %s: %s -> %s needs a restart; it stays as it was",
+			    key, before, after);
 }
 
 bool reload_configuration(struct reload *reload)
@@ -177,7 +189,7 @@ bool reload_configuration(struct reload *reload)
 		log_set_level(level);
 	size_t differences = config_compare(reload->config, config, log_difference, NULL);
 	log_notice("reload: done, %zu difference%s; keys and certificate read again",
-	           differences, differences == 1 ? "" : "s");
+		   differences, differences == 1 ? "" : "s");
 	if (reload->config != reload->started)
 		config_free(reload->config);
 	reload->config = config;

@@ -20,8 +20,9 @@ struct reload;
  * with a sentence in error; then config is still the caller's.
  */
 struct reload *reload_new(struct relay *relay, struct config *config,
-                          const struct nonce_key *nonce_key, char *error, size_t error_size);
-void reload_free(struct reload *reload);	/* NULL is allowed */
+			  const struct nonce_key *nonce_key, char *error,
+			  size_t error_size);
+void reload_free(struct reload *reload); /* NULL is allowed */
 
 /* What is in force. Borrowed until the next reload. */
 struct settings *reload_settings(const struct reload *reload);

@@ -12,7 +12,7 @@
 #include "relay/front/tls.h"
 
 static struct peer_policy *build_policy(const struct config *config,
-                                        const struct turn_commons *commons)
+					const struct turn_commons *commons)
 {
 	struct endpoint services[FRONTS_MAX];
 	const struct config_side *inside = &config->sides[SIDE_INSIDE];
@@ -50,9 +50,9 @@ static bool copy_clients(struct settings *settings, const struct config *config)
 }
 
 struct settings *settings_build(const struct config *config,
-                                const struct settings_fixed *fixed,
-                                struct host_addresses *host, uint32_t generation,
-                                char *error, size_t error_size)
+				const struct settings_fixed *fixed,
+				struct host_addresses *host, uint32_t generation,
+				char *error, size_t error_size)
 {
 	struct settings *settings = calloc(1, sizeof(*settings));
 	if (settings == NULL)
@@ -82,8 +82,9 @@ struct settings *settings_build(const struct config *config,
 	if (turn->keyring == NULL)
 		goto fail;
 	if (config->tls.certificate != NULL) {
-		settings->tls = tls_context_new(config->tls.certificate, config->tls.private_key,
-		                                error, error_size);
+		settings->tls = tls_context_new(config->tls.certificate,
+						config->tls.private_key, error,
+						error_size);
 		if (settings->tls == NULL)
 			goto fail;
 	}
@@ -121,7 +122,7 @@ void settings_unref(struct settings *settings)
 }
 
 bool settings_client_allowed(const struct settings *settings, enum side side,
-                             const struct ip_addr *client)
+			     const struct ip_addr *client)
 {
 	if (settings->sides[side].count == 0)
 		return true;

@@ -18,16 +18,16 @@
 #include "relay/core/turn.h"
 
 struct settings {
-	struct turn_settings turn;		/* owns keyring, policy and host inside */
-	SSL_CTX *tls;				/* NULL: TLS is refused */
-	bool records;				/* write one at the end of every allocation */
-	struct {				/* of stream clients, see struct config */
+	struct turn_settings turn; /* owns keyring, policy and host inside */
+	SSL_CTX *tls;              /* NULL: TLS is refused */
+	bool records;              /* write one at the end of every allocation */
+	struct {                   /* of stream clients, see struct config */
 		uint32_t greeting_ms, authentication_ms, frame_ms, idle_ms;
 		uint32_t send_queue;
 		uint32_t connections, unauthenticated, unauthenticated_per_prefix;
 	} stream;
 	struct {
-		struct ip_prefix *clients;	/* empty: everybody */
+		struct ip_prefix *clients; /* empty: everybody */
 		size_t count;
 	} sides[SIDE_COUNT];
 	unsigned references;
@@ -39,7 +39,7 @@ struct settings {
  */
 struct settings_fixed {
 	struct nonce_key nonce_key;
-	const char *realm;			/* keys of running calls depend on it */
+	const char *realm; /* keys of running calls depend on it */
 	const struct turn_commons *commons;
 };
 
@@ -48,15 +48,15 @@ struct settings_fixed {
  * generation: higher than that of any settings before. NULL with a sentence in error.
  */
 struct settings *settings_build(const struct config *config,
-                                const struct settings_fixed *fixed,
-                                struct host_addresses *host, uint32_t generation,
-                                char *error, size_t error_size);
+				const struct settings_fixed *fixed,
+				struct host_addresses *host, uint32_t generation,
+				char *error, size_t error_size);
 
 struct settings *settings_ref(struct settings *settings);
-void settings_unref(struct settings *settings);		/* NULL is allowed */
+void settings_unref(struct settings *settings); /* NULL is allowed */
 
 /* May that address be a client of that side? */
 bool settings_client_allowed(const struct settings *settings, enum side side,
-                             const struct ip_addr *client);
+			     const struct ip_addr *client);
 
 #endif

@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "relay/core/ids.h"
 #include "relay/front/clients.h"
 #include "relay/front/listener.h"
 #include "relay/front/stream.h"
-#include "relay/core/ids.h"
 #include "relay/ops/record.h"
 
 void worker_tick(struct worker *worker)
@@ -61,11 +61,12 @@ static void edge_random(void *self, void *buf, size_t len)
 
 	while (len > 0) {
 		if (worker->random_left == 0) {
-			ssize_t got = getrandom(worker->random, sizeof(worker->random), 0);
+			ssize_t got =
+				getrandom(worker->random, sizeof(worker->random), 0);
 			if (got < 0 && errno == EINTR)
 				continue;
 			if (got <= 0)
-				abort();	/* no CSPRNG: nothing here may go on */
+				abort(); /* no CSPRNG: nothing here may go on */
 			worker->random_left = (size_t)got;
 		}
 		size_t n = len < worker->random_left ? len : worker->random_left;
@@ -110,17 +111,19 @@ static void expiry_due(evutil_socket_t fd, short events, void *arg)
 	worker_expire(worker);
 }
 
-void worker_to_client(struct worker *worker, const struct forward *forward, uint8_t *payload)
+void worker_to_client(struct worker *worker, const struct forward *forward,
+		      uint8_t *payload)
 {
 	const struct allocation *al = allocation_at(worker->turn.table, forward->slot);
 
 	if (al->transport == TRANSPORT_UDP) {
-		memcpy(payload - forward->header_len, forward->header, forward->header_len);
+		memcpy(payload - forward->header_len, forward->header,
+		       forward->header_len);
 		memset(payload + forward->payload.len, 0, forward->padding_len);
 		udp_front_send(worker->udp, al->tuple.front, &al->tuple.client,
-		               payload - forward->header_len,
-		               forward->header_len + forward->payload.len +
-		                       forward->padding_len);
+			       payload - forward->header_len,
+			       forward->header_len + forward->payload.len +
+				       forward->padding_len);
 		return;
 	}
 	struct stream *stream = clients_find(worker->clients, &al->tuple);
@@ -134,7 +137,7 @@ static size_t slots_wanted(const struct relay *relay)
 {
 	const struct config *config = relay->config;
 	size_t ports = (size_t)(config->relay.last - config->relay.first + 1) *
-	               relay->commons.relay_count;
+		       relay->commons.relay_count;
 	size_t limit = config->fixed_limits.allocations_total;
 
 	if (limit == 0 || limit > ports)
@@ -143,7 +146,7 @@ static size_t slots_wanted(const struct relay *relay)
 }
 
 struct worker *worker_new(struct relay *relay, unsigned number, struct settings *settings,
-                          char *error, size_t error_size)
+			  char *error, size_t error_size)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 	if (worker == NULL)
@@ -171,15 +174,15 @@ struct worker *worker_new(struct relay *relay, unsigned number, struct settings 
 	if (base_config == NULL)
 		goto fail;
 	event_config_set_flag(base_config, EVENT_BASE_FLAG_NOLOCK |
-	                                   EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+						   EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
 	worker->base = event_base_new_with_config(base_config);
 	event_config_free(base_config);
 	if (worker->base == NULL)
 		goto fail;
 
 	worker->turn.table = allocation_table_new(slots, config->fixed_limits.permissions,
-	                                          config->fixed_limits.channels,
-	                                          &relay->commons.hash_key);
+						  config->fixed_limits.channels,
+						  &relay->commons.hash_key);
 	worker->relay_sockets = relay_udp_new(worker, slots);
 	worker->clients = clients_new(worker);
 	worker->inbox = handoff_new(worker->base, worker);
@@ -191,12 +194,13 @@ struct worker *worker_new(struct relay *relay, unsigned number, struct settings 
 fail:
 	snprintf(error, error_size, "worker %u: %s", number, strerror(errno));
 	if (worker != NULL)
-		worker->settings = NULL;	/* still the caller's */
+		worker->settings = NULL; /* still the caller's */
 	worker_free(worker);
 	return NULL;
 }
 
-bool worker_adopt(struct worker *worker, const int *udp_fds, const int *tcp_fds, size_t count)
+bool worker_adopt(struct worker *worker, const int *udp_fds, const int *tcp_fds,
+		  size_t count)
 {
 	worker->udp = udp_fronts_new(worker, udp_fds, count);
 	worker->listeners = listeners_new(worker, tcp_fds, count);

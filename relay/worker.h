@@ -40,11 +40,11 @@ struct worker {
 	struct relay_udp *relay_sockets;
 	struct edge edge;
 	struct event expiry;
-	uint64_t expiry_armed_ms;	/* UINT64_MAX: not armed */
-	uint64_t now_ms;		/* monotonic, as of this turn of the loop */
+	uint64_t expiry_armed_ms; /* UINT64_MAX: not armed */
+	uint64_t now_ms;          /* monotonic, as of this turn of the loop */
 	int64_t unix_s;
 	uint8_t reply[DISPATCH_REPLY_MAX];
-	uint8_t random[2048];		/* from the kernel's CSPRNG, used up from the front */
+	uint8_t random[2048]; /* from the kernel's CSPRNG, used up from the front */
 	size_t random_left;
 	pthread_t thread;
 	bool running;
@@ -55,19 +55,20 @@ struct worker {
  * NULL with a sentence in error.
  */
 struct worker *worker_new(struct relay *relay, unsigned number, struct settings *settings,
-                          char *error, size_t error_size);
+			  char *error, size_t error_size);
 
 /*
  * Give it the sockets of its fronts, by front index, -1 where there is none; taken over. False
  * with errno if out of memory.
  */
-bool worker_adopt(struct worker *worker, const int *udp_fds, const int *tcp_fds, size_t count);
+bool worker_adopt(struct worker *worker, const int *udp_fds, const int *tcp_fds,
+		  size_t count);
 
 /* 0 or an errno. */
 int worker_start(struct worker *worker);
 /* Ask it to end its allocations and its loop; then wait for it. */
 void worker_stop(struct worker *worker);
-void worker_free(struct worker *worker);	/* NULL is allowed; not while it runs */
+void worker_free(struct worker *worker); /* NULL is allowed; not while it runs */
 
 /* Read the clock. */
 void worker_tick(struct worker *worker);
@@ -83,6 +84,7 @@ void worker_publish(struct worker *worker, struct settings *settings);
  * payload is the forward's own payload, writable, with FORWARD_HEADER_MAX bytes of room in
  * front and 4 behind.
  */
-void worker_to_client(struct worker *worker, const struct forward *forward, uint8_t *payload);
+void worker_to_client(struct worker *worker, const struct forward *forward,
+		      uint8_t *payload);
 
 #endif

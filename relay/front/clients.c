@@ -16,7 +16,7 @@ enum { BUCKETS = 1 << 14 };
 
 struct clients {
 	struct worker *worker;
-	struct quota *prefixes;		/* unauthenticated ones, by source prefix */
+	struct quota *prefixes; /* unauthenticated ones, by source prefix */
 	size_t admitted, unauthenticated, listed;
 	struct stream *buckets[BUCKETS];
 };
@@ -32,7 +32,8 @@ static uint64_t prefix_owner(struct clients *clients, const struct ip_addr *clie
 {
 	struct ip_addr prefix = source_prefix(client);
 
-	return keyed_hash(&clients->worker->turn.commons->hash_key, &prefix, sizeof(prefix));
+	return keyed_hash(&clients->worker->turn.commons->hash_key, &prefix,
+			  sizeof(prefix));
 }
 
 struct clients *clients_new(struct worker *worker)
@@ -69,7 +70,7 @@ bool clients_admit(struct clients *clients, const struct ip_addr *client)
 	if (clients->admitted >= settings->stream.connections ||
 	    clients->unauthenticated >= settings->stream.unauthenticated ||
 	    !quota_acquire(clients->prefixes, prefix_owner(clients, client),
-	                   settings->stream.unauthenticated_per_prefix))
+			   settings->stream.unauthenticated_per_prefix))
 		return false;
 	clients->admitted++;
 	clients->unauthenticated++;

@@ -16,7 +16,7 @@ struct worker;
 
 /* NULL and errno. */
 struct clients *clients_new(struct worker *worker);
-void clients_free(struct clients *clients);	/* NULL is allowed; closes all streams */
+void clients_free(struct clients *clients); /* NULL is allowed; closes all streams */
 
 /*
  * May one more stranger from there connect? Charges it if so: in total, among the

@@ -14,7 +14,7 @@
 #include "relay/ops/explain.h"
 
 static bool add(struct front table[FRONTS_MAX], size_t *count, enum side side,
-                enum transport transport, const struct ip_addr *ip, uint16_t port)
+		enum transport transport, const struct ip_addr *ip, uint16_t port)
 {
 	if (*count == FRONTS_MAX)
 		return false;
@@ -39,8 +39,10 @@ size_t fronts_list(const struct config *config, struct front table[FRONTS_MAX])
 			    !add(table, &count, which, TRANSPORT_UDP, ip, side->udp_port))
 				return 0;
 			if (side->tcp_port != 0 &&
-			    (!add(table, &count, which, TRANSPORT_TCP, ip, side->tcp_port) ||
-			     !add(table, &count, which, TRANSPORT_TLS, ip, side->tcp_port)))
+			    (!add(table, &count, which, TRANSPORT_TCP, ip,
+				  side->tcp_port) ||
+			     !add(table, &count, which, TRANSPORT_TLS, ip,
+				  side->tcp_port)))
 				return 0;
 		}
 	}
@@ -75,7 +77,7 @@ static int probe(const struct front *front)
 static int bind_one(const struct front *front)
 {
 	return transport_is_stream(front->transport) ? listener_bind(&front->local)
-	                                             : udp_front_bind(&front->local);
+						     : udp_front_bind(&front->local);
 }
 
 static void close_all(struct front_sockets *sets, size_t workers, size_t count)
@@ -91,7 +93,7 @@ static void close_all(struct front_sockets *sets, size_t workers, size_t count)
 }
 
 bool fronts_bind(const struct front *table, size_t count, struct front_sockets *sets,
-                 size_t workers, char *error, size_t error_size)
+		 size_t workers, char *error, size_t error_size)
 {
 	for (size_t w = 0; w < workers; w++) {
 		for (size_t i = 0; i < count; i++)
@@ -106,7 +108,7 @@ bool fronts_bind(const struct front *table, size_t count, struct front_sockets *
 			int fd = taken != 0 ? -taken : bind_one(&table[i]);
 			if (fd < 0) {
 				explain_bind_failure(&table[i].local, stream, -fd, error,
-				                     error_size);
+						     error_size);
 				close_all(sets, workers, count);
 				return false;
 			}

@@ -28,6 +28,6 @@ struct front_sockets {
  * names who holds a port; then nothing stays open.
  */
 bool fronts_bind(const struct front *table, size_t count, struct front_sockets *sets,
-                 size_t workers, char *error, size_t error_size);
+		 size_t workers, char *error, size_t error_size);
 
 #endif

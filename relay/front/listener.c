@@ -23,15 +23,15 @@
 
 enum {
 	BACKLOG = 4096,
-	ACCEPTS_PER_TURN = 16,		/* media waits for no longer than that */
-	STALLED_MS = 200,		/* pause when descriptors have run out */
-	UNACKNOWLEDGED_MS = 30000,	/* a client that takes nothing for so long is gone */
+	ACCEPTS_PER_TURN = 16,     /* media waits for no longer than that */
+	STALLED_MS = 200,          /* pause when descriptors have run out */
+	UNACKNOWLEDGED_MS = 30000, /* a client that takes nothing for so long is gone */
 };
 
 struct listener {
 	struct listeners *owner;
 	struct event event;
-	int fd;				/* -1: no listening socket for this front */
+	int fd; /* -1: no listening socket for this front */
 	uint16_t front;
 };
 
@@ -103,7 +103,7 @@ static void acceptable(evutil_socket_t fd, short events, void *arg)
 		socklen_t sa_len = sizeof(sa);
 		struct endpoint client;
 		int accepted = accept4(fd, (struct sockaddr *)&sa, &sa_len,
-		                       SOCK_NONBLOCK | SOCK_CLOEXEC);
+				       SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (accepted >= 0) {
 			if (sockaddr_to_endpoint(&sa, &client))
 				admit(listener, accepted, &client);
@@ -111,11 +111,12 @@ static void acceptable(evutil_socket_t fd, short events, void *arg)
 				close(accepted);
 			continue;
 		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+		    errno == ENOMEM) {
 			static struct log_limit limit;
 			log_limited(&limit, LOG_LEVEL_ERROR,
-			            "cannot accept a connection: %s; raise LimitNOFILE",
-			            strerror(errno));
+				    "cannot accept a connection: %s; raise LimitNOFILE",
+				    strerror(errno));
 			struct timeval pause = {.tv_usec = STALLED_MS * 1000};
 			set_all(listener->owner, false);
 			event_add(&listener->owner->resume, &pause);
@@ -131,8 +132,8 @@ struct listeners *listeners_new(struct worker *worker, const int *fds, size_t co
 		return NULL;
 	listeners->worker = worker;
 	listeners->listeners = calloc(count, sizeof(*listeners->listeners));
-	if (listeners->listeners == NULL ||
-	    event_assign(&listeners->resume, worker->base, -1, 0, resume, listeners) != 0) {
+	if (listeners->listeners == NULL || event_assign(&listeners->resume, worker->base,
+							 -1, 0, resume, listeners) != 0) {
 		free(listeners->listeners);
 		free(listeners);
 		return NULL;
@@ -147,8 +148,8 @@ struct listeners *listeners_new(struct worker *worker, const int *fds, size_t co
 			continue;
 		listener->owner = listeners;
 		listener->front = (uint16_t)i;
-		if (event_assign(&listener->event, worker->base, fds[i], EV_READ | EV_PERSIST,
-		                 acceptable, listener) != 0 ||
+		if (event_assign(&listener->event, worker->base, fds[i],
+				 EV_READ | EV_PERSIST, acceptable, listener) != 0 ||
 		    event_add(&listener->event, NULL) != 0) {
 			listeners_free(listeners);
 			return NULL;

@@ -18,7 +18,7 @@ struct worker;
  * is the one that follows its TCP front. NULL and errno.
  */
 struct listeners *listeners_new(struct worker *worker, const int *fds, size_t count);
-void listeners_free(struct listeners *listeners);	/* NULL is allowed */
+void listeners_free(struct listeners *listeners); /* NULL is allowed */
 
 /* A listening socket; every worker makes its own. Negative errno. */
 int listener_bind(const struct endpoint *local);

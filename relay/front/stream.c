@@ -25,8 +25,8 @@
 enum {
 	/* A reply never waits behind more than the media queue and this much more. */
 	REPLY_ROOM = 64 << 10,
-	DRAIN_MS = 5000,		/* for the last replies to a client that has closed */
-	FRAME_HEAD = STUN_HEADER_LEN,	/* enough to know where a frame ends */
+	DRAIN_MS = 5000, /* for the last replies to a client that has closed */
+	FRAME_HEAD = STUN_HEADER_LEN, /* enough to know where a frame ends */
 };
 
 enum stream_state {
@@ -39,18 +39,18 @@ enum stream_state {
 struct stream {
 	struct worker *worker;
 	struct stream *chain;
-	struct five_tuple tuple;	/* front: the TLS one once that is known */
+	struct five_tuple tuple; /* front: the TLS one once that is known */
 	enum stream_state state;
 	bool authenticated;
-	bool listed;			/* in the clients table */
-	int fd;				/* GREETING only; then the bufferevent's */
+	bool listed; /* in the clients table */
+	int fd;      /* GREETING only; then the bufferevent's */
 	struct bufferevent *bev;
-	struct event readable;		/* GREETING only */
+	struct event readable; /* GREETING only */
 	struct event timer;
-	uint64_t armed_ms;		/* when the timer will fire */
+	uint64_t armed_ms; /* when the timer will fire */
 	uint64_t accepted_ms;
 	uint64_t last_frame_ms;
-	uint64_t frame_begun_ms;	/* 0: no frame is incomplete */
+	uint64_t frame_begun_ms; /* 0: no frame is incomplete */
 	uint64_t draining_ms;
 };
 
@@ -184,7 +184,7 @@ static bool handle(struct stream *stream, struct slice frame)
 	bool alive = true;
 
 	dispatch_from_client(&worker->turn, &stream->tuple, frame, worker->now_ms,
-	                     worker->unix_s, worker->reply, &dispatch);
+			     worker->unix_s, worker->reply, &dispatch);
 	switch (dispatch.action) {
 	case DISPATCH_NOTHING:
 		break;
@@ -218,8 +218,8 @@ static void read_frames(struct bufferevent *bev, void *arg)
 	while ((arrived = evbuffer_get_length(input)) > 0) {
 		size_t head = arrived < FRAME_HEAD ? arrived : FRAME_HEAD, frame_len;
 		const uint8_t *front = evbuffer_pullup(input, (ev_ssize_t)head);
-		if (front == NULL ||
-		    framing_next((struct slice){front, head}, &frame_len) == FRAMING_BROKEN) {
+		if (front == NULL || framing_next((struct slice){front, head},
+						  &frame_len) == FRAMING_BROKEN) {
 			counter_add(&worker->turn.counters.drops[DROP_NOT_STUN], 1);
 			end(stream);
 			return;
@@ -263,7 +263,8 @@ static void happened(struct bufferevent *bev, short events, void *arg)
 		return;
 	}
 	/* Half closed: what has been asked is still answered (RFC 8489 section 6.2.2, T-025). */
-	if ((events & BEV_EVENT_EOF) && stream->state == STREAM_OPEN && queued(stream) > 0) {
+	if ((events & BEV_EVENT_EOF) && stream->state == STREAM_OPEN &&
+	    queued(stream) > 0) {
 		dispatch_client_gone(&worker->turn, &stream->tuple, worker->now_ms);
 		bufferevent_disable(bev, EV_READ);
 		stream->state = STREAM_DRAINING;
@@ -284,9 +285,10 @@ static bool open_stream(struct stream *stream, SSL_CTX *ctx)
 		SSL *ssl = SSL_new(ctx);
 		if (ssl == NULL)
 			return false;
-		stream->bev = bufferevent_openssl_socket_new(worker->base, stream->fd, ssl,
-		                                             BUFFEREVENT_SSL_ACCEPTING,
-		                                             BEV_OPT_CLOSE_ON_FREE);
+		stream->bev = bufferevent_openssl_socket_new(worker->base, stream->fd,
+							     ssl,
+							     BUFFEREVENT_SSL_ACCEPTING,
+							     BEV_OPT_CLOSE_ON_FREE);
 		if (stream->bev == NULL) {
 			SSL_free(ssl);
 			return false;
@@ -296,7 +298,7 @@ static bool open_stream(struct stream *stream, SSL_CTX *ctx)
 		stream->state = STREAM_HANDSHAKE;
 	} else {
 		stream->bev = bufferevent_socket_new(worker->base, stream->fd,
-		                                     BEV_OPT_CLOSE_ON_FREE);
+						     BEV_OPT_CLOSE_ON_FREE);
 		if (stream->bev == NULL)
 			return false;
 		stream->state = STREAM_OPEN;
@@ -356,8 +358,8 @@ void stream_accept(struct worker *worker, int fd, const struct five_tuple *tuple
 		.accepted_ms = worker->now_ms,
 	};
 	if (event_assign(&stream->timer, worker->base, -1, 0, timer_due, stream) != 0 ||
-	    event_assign(&stream->readable, worker->base, fd, EV_READ | EV_PERSIST, greeting,
-	                 stream) != 0 ||
+	    event_assign(&stream->readable, worker->base, fd, EV_READ | EV_PERSIST,
+			 greeting, stream) != 0 ||
 	    event_add(&stream->readable, NULL) != 0)
 		goto fail;
 	arm(stream);

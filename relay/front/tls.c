@@ -13,15 +13,15 @@
 
 /* RFC 7443; RFC 7301 section 3.2: none in common ends the handshake. */
 static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
-                       const unsigned char *in, unsigned in_len, void *arg)
+		       const unsigned char *in, unsigned in_len, void *arg)
 {
 	static const unsigned char served[] = "\x09stun.turn";
 	(void)ssl;
 	(void)arg;
 	unsigned char *chosen;
 
-	if (SSL_select_next_proto(&chosen, out_len, served, sizeof(served) - 1, in, in_len) !=
-	    OPENSSL_NPN_NEGOTIATED)
+	if (SSL_select_next_proto(&chosen, out_len, served, sizeof(served) - 1, in,
+				  in_len) != OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	*out = chosen;
 	return SSL_TLSEXT_ERR_OK;
@@ -35,9 +35,10 @@ static const char *openssl_reason(void)
 }
 
 SSL_CTX *tls_context_new(const char *certificate, const char *private_key, char *error,
-                         size_t error_size)
+			 size_t error_size)
 {
-	static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aNULL:!PSK";
+	static const char ciphers[] =
+		"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aNULL:!PSK";
 
 	ERR_clear_error();
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
@@ -47,8 +48,9 @@ SSL_CTX *tls_context_new(const char *certificate, const char *private_key, char 
 	}
 	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
-	                         SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-	                         SSL_OP_IGNORE_UNEXPECTED_EOF);
+					 SSL_OP_NO_COMPRESSION |
+					 SSL_OP_CIPHER_SERVER_PREFERENCE |
+					 SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_num_tickets(ctx, 0);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
@@ -58,16 +60,17 @@ SSL_CTX *tls_context_new(const char *certificate, const char *private_key, char 
 	if (SSL_CTX_set_cipher_list(ctx, ciphers) != 1) {
 		snprintf(error, error_size, "TLS: %s", openssl_reason());
 	} else if (SSL_CTX_use_certificate_chain_file(ctx, certificate) != 1) {
-		snprintf(error, error_size,
-		         "%s: %s; a readable PEM file is needed, server certificate first",
-		         certificate, openssl_reason());
+		snprintf(
+			error, error_size,
+			"%s: %s; a readable PEM file is needed, server certificate first",
+			certificate, openssl_reason());
 	} else if (SSL_CTX_use_PrivateKey_file(ctx, private_key, SSL_FILETYPE_PEM) != 1) {
 		snprintf(error, error_size,
-		         "%s: %s; a readable PEM file with the key of %s is needed", private_key,
-		         openssl_reason(), certificate);
+			 "%s: %s; a readable PEM file with the key of %s is needed",
+			 private_key, openssl_reason(), certificate);
 	} else if (tls_context_expires(ctx) <= time(NULL)) {
 		snprintf(error, error_size, "%s: the certificate has expired; renew it",
-		         certificate);
+			 certificate);
 	} else {
 		return ctx;
 	}

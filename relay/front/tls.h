@@ -15,7 +15,7 @@
  * PEM, key does not belong to the certificate, certificate expired.
  */
 SSL_CTX *tls_context_new(const char *certificate, const char *private_key, char *error,
-                         size_t error_size);
+			 size_t error_size);
 
 /* When the leaf certificate ends, Unix seconds; INT64_MAX if ctx is NULL. */
 int64_t tls_context_expires(SSL_CTX *ctx);

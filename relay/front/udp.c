@@ -21,14 +21,14 @@
 
 enum {
 	BATCH = 32,
-	DATAGRAM_MAX = 65536,		/* touched only as far as datagrams reach */
-	RECEIVE_BUFFER = 4 << 20,	/* one socket takes what all clients send */
+	DATAGRAM_MAX = 65536,     /* touched only as far as datagrams reach */
+	RECEIVE_BUFFER = 4 << 20, /* one socket takes what all clients send */
 };
 
 struct udp_front {
 	struct udp_fronts *owner;
 	struct event event;
-	int fd;				/* -1: this front is not UDP */
+	int fd; /* -1: this front is not UDP */
 	uint16_t index;
 };
 
@@ -36,7 +36,7 @@ struct udp_fronts {
 	struct worker *worker;
 	struct udp_front *fronts;
 	size_t count;
-	uint8_t *buffers;		/* BATCH times DATAGRAM_MAX */
+	uint8_t *buffers; /* BATCH times DATAGRAM_MAX */
 	struct mmsghdr headers[BATCH];
 	struct iovec vectors[BATCH];
 	struct sockaddr_storage sources[BATCH];
@@ -58,20 +58,20 @@ static void handle(struct udp_front *front, unsigned i)
 		return;
 	}
 	if (!settings_client_allowed(worker->settings,
-	                             worker->turn.commons->fronts[front->index].side,
-	                             &tuple.client.ip)) {
+				     worker->turn.commons->fronts[front->index].side,
+				     &tuple.client.ip)) {
 		counter_add(&counters->drops[DROP_CLIENT_ACL], 1);
 		return;
 	}
 
 	struct dispatch dispatch;
-	dispatch_from_client(&worker->turn, &tuple, message, worker->now_ms, worker->unix_s,
-	                     worker->reply, &dispatch);
+	dispatch_from_client(&worker->turn, &tuple, message, worker->now_ms,
+			     worker->unix_s, worker->reply, &dispatch);
 	if (dispatch.action == DISPATCH_FORWARD)
 		relay_udp_send(worker->relay_sockets, &dispatch.forward);
 	else if (dispatch.action == DISPATCH_REPLY)
 		udp_front_send(fronts, front->index, &tuple.client, worker->reply,
-		               dispatch.reply_len);
+			       dispatch.reply_len);
 	if (dispatch.authenticated)
 		worker_expire(worker);
 }
@@ -101,7 +101,7 @@ struct udp_fronts *udp_fronts_new(struct worker *worker, const int *fds, size_t 
 	fronts->count = count;
 	fronts->fronts = calloc(count, sizeof(*fronts->fronts));
 	fronts->buffers = mmap(NULL, (size_t)BATCH * DATAGRAM_MAX, PROT_READ | PROT_WRITE,
-	                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (fronts->buffers == MAP_FAILED)
 		fronts->buffers = NULL;
 	if (fronts->fronts == NULL || fronts->buffers == NULL)
@@ -126,8 +126,8 @@ struct udp_fronts *udp_fronts_new(struct worker *worker, const int *fds, size_t 
 			continue;
 		front->owner = fronts;
 		front->index = (uint16_t)i;
-		if (event_assign(&front->event, worker->base, fds[i], EV_READ | EV_PERSIST,
-		                 readable, front) != 0 ||
+		if (event_assign(&front->event, worker->base, fds[i],
+				 EV_READ | EV_PERSIST, readable, front) != 0 ||
 		    event_add(&front->event, NULL) != 0)
 			goto fail;
 		front->fd = fds[i];
@@ -154,13 +154,14 @@ void udp_fronts_free(struct udp_fronts *fronts)
 	free(fronts);
 }
 
-void udp_front_send(struct udp_fronts *fronts, uint16_t front, const struct endpoint *client,
-                    const uint8_t *data, size_t len)
+void udp_front_send(struct udp_fronts *fronts, uint16_t front,
+		    const struct endpoint *client, const uint8_t *data, size_t len)
 {
 	struct sockaddr_storage sa;
 	socklen_t sa_len = sockaddr_from_endpoint(client, &sa);
 
-	if (sendto(fronts->fronts[front].fd, data, len, 0, (struct sockaddr *)&sa, sa_len) < 0)
+	if (sendto(fronts->fronts[front].fd, data, len, 0, (struct sockaddr *)&sa,
+		   sa_len) < 0)
 		counter_add(&fronts->worker->turn.counters.drops[DROP_SEND_FAILED], 1);
 }
 
@@ -177,7 +178,7 @@ int udp_front_bind(const struct endpoint *local)
 	if ((domain == AF_INET6 &&
 	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) ||
 	    (domain == AF_INET && setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discovery,
-	                                     sizeof(discovery)) != 0) ||
+					     sizeof(discovery)) != 0) ||
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) != 0 ||
 	    bind(fd, (struct sockaddr *)&sa, sa_len) != 0) {
 		int error = errno;

@@ -15,11 +15,11 @@ struct worker;
 
 /* fds: by front index, -1 where the front is not UDP; taken over. NULL and errno. */
 struct udp_fronts *udp_fronts_new(struct worker *worker, const int *fds, size_t count);
-void udp_fronts_free(struct udp_fronts *fronts);	/* NULL is allowed */
+void udp_fronts_free(struct udp_fronts *fronts); /* NULL is allowed */
 
 /* Send one datagram to a client. Failures are counted, not reported. */
-void udp_front_send(struct udp_fronts *fronts, uint16_t front, const struct endpoint *client,
-                    const uint8_t *data, size_t len);
+void udp_front_send(struct udp_fronts *fronts, uint16_t front,
+		    const struct endpoint *client, const uint8_t *data, size_t len);
 
 /* A socket for that front, bound, ready for SO_REUSEPORT siblings. Negative errno. */
 int udp_front_bind(const struct endpoint *local);

@@ -21,11 +21,11 @@
 
 enum {
 	DATAGRAM_MAX = 65535,
-	TAIL = 4,		/* padding of a Data indication */
+	TAIL = 4, /* padding of a Data indication */
 };
 
 struct relay_socket {
-	struct relay_udp *owner;	/* NULL: slot not open */
+	struct relay_udp *owner; /* NULL: slot not open */
 	struct event event;
 	int fd;
 	uint8_t family;
@@ -49,7 +49,8 @@ static void readable(evutil_socket_t fd, short events, void *arg)
 	struct sockaddr_storage sa;
 	socklen_t sa_len = sizeof(sa);
 
-	ssize_t len = recvfrom(fd, payload, DATAGRAM_MAX, 0, (struct sockaddr *)&sa, &sa_len);
+	ssize_t len =
+		recvfrom(fd, payload, DATAGRAM_MAX, 0, (struct sockaddr *)&sa, &sa_len);
 	struct endpoint source;
 	if (len < 0 || !sockaddr_to_endpoint(&sa, &source))
 		return;
@@ -57,7 +58,8 @@ static void readable(evutil_socket_t fd, short events, void *arg)
 	worker_tick(worker);
 	struct forward forward;
 	dispatch_from_peer(&worker->turn, slot, &source,
-	                   (struct slice){payload, (size_t)len}, worker->now_ms, &forward);
+			   (struct slice){payload, (size_t)len}, worker->now_ms,
+			   &forward);
 	if (forward.kind == FORWARD_TO_CLIENT)
 		worker_to_client(worker, &forward, payload);
 }
@@ -69,8 +71,9 @@ struct relay_udp *relay_udp_new(struct worker *worker, size_t slots)
 		return NULL;
 
 	/* Reserved, not touched: a slot that never opens costs no memory. */
-	void *table = mmap(NULL, slots * sizeof(struct relay_socket), PROT_READ | PROT_WRITE,
-	                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *table = mmap(NULL, slots * sizeof(struct relay_socket),
+			   PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (table == MAP_FAILED) {
 		free(sockets);
 		return NULL;
@@ -129,8 +132,8 @@ int relay_udp_open(struct relay_udp *sockets, uint32_t slot, const struct endpoi
 	if (fd < 0)
 		return fd;
 
-	if (event_assign(&rs->event, sockets->worker->base, fd, EV_READ | EV_PERSIST, readable,
-	                 rs) != 0 ||
+	if (event_assign(&rs->event, sockets->worker->base, fd, EV_READ | EV_PERSIST,
+			 readable, rs) != 0 ||
 	    event_add(&rs->event, NULL) != 0) {
 		close(fd);
 		return -ENOMEM;
@@ -160,7 +163,7 @@ void relay_udp_send(struct relay_udp *sockets, const struct forward *forward)
 	if (forward->dont_fragment)
 		set_discovery(rs->fd, rs->family, IP_PMTUDISC_PROBE);
 	ssize_t sent = sendto(rs->fd, forward->payload.data, forward->payload.len, 0,
-	                      (struct sockaddr *)&sa, sa_len);
+			      (struct sockaddr *)&sa, sa_len);
 	if (sent < 0)
 		counter_add(&counters->drops[DROP_SEND_FAILED], 1);
 	if (forward->dont_fragment)

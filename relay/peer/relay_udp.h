@@ -18,10 +18,11 @@ struct worker;
 
 /* slots: as many as the allocation table has. NULL and errno. */
 struct relay_udp *relay_udp_new(struct worker *worker, size_t slots);
-void relay_udp_free(struct relay_udp *sockets);		/* NULL is allowed; closes all */
+void relay_udp_free(struct relay_udp *sockets); /* NULL is allowed; closes all */
 
 /* The functions of the same names in core/edge.h. */
-int relay_udp_open(struct relay_udp *sockets, uint32_t slot, const struct endpoint *local);
+int relay_udp_open(struct relay_udp *sockets, uint32_t slot,
+		   const struct endpoint *local);
 void relay_udp_close(struct relay_udp *sockets, uint32_t slot);
 
 /* Send a FORWARD_TO_PEER; failures are counted. */
