@@ -71,8 +71,10 @@ static struct host_addresses *host_copy(const struct host_addresses *host)
 /* The control interface shows it, from its own thread. */
 static void publish_expiry(struct reload *reload)
 {
+	SSL_CTX *tls = reload->settings->tls;
+
 	__atomic_store_n(&reload->relay->tls_not_after_s,
-			 tls_context_expires(reload->settings->tls), __ATOMIC_RELAXED);
+			 tls != NULL ? tls_context_expires(tls) : 0, __ATOMIC_RELAXED);
 }
 
 /*
