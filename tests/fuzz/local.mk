@@ -33,3 +33,4 @@ fuzz: $(fuzz_programs)
 
 include tests/fuzz/auth.mk
 include tests/fuzz/stun.mk
+include tests/fuzz/relay.mk
