@@ -18,6 +18,8 @@
 
 /* As long as the longest credential, so that what the old key signed last stays good. */
 static const int64_t overlap_default_s = 8 * 3600;
+/* Until then every daemon has read the new file, so that none meets a key it does not know. */
+static const int64_t delay_default_s = 30;
 /* An expired key is still listed this long, then the next rotation drops it. */
 static const int64_t expired_kept_s = 7 * 86400;
 static const int64_t longest_s = 36500LL * 86400;
@@ -27,7 +29,7 @@ struct key_options {
 	const char *id;
 	int64_t valid_s; /* 0: for ever */
 	int64_t overlap_s;
-	int64_t delay_s;
+	int64_t delay_s; /* negative: not given */
 	enum key_rest rest;
 	bool json;
 	bool secret;
@@ -49,7 +51,7 @@ static const struct option long_options[] = {
 static const char help_text[] =
 	"Usage: avedgectl key new    [--keys FILE] [--id ID] [--valid 90d] [--rest HASH] [--json]\n"
 	"       avedgectl key rotate [--keys FILE] [--id ID] [--valid 90d] [--rest HASH] [--json]\n"
-	"                            [--overlap 8h] [--delay 0s]\n"
+	"                            [--overlap 8h] [--delay 30s]\n"
 	"       avedgectl key list   [--keys FILE] [--json]\n"
 	"       avedgectl key show   [--keys FILE] ID [--secret | --json]\n"
 	"\n"
@@ -63,7 +65,7 @@ static const char help_text[] =
 	"  --valid TIME  the new key ends after this time; else never\n"
 	"  --rest HASH   sha1 (default), sha256, or none: signs no TURN REST credentials\n"
 	"  --overlap TIME  how long old keys still verify; not below the longest credential (8h)\n"
-	"  --delay TIME  the new key begins later, so that the file can reach other hosts (0s)\n"
+	"  --delay TIME  the new key begins later, when all daemons know the file (30s)\n"
 	"  --json        print JSON\n"
 	"\n"
 	"Running daemons notice the new file by themselves.\n";
@@ -144,9 +146,9 @@ static bool save(const struct key_options *options, const struct keyring *ring)
 	return false;
 }
 
-/* The key the options describe. */
+/* The key the options describe, valid after delay_s. */
 static bool make_key(const struct key_options *options, const struct keyring *ring,
-		     int64_t now_s, struct key *key)
+		     int64_t now_s, int64_t delay_s, struct key *key)
 {
 	if (options->id && keyring_find(ring, options->id)) {
 		ctl_fail("%s: there is already a key '%s'; choose another --id.",
@@ -162,10 +164,10 @@ static bool make_key(const struct key_options *options, const struct keyring *ri
 			 key->id);
 		return false;
 	}
-	if (options->delay_s > 0)
-		key->not_before_s = now_s + options->delay_s;
+	if (delay_s > 0)
+		key->not_before_s = now_s + delay_s;
 	if (options->valid_s > 0)
-		key->not_after_s = now_s + options->delay_s + options->valid_s;
+		key->not_after_s = now_s + delay_s + options->valid_s;
 	key->rest = options->rest;
 	return true;
 }
@@ -173,10 +175,15 @@ static bool make_key(const struct key_options *options, const struct keyring *ri
 static int report_key(const struct key_options *options, const struct keyring *ring,
 		      const struct key *key, int64_t now_s)
 {
+	char from[TIMESTAMP_SIZE];
+
 	if (options->json)
 		return print_json(key_json(ring, key, now_s));
-	printf("%s: key %s added (%s)\n", options->path, key->id,
-	       key_state(ring, key, now_s));
+	printf("%s: key %s added ", options->path, key->id);
+	if (now_s < key->not_before_s)
+		printf("(signs from %s)\n", bound_text(key->not_before_s, from));
+	else
+		printf("(%s)\n", key_state(ring, key, now_s));
 	return CTL_OK;
 }
 
@@ -190,7 +197,7 @@ static int add_last(const struct key_options *options, struct keyring *ring,
 			"%s: full with %d keys; 'avedgectl key rotate' drops expired "
 			"ones.",
 			options->path, KEYRING_MAX);
-	if (!make_key(options, ring, now_s, key))
+	if (!make_key(options, ring, now_s, 0, key))
 		return CTL_FAILED;
 	ring->count++;
 	if (!save(options, ring))
@@ -231,12 +238,22 @@ static bool keep_old_keys(struct keyring *to, const struct keyring *from, int64_
 	return true;
 }
 
+/* Without a key that signs meanwhile there is nothing to wait for. */
+static int64_t rotation_delay(const struct key_options *options,
+			      const struct keyring *old, int64_t now_s)
+{
+	if (options->delay_s >= 0)
+		return options->delay_s;
+	return keyring_signer(old, now_s) ? delay_default_s : 0;
+}
+
 static int rotate(const struct key_options *options, const struct keyring *old,
 		  struct keyring *ring, int64_t now_s)
 {
-	int64_t ends_s = now_s + options->delay_s + options->overlap_s;
+	int64_t delay_s = rotation_delay(options, old, now_s);
+	int64_t ends_s = now_s + delay_s + options->overlap_s;
 
-	if (!make_key(options, old, now_s, &ring->keys[0]))
+	if (!make_key(options, old, now_s, delay_s, &ring->keys[0]))
 		return CTL_FAILED;
 	ring->count = 1;
 	if (!keep_old_keys(ring, old, now_s, ends_s, now_s - expired_kept_s)) {
@@ -459,6 +476,7 @@ int ctl_key(int argc, char **argv)
 	struct key_options options = {
 		.path = CTL_KEYS_PATH,
 		.overlap_s = overlap_default_s,
+		.delay_s = -1,
 		.rest = KEY_REST_SHA1,
 	};
 	const struct verb *verb;
