@@ -3,7 +3,9 @@ oom_wrap = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc \
 	-Wl,--wrap=free
 
 unit_programs += \
+	tests/unit/test_allocation \
 	tests/unit/test_counters \
+	tests/unit/test_expiry \
 	tests/unit/test_five_tuple \
 	tests/unit/test_ip_prefix \
 	tests/unit/test_limiter \
@@ -20,6 +22,7 @@ EXTRA_DIST += tests/unit/random.h
 check_LIBRARIES += libworld.a
 libworld_a_SOURCES = tests/unit/fake_edge.c tests/unit/fake_edge.h
 world_libs = libworld.a $(LDADD)
+tests_unit_test_allocation_LDADD = $(world_libs)
 
 policy_world = tests/unit/policy_world.c tests/unit/policy_world.h
 tests_unit_test_peer_policy_SOURCES = tests/unit/test_peer_policy.c $(policy_world)
