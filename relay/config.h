@@ -37,6 +37,7 @@ struct config {
 	char *realm;
 	char *keys;         /* path of the keyring file */
 	char *software;     /* "" leaves SOFTWARE out */
+	bool rfc5766_channels; /* channel numbers up to 0x7FFF for old clients */
 	unsigned workers;   /* 0: one per CPU */
 	char *user, *group; /* to change to after binding; NULL: stay */
 	struct config_side sides[SIDE_COUNT];

@@ -27,6 +27,7 @@
 #include "relay/relay.h"
 #include "relay/reload.h"
 #include "relay/worker.h"
+#include "stun/integrity.h"
 
 enum {
 	EXIT_USAGE = 2,
@@ -200,6 +201,12 @@ static bool bind_fronts(struct daemon *daemon)
 static bool read_settings(struct daemon *daemon)
 {
 	struct nonce_key nonce_key = {.lifetime_s = daemon->config->nonce_lifetime_s};
+
+	if (!stun_integrity_ready()) {
+		snprintf(daemon->error, sizeof(daemon->error),
+			 "OpenSSL offers no MD5, SHA-1 or SHA-256; a FIPS policy may be why");
+		return false;
+	}
 
 	random_bytes(nonce_key.bytes, sizeof(nonce_key.bytes));
 	daemon->reload = reload_new(&daemon->relay, daemon->config, &nonce_key,

@@ -73,6 +73,7 @@ struct settings *settings_build(const struct config *config,
 	struct turn_settings *turn = &settings->turn;
 	snprintf(turn->realm, sizeof(turn->realm), "%s", fixed->realm);
 	snprintf(turn->software, sizeof(turn->software), "%s", config->software);
+	turn->rfc5766_channels = config->rfc5766_channels;
 	turn->limits = config->limits;
 	turn->nonce_key = fixed->nonce_key;
 	turn->nonce_key.lifetime_s = config->nonce_lifetime_s;

@@ -48,15 +48,21 @@ static enum framing next_channel_data(struct slice arrived, size_t *frame_len)
 
 enum framing framing_next(struct slice arrived, size_t *frame_len)
 {
+	return framing_next_channels(arrived, CHANNEL_NUMBER_MAX, frame_len);
+}
+
+enum framing framing_next_channels(struct slice arrived, uint16_t channel_max,
+				   size_t *frame_len)
+{
 	*frame_len = 0;
 	if (arrived.len == 0)
 		return FRAMING_MORE;
 
-	/* Channel numbers fill exactly the first bytes 0x40 to 0x4F. */
+	/* Channel numbers fill exactly the first bytes 0x40 to 0x4F, or to 0x7F. */
 	uint8_t first = arrived.data[0];
 	if (first < CHANNEL_NUMBER_MIN >> 8)
 		return next_stun(arrived, frame_len);
-	if (first <= CHANNEL_NUMBER_MAX >> 8)
+	if (first <= channel_max >> 8)
 		return next_channel_data(arrived, frame_len);
 	return FRAMING_BROKEN;
 }

@@ -29,4 +29,8 @@ enum framing {
  */
 enum framing framing_next(struct slice arrived, size_t *frame_len);
 
+/* The same where channel numbers go up to channel_max (0x4FFF or 0x7FFF). */
+enum framing framing_next_channels(struct slice arrived, uint16_t channel_max,
+                                   size_t *frame_len);
+
 #endif

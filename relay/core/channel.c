@@ -150,6 +150,15 @@ static uint32_t permission_entry(struct allocation_table *table, const struct al
 	return entry;
 }
 
+uint16_t channel_number_max(const struct turn *turn, const struct allocation *al)
+{
+	enum { MD5_KEY_LEN = 16 };
+
+	if (turn->settings->rfc5766_channels && al->key.len == MD5_KEY_LEN)
+		return CHANNEL_NUMBER_MAX_RFC5766;
+	return CHANNEL_NUMBER_MAX;
+}
+
 int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
                  const struct endpoint *peer, uint64_t now_ms, const char **refused)
 {
@@ -159,7 +168,7 @@ int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
 	const char *rule;
 	int code;
 
-	if (number < CHANNEL_NUMBER_MIN || number > CHANNEL_NUMBER_MAX || peer->port == 0)
+	if (number < CHANNEL_NUMBER_MIN || number > channel_number_max(turn, al) || peer->port == 0)
 		return STUN_BAD_REQUEST;
 	if (peer->ip.family != al->family)
 		return STUN_PEER_FAMILY_MISMATCH;

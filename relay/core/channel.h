@@ -20,7 +20,7 @@ enum { CHANNEL_LIFETIME_MS = 600 * 1000 };
  * Bind a channel to a peer, or refresh the binding (RFC 8656 section 12.2); also installs or
  * refreshes the permission for the peer's IP address.
  *
- * number  host order; valid are 0x4000..0x4FFF
+ * number  host order; valid are 0x4000..channel_number_max()
  * peer    copied; of the relayed address's family; port not 0
  *
  * Returns 0, or the error code to answer with, having changed nothing:
@@ -29,6 +29,12 @@ enum { CHANNEL_LIFETIME_MS = 600 * 1000 };
  */
 int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
                  const struct endpoint *peer, uint64_t now_ms, const char **refused);
+
+/*
+ * The highest channel number of this client: 0x4FFF; 0x7FFF if the configuration allows for
+ * RFC 5766 and the client is of that age, which it shows by an MD5 key where SHA-256 was offered.
+ */
+uint16_t channel_number_max(const struct turn *turn, const struct allocation *al);
 
 /* The peer behind a live channel; false if the number is not bound. On the packet path. */
 bool channel_find_peer(const struct turn *turn, const struct allocation *al, uint16_t number,

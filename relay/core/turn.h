@@ -44,6 +44,11 @@ struct turn_settings {
 	uint32_t generation;
 	char realm[REALM_MAX + 1];
 	char software[128];			/* SOFTWARE in answers; "" leaves it out (T-021) */
+	/*
+	 * Clients of RFC 5766 may use channel numbers up to 0x7FFF. RFC 8656 wants them refused
+	 * (T-361), so this is off unless the operator has such clients.
+	 */
+	bool rfc5766_channels;
 	struct turn_limits limits;
 	struct keyring *keyring;
 	struct peer_policy *policy;

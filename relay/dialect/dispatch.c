@@ -5,6 +5,7 @@
 
 #include <assert.h>
 
+#include "relay/core/channel.h"
 #include "relay/core/turn.h"
 #include "relay/dialect/attributes.h"
 #include "relay/dialect/binding.h"
@@ -153,6 +154,19 @@ static struct allocation *find_allocation(struct turn *turn,
 	return NULL;
 }
 
+/* The first byte decides, and for clients of RFC 5766 a few more bytes are ChannelData. */
+static enum datagram_kind classify(const struct request *rq, struct slice message)
+{
+	enum datagram_kind kind = datagram_classify(message);
+
+	if (kind == DATAGRAM_QUIC && rq->al != NULL &&
+	    message.data[0] <= channel_number_max(rq->turn, rq->al) >> 8)
+		kind = DATAGRAM_CHANNEL_DATA;
+	if (!transport_is_stream(rq->transport))
+		counter_add(&rq->turn->counters.datagrams[kind], 1);
+	return kind;
+}
+
 void dispatch_from_client(struct turn *turn, const struct five_tuple *tuple,
 			  struct slice message, uint64_t now_ms, int64_t unix_s,
 			  uint8_t *reply, struct dispatch *out)
@@ -179,7 +193,7 @@ void dispatch_from_client(struct turn *turn, const struct five_tuple *tuple,
 	 * byte that arrives, and the dialect of a 5-tuple never changes (attack 54).
 	 */
 
-	switch (datagram_classify(message)) {
+	switch (classify(&rq, message)) {
 	case DATAGRAM_CHANNEL_DATA:
 		if (rq.al == NULL) {
 			drop(turn, DROP_NO_ALLOCATION);

@@ -17,8 +17,10 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "relay/core/channel.h"
 #include "relay/front/clients.h"
 #include "relay/worker.h"
+#include "stun/chandata.h"
 #include "stun/classify.h"
 #include "stun/framing.h"
 
@@ -215,11 +217,15 @@ static void read_frames(struct bufferevent *bev, void *arg)
 	size_t arrived;
 
 	worker_tick(worker);
+	const struct allocation *al = allocation_find(worker->turn.table, &stream->tuple);
+	uint16_t channel_max = al != NULL ? channel_number_max(&worker->turn, al)
+					  : CHANNEL_NUMBER_MAX;
 	while ((arrived = evbuffer_get_length(input)) > 0) {
 		size_t head = arrived < FRAME_HEAD ? arrived : FRAME_HEAD, frame_len;
 		const uint8_t *front = evbuffer_pullup(input, (ev_ssize_t)head);
-		if (front == NULL || framing_next((struct slice){front, head},
-						  &frame_len) == FRAMING_BROKEN) {
+		if (front == NULL ||
+		    framing_next_channels((struct slice){front, head}, channel_max,
+					  &frame_len) == FRAMING_BROKEN) {
 			counter_add(&worker->turn.counters.drops[DROP_NOT_STUN], 1);
 			end(stream);
 			return;
