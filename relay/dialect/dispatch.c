@@ -223,11 +223,13 @@ void dispatch_from_peer(struct turn *turn, uint32_t slot, const struct endpoint 
 			struct slice payload, uint64_t now_ms, struct forward *out)
 {
 	struct allocation *al = allocation_at(turn->table, slot);
+	enum drop_reason reason = al == NULL ? DROP_NO_ALLOCATION : DROP_NONE;
 
-	if (al == NULL) {
-		drop(turn, DROP_NO_ALLOCATION);
-		*out = (struct forward){.kind = FORWARD_DROP,
-					.reason = DROP_NO_ALLOCATION};
+	if (reason == DROP_NONE && source->port == 0)
+		reason = DROP_SOURCE_PORT_ZERO;
+	if (reason != DROP_NONE) {
+		drop(turn, reason);
+		*out = (struct forward){.kind = FORWARD_DROP, .reason = reason};
 		return;
 	}
 	forward_from_peer(turn, al, source, payload, now_ms, out);
