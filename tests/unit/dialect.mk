@@ -5,12 +5,18 @@ client_libs = libturnclient.a $(world_libs)
 EXTRA_DIST += tests/unit/dialect_check.h
 
 unit_programs += \
+	tests/unit/test_binding \
+	tests/unit/test_dispatch \
 	tests/unit/test_turn_allocate \
+	tests/unit/test_turn_auth \
 	tests/unit/test_turn_channel \
 	tests/unit/test_turn_permission \
 	tests/unit/test_turn_refresh \
 	tests/unit/test_turn_send
+tests_unit_test_binding_LDADD = $(client_libs)
+tests_unit_test_dispatch_LDADD = $(client_libs)
 tests_unit_test_turn_allocate_LDADD = $(client_libs)
+tests_unit_test_turn_auth_LDADD = $(client_libs)
 tests_unit_test_turn_channel_LDADD = $(client_libs)
 tests_unit_test_turn_permission_LDADD = $(client_libs)
 tests_unit_test_turn_refresh_LDADD = $(client_libs)
