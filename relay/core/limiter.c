@@ -23,7 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 2, CELLS = 1 << 16, WIDER = 4 };
+enum { ROWS = 2, CELLS = 1 << 16, WIDER = 4, SLACK = 16 };
 
 /* Full again at this time in monotonic ns; 0 is long ago. */
 typedef uint64_t cell;
@@ -81,20 +81,21 @@ static bool has_room(const struct bucket *b, uint64_t now_ns)
 }
 
 /*
- * Move the cells on by one answer, but none further than the last allowed answer moves it:
- * a cell that others hold over its limit must not be driven ahead of the clock without end.
+ * Move both cells on by one answer, but not without end: a cell that others hold over its
+ * limit stays near it, so that it recovers when they stop. The few answers of slack are for
+ * workers that find the last token at once: all of them charge it, and wait longer next time.
  */
 static void charge(const struct bucket *b, uint64_t now_ns)
 {
-	uint64_t most = now_ns + b->tolerance_ns + b->interval_ns;
+	uint64_t most_ns = now_ns + b->tolerance_ns + SLACK * b->interval_ns;
 
 	for (int row = 0; row < ROWS; row++) {
 		uint64_t was = __atomic_load_n(b->cells[row], __ATOMIC_RELAXED);
 		uint64_t next;
 		do {
 			next = (was > now_ns ? was : now_ns) + b->interval_ns;
-			if (next > most)
-				next = was > most ? was : most;
+			if (next > most_ns)
+				break;
 		} while (!__atomic_compare_exchange_n(b->cells[row], &was, next, true,
 						      __ATOMIC_RELAXED,
 						      __ATOMIC_RELAXED));
@@ -111,20 +112,13 @@ bool limiter_allows(struct limiter *limiter, const struct ip_addr *source,
 	uint64_t now_ns = now_ms * 1000000;
 	uint64_t interval_ns = 1000000000 / rate_per_s;
 	uint64_t tokens = burst ? burst : 1;
-
 	struct bucket narrow =
 		bucket_of(limiter, source, v4 ? 4 : 8, interval_ns, tokens);
-	if (!has_room(&narrow, now_ns))
-		return false;
 	struct bucket wide = bucket_of(limiter, source, v4 ? 3 : 6, interval_ns / WIDER,
 				       tokens * WIDER);
-	if (!has_room(&wide, now_ns))
-		return false;
 
-	/*
-	 * Two workers may both find the last token; both charge it, so what one gets too early
-	 * it misses later.
-	 */
+	if (!has_room(&narrow, now_ns) || !has_room(&wide, now_ns))
+		return false;
 	charge(&narrow, now_ns);
 	charge(&wide, now_ns);
 	return true;

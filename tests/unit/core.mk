@@ -15,7 +15,8 @@ unit_programs += \
 	tests/unit/test_peer_policy_model \
 	tests/unit/test_port_pool \
 	tests/unit/test_quota \
-	tests/unit/test_reservation
+	tests/unit/test_reservation \
+	tests/unit/test_threads
 EXTRA_DIST += tests/unit/random.h
 
 # The world of fake_edge.h; a program that uses it has libworld.a in front of the libraries.

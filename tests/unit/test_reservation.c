@@ -148,6 +148,23 @@ START_TEST(a_full_table_refuses)
 }
 END_TEST
 
+START_TEST(an_owner_is_told_how_many_he_holds) /* attack 24 */
+{
+	const uint8_t other[RESERVATION_TOKEN_LEN] = {9};
+	size_t address;
+	uint16_t port;
+
+	ck_assert_uint_eq(reservation_held(table, ALICE, 0), 0);
+	reserve(token, 0);
+	reserve(other, 20000);
+	ck_assert_uint_eq(reservation_held(table, ALICE, 29999), 2);
+	ck_assert_uint_eq(reservation_held(table, BOB, 29999), 0);
+	ck_assert_uint_eq(reservation_held(table, ALICE, 30000), 1);
+	ck_assert(reservation_redeem(table, other, ALICE, 40000, &address, &port));
+	ck_assert_uint_eq(reservation_held(table, ALICE, 40000), 0);
+}
+END_TEST
+
 START_TEST(a_random_source_that_repeats_itself_costs_no_port)
 {
 	/* Three of the same token: redeemed one by one, the last expires. */
@@ -245,6 +262,7 @@ static void reservation_suite(Suite *suite)
 	tcase_add_test(tc, what_expires_goes_back_to_the_pool);
 	tcase_add_test(tc, what_was_redeemed_does_not_expire);
 	tcase_add_test(tc, a_full_table_refuses);
+	tcase_add_test(tc, an_owner_is_told_how_many_he_holds);
 	tcase_add_test(tc, a_random_source_that_repeats_itself_costs_no_port);
 	tcase_add_test(tc, attack_24_no_port_is_lost);
 	tcase_set_timeout(tc, 60);
