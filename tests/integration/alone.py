@@ -15,6 +15,9 @@ def enter_namespace():
     """Start again in a new network namespace; 77 where that is not permitted."""
     if MARK in os.environ:
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        # Ports of clients must not be mistaken for those of the relay.
+        subprocess.run(["sysctl", "-qw", "net.ipv4.ip_local_port_range=20000 49999"],
+                       check=True)
         return
     how = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--net", "--map-root-user"]
     if subprocess.run(how + ["true"], check=False, capture_output=True).returncode != 0:
@@ -30,6 +33,9 @@ def begin():
     if reason:
         print(reason)
         sys.exit(77)
+    # AddressSanitizer keeps freed memory for a while; not so much that it looks like a leak.
+    os.environ["ASAN_OPTIONS"] = "quarantine_size_mb=1:thread_local_quarantine_size_kb=64:" + \
+        os.environ.get("ASAN_OPTIONS", "detect_leaks=1")
     enter_namespace()
 
 

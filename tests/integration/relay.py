@@ -40,7 +40,12 @@ NO_LIMITS = {"limits": ["allocations_per_user = 0", "allocations_per_prefix = 0"
 
 
 def program(name):
-    return os.path.abspath(os.path.join(BUILD, name))
+    """A built program: next to its source or at the top of the build."""
+    for folder in ("", "relay", "tools"):
+        path = os.path.abspath(os.path.join(BUILD, folder, name))
+        if os.access(path, os.X_OK):
+            break
+    return path
 
 
 def unavailable():

@@ -96,7 +96,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="avedge-checklist-") as folder:
         server = relay.Relay(folder, inside=[base.INSIDE, base.INSIDE6],
                              outside=[base.OUTSIDE, base.OUTSIDE6],
-                             allow=["127.0.0.0/8", "fd77:9::/64"],
+                             allow=["127.0.0.0/8", "fd77:9::3/128"],
                              settings={"limits": LIMITS}).start()
         for user in ("alice", "bob", "carol"):
             base.Bench.credentials[user] = server.credential(user)

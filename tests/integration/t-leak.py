@@ -25,9 +25,6 @@ def cycles(crowd, count):
 
 def main():
     alone.begin()
-    # AddressSanitizer keeps freed memory for a while; a little is enough to warm up.
-    os.environ["ASAN_OPTIONS"] = "quarantine_size_mb=1:thread_local_quarantine_size_kb=64:" + \
-        os.environ.get("ASAN_OPTIONS", "detect_leaks=1")
     with alone.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
                        settings=LIMITS) as server:
         pid = server.pid()

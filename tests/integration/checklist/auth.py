@@ -182,7 +182,7 @@ def username_limits(b):
 
 @row("T-095", "realm and nonce of up to 763 bytes are understood, ours are below 128")
 def realm_nonce_limits(b):
-    client = challenged(b)
+    client = challenged(b, "md5")
     assert len(client.realm) < 128 and len(client.nonce) < 128
     good, client.nonce = client.nonce, b"n" * 763
     code_of(client.ask(client.signed(t.ALLOCATE, [t.UDP_TRANSPORT])), 438)
