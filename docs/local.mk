@@ -1,3 +1,5 @@
 # docs/
 
 dist_man_MANS += docs/avedgectl.1
+
+dist_man_MANS += docs/mediarelayd.8 docs/mediarelayd.conf.5

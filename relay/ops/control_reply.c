@@ -103,35 +103,42 @@ static json_t *pool_figures(const struct relay *relay)
 	return list;
 }
 
+struct limits {
+	struct turn_limits turn;
+	unsigned connections;
+};
+
 /* A worker's settings are its own; it copies them for us between two packets. */
 static void copy_limits(struct worker *worker, void *arg)
 {
-	struct turn_limits *limits = arg;
+	struct limits *limits = arg;
 
-	*limits = worker->turn.settings->limits;
+	limits->turn = worker->settings->turn.limits;
+	limits->connections = worker->settings->stream.connections;
 }
 
 /* Members are named as the keys of the configuration. */
 static json_t *limits_in_force(const struct relay *relay)
 {
 	const struct config *config = relay->config;
-	struct turn_limits limits = config->limits;
+	struct limits limits = {config->limits, config->fixed_limits.connections};
+	const struct turn_limits *turn = &limits.turn;
 
 	if (relay->worker_count > 0)
 		handoff_call(relay->workers[0]->inbox, copy_limits, &limits);
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "lifetime_default", count(limits.lifetime_default_s),
-			 "lifetime_max", count(limits.lifetime_max_s),
+			 "lifetime_default", count(turn->lifetime_default_s),
+			 "lifetime_max", count(turn->lifetime_max_s),
 			 "credential_lifetime_max",
-			 count((uint64_t)limits.credential_ttl_max_s),
-			 "allocations_per_user", count(limits.allocations_per_user),
-			 "allocations_per_prefix", count(limits.allocations_per_prefix),
+			 count((uint64_t)turn->credential_ttl_max_s),
+			 "allocations_per_user", count(turn->allocations_per_user),
+			 "allocations_per_prefix", count(turn->allocations_per_prefix),
 			 "allocations_total", count(relay->commons.allocations_total),
-			 "stranger_rate", count(limits.stranger_rate), "stranger_burst",
-			 count(limits.stranger_burst), "permissions",
+			 "stranger_rate", count(turn->stranger_rate), "stranger_burst",
+			 count(turn->stranger_burst), "permissions",
 			 count(config->fixed_limits.permissions), "channels",
 			 count(config->fixed_limits.channels), "connections",
-			 count(config->fixed_limits.connections));
+			 count(limits.connections));
 }
 
 static json_t *status_document(struct relay *relay)

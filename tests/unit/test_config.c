@@ -438,6 +438,115 @@ START_TEST(config_file_that_is_not_text)
 }
 END_TEST
 
+/*
+ * Manual page and default file are written by hand and must agree with the table: every key,
+ * its default, and whether a reload applies it.
+ */
+static char *read_source(const char *name)
+{
+	const char *top = getenv("TOP_SRCDIR");
+	char path[1024];
+	char *text = calloc(1, 256 * 1024);
+
+	snprintf(path, sizeof(path), "%s/%s", top ? top : ".", name);
+
+	FILE *in = fopen(path, "r");
+	ck_assert_msg(in != NULL && text != NULL, "%s", path);
+	ck_assert_uint_gt(fread(text, 1, 256 * 1024 - 1, in), 0);
+	fclose(in);
+	return text;
+}
+
+/* The text from the line that begins with start to the next line that begins so. */
+static char *part(const char *text, const char *start, const char *const *ends)
+{
+	const char *begin = strstr(text, start);
+
+	if (!begin)
+		return NULL;
+
+	const char *end = begin + strlen(begin);
+	for (; *ends; ends++) {
+		const char *found = strstr(begin + strlen(start), *ends);
+
+		if (found && found < end)
+			end = found;
+	}
+	return strndup(begin, (size_t)(end - begin));
+}
+
+START_TEST(config_manual_page_agrees)
+{
+	static const char *const section_ends[] = {"\n.Ss ", "\n.Sh ", NULL};
+	static const char *const item_ends[] = {"\n.It ", "\n.El", NULL};
+	const struct config_key *key = &config_schema[_i];
+	char start[128], value[128];
+	char *page = read_source("docs/mediarelayd.conf.5");
+
+	if (*key->file.section == '\0')
+		snprintf(start, sizeof(start), "\n.Ss General\n");
+	else
+		snprintf(start, sizeof(start), "\n.Ss Section %s", key->file.section);
+	char *section = part(page, start, section_ends);
+	ck_assert_msg(section != NULL, "no section %s", key->file.section);
+
+	snprintf(start, sizeof(start), "\n.It Ic %s No = ", key->file.name);
+	char *item = part(section, start, item_ends);
+	ck_assert_msg(item != NULL, "no key %s.%s", key->file.section, key->file.name);
+
+	if (!key->fallback)
+		snprintf(value, sizeof(value), "\nRequired.\n");
+	else if (*key->fallback == '\0')
+		snprintf(value, sizeof(value), "\nDefault: empty.\n");
+	else if (key->file.list)
+		snprintf(value, sizeof(value), "\nDefault: none.\n");
+	else
+		snprintf(value, sizeof(value), "\nDefault:\n.Ql %s .\n", key->fallback);
+	ck_assert_msg(strstr(item, value) != NULL, "default of %s.%s", key->file.section,
+		      key->file.name);
+	ck_assert_msg(strstr(item, key->reloads ? "\nApplied by a reload."
+						: "\nNeeds a restart.") != NULL,
+		      "reload of %s.%s", key->file.section, key->file.name);
+	free(item);
+	free(section);
+	free(page);
+}
+END_TEST
+
+START_TEST(config_default_file_shows_the_defaults)
+{
+	char *text = read_source("conf/mediarelayd.conf");
+	struct config *defaults = must_parse(SIDES);
+	struct seen seen = {""};
+	size_t shown = 0;
+
+	config_free(must_parse(text)); /* as it is shipped */
+
+	/* "#key = value" is a default; "# words" are words. */
+	for (char *p = text; (p = strstr(p, "\n")); p++) {
+		char *mark = p + 1 + strspn(p + 1, "\t");
+
+		if (mark[0] == '#' && mark[1] >= 'a' && mark[1] <= 'z')
+			*mark = ' ';
+		mark += strspn(mark, " ");
+		shown += *mark >= 'a' && *mark <= 'z' &&
+			 strcspn(mark, "=") < strcspn(mark, "{\n");
+	}
+
+	struct config *written = must_parse(text);
+	struct config_walk walk = {0};
+	size_t keys = 0;
+	while (config_walk(&walk))
+		keys++;
+	ck_assert_uint_eq(shown, keys);
+	config_compare(defaults, written, note, &seen);
+	ck_assert_str_eq(seen.text, "");
+	config_free(written);
+	config_free(defaults);
+	free(text);
+}
+END_TEST
+
 static void config_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("config");
@@ -452,6 +561,8 @@ static void config_suite(Suite *suite)
 	tcase_add_test(tc, config_compare_wants_a_restart_for_tls_to_come_or_go);
 	tcase_add_loop_test(tc, config_schema_defaults_survive_a_round_trip, 0,
 			    (int)config_schema_count);
+	tcase_add_loop_test(tc, config_manual_page_agrees, 0, (int)config_schema_count);
+	tcase_add_test(tc, config_default_file_shows_the_defaults);
 	tcase_add_test(tc, config_file_that_is_not_there);
 	tcase_add_test(tc, config_file_that_is_not_text);
 	suite_add_tcase(suite, tc);
