@@ -4,6 +4,7 @@ oom_wrap = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc \
 
 unit_programs += \
 	tests/unit/test_allocation \
+	tests/unit/test_channel \
 	tests/unit/test_counters \
 	tests/unit/test_expiry \
 	tests/unit/test_five_tuple \
@@ -13,8 +14,10 @@ unit_programs += \
 	tests/unit/test_out_of_memory \
 	tests/unit/test_peer_policy \
 	tests/unit/test_peer_policy_model \
+	tests/unit/test_permission \
 	tests/unit/test_port_pool \
 	tests/unit/test_quota \
+	tests/unit/test_relay_port \
 	tests/unit/test_reservation \
 	tests/unit/test_threads
 EXTRA_DIST += tests/unit/random.h
@@ -24,6 +27,9 @@ check_LIBRARIES += libworld.a
 libworld_a_SOURCES = tests/unit/fake_edge.c tests/unit/fake_edge.h
 world_libs = libworld.a $(LDADD)
 tests_unit_test_allocation_LDADD = $(world_libs)
+tests_unit_test_channel_LDADD = $(world_libs)
+tests_unit_test_permission_LDADD = $(world_libs)
+tests_unit_test_relay_port_LDADD = $(world_libs)
 
 policy_world = tests/unit/policy_world.c tests/unit/policy_world.h
 tests_unit_test_peer_policy_SOURCES = tests/unit/test_peer_policy.c $(policy_world)
