@@ -8,31 +8,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
-#include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
-#include <openssl/err.h>
 
-#include "base/sockaddr.h"
 #include "stun/attr.h"
 #include "stun/chandata.h"
-#include "stun/framing.h"
 #include "stun/integrity.h"
 #include "stun/msg.h"
+#include "tools/client_link.h"
 
 enum {
 	REQUEST_MAX = 1400,
-	RTO_MS = 500,			/* first pause before a request is sent again */
-	TRIES = 7,
+	RTO_MS = 500, /* first pause before a request is sent again */
+	TRIES = 5,    /* gives up after 15.5 s; the RFC's 7 take a minute */
 	STREAM_DEADLINE_MS = 20000,
-	ATTEMPTS_MAX = 4,		/* answers of 401 and 438 in a row */
-	REFRESH_BINDING_S = 240,	/* a permission lasts 300 s */
+	ATTEMPTS_MAX = 4,        /* answers of 401 and 438 in a row */
+	REFRESH_BINDING_S = 240, /* a permission lasts 300 s */
 };
 
 enum request_kind {
@@ -45,16 +37,14 @@ enum request_kind {
 };
 
 struct client {
-	struct client_config config;
+	struct client_link link; /* first: the packet path needs no more */
 	struct client_events events;
-	int fd;				/* UDP */
-	struct event readable;		/* UDP */
-	struct bufferevent *bev;	/* TCP and TLS */
+	struct client_config config;
 	struct event retry;
 	struct event upkeep;
 
-	enum request_kind kind;		/* under way */
-	bool want_refresh, want_binding;	/* due while another request is under way */
+	enum request_kind kind;          /* under way */
+	bool want_refresh, want_binding; /* due while another request is under way */
 	int tries, attempts;
 	uint8_t txid[STUN_TXID_LEN];
 	uint8_t request[REQUEST_MAX];
@@ -62,13 +52,13 @@ struct client {
 
 	char realm[STUN_TEXT_MAX + 1], nonce[STUN_TEXT_MAX + 1];
 	size_t realm_len, nonce_len;
-	uint8_t algorithms[64];		/* PASSWORD-ALGORITHMS as offered, echoed */
+	uint8_t algorithms[64]; /* PASSWORD-ALGORITHMS as offered, echoed */
 	size_t algorithms_len;
-	enum stun_integrity integrity;	/* NONE until challenged */
+	enum stun_integrity integrity; /* NONE until challenged */
 	struct stun_key key;
 
 	struct endpoint relayed, mapped, peer;
-	uint16_t number;		/* 0: permission only */
+	uint16_t number; /* 0: permission only */
 	bool bound;
 	uint32_t lifetime_s;
 	unsigned upkeeps;
@@ -88,19 +78,21 @@ static void fail(struct client *client, int code, const char *what)
 	client->events.failed(client->events.arg, code, what);
 }
 
+/* What did not go out is tried again like what was lost on the way, unless it never can. */
 static void transmit(struct client *client)
 {
-	if (client->bev != NULL)
-		bufferevent_write(client->bev, client->request, client->request_len);
-	else if (send(client->fd, client->request, client->request_len, 0) < 0 &&
-	         errno != EAGAIN && errno != ECONNREFUSED)
+	struct client_parts parts = {.head = {client->request, client->request_len}};
+
+	if (!client_link_send(&client->link, &parts) && errno != EAGAIN &&
+	    errno != ECONNREFUSED && errno != ENOBUFS)
 		fail(client, 0, strerror(errno));
 }
 
 static void arm_retry(struct client *client)
 {
-	unsigned ms = client->bev != NULL ? STREAM_DEADLINE_MS
-	                                  : (unsigned)RTO_MS << (client->tries - 1);
+	unsigned ms = client_link_is_stream(&client->link)
+			      ? STREAM_DEADLINE_MS
+			      : (unsigned)RTO_MS << (client->tries - 1);
 	struct timeval tv = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
 
 	event_add(&client->retry, &tv);
@@ -112,7 +104,7 @@ static void retry_due(evutil_socket_t fd, short events, void *arg)
 	(void)events;
 	struct client *client = arg;
 
-	if (client->bev != NULL || client->tries == TRIES) {
+	if (client_link_is_stream(&client->link) || client->tries == TRIES) {
 		fail(client, 0, "the server does not answer");
 		return;
 	}
@@ -127,13 +119,13 @@ static void add_credentials(struct client *client, struct stun_builder *b)
 	if (client->integrity == STUN_INTEGRITY_NONE)
 		return;
 	stun_builder_add(b, STUN_USERNAME, client->config.username,
-	                 strlen(client->config.username));
+			 strlen(client->config.username));
 	stun_builder_add(b, STUN_REALM, client->realm, client->realm_len);
 	stun_builder_add(b, STUN_NONCE, client->nonce, client->nonce_len);
 	if (client->algorithms_len > 0) {
 		static const uint8_t sha256[4] = {0, STUN_PASSWORD_SHA256, 0, 0};
 		stun_builder_add(b, STUN_PASSWORD_ALGORITHMS, client->algorithms,
-		                 client->algorithms_len);
+				 client->algorithms_len);
 		stun_builder_add(b, STUN_PASSWORD_ALGORITHM, sha256, sizeof(sha256));
 	}
 }
@@ -147,26 +139,31 @@ static void add_peer(struct client *client, struct stun_builder *b)
 static void send_request(struct client *client)
 {
 	static const uint16_t methods[] = {
-		[REQUEST_ALLOCATE] = TURN_ALLOCATE,    [REQUEST_REFRESH] = TURN_REFRESH,
-		[REQUEST_BIND] = TURN_CHANNEL_BIND,    [REQUEST_PERMIT] = TURN_CREATE_PERMISSION,
+		[REQUEST_ALLOCATE] = TURN_ALLOCATE,
+		[REQUEST_REFRESH] = TURN_REFRESH,
+		[REQUEST_BIND] = TURN_CHANNEL_BIND,
+		[REQUEST_PERMIT] = TURN_CREATE_PERMISSION,
 		[REQUEST_RELEASE] = TURN_REFRESH,
 	};
+	const uint8_t *txid = client_loop_txid(client->config.loop);
 	struct stun_builder b;
 
-	if (getrandom(client->txid, sizeof(client->txid), 0) != sizeof(client->txid)) {
+	if (txid == NULL) {
 		fail(client, 0, "the system has no random bytes");
 		return;
 	}
-	stun_builder_start(&b, client->request, sizeof(client->request), methods[client->kind],
-	                   STUN_REQUEST, client->txid);
+	memcpy(client->txid, txid, sizeof(client->txid));
+	stun_builder_start(&b, client->request, sizeof(client->request),
+			   methods[client->kind], STUN_REQUEST, client->txid);
 	switch (client->kind) {
 	case REQUEST_NONE:
 		return;
 	case REQUEST_ALLOCATE:
-		stun_add_u32(&b, TURN_REQUESTED_TRANSPORT, (uint32_t)TURN_TRANSPORT_UDP << 24);
+		stun_add_u32(&b, TURN_REQUESTED_TRANSPORT,
+			     (uint32_t)TURN_TRANSPORT_UDP << 24);
 		if (client->config.family != IP_NONE)
 			stun_add_u32(&b, TURN_REQUESTED_ADDRESS_FAMILY,
-			             (uint32_t)client->config.family << 24);
+				     (uint32_t)client->config.family << 24);
 		break;
 	case REQUEST_REFRESH:
 		break;
@@ -185,7 +182,8 @@ static void send_request(struct client *client)
 	stun_add_integrity(&b, client->integrity, &client->key);
 	client->request_len = stun_builder_finish(&b);
 	if (client->request_len == 0) {
-		fail(client, 0, "the request does not fit: user name, realm or nonce too long");
+		fail(client, 0,
+		     "the request does not fit: user name, realm or nonce too long");
 		return;
 	}
 	client->tries = 1;
@@ -243,7 +241,8 @@ static bool take_challenge(struct client *client, const struct stun_msg *msg)
 		client->integrity = STUN_INTEGRITY_SHA256;
 		algorithm = STUN_PASSWORD_SHA256;
 	}
-	const char *username = client->config.username, *password = client->config.password;
+	const char *username = client->config.username,
+		   *password = client->config.password;
 	return stun_key_long_term(
 		&client->key, algorithm,
 		(struct slice){(const uint8_t *)username, strlen(username)},
@@ -270,14 +269,16 @@ static void refused(struct client *client, const struct stun_msg *msg)
 	    !stun_attr_error_code(&attr, &code, &reason))
 		code = 0;
 	bool first_challenge = code == STUN_UNAUTHENTICATED &&
-	                       client->integrity == STUN_INTEGRITY_NONE;
+			       client->integrity == STUN_INTEGRITY_NONE;
 	if ((first_challenge || code == STUN_STALE_NONCE) &&
 	    ++client->attempts < ATTEMPTS_MAX && take_challenge(client, msg)) {
 		send_request(client);
 		return;
 	}
-	snprintf(what, sizeof(what), "%s was refused: %d %s", names[client->kind], code,
-	         stun_error_reason(code));
+	snprintf(what, sizeof(what), "%s was refused: %d %s%s", names[client->kind], code,
+		 stun_error_reason(code),
+		 code == STUN_UNAUTHENTICATED ? " (is the user name or password wrong?)"
+					      : "");
 	fail(client, code, what);
 }
 
@@ -296,7 +297,9 @@ static void next_request(struct client *client)
 static void upkeep_every(struct client *client)
 {
 	unsigned s = client->lifetime_s / 2;
-	struct timeval tv = {.tv_sec = s < 1 ? 1 : s < REFRESH_BINDING_S ? s : REFRESH_BINDING_S};
+	struct timeval tv = {.tv_sec = s < 1                   ? 1
+				       : s < REFRESH_BINDING_S ? s
+							       : REFRESH_BINDING_S};
 
 	event_add(&client->upkeep, &tv);
 }
@@ -367,8 +370,9 @@ static void granted(struct client *client, const struct stun_msg *msg)
 
 static void answered(struct client *client, const struct stun_msg *msg)
 {
-	if (client->kind == REQUEST_NONE || memcmp(msg->txid, client->txid, STUN_TXID_LEN) != 0)
-		return;		/* the answer to a request that was sent twice */
+	if (client->kind == REQUEST_NONE ||
+	    memcmp(msg->txid, client->txid, STUN_TXID_LEN) != 0)
+		return; /* the answer to a request that was sent twice */
 	if (msg->class == STUN_ERROR) {
 		event_del(&client->retry);
 		refused(client, msg);
@@ -382,26 +386,36 @@ static void answered(struct client *client, const struct stun_msg *msg)
 	granted(client, msg);
 }
 
-static void indicated(struct client *client, const struct stun_msg *msg)
+static void indicated(struct client *client, const struct stun_msg *msg,
+		      uint64_t arrived_ns)
 {
-	struct stun_attr peer_attr, data;
-	struct endpoint peer;
+	struct client_data data = {.arrived_ns = arrived_ns};
+	struct stun_attr attr;
 
-	if (msg->method == TURN_DATA && stun_msg_find(msg, TURN_XOR_PEER_ADDRESS, &peer_attr) &&
-	    stun_attr_xor_address(&peer_attr, msg->txid, &peer) &&
-	    stun_msg_find(msg, TURN_DATA_ATTR, &data))
-		client->events.data(client->events.arg, 0, &peer, data.value);
+	if (msg->method != TURN_DATA ||
+	    !stun_msg_find(msg, TURN_XOR_PEER_ADDRESS, &attr) ||
+	    !stun_attr_xor_address(&attr, msg->txid, &data.peer) ||
+	    !stun_msg_find(msg, TURN_DATA_ATTR, &attr))
+		return;
+	data.payload = attr.value;
+	client->events.data(client->events.arg, &data);
 }
 
-static void received(struct client *client, struct slice message)
+static void channel_data(struct client *client, struct slice message, uint64_t arrived_ns)
 {
-	uint16_t number;
-	struct slice payload;
+	struct client_data data = {.arrived_ns = arrived_ns};
+
+	if (chandata_parse(message, &data.channel, &data.payload))
+		client->events.data(client->events.arg, &data);
+}
+
+static void received(void *arg, struct slice message, uint64_t arrived_ns)
+{
+	struct client *client = arg;
 	struct stun_msg msg;
 
 	if (message.len > 0 && message.data[0] >= 0x40) {
-		if (chandata_parse(message, &number, &payload))
-			client->events.data(client->events.arg, number, NULL, payload);
+		channel_data(client, message, arrived_ns);
 		return;
 	}
 	if (stun_msg_parse(message, &msg) != STUN_PARSE_OK)
@@ -409,134 +423,52 @@ static void received(struct client *client, struct slice message)
 	if (msg.class == STUN_SUCCESS || msg.class == STUN_ERROR)
 		answered(client, &msg);
 	else if (msg.class == STUN_INDICATION)
-		indicated(client, &msg);
+		indicated(client, &msg, arrived_ns);
 }
 
-static void udp_readable(evutil_socket_t fd, short events, void *arg)
-{
-	(void)events;
-	struct client *client = arg;
-	uint8_t buffer[65536];
-	ssize_t len = recv(fd, buffer, sizeof(buffer), 0);
-
-	if (len > 0)
-		received(client, (struct slice){buffer, (size_t)len});
-}
-
-static void stream_readable(struct bufferevent *bev, void *arg)
+static void connected(void *arg)
 {
 	struct client *client = arg;
-	struct evbuffer *input = bufferevent_get_input(bev);
-	size_t arrived, frame_len;
 
-	while ((arrived = evbuffer_get_length(input)) > 0 && !client->failed) {
-		size_t head = arrived < STUN_HEADER_LEN ? arrived : STUN_HEADER_LEN;
-		const uint8_t *data = evbuffer_pullup(input, (ev_ssize_t)head);
-		if (data == NULL ||
-		    framing_next((struct slice){data, head}, &frame_len) == FRAMING_BROKEN) {
-			fail(client, 0, "the server's stream is broken");
-			return;
-		}
-		if (frame_len == 0 || arrived < frame_len)
-			return;
-		data = evbuffer_pullup(input, (ev_ssize_t)frame_len);
-		if (data == NULL)
-			return;
-		received(client, (struct slice){data, frame_len});
-		evbuffer_drain(input, frame_len);
-	}
+	event_del(&client->retry);
+	start(client, REQUEST_ALLOCATE);
 }
 
-static void stream_event(struct bufferevent *bev, short events, void *arg)
+static void lost(void *arg, const char *what)
 {
 	struct client *client = arg;
-	char what[200];
 
-	if (events & BEV_EVENT_CONNECTED) {
-		event_del(&client->retry);
-		start(client, REQUEST_ALLOCATE);
-		return;
-	}
-	unsigned long tls_error = client->config.transport == CLIENT_TLS
-	                                  ? bufferevent_get_openssl_error(bev)
-	                                  : 0;
-	if (tls_error != 0)
-		snprintf(what, sizeof(what), "TLS: %s", ERR_reason_error_string(tls_error));
-	else if (events & BEV_EVENT_EOF)
-		snprintf(what, sizeof(what), "the server closed the connection");
-	else
-		snprintf(what, sizeof(what), "connection: %s",
-		         evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
-	fail(client, 0, what);
+	/*
+	 * A refusal over UDP ends the set-up, as nothing will come. Later it may be a server
+	 * that restarts and knows us again: the requests that keep us fresh will tell.
+	 */
+	if (client_link_is_stream(&client->link) || client->kind == REQUEST_ALLOCATE)
+		fail(client, 0, what);
 }
 
-static bool connect_udp(struct client *client, const struct sockaddr *sa, socklen_t sa_len)
-{
-	client->fd = socket(sa->sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	return client->fd >= 0 && connect(client->fd, sa, sa_len) == 0 &&
-	       event_assign(&client->readable, client->config.base, client->fd,
-	                    EV_READ | EV_PERSIST, udp_readable, client) == 0 &&
-	       event_add(&client->readable, NULL) == 0;
-}
-
-static bool connect_stream(struct client *client, const struct sockaddr *sa, socklen_t sa_len)
-{
-	struct event_base *base = client->config.base;
-	struct timeval deadline = {.tv_sec = STREAM_DEADLINE_MS / 1000};
-
-	if (client->config.transport == CLIENT_TLS) {
-		SSL *ssl = SSL_new(client->config.tls);
-		if (ssl == NULL)
-			return false;
-		client->bev = bufferevent_openssl_socket_new(
-			base, -1, ssl, BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE);
-		if (client->bev == NULL) {
-			SSL_free(ssl);
-			return false;
-		}
-		X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
-		if (client->config.tls_name != NULL &&
-		    X509_VERIFY_PARAM_set1_ip_asc(param, client->config.tls_name) != 1) {
-			SSL_set1_host(ssl, client->config.tls_name);
-			SSL_set_tlsext_host_name(ssl, client->config.tls_name);
-		}
-		bufferevent_openssl_set_allow_dirty_shutdown(client->bev, 1);
-	} else {
-		client->bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-		if (client->bev == NULL)
-			return false;
-	}
-	bufferevent_setcb(client->bev, stream_readable, NULL, stream_event, client);
-	bufferevent_enable(client->bev, EV_READ | EV_WRITE);
-	event_add(&client->retry, &deadline);
-	return bufferevent_socket_connect(client->bev, sa, (int)sa_len) == 0;
-}
-
-struct client *client_new(const struct client_config *config, const struct client_events *events)
+struct client *client_new(const struct client_config *config,
+			  const struct client_events *events)
 {
 	struct client *client = calloc(1, sizeof(*client));
-	struct sockaddr_storage sa;
-	socklen_t sa_len = sockaddr_from_endpoint(&config->server, &sa);
+	struct client_link_events link_events = {client, connected, received, lost};
+	struct event_base *base = client_loop_base(config->loop);
+	struct timeval deadline = {.tv_sec = STREAM_DEADLINE_MS / 1000};
 
 	if (client == NULL)
 		return NULL;
 	client->config = *config;
 	client->events = *events;
-	client->fd = -1;
-	event_assign(&client->retry, config->base, -1, 0, retry_due, client);
-	event_assign(&client->upkeep, config->base, -1, 0, upkeep_due, client);
-	if (config->transport == CLIENT_UDP) {
-		if (connect_udp(client, (struct sockaddr *)&sa, sa_len)) {
-			start(client, REQUEST_ALLOCATE);
-			return client;
-		}
-	} else if (connect_stream(client, (struct sockaddr *)&sa, sa_len)) {
-		return client;
+	event_assign(&client->retry, base, -1, 0, retry_due, client);
+	event_assign(&client->upkeep, base, -1, 0, upkeep_due, client);
+	if (!client_link_open(&client->link, config, &link_events)) {
+		free(client);
+		return NULL;
 	}
-	int error = errno;
-	client_free(client);
-	errno = error;
-	return NULL;
+	if (client_link_is_stream(&client->link))
+		event_add(&client->retry, &deadline);
+	else
+		start(client, REQUEST_ALLOCATE);
+	return client;
 }
 
 void client_free(struct client *client)
@@ -545,12 +477,7 @@ void client_free(struct client *client)
 		return;
 	event_del(&client->retry);
 	event_del(&client->upkeep);
-	if (client->readable.ev_base != NULL)
-		event_del(&client->readable);
-	if (client->bev != NULL)
-		bufferevent_free(client->bev);
-	if (client->fd >= 0)
-		close(client->fd);
+	client_link_close(&client->link);
 	free(client);
 }
 
@@ -568,59 +495,46 @@ void client_permit(struct client *client, const struct endpoint *peer)
 	client_bind(client, 0, peer);
 }
 
-static bool send_parts(struct client *client, struct slice head, struct slice payload,
-                       size_t padding)
-{
-	static const uint8_t zeros[4];
-
-	if (client->bev == NULL) {
-		struct iovec vectors[3] = {
-			{(void *)(uintptr_t)head.data, head.len},
-			{(void *)(uintptr_t)payload.data, payload.len},
-			{(void *)(uintptr_t)zeros, padding},
-		};
-		struct msghdr header = {.msg_iov = vectors, .msg_iovlen = 3};
-		return sendmsg(client->fd, &header, 0) >= 0;
-	}
-	struct evbuffer *output = bufferevent_get_output(client->bev);
-	size_t len = head.len + payload.len + padding;
-	if (evbuffer_get_length(output) + len > client->config.send_queue ||
-	    evbuffer_expand(output, len) != 0)
-		return false;
-	evbuffer_add(output, head.data, head.len);
-	evbuffer_add(output, payload.data, payload.len);
-	evbuffer_add(output, zeros, padding);
-	return true;
-}
-
 bool client_send_channel(struct client *client, uint16_t number, struct slice payload)
 {
 	uint8_t header[CHANDATA_HEADER_LEN];
-	size_t padding = client->bev != NULL ? padded4(payload.len) - payload.len : 0;
+	struct client_parts parts = {.head = {header, sizeof(header)},
+				     .payload = payload};
 
+	if (payload.len > UINT16_MAX) {
+		errno = EMSGSIZE;
+		return false;
+	}
+	if (client_link_is_stream(&client->link))
+		parts.padding = padded4(payload.len) - payload.len;
 	chandata_write_header(header, number, payload.len);
-	return send_parts(client, (struct slice){header, sizeof(header)}, payload, padding);
+	return client_link_send(&client->link, &parts);
 }
 
 bool client_send_indication(struct client *client, const struct endpoint *peer,
-                            struct slice payload)
+			    struct slice payload)
 {
 	/* Everything up to DATA's value; its length and the message's are patched in. */
-	uint8_t head[STUN_HEADER_LEN + 24 + STUN_ATTR_HEADER_LEN], txid[STUN_TXID_LEN];
+	uint8_t head[STUN_HEADER_LEN + 24 + STUN_ATTR_HEADER_LEN];
+	const uint8_t *txid = client_loop_txid(client->config.loop);
+	size_t padded = padded4(payload.len);
 	struct stun_builder b;
 
-	if (getrandom(txid, sizeof(txid), 0) != sizeof(txid))
+	if (txid == NULL)
 		return false;
 	stun_builder_start(&b, head, sizeof(head), TURN_SEND, STUN_INDICATION, txid);
 	stun_add_xor_address(&b, TURN_XOR_PEER_ADDRESS, peer);
 	stun_builder_add(&b, TURN_DATA_ATTR, "", 0);
 	size_t len = stun_builder_finish(&b);
-	size_t padded = padded4(payload.len);
-	if (len == 0 || len - STUN_HEADER_LEN + padded > UINT16_MAX)
+	if (len == 0 || len - STUN_HEADER_LEN + padded > UINT16_MAX) {
+		errno = EMSGSIZE;
 		return false;
+	}
 	store_be16(head + 2, (uint16_t)(len - STUN_HEADER_LEN + padded));
 	store_be16(head + len - 2, (uint16_t)payload.len);
-	return send_parts(client, (struct slice){head, len}, payload, padded - payload.len);
+
+	struct client_parts parts = {{head, len}, payload, padded - payload.len};
+	return client_link_send(&client->link, &parts);
 }
 
 void client_release(struct client *client)
