@@ -9,3 +9,26 @@ avedgectl_SOURCES = \
 	tools/ctl_relay_text.c \
 	tools/ctl_table.c tools/ctl_table.h
 avedgectl_LDADD = $(TOOLS_LIBS)
+
+# What the unit tests of the load tool need of it, too.
+noinst_LIBRARIES += libload.a
+libload_a_SOURCES = \
+	tools/histogram.c tools/histogram.h \
+	tools/load_options.c tools/load_options.h \
+	tools/pacer.c tools/pacer.h \
+	tools/stamp.c tools/stamp.h
+
+bin_PROGRAMS += avedge-load
+avedge_load_SOURCES = \
+	tools/avedge_load.c \
+	tools/client.c tools/client.h \
+	tools/client_link.c tools/client_link.h \
+	tools/clock.h \
+	tools/load_clients.c tools/load_clients.h \
+	tools/load_net.c tools/load_net.h \
+	tools/load_peers.c tools/load_peers.h \
+	tools/load_report.c tools/load_report.h \
+	tools/load_result.h \
+	tools/load_run.c tools/load_run.h \
+	tools/load_traffic.c tools/load_traffic.h
+avedge_load_LDADD = libload.a $(TOOLS_LIBS)

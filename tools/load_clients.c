@@ -1,0 +1,466 @@
+/*
+ * load_clients.c - see load_clients.h.
+ *
+ *   IDLE --> STARTING --> (WAITING for the other of a pair) --> READY --> RELEASING --> RELEASED
+ *                 \__________________\___________________________\___________\--> FAILED
+ *
+ * With cycles READY is skipped, and RELEASED and FAILED lead back to IDLE: through a list and
+ * an event, because a client must not be freed in its own callback.
+ */
+#include "tools/load_clients.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <event2/event.h>
+
+#include "base/sockaddr.h"
+#include "stun/chandata.h"
+#include "tools/clock.h"
+#include "tools/load_peers.h"
+
+enum {
+	SEND_QUEUE = 1 << 20, /* bytes on a stream before packets are refused */
+	CREDIT_MS = 5,        /* set-ups that may be caught up on at once */
+};
+
+/* Releases that make no progress for so long are given up. */
+#define RELEASE_PATIENCE_NS 5000000000u
+
+enum state {
+	IDLE,
+	STARTING,
+	WAITING,
+	READY,
+	RELEASING,
+	RELEASED,
+	FAILED,
+	STATES,
+};
+
+/* What the packet path needs comes first. */
+struct slot {
+	struct client *client;
+	struct load_clients *clients;
+	uint32_t id;
+	enum state state;
+	struct endpoint peer; /* or the relayed address of the other */
+	socklen_t relayed_len;
+	struct sockaddr_storage relayed;
+	uint64_t started_ns;
+};
+
+struct load_clients {
+	struct load_clients_config config;
+	struct client_config client; /* the same for all */
+	struct event *reap;
+	uint32_t *reapable; /* ids */
+	uint32_t reapable_count;
+	uint32_t count[STATES];
+	uint32_t next; /* to be started, or to be released */
+	uint64_t cycles_started;
+	uint64_t tick_ns, progress_ns; /* last call; last change while releasing */
+	uint32_t releasing_before;
+	double credit;  /* set-ups that may start now */
+	bool stopped;   /* start nothing more */
+	bool releasing; /* and send everybody home */
+	struct slot slots[];
+};
+
+static void set_state(struct slot *slot, enum state state)
+{
+	slot->clients->count[slot->state]--;
+	slot->state = state;
+	slot->clients->count[state]++;
+}
+
+static bool is_under_way(const struct slot *slot)
+{
+	return slot->state == STARTING || slot->state == WAITING;
+}
+
+static uint32_t under_way(const struct load_clients *clients)
+{
+	return clients->count[STARTING] + clients->count[WAITING];
+}
+
+static bool cycles(const struct load_clients *clients)
+{
+	return clients->config.options->task == LOAD_CYCLES;
+}
+
+static struct slot *other_of(struct slot *slot)
+{
+	return &slot->clients->slots[slot->id ^ 1];
+}
+
+static void reap_later(struct slot *slot)
+{
+	struct load_clients *clients = slot->clients;
+
+	clients->reapable[clients->reapable_count++] = slot->id;
+	event_active(clients->reap, 0, 0);
+}
+
+/* --- what happens to a client ------------------------------------------------------------- */
+
+static void slot_failed(struct slot *slot, int code, const char *what)
+{
+	struct load_result *result = slot->clients->config.result;
+	bool was_releasing = slot->state == RELEASING;
+	bool was_waited_for = is_under_way(slot) &&
+			      slot->clients->config.options->between_clients;
+
+	if (slot->state == FAILED)
+		return;
+	if (result->reason[0] == '\0') {
+		result->reason_code = code;
+		snprintf(result->reason, sizeof(result->reason), "%s", what);
+	}
+	set_state(slot, FAILED);
+	if (cycles(slot->clients)) {
+		result->cycles_failed++;
+		reap_later(slot);
+		return;
+	}
+	if (was_releasing)
+		result->unreleased++;
+	else
+		result->failed++;
+	if (was_waited_for && other_of(slot)->state == WAITING)
+		slot_failed(other_of(slot), 0, "the other client of the pair failed");
+}
+
+static void client_failed(void *arg, int code, const char *what)
+{
+	slot_failed(arg, code, what);
+}
+
+static void bind_to(struct slot *slot, const struct endpoint *peer)
+{
+	slot->peer = *peer;
+	if (slot->clients->config.options->send_mode)
+		client_permit(slot->client, peer);
+	else
+		client_bind(slot->client, load_clients_channel(slot->clients, slot->id),
+			    peer);
+}
+
+static void pair_up(struct slot *slot)
+{
+	struct slot *other = other_of(slot);
+
+	if (other->state == FAILED || (other->state == IDLE && slot->clients->stopped)) {
+		slot_failed(slot, 0, "the other client of the pair failed");
+	} else if (other->state == WAITING) {
+		set_state(other, STARTING);
+		bind_to(slot, client_relayed(other->client));
+		bind_to(other, client_relayed(slot->client));
+	} else {
+		set_state(slot, WAITING);
+	}
+}
+
+static void client_ready(void *arg)
+{
+	struct slot *slot = arg;
+	struct load_clients *clients = slot->clients;
+
+	slot->relayed_len =
+		sockaddr_from_endpoint(client_relayed(slot->client), &slot->relayed);
+	if (cycles(clients))
+		histogram_add(&clients->config.result->setup_ns,
+			      clock_monotonic_ns() - slot->started_ns);
+	if (cycles(clients) || clients->releasing) {
+		set_state(slot, RELEASING);
+		client_release(slot->client);
+	} else if (clients->config.options->between_clients) {
+		pair_up(slot);
+	} else {
+		bind_to(slot, load_peers_endpoint(clients->config.peers,
+						  load_clients_peer(clients, slot->id)));
+	}
+}
+
+static void client_bound(void *arg)
+{
+	struct slot *slot = arg;
+	struct load_result *result = slot->clients->config.result;
+
+	if (!is_under_way(slot))
+		return;
+	histogram_add(&result->setup_ns, clock_monotonic_ns() - slot->started_ns);
+	result->ready++;
+	set_state(slot, READY);
+	if (slot->clients->releasing) {
+		set_state(slot, RELEASING);
+		client_release(slot->client);
+	}
+}
+
+static void client_released(void *arg)
+{
+	struct slot *slot = arg;
+	struct load_result *result = slot->clients->config.result;
+
+	set_state(slot, RELEASED);
+	if (cycles(slot->clients)) {
+		result->cycles_done++;
+		reap_later(slot);
+	} else {
+		result->released++;
+	}
+}
+
+static void client_data(void *arg, const struct client_data *data)
+{
+	const struct slot *slot = arg;
+
+	slot->clients->config.data(slot->clients->config.arg, slot->id, data);
+}
+
+static void start(struct slot *slot)
+{
+	struct client_events events = {
+		.arg = slot,
+		.ready = client_ready,
+		.bound = client_bound,
+		.data = client_data,
+		.released = client_released,
+		.failed = client_failed,
+	};
+
+	slot->started_ns = clock_monotonic_ns();
+	set_state(slot, STARTING);
+	slot->client = client_new(&slot->clients->client, &events);
+	if (slot->client == NULL)
+		slot_failed(slot, 0, strerror(errno));
+}
+
+/* --- set-up ------------------------------------------------------------------------------- */
+
+/* When as many as may be under way have failed and none came through, none will. */
+static bool is_hopeless(const struct load_clients *clients)
+{
+	const struct load_result *result = clients->config.result;
+
+	return cycles(clients)
+		       ? result->cycles_done == 0 &&
+				 result->cycles_failed >= LOAD_UNDER_WAY_MAX
+		       : result->ready == 0 && result->failed >= LOAD_UNDER_WAY_MAX;
+}
+
+bool load_clients_set_up(struct load_clients *clients, uint64_t now_ns)
+{
+	const struct load_options *options = clients->config.options;
+	double most = options->setup_rate * CREDIT_MS / 1000.0 + 1;
+
+	if (clients->tick_ns == 0)
+		clients->credit = 1;
+	else
+		clients->credit +=
+			(double)(now_ns - clients->tick_ns) * 1e-9 * options->setup_rate;
+	clients->tick_ns = now_ns;
+	if (clients->credit > most)
+		clients->credit = most;
+	if (is_hopeless(clients))
+		load_clients_stop(clients);
+	while (!clients->stopped && clients->next < options->clients &&
+	       clients->credit >= 1 && under_way(clients) < LOAD_UNDER_WAY_MAX) {
+		clients->credit--;
+		start(&clients->slots[clients->next++]);
+	}
+	return under_way(clients) == 0 &&
+	       (clients->stopped || clients->next == options->clients);
+}
+
+/* --- cycles ------------------------------------------------------------------------------- */
+
+static bool may_cycle(const struct load_clients *clients)
+{
+	return !clients->stopped && !is_hopeless(clients) &&
+	       clients->cycles_started < clients->config.options->cycles;
+}
+
+static void start_cycle(struct slot *slot)
+{
+	slot->clients->cycles_started++;
+	start(slot);
+}
+
+static void reap(evutil_socket_t fd, short events, void *arg)
+{
+	(void)fd;
+	(void)events;
+	struct load_clients *clients = arg;
+	uint32_t count = clients->reapable_count;
+
+	/* Taken from the end, as many as there were: who fails at once is listed again. */
+	for (; count > 0; count--) {
+		struct slot *slot =
+			&clients->slots[clients->reapable[--clients->reapable_count]];
+		client_free(slot->client);
+		slot->client = NULL;
+		set_state(slot, IDLE);
+		if (may_cycle(clients))
+			start_cycle(slot);
+	}
+}
+
+bool load_clients_cycle(struct load_clients *clients, uint64_t now_ns)
+{
+	const struct load_options *options = clients->config.options;
+	uint32_t slots = options->clients < LOAD_UNDER_WAY_MAX ? options->clients
+							       : LOAD_UNDER_WAY_MAX;
+
+	(void)now_ns;
+	for (uint32_t i = 0; i < slots && may_cycle(clients); i++) {
+		if (clients->slots[i].state == IDLE)
+			start_cycle(&clients->slots[i]);
+	}
+	return !may_cycle(clients) && under_way(clients) == 0 &&
+	       clients->count[RELEASING] == 0;
+}
+
+/* --- release ------------------------------------------------------------------------------ */
+
+static void give_up_releases(struct load_clients *clients)
+{
+	for (uint32_t i = 0; i < clients->config.options->clients; i++) {
+		if (clients->slots[i].state == RELEASING)
+			slot_failed(&clients->slots[i], 0,
+				    "the server does not answer a release");
+	}
+}
+
+bool load_clients_release(struct load_clients *clients, uint64_t now_ns)
+{
+	uint32_t total = clients->config.options->clients;
+
+	if (!clients->releasing) {
+		clients->releasing = true;
+		load_clients_stop(clients);
+		clients->next = 0;
+		clients->progress_ns = now_ns;
+	}
+	for (; clients->next < total && clients->count[RELEASING] < LOAD_UNDER_WAY_MAX;
+	     clients->next++) {
+		struct slot *slot = &clients->slots[clients->next];
+		if (slot->state != READY)
+			continue;
+		set_state(slot, RELEASING);
+		client_release(slot->client);
+	}
+	uint32_t left =
+		clients->count[READY] + clients->count[RELEASING] + under_way(clients);
+	if (left != clients->releasing_before) {
+		clients->releasing_before = left;
+		clients->progress_ns = now_ns;
+	} else if (now_ns - clients->progress_ns > RELEASE_PATIENCE_NS) {
+		give_up_releases(clients);
+		return true;
+	}
+	return left == 0;
+}
+
+/* --- all of them -------------------------------------------------------------------------- */
+
+struct load_clients *load_clients_new(const struct load_clients_config *config)
+{
+	uint32_t total = config->options->clients;
+	struct load_clients *clients =
+		calloc(1, sizeof(*clients) + total * sizeof(struct slot));
+
+	if (clients == NULL)
+		return NULL;
+	clients->config = *config;
+	clients->count[IDLE] = total;
+	clients->client = (struct client_config){
+		.loop = client_loop_new(config->base),
+		.transport = config->options->transport,
+		.server = config->server,
+		.tls = config->tls,
+		.tls_name = config->options->insecure ? NULL : config->options->tls_name,
+		.username = config->options->username,
+		.password = config->options->password,
+		.family = config->family,
+		.send_queue = SEND_QUEUE,
+	};
+	clients->reap = event_new(config->base, -1, 0, reap, clients);
+	clients->reapable = calloc(total, sizeof(*clients->reapable));
+	if (clients->client.loop == NULL || clients->reap == NULL ||
+	    clients->reapable == NULL) {
+		load_clients_free(clients);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < total; i++) {
+		clients->slots[i].clients = clients;
+		clients->slots[i].id = i;
+	}
+	return clients;
+}
+
+void load_clients_free(struct load_clients *clients)
+{
+	if (clients == NULL)
+		return;
+	for (uint32_t i = 0; i < clients->config.options->clients; i++)
+		client_free(clients->slots[i].client);
+	if (clients->reap != NULL)
+		event_free(clients->reap);
+	client_loop_free(clients->client.loop);
+	free(clients->reapable);
+	free(clients);
+}
+
+void load_clients_stop(struct load_clients *clients)
+{
+	clients->stopped = true;
+	/* Nobody comes for the first of a pair whose second was never started. */
+	if (clients->config.options->between_clients && clients->next % 2 == 1 &&
+	    clients->slots[clients->next - 1].state == WAITING)
+		slot_failed(&clients->slots[clients->next - 1], 0,
+			    "stopped before its pair was whole");
+}
+
+bool load_clients_is_ready(const struct load_clients *clients, uint32_t id)
+{
+	return clients->slots[id].state == READY;
+}
+
+uint32_t load_clients_peer(const struct load_clients *clients, uint32_t id)
+{
+	const struct load_options *options = clients->config.options;
+
+	/* Neighbours share a peer: they send at the same time, and it receives in batches. */
+	return (uint32_t)((uint64_t)id * options->peers / options->clients);
+}
+
+uint16_t load_clients_channel(const struct load_clients *clients, uint32_t id)
+{
+	(void)clients;
+	return (uint16_t)(CHANNEL_NUMBER_MIN +
+			  id % (CHANNEL_NUMBER_MAX - CHANNEL_NUMBER_MIN + 1));
+}
+
+bool load_clients_send(struct load_clients *clients, uint32_t id, struct slice payload)
+{
+	struct slot *slot = &clients->slots[id];
+
+	if (clients->config.options->send_mode)
+		return client_send_indication(slot->client, &slot->peer, payload);
+	return client_send_channel(slot->client, load_clients_channel(clients, id),
+				   payload);
+}
+
+bool load_clients_send_down(struct load_clients *clients, uint32_t id,
+			    struct slice payload)
+{
+	const struct slot *slot = &clients->slots[id];
+
+	return load_peers_send(clients->config.peers, load_clients_peer(clients, id),
+			       &slot->relayed, slot->relayed_len, payload);
+}

@@ -1,0 +1,58 @@
+/*
+ * load_clients.h - the clients of a run: set up at a rate, bound to their peers or to each
+ * other, released. Or, for cycles, allocated and released again and again.
+ *
+ * Owner    the run. Options, result and peers are borrowed.
+ * Threads  that of the event base.
+ * Time     monotonic nanoseconds, passed in.
+ */
+#ifndef TOOLS_LOAD_CLIENTS_H
+#define TOOLS_LOAD_CLIENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stun/endpoint.h"
+#include "tools/client.h"
+#include "tools/load_options.h"
+#include "tools/load_result.h"
+
+struct event_base;
+struct load_clients;
+struct load_peers;
+
+struct load_clients_config {
+	struct event_base *base;
+	const struct load_options *options;
+	struct load_result *result;
+	struct endpoint server;
+	SSL_CTX *tls;             /* or NULL */
+	uint8_t family;           /* of the relayed addresses */
+	struct load_peers *peers; /* NULL between clients and for cycles */
+	void *arg;
+	void (*data)(void *arg, uint32_t id, const struct client_data *data);
+};
+
+struct load_clients *load_clients_new(const struct load_clients_config *config);
+void load_clients_free(struct load_clients *clients); /* NULL is allowed */
+
+/* Each does what is due and is called every millisecond or so, until it says true. */
+bool load_clients_set_up(struct load_clients *clients, uint64_t now_ns);
+bool load_clients_cycle(struct load_clients *clients, uint64_t now_ns);
+bool load_clients_release(struct load_clients *clients, uint64_t now_ns);
+
+/* Start nothing more: the calls above come to their end. */
+void load_clients_stop(struct load_clients *clients);
+
+/* Set up and not lost since. */
+bool load_clients_is_ready(const struct load_clients *clients, uint32_t id);
+
+uint32_t load_clients_peer(const struct load_clients *clients, uint32_t id);
+uint16_t load_clients_channel(const struct load_clients *clients, uint32_t id);
+
+/* From the client to its peer, and from the peer to the client. False: it did not go out. */
+bool load_clients_send(struct load_clients *clients, uint32_t id, struct slice payload);
+bool load_clients_send_down(struct load_clients *clients, uint32_t id,
+			    struct slice payload);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * load_result.h - what a run of avedge-load has counted. Times are in the unit of their names.
+ */
+#ifndef TOOLS_LOAD_RESULT_H
+#define TOOLS_LOAD_RESULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tools/histogram.h"
+#include "tools/load_options.h"
+
+enum { LOAD_REASON_MAX = 200 };
+
+struct load_figures {
+	uint64_t sent;
+	uint64_t unsent;   /* the system took no more: a full queue */
+	uint64_t received; /* each packet once */
+	uint64_t duplicated;
+	uint64_t reordered;
+	uint64_t misdelivered; /* arrived where they were not sent */
+	uint64_t damaged;      /* not the length or the content that was sent */
+	struct histogram delay_ns;
+};
+
+struct load_result {
+	uint32_t ready;  /* clients that were set up */
+	uint32_t failed; /* clients that were not, or were lost later */
+	uint32_t released, unreleased;
+	uint64_t cycles_done, cycles_failed;
+	int reason_code;              /* of the first failure: STUN error code or 0 */
+	char reason[LOAD_REASON_MAX]; /* empty: none */
+	double setup_s, media_s;      /* cycles count as set-up */
+	double media_cpu_s;           /* of this program while the media ran */
+	uint64_t skipped;             /* packets that were due too long ago */
+	uint64_t strays;              /* arrived, but are none of ours */
+	bool interrupted;
+	struct histogram setup_ns; /* first byte sent to allocated and bound */
+	struct load_figures direction[LOAD_DIRECTIONS];
+};
+
+#endif
