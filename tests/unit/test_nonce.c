@@ -333,8 +333,8 @@ START_TEST(attack_32_nonces_of_neighbours_tell_nothing)
 		macs[i] = stamp_of(nonce) & 0xFFFFFFFFFFFF;
 		uint64_t change = i ? macs[i] ^ macs[i - 1] : 0;
 		for (int bit = 0; bit < BITS; bit++) {
-			ones[bit] += macs[i] >> bit & 1;
-			flips[bit] += change >> bit & 1;
+			ones[bit] += (unsigned)(macs[i] >> bit & 1);
+			flips[bit] += (unsigned)(change >> bit & 1);
 		}
 	}
 	/* Half a million each, with a standard deviation of 500: six of them. */

@@ -118,28 +118,29 @@ START_TEST(attack_1_an_allow_entry_flips_exactly_its_prefix)
 }
 END_TEST
 
-/* A prefix at, in or around a special-purpose one or an own address, or anywhere. */
+/* The bits behind a prefix length. */
+static number host_bits(unsigned bits, unsigned len)
+{
+	return len == bits ? 0 : ~(number)0 >> (128 - bits + len);
+}
+
+/* A prefix at, in or around a special-purpose one or an own address. */
 static struct ip_prefix random_prefix(uint64_t *seed)
 {
 	struct ip_prefix p =
 		special_prefix(random_below(seed, (uint32_t)special_row_count));
-	unsigned bits = 8 * (unsigned)ip_addr_len(p.ip.family);
-	number n = prefix_first(&p);
 
 	if (random_below(seed, 4) == 0) {
-		const struct relay_address *r = &world_relays[random_below(seed, 2)];
-		bits = 8 * (unsigned)ip_addr_len(r->local.family);
-		n = number_of(&r->local);
-		p.ip.family = r->local.family;
-		p.len = (uint8_t)bits;
+		p.ip = world_relays[random_below(seed, 2)].local;
+		p.len = (uint8_t)(8 * ip_addr_len(p.ip.family));
 	}
 	if (random_below(seed, 2)) {
-		number noise = (number)random_u64(seed) << 64 | random_u64(seed);
-		n |= noise & (((number)1 << (bits - 1) << 1) - 1) >> p.len;
+		unsigned bits = 8 * (unsigned)ip_addr_len(p.ip.family);
+		number n = number_of(&p.ip), noise = (number)random_u64(seed) << 64;
+		n |= (noise | random_u64(seed)) & host_bits(bits, p.len);
 		p.len = (uint8_t)random_below(seed, bits + 1);
+		p.ip = address_of(n & ~host_bits(bits, p.len), p.ip.family);
 	}
-	number host_part = p.len == bits ? 0 : ~(number)0 >> (128 - bits + p.len);
-	p.ip = address_of(n & ~host_part, p.ip.family);
 	return p;
 }
 
