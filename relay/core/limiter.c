@@ -23,7 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 2, CELLS = 1 << 16, WIDER = 4, SLACK = 16 };
+enum { ROWS = 2, CELLS = 1 << 16, WIDER = 4 };
 
 /* Full again at this time in monotonic ns; 0 is long ago. */
 typedef uint64_t cell;
@@ -81,21 +81,16 @@ static bool has_room(const struct bucket *b, uint64_t now_ns)
 }
 
 /*
- * Move both cells on by one answer, but not without end: a cell that others hold over its
- * limit stays near it, so that it recovers when they stop. The few answers of slack are for
- * workers that find the last token at once: all of them charge it, and wait longer next time.
+ * Move both cells on by one answer, also one that is over its limit already: workers that find
+ * the last token at once all pay for it, and wait longer next time.
  */
 static void charge(const struct bucket *b, uint64_t now_ns)
 {
-	uint64_t most_ns = now_ns + b->tolerance_ns + SLACK * b->interval_ns;
-
 	for (int row = 0; row < ROWS; row++) {
 		uint64_t was = __atomic_load_n(b->cells[row], __ATOMIC_RELAXED);
 		uint64_t next;
 		do {
 			next = (was > now_ns ? was : now_ns) + b->interval_ns;
-			if (next > most_ns)
-				break;
 		} while (!__atomic_compare_exchange_n(b->cells[row], &was, next, true,
 						      __ATOMIC_RELAXED,
 						      __ATOMIC_RELAXED));

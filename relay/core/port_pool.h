@@ -2,8 +2,10 @@
  * port_pool.h - the relay ports of the outside addresses: taken on demand, given back at once.
  *
  * Choice   a random start and a linear probe over a bitmap, never "draw until free". A port
- *          given back rests first: rested ports are preferred, and when none is left the one
- *          that has rested longest is taken. Resting is never a reason to refuse.
+ *          given back rests first: rested ports are preferred, and when none is left that
+ *          fits, the one (or the pair) that has rested longest is taken. Resting is never a
+ *          reason to refuse. A port that somebody else holds on this host is given back like
+ *          any other and so comes last.
  * Threads  shared by all workers; take and give lock a mutex (allocate and free only).
  *          port_pool_in_use() takes no lock and may be called on the packet path.
  * Time     monotonic milliseconds, passed in.

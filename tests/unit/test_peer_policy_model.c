@@ -286,6 +286,8 @@ static void check_embeddings(const struct world *w, unsigned addresses, unsigned
 					     allowed ? "too" : "is not");
 			}
 			opened[how] += got;
+			if (i % 32 == 0)
+				agree(w, &peer);
 		}
 	}
 }

@@ -101,6 +101,21 @@ START_TEST(another_seed_gives_other_ports) /* T-244 */
 }
 END_TEST
 
+START_TEST(the_first_port_can_be_any) /* T-244 */
+{
+	/* Of 64 ports, by 2000 seeds: each is first at times, none often. */
+	unsigned first[64] = {0};
+	for (uint64_t seed = 0; seed < 2000; seed++) {
+		struct port_pool *pool = pool_of(50000, 50063, 0, seed);
+		first[port_pool_take(pool, 0, PORT_ANY, 0) - 50000]++;
+		port_pool_free(pool);
+	}
+	for (int i = 0; i < 64; i++)
+		ck_assert_msg(first[i] > 5 && first[i] < 75, "%d was first %u times", i,
+			      first[i]);
+}
+END_TEST
+
 START_TEST(even_ports_are_even) /* T-238, R = 0 */
 {
 	struct port_pool *pool = pool_of(50001, 50012, 1000, 1);
@@ -449,6 +464,7 @@ static void port_pool_suite(Suite *suite)
 	tcase_add_test(tc, the_last_port_of_many_is_found);
 	tcase_add_test(tc, ports_follow_no_sequence);
 	tcase_add_test(tc, another_seed_gives_other_ports);
+	tcase_add_test(tc, the_first_port_can_be_any);
 	tcase_add_test(tc, even_ports_are_even);
 	tcase_add_test(tc, pairs_are_an_even_port_and_the_next);
 	tcase_add_test(tc, attack_24_both_ports_of_a_pair_come_back);
