@@ -214,12 +214,36 @@ static bool read_settings(struct daemon *daemon)
 	return daemon->reload != NULL;
 }
 
+/* While we may still create folders and give files away. */
+static bool bind_control(struct daemon *daemon, uid_t owner)
+{
+	const struct config *config = daemon->config;
+	gid_t group = (gid_t)-1;
+
+	if (config->control.socket == NULL)
+		return true;
+	if (config->control.group != NULL) {
+		group = privdrop_group(config->control.group);
+		if (group == (gid_t)-1) {
+			snprintf(daemon->error, sizeof(daemon->error),
+				 "control.group: there is no group \"%s\"; create it or "
+				 "change it",
+				 config->control.group);
+			return false;
+		}
+	}
+	daemon->control = control_bind(config->control.socket, owner, group,
+				       daemon->error, sizeof(daemon->error));
+	return daemon->control != NULL;
+}
+
 static bool drop_privileges(struct daemon *daemon)
 {
 	struct privdrop_identity who;
 
 	return privdrop_lookup(daemon->config->user, daemon->config->group, &who,
 			       daemon->error, sizeof(daemon->error)) &&
+	       bind_control(daemon, who.uid) &&
 	       privdrop_to(&who, false, daemon->error, sizeof(daemon->error));
 }
 
@@ -261,17 +285,10 @@ static bool start_workers(struct daemon *daemon)
 			return false;
 		}
 	}
-	const struct config *config = daemon->config;
-	if (config->control.socket != NULL) {
-		gid_t group = (gid_t)-1;
-		if (config->control.group != NULL)
-			group = privdrop_group(config->control.group);
-		daemon->control = control_start(&daemon->relay, config->control.socket,
-						group, daemon->error,
-						sizeof(daemon->error));
-		if (daemon->control == NULL)
-			return false;
-	}
+	if (daemon->control != NULL &&
+	    !control_start(daemon->control, &daemon->relay, daemon->error,
+			   sizeof(daemon->error)))
+		return false;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return true;
 }

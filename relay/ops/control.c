@@ -152,15 +152,27 @@ static void on_log(void *arg, const char *format, va_list args)
 	log_limited(&limit, LOG_LEVEL_DEBUG, "control: %s", text);
 }
 
-/* The last folder only: the ones above it are the system's. */
-static bool make_folder(const char *path, char *error, size_t error_size)
+/*
+ * The last folder only: the ones above it are the system's. One that we made belongs to whom
+ * the socket belongs, so that it can be removed at the end; one that was there stays as it is.
+ */
+static bool make_folder(const char *path, uid_t owner, char *error, size_t error_size)
 {
 	char copy[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	const char *folder;
 
 	snprintf(copy, sizeof(copy), "%s", path);
 	folder = dirname(copy);
-	if (mkdir(folder, 0755) == 0 || errno == EEXIST)
+	if (mkdir(folder, 0755) == 0) {
+		if (owner != geteuid() && chown(folder, owner, (gid_t)-1) < 0)
+			return fail(
+				error, error_size,
+				"control.socket: cannot give the folder %s to user %u: %s; "
+				"create it, or change control.socket",
+				folder, owner, strerror(errno));
+		return true;
+	}
+	if (errno == EEXIST)
 		return true;
 	return fail(
 		error, error_size,
@@ -211,8 +223,9 @@ static bool remove_stale(const struct control *control, char *error, size_t erro
 	return true;
 }
 
-/* Nobody may connect before the group is right: the mode comes last. */
-static bool bind_path(struct control *control, char *error, size_t error_size)
+/* Nobody may connect before owner and group are right: the mode comes last. */
+static bool bind_path(struct control *control, uid_t owner, char *error,
+		      size_t error_size)
 {
 	const char *path = control->address.sun_path;
 
@@ -225,12 +238,12 @@ static bool bind_path(struct control *control, char *error, size_t error_size)
 			"control.socket",
 			path, strerror(errno));
 	control->bound = true;
-	if (control->group != (gid_t)-1 && chown(path, (uid_t)-1, control->group) < 0)
+	if (chown(path, owner, control->group) < 0)
 		return fail(
 			error, error_size,
-			"control.group: cannot give %s to group %u: %s; start as root, or make "
-			"the user a member",
-			path, control->group, strerror(errno));
+			"control.group: cannot give %s to user %u, group %u: %s; start as "
+			"root, or make the user a member of the group",
+			path, owner, control->group, strerror(errno));
 	if (chmod(path, control->group != (gid_t)-1 ? 0660 : 0600) < 0 ||
 	    listen(control->fd, BACKLOG) < 0)
 		return fail(error, error_size,
@@ -239,20 +252,23 @@ static bool bind_path(struct control *control, char *error, size_t error_size)
 	return true;
 }
 
-static bool open_socket(struct control *control, char *error, size_t error_size)
+static bool open_socket(struct control *control, uid_t owner, char *error,
+			size_t error_size)
 {
 	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (control->fd < 0)
 		return fail(error, error_size,
 			    "control.socket: %s; set it to \"\" to go without",
 			    strerror(errno));
-	return make_folder(control->address.sun_path, error, error_size) &&
+	return make_folder(control->address.sun_path, owner, error, error_size) &&
 	       remove_stale(control, error, error_size) &&
-	       bind_path(control, error, error_size);
+	       bind_path(control, owner, error, error_size);
 }
 
-static bool start_daemon(struct control *control, char *error, size_t error_size)
+bool control_start(struct control *control, struct relay *relay, char *error,
+		   size_t error_size)
 {
+	control->relay = relay;
 	control->daemon = MHD_start_daemon(
 		MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC |
 			MHD_USE_ERROR_LOG,
@@ -269,8 +285,8 @@ static bool start_daemon(struct control *control, char *error, size_t error_size
 	return true;
 }
 
-struct control *control_start(struct relay *relay, const char *path, gid_t group,
-			      char *error, size_t error_size)
+struct control *control_bind(const char *path, uid_t owner, gid_t group, char *error,
+			     size_t error_size)
 {
 	struct control *control = calloc(1, sizeof(*control));
 
@@ -278,21 +294,18 @@ struct control *control_start(struct relay *relay, const char *path, gid_t group
 		fail(error, error_size, "control.socket: out of memory");
 		return NULL;
 	}
-	control->relay = relay;
 	control->group = group;
 	control->fd = -1;
 	control->address.sun_family = AF_UNIX;
 	if (strlen(path) >= sizeof(control->address.sun_path)) {
 		fail(error, error_size,
-		     "control.socket: %s is too long; write a path of at most "
-		     "%zu bytes",
+		     "control.socket: %s is too long; write a path of at most %zu bytes",
 		     path, sizeof(control->address.sun_path) - 1);
 		control_stop(control);
 		return NULL;
 	}
 	strcpy(control->address.sun_path, path);
-	if (!open_socket(control, error, error_size) ||
-	    !start_daemon(control, error, error_size)) {
+	if (!open_socket(control, owner, error, error_size)) {
 		control_stop(control);
 		return NULL;
 	}

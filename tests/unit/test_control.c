@@ -135,10 +135,20 @@ static struct control *start(gid_t group)
 {
 	char error[256] = "";
 	struct control *control =
-		control_start(&relay, path, group, error, sizeof(error));
+		control_bind(path, geteuid(), group, error, sizeof(error));
 
 	ck_assert_msg(control != NULL, "%s", error);
+	ck_assert_msg(control_start(control, &relay, error, sizeof(error)), "%s", error);
 	return control;
+}
+
+static const char *refused(void)
+{
+	static char error[256];
+
+	ck_assert_ptr_null(
+		control_bind(path, geteuid(), (gid_t)-1, error, sizeof(error)));
+	return error;
 }
 
 /* Send a request, give the whole answer; "" if not even connected. */
@@ -377,14 +387,13 @@ END_TEST
 START_TEST(control_takes_nothing_from_a_living_process)
 {
 	struct control *control = start((gid_t)-1);
-	char error[256] = "", want[256];
+	char want[256];
 
-	ck_assert_ptr_null(control_start(&relay, path, (gid_t)-1, error, sizeof(error)));
 	snprintf(want, sizeof(want),
 		 "control.socket: another process answers at %s; stop it, or change "
 		 "control.socket",
 		 path);
-	ck_assert_str_eq(error, want);
+	ck_assert_str_eq(refused(), want);
 	json_decref(get("/v1/status", 200)); /* and the first one still serves */
 	control_stop(control);
 }
@@ -392,7 +401,6 @@ END_TEST
 
 START_TEST(control_removes_no_ordinary_file)
 {
-	char error[256] = "";
 	struct stat st;
 	FILE *file;
 
@@ -400,10 +408,31 @@ START_TEST(control_removes_no_ordinary_file)
 	file = fopen(path, "w");
 	ck_assert_ptr_nonnull(file);
 	fclose(file);
-	ck_assert_ptr_null(control_start(&relay, path, (gid_t)-1, error, sizeof(error)));
-	ck_assert_msg(strstr(error, "exists and is not a socket; remove it") != NULL,
-		      "%s", error);
+	ck_assert_ptr_nonnull(strstr(refused(), "exists and is not a socket; remove it"));
 	ck_assert_int_eq(stat(path, &st), 0);
+}
+END_TEST
+
+/* Root makes it all for the user that the relay will run as. */
+START_TEST(control_belongs_to_the_future_owner)
+{
+	char error[256] = "", parent[64];
+	struct stat st;
+
+	if (geteuid() != 0) {
+		printf("skipped: only root can give things away\n");
+		return;
+	}
+
+	struct control *control = control_bind(path, 65534, 12345, error, sizeof(error));
+	ck_assert_msg(control != NULL, "%s", error);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_uid, 65534);
+	ck_assert_uint_eq(st.st_gid, 12345);
+	snprintf(parent, sizeof(parent), "%s/new", folder);
+	ck_assert_int_eq(stat(parent, &st), 0);
+	ck_assert_uint_eq(st.st_uid, 65534);
+	control_stop(control);
 }
 END_TEST
 
@@ -467,6 +496,7 @@ static void control_suite(Suite *suite)
 	tcase_add_test(tc, control_replaces_a_left_over_socket);
 	tcase_add_test(tc, control_takes_nothing_from_a_living_process);
 	tcase_add_test(tc, control_removes_no_ordinary_file);
+	tcase_add_test(tc, control_belongs_to_the_future_owner);
 	tcase_add_loop_test(tc, control_asks_for_credentials, 0, ROWS(peers));
 	suite_add_tcase(suite, tc);
 }
