@@ -8,6 +8,7 @@ unit_programs += \
 	tests/unit/test_counters \
 	tests/unit/test_expiry \
 	tests/unit/test_five_tuple \
+	tests/unit/test_forward \
 	tests/unit/test_ip_prefix \
 	tests/unit/test_limiter \
 	tests/unit/test_nonce \
@@ -28,6 +29,7 @@ libworld_a_SOURCES = tests/unit/fake_edge.c tests/unit/fake_edge.h
 world_libs = libworld.a $(LDADD)
 tests_unit_test_allocation_LDADD = $(world_libs)
 tests_unit_test_channel_LDADD = $(world_libs)
+tests_unit_test_forward_LDADD = $(world_libs)
 tests_unit_test_permission_LDADD = $(world_libs)
 tests_unit_test_relay_port_LDADD = $(world_libs)
 
