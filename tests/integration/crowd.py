@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """Thousands of TURN clients over UDP in one process, for the tests that count.
 
 A client is a generator: it yields a request and is sent the answer. Crowd drives many of them

@@ -6,7 +6,7 @@
 need turnutils_uclient turnutils_peer openssl
 [ "${RELAY_UNDER_TEST:-}" != coturn ] || skip "this is about mediarelayd's own configuration"
 topology_up
-start_relay
+start_relay "${for_uclient[@]}"
 credential
 conf=$work/relay/relay.conf
 daemon=${RELAY_BUILD_DIR:-.}/mediarelayd
@@ -100,14 +100,14 @@ in_ns edge "$daemon" --check -c "$conf" >"$work/check" 2>&1 ||
 	fail "--check refuses the good file: $(cat "$work/check")"
 sed 's|"203.0.113.0/24"|"203.0.113.0/33"|' "$conf" >"$wrong"
 refuses "$wrong" "wrong.conf:$(grep -n '/33' "$wrong" | cut -d: -f1):" "a wrong prefix"
-sed "s|^\(\tcertificate = \).*|\1\"$work/none.pem\"|" "$conf" >"$wrong"
-refuses "$wrong" "none.pem" "a missing certificate"
 
 # The running relay holds the ports; then another program does.
 sed "s|relay.sock|second.sock|" "$conf" >"$work/second.conf"
 refuses "$work/second.conf" "$inside_addr.*($udp_port|$tcp_port).*mediarelayd.*$relay_pid" \
 	"a second relay"
 stop_relay
+sed "s|^\(\tcertificate = \).*|\1\"$work/none.pem\"|" "$conf" >"$wrong"
+refuses "$wrong" "none.pem" "a missing certificate"
 for kind in SOCK_DGRAM:$udp_port SOCK_STREAM:$tcp_port; do
 	background "$work/holder" ip netns exec "$net-edge" /usr/bin/python3 -c "
 import socket, time

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/topology.sh"
 need turnutils_uclient turnutils_peer tcpdump
 topology_up
-start_relay
+start_relay "${for_uclient[@]}"
 credential
 
 background "$work/peer.log" ip netns exec "$net-host" turnutils_peer -L $host_addr

@@ -45,7 +45,7 @@ fail()
 	say "FAIL: $*"
 	if [ -n "$work" ] && [ -s "$work/relay/relay.log" ]; then
 		say "--- the end of the relay's log"
-		tail -n 25 "$work/relay/relay.log"
+		grep -v "allocation ended" "$work/relay/relay.log" | tail -n 25
 	fi
 	exit 1
 }
@@ -154,6 +154,10 @@ topology_up()
 }
 
 # --- the relay ----------------------------------------------------------------------------
+
+# turnutils_uclient takes channel numbers up to 0x7FFF, as RFC 5766 had them; many of it are
+# one user.
+for_uclient=(--extra 'rfc5766_channels = true' --set 'limits:allocations_per_user = 0')
 
 start_relay()	# start_relay [options of relay.py start]
 {
