@@ -1,7 +1,9 @@
 unit_programs += \
 	tests/unit/test_log \
+	tests/unit/test_privdrop \
 	tests/unit/test_sockaddr \
 	tests/unit/test_units \
 	tests/unit/test_version
 
 tests_unit_test_log_LDADD = libbase.a $(SYSTEMD_LIBS) $(CHECK_LIBS)
+tests_unit_test_privdrop_LDADD = libbase.a $(CAPNG_LIBS) $(CHECK_LIBS)

@@ -2,9 +2,11 @@ unit_programs += \
 	tests/unit/test_addresses \
 	tests/unit/test_config \
 	tests/unit/test_control \
-	tests/unit/test_explain
+	tests/unit/test_explain \
+	tests/unit/test_record
 
 tests_unit_test_addresses_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_config_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_control_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_explain_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_test_record_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)

@@ -1,0 +1,135 @@
+/*
+ * test_record.c - the record that ends an allocation, complete and in order; and what systemd
+ * is told.
+ */
+#include "relay/ops/record.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "relay/core/turn.h"
+#include "relay/ops/notify.h"
+#include "tests/unit/unit.h"
+
+static struct relay_address outside;
+static struct turn_commons commons;
+static struct turn turn;
+
+static struct allocation an_allocation(void)
+{
+	struct allocation al = {
+		.side = SIDE_INSIDE,
+		.transport = TRANSPORT_TCP,
+		.dialect = DIALECT_IETF,
+		.family = IP_V4,
+		.relay_port = 50002,
+		.to_peer = {.packets = 10, .bytes = 1600},
+		.to_client = {.packets = 9, .bytes = 1440},
+		.id = 0x0100000002000003,
+		.created_ms = 1000,
+		.end_reason = END_EXPIRED,
+		.permission_count = 2,
+		.channel_count = 1,
+		.user = "al ice",
+		.key_id = "k1",
+	};
+
+	ck_assert(endpoint_parse("10.0.0.9:1234", 0, &al.tuple.client));
+	ck_assert(ip_addr_parse("192.0.2.10", &outside.local));
+	ck_assert(ip_addr_parse("203.0.113.10", &outside.public));
+	commons = (struct turn_commons){.relay = &outside, .relay_count = 1};
+	turn.commons = &commons;
+	return al;
+}
+
+START_TEST(record_says_everything)
+{
+	struct allocation al = an_allocation();
+	FILE *captured = tmpfile();
+	int real_stderr = dup(STDERR_FILENO);
+	char text[2048] = "";
+
+	unsetenv("JOURNAL_STREAM");
+	log_open("tester");
+	log_set_level(LOG_LEVEL_NOTICE);
+	dup2(fileno(captured), STDERR_FILENO);
+	record_allocation_end(&turn, &al, 61500);
+	dup2(real_stderr, STDERR_FILENO);
+	close(real_stderr);
+	ck_assert_int_gt(pread(fileno(captured), text, sizeof(text) - 1, 0), 0);
+	fclose(captured);
+	ck_assert_str_eq(
+		text, "tester: notice: allocation ended ALLOCATION_ID=0100000002000003 "
+		      "USER=\"al ice\" KEY_ID=k1 SIDE=inside TRANSPORT=tcp DIALECT=ietf "
+		      "CLIENT=10.0.0.9:1234 RELAYED=203.0.113.10:50002 "
+		      "PACKETS_TO_PEER=10 BYTES_TO_PEER=1600 PACKETS_TO_CLIENT=9 "
+		      "BYTES_TO_CLIENT=1440 DURATION_MS=60500 PERMISSIONS=2 CHANNELS=1 "
+		      "REASON=expired\n");
+}
+END_TEST
+
+/* systemd's end of the notification socket, in the abstract namespace. */
+static int listen_as_systemd(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	char name[64];
+	socklen_t len;
+
+	snprintf(name, sizeof(name), "@avedge-test-%d", (int)getpid());
+	setenv("NOTIFY_SOCKET", name, 1);
+	memcpy(address.sun_path + 1, name + 1, strlen(name + 1));
+	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name));
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, len), 0);
+	return fd;
+}
+
+static const char *heard(int fd)
+{
+	static char text[512];
+	ssize_t n = recv(fd, text, sizeof(text) - 1, 0);
+
+	text[n < 0 ? 0 : n] = '\0';
+	return text;
+}
+
+START_TEST(notify_tells_systemd)
+{
+	int fd = listen_as_systemd();
+
+	notify_ready();
+	ck_assert_str_eq(heard(fd), "READY=1");
+	notify_status("%d allocations", 7);
+	ck_assert_str_eq(heard(fd), "STATUS=7 allocations");
+	notify_reloading();
+	ck_assert_ptr_nonnull(strstr(heard(fd), "RELOADING=1\nMONOTONIC_USEC="));
+	notify_stopping();
+	ck_assert_str_eq(heard(fd), "STOPPING=1");
+	close(fd);
+}
+END_TEST
+
+START_TEST(notify_without_systemd_is_nothing)
+{
+	unsetenv("NOTIFY_SOCKET");
+	notify_ready();
+	notify_status("x");
+	notify_stopping();
+}
+END_TEST
+
+static void record_suite(Suite *suite)
+{
+	TCase *tc = tcase_create("record");
+
+	tcase_add_test(tc, record_says_everything);
+	tcase_add_test(tc, notify_tells_systemd);
+	tcase_add_test(tc, notify_without_systemd_is_nothing);
+	suite_add_tcase(suite, tc);
+}
+
+UNIT_MAIN("record", record_suite)
