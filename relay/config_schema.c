@@ -92,7 +92,7 @@ const struct config_key config_schema[] = {
 	 FIELD(limits.lifetime_max_s), .min = 60, .max = DAY_S, .fallback = "1h",
 	 .doc = "greatest lifetime"},
 	{KEY("limits", "nonce_lifetime"), CONFIG_SECONDS, true, FIELD(nonce_lifetime_s),
-	 .min = NONCE_TICK_S, .max = DAY_S, .fallback = "30m",
+	 .min = 2 * NONCE_TICK_S, .max = DAY_S, .fallback = "30m",
 	 .doc = "lifetime of a nonce"},
 	{KEY("limits", "credential_lifetime_max"), CONFIG_SECONDS, true,
 	 FIELD(limits.credential_ttl_max_s), .max = (uint64_t)10 * YEAR_S,
