@@ -4,6 +4,7 @@ oom_wrap = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc \
 
 unit_programs += \
 	tests/unit/test_allocation \
+	tests/unit/test_auth \
 	tests/unit/test_channel \
 	tests/unit/test_counters \
 	tests/unit/test_expiry \
@@ -28,6 +29,11 @@ check_LIBRARIES += libworld.a
 libworld_a_SOURCES = tests/unit/fake_edge.c tests/unit/fake_edge.h
 world_libs = libworld.a $(LDADD)
 tests_unit_test_allocation_LDADD = $(world_libs)
+tests_unit_test_auth_SOURCES = tests/unit/test_auth.c tests/unit/auth_request.c \
+	tests/unit/auth_request.h
+tests_unit_test_auth_LDADD = $(world_libs)
+tests_unit_test_auth_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=stun_verify,--wrap=stun_key_long_term,--wrap=HMAC
 tests_unit_test_channel_LDADD = $(world_libs)
 tests_unit_test_forward_LDADD = $(world_libs)
 tests_unit_test_permission_LDADD = $(world_libs)
