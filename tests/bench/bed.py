@@ -1,0 +1,148 @@
+"""The test bed of the measurements: two network namespaces joined by a veth, the servers on one
+core, the generator on the other.
+
+All servers run side by side for the whole time, each on an address of its own. The one that is
+not measured is idle, and its CPU time is not counted.
+
+What a server costs is the CPU time of its process, user and system, all threads. On a veth a
+send also runs the receiver's protocol code: the server pays for delivery to the generator and
+the generator for delivery to the server. Both are the same work, so the process's time stands
+for what a host would pay, less the driver of a network card.
+"""
+
+import contextlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "integration"))
+import relay  # noqa: E402
+
+SERVER_CPU, GENERATOR_CPU = 0, 1
+NETWORK, GENERATOR = "198.18.0.0/16", "198.18.255.1"
+
+
+def sh(*args):
+    subprocess.run(args, check=True, timeout=30, stdout=subprocess.DEVNULL)
+
+
+class OtherRelay(relay.Relay):
+    """A mediarelayd from somewhere else than the build."""
+    other = None
+
+    def command(self):
+        return [self.other if part == relay.program("mediarelayd") else part
+                for part in super().command()]
+
+
+class Server:
+    """One product under test: its process, address and credential."""
+
+    def __init__(self, product, number, folder, netns, program=None):
+        self.product, self.address = product, "198.18.0.%d" % (number + 1)
+        inside = "10.77.9.%d" % (number + 1)
+        sh("ip", "-n", netns, "addr", "add", self.address + "/16", "dev", "v0")
+        sh("ip", "-n", netns, "addr", "add", inside + "/32", "dev", "lo")
+        limits = relay.NO_LIMITS["limits"] + ["stranger_rate = 0"]
+        kind = OtherRelay if program else relay.Relay
+        self.relay = kind(
+            os.path.join(folder, product), inside=[inside], outside=[self.address], allow=[NETWORK], workers=1,
+            netns=netns, coturn=product == "coturn", quiet=True, cpu=SERVER_CPU,
+            settings={"limits": limits})
+        self.relay.other = program
+        self.relay.start()
+        self.pid = self.relay.pid()
+        self.credential = self.relay.credential()
+
+    def cpu_ns(self):
+        """Time on a CPU of all threads."""
+        total = 0
+        for thread in os.listdir("/proc/%d/task" % self.pid):
+            with contextlib.suppress(FileNotFoundError), \
+                    open("/proc/%d/task/%s/schedstat" % (self.pid, thread),
+                         encoding="ascii") as stat:
+                total += int(stat.read().split()[0])
+        return total
+
+    def resident_bytes(self):
+        with open("/proc/%d/statm" % self.pid, encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * resource.getpagesize()
+
+
+class Bed:
+    """with Bed(build, products) as bed: namespaces and servers; gone when the block is left."""
+
+    def __init__(self, build, products):
+        self.build, self.products = os.path.abspath(build), products
+        self.servers, self.ends = {}, contextlib.ExitStack()
+        relay.BUILD = self.build
+
+    def __enter__(self):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        with contextlib.ExitStack() as ends:
+            self.server_ns, self.generator_ns = (
+                ends.enter_context(namespace("avb%d-%s" % (os.getpid(), end))) for end in "sg")
+            sh("ip", "-n", self.server_ns, "link", "add", "v0", "type", "veth", "peer", "name",
+               "v0", "netns", self.generator_ns)
+            sh("ip", "-n", self.generator_ns, "addr", "add", GENERATOR + "/16", "dev", "v0")
+            for name in (self.server_ns, self.generator_ns):
+                sh("ip", "-n", name, "link", "set", "v0", "up")
+            sh("ip", "netns", "exec", self.generator_ns, "sysctl", "-qw",
+               "net.ipv4.ip_local_port_range=10000 49000")
+            folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="avedge-bench-"))
+            for number, (product, program) in enumerate(self.products.items()):
+                server = Server(product, number, folder, self.server_ns, program)
+                ends.callback(server.relay.stop)
+                self.servers[product] = server
+            self.ends = ends.pop_all()
+        return self
+
+    def __exit__(self, *_):
+        self.ends.close()
+
+    def generator_prefix(self):
+        return ["ip", "netns", "exec", self.generator_ns, "taskset", "-c", str(GENERATOR_CPU)]
+
+    def generator(self, product, *options):
+        """The command of an avedge-load towards that product."""
+        server = self.servers[product]
+        user, password = server.credential
+        return self.generator_prefix() + [
+            os.path.join(self.build, "avedge-load"), "--server", "udp:" + server.address,
+            "--user", user, "--password", password, "--json", *map(str, options)]
+
+    def load(self, product, *options):
+        """Run the generator. Its figures, and the CPU time of the server meanwhile."""
+        before = self.servers[product].cpu_ns()
+        done = subprocess.run(self.generator(product, *options), check=False, timeout=120,
+                              capture_output=True, text=True)
+        used = self.servers[product].cpu_ns() - before
+        try:
+            return json.loads(done.stdout), used
+        except ValueError:
+            raise SystemExit("the generator failed against %s: %s%s" % (
+                product, done.stdout[-500:], done.stderr[-500:])) from None
+
+
+@contextlib.contextmanager
+def namespace(name):
+    sh("ip", "netns", "add", name)
+    try:
+        sh("ip", "-n", name, "link", "set", "lo", "up")
+        yield name
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=False)
+
+
+def slab_bytes():
+    """Kernel objects of the whole machine."""
+    with open("/proc/meminfo", encoding="ascii") as meminfo:
+        for line in meminfo:
+            if line.startswith("Slab:"):
+                return int(line.split()[1]) * 1024
+    return 0
