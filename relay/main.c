@@ -62,6 +62,8 @@ static void usage(FILE *out)
 		"  -c, --config FILE  configuration (default " SYSCONFDIR
 		"/avedge/mediarelayd.conf)\n"
 		"      --check        check the configuration and the files it names; stop\n"
+		"      --list-keys    print every key of the configuration, its default and\n"
+		"                     whether a reload applies it\n"
 		"      --version      print the version\n"
 		"      --help         print this\n\n"
 		"SIGHUP reloads, SIGTERM ends. See mediarelayd(8).\n");
@@ -72,6 +74,7 @@ static struct arguments read_arguments(int argc, char **argv)
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"check", no_argument, NULL, 'k'},
+		{"list-keys", no_argument, NULL, 'l'},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
@@ -87,6 +90,9 @@ static struct arguments read_arguments(int argc, char **argv)
 		case 'k':
 			arguments.check = true;
 			break;
+		case 'l':
+			config_print_keys(stdout);
+			exit(EXIT_SUCCESS);
 		case 'V':
 			printf("mediarelayd %s\n", version_string());
 			exit(EXIT_SUCCESS);
