@@ -13,12 +13,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum log_level {		/* the values of syslog(3) */
-	LOG_LEVEL_ERROR = 3,
-	LOG_LEVEL_WARNING = 4,
-	LOG_LEVEL_NOTICE = 5,
-	LOG_LEVEL_INFO = 6,
-	LOG_LEVEL_DEBUG = 7,
+enum log_level { /* the values of syslog(3) */
+		 LOG_LEVEL_ERROR = 3,
+		 LOG_LEVEL_WARNING = 4,
+		 LOG_LEVEL_NOTICE = 5,
+		 LOG_LEVEL_INFO = 6,
+		 LOG_LEVEL_DEBUG = 7,
 };
 
 /* name: of the program, not copied. */
@@ -32,7 +32,7 @@ void log_notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-struct log_limit {		/* static, zeroed, one per call site */
+struct log_limit { /* static, zeroed, one per call site */
 	unsigned long long window_s;
 	unsigned count;
 };

@@ -35,11 +35,11 @@ struct config_side {
 struct config {
 	char *path; /* where it came from */
 	char *realm;
-	char *keys;         /* path of the keyring file */
-	char *software;     /* "" leaves SOFTWARE out */
+	char *keys;            /* path of the keyring file */
+	char *software;        /* "" leaves SOFTWARE out */
 	bool rfc5766_channels; /* channel numbers up to 0x7FFF for old clients */
-	unsigned workers;   /* 0: one per CPU */
-	char *user, *group; /* to change to after binding; NULL: stay */
+	unsigned workers;      /* 0: one per CPU */
+	char *user, *group;    /* to change to after binding; NULL: stay */
 	struct config_side sides[SIDE_COUNT];
 	struct {                   /* certificate NULL: no TLS fronts */
 		char *certificate; /* PEM, leaf first, then the chain */
