@@ -46,4 +46,5 @@ tests_unit_test_peer_policy_model_SOURCES = tests/unit/test_peer_policy_model.c 
 
 tests_unit_test_out_of_memory_SOURCES = tests/unit/test_out_of_memory.c tests/unit/oom.c \
 	tests/unit/oom.h
+tests_unit_test_out_of_memory_LDADD = $(world_libs)
 tests_unit_test_out_of_memory_LDFLAGS = $(AM_LDFLAGS) $(oom_wrap)
