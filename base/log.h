@@ -13,12 +13,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum log_level { /* the values of syslog(3) */
-		 LOG_LEVEL_ERROR = 3,
-		 LOG_LEVEL_WARNING = 4,
-		 LOG_LEVEL_NOTICE = 5,
-		 LOG_LEVEL_INFO = 6,
-		 LOG_LEVEL_DEBUG = 7,
+/* The values are those of syslog(3). */
+enum log_level {
+	LOG_LEVEL_ERROR = 3,
+	LOG_LEVEL_WARNING = 4,
+	LOG_LEVEL_NOTICE = 5,
+	LOG_LEVEL_INFO = 6,
+	LOG_LEVEL_DEBUG = 7,
 };
 
 /* name: of the program, not copied. */
