@@ -49,14 +49,23 @@ struct mras_request {
 };
 
 /*
- * Read a body. NULL with *reason: why. Owner: the caller, mras_request_free().
+ * Read a body. Owner: the caller, mras_request_free().
+ *
+ * *reason MRAS_OK: all of it is there. Another reason and a request: well-formed as far as it
+ * was read, with its request_id, to and from, which go into the answer; nothing else in it
+ * means anything. NULL with *reason: malformed, or nothing is known of who asks.
  */
 struct mras_request *mras_request_parse(struct slice body, enum mras_reason *reason);
 void mras_request_free(struct mras_request *request);	/* NULL is allowed */
 
 /*
- * Do what the request asks and write the response body; request NULL: a response that only
- * carries reason. NULL if out of memory; else malloc'ed, *len bytes.
+ * Do what the request asks and write the response body; with reason other than MRAS_OK a
+ * response that only carries it, and request may be NULL. Owner: the caller, free().
+ *
+ * All or nothing: [MS-AVEDGEA] knows one reasonPhrase for the whole response and none for one
+ * of its parts, so if a single identity is refused nobody gets anything.
+ *
+ * NULL if out of memory; else *len bytes.
  */
 char *mras_respond(const struct service *service, struct service_memory *memory,
                    const struct service_server *server, const struct mras_request *request,
