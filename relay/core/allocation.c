@@ -24,15 +24,21 @@ static_assert(sizeof(struct allocation) <= 512, "an idle call stays below 1.5 KB
 
 const char *end_reason_name(enum end_reason reason)
 {
-	static const char *const names[END_REASON_COUNT] = {
-		[END_RELEASED] = "released",
-		[END_EXPIRED] = "expired",
-		[END_CLIENT_GONE] = "client-gone",
-		[END_KILLED] = "killed",
-		[END_SHUTDOWN] = "shutdown",
-	};
-	assert(reason < END_REASON_COUNT);
-	return names[reason];
+	switch (reason) {
+	case END_RELEASED:
+		return "released";
+	case END_EXPIRED:
+		return "expired";
+	case END_CLIENT_GONE:
+		return "client-gone";
+	case END_KILLED:
+		return "killed";
+	case END_SHUTDOWN:
+		return "shutdown";
+	case END_REASON_COUNT:
+		break;
+	}
+	return "unknown";
 }
 
 /* Two hashes under independent keys: 128 bits, so that no two usernames are one owner. */
@@ -64,8 +70,8 @@ static bool chunks_init(struct slab *slab, size_t slots, uint16_t each, size_t c
 }
 
 struct allocation_table *allocation_table_new(size_t slots, uint16_t permissions_each,
-                                              uint16_t channels_each,
-                                              const struct hash_key *key)
+					      uint16_t channels_each,
+					      const struct hash_key *key)
 {
 	struct allocation_table *table;
 	size_t buckets = 2;
@@ -90,9 +96,9 @@ struct allocation_table *allocation_table_new(size_t slots, uint16_t permissions
 	if (!table->buckets ||
 	    !slab_init(&table->allocations, slots, sizeof(struct allocation)) ||
 	    !chunks_init(&table->permissions, slots, permissions_each,
-	                 sizeof(struct permission_chunk)) ||
+			 sizeof(struct permission_chunk)) ||
 	    !chunks_init(&table->channels, slots, channels_each,
-	                 sizeof(struct channel_chunk)) ||
+			 sizeof(struct channel_chunk)) ||
 	    !expiry_init(&table->expiry, slots))
 		goto fail;
 	return table;
@@ -109,7 +115,7 @@ void allocation_table_free(struct allocation_table *table)
 	/* Places may still hold keys. */
 	if (table->allocations.mark > 0)
 		OPENSSL_cleanse(table->allocations.places,
-		                table->allocations.mark * sizeof(struct allocation));
+				table->allocations.mark * sizeof(struct allocation));
 	slab_release(&table->allocations);
 	slab_release(&table->permissions);
 	slab_release(&table->channels);
@@ -119,8 +125,8 @@ void allocation_table_free(struct allocation_table *table)
 }
 
 /* The bucket of that 5-tuple, or the empty one where it would go. */
-static uint32_t bucket_of(const struct allocation_table *table, const struct five_tuple *tuple,
-                          uint32_t hash)
+static uint32_t bucket_of(const struct allocation_table *table,
+			  const struct five_tuple *tuple, uint32_t hash)
 {
 	uint32_t i = hash & table->mask;
 
@@ -137,7 +143,7 @@ static uint32_t bucket_of(const struct allocation_table *table, const struct fiv
 }
 
 struct allocation *allocation_find(struct allocation_table *table,
-                                   const struct five_tuple *tuple)
+				   const struct five_tuple *tuple)
 {
 	uint32_t hash = (uint32_t)five_tuple_hash(tuple, &table->key);
 	uint32_t taken = table->buckets[bucket_of(table, tuple, hash)].taken;
@@ -237,7 +243,8 @@ static uint64_t prefix_hash(const struct turn *turn, const struct ip_addr *clien
 
 /* A slot with all that the request says; NULL if the table is full. */
 static struct allocation *slot_take(struct turn *turn,
-                                    const struct allocation_request *request, uint64_t now_ms)
+				    const struct allocation_request *request,
+				    uint64_t now_ms)
 {
 	const struct front *front = &turn->commons->fronts[request->tuple.front];
 	uint32_t slot = slab_take(&turn->table->allocations);
@@ -292,7 +299,7 @@ static int charge(struct turn *turn, const struct allocation *al)
 	if (!quota_acquire(commons->users, al->user_quota, limits->allocations_per_user))
 		goto no_user;
 	if (!quota_acquire(commons->prefixes, al->prefix_quota,
-	                   limits->allocations_per_prefix))
+			   limits->allocations_per_prefix))
 		goto no_prefix;
 	return 0;
 
@@ -311,7 +318,7 @@ static void discharge(struct turn *turn, const struct allocation *al)
 }
 
 int allocation_create(struct turn *turn, const struct allocation_request *request,
-                      uint64_t now_ms, struct allocation **out)
+		      uint64_t now_ms, struct allocation **out)
 {
 	struct allocation *al;
 	int code;
@@ -343,14 +350,14 @@ fail:
 }
 
 void allocation_refresh(struct turn *turn, struct allocation *al, uint32_t lifetime_s,
-                        uint64_t now_ms)
+			uint64_t now_ms)
 {
 	al->expires_ms = now_ms + (uint64_t)lifetime_s * 1000;
 	expiry_set(&turn->table->expiry, al->slot, al->expires_ms);
 }
 
 void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason reason,
-                       uint64_t now_ms)
+		       uint64_t now_ms)
 {
 	al->end_reason = (uint8_t)reason;
 	turn->edge->allocation_ended(turn->edge->self, al);
@@ -374,8 +381,8 @@ uint64_t allocation_table_expire(struct turn *turn, uint64_t now_ms)
 	while (expiry_first(&turn->table->expiry, &slot, &due)) {
 		if (now_ms < due)
 			return due;
-		allocation_delete(turn, slab_at(&turn->table->allocations, slot), END_EXPIRED,
-		                  now_ms);
+		allocation_delete(turn, slab_at(&turn->table->allocations, slot),
+				  END_EXPIRED, now_ms);
 	}
 	return UINT64_MAX;
 }
@@ -388,7 +395,8 @@ void allocation_remember(struct allocation *al, const uint8_t *txid, uint64_t no
 	al->recent[i].until_ms = now_ms + TRANSACTION_MS;
 }
 
-bool allocation_remembers(const struct allocation *al, const uint8_t *txid, uint64_t now_ms)
+bool allocation_remembers(const struct allocation *al, const uint8_t *txid,
+			  uint64_t now_ms)
 {
 	for (size_t i = 0; i < sizeof(al->recent) / sizeof(al->recent[0]); i++) {
 		if (now_ms < al->recent[i].until_ms &&
@@ -398,14 +406,16 @@ bool allocation_remembers(const struct allocation *al, const uint8_t *txid, uint
 	return false;
 }
 
-struct endpoint allocation_relayed_local(const struct turn *turn, const struct allocation *al)
+struct endpoint allocation_relayed_local(const struct turn *turn,
+					 const struct allocation *al)
 {
 	return (struct endpoint){turn->commons->relay[al->relay_address].local,
-	                         al->relay_port};
+				 al->relay_port};
 }
 
-struct endpoint allocation_relayed_public(const struct turn *turn, const struct allocation *al)
+struct endpoint allocation_relayed_public(const struct turn *turn,
+					  const struct allocation *al)
 {
 	return (struct endpoint){turn->commons->relay[al->relay_address].public,
-	                         al->relay_port};
+				 al->relay_port};
 }

@@ -47,7 +47,7 @@ const char *auth_failure_name(enum auth_failure failure)
 /* The attributes of the mechanism; data is NULL for one that is absent. */
 struct claims {
 	struct slice username, userhash, realm, nonce, algorithm, algorithms;
-	enum stun_integrity kind;		/* what the request is signed with */
+	enum stun_integrity kind; /* what the request is signed with */
 	enum stun_password_algorithm key_algorithm;
 };
 
@@ -115,7 +115,8 @@ static bool is_utf8(struct slice text)
 				return false;
 			code = code << 6 | (text.data[i] & 0x3F);
 		}
-		if (code < least[more] || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000))
+		if (code < least[more] || code > 0x10FFFF ||
+		    (code >= 0xD800 && code < 0xE000))
 			return false;
 		text = slice_skip(text, more + 1);
 	}
@@ -147,15 +148,17 @@ static bool agree_on_algorithm(struct claims *claims)
 	    (!claims->algorithm.data && !claims->algorithms.data))
 		return true;
 	if (!claims->algorithm.data || !claims->algorithms.data ||
-	    !slice_equal(claims->algorithms, (struct slice){auth_password_algorithms,
-	                                                    AUTH_PASSWORD_ALGORITHMS_LEN}))
+	    !slice_equal(claims->algorithms,
+			 (struct slice){auth_password_algorithms,
+					AUTH_PASSWORD_ALGORITHMS_LEN}))
 		return false;
 
 	/* One entry, as in the list: neither algorithm has parameters. */
 	if (!stun_password_next(&rest, &entry, &malformed) || entry.parameters.len != 0 ||
 	    rest.len != 0)
 		return false;
-	if (entry.algorithm != STUN_PASSWORD_MD5 && entry.algorithm != STUN_PASSWORD_SHA256)
+	if (entry.algorithm != STUN_PASSWORD_MD5 &&
+	    entry.algorithm != STUN_PASSWORD_SHA256)
 		return false;
 	claims->key_algorithm = (enum stun_password_algorithm)entry.algorithm;
 	return true;
@@ -173,18 +176,18 @@ struct attempt {
 static struct slice our_realm(const struct turn *turn)
 {
 	return (struct slice){(const uint8_t *)turn->settings->realm,
-	                      strlen(turn->settings->realm)};
+			      strlen(turn->settings->realm)};
 }
 
 /* Derive the key of this password and compare; both are done whatever comes out. */
 static bool password_matches(const struct attempt *at, struct slice username,
-                             const struct credential_password *password,
-                             struct stun_key *key)
+			     const struct credential_password *password,
+			     struct stun_key *key)
 {
 	const struct slice secret = {password->bytes, password->len};
 
 	return stun_key_long_term(key, at->claims->key_algorithm, username,
-	                          our_realm(at->turn), secret) &&
+				  our_realm(at->turn), secret) &&
 	       stun_verify(at->msg, at->claims->kind, key);
 }
 
@@ -193,7 +196,7 @@ static bool password_matches(const struct attempt *at, struct slice username,
  * True and out->key filled on a match.
  */
 static bool any_password_matches(const struct attempt *at, const struct credential *cred,
-                                 unsigned most, unsigned *tried)
+				 unsigned most, unsigned *tried)
 {
 	struct credential_password password;
 	struct stun_key key = {0};
@@ -203,7 +206,7 @@ static bool any_password_matches(const struct attempt *at, const struct credenti
 	*tried = 0;
 	while (!matched && *tried < most &&
 	       credential_next_password(cred, at->turn->settings->keyring, at->unix_s,
-	                                &position, &password)) {
+					&position, &password)) {
 		(*tried)++;
 		matched = password_matches(at, cred->username, &password, &key);
 	}
@@ -226,7 +229,8 @@ static void pretend(const struct attempt *at, struct slice username, unsigned mo
 {
 	const struct credential anybody = {.form = CREDENTIAL_REST, .username = username};
 	struct auth ignored;
-	const struct attempt blind = {at->turn, at->msg, at->claims, at->unix_s, &ignored};
+	const struct attempt blind = {at->turn, at->msg, at->claims, at->unix_s,
+				      &ignored};
 	unsigned tried;
 
 	any_password_matches(&blind, &anybody, most, &tried);
@@ -254,7 +258,8 @@ static enum auth_failure prove(const struct attempt *at, const struct allocation
 		pretend(at, claims->username, UINT32_MAX);
 		return AUTH_FAILURE_UNKNOWN_USER;
 	}
-	if (own && own->key.len == (claims->key_algorithm == STUN_PASSWORD_MD5 ? 16 : 32) &&
+	if (own &&
+	    own->key.len == (claims->key_algorithm == STUN_PASSWORD_MD5 ? 16 : 32) &&
 	    stun_verify(at->msg, claims->kind, &own->key)) {
 		at->out->key = own->key;
 		memcpy(at->out->user, own->user, sizeof(at->out->user));
@@ -278,7 +283,7 @@ static enum auth_failure prove(const struct attempt *at, const struct allocation
 	 */
 	if (at->msg->method == TURN_ALLOCATE && !own &&
 	    credential_check_time(&cred, at->unix_s,
-	                          at->turn->settings->limits.credential_ttl_max_s) !=
+				  at->turn->settings->limits.credential_ttl_max_s) !=
 		    CREDENTIAL_OK)
 		return AUTH_FAILURE_EXPIRED;
 	return AUTH_FAILURE_NONE;
@@ -289,10 +294,10 @@ static enum auth_failure prove(const struct attempt *at, const struct allocation
  * if the nonce grew stale in between (T-116).
  */
 static bool nonce_holds(const struct attempt *at, const struct five_tuple *tuple,
-                        const struct allocation *own, uint64_t now_ms)
+			const struct allocation *own, uint64_t now_ms)
 {
 	switch (nonce_check(&at->turn->settings->nonce_key, tuple, our_realm(at->turn),
-	                    at->claims->nonce, now_ms)) {
+			    at->claims->nonce, now_ms)) {
 	case NONCE_VALID:
 		return true;
 	case NONCE_STALE:
@@ -316,12 +321,12 @@ static void fail(struct auth *out, int code, enum auth_failure failure)
 static enum stun_integrity reply_kind(const struct claims *claims)
 {
 	return claims->algorithm.data || claims->algorithms.data ? STUN_INTEGRITY_SHA256
-	                                                         : STUN_INTEGRITY_SHA1;
+								 : STUN_INTEGRITY_SHA1;
 }
 
-void auth_check(struct turn *turn, const struct stun_msg *msg, const struct five_tuple *tuple,
-                const struct allocation *al, uint64_t now_ms, int64_t unix_s,
-                struct auth *out)
+void auth_check(struct turn *turn, const struct stun_msg *msg,
+		const struct five_tuple *tuple, const struct allocation *al,
+		uint64_t now_ms, int64_t unix_s, struct auth *out)
 {
 	const struct allocation *own = NULL;
 	enum auth_failure failure;

@@ -12,7 +12,7 @@
 #include "stun/chandata.h"
 
 struct channel *channel_by_number(const struct turn *turn, const struct allocation *al,
-                                  uint16_t number, uint64_t now_ms)
+				  uint16_t number, uint64_t now_ms)
 {
 	uint32_t entry = al->channels;
 
@@ -25,7 +25,7 @@ struct channel *channel_by_number(const struct turn *turn, const struct allocati
 }
 
 struct channel *channel_by_peer(const struct turn *turn, const struct allocation *al,
-                                const struct endpoint *peer, uint64_t now_ms)
+				const struct endpoint *peer, uint64_t now_ms)
 {
 	uint32_t entry = al->channels;
 
@@ -37,8 +37,8 @@ struct channel *channel_by_peer(const struct turn *turn, const struct allocation
 	return NULL;
 }
 
-bool channel_find_peer(const struct turn *turn, const struct allocation *al, uint16_t number,
-                       uint64_t now_ms, struct endpoint *peer)
+bool channel_find_peer(const struct turn *turn, const struct allocation *al,
+		       uint16_t number, uint64_t now_ms, struct endpoint *peer)
 {
 	const struct channel *ch = channel_by_number(turn, al, number, now_ms);
 
@@ -48,7 +48,7 @@ bool channel_find_peer(const struct turn *turn, const struct allocation *al, uin
 }
 
 uint16_t channel_find_number(const struct turn *turn, const struct allocation *al,
-                             const struct endpoint *peer, uint64_t now_ms)
+			     const struct endpoint *peer, uint64_t now_ms)
 {
 	const struct endpoint named = peer_as_named(turn, peer);
 	const struct channel *ch = channel_by_peer(turn, al, &named, now_ms);
@@ -57,7 +57,7 @@ uint16_t channel_find_number(const struct turn *turn, const struct allocation *a
 }
 
 bool channel_next(const struct turn *turn, uint32_t *cursor, uint16_t *number,
-                  struct endpoint *peer, uint64_t *expires_ms)
+		  struct endpoint *peer, uint64_t *expires_ms)
 {
 	while (*cursor != SLOT_NONE) {
 		const struct channel *ch = channel_at(turn->table, *cursor);
@@ -99,7 +99,7 @@ bool channel_is_allowed(const struct turn *turn, struct channel *ch)
 
 /* A free or an expired entry; SLOT_NONE if there is none. */
 static uint32_t vacant_entry(struct allocation_table *table, const struct allocation *al,
-                             uint64_t now_ms)
+			     uint64_t now_ms)
 {
 	uint32_t entry = al->channels;
 
@@ -109,7 +109,7 @@ static uint32_t vacant_entry(struct allocation_table *table, const struct alloca
 }
 
 static size_t live_count(struct allocation_table *table, const struct allocation *al,
-                         uint64_t now_ms)
+			 uint64_t now_ms)
 {
 	uint32_t entry = al->channels;
 	size_t live = 0;
@@ -120,7 +120,7 @@ static size_t live_count(struct allocation_table *table, const struct allocation
 }
 
 static struct channel *entry_take(struct allocation_table *table, struct allocation *al,
-                                  uint64_t now_ms)
+				  uint64_t now_ms)
 {
 	uint32_t entry = vacant_entry(table, al, now_ms);
 
@@ -139,13 +139,14 @@ static struct channel *entry_take(struct allocation_table *table, struct allocat
 	return ch;
 }
 
-static uint32_t permission_entry(struct allocation_table *table, const struct allocation *al,
-                                 const struct ip_addr *peer)
+static uint32_t permission_entry(struct allocation_table *table,
+				 const struct allocation *al, const struct ip_addr *peer)
 {
 	uint32_t entry = al->permissions;
 
-	while (entry != SLOT_NONE && (permission_at(table, entry)->expires_ms == 0 ||
-	                              !ip_addr_equal(&permission_at(table, entry)->peer, peer)))
+	while (entry != SLOT_NONE &&
+	       (permission_at(table, entry)->expires_ms == 0 ||
+		!ip_addr_equal(&permission_at(table, entry)->peer, peer)))
 		entry = permission_after(table, entry);
 	return entry;
 }
@@ -160,7 +161,7 @@ uint16_t channel_number_max(const struct turn *turn, const struct allocation *al
 }
 
 int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
-                 const struct endpoint *peer, uint64_t now_ms, const char **refused)
+		 const struct endpoint *peer, uint64_t now_ms, const char **refused)
 {
 	struct allocation_table *table = turn->table;
 	const struct endpoint named = peer_as_named(turn, peer);
@@ -168,7 +169,8 @@ int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
 	const char *rule;
 	int code;
 
-	if (number < CHANNEL_NUMBER_MIN || number > channel_number_max(turn, al) || peer->port == 0)
+	if (number < CHANNEL_NUMBER_MIN || number > channel_number_max(turn, al) ||
+	    peer->port == 0)
 		return STUN_BAD_REQUEST;
 	if (peer->ip.family != al->family)
 		return STUN_PEER_FAMILY_MISMATCH;
@@ -201,7 +203,7 @@ int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
 }
 
 void channels_relink(struct allocation_table *table, struct allocation *al,
-                     uint32_t permission)
+		     uint32_t permission)
 {
 	const struct ip_addr *peer = &permission_at(table, permission)->peer;
 	uint32_t entry = al->channels;

@@ -57,7 +57,7 @@ static bool is_over(const struct allocation *al, uint64_t now_ms)
 
 /* Why a datagram of a channel may not pass, in either direction, or DROP_NONE. */
 static enum drop_reason channel_refuses(const struct turn *turn, struct channel *ch,
-                                        uint64_t now_ms)
+					uint64_t now_ms)
 {
 	/* T-368: a live binding does not replace the permission (RFC 8656 section 9). */
 	if (ch->permission == SLOT_NONE ||
@@ -67,7 +67,7 @@ static enum drop_reason channel_refuses(const struct turn *turn, struct channel 
 }
 
 static void to_peer(struct turn *turn, struct allocation *al, const struct endpoint *peer,
-                    struct slice payload, struct forward *out)
+		    struct slice payload, struct forward *out)
 {
 	if (payload.len > udp_max(al->family)) {
 		drop(turn, DROP_TOO_LARGE, out);
@@ -86,7 +86,7 @@ static void to_peer(struct turn *turn, struct allocation *al, const struct endpo
 }
 
 void forward_channel_data(struct turn *turn, struct allocation *al, struct slice message,
-                          uint64_t now_ms, struct forward *out)
+			  uint64_t now_ms, struct forward *out)
 {
 	uint16_t number;
 	struct slice payload;
@@ -118,8 +118,8 @@ void forward_channel_data(struct turn *turn, struct allocation *al, struct slice
 
 /* Why a Send indication may not pass, or DROP_NONE with peer and payload filled. */
 static enum drop_reason send_refused(const struct turn *turn, const struct allocation *al,
-                                     const struct stun_msg *msg, uint64_t now_ms,
-                                     struct endpoint *peer, struct slice *payload)
+				     const struct stun_msg *msg, uint64_t now_ms,
+				     struct endpoint *peer, struct slice *payload)
 {
 	struct stun_attr attr;
 
@@ -143,7 +143,7 @@ static enum drop_reason send_refused(const struct turn *turn, const struct alloc
 }
 
 void forward_send(struct turn *turn, struct allocation *al, const struct stun_msg *msg,
-                  uint64_t now_ms, struct forward *out)
+		  uint64_t now_ms, struct forward *out)
 {
 	struct endpoint peer;
 	struct slice payload;
@@ -162,7 +162,7 @@ void forward_send(struct turn *turn, struct allocation *al, const struct stun_ms
 
 /* ChannelData: padding on streams only, where frames are aligned (T-372, T-373). */
 static bool wrap_channel(const struct allocation *al, uint16_t number, size_t len,
-                         struct forward *out)
+			 struct forward *out)
 {
 	if (len > UINT16_MAX || len > client_max(al) - FORWARD_CHANNEL_HEADER)
 		return false;
@@ -175,10 +175,10 @@ static bool wrap_channel(const struct allocation *al, uint16_t number, size_t le
 
 /* A Data indication up to its payload; no integrity, no FINGERPRINT (T-319). */
 static bool wrap_data(struct turn *turn, const struct allocation *al,
-                      const struct endpoint *peer, size_t len, struct forward *out)
+		      const struct endpoint *peer, size_t len, struct forward *out)
 {
 	size_t header_len = peer->ip.family == IP_V4 ? FORWARD_DATA_HEADER_V4
-	                                             : FORWARD_DATA_HEADER_V6;
+						     : FORWARD_DATA_HEADER_V6;
 	size_t body_len = header_len - STUN_HEADER_LEN + padded4(len);
 	uint8_t txid[STUN_TXID_LEN];
 	struct stun_builder b;
@@ -186,8 +186,8 @@ static bool wrap_data(struct turn *turn, const struct allocation *al,
 	if (body_len > STUN_BODY_MAX || body_len > client_max(al) - STUN_HEADER_LEN)
 		return false;
 	turn->edge->random(turn->edge->self, txid, sizeof(txid));
-	stun_builder_start(&b, out->header, sizeof(out->header), TURN_DATA, STUN_INDICATION,
-	                   txid);
+	stun_builder_start(&b, out->header, sizeof(out->header), TURN_DATA,
+			   STUN_INDICATION, txid);
 	stun_add_xor_address(&b, TURN_XOR_PEER_ADDRESS, peer);
 
 	/* The payload stays where it is: write what the builder would write in front of it. */
@@ -200,8 +200,9 @@ static bool wrap_data(struct turn *turn, const struct allocation *al,
 	return true;
 }
 
-void forward_from_peer(struct turn *turn, struct allocation *al, const struct endpoint *source,
-                       struct slice payload, uint64_t now_ms, struct forward *out)
+void forward_from_peer(struct turn *turn, struct allocation *al,
+		       const struct endpoint *source, struct slice payload,
+		       uint64_t now_ms, struct forward *out)
 {
 	const struct endpoint named = peer_as_named(turn, source);
 	enum drop_reason reason;
@@ -214,8 +215,7 @@ void forward_from_peer(struct turn *turn, struct allocation *al, const struct en
 	}
 	/* A channel knows its permission, so one search decides (RFC 8656 section 11.3). */
 	struct channel *ch = channel_by_peer(turn, al, &named, now_ms);
-	struct permission *p =
-		ch ? NULL : permission_find(turn, al, &named.ip, now_ms);
+	struct permission *p = ch ? NULL : permission_find(turn, al, &named.ip, now_ms);
 	if (ch)
 		reason = channel_refuses(turn, ch, now_ms);
 	else if (!p)

@@ -20,9 +20,8 @@ struct endpoint peer_as_named(const struct turn *turn, const struct endpoint *pe
 
 const char *peer_refused_by(const struct turn *turn, const struct endpoint *peer)
 {
-	struct peer_verdict verdict = peer_policy_check(turn->settings->policy,
-	                                                turn->settings->host,
-	                                                turn->commons->ports, peer);
+	struct peer_verdict verdict = peer_policy_check(
+		turn->settings->policy, turn->settings->host, turn->commons->ports, peer);
 
 	return verdict.allowed ? NULL : verdict.rule;
 }
@@ -40,7 +39,7 @@ bool permission_is_allowed(const struct turn *turn, struct permission *permissio
 
 /* The entry of that address, live or expired, or SLOT_NONE. */
 static uint32_t entry_of(struct allocation_table *table, const struct allocation *al,
-                         const struct ip_addr *peer)
+			 const struct ip_addr *peer)
 {
 	uint32_t entry = al->permissions;
 
@@ -53,7 +52,7 @@ static uint32_t entry_of(struct allocation_table *table, const struct allocation
 }
 
 struct permission *permission_find(const struct turn *turn, const struct allocation *al,
-                                   const struct ip_addr *peer, uint64_t now_ms)
+				   const struct ip_addr *peer, uint64_t now_ms)
 {
 	uint32_t entry = entry_of(turn->table, al, peer);
 
@@ -64,7 +63,7 @@ struct permission *permission_find(const struct turn *turn, const struct allocat
 }
 
 bool permission_allows(const struct turn *turn, const struct allocation *al,
-                       const struct ip_addr *peer, uint64_t now_ms)
+		       const struct ip_addr *peer, uint64_t now_ms)
 {
 	const struct endpoint unnamed = {*peer, 0};
 	const struct endpoint named = peer_as_named(turn, &unnamed);
@@ -74,7 +73,7 @@ bool permission_allows(const struct turn *turn, const struct allocation *al,
 }
 
 bool permission_next(const struct turn *turn, uint32_t *cursor, struct ip_addr *peer,
-                     uint64_t *expires_ms)
+		     uint64_t *expires_ms)
 {
 	while (*cursor != SLOT_NONE) {
 		const struct permission *p = permission_at(turn->table, *cursor);
@@ -90,7 +89,7 @@ bool permission_next(const struct turn *turn, uint32_t *cursor, struct ip_addr *
 }
 
 static size_t live_count(struct allocation_table *table, const struct allocation *al,
-                         uint64_t now_ms)
+			 uint64_t now_ms)
 {
 	uint32_t entry = al->permissions;
 	size_t live = 0;
@@ -102,7 +101,7 @@ static size_t live_count(struct allocation_table *table, const struct allocation
 
 /* A free entry, an expired one, or one of a new chunk. There is room: the caller counted. */
 static uint32_t entry_take(struct allocation_table *table, struct allocation *al,
-                           uint64_t now_ms)
+			   uint64_t now_ms)
 {
 	uint32_t entry = al->permissions;
 
@@ -122,7 +121,7 @@ static uint32_t entry_take(struct allocation_table *table, struct allocation *al
 }
 
 static void install(struct turn *turn, struct allocation *al, const struct ip_addr *peer,
-                    uint64_t now_ms)
+		    uint64_t now_ms)
 {
 	struct allocation_table *table = turn->table;
 	uint32_t entry = entry_of(table, al, peer);
@@ -147,7 +146,7 @@ static void install(struct turn *turn, struct allocation *al, const struct ip_ad
  * bounded, so a request that names thousands of addresses costs a bounded search for each.
  */
 static bool have_room(const struct turn *turn, const struct allocation *al,
-                      const struct endpoint *peers, size_t count, uint64_t now_ms)
+		      const struct endpoint *peers, size_t count, uint64_t now_ms)
 {
 	struct ip_addr fresh[ENTRIES_EACH_MAX];
 	size_t room = turn->table->permissions_each - live_count(turn->table, al, now_ms);
@@ -170,8 +169,9 @@ static bool have_room(const struct turn *turn, const struct allocation *al,
 	return true;
 }
 
-int permission_install(struct turn *turn, struct allocation *al, const struct endpoint *peers,
-                       size_t count, uint64_t now_ms, const char **refused)
+int permission_install(struct turn *turn, struct allocation *al,
+		       const struct endpoint *peers, size_t count, uint64_t now_ms,
+		       const char **refused)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (peers[i].ip.family != al->family)

@@ -32,7 +32,8 @@ static uint32_t random_below(const struct turn *turn, size_t count)
 	return (uint32_t)(r % count);
 }
 
-static int open_socket(struct turn *turn, struct allocation *al, size_t address, uint16_t port)
+static int open_socket(struct turn *turn, struct allocation *al, size_t address,
+		       uint16_t port)
 {
 	struct endpoint local = {turn->commons->relay[address].local, port};
 
@@ -43,7 +44,7 @@ static int open_socket(struct turn *turn, struct allocation *al, size_t address,
 }
 
 static void give(struct turn *turn, size_t address, uint16_t port, enum port_want want,
-                 uint64_t now_ms)
+		 uint64_t now_ms)
 {
 	port_pool_give(turn->commons->ports, address, port, now_ms);
 	if (want == PORT_EVEN_PAIR)
@@ -56,14 +57,15 @@ static void give(struct turn *turn, size_t address, uint16_t port, enum port_wan
  * negative errno; -EADDRNOTAVAIL if the pool has none left there.
  */
 static int open_on(struct turn *turn, struct allocation *al, size_t address,
-                   enum port_want want, uint64_t now_ms, unsigned *tries)
+		   enum port_want want, uint64_t now_ms, unsigned *tries)
 {
 	uint16_t refused[TRIES];
 	size_t count = 0;
 	int error = -EADDRINUSE;
 
 	while (error == -EADDRINUSE && *tries > 0) {
-		uint16_t port = port_pool_take(turn->commons->ports, address, want, now_ms);
+		uint16_t port =
+			port_pool_take(turn->commons->ports, address, want, now_ms);
 		if (port == 0) {
 			error = -EADDRNOTAVAIL;
 			break;
@@ -83,7 +85,7 @@ static int open_on(struct turn *turn, struct allocation *al, size_t address,
 
 /* Any address of the family will do: begin with a random one, take the first that works. */
 static int open_any(struct turn *turn, struct allocation *al, uint8_t family,
-                    enum port_want want, uint64_t now_ms)
+		    enum port_want want, uint64_t now_ms)
 {
 	size_t fitting[PORT_POOL_ADDRESSES_MAX];
 	size_t count = 0;
@@ -99,7 +101,7 @@ static int open_any(struct turn *turn, struct allocation *al, uint8_t family,
 	uint32_t start = random_below(turn, count);
 	for (size_t i = 0; i < count; i++) {
 		int error = open_on(turn, al, fitting[(start + i) % count], want, now_ms,
-		                    &tries);
+				    &tries);
 		if (error == 0)
 			return 0;
 		/* No port or no such address: the next one. No descriptor: the same anywhere. */
@@ -117,13 +119,13 @@ static uint64_t reservation_owner(const struct allocation *al)
 
 /* T-227, T-241: exactly the reserved port, or nothing. */
 static int open_reserved(struct turn *turn, struct allocation *al, const uint8_t *token,
-                         uint64_t now_ms)
+			 uint64_t now_ms)
 {
 	size_t address;
 	uint16_t port;
 
 	if (!reservation_redeem(turn->commons->reservations, token, reservation_owner(al),
-	                        now_ms, &address, &port))
+				now_ms, &address, &port))
 		return STUN_INSUFFICIENT_CAPACITY;
 	int error = open_socket(turn, al, address, port);
 	if (error == 0)
@@ -138,10 +140,11 @@ static int open_reserved(struct turn *turn, struct allocation *al, const uint8_t
 static int reserve_next(struct turn *turn, struct allocation *al, uint64_t now_ms)
 {
 	turn->edge->random(turn->edge->self, al->reservation_token,
-	                   sizeof(al->reservation_token));
-	al->has_reservation = reservation_add(
-		turn->commons->reservations, al->reservation_token, reservation_owner(al),
-		al->relay_address, al->relay_port + 1, now_ms);
+			   sizeof(al->reservation_token));
+	al->has_reservation = reservation_add(turn->commons->reservations,
+					      al->reservation_token,
+					      reservation_owner(al), al->relay_address,
+					      al->relay_port + 1, now_ms);
 	if (al->has_reservation)
 		return 0;
 
@@ -151,7 +154,7 @@ static int reserve_next(struct turn *turn, struct allocation *al, uint64_t now_m
 }
 
 int relay_port_open(struct turn *turn, struct allocation *al,
-                    const struct allocation_request *request, uint64_t now_ms)
+		    const struct allocation_request *request, uint64_t now_ms)
 {
 	const struct turn_commons *commons = turn->commons;
 	uint32_t limit = turn->settings->limits.allocations_per_user;
@@ -168,8 +171,8 @@ int relay_port_open(struct turn *turn, struct allocation *al,
 	 * nobody holds more of them than allocations; otherwise a loop of Allocate and Refresh
 	 * with lifetime 0 would empty the pool for 30 s (attack 24).
 	 */
-	if (limit > 0 &&
-	    reservation_held(commons->reservations, reservation_owner(al), now_ms) >= limit)
+	if (limit > 0 && reservation_held(commons->reservations, reservation_owner(al),
+					  now_ms) >= limit)
 		return STUN_QUOTA_REACHED;
 	int code = open_any(turn, al, request->family, PORT_EVEN_PAIR, now_ms);
 	return code ? code : reserve_next(turn, al, now_ms);

@@ -28,7 +28,8 @@ const char *alice(const struct world *world, int64_t expires_in_s)
 {
 	static char name[64];
 
-	snprintf(name, sizeof(name), "%lld:alice", (long long)(world->unix_s + expires_in_s));
+	snprintf(name, sizeof(name), "%lld:alice",
+		 (long long)(world->unix_s + expires_in_s));
 	return name;
 }
 
@@ -44,7 +45,7 @@ const struct key *key_of(const struct world *world, const char *id)
 
 /* The password a REST username has under a key. */
 static struct slice password_of(const struct world *world, struct slice username,
-				  const char *key_id)
+				const char *key_id)
 {
 	static struct credential_password password;
 	struct credential cred = {.form = CREDENTIAL_REST, .username = username};
@@ -53,7 +54,8 @@ static struct slice password_of(const struct world *world, struct slice username
 
 	ring.keys[0] = *key_of(world, key_id);
 	ring.keys[0].not_after_s = INT64_MAX;
-	ck_assert(credential_next_password(&cred, &ring, world->unix_s, &position, &password));
+	ck_assert(credential_next_password(&cred, &ring, world->unix_s, &position,
+					   &password));
 	return (struct slice){password.bytes, password.len};
 }
 
@@ -64,9 +66,11 @@ static void add_algorithms(struct stun_builder *b, int what)
 	static const uint8_t other[] = {0, 3, 0, 0};
 
 	if (what & PAS)
-		stun_builder_add(b, STUN_PASSWORD_ALGORITHMS, auth_password_algorithms, 8);
+		stun_builder_add(b, STUN_PASSWORD_ALGORITHMS, auth_password_algorithms,
+				 8);
 	if (what & PAS_SHORT)
-		stun_builder_add(b, STUN_PASSWORD_ALGORITHMS, auth_password_algorithms, 4);
+		stun_builder_add(b, STUN_PASSWORD_ALGORITHMS, auth_password_algorithms,
+				 4);
 	if (what & PAS_REORDERED)
 		stun_builder_add(b, STUN_PASSWORD_ALGORITHMS, reordered, 8);
 	if (what & PA_MD5)
@@ -141,10 +145,9 @@ struct stun_msg auth_request(const struct world *world, struct asking a)
 		realm = (struct slice){(const uint8_t *)"Avedge.test", 11};
 	if (a.what & WRONG_PASSWORD)
 		password = (struct slice){(const uint8_t *)"secret", 6};
-	ck_assert(stun_key_long_term(&key,
-					    a.what & KEY_SHA256 ? STUN_PASSWORD_SHA256
-								: STUN_PASSWORD_MD5,
-					    username, realm, password));
+	ck_assert(stun_key_long_term(
+		&key, a.what & KEY_SHA256 ? STUN_PASSWORD_SHA256 : STUN_PASSWORD_MD5,
+		username, realm, password));
 	ck_assert(stun_userhash(userhash, username, realm));
 
 	stun_builder_start(&b, buf, sizeof(buf), a.method ? a.method : TURN_ALLOCATE,
@@ -152,7 +155,8 @@ struct stun_msg auth_request(const struct world *world, struct asking a)
 	if (!(a.what & NO_USERNAME))
 		stun_builder_add(&b, STUN_USERNAME, username.data, username.len);
 	if (a.what & (WITH_USERHASH | BAD_USERHASH))
-		stun_builder_add(&b, STUN_USERHASH, userhash, a.what & BAD_USERHASH ? 31 : 32);
+		stun_builder_add(&b, STUN_USERHASH, userhash,
+				 a.what & BAD_USERHASH ? 31 : 32);
 	if (!(a.what & NO_REALM))
 		stun_builder_add(&b, STUN_REALM, realm.data, realm.len);
 	add_nonce(world, &b, a.what);

@@ -103,12 +103,15 @@ static void add_addresses(struct world *world, const struct world_options *optio
 		world->fronts[i] = (struct front){fronts[i].side, fronts[i].transport,
 						  ep(fronts[i].local)};
 	if (!options->no_v4)
-		relay[count++] = (struct relay_address){
-			ip("198.18.0.1"), ip(options->nat ? "203.0.113.1" : "198.18.0.1")};
+		relay[count++] = (struct relay_address){ip("198.18.0.1"),
+							ip(options->nat ? "203.0.113.1"
+									: "198.18.0.1")};
 	if (options->second_v4)
-		relay[count++] = (struct relay_address){ip("198.18.0.2"), ip("198.18.0.2")};
+		relay[count++] =
+			(struct relay_address){ip("198.18.0.2"), ip("198.18.0.2")};
 	if (!options->no_v6)
-		relay[count++] = (struct relay_address){ip("2001:db8::1"), ip("2001:db8::1")};
+		relay[count++] =
+			(struct relay_address){ip("2001:db8::1"), ip("2001:db8::1")};
 
 	world->commons.relay = relay;
 	world->commons.relay_count = count;
@@ -153,8 +156,9 @@ static struct peer_policy *make_policy(const struct world *world, const char *de
 
 static bool add_settings(struct world *world, const struct world_options *options)
 {
-	const char *keys = options->keyring ? options->keyring
-					    : "k1 MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";
+	const char *keys = options->keyring
+				   ? options->keyring
+				   : "k1 MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";
 	struct turn_settings *settings = &world->settings;
 	struct keyring_error error;
 
@@ -175,7 +179,8 @@ static bool add_settings(struct world *world, const struct world_options *option
 	return settings->keyring && settings->policy;
 }
 
-static bool add_commons(struct world *world, const struct world_options *options, size_t slots)
+static bool add_commons(struct world *world, const struct world_options *options,
+			size_t slots)
 {
 	struct turn_commons *commons = &world->commons;
 	const struct port_pool_config pool = {
@@ -278,14 +283,14 @@ bool world_is_clean(struct world *world)
 		if (port_pool_figures(world->commons.ports, i, world->now_ms).used != 0)
 			return false;
 	}
-	return world->edge.opened == world->edge.closed &&
-	       table->allocations.used == 0 && table->permissions.used == 0 && table->channels.used == 0 &&
+	return world->edge.opened == world->edge.closed && table->allocations.used == 0 &&
+	       table->permissions.used == 0 && table->channels.used == 0 &&
 	       table->expiry.count == 0 && port_pool_check(world->commons.ports) &&
 	       quota_held(world->commons.total, 0) == 0;
 }
 
 struct allocation *world_allocate(struct world *world, const char *user, uint16_t port,
-                                  int *code)
+				  int *code)
 {
 	static const struct stun_key key = {.len = 16};
 	uint8_t txid[STUN_TXID_LEN] = {(uint8_t)(port >> 8), (uint8_t)port};

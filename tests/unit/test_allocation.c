@@ -36,7 +36,7 @@ static const uint8_t txid[STUN_TXID_LEN] = "transaction";
 static const struct stun_key key = {16, "0123456789abcdef"};
 
 static int create(const char *user, const char *client, uint16_t front, uint8_t family,
-                  struct allocation **al)
+		  struct allocation **al)
 {
 	struct slice name = {(const uint8_t *)user, strlen(user)};
 	struct owner owner = owner_of(&world.commons.hash_key, name);
@@ -102,7 +102,8 @@ START_TEST(public_address_is_told_and_local_one_bound) /* T-250 */
 	struct allocation *al = world_allocate(&world, "alice", 1, NULL);
 	struct endpoint public = allocation_relayed_public(&world.turn, al);
 
-	ck_assert_mem_eq(world.edge.local[al->slot].ip.bytes, ((uint8_t[]){198, 18, 0, 1}), 4);
+	ck_assert_mem_eq(world.edge.local[al->slot].ip.bytes,
+			 ((uint8_t[]){198, 18, 0, 1}), 4);
 	ck_assert_mem_eq(public.ip.bytes, ((uint8_t[]){203, 0, 113, 1}), 4);
 	ck_assert_uint_eq(public.port, world.edge.local[al->slot].port);
 }
@@ -203,7 +204,8 @@ START_TEST(two_credentials_of_one_user_share_the_quota) /* T-568 */
 	ck_assert_int_eq(allocation_create(&world.turn, &request, world.now_ms, &al), 0);
 	request.tuple.client.port = 2;
 	request.owner = &two;
-	ck_assert_int_eq(allocation_create(&world.turn, &request, world.now_ms, &al), 486);
+	ck_assert_int_eq(allocation_create(&world.turn, &request, world.now_ms, &al),
+			 486);
 }
 END_TEST
 
@@ -253,8 +255,10 @@ static struct allocation *busy_allocation(void)
 		peers[i] = ep("192.0.2.0:7000");
 		peers[i].ip.bytes[3] = (uint8_t)(10 + i);
 	}
-	ck_assert_int_eq(permission_install(&world.turn, al, peers, 5, world.now_ms, NULL), 0);
-	ck_assert_int_eq(channel_bind(&world.turn, al, 0x4000, peers, world.now_ms, NULL), 0);
+	ck_assert_int_eq(
+		permission_install(&world.turn, al, peers, 5, world.now_ms, NULL), 0);
+	ck_assert_int_eq(channel_bind(&world.turn, al, 0x4000, peers, world.now_ms, NULL),
+			 0);
 	return al;
 }
 
@@ -299,7 +303,8 @@ START_TEST(key_does_not_outlive_the_allocation)
 	allocation_delete(&world.turn, al, END_RELEASED, world.now_ms);
 	const uint8_t *bytes = slab_at(&world.turn.table->allocations, 0);
 	for (size_t i = 0; i + 16 <= sizeof(*al); i++)
-		ck_assert_msg(memcmp(bytes + i, key.bytes, 16) != 0, "key at byte %zu", i);
+		ck_assert_msg(memcmp(bytes + i, key.bytes, 16) != 0, "key at byte %zu",
+			      i);
 }
 END_TEST
 
@@ -365,7 +370,8 @@ START_TEST(owners_differ_by_username) /* T-204 */
 	struct slice alice = {(const uint8_t *)"alice", 5};
 	struct owner a = owner_of(&world.commons.hash_key, alice);
 	struct owner again = owner_of(&world.commons.hash_key, alice);
-	struct owner shorter = owner_of(&world.commons.hash_key, (struct slice){alice.data, 4});
+	struct owner shorter =
+		owner_of(&world.commons.hash_key, (struct slice){alice.data, 4});
 	struct owner keyed = owner_of(&other_key, alice);
 
 	ck_assert(owner_equal(&a, &again));
@@ -452,7 +458,8 @@ START_TEST(table_agrees_with_a_naive_list)
 			int code;
 			struct allocation *al = world_allocate(&world, "u", 1 + i, &code);
 			if ((al == NULL) != (live == MODEL_SLOTS) || (!al && code != 508))
-				ck_abort_msg("step %d: %d with %zu live", step, code, live);
+				ck_abort_msg("step %d: %d with %zu live", step, code,
+					     live);
 			due[i] = al ? world.now_ms + 600000 : 0;
 		} else if (random_below(&state, 2)) {
 			allocation_delete(&world.turn, model_find(i), END_RELEASED,
@@ -500,7 +507,8 @@ static void allocation_suite(Suite *suite)
 	tcase_add_test(tc, fronts_tell_5_tuples_apart);
 	tcase_add_test(tc, public_address_is_told_and_local_one_bound);
 	tcase_add_loop_test(tc, allocation_has_the_family_asked_for, 0, ROWS(families));
-	tcase_add_loop_test(tc, lifetime_is_between_default_and_maximum, 0, ROWS(lifetimes));
+	tcase_add_loop_test(tc, lifetime_is_between_default_and_maximum, 0,
+			    ROWS(lifetimes));
 	tcase_add_test(tc, maximum_below_the_default_gives_the_default);
 	tcase_add_test(tc, user_quota_is_486_for_that_user_only);
 	tcase_add_test(tc, two_credentials_of_one_user_share_the_quota);

@@ -19,9 +19,9 @@ static struct five_tuple source;
 static struct auth got;
 
 static struct {
-	unsigned macs;		/* of messages */
-	unsigned derivations;	/* of long-term keys */
-	unsigned passwords;	/* HMACs that make or check credentials */
+	unsigned macs;        /* of messages */
+	unsigned derivations; /* of long-term keys */
+	unsigned passwords;   /* HMACs that make or check credentials */
 } work;
 
 bool __real_stun_verify(const struct stun_msg *msg, enum stun_integrity kind,
@@ -35,13 +35,16 @@ bool __wrap_stun_verify(const struct stun_msg *msg, enum stun_integrity kind,
 	return __real_stun_verify(msg, kind, key);
 }
 
-bool __real_stun_key_long_term(struct stun_key *key, enum stun_password_algorithm algorithm,
+bool __real_stun_key_long_term(struct stun_key *key,
+			       enum stun_password_algorithm algorithm,
 			       struct slice username, struct slice realm,
 			       struct slice password);
-bool __wrap_stun_key_long_term(struct stun_key *key, enum stun_password_algorithm algorithm,
+bool __wrap_stun_key_long_term(struct stun_key *key,
+			       enum stun_password_algorithm algorithm,
 			       struct slice username, struct slice realm,
 			       struct slice password);
-bool __wrap_stun_key_long_term(struct stun_key *key, enum stun_password_algorithm algorithm,
+bool __wrap_stun_key_long_term(struct stun_key *key,
+			       enum stun_password_algorithm algorithm,
 			       struct slice username, struct slice realm,
 			       struct slice password)
 {
@@ -105,37 +108,45 @@ static const struct {
 	{"no USERNAME (T-081)", MD5 | NO_USERNAME, 400, AUTH_FAILURE_MISSING, 0},
 	{"no REALM (T-081)", MD5 | NO_REALM, 400, AUTH_FAILURE_MISSING, 0},
 	{"no NONCE (T-081)", MD5 | NO_NONCE, 400, AUTH_FAILURE_MISSING, 0},
-	{"USERNAME and USERHASH (T-123)", MD5 | WITH_USERHASH, 400, AUTH_FAILURE_MISSING, 0},
+	{"USERNAME and USERHASH (T-123)", MD5 | WITH_USERHASH, 400, AUTH_FAILURE_MISSING,
+	 0},
 	{"USERHASH of 31 bytes (T-121)", MD5 | NO_USERNAME | BAD_USERHASH, 400,
 	 AUTH_FAILURE_MISSING, 0},
 	{"MI of 16 bytes (T-065)", MI_SHORT, 400, AUTH_FAILURE_MISSING, 0},
 	{"MI256 of 16 bytes (T-064)", MI256_SHORT, 400, AUTH_FAILURE_MISSING, 0},
 	{"MI256 of 36 bytes (T-064)", MI256_LONG, 400, AUTH_FAILURE_MISSING, 0},
-	{"good MI, MI256 of 16 bytes (T-064)", MI | MI256_SHORT, 400, AUTH_FAILURE_MISSING, 0},
+	{"good MI, MI256 of 16 bytes (T-064)", MI | MI256_SHORT, 400,
+	 AUTH_FAILURE_MISSING, 0},
 	/* step 3 */
 	{"neither: MD5 (T-082)", MD5, 0, AUTH_FAILURE_NONE, STUN_INTEGRITY_SHA1},
 	{"both, SHA-256", SHA256, 0, AUTH_FAILURE_NONE, STUN_INTEGRITY_SHA256},
 	{"both, MD5", PAS | PA_MD5 | MI256, 0, AUTH_FAILURE_NONE, STUN_INTEGRITY_SHA256},
 	{"both, MD5, MI (T-087)", PAS | PA_MD5 | MI, 0, AUTH_FAILURE_NONE,
 	 STUN_INTEGRITY_SHA256},
-	{"both, SHA-256, MI (T-089)", PAS | PA_SHA256 | KEY_SHA256 | MI, 0, AUTH_FAILURE_NONE,
-	 STUN_INTEGRITY_SHA256},
-	{"neither, MI256 (T-091, T-E04)", MI256, 0, AUTH_FAILURE_NONE, STUN_INTEGRITY_SHA1},
-	{"PA only (T-082)", PA_SHA256 | KEY_SHA256 | MI256, 400, AUTH_FAILURE_BID_DOWN, 0},
+	{"both, SHA-256, MI (T-089)", PAS | PA_SHA256 | KEY_SHA256 | MI, 0,
+	 AUTH_FAILURE_NONE, STUN_INTEGRITY_SHA256},
+	{"neither, MI256 (T-091, T-E04)", MI256, 0, AUTH_FAILURE_NONE,
+	 STUN_INTEGRITY_SHA1},
+	{"PA only (T-082)", PA_SHA256 | KEY_SHA256 | MI256, 400, AUTH_FAILURE_BID_DOWN,
+	 0},
 	{"PA MD5 only (T-082)", PA_MD5 | MI, 400, AUTH_FAILURE_BID_DOWN, 0},
 	{"PAS only (T-082)", PAS | MI, 400, AUTH_FAILURE_BID_DOWN, 0},
 	{"PAS shortened (T-082)", PAS_SHORT | PA_SHA256 | KEY_SHA256 | MI256, 400,
 	 AUTH_FAILURE_BID_DOWN, 0},
-	{"PAS reordered (T-082)", PAS_REORDERED | PA_MD5 | MI256, 400, AUTH_FAILURE_BID_DOWN, 0},
-	{"PA not in the list (T-082)", PAS | PA_OTHER | MI256, 400, AUTH_FAILURE_BID_DOWN, 0},
+	{"PAS reordered (T-082)", PAS_REORDERED | PA_MD5 | MI256, 400,
+	 AUTH_FAILURE_BID_DOWN, 0},
+	{"PA not in the list (T-082)", PAS | PA_OTHER | MI256, 400, AUTH_FAILURE_BID_DOWN,
+	 0},
 	{"PA with parameters (T-082)", PAS | PA_PARAMETERS | KEY_SHA256 | MI256, 400,
 	 AUTH_FAILURE_BID_DOWN, 0},
-	{"two entries in PA", PAS | PA_TWICE | KEY_SHA256 | MI256, 400, AUTH_FAILURE_BID_DOWN, 0},
-	{"PA of two bytes", PAS | PA_CUT | KEY_SHA256 | MI256, 400, AUTH_FAILURE_BID_DOWN, 0},
+	{"two entries in PA", PAS | PA_TWICE | KEY_SHA256 | MI256, 400,
+	 AUTH_FAILURE_BID_DOWN, 0},
+	{"PA of two bytes", PAS | PA_CUT | KEY_SHA256 | MI256, 400, AUTH_FAILURE_BID_DOWN,
+	 0},
 	{"nonce of an RFC 5389 server, PA only", PLAIN_NONCE | PA_MD5 | MI, 438,
 	 AUTH_FAILURE_STALE_NONCE, STUN_INTEGRITY_SHA256},
-	{"feature bits stripped (T-115)", STRIPPED_NONCE | MI, 438, AUTH_FAILURE_STALE_NONCE,
-	 STUN_INTEGRITY_SHA1},
+	{"feature bits stripped (T-115)", STRIPPED_NONCE | MI, 438,
+	 AUTH_FAILURE_STALE_NONCE, STUN_INTEGRITY_SHA1},
 	/* step 4 */
 	{"wrong realm (T-083)", MD5 | WRONG_REALM, 401, AUTH_FAILURE_UNKNOWN_USER, 0},
 	{"USERHASH alone (T-122)", MD5 | NO_USERNAME | WITH_USERHASH, 401,
@@ -143,15 +154,17 @@ static const struct {
 	{"bid-down before the unknown user", PAS | MI | WRONG_REALM, 400,
 	 AUTH_FAILURE_BID_DOWN, 0},
 	/* step 5 */
-	{"wrong password, MI (T-084)", MD5 | WRONG_PASSWORD, 401, AUTH_FAILURE_BAD_MAC, 0},
-	{"wrong password, MI256 (T-084)", SHA256 | WRONG_PASSWORD, 401, AUTH_FAILURE_BAD_MAC, 0},
+	{"wrong password, MI (T-084)", MD5 | WRONG_PASSWORD, 401, AUTH_FAILURE_BAD_MAC,
+	 0},
+	{"wrong password, MI256 (T-084)", SHA256 | WRONG_PASSWORD, 401,
+	 AUTH_FAILURE_BAD_MAC, 0},
 	{"key of the other algorithm", PAS | PA_MD5 | KEY_SHA256 | MI256, 401,
 	 AUTH_FAILURE_BAD_MAC, 0},
 	{"bad MI, good MI256 (T-084)", MI_BAD | SHA256, 0, AUTH_FAILURE_NONE,
 	 STUN_INTEGRITY_SHA256},
 	/* step 6 */
-	{"stale nonce, good MAC (T-085)", MD5 | STALE_NONCE, 438, AUTH_FAILURE_STALE_NONCE,
-	 STUN_INTEGRITY_SHA1},
+	{"stale nonce, good MAC (T-085)", MD5 | STALE_NONCE, 438,
+	 AUTH_FAILURE_STALE_NONCE, STUN_INTEGRITY_SHA1},
 	{"stale nonce, bad MAC (T-085)", MD5 | STALE_NONCE | WRONG_PASSWORD, 401,
 	 AUTH_FAILURE_BAD_MAC, 0},
 	{"nonce of another port, good MAC (T-113)", SHA256 | FOREIGN_NONCE, 438,
@@ -165,9 +178,10 @@ START_TEST(steps_come_in_the_rfcs_order) /* RFC 8489 section 9.2.4 */
 	int code = ask((struct asking){.what = rows[_i].what});
 
 	ck_assert_msg(code == rows[_i].code && got.failure == rows[_i].failure,
-		      "%s: got %d, %s", rows[_i].name, code, auth_failure_name(got.failure));
-	ck_assert_msg(got.reply_kind == rows[_i].reply, "%s: reply kind %d", rows[_i].name,
-		      got.reply_kind);
+		      "%s: got %d, %s", rows[_i].name, code,
+		      auth_failure_name(got.failure));
+	ck_assert_msg(got.reply_kind == rows[_i].reply, "%s: reply kind %d",
+		      rows[_i].name, got.reply_kind);
 	if (code == 0 || code == 438) {
 		ck_assert_str_eq(got.user, "alice");
 		ck_assert_str_eq(got.key_id, "k1");
@@ -215,10 +229,12 @@ START_TEST(username_has_up_to_763_bytes) /* T-094 */
 	int len = snprintf(name, sizeof(name), "%s", alice(&world, 600));
 
 	memset(name + len, 'e', sizeof(name) - 1 - (size_t)len);
-	ck_assert_int_eq(ask((struct asking){.username = name, .username_len = 763, .what = MD5}),
-			 0);
-	ck_assert_int_eq(ask((struct asking){.username = name, .username_len = 764, .what = MD5}),
-			 400);
+	ck_assert_int_eq(
+		ask((struct asking){.username = name, .username_len = 763, .what = MD5}),
+		0);
+	ck_assert_int_eq(
+		ask((struct asking){.username = name, .username_len = 764, .what = MD5}),
+		400);
 }
 END_TEST
 
@@ -237,7 +253,8 @@ START_TEST(every_valid_key_verifies) /* T-563, T-564 */
 	static const int kinds[] = {MD5, SHA256};
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		int code = ask((struct asking){.key_id = ring[_i].key_id, .what = kinds[i]});
+		int code =
+			ask((struct asking){.key_id = ring[_i].key_id, .what = kinds[i]});
 		ck_assert_msg(code == ring[_i].want, "%s: got %d", ring[_i].name, code);
 		if (code == 0)
 			ck_assert_str_eq(got.key_id, ring[_i].key_id);
@@ -266,7 +283,8 @@ START_TEST(credential_expires_for_allocate_only) /* T-561, T-562, T-567 */
 {
 	world.settings.limits.credential_ttl_max_s = times[_i].ttl_max_s;
 	int code = ask((struct asking){.method = times[_i].method,
-				       .username = alice(&world, times[_i].expires_in_s), .what = MD5});
+				       .username = alice(&world, times[_i].expires_in_s),
+				       .what = MD5});
 	ck_assert_msg(code == times[_i].want, "%s: got %d", times[_i].name, code);
 	if (code)
 		ck_assert_int_eq(got.failure, AUTH_FAILURE_EXPIRED);
@@ -298,7 +316,8 @@ START_TEST(stored_key_saves_the_derivation)
 {
 	struct allocation *al = allocate((struct asking){.what = SHA256});
 
-	ck_assert_int_eq(ask_on((struct asking){.method = TURN_REFRESH, .what = SHA256}, al), 0);
+	ck_assert_int_eq(
+		ask_on((struct asking){.method = TURN_REFRESH, .what = SHA256}, al), 0);
 	ck_assert_uint_eq(work.macs, 1);
 	ck_assert_uint_eq(work.derivations, 0);
 	ck_assert_uint_eq(work.passwords, 0);
@@ -307,7 +326,8 @@ START_TEST(stored_key_saves_the_derivation)
 	ck_assert(owner_equal(&got.owner, &al->owner));
 
 	/* Another algorithm than at Allocate is another key. */
-	ck_assert_int_eq(ask_on((struct asking){.method = TURN_REFRESH, .what = MD5}, al), 0);
+	ck_assert_int_eq(ask_on((struct asking){.method = TURN_REFRESH, .what = MD5}, al),
+			 0);
 	ck_assert_uint_eq(got.key.len, 16);
 	ck_assert_uint_gt(work.derivations, 0);
 	ck_assert_int_eq(ask_on((struct asking){.method = TURN_REFRESH,
@@ -315,10 +335,11 @@ START_TEST(stored_key_saves_the_derivation)
 				al),
 			 401);
 	/* The same user under the other key of the ring, as after a rotation. */
-	ck_assert_int_eq(
-		ask_on((struct asking){.method = TURN_REFRESH, .what = SHA256, .key_id = "k2"},
-		       al),
-		0);
+	ck_assert_int_eq(ask_on((struct asking){.method = TURN_REFRESH,
+						.what = SHA256,
+						.key_id = "k2"},
+				al),
+			 0);
 	ck_assert_str_eq(got.key_id, "k2");
 }
 END_TEST
@@ -328,14 +349,16 @@ START_TEST(stored_key_does_not_excuse_the_realm) /* T-083 */
 	struct allocation *al = allocate((struct asking){.what = MD5});
 
 	ck_assert_int_eq(
-		ask_on((struct asking){.method = TURN_REFRESH, .what = MD5 | WRONG_REALM}, al),
+		ask_on((struct asking){.method = TURN_REFRESH, .what = MD5 | WRONG_REALM},
+		       al),
 		401);
 }
 END_TEST
 
 START_TEST(repeated_allocate_outlives_the_credential) /* T-562, T-232 */
 {
-	struct allocation *al = allocate((struct asking){.username = alice(&world, 1), .what = MD5});
+	struct allocation *al =
+		allocate((struct asking){.username = alice(&world, 1), .what = MD5});
 	char name[64];
 
 	snprintf(name, sizeof(name), "%s", alice(&world, 1));
@@ -350,11 +373,14 @@ START_TEST(owner_is_the_whole_username) /* T-204 */
 {
 	struct owner first;
 
-	ck_assert_int_eq(ask((struct asking){.username = alice(&world, 10), .what = MD5}), 0);
+	ck_assert_int_eq(ask((struct asking){.username = alice(&world, 10), .what = MD5}),
+			 0);
 	first = got.owner;
-	ck_assert_int_eq(ask((struct asking){.username = alice(&world, 10), .what = SHA256}), 0);
+	ck_assert_int_eq(
+		ask((struct asking){.username = alice(&world, 10), .what = SHA256}), 0);
 	ck_assert(owner_equal(&first, &got.owner));
-	ck_assert_int_eq(ask((struct asking){.username = alice(&world, 11), .what = MD5}), 0);
+	ck_assert_int_eq(ask((struct asking){.username = alice(&world, 11), .what = MD5}),
+			 0);
 	ck_assert(!owner_equal(&first, &got.owner));
 	ck_assert_str_eq(got.user, "alice");
 }
@@ -364,13 +390,15 @@ START_TEST(repetition_outlives_the_nonce) /* T-116 */
 {
 	struct allocation *al = allocate((struct asking){.what = MD5});
 	const uint8_t txid[STUN_TXID_LEN] = {5};
-	struct asking again = {.method = TURN_REFRESH, .what = MD5 | STALE_NONCE, .txid = 5};
+	struct asking again = {
+		.method = TURN_REFRESH, .what = MD5 | STALE_NONCE, .txid = 5};
 
 	ck_assert_int_eq(ask_on(again, al), 438);
 	allocation_remember(al, txid, world.now_ms);
 	ck_assert_int_eq(ask_on(again, al), 0);
 	ck_assert_int_eq(ask_on((struct asking){.method = TURN_REFRESH,
-						.what = MD5 | FOREIGN_NONCE, .txid = 5},
+						.what = MD5 | FOREIGN_NONCE,
+						.txid = 5},
 				al),
 			 438);
 	/* Somebody else's allocation remembers nothing for us. */
@@ -393,7 +421,8 @@ START_TEST(mras_token_in_text_is_accepted)
 	uint8_t buf[512];
 	struct slice realm = {(const uint8_t *)world_realm, strlen(world_realm)};
 
-	ck_assert(credential_issue_mras(key_of(&world, "k2"), 2, (struct slice){(const uint8_t *)"bob", 3},
+	ck_assert(credential_issue_mras(key_of(&world, "k2"), 2,
+					(struct slice){(const uint8_t *)"bob", 3},
 					world.unix_s + 60, &serial, &pair));
 	for (int flip = 0; flip < 3; flip++) {
 		static const int want[] = {0, 401, 401};
@@ -405,10 +434,13 @@ START_TEST(mras_token_in_text_is_accepted)
 			pair.username[70] ^= 1;
 			pair.password[3] ^= 1;
 		}
-		struct slice name = {(const uint8_t *)pair.username, strlen(pair.username)};
-		struct slice password = {(const uint8_t *)pair.password, strlen(pair.password)};
+		struct slice name = {(const uint8_t *)pair.username,
+				     strlen(pair.username)};
+		struct slice password = {(const uint8_t *)pair.password,
+					 strlen(pair.password)};
 
-		ck_assert(stun_key_long_term(&key, STUN_PASSWORD_MD5, name, realm, password));
+		ck_assert(stun_key_long_term(&key, STUN_PASSWORD_MD5, name, realm,
+					     password));
 		stun_builder_start(&b, buf, sizeof(buf), TURN_ALLOCATE, STUN_REQUEST,
 				   (const uint8_t *)"transaction!");
 		stun_builder_add(&b, STUN_USERNAME, name.data, name.len);
@@ -416,9 +448,11 @@ START_TEST(mras_token_in_text_is_accepted)
 		add_nonce(&world, &b, 0);
 		stun_add_integrity(&b, STUN_INTEGRITY_SHA1, &key);
 		size_t len = stun_builder_finish(&b);
-		ck_assert_int_eq(stun_msg_parse((struct slice){buf, len}, &msg), STUN_PARSE_OK);
+		ck_assert_int_eq(stun_msg_parse((struct slice){buf, len}, &msg),
+				 STUN_PARSE_OK);
 		memset(&work, 0, sizeof(work));
-		auth_check(&world.turn, &msg, &source, NULL, world.now_ms, world.unix_s, &got);
+		auth_check(&world.turn, &msg, &source, NULL, world.now_ms, world.unix_s,
+			   &got);
 		ck_assert_msg(got.code == want[flip], "flip %d: got %d", flip, got.code);
 		if (flip == 0)
 			ck_assert_str_eq(got.key_id, "k2");
@@ -445,7 +479,8 @@ START_TEST(unknown_user_costs_as_much_as_a_wrong_password) /* attack 41 */
 {
 	ck_assert_int_eq(ask((struct asking){.what = MI | WRONG_PASSWORD}), 401);
 	ck_assert_int_eq(got.failure, AUTH_FAILURE_BAD_MAC);
-	unsigned macs = work.macs, derivations = work.derivations, passwords = work.passwords;
+	unsigned macs = work.macs, derivations = work.derivations,
+		 passwords = work.passwords;
 	ck_assert_uint_eq(macs, 2); /* one per valid key */
 
 	int code = ask((struct asking){.username = strangers[_i].username,
@@ -462,7 +497,8 @@ START_TEST(unknown_user_is_never_believed)
 {
 	/* The MAC would match if the name were taken for what it is not. */
 	ck_assert_int_eq(ask((struct asking){.username = "mallory", .what = MI}), 401);
-	ck_assert_int_eq(ask((struct asking){.what = MI | NO_USERNAME | WITH_USERHASH}), 401);
+	ck_assert_int_eq(ask((struct asking){.what = MI | NO_USERNAME | WITH_USERHASH}),
+			 401);
 	ck_assert_uint_eq(got.key.len, 0);
 }
 END_TEST
@@ -477,7 +513,8 @@ START_TEST(ring_without_rest_keys_still_does_one_round)
 				"k1 MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY= - - rest=none\n"}));
 	struct keyring *one = world.settings.keyring;
 	one->keys[0].rest = KEY_REST_SHA1;
-	struct stun_msg msg = auth_request(&world, (struct asking){.username = "mallory", .what = MI});
+	struct stun_msg msg =
+		auth_request(&world, (struct asking){.username = "mallory", .what = MI});
 	one->keys[0].rest = KEY_REST_NONE;
 	memset(&work, 0, sizeof(work));
 	auth_check(&world.turn, &msg, &source, NULL, world.now_ms, world.unix_s, &got);
@@ -495,7 +532,8 @@ END_TEST
 
 START_TEST(attributes_behind_the_integrity_are_not_seen) /* T-062, attack 36 */
 {
-	struct stun_msg msg = auth_request(&world, (struct asking){.what = MD5 | NO_NONCE});
+	struct stun_msg msg =
+		auth_request(&world, (struct asking){.what = MD5 | NO_NONCE});
 	size_t len = msg.bytes.len;
 	uint8_t buf[512];
 	char nonce[NONCE_LEN];

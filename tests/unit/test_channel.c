@@ -84,7 +84,8 @@ START_TEST(channel_bind_checks_number_and_peer) /* T-361 to T-365, T-381 */
 		struct endpoint peer = ep(binds[_i].peer);
 		bool mine = peer.ip.family == IP_V4 && peer.ip.bytes[3] == 1;
 		ck_assert_uint_eq(al->channel_count, 1);
-		ck_assert(mine || !permission_allows(&world.turn, al, &peer.ip, world.now_ms));
+		ck_assert(mine ||
+			  !permission_allows(&world.turn, al, &peer.ip, world.now_ms));
 	}
 }
 END_TEST
@@ -143,8 +144,8 @@ START_TEST(cap_is_508_and_changes_nothing) /* T-366 */
 	for (uint16_t i = 0; i < 8; i++) {
 		struct endpoint peer = ep("192.0.2.1:9");
 		peer.port += i;
-		ck_assert_int_eq(channel_bind(&world.turn, al, 0x4000 + i, &peer, world.now_ms,
-					      NULL),
+		ck_assert_int_eq(channel_bind(&world.turn, al, 0x4000 + i, &peer,
+					      world.now_ms, NULL),
 				 0);
 	}
 	ck_assert_int_eq(bind_to(0x4100, "192.0.2.2:9"), 508);
@@ -175,7 +176,8 @@ START_TEST(channels_belong_to_their_allocation) /* T-376 */
 
 	ck_assert_int_eq(bind_to(0x4000, "192.0.2.1:9"), 0);
 	ck_assert(!channel_find_peer(&world.turn, other, 0x4000, world.now_ms, &got));
-	ck_assert_int_eq(channel_bind(&world.turn, other, 0x4000, &peer, world.now_ms, NULL), 0);
+	ck_assert_int_eq(
+		channel_bind(&world.turn, other, 0x4000, &peer, world.now_ms, NULL), 0);
 	ck_assert(number_leads_to(0x4000, "192.0.2.1:9"));
 
 	/* They die with it: the next on the same 5-tuple begins with none. */
@@ -198,19 +200,22 @@ START_TEST(channel_follows_the_permission_of_its_address)
 		others[i] = ep("192.0.2.0:9");
 		others[i].ip.bytes[3] = (uint8_t)(10 + i);
 	}
-	ck_assert_int_eq(permission_install(&world.turn, al, others, 8, world.now_ms, NULL), 0);
+	ck_assert_int_eq(
+		permission_install(&world.turn, al, others, 8, world.now_ms, NULL), 0);
 	ch = channel_by_number(&world.turn, al, 0x4000, world.now_ms);
 	ck_assert_ptr_nonnull(ch);
 	ck_assert_uint_eq(ch->permission, SLOT_NONE);
 
 	/* A new permission of the address, in whatever place, is the channel's. */
 	world.now_ms += 299999;
-	ck_assert_int_eq(permission_install(&world.turn, al, others, 7, world.now_ms, NULL), 0);
+	ck_assert_int_eq(
+		permission_install(&world.turn, al, others, 7, world.now_ms, NULL), 0);
 	world.now_ms += 1;
 	ch = channel_by_number(&world.turn, al, 0x4000, world.now_ms - 1);
 	ck_assert_ptr_nonnull(ch);
 	const struct endpoint again = ep("192.0.2.1:0");
-	ck_assert_int_eq(permission_install(&world.turn, al, &again, 1, world.now_ms, NULL), 0);
+	ck_assert_int_eq(
+		permission_install(&world.turn, al, &again, 1, world.now_ms, NULL), 0);
 	ck_assert_uint_ne(ch->permission, SLOT_NONE);
 	ck_assert(ip_addr_equal(&permission_at(world.turn.table, ch->permission)->peer,
 				&ch->peer.ip));
@@ -243,8 +248,8 @@ START_TEST(channels_agree_with_a_naive_list)
 		}
 		if (want == 0 && live == 8 && model[number].expires <= world.now_ms)
 			want = 508;
-		int got = channel_bind(&world.turn, al, 0x4000 + number, &peer, world.now_ms,
-				       NULL);
+		int got = channel_bind(&world.turn, al, 0x4000 + number, &peer,
+				       world.now_ms, NULL);
 		if (got != want)
 			ck_abort_msg("step %d: got %d, want %d", step, got, want);
 		if (got == 0) {
@@ -276,8 +281,8 @@ START_TEST(walk_meets_each_once)
 	for (uint16_t i = 0; i < 6; i++) {
 		peer = ep("192.0.2.1:100");
 		peer.port += i;
-		ck_assert_int_eq(channel_bind(&world.turn, al, 0x4000 + i, &peer, world.now_ms,
-					      NULL),
+		ck_assert_int_eq(channel_bind(&world.turn, al, 0x4000 + i, &peer,
+					      world.now_ms, NULL),
 				 0);
 	}
 	cursor = al->channels;
@@ -298,13 +303,16 @@ START_TEST(own_address_is_one_in_both_forms)
 	struct endpoint public = allocation_relayed_public(&world.turn, other);
 	struct endpoint got;
 
-	ck_assert_int_eq(channel_bind(&world.turn, al, 0x4000, &local, world.now_ms, NULL), 0);
-	ck_assert_int_eq(channel_bind(&world.turn, al, 0x4001, &public, world.now_ms, NULL),
-			 400);
-	ck_assert_int_eq(channel_bind(&world.turn, al, 0x4000, &public, world.now_ms, NULL), 0);
+	ck_assert_int_eq(
+		channel_bind(&world.turn, al, 0x4000, &local, world.now_ms, NULL), 0);
+	ck_assert_int_eq(
+		channel_bind(&world.turn, al, 0x4001, &public, world.now_ms, NULL), 400);
+	ck_assert_int_eq(
+		channel_bind(&world.turn, al, 0x4000, &public, world.now_ms, NULL), 0);
 	ck_assert(channel_find_peer(&world.turn, al, 0x4000, world.now_ms, &got));
 	ck_assert(endpoint_equal(&got, &public));
-	ck_assert_uint_eq(channel_find_number(&world.turn, al, &local, world.now_ms), 0x4000);
+	ck_assert_uint_eq(channel_find_number(&world.turn, al, &local, world.now_ms),
+			  0x4000);
 }
 END_TEST
 

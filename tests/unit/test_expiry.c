@@ -76,7 +76,8 @@ START_TEST(expiry_agrees_with_a_naive_list)
 		uint64_t earliest = UINT64_MAX, due;
 		size_t count = 0;
 
-		wants[item] = random_below(&state, 3) ? 1 + random_below(&state, 1000) : 0;
+		wants[item] = random_below(&state, 3) ? 1 + random_below(&state, 1000)
+						      : 0;
 		if (wants[item])
 			expiry_set(&expiry, item, wants[item]);
 		else

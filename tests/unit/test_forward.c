@@ -41,44 +41,52 @@ static void permit(const char *peer)
 {
 	struct endpoint one = ep(peer);
 
-	ck_assert_int_eq(permission_install(&world.turn, al, &one, 1, world.now_ms, NULL), 0);
+	ck_assert_int_eq(permission_install(&world.turn, al, &one, 1, world.now_ms, NULL),
+			 0);
 }
 
 static void bind_to(uint16_t number, const char *peer)
 {
 	struct endpoint one = ep(peer);
 
-	ck_assert_int_eq(channel_bind(&world.turn, al, number, &one, world.now_ms, NULL), 0);
+	ck_assert_int_eq(channel_bind(&world.turn, al, number, &one, world.now_ms, NULL),
+			 0);
 }
 
 /* What is dropped is counted once, under its reason and no other, and is no traffic. */
 static void check_drop(const char *name, enum drop_reason want)
 {
-	ck_assert_msg(out.kind == FORWARD_DROP && out.reason == want, "%s: kind %d, reason %s",
-		      name, out.kind, drop_reason_name(out.reason));
+	ck_assert_msg(out.kind == FORWARD_DROP && out.reason == want,
+		      "%s: kind %d, reason %s", name, out.kind,
+		      drop_reason_name(out.reason));
 	for (int i = 0; i < DROP_REASON_COUNT; i++)
-		ck_assert_msg(world.turn.counters.drops[i] == (i == (int)want), "%s: counter %s",
-			      name, drop_reason_name((enum drop_reason)i));
+		ck_assert_msg(world.turn.counters.drops[i] == (i == (int)want),
+			      "%s: counter %s", name,
+			      drop_reason_name((enum drop_reason)i));
 	ck_assert_uint_eq(al->to_peer.packets + al->to_client.packets, 0);
 	world.turn.counters.drops[want] = 0;
 }
 
-static void check_to_peer(const char *name, const char *peer, const void *data, size_t len)
+static void check_to_peer(const char *name, const char *peer, const void *data,
+			  size_t len)
 {
 	struct endpoint want = ep(peer);
 
-	ck_assert_msg(out.kind == FORWARD_TO_PEER, "%s: %s", name, drop_reason_name(out.reason));
+	ck_assert_msg(out.kind == FORWARD_TO_PEER, "%s: %s", name,
+		      drop_reason_name(out.reason));
 	ck_assert_msg(endpoint_equal(&out.peer, &want), "%s: other peer", name);
 	ck_assert_uint_eq(out.slot, al->slot);
 	ck_assert_uint_eq(out.payload.len, len);
-	ck_assert_msg(len == 0 || memcmp(out.payload.data, data, len) == 0, "%s: payload", name);
+	ck_assert_msg(len == 0 || memcmp(out.payload.data, data, len) == 0, "%s: payload",
+		      name);
 }
 
 /* ChannelData of len bytes; claimed says what its header says. */
 static void send_channel_data(uint16_t number, size_t claimed, size_t len)
 {
 	chandata_write_header(big, number, claimed);
-	forward_channel_data(&world.turn, al, (struct slice){big, 4 + len}, world.now_ms, &out);
+	forward_channel_data(&world.turn, al, (struct slice){big, 4 + len}, world.now_ms,
+			     &out);
 }
 
 START_TEST(channel_data_reaches_the_peer) /* T-315, T-371, T-374 */
@@ -164,7 +172,8 @@ START_TEST(recycled_permission_does_not_open_the_channel) /* T-368 */
 		others[i] = ep("192.0.2.0:9");
 		others[i].ip.bytes[3] = (uint8_t)(10 + i);
 	}
-	ck_assert_int_eq(permission_install(&world.turn, al, others, 8, world.now_ms, NULL), 0);
+	ck_assert_int_eq(
+		permission_install(&world.turn, al, others, 8, world.now_ms, NULL), 0);
 	send_channel_data(0x4000, 5, 5);
 	check_drop("its place is another's", DROP_NO_PERMISSION);
 }
@@ -186,7 +195,8 @@ START_TEST(data_does_not_extend_the_allocation) /* T-212 */
 	world.now_ms = due;
 	send_channel_data(0x4000, 5, 5);
 	check_drop("overdue, to peer", DROP_NO_ALLOCATION);
-	forward_from_peer(&world.turn, al, &peer, (struct slice){big, 1}, world.now_ms, &out);
+	forward_from_peer(&world.turn, al, &peer, (struct slice){big, 1}, world.now_ms,
+			  &out);
 	check_drop("overdue, to client", DROP_NO_ALLOCATION);
 }
 END_TEST
@@ -278,8 +288,8 @@ START_TEST(peer_without_permission_is_silent) /* T-283, attack 15 */
 	const struct endpoint stranger = ep("192.0.2.2:9");
 
 	permit("192.0.2.1:9");
-	forward_from_peer(&world.turn, al, &stranger, (struct slice){big, 10}, world.now_ms,
-			  &out);
+	forward_from_peer(&world.turn, al, &stranger, (struct slice){big, 10},
+			  world.now_ms, &out);
 	check_drop("stranger", DROP_NO_PERMISSION);
 }
 END_TEST
@@ -351,7 +361,8 @@ START_TEST(bound_peer_comes_as_channel_data) /* T-317, T-370, T-372, T-373, T-37
 		al->transport = (uint8_t)transport;
 		forward_from_peer(&world.turn, al, &peer, payload, world.now_ms, &out);
 		struct slice whole = message_of_out(buf);
-		ck_assert_uint_eq(whole.len, 4 + (stream ? padded4(payload.len) : payload.len));
+		ck_assert_uint_eq(whole.len,
+				  4 + (stream ? padded4(payload.len) : payload.len));
 		ck_assert(chandata_parse(whole, &number, &got));
 		ck_assert_uint_eq(number, 0x4321);
 		ck_assert_uint_eq(got.len, payload.len);
@@ -370,7 +381,8 @@ START_TEST(ipv6_peer_comes_as_data)
 
 	al->family = IP_V6;
 	permit("[2001:db8::9]:1");
-	forward_from_peer(&world.turn, al, &peer, (struct slice){big, 100}, world.now_ms, &out);
+	forward_from_peer(&world.turn, al, &peer, (struct slice){big, 100}, world.now_ms,
+			  &out);
 	ck_assert_uint_eq(out.header_len, FORWARD_DATA_HEADER_V6);
 	check_data_indication("[2001:db8::9]:9", 100, txid);
 }
@@ -379,7 +391,7 @@ END_TEST
 static const struct {
 	const char *name;
 	uint8_t transport;
-	uint8_t client;		/* family */
+	uint8_t client; /* family */
 	uint8_t peer;
 	bool channel;
 	size_t largest;
@@ -387,7 +399,8 @@ static const struct {
 	{"UDP, Data, IPv4 peer", TRANSPORT_UDP, IP_V4, IP_V4, false, 65507 - 36 - 3},
 	{"UDP, channel, IPv4 peer", TRANSPORT_UDP, IP_V4, IP_V4, true, 65507 - 4},
 	{"UDP, Data, IPv6 peer", TRANSPORT_UDP, IP_V4, IP_V6, false, 65507 - 48 - 3},
-	{"UDP over IPv6, Data, IPv4 peer", TRANSPORT_UDP, IP_V6, IP_V4, false, 65527 - 36 - 3},
+	{"UDP over IPv6, Data, IPv4 peer", TRANSPORT_UDP, IP_V6, IP_V4, false,
+	 65527 - 36 - 3},
 	{"UDP over IPv6, channel", TRANSPORT_UDP, IP_V6, IP_V4, true, 65527 - 4},
 	{"DTLS, channel", TRANSPORT_DTLS, IP_V4, IP_V4, true, 16384 - 4},
 	{"TCP, Data, IPv4 peer", TRANSPORT_TCP, IP_V4, IP_V4, false, 65532 - 16},
@@ -417,7 +430,8 @@ START_TEST(what_does_not_fit_is_dropped) /* T-320, attack 49 */
 
 	/* Padding: a Data indication grows in steps of four. */
 	forward_from_peer(&world.turn, al, &peer,
-			  (struct slice){big, sizes[_i].largest + (sizes[_i].channel ? 1 : 4)},
+			  (struct slice){big,
+					 sizes[_i].largest + (sizes[_i].channel ? 1 : 4)},
 			  world.now_ms, &out);
 	check_drop(sizes[_i].name, DROP_TOO_LARGE);
 	al->tuple.client.ip.family = IP_V4;
@@ -431,7 +445,8 @@ START_TEST(largest_udp_datagram_survives_on_tcp) /* T-320 */
 
 	al->transport = TRANSPORT_TCP;
 	permit("192.0.2.1:9");
-	forward_from_peer(&world.turn, al, &peer, (struct slice){big, 65507}, world.now_ms, &out);
+	forward_from_peer(&world.turn, al, &peer, (struct slice){big, 65507},
+			  world.now_ms, &out);
 	check_data_indication("192.0.2.1:9", 65507, txid);
 }
 END_TEST
@@ -483,20 +498,24 @@ START_TEST(two_relayed_addresses_reach_each_other) /* T-582 */
 	struct endpoint theirs_local = allocation_relayed_local(&world.turn, other);
 	char text[ENDPOINT_TEXT_LEN];
 
-	ck_assert_int_eq(channel_bind(&world.turn, al, 0x4000, &theirs, world.now_ms, NULL), 0);
-	ck_assert_int_eq(channel_bind(&world.turn, other, 0x4001, &mine, world.now_ms, NULL), 0);
+	ck_assert_int_eq(
+		channel_bind(&world.turn, al, 0x4000, &theirs, world.now_ms, NULL), 0);
+	ck_assert_int_eq(
+		channel_bind(&world.turn, other, 0x4001, &mine, world.now_ms, NULL), 0);
 
 	/* Sent to where the socket is, not around the NAT. */
 	send_channel_data(0x4000, 5, 5);
-	check_to_peer("channel", endpoint_format(&theirs_local, text, sizeof(text)), big + 4, 5);
+	check_to_peer("channel", endpoint_format(&theirs_local, text, sizeof(text)),
+		      big + 4, 5);
 	endpoint_format(&theirs, text, sizeof(text));
 	send_indication(text, 0, 5);
-	check_to_peer("Send", endpoint_format(&theirs_local, text, sizeof(text)), "ddddd", 5);
+	check_to_peer("Send", endpoint_format(&theirs_local, text, sizeof(text)), "ddddd",
+		      5);
 
 	/* It arrives from the local form and is known by the public one. */
 	struct endpoint source = allocation_relayed_local(&world.turn, al);
-	forward_from_peer(&world.turn, other, &source, (struct slice){big, 5}, world.now_ms,
-			  &out);
+	forward_from_peer(&world.turn, other, &source, (struct slice){big, 5},
+			  world.now_ms, &out);
 	ck_assert_int_eq(out.kind, FORWARD_TO_CLIENT);
 	ck_assert_uint_eq(load_be16(out.header), 0x4001);
 
@@ -519,7 +538,8 @@ START_TEST(data_from_our_own_address_names_the_public_form)
 	char text[ENDPOINT_TEXT_LEN];
 
 	permit("203.0.113.1:0");
-	forward_from_peer(&world.turn, al, &source, (struct slice){big, 5}, world.now_ms, &out);
+	forward_from_peer(&world.turn, al, &source, (struct slice){big, 5}, world.now_ms,
+			  &out);
 	check_data_indication(endpoint_format(&public, text, sizeof(text)), 5, txid);
 }
 END_TEST
@@ -551,7 +571,8 @@ static void forward_suite(Suite *suite)
 	tcase_add_test(tc, send_of_nothing_is_an_empty_datagram);
 	tcase_add_test(tc, send_never_refreshes_a_permission);
 	tcase_add_test(tc, peer_without_permission_is_silent);
-	tcase_add_loop_test(tc, permitted_peer_without_channel_comes_as_data, 0, ROWS(lengths));
+	tcase_add_loop_test(tc, permitted_peer_without_channel_comes_as_data, 0,
+			    ROWS(lengths));
 	tcase_add_loop_test(tc, bound_peer_comes_as_channel_data, 0, ROWS(lengths));
 	tcase_add_test(tc, ipv6_peer_comes_as_data);
 	tcase_add_loop_test(tc, what_does_not_fit_is_dropped, 0, ROWS(sizes));

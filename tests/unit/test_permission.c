@@ -159,8 +159,8 @@ START_TEST(all_or_nothing) /* T-286 */
 
 		all[at] = ep(mixed[_i].bad);
 		int got = permission_install(&world.turn, al, all, 3, world.now_ms, NULL);
-		ck_assert_msg(got == mixed[_i].want, "%s at %zu: got %d", mixed[_i].name, at,
-			      got);
+		ck_assert_msg(got == mixed[_i].want, "%s at %zu: got %d", mixed[_i].name,
+			      at, got);
 		ck_assert_uint_eq(al->permission_count, 0);
 		ck_assert(!allows("192.0.2.1:1") && !allows("192.0.2.2:1"));
 	}
@@ -173,17 +173,21 @@ START_TEST(cap_is_508_and_installs_nothing) /* T-286, T-289 */
 
 	for (uint8_t i = 0; i < 12; i++)
 		all[i] = peer_number(1 + i);
-	ck_assert_int_eq(permission_install(&world.turn, al, all, 9, world.now_ms, NULL), 508);
-	ck_assert_uint_eq(al->permission_count, 0);
-	ck_assert_int_eq(permission_install(&world.turn, al, all, 8, world.now_ms, NULL), 0);
-	ck_assert_int_eq(permission_install(&world.turn, al, all + 8, 1, world.now_ms, NULL),
+	ck_assert_int_eq(permission_install(&world.turn, al, all, 9, world.now_ms, NULL),
 			 508);
+	ck_assert_uint_eq(al->permission_count, 0);
+	ck_assert_int_eq(permission_install(&world.turn, al, all, 8, world.now_ms, NULL),
+			 0);
+	ck_assert_int_eq(
+		permission_install(&world.turn, al, all + 8, 1, world.now_ms, NULL), 508);
 
 	/* Refreshing is always possible, and naming one twice is one. */
 	world.now_ms += 1000;
-	ck_assert_int_eq(permission_install(&world.turn, al, all, 8, world.now_ms, NULL), 0);
+	ck_assert_int_eq(permission_install(&world.turn, al, all, 8, world.now_ms, NULL),
+			 0);
 	all[8] = all[0];
-	ck_assert_int_eq(permission_install(&world.turn, al, all, 9, world.now_ms, NULL), 0);
+	ck_assert_int_eq(permission_install(&world.turn, al, all, 9, world.now_ms, NULL),
+			 0);
 	world.now_ms += 299999;
 	ck_assert(allows("192.0.2.1:1"));
 }
@@ -195,8 +199,8 @@ START_TEST(same_address_many_times_is_one)
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		all[i] = peer_number((uint8_t)(1 + i % 8));
-	ck_assert_int_eq(permission_install(&world.turn, al, all, ARRAY_LEN(all), world.now_ms,
-					    NULL),
+	ck_assert_int_eq(permission_install(&world.turn, al, all, ARRAY_LEN(all),
+					    world.now_ms, NULL),
 			 0);
 	ck_assert_uint_eq(al->permission_count, 8);
 }
@@ -209,7 +213,8 @@ START_TEST(expired_places_are_used_again)
 	for (int round = 0; round < 5; round++) {
 		for (uint8_t i = 0; i < 8; i++)
 			all[i] = peer_number((uint8_t)(1 + 8 * round + i));
-		ck_assert_int_eq(permission_install(&world.turn, al, all, 8, world.now_ms, NULL),
+		ck_assert_int_eq(permission_install(&world.turn, al, all, 8, world.now_ms,
+						    NULL),
 				 0);
 		world.now_ms += 300000;
 	}
@@ -252,8 +257,8 @@ START_TEST(walk_meets_each_once)
 
 	for (uint8_t i = 0; i < 7; i++) {
 		struct endpoint one = peer_number(i);
-		ck_assert_int_eq(permission_install(&world.turn, al, &one, 1, world.now_ms,
-						    NULL),
+		ck_assert_int_eq(permission_install(&world.turn, al, &one, 1,
+						    world.now_ms, NULL),
 				 0);
 	}
 	cursor = al->permissions;
@@ -285,7 +290,8 @@ START_TEST(permissions_agree_with_a_naive_list)
 		for (size_t i = 0; i < 16; i++)
 			live += expires[i] > world.now_ms || asked & 1u << i;
 
-		int got = permission_install(&world.turn, al, all, count, world.now_ms, NULL);
+		int got = permission_install(&world.turn, al, all, count, world.now_ms,
+					     NULL);
 		if (got != (live > 8 ? 508 : 0))
 			ck_abort_msg("step %d: got %d with %zu", step, got, live);
 		for (uint8_t i = 0; i < 16; i++) {

@@ -70,8 +70,8 @@ START_TEST(even_port_is_even) /* T-238 */
 	struct allocation *al;
 
 	for (int i = 0; i < 200; i++) {
-		ck_assert_int_eq(ask((struct ask){.client = "192.0.2.9:1", .even = true}, &al),
-				 0);
+		ck_assert_int_eq(
+			ask((struct ask){.client = "192.0.2.9:1", .even = true}, &al), 0);
 		ck_assert_uint_eq(al->relay_port % 2, 0);
 		ck_assert(!al->has_reservation);
 		allocation_delete(&world.turn, al, END_RELEASED, world.now_ms);
@@ -84,7 +84,9 @@ START_TEST(reserved_port_is_the_next_one) /* T-238, T-241, T-240 */
 {
 	struct allocation *rtp, *rtcp;
 
-	ck_assert_int_eq(ask((struct ask){.client = "192.0.2.9:1", .front = 3, .even = true,
+	ck_assert_int_eq(ask((struct ask){.client = "192.0.2.9:1",
+					  .front = 3,
+					  .even = true,
 					  .reserve = true},
 			     &rtp),
 			 0);
@@ -93,7 +95,8 @@ START_TEST(reserved_port_is_the_next_one) /* T-238, T-241, T-240 */
 	ck_assert_uint_eq(ports_used(0), 2);
 
 	/* From any 5-tuple of the server: another transport, another side. */
-	ck_assert_int_eq(ask((struct ask){.client = "10.0.0.9:1", .front = 1,
+	ck_assert_int_eq(ask((struct ask){.client = "10.0.0.9:1",
+					  .front = 1,
 					  .token = rtp->reservation_token},
 			     &rtcp),
 			 0);
@@ -110,11 +113,14 @@ START_TEST(reservation_has_the_family_of_its_address)
 {
 	struct allocation *rtp, *rtcp;
 
-	ck_assert_int_eq(ask((struct ask){.client = "192.0.2.9:1", .family = IP_V6,
-					  .even = true, .reserve = true},
+	ck_assert_int_eq(ask((struct ask){.client = "192.0.2.9:1",
+					  .family = IP_V6,
+					  .even = true,
+					  .reserve = true},
 			     &rtp),
 			 0);
-	ck_assert_int_eq(ask((struct ask){.client = "192.0.2.9:2", .family = IP_V4,
+	ck_assert_int_eq(ask((struct ask){.client = "192.0.2.9:2",
+					  .family = IP_V4,
 					  .token = rtp->reservation_token},
 			     &rtcp),
 			 0);
@@ -145,19 +151,22 @@ START_TEST(token_is_good_once_for_thirty_seconds) /* T-227, T-239, T-240 */
 	uint8_t token[8];
 
 	ck_assert_int_eq(
-		ask((struct ask){.client = "192.0.2.9:1", .even = true, .reserve = true}, &rtp),
+		ask((struct ask){.client = "192.0.2.9:1", .even = true, .reserve = true},
+		    &rtp),
 		0);
 	memcpy(token, rtp->reservation_token, sizeof(token));
 	if (tokens[_i].used)
-		ck_assert_int_eq(ask((struct ask){.client = "192.0.2.9:7", .token = token}, &al),
-				 0);
+		ck_assert_int_eq(
+			ask((struct ask){.client = "192.0.2.9:7", .token = token}, &al),
+			0);
 	if (tokens[_i].unknown)
 		token[7] ^= 1;
 	if (tokens[_i].owner_gone)
 		allocation_delete(&world.turn, rtp, END_RELEASED, world.now_ms);
 
 	world.now_ms += tokens[_i].later_ms;
-	int got = ask((struct ask){.user = tokens[_i].user, .client = "192.0.2.9:2",
+	int got = ask((struct ask){.user = tokens[_i].user,
+				   .client = "192.0.2.9:2",
 				   .token = token},
 		      &al);
 	ck_assert_msg(got == tokens[_i].want, "%s: got %d", tokens[_i].name, got);
@@ -169,12 +178,14 @@ START_TEST(unused_reservation_is_given_back) /* T-239, attack 24 */
 	struct allocation *rtp;
 
 	ck_assert_int_eq(
-		ask((struct ask){.client = "192.0.2.9:1", .even = true, .reserve = true}, &rtp),
+		ask((struct ask){.client = "192.0.2.9:1", .even = true, .reserve = true},
+		    &rtp),
 		0);
 	allocation_delete(&world.turn, rtp, END_RELEASED, world.now_ms);
 	ck_assert_uint_eq(ports_used(0), 1);
 	world.now_ms += 30000;
-	ck_assert_uint_eq(reservation_table_expire(world.commons.reservations, world.now_ms),
+	ck_assert_uint_eq(reservation_table_expire(world.commons.reservations,
+						   world.now_ms),
 			  UINT64_MAX);
 	ck_assert(world_is_clean(&world));
 }
@@ -186,7 +197,8 @@ START_TEST(user_holds_no_more_reservations_than_allocations) /* attack 24 */
 
 	begin_with(&(struct world_options){.allocations_per_user = 3});
 	for (int i = 0; i < 3; i++) {
-		ck_assert_int_eq(ask((struct ask){.client = "192.0.2.9:1", .even = true,
+		ck_assert_int_eq(ask((struct ask){.client = "192.0.2.9:1",
+						  .even = true,
 						  .reserve = true},
 				     &al),
 				 0);
@@ -197,11 +209,14 @@ START_TEST(user_holds_no_more_reservations_than_allocations) /* attack 24 */
 	ck_assert_uint_eq(ports_used(0), 3);
 
 	/* Others are not concerned, nor is who asks for no reservation, nor the next half minute. */
-	ck_assert_int_eq(ask((struct ask){.user = "bob", .client = "192.0.2.9:2", .even = true,
+	ck_assert_int_eq(ask((struct ask){.user = "bob",
+					  .client = "192.0.2.9:2",
+					  .even = true,
 					  .reserve = true},
 			     &al),
 			 0);
-	ck_assert_int_eq(ask((struct ask){.client = "192.0.2.9:3", .even = true}, &al), 0);
+	ck_assert_int_eq(ask((struct ask){.client = "192.0.2.9:3", .even = true}, &al),
+			 0);
 	world.now_ms += 30000;
 	ck_assert_int_eq(ask(again, &al), 0);
 }
@@ -213,10 +228,12 @@ START_TEST(full_reservation_table_is_508_and_holds_nothing) /* T-253 */
 
 	begin_with(&(struct world_options){.reservations = 1});
 	ck_assert_int_eq(
-		ask((struct ask){.client = "192.0.2.9:1", .even = true, .reserve = true}, &al),
+		ask((struct ask){.client = "192.0.2.9:1", .even = true, .reserve = true},
+		    &al),
 		0);
 	ck_assert_int_eq(
-		ask((struct ask){.client = "192.0.2.9:2", .even = true, .reserve = true}, &al),
+		ask((struct ask){.client = "192.0.2.9:2", .even = true, .reserve = true},
+		    &al),
 		508);
 	ck_assert_uint_eq(ports_used(0), 2);
 	ck_assert_uint_eq(world.edge.closed, 1);
@@ -243,7 +260,8 @@ START_TEST(port_that_is_not_there_is_508) /* T-231 */
 
 	begin_with(&(struct world_options){.first_port = ranges[_i].first,
 					   .last_port = ranges[_i].last});
-	int got = ask((struct ask){.client = "192.0.2.9:1", .even = ranges[_i].even,
+	int got = ask((struct ask){.client = "192.0.2.9:1",
+				   .even = ranges[_i].even,
 				   .reserve = ranges[_i].reserve},
 		      &al);
 	ck_assert_msg(got == ranges[_i].want, "%s: got %d", ranges[_i].name, got);
@@ -258,8 +276,8 @@ START_TEST(addresses_of_a_family_are_used_up_in_turn)
 	size_t on[3] = {0};
 	int code = 0;
 
-	begin_with(&(struct world_options){.second_v4 = true, .last_port = 50009,
-					   .first_port = 50000});
+	begin_with(&(struct world_options){
+		.second_v4 = true, .last_port = 50009, .first_port = 50000});
 	for (uint16_t i = 1; i <= 20; i++) {
 		al = world_allocate(&world, "alice", i, &code);
 		ck_assert_int_eq(code, 0);
@@ -312,8 +330,8 @@ static void check_refusal(int row, struct ask a, const char *what)
 	world.edge.refuse = refusals[row].refuse;
 	world.edge.refuse_times = refusals[row].times;
 	int got = ask(a, &al);
-	ck_assert_msg(got == refusals[row].want, "%s, %s: got %d", refusals[row].name, what,
-		      got);
+	ck_assert_msg(got == refusals[row].want, "%s, %s: got %d", refusals[row].name,
+		      what, got);
 	ck_assert_uint_eq(world.turn.counters.bind_failures, refusals[row].failures);
 	if (got == 0) {
 		ck_assert_uint_eq(ports_used(0) + ports_used(1), a.reserve ? 2 : 1);
@@ -328,9 +346,11 @@ static void check_refusal(int row, struct ask a, const char *what)
 START_TEST(refused_socket_costs_nothing) /* T-253 */
 {
 	check_refusal(_i, (struct ask){.client = "192.0.2.9:1"}, "any port");
-	check_refusal(_i, (struct ask){.client = "192.0.2.9:1", .even = true}, "even port");
-	check_refusal(_i, (struct ask){.client = "192.0.2.9:1", .even = true, .reserve = true},
-		      "pair");
+	check_refusal(_i, (struct ask){.client = "192.0.2.9:1", .even = true},
+		      "even port");
+	check_refusal(
+		_i, (struct ask){.client = "192.0.2.9:1", .even = true, .reserve = true},
+		"pair");
 }
 END_TEST
 
@@ -341,7 +361,8 @@ START_TEST(refused_socket_on_a_reserved_port_is_508) /* T-241, T-253 */
 
 	for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
 		begin();
-		ck_assert_int_eq(ask((struct ask){.client = "192.0.2.9:1", .even = true,
+		ck_assert_int_eq(ask((struct ask){.client = "192.0.2.9:1",
+						  .even = true,
 						  .reserve = true},
 				     &rtp),
 				 0);
@@ -364,10 +385,12 @@ START_TEST(token_survives_a_refused_quota)
 
 	begin_with(&(struct world_options){.allocations_per_user = 2});
 	ck_assert_int_eq(
-		ask((struct ask){.client = "192.0.2.9:1", .even = true, .reserve = true}, &rtp),
+		ask((struct ask){.client = "192.0.2.9:1", .even = true, .reserve = true},
+		    &rtp),
 		0);
 	ck_assert_int_eq(ask((struct ask){.client = "192.0.2.9:2"}, &other), 0);
-	const struct ask redeem = {.client = "192.0.2.9:3", .token = rtp->reservation_token};
+	const struct ask redeem = {.client = "192.0.2.9:3",
+				   .token = rtp->reservation_token};
 	ck_assert_int_eq(ask(redeem, &al), 486);
 	allocation_delete(&world.turn, other, END_RELEASED, world.now_ms);
 	ck_assert_int_eq(ask(redeem, &al), 0);
