@@ -4,8 +4,9 @@
  *   IDLE --> STARTING --> (WAITING for the other of a pair) --> READY --> RELEASING --> RELEASED
  *                 \__________________\___________________________\___________\--> FAILED
  *
- * With cycles READY is skipped, and RELEASED and FAILED lead back to IDLE: through a list and
- * an event, because a client must not be freed in its own callback.
+ * With cycles READY is skipped, and RELEASED and FAILED lead back to IDLE. The answer 437 to an
+ * Allocate leads to MOVING, and from there to STARTING again. Both go through a list and an
+ * event, because a client must not be freed in its own callback.
  */
 #include "tools/load_clients.h"
 
@@ -19,12 +20,15 @@
 
 #include "base/sockaddr.h"
 #include "stun/chandata.h"
+#include "stun/registry.h"
 #include "tools/clock.h"
 #include "tools/load_peers.h"
 
 enum {
 	SEND_QUEUE = 1 << 20, /* bytes on a stream before packets are refused */
 	CREDIT_MS = 5,        /* set-ups that may be caught up on at once */
+	PORTS_MAX =
+		8, /* that a client tries; three are asked for (RFC 8656 section 7.4) */
 };
 
 /* Releases that make no progress for so long are given up. */
@@ -37,6 +41,7 @@ enum state {
 	READY,
 	RELEASING,
 	RELEASED,
+	MOVING,
 	FAILED,
 	STATES,
 };
@@ -46,6 +51,7 @@ struct slot {
 	struct client *client;
 	struct load_clients *clients;
 	uint32_t id;
+	uint8_t ports; /* tried */
 	enum state state;
 	struct endpoint peer; /* or the relayed address of the other */
 	socklen_t relayed_len;
@@ -84,7 +90,8 @@ static bool is_under_way(const struct slot *slot)
 
 static uint32_t under_way(const struct load_clients *clients)
 {
-	return clients->count[STARTING] + clients->count[WAITING];
+	return clients->count[STARTING] + clients->count[WAITING] +
+	       clients->count[MOVING];
 }
 
 static bool cycles(const struct load_clients *clients)
@@ -134,9 +141,27 @@ static void slot_failed(struct slot *slot, int code, const char *what)
 		slot_failed(other_of(slot), 0, "the other client of the pair failed");
 }
 
+/*
+ * The server still knows an allocation of that 5-tuple, perhaps from a run before this one: the
+ * client should come from another port.
+ */
+static bool may_move(const struct slot *slot, int code)
+{
+	return code == STUN_ALLOCATION_MISMATCH && slot->state == STARTING &&
+	       slot->relayed_len == 0 && slot->ports < PORTS_MAX;
+}
+
 static void client_failed(void *arg, int code, const char *what)
 {
-	slot_failed(arg, code, what);
+	struct slot *slot = arg;
+
+	if (!may_move(slot, code)) {
+		slot_failed(slot, code, what);
+		return;
+	}
+	slot->clients->config.result->moved++;
+	set_state(slot, MOVING);
+	reap_later(slot);
 }
 
 static void bind_to(struct slot *slot, const struct endpoint *peer)
@@ -222,7 +247,7 @@ static void client_data(void *arg, const struct client_data *data)
 	slot->clients->config.data(slot->clients->config.arg, slot->id, data);
 }
 
-static void start(struct slot *slot)
+static void open_client(struct slot *slot)
 {
 	struct client_events events = {
 		.arg = slot,
@@ -233,11 +258,19 @@ static void start(struct slot *slot)
 		.failed = client_failed,
 	};
 
-	slot->started_ns = clock_monotonic_ns();
 	set_state(slot, STARTING);
+	slot->ports++;
+	slot->relayed_len = 0;
 	slot->client = client_new(&slot->clients->client, &events);
 	if (slot->client == NULL)
 		slot_failed(slot, 0, strerror(errno));
+}
+
+static void start(struct slot *slot)
+{
+	slot->started_ns = clock_monotonic_ns();
+	slot->ports = 0;
+	open_client(slot);
 }
 
 /* --- set-up ------------------------------------------------------------------------------- */
@@ -304,6 +337,10 @@ static void reap(evutil_socket_t fd, short events, void *arg)
 			&clients->slots[clients->reapable[--clients->reapable_count]];
 		client_free(slot->client);
 		slot->client = NULL;
+		if (slot->state == MOVING) {
+			open_client(slot);
+			continue;
+		}
 		set_state(slot, IDLE);
 		if (may_cycle(clients))
 			start_cycle(slot);

@@ -204,12 +204,16 @@ static bool duration(struct parse *parse, const char *text)
 static bool hold(struct parse *parse, const char *text)
 {
 	(void)text;
+	if (parse->options->task == LOAD_CYCLES)
+		return refuse(parse, "--hold and --cycles are two different things.");
 	parse->options->task = LOAD_HOLD;
 	return true;
 }
 
 static bool cycles(struct parse *parse, const char *text)
 {
+	if (parse->options->task == LOAD_HOLD)
+		return refuse(parse, "--hold and --cycles are two different things.");
 	parse->options->task = LOAD_CYCLES;
 	return number(parse, "cycles", text, 1, 1000000000, &parse->options->cycles);
 }
@@ -347,9 +351,13 @@ static bool whole_makes_sense(struct parse *parse)
 	if (options->between_clients && options->clients % 2 != 0)
 		return refuse(parse,
 			      "--between-clients needs an even number of --clients.");
-	if (options->between_clients && options->peer_address.family != IP_NONE)
+	if (options->between_clients &&
+	    (options->peer_address.family != IP_NONE || options->peers > 0))
 		return refuse(parse,
-			      "--between-clients has no peers, so no --peer-address.");
+			      "--between-clients has no peers, so neither --peers nor "
+			      "--peer-address.");
+	if (options->rate > 0 && options->total_rate > 0)
+		return refuse(parse, "--rate and --total-rate: choose.");
 	if (options->insecure && options->ca_file != NULL)
 		return refuse(parse,
 			      "--insecure takes any certificate, --ca does not: choose.");
@@ -365,7 +373,6 @@ bool load_options_parse(int argc, char **argv, struct load_options *options,
 		.clients = 1,
 		.setup_rate = 1000,
 		.packet_size = 160,
-		.rate = 50,
 		.burst = 1,
 		.direction = {true, true},
 		.duration_s = 5,
@@ -378,11 +385,15 @@ bool load_options_parse(int argc, char **argv, struct load_options *options,
 		return false;
 	if (options->help || options->version)
 		return true;
+	if (!whole_makes_sense(&parse))
+		return false;
+	if (options->rate == 0)
+		options->rate = 50;
 	if (options->peers == 0)
 		options->peers = options->clients < 16 ? options->clients : 16;
 	if (options->tls_name == NULL)
 		options->tls_name = options->host;
-	return whole_makes_sense(&parse);
+	return true;
 }
 
 const char *load_transport_name(enum client_transport transport)

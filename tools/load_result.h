@@ -27,6 +27,7 @@ struct load_result {
 	uint32_t ready;  /* clients that were set up */
 	uint32_t failed; /* clients that were not, or were lost later */
 	uint32_t released, unreleased;
+	uint32_t moved; /* 437: tried again from another port */
 	uint64_t cycles_done, cycles_failed;
 	int reason_code;              /* of the first failure: STUN error code or 0 */
 	char reason[LOAD_REASON_MAX]; /* empty: none */
@@ -38,5 +39,19 @@ struct load_result {
 	struct histogram setup_ns; /* first byte sent to allocated and bound */
 	struct load_figures direction[LOAD_DIRECTIONS];
 };
+
+/* What follows from the counts. Percentages and rates are 0 where nothing was counted. */
+const char *load_direction_name(enum load_direction direction);
+bool load_had_media(const struct load_result *result);
+double load_per_second(uint64_t count, double seconds);
+uint64_t load_lost(const struct load_figures *figures);
+double load_lost_percent(const struct load_figures *figures);
+double load_percentile_ms(const struct histogram *h, double percent);
+/* Of payload. */
+double load_mbit_per_s(const struct load_options *options, uint64_t packets,
+		       double seconds);
+/* Of one core, while the media ran. */
+double load_cpu_percent(const struct load_result *result);
+double load_cpu_us_per_packet(const struct load_result *result);
 
 #endif

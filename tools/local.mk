@@ -25,10 +25,11 @@ avedge_load_SOURCES = \
 	tools/client_link.c tools/client_link.h \
 	tools/clock.h \
 	tools/load_clients.c tools/load_clients.h \
+	tools/load_json.c \
 	tools/load_net.c tools/load_net.h \
 	tools/load_peers.c tools/load_peers.h \
 	tools/load_report.c tools/load_report.h \
-	tools/load_result.h \
+	tools/load_result.c tools/load_result.h \
 	tools/load_run.c tools/load_run.h \
 	tools/load_traffic.c tools/load_traffic.h
 avedge_load_LDADD = libload.a $(TOOLS_LIBS)

@@ -1,7 +1,8 @@
 /*
- * pacer.h - how many packets are due. A late generator catches up, but never with more than a
- * few milliseconds' worth at once: what it missed beyond that is skipped and counted, because a
- * flood after a pause would measure the pause and not the server.
+ * pacer.h - how many packets are due. A generator that was held up catches up, but with no more
+ * than a few milliseconds' worth at once, because a flood after a pause would measure the pause
+ * and not the server. Far behind, it is too slow for the rate: what it missed is skipped and
+ * counted.
  *
  * Time     monotonic nanoseconds, passed in.
  */
@@ -11,7 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PACER_CATCH_UP_MS = 5 };
+enum {
+	PACER_AT_ONCE_MS = 3, /* worth of steps */
+	PACER_BEHIND_MS = 100,
+};
 
 struct pacer {
 	uint64_t start_ns;
