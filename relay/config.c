@@ -187,18 +187,6 @@ void config_free(struct config *config)
 	free(config);
 }
 
-/*
- * A new path is a new certificate for the same fronts. With or without TLS is another matter:
- * it makes or removes fronts.
- */
-static bool reload_applies(const struct config_key *key, const struct config *before,
-			   const struct config *after)
-{
-	bool tls_stays = !before->tls.certificate == !after->tls.certificate;
-
-	return key->reloads && (tls_stays || strcmp(key->file.section, "tls") != 0);
-}
-
 size_t config_compare(const struct config *before, const struct config *after,
 		      config_difference_fn *report, void *arg)
 {
@@ -218,7 +206,7 @@ size_t config_compare(const struct config *before, const struct config *after,
 			report(arg,
 			       config_key_name(walk.key, walk.side, name, sizeof(name)),
 			       was ? was : "?", is ? is : "?",
-			       reload_applies(walk.key, before, after));
+			       walk.key->reloads);
 		}
 		free(was);
 		free(is);

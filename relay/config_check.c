@@ -134,8 +134,8 @@ static bool check_fronts(const struct check *check)
 
 	for (int i = 0; i < SIDE_COUNT; i++) {
 		const struct config_side *side = &config->sides[i];
-		size_t each = (side->udp_port != 0) + (side->tcp_port != 0) +
-			      (side->tcp_port != 0 && config->tls.certificate);
+		/* A TCP port is a plain and a TLS front, so that a reload can bring TLS. */
+		size_t each = (side->udp_port != 0) + 2 * (side->tcp_port != 0);
 
 		fronts += each * side->address_count;
 	}

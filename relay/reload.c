@@ -118,8 +118,11 @@ struct reload *reload_new(struct relay *relay, struct config *config,
 	if (reload == NULL)
 		return NULL;
 	reload->relay = relay;
-	reload->fixed =
-		(struct settings_fixed){*nonce_key, config->realm, &relay->commons};
+	reload->fixed = (struct settings_fixed){
+		.nonce_key = *nonce_key,
+		.commons = &relay->commons,
+		.started = config,
+	};
 	take_stamps(config, reload->stamps);
 	reload->host = addresses_now();
 	if (reload->host == NULL) {
@@ -162,13 +165,24 @@ struct settings *reload_settings(const struct reload *reload)
 	return reload->settings;
 }
 
-static void log_difference(void *arg, const char *key, const char *before,
-			   const char *after, bool reloads)
+/* What a reload applies, against what was read last. */
+static void log_applied(void *arg, const char *key, const char *before, const char *after,
+			bool reloads)
+{
+	size_t *applied = arg;
+
+	if (!reloads)
+		return;
+	log_notice("reload: %s: %s -> %s", key, before, after);
+	(*applied)++;
+}
+
+/* What waits for a restart, against what runs. */
+static void log_waiting(void *arg, const char *key, const char *before, const char *after,
+			bool reloads)
 {
 	(void)arg;
-	if (reloads)
-		log_notice("reload: %s: %s -> %s", key, before, after);
-	else
+	if (!reloads)
 		log_warning("reload: %s: %s -> %s needs a restart; it stays as it was",
 			    key, before, after);
 }
@@ -189,9 +203,11 @@ bool reload_configuration(struct reload *reload)
 	enum log_level level;
 	if (log_level_parse(config->log.level, &level))
 		log_set_level(level);
-	size_t differences = config_compare(reload->config, config, log_difference, NULL);
-	log_notice("reload: done, %zu difference%s; keys and certificate read again",
-		   differences, differences == 1 ? "" : "s");
+	size_t applied = 0;
+	config_compare(reload->config, config, log_applied, &applied);
+	config_compare(reload->started, config, log_waiting, NULL);
+	log_notice("reload: done, %zu change%s; keys and certificate read again", applied,
+		   applied == 1 ? "" : "s");
 	if (reload->config != reload->started)
 		config_free(reload->config);
 	reload->config = config;

@@ -66,12 +66,12 @@ struct settings *settings_build(const struct config *config,
 	settings->stream.idle_ms = config->fixed_limits.idle_ms;
 	settings->stream.send_queue = config->fixed_limits.send_queue;
 	settings->stream.connections = config->fixed_limits.connections;
-	settings->stream.unauthenticated = config->fixed_limits.unauthenticated;
+	settings->stream.unauthenticated = fixed->started->fixed_limits.unauthenticated;
 	settings->stream.unauthenticated_per_prefix =
 		config->fixed_limits.unauthenticated_per_prefix;
 
 	struct turn_settings *turn = &settings->turn;
-	snprintf(turn->realm, sizeof(turn->realm), "%s", fixed->realm);
+	snprintf(turn->realm, sizeof(turn->realm), "%s", fixed->started->realm);
 	snprintf(turn->software, sizeof(turn->software), "%s", config->software);
 	turn->rfc5766_channels = config->rfc5766_channels;
 	turn->limits = config->limits;

@@ -39,7 +39,7 @@ struct settings {
  */
 struct settings_fixed {
 	struct nonce_key nonce_key;
-	const char *realm; /* keys of running calls depend on it */
+	const struct config *started; /* for what only a restart changes */
 	const struct turn_commons *commons;
 };
 
