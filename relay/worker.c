@@ -173,8 +173,7 @@ struct worker *worker_new(struct relay *relay, unsigned number, struct settings 
 	struct event_config *base_config = event_config_new();
 	if (base_config == NULL)
 		goto fail;
-	event_config_set_flag(base_config, EVENT_BASE_FLAG_NOLOCK |
-						   EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+	event_config_set_flag(base_config, EVENT_BASE_FLAG_NOLOCK);
 	worker->base = event_base_new_with_config(base_config);
 	event_config_free(base_config);
 	if (worker->base == NULL)
