@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -378,9 +379,46 @@ fail:
 	counter_add(&worker->turn.counters.connections_closed, 1);
 }
 
-void stream_send_forward(struct stream *stream, const struct forward *forward)
+static void free_chunk(const void *data, size_t len, void *arg)
+{
+	(void)data, (void)len;
+	free(arg);
+}
+
+/*
+ * Towards TLS every message is a chunk of the buffer for itself, because chunks are encrypted
+ * one by one: turnutils_uclient takes one record for one message. All or nothing, since half a
+ * frame would break the stream for good; false if out of memory.
+ */
+static bool append(const struct stream *stream, const struct forward *forward, size_t len)
 {
 	static const uint8_t padding[4];
+	struct evbuffer *output = bufferevent_get_output(stream->bev);
+
+	if (bufferevent_openssl_get_ssl(stream->bev) == NULL) {
+		if (evbuffer_expand(output, len) != 0)
+			return false;
+		evbuffer_add(output, forward->header, forward->header_len);
+		evbuffer_add(output, forward->payload.data, forward->payload.len);
+		evbuffer_add(output, padding, forward->padding_len);
+		return true;
+	}
+
+	uint8_t *chunk = malloc(len);
+	if (chunk == NULL)
+		return false;
+	memcpy(chunk, forward->header, forward->header_len);
+	memcpy(chunk + forward->header_len, forward->payload.data, forward->payload.len);
+	memset(chunk + len - forward->padding_len, 0, forward->padding_len);
+	if (evbuffer_add_reference(output, chunk, len, free_chunk, chunk) != 0) {
+		free(chunk);
+		return false;
+	}
+	return true;
+}
+
+void stream_send_forward(struct stream *stream, const struct forward *forward)
+{
 	struct worker *worker = stream->worker;
 	size_t len = forward->header_len + forward->payload.len + forward->padding_len;
 
@@ -393,12 +431,6 @@ void stream_send_forward(struct stream *stream, const struct forward *forward)
 		counter_add(&worker->turn.counters.drops[DROP_CLIENT_SLOW], 1);
 		return;
 	}
-	/* Room for all of it first: half a frame would break the stream for good. */
-	if (evbuffer_expand(output, len) != 0) {
+	if (!append(stream, forward, len))
 		counter_add(&worker->turn.counters.drops[DROP_CLIENT_SLOW], 1);
-		return;
-	}
-	evbuffer_add(output, forward->header, forward->header_len);
-	evbuffer_add(output, forward->payload.data, forward->payload.len);
-	evbuffer_add(output, padding, forward->padding_len);
 }
