@@ -219,8 +219,10 @@ START_TEST(prefix_quota_is_486) /* attack 23 */
 	ck_assert_int_eq(create("c", "[2001:db8:1:3::1]:1", 4, IP_V4, &al), 0);
 	ck_assert_int_eq(create("d", "192.0.2.9:1", 3, IP_V4, &al), 0);
 	ck_assert_int_eq(create("e", "192.0.2.9:2", 3, IP_V4, &al), 486);
-	/* Who was refused is charged nothing. */
+	/* Who was refused is charged nothing, and what ends is given back. */
 	ck_assert_int_eq(create("b", "192.0.2.10:1", 3, IP_V4, &al), 0);
+	allocation_delete(&world.turn, al, END_RELEASED, world.now_ms);
+	ck_assert_int_eq(create("f", "192.0.2.10:2", 3, IP_V4, &al), 0);
 }
 END_TEST
 

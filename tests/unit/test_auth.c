@@ -213,6 +213,7 @@ static const struct {
 	{"last before the surrogates", "\xed\x9f\xbf", 401},
 	{"above U+10FFFF", "\xf4\x90\x80\x80", 400},
 	{"largest", "\xf4\x8f\xbf\xbf", 401},
+	{"five bytes, as once was", "\xf8\x90\x80\x80", 400},
 	{"no such byte", "\xff", 400},
 };
 
@@ -364,6 +365,8 @@ START_TEST(repeated_allocate_outlives_the_credential) /* T-562, T-232 */
 	snprintf(name, sizeof(name), "%s", alice(&world, 1));
 	world.unix_s += 10;
 	ck_assert_int_eq(ask_on((struct asking){.username = name, .what = MD5}, al), 0);
+	ck_assert_int_eq(ask_on((struct asking){.username = name, .what = SHA256}, al),
+			 0);
 	/* Without the allocation it is a new one. */
 	ck_assert_int_eq(ask((struct asking){.username = name, .what = MD5}), 401);
 }

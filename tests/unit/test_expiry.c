@@ -67,6 +67,18 @@ START_TEST(expiry_moves_a_deadline)
 }
 END_TEST
 
+/* Nobody is due before the one above, and everybody is where the list of places says. */
+static bool is_heap(void)
+{
+	for (size_t i = 0; i < expiry.count; i++) {
+		if (i > 0 && expiry.heap[(i - 1) / 2].due > expiry.heap[i].due)
+			return false;
+		if (expiry.places[expiry.heap[i].item] != i + 1)
+			return false;
+	}
+	return true;
+}
+
 START_TEST(expiry_agrees_with_a_naive_list)
 {
 	uint64_t state = 1, wants[SIZE] = {0}; /* 0: no deadline */
@@ -90,6 +102,8 @@ START_TEST(expiry_agrees_with_a_naive_list)
 		}
 		if (expiry.count != count)
 			ck_abort_msg("step %d: %zu of %zu", step, expiry.count, count);
+		if (!is_heap())
+			ck_abort_msg("step %d: not a heap", step);
 		if (expiry_first(&expiry, &item, &due) &&
 		    (due != earliest || wants[item] != due))
 			ck_abort_msg("step %d: %u is not the earliest", step, item);
