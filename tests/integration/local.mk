@@ -19,6 +19,7 @@ EXTRA_DIST += \
 	tests/integration/t-icmp-peer.sh \
 	tests/integration/t-inside-outside.sh \
 	tests/integration/t-leak.py \
+	tests/integration/t-load.sh \
 	tests/integration/t-libnice.sh \
 	tests/integration/t-many-allocations.py \
 	tests/integration/t-public-address.sh \
