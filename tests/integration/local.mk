@@ -1,6 +1,7 @@
 # tests/integration/: run by scripts/test, not by make check.
 
 EXTRA_DIST += \
+	tests/integration/.shellcheckrc \
 	tests/integration/run \
 	tests/integration/topology.sh \
 	tests/integration/alone.py \
@@ -23,6 +24,8 @@ EXTRA_DIST += \
 	tests/integration/t-libnice.sh \
 	tests/integration/t-many-allocations.py \
 	tests/integration/t-public-address.sh \
+	tests/integration/t-restart-and-reload.sh \
+	tests/integration/t-tsan.sh \
 	tests/integration/t-uclient.sh \
 	tests/integration/checklist/__init__.py \
 	tests/integration/checklist/auth.py \

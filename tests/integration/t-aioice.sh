@@ -1,6 +1,7 @@
 #!/bin/bash
 # Two aioice agents, one inside, one outside behind a NAT, relay only, over UDP, TCP and TLS:
 # 200 messages of 160 and of 1200 bytes each way.
+# shellcheck source=topology.sh
 . "$(dirname "$0")/topology.sh"
 need tcpdump
 /usr/bin/python3 -c 'import aioice' 2>/dev/null || skip "python3-aioice is not installed"
@@ -23,7 +24,7 @@ for transport in udp tcp tls; do
 	mkdir "$dir"
 	agent inside controlling $inside_addr $transport $port &
 	pid=$!
-	own_pids+=($pid)
+	own_pids+=("$pid")
 	agent far controlled $outside_addr $transport $port
 	far_status=$?
 	wait $pid && [ $far_status = 0 ] || fail "$transport: $(tail -n 8 "$dir"/*.log)"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Two Chromium browsers, one inside, one outside behind a NAT, in relay-only calls over UDP,
 # TCP and TLS: a data channel and video, decoded on both ends.
+# shellcheck source=topology.sh
 . "$(dirname "$0")/topology.sh"
 need chromium certutil tcpdump
 topology_up
@@ -13,7 +14,7 @@ capture inside edge in0
 	--user "$user_name" --password "$user_password" --ca "$ca_file" \
 	--log "$work/chromium.log" >"$work/calls" &
 calls=$!
-own_pids+=($calls)
+own_pids+=("$calls")
 wait_for 40 eval "in_ns edge ss -Huan | grep -qE ':5[0-9]{4} '" &&
 	relay_sockets_outside_only
 wait $calls

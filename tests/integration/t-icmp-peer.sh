@@ -1,6 +1,7 @@
 #!/bin/bash
 # A peer that refuses, is prohibited, is not there or has no route to it: it costs the packet
 # sent to it, never the allocation, its other peers or its permissions.
+# shellcheck source=topology.sh
 . "$(dirname "$0")/topology.sh"
 topology_up
 in_ns host nft -f - <<-END || fail "nftables does not work here"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # The relayed address is on the outside whatever side the client is on; nobody gets the relay
 # to send to the inside; what the relay does send there goes to its clients' 5-tuples.
+# shellcheck source=topology.sh
 . "$(dirname "$0")/topology.sh"
 need tcpdump
 topology_up

@@ -2,6 +2,7 @@
 # Two libnice agents in RFC 5245 mode, one inside, one outside behind a NAT, relay only, over
 # UDP and TCP: 200 messages of 160 and of 1200 bytes each way. (libnice knows TLS towards a
 # relay only as pseudo-TLS, which is another dialect.)
+# shellcheck source=topology.sh
 . "$(dirname "$0")/topology.sh"
 need pkg-config gcc tcpdump
 pkg-config --exists nice || skip "libnice is not installed"
@@ -28,7 +29,7 @@ for transport in udp tcp; do
 		mkdir "$dir"
 		agent inside ${roles% *} $inside_addr $transport $port &
 		pid=$!
-		own_pids+=($pid)
+		own_pids+=("$pid")
 		agent far ${roles#* } $outside_addr $transport $port
 		far_status=$?
 		wait $pid && [ $far_status = 0 ] ||

@@ -3,6 +3,7 @@
 # 203.0.113.9. Here the relay runs in "far", behind "nat", with a second link to "inside":
 #
 #   inside 10.77.2.10 --- 10.77.2.1 far 192.168.77.10 --- nat 203.0.113.9 --- host
+# shellcheck source=topology.sh
 . "$(dirname "$0")/topology.sh"
 topology_up
 public_addr=203.0.113.9

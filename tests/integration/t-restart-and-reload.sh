@@ -2,6 +2,7 @@
 # SIGHUP with a good, a bad and again a good file while calls run: nothing is lost, the bad
 # file changes nothing, a new certificate is served. A wrong file stops the start and names
 # file, line and the nearest key; a port in use names the process that holds it.
+# shellcheck source=topology.sh
 . "$(dirname "$0")/topology.sh"
 need turnutils_uclient turnutils_peer openssl
 [ "${RELAY_UNDER_TEST:-}" != coturn ] || skip "this is about mediarelayd's own configuration"
@@ -64,10 +65,14 @@ mkdir "$work/new"
 cp "$work/new/relay.key" "$work/relay/relay.key"
 cp "$work/new/relay.pem" "$work/relay/relay.pem"
 reload 'peers\.allow'
-wait_for 5 eval '[ "$(serial)" != "$before" ]' || fail "the old certificate is still served"
-for i in 1 2 3 4 5; do
+new_certificate_served()
+{
+	[ "$(serial)" != "$before" ]
+}
+wait_for 5 new_certificate_served || fail "the old certificate is still served"
+for pause in 0 0 0.1 0.1 0.3; do
 	"$relay_py" reload --dir "$work/relay"
-	sleep 0.1
+	sleep $pause
 done
 
 for transport in udp tcp tls; do

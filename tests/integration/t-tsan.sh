@@ -9,6 +9,7 @@ fi
 RELAY_BUILD_DIR=$build
 export RELAY_BUILD_DIR
 export TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1:exitcode=99
+# shellcheck source=topology.sh
 . "$(dirname "$0")/topology.sh"
 need turnutils_uclient turnutils_peer
 topology_up

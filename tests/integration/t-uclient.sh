@@ -1,6 +1,7 @@
 #!/bin/bash
 # turnutils_uclient over UDP, TCP and TLS, with channels and Send, IPv4 and IPv6 relays, from
 # the inside and the outside, to a peer and from relay to relay: no packet may be lost.
+# shellcheck source=topology.sh
 . "$(dirname "$0")/topology.sh"
 need turnutils_uclient turnutils_peer tcpdump
 topology_up
@@ -43,9 +44,9 @@ finish_runs()
 
 for transport in udp tcp tls; do
 	case $transport in
-	udp) how=(-p $udp_port) ;;
-	tcp) how=(-t -p $tcp_port) ;;
-	tls) how=(-t -S -p $tcp_port) ;;
+	udp) how=(-p "$udp_port") ;;
+	tcp) how=(-t -p "$tcp_port") ;;
+	tls) how=(-t -S -p "$tcp_port") ;;
 	esac
 	for ns in inside host far; do
 		server=$outside_addr

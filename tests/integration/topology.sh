@@ -26,6 +26,8 @@
 # TEST-NET and benchmark ranges are special-purpose, which the relay denies as peers, so the
 # tests allow the outside net by name; the inside net stays denied.
 
+# shellcheck shell=bash disable=SC2034
+
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 relay_py=$here/relay.py
