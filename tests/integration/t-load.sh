@@ -1,6 +1,7 @@
 #!/bin/bash
 # avedge-load against the relay: no packet is lost, repeated or changed over any transport and
 # in any mode; and its exit status tells when something is wrong.
+# shellcheck source=topology.sh
 . "$(dirname "$0")/topology.sh"
 tool=${RELAY_BUILD_DIR:-.}/avedge-load
 [ -x "$tool" ] || skip "avedge-load is not built"
