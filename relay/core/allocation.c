@@ -19,7 +19,7 @@ enum {
 	TRANSACTION_MS = 40000,
 };
 
-static_assert(offsetof(struct allocation, id) <= 128, "packets touch two cache lines");
+static_assert(offsetof(struct allocation, id) <= 128, "packets touch little of it");
 static_assert(sizeof(struct allocation) <= 512, "an idle call stays below 1.5 KB");
 
 const char *end_reason_name(enum end_reason reason)

@@ -53,7 +53,7 @@ struct owner owner_of(const struct hash_key *key, struct slice username);
 bool owner_equal(const struct owner *a, const struct owner *b);
 
 struct allocation {
-	/* What every packet touches: two cache lines. */
+	/* What every packet touches: less than 128 bytes. */
 	struct five_tuple tuple;
 	uint16_t relay_port;
 	uint32_t slot;

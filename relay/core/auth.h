@@ -2,8 +2,7 @@
  * auth.h - the long-term credential mechanism on the server's side, in the exact order of
  * RFC 8489 section 9.2.4 (T-080 to T-087), against a keyring instead of a user database.
  *
- * A stranger costs computation only: the nonce is verified before any key is derived (attack
- * 18), though what is answered follows the order of the RFC. An unknown user costs the same
+ * A stranger costs computation only, never state (attack 18). An unknown user costs the same
  * work and gets the same answer as a wrong password (attack 41).
  */
 #ifndef RELAY_CORE_AUTH_H

@@ -32,7 +32,8 @@ struct forward {
 	enum forward_kind kind;
 	enum drop_reason reason;
 	uint32_t slot;
-	struct endpoint peer;		/* TO_PEER: where to, own public address already translated */
+	/* TO_PEER: where to, own public address already translated. TO_CLIENT: from whom, as told. */
+	struct endpoint peer;
 	struct slice payload;		/* borrowed from the input */
 	bool dont_fragment;		/* TO_PEER: DF=1 (T-313, T-401) */
 	uint16_t header_len;		/* TO_CLIENT: write these in front of the payload ... */
