@@ -20,34 +20,36 @@
 #include "stun/wire.h"
 
 enum {
-	SERVICE_NAME_MAX = 253,		/* bytes of a DNS name */
-	SERVICE_IDENTITY_MAX = 65536,	/* bytes, [MS-AVEDGEA] 2.2.3.1.2 */
+	SERVICE_NAME_MAX = 253,       /* bytes of a DNS name */
+	SERVICE_IDENTITY_MAX = 65536, /* bytes, [MS-AVEDGEA] 2.2.3.1.2 */
 	SERVICE_TTL_MIN_S = 60,
 	SERVICE_TTL_MAX_S = 180 * 86400,
 };
 
 enum service_location {
-	LOCATION_ANY,			/* absent: relays of both sides */
-	LOCATION_INTRANET,		/* inside */
-	LOCATION_INTERNET,		/* outside */
+	LOCATION_ANY,      /* absent: relays of both sides */
+	LOCATION_INTRANET, /* inside */
+	LOCATION_INTERNET, /* outside */
 };
 
 /* A relay as clients are told of it. */
 struct service_relay {
-	enum service_location location;	/* INTRANET or INTERNET */
-	char host[SERVICE_NAME_MAX + 1];	/* name, or address as text */
-	struct ip_addr direct;		/* for route "directip"; family IP_NONE if not given */
-	uint16_t udp_port, tcp_port;	/* 0: not offered */
-	bool tls;			/* real TLS on tcp_port: turns: URIs */
+	enum service_location location;  /* INTRANET or INTERNET */
+	char host[SERVICE_NAME_MAX + 1]; /* name, or address as text */
+	struct ip_addr direct; /* for route "directip"; family IP_NONE if not given */
+	uint16_t udp_port, tcp_port; /* 0: not offered */
+	bool tls;                    /* real TLS on tcp_port: turns: URIs */
 };
 
 /* A server that may ask. */
 struct service_server {
-	char name[SERVICE_NAME_MAX + 1];	/* FQDN that its certificate must show, lower case */
-	const char *const *identities;	/* suffixes it may ask for ("@lab.example"); none: any */
+	char name[SERVICE_NAME_MAX +
+		  1]; /* FQDN that its certificate must show, lower case */
+	const char *const
+		*identities; /* suffixes it may ask for ("@lab.example"); none: any */
 	size_t identity_count;
-	int64_t ttl_max_s;		/* 0: that of the service */
-	uint32_t requests_per_s;	/* 0: no limit */
+	int64_t ttl_max_s;       /* 0: that of the service */
+	uint32_t requests_per_s; /* 0: no limit */
 };
 
 struct service {
@@ -55,55 +57,56 @@ struct service {
 	size_t server_count;
 	const struct service_relay *relays;
 	size_t relay_count;
-	const char *realm;		/* of the relay */
+	const char *realm; /* of the relay */
 	int64_t ttl_default_s, ttl_max_s;
-	uint32_t identity_per_minute;	/* credentials for one identity; 0: no limit */
-	const struct keyring *keyring;	/* NULL or no valid key: not supported */
+	uint32_t identity_per_minute;  /* credentials for one identity; 0: no limit */
+	const struct keyring *keyring; /* NULL or no valid key: not supported */
 };
 
 struct service_memory;
-struct service_memory *service_memory_new(void);	/* NULL: out of memory or no randomness */
-void service_memory_free(struct service_memory *memory);	/* NULL is allowed */
+struct service_memory *service_memory_new(void); /* NULL: out of memory or no randomness */
+void service_memory_free(struct service_memory *memory); /* NULL is allowed */
 
 enum service_fault {
 	SERVICE_OK,
-	SERVICE_BAD_IDENTITY,		/* empty, too long, NUL or not UTF-8 */
-	SERVICE_FORBIDDEN,		/* this server may not ask for this identity */
-	SERVICE_BUSY,			/* a rate is exceeded */
-	SERVICE_NO_KEY,			/* no key signs now, or none for that form */
-	SERVICE_FAILED,			/* out of memory */
+	SERVICE_BAD_IDENTITY, /* empty, too long, NUL or not UTF-8 */
+	SERVICE_FORBIDDEN,    /* this server may not ask for this identity */
+	SERVICE_BUSY,         /* a rate is exceeded */
+	SERVICE_NO_KEY,       /* no key signs now, or none for that form */
+	SERVICE_FAILED,       /* out of memory */
 	SERVICE_FAULT_COUNT
 };
-const char *service_fault_name(enum service_fault fault);	/* "forbidden", for records */
+const char *service_fault_name(enum service_fault fault); /* "forbidden", for records */
 
 struct service_request {
-	const struct service_server *server;	/* who asks, from its certificate */
+	const struct service_server *server; /* who asks, from its certificate */
 	struct slice identity;
 	enum service_location location;
-	int64_t ttl_s;			/* asked; 0: the default. Clamped to what is allowed */
-	enum credential_form form;	/* REST or MRAS_TEXT */
-	int token_version;		/* MRAS: 1 or 2 */
+	int64_t ttl_s;             /* asked; 0: the default. Clamped to what is allowed */
+	enum credential_form form; /* REST or MRAS_TEXT */
+	int token_version;         /* MRAS: 1 or 2 */
 };
 
 struct service_answer {
 	struct credential_pair pair;
-	int64_t ttl_s;			/* granted */
+	int64_t ttl_s; /* granted */
 };
 
 /* One request of a server, of either language, against requests_per_s. */
 bool service_admits(const struct service *service, struct service_memory *memory,
-                    const struct service_server *server, uint64_t now_ms);
+		    const struct service_server *server, uint64_t now_ms);
 
 /* One credential. */
-enum service_fault service_issue(const struct service *service, struct service_memory *memory,
-                                 const struct service_request *request, uint64_t now_ms,
-                                 int64_t unix_s, struct service_answer *answer);
+enum service_fault service_issue(const struct service *service,
+				 struct service_memory *memory,
+				 const struct service_request *request, uint64_t now_ms,
+				 int64_t unix_s, struct service_answer *answer);
 
 /* Does the relay belong into an answer for that location? */
 bool service_offers(const struct service_relay *relay, enum service_location location);
 
 /* The trusted server of one of these certificate names; NULL if none is trusted. */
 const struct service_server *service_server_find(const struct service *service,
-                                                 const char *const *names, size_t count);
+						 const char *const *names, size_t count);
 
 #endif
