@@ -13,37 +13,37 @@
 #include "stun/wire.h"
 
 enum {
-	MRAS_BODY_MAX = 8 << 20,	/* 100 identities of 64 KiB and their markup */
+	MRAS_BODY_MAX = 8 << 20, /* 100 identities of 64 KiB and their markup */
 	MRAS_DEPTH_MAX = 16,
 	MRAS_REQUESTS_MAX = 100,
-	MRAS_ID_MAX = 64,		/* characters of a request id */
+	MRAS_ID_MAX = 64, /* characters of a request id */
 };
 
-enum mras_reason {			/* reasonPhrase, [MS-AVEDGEA] 2.2.4.7 */
-	MRAS_OK,
-	MRAS_MALFORMED,
-	MRAS_TOO_LARGE,
-	MRAS_NOT_SUPPORTED,
-	MRAS_VERSION_MISMATCH,
-	MRAS_FORBIDDEN,
-	MRAS_BUSY,
-	MRAS_TIME_OUT,
-	MRAS_INTERNAL_ERROR,
-	MRAS_OTHER_FAILURE,
+enum mras_reason { /* reasonPhrase, [MS-AVEDGEA] 2.2.4.7 */
+		   MRAS_OK,
+		   MRAS_MALFORMED,
+		   MRAS_TOO_LARGE,
+		   MRAS_NOT_SUPPORTED,
+		   MRAS_VERSION_MISMATCH,
+		   MRAS_FORBIDDEN,
+		   MRAS_BUSY,
+		   MRAS_TIME_OUT,
+		   MRAS_INTERNAL_ERROR,
+		   MRAS_OTHER_FAILURE,
 };
 const char *mras_reason_phrase(enum mras_reason reason);
 
 struct mras_credentials_request {
-	char *id;			/* credentialsRequestID */
+	char *id; /* credentialsRequestID */
 	char *identity;
 	enum service_location location;
-	int64_t duration_min;		/* 0: absent */
+	int64_t duration_min; /* 0: absent */
 };
 
 struct mras_request {
 	char *request_id, *to, *from;
-	int version;			/* 1, 2 or 3 */
-	bool direct_ip;			/* route="directip" */
+	int version;    /* 1, 2 or 3 */
+	bool direct_ip; /* route="directip" */
 	size_t count;
 	struct mras_credentials_request *requests;
 };
@@ -56,7 +56,7 @@ struct mras_request {
  * means anything. NULL with *reason: malformed, or nothing is known of who asks.
  */
 struct mras_request *mras_request_parse(struct slice body, enum mras_reason *reason);
-void mras_request_free(struct mras_request *request);	/* NULL is allowed */
+void mras_request_free(struct mras_request *request); /* NULL is allowed */
 
 /*
  * Do what the request asks and write the response body; with reason other than MRAS_OK a
@@ -68,7 +68,8 @@ void mras_request_free(struct mras_request *request);	/* NULL is allowed */
  * NULL if out of memory; else *len bytes.
  */
 char *mras_respond(const struct service *service, struct service_memory *memory,
-                   const struct service_server *server, const struct mras_request *request,
-                   enum mras_reason reason, uint64_t now_ms, int64_t unix_s, size_t *len);
+		   const struct service_server *server,
+		   const struct mras_request *request, enum mras_reason reason,
+		   uint64_t now_ms, int64_t unix_s, size_t *len);
 
 #endif
