@@ -8,6 +8,7 @@ libstun_a_SOURCES = \
 	stun/endpoint.c stun/endpoint.h \
 	stun/framing.c stun/framing.h \
 	stun/integrity.c stun/integrity.h \
+	stun/ip_prefix.c stun/ip_prefix.h \
 	stun/msg.c stun/msg.h \
 	stun/registry.c stun/registry.h \
 	stun/wire.h

@@ -21,8 +21,6 @@ libcore_a_SOURCES = \
 	relay/core/front.c \
 	relay/core/front.h \
 	relay/core/ids.h \
-	relay/core/ip_prefix.c \
-	relay/core/ip_prefix.h \
 	relay/core/limiter.c \
 	relay/core/limiter.h \
 	relay/core/nonce.c \
@@ -33,6 +31,8 @@ libcore_a_SOURCES = \
 	relay/core/permission.h \
 	relay/core/port_pool.c \
 	relay/core/port_pool.h \
+	relay/core/prefix_trie.c \
+	relay/core/prefix_trie.h \
 	relay/core/quota.c \
 	relay/core/quota.h \
 	relay/core/relay_port.c \

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "relay/core/port_pool.h"
+#include "relay/core/prefix_trie.h"
 #include "relay/core/special_purpose.h"
 
 /* One form of one relayed address. The pool knows the address by its index. */

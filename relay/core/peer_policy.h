@@ -29,7 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "relay/core/ip_prefix.h"
+#include "stun/ip_prefix.h"
 #include "stun/endpoint.h"
 
 struct peer_policy;

@@ -1,7 +1,7 @@
 /*
  * test_ip_prefix.c - prefixes as text, and the trie against 128-bit arithmetic (attack 4).
  */
-#include "relay/core/ip_prefix.h"
+#include "relay/core/prefix_trie.h"
 
 #include <string.h>
 

@@ -8,6 +8,7 @@
 #include "relay/core/limiter.h"
 #include "relay/core/peer_policy.h"
 #include "relay/core/port_pool.h"
+#include "relay/core/prefix_trie.h"
 #include "relay/core/quota.h"
 #include "relay/core/reservation.h"
 #include "tests/unit/fake_edge.h"

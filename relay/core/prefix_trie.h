@@ -1,30 +1,13 @@
 /*
- * ip_prefix.h - CIDR prefixes, and a longest-prefix match over a set of them. Ranges do not
- * exist here, so there is no comparison of ranges to get wrong (attack 4).
+ * prefix_trie.h - a longest-prefix match over a set of prefixes of both families.
  */
-#ifndef RELAY_CORE_IP_PREFIX_H
-#define RELAY_CORE_IP_PREFIX_H
+#ifndef RELAY_CORE_PREFIX_TRIE_H
+#define RELAY_CORE_PREFIX_TRIE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "stun/endpoint.h"
-
-struct ip_prefix {
-	struct ip_addr ip;		/* bits behind the length are zero */
-	uint8_t len;			/* 0..32, 0..128 */
-};
-
-/* "10.0.0.0/8", "::1"; no length means the whole address. False on bits behind the length. */
-bool ip_prefix_parse(const char *text, struct ip_prefix *out);
-bool ip_prefix_contains(const struct ip_prefix *prefix, const struct ip_addr *ip);
-
-/* A total order: IPv4 first, then by bytes. */
-int ip_addr_compare(const struct ip_addr *a, const struct ip_addr *b);
-
-/* Teredo 2001::/32 and 6to4 2002::/16, refused as clients (RFC 8656 section 21.4, T-252). */
-bool ip_addr_is_tunnelled(const struct ip_addr *ip);
+#include "stun/ip_prefix.h"
 
 /*
  * A binary trie over both families, one bit a level. Built once, then read by anybody.

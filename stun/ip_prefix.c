@@ -1,16 +1,10 @@
 /*
- * ip_prefix.c - prefixes and the trie over them.
+ * ip_prefix.c - CIDR prefixes.
  */
-#include "relay/core/ip_prefix.h"
+#include "stun/ip_prefix.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-static bool ip_bit(const struct ip_addr *ip, unsigned bit)
-{
-	return ip->bytes[bit / 8] >> (7 - bit % 8) & 1;
-}
 
 /* One to three digits without sign, blanks or a superfluous zero, at most max. */
 static bool parse_len(const char *text, size_t max, uint8_t *len)
@@ -45,7 +39,7 @@ bool ip_prefix_parse(const char *text, struct ip_prefix *out)
 	if (slash && !parse_len(slash + 1, bits, &prefix.len))
 		return false;
 	for (unsigned i = prefix.len; i < bits; i++) {
-		if (ip_bit(&prefix.ip, i))
+		if (ip_addr_bit(&prefix.ip, i))
 			return false;
 	}
 	*out = prefix;
@@ -78,72 +72,4 @@ bool ip_addr_is_tunnelled(const struct ip_addr *ip)
 	return ip->family == IP_V6 &&
 	       (memcmp(ip->bytes, teredo, sizeof(teredo)) == 0 ||
 		memcmp(ip->bytes, six_to_four, sizeof(six_to_four)) == 0);
-}
-
-struct node {
-	uint32_t child[2]; /* 0: none; the roots are nobody's children */
-	uint8_t value;
-};
-
-enum { ROOT_V4, ROOT_V6, ROOTS };
-
-struct prefix_trie {
-	size_t count, size;
-	struct node nodes[];
-};
-
-struct prefix_trie *prefix_trie_new(size_t bits)
-{
-	if (bits >= UINT32_MAX - ROOTS)
-		return NULL;
-
-	struct prefix_trie *trie =
-		calloc(1, sizeof(*trie) + (ROOTS + bits) * sizeof(trie->nodes[0]));
-	if (!trie)
-		return NULL;
-	trie->count = ROOTS;
-	trie->size = ROOTS + bits;
-	return trie;
-}
-
-void prefix_trie_free(struct prefix_trie *trie)
-{
-	free(trie);
-}
-
-void prefix_trie_add(struct prefix_trie *trie, const struct ip_prefix *prefix,
-		     uint8_t value)
-{
-	uint32_t at = prefix->ip.family == IP_V4 ? ROOT_V4 : ROOT_V6;
-
-	for (unsigned i = 0; i < prefix->len; i++) {
-		uint32_t *child = &trie->nodes[at].child[ip_bit(&prefix->ip, i)];
-		if (!*child) {
-			assert(trie->count < trie->size);
-			*child = (uint32_t)trie->count++;
-		}
-		at = *child;
-	}
-	trie->nodes[at].value = value;
-}
-
-uint8_t prefix_trie_find(const struct prefix_trie *trie, const struct ip_addr *ip,
-			 uint8_t *len)
-{
-	const struct node *node = &trie->nodes[ip->family == IP_V4 ? ROOT_V4 : ROOT_V6];
-	unsigned bits = 8 * (unsigned)ip_addr_len(ip->family);
-	uint8_t value = node->value;
-
-	*len = 0;
-	for (unsigned i = 0; i < bits; i++) {
-		uint32_t child = node->child[ip_bit(ip, i)];
-		if (!child)
-			break;
-		node = &trie->nodes[child];
-		if (node->value) {
-			value = node->value;
-			*len = (uint8_t)(i + 1);
-		}
-	}
-	return value;
 }
