@@ -8,3 +8,9 @@ libbase_a_SOURCES = \
 	base/sockaddr.c base/sockaddr.h \
 	base/units.c base/units.h \
 	base/version.c base/version.h
+
+# What daemons share besides; it uses libstun.a and stands before it.
+noinst_LIBRARIES += libdaemon.a
+libdaemon_a_SOURCES = \
+	base/explain.c base/explain.h \
+	base/notify.c base/notify.h

@@ -23,7 +23,7 @@
 #include "relay/front/fronts.h"
 #include "relay/ops/addresses.h"
 #include "relay/ops/control.h"
-#include "relay/ops/notify.h"
+#include "base/notify.h"
 #include "relay/relay.h"
 #include "relay/reload.h"
 #include "relay/worker.h"

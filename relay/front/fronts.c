@@ -8,10 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/explain.h"
 #include "base/sockaddr.h"
 #include "relay/front/listener.h"
 #include "relay/front/udp.h"
-#include "relay/ops/explain.h"
 
 static bool add(struct front table[FRONTS_MAX], size_t *count, enum side side,
 		enum transport transport, const struct ip_addr *ip, uint16_t port)
@@ -107,8 +107,9 @@ bool fronts_bind(const struct front *table, size_t count, struct front_sockets *
 		for (size_t w = 0; w < workers; w++) {
 			int fd = taken != 0 ? -taken : bind_one(&table[i]);
 			if (fd < 0) {
-				explain_bind_failure(&table[i].local, stream, -fd, error,
-						     error_size);
+				explain_bind_failure(&table[i].local, stream,
+						     stream ? "tcp_port" : "udp_port",
+						     -fd, error, error_size);
 				close_all(sets, workers, count);
 				return false;
 			}

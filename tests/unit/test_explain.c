@@ -2,7 +2,7 @@
  * test_explain.c - who holds a port, and the sentence for a bind that failed. The holder is
  * this program itself.
  */
-#include "relay/ops/explain.h"
+#include "base/explain.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -118,7 +118,7 @@ static const struct {
 	 "TCP [2001:db8::1]:443: this system has IPv6 switched off",
 	 "remove the address or enable IPv6"},
 	{"out of descriptors", "127.0.0.1:5", true, EMFILE,
-	 "TCP 127.0.0.1:5: too many open files", "lower workers"},
+	 "TCP 127.0.0.1:5: too many open files", "raise LimitNOFILE= of the unit"},
 	{"anything else", "127.0.0.1:5", true, ENOBUFS,
 	 "TCP 127.0.0.1:5 cannot be bound: No buffer space available", "see bind(2)"},
 };
@@ -134,7 +134,9 @@ START_TEST(explain_bind_failure_is_a_whole_sentence)
 		ck_assert(ip_addr_parse("127.0.0.1", &ep.ip));
 		ep.port = 0;
 	}
-	explain_bind_failure(&ep, failures[_i].tcp, failures[_i].error, got, sizeof(got));
+	explain_bind_failure(&ep, failures[_i].tcp,
+			     failures[_i].tcp ? "tcp_port" : "udp_port",
+			     failures[_i].error, got, sizeof(got));
 	ck_assert_msg(strncmp(got, failures[_i].begin, strlen(failures[_i].begin)) == 0,
 		      "%s: %s", failures[_i].name, got);
 	ck_assert_msg(strlen(got) > end_len &&
@@ -151,7 +153,7 @@ START_TEST(explain_bind_failure_names_the_holder)
 	ck_assert(ip_addr_parse("127.0.0.1", &ep.ip));
 
 	int fd = hold(&ep, true);
-	explain_bind_failure(&ep, true, EADDRINUSE, got, sizeof(got));
+	explain_bind_failure(&ep, true, "tcp_port", EADDRINUSE, got, sizeof(got));
 	snprintf(want, sizeof(want), "(pid %d); stop it or change tcp_port",
 		 (int)getpid());
 	ck_assert_msg(strstr(got, want) != NULL, "%s", got);

@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 #include "relay/core/turn.h"
-#include "relay/ops/notify.h"
+#include "base/notify.h"
 #include "tests/unit/unit.h"
 
 static struct relay_address outside;

@@ -3,8 +3,8 @@
  *
  * Threads  main only.
  */
-#ifndef RELAY_OPS_NOTIFY_H
-#define RELAY_OPS_NOTIFY_H
+#ifndef BASE_NOTIFY_H
+#define BASE_NOTIFY_H
 
 /* Serving: at start, and when a reload is done, successful or not. */
 void notify_ready(void);

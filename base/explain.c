@@ -1,19 +1,22 @@
 /*
  * explain.c - whose fault it is, in a sentence. Only for start-up errors: walking /proc is slow.
  */
-#include "relay/ops/explain.h"
+#include "base/explain.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <ifaddrs.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include "relay/core/peer_policy.h"
-#include "relay/ops/addresses.h"
+#include "base/sockaddr.h"
+#include "stun/ip_prefix.h"
 
 /* A line of /proc/net/tcp and its kin. */
 struct socket_line {
@@ -192,32 +195,50 @@ static unsigned unprivileged_port_start(void)
 	return start;
 }
 
-/* What could have been meant, as far as it fits: link-local addresses cannot be. */
+/* Of that family, and no link-local one: such cannot have been meant. */
+static bool address_text(const struct ifaddrs *interface, uint8_t family, char *text,
+			 size_t size)
+{
+	struct sockaddr_storage sa = {0};
+	struct endpoint ep;
+
+	if (!interface->ifa_addr || (interface->ifa_addr->sa_family != AF_INET &&
+				     interface->ifa_addr->sa_family != AF_INET6))
+		return false;
+	memcpy(&sa, interface->ifa_addr,
+	       interface->ifa_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+							 : sizeof(struct sockaddr_in6));
+	if (!sockaddr_to_endpoint(&sa, &ep) || ep.ip.family != family ||
+	    (family == IP_V6 && ep.ip.bytes[0] == 0xFE))
+		return false;
+	ip_addr_format(&ep.ip, text, size);
+	return true;
+}
+
+/* What could have been meant, as far as it fits. */
 static void list_addresses(uint8_t family, char *buf, size_t size)
 {
-	struct host_addresses *host = addresses_now();
+	struct ifaddrs *interfaces = NULL;
+	char text[ENDPOINT_TEXT_LEN];
 	size_t used = 0;
 
 	buf[0] = '\0';
-	for (size_t i = 0; host && i < host->count; i++) {
-		const struct ip_addr *ip = &host->addresses[i];
-		char text[ENDPOINT_TEXT_LEN];
-
-		if (ip->family != family || (family == IP_V6 && ip->bytes[0] == 0xFE))
+	if (getifaddrs(&interfaces) < 0)
+		return;
+	for (const struct ifaddrs *i = interfaces; i; i = i->ifa_next) {
+		if (!address_text(i, family, text, sizeof(text)))
 			continue;
-		ip_addr_format(ip, text, sizeof(text));
 		if (used + strlen(text) + 3 > size)
 			break;
 		used += (size_t)snprintf(buf + used, size - used, "%s%s",
 					 used ? ", " : "", text);
 	}
-	free(host);
+	freeifaddrs(interfaces);
 }
 
-static void explain_in_use(const struct endpoint *local, bool tcp, const char *what,
-			   char *buf, size_t size)
+static void explain_in_use(const struct endpoint *local, bool tcp, const char *key,
+			   const char *what, char *buf, size_t size)
 {
-	const char *key = tcp ? "tcp_port" : "udp_port";
 	char holder[128];
 
 	if (explain_port_holder(local, tcp, holder, sizeof(holder)))
@@ -230,8 +251,8 @@ static void explain_in_use(const struct endpoint *local, bool tcp, const char *w
 			what, key);
 }
 
-static void explain_no_right(const struct endpoint *local, bool tcp, const char *what,
-			     char *buf, size_t size)
+static void explain_no_right(const struct endpoint *local, const char *key,
+			     const char *what, char *buf, size_t size)
 {
 	unsigned start = unprivileged_port_start();
 
@@ -240,7 +261,7 @@ static void explain_no_right(const struct endpoint *local, bool tcp, const char 
 			buf, size,
 			"%s needs CAP_NET_BIND_SERVICE, as every port below %u; start by systemd or "
 			"as root, or change %s",
-			what, start, tcp ? "tcp_port" : "udp_port");
+			what, start, key);
 	else
 		snprintf(
 			buf, size,
@@ -261,8 +282,8 @@ static void explain_no_address(const struct endpoint *local, const char *what, c
 		what, *list ? list : "none of that family");
 }
 
-void explain_bind_failure(const struct endpoint *local, bool tcp, int error, char *buf,
-			  size_t size)
+void explain_bind_failure(const struct endpoint *local, bool tcp, const char *key,
+			  int error, char *buf, size_t size)
 {
 	char address[ENDPOINT_TEXT_LEN], what[ENDPOINT_TEXT_LEN + 8];
 
@@ -270,11 +291,11 @@ void explain_bind_failure(const struct endpoint *local, bool tcp, int error, cha
 	snprintf(what, sizeof(what), "%s %s", tcp ? "TCP" : "UDP", address);
 	switch (error) {
 	case EADDRINUSE:
-		explain_in_use(local, tcp, what, buf, size);
+		explain_in_use(local, tcp, key, what, buf, size);
 		return;
 	case EACCES:
 	case EPERM:
-		explain_no_right(local, tcp, what, buf, size);
+		explain_no_right(local, key, what, buf, size);
 		return;
 	case EADDRNOTAVAIL:
 		explain_no_address(local, what, buf, size);
@@ -287,10 +308,8 @@ void explain_bind_failure(const struct endpoint *local, bool tcp, int error, cha
 		return;
 	case EMFILE:
 	case ENFILE:
-		snprintf(
-			buf, size,
-			"%s: too many open files; raise LimitNOFILE= of the unit or lower workers",
-			what);
+		snprintf(buf, size,
+			 "%s: too many open files; raise LimitNOFILE= of the unit", what);
 		return;
 	default:
 		snprintf(buf, size, "%s cannot be bound: %s; see bind(2)", what,

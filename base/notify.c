@@ -1,7 +1,7 @@
 /*
  * notify.c - where we are in our life, for systemd.
  */
-#include "relay/ops/notify.h"
+#include "base/notify.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

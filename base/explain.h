@@ -1,8 +1,8 @@
 /*
  * explain.h - whose fault it is, in a sentence: for start-up errors.
  */
-#ifndef RELAY_OPS_EXPLAIN_H
-#define RELAY_OPS_EXPLAIN_H
+#ifndef BASE_EXPLAIN_H
+#define BASE_EXPLAIN_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,9 +18,9 @@ bool explain_port_holder(const struct endpoint *local, bool tcp, char *buf, size
 /*
  * A whole sentence for a bind that failed with error: what, why, what to do ("... is held by
  * nginx (pid 812); stop it or change tcp_port", "needs CAP_NET_BIND_SERVICE ...", "address is
- * not on this host ...").
+ * not on this host ..."). key: what the configuration calls the port.
  */
-void explain_bind_failure(const struct endpoint *local, bool tcp, int error, char *buf,
-			  size_t size);
+void explain_bind_failure(const struct endpoint *local, bool tcp, const char *key,
+			  int error, char *buf, size_t size);
 
 #endif
