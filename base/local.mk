@@ -12,5 +12,7 @@ libbase_a_SOURCES = \
 # What daemons share besides; it uses libstun.a and stands before it.
 noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
+	base/config_format.c \
+	base/config_value.c base/config_value.h \
 	base/explain.c base/explain.h \
 	base/notify.c base/notify.h

@@ -205,43 +205,12 @@ size_t config_compare(const struct config *before, const struct config *after,
 			differences++;
 			report(arg,
 			       config_key_name(walk.key, walk.side, name, sizeof(name)),
-			       was ? was : "?", is ? is : "?",
-			       walk.key->reloads);
+			       was ? was : "?", is ? is : "?", walk.key->reloads);
 		}
 		free(was);
 		free(is);
 	}
 	return differences;
-}
-
-static const char *type_name(const struct config_key *key)
-{
-	switch (key->type) {
-	case CONFIG_TEXT:
-	case CONFIG_OPTIONAL:
-		return "text";
-	case CONFIG_PATH:
-		return "path";
-	case CONFIG_BOOL:
-		return "true or false";
-	case CONFIG_NUMBER:
-		return "number";
-	case CONFIG_SECONDS:
-	case CONFIG_MILLISECONDS:
-		return "duration";
-	case CONFIG_BYTES:
-		return "size";
-	case CONFIG_RANGE:
-		return "port range";
-	case CONFIG_LEVEL:
-		return "level";
-	case CONFIG_ADDRESSES:
-	case CONFIG_PUBLIC:
-		return "addresses";
-	case CONFIG_PREFIXES:
-		return "prefixes";
-	}
-	return "";
 }
 
 void config_print_keys(FILE *out)
@@ -250,7 +219,7 @@ void config_print_keys(FILE *out)
 		const struct config_key *key = &config_schema[i];
 
 		fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\n", key->file.section,
-			key->file.name, type_name(key),
+			key->file.name, config_type_name(key->type),
 			key->fallback ? key->fallback : "required",
 			key->reloads ? "reload" : "restart", key->doc);
 	}

@@ -12,17 +12,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/config_value.h"
 #include "relay/core/front.h"
 #include "relay/core/peer_policy.h"
 #include "relay/core/turn.h"
 
-struct config_address {
-	struct ip_addr local;
-	struct ip_addr public; /* equals local unless behind 1:1 NAT; outside only */
-};
-
 struct config_side {
-	struct config_address *addresses; /* at least one */
+	/* At least one; public equals local unless behind 1:1 NAT, outside only. */
+	struct config_address *addresses;
 	size_t address_count;
 	uint16_t udp_port;          /* 3478; 0: no UDP front on this side */
 	uint16_t tcp_port;          /* 443; 0: none */

@@ -7,9 +7,7 @@ noinst_LIBRARIES += librelay.a
 librelay_a_SOURCES = \
 	relay/config.c relay/config.h \
 	relay/config_check.c \
-	relay/config_format.c \
 	relay/config_schema.c relay/config_schema.h \
-	relay/config_value.c \
 	relay/handoff.c relay/handoff.h \
 	relay/relay.c relay/relay.h \
 	relay/reload.c relay/reload.h \

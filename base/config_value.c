@@ -3,6 +3,8 @@
  *
  * A reason is always two halves, "what is wrong; what to do".
  */
+#include "base/config_value.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +14,6 @@
 
 #include "base/log.h"
 #include "base/units.h"
-#include "relay/config_schema.h"
 
 struct reason {
 	char *text;
@@ -190,6 +191,11 @@ static bool keep_text(const char *text, void *field, const struct reason *why)
 	return true;
 }
 
+static bool is_for_the_wire(const struct config_key *key)
+{
+	return key->type == CONFIG_TEXT || key->type == CONFIG_TEXTS;
+}
+
 /*
  * What goes on the wire is printable ASCII without what ends or escapes inside a quoted string
  * (RFC 8489 section 14.9); a path may be anything without control characters.
@@ -201,7 +207,7 @@ static bool is_clean(const struct config_key *key, const char *text)
 
 		if (c < 0x20 || c == 0x7F)
 			return false;
-		if (key->type == CONFIG_TEXT && (c > 0x7F || c == '"' || c == '\\'))
+		if (is_for_the_wire(key) && (c > 0x7F || c == '"' || c == '\\'))
 			return false;
 	}
 	return true;
@@ -219,7 +225,7 @@ static bool parse_text(const struct config_key *key, const char *text, void *fie
 	if (!is_clean(key, text))
 		return refuse(
 			why, "contains %s; remove it",
-			key->type == CONFIG_TEXT
+			is_for_the_wire(key)
 				? "a quote, a backslash or what is not printable ASCII"
 				: "a control character");
 	if (len == 0 && key->type == CONFIG_OPTIONAL)
@@ -238,6 +244,24 @@ static bool parse_level(const char *text, void *field, const struct reason *why)
 			"debug",
 			text);
 	return keep_text(text, field, why);
+}
+
+static bool parse_word(const struct config_key *key, const char *text, void *field,
+		       const struct reason *why)
+{
+	char list[128] = "";
+
+	for (uint64_t i = 0; key->words[i]; i++) {
+		size_t len = strlen(list);
+
+		if (strcmp(text, key->words[i]) == 0) {
+			store(key, field, i);
+			return true;
+		}
+		snprintf(list + len, sizeof(list) - len, "%s%s", i ? " or " : "",
+			 key->words[i]);
+	}
+	return refuse(why, "\"%s\" is not one of its words; write %s", text, list);
 }
 
 static bool is_mapped(const struct ip_addr *ip)
@@ -295,6 +319,16 @@ static bool parse_address(const char *text, struct ip_addr *ip, const struct rea
 	return true;
 }
 
+static bool parse_one_address(const char *text, void *field, const struct reason *why)
+{
+	struct ip_addr ip = {.family = IP_NONE};
+
+	if (*text != '\0' && !parse_address(text, &ip, why))
+		return false;
+	memcpy(field, &ip, sizeof(ip));
+	return true;
+}
+
 static void *list_of(const struct config_key *key, const void *base)
 {
 	void *list;
@@ -322,6 +356,28 @@ static void *list_grow(const struct config_key *key, void *base, size_t element)
 	memcpy(field_of(key, base), &list, sizeof(list));
 	memcpy((char *)base + key->count_offset, &count, sizeof(count));
 	return (char *)list + (count - 1) * element;
+}
+
+static bool add_text(const struct config_key *key, const char *text, void *base,
+		     const struct reason *why)
+{
+	char *const *known = list_of(key, base);
+	char *copy;
+
+	for (size_t i = 0; i < count_of(key, base); i++) {
+		if (strcmp(known[i], text) == 0)
+			return refuse(why, "\"%s\" is named twice; remove one", text);
+	}
+	if (!parse_text(key, text, &copy, why))
+		return false;
+
+	char **added = list_grow(key, base, sizeof(*added));
+	if (!added) {
+		free(copy);
+		return refuse(why, "out of memory; free some");
+	}
+	*added = copy;
+	return true;
 }
 
 static bool add_address(const struct config_key *key, const char *text, void *base,
@@ -485,6 +541,12 @@ bool config_value_parse(const struct config_key *key, const char *text, void *ba
 		return parse_range(key, text, field, &reason);
 	case CONFIG_LEVEL:
 		return parse_level(text, field, &reason);
+	case CONFIG_WORD:
+		return parse_word(key, text, field, &reason);
+	case CONFIG_ADDRESS:
+		return parse_one_address(text, field, &reason);
+	case CONFIG_TEXTS:
+		return add_text(key, text, base, &reason);
 	case CONFIG_ADDRESSES:
 		return add_address(key, text, base, &reason);
 	case CONFIG_PUBLIC:

@@ -1,13 +1,14 @@
 /*
  * config_format.c - one value of the configuration as text, and what it held given back.
  */
+#include "base/config_value.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/units.h"
-#include "relay/config_schema.h"
 
 static const void *field_of(const struct config_key *key, const void *base)
 {
@@ -62,6 +63,24 @@ static void print_addresses(FILE *out, const struct config_key *key, const void 
 		fprintf(out, "%s%s", comma, ip_addr_format(ip, text, sizeof(text)));
 		comma = ", ";
 	}
+}
+
+static void print_texts(FILE *out, const struct config_key *key, const void *base)
+{
+	char *const *texts = pointer_of(key, base);
+
+	for (size_t i = 0; i < count_of(key, base); i++)
+		fprintf(out, "%s%s", i ? ", " : "", texts[i]);
+}
+
+static void print_address(FILE *out, const struct config_key *key, const void *base)
+{
+	struct ip_addr ip;
+	char text[ENDPOINT_TEXT_LEN];
+
+	memcpy(&ip, field_of(key, base), sizeof(ip));
+	if (ip.family != IP_NONE)
+		fputs(ip_addr_format(&ip, text, sizeof(text)), out);
 }
 
 static void print_prefixes(FILE *out, const struct config_key *key, const void *base)
@@ -134,6 +153,17 @@ static void print(FILE *out, const struct config_key *key, const void *base)
 	case CONFIG_RANGE:
 		print_range(out, key, base);
 		return;
+	case CONFIG_WORD:
+		fputs(key->words[fetch(key, field_of(key, base))], out);
+		return;
+	case CONFIG_ADDRESS:
+		print_address(out, key, base);
+		return;
+	case CONFIG_TEXTS:
+		fputc('{', out);
+		print_texts(out, key, base);
+		fputc('}', out);
+		return;
 	case CONFIG_ADDRESSES:
 	case CONFIG_PUBLIC:
 		fputc('{', out);
@@ -146,6 +176,42 @@ static void print(FILE *out, const struct config_key *key, const void *base)
 		fputc('}', out);
 		return;
 	}
+}
+
+const char *config_type_name(enum config_type type)
+{
+	switch (type) {
+	case CONFIG_TEXT:
+	case CONFIG_OPTIONAL:
+		return "text";
+	case CONFIG_PATH:
+		return "path";
+	case CONFIG_BOOL:
+		return "true or false";
+	case CONFIG_NUMBER:
+		return "number";
+	case CONFIG_SECONDS:
+	case CONFIG_MILLISECONDS:
+		return "duration";
+	case CONFIG_BYTES:
+		return "size";
+	case CONFIG_RANGE:
+		return "port range";
+	case CONFIG_LEVEL:
+		return "level";
+	case CONFIG_WORD:
+		return "word";
+	case CONFIG_ADDRESS:
+		return "address";
+	case CONFIG_TEXTS:
+		return "texts";
+	case CONFIG_ADDRESSES:
+	case CONFIG_PUBLIC:
+		return "addresses";
+	case CONFIG_PREFIXES:
+		return "prefixes";
+	}
+	return "";
 }
 
 char *config_value_format(const struct config_key *key, const void *base)
@@ -164,12 +230,27 @@ char *config_value_format(const struct config_key *key, const void *base)
 	return text;
 }
 
+/* A list of texts owns each of them. */
+static void free_texts(const struct config_key *key, void *base)
+{
+	char **texts;
+	size_t none = 0;
+
+	memcpy(&texts, field_of(key, base), sizeof(texts));
+	for (size_t i = 0; i < count_of(key, base); i++)
+		free(texts[i]);
+	memcpy((char *)base + key->count_offset, &none, sizeof(none));
+}
+
 void config_value_free(const struct config_key *key, void *base)
 {
 	static const void *const nothing;
 	void *pointer;
 
 	switch (key->type) {
+	case CONFIG_TEXTS:
+		free_texts(key, base);
+		/* fall through */
 	case CONFIG_TEXT:
 	case CONFIG_PATH:
 	case CONFIG_OPTIONAL:
@@ -186,6 +267,8 @@ void config_value_free(const struct config_key *key, void *base)
 	case CONFIG_MILLISECONDS:
 	case CONFIG_BYTES:
 	case CONFIG_RANGE:
+	case CONFIG_WORD:
+	case CONFIG_ADDRESS:
 	case CONFIG_PUBLIC:
 		return;
 	}
