@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/conffile_comments.h"
 #include "base/nearest.h"
 
 enum {
@@ -38,7 +39,11 @@ struct conffile {
 	struct conffile_value *values;
 	size_t count;
 	size_t room;
+	struct conffile_block *blocks;
+	size_t block_count;
 };
+
+enum { NO_BLOCK = -1 };
 
 /* One parse. libconfuse hands no pointer of ours to its callbacks and is not reentrant. */
 static struct parse {
@@ -48,7 +53,8 @@ static struct parse {
 	bool failed;      /* the first error stands */
 	bool overwritten; /* libconfuse has just dropped a value of ours */
 	unsigned overwritten_line;
-	bool ended; /* END_KEY was found on the top level */
+	bool ended;    /* END_KEY was found on the top level */
+	ssize_t block; /* the open one of a section that may have many, or NO_BLOCK */
 	unsigned last_line;
 } * parse;
 
@@ -250,6 +256,30 @@ static const struct conffile_key *find_key(const struct conffile_grammar *gramma
 	return NULL;
 }
 
+/* Blocks do not nest: the one that is open is the last. False if out of memory. */
+static bool open_block(const struct conffile_section *section, const cfg_t *cfg)
+{
+	struct conffile *file = parse->file;
+
+	if (parse->block != NO_BLOCK)
+		return true;
+
+	struct conffile_block *grown =
+		reallocarray(file->blocks, file->block_count + 1, sizeof(*grown));
+	if (!grown)
+		return false;
+	file->blocks = grown;
+	grown[file->block_count] = (struct conffile_block){
+		.section = section,
+		.title = cfg->title ? strdup(cfg->title) : NULL,
+		.line = (unsigned)cfg->line,
+	};
+	if (cfg->title && !grown[file->block_count].title)
+		return false;
+	parse->block = (ssize_t)file->block_count++;
+	return true;
+}
+
 static bool add_value(struct conffile *file, const struct conffile_key *key,
 		      const char *title, const char *text, unsigned line)
 {
@@ -268,7 +298,12 @@ static bool add_value(struct conffile *file, const struct conffile_key *key,
 	if (!copy)
 		return false;
 	file->values[file->count++] = (struct conffile_value){
-		.key = key, .title = title, .text = copy, .line = line};
+		.key = key,
+		.title = title,
+		.text = copy,
+		.line = line,
+		.block = parse->block == NO_BLOCK ? 0 : (size_t)parse->block,
+	};
 	return true;
 }
 
@@ -314,10 +349,12 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result)
 		return -1;
 	}
 
+	const struct conffile_section *known = find_section(file->grammar, section);
 	const char *title;
-	if (!check_title(find_section(file->grammar, section), cfg, &title))
+	if (!check_title(known, cfg, &title))
 		return -1;
-	if (!add_value(file, key, title, text, line)) {
+	if ((known && known->form != CONFFILE_ONCE && !open_block(known, cfg)) ||
+	    !add_value(file, key, title, text, line)) {
 		fail(line, "out of memory; the file is too large for this machine");
 		return -1;
 	}
@@ -325,77 +362,24 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result)
 	return 0;
 }
 
-/* Called when a section closes: an empty one has shown its title to nobody yet. */
+/* Called when a section closes: an empty one has shown itself to nobody yet. */
 static int on_section(cfg_t *cfg, cfg_opt_t *opt)
 {
 	const char *title;
+	const struct conffile_section *known =
+		find_section(parse->file->grammar, opt->name);
 	cfg_t *section = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
 
 	(void)cfg;
-	return check_title(find_section(parse->file->grammar, opt->name), section, &title)
-		       ? 0
-		       : -1;
-}
-
-/*
- * Blank the comments, leaving every newline where it was. '#' starts one anywhere outside
- * quotes; the two with a slash only where a word may start, so that paths and URLs live.
- */
-struct blanker {
-	char *p;
-	bool word_may_start;
-};
-
-static void blank_to_newline(struct blanker *blanker)
-{
-	while (*blanker->p && *blanker->p != '\n')
-		*blanker->p++ = ' ';
-}
-
-/* An unclosed one takes the rest of the file, and with it the end that must be found. */
-static void blank_block(struct blanker *blanker)
-{
-	char *close = strstr(blanker->p + 2, "*/");
-	char *end = close ? close + 2 : blanker->p + strlen(blanker->p);
-
-	for (; blanker->p < end; blanker->p++) {
-		if (*blanker->p != '\n')
-			*blanker->p = ' ';
+	if (known->form == CONFFILE_ONCE)
+		return check_title(known, section, &title) ? 0 : -1;
+	if (!open_block(known, section)) {
+		fail((unsigned)section->line,
+		     "out of memory; the file is too large for this machine");
+		return -1;
 	}
-}
-
-static void skip_quoted(struct blanker *blanker)
-{
-	char quote = *blanker->p++;
-
-	for (; *blanker->p && *blanker->p != quote; blanker->p++) {
-		if (*blanker->p == '\\' && blanker->p[1])
-			blanker->p++;
-	}
-	if (*blanker->p)
-		blanker->p++;
-}
-
-static void blank_comments(char *text)
-{
-	struct blanker blanker = {.p = text, .word_may_start = true};
-
-	while (*blanker.p) {
-		bool may_start = blanker.word_may_start;
-		char c = *blanker.p;
-
-		blanker.word_may_start = strchr(" \t\r\n{},=", c) != NULL;
-		if (c == '"' || c == '\'')
-			skip_quoted(&blanker);
-		else if (c == '#' || (may_start && strncmp(blanker.p, "//", 2) == 0))
-			blank_to_newline(&blanker);
-		else if (may_start && strncmp(blanker.p, "/*", 2) == 0)
-			blank_block(&blanker);
-		else if (c == '\r')
-			*blanker.p++ = ' ';
-		else
-			blanker.p++;
-	}
+	parse->block = NO_BLOCK;
+	return 0;
 }
 
 static void add_keys(const struct conffile_grammar *grammar, const char *section,
@@ -429,9 +413,12 @@ static cfg_t *make_parser(const struct conffile_grammar *grammar)
 	size_t top_used = 0;
 	for (size_t i = 0; i < grammar->section_count; i++) {
 		const struct conffile_section *section = &grammar->sections[i];
-		cfg_flag_t flags = section->titles
-					   ? CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES
-					   : CFGF_NONE;
+		cfg_flag_t flags = CFGF_NONE;
+
+		if (section->titles || section->form == CONFFILE_NAMED)
+			flags = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES;
+		else if (section->form == CONFFILE_MANY)
+			flags = CFGF_MULTI;
 
 		top[top_used++] =
 			(cfg_opt_t)CFG_SEC(section->name, options + used, flags);
@@ -448,7 +435,8 @@ static cfg_t *make_parser(const struct conffile_grammar *grammar)
 		return NULL;
 	cfg_set_error_function(cfg, on_error);
 	for (size_t i = 0; i < grammar->section_count; i++) {
-		if (grammar->sections[i].titles)
+		if (grammar->sections[i].titles ||
+		    grammar->sections[i].form != CONFFILE_ONCE)
 			cfg_set_validate_func(cfg, grammar->sections[i].name, on_section);
 	}
 	return cfg;
@@ -472,6 +460,7 @@ static bool run(struct conffile *file, char *text, unsigned last_line, char *err
 		.error = error,
 		.error_size = error_size,
 		.last_line = last_line,
+		.block = NO_BLOCK,
 	};
 	cfg_t *cfg = make_parser(file->grammar);
 
@@ -479,7 +468,7 @@ static bool run(struct conffile *file, char *text, unsigned last_line, char *err
 		snprintf(error, error_size, "%s: out of memory", file->path);
 		return false;
 	}
-	blank_comments(text);
+	conffile_blank_comments(text);
 	parse = &now;
 	if (cfg_parse_buf(cfg, text) != CFG_SUCCESS)
 		fail(now.last_line, "not understood; see the manual page");
@@ -573,7 +562,10 @@ void conffile_free(struct conffile *file)
 		return;
 	for (size_t i = 0; i < file->count; i++)
 		free(file->values[i].text);
+	for (size_t i = 0; i < file->block_count; i++)
+		free(file->blocks[i].title);
 	free(file->values);
+	free(file->blocks);
 	free(file->path);
 	free(file);
 }
@@ -582,4 +574,10 @@ const struct conffile_value *conffile_values(const struct conffile *file, size_t
 {
 	*count = file->count;
 	return file->values;
+}
+
+const struct conffile_block *conffile_blocks(const struct conffile *file, size_t *count)
+{
+	*count = file->block_count;
+	return file->blocks;
 }

@@ -5,6 +5,7 @@
  *     list = {"a", b}
  *     section { key = 30s }
  *     section title { key = value }
+ *     section { key = value }        # where the grammar says so: any number of times
  *
  * libconfuse reads the blocks; what a value means is the caller's business. Every error is
  * one sentence "FILE:LINE: what is wrong; what to do".
@@ -25,9 +26,16 @@ struct conffile_key {
 	bool list; /* {...}; += appends */
 };
 
+enum conffile_form {
+	CONFFILE_ONCE, /* one block, or one for each of titles */
+	CONFFILE_NAMED, /* any number, each under a title of its own that the writer chooses */
+	CONFFILE_MANY, /* any number, without title */
+};
+
 struct conffile_section {
 	const char *name;
 	const char *const *titles; /* NULL-terminated, each at most once; NULL: no title */
+	enum conffile_form form;
 };
 
 struct conffile_grammar {
@@ -42,6 +50,14 @@ struct conffile_value {
 	const char *title; /* of its section, as in the grammar; "" if it has none */
 	char *text;
 	unsigned line;
+	size_t block; /* index into conffile_blocks(), of a section that has such */
+};
+
+/* A block of a section that may have any number of them, empty ones included. */
+struct conffile_block {
+	const struct conffile_section *section;
+	char *title;   /* NULL if it has none */
+	unsigned line; /* of its first value, or its end */
 };
 
 struct conffile;
@@ -61,6 +77,9 @@ void conffile_free(struct conffile *file); /* NULL is allowed */
 
 /* All values in the order of the file; borrowed. */
 const struct conffile_value *conffile_values(const struct conffile *file, size_t *count);
+
+/* All blocks of sections NAMED and MANY, in the order of the file; borrowed. */
+const struct conffile_block *conffile_blocks(const struct conffile *file, size_t *count);
 
 /* "FILE:LINE: " and the formatted text; line 0 leaves it out. */
 void conffile_error(const struct conffile *file, unsigned line, char *error,

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
 	base/conffile.c base/conffile.h \
+	base/conffile_comments.c base/conffile_comments.h \
 	base/log.c base/log.h \
 	base/nearest.c base/nearest.h \
 	base/privdrop.c base/privdrop.h \
