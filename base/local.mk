@@ -16,4 +16,6 @@ libdaemon_a_SOURCES = \
 	base/config_format.c \
 	base/config_value.c base/config_value.h \
 	base/explain.c base/explain.h \
-	base/notify.c base/notify.h
+	base/file_stamp.c base/file_stamp.h \
+	base/notify.c base/notify.h \
+	base/tls_server.c base/tls_server.h

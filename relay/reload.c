@@ -1,6 +1,5 @@
 /*
- * reload.c - see reload.h. Files are watched by their stamps (a look every few seconds), which
- * works alike for editors, renames, configuration management and mounted secrets.
+ * reload.c - see reload.h.
  */
 #include "relay/reload.h"
 
@@ -8,21 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "base/file_stamp.h"
 #include "base/log.h"
 #include "relay/front/tls.h"
 #include "relay/ops/addresses.h"
 #include "relay/worker.h"
 
 enum { WATCHED_KEYS, WATCHED_CERTIFICATE, WATCHED_PRIVATE_KEY, WATCHED_COUNT };
-
-struct stamp {
-	dev_t device;
-	ino_t inode;
-	off_t size;
-	struct timespec modified;
-};
 
 struct reload {
 	struct relay *relay;
@@ -32,30 +24,15 @@ struct reload {
 	struct settings_fixed fixed;
 	struct host_addresses *host;
 	uint32_t generation;
-	struct stamp stamps[WATCHED_COUNT];
+	struct file_stamp stamps[WATCHED_COUNT];
 };
 
-static struct stamp stamp_of(const char *path)
+static void take_stamps(const struct config *config,
+			struct file_stamp stamps[WATCHED_COUNT])
 {
-	struct stat st;
-
-	if (path == NULL || stat(path, &st) != 0)
-		return (struct stamp){0};
-	return (struct stamp){st.st_dev, st.st_ino, st.st_size, st.st_mtim};
-}
-
-static bool stamp_equal(const struct stamp *a, const struct stamp *b)
-{
-	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-	       a->modified.tv_sec == b->modified.tv_sec &&
-	       a->modified.tv_nsec == b->modified.tv_nsec;
-}
-
-static void take_stamps(const struct config *config, struct stamp stamps[WATCHED_COUNT])
-{
-	stamps[WATCHED_KEYS] = stamp_of(config->keys);
-	stamps[WATCHED_CERTIFICATE] = stamp_of(config->tls.certificate);
-	stamps[WATCHED_PRIVATE_KEY] = stamp_of(config->tls.private_key);
+	stamps[WATCHED_KEYS] = file_stamp_of(config->keys);
+	stamps[WATCHED_CERTIFICATE] = file_stamp_of(config->tls.certificate);
+	stamps[WATCHED_PRIVATE_KEY] = file_stamp_of(config->tls.private_key);
 }
 
 static struct host_addresses *host_copy(const struct host_addresses *host)
@@ -83,7 +60,7 @@ static void publish_expiry(struct reload *reload)
  */
 static bool rebuild(struct reload *reload, const struct config *config, const char *why)
 {
-	struct stamp stamps[WATCHED_COUNT];
+	struct file_stamp stamps[WATCHED_COUNT];
 	char error[512] = "out of memory";
 	struct host_addresses *host = host_copy(reload->host);
 	struct settings *settings = NULL;
@@ -216,12 +193,12 @@ bool reload_configuration(struct reload *reload)
 
 void reload_watched_files(struct reload *reload)
 {
-	struct stamp stamps[WATCHED_COUNT];
+	struct file_stamp stamps[WATCHED_COUNT];
 	bool changed = false;
 
 	take_stamps(reload->config, stamps);
 	for (size_t i = 0; i < WATCHED_COUNT; i++)
-		changed |= !stamp_equal(&stamps[i], &reload->stamps[i]);
+		changed |= !file_stamp_equal(&stamps[i], &reload->stamps[i]);
 	if (changed && rebuild(reload, reload->config, "changed file"))
 		log_notice("keys or certificate have changed and were read again");
 }
