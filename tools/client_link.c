@@ -202,9 +202,10 @@ static void describe_tls_error(struct bufferevent *bev, unsigned long error, cha
 {
 	SSL *ssl = bufferevent_openssl_get_ssl(bev);
 	long verified = SSL_get_verify_result(ssl);
-	const char *reason = ERR_reason_error_string(error);
+	const char *reason = ERR_SYSTEM_ERROR(error) ? strerror(ERR_GET_REASON(error))
+						     : ERR_reason_error_string(error);
 
-	if (verified != X509_V_OK)
+	if (ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED)
 		snprintf(what, size, "TLS: the server's certificate: %s",
 			 X509_verify_cert_error_string(verified));
 	else

@@ -118,8 +118,7 @@ static void slot_failed(struct slot *slot, int code, const char *what)
 {
 	struct load_result *result = slot->clients->config.result;
 	bool was_releasing = slot->state == RELEASING;
-	bool was_waited_for = is_under_way(slot) &&
-			      slot->clients->config.options->between_clients;
+	bool was_under_way = is_under_way(slot);
 
 	if (slot->state == FAILED)
 		return;
@@ -133,11 +132,13 @@ static void slot_failed(struct slot *slot, int code, const char *what)
 		reap_later(slot);
 		return;
 	}
+	/* A set-up that an interrupt cut short is no failure. */
 	if (was_releasing)
 		result->unreleased++;
-	else
+	else if (!was_under_way || !slot->clients->releasing)
 		result->failed++;
-	if (was_waited_for && other_of(slot)->state == WAITING)
+	if (was_under_way && slot->clients->config.options->between_clients &&
+	    other_of(slot)->state == WAITING)
 		slot_failed(other_of(slot), 0, "the other client of the pair failed");
 }
 
@@ -174,16 +175,24 @@ static void bind_to(struct slot *slot, const struct endpoint *peer)
 			    peer);
 }
 
+static void release(struct slot *slot)
+{
+	set_state(slot, RELEASING);
+	client_release(slot->client);
+}
+
 static void pair_up(struct slot *slot)
 {
 	struct slot *other = other_of(slot);
 
-	if (other->state == FAILED || (other->state == IDLE && slot->clients->stopped)) {
+	if (other->state == FAILED) {
 		slot_failed(slot, 0, "the other client of the pair failed");
 	} else if (other->state == WAITING) {
 		set_state(other, STARTING);
 		bind_to(slot, client_relayed(other->client));
 		bind_to(other, client_relayed(slot->client));
+	} else if (other->state == IDLE && slot->clients->stopped) {
+		release(slot);
 	} else {
 		set_state(slot, WAITING);
 	}
@@ -200,8 +209,7 @@ static void client_ready(void *arg)
 		histogram_add(&clients->config.result->setup_ns,
 			      clock_monotonic_ns() - slot->started_ns);
 	if (cycles(clients) || clients->releasing) {
-		set_state(slot, RELEASING);
-		client_release(slot->client);
+		release(slot);
 	} else if (clients->config.options->between_clients) {
 		pair_up(slot);
 	} else {
@@ -220,10 +228,8 @@ static void client_bound(void *arg)
 	histogram_add(&result->setup_ns, clock_monotonic_ns() - slot->started_ns);
 	result->ready++;
 	set_state(slot, READY);
-	if (slot->clients->releasing) {
-		set_state(slot, RELEASING);
-		client_release(slot->client);
-	}
+	if (slot->clients->releasing)
+		release(slot);
 }
 
 static void client_released(void *arg)
@@ -388,8 +394,7 @@ bool load_clients_release(struct load_clients *clients, uint64_t now_ns)
 		struct slot *slot = &clients->slots[clients->next];
 		if (slot->state != READY)
 			continue;
-		set_state(slot, RELEASING);
-		client_release(slot->client);
+		release(slot);
 	}
 	uint32_t left =
 		clients->count[READY] + clients->count[RELEASING] + under_way(clients);
@@ -455,12 +460,13 @@ void load_clients_free(struct load_clients *clients)
 
 void load_clients_stop(struct load_clients *clients)
 {
-	clients->stopped = true;
+	struct slot *last = clients->next > 0 ? &clients->slots[clients->next - 1] : NULL;
+
 	/* Nobody comes for the first of a pair whose second was never started. */
-	if (clients->config.options->between_clients && clients->next % 2 == 1 &&
-	    clients->slots[clients->next - 1].state == WAITING)
-		slot_failed(&clients->slots[clients->next - 1], 0,
-			    "stopped before its pair was whole");
+	if (!clients->stopped && last != NULL && last->state == WAITING &&
+	    other_of(last)->state == IDLE)
+		release(last);
+	clients->stopped = true;
 }
 
 bool load_clients_is_ready(const struct load_clients *clients, uint32_t id)

@@ -5,7 +5,7 @@
  *      |\----> HOLD -----------------/
  *      CYCLE --> over
  *
- * SIGINT leads to DRAIN or RELEASE, whichever is next; a second one ends it at once.
+ * SIGINT leads to DRAIN or RELEASE, whichever is next; another one later ends it at once.
  */
 #include "tools/load_run.h"
 
@@ -31,6 +31,7 @@ enum {
 	TICK_NS = 1000000,
 	DRAIN_MS = 500, /* for packets that are still on their way */
 	SPARE_DESCRIPTORS = 64,
+	ONE_SIGNAL_MS = 200, /* timeout(1) sends its signal twice */
 };
 
 enum phase { SET_UP, CYCLE, HOLD, MEDIA, DRAIN, RELEASE, OVER };
@@ -55,7 +56,8 @@ struct run {
 	struct pacer pacer;
 	enum phase phase;
 	uint64_t phase_ns; /* began */
-	double cpu_s;      /* used when the media began */
+	uint64_t interrupted_ns;
+	double cpu_s; /* used when the media began */
 };
 
 static double cpu_seconds(void)
@@ -269,13 +271,18 @@ static void interrupted(evutil_socket_t signal_number, short events, void *arg)
 	(void)events;
 	struct run *run = arg;
 	uint64_t now_ns = clock_monotonic_ns();
-	bool again = run->result->interrupted;
 
+	if (run->result->interrupted) {
+		if (now_ns - run->interrupted_ns > ONE_SIGNAL_MS * 1000000u)
+			enter(run, OVER, now_ns);
+		return;
+	}
 	run->result->interrupted = true;
+	run->interrupted_ns = now_ns;
 	load_clients_stop(run->clients);
-	if (again)
-		enter(run, OVER, now_ns);
-	else if (run->phase == MEDIA)
+	if (run->phase == SET_UP)
+		run->result->setup_s = (double)(now_ns - run->phase_ns) * 1e-9;
+	if (run->phase == MEDIA)
 		end_media(run, now_ns);
 	else if (run->phase == SET_UP || run->phase == HOLD)
 		enter(run, RELEASE, now_ns);

@@ -12,13 +12,15 @@ start_relay --set 'limits:allocations_per_user = 0' --set 'limits:allocations_pe
 credential
 runs=0
 
+patience=(timeout 60)
+
 # load STATUS NAME NS SERVER OPTION...: figures in $work/load.json, complaints in $work/load.err
 load()
 {
 	local want=$1 name=$2 ns=$3 server=$4 status
 	shift 4
 	runs=$((runs + 1))
-	timeout 60 ip netns exec "$net-$ns" "$tool" --server "$server" --user "$user_name" \
+	"${patience[@]}" ip netns exec "$net-$ns" "$tool" --server "$server" --user "$user_name" \
 		--password "$user_password" --ca "$ca_file" --json "$@" \
 		>"$work/load.json" 2>"$work/load.err"
 	status=$?
@@ -70,6 +72,12 @@ load 0 "cycles" host "udp:$outside_addr:$udp_port" --clients 8 --cycles 1000
 holds "cycles" '.cycles.done == 1000 and .cycles.failed == 0'
 load 0 "cycles over TLS" host "tls:$outside_addr:$tcp_port" --clients 4 --cycles 100
 holds "cycles over TLS" '.cycles.done == 100'
+
+patience=(timeout --preserve-status -s INT 1.5)
+load 0 "an interrupt" host "udp:$outside_addr:$udp_port" --clients 10 --duration 20s --max-loss 0
+holds "an interrupt" '.media.up.received > 100 and .media.down.received > 100'
+holds "an interrupt" '.interrupted and .set_up.released == 10 and .media.seconds < 2'
+patience=(timeout 60)
 
 load 1 "a delay that is too short" host "udp:$outside_addr:$udp_port" --duration 1s \
 	--max-delay 0.0001
