@@ -11,10 +11,13 @@ avedgectl_SOURCES = \
 avedgectl_LDADD = $(TOOLS_LIBS)
 
 # What the unit tests of the load tool need of it, too.
-noinst_LIBRARIES += libload.a
-libload_a_SOURCES = \
+noinst_LIBRARIES += libloadcore.a
+libloadcore_a_SOURCES = \
 	tools/histogram.c tools/histogram.h \
 	tools/load_options.c tools/load_options.h \
+	tools/load_report.c tools/load_report.h \
+	tools/load_result.c tools/load_result.h \
+	tools/load_traffic.c tools/load_traffic.h \
 	tools/pacer.c tools/pacer.h \
 	tools/stamp.c tools/stamp.h
 
@@ -28,8 +31,5 @@ avedge_load_SOURCES = \
 	tools/load_json.c \
 	tools/load_net.c tools/load_net.h \
 	tools/load_peers.c tools/load_peers.h \
-	tools/load_report.c tools/load_report.h \
-	tools/load_result.c tools/load_result.h \
-	tools/load_run.c tools/load_run.h \
-	tools/load_traffic.c tools/load_traffic.h
-avedge_load_LDADD = libload.a $(TOOLS_LIBS)
+	tools/load_run.c tools/load_run.h
+avedge_load_LDADD = libloadcore.a $(TOOLS_LIBS)

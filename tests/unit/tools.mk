@@ -1,9 +1,13 @@
 unit_programs += \
 	tests/unit/test_histogram \
 	tests/unit/test_load_options \
+	tests/unit/test_load_report \
+	tests/unit/test_load_traffic \
 	tests/unit/test_pacer \
 	tests/unit/test_stamp
-tests_unit_test_histogram_LDADD = libload.a $(CHECK_LIBS)
-tests_unit_test_load_options_LDADD = libload.a libstun.a libbase.a $(CHECK_LIBS)
-tests_unit_test_pacer_LDADD = libload.a $(CHECK_LIBS)
-tests_unit_test_stamp_LDADD = libload.a $(CHECK_LIBS)
+tests_unit_test_histogram_LDADD = libloadcore.a $(CHECK_LIBS)
+tests_unit_test_load_options_LDADD = libloadcore.a libstun.a libbase.a $(CHECK_LIBS)
+tests_unit_test_load_report_LDADD = libloadcore.a libstun.a libbase.a $(CHECK_LIBS)
+tests_unit_test_load_traffic_LDADD = libloadcore.a $(CHECK_LIBS)
+tests_unit_test_pacer_LDADD = libloadcore.a $(CHECK_LIBS)
+tests_unit_test_stamp_LDADD = libloadcore.a $(CHECK_LIBS)
