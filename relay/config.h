@@ -54,8 +54,8 @@ struct config {
 	uint32_t nonce_lifetime_s;
 	struct {
 		uint32_t allocations_total; /* 0: as many as there are ports */
-		uint16_t permissions;       /* per allocation, 1..1024 */
-		uint16_t channels;          /* per allocation, 1..1024 */
+		uint16_t permissions;       /* per allocation, 1..256 */
+		uint16_t channels;          /* per allocation, 1..256 */
 		uint32_t connections;       /* stream connections per worker, all */
 		uint32_t unauthenticated; /* of them not yet authenticated, per worker */
 		uint32_t unauthenticated_per_prefix;

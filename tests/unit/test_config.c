@@ -102,7 +102,7 @@ static const struct {
 	{"limits { send_queue = 1 }",
 	 "F:1: limits.send_queue: 1 is out of range; write a size from 65540B to 1073741824B"},
 	{"limits { permissions = 0 }",
-	 "F:1: limits.permissions: 0 is out of range; write a number from 1 to 1024"},
+	 "F:1: limits.permissions: 0 is out of range; write a number from 1 to 256"},
 	{"log { records = maybe }",
 	 "F:1: log.records: \"maybe\" is neither yes nor no; write true or false"},
 	{"log { level = loud }",
