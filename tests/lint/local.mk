@@ -14,7 +14,8 @@ lint_scripts = \
 	tests/lint/include-directions \
 	tests/lint/include-directions-test \
 	tests/lint/man-pages \
+	tests/lint/requirements \
 	tests/lint/requirements-test \
 	tests/lint/shell-scripts
 TESTS += $(lint_scripts)
-EXTRA_DIST += $(lint_scripts) tests/lint/requirements tests/lint/requirement-ids.txt
+EXTRA_DIST += $(lint_scripts) tests/lint/requirement-ids.txt
