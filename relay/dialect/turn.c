@@ -206,10 +206,9 @@ void turn_request(struct request *rq)
 	case TURN_CREATE_PERMISSION:
 		create_permission(rq);
 		break;
-	case TURN_CHANNEL_BIND:
+	default:
+		assert(rq->msg->method == TURN_CHANNEL_BIND);
 		bind_channel(rq);
 		break;
-	default:
-		assert(!"dispatch gives no other method");
 	}
 }
