@@ -32,5 +32,6 @@ fuzz: $(fuzz_programs)
 	done
 
 include tests/fuzz/auth.mk
+include tests/fuzz/core.mk
 include tests/fuzz/stun.mk
 include tests/fuzz/relay.mk

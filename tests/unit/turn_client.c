@@ -130,11 +130,12 @@ static void add_user(struct client *c)
 static void add_credentials(struct client *c)
 {
 	const char *realm = c->wrong & WRONG_REALM ? "elsewhere.example" : c->realm;
-	struct stun_key key = client_key(c);
 	bool mi = c->auth == CLIENT_MD5 || c->auth == CLIENT_SHA256_MI ||
 		  c->auth == CLIENT_BOTH;
 	bool mi256 = c->auth != CLIENT_MD5 && c->auth != CLIENT_SHA256_MI;
 
+	c->key = client_key(c);
+	c->signed_as = c->auth;
 	add_user(c);
 	if (!(c->wrong & WRONG_NO_REALM))
 		stun_builder_add(&c->b, STUN_REALM, realm, strlen(realm));
@@ -142,11 +143,11 @@ static void add_credentials(struct client *c)
 		stun_builder_add(&c->b, STUN_NONCE, c->nonce, c->nonce_len);
 	add_algorithms(c);
 	if (mi)
-		stun_add_integrity(&c->b, STUN_INTEGRITY_SHA1, &key);
+		stun_add_integrity(&c->b, STUN_INTEGRITY_SHA1, &c->key);
 	if ((c->wrong & WRONG_FIRST_MAC) && !c->b.failed)
 		c->message[c->b.len - 1] ^= 0x01;
 	if (mi256)
-		stun_add_integrity(&c->b, STUN_INTEGRITY_SHA256, &key);
+		stun_add_integrity(&c->b, STUN_INTEGRITY_SHA256, &c->key);
 	if ((c->wrong & WRONG_MAC) && !c->b.failed)
 		c->message[c->b.len - 1] ^= 0x01;
 }
@@ -217,13 +218,12 @@ static const char *judge_integrity(const struct client *c)
 		return kind == STUN_INTEGRITY_NONE ? NULL
 						   : "signed, but nobody proved anything";
 
-	struct stun_key key = client_key(c);
 	if (c->answer.mi_offset != 0 && c->answer.mi256_offset != 0)
 		return "two kinds of integrity";
 	if (kind !=
-	    (uses_algorithms(c->auth) ? STUN_INTEGRITY_SHA256 : STUN_INTEGRITY_SHA1))
+	    (uses_algorithms(c->signed_as) ? STUN_INTEGRITY_SHA256 : STUN_INTEGRITY_SHA1))
 		return "wrong kind of integrity, or none";
-	if (!stun_verify(&c->answer, kind, &key))
+	if (!stun_verify(&c->answer, kind, &c->key))
 		return "MAC does not match";
 	if (client_has(c, STUN_REALM) || client_has(c, STUN_NONCE) ||
 	    client_has(c, STUN_USERNAME) || client_has(c, STUN_USERHASH))

@@ -88,6 +88,8 @@ struct client {
 	struct stun_builder b;
 	uint8_t message[CLIENT_MESSAGE_MAX];
 	size_t message_len;
+	struct stun_key key; /* what it was signed with, and how: answers are judged by */
+	enum client_auth signed_as; /* these, whatever the client learned since */
 	/* Attributes to append behind the integrity, in wire form. */
 	uint8_t tail[1024];
 	size_t tail_len;

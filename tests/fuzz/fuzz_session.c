@@ -1,0 +1,685 @@
+/*
+ * fuzz_session.c - bytes become a session: several clients, peers, reloads, refusals and a clock
+ * that jumps, against the core and the dialect in the world of fake_edge.h. After each step
+ * everything that must hold at any time is checked, against a model that knows only what was
+ * answered: who was given which permission and channel, and until when.
+ */
+#include <string.h>
+
+#include "relay/core/auth.h"
+#include "relay/core/channel.h"
+#include "relay/core/permission.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/unit/turn_client.h"
+
+enum {
+	CLIENTS = 5,
+	SLOTS = 16,
+	GRANTS = 4096,
+	STEPS_MAX = 400,
+};
+
+/* What a client was given for a peer: permission (number 0) or channel. */
+struct grant {
+	uint64_t allocation;
+	struct endpoint peer; /* as the client names it; permissions: port 0 */
+	uint16_t number;
+	uint64_t until_ms;
+};
+
+struct session {
+	struct slice input;
+	struct world world;
+	struct client clients[CLIENTS];
+	struct grant grants[GRANTS];
+	size_t grant_count;
+};
+
+static uint8_t take(struct session *s)
+{
+	if (s->input.len == 0)
+		return 0;
+	uint8_t byte = s->input.data[0];
+	s->input = slice_skip(s->input, 1);
+	return byte;
+}
+
+static uint32_t take_u16(struct session *s)
+{
+	uint32_t high = take(s);
+
+	return high << 8 | take(s);
+}
+
+static struct client *take_client(struct session *s)
+{
+	return &s->clients[take(s) % CLIENTS];
+}
+
+/* A peer of some kind; the interesting ones are named, some are relayed addresses of ours. */
+static struct endpoint take_peer(struct session *s)
+{
+	static const char *const named[] = {
+		"192.0.2.1:7000",       "192.0.2.1:7001",
+		"192.0.2.2:7000",       "192.0.2.3:9",
+		"198.51.100.7:5000",    "[2001:db8:1::1]:7000",
+		"[2001:db8:2::2]:7000", "10.0.0.9:5000",
+		"127.0.0.1:80",         "198.18.0.1:3478",
+		"203.0.113.1:3478",     "198.18.0.1:50003",
+		"203.0.113.1:50003",    "[2001:db8::1]:50003",
+		"[2001:0:1::1]:7000",   "[2002:c000:0201::1]:7000",
+	};
+	uint8_t choice = take(s);
+	const struct allocation *al;
+
+	if (choice < 0xC0)
+		return ep(named[choice % (sizeof(named) / sizeof(named[0]))]);
+	al = allocation_next(s->world.turn.table, choice % SLOTS);
+	if (al == NULL)
+		return ep(named[0]);
+	struct endpoint peer = choice & 0x20
+				       ? allocation_relayed_public(&s->world.turn, al)
+				       : allocation_relayed_local(&s->world.turn, al);
+	if (choice & 0x10)
+		peer.port = 0;
+	return peer;
+}
+
+static struct endpoint as_named(const struct session *s, struct endpoint peer)
+{
+	peer_policy_to_public(s->world.settings.policy, &peer);
+	return peer;
+}
+
+static const struct grant *grant_find(const struct session *s,
+				      const struct allocation *al,
+				      const struct endpoint *peer, uint16_t number)
+{
+	struct endpoint want = as_named(s, *peer);
+
+	if (number == 0)
+		want.port = 0;
+	for (size_t i = 0; i < s->grant_count; i++) {
+		const struct grant *g = &s->grants[i];
+
+		if (g->allocation == al->id && g->number == number &&
+		    endpoint_equal(&g->peer, &want) && s->world.now_ms < g->until_ms)
+			return g;
+	}
+	return NULL;
+}
+
+static void grant_add(struct session *s, const struct allocation *al,
+		      const struct endpoint *peer, uint16_t number, uint64_t lifetime_ms)
+{
+	struct grant grant = {al->id, as_named(s, *peer), number,
+			      s->world.now_ms + lifetime_ms};
+	size_t i;
+
+	if (number == 0)
+		grant.peer.port = 0;
+	for (i = 0; i < s->grant_count; i++) {
+		const struct grant *g = &s->grants[i];
+
+		if (s->world.now_ms >= g->until_ms ||
+		    (g->allocation == grant.allocation && g->number == number &&
+		     endpoint_equal(&g->peer, &grant.peer)))
+			break;
+	}
+	if (i == s->grant_count)
+		FUZZ_CHECK(s->grant_count++ < GRANTS);
+	s->grants[i] = grant;
+}
+
+/* What a success answer gave: read from the request, as its client would. */
+static void note_success(struct session *s, const struct client *c)
+{
+	const struct allocation *al = client_allocation(c);
+	struct stun_attr attr;
+	struct stun_msg asked;
+	struct slice rest;
+	struct endpoint peer;
+	uint16_t number = 0;
+
+	FUZZ_CHECK(stun_msg_parse((struct slice){c->message, c->message_len}, &asked) ==
+		   STUN_PARSE_OK);
+	if (asked.method != TURN_CREATE_PERMISSION && asked.method != TURN_CHANNEL_BIND)
+		return;
+	FUZZ_CHECK(al != NULL);
+	if (asked.method == TURN_CHANNEL_BIND) {
+		FUZZ_CHECK(stun_msg_find(&asked, TURN_CHANNEL_NUMBER, &attr));
+		FUZZ_CHECK(stun_attr_channel_number(&attr, &number) && number >= 0x4000);
+		FUZZ_CHECK(number <=
+			   (s->world.settings.rfc5766_channels ? 0x7FFF : 0x4FFF));
+	}
+	for (rest = asked.body; stun_attr_next(&rest, &attr);) {
+		if (attr.type != TURN_XOR_PEER_ADDRESS)
+			continue;
+		FUZZ_CHECK(stun_attr_xor_address(&attr, asked.txid, &peer));
+		FUZZ_CHECK(peer.ip.family == al->family);
+		grant_add(s, al, &peer, 0, PERMISSION_LIFETIME_MS);
+		if (number != 0) {
+			grant_add(s, al, &peer, number, CHANNEL_LIFETIME_MS);
+			break;
+		}
+	}
+}
+
+/* Something leaves for a peer: from the client's own relay, and only where it was let. */
+static void check_to_peer(const struct session *s, const struct client *c)
+{
+	const struct forward *f = &c->out.forward;
+	const struct allocation *al = client_allocation(c);
+
+	FUZZ_CHECK(al != NULL && f->slot == al->slot && f->kind == FORWARD_TO_PEER);
+	FUZZ_CHECK(s->world.now_ms < al->expires_ms);
+	FUZZ_CHECK(f->peer.port != 0 && f->peer.ip.family == al->family);
+	FUZZ_CHECK(grant_find(s, al, &f->peer, 0) != NULL);
+	FUZZ_CHECK(f->payload.len == 0 ||
+		   (f->payload.data >= c->message &&
+		    f->payload.data + f->payload.len <= c->message + c->message_len));
+	if (c->message[0] >= 0x40)
+		FUZZ_CHECK(grant_find(s, al, &f->peer, load_be16(c->message)) != NULL);
+}
+
+static void check_answer(struct session *s, const struct client *c)
+{
+	FUZZ_CHECK(c->fault == NULL);
+	switch (c->out.action) {
+	case DISPATCH_NOTHING:
+		break;
+	case DISPATCH_REPLY:
+		if (c->code == 0 && c->answer.method != STUN_BINDING)
+			FUZZ_CHECK(c->out.authenticated);
+		if (c->code == 0)
+			note_success(s, c);
+		break;
+	case DISPATCH_FORWARD:
+		check_to_peer(s, c);
+		break;
+	case DISPATCH_CLOSE:
+		FUZZ_CHECK(
+			transport_is_stream(s->world.fronts[c->tuple.front].transport));
+		break;
+	}
+}
+
+/* All that must hold between any two steps. */
+static void check_world(struct session *s)
+{
+	struct world *w = &s->world;
+	size_t count = 0, used = 0;
+
+	for (const struct allocation *al = allocation_next(w->turn.table, 0); al != NULL;
+	     al = allocation_next(w->turn.table, al->slot + 1)) {
+		struct endpoint local = allocation_relayed_local(&w->turn, al);
+		uint32_t same = 0;
+
+		count++;
+		FUZZ_CHECK(allocation_find(w->turn.table, &al->tuple) == al);
+		FUZZ_CHECK(w->edge.open[al->slot]);
+		FUZZ_CHECK(endpoint_equal(&w->edge.local[al->slot], &local));
+		FUZZ_CHECK(port_pool_in_use(w->commons.ports, al->relay_address,
+					    al->relay_port));
+		for (const struct allocation *other = allocation_next(w->turn.table, 0);
+		     other != NULL;
+		     other = allocation_next(w->turn.table, other->slot + 1)) {
+			struct endpoint its = allocation_relayed_local(&w->turn, other);
+
+			FUZZ_CHECK(other == al || !endpoint_equal(&its, &local));
+			same += other->user_quota == al->user_quota;
+		}
+		FUZZ_CHECK(quota_held(w->commons.users, al->user_quota) == same);
+	}
+	FUZZ_CHECK(allocation_count(w->turn.table) == count);
+	FUZZ_CHECK(w->edge.opened - w->edge.closed == count);
+	/* A socket may close unused, when the reservation for the next port fails. */
+	FUZZ_CHECK(w->edge.closed >= w->edge.ended);
+	FUZZ_CHECK(w->edge.ended == w->turn.counters.allocations_closed);
+	FUZZ_CHECK(quota_held(w->commons.total, 0) == count);
+	FUZZ_CHECK(port_pool_check(w->commons.ports));
+	for (size_t i = 0; i < w->commons.relay_count; i++)
+		used += port_pool_figures(w->commons.ports, i, w->now_ms).used;
+	FUZZ_CHECK(used >= count);
+}
+
+/* Attributes as the input wants them; most of the time what the method needs. */
+static void add_attributes(struct session *s, struct client *c)
+{
+	static const uint16_t types[] = {
+		TURN_REQUESTED_TRANSPORT,
+		TURN_LIFETIME,
+		TURN_REQUESTED_ADDRESS_FAMILY,
+		TURN_ADDITIONAL_ADDRESS_FAMILY,
+		TURN_EVEN_PORT,
+		TURN_RESERVATION_TOKEN,
+		TURN_DONT_FRAGMENT,
+		TURN_CHANNEL_NUMBER,
+		TURN_XOR_PEER_ADDRESS,
+		TURN_DATA_ATTR,
+		STUN_SOFTWARE,
+		STUN_USERNAME,
+		STUN_NONCE,
+		STUN_USERHASH,
+		TURN_MOBILITY_TICKET,
+		0x7FFF,
+		0xC0FF,
+		STUN_ACCESS_TOKEN,
+	};
+	unsigned count = take(s) % 6;
+
+	while (count-- > 0) {
+		uint16_t type = types[take(s) % (sizeof(types) / sizeof(types[0]))];
+		size_t len = take(s) % 24;
+		uint8_t value[24];
+
+		for (size_t i = 0; i < len; i++)
+			value[i] = take(s);
+		stun_builder_add(&c->b, type, value, len);
+	}
+}
+
+static void add_token(struct session *s, struct client *c)
+{
+	const struct allocation *al =
+		allocation_next(s->world.turn.table, take(s) % SLOTS);
+	static const uint8_t none[8];
+
+	stun_builder_add(&c->b, TURN_RESERVATION_TOKEN,
+			 al != NULL ? al->reservation_token : none, 8);
+}
+
+static void do_allocate(struct session *s, struct client *c)
+{
+	uint8_t wish = take(s);
+	uint8_t family[4] = {wish & 0x40 ? IP_V6 : IP_V4};
+	uint8_t even = wish & 0x20 ? 0x80 : 0;
+
+	client_start(c, TURN_ALLOCATE);
+	stun_add_u32(&c->b, TURN_REQUESTED_TRANSPORT, 17u << 24);
+	if (wish & 0x01)
+		stun_builder_add(&c->b, TURN_EVEN_PORT, &even, 1);
+	if (wish & 0x02)
+		stun_builder_add(&c->b, TURN_REQUESTED_ADDRESS_FAMILY, family, 4);
+	if (wish & 0x04)
+		stun_builder_add(&c->b, TURN_ADDITIONAL_ADDRESS_FAMILY, "\x02\0\0", 4);
+	if (wish & 0x08)
+		add_token(s, c);
+	if (wish & 0x10)
+		stun_builder_add(&c->b, TURN_DONT_FRAGMENT, NULL, 0);
+	if (wish & 0x80)
+		stun_add_u32(&c->b, TURN_LIFETIME, take_u16(s));
+}
+
+/* One signed request, right or wrong, built by what the input says. */
+static void do_request(struct session *s, struct client *c)
+{
+	uint8_t method = take(s);
+	struct endpoint peer;
+
+	switch (method % 6) {
+	case 0:
+		do_allocate(s, c);
+		break;
+	case 1:
+		client_start(c, TURN_REFRESH);
+		if (method & 0x40)
+			stun_add_u32(&c->b, TURN_LIFETIME,
+				     method & 0x80 ? 0 : take_u16(s));
+		break;
+	case 2:
+		client_start(c, TURN_CREATE_PERMISSION);
+		for (unsigned count = 1 + method / 64; count > 0; count--) {
+			peer = take_peer(s);
+			stun_add_xor_address(&c->b, TURN_XOR_PEER_ADDRESS, &peer);
+		}
+		break;
+	case 3:
+		client_start(c, TURN_CHANNEL_BIND);
+		stun_add_u32(&c->b, TURN_CHANNEL_NUMBER,
+			     (method & 0x80 ? take_u16(s) : 0x4000u + take(s) % 4) << 16);
+		peer = take_peer(s);
+		stun_add_xor_address(&c->b, TURN_XOR_PEER_ADDRESS, &peer);
+		break;
+	case 4:
+		client_start(c, STUN_BINDING);
+		break;
+	default:
+		client_start_class(c, take_u16(s) & 0xFFF,
+				   (enum stun_class)(method >> 6));
+		break;
+	}
+}
+
+static void choose_auth(struct session *s, struct client *c)
+{
+	uint8_t byte = take(s);
+
+	c->auth = (enum client_auth)(byte % CLIENT_AUTH_COUNT);
+	c->bare = byte >= 0xF0;
+	c->fingerprint = (byte & 0x08) != 0;
+	c->wrong = byte >= 0xE0 && byte < 0xF0 ? 1u << (take(s) % 10) : 0;
+}
+
+static void step_request(struct session *s)
+{
+	struct client *c = take_client(s);
+
+	choose_auth(s, c);
+	do_request(s, c);
+	client_ask(c);
+	check_answer(s, c);
+	client_keep_challenge(c);
+}
+
+/* The same with attributes of any kind and content among the rest, or behind the integrity. */
+static void step_strange_request(struct session *s)
+{
+	struct client *c = take_client(s);
+
+	choose_auth(s, c);
+	do_request(s, c);
+	add_attributes(s, c);
+	if (take(s) & 1)
+		client_add_tail(c, (uint16_t)take_u16(s), "\0\0\x07\x08", take(s) % 5);
+	client_sign(c);
+	client_again(c);
+	check_answer(s, c);
+	client_keep_challenge(c);
+}
+
+/* Signed, then some bytes changed on the way. */
+static void step_mutated(struct session *s)
+{
+	struct client *c = take_client(s);
+
+	choose_auth(s, c);
+	do_request(s, c);
+	client_sign(c);
+	for (unsigned flips = 1 + take(s) % 8; flips > 0; flips--) {
+		size_t at = take_u16(s) % c->message_len;
+
+		c->message[at] ^= (uint8_t)(1 + take(s) % 255);
+	}
+	if (take(s) % 4 == 0)
+		c->message_len -= take(s) % c->message_len;
+	client_again(c);
+	check_answer(s, c);
+}
+
+static void step_again(struct session *s)
+{
+	struct client *c = take_client(s);
+
+	if (c->message_len == 0)
+		return;
+	client_again(c);
+	check_answer(s, c);
+}
+
+static void step_raw(struct session *s)
+{
+	struct client *c = take_client(s);
+	uint8_t bytes[256];
+	size_t len = take(s);
+
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = take(s);
+	client_raw(c, bytes, len);
+	check_answer(s, c);
+}
+
+static void step_send(struct session *s)
+{
+	static const uint8_t data[64];
+	struct client *c = take_client(s);
+	struct endpoint peer = take_peer(s);
+	uint8_t how = take(s);
+
+	c->fingerprint = false;
+	client_start_class(c, TURN_SEND, STUN_INDICATION);
+	stun_add_xor_address(&c->b, TURN_XOR_PEER_ADDRESS, &peer);
+	stun_builder_add(&c->b, TURN_DATA_ATTR, data, how % 64);
+	if (how & 0x40)
+		stun_builder_add(&c->b, TURN_DONT_FRAGMENT, NULL, 0);
+	if (how & 0x80)
+		add_attributes(s, c);
+	client_ask(c);
+	check_answer(s, c);
+}
+
+static void step_channel_data(struct session *s)
+{
+	static const uint8_t data[64];
+	struct client *c = take_client(s);
+	uint8_t number = take(s);
+
+	client_channel_data(
+		c, (uint16_t)(0x4000 + (number < 0x80 ? number % 4 : number * 64)), data,
+		take(s) % 64);
+	check_answer(s, c);
+}
+
+static void check_to_client(const struct session *s, const struct allocation *al,
+			    const struct endpoint *source, const struct forward *f)
+{
+	uint8_t wire[FORWARD_HEADER_MAX + 256] = {0};
+	size_t len = f->header_len + f->payload.len + f->padding_len;
+	struct stun_msg msg;
+
+	FUZZ_CHECK(f->slot == al->slot && f->header_len <= FORWARD_HEADER_MAX);
+	FUZZ_CHECK(source->port != 0 && grant_find(s, al, source, 0) != NULL);
+	memcpy(wire, f->header, f->header_len);
+	if (f->header_len == FORWARD_CHANNEL_HEADER) {
+		FUZZ_CHECK(grant_find(s, al, source, load_be16(wire)) != NULL);
+		FUZZ_CHECK(load_be16(wire + 2) == f->payload.len);
+	} else {
+		FUZZ_CHECK(stun_msg_parse((struct slice){wire, len}, &msg) ==
+			   STUN_PARSE_OK);
+		FUZZ_CHECK(msg.method == TURN_DATA && msg.class == STUN_INDICATION);
+	}
+}
+
+static void step_from_peer(struct session *s)
+{
+	static const uint8_t data[200];
+	uint32_t slot = take(s) % SLOTS;
+	const struct allocation *al = allocation_at(s->world.turn.table, slot);
+	struct endpoint source = take_peer(s);
+	struct slice payload = {data, take(s) % sizeof(data)};
+	struct forward out;
+
+	dispatch_from_peer(&s->world.turn, slot, &source, payload, s->world.now_ms, &out);
+	if (out.kind == FORWARD_DROP)
+		return;
+	FUZZ_CHECK(out.kind == FORWARD_TO_CLIENT && al != NULL);
+	check_to_client(s, al, &source, &out);
+}
+
+static void step_clock(struct session *s)
+{
+	static const uint32_t jumps_ms[] = {1,      999,     1000,    16000,
+					    30000,  40000,   299000,  300000,
+					    600000, 3600000, 86400000};
+	uint8_t choice = take(s);
+	uint64_t jump = jumps_ms[choice % (sizeof(jumps_ms) / sizeof(jumps_ms[0]))];
+
+	/* Now and then somebody suspended the machine for months. */
+	if (choice >= 0xF8)
+		jump *= 100;
+	s->world.now_ms += jump;
+	s->world.unix_s += (int64_t)(jump / 1000);
+	if (choice & 0x40)
+		return; /* not swept yet */
+	uint64_t next = dispatch_expire(&s->world.turn, s->world.now_ms);
+	FUZZ_CHECK(next > s->world.now_ms);
+	for (const struct allocation *al = allocation_next(s->world.turn.table, 0);
+	     al != NULL; al = allocation_next(s->world.turn.table, al->slot + 1))
+		FUZZ_CHECK(al->expires_ms > s->world.now_ms && next <= al->expires_ms);
+}
+
+static void step_reload(struct session *s)
+{
+	static const char *const denied[] = {"192.0.2.1/32", "192.0.2.0/25",
+					     "2001:db8:1::/48", "198.51.100.0/24"};
+	struct turn_settings *settings = &s->world.settings;
+	uint8_t what = take(s);
+
+	settings->generation++;
+	switch (what % 8) {
+	case 0:
+		FUZZ_CHECK(world_deny(&s->world, denied[what / 8 % 4]));
+		break;
+	case 1:
+		FUZZ_CHECK(world_deny(&s->world, NULL));
+		break;
+	case 2:
+		strcpy(settings->realm, what & 8 ? "other.test" : world_realm);
+		break;
+	case 3:
+		settings->nonce_key.bytes[0] ^= what;
+		break;
+	case 4:
+		settings->nonce_key.lifetime_s = what & 8 ? 16 : 3600;
+		break;
+	case 5:
+		settings->limits.allocations_per_user = what / 8 % 4;
+		settings->limits.allocations_per_prefix = what / 32 % 4;
+		break;
+	case 6:
+		settings->limits.stranger_rate = what / 8;
+		settings->limits.stranger_burst = what / 16;
+		break;
+	default:
+		settings->rfc5766_channels = (what & 8) != 0;
+		settings->limits.lifetime_max_s = what & 16 ? 600 : 3600;
+		strcpy(settings->software, what & 32 ? "" : "avedge");
+		break;
+	}
+}
+
+static void step_world(struct session *s)
+{
+	static const int refusals[] = {-98 /* EADDRINUSE */, -24 /* EMFILE */,
+				       -12 /* ENOMEM */};
+	uint8_t what = take(s);
+	struct client *c = take_client(s);
+
+	switch (what % 4) {
+	case 0:
+		s->world.edge.refuse = refusals[what / 4 % 3];
+		s->world.edge.refuse_times = what / 16;
+		break;
+	case 1:
+		dispatch_client_gone(&s->world.turn, &c->tuple, s->world.now_ms);
+		break;
+	case 2:
+		/* Another port, another 5-tuple, the nonce of the old one. */
+		c->tuple.client.port = (uint16_t)(5000 + what / 4 % 4);
+		break;
+	default:
+		client_credential(c, what & 4 ? "alice" : "bob",
+				  s->world.unix_s + (what & 8 ? 86400 : 1));
+		break;
+	}
+}
+
+static void step(struct session *s)
+{
+	switch (take(s) % 16) {
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+	case 4:
+		step_request(s);
+		break;
+	case 5:
+		step_strange_request(s);
+		break;
+	case 6:
+		step_mutated(s);
+		break;
+	case 7:
+		step_again(s);
+		break;
+	case 8:
+		step_raw(s);
+		break;
+	case 9:
+		step_send(s);
+		break;
+	case 10:
+		step_channel_data(s);
+		break;
+	case 11:
+	case 12:
+		step_from_peer(s);
+		break;
+	case 13:
+		step_clock(s);
+		break;
+	case 14:
+		step_reload(s);
+		break;
+	default:
+		step_world(s);
+		break;
+	}
+}
+
+static void start(struct session *s)
+{
+	static const struct {
+		const char *address, *user;
+		uint16_t front;
+	} clients[CLIENTS] = {
+		{"192.0.2.200:5000", "alice", FRONT_OUTSIDE_UDP},
+		{"[2001:db8:9::1]:5000", "bob", FRONT_OUTSIDE_UDP6},
+		{"10.0.0.9:5000", "alice", FRONT_INSIDE_TCP},
+		{"10.0.0.9:5000", "carol", FRONT_INSIDE_TLS},
+		{"192.0.2.201:5000", "bob", FRONT_OUTSIDE_UDP},
+	};
+	uint8_t shape = take(s);
+	const struct world_options options = {
+		.slots = SLOTS,
+		.permissions_each = shape & 1 ? 2 : 5,
+		.channels_each = shape & 2 ? 2 : 5,
+		.first_port = 50000,
+		.last_port = shape & 4 ? 50003 : 50015,
+		.reservations = shape & 8 ? 1 : 4,
+		.nat = (shape & 16) != 0,
+		.no_v4 = (shape & 0xE0) == 0x20,
+		.no_v6 = (shape & 0xE0) == 0x40,
+		.second_v4 = (shape & 0xE0) == 0x60,
+		.allocations_total = (shape & 0xE0) == 0x80 ? 3 : 0,
+	};
+
+	FUZZ_CHECK(world_start(&s->world, &options));
+	for (size_t i = 0; i < CLIENTS; i++) {
+		client_init(&s->clients[i], &s->world, clients[i].address,
+			    clients[i].front, clients[i].user);
+		client_login(&s->clients[i]);
+		FUZZ_CHECK(s->clients[i].fault == NULL && s->clients[i].code == 401);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct session s;
+
+	s.input = (struct slice){data, size};
+	s.grant_count = 0;
+	start(&s);
+	for (unsigned steps = 0; s.input.len > 0 && steps < STEPS_MAX; steps++) {
+		step(&s);
+		check_world(&s);
+	}
+
+	/* When everything has run out, everything has been given back. */
+	s.world.now_ms += 86400u * 1000;
+	dispatch_expire(&s.world.turn, s.world.now_ms);
+	FUZZ_CHECK(world_is_clean(&s.world));
+	world_stop(&s.world);
+	return 0;
+}
