@@ -1,6 +1,6 @@
 /*
  * test_dispatch.c - what dispatch does with any bytes at all: headers, classes, methods, and
- * the attacks that need no more than a packet. The numbers are those of docs/security.
+ * the attacks that need no more than a packet. The numbers are those of docs/requirements.md.
  */
 #include "relay/core/allocation_table.h"
 #include "relay/core/auth.h"

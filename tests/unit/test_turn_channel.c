@@ -328,6 +328,42 @@ START_TEST(tunnelled_peers_are_refused) /* T-382 */
 }
 END_TEST
 
+static const struct {
+	const char *name;
+	bool allowed;
+	enum client_auth auth;
+	uint16_t number;
+	int want;
+} old_clients[] = {
+	{"T-361 0x7FFF, if old clients are allowed for: success", true, CLIENT_MD5,
+	 0x7FFF, 0},
+	{"T-361 0x5000 likewise", true, CLIENT_MD5, 0x5000, 0},
+	{"T-361 not for who can do SHA-256: 400", true, CLIENT_SHA256, 0x7FFF, 400},
+	{"T-361 and nothing above: 400", true, CLIENT_MD5, 0x8000, 400},
+	{"T-361 old client, not allowed for: 400", false, CLIENT_MD5, 0x5000, 400},
+};
+
+START_TEST(channels_of_old_clients) /* T-361, RFC 5766 section 11 */
+{
+	struct forward out;
+
+	begin();
+	world.settings.rfc5766_channels = old_clients[_i].allowed;
+	alice.auth = old_clients[_i].auth;
+	ck_assert_int_eq(client_allocate(&alice), 0);
+	client_bind(&alice, old_clients[_i].number, PEER);
+	expect(&alice, old_clients[_i].want, old_clients[_i].name);
+	ck_assert_msg(client_channel_data(&alice, old_clients[_i].number, "x", 1) ==
+			      (old_clients[_i].want == 0),
+		      "%s: data", old_clients[_i].name);
+	if (old_clients[_i].want == 0) {
+		ck_assert(client_from_peer(&alice, PEER, "x", 1, &out));
+		ck_assert_uint_eq(load_be16(out.header), old_clients[_i].number);
+	}
+	end();
+}
+END_TEST
+
 static void channel_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("channel");
@@ -342,6 +378,7 @@ static void channel_suite(Suite *suite)
 	tcase_add_test(tc, early_channel_data);
 	tcase_add_test(tc, channels_are_the_allocations_own);
 	tcase_add_test(tc, tunnelled_peers_are_refused);
+	tcase_add_loop_test(tc, channels_of_old_clients, 0, ROWS(old_clients));
 	suite_add_tcase(suite, tc);
 }
 
