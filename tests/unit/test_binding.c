@@ -84,6 +84,44 @@ START_TEST(binding_and_other_attributes)
 }
 END_TEST
 
+/* What some method of this server understands (T-015); USERNAME to RESERVATION-TOKEN. */
+static const uint16_t understood[] = {
+	0x0001, 0x0006, 0x0009, 0x000A, 0x000C, 0x000D, 0x0012, 0x0013, 0x0014, 0x0015,
+	0x0016, 0x0017, 0x0018, 0x0019, 0x001A, 0x001D, 0x001E, 0x0020, 0x0022,
+};
+
+START_TEST(understood_attributes_are_ignored) /* T-015 */
+{
+	begin();
+	alice.bare = true;
+	client_start(&alice, STUN_BINDING);
+	stun_builder_add(&alice.b, understood[_i], "\0\0\0", 4);
+	client_ask(&alice);
+	expect(&alice, 0, stun_attr_name(understood[_i]));
+	end();
+}
+END_TEST
+
+START_TEST(repeated_attributes_hide_no_other) /* T-016 T-017 */
+{
+	struct stun_attr attr;
+
+	begin();
+	client_init(&alice, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	alice.bare = true;
+	client_start(&alice, STUN_BINDING);
+	for (unsigned i = 0; i < 1000; i++)
+		stun_builder_add(&alice.b, 0x7FFF, NULL, 0);
+	stun_builder_add(&alice.b, 0x7FFE, NULL, 0);
+	client_ask(&alice);
+	expect(&alice, 420, "T-017 one a thousand times, then another: both are listed");
+	ck_assert(client_find(&alice, STUN_UNKNOWN_ATTRIBUTES, &attr));
+	ck_assert_uint_eq(attr.value.len, 4);
+	ck_assert_mem_eq(attr.value.data, "\x7F\xFF\x7F\xFE", 4);
+	end();
+}
+END_TEST
+
 START_TEST(unknown_attributes_without_end) /* T-016 */
 {
 	struct stun_attr attr;
@@ -222,6 +260,8 @@ static void binding_suite(Suite *suite)
 	TCase *tc = tcase_create("binding");
 	tcase_add_loop_test(tc, binding_tells_the_source, 0, ROWS(fronts));
 	tcase_add_loop_test(tc, binding_and_other_attributes, 0, ROWS(attributes));
+	tcase_add_loop_test(tc, understood_attributes_are_ignored, 0, ROWS(understood));
+	tcase_add_test(tc, repeated_attributes_hide_no_other);
 	tcase_add_test(tc, unknown_attributes_without_end);
 	tcase_add_test(tc, binding_indication_is_a_keepalive);
 	tcase_add_test(tc, classic_binding);

@@ -147,6 +147,7 @@ static const struct {
 	enum dispatch_action action;
 } frames[] = {
 	{"T-027 garbage on a stream: close", 8, {0xFF, 1, 2, 3}, DISPATCH_CLOSE},
+	{"T-027 shorter than a header on a stream: close", 3, {0, 1, 0}, DISPATCH_CLOSE},
 	{"T-027 wrong length on a stream: close",
 	 20,
 	 {0, 1, 0, 4, COOKIE, TXID},
@@ -168,6 +169,24 @@ START_TEST(frames_of_a_stream)
 	client_raw(&alice, frames[_i].bytes, frames[_i].len);
 	ck_assert_msg(alice.out.action == frames[_i].action, "%s: action %d",
 		      frames[_i].name, alice.out.action);
+	end();
+}
+END_TEST
+
+START_TEST(datagrams_are_counted_by_kind)
+{
+	const uint64_t *datagrams = world.turn.counters.datagrams;
+
+	begin();
+	client_login(&alice);
+	client_raw(&alice, "\x80\x00", 2);
+	client_raw(&alice, "\x40\x00\x00\x00", 4);
+	ck_assert_uint_eq(datagrams[DATAGRAM_STUN], 1);
+	ck_assert_uint_eq(datagrams[DATAGRAM_RTP], 1);
+	ck_assert_uint_eq(datagrams[DATAGRAM_CHANNEL_DATA], 1);
+	client_init(&bob, &world, BOB, FRONT_OUTSIDE_TCP, "bob");
+	client_login(&bob);
+	ck_assert_msg(datagrams[DATAGRAM_STUN] == 1, "a frame of a stream is none");
 	end();
 }
 END_TEST
@@ -666,6 +685,7 @@ static void dispatch_suite(Suite *suite)
 	tcase_add_test(tc, fingerprint_must_be_last);
 	tcase_add_test(tc, padding_of_others_is_ignored);
 	tcase_add_loop_test(tc, frames_of_a_stream, 0, ROWS(frames));
+	tcase_add_test(tc, datagrams_are_counted_by_kind);
 	tcase_add_test(tc, port_zero);
 	tcase_add_test(tc, stream_client_is_gone);
 	tcase_add_test(tc, expiry_tells_when);

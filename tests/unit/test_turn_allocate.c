@@ -405,6 +405,19 @@ START_TEST(second_allocate_is_a_mismatch) /* T-221 T-232 */
 }
 END_TEST
 
+START_TEST(retransmission_is_its_owners) /* T-232 */
+{
+	begin();
+	ck_assert_int_eq(client_allocate(&alice), 0);
+	bob.tuple = alice.tuple;
+	client_login(&bob);
+	bob.transactions = alice.transactions - 1;
+	client_allocate(&bob);
+	expect(&bob, 437, "T-232 same transaction id, another user: 437");
+	end();
+}
+END_TEST
+
 START_TEST(retransmission_is_for_datagrams) /* T-232 */
 {
 	begin();
@@ -573,6 +586,26 @@ START_TEST(token_expires) /* T-239 T-227 */
 }
 END_TEST
 
+START_TEST(token_where_there_is_no_ipv4) /* T-226 T-230 */
+{
+	static const struct attr_row pair[] = {FAMILY(2), EVEN_PORT(0x80)};
+	struct attr_row token = {.type = TURN_RESERVATION_TOKEN, .len = 8};
+	struct stun_attr attr;
+
+	begin_lab(LAB_NO_V4);
+	allocate(&alice, pair, 2);
+	expect(&alice, 0, "pair on IPv6");
+	ck_assert(client_find(&alice, TURN_RESERVATION_TOKEN, &attr));
+	memcpy(token.value, attr.value.data, 8);
+	alice.tuple.client.port++;
+	alice.nonce_len = 0;
+	allocate(&alice, &token, 1);
+	expect(&alice, 0, "T-226 a token brings its family, without IPv4 too");
+	expect_relayed(&alice, "2001:db8::1", "its family");
+	end();
+}
+END_TEST
+
 START_TEST(token_of_ipv6_knows_no_dont_fragment) /* T-225 */
 {
 	static const struct attr_row pair[] = {FAMILY(2), EVEN_PORT(0x80)};
@@ -729,6 +762,7 @@ static void allocate_suite(Suite *suite)
 	tcase_add_loop_test(tc, relayed_address_is_outside, 0, ROWS(relayed));
 	tcase_add_test(tc, public_address_behind_nat);
 	tcase_add_test(tc, second_allocate_is_a_mismatch);
+	tcase_add_test(tc, retransmission_is_its_owners);
 	tcase_add_test(tc, retransmission_is_for_datagrams);
 	tcase_add_test(tc, retransmission_repeats_the_token);
 	tcase_add_test(tc, retransmission_outlives_the_nonce);
@@ -737,6 +771,7 @@ static void allocate_suite(Suite *suite)
 	tcase_add_test(tc, even_ports);
 	tcase_add_test(tc, token_gets_the_next_port);
 	tcase_add_test(tc, token_expires);
+	tcase_add_test(tc, token_where_there_is_no_ipv4);
 	tcase_add_test(tc, token_of_ipv6_knows_no_dont_fragment);
 	tcase_add_test(tc, half_of_a_dual_allocation);
 	tcase_add_test(tc, half_of_a_dual_allocation_for_want_of_ports);

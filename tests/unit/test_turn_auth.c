@@ -421,6 +421,10 @@ START_TEST(fingerprint_is_mirrored) /* T-068 T-069 */
 	begin();
 	client_allocate(&alice);
 	expect(&alice, 0, "T-068 none in the request: none in the answer");
+	ck_assert(!client_allocation(&alice)->fingerprint);
+	bob.fingerprint = true;
+	ck_assert_int_eq(client_allocate(&bob), 0);
+	ck_assert_msg(client_allocation(&bob)->fingerprint, "T-068 remembered");
 	ck_assert(!alice.answer.has_fingerprint);
 	alice.fingerprint = true;
 	client_refresh(&alice, 600);

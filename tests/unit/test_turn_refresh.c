@@ -98,6 +98,20 @@ START_TEST(refresh_to_zero_deletes) /* T-261 T-265 T-266 T-267 T-376 */
 }
 END_TEST
 
+START_TEST(refresh_again) /* T-029 */
+{
+	begin();
+	world.settings.nonce_key.lifetime_s = 16;
+	ck_assert_int_eq(client_allocate(&alice), 0);
+	ck_assert_int_eq(client_refresh(&alice, 900), 0);
+	advance(39000);
+	client_again(&alice);
+	expect(&alice, 0, "T-029 Refresh again, nonce gone: same answer");
+	ck_assert_uint_eq(client_u32(&alice, TURN_LIFETIME), 900);
+	end();
+}
+END_TEST
+
 START_TEST(refresh_touches_no_permission) /* T-270 */
 {
 	begin();
@@ -219,6 +233,7 @@ static void refresh_suite(Suite *suite)
 	tcase_add_loop_test(tc, refresh_checks_the_request, 0, ROWS(checks));
 	tcase_add_test(tc, refresh_moves_the_deadline);
 	tcase_add_test(tc, refresh_to_zero_deletes);
+	tcase_add_test(tc, refresh_again);
 	tcase_add_test(tc, refresh_touches_no_permission);
 	tcase_add_test(tc, traffic_extends_nothing);
 	tcase_add_test(tc, dual_refresh_of_the_half_there_is);
