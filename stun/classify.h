@@ -8,6 +8,8 @@
 #ifndef STUN_CLASSIFY_H
 #define STUN_CLASSIFY_H
 
+#include <stdbool.h>
+
 #include "stun/wire.h"
 
 enum datagram_kind {
@@ -23,6 +25,14 @@ enum datagram_kind {
 };
 
 enum datagram_kind datagram_classify(struct slice datagram);
+
+/*
+ * Whether a datagram is a control message of MS-TURN: top two bits clear and MAGIC-COOKIE as
+ * its first attribute. To be asked before the kind: the transaction id of such a message may
+ * look like STUN's cookie, and all else that arrives on a 5-tuple of that dialect is data,
+ * even if it looks like STUN.
+ */
+bool datagram_is_ms_control(struct slice datagram);
 
 enum stream_kind {
 	STREAM_UNDECIDED,	/* needs more bytes; never when STREAM_CLASSIFY_MAX are there */

@@ -33,4 +33,38 @@ enum framing framing_next(struct slice arrived, size_t *frame_len);
 enum framing framing_next_channels(struct slice arrived, uint16_t channel_max,
                                    size_t *frame_len);
 
+/*
+ * MS-TURN over a stream: each message and each piece of data has a header of four bytes, type
+ * 2 or 3, zero, and the length of what follows; nothing is padded.
+ */
+enum {
+	MS_FRAME_HEADER_LEN = 4,
+	MS_FRAME_PAYLOAD_MAX = 65535,
+	MS_FRAMING_MAX = MS_FRAME_HEADER_LEN + MS_FRAME_PAYLOAD_MAX,
+};
+
+enum ms_frame {
+	MS_FRAME_CONTROL = 0x02,
+	MS_FRAME_DATA = 0x03,
+};
+
+enum ms_framing {
+	MS_FRAMING_MORE,	/* the frame is not complete; *frame_len if known, else 0 */
+	MS_FRAMING_CONTROL,	/* a message; *frame_len counts its header of four bytes too */
+	MS_FRAMING_DATA,	/* data of or for the active destination, the same; can be empty */
+	MS_FRAMING_BROKEN,	/* cannot be framed: the connection must be closed */
+};
+
+/*
+ * Look at the front of what has arrived. *frame_len is the size of the first frame, header
+ * included, as soon as it is known; 0 before that and with MS_FRAMING_BROKEN. Broken are a
+ * type other than 2 and 3, a second byte other than 0, and a control frame that cannot be a
+ * message: too short, of another length than the message in it, or without MAGIC-COOKIE in
+ * front. More bytes never make a broken stream whole again.
+ */
+enum ms_framing ms_framing_next(struct slice arrived, size_t *frame_len);
+
+/* Write the four bytes in front of len bytes, len <= MS_FRAME_PAYLOAD_MAX. */
+void ms_frame_write_header(uint8_t *header, enum ms_frame type, size_t len);
+
 #endif

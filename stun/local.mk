@@ -9,6 +9,8 @@ libstun_a_SOURCES = \
 	stun/framing.c stun/framing.h \
 	stun/integrity.c stun/integrity.h \
 	stun/ip_prefix.c stun/ip_prefix.h \
+	stun/ms_attr.h stun/ms_bandwidth.h stun/ms_integrity.h stun/ms_msg.h \
+	stun/ms_registry.h stun/pseudo_tls.h \
 	stun/msg.c stun/msg.h \
 	stun/registry.c stun/registry.h \
 	stun/wire.h

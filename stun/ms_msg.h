@@ -1,0 +1,105 @@
+/*
+ * ms_msg.h - one control message of MS-TURN: proven once, walked freely, built.
+ *
+ * As in STUN a header of 20 bytes is followed by type-length-value attributes, but the
+ * transaction id is all of its last 16 bytes, attributes are neither padded nor aligned,
+ * the first one is MAGIC-COOKIE and MESSAGE-INTEGRITY ends what counts: no handler can see an
+ * attribute that the integrity does not cover.
+ */
+#ifndef STUN_MS_MSG_H
+#define STUN_MS_MSG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stun/endpoint.h"
+#include "stun/ms_registry.h"
+#include "stun/msg.h"
+#include "stun/wire.h"
+
+/* Which MESSAGE-INTEGRITY a message carries; its length tells. */
+enum ms_integrity {
+	MS_INTEGRITY_NONE,
+	MS_INTEGRITY_SHA1,
+	/* Version 3 and up. Its key and padding are unconfirmed: do not advertise them. */
+	MS_INTEGRITY_SHA256,
+};
+
+struct ms_msg {
+	uint16_t type;		/* enum ms_type, or a number we do not know */
+	enum ms_integrity integrity;
+	const uint8_t *txid;	/* 16 bytes; the mask of xored addresses too */
+	struct slice bytes;	/* the whole message */
+	struct slice body;	/* attributes between MAGIC-COOKIE and MESSAGE-INTEGRITY */
+	uint32_t mi_offset;	/* header of MESSAGE-INTEGRITY from bytes.data, 0 if absent */
+};
+
+enum ms_parse {
+	MS_PARSE_OK,
+	MS_PARSE_SHORT,		/* shorter than a header and the cookie */
+	MS_PARSE_NOT_MS,	/* top two bits set, or no MAGIC-COOKIE in front */
+	MS_PARSE_BAD_LENGTH,	/* not what arrived */
+	MS_PARSE_BAD_ATTR,	/* an attribute passes the end */
+	MS_PARSE_BAD_INTEGRITY,	/* MESSAGE-INTEGRITY of neither 20 nor 32 bytes */
+};
+
+/*
+ * Prove one message that fills the given bytes exactly. *msg is valid only on MS_PARSE_OK and
+ * borrows from bytes. What does not parse is ignored; a stream it came on should be closed.
+ */
+enum ms_parse ms_msg_parse(struct slice bytes, struct ms_msg *msg);
+
+/* Walk the attributes in effect: start with rest = msg->body. False at the end. */
+bool ms_attr_next(struct slice *rest, struct stun_attr *attr);
+
+/* The first attribute of that type in effect; false if there is none. */
+bool ms_msg_find(const struct ms_msg *msg, uint16_t type, struct stun_attr *attr);
+
+/*
+ * The types in effect that ask for a 420, in order and each once. Writes at most max of them
+ * and returns how many it wrote.
+ */
+size_t ms_msg_unknown(const struct ms_msg *msg, uint16_t *types, size_t max);
+
+/*
+ * A builder writes one message, MAGIC-COOKIE included, into the caller's buffer. It remembers
+ * its first overflow; later adds do nothing and ms_builder_finish() returns 0. A message never
+ * grows beyond MS_MSG_MAX.
+ */
+struct ms_builder {
+	uint8_t *buf;
+	size_t size;
+	size_t len;		/* bytes written so far, header included */
+	bool failed;
+};
+
+/* txid: 16 bytes, copied. */
+void ms_builder_start(struct ms_builder *b, uint8_t *buf, size_t size, uint16_t type,
+                      const uint8_t *txid);
+/* An answer of that type to a request: its transaction id. */
+void ms_builder_reply(struct ms_builder *b, uint8_t *buf, size_t size,
+                      const struct ms_msg *request, uint16_t type);
+void ms_builder_add(struct ms_builder *b, uint16_t type, const void *value, size_t len);
+/*
+ * Append an attribute of len bytes and return where its value goes; NULL after overflow. The
+ * value is not zeroed: the caller fills all of it.
+ */
+uint8_t *ms_builder_reserve(struct ms_builder *b, uint16_t type, size_t len);
+/* Length of the message, or 0 if it did not fit. The buffer is complete after every add. */
+size_t ms_builder_finish(struct ms_builder *b);
+
+/*
+ * The packet path: all of a Data Indication but its payload, to be written in front of it.
+ * Returns the length, MS_DATA_HEADER_V4 or _V6 by the peer's family. payload_len is at most
+ * MS_DATA_MAX.
+ */
+enum {
+	MS_DATA_HEADER_V4 = MS_HEADER_LEN + MS_COOKIE_ATTR_LEN + 12 + MS_ATTR_HEADER_LEN,
+	MS_DATA_HEADER_V6 = MS_HEADER_LEN + MS_COOKIE_ATTR_LEN + 24 + MS_ATTR_HEADER_LEN,
+	MS_DATA_MAX = MS_MSG_MAX - MS_DATA_HEADER_V6,
+};
+size_t ms_data_indication_header(uint8_t *header, const uint8_t *txid,
+                                 const struct endpoint *peer, size_t payload_len);
+
+#endif
