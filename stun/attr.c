@@ -6,23 +6,18 @@
 #include <string.h>
 
 enum {
-	ADDRESS_HEADER_LEN = 4,      /* zero byte, family, port */
 	NONCE_COOKIE_PREFIX_LEN = 9, /* "obMatJos2" */
 };
 
-/*
- * Decode an address, XORing port and address with mask: 16 bytes that start with the port's
- * mask too, because that is the cookie's upper half (RFC 8489 section 14.2).
- */
-static bool get_address(const struct stun_attr *attr, const uint8_t *mask,
-			struct endpoint *out)
+bool stun_attr_masked_address(const struct stun_attr *attr, const uint8_t *mask,
+			      struct endpoint *out)
 {
-	if (attr->value.len < ADDRESS_HEADER_LEN)
+	if (attr->value.len < STUN_ADDRESS_HEADER_LEN)
 		return false;
 
 	const uint8_t *value = attr->value.data;
 	size_t len = ip_addr_len(value[1]);
-	if (len == 0 || attr->value.len != ADDRESS_HEADER_LEN + len)
+	if (len == 0 || attr->value.len != STUN_ADDRESS_HEADER_LEN + len)
 		return false;
 
 	*out = (struct endpoint){
@@ -30,31 +25,42 @@ static bool get_address(const struct stun_attr *attr, const uint8_t *mask,
 		.port = load_be16(value + 2) ^ load_be16(mask),
 	};
 	for (size_t i = 0; i < len; i++)
-		out->ip.bytes[i] = value[ADDRESS_HEADER_LEN + i] ^ mask[i];
+		out->ip.bytes[i] = value[STUN_ADDRESS_HEADER_LEN + i] ^ mask[i];
 	return true;
+}
+
+size_t stun_masked_address_len(const struct endpoint *ep)
+{
+	size_t len = ip_addr_len(ep->ip.family);
+
+	assert(len > 0);
+	return STUN_ADDRESS_HEADER_LEN + len;
+}
+
+void stun_write_masked_address(uint8_t *value, const uint8_t *mask,
+			       const struct endpoint *ep)
+{
+	value[0] = 0;
+	value[1] = ep->ip.family;
+	store_be16(value + 2, ep->port ^ load_be16(mask));
+	for (size_t i = 0; i < ip_addr_len(ep->ip.family); i++)
+		value[STUN_ADDRESS_HEADER_LEN + i] = ep->ip.bytes[i] ^ mask[i];
 }
 
 static void add_address(struct stun_builder *b, uint16_t type, const uint8_t *mask,
 			const struct endpoint *ep)
 {
-	size_t len = ip_addr_len(ep->ip.family);
+	uint8_t *value = stun_builder_reserve(b, type, stun_masked_address_len(ep));
 
-	assert(len > 0);
-	uint8_t *value = stun_builder_reserve(b, type, ADDRESS_HEADER_LEN + len);
-	if (value == NULL)
-		return;
-	value[0] = 0;
-	value[1] = ep->ip.family;
-	store_be16(value + 2, ep->port ^ load_be16(mask));
-	for (size_t i = 0; i < len; i++)
-		value[ADDRESS_HEADER_LEN + i] = ep->ip.bytes[i] ^ mask[i];
+	if (value != NULL)
+		stun_write_masked_address(value, mask, ep);
 }
 
 static const uint8_t no_mask[16];
 
 bool stun_attr_address(const struct stun_attr *attr, struct endpoint *out)
 {
-	return get_address(attr, no_mask, out);
+	return stun_attr_masked_address(attr, no_mask, out);
 }
 
 bool stun_attr_xor_address(const struct stun_attr *attr, const uint8_t *txid,
@@ -64,7 +70,7 @@ bool stun_attr_xor_address(const struct stun_attr *attr, const uint8_t *txid,
 
 	store_be32(mask, STUN_MAGIC_COOKIE);
 	memcpy(mask + 4, txid, STUN_TXID_LEN);
-	return get_address(attr, mask, out);
+	return stun_attr_masked_address(attr, mask, out);
 }
 
 void stun_add_address(struct stun_builder *b, uint16_t type, const struct endpoint *ep)

@@ -23,6 +23,16 @@ void stun_add_address(struct stun_builder *b, uint16_t type, const struct endpoi
 /* XORed with the cookie and the builder's own transaction id (RFC 8489 section 14.2). */
 void stun_add_xor_address(struct stun_builder *b, uint16_t type, const struct endpoint *ep);
 
+/*
+ * What the two kinds above share, with each other and with MS-TURN: port and address XORed
+ * with a mask of 16 bytes, of which the port takes the first two and the address as many as
+ * it has. The endpoint to write has a family.
+ */
+bool stun_attr_masked_address(const struct stun_attr *attr, const uint8_t *mask,
+                              struct endpoint *out);
+size_t stun_masked_address_len(const struct endpoint *ep);
+void stun_write_masked_address(uint8_t *value, const uint8_t *mask, const struct endpoint *ep);
+
 /* A 4-byte number (LIFETIME, CONNECTION-ID ...). False unless the length is 4. */
 bool stun_attr_u32(const struct stun_attr *attr, uint32_t *out);
 void stun_add_u32(struct stun_builder *b, uint16_t type, uint32_t value);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "stun/ms_msg.h"
 #include "stun/registry.h"
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
@@ -30,6 +31,11 @@ enum datagram_kind datagram_classify(struct slice datagram)
 	if (first >= 128 && first <= 191)
 		return DATAGRAM_RTP;
 	return DATAGRAM_QUIC;
+}
+
+bool datagram_is_ms_control(struct slice datagram)
+{
+	return ms_msg_begins(datagram);
 }
 
 /*

@@ -7,6 +7,7 @@
 #include "stun/framing.h"
 
 #include "stun/chandata.h"
+#include "stun/ms_msg.h"
 #include "stun/registry.h"
 
 enum {
@@ -65,4 +66,47 @@ enum framing framing_next_channels(struct slice arrived, uint16_t channel_max,
 	if (first <= channel_max >> 8)
 		return next_channel_data(arrived, frame_len);
 	return FRAMING_BROKEN;
+}
+
+/* Whether what is there of a control frame can be a message that fills the frame. */
+static bool ms_can_be_message(struct slice arrived, size_t len)
+{
+	struct slice message = slice_skip(arrived, MS_FRAME_HEADER_LEN);
+
+	if (len < MS_MSG_MIN)
+		return false;
+	if (message.len >= 4 && load_be16(message.data + 2) != len - MS_HEADER_LEN)
+		return false;
+	return message.len < MS_MSG_MIN || ms_msg_begins(message);
+}
+
+enum ms_framing ms_framing_next(struct slice arrived, size_t *frame_len)
+{
+	*frame_len = 0;
+	if (arrived.len == 0)
+		return MS_FRAMING_MORE;
+
+	bool is_control = arrived.data[0] == MS_FRAME_CONTROL;
+	if (!is_control && arrived.data[0] != MS_FRAME_DATA)
+		return MS_FRAMING_BROKEN;
+	if (arrived.len >= 2 && arrived.data[1] != 0)
+		return MS_FRAMING_BROKEN;
+	if (arrived.len < MS_FRAME_HEADER_LEN)
+		return MS_FRAMING_MORE;
+
+	size_t len = load_be16(arrived.data + 2);
+	if (is_control && !ms_can_be_message(arrived, len))
+		return MS_FRAMING_BROKEN;
+	*frame_len = MS_FRAME_HEADER_LEN + len;
+	if (arrived.len < *frame_len)
+		return MS_FRAMING_MORE;
+	return is_control ? MS_FRAMING_CONTROL : MS_FRAMING_DATA;
+}
+
+void ms_frame_write_header(uint8_t *header, enum ms_frame type, size_t len)
+{
+	assert(len <= MS_FRAME_PAYLOAD_MAX);
+	header[0] = (uint8_t)type;
+	header[1] = 0;
+	store_be16(header + 2, (uint16_t)len);
 }

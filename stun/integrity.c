@@ -103,29 +103,6 @@ bool stun_userhash(uint8_t out[STUN_USERHASH_LEN], struct slice username,
 	return hash_joined(algorithms.sha256, parts, 2, out);
 }
 
-/*
- * The MAC of a message up to the integrity attribute at offset, as if the message ended
- * right behind that attribute (RFC 8489 section 14.5 and 14.6).
- */
-static bool compute_mac(const EVP_MAC_CTX *prepared, const struct stun_key *key,
-			const uint8_t *msg, size_t offset, size_t mac_len, uint8_t *mac)
-{
-	uint8_t header[STUN_HEADER_LEN];
-	size_t got;
-
-	memcpy(header, msg, sizeof(header));
-	store_be16(header + 2,
-		   (uint16_t)(offset + STUN_ATTR_HEADER_LEN + mac_len - STUN_HEADER_LEN));
-
-	EVP_MAC_CTX *ctx = prepared != NULL ? EVP_MAC_CTX_dup(prepared) : NULL;
-	bool ok = ctx != NULL && EVP_MAC_init(ctx, key->bytes, key->len, NULL) &&
-		  EVP_MAC_update(ctx, header, sizeof(header)) &&
-		  EVP_MAC_update(ctx, msg + sizeof(header), offset - sizeof(header)) &&
-		  EVP_MAC_final(ctx, mac, &got, mac_len) && got == mac_len;
-	EVP_MAC_CTX_free(ctx);
-	return ok;
-}
-
 /* What differs between the two attributes. */
 struct mac_kind {
 	uint16_t type;
@@ -143,6 +120,40 @@ static struct mac_kind mac_kind_of(enum stun_integrity kind)
 				 algorithms.hmac_sha256};
 }
 
+bool stun_hmac(enum stun_integrity kind, const struct stun_key *key,
+	       const struct slice *parts, size_t count, uint8_t *mac)
+{
+	struct mac_kind mk = mac_kind_of(kind);
+	size_t got;
+
+	EVP_MAC_CTX *ctx = mk.prepared != NULL ? EVP_MAC_CTX_dup(mk.prepared) : NULL;
+	bool ok = ctx != NULL && EVP_MAC_init(ctx, key->bytes, key->len, NULL);
+	for (size_t i = 0; i < count && ok; i++)
+		ok = EVP_MAC_update(ctx, parts[i].data, parts[i].len);
+	ok = ok && EVP_MAC_final(ctx, mac, &got, mk.len) && got == mk.len;
+	EVP_MAC_CTX_free(ctx);
+	return ok;
+}
+
+/*
+ * The MAC of a message up to the integrity attribute at offset, as if the message ended
+ * right behind that attribute (RFC 8489 section 14.5 and 14.6).
+ */
+static bool compute_mac(enum stun_integrity kind, const struct stun_key *key,
+			const uint8_t *msg, size_t offset, size_t mac_len, uint8_t *mac)
+{
+	uint8_t header[STUN_HEADER_LEN];
+	const struct slice text[] = {
+		{header, sizeof(header)},
+		{msg + sizeof(header), offset - sizeof(header)},
+	};
+
+	memcpy(header, msg, sizeof(header));
+	store_be16(header + 2,
+		   (uint16_t)(offset + STUN_ATTR_HEADER_LEN + mac_len - STUN_HEADER_LEN));
+	return stun_hmac(kind, key, text, 2, mac);
+}
+
 bool stun_verify(const struct stun_msg *msg, enum stun_integrity kind,
 		 const struct stun_key *key)
 {
@@ -152,14 +163,14 @@ bool stun_verify(const struct stun_msg *msg, enum stun_integrity kind,
 	if (kind == STUN_INTEGRITY_NONE || !msg->has_cookie)
 		return false;
 
-	struct mac_kind mk = mac_kind_of(kind);
+	size_t len = mac_kind_of(kind).len;
 	size_t offset = kind == STUN_INTEGRITY_SHA1 ? msg->mi_offset : msg->mi256_offset;
-	if (offset == 0 || load_be16(msg->bytes.data + offset + 2) != mk.len)
+	if (offset == 0 || load_be16(msg->bytes.data + offset + 2) != len)
 		return false;
 
 	const uint8_t *value = msg->bytes.data + offset + STUN_ATTR_HEADER_LEN;
-	return compute_mac(mk.prepared, key, msg->bytes.data, offset, mk.len, mac) &&
-	       CRYPTO_memcmp(mac, value, mk.len) == 0;
+	return compute_mac(kind, key, msg->bytes.data, offset, len, mac) &&
+	       CRYPTO_memcmp(mac, value, len) == 0;
 }
 
 void stun_add_integrity(struct stun_builder *b, enum stun_integrity kind,
@@ -171,8 +182,7 @@ void stun_add_integrity(struct stun_builder *b, enum stun_integrity kind,
 	struct mac_kind mk = mac_kind_of(kind);
 	size_t offset = b->len;
 	uint8_t *value = stun_builder_reserve(b, mk.type, mk.len);
-	if (value != NULL &&
-	    !compute_mac(mk.prepared, key, b->buf, offset, mk.len, value))
+	if (value != NULL && !compute_mac(kind, key, b->buf, offset, mk.len, value))
 		b->failed = true;
 }
 

@@ -42,6 +42,13 @@ bool stun_key_long_term(struct stun_key *key, enum stun_password_algorithm algor
 bool stun_userhash(uint8_t out[STUN_USERHASH_LEN], struct slice username, struct slice realm);
 
 /*
+ * The HMAC of the parts as if they were one, 20 or 32 bytes out. What a message's text is the
+ * functions below know; this one is for a dialect with another text. kind is not NONE.
+ */
+bool stun_hmac(enum stun_integrity kind, const struct stun_key *key, const struct slice *parts,
+               size_t count, uint8_t *mac);
+
+/*
  * Verify MI or MI256, whichever is asked for. False if it is absent, of a length TURN does
  * not take, or does not match.
  */

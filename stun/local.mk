@@ -9,8 +9,12 @@ libstun_a_SOURCES = \
 	stun/framing.c stun/framing.h \
 	stun/integrity.c stun/integrity.h \
 	stun/ip_prefix.c stun/ip_prefix.h \
-	stun/ms_attr.h stun/ms_bandwidth.h stun/ms_integrity.h stun/ms_msg.h \
-	stun/ms_registry.h stun/pseudo_tls.h \
+	stun/ms_attr.c stun/ms_attr.h \
+	stun/ms_bandwidth.c stun/ms_bandwidth.h \
+	stun/ms_integrity.c stun/ms_integrity.h \
+	stun/ms_msg.c stun/ms_msg.h \
+	stun/ms_registry.c stun/ms_registry.h \
 	stun/msg.c stun/msg.h \
+	stun/pseudo_tls.c stun/pseudo_tls.h \
 	stun/registry.c stun/registry.h \
 	stun/wire.h

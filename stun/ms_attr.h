@@ -70,4 +70,17 @@ void ms_add_service_quality(struct ms_builder *b, const struct ms_service_qualit
 /* NONCE and REALM: at most MS_TEXT_MAX bytes. */
 bool ms_attr_text(const struct stun_attr *attr, struct slice *out);
 
+/*
+ * The packet path: all of a Data Indication but its payload, to be written in front of it.
+ * Returns the length, MS_DATA_HEADER_V4 or _V6 by the peer's family. payload_len is at most
+ * MS_DATA_MAX.
+ */
+enum {
+	MS_DATA_HEADER_V4 = MS_HEADER_LEN + MS_COOKIE_ATTR_LEN + 12 + MS_ATTR_HEADER_LEN,
+	MS_DATA_HEADER_V6 = MS_HEADER_LEN + MS_COOKIE_ATTR_LEN + 24 + MS_ATTR_HEADER_LEN,
+	MS_DATA_MAX = MS_MSG_MAX - MS_DATA_HEADER_V6,
+};
+size_t ms_data_indication_header(uint8_t *header, const uint8_t *txid,
+                                 const struct endpoint *peer, size_t payload_len);
+
 #endif

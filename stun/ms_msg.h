@@ -13,7 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "stun/endpoint.h"
 #include "stun/ms_registry.h"
 #include "stun/msg.h"
 #include "stun/wire.h"
@@ -43,6 +42,17 @@ enum ms_parse {
 	MS_PARSE_BAD_ATTR,	/* an attribute passes the end */
 	MS_PARSE_BAD_INTEGRITY,	/* MESSAGE-INTEGRITY of neither 20 nor 32 bytes */
 };
+
+/* Whether bytes begin as a message does: top two bits clear, MAGIC-COOKIE the first attribute. */
+static inline bool ms_msg_begins(struct slice bytes)
+{
+	if (bytes.len < MS_MSG_MIN || bytes.data[0] >= 0x40)
+		return false;
+
+	const uint8_t *cookie = bytes.data + MS_HEADER_LEN;
+	return load_be16(cookie) == MS_COOKIE && load_be16(cookie + 2) == MS_COOKIE_LEN &&
+	       load_be32(cookie + 4) == MS_MAGIC_COOKIE;
+}
 
 /*
  * Prove one message that fills the given bytes exactly. *msg is valid only on MS_PARSE_OK and
@@ -88,18 +98,5 @@ void ms_builder_add(struct ms_builder *b, uint16_t type, const void *value, size
 uint8_t *ms_builder_reserve(struct ms_builder *b, uint16_t type, size_t len);
 /* Length of the message, or 0 if it did not fit. The buffer is complete after every add. */
 size_t ms_builder_finish(struct ms_builder *b);
-
-/*
- * The packet path: all of a Data Indication but its payload, to be written in front of it.
- * Returns the length, MS_DATA_HEADER_V4 or _V6 by the peer's family. payload_len is at most
- * MS_DATA_MAX.
- */
-enum {
-	MS_DATA_HEADER_V4 = MS_HEADER_LEN + MS_COOKIE_ATTR_LEN + 12 + MS_ATTR_HEADER_LEN,
-	MS_DATA_HEADER_V6 = MS_HEADER_LEN + MS_COOKIE_ATTR_LEN + 24 + MS_ATTR_HEADER_LEN,
-	MS_DATA_MAX = MS_MSG_MAX - MS_DATA_HEADER_V6,
-};
-size_t ms_data_indication_header(uint8_t *header, const uint8_t *txid,
-                                 const struct endpoint *peer, size_t payload_len);
 
 #endif

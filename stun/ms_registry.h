@@ -17,7 +17,8 @@ enum {
 	MS_HEADER_LEN = 20,
 	MS_ATTR_HEADER_LEN = 4,
 	MS_TXID_LEN = 16,
-	MS_COOKIE_ATTR_LEN = 8,		/* MAGIC-COOKIE with its header, first in every message */
+	MS_COOKIE_LEN = 4,		/* value of MAGIC-COOKIE, first in every message ... */
+	MS_COOKIE_ATTR_LEN = 8,		/* ... and with its header */
 	MS_TEXT_MAX = 128,		/* NONCE and REALM */
 	MS_CONNECTION_ID_LEN = 20,	/* in MS-SEQUENCE-NUMBER */
 	MS_RESERVATION_ID_LEN = 16,	/* Bandwidth Reservation Identifier */
@@ -25,8 +26,8 @@ enum {
 	/* Lengths of MESSAGE-INTEGRITY's value tell the algorithm. */
 	MS_MI_SHA1_LEN = 20,
 	MS_MI_SHA256_LEN = 32,
-	/* A whole message: what a frame of a stream can hold. */
-	MS_MSG_MAX = 65535,
+	MS_MSG_MIN = 28,		/* a header and the cookie */
+	MS_MSG_MAX = 65535,		/* what a frame of a stream can hold */
 };
 
 enum ms_type {
