@@ -1,3 +1,5 @@
 fuzz_programs += tests/fuzz/fuzz_session
+tests_fuzz_fuzz_session_SOURCES = tests/fuzz/fuzz_session.c tests/fuzz/session_model.c \
+	tests/fuzz/session_model.h
 tests_fuzz_fuzz_session_LDADD = libturnclient.a libworld.a $(FUZZ_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/session

@@ -7,32 +7,21 @@
 #include <string.h>
 
 #include "relay/core/auth.h"
-#include "relay/core/channel.h"
-#include "relay/core/permission.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/session_model.h"
 #include "tests/unit/turn_client.h"
 
 enum {
 	CLIENTS = 5,
 	SLOTS = 16,
-	GRANTS = 4096,
 	STEPS_MAX = 400,
-};
-
-/* What a client was given for a peer: permission (number 0) or channel. */
-struct grant {
-	uint64_t allocation;
-	struct endpoint peer; /* as the client names it; permissions: port 0 */
-	uint16_t number;
-	uint64_t until_ms;
 };
 
 struct session {
 	struct slice input;
 	struct world world;
 	struct client clients[CLIENTS];
-	struct grant grants[GRANTS];
-	size_t grant_count;
+	struct model model;
 };
 
 static uint8_t take(struct session *s)
@@ -83,164 +72,6 @@ static struct endpoint take_peer(struct session *s)
 	if (choice & 0x10)
 		peer.port = 0;
 	return peer;
-}
-
-static struct endpoint as_named(const struct session *s, struct endpoint peer)
-{
-	peer_policy_to_public(s->world.settings.policy, &peer);
-	return peer;
-}
-
-static const struct grant *grant_find(const struct session *s,
-				      const struct allocation *al,
-				      const struct endpoint *peer, uint16_t number)
-{
-	struct endpoint want = as_named(s, *peer);
-
-	if (number == 0)
-		want.port = 0;
-	for (size_t i = 0; i < s->grant_count; i++) {
-		const struct grant *g = &s->grants[i];
-
-		if (g->allocation == al->id && g->number == number &&
-		    endpoint_equal(&g->peer, &want) && s->world.now_ms < g->until_ms)
-			return g;
-	}
-	return NULL;
-}
-
-static void grant_add(struct session *s, const struct allocation *al,
-		      const struct endpoint *peer, uint16_t number, uint64_t lifetime_ms)
-{
-	struct grant grant = {al->id, as_named(s, *peer), number,
-			      s->world.now_ms + lifetime_ms};
-	size_t i;
-
-	if (number == 0)
-		grant.peer.port = 0;
-	for (i = 0; i < s->grant_count; i++) {
-		const struct grant *g = &s->grants[i];
-
-		if (s->world.now_ms >= g->until_ms ||
-		    (g->allocation == grant.allocation && g->number == number &&
-		     endpoint_equal(&g->peer, &grant.peer)))
-			break;
-	}
-	if (i == s->grant_count)
-		FUZZ_CHECK(s->grant_count++ < GRANTS);
-	s->grants[i] = grant;
-}
-
-/* What a success answer gave: read from the request, as its client would. */
-static void note_success(struct session *s, const struct client *c)
-{
-	const struct allocation *al = client_allocation(c);
-	struct stun_attr attr;
-	struct stun_msg asked;
-	struct slice rest;
-	struct endpoint peer;
-	uint16_t number = 0;
-
-	FUZZ_CHECK(stun_msg_parse((struct slice){c->message, c->message_len}, &asked) ==
-		   STUN_PARSE_OK);
-	if (asked.method != TURN_CREATE_PERMISSION && asked.method != TURN_CHANNEL_BIND)
-		return;
-	FUZZ_CHECK(al != NULL);
-	if (asked.method == TURN_CHANNEL_BIND) {
-		FUZZ_CHECK(stun_msg_find(&asked, TURN_CHANNEL_NUMBER, &attr));
-		FUZZ_CHECK(stun_attr_channel_number(&attr, &number) && number >= 0x4000);
-		FUZZ_CHECK(number <=
-			   (s->world.settings.rfc5766_channels ? 0x7FFF : 0x4FFF));
-	}
-	for (rest = asked.body; stun_attr_next(&rest, &attr);) {
-		if (attr.type != TURN_XOR_PEER_ADDRESS)
-			continue;
-		FUZZ_CHECK(stun_attr_xor_address(&attr, asked.txid, &peer));
-		FUZZ_CHECK(peer.ip.family == al->family);
-		grant_add(s, al, &peer, 0, PERMISSION_LIFETIME_MS);
-		if (number != 0) {
-			grant_add(s, al, &peer, number, CHANNEL_LIFETIME_MS);
-			break;
-		}
-	}
-}
-
-/* Something leaves for a peer: from the client's own relay, and only where it was let. */
-static void check_to_peer(const struct session *s, const struct client *c)
-{
-	const struct forward *f = &c->out.forward;
-	const struct allocation *al = client_allocation(c);
-
-	FUZZ_CHECK(al != NULL && f->slot == al->slot && f->kind == FORWARD_TO_PEER);
-	FUZZ_CHECK(s->world.now_ms < al->expires_ms);
-	FUZZ_CHECK(f->peer.port != 0 && f->peer.ip.family == al->family);
-	FUZZ_CHECK(grant_find(s, al, &f->peer, 0) != NULL);
-	FUZZ_CHECK(f->payload.len == 0 ||
-		   (f->payload.data >= c->message &&
-		    f->payload.data + f->payload.len <= c->message + c->message_len));
-	if (c->message[0] >= 0x40)
-		FUZZ_CHECK(grant_find(s, al, &f->peer, load_be16(c->message)) != NULL);
-}
-
-static void check_answer(struct session *s, const struct client *c)
-{
-	FUZZ_CHECK(c->fault == NULL);
-	switch (c->out.action) {
-	case DISPATCH_NOTHING:
-		break;
-	case DISPATCH_REPLY:
-		if (c->code == 0 && c->answer.method != STUN_BINDING)
-			FUZZ_CHECK(c->out.authenticated);
-		if (c->code == 0)
-			note_success(s, c);
-		break;
-	case DISPATCH_FORWARD:
-		check_to_peer(s, c);
-		break;
-	case DISPATCH_CLOSE:
-		FUZZ_CHECK(
-			transport_is_stream(s->world.fronts[c->tuple.front].transport));
-		break;
-	}
-}
-
-/* All that must hold between any two steps. */
-static void check_world(struct session *s)
-{
-	struct world *w = &s->world;
-	size_t count = 0, used = 0;
-
-	for (const struct allocation *al = allocation_next(w->turn.table, 0); al != NULL;
-	     al = allocation_next(w->turn.table, al->slot + 1)) {
-		struct endpoint local = allocation_relayed_local(&w->turn, al);
-		uint32_t same = 0;
-
-		count++;
-		FUZZ_CHECK(allocation_find(w->turn.table, &al->tuple) == al);
-		FUZZ_CHECK(w->edge.open[al->slot]);
-		FUZZ_CHECK(endpoint_equal(&w->edge.local[al->slot], &local));
-		FUZZ_CHECK(port_pool_in_use(w->commons.ports, al->relay_address,
-					    al->relay_port));
-		for (const struct allocation *other = allocation_next(w->turn.table, 0);
-		     other != NULL;
-		     other = allocation_next(w->turn.table, other->slot + 1)) {
-			struct endpoint its = allocation_relayed_local(&w->turn, other);
-
-			FUZZ_CHECK(other == al || !endpoint_equal(&its, &local));
-			same += other->user_quota == al->user_quota;
-		}
-		FUZZ_CHECK(quota_held(w->commons.users, al->user_quota) == same);
-	}
-	FUZZ_CHECK(allocation_count(w->turn.table) == count);
-	FUZZ_CHECK(w->edge.opened - w->edge.closed == count);
-	/* A socket may close unused, when the reservation for the next port fails. */
-	FUZZ_CHECK(w->edge.closed >= w->edge.ended);
-	FUZZ_CHECK(w->edge.ended == w->turn.counters.allocations_closed);
-	FUZZ_CHECK(quota_held(w->commons.total, 0) == count);
-	FUZZ_CHECK(port_pool_check(w->commons.ports));
-	for (size_t i = 0; i < w->commons.relay_count; i++)
-		used += port_pool_figures(w->commons.ports, i, w->now_ms).used;
-	FUZZ_CHECK(used >= count);
 }
 
 /* Attributes as the input wants them; most of the time what the method needs. */
@@ -368,7 +199,7 @@ static void step_request(struct session *s)
 	choose_auth(s, c);
 	do_request(s, c);
 	client_ask(c);
-	check_answer(s, c);
+	model_check_answer(&s->model, c);
 	client_keep_challenge(c);
 }
 
@@ -384,7 +215,7 @@ static void step_strange_request(struct session *s)
 		client_add_tail(c, (uint16_t)take_u16(s), "\0\0\x07\x08", take(s) % 5);
 	client_sign(c);
 	client_again(c);
-	check_answer(s, c);
+	model_check_answer(&s->model, c);
 	client_keep_challenge(c);
 }
 
@@ -404,7 +235,7 @@ static void step_mutated(struct session *s)
 	if (take(s) % 4 == 0)
 		c->message_len -= take(s) % c->message_len;
 	client_again(c);
-	check_answer(s, c);
+	model_check_answer(&s->model, c);
 }
 
 static void step_again(struct session *s)
@@ -414,7 +245,7 @@ static void step_again(struct session *s)
 	if (c->message_len == 0)
 		return;
 	client_again(c);
-	check_answer(s, c);
+	model_check_answer(&s->model, c);
 }
 
 static void step_raw(struct session *s)
@@ -426,7 +257,7 @@ static void step_raw(struct session *s)
 	for (size_t i = 0; i < len; i++)
 		bytes[i] = take(s);
 	client_raw(c, bytes, len);
-	check_answer(s, c);
+	model_check_answer(&s->model, c);
 }
 
 static void step_send(struct session *s)
@@ -445,7 +276,7 @@ static void step_send(struct session *s)
 	if (how & 0x80)
 		add_attributes(s, c);
 	client_ask(c);
-	check_answer(s, c);
+	model_check_answer(&s->model, c);
 }
 
 static void step_channel_data(struct session *s)
@@ -457,27 +288,7 @@ static void step_channel_data(struct session *s)
 	client_channel_data(
 		c, (uint16_t)(0x4000 + (number < 0x80 ? number % 4 : number * 64)), data,
 		take(s) % 64);
-	check_answer(s, c);
-}
-
-static void check_to_client(const struct session *s, const struct allocation *al,
-			    const struct endpoint *source, const struct forward *f)
-{
-	uint8_t wire[FORWARD_HEADER_MAX + 256] = {0};
-	size_t len = f->header_len + f->payload.len + f->padding_len;
-	struct stun_msg msg;
-
-	FUZZ_CHECK(f->slot == al->slot && f->header_len <= FORWARD_HEADER_MAX);
-	FUZZ_CHECK(source->port != 0 && grant_find(s, al, source, 0) != NULL);
-	memcpy(wire, f->header, f->header_len);
-	if (f->header_len == FORWARD_CHANNEL_HEADER) {
-		FUZZ_CHECK(grant_find(s, al, source, load_be16(wire)) != NULL);
-		FUZZ_CHECK(load_be16(wire + 2) == f->payload.len);
-	} else {
-		FUZZ_CHECK(stun_msg_parse((struct slice){wire, len}, &msg) ==
-			   STUN_PARSE_OK);
-		FUZZ_CHECK(msg.method == TURN_DATA && msg.class == STUN_INDICATION);
-	}
+	model_check_answer(&s->model, c);
 }
 
 static void step_from_peer(struct session *s)
@@ -493,7 +304,7 @@ static void step_from_peer(struct session *s)
 	if (out.kind == FORWARD_DROP)
 		return;
 	FUZZ_CHECK(out.kind == FORWARD_TO_CLIENT && al != NULL);
-	check_to_client(s, al, &source, &out);
+	model_check_to_client(&s->model, al, &source, &out);
 }
 
 static void step_clock(struct session *s)
@@ -669,11 +480,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct session s;
 
 	s.input = (struct slice){data, size};
-	s.grant_count = 0;
+	s.model = (struct model){.world = &s.world};
 	start(&s);
 	for (unsigned steps = 0; s.input.len > 0 && steps < STEPS_MAX; steps++) {
 		step(&s);
-		check_world(&s);
+		model_check_world(&s.model);
 	}
 
 	/* When everything has run out, everything has been given back. */

@@ -1,0 +1,41 @@
+/*
+ * session_model.h - what must hold at any time in a session, judged by a model that knows only
+ * what was answered: who was given which permission and channel, and until when. What does not
+ * hold ends in abort().
+ */
+#ifndef TESTS_FUZZ_SESSION_MODEL_H
+#define TESTS_FUZZ_SESSION_MODEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tests/unit/turn_client.h"
+
+/* What a client was given for a peer: permission (number 0) or channel. */
+struct grant {
+	uint64_t allocation;
+	struct endpoint peer; /* as the client names it; permissions: port 0 */
+	uint16_t number;
+	uint64_t until_ms;
+};
+
+enum { GRANTS_MAX = 4096 };
+
+/* Zero but for the world. */
+struct model {
+	struct world *world;
+	size_t count;
+	struct grant grants[GRANTS_MAX];
+};
+
+/* The client has just sent something: the answer or forwarding in c->out, and what it gave. */
+void model_check_answer(struct model *m, const struct client *c);
+
+/* What a datagram of source became at the relayed address of al. */
+void model_check_to_client(const struct model *m, const struct allocation *al,
+			   const struct endpoint *source, const struct forward *f);
+
+/* Books that must agree between any two steps: sockets, ports, quotas, deadlines. */
+void model_check_world(const struct model *m);
+
+#endif
