@@ -5,6 +5,7 @@ client_libs = libturnclient.a $(world_libs)
 EXTRA_DIST += tests/unit/dialect_check.h
 
 unit_programs += \
+	tests/unit/test_attacks \
 	tests/unit/test_binding \
 	tests/unit/test_dispatch \
 	tests/unit/test_turn_allocate \
@@ -12,7 +13,9 @@ unit_programs += \
 	tests/unit/test_turn_channel \
 	tests/unit/test_turn_permission \
 	tests/unit/test_turn_refresh \
+	tests/unit/test_turn_relayed \
 	tests/unit/test_turn_send
+tests_unit_test_attacks_LDADD = $(client_libs)
 tests_unit_test_binding_LDADD = $(client_libs)
 tests_unit_test_dispatch_LDADD = $(client_libs)
 tests_unit_test_turn_allocate_LDADD = $(client_libs)
@@ -20,4 +23,5 @@ tests_unit_test_turn_auth_LDADD = $(client_libs)
 tests_unit_test_turn_channel_LDADD = $(client_libs)
 tests_unit_test_turn_permission_LDADD = $(client_libs)
 tests_unit_test_turn_refresh_LDADD = $(client_libs)
+tests_unit_test_turn_relayed_LDADD = $(client_libs)
 tests_unit_test_turn_send_LDADD = $(client_libs)

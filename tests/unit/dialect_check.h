@@ -136,4 +136,28 @@ static inline void add_rows(struct client *c, const struct attr_row *attrs, size
 		}          \
 	}
 
+/* Allocate with these attributes; logs in first if need be. */
+static inline int allocate(struct client *c, const struct attr_row *attrs, size_t count)
+{
+	if (c->nonce_len == 0)
+		client_login(c);
+	client_start(c, TURN_ALLOCATE);
+	stun_add_u32(&c->b, TURN_REQUESTED_TRANSPORT, 17u << 24);
+	add_rows(c, attrs, count);
+	return client_ask(c);
+}
+
+/* The relayed transport address of the answer has this IP address. */
+static inline void expect_relayed(const struct client *c, const char *address,
+				  const char *name)
+{
+	struct endpoint got = client_address(c, TURN_XOR_RELAYED_ADDRESS);
+	char text[ENDPOINT_TEXT_LEN];
+	struct ip_addr want;
+
+	ck_assert(ip_addr_parse(address, &want));
+	ck_assert_msg(ip_addr_equal(&got.ip, &want), "%s: %s", name,
+		      ip_addr_format(&got.ip, text, sizeof(text)));
+}
+
 #endif
