@@ -7,6 +7,7 @@ libbase_a_SOURCES = \
 	base/nearest.c base/nearest.h \
 	base/privdrop.c base/privdrop.h \
 	base/sockaddr.c base/sockaddr.h \
+	base/udp_run.c base/udp_run.h \
 	base/units.c base/units.h \
 	base/version.c base/version.h
 

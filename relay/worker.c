@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/udp_run.h"
 #include "relay/core/ids.h"
 #include "relay/front/clients.h"
 #include "relay/front/listener.h"
@@ -111,19 +112,28 @@ static void expiry_due(evutil_socket_t fd, short events, void *arg)
 	worker_expire(worker);
 }
 
-void worker_to_client(struct worker *worker, const struct forward *forward,
-		      uint8_t *payload)
+void worker_to_client(struct worker *worker, const struct forward *forward, uint8_t *room)
 {
 	const struct allocation *al = allocation_at(worker->turn.table, forward->slot);
 
 	if (al->transport == TRANSPORT_UDP) {
-		memcpy(payload - forward->header_len, forward->header,
-		       forward->header_len);
-		memset(payload + forward->payload.len, 0, forward->padding_len);
-		udp_front_send(worker->udp, al->tuple.front, &al->tuple.client,
-			       payload - forward->header_len,
-			       forward->header_len + forward->payload.len +
-				       forward->padding_len);
+		struct udp_datagram datagram = {
+			.header = {forward->header, forward->header_len},
+			.payload = forward->payload,
+			.padding_len = forward->padding_len,
+		};
+		if (room != NULL) {
+			memcpy(room - forward->header_len, forward->header,
+			       forward->header_len);
+			memset(room + forward->payload.len, 0, forward->padding_len);
+			datagram = (struct udp_datagram){
+				.payload = {room - forward->header_len,
+					    forward->header_len + forward->payload.len +
+						    forward->padding_len},
+			};
+		}
+		udp_front_relay(worker->udp, al->tuple.front, &al->tuple.client,
+				&datagram);
 		return;
 	}
 	struct stream *stream = clients_find(worker->clients, &al->tuple);
@@ -131,6 +141,11 @@ void worker_to_client(struct worker *worker, const struct forward *forward,
 		counter_add(&worker->turn.counters.drops[DROP_CLIENT_GONE], 1);
 	else
 		stream_send_forward(stream, forward);
+}
+
+void worker_flush_clients(struct worker *worker)
+{
+	udp_fronts_flush(worker->udp);
 }
 
 static size_t slots_wanted(const struct relay *relay)

@@ -80,11 +80,14 @@ void worker_expire(struct worker *worker);
 void worker_publish(struct worker *worker, struct settings *settings);
 
 /*
- * Deliver a FORWARD_TO_CLIENT to the client of its allocation, whatever the transport.
- * payload is the forward's own payload, writable, with FORWARD_HEADER_MAX bytes of room in
- * front and 4 behind.
+ * Deliver a FORWARD_TO_CLIENT to the client of its allocation, whatever the transport. The
+ * payload is borrowed until worker_flush_clients().
+ *
+ * room  the forward's own payload, writable, with FORWARD_HEADER_MAX bytes of room in front
+ *       and 4 behind; NULL if there is none
  */
 void worker_to_client(struct worker *worker, const struct forward *forward,
-		      uint8_t *payload);
+		      uint8_t *room);
+void worker_flush_clients(struct worker *worker);
 
 #endif

@@ -196,6 +196,7 @@ static bool handle(struct stream *stream, struct slice frame)
 		break;
 	case DISPATCH_FORWARD:
 		relay_udp_send(worker->relay_sockets, &dispatch.forward);
+		relay_udp_flush(worker->relay_sockets);
 		break;
 	case DISPATCH_CLOSE:
 		alive = false;

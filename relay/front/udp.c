@@ -1,6 +1,7 @@
 /*
- * udp.c - receives in batches, because a front serves many clients at once; sends one by one,
- * because a reply belongs to one client.
+ * udp.c - receives in batches, because a front serves many clients at once. Replies are sent
+ * one by one; what is relayed goes out in runs (base/udp_run.h), which are over with the batch
+ * that their payloads lie in.
  */
 #include "relay/front/udp.h"
 
@@ -16,6 +17,7 @@
 #include <event2/event_struct.h>
 
 #include "base/sockaddr.h"
+#include "base/udp_run.h"
 #include "relay/dialect/dispatch.h"
 #include "relay/worker.h"
 
@@ -40,20 +42,41 @@ struct udp_fronts {
 	struct mmsghdr headers[BATCH];
 	struct iovec vectors[BATCH];
 	struct sockaddr_storage sources[BATCH];
+	union udp_run_control controls[BATCH];
+	struct udp_run run; /* to a client */
 };
 
-static void handle(struct udp_front *front, unsigned i)
+static void handle(struct udp_front *front, const struct five_tuple *tuple,
+		   struct slice message)
+{
+	struct udp_fronts *fronts = front->owner;
+	struct worker *worker = fronts->worker;
+	struct dispatch dispatch;
+
+	dispatch_from_client(&worker->turn, tuple, message, worker->now_ms,
+			     worker->unix_s, worker->reply, &dispatch);
+	if (dispatch.action == DISPATCH_FORWARD)
+		relay_udp_send(worker->relay_sockets, &dispatch.forward);
+	else if (dispatch.action == DISPATCH_REPLY)
+		udp_front_send(fronts, front->index, &tuple->client, worker->reply,
+			       dispatch.reply_len);
+	if (dispatch.authenticated)
+		worker_expire(worker);
+}
+
+/* What one receive gave: a datagram, or several of one client. */
+static void received(struct udp_front *front, unsigned i)
 {
 	struct udp_fronts *fronts = front->owner;
 	struct worker *worker = fronts->worker;
 	struct counters *counters = &worker->turn.counters;
-	const struct mmsghdr *header = &fronts->headers[i];
-	struct slice message = {fronts->vectors[i].iov_base, header->msg_len};
+	struct msghdr *header = &fronts->headers[i].msg_hdr;
+	struct slice rest = {fronts->vectors[i].iov_base, fronts->headers[i].msg_len};
 	struct five_tuple tuple = {.front = front->index};
 
 	if (!sockaddr_to_endpoint(&fronts->sources[i], &tuple.client))
 		return;
-	if (header->msg_hdr.msg_flags & MSG_TRUNC) {
+	if (header->msg_flags & MSG_TRUNC) {
 		counter_add(&counters->drops[DROP_TRUNCATED], 1);
 		return;
 	}
@@ -64,16 +87,19 @@ static void handle(struct udp_front *front, unsigned i)
 		return;
 	}
 
-	struct dispatch dispatch;
-	dispatch_from_client(&worker->turn, &tuple, message, worker->now_ms,
-			     worker->unix_s, worker->reply, &dispatch);
-	if (dispatch.action == DISPATCH_FORWARD)
-		relay_udp_send(worker->relay_sockets, &dispatch.forward);
-	else if (dispatch.action == DISPATCH_REPLY)
-		udp_front_send(fronts, front->index, &tuple.client, worker->reply,
-			       dispatch.reply_len);
-	if (dispatch.authenticated)
-		worker_expire(worker);
+	size_t size = udp_run_received_size(header, rest.len);
+	for (; rest.len > size; rest = slice_skip(rest, size))
+		handle(front, &tuple, (struct slice){rest.data, size});
+	handle(front, &tuple, rest);
+}
+
+/* A receive writes what it used of these. */
+static void make_ready(struct udp_fronts *fronts, unsigned i)
+{
+	struct msghdr *header = &fronts->headers[i].msg_hdr;
+
+	header->msg_namelen = sizeof(fronts->sources[i]);
+	header->msg_controllen = sizeof(fronts->controls[i]);
 }
 
 static void readable(evutil_socket_t fd, short events, void *arg)
@@ -82,14 +108,15 @@ static void readable(evutil_socket_t fd, short events, void *arg)
 	struct udp_front *front = arg;
 	struct udp_fronts *fronts = front->owner;
 
-	for (unsigned i = 0; i < BATCH; i++)
-		fronts->headers[i].msg_hdr.msg_namelen = sizeof(fronts->sources[i]);
 	int count = recvmmsg(fd, fronts->headers, BATCH, MSG_DONTWAIT, NULL);
 	if (count <= 0)
 		return;
 	worker_tick(fronts->worker);
-	for (unsigned i = 0; i < (unsigned)count; i++)
-		handle(front, i);
+	for (unsigned i = 0; i < (unsigned)count; i++) {
+		received(front, i);
+		make_ready(fronts, i);
+	}
+	relay_udp_flush(fronts->worker->relay_sockets);
 }
 
 struct udp_fronts *udp_fronts_new(struct worker *worker, const int *fds, size_t count)
@@ -116,7 +143,9 @@ struct udp_fronts *udp_fronts_new(struct worker *worker, const int *fds, size_t 
 			.msg_name = &fronts->sources[i],
 			.msg_iov = &fronts->vectors[i],
 			.msg_iovlen = 1,
+			.msg_control = &fronts->controls[i],
 		};
+		make_ready(fronts, (unsigned)i);
 	}
 	for (size_t i = 0; i < count; i++)
 		fronts->fronts[i].fd = -1;
@@ -165,6 +194,24 @@ void udp_front_send(struct udp_fronts *fronts, uint16_t front,
 		counter_add(&fronts->worker->turn.counters.drops[DROP_SEND_FAILED], 1);
 }
 
+void udp_front_relay(struct udp_fronts *fronts, uint16_t front,
+		     const struct endpoint *client, const struct udp_datagram *datagram)
+{
+	udp_run_add(&fronts->run, fronts->fronts[front].fd, client, datagram);
+}
+
+void udp_fronts_flush(struct udp_fronts *fronts)
+{
+	struct udp_run *run = &fronts->run;
+
+	udp_run_flush(run);
+	if (run->failed > 0) {
+		counter_add(&fronts->worker->turn.counters.drops[DROP_SEND_FAILED],
+			    run->failed);
+		run->failed = 0;
+	}
+}
+
 int udp_front_bind(const struct endpoint *local)
 {
 	int domain = local->ip.family == IP_V4 ? AF_INET : AF_INET6;
@@ -188,5 +235,6 @@ int udp_front_bind(const struct endpoint *local)
 	/* Without the capability the kernel clips to net.core.rmem_max; good enough. */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	udp_run_receive(fd);
 	return fd;
 }

@@ -10,6 +10,7 @@
 
 #include "stun/endpoint.h"
 
+struct udp_datagram;
 struct udp_fronts;
 struct worker;
 
@@ -20,6 +21,14 @@ void udp_fronts_free(struct udp_fronts *fronts); /* NULL is allowed */
 /* Send one datagram to a client. Failures are counted, not reported. */
 void udp_front_send(struct udp_fronts *fronts, uint16_t front,
 		    const struct endpoint *client, const uint8_t *data, size_t len);
+
+/*
+ * Send what relayed datagrams become, in runs: the payload is borrowed until
+ * udp_fronts_flush(), which is due before the loop resumes.
+ */
+void udp_front_relay(struct udp_fronts *fronts, uint16_t front,
+		     const struct endpoint *client, const struct udp_datagram *datagram);
+void udp_fronts_flush(struct udp_fronts *fronts);
 
 /* A socket for that front, bound, ready for SO_REUSEPORT siblings. Negative errno. */
 int udp_front_bind(const struct endpoint *local);

@@ -1,6 +1,11 @@
 /*
- * relay_udp.c - one UDP socket per allocation. The receive buffer is the worker's, not the
- * socket's: a socket is empty between two turns of the loop.
+ * relay_udp.c - one UDP socket per allocation. The receive buffers are the worker's, not the
+ * socket's: nothing of a datagram is left when the loop resumes.
+ *
+ * How a socket is read follows what comes. Voice is one datagram each time, and the plainest
+ * call is the cheapest for it. A socket whose turn comes again soon after the last one has a
+ * queue, and is read in batches; if they show bursts, the kernel is asked to hand those over
+ * in one piece (UDP_GRO).
  */
 #include "relay/peer/relay_udp.h"
 
@@ -16,52 +21,139 @@
 #include <event2/event_struct.h>
 
 #include "base/sockaddr.h"
+#include "base/udp_run.h"
 #include "relay/dialect/dispatch.h"
 #include "relay/worker.h"
 
 enum {
-	DATAGRAM_MAX = 65535,
-	TAIL = 4, /* padding of a Data indication */
+	BATCH = 16,
+	BURST = 4,            /* so many at once ask for UDP_GRO */
+	SOON = 16,            /* so few other reads between two of a socket */
+	IN_VAIN = 16,         /* a batch of one: no further batch for so many reads */
+	DATAGRAM_MAX = 65536, /* touched only as far as datagrams reach */
+	TAIL = 4,             /* padding of a Data indication */
+	BUFFER = (FORWARD_HEADER_MAX + DATAGRAM_MAX + TAIL + 63) / 64 * 64,
 };
 
 struct relay_socket {
 	struct relay_udp *owner; /* NULL: slot not open */
 	struct event event;
 	int fd;
+	uint32_t read_at; /* the number of its last read */
 	uint8_t family;
+	uint8_t in_vain; /* reads to go without a batch */
+	bool bursts;     /* UDP_GRO is on */
 };
 
 struct relay_udp {
 	struct worker *worker;
 	struct relay_socket *sockets;
 	size_t slots;
-	uint8_t buffer[FORWARD_HEADER_MAX + DATAGRAM_MAX + TAIL];
+	uint32_t reads;
+	uint8_t *buffers; /* BATCH times BUFFER */
+	struct mmsghdr headers[BATCH];
+	struct iovec vectors[BATCH];
+	struct sockaddr_storage sources[BATCH];
+	union udp_run_control controls[BATCH];
+	struct udp_run run; /* to a peer */
 };
+
+/* How many datagrams to ask for. */
+static unsigned batch_for(struct relay_udp *sockets, struct relay_socket *rs)
+{
+	uint32_t since = ++sockets->reads - rs->read_at;
+
+	rs->read_at = sockets->reads;
+	if (since > SOON && !rs->bursts)
+		return 1;
+	if (rs->in_vain > 0) {
+		rs->in_vain--;
+		return 1;
+	}
+	return BATCH;
+}
+
+/* Into the buffers; how many messages, 0 if none. */
+static unsigned receive(struct relay_udp *sockets, struct relay_socket *rs,
+			unsigned batch)
+{
+	if (batch == 1 && !rs->bursts) {
+		struct msghdr *header = &sockets->headers[0].msg_hdr;
+		header->msg_namelen = sizeof(sockets->sources[0]);
+		header->msg_controllen = 0;
+		ssize_t len = recvfrom(rs->fd, sockets->vectors[0].iov_base, DATAGRAM_MAX,
+				       0, header->msg_name, &header->msg_namelen);
+		sockets->headers[0].msg_len = (unsigned)len;
+		return len >= 0;
+	}
+	for (unsigned i = 0; i < batch; i++) {
+		sockets->headers[i].msg_hdr.msg_namelen = sizeof(sockets->sources[i]);
+		sockets->headers[i].msg_hdr.msg_controllen = sizeof(sockets->controls[i]);
+	}
+	int count = recvmmsg(rs->fd, sockets->headers, batch, 0, NULL);
+	if (batch > 1 && count <= 1)
+		rs->in_vain = IN_VAIN;
+	if (count >= BURST && !rs->bursts)
+		rs->bursts = udp_run_receive(rs->fd);
+	return count > 0 ? (unsigned)count : 0;
+}
+
+static void relay(struct worker *worker, uint32_t slot, const struct endpoint *source,
+		  struct slice payload, uint8_t *room)
+{
+	struct forward forward;
+
+	dispatch_from_peer(&worker->turn, slot, source, payload, worker->now_ms,
+			   &forward);
+	if (forward.kind == FORWARD_TO_CLIENT)
+		worker_to_client(worker, &forward, room);
+}
+
+/* What one receive gave: a datagram, or several of one peer. */
+static void received(struct relay_udp *sockets, uint32_t slot, unsigned i)
+{
+	uint8_t *payload = sockets->vectors[i].iov_base;
+	struct slice rest = {payload, sockets->headers[i].msg_len};
+	size_t size = udp_run_received_size(&sockets->headers[i].msg_hdr, rest.len);
+	struct endpoint source;
+
+	if (!sockaddr_to_endpoint(&sockets->sources[i], &source))
+		return;
+	if (size == rest.len) {
+		relay(sockets->worker, slot, &source, rest, payload);
+		return;
+	}
+	for (; rest.len > size; rest = slice_skip(rest, size))
+		relay(sockets->worker, slot, &source, (struct slice){rest.data, size},
+		      NULL);
+	relay(sockets->worker, slot, &source, rest, NULL);
+}
 
 static void readable(evutil_socket_t fd, short events, void *arg)
 {
+	(void)fd;
 	(void)events;
 	struct relay_socket *rs = arg;
 	struct relay_udp *sockets = rs->owner;
 	struct worker *worker = sockets->worker;
 	uint32_t slot = (uint32_t)(rs - sockets->sockets);
-	uint8_t *payload = sockets->buffer + FORWARD_HEADER_MAX;
-	struct sockaddr_storage sa;
-	socklen_t sa_len = sizeof(sa);
 
-	ssize_t len =
-		recvfrom(fd, payload, DATAGRAM_MAX, 0, (struct sockaddr *)&sa, &sa_len);
-	struct endpoint source;
-	if (len < 0 || !sockaddr_to_endpoint(&sa, &source))
+	unsigned count = receive(sockets, rs, batch_for(sockets, rs));
+	if (count == 0)
 		return;
-
 	worker_tick(worker);
-	struct forward forward;
-	dispatch_from_peer(&worker->turn, slot, &source,
-			   (struct slice){payload, (size_t)len}, worker->now_ms,
-			   &forward);
-	if (forward.kind == FORWARD_TO_CLIENT)
-		worker_to_client(worker, &forward, payload);
+	for (unsigned i = 0; i < count; i++)
+		received(sockets, slot, i);
+	worker_flush_clients(worker);
+}
+
+/* Reserved, not touched: what is never used costs no memory. */
+static void *reserve(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return memory != MAP_FAILED ? memory : NULL;
 }
 
 struct relay_udp *relay_udp_new(struct worker *worker, size_t slots)
@@ -70,17 +162,26 @@ struct relay_udp *relay_udp_new(struct worker *worker, size_t slots)
 	if (sockets == NULL)
 		return NULL;
 
-	/* Reserved, not touched: a slot that never opens costs no memory. */
-	void *table = mmap(NULL, slots * sizeof(struct relay_socket),
-			   PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (table == MAP_FAILED) {
-		free(sockets);
+	sockets->worker = worker;
+	sockets->slots = slots;
+	sockets->sockets = reserve(slots * sizeof(struct relay_socket));
+	sockets->buffers = reserve((size_t)BATCH * BUFFER);
+	if (sockets->sockets == NULL || sockets->buffers == NULL) {
+		relay_udp_free(sockets);
 		return NULL;
 	}
-	sockets->worker = worker;
-	sockets->sockets = table;
-	sockets->slots = slots;
+	for (size_t i = 0; i < BATCH; i++) {
+		sockets->vectors[i] = (struct iovec){
+			sockets->buffers + i * BUFFER + FORWARD_HEADER_MAX,
+			DATAGRAM_MAX,
+		};
+		sockets->headers[i].msg_hdr = (struct msghdr){
+			.msg_name = &sockets->sources[i],
+			.msg_iov = &sockets->vectors[i],
+			.msg_iovlen = 1,
+			.msg_control = &sockets->controls[i],
+		};
+	}
 	return sockets;
 }
 
@@ -89,7 +190,10 @@ void relay_udp_free(struct relay_udp *sockets)
 	if (sockets == NULL)
 		return;
 	/* Allocations close their sockets when they end, and all have ended by now. */
-	munmap(sockets->sockets, sockets->slots * sizeof(struct relay_socket));
+	if (sockets->sockets != NULL)
+		munmap(sockets->sockets, sockets->slots * sizeof(struct relay_socket));
+	if (sockets->buffers != NULL)
+		munmap(sockets->buffers, (size_t)BATCH * BUFFER);
 	free(sockets);
 }
 
@@ -141,6 +245,9 @@ int relay_udp_open(struct relay_udp *sockets, uint32_t slot, const struct endpoi
 	rs->owner = sockets;
 	rs->fd = fd;
 	rs->family = local->ip.family;
+	rs->read_at = sockets->reads - SOON;
+	rs->in_vain = 0;
+	rs->bursts = false;
 	return 0;
 }
 
@@ -148,24 +255,37 @@ void relay_udp_close(struct relay_udp *sockets, uint32_t slot)
 {
 	struct relay_socket *rs = &sockets->sockets[slot];
 
+	relay_udp_flush(sockets); /* the descriptor may be somebody else's soon */
 	event_del(&rs->event);
 	close(rs->fd);
 	rs->owner = NULL;
 }
 
+void relay_udp_flush(struct relay_udp *sockets)
+{
+	struct udp_run *run = &sockets->run;
+
+	udp_run_flush(run);
+	if (run->failed > 0) {
+		counter_add(&sockets->worker->turn.counters.drops[DROP_SEND_FAILED],
+			    run->failed);
+		run->failed = 0;
+	}
+}
+
 void relay_udp_send(struct relay_udp *sockets, const struct forward *forward)
 {
 	const struct relay_socket *rs = &sockets->sockets[forward->slot];
-	struct counters *counters = &sockets->worker->turn.counters;
-	struct sockaddr_storage sa;
-	socklen_t sa_len = sockaddr_from_endpoint(&forward->peer, &sa);
+	const struct udp_datagram datagram = {.payload = forward->payload};
 
-	if (forward->dont_fragment)
-		set_discovery(rs->fd, rs->family, IP_PMTUDISC_PROBE);
-	ssize_t sent = sendto(rs->fd, forward->payload.data, forward->payload.len, 0,
-			      (struct sockaddr *)&sa, sa_len);
-	if (sent < 0)
-		counter_add(&counters->drops[DROP_SEND_FAILED], 1);
-	if (forward->dont_fragment)
-		set_discovery(rs->fd, rs->family, IP_PMTUDISC_DONT);
+	if (!forward->dont_fragment) {
+		udp_run_add(&sockets->run, rs->fd, &forward->peer, &datagram);
+		return;
+	}
+	/* DF belongs to the socket, so it must hold for this one datagram and no other. */
+	relay_udp_flush(sockets);
+	set_discovery(rs->fd, rs->family, IP_PMTUDISC_PROBE);
+	udp_run_add(&sockets->run, rs->fd, &forward->peer, &datagram);
+	relay_udp_flush(sockets);
+	set_discovery(rs->fd, rs->family, IP_PMTUDISC_DONT);
 }

@@ -25,7 +25,11 @@ int relay_udp_open(struct relay_udp *sockets, uint32_t slot,
 		   const struct endpoint *local);
 void relay_udp_close(struct relay_udp *sockets, uint32_t slot);
 
-/* Send a FORWARD_TO_PEER; failures are counted. */
+/*
+ * Send a FORWARD_TO_PEER, in runs: its payload is borrowed until relay_udp_flush(), which is
+ * due before the loop resumes. Failures are counted.
+ */
 void relay_udp_send(struct relay_udp *sockets, const struct forward *forward);
+void relay_udp_flush(struct relay_udp *sockets);
 
 #endif

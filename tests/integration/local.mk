@@ -15,6 +15,7 @@ EXTRA_DIST += \
 	tests/integration/nice_pair.c \
 	tests/integration/scenarios.py \
 	tests/integration/t-aioice.sh \
+	tests/integration/t-bursts.py \
 	tests/integration/t-checklist.py \
 	tests/integration/t-chromium.sh \
 	tests/integration/t-icmp-peer.sh \

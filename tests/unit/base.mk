@@ -2,6 +2,7 @@ unit_programs += \
 	tests/unit/test_log \
 	tests/unit/test_privdrop \
 	tests/unit/test_sockaddr \
+	tests/unit/test_udp_run \
 	tests/unit/test_units \
 	tests/unit/test_version
 
