@@ -1,0 +1,62 @@
+/*
+ * fuzz_pseudo_tls.c - any first bytes as the pretended handshake, from either side: judged
+ * the same however they are cut, and what is complete is what we would write.
+ */
+#include <string.h>
+
+#include "stun/classify.h"
+#include "stun/pseudo_tls.h"
+#include "tests/fuzz/fuzz.h"
+
+/*
+ * The verdict on all of it, reached byte by byte: it never goes back, and after each byte
+ * it is the one that the bytes so far get at once.
+ */
+static enum pseudo_tls judge(enum pseudo_tls (*form)(struct slice), struct slice bytes,
+			     size_t form_len)
+{
+	enum pseudo_tls before = PSEUDO_TLS_MORE;
+
+	for (size_t len = 0; len <= bytes.len; len++) {
+		uint8_t *copy = malloc(len);
+
+		if (!copy)
+			abort();
+		if (len > 0)
+			memcpy(copy, bytes.data, len);
+		enum pseudo_tls got = form((struct slice){copy, len});
+		free(copy);
+		FUZZ_CHECK(before == PSEUDO_TLS_MORE || got == before);
+		FUZZ_CHECK(got != PSEUDO_TLS_COMPLETE || len >= form_len);
+		FUZZ_CHECK(got != PSEUDO_TLS_MORE || len < form_len);
+		before = got;
+	}
+	return before;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct slice bytes = {data, size < 128 ? size : 128};
+	uint8_t written[PSEUDO_TLS_ANSWER_LEN];
+
+	enum pseudo_tls hello = judge(pseudo_tls_hello, bytes, PSEUDO_TLS_HELLO_LEN);
+	enum pseudo_tls answer = judge(pseudo_tls_answer, bytes, PSEUDO_TLS_ANSWER_LEN);
+
+	/* The length of the record tells them apart, in the fifth byte. */
+	if (bytes.len >= 5)
+		FUZZ_CHECK(hello == PSEUDO_TLS_BROKEN || answer == PSEUDO_TLS_BROKEN);
+	if (hello == PSEUDO_TLS_COMPLETE) {
+		FUZZ_CHECK(stream_classify(bytes) == STREAM_PSEUDO_TLS);
+		pseudo_tls_write_hello(written, load_be32(data + 11), data + 15);
+		FUZZ_CHECK(memcmp(written, data, PSEUDO_TLS_HELLO_LEN) == 0);
+	}
+	if (answer == PSEUDO_TLS_COMPLETE) {
+		pseudo_tls_write_answer(written, load_be32(data + 11), data + 15,
+					data + 44);
+		FUZZ_CHECK(memcmp(written, data, PSEUDO_TLS_ANSWER_LEN) == 0);
+	}
+	if (bytes.len >= STREAM_CLASSIFY_MAX &&
+	    stream_classify(bytes) != STREAM_PSEUDO_TLS)
+		FUZZ_CHECK(hello == PSEUDO_TLS_BROKEN);
+	return 0;
+}
