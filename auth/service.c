@@ -83,11 +83,12 @@ bool service_admits(const struct service *service, struct service_memory *memory
 	struct slice name = {(const uint8_t *)server->name, strlen(server->name)};
 	bool admits;
 
-	(void)service;
 	pthread_mutex_lock(&memory->lock);
 	admits = rate_allows(memory->servers, name, server->requests_per_s, MS_PER_S,
 			     now_ms);
 	pthread_mutex_unlock(&memory->lock);
+	if (!admits && service->decided)
+		service->decided(service->decided_arg, server, NULL, SERVICE_BUSY, NULL);
 	return admits;
 }
 
@@ -195,7 +196,7 @@ static enum service_fault charge_identity(const struct service *service,
 	return allowed ? SERVICE_OK : SERVICE_BUSY;
 }
 
-enum service_fault service_issue(const struct service *service,
+static enum service_fault decide(const struct service *service,
 				 struct service_memory *memory,
 				 const struct service_request *request, uint64_t now_ms,
 				 int64_t unix_s, struct service_answer *answer)
@@ -218,9 +219,24 @@ enum service_fault service_issue(const struct service *service,
 		return fault;
 
 	answer->ttl_s = granted_ttl(service, request, key, unix_s);
+	answer->key_id = key->id;
 	if (!issue(memory, request, key, unix_s + answer->ttl_s, &answer->pair))
 		return SERVICE_FAILED;
 	return SERVICE_OK;
+}
+
+enum service_fault service_issue(const struct service *service,
+				 struct service_memory *memory,
+				 const struct service_request *request, uint64_t now_ms,
+				 int64_t unix_s, struct service_answer *answer)
+{
+	enum service_fault fault =
+		decide(service, memory, request, now_ms, unix_s, answer);
+
+	if (service->decided)
+		service->decided(service->decided_arg, request->server, request, fault,
+				 fault == SERVICE_OK ? answer : NULL);
+	return fault;
 }
 
 bool service_offers(const struct service_relay *relay, enum service_location location)

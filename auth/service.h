@@ -52,21 +52,6 @@ struct service_server {
 	uint32_t requests_per_s; /* 0: no limit */
 };
 
-struct service {
-	const struct service_server *servers;
-	size_t server_count;
-	const struct service_relay *relays;
-	size_t relay_count;
-	const char *realm; /* of the relay */
-	int64_t ttl_default_s, ttl_max_s;
-	uint32_t identity_per_minute;  /* credentials for one identity; 0: no limit */
-	const struct keyring *keyring; /* NULL or no valid key: not supported */
-};
-
-struct service_memory;
-struct service_memory *service_memory_new(void); /* NULL: out of memory or no randomness */
-void service_memory_free(struct service_memory *memory); /* NULL is allowed */
-
 enum service_fault {
 	SERVICE_OK,
 	SERVICE_BAD_IDENTITY, /* empty, too long, NUL or not UTF-8 */
@@ -76,6 +61,36 @@ enum service_fault {
 	SERVICE_FAILED,       /* out of memory */
 	SERVICE_FAULT_COUNT
 };
+
+struct service_request;
+struct service_answer;
+
+/*
+ * Told of every decision, in the thread that asked for it. request NULL: a request as a whole
+ * was not admitted. answer: what was issued, NULL with a fault other than SERVICE_OK.
+ */
+typedef void service_decided_fn(void *arg, const struct service_server *server,
+				const struct service_request *request,
+				enum service_fault fault,
+				const struct service_answer *answer);
+
+struct service {
+	const struct service_server *servers;
+	size_t server_count;
+	const struct service_relay *relays;
+	size_t relay_count;
+	const char *realm; /* of the relay */
+	int64_t ttl_default_s, ttl_max_s;
+	uint32_t identity_per_minute;  /* credentials for one identity; 0: no limit */
+	const struct keyring *keyring; /* NULL or no valid key: not supported */
+	service_decided_fn *decided;   /* NULL: nobody is told */
+	void *decided_arg;
+};
+
+struct service_memory;
+struct service_memory *service_memory_new(void); /* NULL: out of memory or no randomness */
+void service_memory_free(struct service_memory *memory); /* NULL is allowed */
+
 const char *service_fault_name(enum service_fault fault); /* "forbidden", for records */
 
 struct service_request {
@@ -89,7 +104,8 @@ struct service_request {
 
 struct service_answer {
 	struct credential_pair pair;
-	int64_t ttl_s; /* granted */
+	int64_t ttl_s;      /* granted */
+	const char *key_id; /* of the key that signed, borrowed from the keyring */
 };
 
 /* One request of a server, of either language, against requests_per_s. */
