@@ -178,7 +178,7 @@ static void print(FILE *out, const struct config_key *key, const void *base)
 	}
 }
 
-const char *config_type_name(enum config_type type)
+static const char *type_name(enum config_type type)
 {
 	switch (type) {
 	case CONFIG_TEXT:
@@ -212,6 +212,18 @@ const char *config_type_name(enum config_type type)
 		return "prefixes";
 	}
 	return "";
+}
+
+void config_keys_print(const struct config_key *keys, size_t count, FILE *out)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct config_key *key = &keys[i];
+
+		fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\n", key->file.section,
+			key->file.name, type_name(key->type),
+			key->fallback ? key->fallback : "required",
+			key->reloads ? "reload" : "restart", key->doc);
+	}
 }
 
 char *config_value_format(const struct config_key *key, const void *base)

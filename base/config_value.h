@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/conffile.h"
 #include "stun/ip_prefix.h"
@@ -50,8 +51,11 @@ struct config_key {
 	const char *const *words; /* CONFIG_WORD: what may be written, up to NULL */
 };
 
-/* What kind of value it is, in words for people. */
-const char *config_type_name(enum config_type type);
+/*
+ * Every key on a line: section, name, kind, default, "reload" or "restart", what it is; with
+ * tabs between.
+ */
+void config_keys_print(const struct config_key *keys, size_t count, FILE *out);
 
 /*
  * Parse one written value into the field of that key; lists grow by it. base is the struct

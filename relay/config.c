@@ -215,12 +215,5 @@ size_t config_compare(const struct config *before, const struct config *after,
 
 void config_print_keys(FILE *out)
 {
-	for (size_t i = 0; i < config_schema_count; i++) {
-		const struct config_key *key = &config_schema[i];
-
-		fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\n", key->file.section,
-			key->file.name, config_type_name(key->type),
-			key->fallback ? key->fallback : "required",
-			key->reloads ? "reload" : "restart", key->doc);
-	}
+	config_keys_print(config_schema, config_schema_count, out);
 }
