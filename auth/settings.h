@@ -1,0 +1,49 @@
+/*
+ * settings.h - what mrasd goes by: a configuration, the keys and certificates it names, and the
+ * decision of auth/service made from them.
+ *
+ * Owner    auth/reload, which replaces them whole. What points into them (the trusted server of
+ *          a connection) is looked up anew after that.
+ */
+#ifndef AUTH_SETTINGS_H
+#define AUTH_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <openssl/ssl.h>
+
+#include "auth/config.h"
+#include "auth/service.h"
+
+struct settings {
+	const struct config *config; /* borrowed, outlives them */
+	struct service service;
+	struct service_server *servers; /* by the index of config->servers */
+	struct service_relay *relays;
+	struct keyring *keyring;
+	SSL_CTX *tls;
+};
+
+/*
+ * Read what config names. decided and arg: who is told of decisions. NULL with a sentence in
+ * error.
+ */
+struct settings *settings_build(const struct config *config, service_decided_fn *decided,
+				void *arg, char *error, size_t error_size);
+void settings_free(struct settings *settings); /* NULL is allowed */
+
+/*
+ * The trusted server of a certificate with these names that comes from source; NULL with the
+ * reason in why, which is a literal.
+ */
+const struct service_server *settings_server(const struct settings *settings,
+					     const char *const *names, size_t count,
+					     const struct ip_addr *source,
+					     const char **why);
+
+/* May anybody at all come from there? */
+bool settings_source_allowed(const struct settings *settings,
+			     const struct ip_addr *source);
+
+#endif
