@@ -23,3 +23,28 @@ libmras_a_SOURCES = \
 	auth/sip_message.c auth/sip_message.h \
 	auth/text.c auth/text.h
 MRAS_LIBS = libmras.a libcredential.a libstun.a $(CRYPTO_LIBS) $(EXPAT_LIBS) $(OSIP_LIBS)
+
+# mrasd. Everything but its main is in libissuer.a so that tests can link it.
+sbin_PROGRAMS += mrasd
+mrasd_SOURCES = auth/mras_main.c
+mrasd_CPPFLAGS = $(AM_CPPFLAGS) -DSYSCONFDIR=\"$(sysconfdir)\"
+mrasd_LDADD = $(ISSUER_LIBS)
+noinst_LIBRARIES += libissuer.a
+libissuer_a_SOURCES = \
+	auth/config.c auth/config.h \
+	auth/config_check.c \
+	auth/config_compare.c \
+	auth/config_schema.c auth/config_schema.h \
+	auth/connection.c auth/connection.h \
+	auth/connections.c auth/connections.h \
+	auth/http.c auth/http.h \
+	auth/http_reply.c auth/http_reply.h \
+	auth/issuer.c auth/issuer.h \
+	auth/language.c auth/language.h \
+	auth/listener.c auth/listener.h \
+	auth/reload.c auth/reload.h \
+	auth/settings.c auth/settings.h \
+	auth/tls.c auth/tls.h
+ISSUER_LIBS = libissuer.a libdaemon.a libkeyfile.a libmras.a libcredential.a libstun.a libbase.a \
+	$(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(MICROHTTPD_LIBS) $(CONFUSE_LIBS) \
+	$(JANSSON_LIBS) $(EXPAT_LIBS) $(OSIP_LIBS) $(SYSTEMD_LIBS) $(CAPNG_LIBS)

@@ -1,0 +1,126 @@
+/*
+ * issuer.c - time, counters and the records of decisions.
+ */
+#include "auth/issuer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "auth/config.h"
+#include "auth/settings.h"
+#include "auth/timestamp.h"
+#include "base/log.h"
+
+enum {
+	RECORD_FIELDS_MAX = 12,
+	RECORD_IDENTITY_MAX = 256, /* bytes of an identity that a record shows */
+};
+
+const char *issuer_counter_name(enum issuer_counter counter)
+{
+	static const char *const names[COUNTER_COUNT] = {
+		[COUNT_ACCEPTED] = "ACCEPTED",
+		[COUNT_REFUSED_SOURCE] = "REFUSED_SOURCE",
+		[COUNT_REFUSED_FULL] = "REFUSED_FULL",
+		[COUNT_GAVE_WAY] = "GAVE_WAY",
+		[COUNT_UNTRUSTED] = "UNTRUSTED",
+		[COUNT_HANDSHAKE_ERROR] = "HANDSHAKE_ERROR",
+		[COUNT_TRUSTED] = "TRUSTED",
+		[COUNT_NO_LONGER] = "NO_LONGER_TRUSTED",
+		[COUNT_TIMED_OUT] = "TIMED_OUT",
+		[COUNT_NO_LANGUAGE] = "NO_LANGUAGE",
+		[COUNT_SIP_MESSAGES] = "SIP_MESSAGES",
+		[COUNT_SIP_BROKEN] = "SIP_BROKEN",
+		[COUNT_HTTP_REQUESTS] = "HTTP_REQUESTS",
+		[COUNT_CREDENTIALS] = "CREDENTIALS",
+		[COUNT_REFUSED_REQUESTS] = "REFUSED_REQUESTS",
+	};
+
+	return names[counter];
+}
+
+void issuer_tick(struct issuer *issuer)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	issuer->now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	issuer->unix_s = time(NULL);
+}
+
+/* A record that grows. Texts are borrowed until it is written. */
+struct record {
+	size_t count;
+	struct log_field fields[RECORD_FIELDS_MAX];
+};
+
+static void add(struct record *record, const char *key, const char *value)
+{
+	record->fields[record->count++] = (struct log_field){key, value};
+}
+
+static void add_who(struct record *record, const struct settings *settings,
+		    const struct service_request *request,
+		    char identity[RECORD_IDENTITY_MAX + 1])
+{
+	size_t len = request->identity.len < RECORD_IDENTITY_MAX ? request->identity.len
+								 : RECORD_IDENTITY_MAX;
+
+	if (!settings->config->log.identities)
+		return;
+	memcpy(identity, request->identity.data, len);
+	identity[len] = '\0';
+	add(record, "IDENTITY", identity);
+}
+
+void issuer_decided(void *arg, const struct service_server *server,
+		    const struct service_request *request, enum service_fault fault,
+		    const struct service_answer *answer)
+{
+	static struct log_limit over_rate;
+	struct issuer *issuer = arg;
+	char identity[RECORD_IDENTITY_MAX + 1], ttl[24], expires[TIMESTAMP_SIZE];
+	struct record record = {.count = 0};
+
+	issuer_count(issuer,
+		     fault == SERVICE_OK ? COUNT_CREDENTIALS : COUNT_REFUSED_REQUESTS);
+	if (!issuer->settings->config->log.records)
+		return;
+	/* What a rate refuses comes in floods; the counter has it all. */
+	if (request == NULL || fault == SERVICE_BUSY) {
+		log_limited(&over_rate, LOG_LEVEL_WARNING,
+			    "%s asks more often than %s allows", server->name,
+			    request == NULL ? "its requests_per_second"
+					    : "limits.identity_per_minute");
+		return;
+	}
+	add(&record, "SERVER", server->name);
+	add_who(&record, issuer->settings, request, identity);
+	add(&record, "FORM", request->form == CREDENTIAL_REST ? "rest" : "mras");
+	if (fault != SERVICE_OK) {
+		add(&record, "REASON", service_fault_name(fault));
+		log_record("credential refused", record.fields, record.count);
+		return;
+	}
+	snprintf(ttl, sizeof(ttl), "%" PRId64, answer->ttl_s);
+	add(&record, "TTL_S", ttl);
+	if (timestamp_format(answer->pair.expires_s, expires))
+		add(&record, "EXPIRES", expires);
+	add(&record, "KEY_ID", answer->key_id);
+	log_record("credential issued", record.fields, record.count);
+}
+
+void issuer_log_counters(const struct issuer *issuer)
+{
+	struct log_field fields[COUNTER_COUNT];
+	char text[COUNTER_COUNT][24];
+
+	for (int i = 0; i < COUNTER_COUNT; i++) {
+		snprintf(text[i], sizeof(text[i]), "%" PRIu64, issuer->counters[i]);
+		fields[i] = (struct log_field){
+			issuer_counter_name((enum issuer_counter)i), text[i]};
+	}
+	log_record("counters", fields, COUNTER_COUNT);
+}
