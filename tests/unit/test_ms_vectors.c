@@ -504,6 +504,7 @@ END_TEST
 START_TEST(composed)
 {
 	root = vectors_load("ms-turn/ms-turn-vectors.json");
+	set = NULL;
 	vector = json_array_get(json_object_get(root, "composed"), (size_t)_i);
 	snprintf(id, sizeof(id), "composed %d", _i);
 	drive();
