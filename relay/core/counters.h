@@ -35,7 +35,6 @@
 	X(CLIENT_GONE, "client-gone", "client connection is closing") \
 	X(SEND_FAILED, "send-failed", "the system refused the send") \
 	X(SOURCE_PORT_ZERO, "source-port-zero", "source port 0 cannot be answered") \
-	X(TUNNELLED_SOURCE, "tunnelled-source", "client source in Teredo or 6to4") \
 	X(CLIENT_ACL, "client-acl", "client address not allowed on this side") \
 	X(REPLY_TOO_LARGE, "reply-too-large", "reply did not fit its buffer") \
 	X(TRUNCATED, "truncated", "datagram larger than the receive buffer")
