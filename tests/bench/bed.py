@@ -58,6 +58,16 @@ class Server:
         self.pid = self.relay.pid()
         self.credential = self.relay.credential()
 
+    def reached_by(self, options):
+        """The options, with --server for the transport that is the first one, or for UDP."""
+        options = [str(option) for option in options]
+        transport = options.pop(0) if options[0] in ("tcp", "tls") else "udp"
+        # coturn takes either on all its ports, but not TCP alone on the one for TLS.
+        port = 443 if transport == "tls" or transport == "tcp" and self.product != "coturn" \
+            else 3478
+        insecure = ["--insecure"] if transport == "tls" else []
+        return ["--server", "%s:%s:%d" % (transport, self.address, port), *insecure, *options]
+
     def cpu_ns(self):
         """Time on a CPU of all threads."""
         total = 0
@@ -109,12 +119,16 @@ class Bed:
         return ["ip", "netns", "exec", self.generator_ns, "taskset", "-c", str(GENERATOR_CPU)]
 
     def generator(self, product, *options):
-        """The command of an avedge-load towards that product."""
+        """The command of an avedge-load towards that product, or of super_packets.py."""
         server = self.servers[product]
         user, password = server.credential
+        if options[0] == "super":
+            return self.generator_prefix() + [
+                os.path.join(HERE, "super_packets.py"), server.address, user, password,
+                *map(str, options[1:])]
         return self.generator_prefix() + [
-            os.path.join(self.build, "avedge-load"), "--server", "udp:" + server.address,
-            "--user", user, "--password", password, "--json", *map(str, options)]
+            os.path.join(self.build, "avedge-load"), "--user", user, "--password", password,
+            "--json", *server.reached_by(options)]
 
     def load(self, product, *options):
         """Run the generator. Its figures, and the CPU time of the server meanwhile."""
