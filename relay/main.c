@@ -16,6 +16,7 @@
 #include <event2/event.h>
 
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/privdrop.h"
 #include "base/version.h"
 #include "relay/config.h"
@@ -23,7 +24,6 @@
 #include "relay/front/fronts.h"
 #include "relay/ops/addresses.h"
 #include "relay/ops/control.h"
-#include "base/notify.h"
 #include "relay/relay.h"
 #include "relay/reload.h"
 #include "relay/worker.h"
@@ -165,24 +165,29 @@ static bool make_commons(struct daemon *daemon)
 
 	size_t ports = (size_t)(config->relay.last - config->relay.first + 1) *
 		       commons->relay_count;
-	commons->allocations_total = config->fixed_limits.allocations_total;
-	commons->ports = port_pool_new(&(struct port_pool_config){
+	size_t allocations = 2 * ports; /* one on each, UDP and TCP */
+	struct port_pool_config pool = {
 		.address_count = commons->relay_count,
 		.first = config->relay.first,
 		.last = config->relay.last,
 		.rest_ms = config->relay.rest_ms,
 		.seed = seed,
-	});
+	};
+	commons->allocations_total = config->fixed_limits.allocations_total;
+	commons->ports = port_pool_new(&pool);
+	random_bytes(&pool.seed, sizeof(pool.seed));
+	commons->tcp_ports = port_pool_new(&pool);
 	if (commons->ports != NULL)
 		commons->reservations =
 			reservation_table_new(ports / 2 + 1, commons->ports);
-	commons->users = quota_new(ports);
-	commons->prefixes = quota_new(ports);
+	commons->users = quota_new(allocations);
+	commons->prefixes = quota_new(allocations);
 	commons->total = quota_new(1);
 	commons->strangers = limiter_new(&commons->hash_key);
-	if (commons->ports == NULL || commons->reservations == NULL ||
-	    commons->users == NULL || commons->prefixes == NULL ||
-	    commons->total == NULL || commons->strangers == NULL)
+	if (commons->ports == NULL || commons->tcp_ports == NULL ||
+	    commons->reservations == NULL || commons->users == NULL ||
+	    commons->prefixes == NULL || commons->total == NULL ||
+	    commons->strangers == NULL)
 		return no_memory(daemon);
 	return true;
 }
@@ -209,8 +214,9 @@ static bool read_settings(struct daemon *daemon)
 	struct nonce_key nonce_key = {.lifetime_s = daemon->config->nonce_lifetime_s};
 
 	if (!stun_integrity_ready()) {
-		snprintf(daemon->error, sizeof(daemon->error),
-			 "OpenSSL offers no MD5, SHA-1 or SHA-256; a FIPS policy may be why");
+		snprintf(
+			daemon->error, sizeof(daemon->error),
+			"OpenSSL offers no MD5, SHA-1 or SHA-256; a FIPS policy may be why");
 		return false;
 	}
 
@@ -397,6 +403,7 @@ static void take_down(struct daemon *daemon)
 		config_free(daemon->config);
 	reservation_table_free(commons->reservations);
 	port_pool_free(commons->ports);
+	port_pool_free(commons->tcp_ports);
 	quota_free(commons->users);
 	quota_free(commons->prefixes);
 	quota_free(commons->total);

@@ -43,6 +43,23 @@ static void edge_close(void *self, uint32_t slot)
 	relay_udp_close(worker->relay_sockets, slot);
 }
 
+/* No sockets for TCP relayed addresses yet: whoever asks for one is answered 508. */
+static int edge_listen(void *self, uint32_t slot, const struct endpoint *local)
+{
+	(void)self, (void)slot, (void)local;
+	return -EOPNOTSUPP;
+}
+
+static void edge_unlisten(void *self, uint32_t slot)
+{
+	(void)self, (void)slot;
+}
+
+static void edge_permitted(void *self, uint32_t slot)
+{
+	(void)self, (void)slot;
+}
+
 static void edge_ended(void *self, const struct allocation *al)
 {
 	struct worker *worker = self;
@@ -155,6 +172,7 @@ static size_t slots_wanted(const struct relay *relay)
 		       relay->commons.relay_count;
 	size_t limit = config->fixed_limits.allocations_total;
 
+	ports *= 2; /* of UDP and of TCP */
 	if (limit == 0 || limit > ports)
 		limit = ports;
 	return limit < SLOTS_MAX ? limit : SLOTS_MAX;
@@ -176,6 +194,9 @@ struct worker *worker_new(struct relay *relay, unsigned number, struct settings 
 		.self = worker,
 		.relay_open = edge_open,
 		.relay_close = edge_close,
+		.relay_listen = edge_listen,
+		.relay_unlisten = edge_unlisten,
+		.relay_permitted = edge_permitted,
 		.allocation_ended = edge_ended,
 		.random = edge_random,
 	};

@@ -262,6 +262,7 @@ static struct allocation *slot_take(struct turn *turn,
 		.side = (uint8_t)front->side,
 		.transport = (uint8_t)front->transport,
 		.dialect = (uint8_t)request->dialect,
+		.relay_transport = (uint8_t)request->relay_transport,
 		.expires_ms = now_ms + (uint64_t)request->lifetime_s * 1000,
 		.id = id_make(turn->worker, generation, slot),
 		.created_ms = now_ms,
@@ -317,6 +318,17 @@ static void discharge(struct turn *turn, const struct allocation *al)
 	quota_release(turn->commons->total, 0);
 }
 
+/* A stream of bytes cannot be relayed to a client that may lose some (RFC 6062 section 5.1). */
+static bool transports_fit(const struct turn *turn,
+			   const struct allocation_request *request)
+{
+	const struct front *front = &turn->commons->fronts[request->tuple.front];
+
+	return request->relay_transport == TRANSPORT_UDP ||
+	       (request->relay_transport == TRANSPORT_TCP &&
+		transport_is_stream(front->transport));
+}
+
 int allocation_create(struct turn *turn, const struct allocation_request *request,
 		      uint64_t now_ms, struct allocation **out)
 {
@@ -324,6 +336,8 @@ int allocation_create(struct turn *turn, const struct allocation_request *reques
 	int code;
 
 	assert(!allocation_find(turn->table, &request->tuple));
+	if (!transports_fit(turn, request))
+		return STUN_UNSUPPORTED_TRANSPORT;
 	if (!request->reservation_token && !relay_port_has_family(turn, request->family))
 		return STUN_ADDRESS_FAMILY_NOT_SUPPORTED;
 	al = slot_take(turn, request, now_ms);

@@ -64,6 +64,7 @@ struct allocation {
 	uint8_t transport;		/* enum transport of the client */
 	uint8_t dialect;
 	uint8_t family;			/* of the relayed address */
+	uint8_t relay_transport;	/* enum transport of the relayed address: UDP or TCP */
 	uint64_t expires_ms;
 	struct traffic to_peer, to_client;
 
@@ -122,6 +123,7 @@ struct allocation_request {
 	struct five_tuple tuple;
 	enum dialect dialect;
 	uint8_t family;				/* IP_V4 or IP_V6 */
+	enum transport relay_transport;		/* of the relayed address: UDP or TCP */
 	uint32_t lifetime_s;			/* granted */
 	bool even_port, reserve_next;		/* EVEN-PORT and its R bit */
 	const uint8_t *reservation_token;	/* 8 bytes, or NULL */
@@ -135,7 +137,8 @@ struct allocation_request {
 /*
  * Make one: quotas, port, socket (RFC 8656 section 7.2). The 5-tuple must have none. Returns 0
  * and *out, or the error code to answer with, holding nothing (T-253):
- *   440 no relayed address of that family     486 quota of the user or of the source prefix
+ *   440 no relayed address of that family     442 TCP for a client of datagrams
+ *   486 quota of the user or of the source prefix
  *   508 no port, bad reservation token, table full, the system refused a socket
  * With a reservation token the family is the reservation's; that of the request is not asked.
  */

@@ -122,8 +122,12 @@ struct channel *channel_by_peer(const struct turn *turn, const struct allocation
 bool permission_is_allowed(const struct turn *turn, struct permission *permission);
 bool channel_is_allowed(const struct turn *turn, struct channel *channel);
 
-/* The name of the rule that refuses that peer, or NULL if none does. */
-const char *peer_refused_by(const struct turn *turn, const struct endpoint *peer);
+/*
+ * The name of the rule that refuses that peer, or NULL if none does. relay: transport of the
+ * relayed address, because a peer may be another of ours, on a port of the same transport.
+ */
+const char *peer_refused_by(const struct turn *turn, enum transport relay,
+                            const struct endpoint *peer);
 /* An address that clients name: ours in public form, all others as they are. */
 struct endpoint peer_as_named(const struct turn *turn, const struct endpoint *peer);
 

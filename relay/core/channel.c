@@ -91,7 +91,8 @@ static bool is_own(const struct turn *turn, const struct ip_addr *ip)
 bool channel_is_allowed(const struct turn *turn, struct channel *ch)
 {
 	if (ch->own || ch->generation != turn->settings->generation) {
-		ch->refused = peer_refused_by(turn, &ch->peer) != NULL;
+		/* Channels are for datagrams. */
+		ch->refused = peer_refused_by(turn, TRANSPORT_UDP, &ch->peer) != NULL;
 		ch->generation = turn->settings->generation;
 	}
 	return !ch->refused;
@@ -177,7 +178,7 @@ int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
 	ch = channel_by_number(turn, al, number, now_ms);
 	if (channel_by_peer(turn, al, &named, now_ms) != ch)
 		return STUN_BAD_REQUEST;
-	rule = peer_refused_by(turn, peer);
+	rule = peer_refused_by(turn, TRANSPORT_UDP, peer);
 	if (rule) {
 		if (refused)
 			*refused = rule;

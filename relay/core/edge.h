@@ -25,6 +25,19 @@ struct edge {
 	void (*relay_close)(void *self, uint32_t slot);
 
 	/*
+	 * The same two for an allocation whose relayed address is TCP: a listening socket from
+	 * whose address and port connections are made as well. Closing ends them all.
+	 */
+	int (*relay_listen)(void *self, uint32_t slot, const struct endpoint *local);
+	void (*relay_unlisten)(void *self, uint32_t slot);
+
+	/*
+	 * A permission was installed for an allocation whose relayed address is TCP: who waits
+	 * for one (core/tcp_relay) may be let in. Must not call back into the core.
+	 */
+	void (*relay_permitted)(void *self, uint32_t slot);
+
+	/*
 	 * The allocation is about to disappear; all its fields still hold. For the record that
 	 * ends it. Must not call back into the core.
 	 */

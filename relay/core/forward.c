@@ -69,7 +69,7 @@ static enum drop_reason channel_refuses(const struct turn *turn, struct channel 
 static void to_peer(struct turn *turn, struct allocation *al, const struct endpoint *peer,
 		    struct slice payload, struct forward *out)
 {
-	if (payload.len > udp_max(al->family)) {
+	if (al->relay_transport == TRANSPORT_UDP && payload.len > udp_max(al->family)) {
 		drop(turn, DROP_TOO_LARGE, out);
 		return;
 	}
@@ -139,7 +139,9 @@ static enum drop_reason send_refused(const struct turn *turn, const struct alloc
 	if (!permission_find(turn, al, &named.ip, now_ms))
 		return DROP_NO_PERMISSION;
 	/* The permission is for the address; the policy may name ports as well (T-314). */
-	return peer_refused_by(turn, peer) ? DROP_POLICY : DROP_NONE;
+	return peer_refused_by(turn, (enum transport)al->relay_transport, peer)
+		       ? DROP_POLICY
+		       : DROP_NONE;
 }
 
 void forward_send(struct turn *turn, struct allocation *al, const struct stun_msg *msg,

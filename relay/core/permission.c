@@ -18,10 +18,12 @@ struct endpoint peer_as_named(const struct turn *turn, const struct endpoint *pe
 	return named;
 }
 
-const char *peer_refused_by(const struct turn *turn, const struct endpoint *peer)
+const char *peer_refused_by(const struct turn *turn, enum transport relay,
+			    const struct endpoint *peer)
 {
-	struct peer_verdict verdict = peer_policy_check(
-		turn->settings->policy, turn->settings->host, turn->commons->ports, peer);
+	struct peer_verdict verdict = peer_policy_check(turn->settings->policy,
+							turn->settings->host,
+							turn_ports(turn, relay), peer);
 
 	return verdict.allowed ? NULL : verdict.rule;
 }
@@ -31,7 +33,8 @@ bool permission_is_allowed(const struct turn *turn, struct permission *permissio
 	if (permission->generation != turn->settings->generation) {
 		const struct endpoint peer = {permission->peer, 0};
 
-		permission->refused = peer_refused_by(turn, &peer) != NULL;
+		/* Without a port it does not matter whose ports are asked. */
+		permission->refused = peer_refused_by(turn, TRANSPORT_UDP, &peer) != NULL;
 		permission->generation = turn->settings->generation;
 	}
 	return !permission->refused;
@@ -179,7 +182,8 @@ int permission_install(struct turn *turn, struct allocation *al,
 	}
 	for (size_t i = 0; i < count; i++) {
 		const struct endpoint any_port = {peers[i].ip, 0};
-		const char *rule = peer_refused_by(turn, &any_port);
+		const char *rule = peer_refused_by(
+			turn, (enum transport)al->relay_transport, &any_port);
 
 		if (rule) {
 			if (refused)
@@ -194,6 +198,8 @@ int permission_install(struct turn *turn, struct allocation *al,
 		struct endpoint named = peer_as_named(turn, &peers[i]);
 		install(turn, al, &named.ip, now_ms);
 	}
+	if (al->relay_transport == TRANSPORT_TCP)
+		turn->edge->relay_permitted(turn->edge->self, al->slot);
 	return 0;
 }
 

@@ -32,23 +32,41 @@ static uint32_t random_below(const struct turn *turn, size_t count)
 	return (uint32_t)(r % count);
 }
 
+static struct port_pool *pool_of(const struct turn *turn, const struct allocation *al)
+{
+	return turn_ports(turn, (enum transport)al->relay_transport);
+}
+
 static int open_socket(struct turn *turn, struct allocation *al, size_t address,
 		       uint16_t port)
 {
+	const struct edge *edge = turn->edge;
 	struct endpoint local = {turn->commons->relay[address].local, port};
 
 	al->relay_address = (uint16_t)address;
 	al->relay_port = port;
 	al->family = local.ip.family;
-	return turn->edge->relay_open(turn->edge->self, al->slot, &local);
+	if (al->relay_transport == TRANSPORT_TCP)
+		return edge->relay_listen(edge->self, al->slot, &local);
+	return edge->relay_open(edge->self, al->slot, &local);
 }
 
-static void give(struct turn *turn, size_t address, uint16_t port, enum port_want want,
-		 uint64_t now_ms)
+static void close_socket(struct turn *turn, const struct allocation *al)
 {
-	port_pool_give(turn->commons->ports, address, port, now_ms);
+	const struct edge *edge = turn->edge;
+
+	if (al->relay_transport == TRANSPORT_TCP)
+		edge->relay_unlisten(edge->self, al->slot);
+	else
+		edge->relay_close(edge->self, al->slot);
+}
+
+static void give(struct port_pool *pool, size_t address, uint16_t port,
+		 enum port_want want, uint64_t now_ms)
+{
+	port_pool_give(pool, address, port, now_ms);
 	if (want == PORT_EVEN_PAIR)
-		port_pool_give(turn->commons->ports, address, port + 1, now_ms);
+		port_pool_give(pool, address, port + 1, now_ms);
 }
 
 /*
@@ -59,13 +77,13 @@ static void give(struct turn *turn, size_t address, uint16_t port, enum port_wan
 static int open_on(struct turn *turn, struct allocation *al, size_t address,
 		   enum port_want want, uint64_t now_ms, unsigned *tries)
 {
+	struct port_pool *pool = pool_of(turn, al);
 	uint16_t refused[TRIES];
 	size_t count = 0;
 	int error = -EADDRINUSE;
 
 	while (error == -EADDRINUSE && *tries > 0) {
-		uint16_t port =
-			port_pool_take(turn->commons->ports, address, want, now_ms);
+		uint16_t port = port_pool_take(pool, address, want, now_ms);
 		if (port == 0) {
 			error = -EADDRNOTAVAIL;
 			break;
@@ -79,7 +97,7 @@ static int open_on(struct turn *turn, struct allocation *al, size_t address,
 		}
 	}
 	while (count > 0)
-		give(turn, address, refused[--count], want, now_ms);
+		give(pool, address, refused[--count], want, now_ms);
 	return error;
 }
 
@@ -148,8 +166,9 @@ static int reserve_next(struct turn *turn, struct allocation *al, uint64_t now_m
 	if (al->has_reservation)
 		return 0;
 
-	turn->edge->relay_close(turn->edge->self, al->slot);
-	give(turn, al->relay_address, al->relay_port, PORT_EVEN_PAIR, now_ms);
+	close_socket(turn, al);
+	give(turn->commons->ports, al->relay_address, al->relay_port, PORT_EVEN_PAIR,
+	     now_ms);
 	return STUN_INSUFFICIENT_CAPACITY;
 }
 
@@ -159,6 +178,9 @@ int relay_port_open(struct turn *turn, struct allocation *al,
 	const struct turn_commons *commons = turn->commons;
 	uint32_t limit = turn->settings->limits.allocations_per_user;
 
+	/* Whoever wants a pair or half of one wants UDP (RFC 6062 section 5.1). */
+	assert(al->relay_transport == TRANSPORT_UDP ||
+	       (!request->reservation_token && !request->even_port));
 	if (request->reservation_token)
 		return open_reserved(turn, al, request->reservation_token, now_ms);
 	if (!request->even_port)
@@ -180,6 +202,6 @@ int relay_port_open(struct turn *turn, struct allocation *al,
 
 void relay_port_close(struct turn *turn, struct allocation *al, uint64_t now_ms)
 {
-	turn->edge->relay_close(turn->edge->self, al->slot);
-	port_pool_give(turn->commons->ports, al->relay_address, al->relay_port, now_ms);
+	close_socket(turn, al);
+	port_pool_give(pool_of(turn, al), al->relay_address, al->relay_port, now_ms);
 }

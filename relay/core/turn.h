@@ -58,7 +58,8 @@ struct turn_settings {
 
 /* Shared by all workers; fixed from start to end. */
 struct turn_commons {
-	struct port_pool *ports;
+	struct port_pool *ports;		/* of relayed addresses on UDP ... */
+	struct port_pool *tcp_ports;		/* ... and on TCP; the same range */
 	struct reservation_table *reservations;
 	struct quota *users;
 	struct quota *prefixes;
@@ -80,5 +81,11 @@ struct turn {
 	struct counters counters;
 	uint16_t worker;			/* its number, part of every id it issues */
 };
+
+/* The relay ports of that transport. */
+static inline struct port_pool *turn_ports(const struct turn *turn, enum transport relay)
+{
+	return relay == TRANSPORT_TCP ? turn->commons->tcp_ports : turn->commons->ports;
+}
 
 #endif

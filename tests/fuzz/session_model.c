@@ -145,14 +145,18 @@ void model_check_world(const struct model *m)
 		FUZZ_CHECK(allocation_find(w->turn.table, &al->tuple) == al);
 		FUZZ_CHECK(w->edge.open[al->slot]);
 		FUZZ_CHECK(endpoint_equal(&w->edge.local[al->slot], &local));
-		FUZZ_CHECK(port_pool_in_use(w->commons.ports, al->relay_address,
-					    al->relay_port));
+		FUZZ_CHECK(w->edge.tcp[al->slot] ==
+			   (al->relay_transport == TRANSPORT_TCP));
+		FUZZ_CHECK(port_pool_in_use(
+			turn_ports(&w->turn, (enum transport)al->relay_transport),
+			al->relay_address, al->relay_port));
 		for (const struct allocation *other = allocation_next(w->turn.table, 0);
 		     other != NULL;
 		     other = allocation_next(w->turn.table, other->slot + 1)) {
 			struct endpoint its = allocation_relayed_local(&w->turn, other);
 
-			FUZZ_CHECK(other == al || !endpoint_equal(&its, &local));
+			FUZZ_CHECK(other == al || !endpoint_equal(&its, &local) ||
+				   other->relay_transport != al->relay_transport);
 			same += other->user_quota == al->user_quota;
 		}
 		FUZZ_CHECK(quota_held(w->commons.users, al->user_quota) == same);
@@ -164,8 +168,11 @@ void model_check_world(const struct model *m)
 	FUZZ_CHECK(w->edge.ended == w->turn.counters.allocations_closed);
 	FUZZ_CHECK(quota_held(w->commons.total, 0) == count);
 	FUZZ_CHECK(port_pool_check(w->commons.ports));
-	for (size_t i = 0; i < w->commons.relay_count; i++)
+	FUZZ_CHECK(port_pool_check(w->commons.tcp_ports));
+	for (size_t i = 0; i < w->commons.relay_count; i++) {
 		used += port_pool_figures(w->commons.ports, i, w->now_ms).used;
+		used += port_pool_figures(w->commons.tcp_ports, i, w->now_ms).used;
+	}
 	FUZZ_CHECK(used >= count);
 }
 

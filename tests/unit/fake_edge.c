@@ -13,28 +13,56 @@
 
 const char world_realm[] = "avedge.test";
 
-static int relay_open(void *self, uint32_t slot, const struct endpoint *local)
+static int open_slot(struct fake_edge *edge, uint32_t slot, const struct endpoint *local,
+		     bool tcp)
 {
-	struct fake_edge *edge = self;
-
 	if (edge->refuse_times > 0) {
 		edge->refuse_times--;
 		return edge->refuse;
 	}
 	assert(slot < FAKE_SLOTS_MAX && !edge->open[slot]);
 	edge->open[slot] = true;
+	edge->tcp[slot] = tcp;
 	edge->local[slot] = *local;
 	edge->opened++;
 	return 0;
 }
 
+static void close_slot(struct fake_edge *edge, uint32_t slot, bool tcp)
+{
+	assert(slot < FAKE_SLOTS_MAX && edge->open[slot] && edge->tcp[slot] == tcp);
+	edge->open[slot] = false;
+	edge->closed++;
+	(void)tcp;
+}
+
+static int relay_open(void *self, uint32_t slot, const struct endpoint *local)
+{
+	return open_slot(self, slot, local, false);
+}
+
 static void relay_close(void *self, uint32_t slot)
+{
+	close_slot(self, slot, false);
+}
+
+static int relay_listen(void *self, uint32_t slot, const struct endpoint *local)
+{
+	return open_slot(self, slot, local, true);
+}
+
+static void relay_unlisten(void *self, uint32_t slot)
+{
+	close_slot(self, slot, true);
+}
+
+static void relay_permitted(void *self, uint32_t slot)
 {
 	struct fake_edge *edge = self;
 
-	assert(slot < FAKE_SLOTS_MAX && edge->open[slot]);
-	edge->open[slot] = false;
-	edge->closed++;
+	assert(slot < FAKE_SLOTS_MAX && edge->open[slot] && edge->tcp[slot]);
+	(void)slot;
+	edge->permitted++;
 }
 
 static void allocation_ended(void *self, const struct allocation *al)
@@ -193,7 +221,8 @@ static bool add_commons(struct world *world, const struct world_options *options
 	commons->hash_key = (struct hash_key){0x0123456789abcdef, 0xfedcba9876543210};
 	commons->allocations_total = options->allocations_total;
 	commons->ports = port_pool_new(&pool);
-	if (!commons->ports)
+	commons->tcp_ports = port_pool_new(&pool);
+	if (!commons->ports || !commons->tcp_ports)
 		return false;
 	commons->reservations = reservation_table_new(
 		options->reservations ? options->reservations : 16, commons->ports);
@@ -222,6 +251,9 @@ bool world_start(struct world *world, const struct world_options *options)
 		.self = &world->edge,
 		.relay_open = relay_open,
 		.relay_close = relay_close,
+		.relay_listen = relay_listen,
+		.relay_unlisten = relay_unlisten,
+		.relay_permitted = relay_permitted,
 		.allocation_ended = allocation_ended,
 		.random = edge_random,
 	};
@@ -258,6 +290,7 @@ void world_stop(struct world *world)
 	quota_free(world->commons.users);
 	reservation_table_free(world->commons.reservations);
 	port_pool_free(world->commons.ports);
+	port_pool_free(world->commons.tcp_ports);
 	peer_policy_free(world->settings.policy);
 	keyring_free(world->settings.keyring);
 	memset(world, 0, sizeof(*world));
@@ -275,18 +308,24 @@ bool world_deny(struct world *world, const char *deny)
 	return true;
 }
 
+static bool pool_is_clean(const struct world *world, struct port_pool *pool)
+{
+	for (size_t i = 0; i < world->commons.relay_count; i++) {
+		if (port_pool_figures(pool, i, world->now_ms).used != 0)
+			return false;
+	}
+	return port_pool_check(pool);
+}
+
 bool world_is_clean(struct world *world)
 {
 	const struct allocation_table *table = world->turn.table;
 
-	for (size_t i = 0; i < world->commons.relay_count; i++) {
-		if (port_pool_figures(world->commons.ports, i, world->now_ms).used != 0)
-			return false;
-	}
-	return world->edge.opened == world->edge.closed && table->allocations.used == 0 &&
+	return pool_is_clean(world, world->commons.ports) &&
+	       pool_is_clean(world, world->commons.tcp_ports) &&
+	       world->edge.opened == world->edge.closed && table->allocations.used == 0 &&
 	       table->permissions.used == 0 && table->channels.used == 0 &&
-	       table->expiry.count == 0 && port_pool_check(world->commons.ports) &&
-	       quota_held(world->commons.total, 0) == 0;
+	       table->expiry.count == 0 && quota_held(world->commons.total, 0) == 0;
 }
 
 struct allocation *world_allocate(struct world *world, const char *user, uint16_t port,

@@ -23,12 +23,12 @@ enum { FAKE_SLOTS_MAX = 16384, FAKE_FRONTS = 7 };
 
 struct fake_edge {
 	struct edge edge;
-	/* relay_open() answers this instead of 0, the next refuse_times times. */
+	/* relay_open() and relay_listen() answer this instead of 0, the next refuse_times times. */
 	int refuse;
 	unsigned refuse_times;
 
-	unsigned opened, closed, ended;
-	bool open[FAKE_SLOTS_MAX];
+	unsigned opened, closed, ended, permitted;
+	bool open[FAKE_SLOTS_MAX], tcp[FAKE_SLOTS_MAX];
 	struct endpoint local[FAKE_SLOTS_MAX];
 	struct allocation last;		/* what allocation_ended() was last told of */
 	uint64_t random;		/* state of a generator that repeats itself */
