@@ -3,8 +3,9 @@
  *
  * What bounds the memory of a hostile body: no DTD, so no entities but the five of XML; the
  * body is fed in pieces and a token that outgrows TOKEN_MAX ends the parse, because expat
- * holds a token whole; tags together have MARKUP_MAX bytes, because expat remembers every
- * name it has met; text is kept only where the schema wants it and only to its limit.
+ * holds a token whole; there are NAMES_MAX elements, attributes and namespaces in MARKUP_MAX
+ * bytes of tags, because expat remembers every name it has met; text is kept only where the
+ * schema wants it and only to its limit.
  */
 #include "auth/mras_xml.h"
 
@@ -19,7 +20,8 @@
 
 enum {
 	PIECE_LEN = 4 << 10,
-	TOKEN_MAX = 32 << 10,
+	TOKEN_MAX = 16 << 10,
+	NAMES_MAX = 4096,
 	MARKUP_MAX = 256 << 10,
 	WORD_MAX = 64,       /* bytes of a location or duration */
 	DURATION_DIGITS = 9, /* 1901 years: the service clamps long before */
@@ -60,6 +62,7 @@ struct reading {
 	struct text text;          /* of the current leaf */
 	unsigned depth, skipped_depth;
 	size_t markup_len;
+	unsigned names;
 };
 
 const char *mras_reason_phrase(enum mras_reason reason)
@@ -322,14 +325,29 @@ static void begin_named(struct reading *reading, const char *name,
 		reading->skipped_depth = 1;
 }
 
+static bool has_room_for_name(struct reading *reading)
+{
+	if (++reading->names > NAMES_MAX)
+		stop(reading, MRAS_TOO_LARGE);
+	return !reading->is_stopped;
+}
+
+static void XMLCALL on_namespace(void *user, const XML_Char *prefix, const XML_Char *uri)
+{
+	(void)prefix;
+	(void)uri;
+	has_room_for_name(user);
+}
+
 static void XMLCALL on_start(void *user, const XML_Char *name,
 			     const XML_Char **attributes)
 {
 	static const char prefix[] = MRAS_NAMESPACE "\n";
 	struct reading *reading = user;
 
-	if (reading->is_stopped)
+	if (reading->is_stopped || !has_room_for_name(reading))
 		return;
+	reading->names += (unsigned)XML_GetSpecifiedAttributeCount(reading->parser) / 2;
 	reading->markup_len += (size_t)XML_GetCurrentByteCount(reading->parser);
 	if (++reading->depth > MRAS_DEPTH_MAX) {
 		stop(reading, MRAS_MALFORMED);
@@ -527,6 +545,7 @@ struct mras_request *mras_request_parse(struct slice body, enum mras_reason *rea
 	}
 	XML_SetUserData(reading.parser, &reading);
 	XML_SetElementHandler(reading.parser, on_start, on_end);
+	XML_SetStartNamespaceDeclHandler(reading.parser, on_namespace);
 	XML_SetCharacterDataHandler(reading.parser, on_text);
 	XML_SetStartDoctypeDeclHandler(reading.parser, on_doctype);
 	feed(&reading, body);
