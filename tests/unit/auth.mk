@@ -12,3 +12,20 @@ tests_unit_test_token_LDADD = $(LDADD) $(JANSSON_LIBS)
 tests_unit_test_keyfile_LDADD = libkeyfile.a $(LDADD)
 tests_unit_test_keyring_SOURCES = tests/unit/test_keyring.c tests/unit/oom.c
 tests_unit_test_keyring_LDFLAGS = $(AM_LDFLAGS) $(oom_wrap)
+
+# mrasd: what it decides, in the world of mras_world.h.
+check_LIBRARIES += libmrasworld.a
+libmrasworld_a_SOURCES = tests/unit/mras_world.c tests/unit/mras_world.h
+mras_test_libs = libmrasworld.a $(MRAS_LIBS) $(CHECK_LIBS)
+unit_programs += \
+	tests/unit/test_identity \
+	tests/unit/test_mras_xml \
+	tests/unit/test_service \
+	tests/unit/test_xml_bombs
+tests_unit_test_identity_LDADD = $(mras_test_libs)
+tests_unit_test_service_LDADD = $(mras_test_libs)
+tests_unit_test_mras_xml_LDADD = $(mras_test_libs)
+tests_unit_test_xml_bombs_LDADD = $(mras_test_libs)
+tests_unit_test_xml_bombs_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free,--wrap=strdup \
+	-Wl,--wrap=XML_ParserCreateNS
