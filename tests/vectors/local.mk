@@ -2,5 +2,6 @@
 EXTRA_DIST += \
 	tests/vectors/ms-turn/README \
 	tests/vectors/ms-turn/ms-turn-vectors.json \
+	tests/vectors/sip \
 	tests/vectors/stun/README \
 	tests/vectors/stun/rfc-vectors.json
