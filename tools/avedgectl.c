@@ -1,6 +1,6 @@
 /*
  * avedgectl.c - show and steer a running edge. One file per noun: ctl_key.c,
- * ctl_credential.c, ctl_relay.c.
+ * ctl_credential.c, ctl_relay.c, ctl_probe.c.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,6 +21,8 @@ static const struct command {
 	{"allocations", ctl_relay, "every allocation: who, from where, how much"},
 	{"counters", ctl_relay, "what happened since its start"},
 	{"key", ctl_key, "make, rotate and list the keys that relay and issuer share"},
+	{"mras-probe", ctl_probe,
+	 "ask the issuer as a trusted server, and try its relays"},
 	{"credential", ctl_credential, "issue a user name and password for a client"},
 };
 
@@ -79,7 +81,7 @@ static void help(void)
 	puts("\n  --help       this text; after a command: its options\n"
 	     "  --version    the version\n"
 	     "\n"
-	     "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no relay answers.");
+	     "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 nobody answers.");
 }
 
 static int run(const struct command *command, int argc, char **argv)

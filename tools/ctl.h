@@ -27,6 +27,7 @@ enum { CTL_ERROR_SIZE = 512 }; /* for sentences from other modules */
 int ctl_key(int argc, char **argv);
 int ctl_credential(int argc, char **argv);
 int ctl_relay(int argc, char **argv); /* status, ports, counters, allocations */
+int ctl_probe(int argc, char **argv);
 
 /* Say what is wrong with the command line and where to read on; returns CTL_USAGE. */
 __attribute__((format(printf, 2, 3))) int ctl_usage(const char *command,

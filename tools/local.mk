@@ -3,11 +3,21 @@
 bin_PROGRAMS += avedgectl
 avedgectl_SOURCES = \
 	tools/avedgectl.c tools/ctl.h \
+	tools/client.c tools/client.h \
+	tools/client_link.c tools/client_link.h \
+	tools/clock.h \
 	tools/ctl_credential.c \
 	tools/ctl_key.c \
+	tools/ctl_probe.c \
 	tools/ctl_relay.c tools/ctl_relay.h \
 	tools/ctl_relay_text.c \
-	tools/ctl_table.c tools/ctl_table.h
+	tools/ctl_table.c tools/ctl_table.h \
+	tools/probe.h \
+	tools/probe_http.c \
+	tools/probe_relay.c \
+	tools/probe_report.c \
+	tools/probe_sip.c \
+	tools/probe_tls.c
 avedgectl_LDADD = $(TOOLS_LIBS)
 
 # What the unit tests of the load tool need of it, too.
