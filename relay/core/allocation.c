@@ -20,7 +20,7 @@ enum {
 };
 
 static_assert(offsetof(struct allocation, id) <= 128, "packets touch little of it");
-static_assert(sizeof(struct allocation) <= 512, "an idle call stays below 1.5 KB");
+static_assert(sizeof(struct allocation) <= 576, "an idle call stays below 1.5 KB");
 
 const char *end_reason_name(enum end_reason reason)
 {
@@ -263,6 +263,7 @@ static struct allocation *slot_take(struct turn *turn,
 		.transport = (uint8_t)front->transport,
 		.dialect = (uint8_t)request->dialect,
 		.relay_transport = (uint8_t)request->relay_transport,
+		.lifetime_s = request->lifetime_s,
 		.expires_ms = now_ms + (uint64_t)request->lifetime_s * 1000,
 		.id = id_make(turn->worker, generation, slot),
 		.created_ms = now_ms,
@@ -366,7 +367,8 @@ fail:
 void allocation_refresh(struct turn *turn, struct allocation *al, uint32_t lifetime_s,
 			uint64_t now_ms)
 {
-	al->expires_ms = now_ms + (uint64_t)lifetime_s * 1000;
+	al->lifetime_s = lifetime_s;
+	allocation_touch(al, now_ms);
 	expiry_set(&turn->table->expiry, al->slot, al->expires_ms);
 }
 
@@ -395,29 +397,65 @@ uint64_t allocation_table_expire(struct turn *turn, uint64_t now_ms)
 	while (expiry_first(&turn->table->expiry, &slot, &due)) {
 		if (now_ms < due)
 			return due;
-		allocation_delete(turn, slab_at(&turn->table->allocations, slot),
-				  END_EXPIRED, now_ms);
+		struct allocation *al = slab_at(&turn->table->allocations, slot);
+		/* Data has moved the deadline on meanwhile: see allocation_touch(). */
+		if (now_ms < al->expires_ms)
+			expiry_set(&turn->table->expiry, slot, al->expires_ms);
+		else
+			allocation_delete(turn, al, END_EXPIRED, now_ms);
 	}
 	return UINT64_MAX;
 }
 
+enum {
+	RECENT = sizeof(((struct allocation *)0)->recent) /
+		 sizeof(((struct allocation *)0)->recent[0])
+};
+
+static void remember(struct allocation *al, const uint8_t *txid, size_t len, int code,
+		     uint64_t now_ms)
+{
+	size_t i = al->recent_next++ % RECENT;
+
+	memcpy(al->recent[i].txid, txid, len);
+	al->recent[i].until_ms = now_ms + TRANSACTION_MS;
+	al->recent_codes[i] = (uint16_t)code;
+}
+
+/* Its place, or RECENT. */
+static size_t recall(const struct allocation *al, const uint8_t *txid, size_t len,
+		     uint64_t now_ms)
+{
+	size_t i = 0;
+
+	while (i < RECENT && (al->recent[i].until_ms <= now_ms ||
+			      memcmp(al->recent[i].txid, txid, len) != 0))
+		i++;
+	return i;
+}
+
 void allocation_remember(struct allocation *al, const uint8_t *txid, uint64_t now_ms)
 {
-	size_t i = al->recent_next++ % (sizeof(al->recent) / sizeof(al->recent[0]));
-
-	memcpy(al->recent[i].txid, txid, STUN_TXID_LEN);
-	al->recent[i].until_ms = now_ms + TRANSACTION_MS;
+	remember(al, txid, STUN_TXID_LEN, 0, now_ms);
 }
 
 bool allocation_remembers(const struct allocation *al, const uint8_t *txid,
 			  uint64_t now_ms)
 {
-	for (size_t i = 0; i < sizeof(al->recent) / sizeof(al->recent[0]); i++) {
-		if (now_ms < al->recent[i].until_ms &&
-		    memcmp(al->recent[i].txid, txid, STUN_TXID_LEN) == 0)
-			return true;
-	}
-	return false;
+	return recall(al, txid, STUN_TXID_LEN, now_ms) < RECENT;
+}
+
+void allocation_remember_answer(struct allocation *al, const uint8_t *txid, int code,
+				uint64_t now_ms)
+{
+	remember(al, txid, MS_TXID_LEN, code, now_ms);
+}
+
+int allocation_answer(const struct allocation *al, const uint8_t *txid, uint64_t now_ms)
+{
+	size_t i = recall(al, txid, MS_TXID_LEN, now_ms);
+
+	return i < RECENT ? al->recent_codes[i] : -1;
 }
 
 struct endpoint allocation_relayed_local(const struct turn *turn,

@@ -20,8 +20,11 @@
 #include "auth/credential.h"
 #include "relay/core/counters.h"
 #include "relay/core/five_tuple.h"
+#include "relay/core/destination.h"
 #include "relay/core/front.h"
+#include "relay/core/sequence.h"
 #include "stun/integrity.h"
+#include "stun/ms_registry.h"
 #include "stun/registry.h"
 #include "stun/wire.h"
 
@@ -65,6 +68,8 @@ struct allocation {
 	uint8_t dialect;
 	uint8_t family;			/* of the relayed address */
 	uint8_t relay_transport;	/* enum transport of the relayed address: UDP or TCP */
+	uint32_t lifetime_s;		/* granted last */
+	struct destination active;	/* MS only */
 	uint64_t expires_ms;
 	struct traffic to_peer, to_client;
 
@@ -72,11 +77,16 @@ struct allocation {
 	uint64_t id;			/* worker, generation, slot: see relay/core/ids.h */
 	uint64_t created_ms;
 	uint64_t user_quota, prefix_quota;	/* what it is charged to */
-	/* Successful requests of the last 40 s: their retransmissions outlive the nonce (T-116). */
+	/*
+	 * Requests of the last 40 s. IETF: successful ones, whose retransmissions outlive the
+	 * nonce (T-116). MS: numbered ones and what they came to, for who repeats them.
+	 */
 	struct {
 		uint64_t until_ms;
-		uint8_t txid[STUN_TXID_LEN];
+		uint8_t txid[MS_TXID_LEN];
 	} recent[4];
+	uint16_t recent_codes[4];
+	struct sequence sequence;	/* MS only */
 	struct owner owner;
 	uint32_t generation;		/* of the slot; odd while it is taken */
 	uint16_t permission_count;	/* entries in use, expired ones included */
@@ -87,6 +97,7 @@ struct allocation {
 	bool fingerprint;		/* client sends FINGERPRINT: mirror it (T-068) */
 	uint8_t end_reason;		/* set before allocation_ended() */
 	uint8_t recent_next;
+	uint16_t stream_type;		/* MS-SERVICE-QUALITY; 0: the client did not say */
 	struct stun_key key;		/* the derived key, never the password (T-092) */
 	char user[CREDENTIAL_USER_MAX + 1];
 	char key_id[KEY_ID_MAX + 1];	/* of the keyring */
@@ -152,6 +163,15 @@ uint32_t allocation_lifetime(const struct turn *turn, uint32_t requested_s);
 void allocation_refresh(struct turn *turn, struct allocation *al, uint32_t lifetime_s,
                         uint64_t now_ms);
 
+/*
+ * The granted lifetime begins anew. For the packet path: the heap of deadlines is not touched
+ * and finds out when the old deadline comes.
+ */
+static inline void allocation_touch(struct allocation *al, uint64_t now_ms)
+{
+	al->expires_ms = now_ms + (uint64_t)al->lifetime_s * 1000;
+}
+
 /* End it: record, relay socket, port, quotas, permissions, channels. */
 void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason reason,
                        uint64_t now_ms);
@@ -162,6 +182,14 @@ uint64_t allocation_table_expire(struct turn *turn, uint64_t now_ms);
 /* Remember a successful request; was it one of the last ones, within 40 s? (T-029, T-116) */
 void allocation_remember(struct allocation *al, const uint8_t *txid, uint64_t now_ms);
 bool allocation_remembers(const struct allocation *al, const uint8_t *txid, uint64_t now_ms);
+
+/*
+ * The same for the MS dialect, whose transaction ids have 16 bytes: what the request came to,
+ * 0 or an error code; -1 if it is not one of the last ones.
+ */
+void allocation_remember_answer(struct allocation *al, const uint8_t *txid, int code,
+                                uint64_t now_ms);
+int allocation_answer(const struct allocation *al, const uint8_t *txid, uint64_t now_ms);
 
 /* The relayed transport address, as bound and as told to clients. */
 struct endpoint allocation_relayed_local(const struct turn *turn, const struct allocation *al);

@@ -128,6 +128,8 @@ bool channel_is_allowed(const struct turn *turn, struct channel *channel);
  */
 const char *peer_refused_by(const struct turn *turn, enum transport relay,
                             const struct endpoint *peer);
+/* A relayed address of ours; whether its port is taken is another question. */
+bool peer_is_own(const struct turn *turn, const struct ip_addr *ip);
 /* An address that clients name: ours in public form, all others as they are. */
 struct endpoint peer_as_named(const struct turn *turn, const struct endpoint *peer);
 

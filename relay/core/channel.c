@@ -73,17 +73,6 @@ bool channel_next(const struct turn *turn, uint32_t *cursor, uint16_t *number,
 	return false;
 }
 
-/* A relayed address of ours; whether its port is taken is another question. */
-static bool is_own(const struct turn *turn, const struct ip_addr *ip)
-{
-	for (size_t i = 0; i < turn->commons->relay_count; i++) {
-		if (ip_addr_equal(ip, &turn->commons->relay[i].local) ||
-		    ip_addr_equal(ip, &turn->commons->relay[i].public))
-			return true;
-	}
-	return false;
-}
-
 /*
  * A verdict holds until the settings change. Only for relayed addresses of ours it does not:
  * their ports come and go with their allocations.
@@ -198,7 +187,7 @@ int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
 		.generation = turn->settings->generation,
 		.peer = named,
 		.number = number,
-		.own = is_own(turn, &named.ip),
+		.own = peer_is_own(turn, &named.ip),
 	};
 	return 0;
 }

@@ -27,10 +27,13 @@ const char *drop_reason_text(enum drop_reason reason)
 	return (unsigned)reason < DROP_REASON_COUNT ? drop_texts[reason] : "?";
 }
 
-/* Success, then every code of RFC 8489, 8656, 6062 and 8016; the last index is for the rest. */
+/*
+ * Success, then every code of RFC 8489, 8656, 6062 and 8016 and of MS-TURN; the last index is
+ * for the rest.
+ */
 static const short result_codes[REQUEST_RESULT_COUNT] = {
-	0,   300, 400, 401, 403, 405, 420, 437, 438, 440,
-	441, 442, 443, 446, 447, 486, 487, 500, 508, -1,
+	0,   300, 400, 401, 403, 405, 420, 430, 431, 432, 434, 435, 436, 437,
+	438, 440, 441, 442, 443, 446, 447, 486, 487, 500, 508, 600, -1,
 };
 
 int request_result_index(int code)
@@ -59,6 +62,10 @@ const char *request_method_name(enum request_method method)
 		return "create-permission";
 	case REQUEST_CHANNEL_BIND:
 		return "channel-bind";
+	case REQUEST_MS_ALLOCATE:
+		return "ms-allocate";
+	case REQUEST_MS_SET_ACTIVE_DESTINATION:
+		return "ms-set-active-destination";
 	case REQUEST_METHOD_COUNT:
 		break;
 	}

@@ -37,6 +37,12 @@
 	X(SOURCE_PORT_ZERO, "source-port-zero", "source port 0 cannot be answered") \
 	X(CLIENT_ACL, "client-acl", "client address not allowed on this side") \
 	X(REPLY_TOO_LARGE, "reply-too-large", "reply did not fit its buffer") \
+	X(BAD_INTEGRITY, "bad-integrity", "MS Send without integrity that holds") \
+	X(REPLAYED, "replayed", "MS sequence number used before, or too old") \
+	X(OTHER_CONNECTION, "other-connection", "MS Send of another allocation's time") \
+	X(NO_DESTINATION, "no-destination", "raw MS data without an active destination") \
+	X(PERMISSIONS_FULL, "permissions-full", "MS Send to one peer more than fit") \
+	X(MULTIPLEXED, "multiplexed", "multiplexed TURN, which is not served") \
 	X(TRUNCATED, "truncated", "datagram larger than the receive buffer")
 
 enum drop_reason {
@@ -56,11 +62,13 @@ enum request_method {
 	REQUEST_REFRESH,
 	REQUEST_CREATE_PERMISSION,
 	REQUEST_CHANNEL_BIND,
+	REQUEST_MS_ALLOCATE,
+	REQUEST_MS_SET_ACTIVE_DESTINATION,
 	REQUEST_METHOD_COUNT
 };
 
-/* Results are 0 (success) or a STUN error code, folded into a closed set. */
-enum { REQUEST_RESULT_COUNT = 20 };
+/* Results are 0 (success) or an error code, folded into a closed set. */
+enum { REQUEST_RESULT_COUNT = 27 };
 int request_result_index(int code);		/* unknown codes share the last index */
 int request_result_code(int index);		/* 0, 300, 400 ... ; -1 for the shared one */
 const char *request_method_name(enum request_method method);

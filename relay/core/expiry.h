@@ -1,9 +1,10 @@
 /*
  * expiry.h - many deadlines, the earliest first: a binary heap over small integers.
  *
- * An item is a slot number below the size; it has one deadline or none. Data does not extend
- * an allocation (T-212), so the heap moves on requests only, and the earliest deadline is
- * where the worker's one timer points.
+ * An item is a slot number below the size; it has one deadline or none. The earliest is where
+ * the worker's one timer points. The heap moves on requests only: data does not extend an
+ * allocation (T-212), and where it does, in the MS dialect, the new deadline is put in when
+ * the old one is due.
  *
  * Owner    embedded in what it serves; one worker.
  * Time     only compared; any unit does.

@@ -1,59 +1,16 @@
 /*
  * forward.c - the verdict on one datagram. Nothing here extends a lifetime (T-212, T-282,
- * T-369) and nothing is answered: what may not pass is counted and dropped.
+ * T-369) and nothing is answered: what may not pass is counted and dropped. The MS dialect's
+ * verdicts are in forward_ms.c.
  */
 #include "relay/core/forward.h"
 
-#include <string.h>
-
 #include "relay/core/allocation_table.h"
+#include "relay/core/forward_parts.h"
 #include "relay/core/peer_policy.h"
 #include "stun/attr.h"
 #include "stun/chandata.h"
 #include "stun/integrity.h"
-
-enum {
-	/* The largest UDP payloads: 65535 less the headers that this number counts. */
-	UDP_V4_MAX = 65535 - 20 - 8,
-	UDP_V6_MAX = 65535 - 8,
-	/* One DTLS record, one message (RFC 7350 section 4). */
-	DTLS_MAX = 16384,
-	STUN_BODY_MAX = 65532,
-};
-
-static void drop(struct turn *turn, enum drop_reason reason, struct forward *out)
-{
-	out->kind = FORWARD_DROP;
-	out->reason = reason;
-	counter_add(&turn->counters.drops[reason], 1);
-}
-
-static size_t udp_max(uint8_t family)
-{
-	return family == IP_V4 ? UDP_V4_MAX : UDP_V6_MAX;
-}
-
-/* The longest message that reaches this client in one piece. */
-static size_t client_max(const struct allocation *al)
-{
-	switch ((enum transport)al->transport) {
-	case TRANSPORT_UDP:
-		return udp_max(al->tuple.client.ip.family);
-	case TRANSPORT_DTLS:
-		return DTLS_MAX;
-	case TRANSPORT_TCP:
-	case TRANSPORT_TLS:
-	case TRANSPORT_COUNT:
-		break;
-	}
-	return SIZE_MAX;
-}
-
-/* The table is swept once per turn of the loop; until then an allocation can be overdue. */
-static bool is_over(const struct allocation *al, uint64_t now_ms)
-{
-	return al->expires_ms <= now_ms;
-}
 
 /* Why a datagram of a channel may not pass, in either direction, or DROP_NONE. */
 static enum drop_reason channel_refuses(const struct turn *turn, struct channel *ch,
@@ -66,25 +23,6 @@ static enum drop_reason channel_refuses(const struct turn *turn, struct channel 
 	return channel_is_allowed(turn, ch) ? DROP_NONE : DROP_POLICY;
 }
 
-static void to_peer(struct turn *turn, struct allocation *al, const struct endpoint *peer,
-		    struct slice payload, struct forward *out)
-{
-	if (al->relay_transport == TRANSPORT_UDP && payload.len > udp_max(al->family)) {
-		drop(turn, DROP_TOO_LARGE, out);
-		return;
-	}
-	out->kind = FORWARD_TO_PEER;
-	out->slot = al->slot;
-	out->payload = payload;
-	out->peer = *peer;
-
-	struct traffic *sum = &turn->counters.to_peer[al->side];
-	al->to_peer.packets++;
-	al->to_peer.bytes += payload.len;
-	counter_add(&sum->packets, 1);
-	counter_add(&sum->bytes, payload.len);
-}
-
 void forward_channel_data(struct turn *turn, struct allocation *al, struct slice message,
 			  uint64_t now_ms, struct forward *out)
 {
@@ -92,28 +30,28 @@ void forward_channel_data(struct turn *turn, struct allocation *al, struct slice
 	struct slice payload;
 
 	*out = (struct forward){.slot = al->slot};
-	if (is_over(al, now_ms)) {
-		drop(turn, DROP_NO_ALLOCATION, out);
+	if (forward_is_over(al, now_ms)) {
+		forward_drop(turn, DROP_NO_ALLOCATION, out);
 		return;
 	}
 	if (!chandata_parse(message, &number, &payload)) {
-		drop(turn, DROP_BAD_CHANNEL_DATA, out);
+		forward_drop(turn, DROP_BAD_CHANNEL_DATA, out);
 		return;
 	}
 	struct channel *ch = channel_by_number(turn, al, number, now_ms);
 	if (!ch) {
-		drop(turn, DROP_NO_CHANNEL, out);
+		forward_drop(turn, DROP_NO_CHANNEL, out);
 		return;
 	}
 	enum drop_reason reason = channel_refuses(turn, ch, now_ms);
 	if (reason != DROP_NONE) {
-		drop(turn, reason, out);
+		forward_drop(turn, reason, out);
 		return;
 	}
 	struct endpoint peer = ch->peer;
 	if (ch->own)
 		peer_policy_to_local(turn->settings->policy, &peer);
-	to_peer(turn, al, &peer, payload, out);
+	forward_to_peer(turn, al, &peer, payload, out);
 }
 
 /* Why a Send indication may not pass, or DROP_NONE with peer and payload filled. */
@@ -123,7 +61,7 @@ static enum drop_reason send_refused(const struct turn *turn, const struct alloc
 {
 	struct stun_attr attr;
 
-	if (is_over(al, now_ms))
+	if (forward_is_over(al, now_ms))
 		return DROP_NO_ALLOCATION;
 	if (!stun_msg_find(msg, TURN_XOR_PEER_ADDRESS, &attr) ||
 	    !stun_attr_xor_address(&attr, msg->txid, peer) ||
@@ -154,19 +92,19 @@ void forward_send(struct turn *turn, struct allocation *al, const struct stun_ms
 	*out = (struct forward){.slot = al->slot};
 	enum drop_reason reason = send_refused(turn, al, msg, now_ms, &peer, &payload);
 	if (reason != DROP_NONE) {
-		drop(turn, reason, out);
+		forward_drop(turn, reason, out);
 		return;
 	}
 	out->dont_fragment = stun_msg_find(msg, TURN_DONT_FRAGMENT, &attr);
 	peer_policy_to_local(turn->settings->policy, &peer);
-	to_peer(turn, al, &peer, payload, out);
+	forward_to_peer(turn, al, &peer, payload, out);
 }
 
 /* ChannelData: padding on streams only, where frames are aligned (T-372, T-373). */
 static bool wrap_channel(const struct allocation *al, uint16_t number, size_t len,
 			 struct forward *out)
 {
-	if (len > UINT16_MAX || len > client_max(al) - FORWARD_CHANNEL_HEADER)
+	if (len > UINT16_MAX || len > forward_client_max(al) - FORWARD_CHANNEL_HEADER)
 		return false;
 	chandata_write_header(out->header, number, len);
 	out->header_len = FORWARD_CHANNEL_HEADER;
@@ -185,7 +123,8 @@ static bool wrap_data(struct turn *turn, const struct allocation *al,
 	uint8_t txid[STUN_TXID_LEN];
 	struct stun_builder b;
 
-	if (body_len > STUN_BODY_MAX || body_len > client_max(al) - STUN_HEADER_LEN)
+	if (body_len > STUN_BODY_MAX ||
+	    body_len > forward_client_max(al) - STUN_HEADER_LEN)
 		return false;
 	turn->edge->random(turn->edge->self, txid, sizeof(txid));
 	stun_builder_start(&b, out->header, sizeof(out->header), TURN_DATA,
@@ -211,8 +150,12 @@ void forward_from_peer(struct turn *turn, struct allocation *al,
 	bool fits;
 
 	*out = (struct forward){.slot = al->slot};
-	if (is_over(al, now_ms)) {
-		drop(turn, DROP_NO_ALLOCATION, out);
+	if (forward_is_over(al, now_ms)) {
+		forward_drop(turn, DROP_NO_ALLOCATION, out);
+		return;
+	}
+	if (al->dialect == DIALECT_MS) {
+		forward_ms_from_peer(turn, al, &named, payload, now_ms, out);
 		return;
 	}
 	/* A channel knows its permission, so one search decides (RFC 8656 section 11.3). */
@@ -225,23 +168,15 @@ void forward_from_peer(struct turn *turn, struct allocation *al,
 	else
 		reason = permission_is_allowed(turn, p) ? DROP_NONE : DROP_POLICY;
 	if (reason != DROP_NONE) {
-		drop(turn, reason, out);
+		forward_drop(turn, reason, out);
 		return;
 	}
 
 	fits = ch ? wrap_channel(al, ch->number, payload.len, out)
 		  : wrap_data(turn, al, &named, payload.len, out);
 	if (!fits) {
-		drop(turn, DROP_TOO_LARGE, out);
+		forward_drop(turn, DROP_TOO_LARGE, out);
 		return;
 	}
-	out->kind = FORWARD_TO_CLIENT;
-	out->peer = named;
-	out->payload = payload;
-
-	struct traffic *sum = &turn->counters.to_client[al->side];
-	al->to_client.packets++;
-	al->to_client.bytes += payload.len;
-	counter_add(&sum->packets, 1);
-	counter_add(&sum->bytes, payload.len);
+	forward_to_client(turn, al, &named, payload, out);
 }

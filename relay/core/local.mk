@@ -11,6 +11,8 @@ libcore_a_SOURCES = \
 	relay/core/channel.h \
 	relay/core/counters.c \
 	relay/core/counters.h \
+	relay/core/destination.c \
+	relay/core/destination.h \
 	relay/core/edge.h \
 	relay/core/expiry.c \
 	relay/core/expiry.h \
@@ -18,11 +20,15 @@ libcore_a_SOURCES = \
 	relay/core/five_tuple.h \
 	relay/core/forward.c \
 	relay/core/forward.h \
+	relay/core/forward_ms.c \
+	relay/core/forward_parts.h \
 	relay/core/front.c \
 	relay/core/front.h \
 	relay/core/ids.h \
 	relay/core/limiter.c \
 	relay/core/limiter.h \
+	relay/core/ms_auth.c \
+	relay/core/ms_auth.h \
 	relay/core/nonce.c \
 	relay/core/nonce.h \
 	relay/core/peer_policy.c \
@@ -39,6 +45,8 @@ libcore_a_SOURCES = \
 	relay/core/relay_port.h \
 	relay/core/reservation.c \
 	relay/core/reservation.h \
+	relay/core/sequence.c \
+	relay/core/sequence.h \
 	relay/core/slab.c \
 	relay/core/slab.h \
 	relay/core/special_purpose.c \

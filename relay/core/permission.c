@@ -18,6 +18,16 @@ struct endpoint peer_as_named(const struct turn *turn, const struct endpoint *pe
 	return named;
 }
 
+bool peer_is_own(const struct turn *turn, const struct ip_addr *ip)
+{
+	for (size_t i = 0; i < turn->commons->relay_count; i++) {
+		if (ip_addr_equal(ip, &turn->commons->relay[i].local) ||
+		    ip_addr_equal(ip, &turn->commons->relay[i].public))
+			return true;
+	}
+	return false;
+}
+
 const char *peer_refused_by(const struct turn *turn, enum transport relay,
 			    const struct endpoint *peer)
 {
@@ -136,7 +146,8 @@ static void install(struct turn *turn, struct allocation *al, const struct ip_ad
 	if (is_new && p->expires_ms == 0)
 		al->permission_count++;
 	*p = (struct permission){
-		.expires_ms = now_ms + PERMISSION_LIFETIME_MS,
+		.expires_ms = al->dialect == DIALECT_MS ? UINT64_MAX
+							: now_ms + PERMISSION_LIFETIME_MS,
 		.generation = turn->settings->generation,
 		.peer = *peer,
 	};

@@ -16,7 +16,8 @@
 struct allocation;
 struct turn;
 
-enum { PERMISSION_LIFETIME_MS = 300 * 1000 };	/* exactly (RFC 8656 section 9) */
+/* Exactly (RFC 8656 section 9). In the MS dialect they last as long as the allocation. */
+enum { PERMISSION_LIFETIME_MS = 300 * 1000 };
 
 /*
  * Install or refresh permissions for all peers, or for none (T-286). Returns 0, or the error
@@ -33,7 +34,7 @@ bool permission_allows(const struct turn *turn, const struct allocation *al,
 
 /*
  * Walk for people and records: *cursor starts at al->permissions; false at the end. Expired
- * ones are among them until their place is needed.
+ * ones are among them until their place is needed. UINT64_MAX: never expires.
  */
 bool permission_next(const struct turn *turn, uint32_t *cursor, struct ip_addr *peer,
                      uint64_t *expires_ms);

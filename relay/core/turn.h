@@ -35,6 +35,15 @@ struct turn_limits {
 	int64_t credential_ttl_max_s;		/* T-567; 0: no ceiling */
 };
 
+/* The dialect of Microsoft's clients. */
+struct turn_ms {
+	bool enabled;
+	char realm[REALM_MAX + 1];		/* as sent, with its quotes if it has any */
+	uint32_t version;			/* highest MS-VERSION we admit to */
+	bool bandwidth_management;		/* answer bandwidth requests: there is room */
+	bool ipv6;				/* relayed IPv6 addresses, with version 4 */
+};
+
 /* What a reload may change. Immutable once published. */
 struct turn_settings {
 	/*
@@ -49,6 +58,7 @@ struct turn_settings {
 	 * (T-361), so this is off unless the operator has such clients.
 	 */
 	bool rfc5766_channels;
+	struct turn_ms ms;
 	struct turn_limits limits;
 	struct keyring *keyring;
 	struct peer_policy *policy;

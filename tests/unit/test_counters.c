@@ -66,8 +66,9 @@ START_TEST(streams_are_tcp_and_tls)
 }
 END_TEST
 
-static const int codes[] = {0,   300, 400, 401, 403, 405, 420, 437, 438, 440,
-			    441, 442, 443, 446, 447, 486, 487, 500, 508};
+static const int codes[] = {0,   300, 400, 401, 403, 405, 420, 430, 431,
+			    432, 434, 435, 436, 437, 438, 440, 441, 442,
+			    443, 446, 447, 486, 487, 500, 508, 600};
 
 START_TEST(each_code_has_its_own_index)
 {
@@ -86,7 +87,7 @@ END_TEST
 
 START_TEST(unknown_codes_share_the_last_index)
 {
-	const int unknown[] = {-1, 1, 200, 299, 439, 499, 600, 999};
+	const int unknown[] = {-1, 1, 200, 299, 439, 499, 601, 999};
 
 	for (size_t i = 0; i < ARRAY_LEN(unknown); i++)
 		ck_assert_int_eq(request_result_index(unknown[i]),

@@ -1,0 +1,36 @@
+/*
+ * destination.c - see destination.h.
+ */
+#include "relay/core/destination.h"
+
+#include "relay/core/allocation_table.h"
+
+bool destination_set(struct turn *turn, struct allocation *al,
+		     const struct endpoint *peer, uint64_t now_ms)
+{
+	const struct endpoint named = peer_as_named(turn, peer);
+
+	if (peer->port == 0 || !permission_find(turn, al, &named.ip, now_ms) ||
+	    peer_refused_by(turn, (enum transport)al->relay_transport, peer))
+		return false;
+	al->active = (struct destination){
+		.peer = named,
+		.generation = turn->settings->generation,
+		.own = peer_is_own(turn, &named.ip),
+	};
+	return true;
+}
+
+/* As with channels: ports of our own relayed addresses come and go, so they are asked for. */
+bool destination_is_allowed(const struct turn *turn, struct allocation *al)
+{
+	struct destination *destination = &al->active;
+
+	if (destination->own || destination->generation != turn->settings->generation) {
+		destination->refused =
+			peer_refused_by(turn, (enum transport)al->relay_transport,
+					&destination->peer) != NULL;
+		destination->generation = turn->settings->generation;
+	}
+	return !destination->refused;
+}

@@ -1,0 +1,100 @@
+/*
+ * forward_parts.h - what the verdicts of both dialects have in common; for forward.c and
+ * forward_ms.c only.
+ */
+#ifndef RELAY_CORE_FORWARD_PARTS_H
+#define RELAY_CORE_FORWARD_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relay/core/allocation.h"
+#include "relay/core/forward.h"
+#include "relay/core/turn.h"
+
+enum {
+	/* The largest UDP payloads: 65535 less the headers that this number counts. */
+	UDP_V4_MAX = 65535 - 20 - 8,
+	UDP_V6_MAX = 65535 - 8,
+	/* One DTLS record, one message (RFC 7350 section 4). */
+	DTLS_MAX = 16384,
+	STUN_BODY_MAX = 65532,
+};
+
+static inline void forward_drop(struct turn *turn, enum drop_reason reason,
+				struct forward *out)
+{
+	out->kind = FORWARD_DROP;
+	out->reason = reason;
+	counter_add(&turn->counters.drops[reason], 1);
+}
+
+static inline size_t udp_max(uint8_t family)
+{
+	return family == IP_V4 ? UDP_V4_MAX : UDP_V6_MAX;
+}
+
+/* The longest message that reaches this client in one piece. */
+static inline size_t forward_client_max(const struct allocation *al)
+{
+	switch ((enum transport)al->transport) {
+	case TRANSPORT_UDP:
+		return udp_max(al->tuple.client.ip.family);
+	case TRANSPORT_DTLS:
+		return DTLS_MAX;
+	case TRANSPORT_TCP:
+	case TRANSPORT_TLS:
+	case TRANSPORT_COUNT:
+		break;
+	}
+	return SIZE_MAX;
+}
+
+/* The table is swept once per turn of the loop; until then an allocation can be overdue. */
+static inline bool forward_is_over(const struct allocation *al, uint64_t now_ms)
+{
+	return al->expires_ms <= now_ms;
+}
+
+static inline void forward_count(struct traffic *of_allocation, struct traffic *of_side,
+				 size_t bytes)
+{
+	of_allocation->packets++;
+	of_allocation->bytes += bytes;
+	counter_add(&of_side->packets, 1);
+	counter_add(&of_side->bytes, bytes);
+}
+
+static inline void forward_to_peer(struct turn *turn, struct allocation *al,
+				   const struct endpoint *peer, struct slice payload,
+				   struct forward *out)
+{
+	if (al->relay_transport == TRANSPORT_UDP && payload.len > udp_max(al->family)) {
+		forward_drop(turn, DROP_TOO_LARGE, out);
+		return;
+	}
+	out->kind = FORWARD_TO_PEER;
+	out->slot = al->slot;
+	out->payload = payload;
+	out->peer = *peer;
+	forward_count(&al->to_peer, &turn->counters.to_peer[al->side], payload.len);
+}
+
+/* Header and padding are in place; named is the source as the client knows it. */
+static inline void forward_to_client(struct turn *turn, struct allocation *al,
+				     const struct endpoint *named, struct slice payload,
+				     struct forward *out)
+{
+	out->kind = FORWARD_TO_CLIENT;
+	out->peer = *named;
+	out->payload = payload;
+	forward_count(&al->to_client, &turn->counters.to_client[al->side], payload.len);
+}
+
+/* What forward_from_peer() does for an allocation of the MS dialect. */
+void forward_ms_from_peer(struct turn *turn, struct allocation *al,
+			  const struct endpoint *named, struct slice payload,
+			  uint64_t now_ms, struct forward *out);
+
+#endif

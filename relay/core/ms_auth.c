@@ -1,0 +1,241 @@
+/*
+ * ms_auth.c - see ms_auth.h. The order is that of RFC 3489 section 9.2: what is missing, then
+ * who it is, then the integrity, then the nonce; a nonce of no value comes last because a
+ * client with the wrong password has to learn that first.
+ *
+ * Unlike core/auth an unknown user is told apart from a wrong password: the dialect has a code
+ * for each. What can be learned from it is whether a token is one of ours, and nobody can make
+ * one that is.
+ */
+#include "relay/core/ms_auth.h"
+
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "relay/core/turn.h"
+#include "stun/ms_attr.h"
+
+/* The attributes of the mechanism; data is NULL for one that is absent. */
+struct claims {
+	struct slice username, realm, nonce;
+};
+
+static struct slice find(const struct ms_msg *msg, uint16_t type)
+{
+	struct stun_attr attr;
+
+	return ms_msg_find(msg, type, &attr) ? attr.value : (struct slice){NULL, 0};
+}
+
+static struct claims read_claims(const struct ms_msg *msg)
+{
+	return (struct claims){
+		.username = find(msg, MS_USERNAME),
+		.realm = find(msg, MS_REALM),
+		.nonce = find(msg, MS_NONCE),
+	};
+}
+
+static struct slice our_realm(const struct turn *turn)
+{
+	const char *realm = turn->settings->ms.realm;
+
+	return (struct slice){(const uint8_t *)realm, strlen(realm)};
+}
+
+static bool slice_equal(struct slice a, struct slice b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+bool ms_auth_is_our_realm(const struct turn *turn, struct slice realm)
+{
+	return slice_equal(ms_key_part(realm), ms_key_part(our_realm(turn)));
+}
+
+void ms_auth_nonce(const struct turn *turn, const struct five_tuple *tuple,
+		   uint64_t now_ms, char out[MS_NONCE_LEN])
+{
+	out[0] = out[MS_NONCE_LEN - 1] = '"';
+	nonce_make(&turn->settings->nonce_key, tuple, our_realm(turn), now_ms, out + 1);
+}
+
+/* The stored key, if the message is signed with the kind that it was made for. */
+static bool stored_key_matches(const struct ms_msg *msg, const struct allocation *al)
+{
+	size_t len = msg->integrity == MS_INTEGRITY_SHA256 ? 32 : 16;
+
+	return msg->integrity != MS_INTEGRITY_NONE && al->key.len == len &&
+	       ms_verify(msg, &al->key);
+}
+
+bool ms_auth_send(const struct turn *turn, const struct ms_msg *msg,
+		  const struct allocation *al)
+{
+	const struct claims claims = read_claims(msg);
+
+	if (claims.realm.data && !ms_auth_is_our_realm(turn, claims.realm))
+		return false;
+	if (claims.username.data) {
+		struct owner owner = owner_of(&turn->commons->hash_key, claims.username);
+		if (!owner_equal(&owner, &al->owner))
+			return false;
+	}
+	return stored_key_matches(msg, al);
+}
+
+/* What is missing or does not fit: the code, or 0. */
+static int check_claims(const struct turn *turn, const struct ms_msg *msg,
+			const struct claims *claims, enum auth_failure *failure)
+{
+	bool allocate = msg->type == MS_ALLOCATE_REQUEST;
+
+	*failure = AUTH_FAILURE_MISSING;
+	if (!claims->username.data)
+		return MS_MISSING_USERNAME;
+	if (allocate && !claims->realm.data)
+		return MS_MISSING_REALM;
+	if (allocate && !claims->nonce.data)
+		return MS_MISSING_NONCE;
+	if (claims->realm.len > MS_TEXT_MAX || claims->nonce.len > MS_TEXT_MAX)
+		return MS_BAD_REQUEST;
+	if (claims->realm.data && !ms_auth_is_our_realm(turn, claims->realm)) {
+		*failure = AUTH_FAILURE_UNKNOWN_USER;
+		return MS_UNAUTHORIZED;
+	}
+	/* Who was told of no version with SHA-256 does not sign with it. */
+	if (msg->integrity == MS_INTEGRITY_SHA256 &&
+	    turn->settings->ms.version < MS_VERSION_SHA256) {
+		*failure = AUTH_FAILURE_BAD_MAC;
+		return MS_INTEGRITY_CHECK_FAILURE;
+	}
+	*failure = AUTH_FAILURE_NONE;
+	return 0;
+}
+
+/* Try what the ring makes of this credential; *known says whether that was anything. */
+static bool any_password_matches(const struct turn *turn, const struct ms_msg *msg,
+				 const struct credential *cred, int64_t unix_s,
+				 bool *known, struct auth *out)
+{
+	struct credential_password password = {0};
+	struct stun_key key = {0};
+	size_t position = 0;
+	bool matched = false;
+
+	*known = false;
+	while (!matched && credential_next_password(cred, turn->settings->keyring, unix_s,
+						    &position, &password)) {
+		const struct slice secret = {password.bytes, password.len};
+
+		*known = true;
+		matched = ms_key(&key, msg->integrity, cred->username, our_realm(turn),
+				 secret) &&
+			  ms_verify(msg, &key);
+	}
+	if (matched) {
+		out->key = key;
+		memcpy(out->user, cred->user, sizeof(out->user));
+		memcpy(out->key_id, password.key->id, sizeof(out->key_id));
+	}
+	OPENSSL_cleanse(&password, sizeof(password));
+	OPENSSL_cleanse(&key, sizeof(key));
+	return matched;
+}
+
+/* Who is it, and does the integrity prove it? Expired: all but the time is right. */
+static int prove(const struct turn *turn, const struct ms_msg *msg,
+		 const struct claims *claims, const struct allocation *own,
+		 int64_t unix_s, struct auth *out)
+{
+	struct credential cred;
+	bool known;
+
+	if (own && stored_key_matches(msg, own)) {
+		out->key = own->key;
+		memcpy(out->user, own->user, sizeof(out->user));
+		memcpy(out->key_id, own->key_id, sizeof(out->key_id));
+		return 0;
+	}
+	if (credential_parse(claims->username, true, &cred) != CREDENTIAL_OK &&
+	    credential_parse(claims->username, false, &cred) != CREDENTIAL_OK) {
+		out->failure = AUTH_FAILURE_UNKNOWN_USER;
+		return MS_UNKNOWN_USER;
+	}
+	if (!any_password_matches(turn, msg, &cred, unix_s, &known, out)) {
+		out->failure = known ? AUTH_FAILURE_BAD_MAC : AUTH_FAILURE_UNKNOWN_USER;
+		return known ? MS_INTEGRITY_CHECK_FAILURE : MS_UNKNOWN_USER;
+	}
+	if (msg->type == MS_ALLOCATE_REQUEST && !own &&
+	    credential_check_time(&cred, unix_s,
+				  turn->settings->limits.credential_ttl_max_s) !=
+		    CREDENTIAL_OK) {
+		out->failure = AUTH_FAILURE_EXPIRED;
+		return MS_STALE_CREDENTIALS;
+	}
+	return 0;
+}
+
+/* One pair of quotes around it is ours, or was lost on the way. */
+static bool nonce_holds(const struct turn *turn, const struct five_tuple *tuple,
+			struct slice nonce, const struct allocation *own, uint64_t now_ms)
+{
+	if (nonce.len == MS_NONCE_LEN && nonce.data[0] == '"' &&
+	    nonce.data[nonce.len - 1] == '"')
+		nonce = (struct slice){nonce.data + 1, NONCE_LEN};
+
+	switch (nonce_check(&turn->settings->nonce_key, tuple, our_realm(turn), nonce,
+			    now_ms)) {
+	case NONCE_VALID:
+		return true;
+	case NONCE_STALE:
+		return own != NULL;
+	case NONCE_FOREIGN:
+		break;
+	}
+	return false;
+}
+
+static void refuse(struct auth *out, int code, enum auth_failure failure)
+{
+	OPENSSL_cleanse(out, sizeof(*out));
+	*out = (struct auth){.code = code, .failure = failure};
+}
+
+void ms_auth_check(struct turn *turn, const struct ms_msg *msg,
+		   const struct five_tuple *tuple, const struct allocation *al,
+		   uint64_t now_ms, int64_t unix_s, struct auth *out)
+{
+	const struct claims claims = read_claims(msg);
+	const struct allocation *own = NULL;
+	enum auth_failure failure;
+
+	*out = (struct auth){.reply_kind = STUN_INTEGRITY_NONE};
+	if (msg->integrity == MS_INTEGRITY_NONE) {
+		refuse(out, MS_UNAUTHORIZED, AUTH_FAILURE_NO_INTEGRITY);
+		return;
+	}
+	int code = check_claims(turn, msg, &claims, &failure);
+	if (code != 0) {
+		refuse(out, code, failure);
+		return;
+	}
+	out->owner = owner_of(&turn->commons->hash_key, claims.username);
+	if (al && owner_equal(&al->owner, &out->owner))
+		own = al;
+	code = prove(turn, msg, &claims, own, unix_s, out);
+	if (code != 0 && code != MS_STALE_CREDENTIALS) {
+		refuse(out, code, out->failure);
+		return;
+	}
+	/* A signed refusal goes to who has shown the way back, like success. */
+	if (msg->type == MS_ALLOCATE_REQUEST &&
+	    !nonce_holds(turn, tuple, claims.nonce, own, now_ms)) {
+		refuse(out, MS_STALE_NONCE, AUTH_FAILURE_STALE_NONCE);
+		return;
+	}
+	out->code = code;
+	out->reply_kind = msg->integrity == MS_INTEGRITY_SHA256 ? STUN_INTEGRITY_SHA256
+								: STUN_INTEGRITY_SHA1;
+}

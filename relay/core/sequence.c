@@ -1,0 +1,25 @@
+/*
+ * sequence.c - see sequence.h.
+ */
+#include "relay/core/sequence.h"
+
+bool sequence_take(struct sequence *sequence, uint32_t number)
+{
+	uint32_t newest = sequence->newest;
+
+	/* The client counts up from what the Allocate response said; nobody gets around 2^32. */
+	if (number > newest) {
+		uint32_t step = number - newest;
+
+		sequence->seen = step < SEQUENCE_WINDOW ? sequence->seen << step : 0;
+		sequence->seen |= 1;
+		sequence->newest = number;
+		return true;
+	}
+
+	uint32_t age = newest - number;
+	if (age >= SEQUENCE_WINDOW || (sequence->seen >> age & 1))
+		return false;
+	sequence->seen |= UINT64_C(1) << age;
+	return true;
+}
