@@ -43,6 +43,12 @@ struct config {
 		char *private_key; /* PEM */
 	} tls;
 	struct {
+		bool enabled;
+		char *realm; /* without the quotes that it is sent in */
+		uint32_t version;
+		bool bandwidth_management, ipv6;
+	} ms;
+	struct {
 		uint16_t first, last;
 		uint32_t rest_ms; /* of a port given back */
 	} relay;

@@ -7,6 +7,7 @@
 
 #include "relay/config_schema.h"
 #include "relay/core/port_pool.h"
+#include "stun/ms_registry.h"
 
 struct check {
 	const struct config *config;
@@ -237,6 +238,21 @@ static bool check_lifetimes(const struct check *check)
 		limits->lifetime_max_s, limits->lifetime_default_s);
 }
 
+/* IPv6 is part of version 4; without it nobody could ask for what is offered. */
+static bool check_ms(const struct check *check)
+{
+	const struct config *config = check->config;
+	unsigned line = line_of(check, "ms", "", "version", 0);
+
+	if (!config->ms.ipv6 || config->ms.version >= MS_VERSION_IPV6)
+		return true;
+	if (line == 0)
+		line = line_of(check, "ms", "", "ipv6", 0);
+	return refuse(check, line,
+		      "ms.version: %u has no IPv6; write 4, or set ms.ipv6 to false",
+		      config->ms.version);
+}
+
 bool config_check(const struct config *config, const struct conffile *file, char *error,
 		  size_t error_size)
 {
@@ -245,5 +261,5 @@ bool config_check(const struct config *config, const struct conffile *file, char
 
 	return check_present(&check) && check_disjoint(&check) && check_public(&check) &&
 	       check_fronts(&check) && check_relay_range(&check) && check_peers(&check) &&
-	       check_tls(&check) && check_lifetimes(&check);
+	       check_tls(&check) && check_lifetimes(&check) && check_ms(&check);
 }

@@ -71,6 +71,19 @@ const struct config_key config_schema[] = {
 	 .max = UINT16_MAX, .fallback = "443",
 	 .doc = "port for TCP and TLS clients; 0: none"},
 
+	{KEY("ms", "enabled"), CONFIG_BOOL, true, FIELD(ms.enabled), .fallback = "true",
+	 .doc = "serve the dialect of Communicator, Lync and Skype for Business"},
+	{KEY("ms", "realm"), CONFIG_TEXT, false, FIELD(ms.realm), .min = 1,
+	 .max = REALM_MAX - 2, .fallback = "rtcmedia",
+	 .doc = "realm of that dialect; sent in quotes"},
+	{KEY("ms", "version"), CONFIG_NUMBER, true, FIELD(ms.version), .min = 1, .max = 4,
+	 .fallback = "2", .doc = "highest MS-VERSION that clients are told of"},
+	{KEY("ms", "bandwidth_management"), CONFIG_BOOL, true,
+	 FIELD(ms.bandwidth_management), .fallback = "false",
+	 .doc = "answer requests for bandwidth: there is room"},
+	{KEY("ms", "ipv6"), CONFIG_BOOL, true, FIELD(ms.ipv6), .fallback = "false",
+	 .doc = "relayed IPv6 addresses for clients of version 4"},
+
 	{KEY("relay", "ports"), CONFIG_RANGE, false, FIELD(relay.first), .min = 1024,
 	 .max = UINT16_MAX, .fallback = "50000-59999",
 	 .doc = "ports of relayed addresses"},
@@ -164,9 +177,9 @@ static const char *const sides[] = {"inside", "outside", NULL};
 
 const struct conffile_section config_sections[] = {
 	{.name = "tls"},     {.name = "side", .titles = sides},
-	{.name = "relay"},   {.name = "peers"},
-	{.name = "limits"},  {.name = "log"},
-	{.name = "control"},
+	{.name = "ms"},      {.name = "relay"},
+	{.name = "peers"},   {.name = "limits"},
+	{.name = "log"},     {.name = "control"},
 };
 
 const size_t config_section_count = sizeof(config_sections) / sizeof(config_sections[0]);

@@ -74,6 +74,13 @@ struct settings *settings_build(const struct config *config,
 	snprintf(turn->realm, sizeof(turn->realm), "%s", fixed->started->realm);
 	snprintf(turn->software, sizeof(turn->software), "%s", config->software);
 	turn->rfc5766_channels = config->rfc5766_channels;
+	turn->ms.enabled = config->ms.enabled;
+	/* Microsoft's realm has its quotes on the wire; what enters keys goes without. */
+	snprintf(turn->ms.realm, sizeof(turn->ms.realm), "\"%s\"",
+		 fixed->started->ms.realm);
+	turn->ms.version = config->ms.version;
+	turn->ms.bandwidth_management = config->ms.bandwidth_management;
+	turn->ms.ipv6 = config->ms.ipv6;
 	turn->limits = config->limits;
 	turn->nonce_key = fixed->nonce_key;
 	turn->nonce_key.lifetime_s = config->nonce_lifetime_s;

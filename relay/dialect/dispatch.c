@@ -9,9 +9,11 @@
 #include "relay/core/turn.h"
 #include "relay/dialect/attributes.h"
 #include "relay/dialect/binding.h"
+#include "relay/dialect/ms_turn.h"
 #include "relay/dialect/reply.h"
 #include "relay/dialect/turn.h"
 #include "stun/classify.h"
+#include "stun/framing.h"
 
 static void drop(struct turn *turn, enum drop_reason reason)
 {
@@ -159,7 +161,7 @@ static enum datagram_kind classify(const struct request *rq, struct slice messag
 {
 	enum datagram_kind kind = datagram_classify(message);
 
-	if (kind == DATAGRAM_QUIC && rq->al != NULL &&
+	if (kind == DATAGRAM_QUIC && rq->al != NULL && rq->al->dialect == DIALECT_IETF &&
 	    message.data[0] <= channel_number_max(rq->turn, rq->al) >> 8)
 		kind = DATAGRAM_CHANNEL_DATA;
 	if (!transport_is_stream(rq->transport))
@@ -167,43 +169,28 @@ static enum datagram_kind classify(const struct request *rq, struct slice messag
 	return kind;
 }
 
-void dispatch_from_client(struct turn *turn, const struct five_tuple *tuple,
-			  struct slice message, uint64_t now_ms, int64_t unix_s,
-			  uint8_t *reply, struct dispatch *out)
+/* Versions 5 and 6 of MS-TURN put it there; nobody is told that we speak them. */
+static bool is_multiplexed(struct slice datagram)
 {
-	assert(tuple->front < turn->commons->front_count);
-	struct request rq = {
-		.turn = turn,
-		.tuple = tuple,
-		.now_ms = now_ms,
-		.unix_s = unix_s,
-		.transport = turn->commons->fronts[tuple->front].transport,
-		.reply = reply,
-	};
+	return datagram.len >= 4 && load_be16(datagram.data) == 0xFF10;
+}
 
-	*out = (struct dispatch){.action = DISPATCH_NOTHING};
-	if (tuple->client.port == 0) {
-		drop(turn, DROP_SOURCE_PORT_ZERO);
-		return;
-	}
-	rq.al = find_allocation(turn, tuple, now_ms);
+static void ietf_message(struct request *rq, enum datagram_kind kind,
+			 struct slice message, struct dispatch *out)
+{
+	struct turn *turn = rq->turn;
 
-	/*
-	 * Here the MS dialect takes its turn: a 5-tuple whose allocation speaks it owns every
-	 * byte that arrives, and the dialect of a 5-tuple never changes (attack 54).
-	 */
-
-	switch (classify(&rq, message)) {
+	switch (kind) {
 	case DATAGRAM_CHANNEL_DATA:
-		if (rq.al == NULL) {
+		if (rq->al == NULL) {
 			drop(turn, DROP_NO_ALLOCATION);
 			break;
 		}
-		forward_channel_data(turn, rq.al, message, now_ms, &out->forward);
+		forward_channel_data(turn, rq->al, message, rq->now_ms, &out->forward);
 		forwarded(out);
 		break;
 	case DATAGRAM_STUN:
-		stun_message(&rq, message, out);
+		stun_message(rq, message, out);
 		break;
 	case DATAGRAM_EMPTY:
 	case DATAGRAM_DTLS:
@@ -212,11 +199,114 @@ void dispatch_from_client(struct turn *turn, const struct five_tuple *tuple,
 	case DATAGRAM_QUIC:
 	case DATAGRAM_OTHER:
 	case DATAGRAM_KIND_COUNT:
-		drop(turn, DROP_NOT_STUN);
-		if (transport_is_stream(rq.transport))
+		drop(turn, is_multiplexed(message) ? DROP_MULTIPLEXED : DROP_NOT_STUN);
+		if (transport_is_stream(rq->transport))
 			out->action = DISPATCH_CLOSE;
 		break;
 	}
+}
+
+static void ms_control(const struct request *rq, struct slice message,
+		       struct dispatch *out)
+{
+	struct ms_request ms = {
+		.turn = rq->turn,
+		.tuple = rq->tuple,
+		.now_ms = rq->now_ms,
+		.unix_s = rq->unix_s,
+		.transport = rq->transport,
+		.al = rq->al,
+		.reply = rq->reply,
+	};
+
+	if (!ms_turn_message(&ms, message, &out->forward) &&
+	    transport_is_stream(rq->transport)) {
+		out->action = DISPATCH_CLOSE;
+		return;
+	}
+	out->authenticated = ms.authenticated;
+	if (ms.reply_len > 0) {
+		out->action = DISPATCH_REPLY;
+		out->reply_len = ms.reply_len;
+	}
+	forwarded(out);
+}
+
+static void ms_data(const struct request *rq, struct slice data, struct dispatch *out)
+{
+	if (rq->al == NULL) {
+		drop(rq->turn, DROP_NO_ALLOCATION);
+		return;
+	}
+	forward_ms_raw(rq->turn, rq->al, data, rq->now_ms, &out->forward);
+	forwarded(out);
+}
+
+/* Steps 1 to 3 of dispatch.h. Who holds an allocation keeps it when the dialect is turned off. */
+static bool is_ms_control(const struct request *rq, struct slice message)
+{
+	if (rq->transport != TRANSPORT_UDP)
+		return false;
+	if (rq->al != NULL)
+		return rq->al->dialect == DIALECT_MS && datagram_is_ms_control(message);
+	return rq->turn->settings->ms.enabled && datagram_is_ms_control(message);
+}
+
+/* What every message of a client goes through first; false if it ends there. */
+static bool begin(struct request *rq, uint8_t *reply, struct dispatch *out)
+{
+	struct turn *turn = rq->turn;
+	const struct five_tuple *tuple = rq->tuple;
+
+	assert(tuple->front < turn->commons->front_count);
+	*out = (struct dispatch){.action = DISPATCH_NOTHING};
+	if (tuple->client.port == 0) {
+		drop(turn, DROP_SOURCE_PORT_ZERO);
+		return false;
+	}
+	rq->transport = turn->commons->fronts[tuple->front].transport;
+	rq->al = find_allocation(turn, tuple, rq->now_ms);
+	rq->reply = reply;
+	return true;
+}
+
+void dispatch_from_client(struct turn *turn, const struct five_tuple *tuple,
+			  struct slice message, uint64_t now_ms, int64_t unix_s,
+			  uint8_t *reply, struct dispatch *out)
+{
+	struct request rq = {
+		.turn = turn, .tuple = tuple, .now_ms = now_ms, .unix_s = unix_s};
+
+	if (!begin(&rq, reply, out))
+		return;
+	enum datagram_kind kind = classify(&rq, message);
+	if (is_ms_control(&rq, message))
+		ms_control(&rq, message, out);
+	else if (rq.al != NULL && rq.al->dialect == DIALECT_MS)
+		ms_data(&rq, message, out);
+	else
+		ietf_message(&rq, kind, message, out);
+}
+
+void dispatch_ms_frame(struct turn *turn, const struct five_tuple *tuple,
+		       struct slice frame, uint64_t now_ms, int64_t unix_s,
+		       uint8_t *reply, struct dispatch *out)
+{
+	struct request rq = {
+		.turn = turn, .tuple = tuple, .now_ms = now_ms, .unix_s = unix_s};
+
+	if (!begin(&rq, reply, out))
+		return;
+	assert(frame.len >= MS_FRAME_HEADER_LEN && transport_is_stream(rq.transport));
+	if (rq.al != NULL && rq.al->dialect != DIALECT_MS) {
+		out->action = DISPATCH_CLOSE;
+		return;
+	}
+	struct slice content = slice_skip(frame, MS_FRAME_HEADER_LEN);
+	if (frame.data[0] == MS_FRAME_CONTROL)
+		ms_control(&rq, content, out);
+	else
+		ms_data(&rq, content, out);
 }
 
 void dispatch_from_peer(struct turn *turn, uint32_t slot, const struct endpoint *source,

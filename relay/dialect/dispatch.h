@@ -1,9 +1,18 @@
 /*
  * dispatch.h - one message in, what to do about it out. No I/O: the caller sends.
  *
- * Order for a datagram of a client (T-205): first byte, then parse, FINGERPRINT, then the
- * dialect's own order: authentication, 420, 437, 441, method. The MS dialect will look before
- * all of this, because an MS allocation owns every datagram on its 5-tuple.
+ * Two dialects share the UDP ports, and the dialect of a 5-tuple never changes while it has an
+ * allocation (attack 54). For a datagram of a client the order is:
+ *
+ *   1. an IETF allocation owns everything on its 5-tuple
+ *   2. MAGIC-COOKIE where MS-TURN has it: a control message of the MS dialect; it comes first
+ *      because its transaction id may by chance look like the cookie of STUN
+ *   3. an MS allocation owns everything else: data for the active destination, whatever it
+ *      looks like; ICE sends STUN checks that way
+ *   4. IETF: first byte, then parse, FINGERPRINT, then authentication, 420, 437, 441, method
+ *      (T-205)
+ *
+ * On a stream its first bytes have decided, and the front calls the one or the other.
  */
 #ifndef RELAY_DIALECT_DISPATCH_H
 #define RELAY_DIALECT_DISPATCH_H
@@ -48,6 +57,14 @@ enum { DISPATCH_REPLY_MAX = 2048 };
 void dispatch_from_client(struct turn *turn, const struct five_tuple *tuple,
 			  struct slice message, uint64_t now_ms, int64_t unix_s,
 			  uint8_t *reply, struct dispatch *out);
+
+/*
+ * The same for one frame of MS framing, with its header (stun/framing). All frames of such a
+ * connection come here and none of another one.
+ */
+void dispatch_ms_frame(struct turn *turn, const struct five_tuple *tuple,
+		       struct slice frame, uint64_t now_ms, int64_t unix_s,
+		       uint8_t *reply, struct dispatch *out);
 
 /* One datagram that arrived at the relayed address of a slot. */
 void dispatch_from_peer(struct turn *turn, uint32_t slot, const struct endpoint *source,

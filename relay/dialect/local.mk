@@ -7,6 +7,13 @@ libcore_a_SOURCES += \
 	relay/dialect/binding.h \
 	relay/dialect/dispatch.c \
 	relay/dialect/dispatch.h \
+	relay/dialect/ms_admission.c \
+	relay/dialect/ms_allocate.c \
+	relay/dialect/ms_reply.c \
+	relay/dialect/ms_reply.h \
+	relay/dialect/ms_request.h \
+	relay/dialect/ms_turn.c \
+	relay/dialect/ms_turn.h \
 	relay/dialect/reply.c \
 	relay/dialect/reply.h \
 	relay/dialect/request.h \

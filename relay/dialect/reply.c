@@ -10,18 +10,24 @@
 #include "stun/attr.h"
 #include "stun/integrity.h"
 
+bool reply_allowed(struct turn *turn, const struct five_tuple *tuple,
+		   enum transport transport, const struct allocation *al, uint64_t now_ms)
+{
+	const struct turn_limits *limits = &turn->settings->limits;
+
+	if (transport_is_stream(transport) || al != NULL)
+		return true;
+	if (limiter_allows(turn->commons->strangers, &tuple->client.ip,
+			   limits->stranger_rate, limits->stranger_burst, now_ms))
+		return true;
+
+	counter_add(&turn->counters.drops[DROP_LIMITED], 1);
+	return false;
+}
+
 bool reply_allowed_to_stranger(struct request *rq)
 {
-	const struct turn_limits *limits = &rq->turn->settings->limits;
-
-	if (transport_is_stream(rq->transport) || rq->al != NULL)
-		return true;
-	if (limiter_allows(rq->turn->commons->strangers, &rq->tuple->client.ip,
-			   limits->stranger_rate, limits->stranger_burst, rq->now_ms))
-		return true;
-
-	counter_add(&rq->turn->counters.drops[DROP_LIMITED], 1);
-	return false;
+	return reply_allowed(rq->turn, rq->tuple, rq->transport, rq->al, rq->now_ms);
 }
 
 static enum request_method counted_as(uint16_t method)

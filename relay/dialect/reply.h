@@ -26,6 +26,10 @@
  * False: withheld, and counted. Asking spends allowance, so ask once and before building.
  */
 bool reply_allowed_to_stranger(struct request *rq);
+/* The same for whatever came from that 5-tuple; al is its allocation, or NULL. */
+bool reply_allowed(struct turn *turn, const struct five_tuple *tuple,
+		   enum transport transport, const struct allocation *al,
+		   uint64_t now_ms);
 
 /* A success response: start, add the method's attributes, finish. */
 void reply_success_start(struct request *rq, struct stun_builder *b);
