@@ -24,12 +24,15 @@
 #include "stun/chandata.h"
 #include "stun/classify.h"
 #include "stun/framing.h"
+#include "stun/ms_registry.h"
+#include "stun/pseudo_tls.h"
 
 enum {
 	/* A reply never waits behind more than the media queue and this much more. */
 	REPLY_ROOM = 64 << 10,
 	DRAIN_MS = 5000, /* for the last replies to a client that has closed */
-	FRAME_HEAD = STUN_HEADER_LEN, /* enough to know where a frame ends */
+	/* Enough to know where a frame ends, and whether it is one. */
+	FRAME_HEAD = MS_FRAME_HEADER_LEN + MS_MSG_MIN,
 };
 
 enum stream_state {
@@ -45,8 +48,10 @@ struct stream {
 	struct five_tuple tuple; /* front: the TLS one once that is known */
 	enum stream_state state;
 	bool authenticated;
-	bool listed; /* in the clients table */
-	int fd;      /* GREETING only; then the bufferevent's */
+	bool listed;    /* in the clients table */
+	bool ms;        /* MS framing; decided by the first bytes, like all of the next */
+	bool hello_due; /* pseudo-TLS, whose hello has not come yet */
+	int fd;         /* GREETING only; then the bufferevent's */
 	struct bufferevent *bev;
 	struct event readable; /* GREETING only */
 	struct event timer;
@@ -186,8 +191,12 @@ static bool handle(struct stream *stream, struct slice frame)
 	struct dispatch dispatch;
 	bool alive = true;
 
-	dispatch_from_client(&worker->turn, &stream->tuple, frame, worker->now_ms,
-			     worker->unix_s, worker->reply, &dispatch);
+	if (stream->ms)
+		dispatch_ms_frame(&worker->turn, &stream->tuple, frame, worker->now_ms,
+				  worker->unix_s, worker->reply, &dispatch);
+	else
+		dispatch_from_client(&worker->turn, &stream->tuple, frame, worker->now_ms,
+				     worker->unix_s, worker->reply, &dispatch);
 	switch (dispatch.action) {
 	case DISPATCH_NOTHING:
 		break;
@@ -211,6 +220,44 @@ static bool handle(struct stream *stream, struct slice frame)
 	return alive;
 }
 
+/* The size of the frame at the front, 0 if that is not known yet; false if it is none. */
+static bool next_frame(const struct stream *stream, struct slice front,
+		       uint16_t channel_max, size_t *frame_len)
+{
+	if (stream->ms)
+		return ms_framing_next(front, frame_len) != MS_FRAMING_BROKEN;
+	return framing_next_channels(front, channel_max, frame_len) != FRAMING_BROKEN;
+}
+
+/* The pretended handshake: all of its answer in one write. False if it is none. */
+static bool take_hello(struct stream *stream, struct evbuffer *input)
+{
+	struct worker *worker = stream->worker;
+	uint8_t hello[PSEUDO_TLS_HELLO_LEN], random[PSEUDO_TLS_RANDOM_LEN];
+	uint8_t session_id[PSEUDO_TLS_SESSION_ID_LEN], answer[PSEUDO_TLS_ANSWER_LEN];
+	ev_ssize_t arrived = evbuffer_copyout(input, hello, sizeof(hello));
+
+	if (arrived < 0)
+		return false;
+	switch (pseudo_tls_hello((struct slice){hello, (size_t)arrived})) {
+	case PSEUDO_TLS_MORE:
+		return true;
+	case PSEUDO_TLS_BROKEN:
+		return false;
+	case PSEUDO_TLS_COMPLETE:
+		break;
+	}
+	evbuffer_drain(input, PSEUDO_TLS_HELLO_LEN);
+	worker->edge.random(worker, random, sizeof(random));
+	worker->edge.random(worker, session_id, sizeof(session_id));
+	pseudo_tls_write_answer(answer, worker->unix_s, random, session_id);
+	stream->hello_due = false;
+	stream->state = STREAM_OPEN;
+	stream->armed_ms = UINT64_MAX;
+	stream->last_frame_ms = worker->now_ms;
+	return bufferevent_write(stream->bev, answer, sizeof(answer)) == 0;
+}
+
 static void read_frames(struct bufferevent *bev, void *arg)
 {
 	struct stream *stream = arg;
@@ -219,15 +266,21 @@ static void read_frames(struct bufferevent *bev, void *arg)
 	size_t arrived;
 
 	worker_tick(worker);
+	if (stream->hello_due && !take_hello(stream, input)) {
+		counter_add(&worker->turn.counters.drops[DROP_NOT_STUN], 1);
+		end(stream);
+		return;
+	}
+	if (stream->hello_due)
+		return;
 	const struct allocation *al = allocation_find(worker->turn.table, &stream->tuple);
 	uint16_t channel_max = al != NULL ? channel_number_max(&worker->turn, al)
 					  : CHANNEL_NUMBER_MAX;
 	while ((arrived = evbuffer_get_length(input)) > 0) {
 		size_t head = arrived < FRAME_HEAD ? arrived : FRAME_HEAD, frame_len;
 		const uint8_t *front = evbuffer_pullup(input, (ev_ssize_t)head);
-		if (front == NULL ||
-		    framing_next_channels((struct slice){front, head}, channel_max,
-					  &frame_len) == FRAMING_BROKEN) {
+		if (front == NULL || !next_frame(stream, (struct slice){front, head},
+						 channel_max, &frame_len)) {
 			counter_add(&worker->turn.counters.drops[DROP_NOT_STUN], 1);
 			end(stream);
 			return;
@@ -284,8 +337,11 @@ static void happened(struct bufferevent *bev, short events, void *arg)
 	end(stream);
 }
 
-/* From a socket to a bufferevent; ctx NULL for plain TCP. False: nothing has changed. */
-static bool open_stream(struct stream *stream, SSL_CTX *ctx)
+/*
+ * From a socket to a bufferevent; ctx NULL for plain TCP. The pretended TLS is plain TCP too,
+ * but has a handshake. False: nothing has changed.
+ */
+static bool open_stream(struct stream *stream, enum stream_kind kind, SSL_CTX *ctx)
 {
 	struct worker *worker = stream->worker;
 
@@ -309,7 +365,9 @@ static bool open_stream(struct stream *stream, SSL_CTX *ctx)
 						     BEV_OPT_CLOSE_ON_FREE);
 		if (stream->bev == NULL)
 			return false;
-		stream->state = STREAM_OPEN;
+		stream->ms = kind != STREAM_STUN;
+		stream->hello_due = kind == STREAM_PSEUDO_TLS;
+		stream->state = stream->hello_due ? STREAM_HANDSHAKE : STREAM_OPEN;
 	}
 	event_del(&stream->readable);
 	stream->last_frame_ms = worker->now_ms;
@@ -320,6 +378,28 @@ static bool open_stream(struct stream *stream, SSL_CTX *ctx)
 	stream->listed = true;
 	arm(stream);
 	return true;
+}
+
+static bool open_kind(struct stream *stream, enum stream_kind kind)
+{
+	const struct settings *settings = stream->worker->settings;
+
+	switch (kind) {
+	case STREAM_STUN:
+		return open_stream(stream, kind, NULL);
+	case STREAM_TLS:
+		return settings->tls != NULL && open_stream(stream, kind, settings->tls);
+	case STREAM_MS_FRAMED:
+	case STREAM_PSEUDO_TLS:
+		return settings->turn.ms.enabled && open_stream(stream, kind, NULL);
+	case STREAM_UNDECIDED:
+	case STREAM_PROXY:
+	case STREAM_HTTP:
+	case STREAM_OTHER:
+	case STREAM_KIND_COUNT:
+		break;
+	}
+	return false;
 }
 
 static void greeting(evutil_socket_t fd, short events, void *arg)
@@ -344,10 +424,8 @@ static void greeting(evutil_socket_t fd, short events, void *arg)
 	if (kind == STREAM_UNDECIDED)
 		return;
 
-	SSL_CTX *ctx = worker->settings->tls;
 	counter_add(&worker->turn.counters.streams[kind], 1);
-	if (!((kind == STREAM_STUN && open_stream(stream, NULL)) ||
-	      (kind == STREAM_TLS && ctx != NULL && open_stream(stream, ctx))))
+	if (!open_kind(stream, kind))
 		end(stream);
 }
 

@@ -1,7 +1,8 @@
 /*
  * stream.h - one client on TCP or TLS, from accept to close.
  *
- *   GREETING --first bytes known--> HANDSHAKE (TLS only) --> OPEN --> DRAINING --> gone
+ *   GREETING --first bytes known--> HANDSHAKE (TLS, real or pretended) --> OPEN
+ *            --> DRAINING --> gone
  *
  * Deadlines are absolute, never per byte: greeting and handshake, first authenticated request,
  * each frame once begun, and a connection that has no allocation. What is queued towards a slow
