@@ -107,6 +107,14 @@ void mras_request_free(struct mras_request *request)
 	free(request);
 }
 
+static char *copy_of(const char *text)
+{
+	size_t size = strlen(text) + 1;
+	char *copy = malloc(size);
+
+	return copy ? memcpy(copy, text, size) : NULL;
+}
+
 /* The first reason stays: what follows it is not read any more. */
 static void stop(struct reading *reading, enum mras_reason reason)
 {
@@ -230,9 +238,9 @@ static void begin_request(struct reading *reading, const XML_Char **attributes)
 		stop(reading, MRAS_MALFORMED);
 		return;
 	}
-	request->request_id = strdup(id);
-	request->to = strdup(to);
-	request->from = strdup(from);
+	request->request_id = copy_of(id);
+	request->to = copy_of(to);
+	request->from = copy_of(from);
 	if (!request->request_id || !request->to || !request->from) {
 		mras_request_free(request);
 		stop(reading, MRAS_INTERNAL_ERROR);
@@ -269,7 +277,7 @@ static void begin_part(struct reading *reading, const XML_Char **attributes)
 	}
 	struct mras_credentials_request *part = &request->requests[request->count];
 	part->location = LOCATION_ANY;
-	part->id = strdup(id);
+	part->id = copy_of(id);
 	if (!part->id) {
 		stop(reading, MRAS_INTERNAL_ERROR);
 		return;
@@ -408,7 +416,7 @@ static bool read_leaf(enum leaf leaf, const char *text,
 {
 	switch (leaf) {
 	case LEAF_IDENTITY:
-		part->identity = strdup(text);
+		part->identity = copy_of(text);
 		*out_of_memory = !part->identity;
 		return *text != '\0';
 	case LEAF_LOCATION:

@@ -19,6 +19,7 @@ libmrasworld_a_SOURCES = tests/unit/mras_world.c tests/unit/mras_world.h
 mras_test_libs = libmrasworld.a $(MRAS_LIBS) $(CHECK_LIBS)
 unit_programs += \
 	tests/unit/test_identity \
+	tests/unit/test_mras_memory \
 	tests/unit/test_mras_xml \
 	tests/unit/test_service \
 	tests/unit/test_sip \
@@ -27,11 +28,13 @@ unit_programs += \
 	tests/unit/test_xml_bombs
 tests_unit_test_identity_LDADD = $(mras_test_libs)
 tests_unit_test_service_LDADD = $(mras_test_libs)
+tests_unit_test_mras_memory_SOURCES = tests/unit/test_mras_memory.c tests/unit/oom.c
+tests_unit_test_mras_memory_LDADD = $(mras_test_libs)
+tests_unit_test_mras_memory_LDFLAGS = $(AM_LDFLAGS) $(oom_wrap)
 tests_unit_test_mras_xml_LDADD = $(mras_test_libs)
 tests_unit_test_sip_LDADD = $(mras_test_libs)
 tests_unit_test_sip_framing_LDADD = $(mras_test_libs)
 tests_unit_test_sip_torture_LDADD = $(mras_test_libs)
 tests_unit_test_xml_bombs_LDADD = $(mras_test_libs)
 tests_unit_test_xml_bombs_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free,--wrap=strdup \
-	-Wl,--wrap=XML_ParserCreateNS
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free,--wrap=XML_ParserCreateNS

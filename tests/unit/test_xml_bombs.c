@@ -42,12 +42,10 @@ void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
 void __real_free(void *block);
-char *__real_strdup(const char *text);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void __wrap_free(void *block);
-char *__wrap_strdup(const char *text);
 XML_Parser __wrap_XML_ParserCreateNS(const XML_Char *encoding, XML_Char separator);
 
 void *__wrap_malloc(size_t size)
@@ -75,11 +73,6 @@ void __wrap_free(void *block)
 {
 	given(block);
 	__real_free(block);
-}
-
-char *__wrap_strdup(const char *text)
-{
-	return taken(__real_strdup(text));
 }
 
 XML_Parser __wrap_XML_ParserCreateNS(const XML_Char *encoding, XML_Char separator)
