@@ -4,6 +4,11 @@ dist_man_MANS += docs/avedgectl.1
 
 dist_man_MANS += docs/mediarelayd.8 docs/mediarelayd.conf.5
 
+dist_man_MANS += docs/mrasd.8 docs/mrasd.conf.5
+
 EXTRA_DIST += docs/requirements.md
+
+# What programs ask mrasd over HTTP.
+dist_doc_DATA += docs/openapi.json
 
 dist_man_MANS += docs/avedge-load.1

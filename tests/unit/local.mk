@@ -11,6 +11,7 @@ include tests/unit/stun.mk
 include tests/unit/core.mk
 include tests/unit/dialect.mk
 include tests/unit/auth.mk
+include tests/unit/issuer.mk
 include tests/unit/relay.mk
 include tests/unit/tools.mk
 

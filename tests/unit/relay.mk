@@ -6,6 +6,8 @@ unit_programs += \
 	tests/unit/test_record
 
 tests_unit_test_addresses_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_test_config_SOURCES = tests/unit/test_config.c \
+	tests/unit/source_file.c tests/unit/source_file.h
 tests_unit_test_config_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_control_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_explain_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "relay/config_schema.h"
+#include "tests/unit/source_file.h"
 #include "tests/unit/unit.h"
 
 #define INSIDE "side inside { addresses = {10.0.0.5} }\n"
@@ -442,56 +443,23 @@ END_TEST
  * Manual page and default file are written by hand and must agree with the table: every key,
  * its default, and whether a reload applies it.
  */
-static char *read_source(const char *name)
-{
-	const char *top = getenv("TOP_SRCDIR");
-	char path[1024];
-	char *text = calloc(1, 256 * 1024);
-
-	snprintf(path, sizeof(path), "%s/%s", top ? top : ".", name);
-
-	FILE *in = fopen(path, "r");
-	ck_assert_msg(in != NULL && text != NULL, "%s", path);
-	ck_assert_uint_gt(fread(text, 1, 256 * 1024 - 1, in), 0);
-	fclose(in);
-	return text;
-}
-
-/* The text from the line that begins with start to the next line that begins so. */
-static char *part(const char *text, const char *start, const char *const *ends)
-{
-	const char *begin = strstr(text, start);
-
-	if (!begin)
-		return NULL;
-
-	const char *end = begin + strlen(begin);
-	for (; *ends; ends++) {
-		const char *found = strstr(begin + strlen(start), *ends);
-
-		if (found && found < end)
-			end = found;
-	}
-	return strndup(begin, (size_t)(end - begin));
-}
-
 START_TEST(config_manual_page_agrees)
 {
 	static const char *const section_ends[] = {"\n.Ss ", "\n.Sh ", NULL};
 	static const char *const item_ends[] = {"\n.It ", "\n.El", NULL};
 	const struct config_key *key = &config_schema[_i];
 	char start[128], value[128];
-	char *page = read_source("docs/mediarelayd.conf.5");
+	char *page = source_file("docs/mediarelayd.conf.5");
 
 	if (*key->file.section == '\0')
 		snprintf(start, sizeof(start), "\n.Ss General\n");
 	else
 		snprintf(start, sizeof(start), "\n.Ss Section %s", key->file.section);
-	char *section = part(page, start, section_ends);
+	char *section = source_part(page, start, section_ends);
 	ck_assert_msg(section != NULL, "no section %s", key->file.section);
 
 	snprintf(start, sizeof(start), "\n.It Ic %s No = ", key->file.name);
-	char *item = part(section, start, item_ends);
+	char *item = source_part(section, start, item_ends);
 	ck_assert_msg(item != NULL, "no key %s.%s", key->file.section, key->file.name);
 
 	if (!key->fallback)
@@ -515,7 +483,7 @@ END_TEST
 
 START_TEST(config_default_file_shows_the_defaults)
 {
-	char *text = read_source("conf/mediarelayd.conf");
+	char *text = source_file("conf/mediarelayd.conf");
 	struct config *defaults = must_parse(SIDES);
 	struct seen seen = {""};
 	size_t shown = 0;
