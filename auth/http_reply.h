@@ -1,6 +1,6 @@
 /*
  * http_reply.h - what mrasd answers over HTTP: POST /v1/credentials, GET /v1/relays, and
- * problem details (RFC 9457) for everything else. Pure; docs/openapi.yaml describes it.
+ * problem details (RFC 9457) for everything else. Pure; docs/openapi.json describes it.
  */
 #ifndef AUTH_HTTP_REPLY_H
 #define AUTH_HTTP_REPLY_H

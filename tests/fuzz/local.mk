@@ -33,5 +33,6 @@ fuzz: $(fuzz_programs)
 
 include tests/fuzz/auth.mk
 include tests/fuzz/core.mk
+include tests/fuzz/issuer.mk
 include tests/fuzz/stun.mk
 include tests/fuzz/relay.mk

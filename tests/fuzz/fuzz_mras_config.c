@@ -1,0 +1,40 @@
+/*
+ * fuzz_mras_config.c - any text is a configuration of mrasd, or an error that says where and
+ * what to do.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/config.h"
+#include "tests/fuzz/fuzz.h"
+
+static void difference(void *arg, const char *key, const char *before, const char *after,
+		       bool reloads)
+{
+	(void)arg;
+	(void)key;
+	(void)before;
+	(void)after;
+	(void)reloads;
+	abort(); /* a configuration differs from itself */
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char error[600] = "";
+	struct config *config =
+		config_parse("F", (const char *)data, size, error, sizeof(error));
+
+	if (!config) {
+		FUZZ_CHECK(strncmp(error, "F:", 2) == 0 && strchr(error, ';'));
+		return 0;
+	}
+	FUZZ_CHECK(config->address_count > 0 && config->server_count > 0 &&
+		   config->relay_count > 0);
+	FUZZ_CHECK(config->tls.certificate && config->tls.private_key && config->tls.ca);
+	for (size_t i = 0; i < config->relay_count; i++)
+		FUZZ_CHECK(config->relays[i].host && config->relays[i].location <= 1);
+	config_compare(config, config, difference, NULL);
+	config_free(config);
+	return 0;
+}
