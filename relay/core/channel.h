@@ -32,7 +32,10 @@ int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
 
 /*
  * The highest channel number of this client: 0x4FFF; 0x7FFF if the configuration allows for
- * RFC 5766 and the client is of that age, which it shows by an MD5 key where SHA-256 was offered.
+ * RFC 5766 and the client is of that age. The only ones known that draw such numbers are
+ * turnutils_uclient and what else is built on coturn's client library: they take an MD5 key
+ * where SHA-256 was offered and add FINGERPRINT to every request. Everybody else stays within
+ * RFC 8656 even where old clients are allowed for.
  */
 uint16_t channel_number_max(const struct turn *turn, const struct allocation *al);
 

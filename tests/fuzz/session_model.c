@@ -77,7 +77,9 @@ static void note_success(struct model *m, const struct client *c)
 		FUZZ_CHECK(stun_msg_find(&asked, TURN_CHANNEL_NUMBER, &attr));
 		FUZZ_CHECK(stun_attr_channel_number(&attr, &number) && number >= 0x4000);
 		FUZZ_CHECK(number <=
-			   (m->world->settings.rfc5766_channels ? 0x7FFF : 0x4FFF));
+			   (m->world->settings.rfc5766_channels && al->fingerprint
+				    ? 0x7FFF
+				    : 0x4FFF));
 	}
 	for (rest = asked.body; stun_attr_next(&rest, &attr);) {
 		if (attr.type != TURN_XOR_PEER_ADDRESS)

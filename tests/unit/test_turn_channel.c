@@ -332,15 +332,18 @@ static const struct {
 	const char *name;
 	bool allowed;
 	enum client_auth auth;
+	bool fingerprint;
 	uint16_t number;
 	int want;
 } old_clients[] = {
-	{"T-361 0x7FFF, if old clients are allowed for: success", true, CLIENT_MD5,
+	{"T-361 0x7FFF, if old clients are allowed for: success", true, CLIENT_MD5, true,
 	 0x7FFF, 0},
-	{"T-361 0x5000 likewise", true, CLIENT_MD5, 0x5000, 0},
-	{"T-361 not for who can do SHA-256: 400", true, CLIENT_SHA256, 0x7FFF, 400},
-	{"T-361 and nothing above: 400", true, CLIENT_MD5, 0x8000, 400},
-	{"T-361 old client, not allowed for: 400", false, CLIENT_MD5, 0x5000, 400},
+	{"T-361 0x5000 likewise", true, CLIENT_MD5, true, 0x5000, 0},
+	{"T-361 not for who can do SHA-256: 400", true, CLIENT_SHA256, true, 0x7FFF, 400},
+	{"T-361 not for who sends no FINGERPRINT: 400", true, CLIENT_MD5, false, 0x5000,
+	 400},
+	{"T-361 and nothing above: 400", true, CLIENT_MD5, true, 0x8000, 400},
+	{"T-361 old client, not allowed for: 400", false, CLIENT_MD5, true, 0x5000, 400},
 };
 
 START_TEST(channels_of_old_clients) /* T-361, RFC 5766 section 11 */
@@ -350,6 +353,7 @@ START_TEST(channels_of_old_clients) /* T-361, RFC 5766 section 11 */
 	begin();
 	world.settings.rfc5766_channels = old_clients[_i].allowed;
 	alice.auth = old_clients[_i].auth;
+	alice.fingerprint = old_clients[_i].fingerprint;
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	client_bind(&alice, old_clients[_i].number, PEER);
 	expect(&alice, old_clients[_i].want, old_clients[_i].name);
