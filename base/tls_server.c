@@ -13,9 +13,24 @@
 
 const char *tls_error_reason(void)
 {
+	/* What the system refused comes first; what follows only says that it did. */
+	unsigned long first = ERR_peek_error();
+	if (ERR_SYSTEM_ERROR(first))
+		return strerror(ERR_GET_REASON(first));
+
 	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
 
 	return reason != NULL ? reason : "unknown error";
+}
+
+/* A daemon has nobody to ask; OpenSSL's own function would wait at the terminal. */
+static int no_passphrase(char *buf, int size, int writing, void *arg)
+{
+	(void)buf;
+	(void)size;
+	(void)writing;
+	(void)arg;
+	return -1;
 }
 
 SSL_CTX *tls_server_new(const char *certificate, const char *private_key, char *error,
@@ -39,6 +54,7 @@ SSL_CTX *tls_server_new(const char *certificate, const char *private_key, char *
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_dh_auto(ctx, 1);
+	SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
 
 	if (SSL_CTX_set_cipher_list(ctx, ciphers) != 1) {
 		snprintf(error, error_size, "TLS: %s", tls_error_reason());
@@ -48,9 +64,11 @@ SSL_CTX *tls_server_new(const char *certificate, const char *private_key, char *
 			"%s: %s; a readable PEM file is needed, server certificate first",
 			certificate, tls_error_reason());
 	} else if (SSL_CTX_use_PrivateKey_file(ctx, private_key, SSL_FILETYPE_PEM) != 1) {
-		snprintf(error, error_size,
-			 "%s: %s; a readable PEM file with the key of %s is needed",
-			 private_key, tls_error_reason(), certificate);
+		snprintf(
+			error, error_size,
+			"%s: %s; a readable PEM file with the key of %s is needed, without "
+			"passphrase",
+			private_key, tls_error_reason(), certificate);
 	} else if (tls_server_expires(ctx) <= time(NULL)) {
 		snprintf(error, error_size, "%s: the certificate has expired; renew it",
 			 certificate);
