@@ -119,6 +119,7 @@ static struct config *make(const char *path, const struct conffile *file,
 	complete_public(config);
 	if (!config_check(config, file, error, error_size))
 		goto fail;
+	config_note_lines(config, file);
 	return config;
 fail:
 	config_free(config);
@@ -173,6 +174,19 @@ struct config *config_parse(const char *path, const char *text, size_t len, char
 			    size_t error_size)
 {
 	return read_config(path, text, len, error, error_size);
+}
+
+void config_blame(const struct config *config, unsigned line, const char *key,
+		  char *error, size_t error_size)
+{
+	char sentence[400];
+
+	snprintf(sentence, sizeof(sentence), "%s", error);
+	if (line != 0)
+		snprintf(error, error_size, "%s:%u: %s: %s", config->path, line, key,
+			 sentence);
+	else
+		snprintf(error, error_size, "%s: %s: %s", config->path, key, sentence);
 }
 
 void config_free(struct config *config)

@@ -79,6 +79,9 @@ struct config {
 		char *socket; /* UNIX socket path; NULL: no control interface */
 		char *group;  /* who may use it besides root; NULL: nobody */
 	} control;
+	struct { /* where in the file, 0 if not there: for errors of what they name */
+		unsigned keys, certificate, private_key, user, group, control_group;
+	} lines;
 };
 
 /*
@@ -90,6 +93,13 @@ struct config *config_load(const char *path, char *error, size_t error_size);
 struct config *config_parse(const char *path, const char *text, size_t len, char *error,
 			    size_t error_size);
 void config_free(struct config *config); /* NULL is allowed */
+
+/*
+ * Put "FILE:LINE: key: " before the sentence in error, which says what is wrong with the thing
+ * that the value of key names. line 0, a default, is left out.
+ */
+void config_blame(const struct config *config, unsigned line, const char *key,
+		  char *error, size_t error_size);
 
 /*
  * What differs between two configurations, one call for each key: its name as in the man page,

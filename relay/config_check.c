@@ -17,11 +17,11 @@ struct check {
 };
 
 /* Of the index-th value of a key; 0 if it is not in the file. */
-static unsigned line_of(const struct check *check, const char *section, const char *title,
-			const char *name, size_t index)
+static unsigned line_in(const struct conffile *file, const char *section,
+			const char *title, const char *name, size_t index)
 {
 	size_t count;
-	const struct conffile_value *values = conffile_values(check->file, &count);
+	const struct conffile_value *values = conffile_values(file, &count);
 
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(values[i].key->section, section) == 0 &&
@@ -30,6 +30,22 @@ static unsigned line_of(const struct check *check, const char *section, const ch
 			return values[i].line;
 	}
 	return 0;
+}
+
+static unsigned line_of(const struct check *check, const char *section, const char *title,
+			const char *name, size_t index)
+{
+	return line_in(check->file, section, title, name, index);
+}
+
+void config_note_lines(struct config *config, const struct conffile *file)
+{
+	config->lines.keys = line_in(file, "", "", "keys", 0);
+	config->lines.certificate = line_in(file, "tls", "", "certificate", 0);
+	config->lines.private_key = line_in(file, "tls", "", "private_key", 0);
+	config->lines.user = line_in(file, "", "", "user", 0);
+	config->lines.group = line_in(file, "", "", "group", 0);
+	config->lines.control_group = line_in(file, "control", "", "group", 0);
 }
 
 static bool __attribute__((format(printf, 3, 4)))

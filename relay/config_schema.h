@@ -40,5 +40,7 @@ bool config_walk(struct config_walk *walk);
 /* What no value can tell alone; file for the lines. False with a sentence in error. */
 bool config_check(const struct config *config, const struct conffile *file, char *error,
 		  size_t error_size);
+/* Fill config->lines. */
+void config_note_lines(struct config *config, const struct conffile *file);
 
 #endif

@@ -51,6 +51,8 @@ struct daemon {
 	struct event_base *base;
 	struct addresses *addresses;
 	struct control *control;
+	struct privdrop_identity who; /* whom to become */
+	gid_t control_group;          /* (gid_t)-1: none */
 	char error[512];
 };
 
@@ -226,37 +228,51 @@ static bool read_settings(struct daemon *daemon)
 	return daemon->reload != NULL;
 }
 
-/* While we may still create folders and give files away. */
-static bool bind_control(struct daemon *daemon, uid_t owner)
+/* Users and groups that the configuration names. */
+static bool look_up_names(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
-	gid_t group = (gid_t)-1;
+	char *error = daemon->error;
+	size_t size = sizeof(daemon->error);
 
-	if (config->control.socket == NULL)
-		return true;
-	if (config->control.group != NULL) {
-		group = privdrop_group(config->control.group);
-		if (group == (gid_t)-1) {
-			snprintf(daemon->error, sizeof(daemon->error),
-				 "control.group: there is no group \"%s\"; create it or "
-				 "change it",
-				 config->control.group);
-			return false;
-		}
+	if (!privdrop_lookup(config->user, NULL, &daemon->who, error, size)) {
+		config_blame(config, config->lines.user, "user", error, size);
+		return false;
 	}
-	daemon->control = control_bind(config->control.socket, owner, group,
+	if (!privdrop_lookup(config->user, config->group, &daemon->who, error, size)) {
+		config_blame(config, config->lines.group, "group", error, size);
+		return false;
+	}
+	daemon->control_group = (gid_t)-1;
+	if (config->control.group == NULL)
+		return true;
+	daemon->control_group = privdrop_group(config->control.group);
+	if (daemon->control_group == (gid_t)-1) {
+		snprintf(error, size, "there is no group \"%s\"; create it or change it",
+			 config->control.group);
+		config_blame(config, config->lines.control_group, "control.group", error,
+			     size);
+		return false;
+	}
+	return true;
+}
+
+/* While we may still create folders and give files away. */
+static bool bind_control(struct daemon *daemon)
+{
+	const char *socket = daemon->config->control.socket;
+
+	if (socket == NULL)
+		return true;
+	daemon->control = control_bind(socket, daemon->who.uid, daemon->control_group,
 				       daemon->error, sizeof(daemon->error));
 	return daemon->control != NULL;
 }
 
 static bool drop_privileges(struct daemon *daemon)
 {
-	struct privdrop_identity who;
-
-	return privdrop_lookup(daemon->config->user, daemon->config->group, &who,
-			       daemon->error, sizeof(daemon->error)) &&
-	       bind_control(daemon, who.uid) &&
-	       privdrop_to(&who, false, daemon->error, sizeof(daemon->error));
+	return bind_control(daemon) &&
+	       privdrop_to(&daemon->who, false, daemon->error, sizeof(daemon->error));
 }
 
 static bool make_workers(struct daemon *daemon)
@@ -427,6 +443,8 @@ static int run(struct daemon *daemon, const struct arguments *arguments)
 	relay->config = daemon->config;
 	relay->started_s = time(NULL);
 	relay->started_ms = monotonic_ms();
+	if (!look_up_names(daemon))
+		return EXIT_CONFIG;
 	if (!make_commons(daemon))
 		return EXIT_FAILURE;
 	if (arguments->check) {

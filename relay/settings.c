@@ -49,6 +49,19 @@ static bool copy_clients(struct settings *settings, const struct config *config)
 	return true;
 }
 
+/* The sentence begins with the file that it is about. */
+static void blame_tls(const struct config *config, char *error, size_t error_size)
+{
+	const char *key_file = config->tls.private_key;
+
+	if (strncmp(error, key_file, strlen(key_file)) == 0)
+		config_blame(config, config->lines.private_key, "tls.private_key", error,
+			     error_size);
+	else
+		config_blame(config, config->lines.certificate, "tls.certificate", error,
+			     error_size);
+}
+
 struct settings *settings_build(const struct config *config,
 				const struct settings_fixed *fixed,
 				struct host_addresses *host, uint32_t generation,
@@ -87,14 +100,18 @@ struct settings *settings_build(const struct config *config,
 	turn->generation = generation;
 
 	turn->keyring = keyfile_load(config->keys, error, error_size);
-	if (turn->keyring == NULL)
+	if (turn->keyring == NULL) {
+		config_blame(config, config->lines.keys, "keys", error, error_size);
 		goto fail;
+	}
 	if (config->tls.certificate != NULL) {
 		settings->tls = tls_context_new(config->tls.certificate,
 						config->tls.private_key, error,
 						error_size);
-		if (settings->tls == NULL)
+		if (settings->tls == NULL) {
+			blame_tls(config, error, error_size);
 			goto fail;
+		}
 	}
 	turn->policy = build_policy(config, fixed->commons);
 	if (turn->policy == NULL || !copy_clients(settings, config))
