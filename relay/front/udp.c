@@ -23,8 +23,8 @@
 
 enum {
 	BATCH = 32,
-	DATAGRAM_MAX = 65536,     /* touched only as far as datagrams reach */
-	RECEIVE_BUFFER = 4 << 20, /* one socket takes what all clients send */
+	DATAGRAM_MAX = 65536,    /* touched only as far as datagrams reach */
+	SOCKET_BUFFER = 4 << 20, /* one socket for what all clients send and get */
 };
 
 struct udp_front {
@@ -219,7 +219,7 @@ int udp_front_bind(const struct endpoint *local)
 	if (fd < 0)
 		return -errno;
 
-	int one = 1, size = RECEIVE_BUFFER, discovery = IP_PMTUDISC_DONT;
+	int one = 1, size = SOCKET_BUFFER, discovery = IP_PMTUDISC_DONT;
 	struct sockaddr_storage sa;
 	socklen_t sa_len = sockaddr_from_endpoint(local, &sa);
 	if ((domain == AF_INET6 &&
@@ -232,9 +232,11 @@ int udp_front_bind(const struct endpoint *local)
 		close(fd);
 		return -error;
 	}
-	/* Without the capability the kernel clips to net.core.rmem_max; good enough. */
+	/* Without the capability the kernel clips to net.core.[rw]mem_max; good enough. */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) != 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	udp_run_receive(fd);
 	return fd;
 }

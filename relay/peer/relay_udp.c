@@ -31,7 +31,8 @@ enum {
 	SOON = 16,            /* so few other reads between two of a socket */
 	IN_VAIN = 16,         /* a batch of one: no further batch for so many reads */
 	DATAGRAM_MAX = 65536, /* touched only as far as datagrams reach */
-	TAIL = 4,             /* padding of a Data indication */
+	RECEIVE_BUFFER = 256 << 10,
+	TAIL = 4, /* padding of a Data indication */
 	BUFFER = (FORWARD_HEADER_MAX + DATAGRAM_MAX + TAIL + 63) / 64 * 64,
 };
 
@@ -43,6 +44,7 @@ struct relay_socket {
 	uint8_t family;
 	uint8_t in_vain; /* reads to go without a batch */
 	bool bursts;     /* UDP_GRO is on */
+	bool df;         /* what is sent has DF set */
 };
 
 struct relay_udp {
@@ -217,7 +219,7 @@ static int open_socket(const struct endpoint *local)
 
 	struct sockaddr_storage sa;
 	socklen_t sa_len = sockaddr_from_endpoint(local, &sa);
-	int one = 1;
+	int one = 1, size = RECEIVE_BUFFER;
 	if ((domain == AF_INET6 &&
 	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) ||
 	    set_discovery(fd, local->ip.family, IP_PMTUDISC_DONT) != 0 ||
@@ -226,6 +228,8 @@ static int open_socket(const struct endpoint *local)
 		close(fd);
 		return -error;
 	}
+	/* Charged as far as it is filled; the system's default is less than one key frame. */
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	return fd;
 }
 
@@ -248,6 +252,7 @@ int relay_udp_open(struct relay_udp *sockets, uint32_t slot, const struct endpoi
 	rs->read_at = sockets->reads - SOON;
 	rs->in_vain = 0;
 	rs->bursts = false;
+	rs->df = false;
 	return 0;
 }
 
@@ -273,19 +278,24 @@ void relay_udp_flush(struct relay_udp *sockets)
 	}
 }
 
+/* DF belongs to the socket, so what was added before goes out before it changes. */
+static void set_df(struct relay_udp *sockets, struct relay_socket *rs, bool df)
+{
+	if (rs->df == df)
+		return;
+	relay_udp_flush(sockets);
+	set_discovery(rs->fd, rs->family, df ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
+	rs->df = df;
+}
+
 void relay_udp_send(struct relay_udp *sockets, const struct forward *forward)
 {
-	const struct relay_socket *rs = &sockets->sockets[forward->slot];
+	struct relay_socket *rs = &sockets->sockets[forward->slot];
 	const struct udp_datagram datagram = {.payload = forward->payload};
 
-	if (!forward->dont_fragment) {
-		udp_run_add(&sockets->run, rs->fd, &forward->peer, &datagram);
-		return;
-	}
-	/* DF belongs to the socket, so it must hold for this one datagram and no other. */
-	relay_udp_flush(sockets);
-	set_discovery(rs->fd, rs->family, IP_PMTUDISC_PROBE);
+	set_df(sockets, rs, forward->dont_fragment);
 	udp_run_add(&sockets->run, rs->fd, &forward->peer, &datagram);
-	relay_udp_flush(sockets);
-	set_discovery(rs->fd, rs->family, IP_PMTUDISC_DONT);
+	/* Who asks for DF probes the path: each of these stands for itself. */
+	if (forward->dont_fragment)
+		relay_udp_flush(sockets);
 }
