@@ -157,7 +157,7 @@ void worker_to_client(struct worker *worker, const struct forward *forward, uint
 	if (stream == NULL)
 		counter_add(&worker->turn.counters.drops[DROP_CLIENT_GONE], 1);
 	else
-		stream_send_forward(stream, forward);
+		stream_send_forward(stream, forward, room);
 }
 
 void worker_flush_clients(struct worker *worker)

@@ -19,6 +19,8 @@ struct clients {
 	struct quota *prefixes; /* unauthenticated ones, by source prefix */
 	size_t admitted, unauthenticated, listed;
 	struct stream *buckets[BUCKETS];
+	uint8_t buffer[CLIENTS_BUFFER];
+	uint8_t message[CLIENTS_MESSAGE];
 };
 
 static struct stream **bucket(struct clients *clients, const struct five_tuple *tuple)
@@ -123,4 +125,14 @@ struct stream *clients_find(struct clients *clients, const struct five_tuple *tu
 size_t clients_count(const struct clients *clients)
 {
 	return clients->listed;
+}
+
+uint8_t *clients_buffer(struct clients *clients)
+{
+	return clients->buffer;
+}
+
+uint8_t *clients_message(struct clients *clients)
+{
+	return clients->message;
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "relay/core/five_tuple.h"
 
@@ -34,5 +35,13 @@ void clients_remove(struct clients *clients, struct stream *stream);
 struct stream *clients_find(struct clients *clients, const struct five_tuple *tuple);
 
 size_t clients_count(const struct clients *clients);
+
+/* What streams share, each for the length of one call: where they read, and write. */
+enum {
+	CLIENTS_BUFFER = 64 << 10,
+	CLIENTS_MESSAGE = 66 << 10, /* header, largest datagram, padding */
+};
+uint8_t *clients_buffer(struct clients *clients);
+uint8_t *clients_message(struct clients *clients);
 
 #endif

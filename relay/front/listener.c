@@ -26,6 +26,9 @@ enum {
 	ACCEPTS_PER_TURN = 16,     /* media waits for no longer than that */
 	STALLED_MS = 200,          /* pause when descriptors have run out */
 	UNACKNOWLEDGED_MS = 30000, /* a client that takes nothing for so long is gone */
+	/* In the kernel: unsent bytes, which only make media late, and all, until acknowledged. */
+	UNSENT_MAX = 64 << 10,
+	SEND_BUFFER = 256 << 10,
 };
 
 struct listener {
@@ -61,16 +64,6 @@ static void resume(evutil_socket_t fd, short events, void *arg)
 	set_all(arg, true);
 }
 
-static void configure(int fd)
-{
-	int one = 1, timeout = UNACKNOWLEDGED_MS;
-
-	/* None of these is worth refusing a client for. */
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
-}
-
 static void admit(struct listener *listener, int fd, const struct endpoint *client)
 {
 	struct worker *worker = listener->owner->worker;
@@ -85,7 +78,6 @@ static void admit(struct listener *listener, int fd, const struct endpoint *clie
 		counter_add(&counters->connections_refused, 1);
 		close(fd);
 	} else {
-		configure(fd);
 		counter_add(&counters->connections_opened, 1);
 		stream_accept(worker, fd, &tuple);
 	}
@@ -173,6 +165,20 @@ void listeners_free(struct listeners *listeners)
 	free(listeners);
 }
 
+/* Accepted sockets inherit all of this, so a connection costs no calls for it. */
+static void configure(int fd)
+{
+	int one = 1, timeout = UNACKNOWLEDGED_MS, unsent = UNSENT_MAX,
+	    buffer = SEND_BUFFER;
+
+	/* None of these is worth refusing a client for. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
+}
+
 int listener_bind(const struct endpoint *local)
 {
 	int domain = local->ip.family == IP_V4 ? AF_INET : AF_INET6;
@@ -187,10 +193,13 @@ int listener_bind(const struct endpoint *local)
 	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) ||
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) != 0 ||
-	    bind(fd, (struct sockaddr *)&sa, sa_len) != 0 || listen(fd, BACKLOG) != 0) {
-		int error = errno;
-		close(fd);
-		return -error;
-	}
-	return fd;
+	    bind(fd, (struct sockaddr *)&sa, sa_len) != 0)
+		goto fail;
+	configure(fd);
+	if (listen(fd, BACKLOG) == 0)
+		return fd;
+fail:;
+	int error = errno;
+	close(fd);
+	return -error;
 }

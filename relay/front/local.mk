@@ -4,5 +4,6 @@ relay_front_sources = \
 	relay/front/fronts.c relay/front/fronts.h \
 	relay/front/listener.c relay/front/listener.h \
 	relay/front/stream.c relay/front/stream.h \
+	relay/front/stream_io.c relay/front/stream_io.h \
 	relay/front/tls.c relay/front/tls.h \
 	relay/front/udp.c relay/front/udp.h

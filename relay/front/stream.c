@@ -1,6 +1,7 @@
 /*
- * stream.c - one stream client on a bufferevent. The bufferevent exists only after the first
- * bytes have shown what the client speaks; until then there is a socket and a deadline.
+ * stream.c - one stream client. What has arrived is read into a buffer that all streams of a
+ * worker share, and frames are handled where they lie; only a frame that is not complete has
+ * memory of its own. So an idle connection owns nothing but its socket and this object.
  */
 #include "relay/front/stream.h"
 
@@ -12,14 +13,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
-#include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
 #include "relay/core/channel.h"
 #include "relay/front/clients.h"
+#include "relay/front/stream_io.h"
 #include "relay/worker.h"
 #include "stun/chandata.h"
 #include "stun/classify.h"
@@ -33,6 +32,8 @@ enum {
 	DRAIN_MS = 5000, /* for the last replies to a client that has closed */
 	/* Enough to know where a frame ends, and whether it is one. */
 	FRAME_HEAD = MS_FRAME_HEADER_LEN + MS_MSG_MIN,
+	LARGE = 4096,       /* frames that are not moved when more of them arrives */
+	READS_PER_TURN = 4, /* then others have their turn */
 };
 
 enum stream_state {
@@ -48,13 +49,16 @@ struct stream {
 	struct five_tuple tuple; /* front: the TLS one once that is known */
 	enum stream_state state;
 	bool authenticated;
-	bool listed;    /* in the clients table */
 	bool ms;        /* MS framing; decided by the first bytes, like all of the next */
 	bool hello_due; /* pseudo-TLS, whose hello has not come yet */
-	int fd;         /* GREETING only; then the bufferevent's */
-	struct bufferevent *bev;
-	struct event readable; /* GREETING only */
-	struct event timer;
+	bool waits_to_write; /* for the event of that name */
+	struct stream_io io;
+	struct {
+		uint8_t *data; /* NULL: all that has arrived is handled */
+		size_t len;
+		size_t size; /* of a large frame, which has memory for all of it; or 0 */
+	} partial;
+	struct event readable, writable, timer;
 	uint64_t armed_ms; /* when the timer will fire */
 	uint64_t accepted_ms;
 	uint64_t last_frame_ms;
@@ -81,19 +85,16 @@ void stream_free(struct stream *stream)
 {
 	struct worker *worker = stream->worker;
 
-	if (stream->listed)
-		clients_remove(worker->clients, stream);
+	clients_remove(worker->clients, stream);
 	if (!stream->authenticated)
 		clients_discharge(worker->clients, &stream->tuple.client.ip);
 	clients_leave(worker->clients);
 	event_del(&stream->timer);
-	if (stream->bev != NULL) {
-		bufferevent_free(stream->bev);
-	} else {
-		event_del(&stream->readable);
-		close(stream->fd);
-	}
+	event_del(&stream->writable);
+	event_del(&stream->readable);
+	stream_io_close(&stream->io);
 	counter_add(&worker->turn.counters.connections_closed, 1);
+	free(stream->partial.data);
 	free(stream);
 }
 
@@ -102,8 +103,7 @@ static void end(struct stream *stream)
 {
 	struct worker *worker = stream->worker;
 
-	if (stream->listed)
-		dispatch_client_gone(&worker->turn, &stream->tuple, worker->now_ms);
+	dispatch_client_gone(&worker->turn, &stream->tuple, worker->now_ms);
 	stream_free(stream);
 }
 
@@ -151,6 +151,13 @@ static void arm(struct stream *stream)
 	event_add(&stream->timer, &tv);
 }
 
+static void enter(struct stream *stream, enum stream_state state)
+{
+	stream->state = state;
+	stream->armed_ms = UINT64_MAX;
+	arm(stream);
+}
+
 static void timer_due(evutil_socket_t fd, short events, void *arg)
 {
 	(void)fd;
@@ -169,19 +176,34 @@ static void timer_due(evutil_socket_t fd, short events, void *arg)
 	}
 }
 
-static size_t queued(const struct stream *stream)
+/*
+ * After everything that may have sent: wait for the socket to take more, or for nothing. A
+ * connection that failed ends in its own event, because whoever sends may not be prepared for
+ * that.
+ */
+static void look_after(struct stream *stream)
 {
-	return evbuffer_get_length(bufferevent_get_output(stream->bev));
+	bool wants = stream_io_wants_write(&stream->io);
+
+	if (stream->io.failed) {
+		event_active(&stream->readable, EV_READ, 0);
+	} else if (wants != stream->waits_to_write) {
+		if (wants)
+			event_add(&stream->writable, NULL);
+		else
+			event_del(&stream->writable);
+		stream->waits_to_write = wants;
+	}
 }
 
-/* False if the client takes so little that the stream has to end. */
-static bool reply(struct stream *stream, size_t len)
+static void reply(struct stream *stream, struct slice message)
 {
-	const struct worker *worker = stream->worker;
+	struct worker *worker = stream->worker;
+	size_t limit = (size_t)worker->settings->stream.send_queue + REPLY_ROOM;
+	unsigned dropped = stream_io_send(&stream->io, message, STREAM_IO_REPLY, limit);
 
-	if (queued(stream) > (size_t)worker->settings->stream.send_queue + REPLY_ROOM)
-		return false;
-	return bufferevent_write(stream->bev, worker->reply, len) == 0;
+	if (dropped > 0)
+		counter_add(&worker->turn.counters.drops[DROP_CLIENT_SLOW], dropped);
 }
 
 /* One complete frame. False if the stream has to end. */
@@ -189,8 +211,9 @@ static bool handle(struct stream *stream, struct slice frame)
 {
 	struct worker *worker = stream->worker;
 	struct dispatch dispatch;
-	bool alive = true;
 
+	stream->frame_begun_ms = 0;
+	stream->last_frame_ms = worker->now_ms;
 	if (stream->ms)
 		dispatch_ms_frame(&worker->turn, &stream->tuple, frame, worker->now_ms,
 				  worker->unix_s, worker->reply, &dispatch);
@@ -201,15 +224,13 @@ static bool handle(struct stream *stream, struct slice frame)
 	case DISPATCH_NOTHING:
 		break;
 	case DISPATCH_REPLY:
-		alive = reply(stream, dispatch.reply_len);
+		reply(stream, (struct slice){worker->reply, dispatch.reply_len});
 		break;
 	case DISPATCH_FORWARD:
 		relay_udp_send(worker->relay_sockets, &dispatch.forward);
-		relay_udp_flush(worker->relay_sockets);
 		break;
 	case DISPATCH_CLOSE:
-		alive = false;
-		break;
+		return false;
 	}
 	if (dispatch.authenticated) {
 		if (!stream->authenticated)
@@ -217,29 +238,58 @@ static bool handle(struct stream *stream, struct slice frame)
 		stream->authenticated = true;
 		worker_expire(worker);
 	}
-	return alive;
+	return !stream->io.failed;
 }
 
-/* The size of the frame at the front, 0 if that is not known yet; false if it is none. */
-static bool next_frame(const struct stream *stream, struct slice front,
-		       uint16_t channel_max, size_t *frame_len)
+/* Where the first frame ends, 0 if that is not known yet. False if the stream is broken. */
+static bool next_frame(const struct stream *stream, struct slice arrived,
+		       size_t *frame_len)
 {
+	struct turn *turn = &stream->worker->turn;
+
 	if (stream->ms)
-		return ms_framing_next(front, frame_len) != MS_FRAMING_BROKEN;
-	return framing_next_channels(front, channel_max, frame_len) != FRAMING_BROKEN;
+		return ms_framing_next(arrived, frame_len) != MS_FRAMING_BROKEN;
+	const struct allocation *al = allocation_find(turn->table, &stream->tuple);
+	uint16_t channel_max = al != NULL ? channel_number_max(turn, al)
+					  : CHANNEL_NUMBER_MAX;
+	return framing_next_channels(arrived, channel_max, frame_len) != FRAMING_BROKEN;
+}
+
+/*
+ * Keep what is not complete. The next bytes go behind it: with a small frame it is moved to
+ * where they arrive, and a large one gets memory for all of it, so that who sends it byte by
+ * byte does not have it moved for each. False if out of memory.
+ */
+static bool keep(struct stream *stream, struct slice rest, size_t frame_len)
+{
+	bool large = rest.len >= FRAME_HEAD && frame_len > LARGE;
+
+	assert(stream->partial.data == NULL);
+	stream->partial.data = malloc(large ? frame_len : rest.len);
+	if (stream->partial.data == NULL)
+		return false;
+	memcpy(stream->partial.data, rest.data, rest.len);
+	stream->partial.len = rest.len;
+	stream->partial.size = large ? frame_len : 0;
+	if (stream->frame_begun_ms == 0)
+		stream->frame_begun_ms = stream->worker->now_ms;
+	return true;
+}
+
+static void forget_partial(struct stream *stream)
+{
+	free(stream->partial.data);
+	memset(&stream->partial, 0, sizeof(stream->partial));
 }
 
 /* The pretended handshake: all of its answer in one write. False if it is none. */
-static bool take_hello(struct stream *stream, struct evbuffer *input)
+static bool take_hello(struct stream *stream, struct slice *arrived)
 {
 	struct worker *worker = stream->worker;
-	uint8_t hello[PSEUDO_TLS_HELLO_LEN], random[PSEUDO_TLS_RANDOM_LEN];
-	uint8_t session_id[PSEUDO_TLS_SESSION_ID_LEN], answer[PSEUDO_TLS_ANSWER_LEN];
-	ev_ssize_t arrived = evbuffer_copyout(input, hello, sizeof(hello));
+	uint8_t random[PSEUDO_TLS_RANDOM_LEN], session_id[PSEUDO_TLS_SESSION_ID_LEN];
+	uint8_t answer[PSEUDO_TLS_ANSWER_LEN];
 
-	if (arrived < 0)
-		return false;
-	switch (pseudo_tls_hello((struct slice){hello, (size_t)arrived})) {
+	switch (pseudo_tls_hello(*arrived)) {
 	case PSEUDO_TLS_MORE:
 		return true;
 	case PSEUDO_TLS_BROKEN:
@@ -247,151 +297,182 @@ static bool take_hello(struct stream *stream, struct evbuffer *input)
 	case PSEUDO_TLS_COMPLETE:
 		break;
 	}
-	evbuffer_drain(input, PSEUDO_TLS_HELLO_LEN);
+	*arrived = slice_skip(*arrived, PSEUDO_TLS_HELLO_LEN);
 	worker->edge.random(worker, random, sizeof(random));
 	worker->edge.random(worker, session_id, sizeof(session_id));
 	pseudo_tls_write_answer(answer, worker->unix_s, random, session_id);
 	stream->hello_due = false;
-	stream->state = STREAM_OPEN;
-	stream->armed_ms = UINT64_MAX;
+	stream->frame_begun_ms = 0;
 	stream->last_frame_ms = worker->now_ms;
-	return bufferevent_write(stream->bev, answer, sizeof(answer)) == 0;
-}
-
-static void read_frames(struct bufferevent *bev, void *arg)
-{
-	struct stream *stream = arg;
-	struct worker *worker = stream->worker;
-	struct evbuffer *input = bufferevent_get_input(bev);
-	size_t arrived;
-
-	worker_tick(worker);
-	if (stream->hello_due && !take_hello(stream, input)) {
-		counter_add(&worker->turn.counters.drops[DROP_NOT_STUN], 1);
-		end(stream);
-		return;
-	}
-	if (stream->hello_due)
-		return;
-	const struct allocation *al = allocation_find(worker->turn.table, &stream->tuple);
-	uint16_t channel_max = al != NULL ? channel_number_max(&worker->turn, al)
-					  : CHANNEL_NUMBER_MAX;
-	while ((arrived = evbuffer_get_length(input)) > 0) {
-		size_t head = arrived < FRAME_HEAD ? arrived : FRAME_HEAD, frame_len;
-		const uint8_t *front = evbuffer_pullup(input, (ev_ssize_t)head);
-		if (front == NULL || !next_frame(stream, (struct slice){front, head},
-						 channel_max, &frame_len)) {
-			counter_add(&worker->turn.counters.drops[DROP_NOT_STUN], 1);
-			end(stream);
-			return;
-		}
-		if (frame_len == 0 || arrived < frame_len) {
-			if (stream->frame_begun_ms == 0)
-				stream->frame_begun_ms = worker->now_ms;
-			break;
-		}
-		stream->frame_begun_ms = 0;
-		stream->last_frame_ms = worker->now_ms;
-		front = evbuffer_pullup(input, (ev_ssize_t)frame_len);
-		if (front == NULL || !handle(stream, (struct slice){front, frame_len})) {
-			end(stream);
-			return;
-		}
-		evbuffer_drain(input, frame_len);
-	}
-	arm(stream);
-}
-
-static void written(struct bufferevent *bev, void *arg)
-{
-	(void)bev;
-	struct stream *stream = arg;
-
-	if (stream->state == STREAM_DRAINING)
-		stream_free(stream);
-}
-
-static void happened(struct bufferevent *bev, short events, void *arg)
-{
-	struct stream *stream = arg;
-	struct worker *worker = stream->worker;
-
-	worker_tick(worker);
-	if (events & BEV_EVENT_CONNECTED) {
-		stream->state = STREAM_OPEN;
-		stream->armed_ms = UINT64_MAX;
-		arm(stream);
-		return;
-	}
-	/* Half closed: what has been asked is still answered (RFC 8489 section 6.2.2, T-025). */
-	if ((events & BEV_EVENT_EOF) && stream->state == STREAM_OPEN &&
-	    queued(stream) > 0) {
-		dispatch_client_gone(&worker->turn, &stream->tuple, worker->now_ms);
-		bufferevent_disable(bev, EV_READ);
-		stream->state = STREAM_DRAINING;
-		stream->draining_ms = worker->now_ms;
-		stream->armed_ms = UINT64_MAX;
-		arm(stream);
-		return;
-	}
-	end(stream);
-}
-
-/*
- * From a socket to a bufferevent; ctx NULL for plain TCP. The pretended TLS is plain TCP too,
- * but has a handshake. False: nothing has changed.
- */
-static bool open_stream(struct stream *stream, enum stream_kind kind, SSL_CTX *ctx)
-{
-	struct worker *worker = stream->worker;
-
-	if (ctx != NULL) {
-		SSL *ssl = SSL_new(ctx);
-		if (ssl == NULL)
-			return false;
-		stream->bev = bufferevent_openssl_socket_new(worker->base, stream->fd,
-							     ssl,
-							     BUFFEREVENT_SSL_ACCEPTING,
-							     BEV_OPT_CLOSE_ON_FREE);
-		if (stream->bev == NULL) {
-			SSL_free(ssl);
-			return false;
-		}
-		bufferevent_openssl_set_allow_dirty_shutdown(stream->bev, 1);
-		stream->tuple.front++;
-		stream->state = STREAM_HANDSHAKE;
-	} else {
-		stream->bev = bufferevent_socket_new(worker->base, stream->fd,
-						     BEV_OPT_CLOSE_ON_FREE);
-		if (stream->bev == NULL)
-			return false;
-		stream->ms = kind != STREAM_STUN;
-		stream->hello_due = kind == STREAM_PSEUDO_TLS;
-		stream->state = stream->hello_due ? STREAM_HANDSHAKE : STREAM_OPEN;
-	}
-	event_del(&stream->readable);
-	stream->last_frame_ms = worker->now_ms;
-	bufferevent_setwatermark(stream->bev, EV_READ, 0, FRAMING_MAX);
-	bufferevent_setcb(stream->bev, read_frames, written, happened, stream);
-	bufferevent_enable(stream->bev, EV_READ | EV_WRITE);
-	clients_add(worker->clients, stream);
-	stream->listed = true;
-	arm(stream);
+	enter(stream, STREAM_OPEN);
+	reply(stream, (struct slice){answer, sizeof(answer)});
 	return true;
 }
 
-static bool open_kind(struct stream *stream, enum stream_kind kind)
+/* Handle all that is complete and keep the rest. False if the stream has to end. */
+static bool handle_all(struct stream *stream, struct slice arrived)
+{
+	size_t frame_len = 0;
+	bool whole = !stream->hello_due || take_hello(stream, &arrived);
+
+	while (whole && !stream->hello_due && arrived.len > 0) {
+		whole = next_frame(stream, arrived, &frame_len);
+		if (!whole || frame_len == 0 || arrived.len < frame_len)
+			break;
+		if (!handle(stream, (struct slice){arrived.data, frame_len}))
+			return false;
+		arrived = slice_skip(arrived, frame_len);
+	}
+	if (!whole) {
+		counter_add(&stream->worker->turn.counters.drops[DROP_NOT_STUN], 1);
+		return false;
+	}
+	return arrived.len == 0 || keep(stream, arrived, frame_len);
+}
+
+static enum stream_io_result read_large(struct stream *stream)
+{
+	size_t len = 0;
+	enum stream_io_result result =
+		stream_io_read(&stream->io, stream->partial.data + stream->partial.len,
+			       stream->partial.size - stream->partial.len, &len);
+
+	if (result != STREAM_IO_OK)
+		return result;
+	stream->partial.len += len;
+	if (stream->partial.len < stream->partial.size)
+		return STREAM_IO_OK;
+
+	uint8_t *data = stream->partial.data;
+	struct slice frame = {data, stream->partial.len};
+	memset(&stream->partial, 0, sizeof(stream->partial));
+	bool alive = handle_all(stream, frame);
+	relay_udp_flush(stream->worker->relay_sockets);
+	free(data);
+	return alive ? STREAM_IO_OK : STREAM_IO_FAILED;
+}
+
+/* Into the buffer that all streams share, until that is full or nothing more is there. */
+static enum stream_io_result read_shared(struct stream *stream)
+{
+	uint8_t *buffer = clients_buffer(stream->worker->clients);
+	size_t kept = stream->partial.len, total = kept, len;
+	enum stream_io_result result;
+
+	if (kept > 0)
+		memcpy(buffer, stream->partial.data, kept);
+	do {
+		result = stream_io_read(&stream->io, buffer + total,
+					CLIENTS_BUFFER - total, &len);
+		if (result == STREAM_IO_OK)
+			total += len;
+	} while (result == STREAM_IO_OK && total < CLIENTS_BUFFER &&
+		 stream_io_has_more(&stream->io));
+	if (total == kept)
+		return result;
+
+	forget_partial(stream);
+	bool alive = handle_all(stream, (struct slice){buffer, total});
+	relay_udp_flush(stream->worker->relay_sockets);
+	return alive ? result : STREAM_IO_FAILED;
+}
+
+/* Half closed: what has been asked is still answered (RFC 8489 section 6.2.2, T-025). */
+static void drain_or_end(struct stream *stream)
+{
+	struct worker *worker = stream->worker;
+
+	if (stream->state != STREAM_OPEN || stream->io.queued == 0) {
+		end(stream);
+		return;
+	}
+	dispatch_client_gone(&worker->turn, &stream->tuple, worker->now_ms);
+	event_del(&stream->readable);
+	stream->draining_ms = worker->now_ms;
+	enter(stream, STREAM_DRAINING);
+	look_after(stream);
+}
+
+static void read_frames(struct stream *stream)
+{
+	enum stream_io_result result;
+	unsigned reads = 0;
+
+	do {
+		result = stream->partial.size > 0 ? read_large(stream)
+						  : read_shared(stream);
+	} while (result == STREAM_IO_OK && stream_io_has_more(&stream->io) &&
+		 ++reads < READS_PER_TURN);
+
+	switch (result) {
+	case STREAM_IO_OK:
+	case STREAM_IO_AGAIN:
+		break;
+	case STREAM_IO_ENDED:
+		drain_or_end(stream);
+		return;
+	case STREAM_IO_FAILED:
+		end(stream);
+		return;
+	}
+	/* What TLS holds already makes no event. */
+	if (reads == READS_PER_TURN)
+		event_active(&stream->readable, EV_READ, 0);
+	arm(stream);
+	look_after(stream);
+}
+
+static void handshake(struct stream *stream)
+{
+	switch (stream_io_handshake(&stream->io)) {
+	case STREAM_IO_OK:
+		stream->last_frame_ms = stream->worker->now_ms;
+		enter(stream, STREAM_OPEN);
+		read_frames(stream);
+		break;
+	case STREAM_IO_AGAIN:
+		look_after(stream);
+		break;
+	case STREAM_IO_ENDED:
+	case STREAM_IO_FAILED:
+		end(stream);
+		break;
+	}
+}
+
+/* Plain and TLS are different fronts of one port, so the 5-tuple is another one. */
+static bool start_tls(struct stream *stream)
+{
+	struct worker *worker = stream->worker;
+
+	if (worker->settings->tls == NULL ||
+	    !stream_io_start_tls(&stream->io, worker->settings->tls))
+		return false;
+	clients_remove(worker->clients, stream);
+	stream->tuple.front++;
+	clients_add(worker->clients, stream);
+	return true;
+}
+
+/* What the first bytes have shown. False if it is not served. */
+static bool start(struct stream *stream, enum stream_kind kind)
 {
 	const struct settings *settings = stream->worker->settings;
 
+	stream->last_frame_ms = stream->worker->now_ms;
 	switch (kind) {
 	case STREAM_STUN:
-		return open_stream(stream, kind, NULL);
+		stream->state = STREAM_OPEN;
+		return true;
 	case STREAM_TLS:
-		return settings->tls != NULL && open_stream(stream, kind, settings->tls);
+		stream->state = STREAM_HANDSHAKE;
+		return start_tls(stream);
 	case STREAM_MS_FRAMED:
 	case STREAM_PSEUDO_TLS:
-		return settings->turn.ms.enabled && open_stream(stream, kind, NULL);
+		stream->ms = true;
+		stream->hello_due = kind == STREAM_PSEUDO_TLS;
+		stream->state = stream->hello_due ? STREAM_HANDSHAKE : STREAM_OPEN;
+		return settings->turn.ms.enabled;
 	case STREAM_UNDECIDED:
 	case STREAM_PROXY:
 	case STREAM_HTTP:
@@ -402,15 +483,12 @@ static bool open_kind(struct stream *stream, enum stream_kind kind)
 	return false;
 }
 
-static void greeting(evutil_socket_t fd, short events, void *arg)
+static void greeting(struct stream *stream)
 {
-	(void)events;
-	struct stream *stream = arg;
 	struct worker *worker = stream->worker;
 	uint8_t first[STREAM_CLASSIFY_MAX];
+	ssize_t len = recv(stream->io.fd, first, sizeof(first), MSG_PEEK | MSG_DONTWAIT);
 
-	worker_tick(worker);
-	ssize_t len = recv(fd, first, sizeof(first), MSG_PEEK);
 	if (len < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (len <= 0) {
@@ -420,13 +498,39 @@ static void greeting(evutil_socket_t fd, short events, void *arg)
 	enum stream_kind kind = stream_classify((struct slice){first, (size_t)len});
 	int enough = kind == STREAM_UNDECIDED ? (int)len + 1 : 1;
 	/* Until that many are there the socket is not readable, so that peeking never spins. */
-	setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &enough, sizeof(enough));
+	setsockopt(stream->io.fd, SOL_SOCKET, SO_RCVLOWAT, &enough, sizeof(enough));
 	if (kind == STREAM_UNDECIDED)
 		return;
 
 	counter_add(&worker->turn.counters.streams[kind], 1);
-	if (!open_kind(stream, kind))
+	if (!start(stream, kind))
 		end(stream);
+	else if (stream->io.ssl != NULL)
+		handshake(stream);
+	else
+		read_frames(stream);
+}
+
+static void ready(evutil_socket_t fd, short events, void *arg)
+{
+	(void)fd;
+	struct stream *stream = arg;
+
+	worker_tick(stream->worker);
+	if (stream->state == STREAM_GREETING) {
+		greeting(stream);
+	} else if (stream->state == STREAM_HANDSHAKE && stream->io.ssl != NULL) {
+		handshake(stream);
+	} else if (stream_io_flush(&stream->io) == STREAM_IO_FAILED) {
+		end(stream);
+	} else if (stream->state == STREAM_DRAINING) {
+		if (stream->io.queued == 0)
+			stream_free(stream);
+	} else if ((events & EV_READ) || stream->io.read_wants_write) {
+		read_frames(stream);
+	} else {
+		look_after(stream);
+	}
 }
 
 void stream_accept(struct worker *worker, int fd, const struct five_tuple *tuple)
@@ -435,19 +539,20 @@ void stream_accept(struct worker *worker, int fd, const struct five_tuple *tuple
 	if (stream == NULL)
 		goto fail;
 
-	*stream = (struct stream){
-		.worker = worker,
-		.tuple = *tuple,
-		.state = STREAM_GREETING,
-		.fd = fd,
-		.armed_ms = UINT64_MAX,
-		.accepted_ms = worker->now_ms,
-	};
+	stream->worker = worker;
+	stream->tuple = *tuple;
+	stream->state = STREAM_GREETING;
+	stream->armed_ms = UINT64_MAX;
+	stream->accepted_ms = worker->now_ms;
 	if (event_assign(&stream->timer, worker->base, -1, 0, timer_due, stream) != 0 ||
-	    event_assign(&stream->readable, worker->base, fd, EV_READ | EV_PERSIST,
-			 greeting, stream) != 0 ||
+	    event_assign(&stream->readable, worker->base, fd, EV_READ | EV_PERSIST, ready,
+			 stream) != 0 ||
+	    event_assign(&stream->writable, worker->base, fd, EV_WRITE | EV_PERSIST,
+			 ready, stream) != 0 ||
 	    event_add(&stream->readable, NULL) != 0)
 		goto fail;
+	stream_io_init(&stream->io, fd);
+	clients_add(worker->clients, stream);
 	arm(stream);
 	return;
 fail:
@@ -458,45 +563,8 @@ fail:
 	counter_add(&worker->turn.counters.connections_closed, 1);
 }
 
-static void free_chunk(const void *data, size_t len, void *arg)
-{
-	(void)data, (void)len;
-	free(arg);
-}
-
-/*
- * Towards TLS every message is a chunk of the buffer for itself, because chunks are encrypted
- * one by one: turnutils_uclient takes one record for one message. All or nothing, since half a
- * frame would break the stream for good; false if out of memory.
- */
-static bool append(const struct stream *stream, const struct forward *forward, size_t len)
-{
-	static const uint8_t padding[4];
-	struct evbuffer *output = bufferevent_get_output(stream->bev);
-
-	if (bufferevent_openssl_get_ssl(stream->bev) == NULL) {
-		if (evbuffer_expand(output, len) != 0)
-			return false;
-		evbuffer_add(output, forward->header, forward->header_len);
-		evbuffer_add(output, forward->payload.data, forward->payload.len);
-		evbuffer_add(output, padding, forward->padding_len);
-		return true;
-	}
-
-	uint8_t *chunk = malloc(len);
-	if (chunk == NULL)
-		return false;
-	memcpy(chunk, forward->header, forward->header_len);
-	memcpy(chunk + forward->header_len, forward->payload.data, forward->payload.len);
-	memset(chunk + len - forward->padding_len, 0, forward->padding_len);
-	if (evbuffer_add_reference(output, chunk, len, free_chunk, chunk) != 0) {
-		free(chunk);
-		return false;
-	}
-	return true;
-}
-
-void stream_send_forward(struct stream *stream, const struct forward *forward)
+void stream_send_forward(struct stream *stream, const struct forward *forward,
+			 uint8_t *room)
 {
 	struct worker *worker = stream->worker;
 	size_t len = forward->header_len + forward->payload.len + forward->padding_len;
@@ -505,11 +573,18 @@ void stream_send_forward(struct stream *stream, const struct forward *forward)
 		counter_add(&worker->turn.counters.drops[DROP_CLIENT_GONE], 1);
 		return;
 	}
-	struct evbuffer *output = bufferevent_get_output(stream->bev);
-	if (evbuffer_get_length(output) + len > worker->settings->stream.send_queue) {
-		counter_add(&worker->turn.counters.drops[DROP_CLIENT_SLOW], 1);
-		return;
+	if (room == NULL) {
+		room = clients_message(worker->clients) + FORWARD_HEADER_MAX;
+		memcpy(room, forward->payload.data, forward->payload.len);
 	}
-	if (!append(stream, forward, len))
-		counter_add(&worker->turn.counters.drops[DROP_CLIENT_SLOW], 1);
+	uint8_t *message = room - forward->header_len;
+	memcpy(message, forward->header, forward->header_len);
+	memset(room + forward->payload.len, 0, forward->padding_len);
+
+	unsigned dropped = stream_io_send(&stream->io, (struct slice){message, len},
+					  STREAM_IO_MEDIA,
+					  worker->settings->stream.send_queue);
+	if (dropped > 0)
+		counter_add(&worker->turn.counters.drops[DROP_CLIENT_SLOW], dropped);
+	look_after(stream);
 }

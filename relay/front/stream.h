@@ -25,8 +25,12 @@ struct worker;
 /* Take over an accepted, non-blocking socket that the clients table admitted. */
 void stream_accept(struct worker *worker, int fd, const struct five_tuple *tuple);
 
-/* Header, payload, padding as the forward says. Drops and counts when the queue is full. */
-void stream_send_forward(struct stream *stream, const struct forward *forward);
+/*
+ * Header, payload, padding as the forward says, at once or through the queue; drops and counts
+ * what the queue cannot hold. room as for worker_to_client().
+ */
+void stream_send_forward(struct stream *stream, const struct forward *forward,
+			 uint8_t *room);
 
 /* End it now, without ending its allocation (shutdown ends those by itself). */
 void stream_free(struct stream *stream);

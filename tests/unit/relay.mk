@@ -3,7 +3,8 @@ unit_programs += \
 	tests/unit/test_config \
 	tests/unit/test_control \
 	tests/unit/test_explain \
-	tests/unit/test_record
+	tests/unit/test_record \
+	tests/unit/test_stream_io
 
 tests_unit_test_addresses_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_config_SOURCES = tests/unit/test_config.c \
@@ -12,3 +13,4 @@ tests_unit_test_config_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_control_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_explain_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_record_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_test_stream_io_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)

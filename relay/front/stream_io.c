@@ -1,0 +1,232 @@
+/*
+ * stream_io.c - see stream_io.h.
+ */
+#include "relay/front/stream_io.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+
+struct stream_message {
+	struct stream_message *next;
+	enum stream_io_kind kind;
+	bool begun; /* a part of it is gone, or TLS wants to see it again */
+	size_t len, sent;
+	uint8_t bytes[];
+};
+
+void stream_io_init(struct stream_io *io, int fd)
+{
+	*io = (struct stream_io){.fd = fd};
+	io->end = &io->first;
+}
+
+void stream_io_close(struct stream_io *io)
+{
+	while (io->first != NULL) {
+		struct stream_message *message = io->first;
+		io->first = message->next;
+		free(message);
+	}
+	if (io->ssl != NULL) {
+		/* After an error there is nothing to say, and in a handshake nobody to say it to. */
+		if (!io->failed && SSL_is_init_finished(io->ssl))
+			SSL_shutdown(io->ssl);
+		SSL_free(io->ssl);
+		ERR_clear_error();
+	}
+	close(io->fd);
+}
+
+bool stream_io_start_tls(struct stream_io *io, SSL_CTX *ctx)
+{
+	io->ssl = SSL_new(ctx);
+	if (io->ssl == NULL || SSL_set_fd(io->ssl, io->fd) != 1)
+		return false;
+	SSL_set_accept_state(io->ssl);
+	/* One receive for all that is there, instead of two for each record. */
+	SSL_set_read_ahead(io->ssl, 1);
+	SSL_set_mode(io->ssl,
+		     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	return true;
+}
+
+/* What TLS means by a result that is not success. */
+static enum stream_io_result tls_result(struct stream_io *io, int result)
+{
+	switch (SSL_get_error(io->ssl, result)) {
+	case SSL_ERROR_WANT_READ:
+	case SSL_ERROR_WANT_WRITE:
+		return STREAM_IO_AGAIN;
+	case SSL_ERROR_ZERO_RETURN:
+		return STREAM_IO_ENDED;
+	default:
+		io->failed = true;
+		return STREAM_IO_FAILED;
+	}
+}
+
+static enum stream_io_result socket_result(struct stream_io *io)
+{
+	if (errno == EAGAIN || errno == EINTR)
+		return STREAM_IO_AGAIN;
+	io->failed = true;
+	return STREAM_IO_FAILED;
+}
+
+enum stream_io_result stream_io_handshake(struct stream_io *io)
+{
+	ERR_clear_error();
+	int result = SSL_do_handshake(io->ssl);
+
+	io->read_wants_write = result != 1 && SSL_want_write(io->ssl);
+	return result == 1 ? STREAM_IO_OK : tls_result(io, result);
+}
+
+enum stream_io_result stream_io_read(struct stream_io *io, uint8_t *buf, size_t size,
+				     size_t *len)
+{
+	if (io->failed)
+		return STREAM_IO_FAILED;
+	if (io->ssl == NULL) {
+		ssize_t got = recv(io->fd, buf, size, MSG_DONTWAIT);
+		if (got < 0)
+			return socket_result(io);
+		*len = (size_t)got;
+		return got > 0 ? STREAM_IO_OK : STREAM_IO_ENDED;
+	}
+	ERR_clear_error();
+	int result = SSL_read_ex(io->ssl, buf, size, len);
+	io->read_wants_write = result != 1 && SSL_want_write(io->ssl);
+	return result == 1 ? STREAM_IO_OK : tls_result(io, result);
+}
+
+bool stream_io_has_more(const struct stream_io *io)
+{
+	return io->ssl != NULL && !io->failed && SSL_has_pending(io->ssl);
+}
+
+/* As much as the socket takes; *sent counts on. */
+static enum stream_io_result transmit(struct stream_io *io, const uint8_t *data,
+				      size_t len, size_t *sent)
+{
+	while (*sent < len) {
+		if (io->ssl == NULL) {
+			ssize_t done = send(io->fd, data + *sent, len - *sent,
+					    MSG_DONTWAIT | MSG_NOSIGNAL);
+			if (done < 0)
+				return socket_result(io);
+			*sent += (size_t)done;
+			continue;
+		}
+		size_t done = 0;
+		ERR_clear_error();
+		int result = SSL_write_ex(io->ssl, data + *sent, len - *sent, &done);
+		if (result != 1)
+			return tls_result(io, result);
+		*sent += done;
+	}
+	return STREAM_IO_OK;
+}
+
+static void unlink_message(struct stream_io *io, struct stream_message **link)
+{
+	struct stream_message *message = *link;
+
+	*link = message->next;
+	if (io->end == &message->next)
+		io->end = link;
+	io->queued -= message->len - message->sent;
+	free(message);
+}
+
+/* Drop old media until len more fit; how many messages that took. */
+static unsigned make_room(struct stream_io *io, size_t len, size_t limit)
+{
+	struct stream_message **link = &io->first;
+	unsigned dropped = 0;
+
+	while (*link != NULL && io->queued + len > limit) {
+		if ((*link)->kind == STREAM_IO_MEDIA && !(*link)->begun) {
+			unlink_message(io, link);
+			dropped++;
+		} else {
+			link = &(*link)->next;
+		}
+	}
+	return dropped;
+}
+
+/* What the socket has not taken of a message. False if there is no room for it. */
+static bool enqueue(struct stream_io *io, struct slice rest, enum stream_io_kind kind,
+		    bool begun, size_t limit)
+{
+	/* A message that is begun has to be finished; it is one, and there is no second. */
+	if (!begun && io->queued + rest.len > limit)
+		return false;
+	struct stream_message *message = malloc(sizeof(*message) + rest.len);
+	if (message == NULL)
+		return false;
+	*message = (struct stream_message){.kind = kind, .begun = begun, .len = rest.len};
+	memcpy(message->bytes, rest.data, rest.len);
+	*io->end = message;
+	io->end = &message->next;
+	io->queued += rest.len;
+	return true;
+}
+
+unsigned stream_io_send(struct stream_io *io, struct slice message,
+			enum stream_io_kind kind, size_t limit)
+{
+	unsigned dropped = 0;
+	bool begun = false;
+
+	if (io->failed)
+		return 1;
+	if (io->queued == 0) {
+		size_t sent = 0;
+		enum stream_io_result result =
+			transmit(io, message.data, message.len, &sent);
+		if (result == STREAM_IO_OK)
+			return 0;
+		if (result != STREAM_IO_AGAIN) {
+			io->failed = true;
+			return 1;
+		}
+		begun = sent > 0 || io->ssl != NULL;
+		message = slice_skip(message, sent);
+	} else {
+		dropped = make_room(io, message.len, limit);
+	}
+	if (!enqueue(io, message, kind, begun, limit)) {
+		dropped++;
+		/* Half a message, or an answer that does not come: the connection is no good. */
+		if (begun || kind == STREAM_IO_REPLY)
+			io->failed = true;
+	}
+	return dropped;
+}
+
+enum stream_io_result stream_io_flush(struct stream_io *io)
+{
+	while (io->first != NULL && !io->failed) {
+		struct stream_message *message = io->first;
+		size_t before = message->sent;
+		enum stream_io_result result =
+			transmit(io, message->bytes, message->len, &message->sent);
+
+		io->queued -= message->sent - before;
+		message->begun = message->begun || message->sent > 0 || io->ssl != NULL;
+		if (result == STREAM_IO_AGAIN)
+			return result;
+		if (result != STREAM_IO_OK)
+			io->failed = true;
+		else
+			unlink_message(io, &io->first);
+	}
+	return io->failed ? STREAM_IO_FAILED : STREAM_IO_OK;
+}

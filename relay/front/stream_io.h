@@ -1,0 +1,77 @@
+/*
+ * stream_io.h - the bytes of one connection, plain or TLS: reads, writes, and a bounded queue of
+ * what the socket does not take yet. It waits for nothing; stream.c knows when to come back.
+ *
+ * What is sent goes to the socket at once when nothing is queued, because nearly always it
+ * takes all. The queue is a list of whole messages: media that is too much is dropped from its
+ * front, where it is oldest, and a message of which a part is gone stays, or the stream would
+ * be broken for good.
+ *
+ * Owner    embedded in struct stream; one worker.
+ */
+#ifndef RELAY_FRONT_STREAM_IO_H
+#define RELAY_FRONT_STREAM_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/ssl.h>
+
+#include "stun/wire.h"
+
+struct stream_io {
+	int fd;
+	SSL *ssl; /* NULL: plain TCP */
+	struct stream_message *first, **end;
+	size_t queued;         /* bytes */
+	bool failed;           /* nothing more can be sent or read */
+	bool read_wants_write; /* TLS */
+};
+
+enum stream_io_result {
+	STREAM_IO_OK,
+	STREAM_IO_AGAIN, /* when the socket is ready again */
+	STREAM_IO_ENDED, /* the client has closed its direction */
+	STREAM_IO_FAILED,
+};
+
+/* The descriptor is taken over. */
+void stream_io_init(struct stream_io *io, int fd);
+void stream_io_close(struct stream_io *io);
+
+/* From here on TLS. False if out of memory. */
+bool stream_io_start_tls(struct stream_io *io, SSL_CTX *ctx);
+/* OK when done. */
+enum stream_io_result stream_io_handshake(struct stream_io *io);
+
+/* OK with *len > 0; else what is the matter. */
+enum stream_io_result stream_io_read(struct stream_io *io, uint8_t *buf, size_t size,
+				     size_t *len);
+
+/* Is there more that was received already? No event would tell of it. */
+bool stream_io_has_more(const struct stream_io *io);
+
+enum stream_io_kind {
+	STREAM_IO_REPLY,
+	STREAM_IO_MEDIA, /* may be dropped */
+};
+
+/*
+ * Send one message, or queue it. limit is for the queue with it; old media makes room. Returns
+ * how many messages were dropped for that, the new one included if nothing else would do; a
+ * reply that finds no room makes the connection fail.
+ */
+unsigned stream_io_send(struct stream_io *io, struct slice message,
+			enum stream_io_kind kind, size_t limit);
+
+/* The socket takes more: send what is queued. */
+enum stream_io_result stream_io_flush(struct stream_io *io);
+
+/* Must stream.c come back when the socket can be written? */
+static inline bool stream_io_wants_write(const struct stream_io *io)
+{
+	return io->queued > 0 || io->read_wants_write;
+}
+
+#endif
