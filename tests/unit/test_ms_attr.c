@@ -310,7 +310,7 @@ static bool takes_quality(const struct stun_attr *attr)
 static bool takes_text(const struct stun_attr *attr)
 {
 	struct slice out;
-	return ms_attr_text(attr, &out) && out.len == attr->value.len;
+	return ms_attr_text(attr, &out);
 }
 
 static bool takes_message(const struct stun_attr *attr)
@@ -340,7 +340,7 @@ static bool takes_path(const struct stun_attr *attr)
 static bool takes_sip_id(const struct stun_attr *attr)
 {
 	struct slice out;
-	return ms_attr_sip_id(attr, &out) && out.len == attr->value.len;
+	return ms_attr_sip_id(attr, &out);
 }
 
 static bool takes_profile(const struct stun_attr *attr)
@@ -348,6 +348,22 @@ static bool takes_profile(const struct stun_attr *attr)
 	struct ms_location_profile out;
 	return ms_attr_location_profile(attr, &out);
 }
+
+START_TEST(a_text_is_handed_out_whole)
+{
+	const struct stun_attr attr = {MS_REALM, {(const uint8_t *)"\"rtcmedia\"", 10}};
+	struct slice out = {0};
+
+	ck_assert(ms_attr_text(&attr, &out));
+	ck_assert_ptr_eq(out.data, attr.value.data);
+	ck_assert_uint_eq(out.len, attr.value.len);
+
+	out = (struct slice){0};
+	ck_assert(ms_attr_sip_id(&attr, &out));
+	ck_assert_ptr_eq(out.data, attr.value.data);
+	ck_assert_uint_eq(out.len, attr.value.len);
+}
+END_TEST
 
 static const struct {
 	const char *name;
@@ -543,6 +559,7 @@ static void attr_suite(Suite *suite)
 	tcase_add_test(tc, bandwidth_messages_both_ways);
 	tcase_add_loop_test(tc, a_path_both_ways, 0, ROWS(paths));
 	tcase_add_test(tc, a_location_profile_both_ways);
+	tcase_add_test(tc, a_text_is_handed_out_whole);
 	tcase_add_loop_test(tc, a_value_of_another_length_is_refused, 0, ROWS(lengths));
 	tcase_add_test(tc, adders_stop_after_an_overflow);
 	suite_add_tcase(suite, tc);

@@ -228,6 +228,8 @@ START_TEST(unknown_attributes_are_listed_once)
 	ck_assert_int_eq(ms_msg_parse((struct slice){buf, ms_builder_finish(&b)}, &msg),
 			 MS_PARSE_OK);
 
+	/* What was in the array before is not looked at. */
+	types[0] = types[1] = 0x0002;
 	size_t count = ms_msg_unknown(&msg, types, ARRAY_LEN(types));
 	for (size_t i = 0; i < ARRAY_LEN(required); i++) {
 		if (!required[i].unknown)
