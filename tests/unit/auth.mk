@@ -25,6 +25,7 @@ unit_programs += \
 	tests/unit/test_sip \
 	tests/unit/test_sip_framing \
 	tests/unit/test_sip_torture \
+	tests/unit/test_text \
 	tests/unit/test_xml_bombs
 tests_unit_test_identity_LDADD = $(mras_test_libs)
 tests_unit_test_service_LDADD = $(mras_test_libs)
@@ -35,6 +36,9 @@ tests_unit_test_mras_xml_LDADD = $(mras_test_libs)
 tests_unit_test_sip_LDADD = $(mras_test_libs)
 tests_unit_test_sip_framing_LDADD = $(mras_test_libs)
 tests_unit_test_sip_torture_LDADD = $(mras_test_libs)
+tests_unit_test_text_SOURCES = tests/unit/test_text.c tests/unit/oom.c
+tests_unit_test_text_LDADD = $(mras_test_libs)
+tests_unit_test_text_LDFLAGS = $(AM_LDFLAGS) $(oom_wrap)
 tests_unit_test_xml_bombs_LDADD = $(mras_test_libs)
 tests_unit_test_xml_bombs_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free,--wrap=XML_ParserCreateNS

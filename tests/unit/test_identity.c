@@ -36,6 +36,8 @@ static const struct {
 	{"sip:eve@evil.example:lab.example", "lab.example", false},
 	{"sip:eve;x=@evil.example@lab.example", "@lab.example", false},
 	{"eve@evil.example@lab.example", "@lab.example", false},
+	{"eve@evil.example@lab.example", "lab.example", false},
+	{"eve@evil.example@sub.lab.example", ".lab.example", false},
 	{"sip:eve@evil.example%40lab.example", "@lab.example", false},
 
 	{"sip:alice@sub.lab.example", ".lab.example", true},

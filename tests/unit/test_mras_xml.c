@@ -316,6 +316,25 @@ START_TEST(xml_lengths)
 }
 END_TEST
 
+/* request, credentialsRequest and what lies in it. */
+START_TEST(xml_depth)
+{
+	char inner[256] = "";
+	char body[1024];
+	enum mras_reason reason;
+
+	for (int depth = 3; depth <= MRAS_DEPTH_MAX + 1; depth++) {
+		memmove(inner + 3, inner, strlen(inner) + 1);
+		memcpy(inner, "<a>", 3);
+		strcat(inner, "</a>");
+		snprintf(body, sizeof(body), REQUEST(ID "%s"), inner);
+		mras_request_free(mras_request_parse(slice_of(body), &reason));
+		ck_assert_msg((reason == MRAS_OK) == (depth <= MRAS_DEPTH_MAX),
+			      "depth %d: %s", depth, mras_reason_phrase(reason));
+	}
+}
+END_TEST
+
 /* A request of count parts; the caller frees it. */
 static char *request_of(unsigned count)
 {
@@ -541,6 +560,8 @@ static const char *phrase_of(const char *body, int server)
 	/* Nobody gets anything if somebody is refused. */
 	if (strcmp(phrase, "OK") != 0)
 		ck_assert_uint_eq(count_of(answer, "<"), 2);
+	ck_assert_uint_eq(count_of(answer, "requestID="),
+			  strcmp(phrase, "Request Malformed") != 0);
 	mras_request_free(request);
 	free(answer);
 	return phrase;
@@ -616,6 +637,7 @@ static void mras_xml_suite(Suite *suite)
 	tcase_add_loop_test(requests, xml_uris, 0, ROWS(uris));
 	tcase_add_loop_test(requests, xml_duration, 0, ROWS(durations));
 	tcase_add_test(requests, xml_lengths);
+	tcase_add_test(requests, xml_depth);
 	tcase_add_test(requests, xml_count_of_parts);
 	suite_add_tcase(suite, requests);
 

@@ -15,7 +15,7 @@
 #include "tests/unit/mras_world.h"
 #include "tests/unit/unit.h"
 
-enum { MEMORY_MAX = 1 << 20, BOMB_SIZE = MRAS_BODY_MAX };
+enum { MEMORY_MAX = 800 << 10, BOMB_SIZE = MRAS_BODY_MAX };
 
 #define NS "xmlns=\"http://schemas.microsoft.com/2006/09/sip/mrasp\""
 #define HEAD                                                                                     \
@@ -232,6 +232,17 @@ static void many_elements_of_many_names(void)
 	fill_numbered("<x", "/>");
 }
 
+static void many_elements_of_long_names(void)
+{
+	char name[512];
+
+	add(HEAD);
+	for (unsigned i = 0; body_len < BOMB_SIZE - 1024; i++) {
+		snprintf(name, sizeof(name), "<a%0400u/>", i);
+		add(name);
+	}
+}
+
 static void many_namespaces(void)
 {
 	add(HEAD);
@@ -245,7 +256,7 @@ static void many_tags_of_many(const char *before, const char *behind)
 
 	add(HEAD);
 	for (unsigned i = 0; body_len < BOMB_SIZE - 256; i++) {
-		if (i % 800 == 0)
+		if (i % 300 == 0)
 			add(i > 0 ? "/><x" : "<x");
 		snprintf(text, sizeof(text), "%s%x%s", before, i, behind);
 		add(text);
@@ -339,6 +350,7 @@ static const struct {
 	{"many attributes", many_attributes},
 	{"many elements with attributes", many_elements_with_attributes},
 	{"many elements of many names", many_elements_of_many_names},
+	{"many elements of long names", many_elements_of_long_names},
 	{"many namespaces", many_namespaces},
 	{"many attributes in many tags", many_attributes_in_many_tags},
 	{"many namespaces in many tags", many_namespaces_in_many_tags},
