@@ -27,6 +27,7 @@ EXTRA_DIST += \
 	tests/integration/t-public-address.sh \
 	tests/integration/t-restart-and-reload.sh \
 	tests/integration/t-tsan.sh \
+	tests/integration/t-slow-client.py \
 	tests/integration/t-uclient.sh \
 	tests/integration/checklist/__init__.py \
 	tests/integration/checklist/auth.py \
