@@ -21,6 +21,7 @@ unit_programs += \
 	tests/unit/test_quota \
 	tests/unit/test_relay_port \
 	tests/unit/test_reservation \
+	tests/unit/test_sequence \
 	tests/unit/test_threads
 EXTRA_DIST += tests/unit/random.h
 

@@ -25,3 +25,23 @@ tests_unit_test_turn_permission_LDADD = $(client_libs)
 tests_unit_test_turn_refresh_LDADD = $(client_libs)
 tests_unit_test_turn_relayed_LDADD = $(client_libs)
 tests_unit_test_turn_send_LDADD = $(client_libs)
+
+# The client of the MS dialect, and its tests.
+check_LIBRARIES += libmsclient.a
+libmsclient_a_SOURCES = tests/unit/ms_client.c tests/unit/ms_client.h
+ms_client_libs = libmsclient.a $(client_libs)
+EXTRA_DIST += tests/unit/ms_check.h
+
+unit_programs += \
+	tests/unit/test_ms_turn_allocate \
+	tests/unit/test_ms_turn_auth \
+	tests/unit/test_ms_turn_data \
+	tests/unit/test_ms_turn_mixed \
+	tests/unit/test_ms_turn_vectors
+tests_unit_test_ms_turn_allocate_LDADD = $(ms_client_libs)
+tests_unit_test_ms_turn_auth_LDADD = $(ms_client_libs)
+tests_unit_test_ms_turn_data_LDADD = $(ms_client_libs)
+tests_unit_test_ms_turn_mixed_LDADD = $(ms_client_libs)
+tests_unit_test_ms_turn_vectors_SOURCES = tests/unit/test_ms_turn_vectors.c \
+	tests/unit/vectors.c
+tests_unit_test_ms_turn_vectors_LDADD = $(ms_client_libs) $(JANSSON_LIBS)
