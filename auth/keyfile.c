@@ -204,8 +204,8 @@ int keyfile_lock(const char *path, char *error, size_t error_size)
 	int fd = open_folder_of(path);
 
 	if (fd < 0) {
-		fail_with(failure, "%s: cannot open its folder: %s.", path,
-			  strerror(errno));
+		fail_with(failure, "%s: cannot open its folder: %s.%s", path,
+			  strerror(errno), errno == ENOENT ? " Make it first." : "");
 		return -1;
 	}
 	if (flock(fd, LOCK_EX) < 0) {
