@@ -23,6 +23,7 @@ EXTRA_DIST += \
 	tests/integration/t-leak.py \
 	tests/integration/t-load.sh \
 	tests/integration/t-libnice.sh \
+	tests/integration/t-libnice-ms.sh \
 	tests/integration/t-many-allocations.py \
 	tests/integration/t-public-address.sh \
 	tests/integration/t-restart-and-reload.sh \

@@ -222,9 +222,11 @@ static bool report(struct call *call)
 	return relayed && !call->failed && call->wrong == 0 && call->received == 2 * call->count;
 }
 
-static NiceAgent *make_agent(const char *mode, bool controlling)
+static NiceAgent *make_agent(const char *mode, const char *transport, bool controlling)
 {
 	NiceAgent *agent = NULL;
+	/* There a relay reached by TCP gives a relayed address on TCP; RFC 8656 gives UDP. */
+	bool microsoft_tcp = strcmp(mode, "rfc5245") != 0 && strcmp(transport, "udp") != 0;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
 		if (strcmp(mode, modes[i].name) == 0)
@@ -232,7 +234,8 @@ static NiceAgent *make_agent(const char *mode, bool controlling)
 	}
 	if (agent)
 		g_object_set(agent, "controlling-mode", controlling, "force-relay", TRUE,
-		             "ice-tcp", FALSE, "upnp", FALSE, NULL);
+		             "ice-tcp", microsoft_tcp, "ice-udp", !microsoft_tcp, "upnp",
+		             FALSE, NULL);
 	return agent;
 }
 
@@ -259,7 +262,7 @@ int main(int argc, char **argv)
 	call.other = strcmp(call.role, "controlling") == 0 ? "controlled" : "controlling";
 	call.count = (unsigned)atoi(argv[9]);
 	call.loop = g_main_loop_new(NULL, FALSE);
-	call.agent = make_agent(argv[3], strcmp(call.role, "controlling") == 0);
+	call.agent = make_agent(argv[3], argv[4], strcmp(call.role, "controlling") == 0);
 	if (!call.agent)
 		return 2;
 

@@ -6,7 +6,7 @@ RELAY_UNDER_TEST=coturn runs the same tests against Debian's turnserver, for com
 
   relay.py start --dir D --inside A... --outside A... [options]     returns when it serves
   relay.py reload|stop --dir D
-  relay.py credential --dir D [--user U] [--ttl S]                  user name and password
+  relay.py credential --dir D [--user U] [--ttl S] [--form F]       user name and password
   relay.py certificate --dir D --outside A...                       a CA and a certificate
   relay.py available                                                77 and a reason, or 0
 
@@ -255,11 +255,11 @@ class Relay:
         with open(self.path("secret"), encoding="ascii") as secret:
             return secret.read().strip()
 
-    def credential(self, user="alice", ttl=3600):
+    def credential(self, user="alice", ttl=3600, form="rest"):
         if self.coturn:
             return turnclient.rest_credential(self.secret(), user, ttl)
         out = run(program("avedgectl"), "credential", "--keys", self.path("keys"), "--user",
-                  user, "--ttl", "%ds" % ttl, "--json").stdout
+                  user, "--ttl", "%ds" % ttl, "--form", form, "--json").stdout
         pair = json.loads(out)
         return pair["username"], pair["password"]
 
@@ -272,6 +272,7 @@ def main():
     parser.add_argument("--dir")
     parser.add_argument("--user", default="alice")
     parser.add_argument("--ttl", type=int, default=3600)
+    parser.add_argument("--form", choices=("rest", "mras"), default="rest")
     for name in ("inside", "outside", "inside-net", "allow", "public", "extra"):
         parser.add_argument("--" + name, action="append", default=[])
     parser.add_argument("--set", action="append", default=[], metavar="SECTION:LINE")
@@ -303,7 +304,7 @@ def main():
     if args.verb == "reload":
         relay.reload()
     elif args.verb == "credential":
-        print("%s %s" % relay.credential(args.user, args.ttl))
+        print("%s %s" % relay.credential(args.user, args.ttl, args.form))
     else:
         wrong = relay.stop()
         for line in wrong:

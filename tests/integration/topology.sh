@@ -179,10 +179,10 @@ stop_relay()
 	rm -f "$work/relay/relay.pid"
 }
 
-credential()	# sets user_name and user_password; credential [USER]
+credential()	# sets user_name and user_password; credential [USER [rest|mras]]
 {
 	read -r user_name user_password < <(
-		"$relay_py" credential --dir "$work/relay" --user "${1:-alice}")
+		"$relay_py" credential --dir "$work/relay" --user "${1:-alice}" --form "${2:-rest}")
 	[ -n "$user_password" ] || fail "no credential"
 }
 
