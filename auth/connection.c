@@ -140,16 +140,32 @@ static void timer_due(evutil_socket_t fd, short events, void *arg)
 	}
 }
 
-/* Say what is still to be said, then end. */
-static void drain(struct connection *connection)
+/*
+ * All is said. The last of it must arrive: to close while the other end still sends would be a
+ * reset, which overtakes it. So what comes is read and thrown away until that end closes, too.
+ */
+static void linger(struct connection *connection)
 {
-	if (connection->http == NULL && evbuffer_get_length(output_of(connection)) == 0) {
+	SSL *ssl = ssl_of(connection);
+
+	if (connection->heard_end) {
 		connection_end(connection);
 		return;
 	}
+	SSL_shutdown(ssl);
+	ERR_clear_error();
+	shutdown(bufferevent_getfd(connection->bev), SHUT_WR);
+	evbuffer_drain(bufferevent_get_input(connection->bev), SIZE_MAX);
+}
+
+/* Say what is still to be said, then end. */
+static void drain(struct connection *connection)
+{
 	set_state(connection, CONNECTION_DRAINING);
 	connection->armed_ms = UINT64_MAX;
 	arm(connection);
+	if (connection->http == NULL && evbuffer_get_length(output_of(connection)) == 0)
+		linger(connection);
 }
 
 bool connection_may_ask(const struct connection *connection)
@@ -322,6 +338,9 @@ static void http_ended(struct bufferevent *bev, short events, void *arg)
 
 	issuer_tick(connection->issuer);
 	bufferevent_read_buffer(bev, output_of(connection));
+	/* It may have answered before it had read all: our writing fails, its answer waits. */
+	while (evbuffer_read(output_of(connection), bufferevent_getfd(bev), PIPE_MAX) > 0)
+		continue;
 	http_detach(connection->issuer->http, connection);
 	bufferevent_free(connection->http);
 	connection->http = NULL;
@@ -385,13 +404,15 @@ static void greet(struct connection *connection)
 
 static void readable(struct bufferevent *bev, void *arg)
 {
-	(void)bev;
 	struct connection *connection = arg;
 
 	issuer_tick(connection->issuer);
 	switch (connection->state) {
 	case CONNECTION_HANDSHAKE:
+		return;
 	case CONNECTION_DRAINING:
+		if (connection->http == NULL)
+			evbuffer_drain(bufferevent_get_input(bev), SIZE_MAX);
 		return;
 	case CONNECTION_GREETING:
 		greet(connection);
@@ -427,7 +448,7 @@ static void written(struct bufferevent *bev, void *arg)
 		if (connection->http != NULL)
 			pump(connection);
 		else
-			connection_end(connection);
+			linger(connection);
 		return;
 	}
 }
@@ -448,18 +469,18 @@ static void part(struct connection *connection)
 	connection_end(connection);
 }
 
-/* The handshake has failed. One line says why, at most so many a minute of each kind. */
+/* The handshake has failed. A line says why; a flood of one kind hides no other. */
 static void refused(struct connection *connection)
 {
-	static struct log_limit untrusted, without, other;
+	static struct log_limit untrusted[TLS_KINDS], without, other;
 	struct issuer *issuer = connection->issuer;
 	unsigned long error = bufferevent_get_openssl_error(connection->bev);
 	const char *reason = ERR_reason_error_string(error);
 
 	if (connection->peer.why[0] != '\0') {
 		issuer_count(issuer, COUNT_UNTRUSTED);
-		log_limited(&untrusted, LOG_LEVEL_NOTICE, "refused %s: %s",
-			    connection->name, connection->peer.why);
+		log_limited(&untrusted[connection->peer.kind], LOG_LEVEL_NOTICE,
+			    "refused %s: %s", connection->name, connection->peer.why);
 	} else if (ERR_GET_REASON(error) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
 		issuer_count(issuer, COUNT_UNTRUSTED);
 		log_limited(&without, LOG_LEVEL_NOTICE,
@@ -514,6 +535,7 @@ static void happened(struct bufferevent *bev, short events, void *arg)
 	} else if ((events & BEV_EVENT_EOF) && connection->state != CONNECTION_GREETING &&
 		   connection->state != CONNECTION_DRAINING) {
 		/* It says no more, but may still listen; libevent has stopped both ways. */
+		connection->heard_end = true;
 		bufferevent_disable(bev, EV_READ);
 		bufferevent_enable(bev, EV_WRITE);
 		if (connection->http != NULL) {

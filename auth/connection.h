@@ -45,6 +45,7 @@ struct connection {
 	struct bufferevent *bev;
 	struct bufferevent *http; /* HTTP: our end of the socket pair */
 	struct event timer;
+	bool heard_end;     /* nothing more will come from the other end */
 	size_t wanted;      /* SIP: bytes of the message that has begun; 0: unknown */
 	uint64_t armed_ms;  /* when the timer will fire */
 	uint64_t state_ms;  /* since when the state is what it is */

@@ -94,7 +94,8 @@ static int64_t not_after(const X509 *certificate)
 	return timegm(&tm);
 }
 
-static void set_why(struct tls_peer *peer, const X509 *certificate, const char *why)
+static void set_why(struct tls_peer *peer, const X509 *certificate, unsigned kind,
+		    const char *why)
 {
 	char subject[160] = "no certificate";
 
@@ -102,6 +103,7 @@ static void set_why(struct tls_peer *peer, const X509 *certificate, const char *
 		X509_NAME_oneline(X509_get_subject_name(certificate), subject,
 				  sizeof(subject));
 	snprintf(peer->why, sizeof(peer->why), "%s (%s)", why, subject);
+	peer->kind = kind < TLS_KINDS ? kind : 0;
 }
 
 /*
@@ -128,11 +130,13 @@ static bool verify(X509_STORE_CTX *store, struct tls_peer *peer)
 	if (X509_verify_cert(store) != 1) {
 		int error = X509_STORE_CTX_get_error(store);
 
-		set_why(peer, certificate, X509_verify_cert_error_string(error));
+		set_why(peer, certificate, (unsigned)error,
+			X509_verify_cert_error_string(error));
 		return false;
 	}
 	if (!is_for_tls(certificate)) {
-		set_why(peer, certificate, "its certificate is not meant for TLS");
+		set_why(peer, certificate, X509_V_ERR_INVALID_PURPOSE,
+			"its certificate is not meant for TLS");
 		X509_STORE_CTX_set_error(store, X509_V_ERR_INVALID_PURPOSE);
 		return false;
 	}
@@ -140,7 +144,7 @@ static bool verify(X509_STORE_CTX *store, struct tls_peer *peer)
 	peer->server = settings_server(peer->settings, names.list, names.count,
 				       &peer->source, &why);
 	if (peer->server == NULL) {
-		set_why(peer, certificate, why);
+		set_why(peer, certificate, X509_V_ERR_APPLICATION_VERIFICATION, why);
 		X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
 		return false;
 	}
@@ -237,7 +241,8 @@ bool tls_issuer_check_again(SSL *ssl, struct tls_peer *peer)
 					    CHAIN_DEPTH_MAX);
 		trusted = verify(store, peer);
 	} else {
-		set_why(peer, certificate, "it cannot be checked again");
+		set_why(peer, certificate, X509_V_ERR_UNSPECIFIED,
+			"it cannot be checked again");
 	}
 	X509_STORE_CTX_free(store);
 	ERR_clear_error();
