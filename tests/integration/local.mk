@@ -7,6 +7,8 @@ EXTRA_DIST += \
 	tests/integration/alone.py \
 	tests/integration/crowd.py \
 	tests/integration/namespaces.py \
+	tests/integration/mras.py \
+	tests/integration/mras_bench.py \
 	tests/integration/relay.py \
 	tests/integration/turnclient.py \
 	tests/integration/aioice_agent.py \
@@ -25,8 +27,11 @@ EXTRA_DIST += \
 	tests/integration/t-libnice.sh \
 	tests/integration/t-libnice-ms.sh \
 	tests/integration/t-many-allocations.py \
+	tests/integration/t-mrasd.py \
+	tests/integration/t-mrasd-time.py \
 	tests/integration/t-public-address.sh \
 	tests/integration/t-restart-and-reload.sh \
+	tests/integration/t-sipp.py \
 	tests/integration/t-tsan.sh \
 	tests/integration/t-slow-client.py \
 	tests/integration/t-uclient.sh \

@@ -1,0 +1,130 @@
+"""The bench of the tests of mrasd: a relay and mrasd in a namespace of their own, with good and
+bad certificates, and rows that are run one after the other."""
+
+import os
+import sys
+import tempfile
+import time
+
+import alone
+import mras
+import relay
+import turnclient
+
+INSIDE, OUTSIDE, PORT = "127.0.1.1", "127.0.2.1", 5062
+RELAYS = (("inside", INSIDE, 3478, 443), ("outside", OUTSIDE, 3478, 443))
+LIMITS = """limits {
+	half_open = 100
+	half_open_per_source = 60
+	handshake = 3s
+	request = 2s
+	identity_per_minute = 0
+	body = 64K
+}
+"""
+SERVERS = {
+    "fe01.lab.example": ["requests_per_second = 0"],
+    "web01.lab.example": ['identities = {"@lab.example"}', "max_duration = 30m",
+                          "requests_per_second = 5"],
+    "far.lab.example": ['networks = {"10.99.0.0/16"}'],
+}
+ROWS = []
+
+
+def row(function):
+    ROWS.append(function)
+    return function
+
+
+def make_certificates(folder):
+    ca, other = mras.Ca(folder, "ca"), mras.Ca(folder, "other")
+    middle = mras.Ca(folder, "middle", parent=ca)
+    mras.write(os.path.join(folder, "trust.pem"), ca.pem())
+    ca.issue("mras", "mras.lab.example", ["mras.lab.example"], [INSIDE], usage=[mras.SERVER])
+    ca.issue("trusted", "fe01", ["fe01.lab.example"])
+    ca.issue("web01", "web01", ["www.lab.example", "WEB01.lab.example"])
+    ca.issue("far", "far", ["far.lab.example"])
+    middle.issue("chained", "fe01", ["fe01.lab.example"])
+    ca.issue("server-only", "fe01", ["fe01.lab.example"], usage=[mras.SERVER])
+    ca.issue("any-use", "fe01", ["fe01.lab.example"], usage=())
+    ca.issue("only-cn", "fe01.lab.example", None)
+    other.issue("untrusted", "fe01", ["fe01.lab.example"])
+    ca.issue("wrong-name", "fe09", ["fe09.lab.example"])
+    ca.issue("below", "x", ["x.fe01.lab.example"])
+    ca.issue("wildcard", "x", ["*.lab.example"])
+    ca.issue("cn-and-names", "fe01.lab.example", ["fe09.lab.example"])
+    ca.issue("cn-and-address", "fe01.lab.example", [], [INSIDE])
+    ca.issue("expired", "fe01", ["fe01.lab.example"], lasts=-60)
+    ca.issue("not-yet", "fe01", ["fe01.lab.example"], begins=3600)
+    ca.issue("code-signing", "fe01", ["fe01.lab.example"], usage=[mras.CODE_SIGNING])
+    ca.revoke(ca.issue("revoked", "fe01", ["fe01.lab.example"]))
+    mras.write(ca.path("crl"), ca.crl() + other.crl() + middle.crl())
+    return ca
+
+
+class Bench:
+    """The two daemons and what the rows need of them."""
+
+    def __init__(self, folder):
+        self.ca = make_certificates(folder)
+        self.crl = os.path.join(folder, "ca.crl")
+        self.folder = folder
+        self.mrasd = mras.Mrasd(folder, INSIDE, PORT, self.text())
+
+    def text(self, servers=None, more=LIMITS):
+        return mras.config(self.folder, INSIDE, PORT, RELAYS, servers or SERVERS, more,
+                           crl=self.crl, outside=[OUTSIDE])
+
+    def allocates(self, username, password, server=(OUTSIDE, 3478), transport="udp"):
+        """True, or the code of the refusal."""
+        client = turnclient.Client(server, transport, username, password,
+                                   cafile=os.path.join(self.folder, "relay-ca.pem"))
+        try:
+            client.allocate()
+            client.refresh(0)
+            return True
+        except turnclient.TurnError as err:
+            return err.code
+        finally:
+            client.close()
+
+
+def main(begin=None, end=None):
+    """Run the rows named on the command line, or all. begin(bench) comes before, end(bench,
+    what begin returned) after all rows."""
+    alone.begin()
+    reason = mras.unavailable()
+    if reason:
+        print(reason)
+        return 77
+    wanted, done = sys.argv[1:], 0
+    with tempfile.TemporaryDirectory(prefix="avedge-mras-") as folder, \
+            alone.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
+                          settings={"limits": relay.NO_LIMITS["limits"] + [
+                              "stranger_rate = 0"]}) as server:
+        os.symlink(server.path("ca.pem"), os.path.join(folder, "relay-ca.pem"))
+        # The daemons share the file itself, so that a rotation is one.
+        os.rename(server.path("keys"), os.path.join(folder, "keys"))
+        os.symlink(os.path.join(folder, "keys"), server.path("keys"))
+        bench = Bench(folder)
+        with bench.mrasd.running():
+            begun = begin(bench) if begin and not wanted else None
+            for function in ROWS:
+                if wanted and function.__name__ not in wanted:
+                    continue
+                run_row(function, bench)
+                done += 1
+            if end and not wanted:
+                end(bench, begun)
+    print("%d rows" % done)
+    return 0
+
+
+def run_row(function, bench):
+    started = time.monotonic()
+    try:
+        function(bench)
+    except BaseException:
+        print("row:", function.__name__)
+        raise
+    print("%5.1f s  %s" % (time.monotonic() - started, function.__name__), flush=True)
