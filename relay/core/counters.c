@@ -27,6 +27,28 @@ const char *drop_reason_text(enum drop_reason reason)
 	return (unsigned)reason < DROP_REASON_COUNT ? drop_texts[reason] : "?";
 }
 
+static const char *const peer_names[] = {
+#define X(id, name, text) [PEER_##id] = name,
+	PEER_EVENTS(X)
+#undef X
+};
+
+static const char *const peer_texts[] = {
+#define X(id, name, text) [PEER_##id] = text,
+	PEER_EVENTS(X)
+#undef X
+};
+
+const char *peer_event_name(enum peer_event event)
+{
+	return (unsigned)event < PEER_EVENT_COUNT ? peer_names[event] : "?";
+}
+
+const char *peer_event_text(enum peer_event event)
+{
+	return (unsigned)event < PEER_EVENT_COUNT ? peer_texts[event] : "?";
+}
+
 /*
  * Success, then every code of RFC 8489, 8656, 6062 and 8016 and of MS-TURN; the last index is
  * for the rest.

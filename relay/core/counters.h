@@ -34,6 +34,7 @@
 	X(CLIENT_SLOW, "client-slow", "send queue towards a stream client is full") \
 	X(CLIENT_GONE, "client-gone", "client connection is closing") \
 	X(SEND_FAILED, "send-failed", "the system refused the send") \
+	X(NO_CONNECTION, "no-connection", "no TCP connection to this peer can be had") \
 	X(SOURCE_PORT_ZERO, "source-port-zero", "source port 0 cannot be answered") \
 	X(CLIENT_ACL, "client-acl", "client address not allowed on this side") \
 	X(REPLY_TOO_LARGE, "reply-too-large", "reply did not fit its buffer") \
@@ -54,6 +55,38 @@ enum drop_reason {
 
 const char *drop_reason_name(enum drop_reason reason);
 const char *drop_reason_text(enum drop_reason reason);
+
+/*
+ * What became of TCP connections between relayed addresses and peers. Open ones are those
+ * connected, accepted and admitted less those revoked, stalled, closed, broken and ended.
+ */
+#define PEER_EVENTS(X) \
+	X(CONNECTED, "connected", "made to a peer") \
+	X(ACCEPTED, "accepted", "taken from a peer with a permission") \
+	X(HELD, "held", "kept waiting, since its permission may come") \
+	X(ADMITTED, "admitted", "held, and its permission came") \
+	X(STRANGER, "stranger", "reset: no permission") \
+	X(REFUSED, "refused", "reset: peer policy refuses this peer") \
+	X(FULL, "full", "not taken or made: the allocation has too many") \
+	X(HELD_FULL, "held-full", "reset: too many are held") \
+	X(HELD_EXPIRED, "held-expired", "reset: held, and no permission came") \
+	X(CONNECT_FAILED, "connect-failed", "the peer refuses or cannot be reached") \
+	X(CONNECT_TIMEOUT, "connect-timeout", "the peer did not answer") \
+	X(REVOKED, "revoked", "reset: its permission has ended or policy has changed") \
+	X(STALLED, "stalled", "reset: the peer takes too little of what is sent") \
+	X(CLOSED, "closed", "by the peer") \
+	X(BROKEN, "broken", "reset by the peer or lost") \
+	X(ENDED, "ended", "with its allocation")
+
+enum peer_event {
+#define X(id, name, text) PEER_##id,
+	PEER_EVENTS(X)
+#undef X
+	PEER_EVENT_COUNT
+};
+
+const char *peer_event_name(enum peer_event event);
+const char *peer_event_text(enum peer_event event);
 
 /* What a request came to; index of counters.requests. Methods outside TURN count as OTHER. */
 enum request_method {
@@ -94,6 +127,7 @@ struct counters {
 	uint64_t connections_refused;			/* limit of unauthenticated ones */
 	uint64_t connections_timed_out;			/* deadline for slow clients */
 	uint64_t bind_failures;				/* relay port held by somebody else */
+	uint64_t peer_events[PEER_EVENT_COUNT];
 };
 
 static inline void counter_add(uint64_t *counter, uint64_t n)

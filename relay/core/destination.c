@@ -18,6 +18,8 @@ bool destination_set(struct turn *turn, struct allocation *al,
 		.generation = turn->settings->generation,
 		.own = peer_is_own(turn, &named.ip),
 	};
+	if (al->relay_transport == TRANSPORT_TCP)
+		turn->edge->relay_permitted(turn->edge->self, al->slot);
 	return true;
 }
 

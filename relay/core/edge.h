@@ -32,8 +32,9 @@ struct edge {
 	void (*relay_unlisten)(void *self, uint32_t slot);
 
 	/*
-	 * A permission was installed for an allocation whose relayed address is TCP: who waits
-	 * for one (core/tcp_relay) may be let in. Must not call back into the core.
+	 * A permission was installed, or the destination was chosen, for an allocation whose
+	 * relayed address is TCP: who waits there (core/tcp_relay) is to be judged again. Must
+	 * not call back into the core.
 	 */
 	void (*relay_permitted)(void *self, uint32_t slot);
 

@@ -51,4 +51,6 @@ libcore_a_SOURCES = \
 	relay/core/slab.h \
 	relay/core/special_purpose.c \
 	relay/core/special_purpose.h \
+	relay/core/tcp_relay.c \
+	relay/core/tcp_relay.h \
 	relay/core/turn.h

@@ -33,6 +33,11 @@ struct turn_limits {
 	uint32_t stranger_rate;			/* answers per second and prefix */
 	uint32_t stranger_burst;
 	int64_t credential_ttl_max_s;		/* T-567; 0: no ceiling */
+	/* Of TCP relayed addresses, see core/tcp_relay.h. */
+	uint32_t peer_connections;		/* 16, of one allocation */
+	uint32_t held_connections;		/* 256, of one worker */
+	uint32_t early_peer_age_ms;		/* 10 s: how long an allocation is young */
+	uint32_t early_peer_hold_ms;		/* 10 s; 0: nobody is held */
 };
 
 /* The dialect of Microsoft's clients. */

@@ -22,6 +22,7 @@ unit_programs += \
 	tests/unit/test_relay_port \
 	tests/unit/test_reservation \
 	tests/unit/test_sequence \
+	tests/unit/test_tcp_relay \
 	tests/unit/test_threads
 EXTRA_DIST += tests/unit/random.h
 
@@ -39,6 +40,7 @@ tests_unit_test_channel_LDADD = $(world_libs)
 tests_unit_test_forward_LDADD = $(world_libs)
 tests_unit_test_permission_LDADD = $(world_libs)
 tests_unit_test_relay_port_LDADD = $(world_libs)
+tests_unit_test_tcp_relay_LDADD = $(world_libs)
 
 policy_world = tests/unit/policy_world.c tests/unit/policy_world.h
 tests_unit_test_peer_policy_SOURCES = tests/unit/test_peer_policy.c $(policy_world)

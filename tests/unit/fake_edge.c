@@ -198,6 +198,10 @@ static bool add_settings(struct world *world, const struct world_options *option
 		.lifetime_max_s = 3600,
 		.allocations_per_user = options->allocations_per_user,
 		.allocations_per_prefix = options->allocations_per_prefix,
+		.peer_connections = 4,
+		.held_connections = 8,
+		.early_peer_age_ms = 10000,
+		.early_peer_hold_ms = 5000,
 	};
 	for (size_t i = 0; i < sizeof(settings->nonce_key.bytes); i++)
 		settings->nonce_key.bytes[i] = (uint8_t)(0x80 + i);

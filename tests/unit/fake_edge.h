@@ -7,6 +7,7 @@
  *	outside 198.18.0.1, 2001:db8::1           3 outside UDP  4 outside UDP over IPv6
  *	                                          5 outside TCP  6 outside TCP over IPv6
  *	relay   198.18.0.1 (public 203.0.113.1 if `nat`), 2001:db8::1
+ *	TCP     4 connections of an allocation, 8 held; allocations are young for 10 s, holding 5 s
  *	peers   192.0.2.0/24, 198.51.100.0/24, 2001:db8::/32 are allowed; the rest as built in
  */
 #ifndef TESTS_UNIT_FAKE_EDGE_H

@@ -28,10 +28,15 @@ START_TEST(every_name_is_there_once)
 {
 	const char *drops[DROP_REASON_COUNT], *methods[REQUEST_METHOD_COUNT];
 	const char *sides[SIDE_COUNT], *transports[TRANSPORT_COUNT];
+	const char *peers[PEER_EVENT_COUNT];
 
 	for (int i = 0; i < DROP_REASON_COUNT; i++) {
 		drops[i] = drop_reason_name((enum drop_reason)i);
 		ck_assert_int_gt(strlen(drop_reason_text((enum drop_reason)i)), 5);
+	}
+	for (int i = 0; i < PEER_EVENT_COUNT; i++) {
+		peers[i] = peer_event_name((enum peer_event)i);
+		ck_assert_int_gt(strlen(peer_event_text((enum peer_event)i)), 5);
 	}
 	for (int i = 0; i < REQUEST_METHOD_COUNT; i++)
 		methods[i] = request_method_name((enum request_method)i);
@@ -41,6 +46,7 @@ START_TEST(every_name_is_there_once)
 		transports[i] = transport_name((enum transport)i);
 
 	check_names("drop reason", drops, ARRAY_LEN(drops));
+	check_names("peer event", peers, ARRAY_LEN(peers));
 	check_names("method", methods, ARRAY_LEN(methods));
 	check_names("side", sides, ARRAY_LEN(sides));
 	check_names("transport", transports, ARRAY_LEN(transports));
@@ -51,6 +57,8 @@ START_TEST(numbers_outside_the_sets_have_a_name_too)
 {
 	ck_assert_str_eq(drop_reason_name(DROP_REASON_COUNT), "?");
 	ck_assert_str_eq(drop_reason_text((enum drop_reason) - 1), "?");
+	ck_assert_str_eq(peer_event_name(PEER_EVENT_COUNT), "?");
+	ck_assert_str_eq(peer_event_text((enum peer_event) - 1), "?");
 	ck_assert_str_eq(request_method_name(REQUEST_METHOD_COUNT), "?");
 	ck_assert_str_eq(side_name(SIDE_COUNT), "?");
 	ck_assert_str_eq(transport_name(TRANSPORT_COUNT), "?");
