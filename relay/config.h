@@ -50,7 +50,9 @@ struct config {
 	} ms;
 	struct {
 		uint16_t first, last;
-		uint32_t rest_ms; /* of a port given back */
+		uint32_t rest_ms;         /* of a port given back */
+		uint32_t peer_queue;      /* bytes queued towards a TCP peer */
+		uint32_t peer_timeout_ms; /* to connect to it, and for that queue to drain */
 	} relay;
 	struct {
 		struct ip_prefix *allow, *deny;

@@ -83,6 +83,9 @@ struct settings *settings_build(const struct config *config,
 	settings->stream.unauthenticated_per_prefix =
 		config->fixed_limits.unauthenticated_per_prefix;
 
+	settings->peer.queue = config->relay.peer_queue;
+	settings->peer.timeout_ms = config->relay.peer_timeout_ms;
+
 	struct turn_settings *turn = &settings->turn;
 	snprintf(turn->realm, sizeof(turn->realm), "%s", fixed->started->realm);
 	snprintf(turn->software, sizeof(turn->software), "%s", config->software);

@@ -26,6 +26,9 @@ struct settings {
 		uint32_t send_queue;
 		uint32_t connections, unauthenticated, unauthenticated_per_prefix;
 	} stream;
+	struct { /* of TCP connections with peers, see struct config */
+		uint32_t queue, timeout_ms;
+	} peer;
 	struct {
 		struct ip_prefix *clients; /* empty: everybody */
 		size_t count;
