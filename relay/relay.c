@@ -24,14 +24,17 @@ struct listing {
 	bool failed;
 };
 
-static struct relay_allocation describe(const struct turn *turn,
-					const struct allocation *al, uint64_t now_ms)
+static struct relay_allocation describe(const struct worker *worker,
+					const struct allocation *al)
 {
+	const struct turn *turn = &worker->turn;
+	uint64_t now_ms = worker->now_ms;
 	struct relay_allocation row = {
 		.id = al->id,
 		.tuple = al->tuple,
 		.side = (enum side)al->side,
 		.transport = (enum transport)al->transport,
+		.relay_transport = (enum transport)al->relay_transport,
 		.dialect = (enum dialect)al->dialect,
 		.relayed_local = allocation_relayed_local(turn, al),
 		.relayed_public = allocation_relayed_public(turn, al),
@@ -39,6 +42,7 @@ static struct relay_allocation describe(const struct turn *turn,
 		.expires_in_ms = al->expires_ms > now_ms ? al->expires_ms - now_ms : 0,
 		.permission_count = al->permission_count,
 		.channel_count = al->channel_count,
+		.peer_connections = relay_tcp_connections(worker->tcp_relays, al->slot),
 		.to_peer = al->to_peer,
 		.to_client = al->to_client,
 	};
@@ -64,7 +68,7 @@ static void list(struct worker *worker, void *arg)
 	listing->rows = rows;
 	for (uint32_t slot = 0; (al = allocation_next(worker->turn.table, slot)) != NULL;
 	     slot = al->slot + 1)
-		rows[listing->count++] = describe(&worker->turn, al, worker->now_ms);
+		rows[listing->count++] = describe(worker, al);
 }
 
 int relay_allocations(struct relay *relay, struct relay_allocation **rows, size_t *count)
@@ -105,7 +109,7 @@ static struct relay_port relayed_row(const struct relay_allocation *al)
 		.side = SIDE_OUTSIDE,
 		.address = al->relayed_local,
 		.public = al->relayed_public,
-		.protocol = "udp",
+		.protocol = transport_name(al->relay_transport),
 		.service = "relay",
 	};
 	snprintf(row.purpose, sizeof(row.purpose), "media of an %s client on %s",

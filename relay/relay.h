@@ -52,6 +52,7 @@ struct relay_allocation { /* a copy for people */
 	struct five_tuple tuple;
 	enum side side;
 	enum transport transport;
+	enum transport relay_transport; /* of the relayed address: UDP or TCP */
 	enum dialect dialect;
 	struct endpoint relayed_local, relayed_public;
 	char user[CREDENTIAL_USER_MAX + 1];
@@ -59,6 +60,7 @@ struct relay_allocation { /* a copy for people */
 	uint64_t age_ms;
 	uint64_t expires_in_ms;
 	uint16_t permission_count, channel_count;
+	unsigned peer_connections; /* TCP ones with peers */
 	struct traffic to_peer, to_client;
 };
 int relay_allocations(struct relay *relay, struct relay_allocation **rows, size_t *count);

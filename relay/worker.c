@@ -43,21 +43,25 @@ static void edge_close(void *self, uint32_t slot)
 	relay_udp_close(worker->relay_sockets, slot);
 }
 
-/* No sockets for TCP relayed addresses yet: whoever asks for one is answered 508. */
 static int edge_listen(void *self, uint32_t slot, const struct endpoint *local)
 {
-	(void)self, (void)slot, (void)local;
-	return -EOPNOTSUPP;
+	struct worker *worker = self;
+
+	return relay_tcp_listen(worker->tcp_relays, slot, local);
 }
 
 static void edge_unlisten(void *self, uint32_t slot)
 {
-	(void)self, (void)slot;
+	struct worker *worker = self;
+
+	relay_tcp_unlisten(worker->tcp_relays, slot);
 }
 
 static void edge_permitted(void *self, uint32_t slot)
 {
-	(void)self, (void)slot;
+	struct worker *worker = self;
+
+	relay_tcp_permitted(worker->tcp_relays, slot);
 }
 
 static void edge_ended(void *self, const struct allocation *al)
@@ -165,6 +169,47 @@ void worker_flush_clients(struct worker *worker)
 	udp_fronts_flush(worker->udp);
 }
 
+void worker_to_peer(struct worker *worker, const struct forward *forward)
+{
+	const struct allocation *al = allocation_at(worker->turn.table, forward->slot);
+
+	if (al->relay_transport == TRANSPORT_TCP)
+		relay_tcp_send(worker->tcp_relays, forward);
+	else
+		relay_udp_send(worker->relay_sockets, forward);
+}
+
+/* NULL: it is closing, and its allocation about to end. */
+static struct stream *client_of(struct worker *worker, uint32_t slot)
+{
+	const struct allocation *al = allocation_at(worker->turn.table, slot);
+
+	return clients_find(worker->clients, &al->tuple);
+}
+
+bool worker_client_takes(struct worker *worker, uint32_t slot, size_t len)
+{
+	struct stream *stream = client_of(worker, slot);
+
+	return stream == NULL || stream_takes(stream, len);
+}
+
+void worker_client_wait(struct worker *worker, uint32_t slot, bool wait)
+{
+	struct stream *stream = client_of(worker, slot);
+
+	if (stream != NULL)
+		stream_pause(stream, wait);
+}
+
+void worker_client_ready(struct worker *worker, const struct five_tuple *tuple)
+{
+	const struct allocation *al = allocation_find(worker->turn.table, tuple);
+
+	if (al != NULL)
+		relay_tcp_client_ready(worker->tcp_relays, al->slot);
+}
+
 static size_t slots_wanted(const struct relay *relay)
 {
 	const struct config *config = relay->config;
@@ -219,10 +264,12 @@ struct worker *worker_new(struct relay *relay, unsigned number, struct settings 
 						  config->fixed_limits.channels,
 						  &relay->commons.hash_key);
 	worker->relay_sockets = relay_udp_new(worker, slots);
+	worker->tcp_relays = relay_tcp_new(worker, slots);
 	worker->clients = clients_new(worker);
 	worker->inbox = handoff_new(worker->base, worker);
 	if (worker->turn.table == NULL || worker->relay_sockets == NULL ||
-	    worker->clients == NULL || worker->inbox == NULL ||
+	    worker->tcp_relays == NULL || worker->clients == NULL ||
+	    worker->inbox == NULL ||
 	    event_assign(&worker->expiry, worker->base, -1, 0, expiry_due, worker) != 0)
 		goto fail;
 	return worker;
@@ -293,6 +340,7 @@ void worker_free(struct worker *worker)
 	handoff_free(worker->inbox);
 	allocation_table_free(worker->turn.table);
 	relay_udp_free(worker->relay_sockets);
+	relay_tcp_free(worker->tcp_relays);
 	if (worker->expiry.ev_base != NULL)
 		event_del(&worker->expiry);
 	if (worker->base != NULL)

@@ -19,11 +19,13 @@
 #include "relay/dialect/dispatch.h"
 #include "relay/front/udp.h"
 #include "relay/handoff.h"
+#include "relay/peer/relay_tcp.h"
 #include "relay/peer/relay_udp.h"
 #include "relay/relay.h"
 #include "relay/settings.h"
 
 struct clients;
+struct relay_tcp;
 struct relay_udp;
 struct udp_fronts;
 struct listeners;
@@ -38,6 +40,7 @@ struct worker {
 	struct listeners *listeners;
 	struct clients *clients;
 	struct relay_udp *relay_sockets;
+	struct relay_tcp *tcp_relays;
 	struct edge edge;
 	struct event expiry;
 	uint64_t expiry_armed_ms; /* UINT64_MAX: not armed */
@@ -89,5 +92,23 @@ void worker_publish(struct worker *worker, struct settings *settings);
 void worker_to_client(struct worker *worker, const struct forward *forward,
 		      uint8_t *room);
 void worker_flush_clients(struct worker *worker);
+
+/*
+ * Send a FORWARD_TO_PEER, whatever the transport of its relayed address. Its payload is
+ * borrowed until relay_udp_flush().
+ */
+void worker_to_peer(struct worker *worker, const struct forward *forward);
+
+/*
+ * Between a stream client and the TCP peers of its allocation, none of which may lose a byte.
+ *
+ * worker_client_takes  would a message of that length be queued for the client of that slot,
+ *                      not dropped? If not, relay_tcp_client_ready() follows.
+ * worker_client_wait   handle nothing more of what that client sends, or go on with it
+ * worker_client_ready  the front's side of the first: the client's queue is empty
+ */
+bool worker_client_takes(struct worker *worker, uint32_t slot, size_t len);
+void worker_client_wait(struct worker *worker, uint32_t slot, bool wait);
+void worker_client_ready(struct worker *worker, const struct five_tuple *tuple);
 
 #endif

@@ -94,14 +94,15 @@ bool ctl_print_ports(json_t *document, bool all)
 static void print_pool(const json_t *pool)
 {
 	char address[CELL_MAX], public[CELL_MAX], first[CELL_MAX], last[CELL_MAX];
-	char size[CELL_MAX], used[CELL_MAX], resting[CELL_MAX];
+	char size[CELL_MAX], used[CELL_MAX], resting[CELL_MAX], protocol[CELL_MAX];
 
 	member(pool, "address", address);
 	member(pool, "public", public);
 	printf("relay ports     %s", address);
 	if (strcmp(public, "-") != 0 && strcmp(public, address) != 0)
 		printf(" (public %s)", public);
-	printf(" %s-%s: %s of %s used, %s resting\n", member(pool, "first", first),
+	printf(" %s %s-%s: %s of %s used, %s resting\n",
+	       member(pool, "protocol", protocol), member(pool, "first", first),
 	       member(pool, "last", last), member(pool, "used", used),
 	       member(pool, "size", size), member(pool, "resting", resting));
 }

@@ -52,6 +52,9 @@ struct stream {
 	bool ms;        /* MS framing; decided by the first bytes, like all of the next */
 	bool hello_due; /* pseudo-TLS, whose hello has not come yet */
 	bool waits_to_write; /* for the event of that name */
+	bool paused;         /* see stream_pause() */
+	bool kept_back;      /* partial is what that left unhandled, not one frame */
+	bool awaited;        /* somebody waits for the queue to be empty */
 	struct stream_io io;
 	struct {
 		uint8_t *data; /* NULL: all that has arrived is handled */
@@ -125,7 +128,7 @@ static uint64_t deadline(const struct stream *stream)
 	}
 	if (!stream->authenticated)
 		earliest = stream->accepted_ms + settings->stream.authentication_ms;
-	if (stream->frame_begun_ms != 0 &&
+	if (stream->frame_begun_ms != 0 && !stream->paused &&
 	    stream->frame_begun_ms + settings->stream.frame_ms < earliest)
 		earliest = stream->frame_begun_ms + settings->stream.frame_ms;
 	if (settings->stream.idle_ms != 0 &&
@@ -227,7 +230,7 @@ static bool handle(struct stream *stream, struct slice frame)
 		reply(stream, (struct slice){worker->reply, dispatch.reply_len});
 		break;
 	case DISPATCH_FORWARD:
-		relay_udp_send(worker->relay_sockets, &dispatch.forward);
+		worker_to_peer(worker, &dispatch.forward);
 		break;
 	case DISPATCH_CLOSE:
 		return false;
@@ -309,13 +312,13 @@ static bool take_hello(struct stream *stream, struct slice *arrived)
 	return true;
 }
 
-/* Handle all that is complete and keep the rest. False if the stream has to end. */
+/* Handle all that is complete or may be, and keep the rest. False if the stream has to end. */
 static bool handle_all(struct stream *stream, struct slice arrived)
 {
 	size_t frame_len = 0;
 	bool whole = !stream->hello_due || take_hello(stream, &arrived);
 
-	while (whole && !stream->hello_due && arrived.len > 0) {
+	while (whole && !stream->hello_due && !stream->paused && arrived.len > 0) {
 		whole = next_frame(stream, arrived, &frame_len);
 		if (!whole || frame_len == 0 || arrived.len < frame_len)
 			break;
@@ -327,7 +330,20 @@ static bool handle_all(struct stream *stream, struct slice arrived)
 		counter_add(&stream->worker->turn.counters.drops[DROP_NOT_STUN], 1);
 		return false;
 	}
-	return arrived.len == 0 || keep(stream, arrived, frame_len);
+	stream->kept_back = stream->paused && arrived.len > 0;
+	return arrived.len == 0 || keep(stream, arrived, stream->paused ? 0 : frame_len);
+}
+
+static bool handle_kept(struct stream *stream)
+{
+	uint8_t *data = stream->partial.data;
+	struct slice kept = {data, stream->partial.len};
+
+	memset(&stream->partial, 0, sizeof(stream->partial));
+	bool alive = handle_all(stream, kept);
+	relay_udp_flush(stream->worker->relay_sockets);
+	free(data);
+	return alive;
 }
 
 static enum stream_io_result read_large(struct stream *stream)
@@ -342,14 +358,7 @@ static enum stream_io_result read_large(struct stream *stream)
 	stream->partial.len += len;
 	if (stream->partial.len < stream->partial.size)
 		return STREAM_IO_OK;
-
-	uint8_t *data = stream->partial.data;
-	struct slice frame = {data, stream->partial.len};
-	memset(&stream->partial, 0, sizeof(stream->partial));
-	bool alive = handle_all(stream, frame);
-	relay_udp_flush(stream->worker->relay_sockets);
-	free(data);
-	return alive ? STREAM_IO_OK : STREAM_IO_FAILED;
+	return handle_kept(stream) ? STREAM_IO_OK : STREAM_IO_FAILED;
 }
 
 /* Into the buffer that all streams share, until that is full or nothing more is there. */
@@ -395,10 +404,16 @@ static void drain_or_end(struct stream *stream)
 
 static void read_frames(struct stream *stream)
 {
-	enum stream_io_result result;
+	enum stream_io_result result = STREAM_IO_OK;
 	unsigned reads = 0;
 
+	if (stream->kept_back && !handle_kept(stream)) {
+		end(stream);
+		return;
+	}
 	do {
+		if (stream->paused)
+			break;
 		result = stream->partial.size > 0 ? read_large(stream)
 						  : read_shared(stream);
 	} while (result == STREAM_IO_OK && stream_io_has_more(&stream->io) &&
@@ -511,6 +526,14 @@ static void greeting(struct stream *stream)
 		read_frames(stream);
 }
 
+static void tell_who_waits(struct stream *stream)
+{
+	if (!stream->awaited || stream->io.queued > 0)
+		return;
+	stream->awaited = false;
+	worker_client_ready(stream->worker, &stream->tuple);
+}
+
 static void ready(evutil_socket_t fd, short events, void *arg)
 {
 	(void)fd;
@@ -526,10 +549,12 @@ static void ready(evutil_socket_t fd, short events, void *arg)
 	} else if (stream->state == STREAM_DRAINING) {
 		if (stream->io.queued == 0)
 			stream_free(stream);
-	} else if ((events & EV_READ) || stream->io.read_wants_write) {
-		read_frames(stream);
 	} else {
-		look_after(stream);
+		tell_who_waits(stream);
+		if ((events & EV_READ) || stream->io.read_wants_write)
+			read_frames(stream);
+		else
+			look_after(stream);
 	}
 }
 
@@ -561,6 +586,32 @@ fail:
 	clients_discharge(worker->clients, &tuple->client.ip);
 	clients_leave(worker->clients);
 	counter_add(&worker->turn.counters.connections_closed, 1);
+}
+
+bool stream_takes(struct stream *stream, size_t len)
+{
+	if (stream->state != STREAM_OPEN || stream->io.failed ||
+	    stream->io.queued + len <= stream->worker->settings->stream.send_queue)
+		return true;
+	stream->awaited = true;
+	return false;
+}
+
+/* It happens in the middle of handle_all() or of anything else, so going on is for later. */
+void stream_pause(struct stream *stream, bool pause)
+{
+	stream->paused = pause;
+	if (stream->state != STREAM_OPEN)
+		return;
+	if (pause) {
+		event_del(&stream->readable);
+		return;
+	}
+	if (stream->frame_begun_ms != 0)
+		stream->frame_begun_ms = stream->worker->now_ms;
+	event_add(&stream->readable, NULL);
+	event_active(&stream->readable, EV_READ, 0);
+	arm(stream);
 }
 
 void stream_send_forward(struct stream *stream, const struct forward *forward,

@@ -13,6 +13,7 @@
 #ifndef RELAY_FRONT_STREAM_H
 #define RELAY_FRONT_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,15 @@ void stream_accept(struct worker *worker, int fd, const struct five_tuple *tuple
  */
 void stream_send_forward(struct stream *stream, const struct forward *forward,
 			 uint8_t *room);
+
+/*
+ * Would a message of that length be queued, not dropped? If not, worker_client_ready() is
+ * called once everything before it has been sent.
+ */
+bool stream_takes(struct stream *stream, size_t len);
+
+/* Handle nothing more of what the client sends, until told to go on. */
+void stream_pause(struct stream *stream, bool pause);
 
 /* End it now, without ending its allocation (shutdown ends those by itself). */
 void stream_free(struct stream *stream);

@@ -81,25 +81,31 @@ static json_t *time_text(int64_t unix_s)
 	return json_string(text);
 }
 
+static void add_pool_figures(json_t *list, const struct relay *relay,
+			     struct port_pool *pool, const char *protocol)
+{
+	for (size_t i = 0; i < relay->commons.relay_count; i++) {
+		const struct relay_address *address = &relay->commons.relay[i];
+		struct port_pool_figures figures = port_pool_figures(pool, i, now_ms());
+
+		json_array_append_new(
+			list, json_pack("{s:o, s:o, s:s, s:i, s:i, s:I, s:I, s:I}",
+					"address", ip_text(&address->local), "public",
+					ip_text(&address->public), "protocol", protocol,
+					"first", (int)relay->config->relay.first, "last",
+					(int)relay->config->relay.last, "size",
+					(json_int_t)figures.size, "used",
+					(json_int_t)figures.used, "resting",
+					(json_int_t)figures.resting));
+	}
+}
+
 static json_t *pool_figures(const struct relay *relay)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < relay->commons.relay_count; i++) {
-		const struct relay_address *address = &relay->commons.relay[i];
-		struct port_pool_figures figures =
-			port_pool_figures(relay->commons.ports, i, now_ms());
-
-		json_array_append_new(list,
-				      json_pack("{s:o, s:o, s:i, s:i, s:I, s:I, s:I}",
-						"address", ip_text(&address->local),
-						"public", ip_text(&address->public),
-						"first", (int)relay->config->relay.first,
-						"last", (int)relay->config->relay.last,
-						"size", (json_int_t)figures.size, "used",
-						(json_int_t)figures.used, "resting",
-						(json_int_t)figures.resting));
-	}
+	add_pool_figures(list, relay, relay->commons.ports, "udp");
+	add_pool_figures(list, relay, relay->commons.tcp_ports, "tcp");
 	return list;
 }
 
@@ -252,6 +258,16 @@ static json_t *streams(const struct counters *sum)
 	return object;
 }
 
+static json_t *peer_connections(const struct counters *sum)
+{
+	json_t *object = json_object();
+
+	for (int i = 0; i < PEER_EVENT_COUNT; i++)
+		json_object_set_new(object, peer_event_name((enum peer_event)i),
+				    count(sum->peer_events[i]));
+	return object;
+}
+
 static json_t *auth_failures(const struct counters *sum)
 {
 	json_t *object = json_object();
@@ -269,7 +285,7 @@ static json_t *counters_document(struct relay *relay)
 	relay_counters(relay, &sum);
 	return json_pack(
 		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o, s:o}, "
-		"s:o}",
+		"s:o, s:o}",
 		"drops", drops(&sum), "requests", requests(&sum), "datagrams",
 		datagrams(&sum), "streams", streams(&sum), "to_peer",
 		traffic_by_side(sum.to_peer), "to_client", traffic_by_side(sum.to_client),
@@ -279,7 +295,7 @@ static json_t *counters_document(struct relay *relay)
 		"connections", "opened", count(sum.connections_opened), "closed",
 		count(sum.connections_closed), "refused", count(sum.connections_refused),
 		"timed_out", count(sum.connections_timed_out), "bind_failures",
-		count(sum.bind_failures));
+		count(sum.bind_failures), "peer_connections", peer_connections(&sum));
 }
 
 static json_t *allocation_row(const struct relay_allocation *row)
@@ -288,17 +304,18 @@ static json_t *allocation_row(const struct relay_allocation *row)
 
 	snprintf(id, sizeof(id), "%016" PRIx64, row->id);
 	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:o, "
-		"s:o}",
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, "
+		"s:i, s:o, s:o}",
 		"id", id, "user", row->user, "key_id", row->key_id, "side",
 		side_name(row->side), "transport", transport_name(row->transport),
-		"dialect", dialect_name(row->dialect), "client",
-		endpoint_text(&row->tuple.client), "relayed",
-		endpoint_text(&row->relayed_public), "relayed_local",
+		"relay_transport", transport_name(row->relay_transport), "dialect",
+		dialect_name(row->dialect), "client", endpoint_text(&row->tuple.client),
+		"relayed", endpoint_text(&row->relayed_public), "relayed_local",
 		endpoint_text(&row->relayed_local), "age_ms", count(row->age_ms),
 		"expires_in_ms", count(row->expires_in_ms), "permissions",
 		(int)row->permission_count, "channels", (int)row->channel_count,
-		"to_peer", traffic(&row->to_peer), "to_client", traffic(&row->to_client));
+		"peer_connections", (int)row->peer_connections, "to_peer",
+		traffic(&row->to_peer), "to_client", traffic(&row->to_client));
 }
 
 static json_t *allocations_document(struct relay *relay)

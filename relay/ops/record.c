@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "relay/core/turn.h"
 
-enum { FIELDS = 17, NUMBER_LEN = 21 };
+enum { FIELDS = 18, NUMBER_LEN = 21 };
 
 struct fields {
 	size_t count;
@@ -55,6 +55,8 @@ void record_allocation_end(const struct turn *turn, const struct allocation *al,
 	add(&fields, "KEY_ID", al->key_id);
 	add(&fields, "SIDE", side_name((enum side)al->side));
 	add(&fields, "TRANSPORT", transport_name((enum transport)al->transport));
+	add(&fields, "RELAY_TRANSPORT",
+	    transport_name((enum transport)al->relay_transport));
 	add(&fields, "DIALECT", dialect_name((enum dialect)al->dialect));
 	add(&fields, "CLIENT",
 	    endpoint_format(&al->tuple.client, client, sizeof(client)));

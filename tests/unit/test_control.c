@@ -117,7 +117,9 @@ static void begin(void)
 					      .first = config->relay.first,
 					      .last = config->relay.last};
 	relay.commons.ports = port_pool_new(&pool);
+	relay.commons.tcp_ports = port_pool_new(&pool);
 	ck_assert_ptr_nonnull(relay.commons.ports);
+	ck_assert_ptr_nonnull(relay.commons.tcp_ports);
 	ck_assert_uint_ne(port_pool_take(relay.commons.ports, 0, PORT_ANY, 0), 0);
 }
 
@@ -126,6 +128,7 @@ static void end(void)
 	char command[128];
 
 	port_pool_free(relay.commons.ports);
+	port_pool_free(relay.commons.tcp_ports);
 	config_free(config);
 	snprintf(command, sizeof(command), "rm -rf %s", folder);
 	ck_assert_int_eq(system(command), 0);

@@ -64,7 +64,8 @@ START_TEST(record_says_everything)
 	fclose(captured);
 	ck_assert_str_eq(
 		text, "tester: notice: allocation ended ALLOCATION_ID=0100000002000003 "
-		      "USER=\"al ice\" KEY_ID=k1 SIDE=inside TRANSPORT=tcp DIALECT=ietf "
+		      "USER=\"al ice\" KEY_ID=k1 SIDE=inside TRANSPORT=tcp RELAY_TRANSPORT=udp "
+		      "DIALECT=ietf "
 		      "CLIENT=10.0.0.9:1234 RELAYED=203.0.113.10:50002 "
 		      "PACKETS_TO_PEER=10 BYTES_TO_PEER=1600 PACKETS_TO_CLIENT=9 "
 		      "BYTES_TO_CLIENT=1440 DURATION_MS=60500 PERMISSIONS=2 CHANNELS=1 "

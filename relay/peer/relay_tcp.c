@@ -1,0 +1,282 @@
+/*
+ * relay_tcp.c - see relay_tcp.h.
+ */
+#include "relay/peer/relay_tcp.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/log.h"
+#include "relay/peer/peer_conn.h"
+#include "relay/peer/tcp_socket.h"
+#include "relay/worker.h"
+
+enum {
+	ACCEPTS_PER_TURN = 16, /* media waits for no longer than that */
+	STOPPED_MS = 200,      /* pause when descriptors have run out */
+};
+
+uint32_t tcp_port_slot(const struct tcp_port *port)
+{
+	return (uint32_t)(port - port->owner->ports);
+}
+
+struct tcp_relay_load tcp_port_load(const struct tcp_port *port)
+{
+	return (struct tcp_relay_load){port->connections, port->held, port->owner->held};
+}
+
+static struct peer_conn *find(const struct tcp_port *port, const struct endpoint *peer)
+{
+	struct peer_conn *conn;
+
+	LIST_FOREACH(conn, &port->conns, link)
+	{
+		if (endpoint_equal(&conn->peer, peer))
+			break;
+	}
+	return conn;
+}
+
+static void count(const struct relay_tcp *relays, enum peer_event event)
+{
+	counter_add(&relays->worker->turn.counters.peer_events[event], 1);
+}
+
+static void arrived(struct tcp_port *port, int fd, const struct endpoint *peer)
+{
+	struct relay_tcp *relays = port->owner;
+	struct turn *turn = &relays->worker->turn;
+	struct peer_conn *conn = find(port, peer);
+	uint64_t until_ms = 0;
+	bool taken = false;
+
+	if (conn != NULL &&
+	    (conn->state == PEER_CONN_WAITING || conn->state == PEER_CONN_CONNECTING)) {
+		peer_conn_adopt(conn, fd);
+		return;
+	}
+	/* A pair of addresses has one connection: that the old one is over was not read yet. */
+	if (conn != NULL)
+		peer_conn_reset(conn, conn->state == PEER_CONN_HELD ? PEER_HELD_EXPIRED
+								    : PEER_BROKEN);
+
+	struct tcp_relay_load load = tcp_port_load(port);
+	switch (tcp_relay_incoming(turn, allocation_at(turn->table, tcp_port_slot(port)),
+				   peer, &load, relays->worker->now_ms, &until_ms)) {
+	case TCP_RELAY_ACCEPT:
+		taken = peer_conn_accepted(port, fd, peer);
+		if (!taken)
+			count(relays, PEER_BROKEN);
+		break;
+	case TCP_RELAY_HOLD:
+		taken = peer_conn_held(port, fd, peer, until_ms);
+		if (!taken)
+			count(relays, PEER_HELD_EXPIRED);
+		break;
+	case TCP_RELAY_RESET:
+		break;
+	}
+	if (!taken)
+		tcp_socket_reset(fd);
+}
+
+static void judge_all(struct tcp_port *port)
+{
+	struct peer_conn *next;
+
+	for (struct peer_conn *conn = LIST_FIRST(&port->conns); conn != NULL;
+	     conn = next) {
+		next = LIST_NEXT(conn, link);
+		if (conn->state == PEER_CONN_HELD)
+			peer_conn_judge(conn, port->owner->worker->now_ms);
+	}
+}
+
+static void stop_accepting(struct tcp_port *port, int error)
+{
+	static struct log_limit limit;
+	const struct timeval pause = {.tv_usec = STOPPED_MS * 1000};
+
+	log_limited(&limit, LOG_LEVEL_ERROR,
+		    "cannot accept a peer's connection: %s; raise LimitNOFILE",
+		    strerror(-error));
+	event_del(&port->acceptable);
+	port->stopped = true;
+	event_add(&port->owner->resume, &pause);
+}
+
+/* Somebody has connected, or somebody held may be let in. */
+static void acceptable(evutil_socket_t fd, short events, void *arg)
+{
+	(void)events;
+	struct tcp_port *port = arg;
+	struct worker *worker = port->owner->worker;
+
+	worker_tick(worker);
+	if (port->held > 0)
+		judge_all(port);
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		struct endpoint peer;
+		int accepted =
+			tcp_socket_accept(fd, &peer, worker->settings->peer.timeout_ms);
+		if (accepted >= 0) {
+			arrived(port, accepted, &peer);
+			continue;
+		}
+		if (accepted == -EMFILE || accepted == -ENFILE || accepted == -ENOBUFS ||
+		    accepted == -ENOMEM)
+			stop_accepting(port, accepted);
+		if (accepted != -ECONNABORTED && accepted != -EINTR)
+			return;
+	}
+}
+
+static void resume(evutil_socket_t fd, short events, void *arg)
+{
+	(void)fd;
+	(void)events;
+	struct relay_tcp *relays = arg;
+	struct allocation_table *table = relays->worker->turn.table;
+	const struct allocation *al;
+
+	for (uint32_t slot = 0; (al = allocation_next(table, slot)) != NULL;
+	     slot = al->slot + 1) {
+		struct tcp_port *port = &relays->ports[al->slot];
+		if (port->owner == NULL || !port->stopped)
+			continue;
+		port->stopped = false;
+		event_add(&port->acceptable, NULL);
+	}
+}
+
+struct relay_tcp *relay_tcp_new(struct worker *worker, size_t slots)
+{
+	struct relay_tcp *relays = calloc(1, sizeof(*relays));
+	if (relays == NULL)
+		return NULL;
+
+	relays->worker = worker;
+	relays->slots = slots;
+	LIST_INIT(&relays->flushing);
+	/* Reserved, not touched: a slot that never opens costs no memory. */
+	void *ports = mmap(NULL, slots * sizeof(struct tcp_port), PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (ports == MAP_FAILED) {
+		free(relays);
+		return NULL;
+	}
+	relays->ports = ports;
+	event_assign(&relays->resume, worker->base, -1, 0, resume, relays);
+	return relays;
+}
+
+void relay_tcp_free(struct relay_tcp *relays)
+{
+	struct peer_conn *conn;
+
+	if (relays == NULL)
+		return;
+	/* Allocations close their ports when they end, and all have ended by now. */
+	while ((conn = LIST_FIRST(&relays->flushing)) != NULL)
+		peer_conn_leave(conn);
+	event_del(&relays->resume);
+	munmap(relays->ports, relays->slots * sizeof(struct tcp_port));
+	free(relays);
+}
+
+int relay_tcp_listen(struct relay_tcp *relays, uint32_t slot,
+		     const struct endpoint *local)
+{
+	struct tcp_port *port = &relays->ports[slot];
+	int fd = tcp_socket_listen(local);
+
+	if (fd < 0)
+		return fd;
+	*port = (struct tcp_port){.fd = fd, .local = *local};
+	LIST_INIT(&port->conns);
+	if (event_assign(&port->acceptable, relays->worker->base, fd,
+			 EV_READ | EV_PERSIST, acceptable, port) != 0 ||
+	    event_add(&port->acceptable, NULL) != 0) {
+		close(fd);
+		return -ENOMEM;
+	}
+	port->owner = relays;
+	return 0;
+}
+
+void relay_tcp_unlisten(struct relay_tcp *relays, uint32_t slot)
+{
+	struct tcp_port *port = &relays->ports[slot];
+	struct peer_conn *conn;
+
+	event_del(&port->acceptable);
+	close(port->fd);
+	while ((conn = LIST_FIRST(&port->conns)) != NULL)
+		peer_conn_leave(conn);
+	assert(port->connections == 0 && port->held == 0 && port->full == 0);
+	port->owner = NULL;
+}
+
+/* Not now: the core is in the middle of its work. */
+void relay_tcp_permitted(struct relay_tcp *relays, uint32_t slot)
+{
+	struct tcp_port *port = &relays->ports[slot];
+
+	if (port->held > 0)
+		event_active(&port->acceptable, EV_READ, 0);
+}
+
+/* Where data for that peer goes; NULL if it cannot. */
+static struct peer_conn *towards(struct tcp_port *port, const struct endpoint *peer)
+{
+	struct worker *worker = port->owner->worker;
+	struct tcp_relay_load load = tcp_port_load(port);
+	struct peer_conn *conn = find(port, peer);
+
+	if (conn != NULL && conn->state == PEER_CONN_HELD &&
+	    !peer_conn_judge(conn, worker->now_ms))
+		return NULL;
+	if (conn != NULL)
+		return conn->state != PEER_CONN_HELD ? conn : NULL;
+	return tcp_relay_outgoing(&worker->turn, &load) ? peer_conn_connect(port, peer)
+							: NULL;
+}
+
+void relay_tcp_send(struct relay_tcp *relays, const struct forward *forward)
+{
+	struct peer_conn *conn = towards(&relays->ports[forward->slot], &forward->peer);
+
+	if (conn != NULL)
+		peer_conn_send(conn, forward->payload);
+	else
+		counter_add(&relays->worker->turn.counters.drops[DROP_NO_CONNECTION], 1);
+}
+
+void relay_tcp_client_ready(struct relay_tcp *relays, uint32_t slot)
+{
+	struct tcp_port *port = &relays->ports[slot];
+	struct peer_conn *conn;
+
+	if (port->owner == NULL || !port->peers_wait)
+		return;
+	port->peers_wait = false;
+	LIST_FOREACH(conn, &port->conns, link)
+	{
+		if (conn->state == PEER_CONN_OPEN)
+			peer_conn_read(conn);
+	}
+}
+
+unsigned relay_tcp_connections(const struct relay_tcp *relays, uint32_t slot)
+{
+	const struct tcp_port *port = &relays->ports[slot];
+
+	return port->owner != NULL ? port->connections : 0;
+}

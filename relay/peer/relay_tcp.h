@@ -1,0 +1,43 @@
+/*
+ * relay_tcp.h - relayed addresses that are TCP, one per allocation slot: a listening socket and
+ * the connections with peers (peer_conn.h). core/tcp_relay decides who may connect,
+ * core/forward what passes.
+ *
+ * A stranger is accepted and reset in the same turn of the loop. There is no way on Linux to
+ * refuse him before that depends on who he is and does more than not answer.
+ */
+#ifndef RELAY_PEER_RELAY_TCP_H
+#define RELAY_PEER_RELAY_TCP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relay/core/forward.h"
+#include "stun/endpoint.h"
+
+struct relay_tcp;
+struct worker;
+
+/* slots: as many as the allocation table has. NULL and errno. */
+struct relay_tcp *relay_tcp_new(struct worker *worker, size_t slots);
+void relay_tcp_free(struct relay_tcp *relays); /* NULL is allowed; closes all */
+
+/* relay_listen, relay_unlisten and relay_permitted of core/edge.h. */
+int relay_tcp_listen(struct relay_tcp *relays, uint32_t slot,
+		     const struct endpoint *local);
+void relay_tcp_unlisten(struct relay_tcp *relays, uint32_t slot);
+void relay_tcp_permitted(struct relay_tcp *relays, uint32_t slot);
+
+/*
+ * Send a FORWARD_TO_PEER on the connection with that peer, whoever made it, or on a new one.
+ * What cannot be sent at once is copied; what cannot be sent at all is counted.
+ */
+void relay_tcp_send(struct relay_tcp *relays, const struct forward *forward);
+
+/* The client of that slot takes data again, after worker_client_takes() said that it did not. */
+void relay_tcp_client_ready(struct relay_tcp *relays, uint32_t slot);
+
+/* Connections of that slot with peers, those being made included; for people. */
+unsigned relay_tcp_connections(const struct relay_tcp *relays, uint32_t slot);
+
+#endif
