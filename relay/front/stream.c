@@ -407,7 +407,7 @@ static void read_frames(struct stream *stream)
 	enum stream_io_result result = STREAM_IO_OK;
 	unsigned reads = 0;
 
-	if (stream->kept_back && !handle_kept(stream)) {
+	if (stream->kept_back && !stream->paused && !handle_kept(stream)) {
 		end(stream);
 		return;
 	}
@@ -424,6 +424,9 @@ static void read_frames(struct stream *stream)
 	case STREAM_IO_AGAIN:
 		break;
 	case STREAM_IO_ENDED:
+		/* What is kept back comes first; then it will be read again. */
+		if (stream->paused)
+			break;
 		drain_or_end(stream);
 		return;
 	case STREAM_IO_FAILED:
