@@ -134,34 +134,40 @@ static bool is_complete(const struct stun_msg *msg, const struct claims *claims)
 	       claims->realm.len <= STUN_TEXT_MAX && claims->nonce.len <= STUN_TEXT_MAX;
 }
 
-/*
- * Step 3 (T-082). Only a nonce that says we offer algorithms can be ours, so what stands
- * beside another nonce does not matter: it ends in 401 or 438.
- */
-static bool agree_on_algorithm(struct claims *claims)
+/* PASSWORD-ALGORITHM names one entry, without parameters as both of ours are. */
+static bool chosen_algorithm(struct slice value, enum stun_password_algorithm *algorithm)
 {
-	struct slice rest = claims->algorithm;
 	struct stun_password_entry entry;
 	bool malformed = false;
 
-	if (!nonce_offers_password_algorithms(claims->nonce) ||
-	    (!claims->algorithm.data && !claims->algorithms.data))
-		return true;
-	if (!claims->algorithm.data || !claims->algorithms.data ||
-	    !slice_equal(claims->algorithms,
-			 (struct slice){auth_password_algorithms,
-					AUTH_PASSWORD_ALGORITHMS_LEN}))
-		return false;
-
-	/* One entry, as in the list: neither algorithm has parameters. */
-	if (!stun_password_next(&rest, &entry, &malformed) || entry.parameters.len != 0 ||
-	    rest.len != 0)
+	if (!stun_password_next(&value, &entry, &malformed) ||
+	    entry.parameters.len != 0 || value.len != 0)
 		return false;
 	if (entry.algorithm != STUN_PASSWORD_MD5 &&
 	    entry.algorithm != STUN_PASSWORD_SHA256)
 		return false;
-	claims->key_algorithm = (enum stun_password_algorithm)entry.algorithm;
+	*algorithm = (enum stun_password_algorithm)entry.algorithm;
 	return true;
+}
+
+/*
+ * Step 3 (T-082). Only a nonce that says we offer algorithms can be ours, so what stands
+ * beside another nonce is not judged: it ends in 401 or 438. The key is made as the client
+ * says, so that one whose nonce was tampered with gets a fresh nonce (438, T-115).
+ */
+static bool agree_on_algorithm(struct claims *claims)
+{
+	if (!claims->algorithm.data && !claims->algorithms.data)
+		return true;
+	if (!nonce_offers_password_algorithms(claims->nonce)) {
+		chosen_algorithm(claims->algorithm, &claims->key_algorithm);
+		return true;
+	}
+	return claims->algorithm.data && claims->algorithms.data &&
+	       slice_equal(claims->algorithms,
+			   (struct slice){auth_password_algorithms,
+					  AUTH_PASSWORD_ALGORITHMS_LEN}) &&
+	       chosen_algorithm(claims->algorithm, &claims->key_algorithm);
 }
 
 /* One request on its way through steps 4 and 5. */
