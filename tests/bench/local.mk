@@ -1,3 +1,9 @@
 # tests/bench/: measurements, run by hand.
 EXTRA_DIST += tests/bench/bed.py tests/bench/super_packets.py \
 	tests/bench/coturn-side-by-side
+
+# Asks mrasd at a rate; make check builds it and runs it not.
+check_PROGRAMS += tests/bench/mras_load
+tests_bench_mras_load_SOURCES = tests/bench/mras_load.c
+tests_bench_mras_load_LDADD = libload.a $(TOOLS_LIBS)
+EXTRA_DIST += tests/bench/mrasd-rate
