@@ -17,6 +17,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "integration"))
@@ -130,17 +131,24 @@ class Bed:
             os.path.join(self.build, "avedge-load"), "--user", user, "--password", password,
             "--json", *server.reached_by(options)]
 
-    def load(self, product, *options):
-        """Run the generator. Its figures, and the CPU time of the server meanwhile."""
-        before = self.servers[product].cpu_ns()
-        done = subprocess.run(self.generator(product, *options), check=False, timeout=120,
-                              capture_output=True, text=True)
-        used = self.servers[product].cpu_ns() - before
+    def load(self, product, begin_s, seconds, options):
+        """
+        Run the generator; its figures, and how much CPU time for a second the server used in
+        so many seconds of media, which begin not later than begin_s after the start.
+        """
+        server = self.servers[product]
+        with subprocess.Popen(self.generator(product, *options), stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True) as generator:
+            time.sleep(begin_s)
+            started, used = time.monotonic(), server.cpu_ns()
+            time.sleep(seconds)
+            used = (server.cpu_ns() - used) / (time.monotonic() - started)
+            out, errors = generator.communicate(timeout=60)
         try:
-            return json.loads(done.stdout), used
+            return json.loads(out), used
         except ValueError:
             raise SystemExit("the generator failed against %s: %s%s" % (
-                product, done.stdout[-500:], done.stderr[-500:])) from None
+                product, out[-500:], errors[-500:])) from None
 
 
 @contextlib.contextmanager

@@ -67,6 +67,7 @@ def drain(poll, flows, sizes, wait):
 def main():
     server, user, password = sys.argv[1:4]
     clients, rate, size, burst, seconds = map(int, sys.argv[4:9])
+    began = time.monotonic()
     calls = [call(server, user, password, size, burst) for _ in range(clients)]
     turns = [flow for _, pair in calls for flow in pair]
     flows = {flow.receiver.fileno(): flow for flow in turns}
@@ -77,6 +78,7 @@ def main():
         poll.register(fd, select.EPOLLIN)
 
     cpu, start, bursts = time.process_time(), time.monotonic(), 0
+    setup = start - began
     while (now := time.monotonic() - start) < seconds:
         while bursts < now * rate / burst:
             turns[bursts % len(turns)].send()
@@ -91,8 +93,8 @@ def main():
         client.refresh(0)
     media = {name: {"sent": sent[name], "received": arrived[name], "delay_ms": {"p99": 0}}
              for name in sent}
-    media.update(cpu_percent=100 * cpu / seconds, skipped=0)
-    print(json.dumps({"set_up": {"failed": 0}, "media": media, "complaints": []}))
+    media.update(cpu_percent=100 * cpu / seconds, skipped=0, seconds=seconds)
+    print(json.dumps({"set_up": {"failed": 0, "seconds": setup}, "media": media, "complaints": []}))
 
 
 if __name__ == "__main__":
