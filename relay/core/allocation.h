@@ -60,6 +60,7 @@ struct allocation {
 	struct five_tuple tuple;
 	uint16_t relay_port;
 	uint32_t slot;
+	uint32_t generation;		/* of the slot; odd while it is taken */
 	uint32_t permissions;		/* where its permissions start; SLOT_NONE if none */
 	uint32_t channels;		/* where its channels start */
 	uint16_t relay_address;		/* index into commons->relay */
@@ -88,7 +89,6 @@ struct allocation {
 	uint16_t recent_codes[4];
 	struct sequence sequence;	/* MS only */
 	struct owner owner;
-	uint32_t generation;		/* of the slot; odd while it is taken */
 	uint16_t permission_count;	/* entries in use, expired ones included */
 	uint16_t channel_count;
 	uint8_t txid[STUN_TXID_LEN];	/* of the Allocate that made it (T-232) */

@@ -36,15 +36,16 @@ enum {
 	BUFFER = (FORWARD_HEADER_MAX + DATAGRAM_MAX + TAIL + 63) / 64 * 64,
 };
 
+/* What packets touch comes first and fits a cache line. */
 struct relay_socket {
 	struct relay_udp *owner; /* NULL: slot not open */
-	struct event event;
 	int fd;
 	uint32_t read_at; /* the number of its last read */
 	uint8_t family;
 	uint8_t in_vain; /* reads to go without a batch */
 	bool bursts;     /* UDP_GRO is on */
 	bool df;         /* what is sent has DF set */
+	struct event event;
 };
 
 struct relay_udp {
