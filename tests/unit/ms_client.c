@@ -131,9 +131,10 @@ static void add_sequence(struct ms_client *c)
 
 void ms_client_sign(struct ms_client *c)
 {
-	struct stun_key key = ms_client_key(c);
 	uint16_t type = load_be16(c->message);
 
+	c->key = ms_client_key(c);
+	c->signed_kind = c->kind;
 	if (!c->bare) {
 		if (!(c->wrong & MS_NO_USERNAME))
 			ms_builder_add(&c->b, MS_USERNAME, c->username, c->username_len);
@@ -141,7 +142,7 @@ void ms_client_sign(struct ms_client *c)
 			add_challenge(c);
 		else
 			add_sequence(c);
-		ms_add_integrity(&c->b, c->kind, &key);
+		ms_add_integrity(&c->b, c->kind, &c->key);
 		if ((c->wrong & MS_WRONG_MAC) && !c->b.failed)
 			c->message[c->b.len - 1] ^= 0x01;
 	}
@@ -198,8 +199,7 @@ static bool is_unsigned(const struct ms_client *c)
 	if (is_challenge(c->code) || c->code == MS_INTEGRITY_CHECK_FAILURE)
 		return true;
 	/* 400 comes before the integrity was looked at, or after it. */
-	return c->code == MS_BAD_REQUEST &&
-	       (c->wrong & (MS_LONG_REALM | MS_LONG_NONCE)) != 0;
+	return c->code == MS_BAD_REQUEST && c->answer.integrity == MS_INTEGRITY_NONE;
 }
 
 static const char *judge_class(struct ms_client *c, uint16_t asked)
@@ -223,16 +223,15 @@ static const char *judge_class(struct ms_client *c, uint16_t asked)
 
 static const char *judge_integrity(const struct ms_client *c)
 {
-	struct stun_key key = ms_client_key(c);
-	size_t len = c->kind == MS_INTEGRITY_SHA256 ? 32 : 20;
+	size_t len = c->signed_kind == MS_INTEGRITY_SHA256 ? 32 : 20;
 
 	if (is_unsigned(c))
 		return c->answer.integrity == MS_INTEGRITY_NONE
 			       ? NULL
 			       : "signed, but it must not be";
-	if (c->answer.integrity != c->kind)
+	if (c->answer.integrity != c->signed_kind)
 		return "not signed as the request was";
-	if (!ms_verify(&c->answer, &key))
+	if (!ms_verify(&c->answer, &c->key))
 		return "its integrity does not match";
 	if (c->answer.mi_offset + MS_ATTR_HEADER_LEN + len != c->answer.bytes.len)
 		return "something follows the integrity";

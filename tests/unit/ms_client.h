@@ -71,6 +71,8 @@ struct ms_client {
 	struct ms_builder b;
 	uint8_t message[MS_CLIENT_MESSAGE_MAX];
 	size_t message_len;
+	struct stun_key key; /* what it was signed with ... */
+	enum ms_integrity signed_kind;
 
 	/* The answer. */
 	struct dispatch out;
