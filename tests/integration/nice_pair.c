@@ -112,6 +112,19 @@ static void state_changed(NiceAgent *agent, guint stream, guint component, guint
 		give_up(call, "the checks failed");
 }
 
+/*
+ * In the Microsoft modes libnice sends some checks a second time with the CRC that an old client
+ * of Microsoft miscalculates, and hands such a copy to the application when it receives one.
+ */
+static bool is_stray_check(const uint8_t *bytes, guint len)
+{
+	static const uint8_t cookie[] = {0x21, 0x12, 0xa4, 0x42};
+
+	return len >= 20 && bytes[0] == 0 && bytes[1] == 1 &&
+	       len == 20 + ((guint)bytes[2] << 8 | bytes[3]) &&
+	       memcmp(bytes + 4, cookie, sizeof(cookie)) == 0;
+}
+
 static void message(NiceAgent *agent, guint stream, guint component, guint len, gchar *buf,
                     gpointer data)
 {
@@ -120,6 +133,8 @@ static void message(NiceAgent *agent, guint stream, guint component, guint len, 
 	unsigned number;
 
 	(void)agent, (void)stream, (void)component;
+	if (is_stray_check(bytes, len))
+		return;
 	if (len < 4) {
 		call->wrong++;
 		return;
