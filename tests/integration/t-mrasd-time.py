@@ -104,6 +104,96 @@ def who_does_not_read_is_not_listened_to(bench):
     check(ask_sip(bench.mrasd)[0] == "OK", "afterwards")
 
 
+def reloaded(bench, text):
+    mark = bench.mrasd.mark()
+    bench.mrasd.configure(text)
+    bench.mrasd.reload()
+    check(bench.mrasd.says("reload: done", mark), "the reload is not done")
+
+
+def answers(client):
+    try:
+        client.send(mras.service_request()[1])
+        return client.response()[0] == "SIP/2.0 200 OK"
+    except Refused:
+        return False
+
+
+@row
+def the_silent_give_way(bench):
+    """A server that opens too many connections loses those it does not use; the whole has an
+    end, too."""
+    reloaded(bench, bench.text(more="limits {\n\tconnections_per_server = 3\n\tconnections = 5"
+                                    "\n\tidentity_per_minute = 0\n}\n"))
+    clients = []
+    try:
+        for _ in range(4):
+            clients.append(Client(bench.mrasd, "trusted"))
+            check(answers(clients[-1]), "a new connection is not served")
+            time.sleep(0.05)
+            if len(clients) == 3:
+                check(answers(clients[0]), "one of three is not served")
+                time.sleep(0.05)
+        got = [answers(c) for c in (clients[0], clients[2], clients[3], clients[1])]
+        check(got == [True, True, True, False], "who gave way: %s", got)
+        clients += [Client(bench.mrasd, "chained") for _ in range(3)]
+        check(sum(answers(c) for c in clients) == 3, "more than three of one server")
+        clients += [Client(bench.mrasd, "web01") for _ in range(2)]
+        check(all(answers(c) for c in clients[-2:]), "another server has no room")
+        try:
+            check(not answers(Client(bench.mrasd, "web01")), "a sixth connection of five")
+        except (OSError, Refused):
+            pass
+    finally:
+        for client in clients:
+            client.close()
+        reloaded(bench, bench.text())
+
+
+@row
+def strangers_are_turned_away_before_tls(bench):
+    """Where every server has networks, nobody else gets as far as a handshake."""
+    servers = {"fe01.lab.example": ["networks = {127.0.0.0/24}", "requests_per_second = 0"]}
+    mark = bench.mrasd.mark()
+    reloaded(bench, bench.text(servers))
+    try:
+        with socket.socket() as sock:
+            sock.settimeout(5)
+            sock.bind(("127.0.9.1", 0))
+            sock.connect((INSIDE, PORT))
+            try:
+                got = sock.recv(1)
+            except ConnectionResetError:
+                got = b""
+            check(got == b"", "a stranger got %r", got)
+        check("in the networks of no trusted server" in bench.mrasd.log()[mark:], "the log")
+        check(ask_sip(bench.mrasd)[0] == "OK", "the server itself")
+    finally:
+        reloaded(bench, bench.text())
+
+
+@row
+def privileges_are_given_up(bench):
+    if os.geteuid() != 0:
+        print("not root: privileges are not looked at")
+        return
+    folder = bench.folder
+    os.chmod(folder, 0o755)
+    second = mras.Mrasd(os.path.join(folder, "second"), INSIDE, PORT + 1, bench.text().replace(
+        "port = %d" % PORT, 'port = %d\nuser = "nobody"' % (PORT + 1)))
+    os.mkdir(second.folder)
+    with second.running():
+        with open("/proc/%d/status" % second.child.pid, encoding="ascii") as status:
+            lines = dict(line.split(":\t", 1) for line in status.read().splitlines()
+                         if ":\t" in line)
+        check(set(lines["Uid"].split()) == {"65534"}, "Uid %s", lines["Uid"])
+        check(lines["CapPrm"] == lines["CapEff"] == "0" * 16, "CapEff %s", lines["CapEff"])
+        check(lines["NoNewPrivs"] == "1", "NoNewPrivs %s", lines["NoNewPrivs"])
+        second.folder = folder		# where the certificates are
+        check(ask_sip(second)[0] == "OK", "it does not serve")
+        second.folder = os.path.join(folder, "second")
+
+
 # --- time, keys, reloads ----------------------------------------------------------------------
 
 @row
