@@ -5,5 +5,5 @@ EXTRA_DIST += tests/bench/bed.py tests/bench/super_packets.py \
 # Asks mrasd at a rate; make check builds it and runs it not.
 check_PROGRAMS += tests/bench/mras_load
 tests_bench_mras_load_SOURCES = tests/bench/mras_load.c
-tests_bench_mras_load_LDADD = libload.a $(TOOLS_LIBS)
+tests_bench_mras_load_LDADD = libloadcore.a $(TOOLS_LIBS)
 EXTRA_DIST += tests/bench/mrasd-rate
