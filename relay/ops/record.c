@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "relay/core/turn.h"
+#include "stun/ms_attr.h"
 
 enum { FIELDS = 18, NUMBER_LEN = 21 };
 
@@ -42,6 +43,23 @@ const char *dialect_name(enum dialect dialect)
 	return "unknown";
 }
 
+/* What the client said that it is for (MS-SERVICE-QUALITY); others do not say. */
+static const char *stream_type_name(uint16_t type)
+{
+	switch (type) {
+	case MS_STREAM_AUDIO:
+		return "audio";
+	case MS_STREAM_VIDEO:
+		return "video";
+	case MS_STREAM_SUPPLEMENTAL_VIDEO:
+		return "supplemental-video";
+	case MS_STREAM_DATA:
+		return "data";
+	default:
+		return "unknown";
+	}
+}
+
 void record_allocation_end(const struct turn *turn, const struct allocation *al,
 			   uint64_t now_ms)
 {
@@ -58,6 +76,7 @@ void record_allocation_end(const struct turn *turn, const struct allocation *al,
 	add(&fields, "RELAY_TRANSPORT",
 	    transport_name((enum transport)al->relay_transport));
 	add(&fields, "DIALECT", dialect_name((enum dialect)al->dialect));
+	add(&fields, "STREAM_TYPE", stream_type_name(al->stream_type));
 	add(&fields, "CLIENT",
 	    endpoint_format(&al->tuple.client, client, sizeof(client)));
 	add(&fields, "RELAYED", endpoint_format(&relayed, public, sizeof(public)));

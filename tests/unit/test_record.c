@@ -32,6 +32,7 @@ static struct allocation an_allocation(void)
 		.id = 0x0100000002000003,
 		.created_ms = 1000,
 		.end_reason = END_EXPIRED,
+		.stream_type = 2,
 		.permission_count = 2,
 		.channel_count = 1,
 		.user = "al ice",
@@ -65,7 +66,7 @@ START_TEST(record_says_everything)
 	ck_assert_str_eq(
 		text, "tester: notice: allocation ended ALLOCATION_ID=0100000002000003 "
 		      "USER=\"al ice\" KEY_ID=k1 SIDE=inside TRANSPORT=tcp RELAY_TRANSPORT=udp "
-		      "DIALECT=ietf "
+		      "DIALECT=ietf STREAM_TYPE=video "
 		      "CLIENT=10.0.0.9:1234 RELAYED=203.0.113.10:50002 "
 		      "PACKETS_TO_PEER=10 BYTES_TO_PEER=1600 PACKETS_TO_CLIENT=9 "
 		      "BYTES_TO_CLIENT=1440 DURATION_MS=60500 PERMISSIONS=2 CHANNELS=1 "
