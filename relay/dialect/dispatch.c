@@ -161,7 +161,7 @@ static enum datagram_kind classify(const struct request *rq, struct slice messag
 {
 	enum datagram_kind kind = datagram_classify(message);
 
-	if (kind == DATAGRAM_QUIC && rq->al != NULL && rq->al->dialect == DIALECT_IETF &&
+	if (kind == DATAGRAM_QUIC && rq->al != NULL &&
 	    message.data[0] <= channel_number_max(rq->turn, rq->al) >> 8)
 		kind = DATAGRAM_CHANNEL_DATA;
 	if (!transport_is_stream(rq->transport))

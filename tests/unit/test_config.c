@@ -104,6 +104,15 @@ static const struct {
 	 "F:1: limits.send_queue: 1 is out of range; write a size from 65540B to 1073741824B"},
 	{"limits { permissions = 0 }",
 	 "F:1: limits.permissions: 0 is out of range; write a number from 1 to 256"},
+	{"ms { version = 5 }",
+	 "F:1: ms.version: 5 is out of range; write a number from 1 to 4"},
+	{"ms { realm = '\"rtcmedia\"' }",
+	 "F:1: ms.realm: contains a quote, a backslash or what is not printable "
+	 "ASCII; remove it"},
+	{SIDES "ms {\n ipv6 = true\n}",
+	 "F:4: ms.version: 2 has no IPv6; write 4, or set ms.ipv6 to false"},
+	{SIDES "ms {\n ipv6 = true\n version = 3\n}",
+	 "F:5: ms.version: 3 has no IPv6; write 4, or set ms.ipv6 to false"},
 	{"log { records = maybe }",
 	 "F:1: log.records: \"maybe\" is neither yes nor no; write true or false"},
 	{"log { level = loud }",
@@ -251,6 +260,9 @@ START_TEST(config_has_defaults)
 	ck_assert_ptr_null(c->user);
 	ck_assert_ptr_null(c->group);
 	ck_assert_ptr_null(c->tls.certificate);
+	ck_assert(c->ms.enabled && !c->ms.bandwidth_management && !c->ms.ipv6);
+	ck_assert_str_eq(c->ms.realm, "rtcmedia");
+	ck_assert_uint_eq(c->ms.version, 2);
 	ck_assert_uint_eq(c->relay.first, 50000);
 	ck_assert_uint_eq(c->relay.last, 59999);
 	ck_assert_uint_eq(c->relay.rest_ms, 30000);

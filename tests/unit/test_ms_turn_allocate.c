@@ -341,7 +341,7 @@ START_TEST(what_is_wanting_is_500)
 }
 END_TEST
 
-/* Nobody opens relayed addresses of TCP here: refused with a signed error. */
+/* Also on a stream, where it is a listening one. */
 START_TEST(socket_that_is_refused_is_500)
 {
 	world.edge.refuse = -95;

@@ -288,11 +288,17 @@ END_TEST
 START_TEST(credential_may_expire_during_the_call)
 {
 	ms_client_credential(&alice, "alice", MS_FORM_BINARY, world.unix_s + 60);
+	world.settings.ms.version = 3;
 	ms_client_allocate(&alice);
 	expect(&alice, 0, "allocate");
 	advance(120000);
 	ms_client_allocate(&alice);
 	expect(&alice, 0, "refresh");
+	/* Also where the stored key is of no use. */
+	alice.kind = MS_INTEGRITY_SHA256;
+	ms_client_allocate(&alice);
+	expect(&alice, 0, "refresh with the other kind of integrity");
+	alice.kind = MS_INTEGRITY_SHA1;
 	ck_assert(ms_client_send(&alice, PEER, "x", 1));
 	ms_client_activate(&alice, PEER);
 	expect(&alice, 0, "destination");

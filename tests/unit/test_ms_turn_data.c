@@ -647,6 +647,14 @@ START_TEST(overdue_allocation_forwards_nothing)
 	dispatch_from_peer(&world.turn, slot, &peer,
 			   (struct slice){(const uint8_t *)"x", 1}, world.now_ms, &out);
 	ck_assert_int_eq(out.reason, DROP_NO_ALLOCATION);
+
+	/* Dispatch would have ended it by now; the verdicts do not rely on that. */
+	struct allocation *al = ms_client_allocation(&alice);
+	forward_ms_raw(&world.turn, al, (struct slice){NULL, 0}, world.now_ms, &out);
+	ck_assert_int_eq(out.reason, DROP_NO_ALLOCATION);
+	forward_ms_send(&world.turn, al, &peer, (struct slice){NULL, 0}, world.now_ms,
+			&out);
+	ck_assert_int_eq(out.reason, DROP_NO_ALLOCATION);
 	ck_assert(!ms_client_data(&alice, "x", 1));
 	ck_assert_ptr_null(ms_client_allocation(&alice));
 }
@@ -686,6 +694,22 @@ START_TEST(our_own_relayed_addresses_may_talk)
 	uint64_t before = world_drops(&world, DROP_POLICY);
 	ck_assert(!ms_client_data(&alice, "x", 1));
 	expect_drop(&alice, DROP_POLICY, before, "a port that nobody has");
+}
+END_TEST
+
+START_TEST(what_does_not_fit_the_peers_datagram_is_dropped)
+{
+	static uint8_t data[65508];
+
+	permit();
+	activate(PEER);
+	uint64_t expires_ms = ms_client_allocation(&alice)->expires_ms;
+	advance(1000);
+	uint64_t before = world_drops(&world, DROP_TOO_LARGE);
+	ck_assert(!ms_client_data(&alice, data, sizeof(data)));
+	expect_drop(&alice, DROP_TOO_LARGE, before, "one byte more");
+	ck_assert_uint_eq(ms_client_allocation(&alice)->expires_ms, expires_ms);
+	ck_assert(ms_client_data(&alice, data, sizeof(data) - 1));
 }
 END_TEST
 
@@ -791,6 +815,7 @@ static void data_suite(Suite *suite)
 	tcase_add_test(tc, timer_is_told_the_deadline_that_holds);
 	tcase_add_test(tc, overdue_allocation_forwards_nothing);
 	tcase_add_loop_test(tc, our_own_relayed_addresses_may_talk, 0, 2);
+	tcase_add_test(tc, what_does_not_fit_the_peers_datagram_is_dropped);
 	tcase_add_loop_test(tc, what_does_not_fit_a_datagram_is_dropped, 0, ROWS(sizes));
 	suite_add_tcase(suite, tc);
 
