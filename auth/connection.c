@@ -179,6 +179,13 @@ bool connection_may_ask(const struct connection *connection)
 
 /* --- SIP ------------------------------------------------------------------------------------ */
 
+/* Something waits to be taken, from now on if nothing did. */
+static void note_unread(struct connection *connection)
+{
+	if (connection->unread_ms == 0)
+		connection->unread_ms = connection->issuer->now_ms;
+}
+
 static void free_answer(const void *data, size_t len, void *extra)
 {
 	(void)data;
@@ -191,8 +198,7 @@ static bool send_answer(struct connection *connection, char *answer, size_t len)
 {
 	if (answer == NULL)
 		return true;
-	if (connection->unread_ms == 0)
-		connection->unread_ms = connection->issuer->now_ms;
+	note_unread(connection);
 	if (evbuffer_add_reference(output_of(connection), answer, len, free_answer,
 				   answer) == 0)
 		return true;
@@ -272,6 +278,7 @@ static void read_sip(struct connection *connection)
 		case SIP_KEEP_ALIVE:
 			evbuffer_drain(input, frame_len);
 			evbuffer_add(output_of(connection), "\r\n", 2);
+			note_unread(connection);
 			connection->heard_ms = connection->issuer->now_ms;
 			break;
 		case SIP_MESSAGE:
@@ -316,8 +323,8 @@ static void pump(struct connection *connection)
 	if (connection->state == CONNECTION_DRAINING && evbuffer_get_length(input) == 0 &&
 	    evbuffer_get_length(onwards) == 0)
 		shutdown(bufferevent_getfd(connection->http), SHUT_WR);
-	if (evbuffer_get_length(output_of(connection)) > 0 && connection->unread_ms == 0)
-		connection->unread_ms = connection->issuer->now_ms;
+	if (evbuffer_get_length(output_of(connection)) > 0)
+		note_unread(connection);
 	arm(connection);
 }
 
