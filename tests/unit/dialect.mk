@@ -36,11 +36,13 @@ unit_programs += \
 	tests/unit/test_ms_turn_allocate \
 	tests/unit/test_ms_turn_auth \
 	tests/unit/test_ms_turn_data \
+	tests/unit/test_ms_turn_destination \
 	tests/unit/test_ms_turn_mixed \
 	tests/unit/test_ms_turn_vectors
 tests_unit_test_ms_turn_allocate_LDADD = $(ms_client_libs)
 tests_unit_test_ms_turn_auth_LDADD = $(ms_client_libs)
 tests_unit_test_ms_turn_data_LDADD = $(ms_client_libs)
+tests_unit_test_ms_turn_destination_LDADD = $(ms_client_libs)
 tests_unit_test_ms_turn_mixed_LDADD = $(ms_client_libs)
 tests_unit_test_ms_turn_vectors_SOURCES = tests/unit/test_ms_turn_vectors.c \
 	tests/unit/vectors.c

@@ -75,4 +75,30 @@ static inline bool slice_is(struct slice s, const char *text)
 	return s.len == strlen(text) && memcmp(s.data, text, s.len) == 0;
 }
 
+static inline const struct endpoint *sent_to(const struct ms_client *c)
+{
+	return &c->out.forward.peer;
+}
+
+static inline bool is_peer(const struct endpoint *ep_, const char *text)
+{
+	struct endpoint want = ep(text);
+
+	return endpoint_equal(ep_, &want);
+}
+
+/* An allocation, and a permission for PEER's address. */
+static inline void permit(void)
+{
+	ms_client_allocate(&alice);
+	expect(&alice, 0, "allocate");
+	ck_assert(ms_client_send(&alice, PEER, "hello", 5));
+}
+
+static inline void activate(const char *peer)
+{
+	ms_client_activate(&alice, peer);
+	expect(&alice, 0, "set active destination");
+}
+
 #endif
