@@ -196,10 +196,10 @@ const size_t config_schema_count = sizeof(config_schema) / sizeof(config_schema[
 static const char *const sides[] = {"inside", "outside", NULL};
 
 const struct conffile_section config_sections[] = {
-	{.name = "tls"},     {.name = "side", .titles = sides},
-	{.name = "ms"},      {.name = "relay"},
-	{.name = "peers"},   {.name = "limits"},
-	{.name = "log"},     {.name = "control"},
+	{.name = "tls"},   {.name = "side", .titles = sides},
+	{.name = "ms"},    {.name = "relay"},
+	{.name = "peers"}, {.name = "limits"},
+	{.name = "log"},   {.name = "control"},
 };
 
 const size_t config_section_count = sizeof(config_sections) / sizeof(config_sections[0]);

@@ -18,10 +18,11 @@
  */
 bool stun_attr_address(const struct stun_attr *attr, struct endpoint *out);
 bool stun_attr_xor_address(const struct stun_attr *attr, const uint8_t *txid,
-                           struct endpoint *out);
+			   struct endpoint *out);
 void stun_add_address(struct stun_builder *b, uint16_t type, const struct endpoint *ep);
 /* XORed with the cookie and the builder's own transaction id (RFC 8489 section 14.2). */
-void stun_add_xor_address(struct stun_builder *b, uint16_t type, const struct endpoint *ep);
+void stun_add_xor_address(struct stun_builder *b, uint16_t type,
+			  const struct endpoint *ep);
 
 /*
  * What the two kinds above share, with each other and with MS-TURN: port and address XORed
@@ -29,9 +30,10 @@ void stun_add_xor_address(struct stun_builder *b, uint16_t type, const struct en
  * it has. The endpoint to write has a family.
  */
 bool stun_attr_masked_address(const struct stun_attr *attr, const uint8_t *mask,
-                              struct endpoint *out);
+			      struct endpoint *out);
 size_t stun_masked_address_len(const struct endpoint *ep);
-void stun_write_masked_address(uint8_t *value, const uint8_t *mask, const struct endpoint *ep);
+void stun_write_masked_address(uint8_t *value, const uint8_t *mask,
+			       const struct endpoint *ep);
 
 /* A 4-byte number (LIFETIME, CONNECTION-ID ...). False unless the length is 4. */
 bool stun_attr_u32(const struct stun_attr *attr, uint32_t *out);
@@ -52,7 +54,8 @@ void stun_add_error_code(struct stun_builder *b, int code, const char *reason);
  * The types in the order given; a repeated one is listed once (T-017). Takes the square of
  * count, so the caller bounds it.
  */
-void stun_add_unknown_attributes(struct stun_builder *b, const uint16_t *types, size_t count);
+void stun_add_unknown_attributes(struct stun_builder *b, const uint16_t *types,
+				 size_t count);
 
 /*
  * PASSWORD-ALGORITHM and PASSWORD-ALGORITHMS (RFC 8489 section 14.11, 14.12). Take the next
@@ -63,7 +66,8 @@ struct stun_password_entry {
 	uint16_t algorithm;
 	struct slice parameters;
 };
-bool stun_password_next(struct slice *rest, struct stun_password_entry *entry, bool *malformed);
+bool stun_password_next(struct slice *rest, struct stun_password_entry *entry,
+			bool *malformed);
 
 /*
  * The nonce cookie (RFC 8489 section 9.2): the 13 characters that begin a nonce and say which

@@ -13,7 +13,7 @@ enum {
 	CHANDATA_HEADER_LEN = 4,
 	CHANNEL_NUMBER_MIN = 0x4000,
 	CHANNEL_NUMBER_MAX = 0x4FFF,
-	CHANNEL_NUMBER_MAX_RFC5766 = 0x7FFF,	/* before RFC 8656 took the rest away */
+	CHANNEL_NUMBER_MAX_RFC5766 = 0x7FFF, /* before RFC 8656 took the rest away */
 };
 
 /*

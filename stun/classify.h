@@ -14,13 +14,13 @@
 
 enum datagram_kind {
 	DATAGRAM_EMPTY,
-	DATAGRAM_STUN,		/* first byte 0..3 */
-	DATAGRAM_CHANNEL_DATA,	/* 64..79 */
-	DATAGRAM_DTLS,		/* 20..63 */
-	DATAGRAM_ZRTP,		/* 16..19 */
-	DATAGRAM_RTP,		/* 128..191 */
-	DATAGRAM_QUIC,		/* 80..127, 192..255 */
-	DATAGRAM_OTHER,		/* 4..15 */
+	DATAGRAM_STUN,         /* first byte 0..3 */
+	DATAGRAM_CHANNEL_DATA, /* 64..79 */
+	DATAGRAM_DTLS,         /* 20..63 */
+	DATAGRAM_ZRTP,         /* 16..19 */
+	DATAGRAM_RTP,          /* 128..191 */
+	DATAGRAM_QUIC,         /* 80..127, 192..255 */
+	DATAGRAM_OTHER,        /* 4..15 */
 	DATAGRAM_KIND_COUNT
 };
 
@@ -35,13 +35,13 @@ enum datagram_kind datagram_classify(struct slice datagram);
 bool datagram_is_ms_control(struct slice datagram);
 
 enum stream_kind {
-	STREAM_UNDECIDED,	/* needs more bytes; never when STREAM_CLASSIFY_MAX are there */
-	STREAM_STUN,		/* type below 0x0400, whole length, cookie; takes 8 bytes */
-	STREAM_TLS,		/* a TLS ClientHello record */
-	STREAM_PSEUDO_TLS,	/* Microsoft's constant hello, told apart within 11 bytes */
-	STREAM_MS_FRAMED,	/* 02 00 / 03 00 framing of MS-TURN */
-	STREAM_PROXY,		/* PROXY protocol v2 signature */
-	STREAM_HTTP,		/* a method name: somebody expected a web server */
+	STREAM_UNDECIDED, /* needs more bytes; never when STREAM_CLASSIFY_MAX are there */
+	STREAM_STUN,      /* type below 0x0400, whole length, cookie; takes 8 bytes */
+	STREAM_TLS,       /* a TLS ClientHello record */
+	STREAM_PSEUDO_TLS, /* Microsoft's constant hello, told apart within 11 bytes */
+	STREAM_MS_FRAMED,  /* 02 00 / 03 00 framing of MS-TURN */
+	STREAM_PROXY,      /* PROXY protocol v2 signature */
+	STREAM_HTTP,       /* a method name: somebody expected a web server */
 	STREAM_OTHER,
 	STREAM_KIND_COUNT
 };

@@ -21,8 +21,8 @@ enum ip_family {
 };
 
 struct ip_addr {
-	uint8_t family;		/* enum ip_family */
-	uint8_t bytes[16];	/* network order; IPv4 uses the first four, the rest is zero */
+	uint8_t family;    /* enum ip_family */
+	uint8_t bytes[16]; /* network order; IPv4 uses the first four, the rest is zero */
 };
 
 /* A transport address: IP address and port (host order). Compare with endpoint_equal(). */

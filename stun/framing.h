@@ -11,10 +11,10 @@
 #include "stun/wire.h"
 
 enum framing {
-	FRAMING_MORE,		/* the frame is not complete; *frame_len if known, else 0 */
-	FRAMING_STUN,		/* a STUN message of *frame_len bytes */
-	FRAMING_CHANNEL_DATA,	/* ChannelData of *frame_len bytes, padding included */
-	FRAMING_BROKEN,		/* cannot be framed: the connection must be closed (T-375) */
+	FRAMING_MORE,         /* the frame is not complete; *frame_len if known, else 0 */
+	FRAMING_STUN,         /* a STUN message of *frame_len bytes */
+	FRAMING_CHANNEL_DATA, /* ChannelData of *frame_len bytes, padding included */
+	FRAMING_BROKEN, /* cannot be framed: the connection must be closed (T-375) */
 };
 
 /* Longest frame: a STUN body of 65532 bytes and its header; ChannelData ends at 65540. */
@@ -31,7 +31,7 @@ enum framing framing_next(struct slice arrived, size_t *frame_len);
 
 /* The same where channel numbers go up to channel_max (0x4FFF or 0x7FFF). */
 enum framing framing_next_channels(struct slice arrived, uint16_t channel_max,
-                                   size_t *frame_len);
+				   size_t *frame_len);
 
 /*
  * MS-TURN over a stream: each message and each piece of data has a header of four bytes, type
@@ -49,10 +49,10 @@ enum ms_frame {
 };
 
 enum ms_framing {
-	MS_FRAMING_MORE,	/* the frame is not complete; *frame_len if known, else 0 */
-	MS_FRAMING_CONTROL,	/* a message; *frame_len counts its header of four bytes too */
-	MS_FRAMING_DATA,	/* data of or for the active destination, the same; can be empty */
-	MS_FRAMING_BROKEN,	/* cannot be framed: the connection must be closed */
+	MS_FRAMING_MORE,    /* the frame is not complete; *frame_len if known, else 0 */
+	MS_FRAMING_CONTROL, /* a message; *frame_len counts its header of four bytes too */
+	MS_FRAMING_DATA, /* data of or for the active destination, the same; can be empty */
+	MS_FRAMING_BROKEN, /* cannot be framed: the connection must be closed */
 };
 
 /*

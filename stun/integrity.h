@@ -30,37 +30,38 @@ struct stun_key {
 
 enum stun_integrity {
 	STUN_INTEGRITY_NONE,
-	STUN_INTEGRITY_SHA1,	/* MESSAGE-INTEGRITY */
-	STUN_INTEGRITY_SHA256,	/* MESSAGE-INTEGRITY-SHA256 */
+	STUN_INTEGRITY_SHA1,   /* MESSAGE-INTEGRITY */
+	STUN_INTEGRITY_SHA256, /* MESSAGE-INTEGRITY-SHA256 */
 };
 
 /* key = algorithm(user ":" realm ":" password), prepared strings (RFC 8489 section 18.5.1). */
 bool stun_key_long_term(struct stun_key *key, enum stun_password_algorithm algorithm,
-                        struct slice username, struct slice realm, struct slice password);
+			struct slice username, struct slice realm, struct slice password);
 
 /* USERHASH = SHA-256(username ":" realm), 32 bytes out (RFC 8489 section 14.4). */
-bool stun_userhash(uint8_t out[STUN_USERHASH_LEN], struct slice username, struct slice realm);
+bool stun_userhash(uint8_t out[STUN_USERHASH_LEN], struct slice username,
+		   struct slice realm);
 
 /*
  * The HMAC of the parts as if they were one, 20 or 32 bytes out. What a message's text is the
  * functions below know; this one is for a dialect with another text. kind is not NONE.
  */
-bool stun_hmac(enum stun_integrity kind, const struct stun_key *key, const struct slice *parts,
-               size_t count, uint8_t *mac);
+bool stun_hmac(enum stun_integrity kind, const struct stun_key *key,
+	       const struct slice *parts, size_t count, uint8_t *mac);
 
 /*
  * Verify MI or MI256, whichever is asked for. False if it is absent, of a length TURN does
  * not take, or does not match.
  */
 bool stun_verify(const struct stun_msg *msg, enum stun_integrity kind,
-                 const struct stun_key *key);
+		 const struct stun_key *key);
 
 /*
  * Append MI or MI256 over what the builder holds; NONE appends nothing. A MAC that cannot be
  * computed fails the builder.
  */
 void stun_add_integrity(struct stun_builder *b, enum stun_integrity kind,
-                        const struct stun_key *key);
+			const struct stun_key *key);
 /* Append FINGERPRINT; must be the last add. */
 void stun_add_fingerprint(struct stun_builder *b);
 

@@ -21,7 +21,7 @@
 
 /* Xored with the 16 bytes of the message's own transaction id, port and address alike. */
 bool ms_attr_xor_address(const struct stun_attr *attr, const uint8_t *txid,
-                         struct endpoint *out);
+			 struct endpoint *out);
 void ms_add_address(struct ms_builder *b, uint16_t type, const struct endpoint *ep);
 void ms_add_xor_address(struct ms_builder *b, uint16_t type, const struct endpoint *ep);
 
@@ -64,8 +64,10 @@ struct ms_service_quality {
 	uint16_t stream_type;
 	uint16_t quality;
 };
-bool ms_attr_service_quality(const struct stun_attr *attr, struct ms_service_quality *out);
-void ms_add_service_quality(struct ms_builder *b, const struct ms_service_quality *quality);
+bool ms_attr_service_quality(const struct stun_attr *attr,
+			     struct ms_service_quality *out);
+void ms_add_service_quality(struct ms_builder *b,
+			    const struct ms_service_quality *quality);
 
 /* NONCE and REALM: at most MS_TEXT_MAX bytes. */
 bool ms_attr_text(const struct stun_attr *attr, struct slice *out);
@@ -81,6 +83,6 @@ enum {
 	MS_DATA_MAX = MS_MSG_MAX - MS_DATA_HEADER_V6,
 };
 size_t ms_data_indication_header(uint8_t *header, const uint8_t *txid,
-                                 const struct endpoint *peer, size_t payload_len);
+				 const struct endpoint *peer, size_t payload_len);
 
 #endif

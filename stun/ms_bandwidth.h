@@ -35,9 +35,9 @@ struct ms_reservation_amount {
 	uint32_t max_receive;
 };
 bool ms_attr_reservation_amount(const struct stun_attr *attr,
-                                struct ms_reservation_amount *out);
+				struct ms_reservation_amount *out);
 void ms_add_reservation_amount(struct ms_builder *b,
-                               const struct ms_reservation_amount *amount);
+			       const struct ms_reservation_amount *amount);
 
 /*
  * The four responses, MS_REMOTE_SITE_RESPONSE to MS_LOCAL_RELAY_SITE_RESPONSE: what is said
@@ -46,7 +46,7 @@ void ms_add_reservation_amount(struct ms_builder *b,
  */
 struct ms_path {
 	bool usable;
-	bool pstn_failover;	/* the call had better take the telephone network */
+	bool pstn_failover; /* the call had better take the telephone network */
 	uint32_t max_send;
 	uint32_t max_receive;
 };
@@ -67,7 +67,9 @@ struct ms_location_profile {
 	uint8_t self;
 	uint8_t federation;
 };
-bool ms_attr_location_profile(const struct stun_attr *attr, struct ms_location_profile *out);
-void ms_add_location_profile(struct ms_builder *b, const struct ms_location_profile *profile);
+bool ms_attr_location_profile(const struct stun_attr *attr,
+			      struct ms_location_profile *out);
+void ms_add_location_profile(struct ms_builder *b,
+			     const struct ms_location_profile *profile);
 
 #endif

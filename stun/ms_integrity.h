@@ -29,7 +29,7 @@ struct slice ms_key_part(struct slice part);
  * not NONE.
  */
 bool ms_key(struct stun_key *key, enum ms_integrity kind, struct slice username,
-            struct slice realm, struct slice password);
+	    struct slice realm, struct slice password);
 
 /*
  * Whether the message carries an integrity that the key confirms. The key must be of the
@@ -42,6 +42,6 @@ bool ms_verify(const struct ms_msg *msg, const struct stun_key *key);
  * computed fails the builder.
  */
 void ms_add_integrity(struct ms_builder *b, enum ms_integrity kind,
-                      const struct stun_key *key);
+		      const struct stun_key *key);
 
 #endif

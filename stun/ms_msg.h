@@ -26,21 +26,21 @@ enum ms_integrity {
 };
 
 struct ms_msg {
-	uint16_t type;		/* enum ms_type, or a number we do not know */
+	uint16_t type; /* enum ms_type, or a number we do not know */
 	enum ms_integrity integrity;
-	const uint8_t *txid;	/* 16 bytes; the mask of xored addresses too */
-	struct slice bytes;	/* the whole message */
-	struct slice body;	/* attributes between MAGIC-COOKIE and MESSAGE-INTEGRITY */
-	uint32_t mi_offset;	/* header of MESSAGE-INTEGRITY from bytes.data, 0 if absent */
+	const uint8_t *txid; /* 16 bytes; the mask of xored addresses too */
+	struct slice bytes;  /* the whole message */
+	struct slice body;   /* attributes between MAGIC-COOKIE and MESSAGE-INTEGRITY */
+	uint32_t mi_offset; /* header of MESSAGE-INTEGRITY from bytes.data, 0 if absent */
 };
 
 enum ms_parse {
 	MS_PARSE_OK,
-	MS_PARSE_SHORT,		/* shorter than a header and the cookie */
-	MS_PARSE_NOT_MS,	/* top two bits set, or no MAGIC-COOKIE in front */
-	MS_PARSE_BAD_LENGTH,	/* not what arrived */
-	MS_PARSE_BAD_ATTR,	/* an attribute passes the end */
-	MS_PARSE_BAD_INTEGRITY,	/* MESSAGE-INTEGRITY of neither 20 nor 32 bytes */
+	MS_PARSE_SHORT,         /* shorter than a header and the cookie */
+	MS_PARSE_NOT_MS,        /* top two bits set, or no MAGIC-COOKIE in front */
+	MS_PARSE_BAD_LENGTH,    /* not what arrived */
+	MS_PARSE_BAD_ATTR,      /* an attribute passes the end */
+	MS_PARSE_BAD_INTEGRITY, /* MESSAGE-INTEGRITY of neither 20 nor 32 bytes */
 };
 
 /* Whether bytes begin as a message does: top two bits clear, MAGIC-COOKIE the first attribute. */
@@ -80,16 +80,16 @@ size_t ms_msg_unknown(const struct ms_msg *msg, uint16_t *types, size_t max);
 struct ms_builder {
 	uint8_t *buf;
 	size_t size;
-	size_t len;		/* bytes written so far, header included */
+	size_t len; /* bytes written so far, header included */
 	bool failed;
 };
 
 /* txid: 16 bytes, copied. */
 void ms_builder_start(struct ms_builder *b, uint8_t *buf, size_t size, uint16_t type,
-                      const uint8_t *txid);
+		      const uint8_t *txid);
 /* An answer of that type to a request: its transaction id. */
 void ms_builder_reply(struct ms_builder *b, uint8_t *buf, size_t size,
-                      const struct ms_msg *request, uint16_t type);
+		      const struct ms_msg *request, uint16_t type);
 void ms_builder_add(struct ms_builder *b, uint16_t type, const void *value, size_t len);
 /*
  * Append an attribute of len bytes and return where its value goes; NULL after overflow. The

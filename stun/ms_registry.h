@@ -17,24 +17,24 @@ enum {
 	MS_HEADER_LEN = 20,
 	MS_ATTR_HEADER_LEN = 4,
 	MS_TXID_LEN = 16,
-	MS_COOKIE_LEN = 4,		/* value of MAGIC-COOKIE, first in every message ... */
-	MS_COOKIE_ATTR_LEN = 8,		/* ... and with its header */
-	MS_TEXT_MAX = 128,		/* NONCE and REALM */
-	MS_CONNECTION_ID_LEN = 20,	/* in MS-SEQUENCE-NUMBER */
-	MS_RESERVATION_ID_LEN = 16,	/* Bandwidth Reservation Identifier */
-	MS_SIP_ID_MAX = 256,		/* SIP Dialog and Call Identifier */
+	MS_COOKIE_LEN = 4,         /* value of MAGIC-COOKIE, first in every message ... */
+	MS_COOKIE_ATTR_LEN = 8,    /* ... and with its header */
+	MS_TEXT_MAX = 128,         /* NONCE and REALM */
+	MS_CONNECTION_ID_LEN = 20, /* in MS-SEQUENCE-NUMBER */
+	MS_RESERVATION_ID_LEN = 16, /* Bandwidth Reservation Identifier */
+	MS_SIP_ID_MAX = 256,        /* SIP Dialog and Call Identifier */
 	/* Lengths of MESSAGE-INTEGRITY's value tell the algorithm. */
 	MS_MI_SHA1_LEN = 20,
 	MS_MI_SHA256_LEN = 32,
-	MS_MSG_MIN = 28,		/* a header and the cookie */
-	MS_MSG_MAX = 65535,		/* what a frame of a stream can hold */
+	MS_MSG_MIN = 28,    /* a header and the cookie */
+	MS_MSG_MAX = 65535, /* what a frame of a stream can hold */
 };
 
 enum ms_type {
 	MS_ALLOCATE_REQUEST = 0x0003,
 	MS_ALLOCATE_RESPONSE = 0x0103,
 	MS_ALLOCATE_ERROR = 0x0113,
-	MS_SEND_REQUEST = 0x0004,	/* never answered */
+	MS_SEND_REQUEST = 0x0004, /* never answered */
 	MS_DATA_INDICATION = 0x0115,
 	MS_SET_ACTIVE_DESTINATION_REQUEST = 0x0006,
 	MS_SET_ACTIVE_DESTINATION_RESPONSE = 0x0106,
@@ -42,20 +42,20 @@ enum ms_type {
 };
 
 enum ms_attr_type {
-	MS_MAPPED_ADDRESS = 0x0001,	/* in an Allocate response: the relayed address */
+	MS_MAPPED_ADDRESS = 0x0001, /* in an Allocate response: the relayed address */
 	MS_USERNAME = 0x0006,
 	MS_MESSAGE_INTEGRITY = 0x0008,
 	MS_ERROR_CODE = 0x0009,
 	MS_UNKNOWN_ATTRIBUTES = 0x000A,
 	MS_LIFETIME = 0x000D,
 	MS_ALTERNATE_SERVER = 0x000E,
-	MS_COOKIE = 0x000F,		/* MAGIC-COOKIE */
+	MS_COOKIE = 0x000F, /* MAGIC-COOKIE */
 	MS_BANDWIDTH = 0x0010,
 	MS_DESTINATION_ADDRESS = 0x0011,
 	MS_REMOTE_ADDRESS = 0x0012,
 	MS_DATA = 0x0013,
-	MS_NONCE = 0x0014,		/* swapped against STUN ... */
-	MS_REALM = 0x0015,		/* ... both of them */
+	MS_NONCE = 0x0014, /* swapped against STUN ... */
+	MS_REALM = 0x0015, /* ... both of them */
 	MS_REQUESTED_ADDRESS_FAMILY = 0x0017,
 	MS_VERSION = 0x8008,
 	MS_XOR_MAPPED_ADDRESS = 0x8020,
@@ -65,7 +65,7 @@ enum ms_attr_type {
 	MS_SEQUENCE_NUMBER = 0x8050,
 	MS_CANDIDATE_IDENTIFIER = 0x8054,
 	MS_SERVICE_QUALITY = 0x8055,
-	MS_BANDWIDTH_MESSAGE = 0x8056,	/* Bandwidth Admission Control Message */
+	MS_BANDWIDTH_MESSAGE = 0x8056, /* Bandwidth Admission Control Message */
 	MS_RESERVATION_ID = 0x8057,
 	MS_RESERVATION_AMOUNT = 0x8058,
 	MS_REMOTE_SITE = 0x8059,
@@ -107,7 +107,7 @@ enum ms_error {
 	MS_UNKNOWN_USER = 436,
 	MS_NO_BINDING = 437,
 	MS_STALE_NONCE = 438,
-	MS_TRANSITIONING = 439,		/* of the drafts; the dialect has no such state */
+	MS_TRANSITIONING = 439, /* of the drafts; the dialect has no such state */
 	MS_NO_DESTINATION = 440,
 	MS_WRONG_USERNAME = 441,
 	MS_SERVER_ERROR = 500,

@@ -20,30 +20,30 @@
 struct stun_msg {
 	uint16_t method;
 	enum stun_class class;
-	bool has_cookie;	/* false: classic STUN (RFC 3489), txid is bytes 4..19 */
-	bool has_fingerprint;	/* present, last, and verified by stun_msg_parse() */
-	const uint8_t *txid;	/* 12 bytes; without cookie 16, from bytes.data + 4 on */
-	struct slice bytes;	/* the whole message, header to last attribute */
-	struct slice body;	/* attributes before the first of MI, MI256, FINGERPRINT */
+	bool has_cookie;      /* false: classic STUN (RFC 3489), txid is bytes 4..19 */
+	bool has_fingerprint; /* present, last, and verified by stun_msg_parse() */
+	const uint8_t *txid;  /* 12 bytes; without cookie 16, from bytes.data + 4 on */
+	struct slice bytes;   /* the whole message, header to last attribute */
+	struct slice body;    /* attributes before the first of MI, MI256, FINGERPRINT */
 	/* Offsets of the attribute headers from bytes.data, 0 if absent or not in effect. */
-	uint32_t mi_offset;	/* MESSAGE-INTEGRITY, not hidden behind MI256 */
-	uint32_t mi256_offset;	/* MESSAGE-INTEGRITY-SHA256 */
-	uint32_t mi256_len;	/* length of its value as received; 32 is what TURN takes */
-	bool bad_mi_len;	/* MI not 20 or MI256 not 32 bytes: 400 (T-064, T-065) */
+	uint32_t mi_offset;    /* MESSAGE-INTEGRITY, not hidden behind MI256 */
+	uint32_t mi256_offset; /* MESSAGE-INTEGRITY-SHA256 */
+	uint32_t mi256_len; /* length of its value as received; 32 is what TURN takes */
+	bool bad_mi_len;    /* MI not 20 or MI256 not 32 bytes: 400 (T-064, T-065) */
 };
 
 struct stun_attr {
 	uint16_t type;
-	struct slice value;	/* without padding */
+	struct slice value; /* without padding */
 };
 
 enum stun_parse {
 	STUN_PARSE_OK,
-	STUN_PARSE_SHORT,	/* shorter than a header */
-	STUN_PARSE_NOT_STUN,	/* top two bits set */
-	STUN_PARSE_BAD_LENGTH,	/* not a multiple of 4, or not what arrived (T-002, T-003) */
-	STUN_PARSE_BAD_ATTR,	/* an attribute passes the end (T-010) */
-	STUN_PARSE_BAD_FINGERPRINT,	/* wrong value, or not last (T-044, T-045) */
+	STUN_PARSE_SHORT,      /* shorter than a header */
+	STUN_PARSE_NOT_STUN,   /* top two bits set */
+	STUN_PARSE_BAD_LENGTH, /* not a multiple of 4, or not what arrived (T-002, T-003) */
+	STUN_PARSE_BAD_ATTR,   /* an attribute passes the end (T-010) */
+	STUN_PARSE_BAD_FINGERPRINT, /* wrong value, or not last (T-044, T-045) */
 };
 
 /*
@@ -66,17 +66,18 @@ bool stun_msg_find(const struct stun_msg *msg, uint16_t type, struct stun_attr *
 struct stun_builder {
 	uint8_t *buf;
 	size_t size;
-	size_t len;		/* bytes written so far, header included */
+	size_t len; /* bytes written so far, header included */
 	bool failed;
 };
 
 /* txid: 12 bytes, copied. */
-void stun_builder_start(struct stun_builder *b, uint8_t *buf, size_t size, uint16_t method,
-                        enum stun_class class, const uint8_t *txid);
+void stun_builder_start(struct stun_builder *b, uint8_t *buf, size_t size,
+			uint16_t method, enum stun_class class, const uint8_t *txid);
 /* The reply to a request: its method and transaction id; classic requests are echoed as such. */
 void stun_builder_reply(struct stun_builder *b, uint8_t *buf, size_t size,
-                        const struct stun_msg *request, enum stun_class class);
-void stun_builder_add(struct stun_builder *b, uint16_t type, const void *value, size_t len);
+			const struct stun_msg *request, enum stun_class class);
+void stun_builder_add(struct stun_builder *b, uint16_t type, const void *value,
+		      size_t len);
 /*
  * Append an attribute of len bytes and return where its value goes; NULL after overflow. The
  * padding is zeroed, the value is not: the caller fills all of it.

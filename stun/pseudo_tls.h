@@ -21,9 +21,9 @@ enum {
 };
 
 enum pseudo_tls {
-	PSEUDO_TLS_MORE,	/* right so far, not complete */
-	PSEUDO_TLS_COMPLETE,	/* the first bytes are it; what follows them is MS framing */
-	PSEUDO_TLS_BROKEN,	/* something else, and more bytes will not change that */
+	PSEUDO_TLS_MORE,     /* right so far, not complete */
+	PSEUDO_TLS_COMPLETE, /* the first bytes are it; what follows them is MS framing */
+	PSEUDO_TLS_BROKEN,   /* something else, and more bytes will not change that */
 };
 
 /* Server: is what has arrived the client's hello? Judges each byte as soon as it is there. */
@@ -38,7 +38,7 @@ enum pseudo_tls pseudo_tls_hello(struct slice arrived);
  * session_id  PSEUDO_TLS_SESSION_ID_LEN bytes, any value
  */
 void pseudo_tls_write_answer(uint8_t *answer, int64_t unix_s, const uint8_t *random,
-                             const uint8_t *session_id);
+			     const uint8_t *session_id);
 
 /* Client: the mirror image. */
 void pseudo_tls_write_hello(uint8_t *hello, int64_t unix_s, const uint8_t *random);

@@ -14,13 +14,14 @@ enum {
 	STUN_HEADER_LEN = 20,
 	STUN_ATTR_HEADER_LEN = 4,
 	STUN_TXID_LEN = 12,
-	STUN_ADDRESS_HEADER_LEN = 4,	/* zero byte, family, port */
-	STUN_MI_LEN = 20,		/* value of MESSAGE-INTEGRITY */
-	STUN_MI256_LEN = 32,		/* value of MESSAGE-INTEGRITY-SHA256 */
+	STUN_ADDRESS_HEADER_LEN = 4, /* zero byte, family, port */
+	STUN_MI_LEN = 20,            /* value of MESSAGE-INTEGRITY */
+	STUN_MI256_LEN = 32,         /* value of MESSAGE-INTEGRITY-SHA256 */
 	STUN_FINGERPRINT_LEN = 4,
 	STUN_USERHASH_LEN = 32,
-	STUN_TEXT_MAX = 763,		/* USERNAME, REALM, NONCE, SOFTWARE, reason: accepted bytes */
-	STUN_NONCE_COOKIE_LEN = 13,	/* STUN_NONCE_COOKIE and four base64 digits */
+	STUN_TEXT_MAX =
+		763, /* USERNAME, REALM, NONCE, SOFTWARE, reason: accepted bytes */
+	STUN_NONCE_COOKIE_LEN = 13, /* STUN_NONCE_COOKIE and four base64 digits */
 	STUN_PORT = 3478,
 	STUNS_PORT = 5349,
 };
@@ -101,7 +102,7 @@ enum stun_password_algorithm {
 /* What a nonce may begin with, and the 24 feature bits behind it (RFC 8489 section 18.1). */
 #define STUN_NONCE_COOKIE "obMatJos2"
 enum {
-	STUN_FEATURE_PASSWORD_ALGORITHMS = 0x800000,	/* "bit 0" counts from the left */
+	STUN_FEATURE_PASSWORD_ALGORITHMS = 0x800000, /* "bit 0" counts from the left */
 	STUN_FEATURE_USERNAME_ANONYMITY = 0x400000,
 };
 

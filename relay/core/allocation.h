@@ -19,8 +19,8 @@
 
 #include "auth/credential.h"
 #include "relay/core/counters.h"
-#include "relay/core/five_tuple.h"
 #include "relay/core/destination.h"
+#include "relay/core/five_tuple.h"
 #include "relay/core/front.h"
 #include "relay/core/sequence.h"
 #include "stun/integrity.h"
@@ -39,10 +39,10 @@ enum dialect {
 };
 
 enum end_reason {
-	END_RELEASED,		/* Refresh with lifetime 0 */
+	END_RELEASED, /* Refresh with lifetime 0 */
 	END_EXPIRED,
-	END_CLIENT_GONE,	/* stream connection closed */
-	END_KILLED,		/* by the administrator */
+	END_CLIENT_GONE, /* stream connection closed */
+	END_KILLED,      /* by the administrator */
 	END_SHUTDOWN,
 	END_REASON_COUNT
 };
@@ -60,24 +60,24 @@ struct allocation {
 	struct five_tuple tuple;
 	uint16_t relay_port;
 	uint32_t slot;
-	uint32_t generation;		/* of the slot; odd while it is taken */
-	uint32_t permissions;		/* where its permissions start; SLOT_NONE if none */
-	uint32_t channels;		/* where its channels start */
-	uint16_t relay_address;		/* index into commons->relay */
-	uint8_t side;			/* enum side of the client */
-	uint8_t transport;		/* enum transport of the client */
+	uint32_t generation;    /* of the slot; odd while it is taken */
+	uint32_t permissions;   /* where its permissions start; SLOT_NONE if none */
+	uint32_t channels;      /* where its channels start */
+	uint16_t relay_address; /* index into commons->relay */
+	uint8_t side;           /* enum side of the client */
+	uint8_t transport;      /* enum transport of the client */
 	uint8_t dialect;
-	uint8_t family;			/* of the relayed address */
-	uint8_t relay_transport;	/* enum transport of the relayed address: UDP or TCP */
-	uint32_t lifetime_s;		/* granted last */
-	struct destination active;	/* MS only */
+	uint8_t family;            /* of the relayed address */
+	uint8_t relay_transport;   /* enum transport of the relayed address: UDP or TCP */
+	uint32_t lifetime_s;       /* granted last */
+	struct destination active; /* MS only */
 	uint64_t expires_ms;
 	struct traffic to_peer, to_client;
 
 	/* What requests touch. */
-	uint64_t id;			/* worker, generation, slot: see relay/core/ids.h */
+	uint64_t id; /* worker, generation, slot: see relay/core/ids.h */
 	uint64_t created_ms;
-	uint64_t user_quota, prefix_quota;	/* what it is charged to */
+	uint64_t user_quota, prefix_quota; /* what it is charged to */
 	/*
 	 * Requests of the last 40 s. IETF: successful ones, whose retransmissions outlive the
 	 * nonce (T-116). MS: numbered ones and what they came to, for who repeats them.
@@ -87,20 +87,20 @@ struct allocation {
 		uint8_t txid[MS_TXID_LEN];
 	} recent[4];
 	uint16_t recent_codes[4];
-	struct sequence sequence;	/* MS only */
+	struct sequence sequence; /* MS only */
 	struct owner owner;
-	uint16_t permission_count;	/* entries in use, expired ones included */
+	uint16_t permission_count; /* entries in use, expired ones included */
 	uint16_t channel_count;
-	uint8_t txid[STUN_TXID_LEN];	/* of the Allocate that made it (T-232) */
+	uint8_t txid[STUN_TXID_LEN]; /* of the Allocate that made it (T-232) */
 	uint8_t reservation_token[8];
 	bool has_reservation;
-	bool fingerprint;		/* client sends FINGERPRINT: mirror it (T-068) */
-	uint8_t end_reason;		/* set before allocation_ended() */
+	bool fingerprint;   /* client sends FINGERPRINT: mirror it (T-068) */
+	uint8_t end_reason; /* set before allocation_ended() */
 	uint8_t recent_next;
-	uint16_t stream_type;		/* MS-SERVICE-QUALITY; 0: the client did not say */
-	struct stun_key key;		/* the derived key, never the password (T-092) */
+	uint16_t stream_type; /* MS-SERVICE-QUALITY; 0: the client did not say */
+	struct stun_key key;  /* the derived key, never the password (T-092) */
 	char user[CREDENTIAL_USER_MAX + 1];
-	char key_id[KEY_ID_MAX + 1];	/* of the keyring */
+	char key_id[KEY_ID_MAX + 1]; /* of the keyring */
 };
 
 struct allocation_table;
@@ -113,14 +113,14 @@ enum { ENTRIES_EACH_MAX = 256 };
  * channels_each: per allocation; more than ENTRIES_EACH_MAX means that. The size is final.
  */
 struct allocation_table *allocation_table_new(size_t slots, uint16_t permissions_each,
-                                              uint16_t channels_each,
-                                              const struct hash_key *key);
+					      uint16_t channels_each,
+					      const struct hash_key *key);
 /* Memory only: who wants sockets closed and records made deletes all allocations first. */
-void allocation_table_free(struct allocation_table *table);	/* NULL is allowed */
+void allocation_table_free(struct allocation_table *table); /* NULL is allowed */
 
 /* Borrowed, or NULL. On the packet path. */
 struct allocation *allocation_find(struct allocation_table *table,
-                                   const struct five_tuple *tuple);
+				   const struct five_tuple *tuple);
 /* By slot; NULL if that slot is free. */
 struct allocation *allocation_at(struct allocation_table *table, uint32_t slot);
 /* By id; NULL if that allocation is gone, even if its slot is taken again. */
@@ -133,16 +133,16 @@ struct allocation *allocation_next(struct allocation_table *table, uint32_t slot
 struct allocation_request {
 	struct five_tuple tuple;
 	enum dialect dialect;
-	uint8_t family;				/* IP_V4 or IP_V6 */
-	enum transport relay_transport;		/* of the relayed address: UDP or TCP */
-	uint32_t lifetime_s;			/* granted */
-	bool even_port, reserve_next;		/* EVEN-PORT and its R bit */
-	const uint8_t *reservation_token;	/* 8 bytes, or NULL */
-	const uint8_t *txid;			/* 12 bytes */
+	uint8_t family;                   /* IP_V4 or IP_V6 */
+	enum transport relay_transport;   /* of the relayed address: UDP or TCP */
+	uint32_t lifetime_s;              /* granted */
+	bool even_port, reserve_next;     /* EVEN-PORT and its R bit */
+	const uint8_t *reservation_token; /* 8 bytes, or NULL */
+	const uint8_t *txid;              /* 12 bytes */
 	const struct owner *owner;
 	const struct stun_key *key;
-	const char *user;			/* at most CREDENTIAL_USER_MAX bytes */
-	const char *key_id;			/* at most KEY_ID_MAX bytes */
+	const char *user;   /* at most CREDENTIAL_USER_MAX bytes */
+	const char *key_id; /* at most KEY_ID_MAX bytes */
 };
 
 /*
@@ -154,14 +154,14 @@ struct allocation_request {
  * With a reservation token the family is the reservation's; that of the request is not asked.
  */
 int allocation_create(struct turn *turn, const struct allocation_request *request,
-                      uint64_t now_ms, struct allocation **out);
+		      uint64_t now_ms, struct allocation **out);
 
 /* T-245, T-260: what a client that asked for `requested` gets; absent: requested 0. */
 uint32_t allocation_lifetime(const struct turn *turn, uint32_t requested_s);
 
 /* New deadline lifetime_s from now. */
 void allocation_refresh(struct turn *turn, struct allocation *al, uint32_t lifetime_s,
-                        uint64_t now_ms);
+			uint64_t now_ms);
 
 /*
  * The granted lifetime begins anew. For the packet path: the heap of deadlines is not touched
@@ -174,25 +174,28 @@ static inline void allocation_touch(struct allocation *al, uint64_t now_ms)
 
 /* End it: record, relay socket, port, quotas, permissions, channels. */
 void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason reason,
-                       uint64_t now_ms);
+		       uint64_t now_ms);
 
 /* End the allocations that are due; when to call again, UINT64_MAX for never. */
 uint64_t allocation_table_expire(struct turn *turn, uint64_t now_ms);
 
 /* Remember a successful request; was it one of the last ones, within 40 s? (T-029, T-116) */
 void allocation_remember(struct allocation *al, const uint8_t *txid, uint64_t now_ms);
-bool allocation_remembers(const struct allocation *al, const uint8_t *txid, uint64_t now_ms);
+bool allocation_remembers(const struct allocation *al, const uint8_t *txid,
+			  uint64_t now_ms);
 
 /*
  * The same for the MS dialect, whose transaction ids have 16 bytes: what the request came to,
  * 0 or an error code; -1 if it is not one of the last ones.
  */
 void allocation_remember_answer(struct allocation *al, const uint8_t *txid, int code,
-                                uint64_t now_ms);
+				uint64_t now_ms);
 int allocation_answer(const struct allocation *al, const uint8_t *txid, uint64_t now_ms);
 
 /* The relayed transport address, as bound and as told to clients. */
-struct endpoint allocation_relayed_local(const struct turn *turn, const struct allocation *al);
-struct endpoint allocation_relayed_public(const struct turn *turn, const struct allocation *al);
+struct endpoint allocation_relayed_local(const struct turn *turn,
+					 const struct allocation *al);
+struct endpoint allocation_relayed_public(const struct turn *turn,
+					  const struct allocation *al);
 
 #endif

@@ -28,24 +28,24 @@ enum { CHUNK = 4 };
  * it said.
  */
 struct permission {
-	uint64_t expires_ms;		/* 0: a free entry */
+	uint64_t expires_ms; /* 0: a free entry */
 	uint32_t generation;
 	bool refused;
-	struct ip_addr peer;		/* relayed addresses of ours in public form */
+	struct ip_addr peer; /* relayed addresses of ours in public form */
 };
 
 struct channel {
-	uint64_t expires_ms;		/* 0: a free entry */
-	uint32_t permission;		/* of the peer's address, or SLOT_NONE */
+	uint64_t expires_ms; /* 0: a free entry */
+	uint32_t permission; /* of the peer's address, or SLOT_NONE */
 	uint32_t generation;
-	struct endpoint peer;		/* relayed addresses of ours in public form */
+	struct endpoint peer; /* relayed addresses of ours in public form */
 	uint16_t number;
 	bool refused;
-	bool own;			/* the peer is a relayed address of ours */
+	bool own; /* the peer is a relayed address of ours */
 };
 
 struct permission_chunk {
-	uint32_t next;			/* its first entry, or SLOT_NONE */
+	uint32_t next; /* its first entry, or SLOT_NONE */
 	struct permission entries[CHUNK];
 };
 
@@ -57,34 +57,35 @@ struct channel_chunk {
 /* A bucket of the table of 5-tuples; all zero is an empty one. */
 struct bucket {
 	uint32_t hash;
-	uint32_t taken;			/* slot + 1 */
+	uint32_t taken; /* slot + 1 */
 };
 
 struct allocation_table {
 	struct hash_key key;
 	struct slab allocations;
-	struct slab permissions;	/* chunks */
-	struct slab channels;		/* chunks */
+	struct slab permissions; /* chunks */
+	struct slab channels;    /* chunks */
 	struct expiry expiry;
 	struct bucket *buckets;
-	uint32_t mask;			/* number of buckets - 1, a power of two */
+	uint32_t mask; /* number of buckets - 1, a power of two */
 	uint16_t permissions_each;
 	uint16_t channels_each;
 };
 
 static inline struct permission_chunk *permission_chunk_at(struct allocation_table *table,
-                                                           uint32_t entry)
+							   uint32_t entry)
 {
 	return slab_at(&table->permissions, entry / CHUNK);
 }
 
-static inline struct permission *permission_at(struct allocation_table *table, uint32_t entry)
+static inline struct permission *permission_at(struct allocation_table *table,
+					       uint32_t entry)
 {
 	return &permission_chunk_at(table, entry)->entries[entry % CHUNK];
 }
 
 static inline struct channel_chunk *channel_chunk_at(struct allocation_table *table,
-                                                     uint32_t entry)
+						     uint32_t entry)
 {
 	return slab_at(&table->channels, entry / CHUNK);
 }
@@ -111,12 +112,12 @@ static inline uint32_t channel_after(struct allocation_table *table, uint32_t en
 
 /* The live permission of that address (public form), or NULL. */
 struct permission *permission_find(const struct turn *turn, const struct allocation *al,
-                                   const struct ip_addr *peer, uint64_t now_ms);
+				   const struct ip_addr *peer, uint64_t now_ms);
 /* Live ones, or NULL. The peer in public form. */
 struct channel *channel_by_number(const struct turn *turn, const struct allocation *al,
-                                  uint16_t number, uint64_t now_ms);
+				  uint16_t number, uint64_t now_ms);
 struct channel *channel_by_peer(const struct turn *turn, const struct allocation *al,
-                                const struct endpoint *peer, uint64_t now_ms);
+				const struct endpoint *peer, uint64_t now_ms);
 
 /* Does the policy of the day still allow them? Judged again when the settings are new. */
 bool permission_is_allowed(const struct turn *turn, struct permission *permission);
@@ -127,7 +128,7 @@ bool channel_is_allowed(const struct turn *turn, struct channel *channel);
  * relayed address, because a peer may be another of ours, on a port of the same transport.
  */
 const char *peer_refused_by(const struct turn *turn, enum transport relay,
-                            const struct endpoint *peer);
+			    const struct endpoint *peer);
 /* A relayed address of ours; whether its port is taken is another question. */
 bool peer_is_own(const struct turn *turn, const struct ip_addr *ip);
 /* An address that clients name: ours in public form, all others as they are. */
@@ -138,6 +139,6 @@ void permissions_free(struct allocation_table *table, struct allocation *al);
 void channels_free(struct allocation_table *table, struct allocation *al);
 /* A permission was made or replaced: bring the channels that rest on it up to date. */
 void channels_relink(struct allocation_table *table, struct allocation *al,
-                     uint32_t permission);
+		     uint32_t permission);
 
 #endif

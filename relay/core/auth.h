@@ -19,22 +19,23 @@
 enum auth_failure {
 	AUTH_FAILURE_NONE,
 	AUTH_FAILURE_NO_INTEGRITY,
-	AUTH_FAILURE_MISSING,		/* an attribute that belongs to it */
-	AUTH_FAILURE_BID_DOWN,		/* password algorithms were tampered with */
-	AUTH_FAILURE_UNKNOWN_USER,	/* malformed username, wrong realm, unknown key */
-	AUTH_FAILURE_EXPIRED,		/* the credential, on Allocate (T-561) */
+	AUTH_FAILURE_MISSING,      /* an attribute that belongs to it */
+	AUTH_FAILURE_BID_DOWN,     /* password algorithms were tampered with */
+	AUTH_FAILURE_UNKNOWN_USER, /* malformed username, wrong realm, unknown key */
+	AUTH_FAILURE_EXPIRED,      /* the credential, on Allocate (T-561) */
 	AUTH_FAILURE_BAD_MAC,
 	AUTH_FAILURE_STALE_NONCE,
 };
 const char *auth_failure_name(enum auth_failure failure);
 
 struct auth {
-	int code;			/* 0: authenticated; else 400, 401 or 438 */
+	int code; /* 0: authenticated; else 400, 401 or 438 */
 	enum auth_failure failure;
 	/* Valid when code is 0; also for 438, where the MAC did match. */
 	struct owner owner;
 	struct stun_key key;
-	enum stun_integrity reply_kind;	/* how success and later errors are signed (T-087) */
+	enum stun_integrity
+		reply_kind; /* how success and later errors are signed (T-087) */
 	char user[CREDENTIAL_USER_MAX + 1];
 	char key_id[KEY_ID_MAX + 1];
 };
@@ -46,9 +47,9 @@ struct auth {
  *         and the credential's expiry no longer matters (T-562)
  * unix_s  wall clock for the expiry of credentials
  */
-void auth_check(struct turn *turn, const struct stun_msg *msg, const struct five_tuple *tuple,
-                const struct allocation *al, uint64_t now_ms, int64_t unix_s,
-                struct auth *out);
+void auth_check(struct turn *turn, const struct stun_msg *msg,
+		const struct five_tuple *tuple, const struct allocation *al,
+		uint64_t now_ms, int64_t unix_s, struct auth *out);
 
 /* The value of PASSWORD-ALGORITHMS as we offer it: SHA-256, then MD5 (T-093). */
 #define AUTH_PASSWORD_ALGORITHMS_LEN 8

@@ -28,7 +28,7 @@ enum { CHANNEL_LIFETIME_MS = 600 * 1000 };
  *   403 policy refuses this peer      443 wrong address family      508 no room
  */
 int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
-                 const struct endpoint *peer, uint64_t now_ms, const char **refused);
+		 const struct endpoint *peer, uint64_t now_ms, const char **refused);
 
 /*
  * The highest channel number of this client: 0x4FFF; 0x7FFF if the configuration allows for
@@ -40,17 +40,17 @@ int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
 uint16_t channel_number_max(const struct turn *turn, const struct allocation *al);
 
 /* The peer behind a live channel; false if the number is not bound. On the packet path. */
-bool channel_find_peer(const struct turn *turn, const struct allocation *al, uint16_t number,
-                       uint64_t now_ms, struct endpoint *peer);
+bool channel_find_peer(const struct turn *turn, const struct allocation *al,
+		       uint16_t number, uint64_t now_ms, struct endpoint *peer);
 /* The live channel of a peer, or 0. On the packet path. */
 uint16_t channel_find_number(const struct turn *turn, const struct allocation *al,
-                             const struct endpoint *peer, uint64_t now_ms);
+			     const struct endpoint *peer, uint64_t now_ms);
 
 /*
  * Walk for people and records: *cursor starts at al->channels; false at the end. Expired ones
  * are among them until their place is needed.
  */
 bool channel_next(const struct turn *turn, uint32_t *cursor, uint16_t *number,
-                  struct endpoint *peer, uint64_t *expires_ms);
+		  struct endpoint *peer, uint64_t *expires_ms);
 
 #endif

@@ -13,44 +13,48 @@
 #include "stun/classify.h"
 
 /* Why bytes went nowhere: identifier, name for people and metrics, explanation. */
-#define DROP_REASONS(X) \
-	X(NONE, "none", "not dropped") \
-	X(NOT_STUN, "not-stun", "first byte belongs to no protocol served here") \
-	X(MALFORMED, "malformed", "STUN header or attribute lengths do not add up") \
-	X(BAD_COOKIE, "bad-cookie", "not the magic cookie, and not a classic Binding request") \
-	X(BAD_FINGERPRINT, "bad-fingerprint", "FINGERPRINT wrong or not last") \
-	X(UNKNOWN_METHOD, "unknown-method", "method not served, or class not allowed for it") \
-	X(UNEXPECTED_RESPONSE, "unexpected-response", "a response to nothing we asked") \
-	X(UNKNOWN_ATTRIBUTE, "unknown-attribute", "indication with an unknown required attribute") \
-	X(BAD_INDICATION, "bad-indication", "Send without peer address or data") \
-	X(LIMITED, "limited", "answer to a stranger withheld by the limiter") \
-	X(NO_ALLOCATION, "no-allocation", "data on a 5-tuple without allocation") \
-	X(BAD_CHANNEL_DATA, "bad-channel-data", "ChannelData shorter than it claims") \
-	X(NO_CHANNEL, "no-channel", "channel number is not bound") \
-	X(NO_PERMISSION, "no-permission", "no permission for this peer") \
-	X(WRONG_FAMILY, "wrong-family", "peer is of another address family than the relay") \
-	X(POLICY, "policy", "peer policy refuses this peer") \
-	X(TOO_LARGE, "too-large", "does not fit into one datagram or frame") \
-	X(CLIENT_SLOW, "client-slow", "send queue towards a stream client is full") \
-	X(CLIENT_GONE, "client-gone", "client connection is closing") \
-	X(SEND_FAILED, "send-failed", "the system refused the send") \
-	X(NO_CONNECTION, "no-connection", "no TCP connection to this peer can be had") \
-	X(SOURCE_PORT_ZERO, "source-port-zero", "source port 0 cannot be answered") \
-	X(CLIENT_ACL, "client-acl", "client address not allowed on this side") \
-	X(REPLY_TOO_LARGE, "reply-too-large", "reply did not fit its buffer") \
-	X(BAD_INTEGRITY, "bad-integrity", "MS Send without integrity that holds") \
-	X(REPLAYED, "replayed", "MS sequence number used before, or too old") \
-	X(OTHER_CONNECTION, "other-connection", "MS Send of another allocation's time") \
+#define DROP_REASONS(X)                                                                  \
+	X(NONE, "none", "not dropped")                                                   \
+	X(NOT_STUN, "not-stun", "first byte belongs to no protocol served here")         \
+	X(MALFORMED, "malformed", "STUN header or attribute lengths do not add up")      \
+	X(BAD_COOKIE, "bad-cookie",                                                      \
+	  "not the magic cookie, and not a classic Binding request")                     \
+	X(BAD_FINGERPRINT, "bad-fingerprint", "FINGERPRINT wrong or not last")           \
+	X(UNKNOWN_METHOD, "unknown-method",                                              \
+	  "method not served, or class not allowed for it")                              \
+	X(UNEXPECTED_RESPONSE, "unexpected-response", "a response to nothing we asked")  \
+	X(UNKNOWN_ATTRIBUTE, "unknown-attribute",                                        \
+	  "indication with an unknown required attribute")                               \
+	X(BAD_INDICATION, "bad-indication", "Send without peer address or data")         \
+	X(LIMITED, "limited", "answer to a stranger withheld by the limiter")            \
+	X(NO_ALLOCATION, "no-allocation", "data on a 5-tuple without allocation")        \
+	X(BAD_CHANNEL_DATA, "bad-channel-data", "ChannelData shorter than it claims")    \
+	X(NO_CHANNEL, "no-channel", "channel number is not bound")                       \
+	X(NO_PERMISSION, "no-permission", "no permission for this peer")                 \
+	X(WRONG_FAMILY, "wrong-family",                                                  \
+	  "peer is of another address family than the relay")                            \
+	X(POLICY, "policy", "peer policy refuses this peer")                             \
+	X(TOO_LARGE, "too-large", "does not fit into one datagram or frame")             \
+	X(CLIENT_SLOW, "client-slow", "send queue towards a stream client is full")      \
+	X(CLIENT_GONE, "client-gone", "client connection is closing")                    \
+	X(SEND_FAILED, "send-failed", "the system refused the send")                     \
+	X(NO_CONNECTION, "no-connection", "no TCP connection to this peer can be had")   \
+	X(SOURCE_PORT_ZERO, "source-port-zero", "source port 0 cannot be answered")      \
+	X(CLIENT_ACL, "client-acl", "client address not allowed on this side")           \
+	X(REPLY_TOO_LARGE, "reply-too-large", "reply did not fit its buffer")            \
+	X(BAD_INTEGRITY, "bad-integrity", "MS Send without integrity that holds")        \
+	X(REPLAYED, "replayed", "MS sequence number used before, or too old")            \
+	X(OTHER_CONNECTION, "other-connection", "MS Send of another allocation's time")  \
 	X(NO_DESTINATION, "no-destination", "raw MS data without an active destination") \
-	X(PERMISSIONS_FULL, "permissions-full", "MS Send to one peer more than fit") \
-	X(MULTIPLEXED, "multiplexed", "multiplexed TURN, which is not served") \
+	X(PERMISSIONS_FULL, "permissions-full", "MS Send to one peer more than fit")     \
+	X(MULTIPLEXED, "multiplexed", "multiplexed TURN, which is not served")           \
 	X(TRUNCATED, "truncated", "datagram larger than the receive buffer")
 
 enum drop_reason {
 #define X(id, name, text) DROP_##id,
 	DROP_REASONS(X)
 #undef X
-	DROP_REASON_COUNT
+		DROP_REASON_COUNT
 };
 
 const char *drop_reason_name(enum drop_reason reason);
@@ -60,29 +64,29 @@ const char *drop_reason_text(enum drop_reason reason);
  * What became of TCP connections between relayed addresses and peers. Open ones are those
  * connected, accepted and admitted less those revoked, stalled, closed, broken and ended.
  */
-#define PEER_EVENTS(X) \
-	X(CONNECTED, "connected", "made to a peer") \
-	X(ACCEPTED, "accepted", "taken from a peer with a permission") \
-	X(HELD, "held", "kept waiting, since its permission may come") \
-	X(ADMITTED, "admitted", "held, and its permission came") \
-	X(STRANGER, "stranger", "reset: no permission") \
-	X(REFUSED, "refused", "reset: peer policy refuses this peer") \
-	X(FULL, "full", "not taken or made: the allocation has too many") \
-	X(HELD_FULL, "held-full", "reset: too many are held") \
-	X(HELD_EXPIRED, "held-expired", "reset: held, and no permission came") \
-	X(CONNECT_FAILED, "connect-failed", "the peer refuses or cannot be reached") \
-	X(CONNECT_TIMEOUT, "connect-timeout", "the peer did not answer") \
+#define PEER_EVENTS(X)                                                                 \
+	X(CONNECTED, "connected", "made to a peer")                                    \
+	X(ACCEPTED, "accepted", "taken from a peer with a permission")                 \
+	X(HELD, "held", "kept waiting, since its permission may come")                 \
+	X(ADMITTED, "admitted", "held, and its permission came")                       \
+	X(STRANGER, "stranger", "reset: no permission")                                \
+	X(REFUSED, "refused", "reset: peer policy refuses this peer")                  \
+	X(FULL, "full", "not taken or made: the allocation has too many")              \
+	X(HELD_FULL, "held-full", "reset: too many are held")                          \
+	X(HELD_EXPIRED, "held-expired", "reset: held, and no permission came")         \
+	X(CONNECT_FAILED, "connect-failed", "the peer refuses or cannot be reached")   \
+	X(CONNECT_TIMEOUT, "connect-timeout", "the peer did not answer")               \
 	X(REVOKED, "revoked", "reset: its permission has ended or policy has changed") \
-	X(STALLED, "stalled", "reset: the peer takes too little of what is sent") \
-	X(CLOSED, "closed", "by the peer") \
-	X(BROKEN, "broken", "reset by the peer or lost") \
+	X(STALLED, "stalled", "reset: the peer takes too little of what is sent")      \
+	X(CLOSED, "closed", "by the peer")                                             \
+	X(BROKEN, "broken", "reset by the peer or lost")                               \
 	X(ENDED, "ended", "with its allocation")
 
 enum peer_event {
 #define X(id, name, text) PEER_##id,
 	PEER_EVENTS(X)
 #undef X
-	PEER_EVENT_COUNT
+		PEER_EVENT_COUNT
 };
 
 const char *peer_event_name(enum peer_event event);
@@ -102,31 +106,31 @@ enum request_method {
 
 /* Results are 0 (success) or an error code, folded into a closed set. */
 enum { REQUEST_RESULT_COUNT = 27 };
-int request_result_index(int code);		/* unknown codes share the last index */
-int request_result_code(int index);		/* 0, 300, 400 ... ; -1 for the shared one */
+int request_result_index(int code); /* unknown codes share the last index */
+int request_result_code(int index); /* 0, 300, 400 ... ; -1 for the shared one */
 const char *request_method_name(enum request_method method);
 
 struct traffic {
 	uint64_t packets;
-	uint64_t bytes;		/* application payload */
+	uint64_t bytes; /* application payload */
 };
 
 struct counters {
 	uint64_t drops[DROP_REASON_COUNT];
 	uint64_t requests[REQUEST_METHOD_COUNT][REQUEST_RESULT_COUNT];
-	uint64_t datagrams[DATAGRAM_KIND_COUNT];	/* UDP fronts, by first byte */
-	uint64_t streams[STREAM_KIND_COUNT];		/* connections by first bytes */
-	struct traffic to_peer[SIDE_COUNT];		/* by the client's side */
+	uint64_t datagrams[DATAGRAM_KIND_COUNT]; /* UDP fronts, by first byte */
+	uint64_t streams[STREAM_KIND_COUNT];     /* connections by first bytes */
+	struct traffic to_peer[SIDE_COUNT];      /* by the client's side */
 	struct traffic to_client[SIDE_COUNT];
-	uint64_t indications;				/* Binding indications, kept silent */
-	uint64_t auth_failures[8];			/* by enum auth_failure */
+	uint64_t indications;      /* Binding indications, kept silent */
+	uint64_t auth_failures[8]; /* by enum auth_failure */
 	uint64_t allocations_opened;
 	uint64_t allocations_closed;
 	uint64_t connections_opened;
 	uint64_t connections_closed;
-	uint64_t connections_refused;			/* limit of unauthenticated ones */
-	uint64_t connections_timed_out;			/* deadline for slow clients */
-	uint64_t bind_failures;				/* relay port held by somebody else */
+	uint64_t connections_refused;   /* limit of unauthenticated ones */
+	uint64_t connections_timed_out; /* deadline for slow clients */
+	uint64_t bind_failures;         /* relay port held by somebody else */
 	uint64_t peer_events[PEER_EVENT_COUNT];
 };
 

@@ -13,7 +13,7 @@
 struct allocation;
 
 struct edge {
-	void *self;		/* given back as the first argument */
+	void *self; /* given back as the first argument */
 
 	/*
 	 * Open the relayed transport address of an allocation: a UDP socket bound to local,

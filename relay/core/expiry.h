@@ -24,14 +24,14 @@ struct expiry_entry {
 
 struct expiry {
 	struct expiry_entry *heap;
-	uint32_t *places;	/* of an item in the heap, counted from 1; 0: it has no deadline */
+	uint32_t *places; /* of an item in the heap, counted from 1; 0: it has no deadline */
 	size_t count;
 	size_t size;
 };
 
 /* False if out of memory; then nothing is held. */
 bool expiry_init(struct expiry *expiry, size_t size);
-void expiry_release(struct expiry *expiry);	/* a zeroed one is allowed */
+void expiry_release(struct expiry *expiry); /* a zeroed one is allowed */
 
 /* Give an item a deadline, or another one. */
 void expiry_set(struct expiry *expiry, uint32_t item, uint64_t due);

@@ -9,8 +9,8 @@
 #include "stun/endpoint.h"
 
 enum side {
-	SIDE_INSIDE,		/* corporate network, never behind NAT */
-	SIDE_OUTSIDE,		/* Internet; relayed addresses are here and only here */
+	SIDE_INSIDE,  /* corporate network, never behind NAT */
+	SIDE_OUTSIDE, /* Internet; relayed addresses are here and only here */
 	SIDE_COUNT
 };
 
@@ -39,7 +39,7 @@ static inline bool transport_is_stream(enum transport t)
 	return t == TRANSPORT_TCP || t == TRANSPORT_TLS;
 }
 
-const char *side_name(enum side side);			/* "inside", "outside" */
-const char *transport_name(enum transport transport);	/* "udp", "tcp", "tls", "dtls" */
+const char *side_name(enum side side);                /* "inside", "outside" */
+const char *transport_name(enum transport transport); /* "udp", "tcp", "tls", "dtls" */
 
 #endif

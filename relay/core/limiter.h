@@ -23,14 +23,14 @@ struct limiter;
 
 /* NULL if out of memory; about 1 MiB. */
 struct limiter *limiter_new(const struct hash_key *key);
-void limiter_free(struct limiter *limiter);	/* NULL is allowed */
+void limiter_free(struct limiter *limiter); /* NULL is allowed */
 
 /*
  * May we send one more answer to source? rate_per_s 0: no limit. burst: answers that a
  * source which was silent may get at once, at least 1.
  */
 bool limiter_allows(struct limiter *limiter, const struct ip_addr *source,
-                    uint32_t rate_per_s, uint32_t burst, uint64_t now_ms);
+		    uint32_t rate_per_s, uint32_t burst, uint64_t now_ms);
 
 /* The prefix a source is counted by in quotas: IPv4 /32, IPv6 /64, zero-filled. */
 struct ip_addr source_prefix(const struct ip_addr *source);

@@ -18,11 +18,11 @@
 
 enum {
 	NONCE_LEN = 24,
-	NONCE_TICK_S = 16,		/* granularity of its time */
+	NONCE_TICK_S = 16, /* granularity of its time */
 };
 
 struct nonce_key {
-	uint8_t bytes[32];		/* from the CSPRNG, one per start or reset; same for all workers */
+	uint8_t bytes[32]; /* from the CSPRNG, one per start or reset; same for all workers */
 	/*
 	 * 2 * NONCE_TICK_S..86400; at most an hour by default (T-114). No nonce is accepted
 	 * longer than this; one made late in its tick may end up to NONCE_TICK_S earlier.
@@ -32,16 +32,16 @@ struct nonce_key {
 
 /* Write NONCE_LEN characters, no NUL. Realm enters the MAC. */
 void nonce_make(const struct nonce_key *key, const struct five_tuple *source,
-                struct slice realm, uint64_t now_ms, char out[NONCE_LEN]);
+		struct slice realm, uint64_t now_ms, char out[NONCE_LEN]);
 
 enum nonce_state {
 	NONCE_VALID,
-	NONCE_STALE,			/* ours, for this source, but too old */
-	NONCE_FOREIGN,			/* not made by us for this source and realm */
+	NONCE_STALE,   /* ours, for this source, but too old */
+	NONCE_FOREIGN, /* not made by us for this source and realm */
 };
 /* Constant time in the secret parts. */
 enum nonce_state nonce_check(const struct nonce_key *key, const struct five_tuple *source,
-                             struct slice realm, struct slice nonce, uint64_t now_ms);
+			     struct slice realm, struct slice nonce, uint64_t now_ms);
 
 /* Does it begin with the nonce cookie with the password-algorithms bit set (T-082)? */
 bool nonce_offers_password_algorithms(struct slice nonce);

@@ -29,8 +29,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "stun/ip_prefix.h"
 #include "stun/endpoint.h"
+#include "stun/ip_prefix.h"
 
 struct peer_policy;
 struct port_pool;
@@ -44,7 +44,7 @@ struct relay_address {
 /* Addresses that this host has, from netlink. Immutable; main replaces it whole. */
 struct host_addresses {
 	size_t count;
-	struct ip_addr addresses[];	/* sorted by ip_addr_compare() */
+	struct ip_addr addresses[]; /* sorted by ip_addr_compare() */
 };
 
 /* All borrowed during the call, copied where needed. */
@@ -53,7 +53,7 @@ struct peer_policy_config {
 	size_t allow_count;
 	const struct ip_prefix *deny;
 	size_t deny_count;
-	const struct ip_prefix *inside;		/* networks of the inside */
+	const struct ip_prefix *inside; /* networks of the inside */
 	size_t inside_count;
 	const struct relay_address *relay;
 	size_t relay_count;
@@ -70,7 +70,7 @@ struct peer_policy_config {
  * relayed addresses behind one public address (their ports would collide).
  */
 struct peer_policy *peer_policy_new(const struct peer_policy_config *config);
-void peer_policy_free(struct peer_policy *policy);	/* NULL is allowed */
+void peer_policy_free(struct peer_policy *policy); /* NULL is allowed */
 
 /* Which rule decided; names are a closed set ("loopback", "private-use", "inside" ...). */
 struct peer_verdict {
@@ -86,9 +86,9 @@ size_t peer_policy_rules(const char *const **names);
  * for rule 1. host may be NULL (tests).
  */
 struct peer_verdict peer_policy_check(const struct peer_policy *policy,
-                                      const struct host_addresses *host,
-                                      const struct port_pool *pool,
-                                      const struct endpoint *peer);
+				      const struct host_addresses *host,
+				      const struct port_pool *pool,
+				      const struct endpoint *peer);
 
 /*
  * Our own relayed address behind NAT: *ep in public form becomes local and true; else false and

@@ -25,18 +25,19 @@ enum { PERMISSION_LIFETIME_MS = 300 * 1000 };
  *   403 policy refuses one     443 family differs from the relayed address    508 no room
  * *refused, if not NULL, is the rule's name on 403.
  */
-int permission_install(struct turn *turn, struct allocation *al, const struct endpoint *peers,
-                       size_t count, uint64_t now_ms, const char **refused);
+int permission_install(struct turn *turn, struct allocation *al,
+		       const struct endpoint *peers, size_t count, uint64_t now_ms,
+		       const char **refused);
 
 /* On the packet path. */
 bool permission_allows(const struct turn *turn, const struct allocation *al,
-                       const struct ip_addr *peer, uint64_t now_ms);
+		       const struct ip_addr *peer, uint64_t now_ms);
 
 /*
  * Walk for people and records: *cursor starts at al->permissions; false at the end. Expired
  * ones are among them until their place is needed. UINT64_MAX: never expires.
  */
 bool permission_next(const struct turn *turn, uint32_t *cursor, struct ip_addr *peer,
-                     uint64_t *expires_ms);
+		     uint64_t *expires_ms);
 
 #endif

@@ -19,13 +19,14 @@ struct prefix_trie;
 
 /* bits: sum of the lengths of all prefixes that will be added. NULL if out of memory. */
 struct prefix_trie *prefix_trie_new(size_t bits);
-void prefix_trie_free(struct prefix_trie *trie);	/* NULL is allowed */
+void prefix_trie_free(struct prefix_trie *trie); /* NULL is allowed */
 
 /* A later value for the same prefix replaces the earlier one. value: 1..255 */
-void prefix_trie_add(struct prefix_trie *trie, const struct ip_prefix *prefix, uint8_t value);
+void prefix_trie_add(struct prefix_trie *trie, const struct ip_prefix *prefix,
+		     uint8_t value);
 
 /* Value of the longest prefix that contains ip, and its length; 0 if none does. */
 uint8_t prefix_trie_find(const struct prefix_trie *trie, const struct ip_addr *ip,
-                         uint8_t *len);
+			 uint8_t *len);
 
 #endif

@@ -16,7 +16,7 @@ struct quota;
 
 /* owners: most owners that can hold something at once. NULL if out of memory. */
 struct quota *quota_new(size_t owners);
-void quota_free(struct quota *quota);		/* NULL is allowed */
+void quota_free(struct quota *quota); /* NULL is allowed */
 
 /*
  * One more for that owner (a keyed 64-bit hash of its name; 0 is allowed). False, with nothing

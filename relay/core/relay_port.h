@@ -20,7 +20,7 @@ bool relay_port_has_family(const struct turn *turn, uint8_t family);
  * relayed address and token. 0, or 486 or 508 with nothing held.
  */
 int relay_port_open(struct turn *turn, struct allocation *al,
-                    const struct allocation_request *request, uint64_t now_ms);
+		    const struct allocation_request *request, uint64_t now_ms);
 
 /* Close the socket and give the port back. */
 void relay_port_close(struct turn *turn, struct allocation *al, uint64_t now_ms);

@@ -179,7 +179,8 @@ bool reservation_redeem(struct reservation_table *table,
 }
 
 /* Walks all of them: asked for once per EVEN-PORT with R set, and there are few at a time. */
-uint32_t reservation_held(struct reservation_table *table, uint64_t owner, uint64_t now_ms)
+uint32_t reservation_held(struct reservation_table *table, uint64_t owner,
+			  uint64_t now_ms)
 {
 	uint32_t held = 0;
 

@@ -20,23 +20,24 @@ struct port_pool;
 
 /* NULL if out of memory. size: most reservations at once. */
 struct reservation_table *reservation_table_new(size_t size, struct port_pool *pool);
-void reservation_table_free(struct reservation_table *table);	/* NULL is allowed */
+void reservation_table_free(struct reservation_table *table); /* NULL is allowed */
 
 /* Hold a taken port under token for owner. False if the table is full (the port is not ours). */
 bool reservation_add(struct reservation_table *table,
-                     const uint8_t token[RESERVATION_TOKEN_LEN], uint64_t owner,
-                     size_t address, uint16_t port, uint64_t now_ms);
+		     const uint8_t token[RESERVATION_TOKEN_LEN], uint64_t owner,
+		     size_t address, uint16_t port, uint64_t now_ms);
 
 /*
  * Redeem: false if unknown, expired, used, or another owner's (508). On success the port,
  * still taken in the pool, is the caller's.
  */
 bool reservation_redeem(struct reservation_table *table,
-                        const uint8_t token[RESERVATION_TOKEN_LEN], uint64_t owner,
-                        uint64_t now_ms, size_t *address, uint16_t *port);
+			const uint8_t token[RESERVATION_TOKEN_LEN], uint64_t owner,
+			uint64_t now_ms, size_t *address, uint16_t *port);
 
 /* How many that owner holds now. */
-uint32_t reservation_held(struct reservation_table *table, uint64_t owner, uint64_t now_ms);
+uint32_t reservation_held(struct reservation_table *table, uint64_t owner,
+			  uint64_t now_ms);
 
 /* Give back what has expired; when to call again, UINT64_MAX for never. Any worker may. */
 uint64_t reservation_table_expire(struct reservation_table *table, uint64_t now_ms);

@@ -16,21 +16,21 @@
 
 #define SLAB_NONE UINT32_MAX
 
-enum { SLAB_ALIGN = 64 };	/* of the first place: a cache line */
+enum { SLAB_ALIGN = 64 }; /* of the first place: a cache line */
 
 struct slab {
 	uint8_t *places;
-	void *memory;		/* what to free */
+	void *memory; /* what to free */
 	size_t place_size;
-	uint32_t size;		/* in places */
-	uint32_t mark;		/* places below it were taken at least once */
-	uint32_t free;		/* head of those given back */
+	uint32_t size; /* in places */
+	uint32_t mark; /* places below it were taken at least once */
+	uint32_t free; /* head of those given back */
 	uint32_t used;
 };
 
 /* place_size is at least 4. False if out of memory; then nothing is held. */
 bool slab_init(struct slab *slab, size_t size, size_t place_size);
-void slab_release(struct slab *slab);		/* a zeroed one is allowed */
+void slab_release(struct slab *slab); /* a zeroed one is allowed */
 
 /*
  * A place, or SLAB_NONE. Zero when taken for the first time; later as it was given back but

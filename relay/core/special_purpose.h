@@ -9,45 +9,45 @@
 #include <stddef.h>
 
 /* Identifier, name, whether it allows. The order is of no meaning; 0 is no rule. */
-#define PEER_RULES(X) \
-	X(PUBLIC, "public", true) \
-	X(ALLOW, "allow", true) \
-	X(RELAYED, "relayed", true) \
-	X(DENY, "deny", false) \
-	X(INSIDE, "inside", false) \
-	X(OWN_SERVICE, "own-service", false) \
-	X(OWN_ADDRESS, "own-address", false) \
-	X(RELAY_PORT_IDLE, "relay-port-idle", false) \
-	X(NO_ADDRESS, "no-address", false) \
-	X(UNSPECIFIED, "unspecified", false) \
-	X(THIS_NETWORK, "this-network", false) \
-	X(LOOPBACK, "loopback", false) \
-	X(PRIVATE_USE, "private-use", false) \
+#define PEER_RULES(X)                                          \
+	X(PUBLIC, "public", true)                              \
+	X(ALLOW, "allow", true)                                \
+	X(RELAYED, "relayed", true)                            \
+	X(DENY, "deny", false)                                 \
+	X(INSIDE, "inside", false)                             \
+	X(OWN_SERVICE, "own-service", false)                   \
+	X(OWN_ADDRESS, "own-address", false)                   \
+	X(RELAY_PORT_IDLE, "relay-port-idle", false)           \
+	X(NO_ADDRESS, "no-address", false)                     \
+	X(UNSPECIFIED, "unspecified", false)                   \
+	X(THIS_NETWORK, "this-network", false)                 \
+	X(LOOPBACK, "loopback", false)                         \
+	X(PRIVATE_USE, "private-use", false)                   \
 	X(SHARED_ADDRESS_SPACE, "shared-address-space", false) \
-	X(UNIQUE_LOCAL, "unique-local", false) \
-	X(SITE_LOCAL, "site-local", false) \
-	X(LINK_LOCAL, "link-local", false) \
-	X(CLOUD_METADATA, "cloud-metadata", false) \
-	X(MULTICAST, "multicast", false) \
-	X(RESERVED, "reserved", false) \
-	X(BROADCAST, "broadcast", false) \
-	X(UNALLOCATED, "unallocated", false) \
-	X(PROTOCOL_ASSIGNMENT, "protocol-assignment", false) \
-	X(DOCUMENTATION, "documentation", false) \
-	X(BENCHMARKING, "benchmarking", false) \
-	X(AS112, "as112", false) \
-	X(AMT, "amt", false) \
-	X(SIX_TO_FOUR_RELAY, "6to4-relay", false) \
-	X(DISCARD_ONLY, "discard-only", false) \
-	X(DUMMY, "dummy", false) \
-	X(ORCHID, "orchid", false) \
-	X(DRONE_ID, "drone-id", false) \
-	X(SRV6_SID, "srv6-sid", false) \
-	X(NAT64, "nat64", false) \
-	X(IPV4_MAPPED, "ipv4-mapped", false) \
-	X(IPV4_COMPATIBLE, "ipv4-compatible", false) \
-	X(IPV4_TRANSLATED, "ipv4-translated", false) \
-	X(SIX_TO_FOUR, "6to4", false) \
+	X(UNIQUE_LOCAL, "unique-local", false)                 \
+	X(SITE_LOCAL, "site-local", false)                     \
+	X(LINK_LOCAL, "link-local", false)                     \
+	X(CLOUD_METADATA, "cloud-metadata", false)             \
+	X(MULTICAST, "multicast", false)                       \
+	X(RESERVED, "reserved", false)                         \
+	X(BROADCAST, "broadcast", false)                       \
+	X(UNALLOCATED, "unallocated", false)                   \
+	X(PROTOCOL_ASSIGNMENT, "protocol-assignment", false)   \
+	X(DOCUMENTATION, "documentation", false)               \
+	X(BENCHMARKING, "benchmarking", false)                 \
+	X(AS112, "as112", false)                               \
+	X(AMT, "amt", false)                                   \
+	X(SIX_TO_FOUR_RELAY, "6to4-relay", false)              \
+	X(DISCARD_ONLY, "discard-only", false)                 \
+	X(DUMMY, "dummy", false)                               \
+	X(ORCHID, "orchid", false)                             \
+	X(DRONE_ID, "drone-id", false)                         \
+	X(SRV6_SID, "srv6-sid", false)                         \
+	X(NAT64, "nat64", false)                               \
+	X(IPV4_MAPPED, "ipv4-mapped", false)                   \
+	X(IPV4_COMPATIBLE, "ipv4-compatible", false)           \
+	X(IPV4_TRANSLATED, "ipv4-translated", false)           \
+	X(SIX_TO_FOUR, "6to4", false)                          \
 	X(TEREDO, "teredo", false)
 
 enum peer_rule {
@@ -55,7 +55,7 @@ enum peer_rule {
 #define X(id, name, allows) PEER_RULE_##id,
 	PEER_RULES(X)
 #undef X
-	PEER_RULE_END
+		PEER_RULE_END
 };
 
 struct special_purpose {

@@ -28,22 +28,22 @@ struct turn;
 
 /* Whoever has the sockets counts them. */
 struct tcp_relay_load {
-	uint32_t connections;	/* of this allocation, either way, also those being made */
-	uint32_t held;		/* of this allocation, not among the connections */
-	uint32_t held_total;	/* of this worker */
+	uint32_t connections; /* of this allocation, either way, also those being made */
+	uint32_t held;        /* of this allocation, not among the connections */
+	uint32_t held_total;  /* of this worker */
 };
 
 enum tcp_relay_verdict {
 	TCP_RELAY_ACCEPT,
-	TCP_RELAY_HOLD,		/* do not read, do not answer, ask again; see until_ms */
+	TCP_RELAY_HOLD, /* do not read, do not answer, ask again; see until_ms */
 	TCP_RELAY_RESET,
 };
 
 /* A peer has connected. HOLD fills *until_ms. What is decided is counted (PEER_EVENTS). */
 enum tcp_relay_verdict tcp_relay_incoming(struct turn *turn, const struct allocation *al,
-                                          const struct endpoint *peer,
-                                          const struct tcp_relay_load *load,
-                                          uint64_t now_ms, uint64_t *until_ms);
+					  const struct endpoint *peer,
+					  const struct tcp_relay_load *load,
+					  uint64_t now_ms, uint64_t *until_ms);
 
 /*
  * The same for one that is held, with the deadline it got: asked when a permission was
@@ -51,9 +51,9 @@ enum tcp_relay_verdict tcp_relay_incoming(struct turn *turn, const struct alloca
  * held ones.
  */
 enum tcp_relay_verdict tcp_relay_waiting(struct turn *turn, const struct allocation *al,
-                                         const struct endpoint *peer,
-                                         const struct tcp_relay_load *load,
-                                         uint64_t until_ms, uint64_t now_ms);
+					 const struct endpoint *peer,
+					 const struct tcp_relay_load *load,
+					 uint64_t until_ms, uint64_t now_ms);
 
 /* May one more connection be made? To a peer that a verdict of forward.h named. Counted. */
 bool tcp_relay_outgoing(struct turn *turn, const struct tcp_relay_load *load);

@@ -26,27 +26,27 @@
 enum { REALM_MAX = 127 };
 
 struct turn_limits {
-	uint32_t lifetime_default_s;		/* 600 */
-	uint32_t lifetime_max_s;		/* 3600 */
-	uint32_t allocations_per_user;		/* 0: no limit, here and below */
+	uint32_t lifetime_default_s;   /* 600 */
+	uint32_t lifetime_max_s;       /* 3600 */
+	uint32_t allocations_per_user; /* 0: no limit, here and below */
 	uint32_t allocations_per_prefix;
-	uint32_t stranger_rate;			/* answers per second and prefix */
+	uint32_t stranger_rate; /* answers per second and prefix */
 	uint32_t stranger_burst;
-	int64_t credential_ttl_max_s;		/* T-567; 0: no ceiling */
+	int64_t credential_ttl_max_s; /* T-567; 0: no ceiling */
 	/* Of TCP relayed addresses, see core/tcp_relay.h. */
-	uint32_t peer_connections;		/* 16, of one allocation */
-	uint32_t held_connections;		/* 256, of one worker */
-	uint32_t early_peer_age_ms;		/* 10 s: how long an allocation is young */
-	uint32_t early_peer_hold_ms;		/* 10 s; 0: nobody is held */
+	uint32_t peer_connections;   /* 16, of one allocation */
+	uint32_t held_connections;   /* 256, of one worker */
+	uint32_t early_peer_age_ms;  /* 10 s: how long an allocation is young */
+	uint32_t early_peer_hold_ms; /* 10 s; 0: nobody is held */
 };
 
 /* The dialect of Microsoft's clients. */
 struct turn_ms {
 	bool enabled;
-	char realm[REALM_MAX + 1];		/* as sent, with its quotes if it has any */
-	uint32_t version;			/* highest MS-VERSION we admit to */
-	bool bandwidth_management;		/* answer bandwidth requests: there is room */
-	bool ipv6;				/* relayed IPv6 addresses, with version 4 */
+	char realm[REALM_MAX + 1]; /* as sent, with its quotes if it has any */
+	uint32_t version;          /* highest MS-VERSION we admit to */
+	bool bandwidth_management; /* answer bandwidth requests: there is room */
+	bool ipv6;                 /* relayed IPv6 addresses, with version 4 */
 };
 
 /* What a reload may change. Immutable once published. */
@@ -57,7 +57,7 @@ struct turn_settings {
 	 */
 	uint32_t generation;
 	char realm[REALM_MAX + 1];
-	char software[128];			/* SOFTWARE in answers; "" leaves it out (T-021) */
+	char software[128]; /* SOFTWARE in answers; "" leaves it out (T-021) */
 	/*
 	 * Clients of RFC 5766 may use channel numbers up to 0x7FFF. RFC 8656 wants them refused
 	 * (T-361), so this is off unless the operator has such clients.
@@ -73,19 +73,19 @@ struct turn_settings {
 
 /* Shared by all workers; fixed from start to end. */
 struct turn_commons {
-	struct port_pool *ports;		/* of relayed addresses on UDP ... */
-	struct port_pool *tcp_ports;		/* ... and on TCP; the same range */
+	struct port_pool *ports;     /* of relayed addresses on UDP ... */
+	struct port_pool *tcp_ports; /* ... and on TCP; the same range */
 	struct reservation_table *reservations;
 	struct quota *users;
 	struct quota *prefixes;
-	struct quota *total;			/* one owner, 0: all allocations of the relay */
+	struct quota *total; /* one owner, 0: all allocations of the relay */
 	struct limiter *strangers;
-	uint32_t allocations_total;		/* limit; 0: none but the ports */
-	const struct relay_address *relay;	/* the outside addresses, in the pool's order */
+	uint32_t allocations_total;        /* limit; 0: none but the ports */
+	const struct relay_address *relay; /* the outside addresses, in the pool's order */
 	size_t relay_count;
-	const struct front *fronts;		/* by index, as in a 5-tuple */
+	const struct front *fronts; /* by index, as in a 5-tuple */
 	size_t front_count;
-	struct hash_key hash_key;		/* for owners, quotas and tables */
+	struct hash_key hash_key; /* for owners, quotas and tables */
 };
 
 struct turn {
@@ -94,7 +94,7 @@ struct turn {
 	const struct edge *edge;
 	struct allocation_table *table;
 	struct counters counters;
-	uint16_t worker;			/* its number, part of every id it issues */
+	uint16_t worker; /* its number, part of every id it issues */
 };
 
 /* The relay ports of that transport. */

@@ -38,7 +38,7 @@ struct call {
 	NiceAgent *agent;
 	guint stream;
 	const char *dir, *role, *other;
-	unsigned count;		/* messages of each size */
+	unsigned count; /* messages of each size */
 	unsigned sent, received, wrong;
 	bool described, ready, failed;
 	bool other_done, told;
@@ -101,7 +101,7 @@ static void gathered(NiceAgent *agent, guint stream, gpointer data)
 }
 
 static void state_changed(NiceAgent *agent, guint stream, guint component, guint state,
-                          gpointer data)
+			  gpointer data)
 {
 	struct call *call = data;
 
@@ -125,8 +125,8 @@ static bool is_stray_check(const uint8_t *bytes, guint len)
 	       memcmp(bytes + 4, cookie, sizeof(cookie)) == 0;
 }
 
-static void message(NiceAgent *agent, guint stream, guint component, guint len, gchar *buf,
-                    gpointer data)
+static void message(NiceAgent *agent, guint stream, guint component, guint len,
+		    gchar *buf, gpointer data)
 {
 	struct call *call = data;
 	const uint8_t *bytes = (const uint8_t *)buf;
@@ -162,8 +162,8 @@ static void send_one(struct call *call)
 	buf[1] = (uint8_t)call->sent;
 	for (size_t i = 2; i < len; i++)
 		buf[i] = byte_of(call->sent, i);
-	if (nice_agent_send(call->agent, call->stream, 1, (guint)len, (const gchar *)buf) ==
-	    (gint)len)
+	if (nice_agent_send(call->agent, call->stream, 1, (guint)len,
+			    (const gchar *)buf) == (gint)len)
 		call->sent++;
 }
 
@@ -205,8 +205,8 @@ static gboolean too_late(gpointer data)
 	char text[128];
 
 	snprintf(text, sizeof(text), "%s; sent %u, received %u",
-	         call->ready ? "not everything arrived" : "no connection", call->sent,
-	         call->received);
+		 call->ready ? "not everything arrived" : "no connection", call->sent,
+		 call->received);
 	give_up(call, text);
 	return G_SOURCE_REMOVE;
 }
@@ -227,21 +227,24 @@ static bool report(struct call *call)
 
 	printf("%s: sent %u received %u wrong %u", call->role, call->sent, call->received,
 	       call->wrong);
-	if (!nice_agent_get_selected_pair(call->agent, call->stream, 1, &local, &remote)) {
+	if (!nice_agent_get_selected_pair(call->agent, call->stream, 1, &local,
+					  &remote)) {
 		printf(" no pair\n");
 		return false;
 	}
 	relayed = candidate_is_relay(local, "local");
 	relayed &= candidate_is_relay(remote, "remote");
 	printf("%s\n", relayed ? "" : " NOT RELAYED");
-	return relayed && !call->failed && call->wrong == 0 && call->received == 2 * call->count;
+	return relayed && !call->failed && call->wrong == 0 &&
+	       call->received == 2 * call->count;
 }
 
 static NiceAgent *make_agent(const char *mode, const char *transport, bool controlling)
 {
 	NiceAgent *agent = NULL;
 	/* There a relay reached by TCP gives a relayed address on TCP; RFC 8656 gives UDP. */
-	bool microsoft_tcp = strcmp(mode, "rfc5245") != 0 && strcmp(transport, "udp") != 0;
+	bool microsoft_tcp = strcmp(mode, "rfc5245") != 0 &&
+			     strcmp(transport, "udp") != 0;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
 		if (strcmp(mode, modes[i].name) == 0)
@@ -249,8 +252,8 @@ static NiceAgent *make_agent(const char *mode, const char *transport, bool contr
 	}
 	if (agent)
 		g_object_set(agent, "controlling-mode", controlling, "force-relay", TRUE,
-		             "ice-tcp", microsoft_tcp, "ice-udp", !microsoft_tcp, "upnp",
-		             FALSE, NULL);
+			     "ice-tcp", microsoft_tcp, "ice-udp", !microsoft_tcp, "upnp",
+			     FALSE, NULL);
 	return agent;
 }
 
@@ -259,7 +262,7 @@ static NiceRelayType relay_type(const char *transport)
 	if (strcmp(transport, "tls") == 0)
 		return NICE_RELAY_TYPE_TURN_TLS;
 	return strcmp(transport, "tcp") == 0 ? NICE_RELAY_TYPE_TURN_TCP
-	                                     : NICE_RELAY_TYPE_TURN_UDP;
+					     : NICE_RELAY_TYPE_TURN_UDP;
 }
 
 int main(int argc, char **argv)
@@ -269,7 +272,7 @@ int main(int argc, char **argv)
 
 	if (argc != 10) {
 		fprintf(stderr, "usage: nice_pair DIR ROLE MODE TRANSPORT HOST PORT USER "
-		                "PASSWORD COUNT\n");
+				"PASSWORD COUNT\n");
 		return 2;
 	}
 	call.dir = argv[1];
@@ -281,8 +284,10 @@ int main(int argc, char **argv)
 	if (!call.agent)
 		return 2;
 
-	g_signal_connect(call.agent, "candidate-gathering-done", G_CALLBACK(gathered), &call);
-	g_signal_connect(call.agent, "component-state-changed", G_CALLBACK(state_changed), &call);
+	g_signal_connect(call.agent, "candidate-gathering-done", G_CALLBACK(gathered),
+			 &call);
+	g_signal_connect(call.agent, "component-state-changed", G_CALLBACK(state_changed),
+			 &call);
 	if (strncmp(argv[5], "127.", 4) == 0) {
 		/* libnice leaves loopback out by itself, and nothing else reaches such a relay. */
 		NiceAddress local;
@@ -292,9 +297,9 @@ int main(int argc, char **argv)
 	}
 	call.stream = nice_agent_add_stream(call.agent, 1);
 	nice_agent_set_stream_name(call.agent, call.stream, "application");
-	nice_agent_set_relay_info(call.agent, call.stream, 1, argv[5], (guint)atoi(argv[6]),
-	                          argv[7], argv[8],
-	                          relay_type(argv[4]));
+	nice_agent_set_relay_info(call.agent, call.stream, 1, argv[5],
+				  (guint)atoi(argv[6]), argv[7], argv[8],
+				  relay_type(argv[4]));
 	nice_agent_attach_recv(call.agent, call.stream, 1, NULL, message, &call);
 	if (!nice_agent_gather_candidates(call.agent, call.stream))
 		give_up(&call, "cannot gather candidates");

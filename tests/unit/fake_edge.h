@@ -31,21 +31,21 @@ struct fake_edge {
 	unsigned opened, closed, ended, permitted;
 	bool open[FAKE_SLOTS_MAX], tcp[FAKE_SLOTS_MAX];
 	struct endpoint local[FAKE_SLOTS_MAX];
-	struct allocation last;		/* what allocation_ended() was last told of */
-	uint64_t random;		/* state of a generator that repeats itself */
+	struct allocation last; /* what allocation_ended() was last told of */
+	uint64_t random;        /* state of a generator that repeats itself */
 };
 
 /* All zero means: the defaults named here. */
 struct world_options {
-	size_t slots;			/* 64 */
-	uint16_t permissions_each;	/* 8 */
-	uint16_t channels_each;		/* 8 */
-	uint16_t first_port, last_port;	/* 50000..50099 */
-	size_t reservations;		/* 16 */
-	bool nat;			/* the IPv4 relay address has a public one */
-	bool no_v4, no_v6;		/* relayed addresses of one family only */
-	bool second_v4;			/* one more IPv4 relay address, 198.18.0.2 */
-	const char *keyring;		/* text; default: one key "k1" */
+	size_t slots;                   /* 64 */
+	uint16_t permissions_each;      /* 8 */
+	uint16_t channels_each;         /* 8 */
+	uint16_t first_port, last_port; /* 50000..50099 */
+	size_t reservations;            /* 16 */
+	bool nat;                       /* the IPv4 relay address has a public one */
+	bool no_v4, no_v6;              /* relayed addresses of one family only */
+	bool second_v4;                 /* one more IPv4 relay address, 198.18.0.2 */
+	const char *keyring;            /* text; default: one key "k1" */
 	uint32_t allocations_total;
 	uint32_t allocations_per_user;
 	uint32_t allocations_per_prefix;
@@ -54,15 +54,15 @@ struct world_options {
 struct world {
 	struct turn turn;
 	struct turn_commons commons;
-	struct turn_settings settings;	/* may be changed by the test */
+	struct turn_settings settings; /* may be changed by the test */
 	struct fake_edge edge;
 	struct front fronts[FAKE_FRONTS];
 	struct relay_address relay[3];
-	uint64_t now_ms;		/* starts at 1000000 */
-	int64_t unix_s;			/* starts at 1700000000 */
+	uint64_t now_ms; /* starts at 1000000 */
+	int64_t unix_s;  /* starts at 1700000000 */
 };
 
-extern const char world_realm[];	/* "avedge.test" */
+extern const char world_realm[]; /* "avedge.test" */
 
 /* False if out of memory, with nothing held. options NULL: the defaults. */
 bool world_start(struct world *world, const struct world_options *options);
@@ -83,6 +83,6 @@ struct five_tuple world_tuple(const char *client, uint16_t front);
 
 /* An allocation of user for a UDP client 192.0.2.200:PORT, lifetime 600 s; NULL: see *code. */
 struct allocation *world_allocate(struct world *world, const char *user, uint16_t port,
-                                  int *code);
+				  int *code);
 
 #endif

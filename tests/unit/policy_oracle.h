@@ -20,7 +20,7 @@ number prefix_last(const struct ip_prefix *prefix);
 struct special_row {
 	const char *prefix;
 	const char *rule;
-	bool never;		/* nothing can allow it */
+	bool never; /* nothing can allow it */
 };
 extern const struct special_row special_rows[];
 extern const size_t special_row_count;
@@ -30,7 +30,7 @@ struct ip_prefix special_prefix(size_t row);
 
 /* The name of the rule that decides; *allowed is its verdict. */
 const char *oracle_check(const struct peer_policy_config *config,
-                         const struct host_addresses *host, const struct port_pool *pool,
-                         const struct endpoint *peer, bool *allowed);
+			 const struct host_addresses *host, const struct port_pool *pool,
+			 const struct endpoint *peer, bool *allowed);
 
 #endif

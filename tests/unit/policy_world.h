@@ -9,7 +9,7 @@
 
 enum {
 	WORLD_LIST_MAX = 16,
-	WORLD_PORT = 50000,		/* in use on both relayed addresses */
+	WORLD_PORT = 50000, /* in use on both relayed addresses */
 };
 
 /* Behind NAT for IPv4 (10.9.0.1, public 8.8.4.4), not for IPv6 (2a00::1). */
@@ -20,8 +20,9 @@ enum { WORLD_SERVICES = 5 };
 extern const struct endpoint world_services[WORLD_SERVICES];
 
 struct world {
-	struct ip_prefix allow[WORLD_LIST_MAX], deny[WORLD_LIST_MAX], inside[WORLD_LIST_MAX];
-	struct peer_policy_config config;	/* points at the lists above */
+	struct ip_prefix allow[WORLD_LIST_MAX], deny[WORLD_LIST_MAX],
+		inside[WORLD_LIST_MAX];
+	struct peer_policy_config config; /* points at the lists above */
 	struct peer_policy *policy;
 	struct host_addresses *host;
 	struct port_pool *pool;

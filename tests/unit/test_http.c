@@ -45,7 +45,7 @@ struct answer {
 
 /* Its schema, by path, method and status; NULL if the file does not have it. */
 static json_t *schema_of(const struct http_request *request,
-			       const struct http_reply *reply)
+			 const struct http_reply *reply)
 {
 	char method[16], status[16];
 	json_t *operation, *response, *reference;

@@ -211,7 +211,8 @@ START_TEST(attack_14_a_thousand_heavy_sources_starve_nobody)
 	for (uint32_t i = 0; i < 250; i++) {
 		for (uint32_t host = 0; host < 4; host++)
 			ask(v4(0x30000000 + 0x10100 * i + host), 2 * BURST, 1000, 1001);
-		ck_assert_uint_eq(ask(v4(0x30000000 + 0x10100 * i + 99), 1, 1000, 1001), 0);
+		ck_assert_uint_eq(ask(v4(0x30000000 + 0x10100 * i + 99), 1, 1000, 1001),
+				  0);
 	}
 	unsigned refused = innocents_refused(0x50000000, 20000, 1000);
 	ck_assert_msg(refused <= 200, "%u of 20000 refused", refused);

@@ -128,7 +128,8 @@ START_TEST(sizes_that_overflow_are_refused)
 	ck_assert_ptr_null(quota_new(SIZE_MAX / 2));
 	ck_assert_ptr_null(reservation_table_new(SIZE_MAX / 2, NULL));
 	ck_assert_ptr_null(prefix_trie_new(SIZE_MAX / 2));
-	ck_assert_ptr_null(allocation_table_new(SIZE_MAX / 2, 64, 64, &(struct hash_key){1, 2}));
+	ck_assert_ptr_null(
+		allocation_table_new(SIZE_MAX / 2, 64, 64, &(struct hash_key){1, 2}));
 }
 END_TEST
 
@@ -142,7 +143,8 @@ static unsigned one_call(struct world *world)
 	unsigned forwarded = 0;
 	struct forward out;
 
-	if (!al || channel_bind(&world->turn, al, 0x4000, &peer, world->now_ms, NULL) != 0)
+	if (!al ||
+	    channel_bind(&world->turn, al, 0x4000, &peer, world->now_ms, NULL) != 0)
 		return 0;
 	forward_channel_data(&world->turn, al, message, world->now_ms, &out);
 	forwarded += out.kind == FORWARD_TO_PEER;

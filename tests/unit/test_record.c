@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "relay/core/turn.h"
 #include "base/notify.h"
+#include "relay/core/turn.h"
 #include "tests/unit/unit.h"
 
 static struct relay_address outside;
@@ -64,13 +64,14 @@ START_TEST(record_says_everything)
 	ck_assert_int_gt(pread(fileno(captured), text, sizeof(text) - 1, 0), 0);
 	fclose(captured);
 	ck_assert_str_eq(
-		text, "tester: notice: allocation ended ALLOCATION_ID=0100000002000003 "
-		      "USER=\"al ice\" KEY_ID=k1 SIDE=inside TRANSPORT=tcp RELAY_TRANSPORT=udp "
-		      "DIALECT=ietf STREAM_TYPE=video "
-		      "CLIENT=10.0.0.9:1234 RELAYED=203.0.113.10:50002 "
-		      "PACKETS_TO_PEER=10 BYTES_TO_PEER=1600 PACKETS_TO_CLIENT=9 "
-		      "BYTES_TO_CLIENT=1440 DURATION_MS=60500 PERMISSIONS=2 CHANNELS=1 "
-		      "REASON=expired\n");
+		text,
+		"tester: notice: allocation ended ALLOCATION_ID=0100000002000003 "
+		"USER=\"al ice\" KEY_ID=k1 SIDE=inside TRANSPORT=tcp RELAY_TRANSPORT=udp "
+		"DIALECT=ietf STREAM_TYPE=video "
+		"CLIENT=10.0.0.9:1234 RELAYED=203.0.113.10:50002 "
+		"PACKETS_TO_PEER=10 BYTES_TO_PEER=1600 PACKETS_TO_CLIENT=9 "
+		"BYTES_TO_CLIENT=1440 DURATION_MS=60500 PERMISSIONS=2 CHANNELS=1 "
+		"REASON=expired\n");
 }
 END_TEST
 

@@ -70,7 +70,8 @@ static const struct {
 
 	{"LF alone", "OPTIONS sip:a@b SIP/2.0\nl: 0\n\n", 0, SIP_BROKEN, 0, 0},
 	{"LF alone in a header", START "l: 0\nx: y\r\n\r\n", 0, SIP_BROKEN, 0, 0},
-	{"CR alone in a header", START "x: y\rzx: 3\r\nl: 0\r\n\r\n", 0, SIP_BROKEN, 0, 0},
+	{"CR alone in a header", START "x: y\rzx: 3\r\nl: 0\r\n\r\n", 0, SIP_BROKEN, 0,
+	 0},
 	{"CR CR LF", START "l: 0\r\r\n\r\n", 0, SIP_BROKEN, 0, 0},
 	{"ended by LF", START "l: 0\r\n\n", 0, SIP_BROKEN, 0, 0},
 	{"NUL in a header", START "x: a\0b\r\nl: 0\r\n\r\n", 42, SIP_BROKEN, 0, 0},
