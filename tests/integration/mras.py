@@ -141,6 +141,7 @@ class Mrasd:
                 pinned + [relay.program("mrasd"), "-c", self.path("mrasd.conf")], stdout=log,
                 stderr=log, env=env, stdin=subprocess.DEVNULL)
         if not self.says("serving on port"):
+            self.child.kill()
             raise SystemExit("mrasd does not serve:\n" + self.log()[-4000:])
         return self
 
