@@ -21,6 +21,10 @@ const uint8_t auth_password_algorithms[AUTH_PASSWORD_ALGORITHMS_LEN] = {
 	0, STUN_PASSWORD_SHA256, 0, 0, 0, STUN_PASSWORD_MD5, 0, 0,
 };
 
+static_assert(AUTH_FAILURE_COUNT <=
+		      sizeof(((struct counters *)0)->auth_failures) / sizeof(uint64_t),
+	      "each reason has a counter");
+
 const char *auth_failure_name(enum auth_failure failure)
 {
 	switch (failure) {
@@ -40,8 +44,31 @@ const char *auth_failure_name(enum auth_failure failure)
 		return "bad-mac";
 	case AUTH_FAILURE_STALE_NONCE:
 		return "stale-nonce";
+	case AUTH_FAILURE_UNKNOWN_KEY:
+		return "unknown-key";
+	case AUTH_FAILURE_TOO_FAR:
+		return "too-far";
+	case AUTH_FAILURE_COUNT:
+		break;
 	}
 	return "unknown";
+}
+
+enum auth_failure auth_failure_of(enum credential_status status)
+{
+	switch (status) {
+	case CREDENTIAL_OK:
+		return AUTH_FAILURE_NONE;
+	case CREDENTIAL_EXPIRED:
+		return AUTH_FAILURE_EXPIRED;
+	case CREDENTIAL_TOO_FAR:
+		return AUTH_FAILURE_TOO_FAR;
+	case CREDENTIAL_UNKNOWN_KEY:
+		return AUTH_FAILURE_UNKNOWN_KEY;
+	case CREDENTIAL_MALFORMED:
+		break;
+	}
+	return AUTH_FAILURE_UNKNOWN_USER;
 }
 
 /* The attributes of the mechanism; data is NULL for one that is absent. */
@@ -280,18 +307,17 @@ static enum auth_failure prove(const struct attempt *at, const struct allocation
 		/* A token that no key of ours made; one of ours would have had one password. */
 		if (tried == 0)
 			pretend(at, claims->username, 1);
-		return tried == 0 ? AUTH_FAILURE_UNKNOWN_USER : AUTH_FAILURE_BAD_MAC;
+		return tried == 0 ? AUTH_FAILURE_UNKNOWN_KEY : AUTH_FAILURE_BAD_MAC;
 	}
 
 	/*
 	 * T-561, T-562, T-567: its time matters when something new is asked for. It is looked at
 	 * last, because only now it is known to be what we issued; the answer is 401 all the same.
 	 */
-	if (at->msg->method == TURN_ALLOCATE && !own &&
-	    credential_check_time(&cred, at->unix_s,
-				  at->turn->settings->limits.credential_ttl_max_s) !=
-		    CREDENTIAL_OK)
-		return AUTH_FAILURE_EXPIRED;
+	if (at->msg->method == TURN_ALLOCATE && !own)
+		return auth_failure_of(credential_check_time(
+			&cred, at->unix_s,
+			at->turn->settings->limits.credential_ttl_max_s));
 	return AUTH_FAILURE_NONE;
 }
 

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "auth/credential.h"
 #include "relay/core/allocation.h"
 #include "relay/core/five_tuple.h"
 #include "stun/integrity.h"
@@ -21,12 +22,18 @@ enum auth_failure {
 	AUTH_FAILURE_NO_INTEGRITY,
 	AUTH_FAILURE_MISSING,      /* an attribute that belongs to it */
 	AUTH_FAILURE_BID_DOWN,     /* password algorithms were tampered with */
-	AUTH_FAILURE_UNKNOWN_USER, /* malformed username, wrong realm, unknown key */
+	AUTH_FAILURE_UNKNOWN_USER, /* malformed username, wrong realm */
 	AUTH_FAILURE_EXPIRED,      /* the credential, on Allocate (T-561) */
 	AUTH_FAILURE_BAD_MAC,
 	AUTH_FAILURE_STALE_NONCE,
+	AUTH_FAILURE_UNKNOWN_KEY, /* no valid key of ours made the credential */
+	AUTH_FAILURE_TOO_FAR,     /* it is good for longer than we accept (T-567) */
+	AUTH_FAILURE_COUNT
 };
 const char *auth_failure_name(enum auth_failure failure);
+
+/* What a status of credential_check_time() is called here. */
+enum auth_failure auth_failure_of(enum credential_status status);
 
 struct auth {
 	int code; /* 0: authenticated; else 400, 401 or 438 */

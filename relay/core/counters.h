@@ -123,7 +123,7 @@ struct counters {
 	struct traffic to_peer[SIDE_COUNT];      /* by the client's side */
 	struct traffic to_client[SIDE_COUNT];
 	uint64_t indications;      /* Binding indications, kept silent */
-	uint64_t auth_failures[8]; /* by enum auth_failure */
+	uint64_t auth_failures[10]; /* by enum auth_failure */
 	uint64_t allocations_opened;
 	uint64_t allocations_closed;
 	uint64_t connections_opened;

@@ -164,16 +164,14 @@ static int prove(const struct turn *turn, const struct ms_msg *msg,
 		return MS_UNKNOWN_USER;
 	}
 	if (!any_password_matches(turn, msg, &cred, unix_s, &known, out)) {
-		out->failure = known ? AUTH_FAILURE_BAD_MAC : AUTH_FAILURE_UNKNOWN_USER;
+		out->failure = known ? AUTH_FAILURE_BAD_MAC : AUTH_FAILURE_UNKNOWN_KEY;
 		return known ? MS_INTEGRITY_CHECK_FAILURE : MS_UNKNOWN_USER;
 	}
-	if (msg->type == MS_ALLOCATE_REQUEST && !own &&
-	    credential_check_time(&cred, unix_s,
-				  turn->settings->limits.credential_ttl_max_s) !=
-		    CREDENTIAL_OK) {
-		out->failure = AUTH_FAILURE_EXPIRED;
+	if (msg->type == MS_ALLOCATE_REQUEST && !own)
+		out->failure = auth_failure_of(credential_check_time(
+			&cred, unix_s, turn->settings->limits.credential_ttl_max_s));
+	if (out->failure != AUTH_FAILURE_NONE)
 		return MS_STALE_CREDENTIALS;
-	}
 	return 0;
 }
 

@@ -272,7 +272,7 @@ static json_t *auth_failures(const struct counters *sum)
 {
 	json_t *object = json_object();
 
-	for (int i = AUTH_FAILURE_NONE + 1; i <= AUTH_FAILURE_STALE_NONCE; i++)
+	for (int i = AUTH_FAILURE_NONE + 1; i < AUTH_FAILURE_COUNT; i++)
 		json_object_set_new(object, auth_failure_name((enum auth_failure)i),
 				    count(sum->auth_failures[i]));
 	return object;
