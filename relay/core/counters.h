@@ -122,7 +122,7 @@ struct counters {
 	uint64_t streams[STREAM_KIND_COUNT];     /* connections by first bytes */
 	struct traffic to_peer[SIDE_COUNT];      /* by the client's side */
 	struct traffic to_client[SIDE_COUNT];
-	uint64_t indications;      /* Binding indications, kept silent */
+	uint64_t indications;       /* Binding indications, kept silent */
 	uint64_t auth_failures[10]; /* by enum auth_failure */
 	uint64_t allocations_opened;
 	uint64_t allocations_closed;
