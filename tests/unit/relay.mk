@@ -4,6 +4,7 @@ unit_programs += \
 	tests/unit/test_control \
 	tests/unit/test_explain \
 	tests/unit/test_peer_conn \
+	tests/unit/test_peer_queue \
 	tests/unit/test_record \
 	tests/unit/test_stream_io
 
@@ -13,8 +14,10 @@ tests_unit_test_config_SOURCES = tests/unit/test_config.c \
 tests_unit_test_config_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_control_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_explain_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
-tests_unit_test_peer_conn_SOURCES = tests/unit/test_peer_conn.c \
-	tests/unit/relay_world.c tests/unit/relay_world.h
+relay_world = tests/unit/relay_world.c tests/unit/relay_world.h
+tests_unit_test_peer_conn_SOURCES = tests/unit/test_peer_conn.c $(relay_world)
 tests_unit_test_peer_conn_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_test_peer_queue_SOURCES = tests/unit/test_peer_queue.c $(relay_world)
+tests_unit_test_peer_queue_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_record_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_stream_io_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)

@@ -55,6 +55,7 @@ void relay_counters(struct relay *relay, struct counters *sum)
 	(void)relay;
 	*sum = (struct counters){.allocations_opened = 7, .allocations_closed = 4};
 	sum->drops[DROP_NO_PERMISSION] = 12345678901234;
+	sum->peer_events[PEER_STRANGER] = 5;
 	sum->to_peer[SIDE_OUTSIDE] = (struct traffic){.packets = 3, .bytes = 480};
 	sum->requests[REQUEST_ALLOCATE][request_result_index(401)] = 9;
 }
@@ -71,6 +72,8 @@ int relay_allocations(struct relay *relay, struct relay_allocation **rows, size_
 	row->tuple.client = endpoint("[2001:db8::7]:40000");
 	row->side = SIDE_OUTSIDE;
 	row->transport = TRANSPORT_TLS;
+	row->relay_transport = TRANSPORT_TCP;
+	row->peer_connections = 3;
 	row->relayed_local = endpoint("192.0.2.10:50001");
 	row->relayed_public = endpoint("203.0.113.10:50001");
 	strcpy(row->user, "alice");
@@ -232,6 +235,10 @@ START_TEST(control_status)
 	ck_assert_str_eq(word(pool, "address"), "192.0.2.10");
 	ck_assert_int_eq(number(pool, "size"), 10000);
 	ck_assert_int_eq(number(pool, "used"), 1);
+	ck_assert_str_eq(word(pool, "protocol"), "udp");
+	pool = json_array_get(json_object_get(status, "ports"), 1);
+	ck_assert_str_eq(word(pool, "protocol"), "tcp");
+	ck_assert_int_eq(number(pool, "used"), 0);
 	ck_assert_int_eq(number(limits, "channels"), 77);
 	ck_assert_int_eq(number(limits, "lifetime_default"), 600);
 	json_decref(status);
@@ -281,6 +288,8 @@ START_TEST(control_counters)
 	ck_assert_int_eq(number(json_object_get(all, "drops"), "no-permission"),
 			 12345678901234);
 	ck_assert_ptr_null(json_object_get(json_object_get(all, "drops"), "none"));
+	ck_assert_int_eq(number(json_object_get(all, "peer_connections"), "stranger"), 5);
+	ck_assert_int_eq(number(json_object_get(all, "peer_connections"), "accepted"), 0);
 	ck_assert_int_eq(number(outside_traffic, "bytes"), 480);
 	ck_assert_int_eq(number(json_object_get(all, "allocations"), "opened"), 7);
 	ck_assert_ptr_nonnull(allocate);
@@ -301,6 +310,8 @@ START_TEST(control_allocations)
 	ck_assert_str_eq(word(row, "user"), "alice");
 	ck_assert_str_eq(word(row, "client"), "[2001:db8::7]:40000");
 	ck_assert_str_eq(word(row, "transport"), "tls");
+	ck_assert_str_eq(word(row, "relay_transport"), "tcp");
+	ck_assert_int_eq(number(row, "peer_connections"), 3);
 	ck_assert_str_eq(word(row, "dialect"), "ietf");
 	ck_assert_str_eq(word(row, "relayed"), "203.0.113.10:50001");
 	ck_assert_int_eq(number(json_object_get(row, "to_client"), "bytes"), 99);
