@@ -186,6 +186,7 @@ void relay_tcp_free(struct relay_tcp *relays)
 	/* Allocations close their ports when they end, and all have ended by now. */
 	while ((conn = LIST_FIRST(&relays->flushing)) != NULL)
 		peer_conn_leave(conn);
+	assert(relays->flushing_count == 0 && relays->held == 0);
 	event_del(&relays->resume);
 	munmap(relays->ports, relays->slots * sizeof(struct tcp_port));
 	free(relays);

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/sockaddr.h"
 #include "tests/unit/relay_world.h"
 #include "tests/unit/unit.h"
 
@@ -25,6 +26,11 @@ static void begin(void)
 static void quick(struct settings *settings)
 {
 	settings->peer.timeout_ms = 400;
+}
+
+static void begin_narrow(void)
+{
+	relay_world_start(&world, "peer_queue = 64K", NULL);
 }
 
 static void begin_impatient(void)
@@ -210,6 +216,54 @@ START_TEST(a_peer_that_never_reads_is_reset_and_its_client_goes_on)
 }
 END_TEST
 
+/*
+ * The queue fills in the middle of what was read at once, and nothing more follows: the rest
+ * must not wait for the next bytes. The peer's listener has no room, so it answers late.
+ */
+START_TEST(what_a_client_sent_before_it_had_to_wait_is_handled_then)
+{
+	enum { MESSAGES = 100, SIZE = 1000, FILLERS = 2 };
+	static uint8_t message[MESSAGES * (SIZE + 64)], data[SIZE];
+	static uint8_t got[MESSAGES * SIZE];
+	struct endpoint peer, from;
+	int listener = peer_listen(&world, &peer), filler[FILLERS];
+	size_t len = 0;
+
+	ck_assert_int_eq(listen(listener, 0), 0);
+	for (int i = 0; i < FILLERS; i++) {
+		struct sockaddr_storage sa;
+		socklen_t sa_len = sockaddr_from_endpoint(&peer, &sa);
+		filler[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		connect(filler[i], (struct sockaddr *)&sa, sa_len);
+	}
+	client_connect(&alice, &world, 0);
+	client_allocate(&alice, DIALECT_IETF);
+	client_permit(&alice, &world.peers);
+	for (size_t i = 0; i < MESSAGES; i++) {
+		fill(data, SIZE, i * SIZE);
+		len += client_indication(&peer, data, SIZE, message + len,
+					 sizeof(message) - len);
+	}
+	peer_send(alice.fd, message, len);
+	EVENTUALLY(client_connections(&alice) == 1);
+	ck_assert_int_eq(listen(listener, 16), 0);
+	close(peer_accept(listener, &from));
+	int fd = peer_accept(listener, &from);
+	if (!endpoint_equal(&from, &alice.local)) {
+		close(fd);
+		fd = peer_accept(listener, &from);
+	}
+	ck_assert(endpoint_equal(&from, &alice.local));
+	ck_assert_int_eq(recv(fd, got, sizeof(got), MSG_WAITALL), (ssize_t)sizeof(got));
+	expect_stream(got, sizeof(got), 0);
+	for (int i = 0; i < FILLERS; i++)
+		close(filler[i]);
+	close(fd);
+	close(listener);
+	client_close(&alice);
+}
+END_TEST
+
 /* Of a client that releases, and to a peer that has closed its own direction. */
 START_TEST(last_words_reach_a_slow_peer)
 {
@@ -253,15 +307,20 @@ END_TEST
 static void peer_queue_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("peer queue");
-	TCase *impatient = tcase_create("impatient");
+	TCase *narrow = tcase_create("narrow"), *impatient = tcase_create("impatient");
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, a_client_that_does_not_read_slows_its_peer_down);
 	tcase_add_loop_test(tc, a_peer_that_does_not_read_slows_its_client_down, 0,
 			    ROWS(sizes));
+	tcase_add_test(narrow, what_a_client_sent_before_it_had_to_wait_is_handled_then);
 	tcase_add_loop_test(tc, last_words_reach_a_slow_peer, 0, 2);
 	suite_add_tcase(suite, tc);
+
+	tcase_set_timeout(narrow, 60);
+	tcase_add_checked_fixture(narrow, begin_narrow, end);
+	suite_add_tcase(suite, narrow);
 
 	tcase_set_timeout(impatient, 60);
 	tcase_add_checked_fixture(impatient, begin_impatient, end);
