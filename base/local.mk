@@ -19,4 +19,5 @@ libdaemon_a_SOURCES = \
 	base/explain.c base/explain.h \
 	base/file_stamp.c base/file_stamp.h \
 	base/notify.c base/notify.h \
+	base/reload_report.c base/reload_report.h \
 	base/tls_server.c base/tls_server.h

@@ -184,7 +184,7 @@ const struct config_key config_schema[] = {
 	 .doc = "one record at the end of every allocation"},
 
 	{KEY("control", "socket"), CONFIG_OPTIONAL, false, FIELD(control.socket),
-	 .max = SOCKET_PATH_MAX, .fallback = "/run/avedge/relay.sock",
+	 .max = SOCKET_PATH_MAX, .fallback = "/run/mediarelayd/control.sock",
 	 .doc = "UNIX socket for avedgectl; empty: none"},
 	{KEY("control", "group"), CONFIG_OPTIONAL, false, FIELD(control.group),
 	 .max = NAME_LEN_MAX, .fallback = "",

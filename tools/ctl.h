@@ -16,7 +16,7 @@ enum {
 };
 
 #define CTL_KEYS_PATH "/etc/avedge/keys"
-#define CTL_SOCKET_PATH "/run/avedge/relay.sock"
+#define CTL_SOCKET_PATH "/run/mediarelayd/control.sock"
 
 enum { CTL_ERROR_SIZE = 512 }; /* for sentences from other modules */
 

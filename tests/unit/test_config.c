@@ -275,7 +275,7 @@ START_TEST(config_has_defaults)
 	ck_assert_uint_eq(c->fixed_limits.greeting_ms, 5000);
 	ck_assert(c->log.records);
 	ck_assert_str_eq(c->log.level, "info");
-	ck_assert_str_eq(c->control.socket, "/run/avedge/relay.sock");
+	ck_assert_str_eq(c->control.socket, "/run/mediarelayd/control.sock");
 	ck_assert_ptr_null(c->control.group);
 	for (int i = 0; i < SIDE_COUNT; i++) {
 		ck_assert_uint_eq(c->sides[i].address_count, 1);
