@@ -2,11 +2,9 @@
  * mras_main.c - the start of mrasd, in this order and no other: arguments, configuration
  * (--check stops here), bind, keys, drop privileges, serve, READY=1.
  */
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <event2/event.h>
 
@@ -17,22 +15,11 @@
 #include "auth/listener.h"
 #include "auth/reload.h"
 #include "auth/sip.h"
+#include "base/daemon.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/privdrop.h"
-#include "base/version.h"
 #include "stun/endpoint.h"
-
-enum {
-	EXIT_USAGE = 2,
-	EXIT_CONFIG = 3, /* the configuration, or a file that it names */
-	WATCH_S = 2,     /* how often key and certificate files are looked at */
-};
-
-struct arguments {
-	const char *config;
-	bool check;
-};
 
 /* Everything main owns, in the order in which it comes into being. */
 struct daemon {
@@ -45,62 +32,13 @@ struct daemon {
 	char error[512];
 };
 
-static void usage(FILE *out)
-{
-	fprintf(out,
-		"Usage: mrasd [-c FILE] [--check]\n"
-		"Issues short-lived credentials for the relay to trusted servers.\n\n"
-		"  -c, --config FILE  configuration (default " SYSCONFDIR
-		"/avedge/mrasd.conf)\n"
-		"      --check        check the configuration and the files it names; stop\n"
-		"      --list-keys    print every key of the configuration, its default and\n"
-		"                     whether a reload applies it\n"
-		"      --version      print the version\n"
-		"      --help         print this\n\n"
-		"SIGHUP reloads, SIGUSR1 logs the counters, SIGTERM ends. See mrasd(8).\n");
-}
-
-static struct arguments read_arguments(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"check", no_argument, NULL, 'k'},
-		{"list-keys", no_argument, NULL, 'l'},
-		{"version", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
-	struct arguments arguments = {.config = SYSCONFDIR "/avedge/mrasd.conf"};
-	int option;
-
-	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			arguments.config = optarg;
-			break;
-		case 'k':
-			arguments.check = true;
-			break;
-		case 'l':
-			config_print_keys(stdout);
-			exit(EXIT_SUCCESS);
-		case 'V':
-			printf("mrasd %s\n", version_string());
-			exit(EXIT_SUCCESS);
-		case 'h':
-			usage(stdout);
-			exit(EXIT_SUCCESS);
-		default:
-			usage(stderr);
-			exit(EXIT_USAGE);
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "mrasd: '%s' is not an option\n", argv[optind]);
-		exit(EXIT_USAGE);
-	}
-	return arguments;
-}
+static const struct daemon_program program = {
+	.name = "mrasd",
+	.purpose = "Issues short-lived credentials for the relay to trusted servers.",
+	.signals = "SIGHUP reloads, SIGUSR1 logs the counters, SIGTERM ends.",
+	.config = SYSCONFDIR "/avedge/mrasd.conf",
+	.print_keys = config_print_keys,
+};
 
 static bool no_memory(struct daemon *daemon)
 {
@@ -140,19 +78,8 @@ static bool make_parts(struct daemon *daemon)
 	return daemon->listeners != NULL || no_memory(daemon);
 }
 
-static void asked_to_end(evutil_socket_t signal, short events, void *arg)
+static void asked_to_reload(void *arg)
 {
-	(void)events;
-	struct daemon *daemon = arg;
-
-	log_notice("ending on %s", strsignal((int)signal));
-	event_base_loopbreak(daemon->issuer.base);
-}
-
-static void asked_to_reload(evutil_socket_t signal, short events, void *arg)
-{
-	(void)signal;
-	(void)events;
 	struct daemon *daemon = arg;
 
 	issuer_tick(&daemon->issuer);
@@ -161,19 +88,15 @@ static void asked_to_reload(evutil_socket_t signal, short events, void *arg)
 	notify_ready();
 }
 
-static void asked_for_counters(evutil_socket_t signal, short events, void *arg)
+static void asked_for_counters(void *arg)
 {
-	(void)signal;
-	(void)events;
 	const struct daemon *daemon = arg;
 
 	issuer_log_counters(&daemon->issuer);
 }
 
-static void look_around(evutil_socket_t fd, short events, void *arg)
+static void look_around(void *arg)
 {
-	(void)fd;
-	(void)events;
 	struct daemon *daemon = arg;
 	const struct issuer *issuer = &daemon->issuer;
 	uint64_t happened = issuer->counters[COUNT_CREDENTIALS] +
@@ -193,42 +116,29 @@ static void look_around(evutil_socket_t fd, short events, void *arg)
 
 static bool serve(struct daemon *daemon)
 {
-	static const struct timeval interval = {.tv_sec = WATCH_S};
-	struct event_base *base = daemon->issuer.base;
-	struct event *events[] = {
-		evsignal_new(base, SIGTERM, asked_to_end, daemon),
-		evsignal_new(base, SIGINT, asked_to_end, daemon),
-		evsignal_new(base, SIGHUP, asked_to_reload, daemon),
-		evsignal_new(base, SIGUSR1, asked_for_counters, daemon),
-		event_new(base, -1, EV_PERSIST, look_around, daemon),
+	static const struct daemon_hooks hooks = {
+		.reload = asked_to_reload,
+		.tell = asked_for_counters,
+		.look_around = look_around,
 	};
-	const size_t count = sizeof(events) / sizeof(events[0]);
-	bool ok = true;
+	const struct config *config = daemon->config;
+	struct event_base *base = daemon->issuer.base;
+	struct daemon_events *events = daemon_events_new(base, &hooks, daemon);
 
-	for (size_t i = 0; i < count; i++) {
-		if (events[i] == NULL ||
-		    event_add(events[i], i == count - 1 ? &interval : NULL) != 0)
-			ok = no_memory(daemon);
-	}
-	if (ok) {
-		log_notice("serving on port %u of %zu inside address%s: %zu trusted "
-			   "server%s, %zu relay%s",
-			   daemon->config->port, daemon->config->address_count,
-			   daemon->config->address_count == 1 ? "" : "es",
-			   daemon->config->server_count,
-			   daemon->config->server_count == 1 ? "" : "s",
-			   daemon->config->relay_count,
-			   daemon->config->relay_count == 1 ? "" : "s");
-		notify_ready();
-		event_base_dispatch(base);
-		notify_stopping();
-		issuer_log_counters(&daemon->issuer);
-	}
-	for (size_t i = 0; i < count; i++) {
-		if (events[i] != NULL)
-			event_free(events[i]);
-	}
-	return ok;
+	if (events == NULL)
+		return no_memory(daemon);
+	log_notice("serving on port %u of %zu inside address%s: %zu trusted server%s, "
+		   "%zu relay%s",
+		   config->port, config->address_count,
+		   config->address_count == 1 ? "" : "es", config->server_count,
+		   config->server_count == 1 ? "" : "s", config->relay_count,
+		   config->relay_count == 1 ? "" : "s");
+	notify_ready();
+	event_base_dispatch(base);
+	notify_stopping();
+	issuer_log_counters(&daemon->issuer);
+	daemon_events_free(events);
+	return true;
 }
 
 static void take_down(struct daemon *daemon)
@@ -249,19 +159,19 @@ static void take_down(struct daemon *daemon)
 	libevent_global_shutdown();
 }
 
-static int run(struct daemon *daemon, const struct arguments *arguments)
+static int run(struct daemon *daemon, const struct daemon_arguments *arguments)
 {
 	enum log_level level;
 
 	daemon->config =
 		config_load(arguments->config, daemon->error, sizeof(daemon->error));
 	if (daemon->config == NULL)
-		return EXIT_CONFIG;
+		return DAEMON_EXIT_CONFIG;
 	if (log_level_parse(daemon->config->log.level, &level))
 		log_set_level(level);
 	if (arguments->check) {
 		if (!read_files(daemon))
-			return EXIT_CONFIG;
+			return DAEMON_EXIT_CONFIG;
 		printf("%s: good\n", arguments->config);
 		return EXIT_SUCCESS;
 	}
@@ -271,7 +181,7 @@ static int run(struct daemon *daemon, const struct arguments *arguments)
 			   sizeof(daemon->error)))
 		return EXIT_FAILURE;
 	if (!read_files(daemon))
-		return EXIT_CONFIG;
+		return DAEMON_EXIT_CONFIG;
 	if (!drop_privileges(daemon) || !make_parts(daemon) || !serve(daemon))
 		return EXIT_FAILURE;
 	return EXIT_SUCCESS;
@@ -279,7 +189,7 @@ static int run(struct daemon *daemon, const struct arguments *arguments)
 
 int main(int argc, char **argv)
 {
-	struct arguments arguments = read_arguments(argc, argv);
+	struct daemon_arguments arguments = daemon_read_arguments(&program, argc, argv);
 	static struct daemon daemon;
 
 	log_open("mrasd");

@@ -4,7 +4,6 @@
  * for signals, changed files and changed addresses.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +14,10 @@
 
 #include <event2/event.h>
 
+#include "base/daemon.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/privdrop.h"
-#include "base/version.h"
 #include "relay/config.h"
 #include "relay/core/ids.h"
 #include "relay/front/fronts.h"
@@ -28,17 +27,6 @@
 #include "relay/reload.h"
 #include "relay/worker.h"
 #include "stun/integrity.h"
-
-enum {
-	EXIT_USAGE = 2,
-	EXIT_CONFIG = 3, /* the configuration, or a file that it names */
-	WATCH_S = 2,     /* how often key and certificate files are looked at */
-};
-
-struct arguments {
-	const char *config;
-	bool check;
-};
 
 /* Everything main owns, in the order in which it comes into being. */
 struct daemon {
@@ -51,67 +39,17 @@ struct daemon {
 	struct event_base *base;
 	struct addresses *addresses;
 	struct control *control;
-	struct privdrop_identity who; /* whom to become */
-	gid_t control_group;          /* (gid_t)-1: none */
+	struct daemon_identity identity;
 	char error[512];
 };
 
-static void usage(FILE *out)
-{
-	fprintf(out,
-		"Usage: mediarelayd [-c FILE] [--check]\n"
-		"STUN/TURN relay with an inside and an outside.\n\n"
-		"  -c, --config FILE  configuration (default " SYSCONFDIR
-		"/avedge/mediarelayd.conf)\n"
-		"      --check        check the configuration and the files it names; stop\n"
-		"      --list-keys    print every key of the configuration, its default and\n"
-		"                     whether a reload applies it\n"
-		"      --version      print the version\n"
-		"      --help         print this\n\n"
-		"SIGHUP reloads, SIGTERM ends. See mediarelayd(8).\n");
-}
-
-static struct arguments read_arguments(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"check", no_argument, NULL, 'k'},
-		{"list-keys", no_argument, NULL, 'l'},
-		{"version", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
-	struct arguments arguments = {.config = SYSCONFDIR "/avedge/mediarelayd.conf"};
-	int option;
-
-	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			arguments.config = optarg;
-			break;
-		case 'k':
-			arguments.check = true;
-			break;
-		case 'l':
-			config_print_keys(stdout);
-			exit(EXIT_SUCCESS);
-		case 'V':
-			printf("mediarelayd %s\n", version_string());
-			exit(EXIT_SUCCESS);
-		case 'h':
-			usage(stdout);
-			exit(EXIT_SUCCESS);
-		default:
-			usage(stderr);
-			exit(EXIT_USAGE);
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "mediarelayd: '%s' is not an option\n", argv[optind]);
-		exit(EXIT_USAGE);
-	}
-	return arguments;
-}
+static const struct daemon_program program = {
+	.name = "mediarelayd",
+	.purpose = "STUN/TURN relay with an inside and an outside.",
+	.signals = "SIGHUP reloads, SIGTERM ends.",
+	.config = SYSCONFDIR "/avedge/mediarelayd.conf",
+	.print_keys = config_print_keys,
+};
 
 static bool no_memory(struct daemon *daemon)
 {
@@ -232,29 +170,19 @@ static bool read_settings(struct daemon *daemon)
 static bool look_up_names(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
-	char *error = daemon->error;
-	size_t size = sizeof(daemon->error);
+	const struct daemon_names names = {config->user, config->group,
+					   config->control.group};
+	const char *key;
 
-	if (!privdrop_lookup(config->user, NULL, &daemon->who, error, size)) {
-		config_blame(config, config->lines.user, "user", error, size);
-		return false;
-	}
-	if (!privdrop_lookup(config->user, config->group, &daemon->who, error, size)) {
-		config_blame(config, config->lines.group, "group", error, size);
-		return false;
-	}
-	daemon->control_group = (gid_t)-1;
-	if (config->control.group == NULL)
+	if (daemon_look_up(&names, &daemon->identity, &key, daemon->error,
+			   sizeof(daemon->error)))
 		return true;
-	daemon->control_group = privdrop_group(config->control.group);
-	if (daemon->control_group == (gid_t)-1) {
-		snprintf(error, size, "there is no group \"%s\"; create it or change it",
-			 config->control.group);
-		config_blame(config, config->lines.control_group, "control.group", error,
-			     size);
-		return false;
-	}
-	return true;
+	config_blame(config,
+		     strcmp(key, "user") == 0    ? config->lines.user
+		     : strcmp(key, "group") == 0 ? config->lines.group
+						 : config->lines.control_group,
+		     key, daemon->error, sizeof(daemon->error));
+	return false;
 }
 
 /* While we may still create folders and give files away. */
@@ -264,15 +192,16 @@ static bool bind_control(struct daemon *daemon)
 
 	if (socket == NULL)
 		return true;
-	daemon->control = control_bind(socket, daemon->who.uid, daemon->control_group,
-				       daemon->error, sizeof(daemon->error));
+	daemon->control = control_bind(socket, daemon->identity.who.uid,
+				       daemon->identity.control_group, daemon->error,
+				       sizeof(daemon->error));
 	return daemon->control != NULL;
 }
 
 static bool drop_privileges(struct daemon *daemon)
 {
-	return bind_control(daemon) &&
-	       privdrop_to(&daemon->who, false, daemon->error, sizeof(daemon->error));
+	return bind_control(daemon) && privdrop_to(&daemon->identity.who, false,
+						   daemon->error, sizeof(daemon->error));
 }
 
 static bool make_workers(struct daemon *daemon)
@@ -321,19 +250,8 @@ static bool start_workers(struct daemon *daemon)
 	return true;
 }
 
-static void asked_to_end(evutil_socket_t signal, short events, void *arg)
+static void asked_to_reload(void *arg)
 {
-	(void)events;
-	struct daemon *daemon = arg;
-
-	log_notice("ending on %s", strsignal((int)signal));
-	event_base_loopbreak(daemon->base);
-}
-
-static void asked_to_reload(evutil_socket_t signal, short events, void *arg)
-{
-	(void)signal;
-	(void)events;
 	struct daemon *daemon = arg;
 
 	notify_reloading();
@@ -341,10 +259,8 @@ static void asked_to_reload(evutil_socket_t signal, short events, void *arg)
 	notify_ready();
 }
 
-static void look_at_files(evutil_socket_t fd, short events, void *arg)
+static void look_around(void *arg)
 {
-	(void)fd;
-	(void)events;
 	struct daemon *daemon = arg;
 
 	reload_watched_files(daemon->reload);
@@ -359,22 +275,18 @@ static void host_changed(void *arg, struct host_addresses *now)
 
 static bool serve(struct daemon *daemon)
 {
-	static const struct timeval interval = {.tv_sec = WATCH_S};
-	struct event *events[4] = {0};
+	static const struct daemon_hooks hooks = {
+		.reload = asked_to_reload,
+		.look_around = look_around,
+	};
+	struct daemon_events *events = daemon_events_new(daemon->base, &hooks, daemon);
 	bool ok = false;
 
-	events[0] = evsignal_new(daemon->base, SIGTERM, asked_to_end, daemon);
-	events[1] = evsignal_new(daemon->base, SIGINT, asked_to_end, daemon);
-	events[2] = evsignal_new(daemon->base, SIGHUP, asked_to_reload, daemon);
-	events[3] = event_new(daemon->base, -1, EV_PERSIST, look_at_files, daemon);
 	daemon->addresses = addresses_watch(daemon->base, host_changed, daemon);
 	if (daemon->addresses == NULL)
 		snprintf(daemon->error, sizeof(daemon->error), "netlink: %s",
 			 strerror(errno));
-	else if (events[0] == NULL || events[1] == NULL || events[2] == NULL ||
-		 events[3] == NULL || event_add(events[0], NULL) != 0 ||
-		 event_add(events[1], NULL) != 0 || event_add(events[2], NULL) != 0 ||
-		 event_add(events[3], &interval) != 0)
+	else if (events == NULL)
 		no_memory(daemon);
 	else
 		ok = start_workers(daemon);
@@ -390,10 +302,7 @@ static bool serve(struct daemon *daemon)
 		event_base_dispatch(daemon->base);
 		notify_stopping();
 	}
-	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
-		if (events[i] != NULL)
-			event_free(events[i]);
-	}
+	daemon_events_free(events);
 	return ok;
 }
 
@@ -429,7 +338,7 @@ static void take_down(struct daemon *daemon)
 	libevent_global_shutdown();
 }
 
-static int run(struct daemon *daemon, const struct arguments *arguments)
+static int run(struct daemon *daemon, const struct daemon_arguments *arguments)
 {
 	struct relay *relay = &daemon->relay;
 	enum log_level level;
@@ -437,19 +346,19 @@ static int run(struct daemon *daemon, const struct arguments *arguments)
 	daemon->config =
 		config_load(arguments->config, daemon->error, sizeof(daemon->error));
 	if (daemon->config == NULL)
-		return EXIT_CONFIG;
+		return DAEMON_EXIT_CONFIG;
 	if (log_level_parse(daemon->config->log.level, &level))
 		log_set_level(level);
 	relay->config = daemon->config;
 	relay->started_s = time(NULL);
 	relay->started_ms = monotonic_ms();
 	if (!look_up_names(daemon))
-		return EXIT_CONFIG;
+		return DAEMON_EXIT_CONFIG;
 	if (!make_commons(daemon))
 		return EXIT_FAILURE;
 	if (arguments->check) {
 		if (!read_settings(daemon))
-			return EXIT_CONFIG;
+			return DAEMON_EXIT_CONFIG;
 		printf("%s: good\n", arguments->config);
 		return EXIT_SUCCESS;
 	}
@@ -458,7 +367,7 @@ static int run(struct daemon *daemon, const struct arguments *arguments)
 	if (!bind_fronts(daemon))
 		return EXIT_FAILURE;
 	if (!read_settings(daemon))
-		return EXIT_CONFIG;
+		return DAEMON_EXIT_CONFIG;
 	if (!drop_privileges(daemon))
 		return EXIT_FAILURE;
 	daemon->base = event_base_new();
@@ -471,7 +380,7 @@ static int run(struct daemon *daemon, const struct arguments *arguments)
 
 int main(int argc, char **argv)
 {
-	struct arguments arguments = read_arguments(argc, argv);
+	struct daemon_arguments arguments = daemon_read_arguments(&program, argc, argv);
 	static struct daemon daemon;
 
 	log_open("mediarelayd");
