@@ -37,7 +37,7 @@ struct client_loop {
 	struct mmsghdr headers[BATCH];
 	struct iovec vectors[BATCH];
 	union clock_control controls[BATCH];
-	uint8_t *buffers; /* BATCH datagrams */
+	uint8_t *buffers; /* BATCH datagrams, and one to be sent */
 	uint8_t txids[TXIDS][STUN_TXID_LEN];
 	size_t txids_used;
 };
@@ -50,7 +50,7 @@ struct client_loop *client_loop_new(struct event_base *base)
 		return NULL;
 	loop->base = base;
 	loop->txids_used = TXIDS;
-	loop->buffers = malloc((size_t)BATCH * DATAGRAM_MAX);
+	loop->buffers = malloc((size_t)(BATCH + 1) * DATAGRAM_MAX);
 	if (loop->buffers == NULL) {
 		free(loop);
 		return NULL;
@@ -76,6 +76,11 @@ void client_loop_free(struct client_loop *loop)
 struct event_base *client_loop_base(const struct client_loop *loop)
 {
 	return loop->base;
+}
+
+uint8_t *client_loop_message(struct client_loop *loop)
+{
+	return loop->buffers + (size_t)BATCH * DATAGRAM_MAX;
 }
 
 const uint8_t *client_loop_txid(struct client_loop *loop)

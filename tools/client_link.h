@@ -61,6 +61,8 @@ bool client_link_send(struct client_link *link, const struct client_parts *parts
 
 /* 12 bytes that nobody can predict, from those drawn ahead; NULL if the system has none. */
 const uint8_t *client_loop_txid(struct client_loop *loop);
+/* Room for the longest message, good until the next call: for one that is built and sent. */
+uint8_t *client_loop_message(struct client_loop *loop);
 struct event_base *client_loop_base(const struct client_loop *loop);
 
 #endif

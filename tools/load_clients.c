@@ -22,6 +22,7 @@
 #include "stun/chandata.h"
 #include "stun/registry.h"
 #include "tools/clock.h"
+#include "tools/load_dialect.h"
 #include "tools/load_peers.h"
 
 enum {
@@ -48,7 +49,7 @@ enum state {
 
 /* What the packet path needs comes first. */
 struct slot {
-	struct client *client;
+	void *client; /* of the dialect */
 	struct load_clients *clients;
 	uint32_t id;
 	uint8_t ports; /* tried */
@@ -62,6 +63,7 @@ struct slot {
 struct load_clients {
 	struct load_clients_config config;
 	struct client_config client; /* the same for all */
+	const struct load_dialect *dialect;
 	struct event *reap;
 	uint32_t *reapable; /* ids */
 	uint32_t reapable_count;
@@ -165,20 +167,27 @@ static void client_failed(void *arg, int code, const char *what)
 	reap_later(slot);
 }
 
+static uint16_t channel_number(uint32_t id)
+{
+	return (uint16_t)(CHANNEL_NUMBER_MIN +
+			  id % (CHANNEL_NUMBER_MAX - CHANNEL_NUMBER_MIN + 1));
+}
+
+static const struct endpoint *relayed_of(const struct slot *slot)
+{
+	return slot->clients->dialect->relayed(slot->client);
+}
+
 static void bind_to(struct slot *slot, const struct endpoint *peer)
 {
 	slot->peer = *peer;
-	if (slot->clients->config.options->send_mode)
-		client_permit(slot->client, peer);
-	else
-		client_bind(slot->client, load_clients_channel(slot->clients, slot->id),
-			    peer);
+	slot->clients->dialect->bind(slot->client, channel_number(slot->id), peer);
 }
 
 static void release(struct slot *slot)
 {
 	set_state(slot, RELEASING);
-	client_release(slot->client);
+	slot->clients->dialect->release(slot->client);
 }
 
 static void pair_up(struct slot *slot)
@@ -189,8 +198,8 @@ static void pair_up(struct slot *slot)
 		slot_failed(slot, 0, "the other client of the pair failed");
 	} else if (other->state == WAITING) {
 		set_state(other, STARTING);
-		bind_to(slot, client_relayed(other->client));
-		bind_to(other, client_relayed(slot->client));
+		bind_to(slot, relayed_of(other));
+		bind_to(other, relayed_of(slot));
 	} else if (other->state == IDLE && slot->clients->stopped) {
 		release(slot);
 	} else {
@@ -203,8 +212,7 @@ static void client_ready(void *arg)
 	struct slot *slot = arg;
 	struct load_clients *clients = slot->clients;
 
-	slot->relayed_len =
-		sockaddr_from_endpoint(client_relayed(slot->client), &slot->relayed);
+	slot->relayed_len = sockaddr_from_endpoint(relayed_of(slot), &slot->relayed);
 	if (cycles(clients))
 		histogram_add(&clients->config.result->setup_ns,
 			      clock_monotonic_ns() - slot->started_ns);
@@ -267,7 +275,7 @@ static void open_client(struct slot *slot)
 	set_state(slot, STARTING);
 	slot->ports++;
 	slot->relayed_len = 0;
-	slot->client = client_new(&slot->clients->client, &events);
+	slot->client = slot->clients->dialect->open(&slot->clients->client, &events);
 	if (slot->client == NULL)
 		slot_failed(slot, 0, strerror(errno));
 }
@@ -341,7 +349,7 @@ static void reap(evutil_socket_t fd, short events, void *arg)
 	for (; count > 0; count--) {
 		struct slot *slot =
 			&clients->slots[clients->reapable[--clients->reapable_count]];
-		client_free(slot->client);
+		clients->dialect->close(slot->client);
 		slot->client = NULL;
 		if (slot->state == MOVING) {
 			open_client(slot);
@@ -419,6 +427,7 @@ struct load_clients *load_clients_new(const struct load_clients_config *config)
 	if (clients == NULL)
 		return NULL;
 	clients->config = *config;
+	clients->dialect = load_dialect(config->options);
 	clients->count[IDLE] = total;
 	clients->client = (struct client_config){
 		.loop = client_loop_new(config->base),
@@ -450,7 +459,7 @@ void load_clients_free(struct load_clients *clients)
 	if (clients == NULL)
 		return;
 	for (uint32_t i = 0; i < clients->config.options->clients; i++)
-		client_free(clients->slots[i].client);
+		clients->dialect->close(clients->slots[i].client);
 	if (clients->reap != NULL)
 		event_free(clients->reap);
 	client_loop_free(clients->client.loop);
@@ -484,19 +493,15 @@ uint32_t load_clients_peer(const struct load_clients *clients, uint32_t id)
 
 uint16_t load_clients_channel(const struct load_clients *clients, uint32_t id)
 {
-	(void)clients;
-	return (uint16_t)(CHANNEL_NUMBER_MIN +
-			  id % (CHANNEL_NUMBER_MAX - CHANNEL_NUMBER_MIN + 1));
+	return clients->dialect->arrives_on(channel_number(id));
 }
 
 bool load_clients_send(struct load_clients *clients, uint32_t id, struct slice payload)
 {
 	struct slot *slot = &clients->slots[id];
 
-	if (clients->config.options->send_mode)
-		return client_send_indication(slot->client, &slot->peer, payload);
-	return client_send_channel(slot->client, load_clients_channel(clients, id),
-				   payload);
+	return clients->dialect->send(slot->client, channel_number(id), &slot->peer,
+				      payload);
 }
 
 bool load_clients_send_down(struct load_clients *clients, uint32_t id,

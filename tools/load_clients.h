@@ -48,6 +48,7 @@ void load_clients_stop(struct load_clients *clients);
 bool load_clients_is_ready(const struct load_clients *clients, uint32_t id);
 
 uint32_t load_clients_peer(const struct load_clients *clients, uint32_t id);
+/* client_data.channel of what its peer sends it. */
 uint16_t load_clients_channel(const struct load_clients *clients, uint32_t id);
 
 /* From the client to its peer, and from the peer to the client. False: it did not go out. */

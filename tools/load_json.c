@@ -182,6 +182,7 @@ bool load_report_json(FILE *out, const struct load_options *options,
 	struct object o = object();
 
 	put(&o, "server", server(options));
+	put(&o, "dialect", json_string(options->dialect_ms ? "ms" : "ietf"));
 	put(&o, "mode", json_string(options->send_mode ? "send" : "channel"));
 	put(&o, "interrupted", json_boolean(result->interrupted));
 	put(&o, "set_up", set_up(options, result));

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/base64.h"
+#include "auth/credential.h"
 #include "base/units.h"
 #include "stun/registry.h"
 
@@ -18,6 +20,8 @@ const char load_help[] =
 	"\n"
 	"  --server TRANSPORT:HOST[:PORT]  udp, tcp or tls; an IPv6 address in brackets\n"
 	"  --user NAME, --password TEXT    the long-term credential\n"
+	"  --dialect ietf|ms               RFC 8656, or Microsoft's over UDP with a credential of\n"
+	"                                  the form mras [ietf]\n"
 	"\n"
 	"What to do (media unless --hold or --cycles says otherwise)\n"
 	"  --clients N           clients at the same time [1]\n"
@@ -157,6 +161,13 @@ static bool server(struct parse *parse, const char *text)
 	return *rest == '\0' || port(parse, rest + 1, &options->port);
 }
 
+static bool dialect(struct parse *parse, const char *text)
+{
+	parse->options->dialect_ms = strcmp(text, "ms") == 0;
+	return parse->options->dialect_ms || strcmp(text, "ietf") == 0 ||
+	       refuse(parse, "--dialect %s: must be ietf or ms.", text);
+}
+
 static bool mode(struct parse *parse, const char *text)
 {
 	parse->options->send_mode = strcmp(text, "send") == 0;
@@ -236,6 +247,7 @@ static const struct row {
 	{"password", TEXT, MEMBER(password)},
 	{"clients", COUNT32, MEMBER(clients), .min = 1, .max = LOAD_CLIENTS_MAX},
 	{"setup-rate", COUNT32, MEMBER(setup_rate), .min = 1, .max = 1000000},
+	{"dialect", SPECIAL, .take = dialect},
 	{"mode", SPECIAL, .take = mode},
 	{"family", SPECIAL, .take = family},
 	{"peer-address", SPECIAL, .take = peer_address},
@@ -328,6 +340,31 @@ static bool walk(struct parse *parse, int argc, char **argv)
 	return optind == argc || refuse(parse, "'%s' is not an option.", argv[optind]);
 }
 
+static bool is_base64(const char *text, size_t max)
+{
+	uint8_t bytes[CREDENTIAL_USERNAME_MAX];
+	size_t len;
+
+	return base64_decode(text, strlen(text), bytes, max, &len) && len > 0;
+}
+
+static bool dialect_fits(struct parse *parse)
+{
+	const struct load_options *options = parse->options;
+
+	if (!options->dialect_ms)
+		return true;
+	if (options->transport != CLIENT_UDP)
+		return refuse(parse,
+			      "--dialect ms goes over udp: only; on a stream the relayed "
+			      "address would be one of TCP, and the peers are not.");
+	return (is_base64(options->username, CREDENTIAL_USERNAME_MAX) &&
+		is_base64(options->password, CREDENTIAL_PASSWORD_MAX)) ||
+	       refuse(parse,
+		      "--dialect ms: --user and --password are not the base64 texts that "
+		      "avedgectl credential --form mras prints.");
+}
+
 static bool families_agree(struct parse *parse)
 {
 	const struct load_options *options = parse->options;
@@ -361,7 +398,7 @@ static bool whole_makes_sense(struct parse *parse)
 	if (options->insecure && options->ca_file != NULL)
 		return refuse(parse,
 			      "--insecure takes any certificate, --ca does not: choose.");
-	return families_agree(parse);
+	return dialect_fits(parse) && families_agree(parse);
 }
 
 bool load_options_parse(int argc, char **argv, struct load_options *options,

@@ -40,13 +40,14 @@ struct load_options {
 	const char *username, *password;
 	const char *ca_file, *tls_name;
 	bool insecure;
+	bool dialect_ms; /* Microsoft's instead of RFC 8656 */
 
 	enum load_task task;
 	uint32_t clients;
 	uint32_t setup_rate; /* per second */
 	uint64_t cycles;
 	uint8_t family; /* of the relayed addresses; IP_NONE: not asked for */
-	bool send_mode; /* Send and Data indications instead of channels */
+	bool send_mode; /* a message around each packet; no channel, no bare data */
 	bool between_clients;
 	struct ip_addr peer_address; /* IP_NONE: as seen from the server */
 	uint32_t peers;

@@ -136,8 +136,7 @@ static void client_data(void *arg, uint32_t id, const struct client_data *data)
 {
 	struct run *run = arg;
 	const struct load_options *options = run->options;
-	uint16_t channel = options->send_mode ? 0
-					      : load_clients_channel(run->clients, id);
+	uint16_t channel = load_clients_channel(run->clients, id);
 	uint32_t from = options->between_clients ? id ^ 1 : id;
 	enum load_direction direction =
 		options->between_clients && id % 2 == 1 ? LOAD_UP : LOAD_DOWN;
@@ -158,6 +157,9 @@ static void peer_data(void *arg, uint32_t index, struct slice payload,
 	struct run *run = arg;
 	struct stamp stamp;
 
+	/* The empty Send with which a client of the Microsoft dialect lets its peer in. */
+	if (payload.len == 0 && run->options->dialect_ms)
+		return;
 	if (!load_traffic_read(run->traffic, payload, &stamp))
 		return;
 	if (stamp.direction == LOAD_UP &&

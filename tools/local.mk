@@ -36,8 +36,10 @@ avedge_load_SOURCES = \
 	tools/avedge_load.c \
 	tools/client.c tools/client.h \
 	tools/client_link.c tools/client_link.h \
+	tools/client_ms.c tools/client_ms.h \
 	tools/clock.h \
 	tools/load_clients.c tools/load_clients.h \
+	tools/load_dialect.c tools/load_dialect.h \
 	tools/load_json.c \
 	tools/load_net.c tools/load_net.h \
 	tools/load_peers.c tools/load_peers.h \

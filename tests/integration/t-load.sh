@@ -62,6 +62,35 @@ for transport in udp tcp tls; do
 		--rate 125 --burst 5 --duration 1s --max-loss 0
 	holds "$name" "[$complete] | all"
 done
+
+# The Microsoft dialect, with bare data and with Sends.
+rest_name=$user_name rest_password=$user_password
+credential alice mras
+for mode in channel send; do
+	name="Microsoft dialect, $mode"
+	load 0 "$name" host "udp:$outside_addr:$udp_port" --dialect ms --mode $mode \
+		--clients 10 --duration 1s --max-loss 0
+	holds "$name" "[$complete] | all"
+	holds "$name" '.set_up.ready == 10 and .set_up.released == 10 and .status == 0'
+	holds "$name" '.dialect == "ms" and .media.strays == 0'
+	name="$name between inside clients"
+	load 0 "$name" inside "udp:$inside_addr:$udp_port" --dialect ms --mode $mode \
+		--between-clients --clients 20 --duration 1s --max-loss 0
+	holds "$name" "[$complete] | all"
+done
+load 0 "cycles of the Microsoft dialect" host "udp:$outside_addr:$udp_port" --dialect ms \
+	--clients 4 --cycles 100
+holds "cycles of the Microsoft dialect" '.cycles.done == 100'
+load 2 "Microsoft dialect over TCP" host "tcp:$outside_addr:$tcp_port" --dialect ms
+says "Microsoft dialect over TCP" "udp: only"
+load 3 "Microsoft dialect, peers on the inside" inside "udp:$inside_addr:$udp_port" \
+	--dialect ms --duration 1s
+says "Microsoft dialect, peers on the inside" "440"
+user_password=AAAA
+load 3 "Microsoft dialect, a wrong password" host "udp:$outside_addr:$udp_port" --dialect ms
+says "Microsoft dialect, a wrong password" "431"
+user_name=$rest_name user_password=$rest_password
+
 load 0 "one direction" host "udp:$outside_addr:$udp_port" --direction up --clients 3 --duration 1s \
 	--max-loss 0 --max-delay 500 --max-setup 5000
 holds "one direction" '.media.up.received == 150 and .media.down == null'

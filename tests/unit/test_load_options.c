@@ -77,7 +77,7 @@ START_TEST(defaults)
 	ck_assert_int_eq(options.family, IP_NONE);
 	ck_assert_int_eq(options.peer_address.family, IP_NONE);
 	ck_assert(!options.send_mode && !options.between_clients && !options.insecure);
-	ck_assert(!options.json && !options.quiet);
+	ck_assert(!options.json && !options.quiet && !options.dialect_ms);
 	ck_assert(options.max_loss_percent < 0 && options.max_delay_ms < 0 &&
 		  options.max_setup_ms < 0);
 }
@@ -122,6 +122,17 @@ START_TEST(tasks)
 	ck_assert(options.between_clients);
 	ck_assert(parse("--server udp:h" WHO " --clients 500"));
 	ck_assert_uint_eq(options.peers, 16);
+}
+END_TEST
+
+START_TEST(dialects)
+{
+	ck_assert_msg(parse("--dialect ms --server udp:h --user AQI= --password AwQF"),
+		      "%s", error);
+	ck_assert(options.dialect_ms);
+	ck_assert_str_eq(options.username, "AQI=");
+	ck_assert(parse("--dialect ietf --server tcp:h" WHO));
+	ck_assert(!options.dialect_ms);
 }
 END_TEST
 
@@ -172,6 +183,11 @@ static const struct {
 	{"--server udp:h" WHO " --duration 31d", "--duration"},
 	{"--server udp:h" WHO " --mode data", "--mode"},
 	{"--server udp:h" WHO " --family 5", "--family"},
+	{"--server udp:h" WHO " --dialect lync", "--dialect"},
+	{"--server tcp:h --user AQI= --password AwQF --dialect ms", "udp:"},
+	{"--server tls:h --user AQI= --password AwQF --dialect ms", "udp:"},
+	{"--server udp:h --user 1:u --password AwQF --dialect ms", "mras"},
+	{"--server udp:h --user AQI= --password AwQ --dialect ms", "mras"},
 	{"--server udp:h" WHO " --direction left", "--direction"},
 	{"--server udp:h" WHO " --peer-address h", "--peer-address"},
 	{"--server udp:h" WHO " --family 6 --peer-address 127.0.0.1", "families"},
@@ -233,6 +249,7 @@ static void options_suite(Suite *suite)
 	tcase_add_test(tc, defaults);
 	tcase_add_test(tc, everything_at_once);
 	tcase_add_test(tc, tasks);
+	tcase_add_test(tc, dialects);
 	tcase_add_test(tc, help_needs_nothing_else);
 	tcase_add_loop_test(tc, refuses, 0, ROWS(bad));
 	tcase_add_test(tc, help_tells_the_truth);

@@ -6,8 +6,10 @@ unit_programs += \
 	tests/unit/test_pacer \
 	tests/unit/test_stamp
 tests_unit_test_histogram_LDADD = libloadcore.a $(CHECK_LIBS)
-tests_unit_test_load_options_LDADD = libloadcore.a libstun.a libbase.a $(CHECK_LIBS)
-tests_unit_test_load_report_LDADD = libloadcore.a libstun.a libbase.a $(CHECK_LIBS)
+tests_unit_test_load_options_LDADD = libloadcore.a libcredential.a libstun.a libbase.a \
+	$(CRYPTO_LIBS) $(CHECK_LIBS)
+tests_unit_test_load_report_LDADD = libloadcore.a libcredential.a libstun.a libbase.a \
+	$(CRYPTO_LIBS) $(CHECK_LIBS)
 tests_unit_test_load_traffic_LDADD = libloadcore.a $(CHECK_LIBS)
 tests_unit_test_pacer_LDADD = libloadcore.a $(CHECK_LIBS)
 tests_unit_test_stamp_LDADD = libloadcore.a $(CHECK_LIBS)
