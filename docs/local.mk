@@ -12,3 +12,5 @@ EXTRA_DIST += docs/requirements.md
 dist_doc_DATA += docs/openapi.json
 
 dist_man_MANS += docs/avedge-load.1
+
+dist_doc_DATA += docs/control-api.md docs/guide-deployment.md docs/guide-lync-lab.md docs/guide-webrtc.md

@@ -1,6 +1,7 @@
 # tests/cli/: the tools as a user meets them; run from the top of the build directory.
 cli_tests = \
 	tests/cli/avedgectl-test \
+	tests/cli/guides-test \
 	tests/cli/mediarelayd-test
 TESTS += $(cli_tests)
 EXTRA_DIST += $(cli_tests)
