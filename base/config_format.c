@@ -83,6 +83,16 @@ static void print_address(FILE *out, const struct config_key *key, const void *b
 		fputs(ip_addr_format(&ip, text, sizeof(text)), out);
 }
 
+static void print_loopback(FILE *out, const struct config_key *key, const void *base)
+{
+	struct endpoint ep;
+	char text[ENDPOINT_TEXT_LEN];
+
+	memcpy(&ep, field_of(key, base), sizeof(ep));
+	if (ep.ip.family != IP_NONE)
+		fputs(endpoint_format(&ep, text, sizeof(text)), out);
+}
+
 static void print_prefixes(FILE *out, const struct config_key *key, const void *base)
 {
 	const struct ip_prefix *prefixes = pointer_of(key, base);
@@ -159,6 +169,9 @@ static void print(FILE *out, const struct config_key *key, const void *base)
 	case CONFIG_ADDRESS:
 		print_address(out, key, base);
 		return;
+	case CONFIG_LOOPBACK:
+		print_loopback(out, key, base);
+		return;
 	case CONFIG_TEXTS:
 		fputc('{', out);
 		print_texts(out, key, base);
@@ -203,6 +216,8 @@ static const char *type_name(enum config_type type)
 		return "word";
 	case CONFIG_ADDRESS:
 		return "address";
+	case CONFIG_LOOPBACK:
+		return "loopback address and port";
 	case CONFIG_TEXTS:
 		return "texts";
 	case CONFIG_ADDRESSES:
@@ -281,6 +296,7 @@ void config_value_free(const struct config_key *key, void *base)
 	case CONFIG_RANGE:
 	case CONFIG_WORD:
 	case CONFIG_ADDRESS:
+	case CONFIG_LOOPBACK:
 	case CONFIG_PUBLIC:
 		return;
 	}

@@ -329,6 +329,25 @@ static bool parse_one_address(const char *text, void *field, const struct reason
 	return true;
 }
 
+static bool parse_loopback(const char *text, void *field, const struct reason *why)
+{
+	struct endpoint ep = {.ip = {.family = IP_NONE}};
+
+	if (*text != '\0' && (!endpoint_parse(text, 0, &ep) || ep.port == 0))
+		return refuse(why,
+			      "\"%s\" is not an address and port; write one such as "
+			      "127.0.0.1:9478",
+			      text);
+	if (*text != '\0' && !ip_addr_is_loopback(&ep.ip))
+		return refuse(
+			why,
+			"%s is not a loopback address; write one such as 127.0.0.1, "
+			"because everybody may ask there",
+			text);
+	memcpy(field, &ep, sizeof(ep));
+	return true;
+}
+
 static void *list_of(const struct config_key *key, const void *base)
 {
 	void *list;
@@ -545,6 +564,8 @@ bool config_value_parse(const struct config_key *key, const char *text, void *ba
 		return parse_word(key, text, field, &reason);
 	case CONFIG_ADDRESS:
 		return parse_one_address(text, field, &reason);
+	case CONFIG_LOOPBACK:
+		return parse_loopback(text, field, &reason);
 	case CONFIG_TEXTS:
 		return add_text(key, text, base, &reason);
 	case CONFIG_ADDRESSES:

@@ -32,6 +32,7 @@ enum config_type {
 	CONFIG_LEVEL,     /* char *, of the log */
 	CONFIG_WORD,      /* unsigned, of the field's size: which of words */
 	CONFIG_ADDRESS,   /* struct ip_addr, "" is none */
+	CONFIG_LOOPBACK,  /* struct endpoint on a loopback address, "" is none */
 	CONFIG_TEXTS,     /* char **, each as CONFIG_TEXT */
 	CONFIG_ADDRESSES, /* struct config_address *, the local half */
 	CONFIG_PUBLIC,    /* the public half of the same list */

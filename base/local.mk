@@ -19,6 +19,8 @@ libdaemon_a_SOURCES = \
 	base/daemon.c base/daemon.h \
 	base/explain.c base/explain.h \
 	base/file_stamp.c base/file_stamp.h \
+	base/metrics_listener.c base/metrics_listener.h \
 	base/notify.c base/notify.h \
+	base/openmetrics.c base/openmetrics.h \
 	base/reload_report.c base/reload_report.h \
 	base/tls_server.c base/tls_server.h

@@ -15,6 +15,13 @@ bool ip_addr_equal(const struct ip_addr *a, const struct ip_addr *b)
 	       memcmp(a->bytes, b->bytes, ip_addr_len(a->family)) == 0;
 }
 
+bool ip_addr_is_loopback(const struct ip_addr *ip)
+{
+	static const struct ip_addr v6 = {.family = IP_V6, .bytes = {[15] = 1}};
+
+	return ip->family == IP_V4 ? ip->bytes[0] == 127 : ip_addr_equal(ip, &v6);
+}
+
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
 	return a->port == b->port && ip_addr_equal(&a->ip, &b->ip);

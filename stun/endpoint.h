@@ -40,6 +40,7 @@ static inline size_t ip_addr_len(uint8_t family)
 }
 
 bool ip_addr_equal(const struct ip_addr *a, const struct ip_addr *b);
+bool ip_addr_is_loopback(const struct ip_addr *ip); /* 127.0.0.0/8 and ::1 */
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 
 /* Numeric text, "192.0.2.1" or "2001:db8::1" (no brackets, no zone). False if it is neither. */
