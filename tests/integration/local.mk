@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	tests/integration/crowd.py \
 	tests/integration/namespaces.py \
 	tests/integration/mras.py \
+	tests/integration/msclient.py \
 	tests/integration/mras_bench.py \
 	tests/integration/relay.py \
 	tests/integration/turnclient.py \
@@ -34,6 +35,7 @@ EXTRA_DIST += \
 	tests/integration/t-public-address.sh \
 	tests/integration/t-restart-and-reload.sh \
 	tests/integration/t-sipp.py \
+	tests/integration/t-stranger.py \
 	tests/integration/t-tsan.sh \
 	tests/integration/t-slow-client.py \
 	tests/integration/t-uclient.sh \
