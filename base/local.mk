@@ -16,6 +16,8 @@ noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
 	base/config_format.c \
 	base/config_value.c base/config_value.h \
+	base/control_api.c base/control_api.h \
+	base/control_socket.c base/control_socket.h \
 	base/daemon.c base/daemon.h \
 	base/explain.c base/explain.h \
 	base/file_stamp.c base/file_stamp.h \

@@ -14,6 +14,7 @@
 
 #include <event2/event.h>
 
+#include "base/control_socket.h"
 #include "base/daemon.h"
 #include "base/log.h"
 #include "base/notify.h"
@@ -38,7 +39,7 @@ struct daemon {
 	struct reload *reload;
 	struct event_base *base;
 	struct addresses *addresses;
-	struct control *control;
+	struct control_socket *control;
 	struct daemon_identity identity;
 	char error[512];
 };
@@ -192,9 +193,9 @@ static bool bind_control(struct daemon *daemon)
 
 	if (socket == NULL)
 		return true;
-	daemon->control = control_bind(socket, daemon->identity.who.uid,
-				       daemon->identity.control_group, daemon->error,
-				       sizeof(daemon->error));
+	daemon->control = control_socket_bind(socket, daemon->identity.who.uid,
+					      daemon->identity.control_group,
+					      daemon->error, sizeof(daemon->error));
 	return daemon->control != NULL;
 }
 
@@ -243,8 +244,8 @@ static bool start_workers(struct daemon *daemon)
 		}
 	}
 	if (daemon->control != NULL &&
-	    !control_start(daemon->control, &daemon->relay, daemon->error,
-			   sizeof(daemon->error)))
+	    !control_socket_start(daemon->control, control_routes, control_route_count,
+				  &daemon->relay, daemon->error, sizeof(daemon->error)))
 		return false;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return true;
@@ -311,7 +312,7 @@ static void take_down(struct daemon *daemon)
 	struct relay *relay = &daemon->relay;
 	struct turn_commons *commons = &relay->commons;
 
-	control_stop(daemon->control);
+	control_socket_stop(daemon->control);
 	addresses_free(daemon->addresses);
 	for (size_t i = 0; relay->workers != NULL && i < relay->worker_count; i++) {
 		if (relay->workers[i] != NULL)

@@ -1,328 +1,337 @@
 /*
- * control.c - the control interface: libmicrohttpd on a UNIX socket of ours.
+ * control.c - what the control interface answers, as JSON.
  *
- * Who may use it is decided twice: by the mode of the socket, and for every request by the
- * credentials of the peer, because a mode is easily changed by accident.
+ * Names of members are a contract with avedgectl and with scripts: they may be joined by new
+ * ones, and stay. 64-bit ids are hex strings, because JSON numbers lose bits beyond 2^53.
  */
 #include "relay/ops/control.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <libgen.h>
-#include <pwd.h>
-#include <stdarg.h>
-#include <stdbool.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
-#include <microhttpd.h>
+#include "base/version.h"
+#include "relay/core/auth.h"
+#include "relay/handoff.h"
+#include "relay/ops/record.h"
+#include "relay/relay.h"
+#include "relay/worker.h"
 
-#include "base/log.h"
-#include "relay/ops/control_reply.h"
+static uint64_t now_ms(void)
+{
+	struct timespec now;
 
-enum {
-	BACKLOG = 16,
-	CONNECTIONS_MAX = 16,
-	TIMEOUT_S = 10,
-	GROUPS_MAX = 256,
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static json_t *count(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static json_t *ip_text(const struct ip_addr *ip)
+{
+	char text[ENDPOINT_TEXT_LEN];
+
+	return json_string(ip_addr_format(ip, text, sizeof(text)));
+}
+
+static json_t *endpoint_text(const struct endpoint *ep)
+{
+	char text[ENDPOINT_TEXT_LEN];
+
+	return json_string(endpoint_format(ep, text, sizeof(text)));
+}
+
+static void add_pool_figures(json_t *list, const struct relay *relay,
+			     struct port_pool *pool, const char *protocol)
+{
+	for (size_t i = 0; i < relay->commons.relay_count; i++) {
+		const struct relay_address *address = &relay->commons.relay[i];
+		struct port_pool_figures figures = port_pool_figures(pool, i, now_ms());
+
+		json_array_append_new(
+			list, json_pack("{s:o, s:o, s:s, s:i, s:i, s:I, s:I, s:I}",
+					"address", ip_text(&address->local), "public",
+					ip_text(&address->public), "protocol", protocol,
+					"first", (int)relay->config->relay.first, "last",
+					(int)relay->config->relay.last, "size",
+					(json_int_t)figures.size, "used",
+					(json_int_t)figures.used, "resting",
+					(json_int_t)figures.resting));
+	}
+}
+
+static json_t *pool_figures(const struct relay *relay)
+{
+	json_t *list = json_array();
+
+	add_pool_figures(list, relay, relay->commons.ports, "udp");
+	add_pool_figures(list, relay, relay->commons.tcp_ports, "tcp");
+	return list;
+}
+
+struct limits {
+	struct turn_limits turn;
+	unsigned connections;
 };
 
-struct control {
-	struct relay *relay;
-	gid_t group;
-	struct sockaddr_un address;
-	int fd;     /* -1 when it is not ours to close or not open */
-	bool bound; /* the path is ours to remove */
-	struct MHD_Daemon *daemon;
+/* A worker's settings are its own; it copies them for us between two packets. */
+static void copy_limits(struct worker *worker, void *arg)
+{
+	struct limits *limits = arg;
+
+	limits->turn = worker->settings->turn.limits;
+	limits->connections = worker->settings->stream.connections;
+}
+
+/* Members are named as the keys of the configuration. */
+static json_t *limits_in_force(const struct relay *relay)
+{
+	const struct config *config = relay->config;
+	struct limits limits = {config->limits, config->fixed_limits.connections};
+	const struct turn_limits *turn = &limits.turn;
+
+	if (relay->worker_count > 0)
+		handoff_call(relay->workers[0]->inbox, copy_limits, &limits);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "lifetime_default", count(turn->lifetime_default_s),
+			 "lifetime_max", count(turn->lifetime_max_s),
+			 "credential_lifetime_max",
+			 count((uint64_t)turn->credential_ttl_max_s),
+			 "allocations_per_user", count(turn->allocations_per_user),
+			 "allocations_per_prefix", count(turn->allocations_per_prefix),
+			 "allocations_total", count(relay->commons.allocations_total),
+			 "stranger_rate", count(turn->stranger_rate), "stranger_burst",
+			 count(turn->stranger_burst), "permissions",
+			 count(config->fixed_limits.permissions), "channels",
+			 count(config->fixed_limits.channels), "connections",
+			 count(limits.connections));
+}
+
+static json_t *status_document(struct relay *relay)
+{
+	struct counters sum = {0};
+	int64_t tls = __atomic_load_n(&relay->tls_not_after_s, __ATOMIC_RELAXED);
+
+	relay_counters(relay, &sum);
+	return json_pack("{s:s, s:i, s:o, s:o, s:s, s:i, s:o, s:o, s:o, s:o}", "version",
+			 version_string(), "pid", (int)getpid(), "started",
+			 control_time(relay->started_s), "uptime_s",
+			 count((now_ms() - relay->started_ms) / 1000), "realm",
+			 relay->config->realm, "workers", (int)relay->worker_count,
+			 "allocations",
+			 count(sum.allocations_opened - sum.allocations_closed),
+			 "tls_not_after", control_time(tls), "ports", pool_figures(relay),
+			 "limits", limits_in_force(relay));
+}
+
+static json_t *port_row(const struct relay_port *row)
+{
+	return json_pack("{s:s, s:o, s:i, s:o, s:i, s:s, s:s, s:s}", "side",
+			 side_name(row->side), "address", ip_text(&row->address.ip),
+			 "port", (int)row->address.port, "public_address",
+			 ip_text(&row->public.ip), "public_port", (int)row->public.port,
+			 "protocol", row->protocol, "service", row->service, "purpose",
+			 row->purpose);
+}
+
+static json_t *ports_document(struct relay *relay)
+{
+	struct relay_port *rows;
+	size_t rows_count;
+
+	if (relay_port_table(relay, &rows, &rows_count) < 0)
+		return NULL;
+
+	json_t *list = json_array();
+	for (size_t i = 0; i < rows_count; i++)
+		json_array_append_new(list, port_row(&rows[i]));
+	free(rows);
+	return json_pack("{s:o}", "ports", list);
+}
+
+static json_t *traffic(const struct traffic *traffic)
+{
+	return json_pack("{s:o, s:o}", "packets", count(traffic->packets), "bytes",
+			 count(traffic->bytes));
+}
+
+static json_t *traffic_by_side(const struct traffic *sides)
+{
+	json_t *object = json_object();
+
+	for (int i = 0; i < SIDE_COUNT; i++)
+		json_object_set_new(object, side_name((enum side)i), traffic(&sides[i]));
+	return object;
+}
+
+/* Every method and result, also those at 0: who graphs them wants no holes. */
+static json_t *requests(const struct counters *sum)
+{
+	json_t *methods = json_object();
+
+	for (int i = 0; i < REQUEST_METHOD_COUNT; i++) {
+		json_t *results = json_object();
+
+		for (int j = 0; j < REQUEST_RESULT_COUNT; j++) {
+			int code = request_result_code(j);
+			char name[16] = "other";
+
+			if (code == 0)
+				strcpy(name, "success");
+			else if (code > 0)
+				snprintf(name, sizeof(name), "%d", code);
+			json_object_set_new(results, name, count(sum->requests[i][j]));
+		}
+		json_object_set_new(methods, request_method_name((enum request_method)i),
+				    results);
+	}
+	return methods;
+}
+
+static json_t *drops(const struct counters *sum)
+{
+	json_t *object = json_object();
+
+	for (int i = DROP_NONE + 1; i < DROP_REASON_COUNT; i++)
+		json_object_set_new(object, drop_reason_name((enum drop_reason)i),
+				    count(sum->drops[i]));
+	return object;
+}
+
+static json_t *datagrams(const struct counters *sum)
+{
+	json_t *object = json_object();
+
+	for (int i = 0; i < DATAGRAM_KIND_COUNT; i++)
+		json_object_set_new(object, datagram_kind_name((enum datagram_kind)i),
+				    count(sum->datagrams[i]));
+	return object;
+}
+
+static json_t *streams(const struct counters *sum)
+{
+	json_t *object = json_object();
+
+	for (int i = 0; i < STREAM_KIND_COUNT; i++)
+		json_object_set_new(object, stream_kind_name((enum stream_kind)i),
+				    count(sum->streams[i]));
+	return object;
+}
+
+static json_t *peer_connections(const struct counters *sum)
+{
+	json_t *object = json_object();
+
+	for (int i = 0; i < PEER_EVENT_COUNT; i++)
+		json_object_set_new(object, peer_event_name((enum peer_event)i),
+				    count(sum->peer_events[i]));
+	return object;
+}
+
+static json_t *auth_failures(const struct counters *sum)
+{
+	json_t *object = json_object();
+
+	for (int i = AUTH_FAILURE_NONE + 1; i < AUTH_FAILURE_COUNT; i++)
+		json_object_set_new(object, auth_failure_name((enum auth_failure)i),
+				    count(sum->auth_failures[i]));
+	return object;
+}
+
+static json_t *counters_document(struct relay *relay)
+{
+	struct counters sum = {0};
+
+	relay_counters(relay, &sum);
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o, s:o}, "
+		"s:o, s:o}",
+		"drops", drops(&sum), "requests", requests(&sum), "datagrams",
+		datagrams(&sum), "streams", streams(&sum), "to_peer",
+		traffic_by_side(sum.to_peer), "to_client", traffic_by_side(sum.to_client),
+		"binding_indications", count(sum.indications), "auth_failures",
+		auth_failures(&sum), "allocations", "opened",
+		count(sum.allocations_opened), "closed", count(sum.allocations_closed),
+		"connections", "opened", count(sum.connections_opened), "closed",
+		count(sum.connections_closed), "refused", count(sum.connections_refused),
+		"timed_out", count(sum.connections_timed_out), "bind_failures",
+		count(sum.bind_failures), "peer_connections", peer_connections(&sum));
+}
+
+static json_t *allocation_row(const struct relay_allocation *row)
+{
+	char id[17];
+
+	snprintf(id, sizeof(id), "%016" PRIx64, row->id);
+	return json_pack(
+		"{s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, "
+		"s:i, s:o, s:o}",
+		"id", id, "user", control_text(row->user), "key_id", row->key_id, "side",
+		side_name(row->side), "transport", transport_name(row->transport),
+		"relay_transport", transport_name(row->relay_transport), "dialect",
+		dialect_name(row->dialect), "client", endpoint_text(&row->tuple.client),
+		"relayed", endpoint_text(&row->relayed_public), "relayed_local",
+		endpoint_text(&row->relayed_local), "age_ms", count(row->age_ms),
+		"expires_in_ms", count(row->expires_in_ms), "permissions",
+		(int)row->permission_count, "channels", (int)row->channel_count,
+		"peer_connections", (int)row->peer_connections, "to_peer",
+		traffic(&row->to_peer), "to_client", traffic(&row->to_client));
+}
+
+static json_t *allocations_document(struct relay *relay)
+{
+	struct relay_allocation *rows;
+	size_t rows_count;
+
+	if (relay_allocations(relay, &rows, &rows_count) < 0)
+		return NULL;
+
+	json_t *list = json_array();
+	for (size_t i = 0; i < rows_count; i++)
+		json_array_append_new(list, allocation_row(&rows[i]));
+	free(rows);
+	return json_pack("{s:o}", "allocations", list);
+}
+
+static void get_status(void *arg, const struct control_request *request,
+		       struct control_reply *reply)
+{
+	(void)request;
+	control_answer(reply, status_document(arg));
+}
+
+static void get_ports(void *arg, const struct control_request *request,
+		      struct control_reply *reply)
+{
+	(void)request;
+	control_answer(reply, ports_document(arg));
+}
+
+static void get_counters(void *arg, const struct control_request *request,
+			 struct control_reply *reply)
+{
+	(void)request;
+	control_answer(reply, counters_document(arg));
+}
+
+static void get_allocations(void *arg, const struct control_request *request,
+			    struct control_reply *reply)
+{
+	(void)request;
+	control_answer(reply, allocations_document(arg));
+}
+
+const struct control_route control_routes[] = {
+	{"GET", "/v1/status", get_status, {0}, {0}},
+	{"GET", "/v1/ports", get_ports, {0}, {0}},
+	{"GET", "/v1/counters", get_counters, {0}, {0}},
+	{"GET", "/v1/allocations", get_allocations, {0}, {0}},
 };
-
-static bool __attribute__((format(printf, 3, 4)))
-fail(char *error, size_t error_size, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, error_size, format, args);
-	va_end(args);
-	return false;
-}
-
-/* The peer's primary group is known from the socket, the others from the system. */
-static bool is_member(const struct ucred *peer, gid_t group)
-{
-	gid_t groups[GROUPS_MAX];
-	int count = GROUPS_MAX;
-	struct passwd entry, *user = NULL;
-	char names[4096];
-
-	if (group == (gid_t)-1)
-		return false;
-	if (peer->gid == group)
-		return true;
-	if (getpwuid_r(peer->uid, &entry, names, sizeof(names), &user) != 0 || !user ||
-	    getgrouplist(user->pw_name, peer->gid, groups, &count) < 0)
-		return false;
-	for (int i = 0; i < count; i++) {
-		if (groups[i] == group)
-			return true;
-	}
-	return false;
-}
-
-static bool peer_allowed(const struct control *control, struct MHD_Connection *connection)
-{
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-
-	if (!info ||
-	    getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-		return false;
-	return peer.uid == 0 || peer.uid == geteuid() || is_member(&peer, control->group);
-}
-
-static enum MHD_Result send_document(struct MHD_Connection *connection, unsigned status,
-				     json_t *document)
-{
-	char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
-	struct MHD_Response *response;
-	enum MHD_Result result;
-
-	json_decref(document);
-	if (!text)
-		return MHD_NO; /* out of memory: the connection closes */
-	response = MHD_create_response_from_buffer(strlen(text), text,
-						   MHD_RESPMEM_MUST_FREE);
-	if (!response) {
-		free(text);
-		return MHD_NO;
-	}
-	MHD_add_response_header(response, "Content-Type",
-				status == 200 ? "application/json"
-					      : "application/problem+json");
-	if (status == 405)
-		MHD_add_response_header(response, "Allow", "GET");
-	result = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
-	return result;
-}
-
-static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
-				  const char *path, const char *method,
-				  const char *version, const char *upload,
-				  size_t *upload_size, void **state)
-{
-	struct control *control = arg;
-	unsigned status = 403;
-	json_t *document;
-
-	(void)version;
-	(void)upload;
-	/* The first call has only the head; a body, which nothing here takes, is skipped. */
-	if (!*state) {
-		*state = control;
-		return MHD_YES;
-	}
-	if (*upload_size > 0) {
-		*upload_size = 0;
-		return MHD_YES;
-	}
-	if (peer_allowed(control, connection))
-		document = control_reply(control->relay, method, path, &status);
-	else
-		document = control_problem(
-			403, "only root, the relay's user and its control group may ask");
-	return send_document(connection, status, document);
-}
-
-static void on_log(void *arg, const char *format, va_list args)
-{
-	static struct log_limit limit;
-	char text[256];
-
-	(void)arg;
-	vsnprintf(text, sizeof(text), format, args);
-	text[strcspn(text, "\n")] = '\0';
-	log_limited(&limit, LOG_LEVEL_DEBUG, "control: %s", text);
-}
-
-/*
- * The last folder only: the ones above it are the system's. One that we made belongs to whom
- * the socket belongs, so that it can be removed at the end; one that was there stays as it is.
- */
-static bool make_folder(const char *path, uid_t owner, char *error, size_t error_size)
-{
-	char copy[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	const char *folder;
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	folder = dirname(copy);
-	if (mkdir(folder, 0755) == 0) {
-		if (owner != geteuid() && chown(folder, owner, (gid_t)-1) < 0)
-			return fail(
-				error, error_size,
-				"control.socket: cannot give the folder %s to user %u: %s; "
-				"create it, or change control.socket",
-				folder, owner, strerror(errno));
-		return true;
-	}
-	if (errno == EEXIST)
-		return true;
-	return fail(
-		error, error_size,
-		"control.socket: cannot create the folder %s: %s; create it, or change "
-		"control.socket",
-		folder, strerror(errno));
-}
-
-/* Does somebody answer there? A socket file outlives a process that was killed. */
-static bool is_answered(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool answered = true;
-
-	if (fd < 0)
-		return true;
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
-		answered = errno != ECONNREFUSED && errno != ENOENT;
-	close(fd);
-	return answered;
-}
-
-static bool remove_stale(const struct control *control, char *error, size_t error_size)
-{
-	const char *path = control->address.sun_path;
-	struct stat st;
-
-	if (lstat(path, &st) < 0)
-		return true;
-	if (!S_ISSOCK(st.st_mode))
-		return fail(
-			error, error_size,
-			"control.socket: %s exists and is not a socket; remove it, or change "
-			"control.socket",
-			path);
-	if (is_answered(&control->address))
-		return fail(
-			error, error_size,
-			"control.socket: another process answers at %s; stop it, or change "
-			"control.socket",
-			path);
-	if (unlink(path) < 0 && errno != ENOENT)
-		return fail(
-			error, error_size,
-			"control.socket: cannot remove the left-over %s: %s; remove it, or "
-			"change control.socket",
-			path, strerror(errno));
-	return true;
-}
-
-/* Nobody may connect before owner and group are right: the mode comes last. */
-static bool bind_path(struct control *control, uid_t owner, char *error,
-		      size_t error_size)
-{
-	const char *path = control->address.sun_path;
-
-	fchmod(control->fd, 0600);
-	if (bind(control->fd, (const struct sockaddr *)&control->address,
-		 sizeof(control->address)) < 0)
-		return fail(
-			error, error_size,
-			"control.socket: cannot create %s: %s; change its folder's owner, or "
-			"control.socket",
-			path, strerror(errno));
-	control->bound = true;
-	if (chown(path, owner, control->group) < 0)
-		return fail(
-			error, error_size,
-			"control.group: cannot give %s to user %u, group %u: %s; start as "
-			"root, or make the user a member of the group",
-			path, owner, control->group, strerror(errno));
-	if (chmod(path, control->group != (gid_t)-1 ? 0660 : 0600) < 0 ||
-	    listen(control->fd, BACKLOG) < 0)
-		return fail(error, error_size,
-			    "control.socket: %s: %s; change control.socket", path,
-			    strerror(errno));
-	return true;
-}
-
-static bool open_socket(struct control *control, uid_t owner, char *error,
-			size_t error_size)
-{
-	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (control->fd < 0)
-		return fail(error, error_size,
-			    "control.socket: %s; set it to \"\" to go without",
-			    strerror(errno));
-	return make_folder(control->address.sun_path, owner, error, error_size) &&
-	       remove_stale(control, error, error_size) &&
-	       bind_path(control, owner, error, error_size);
-}
-
-bool control_start(struct control *control, struct relay *relay, char *error,
-		   size_t error_size)
-{
-	control->relay = relay;
-	control->daemon = MHD_start_daemon(
-		MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC |
-			MHD_USE_ERROR_LOG,
-		0, NULL, NULL, on_request, control, MHD_OPTION_EXTERNAL_LOGGER, on_log,
-		NULL, MHD_OPTION_LISTEN_SOCKET, control->fd, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned)TIMEOUT_S, MHD_OPTION_END);
-	if (!control->daemon)
-		return fail(
-			error, error_size,
-			"control.socket: the HTTP server does not start; set it to \"\" to go "
-			"without");
-	control->fd = -1; /* the daemon closes it */
-	return true;
-}
-
-struct control *control_bind(const char *path, uid_t owner, gid_t group, char *error,
-			     size_t error_size)
-{
-	struct control *control = calloc(1, sizeof(*control));
-
-	if (!control) {
-		fail(error, error_size, "control.socket: out of memory");
-		return NULL;
-	}
-	control->group = group;
-	control->fd = -1;
-	control->address.sun_family = AF_UNIX;
-	if (strlen(path) >= sizeof(control->address.sun_path)) {
-		fail(error, error_size,
-		     "control.socket: %s is too long; write a path of at most %zu bytes",
-		     path, sizeof(control->address.sun_path) - 1);
-		control_stop(control);
-		return NULL;
-	}
-	strcpy(control->address.sun_path, path);
-	if (!open_socket(control, owner, error, error_size)) {
-		control_stop(control);
-		return NULL;
-	}
-	return control;
-}
-
-void control_stop(struct control *control)
-{
-	if (!control)
-		return;
-	if (control->daemon)
-		MHD_stop_daemon(control->daemon);
-	if (control->fd >= 0)
-		close(control->fd);
-	/* After a change of user the folder may not be ours; the next start finds it stale. */
-	if (control->bound && unlink(control->address.sun_path) < 0)
-		log_debug("control: %s stays behind: %s", control->address.sun_path,
-			  strerror(errno));
-	free(control);
-}
+const size_t control_route_count = sizeof(control_routes) / sizeof(control_routes[0]);

@@ -2,5 +2,4 @@
 relay_ops_sources = \
 	relay/ops/addresses.c relay/ops/addresses.h \
 	relay/ops/control.c relay/ops/control.h \
-	relay/ops/control_reply.c relay/ops/control_reply.h \
 	relay/ops/record.c relay/ops/record.h

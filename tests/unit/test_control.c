@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/control_socket.h"
 #include "relay/handoff.h"
 #include "relay/relay.h"
 #include "tests/unit/unit.h"
@@ -137,14 +138,16 @@ static void end(void)
 	ck_assert_int_eq(system(command), 0);
 }
 
-static struct control *start(gid_t group)
+static struct control_socket *start(gid_t group)
 {
 	char error[256] = "";
-	struct control *control =
-		control_bind(path, geteuid(), group, error, sizeof(error));
+	struct control_socket *control =
+		control_socket_bind(path, geteuid(), group, error, sizeof(error));
 
 	ck_assert_msg(control != NULL, "%s", error);
-	ck_assert_msg(control_start(control, &relay, error, sizeof(error)), "%s", error);
+	ck_assert_msg(control_socket_start(control, control_routes, control_route_count,
+					   &relay, error, sizeof(error)),
+		      "%s", error);
 	return control;
 }
 
@@ -153,7 +156,7 @@ static const char *refused(void)
 	static char error[256];
 
 	ck_assert_ptr_null(
-		control_bind(path, geteuid(), (gid_t)-1, error, sizeof(error)));
+		control_socket_bind(path, geteuid(), (gid_t)-1, error, sizeof(error)));
 	return error;
 }
 
@@ -223,7 +226,7 @@ static const char *word(json_t *object, const char *key)
 
 START_TEST(control_status)
 {
-	struct control *control = start((gid_t)-1);
+	struct control_socket *control = start((gid_t)-1);
 	json_t *status = get("/v1/status", 200);
 	json_t *pool = json_array_get(json_object_get(status, "ports"), 0);
 	json_t *limits = json_object_get(status, "limits");
@@ -242,26 +245,26 @@ START_TEST(control_status)
 	ck_assert_int_eq(number(limits, "channels"), 77);
 	ck_assert_int_eq(number(limits, "lifetime_default"), 600);
 	json_decref(status);
-	control_stop(control);
+	control_socket_stop(control);
 }
 END_TEST
 
 START_TEST(control_status_tells_when_the_certificate_ends)
 {
-	struct control *control = start((gid_t)-1);
+	struct control_socket *control = start((gid_t)-1);
 
 	relay.tls_not_after_s = 1767225600;
 
 	json_t *status = get("/v1/status", 200);
 	ck_assert_str_eq(word(status, "tls_not_after"), "2026-01-01T00:00:00Z");
 	json_decref(status);
-	control_stop(control);
+	control_socket_stop(control);
 }
 END_TEST
 
 START_TEST(control_ports)
 {
-	struct control *control = start((gid_t)-1);
+	struct control_socket *control = start((gid_t)-1);
 	json_t *document = get("/v1/ports", 200);
 	json_t *row = json_array_get(json_object_get(document, "ports"), 1);
 
@@ -273,13 +276,13 @@ START_TEST(control_ports)
 	ck_assert_str_eq(word(row, "service"), "relay");
 	ck_assert_str_eq(word(row, "purpose"), "for an inside client");
 	json_decref(document);
-	control_stop(control);
+	control_socket_stop(control);
 }
 END_TEST
 
 START_TEST(control_counters)
 {
-	struct control *control = start((gid_t)-1);
+	struct control_socket *control = start((gid_t)-1);
 	json_t *all = get("/v1/counters", 200);
 	json_t *outside_traffic =
 		json_object_get(json_object_get(all, "to_peer"), "outside");
@@ -296,13 +299,13 @@ START_TEST(control_counters)
 	ck_assert_int_eq(number(allocate, "401"), 9);
 	ck_assert_int_eq(number(allocate, "success"), 0);
 	json_decref(all);
-	control_stop(control);
+	control_socket_stop(control);
 }
 END_TEST
 
 START_TEST(control_allocations)
 {
-	struct control *control = start((gid_t)-1);
+	struct control_socket *control = start((gid_t)-1);
 	json_t *document = get("/v1/allocations", 200);
 	json_t *row = json_array_get(json_object_get(document, "allocations"), 0);
 
@@ -316,26 +319,26 @@ START_TEST(control_allocations)
 	ck_assert_str_eq(word(row, "relayed"), "203.0.113.10:50001");
 	ck_assert_int_eq(number(json_object_get(row, "to_client"), "bytes"), 99);
 	json_decref(document);
-	control_stop(control);
+	control_socket_stop(control);
 }
 END_TEST
 
 START_TEST(control_knows_nothing_else)
 {
-	struct control *control = start((gid_t)-1);
+	struct control_socket *control = start((gid_t)-1);
 	json_t *problem = get("/v1/../../etc/passwd", 404);
 
 	ck_assert_int_eq(number(problem, "status"), 404);
 	ck_assert_str_eq(word(problem, "title"), "Not Found");
 	json_decref(problem);
 	json_decref(get("/", 404));
-	control_stop(control);
+	control_socket_stop(control);
 }
 END_TEST
 
 START_TEST(control_only_reads)
 {
-	struct control *control = start((gid_t)-1);
+	struct control_socket *control = start((gid_t)-1);
 	const char *answer =
 		ask("POST /v1/status HTTP/1.1\r\nHost: relay\r\nContent-Length: 4\r\n"
 		    "Connection: close\r\n\r\nbody");
@@ -344,7 +347,7 @@ START_TEST(control_only_reads)
 	ck_assert_ptr_nonnull(strstr(answer, "Allow: GET\r\n"));
 	ck_assert_ptr_nonnull(
 		strstr(answer, "Content-Type: application/problem+json\r\n"));
-	control_stop(control);
+	control_socket_stop(control);
 }
 END_TEST
 
@@ -353,11 +356,11 @@ START_TEST(control_socket_is_removed_and_closed)
 	struct stat st;
 	int before, after;
 
-	control_stop(start((gid_t)-1));
+	control_socket_stop(start((gid_t)-1));
 	ck_assert_int_lt(stat(path, &st), 0);
 	before = dup(0);
 	close(before);
-	control_stop(start((gid_t)-1));
+	control_socket_stop(start((gid_t)-1));
 	after = dup(0);
 	close(after);
 	ck_assert_int_eq(before, after);
@@ -375,13 +378,13 @@ static unsigned mode_of(const char *name)
 
 START_TEST(control_socket_mode_follows_the_group)
 {
-	struct control *control = start((gid_t)-1);
+	struct control_socket *control = start((gid_t)-1);
 
 	ck_assert_uint_eq(mode_of(path), 0600);
-	control_stop(control);
+	control_socket_stop(control);
 	control = start(getgid());
 	ck_assert_uint_eq(mode_of(path), 0660);
-	control_stop(control);
+	control_socket_stop(control);
 }
 END_TEST
 
@@ -390,17 +393,17 @@ START_TEST(control_replaces_a_left_over_socket)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	control_stop(start((gid_t)-1)); /* makes the folder */
+	control_socket_stop(start((gid_t)-1)); /* makes the folder */
 	strcpy(address.sun_path, path);
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(fd);
-	control_stop(start((gid_t)-1));
+	control_socket_stop(start((gid_t)-1));
 }
 END_TEST
 
 START_TEST(control_takes_nothing_from_a_living_process)
 {
-	struct control *control = start((gid_t)-1);
+	struct control_socket *control = start((gid_t)-1);
 	char want[256];
 
 	snprintf(want, sizeof(want),
@@ -409,7 +412,7 @@ START_TEST(control_takes_nothing_from_a_living_process)
 		 path);
 	ck_assert_str_eq(refused(), want);
 	json_decref(get("/v1/status", 200)); /* and the first one still serves */
-	control_stop(control);
+	control_socket_stop(control);
 }
 END_TEST
 
@@ -418,7 +421,7 @@ START_TEST(control_removes_no_ordinary_file)
 	struct stat st;
 	FILE *file;
 
-	control_stop(start((gid_t)-1));
+	control_socket_stop(start((gid_t)-1));
 	file = fopen(path, "w");
 	ck_assert_ptr_nonnull(file);
 	fclose(file);
@@ -438,7 +441,8 @@ START_TEST(control_belongs_to_the_future_owner)
 		return;
 	}
 
-	struct control *control = control_bind(path, 65534, 12345, error, sizeof(error));
+	struct control_socket *control =
+		control_socket_bind(path, 65534, 12345, error, sizeof(error));
 	ck_assert_msg(control != NULL, "%s", error);
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_uint_eq(st.st_uid, 65534);
@@ -446,7 +450,7 @@ START_TEST(control_belongs_to_the_future_owner)
 	snprintf(parent, sizeof(parent), "%s/new", folder);
 	ck_assert_int_eq(stat(parent, &st), 0);
 	ck_assert_uint_eq(st.st_uid, 65534);
-	control_stop(control);
+	control_socket_stop(control);
 }
 END_TEST
 
@@ -471,7 +475,7 @@ START_TEST(control_asks_for_credentials)
 		return;
 	}
 
-	struct control *control = start(12345);
+	struct control_socket *control = start(12345);
 	ck_assert_int_eq(chmod(path, 0666), 0);
 
 	pid_t child = fork();
@@ -488,7 +492,7 @@ START_TEST(control_asks_for_credentials)
 	ck_assert_int_eq(waitpid(child, &result, 0), child);
 	ck_assert_msg(WIFEXITED(result) && WEXITSTATUS(result) == 0, "%s",
 		      peers[_i].name);
-	control_stop(control);
+	control_socket_stop(control);
 }
 END_TEST
 
