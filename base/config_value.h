@@ -39,10 +39,18 @@ enum config_type {
 	CONFIG_PREFIXES,  /* struct ip_prefix * */
 };
 
+/* What a reload makes of a change; zero is the only one that does not apply it. */
+enum config_reload {
+	CONFIG_RESTART,
+	CONFIG_RELOADS,
+	CONFIG_NEW_ALLOCATIONS, /* what exists keeps the old value until it ends */
+	CONFIG_LISTENERS,       /* new ones appear, removed ones drain */
+};
+
 struct config_key {
 	struct conffile_key file;
 	enum config_type type;
-	bool reloads; /* a reload applies a change */
+	enum config_reload reloads;
 	uint8_t sides; /* of a section with titles: which may have it, a bit for each; 0: all */
 	uint16_t offset, size;    /* of the field, from the base */
 	uint16_t count_offset;    /* lists: where their length is */
@@ -50,7 +58,18 @@ struct config_key {
 	const char *fallback;     /* the default as one would write it; NULL: required */
 	const char *doc;          /* one line */
 	const char *const *words; /* CONFIG_WORD: what may be written, up to NULL */
+	bool watched;             /* the path of a file: read again when that changes */
 };
+
+/* One key as it is in force, for people. All borrowed during the call. */
+struct config_entry {
+	const char *key; /* as in the manual, "limits.idle" */
+	const char *value;
+	const char *fallback; /* NULL: it has none, the key is required */
+	bool reloads;         /* a reload applies a change */
+	const char *doc;      /* one line */
+};
+typedef void config_entry_fn(void *arg, const struct config_entry *entry);
 
 /*
  * Every key on a line: section, name, kind, default, "reload" or "restart", what it is; with

@@ -21,11 +21,24 @@ const char *reload_effect_name(enum reload_effect effect)
 	return "unknown";
 }
 
+const char *reload_result_name(enum reload_result result)
+{
+	switch (result) {
+	case RELOAD_UNCHANGED:
+		return "unchanged";
+	case RELOAD_APPLIED:
+		return "applied";
+	case RELOAD_REJECTED:
+		return "rejected";
+	}
+	return "unknown";
+}
+
 bool reload_report_add(struct reload_report *report, const char *key, const char *before,
 		       const char *after, enum reload_effect effect)
 {
-	struct reload_change *changes = reallocarray(
-		report->changes, report->count + 1, sizeof(*report->changes));
+	struct reload_change *changes = reallocarray(report->changes, report->count + 1,
+						     sizeof(*report->changes));
 	if (changes == NULL)
 		return false;
 	report->changes = changes;

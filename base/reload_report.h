@@ -25,6 +25,8 @@ enum reload_effect {
 };
 /* As in the control interface: "applied", "new-allocations", "draining", "restart". */
 const char *reload_effect_name(enum reload_effect effect);
+/* "unchanged", "applied", "rejected" */
+const char *reload_result_name(enum reload_result result);
 
 struct reload_change {
 	char *key; /* as in the manual, "limits.idle"; a file that it names: "tls.certificate" */
@@ -38,6 +40,14 @@ struct reload_report {
 	struct reload_change *changes;
 	size_t count;
 	char error[512]; /* "FILE:LINE: what is wrong; what to do" */
+};
+
+/* What the last one came to, for the status. */
+struct reload_last {
+	int64_t at_s; /* Unix seconds; 0: there was none since the start */
+	enum reload_result result;
+	uint32_t generation; /* of what is in force now */
+	char error[512];     /* of RELOAD_REJECTED, otherwise empty */
 };
 
 /* Copies its texts. False if out of memory; the report is as before. */

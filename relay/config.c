@@ -201,32 +201,6 @@ void config_free(struct config *config)
 	free(config);
 }
 
-size_t config_compare(const struct config *before, const struct config *after,
-		      config_difference_fn *report, void *arg)
-{
-	struct config_walk walk = {0};
-	char name[NAME_MAX_LEN];
-	size_t differences = 0;
-
-	while (config_walk(&walk)) {
-		char *was = config_value_format(walk.key,
-						config_base_const(before, walk.side));
-		char *is = config_value_format(walk.key,
-					       config_base_const(after, walk.side));
-
-		/* Out of memory: better one difference too many than one unseen. */
-		if (!was || !is || strcmp(was, is) != 0) {
-			differences++;
-			report(arg,
-			       config_key_name(walk.key, walk.side, name, sizeof(name)),
-			       was ? was : "?", is ? is : "?", walk.key->reloads);
-		}
-		free(was);
-		free(is);
-	}
-	return differences;
-}
-
 void config_print_keys(FILE *out)
 {
 	config_keys_print(config_schema, config_schema_count, out);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "base/config_value.h"
+#include "base/reload_report.h"
 #include "relay/core/front.h"
 #include "relay/core/peer_policy.h"
 #include "relay/core/turn.h"
@@ -105,12 +106,19 @@ void config_blame(const struct config *config, unsigned line, const char *key,
 
 /*
  * What differs between two configurations, one call for each key: its name as in the man page,
- * both values as text, and whether a reload applies it.
+ * both values as text, and what a reload makes of it. Returns how many.
  */
 typedef void config_difference_fn(void *arg, const char *key, const char *before,
-				  const char *after, bool reloads);
+				  const char *after, enum reload_effect effect);
 size_t config_compare(const struct config *before, const struct config *after,
 		      config_difference_fn *report, void *arg);
+
+/*
+ * Every key as it is in force in the order of the manual: what needs a restart as it was
+ * started with, the rest as read last. False if out of memory; then some are missing.
+ */
+bool config_in_force(const struct config *started, const struct config *last,
+		     config_entry_fn *report, void *arg);
 
 /*
  * Every key on a line: section, name, kind, default, "reload" or "restart", what it is; with

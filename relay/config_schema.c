@@ -35,7 +35,8 @@ const struct config_key config_schema[] = {
 	{KEY("", "realm"), CONFIG_TEXT, false, FIELD(realm), .min = 1, .max = REALM_MAX,
 	 .fallback = "avedge", .doc = "realm of the credentials"},
 	{KEY("", "keys"), CONFIG_PATH, true, FIELD(keys), .min = 1, .max = PATH_LEN_MAX,
-	 .fallback = "/etc/avedge/keys", .doc = "keyring file shared with the issuer"},
+	 .fallback = "/etc/avedge/keys", .watched = true,
+	 .doc = "keyring file shared with the issuer"},
 	{KEY("", "software"), CONFIG_TEXT, true, FIELD(software), .max = SOFTWARE_MAX,
 	 .fallback = "avedge", .doc = "SOFTWARE in answers; empty leaves it out"},
 	{KEY("", "rfc5766_channels"), CONFIG_BOOL, true, FIELD(rfc5766_channels),
@@ -49,10 +50,11 @@ const struct config_key config_schema[] = {
 	 .fallback = "", .doc = "group to become; empty: that of the user"},
 
 	{KEY("tls", "certificate"), CONFIG_OPTIONAL, true, FIELD(tls.certificate),
-	 .max = PATH_LEN_MAX, .fallback = "",
+	 .max = PATH_LEN_MAX, .fallback = "", .watched = true,
 	 .doc = "PEM file, leaf first; empty: no TLS"},
 	{KEY("tls", "private_key"), CONFIG_OPTIONAL, true, FIELD(tls.private_key),
-	 .max = PATH_LEN_MAX, .fallback = "", .doc = "PEM file of the certificate's key"},
+	 .max = PATH_LEN_MAX, .fallback = "", .watched = true,
+	 .doc = "PEM file of the certificate's key"},
 
 	{LIST("side", "addresses"), CONFIG_ADDRESSES, false, BOTH, SIDE_FIELD(addresses),
 	 SIDE_COUNT_AT(address_count), .fallback = NULL, .doc = "addresses of this side"},

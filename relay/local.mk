@@ -7,11 +7,13 @@ noinst_LIBRARIES += librelay.a
 librelay_a_SOURCES = \
 	relay/config.c relay/config.h \
 	relay/config_check.c \
+	relay/config_compare.c \
 	relay/config_schema.c relay/config_schema.h \
 	relay/handoff.c relay/handoff.h \
 	relay/relay.c relay/relay.h \
 	relay/reload.c relay/reload.h \
 	relay/settings.c relay/settings.h \
+	relay/watched.c relay/watched.h \
 	relay/worker.c relay/worker.h \
 	$(relay_front_sources) \
 	$(relay_peer_sources) \

@@ -256,7 +256,7 @@ static void asked_to_reload(void *arg)
 	struct daemon *daemon = arg;
 
 	notify_reloading();
-	reload_configuration(daemon->reload);
+	reload_configuration(daemon->reload, NULL);
 	notify_ready();
 }
 

@@ -4,17 +4,17 @@
 #include "relay/reload.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "base/file_stamp.h"
 #include "base/log.h"
 #include "relay/front/tls.h"
 #include "relay/ops/addresses.h"
+#include "relay/watched.h"
 #include "relay/worker.h"
-
-enum { WATCHED_KEYS, WATCHED_CERTIFICATE, WATCHED_PRIVATE_KEY, WATCHED_COUNT };
 
 struct reload {
 	struct relay *relay;
@@ -24,16 +24,10 @@ struct reload {
 	struct settings_fixed fixed;
 	struct host_addresses *host;
 	uint32_t generation;
-	struct file_stamp stamps[WATCHED_COUNT];
+	struct watched watched;
+	pthread_mutex_t lock; /* of config as a pointer, and of last: others look at them */
+	struct reload_last last;
 };
-
-static void take_stamps(const struct config *config,
-			struct file_stamp stamps[WATCHED_COUNT])
-{
-	stamps[WATCHED_KEYS] = file_stamp_of(config->keys);
-	stamps[WATCHED_CERTIFICATE] = file_stamp_of(config->tls.certificate);
-	stamps[WATCHED_PRIVATE_KEY] = file_stamp_of(config->tls.private_key);
-}
 
 static struct host_addresses *host_copy(const struct host_addresses *host)
 {
@@ -55,24 +49,22 @@ static void publish_expiry(struct reload *reload)
 }
 
 /*
- * Build from config and whatever is on disk now, and publish. The stamps come first: a file
+ * Build from config and whatever is on disk now, and publish. The looks come first: a file
  * that changes while it is read is read again.
  */
-static bool rebuild(struct reload *reload, const struct config *config, const char *why)
+static bool rebuild(struct reload *reload, const struct config *config, char *error,
+		    size_t error_size)
 {
-	struct file_stamp stamps[WATCHED_COUNT];
-	char error[512] = "out of memory";
 	struct host_addresses *host = host_copy(reload->host);
 	struct settings *settings = NULL;
 
-	take_stamps(config, stamps);
-	memcpy(reload->stamps, stamps, sizeof(stamps));
+	snprintf(error, error_size, "out of memory");
+	reload->watched = watched_now(config);
 	if (host != NULL)
 		settings = settings_build(config, &reload->fixed, host,
-					  reload->generation + 1, error, sizeof(error));
+					  reload->generation + 1, error, error_size);
 	if (settings == NULL) {
 		free(host);
-		log_error("%s: %s; everything stays as it was", why, error);
 		return false;
 	}
 	reload->generation++;
@@ -100,7 +92,7 @@ struct reload *reload_new(struct relay *relay, struct config *config,
 		.commons = &relay->commons,
 		.started = config,
 	};
-	take_stamps(config, reload->stamps);
+	reload->watched = watched_now(config);
 	reload->host = addresses_now();
 	if (reload->host == NULL) {
 		snprintf(error, error_size, "cannot list the addresses of this host: %s",
@@ -117,6 +109,8 @@ struct reload *reload_new(struct relay *relay, struct config *config,
 		goto fail;
 	publish_expiry(reload);
 	reload->started = reload->config = config;
+	reload->last.generation = reload->generation;
+	pthread_mutex_init(&reload->lock, NULL);
 	return reload;
 fail:
 	free(host);
@@ -134,6 +128,7 @@ void reload_free(struct reload *reload)
 		config_free(reload->config);
 	config_free(reload->started);
 	free(reload->host);
+	pthread_mutex_destroy(&reload->lock);
 	free(reload);
 }
 
@@ -142,71 +137,150 @@ struct settings *reload_settings(const struct reload *reload)
 	return reload->settings;
 }
 
-/* What a reload applies, against what was read last. */
-static void log_applied(void *arg, const char *key, const char *before, const char *after,
-			bool reloads)
+/* What a reload applies counts from what was read last ... */
+static void add_applied(void *arg, const char *key, const char *before, const char *after,
+			enum reload_effect effect)
 {
-	size_t *applied = arg;
-
-	if (!reloads)
-		return;
-	log_notice("reload: %s: %s -> %s", key, before, after);
-	(*applied)++;
+	if (effect != RELOAD_EFFECT_RESTART)
+		reload_report_add(arg, key, before, after, effect);
 }
 
-/* What waits for a restart, against what runs. */
-static void log_waiting(void *arg, const char *key, const char *before, const char *after,
-			bool reloads)
+/* ... and what waits for a restart from what runs. */
+static void add_waiting(void *arg, const char *key, const char *before, const char *after,
+			enum reload_effect effect)
 {
-	(void)arg;
-	if (!reloads)
+	if (effect == RELOAD_EFFECT_RESTART)
+		reload_report_add(arg, key, before, after, effect);
+}
+
+static void note_last(struct reload *reload, const struct reload_report *report)
+{
+	pthread_mutex_lock(&reload->lock);
+	reload->last.at_s = time(NULL);
+	reload->last.result = report->result;
+	reload->last.generation = report->generation;
+	memcpy(reload->last.error, report->error, sizeof(reload->last.error));
+	pthread_mutex_unlock(&reload->lock);
+}
+
+static void log_change(const struct reload_change *change)
+{
+	static const char *const remarks[] = {
+		[RELOAD_EFFECT_APPLIED] = "",
+		[RELOAD_EFFECT_NEW_ALLOCATIONS] = " for new allocations",
+		[RELOAD_EFFECT_DRAINING] = "; what is gone drains",
+	};
+
+	if (change->effect == RELOAD_EFFECT_RESTART)
 		log_warning("reload: %s: %s -> %s needs a restart; it stays as it was",
-			    key, before, after);
+			    change->key, change->before, change->after);
+	else
+		log_notice("reload: %s: %s -> %s%s", change->key, change->before,
+			   change->after, remarks[change->effect]);
 }
 
-bool reload_configuration(struct reload *reload)
+/* report holds the changes, or the error. */
+static bool finish(struct reload *reload, struct reload_report *report, const char *why)
 {
-	char error[512];
-	struct config *config = config_load(reload->config->path, error, sizeof(error));
+	size_t applied = 0;
 
-	if (config == NULL) {
-		log_error("reload: %s; everything stays as it was", error);
+	report->generation = reload->generation;
+	if (report->error[0] != '\0') {
+		report->result = RELOAD_REJECTED;
+		log_error("%s: %s; everything stays as it was", why, report->error);
+		note_last(reload, report);
 		return false;
 	}
-	if (!rebuild(reload, config, "reload")) {
+	for (size_t i = 0; i < report->count; i++) {
+		applied += report->changes[i].effect != RELOAD_EFFECT_RESTART;
+		log_change(&report->changes[i]);
+	}
+	report->result = applied > 0 ? RELOAD_APPLIED : RELOAD_UNCHANGED;
+	log_notice("%s: done, %zu change%s", why, applied, applied == 1 ? "" : "s");
+	note_last(reload, report);
+	return true;
+}
+
+/* config is taken over. */
+static bool replace(struct reload *reload, struct config *config,
+		    struct reload_report *report)
+{
+	struct watched looked = reload->watched;
+	struct config *old = reload->config;
+	enum log_level level;
+
+	if (!rebuild(reload, config, report->error, sizeof(report->error))) {
 		config_free(config);
 		return false;
 	}
-	enum log_level level;
 	if (log_level_parse(config->log.level, &level))
 		log_set_level(level);
-	size_t applied = 0;
-	config_compare(reload->config, config, log_applied, &applied);
-	config_compare(reload->started, config, log_waiting, NULL);
-	log_notice("reload: done, %zu change%s; keys and certificate read again", applied,
-		   applied == 1 ? "" : "s");
-	if (reload->config != reload->started)
-		config_free(reload->config);
+	config_compare(old, config, add_applied, report);
+	watched_report(old, &looked, config, &reload->watched, report);
+	config_compare(reload->started, config, add_waiting, report);
+
+	pthread_mutex_lock(&reload->lock);
 	reload->config = config;
+	pthread_mutex_unlock(&reload->lock);
+	if (old != reload->started)
+		config_free(old);
 	return true;
+}
+
+bool reload_configuration(struct reload *reload, struct reload_report *report)
+{
+	struct reload_report own = {0};
+	struct reload_report *into = report != NULL ? report : &own;
+
+	memset(into, 0, sizeof(*into));
+	struct config *config =
+		config_load(reload->config->path, into->error, sizeof(into->error));
+	if (config != NULL)
+		replace(reload, config, into);
+	bool ok = finish(reload, into, "reload");
+	reload_report_clear(&own);
+	return ok;
 }
 
 void reload_watched_files(struct reload *reload)
 {
-	struct file_stamp stamps[WATCHED_COUNT];
-	bool changed = false;
+	struct watched looked = reload->watched, look = watched_now(reload->config);
+	struct reload_report report = {0};
 
-	take_stamps(reload->config, stamps);
-	for (size_t i = 0; i < WATCHED_COUNT; i++)
-		changed |= !file_stamp_equal(&stamps[i], &reload->stamps[i]);
-	if (changed && rebuild(reload, reload->config, "changed file"))
-		log_notice("keys or certificate have changed and were read again");
+	if (watched_equal(&looked, &look))
+		return;
+	if (rebuild(reload, reload->config, report.error, sizeof(report.error)))
+		watched_report(reload->config, &looked, reload->config, &reload->watched,
+			       &report);
+	finish(reload, &report, "changed file");
+	reload_report_clear(&report);
 }
 
 void reload_host_addresses(struct reload *reload, struct host_addresses *host)
 {
+	char error[512];
+
 	free(reload->host);
 	reload->host = host;
-	if (rebuild(reload, reload->config, "changed addresses"))
+	if (rebuild(reload, reload->config, error, sizeof(error)))
 		log_info("this host has other addresses now; the peer policy follows");
+	else
+		log_error("changed addresses: %s; the peer policy stays as it was",
+			  error);
+}
+
+struct reload_last reload_last(struct reload *reload)
+{
+	pthread_mutex_lock(&reload->lock);
+	struct reload_last last = reload->last;
+	pthread_mutex_unlock(&reload->lock);
+	return last;
+}
+
+bool reload_values(struct reload *reload, config_entry_fn *report, void *arg)
+{
+	pthread_mutex_lock(&reload->lock);
+	bool complete = config_in_force(reload->started, reload->config, report, arg);
+	pthread_mutex_unlock(&reload->lock);
+	return complete;
 }

@@ -339,13 +339,13 @@ struct seen {
 };
 
 static void note(void *arg, const char *key, const char *before, const char *after,
-		 bool reloads)
+		 enum reload_effect effect)
 {
 	struct seen *seen = arg;
 	size_t len = strlen(seen->text);
 
 	snprintf(seen->text + len, sizeof(seen->text) - len, "%s: %s -> %s%s\n", key,
-		 before, after, reloads ? "" : " (restart)");
+		 before, after, effect == RELOAD_EFFECT_RESTART ? " (restart)" : "");
 }
 
 START_TEST(config_compare_finds_nothing_in_equals)
