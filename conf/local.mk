@@ -1,9 +1,36 @@
 # conf/: what an administrator starts from. Not installed into sysconfdir: it would overwrite.
 dist_doc_DATA = conf/mediarelayd.conf conf/mrasd.conf
 
-# What belongs into it is made by the administrator, the keyring by avedgectl.
-install-data-local:
+# For systemd. The sources have names of their own; what is installed is called avedge.conf.
+systemd_templates = \
+	conf/systemd/mediarelayd.service.in \
+	conf/systemd/mrasd.service.in \
+	conf/systemd/tmpfiles.conf.in
+nodist_systemdsystemunit_DATA = \
+	conf/systemd/mediarelayd.service \
+	conf/systemd/mrasd.service
+dist_systemdsystemunit_DATA = conf/systemd/avedge.target
+EXTRA_DIST += $(systemd_templates) conf/systemd/sysusers.conf
+CLEANFILES += \
+	$(nodist_systemdsystemunit_DATA) \
+	conf/systemd/tmpfiles.conf
+
+all-local: $(nodist_systemdsystemunit_DATA) conf/systemd/tmpfiles.conf
+$(nodist_systemdsystemunit_DATA) conf/systemd/tmpfiles.conf: $(systemd_templates) Makefile
+	$(AM_V_GEN)$(MKDIR_P) conf/systemd && sed \
+		-e 's|@sysconfdir[@]|$(sysconfdir)|g' \
+		-e 's|@sbindir[@]|$(sbindir)|g' \
+		-e 's|@bindir[@]|$(bindir)|g' \
+		$(srcdir)/$@.in >$@.part && mv $@.part $@
+
+# The keyring is made by avedgectl, the rest by the administrator.
+install-data-local: conf/systemd/tmpfiles.conf
 	$(MKDIR_P) '$(DESTDIR)$(sysconfdir)/avedge'
+	$(MKDIR_P) '$(DESTDIR)$(sysusersdir)' '$(DESTDIR)$(tmpfilesdir)'
+	$(INSTALL_DATA) $(srcdir)/conf/systemd/sysusers.conf \
+		'$(DESTDIR)$(sysusersdir)/avedge.conf'
+	$(INSTALL_DATA) conf/systemd/tmpfiles.conf '$(DESTDIR)$(tmpfilesdir)/avedge.conf'
 
 uninstall-local:
+	rm -f '$(DESTDIR)$(sysusersdir)/avedge.conf' '$(DESTDIR)$(tmpfilesdir)/avedge.conf'
 	-rmdir '$(DESTDIR)$(sysconfdir)/avedge'
