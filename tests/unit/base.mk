@@ -1,4 +1,5 @@
 unit_programs += \
+	tests/unit/test_inbox \
 	tests/unit/test_log \
 	tests/unit/test_privdrop \
 	tests/unit/test_sockaddr \
@@ -6,5 +7,6 @@ unit_programs += \
 	tests/unit/test_units \
 	tests/unit/test_version
 
+tests_unit_test_inbox_LDADD = libdaemon.a $(EVENT_LIBS) $(CHECK_LIBS)
 tests_unit_test_log_LDADD = libbase.a $(SYSTEMD_LIBS) $(CHECK_LIBS)
 tests_unit_test_privdrop_LDADD = libbase.a $(CAPNG_LIBS) $(CHECK_LIBS)
