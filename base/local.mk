@@ -26,4 +26,5 @@ libdaemon_a_SOURCES = \
 	base/notify.c base/notify.h \
 	base/openmetrics.c base/openmetrics.h \
 	base/reload_report.c base/reload_report.h \
+	base/socket_drops.c base/socket_drops.h \
 	base/tls_server.c base/tls_server.h

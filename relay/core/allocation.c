@@ -330,6 +330,26 @@ static bool transports_fit(const struct turn *turn,
 		transport_is_stream(front->transport));
 }
 
+static struct turnover *turnover_of(struct turn *turn, const struct allocation *al)
+{
+	return &turn->counters.allocations[al->dialect][al->side][al->transport]
+					  [al->relay_transport];
+}
+
+static void count_end(struct turn *turn, const struct allocation *al, uint64_t now_ms)
+{
+	struct counters *counters = &turn->counters;
+
+	_Static_assert((int)END_REASON_COUNT <= (int)COUNTED_REASONS, "room for each");
+	counter_add(&counters->allocations_closed, 1);
+	counter_add(&turnover_of(turn, al)->closed, 1);
+	counter_add(&counters->allocations_ended[al->end_reason], 1);
+	distribution_add(&counters->allocation_duration, &distribution_durations,
+			 now_ms > al->created_ms ? now_ms - al->created_ms : 0);
+	distribution_add(&counters->allocation_bytes, &distribution_bytes,
+			 al->to_peer.bytes + al->to_client.bytes);
+}
+
 int allocation_create(struct turn *turn, const struct allocation_request *request,
 		      uint64_t now_ms, struct allocation **out)
 {
@@ -354,6 +374,7 @@ int allocation_create(struct turn *turn, const struct allocation_request *reques
 	table_insert(turn->table, al);
 	expiry_set(&turn->table->expiry, al->slot, al->expires_ms);
 	counter_add(&turn->counters.allocations_opened, 1);
+	counter_add(&turnover_of(turn, al)->opened, 1);
 	*out = al;
 	return 0;
 
@@ -376,6 +397,7 @@ void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason
 		       uint64_t now_ms)
 {
 	al->end_reason = (uint8_t)reason;
+	count_end(turn, al, now_ms);
 	turn->edge->allocation_ended(turn->edge->self, al);
 
 	/* A port that it reserved for another allocation is held on (T-239). */
@@ -386,7 +408,6 @@ void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason
 	expiry_clear(&turn->table->expiry, al->slot);
 	table_remove(turn->table, al);
 	slot_give(turn, al);
-	counter_add(&turn->counters.allocations_closed, 1);
 }
 
 uint64_t allocation_table_expire(struct turn *turn, uint64_t now_ms)

@@ -32,12 +32,6 @@ struct turn;
 
 #define SLOT_NONE UINT32_MAX
 
-/* Which protocol speaks on the 5-tuple; fixed with the allocation. */
-enum dialect {
-	DIALECT_IETF,
-	DIALECT_MS,
-};
-
 enum end_reason {
 	END_RELEASED, /* Refresh with lifetime 0 */
 	END_EXPIRED,

@@ -94,6 +94,30 @@ const char *request_method_name(enum request_method method)
 	return "?";
 }
 
+const char *socket_kind_name(enum socket_kind kind)
+{
+	switch (kind) {
+	case SOCKET_FRONT:
+		return "front";
+	case SOCKET_RELAY:
+		return "relay";
+	case SOCKET_KIND_COUNT:
+		break;
+	}
+	return "?";
+}
+
+struct traffic traffic_sum(const struct traffic by_transport[TRANSPORT_COUNT])
+{
+	struct traffic sum = {0};
+
+	for (int i = 0; i < TRANSPORT_COUNT; i++) {
+		sum.packets += by_transport[i].packets;
+		sum.bytes += by_transport[i].bytes;
+	}
+	return sum;
+}
+
 /*
  * The struct is 64-bit counters and nothing else, so it is summed as a row of them: a counter
  * that is added to the header cannot be forgotten here.

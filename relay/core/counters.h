@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "relay/core/distribution.h"
 #include "relay/core/front.h"
 #include "stun/classify.h"
 
@@ -115,23 +116,56 @@ struct traffic {
 	uint64_t bytes; /* application payload */
 };
 
+/* Which protocol speaks on the 5-tuple; fixed with the allocation. */
+enum dialect {
+	DIALECT_IETF,
+	DIALECT_MS,
+};
+
+/*
+ * Closed stands before opened, here and below: who sums the counters of a running worker may
+ * find an allocation that was opened meanwhile, and never one that was closed only.
+ */
+struct turnover {
+	uint64_t closed, opened;
+};
+
+/* How allocations are told apart in counters. */
+enum {
+	COUNTED_DIALECTS = DIALECT_MS + 1,
+	COUNTED_RELAYS =
+		TRANSPORT_TCP + 1, /* transports of relayed addresses: UDP and TCP */
+	COUNTED_REASONS = 12,      /* for enum end_reason */
+};
+
+/* Whose receive queue overflowed. */
+enum socket_kind { SOCKET_FRONT, SOCKET_RELAY, SOCKET_KIND_COUNT };
+const char *socket_kind_name(enum socket_kind kind); /* "front", "relay" */
+
 struct counters {
 	uint64_t drops[DROP_REASON_COUNT];
 	uint64_t requests[REQUEST_METHOD_COUNT][REQUEST_RESULT_COUNT];
 	uint64_t datagrams[DATAGRAM_KIND_COUNT]; /* UDP fronts, by first byte */
 	uint64_t streams[STREAM_KIND_COUNT];     /* connections by first bytes */
-	struct traffic to_peer[SIDE_COUNT];      /* by the client's side */
-	struct traffic to_client[SIDE_COUNT];
+	struct traffic to_peer[SIDE_COUNT][TRANSPORT_COUNT]; /* by the client's */
+	struct traffic to_client[SIDE_COUNT][TRANSPORT_COUNT];
 	uint64_t indications;       /* Binding indications, kept silent */
 	uint64_t auth_failures[10]; /* by enum auth_failure */
-	uint64_t allocations_opened;
 	uint64_t allocations_closed;
+	uint64_t allocations_opened;
+	struct turnover allocations[COUNTED_DIALECTS][SIDE_COUNT][TRANSPORT_COUNT]
+				   [COUNTED_RELAYS];
+	uint64_t allocations_ended[COUNTED_REASONS];
+	struct distribution allocation_duration; /* ms */
+	struct distribution allocation_bytes;    /* payload, both ways */
 	uint64_t connections_opened;
 	uint64_t connections_closed;
 	uint64_t connections_refused;   /* limit of unauthenticated ones */
 	uint64_t connections_timed_out; /* deadline for slow clients */
 	uint64_t bind_failures;         /* relay port held by somebody else */
 	uint64_t peer_events[PEER_EVENT_COUNT];
+	struct distribution batches[SOCKET_KIND_COUNT]; /* datagrams of one receive */
+	uint64_t socket_drops[SOCKET_KIND_COUNT];       /* by the kernel: queue full */
 };
 
 static inline void counter_add(uint64_t *counter, uint64_t n)
@@ -142,6 +176,15 @@ static inline void counter_add(uint64_t *counter, uint64_t n)
 static inline uint64_t counter_read(const uint64_t *counter)
 {
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+/* Of all transports. */
+struct traffic traffic_sum(const struct traffic by_transport[TRANSPORT_COUNT]);
+
+/* How many are open, of a sum that was made while they came and went. */
+static inline uint64_t counters_open(uint64_t opened, uint64_t closed)
+{
+	return opened > closed ? opened - closed : 0;
 }
 
 /* Add all of one into a sum; the sum is the caller's alone. */

@@ -78,7 +78,8 @@ static inline void forward_to_peer(struct turn *turn, struct allocation *al,
 	out->slot = al->slot;
 	out->payload = payload;
 	out->peer = *peer;
-	forward_count(&al->to_peer, &turn->counters.to_peer[al->side], payload.len);
+	forward_count(&al->to_peer, &turn->counters.to_peer[al->side][al->transport],
+		      payload.len);
 }
 
 /* Header and padding are in place; named is the source as the client knows it. */
@@ -89,7 +90,8 @@ static inline void forward_to_client(struct turn *turn, struct allocation *al,
 	out->kind = FORWARD_TO_CLIENT;
 	out->peer = *named;
 	out->payload = payload;
-	forward_count(&al->to_client, &turn->counters.to_client[al->side], payload.len);
+	forward_count(&al->to_client, &turn->counters.to_client[al->side][al->transport],
+		      payload.len);
 }
 
 /* What forward_from_peer() does for an allocation of the MS dialect. */

@@ -13,6 +13,8 @@ libcore_a_SOURCES = \
 	relay/core/counters.h \
 	relay/core/destination.c \
 	relay/core/destination.h \
+	relay/core/distribution.c \
+	relay/core/distribution.h \
 	relay/core/edge.h \
 	relay/core/expiry.c \
 	relay/core/expiry.h \

@@ -17,6 +17,7 @@
 #include <event2/event_struct.h>
 
 #include "base/sockaddr.h"
+#include "base/socket_drops.h"
 #include "base/udp_run.h"
 #include "relay/dialect/dispatch.h"
 #include "relay/worker.h"
@@ -30,7 +31,8 @@ enum {
 struct udp_front {
 	struct udp_fronts *owner;
 	struct event event;
-	int fd; /* -1: this front is not UDP */
+	int fd;         /* -1: this front is not UDP */
+	uint32_t drops; /* by the kernel, as counted */
 	uint16_t index;
 };
 
@@ -112,6 +114,8 @@ static void readable(evutil_socket_t fd, short events, void *arg)
 	if (count <= 0)
 		return;
 	worker_tick(fronts->worker);
+	distribution_add(&fronts->worker->turn.counters.batches[SOCKET_FRONT],
+			 &distribution_batches, (unsigned)count);
 	for (unsigned i = 0; i < (unsigned)count; i++) {
 		received(front, i);
 		make_ready(fronts, i);
@@ -181,6 +185,18 @@ void udp_fronts_free(struct udp_fronts *fronts)
 		munmap(fronts->buffers, (size_t)BATCH * DATAGRAM_MAX);
 	free(fronts->fronts);
 	free(fronts);
+}
+
+void udp_fronts_count_drops(struct udp_fronts *fronts)
+{
+	uint64_t *counter = &fronts->worker->turn.counters.socket_drops[SOCKET_FRONT];
+
+	for (size_t i = 0; i < fronts->count; i++) {
+		struct udp_front *front = &fronts->fronts[i];
+
+		if (front->fd >= 0)
+			counter_add(counter, socket_drops(front->fd, &front->drops));
+	}
 }
 
 void udp_front_send(struct udp_fronts *fronts, uint16_t front,

@@ -30,6 +30,9 @@ void udp_front_relay(struct udp_fronts *fronts, uint16_t front,
 		     const struct endpoint *client, const struct udp_datagram *datagram);
 void udp_fronts_flush(struct udp_fronts *fronts);
 
+/* Bring the counter of what the kernel dropped up to date. Not for the packet path. */
+void udp_fronts_count_drops(struct udp_fronts *fronts);
+
 /* A socket for that front, bound, ready for SO_REUSEPORT siblings. Negative errno. */
 int udp_front_bind(const struct endpoint *local);
 

@@ -120,15 +120,15 @@ static json_t *status_document(struct relay *relay)
 	int64_t tls = __atomic_load_n(&relay->tls_not_after_s, __ATOMIC_RELAXED);
 
 	relay_counters(relay, &sum);
-	return json_pack("{s:s, s:i, s:o, s:o, s:s, s:i, s:o, s:o, s:o, s:o}", "version",
-			 version_string(), "pid", (int)getpid(), "started",
-			 control_time(relay->started_s), "uptime_s",
-			 count((now_ms() - relay->started_ms) / 1000), "realm",
-			 relay->config->realm, "workers", (int)relay->worker_count,
-			 "allocations",
-			 count(sum.allocations_opened - sum.allocations_closed),
-			 "tls_not_after", control_time(tls), "ports", pool_figures(relay),
-			 "limits", limits_in_force(relay));
+	return json_pack(
+		"{s:s, s:i, s:o, s:o, s:s, s:i, s:o, s:o, s:o, s:o}", "version",
+		version_string(), "pid", (int)getpid(), "started",
+		control_time(relay->started_s), "uptime_s",
+		count((now_ms() - relay->started_ms) / 1000), "realm",
+		relay->config->realm, "workers", (int)relay->worker_count, "allocations",
+		count(counters_open(sum.allocations_opened, sum.allocations_closed)),
+		"tls_not_after", control_time(tls), "ports", pool_figures(relay),
+		"limits", limits_in_force(relay));
 }
 
 static json_t *port_row(const struct relay_port *row)
@@ -162,12 +162,15 @@ static json_t *traffic(const struct traffic *traffic)
 			 count(traffic->bytes));
 }
 
-static json_t *traffic_by_side(const struct traffic *sides)
+static json_t *traffic_by_side(const struct traffic (*sides)[TRANSPORT_COUNT])
 {
 	json_t *object = json_object();
 
-	for (int i = 0; i < SIDE_COUNT; i++)
-		json_object_set_new(object, side_name((enum side)i), traffic(&sides[i]));
+	for (int i = 0; i < SIDE_COUNT; i++) {
+		struct traffic sum = traffic_sum(sides[i]);
+
+		json_object_set_new(object, side_name((enum side)i), traffic(&sum));
+	}
 	return object;
 }
 

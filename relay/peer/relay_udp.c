@@ -21,6 +21,7 @@
 #include <event2/event_struct.h>
 
 #include "base/sockaddr.h"
+#include "base/socket_drops.h"
 #include "base/udp_run.h"
 #include "relay/dialect/dispatch.h"
 #include "relay/worker.h"
@@ -45,6 +46,7 @@ struct relay_socket {
 	uint8_t in_vain; /* reads to go without a batch */
 	bool bursts;     /* UDP_GRO is on */
 	bool df;         /* what is sent has DF set */
+	uint32_t drops;  /* by the kernel, as counted */
 	struct event event;
 };
 
@@ -145,6 +147,8 @@ static void readable(evutil_socket_t fd, short events, void *arg)
 	if (count == 0)
 		return;
 	worker_tick(worker);
+	distribution_add(&worker->turn.counters.batches[SOCKET_RELAY],
+			 &distribution_batches, count);
 	for (unsigned i = 0; i < count; i++)
 		received(sockets, slot, i);
 	worker_flush_clients(worker);
@@ -254,7 +258,31 @@ int relay_udp_open(struct relay_udp *sockets, uint32_t slot, const struct endpoi
 	rs->in_vain = 0;
 	rs->bursts = false;
 	rs->df = false;
+	rs->drops = 0;
 	return 0;
+}
+
+static void count_drops(struct relay_udp *sockets, struct relay_socket *rs)
+{
+	counter_add(&sockets->worker->turn.counters.socket_drops[SOCKET_RELAY],
+		    socket_drops(rs->fd, &rs->drops));
+}
+
+uint32_t relay_udp_count_drops(struct relay_udp *sockets, uint32_t slot, uint32_t some)
+{
+	for (; slot < sockets->slots && some > 0; slot++) {
+		const struct allocation *al =
+			allocation_next(sockets->worker->turn.table, slot);
+
+		if (al == NULL)
+			return SLOT_NONE;
+		slot = al->slot;
+		if (sockets->sockets[slot].owner != NULL) {
+			count_drops(sockets, &sockets->sockets[slot]);
+			some--;
+		}
+	}
+	return slot < sockets->slots ? slot : SLOT_NONE;
 }
 
 void relay_udp_close(struct relay_udp *sockets, uint32_t slot)
@@ -262,6 +290,7 @@ void relay_udp_close(struct relay_udp *sockets, uint32_t slot)
 	struct relay_socket *rs = &sockets->sockets[slot];
 
 	relay_udp_flush(sockets); /* the descriptor may be somebody else's soon */
+	count_drops(sockets, rs);
 	event_del(&rs->event);
 	close(rs->fd);
 	rs->owner = NULL;

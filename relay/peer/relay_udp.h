@@ -26,6 +26,13 @@ int relay_udp_open(struct relay_udp *sockets, uint32_t slot,
 void relay_udp_close(struct relay_udp *sockets, uint32_t slot);
 
 /*
+ * Bring the counter of what the kernel dropped up to date for some of the sockets, from that slot
+ * on; a socket that is closed is counted then. Returns the slot to go on with, SLOT_NONE at the
+ * end. A system call each, so not for the packet path, and never for all of them at once.
+ */
+uint32_t relay_udp_count_drops(struct relay_udp *sockets, uint32_t slot, uint32_t some);
+
+/*
  * Send a FORWARD_TO_PEER, in runs: its payload is borrowed until relay_udp_flush(), which is
  * due before the loop resumes. Failures are counted.
  */

@@ -297,6 +297,30 @@ START_TEST(record_is_made_while_all_fields_hold)
 }
 END_TEST
 
+START_TEST(ends_are_counted_by_kind_and_reason)
+{
+	const struct counters *counters = &world.turn.counters;
+	const struct turnover *kind =
+		&counters->allocations[DIALECT_IETF][SIDE_OUTSIDE][TRANSPORT_UDP]
+				      [TRANSPORT_UDP];
+	struct allocation *al = busy_allocation();
+
+	al->to_peer = (struct traffic){3, 1200};
+	al->to_client = (struct traffic){3, 480};
+	ck_assert_uint_eq(kind->opened, 1);
+	ck_assert_uint_eq(kind->closed, 0);
+	ck_assert_uint_eq(counters->allocation_duration.counts[0], 0);
+	allocation_delete(&world.turn, al, END_RELEASED, al->created_ms + 20000);
+	ck_assert_uint_eq(kind->closed, 1);
+	ck_assert_uint_eq(counters->allocations_ended[END_RELEASED], 1);
+	ck_assert_uint_eq(counters->allocations_ended[END_EXPIRED], 0);
+	ck_assert_uint_eq(counters->allocation_duration.sum, 20000);
+	ck_assert_uint_eq(counters->allocation_duration.counts[3], 1);
+	ck_assert_uint_eq(counters->allocation_bytes.sum, 1680);
+	ck_assert_uint_eq(counters->allocation_bytes.counts[1], 1);
+}
+END_TEST
+
 START_TEST(key_does_not_outlive_the_allocation)
 {
 	struct allocation *al;
@@ -518,6 +542,7 @@ static void allocation_suite(Suite *suite)
 	tcase_add_test(tc, total_limit_and_full_table_are_508);
 	tcase_add_test(tc, expiry_frees_everything);
 	tcase_add_test(tc, record_is_made_while_all_fields_hold);
+	tcase_add_test(tc, ends_are_counted_by_kind_and_reason);
 	tcase_add_test(tc, key_does_not_outlive_the_allocation);
 	tcase_add_test(tc, id_of_the_past_names_nothing);
 	tcase_add_test(tc, refresh_counts_from_now);

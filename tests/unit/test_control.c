@@ -57,7 +57,8 @@ void relay_counters(struct relay *relay, struct counters *sum)
 	*sum = (struct counters){.allocations_opened = 7, .allocations_closed = 4};
 	sum->drops[DROP_NO_PERMISSION] = 12345678901234;
 	sum->peer_events[PEER_STRANGER] = 5;
-	sum->to_peer[SIDE_OUTSIDE] = (struct traffic){.packets = 3, .bytes = 480};
+	sum->to_peer[SIDE_OUTSIDE][TRANSPORT_UDP] =
+		(struct traffic){.packets = 3, .bytes = 480};
 	sum->requests[REQUEST_ALLOCATE][request_result_index(401)] = 9;
 }
 

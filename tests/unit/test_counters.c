@@ -28,7 +28,7 @@ START_TEST(every_name_is_there_once)
 {
 	const char *drops[DROP_REASON_COUNT], *methods[REQUEST_METHOD_COUNT];
 	const char *sides[SIDE_COUNT], *transports[TRANSPORT_COUNT];
-	const char *peers[PEER_EVENT_COUNT];
+	const char *peers[PEER_EVENT_COUNT], *sockets[SOCKET_KIND_COUNT];
 
 	for (int i = 0; i < DROP_REASON_COUNT; i++) {
 		drops[i] = drop_reason_name((enum drop_reason)i);
@@ -45,6 +45,10 @@ START_TEST(every_name_is_there_once)
 	for (int i = 0; i < TRANSPORT_COUNT; i++)
 		transports[i] = transport_name((enum transport)i);
 
+	for (int i = 0; i < SOCKET_KIND_COUNT; i++)
+		sockets[i] = socket_kind_name((enum socket_kind)i);
+
+	check_names("socket", sockets, ARRAY_LEN(sockets));
 	check_names("drop reason", drops, ARRAY_LEN(drops));
 	check_names("peer event", peers, ARRAY_LEN(peers));
 	check_names("method", methods, ARRAY_LEN(methods));
@@ -60,6 +64,7 @@ START_TEST(numbers_outside_the_sets_have_a_name_too)
 	ck_assert_str_eq(peer_event_name(PEER_EVENT_COUNT), "?");
 	ck_assert_str_eq(peer_event_text((enum peer_event) - 1), "?");
 	ck_assert_str_eq(request_method_name(REQUEST_METHOD_COUNT), "?");
+	ck_assert_str_eq(socket_kind_name(SOCKET_KIND_COUNT), "?");
 	ck_assert_str_eq(side_name(SIDE_COUNT), "?");
 	ck_assert_str_eq(transport_name(TRANSPORT_COUNT), "?");
 }
@@ -124,9 +129,73 @@ START_TEST(a_sum_takes_in_every_counter)
 	/* The first and the last by name, lest the array above be another struct. */
 	ck_assert_uint_eq(sum.drops[DROP_NONE], 1);
 	ck_assert_uint_eq(sum.bind_failures, one.bind_failures + two.bind_failures);
-	ck_assert_uint_eq(sum.to_client[SIDE_OUTSIDE].bytes,
-			  one.to_client[SIDE_OUTSIDE].bytes +
-				  two.to_client[SIDE_OUTSIDE].bytes);
+	ck_assert_uint_eq(sum.to_client[SIDE_OUTSIDE][TRANSPORT_TCP].bytes,
+			  one.to_client[SIDE_OUTSIDE][TRANSPORT_TCP].bytes +
+				  two.to_client[SIDE_OUTSIDE][TRANSPORT_TCP].bytes);
+}
+END_TEST
+
+START_TEST(transports_add_up)
+{
+	struct traffic by_transport[TRANSPORT_COUNT];
+
+	for (unsigned i = 0; i < TRANSPORT_COUNT; i++)
+		by_transport[i] = (struct traffic){i + 1, 100 * (i + 1)};
+	struct traffic sum = traffic_sum(by_transport);
+	ck_assert_uint_eq(sum.packets, 1 + 2 + 3 + 4);
+	ck_assert_uint_eq(sum.bytes, 1000);
+}
+END_TEST
+
+START_TEST(a_gap_between_reads_opens_nothing)
+{
+	ck_assert_uint_eq(counters_open(7, 4), 3);
+	ck_assert_uint_eq(counters_open(4, 4), 0);
+	ck_assert_uint_eq(counters_open(4, 5), 0);
+}
+END_TEST
+
+static const struct {
+	const char *name;
+	const struct distribution_bounds *bounds;
+	uint64_t value;
+	size_t want;
+} figures[] = {
+	{"nothing", &distribution_durations, 0, 0},
+	{"a second", &distribution_durations, 1000, 0},
+	{"a little more", &distribution_durations, 1001, 1},
+	{"a working day", &distribution_durations, 8 * 3600 * 1000, 9},
+	{"longer than any bound", &distribution_durations, UINT64_C(1) << 40, 10},
+	{"a kilobyte", &distribution_bytes, 1000, 0},
+	{"100 GB", &distribution_bytes, UINT64_C(100000000000), 8},
+	{"more than 100 GB", &distribution_bytes, UINT64_C(100000000001), 9},
+	{"one datagram", &distribution_batches, 1, 0},
+	{"three", &distribution_batches, 3, 2},
+	{"a full batch", &distribution_batches, 32, 5},
+};
+
+START_TEST(figures_find_their_bucket)
+{
+	struct distribution distribution = {0};
+
+	distribution_add(&distribution, figures[_i].bounds, figures[_i].value);
+	ck_assert_uint_eq(distribution.sum, figures[_i].value);
+	for (size_t i = 0; i < ARRAY_LEN(distribution.counts); i++)
+		ck_assert_msg(distribution.counts[i] == (i == figures[_i].want),
+			      "%s: bucket %zu", figures[_i].name, i);
+}
+END_TEST
+
+START_TEST(bounds_rise)
+{
+	const struct distribution_bounds *const all[] = {
+		&distribution_durations, &distribution_bytes, &distribution_batches};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		ck_assert_uint_le(all[i]->count, DISTRIBUTION_BOUNDS_MAX);
+		for (size_t j = 1; j < all[i]->count; j++)
+			ck_assert_uint_lt(all[i]->bounds[j - 1], all[i]->bounds[j]);
+	}
 }
 END_TEST
 
@@ -148,6 +217,10 @@ static void counters_suite(Suite *suite)
 	tcase_add_test(tc, each_code_has_its_own_index);
 	tcase_add_test(tc, unknown_codes_share_the_last_index);
 	tcase_add_test(tc, a_sum_takes_in_every_counter);
+	tcase_add_test(tc, transports_add_up);
+	tcase_add_test(tc, a_gap_between_reads_opens_nothing);
+	tcase_add_loop_test(tc, figures_find_their_bucket, 0, ROWS(figures));
+	tcase_add_test(tc, bounds_rise);
 	tcase_add_test(tc, attack_25_counters_pass_32_bits);
 	suite_add_tcase(suite, tc);
 }

@@ -98,9 +98,12 @@ START_TEST(channel_data_reaches_the_peer) /* T-315, T-371, T-374 */
 	ck_assert(!out.dont_fragment);
 	ck_assert_uint_eq(al->to_peer.packets, 1);
 	ck_assert_uint_eq(al->to_peer.bytes, 5);
-	ck_assert_uint_eq(world.turn.counters.to_peer[SIDE_OUTSIDE].packets, 1);
-	ck_assert_uint_eq(world.turn.counters.to_peer[SIDE_OUTSIDE].bytes, 5);
-	ck_assert_uint_eq(world.turn.counters.to_peer[SIDE_INSIDE].packets, 0);
+	ck_assert_uint_eq(
+		world.turn.counters.to_peer[SIDE_OUTSIDE][TRANSPORT_UDP].packets, 1);
+	ck_assert_uint_eq(world.turn.counters.to_peer[SIDE_OUTSIDE][TRANSPORT_UDP].bytes,
+			  5);
+	ck_assert_uint_eq(world.turn.counters.to_peer[SIDE_INSIDE][TRANSPORT_UDP].packets,
+			  0);
 
 	send_channel_data(0x4000, 5, 8);
 	check_to_peer("padded", "192.0.2.1:9", "hello", 5);
@@ -340,7 +343,9 @@ START_TEST(permitted_peer_without_channel_comes_as_data) /* T-317, T-318, T-319 
 	check_data_indication("192.0.2.1:9", payload.len, first);
 	ck_assert_uint_eq(al->to_client.packets, 1);
 	ck_assert_uint_eq(al->to_client.bytes, payload.len);
-	ck_assert_uint_eq(world.turn.counters.to_client[SIDE_OUTSIDE].bytes, payload.len);
+	ck_assert_uint_eq(
+		world.turn.counters.to_client[SIDE_OUTSIDE][TRANSPORT_UDP].bytes,
+		payload.len);
 	forward_from_peer(&world.turn, al, &peer, payload, world.now_ms, &out);
 	check_data_indication("192.0.2.1:9", payload.len, second);
 	ck_assert_mem_ne(first, second, STUN_TXID_LEN);
