@@ -1,6 +1,7 @@
 /*
  * connection.c - one TLS connection on a bufferevent.
  */
+#define LOG_SUBSYSTEM SUBSYSTEM_FRONT
 #include "auth/connection.h"
 
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /*
  * connections.c - how many connections there may be, of whom, and which one gives way.
  */
+#define LOG_SUBSYSTEM SUBSYSTEM_FRONT
 #include "auth/connections.h"
 
 #include <stdlib.h>

@@ -5,6 +5,7 @@
  * end of a pair after our last byte, or when HTTP says so; which of both ends first is open,
  * so a stream is freed when both have left it.
  */
+#define LOG_SUBSYSTEM SUBSYSTEM_FRONT
 #include "auth/http.h"
 
 #include <errno.h>

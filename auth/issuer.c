@@ -1,6 +1,7 @@
 /*
  * issuer.c - time, counters and the records of decisions.
  */
+#define LOG_SUBSYSTEM SUBSYSTEM_AUTH
 #include "auth/issuer.h"
 
 #include <inttypes.h>

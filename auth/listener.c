@@ -1,6 +1,7 @@
 /*
  * listener.c - accept, admit, hand to auth/connection.
  */
+#define LOG_SUBSYSTEM SUBSYSTEM_FRONT
 #include "auth/listener.h"
 
 #include <errno.h>

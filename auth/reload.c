@@ -1,6 +1,7 @@
 /*
  * reload.c - see reload.h.
  */
+#define LOG_SUBSYSTEM SUBSYSTEM_RELOAD
 #include "auth/reload.h"
 
 #include <stdlib.h>

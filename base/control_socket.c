@@ -8,6 +8,7 @@
  * but then nobody notices that its client is gone, and every answer of every client would wait
  * for the slowest handler and the largest document. There are few connections.
  */
+#define LOG_SUBSYSTEM SUBSYSTEM_CONTROL
 #include "base/control_socket.h"
 
 #include <errno.h>

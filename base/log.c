@@ -30,8 +30,15 @@ enum {
 static struct {
 	const char *name;
 	bool journal;
-	int level; /* atomic */
+	int level;                   /* atomic */
+	int levels[SUBSYSTEM_COUNT]; /* atomic; 0: as level */
 } sink = {.name = "avedge", .level = LOG_LEVEL_INFO};
+
+static const char *const subsystem_names[] = {
+#define X(id, name, text) name,
+	SUBSYSTEMS(X)
+#undef X
+};
 
 /* Text that grows to a fixed size; what does not fit is cut and marked with "...". */
 struct line {
@@ -75,7 +82,7 @@ static void line_escaped(struct line *line, const char *text, const char *also)
 	}
 }
 
-static const char *level_name(enum log_level level)
+const char *log_level_name(enum log_level level)
 {
 	switch (level) {
 	case LOG_LEVEL_ERROR:
@@ -95,7 +102,7 @@ static const char *level_name(enum log_level level)
 bool log_level_parse(const char *text, enum log_level *level)
 {
 	for (int i = LOG_LEVEL_ERROR; i <= LOG_LEVEL_DEBUG; i++) {
-		if (strcasecmp(text, level_name((enum log_level)i)) == 0) {
+		if (strcasecmp(text, log_level_name((enum log_level)i)) == 0) {
 			*level = (enum log_level)i;
 			return true;
 		}
@@ -126,9 +133,44 @@ void log_set_level(enum log_level level)
 	__atomic_store_n(&sink.level, (int)level, __ATOMIC_RELAXED);
 }
 
-static bool wanted(enum log_level level)
+enum log_level log_level(void)
 {
-	return (int)level <= __atomic_load_n(&sink.level, __ATOMIC_RELAXED);
+	return (enum log_level)__atomic_load_n(&sink.level, __ATOMIC_RELAXED);
+}
+
+const char *subsystem_name(enum subsystem subsystem)
+{
+	return subsystem_names[subsystem];
+}
+
+bool subsystem_parse(const char *name, enum subsystem *subsystem)
+{
+	for (int i = 0; i < SUBSYSTEM_COUNT; i++) {
+		if (strcmp(name, subsystem_names[i]) == 0) {
+			*subsystem = (enum subsystem)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+void log_set_subsystem_level(enum subsystem subsystem, bool own, enum log_level level)
+{
+	__atomic_store_n(&sink.levels[subsystem], own ? (int)level : 0, __ATOMIC_RELAXED);
+}
+
+enum log_level log_subsystem_level(enum subsystem subsystem, bool *own)
+{
+	int level = __atomic_load_n(&sink.levels[subsystem], __ATOMIC_RELAXED);
+
+	if (own)
+		*own = level != 0;
+	return level != 0 ? (enum log_level)level : log_level();
+}
+
+static bool wanted(enum subsystem subsystem, enum log_level level)
+{
+	return level <= log_subsystem_level(subsystem, NULL);
 }
 
 /* The journal's own stream takes the level as <N> in front; people get words. */
@@ -143,7 +185,7 @@ static void write_stderr(enum log_level level, const char *text)
 	} else {
 		line_text(&line, sink.name);
 		line_text(&line, ": ");
-		line_text(&line, level_name(level));
+		line_text(&line, log_level_name(level));
 		line_text(&line, ": ");
 	}
 	line_text(&line, text);
@@ -160,27 +202,30 @@ static void write_stderr(enum log_level level, const char *text)
 }
 
 /* fields: complete "KEY=value" strings. */
-static bool write_journal(enum log_level level, const char *text,
-			  const struct iovec *fields, size_t count)
+static bool write_journal(enum subsystem subsystem, enum log_level level,
+			  const char *text, const struct iovec *fields, size_t count)
 {
-	struct iovec parts[FIELDS_MAX + 3];
+	struct iovec parts[FIELDS_MAX + 4];
 	struct line message = {0};
-	char priority[16], identifier[64];
+	char priority[16], identifier[64], speaker[64];
 
 	line_text(&message, "MESSAGE=");
 	line_text(&message, text);
 	snprintf(priority, sizeof(priority), "PRIORITY=%d", (int)level);
 	snprintf(identifier, sizeof(identifier), "SYSLOG_IDENTIFIER=%s", sink.name);
+	snprintf(speaker, sizeof(speaker), "SUBSYSTEM=%s", subsystem_name(subsystem));
 	parts[0] = (struct iovec){.iov_base = message.text, .iov_len = message.len};
 	parts[1] = (struct iovec){.iov_base = priority, .iov_len = strlen(priority)};
 	parts[2] = (struct iovec){.iov_base = identifier, .iov_len = strlen(identifier)};
+	parts[3] = (struct iovec){.iov_base = speaker, .iov_len = strlen(speaker)};
 	for (size_t i = 0; i < count; i++)
-		parts[3 + i] = fields[i];
-	return sd_journal_sendv(parts, (int)(3 + count)) == 0;
+		parts[4 + i] = fields[i];
+	return sd_journal_sendv(parts, (int)(4 + count)) == 0;
 }
 
-static void __attribute__((format(printf, 3, 0)))
-log_at(enum log_level level, unsigned left_out, const char *format, va_list args)
+static void __attribute__((format(printf, 4, 0)))
+log_at(enum subsystem subsystem, enum log_level level, unsigned left_out,
+       const char *format, va_list args)
 {
 	char raw[LINE_MAX_LEN];
 	struct line line = {0};
@@ -193,27 +238,20 @@ log_at(enum log_level level, unsigned left_out, const char *format, va_list args
 		snprintf(raw, sizeof(raw), " (and %u more like this before)", left_out);
 		line_text(&line, raw);
 	}
-	if (!sink.journal || !write_journal(level, line.text, NULL, 0))
+	if (!sink.journal || !write_journal(subsystem, level, line.text, NULL, 0))
 		write_stderr(level, line.text);
 }
 
-#define LOG_FUNCTION(function, level)           \
-	void function(const char *format, ...)  \
-	{                                       \
-		va_list args;                   \
-                                                \
-		if (!wanted(level))             \
-			return;                 \
-		va_start(args, format);         \
-		log_at(level, 0, format, args); \
-		va_end(args);                   \
-	}
+void log_write(enum subsystem subsystem, enum log_level level, const char *format, ...)
+{
+	va_list args;
 
-LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)
-LOG_FUNCTION(log_warning, LOG_LEVEL_WARNING)
-LOG_FUNCTION(log_notice, LOG_LEVEL_NOTICE)
-LOG_FUNCTION(log_info, LOG_LEVEL_INFO)
-LOG_FUNCTION(log_debug, LOG_LEVEL_DEBUG)
+	if (!wanted(subsystem, level))
+		return;
+	va_start(args, format);
+	log_at(subsystem, level, 0, format, args);
+	va_end(args);
+}
 
 /*
  * May this call site speak? *left_out: lines it kept back in the window before. Two threads
@@ -236,15 +274,16 @@ static bool limit_allows(struct log_limit *limit, unsigned *left_out)
 	return __atomic_fetch_add(&limit->count, 1, __ATOMIC_RELAXED) < LIMIT_LINES;
 }
 
-void log_limited(struct log_limit *limit, enum log_level level, const char *format, ...)
+void log_write_limited(struct log_limit *limit, enum subsystem subsystem,
+		       enum log_level level, const char *format, ...)
 {
 	unsigned left_out;
 	va_list args;
 
-	if (!wanted(level) || !limit_allows(limit, &left_out))
+	if (!wanted(subsystem, level) || !limit_allows(limit, &left_out))
 		return;
 	va_start(args, format);
-	log_at(level, left_out, format, args);
+	log_at(subsystem, level, left_out, format, args);
 	va_end(args);
 }
 
@@ -285,13 +324,14 @@ void log_record(const char *message, const struct log_field *fields, size_t coun
 	struct iovec entry[FIELDS_MAX];
 	struct line line = {0};
 
-	if (!wanted(LOG_LEVEL_NOTICE))
+	if (!wanted(SUBSYSTEM_RECORDS, LOG_LEVEL_NOTICE))
 		return;
 	if (count > FIELDS_MAX)
 		count = FIELDS_MAX;
 	if (sink.journal) {
 		journal_fields(&line, fields, count, entry);
-		if (write_journal(LOG_LEVEL_NOTICE, message, entry, count))
+		if (write_journal(SUBSYSTEM_RECORDS, LOG_LEVEL_NOTICE, message, entry,
+				  count))
 			return;
 		line.len = 0;
 	}

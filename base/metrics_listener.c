@@ -1,6 +1,7 @@
 /*
  * metrics_listener.c - libmicrohttpd on a loopback address.
  */
+#define LOG_SUBSYSTEM SUBSYSTEM_CONTROL
 #include "base/metrics_listener.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 /*
  * reload.c - see reload.h.
  */
+#define LOG_SUBSYSTEM SUBSYSTEM_RELOAD
 #include "relay/reload.h"
 
 #include <errno.h>

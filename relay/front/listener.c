@@ -2,6 +2,7 @@
  * listener.c - accept, admit, hand to stream.c. A stranger costs a descriptor and a small
  * object until it has proved who it is, and how many may is bounded.
  */
+#define LOG_SUBSYSTEM SUBSYSTEM_FRONT
 #include "relay/front/listener.h"
 
 #include <errno.h>

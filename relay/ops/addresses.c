@@ -4,6 +4,7 @@
  * Netlink only says that something changed; what holds now is read with getifaddrs(). A burst
  * of changes (an interface comes up with ten addresses) is one list.
  */
+#define LOG_SUBSYSTEM SUBSYSTEM_RELOAD
 #include "relay/ops/addresses.h"
 
 #include <errno.h>

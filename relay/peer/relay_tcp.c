@@ -1,6 +1,7 @@
 /*
  * relay_tcp.c - see relay_tcp.h.
  */
+#define LOG_SUBSYSTEM SUBSYSTEM_PEER
 #include "relay/peer/relay_tcp.h"
 
 #include <assert.h>

@@ -104,6 +104,40 @@ START_TEST(log_leaves_out_what_is_below_the_level)
 }
 END_TEST
 
+START_TEST(a_subsystem_has_a_level_of_its_own)
+{
+	enum subsystem peer;
+	bool own;
+
+	ck_assert(subsystem_parse("peer", &peer));
+	ck_assert(!subsystem_parse("nobody", &peer));
+	log_set_subsystem_level(peer, true, LOG_LEVEL_DEBUG);
+	log_debug("not peer");
+	log_write(peer, LOG_LEVEL_DEBUG, "peer");
+	ck_assert_str_eq(written(), "tester: debug: peer\n");
+	ck_assert_int_eq(log_subsystem_level(peer, &own), LOG_LEVEL_DEBUG);
+	ck_assert(own);
+
+	log_set_subsystem_level(peer, false, LOG_LEVEL_ERROR);
+	log_set_level(LOG_LEVEL_WARNING);
+	log_write(peer, LOG_LEVEL_NOTICE, "no");
+	log_write(peer, LOG_LEVEL_WARNING, "yes");
+	ck_assert_str_eq(written(), "tester: warning: yes\n");
+	ck_assert_int_eq(log_subsystem_level(peer, &own), LOG_LEVEL_WARNING);
+	ck_assert(!own);
+}
+END_TEST
+
+START_TEST(records_are_a_subsystem)
+{
+	log_set_subsystem_level(SUBSYSTEM_RECORDS, true, LOG_LEVEL_WARNING);
+	log_record("no", NULL, 0);
+	log_notice("yes");
+	log_set_subsystem_level(SUBSYSTEM_RECORDS, false, LOG_LEVEL_ERROR);
+	ck_assert_str_eq(written(), "tester: notice: yes\n");
+}
+END_TEST
+
 START_TEST(log_cuts_what_is_too_long)
 {
 	char big[10000];
@@ -220,6 +254,8 @@ static void log_suite(Suite *suite)
 	tcase_add_loop_test(tc, log_escapes_what_is_not_printable, 0, ROWS(escaped));
 	tcase_add_test(tc, log_names_its_levels);
 	tcase_add_test(tc, log_leaves_out_what_is_below_the_level);
+	tcase_add_test(tc, a_subsystem_has_a_level_of_its_own);
+	tcase_add_test(tc, records_are_a_subsystem);
 	tcase_add_test(tc, log_cuts_what_is_too_long);
 	tcase_add_test(tc, log_limited_says_ten_a_minute);
 	tcase_add_test(tc, log_limited_counts_what_it_kept_back);
