@@ -17,6 +17,7 @@ libdaemon_a_SOURCES = \
 	base/config_format.c \
 	base/config_value.c base/config_value.h \
 	base/control_api.c base/control_api.h \
+	base/control_common.c base/control_common.h \
 	base/control_socket.c base/control_socket.h \
 	base/daemon.c base/daemon.h \
 	base/explain.c base/explain.h \
