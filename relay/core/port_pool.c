@@ -1,11 +1,13 @@
 /*
  * port_pool.c - two bitmaps per address, taken and resting; what is in neither is free.
  *
- * The bitmaps begin at an even port, so that an even port and its odd neighbour share a word
- * and a search for a pair looks at 32 of them at once: the last free port of 10,000 is at most
- * 157 words away. Resting ports also hang in a list in the order in which they were given
- * back; the whole list is walked only when nothing rested fits, which means a pool that is
- * all but exhausted.
+ * The bitmaps hold all ports, of which the configured range is a window, so that the window
+ * can move while ports outside of it are taken: 20 KB for each address, and the pages of the
+ * rest come into being with the first port that lies in them. An even port and its odd
+ * neighbour share a word, so a search for a pair looks at 32 of them at once: the last free
+ * port of 10,000 is at most 158 words away. Resting ports also hang in a list in the order in
+ * which they were given back; the whole list is walked only when nothing rested fits, which
+ * means a pool that is all but exhausted.
  */
 #include "relay/core/port_pool.h"
 
@@ -18,59 +20,74 @@
 #define NONE UINT32_MAX
 #define EVEN_BITS 0x5555555555555555u
 
+enum { PORTS = 1 << 16, WORDS = PORTS / 64 };
+
 /* One port's place in the list of resting ones. */
 struct rest {
 	uint32_t older, newer;
 	uint64_t since_ms;
 };
 
-/* The ports of one address; index 0 is the even port at or below the first. */
+/* The ports of one IP address; an index is a port. */
 struct range {
-	uint64_t *taken; /* written under the lock, read without it */
-	uint64_t *resting;
+	uint64_t taken[WORDS]; /* written under the lock, read without it */
+	uint64_t resting[WORDS];
+	uint8_t *holders;   /* by index; which address took it, valid where taken */
 	struct rest *rests; /* by index; valid where resting */
 	uint32_t oldest, newest;
 	size_t used_count, resting_count;
+	unsigned addresses; /* that have these ports */
 };
 
 struct port_pool {
 	pthread_mutex_t lock;
 	struct hash_key key;
 	uint64_t draws; /* of random numbers so far */
-	size_t address_count;
 	uint64_t rest_ms;
-	uint32_t base;       /* port of index 0 */
-	uint32_t begin, end; /* the range as indexes; end is one behind the last */
-	size_t words;
-	struct range ranges[];
+	uint32_t begin, end; /* the window; end is one behind the last */
+	struct range *ranges[PORT_POOL_ADDRESSES_MAX];
 };
+
+static void range_unref(struct range *r)
+{
+	if (!r || --r->addresses > 0)
+		return;
+	free(r->holders);
+	free(r->rests);
+	free(r);
+}
+
+static struct range *range_new(void)
+{
+	struct range *r = calloc(1, sizeof(*r));
+	if (!r)
+		return NULL;
+	r->oldest = r->newest = NONE;
+	r->addresses = 1;
+	r->holders = calloc(PORTS, sizeof(*r->holders));
+	r->rests = calloc(PORTS, sizeof(*r->rests));
+	if (!r->holders || !r->rests) {
+		range_unref(r);
+		return NULL;
+	}
+	return r;
+}
 
 struct port_pool *port_pool_new(const struct port_pool_config *config)
 {
-	assert(config->address_count >= 1 &&
-	       config->address_count <= PORT_POOL_ADDRESSES_MAX);
+	assert(config->address_count <= PORT_POOL_ADDRESSES_MAX);
 	assert(config->first >= 1024 && config->first <= config->last);
 
-	struct port_pool *pool = calloc(
-		1, sizeof(*pool) + config->address_count * sizeof(pool->ranges[0]));
+	struct port_pool *pool = calloc(1, sizeof(*pool));
 	if (!pool)
 		return NULL;
 	pthread_mutex_init(&pool->lock, NULL);
 	pool->key = (struct hash_key){config->seed, 0x706f7274706f6f6c};
-	pool->address_count = config->address_count;
 	pool->rest_ms = config->rest_ms;
-	pool->base = config->first & ~1u;
-	pool->begin = config->first - pool->base;
-	pool->end = config->last + 1u - pool->base;
-	pool->words = (pool->end + 63) / 64;
-
-	for (size_t i = 0; i < pool->address_count; i++) {
-		struct range *r = &pool->ranges[i];
-		r->oldest = r->newest = NONE;
-		r->taken = calloc(pool->words, sizeof(*r->taken));
-		r->resting = calloc(pool->words, sizeof(*r->resting));
-		r->rests = calloc(pool->end, sizeof(*r->rests));
-		if (!r->taken || !r->resting || !r->rests)
+	pool->begin = config->first;
+	pool->end = config->last + 1u;
+	for (size_t i = 0; i < config->address_count; i++) {
+		if (!port_pool_add(pool, i, i))
 			goto fail;
 	}
 	return pool;
@@ -84,13 +101,48 @@ void port_pool_free(struct port_pool *pool)
 {
 	if (!pool)
 		return;
-	for (size_t i = 0; i < pool->address_count; i++) {
-		free(pool->ranges[i].taken);
-		free(pool->ranges[i].resting);
-		free(pool->ranges[i].rests);
-	}
+	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++)
+		range_unref(pool->ranges[i]);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool);
+}
+
+bool port_pool_add(struct port_pool *pool, size_t address, size_t like)
+{
+	assert(address < PORT_POOL_ADDRESSES_MAX && like < PORT_POOL_ADDRESSES_MAX);
+	assert(!pool->ranges[address] && (like == address || pool->ranges[like]));
+
+	struct range *r = like == address ? range_new() : pool->ranges[like];
+	if (!r)
+		return false;
+	if (like != address)
+		r->addresses++;
+	pool->ranges[address] = r;
+	return true;
+}
+
+void port_pool_remove(struct port_pool *pool, size_t address)
+{
+	assert(address < PORT_POOL_ADDRESSES_MAX);
+	range_unref(pool->ranges[address]);
+	pool->ranges[address] = NULL;
+}
+
+void port_pool_move(struct port_pool *pool, uint16_t first, uint16_t last,
+		    uint32_t rest_ms)
+{
+	assert(first >= 1024 && first <= last);
+
+	pthread_mutex_lock(&pool->lock);
+	pool->begin = first;
+	pool->end = last + 1u;
+	pool->rest_ms = rest_ms;
+	pthread_mutex_unlock(&pool->lock);
+}
+
+static bool in_window(const struct port_pool *pool, uint32_t index)
+{
+	return index >= pool->begin && index < pool->end;
 }
 
 static bool bit_get(const uint64_t *words, uint32_t index)
@@ -106,13 +158,15 @@ static void bit_put(uint64_t *words, uint32_t index, bool on)
 			 __ATOMIC_RELAXED);
 }
 
-/* The bits of one word that belong to the range. */
+/* The bits of one word that lie in the window. */
 static uint64_t word_mask(const struct port_pool *pool, size_t word)
 {
 	uint64_t mask = UINT64_MAX;
-	if (word == 0)
-		mask <<= pool->begin;
-	if (word == pool->words - 1 && pool->end % 64)
+	if (word < pool->begin / 64 || word > (pool->end - 1) / 64)
+		return 0;
+	if (word == pool->begin / 64)
+		mask <<= pool->begin % 64;
+	if (word == (pool->end - 1) / 64 && pool->end % 64)
 		mask &= (UINT64_C(1) << pool->end % 64) - 1;
 	return mask;
 }
@@ -147,16 +201,16 @@ static uint32_t find_free(struct port_pool *pool, const struct range *r,
 			  enum port_want want)
 {
 	uint32_t start = pool->begin + draw(pool, pool->end - pool->begin);
-	size_t word = start / 64;
+	size_t first = pool->begin / 64, last = (pool->end - 1) / 64, word = start / 64;
 	uint64_t mask = UINT64_MAX << start % 64;
 
 	/* One turn more than there are words: the first comes again for its lower bits. */
-	for (size_t turn = 0; turn <= pool->words; turn++) {
+	for (size_t turn = 0; turn <= last - first + 1; turn++) {
 		uint64_t found = candidates(pool, r, word, want) & mask;
 		if (found)
 			return (uint32_t)(word * 64) + (uint32_t)__builtin_ctzll(found);
 		mask = UINT64_MAX;
-		word = word + 1 < pool->words ? word + 1 : 0;
+		word = word < last ? word + 1 : first;
 	}
 	return NONE;
 }
@@ -210,17 +264,19 @@ static bool pair_fits(const struct port_pool *pool, const struct range *r, uint3
 {
 	uint32_t other = index ^ 1;
 
-	if (other < pool->begin || other >= pool->end || bit_get(r->taken, other))
+	if (!in_window(pool, other) || bit_get(r->taken, other))
 		return false;
 	return !bit_get(r->resting, other) ||
 	       r->rests[other].since_ms <= r->rests[index].since_ms;
 }
 
-/* The longest rested that fits; NONE if there is none. */
+/* The longest rested in the window that fits; NONE if there is none. */
 static uint32_t find_resting(const struct port_pool *pool, const struct range *r,
 			     enum port_want want)
 {
 	for (uint32_t i = r->oldest; i != NONE; i = r->rests[i].newer) {
+		if (!in_window(pool, i))
+			continue;
 		if (want == PORT_ANY || (want == PORT_EVEN && i % 2 == 0))
 			return i;
 		if (want == PORT_EVEN_PAIR && pair_fits(pool, r, i))
@@ -229,10 +285,11 @@ static uint32_t find_resting(const struct port_pool *pool, const struct range *r
 	return NONE;
 }
 
-static void mark_taken(struct range *r, uint32_t index)
+static void mark_taken(struct range *r, uint32_t index, size_t address)
 {
 	if (bit_get(r->resting, index))
 		rest_end(r, index);
+	__atomic_store_n(&r->holders[index], (uint8_t)address, __ATOMIC_RELAXED);
 	bit_put(r->taken, index, true);
 	r->used_count++;
 }
@@ -240,8 +297,8 @@ static void mark_taken(struct range *r, uint32_t index)
 uint16_t port_pool_take(struct port_pool *pool, size_t address, enum port_want want,
 			uint64_t now_ms)
 {
-	assert(address < pool->address_count);
-	struct range *r = &pool->ranges[address];
+	assert(address < PORT_POOL_ADDRESSES_MAX && pool->ranges[address]);
+	struct range *r = pool->ranges[address];
 
 	pthread_mutex_lock(&pool->lock);
 	rest_expire(pool, r, now_ms);
@@ -249,45 +306,50 @@ uint16_t port_pool_take(struct port_pool *pool, size_t address, enum port_want w
 	if (index == NONE)
 		index = find_resting(pool, r, want);
 	if (index != NONE) {
-		mark_taken(r, index);
+		mark_taken(r, index, address);
 		if (want == PORT_EVEN_PAIR)
-			mark_taken(r, index + 1);
+			mark_taken(r, index + 1, address);
 	}
 	pthread_mutex_unlock(&pool->lock);
-	return index == NONE ? 0 : (uint16_t)(pool->base + index);
+	return index == NONE ? 0 : (uint16_t)index;
 }
 
 void port_pool_give(struct port_pool *pool, size_t address, uint16_t port,
 		    uint64_t now_ms)
 {
 	assert(port_pool_in_use(pool, address, port));
-	struct range *r = &pool->ranges[address];
-	uint32_t index = port - pool->base;
+	struct range *r = pool->ranges[address];
 
 	pthread_mutex_lock(&pool->lock);
-	bit_put(r->taken, index, false);
+	bit_put(r->taken, port, false);
 	r->used_count--;
 	if (pool->rest_ms)
-		rest_begin(r, index, now_ms);
+		rest_begin(r, port, now_ms);
 	pthread_mutex_unlock(&pool->lock);
 }
 
 bool port_pool_in_use(const struct port_pool *pool, size_t address, uint16_t port)
 {
-	assert(address < pool->address_count);
-	if (port < pool->base || port - pool->base >= pool->end)
+	assert(address < PORT_POOL_ADDRESSES_MAX && pool->ranges[address]);
+
+	const uint64_t *word = &pool->ranges[address]->taken[port / 64];
+	return __atomic_load_n(word, __ATOMIC_RELAXED) >> port % 64 & 1;
+}
+
+bool port_pool_holds(const struct port_pool *pool, size_t address, uint16_t port)
+{
+	if (!port_pool_in_use(pool, address, port))
 		return false;
 
-	uint32_t index = port - pool->base;
-	const uint64_t *word = &pool->ranges[address].taken[index / 64];
-	return __atomic_load_n(word, __ATOMIC_RELAXED) >> index % 64 & 1;
+	const uint8_t *holder = &pool->ranges[address]->holders[port];
+	return __atomic_load_n(holder, __ATOMIC_RELAXED) == address;
 }
 
 struct port_pool_figures port_pool_figures(struct port_pool *pool, size_t address,
 					   uint64_t now_ms)
 {
-	assert(address < pool->address_count);
-	struct range *r = &pool->ranges[address];
+	assert(address < PORT_POOL_ADDRESSES_MAX && pool->ranges[address]);
+	struct range *r = pool->ranges[address];
 
 	pthread_mutex_lock(&pool->lock);
 	rest_expire(pool, r, now_ms);
@@ -296,17 +358,39 @@ struct port_pool_figures port_pool_figures(struct port_pool *pool, size_t addres
 		.used = r->used_count,
 		.resting = r->resting_count,
 	};
+	for (size_t word = 0; word < WORDS; word++) {
+		uint64_t outside = (r->taken[word] | r->resting[word]) &
+				   ~word_mask(pool, word);
+		figures.size += (size_t)__builtin_popcountll(outside);
+	}
 	pthread_mutex_unlock(&pool->lock);
 	return figures;
 }
 
-static bool range_check(const struct port_pool *pool, const struct range *r)
+size_t port_pool_held(struct port_pool *pool, size_t address)
+{
+	assert(address < PORT_POOL_ADDRESSES_MAX && pool->ranges[address]);
+	const struct range *r = pool->ranges[address];
+	size_t held = 0;
+
+	pthread_mutex_lock(&pool->lock);
+	for (uint32_t i = 0; i < PORTS; i++) {
+		if (r->taken[i / 64] == 0)
+			i |= 63;
+		else
+			held += bit_get(r->taken, i) && r->holders[i] == address;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return held;
+}
+
+static bool range_check(const struct range *r)
 {
 	size_t used = 0, resting = 0, listed = 0;
 
-	for (size_t word = 0; word < pool->words; word++) {
+	for (size_t word = 0; word < WORDS; word++) {
 		uint64_t taken = r->taken[word], rests = r->resting[word];
-		if (taken & rests || (taken | rests) & ~word_mask(pool, word))
+		if (taken & rests)
 			return false;
 		used += (size_t)__builtin_popcountll(taken);
 		resting += (size_t)__builtin_popcountll(rests);
@@ -316,7 +400,7 @@ static bool range_check(const struct port_pool *pool, const struct range *r)
 
 	uint32_t older = NONE;
 	for (uint32_t i = r->oldest; i != NONE; older = i, i = r->rests[i].newer) {
-		if (++listed > resting || i >= pool->end || !bit_get(r->resting, i) ||
+		if (++listed > resting || i >= PORTS || !bit_get(r->resting, i) ||
 		    r->rests[i].older != older ||
 		    (older != NONE && r->rests[older].since_ms > r->rests[i].since_ms))
 			return false;
@@ -329,8 +413,8 @@ bool port_pool_check(struct port_pool *pool)
 	bool ok = true;
 
 	pthread_mutex_lock(&pool->lock);
-	for (size_t i = 0; i < pool->address_count && ok; i++)
-		ok = range_check(pool, &pool->ranges[i]);
+	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX && ok; i++)
+		ok = !pool->ranges[i] || range_check(pool->ranges[i]);
 	pthread_mutex_unlock(&pool->lock);
 	return ok;
 }

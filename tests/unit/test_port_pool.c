@@ -283,6 +283,81 @@ START_TEST(a_range_of_one_port)
 }
 END_TEST
 
+/* What a reload does to relay.ports. */
+START_TEST(a_moved_range_leaves_what_is_taken)
+{
+	struct port_pool *pool = pool_of(50000, 50009, 1000, 1);
+	uint16_t old[10];
+
+	for (int i = 0; i < 10; i++)
+		old[i] = port_pool_take(pool, 0, PORT_ANY, 0);
+	ck_assert_uint_eq(port_pool_take(pool, 0, PORT_ANY, 0), 0);
+	port_pool_move(pool, 50008, 50101, 1000);
+
+	struct port_pool_figures f = port_pool_figures(pool, 0, 0);
+	ck_assert_uint_eq(f.used, 10);
+	ck_assert_uint_eq(f.size, 94 + 8);
+	for (int i = 0; i < 92; i++)
+		ck_assert_uint_ge(port_pool_take(pool, 0, PORT_ANY, 0), 50010);
+	ck_assert_uint_eq(port_pool_take(pool, 0, PORT_ANY, 0), 0);
+	expect_figures(pool, 102, 0, 0);
+
+	/* Given back, a port of the old range rests and is not taken again. */
+	for (int i = 0; i < 10; i++) {
+		ck_assert(port_pool_in_use(pool, 0, old[i]));
+		port_pool_give(pool, 0, old[i], 0);
+	}
+	expect_figures(pool, 92, 10, 10);
+	ck_assert_uint_ge(port_pool_take(pool, 0, PORT_ANY, 10), 50008);
+	ck_assert_uint_ge(port_pool_take(pool, 0, PORT_ANY, 10), 50008);
+	ck_assert_uint_eq(port_pool_take(pool, 0, PORT_ANY, 10), 0);
+	ck_assert_uint_eq(port_pool_figures(pool, 0, 2000).size, 94);
+	port_pool_free(pool);
+}
+END_TEST
+
+START_TEST(a_range_moves_to_either_end)
+{
+	struct port_pool *pool = pool_of(65535, 65535, 0, 1);
+
+	ck_assert_uint_eq(port_pool_take(pool, 0, PORT_ANY, 0), 65535);
+	port_pool_move(pool, 1024, 1025, 0);
+	ck_assert_uint_eq(port_pool_take(pool, 0, PORT_EVEN_PAIR, 0), 1024);
+	ck_assert_uint_eq(port_pool_take(pool, 0, PORT_ANY, 0), 0);
+	port_pool_give(pool, 0, 65535, 0);
+	expect_figures(pool, 2, 0, 0);
+	port_pool_free(pool);
+}
+END_TEST
+
+/* One IP address that has got another public form: two addresses to us, one set of ports. */
+START_TEST(addresses_with_the_same_ports_never_take_one_twice)
+{
+	struct port_pool *pool = pool_of(50000, 50003, 0, 1);
+	uint16_t old = port_pool_take(pool, 0, PORT_ANY, 0);
+
+	ck_assert(port_pool_add(pool, 7, 0));
+	for (int i = 0; i < 3; i++) {
+		uint16_t port = port_pool_take(pool, 7, PORT_ANY, 0);
+		ck_assert_uint_ne(port, old);
+		ck_assert(port_pool_holds(pool, 7, port));
+		ck_assert(port_pool_in_use(pool, 0, port));
+		ck_assert(!port_pool_holds(pool, 0, port));
+	}
+	ck_assert_uint_eq(port_pool_take(pool, 7, PORT_ANY, 0), 0);
+	ck_assert_uint_eq(port_pool_held(pool, 0), 1);
+	ck_assert_uint_eq(port_pool_held(pool, 7), 3);
+	port_pool_give(pool, 0, old, 0);
+	ck_assert_uint_eq(port_pool_held(pool, 0), 0);
+	port_pool_remove(pool, 0);
+	ck_assert_uint_eq(port_pool_take(pool, 7, PORT_ANY, 0), old);
+	ck_assert(port_pool_add(pool, 0, 0));
+	ck_assert_uint_ne(port_pool_take(pool, 0, PORT_ANY, 0), 0);
+	ck_assert(port_pool_check(pool));
+	port_pool_free(pool);
+}
+END_TEST
+
 START_TEST(addresses_do_not_share_ports)
 {
 	const struct port_pool_config config = {64, 50000, 50000, 10, 1};
@@ -476,6 +551,9 @@ static void port_pool_suite(Suite *suite)
 	tcase_add_test(tc, in_use_takes_any_port);
 	tcase_add_test(tc, the_whole_range_works);
 	tcase_add_loop_test(tc, a_range_of_one_port, 0, 2);
+	tcase_add_test(tc, a_moved_range_leaves_what_is_taken);
+	tcase_add_test(tc, a_range_moves_to_either_end);
+	tcase_add_test(tc, addresses_with_the_same_ports_never_take_one_twice);
 	tcase_add_test(tc, addresses_do_not_share_ports);
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
