@@ -117,6 +117,13 @@ static void print_duration(FILE *out, const struct config_key *key, const void *
 	fputs(units_duration_text((int64_t)value, text), out);
 }
 
+static void print_bitrate(FILE *out, const struct config_key *key, const void *base)
+{
+	char text[UNITS_TEXT_MAX];
+
+	fputs(units_bitrate_text(fetch(key, field_of(key, base)), text), out);
+}
+
 static void print_text(FILE *out, const struct config_key *key, const void *base)
 {
 	const char *text = pointer_of(key, base);
@@ -159,6 +166,9 @@ static void print(FILE *out, const struct config_key *key, const void *base)
 	case CONFIG_SECONDS:
 	case CONFIG_MILLISECONDS:
 		print_duration(out, key, base);
+		return;
+	case CONFIG_BITRATE:
+		print_bitrate(out, key, base);
 		return;
 	case CONFIG_RANGE:
 		print_range(out, key, base);
@@ -208,6 +218,8 @@ static const char *type_name(enum config_type type)
 		return "duration";
 	case CONFIG_BYTES:
 		return "size";
+	case CONFIG_BITRATE:
+		return "bit rate";
 	case CONFIG_RANGE:
 		return "port range";
 	case CONFIG_LEVEL:
@@ -293,6 +305,7 @@ void config_value_free(const struct config_key *key, void *base)
 	case CONFIG_SECONDS:
 	case CONFIG_MILLISECONDS:
 	case CONFIG_BYTES:
+	case CONFIG_BITRATE:
 	case CONFIG_RANGE:
 	case CONFIG_WORD:
 	case CONFIG_ADDRESS:

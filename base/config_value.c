@@ -128,6 +128,28 @@ static bool parse_bytes(const struct config_key *key, const char *text, void *fi
 	return true;
 }
 
+static bool parse_bitrate(const struct config_key *key, const char *text, void *field,
+			  const struct reason *why)
+{
+	char least[UNITS_TEXT_MAX], most[UNITS_TEXT_MAX];
+	uint64_t value;
+
+	if (!units_bitrate(text, &value))
+		return refuse(
+			why,
+			"\"%s\" is not a bit rate; write a number and kbit, Mbit or "
+			"Gbit, such as 10Mbit",
+			text);
+	if (value != 0 && (value < key->min || value > key->max))
+		return refuse(why,
+			      "%s is out of range; write a rate from %s to %s, or 0 for "
+			      "no limit",
+			      text, units_bitrate_text(key->min, least),
+			      units_bitrate_text(key->max, most));
+	store(key, field, value);
+	return true;
+}
+
 static bool parse_bool(const char *text, void *field, const struct reason *why)
 {
 	static const char *const words[] = {"false", "true", "no", "yes", "off", "on"};
@@ -556,6 +578,8 @@ bool config_value_parse(const struct config_key *key, const char *text, void *ba
 		return parse_duration(key, text, field, &reason);
 	case CONFIG_BYTES:
 		return parse_bytes(key, text, field, &reason);
+	case CONFIG_BITRATE:
+		return parse_bitrate(key, text, field, &reason);
 	case CONFIG_RANGE:
 		return parse_range(key, text, field, &reason);
 	case CONFIG_LEVEL:

@@ -28,10 +28,11 @@ enum config_type {
 	CONFIG_SECONDS,      /* a duration, kept in seconds */
 	CONFIG_MILLISECONDS, /* a duration, kept in milliseconds */
 	CONFIG_BYTES,
-	CONFIG_RANGE,     /* two uint16_t, first and last, next to each other */
-	CONFIG_LEVEL,     /* char *, of the log */
-	CONFIG_WORD,      /* unsigned, of the field's size: which of words */
-	CONFIG_ADDRESS,   /* struct ip_addr, "" is none */
+	CONFIG_BITRATE, /* bits per second; 0, which min does not hold for, is no limit */
+	CONFIG_RANGE,   /* two uint16_t, first and last, next to each other */
+	CONFIG_LEVEL,   /* char *, of the log */
+	CONFIG_WORD,    /* unsigned, of the field's size: which of words */
+	CONFIG_ADDRESS, /* struct ip_addr, "" is none */
 	CONFIG_LOOPBACK,  /* struct endpoint on a loopback address, "" is none */
 	CONFIG_TEXTS,     /* char **, each as CONFIG_TEXT */
 	CONFIG_ADDRESSES, /* struct config_address *, the local half */

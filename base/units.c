@@ -103,3 +103,18 @@ const char *units_duration_text(int64_t seconds, char buf[UNITS_TEXT_MAX])
 		 seconds / (int64_t)written[i].factor, written[i].name);
 	return buf;
 }
+
+const char *units_bitrate_text(uint64_t bits_per_s, char buf[UNITS_TEXT_MAX])
+{
+	static const struct unit written[] = {
+		{"Gbit", 1000000000}, {"Mbit", 1000000}, {"kbit", 1000}, {"bit", 1}};
+	size_t i = 0;
+
+	if (bits_per_s == 0)
+		return strcpy(buf, "0");
+	while (bits_per_s % written[i].factor != 0)
+		i++;
+	snprintf(buf, UNITS_TEXT_MAX, "%" PRIu64 "%s", bits_per_s / written[i].factor,
+		 written[i].name);
+	return buf;
+}

@@ -30,4 +30,7 @@ enum { UNITS_TEXT_MAX = 32 };
 /* A duration in the largest unit that leaves no rest ("8h", "90m"); negative ones with '-'. */
 const char *units_duration_text(int64_t seconds, char buf[UNITS_TEXT_MAX]);
 
+/* A bit rate in the largest unit that leaves no rest ("3Mbit", "1500kbit"); 0 is "0". */
+const char *units_bitrate_text(uint64_t bits_per_s, char buf[UNITS_TEXT_MAX]);
+
 #endif

@@ -28,12 +28,17 @@ struct config_side {
 	size_t network_count;
 	struct ip_prefix *clients; /* who may be a client here; empty: everybody */
 	size_t client_count;
+	/* Where a draining relay sends new clients: one of each family at most; public unused. */
+	struct config_address *alternates;
+	size_t alternate_count;
+	char *alternate_domain; /* NULL: none */
 };
 
 struct config {
 	char *path; /* where it came from */
 	char *realm;
 	char *keys;            /* path of the keyring file */
+	char *revoked_users;   /* path of a file with one user a line; NULL: none */
 	char *software;        /* "" leaves SOFTWARE out */
 	bool rfc5766_channels; /* channel numbers up to 0x7FFF for old clients */
 	unsigned workers;      /* 0: one per CPU */
@@ -83,7 +88,8 @@ struct config {
 		char *group;  /* who may use it besides root; NULL: nobody */
 	} control;
 	struct { /* where in the file, 0 if not there: for errors of what they name */
-		unsigned keys, certificate, private_key, user, group, control_group;
+		unsigned keys, revoked_users, certificate, private_key, user, group,
+			control_group;
 	} lines;
 };
 

@@ -41,6 +41,7 @@ static unsigned line_of(const struct check *check, const char *section, const ch
 void config_note_lines(struct config *config, const struct conffile *file)
 {
 	config->lines.keys = line_in(file, "", "", "keys", 0);
+	config->lines.revoked_users = line_in(file, "", "", "revoked_users", 0);
 	config->lines.certificate = line_in(file, "tls", "", "certificate", 0);
 	config->lines.private_key = line_in(file, "tls", "", "private_key", 0);
 	config->lines.user = line_in(file, "", "", "user", 0);
@@ -176,6 +177,62 @@ static bool check_fronts(const struct check *check)
 	return true;
 }
 
+static bool is_own(const struct config *config, const struct ip_addr *ip)
+{
+	for (int i = 0; i < SIDE_COUNT; i++) {
+		const struct config_side *side = &config->sides[i];
+
+		for (size_t j = 0; j < side->address_count; j++) {
+			if (ip_addr_equal(&side->addresses[j].local, ip) ||
+			    ip_addr_equal(&side->addresses[j].public, ip))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* RFC 8489 section 10: one ALTERNATE-SERVER of each family, and elsewhere. */
+static bool check_alternates(const struct check *check, enum side number)
+{
+	const struct config_side *side = &check->config->sides[number];
+	char text[ENDPOINT_TEXT_LEN];
+
+	for (size_t i = 0; i < side->alternate_count; i++) {
+		const struct ip_addr *ip = &side->alternates[i].local;
+		unsigned line = side_line(check, number, "alternate_servers", i);
+
+		ip_addr_format(ip, text, sizeof(text));
+		if (is_own(check->config, ip))
+			return refuse(
+				check, line,
+				"side.%s.alternate_servers: %s is an address of this "
+				"relay; name another one, or none",
+				side_name(number), text);
+		if (i > 0 && ip->family == side->alternates[0].local.family)
+			return refuse(
+				check, line,
+				"side.%s.alternate_servers: %s is the second of its "
+				"family; clients are told one of each, remove one",
+				side_name(number), text);
+	}
+	return true;
+}
+
+/* RFC 8489 section 14.16: ASCII, so that a client can compare it with the certificate. */
+static bool check_alternate_domain(const struct check *check, enum side number)
+{
+	const char *domain = check->config->sides[number].alternate_domain;
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+
+	if (domain == NULL || domain[strspn(domain, allowed)] == '\0')
+		return true;
+	return refuse(check, side_line(check, number, "alternate_domain", 0),
+		      "side.%s.alternate_domain: \"%s\" is no DNS name in ASCII; write "
+		      "letters, digits, dots and hyphens",
+		      side_name(number), domain);
+}
+
 static bool in_relay_range(const struct config *config, uint16_t port)
 {
 	return port >= config->relay.first && port <= config->relay.last;
@@ -277,5 +334,9 @@ bool config_check(const struct config *config, const struct conffile *file, char
 
 	return check_present(&check) && check_disjoint(&check) && check_public(&check) &&
 	       check_fronts(&check) && check_relay_range(&check) && check_peers(&check) &&
-	       check_tls(&check) && check_lifetimes(&check) && check_ms(&check);
+	       check_tls(&check) && check_lifetimes(&check) && check_ms(&check) &&
+	       check_alternates(&check, SIDE_INSIDE) &&
+	       check_alternates(&check, SIDE_OUTSIDE) &&
+	       check_alternate_domain(&check, SIDE_INSIDE) &&
+	       check_alternate_domain(&check, SIDE_OUTSIDE);
 }

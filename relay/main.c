@@ -123,12 +123,13 @@ static bool make_commons(struct daemon *daemon)
 			reservation_table_new(ports / 2 + 1, commons->ports);
 	commons->users = quota_new(allocations);
 	commons->prefixes = quota_new(allocations);
+	commons->sides = quota_new(SIDE_COUNT);
 	commons->total = quota_new(1);
 	commons->strangers = limiter_new(&commons->hash_key);
 	if (commons->ports == NULL || commons->tcp_ports == NULL ||
 	    commons->reservations == NULL || commons->users == NULL ||
-	    commons->prefixes == NULL || commons->total == NULL ||
-	    commons->strangers == NULL)
+	    commons->prefixes == NULL || commons->sides == NULL ||
+	    commons->total == NULL || commons->strangers == NULL)
 		return no_memory(daemon);
 	return true;
 }
@@ -332,6 +333,7 @@ static void take_down(struct daemon *daemon)
 	port_pool_free(commons->tcp_ports);
 	quota_free(commons->users);
 	quota_free(commons->prefixes);
+	quota_free(commons->sides);
 	quota_free(commons->total);
 	limiter_free(commons->strangers);
 	free(daemon->relay_addresses);

@@ -49,6 +49,23 @@ static bool copy_clients(struct settings *settings, const struct config *config)
 	return true;
 }
 
+/* One of each family at most; config_check() has made sure. */
+static void copy_alternates(struct turn_settings *turn, const struct config *config)
+{
+	for (int side = 0; side < SIDE_COUNT; side++) {
+		const struct config_side *from = &config->sides[side];
+		struct turn_alternate *to = &turn->alternates[side];
+
+		for (size_t i = 0; i < from->alternate_count; i++) {
+			const struct ip_addr *ip = &from->alternates[i].local;
+			*(ip->family == IP_V4 ? &to->v4 : &to->v6) = *ip;
+		}
+		if (from->alternate_domain != NULL)
+			snprintf(to->domain, sizeof(to->domain), "%s",
+				 from->alternate_domain);
+	}
+}
+
 /* The sentence begins with the file that it is about. */
 static void blame_tls(const struct config *config, char *error, size_t error_size)
 {
@@ -98,6 +115,7 @@ struct settings *settings_build(const struct config *config,
 	turn->ms.bandwidth_management = config->ms.bandwidth_management;
 	turn->ms.ipv6 = config->ms.ipv6;
 	turn->limits = config->limits;
+	copy_alternates(turn, config);
 	turn->nonce_key = fixed->nonce_key;
 	turn->nonce_key.lifetime_s = config->nonce_lifetime_s;
 	turn->generation = generation;

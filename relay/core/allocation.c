@@ -290,16 +290,28 @@ static void slot_give(struct turn *turn, struct allocation *al)
 	slab_give(&turn->table->allocations, slot);
 }
 
+static void count_refusal(struct turn *turn, enum refusal why)
+{
+	counter_add(&turn->counters.refusals[why], 1);
+}
+
 /* T-207, T-236: 0, or the code to answer with, having charged nobody. */
 static int charge(struct turn *turn, const struct allocation *al)
 {
 	const struct turn_commons *commons = turn->commons;
 	const struct turn_limits *limits = &turn->settings->limits;
+	enum refusal why = REFUSAL_TOTAL;
 
 	if (!quota_acquire(commons->total, 0, commons->allocations_total))
-		return STUN_INSUFFICIENT_CAPACITY;
+		goto no_total;
+	why = REFUSAL_SIDE;
+	if (!quota_acquire(commons->sides, al->side,
+			   limits->allocations_per_side[al->side]))
+		goto no_side;
+	why = REFUSAL_USER;
 	if (!quota_acquire(commons->users, al->user_quota, limits->allocations_per_user))
 		goto no_user;
+	why = REFUSAL_PREFIX;
 	if (!quota_acquire(commons->prefixes, al->prefix_quota,
 			   limits->allocations_per_prefix))
 		goto no_prefix;
@@ -308,14 +320,19 @@ static int charge(struct turn *turn, const struct allocation *al)
 no_prefix:
 	quota_release(commons->users, al->user_quota);
 no_user:
+	quota_release(commons->sides, al->side);
+no_side:
 	quota_release(commons->total, 0);
-	return STUN_QUOTA_REACHED;
+no_total:
+	count_refusal(turn, why);
+	return why == REFUSAL_TOTAL ? STUN_INSUFFICIENT_CAPACITY : STUN_QUOTA_REACHED;
 }
 
 static void discharge(struct turn *turn, const struct allocation *al)
 {
 	quota_release(turn->commons->prefixes, al->prefix_quota);
 	quota_release(turn->commons->users, al->user_quota);
+	quota_release(turn->commons->sides, al->side);
 	quota_release(turn->commons->total, 0);
 }
 
@@ -362,14 +379,18 @@ int allocation_create(struct turn *turn, const struct allocation_request *reques
 	if (!request->reservation_token && !relay_port_has_family(turn, request->family))
 		return STUN_ADDRESS_FAMILY_NOT_SUPPORTED;
 	al = slot_take(turn, request, now_ms);
-	if (!al)
+	if (!al) {
+		count_refusal(turn, REFUSAL_CAPACITY);
 		return STUN_INSUFFICIENT_CAPACITY;
+	}
 	code = charge(turn, al);
 	if (code)
 		goto fail;
 	code = relay_port_open(turn, al, request, now_ms);
-	if (code)
+	if (code) {
+		count_refusal(turn, REFUSAL_CAPACITY);
 		goto fail_charged;
+	}
 
 	table_insert(turn->table, al);
 	expiry_set(&turn->table->expiry, al->slot, al->expires_ms);

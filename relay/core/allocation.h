@@ -143,7 +143,7 @@ struct allocation_request {
  * Make one: quotas, port, socket (RFC 8656 section 7.2). The 5-tuple must have none. Returns 0
  * and *out, or the error code to answer with, holding nothing (T-253):
  *   440 no relayed address of that family     442 TCP for a client of datagrams
- *   486 quota of the user or of the source prefix
+ *   486 quota of the user, of the source prefix or of the side
  *   508 no port, bad reservation token, table full, the system refused a socket
  * With a reservation token the family is the reservation's; that of the request is not asked.
  */

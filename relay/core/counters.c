@@ -49,6 +49,28 @@ const char *peer_event_text(enum peer_event event)
 	return (unsigned)event < PEER_EVENT_COUNT ? peer_texts[event] : "?";
 }
 
+static const char *const refusal_names[] = {
+#define X(id, name, text) [REFUSAL_##id] = name,
+	REFUSALS(X)
+#undef X
+};
+
+static const char *const refusal_texts[] = {
+#define X(id, name, text) [REFUSAL_##id] = text,
+	REFUSALS(X)
+#undef X
+};
+
+const char *refusal_name(enum refusal refusal)
+{
+	return (unsigned)refusal < REFUSAL_COUNT ? refusal_names[refusal] : "?";
+}
+
+const char *refusal_text(enum refusal refusal)
+{
+	return (unsigned)refusal < REFUSAL_COUNT ? refusal_texts[refusal] : "?";
+}
+
 /*
  * Success, then every code of RFC 8489, 8656, 6062 and 8016 and of MS-TURN; the last index is
  * for the rest.

@@ -93,6 +93,26 @@ enum peer_event {
 const char *peer_event_name(enum peer_event event);
 const char *peer_event_text(enum peer_event event);
 
+/* Why somebody with a good credential got no allocation. */
+#define REFUSALS(X)                                                      \
+	X(USER, "user", "the user has as many as one may")               \
+	X(PREFIX, "prefix", "the source prefix has as many as one may")  \
+	X(SIDE, "side", "clients of that side have as many as they may") \
+	X(TOTAL, "total", "the relay has as many as it may")             \
+	X(CAPACITY, "capacity", "no port, no socket or no room for it")  \
+	X(DRAINING, "draining", "the relay takes no new ones")           \
+	X(REDIRECTED, "redirected", "the same, and another relay was named to it")
+
+enum refusal {
+#define X(id, name, text) REFUSAL_##id,
+	REFUSALS(X)
+#undef X
+		REFUSAL_COUNT
+};
+
+const char *refusal_name(enum refusal refusal);
+const char *refusal_text(enum refusal refusal);
+
 /* What a request came to; index of counters.requests. Methods outside TURN count as OTHER. */
 enum request_method {
 	REQUEST_BINDING,
@@ -150,7 +170,8 @@ struct counters {
 	struct traffic to_peer[SIDE_COUNT][TRANSPORT_COUNT]; /* by the client's */
 	struct traffic to_client[SIDE_COUNT][TRANSPORT_COUNT];
 	uint64_t indications;       /* Binding indications, kept silent */
-	uint64_t auth_failures[10]; /* by enum auth_failure */
+	uint64_t auth_failures[12]; /* by enum auth_failure */
+	uint64_t refusals[REFUSAL_COUNT];
 	uint64_t allocations_closed;
 	uint64_t allocations_opened;
 	struct turnover allocations[COUNTED_DIALECTS][SIDE_COUNT][TRANSPORT_COUNT]

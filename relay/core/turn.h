@@ -23,14 +23,31 @@
 #include "relay/core/quota.h"
 #include "relay/core/reservation.h"
 
-enum { REALM_MAX = 127 };
+enum { REALM_MAX = 127, ALTERNATE_DOMAIN_MAX = 255 };
+
+/*
+ * Bits per second of what clients and peers send through the relay, both directions together,
+ * headers not counted; 0: no limit. See core/rate.h for what average and peak mean.
+ */
+struct turn_bandwidth {
+	uint64_t per_allocation; /* 3 Mbit/s */
+	uint64_t per_user;       /* 10 Mbit/s */
+	uint64_t per_prefix;
+	uint64_t per_side[SIDE_COUNT]; /* of the client */
+	uint64_t total;
+	uint32_t burst_ms;     /* 5 s: how long the peak may last */
+	uint32_t peak_percent; /* 200: of the average */
+};
 
 struct turn_limits {
 	uint32_t lifetime_default_s;   /* 600 */
 	uint32_t lifetime_max_s;       /* 3600 */
 	uint32_t allocations_per_user; /* 0: no limit, here and below */
 	uint32_t allocations_per_prefix;
-	uint32_t stranger_rate; /* answers per second and prefix */
+	uint32_t allocations_per_side[SIDE_COUNT];
+	struct turn_bandwidth bandwidth;
+	bool enforce_credential_expiry; /* T-562: the strict way */
+	uint32_t stranger_rate;         /* answers per second and prefix */
 	uint32_t stranger_burst;
 	int64_t credential_ttl_max_s; /* T-567; 0: no ceiling */
 	/* Of TCP relayed addresses, see core/tcp_relay.h. */
@@ -49,6 +66,13 @@ struct turn_ms {
 	bool ipv6;                 /* relayed IPv6 addresses, with version 4 */
 };
 
+/* Where new clients are sent while this relay drains (RFC 8489 section 10). */
+struct turn_alternate {
+	struct ip_addr v4,
+		v6; /* of no family: none; the port is that of the client's front */
+	char domain[ALTERNATE_DOMAIN_MAX + 1]; /* "": the same certificate serves */
+};
+
 /* What a reload may change. Immutable once published. */
 struct turn_settings {
 	/*
@@ -65,6 +89,7 @@ struct turn_settings {
 	bool rfc5766_channels;
 	struct turn_ms ms;
 	struct turn_limits limits;
+	struct turn_alternate alternates[SIDE_COUNT]; /* by the client's side */
 	struct keyring *keyring;
 	struct peer_policy *policy;
 	struct host_addresses *host;
@@ -78,6 +103,7 @@ struct turn_commons {
 	struct reservation_table *reservations;
 	struct quota *users;
 	struct quota *prefixes;
+	struct quota *sides; /* the owners are the sides, by number */
 	struct quota *total; /* one owner, 0: all allocations of the relay */
 	struct limiter *strangers;
 	uint32_t allocations_total;        /* limit; 0: none but the ports */
@@ -86,7 +112,22 @@ struct turn_commons {
 	const struct front *fronts; /* by index, as in a 5-tuple */
 	size_t front_count;
 	struct hash_key hash_key; /* for owners, quotas and tables */
+	/*
+	 * No new allocations; everything else goes on. Written by whoever drains the relay, from
+	 * any thread, with turn_set_draining().
+	 */
+	bool draining;
 };
+
+static inline void turn_set_draining(struct turn_commons *commons, bool draining)
+{
+	__atomic_store_n(&commons->draining, draining, __ATOMIC_RELAXED);
+}
+
+static inline bool turn_is_draining(const struct turn_commons *commons)
+{
+	return __atomic_load_n(&commons->draining, __ATOMIC_RELAXED);
+}
 
 struct turn {
 	const struct turn_commons *commons;

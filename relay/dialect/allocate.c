@@ -209,6 +209,22 @@ static void refuse(struct request *rq, int code)
 		reply_error(rq, code);
 }
 
+/*
+ * Step 11, and a quota of nobody's (step 10) where no other relay can be named. A reservation
+ * was promised before, and no other relay knows of it.
+ */
+static void refuse_while_draining(struct request *rq)
+{
+	counter_add(
+		&rq->turn->counters.refusals[reply_can_redirect(rq) ? REFUSAL_REDIRECTED
+								    : REFUSAL_DRAINING],
+		1);
+	if (reply_can_redirect(rq))
+		reply_redirect(rq);
+	else
+		reply_error(rq, STUN_QUOTA_REACHED);
+}
+
 void turn_allocate(struct request *rq)
 {
 	struct ask ask;
@@ -228,6 +244,11 @@ void turn_allocate(struct request *rq)
 	}
 
 	int code = check(rq, &ask);
+	if (code == 0 && turn_is_draining(rq->turn->commons) &&
+	    ask.reservation_token == NULL) {
+		refuse_while_draining(rq);
+		return;
+	}
 	if (code == 0)
 		code = create(rq, &ask);
 	if (code != 0) {

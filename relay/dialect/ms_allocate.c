@@ -86,6 +86,14 @@ static int create(struct ms_request *rq, const struct ask *ask)
 	/* Tunnels can turn one packet into many: RFC 8656 section 21.4. */
 	if (ip_addr_is_tunnelled(&rq->tuple->client.ip))
 		return MS_GLOBAL_FAILURE;
+	if (turn_is_draining(rq->turn->commons)) {
+		bool redirect = ms_reply_can_redirect(rq);
+
+		counter_add(&rq->turn->counters.refusals[redirect ? REFUSAL_REDIRECTED
+								  : REFUSAL_DRAINING],
+			    1);
+		return redirect ? MS_TRY_ALTERNATE : MS_SERVER_ERROR;
+	}
 	/* The dialect has one word for all that is wanting here: ports, quota, family. */
 	if (allocation_create(rq->turn, &request, rq->now_ms, &rq->al) != 0)
 		return MS_SERVER_ERROR;
@@ -180,6 +188,10 @@ void ms_allocate(struct ms_request *rq)
 		code = create(rq, &ask);
 	else
 		allocation_refresh(rq->turn, rq->al, lifetime(rq, &ask), rq->now_ms);
+	if (code == MS_TRY_ALTERNATE) {
+		ms_reply_redirect(rq);
+		return;
+	}
 	if (code != 0) {
 		ms_reply_error(rq, code);
 		return;

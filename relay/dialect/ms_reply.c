@@ -133,3 +133,30 @@ void ms_reply_challenge(struct ms_request *rq, int code)
 	ms_reply_add_version(rq, &b);
 	ms_reply_finish(rq, &b, code);
 }
+
+static struct endpoint alternate_of(const struct ms_request *rq)
+{
+	const struct front *front = &rq->turn->commons->fronts[rq->tuple->front];
+	const struct turn_alternate *alternate =
+		&rq->turn->settings->alternates[front->side];
+
+	return (struct endpoint){rq->tuple->client.ip.family == IP_V4 ? alternate->v4
+								      : alternate->v6,
+				 front->local.port};
+}
+
+bool ms_reply_can_redirect(const struct ms_request *rq)
+{
+	return alternate_of(rq).ip.family != IP_NONE;
+}
+
+void ms_reply_redirect(struct ms_request *rq)
+{
+	struct endpoint server = alternate_of(rq);
+	struct ms_builder b;
+
+	error_start(rq, &b, MS_TRY_ALTERNATE);
+	ms_add_address(&b, MS_ALTERNATE_SERVER, &server);
+	ms_reply_add_version(rq, &b);
+	ms_reply_finish(rq, &b, MS_TRY_ALTERNATE);
+}

@@ -29,6 +29,13 @@ void ms_reply_unknown_attributes(struct ms_request *rq, const uint16_t *types,
  */
 void ms_reply_challenge(struct ms_request *rq, int code);
 
+/*
+ * 300 with another relay of the client's side and family; there is room for one. Clients start
+ * again there, as if they had been sent to it at first.
+ */
+bool ms_reply_can_redirect(const struct ms_request *rq);
+void ms_reply_redirect(struct ms_request *rq);
+
 /* The client's MS-VERSION or ours, whichever is lower; left out if the client sent none. */
 void ms_reply_add_version(const struct ms_request *rq, struct ms_builder *b);
 /* What the client sent, 0 for none. */

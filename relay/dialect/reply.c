@@ -111,6 +111,53 @@ void reply_unknown_attributes(struct request *rq, const uint16_t *types, size_t 
 	reply_finish(rq, &b, STUN_UNKNOWN_ATTRIBUTE);
 }
 
+static const struct turn_alternate *alternate_of(const struct request *rq)
+{
+	const struct front *front = &rq->turn->commons->fronts[rq->tuple->front];
+
+	return &rq->turn->settings->alternates[front->side];
+}
+
+/* Of no family if there is none of that. */
+static const struct ip_addr *alternate_address(const struct request *rq, uint8_t family)
+{
+	const struct turn_alternate *alternate = alternate_of(rq);
+
+	return family == IP_V4 ? &alternate->v4 : &alternate->v6;
+}
+
+bool reply_can_redirect(const struct request *rq)
+{
+	return alternate_address(rq, rq->tuple->client.ip.family)->family != IP_NONE;
+}
+
+static void add_alternate(const struct request *rq, struct stun_builder *b,
+			  uint8_t family)
+{
+	const struct ip_addr *ip = alternate_address(rq, family);
+	const struct front *front = &rq->turn->commons->fronts[rq->tuple->front];
+
+	if (ip->family != IP_NONE)
+		stun_add_address(b, STUN_ALTERNATE_SERVER,
+				 &(struct endpoint){*ip, front->local.port});
+}
+
+void reply_redirect(struct request *rq)
+{
+	uint8_t family = rq->tuple->client.ip.family;
+	const char *domain = alternate_of(rq)->domain;
+	struct stun_builder b;
+
+	error_start(rq, &b, STUN_TRY_ALTERNATE);
+	add_alternate(rq, &b, family);
+	add_alternate(rq, &b, family == IP_V4 ? IP_V6 : IP_V4);
+	/* T-183: only MESSAGE-INTEGRITY-SHA256 proves that nobody else has named it. */
+	if (domain[0] != '\0' && rq->auth.reply_kind == STUN_INTEGRITY_SHA256 &&
+	    (rq->transport == TRANSPORT_TLS || rq->transport == TRANSPORT_DTLS))
+		stun_builder_add(&b, STUN_ALTERNATE_DOMAIN, domain, strlen(domain));
+	reply_finish(rq, &b, STUN_TRY_ALTERNATE);
+}
+
 void reply_challenge(struct request *rq, int code)
 {
 	const struct turn_settings *settings = rq->turn->settings;

@@ -44,6 +44,13 @@ void reply_error(struct request *rq, int code);
 void reply_unknown_attributes(struct request *rq, const uint16_t *types, size_t count);
 
 /*
+ * 300 with the other relays of the client's side, that of the client's own family first (T-181,
+ * T-182). Authenticated requests only (T-180), and only if there is one of that family.
+ */
+bool reply_can_redirect(const struct request *rq);
+void reply_redirect(struct request *rq);
+
+/*
  * 401 or 438 with REALM, a fresh NONCE and PASSWORD-ALGORITHMS. Never signed: a 401 has no
  * key to be signed with, and a 438, which may be, goes to a source that has not shown its
  * return path yet, so it stays as small and as cheap as the 401 (T-086).

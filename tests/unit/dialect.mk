@@ -8,6 +8,7 @@ unit_programs += \
 	tests/unit/test_attacks \
 	tests/unit/test_binding \
 	tests/unit/test_dispatch \
+	tests/unit/test_drain \
 	tests/unit/test_turn_allocate \
 	tests/unit/test_turn_auth \
 	tests/unit/test_turn_channel \
@@ -39,6 +40,7 @@ unit_programs += \
 	tests/unit/test_ms_turn_destination \
 	tests/unit/test_ms_turn_mixed \
 	tests/unit/test_ms_turn_vectors
+tests_unit_test_drain_LDADD = $(ms_client_libs)
 tests_unit_test_ms_turn_allocate_LDADD = $(ms_client_libs)
 tests_unit_test_ms_turn_auth_LDADD = $(ms_client_libs)
 tests_unit_test_ms_turn_data_LDADD = $(ms_client_libs)

@@ -232,10 +232,11 @@ static bool add_commons(struct world *world, const struct world_options *options
 		options->reservations ? options->reservations : 16, commons->ports);
 	commons->users = quota_new(slots);
 	commons->prefixes = quota_new(slots);
+	commons->sides = quota_new(SIDE_COUNT);
 	commons->total = quota_new(1);
 	commons->strangers = limiter_new(&commons->hash_key);
 	return commons->reservations && commons->users && commons->prefixes &&
-	       commons->total && commons->strangers;
+	       commons->sides && commons->total && commons->strangers;
 }
 
 bool world_start(struct world *world, const struct world_options *options)
@@ -289,6 +290,7 @@ void world_stop(struct world *world)
 		allocation_delete(&world->turn, al, END_SHUTDOWN, world->now_ms);
 	allocation_table_free(world->turn.table);
 	limiter_free(world->commons.strangers);
+	quota_free(world->commons.sides);
 	quota_free(world->commons.total);
 	quota_free(world->commons.prefixes);
 	quota_free(world->commons.users);

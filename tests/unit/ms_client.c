@@ -244,7 +244,8 @@ static const char *judge_challenge(const struct ms_client *c)
 
 	if (ms_client_has(c, MS_REALM) != challenge ||
 	    ms_client_has(c, MS_NONCE) != challenge ||
-	    ms_client_has(c, MS_ALTERNATE_SERVER) != challenge)
+	    ms_client_has(c, MS_ALTERNATE_SERVER) !=
+		    (challenge || c->code == MS_TRY_ALTERNATE))
 		return "parts of a challenge where they do not belong, or missing";
 	if (ms_client_has(c, MS_USERNAME))
 		return "a user's name in an answer";
@@ -255,7 +256,8 @@ static const char *judge_version(const struct ms_client *c, const struct ms_msg 
 {
 	uint32_t ours = c->world->settings.ms.version, theirs = 0;
 	struct stun_attr attr;
-	bool wanted = is_challenge(c->code) || c->answer.type == MS_ALLOCATE_RESPONSE;
+	bool wanted = is_challenge(c->code) || c->code == MS_TRY_ALTERNATE ||
+		      c->answer.type == MS_ALLOCATE_RESPONSE;
 
 	if (ms_msg_find(asked, MS_VERSION, &attr) && !stun_attr_u32(&attr, &theirs))
 		theirs = 0;

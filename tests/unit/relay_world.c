@@ -111,11 +111,12 @@ static void make_commons(struct relay_world *world)
 	commons->reservations = reservation_table_new(16, commons->ports);
 	commons->users = quota_new(1024);
 	commons->prefixes = quota_new(1024);
+	commons->sides = quota_new(SIDE_COUNT);
 	commons->total = quota_new(1);
 	commons->strangers = limiter_new(&commons->hash_key);
 	ck_assert(commons->ports && commons->tcp_ports && commons->reservations &&
-		  commons->users && commons->prefixes && commons->total &&
-		  commons->strangers);
+		  commons->users && commons->prefixes && commons->sides &&
+		  commons->total && commons->strangers);
 }
 
 static void bind_fronts(struct relay_world *world, int fds[WORLD_WORKERS])
@@ -200,6 +201,7 @@ void relay_world_stop(struct relay_world *world)
 	port_pool_free(commons->tcp_ports);
 	quota_free(commons->users);
 	quota_free(commons->prefixes);
+	quota_free(commons->sides);
 	quota_free(commons->total);
 	limiter_free(commons->strangers);
 	config_free(world->config);

@@ -232,6 +232,24 @@ static const struct {
 	{SIDES "limits { lifetime_max = 5m }",
 	 "F:3: limits.lifetime_max: 300s is less than limits.lifetime_default, 600s; change one "
 	 "of them"},
+	{SIDES "limits { bandwidth_total = 63999 }",
+	 "F:3: limits.bandwidth_total: 63999 is out of range; write a rate from 64kbit to "
+	 "1000Gbit, or 0 for no limit"},
+	{SIDES "limits { bandwidth_per_user = 10MB }",
+	 "F:3: limits.bandwidth_per_user: \"10MB\" is not a bit rate; write a number and kbit, "
+	 "Mbit or Gbit, such as 10Mbit"},
+	{INSIDE
+	 "side outside { addresses = {192.0.2.1}\nalternate_servers = {192.0.2.1} }",
+	 "F:3: side.outside.alternate_servers: 192.0.2.1 is an address of this relay; name "
+	 "another one, or none"},
+	{INSIDE "side outside { addresses = {192.0.2.1}\n"
+		"alternate_servers = {192.0.2.8,\n192.0.2.9} }",
+	 "F:4: side.outside.alternate_servers: 192.0.2.9 is the second of its family; clients "
+	 "are told one of each, remove one"},
+	{INSIDE
+	 "side outside { addresses = {192.0.2.1}\nalternate_domain = \"b\303\274ro.de\" }",
+	 "F:3: side.outside.alternate_domain: \"b\303\274ro.de\" is no DNS name in ASCII; write "
+	 "letters, digits, dots and hyphens"},
 	{"side inside { addresses = {10.0.0.5} udp_port = 0 tcp_port = 0 }\n"
 	 "side outside { addresses = {192.0.2.1} udp_port = 0 tcp_port = 0 }\n",
 	 "F:1: side.inside.udp_port: all ports of both sides are 0, nobody could connect; set one "
@@ -269,6 +287,12 @@ START_TEST(config_has_defaults)
 	ck_assert_uint_eq(c->limits.lifetime_default_s, 600); /* T-245 */
 	ck_assert_uint_eq(c->limits.lifetime_max_s, 3600);    /* T-246 */
 	ck_assert_uint_eq(c->nonce_lifetime_s, 1800);         /* T-114 */
+	ck_assert_uint_eq(c->limits.bandwidth.per_allocation, 3000000);
+	ck_assert_uint_eq(c->limits.bandwidth.per_user, 10000000);
+	ck_assert_uint_eq(c->limits.bandwidth.total, 0);
+	ck_assert_uint_eq(c->limits.bandwidth.burst_ms, 5000);
+	ck_assert_uint_eq(c->limits.bandwidth.peak_percent, 200);
+	ck_assert(!c->limits.enforce_credential_expiry);
 	ck_assert_uint_eq(c->limits.stranger_rate, 10);
 	ck_assert_uint_eq(c->limits.stranger_burst, 5000);
 	ck_assert_uint_eq(c->fixed_limits.send_queue, 256 * 1024);

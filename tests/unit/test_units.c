@@ -145,12 +145,37 @@ START_TEST(writes_the_largest_unit_without_rest)
 }
 END_TEST
 
+static const struct {
+	uint64_t rate;
+	const char *want;
+} rates[] = {
+	{0, "0"},
+	{1, "1bit"},
+	{1000, "1kbit"},
+	{1500000, "1500kbit"},
+	{3000000, "3Mbit"},
+	{10000000000, "10Gbit"},
+	{UINT64_MAX, "18446744073709551615bit"},
+};
+
+START_TEST(writes_a_bit_rate_that_reads_the_same)
+{
+	char buf[UNITS_TEXT_MAX];
+	uint64_t again;
+
+	ck_assert_str_eq(units_bitrate_text(rates[_i].rate, buf), rates[_i].want);
+	ck_assert(units_bitrate(buf, &again));
+	ck_assert_uint_eq(again, rates[_i].rate);
+}
+END_TEST
+
 static void units_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("units");
 	tcase_add_loop_test(tc, reads_exactly, 0, ROWS(good));
 	tcase_add_loop_test(tc, refuses, 0, ROWS(bad));
 	tcase_add_loop_test(tc, writes_the_largest_unit_without_rest, 0, ROWS(texts));
+	tcase_add_loop_test(tc, writes_a_bit_rate_that_reads_the_same, 0, ROWS(rates));
 	suite_add_tcase(suite, tc);
 }
 
