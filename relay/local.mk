@@ -9,6 +9,7 @@ librelay_a_SOURCES = \
 	relay/config_check.c \
 	relay/config_compare.c \
 	relay/config_schema.c relay/config_schema.h \
+	relay/drain.c relay/drain.h \
 	relay/handoff.c relay/handoff.h \
 	relay/relay.c relay/relay.h \
 	relay/reload.c relay/reload.h \

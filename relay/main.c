@@ -16,11 +16,13 @@
 
 #include "base/control_socket.h"
 #include "base/daemon.h"
+#include "base/inbox.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/privdrop.h"
 #include "relay/config.h"
 #include "relay/core/ids.h"
+#include "relay/drain.h"
 #include "relay/front/fronts.h"
 #include "relay/ops/addresses.h"
 #include "relay/ops/control.h"
@@ -229,6 +231,17 @@ static bool make_workers(struct daemon *daemon)
 	return true;
 }
 
+/* What other threads ask of main. */
+static bool open_inbox(struct daemon *daemon)
+{
+	struct relay *relay = &daemon->relay;
+
+	relay->main = inbox_new(daemon->base);
+	relay->drain = drain_new(daemon->base, relay);
+	relay->reload = daemon->reload;
+	return relay->main != NULL && relay->drain != NULL ? true : no_memory(daemon);
+}
+
 static bool start_workers(struct daemon *daemon)
 {
 	sigset_t all, before;
@@ -313,7 +326,12 @@ static void take_down(struct daemon *daemon)
 	struct relay *relay = &daemon->relay;
 	struct turn_commons *commons = &relay->commons;
 
+	/* Whoever still waits for main is let go before its thread is waited for. */
+	if (relay->main != NULL)
+		inbox_close(relay->main);
 	control_socket_stop(daemon->control);
+	drain_free(relay->drain);
+	inbox_free(relay->main);
 	addresses_free(daemon->addresses);
 	for (size_t i = 0; relay->workers != NULL && i < relay->worker_count; i++) {
 		if (relay->workers[i] != NULL)
@@ -376,7 +394,8 @@ static int run(struct daemon *daemon, const struct daemon_arguments *arguments)
 	daemon->base = event_base_new();
 	if (daemon->base == NULL)
 		no_memory(daemon);
-	if (daemon->base == NULL || !make_workers(daemon) || !serve(daemon))
+	if (daemon->base == NULL || !open_inbox(daemon) || !make_workers(daemon) ||
+	    !serve(daemon))
 		return EXIT_FAILURE;
 	return EXIT_SUCCESS;
 }

@@ -18,6 +18,20 @@ void relay_counters(struct relay *relay, struct counters *sum)
 		counters_sum(sum, &relay->workers[i]->turn.counters);
 }
 
+uint64_t relay_allocation_count(const struct relay *relay)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		const struct counters *counters = &relay->workers[i]->turn.counters;
+		/* In this order, so that one that comes and goes meanwhile is not negative. */
+		uint64_t closed = counter_read(&counters->allocations_closed);
+
+		count += counter_read(&counters->allocations_opened) - closed;
+	}
+	return count;
+}
+
 struct listing {
 	struct relay_allocation *rows;
 	size_t count, room;

@@ -13,6 +13,9 @@
 #include "relay/config.h"
 #include "relay/core/turn.h"
 
+struct drain;
+struct inbox;
+struct reload;
 struct worker;
 
 struct relay {
@@ -23,6 +26,9 @@ struct relay {
 	int64_t started_s;       /* Unix seconds */
 	uint64_t started_ms;     /* monotonic */
 	int64_t tls_not_after_s; /* of the certificate; 0: no TLS. Atomic */
+	struct inbox *main;      /* main's own, for what only main may do */
+	struct reload *reload;
+	struct drain *drain;
 };
 
 /*
@@ -46,6 +52,9 @@ int relay_port_table(struct relay *relay, struct relay_port **rows, size_t *coun
 
 /* Sum over all workers. Any thread but a worker's. */
 void relay_counters(struct relay *relay, struct counters *sum);
+
+/* How many there are, over all workers. Any thread. */
+uint64_t relay_allocation_count(const struct relay *relay);
 
 struct relay_allocation { /* a copy for people */
 	uint64_t id;

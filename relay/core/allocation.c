@@ -35,6 +35,8 @@ const char *end_reason_name(enum end_reason reason)
 		return "killed";
 	case END_SHUTDOWN:
 		return "shutdown";
+	case END_DRAINED:
+		return "drained";
 	case END_REASON_COUNT:
 		break;
 	}

@@ -38,6 +38,7 @@ enum end_reason {
 	END_CLIENT_GONE, /* stream connection closed */
 	END_KILLED,      /* by the administrator */
 	END_SHUTDOWN,
+	END_DRAINED, /* the deadline of a drain came */
 	END_REASON_COUNT
 };
 const char *end_reason_name(enum end_reason reason);
