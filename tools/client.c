@@ -450,7 +450,12 @@ struct client *client_new(const struct client_config *config,
 			  const struct client_events *events)
 {
 	struct client *client = calloc(1, sizeof(*client));
-	struct client_link_events link_events = {client, connected, received, lost};
+	struct client_link_events link_events = {
+		.arg = client,
+		.connected = connected,
+		.message = received,
+		.lost = lost,
+	};
 	struct event_base *base = client_loop_base(config->loop);
 	struct timeval deadline = {.tv_sec = STREAM_DEADLINE_MS / 1000};
 

@@ -27,6 +27,7 @@ enum client_transport {
 	CLIENT_UDP,
 	CLIENT_TCP,
 	CLIENT_TLS,
+	CLIENT_PTLS, /* TCP with Microsoft's pretended TLS; its dialect only */
 };
 
 /*

@@ -22,6 +22,8 @@
 
 #include "base/sockaddr.h"
 #include "stun/framing.h"
+#include "stun/ms_msg.h"
+#include "stun/pseudo_tls.h"
 #include "stun/registry.h"
 #include "tools/clock.h"
 
@@ -174,6 +176,62 @@ static bool send_udp(struct client_link *link, const struct client_parts *parts)
 
 /* --- streams ------------------------------------------------------------------------------ */
 
+/* The first bytes of the input, at most max of them. */
+static struct slice front(struct evbuffer *input, size_t max)
+{
+	size_t len = evbuffer_get_length(input);
+
+	if (len > max)
+		len = max;
+	const uint8_t *data = evbuffer_pullup(input, (ev_ssize_t)len);
+	return (struct slice){data, data != NULL ? len : 0};
+}
+
+static bool is_ms(const struct client_link *link)
+{
+	return link->events.bare != NULL;
+}
+
+/* False: the stream is none of ours. *frame_len is 0 while it cannot be known. */
+static bool next_frame(const struct client_link *link, struct evbuffer *input,
+		       size_t *frame_len)
+{
+	if (is_ms(link))
+		return ms_framing_next(front(input, MS_FRAME_HEADER_LEN + MS_MSG_MIN),
+				       frame_len) != MS_FRAMING_BROKEN;
+	return framing_next(front(input, STUN_HEADER_LEN), frame_len) != FRAMING_BROKEN;
+}
+
+static void take_frame(struct client_link *link, struct slice frame, uint64_t now_ns)
+{
+	if (!is_ms(link))
+		link->events.message(link->events.arg, frame, now_ns);
+	else if (frame.data[0] == MS_FRAME_CONTROL)
+		link->events.message(link->events.arg,
+				     slice_skip(frame, MS_FRAME_HEADER_LEN), now_ns);
+	else
+		link->events.bare(link->events.arg,
+				  slice_skip(frame, MS_FRAME_HEADER_LEN), now_ns);
+}
+
+/* False while the answer is not there, or is none. */
+static bool greeted(struct client_link *link, struct evbuffer *input)
+{
+	switch (pseudo_tls_answer(front(input, PSEUDO_TLS_ANSWER_LEN))) {
+	case PSEUDO_TLS_MORE:
+		return false;
+	case PSEUDO_TLS_BROKEN:
+		lose(link, "the server does not answer the hello of pseudo-TLS");
+		return false;
+	case PSEUDO_TLS_COMPLETE:
+		break;
+	}
+	evbuffer_drain(input, PSEUDO_TLS_ANSWER_LEN);
+	link->greeting = false;
+	link->events.connected(link->events.arg);
+	return true;
+}
+
 static void stream_readable(struct bufferevent *bev, void *arg)
 {
 	struct client_link *link = arg;
@@ -181,25 +239,42 @@ static void stream_readable(struct bufferevent *bev, void *arg)
 	uint64_t now_ns = clock_realtime_ns();
 	size_t arrived, frame_len;
 
+	if (link->greeting && !greeted(link, input))
+		return;
 	while ((arrived = evbuffer_get_length(input)) > 0 && !link->ended) {
-		size_t head = arrived < STUN_HEADER_LEN ? arrived : STUN_HEADER_LEN;
-		const uint8_t *data = evbuffer_pullup(input, (ev_ssize_t)head);
-		if (data == NULL || framing_next((struct slice){data, head},
-						 &frame_len) == FRAMING_BROKEN) {
+		if (!next_frame(link, input, &frame_len)) {
 			lose(link, "what the server sends is no TURN stream");
 			return;
 		}
 		if (frame_len == 0 || arrived < frame_len)
 			return;
-		data = evbuffer_pullup(input, (ev_ssize_t)frame_len);
-		if (data == NULL) {
+		struct slice frame = front(input, frame_len);
+		if (frame.len < frame_len) {
 			lose(link, "out of memory");
 			return;
 		}
-		link->events.message(link->events.arg, (struct slice){data, frame_len},
-				     now_ns);
+		take_frame(link, frame, now_ns);
 		evbuffer_drain(input, frame_len);
 	}
+}
+
+static void stream_connected(struct client_link *link)
+{
+	uint8_t hello[PSEUDO_TLS_HELLO_LEN], random[PSEUDO_TLS_RANDOM_LEN];
+
+	if (link->transport != CLIENT_PTLS) {
+		link->events.connected(link->events.arg);
+		return;
+	}
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
+		lose(link, "the system has no random bytes");
+		return;
+	}
+	pseudo_tls_write_hello(hello, (int64_t)(clock_realtime_ns() / 1000000000u),
+			       random);
+	link->greeting = true;
+	if (bufferevent_write(link->bev, hello, sizeof(hello)) != 0)
+		lose(link, "out of memory");
 }
 
 static void describe_tls_error(struct bufferevent *bev, unsigned long error, char *what,
@@ -224,7 +299,7 @@ static void stream_event(struct bufferevent *bev, short events, void *arg)
 	char what[200];
 
 	if (events & BEV_EVENT_CONNECTED) {
-		link->events.connected(link->events.arg);
+		stream_connected(link);
 		return;
 	}
 	unsigned long tls_error =

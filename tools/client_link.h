@@ -1,6 +1,6 @@
 /*
  * client_link.h - a client's way to its server: datagrams, or a stream cut into messages. For
- * client.c alone.
+ * client.c and client_ms.c alone.
  *
  * Owner    the client embeds it. Callbacks must not close it.
  * Threads  those of the event base.
@@ -22,8 +22,13 @@ struct client_link_events {
 	void *arg;
 	/* A stream is connected, TLS included; datagrams need nothing of the kind. */
 	void (*connected)(void *arg);
-	/* One message; arrived_ns as in struct client_events. */
+	/* One message or datagram; arrived_ns as in struct client_events. */
 	void (*message)(void *arg, struct slice message, uint64_t arrived_ns);
+	/*
+	 * Not NULL: a stream is framed as MS-TURN is, and this gets the contents of its data
+	 * frames.
+	 */
+	void (*bare)(void *arg, struct slice data, uint64_t arrived_ns);
 	/* Nobody serves there, or the stream has ended; what: a whole sentence. */
 	void (*lost)(void *arg, const char *what);
 };
@@ -31,15 +36,16 @@ struct client_link_events {
 struct client_link {
 	int fd; /* UDP; a bufferevent keeps its own */
 	struct client_loop *loop;
-	struct bufferevent *bev; /* TCP and TLS, else NULL */
+	struct bufferevent *bev; /* of a stream, else NULL */
 	struct client_link_events events;
 	size_t send_queue;
 	enum client_transport transport;
 	bool ended;            /* lost() has been said */
+	bool greeting;         /* waits for the answer to the hello of pseudo-TLS */
 	struct event readable; /* UDP */
 };
 
-/* What goes before, in and after a payload; sent as one message. */
+/* What goes before, in and after a payload; sent as one message, frame header and all. */
 struct client_parts {
 	struct slice head, payload;
 	size_t padding;

@@ -1,72 +1,30 @@
 /*
- * client_ms.c - see client_ms.h. One request is under way at a time and is sent again with
- * doubling pauses, as in client.c. A Send is never answered: if it was lost, the peer has no
- * permission, Set Active Destination is refused for that (440), and both are tried again.
+ * client_ms.c - see client_ms.h. One request is under way at a time; over UDP it is sent again
+ * with doubling pauses, as in client.c. A Send is never answered: if it was lost, the peer has
+ * no permission, Set Active Destination is refused for that (440), and both are tried again.
  */
-#include "tools/client_ms.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <event2/event.h>
-#include <event2/event_struct.h>
 
 #include "auth/base64.h"
-#include "auth/credential.h"
 #include "stun/attr.h"
-#include "stun/ms_attr.h"
 #include "stun/ms_integrity.h"
-#include "tools/client_link.h"
+#include "tools/client_ms_parts.h"
 
 enum {
-	REQUEST_MAX = 1400,
 	RTO_MS = 500, /* first pause before a request is sent again */
 	TRIES = 5,
+	STREAM_DEADLINE_MS = 10000,
 	ATTEMPTS_MAX = 4,       /* refusals in a row that another try may mend */
 	LIFETIME_DEFAULT = 600, /* seconds, of a server that does not say */
 	REFRESH_EARLY_S = 60,   /* before the end of a lifetime of more than twice that */
 };
 
-enum request_kind {
-	REQUEST_NONE,
-	REQUEST_ALLOCATE,
-	REQUEST_REFRESH,
-	REQUEST_ACTIVATE,
-	REQUEST_RELEASE,
-};
-
-struct client_ms {
-	struct client_link link; /* first: the packet path needs no more */
-	struct client_events events;
-	struct client_config config;
-	struct event retry;
-	struct event upkeep;
-
-	enum request_kind kind;           /* under way */
-	bool want_refresh, want_activate; /* due while another request is under way */
-	bool failed;
-	int tries, attempts;
-	uint8_t txid[MS_TXID_LEN];
-	uint8_t request[REQUEST_MAX];
-	size_t request_len;
-
-	/* The bytes behind the base64 texts. */
-	uint8_t username[CREDENTIAL_USERNAME_MAX], password[CREDENTIAL_PASSWORD_MAX];
-	size_t username_len, password_len;
-	uint8_t realm[MS_TEXT_MAX], nonce[MS_TEXT_MAX];
-	size_t realm_len, nonce_len;
-	bool challenged; /* realm, nonce and key hold */
-	struct stun_key key;
-	bool numbered; /* the server numbers */
-	struct ms_sequence sequence;
-
-	struct endpoint relayed, peer;
-	uint32_t lifetime_s;
-};
-
-static void fail(struct client_ms *client, int code, const char *what)
+void client_ms_fail(struct client_ms *client, int code, const char *what)
 {
 	if (client->failed)
 		return;
@@ -86,12 +44,14 @@ static void transmit(struct client_ms *client)
 
 	if (!client_link_send(&client->link, &parts) && errno != EAGAIN &&
 	    errno != ECONNREFUSED && errno != ENOBUFS)
-		fail(client, 0, strerror(errno));
+		client_ms_fail(client, 0, strerror(errno));
 }
 
 static void arm_retry(struct client_ms *client)
 {
-	unsigned ms = (unsigned)RTO_MS << (client->tries - 1);
+	unsigned ms = client_link_is_stream(&client->link)
+			      ? STREAM_DEADLINE_MS
+			      : (unsigned)RTO_MS << (client->tries - 1);
 	struct timeval tv = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
 
 	event_add(&client->retry, &tv);
@@ -103,8 +63,8 @@ static void retry_due(evutil_socket_t fd, short events, void *arg)
 	(void)events;
 	struct client_ms *client = arg;
 
-	if (client->tries == TRIES) {
-		fail(client, 0, "the server does not answer");
+	if (client_link_is_stream(&client->link) || client->tries == TRIES) {
+		client_ms_fail(client, 0, "the server does not answer");
 		return;
 	}
 	client->tries++;
@@ -113,60 +73,25 @@ static void retry_due(evutil_socket_t fd, short events, void *arg)
 		arm_retry(client);
 }
 
-/* The loop's are those of STUN, four bytes shorter. */
-static bool draw_txid(struct client_ms *client, uint8_t txid[MS_TXID_LEN])
-{
-	for (size_t len = 0; len < MS_TXID_LEN;) {
-		const uint8_t *bytes = client_loop_txid(client->config.loop);
-		size_t part = MS_TXID_LEN - len < STUN_TXID_LEN ? MS_TXID_LEN - len
-								: STUN_TXID_LEN;
-		if (bytes == NULL)
-			return false;
-		memcpy(txid + len, bytes, part);
-		len += part;
-	}
-	return true;
-}
-
-/* Servers give IPv6 only to who says that it knows of it. */
-static void add_version(const struct client_ms *client, struct ms_builder *b)
-{
-	ms_add_u32(b, MS_VERSION,
-		   client->config.family == IP_V6 ? MS_VERSION_IPV6 : MS_VERSION_ICE2);
-}
-
-static void add_username(const struct client_ms *client, struct ms_builder *b)
-{
-	ms_builder_add(b, MS_USERNAME, client->username, client->username_len);
-}
-
-static void add_sequence(struct client_ms *client, struct ms_builder *b)
-{
-	if (!client->numbered)
-		return;
-	client->sequence.number++;
-	ms_add_sequence(b, &client->sequence);
-}
-
 static void add_allocate(struct client_ms *client, struct ms_builder *b)
 {
-	add_version(client, b);
+	client_ms_add_version(client, b);
 	if (client->config.family == IP_V6)
 		ms_add_family(b, IP_V6);
 	if (client->kind == REQUEST_RELEASE)
 		ms_add_u32(b, MS_LIFETIME, 0);
 	if (!client->challenged)
 		return;
-	add_username(client, b);
+	client_ms_add_username(client, b);
 	ms_builder_add(b, MS_REALM, client->realm, client->realm_len);
 	ms_builder_add(b, MS_NONCE, client->nonce, client->nonce_len);
 }
 
 static void add_activate(struct client_ms *client, struct ms_builder *b)
 {
-	add_version(client, b);
-	add_username(client, b);
-	add_sequence(client, b);
+	client_ms_add_version(client, b);
+	client_ms_add_username(client, b);
+	client_ms_add_sequence(client, b);
 	ms_add_address(b, MS_DESTINATION_ADDRESS, &client->peer);
 }
 
@@ -176,14 +101,15 @@ static void send_request(struct client_ms *client)
 	bool activate = client->kind == REQUEST_ACTIVATE;
 	struct ms_builder b;
 
-	if (!draw_txid(client, client->txid)) {
-		fail(client, 0, "the system has no random bytes");
+	if (!client_ms_draw_txid(client, client->txid)) {
+		client_ms_fail(client, 0, "the system has no random bytes");
 		return;
 	}
 	/* If it does not get there, the answer to what follows tells. */
 	if (activate)
 		client_ms_send(client, &client->peer, (struct slice){NULL, 0});
-	ms_builder_start(&b, client->request, sizeof(client->request),
+	ms_builder_start(&b, client->request + client_ms_frame_room(client),
+			 sizeof(client->request) - client_ms_frame_room(client),
 			 activate ? MS_SET_ACTIVE_DESTINATION_REQUEST
 				  : MS_ALLOCATE_REQUEST,
 			 client->txid);
@@ -193,9 +119,11 @@ static void send_request(struct client_ms *client)
 		add_allocate(client, &b);
 	if (client->challenged)
 		ms_add_integrity(&b, MS_INTEGRITY_SHA1, &client->key);
-	client->request_len = ms_builder_finish(&b);
+	client->request_len =
+		client_ms_frame(client, client->request, ms_builder_finish(&b));
 	if (client->request_len == 0) {
-		fail(client, 0, "the request does not fit: the user name is too long");
+		client_ms_fail(client, 0,
+			       "the request does not fit: the user name is too long");
 		return;
 	}
 	client->tries = 1;
@@ -204,7 +132,7 @@ static void send_request(struct client_ms *client)
 		arm_retry(client);
 }
 
-static void start(struct client_ms *client, enum request_kind kind)
+static void start(struct client_ms *client, enum client_ms_request kind)
 {
 	client->kind = kind;
 	client->attempts = 0;
@@ -311,7 +239,7 @@ static void refused(struct client_ms *client, const struct ms_msg *msg)
 		 code == MS_INTEGRITY_CHECK_FAILURE || code == MS_UNKNOWN_USER
 			 ? " (is the user name or password wrong?)"
 			 : "");
-	fail(client, code, what);
+	client_ms_fail(client, code, what);
 }
 
 static void allocated(struct client_ms *client, const struct ms_msg *msg)
@@ -321,13 +249,14 @@ static void allocated(struct client_ms *client, const struct ms_msg *msg)
 	client->lifetime_s = LIFETIME_DEFAULT;
 	if (!ms_msg_find(msg, MS_MAPPED_ADDRESS, &attr) ||
 	    !stun_attr_address(&attr, &client->relayed)) {
-		fail(client, 0, "the server's Allocate answer has no relayed address");
+		client_ms_fail(client, 0,
+			       "the server's Allocate answer has no relayed address");
 		return;
 	}
 	if (client->config.family != IP_NONE &&
 	    client->config.family != client->relayed.ip.family) {
-		fail(client, 0,
-		     "the relayed address is of another family than the peers");
+		client_ms_fail(client, 0,
+			       "the relayed address is of another family than the peers");
 		return;
 	}
 	client->numbered = ms_msg_find(msg, MS_SEQUENCE_NUMBER, &attr) &&
@@ -396,61 +325,42 @@ static void answered(struct client_ms *client, const struct ms_msg *msg)
 	granted(client, msg);
 }
 
-/* An empty one has only opened the way. */
-static void deliver(struct client_ms *client, const struct client_data *data)
-{
-	if (data->payload.len > 0)
-		client->events.data(client->events.arg, data);
-}
-
-static void indicated(struct client_ms *client, const struct ms_msg *msg,
-		      uint64_t arrived_ns)
-{
-	struct client_data data = {.arrived_ns = arrived_ns};
-	struct stun_attr attr;
-
-	if (!ms_msg_find(msg, MS_REMOTE_ADDRESS, &attr) ||
-	    !stun_attr_address(&attr, &data.peer) || !ms_msg_find(msg, MS_DATA, &attr))
-		return;
-	data.payload = attr.value;
-	deliver(client, &data);
-}
-
 static void received(void *arg, struct slice message, uint64_t arrived_ns)
 {
 	struct client_ms *client = arg;
-	struct client_data bare = {
-		.channel = CLIENT_MS_ACTIVE,
-		.peer = client->peer,
-		.payload = message,
-		.arrived_ns = arrived_ns,
-	};
 	struct ms_msg msg;
 
+	/* On a stream the type of the frame tells. */
 	if (!ms_msg_begins(message)) {
-		deliver(client, &bare);
+		client_ms_bare(client, message, arrived_ns);
 		return;
 	}
 	if (ms_msg_parse(message, &msg) != MS_PARSE_OK)
 		return;
 	if (msg.type == MS_DATA_INDICATION)
-		indicated(client, &msg, arrived_ns);
+		client_ms_indicated(client, &msg, arrived_ns);
 	else
 		answered(client, &msg);
 }
 
 static void connected(void *arg)
 {
-	(void)arg; /* datagrams have no connection */
+	struct client_ms *client = arg;
+
+	event_del(&client->retry);
+	start(client, REQUEST_ALLOCATE);
 }
 
-/* Later it may be a server that restarts and knows us again: the next refresh will tell. */
+/*
+ * A stream that ends takes the allocation with it. Over UDP, once that is made, it may be a
+ * server that restarts and knows us again: the next refresh will tell.
+ */
 static void lost(void *arg, const char *what)
 {
 	struct client_ms *client = arg;
 
-	if (client->kind == REQUEST_ALLOCATE)
-		fail(client, 0, what);
+	if (client_link_is_stream(&client->link) || client->kind == REQUEST_ALLOCATE)
+		client_ms_fail(client, 0, what);
 }
 
 /* --- the client --------------------------------------------------------------------------- */
@@ -464,14 +374,21 @@ struct client_ms *client_ms_new(const struct client_config *config,
 				const struct client_events *events)
 {
 	struct client_ms *client = calloc(1, sizeof(*client));
-	struct client_link_events link_events = {client, connected, received, lost};
+	struct client_link_events link_events = {
+		.arg = client,
+		.connected = connected,
+		.message = received,
+		.bare = client_ms_bare,
+		.lost = lost,
+	};
 	struct event_base *base = client_loop_base(config->loop);
+	struct timeval deadline = {.tv_sec = STREAM_DEADLINE_MS / 1000};
 
 	if (client == NULL)
 		return NULL;
 	client->config = *config;
 	client->events = *events;
-	if (config->transport != CLIENT_UDP ||
+	if (config->transport == CLIENT_TLS ||
 	    !decode(config->username, client->username, sizeof(client->username),
 		    &client->username_len) ||
 	    !decode(config->password, client->password, sizeof(client->password),
@@ -488,7 +405,10 @@ struct client_ms *client_ms_new(const struct client_config *config,
 		errno = error;
 		return NULL;
 	}
-	start(client, REQUEST_ALLOCATE);
+	if (client_link_is_stream(&client->link))
+		event_add(&client->retry, &deadline);
+	else
+		start(client, REQUEST_ALLOCATE);
 	return client;
 }
 
@@ -499,6 +419,7 @@ void client_ms_free(struct client_ms *client)
 	event_del(&client->retry);
 	event_del(&client->upkeep);
 	client_link_close(&client->link);
+	packet_stream_clear(&client->packets);
 	free(client);
 }
 
@@ -513,37 +434,6 @@ void client_ms_bind(struct client_ms *client, const struct endpoint *peer, bool 
 	}
 	client_ms_send(client, peer, (struct slice){NULL, 0});
 	client->events.bound(client->events.arg);
-}
-
-bool client_ms_send_bare(struct client_ms *client, struct slice payload)
-{
-	struct client_parts parts = {.head = payload};
-
-	return client_link_send(&client->link, &parts);
-}
-
-bool client_ms_send(struct client_ms *client, const struct endpoint *peer,
-		    struct slice payload)
-{
-	uint8_t txid[MS_TXID_LEN], *message = client_loop_message(client->config.loop);
-	struct ms_builder b;
-
-	if (!draw_txid(client, txid))
-		return false;
-	ms_builder_start(&b, message, MS_MSG_MAX, MS_SEND_REQUEST, txid);
-	add_version(client, &b);
-	add_username(client, &b);
-	add_sequence(client, &b);
-	ms_add_address(&b, MS_DESTINATION_ADDRESS, peer);
-	ms_builder_add(&b, MS_DATA, payload.data, payload.len);
-	ms_add_integrity(&b, MS_INTEGRITY_SHA1, &client->key);
-	size_t len = ms_builder_finish(&b);
-	if (len == 0) {
-		errno = EMSGSIZE;
-		return false;
-	}
-	struct client_parts parts = {.head = {message, len}};
-	return client_link_send(&client->link, &parts);
 }
 
 void client_ms_release(struct client_ms *client)

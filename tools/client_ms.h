@@ -1,7 +1,10 @@
 /*
- * client_ms.h - a client of the Microsoft dialect of TURN, over UDP: one allocation, and data
- * both ways with one peer. It keeps its allocation fresh by itself. Its configuration and its
- * events are those of client.h.
+ * client_ms.h - a client of the Microsoft dialect of TURN, over UDP, framed TCP and pseudo-TLS:
+ * one allocation, and packets both ways with one peer. It keeps its allocation fresh by itself.
+ * Its configuration and its events are those of client.h.
+ *
+ * Over a stream the relayed address is one of TCP, and so is the peer. Both ends put each packet
+ * behind its length, as packet_stream.h does.
  *
  *   ALLOCATING --> READY --> ACTIVATING --> READY --> RELEASING --> gone
  *
@@ -21,7 +24,7 @@ enum { CLIENT_MS_ACTIVE = 1 };
 /*
  * Starts allocating. Username and password are the base64 texts of the bytes that the dialect
  * sends and signs with. NULL and errno: no descriptor, no memory, or EINVAL for texts that are
- * none and for another transport than UDP.
+ * none and for real TLS, in which the dialect is not spoken.
  */
 struct client_ms *client_ms_new(const struct client_config *config,
 				const struct client_events *events);
@@ -35,7 +38,10 @@ void client_ms_free(struct client_ms *client);
  */
 void client_ms_bind(struct client_ms *client, const struct endpoint *peer, bool activate);
 
-/* After bound: bare data to the active destination, or a Send. False: it did not go out. */
+/*
+ * After bound: a packet to the active destination with nothing around it, or one in a Send.
+ * False and errno: it did not go out.
+ */
 bool client_ms_send_bare(struct client_ms *client, struct slice payload);
 bool client_ms_send(struct client_ms *client, const struct endpoint *peer,
 		    struct slice payload);

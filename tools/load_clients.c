@@ -24,6 +24,7 @@
 #include "tools/clock.h"
 #include "tools/load_dialect.h"
 #include "tools/load_peers.h"
+#include "tools/load_streams.h"
 
 enum {
 	SEND_QUEUE = 1 << 20, /* bytes on a stream before packets are refused */
@@ -53,8 +54,10 @@ struct slot {
 	struct load_clients *clients;
 	uint32_t id;
 	uint8_t ports; /* tried */
+	bool bound;
 	enum state state;
-	struct endpoint peer; /* or the relayed address of the other */
+	struct endpoint peer;       /* or the relayed address of the other */
+	struct load_stream *stream; /* of the peer, with streams */
 	socklen_t relayed_len;
 	struct sockaddr_storage relayed;
 	uint64_t started_ns;
@@ -186,6 +189,7 @@ static void bind_to(struct slot *slot, const struct endpoint *peer)
 
 static void release(struct slot *slot)
 {
+	slot->bound = false;
 	set_state(slot, RELEASING);
 	slot->clients->dialect->release(slot->client);
 }
@@ -207,6 +211,56 @@ static void pair_up(struct slot *slot)
 	}
 }
 
+/* Set up once the client is bound and its peer has been reached. */
+static void complete(struct slot *slot)
+{
+	struct load_result *result = slot->clients->config.result;
+
+	if (!is_under_way(slot) || !slot->bound ||
+	    (slot->stream != NULL && !load_stream_has_come(slot->stream)))
+		return;
+	histogram_add(&result->setup_ns, clock_monotonic_ns() - slot->started_ns);
+	result->ready++;
+	set_state(slot, READY);
+	if (slot->clients->releasing)
+		release(slot);
+}
+
+static void client_bound(void *arg)
+{
+	struct slot *slot = arg;
+
+	slot->bound = true;
+	complete(slot);
+}
+
+static void stream_came(void *arg, bool ok)
+{
+	struct slot *slot = arg;
+
+	if (ok)
+		complete(slot);
+	else if (is_under_way(slot))
+		slot_failed(slot, 0, "the server does not connect to the peer");
+}
+
+static void bind_to_peer(struct slot *slot)
+{
+	const struct load_clients_config *config = &slot->clients->config;
+	uint32_t index = load_clients_peer(slot->clients, slot->id);
+
+	if (config->streams == NULL) {
+		bind_to(slot, load_peers_endpoint(config->peers, index));
+		return;
+	}
+	slot->stream = load_streams_expect(config->streams, index, relayed_of(slot),
+					   stream_came, slot);
+	if (slot->stream == NULL)
+		slot_failed(slot, 0, strerror(ENOMEM));
+	else
+		bind_to(slot, load_streams_endpoint(config->streams, index));
+}
+
 static void client_ready(void *arg)
 {
 	struct slot *slot = arg;
@@ -221,23 +275,8 @@ static void client_ready(void *arg)
 	} else if (clients->config.options->between_clients) {
 		pair_up(slot);
 	} else {
-		bind_to(slot, load_peers_endpoint(clients->config.peers,
-						  load_clients_peer(clients, slot->id)));
+		bind_to_peer(slot);
 	}
-}
-
-static void client_bound(void *arg)
-{
-	struct slot *slot = arg;
-	struct load_result *result = slot->clients->config.result;
-
-	if (!is_under_way(slot))
-		return;
-	histogram_add(&result->setup_ns, clock_monotonic_ns() - slot->started_ns);
-	result->ready++;
-	set_state(slot, READY);
-	if (slot->clients->releasing)
-		release(slot);
 }
 
 static void client_released(void *arg)
@@ -274,6 +313,7 @@ static void open_client(struct slot *slot)
 
 	set_state(slot, STARTING);
 	slot->ports++;
+	slot->bound = false;
 	slot->relayed_len = 0;
 	slot->client = slot->clients->dialect->open(&slot->clients->client, &events);
 	if (slot->client == NULL)
@@ -458,8 +498,10 @@ void load_clients_free(struct load_clients *clients)
 {
 	if (clients == NULL)
 		return;
-	for (uint32_t i = 0; i < clients->config.options->clients; i++)
+	for (uint32_t i = 0; i < clients->config.options->clients; i++) {
 		clients->dialect->close(clients->slots[i].client);
+		load_stream_forget(clients->slots[i].stream);
+	}
 	if (clients->reap != NULL)
 		event_free(clients->reap);
 	client_loop_free(clients->client.loop);
@@ -509,6 +551,8 @@ bool load_clients_send_down(struct load_clients *clients, uint32_t id,
 {
 	const struct slot *slot = &clients->slots[id];
 
+	if (slot->stream != NULL)
+		return load_stream_send(slot->stream, payload);
 	return load_peers_send(clients->config.peers, load_clients_peer(clients, id),
 			       &slot->relayed, slot->relayed_len, payload);
 }

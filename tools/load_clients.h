@@ -2,7 +2,7 @@
  * load_clients.h - the clients of a run: set up at a rate, bound to their peers or to each
  * other, released. Or, for cycles, allocated and released again and again.
  *
- * Owner    the run. Options, result and peers are borrowed.
+ * Owner    the run. Options, result, peers and streams are borrowed.
  * Threads  that of the event base.
  * Time     monotonic nanoseconds, passed in.
  */
@@ -20,15 +20,18 @@
 struct event_base;
 struct load_clients;
 struct load_peers;
+struct load_streams;
 
 struct load_clients_config {
 	struct event_base *base;
 	const struct load_options *options;
 	struct load_result *result;
 	struct endpoint server;
-	SSL_CTX *tls;             /* or NULL */
-	uint8_t family;           /* of the relayed addresses */
-	struct load_peers *peers; /* NULL between clients and for cycles */
+	SSL_CTX *tls;   /* or NULL */
+	uint8_t family; /* of the relayed addresses */
+	/* Both NULL between clients and for cycles, else one of them. */
+	struct load_peers *peers;
+	struct load_streams *streams; /* where relayed addresses are of TCP */
 	void *arg;
 	void (*data)(void *arg, uint32_t id, const struct client_data *data);
 };

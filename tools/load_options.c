@@ -14,14 +14,17 @@
 #include "base/units.h"
 #include "stun/registry.h"
 
+enum { MS_STREAM_PORT = 443 };
+
 const char load_help[] =
 	"Usage: avedge-load --server TRANSPORT:HOST[:PORT] --user NAME --password TEXT [OPTION]...\n"
 	"Load a TURN server with clients and measure what comes back.\n"
 	"\n"
-	"  --server TRANSPORT:HOST[:PORT]  udp, tcp or tls; an IPv6 address in brackets\n"
+	"  --server TRANSPORT:HOST[:PORT]  udp, tcp, tls, or ptls for Microsoft's pseudo-TLS;\n"
+	"                                  an IPv6 address in brackets\n"
 	"  --user NAME, --password TEXT    the long-term credential\n"
-	"  --dialect ietf|ms               RFC 8656, or Microsoft's over UDP with a credential of\n"
-	"                                  the form mras [ietf]\n"
+	"  --dialect ietf|ms               RFC 8656, or Microsoft's with a credential of the form\n"
+	"                                  mras [ietf]\n"
 	"\n"
 	"What to do (media unless --hold or --cycles says otherwise)\n"
 	"  --clients N           clients at the same time [1]\n"
@@ -112,7 +115,7 @@ static bool fraction(struct parse *parse, const char *option, const char *text,
 
 static bool transport(const char *text, size_t len, struct load_options *options)
 {
-	for (int i = CLIENT_UDP; i <= CLIENT_TLS; i++) {
+	for (int i = CLIENT_UDP; i <= CLIENT_PTLS; i++) {
 		const char *name = load_transport_name((enum client_transport)i);
 		if (strlen(name) == len && memcmp(name, text, len) == 0) {
 			options->transport = (enum client_transport)i;
@@ -138,7 +141,8 @@ static bool server(struct parse *parse, const char *text)
 	const char *host = strchr(text, ':'), *end, *rest;
 
 	if (host == NULL || !transport(text, (size_t)(host - text), options))
-		return refuse(parse, "--server %s: must begin with udp:, tcp: or tls:.",
+		return refuse(parse,
+			      "--server %s: must begin with udp:, tcp:, tls: or ptls:.",
 			      text);
 	host++;
 	if (*host == '[') {
@@ -157,7 +161,7 @@ static bool server(struct parse *parse, const char *text)
 		return refuse(parse, "--server %s: not TRANSPORT:HOST:PORT.", text);
 	memcpy(options->host, host, (size_t)(end - host));
 	options->host[end - host] = '\0';
-	options->port = options->transport == CLIENT_TLS ? STUNS_PORT : STUN_PORT;
+	options->port = 0;
 	return *rest == '\0' || port(parse, rest + 1, &options->port);
 }
 
@@ -353,11 +357,10 @@ static bool dialect_fits(struct parse *parse)
 	const struct load_options *options = parse->options;
 
 	if (!options->dialect_ms)
-		return true;
-	if (options->transport != CLIENT_UDP)
-		return refuse(parse,
-			      "--dialect ms goes over udp: only; on a stream the relayed "
-			      "address would be one of TCP, and the peers are not.");
+		return options->transport != CLIENT_PTLS ||
+		       refuse(parse, "ptls: is spoken with --dialect ms only.");
+	if (options->transport == CLIENT_TLS)
+		return refuse(parse, "--dialect ms: not over tls:, ptls: is meant.");
 	return (is_base64(options->username, CREDENTIAL_USERNAME_MAX) &&
 		is_base64(options->password, CREDENTIAL_PASSWORD_MAX)) ||
 	       refuse(parse,
@@ -401,6 +404,15 @@ static bool whole_makes_sense(struct parse *parse)
 	return dialect_fits(parse) && families_agree(parse);
 }
 
+/* Microsoft's servers have their streams on the port of HTTPS. */
+static uint16_t default_port(const struct load_options *options)
+{
+	if (options->transport == CLIENT_TLS)
+		return STUNS_PORT;
+	return options->dialect_ms && options->transport != CLIENT_UDP ? MS_STREAM_PORT
+								       : STUN_PORT;
+}
+
 bool load_options_parse(int argc, char **argv, struct load_options *options,
 			char error[LOAD_ERROR_MAX])
 {
@@ -430,6 +442,8 @@ bool load_options_parse(int argc, char **argv, struct load_options *options,
 		options->peers = options->clients < 16 ? options->clients : 16;
 	if (options->tls_name == NULL)
 		options->tls_name = options->host;
+	if (options->port == 0)
+		options->port = default_port(options);
 	return true;
 }
 
@@ -439,6 +453,7 @@ const char *load_transport_name(enum client_transport transport)
 		[CLIENT_UDP] = "udp",
 		[CLIENT_TCP] = "tcp",
 		[CLIENT_TLS] = "tls",
+		[CLIENT_PTLS] = "ptls",
 	};
 	return names[transport];
 }

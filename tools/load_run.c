@@ -24,6 +24,7 @@
 #include "tools/load_clients.h"
 #include "tools/load_net.h"
 #include "tools/load_peers.h"
+#include "tools/load_streams.h"
 #include "tools/load_traffic.h"
 #include "tools/pacer.h"
 
@@ -49,6 +50,7 @@ struct run {
 	int timer_fd;
 	SSL_CTX *tls;
 	struct load_peers *peers;
+	struct load_streams *streams; /* instead, where relayed addresses are of TCP */
 	struct load_clients *clients;
 	struct load_traffic *traffic;
 	struct sender *senders; /* in the order in which they take turns */
@@ -298,10 +300,18 @@ static bool complain(char *error, const char *what, const char *why)
 	return false;
 }
 
-/* Every client has a descriptor, and so has every peer. */
+/* A relayed address has the transport that its client came with, in that dialect. */
+static bool peers_are_streams(const struct load_options *options)
+{
+	return options->dialect_ms && options->transport != CLIENT_UDP;
+}
+
+/* Every client has a descriptor, and so has every peer, or every connection to one. */
 static bool raise_descriptors(const struct load_options *options, char *error)
 {
-	rlim_t need = (rlim_t)options->clients + options->peers + SPARE_DESCRIPTORS;
+	rlim_t need = (rlim_t)options->clients + options->peers +
+		      (peers_are_streams(options) ? options->clients : 0) +
+		      SPARE_DESCRIPTORS;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= need)
@@ -351,7 +361,7 @@ static bool open_base(struct run *run)
 
 static bool open_peers(struct run *run, const struct load_net *net, char *error)
 {
-	struct load_peers_config config = {
+	const struct load_peers_config config = {
 		.base = run->base,
 		.address = net->peer_address,
 		.count = run->options->peers,
@@ -359,10 +369,20 @@ static bool open_peers(struct run *run, const struct load_net *net, char *error)
 		.arg = run,
 		.data = peer_data,
 	};
+	const struct load_streams_config streams = {
+		.base = run->base,
+		.address = net->peer_address,
+		.count = run->options->peers,
+		.arg = run,
+		.data = peer_data,
+	};
 	char text[ENDPOINT_TEXT_LEN];
 
-	run->peers = load_peers_open(&config);
-	if (run->peers != NULL)
+	if (peers_are_streams(run->options))
+		run->streams = load_streams_open(&streams);
+	else
+		run->peers = load_peers_open(&config);
+	if (run->peers != NULL || run->streams != NULL)
 		return true;
 	return complain(error, ip_addr_format(&net->peer_address, text, sizeof(text)),
 			strerror(errno));
@@ -394,6 +414,7 @@ static bool begin(struct run *run, char *error)
 		.tls = run->tls,
 		.family = net.family,
 		.peers = run->peers,
+		.streams = run->streams,
 		.arg = run,
 		.data = client_data,
 	};
@@ -407,6 +428,7 @@ static void end(struct run *run)
 {
 	load_clients_free(run->clients);
 	load_peers_close(run->peers);
+	load_streams_close(run->streams);
 	load_traffic_free(run->traffic);
 	free(run->senders);
 	SSL_CTX_free(run->tls);

@@ -29,6 +29,7 @@ libloadcore_a_SOURCES = \
 	tools/load_result.c tools/load_result.h \
 	tools/load_traffic.c tools/load_traffic.h \
 	tools/pacer.c tools/pacer.h \
+	tools/packet_stream.c tools/packet_stream.h \
 	tools/stamp.c tools/stamp.h
 
 bin_PROGRAMS += avedge-load
@@ -37,11 +38,13 @@ avedge_load_SOURCES = \
 	tools/client.c tools/client.h \
 	tools/client_link.c tools/client_link.h \
 	tools/client_ms.c tools/client_ms.h \
+	tools/client_ms_data.c tools/client_ms_parts.h \
 	tools/clock.h \
 	tools/load_clients.c tools/load_clients.h \
 	tools/load_dialect.c tools/load_dialect.h \
 	tools/load_json.c \
 	tools/load_net.c tools/load_net.h \
 	tools/load_peers.c tools/load_peers.h \
-	tools/load_run.c tools/load_run.h
+	tools/load_run.c tools/load_run.h \
+	tools/load_streams.c tools/load_streams.h
 avedge_load_LDADD = libloadcore.a $(TOOLS_LIBS)

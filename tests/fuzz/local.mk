@@ -36,3 +36,4 @@ include tests/fuzz/core.mk
 include tests/fuzz/issuer.mk
 include tests/fuzz/stun.mk
 include tests/fuzz/relay.mk
+include tests/fuzz/tools.mk

@@ -63,26 +63,36 @@ for transport in udp tcp tls; do
 	holds "$name" "[$complete] | all"
 done
 
-# The Microsoft dialect, with bare data and with Sends.
+# The Microsoft dialect, with bare data and with Sends. Over streams relayed addresses and peers
+# are of TCP, and no packet may be lost at all.
 rest_name=$user_name rest_password=$user_password
 credential alice mras
-for mode in channel send; do
-	name="Microsoft dialect, $mode"
-	load 0 "$name" host "udp:$outside_addr:$udp_port" --dialect ms --mode $mode \
-		--clients 10 --duration 1s --max-loss 0
+for transport in udp tcp ptls; do
+	port=$tcp_port
+	[ $transport = udp ] && port=$udp_port
+	for mode in channel send; do
+		name="Microsoft dialect, $transport $mode"
+		load 0 "$name" host "$transport:$outside_addr:$port" --dialect ms --mode $mode \
+			--clients 10 --duration 1s --max-loss 0
+		holds "$name" "[$complete] | all"
+		holds "$name" '.set_up.ready == 10 and .set_up.released == 10 and .status == 0'
+		holds "$name" '.dialect == "ms" and .media.strays == 0'
+		name="$name between inside clients"
+		load 0 "$name" inside "$transport:$inside_addr:$port" --dialect ms --mode $mode \
+			--between-clients --clients 20 --duration 1s --max-loss 0
+		holds "$name" "[$complete] | all"
+	done
+	name="Microsoft dialect, $transport, long packets in bursts"
+	load 0 "$name" host "$transport:$outside_addr:$port" --dialect ms --clients 4 \
+		--packet-size 1200 --rate 125 --burst 5 --duration 1s --max-loss 0
 	holds "$name" "[$complete] | all"
-	holds "$name" '.set_up.ready == 10 and .set_up.released == 10 and .status == 0'
-	holds "$name" '.dialect == "ms" and .media.strays == 0'
-	name="$name between inside clients"
-	load 0 "$name" inside "udp:$inside_addr:$udp_port" --dialect ms --mode $mode \
-		--between-clients --clients 20 --duration 1s --max-loss 0
-	holds "$name" "[$complete] | all"
+	name="cycles of the Microsoft dialect, $transport"
+	load 0 "$name" host "$transport:$outside_addr:$port" --dialect ms --clients 4 --cycles 100
+	holds "$name" '.cycles.done == 100'
 done
-load 0 "cycles of the Microsoft dialect" host "udp:$outside_addr:$udp_port" --dialect ms \
-	--clients 4 --cycles 100
-holds "cycles of the Microsoft dialect" '.cycles.done == 100'
-load 2 "Microsoft dialect over TCP" host "tcp:$outside_addr:$tcp_port" --dialect ms
-says "Microsoft dialect over TCP" "udp: only"
+load 2 "Microsoft dialect over real TLS" host "tls:$outside_addr:$tcp_port" --dialect ms
+says "Microsoft dialect over real TLS" "ptls:"
+load 3 "Microsoft dialect, no pseudo-TLS" host "ptls:$outside_addr:9" --dialect ms
 load 3 "Microsoft dialect, peers on the inside" inside "udp:$inside_addr:$udp_port" \
 	--dialect ms --duration 1s
 says "Microsoft dialect, peers on the inside" "440"

@@ -131,7 +131,16 @@ START_TEST(dialects)
 		      "%s", error);
 	ck_assert(options.dialect_ms);
 	ck_assert_str_eq(options.username, "AQI=");
+	ck_assert_uint_eq(options.port, 3478);
+	ck_assert(parse("--dialect ms --server ptls:h --user AQI= --password AwQF"));
+	ck_assert_int_eq(options.transport, CLIENT_PTLS);
+	ck_assert_uint_eq(options.port, 443);
+	ck_assert(parse("--server tcp:h --dialect ms --user AQI= --password AwQF"));
+	ck_assert_uint_eq(options.port, 443);
+	ck_assert(parse("--server tcp:h:80 --dialect ms --user AQI= --password AwQF"));
+	ck_assert_uint_eq(options.port, 80);
 	ck_assert(parse("--dialect ietf --server tcp:h" WHO));
+	ck_assert_uint_eq(options.port, 3478);
 	ck_assert(!options.dialect_ms);
 }
 END_TEST
@@ -184,8 +193,8 @@ static const struct {
 	{"--server udp:h" WHO " --mode data", "--mode"},
 	{"--server udp:h" WHO " --family 5", "--family"},
 	{"--server udp:h" WHO " --dialect lync", "--dialect"},
-	{"--server tcp:h --user AQI= --password AwQF --dialect ms", "udp:"},
-	{"--server tls:h --user AQI= --password AwQF --dialect ms", "udp:"},
+	{"--server tls:h --user AQI= --password AwQF --dialect ms", "ptls:"},
+	{"--server ptls:h" WHO, "--dialect ms"},
 	{"--server udp:h --user 1:u --password AwQF --dialect ms", "mras"},
 	{"--server udp:h --user AQI= --password AwQ --dialect ms", "mras"},
 	{"--server udp:h" WHO " --direction left", "--direction"},

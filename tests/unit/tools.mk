@@ -4,6 +4,7 @@ unit_programs += \
 	tests/unit/test_load_report \
 	tests/unit/test_load_traffic \
 	tests/unit/test_pacer \
+	tests/unit/test_packet_stream \
 	tests/unit/test_stamp
 tests_unit_test_histogram_LDADD = libloadcore.a $(CHECK_LIBS)
 tests_unit_test_load_options_LDADD = libloadcore.a libcredential.a libstun.a libbase.a \
@@ -12,4 +13,5 @@ tests_unit_test_load_report_LDADD = libloadcore.a libcredential.a libstun.a libb
 	$(CRYPTO_LIBS) $(CHECK_LIBS)
 tests_unit_test_load_traffic_LDADD = libloadcore.a $(CHECK_LIBS)
 tests_unit_test_pacer_LDADD = libloadcore.a $(CHECK_LIBS)
+tests_unit_test_packet_stream_LDADD = libloadcore.a $(CHECK_LIBS)
 tests_unit_test_stamp_LDADD = libloadcore.a $(CHECK_LIBS)
