@@ -26,6 +26,7 @@ libdaemon_a_SOURCES = \
 	base/metrics_listener.c base/metrics_listener.h \
 	base/notify.c base/notify.h \
 	base/openmetrics.c base/openmetrics.h \
+	base/process_metrics.c base/process_metrics.h \
 	base/reload_report.c base/reload_report.h \
 	base/socket_drops.c base/socket_drops.h \
 	base/tls_server.c base/tls_server.h

@@ -87,6 +87,9 @@ struct config {
 		char *socket; /* UNIX socket path; NULL: no control interface */
 		char *group;  /* who may use it besides root; NULL: nobody */
 	} control;
+	struct {
+		struct endpoint listen; /* of family IP_NONE: nowhere */
+	} metrics;
 	struct { /* where in the file, 0 if not there: for errors of what they name */
 		unsigned keys, revoked_users, certificate, private_key, user, group,
 			control_group;

@@ -241,6 +241,9 @@ const struct config_key config_schema[] = {
 	{KEY("control", "group"), CONFIG_OPTIONAL, false, FIELD(control.group),
 	 .max = NAME_LEN_MAX, .fallback = "",
 	 .doc = "group that may use it besides root"},
+
+	{KEY("metrics", "listen"), CONFIG_LOOPBACK, false, FIELD(metrics.listen),
+	 .fallback = "", .doc = "loopback address and port for Prometheus; empty: none"},
 };
 
 const size_t config_schema_count = sizeof(config_schema) / sizeof(config_schema[0]);
@@ -248,10 +251,11 @@ const size_t config_schema_count = sizeof(config_schema) / sizeof(config_schema[
 static const char *const sides[] = {"inside", "outside", NULL};
 
 const struct conffile_section config_sections[] = {
-	{.name = "tls"},   {.name = "side", .titles = sides},
-	{.name = "ms"},    {.name = "relay"},
-	{.name = "peers"}, {.name = "limits"},
-	{.name = "log"},   {.name = "control"},
+	{.name = "tls"},     {.name = "side", .titles = sides},
+	{.name = "ms"},      {.name = "relay"},
+	{.name = "peers"},   {.name = "limits"},
+	{.name = "log"},     {.name = "control"},
+	{.name = "metrics"},
 };
 
 const size_t config_section_count = sizeof(config_sections) / sizeof(config_sections[0]);

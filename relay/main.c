@@ -26,6 +26,7 @@
 #include "relay/front/fronts.h"
 #include "relay/ops/addresses.h"
 #include "relay/ops/control.h"
+#include "relay/ops/observer.h"
 #include "relay/relay.h"
 #include "relay/reload.h"
 #include "relay/worker.h"
@@ -42,6 +43,7 @@ struct daemon {
 	struct event_base *base;
 	struct addresses *addresses;
 	struct control_socket *control;
+	struct observer *observer;
 	struct daemon_identity identity;
 	char error[512];
 };
@@ -202,10 +204,21 @@ static bool bind_control(struct daemon *daemon)
 	return daemon->control != NULL;
 }
 
+static bool bind_observer(struct daemon *daemon)
+{
+	const struct endpoint *where = &daemon->config->metrics.listen;
+
+	if (where->ip.family == IP_NONE)
+		return true;
+	daemon->observer = observer_bind(where, daemon->error, sizeof(daemon->error));
+	return daemon->observer != NULL;
+}
+
 static bool drop_privileges(struct daemon *daemon)
 {
-	return bind_control(daemon) && privdrop_to(&daemon->identity.who, false,
-						   daemon->error, sizeof(daemon->error));
+	return bind_control(daemon) && bind_observer(daemon) &&
+	       privdrop_to(&daemon->identity.who, false, daemon->error,
+			   sizeof(daemon->error));
 }
 
 static bool make_workers(struct daemon *daemon)
@@ -260,6 +273,10 @@ static bool start_workers(struct daemon *daemon)
 	if (daemon->control != NULL &&
 	    !control_socket_start(daemon->control, control_routes, control_route_count,
 				  &daemon->relay, daemon->error, sizeof(daemon->error)))
+		return false;
+	if (daemon->observer != NULL &&
+	    !observer_start(daemon->observer, &daemon->relay, daemon->error,
+			    sizeof(daemon->error)))
 		return false;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return true;
@@ -330,6 +347,7 @@ static void take_down(struct daemon *daemon)
 	if (relay->main != NULL)
 		inbox_close(relay->main);
 	control_socket_stop(daemon->control);
+	observer_stop(daemon->observer);
 	drain_free(relay->drain);
 	inbox_free(relay->main);
 	addresses_free(daemon->addresses);

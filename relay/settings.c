@@ -178,3 +178,18 @@ bool settings_client_allowed(const struct settings *settings, enum side side,
 	}
 	return false;
 }
+
+void settings_keys_end(const struct settings *settings, int64_t unix_s, int64_t *signing,
+		       int64_t *last)
+{
+	const struct keyring *ring = settings->turn.keyring;
+	const struct key *signer = keyring_signer(ring, unix_s);
+
+	*signing = signer != NULL ? signer->not_after_s : 0;
+	*last = 0;
+	for (size_t i = 0; i < ring->count; i++) {
+		if (ring->keys[i].not_after_s > unix_s &&
+		    ring->keys[i].not_after_s > *last)
+			*last = ring->keys[i].not_after_s;
+	}
+}

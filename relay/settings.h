@@ -58,6 +58,13 @@ struct settings *settings_build(const struct config *config,
 struct settings *settings_ref(struct settings *settings);
 void settings_unref(struct settings *settings); /* NULL is allowed */
 
+/*
+ * When the key that signs now ends and when the last of all keys does, in Unix seconds: 0 if no
+ * key is valid, INT64_MAX for never.
+ */
+void settings_keys_end(const struct settings *settings, int64_t unix_s, int64_t *signing,
+		       int64_t *last);
+
 /* May that address be a client of that side? */
 bool settings_client_allowed(const struct settings *settings, enum side side,
 			     const struct ip_addr *client);

@@ -1,0 +1,319 @@
+/*
+ * metrics.c - facts as families. Every combination of labels is there from the start, also at 0:
+ * who graphs them wants no holes, and rate() needs the 0 before the first event.
+ */
+#include "relay/ops/metrics.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/process_metrics.h"
+#include "relay/core/allocation.h"
+#include "relay/core/auth.h"
+#include "relay/ops/record.h"
+#include "stun/classify.h"
+
+enum { SCALE_MS = 1000 };
+
+static void write_distribution(struct openmetrics *om,
+			       const struct distribution *distribution,
+			       const struct distribution_bounds *bounds, double scale,
+			       const char *socket)
+{
+	double scaled[DISTRIBUTION_BOUNDS_MAX];
+	const struct openmetrics_histogram histogram = {
+		.bounds = scaled,
+		.counts = distribution->counts,
+		.bound_count = bounds->count,
+		.sum = (double)distribution->sum / scale,
+	};
+
+	for (size_t i = 0; i < bounds->count; i++)
+		scaled[i] = (double)bounds->bounds[i] / scale;
+	if (socket != NULL)
+		openmetrics_histogram(om, &histogram, "socket", socket, NULL);
+	else
+		openmetrics_histogram(om, &histogram, NULL);
+}
+
+static void write_pools(const struct metrics_facts *facts, struct openmetrics *om)
+{
+	char address[ENDPOINT_TEXT_LEN];
+
+	openmetrics_family(om, METRIC_GAUGE, "avedge_relay_ports", NULL,
+			   "Ports for relayed addresses: used, resting after use, free.");
+	for (size_t i = 0; i < facts->pool_count; i++) {
+		const struct metrics_pool *pool = &facts->pools[i];
+		const struct port_pool_figures *figures = &pool->figures;
+		const char *protocol = transport_name(pool->protocol);
+
+		ip_addr_format(&pool->address, address, sizeof(address));
+		openmetrics_count(om, figures->size - figures->used - figures->resting,
+				  "address", address, "protocol", protocol, "state",
+				  "free", NULL);
+		openmetrics_count(om, figures->used, "address", address, "protocol",
+				  protocol, "state", "used", NULL);
+		openmetrics_count(om, figures->resting, "address", address, "protocol",
+				  protocol, "state", "resting", NULL);
+	}
+}
+
+/* What the gauge and the counter of allocations have in common. */
+static void write_kind(const struct turnover *kind, struct openmetrics *om, bool open,
+		       const char *const labels[4])
+{
+	openmetrics_count(om,
+			  open ? counters_open(kind->opened, kind->closed) : kind->opened,
+			  "dialect", labels[0], "side", labels[1], "transport", labels[2],
+			  "relay_transport", labels[3], NULL);
+}
+
+/* Only who has a stream can have a TCP relayed address. */
+static void write_turnover(const struct counters *counters, struct openmetrics *om,
+			   bool open)
+{
+	const int kinds =
+		COUNTED_DIALECTS * SIDE_COUNT * TRANSPORT_COUNT * COUNTED_RELAYS;
+
+	for (int i = 0; i < kinds; i++) {
+		enum transport relay = (enum transport)(i % COUNTED_RELAYS);
+		enum transport transport =
+			(enum transport)(i / COUNTED_RELAYS % TRANSPORT_COUNT);
+		enum side side =
+			(enum side)(i / COUNTED_RELAYS / TRANSPORT_COUNT % SIDE_COUNT);
+		enum dialect dialect =
+			(enum dialect)(i / COUNTED_RELAYS / TRANSPORT_COUNT / SIDE_COUNT);
+		const char *const labels[] = {
+			dialect_name(dialect),
+			side_name(side),
+			transport_name(transport),
+			transport_name(relay),
+		};
+
+		if (relay == TRANSPORT_UDP || transport_is_stream(transport))
+			write_kind(
+				&counters->allocations[dialect][side][transport][relay],
+				om, open, labels);
+	}
+}
+
+static void write_allocations(const struct counters *counters, struct openmetrics *om)
+{
+	openmetrics_family(om, METRIC_GAUGE, "avedge_allocations", NULL,
+			   "Allocations that exist now.");
+	write_turnover(counters, om, true);
+	openmetrics_family(om, METRIC_COUNTER, "avedge_allocations_opened", NULL,
+			   "Allocations made.");
+	write_turnover(counters, om, false);
+	openmetrics_family(om, METRIC_COUNTER, "avedge_allocations_ended", NULL,
+			   "Allocations that have ended, by why.");
+	for (int i = 0; i < END_REASON_COUNT; i++)
+		openmetrics_count(om, counters->allocations_ended[i], "reason",
+				  end_reason_name((enum end_reason)i), NULL);
+	openmetrics_family(om, METRIC_HISTOGRAM, "avedge_allocation_duration_seconds",
+			   "seconds", "How long allocations lasted that have ended.");
+	write_distribution(om, &counters->allocation_duration, &distribution_durations,
+			   SCALE_MS, NULL);
+	openmetrics_family(
+		om, METRIC_HISTOGRAM, "avedge_allocation_relayed_bytes", "bytes",
+		"Payload that allocations relayed, both ways, until they ended.");
+	write_distribution(om, &counters->allocation_bytes, &distribution_bytes, 1, NULL);
+}
+
+static void write_requests(const struct counters *counters, struct openmetrics *om)
+{
+	openmetrics_family(om, METRIC_COUNTER, "avedge_requests", NULL,
+			   "STUN and TURN requests, by the answer: success or its code.");
+	for (int i = 0; i < REQUEST_METHOD_COUNT; i++)
+		for (int j = 0; j < REQUEST_RESULT_COUNT; j++) {
+			int code = request_result_code(j);
+			char number[16];
+
+			snprintf(number, sizeof(number), "%d", code);
+			openmetrics_count(om, counters->requests[i][j], "method",
+					  request_method_name((enum request_method)i),
+					  "result",
+					  code == 0  ? "success"
+					  : code > 0 ? number
+						     : "other",
+					  NULL);
+		}
+	openmetrics_family(om, METRIC_COUNTER, "avedge_authentication_failures", NULL,
+			   "Requests whose credential did not hold, by why.");
+	for (int i = AUTH_FAILURE_NONE + 1; i < AUTH_FAILURE_COUNT; i++)
+		openmetrics_count(om, counters->auth_failures[i], "reason",
+				  auth_failure_name((enum auth_failure)i), NULL);
+	openmetrics_family(om, METRIC_COUNTER, "avedge_binding_indications", NULL,
+			   "Binding indications (keepalives), which get no answer.");
+	openmetrics_count(om, counters->indications, NULL);
+}
+
+/* One traffic figure of both directions: packets or bytes. */
+static void write_direction(const struct counters *counters, struct openmetrics *om,
+			    bool bytes)
+{
+	for (int s = 0; s < SIDE_COUNT; s++)
+		for (int t = 0; t < TRANSPORT_COUNT; t++) {
+			const struct traffic *to_peer = &counters->to_peer[s][t];
+			const struct traffic *to_client = &counters->to_client[s][t];
+			const char *side = side_name((enum side)s);
+			const char *transport = transport_name((enum transport)t);
+
+			openmetrics_count(om, bytes ? to_peer->bytes : to_peer->packets,
+					  "direction", "to-peer", "side", side,
+					  "transport", transport, NULL);
+			openmetrics_count(om,
+					  bytes ? to_client->bytes : to_client->packets,
+					  "direction", "to-client", "side", side,
+					  "transport", transport, NULL);
+		}
+}
+
+static void write_traffic(const struct counters *counters, struct openmetrics *om)
+{
+	openmetrics_family(om, METRIC_COUNTER, "avedge_relayed_bytes", "bytes",
+			   "Payload relayed, by direction and by the client's side and "
+			   "transport.");
+	write_direction(counters, om, true);
+	openmetrics_family(om, METRIC_COUNTER, "avedge_relayed_packets", NULL,
+			   "Packets relayed, by direction and by the client's side and "
+			   "transport.");
+	write_direction(counters, om, false);
+	openmetrics_family(om, METRIC_COUNTER, "avedge_drops", NULL,
+			   "What the relay dropped, by why.");
+	for (int i = DROP_NONE + 1; i < DROP_REASON_COUNT; i++)
+		openmetrics_count(om, counters->drops[i], "reason",
+				  drop_reason_name((enum drop_reason)i), NULL);
+}
+
+static void write_sockets(const struct counters *counters, struct openmetrics *om)
+{
+	openmetrics_family(om, METRIC_COUNTER, "avedge_socket_drops", NULL,
+			   "Datagrams that the kernel dropped because a receive queue of "
+			   "ours was full.");
+	for (int i = 0; i < SOCKET_KIND_COUNT; i++)
+		openmetrics_count(om, counters->socket_drops[i], "socket",
+				  socket_kind_name((enum socket_kind)i), NULL);
+	openmetrics_family(om, METRIC_HISTOGRAM, "avedge_receive_batch_datagrams", NULL,
+			   "Datagrams, or runs of them, of one receive call.");
+	for (int i = 0; i < SOCKET_KIND_COUNT; i++)
+		write_distribution(om, &counters->batches[i], &distribution_batches, 1,
+				   socket_kind_name((enum socket_kind)i));
+	openmetrics_family(om, METRIC_COUNTER, "avedge_datagrams", NULL,
+			   "Datagrams at UDP fronts, by what their first bytes tell.");
+	for (int i = 0; i < DATAGRAM_KIND_COUNT; i++)
+		openmetrics_count(om, counters->datagrams[i], "kind",
+				  datagram_kind_name((enum datagram_kind)i), NULL);
+	openmetrics_family(om, METRIC_COUNTER, "avedge_bind_failures", NULL,
+			   "Relay ports that somebody else on this host held.");
+	openmetrics_count(om, counters->bind_failures, NULL);
+}
+
+static void write_connections(const struct counters *counters, struct openmetrics *om)
+{
+	openmetrics_family(om, METRIC_GAUGE, "avedge_connections", NULL,
+			   "TCP and TLS connections of clients now.");
+	openmetrics_count(om,
+			  counters_open(counters->connections_opened,
+					counters->connections_closed),
+			  NULL);
+	openmetrics_family(om, METRIC_COUNTER, "avedge_connections_opened", NULL,
+			   "Connections of clients that were accepted.");
+	openmetrics_count(om, counters->connections_opened, NULL);
+	openmetrics_family(
+		om, METRIC_COUNTER, "avedge_connections_refused", NULL,
+		"Connections of clients that were closed at once: too many are open.");
+	openmetrics_count(om, counters->connections_refused, NULL);
+	openmetrics_family(om, METRIC_COUNTER, "avedge_connections_timed_out", NULL,
+			   "Connections of clients that were closed for being slow.");
+	openmetrics_count(om, counters->connections_timed_out, NULL);
+	openmetrics_family(om, METRIC_COUNTER, "avedge_streams", NULL,
+			   "Connections of clients, by what their first bytes tell.");
+	for (int i = 0; i < STREAM_KIND_COUNT; i++)
+		openmetrics_count(om, counters->streams[i], "kind",
+				  stream_kind_name((enum stream_kind)i), NULL);
+	openmetrics_family(om, METRIC_COUNTER, "avedge_peer_connections", NULL,
+			   "TCP connections between relayed addresses and peers, by what "
+			   "became of them.");
+	for (int i = 0; i < PEER_EVENT_COUNT; i++)
+		openmetrics_count(om, counters->peer_events[i], "event",
+				  peer_event_name((enum peer_event)i), NULL);
+}
+
+static void write_workers(const struct metrics_facts *facts, struct openmetrics *om)
+{
+	char number[8];
+
+	openmetrics_family(om, METRIC_COUNTER, "avedge_worker_cpu_seconds", "seconds",
+			   "Processor time of each worker.");
+	for (size_t i = 0; i < facts->worker_count; i++) {
+		snprintf(number, sizeof(number), "%u", (unsigned)i);
+		openmetrics_real(om, facts->workers[i].cpu_s, "worker", number, NULL);
+	}
+	openmetrics_family(om, METRIC_GAUGE, "avedge_worker_busy_ratio", "ratio",
+			   "Share of the time since the last scrape that each worker was "
+			   "busy, 0 to 1.");
+	for (size_t i = 0; i < facts->worker_count; i++) {
+		snprintf(number, sizeof(number), "%u", (unsigned)i);
+		openmetrics_real(om, facts->workers[i].ratio, "worker", number, NULL);
+	}
+}
+
+/* Unix time; what never ends does so at +Inf. */
+static double end_of(int64_t unix_s)
+{
+	return unix_s == INT64_MAX ? (double)INFINITY : (double)unix_s;
+}
+
+static void write_expiry(const struct metrics_facts *facts, struct openmetrics *om)
+{
+	openmetrics_family(
+		om, METRIC_GAUGE, "avedge_certificate_expiry_timestamp_seconds",
+		"seconds",
+		"When the certificate for TLS ends, Unix time; not there without "
+		"TLS.");
+	if (facts->certificate_ends_s != 0)
+		openmetrics_real(om, end_of(facts->certificate_ends_s), NULL);
+	openmetrics_family(om, METRIC_GAUGE, "avedge_key_expiry_timestamp_seconds",
+			   "seconds",
+			   "When keys of the keyring end, Unix time: the one that signs "
+			   "now (0: there is none) and the last of all.");
+	openmetrics_real(om, end_of(facts->signing_key_ends_s), "key", "signing", NULL);
+	openmetrics_real(om, end_of(facts->last_key_ends_s), "key", "last", NULL);
+}
+
+static void write_reload(const struct metrics_facts *facts, struct openmetrics *om)
+{
+	openmetrics_family(om, METRIC_GAUGE, "avedge_reload_successful", NULL,
+			   "Whether what was read last is in force: 1, or 0 if it was "
+			   "rejected.");
+	openmetrics_count(om, facts->reload.result != RELOAD_REJECTED, NULL);
+	openmetrics_family(
+		om, METRIC_GAUGE, "avedge_reload_timestamp_seconds", "seconds",
+		"When the configuration, or a file that it names, was read last, "
+		"Unix time.");
+	openmetrics_count(om,
+			  (uint64_t)(facts->reload.at_s != 0 ? facts->reload.at_s
+							     : facts->started_s),
+			  NULL);
+	openmetrics_family(om, METRIC_GAUGE, "avedge_configuration_generation", NULL,
+			   "Grows by one with every change that was applied.");
+	openmetrics_count(om, facts->reload.generation, NULL);
+}
+
+void metrics_write(const struct metrics_facts *facts, struct openmetrics *om)
+{
+	const struct counters *counters = &facts->counters;
+
+	process_metrics(om, facts->started_s);
+	write_pools(facts, om);
+	write_allocations(counters, om);
+	write_requests(counters, om);
+	write_traffic(counters, om);
+	write_sockets(counters, om);
+	write_connections(counters, om);
+	write_workers(facts, om);
+	write_expiry(facts, om);
+	write_reload(facts, om);
+}

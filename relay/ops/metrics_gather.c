@@ -1,0 +1,103 @@
+/*
+ * metrics_gather.c - the figures from where they are. Nothing of it is on a packet's way: counters
+ * are read, workers are asked between two packets, and long walks are cut into short ones.
+ */
+#include <string.h>
+#include <time.h>
+
+#include "relay/front/udp.h"
+#include "relay/handoff.h"
+#include "relay/ops/metrics.h"
+#include "relay/peer/relay_udp.h"
+#include "relay/relay.h"
+#include "relay/reload.h"
+#include "relay/worker.h"
+
+enum { SOCKETS_AT_ONCE = 256 };
+
+static uint64_t monotonic_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void count_front_drops(struct worker *worker, void *arg)
+{
+	(void)arg;
+	udp_fronts_count_drops(worker->udp);
+}
+
+static void count_relay_drops(struct worker *worker, void *arg)
+{
+	uint32_t *slot = arg;
+
+	*slot = relay_udp_count_drops(worker->relay_sockets, *slot, SOCKETS_AT_ONCE);
+}
+
+static void count_drops(struct worker *worker)
+{
+	uint32_t slot = 0;
+
+	handoff_call(worker->inbox, count_front_drops, NULL);
+	while (slot != SLOT_NONE && handoff_call(worker->inbox, count_relay_drops, &slot))
+		;
+}
+
+/* One address behind several public ones has the same ports in each. */
+static bool is_told(const struct metrics_facts *facts, const struct ip_addr *address,
+		    enum transport protocol)
+{
+	for (size_t i = 0; i < facts->pool_count; i++) {
+		if (facts->pools[i].protocol == protocol &&
+		    ip_addr_equal(&facts->pools[i].address, address))
+			return true;
+	}
+	return false;
+}
+
+static void gather_pools(struct metrics_facts *facts, const struct relay *relay,
+			 struct port_pool *pool, enum transport protocol, uint64_t now_ms)
+{
+	for (size_t i = 0; i < relay->commons.relay_count; i++) {
+		const struct ip_addr *address = &relay->commons.relay[i].local;
+
+		if (!is_told(facts, address, protocol))
+			facts->pools[facts->pool_count++] = (struct metrics_pool){
+				.address = *address,
+				.protocol = protocol,
+				.figures = port_pool_figures(pool, i, now_ms),
+			};
+	}
+}
+
+/* A worker's settings are its own; it looks at them for us. */
+static void look_at_keys(struct worker *worker, void *arg)
+{
+	struct metrics_facts *facts = arg;
+
+	settings_keys_end(worker->settings, facts->now_s, &facts->signing_key_ends_s,
+			  &facts->last_key_ends_s);
+}
+
+void metrics_gather(struct metrics_facts *facts, struct relay *relay, struct busy *busy)
+{
+	uint64_t now_ms = monotonic_ms();
+
+	memset(facts, 0, sizeof(*facts));
+	facts->now_s = time(NULL);
+	facts->started_s = relay->started_s;
+	for (size_t i = 0; i < relay->worker_count; i++)
+		count_drops(relay->workers[i]);
+	relay_counters(relay, &facts->counters);
+	gather_pools(facts, relay, relay->commons.ports, TRANSPORT_UDP, now_ms);
+	gather_pools(facts, relay, relay->commons.tcp_ports, TRANSPORT_TCP, now_ms);
+	facts->worker_count = relay->worker_count;
+	memcpy(facts->workers, busy_look(busy, now_ms),
+	       relay->worker_count * sizeof(facts->workers[0]));
+	facts->certificate_ends_s =
+		__atomic_load_n(&relay->tls_not_after_s, __ATOMIC_RELAXED);
+	handoff_call(relay->workers[0]->inbox, look_at_keys, facts);
+	facts->reload = reload_last(relay->reload);
+}
