@@ -302,6 +302,24 @@ static void write_reload(const struct metrics_facts *facts, struct openmetrics *
 	openmetrics_count(om, facts->reload.generation, NULL);
 }
 
+static void write_drain(const struct metrics_facts *facts, struct openmetrics *om)
+{
+	const struct drain_state *drain = &facts->drain;
+
+	openmetrics_family(om, METRIC_GAUGE, "avedge_draining", NULL,
+			   "1 while the relay is being taken out of service.");
+	openmetrics_count(om, drain->draining, NULL);
+	openmetrics_family(om, METRIC_GAUGE, "avedge_drain_remaining_allocations", NULL,
+			   "Allocations that a drain still waits for; 0 without one.");
+	openmetrics_count(om, drain->draining ? drain->remaining : 0, NULL);
+	openmetrics_family(
+		om, METRIC_GAUGE, "avedge_drain_deadline_timestamp_seconds", "seconds",
+		"When a drain ends what is left, Unix time; not there without a "
+		"deadline.");
+	if (drain->draining && drain->deadline_s != 0)
+		openmetrics_count(om, (uint64_t)drain->deadline_s, NULL);
+}
+
 void metrics_write(const struct metrics_facts *facts, struct openmetrics *om)
 {
 	const struct counters *counters = &facts->counters;
@@ -316,4 +334,5 @@ void metrics_write(const struct metrics_facts *facts, struct openmetrics *om)
 	write_workers(facts, om);
 	write_expiry(facts, om);
 	write_reload(facts, om);
+	write_drain(facts, om);
 }

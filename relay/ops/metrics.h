@@ -18,6 +18,7 @@
 #include "relay/core/counters.h"
 #include "relay/core/ids.h"
 #include "relay/core/port_pool.h"
+#include "relay/drain.h"
 #include "relay/ops/busy.h"
 #include "stun/endpoint.h"
 
@@ -43,6 +44,7 @@ struct metrics_facts {
 	int64_t signing_key_ends_s; /* 0: none is valid; INT64_MAX: never, here and below */
 	int64_t last_key_ends_s;
 	struct reload_last reload;
+	struct drain_state drain;
 };
 
 /* Gather; asks the workers. busy: of that relay. */

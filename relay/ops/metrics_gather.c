@@ -100,4 +100,5 @@ void metrics_gather(struct metrics_facts *facts, struct relay *relay, struct bus
 		__atomic_load_n(&relay->tls_not_after_s, __ATOMIC_RELAXED);
 	handoff_call(relay->workers[0]->inbox, look_at_keys, facts);
 	facts->reload = reload_last(relay->reload);
+	facts->drain = drain_state(relay->drain);
 }
