@@ -158,20 +158,22 @@ static void put_head(struct openmetrics *om, const char *suffix, const char *le,
 	put(om, is_first ? " " : "} ");
 }
 
-/* The shortest text that reads back as the same number; a whole number keeps a ".0". */
+/* The shortest text that reads back as the same number; whole ones as in OpenMetrics: "60.0". */
 static const char *real_text(double value, char buf[NUMBER_LEN])
 {
 	if (isnan(value))
 		return "NaN";
 	if (isinf(value))
 		return value > 0 ? "+Inf" : "-Inf";
+	if (value == floor(value) && fabs(value) < 1e15) {
+		snprintf(buf, NUMBER_LEN, "%.1f", value);
+		return buf;
+	}
 	for (int digits = 1; digits <= 17; digits++) {
 		snprintf(buf, NUMBER_LEN, "%.*g", digits, value);
 		if (strtod(buf, NULL) == value)
 			break;
 	}
-	if (buf[strcspn(buf, ".en")] == '\0')
-		strcat(buf, ".0");
 	return buf;
 }
 

@@ -117,6 +117,18 @@ static struct relay_port front_row(const struct front *front)
 	return row;
 }
 
+static struct relay_port metrics_row(const struct endpoint *listen)
+{
+	return (struct relay_port){
+		.side = SIDE_COUNT,
+		.address = *listen,
+		.public = *listen,
+		.protocol = "tcp",
+		.service = "metrics",
+		.purpose = "Prometheus and browsers of this host see figures here",
+	};
+}
+
 static struct relay_port relayed_row(const struct relay_allocation *al)
 {
 	struct relay_port row = {
@@ -140,7 +152,7 @@ int relay_port_table(struct relay *relay, struct relay_port **rows, size_t *coun
 		return error;
 
 	const struct turn_commons *commons = &relay->commons;
-	*rows = calloc(commons->front_count + allocation_count, sizeof(**rows));
+	*rows = calloc(commons->front_count + 1 + allocation_count, sizeof(**rows));
 	*count = 0;
 	if (*rows == NULL) {
 		free(allocations);
@@ -151,6 +163,8 @@ int relay_port_table(struct relay *relay, struct relay_port **rows, size_t *coun
 		if (commons->fronts[i].transport != TRANSPORT_TLS)
 			(*rows)[(*count)++] = front_row(&commons->fronts[i]);
 	}
+	if (relay->config->metrics.listen.ip.family != IP_NONE)
+		(*rows)[(*count)++] = metrics_row(&relay->config->metrics.listen);
 	for (size_t i = 0; i < allocation_count; i++)
 		(*rows)[(*count)++] = relayed_row(&allocations[i]);
 	free(allocations);

@@ -35,8 +35,8 @@ struct relay {
  * What a worker tells about itself, filled on its own thread. Allocation entries are copies,
  * malloc'ed, the caller's.
  */
-struct relay_port { /* one row of the port table */
-	enum side side;
+struct relay_port {              /* one row of the port table */
+	enum side side;          /* SIDE_COUNT: neither, for this host only */
 	struct endpoint address; /* as bound */
 	struct endpoint public;  /* as told to clients; equal without NAT */
 	const char *protocol;    /* "udp", "tcp" */

@@ -134,8 +134,9 @@ static json_t *status_document(struct relay *relay)
 static json_t *port_row(const struct relay_port *row)
 {
 	return json_pack("{s:s, s:o, s:i, s:o, s:i, s:s, s:s, s:s}", "side",
-			 side_name(row->side), "address", ip_text(&row->address.ip),
-			 "port", (int)row->address.port, "public_address",
+			 row->side < SIDE_COUNT ? side_name(row->side) : "local",
+			 "address", ip_text(&row->address.ip), "port",
+			 (int)row->address.port, "public_address",
 			 ip_text(&row->public.ip), "public_port", (int)row->public.port,
 			 "protocol", row->protocol, "service", row->service, "purpose",
 			 row->purpose);
