@@ -1,120 +1,156 @@
 /*
- * avedgectl.c - show and steer a running edge. One file per noun: ctl_key.c,
- * ctl_credential.c, ctl_relay.c, ctl_probe.c.
+ * avedgectl.c - show and steer a running edge. The commands are a table (ctl_commands.c); what
+ * runs them is one file per noun.
  */
+#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/units.h"
 #include "base/version.h"
 #include "tools/ctl.h"
+#include "tools/ctl_command.h"
+#include "tools/ctl_text.h"
 
-static const struct command {
-	const char *name;
-	int (*run)(int argc, char **argv);
-	const char *purpose;
-} commands[] = {
-	{"status", ctl_relay, "what the running relay is and how full"},
-	{"ports", ctl_relay, "every address and port it has open, and what for"},
-	{"allocations", ctl_relay, "every allocation: who, from where, how much"},
-	{"counters", ctl_relay, "what happened since its start"},
-	{"key", ctl_key, "make, rotate and list the keys that relay and issuer share"},
-	{"mras-probe", ctl_probe,
-	 "ask the issuer as a trusted server, and try its relays"},
-	{"credential", ctl_credential, "issue a user name and password for a client"},
-};
-
-enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
+enum { COMPLAINT_MAX = 2048 };
 
 int ctl_usage(const char *command, const char *format, ...)
 {
+	char text[COMPLAINT_MAX], clean[COMPLAINT_MAX];
 	va_list args;
 
-	fprintf(stderr, "%s: ", command);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	fprintf(stderr, "\nTry '%s --help'.\n", command);
+	fprintf(stderr, "%s: %s\nTry '%s --help'.\n", command,
+		ctl_clean(text, clean, sizeof(clean)), command);
 	return CTL_USAGE;
 }
 
 int ctl_fail(const char *format, ...)
 {
+	char text[COMPLAINT_MAX], clean[COMPLAINT_MAX];
 	va_list args;
 
-	fputs("avedgectl: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	fputc('\n', stderr);
+	fprintf(stderr, "avedgectl: %s\n", ctl_clean(text, clean, sizeof(clean)));
 	return CTL_FAILED;
 }
 
-bool ctl_duration(const char *command, const char *option, const char *text,
-		  int64_t min_s, int64_t max_s, int64_t *seconds)
+int ctl_print_json(json_t *document)
 {
-	char least[UNITS_TEXT_MAX];
-	char most[UNITS_TEXT_MAX];
+	int status = CTL_OK;
 
-	if (!units_duration(text, seconds)) {
-		ctl_usage(command, "%s %s: not a duration such as 30s, 15m, 8h or 90d.",
-			  option, text);
-		return false;
-	}
-	if (*seconds < min_s || *seconds > max_s) {
-		ctl_usage(command, "%s %s: must lie between %s and %s.", option, text,
-			  units_duration_text(min_s, least),
-			  units_duration_text(max_s, most));
-		return false;
-	}
-	return true;
+	if (!document)
+		return ctl_fail("out of memory.");
+	if (json_dumpf(document, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) != 0)
+		status = ctl_fail("cannot write the output.");
+	putchar('\n');
+	json_decref(document);
+	return status;
 }
 
-static void help(void)
+/* argc and argv begin with the name of the command. */
+static int run(const struct ctl_command *command, int used, int argc, char **argv)
 {
-	puts("Usage: avedgectl COMMAND [OPTION]...\n"
-	     "Show and steer a running edge.\n");
-	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		printf("  %-12s %s\n", commands[i].name, commands[i].purpose);
-	puts("\n  --help       this text; after a command: its options\n"
-	     "  --version    the version\n"
-	     "\n"
-	     "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 nobody answers.");
-}
-
-static int run(const struct command *command, int argc, char **argv)
-{
+	struct ctl_args args;
 	char name[64];
+	int status;
 
 	snprintf(name, sizeof(name), "avedgectl %s", command->name);
-	argv[1] = name;
-	return command->run(argc - 1, argv + 1);
+	argv[used - 1] = name;
+	status = ctl_args_parse(&args, command, argc - used + 1, argv + used - 1);
+	return status == CTL_OK ? command->run(&args) : status;
+}
+
+static bool is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* "new, rotate, list or show": what may follow the first word of a group. */
+static const char *members_of(const char *group, char *list, size_t size)
+{
+	const char *names[16];
+	size_t len = strlen(group), count = 0, used = 0;
+
+	for (size_t i = 0; i < ctl_command_count && count < 16; i++) {
+		if (strncmp(ctl_commands[i].name, group, len) == 0 &&
+		    ctl_commands[i].name[len] == ' ')
+			names[count++] = ctl_commands[i].name + len + 1;
+	}
+	*list = '\0';
+	for (size_t i = 0; i < count && used < size; i++)
+		used += (size_t)snprintf(list + used, size - used, "%s%s",
+					 i == 0           ? ""
+					 : i + 1 == count ? " or "
+							  : ", ",
+					 names[i]);
+	return list;
+}
+
+/* Words that are no command, and what is wrong with them. */
+static int no_command(int argc, char **argv)
+{
+	char name[64], list[256];
+
+	if (!ctl_command_is_group(argv[0]))
+		return ctl_usage("avedgectl", "there is no command '%s'.", argv[0]);
+	if (argc > 1 && is_help(argv[1])) {
+		ctl_help_group(argv[0]);
+		return CTL_OK;
+	}
+	snprintf(name, sizeof(name), "avedgectl %s", argv[0]);
+	members_of(argv[0], list, sizeof(list));
+	if (argc > 1)
+		return ctl_usage(name, "%s, not '%s'.", list, argv[1]);
+	return ctl_usage(name, "%s?", list);
+}
+
+/* For the build, the tests and the shell; in no help, because nobody types them. */
+static bool is_hidden(int argc, char **argv)
+{
+	if (strcmp(argv[0], "--manual-synopsis") == 0)
+		ctl_manual_synopsis();
+	else if (strcmp(argv[0], "--manual-commands") == 0)
+		ctl_manual_commands();
+	else if (strcmp(argv[0], "--complete") == 0)
+		ctl_complete(argc - 1, argv + 1);
+	else
+		return false;
+	return true;
 }
 
 static int dispatch(int argc, char **argv)
 {
-	if (argc < 2)
+	const struct ctl_command *command;
+	int used;
+
+	if (argc == 0)
 		return ctl_usage("avedgectl", "a command is missing.");
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-		help();
+	if (is_help(argv[0])) {
+		ctl_help();
 		return CTL_OK;
 	}
-	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+	if (strcmp(argv[0], "--version") == 0 || strcmp(argv[0], "-V") == 0) {
 		printf("avedgectl %s\n", version_string());
 		return CTL_OK;
 	}
-	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return run(&commands[i], argc, argv);
-	}
-	return ctl_usage("avedgectl", "there is no command '%s'.", argv[1]);
+	if (is_hidden(argc, argv))
+		return CTL_OK;
+	command = ctl_command_find(argc, argv, &used);
+	return command ? run(command, used, argc, argv) : no_command(argc, argv);
 }
 
 int main(int argc, char **argv)
 {
-	int status = dispatch(argc, argv);
+	int status;
+
+	setlocale(LC_CTYPE, "");
+	status = dispatch(argc - 1, argv + 1);
 
 	/* A script that reads half a secret must see that it is half. */
 	if ((fflush(stdout) != 0 || ferror(stdout)) && status == CTL_OK) {

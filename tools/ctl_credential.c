@@ -2,7 +2,6 @@
  * ctl_credential.c - avedgectl credential: issue a user name and password for a client.
  */
 #include <arpa/inet.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -15,54 +14,26 @@
 #include "auth/keyfile.h"
 #include "auth/timestamp.h"
 #include "tools/ctl.h"
+#include "tools/ctl_command.h"
+#include "tools/ctl_run.h"
 
 enum {
-	SERVERS_MAX = 16,
 	HOST_MAX = 256,
 	TOKEN_VERSION = 2,
 };
 
 static const int64_t ttl_default_s = 8 * 3600;
-/* What Microsoft's issuer allows: one minute to half a year. */
-static const int64_t ttl_min_s = 60;
-static const int64_t ttl_max_s = 180 * 86400;
 
 struct credential_options {
 	const char *user;
 	const char *path;
 	const char *realm;
-	const char *servers[SERVERS_MAX];
+	const char *const *servers;
 	size_t server_count;
 	int64_t ttl_s;
 	bool mras;
 	bool json;
 };
-
-static const struct option long_options[] = {
-	{"user", required_argument, NULL, 'u'},
-	{"ttl", required_argument, NULL, 't'},
-	{"form", required_argument, NULL, 'f'},
-	{"keys", required_argument, NULL, 'k'},
-	{"realm", required_argument, NULL, 'r'},
-	{"server", required_argument, NULL, 's'},
-	{"json", no_argument, NULL, 'j'},
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
-};
-
-static const char help_text[] =
-	"Usage: avedgectl credential --user NAME [--ttl 8h] [--form rest|mras] [--keys FILE]\n"
-	"                            [--json [--realm REALM] [--server HOST]...]\n"
-	"\n"
-	"  --user NAME    whom it is for; counts for the quota\n"
-	"  --ttl TIME     how long a client may begin calls with it (8h), at most 180d\n"
-	"  --form FORM    rest: for any TURN client (default)\n"
-	"                 mras: for clients of Lync and Skype for Business; others send the\n"
-	"                 same strings as they are printed\n"
-	"  --keys FILE    the keyring (" CTL_KEYS_PATH ")\n"
-	"  --json         print JSON with a ready iceServers\n"
-	"  --realm REALM  named in the JSON\n"
-	"  --server HOST  name or address of the relay, for iceServers; may be repeated\n";
 
 /* NAME as a URI of RFC 7065 has it: IPv6 addresses in brackets. False if it cannot be one. */
 static bool uri_host(const char *name, char *buf, size_t size)
@@ -114,15 +85,10 @@ static int print_json(const struct credential_options *options,
 				 (json_int_t)ttl_s, "expires", expires, "realm",
 				 options->realm, "iceServers",
 				 ice_servers(options, pair));
-	int status = CTL_OK;
 
 	if (!json)
 		return ctl_fail("out of memory, or --realm is not UTF-8.");
-	if (json_dumpf(json, stdout, JSON_INDENT(2)) != 0)
-		status = ctl_fail("cannot write the output.");
-	putchar('\n');
-	json_decref(json);
-	return status;
+	return ctl_print_json(json);
 }
 
 static int print_pair(const struct credential_options *options,
@@ -195,58 +161,6 @@ static int run(const struct credential_options *options)
 	return status;
 }
 
-static bool take_server(const char *command, const char *name,
-			struct credential_options *options)
-{
-	char host[HOST_MAX];
-
-	if (!uri_host(name, host, sizeof(host))) {
-		ctl_usage(command, "--server %s: a host name or address, without port.",
-			  name);
-		return false;
-	}
-	if (options->server_count == SERVERS_MAX) {
-		ctl_usage(command, "--server: at most %d.", SERVERS_MAX);
-		return false;
-	}
-	options->servers[options->server_count++] = name;
-	return true;
-}
-
-/* False after a complaint. */
-static bool take_option(const char *command, int letter,
-			struct credential_options *options)
-{
-	switch (letter) {
-	case 'u':
-		options->user = optarg;
-		return true;
-	case 't':
-		return ctl_duration(command, "--ttl", optarg, ttl_min_s, ttl_max_s,
-				    &options->ttl_s);
-	case 'f':
-		options->mras = strcmp(optarg, "mras") == 0;
-		if (options->mras || strcmp(optarg, "rest") == 0)
-			return true;
-		ctl_usage(command, "--form %s: rest or mras.", optarg);
-		return false;
-	case 'k':
-		options->path = optarg;
-		return true;
-	case 'r':
-		options->realm = optarg;
-		return true;
-	case 's':
-		return take_server(command, optarg, options);
-	case 'j':
-		options->json = true;
-		return true;
-	default:
-		fprintf(stderr, "Try '%s --help'.\n", command);
-		return false;
-	}
-}
-
 /* T-560 leaves the name open; a REST name goes over the wire as it is, so it stays plain. */
 static bool fits_rest(const char *user)
 {
@@ -257,23 +171,21 @@ static bool fits_rest(const char *user)
 	return user[len] == '\0' && len <= CREDENTIAL_USER_MAX;
 }
 
-int ctl_credential(int argc, char **argv)
+int ctl_credential(const struct ctl_args *args)
 {
-	const char *command = argv[0];
-	struct credential_options options = {.path = CTL_KEYS_PATH,
-					     .ttl_s = ttl_default_s};
-	int letter;
+	const char *command = args->name;
+	struct credential_options options = {
+		.user = ctl_value(args, OPTION_FOR_USER, NULL),
+		.path = ctl_value(args, OPTION_KEYS, CTL_KEYS_PATH),
+		.realm = ctl_value(args, OPTION_REALM, NULL),
+		.servers = args->many,
+		.server_count = args->many_count,
+		.ttl_s = ctl_number(args, OPTION_TTL, ttl_default_s),
+		.mras = strcmp(ctl_value(args, OPTION_FORM, "rest"), "mras") == 0,
+		.json = ctl_has(args, OPTION_JSON),
+	};
+	char host[HOST_MAX];
 
-	while ((letter = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-		if (letter == 'h') {
-			fputs(help_text, stdout);
-			return CTL_OK;
-		}
-		if (!take_option(command, letter, &options))
-			return CTL_USAGE;
-	}
-	if (optind < argc)
-		return ctl_usage(command, "'%s' is one word too many.", argv[optind]);
 	if (!options.user)
 		return ctl_usage(command, "--user is missing: whom is it for?");
 	if (!options.mras && !fits_rest(options.user))
@@ -283,5 +195,12 @@ int ctl_credential(int argc, char **argv)
 				 CREDENTIAL_USER_MAX);
 	if (!options.json && (options.realm || options.server_count > 0))
 		return ctl_usage(command, "--realm and --server go with --json.");
+	for (size_t i = 0; i < options.server_count; i++) {
+		if (!uri_host(options.servers[i], host, sizeof(host)))
+			return ctl_usage(
+				command,
+				"--server %s: a host name or address, without port.",
+				options.servers[i]);
+	}
 	return run(&options);
 }

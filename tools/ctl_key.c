@@ -1,7 +1,6 @@
 /*
  * ctl_key.c - avedgectl key: make, rotate and list the keys that relay and issuer share.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,8 @@
 #include "auth/keyring.h"
 #include "auth/timestamp.h"
 #include "tools/ctl.h"
+#include "tools/ctl_command.h"
+#include "tools/ctl_run.h"
 
 /* As long as the longest credential, so that what the old key signed last stays good. */
 static const int64_t overlap_default_s = 8 * 3600;
@@ -22,7 +23,6 @@ static const int64_t overlap_default_s = 8 * 3600;
 static const int64_t delay_default_s = 30;
 /* An expired key is still listed this long, then the next rotation drops it. */
 static const int64_t expired_kept_s = 7 * 86400;
-static const int64_t longest_s = 36500LL * 86400;
 
 struct key_options {
 	const char *path;
@@ -34,41 +34,6 @@ struct key_options {
 	bool json;
 	bool secret;
 };
-
-static const struct option long_options[] = {
-	{"keys", required_argument, NULL, 'k'},
-	{"id", required_argument, NULL, 'i'},
-	{"valid", required_argument, NULL, 'v'},
-	{"overlap", required_argument, NULL, 'o'},
-	{"delay", required_argument, NULL, 'd'},
-	{"rest", required_argument, NULL, 'r'},
-	{"secret", no_argument, NULL, 's'},
-	{"json", no_argument, NULL, 'j'},
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
-};
-
-static const char help_text[] =
-	"Usage: avedgectl key new    [--keys FILE] [--id ID] [--valid 90d] [--rest HASH] [--json]\n"
-	"       avedgectl key rotate [--keys FILE] [--id ID] [--valid 90d] [--rest HASH] [--json]\n"
-	"                            [--overlap 8h] [--delay 30s]\n"
-	"       avedgectl key list   [--keys FILE] [--json]\n"
-	"       avedgectl key show   [--keys FILE] ID [--secret | --json]\n"
-	"\n"
-	"  new           make a key and put it last; make the file if there is none\n"
-	"  rotate        make a key that signs from now on; the others end after the overlap\n"
-	"  list          the keys, never their secrets\n"
-	"  show          one key; with --secret only its secret, for a TURN REST issuer\n"
-	"\n"
-	"  --keys FILE   the keyring (" CTL_KEYS_PATH ")\n"
-	"  --id ID       the key's name; else made from the date\n"
-	"  --valid TIME  the new key ends after this time; else never\n"
-	"  --rest HASH   sha1 (default), sha256, or none: signs no TURN REST credentials\n"
-	"  --overlap TIME  how long old keys still verify; not below the longest credential (8h)\n"
-	"  --delay TIME  the new key begins later, when all daemons know the file (30s)\n"
-	"  --json        print JSON\n"
-	"\n"
-	"Running daemons notice the new file by themselves.\n";
 
 enum key_state { KEY_SIGNS, KEY_VERIFIES, KEY_FUTURE, KEY_EXPIRED };
 
@@ -111,19 +76,6 @@ static json_t *key_json(const struct keyring *ring, const struct key *key, int64
 			 key_state(ring, key, now_s), "not_before",
 			 bound_json(key->not_before_s), "not_after",
 			 bound_json(key->not_after_s), "rest", key_rest_name(key->rest));
-}
-
-static int print_json(json_t *json)
-{
-	int status = CTL_OK;
-
-	if (!json)
-		return ctl_fail("out of memory.");
-	if (json_dumpf(json, stdout, JSON_INDENT(2)) != 0)
-		status = ctl_fail("cannot write the output.");
-	putchar('\n');
-	json_decref(json);
-	return status;
 }
 
 static struct keyring *load(const struct key_options *options)
@@ -178,7 +130,7 @@ static int report_key(const struct key_options *options, const struct keyring *r
 	char from[TIMESTAMP_SIZE];
 
 	if (options->json)
-		return print_json(key_json(ring, key, now_s));
+		return ctl_print_json(key_json(ring, key, now_s));
 	printf("%s: key %s added ", options->path, key->id);
 	if (now_s < key->not_before_s)
 		printf("(signs from %s)\n", bound_text(key->not_before_s, from));
@@ -291,7 +243,7 @@ static int list_json(const struct keyring *ring, int64_t now_s)
 
 	for (size_t i = 0; i < ring->count; i++)
 		json_array_append_new(keys, key_json(ring, &ring->keys[i], now_s));
-	return print_json(keys);
+	return ctl_print_json(keys);
 }
 
 static int run_list(const struct key_options *options, int64_t now_s)
@@ -345,7 +297,7 @@ static int show_key(const struct key_options *options, const struct keyring *rin
 	if (options->secret)
 		return print_secret(options, key);
 	if (options->json)
-		return print_json(key_json(ring, key, now_s));
+		return ctl_print_json(key_json(ring, key, now_s));
 	printf("id     %s\nstate  %s\nfrom   %s\nuntil  %s\nrest   %s\n", key->id,
 	       key_state(ring, key, now_s), bound_text(key->not_before_s, from),
 	       bound_text(key->not_after_s, until), key_rest_name(key->rest));
@@ -370,136 +322,67 @@ static int run_show(const struct key_options *options, int64_t now_s)
 	return status;
 }
 
-static const struct verb {
-	const char *name;
-	const char *options; /* the short names of those it takes */
-	bool changes_file;
-	int (*run)(const struct key_options *options, int64_t now_s);
-} verbs[] = {
-	{"new", "kivrj", true, run_new},
-	{"rotate", "kivrodj", true, run_rotate},
-	{"list", "kj", false, run_list},
-	{"show", "kisj", false, run_show},
-};
-
-static const struct verb *find_verb(const char *name)
-{
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		if (strcmp(verbs[i].name, name) == 0)
-			return &verbs[i];
-	}
-	return NULL;
-}
-
 /* False after a complaint. */
-static bool take_option(const char *command, int letter, struct key_options *options)
+static bool take_options(const struct ctl_args *args, struct key_options *options)
 {
-	switch (letter) {
-	case 'k':
-		options->path = optarg;
-		return true;
-	case 'i':
-		options->id = optarg;
-		return true;
-	case 'v':
-		return ctl_duration(command, "--valid", optarg, 60, longest_s,
-				    &options->valid_s);
-	case 'o':
-		return ctl_duration(command, "--overlap", optarg, 0, longest_s,
-				    &options->overlap_s);
-	case 'd':
-		return ctl_duration(command, "--delay", optarg, 0, longest_s,
-				    &options->delay_s);
-	case 'r':
-		if (key_rest_parse(optarg, strlen(optarg), &options->rest))
-			return true;
-		ctl_usage(command, "--rest %s: sha1, sha256 or none.", optarg);
-		return false;
-	case 's':
-		options->secret = true;
-		return true;
-	case 'j':
-		options->json = true;
-		return true;
-	default:
-		fprintf(stderr, "Try '%s --help'.\n", command);
+	const char *rest = ctl_value(args, OPTION_REST, "sha1");
+
+	*options = (struct key_options){
+		.path = ctl_value(args, OPTION_KEYS, CTL_KEYS_PATH),
+		.id = ctl_value(args, OPTION_ID, args->operands[0]),
+		.valid_s = ctl_number(args, OPTION_VALID, 0),
+		.overlap_s = ctl_number(args, OPTION_OVERLAP, overlap_default_s),
+		.delay_s = ctl_number(args, OPTION_DELAY, -1),
+		.json = ctl_has(args, OPTION_JSON),
+		.secret = ctl_has(args, OPTION_SECRET),
+	};
+	key_rest_parse(rest, strlen(rest), &options->rest);
+	if (options->id && !key_id_is_valid(options->id, strlen(options->id))) {
+		ctl_usage(args->name, "an id is 1 to %d letters, digits, '.', '_', '-'.",
+			  KEY_ID_MAX);
 		return false;
 	}
+	return true;
 }
 
-static int run_locked(const struct verb *verb, const struct key_options *options)
+/* What reads the file and replaces it does both under the lock. */
+static int run_locked(const struct ctl_args *args,
+		      int (*run)(const struct key_options *options, int64_t now_s))
 {
+	struct key_options options;
 	char error[CTL_ERROR_SIZE];
-	int lock = -1;
-	int status;
+	int lock, status;
 
-	if (verb->changes_file) {
-		lock = keyfile_lock(options->path, error, sizeof(error));
-		if (lock < 0)
-			return ctl_fail("%s", error);
-	}
-	status = verb->run(options, time(NULL));
-	if (lock >= 0)
-		close(lock);
+	if (!take_options(args, &options))
+		return CTL_USAGE;
+	lock = keyfile_lock(options.path, error, sizeof(error));
+	if (lock < 0)
+		return ctl_fail("%s", error);
+	status = run(&options, time(NULL));
+	close(lock);
 	return status;
 }
 
-/* CTL_OK if the words behind the options make sense with them. */
-static int check_words(const char *command, const struct verb *verb, unsigned given,
-		       int argc, char **argv, struct key_options *options)
+int ctl_key_new(const struct ctl_args *args)
 {
-	bool is_show = verb->run == run_show;
-
-	if (is_show && optind < argc && !options->id)
-		options->id = argv[optind++];
-	if (optind < argc)
-		return ctl_usage(command, "'%s' is one word too many.", argv[optind]);
-	if (is_show && !options->id)
-		return ctl_usage(command,
-				 "show which key? 'avedgectl key list' shows the ids.");
-	if (options->id && !key_id_is_valid(options->id, strlen(options->id)))
-		return ctl_usage(command,
-				 "an id is 1 to %d letters, digits, '.', '_', '-'.",
-				 KEY_ID_MAX);
-	for (const struct option *option = long_options; option->name; option++) {
-		if ((given & 1u << (option->val - 'a')) &&
-		    !strchr(verb->options, option->val))
-			return ctl_usage(command, "%s takes no --%s.", verb->name,
-					 option->name);
-	}
-	return CTL_OK;
+	return run_locked(args, run_new);
 }
 
-int ctl_key(int argc, char **argv)
+int ctl_key_rotate(const struct ctl_args *args)
 {
-	const char *command = argv[0];
-	struct key_options options = {
-		.path = CTL_KEYS_PATH,
-		.overlap_s = overlap_default_s,
-		.delay_s = -1,
-		.rest = KEY_REST_SHA1,
-	};
-	const struct verb *verb;
-	unsigned given = 0; /* one bit for each letter */
-	int letter;
+	return run_locked(args, run_rotate);
+}
 
-	while ((letter = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-		if (letter == 'h') {
-			fputs(help_text, stdout);
-			return CTL_OK;
-		}
-		if (!take_option(command, letter, &options))
-			return CTL_USAGE;
-		given |= 1u << (letter - 'a');
-	}
-	if (optind == argc)
-		return ctl_usage(command, "new, rotate, list or show?");
-	verb = find_verb(argv[optind]);
-	if (!verb)
-		return ctl_usage(command, "new, rotate, list or show, not '%s'.",
-				 argv[optind]);
-	optind++;
-	if (check_words(command, verb, given, argc, argv, &options) != CTL_OK)
-		return CTL_USAGE;
-	return run_locked(verb, &options);
+int ctl_key_list(const struct ctl_args *args)
+{
+	struct key_options options;
+
+	return take_options(args, &options) ? run_list(&options, time(NULL)) : CTL_USAGE;
+}
+
+int ctl_key_show(const struct ctl_args *args)
+{
+	struct key_options options;
+
+	return take_options(args, &options) ? run_show(&options, time(NULL)) : CTL_USAGE;
 }

@@ -1,114 +1,17 @@
 /*
  * ctl_probe.c - avedgectl mras-probe: go the way of a trusted server, and say where it ends.
  */
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tools/ctl.h"
+#include "tools/ctl_command.h"
+#include "tools/ctl_run.h"
 #include "tools/probe.h"
 
 enum { HOST_SIZE = PROBE_HOST_MAX + 1, TTL_S = 600 };
-
-static const int64_t ttl_min_s = 60;
-static const int64_t ttl_max_s = 180 * 86400;
-
-enum {
-	OPTION_SIP = 1000,
-	OPTION_HTTP,
-	OPTION_RELAY_CA,
-	OPTION_NAME,
-	OPTION_TTL,
-	OPTION_FORM,
-};
-
-static const struct option long_options[] = {
-	{"cert", required_argument, NULL, 'c'},
-	{"key", required_argument, NULL, 'k'},
-	{"ca", required_argument, NULL, 'a'},
-	{"relay-ca", required_argument, NULL, OPTION_RELAY_CA},
-	{"name", required_argument, NULL, OPTION_NAME},
-	{"identity", required_argument, NULL, 'i'},
-	{"ttl", required_argument, NULL, OPTION_TTL},
-	{"sip", no_argument, NULL, OPTION_SIP},
-	{"http", no_argument, NULL, OPTION_HTTP},
-	{"form", required_argument, NULL, OPTION_FORM},
-	{"json", no_argument, NULL, 'j'},
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
-};
-
-static const char help_text[] =
-	"Usage: avedgectl mras-probe HOST[:PORT] --cert FILE --key FILE [--ca FILE]\n"
-	"                            [--identity NAME] [--sip | --http [--form rest|mras]]\n"
-	"\n"
-	"Asks mrasd for a credential as a trusted server does, and each relay in its answer for\n"
-	"an allocation; says which step failed and what to do.\n"
-	"\n"
-	"  --cert FILE      our certificate, PEM, with its chain\n"
-	"  --key FILE       its key\n"
-	"  --ca FILE        who may have signed mrasd's (the system's CAs)\n"
-	"  --relay-ca FILE  who may have signed the relays' (--ca)\n"
-	"  --name NAME      what mrasd's certificate must show (HOST)\n"
-	"  --identity NAME  whom the credential is for (sip:probe@probe.invalid)\n"
-	"  --ttl TIME       how long (10m)\n"
-	"  --sip            ask in SIP, as a front end does (default)\n"
-	"  --http           ask over HTTP, as a web application does\n"
-	"  --form FORM      of the credential, with --http: rest (default) or mras\n"
-	"  --json           print JSON\n";
-
-static bool take_form(const char *command, const char *text,
-		      struct probe_options *options)
-{
-	options->mras = strcmp(text, "mras") == 0;
-	if (options->mras || strcmp(text, "rest") == 0)
-		return true;
-	ctl_usage(command, "--form %s: there are rest and mras.", text);
-	return false;
-}
-
-static bool take_option(const char *command, int letter, struct probe_options *options)
-{
-	switch (letter) {
-	case 'c':
-		options->certificate = optarg;
-		return true;
-	case 'k':
-		options->key = optarg;
-		return true;
-	case 'a':
-		options->ca = optarg;
-		return true;
-	case OPTION_RELAY_CA:
-		options->relay_ca = optarg;
-		return true;
-	case OPTION_NAME:
-		options->name = optarg;
-		return true;
-	case 'i':
-		options->identity = optarg;
-		return true;
-	case OPTION_TTL:
-		return ctl_duration(command, "--ttl", optarg, ttl_min_s, ttl_max_s,
-				    &options->ttl_s);
-	case OPTION_SIP:
-		options->sip = true;
-		return true;
-	case OPTION_HTTP:
-		options->sip = false;
-		return true;
-	case OPTION_FORM:
-		return take_form(command, optarg, options);
-	case 'j':
-		options->json = true;
-		return true;
-	default:
-		fprintf(stderr, "Try '%s --help'.\n", command);
-		return false;
-	}
-}
 
 /* HOST, HOST:PORT, [ADDRESS]:PORT; an IPv6 address alone needs no brackets. */
 static bool take_host(const char *text, char host[HOST_SIZE],
@@ -152,26 +55,21 @@ static void show_answer(struct probe_report *report, const struct probe_options 
 		       answer->password);
 }
 
-static int print_json(const struct probe_options *options,
-		      const struct probe_report *report,
-		      const struct probe_answer *answer, bool ok)
+static void print_json(const struct probe_options *options,
+		       const struct probe_report *report,
+		       const struct probe_answer *answer, bool ok)
 {
 	json_t *document = json_pack("{s:s, s:s, s:b, s:O}", "host", options->host,
 				     "port", options->port, "ok", ok ? 1 : 0, "steps",
 				     report->steps);
 
-	if (document == NULL)
-		return ctl_fail("out of memory.");
-	if (*answer->username)
+	if (document && *answer->username)
 		json_object_set_new(document, "credential",
 				    json_pack("{s:s, s:s, s:I}", "username",
 					      answer->username, "password",
 					      answer->password, "ttl",
 					      (json_int_t)answer->ttl_s));
-	json_dumpf(document, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(document);
-	return CTL_OK;
+	ctl_print_json(document);
 }
 
 static int run(const struct probe_options *options)
@@ -205,32 +103,32 @@ static int run(const struct probe_options *options)
 	return reached == PROBE_UNREACHABLE ? CTL_UNREACHABLE : CTL_FAILED;
 }
 
-int ctl_probe(int argc, char **argv)
+int ctl_probe(const struct ctl_args *args)
 {
-	const char *command = argv[0];
+	const char *command = args->name;
 	struct probe_options options = {
-		.sip = true, .ttl_s = TTL_S, .identity = "sip:probe@probe.invalid"};
+		.certificate = ctl_value(args, OPTION_PROBE_CERT, NULL),
+		.key = ctl_value(args, OPTION_PROBE_KEY, NULL),
+		.ca = ctl_value(args, OPTION_PROBE_CA, NULL),
+		.relay_ca = ctl_value(args, OPTION_PROBE_RELAY_CA, NULL),
+		.name = ctl_value(args, OPTION_PROBE_NAME, NULL),
+		.identity =
+			ctl_value(args, OPTION_PROBE_IDENTITY, "sip:probe@probe.invalid"),
+		.ttl_s = ctl_number(args, OPTION_PROBE_TTL, TTL_S),
+		.mras = strcmp(ctl_value(args, OPTION_PROBE_FORM, "rest"), "mras") == 0,
+		.sip = !ctl_has(args, OPTION_PROBE_HTTP),
+		.json = ctl_has(args, OPTION_JSON),
+	};
 	char host[HOST_SIZE];
-	int letter;
 
-	while ((letter = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-		if (letter == 'h') {
-			fputs(help_text, stdout);
-			return CTL_OK;
-		}
-		if (!take_option(command, letter, &options))
-			return CTL_USAGE;
-	}
-	if (optind >= argc)
-		return ctl_usage(command, "HOST is missing: where is mrasd?");
-	if (optind + 1 < argc)
-		return ctl_usage(command, "'%s' is one word too many.", argv[optind + 1]);
-	if (!take_host(argv[optind], host, &options))
+	if (!take_host(args->operands[0], host, &options))
 		return ctl_usage(command,
 				 "'%s' is not HOST, HOST:PORT or [ADDRESS]:PORT.",
-				 argv[optind]);
+				 args->operands[0]);
 	if ((options.certificate == NULL) != (options.key == NULL))
 		return ctl_usage(command, "--cert and --key go together.");
+	if (!options.sip && ctl_has(args, OPTION_PROBE_SIP))
+		return ctl_usage(command, "either --sip or --http.");
 	if (options.mras && options.sip)
 		return ctl_usage(command, "--form goes with --http.");
 	return run(&options);

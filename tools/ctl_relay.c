@@ -1,230 +1,217 @@
 /*
- * ctl_relay.c - avedgectl status, ports, counters, allocations: what a running relay tells
- * through its control socket.
+ * ctl_relay.c - avedgectl status, counters, limits, configuration: what a running relay tells
+ * about itself.
  */
-#include "tools/ctl_relay.h"
-
-#include <errno.h>
-#include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <curl/curl.h>
-
 #include "tools/ctl.h"
+#include "tools/ctl_command.h"
+#include "tools/ctl_daemon.h"
+#include "tools/ctl_document.h"
+#include "tools/ctl_run.h"
+#include "tools/ctl_table.h"
+#include "tools/ctl_text.h"
 
 enum {
-	CONNECT_TIMEOUT_MS = 3000,
-	TIMEOUT_MS = 15000,
-	ANSWER_MAX = 64 << 20, /* a hundred thousand allocations and more */
-	HTTP_OK = 200,
+	NAME_SIZE = 256,
+	DEPTH_MAX = 8, /* of nested counters; what is deeper is none of ours */
 };
 
-struct relay_options {
-	const char *socket;
-	bool json;
-	bool all;
-};
+static void print_pool(const json_t *pool)
+{
+	char address[CTL_CELL_MAX], public[CTL_CELL_MAX], protocol[CTL_CELL_MAX];
 
-struct answer {
-	char *text;
-	size_t len;
-	long status;
-};
+	ctl_member(pool, "address", address);
+	ctl_member(pool, "public", public);
+	printf("relay ports     %s", address);
+	if (strcmp(public, "-") != 0 && strcmp(public, address) != 0)
+		printf(" (public %s)", public);
+	printf(" %s %" PRId64 "-%" PRId64 ": %" PRId64 " of %" PRId64 " used, %" PRId64
+	       " resting\n",
+	       ctl_member(pool, "protocol", protocol), ctl_integer(pool, "first"),
+	       ctl_integer(pool, "last"), ctl_integer(pool, "used"),
+	       ctl_integer(pool, "size"), ctl_integer(pool, "resting"));
+}
 
-static const struct option long_options[] = {
-	{"socket", required_argument, NULL, 's'},
-	{"json", no_argument, NULL, 'j'},
-	{"all", no_argument, NULL, 'a'},
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
-};
-
-static const struct document {
+static int print_status(const struct ctl_args *args, json_t *document)
+{
+	static const char *const rows[][2] = {
+		{"version", "version"},
+		{"process", "pid"},
+		{"state", "state"},
+		{"started", "started"},
+		{"realm", "realm"},
+		{"workers", "workers"},
+		{"allocations", "allocations"},
+	};
+	json_t *limits = json_object_get(document, "limits"), *value;
+	const json_t *pool;
 	const char *name;
-	const char *url;
-	bool has_all;
-	bool (*print)(json_t *document, bool all);
-	const char *help;
-} documents[] = {
-	{"status", "http://relay/v1/status", true, ctl_print_status,
-	 "What the relay is and how full it is; with --all also the limits in force.\n"},
-	{"ports", "http://relay/v1/ports", false, ctl_print_ports,
-	 "Every address and port the relay has open, and what for.\n"},
-	{"counters", "http://relay/v1/counters", true, ctl_print_counters,
-	 "What happened since the start; with --all also what never did.\n"},
-	{"allocations", "http://relay/v1/allocations", false, ctl_print_allocations,
-	 "Every allocation: who, from where, and the bytes both ways.\n"},
-};
+	char cell[CTL_CELL_MAX];
+	size_t i;
 
-static size_t collect(char *data, size_t size, size_t count, void *arg)
-{
-	struct answer *answer = arg;
-	size_t len = size * count;
-	char *text;
-
-	if (len > ANSWER_MAX - answer->len)
-		return 0;
-	text = realloc(answer->text, answer->len + len + 1);
-	if (!text)
-		return 0;
-	memcpy(text + answer->len, data, len);
-	answer->text = text;
-	answer->len += len;
-	return len;
-}
-
-/* Why no connection came about; an exit code. */
-static int unreachable(const char *socket, int error)
-{
-	if (error == EACCES || error == EPERM)
-		return ctl_fail(
-			"%s: permission denied: run as root or as a member of the "
-			"group that control.group of mediarelayd.conf names.",
-			socket);
-	if (error == ENOENT)
-		ctl_fail(
-			"%s: there is no such socket: mediarelayd is not running, or its "
-			"control.socket is another one (give it with --socket).",
-			socket);
-	else if (error == ECONNREFUSED)
-		ctl_fail(
-			"%s: nobody listens: mediarelayd has ended; see 'systemctl status "
-			"mediarelayd'.",
-			socket);
-	else
-		ctl_fail("%s: cannot connect: %s.", socket, strerror(error));
-	return CTL_UNREACHABLE;
-}
-
-static int transfer_failed(CURL *curl, CURLcode code, const char *socket)
-{
-	long error = 0;
-
-	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
-	if (code == CURLE_COULDNT_CONNECT && error != 0)
-		return unreachable(socket, (int)error);
-	if (code == CURLE_OPERATION_TIMEDOUT)
-		ctl_fail("%s: the relay does not answer in time.", socket);
-	else
-		ctl_fail("%s: %s.", socket, curl_easy_strerror(code));
-	return CTL_UNREACHABLE;
-}
-
-static int fetch(const char *socket, const char *url, struct answer *answer)
-{
-	CURL *curl = curl_easy_init();
-	CURLcode code;
-	int status = CTL_OK;
-
-	if (!curl)
-		return ctl_fail("out of memory.");
-	code = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
-	if (code == CURLE_OK)
-		code = curl_easy_setopt(curl, CURLOPT_URL, url);
-	if (code == CURLE_OK) {
-		curl_easy_setopt(curl, CURLOPT_PROXY, "");
-		curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-		curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
-				 (long)CONNECT_TIMEOUT_MS);
-		curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)TIMEOUT_MS);
-		curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
-		curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
-		code = curl_easy_perform(curl);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		ctl_print_line(rows[i][0], document, rows[i][1]);
+	ctl_print_uptime(document);
+	ctl_print_drain(json_object_get(document, "drain"));
+	ctl_print_upkeep(document);
+	json_array_foreach(json_object_get(document, "ports"), i, pool) print_pool(pool);
+	if (!ctl_has(args, OPTION_ALL_LIMITS))
+		return CTL_OK;
+	json_object_foreach(limits, name, value)
+	{
+		printf("limit           %s", ctl_clean(name, cell, sizeof(cell)));
+		printf(" %s\n", ctl_member(limits, name, cell));
 	}
-	if (code == CURLE_OK)
-		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
+	return CTL_OK;
+}
+
+int ctl_status(const struct ctl_args *args)
+{
+	struct ctl_daemon daemon = ctl_relay_of(args);
+
+	return ctl_show_document(args, &daemon, "/v1/status", print_status);
+}
+
+/* Add every number of a nested object as "outer.inner". */
+static void add_counters(struct ctl_table *table, json_t *object, const char *prefix,
+			 bool all, int depth)
+{
+	char name[NAME_SIZE], cell[CTL_CELL_MAX];
+	const char *key;
+	json_t *value;
+
+	if (depth == DEPTH_MAX)
+		return;
+	json_object_foreach(object, key, value)
+	{
+		snprintf(name, sizeof(name), "%s%s%s", prefix, *prefix ? "." : "",
+			 ctl_clean(key, cell, sizeof(cell)));
+		if (json_is_object(value))
+			add_counters(table, value, name, all, depth + 1);
+		if (!json_is_number(value) || (!all && json_number_value(value) == 0))
+			continue;
+		ctl_table_add(table, name);
+		ctl_table_add(table, ctl_member(object, key, cell));
+	}
+}
+
+static int print_counters(const struct ctl_args *args, json_t *document)
+{
+	static const char *const headings[] = {"<COUNTER", ">VALUE", NULL};
+	struct ctl_table *table = ctl_table_new(headings);
+
+	if (table)
+		add_counters(table, document, "", ctl_has(args, OPTION_ALL_COUNTERS), 0);
+	return ctl_table_finish(table);
+}
+
+int ctl_counters(const struct ctl_args *args)
+{
+	struct ctl_daemon daemon = ctl_relay_of(args);
+
+	return ctl_show_document(args, &daemon, "/v1/counters", print_counters);
+}
+
+/* A figure in the unit of its limit. */
+static const char *figure_text(const json_t *row, const char *name, const char *unit,
+			       char buf[CTL_CELL_MAX])
+{
+	char figure[CTL_FIGURE_MAX];
+	const json_t *value = json_object_get(row, name);
+
+	if (!json_is_number(value))
+		return ctl_member(row, name, buf);
+	if (strcmp(unit, "bps") == 0)
+		snprintf(buf, CTL_CELL_MAX, "%s",
+			 ctl_rate_text(json_number_value(value), figure));
 	else
-		status = transfer_failed(curl, code, socket);
-	curl_easy_cleanup(curl);
-	return status;
+		ctl_member(row, name, buf);
+	return buf;
 }
 
-/* The document of an answer, or NULL after a complaint. */
-static json_t *understand(const char *socket, const struct answer *answer)
+static int print_limit_rows(const json_t *rows)
 {
-	json_t *json = json_loadb(answer->text ? answer->text : "", answer->len, 0, NULL);
-	const char *detail = json_string_value(json_object_get(json, "detail"));
+	static const char *const headings[] = {"<LIMIT",   ">USED", ">PEAK",
+					       ">AT MOST", "<UNIT", NULL};
+	struct ctl_table *table = ctl_table_new(headings);
+	char unit[CTL_CELL_MAX], cell[CTL_CELL_MAX];
+	const json_t *row;
+	size_t i;
 
-	if (answer->status == HTTP_OK && json_is_object(json))
-		return json;
-	if (answer->status == HTTP_OK)
-		ctl_fail(
-			"%s: the answer is not JSON; is this the relay's control socket?",
-			socket);
-	else
-		ctl_fail("%s: refused (%ld)%s%s.", socket, answer->status,
-			 detail ? ": " : "", detail ? detail : "");
-	json_decref(json);
-	return NULL;
-}
+	json_array_foreach(rows, i, row)
+	{
+		const json_t *limit = json_object_get(row, "limit");
+		bool is_none = json_is_null(limit) ||
+			       (json_is_number(limit) && json_number_value(limit) == 0);
 
-static int show(const struct document *document, const struct relay_options *options)
-{
-	struct answer answer = {0};
-	int status = fetch(options->socket, document->url, &answer);
-	json_t *json = status == CTL_OK ? understand(options->socket, &answer) : NULL;
-
-	if (json && options->json)
-		printf("%.*s\n", (int)answer.len, answer.text);
-	else if (json && !document->print(json, options->all))
-		status = ctl_fail("out of memory.");
-	else if (!json && status == CTL_OK)
-		status = CTL_FAILED;
-	json_decref(json);
-	free(answer.text);
-	return status;
-}
-
-static void help(const char *command, const struct document *document)
-{
-	printf("Usage: %s [--socket PATH] %s[--json]\n%s\n"
-	       "  --socket PATH  the relay's control socket (" CTL_SOCKET_PATH ")\n"
-	       "%s"
-	       "  --json         print the relay's answer as it is\n",
-	       command, document->has_all ? "[--all] " : "", document->help,
-	       document->has_all ? "  --all          leave nothing out\n" : "");
-}
-
-static int run(const struct document *document, int argc, char **argv)
-{
-	struct relay_options options = {.socket = CTL_SOCKET_PATH};
-	int letter;
-
-	while ((letter = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-		switch (letter) {
-		case 's':
-			options.socket = optarg;
+		if (!table)
 			break;
-		case 'j':
-			options.json = true;
-			break;
-		case 'a':
-			options.all = true;
-			break;
-		case 'h':
-			help(argv[0], document);
-			return CTL_OK;
-		default:
-			fprintf(stderr, "Try '%s --help'.\n", argv[0]);
-			return CTL_USAGE;
+		ctl_member(row, "unit", unit);
+		ctl_table_add(table, ctl_member(row, "name", cell));
+		ctl_table_add(table, figure_text(row, "used", unit, cell));
+		ctl_table_add(table, figure_text(row, "peak", unit, cell));
+		ctl_table_add(table,
+			      is_none ? "none" : figure_text(row, "limit", unit, cell));
+		ctl_table_add(table, unit);
+	}
+	return ctl_table_finish(table);
+}
+
+/* Busiest users or prefixes: which figures there are is the relay's business. */
+static void print_busiest(const char *title, json_t *rows)
+{
+	char cell[CTL_CELL_MAX];
+	json_t *row;
+	size_t i;
+
+	if (json_array_size(rows) == 0)
+		return;
+	printf("\n%s\n", title);
+	json_array_foreach(rows, i, row)
+	{
+		const char *name;
+		json_t *value;
+
+		json_object_foreach(row, name, value)
+		{
+			if (json_is_string(value))
+				printf("  %s", ctl_member(row, name, cell));
 		}
+		json_object_foreach(row, name, value)
+		{
+			if (!json_is_number(value))
+				continue;
+			printf("  %s", ctl_clean(name, cell, sizeof(cell)));
+			printf(" %s", ctl_member(row, name, cell));
+		}
+		putchar('\n');
 	}
-	if (optind < argc)
-		return ctl_usage(argv[0], "'%s' is one word too many.", argv[optind]);
-	if (options.all && !document->has_all)
-		return ctl_usage(argv[0], "%s takes no --all.", document->name);
-	return show(document, &options);
 }
 
-int ctl_relay(int argc, char **argv)
+static int print_limits(const struct ctl_args *args, json_t *document)
 {
-	const char *name = strrchr(argv[0], ' ');
+	int status = print_limit_rows(json_object_get(document, "limits"));
 
-	for (size_t i = 0; name && i < sizeof(documents) / sizeof(documents[0]); i++) {
-		if (strcmp(documents[i].name, name + 1) == 0)
-			return run(&documents[i], argc, argv);
-	}
-	return CTL_USAGE;
+	(void)args;
+	print_busiest("Busiest users", json_object_get(document, "users"));
+	print_busiest("Busiest prefixes", json_object_get(document, "prefixes"));
+	return status;
+}
+
+int ctl_limits(const struct ctl_args *args)
+{
+	struct ctl_daemon daemon = ctl_relay_of(args);
+
+	return ctl_show_document(args, &daemon, "/v1/limits", print_limits);
+}
+
+int ctl_configuration(const struct ctl_args *args)
+{
+	struct ctl_daemon daemon = ctl_relay_of(args);
+
+	return ctl_show_document(args, &daemon, "/v1/configuration",
+				 ctl_print_configuration);
 }

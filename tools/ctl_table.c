@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/ctl.h"
+#include "tools/ctl_text.h"
+
 struct ctl_table {
 	const char *const *headings;
 	size_t columns;
@@ -69,7 +72,7 @@ static size_t width(const struct ctl_table *table, size_t column)
 	size_t widest = strlen(table->headings[column] + 1);
 
 	for (size_t i = column; i < table->count; i += table->columns) {
-		size_t len = strlen(table->cells[i]);
+		size_t len = ctl_columns(table->cells[i]);
 
 		if (len > widest)
 			widest = len;
@@ -81,14 +84,15 @@ static void print_cell(const struct ctl_table *table, size_t column, size_t wide
 		       const char *text)
 {
 	bool is_last = column + 1 == table->columns;
-	bool right = *table->headings[column] == '>';
+	size_t columns = ctl_columns(text);
+	int pad = columns < wide ? (int)(wide - columns) : 0;
 
-	if (right)
-		printf("%*s%s", (int)wide, text, is_last ? "\n" : "  ");
+	if (*table->headings[column] == '>')
+		printf("%*s%s%s", pad, "", text, is_last ? "\n" : "  ");
 	else if (is_last)
 		printf("%s\n", text);
 	else
-		printf("%-*s  ", (int)wide, text);
+		printf("%s%*s  ", text, pad, "");
 }
 
 bool ctl_table_print(const struct ctl_table *table)
@@ -108,4 +112,21 @@ bool ctl_table_print(const struct ctl_table *table)
 			   table->cells[i]);
 	free(widths);
 	return true;
+}
+
+void ctl_table_add_members(struct ctl_table *table, const json_t *object,
+			   const char *const *names)
+{
+	char cell[CTL_CELL_MAX];
+
+	for (; *names; names++)
+		ctl_table_add(table, ctl_member(object, *names, cell));
+}
+
+int ctl_table_finish(struct ctl_table *table)
+{
+	bool ok = table && ctl_table_print(table);
+
+	ctl_table_free(table);
+	return ok ? CTL_OK : ctl_fail("out of memory.");
 }

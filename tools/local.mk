@@ -6,12 +6,31 @@ avedgectl_SOURCES = \
 	tools/client.c tools/client.h \
 	tools/client_link.c tools/client_link.h \
 	tools/clock.h \
+	tools/ctl_allocation.c tools/ctl_allocation.h \
+	tools/ctl_args.c \
+	tools/ctl_command.h \
+	tools/ctl_commands.c \
+	tools/ctl_complete.c \
 	tools/ctl_credential.c \
+	tools/ctl_daemon.c tools/ctl_daemon.h \
+	tools/ctl_document.c tools/ctl_document.h \
+	tools/ctl_drain.c tools/ctl_drain.h \
+	tools/ctl_edge_ports.c tools/ctl_edge_ports.h \
+	tools/ctl_help.c \
 	tools/ctl_key.c \
+	tools/ctl_log.c \
+	tools/ctl_manual.c \
+	tools/ctl_mras.c \
+	tools/ctl_options.c \
+	tools/ctl_ports.c \
 	tools/ctl_probe.c \
-	tools/ctl_relay.c tools/ctl_relay.h \
-	tools/ctl_relay_text.c \
+	tools/ctl_records.c \
+	tools/ctl_relay.c \
+	tools/ctl_reload.c \
+	tools/ctl_run.h \
+	tools/ctl_show.c \
 	tools/ctl_table.c tools/ctl_table.h \
+	tools/ctl_text.c tools/ctl_text.h \
 	tools/probe.h \
 	tools/probe_http.c \
 	tools/probe_relay.c \
