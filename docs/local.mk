@@ -14,3 +14,9 @@ dist_doc_DATA += docs/openapi.json
 dist_man_MANS += docs/avedge-load.1
 
 dist_doc_DATA += docs/control-api.md docs/guide-deployment.md docs/guide-lync-lab.md docs/guide-webrtc.md
+
+# What the manual page of avedgectl says about commands comes from the program's own tables;
+# tests/cli/manual-test holds the two together.
+.PHONY: update-manual
+update-manual: avedgectl
+	TOP_SRCDIR='$(abs_top_srcdir)' $(srcdir)/tests/cli/manual-test --update

@@ -117,6 +117,8 @@ static bool is_hidden(int argc, char **argv)
 		ctl_manual_synopsis();
 	else if (strcmp(argv[0], "--manual-commands") == 0)
 		ctl_manual_commands();
+	else if (strcmp(argv[0], "--manual-exit") == 0)
+		ctl_manual_exit();
 	else if (strcmp(argv[0], "--complete") == 0)
 		ctl_complete(argc - 1, argv + 1);
 	else

@@ -173,9 +173,10 @@ void ctl_help(void);
 void ctl_help_group(const char *word);
 void ctl_help_command(const struct ctl_command *command);
 
-/* The manual page's synopsis and its part about the commands, as mdoc(7), on stdout. */
+/* The parts of the manual page that are made of the tables, as mdoc(7), on stdout. */
 void ctl_manual_synopsis(void);
 void ctl_manual_commands(void);
+void ctl_manual_exit(void);
 
 /*
  * What a shell may offer for the last of the words behind "avedgectl", a line each; a line ":files" where

@@ -65,18 +65,15 @@ int ctl_print_configuration(const struct ctl_args *args, json_t *document)
 	char cell[CTL_CELL_MAX];
 	size_t i;
 
-	if (!keys)
-		keys = json_object_get(document, "configuration");
 	json_array_foreach(keys, i, row)
 	{
 		const json_t *value = json_object_get(row, "value");
 		const json_t *fallback = json_object_get(row, "default");
-		const char *name = json_object_get(row, "key") ? "key" : "name";
 
 		if (!table ||
 		    (!ctl_has(args, OPTION_ALL_KEYS) && json_equal(value, fallback)))
 			continue;
-		ctl_table_add(table, ctl_member(row, name, cell));
+		ctl_table_add(table, ctl_member(row, "key", cell));
 		ctl_table_add(table, value_text(value, cell));
 		ctl_table_add(table, value_text(fallback, cell));
 		ctl_table_add(table, ctl_member(row, "reload", cell));
@@ -111,11 +108,10 @@ void ctl_print_uptime(const json_t *status)
 static void print_reload(const json_t *reload)
 {
 	char at[CTL_CELL_MAX], result[CTL_CELL_MAX], detail[CTL_CELL_MAX];
-	const char *why = json_object_get(reload, "detail") ? "detail" : "error";
 
 	if (!json_is_object(reload))
 		return;
-	ctl_member(reload, why, detail);
+	ctl_member(reload, "error", detail);
 	printf("last reload     %s, %s%s%s\n", ctl_member(reload, "at", at),
 	       ctl_member(reload, "result", result), strcmp(detail, "-") != 0 ? ": " : "",
 	       strcmp(detail, "-") != 0 ? detail : "");
@@ -136,5 +132,5 @@ void ctl_print_upkeep(const json_t *status)
 		printf("key             %s, until %s\n", id,
 		       strcmp(until, "-") == 0 ? "it is removed" : until);
 	}
-	print_reload(json_object_get(status, "last_reload"));
+	print_reload(json_object_get(status, "reload"));
 }

@@ -99,7 +99,7 @@ const char *ctl_exit_meaning(enum ctl_exit code)
 	case CTL_UNREACHABLE:
 		return "nobody answers";
 	case CTL_NOT_FOUND:
-		return "there is no such allocation, relay or subsystem";
+		return "there is no such allocation, relay, subsystem or key";
 	case CTL_EXIT_COUNT:
 		break;
 	}

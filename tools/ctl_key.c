@@ -313,11 +313,13 @@ static int run_show(const struct key_options *options, int64_t now_s)
 	if (!ring)
 		return CTL_FAILED;
 	key = keyring_find(ring, options->id);
-	status =
-		key ? show_key(options, ring, key, now_s)
-		    : ctl_fail(
-			      "%s: there is no key '%s'; 'avedgectl key list' shows them.",
-			      options->path, options->id);
+	if (key) {
+		status = show_key(options, ring, key, now_s);
+	} else {
+		ctl_fail("%s: there is no key '%s'; 'avedgectl key list' shows them.",
+			 options->path, options->id);
+		status = CTL_NOT_FOUND;
+	}
 	keyring_free(ring);
 	return status;
 }

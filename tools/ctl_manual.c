@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/ctl.h"
 #include "tools/ctl_command.h"
 
 /* Characters that mean something to troff, and dashes that are to be copied as such. */
@@ -113,4 +114,15 @@ void ctl_manual_commands(void)
 			put_option(&ctl_options[command->options[j]]);
 		fputs(".El\n", stdout);
 	}
+}
+
+void ctl_manual_exit(void)
+{
+	fputs(".Bl -tag -width \"0\" -compact\n", stdout);
+	for (int i = 0; i < CTL_EXIT_COUNT; i++) {
+		const char *meaning = ctl_exit_meaning((enum ctl_exit)i);
+
+		printf(".It %d\n%c%s.\n", i, *meaning - 'a' + 'A', meaning + 1);
+	}
+	fputs(".El\n", stdout);
 }

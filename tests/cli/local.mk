@@ -2,6 +2,7 @@
 cli_tests = \
 	tests/cli/avedgectl-test \
 	tests/cli/guides-test \
+	tests/cli/manual-test \
 	tests/cli/mediarelayd-test
 TESTS += $(cli_tests)
 EXTRA_DIST += $(cli_tests)
