@@ -13,6 +13,7 @@ librelay_a_SOURCES = \
 	relay/handoff.c relay/handoff.h \
 	relay/relay.c relay/relay.h \
 	relay/reload.c relay/reload.h \
+	relay/revoked_file.c relay/revoked_file.h \
 	relay/settings.c relay/settings.h \
 	relay/watched.c relay/watched.h \
 	relay/worker.c relay/worker.h \

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "auth/keyfile.h"
+#include "relay/core/revoked_users.h"
 #include "relay/front/tls.h"
+#include "relay/revoked_file.h"
 
 static struct peer_policy *build_policy(const struct config *config,
 					const struct turn_commons *commons)
@@ -125,6 +127,15 @@ struct settings *settings_build(const struct config *config,
 		config_blame(config, config->lines.keys, "keys", error, error_size);
 		goto fail;
 	}
+	if (config->revoked_users != NULL) {
+		turn->revoked =
+			revoked_file_load(config->revoked_users, error, error_size);
+		if (turn->revoked == NULL) {
+			config_blame(config, config->lines.revoked_users, "revoked_users",
+				     error, error_size);
+			goto fail;
+		}
+	}
 	if (config->tls.certificate != NULL) {
 		settings->tls = tls_context_new(config->tls.certificate,
 						config->tls.private_key, error,
@@ -159,6 +170,7 @@ void settings_unref(struct settings *settings)
 	    __atomic_sub_fetch(&settings->references, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
 	keyring_free(settings->turn.keyring);
+	revoked_users_free(settings->turn.revoked);
 	peer_policy_free(settings->turn.policy);
 	free(settings->turn.host);
 	SSL_CTX_free(settings->tls);

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/udp_run.h"
 #include "relay/core/ids.h"
+#include "relay/core/revocation.h"
 #include "relay/front/clients.h"
 #include "relay/front/listener.h"
 #include "relay/front/stream.h"
@@ -355,6 +356,9 @@ static void take_settings(struct worker *worker, void *arg)
 
 	worker->settings = arg;
 	worker->turn.settings = &worker->settings->turn;
+	worker_tick(worker);
+	revocation_apply(&worker->turn, &old->turn, worker->now_ms, worker->unix_s);
+	worker_expire(worker);
 	settings_unref(old);
 }
 

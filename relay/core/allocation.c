@@ -20,7 +20,7 @@ enum {
 };
 
 static_assert(offsetof(struct allocation, id) <= 128, "packets touch little of it");
-static_assert(sizeof(struct allocation) <= 576, "an idle call stays below 1.5 KB");
+static_assert(sizeof(struct allocation) <= 640, "an idle call stays below 1.5 KB");
 
 const char *end_reason_name(enum end_reason reason)
 {
@@ -37,6 +37,10 @@ const char *end_reason_name(enum end_reason reason)
 		return "shutdown";
 	case END_DRAINED:
 		return "drained";
+	case END_REVOKED:
+		return "revoked";
+	case END_CREDENTIAL:
+		return "credential-expired";
 	case END_REASON_COUNT:
 		break;
 	}
@@ -266,7 +270,8 @@ static struct allocation *slot_take(struct turn *turn,
 		.dialect = (uint8_t)request->dialect,
 		.relay_transport = (uint8_t)request->relay_transport,
 		.lifetime_s = request->lifetime_s,
-		.expires_ms = now_ms + (uint64_t)request->lifetime_s * 1000,
+		.ends_ms = request->ends_ms != 0 ? request->ends_ms : UINT64_MAX,
+		.credential_expires_s = request->credential_expires_s,
 		.id = id_make(turn->worker, generation, slot),
 		.created_ms = now_ms,
 		.prefix_quota = prefix_hash(turn, &request->tuple.client.ip),
@@ -274,6 +279,7 @@ static struct allocation *slot_take(struct turn *turn,
 		.generation = generation,
 		.key = *request->key,
 	};
+	allocation_touch(al, now_ms);
 	memcpy(al->txid, request->txid, sizeof(al->txid));
 	copy_text(al->user, sizeof(al->user), request->user);
 	copy_text(al->key_id, sizeof(al->key_id), request->key_id);
@@ -408,6 +414,30 @@ fail:
 	return code;
 }
 
+void allocation_bound(struct turn *turn, struct allocation *al, uint64_t ends_ms)
+{
+	if (al->ends_ms == ends_ms)
+		return;
+	/* What a reload takes back, because it bound it before, comes with the next refresh. */
+	al->ends_ms = ends_ms;
+	if (al->expires_ms > ends_ms) {
+		al->expires_ms = ends_ms;
+		expiry_set(&turn->table->expiry, al->slot, ends_ms);
+	}
+}
+
+uint32_t allocation_left_s(const struct allocation *al, uint64_t now_ms)
+{
+	uint64_t left_ms = al->expires_ms > now_ms ? al->expires_ms - now_ms : 0;
+
+	return (uint32_t)((left_ms + 999) / 1000);
+}
+
+enum end_reason allocation_expiry_reason(const struct allocation *al, uint64_t now_ms)
+{
+	return al->ends_ms <= now_ms ? END_CREDENTIAL : END_EXPIRED;
+}
+
 void allocation_refresh(struct turn *turn, struct allocation *al, uint32_t lifetime_s,
 			uint64_t now_ms)
 {
@@ -446,7 +476,8 @@ uint64_t allocation_table_expire(struct turn *turn, uint64_t now_ms)
 		if (now_ms < al->expires_ms)
 			expiry_set(&turn->table->expiry, slot, al->expires_ms);
 		else
-			allocation_delete(turn, al, END_EXPIRED, now_ms);
+			allocation_delete(turn, al, allocation_expiry_reason(al, now_ms),
+					  now_ms);
 	}
 	return UINT64_MAX;
 }

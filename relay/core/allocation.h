@@ -38,7 +38,9 @@ enum end_reason {
 	END_CLIENT_GONE, /* stream connection closed */
 	END_KILLED,      /* by the administrator */
 	END_SHUTDOWN,
-	END_DRAINED, /* the deadline of a drain came */
+	END_DRAINED,    /* the deadline of a drain came */
+	END_REVOKED,    /* its user, or the key of its credential */
+	END_CREDENTIAL, /* the time of its credential is over; see core/revocation.h */
 	END_REASON_COUNT
 };
 const char *end_reason_name(enum end_reason reason);
@@ -72,6 +74,8 @@ struct allocation {
 	/* What requests touch. */
 	uint64_t id; /* worker, generation, slot: see relay/core/ids.h */
 	uint64_t created_ms;
+	uint64_t ends_ms; /* it expires no later than that; UINT64_MAX: it may go on */
+	int64_t credential_expires_s;      /* Unix seconds */
 	uint64_t user_quota, prefix_quota; /* what it is charged to */
 	/*
 	 * Requests of the last 40 s. IETF: successful ones, whose retransmissions outlive the
@@ -136,8 +140,10 @@ struct allocation_request {
 	const uint8_t *txid;              /* 12 bytes */
 	const struct owner *owner;
 	const struct stun_key *key;
-	const char *user;   /* at most CREDENTIAL_USER_MAX bytes */
-	const char *key_id; /* at most KEY_ID_MAX bytes */
+	const char *user;             /* at most CREDENTIAL_USER_MAX bytes */
+	const char *key_id;           /* at most KEY_ID_MAX bytes */
+	int64_t credential_expires_s; /* Unix seconds */
+	uint64_t ends_ms;             /* see core/revocation.h; 0: never */
 };
 
 /*
@@ -154,7 +160,7 @@ int allocation_create(struct turn *turn, const struct allocation_request *reques
 /* T-245, T-260: what a client that asked for `requested` gets; absent: requested 0. */
 uint32_t allocation_lifetime(const struct turn *turn, uint32_t requested_s);
 
-/* New deadline lifetime_s from now. */
+/* New deadline lifetime_s from now, or earlier if it has to end before that. */
 void allocation_refresh(struct turn *turn, struct allocation *al, uint32_t lifetime_s,
 			uint64_t now_ms);
 
@@ -164,8 +170,19 @@ void allocation_refresh(struct turn *turn, struct allocation *al, uint32_t lifet
  */
 static inline void allocation_touch(struct allocation *al, uint64_t now_ms)
 {
-	al->expires_ms = now_ms + (uint64_t)al->lifetime_s * 1000;
+	uint64_t expires_ms = now_ms + (uint64_t)al->lifetime_s * 1000;
+
+	al->expires_ms = expires_ms < al->ends_ms ? expires_ms : al->ends_ms;
 }
+
+/* It has to end by then (UINT64_MAX: need not), however long it was granted. */
+void allocation_bound(struct turn *turn, struct allocation *al, uint64_t ends_ms);
+
+/* What is left of its lifetime, rounded up: the value of LIFETIME. */
+uint32_t allocation_left_s(const struct allocation *al, uint64_t now_ms);
+
+/* It is overdue: END_EXPIRED or END_CREDENTIAL. */
+enum end_reason allocation_expiry_reason(const struct allocation *al, uint64_t now_ms);
 
 /* End it: record, relay socket, port, quotas, permissions, channels. */
 void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason reason,

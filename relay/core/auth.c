@@ -14,6 +14,7 @@
 
 #include <openssl/crypto.h>
 
+#include "relay/core/revoked_users.h"
 #include "relay/core/turn.h"
 #include "stun/attr.h"
 
@@ -48,6 +49,8 @@ const char *auth_failure_name(enum auth_failure failure)
 		return "unknown-key";
 	case AUTH_FAILURE_TOO_FAR:
 		return "too-far";
+	case AUTH_FAILURE_REVOKED:
+		return "revoked";
 	case AUTH_FAILURE_COUNT:
 		break;
 	}
@@ -247,6 +250,7 @@ static bool any_password_matches(const struct attempt *at, const struct credenti
 		at->out->key = key;
 		memcpy(at->out->user, cred->user, sizeof(at->out->user));
 		memcpy(at->out->key_id, password.key->id, sizeof(at->out->key_id));
+		at->out->expires_s = cred->expires_s;
 	}
 	OPENSSL_cleanse(&password, sizeof(password));
 	OPENSSL_cleanse(&key, sizeof(key));
@@ -386,6 +390,9 @@ void auth_check(struct turn *turn, const struct stun_msg *msg,
 	}
 	const struct attempt at = {turn, msg, &claims, unix_s, out};
 	failure = prove(&at, own);
+	if (failure == AUTH_FAILURE_NONE &&
+	    revoked_users_has(turn->settings->revoked, out->user))
+		failure = AUTH_FAILURE_REVOKED;
 	if (failure != AUTH_FAILURE_NONE) {
 		*out = (struct auth){.code = STUN_UNAUTHENTICATED, .failure = failure};
 		return;

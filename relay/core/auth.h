@@ -28,6 +28,7 @@ enum auth_failure {
 	AUTH_FAILURE_STALE_NONCE,
 	AUTH_FAILURE_UNKNOWN_KEY, /* no valid key of ours made the credential */
 	AUTH_FAILURE_TOO_FAR,     /* it is good for longer than we accept (T-567) */
+	AUTH_FAILURE_REVOKED,     /* its user is on the list of revoked ones (T-566) */
 	AUTH_FAILURE_COUNT
 };
 const char *auth_failure_name(enum auth_failure failure);
@@ -45,6 +46,7 @@ struct auth {
 		reply_kind; /* how success and later errors are signed (T-087) */
 	char user[CREDENTIAL_USER_MAX + 1];
 	char key_id[KEY_ID_MAX + 1];
+	int64_t expires_s; /* of the credential; not with the stored key */
 };
 
 /*

@@ -47,6 +47,10 @@ libcore_a_SOURCES = \
 	relay/core/relay_port.h \
 	relay/core/reservation.c \
 	relay/core/reservation.h \
+	relay/core/revocation.c \
+	relay/core/revocation.h \
+	relay/core/revoked_users.c \
+	relay/core/revoked_users.h \
 	relay/core/sequence.c \
 	relay/core/sequence.h \
 	relay/core/slab.c \

@@ -13,6 +13,7 @@
 
 #include <openssl/crypto.h>
 
+#include "relay/core/revoked_users.h"
 #include "relay/core/turn.h"
 #include "stun/ms_attr.h"
 
@@ -138,6 +139,7 @@ static bool any_password_matches(const struct turn *turn, const struct ms_msg *m
 		out->key = key;
 		memcpy(out->user, cred->user, sizeof(out->user));
 		memcpy(out->key_id, password.key->id, sizeof(out->key_id));
+		out->expires_s = cred->expires_s;
 	}
 	OPENSSL_cleanse(&password, sizeof(password));
 	OPENSSL_cleanse(&key, sizeof(key));
@@ -223,6 +225,12 @@ void ms_auth_check(struct turn *turn, const struct ms_msg *msg,
 	if (al && owner_equal(&al->owner, &out->owner))
 		own = al;
 	code = prove(turn, msg, &claims, own, unix_s, out);
+	/* The code is that of who has to ask for another credential; clients try once more. */
+	if ((code == 0 || code == MS_STALE_CREDENTIALS) &&
+	    revoked_users_has(turn->settings->revoked, out->user)) {
+		refuse(out, MS_UNAUTHORIZED, AUTH_FAILURE_REVOKED);
+		return;
+	}
 	if (code != 0 && code != MS_STALE_CREDENTIALS) {
 		refuse(out, code, out->failure);
 		return;

@@ -22,7 +22,7 @@
  *      first, the credential's expiry no longer matters, and neither does the nonce's age:
  *      clients refresh with the nonce of their first request
  * out  code is 0, or
- *        400 malformed   401 no integrity, or of another realm   431 integrity wrong
+ *        400 malformed   401 no integrity, of another realm, or a revoked user   431 integrity wrong
  *        432 no USERNAME   434 no REALM   435 no NONCE   436 not a credential of ours
  *        438 nonce not ours or too old
  *        430 all is right but the credential's time; only then, and for code 0, the rest of

@@ -91,6 +91,7 @@ struct turn_settings {
 	struct turn_limits limits;
 	struct turn_alternate alternates[SIDE_COUNT]; /* by the client's side */
 	struct keyring *keyring;
+	struct revoked_users *revoked; /* NULL: nobody */
 	struct peer_policy *policy;
 	struct host_addresses *host;
 	struct nonce_key nonce_key;

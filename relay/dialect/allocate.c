@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "relay/core/revocation.h"
 #include "relay/core/turn.h"
 #include "relay/dialect/reply.h"
 #include "relay/dialect/turn.h"
@@ -126,6 +127,10 @@ static int create_one(struct request *rq, const struct ask *ask, uint8_t family)
 		.key = &rq->auth.key,
 		.user = rq->auth.user,
 		.key_id = rq->auth.key_id,
+		.credential_expires_s = rq->auth.expires_s,
+		.ends_ms = revocation_deadline(rq->turn, rq->auth.key_id,
+					       rq->auth.expires_s, rq->now_ms,
+					       rq->unix_s),
 	};
 
 	return allocation_create(rq->turn, &request, rq->now_ms, &rq->al);
@@ -168,13 +173,12 @@ static void reply_allocated(struct request *rq)
 {
 	const struct allocation *al = rq->al;
 	struct endpoint relayed = allocation_relayed_public(rq->turn, al);
-	uint64_t left_ms = al->expires_ms > rq->now_ms ? al->expires_ms - rq->now_ms : 0;
 	struct stun_builder b;
 	struct stun_attr attr;
 
 	reply_success_start(rq, &b);
 	stun_add_xor_address(&b, TURN_XOR_RELAYED_ADDRESS, &relayed);
-	stun_add_u32(&b, TURN_LIFETIME, (uint32_t)((left_ms + 999) / 1000));
+	stun_add_u32(&b, TURN_LIFETIME, allocation_left_s(al, rq->now_ms));
 	stun_add_xor_address(&b, STUN_XOR_MAPPED_ADDRESS, &rq->tuple->client);
 	if (al->has_reservation)
 		stun_builder_add(&b, TURN_RESERVATION_TOKEN, al->reservation_token,

@@ -152,7 +152,7 @@ static struct allocation *find_allocation(struct turn *turn,
 
 	if (al == NULL || now_ms < al->expires_ms)
 		return al;
-	allocation_delete(turn, al, END_EXPIRED, now_ms);
+	allocation_delete(turn, al, allocation_expiry_reason(al, now_ms), now_ms);
 	return NULL;
 }
 

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "relay/core/revocation.h"
 #include "relay/core/turn.h"
 #include "relay/dialect/ms_reply.h"
 #include "relay/dialect/ms_turn.h"
@@ -81,6 +82,10 @@ static int create(struct ms_request *rq, const struct ask *ask)
 		.key = &rq->auth.key,
 		.user = rq->auth.user,
 		.key_id = rq->auth.key_id,
+		.credential_expires_s = rq->auth.expires_s,
+		.ends_ms = revocation_deadline(rq->turn, rq->auth.key_id,
+					       rq->auth.expires_s, rq->now_ms,
+					       rq->unix_s),
 	};
 
 	/* Tunnels can turn one packet into many: RFC 8656 section 21.4. */
@@ -197,5 +202,5 @@ void ms_allocate(struct ms_request *rq)
 		return;
 	}
 	note_service_quality(rq);
-	reply_allocated(rq, rq->al->lifetime_s);
+	reply_allocated(rq, allocation_left_s(rq->al, rq->now_ms));
 }

@@ -96,6 +96,7 @@ static void refresh(struct request *rq)
 	} else {
 		lifetime_s = allocation_lifetime(rq->turn, lifetime_s);
 		allocation_refresh(rq->turn, rq->al, lifetime_s, rq->now_ms);
+		lifetime_s = allocation_left_s(rq->al, rq->now_ms);
 		remember(rq);
 	}
 

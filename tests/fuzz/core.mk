@@ -9,3 +9,7 @@ tests_fuzz_fuzz_ms_session_SOURCES = tests/fuzz/fuzz_ms_session.c \
 	tests/fuzz/session_model.c tests/fuzz/session_model.h
 tests_fuzz_fuzz_ms_session_LDADD = libmsclient.a libturnclient.a libworld.a $(FUZZ_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/ms_session
+
+fuzz_programs += tests/fuzz/fuzz_revoked_users
+tests_fuzz_fuzz_revoked_users_LDADD = $(FUZZ_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/revoked_users

@@ -1,0 +1,125 @@
+/*
+ * revocation.c - see revocation.h. On reload and on demand only: it walks the whole table.
+ */
+#include "relay/core/revocation.h"
+
+#include <string.h>
+
+#include "relay/core/allocation_table.h"
+#include "relay/core/revoked_users.h"
+
+/* That moment on the monotonic clock; what lies further ahead than that counts is never. */
+static uint64_t monotonic(int64_t at_s, uint64_t now_ms, int64_t unix_s)
+{
+	int64_t left_s;
+
+	if (at_s <= unix_s)
+		return now_ms;
+	if (__builtin_sub_overflow(at_s, unix_s, &left_s) ||
+	    (uint64_t)left_s > (UINT64_MAX - now_ms) / 1000)
+		return UINT64_MAX;
+	return now_ms + (uint64_t)left_s * 1000;
+}
+
+uint64_t revocation_deadline(const struct turn *turn, const char *key_id,
+			     int64_t expires_s, uint64_t now_ms, int64_t unix_s)
+{
+	const struct turn_settings *settings = turn->settings;
+	const struct key *key = keyring_find(settings->keyring, key_id);
+	int64_t ends_s = INT64_MAX;
+
+	if (settings->limits.enforce_credential_expiry)
+		ends_s = expires_s;
+	if (key != NULL && key->not_after_s < ends_s)
+		ends_s = key->not_after_s;
+	return ends_s == INT64_MAX ? UINT64_MAX : monotonic(ends_s, now_ms, unix_s);
+}
+
+typedef bool match_fn(const struct allocation *al, const void *arg);
+
+static size_t end_matching(struct turn *turn, match_fn *matches, const void *arg,
+			   enum end_reason reason, uint64_t now_ms)
+{
+	struct allocation *al;
+	size_t ended = 0;
+
+	for (uint32_t slot = 0; (al = allocation_next(turn->table, slot)) != NULL;) {
+		slot = al->slot + 1;
+		if (!matches(al, arg))
+			continue;
+		allocation_delete(turn, al, reason, now_ms);
+		ended++;
+	}
+	return ended;
+}
+
+static bool is_users(const struct allocation *al, const void *user)
+{
+	return strcmp(al->user, user) == 0;
+}
+
+static bool is_keys(const struct allocation *al, const void *key_id)
+{
+	return strcmp(al->key_id, key_id) == 0;
+}
+
+size_t revocation_end_user(struct turn *turn, const char *user, enum end_reason reason,
+			   uint64_t now_ms)
+{
+	return end_matching(turn, is_users, user, reason, now_ms);
+}
+
+size_t revocation_end_key(struct turn *turn, const char *key_id, enum end_reason reason,
+			  uint64_t now_ms)
+{
+	return end_matching(turn, is_keys, key_id, reason, now_ms);
+}
+
+/* The same key, not only one of the same name. */
+static bool is_still_there(const struct key *was, const struct keyring *ring,
+			   int64_t unix_s)
+{
+	const struct key *is = keyring_find(ring, was->id);
+
+	return is != NULL && key_is_valid(is, unix_s) &&
+	       is->secret_len == was->secret_len &&
+	       memcmp(is->secret, was->secret, was->secret_len) == 0;
+}
+
+struct change {
+	const struct turn_settings *before, *now;
+	bool gone[KEYRING_MAX]; /* by the place in the ring before */
+};
+
+static bool is_revoked(const struct allocation *al, const void *arg)
+{
+	const struct change *change = arg;
+	const struct keyring *ring = change->before->keyring;
+
+	if (revoked_users_has(change->now->revoked, al->user))
+		return true;
+	for (size_t i = 0; i < ring->count; i++) {
+		if (change->gone[i] && strcmp(ring->keys[i].id, al->key_id) == 0)
+			return true;
+	}
+	return false;
+}
+
+void revocation_apply(struct turn *turn, const struct turn_settings *before,
+		      uint64_t now_ms, int64_t unix_s)
+{
+	struct change change = {.before = before, .now = turn->settings};
+	struct allocation *al;
+
+	for (size_t i = 0; i < before->keyring->count; i++)
+		change.gone[i] = !is_still_there(&before->keyring->keys[i],
+						 turn->settings->keyring, unix_s);
+	end_matching(turn, is_revoked, &change, END_REVOKED, now_ms);
+
+	for (uint32_t slot = 0; (al = allocation_next(turn->table, slot)) != NULL;
+	     slot = al->slot + 1)
+		allocation_bound(turn, al,
+				 revocation_deadline(turn, al->key_id,
+						     al->credential_expires_s, now_ms,
+						     unix_s));
+}

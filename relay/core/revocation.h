@@ -1,0 +1,55 @@
+/*
+ * revocation.h - allocations that end before their lifetime does, because what they were made
+ * with is worth nothing any more.
+ *
+ *	user on the list of revoked ones    ends when the list is read; 401 from then on (T-566)
+ *	key gone from the ring, or another
+ *	secret under its id                 ends when the ring is read
+ *	not-after of its key has come       ends at that time
+ *	its credential has expired          ends at that time, if enforce_credential_expiry
+ *
+ * T-562 leaves the last one to us. The allocation's lifetime is cut to its credential's: the
+ * client is told so in LIFETIME, as RFC 7635 section 4 does with its tokens, and has time to
+ * make another allocation. Refusing the refresh instead would let it go on for up to an hour
+ * and then come as a surprise. A key's not-after is kept in the same way: issuers give out
+ * nothing that lasts longer, so only who refreshes beyond its own credential notices.
+ */
+#ifndef RELAY_CORE_REVOCATION_H
+#define RELAY_CORE_REVOCATION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relay/core/allocation.h"
+
+struct turn;
+struct turn_settings;
+
+/*
+ * When an allocation has to end whatever its client refreshes: monotonic ms, UINT64_MAX for
+ * never.
+ *
+ * key_id     of the key behind its credential
+ * expires_s  of its credential, Unix seconds
+ */
+uint64_t revocation_deadline(const struct turn *turn, const char *key_id,
+			     int64_t expires_s, uint64_t now_ms, int64_t unix_s);
+
+/*
+ * End this worker's allocations of a user, or made with a key, by the names that records show.
+ * Returns how many.
+ */
+size_t revocation_end_user(struct turn *turn, const char *user, enum end_reason reason,
+			   uint64_t now_ms);
+size_t revocation_end_key(struct turn *turn, const char *key_id, enum end_reason reason,
+			  uint64_t now_ms);
+
+/*
+ * turn->settings are new ones: end what they revoke, and set the deadlines of the rest.
+ *
+ * before  the settings until now
+ */
+void revocation_apply(struct turn *turn, const struct turn_settings *before,
+		      uint64_t now_ms, int64_t unix_s);
+
+#endif
