@@ -11,7 +11,9 @@ librelay_a_SOURCES = \
 	relay/config_schema.c relay/config_schema.h \
 	relay/drain.c relay/drain.h \
 	relay/handoff.c relay/handoff.h \
+	relay/rates.c relay/rates.h \
 	relay/relay.c relay/relay.h \
+	relay/relay_allocations.c \
 	relay/reload.c relay/reload.h \
 	relay/revoked_file.c relay/revoked_file.h \
 	relay/settings.c relay/settings.h \

@@ -1,6 +1,6 @@
 /*
- * relay.c - questions to a running relay. Counters are read where they are; everything else is
- * asked of the workers, one after the other, and answered on their threads.
+ * relay.c - questions to a running relay. Counters are read where they are; about allocations
+ * see relay_allocations.c.
  */
 #include "relay/relay.h"
 
@@ -30,76 +30,6 @@ uint64_t relay_allocation_count(const struct relay *relay)
 		count += counter_read(&counters->allocations_opened) - closed;
 	}
 	return count;
-}
-
-struct listing {
-	struct relay_allocation *rows;
-	size_t count, room;
-	bool failed;
-};
-
-static struct relay_allocation describe(const struct worker *worker,
-					const struct allocation *al)
-{
-	const struct turn *turn = &worker->turn;
-	uint64_t now_ms = worker->now_ms;
-	struct relay_allocation row = {
-		.id = al->id,
-		.tuple = al->tuple,
-		.side = (enum side)al->side,
-		.transport = (enum transport)al->transport,
-		.relay_transport = (enum transport)al->relay_transport,
-		.dialect = (enum dialect)al->dialect,
-		.relayed_local = allocation_relayed_local(turn, al),
-		.relayed_public = allocation_relayed_public(turn, al),
-		.age_ms = now_ms - al->created_ms,
-		.expires_in_ms = al->expires_ms > now_ms ? al->expires_ms - now_ms : 0,
-		.permission_count = al->permission_count,
-		.channel_count = al->channel_count,
-		.peer_connections = relay_tcp_connections(worker->tcp_relays, al->slot),
-		.to_peer = al->to_peer,
-		.to_client = al->to_client,
-	};
-	memcpy(row.user, al->user, sizeof(row.user));
-	memcpy(row.key_id, al->key_id, sizeof(row.key_id));
-	return row;
-}
-
-static void list(struct worker *worker, void *arg)
-{
-	struct listing *listing = arg;
-	size_t more = allocation_count(worker->turn.table);
-	const struct allocation *al;
-
-	if (more == 0 || listing->failed)
-		return;
-	struct relay_allocation *rows =
-		realloc(listing->rows, (listing->count + more) * sizeof(*rows));
-	if (rows == NULL) {
-		listing->failed = true;
-		return;
-	}
-	listing->rows = rows;
-	for (uint32_t slot = 0; (al = allocation_next(worker->turn.table, slot)) != NULL;
-	     slot = al->slot + 1)
-		rows[listing->count++] = describe(worker, al);
-}
-
-int relay_allocations(struct relay *relay, struct relay_allocation **rows, size_t *count)
-{
-	struct listing listing = {0};
-
-	for (size_t i = 0; i < relay->worker_count; i++) {
-		if (!handoff_call(relay->workers[i]->inbox, list, &listing))
-			listing.failed = true;
-	}
-	if (listing.failed) {
-		free(listing.rows);
-		return -ENOMEM;
-	}
-	*rows = listing.rows;
-	*count = listing.count;
-	return 0;
 }
 
 static struct relay_port front_row(const struct front *front)

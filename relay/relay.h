@@ -12,6 +12,9 @@
 
 #include "relay/config.h"
 #include "relay/core/turn.h"
+#include "relay/peer/relay_tcp.h"
+#include "relay/rates.h"
+#include "stun/ip_prefix.h"
 
 struct drain;
 struct inbox;
@@ -71,7 +74,49 @@ struct relay_allocation { /* a copy for people */
 	uint16_t permission_count, channel_count;
 	unsigned peer_connections; /* TCP ones with peers */
 	struct traffic to_peer, to_client;
+	struct rate rate;
 };
 int relay_allocations(struct relay *relay, struct relay_allocation **rows, size_t *count);
+
+/* Which allocations are meant; what is not set is not asked for. Texts are borrowed. */
+struct relay_filter {
+	const char *user, *key_id;
+	bool has_side, has_dialect, has_transport, has_relay_transport, has_client,
+		has_peer;
+	enum side side;
+	enum dialect dialect;
+	enum transport transport, relay_transport;
+	struct ip_prefix client, peer; /* a permission or the destination lies there */
+};
+/* The same, of those. *rows may be NULL if there are none. */
+int relay_allocations_like(struct relay *relay, const struct relay_filter *filter,
+			   struct relay_allocation **rows, size_t *count);
+
+/* One with all that hangs off it. Expired entries are left out. */
+struct relay_allocation_detail {
+	struct relay_allocation row;
+	struct endpoint front;  /* as bound */
+	struct endpoint active; /* of no family: none */
+	uint32_t lifetime_s;
+	uint16_t stream_type;
+	size_t permission_count, channel_count, peer_count;
+	struct {
+		struct ip_addr peer;
+		uint64_t expires_in_ms; /* UINT64_MAX: with the allocation */
+	} permissions[ENTRIES_EACH_MAX];
+	struct {
+		struct endpoint peer;
+		uint64_t expires_in_ms;
+		uint16_t number;
+	} channels[ENTRIES_EACH_MAX];
+	struct relay_tcp_peer peers[1024];
+};
+/* 0, -ENOENT if there is none with that id, or another negative errno. */
+int relay_allocation_show(struct relay *relay, uint64_t id,
+			  struct relay_allocation_detail *detail);
+
+/* End those with reason END_KILLED. Returns how many, or a negative errno. */
+int64_t relay_end_by_id(struct relay *relay, uint64_t id);
+int64_t relay_end_like(struct relay *relay, const struct relay_filter *filter);
 
 #endif

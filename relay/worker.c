@@ -134,6 +134,22 @@ static void expiry_due(evutil_socket_t fd, short events, void *arg)
 	worker_expire(worker);
 }
 
+static void sample_rates(evutil_socket_t fd, short events, void *arg)
+{
+	(void)fd;
+	(void)events;
+	struct worker *worker = arg;
+
+	worker_tick(worker);
+	uint32_t wait_ms =
+		rates_sample(worker->rates, worker->turn.table, worker->now_ms);
+	const struct timeval tv = {
+		.tv_sec = wait_ms / 1000,
+		.tv_usec = (suseconds_t)(wait_ms % 1000 * 1000),
+	};
+	event_add(&worker->sampler, &tv);
+}
+
 void worker_to_client(struct worker *worker, const struct forward *forward, uint8_t *room)
 {
 	const struct allocation *al = allocation_at(worker->turn.table, forward->slot);
@@ -268,11 +284,15 @@ struct worker *worker_new(struct relay *relay, unsigned number, struct settings 
 	worker->tcp_relays = relay_tcp_new(worker, slots);
 	worker->clients = clients_new(worker);
 	worker->inbox = handoff_new(worker->base, worker);
-	if (worker->turn.table == NULL || worker->relay_sockets == NULL ||
-	    worker->tcp_relays == NULL || worker->clients == NULL ||
-	    worker->inbox == NULL ||
-	    event_assign(&worker->expiry, worker->base, -1, 0, expiry_due, worker) != 0)
+	worker->rates = rates_new(slots);
+	if (worker->turn.table == NULL || worker->rates == NULL ||
+	    worker->relay_sockets == NULL || worker->tcp_relays == NULL ||
+	    worker->clients == NULL || worker->inbox == NULL ||
+	    event_assign(&worker->expiry, worker->base, -1, 0, expiry_due, worker) != 0 ||
+	    event_assign(&worker->sampler, worker->base, -1, 0, sample_rates, worker) !=
+		    0)
 		goto fail;
+	sample_rates(-1, 0, worker); /* and from now on it calls itself */
 	return worker;
 fail:
 	snprintf(error, error_size, "worker %u: %s", number, strerror(errno));
@@ -344,6 +364,9 @@ void worker_free(struct worker *worker)
 	relay_tcp_free(worker->tcp_relays);
 	if (worker->expiry.ev_base != NULL)
 		event_del(&worker->expiry);
+	if (worker->sampler.ev_base != NULL)
+		event_del(&worker->sampler);
+	rates_free(worker->rates);
 	if (worker->base != NULL)
 		event_base_free(worker->base);
 	settings_unref(worker->settings);

@@ -21,6 +21,7 @@
 #include "relay/handoff.h"
 #include "relay/peer/relay_tcp.h"
 #include "relay/peer/relay_udp.h"
+#include "relay/rates.h"
 #include "relay/relay.h"
 #include "relay/settings.h"
 
@@ -44,6 +45,8 @@ struct worker {
 	struct edge edge;
 	struct event expiry;
 	uint64_t expiry_armed_ms; /* UINT64_MAX: not armed */
+	struct rates *rates;
+	struct event sampler; /* of rates */
 	uint64_t now_ms;          /* monotonic, as of this turn of the loop */
 	int64_t unix_s;
 	uint8_t reply[DISPATCH_REPLY_MAX];

@@ -210,6 +210,11 @@ size_t allocation_count(const struct allocation_table *table)
 	return table->allocations.used;
 }
 
+uint32_t allocation_slots(const struct allocation_table *table)
+{
+	return table->allocations.mark;
+}
+
 struct allocation *allocation_next(struct allocation_table *table, uint32_t slot)
 {
 	for (; slot < table->allocations.mark; slot++) {

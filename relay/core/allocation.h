@@ -125,6 +125,8 @@ struct allocation *allocation_at(struct allocation_table *table, uint32_t slot);
 /* By id; NULL if that allocation is gone, even if its slot is taken again. */
 struct allocation *allocation_by_id(struct allocation_table *table, uint64_t id);
 size_t allocation_count(const struct allocation_table *table);
+/* Slots from this one on were never taken. */
+uint32_t allocation_slots(const struct allocation_table *table);
 /* Walk all: start with slot 0, continue with the found slot + 1; NULL at the end. */
 struct allocation *allocation_next(struct allocation_table *table, uint32_t slot);
 

@@ -282,3 +282,37 @@ unsigned relay_tcp_connections(const struct relay_tcp *relays, uint32_t slot)
 
 	return port->owner != NULL ? port->connections : 0;
 }
+
+static const char *state_name(enum peer_conn_state state)
+{
+	switch (state) {
+	case PEER_CONN_HELD:
+		return "held";
+	case PEER_CONN_CONNECTING:
+	case PEER_CONN_WAITING:
+		return "connecting";
+	case PEER_CONN_OPEN:
+	case PEER_CONN_FLUSHING:
+		return "open";
+	}
+	return "open";
+}
+
+size_t relay_tcp_peers(const struct relay_tcp *relays, uint32_t slot,
+		       struct relay_tcp_peer *peers, size_t room)
+{
+	const struct tcp_port *port = &relays->ports[slot];
+	const struct peer_conn *conn;
+	size_t count = 0;
+
+	if (port->owner == NULL)
+		return 0;
+	LIST_FOREACH(conn, &port->conns, link)
+	{
+		if (count == room)
+			break;
+		peers[count++] =
+			(struct relay_tcp_peer){conn->peer, state_name(conn->state)};
+	}
+	return count;
+}

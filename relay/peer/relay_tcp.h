@@ -40,4 +40,12 @@ void relay_tcp_client_ready(struct relay_tcp *relays, uint32_t slot);
 /* Connections of that slot with peers, those being made included; for people. */
 unsigned relay_tcp_connections(const struct relay_tcp *relays, uint32_t slot);
 
+/* The same, and held ones, one by one: copies, at most room of them; returns how many. */
+struct relay_tcp_peer {
+	struct endpoint peer;
+	const char *state; /* "connecting", "open", "held" */
+};
+size_t relay_tcp_peers(const struct relay_tcp *relays, uint32_t slot,
+		       struct relay_tcp_peer *peers, size_t room);
+
 #endif

@@ -1,0 +1,111 @@
+/*
+ * rates.c - see rates.h. A sample belongs to an id, not to a slot, so that nobody is shown the
+ * rate of who had the slot before.
+ */
+#include "relay/rates.h"
+
+#include <stdlib.h>
+
+struct sample {
+	uint64_t id; /* 0: none */
+	uint64_t at_ms;
+	struct traffic to_peer, to_client;
+	struct rate rate; /* up to then */
+};
+
+struct rates {
+	size_t slots;
+	uint32_t next; /* slot to look at */
+	struct sample *samples;
+};
+
+struct rates *rates_new(size_t slots)
+{
+	struct rates *rates = calloc(1, sizeof(*rates));
+
+	if (rates == NULL)
+		return NULL;
+	rates->slots = slots;
+	rates->samples = calloc(slots > 0 ? slots : 1, sizeof(*rates->samples));
+	if (rates->samples == NULL) {
+		free(rates);
+		return NULL;
+	}
+	return rates;
+}
+
+void rates_free(struct rates *rates)
+{
+	if (rates == NULL)
+		return;
+	free(rates->samples);
+	free(rates);
+}
+
+/* An allocation that nobody has looked at began with nothing when it was made. */
+static struct sample before(const struct rates *rates, const struct allocation *al)
+{
+	const struct sample *sample = &rates->samples[al->slot];
+
+	if (sample->id == al->id)
+		return *sample;
+	return (struct sample){.at_ms = al->created_ms};
+}
+
+static uint64_t per_second(uint64_t n, uint64_t ms)
+{
+	return n * 1000 / ms;
+}
+
+/* A shorter time than a second counts as one: a burst just now is no rate yet. */
+static struct rate between(const struct sample *then, const struct allocation *al,
+			   uint64_t now_ms)
+{
+	uint64_t ms = now_ms - then->at_ms;
+
+	if (ms < RATES_WINDOW_MS)
+		ms = RATES_WINDOW_MS;
+	return (struct rate){
+		.to_peer_bps =
+			per_second(8 * (al->to_peer.bytes - then->to_peer.bytes), ms),
+		.to_client_bps =
+			per_second(8 * (al->to_client.bytes - then->to_client.bytes), ms),
+		.to_peer_pps =
+			per_second(al->to_peer.packets - then->to_peer.packets, ms),
+		.to_client_pps =
+			per_second(al->to_client.packets - then->to_client.packets, ms),
+	};
+}
+
+uint32_t rates_sample(struct rates *rates, struct allocation_table *table,
+		      uint64_t now_ms)
+{
+	uint32_t used = allocation_slots(table);
+	uint32_t slices = used / RATES_SLICE + 1;
+
+	if (rates->next >= used)
+		rates->next = 0;
+	for (uint32_t i = 0; i < RATES_SLICE && rates->next < used; i++, rates->next++) {
+		const struct allocation *al = allocation_at(table, rates->next);
+
+		if (al == NULL)
+			continue;
+		struct sample then = before(rates, al);
+		rates->samples[al->slot] = (struct sample){
+			.id = al->id,
+			.at_ms = now_ms,
+			.to_peer = al->to_peer,
+			.to_client = al->to_client,
+			.rate = between(&then, al, now_ms),
+		};
+	}
+	return RATES_WINDOW_MS / slices > 0 ? RATES_WINDOW_MS / slices : 1;
+}
+
+struct rate rates_of(const struct rates *rates, const struct allocation *al,
+		     uint64_t now_ms)
+{
+	struct sample then = before(rates, al);
+
+	return then.id != 0 ? then.rate : between(&then, al, now_ms);
+}

@@ -1,0 +1,41 @@
+/*
+ * rates.h - how fast each allocation of a worker is, for people: its counters, looked at about
+ * once a second. Packets pay nothing for it, and what is looked at in one go is bounded.
+ *
+ * Owner    the worker; its thread only.
+ * Time     monotonic milliseconds, passed in.
+ * Memory   an array over the slots, reserved at start and untouched until used.
+ */
+#ifndef RELAY_RATES_H
+#define RELAY_RATES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relay/core/allocation.h"
+
+enum {
+	RATES_SLICE = 1024, /* most slots that one call looks at */
+	RATES_WINDOW_MS = 1000,
+};
+
+struct rate { /* of application data */
+	uint64_t to_peer_bps, to_client_bps;
+	uint64_t to_peer_pps, to_client_pps;
+};
+
+struct rates;
+
+/* slots: as many as the table has. NULL if out of memory. */
+struct rates *rates_new(size_t slots);
+void rates_free(struct rates *rates); /* NULL is allowed */
+
+/* Look at the next slots; returns in how many milliseconds to call again. */
+uint32_t rates_sample(struct rates *rates, struct allocation_table *table,
+		      uint64_t now_ms);
+
+/* Of about the last second; of all its time if the allocation is younger. */
+struct rate rates_of(const struct rates *rates, const struct allocation *al,
+		     uint64_t now_ms);
+
+#endif

@@ -1,0 +1,300 @@
+/*
+ * relay_allocations.c - what people ask about allocations and do to them. The workers are
+ * asked one after the other and answer on their threads, a slice of their table at a time, so
+ * that packets wait for some microseconds and not for the whole table.
+ */
+#include "relay/relay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay/core/channel.h"
+#include "relay/core/ids.h"
+#include "relay/core/permission.h"
+#include "relay/worker.h"
+
+enum { SLICE = 1024 /* slots */ };
+
+static uint64_t time_left(uint64_t expires_ms, uint64_t now_ms)
+{
+	if (expires_ms == UINT64_MAX)
+		return UINT64_MAX;
+	return expires_ms > now_ms ? expires_ms - now_ms : 0;
+}
+
+static struct relay_allocation describe(const struct worker *worker,
+					const struct allocation *al)
+{
+	const struct turn *turn = &worker->turn;
+	uint64_t now_ms = worker->now_ms;
+	struct relay_allocation row = {
+		.id = al->id,
+		.tuple = al->tuple,
+		.side = (enum side)al->side,
+		.transport = (enum transport)al->transport,
+		.relay_transport = (enum transport)al->relay_transport,
+		.dialect = (enum dialect)al->dialect,
+		.relayed_local = allocation_relayed_local(turn, al),
+		.relayed_public = allocation_relayed_public(turn, al),
+		.age_ms = now_ms - al->created_ms,
+		.expires_in_ms = time_left(al->expires_ms, now_ms),
+		.permission_count = al->permission_count,
+		.channel_count = al->channel_count,
+		.peer_connections = relay_tcp_connections(worker->tcp_relays, al->slot),
+		.to_peer = al->to_peer,
+		.to_client = al->to_client,
+		.rate = rates_of(worker->rates, al, now_ms),
+	};
+	memcpy(row.user, al->user, sizeof(row.user));
+	memcpy(row.key_id, al->key_id, sizeof(row.key_id));
+	return row;
+}
+
+static bool has_peer_in(const struct worker *worker, const struct allocation *al,
+			const struct ip_prefix *prefix)
+{
+	uint32_t cursor = al->permissions;
+	struct ip_addr peer;
+	uint64_t expires_ms;
+
+	if (destination_is_set(&al->active) &&
+	    ip_prefix_contains(prefix, &al->active.peer.ip))
+		return true;
+	while (permission_next(&worker->turn, &cursor, &peer, &expires_ms)) {
+		if (expires_ms > worker->now_ms && ip_prefix_contains(prefix, &peer))
+			return true;
+	}
+	return false;
+}
+
+static bool is_meant(const struct worker *worker, const struct allocation *al,
+		     const struct relay_filter *filter)
+{
+	return (!filter->user || strcmp(filter->user, al->user) == 0) &&
+	       (!filter->key_id || strcmp(filter->key_id, al->key_id) == 0) &&
+	       (!filter->has_side || filter->side == (enum side)al->side) &&
+	       (!filter->has_dialect || filter->dialect == (enum dialect)al->dialect) &&
+	       (!filter->has_transport ||
+		filter->transport == (enum transport)al->transport) &&
+	       (!filter->has_relay_transport ||
+		filter->relay_transport == (enum transport)al->relay_transport) &&
+	       (!filter->has_client ||
+		ip_prefix_contains(&filter->client, &al->tuple.client.ip)) &&
+	       (!filter->has_peer || has_peer_in(worker, al, &filter->peer));
+}
+
+/* A walk over one worker's table, slice by slice. */
+struct walk {
+	const struct relay_filter *filter;
+	uint32_t next; /* slot; UINT32_MAX: at the end */
+	/* Of a listing: */
+	struct relay_allocation *rows;
+	size_t count, room;
+	/* Of an end: */
+	int64_t ended;
+};
+
+/* One behind the slots that are to be looked at now. */
+static uint32_t slice_end(struct walk *walk, const struct worker *worker)
+{
+	uint32_t used = allocation_slots(worker->turn.table);
+
+	return used > walk->next + SLICE ? walk->next + SLICE : used;
+}
+
+static bool make_room(struct walk *walk, size_t more)
+{
+	struct relay_allocation *rows;
+
+	if (walk->room - walk->count >= more)
+		return true;
+	rows = realloc(walk->rows, (walk->count * 2 + more) * sizeof(*rows));
+	if (rows == NULL)
+		return false;
+	walk->rows = rows;
+	walk->room = walk->count * 2 + more;
+	return true;
+}
+
+static void list_slice(struct worker *worker, void *arg)
+{
+	struct walk *walk = arg;
+	uint32_t end = slice_end(walk, worker);
+
+	for (uint32_t slot = walk->next; slot < end; slot++) {
+		const struct allocation *al = allocation_at(worker->turn.table, slot);
+
+		if (al != NULL && is_meant(worker, al, walk->filter))
+			walk->rows[walk->count++] = describe(worker, al);
+	}
+	walk->next = end < allocation_slots(worker->turn.table) ? end : UINT32_MAX;
+}
+
+static void end_slice(struct worker *worker, void *arg)
+{
+	struct walk *walk = arg;
+	uint32_t end = slice_end(walk, worker);
+
+	for (uint32_t slot = walk->next; slot < end; slot++) {
+		struct allocation *al = allocation_at(worker->turn.table, slot);
+
+		if (al == NULL || !is_meant(worker, al, walk->filter))
+			continue;
+		allocation_delete(&worker->turn, al, END_KILLED, worker->now_ms);
+		walk->ended++;
+	}
+	walk->next = end < allocation_slots(worker->turn.table) ? end : UINT32_MAX;
+	worker_expire(worker);
+}
+
+/* The room of a slice is made here, so that no worker has to. */
+static bool walk_worker(struct walk *walk, struct worker *worker, handoff_fn *slice)
+{
+	walk->next = 0;
+	while (walk->next != UINT32_MAX) {
+		if ((slice == list_slice && !make_room(walk, SLICE)) ||
+		    !handoff_call(worker->inbox, slice, walk))
+			return false;
+	}
+	return true;
+}
+
+int relay_allocations_like(struct relay *relay, const struct relay_filter *filter,
+			   struct relay_allocation **rows, size_t *count)
+{
+	struct walk walk = {.filter = filter};
+
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		if (!walk_worker(&walk, relay->workers[i], list_slice)) {
+			free(walk.rows);
+			return -ENOMEM;
+		}
+	}
+	*rows = walk.rows;
+	*count = walk.count;
+	return 0;
+}
+
+int relay_allocations(struct relay *relay, struct relay_allocation **rows, size_t *count)
+{
+	return relay_allocations_like(relay, &(struct relay_filter){0}, rows, count);
+}
+
+static void list_permissions(const struct worker *worker, const struct allocation *al,
+			     struct relay_allocation_detail *detail)
+{
+	uint32_t cursor = al->permissions;
+	struct ip_addr peer;
+	uint64_t expires_ms;
+
+	while (detail->permission_count < ENTRIES_EACH_MAX &&
+	       permission_next(&worker->turn, &cursor, &peer, &expires_ms)) {
+		size_t i = detail->permission_count;
+
+		if (expires_ms <= worker->now_ms)
+			continue;
+		detail->permissions[i].peer = peer;
+		detail->permissions[i].expires_in_ms =
+			time_left(expires_ms, worker->now_ms);
+		detail->permission_count++;
+	}
+}
+
+static void list_channels(const struct worker *worker, const struct allocation *al,
+			  struct relay_allocation_detail *detail)
+{
+	uint32_t cursor = al->channels;
+	struct endpoint peer;
+	uint16_t number;
+	uint64_t expires_ms;
+
+	while (detail->channel_count < ENTRIES_EACH_MAX &&
+	       channel_next(&worker->turn, &cursor, &number, &peer, &expires_ms)) {
+		size_t i = detail->channel_count;
+
+		if (expires_ms <= worker->now_ms)
+			continue;
+		detail->channels[i].peer = peer;
+		detail->channels[i].number = number;
+		detail->channels[i].expires_in_ms = time_left(expires_ms, worker->now_ms);
+		detail->channel_count++;
+	}
+}
+
+struct one {
+	uint64_t id;
+	struct relay_allocation_detail *detail;
+	bool found;
+};
+
+static void show(struct worker *worker, void *arg)
+{
+	struct one *one = arg;
+	struct relay_allocation_detail *detail = one->detail;
+	const struct allocation *al = allocation_by_id(worker->turn.table, one->id);
+
+	one->found = al != NULL;
+	if (al == NULL)
+		return;
+	detail->row = describe(worker, al);
+	detail->front = worker->turn.commons->fronts[al->tuple.front].local;
+	detail->active = al->active.peer;
+	detail->lifetime_s = al->lifetime_s;
+	detail->stream_type = al->stream_type;
+	detail->permission_count = detail->channel_count = 0;
+	list_permissions(worker, al, detail);
+	list_channels(worker, al, detail);
+	detail->peer_count =
+		relay_tcp_peers(worker->tcp_relays, al->slot, detail->peers,
+				sizeof(detail->peers) / sizeof(detail->peers[0]));
+}
+
+static void end_one(struct worker *worker, void *arg)
+{
+	struct one *one = arg;
+	struct allocation *al = allocation_by_id(worker->turn.table, one->id);
+
+	one->found = al != NULL;
+	if (al == NULL)
+		return;
+	allocation_delete(&worker->turn, al, END_KILLED, worker->now_ms);
+	worker_expire(worker);
+}
+
+/* The id says which worker has it. */
+static int ask_owner(struct relay *relay, handoff_fn *fn, struct one *one)
+{
+	if (id_worker(one->id) >= relay->worker_count)
+		return -ENOENT;
+	if (!handoff_call(relay->workers[id_worker(one->id)]->inbox, fn, one))
+		return -ENOMEM;
+	return one->found ? 0 : -ENOENT;
+}
+
+int relay_allocation_show(struct relay *relay, uint64_t id,
+			  struct relay_allocation_detail *detail)
+{
+	return ask_owner(relay, show, &(struct one){.id = id, .detail = detail});
+}
+
+int64_t relay_end_by_id(struct relay *relay, uint64_t id)
+{
+	int error = ask_owner(relay, end_one, &(struct one){.id = id});
+
+	return error == 0 ? 1 : error;
+}
+
+int64_t relay_end_like(struct relay *relay, const struct relay_filter *filter)
+{
+	struct walk walk = {.filter = filter};
+
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		if (!walk_worker(&walk, relay->workers[i], end_slice)) {
+			walk.ended = -ENOMEM;
+			break;
+		}
+	}
+	free(walk.rows);
+	return walk.ended;
+}
