@@ -43,6 +43,7 @@ libissuer_a_SOURCES = \
 	auth/language.c auth/language.h \
 	auth/listener.c auth/listener.h \
 	auth/reload.c auth/reload.h \
+	auth/self_test.c auth/self_test.h \
 	auth/settings.c auth/settings.h \
 	auth/tls.c auth/tls.h
 ISSUER_LIBS = libissuer.a libdaemon.a libkeyfile.a libmras.a libcredential.a libstun.a libbase.a \

@@ -1,6 +1,6 @@
 /*
  * mras_main.c - the start of mrasd, in this order and no other: arguments, configuration
- * (--check stops here), bind, keys, drop privileges, serve, READY=1.
+ * (--check stops here), bind, keys, drop privileges, self-test, serve, READY=1.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -14,11 +14,13 @@
 #include "auth/issuer.h"
 #include "auth/listener.h"
 #include "auth/reload.h"
+#include "auth/self_test.h"
 #include "auth/sip.h"
 #include "base/daemon.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/privdrop.h"
+#include "base/watchdog.h"
 #include "stun/endpoint.h"
 
 /* Everything main owns, in the order in which it comes into being. */
@@ -28,6 +30,7 @@ struct daemon {
 	struct issuer issuer;
 	struct reload *reload;
 	struct listeners *listeners;
+	struct watchdog *watchdog;
 	uint64_t told; /* credentials and refusals in the last status line */
 	char error[512];
 };
@@ -74,8 +77,13 @@ static bool make_parts(struct daemon *daemon)
 	issuer->http = http_new(issuer, daemon->error, sizeof(daemon->error));
 	if (issuer->http == NULL)
 		return false;
+	issuer_tick(issuer);
+	if (!self_test(issuer, daemon->error, sizeof(daemon->error)))
+		return false;
+	daemon->watchdog = watchdog_new(issuer->base, NULL, NULL);
 	daemon->listeners = listeners_new(issuer, &daemon->sockets);
-	return daemon->listeners != NULL || no_memory(daemon);
+	return (daemon->watchdog != NULL && daemon->listeners != NULL) ||
+	       no_memory(daemon);
 }
 
 static void asked_to_reload(void *arg)
@@ -149,6 +157,7 @@ static void take_down(struct daemon *daemon)
 	listener_close(&daemon->sockets);
 	connections_free(issuer->connections);
 	http_free(issuer->http);
+	watchdog_free(daemon->watchdog);
 	if (issuer->base != NULL)
 		event_base_free(issuer->base);
 	if (daemon->reload != NULL)

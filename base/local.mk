@@ -29,4 +29,5 @@ libdaemon_a_SOURCES = \
 	base/process_metrics.c base/process_metrics.h \
 	base/reload_report.c base/reload_report.h \
 	base/socket_drops.c base/socket_drops.h \
-	base/tls_server.c base/tls_server.h
+	base/tls_server.c base/tls_server.h \
+	base/watchdog.c base/watchdog.h

@@ -40,3 +40,15 @@ void notify_status(const char *format, ...)
 	va_end(args);
 	sd_notifyf(0, "STATUS=%s", text);
 }
+
+uint64_t notify_watchdog_ms(void)
+{
+	uint64_t us = 0;
+
+	return sd_watchdog_enabled(0, &us) > 0 ? us / 1000 : 0;
+}
+
+void notify_alive(void)
+{
+	sd_notify(0, "WATCHDOG=1");
+}

@@ -12,10 +12,12 @@ librelay_a_SOURCES = \
 	relay/drain.c relay/drain.h \
 	relay/handoff.c relay/handoff.h \
 	relay/rates.c relay/rates.h \
+	relay/pulse.c relay/pulse.h \
 	relay/relay.c relay/relay.h \
 	relay/relay_allocations.c \
 	relay/reload.c relay/reload.h \
 	relay/revoked_file.c relay/revoked_file.h \
+	relay/self_test.c relay/self_test.h \
 	relay/settings.c relay/settings.h \
 	relay/watched.c relay/watched.h \
 	relay/worker.c relay/worker.h \

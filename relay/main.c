@@ -1,6 +1,6 @@
 /*
  * main.c - the start of mediarelayd, in this order and no other: arguments, configuration
- * (--check stops here), bind, keys, drop privileges, workers, READY=1. Afterwards main waits
+ * (--check stops here), bind, keys, drop privileges, workers, self-test, READY=1. Afterwards main waits
  * for signals, changed files and changed addresses.
  */
 #include <errno.h>
@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/privdrop.h"
+#include "base/watchdog.h"
 #include "relay/config.h"
 #include "relay/core/ids.h"
 #include "relay/drain.h"
@@ -27,8 +28,10 @@
 #include "relay/ops/addresses.h"
 #include "relay/ops/control.h"
 #include "relay/ops/observer.h"
+#include "relay/ops/status_line.h"
 #include "relay/relay.h"
 #include "relay/reload.h"
+#include "relay/self_test.h"
 #include "relay/worker.h"
 #include "stun/integrity.h"
 
@@ -42,6 +45,9 @@ struct daemon {
 	struct reload *reload;
 	struct event_base *base;
 	struct addresses *addresses;
+	struct watchdog *watchdog;
+	uint64_t pulses[WORKERS_MAX]; /* as of the last feeding */
+	struct status_line status;
 	struct control_socket *control;
 	struct observer *observer;
 	struct daemon_identity identity;
@@ -238,7 +244,9 @@ static bool make_workers(struct daemon *daemon)
 			return false;
 		}
 		if (!worker_adopt(relay->workers[i], daemon->sockets[i].udp,
-				  daemon->sockets[i].tcp, relay->commons.front_count))
+				  daemon->sockets[i].tcp, relay->commons.front_count) ||
+		    !pulse_start(&relay->workers[i]->pulse, relay->workers[i]->base,
+				 watchdog_pulse_ms()))
 			return no_memory(daemon);
 	}
 	return true;
@@ -270,6 +278,8 @@ static bool start_workers(struct daemon *daemon)
 			return false;
 		}
 	}
+	if (!self_test(&daemon->relay, time(NULL), daemon->error, sizeof(daemon->error)))
+		return false;
 	if (daemon->control != NULL &&
 	    !control_socket_start(daemon->control, control_routes, control_route_count,
 				  &daemon->relay, daemon->error, sizeof(daemon->error)))
@@ -291,11 +301,22 @@ static void asked_to_reload(void *arg)
 	notify_ready();
 }
 
+/* What systemctl status shows. */
+static void tell_status(struct daemon *daemon)
+{
+	struct counters sum;
+
+	relay_counters(&daemon->relay, &sum);
+	if (status_line_update(&daemon->status, &sum, monotonic_ms()))
+		notify_status("%s", daemon->status.text);
+}
+
 static void look_around(void *arg)
 {
 	struct daemon *daemon = arg;
 
 	reload_watched_files(daemon->reload);
+	tell_status(daemon);
 }
 
 static void host_changed(void *arg, struct host_addresses *now)
@@ -303,6 +324,18 @@ static void host_changed(void *arg, struct host_addresses *now)
 	struct daemon *daemon = arg;
 
 	reload_host_addresses(daemon->reload, now);
+}
+
+/* A call on a worker that stands still is dead; a restart at least ends the waiting. */
+static bool workers_live(void *arg)
+{
+	struct daemon *daemon = arg;
+	size_t still;
+
+	if (pulse_all_moved(&daemon->relay, daemon->pulses, &still))
+		return true;
+	log_warning("worker %zu has stood still since the watchdog was last fed", still);
+	return false;
 }
 
 static bool serve(struct daemon *daemon)
@@ -314,11 +347,12 @@ static bool serve(struct daemon *daemon)
 	struct daemon_events *events = daemon_events_new(daemon->base, &hooks, daemon);
 	bool ok = false;
 
+	daemon->watchdog = watchdog_new(daemon->base, workers_live, daemon);
 	daemon->addresses = addresses_watch(daemon->base, host_changed, daemon);
 	if (daemon->addresses == NULL)
 		snprintf(daemon->error, sizeof(daemon->error), "netlink: %s",
 			 strerror(errno));
-	else if (events == NULL)
+	else if (events == NULL || daemon->watchdog == NULL)
 		no_memory(daemon);
 	else
 		ok = start_workers(daemon);
@@ -331,6 +365,7 @@ static bool serve(struct daemon *daemon)
 			daemon->relay.commons.relay_count,
 			daemon->relay.commons.relay_count == 1 ? "" : "es");
 		notify_ready();
+		tell_status(daemon);
 		event_base_dispatch(daemon->base);
 		notify_stopping();
 	}
@@ -351,6 +386,7 @@ static void take_down(struct daemon *daemon)
 	drain_free(relay->drain);
 	inbox_free(relay->main);
 	addresses_free(daemon->addresses);
+	watchdog_free(daemon->watchdog);
 	for (size_t i = 0; relay->workers != NULL && i < relay->worker_count; i++) {
 		if (relay->workers[i] != NULL)
 			worker_stop(relay->workers[i]);

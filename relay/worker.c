@@ -359,6 +359,7 @@ void worker_free(struct worker *worker)
 	clients_free(worker->clients);
 	udp_fronts_free(worker->udp);
 	handoff_free(worker->inbox);
+	pulse_stop(&worker->pulse);
 	allocation_table_free(worker->turn.table);
 	relay_udp_free(worker->relay_sockets);
 	relay_tcp_free(worker->tcp_relays);

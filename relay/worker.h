@@ -22,6 +22,7 @@
 #include "relay/peer/relay_tcp.h"
 #include "relay/peer/relay_udp.h"
 #include "relay/rates.h"
+#include "relay/pulse.h"
 #include "relay/relay.h"
 #include "relay/settings.h"
 
@@ -48,6 +49,8 @@ struct worker {
 	struct rates *rates;
 	struct event sampler; /* of rates */
 	uint64_t now_ms;          /* monotonic, as of this turn of the loop */
+	struct pulse pulse;
+	uint64_t now_ms; /* monotonic, as of this turn of the loop */
 	int64_t unix_s;
 	uint8_t reply[DISPATCH_REPLY_MAX];
 	uint8_t random[2048]; /* from the kernel's CSPRNG, used up from the front */

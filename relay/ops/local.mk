@@ -6,4 +6,5 @@ relay_ops_sources = \
 	relay/ops/metrics.c relay/ops/metrics.h \
 	relay/ops/metrics_gather.c \
 	relay/ops/observer.c relay/ops/observer.h \
-	relay/ops/record.c relay/ops/record.h
+	relay/ops/record.c relay/ops/record.h \
+	relay/ops/status_line.c relay/ops/status_line.h

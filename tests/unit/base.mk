@@ -6,9 +6,11 @@ unit_programs += \
 	tests/unit/test_socket_drops \
 	tests/unit/test_udp_run \
 	tests/unit/test_units \
-	tests/unit/test_version
+	tests/unit/test_version \
+	tests/unit/test_watchdog
 
 tests_unit_test_inbox_LDADD = libdaemon.a $(EVENT_LIBS) $(CHECK_LIBS)
 tests_unit_test_log_LDADD = libbase.a $(SYSTEMD_LIBS) $(CHECK_LIBS)
 tests_unit_test_socket_drops_LDADD = libdaemon.a $(CORE_LIBS) libbase.a $(CHECK_LIBS)
 tests_unit_test_privdrop_LDADD = libbase.a $(CAPNG_LIBS) $(CHECK_LIBS)
+tests_unit_test_watchdog_LDADD = libdaemon.a $(EVENT_LIBS) $(SYSTEMD_LIBS) $(CHECK_LIBS)

@@ -2,7 +2,8 @@
 unit_programs += \
 	tests/unit/test_http \
 	tests/unit/test_language \
-	tests/unit/test_mras_config
+	tests/unit/test_mras_config \
+	tests/unit/test_mras_self_test
 tests_unit_test_mras_config_SOURCES = tests/unit/test_mras_config.c \
 	tests/unit/source_file.c tests/unit/source_file.h
 tests_unit_test_mras_config_LDADD = $(ISSUER_LIBS) $(CHECK_LIBS)
@@ -11,3 +12,4 @@ tests_unit_test_http_SOURCES = tests/unit/test_http.c \
 	tests/unit/source_file.c tests/unit/source_file.h
 tests_unit_test_http_LDADD = libissuer.a libmrasworld.a $(ISSUER_LIBS) $(CHECK_LIBS)
 tests_unit_test_language_LDADD = libissuer.a libstun.a $(CHECK_LIBS)
+tests_unit_test_mras_self_test_LDADD = libissuer.a libmrasworld.a $(ISSUER_LIBS) $(CHECK_LIBS)
