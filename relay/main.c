@@ -304,10 +304,12 @@ static void asked_to_reload(void *arg)
 /* What systemctl status shows. */
 static void tell_status(struct daemon *daemon)
 {
+	struct drain_state drain;
 	struct counters sum;
 
 	relay_counters(&daemon->relay, &sum);
-	if (status_line_update(&daemon->status, &sum, monotonic_ms()))
+	drain = drain_state(daemon->relay.drain);
+	if (status_line_update(&daemon->status, &sum, &drain, monotonic_ms()))
 		notify_status("%s", daemon->status.text);
 }
 

@@ -6,8 +6,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "relay/core/counters.h"
+#include "relay/drain.h"
 
 static uint64_t bytes_relayed(const struct counters *sum)
 {
@@ -21,21 +23,38 @@ static uint64_t bytes_relayed(const struct counters *sum)
 	return bytes;
 }
 
+/* "" if nothing is drained. */
+static void describe_drain(const struct drain_state *drain, char *text, size_t size)
+{
+	char until[48] = "";
+	time_t deadline = (time_t)drain->deadline_s;
+	struct tm tm;
+
+	*text = '\0';
+	if (!drain->draining)
+		return;
+	if (drain->deadline_s != 0 && gmtime_r(&deadline, &tm) != NULL)
+		strftime(until, sizeof(until), " until %Y-%m-%dT%H:%M:%SZ", &tm);
+	snprintf(text, size, ", draining%s (%" PRIu64 " at first)", until,
+		 drain->began_with);
+}
+
 bool status_line_update(struct status_line *line, const struct counters *sum,
-			uint64_t now_ms)
+			const struct drain_state *drain, uint64_t now_ms)
 {
 	uint64_t bytes = bytes_relayed(sum);
 	uint64_t open = counters_open(sum->allocations_opened, sum->allocations_closed);
 	double mbps = 0;
-	char text[sizeof(line->text)];
+	char text[sizeof(line->text)], draining[96];
 
 	if (line->at_ms != 0 && now_ms > line->at_ms)
 		mbps = (double)(bytes - line->bytes) * 8 / 1000 /
 		       (double)(now_ms - line->at_ms);
 	line->bytes = bytes;
 	line->at_ms = now_ms;
-	snprintf(text, sizeof(text), "%" PRIu64 " allocation%s, %.1f Mbit/s", open,
-		 open == 1 ? "" : "s", mbps);
+	describe_drain(drain, draining, sizeof(draining));
+	snprintf(text, sizeof(text), "%" PRIu64 " allocation%s, %.1f Mbit/s%s", open,
+		 open == 1 ? "" : "s", mbps, draining);
 	if (strcmp(text, line->text) == 0)
 		return false;
 	strcpy(line->text, text);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct counters;
+struct drain_state;
 
 /* All zero at first. */
 struct status_line {
@@ -19,10 +20,10 @@ struct status_line {
 };
 
 /*
- * Write the line anew from the counters of all workers; true if it reads differently now. Rates
- * are those since the last update, of payload, both directions together.
+ * Write the line anew from the counters of all workers; true if it reads differently now. The
+ * rate is that since the last update, of payload, both directions together.
  */
 bool status_line_update(struct status_line *line, const struct counters *sum,
-			uint64_t now_ms);
+			const struct drain_state *drain, uint64_t now_ms);
 
 #endif
