@@ -21,8 +21,8 @@
 #include "relay/handoff.h"
 #include "relay/peer/relay_tcp.h"
 #include "relay/peer/relay_udp.h"
-#include "relay/rates.h"
 #include "relay/pulse.h"
+#include "relay/rates.h"
 #include "relay/relay.h"
 #include "relay/settings.h"
 
@@ -48,7 +48,6 @@ struct worker {
 	uint64_t expiry_armed_ms; /* UINT64_MAX: not armed */
 	struct rates *rates;
 	struct event sampler; /* of rates */
-	uint64_t now_ms;          /* monotonic, as of this turn of the loop */
 	struct pulse pulse;
 	uint64_t now_ms; /* monotonic, as of this turn of the loop */
 	int64_t unix_s;
