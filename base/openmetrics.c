@@ -165,7 +165,7 @@ static const char *real_text(double value, char buf[NUMBER_LEN])
 		return "NaN";
 	if (isinf(value))
 		return value > 0 ? "+Inf" : "-Inf";
-	if (value == floor(value) && fabs(value) < 1e15) {
+	if (fabs(value) < 1e15 && value == (double)(int64_t)value) {
 		snprintf(buf, NUMBER_LEN, "%.1f", value);
 		return buf;
 	}

@@ -2,3 +2,8 @@
 fuzz_programs += tests/fuzz/fuzz_config
 tests_fuzz_fuzz_config_LDADD = $(FUZZ_LIBS) $(RELAY_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/config
+
+fuzz_programs += tests/fuzz/fuzz_metrics_request
+tests_fuzz_fuzz_metrics_request_LDADD = $(FUZZ_LIBS) libdaemon.a $(CORE_LIBS) libbase.a \
+	$(MICROHTTPD_LIBS) $(SYSTEMD_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/metrics_request

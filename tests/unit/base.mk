@@ -1,6 +1,8 @@
 unit_programs += \
 	tests/unit/test_inbox \
 	tests/unit/test_log \
+	tests/unit/test_metrics_listener \
+	tests/unit/test_openmetrics \
 	tests/unit/test_privdrop \
 	tests/unit/test_sockaddr \
 	tests/unit/test_socket_drops \
@@ -11,6 +13,9 @@ unit_programs += \
 
 tests_unit_test_inbox_LDADD = libdaemon.a $(EVENT_LIBS) $(CHECK_LIBS)
 tests_unit_test_log_LDADD = libbase.a $(SYSTEMD_LIBS) $(CHECK_LIBS)
+tests_unit_test_metrics_listener_LDADD = libdaemon.a $(CORE_LIBS) libbase.a \
+	$(MICROHTTPD_LIBS) $(SYSTEMD_LIBS) $(CHECK_LIBS)
+tests_unit_test_openmetrics_LDADD = libdaemon.a $(CHECK_LIBS)
 tests_unit_test_socket_drops_LDADD = libdaemon.a $(CORE_LIBS) libbase.a $(CHECK_LIBS)
 tests_unit_test_privdrop_LDADD = libbase.a $(CAPNG_LIBS) $(CHECK_LIBS)
 tests_unit_test_watchdog_LDADD = libdaemon.a $(EVENT_LIBS) $(SYSTEMD_LIBS) $(CHECK_LIBS)

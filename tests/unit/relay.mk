@@ -3,6 +3,7 @@ unit_programs += \
 	tests/unit/test_config \
 	tests/unit/test_control \
 	tests/unit/test_explain \
+	tests/unit/test_metrics \
 	tests/unit/test_peer_conn \
 	tests/unit/test_peer_queue \
 	tests/unit/test_pulse \
@@ -17,6 +18,7 @@ tests_unit_test_config_SOURCES = tests/unit/test_config.c \
 tests_unit_test_config_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_control_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_explain_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_test_metrics_LDADD = libworld.a $(RELAY_LIBS) $(CHECK_LIBS)
 relay_world = tests/unit/relay_world.c tests/unit/relay_world.h
 tests_unit_test_peer_conn_SOURCES = tests/unit/test_peer_conn.c $(relay_world)
 tests_unit_test_peer_conn_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
