@@ -161,8 +161,11 @@ static void list_relays(const struct service *service, struct http_reply *reply)
 {
 	json_t *relays = json_array();
 
-	for (size_t i = 0; i < service->relay_count; i++)
-		json_array_append_new(relays, relay_document(&service->relays[i]));
+	for (size_t i = 0; i < service->relay_count; i++) {
+		if (service_offers(&service->relays[i], LOCATION_ANY))
+			json_array_append_new(relays,
+					      relay_document(&service->relays[i]));
+	}
 	finish(reply, 200,
 	       json_pack("{s:s, s:o}", "realm", service->realm, "relays", relays));
 }
@@ -294,33 +297,45 @@ static void refuse(enum service_fault fault, const struct service *service,
 		reply->retry_after_s = MINUTE_S;
 		return;
 	case SERVICE_OK:
+	case SERVICE_NO_RELAY:
 	case SERVICE_FAILED:
+	case SERVICE_NOT_UNDERSTOOD:
 	case SERVICE_FAULT_COUNT:
 		break;
 	}
 	problem(reply, 500, "the issuer has failed; its log may say more");
 }
 
-static void issue(const struct service *service, struct service_memory *memory,
-		  const struct service_server *server, const struct http_request *request,
-		  uint64_t now_ms, int64_t unix_s, struct http_reply *reply)
+/* The document of a request's body; NULL, with the reply, if it is none. */
+static json_t *read_body(const struct http_request *request, struct http_reply *reply)
 {
-	struct service_request asked = {.server = server, .token_version = TOKEN_VERSION};
-	struct service_answer answer;
 	json_error_t error;
 
 	if (!is_json(request->content_type)) {
 		problem(reply, 415, "the body has to be application/json");
-		return;
+		return NULL;
 	}
 	json_t *document = json_loadb((const char *)request->body.data, request->body.len,
 				      JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
-	if (document == NULL) {
+	if (document == NULL)
 		problem(reply, 400, "not JSON: line %d, column %d: %s", error.line,
 			error.column, error.text);
-		return;
-	}
-	if (read_request(document, &asked, reply)) {
+	return document;
+}
+
+/* False, with the reply, if it is not understood. */
+static bool issue(const struct service *service, struct service_memory *memory,
+		  const struct service_server *server, const struct http_request *request,
+		  uint64_t now_ms, int64_t unix_s, struct http_reply *reply)
+{
+	struct service_request asked = {.server = server,
+					.token_version = TOKEN_VERSION,
+					.language = SERVICE_HTTP};
+	struct service_answer answer;
+	json_t *document = read_body(request, reply);
+	bool understood = document != NULL && read_request(document, &asked, reply);
+
+	if (understood) {
 		enum service_fault fault =
 			service_issue(service, memory, &asked, now_ms, unix_s, &answer);
 
@@ -330,6 +345,7 @@ static void issue(const struct service *service, struct service_memory *memory,
 			refuse(fault, service, reply);
 	}
 	json_decref(document);
+	return understood;
 }
 
 /* --- everything -------------------------------------------------------------------------------- */
@@ -342,12 +358,15 @@ void http_reply(const struct service *service, struct service_memory *memory,
 	bool relays = strcmp(request->path, "/v1/relays") == 0;
 	bool is_get = strcmp(request->method, "GET") == 0 ||
 		      strcmp(request->method, "HEAD") == 0;
+	bool understood = false;
 
 	*reply = (struct http_reply){.status = 0};
 	if (!service_admits(service, memory, server, now_ms)) {
 		problem(reply, 429, "this server asks too often");
 		reply->retry_after_s = 1;
-	} else if (!credentials && !relays) {
+		return;
+	}
+	if (!credentials && !relays) {
 		problem(reply, 404, "there are /v1/credentials and /v1/relays");
 	} else if (relays && !is_get) {
 		reply->allow = "GET, HEAD";
@@ -359,7 +378,11 @@ void http_reply(const struct service *service, struct service_memory *memory,
 		problem(reply, 413, "the body is larger than limits.body allows");
 	} else if (relays) {
 		list_relays(service, reply);
+		understood = true;
 	} else {
-		issue(service, memory, server, request, now_ms, unix_s, reply);
+		understood =
+			issue(service, memory, server, request, now_ms, unix_s, reply);
 	}
+	if (!understood)
+		service_refused(service, server, NULL, SERVICE_NOT_UNDERSTOOD);
 }

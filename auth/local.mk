@@ -12,6 +12,7 @@ libkeyfile_a_SOURCES = \
 # libmras.a: what mrasd decides, without sockets, clock and files.
 noinst_LIBRARIES += libmras.a
 libmras_a_SOURCES = \
+	auth/drain.c auth/drain.h \
 	auth/identity.c auth/identity.h \
 	auth/mras_answer.c \
 	auth/mras_xml.c auth/mras_xml.h \

@@ -114,9 +114,11 @@ static enum mras_reason reason_of(enum service_fault fault)
 	case SERVICE_BUSY:
 		return MRAS_BUSY;
 	case SERVICE_NO_KEY:
+	case SERVICE_NO_RELAY:
 		return MRAS_NOT_SUPPORTED;
 	case SERVICE_FAILED:
 		return MRAS_INTERNAL_ERROR;
+	case SERVICE_NOT_UNDERSTOOD:
 	case SERVICE_FAULT_COUNT:
 		break;
 	}
@@ -157,13 +159,16 @@ static enum mras_reason add_part(struct text *out, const struct service *service
 		.ttl_s = part->duration_min * S_PER_MINUTE,
 		.form = CREDENTIAL_MRAS_TEXT,
 		.token_version = request->version == 1 ? 1 : 2,
+		.language = SERVICE_SIP,
 	};
 	struct service_answer answer;
 	enum service_fault fault;
 
 	/* The schema has no empty list: there is nothing of that side to give. */
-	if (!has_relay(service, part->location))
-		return MRAS_NOT_SUPPORTED;
+	if (!has_relay(service, part->location)) {
+		service_refused(service, server, &asked, SERVICE_NO_RELAY);
+		return reason_of(SERVICE_NO_RELAY);
+	}
 	fault = service_issue(service, memory, &asked, now_ms, unix_s, &answer);
 	if (fault == SERVICE_OK) {
 		text_add_string(out, "<credentialsResponse");
@@ -214,6 +219,9 @@ char *mras_respond(const struct service *service, struct service_memory *memory,
 
 	if (!request && reason == MRAS_OK)
 		reason = MRAS_INTERNAL_ERROR;
+	/* Who asks too often is told of already. */
+	if (reason != MRAS_OK && reason != MRAS_BUSY)
+		service_refused(service, server, NULL, SERVICE_NOT_UNDERSTOOD);
 	if (reason == MRAS_OK) {
 		for (size_t i = 0; i < request->count && reason == MRAS_OK; i++)
 			reason = add_part(&parts, service, memory, server, request, i,

@@ -69,12 +69,23 @@ const char *service_fault_name(enum service_fault fault)
 		return "busy";
 	case SERVICE_NO_KEY:
 		return "no key";
+	case SERVICE_NO_RELAY:
+		return "no relay";
 	case SERVICE_FAILED:
 		return "failed";
+	case SERVICE_NOT_UNDERSTOOD:
+		return "not understood";
 	case SERVICE_FAULT_COUNT:
 		break;
 	}
 	return "unknown";
+}
+
+void service_refused(const struct service *service, const struct service_server *server,
+		     const struct service_request *request, enum service_fault fault)
+{
+	if (service->decided)
+		service->decided(service->decided_arg, server, request, fault, NULL);
 }
 
 bool service_admits(const struct service *service, struct service_memory *memory,
@@ -87,8 +98,8 @@ bool service_admits(const struct service *service, struct service_memory *memory
 	admits = rate_allows(memory->servers, name, server->requests_per_s, MS_PER_S,
 			     now_ms);
 	pthread_mutex_unlock(&memory->lock);
-	if (!admits && service->decided)
-		service->decided(service->decided_arg, server, NULL, SERVICE_BUSY, NULL);
+	if (!admits)
+		service_refused(service, server, NULL, SERVICE_BUSY);
 	return admits;
 }
 
@@ -241,7 +252,8 @@ enum service_fault service_issue(const struct service *service,
 
 bool service_offers(const struct service_relay *relay, enum service_location location)
 {
-	return location == LOCATION_ANY || relay->location == location;
+	return !relay->draining &&
+	       (location == LOCATION_ANY || relay->location == location);
 }
 
 /* A certificate may end a name in the dot of the root. */

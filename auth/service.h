@@ -39,6 +39,7 @@ struct service_relay {
 	struct ip_addr direct; /* for route "directip"; family IP_NONE if not given */
 	uint16_t udp_port, tcp_port; /* 0: not offered */
 	bool tls;                    /* real TLS on tcp_port: turns: URIs */
+	bool draining;               /* answers do not name it now; auth/drain */
 };
 
 /* A server that may ask. */
@@ -54,13 +55,18 @@ struct service_server {
 
 enum service_fault {
 	SERVICE_OK,
-	SERVICE_BAD_IDENTITY, /* empty, too long, NUL or not UTF-8 */
-	SERVICE_FORBIDDEN,    /* this server may not ask for this identity */
-	SERVICE_BUSY,         /* a rate is exceeded */
-	SERVICE_NO_KEY,       /* no key signs now, or none for that form */
-	SERVICE_FAILED,       /* out of memory */
+	SERVICE_BAD_IDENTITY,   /* empty, too long, NUL or not UTF-8 */
+	SERVICE_FORBIDDEN,      /* this server may not ask for this identity */
+	SERVICE_BUSY,           /* a rate is exceeded */
+	SERVICE_NO_KEY,         /* no key signs now, or none for that form */
+	SERVICE_NO_RELAY,       /* none to name for that location */
+	SERVICE_FAILED,         /* out of memory */
+	SERVICE_NOT_UNDERSTOOD, /* no request for a credential could be read from it */
 	SERVICE_FAULT_COUNT
 };
+
+/* How it was asked. */
+enum service_language { SERVICE_HTTP, SERVICE_SIP, SERVICE_LANGUAGE_COUNT };
 
 struct service_request;
 struct service_answer;
@@ -100,6 +106,7 @@ struct service_request {
 	int64_t ttl_s;             /* asked; 0: the default. Clamped to what is allowed */
 	enum credential_form form; /* REST or MRAS_TEXT */
 	int token_version;         /* MRAS: 1 or 2 */
+	enum service_language language;
 };
 
 struct service_answer {
@@ -118,7 +125,14 @@ enum service_fault service_issue(const struct service *service,
 				 const struct service_request *request, uint64_t now_ms,
 				 int64_t unix_s, struct service_answer *answer);
 
-/* Does the relay belong into an answer for that location? */
+/*
+ * Tell of a request that service_issue() never saw: SERVICE_NO_RELAY, or with request NULL
+ * SERVICE_NOT_UNDERSTOOD.
+ */
+void service_refused(const struct service *service, const struct service_server *server,
+		     const struct service_request *request, enum service_fault fault);
+
+/* Does the relay belong into an answer for that location, and is it not draining? */
 bool service_offers(const struct service_relay *relay, enum service_location location);
 
 /* The trusted server of one of these certificate names; NULL if none is trusted. */

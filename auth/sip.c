@@ -134,6 +134,7 @@ static char *respond_service(const struct service *service, struct service_memor
 			     int64_t unix_s, size_t *len)
 {
 	struct text out = {.limit = 0};
+	const char *refused = NULL;
 	struct mras_request *request;
 	enum mras_reason reason;
 	char *body;
@@ -141,11 +142,14 @@ static char *respond_service(const struct service *service, struct service_memor
 	size_t body_len;
 
 	if (has_header(message, SIP_CONTENT_ENCODING))
-		return plain_response(message, "415 Unsupported Media Type",
-				      "Accept-Encoding: identity\r\n", len);
-	if (!sip_message_is_of_type(message, MRAS_TYPE, MRAS_SUBTYPE))
-		return plain_response(message, "415 Unsupported Media Type",
-				      "Accept: " MRAS_TYPE "/" MRAS_SUBTYPE "\r\n", len);
+		refused = "Accept-Encoding: identity\r\n";
+	else if (!sip_message_is_of_type(message, MRAS_TYPE, MRAS_SUBTYPE))
+		refused = "Accept: " MRAS_TYPE "/" MRAS_SUBTYPE "\r\n";
+	if (refused) {
+		service_refused(service, server, NULL, SERVICE_NOT_UNDERSTOOD);
+		return plain_response(message, "415 Unsupported Media Type", refused,
+				      len);
+	}
 	request = mras_request_parse(message->body, &reason);
 	if (!service_admits(service, memory, server, now_ms))
 		reason = MRAS_BUSY;
