@@ -133,6 +133,7 @@ static bool fill(const struct reading *reading)
 		if (!set_value(reading, &values[i]))
 			return false;
 	}
+	config_note_lines(reading->config, reading->file);
 	return config_check(reading->config, reading->file, reading->error,
 			    reading->error_size);
 }
@@ -207,6 +208,41 @@ struct config *config_parse(const char *path, const char *text, size_t len, char
 			    size_t error_size)
 {
 	return read_config(path, text, len, error, error_size);
+}
+
+void config_blame(const struct config *config, unsigned line, const char *key,
+		  char *error, size_t error_size)
+{
+	char sentence[400];
+
+	snprintf(sentence, sizeof(sentence), "%s", error);
+	if (line != 0)
+		snprintf(error, error_size, "%s:%u: %s: %s", config->path, line, key,
+			 sentence);
+	else
+		snprintf(error, error_size, "%s: %s: %s", config->path, key, sentence);
+}
+
+static void swap_bytes(char *a, char *b, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		char byte = a[i];
+
+		a[i] = b[i];
+		b[i] = byte;
+	}
+}
+
+void config_keep_fixed(struct config *in_force, struct config *next)
+{
+	for (size_t i = 0; i < config_schema_count; i++) {
+		const struct config_key *key = &config_schema[i];
+
+		/* They are single values at the top; a test holds it. */
+		if (!key->reloads)
+			swap_bytes((char *)in_force + key->offset,
+				   (char *)next + key->offset, key->size);
+	}
 }
 
 static void free_block(enum config_block block, void *base)

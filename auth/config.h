@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "base/config_value.h"
+#include "base/reload_report.h"
 
 enum {
 	CONFIG_ADDRESSES_MAX = 16,
@@ -38,6 +39,16 @@ struct config_relay {
 	struct ip_addr address;      /* family IP_NONE: not given */
 	uint16_t udp_port, tcp_port; /* 0: not offered; never both */
 	bool tls;
+};
+
+/* The files that it names; see auth/files. */
+enum file_id {
+	FILE_KEYS,
+	FILE_CERTIFICATE,
+	FILE_PRIVATE_KEY,
+	FILE_CA,
+	FILE_CRL,
+	FILE_COUNT
 };
 
 extern const char *const config_locations[]; /* "inside", "outside", NULL */
@@ -82,6 +93,15 @@ struct config {
 		bool records;    /* one for every credential issued */
 		bool identities; /* they name whom it is for */
 	} log;
+	struct {
+		char *socket; /* of the control interface; NULL: none */
+		char *group;  /* whose members may use it; NULL: none */
+	} control;
+	struct endpoint metrics_listen; /* loopback; family IP_NONE: nowhere */
+	struct {
+		unsigned files[FILE_COUNT];
+		unsigned user, group, control_group, addresses;
+	} lines; /* where the file has them; 0: it does not */
 };
 
 /*
@@ -94,15 +114,28 @@ struct config *config_parse(const char *path, const char *text, size_t len, char
 			    size_t error_size);
 void config_free(struct config *config); /* NULL is allowed */
 
+/* Put "FILE:LINE: key: " in front of the sentence in error; line 0: without it. */
+void config_blame(const struct config *config, unsigned line, const char *key,
+		  char *error, size_t error_size);
+
+/* The values of keys that need a restart stay: they change sides. */
+void config_keep_fixed(struct config *in_force, struct config *next);
+
 /*
  * What differs between two configurations, one call for each key: its name as in the man page,
- * both values as text, and whether a reload applies it. A block that came or went is one
+ * both values as text, and what a reload makes of it. A block that came or went is one
  * difference.
  */
 typedef void config_difference_fn(void *arg, const char *key, const char *before,
-				  const char *after, bool reloads);
+				  const char *after, enum reload_effect effect);
 size_t config_compare(const struct config *before, const struct config *after,
 		      config_difference_fn *report, void *arg);
+
+/*
+ * Every key with its value, those of blocks as config_compare() names them. False if out of
+ * memory: some are missing.
+ */
+bool config_in_force(const struct config *config, config_entry_fn *report, void *arg);
 
 /* Every key on a line, as config_keys_print() does. */
 void config_print_keys(FILE *out);

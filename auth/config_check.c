@@ -8,6 +8,8 @@
 #include "auth/config_schema.h"
 #include "auth/service.h"
 
+enum { NO_BLOCK = -1 };
+
 struct check {
 	const struct config *config;
 	const struct conffile *file;
@@ -15,17 +17,15 @@ struct check {
 	size_t error_size;
 };
 
-enum { NO_BLOCK = -1 };
-
 /*
  * Line of the index-th value of a key, in that block of its section unless NO_BLOCK; 0 if it is
  * not in the file.
  */
-static unsigned line_of(const struct check *check, const char *section, const char *name,
-			long block, size_t index)
+static unsigned line_in(const struct conffile *file, const char *section,
+			const char *name, long block, size_t index)
 {
 	size_t count;
-	const struct conffile_value *values = conffile_values(check->file, &count);
+	const struct conffile_value *values = conffile_values(file, &count);
 
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(values[i].key->section, section) == 0 &&
@@ -35,6 +35,27 @@ static unsigned line_of(const struct check *check, const char *section, const ch
 			return values[i].line;
 	}
 	return 0;
+}
+
+static unsigned line_of(const struct check *check, const char *section, const char *name,
+			long block, size_t index)
+{
+	return line_in(check->file, section, name, block, index);
+}
+
+void config_note_lines(struct config *config, const struct conffile *file)
+{
+	unsigned *files = config->lines.files;
+
+	files[FILE_KEYS] = line_in(file, "", "keys", NO_BLOCK, 0);
+	files[FILE_CERTIFICATE] = line_in(file, "tls", "certificate", NO_BLOCK, 0);
+	files[FILE_PRIVATE_KEY] = line_in(file, "tls", "private_key", NO_BLOCK, 0);
+	files[FILE_CA] = line_in(file, "tls", "ca", NO_BLOCK, 0);
+	files[FILE_CRL] = line_in(file, "tls", "crl", NO_BLOCK, 0);
+	config->lines.user = line_in(file, "", "user", NO_BLOCK, 0);
+	config->lines.group = line_in(file, "", "group", NO_BLOCK, 0);
+	config->lines.control_group = line_in(file, "control", "group", NO_BLOCK, 0);
+	config->lines.addresses = line_in(file, "", "addresses", NO_BLOCK, 0);
 }
 
 static bool __attribute__((format(printf, 3, 4)))

@@ -20,6 +20,8 @@ extern const size_t config_schema_count;
 extern const struct conffile_section config_sections[];
 extern const size_t config_section_count;
 
+/* Fill config->lines. */
+void config_note_lines(struct config *config, const struct conffile *file);
 /* What no value can tell alone; file for the lines. False with a sentence in error. */
 bool config_check(const struct config *config, const struct conffile *file, char *error,
 		  size_t error_size);

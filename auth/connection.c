@@ -135,6 +135,8 @@ static void timer_due(evutil_socket_t fd, short events, void *arg)
 	connection->armed_ms = UINT64_MAX;
 	if (deadline(connection) <= issuer->now_ms + TIMER_EARLY_MS) {
 		issuer_count(issuer, COUNT_TIMED_OUT);
+		if (connection->state == CONNECTION_HANDSHAKE)
+			issuer->tally.handshakes[HANDSHAKE_TIMED_OUT]++;
 		connection_end(connection);
 	} else {
 		arm(connection);
@@ -236,9 +238,12 @@ static bool answer_sip(struct connection *connection, struct slice message)
 		connection_end(connection);
 		return false;
 	}
+	uint64_t began_ns = issuer_clock_ns();
 	char *answer = sip_respond(&issuer->settings->service, issuer->memory,
 				   connection->peer.server, message, issuer->now_ms,
 				   issuer->unix_s, &len, &close);
+
+	tally_latency(&issuer->tally, SERVICE_SIP, issuer_clock_ns() - began_ns);
 	if (!send_answer(connection, answer, len)) {
 		connection_end(connection);
 		return false;
@@ -480,25 +485,29 @@ static void part(struct connection *connection)
 /* The handshake has failed. A line says why; a flood of one kind hides no other. */
 static void refused(struct connection *connection)
 {
-	static struct log_limit untrusted[TLS_KINDS], without, other;
+	static struct log_limit limits[HANDSHAKE_FAULT_COUNT];
 	struct issuer *issuer = connection->issuer;
 	unsigned long error = bufferevent_get_openssl_error(connection->bev);
 	const char *reason = ERR_reason_error_string(error);
 
-	if (connection->peer.why[0] != '\0') {
-		issuer_count(issuer, COUNT_UNTRUSTED);
-		log_limited(&untrusted[connection->peer.kind], LOG_LEVEL_NOTICE,
-			    "refused %s: %s", connection->name, connection->peer.why);
-	} else if (ERR_GET_REASON(error) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
-		issuer_count(issuer, COUNT_UNTRUSTED);
-		log_limited(&without, LOG_LEVEL_NOTICE,
-			    "refused %s: it shows no certificate", connection->name);
-	} else {
-		issuer_count(issuer, COUNT_HANDSHAKE_ERROR);
-		log_limited(&other, LOG_LEVEL_NOTICE, "refused %s: handshake: %s",
+	enum handshake_fault fault = HANDSHAKE_TLS;
+
+	if (connection->peer.why[0] != '\0')
+		fault = connection->peer.fault;
+	else if (ERR_GET_REASON(error) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
+		fault = HANDSHAKE_NO_CERTIFICATE;
+	issuer->tally.handshakes[fault]++;
+	issuer_count(issuer,
+		     fault == HANDSHAKE_TLS ? COUNT_HANDSHAKE_ERROR : COUNT_UNTRUSTED);
+	if (fault == HANDSHAKE_TLS)
+		log_limited(&limits[fault], LOG_LEVEL_NOTICE, "refused %s: handshake: %s",
 			    connection->name,
 			    reason != NULL ? reason : "it closed the connection");
-	}
+	else
+		log_limited(&limits[fault], LOG_LEVEL_NOTICE, "refused %s: %s",
+			    connection->name,
+			    fault == HANDSHAKE_NO_CERTIFICATE ? "it shows no certificate"
+							      : connection->peer.why);
 	part(connection);
 }
 

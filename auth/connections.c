@@ -41,6 +41,11 @@ void connections_free(struct connections *connections)
 	free(connections);
 }
 
+size_t connections_half_open(const struct connections *connections)
+{
+	return connections->half_open_count;
+}
+
 size_t connections_count(const struct connections *connections)
 {
 	return connections->half_open_count + connections->open_count;
@@ -49,6 +54,8 @@ size_t connections_count(const struct connections *connections)
 static void give_way(struct issuer *issuer, struct connection *connection)
 {
 	issuer_count(issuer, COUNT_GAVE_WAY);
+	if (connection->listed == CONNECTION_HALF_OPEN)
+		issuer->tally.handshakes[HANDSHAKE_GAVE_WAY]++;
 	connection_end(connection);
 }
 

@@ -37,6 +37,8 @@ void connections_open(struct issuer *issuer, struct connection *connection);
 /* The settings have changed: end the connections of who is trusted no longer. */
 void connections_check_again(struct issuer *issuer);
 
+/* Of all, those whose handshake is not done. */
+size_t connections_half_open(const struct connections *connections);
 size_t connections_count(const struct connections *connections);
 
 #endif

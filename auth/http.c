@@ -148,9 +148,12 @@ static enum MHD_Result answer(struct http *http, struct MHD_Connection *connecti
 	};
 	struct http_reply reply;
 
+	uint64_t began_ns = issuer_clock_ns();
+
 	issuer_count(issuer, COUNT_HTTP_REQUESTS);
 	http_reply(&issuer->settings->service, issuer->memory, from->peer.server,
 		   &request, issuer->now_ms, issuer->unix_s, &reply);
+	tally_latency(&issuer->tally, SERVICE_HTTP, issuer_clock_ns() - began_ns);
 	return send_reply(connection, &reply);
 }
 

@@ -51,6 +51,21 @@ void issuer_tick(struct issuer *issuer)
 	issuer->unix_s = time(NULL);
 }
 
+uint64_t issuer_clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void issuer_begin(struct issuer *issuer)
+{
+	issuer_tick(issuer);
+	issuer->started_s = issuer->unix_s;
+	issuer->started_ms = issuer->now_ms;
+}
+
 /* A record that grows. Texts are borrowed until it is written. */
 struct record {
 	size_t count;
@@ -80,15 +95,21 @@ void issuer_decided(void *arg, const struct service_server *server,
 		    const struct service_request *request, enum service_fault fault,
 		    const struct service_answer *answer)
 {
-	static struct log_limit over_rate;
+	static struct log_limit over_rate, not_understood;
 	struct issuer *issuer = arg;
 	char identity[RECORD_IDENTITY_MAX + 1], ttl[24], expires[TIMESTAMP_SIZE];
 	struct record record = {.count = 0};
 
 	issuer_count(issuer,
 		     fault == SERVICE_OK ? COUNT_CREDENTIALS : COUNT_REFUSED_REQUESTS);
+	tally_decision(&issuer->tally, request, fault);
 	if (!issuer->settings->config->log.records)
 		return;
+	if (fault == SERVICE_NOT_UNDERSTOOD) {
+		log_limited(&not_understood, LOG_LEVEL_NOTICE,
+			    "a request of %s is not understood", server->name);
+		return;
+	}
 	/* What a rate refuses comes in floods; the counter has it all. */
 	if (request == NULL || fault == SERVICE_BUSY) {
 		log_limited(&over_rate, LOG_LEVEL_WARNING,

@@ -11,10 +11,12 @@
 #include <stdint.h>
 
 #include "auth/service.h"
+#include "auth/tally.h"
 
 struct connections;
 struct event_base;
 struct http;
+struct listeners;
 struct settings;
 
 /* What happened since the start. In the order of issuer_counter_name(). */
@@ -44,13 +46,23 @@ struct issuer {
 	struct service_memory *memory;
 	struct connections *connections;
 	struct http *http;
-	uint64_t now_ms; /* monotonic; by issuer_tick() */
+	struct listeners *listeners; /* replaced by a reload */
+	uint64_t now_ms;             /* monotonic; by issuer_tick() */
 	int64_t unix_s;
+	int64_t started_s;
+	uint64_t started_ms;
 	uint64_t counters[COUNTER_COUNT];
+	struct tally tally;
 };
+
+/* Read the clocks: since when we are. */
+void issuer_begin(struct issuer *issuer);
 
 /* Read the clocks: every callback of the loop begins with it. */
 void issuer_tick(struct issuer *issuer);
+
+/* Monotonic; to measure by. */
+uint64_t issuer_clock_ns(void);
 
 static inline void issuer_count(struct issuer *issuer, enum issuer_counter counter)
 {

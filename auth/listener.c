@@ -34,7 +34,10 @@ struct listeners {
 	struct issuer *issuer;
 	struct event resume;
 	size_t count;
-	struct evconnlistener *listeners[CONFIG_ADDRESSES_MAX];
+	struct listener {
+		struct endpoint local;
+		struct evconnlistener *accepting;
+	} list[CONFIG_ADDRESSES_MAX];
 };
 
 static int bind_one(const struct endpoint *local)
@@ -57,13 +60,42 @@ static int bind_one(const struct endpoint *local)
 	return fd;
 }
 
-bool listener_bind(const struct config *config, struct listener_sockets *sockets,
-		   char *error, size_t error_size)
+static struct endpoint local_of(const struct config *config, size_t index)
+{
+	return (struct endpoint){.ip = config->addresses[index].local,
+				 .port = config->port};
+}
+
+static bool listens_on(const struct listeners *listeners, const struct endpoint *local)
+{
+	for (size_t i = 0; listeners != NULL && i < listeners->count; i++) {
+		if (endpoint_equal(&listeners->list[i].local, local))
+			return true;
+	}
+	return false;
+}
+
+static bool is_named(const struct config *config, const struct endpoint *local)
+{
+	for (size_t i = 0; i < config->address_count; i++) {
+		struct endpoint named = local_of(config, i);
+
+		if (endpoint_equal(&named, local))
+			return true;
+	}
+	return false;
+}
+
+bool listener_bind(const struct config *config, const struct listeners *now,
+		   struct listener_sockets *sockets, char *error, size_t error_size)
 {
 	sockets->count = 0;
 	for (size_t i = 0; i < config->address_count; i++) {
-		const struct endpoint local = {.ip = config->addresses[i].local,
-					       .port = config->port};
+		struct endpoint local = local_of(config, i);
+
+		if (listens_on(now, &local))
+			continue;
+
 		int fd = bind_one(&local);
 
 		if (fd < 0) {
@@ -72,7 +104,8 @@ bool listener_bind(const struct config *config, struct listener_sockets *sockets
 			listener_close(sockets);
 			return false;
 		}
-		sockets->fds[sockets->count++] = fd;
+		sockets->list[sockets->count++] =
+			(struct listener_socket){.local = local, .fd = fd};
 	}
 	return true;
 }
@@ -80,7 +113,7 @@ bool listener_bind(const struct config *config, struct listener_sockets *sockets
 void listener_close(struct listener_sockets *sockets)
 {
 	for (size_t i = 0; i < sockets->count; i++)
-		close(sockets->fds[i]);
+		close(sockets->list[i].fd);
 	sockets->count = 0;
 }
 
@@ -131,9 +164,9 @@ static void set_all(struct listeners *listeners, bool on)
 {
 	for (size_t i = 0; i < listeners->count; i++) {
 		if (on)
-			evconnlistener_enable(listeners->listeners[i]);
+			evconnlistener_enable(listeners->list[i].accepting);
 		else
-			evconnlistener_disable(listeners->listeners[i]);
+			evconnlistener_disable(listeners->list[i].accepting);
 	}
 }
 
@@ -171,20 +204,49 @@ struct listeners *listeners_new(struct issuer *issuer, struct listener_sockets *
 		return NULL;
 	}
 	while (sockets->count > 0) {
-		struct evconnlistener *listener =
-			evconnlistener_new(issuer->base, accepted, listeners,
-					   LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
-					   0, sockets->fds[sockets->count - 1]);
+		const struct listener_socket *socket = &sockets->list[sockets->count - 1];
+		struct evconnlistener *accepting = evconnlistener_new(
+			issuer->base, accepted, listeners,
+			LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED,
+			0, socket->fd);
 
-		if (listener == NULL) {
+		if (accepting == NULL) {
 			listeners_free(listeners);
 			return NULL;
 		}
-		evconnlistener_set_error_cb(listener, stalled);
-		listeners->listeners[listeners->count++] = listener;
+		evconnlistener_set_error_cb(accepting, stalled);
+		listeners->list[listeners->count++] =
+			(struct listener){socket->local, accepting};
 		sockets->count--;
 	}
 	return listeners;
+}
+
+static void take_over(struct listeners *listeners, const struct config *config,
+		      struct listeners *before)
+{
+	size_t stay = 0;
+
+	for (size_t i = 0; i < before->count; i++) {
+		struct listener *listener = &before->list[i];
+
+		if (is_named(config, &listener->local)) {
+			evconnlistener_set_cb(listener->accepting, accepted, listeners);
+			listeners->list[listeners->count++] = *listener;
+		} else {
+			before->list[stay++] = *listener;
+		}
+	}
+	before->count = stay;
+	listeners_free(before);
+}
+
+void listeners_start(struct listeners *listeners, const struct config *config,
+		     struct listeners *before)
+{
+	if (before != NULL)
+		take_over(listeners, config, before);
+	set_all(listeners, true);
 }
 
 void listeners_free(struct listeners *listeners)
@@ -193,6 +255,6 @@ void listeners_free(struct listeners *listeners)
 		return;
 	event_del(&listeners->resume);
 	for (size_t i = 0; i < listeners->count; i++)
-		evconnlistener_free(listeners->listeners[i]);
+		evconnlistener_free(listeners->list[i].accepting);
 	free(listeners);
 }

@@ -22,6 +22,7 @@ libmras_a_SOURCES = \
 	auth/sip_framing.c \
 	auth/sip_head.c auth/sip_head.h \
 	auth/sip_message.c auth/sip_message.h \
+	auth/tally.c auth/tally.h \
 	auth/text.c auth/text.h
 MRAS_LIBS = libmras.a libcredential.a libstun.a $(CRYPTO_LIBS) $(EXPAT_LIBS) $(OSIP_LIBS)
 
@@ -38,11 +39,14 @@ libissuer_a_SOURCES = \
 	auth/config_schema.c auth/config_schema.h \
 	auth/connection.c auth/connection.h \
 	auth/connections.c auth/connections.h \
+	auth/control.c auth/control.h \
+	auth/files.c auth/files.h \
 	auth/http.c auth/http.h \
 	auth/http_reply.c auth/http_reply.h \
 	auth/issuer.c auth/issuer.h \
 	auth/language.c auth/language.h \
 	auth/listener.c auth/listener.h \
+	auth/metrics.c auth/metrics.h \
 	auth/reload.c auth/reload.h \
 	auth/self_test.c auth/self_test.h \
 	auth/settings.c auth/settings.h \

@@ -2,35 +2,47 @@
  * mras_main.c - the start of mrasd, in this order and no other: arguments, configuration
  * (--check stops here), bind, keys, drop privileges, self-test, serve, READY=1.
  */
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <event2/event.h>
 
 #include "auth/config.h"
 #include "auth/connections.h"
+#include "auth/control.h"
 #include "auth/http.h"
 #include "auth/issuer.h"
 #include "auth/listener.h"
+#include "auth/metrics.h"
 #include "auth/reload.h"
 #include "auth/self_test.h"
 #include "auth/sip.h"
+#include "base/control_socket.h"
 #include "base/daemon.h"
+#include "base/inbox.h"
 #include "base/log.h"
+#include "base/metrics_listener.h"
 #include "base/notify.h"
 #include "base/privdrop.h"
+#include "base/process_metrics.h"
 #include "base/watchdog.h"
 #include "stun/endpoint.h"
 
 /* Everything main owns, in the order in which it comes into being. */
 struct daemon {
 	struct config *config; /* reload's from the moment there is one */
+	struct daemon_identity identity;
 	struct listener_sockets sockets;
+	struct control_socket *control;
+	struct metrics_listener *metrics;
 	struct issuer issuer;
 	struct reload *reload;
-	struct listeners *listeners;
 	struct watchdog *watchdog;
+	struct inbox *inbox;
+	struct issuer_control asked; /* of the control interface */
 	uint64_t told; /* credentials and refusals in the last status line */
 	char error[512];
 };
@@ -56,13 +68,55 @@ static bool read_files(struct daemon *daemon)
 	return daemon->reload != NULL;
 }
 
+/* Users and groups that the configuration names. */
+static bool look_up_names(struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+	const struct daemon_names names = {config->user, config->group,
+					   config->control.group};
+	const char *key;
+
+	if (daemon_look_up(&names, &daemon->identity, &key, daemon->error,
+			   sizeof(daemon->error)))
+		return true;
+	config_blame(config,
+		     strcmp(key, "user") == 0    ? config->lines.user
+		     : strcmp(key, "group") == 0 ? config->lines.group
+						 : config->lines.control_group,
+		     key, daemon->error, sizeof(daemon->error));
+	return false;
+}
+
+/* While we may still create folders, give files away and take low ports. */
+static bool bind_all(struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+	char *error = daemon->error;
+	size_t size = sizeof(daemon->error);
+
+	if (!listener_bind(config, NULL, &daemon->sockets, error, size))
+		return false;
+	if (config->control.socket != NULL) {
+		daemon->control = control_socket_bind(config->control.socket,
+						      daemon->identity.who.uid,
+						      daemon->identity.control_group,
+						      error, size);
+		if (daemon->control == NULL)
+			return false;
+	}
+	if (config->metrics_listen.ip.family != IP_NONE) {
+		daemon->metrics =
+			metrics_listener_bind(&config->metrics_listen, error, size);
+		if (daemon->metrics == NULL)
+			return false;
+	}
+	return true;
+}
+
 static bool drop_privileges(struct daemon *daemon)
 {
-	struct privdrop_identity who;
-
-	return privdrop_lookup(daemon->config->user, daemon->config->group, &who,
-			       daemon->error, sizeof(daemon->error)) &&
-	       privdrop_to(&who, false, daemon->error, sizeof(daemon->error));
+	return privdrop_to(&daemon->identity.who, false, daemon->error,
+			   sizeof(daemon->error));
 }
 
 static bool make_parts(struct daemon *daemon)
@@ -81,9 +135,55 @@ static bool make_parts(struct daemon *daemon)
 	if (!self_test(issuer, daemon->error, sizeof(daemon->error)))
 		return false;
 	daemon->watchdog = watchdog_new(issuer->base, NULL, NULL);
-	daemon->listeners = listeners_new(issuer, &daemon->sockets);
-	return (daemon->watchdog != NULL && daemon->listeners != NULL) ||
-	       no_memory(daemon);
+	issuer->listeners = listeners_new(issuer, &daemon->sockets);
+	daemon->inbox = inbox_new(issuer->base);
+	if (daemon->watchdog == NULL || issuer->listeners == NULL ||
+	    daemon->inbox == NULL)
+		return no_memory(daemon);
+	daemon->asked = (struct issuer_control){issuer, daemon->reload, daemon->inbox};
+	return true;
+}
+
+struct scrape {
+	struct daemon *daemon;
+	struct openmetrics *om;
+};
+
+static void write_metrics(void *arg)
+{
+	const struct scrape *scrape = arg;
+
+	issuer_metrics(&scrape->daemon->issuer, scrape->daemon->reload, scrape->om);
+}
+
+/* On the thread of the listener; nearly empty when we are about to end. */
+static void asked_for_metrics(void *arg, struct openmetrics *om)
+{
+	struct daemon *daemon = arg;
+	struct scrape scrape = {daemon, om};
+
+	process_metrics(om, daemon->issuer.started_s);
+	inbox_call(daemon->inbox, write_metrics, &scrape);
+}
+
+/* Threads for those who ask; signals are main's alone. */
+static bool start_answering(struct daemon *daemon)
+{
+	const struct metrics_source source = {.write = asked_for_metrics, .arg = daemon};
+	sigset_t all, before;
+	bool ok = true;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	if (daemon->control != NULL)
+		ok = control_socket_start(daemon->control, issuer_routes,
+					  issuer_route_count, &daemon->asked,
+					  daemon->error, sizeof(daemon->error));
+	if (ok && daemon->metrics != NULL)
+		ok = metrics_listener_start(daemon->metrics, &source, daemon->error,
+					    sizeof(daemon->error));
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return ok;
 }
 
 static void asked_to_reload(void *arg)
@@ -92,7 +192,7 @@ static void asked_to_reload(void *arg)
 
 	issuer_tick(&daemon->issuer);
 	notify_reloading();
-	reload_configuration(daemon->reload);
+	reload_configuration(daemon->reload, NULL);
 	notify_ready();
 }
 
@@ -107,9 +207,9 @@ static void look_around(void *arg)
 {
 	struct daemon *daemon = arg;
 	const struct issuer *issuer = &daemon->issuer;
-	uint64_t happened = issuer->counters[COUNT_CREDENTIALS] +
-			    issuer->counters[COUNT_REFUSED_REQUESTS] +
-			    issuer->counters[COUNT_TRUSTED];
+	uint64_t issued = tally_issued(&issuer->tally);
+	uint64_t refused = tally_refused(&issuer->tally);
+	uint64_t happened = issued + refused + issuer->counters[COUNT_TRUSTED];
 
 	issuer_tick(&daemon->issuer);
 	reload_watched_files(daemon->reload);
@@ -117,9 +217,8 @@ static void look_around(void *arg)
 		return;
 	daemon->told = happened;
 	notify_status("%zu connections, %llu credentials issued, %llu refused",
-		      connections_count(issuer->connections),
-		      (unsigned long long)issuer->counters[COUNT_CREDENTIALS],
-		      (unsigned long long)issuer->counters[COUNT_REFUSED_REQUESTS]);
+		      connections_count(issuer->connections), (unsigned long long)issued,
+		      (unsigned long long)refused);
 }
 
 static bool serve(struct daemon *daemon)
@@ -135,6 +234,11 @@ static bool serve(struct daemon *daemon)
 
 	if (events == NULL)
 		return no_memory(daemon);
+	if (!start_answering(daemon)) {
+		daemon_events_free(events);
+		return false;
+	}
+	listeners_start(daemon->issuer.listeners, config, NULL);
 	log_notice("serving on port %u of %zu inside address%s: %zu trusted server%s, "
 		   "%zu relay%s",
 		   config->port, config->address_count,
@@ -153,7 +257,13 @@ static void take_down(struct daemon *daemon)
 {
 	struct issuer *issuer = &daemon->issuer;
 
-	listeners_free(daemon->listeners);
+	/* Nobody may wait for us who is waited for. */
+	if (daemon->inbox != NULL)
+		inbox_close(daemon->inbox);
+	control_socket_stop(daemon->control);
+	metrics_listener_stop(daemon->metrics);
+	inbox_free(daemon->inbox);
+	listeners_free(issuer->listeners);
 	listener_close(&daemon->sockets);
 	connections_free(issuer->connections);
 	http_free(issuer->http);
@@ -178,6 +288,9 @@ static int run(struct daemon *daemon, const struct daemon_arguments *arguments)
 		return DAEMON_EXIT_CONFIG;
 	if (log_level_parse(daemon->config->log.level, &level))
 		log_set_level(level);
+	if (!look_up_names(daemon))
+		return DAEMON_EXIT_CONFIG;
+	issuer_begin(&daemon->issuer);
 	if (arguments->check) {
 		if (!read_files(daemon))
 			return DAEMON_EXIT_CONFIG;
@@ -186,8 +299,7 @@ static int run(struct daemon *daemon, const struct daemon_arguments *arguments)
 	}
 
 	privdrop_raise_files();
-	if (!listener_bind(daemon->config, &daemon->sockets, daemon->error,
-			   sizeof(daemon->error)))
+	if (!bind_all(daemon))
 		return EXIT_FAILURE;
 	if (!read_files(daemon))
 		return DAEMON_EXIT_CONFIG;

@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include "auth/keyfile.h"
 #include "auth/tls.h"
@@ -47,6 +49,22 @@ static bool make_relays(struct settings *settings, const struct config *config)
 	return true;
 }
 
+/* The sentence begins with the file that it is about. */
+static void blame_tls(const struct config *config, char *error, size_t error_size)
+{
+	for (int i = FILE_COUNT - 1; i >= 0; i--) {
+		enum file_id id = (enum file_id)i;
+		const char *path = file_path(config, id);
+		size_t len = path != NULL ? strlen(path) : 0;
+
+		if (len == 0 || strncmp(error, path, len) != 0 || error[len] != ':')
+			continue;
+		config_blame(config, file_line(config, id), file_key(id), error,
+			     error_size);
+		return;
+	}
+}
+
 struct settings *settings_build(const struct config *config, service_decided_fn *decided,
 				void *arg, char *error, size_t error_size)
 {
@@ -58,11 +76,18 @@ struct settings *settings_build(const struct config *config, service_decided_fn 
 		goto fail;
 	settings->config = config;
 	settings->keyring = keyfile_load(config->keys, error, error_size);
-	if (settings->keyring == NULL)
+	if (settings->keyring == NULL) {
+		config_blame(config, file_line(config, FILE_KEYS), file_key(FILE_KEYS),
+			     error, error_size);
 		goto fail;
+	}
 	settings->tls = tls_issuer_new(config, error, error_size);
-	if (settings->tls == NULL)
+	if (settings->tls == NULL) {
+		blame_tls(config, error, error_size);
 		goto fail;
+	}
+	files_describe(config, settings->keyring, settings->tls, time(NULL),
+		       settings->files);
 	settings->service = (struct service){
 		.servers = settings->servers,
 		.server_count = config->server_count,
@@ -76,6 +101,7 @@ struct settings *settings_build(const struct config *config, service_decided_fn 
 		.decided = decided,
 		.decided_arg = arg,
 	};
+	error[0] = '\0';
 	return settings;
 fail:
 	settings_free(settings);
@@ -107,10 +133,9 @@ static bool comes_from(const struct config_server *server, const struct ip_addr 
 /* Name by name: a certificate may carry those of two servers with different networks. */
 const struct service_server *settings_server(const struct settings *settings,
 					     const char *const *names, size_t count,
-					     const struct ip_addr *source,
-					     const char **why)
+					     const struct ip_addr *source, bool *has_name)
 {
-	*why = "its certificate names no trusted server";
+	*has_name = false;
 	for (size_t i = 0; i < count; i++) {
 		const struct service_server *server =
 			service_server_find(&settings->service, &names[i], 1);
@@ -120,7 +145,7 @@ const struct service_server *settings_server(const struct settings *settings,
 		if (comes_from(&settings->config->servers[server - settings->servers],
 			       source))
 			return server;
-		*why = "a trusted server, but from outside of its networks";
+		*has_name = true;
 	}
 	return NULL;
 }

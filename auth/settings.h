@@ -3,7 +3,8 @@
  * decision of auth/service made from them.
  *
  * Owner    auth/reload, which replaces them whole. What points into them (the trusted server of
- *          a connection) is looked up anew after that.
+ *          a connection) is looked up anew after that. Only which relays drain changes in
+ *          between (auth/drain).
  */
 #ifndef AUTH_SETTINGS_H
 #define AUTH_SETTINGS_H
@@ -14,6 +15,7 @@
 #include <openssl/ssl.h>
 
 #include "auth/config.h"
+#include "auth/files.h"
 #include "auth/service.h"
 
 struct settings {
@@ -23,24 +25,25 @@ struct settings {
 	struct service_relay *relays;
 	struct keyring *keyring;
 	SSL_CTX *tls;
+	struct file_facts files[FILE_COUNT]; /* as they were read */
 };
 
 /*
  * Read what config names. decided and arg: who is told of decisions. NULL with a sentence in
- * error.
+ * error that begins with the place in the configuration.
  */
 struct settings *settings_build(const struct config *config, service_decided_fn *decided,
 				void *arg, char *error, size_t error_size);
 void settings_free(struct settings *settings); /* NULL is allowed */
 
 /*
- * The trusted server of a certificate with these names that comes from source; NULL with the
- * reason in why, which is a literal.
+ * The trusted server of a certificate with these names that comes from source; NULL if there
+ * is none: with *has_name, there would be one from elsewhere.
  */
 const struct service_server *settings_server(const struct settings *settings,
 					     const char *const *names, size_t count,
 					     const struct ip_addr *source,
-					     const char **why);
+					     bool *has_name);
 
 /* May anybody at all come from there? */
 bool settings_source_allowed(const struct settings *settings,

@@ -94,8 +94,8 @@ static int64_t not_after(const X509 *certificate)
 	return timegm(&tm);
 }
 
-static void set_why(struct tls_peer *peer, const X509 *certificate, unsigned kind,
-		    const char *why)
+static void set_why(struct tls_peer *peer, const X509 *certificate,
+		    enum handshake_fault fault, const char *why)
 {
 	char subject[160] = "no certificate";
 
@@ -103,7 +103,32 @@ static void set_why(struct tls_peer *peer, const X509 *certificate, unsigned kin
 		X509_NAME_oneline(X509_get_subject_name(certificate), subject,
 				  sizeof(subject));
 	snprintf(peer->why, sizeof(peer->why), "%s (%s)", why, subject);
-	peer->kind = kind < TLS_KINDS ? kind : 0;
+	peer->fault = fault;
+}
+
+static enum handshake_fault fault_of(int error)
+{
+	switch (error) {
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+		return HANDSHAKE_UNKNOWN_CA;
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+		return HANDSHAKE_EXPIRED;
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return HANDSHAKE_NOT_YET_VALID;
+	case X509_V_ERR_CERT_REVOKED:
+		return HANDSHAKE_REVOKED;
+	case X509_V_ERR_UNABLE_TO_GET_CRL:
+	case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+	case X509_V_ERR_CRL_HAS_EXPIRED:
+	case X509_V_ERR_CRL_NOT_YET_VALID:
+		return HANDSHAKE_NO_CURRENT_CRL;
+	default:
+		return HANDSHAKE_CERTIFICATE;
+	}
 }
 
 /*
@@ -122,7 +147,7 @@ static bool verify(X509_STORE_CTX *store, struct tls_peer *peer)
 {
 	X509 *certificate = X509_STORE_CTX_get0_cert(store);
 	struct names names;
-	const char *why;
+	bool has_name;
 
 	peer->server = NULL;
 	X509_STORE_CTX_set_verify_cb(store, on_verify);
@@ -130,21 +155,26 @@ static bool verify(X509_STORE_CTX *store, struct tls_peer *peer)
 	if (X509_verify_cert(store) != 1) {
 		int error = X509_STORE_CTX_get_error(store);
 
-		set_why(peer, certificate, (unsigned)error,
+		set_why(peer, certificate, fault_of(error),
 			X509_verify_cert_error_string(error));
 		return false;
 	}
 	if (!is_for_tls(certificate)) {
-		set_why(peer, certificate, X509_V_ERR_INVALID_PURPOSE,
+		set_why(peer, certificate, HANDSHAKE_PURPOSE,
 			"its certificate is not meant for TLS");
 		X509_STORE_CTX_set_error(store, X509_V_ERR_INVALID_PURPOSE);
 		return false;
 	}
 	certificate_names(&names, certificate);
 	peer->server = settings_server(peer->settings, names.list, names.count,
-				       &peer->source, &why);
+				       &peer->source, &has_name);
 	if (peer->server == NULL) {
-		set_why(peer, certificate, X509_V_ERR_APPLICATION_VERIFICATION, why);
+		if (has_name)
+			set_why(peer, certificate, HANDSHAKE_NETWORK,
+				"a trusted server, but from outside of its networks");
+		else
+			set_why(peer, certificate, HANDSHAKE_NAME,
+				"its certificate names no trusted server");
 		X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
 		return false;
 	}
@@ -241,7 +271,7 @@ bool tls_issuer_check_again(SSL *ssl, struct tls_peer *peer)
 					    CHAIN_DEPTH_MAX);
 		trusted = verify(store, peer);
 	} else {
-		set_why(peer, certificate, X509_V_ERR_UNSPECIFIED,
+		set_why(peer, certificate, HANDSHAKE_CERTIFICATE,
 			"it cannot be checked again");
 	}
 	X509_STORE_CTX_free(store);

@@ -15,6 +15,7 @@
 
 #include <openssl/ssl.h>
 
+#include "auth/tally.h"
 #include "stun/endpoint.h"
 
 struct config;
@@ -24,7 +25,6 @@ struct settings;
 enum {
 	TLS_NAMES_MAX = 64, /* of one certificate that are looked at */
 	TLS_REASON_SIZE = 256,
-	TLS_KINDS = 128, /* OpenSSL has less than a hundred */
 };
 
 /* The other end of a connection, as the handshake finds it. */
@@ -33,7 +33,7 @@ struct tls_peer {
 	struct ip_addr source;               /* in */
 	const struct service_server *server; /* NULL: not trusted, or not yet */
 	int64_t not_after_s;                 /* when its certificate ends */
-	unsigned kind;                       /* of reason, below TLS_KINDS */
+	enum handshake_fault fault;          /* with why */
 	char why[TLS_REASON_SIZE]; /* it is not trusted; "" if no certificate was seen */
 };
 

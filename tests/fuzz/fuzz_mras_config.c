@@ -9,13 +9,13 @@
 #include "tests/fuzz/fuzz.h"
 
 static void difference(void *arg, const char *key, const char *before, const char *after,
-		       bool reloads)
+		       enum reload_effect effect)
 {
 	(void)arg;
 	(void)key;
 	(void)before;
 	(void)after;
-	(void)reloads;
+	(void)effect;
 	abort(); /* a configuration differs from itself */
 }
 

@@ -194,7 +194,7 @@ class Mrasd:
             raise SystemExit("\n".join(["FAIL:"] + wrong))
 
 
-def config(folder, address, port, relays, servers, more="", crl=None, outside=()):
+def config(folder, address, port, relays, servers, more="", crl=None, outside=(), metrics=""):
     """relays: (location, host, udp, tcp); servers: name -> lines."""
     text = 'addresses = {"%s"}\nport = %d\nkeys = "%s/keys"\nrealm = "avedge"\n' % (
         address, port, folder)
@@ -208,6 +208,9 @@ def config(folder, address, port, relays, servers, more="", crl=None, outside=()
     for location, host, udp, tcp in relays:
         text += ('relay {\n\tlocation = %s\n\thost = "%s"\n\tudp_port = %d\n\ttcp_port = %d\n'
                  '}\n' % (location, host, udp, tcp))
+    if "control {" not in more:
+        text += 'control {\n\tsocket = "%s/mrasd.sock"\n}\n' % folder
+    text += 'metrics {\n\tlisten = "%s"\n}\n' % metrics
     return text + more
 
 

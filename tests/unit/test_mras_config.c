@@ -219,13 +219,13 @@ struct seen {
 };
 
 static void note(void *arg, const char *key, const char *before, const char *after,
-		 bool reloads)
+		 enum reload_effect effect)
 {
 	struct seen *seen = arg;
 	size_t len = strlen(seen->text);
 
 	snprintf(seen->text + len, sizeof(seen->text) - len, "%s: %s -> %s%s\n", key,
-		 before, after, reloads ? "" : " (restart)");
+		 before, after, effect == RELOAD_EFFECT_RESTART ? " (restart)" : "");
 }
 
 START_TEST(mras_config_compare_says_what_a_reload_applies)
@@ -233,7 +233,7 @@ START_TEST(mras_config_compare_says_what_a_reload_applies)
 	struct config *a =
 		must_parse(GOOD "server gone.example { } server stays.example { }");
 	struct config *b = must_parse(
-		"addresses = {10.0.0.6} port = 5063 realm = x\n" TLS
+		"addresses = {10.0.0.6} port = 5063 realm = x user = mras\n" TLS
 		"server stays.example { networks = {10.0.0.0/8} identities = {\"@x\"} }\n"
 		"server new.example { }\n" SERVER
 		"relay { location = inside host = av.lab.example address = 10.0.0.9 }\n"
@@ -241,10 +241,11 @@ START_TEST(mras_config_compare_says_what_a_reload_applies)
 	struct seen seen = {""};
 
 	ck_assert_uint_eq(config_compare(a, a, note, &seen), 0);
-	ck_assert_uint_eq(config_compare(a, b, note, &seen), 10);
-	ck_assert_str_eq(seen.text, "addresses: {10.0.0.5} -> {10.0.0.6} (restart)\n"
-				    "port: 5062 -> 5063 (restart)\n"
+	ck_assert_uint_eq(config_compare(a, b, note, &seen), 11);
+	ck_assert_str_eq(seen.text, "addresses: {10.0.0.5} -> {10.0.0.6}\n"
+				    "port: 5062 -> 5063\n"
 				    "realm: avedge -> x\n"
+				    "user:  -> mras (restart)\n"
 				    "server.gone.example: trusted -> not trusted\n"
 				    "server.stays.example.networks: {} -> {10.0.0.0/8}\n"
 				    "server.stays.example.identities: {} -> {@x}\n"
@@ -254,6 +255,83 @@ START_TEST(mras_config_compare_says_what_a_reload_applies)
 				    "relay.2: none -> b\n");
 	config_free(a);
 	config_free(b);
+}
+END_TEST
+
+START_TEST(mras_config_keeps_what_needs_a_restart)
+{
+	struct config *a = must_parse(GOOD "user = a control { socket = /a }");
+	struct config *b = must_parse(GOOD "user = b realm = x control { group = g }\n"
+					   "metrics { listen = \"[::1]:9\" }");
+	struct config *kept =
+		must_parse(GOOD "user = a realm = x control { socket = /a }");
+	struct seen seen = {""};
+
+	config_keep_fixed(a, b);
+	ck_assert_uint_eq(config_compare(kept, b, note, &seen), 0);
+	ck_assert_str_eq(b->user, "a");
+	ck_assert_str_eq(a->user, "b");
+	config_free(a);
+	config_free(b);
+	config_free(kept);
+}
+END_TEST
+
+/* config_keep_fixed() swaps single values at the top. */
+START_TEST(mras_config_only_single_values_need_a_restart)
+{
+	const struct config_key *key = &config_schema[_i];
+
+	ck_assert(key->reloads ||
+		  (config_key_block(key) == BLOCK_TOP && !key->file.list));
+}
+END_TEST
+
+static void note_entry(void *arg, const struct config_entry *entry)
+{
+	struct seen *seen = arg;
+	size_t len = strlen(seen->text);
+
+	ck_assert_uint_gt(strlen(entry->doc), 0);
+	if (strncmp(entry->key, "server", 6) == 0 || strncmp(entry->key, "relay", 5) == 0)
+		snprintf(seen->text + len, sizeof(seen->text) - len, "%s = %s\n",
+			 entry->key, entry->value);
+}
+
+START_TEST(mras_config_in_force_names_blocks)
+{
+	struct config *c = must_parse(ADDRESS TLS
+				      "server b.example { max_duration = 1h }\n"
+				      "relay { location = inside host = r }\n");
+	struct seen seen = {""};
+
+	ck_assert(config_in_force(c, note_entry, &seen));
+	ck_assert_str_eq(seen.text, "server.b.example.networks = {}\n"
+				    "server.b.example.identities = {}\n"
+				    "server.b.example.max_duration = 1h\n"
+				    "server.b.example.requests_per_second = 200\n"
+				    "relay.1.location = inside\n"
+				    "relay.1.host = r\n"
+				    "relay.1.address = \n"
+				    "relay.1.udp_port = 3478\n"
+				    "relay.1.tcp_port = 443\n"
+				    "relay.1.tls = true\n");
+	config_free(c);
+}
+END_TEST
+
+START_TEST(mras_config_blames_a_line)
+{
+	struct config *c = must_parse(ADDRESS "keys = /k\n" TLS SERVER RELAY);
+	char error[512] = "/k: is not there; create it";
+
+	config_blame(c, c->lines.files[FILE_KEYS], "keys", error, sizeof(error));
+	ck_assert_str_eq(error, "F:2: keys: /k: is not there; create it");
+	ck_assert_uint_eq(c->lines.files[FILE_CA], 3);
+	ck_assert_uint_eq(c->lines.files[FILE_CRL], 0);
+	config_blame(c, 0, "tls.crl", error, sizeof(error));
+	ck_assert_str_eq(error, "F: tls.crl: F:2: keys: /k: is not there; create it");
+	config_free(c);
 }
 END_TEST
 
@@ -342,6 +420,11 @@ static void config_suite(Suite *suite)
 	tcase_add_test(tc, mras_config_has_defaults);
 	tcase_add_test(tc, mras_config_keeps_blocks_apart);
 	tcase_add_test(tc, mras_config_compare_says_what_a_reload_applies);
+	tcase_add_test(tc, mras_config_keeps_what_needs_a_restart);
+	tcase_add_loop_test(tc, mras_config_only_single_values_need_a_restart, 0,
+			    (int)config_schema_count);
+	tcase_add_test(tc, mras_config_in_force_names_blocks);
+	tcase_add_test(tc, mras_config_blames_a_line);
 	tcase_add_loop_test(tc, mras_config_manual_page_agrees, 0,
 			    (int)config_schema_count);
 	tcase_add_loop_test(tc, mras_config_docs_are_one_line, 0,
