@@ -19,6 +19,7 @@
 #include <openssl/rand.h>
 
 #include "auth/base64.h"
+#include "base/secret_file.h"
 
 enum {
 	FILE_MAX = 64 * 1024,
@@ -128,8 +129,10 @@ struct keyring *keyfile_load(const char *path, char *error, size_t error_size)
 {
 	struct failure failure = {error, error_size};
 	struct keyring *ring = NULL;
+	char copy[PATH_MAX];
 	/* Without O_NONBLOCK a named pipe in its place would stop us here. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = open(secret_file_path(path, copy, sizeof(copy)),
+		      O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	char *text;
 
 	if (fd < 0) {

@@ -10,6 +10,7 @@
 
 #include "auth/keyfile.h"
 #include "auth/tls.h"
+#include "base/daemon.h"
 
 static bool make_servers(struct settings *settings, const struct config *config)
 {
@@ -81,6 +82,7 @@ struct settings *settings_build(const struct config *config, service_decided_fn 
 			     error, error_size);
 		goto fail;
 	}
+	daemon_tell_copy(config->keys);
 	settings->tls = tls_issuer_new(config, error, error_size);
 	if (settings->tls == NULL) {
 		blame_tls(config, error, error_size);

@@ -4,6 +4,7 @@
 #include "base/daemon.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <event2/event.h>
 
 #include "base/log.h"
+#include "base/secret_file.h"
 #include "base/version.h"
 
 enum {
@@ -101,6 +103,18 @@ bool daemon_look_up(const struct daemon_names *names, struct daemon_identity *ou
 	snprintf(error, error_size, "there is no group \"%s\"; create it or change it",
 		 names->control_group);
 	return false;
+}
+
+/* --- files --------------------------------------------------------------------------------- */
+
+void daemon_tell_copy(const char *path)
+{
+	char copy[PATH_MAX];
+
+	if (secret_file_path(path, copy, sizeof(copy)) != path)
+		log_notice("%s: only root may read it; what systemd loaded at the start "
+			   "is used, and a change needs a restart",
+			   path);
 }
 
 /* --- signals and time ---------------------------------------------------------------------- */

@@ -57,6 +57,11 @@ struct daemon_identity {
 bool daemon_look_up(const struct daemon_names *names, struct daemon_identity *out,
 		    const char **key, char *error, size_t error_size);
 
+/* --- files --------------------------------------------------------------------------------- */
+
+/* Log that changes of that file wait for the next start, if that is so (base/secret_file). */
+void daemon_tell_copy(const char *path);
+
 /* --- signals and time ---------------------------------------------------------------------- */
 
 /* Called in the loop, with the arg of daemon_events_new(). */

@@ -6,6 +6,7 @@ libbase_a_SOURCES = \
 	base/log.c base/log.h \
 	base/nearest.c base/nearest.h \
 	base/privdrop.c base/privdrop.h \
+	base/secret_file.c base/secret_file.h \
 	base/sockaddr.c base/sockaddr.h \
 	base/udp_run.c base/udp_run.h \
 	base/units.c base/units.h \

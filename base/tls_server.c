@@ -4,12 +4,16 @@
  */
 #include "base/tls_server.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/x509.h>
+
+#include "base/daemon.h"
+#include "base/secret_file.h"
 
 const char *tls_error_reason(void)
 {
@@ -39,6 +43,8 @@ SSL_CTX *tls_server_new(const char *certificate, const char *private_key, char *
 	static const char ciphers[] =
 		"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aNULL:!PSK";
 
+	char copy[PATH_MAX];
+
 	ERR_clear_error();
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	if (ctx == NULL) {
@@ -58,12 +64,15 @@ SSL_CTX *tls_server_new(const char *certificate, const char *private_key, char *
 
 	if (SSL_CTX_set_cipher_list(ctx, ciphers) != 1) {
 		snprintf(error, error_size, "TLS: %s", tls_error_reason());
-	} else if (SSL_CTX_use_certificate_chain_file(ctx, certificate) != 1) {
+	} else if (SSL_CTX_use_certificate_chain_file(
+			   ctx, secret_file_path(certificate, copy, sizeof(copy))) != 1) {
 		snprintf(
 			error, error_size,
 			"%s: %s; a readable PEM file is needed, server certificate first",
 			certificate, tls_error_reason());
-	} else if (SSL_CTX_use_PrivateKey_file(ctx, private_key, SSL_FILETYPE_PEM) != 1) {
+	} else if (SSL_CTX_use_PrivateKey_file(
+			   ctx, secret_file_path(private_key, copy, sizeof(copy)),
+			   SSL_FILETYPE_PEM) != 1) {
 		snprintf(
 			error, error_size,
 			"%s: %s; a readable PEM file with the key of %s is needed, without "
@@ -73,6 +82,7 @@ SSL_CTX *tls_server_new(const char *certificate, const char *private_key, char *
 		snprintf(error, error_size, "%s: the certificate has expired; renew it",
 			 certificate);
 	} else {
+		daemon_tell_copy(private_key);
 		return ctx;
 	}
 	SSL_CTX_free(ctx);

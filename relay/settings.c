@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "auth/keyfile.h"
+#include "base/daemon.h"
 #include "relay/core/revoked_users.h"
 #include "relay/front/tls.h"
 #include "relay/revoked_file.h"
@@ -127,6 +128,7 @@ struct settings *settings_build(const struct config *config,
 		config_blame(config, config->lines.keys, "keys", error, error_size);
 		goto fail;
 	}
+	daemon_tell_copy(config->keys);
 	if (config->revoked_users != NULL) {
 		turn->revoked =
 			revoked_file_load(config->revoked_users, error, error_size);

@@ -4,6 +4,7 @@ unit_programs += \
 	tests/unit/test_metrics_listener \
 	tests/unit/test_openmetrics \
 	tests/unit/test_privdrop \
+	tests/unit/test_secret_file \
 	tests/unit/test_sockaddr \
 	tests/unit/test_socket_drops \
 	tests/unit/test_udp_run \
@@ -19,3 +20,4 @@ tests_unit_test_openmetrics_LDADD = libdaemon.a $(CHECK_LIBS)
 tests_unit_test_socket_drops_LDADD = libdaemon.a $(CORE_LIBS) libbase.a $(CHECK_LIBS)
 tests_unit_test_privdrop_LDADD = libbase.a $(CAPNG_LIBS) $(CHECK_LIBS)
 tests_unit_test_watchdog_LDADD = libdaemon.a $(EVENT_LIBS) $(SYSTEMD_LIBS) $(CHECK_LIBS)
+tests_unit_test_secret_file_LDADD = libbase.a $(CHECK_LIBS)
