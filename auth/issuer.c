@@ -74,7 +74,7 @@ struct record {
 
 static void add(struct record *record, const char *key, const char *value)
 {
-	record->fields[record->count++] = (struct log_field){key, value};
+	record->fields[record->count++] = (struct log_field){.key = key, .value = value};
 }
 
 static void add_who(struct record *record, const struct settings *settings,
@@ -142,7 +142,9 @@ void issuer_log_counters(const struct issuer *issuer)
 	for (int i = 0; i < COUNTER_COUNT; i++) {
 		snprintf(text[i], sizeof(text[i]), "%" PRIu64, issuer->counters[i]);
 		fields[i] = (struct log_field){
-			issuer_counter_name((enum issuer_counter)i), text[i]};
+			.key = issuer_counter_name((enum issuer_counter)i),
+			.value = text[i],
+		};
 	}
 	log_record("counters", fields, COUNTER_COUNT);
 }

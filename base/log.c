@@ -300,7 +300,7 @@ static void line_field(struct line *line, const struct log_field *field)
 	line_text(line, field->key);
 	line_text(line, "=");
 	line_text(line, quote);
-	line_escaped(line, field->value, "\"\\");
+	line_escaped(line, field->value, field->escaped ? "\"" : "\"\\");
 	line_text(line, quote);
 }
 

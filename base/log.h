@@ -88,6 +88,7 @@ void log_write_limited(struct log_limit *limit, enum subsystem subsystem,
 struct log_field {
 	const char *key;
 	const char *value;
+	bool escaped; /* printable ASCII, with \xHH for what was not: not escaped again */
 };
 void log_record(const char *message, const struct log_field *fields, size_t count);
 

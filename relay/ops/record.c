@@ -70,6 +70,8 @@ void record_allocation_end(const struct turn *turn, const struct allocation *al,
 	snprintf(id, sizeof(id), "%016" PRIx64, al->id);
 	add(&fields, "ALLOCATION_ID", id);
 	add(&fields, "USER", al->user);
+	/* The credential shows it as one word already. */
+	fields.list[fields.count - 1].escaped = true;
 	add(&fields, "KEY_ID", al->key_id);
 	add(&fields, "SIDE", side_name((enum side)al->side));
 	add(&fields, "TRANSPORT", transport_name((enum transport)al->transport));

@@ -191,17 +191,20 @@ END_TEST
 START_TEST(log_record_is_one_line_of_fields)
 {
 	const struct log_field fields[] = {
-		{"USER", "alice"},
-		{"EMPTY", ""},
-		{"SPACED", "a b"},
-		{"FORGED", "x\" REASON=\"y\nz"},
+		{.key = "USER", .value = "alice"},
+		{.key = "EMPTY", .value = ""},
+		{.key = "SPACED", .value = "a b"},
+		{.key = "FORGED", .value = "x\" REASON=\"y\nz"},
+		{.key = "RAW", .value = "a\\x20b"},
+		{.key = "SHOWN", .value = "a\\x20b", .escaped = true},
 	};
 
 	log_record("allocation ended", fields, ARRAY_LEN(fields));
 	ck_assert_str_eq(written(),
 			 "tester: notice: allocation ended USER=alice EMPTY=\"\" "
 			 "SPACED=\"a b\" "
-			 "FORGED=\"x\\x22 REASON=\\x22y\\x0az\"\n");
+			 "FORGED=\"x\\x22 REASON=\\x22y\\x0az\" RAW=a\\x5cx20b "
+			 "SHOWN=a\\x20b\n");
 }
 END_TEST
 
