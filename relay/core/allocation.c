@@ -366,6 +366,14 @@ static struct turnover *turnover_of(struct turn *turn, const struct allocation *
 					  [al->relay_transport];
 }
 
+/* main waits for a front's last one to end. */
+static void count_on_front(struct turn *turn, const struct allocation *al, int by)
+{
+	uint32_t *count = &turn->front_allocations[al->tuple.front];
+
+	__atomic_store_n(count, *count + (uint32_t)by, __ATOMIC_RELAXED);
+}
+
 static void count_end(struct turn *turn, const struct allocation *al, uint64_t now_ms)
 {
 	struct counters *counters = &turn->counters;
@@ -409,6 +417,7 @@ int allocation_create(struct turn *turn, const struct allocation_request *reques
 	expiry_set(&turn->table->expiry, al->slot, al->expires_ms);
 	counter_add(&turn->counters.allocations_opened, 1);
 	counter_add(&turnover_of(turn, al)->opened, 1);
+	count_on_front(turn, al, 1);
 	*out = al;
 	return 0;
 
@@ -456,6 +465,7 @@ void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason
 {
 	al->end_reason = (uint8_t)reason;
 	count_end(turn, al, now_ms);
+	count_on_front(turn, al, -1);
 	turn->edge->allocation_ended(turn->edge->self, al);
 
 	/* A port that it reserved for another allocation is held on (T-239). */

@@ -81,6 +81,7 @@ bool channel_is_allowed(const struct turn *turn, struct channel *ch)
 {
 	if (ch->own || ch->generation != turn->settings->generation) {
 		/* Channels are for datagrams. */
+		ch->own = peer_is_own(turn, &ch->peer.ip);
 		ch->refused = peer_refused_by(turn, TRANSPORT_UDP, &ch->peer) != NULL;
 		ch->generation = turn->settings->generation;
 	}

@@ -29,6 +29,7 @@ bool destination_is_allowed(const struct turn *turn, struct allocation *al)
 	struct destination *destination = &al->active;
 
 	if (destination->own || destination->generation != turn->settings->generation) {
+		destination->own = peer_is_own(turn, &destination->peer.ip);
 		destination->refused =
 			peer_refused_by(turn, (enum transport)al->relay_transport,
 					&destination->peer) != NULL;

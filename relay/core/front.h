@@ -1,5 +1,5 @@
 /*
- * front.h - what the core knows of a socket that clients talk to. Immutable after start.
+ * front.h - what the core knows of a socket that clients talk to. Immutable while it is there.
  */
 #ifndef RELAY_CORE_FRONT_H
 #define RELAY_CORE_FRONT_H

@@ -19,7 +19,7 @@ struct relay_ip {
 	struct ip_addr ip;
 	struct ip_addr other; /* its other form; the same without NAT */
 	size_t index;
-	bool is_local;
+	bool is_local, retired;
 };
 
 struct peer_policy {
@@ -110,11 +110,13 @@ static void copy_relay(struct peer_policy *policy, const struct relay_address *r
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct ip_addr *local = &relay[i].local, *public = &relay[i].public;
+		if (local->family == IP_NONE)
+			continue;
 		policy->relay[policy->relay_count++] =
-			(struct relay_ip){*local, *public, i, true};
+			(struct relay_ip){*local, *public, i, true, relay[i].retired};
 		if (!ip_addr_equal(local, public))
-			policy->relay[policy->relay_count++] =
-				(struct relay_ip){*public, *local, i, false};
+			policy->relay[policy->relay_count++] = (struct relay_ip){
+				*public, *local, i, false, relay[i].retired};
 	}
 	qsort(policy->relay, policy->relay_count, sizeof(policy->relay[0]),
 	      compare_relay);
@@ -220,7 +222,7 @@ static enum peer_rule judge(const struct peer_policy *policy,
 	if (relays && peer->port == 0)
 		return PEER_RULE_RELAYED;
 	for (size_t i = 0; i < relays; i++) {
-		if (pool && port_pool_in_use(pool, relay[i].index, peer->port))
+		if (pool && port_pool_holds(pool, relay[i].index, peer->port))
 			return PEER_RULE_RELAYED;
 	}
 
@@ -351,16 +353,34 @@ bool peer_policy_to_local(const struct peer_policy *policy, struct endpoint *ep)
 	return false;
 }
 
-bool peer_policy_to_public(const struct peer_policy *policy, struct endpoint *ep)
+bool peer_policy_to_public(const struct peer_policy *policy, const struct port_pool *pool,
+			   struct endpoint *ep)
 {
+	const struct relay_ip *found = NULL;
 	size_t count;
 	const struct relay_ip *relay = find_relay(policy, &ep->ip, &count);
 
 	for (size_t i = 0; i < count; i++) {
-		if (relay[i].is_local && !ip_addr_equal(&relay[i].other, &ep->ip)) {
-			ep->ip = relay[i].other;
-			return true;
+		if (!relay[i].is_local)
+			continue;
+		if (!found || found->retired)
+			found = &relay[i];
+		if (pool && count > 1 &&
+		    port_pool_holds(pool, relay[i].index, ep->port)) {
+			found = &relay[i];
+			break;
 		}
 	}
-	return false;
+	if (!found || ip_addr_equal(&found->other, &ep->ip))
+		return false;
+	ep->ip = found->other;
+	return true;
+}
+
+bool peer_policy_is_relay(const struct peer_policy *policy, const struct ip_addr *ip)
+{
+	size_t count;
+
+	find_relay(policy, ip, &count);
+	return count > 0;
 }

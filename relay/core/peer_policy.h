@@ -37,8 +37,9 @@ struct port_pool;
 
 /* Where relayed addresses live. public equals local when there is no NAT. */
 struct relay_address {
-	struct ip_addr local;
+	struct ip_addr local; /* of family IP_NONE: there is none at this index */
 	struct ip_addr public;
+	bool retired; /* only for the allocations that it has */
 };
 
 /* Addresses that this host has, from netlink. Immutable; main replaces it whole. */
@@ -93,8 +94,15 @@ struct peer_verdict peer_policy_check(const struct peer_policy *policy,
 /*
  * Our own relayed address behind NAT: *ep in public form becomes local and true; else false and
  * unchanged. And back, for the source of what arrives.
+ *
+ * pool  answers as whose a port is taken: after a reload a local address may have an old public
+ *       form, for allocations that exist, and a new one. NULL: the new one
  */
 bool peer_policy_to_local(const struct peer_policy *policy, struct endpoint *ep);
-bool peer_policy_to_public(const struct peer_policy *policy, struct endpoint *ep);
+bool peer_policy_to_public(const struct peer_policy *policy, const struct port_pool *pool,
+			   struct endpoint *ep);
+
+/* Is that one of our relayed addresses, in either form? */
+bool peer_policy_is_relay(const struct peer_policy *policy, const struct ip_addr *ip);
 
 #endif

@@ -14,18 +14,13 @@ struct endpoint peer_as_named(const struct turn *turn, const struct endpoint *pe
 {
 	struct endpoint named = *peer;
 
-	peer_policy_to_public(turn->settings->policy, &named);
+	peer_policy_to_public(turn->settings->policy, turn->commons->ports, &named);
 	return named;
 }
 
 bool peer_is_own(const struct turn *turn, const struct ip_addr *ip)
 {
-	for (size_t i = 0; i < turn->commons->relay_count; i++) {
-		if (ip_addr_equal(ip, &turn->commons->relay[i].local) ||
-		    ip_addr_equal(ip, &turn->commons->relay[i].public))
-			return true;
-	}
-	return false;
+	return peer_policy_is_relay(turn->settings->policy, ip);
 }
 
 const char *peer_refused_by(const struct turn *turn, enum transport relay,

@@ -115,17 +115,21 @@ bool port_pool_add(struct port_pool *pool, size_t address, size_t like)
 	struct range *r = like == address ? range_new() : pool->ranges[like];
 	if (!r)
 		return false;
+	pthread_mutex_lock(&pool->lock);
 	if (like != address)
 		r->addresses++;
 	pool->ranges[address] = r;
+	pthread_mutex_unlock(&pool->lock);
 	return true;
 }
 
 void port_pool_remove(struct port_pool *pool, size_t address)
 {
 	assert(address < PORT_POOL_ADDRESSES_MAX);
+	pthread_mutex_lock(&pool->lock);
 	range_unref(pool->ranges[address]);
 	pool->ranges[address] = NULL;
+	pthread_mutex_unlock(&pool->lock);
 }
 
 void port_pool_move(struct port_pool *pool, uint16_t first, uint16_t last,
@@ -345,36 +349,44 @@ bool port_pool_holds(const struct port_pool *pool, size_t address, uint16_t port
 	return __atomic_load_n(holder, __ATOMIC_RELAXED) == address;
 }
 
-struct port_pool_figures port_pool_figures(struct port_pool *pool, size_t address,
-					   uint64_t now_ms)
+static void count_range(struct port_pool *pool, struct range *r, uint64_t now_ms,
+			struct port_pool_figures *figures)
 {
-	assert(address < PORT_POOL_ADDRESSES_MAX && pool->ranges[address]);
-	struct range *r = pool->ranges[address];
-
-	pthread_mutex_lock(&pool->lock);
 	rest_expire(pool, r, now_ms);
-	struct port_pool_figures figures = {
-		.size = pool->end - pool->begin,
-		.used = r->used_count,
-		.resting = r->resting_count,
-	};
+	figures->size = pool->end - pool->begin;
+	figures->used = r->used_count;
+	figures->resting = r->resting_count;
 	for (size_t word = 0; word < WORDS; word++) {
 		uint64_t outside = (r->taken[word] | r->resting[word]) &
 				   ~word_mask(pool, word);
-		figures.size += (size_t)__builtin_popcountll(outside);
+		figures->size += (size_t)__builtin_popcountll(outside);
 	}
+}
+
+struct port_pool_figures port_pool_figures(struct port_pool *pool, size_t address,
+					   uint64_t now_ms)
+{
+	assert(address < PORT_POOL_ADDRESSES_MAX);
+
+	pthread_mutex_lock(&pool->lock);
+	struct port_pool_figures figures = {
+		.first = (uint16_t)pool->begin,
+		.last = (uint16_t)(pool->end - 1),
+	};
+	if (pool->ranges[address])
+		count_range(pool, pool->ranges[address], now_ms, &figures);
 	pthread_mutex_unlock(&pool->lock);
 	return figures;
 }
 
 size_t port_pool_held(struct port_pool *pool, size_t address)
 {
-	assert(address < PORT_POOL_ADDRESSES_MAX && pool->ranges[address]);
-	const struct range *r = pool->ranges[address];
+	assert(address < PORT_POOL_ADDRESSES_MAX);
 	size_t held = 0;
 
 	pthread_mutex_lock(&pool->lock);
-	for (uint32_t i = 0; i < PORTS; i++) {
+	const struct range *r = pool->ranges[address];
+	for (uint32_t i = 0; r && i < PORTS; i++) {
 		if (r->taken[i / 64] == 0)
 			i |= 63;
 		else

@@ -73,9 +73,11 @@ bool port_pool_holds(const struct port_pool *pool, size_t address, uint16_t port
 size_t port_pool_held(struct port_pool *pool, size_t address);
 
 struct port_pool_figures {
+	uint16_t first, last; /* the range */
 	size_t size;          /* the range, and what is taken or rests outside of it */
 	size_t used, resting; /* resting: given back less than rest_ms ago */
 };
+/* Zeros beside the range for an address that is not there. Any thread. */
 struct port_pool_figures port_pool_figures(struct port_pool *pool, size_t address,
 					   uint64_t now_ms);
 

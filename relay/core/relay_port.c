@@ -17,8 +17,10 @@ enum {
 
 bool relay_port_has_family(const struct turn *turn, uint8_t family)
 {
-	for (size_t i = 0; i < turn->commons->relay_count; i++) {
-		if (turn->commons->relay[i].local.family == family)
+	const struct turn_settings *settings = turn->settings;
+
+	for (size_t i = 0; i < settings->relay_count; i++) {
+		if (turn->commons->relay[settings->relay[i]].local.family == family)
 			return true;
 	}
 	return false;
@@ -109,10 +111,10 @@ static int open_any(struct turn *turn, struct allocation *al, uint8_t family,
 	size_t count = 0;
 	unsigned tries = TRIES;
 
-	assert(turn->commons->relay_count <= PORT_POOL_ADDRESSES_MAX);
-	for (size_t i = 0; i < turn->commons->relay_count; i++) {
-		if (turn->commons->relay[i].local.family == family)
-			fitting[count++] = i;
+	for (size_t i = 0; i < turn->settings->relay_count; i++) {
+		size_t address = turn->settings->relay[i];
+		if (turn->commons->relay[address].local.family == family)
+			fitting[count++] = address;
 	}
 	assert(count > 0);
 

@@ -12,7 +12,7 @@ struct allocation;
 struct allocation_request;
 struct turn;
 
-/* Is there a relayed address of that family at all? */
+/* Is there an address of that family for new relayed addresses? */
 bool relay_port_has_family(const struct turn *turn, uint8_t family);
 
 /*

@@ -95,6 +95,10 @@ struct turn_settings {
 	struct peer_policy *policy;
 	struct host_addresses *host;
 	struct nonce_key nonce_key;
+	/* Where new relayed addresses are: indices of commons->relay. */
+	uint16_t relay[PORT_POOL_ADDRESSES_MAX];
+	size_t relay_count;
+	bool retired_fronts[FRONTS_MAX]; /* no new allocations there */
 };
 
 /* Shared by all workers; fixed from start to end. */
@@ -107,10 +111,14 @@ struct turn_commons {
 	struct quota *sides; /* the owners are the sides, by number */
 	struct quota *total; /* one owner, 0: all allocations of the relay */
 	struct limiter *strangers;
-	uint32_t allocations_total;        /* limit; 0: none but the ports */
-	const struct relay_address *relay; /* the outside addresses, in the pool's order */
+	uint32_t allocations_total; /* limit; 0: none but the ports */
+	/*
+	 * Outside addresses by the pool's index, and fronts as in a 5-tuple, with gaps. main
+	 * changes only what no settings and no allocation refer to.
+	 */
+	const struct relay_address *relay;
 	size_t relay_count;
-	const struct front *fronts; /* by index, as in a 5-tuple */
+	const struct front *fronts;
 	size_t front_count;
 	struct hash_key hash_key; /* for owners, quotas and tables */
 	/*
@@ -137,7 +145,14 @@ struct turn {
 	struct allocation_table *table;
 	struct counters counters;
 	uint16_t worker; /* its number, part of every id it issues */
+	uint32_t front_allocations[FRONTS_MAX]; /* written by the worker, read by main */
 };
+
+/* Are there new allocations for clients of that front? */
+static inline bool turn_takes_new(const struct turn *turn, uint16_t front)
+{
+	return !turn_is_draining(turn->commons) && !turn->settings->retired_fronts[front];
+}
 
 /* The relay ports of that transport. */
 static inline struct port_pool *turn_ports(const struct turn *turn, enum transport relay)

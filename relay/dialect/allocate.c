@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "relay/core/relay_port.h"
 #include "relay/core/revocation.h"
 #include "relay/core/turn.h"
 #include "relay/dialect/reply.h"
@@ -21,14 +22,6 @@ struct ask {
 	const uint8_t *reservation_token; /* NULL if none */
 	uint32_t lifetime_s;              /* as requested */
 };
-
-static bool offers_family(const struct turn *turn, uint8_t family)
-{
-	for (size_t i = 0; i < turn->commons->relay_count; i++)
-		if (turn->commons->relay[i].local.family == family)
-			return true;
-	return false;
-}
 
 /*
  * On Linux a program cannot see whether DF was set on what it receives, so a translation from
@@ -80,7 +73,8 @@ static int check_address(const struct request *rq, struct ask *ask)
 		return STUN_BAD_REQUEST;
 	if (has_family && !family_is_valid) /* 7 */
 		return STUN_BAD_REQUEST;
-	if (!has_token && !has_additional && !offers_family(rq->turn, ask->family))
+	if (!has_token && !has_additional &&
+	    !relay_port_has_family(rq->turn, ask->family))
 		return STUN_ADDRESS_FAMILY_NOT_SUPPORTED;
 
 	ask->even_port = has_even; /* 8 */
@@ -188,7 +182,7 @@ static void reply_allocated(struct request *rq)
 		if (al->family == IP_V4)
 			add_address_error_code(&b, IP_V6,
 					       STUN_ADDRESS_FAMILY_NOT_SUPPORTED);
-		else if (offers_family(rq->turn, IP_V4))
+		else if (relay_port_has_family(rq->turn, IP_V4))
 			add_address_error_code(&b, IP_V4, STUN_INSUFFICIENT_CAPACITY);
 		else
 			add_address_error_code(&b, IP_V4,
@@ -248,7 +242,7 @@ void turn_allocate(struct request *rq)
 	}
 
 	int code = check(rq, &ask);
-	if (code == 0 && turn_is_draining(rq->turn->commons) &&
+	if (code == 0 && !turn_takes_new(rq->turn, rq->tuple->front) &&
 	    ask.reservation_token == NULL) {
 		refuse_while_draining(rq);
 		return;

@@ -91,7 +91,7 @@ static int create(struct ms_request *rq, const struct ask *ask)
 	/* Tunnels can turn one packet into many: RFC 8656 section 21.4. */
 	if (ip_addr_is_tunnelled(&rq->tuple->client.ip))
 		return MS_GLOBAL_FAILURE;
-	if (turn_is_draining(rq->turn->commons)) {
+	if (!turn_takes_new(rq->turn, rq->tuple->front)) {
 		bool redirect = ms_reply_can_redirect(rq);
 
 		counter_add(&rq->turn->counters.refusals[redirect ? REFUSAL_REDIRECTED

@@ -124,7 +124,7 @@ void ms_reply_challenge(struct ms_request *rq, int code)
 	struct ms_builder b;
 
 	/* Behind NAT clients know the front by its public address; its port is the same. */
-	peer_policy_to_public(turn->settings->policy, &server);
+	peer_policy_to_public(turn->settings->policy, NULL, &server);
 	ms_auth_nonce(turn, rq->tuple, rq->now_ms, nonce);
 	error_start(rq, &b, code);
 	ms_builder_add(&b, MS_REALM, realm.data, realm.len);

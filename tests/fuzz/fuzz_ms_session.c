@@ -81,7 +81,7 @@ static struct endpoint as_named(const struct session *s, const struct endpoint *
 {
 	struct endpoint named = *peer;
 
-	peer_policy_to_public(s->world.settings.policy, &named);
+	peer_policy_to_public(s->world.settings.policy, NULL, &named);
 	return named;
 }
 

@@ -11,7 +11,7 @@
 
 static struct endpoint as_named(const struct model *m, struct endpoint peer)
 {
-	peer_policy_to_public(m->world->settings.policy, &peer);
+	peer_policy_to_public(m->world->settings.policy, NULL, &peer);
 	return peer;
 }
 

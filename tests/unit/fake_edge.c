@@ -131,15 +131,15 @@ static void add_addresses(struct world *world, const struct world_options *optio
 		world->fronts[i] = (struct front){fronts[i].side, fronts[i].transport,
 						  ep(fronts[i].local)};
 	if (!options->no_v4)
-		relay[count++] = (struct relay_address){ip("198.18.0.1"),
-							ip(options->nat ? "203.0.113.1"
-									: "198.18.0.1")};
+		relay[count++] = (struct relay_address){
+			ip("198.18.0.1"), ip(options->nat ? "203.0.113.1" : "198.18.0.1"),
+			false};
 	if (options->second_v4)
 		relay[count++] =
-			(struct relay_address){ip("198.18.0.2"), ip("198.18.0.2")};
+			(struct relay_address){ip("198.18.0.2"), ip("198.18.0.2"), false};
 	if (!options->no_v6)
-		relay[count++] =
-			(struct relay_address){ip("2001:db8::1"), ip("2001:db8::1")};
+		relay[count++] = (struct relay_address){ip("2001:db8::1"),
+							ip("2001:db8::1"), false};
 
 	world->commons.relay = relay;
 	world->commons.relay_count = count;
@@ -208,6 +208,8 @@ static bool add_settings(struct world *world, const struct world_options *option
 	settings->nonce_key.lifetime_s = 3600;
 	settings->keyring = keyring_parse(keys, strlen(keys), &error);
 	settings->policy = make_policy(world, NULL);
+	for (size_t i = 0; i < world->commons.relay_count; i++)
+		settings->relay[settings->relay_count++] = (uint16_t)i;
 	return settings->keyring && settings->policy;
 }
 

@@ -10,8 +10,8 @@
 #include "relay/core/port_pool.h"
 
 const struct relay_address world_relays[2] = {
-	{{IP_V4, {10, 9, 0, 1}}, {IP_V4, {8, 8, 4, 4}}},
-	{{IP_V6, {0x2a, 0, [15] = 1}}, {IP_V6, {0x2a, 0, [15] = 1}}},
+	{{IP_V4, {10, 9, 0, 1}}, {IP_V4, {8, 8, 4, 4}}, false},
+	{{IP_V6, {0x2a, 0, [15] = 1}}, {IP_V6, {0x2a, 0, [15] = 1}}, false},
 };
 
 const struct endpoint world_services[WORLD_SERVICES] = {

@@ -62,8 +62,8 @@ static void drop_reservations(void *object)
 static void *make_policy(void *arg)
 {
 	static const struct ip_prefix allow = {{IP_V4, {10}}, 8};
-	static const struct relay_address relay = {{IP_V4, {10, 1}},
-						   {IP_V4, {8, 8, 8, 8}}};
+	static const struct relay_address relay = {
+		{IP_V4, {10, 1}}, {IP_V4, {8, 8, 8, 8}}, false};
 	static const struct endpoint service = {{IP_V4, {8, 8, 8, 8}}, 3478};
 	const struct peer_policy_config config = {
 		.allow = &allow,

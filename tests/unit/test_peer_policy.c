@@ -223,13 +223,13 @@ START_TEST(addresses_behind_nat_are_translated)
 	world_open(&w, "");
 	struct endpoint ep = world_peer("8.8.4.4", 50000);
 
-	ck_assert(!peer_policy_to_public(w.policy, &ep));
+	ck_assert(!peer_policy_to_public(w.policy, NULL, &ep));
 	ck_assert(peer_policy_to_local(w.policy, &ep));
 	ck_assert_mem_eq(&ep.ip, &world_relays[0].local, sizeof(ep.ip));
 	ck_assert_uint_eq(ep.port, 50000);
 	ck_assert(!peer_policy_to_local(w.policy, &ep));
 	ck_assert_mem_eq(&ep.ip, &world_relays[0].local, sizeof(ep.ip));
-	ck_assert(peer_policy_to_public(w.policy, &ep));
+	ck_assert(peer_policy_to_public(w.policy, NULL, &ep));
 	ck_assert_mem_eq(&ep.ip, &world_relays[0].public, sizeof(ep.ip));
 
 	/* One form only, and none at all. */
@@ -237,7 +237,7 @@ START_TEST(addresses_behind_nat_are_translated)
 	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
 		struct endpoint other = world_peer(others[i], 1), same = other;
 		ck_assert(!peer_policy_to_local(w.policy, &other));
-		ck_assert(!peer_policy_to_public(w.policy, &other));
+		ck_assert(!peer_policy_to_public(w.policy, NULL, &other));
 		ck_assert_mem_eq(&other.ip, &same.ip, sizeof(other.ip));
 	}
 	world_close(&w);
