@@ -226,7 +226,7 @@ static bool load_trust(SSL_CTX *ctx, const struct config *config, char *error,
 SSL_CTX *tls_issuer_new(const struct config *config, char *error, size_t error_size)
 {
 	SSL_CTX *ctx = tls_server_new(config->tls.certificate, config->tls.private_key,
-				      error, error_size);
+				      false, error, error_size);
 
 	if (ctx == NULL)
 		return NULL;

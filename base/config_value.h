@@ -17,6 +17,7 @@
 struct config_address {
 	struct ip_addr local;
 	struct ip_addr public; /* how others see it, where that can be configured */
+	unsigned line; /* where in the file, if its daemon noted that; otherwise 0 */
 };
 
 enum config_type {

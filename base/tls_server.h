@@ -5,6 +5,7 @@
 #ifndef BASE_TLS_SERVER_H
 #define BASE_TLS_SERVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,10 +13,11 @@
 
 /*
  * A context with a certificate, from PEM files. NULL with "FILE: what; what to do" in error:
- * unreadable, not PEM, key does not belong to the certificate, certificate expired.
+ * unreadable, not PEM, key does not belong to the certificate, certificate expired (unless it
+ * may be).
  */
-SSL_CTX *tls_server_new(const char *certificate, const char *private_key, char *error,
-			size_t error_size);
+SSL_CTX *tls_server_new(const char *certificate, const char *private_key,
+			bool may_be_expired, char *error, size_t error_size);
 
 /* When the leaf certificate ends, Unix seconds; INT64_MAX if ctx is NULL. */
 int64_t tls_server_expires(SSL_CTX *ctx);

@@ -47,6 +47,13 @@ void config_note_lines(struct config *config, const struct conffile *file)
 	config->lines.user = line_in(file, "", "", "user", 0);
 	config->lines.group = line_in(file, "", "", "group", 0);
 	config->lines.control_group = line_in(file, "control", "", "group", 0);
+	for (int i = 0; i < SIDE_COUNT; i++) {
+		struct config_side *side = &config->sides[i];
+
+		for (size_t j = 0; j < side->address_count; j++)
+			side->addresses[j].line = line_in(
+				file, "side", side_name((enum side)i), "addresses", j);
+	}
 }
 
 static bool __attribute__((format(printf, 3, 4)))

@@ -5,12 +5,14 @@ mediarelayd_CPPFLAGS = $(AM_CPPFLAGS) -DSYSCONFDIR=\"$(sysconfdir)\"
 mediarelayd_LDADD = $(RELAY_LIBS)
 noinst_LIBRARIES += librelay.a
 librelay_a_SOURCES = \
+	relay/change.c relay/change.h \
 	relay/config.c relay/config.h \
 	relay/config_check.c \
 	relay/config_compare.c \
 	relay/config_schema.c relay/config_schema.h \
 	relay/drain.c relay/drain.h \
 	relay/handoff.c relay/handoff.h \
+	relay/network.c relay/network.h \
 	relay/rates.c relay/rates.h \
 	relay/pulse.c relay/pulse.h \
 	relay/relay.c relay/relay.h \

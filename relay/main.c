@@ -25,6 +25,7 @@
 #include "relay/core/ids.h"
 #include "relay/drain.h"
 #include "relay/front/fronts.h"
+#include "relay/network.h"
 #include "relay/ops/addresses.h"
 #include "relay/ops/control.h"
 #include "relay/ops/observer.h"
@@ -38,8 +39,6 @@
 /* Everything main owns, in the order in which it comes into being. */
 struct daemon {
 	struct config *config; /* reload's from the moment there is one */
-	struct front fronts[FRONTS_MAX];
-	struct relay_address *relay_addresses;
 	struct front_sockets *sockets;
 	struct relay relay;
 	struct reload *reload;
@@ -83,6 +82,22 @@ static uint64_t monotonic_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+/* Fronts and outside addresses as configured, before anything of them is open. */
+static bool make_network(struct daemon *daemon)
+{
+	struct network *network = network_new();
+	struct network_view first;
+
+	daemon->relay.network = network;
+	if (network == NULL)
+		return no_memory(daemon);
+	if (!network_plan(network, daemon->config, &first, daemon->error,
+			  sizeof(daemon->error)))
+		return false;
+	network_set(network, &first);
+	return true;
+}
+
 /* What the workers share. */
 static bool make_commons(struct daemon *daemon)
 {
@@ -91,34 +106,20 @@ static bool make_commons(struct daemon *daemon)
 	struct turn_commons *commons = &daemon->relay.commons;
 	uint64_t seed;
 
-	daemon->relay_addresses =
-		calloc(outside->address_count, sizeof(*daemon->relay_addresses));
-	if (daemon->relay_addresses == NULL)
-		return no_memory(daemon);
-	for (size_t i = 0; i < outside->address_count; i++)
-		daemon->relay_addresses[i] = (struct relay_address){
-			.local = outside->addresses[i].local,
-			.public = outside->addresses[i].public,
-		};
-
-	commons->relay = daemon->relay_addresses;
-	commons->relay_count = outside->address_count;
-	commons->fronts = daemon->fronts;
-	commons->front_count = fronts_list(config, daemon->fronts);
-	if (commons->front_count == 0) {
-		snprintf(daemon->error, sizeof(daemon->error),
-			 "%s: no fronts, or more than %d; give fewer addresses",
-			 config->path, FRONTS_MAX);
+	if (!make_network(daemon))
 		return false;
-	}
+	commons->relay = network_view(daemon->relay.network)->relay;
+	commons->relay_count = PORT_POOL_ADDRESSES_MAX;
+	commons->fronts = network_view(daemon->relay.network)->fronts;
+	commons->front_count = FRONTS_MAX;
 	random_bytes(&commons->hash_key, sizeof(commons->hash_key));
 	random_bytes(&seed, sizeof(seed));
 
 	size_t ports = (size_t)(config->relay.last - config->relay.first + 1) *
-		       commons->relay_count;
+		       outside->address_count;
 	size_t allocations = 2 * ports; /* one on each, UDP and TCP */
 	struct port_pool_config pool = {
-		.address_count = commons->relay_count,
+		.address_count = outside->address_count,
 		.first = config->relay.first,
 		.last = config->relay.last,
 		.rest_ms = config->relay.rest_ms,
@@ -147,7 +148,9 @@ static bool make_commons(struct daemon *daemon)
 static bool bind_fronts(struct daemon *daemon)
 {
 	struct relay *relay = &daemon->relay;
+	const struct network_view *view = network_view(relay->network);
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	bool all[FRONTS_MAX];
 
 	relay->worker_count = daemon->config->workers;
 	if (relay->worker_count == 0)
@@ -157,7 +160,9 @@ static bool bind_fronts(struct daemon *daemon)
 	daemon->sockets = calloc(relay->worker_count, sizeof(*daemon->sockets));
 	if (daemon->sockets == NULL)
 		return no_memory(daemon);
-	return fronts_bind(daemon->fronts, relay->commons.front_count, daemon->sockets,
+	for (size_t i = 0; i < FRONTS_MAX; i++)
+		all[i] = view->front_states[i] == NETWORK_SERVING;
+	return fronts_bind(daemon->config, view->fronts, all, daemon->sockets,
 			   relay->worker_count, daemon->error, sizeof(daemon->error));
 }
 
@@ -220,10 +225,11 @@ static bool bind_observer(struct daemon *daemon)
 	return daemon->observer != NULL;
 }
 
+/* A reload may add a listener on a low port. */
 static bool drop_privileges(struct daemon *daemon)
 {
 	return bind_control(daemon) && bind_observer(daemon) &&
-	       privdrop_to(&daemon->identity.who, false, daemon->error,
+	       privdrop_to(&daemon->identity.who, true, daemon->error,
 			   sizeof(daemon->error));
 }
 
@@ -243,8 +249,7 @@ static bool make_workers(struct daemon *daemon)
 			settings_unref(settings);
 			return false;
 		}
-		if (!worker_adopt(relay->workers[i], daemon->sockets[i].udp,
-				  daemon->sockets[i].tcp, relay->commons.front_count) ||
+		if (!worker_adopt(relay->workers[i], &daemon->sockets[i]) ||
 		    !pulse_start(&relay->workers[i]->pulse, relay->workers[i]->base,
 				 watchdog_pulse_ms()))
 			return no_memory(daemon);
@@ -318,6 +323,7 @@ static void look_around(void *arg)
 	struct daemon *daemon = arg;
 
 	reload_watched_files(daemon->reload);
+	reload_retired(daemon->reload);
 	tell_status(daemon);
 }
 
@@ -346,6 +352,7 @@ static bool serve(struct daemon *daemon)
 		.reload = asked_to_reload,
 		.look_around = look_around,
 	};
+	const struct config_side *outside = &daemon->config->sides[SIDE_OUTSIDE];
 	struct daemon_events *events = daemon_events_new(daemon->base, &hooks, daemon);
 	bool ok = false;
 
@@ -360,12 +367,10 @@ static bool serve(struct daemon *daemon)
 		ok = start_workers(daemon);
 	if (ok) {
 		log_notice(
-			"serving: %zu workers, %zu fronts, relay ports %u-%u on %zu outside "
-			"address%s",
-			daemon->relay.worker_count, daemon->relay.commons.front_count,
-			daemon->config->relay.first, daemon->config->relay.last,
-			daemon->relay.commons.relay_count,
-			daemon->relay.commons.relay_count == 1 ? "" : "es");
+			"serving: %zu workers, relay ports %u-%u on %zu outside address%s",
+			daemon->relay.worker_count, daemon->config->relay.first,
+			daemon->config->relay.last, outside->address_count,
+			outside->address_count == 1 ? "" : "es");
 		notify_ready();
 		tell_status(daemon);
 		event_base_dispatch(daemon->base);
@@ -410,7 +415,7 @@ static void take_down(struct daemon *daemon)
 	quota_free(commons->sides);
 	quota_free(commons->total);
 	limiter_free(commons->strangers);
-	free(daemon->relay_addresses);
+	network_free(relay->network);
 	free(daemon->sockets);
 	libevent_global_shutdown();
 }

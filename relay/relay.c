@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "relay/network.h"
 #include "relay/worker.h"
 
 void relay_counters(struct relay *relay, struct counters *sum)
@@ -32,8 +33,9 @@ uint64_t relay_allocation_count(const struct relay *relay)
 	return count;
 }
 
-static struct relay_port front_row(const struct front *front)
+static struct relay_port front_row(const struct network_front *row_of)
 {
+	const struct front *front = &row_of->front;
 	bool stream = transport_is_stream(front->transport);
 	struct relay_port row = {
 		.side = front->side,
@@ -42,7 +44,11 @@ static struct relay_port front_row(const struct front *front)
 		.protocol = stream ? "tcp" : "udp",
 		.service = stream ? "STUN/TURN over TCP and TLS" : "STUN/TURN",
 	};
-	snprintf(row.purpose, sizeof(row.purpose), "%s clients reach the relay here",
+	snprintf(row.purpose, sizeof(row.purpose),
+		 row_of->retired
+			 ? "%s clients that were here before it was taken out of the "
+			   "configuration; gone with the last of them"
+			 : "%s clients reach the relay here",
 		 side_name(front->side));
 	return row;
 }
@@ -81,17 +87,18 @@ int relay_port_table(struct relay *relay, struct relay_port **rows, size_t *coun
 	if (error != 0)
 		return error;
 
-	const struct turn_commons *commons = &relay->commons;
-	*rows = calloc(commons->front_count + 1 + allocation_count, sizeof(**rows));
+	struct network_front fronts[FRONTS_MAX];
+	size_t front_count = network_fronts(relay->network, fronts);
+	*rows = calloc(front_count + 1 + allocation_count, sizeof(**rows));
 	*count = 0;
 	if (*rows == NULL) {
 		free(allocations);
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < commons->front_count; i++) {
+	for (size_t i = 0; i < front_count; i++) {
 		/* The TLS front shares the TCP front's port. */
-		if (commons->fronts[i].transport != TRANSPORT_TLS)
-			(*rows)[(*count)++] = front_row(&commons->fronts[i]);
+		if (fronts[i].front.transport != TRANSPORT_TLS)
+			(*rows)[(*count)++] = front_row(&fronts[i]);
 	}
 	if (relay->config->metrics.listen.ip.family != IP_NONE)
 		(*rows)[(*count)++] = metrics_row(&relay->config->metrics.listen);

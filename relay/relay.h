@@ -18,12 +18,14 @@
 
 struct drain;
 struct inbox;
+struct network;
 struct reload;
 struct worker;
 
 struct relay {
 	const struct config *config; /* as started; a reload replaces settings only */
 	struct turn_commons commons;
+	struct network *network; /* the tables of fronts and outside addresses */
 	size_t worker_count;
 	struct worker **workers;
 	int64_t started_s;       /* Unix seconds */

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "relay/change.h"
 #include "relay/front/tls.h"
 #include "relay/ops/addresses.h"
 #include "relay/watched.h"
@@ -22,10 +23,12 @@ struct reload {
 	struct config *started; /* what the relay was started with; others borrow from it */
 	struct config *config; /* what was read last */
 	struct settings *settings;
-	struct settings_fixed fixed;
+	struct settings_sources
+		sources; /* network and in_force are filled in for a build */
 	struct host_addresses *host;
 	uint32_t generation;
 	struct watched watched;
+	bool stuck; /* what is over could not be let go; not before something else works */
 	pthread_mutex_t lock; /* of config as a pointer, and of last: others look at them */
 	struct reload_last last;
 };
@@ -49,31 +52,62 @@ static void publish_expiry(struct reload *reload)
 			 tls != NULL ? tls_context_expires(tls) : 0, __ATOMIC_RELAXED);
 }
 
-/*
- * Build from config and whatever is on disk now, and publish. The looks come first: a file
- * that changes while it is read is read again.
- */
-static bool rebuild(struct reload *reload, const struct config *config, char *error,
-		    size_t error_size)
+/* NULL with a sentence in error. */
+static struct settings *build(struct reload *reload, const struct config *config,
+			      const struct network_view *network, char *error,
+			      size_t error_size)
 {
+	struct settings_sources sources = reload->sources;
 	struct host_addresses *host = host_copy(reload->host);
-	struct settings *settings = NULL;
 
-	snprintf(error, error_size, "out of memory");
-	reload->watched = watched_now(config);
-	if (host != NULL)
-		settings = settings_build(config, &reload->fixed, host,
-					  reload->generation + 1, error, error_size);
-	if (settings == NULL) {
-		free(host);
-		return false;
+	if (host == NULL) {
+		snprintf(error, error_size, "out of memory");
+		return NULL;
 	}
+	sources.network = network;
+	sources.in_force = reload->settings;
+	struct settings *settings = settings_build(
+		config, &sources, host, reload->generation + 1, error, error_size);
+	if (settings == NULL)
+		free(host);
+	return settings;
+}
+
+static void publish(struct reload *reload, struct settings *settings)
+{
 	reload->generation++;
 	settings_unref(reload->settings);
 	reload->settings = settings;
 	publish_expiry(reload);
 	for (size_t i = 0; i < reload->relay->worker_count; i++)
 		worker_publish(reload->relay->workers[i], settings);
+}
+
+/*
+ * From config and whatever is on disk now to what the workers go by, or not at all. The looks
+ * come first: a file that changes while it is read is read again.
+ */
+static bool rebuild(struct reload *reload, const struct config *config, char *error,
+		    size_t error_size)
+{
+	struct change change;
+	struct settings *settings;
+
+	reload->watched = watched_now(config);
+	if (!change_prepare(&change, reload->relay, config, error, error_size))
+		return false;
+	settings = build(reload, config, &change.plan, error, error_size);
+	if (settings == NULL) {
+		change_abandon(&change);
+		return false;
+	}
+	if (!change_open(&change, error, error_size)) {
+		settings_unref(settings);
+		return false;
+	}
+	publish(reload, settings);
+	change_finish(&change);
+	reload->stuck = false;
 	return true;
 }
 
@@ -82,15 +116,13 @@ struct reload *reload_new(struct relay *relay, struct config *config,
 			  size_t error_size)
 {
 	struct reload *reload = calloc(1, sizeof(*reload));
-	struct host_addresses *host = NULL;
 
 	snprintf(error, error_size, "out of memory");
 	if (reload == NULL)
 		return NULL;
 	reload->relay = relay;
-	reload->fixed = (struct settings_fixed){
+	reload->sources = (struct settings_sources){
 		.nonce_key = *nonce_key,
-		.commons = &relay->commons,
 		.started = config,
 	};
 	reload->watched = watched_now(config);
@@ -100,21 +132,17 @@ struct reload *reload_new(struct relay *relay, struct config *config,
 			 strerror(errno));
 		goto fail;
 	}
-	host = host_copy(reload->host);
-	if (host == NULL)
-		goto fail;
-	reload->generation = 1;
-	reload->settings = settings_build(config, &reload->fixed, host,
-					  reload->generation, error, error_size);
+	reload->settings =
+		build(reload, config, network_view(relay->network), error, error_size);
 	if (reload->settings == NULL)
 		goto fail;
+	reload->generation = 1;
 	publish_expiry(reload);
 	reload->started = reload->config = config;
 	reload->last.generation = reload->generation;
 	pthread_mutex_init(&reload->lock, NULL);
 	return reload;
 fail:
-	free(host);
 	free(reload->host);
 	free(reload);
 	return NULL;
@@ -255,6 +283,18 @@ void reload_watched_files(struct reload *reload)
 			       &report);
 	finish(reload, &report, "changed file");
 	reload_report_clear(&report);
+}
+
+void reload_retired(struct reload *reload)
+{
+	char error[512];
+
+	if (reload->stuck || !change_is_due(reload->relay))
+		return;
+	reload->stuck = !rebuild(reload, reload->config, error, sizeof(error));
+	if (reload->stuck)
+		log_error("what is no longer served: %s; it stays until the next reload",
+			  error);
 }
 
 void reload_host_addresses(struct reload *reload, struct host_addresses *host)

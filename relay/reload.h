@@ -39,6 +39,9 @@ bool reload_configuration(struct reload *reload, struct reload_report *report);
 /* Has a watched file changed? Then read them again. */
 void reload_watched_files(struct reload *reload);
 
+/* Has something that was retired lost its last allocation? Then it goes. */
+void reload_retired(struct reload *reload);
+
 /* The host has other addresses now; taken over. */
 void reload_host_addresses(struct reload *reload, struct host_addresses *host);
 

@@ -1,27 +1,38 @@
 /*
  * settings.c - from a configuration to what workers go by.
  */
+#define LOG_SUBSYSTEM SUBSYSTEM_RELOAD
 #include "relay/settings.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "auth/keyfile.h"
 #include "base/daemon.h"
+#include "base/log.h"
 #include "relay/core/revoked_users.h"
 #include "relay/front/tls.h"
 #include "relay/revoked_file.h"
 
 static struct peer_policy *build_policy(const struct config *config,
-					const struct turn_commons *commons)
+					const struct network_view *network)
 {
 	struct endpoint services[FRONTS_MAX];
+	struct relay_address relay[PORT_POOL_ADDRESSES_MAX];
 	const struct config_side *inside = &config->sides[SIDE_INSIDE];
+	size_t service_count = 0;
 
-	for (size_t i = 0; i < commons->front_count; i++)
-		services[i] = commons->fronts[i].local;
+	for (size_t i = 0; i < FRONTS_MAX; i++) {
+		if (network->front_states[i] != NETWORK_FREE)
+			services[service_count++] = network->fronts[i].local;
+	}
+	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++)
+		relay[i] = network->relay_states[i] != NETWORK_FREE
+				   ? network->relay[i]
+				   : (struct relay_address){.local.family = IP_NONE};
 	return peer_policy_new(&(struct peer_policy_config){
 		.allow = config->peers.allow,
 		.allow_count = config->peers.allow_count,
@@ -29,11 +40,22 @@ static struct peer_policy *build_policy(const struct config *config,
 		.deny_count = config->peers.deny_count,
 		.inside = inside->networks,
 		.inside_count = inside->network_count,
-		.relay = commons->relay,
-		.relay_count = commons->relay_count,
+		.relay = relay,
+		.relay_count = PORT_POOL_ADDRESSES_MAX,
 		.services = services,
-		.service_count = commons->front_count,
+		.service_count = service_count,
 	});
+}
+
+/* Where new allocations may be, and may not. */
+static void copy_network(struct turn_settings *turn, const struct network_view *network)
+{
+	for (size_t i = 0; i < FRONTS_MAX; i++)
+		turn->retired_fronts[i] = network->front_states[i] == NETWORK_RETIRED;
+	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++) {
+		if (network->relay_states[i] == NETWORK_SERVING)
+			turn->relay[turn->relay_count++] = (uint16_t)i;
+	}
 }
 
 static bool copy_clients(struct settings *settings, const struct config *config)
@@ -82,8 +104,25 @@ static void blame_tls(const struct config *config, char *error, size_t error_siz
 			     error_size);
 }
 
+/* See settings.h: an expired certificate is served, but never changed to. */
+static bool accept_expiry(SSL_CTX *tls, const struct config *config,
+			  const struct settings *in_force, char *error, size_t error_size)
+{
+	if (tls_context_expires(tls) > time(NULL))
+		return true;
+	if (in_force != NULL && !tls_context_same(tls, in_force->tls)) {
+		snprintf(error, error_size, "%s: the certificate has expired; renew it",
+			 config->tls.certificate);
+		return false;
+	}
+	log_warning(
+		"%s: the certificate has expired; TLS clients will refuse it; renew it",
+		config->tls.certificate);
+	return true;
+}
+
 struct settings *settings_build(const struct config *config,
-				const struct settings_fixed *fixed,
+				const struct settings_sources *sources,
 				struct host_addresses *host, uint32_t generation,
 				char *error, size_t error_size)
 {
@@ -99,7 +138,7 @@ struct settings *settings_build(const struct config *config,
 	settings->stream.idle_ms = config->fixed_limits.idle_ms;
 	settings->stream.send_queue = config->fixed_limits.send_queue;
 	settings->stream.connections = config->fixed_limits.connections;
-	settings->stream.unauthenticated = fixed->started->fixed_limits.unauthenticated;
+	settings->stream.unauthenticated = sources->started->fixed_limits.unauthenticated;
 	settings->stream.unauthenticated_per_prefix =
 		config->fixed_limits.unauthenticated_per_prefix;
 
@@ -107,19 +146,20 @@ struct settings *settings_build(const struct config *config,
 	settings->peer.timeout_ms = config->relay.peer_timeout_ms;
 
 	struct turn_settings *turn = &settings->turn;
-	snprintf(turn->realm, sizeof(turn->realm), "%s", fixed->started->realm);
+	snprintf(turn->realm, sizeof(turn->realm), "%s", sources->started->realm);
 	snprintf(turn->software, sizeof(turn->software), "%s", config->software);
 	turn->rfc5766_channels = config->rfc5766_channels;
 	turn->ms.enabled = config->ms.enabled;
 	/* Microsoft's realm has its quotes on the wire; what enters keys goes without. */
 	snprintf(turn->ms.realm, sizeof(turn->ms.realm), "\"%s\"",
-		 fixed->started->ms.realm);
+		 sources->started->ms.realm);
 	turn->ms.version = config->ms.version;
 	turn->ms.bandwidth_management = config->ms.bandwidth_management;
 	turn->ms.ipv6 = config->ms.ipv6;
 	turn->limits = config->limits;
 	copy_alternates(turn, config);
-	turn->nonce_key = fixed->nonce_key;
+	copy_network(turn, sources->network);
+	turn->nonce_key = sources->nonce_key;
 	turn->nonce_key.lifetime_s = config->nonce_lifetime_s;
 	turn->generation = generation;
 
@@ -142,12 +182,14 @@ struct settings *settings_build(const struct config *config,
 		settings->tls = tls_context_new(config->tls.certificate,
 						config->tls.private_key, error,
 						error_size);
-		if (settings->tls == NULL) {
+		if (settings->tls == NULL ||
+		    !accept_expiry(settings->tls, config, sources->in_force, error,
+				   error_size)) {
 			blame_tls(config, error, error_size);
 			goto fail;
 		}
 	}
-	turn->policy = build_policy(config, fixed->commons);
+	turn->policy = build_policy(config, sources->network);
 	if (turn->policy == NULL || !copy_clients(settings, config))
 		goto no_memory;
 	turn->host = host;

@@ -16,6 +16,7 @@
 
 #include "relay/config.h"
 #include "relay/core/turn.h"
+#include "relay/network.h"
 
 struct settings {
 	struct turn_settings turn; /* owns keyring, policy and host inside */
@@ -36,22 +37,25 @@ struct settings {
 	unsigned references;
 };
 
-/*
- * What every build of settings needs and no reload changes: the nonce key and what the relay
- * listens on.
- */
-struct settings_fixed {
-	struct nonce_key nonce_key;
-	const struct config *started; /* for what only a restart changes */
-	const struct turn_commons *commons;
+/* What a build of settings needs besides the configuration. */
+struct settings_sources {
+	struct nonce_key nonce_key;         /* the same from start to end */
+	const struct config *started;       /* for what only a restart changes */
+	const struct network_view *network; /* as it will be */
+	const struct settings *in_force;    /* NULL: these are the first */
 };
 
 /*
+ * An expired certificate does not keep the relay from starting, nor from a reload that is about
+ * something else: clients on UDP and TCP do not need it, and a relay that refuses to come back
+ * at night is worse than one that TLS clients turn away from. It is logged, and the date is in
+ * the status and the metrics. To change to an expired one is a mistake, and refused.
+ *
  * Read keyring and certificate, build policy and TLS context. host is taken over on success.
  * generation: higher than that of any settings before. NULL with a sentence in error.
  */
 struct settings *settings_build(const struct config *config,
-				const struct settings_fixed *fixed,
+				const struct settings_sources *sources,
 				struct host_addresses *host, uint32_t generation,
 				char *error, size_t error_size);
 

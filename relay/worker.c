@@ -16,6 +16,7 @@
 #include "relay/core/ids.h"
 #include "relay/core/revocation.h"
 #include "relay/front/clients.h"
+#include "relay/front/fronts.h"
 #include "relay/front/listener.h"
 #include "relay/front/stream.h"
 #include "relay/ops/record.h"
@@ -231,7 +232,7 @@ static size_t slots_wanted(const struct relay *relay)
 {
 	const struct config *config = relay->config;
 	size_t ports = (size_t)(config->relay.last - config->relay.first + 1) *
-		       relay->commons.relay_count;
+		       config->sides[SIDE_OUTSIDE].address_count;
 	size_t limit = config->fixed_limits.allocations_total;
 
 	ports *= 2; /* of UDP and of TCP */
@@ -283,11 +284,14 @@ struct worker *worker_new(struct relay *relay, unsigned number, struct settings 
 	worker->relay_sockets = relay_udp_new(worker, slots);
 	worker->tcp_relays = relay_tcp_new(worker, slots);
 	worker->clients = clients_new(worker);
+	worker->udp = udp_fronts_new(worker);
+	worker->listeners = listeners_new(worker);
 	worker->inbox = handoff_new(worker->base, worker);
 	worker->rates = rates_new(slots);
 	if (worker->turn.table == NULL || worker->rates == NULL ||
 	    worker->relay_sockets == NULL || worker->tcp_relays == NULL ||
-	    worker->clients == NULL || worker->inbox == NULL ||
+	    worker->clients == NULL || worker->udp == NULL ||
+	    worker->listeners == NULL || worker->inbox == NULL ||
 	    event_assign(&worker->expiry, worker->base, -1, 0, expiry_due, worker) != 0 ||
 	    event_assign(&worker->sampler, worker->base, -1, 0, sample_rates, worker) !=
 		    0)
@@ -302,12 +306,113 @@ fail:
 	return NULL;
 }
 
-bool worker_adopt(struct worker *worker, const int *udp_fds, const int *tcp_fds,
-		  size_t count)
+static void close_front(struct worker *worker, uint16_t front)
 {
-	worker->udp = udp_fronts_new(worker, udp_fds, count);
-	worker->listeners = listeners_new(worker, tcp_fds, count);
-	return worker->udp != NULL && worker->listeners != NULL;
+	udp_front_close(worker->udp, front);
+	listener_close(worker->listeners, front);
+}
+
+static bool open_front(struct worker *worker, struct front_sockets *sockets,
+		       uint16_t front)
+{
+	int *udp = &sockets->udp[front], *tcp = &sockets->tcp[front];
+
+	if (*udp >= 0) {
+		if (!udp_front_open(worker->udp, front, *udp))
+			return false;
+		*udp = -1;
+	}
+	if (*tcp >= 0) {
+		if (!listener_open(worker->listeners, front, *tcp))
+			return false;
+		*tcp = -1;
+	}
+	return true;
+}
+
+bool worker_adopt(struct worker *worker, struct front_sockets *sockets)
+{
+	bool opened[FRONTS_MAX];
+
+	for (uint16_t i = 0; i < FRONTS_MAX; i++) {
+		opened[i] = sockets->udp[i] >= 0 || sockets->tcp[i] >= 0;
+		if (open_front(worker, sockets, i))
+			continue;
+		for (uint16_t j = 0; j < i; j++) {
+			if (opened[j])
+				close_front(worker, j);
+		}
+		return false;
+	}
+	return true;
+}
+
+struct opening {
+	struct front_sockets *sockets;
+	bool ok;
+};
+
+static void open_fronts(struct worker *worker, void *arg)
+{
+	struct opening *opening = arg;
+
+	opening->ok = worker_adopt(worker, opening->sockets);
+}
+
+bool worker_open_fronts(struct worker *worker, struct front_sockets *sockets)
+{
+	struct opening opening = {.sockets = sockets};
+
+	return handoff_call(worker->inbox, open_fronts, &opening) && opening.ok;
+}
+
+struct some_fronts {
+	const bool *fronts;
+};
+
+static void retire_fronts(struct worker *worker, void *arg)
+{
+	const bool *fronts = ((struct some_fronts *)arg)->fronts;
+
+	for (uint16_t i = 0; i < FRONTS_MAX; i++) {
+		if (fronts[i])
+			listener_close(worker->listeners, i);
+	}
+}
+
+void worker_retire_fronts(struct worker *worker, const bool fronts[FRONTS_MAX])
+{
+	handoff_call(worker->inbox, retire_fronts, &(struct some_fronts){fronts});
+}
+
+static void close_fronts(struct worker *worker, void *arg)
+{
+	const bool *fronts = ((struct some_fronts *)arg)->fronts;
+
+	struct allocation *al;
+
+	for (uint32_t slot = 0;
+	     (al = allocation_next(worker->turn.table, slot)) != NULL;) {
+		slot = al->slot + 1;
+		if (fronts[al->tuple.front])
+			allocation_delete(&worker->turn, al, END_SHUTDOWN,
+					  worker->now_ms);
+	}
+	clients_end(worker->clients, fronts);
+	for (uint16_t i = 0; i < FRONTS_MAX; i++) {
+		if (fronts[i])
+			close_front(worker, i);
+	}
+}
+
+void worker_close_fronts(struct worker *worker, const bool fronts[FRONTS_MAX])
+{
+	handoff_call(worker->inbox, close_fronts, &(struct some_fronts){fronts});
+}
+
+uint32_t worker_front_allocations(const struct worker *worker, size_t front)
+{
+	return __atomic_load_n(&worker->turn.front_allocations[front], __ATOMIC_RELAXED);
 }
 
 static void *run(void *arg)

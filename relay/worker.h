@@ -27,6 +27,7 @@
 #include "relay/settings.h"
 
 struct clients;
+struct front_sockets;
 struct relay_tcp;
 struct relay_udp;
 struct udp_fronts;
@@ -59,18 +60,31 @@ struct worker {
 };
 
 /*
- * Everything but the thread and the fronts. settings: one reference is taken over on success.
- * NULL with a sentence in error.
+ * Everything but the thread and the sockets of its fronts. settings: one reference is taken
+ * over on success. NULL with a sentence in error.
  */
 struct worker *worker_new(struct relay *relay, unsigned number, struct settings *settings,
 			  char *error, size_t error_size);
 
 /*
- * Give it the sockets of its fronts, by front index, -1 where there is none; taken over. False
- * with errno if out of memory.
+ * Serve the fronts of these sockets from now on. What is taken over is -1 afterwards. False if
+ * out of memory; then it serves none of them. While it does not run, or, with
+ * worker_open_fronts(), from any thread but a worker's.
  */
-bool worker_adopt(struct worker *worker, const int *udp_fds, const int *tcp_fds,
-		  size_t count);
+bool worker_adopt(struct worker *worker, struct front_sockets *sockets);
+bool worker_open_fronts(struct worker *worker, struct front_sockets *sockets);
+
+/*
+ * worker_retire_fronts  take no more connections there; datagrams and what is connected go on
+ * worker_close_fronts   close them, and end the allocations that they still have, if any
+ *
+ * Any thread but a worker's.
+ */
+void worker_retire_fronts(struct worker *worker, const bool fronts[FRONTS_MAX]);
+void worker_close_fronts(struct worker *worker, const bool fronts[FRONTS_MAX]);
+
+/* Allocations of that front. Any thread. */
+uint32_t worker_front_allocations(const struct worker *worker, size_t front);
 
 /* 0 or an errno. */
 int worker_start(struct worker *worker);

@@ -122,6 +122,19 @@ struct stream *clients_find(struct clients *clients, const struct five_tuple *tu
 	return stream;
 }
 
+void clients_end(struct clients *clients, const bool fronts[FRONTS_MAX])
+{
+	for (size_t i = 0; i < BUCKETS; i++) {
+		struct stream *next, *stream = clients->buckets[i];
+
+		for (; stream != NULL; stream = next) {
+			next = stream_chain(stream);
+			if (fronts[stream_tuple(stream)->front])
+				stream_free(stream);
+		}
+	}
+}
+
 size_t clients_count(const struct clients *clients)
 {
 	return clients->listed;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "relay/core/five_tuple.h"
+#include "relay/core/front.h"
 
 struct clients;
 struct stream;
@@ -33,6 +34,9 @@ void clients_leave(struct clients *clients);
 void clients_add(struct clients *clients, struct stream *stream);
 void clients_remove(struct clients *clients, struct stream *stream);
 struct stream *clients_find(struct clients *clients, const struct five_tuple *tuple);
+
+/* End all streams of these fronts, none of which has an allocation. */
+void clients_end(struct clients *clients, const bool fronts[FRONTS_MAX]);
 
 size_t clients_count(const struct clients *clients);
 

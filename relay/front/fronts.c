@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,42 +13,6 @@
 #include "base/sockaddr.h"
 #include "relay/front/listener.h"
 #include "relay/front/udp.h"
-
-static bool add(struct front table[FRONTS_MAX], size_t *count, enum side side,
-		enum transport transport, const struct ip_addr *ip, uint16_t port)
-{
-	if (*count == FRONTS_MAX)
-		return false;
-	table[(*count)++] = (struct front){
-		.side = side,
-		.transport = transport,
-		.local = {.ip = *ip, .port = port},
-	};
-	return true;
-}
-
-size_t fronts_list(const struct config *config, struct front table[FRONTS_MAX])
-{
-	size_t count = 0;
-
-	for (int s = 0; s < SIDE_COUNT; s++) {
-		const struct config_side *side = &config->sides[s];
-		for (size_t i = 0; i < side->address_count; i++) {
-			const struct ip_addr *ip = &side->addresses[i].local;
-			enum side which = (enum side)s;
-			if (side->udp_port != 0 &&
-			    !add(table, &count, which, TRANSPORT_UDP, ip, side->udp_port))
-				return 0;
-			if (side->tcp_port != 0 &&
-			    (!add(table, &count, which, TRANSPORT_TCP, ip,
-				  side->tcp_port) ||
-			     !add(table, &count, which, TRANSPORT_TLS, ip,
-				  side->tcp_port)))
-				return 0;
-		}
-	}
-	return count;
-}
 
 /*
  * SO_REUSEPORT lets a second relay of the same user slip in beside the first; without it the
@@ -80,37 +45,61 @@ static int bind_one(const struct front *front)
 						     : udp_front_bind(&front->local);
 }
 
-static void close_all(struct front_sockets *sets, size_t workers, size_t count)
+static void none(struct front_sockets *sets, size_t workers)
 {
 	for (size_t w = 0; w < workers; w++) {
-		for (size_t i = 0; i < count; i++) {
+		for (size_t i = 0; i < FRONTS_MAX; i++)
+			sets[w].udp[i] = sets[w].tcp[i] = -1;
+	}
+}
+
+void fronts_close(struct front_sockets *sets, size_t workers)
+{
+	for (size_t w = 0; w < workers; w++) {
+		for (size_t i = 0; i < FRONTS_MAX; i++) {
 			if (sets[w].udp[i] >= 0)
 				close(sets[w].udp[i]);
 			if (sets[w].tcp[i] >= 0)
 				close(sets[w].tcp[i]);
 		}
 	}
+	none(sets, workers);
 }
 
-bool fronts_bind(const struct front *table, size_t count, struct front_sockets *sets,
+/* The sentence begins with the line of the address. */
+static void blame(const struct config *config, const struct front *front,
+		  int error_number, char *error, size_t error_size)
+{
+	const struct config_side *side = &config->sides[front->side];
+	bool stream = transport_is_stream(front->transport);
+	unsigned line = 0;
+	char key[32];
+
+	for (size_t i = 0; i < side->address_count; i++) {
+		if (ip_addr_equal(&side->addresses[i].local, &front->local.ip))
+			line = side->addresses[i].line;
+	}
+	snprintf(key, sizeof(key), "side.%s.addresses", side_name(front->side));
+	explain_bind_failure(&front->local, stream, stream ? "tcp_port" : "udp_port",
+			     error_number, error, error_size);
+	config_blame(config, line, key, error, error_size);
+}
+
+bool fronts_bind(const struct config *config, const struct front table[FRONTS_MAX],
+		 const bool wanted[FRONTS_MAX], struct front_sockets *sets,
 		 size_t workers, char *error, size_t error_size)
 {
-	for (size_t w = 0; w < workers; w++) {
-		for (size_t i = 0; i < count; i++)
-			sets[w].udp[i] = sets[w].tcp[i] = -1;
-	}
-	for (size_t i = 0; i < count; i++) {
-		if (table[i].transport == TRANSPORT_TLS)
+	none(sets, workers);
+	for (size_t i = 0; i < FRONTS_MAX; i++) {
+		if (!wanted[i] || table[i].transport == TRANSPORT_TLS)
 			continue;
 		bool stream = transport_is_stream(table[i].transport);
 		int taken = probe(&table[i]);
 		for (size_t w = 0; w < workers; w++) {
 			int fd = taken != 0 ? -taken : bind_one(&table[i]);
 			if (fd < 0) {
-				explain_bind_failure(&table[i].local, stream,
-						     stream ? "tcp_port" : "udp_port",
-						     -fd, error, error_size);
-				close_all(sets, workers, count);
+				blame(config, &table[i], -fd, error, error_size);
+				fronts_close(sets, workers);
 				return false;
 			}
 			*(stream ? &sets[w].tcp[i] : &sets[w].udp[i]) = fd;

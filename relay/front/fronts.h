@@ -1,6 +1,6 @@
 /*
- * fronts.h - from configured sides to a table of fronts and their bound sockets, one set for
- * each worker. Runs once, before privileges are dropped.
+ * fronts.h - the bound sockets of fronts, one set for each worker: at the start before
+ * privileges are dropped, and for what a reload adds.
  */
 #ifndef RELAY_FRONT_FRONTS_H
 #define RELAY_FRONT_FRONTS_H
@@ -11,12 +11,6 @@
 #include "relay/config.h"
 #include "relay/core/front.h"
 
-/*
- * Fill the table: per address of a side its UDP front, its TCP front and, right behind, the TLS
- * front of the same port. Returns how many; 0 if there are more than FRONTS_MAX.
- */
-size_t fronts_list(const struct config *config, struct front table[FRONTS_MAX]);
-
 /* The sockets of one worker, by front index; -1 where there is none. */
 struct front_sockets {
 	int udp[FRONTS_MAX];
@@ -24,10 +18,17 @@ struct front_sockets {
 };
 
 /*
- * Bind all fronts for all workers (sets: one per worker). False with a sentence in error, which
- * names who holds a port; then nothing stays open.
+ * Bind the wanted ones of a table of FRONTS_MAX for all workers (sets: one per worker). A TLS
+ * front has no socket of its own. False with "FILE:LINE: ..." in error, which names who holds
+ * a port; then nothing stays open.
+ *
+ * config  has the address of each wanted front
  */
-bool fronts_bind(const struct front *table, size_t count, struct front_sockets *sets,
+bool fronts_bind(const struct config *config, const struct front table[FRONTS_MAX],
+		 const bool wanted[FRONTS_MAX], struct front_sockets *sets,
 		 size_t workers, char *error, size_t error_size);
+
+/* Close what nobody has adopted. */
+void fronts_close(struct front_sockets *sets, size_t workers);
 
 #endif

@@ -5,6 +5,7 @@
 #define LOG_SUBSYSTEM SUBSYSTEM_FRONT
 #include "relay/front/listener.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -41,14 +42,13 @@ struct listener {
 
 struct listeners {
 	struct worker *worker;
-	struct listener *listeners;
-	size_t count;
+	struct listener listeners[FRONTS_MAX];
 	struct event resume;
 };
 
 static void set_all(struct listeners *listeners, bool on)
 {
-	for (size_t i = 0; i < listeners->count; i++) {
+	for (size_t i = 0; i < FRONTS_MAX; i++) {
 		if (listeners->listeners[i].fd < 0)
 			continue;
 		if (on)
@@ -118,36 +118,21 @@ static void acceptable(evutil_socket_t fd, short events, void *arg)
 	}
 }
 
-struct listeners *listeners_new(struct worker *worker, const int *fds, size_t count)
+struct listeners *listeners_new(struct worker *worker)
 {
 	struct listeners *listeners = calloc(1, sizeof(*listeners));
 	if (listeners == NULL)
 		return NULL;
 	listeners->worker = worker;
-	listeners->listeners = calloc(count, sizeof(*listeners->listeners));
-	if (listeners->listeners == NULL || event_assign(&listeners->resume, worker->base,
-							 -1, 0, resume, listeners) != 0) {
-		free(listeners->listeners);
+	if (event_assign(&listeners->resume, worker->base, -1, 0, resume, listeners) !=
+	    0) {
 		free(listeners);
 		return NULL;
 	}
-
-	listeners->count = count;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < FRONTS_MAX; i++) {
+		listeners->listeners[i].owner = listeners;
+		listeners->listeners[i].front = (uint16_t)i;
 		listeners->listeners[i].fd = -1;
-	for (size_t i = 0; i < count; i++) {
-		struct listener *listener = &listeners->listeners[i];
-		if (fds[i] < 0)
-			continue;
-		listener->owner = listeners;
-		listener->front = (uint16_t)i;
-		if (event_assign(&listener->event, worker->base, fds[i],
-				 EV_READ | EV_PERSIST, acceptable, listener) != 0 ||
-		    event_add(&listener->event, NULL) != 0) {
-			listeners_free(listeners);
-			return NULL;
-		}
-		listener->fd = fds[i];
 	}
 	return listeners;
 }
@@ -156,14 +141,34 @@ void listeners_free(struct listeners *listeners)
 {
 	if (listeners == NULL)
 		return;
-	set_all(listeners, false);
+	for (uint16_t i = 0; i < FRONTS_MAX; i++)
+		listener_close(listeners, i);
 	event_del(&listeners->resume);
-	for (size_t i = 0; i < listeners->count; i++) {
-		if (listeners->listeners[i].fd >= 0)
-			close(listeners->listeners[i].fd);
-	}
-	free(listeners->listeners);
 	free(listeners);
+}
+
+bool listener_open(struct listeners *listeners, uint16_t front, int fd)
+{
+	struct listener *listener = &listeners->listeners[front];
+
+	assert(listener->fd < 0);
+	if (event_assign(&listener->event, listeners->worker->base, fd,
+			 EV_READ | EV_PERSIST, acceptable, listener) != 0 ||
+	    event_add(&listener->event, NULL) != 0)
+		return false;
+	listener->fd = fd;
+	return true;
+}
+
+void listener_close(struct listeners *listeners, uint16_t front)
+{
+	struct listener *listener = &listeners->listeners[front];
+
+	if (listener->fd < 0)
+		return;
+	event_del(&listener->event);
+	close(listener->fd);
+	listener->fd = -1;
 }
 
 /* Accepted sockets inherit all of this, so a connection costs no calls for it. */

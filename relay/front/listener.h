@@ -6,19 +6,26 @@
 #ifndef RELAY_FRONT_LISTENER_H
 #define RELAY_FRONT_LISTENER_H
 
-#include <stddef.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "stun/endpoint.h"
 
 struct listeners;
 struct worker;
 
+/* None yet. NULL and errno. */
+struct listeners *listeners_new(struct worker *worker);
+void listeners_free(struct listeners *listeners); /* NULL is allowed; closes all */
+
 /*
- * fds: by front index, -1 where the front is not plain TCP; taken over. The TLS front of a port
- * is the one that follows its TCP front. NULL and errno.
+ * Accept for the plain TCP front of that index, which is not open, on fd from listener_bind(),
+ * which is taken over. The TLS front of a port is the one that follows its TCP front. False if
+ * out of memory; then fd is still the caller's.
  */
-struct listeners *listeners_new(struct worker *worker, const int *fds, size_t count);
-void listeners_free(struct listeners *listeners); /* NULL is allowed */
+bool listener_open(struct listeners *listeners, uint16_t front, int fd);
+/* Accept no more; nothing if it is not open. Connections that there are go on. */
+void listener_close(struct listeners *listeners, uint16_t front);
 
 /* A listening socket; every worker makes its own. Negative errno. */
 int listener_bind(const struct endpoint *local);

@@ -24,11 +24,17 @@ static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
 SSL_CTX *tls_context_new(const char *certificate, const char *private_key, char *error,
 			 size_t error_size)
 {
-	SSL_CTX *ctx = tls_server_new(certificate, private_key, error, error_size);
+	SSL_CTX *ctx = tls_server_new(certificate, private_key, true, error, error_size);
 
 	if (ctx != NULL)
 		SSL_CTX_set_alpn_select_cb(ctx, select_alpn, NULL);
 	return ctx;
+}
+
+bool tls_context_same(SSL_CTX *a, SSL_CTX *b)
+{
+	return a != NULL && b != NULL &&
+	       X509_cmp(SSL_CTX_get0_certificate(a), SSL_CTX_get0_certificate(b)) == 0;
 }
 
 int64_t tls_context_expires(SSL_CTX *ctx)

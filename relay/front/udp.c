@@ -5,6 +5,7 @@
  */
 #include "relay/front/udp.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -38,8 +39,7 @@ struct udp_front {
 
 struct udp_fronts {
 	struct worker *worker;
-	struct udp_front *fronts;
-	size_t count;
+	struct udp_front fronts[FRONTS_MAX];
 	uint8_t *buffers; /* BATCH times DATAGRAM_MAX */
 	struct mmsghdr headers[BATCH];
 	struct iovec vectors[BATCH];
@@ -123,20 +123,18 @@ static void readable(evutil_socket_t fd, short events, void *arg)
 	relay_udp_flush(fronts->worker->relay_sockets);
 }
 
-struct udp_fronts *udp_fronts_new(struct worker *worker, const int *fds, size_t count)
+struct udp_fronts *udp_fronts_new(struct worker *worker)
 {
 	struct udp_fronts *fronts = calloc(1, sizeof(*fronts));
 	if (fronts == NULL)
 		return NULL;
 	fronts->worker = worker;
-	fronts->count = count;
-	fronts->fronts = calloc(count, sizeof(*fronts->fronts));
 	fronts->buffers = mmap(NULL, (size_t)BATCH * DATAGRAM_MAX, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (fronts->buffers == MAP_FAILED)
-		fronts->buffers = NULL;
-	if (fronts->fronts == NULL || fronts->buffers == NULL)
-		goto fail;
+	if (fronts->buffers == MAP_FAILED) {
+		free(fronts);
+		return NULL;
+	}
 
 	for (size_t i = 0; i < BATCH; i++) {
 		fronts->vectors[i] = (struct iovec){
@@ -151,52 +149,64 @@ struct udp_fronts *udp_fronts_new(struct worker *worker, const int *fds, size_t 
 		};
 		make_ready(fronts, (unsigned)i);
 	}
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < FRONTS_MAX; i++) {
+		fronts->fronts[i].owner = fronts;
+		fronts->fronts[i].index = (uint16_t)i;
 		fronts->fronts[i].fd = -1;
-	for (size_t i = 0; i < count; i++) {
-		struct udp_front *front = &fronts->fronts[i];
-		if (fds[i] < 0)
-			continue;
-		front->owner = fronts;
-		front->index = (uint16_t)i;
-		if (event_assign(&front->event, worker->base, fds[i],
-				 EV_READ | EV_PERSIST, readable, front) != 0 ||
-		    event_add(&front->event, NULL) != 0)
-			goto fail;
-		front->fd = fds[i];
 	}
 	return fronts;
-fail:
-	udp_fronts_free(fronts);
-	return NULL;
 }
 
 void udp_fronts_free(struct udp_fronts *fronts)
 {
 	if (fronts == NULL)
 		return;
-	for (size_t i = 0; fronts->fronts != NULL && i < fronts->count; i++) {
-		if (fronts->fronts[i].fd < 0)
-			continue;
-		event_del(&fronts->fronts[i].event);
-		close(fronts->fronts[i].fd);
-	}
-	if (fronts->buffers != NULL)
-		munmap(fronts->buffers, (size_t)BATCH * DATAGRAM_MAX);
-	free(fronts->fronts);
+	for (uint16_t i = 0; i < FRONTS_MAX; i++)
+		udp_front_close(fronts, i);
+	munmap(fronts->buffers, (size_t)BATCH * DATAGRAM_MAX);
 	free(fronts);
+}
+
+static void count_drops(struct udp_front *front)
+{
+	uint64_t *counter =
+		&front->owner->worker->turn.counters.socket_drops[SOCKET_FRONT];
+
+	counter_add(counter, socket_drops(front->fd, &front->drops));
 }
 
 void udp_fronts_count_drops(struct udp_fronts *fronts)
 {
-	uint64_t *counter = &fronts->worker->turn.counters.socket_drops[SOCKET_FRONT];
-
-	for (size_t i = 0; i < fronts->count; i++) {
-		struct udp_front *front = &fronts->fronts[i];
-
-		if (front->fd >= 0)
-			counter_add(counter, socket_drops(front->fd, &front->drops));
+	for (size_t i = 0; i < FRONTS_MAX; i++) {
+		if (fronts->fronts[i].fd >= 0)
+			count_drops(&fronts->fronts[i]);
 	}
+}
+
+bool udp_front_open(struct udp_fronts *fronts, uint16_t front, int fd)
+{
+	struct udp_front *opened = &fronts->fronts[front];
+
+	assert(opened->fd < 0);
+	if (event_assign(&opened->event, fronts->worker->base, fd, EV_READ | EV_PERSIST,
+			 readable, opened) != 0 ||
+	    event_add(&opened->event, NULL) != 0)
+		return false;
+	opened->fd = fd;
+	opened->drops = 0;
+	return true;
+}
+
+void udp_front_close(struct udp_fronts *fronts, uint16_t front)
+{
+	struct udp_front *closed = &fronts->fronts[front];
+
+	if (closed->fd < 0)
+		return;
+	count_drops(closed);
+	event_del(&closed->event);
+	close(closed->fd);
+	closed->fd = -1;
 }
 
 void udp_front_send(struct udp_fronts *fronts, uint16_t front,

@@ -5,6 +5,7 @@
 #ifndef RELAY_FRONT_UDP_H
 #define RELAY_FRONT_UDP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,9 +15,17 @@ struct udp_datagram;
 struct udp_fronts;
 struct worker;
 
-/* fds: by front index, -1 where the front is not UDP; taken over. NULL and errno. */
-struct udp_fronts *udp_fronts_new(struct worker *worker, const int *fds, size_t count);
-void udp_fronts_free(struct udp_fronts *fronts); /* NULL is allowed */
+/* None yet. NULL and errno. */
+struct udp_fronts *udp_fronts_new(struct worker *worker);
+void udp_fronts_free(struct udp_fronts *fronts); /* NULL is allowed; closes all */
+
+/*
+ * Serve the front of that index, which is not open, on fd from udp_front_bind(), which is taken
+ * over. False if out of memory; then fd is still the caller's.
+ */
+bool udp_front_open(struct udp_fronts *fronts, uint16_t front, int fd);
+/* The end of it; nothing if it is not open. */
+void udp_front_close(struct udp_fronts *fronts, uint16_t front);
 
 /* Send one datagram to a client. Failures are counted, not reported. */
 void udp_front_send(struct udp_fronts *fronts, uint16_t front,

@@ -17,6 +17,7 @@
 #include "base/version.h"
 #include "relay/core/auth.h"
 #include "relay/handoff.h"
+#include "relay/network.h"
 #include "relay/ops/record.h"
 #include "relay/relay.h"
 #include "relay/worker.h"
@@ -51,19 +52,24 @@ static json_t *endpoint_text(const struct endpoint *ep)
 static void add_pool_figures(json_t *list, const struct relay *relay,
 			     struct port_pool *pool, const char *protocol)
 {
-	for (size_t i = 0; i < relay->commons.relay_count; i++) {
-		const struct relay_address *address = &relay->commons.relay[i];
-		struct port_pool_figures figures = port_pool_figures(pool, i, now_ms());
+	struct network_address rows[PORT_POOL_ADDRESSES_MAX];
+	size_t row_count = network_addresses(relay->network, rows);
+
+	for (size_t i = 0; i < row_count; i++) {
+		const struct relay_address *address = &rows[i].address;
+		struct port_pool_figures figures =
+			port_pool_figures(pool, rows[i].index, now_ms());
 
 		json_array_append_new(
-			list, json_pack("{s:o, s:o, s:s, s:i, s:i, s:I, s:I, s:I}",
-					"address", ip_text(&address->local), "public",
-					ip_text(&address->public), "protocol", protocol,
-					"first", (int)relay->config->relay.first, "last",
-					(int)relay->config->relay.last, "size",
-					(json_int_t)figures.size, "used",
-					(json_int_t)figures.used, "resting",
-					(json_int_t)figures.resting));
+			list,
+			json_pack("{s:o, s:o, s:s, s:i, s:i, s:I, s:I, s:I, s:b}",
+				  "address", ip_text(&address->local), "public",
+				  ip_text(&address->public), "protocol", protocol,
+				  "first", (int)figures.first, "last", (int)figures.last,
+				  "size", (json_int_t)figures.size, "used",
+				  (json_int_t)figures.used, "resting",
+				  (json_int_t)figures.resting, "draining",
+				  address->retired));
 	}
 }
 

@@ -7,6 +7,7 @@
 
 #include "relay/front/udp.h"
 #include "relay/handoff.h"
+#include "relay/network.h"
 #include "relay/ops/metrics.h"
 #include "relay/peer/relay_udp.h"
 #include "relay/relay.h"
@@ -60,14 +61,17 @@ static bool is_told(const struct metrics_facts *facts, const struct ip_addr *add
 static void gather_pools(struct metrics_facts *facts, const struct relay *relay,
 			 struct port_pool *pool, enum transport protocol, uint64_t now_ms)
 {
-	for (size_t i = 0; i < relay->commons.relay_count; i++) {
-		const struct ip_addr *address = &relay->commons.relay[i].local;
+	struct network_address rows[PORT_POOL_ADDRESSES_MAX];
+	size_t row_count = network_addresses(relay->network, rows);
+
+	for (size_t i = 0; i < row_count; i++) {
+		const struct ip_addr *address = &rows[i].address.local;
 
 		if (!is_told(facts, address, protocol))
 			facts->pools[facts->pool_count++] = (struct metrics_pool){
 				.address = *address,
 				.protocol = protocol,
-				.figures = port_pool_figures(pool, i, now_ms),
+				.figures = port_pool_figures(pool, rows[i].index, now_ms),
 			};
 	}
 }

@@ -16,6 +16,7 @@
 
 #include "base/sockaddr.h"
 #include "relay/core/permission.h"
+#include "relay/front/fronts.h"
 #include "relay/front/listener.h"
 #include "relay/handoff.h"
 #include "relay/peer/relay_tcp.h"
@@ -119,6 +120,17 @@ static void make_commons(struct relay_world *world)
 		  commons->total && commons->strangers);
 }
 
+/* Its fronts and its address, as settings are built from. */
+static void make_view(struct relay_world *world)
+{
+	for (size_t i = 0; i < 2 * WORLD_WORKERS; i++) {
+		world->view.fronts[i] = world->fronts[i];
+		world->view.front_states[i] = NETWORK_SERVING;
+	}
+	world->view.relay[0] = world->address;
+	world->view.relay_states[0] = NETWORK_SERVING;
+}
+
 static void bind_fronts(struct relay_world *world, int fds[WORLD_WORKERS])
 {
 	const struct ip_addr *ip = &world->config->sides[SIDE_INSIDE].addresses[0].local;
@@ -139,7 +151,8 @@ static void bind_fronts(struct relay_world *world, int fds[WORLD_WORKERS])
 void relay_world_start(struct relay_world *world, const char *extra,
 		       void (*change)(struct settings *settings))
 {
-	int fds[WORLD_WORKERS], udp[2 * WORLD_WORKERS], tcp[2 * WORLD_WORKERS];
+	struct front_sockets sockets;
+	int fds[WORLD_WORKERS];
 	char error[512];
 
 	signal(SIGPIPE, SIG_IGN);
@@ -149,9 +162,10 @@ void relay_world_start(struct relay_world *world, const char *extra,
 	bind_fronts(world, fds);
 	world->relay.config = world->config;
 	make_commons(world);
-	world->fixed = (struct settings_fixed){.started = world->config,
-					       .commons = &world->relay.commons};
-	world->settings = settings_build(world->config, &world->fixed, NULL, 1, error,
+	make_view(world);
+	world->sources = (struct settings_sources){.started = world->config,
+						   .network = &world->view};
+	world->settings = settings_build(world->config, &world->sources, NULL, 1, error,
 					 sizeof(error));
 	ck_assert_msg(world->settings != NULL, "%s", error);
 	if (change != NULL)
@@ -161,10 +175,9 @@ void relay_world_start(struct relay_world *world, const char *extra,
 					       settings_ref(world->settings), error,
 					       sizeof(error));
 		ck_assert_msg(world->workers[i] != NULL, "%s", error);
-		memset(udp, -1, sizeof(udp));
-		memset(tcp, -1, sizeof(tcp));
-		tcp[2 * i] = fds[i];
-		ck_assert(worker_adopt(world->workers[i], udp, tcp, 2 * WORLD_WORKERS));
+		memset(&sockets, -1, sizeof(sockets));
+		sockets.tcp[2 * i] = fds[i];
+		ck_assert(worker_adopt(world->workers[i], &sockets));
 	}
 	world->relay.workers = world->workers;
 	world->relay.worker_count = WORLD_WORKERS;
@@ -218,7 +231,7 @@ void relay_world_deny(struct relay_world *world, const char *deny)
 	ck_assert(ip_prefix_parse(deny, &prefix));
 	other.peers.deny = &prefix;
 	other.peers.deny_count = 1;
-	struct settings *settings = settings_build(&other, &world->fixed, NULL,
+	struct settings *settings = settings_build(&other, &world->sources, NULL,
 						   world->settings->turn.generation + 1,
 						   error, sizeof(error));
 	ck_assert_msg(settings != NULL, "%s", error);

@@ -22,7 +22,8 @@ struct relay_world {
 	struct relay relay;
 	struct config *config;
 	struct settings *settings;
-	struct settings_fixed fixed;
+	struct network_view view;
+	struct settings_sources sources;
 	struct front fronts[2 * WORLD_WORKERS]; /* worker N: 2 N for TCP, then its TLS */
 	struct relay_address address;           /* public 203.0.113.9 */
 	struct worker *workers[WORLD_WORKERS];

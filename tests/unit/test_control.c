@@ -17,6 +17,7 @@
 
 #include "base/control_socket.h"
 #include "relay/handoff.h"
+#include "relay/network.h"
 #include "relay/relay.h"
 #include "tests/unit/unit.h"
 
@@ -96,7 +97,6 @@ static char folder[] = P_tmpdir "/avedge-control-XXXXXX";
 static char path[64];
 static struct relay relay;
 static struct config *config;
-static struct relay_address outside;
 
 static void begin(void)
 {
@@ -112,11 +112,11 @@ static void begin(void)
 	config = config_parse("F", text, sizeof(text) - 1, error, sizeof(error));
 	ck_assert_msg(config != NULL, "%s", error);
 
-	outside.local = config->sides[SIDE_OUTSIDE].addresses[0].local;
-	outside.public = outside.local;
-	relay = (struct relay){.config = config};
-	relay.commons.relay = &outside;
-	relay.commons.relay_count = 1;
+	struct network_view view;
+	relay = (struct relay){.config = config, .network = network_new()};
+	ck_assert_ptr_nonnull(relay.network);
+	ck_assert(network_plan(relay.network, config, &view, error, sizeof(error)));
+	network_set(relay.network, &view);
 
 	const struct port_pool_config pool = {.address_count = 1,
 					      .first = config->relay.first,
@@ -132,6 +132,7 @@ static void end(void)
 {
 	char command[128];
 
+	network_free(relay.network);
 	port_pool_free(relay.commons.ports);
 	port_pool_free(relay.commons.tcp_ports);
 	config_free(config);
