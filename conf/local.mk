@@ -1,5 +1,6 @@
 # conf/: what an administrator starts from. Not installed into sysconfdir: it would overwrite.
-dist_doc_DATA = conf/mediarelayd.conf conf/mrasd.conf
+examplesdir = $(docdir)/examples
+dist_examples_DATA = conf/mediarelayd.conf conf/mrasd.conf
 
 # For systemd. The sources have names of their own; what is installed is called avedge.conf.
 systemd_templates = \
