@@ -78,6 +78,12 @@ const struct ctl_command ctl_commands[] = {
 	 .options = {DAEMON},
 	 .operands = {CTL_SUBSYSTEM, CTL_LEVEL},
 	 .run = ctl_log_level},
+	{.name = "top",
+	 .purpose = "a live view: totals, pool, drops, busiest allocations",
+	 .text = "Keys: q ends, s chooses the next order, arrows and the page keys move, space "
+		 "asks at once.",
+	 .options = {OPTION_SORT, OPTION_INTERVAL, OPTION_ONCE, DAEMON},
+	 .run = ctl_top},
 	{.name = "records",
 	 .purpose = "what allocations came to that have ended",
 	 .text = "With --json one object a line, as the relay writes it.  Who reads too slowly "

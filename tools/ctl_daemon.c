@@ -156,7 +156,8 @@ static int fetch(const struct ctl_daemon *daemon, const char *method, const char
 		complain(daemon, CTL_FAILED, "out of memory.");
 		goto end;
 	}
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)TIMEOUT_MS);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
+			 daemon->timeout_ms ? daemon->timeout_ms : TIMEOUT_MS);
 	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
 	if (body) {
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);

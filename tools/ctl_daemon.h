@@ -14,6 +14,7 @@ struct ctl_daemon {
 	const char *name;   /* "mediarelayd" */
 	const char *socket; /* path */
 	bool quiet;         /* no complaints; for a view that shows them itself */
+	long timeout_ms;    /* for an answer; 0: long enough for a reload */
 };
 
 struct ctl_args;

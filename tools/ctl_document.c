@@ -117,20 +117,26 @@ static void print_reload(const json_t *reload)
 	       strcmp(detail, "-") != 0 ? detail : "");
 }
 
+/* A certificate, keyring or list of either daemon. */
+static void print_file(const json_t *file)
+{
+	char key[CTL_CELL_MAX], path[CTL_CELL_MAX], about[CTL_CELL_MAX],
+		until[CTL_CELL_MAX];
+
+	ctl_member(file, "about", about);
+	ctl_member(file, "not_after", until);
+	printf("%-15s %s%s%s, %s%s\n", ctl_member(file, "key", key),
+	       ctl_member(file, "path", path), *about != '-' ? ": " : "",
+	       *about != '-' ? about : "", strcmp(until, "-") == 0 ? "no end" : "until ",
+	       strcmp(until, "-") == 0 ? "" : until);
+}
+
 void ctl_print_upkeep(const json_t *status)
 {
-	const json_t *keys = json_object_get(status, "keys"), *key;
-	char id[CTL_CELL_MAX], until[CTL_CELL_MAX];
+	const json_t *file;
 	size_t i;
 
 	ctl_print_line("certificate to", status, "tls_not_after");
-	ctl_print_line("keys until", status, "keys_not_after");
-	json_array_foreach(keys, i, key)
-	{
-		ctl_member(key, "id", id);
-		ctl_member(key, "not_after", until);
-		printf("key             %s, until %s\n", id,
-		       strcmp(until, "-") == 0 ? "it is removed" : until);
-	}
+	json_array_foreach(json_object_get(status, "files"), i, file) print_file(file);
 	print_reload(json_object_get(status, "reload"));
 }

@@ -13,28 +13,52 @@
 #include "tools/ctl_table.h"
 #include "tools/ctl_text.h"
 
-/* Numbers of an object in a line, as "12 sip, 3 http"; a number alone as it is. */
-static void print_figures(const char *title, const json_t *status, const char *member)
+/* Numbers of an object in a line, as "12 sip, 3 http"; zeros say nothing. */
+static void print_figures(const char *title, json_t *figures)
 {
-	json_t *value = json_object_get(status, member), *figure;
-	char cell[CTL_CELL_MAX], name_text[CTL_CELL_MAX];
+	char cell[CTL_CELL_MAX];
 	const char *name;
+	json_t *figure;
 	bool first = true;
 
-	if (!json_is_object(value)) {
-		ctl_print_line(title, status, member);
-		return;
-	}
-	printf("%-15s ", title);
-	json_object_foreach(value, name, figure)
+	json_object_foreach(figures, name, figure)
 	{
-		if (!json_is_number(figure))
+		if (!json_is_integer(figure) || json_integer_value(figure) == 0)
 			continue;
-		printf("%s%s", first ? "" : ", ", ctl_member(value, name, cell));
-		printf(" %s", ctl_clean(name, name_text, sizeof(name_text)));
+		printf("%-15s ", first ? title : "");
+		printf("%" JSON_INTEGER_FORMAT " %s\n", json_integer_value(figure),
+		       ctl_clean(name, cell, sizeof(cell)));
 		first = false;
 	}
-	putchar('\n');
+}
+
+static void print_credentials(const json_t *credentials)
+{
+	json_t *forms = json_object_get(credentials, "issued_by"), *form;
+	char title[CTL_CELL_MAX], cell[CTL_CELL_MAX];
+	const char *name;
+
+	if (!json_is_object(credentials))
+		return;
+	ctl_print_line("issued", credentials, "issued");
+	json_object_foreach(forms, name, form)
+	{
+		snprintf(title, sizeof(title), "  %.32s",
+			 ctl_clean(name, cell, sizeof(cell)));
+		print_figures(title, form);
+	}
+	ctl_print_line("refused", credentials, "refused");
+	print_figures("", json_object_get(credentials, "refused_by"));
+}
+
+static void print_connections(const json_t *connections)
+{
+	if (!json_is_object(connections))
+		return;
+	ctl_print_line("connections", connections, "open");
+	ctl_print_line("  in handshake", connections, "handshake");
+	ctl_print_line("  accepted", connections, "accepted");
+	print_figures("  refused", json_object_get(connections, "refused_by"));
 }
 
 static int print_status(const struct ctl_args *args, json_t *document)
@@ -48,10 +72,8 @@ static int print_status(const struct ctl_args *args, json_t *document)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		ctl_print_line(rows[i][0], document, rows[i][1]);
 	ctl_print_uptime(document);
-	print_figures("connections", document, "connections");
-	print_figures("issued", document, "issued");
-	print_figures("refused", document, "refused");
-	print_figures("credentials", document, "credentials");
+	print_connections(json_object_get(document, "connections"));
+	print_credentials(json_object_get(document, "credentials"));
 	ctl_print_upkeep(document);
 
 	const json_t *relays = json_object_get(document, "relays"), *row;

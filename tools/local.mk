@@ -16,6 +16,7 @@ avedgectl_SOURCES = \
 	tools/ctl_document.c tools/ctl_document.h \
 	tools/ctl_drain.c tools/ctl_drain.h \
 	tools/ctl_edge_ports.c tools/ctl_edge_ports.h \
+	tools/ctl_frame.c tools/ctl_frame.h \
 	tools/ctl_help.c \
 	tools/ctl_key.c \
 	tools/ctl_log.c \
@@ -30,7 +31,9 @@ avedgectl_SOURCES = \
 	tools/ctl_run.h \
 	tools/ctl_show.c \
 	tools/ctl_table.c tools/ctl_table.h \
+	tools/ctl_terminal.c tools/ctl_terminal.h \
 	tools/ctl_text.c tools/ctl_text.h \
+	tools/ctl_top.c \
 	tools/probe.h \
 	tools/probe_http.c \
 	tools/probe_relay.c \
