@@ -220,12 +220,12 @@ static json_t *files(const struct settings *settings)
 		const char *path = file_path(settings->config, id);
 
 		if (path != NULL)
-			json_array_append_new(rows,
-					      json_pack("{s:s, s:s, s:o, s:s, s:o}",
-							"key", file_key(id), "path", path,
-							"count", number(facts->count),
-							"about", facts->about,
-							"not_after", end_of(facts)));
+			json_array_append_new(
+				rows, json_pack("{s:s, s:o, s:o, s:o, s:o}", "key",
+						file_key(id), "path", control_text(path),
+						"count", number(facts->count), "about",
+						control_text(facts->about), "not_after",
+						end_of(facts)));
 	}
 	return rows;
 }

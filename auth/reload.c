@@ -232,7 +232,9 @@ static void replace(struct reload *reload, struct config *config,
 	struct settings *before = apply(reload, &next);
 
 	add_files(was, &stamps, before, reload, report);
-	if (log_level_parse(config->log.level, &level))
+	/* What the control interface has set stays where the file has not changed. */
+	if (strcmp(was->log.level, config->log.level) != 0 &&
+	    log_level_parse(config->log.level, &level))
 		log_set_level(level);
 	settings_free(before);
 	config_free(was);

@@ -53,7 +53,7 @@ static bool make_relays(struct settings *settings, const struct config *config)
 /* The sentence begins with the file that it is about. */
 static void blame_tls(const struct config *config, char *error, size_t error_size)
 {
-	for (int i = FILE_COUNT - 1; i >= 0; i--) {
+	for (int i = 0; i < FILE_COUNT; i++) {
 		enum file_id id = (enum file_id)i;
 		const char *path = file_path(config, id);
 		size_t len = path != NULL ? strlen(path) : 0;
