@@ -19,15 +19,18 @@ libmrasworld_a_SOURCES = tests/unit/mras_world.c tests/unit/mras_world.h
 mras_test_libs = libmrasworld.a $(MRAS_LIBS) $(CHECK_LIBS)
 unit_programs += \
 	tests/unit/test_identity \
+	tests/unit/test_mras_drain \
 	tests/unit/test_mras_memory \
 	tests/unit/test_mras_xml \
 	tests/unit/test_service \
 	tests/unit/test_sip \
 	tests/unit/test_sip_framing \
 	tests/unit/test_sip_torture \
+	tests/unit/test_tally \
 	tests/unit/test_text \
 	tests/unit/test_xml_bombs
 tests_unit_test_identity_LDADD = $(mras_test_libs)
+tests_unit_test_mras_drain_LDADD = $(mras_test_libs)
 tests_unit_test_service_LDADD = $(mras_test_libs)
 tests_unit_test_mras_memory_SOURCES = tests/unit/test_mras_memory.c tests/unit/oom.c
 tests_unit_test_mras_memory_LDADD = $(mras_test_libs)
@@ -36,6 +39,7 @@ tests_unit_test_mras_xml_LDADD = $(mras_test_libs)
 tests_unit_test_sip_LDADD = $(mras_test_libs)
 tests_unit_test_sip_framing_LDADD = $(mras_test_libs)
 tests_unit_test_sip_torture_LDADD = $(mras_test_libs)
+tests_unit_test_tally_LDADD = $(mras_test_libs)
 tests_unit_test_text_SOURCES = tests/unit/test_text.c tests/unit/oom.c
 tests_unit_test_text_LDADD = $(mras_test_libs)
 tests_unit_test_text_LDFLAGS = $(AM_LDFLAGS) $(oom_wrap)

@@ -3,10 +3,19 @@ unit_programs += \
 	tests/unit/test_http \
 	tests/unit/test_language \
 	tests/unit/test_mras_config \
+	tests/unit/test_mras_control \
+	tests/unit/test_mras_reload \
 	tests/unit/test_mras_self_test
 tests_unit_test_mras_config_SOURCES = tests/unit/test_mras_config.c \
 	tests/unit/source_file.c tests/unit/source_file.h
 tests_unit_test_mras_config_LDADD = $(ISSUER_LIBS) $(CHECK_LIBS)
+
+# The same with files in a folder, but without sockets.
+check_LIBRARIES += libissuerworld.a
+libissuerworld_a_SOURCES = tests/unit/issuer_world.c tests/unit/issuer_world.h
+tests_unit_test_mras_control_LDADD = libissuerworld.a $(ISSUER_LIBS) $(CHECK_LIBS)
+tests_unit_test_mras_reload_LDADD = libissuerworld.a $(ISSUER_LIBS) $(CHECK_LIBS)
+
 tests_unit_test_http_SOURCES = tests/unit/test_http.c \
 	tests/unit/json_schema.c tests/unit/json_schema.h \
 	tests/unit/source_file.c tests/unit/source_file.h
