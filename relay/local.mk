@@ -26,3 +26,4 @@ librelay_a_SOURCES = \
 	$(relay_front_sources) \
 	$(relay_peer_sources) \
 	$(relay_ops_sources)
+nodist_librelay_a_SOURCES = relay/ops/page_html.c

@@ -79,22 +79,17 @@ static struct relay_port relayed_row(const struct relay_allocation *al)
 	return row;
 }
 
-int relay_port_table(struct relay *relay, struct relay_port **rows, size_t *count)
+/* With room for more behind them. */
+static int list_listeners(const struct relay *relay, size_t more,
+			  struct relay_port **rows, size_t *count)
 {
-	struct relay_allocation *allocations;
-	size_t allocation_count;
-	int error = relay_allocations(relay, &allocations, &allocation_count);
-	if (error != 0)
-		return error;
-
 	struct network_front fronts[FRONTS_MAX];
 	size_t front_count = network_fronts(relay->network, fronts);
-	*rows = calloc(front_count + 1 + allocation_count, sizeof(**rows));
+
+	*rows = calloc(front_count + 1 + more, sizeof(**rows));
 	*count = 0;
-	if (*rows == NULL) {
-		free(allocations);
+	if (*rows == NULL)
 		return -ENOMEM;
-	}
 	for (size_t i = 0; i < front_count; i++) {
 		/* The TLS front shares the TCP front's port. */
 		if (fronts[i].front.transport != TRANSPORT_TLS)
@@ -102,8 +97,26 @@ int relay_port_table(struct relay *relay, struct relay_port **rows, size_t *coun
 	}
 	if (relay->config->metrics.listen.ip.family != IP_NONE)
 		(*rows)[(*count)++] = metrics_row(&relay->config->metrics.listen);
-	for (size_t i = 0; i < allocation_count; i++)
+	return 0;
+}
+
+int relay_listener_table(const struct relay *relay, struct relay_port **rows,
+			 size_t *count)
+{
+	return list_listeners(relay, 0, rows, count);
+}
+
+int relay_port_table(struct relay *relay, struct relay_port **rows, size_t *count)
+{
+	struct relay_allocation *allocations;
+	size_t allocation_count;
+	int error = relay_allocations(relay, &allocations, &allocation_count);
+
+	if (error != 0)
+		return error;
+	error = list_listeners(relay, allocation_count, rows, count);
+	for (size_t i = 0; error == 0 && i < allocation_count; i++)
 		(*rows)[(*count)++] = relayed_row(&allocations[i]);
 	free(allocations);
-	return 0;
+	return error;
 }

@@ -55,6 +55,10 @@ struct relay_port {              /* one row of the port table */
  */
 int relay_port_table(struct relay *relay, struct relay_port **rows, size_t *count);
 
+/* The same without relayed addresses: what is open however many clients there are. */
+int relay_listener_table(const struct relay *relay, struct relay_port **rows,
+			 size_t *count);
+
 /* Sum over all workers. Any thread but a worker's. */
 void relay_counters(struct relay *relay, struct counters *sum);
 

@@ -1,10 +1,27 @@
 # relay/ops/: edges for people. Part of librelay.a.
 relay_ops_sources = \
 	relay/ops/addresses.c relay/ops/addresses.h \
+	relay/ops/busiest.c relay/ops/busiest.h \
 	relay/ops/busy.c relay/ops/busy.h \
 	relay/ops/control.c relay/ops/control.h \
 	relay/ops/metrics.c relay/ops/metrics.h \
 	relay/ops/metrics_gather.c \
 	relay/ops/observer.c relay/ops/observer.h \
+	relay/ops/page.c relay/ops/page.h \
+	relay/ops/page_html.h \
+	relay/ops/page_status.c \
 	relay/ops/record.c relay/ops/record.h \
 	relay/ops/status_line.c relay/ops/status_line.h
+
+# The status page, as bytes.
+EXTRA_DIST += relay/ops/page.html
+CLEANFILES += relay/ops/page_html.c
+relay/ops/page_html.c: relay/ops/page.html
+	$(AM_V_GEN)$(MKDIR_P) relay/ops && { \
+		echo '#include "relay/ops/page_html.h"'; \
+		echo 'const char page_html_bytes[] = {'; \
+		od -An -v -td1 $(srcdir)/relay/ops/page.html | \
+			sed 's/\(-*[0-9][0-9]*\)/\1,/g'; \
+		echo '};'; \
+		echo 'const size_t page_html_len = sizeof(page_html_bytes);'; \
+	} >$@.new && mv $@.new $@

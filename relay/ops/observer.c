@@ -9,12 +9,16 @@
 #include "base/metrics_listener.h"
 #include "relay/ops/busy.h"
 #include "relay/ops/metrics.h"
+#include "relay/ops/page.h"
 
 struct observer {
 	struct metrics_listener *listener;
 	struct relay *relay;
 	struct busy *busy;
 	struct metrics_facts facts;
+	struct busiest busiest;
+	char *policy; /* of the page */
+	struct metrics_document documents[2];
 };
 
 static void write_metrics(void *arg, struct openmetrics *om)
@@ -23,6 +27,31 @@ static void write_metrics(void *arg, struct openmetrics *om)
 
 	metrics_gather(&observer->facts, observer->relay, observer->busy);
 	metrics_write(&observer->facts, om);
+}
+
+static char *html_text(void *arg, size_t *len)
+{
+	(void)arg;
+	return page_html(len);
+}
+
+static char *status_text(void *arg, size_t *len)
+{
+	struct observer *observer = arg;
+	struct relay_port *listeners;
+	struct page_facts facts = {
+		.metrics = &observer->facts,
+		.busiest = &observer->busiest,
+	};
+
+	metrics_gather(&observer->facts, observer->relay, observer->busy);
+	busiest_gather(&observer->busiest, observer->relay);
+	if (relay_listener_table(observer->relay, &listeners, &facts.listener_count) != 0)
+		return NULL;
+	facts.listeners = listeners;
+	char *text = page_status(&facts, len);
+	free(listeners);
+	return text;
 }
 
 struct observer *observer_bind(const struct endpoint *where, char *error,
@@ -45,11 +74,22 @@ struct observer *observer_bind(const struct endpoint *where, char *error,
 bool observer_start(struct observer *observer, struct relay *relay, char *error,
 		    size_t error_size)
 {
-	const struct metrics_source source = {.write = write_metrics, .arg = observer};
+	const struct metrics_source source = {
+		.write = write_metrics,
+		.documents = observer->documents,
+		.document_count =
+			sizeof(observer->documents) / sizeof(observer->documents[0]),
+		.arg = observer,
+	};
 
 	observer->relay = relay;
 	observer->busy = busy_new(relay);
-	if (observer->busy == NULL) {
+	observer->policy = page_policy();
+	observer->documents[0] = (struct metrics_document){
+		"/", "text/html; charset=utf-8", observer->policy, html_text};
+	observer->documents[1] = (struct metrics_document){
+		"/status.json", "application/json", NULL, status_text};
+	if (observer->busy == NULL || observer->policy == NULL) {
 		snprintf(error, error_size, "metrics.listen: out of memory");
 		return false;
 	}
@@ -62,5 +102,6 @@ void observer_stop(struct observer *observer)
 		return;
 	metrics_listener_stop(observer->listener);
 	busy_free(observer->busy);
+	free(observer->policy);
 	free(observer);
 }

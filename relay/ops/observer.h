@@ -1,6 +1,6 @@
 /*
- * observer.h - what anybody on this host may see of the relay: /metrics on a loopback address. No
- * users, no addresses of clients or peers; those are for the control socket.
+ * observer.h - what anybody on this host may see of the relay: /metrics and a status page on a
+ * loopback address. No users, no addresses of clients or peers; those are for the control socket.
  */
 #ifndef RELAY_OPS_OBSERVER_H
 #define RELAY_OPS_OBSERVER_H

@@ -1,0 +1,35 @@
+/*
+ * page.h - the status page: one HTML document and the figures it shows, for a browser on this
+ * host.
+ *
+ * Nobody is asked who he is, so neither users nor addresses of clients or peers are in it; who
+ * wants those asks the control socket.
+ */
+#ifndef RELAY_OPS_PAGE_H
+#define RELAY_OPS_PAGE_H
+
+#include <stddef.h>
+
+#include "relay/ops/busiest.h"
+#include "relay/ops/metrics.h"
+#include "relay/relay.h"
+
+/* The document, from relay/ops/page.html; malloc'ed. NULL if out of memory. */
+char *page_html(size_t *len);
+
+/*
+ * The Content-Security-Policy that it is served with: its own script and style, by their hashes,
+ * and figures from its own origin. malloc'ed; NULL if out of memory.
+ */
+char *page_policy(void);
+
+/* What the page shows, as JSON; malloc'ed, NULL if out of memory. */
+struct page_facts {
+	const struct metrics_facts *metrics;
+	const struct relay_port *listeners;
+	size_t listener_count;
+	const struct busiest *busiest;
+};
+char *page_status(const struct page_facts *facts, size_t *len);
+
+#endif

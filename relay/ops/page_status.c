@@ -1,0 +1,215 @@
+/*
+ * page_status.c - the figures of the status page. Sums since the start: the page makes rates of
+ * them. Lists have an end: listeners are few, allocations are the busiest ones.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/version.h"
+#include "relay/ops/page.h"
+#include "relay/ops/record.h"
+
+static json_t *count(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static json_t *ip_text(const struct ip_addr *ip)
+{
+	char text[ENDPOINT_TEXT_LEN];
+
+	return json_string(ip_addr_format(ip, text, sizeof(text)));
+}
+
+static json_t *endpoint_text(const struct endpoint *ep)
+{
+	char text[ENDPOINT_TEXT_LEN];
+
+	return json_string(endpoint_format(ep, text, sizeof(text)));
+}
+
+/* Unix seconds; null for what never comes, 0 for what has no time. */
+static json_t *moment(int64_t unix_s)
+{
+	return unix_s == INT64_MAX ? json_null() : json_integer(unix_s);
+}
+
+static json_t *traffic(struct traffic sum)
+{
+	return json_pack("{s:o, s:o}", "packets", count(sum.packets), "bytes",
+			 count(sum.bytes));
+}
+
+static json_t *both_sides(const struct traffic sides[SIDE_COUNT][TRANSPORT_COUNT])
+{
+	struct traffic sum = {0};
+
+	for (int i = 0; i < SIDE_COUNT; i++) {
+		struct traffic side = traffic_sum(sides[i]);
+
+		sum.packets += side.packets;
+		sum.bytes += side.bytes;
+	}
+	return traffic(sum);
+}
+
+static json_t *pools(const struct metrics_facts *facts)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < facts->pool_count; i++) {
+		const struct metrics_pool *pool = &facts->pools[i];
+
+		json_array_append_new(
+			list, json_pack("{s:o, s:s, s:i, s:i, s:o, s:o, s:o}", "address",
+					ip_text(&pool->address), "protocol",
+					transport_name(pool->protocol), "first",
+					(int)pool->figures.first, "last",
+					(int)pool->figures.last, "size",
+					count(pool->figures.size), "used",
+					count(pool->figures.used), "resting",
+					count(pool->figures.resting)));
+	}
+	return list;
+}
+
+static json_t *workers(const struct metrics_facts *facts)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < facts->worker_count; i++)
+		json_array_append_new(list, json_real(facts->workers[i].ratio));
+	return list;
+}
+
+/* Those that have occurred, with what they mean. */
+static json_t *drops(const struct counters *counters)
+{
+	json_t *list = json_array();
+
+	for (int i = DROP_NONE + 1; i < DROP_REASON_COUNT; i++) {
+		if (counters->drops[i] == 0)
+			continue;
+		json_array_append_new(
+			list, json_pack("{s:s, s:s, s:o}", "reason",
+					drop_reason_name((enum drop_reason)i), "text",
+					drop_reason_text((enum drop_reason)i), "count",
+					count(counters->drops[i])));
+	}
+	return list;
+}
+
+static uint64_t all_drops(const struct counters *counters)
+{
+	uint64_t sum = 0;
+
+	for (int i = DROP_NONE + 1; i < DROP_REASON_COUNT; i++)
+		sum += counters->drops[i];
+	return sum;
+}
+
+static uint64_t all_socket_drops(const struct counters *counters)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < SOCKET_KIND_COUNT; i++)
+		sum += counters->socket_drops[i];
+	return sum;
+}
+
+static json_t *listeners(const struct page_facts *facts)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < facts->listener_count; i++) {
+		const struct relay_port *row = &facts->listeners[i];
+
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:o, s:o, s:s, s:s, s:s}", "side",
+				  row->side < SIDE_COUNT ? side_name(row->side) : "local",
+				  "address", ip_text(&row->address.ip), "port",
+				  count(row->address.port), "protocol", row->protocol,
+				  "service", row->service, "purpose", row->purpose));
+	}
+	return list;
+}
+
+static json_t *allocation(const struct busiest_row *row)
+{
+	char id[17];
+
+	snprintf(id, sizeof(id), "%016" PRIx64, row->id);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:i, s:i, s:o, s:o}",
+			 "id", id, "dialect", dialect_name(row->dialect), "side",
+			 side_name(row->side), "transport",
+			 transport_name(row->transport), "relay_transport",
+			 transport_name(row->relay_transport), "relayed",
+			 endpoint_text(&row->relayed), "age_s", count(row->age_ms / 1000),
+			 "expires_in_s", count(row->expires_in_ms / 1000), "permissions",
+			 (int)row->permission_count, "channels", (int)row->channel_count,
+			 "to_peer", traffic(row->to_peer), "to_client",
+			 traffic(row->to_client));
+}
+
+static json_t *allocations(const struct busiest *busiest)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < busiest->count; i++)
+		json_array_append_new(list, allocation(&busiest->rows[i]));
+	return list;
+}
+
+static json_t *drain(const struct drain_state *state)
+{
+	if (!state->draining)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o}", "since_s", moment(state->since_s),
+			 "deadline_s", moment(state->deadline_s), "began_with",
+			 count(state->began_with), "remaining", count(state->remaining));
+}
+
+static json_t *reload(const struct reload_last *last)
+{
+	return json_pack("{s:o, s:s, s:o}", "at_s", moment(last->at_s), "result",
+			 reload_result_name(last->result), "generation",
+			 count(last->generation));
+}
+
+char *page_status(const struct page_facts *facts, size_t *len)
+{
+	const struct metrics_facts *metrics = facts->metrics;
+	const struct counters *counters = &metrics->counters;
+	json_t *document = json_pack(
+		"{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "version", version_string(),
+		"state", metrics->drain.draining ? "draining" : "serving", "now_s",
+		moment(metrics->now_s), "started_s", moment(metrics->started_s), "drain",
+		drain(&metrics->drain), "reload", reload(&metrics->reload), "workers",
+		workers(metrics), "pools", pools(metrics));
+	json_t *rest = json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "allocations",
+		count(counters_open(counters->allocations_opened,
+				    counters->allocations_closed)),
+		"opened", count(counters->allocations_opened), "to_peer",
+		both_sides(counters->to_peer), "to_client",
+		both_sides(counters->to_client), "drops", count(all_drops(counters)),
+		"drop_reasons", drops(counters), "socket_drops",
+		count(all_socket_drops(counters)), "certificate_ends_s",
+		moment(metrics->certificate_ends_s), "key_ends_s",
+		moment(metrics->last_key_ends_s), "listeners", listeners(facts),
+		"busiest", allocations(facts->busiest));
+	char *text = NULL;
+
+	if (document != NULL && rest != NULL &&
+	    json_object_update_missing(document, rest) == 0)
+		text = json_dumps(document, JSON_COMPACT);
+	json_decref(document);
+	json_decref(rest);
+	if (text != NULL)
+		*len = strlen(text);
+	return text;
+}
