@@ -5,7 +5,8 @@
  *
  * ROLE is "controlling" or "controlled", MODE "rfc5245" (or another word of modes[] below),
  * TRANSPORT "udp", "tcp" or, with the Microsoft modes, "tls", which is libnice's pseudo-TLS.
- * The agents leave their descriptions as files in DIR. Each then
+ * The agents leave their descriptions as files in DIR: SDP, or for oc2007, where each candidate
+ * has a user name and a password of its own, lines that name them. Each then
  * sends COUNT messages of 160 and COUNT of 1200 bytes and counts what comes. The last line
  * tells the selected pair; the exit status is 0 when every message arrived intact and both
  * candidates are relayed ones.
@@ -25,18 +26,23 @@ enum {
 	LARGE = 1200,
 };
 
-static const struct {
+struct mode {
 	const char *name;
 	NiceCompatibility compatibility;
-} modes[] = {
-	{"rfc5245", NICE_COMPATIBILITY_RFC5245},
-	{"oc2007r2", NICE_COMPATIBILITY_OC2007R2},
+	bool candidates_have_names;
+};
+
+static const struct mode modes[] = {
+	{"rfc5245", NICE_COMPATIBILITY_RFC5245, false},
+	{"oc2007", NICE_COMPATIBILITY_OC2007, true},
+	{"oc2007r2", NICE_COMPATIBILITY_OC2007R2, false},
 };
 
 struct call {
 	GMainLoop *loop;
 	NiceAgent *agent;
 	guint stream;
+	const struct mode *mode;
 	const char *dir, *role, *other;
 	unsigned count; /* messages of each size */
 	unsigned sent, received, wrong;
@@ -88,16 +94,98 @@ static uint8_t byte_of(unsigned number, size_t at)
 	return (uint8_t)(number * 31 + at);
 }
 
+/* One line: foundation, transport, priority, address, port, user name, password. */
+static void add_line(GString *text, const NiceCandidate *cand)
+{
+	char address[NICE_ADDRESS_STRING_LEN];
+
+	nice_address_to_string(&cand->addr, address);
+	g_string_append_printf(text, "%s %d %u %s %u %s %s\n", cand->foundation,
+			       (int)cand->transport, cand->priority, address,
+			       nice_address_get_port(&cand->addr), cand->username,
+			       cand->password);
+}
+
+static char *describe_by_name(struct call *call)
+{
+	GSList *candidates =
+		nice_agent_get_local_candidates(call->agent, call->stream, 1);
+	GString *text = g_string_new("");
+
+	for (GSList *item = candidates; item; item = item->next) {
+		const NiceCandidate *cand = item->data;
+		if (cand->type == NICE_CANDIDATE_TYPE_RELAYED)
+			add_line(text, cand);
+	}
+	g_slist_free_full(candidates, (GDestroyNotify)nice_candidate_free);
+	return g_string_free(text, FALSE);
+}
+
+static NiceCandidate *take_line(const struct call *call, const char *line)
+{
+	char **words = g_strsplit(line, " ", 0);
+	NiceCandidate *cand = NULL;
+
+	if (g_strv_length(words) == 7) {
+		cand = nice_candidate_new(NICE_CANDIDATE_TYPE_RELAYED);
+		g_strlcpy(cand->foundation, words[0], sizeof(cand->foundation));
+		cand->transport = (NiceCandidateTransport)atoi(words[1]);
+		cand->priority = (guint32)strtoul(words[2], NULL, 10);
+		cand->stream_id = call->stream;
+		cand->component_id = 1;
+		nice_address_set_from_string(&cand->addr, words[3]);
+		nice_address_set_port(&cand->addr, (guint)atoi(words[4]));
+		cand->username = g_strdup(words[5]);
+		cand->password = g_strdup(words[6]);
+	}
+	g_strfreev(words);
+	return cand;
+}
+
+/* How many candidates of the other were understood. */
+static int understand_by_name(struct call *call, const char *text)
+{
+	char **lines = g_strsplit(text, "\n", 0);
+	GSList *candidates = NULL;
+	int count;
+
+	for (char **line = lines; *line; line++) {
+		NiceCandidate *cand = take_line(call, *line);
+		if (cand)
+			candidates = g_slist_append(candidates, cand);
+	}
+	/* Checks that come to a stream without a name of the other are put aside for ever. */
+	if (candidates) {
+		const NiceCandidate *first = candidates->data;
+		nice_agent_set_remote_credentials(call->agent, call->stream,
+						  first->username, first->password);
+	}
+	count = nice_agent_set_remote_candidates(call->agent, call->stream, 1,
+						 candidates);
+	g_slist_free_full(candidates, (GDestroyNotify)nice_candidate_free);
+	g_strfreev(lines);
+	return count;
+}
+
 static void gathered(NiceAgent *agent, guint stream, gpointer data)
 {
 	struct call *call = data;
-	char *sdp = nice_agent_generate_local_sdp(agent);
+	bool by_name = call->mode->candidates_have_names;
+	char *text = by_name ? describe_by_name(call)
+			     : nice_agent_generate_local_sdp(agent);
 
 	(void)stream;
-	if (!strstr(sdp, " typ relay"))
+	if (by_name ? *text == '\0' : !strstr(text, " typ relay"))
 		give_up(call, "no relayed candidate");
-	leave_file(call, "sdp", sdp);
-	g_free(sdp);
+	leave_file(call, "description", text);
+	g_free(text);
+}
+
+static bool understand(struct call *call, const char *text)
+{
+	return (call->mode->candidates_have_names
+			? understand_by_name(call, text)
+			: nice_agent_parse_remote_sdp(call->agent, text)) > 0;
 }
 
 static void state_changed(NiceAgent *agent, guint stream, guint component, guint state,
@@ -123,6 +211,39 @@ static bool is_stray_check(const uint8_t *bytes, guint len)
 	return len >= 20 && bytes[0] == 0 && bytes[1] == 1 &&
 	       len == 20 + ((guint)bytes[2] << 8 | bytes[3]) &&
 	       memcmp(bytes + 4, cookie, sizeof(cookie)) == 0;
+}
+
+static const NiceCandidate *find_transport(GSList *candidates,
+					   NiceCandidateTransport transport)
+{
+	for (GSList *item = candidates; item; item = item->next) {
+		const NiceCandidate *cand = item->data;
+		if (cand->transport == transport)
+			return cand;
+	}
+	return NULL;
+}
+
+/*
+ * In OC2007 mode every check nominates. Over TCP libnice looks for the nominated pair with its
+ * passive candidate while its own check, which has succeeded, went out from the active one, and
+ * so the controlled agent never gets ready. When its peer talks already, the pair is known.
+ */
+static void choose_pair(struct call *call)
+{
+	GSList *locals = nice_agent_get_local_candidates(call->agent, call->stream, 1);
+	GSList *remotes = nice_agent_get_remote_candidates(call->agent, call->stream, 1);
+	const NiceCandidate *local =
+		find_transport(locals, NICE_CANDIDATE_TRANSPORT_TCP_ACTIVE);
+	const NiceCandidate *remote =
+		find_transport(remotes, NICE_CANDIDATE_TRANSPORT_TCP_PASSIVE);
+
+	if (local && remote &&
+	    !nice_agent_set_selected_pair(call->agent, call->stream, 1, local->foundation,
+					  remote->foundation))
+		give_up(call, "cannot choose the pair");
+	g_slist_free_full(locals, (GDestroyNotify)nice_candidate_free);
+	g_slist_free_full(remotes, (GDestroyNotify)nice_candidate_free);
 }
 
 static void message(NiceAgent *agent, guint stream, guint component, guint len,
@@ -151,6 +272,8 @@ static void message(NiceAgent *agent, guint stream, guint component, guint len,
 		}
 	}
 	call->received++;
+	if (!call->ready && call->mode->candidates_have_names)
+		choose_pair(call);
 }
 
 static void send_one(struct call *call)
@@ -174,8 +297,8 @@ static gboolean step(gpointer data)
 	char *text;
 
 	if (!call->described) {
-		text = take_file(call, "sdp");
-		if (text && nice_agent_parse_remote_sdp(call->agent, text) <= 0)
+		text = take_file(call, "description");
+		if (text && !understand(call, text))
 			give_up(call, "the other description is not understood");
 		call->described = text;
 		g_free(text);
@@ -239,17 +362,23 @@ static bool report(struct call *call)
 	       call->received == 2 * call->count;
 }
 
-static NiceAgent *make_agent(const char *mode, const char *transport, bool controlling)
+static const struct mode *find_mode(const char *name)
 {
-	NiceAgent *agent = NULL;
+	for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
+		if (strcmp(name, modes[i].name) == 0)
+			return &modes[i];
+	}
+	return NULL;
+}
+
+static NiceAgent *make_agent(const struct mode *mode, const char *transport,
+			     bool controlling)
+{
+	NiceAgent *agent = nice_agent_new(NULL, mode->compatibility);
 	/* There a relay reached by TCP gives a relayed address on TCP; RFC 8656 gives UDP. */
-	bool microsoft_tcp = strcmp(mode, "rfc5245") != 0 &&
+	bool microsoft_tcp = mode->compatibility != NICE_COMPATIBILITY_RFC5245 &&
 			     strcmp(transport, "udp") != 0;
 
-	for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
-		if (strcmp(mode, modes[i].name) == 0)
-			agent = nice_agent_new(NULL, modes[i].compatibility);
-	}
 	if (agent)
 		g_object_set(agent, "controlling-mode", controlling, "force-relay", TRUE,
 			     "ice-tcp", microsoft_tcp, "ice-udp", !microsoft_tcp, "upnp",
@@ -280,7 +409,10 @@ int main(int argc, char **argv)
 	call.other = strcmp(call.role, "controlling") == 0 ? "controlled" : "controlling";
 	call.count = (unsigned)atoi(argv[9]);
 	call.loop = g_main_loop_new(NULL, FALSE);
-	call.agent = make_agent(argv[3], argv[4], strcmp(call.role, "controlling") == 0);
+	call.mode = find_mode(argv[3]);
+	if (call.mode)
+		call.agent = make_agent(call.mode, argv[4],
+					strcmp(call.role, "controlling") == 0);
 	if (!call.agent)
 		return 2;
 
