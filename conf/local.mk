@@ -24,6 +24,11 @@ $(nodist_systemdsystemunit_DATA) conf/systemd/tmpfiles.conf: $(systemd_templates
 		-e 's|@bindir[@]|$(bindir)|g' \
 		$(srcdir)/$@.in >$@.part && mv $@.part $@
 
+# Found by bash under the name of the command.
+dist_bashcompletion_DATA = conf/completion/avedgectl
+EXTRA_DIST += conf/completion/avedge
+completion_names = mediarelayd mrasd avedge-load
+
 # The keyring is made by avedgectl, the rest by the administrator.
 install-data-local: conf/systemd/tmpfiles.conf
 	$(MKDIR_P) '$(DESTDIR)$(sysconfdir)/avedge'
@@ -31,7 +36,13 @@ install-data-local: conf/systemd/tmpfiles.conf
 	$(INSTALL_DATA) $(srcdir)/conf/systemd/sysusers.conf \
 		'$(DESTDIR)$(sysusersdir)/avedge.conf'
 	$(INSTALL_DATA) conf/systemd/tmpfiles.conf '$(DESTDIR)$(tmpfilesdir)/avedge.conf'
+	$(MKDIR_P) '$(DESTDIR)$(bashcompletiondir)'
+	for name in $(completion_names); do \
+		$(INSTALL_DATA) $(srcdir)/conf/completion/avedge \
+			'$(DESTDIR)$(bashcompletiondir)'/$$name || exit 1; \
+	done
 
 uninstall-local:
+	cd '$(DESTDIR)$(bashcompletiondir)' && rm -f $(completion_names)
 	rm -f '$(DESTDIR)$(sysusersdir)/avedge.conf' '$(DESTDIR)$(tmpfilesdir)/avedge.conf'
 	-rmdir '$(DESTDIR)$(sysconfdir)/avedge'

@@ -134,6 +134,18 @@ static bool takes_word(enum ctl_option_id id)
 	       ctl_options[id].kind != CTL_PERIOD;
 }
 
+/* "--option=VAL": values are offered, without the option. */
+static bool complete_assignment(const struct ctl_args *args, const char *typed)
+{
+	enum ctl_option_id id = option_of(args->command, typed);
+	const char *equals = strchr(typed, '=');
+
+	if (!equals || id == OPTION_NONE)
+		return false;
+	offer_kind(args, ctl_options[id].kind, ctl_options[id].choices, equals + 1);
+	return true;
+}
+
 static void offer_options(const struct ctl_command *command, const char *typed)
 {
 	char word[64];
@@ -171,6 +183,8 @@ static void complete_command(const struct ctl_command *command, int count, char 
 			return;
 		}
 	}
+	if (complete_assignment(&args, typed))
+		return;
 	if (*typed == '-')
 		offer_options(command, typed);
 	else if (operands < CTL_OPERANDS_MAX)
