@@ -30,6 +30,7 @@ EXTRA_DIST += \
 	tests/integration/t-libnice-ms.sh \
 	tests/integration/t-many-allocations.py \
 	tests/integration/t-mrasd.py \
+	tests/integration/t-mrasd-control.py \
 	tests/integration/t-ms-streams.py \
 	tests/integration/t-mrasd-time.py \
 	tests/integration/t-public-address.sh \

@@ -137,10 +137,11 @@ class Mrasd:
         env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
         pinned = ["taskset", "-c", str(self.cpu)] if self.cpu is not None else []
         with open(self.path("mrasd.log"), "ab") as log:
+            mark = log.tell()
             self.child = subprocess.Popen(
                 pinned + [relay.program("mrasd"), "-c", self.path("mrasd.conf")], stdout=log,
                 stderr=log, env=env, stdin=subprocess.DEVNULL)
-        if not self.says("serving on port"):
+        if not self.says("serving on port", mark):
             self.child.kill()
             raise SystemExit("mrasd does not serve:\n" + self.log()[-4000:])
         return self
