@@ -35,11 +35,11 @@ static const char *status_title(unsigned status)
 
 json_t *control_text(const char *text)
 {
-	json_t *string = json_string(text);
+	json_t *string = text ? json_string(text) : json_null();
 	char copy[1024];
 	size_t len = 0;
 
-	if (string || !text)
+	if (string)
 		return string;
 	/* Not UTF-8: nobody's alphabet is known, so all beyond ASCII is spelled out. */
 	for (; *text && len + 5 < sizeof(copy); text++) {

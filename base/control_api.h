@@ -95,7 +95,7 @@ struct control_route {
 void control_dispatch(const struct control_route *routes, size_t count, void *arg,
 		      const struct control_message *message, struct control_reply *reply);
 
-/* Text of any bytes as a JSON string: what is not UTF-8 becomes \xHH. */
+/* Text of any bytes as a JSON string: what is not UTF-8 becomes \xHH. NULL: null. */
 json_t *control_text(const char *text);
 /* Unix seconds as RFC 3339 in UTC; null for 0. */
 json_t *control_time(long long unix_s);

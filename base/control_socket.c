@@ -176,7 +176,11 @@ static struct MHD_Response *stream_response(struct control_socket *control,
 	}
 	__atomic_fetch_add(&control->streams, 1, __ATOMIC_RELAXED);
 	MHD_add_response_header(response, "Content-Type", reply->stream.content_type);
-	/* Who does not read may come back to it: only the end of the connection ends it. */
+	/*
+	 * Who does not read may come back to it: only the end of the connection ends it. And
+	 * since it has no time limit from now on, nothing may follow on it.
+	 */
+	MHD_add_response_header(response, "Connection", "close");
 	MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
 	reply->stream = (struct control_stream){0}; /* it is the response's now */
 	return response;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "relay/network.h"
 #include "relay/worker.h"
@@ -31,6 +32,101 @@ uint64_t relay_allocation_count(const struct relay *relay)
 		count += counter_read(&counters->allocations_opened) - closed;
 	}
 	return count;
+}
+
+/* A worker's settings are its own; it copies from them between two packets. */
+static void copy_limits(struct worker *worker, void *arg)
+{
+	struct relay_limits *limits = arg;
+
+	limits->turn = worker->settings->turn.limits;
+	limits->connections = worker->settings->stream.connections;
+}
+
+struct relay_limits relay_limits(struct relay *relay)
+{
+	const struct config *config = relay->config;
+	struct relay_limits limits = {
+		.turn = config->limits,
+		.connections = config->fixed_limits.connections,
+		.permissions = config->fixed_limits.permissions,
+		.channels = config->fixed_limits.channels,
+	};
+
+	if (relay->worker_count > 0)
+		handoff_call(relay->workers[0]->inbox, copy_limits, &limits);
+	return limits;
+}
+
+struct key_list {
+	struct relay_key *rows;
+	size_t count;
+};
+
+static const char *key_state(const struct keyring *ring, const struct key *key,
+			     int64_t unix_s)
+{
+	if (key == keyring_signer(ring, unix_s))
+		return "signs";
+	if (key_is_valid(key, unix_s))
+		return "verifies";
+	return unix_s < key->not_before_s ? "future" : "past";
+}
+
+static void copy_keys(struct worker *worker, void *arg)
+{
+	const struct keyring *ring = worker->settings->turn.keyring;
+	struct key_list *list = arg;
+
+	for (size_t i = 0; i < ring->count; i++) {
+		const struct key *key = &ring->keys[i];
+		struct relay_key *row = &list->rows[list->count++];
+
+		memcpy(row->id, key->id, sizeof(row->id));
+		row->not_before_s = key->not_before_s;
+		row->not_after_s = key->not_after_s;
+		row->state = key_state(ring, key, worker->unix_s);
+	}
+}
+
+size_t relay_keys(struct relay *relay, struct relay_key *rows)
+{
+	struct key_list list = {.rows = rows};
+
+	if (relay->worker_count > 0)
+		handoff_call(relay->workers[0]->inbox, copy_keys, &list);
+	return list.count;
+}
+
+static void add_traffic(struct traffic *sum, const struct traffic *more)
+{
+	sum->packets += counter_read(&more->packets);
+	sum->bytes += counter_read(&more->bytes);
+}
+
+struct relay_worker relay_worker(const struct relay *relay, size_t number)
+{
+	const struct worker *worker = relay->workers[number];
+	const struct counters *counters = &worker->turn.counters;
+	struct relay_worker row = {.number = (unsigned)number};
+	struct timespec cpu = {0};
+	clockid_t clock;
+
+	/* What ended is read first: nothing is ever below zero then. */
+	uint64_t closed = counter_read(&counters->connections_closed);
+	row.connections = counter_read(&counters->connections_opened) - closed;
+	closed = counter_read(&counters->allocations_closed);
+	row.allocations = counter_read(&counters->allocations_opened) - closed;
+	for (int side = 0; side < SIDE_COUNT; side++) {
+		for (int i = 0; i < TRANSPORT_COUNT; i++) {
+			add_traffic(&row.to_peer, &counters->to_peer[side][i]);
+			add_traffic(&row.to_client, &counters->to_client[side][i]);
+		}
+	}
+	if (worker->running && pthread_getcpuclockid(worker->thread, &clock) == 0 &&
+	    clock_gettime(clock, &cpu) == 0)
+		row.cpu_s = (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9;
+	return row;
 }
 
 static struct relay_port front_row(const struct network_front *row_of)

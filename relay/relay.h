@@ -59,6 +59,32 @@ int relay_port_table(struct relay *relay, struct relay_port **rows, size_t *coun
 int relay_listener_table(const struct relay *relay, struct relay_port **rows,
 			 size_t *count);
 
+/* The limits in force; a reload changes them. */
+struct relay_limits {
+	struct turn_limits turn;
+	uint32_t connections; /* per worker */
+	uint32_t permissions, channels;
+};
+struct relay_limits relay_limits(struct relay *relay);
+
+/* The keys in force; never a secret. rows has room for RELAY_KEYS_MAX; returns how many. */
+enum { RELAY_KEYS_MAX = KEYRING_MAX };
+struct relay_key {
+	char id[KEY_ID_MAX + 1];
+	int64_t not_before_s, not_after_s; /* INT64_MIN, INT64_MAX: no such bound */
+	const char *state;                 /* "signs", "verifies", "future", "past" */
+};
+size_t relay_keys(struct relay *relay, struct relay_key *rows);
+
+/* What a worker does, read where it is. Any thread. */
+struct relay_worker {
+	unsigned number;
+	uint64_t allocations, connections;
+	double cpu_s; /* processor time of its thread */
+	struct traffic to_peer, to_client;
+};
+struct relay_worker relay_worker(const struct relay *relay, size_t number);
+
 /* Sum over all workers. Any thread but a worker's. */
 void relay_counters(struct relay *relay, struct counters *sum);
 

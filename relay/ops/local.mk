@@ -4,6 +4,11 @@ relay_ops_sources = \
 	relay/ops/busiest.c relay/ops/busiest.h \
 	relay/ops/busy.c relay/ops/busy.h \
 	relay/ops/control.c relay/ops/control.h \
+	relay/ops/control_documents.h \
+	relay/ops/control_allocations.c \
+	relay/ops/control_counters.c \
+	relay/ops/control_limits.c \
+	relay/ops/control_status.c \
 	relay/ops/metrics.c relay/ops/metrics.h \
 	relay/ops/metrics_gather.c \
 	relay/ops/observer.c relay/ops/observer.h \

@@ -44,7 +44,7 @@ const char *dialect_name(enum dialect dialect)
 }
 
 /* What the client said that it is for (MS-SERVICE-QUALITY); others do not say. */
-static const char *stream_type_name(uint16_t type)
+const char *stream_type_name(uint16_t type)
 {
 	switch (type) {
 	case MS_STREAM_AUDIO:

@@ -16,5 +16,7 @@ void record_allocation_end(const struct turn *turn, const struct allocation *al,
 			   uint64_t now_ms);
 
 const char *dialect_name(enum dialect dialect); /* "ietf", "ms" */
+/* MS-SERVICE-QUALITY: "audio", "video" ..., "unknown" */
+const char *stream_type_name(uint16_t type);
 
 #endif

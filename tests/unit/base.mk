@@ -1,4 +1,6 @@
 unit_programs += \
+	tests/unit/test_control_api \
+	tests/unit/test_control_socket \
 	tests/unit/test_inbox \
 	tests/unit/test_log \
 	tests/unit/test_metrics_listener \
@@ -12,6 +14,9 @@ unit_programs += \
 	tests/unit/test_version \
 	tests/unit/test_watchdog
 
+tests_unit_test_control_api_LDADD = libdaemon.a $(JANSSON_LIBS) $(CHECK_LIBS)
+tests_unit_test_control_socket_LDADD = libdaemon.a libbase.a $(MICROHTTPD_LIBS) \
+	$(JANSSON_LIBS) $(SYSTEMD_LIBS) $(CHECK_LIBS)
 tests_unit_test_inbox_LDADD = libdaemon.a $(EVENT_LIBS) $(CHECK_LIBS)
 tests_unit_test_log_LDADD = libbase.a $(SYSTEMD_LIBS) $(CHECK_LIBS)
 tests_unit_test_metrics_listener_LDADD = libdaemon.a $(CORE_LIBS) libbase.a \

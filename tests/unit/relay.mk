@@ -16,10 +16,11 @@ tests_unit_test_addresses_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_config_SOURCES = tests/unit/test_config.c \
 	tests/unit/source_file.c tests/unit/source_file.h
 tests_unit_test_config_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
-tests_unit_test_control_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_explain_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_metrics_LDADD = libworld.a $(RELAY_LIBS) $(CHECK_LIBS)
 relay_world = tests/unit/relay_world.c tests/unit/relay_world.h
+tests_unit_test_control_SOURCES = tests/unit/test_control.c $(relay_world)
+tests_unit_test_control_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_peer_conn_SOURCES = tests/unit/test_peer_conn.c $(relay_world)
 tests_unit_test_peer_conn_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_peer_queue_SOURCES = tests/unit/test_peer_queue.c $(relay_world)

@@ -1,502 +1,572 @@
 /*
- * test_control.c - the control interface over its socket, with a relay whose workers are made
- * up here.
+ * test_control.c - what the relay's control interface answers and does, without HTTP: a real
+ * relay with two workers, a thread that plays main, and requests given to the routes.
  */
 #include "relay/ops/control.h"
 
-#include <errno.h>
-#include <grp.h>
-#include <jansson.h>
+#include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/control_socket.h"
-#include "relay/handoff.h"
+#include <event2/event.h>
+
+#include "base/inbox.h"
+#include "relay/drain.h"
 #include "relay/network.h"
-#include "relay/relay.h"
+#include "relay/reload.h"
+#include "tests/unit/relay_world.h"
 #include "tests/unit/unit.h"
 
-static struct endpoint endpoint(const char *text)
+static struct relay_world world;
+static struct event_base *base;
+static pthread_t main_thread;
+static struct relay_client alice, bob;
+static struct control_reply reply;
+
+static void *play_main(void *arg)
 {
-	struct endpoint ep;
-
-	ck_assert(endpoint_parse(text, 0, &ep));
-	return ep;
-}
-
-/* The made-up relay: what relay.c would ask its workers. */
-
-int relay_port_table(struct relay *relay, struct relay_port **rows, size_t *count)
-{
-	(void)relay;
-	*count = 2;
-	*rows = calloc(2, sizeof(**rows));
-	ck_assert_ptr_nonnull(*rows);
-	(*rows)[0] = (struct relay_port){.side = SIDE_INSIDE,
-					 .address = endpoint("10.0.0.5:3478"),
-					 .public = endpoint("10.0.0.5:3478"),
-					 .protocol = "udp",
-					 .service = "TURN/STUN",
-					 .purpose = "clients"};
-	(*rows)[1] = (struct relay_port){.side = SIDE_OUTSIDE,
-					 .address = endpoint("192.0.2.10:50001"),
-					 .public = endpoint("203.0.113.10:50001"),
-					 .protocol = "udp",
-					 .service = "relay",
-					 .purpose = "for an inside client"};
-	return 0;
-}
-
-void relay_counters(struct relay *relay, struct counters *sum)
-{
-	(void)relay;
-	*sum = (struct counters){.allocations_opened = 7, .allocations_closed = 4};
-	sum->drops[DROP_NO_PERMISSION] = 12345678901234;
-	sum->peer_events[PEER_STRANGER] = 5;
-	sum->to_peer[SIDE_OUTSIDE][TRANSPORT_UDP] =
-		(struct traffic){.packets = 3, .bytes = 480};
-	sum->requests[REQUEST_ALLOCATE][request_result_index(401)] = 9;
-}
-
-int relay_allocations(struct relay *relay, struct relay_allocation **rows, size_t *count)
-{
-	(void)relay;
-	*count = 1;
-	*rows = calloc(1, sizeof(**rows));
-	ck_assert_ptr_nonnull(*rows);
-
-	struct relay_allocation *row = *rows;
-	row->id = 0xFFEEDDCCBBAA9988;
-	row->tuple.client = endpoint("[2001:db8::7]:40000");
-	row->side = SIDE_OUTSIDE;
-	row->transport = TRANSPORT_TLS;
-	row->relay_transport = TRANSPORT_TCP;
-	row->peer_connections = 3;
-	row->relayed_local = endpoint("192.0.2.10:50001");
-	row->relayed_public = endpoint("203.0.113.10:50001");
-	strcpy(row->user, "alice");
-	strcpy(row->key_id, "k1");
-	row->to_client.bytes = 99;
-	return 0;
-}
-
-bool handoff_call(struct handoff *handoff, handoff_fn *fn, void *arg)
-{
-	(void)handoff;
-	(void)fn;
 	(void)arg;
-	return false;
+	event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY);
+	inbox_close(world.relay.main);
+	return NULL;
 }
 
-static char folder[] = P_tmpdir "/avedge-control-XXXXXX";
-static char path[64];
-static struct relay relay;
-static struct config *config;
+static void leave(void *arg)
+{
+	(void)arg;
+	event_base_loopbreak(base);
+}
+
+/* Main's own configuration; there is no file that it came from, so reloads are rejected. */
+static struct reload *make_reload(void)
+{
+	const struct nonce_key nonce_key = {.lifetime_s = 600};
+	char text[512], error[512];
+	struct config *config;
+	struct reload *reload;
+
+	snprintf(text, sizeof(text),
+		 "keys = \"%s\"\n"
+		 "side inside { addresses = {10.0.0.5} }\n"
+		 "side outside { addresses = {192.0.2.10} }\n",
+		 world.keys);
+	config = config_parse("/nonexistent/relay.conf", text, strlen(text), error,
+			      sizeof(error));
+	ck_assert_msg(config != NULL, "%s", error);
+	reload = reload_new(&world.relay, config, &nonce_key, error, sizeof(error));
+	ck_assert_msg(reload != NULL, "%s", error);
+	return reload;
+}
 
 static void begin(void)
 {
-	static const char text[] = "side inside { addresses = {10.0.0.5} }\n"
-				   "side outside { addresses = {192.0.2.10} }\n"
-				   "limits { channels = 77 }\n";
-	char error[256];
+	relay_world_start(&world, NULL, NULL);
+	base = event_base_new();
+	ck_assert_ptr_nonnull(base);
+	world.relay.network = network_new();
+	ck_assert_ptr_nonnull(world.relay.network);
+	network_set(world.relay.network, &world.view);
+	world.relay.main = inbox_new(base);
+	world.relay.drain = drain_new(base, &world.relay);
+	world.relay.reload = make_reload();
+	ck_assert(world.relay.main && world.relay.drain);
+	ck_assert_int_eq(pthread_create(&main_thread, NULL, play_main, NULL), 0);
+	client_connect(&alice, &world, 0);
+	client_connect(&bob, &world, 1);
+}
 
-	strcpy(folder, P_tmpdir "/avedge-control-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
-	chmod(folder, 0755);
-	snprintf(path, sizeof(path), "%s/new/relay.sock", folder);
-	config = config_parse("F", text, sizeof(text) - 1, error, sizeof(error));
-	ck_assert_msg(config != NULL, "%s", error);
-
-	struct network_view view;
-	relay = (struct relay){.config = config, .network = network_new()};
-	ck_assert_ptr_nonnull(relay.network);
-	ck_assert(network_plan(relay.network, config, &view, error, sizeof(error)));
-	network_set(relay.network, &view);
-
-	const struct port_pool_config pool = {.address_count = 1,
-					      .first = config->relay.first,
-					      .last = config->relay.last};
-	relay.commons.ports = port_pool_new(&pool);
-	relay.commons.tcp_ports = port_pool_new(&pool);
-	ck_assert_ptr_nonnull(relay.commons.ports);
-	ck_assert_ptr_nonnull(relay.commons.tcp_ports);
-	ck_assert_uint_ne(port_pool_take(relay.commons.ports, 0, PORT_ANY, 0), 0);
+static void end_main(void)
+{
+	if (inbox_post(world.relay.main, leave, NULL))
+		pthread_join(main_thread, NULL);
 }
 
 static void end(void)
 {
-	char command[128];
-
-	network_free(relay.network);
-	port_pool_free(relay.commons.ports);
-	port_pool_free(relay.commons.tcp_ports);
-	config_free(config);
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	ck_assert_int_eq(system(command), 0);
+	control_reply_clear(&reply);
+	client_close(&alice);
+	client_close(&bob);
+	end_main();
+	drain_free(world.relay.drain);
+	inbox_free(world.relay.main);
+	event_base_free(base);
+	EVENTUALLY(relay_allocation_count(&world.relay) == 0);
+	reload_free(world.relay.reload);
+	network_free(world.relay.network);
+	relay_world_stop(&world);
 }
 
-static struct control_socket *start(gid_t group)
+/* method and path with its query; body may be NULL. The answer is kept until the next one. */
+static json_t *ask(unsigned want, const char *method, const char *path, const char *body)
 {
-	char error[256] = "";
-	struct control_socket *control =
-		control_socket_bind(path, geteuid(), group, error, sizeof(error));
+	struct control_argument arguments[8];
+	struct control_message message = {
+		.method = method,
+		.arguments = arguments,
+		.body = body,
+		.body_len = body ? strlen(body) : 0,
+	};
+	char copy[512], *rest, *pair;
 
-	ck_assert_msg(control != NULL, "%s", error);
-	ck_assert_msg(control_socket_start(control, control_routes, control_route_count,
-					   &relay, error, sizeof(error)),
-		      "%s", error);
-	return control;
-}
-
-static const char *refused(void)
-{
-	static char error[256];
-
-	ck_assert_ptr_null(
-		control_socket_bind(path, geteuid(), (gid_t)-1, error, sizeof(error)));
-	return error;
-}
-
-/* Send a request, give the whole answer; "" if not even connected. */
-static const char *ask(const char *request)
-{
-	static char answer[64 * 1024];
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	size_t len = 0;
-	ssize_t n;
-
-	strcpy(address.sun_path, path);
-	answer[0] = '\0';
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
-		ck_assert_int_eq(send(fd, request, strlen(request), MSG_NOSIGNAL),
-				 (ssize_t)strlen(request));
-		while ((n = read(fd, answer + len, sizeof(answer) - 1 - len)) > 0)
-			len += (size_t)n;
-		answer[len] = '\0';
+	snprintf(copy, sizeof(copy), "%s", path);
+	rest = copy;
+	message.path = strsep(&rest, "?");
+	while ((pair = strsep(&rest, "&")) != NULL) {
+		arguments[message.argument_count].name = strsep(&pair, "=");
+		arguments[message.argument_count++].value = pair;
 	}
-	close(fd);
-	return answer;
+	control_reply_clear(&reply);
+	control_dispatch(control_routes, control_route_count, &world.relay, &message,
+			 &reply);
+	ck_assert_ptr_nonnull(reply.document);
+
+	char *text = json_dumps(reply.document, 0);
+	ck_assert_msg(reply.status == want, "%s %s: %u %s", method, path, reply.status,
+		      text);
+	free(text);
+	return reply.document;
 }
 
-static unsigned status_of(const char *answer)
+static json_t *get(const char *path)
 {
-	unsigned status = 0;
-
-	sscanf(answer, "HTTP/1.%*d %u", &status);
-	return status;
+	return ask(200, "GET", path, NULL);
 }
 
-static json_t *get(const char *what, unsigned want)
+static json_t *at(json_t *json, const char *key)
 {
-	char request[256];
-	json_error_t error;
+	json_t *value = json_object_get(json, key);
 
-	snprintf(request, sizeof(request),
-		 "GET %s HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n", what);
-
-	const char *answer = ask(request);
-	const char *body = strstr(answer, "\r\n\r\n");
-	ck_assert_msg(status_of(answer) == want, "%s: %s", what, answer);
-	ck_assert_ptr_nonnull(body);
-
-	json_t *json = json_loads(body + 4, 0, &error);
-	ck_assert_msg(json != NULL, "%s: %s", error.text, body);
-	return json;
+	ck_assert_msg(value != NULL, "no %s", key);
+	return value;
 }
 
 static json_int_t number(json_t *object, const char *key)
 {
-	json_t *value = json_object_get(object, key);
-
-	ck_assert_msg(json_is_integer(value), "%s", key);
-	return json_integer_value(value);
+	ck_assert_msg(json_is_integer(at(object, key)), "%s", key);
+	return json_integer_value(at(object, key));
 }
 
 static const char *word(json_t *object, const char *key)
 {
-	json_t *value = json_object_get(object, key);
-
-	ck_assert_msg(json_is_string(value), "%s", key);
-	return json_string_value(value);
+	ck_assert_msg(json_is_string(at(object, key)), "%s", key);
+	return json_string_value(at(object, key));
 }
 
-START_TEST(control_status)
+static const char *path_of(const struct relay_client *client)
 {
-	struct control_socket *control = start((gid_t)-1);
-	json_t *status = get("/v1/status", 200);
-	json_t *pool = json_array_get(json_object_get(status, "ports"), 0);
-	json_t *limits = json_object_get(status, "limits");
+	static char path[64];
 
-	ck_assert_int_eq(number(status, "pid"), getpid());
-	ck_assert_int_eq(number(status, "allocations"), 3);
-	ck_assert_str_eq(word(status, "realm"), "avedge");
-	ck_assert(json_is_null(json_object_get(status, "tls_not_after")));
-	ck_assert_str_eq(word(pool, "address"), "192.0.2.10");
-	ck_assert_int_eq(number(pool, "size"), 10000);
-	ck_assert_int_eq(number(pool, "used"), 1);
+	snprintf(path, sizeof(path), "/v1/allocations/%016" PRIx64, client->id);
+	return path;
+}
+
+START_TEST(status)
+{
+	json_t *document, *pool, *worker, *key;
+
+	client_allocate(&alice, DIALECT_IETF);
+	document = get("/v1/status");
+	ck_assert_int_eq(number(document, "pid"), getpid());
+	ck_assert_int_eq(number(document, "allocations"), 1);
+	ck_assert_int_eq(number(document, "workers"), WORLD_WORKERS);
+	ck_assert_str_eq(word(document, "state"), "serving");
+	ck_assert(json_is_null(at(document, "drain")));
+	ck_assert(json_is_null(at(document, "tls_not_after")));
+	ck_assert(json_is_null(at(document, "reload")));
+	ck_assert_int_eq(number(at(document, "limits"), "lifetime_default"), 600);
+
+	pool = json_array_get(at(document, "ports"), 0);
 	ck_assert_str_eq(word(pool, "protocol"), "udp");
-	pool = json_array_get(json_object_get(status, "ports"), 1);
-	ck_assert_str_eq(word(pool, "protocol"), "tcp");
+	ck_assert_str_eq(word(pool, "public"), "203.0.113.9");
+	ck_assert_int_eq(number(pool, "size"), 400);
 	ck_assert_int_eq(number(pool, "used"), 0);
-	ck_assert_int_eq(number(limits, "channels"), 77);
-	ck_assert_int_eq(number(limits, "lifetime_default"), 600);
-	json_decref(status);
-	control_socket_stop(control);
+	pool = json_array_get(at(document, "ports"), 1);
+	ck_assert_str_eq(word(pool, "protocol"), "tcp");
+	ck_assert_int_eq(number(pool, "used"), 1);
+
+	worker = json_array_get(at(document, "per_worker"), 0);
+	ck_assert_int_eq(number(worker, "allocations"), 1);
+	ck_assert_int_eq(number(worker, "connections"), 1);
+	ck_assert(json_is_real(at(worker, "cpu_s")));
+	key = json_array_get(at(document, "keys"), 0);
+	ck_assert_str_eq(word(key, "id"), "k1");
+	ck_assert_str_eq(word(key, "state"), "signs");
+	ck_assert(json_is_null(at(key, "not_after")));
 }
 END_TEST
 
-START_TEST(control_status_tells_when_the_certificate_ends)
+START_TEST(status_tells_when_the_certificate_ends)
 {
-	struct control_socket *control = start((gid_t)-1);
-
-	relay.tls_not_after_s = 1767225600;
-
-	json_t *status = get("/v1/status", 200);
-	ck_assert_str_eq(word(status, "tls_not_after"), "2026-01-01T00:00:00Z");
-	json_decref(status);
-	control_socket_stop(control);
+	__atomic_store_n(&world.relay.tls_not_after_s, 1767225600, __ATOMIC_RELAXED);
+	ck_assert_str_eq(word(get("/v1/status"), "tls_not_after"),
+			 "2026-01-01T00:00:00Z");
 }
 END_TEST
 
-START_TEST(control_ports)
+START_TEST(ports_lists_what_is_open)
 {
-	struct control_socket *control = start((gid_t)-1);
-	json_t *document = get("/v1/ports", 200);
-	json_t *row = json_array_get(json_object_get(document, "ports"), 1);
+	json_t *rows, *row;
 
+	client_allocate(&alice, DIALECT_IETF);
+	rows = at(get("/v1/ports"), "ports");
+	ck_assert_uint_eq(json_array_size(rows), WORLD_WORKERS + 1);
+	row = json_array_get(rows, WORLD_WORKERS);
 	ck_assert_str_eq(word(row, "side"), "outside");
-	ck_assert_str_eq(word(row, "address"), "192.0.2.10");
-	ck_assert_int_eq(number(row, "port"), 50001);
-	ck_assert_str_eq(word(row, "public_address"), "203.0.113.10");
-	ck_assert_str_eq(word(row, "protocol"), "udp");
+	ck_assert_int_eq(number(row, "port"), alice.local.port);
+	ck_assert_str_eq(word(row, "public_address"), "203.0.113.9");
+	ck_assert_str_eq(word(row, "protocol"), "tcp");
 	ck_assert_str_eq(word(row, "service"), "relay");
-	ck_assert_str_eq(word(row, "purpose"), "for an inside client");
-	json_decref(document);
-	control_socket_stop(control);
 }
 END_TEST
 
-START_TEST(control_counters)
+START_TEST(counters_are_sums)
 {
-	struct control_socket *control = start((gid_t)-1);
-	json_t *all = get("/v1/counters", 200);
-	json_t *outside_traffic =
-		json_object_get(json_object_get(all, "to_peer"), "outside");
-	json_t *allocate = json_object_get(json_object_get(all, "requests"), "allocate");
+	json_t *all;
 
-	ck_assert_int_eq(number(json_object_get(all, "drops"), "no-permission"),
-			 12345678901234);
-	ck_assert_ptr_null(json_object_get(json_object_get(all, "drops"), "none"));
-	ck_assert_int_eq(number(json_object_get(all, "peer_connections"), "stranger"), 5);
-	ck_assert_int_eq(number(json_object_get(all, "peer_connections"), "accepted"), 0);
-	ck_assert_int_eq(number(outside_traffic, "bytes"), 480);
-	ck_assert_int_eq(number(json_object_get(all, "allocations"), "opened"), 7);
-	ck_assert_ptr_nonnull(allocate);
-	ck_assert_int_eq(number(allocate, "401"), 9);
-	ck_assert_int_eq(number(allocate, "success"), 0);
-	json_decref(all);
-	control_socket_stop(control);
+	client_allocate(&alice, DIALECT_IETF);
+	client_allocate(&bob, DIALECT_IETF);
+	client_release(&bob);
+	all = get("/v1/counters");
+	ck_assert_int_eq(number(at(all, "allocations"), "opened"), 2);
+	ck_assert_int_eq(number(at(all, "allocations"), "closed"), 1);
+	ck_assert_int_eq(number(at(all, "ended"), "released"), 1);
+	ck_assert_int_eq(number(at(all, "ended"), "killed"), 0);
+	ck_assert_int_eq(number(at(all, "drops"), "no-permission"), 0);
+	ck_assert_ptr_null(json_object_get(at(all, "drops"), "none"));
+	ck_assert_int_eq(number(at(at(all, "requests"), "binding"), "success"), 2);
+	ck_assert_int_eq(number(at(all, "refusals"), "draining"), 0);
 }
 END_TEST
 
-START_TEST(control_allocations)
+START_TEST(an_allocation_in_full)
 {
-	struct control_socket *control = start((gid_t)-1);
-	json_t *document = get("/v1/allocations", 200);
-	json_t *row = json_array_get(json_object_get(document, "allocations"), 0);
+	struct ip_addr peer = world.peers;
+	char text[ENDPOINT_TEXT_LEN];
+	json_t *document, *permission;
 
-	ck_assert_str_eq(word(row, "id"), "ffeeddccbbaa9988");
-	ck_assert_str_eq(word(row, "user"), "alice");
-	ck_assert_str_eq(word(row, "client"), "[2001:db8::7]:40000");
-	ck_assert_str_eq(word(row, "transport"), "tls");
-	ck_assert_str_eq(word(row, "relay_transport"), "tcp");
-	ck_assert_int_eq(number(row, "peer_connections"), 3);
-	ck_assert_str_eq(word(row, "dialect"), "ietf");
-	ck_assert_str_eq(word(row, "relayed"), "203.0.113.10:50001");
-	ck_assert_int_eq(number(json_object_get(row, "to_client"), "bytes"), 99);
-	json_decref(document);
-	control_socket_stop(control);
+	client_allocate(&alice, DIALECT_IETF);
+	client_permit(&alice, &peer);
+	document = get(path_of(&alice));
+	ck_assert_str_eq(word(document, "user"), "alice");
+	ck_assert_str_eq(word(document, "side"), "inside");
+	ck_assert_str_eq(word(document, "transport"), "tcp");
+	ck_assert_str_eq(word(document, "relay_transport"), "tcp");
+	ck_assert_str_eq(word(document, "dialect"), "ietf");
+	ck_assert_str_eq(word(document, "stream_type"), "unknown");
+	ck_assert_str_eq(word(document, "client"),
+			 endpoint_format(&alice.tuple.client, text, sizeof(text)));
+	ck_assert_str_eq(word(document, "relayed"),
+			 endpoint_format(&alice.public, text, sizeof(text)));
+	ck_assert_str_eq(word(document, "front"),
+			 endpoint_format(&world.fronts[0].local, text, sizeof(text)));
+	ck_assert_int_eq(number(document, "lifetime_s"), 600);
+	ck_assert_int_gt(number(document, "expires_in_ms"), 590000);
+	ck_assert(json_is_null(at(document, "active_destination")));
+	ck_assert_int_eq(number(document, "permissions"), 1);
+	ck_assert_uint_eq(json_array_size(at(document, "channel_list")), 0);
+	permission = json_array_get(at(document, "permission_list"), 0);
+	ck_assert_str_eq(word(permission, "peer"),
+			 ip_addr_format(&peer, text, sizeof(text)));
+	ck_assert_int_le(number(permission, "expires_in_ms"), 300000);
+	ck_assert_int_gt(number(permission, "expires_in_ms"), 290000);
+	ck_assert_int_eq(number(at(document, "rate"), "to_peer_bps"), 0);
 }
 END_TEST
 
-START_TEST(control_knows_nothing_else)
+START_TEST(peers_over_tcp_are_listed)
 {
-	struct control_socket *control = start((gid_t)-1);
-	json_t *problem = get("/v1/../../etc/passwd", 404);
+	struct endpoint from;
+	char text[ENDPOINT_TEXT_LEN];
+	json_t *row;
 
-	ck_assert_int_eq(number(problem, "status"), 404);
-	ck_assert_str_eq(word(problem, "title"), "Not Found");
-	json_decref(problem);
-	json_decref(get("/", 404));
-	control_socket_stop(control);
+	client_allocate(&alice, DIALECT_IETF);
+	client_permit(&alice, &world.peers);
+	int peer = peer_connect(&world, &alice.local, &from);
+	EVENTUALLY(client_connections(&alice) == 1);
+	row = json_array_get(at(get(path_of(&alice)), "peer_connection_list"), 0);
+	ck_assert_str_eq(word(row, "peer"), endpoint_format(&from, text, sizeof(text)));
+	ck_assert_str_eq(word(row, "state"), "open");
+	close(peer);
 }
 END_TEST
 
-START_TEST(control_only_reads)
-{
-	struct control_socket *control = start((gid_t)-1);
-	const char *answer =
-		ask("POST /v1/status HTTP/1.1\r\nHost: relay\r\nContent-Length: 4\r\n"
-		    "Connection: close\r\n\r\nbody");
-
-	ck_assert_uint_eq(status_of(answer), 405);
-	ck_assert_ptr_nonnull(strstr(answer, "Allow: GET\r\n"));
-	ck_assert_ptr_nonnull(
-		strstr(answer, "Content-Type: application/problem+json\r\n"));
-	control_socket_stop(control);
-}
-END_TEST
-
-START_TEST(control_socket_is_removed_and_closed)
-{
-	struct stat st;
-	int before, after;
-
-	control_socket_stop(start((gid_t)-1));
-	ck_assert_int_lt(stat(path, &st), 0);
-	before = dup(0);
-	close(before);
-	control_socket_stop(start((gid_t)-1));
-	after = dup(0);
-	close(after);
-	ck_assert_int_eq(before, after);
-}
-END_TEST
-
-static unsigned mode_of(const char *name)
-{
-	struct stat st;
-
-	ck_assert_int_eq(stat(name, &st), 0);
-	ck_assert(S_ISSOCK(st.st_mode));
-	return st.st_mode & 0777;
-}
-
-START_TEST(control_socket_mode_follows_the_group)
-{
-	struct control_socket *control = start((gid_t)-1);
-
-	ck_assert_uint_eq(mode_of(path), 0600);
-	control_socket_stop(control);
-	control = start(getgid());
-	ck_assert_uint_eq(mode_of(path), 0660);
-	control_socket_stop(control);
-}
-END_TEST
-
-START_TEST(control_replaces_a_left_over_socket)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-	control_socket_stop(start((gid_t)-1)); /* makes the folder */
-	strcpy(address.sun_path, path);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	close(fd);
-	control_socket_stop(start((gid_t)-1));
-}
-END_TEST
-
-START_TEST(control_takes_nothing_from_a_living_process)
-{
-	struct control_socket *control = start((gid_t)-1);
-	char want[256];
-
-	snprintf(want, sizeof(want),
-		 "control.socket: another process answers at %s; stop it, or change "
-		 "control.socket",
-		 path);
-	ck_assert_str_eq(refused(), want);
-	json_decref(get("/v1/status", 200)); /* and the first one still serves */
-	control_socket_stop(control);
-}
-END_TEST
-
-START_TEST(control_removes_no_ordinary_file)
-{
-	struct stat st;
-	FILE *file;
-
-	control_socket_stop(start((gid_t)-1));
-	file = fopen(path, "w");
-	ck_assert_ptr_nonnull(file);
-	fclose(file);
-	ck_assert_ptr_nonnull(strstr(refused(), "exists and is not a socket; remove it"));
-	ck_assert_int_eq(stat(path, &st), 0);
-}
-END_TEST
-
-/* Root makes it all for the user that the relay will run as. */
-START_TEST(control_belongs_to_the_future_owner)
-{
-	char error[256] = "", parent[64];
-	struct stat st;
-
-	if (geteuid() != 0) {
-		printf("skipped: only root can give things away\n");
-		return;
-	}
-
-	struct control_socket *control =
-		control_socket_bind(path, 65534, 12345, error, sizeof(error));
-	ck_assert_msg(control != NULL, "%s", error);
-	ck_assert_int_eq(stat(path, &st), 0);
-	ck_assert_uint_eq(st.st_uid, 65534);
-	ck_assert_uint_eq(st.st_gid, 12345);
-	snprintf(parent, sizeof(parent), "%s/new", folder);
-	ck_assert_int_eq(stat(parent, &st), 0);
-	ck_assert_uint_eq(st.st_uid, 65534);
-	control_socket_stop(control);
-}
-END_TEST
-
-/* The mode of the socket is opened by accident; the credentials still decide. */
 static const struct {
-	const char *name;
-	uid_t uid;
-	gid_t gid;
+	const char *query;
 	unsigned want;
-} peers[] = {
-	{"a stranger", 65534, 65534, 403},
-	{"a stranger in the group", 65534, 12345, 200},
-	{"root", 0, 0, 200},
+} filters[] = {
+	{"", 2},
+	{"?user=alice", 2},
+	{"?user=carol", 0},
+	{"?key_id=k1&side=inside&transport=tcp&relay_transport=tcp", 2},
+	{"?side=outside", 0},
+	{"?transport=udp", 0},
+	{"?relay_transport=udp", 0},
+	{"?dialect=ms", 1},
+	{"?dialect=ietf", 1},
+	{"?client=127.0.0.0/8", 2},
+	{"?client=10.0.0.0/8", 0},
+	{"?peer=127.0.0.0/8", 1},
+	{"?peer=10.0.0.1", 0},
+	{"?limit=1", 2},
+	{"?sort=rate", 2},
+	{"?sort=bytes", 2},
+	{"?sort=user", 2},
+	{"?sort=expires", 2},
 };
 
-START_TEST(control_asks_for_credentials)
+START_TEST(filters_let_through_what_they_name)
 {
-	int result;
+	char path[256];
 
-	if (geteuid() != 0) {
-		printf("skipped: only root can be somebody else\n");
-		return;
-	}
-
-	struct control_socket *control = start(12345);
-	ck_assert_int_eq(chmod(path, 0666), 0);
-
-	pid_t child = fork();
-	ck_assert_int_ge(child, 0);
-	if (child == 0) {
-		if (setgroups(0, NULL) < 0 || setgid(peers[_i].gid) < 0 ||
-		    setuid(peers[_i].uid) < 0)
-			_exit(2);
-		_exit(status_of(ask("GET /v1/status HTTP/1.1\r\nHost: relay\r\n"
-				    "Connection: close\r\n\r\n")) == peers[_i].want
-			      ? 0
-			      : 1);
-	}
-	ck_assert_int_eq(waitpid(child, &result, 0), child);
-	ck_assert_msg(WIFEXITED(result) && WEXITSTATUS(result) == 0, "%s",
-		      peers[_i].name);
-	control_socket_stop(control);
+	client_allocate(&alice, DIALECT_IETF);
+	client_allocate(&bob, DIALECT_MS);
+	client_permit(&bob, &world.peers);
+	snprintf(path, sizeof(path), "/v1/allocations%s", filters[_i].query);
+	ck_assert_msg(number(get(path), "total") == filters[_i].want, "%s",
+		      filters[_i].query);
 }
 END_TEST
+
+static const char *const wrong[] = {
+	"?side=middle",   "?transport=quic",  "?relay_transport=", "?dialect=latin",
+	"?client=nobody", "?peer=10.0.0.1/8", "?sort=colour",      "?limit=0",
+	"?limit=-1",      "?limit=many",      "?limit=1000001",    "?colour=red",
+	"?limit=",        "?client=",
+};
+
+START_TEST(filters_refuse_what_they_do_not_know)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "/v1/allocations%s", wrong[_i]);
+	ask(400, "GET", path, NULL);
+}
+END_TEST
+
+START_TEST(rows_are_sorted_and_limited)
+{
+	json_t *rows;
+	char want[17];
+
+	client_allocate(&bob, DIALECT_IETF);
+	usleep(20000); /* the clock of the workers is coarse */
+	client_allocate(&alice, DIALECT_IETF);
+	rows = at(get("/v1/allocations?sort=age&limit=1"), "allocations");
+	ck_assert_uint_eq(json_array_size(rows), 1);
+	snprintf(want, sizeof(want), "%016" PRIx64, bob.id);
+	ck_assert_str_eq(word(json_array_get(rows, 0), "id"), want);
+	rows = at(get("/v1/allocations?sort=expires"), "allocations");
+	ck_assert_str_eq(word(json_array_get(rows, 0), "id"), want);
+}
+END_TEST
+
+START_TEST(an_end_by_id_ends_one)
+{
+	client_allocate(&alice, DIALECT_IETF);
+	client_allocate(&bob, DIALECT_IETF);
+	ck_assert_int_eq(number(ask(200, "DELETE", path_of(&bob), NULL), "ended"), 1);
+	ask(404, "DELETE", path_of(&bob), NULL);
+	ask(404, "GET", path_of(&bob), NULL);
+	get(path_of(&alice));
+	ck_assert_int_eq(number(at(get("/v1/counters"), "ended"), "killed"), 1);
+}
+END_TEST
+
+START_TEST(an_end_by_user_or_key_ends_all_of_all_workers)
+{
+	client_allocate(&alice, DIALECT_IETF);
+	client_allocate(&bob, DIALECT_MS);
+	ck_assert_int_eq(number(ask(200, "DELETE", "/v1/allocations?user=carol", NULL),
+				"ended"),
+			 0);
+	ck_assert_int_eq(number(ask(200, "DELETE", "/v1/allocations?key_id=k1", NULL),
+				"ended"),
+			 2);
+	client_allocate(&alice, DIALECT_IETF);
+	ck_assert_int_eq(number(ask(200, "DELETE", "/v1/allocations?user=alice", NULL),
+				"ended"),
+			 1);
+	ask(400, "DELETE", "/v1/allocations", NULL);
+	ask(400, "DELETE", "/v1/allocations?user=alice&key_id=k1", NULL);
+}
+END_TEST
+
+static const char *const strange_ids[] = {
+	"0",
+	"0000000000000000",
+	"ffffffffffffffff",
+	"0x00000000000000",
+	"00000000000000000",
+	" 000000000000000",
+	"zzzzzzzzzzzzzzzz",
+};
+
+START_TEST(ids_that_nobody_has)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/v1/allocations/%s", strange_ids[_i]);
+	ask(404, "GET", path, NULL);
+	ask(404, "DELETE", path, NULL);
+}
+END_TEST
+
+START_TEST(a_drain_goes_on_until_the_last_call_ends)
+{
+	json_t *drain;
+
+	client_allocate(&alice, DIALECT_IETF);
+	ck_assert(json_is_null(get("/v1/drain")));
+	drain = ask(200, "PUT", "/v1/drain", NULL);
+	ck_assert_int_eq(number(drain, "began_with"), 1);
+	ck_assert_int_eq(number(drain, "remaining"), 1);
+	ck_assert(json_is_null(at(drain, "deadline")));
+	ck_assert(turn_is_draining(&world.relay.commons));
+	ck_assert_str_eq(word(get("/v1/status"), "state"), "draining");
+	client_release(&alice);
+	ck_assert_int_eq(number(get("/v1/drain"), "remaining"), 0);
+	ck_assert(json_is_null(ask(200, "DELETE", "/v1/drain", NULL)));
+	ck_assert(!turn_is_draining(&world.relay.commons));
+	ck_assert_str_eq(word(get("/v1/status"), "state"), "serving");
+}
+END_TEST
+
+START_TEST(the_deadline_of_a_drain_ends_what_is_left)
+{
+	client_allocate(&alice, DIALECT_IETF);
+	client_allocate(&bob, DIALECT_IETF);
+	ask(200, "PUT", "/v1/drain", "{\"deadline_s\": 3600}");
+	ck_assert(json_is_string(at(get("/v1/drain"), "deadline")));
+	/* A second one only replaces the deadline. */
+	ask(200, "PUT", "/v1/drain", "{\"deadline_s\": 1}");
+	ck_assert_int_eq(number(get("/v1/drain"), "began_with"), 2);
+	EVENTUALLY(relay_allocation_count(&world.relay) == 0);
+	ck_assert_int_eq(number(at(get("/v1/counters"), "ended"), "drained"), 2);
+}
+END_TEST
+
+START_TEST(an_ended_drain_has_no_deadline)
+{
+	client_allocate(&alice, DIALECT_IETF);
+	ask(200, "PUT", "/v1/drain", "{\"deadline_s\": 1}");
+	ask(200, "DELETE", "/v1/drain", NULL);
+	usleep(1200000);
+	get(path_of(&alice));
+}
+END_TEST
+
+static const char *const wrong_deadlines[] = {
+	"{\"deadline_s\": -1}",         "{\"deadline_s\": \"1h\"}",
+	"{\"deadline_s\": 1.5}",        "{\"deadline_s\": null}",
+	"{\"deadline_s\": 1e99}",       "{\"deadline_s\": 2678401}",
+	"{\"deadline_s\": 4294967297}", "{\"deadline\": 1}",
+};
+
+START_TEST(deadlines_are_seconds)
+{
+	ask(400, "PUT", "/v1/drain", wrong_deadlines[_i]);
+	ck_assert(json_is_null(get("/v1/drain")));
+}
+END_TEST
+
+START_TEST(a_rejected_reload_says_why)
+{
+	json_t *problem = ask(422, "POST", "/v1/reload", NULL);
+
+	ck_assert_ptr_nonnull(strstr(word(problem, "detail"), "/nonexistent/relay.conf"));
+	json_t *last = at(get("/v1/status"), "reload");
+	ck_assert_str_eq(word(last, "result"), "rejected");
+	ck_assert_ptr_nonnull(strstr(word(last, "error"), "/nonexistent/relay.conf"));
+}
+END_TEST
+
+/* After main has left nobody waits for it. */
+START_TEST(what_only_main_can_do_is_refused_at_the_end)
+{
+	end_main();
+	ask(503, "POST", "/v1/reload", NULL);
+	ask(503, "PUT", "/v1/drain", NULL);
+	get("/v1/status");
+}
+END_TEST
+
+START_TEST(limits_tell_how_much_is_used)
+{
+	json_t *document, *row, *user = NULL;
+	size_t i;
+
+	client_allocate(&alice, DIALECT_IETF);
+	client_allocate(&bob, DIALECT_IETF);
+	document = get("/v1/limits");
+	json_array_foreach(at(document, "limits"), i, row)
+	{
+		if (strcmp(word(row, "name"), "limits.allocations_per_user") == 0)
+			user = row;
+	}
+	ck_assert_ptr_nonnull(user);
+	ck_assert_int_eq(number(user, "used"), 2);
+	ck_assert(json_is_null(at(user, "limit"))); /* the world's configuration says 0 */
+	row = json_array_get(at(document, "users"), 0);
+	ck_assert_str_eq(word(row, "user"), "alice");
+	ck_assert_int_eq(number(row, "allocations"), 2);
+	ck_assert_uint_eq(json_array_size(at(document, "prefixes")), 1);
+}
+END_TEST
+
+START_TEST(the_configuration_in_force)
+{
+	json_t *document = get("/v1/configuration"), *key, *found = NULL;
+	size_t i;
+
+	ck_assert_str_eq(word(document, "file"), world.relay.config->path);
+	json_array_foreach(at(document, "keys"), i, key)
+	{
+		if (strcmp(word(key, "key"), "limits.channels") == 0)
+			found = key;
+	}
+	ck_assert_ptr_nonnull(found);
+	ck_assert_str_eq(word(found, "value"), "64");
+	ck_assert_str_eq(word(found, "default"), "64");
+	ck_assert(json_is_boolean(at(found, "reload")));
+	ck_assert(json_is_string(at(found, "doc")));
+}
+END_TEST
+
+START_TEST(log_levels_are_set_and_follow_the_default_again)
+{
+	json_t *levels = get("/v1/log-levels");
+
+	ck_assert_str_eq(word(levels, "default"), "info");
+	levels = ask(200, "PUT", "/v1/log-levels/peer", "{\"level\": \"debug\"}");
+	ck_assert_str_eq(word(at(levels, "subsystems"), "peer"), "debug");
+	ck_assert_str_eq(word(at(levels, "subsystems"), "front"), "info");
+	levels = ask(200, "PUT", "/v1/log-levels/default", "{\"level\": \"warning\"}");
+	ck_assert_str_eq(word(at(levels, "subsystems"), "peer"), "debug");
+	ck_assert_str_eq(word(at(levels, "subsystems"), "front"), "warning");
+	levels = ask(200, "PUT", "/v1/log-levels/peer", "{\"level\": null}");
+	ck_assert_str_eq(word(at(levels, "subsystems"), "peer"), "warning");
+	ask(200, "PUT", "/v1/log-levels/default", "{\"level\": \"info\"}");
+	ask(404, "PUT", "/v1/log-levels/nobody", "{\"level\": \"info\"}");
+	ask(400, "PUT", "/v1/log-levels/default", "{\"level\": null}");
+	ask(400, "PUT", "/v1/log-levels/peer", "{\"level\": 7}");
+	ask(400, "PUT", "/v1/log-levels/peer", "{\"level\": \"loud\"}");
+	ask(400, "PUT", "/v1/log-levels/peer", NULL);
+}
+END_TEST
+
+static void add_allocations(TCase *tc)
+{
+	tcase_add_test(tc, an_allocation_in_full);
+	tcase_add_test(tc, peers_over_tcp_are_listed);
+	tcase_add_loop_test(tc, filters_let_through_what_they_name, 0, ROWS(filters));
+	tcase_add_loop_test(tc, filters_refuse_what_they_do_not_know, 0, ROWS(wrong));
+	tcase_add_test(tc, rows_are_sorted_and_limited);
+	tcase_add_test(tc, an_end_by_id_ends_one);
+	tcase_add_test(tc, an_end_by_user_or_key_ends_all_of_all_workers);
+	tcase_add_loop_test(tc, ids_that_nobody_has, 0, ROWS(strange_ids));
+}
 
 static void control_suite(Suite *suite)
 {
@@ -504,20 +574,20 @@ static void control_suite(Suite *suite)
 
 	tcase_set_timeout(tc, 20);
 	tcase_add_checked_fixture(tc, begin, end);
-	tcase_add_test(tc, control_status);
-	tcase_add_test(tc, control_status_tells_when_the_certificate_ends);
-	tcase_add_test(tc, control_ports);
-	tcase_add_test(tc, control_counters);
-	tcase_add_test(tc, control_allocations);
-	tcase_add_test(tc, control_knows_nothing_else);
-	tcase_add_test(tc, control_only_reads);
-	tcase_add_test(tc, control_socket_is_removed_and_closed);
-	tcase_add_test(tc, control_socket_mode_follows_the_group);
-	tcase_add_test(tc, control_replaces_a_left_over_socket);
-	tcase_add_test(tc, control_takes_nothing_from_a_living_process);
-	tcase_add_test(tc, control_removes_no_ordinary_file);
-	tcase_add_test(tc, control_belongs_to_the_future_owner);
-	tcase_add_loop_test(tc, control_asks_for_credentials, 0, ROWS(peers));
+	tcase_add_test(tc, status);
+	tcase_add_test(tc, status_tells_when_the_certificate_ends);
+	tcase_add_test(tc, ports_lists_what_is_open);
+	tcase_add_test(tc, counters_are_sums);
+	add_allocations(tc);
+	tcase_add_test(tc, a_drain_goes_on_until_the_last_call_ends);
+	tcase_add_test(tc, the_deadline_of_a_drain_ends_what_is_left);
+	tcase_add_test(tc, an_ended_drain_has_no_deadline);
+	tcase_add_loop_test(tc, deadlines_are_seconds, 0, ROWS(wrong_deadlines));
+	tcase_add_test(tc, a_rejected_reload_says_why);
+	tcase_add_test(tc, what_only_main_can_do_is_refused_at_the_end);
+	tcase_add_test(tc, limits_tell_how_much_is_used);
+	tcase_add_test(tc, the_configuration_in_force);
+	tcase_add_test(tc, log_levels_are_set_and_follow_the_default_again);
 	suite_add_tcase(suite, tc);
 }
 

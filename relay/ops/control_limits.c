@@ -1,0 +1,213 @@
+/*
+ * control_limits.c - the limits in force and how much of each is used, as JSON. What is used
+ * is counted here from a list of the allocations, so that no packet pays for it.
+ */
+#include "relay/ops/control_documents.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay/core/limiter.h"
+
+enum { BUSIEST = 10 };
+
+/* Who shares a limit: a user, or a source prefix. */
+struct sharer {
+	char name[CREDENTIAL_USER_MAX + 1];
+	uint64_t allocations;
+	uint64_t rate_bps;
+};
+
+struct usage {
+	uint64_t allocations, by_side[SIDE_COUNT];
+	uint64_t rate_bps, rate_by_side[SIDE_COUNT];
+	/* The greatest of any one: */
+	uint64_t allocation_bps, permissions, channels, connections;
+	struct sharer user, prefix; /* each figure by itself; no name */
+	json_t *users, *prefixes;   /* the busiest */
+};
+
+static uint64_t greater(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint64_t rate_of(const struct relay_allocation *row)
+{
+	return row->rate.to_peer_bps + row->rate.to_client_bps;
+}
+
+static void user_of(const struct relay_allocation *row, char *name)
+{
+	memcpy(name, row->user, sizeof(row->user));
+}
+
+static void prefix_of(const struct relay_allocation *row, char *name)
+{
+	struct ip_addr prefix = source_prefix(&row->tuple.client.ip);
+	char text[ENDPOINT_TEXT_LEN];
+
+	snprintf(name, CREDENTIAL_USER_MAX + 1, "%s%s",
+		 ip_addr_format(&prefix, text, sizeof(text)),
+		 prefix.family == IP_V6 ? "/64" : "");
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct sharer *)a)->name, ((const struct sharer *)b)->name);
+}
+
+static int by_use(const void *a, const void *b)
+{
+	const struct sharer *x = a, *y = b;
+
+	if (x->rate_bps != y->rate_bps)
+		return x->rate_bps < y->rate_bps ? 1 : -1;
+	return (x->allocations < y->allocations) - (x->allocations > y->allocations);
+}
+
+/* One entry for each allocation becomes one for each name; returns how many. */
+static size_t merge(struct sharer *sharers, size_t count)
+{
+	size_t merged = 0;
+
+	qsort(sharers, count, sizeof(*sharers), by_name);
+	for (size_t i = 0; i < count; i++) {
+		if (merged == 0 ||
+		    strcmp(sharers[merged - 1].name, sharers[i].name) != 0) {
+			sharers[merged++] = sharers[i];
+			continue;
+		}
+		sharers[merged - 1].allocations++;
+		sharers[merged - 1].rate_bps += sharers[i].rate_bps;
+	}
+	return merged;
+}
+
+/* A list of the busiest, and the greatest figures of any; NULL if out of memory. */
+static json_t *busiest(const struct relay_allocation *rows, size_t count,
+		       const char *label,
+		       void (*name_of)(const struct relay_allocation *row, char *name),
+		       struct sharer *most)
+{
+	struct sharer *sharers = calloc(count > 0 ? count : 1, sizeof(*sharers));
+	json_t *list = sharers ? json_array() : NULL;
+	size_t merged;
+
+	for (size_t i = 0; sharers && i < count; i++) {
+		name_of(&rows[i], sharers[i].name);
+		sharers[i].allocations = 1;
+		sharers[i].rate_bps = rate_of(&rows[i]);
+	}
+	merged = sharers ? merge(sharers, count) : 0;
+	if (merged > 1)
+		qsort(sharers, merged, sizeof(*sharers), by_use);
+	for (size_t i = 0; i < merged; i++) {
+		most->allocations = greater(most->allocations, sharers[i].allocations);
+		most->rate_bps = greater(most->rate_bps, sharers[i].rate_bps);
+		if (i < BUSIEST)
+			json_array_append_new(
+				list,
+				json_pack("{s:o, s:o, s:o}", label,
+					  control_text(sharers[i].name), "allocations",
+					  control_count(sharers[i].allocations),
+					  "rate_bps",
+					  control_count(sharers[i].rate_bps)));
+	}
+	free(sharers);
+	return list;
+}
+
+static bool count_usage(struct relay *relay, struct usage *usage)
+{
+	struct relay_allocation *rows = NULL;
+	size_t count;
+
+	if (relay_allocations(relay, &rows, &count) < 0)
+		return false;
+	usage->allocations = count;
+	for (size_t i = 0; i < count; i++) {
+		usage->by_side[rows[i].side]++;
+		usage->rate_bps += rate_of(&rows[i]);
+		usage->rate_by_side[rows[i].side] += rate_of(&rows[i]);
+		usage->allocation_bps = greater(usage->allocation_bps, rate_of(&rows[i]));
+		usage->permissions =
+			greater(usage->permissions, rows[i].permission_count);
+		usage->channels = greater(usage->channels, rows[i].channel_count);
+	}
+	usage->users = busiest(rows, count, "user", user_of, &usage->user);
+	usage->prefixes = busiest(rows, count, "prefix", prefix_of, &usage->prefix);
+	free(rows);
+	for (size_t i = 0; i < relay->worker_count; i++)
+		usage->connections =
+			greater(usage->connections, relay_worker(relay, i).connections);
+	return true;
+}
+
+/* limit 0: there is none. */
+static void add(json_t *list, const char *name, const char *unit, uint64_t limit,
+		uint64_t used)
+{
+	json_array_append_new(list,
+			      json_pack("{s:s, s:o, s:s, s:o}", "name", name, "limit",
+					limit > 0 ? control_count(limit) : json_null(),
+					"unit", unit, "used", control_count(used)));
+}
+
+/* How fast something may happen has no amount that is used. */
+static void add_rate(json_t *list, const char *name, const char *unit, uint64_t limit)
+{
+	json_array_append_new(list,
+			      json_pack("{s:s, s:o, s:s, s:n}", "name", name, "limit",
+					limit > 0 ? control_count(limit) : json_null(),
+					"unit", unit, "used"));
+}
+
+static json_t *rows(const struct relay *relay, const struct relay_limits *limits,
+		    const struct usage *usage)
+{
+	const struct turn_limits *turn = &limits->turn;
+	const struct turn_bandwidth *bandwidth = &turn->bandwidth;
+	json_t *list = json_array();
+
+	add(list, "limits.allocations_total", "allocations",
+	    relay->commons.allocations_total, usage->allocations);
+	add(list, "limits.allocations_inside", "allocations",
+	    turn->allocations_per_side[SIDE_INSIDE], usage->by_side[SIDE_INSIDE]);
+	add(list, "limits.allocations_outside", "allocations",
+	    turn->allocations_per_side[SIDE_OUTSIDE], usage->by_side[SIDE_OUTSIDE]);
+	add(list, "limits.allocations_per_user", "allocations",
+	    turn->allocations_per_user, usage->user.allocations);
+	add(list, "limits.allocations_per_prefix", "allocations",
+	    turn->allocations_per_prefix, usage->prefix.allocations);
+	add(list, "limits.bandwidth_total", "bps", bandwidth->total, usage->rate_bps);
+	add(list, "limits.bandwidth_inside", "bps", bandwidth->per_side[SIDE_INSIDE],
+	    usage->rate_by_side[SIDE_INSIDE]);
+	add(list, "limits.bandwidth_outside", "bps", bandwidth->per_side[SIDE_OUTSIDE],
+	    usage->rate_by_side[SIDE_OUTSIDE]);
+	add(list, "limits.bandwidth_per_user", "bps", bandwidth->per_user,
+	    usage->user.rate_bps);
+	add(list, "limits.bandwidth_per_prefix", "bps", bandwidth->per_prefix,
+	    usage->prefix.rate_bps);
+	add(list, "limits.bandwidth_per_allocation", "bps", bandwidth->per_allocation,
+	    usage->allocation_bps);
+	add(list, "limits.permissions", "permissions", limits->permissions,
+	    usage->permissions);
+	add(list, "limits.channels", "channels", limits->channels, usage->channels);
+	add(list, "limits.connections", "connections", limits->connections,
+	    usage->connections);
+	add_rate(list, "limits.stranger_rate", "answers/s", turn->stranger_rate);
+	add_rate(list, "limits.stranger_burst", "answers", turn->stranger_burst);
+	return list;
+}
+
+json_t *control_limits(struct relay *relay)
+{
+	struct relay_limits limits = relay_limits(relay);
+	struct usage usage = {0};
+
+	if (!count_usage(relay, &usage))
+		return NULL;
+	return json_pack("{s:o, s:o, s:o}", "limits", rows(relay, &limits, &usage),
+			 "users", usage.users, "prefixes", usage.prefixes);
+}

@@ -1,0 +1,185 @@
+/*
+ * control_status.c - how the relay is, as JSON: status and port table.
+ */
+#include "relay/ops/control_documents.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/control_common.h"
+#include "base/version.h"
+#include "relay/network.h"
+#include "relay/reload.h"
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void add_pool_figures(json_t *list, const struct relay *relay,
+			     struct port_pool *pool, const char *protocol)
+{
+	struct network_address rows[PORT_POOL_ADDRESSES_MAX];
+	size_t row_count = network_addresses(relay->network, rows);
+
+	for (size_t i = 0; i < row_count; i++) {
+		const struct relay_address *address = &rows[i].address;
+		struct port_pool_figures figures =
+			port_pool_figures(pool, rows[i].index, now_ms());
+
+		json_array_append_new(
+			list,
+			json_pack("{s:o, s:o, s:s, s:i, s:i, s:I, s:I, s:I, s:b}",
+				  "address", control_ip(&address->local), "public",
+				  control_ip(&address->public), "protocol", protocol,
+				  "first", (int)figures.first, "last", (int)figures.last,
+				  "size", (json_int_t)figures.size, "used",
+				  (json_int_t)figures.used, "resting",
+				  (json_int_t)figures.resting, "draining",
+				  address->retired));
+	}
+}
+
+static json_t *pool_figures(const struct relay *relay)
+{
+	json_t *list = json_array();
+
+	add_pool_figures(list, relay, relay->commons.ports, "udp");
+	add_pool_figures(list, relay, relay->commons.tcp_ports, "tcp");
+	return list;
+}
+
+/* Members are named as the keys of the configuration. */
+static json_t *limits_in_force(struct relay *relay)
+{
+	struct relay_limits limits = relay_limits(relay);
+	const struct turn_limits *turn = &limits.turn;
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "lifetime_default", control_count(turn->lifetime_default_s),
+			 "lifetime_max", control_count(turn->lifetime_max_s),
+			 "credential_lifetime_max",
+			 control_count((uint64_t)turn->credential_ttl_max_s),
+			 "allocations_per_user",
+			 control_count(turn->allocations_per_user),
+			 "allocations_per_prefix",
+			 control_count(turn->allocations_per_prefix), "allocations_total",
+			 control_count(relay->commons.allocations_total), "stranger_rate",
+			 control_count(turn->stranger_rate), "stranger_burst",
+			 control_count(turn->stranger_burst), "permissions",
+			 control_count(limits.permissions), "channels",
+			 control_count(limits.channels), "connections",
+			 control_count(limits.connections));
+}
+
+/* Bounds of a key's life; the keyring has the greatest number for none. */
+static json_t *bound(int64_t unix_s)
+{
+	return unix_s == INT64_MAX || unix_s == INT64_MIN ? json_null()
+							  : control_time(unix_s);
+}
+
+static json_t *keys(struct relay *relay)
+{
+	struct relay_key rows[RELAY_KEYS_MAX];
+	size_t count = relay_keys(relay, rows);
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list,
+				      json_pack("{s:s, s:o, s:o, s:s}", "id", rows[i].id,
+						"not_before", bound(rows[i].not_before_s),
+						"not_after", bound(rows[i].not_after_s),
+						"state", rows[i].state));
+	return list;
+}
+
+static json_t *worker_row(const struct relay_worker *row)
+{
+	return json_pack("{s:i, s:o, s:o, s:f, s:o, s:o}", "number", (int)row->number,
+			 "allocations", control_count(row->allocations), "connections",
+			 control_count(row->connections), "cpu_s", row->cpu_s, "to_peer",
+			 control_traffic(&row->to_peer), "to_client",
+			 control_traffic(&row->to_client));
+}
+
+static json_t *workers(const struct relay *relay)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		struct relay_worker row = relay_worker(relay, i);
+
+		json_array_append_new(list, worker_row(&row));
+	}
+	return list;
+}
+
+json_t *control_drain(const struct drain_state *state)
+{
+	if (!state->draining)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o}", "since", control_time(state->since_s),
+			 "deadline", control_time(state->deadline_s), "remaining",
+			 control_count(state->remaining), "began_with",
+			 control_count(state->began_with));
+}
+
+json_t *control_status(struct relay *relay)
+{
+	struct drain_state drain = drain_state(relay->drain);
+	struct reload_last last = reload_last(relay->reload);
+	int64_t tls = __atomic_load_n(&relay->tls_not_after_s, __ATOMIC_RELAXED);
+	json_t *status = json_pack("{s:s, s:i, s:o, s:o, s:s, s:i, s:o, s:o, s:o, s:o}",
+				   "version", version_string(), "pid", (int)getpid(),
+				   "started", control_time(relay->started_s), "uptime_s",
+				   control_count((now_ms() - relay->started_ms) / 1000),
+				   "realm", relay->config->realm, "workers",
+				   (int)relay->worker_count, "allocations",
+				   control_count(drain.remaining), "tls_not_after",
+				   control_time(tls), "ports", pool_figures(relay),
+				   "limits", limits_in_force(relay));
+	json_t *more = json_pack("{s:s, s:o, s:o, s:o, s:i, s:o}", "state",
+				 drain.draining ? "draining" : "serving", "drain",
+				 control_drain(&drain), "per_worker", workers(relay),
+				 "keys", keys(relay), "generation", (int)last.generation,
+				 "reload", control_reload_last(&last));
+
+	if (status && (!more || json_object_update(status, more) < 0)) {
+		json_decref(status);
+		status = NULL;
+	}
+	json_decref(more);
+	return status;
+}
+
+static json_t *port_row(const struct relay_port *row)
+{
+	return json_pack("{s:s, s:o, s:i, s:o, s:i, s:s, s:s, s:s}", "side",
+			 row->side < SIDE_COUNT ? side_name(row->side) : "local",
+			 "address", control_ip(&row->address.ip), "port",
+			 (int)row->address.port, "public_address",
+			 control_ip(&row->public.ip), "public_port",
+			 (int)row->public.port, "protocol", row->protocol, "service",
+			 row->service, "purpose", row->purpose);
+}
+
+json_t *control_ports(struct relay *relay)
+{
+	struct relay_port *rows;
+	size_t rows_count;
+
+	if (relay_port_table(relay, &rows, &rows_count) < 0)
+		return NULL;
+
+	json_t *list = json_array();
+	for (size_t i = 0; i < rows_count; i++)
+		json_array_append_new(list, port_row(&rows[i]));
+	free(rows);
+	return json_pack("{s:o}", "ports", list);
+}
