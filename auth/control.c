@@ -13,6 +13,7 @@
 #include "auth/drain.h"
 #include "auth/files.h"
 #include "auth/issuer.h"
+#include "auth/keyring.h"
 #include "auth/reload.h"
 #include "auth/settings.h"
 #include "auth/tally.h"
@@ -230,24 +231,60 @@ static json_t *files(const struct settings *settings)
 	return rows;
 }
 
+static const char *key_state(const struct keyring *ring, const struct key *key,
+			     int64_t now_s)
+{
+	if (now_s >= key->not_after_s)
+		return "past";
+	if (now_s < key->not_before_s)
+		return "future";
+	return key == keyring_signer(ring, now_s) ? "signs" : "verifies";
+}
+
+static json_t *bound(int64_t unix_s)
+{
+	return unix_s == INT64_MIN || unix_s == INT64_MAX
+		       ? json_null()
+		       : control_time((long long)unix_s);
+}
+
+static json_t *keys(const struct keyring *ring, int64_t now_s)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < ring->count; i++) {
+		const struct key *key = &ring->keys[i];
+
+		json_array_append_new(rows,
+				      json_pack("{s:s, s:o, s:o, s:s}", "id", key->id,
+						"not_before", bound(key->not_before_s),
+						"not_after", bound(key->not_after_s),
+						"state", key_state(ring, key, now_s)));
+	}
+	return rows;
+}
+
 static void answer_status(const struct issuer_control *control,
 			  const struct control_request *request,
 			  struct control_reply *reply)
 {
 	const struct issuer *issuer = control->issuer;
 	const struct settings *settings = issuer->settings;
+	const struct reload_last *last = reload_last(control->reload);
 
 	(void)request;
 	control_answer(
 		reply,
-		json_pack("{s:s, s:i, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o}",
-			  "version", version_string(), "pid", (int)getpid(), "started",
-			  control_time((long long)issuer->started_s), "uptime_s",
-			  number((issuer->now_ms - issuer->started_ms) / 1000), "state",
-			  "serving", "realm", settings->config->realm, "connections",
-			  connections(issuer), "credentials", credentials(&issuer->tally),
-			  "files", files(settings), "relays", relay_rows(control),
-			  "reload", control_reload_last(reload_last(control->reload))));
+		json_pack(
+			"{s:s, s:i, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			"version", version_string(), "pid", (int)getpid(), "started",
+			control_time((long long)issuer->started_s), "uptime_s",
+			number((issuer->now_ms - issuer->started_ms) / 1000), "state",
+			"serving", "realm", settings->config->realm, "connections",
+			connections(issuer), "credentials", credentials(&issuer->tally),
+			"keys", keys(settings->keyring, issuer->unix_s), "files",
+			files(settings), "relays", relay_rows(control), "generation",
+			number(last->generation), "reload", control_reload_last(last)));
 }
 
 /* --- configuration ------------------------------------------------------------------------- */

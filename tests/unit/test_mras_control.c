@@ -198,6 +198,12 @@ START_TEST(control_status_counts)
 	ck_assert(json_is_null(member(status, "reload")));
 	ck_assert_uint_eq(json_array_size(member(status, "relays")), 3);
 
+	json_t *key = json_array_get(member(status, "keys"), 0);
+	ck_assert_str_eq(json_string_value(member(key, "id")), "one");
+	ck_assert_str_eq(json_string_value(member(key, "state")), "signs");
+	ck_assert(json_is_null(member(key, "not_after")));
+	ck_assert_int_eq(json_integer_value(member(status, "generation")), 1);
+
 	/* No list is configured; keys that never end have no end. */
 	json_t *files = member(status, "files");
 	ck_assert_uint_eq(json_array_size(files), 4);
@@ -206,6 +212,34 @@ START_TEST(control_status_counts)
 	ck_assert_str_eq(json_string_value(member(keys, "about")), "one");
 	ck_assert(json_is_null(member(keys, "not_after")));
 	ck_assert(json_is_string(member(json_array_get(files, 1), "not_after")));
+}
+END_TEST
+
+START_TEST(control_status_tells_keys_by_what_they_do)
+{
+	static const char *const want[] = {"past", "signs", "verifies", "future"};
+
+	issuer_world_write(&world, "keys",
+			   "a MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZTE= - "
+			   "2020-01-01T00:00:00Z\n"
+			   "b MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZTI=\n"
+			   "c MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZTM=\n"
+			   "d MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZTQ= "
+			   "2120-01-01T00:00:00Z\n");
+	ask("POST", "/v1/reload", "");
+	ck_assert_uint_eq(reply.status, 200);
+
+	json_t *rows = member(ask("GET", "/v1/status", ""), "keys");
+
+	ck_assert_uint_eq(json_array_size(rows), ARRAY_LEN(want));
+	for (size_t i = 0; i < ARRAY_LEN(want); i++)
+		ck_assert_str_eq(
+			json_string_value(member(json_array_get(rows, i), "state")),
+			want[i]);
+	ck_assert_str_eq(json_string_value(member(json_array_get(rows, 0), "not_after")),
+			 "2020-01-01T00:00:00Z");
+	ck_assert_str_eq(json_string_value(member(json_array_get(rows, 3), "not_before")),
+			 "2120-01-01T00:00:00Z");
 }
 END_TEST
 
@@ -332,6 +366,7 @@ static void control_suite(Suite *suite)
 	tcase_add_test(tc, control_says_why_a_reload_is_rejected);
 	tcase_add_test(tc, control_reload_names_changes);
 	tcase_add_test(tc, control_status_counts);
+	tcase_add_test(tc, control_status_tells_keys_by_what_they_do);
 	tcase_add_test(tc, control_configuration_is_what_is_in_force);
 	tcase_add_test(tc, metrics_tell_what_happened);
 	tcase_add_test(tc, metrics_have_the_same_lines_after_many_users);
