@@ -13,6 +13,8 @@ tests_unit_test_mras_config_LDADD = $(ISSUER_LIBS) $(CHECK_LIBS)
 # The same with files in a folder, but without sockets.
 check_LIBRARIES += libissuerworld.a
 libissuerworld_a_SOURCES = tests/unit/issuer_world.c tests/unit/issuer_world.h
+tests_unit_test_mras_control_SOURCES = tests/unit/test_mras_control.c \
+	tests/unit/source_file.c tests/unit/source_file.h
 tests_unit_test_mras_control_LDADD = libissuerworld.a $(ISSUER_LIBS) $(CHECK_LIBS)
 tests_unit_test_mras_reload_LDADD = libissuerworld.a $(ISSUER_LIBS) $(CHECK_LIBS)
 

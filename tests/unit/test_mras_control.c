@@ -11,6 +11,7 @@
 #include "auth/settings.h"
 #include "base/log.h"
 #include "tests/unit/issuer_world.h"
+#include "tests/unit/source_file.h"
 #include "tests/unit/unit.h"
 
 static struct issuer_world world;
@@ -356,6 +357,52 @@ START_TEST(metrics_have_the_same_lines_after_many_users)
 }
 END_TEST
 
+/*
+ * A family has its name in the manual page, and each value of a label, too; the page promises
+ * nothing else.
+ */
+START_TEST(metrics_are_in_the_manual_page)
+{
+	char *page = source_file("docs/mrasd.8"), *text = scrape(), *rest = NULL;
+	char word[128];
+
+	for (char *line = strtok_r(text, "\n", &rest); line;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		char name[96], type[16];
+
+		if (sscanf(line, "# TYPE %95s %15s", name, type) == 2) {
+			snprintf(word, sizeof(word), " %s%s", name,
+				 strcmp(type, "counter") == 0 ? "_total" : "");
+			ck_assert_msg(strstr(page, word) != NULL, "the page lacks %s",
+				      word);
+		}
+		for (char *value = strchr(line, '"'); value; value = strchr(value, '"')) {
+			size_t len = strcspn(++value, "\"");
+
+			snprintf(word, sizeof(word), " %.*s", (int)len, value);
+			value += len + 1;
+			if (strstr(line, "le=\"") == NULL)
+				ck_assert_msg(strstr(page, word) != NULL, "of %s: %s",
+					      line, word);
+		}
+	}
+	free(text);
+
+	text = scrape();
+	for (const char *item = strstr(page, "avedge_"); item;
+	     item = strstr(item + 1, "avedge_")) {
+		int len = (int)strspn(item, "abcdefghijklmnopqrstuvwxyz_");
+
+		snprintf(word, sizeof(word), "%.*s", len, item);
+		if (strlen(word) > 6 && strcmp(word + strlen(word) - 6, "_total") == 0)
+			word[strlen(word) - 6] = '\0';
+		ck_assert_msg(strstr(text, word) != NULL, "nobody has seen %s", word);
+	}
+	free(text);
+	free(page);
+}
+END_TEST
+
 static void control_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("mras_control");
@@ -369,6 +416,7 @@ static void control_suite(Suite *suite)
 	tcase_add_test(tc, control_status_tells_keys_by_what_they_do);
 	tcase_add_test(tc, control_configuration_is_what_is_in_force);
 	tcase_add_test(tc, metrics_tell_what_happened);
+	tcase_add_test(tc, metrics_are_in_the_manual_page);
 	tcase_add_test(tc, metrics_have_the_same_lines_after_many_users);
 	suite_add_tcase(suite, tc);
 }
