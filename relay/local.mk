@@ -22,6 +22,7 @@ librelay_a_SOURCES = \
 	relay/self_test.c relay/self_test.h \
 	relay/settings.c relay/settings.h \
 	relay/watched.c relay/watched.h \
+	relay/throttle.c relay/throttle.h \
 	relay/worker.c relay/worker.h \
 	$(relay_front_sources) \
 	$(relay_peer_sources) \

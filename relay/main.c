@@ -22,6 +22,7 @@
 #include "base/privdrop.h"
 #include "base/watchdog.h"
 #include "relay/config.h"
+#include "relay/core/bandwidth.h"
 #include "relay/core/ids.h"
 #include "relay/drain.h"
 #include "relay/front/fronts.h"
@@ -136,11 +137,13 @@ static bool make_commons(struct daemon *daemon)
 	commons->prefixes = quota_new(allocations);
 	commons->sides = quota_new(SIDE_COUNT);
 	commons->total = quota_new(1);
+	commons->bandwidth = bandwidth_new(allocations);
 	commons->strangers = limiter_new(&commons->hash_key);
 	if (commons->ports == NULL || commons->tcp_ports == NULL ||
 	    commons->reservations == NULL || commons->users == NULL ||
 	    commons->prefixes == NULL || commons->sides == NULL ||
-	    commons->total == NULL || commons->strangers == NULL)
+	    commons->total == NULL || commons->bandwidth == NULL ||
+	    commons->strangers == NULL)
 		return no_memory(daemon);
 	return true;
 }
@@ -414,6 +417,7 @@ static void take_down(struct daemon *daemon)
 	quota_free(commons->prefixes);
 	quota_free(commons->sides);
 	quota_free(commons->total);
+	bandwidth_free(commons->bandwidth);
 	limiter_free(commons->strangers);
 	network_free(relay->network);
 	free(daemon->sockets);

@@ -20,6 +20,7 @@
 #include "relay/front/listener.h"
 #include "relay/front/stream.h"
 #include "relay/ops/record.h"
+#include "relay/throttle.h"
 
 void worker_tick(struct worker *worker)
 {
@@ -70,6 +71,7 @@ static void edge_ended(void *self, const struct allocation *al)
 {
 	struct worker *worker = self;
 
+	throttle_forget(worker->throttle, al->slot);
 	if (worker->settings->records)
 		record_allocation_end(&worker->turn, al, worker->now_ms);
 }
@@ -155,6 +157,8 @@ void worker_to_client(struct worker *worker, const struct forward *forward, uint
 {
 	const struct allocation *al = allocation_at(worker->turn.table, forward->slot);
 
+	if (forward->wait_ms > 0)
+		throttle_slot(worker->throttle, forward->slot, forward->wait_ms);
 	if (al->transport == TRANSPORT_UDP) {
 		struct udp_datagram datagram = {
 			.header = {forward->header, forward->header_len},
@@ -195,6 +199,8 @@ void worker_to_peer(struct worker *worker, const struct forward *forward)
 		relay_tcp_send(worker->tcp_relays, forward);
 	else
 		relay_udp_send(worker->relay_sockets, forward);
+	if (forward->wait_ms > 0)
+		throttle_slot(worker->throttle, forward->slot, forward->wait_ms);
 }
 
 /* NULL: it is closing, and its allocation about to end. */
@@ -217,7 +223,18 @@ void worker_client_wait(struct worker *worker, uint32_t slot, bool wait)
 	struct stream *stream = client_of(worker, slot);
 
 	if (stream != NULL)
-		stream_pause(stream, wait);
+		stream_pause(stream, STREAM_PAUSE_PEERS, wait);
+}
+
+void worker_client_throttle(struct worker *worker, uint32_t slot, bool throttle)
+{
+	const struct allocation *al = allocation_at(worker->turn.table, slot);
+	struct stream *stream = NULL;
+
+	if (transport_is_stream((enum transport)al->transport))
+		stream = clients_find(worker->clients, &al->tuple);
+	if (stream != NULL)
+		stream_pause(stream, STREAM_PAUSE_BANDWIDTH, throttle);
 }
 
 void worker_client_ready(struct worker *worker, const struct five_tuple *tuple)
@@ -283,6 +300,7 @@ struct worker *worker_new(struct relay *relay, unsigned number, struct settings 
 						  &relay->commons.hash_key);
 	worker->relay_sockets = relay_udp_new(worker, slots);
 	worker->tcp_relays = relay_tcp_new(worker, slots);
+	worker->throttle = throttle_new(worker, slots);
 	worker->clients = clients_new(worker);
 	worker->udp = udp_fronts_new(worker);
 	worker->listeners = listeners_new(worker);
@@ -290,7 +308,7 @@ struct worker *worker_new(struct relay *relay, unsigned number, struct settings 
 	worker->rates = rates_new(slots);
 	if (worker->turn.table == NULL || worker->rates == NULL ||
 	    worker->relay_sockets == NULL || worker->tcp_relays == NULL ||
-	    worker->clients == NULL || worker->udp == NULL ||
+	    worker->throttle == NULL || worker->clients == NULL || worker->udp == NULL ||
 	    worker->listeners == NULL || worker->inbox == NULL ||
 	    event_assign(&worker->expiry, worker->base, -1, 0, expiry_due, worker) != 0 ||
 	    event_assign(&worker->sampler, worker->base, -1, 0, sample_rates, worker) !=
@@ -467,6 +485,7 @@ void worker_free(struct worker *worker)
 	pulse_stop(&worker->pulse);
 	allocation_table_free(worker->turn.table);
 	relay_udp_free(worker->relay_sockets);
+	throttle_free(worker->throttle);
 	relay_tcp_free(worker->tcp_relays);
 	if (worker->expiry.ev_base != NULL)
 		event_del(&worker->expiry);

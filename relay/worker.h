@@ -30,6 +30,7 @@ struct clients;
 struct front_sockets;
 struct relay_tcp;
 struct relay_udp;
+struct throttle;
 struct udp_fronts;
 struct listeners;
 
@@ -44,6 +45,7 @@ struct worker {
 	struct clients *clients;
 	struct relay_udp *relay_sockets;
 	struct relay_tcp *tcp_relays;
+	struct throttle *throttle;
 	struct edge edge;
 	struct event expiry;
 	uint64_t expiry_armed_ms; /* UINT64_MAX: not armed */
@@ -128,6 +130,9 @@ void worker_to_peer(struct worker *worker, const struct forward *forward);
  */
 bool worker_client_takes(struct worker *worker, uint32_t slot, size_t len);
 void worker_client_wait(struct worker *worker, uint32_t slot, bool wait);
+
+/* The same for want of bandwidth, see relay/throttle.h. Nothing if it is no stream client. */
+void worker_client_throttle(struct worker *worker, uint32_t slot, bool throttle);
 void worker_client_ready(struct worker *worker, const struct five_tuple *tuple);
 
 #endif

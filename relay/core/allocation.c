@@ -11,6 +11,7 @@
 #include <openssl/crypto.h>
 
 #include "relay/core/allocation_table.h"
+#include "relay/core/bandwidth.h"
 #include "relay/core/ids.h"
 #include "relay/core/relay_port.h"
 
@@ -20,7 +21,7 @@ enum {
 };
 
 static_assert(offsetof(struct allocation, id) <= 128, "packets touch little of it");
-static_assert(sizeof(struct allocation) <= 640, "an idle call stays below 1.5 KB");
+static_assert(sizeof(struct allocation) <= 656, "an idle call stays below 1.5 KB");
 
 const char *end_reason_name(enum end_reason reason)
 {
@@ -407,10 +408,15 @@ int allocation_create(struct turn *turn, const struct allocation_request *reques
 	code = charge(turn, al);
 	if (code)
 		goto fail;
+	if (!bandwidth_join(turn, al)) {
+		code = STUN_INSUFFICIENT_CAPACITY;
+		count_refusal(turn, REFUSAL_CAPACITY);
+		goto fail_charged;
+	}
 	code = relay_port_open(turn, al, request, now_ms);
 	if (code) {
 		count_refusal(turn, REFUSAL_CAPACITY);
-		goto fail_charged;
+		goto fail_joined;
 	}
 
 	table_insert(turn->table, al);
@@ -421,6 +427,8 @@ int allocation_create(struct turn *turn, const struct allocation_request *reques
 	*out = al;
 	return 0;
 
+fail_joined:
+	bandwidth_leave(turn, al);
 fail_charged:
 	discharge(turn, al);
 fail:
@@ -470,6 +478,7 @@ void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason
 
 	/* A port that it reserved for another allocation is held on (T-239). */
 	relay_port_close(turn, al, now_ms);
+	bandwidth_leave(turn, al);
 	discharge(turn, al);
 	permissions_free(turn->table, al);
 	channels_free(turn->table, al);

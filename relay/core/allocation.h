@@ -23,6 +23,7 @@
 #include "relay/core/five_tuple.h"
 #include "relay/core/front.h"
 #include "relay/core/sequence.h"
+#include "relay/core/tokens.h"
 #include "stun/integrity.h"
 #include "stun/ms_registry.h"
 #include "stun/registry.h"
@@ -67,6 +68,7 @@ struct allocation {
 	uint8_t family;            /* of the relayed address */
 	uint8_t relay_transport;   /* enum transport of the relayed address: UDP or TCP */
 	uint32_t lifetime_s;       /* granted last */
+	uint32_t credit;           /* bytes that are paid for; see core/bandwidth.h */
 	struct destination active; /* MS only */
 	uint64_t expires_ms;
 	struct traffic to_peer, to_client;
@@ -77,6 +79,14 @@ struct allocation {
 	uint64_t ends_ms; /* it expires no later than that; UINT64_MAX: it may go on */
 	int64_t credential_expires_s;      /* Unix seconds */
 	uint64_t user_quota, prefix_quota; /* what it is charged to */
+	struct {                           /* core/bandwidth.c's */
+		struct tokens average, peak;
+		uint64_t over_average_ms, over_peak_ms; /* last refused; 0: never */
+		uint32_t user, prefix;                  /* rows */
+		uint32_t lease;                         /* bytes of the last one ... */
+		uint32_t leased_ms;                     /* ... and when: low bits */
+		uint32_t second, bytes;                 /* what passed in it */
+	} bandwidth;
 	/*
 	 * Requests of the last 40 s. IETF: successful ones, whose retransmissions outlive the
 	 * nonce (T-116). MS: numbered ones and what they came to, for who repeats them.

@@ -49,6 +49,15 @@ const char *peer_event_text(enum peer_event event)
 	return (unsigned)event < PEER_EVENT_COUNT ? peer_texts[event] : "?";
 }
 
+const char *bandwidth_limit_name(enum bandwidth_limit limit)
+{
+	static const size_t prefix = sizeof("bandwidth-") - 1;
+
+	return (unsigned)limit < BANDWIDTH_LIMIT_COUNT
+		       ? drop_names[bandwidth_drop(limit)] + prefix
+		       : "?";
+}
+
 static const char *const refusal_names[] = {
 #define X(id, name, text) [REFUSAL_##id] = name,
 	REFUSALS(X)

@@ -49,7 +49,19 @@
 	X(NO_DESTINATION, "no-destination", "raw MS data without an active destination") \
 	X(PERMISSIONS_FULL, "permissions-full", "MS Send to one peer more than fit")     \
 	X(MULTIPLEXED, "multiplexed", "multiplexed TURN, which is not served")           \
-	X(TRUNCATED, "truncated", "datagram larger than the receive buffer")
+	X(TRUNCATED, "truncated", "datagram larger than the receive buffer")             \
+	X(BANDWIDTH_ALLOCATION, "bandwidth-allocation",                                  \
+	  "allocation above its average bandwidth")                                      \
+	X(BANDWIDTH_ALLOCATION_PEAK, "bandwidth-peak-allocation",                        \
+	  "allocation above its peak bandwidth")                                         \
+	X(BANDWIDTH_USER, "bandwidth-user", "user above the average bandwidth")          \
+	X(BANDWIDTH_USER_PEAK, "bandwidth-peak-user", "user above the peak bandwidth")   \
+	X(BANDWIDTH_PREFIX, "bandwidth-prefix",                                          \
+	  "source prefix above the average bandwidth")                                   \
+	X(BANDWIDTH_PREFIX_PEAK, "bandwidth-peak-prefix",                                \
+	  "source prefix above the peak bandwidth")                                      \
+	X(BANDWIDTH_SIDE, "bandwidth-side", "user above the fair share of the side")     \
+	X(BANDWIDTH_TOTAL, "bandwidth-total", "user above the fair share of the relay")
 
 enum drop_reason {
 #define X(id, name, text) DROP_##id,
@@ -92,6 +104,26 @@ enum peer_event {
 
 const char *peer_event_name(enum peer_event event);
 const char *peer_event_text(enum peer_event event);
+
+/* Limits of bandwidth, in the order of their drop reasons. */
+enum bandwidth_limit {
+	BANDWIDTH_ALLOCATION,
+	BANDWIDTH_ALLOCATION_PEAK,
+	BANDWIDTH_USER,
+	BANDWIDTH_USER_PEAK,
+	BANDWIDTH_PREFIX,
+	BANDWIDTH_PREFIX_PEAK,
+	BANDWIDTH_SIDE,
+	BANDWIDTH_TOTAL,
+	BANDWIDTH_LIMIT_COUNT
+};
+
+static inline enum drop_reason bandwidth_drop(enum bandwidth_limit limit)
+{
+	return (enum drop_reason)(DROP_BANDWIDTH_ALLOCATION + limit);
+}
+
+const char *bandwidth_limit_name(enum bandwidth_limit limit); /* "peak-user" */
 
 /* Why somebody with a good credential got no allocation. */
 #define REFUSALS(X)                                                      \
@@ -172,6 +204,9 @@ struct counters {
 	uint64_t indications;       /* Binding indications, kept silent */
 	uint64_t auth_failures[12]; /* by enum auth_failure */
 	uint64_t refusals[REFUSAL_COUNT];
+	uint64_t stream_waits[BANDWIDTH_LIMIT_COUNT]; /* streams not read from, by limit */
+	uint64_t exceeded_average; /* times that an allocation began to be above its limit */
+	uint64_t exceeded_peak;
 	uint64_t allocations_closed;
 	uint64_t allocations_opened;
 	struct turnover allocations[COUNTED_DIALECTS][SIDE_COUNT][TRANSPORT_COUNT]

@@ -51,7 +51,7 @@ void forward_channel_data(struct turn *turn, struct allocation *al, struct slice
 	struct endpoint peer = ch->peer;
 	if (ch->own)
 		peer_policy_to_local(turn->settings->policy, &peer);
-	forward_to_peer(turn, al, &peer, payload, out);
+	forward_to_peer(turn, al, &peer, payload, now_ms, out);
 }
 
 /* Why a Send indication may not pass, or DROP_NONE with peer and payload filled. */
@@ -97,7 +97,7 @@ void forward_send(struct turn *turn, struct allocation *al, const struct stun_ms
 	}
 	out->dont_fragment = stun_msg_find(msg, TURN_DONT_FRAGMENT, &attr);
 	peer_policy_to_local(turn->settings->policy, &peer);
-	forward_to_peer(turn, al, &peer, payload, out);
+	forward_to_peer(turn, al, &peer, payload, now_ms, out);
 }
 
 /* ChannelData: padding on streams only, where frames are aligned (T-372, T-373). */
@@ -178,5 +178,5 @@ void forward_from_peer(struct turn *turn, struct allocation *al,
 		forward_drop(turn, DROP_TOO_LARGE, out);
 		return;
 	}
-	forward_to_client(turn, al, &named, payload, out);
+	forward_to_client(turn, al, &named, payload, now_ms, out);
 }

@@ -31,7 +31,7 @@ static void from_client(struct turn *turn, struct allocation *al,
 
 	if (own)
 		peer_policy_to_local(turn->settings->policy, &to);
-	forward_to_peer(turn, al, &to, payload, out);
+	forward_to_peer(turn, al, &to, payload, now_ms, out);
 	if (out->kind == FORWARD_TO_PEER)
 		allocation_touch(al, now_ms);
 }
@@ -146,7 +146,7 @@ void forward_ms_from_peer(struct turn *turn, struct allocation *al,
 	if (reason == DROP_NONE && !fits)
 		reason = DROP_TOO_LARGE;
 	if (reason == DROP_NONE)
-		forward_to_client(turn, al, named, payload, out);
+		forward_to_client(turn, al, named, payload, now_ms, out);
 	else
 		forward_drop(turn, reason, out);
 }

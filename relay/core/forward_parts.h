@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "relay/core/allocation.h"
+#include "relay/core/bandwidth.h"
 #include "relay/core/forward.h"
 #include "relay/core/turn.h"
 
@@ -66,14 +67,34 @@ static inline void forward_count(struct traffic *of_allocation, struct traffic *
 	counter_add(&of_side->bytes, bytes);
 }
 
+/* Does its limit of bandwidth let it pass? lossy: it may be dropped, not only delayed. */
+static inline bool forward_pays(struct turn *turn, struct allocation *al, size_t len,
+				bool lossy, uint64_t now_ms, struct forward *out)
+{
+	enum drop_reason reason;
+
+	if (!lossy) {
+		out->wait_ms = bandwidth_owes(turn, al, len, now_ms);
+		return true;
+	}
+	if (bandwidth_pays(turn, al, len, now_ms, &reason))
+		return true;
+	forward_drop(turn, reason, out);
+	return false;
+}
+
 static inline void forward_to_peer(struct turn *turn, struct allocation *al,
 				   const struct endpoint *peer, struct slice payload,
-				   struct forward *out)
+				   uint64_t now_ms, struct forward *out)
 {
 	if (al->relay_transport == TRANSPORT_UDP && payload.len > udp_max(al->family)) {
 		forward_drop(turn, DROP_TOO_LARGE, out);
 		return;
 	}
+	if (!forward_pays(turn, al, payload.len,
+			  !transport_is_stream((enum transport)al->transport), now_ms,
+			  out))
+		return;
 	out->kind = FORWARD_TO_PEER;
 	out->slot = al->slot;
 	out->payload = payload;
@@ -85,8 +106,11 @@ static inline void forward_to_peer(struct turn *turn, struct allocation *al,
 /* Header and padding are in place; named is the source as the client knows it. */
 static inline void forward_to_client(struct turn *turn, struct allocation *al,
 				     const struct endpoint *named, struct slice payload,
-				     struct forward *out)
+				     uint64_t now_ms, struct forward *out)
 {
+	if (!forward_pays(turn, al, payload.len, al->relay_transport == TRANSPORT_UDP,
+			  now_ms, out))
+		return;
 	out->kind = FORWARD_TO_CLIENT;
 	out->peer = *named;
 	out->payload = payload;

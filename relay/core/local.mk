@@ -29,10 +29,14 @@ libcore_a_SOURCES = \
 	relay/core/ids.h \
 	relay/core/limiter.c \
 	relay/core/limiter.h \
+	relay/core/meter.c \
+	relay/core/meter.h \
 	relay/core/ms_auth.c \
 	relay/core/ms_auth.h \
 	relay/core/nonce.c \
 	relay/core/nonce.h \
+	relay/core/owner_table.c \
+	relay/core/owner_table.h \
 	relay/core/peer_policy.c \
 	relay/core/peer_policy.h \
 	relay/core/permission.c \
@@ -43,6 +47,8 @@ libcore_a_SOURCES = \
 	relay/core/prefix_trie.h \
 	relay/core/quota.c \
 	relay/core/quota.h \
+	relay/core/bandwidth.c \
+	relay/core/bandwidth.h \
 	relay/core/relay_port.c \
 	relay/core/relay_port.h \
 	relay/core/reservation.c \
@@ -53,10 +59,13 @@ libcore_a_SOURCES = \
 	relay/core/revoked_users.h \
 	relay/core/sequence.c \
 	relay/core/sequence.h \
+	relay/core/share.c \
+	relay/core/share.h \
 	relay/core/slab.c \
 	relay/core/slab.h \
 	relay/core/special_purpose.c \
 	relay/core/special_purpose.h \
 	relay/core/tcp_relay.c \
 	relay/core/tcp_relay.h \
+	relay/core/tokens.h \
 	relay/core/turn.h

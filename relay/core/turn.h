@@ -27,7 +27,7 @@ enum { REALM_MAX = 127, ALTERNATE_DOMAIN_MAX = 255 };
 
 /*
  * Bits per second of what clients and peers send through the relay, both directions together,
- * headers not counted; 0: no limit. See core/rate.h for what average and peak mean.
+ * headers not counted; 0: no limit. See core/bandwidth.h for what average and peak mean.
  */
 struct turn_bandwidth {
 	uint64_t per_allocation; /* 3 Mbit/s */
@@ -108,8 +108,9 @@ struct turn_commons {
 	struct reservation_table *reservations;
 	struct quota *users;
 	struct quota *prefixes;
-	struct quota *sides; /* the owners are the sides, by number */
-	struct quota *total; /* one owner, 0: all allocations of the relay */
+	struct quota *sides;         /* the owners are the sides, by number */
+	struct quota *total;         /* one owner, 0: all allocations of the relay */
+	struct bandwidth *bandwidth; /* bandwidth */
 	struct limiter *strangers;
 	uint32_t allocations_total; /* limit; 0: none but the ports */
 	/*

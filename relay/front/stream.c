@@ -52,7 +52,7 @@ struct stream {
 	bool ms;        /* MS framing; decided by the first bytes, like all of the next */
 	bool hello_due; /* pseudo-TLS, whose hello has not come yet */
 	bool waits_to_write; /* for the event of that name */
-	bool paused;         /* see stream_pause() */
+	unsigned paused;     /* by what, see stream_pause() */
 	bool kept_back;      /* partial is what that left unhandled, not one frame */
 	bool awaited;        /* somebody waits for the queue to be empty */
 	struct stream_io io;
@@ -601,10 +601,12 @@ bool stream_takes(struct stream *stream, size_t len)
 }
 
 /* It happens in the middle of handle_all() or of anything else, so going on is for later. */
-void stream_pause(struct stream *stream, bool pause)
+void stream_pause(struct stream *stream, enum stream_pause why, bool pause)
 {
-	stream->paused = pause;
-	if (stream->state != STREAM_OPEN)
+	unsigned before = stream->paused;
+
+	stream->paused = pause ? before | why : before & ~(unsigned)why;
+	if ((stream->paused != 0) == (before != 0) || stream->state != STREAM_OPEN)
 		return;
 	if (pause) {
 		event_del(&stream->readable);

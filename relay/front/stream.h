@@ -39,8 +39,12 @@ void stream_send_forward(struct stream *stream, const struct forward *forward,
  */
 bool stream_takes(struct stream *stream, size_t len);
 
-/* Handle nothing more of what the client sends, until told to go on. */
-void stream_pause(struct stream *stream, bool pause);
+/* Handle nothing more of what the client sends, until each that told so tells to go on. */
+enum stream_pause {
+	STREAM_PAUSE_PEERS = 1 << 0,     /* a TCP peer's queue is full */
+	STREAM_PAUSE_BANDWIDTH = 1 << 1, /* see relay/throttle.h */
+};
+void stream_pause(struct stream *stream, enum stream_pause why, bool pause);
 
 /* End it now, without ending its allocation (shutdown ends those by itself). */
 void stream_free(struct stream *stream);

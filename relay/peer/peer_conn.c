@@ -182,7 +182,7 @@ static bool open_conn(struct peer_conn *conn)
 	conn->state = PEER_CONN_OPEN;
 	if (conn->client_waits)
 		wake(conn, patience_ends(conn));
-	if (!conn->port->peers_wait)
+	if (!conn->port->peers_wait && !conn->port->throttled)
 		peer_conn_read(conn);
 	return send_queued(conn);
 }

@@ -83,6 +83,7 @@ struct tcp_port {
 	uint32_t connections, held;
 	uint32_t full;   /* connections for which the client waits */
 	bool peers_wait; /* for room in the client's queue */
+	bool throttled;  /* nothing is read from peers for want of bandwidth */
 	bool stopped;    /* not accepting, for want of descriptors */
 };
 

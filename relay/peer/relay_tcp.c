@@ -261,18 +261,46 @@ void relay_tcp_send(struct relay_tcp *relays, const struct forward *forward)
 		counter_add(&relays->worker->turn.counters.drops[DROP_NO_CONNECTION], 1);
 }
 
-void relay_tcp_client_ready(struct relay_tcp *relays, uint32_t slot)
+/* From all who are open, unless there is a reason not to. */
+static void read_peers(struct tcp_port *port)
 {
-	struct tcp_port *port = &relays->ports[slot];
 	struct peer_conn *conn;
 
-	if (port->owner == NULL || !port->peers_wait)
+	if (port->peers_wait || port->throttled)
 		return;
-	port->peers_wait = false;
 	LIST_FOREACH(conn, &port->conns, link)
 	{
 		if (conn->state == PEER_CONN_OPEN)
 			peer_conn_read(conn);
+	}
+}
+
+void relay_tcp_client_ready(struct relay_tcp *relays, uint32_t slot)
+{
+	struct tcp_port *port = &relays->ports[slot];
+
+	if (port->owner == NULL || !port->peers_wait)
+		return;
+	port->peers_wait = false;
+	read_peers(port);
+}
+
+void relay_tcp_throttle(struct relay_tcp *relays, uint32_t slot, bool throttle)
+{
+	struct tcp_port *port = &relays->ports[slot];
+	struct peer_conn *conn;
+
+	if (port->owner == NULL || port->throttled == throttle)
+		return;
+	port->throttled = throttle;
+	if (!throttle) {
+		read_peers(port);
+		return;
+	}
+	LIST_FOREACH(conn, &port->conns, link)
+	{
+		if (conn->state == PEER_CONN_OPEN)
+			event_del(&conn->readable);
 	}
 }
 

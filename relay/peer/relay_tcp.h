@@ -37,6 +37,9 @@ void relay_tcp_send(struct relay_tcp *relays, const struct forward *forward);
 /* The client of that slot takes data again, after worker_client_takes() said that it did not. */
 void relay_tcp_client_ready(struct relay_tcp *relays, uint32_t slot);
 
+/* Read nothing from the peers of that slot, or go on: bandwidth, see relay/throttle.h. */
+void relay_tcp_throttle(struct relay_tcp *relays, uint32_t slot, bool throttle);
+
 /* Connections of that slot with peers, those being made included; for people. */
 unsigned relay_tcp_connections(const struct relay_tcp *relays, uint32_t slot);
 

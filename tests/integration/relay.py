@@ -37,6 +37,8 @@ REPORT = re.compile(r"ERROR: (Address|Leak|Memory)Sanitizer|WARNING: ThreadSanit
 
 # Settings of the tests that open more than one user or address may have by default.
 NO_LIMITS = {"limits": ["allocations_per_user = 0", "allocations_per_prefix = 0"]}
+# A test sends as fast as it can, unless bandwidth is what it is about.
+NO_BANDWIDTH_LIMITS = {"bandwidth_per_allocation": "0", "bandwidth_per_user": "0"}
 
 
 def program(name):
@@ -142,6 +144,9 @@ class Relay:
                     "control": ['socket = "%s"' % self.path("relay.sock")]}
         for section, lines in self.settings.items():
             sections.setdefault(section, []).extend(lines)
+        limits = sections.setdefault("limits", [])
+        limits += ["%s = %s" % (key, value) for key, value in NO_BANDWIDTH_LIMITS.items()
+                   if not any(line.split()[0] == key for line in limits)]
         text = 'realm = "avedge"\nkeys = "%s"\n' % self.path("keys")
         if self.workers:
             text += "workers = %d\n" % self.workers

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "relay/core/allocation_table.h"
+#include "relay/core/bandwidth.h"
 #include "tests/unit/random.h"
 
 const char world_realm[] = "avedge.test";
@@ -236,9 +237,11 @@ static bool add_commons(struct world *world, const struct world_options *options
 	commons->prefixes = quota_new(slots);
 	commons->sides = quota_new(SIDE_COUNT);
 	commons->total = quota_new(1);
+	commons->bandwidth = bandwidth_new(slots);
 	commons->strangers = limiter_new(&commons->hash_key);
 	return commons->reservations && commons->users && commons->prefixes &&
-	       commons->sides && commons->total && commons->strangers;
+	       commons->sides && commons->total && commons->bandwidth &&
+	       commons->strangers;
 }
 
 bool world_start(struct world *world, const struct world_options *options)
@@ -294,6 +297,7 @@ void world_stop(struct world *world)
 	limiter_free(world->commons.strangers);
 	quota_free(world->commons.sides);
 	quota_free(world->commons.total);
+	bandwidth_free(world->commons.bandwidth);
 	quota_free(world->commons.prefixes);
 	quota_free(world->commons.users);
 	reservation_table_free(world->commons.reservations);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/sockaddr.h"
+#include "relay/core/bandwidth.h"
 #include "relay/core/permission.h"
 #include "relay/front/fronts.h"
 #include "relay/front/listener.h"
@@ -67,7 +68,8 @@ static void write_configuration(struct relay_world *world, const char *extra)
 		 "side outside { addresses = {127.%u.%u.2} public = {203.0.113.9} }\n"
 		 "relay { ports = \"50000-50399\" %s }\n"
 		 "peers { allow = {127.0.0.0/8} }\n"
-		 "limits { authentication = 1h allocations_per_user = 0 }\n"
+		 "limits { authentication = 1h allocations_per_user = 0\n"
+		 "         bandwidth_per_allocation = 0 bandwidth_per_user = 0 }\n"
 		 "log { records = false }\n",
 		 world->keys, a, b, a, b, extra != NULL ? extra : "");
 	world->config = config_parse("test", text, strlen(text), error, sizeof(error));
@@ -114,10 +116,11 @@ static void make_commons(struct relay_world *world)
 	commons->prefixes = quota_new(1024);
 	commons->sides = quota_new(SIDE_COUNT);
 	commons->total = quota_new(1);
+	commons->bandwidth = bandwidth_new(1024);
 	commons->strangers = limiter_new(&commons->hash_key);
 	ck_assert(commons->ports && commons->tcp_ports && commons->reservations &&
 		  commons->users && commons->prefixes && commons->sides &&
-		  commons->total && commons->strangers);
+		  commons->total && commons->bandwidth && commons->strangers);
 }
 
 /* Its fronts and its address, as settings are built from. */
@@ -216,6 +219,7 @@ void relay_world_stop(struct relay_world *world)
 	quota_free(commons->prefixes);
 	quota_free(commons->sides);
 	quota_free(commons->total);
+	bandwidth_free(commons->bandwidth);
 	limiter_free(commons->strangers);
 	config_free(world->config);
 	unlink(world->keys);

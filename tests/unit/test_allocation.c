@@ -513,7 +513,7 @@ START_TEST(idle_call_stays_small)
 	size_t call = sizeof(struct allocation) + sizeof(struct permission_chunk) +
 		      sizeof(struct channel_chunk) + table_share;
 
-	ck_assert_uint_le(sizeof(struct allocation), 640);
+	ck_assert_uint_le(sizeof(struct allocation), 656);
 	ck_assert_uint_le(call, 1024);
 }
 END_TEST

@@ -1,0 +1,28 @@
+/*
+ * throttle.h - streams that are not read from because bandwidth is used up (core/bandwidth):
+ * the client of an allocation, if it is on TCP or TLS, and its TCP peers. The kernel's window
+ * closes meanwhile, and whoever sends slows down; nothing of a stream is lost.
+ *
+ * Owner    its worker; its thread only.
+ * Memory   arrays over the slots, reserved at start and untouched until used.
+ */
+#ifndef RELAY_THROTTLE_H
+#define RELAY_THROTTLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct throttle;
+struct worker;
+
+/* slots: as many as the table has. NULL if out of memory. */
+struct throttle *throttle_new(struct worker *worker, size_t slots);
+void throttle_free(struct throttle *throttle); /* NULL is allowed */
+
+/* Read nothing of that allocation for so long; a later call replaces the time. */
+void throttle_slot(struct throttle *throttle, uint32_t slot, uint32_t wait_ms);
+
+/* Its allocation is about to end; its client may have more to ask for. */
+void throttle_forget(struct throttle *throttle, uint32_t slot);
+
+#endif
