@@ -15,8 +15,10 @@ EXTRA_DIST += \
 	tests/integration/aioice_agent.py \
 	tests/integration/chromium_call.py \
 	tests/integration/chromium_page.html \
+	tests/integration/ice_lite.py \
 	tests/integration/nice_pair.c \
 	tests/integration/scenarios.py \
+	tests/integration/t-across-dialects.sh \
 	tests/integration/t-aioice.sh \
 	tests/integration/t-bursts.py \
 	tests/integration/t-checklist.py \
