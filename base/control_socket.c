@@ -188,7 +188,9 @@ static struct MHD_Response *stream_response(struct control_socket *control,
 
 static struct MHD_Response *document_response(const struct control_reply *reply)
 {
-	char *text = reply->document ? json_dumps(reply->document, JSON_COMPACT) : NULL;
+	char *text = reply->document
+			     ? json_dumps(reply->document, JSON_COMPACT | JSON_ENCODE_ANY)
+			     : NULL;
 	struct MHD_Response *response = NULL;
 
 	if (text)
