@@ -27,13 +27,16 @@ FLAGS = ("--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-ru
 
 
 class Browser:
+    """namespace None: where we are; ca_file None: no authority of its own."""
+
     def __init__(self, namespace, ca_file, log):
         self.home = tempfile.TemporaryDirectory(prefix="avedge-chromium-")
-        self.trust(ca_file)
+        if ca_file:
+            self.trust(ca_file)
         to_browser, self.write_fd = os.pipe()
         self.read_fd, from_browser = os.pipe()
-        command = ["ip", "netns", "exec", namespace, "chromium", *FLAGS,
-                   "--user-data-dir=" + os.path.join(self.home.name, "profile"), "about:blank"]
+        command = ["ip", "netns", "exec", namespace] if namespace else []
+        command += ["chromium", *FLAGS, "--user-data-dir=" + os.path.join(self.home.name, "profile"), "about:blank"]
         # The browser reads descriptor 3 and writes descriptor 4.
         shell = 'exec 3<&%d 4>&%d; exec "$@"' % (to_browser, from_browser)
         self.process = subprocess.Popen(
@@ -44,6 +47,7 @@ class Browser:
         os.close(from_browser)
         self.answers = os.fdopen(self.read_fd, "rb", buffering=0)
         self.pending, self.number, self.buffer = {}, 0, b""
+        self.events = []  # what the browser said without being asked
         self.changed = threading.Condition()
         threading.Thread(target=self.listen, daemon=True).start()
 
@@ -73,6 +77,8 @@ class Browser:
                     message = json.loads(text)
                     if "id" in message:
                         self.pending[message["id"]] = message
+                    else:
+                        self.events.append(message)
                 self.changed.notify_all()
 
     def call(self, method, session=None, **params):
@@ -94,10 +100,13 @@ class Browser:
             raise RuntimeError("%s: %s" % (method, answer["error"]))
         return answer["result"]
 
-    def open_page(self):
-        target = self.call("Target.createTarget", url="file://" + PAGE)["targetId"]
+    def open_target(self, url):
+        target = self.call("Target.createTarget", url=url)["targetId"]
         self.session = self.call("Target.attachToTarget", targetId=target,
                                  flatten=True)["sessionId"]
+
+    def open_page(self):
+        self.open_target("file://" + PAGE)
         deadline = time.monotonic() + 20
         while self.run("typeof offer") != "function":
             if time.monotonic() > deadline:

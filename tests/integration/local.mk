@@ -38,6 +38,7 @@ EXTRA_DIST += \
 	tests/integration/t-public-address.sh \
 	tests/integration/t-restart-and-reload.sh \
 	tests/integration/t-sipp.py \
+	tests/integration/t-status-page.py \
 	tests/integration/t-stranger.py \
 	tests/integration/t-tsan.sh \
 	tests/integration/t-slow-client.py \
