@@ -12,36 +12,36 @@ topology_up
 gcc -std=gnu11 -O1 -g -Wall -Wextra -o "$work/nice_pair" "$here/nice_pair.c" \
 	$(pkg-config --cflags --libs nice) || fail "nice_pair does not build"
 start_relay
+declare -A user password
 credential
-ietf=("$user_name" "$user_password")
+user[ietf]=$user_name password[ietf]=$user_password
 credential alice mras
-ms=("$user_name" "$user_password")
+user[ms]=$user_name password[ms]=$user_password
 capture inside edge in0
 export SSL_CERT_FILE=$ca_file
 calls=0
 
 port_of()	# port_of TRANSPORT
 {
-	[ "$1" = udp ] && say $udp_port || say $tcp_port
+	if [ "$1" = udp ]; then say $udp_port; else say $tcp_port; fi
 }
 
 # call MODE TRANSPORT DIALECT TRANSPORT: libnice in that mode inside, ice_lite.py outside.
 call()
 {
-	local mode=$1 transport=$2 dialect=$3 other=$4 far_status pid
+	local mode=$1 transport=$2 dialect=$3 other=$4 own=ms far_status pid
 	local dir=$work/$1-$2-$3-$4
-	local -n far_pair=$dialect
-	local -n inside_pair=$([ "$mode" = rfc5245 ] && say ietf || say ms)
 
+	[ "$mode" = oc2007r2 ] || own=ietf
 	mkdir "$dir"
 	timeout 40 ip netns exec "$net-inside" "$work/nice_pair" "$dir" controlling "$mode" \
-		"$transport" $inside_addr "$(port_of "$transport")" "${inside_pair[@]}" 200 \
-		>"$dir/nice.log" 2>&1 &
+		"$transport" $inside_addr "$(port_of "$transport")" "${user[$own]}" \
+		"${password[$own]}" 200 		>"$dir/nice.log" 2>&1 &
 	pid=$!
 	own_pids+=("$pid")
 	timeout 40 ip netns exec "$net-far" "$here/ice_lite.py" "$dir" "$dialect" "$mode" \
-		"$other" $outside_addr "$(port_of "$other")" "${far_pair[@]}" 200 \
-		>"$dir/lite.log" 2>&1
+		"$other" $outside_addr "$(port_of "$other")" "${user[$dialect]}" \
+		"${password[$dialect]}" 200 		>"$dir/lite.log" 2>&1
 	far_status=$?
 	wait $pid && [ $far_status = 0 ] ||
 		fail "$mode over $transport to $dialect over $other: $(cat "$dir"/*.log)"
