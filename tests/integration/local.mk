@@ -37,6 +37,7 @@ EXTRA_DIST += \
 	tests/integration/t-mrasd-time.py \
 	tests/integration/t-public-address.sh \
 	tests/integration/t-restart-and-reload.sh \
+	tests/integration/t-side-by-side.sh \
 	tests/integration/t-sipp.py \
 	tests/integration/t-status-page.py \
 	tests/integration/t-stranger.py \

@@ -36,12 +36,12 @@ call()
 	mkdir "$dir"
 	timeout 40 ip netns exec "$net-inside" "$work/nice_pair" "$dir" controlling "$mode" \
 		"$transport" $inside_addr "$(port_of "$transport")" "${user[$own]}" \
-		"${password[$own]}" 200 		>"$dir/nice.log" 2>&1 &
+		"${password[$own]}" 200 >"$dir/nice.log" 2>&1 &
 	pid=$!
 	own_pids+=("$pid")
 	timeout 40 ip netns exec "$net-far" "$here/ice_lite.py" "$dir" "$dialect" "$mode" \
 		"$other" $outside_addr "$(port_of "$other")" "${user[$dialect]}" \
-		"${password[$dialect]}" 200 		>"$dir/lite.log" 2>&1
+		"${password[$dialect]}" 200 >"$dir/lite.log" 2>&1
 	far_status=$?
 	wait $pid && [ $far_status = 0 ] ||
 		fail "$mode over $transport to $dialect over $other: $(cat "$dir"/*.log)"
