@@ -197,6 +197,16 @@ const struct ctl_command ctl_commands[] = {
 	 .operands = {CTL_TEXT},
 	 .operands_min = 1,
 	 .run = ctl_probe},
+	{.name = "import",
+	 .usage = "turnserver.conf",
+	 .purpose = "turn coturn's configuration into ours",
+	 .text = "Writes a commented configuration for mediarelayd and, on the standard error "
+		 "output, a line for each setting that it could not carry over: its line, its "
+		 "name and the reason.  Run mediarelayd --check on the result.",
+	 .options = {OPTION_OUTPUT, OPTION_INSIDE, OPTION_IMPORT_KEYS, OPTION_JSON},
+	 .operands = {CTL_FILE},
+	 .operands_min = 1,
+	 .run = ctl_import},
 };
 
 const size_t ctl_command_count = sizeof(ctl_commands) / sizeof(ctl_commands[0]);

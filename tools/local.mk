@@ -18,6 +18,7 @@ avedgectl_SOURCES = \
 	tools/ctl_edge_ports.c tools/ctl_edge_ports.h \
 	tools/ctl_frame.c tools/ctl_frame.h \
 	tools/ctl_help.c \
+	tools/ctl_import.c \
 	tools/ctl_key.c \
 	tools/ctl_log.c \
 	tools/ctl_manual.c \
@@ -34,6 +35,10 @@ avedgectl_SOURCES = \
 	tools/ctl_terminal.c tools/ctl_terminal.h \
 	tools/ctl_text.c tools/ctl_text.h \
 	tools/ctl_top.c \
+	tools/import_conf.c tools/import_conf.h \
+	tools/import_options.c \
+	tools/import_range.c tools/import_range.h \
+	tools/import_write.c tools/import_write.h \
 	tools/probe.h \
 	tools/probe_http.c \
 	tools/probe_relay.c \

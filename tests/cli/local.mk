@@ -4,6 +4,7 @@ cli_tests = \
 	tests/cli/completion-test \
 	tests/cli/control-test \
 	tests/cli/guides-test \
+	tests/cli/import-test \
 	tests/cli/manual-test \
 	tests/cli/mediarelayd-test \
 	tests/cli/top-test
