@@ -19,6 +19,7 @@ libmrasworld_a_SOURCES = tests/unit/mras_world.c tests/unit/mras_world.h
 mras_test_libs = libmrasworld.a $(MRAS_LIBS) $(CHECK_LIBS)
 unit_programs += \
 	tests/unit/test_identity \
+	tests/unit/test_mras_answer \
 	tests/unit/test_mras_drain \
 	tests/unit/test_mras_memory \
 	tests/unit/test_mras_xml \
@@ -35,6 +36,9 @@ tests_unit_test_service_LDADD = $(mras_test_libs)
 tests_unit_test_mras_memory_SOURCES = tests/unit/test_mras_memory.c tests/unit/oom.c
 tests_unit_test_mras_memory_LDADD = $(mras_test_libs)
 tests_unit_test_mras_memory_LDFLAGS = $(AM_LDFLAGS) $(oom_wrap)
+tests_unit_test_mras_answer_SOURCES = tests/unit/test_mras_answer.c tests/unit/mras_requests.h
+tests_unit_test_mras_answer_LDADD = $(mras_test_libs)
+tests_unit_test_mras_xml_SOURCES = tests/unit/test_mras_xml.c tests/unit/mras_requests.h
 tests_unit_test_mras_xml_LDADD = $(mras_test_libs)
 tests_unit_test_sip_LDADD = $(mras_test_libs)
 tests_unit_test_sip_framing_LDADD = $(mras_test_libs)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "auth/credential.h"
+#include "auth/mras_xml.h"
 
 static const char keys[] = "one MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";
 static const char *const lab_identities[] = {"@lab.example"};
@@ -74,6 +75,20 @@ bool mras_world_accepts(const struct mras_world *world, const char *username,
 			return true;
 	}
 	return false;
+}
+
+char *mras_world_respond(const struct mras_world *world, const char *body, size_t *len)
+{
+	enum mras_reason reason;
+	struct mras_request *request = mras_request_parse(slice_of(body), &reason);
+	char *answer = mras_respond(&world->service, world->memory,
+				    &world->servers[OPEN_SERVER], request, reason, NOW_MS,
+				    NOW_S, len);
+
+	ck_assert_ptr_nonnull(answer);
+	ck_assert_uint_eq(strlen(answer), *len);
+	mras_request_free(request);
+	return answer;
 }
 
 size_t count_of(const char *haystack, const char *needle)

@@ -33,6 +33,9 @@ struct slice slice_of(const char *text);
 bool mras_world_accepts(const struct mras_world *world, const char *username,
 			const char *password, int64_t unix_s);
 
+/* The response of the world to the body of a request of OPEN_SERVER; the caller frees it. */
+char *mras_world_respond(const struct mras_world *world, const char *body, size_t *len);
+
 /* How often needle is in haystack. */
 size_t count_of(const char *haystack, const char *needle);
 
