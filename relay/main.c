@@ -30,6 +30,7 @@
 #include "relay/ops/addresses.h"
 #include "relay/ops/control.h"
 #include "relay/ops/observer.h"
+#include "relay/ops/records.h"
 #include "relay/ops/status_line.h"
 #include "relay/relay.h"
 #include "relay/reload.h"
@@ -260,15 +261,18 @@ static bool make_workers(struct daemon *daemon)
 	return true;
 }
 
-/* What other threads ask of main. */
+/* What other threads ask of main, and what workers tell them. */
 static bool open_inbox(struct daemon *daemon)
 {
 	struct relay *relay = &daemon->relay;
 
 	relay->main = inbox_new(daemon->base);
 	relay->drain = drain_new(daemon->base, relay);
+	relay->records = records_new(RECORDS_KEPT);
 	relay->reload = daemon->reload;
-	return relay->main != NULL && relay->drain != NULL ? true : no_memory(daemon);
+	return relay->main != NULL && relay->drain != NULL && relay->records != NULL
+		       ? true
+		       : no_memory(daemon);
 }
 
 static bool start_workers(struct daemon *daemon)
@@ -404,6 +408,7 @@ static void take_down(struct daemon *daemon)
 	for (size_t i = 0; relay->workers != NULL && i < relay->worker_count; i++)
 		worker_free(relay->workers[i]);
 	free(relay->workers);
+	records_free(relay->records);
 	if (daemon->base != NULL)
 		event_base_free(daemon->base);
 	if (daemon->reload != NULL)

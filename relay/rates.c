@@ -57,14 +57,16 @@ static uint64_t per_second(uint64_t n, uint64_t ms)
 	return n * 1000 / ms;
 }
 
-/* A shorter time than a second counts as one: a burst just now is no rate yet. */
+/* An allocation younger than a second counts as that old: a burst just now is no rate yet. */
 static struct rate between(const struct sample *then, const struct allocation *al,
 			   uint64_t now_ms)
 {
 	uint64_t ms = now_ms - then->at_ms;
 
-	if (ms < RATES_WINDOW_MS)
+	if (then->id == 0 && ms < RATES_WINDOW_MS)
 		ms = RATES_WINDOW_MS;
+	if (ms == 0)
+		ms = 1;
 	return (struct rate){
 		.to_peer_bps =
 			per_second(8 * (al->to_peer.bytes - then->to_peer.bytes), ms),
@@ -81,7 +83,7 @@ uint32_t rates_sample(struct rates *rates, struct allocation_table *table,
 		      uint64_t now_ms)
 {
 	uint32_t used = allocation_slots(table);
-	uint32_t slices = used / RATES_SLICE + 1;
+	uint32_t slices = used > 0 ? (used + RATES_SLICE - 1) / RATES_SLICE : 1;
 
 	if (rates->next >= used)
 		rates->next = 0;

@@ -19,6 +19,7 @@
 struct drain;
 struct inbox;
 struct network;
+struct records;
 struct reload;
 struct worker;
 
@@ -34,6 +35,7 @@ struct relay {
 	struct inbox *main;      /* main's own, for what only main may do */
 	struct reload *reload;
 	struct drain *drain;
+	struct records *records; /* the newest; NULL: none are kept */
 };
 
 /*

@@ -20,6 +20,7 @@
 #include "relay/front/listener.h"
 #include "relay/front/stream.h"
 #include "relay/ops/record.h"
+#include "relay/ops/records.h"
 #include "relay/throttle.h"
 
 void worker_tick(struct worker *worker)
@@ -71,9 +72,13 @@ static void edge_ended(void *self, const struct allocation *al)
 {
 	struct worker *worker = self;
 
+	struct record record = record_of(&worker->turn, al, worker->now_ms);
+
 	throttle_forget(worker->throttle, al->slot);
 	if (worker->settings->records)
-		record_allocation_end(&worker->turn, al, worker->now_ms);
+		record_log(&record);
+	if (worker->relay->records != NULL)
+		records_add(worker->relay->records, &record);
 }
 
 /*

@@ -189,6 +189,10 @@ const struct control_route control_routes[] = {
 	 .members = {"deadline_s"}},
 	{.method = "DELETE", .path = "/v1/drain", .handler = delete_drain},
 	{.method = "POST", .path = "/v1/reload", .handler = post_reload},
+	{.method = "GET",
+	 .path = "/v1/records",
+	 .handler = control_stream_records,
+	 .arguments = {"follow"}},
 	CONTROL_LOG_ROUTES,
 };
 const size_t control_route_count = sizeof(control_routes) / sizeof(control_routes[0]);

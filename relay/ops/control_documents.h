@@ -28,6 +28,9 @@ control_handler control_end_allocations;
 control_handler control_show_allocation;
 control_handler control_end_allocation;
 
+/* Handler of /v1/records. */
+control_handler control_stream_records;
+
 json_t *control_count(uint64_t value);
 json_t *control_ip(const struct ip_addr *ip);
 json_t *control_endpoint(const struct endpoint *ep);

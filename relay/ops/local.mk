@@ -8,6 +8,7 @@ relay_ops_sources = \
 	relay/ops/control_allocations.c \
 	relay/ops/control_counters.c \
 	relay/ops/control_limits.c \
+	relay/ops/control_records.c \
 	relay/ops/control_status.c \
 	relay/ops/metrics.c relay/ops/metrics.h \
 	relay/ops/metrics_gather.c \
@@ -16,6 +17,7 @@ relay_ops_sources = \
 	relay/ops/page_html.h \
 	relay/ops/page_status.c \
 	relay/ops/record.c relay/ops/record.h \
+	relay/ops/records.c relay/ops/records.h \
 	relay/ops/status_line.c relay/ops/status_line.h
 
 # The status page, as bytes.

@@ -1,35 +1,70 @@
 /*
  * record.c - the record that ends an allocation. One line of figures for each call is what an
- * operator is asked for later, so it is complete and its field names stay.
+ * operator is asked for later, so it is complete and its field names stay (docs/records.md).
  */
 #include "relay/ops/record.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "relay/core/turn.h"
 #include "stun/ms_attr.h"
 
-enum { FIELDS = 18, NUMBER_LEN = 21 };
+enum { FIELDS = 18, TEXT_LEN = ENDPOINT_TEXT_LEN };
+
+/* One field, in the order in which all of them are told. */
+struct field {
+	const char *key; /* of the journal; in JSON in small letters */
+	bool is_number;
+	char text[TEXT_LEN];
+	const char *value; /* the text above, or something that lasts */
+};
 
 struct fields {
 	size_t count;
-	struct log_field list[FIELDS];
-	char numbers[FIELDS][NUMBER_LEN];
+	struct field list[FIELDS];
 };
 
 static void add(struct fields *fields, const char *key, const char *value)
 {
-	fields->list[fields->count++] = (struct log_field){.key = key, .value = value};
+	struct field *field = &fields->list[fields->count++];
+
+	field->key = key;
+	field->is_number = false;
+	field->value = value;
 }
 
 static void add_number(struct fields *fields, const char *key, uint64_t value)
 {
-	char *text = fields->numbers[fields->count];
+	struct field *field = &fields->list[fields->count++];
 
-	snprintf(text, NUMBER_LEN, "%" PRIu64, value);
-	add(fields, key, text);
+	field->key = key;
+	field->is_number = true;
+	snprintf(field->text, sizeof(field->text), "%" PRIu64, value);
+	field->value = field->text;
+}
+
+static void add_endpoint(struct fields *fields, const char *key,
+			 const struct endpoint *ep)
+{
+	struct field *field = &fields->list[fields->count++];
+
+	field->key = key;
+	field->is_number = false;
+	field->value = endpoint_format(ep, field->text, sizeof(field->text));
+}
+
+static void add_id(struct fields *fields, const char *key, uint64_t id)
+{
+	struct field *field = &fields->list[fields->count++];
+
+	field->key = key;
+	field->is_number = false;
+	snprintf(field->text, sizeof(field->text), "%016" PRIx64, id);
+	field->value = field->text;
 }
 
 const char *dialect_name(enum dialect dialect)
@@ -60,35 +95,112 @@ const char *stream_type_name(uint16_t type)
 	}
 }
 
-void record_allocation_end(const struct turn *turn, const struct allocation *al,
-			   uint64_t now_ms)
+static void list_fields(const struct record *record, struct fields *fields)
 {
-	struct endpoint relayed = allocation_relayed_public(turn, al);
-	char id[NUMBER_LEN], client[ENDPOINT_TEXT_LEN], public[ENDPOINT_TEXT_LEN];
-	struct fields fields = {0};
+	fields->count = 0;
+	add_id(fields, "ALLOCATION_ID", record->id);
+	add(fields, "USER", record->user);
+	add(fields, "KEY_ID", record->key_id);
+	add(fields, "SIDE", side_name(record->side));
+	add(fields, "TRANSPORT", transport_name(record->transport));
+	add(fields, "RELAY_TRANSPORT", transport_name(record->relay_transport));
+	add(fields, "DIALECT", dialect_name(record->dialect));
+	add(fields, "STREAM_TYPE", stream_type_name(record->stream_type));
+	add_endpoint(fields, "CLIENT", &record->client);
+	add_endpoint(fields, "RELAYED", &record->relayed);
+	add_number(fields, "PACKETS_TO_PEER", record->to_peer.packets);
+	add_number(fields, "BYTES_TO_PEER", record->to_peer.bytes);
+	add_number(fields, "PACKETS_TO_CLIENT", record->to_client.packets);
+	add_number(fields, "BYTES_TO_CLIENT", record->to_client.bytes);
+	add_number(fields, "DURATION_MS", record->duration_ms);
+	add_number(fields, "PERMISSIONS", record->permissions);
+	add_number(fields, "CHANNELS", record->channels);
+	add(fields, "REASON", end_reason_name(record->reason));
+}
 
-	snprintf(id, sizeof(id), "%016" PRIx64, al->id);
-	add(&fields, "ALLOCATION_ID", id);
-	add(&fields, "USER", al->user);
-	/* The credential shows it as one word already. */
-	fields.list[fields.count - 1].escaped = true;
-	add(&fields, "KEY_ID", al->key_id);
-	add(&fields, "SIDE", side_name((enum side)al->side));
-	add(&fields, "TRANSPORT", transport_name((enum transport)al->transport));
-	add(&fields, "RELAY_TRANSPORT",
-	    transport_name((enum transport)al->relay_transport));
-	add(&fields, "DIALECT", dialect_name((enum dialect)al->dialect));
-	add(&fields, "STREAM_TYPE", stream_type_name(al->stream_type));
-	add(&fields, "CLIENT",
-	    endpoint_format(&al->tuple.client, client, sizeof(client)));
-	add(&fields, "RELAYED", endpoint_format(&relayed, public, sizeof(public)));
-	add_number(&fields, "PACKETS_TO_PEER", counter_read(&al->to_peer.packets));
-	add_number(&fields, "BYTES_TO_PEER", counter_read(&al->to_peer.bytes));
-	add_number(&fields, "PACKETS_TO_CLIENT", counter_read(&al->to_client.packets));
-	add_number(&fields, "BYTES_TO_CLIENT", counter_read(&al->to_client.bytes));
-	add_number(&fields, "DURATION_MS", now_ms - al->created_ms);
-	add_number(&fields, "PERMISSIONS", al->permission_count);
-	add_number(&fields, "CHANNELS", al->channel_count);
-	add(&fields, "REASON", end_reason_name((enum end_reason)al->end_reason));
-	log_record("allocation ended", fields.list, fields.count);
+struct record record_of(const struct turn *turn, const struct allocation *al,
+			uint64_t now_ms)
+{
+	struct record record = {
+		.id = al->id,
+		.side = (enum side)al->side,
+		.transport = (enum transport)al->transport,
+		.relay_transport = (enum transport)al->relay_transport,
+		.dialect = (enum dialect)al->dialect,
+		.reason = (enum end_reason)al->end_reason,
+		.client = al->tuple.client,
+		.relayed = allocation_relayed_public(turn, al),
+		.to_peer = al->to_peer,
+		.to_client = al->to_client,
+		.duration_ms = now_ms - al->created_ms,
+		.stream_type = al->stream_type,
+		.permissions = al->permission_count,
+		.channels = al->channel_count,
+	};
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	record.ended_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	memcpy(record.user, al->user, sizeof(record.user));
+	memcpy(record.key_id, al->key_id, sizeof(record.key_id));
+	return record;
+}
+
+void record_log(const struct record *record)
+{
+	struct log_field list[FIELDS];
+	struct fields fields;
+
+	list_fields(record, &fields);
+	for (size_t i = 0; i < fields.count; i++) {
+		list[i] = (struct log_field){
+			.key = fields.list[i].key,
+			.value = fields.list[i].value,
+			/* The credential shows the user as one word already. */
+			.escaped = fields.list[i].value == record->user,
+		};
+	}
+	log_record("allocation ended", list, fields.count);
+}
+
+/* RFC 3339 in UTC, to the millisecond. */
+static json_t *time_of(int64_t unix_ms)
+{
+	char date[32], text[48];
+	time_t seconds = (time_t)(unix_ms / 1000);
+	struct tm tm;
+
+	if (!gmtime_r(&seconds, &tm) ||
+	    strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+		return json_null();
+	snprintf(text, sizeof(text), "%s.%03dZ", date, (int)(unix_ms % 1000));
+	return json_string(text);
+}
+
+static void set_field(json_t *object, const struct field *field)
+{
+	char name[32];
+	size_t len = 0;
+
+	for (; field->key[len] && len + 1 < sizeof(name); len++)
+		name[len] = field->key[len] >= 'A' && field->key[len] <= 'Z'
+				    ? (char)(field->key[len] - 'A' + 'a')
+				    : field->key[len];
+	name[len] = '\0';
+	json_object_set_new(object, name,
+			    field->is_number ? json_integer((json_int_t)strtoull(
+						       field->value, NULL, 10))
+					     : json_string(field->value));
+}
+
+json_t *record_json(const struct record *record)
+{
+	json_t *object = json_pack("{s:s, s:o}", "record", "allocation", "ended",
+				   time_of(record->ended_ms));
+	struct fields fields;
+
+	list_fields(record, &fields);
+	for (size_t i = 0; object && i < fields.count; i++)
+		set_field(object, &fields.list[i]);
+	return object;
 }

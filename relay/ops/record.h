@@ -1,19 +1,41 @@
 /*
  * record.h - the one structured record at the end of every allocation: who, both sides,
- * packets, bytes, duration, why it ended.
+ * packets, bytes, duration, why it ended. Made once, told in two forms.
  */
 #ifndef RELAY_OPS_RECORD_H
 #define RELAY_OPS_RECORD_H
 
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "relay/core/allocation.h"
 
 struct turn;
 
-/* al->end_reason is set; all its fields still hold. Called on the worker's thread. */
-void record_allocation_end(const struct turn *turn, const struct allocation *al,
-			   uint64_t now_ms);
+struct record {
+	uint64_t id;
+	int64_t ended_ms; /* Unix milliseconds */
+	enum side side;
+	enum transport transport, relay_transport;
+	enum dialect dialect;
+	enum end_reason reason;
+	struct endpoint client, relayed; /* the second as clients are told it */
+	struct traffic to_peer, to_client;
+	uint64_t duration_ms;
+	uint16_t stream_type, permissions, channels;
+	char user[CREDENTIAL_USER_MAX + 1];
+	char key_id[KEY_ID_MAX + 1];
+};
+
+/* al->end_reason is set; all its fields still hold. On the worker's thread. */
+struct record record_of(const struct turn *turn, const struct allocation *al,
+			uint64_t now_ms);
+
+/* To the journal, or one line. Any thread. */
+void record_log(const struct record *record);
+/* A new reference; NULL if out of memory. Any thread. */
+json_t *record_json(const struct record *record);
 
 const char *dialect_name(enum dialect dialect); /* "ietf", "ms" */
 /* MS-SERVICE-QUALITY: "audio", "video" ..., "unknown" */

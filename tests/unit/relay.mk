@@ -7,7 +7,9 @@ unit_programs += \
 	tests/unit/test_peer_conn \
 	tests/unit/test_peer_queue \
 	tests/unit/test_pulse \
+	tests/unit/test_rates \
 	tests/unit/test_record \
+	tests/unit/test_records \
 	tests/unit/test_self_test \
 	tests/unit/test_status_line \
 	tests/unit/test_stream_io
@@ -25,9 +27,13 @@ tests_unit_test_peer_conn_SOURCES = tests/unit/test_peer_conn.c $(relay_world)
 tests_unit_test_peer_conn_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_peer_queue_SOURCES = tests/unit/test_peer_queue.c $(relay_world)
 tests_unit_test_peer_queue_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_test_record_SOURCES = tests/unit/test_record.c \
+	tests/unit/source_file.c tests/unit/source_file.h
 tests_unit_test_record_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_stream_io_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_pulse_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_self_test_SOURCES = tests/unit/test_self_test.c $(relay_world)
 tests_unit_test_self_test_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_status_line_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_test_rates_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_test_records_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "relay/core/turn.h"
+#include "tests/unit/source_file.h"
 #include "tests/unit/unit.h"
 
 static struct relay_address outside;
@@ -50,6 +51,7 @@ static struct allocation an_allocation(void)
 START_TEST(record_says_everything)
 {
 	struct allocation al = an_allocation();
+	struct record record = record_of(&turn, &al, 61500);
 	FILE *captured = tmpfile();
 	int real_stderr = dup(STDERR_FILENO);
 	char text[2048] = "";
@@ -58,7 +60,7 @@ START_TEST(record_says_everything)
 	log_open("tester");
 	log_set_level(LOG_LEVEL_NOTICE);
 	dup2(fileno(captured), STDERR_FILENO);
-	record_allocation_end(&turn, &al, 61500);
+	record_log(&record);
 	dup2(real_stderr, STDERR_FILENO);
 	close(real_stderr);
 	ck_assert_int_gt(pread(fileno(captured), text, sizeof(text) - 1, 0), 0);
@@ -72,6 +74,69 @@ START_TEST(record_says_everything)
 		"PACKETS_TO_PEER=10 BYTES_TO_PEER=1600 PACKETS_TO_CLIENT=9 "
 		"BYTES_TO_CLIENT=1440 DURATION_MS=60500 PERMISSIONS=2 CHANNELS=1 "
 		"REASON=expired\n");
+}
+END_TEST
+
+START_TEST(record_in_json_has_the_same_fields)
+{
+	struct allocation al = an_allocation();
+	struct record record = record_of(&turn, &al, 61500);
+
+	record.ended_ms = 1767225600007;
+	json_t *got = record_json(&record);
+	json_t *want = json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, "
+		"s:i, s:i, s:i, s:i, s:s}",
+		"record", "allocation", "ended", "2026-01-01T00:00:00.007Z",
+		"allocation_id", "0100000002000003", "user", "al ice", "key_id", "k1",
+		"side", "inside", "transport", "tcp", "relay_transport", "udp", "dialect",
+		"ietf", "stream_type", "video", "client", "10.0.0.9:1234", "relayed",
+		"203.0.113.10:50002", "packets_to_peer", 10, "bytes_to_peer", 1600,
+		"packets_to_client", 9, "bytes_to_client", 1440, "duration_ms", 60500,
+		"permissions", 2, "channels", 1, "reason", "expired");
+
+	ck_assert_ptr_nonnull(want);
+	ck_assert(json_equal(got, want));
+	json_decref(got);
+	json_decref(want);
+}
+END_TEST
+
+/* docs/records.md is the schema: it names each field, its journal field, and nothing else. */
+START_TEST(record_is_documented)
+{
+	struct allocation al = an_allocation();
+	struct record record = record_of(&turn, &al, 61500);
+	json_t *json = record_json(&record), *value;
+	const char *const ends[] = {"| Reason", NULL};
+	char *page = source_file("docs/records.md"), *line;
+	char *table = source_part(page, "| Field", ends), *rest = table;
+	const char *name;
+	size_t rows = 0;
+
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		char field[32] = "";
+
+		if (sscanf(line, "| `%31[a-z_]` |", field) != 1)
+			continue;
+		rows++;
+		ck_assert_msg(json_object_get(json, field) != NULL, "%s: no such field",
+			      field);
+		json_object_del(json, field);
+	}
+	ck_assert_uint_gt(rows, 15);
+	json_object_foreach(json, name, value)
+		ck_abort_msg("docs/records.md lacks %s", name);
+	for (int i = 0; i < END_REASON_COUNT; i++) {
+		char row[64];
+
+		snprintf(row, sizeof(row), "\n| `%s` |",
+			 end_reason_name((enum end_reason)i));
+		ck_assert_msg(strstr(page, row) != NULL, "docs/records.md lacks %s", row);
+	}
+	json_decref(json);
+	free(table);
+	free(page);
 }
 END_TEST
 
@@ -130,6 +195,8 @@ static void record_suite(Suite *suite)
 	TCase *tc = tcase_create("record");
 
 	tcase_add_test(tc, record_says_everything);
+	tcase_add_test(tc, record_in_json_has_the_same_fields);
+	tcase_add_test(tc, record_is_documented);
 	tcase_add_test(tc, notify_tells_systemd);
 	tcase_add_test(tc, notify_without_systemd_is_nothing);
 	suite_add_tcase(suite, tc);

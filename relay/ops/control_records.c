@@ -1,0 +1,118 @@
+/*
+ * control_records.c - records as JSON lines, for as long as the client likes.
+ */
+#include "relay/ops/control_documents.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay/ops/records.h"
+
+/* One client's reading. */
+struct reading {
+	struct records *records;
+	uint64_t position, end; /* where to stop; UINT64_MAX: never */
+	uint64_t lost;          /* not yet said */
+	char *line;             /* being sent; NULL: none */
+	size_t line_len, sent;
+};
+
+/* The next line to send, if there is one. */
+static bool next_line(struct reading *reading)
+{
+	struct record record;
+	json_t *json = NULL;
+
+	if (reading->lost == 0 && reading->position < reading->end &&
+	    records_read(reading->records, &reading->position, &record, &reading->lost)) {
+		/* Those before it are told of first; it comes again. */
+		if (reading->lost > 0)
+			reading->position--;
+		else
+			json = record_json(&record);
+	}
+	if (reading->lost > 0) {
+		json = json_pack("{s:o}", "lost", control_count(reading->lost));
+		reading->lost = 0;
+	}
+	reading->line = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	json_decref(json);
+	if (!reading->line)
+		return false;
+	reading->line_len = strlen(reading->line);
+	reading->line[reading->line_len++] = '\n'; /* in the place of the NUL */
+	reading->sent = 0;
+	return true;
+}
+
+/* As many lines as fit; a line that does not goes on in the next call. */
+static int fill(struct reading *reading, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	while (len < size && (reading->line || next_line(reading))) {
+		size_t n = reading->line_len - reading->sent;
+
+		if (n > size - len)
+			n = size - len;
+		memcpy(buf + len, reading->line + reading->sent, n);
+		len += n;
+		reading->sent += n;
+		if (reading->sent == reading->line_len) {
+			free(reading->line);
+			reading->line = NULL;
+		}
+	}
+	return (int)len;
+}
+
+static int read_lines(void *arg, char *buf, size_t size, unsigned wait_ms)
+{
+	struct reading *reading = arg;
+	int len = fill(reading, buf, size);
+
+	if (len > 0)
+		return len;
+	if (reading->position >= reading->end)
+		return -1;
+	records_wait(reading->records, reading->position, wait_ms);
+	return fill(reading, buf, size);
+}
+
+static void end_reading(void *arg)
+{
+	struct reading *reading = arg;
+
+	free(reading->line);
+	free(reading);
+}
+
+void control_stream_records(void *arg, const struct control_request *request,
+			    struct control_reply *reply)
+{
+	struct relay *relay = arg;
+	const char *follow = control_argument(request, "follow");
+	struct reading *reading;
+
+	if (follow && strcmp(follow, "1") != 0 && strcmp(follow, "0") != 0) {
+		control_refuse(reply, 400, "follow is 1 or 0; say one of them");
+		return;
+	}
+	reading = calloc(1, sizeof(*reading));
+	if (!reading) {
+		control_answer(reply, NULL);
+		return;
+	}
+	reading->records = relay->records;
+	reading->position = records_first(relay->records);
+	reading->end = follow && *follow == '1' ? UINT64_MAX
+						: records_end(relay->records);
+	control_answer_stream(reply, &(struct control_stream){
+					     .content_type = "application/jsonl",
+					     .read = read_lines,
+					     .close = end_reading,
+					     .arg = reading,
+				     });
+}

@@ -1,0 +1,112 @@
+/*
+ * records.c - see records.h.
+ */
+#include "relay/ops/records.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct records {
+	pthread_mutex_t lock;
+	pthread_cond_t added;
+	size_t room;
+	uint64_t end;        /* position of the next one */
+	struct record *ring; /* position % room */
+};
+
+struct records *records_new(size_t room)
+{
+	struct records *records = calloc(1, sizeof(*records));
+	pthread_condattr_t monotonic;
+
+	if (records == NULL)
+		return NULL;
+	records->room = room;
+	records->ring = calloc(room, sizeof(*records->ring));
+	if (records->ring == NULL) {
+		free(records);
+		return NULL;
+	}
+	pthread_mutex_init(&records->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&records->added, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	return records;
+}
+
+void records_free(struct records *records)
+{
+	if (records == NULL)
+		return;
+	pthread_cond_destroy(&records->added);
+	pthread_mutex_destroy(&records->lock);
+	free(records->ring);
+	free(records);
+}
+
+void records_add(struct records *records, const struct record *record)
+{
+	pthread_mutex_lock(&records->lock);
+	records->ring[records->end % records->room] = *record;
+	records->end++;
+	pthread_mutex_unlock(&records->lock);
+	pthread_cond_broadcast(&records->added);
+}
+
+static uint64_t first(const struct records *records)
+{
+	return records->end > records->room ? records->end - records->room : 0;
+}
+
+uint64_t records_first(struct records *records)
+{
+	pthread_mutex_lock(&records->lock);
+	uint64_t position = first(records);
+	pthread_mutex_unlock(&records->lock);
+	return position;
+}
+
+uint64_t records_end(struct records *records)
+{
+	pthread_mutex_lock(&records->lock);
+	uint64_t position = records->end;
+	pthread_mutex_unlock(&records->lock);
+	return position;
+}
+
+bool records_read(struct records *records, uint64_t *position, struct record *record,
+		  uint64_t *lost)
+{
+	bool found;
+
+	pthread_mutex_lock(&records->lock);
+	if (*position < first(records)) {
+		*lost += first(records) - *position;
+		*position = first(records);
+	}
+	found = *position < records->end;
+	if (found)
+		*record = records->ring[(*position)++ % records->room];
+	pthread_mutex_unlock(&records->lock);
+	return found;
+}
+
+void records_wait(struct records *records, uint64_t position, unsigned wait_ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += wait_ms / 1000;
+	until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	pthread_mutex_lock(&records->lock);
+	while (records->end <= position &&
+	       pthread_cond_timedwait(&records->added, &records->lock, &until) == 0)
+		;
+	pthread_mutex_unlock(&records->lock);
+}

@@ -1,0 +1,43 @@
+/*
+ * records.h - the newest records in memory, for whoever asks or follows.
+ *
+ * A ring: writers never wait for readers. Each reader has a position of its own, and one that
+ * is too slow finds its next records overwritten and is told how many.
+ *
+ * Threads  any. Writers and readers share a lock that is held only while one record is copied,
+ *          less than a microsecond; nobody sends, formats or allocates under it.
+ */
+#ifndef RELAY_OPS_RECORDS_H
+#define RELAY_OPS_RECORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relay/ops/record.h"
+
+enum { RECORDS_KEPT = 4096 };
+
+struct records;
+
+/* room: most records kept. NULL if out of memory. */
+struct records *records_new(size_t room);
+void records_free(struct records *records); /* nobody reads any more; NULL is allowed */
+
+void records_add(struct records *records, const struct record *record);
+
+/* Where the oldest one is, and one behind the newest; positions only grow. */
+uint64_t records_first(struct records *records);
+uint64_t records_end(struct records *records);
+
+/*
+ * Copy the record at *position and move on, counting in *lost those that are overwritten.
+ * False if there is none yet.
+ */
+bool records_read(struct records *records, uint64_t *position, struct record *record,
+		  uint64_t *lost);
+
+/* Wait until there is one at that position, at most wait_ms. */
+void records_wait(struct records *records, uint64_t position, unsigned wait_ms);
+
+#endif
