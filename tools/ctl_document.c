@@ -131,12 +131,31 @@ static void print_file(const json_t *file)
 	       strcmp(until, "-") == 0 ? "" : until);
 }
 
+/* A key of the keyring and what it is good for now. */
+static void print_key(const json_t *key)
+{
+	char id[CTL_CELL_MAX], state[CTL_CELL_MAX], from[CTL_CELL_MAX],
+		until[CTL_CELL_MAX];
+
+	ctl_member(key, "state", state);
+	ctl_member(key, "not_before", from);
+	ctl_member(key, "not_after", until);
+	printf("key             %s: %s", ctl_member(key, "id", id), state);
+	if (strcmp(state, "future") == 0)
+		printf(", from %s", from);
+	if (strcmp(until, "-") != 0)
+		printf(", until %s", until);
+	putchar('\n');
+}
+
 void ctl_print_upkeep(const json_t *status)
 {
-	const json_t *file;
+	const json_t *file, *key;
 	size_t i;
 
+	ctl_print_line("generation", status, "generation");
 	ctl_print_line("certificate to", status, "tls_not_after");
+	json_array_foreach(json_object_get(status, "keys"), i, key) print_key(key);
 	json_array_foreach(json_object_get(status, "files"), i, file) print_file(file);
 	print_reload(json_object_get(status, "reload"));
 }

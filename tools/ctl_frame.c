@@ -27,24 +27,8 @@ enum {
 void ctl_sample_set(struct ctl_sample *sample, json_t *status, json_t *counters,
 		    json_t *allocations, int64_t at_ms)
 {
-	const json_t *row;
-	size_t i;
-
 	ctl_sample_clear(sample);
-	*sample = (struct ctl_sample){.status = status,
-				      .counters = counters,
-				      .allocations = allocations,
-				      .bytes = json_object(),
-				      .at_ms = at_ms};
-	json_array_foreach(json_object_get(allocations, "allocations"), i, row)
-	{
-		const char *id = json_string_value(json_object_get(row, "id"));
-		int64_t bytes = ctl_integer(json_object_get(row, "to_peer"), "bytes") +
-				ctl_integer(json_object_get(row, "to_client"), "bytes");
-
-		if (id)
-			json_object_set_new(sample->bytes, id, json_integer(bytes));
-	}
+	*sample = (struct ctl_sample){status, counters, allocations, at_ms};
 }
 
 void ctl_sample_clear(struct ctl_sample *sample)
@@ -52,7 +36,6 @@ void ctl_sample_clear(struct ctl_sample *sample)
 	json_decref(sample->status);
 	json_decref(sample->counters);
 	json_decref(sample->allocations);
-	json_decref(sample->bytes);
 	*sample = (struct ctl_sample){0};
 }
 
@@ -207,27 +190,27 @@ static void draw_pool(const struct ctl_frame *frame, FILE *out, const char *prot
 	     protocol, gauge, used, size, resting);
 }
 
-/* A ratio for each worker, of the time since the last answer. */
+/* The processor time of each worker's thread, of the time that passed. */
 static void draw_workers(const struct ctl_frame *frame, FILE *out)
 {
-	const json_t *workers = json_object_get(frame->now->status, "workers");
-	const json_t *busy = json_object_get(frame->now->status, "busy"), *worker;
+	const json_t *workers = json_object_get(frame->now->status, "per_worker"),
+		     *worker;
+	const json_t *before = json_object_get(frame->before->status, "per_worker");
 	char text[LINE_SIZE];
 	int used = snprintf(text, sizeof(text), "busy     ");
 	size_t i;
 
-	json_array_foreach(busy, i, worker)
+	json_array_foreach(workers, i, worker)
 	{
+		double rate = rate_of(frame, ctl_real(worker, "cpu_s"),
+				      ctl_real(json_array_get(before, i), "cpu_s"));
+
 		if ((size_t)used > sizeof(text) - 16)
 			break;
 		used += snprintf(text + used, sizeof(text) - (size_t)used, " %3.0f%%",
-				 100 * json_number_value(worker));
+				 100 * rate);
 	}
-	if (json_array_size(busy) > 0)
-		line(frame, out, "%s", text);
-	else
-		line(frame, out, "workers   %" PRId64,
-		     (int64_t)json_integer_value(workers));
+	line(frame, out, "%s  of %zu workers", text, json_array_size(workers));
 }
 
 static void draw_state(const struct ctl_frame *frame, FILE *out)
@@ -252,20 +235,18 @@ static void draw_state(const struct ctl_frame *frame, FILE *out)
 	     ctl_integer(status, "allocations"), text);
 }
 
-/* Bits per second of one allocation: the relay's own figure, or ours. */
-static double allocation_rate(const struct ctl_frame *frame, const json_t *row)
+/* Bits per second of one allocation, both ways. */
+static double allocation_rate(const json_t *row)
 {
-	const json_t *rate = json_object_get(row, "rate_bps");
-	const char *id = json_string_value(json_object_get(row, "id"));
-	const json_t *before;
+	const json_t *rate = json_object_get(row, "rate");
 
-	if (json_is_number(rate))
-		return json_number_value(rate);
-	before = id ? json_object_get(frame->before->bytes, id) : NULL;
-	if (!before)
-		return 0;
-	return 8 *
-	       rate_of(frame, ctl_real(frame->now->bytes, id), json_number_value(before));
+	return ctl_real(rate, "to_peer_bps") + ctl_real(rate, "to_client_bps");
+}
+
+static double allocation_bytes(const json_t *row)
+{
+	return ctl_real(json_object_get(row, "to_peer"), "bytes") +
+	       ctl_real(json_object_get(row, "to_client"), "bytes");
 }
 
 struct widths {
@@ -347,7 +328,6 @@ static void draw_row(const struct ctl_frame *frame, FILE *out, const json_t *row
 {
 	struct widths widths = widths_of(frame);
 	char text[LINE_SIZE] = "", value[CTL_CELL_MAX], figure[CTL_FIGURE_MAX];
-	const char *id = json_string_value(json_object_get(row, "id"));
 
 	if (widths.wide)
 		cell(text, sizeof(text), ctl_member(row, "id", value), ID_WIDTH);
@@ -360,10 +340,9 @@ static void draw_row(const struct ctl_frame *frame, FILE *out, const json_t *row
 	right(text, sizeof(text), ctl_age_text(ctl_integer(row, "age_ms") / 1000, figure),
 	      6);
 	if (widths.wide)
-		right(text, sizeof(text),
-		      ctl_count_text(id ? ctl_real(frame->now->bytes, id) : 0, figure),
+		right(text, sizeof(text), ctl_count_text(allocation_bytes(row), figure),
 		      8);
-	right(text, sizeof(text), ctl_rate_text(allocation_rate(frame, row), figure), 11);
+	right(text, sizeof(text), ctl_rate_text(allocation_rate(row), figure), 11);
 	line(frame, out, "%s", text);
 }
 
@@ -376,7 +355,7 @@ size_t ctl_frame_rows(const struct ctl_frame *frame)
 
 static void draw_foot(const struct ctl_frame *frame, FILE *out, size_t shown)
 {
-	int64_t all = ctl_integer(frame->now->status, "allocations");
+	int64_t all = ctl_integer(frame->now->allocations, "total");
 	char text[LINE_SIZE];
 
 	snprintf(text, sizeof(text),

@@ -15,7 +15,6 @@
 /* What the relay said at one time. Rates are differences of two of them. */
 struct ctl_sample {
 	json_t *status, *counters, *allocations; /* NULL: not known */
-	json_t *bytes;                           /* of each allocation, by id */
 	int64_t at_ms;                           /* monotonic */
 };
 

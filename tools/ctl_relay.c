@@ -134,8 +134,8 @@ static const char *figure_text(const json_t *row, const char *name, const char *
 
 static int print_limit_rows(const json_t *rows)
 {
-	static const char *const headings[] = {"<LIMIT",   ">USED", ">PEAK",
-					       ">AT MOST", "<UNIT", NULL};
+	static const char *const headings[] = {"<LIMIT", ">USED", ">AT MOST", "<UNIT",
+					       NULL};
 	struct ctl_table *table = ctl_table_new(headings);
 	char unit[CTL_CELL_MAX], cell[CTL_CELL_MAX];
 	const json_t *row;
@@ -143,61 +143,57 @@ static int print_limit_rows(const json_t *rows)
 
 	json_array_foreach(rows, i, row)
 	{
-		const json_t *limit = json_object_get(row, "limit");
-		bool is_none = json_is_null(limit) ||
-			       (json_is_number(limit) && json_number_value(limit) == 0);
-
 		if (!table)
 			break;
 		ctl_member(row, "unit", unit);
 		ctl_table_add(table, ctl_member(row, "name", cell));
 		ctl_table_add(table, figure_text(row, "used", unit, cell));
-		ctl_table_add(table, figure_text(row, "peak", unit, cell));
-		ctl_table_add(table,
-			      is_none ? "none" : figure_text(row, "limit", unit, cell));
+		ctl_table_add(table, json_is_null(json_object_get(row, "limit"))
+					     ? "none"
+					     : figure_text(row, "limit", unit, cell));
 		ctl_table_add(table, unit);
 	}
 	return ctl_table_finish(table);
 }
 
-/* Busiest users or prefixes: which figures there are is the relay's business. */
-static void print_busiest(const char *title, json_t *rows)
+/* Who uses most: users, or prefixes of addresses. */
+static int print_busiest(const char *const *headings, const char *name,
+			 const json_t *rows)
 {
+	struct ctl_table *table;
 	char cell[CTL_CELL_MAX];
-	json_t *row;
+	const json_t *row;
 	size_t i;
 
 	if (json_array_size(rows) == 0)
-		return;
-	printf("\n%s\n", title);
+		return CTL_OK;
+	putchar('\n');
+	table = ctl_table_new(headings);
 	json_array_foreach(rows, i, row)
 	{
-		const char *name;
-		json_t *value;
-
-		json_object_foreach(row, name, value)
-		{
-			if (json_is_string(value))
-				printf("  %s", ctl_member(row, name, cell));
-		}
-		json_object_foreach(row, name, value)
-		{
-			if (!json_is_number(value))
-				continue;
-			printf("  %s", ctl_clean(name, cell, sizeof(cell)));
-			printf(" %s", ctl_member(row, name, cell));
-		}
-		putchar('\n');
+		if (!table)
+			break;
+		ctl_table_add(table, ctl_member(row, name, cell));
+		ctl_table_add(table, ctl_member(row, "allocations", cell));
+		ctl_table_add(table, figure_text(row, "rate_bps", "bps", cell));
 	}
+	return ctl_table_finish(table);
 }
 
 static int print_limits(const struct ctl_args *args, json_t *document)
 {
+	static const char *const users[] = {"<BUSIEST USERS", ">ALLOCATIONS", ">RATE",
+					    NULL};
+	static const char *const prefixes[] = {"<BUSIEST PREFIXES", ">ALLOCATIONS",
+					       ">RATE", NULL};
 	int status = print_limit_rows(json_object_get(document, "limits"));
 
 	(void)args;
-	print_busiest("Busiest users", json_object_get(document, "users"));
-	print_busiest("Busiest prefixes", json_object_get(document, "prefixes"));
+	if (status == CTL_OK)
+		status = print_busiest(users, "user", json_object_get(document, "users"));
+	if (status == CTL_OK)
+		status = print_busiest(prefixes, "prefix",
+				       json_object_get(document, "prefixes"));
 	return status;
 }
 

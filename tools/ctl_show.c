@@ -26,7 +26,7 @@ static const struct {
 	{"stream_type", "stream type"},
 	{"side", "side"},
 	{"client", "client"},
-	{"server", "connected to"},
+	{"front", "talks to"},
 	{"transport", "over"},
 	{"relayed", "relayed address"},
 	{"relayed_local", "bound to"},
@@ -63,21 +63,28 @@ static void print_value(const char *name, const json_t *object)
 		printf("%s", ctl_age_text((int64_t)number, figure));
 	else if (json_is_number(value) && ends_with(name, "_bps"))
 		printf("%s", ctl_rate_text(number, figure));
+	else if (json_is_number(value) && ends_with(name, "_pps"))
+		printf("%s packets/s", ctl_count_text(number, figure));
+	else if (json_is_integer(value) && strcmp(name, "number") == 0)
+		printf("0x%04X", (unsigned)json_integer_value(value));
 	else
 		printf("%s", ctl_member(object, name, cell));
 }
 
-/* "expires_in_ms" as "expires in". */
+/* "expires_in_ms" as "expires in", "permission_list" as "permission". */
 static const char *title_of(const char *name, char title[CTL_CELL_MAX])
 {
+	static const char *const tails[] = {"_ms", "_s", "_bps", "_pps", "_list"};
 	size_t len;
 
 	ctl_clean(name, title, CTL_CELL_MAX);
 	len = strlen(title);
-	if (ends_with(title, "_ms"))
-		title[len - 3] = '\0';
-	else if (ends_with(title, "_s"))
-		title[len - 2] = '\0';
+	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
+		if (ends_with(title, tails[i])) {
+			title[len - strlen(tails[i])] = '\0';
+			break;
+		}
+	}
 	for (char *p = title; *p; p++) {
 		if (*p == '_')
 			*p = ' ';

@@ -100,7 +100,7 @@ static void sort_next(struct top *top)
 
 static void move_to(struct top *top, int64_t offset)
 {
-	int64_t all = ctl_integer(top->frame.now->status, "allocations");
+	int64_t all = ctl_integer(top->frame.now->allocations, "total");
 	int64_t last = all - (int64_t)ctl_frame_rows(&top->frame);
 
 	if (offset > last)

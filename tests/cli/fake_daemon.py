@@ -33,7 +33,9 @@ def allocation(number, **more):
            "relayed": "192.0.2.1:%d" % (50000 + number),
            "relayed_local": "192.0.2.1:%d" % (50000 + number), "age_ms": 61999 + 1000 * number,
            "expires_in_ms": 500000, "permissions": 2, "channels": 1, "peer_connections": 0,
-           "to_peer": {"packets": 3, "bytes": 480}, "to_client": {"packets": 1, "bytes": 160}}
+           "to_peer": {"packets": 3, "bytes": 480}, "to_client": {"packets": 1, "bytes": 160},
+           "rate": {"to_peer_bps": 0, "to_peer_pps": 0, "to_client_bps": 0,
+                    "to_client_pps": 0}}
     row.update(more)
     return row
 
@@ -158,6 +160,8 @@ class Relay(Daemon):
         self.status = {
             "version": "9.9", "pid": 7, "uptime_s": 90061, "realm": "example.org",
             "tls_not_after": None, "workers": 2, "limits": {"channels": 64}, "reload": None,
+            "per_worker": [{"number": n, "cpu_s": 0.5} for n in range(2)], "generation": 1,
+            "keys": [{"id": "k1", "not_before": None, "not_after": None, "state": "signs"}],
             "ports": [{"address": "10.0.0.1", "public": "192.0.2.1", "protocol": "udp",
                        "first": 50000, "last": 59999, "size": 10000, "used": 3, "resting": 1}]}
         super().__init__(path)
@@ -186,7 +190,7 @@ class Relay(Daemon):
                        if name not in ("sort", "limit", "client", "peer"))]
         if query.get("sort") == "user":
             rows.sort(key=lambda row: row["user"])
-        return rows[:int(query.get("limit", len(rows)))]
+        return rows
 
     def end(self, test):
         ended = sum(map(test, self.allocations))
@@ -206,12 +210,16 @@ class Relay(Daemon):
         if what == ("GET", "ports", 1):
             return {"ports": self.ports}
         if what == ("GET", "allocations", 1):
-            return {"allocations": self.rows(query)}
+            rows = self.rows(query)
+            limit = int(query.get("limit", len(rows)))
+            return {"allocations": rows[:limit], "total": len(rows)}
         if what == ("GET", "allocations", 2):
-            return dict(self.one(parts[1]), permissions=[
-                {"address": "198.51.100.7", "expires_in_ms": 240000}],
-                channels=[{"number": 0x4000, "peer": "198.51.100.7:9", "expires_in_ms": 5000}],
-                active_destination=None, rate_bps=1234)
+            return dict(self.one(parts[1]), created="2026-01-31T00:00:00Z", lifetime_s=600,
+                        front="10.0.0.1:3478", stream_type="unknown", active_destination=None,
+                        permission_list=[{"peer": "198.51.100.7", "expires_in_ms": 240000}],
+                        channel_list=[{"number": 0x4000, "peer": "198.51.100.7:9",
+                                       "expires_in_ms": None}],
+                        peer_connection_list=[{"peer": "198.51.100.7:9", "state": "open"}])
         if what == ("DELETE", "allocations", 2):
             self.one(parts[1])
             return self.end(lambda row: row["id"] == parts[1])
@@ -267,6 +275,8 @@ class Issuer(Daemon):
                                     "issued_by": {"mras": {"sip": 3}, "rest": {"http": 4}}},
                     "files": [{"key": "tls.certificate", "path": "/c.pem", "count": 1,
                                "about": "CN=x", "not_after": "2027-01-01T00:00:00Z"}],
+                    "keys": [{"id": "k2", "not_before": "2027-01-01T00:00:00Z",
+                              "not_after": None, "state": "future"}], "generation": 3,
                     "reload": {"at": "2026-01-01T00:00:00Z", "result": "rejected",
                                "error": "c:1: wrong"}}
         if method == "GET" and parts == ["relays"]:
