@@ -142,8 +142,7 @@ static struct relay_port front_row(const struct network_front *row_of)
 	};
 	snprintf(row.purpose, sizeof(row.purpose),
 		 row_of->retired
-			 ? "%s clients that were here before it was taken out of the "
-			   "configuration; gone with the last of them"
+			 ? "%s clients from before the reload; gone with the last of them"
 			 : "%s clients reach the relay here",
 		 side_name(front->side));
 	return row;
