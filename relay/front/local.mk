@@ -5,5 +5,6 @@ relay_front_sources = \
 	relay/front/listener.c relay/front/listener.h \
 	relay/front/stream.c relay/front/stream.h \
 	relay/front/stream_io.c relay/front/stream_io.h \
+	relay/front/stream_times.c relay/front/stream_times.h \
 	relay/front/tls.c relay/front/tls.h \
 	relay/front/udp.c relay/front/udp.h

@@ -13,12 +13,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
-
 #include "relay/core/channel.h"
 #include "relay/front/clients.h"
 #include "relay/front/stream_io.h"
+#include "relay/front/stream_times.h"
 #include "relay/worker.h"
 #include "stun/chandata.h"
 #include "stun/classify.h"
@@ -29,18 +27,10 @@
 enum {
 	/* A reply never waits behind more than the media queue and this much more. */
 	REPLY_ROOM = 64 << 10,
-	DRAIN_MS = 5000, /* for the last replies to a client that has closed */
 	/* Enough to know where a frame ends, and whether it is one. */
 	FRAME_HEAD = MS_FRAME_HEADER_LEN + MS_MSG_MIN,
 	LARGE = 4096,       /* frames that are not moved when more of them arrives */
 	READS_PER_TURN = 4, /* then others have their turn */
-};
-
-enum stream_state {
-	STREAM_GREETING,
-	STREAM_HANDSHAKE,
-	STREAM_OPEN,
-	STREAM_DRAINING,
 };
 
 struct stream {
@@ -61,12 +51,8 @@ struct stream {
 		size_t len;
 		size_t size; /* of a large frame, which has memory for all of it; or 0 */
 	} partial;
-	struct event readable, writable, timer;
-	uint64_t armed_ms; /* when the timer will fire */
-	uint64_t accepted_ms;
-	uint64_t last_frame_ms;
-	uint64_t frame_begun_ms; /* 0: no frame is incomplete */
-	uint64_t draining_ms;
+	struct event readable, writable;
+	struct stream_times times;
 };
 
 const struct five_tuple *stream_tuple(const struct stream *stream)
@@ -92,7 +78,7 @@ void stream_free(struct stream *stream)
 	if (!stream->authenticated)
 		clients_discharge(worker->clients, &stream->tuple.client.ip);
 	clients_leave(worker->clients);
-	event_del(&stream->timer);
+	stream_times_end(&stream->times);
 	event_del(&stream->writable);
 	event_del(&stream->readable);
 	stream_io_close(&stream->io);
@@ -110,55 +96,31 @@ static void end(struct stream *stream)
 	stream_free(stream);
 }
 
-/* The earliest deadline that holds in this state; UINT64_MAX if none does. */
+/* An allocation is looked for only where it matters. */
 static uint64_t deadline(const struct stream *stream)
 {
 	const struct worker *worker = stream->worker;
-	const struct settings *settings = worker->settings;
-	uint64_t earliest = UINT64_MAX;
+	const struct stream_waits waits = {
+		.state = stream->state,
+		.authenticated = stream->authenticated,
+		.paused = stream->paused,
+		.has_allocation = stream->state == STREAM_OPEN &&
+				  allocation_find(worker->turn.table, &stream->tuple) !=
+					  NULL,
+	};
 
-	switch (stream->state) {
-	case STREAM_GREETING:
-	case STREAM_HANDSHAKE:
-		return stream->accepted_ms + settings->stream.greeting_ms;
-	case STREAM_DRAINING:
-		return stream->draining_ms + DRAIN_MS;
-	case STREAM_OPEN:
-		break;
-	}
-	if (!stream->authenticated)
-		earliest = stream->accepted_ms + settings->stream.authentication_ms;
-	if (stream->frame_begun_ms != 0 && !stream->paused &&
-	    stream->frame_begun_ms + settings->stream.frame_ms < earliest)
-		earliest = stream->frame_begun_ms + settings->stream.frame_ms;
-	if (settings->stream.idle_ms != 0 &&
-	    allocation_find(worker->turn.table, &stream->tuple) == NULL &&
-	    stream->last_frame_ms + settings->stream.idle_ms < earliest)
-		earliest = stream->last_frame_ms + settings->stream.idle_ms;
-	return earliest;
+	return stream_times_deadline(&stream->times, &waits, worker->settings);
 }
 
-/* Arm the timer if it would fire too late; firing too early is harmless and rare. */
 static void arm(struct stream *stream)
 {
-	uint64_t now = stream->worker->now_ms, at = deadline(stream);
-
-	if (at >= stream->armed_ms)
-		return;
-	uint64_t wait_ms = at > now ? at - now : 0;
-	struct timeval tv = {
-		.tv_sec = (time_t)(wait_ms / 1000),
-		.tv_usec = (suseconds_t)(wait_ms % 1000 * 1000),
-	};
-	stream->armed_ms = at;
-	event_add(&stream->timer, &tv);
+	stream_times_arm(&stream->times, deadline(stream), stream->worker->now_ms);
 }
 
 static void enter(struct stream *stream, enum stream_state state)
 {
 	stream->state = state;
-	stream->armed_ms = UINT64_MAX;
-	arm(stream);
+	stream_times_rearm(&stream->times, deadline(stream), stream->worker->now_ms);
 }
 
 static void timer_due(evutil_socket_t fd, short events, void *arg)
@@ -169,13 +131,12 @@ static void timer_due(evutil_socket_t fd, short events, void *arg)
 	struct worker *worker = stream->worker;
 
 	worker_tick(worker);
-	stream->armed_ms = UINT64_MAX;
 	/* The coarse clock may be a tick behind the timer. */
 	if (deadline(stream) <= worker->now_ms + 20) {
 		counter_add(&worker->turn.counters.connections_timed_out, 1);
 		end(stream);
 	} else {
-		arm(stream);
+		stream_times_rearm(&stream->times, deadline(stream), worker->now_ms);
 	}
 }
 
@@ -215,8 +176,8 @@ static bool handle(struct stream *stream, struct slice frame)
 	struct worker *worker = stream->worker;
 	struct dispatch dispatch;
 
-	stream->frame_begun_ms = 0;
-	stream->last_frame_ms = worker->now_ms;
+	stream->times.frame_begun_ms = 0;
+	stream->times.last_frame_ms = worker->now_ms;
 	if (stream->ms)
 		dispatch_ms_frame(&worker->turn, &stream->tuple, frame, worker->now_ms,
 				  worker->unix_s, worker->reply, &dispatch);
@@ -274,8 +235,8 @@ static bool keep(struct stream *stream, struct slice rest, size_t frame_len)
 	memcpy(stream->partial.data, rest.data, rest.len);
 	stream->partial.len = rest.len;
 	stream->partial.size = large ? frame_len : 0;
-	if (stream->frame_begun_ms == 0)
-		stream->frame_begun_ms = stream->worker->now_ms;
+	if (stream->times.frame_begun_ms == 0)
+		stream->times.frame_begun_ms = stream->worker->now_ms;
 	return true;
 }
 
@@ -305,8 +266,8 @@ static bool take_hello(struct stream *stream, struct slice *arrived)
 	worker->edge.random(worker, session_id, sizeof(session_id));
 	pseudo_tls_write_answer(answer, worker->unix_s, random, session_id);
 	stream->hello_due = false;
-	stream->frame_begun_ms = 0;
-	stream->last_frame_ms = worker->now_ms;
+	stream->times.frame_begun_ms = 0;
+	stream->times.last_frame_ms = worker->now_ms;
 	enter(stream, STREAM_OPEN);
 	reply(stream, (struct slice){answer, sizeof(answer)});
 	return true;
@@ -397,7 +358,7 @@ static void drain_or_end(struct stream *stream)
 	}
 	dispatch_client_gone(&worker->turn, &stream->tuple, worker->now_ms);
 	event_del(&stream->readable);
-	stream->draining_ms = worker->now_ms;
+	stream->times.draining_ms = worker->now_ms;
 	enter(stream, STREAM_DRAINING);
 	look_after(stream);
 }
@@ -444,7 +405,7 @@ static void handshake(struct stream *stream)
 {
 	switch (stream_io_handshake(&stream->io)) {
 	case STREAM_IO_OK:
-		stream->last_frame_ms = stream->worker->now_ms;
+		stream->times.last_frame_ms = stream->worker->now_ms;
 		enter(stream, STREAM_OPEN);
 		read_frames(stream);
 		break;
@@ -477,7 +438,7 @@ static bool start(struct stream *stream, enum stream_kind kind)
 {
 	const struct settings *settings = stream->worker->settings;
 
-	stream->last_frame_ms = stream->worker->now_ms;
+	stream->times.last_frame_ms = stream->worker->now_ms;
 	switch (kind) {
 	case STREAM_STUN:
 		stream->state = STREAM_OPEN;
@@ -570,9 +531,8 @@ void stream_accept(struct worker *worker, int fd, const struct five_tuple *tuple
 	stream->worker = worker;
 	stream->tuple = *tuple;
 	stream->state = STREAM_GREETING;
-	stream->armed_ms = UINT64_MAX;
-	stream->accepted_ms = worker->now_ms;
-	if (event_assign(&stream->timer, worker->base, -1, 0, timer_due, stream) != 0 ||
+	if (!stream_times_begin(&stream->times, worker->base, timer_due, stream,
+				worker->now_ms) ||
 	    event_assign(&stream->readable, worker->base, fd, EV_READ | EV_PERSIST, ready,
 			 stream) != 0 ||
 	    event_assign(&stream->writable, worker->base, fd, EV_WRITE | EV_PERSIST,
@@ -612,8 +572,8 @@ void stream_pause(struct stream *stream, enum stream_pause why, bool pause)
 		event_del(&stream->readable);
 		return;
 	}
-	if (stream->frame_begun_ms != 0)
-		stream->frame_begun_ms = stream->worker->now_ms;
+	if (stream->times.frame_begun_ms != 0)
+		stream->times.frame_begun_ms = stream->worker->now_ms;
 	event_add(&stream->readable, NULL);
 	event_active(&stream->readable, EV_READ, 0);
 	arm(stream);
