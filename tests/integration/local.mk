@@ -36,6 +36,7 @@ EXTRA_DIST += \
 	tests/integration/t-ms-streams.py \
 	tests/integration/t-mrasd-time.py \
 	tests/integration/t-public-address.sh \
+	tests/integration/t-reload.py \
 	tests/integration/t-restart-and-reload.sh \
 	tests/integration/t-side-by-side.sh \
 	tests/integration/t-sipp.py \

@@ -9,6 +9,7 @@ unit_programs += \
 	tests/unit/test_binding \
 	tests/unit/test_dispatch \
 	tests/unit/test_drain \
+	tests/unit/test_retired \
 	tests/unit/test_revocation \
 	tests/unit/test_turn_allocate \
 	tests/unit/test_turn_auth \
@@ -42,6 +43,7 @@ unit_programs += \
 	tests/unit/test_ms_turn_mixed \
 	tests/unit/test_ms_turn_vectors
 tests_unit_test_drain_LDADD = $(ms_client_libs)
+tests_unit_test_retired_LDADD = $(ms_client_libs)
 tests_unit_test_revocation_LDADD = $(ms_client_libs)
 tests_unit_test_ms_turn_allocate_LDADD = $(ms_client_libs)
 tests_unit_test_ms_turn_auth_LDADD = $(ms_client_libs)

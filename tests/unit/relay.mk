@@ -4,6 +4,7 @@ unit_programs += \
 	tests/unit/test_control \
 	tests/unit/test_explain \
 	tests/unit/test_metrics \
+	tests/unit/test_network \
 	tests/unit/test_peer_conn \
 	tests/unit/test_peer_queue \
 	tests/unit/test_pulse \
@@ -12,7 +13,9 @@ unit_programs += \
 	tests/unit/test_records \
 	tests/unit/test_self_test \
 	tests/unit/test_status_line \
-	tests/unit/test_stream_io
+	tests/unit/test_stream_io \
+	tests/unit/test_stream_times \
+	tests/unit/test_watched
 
 tests_unit_test_addresses_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_config_SOURCES = tests/unit/test_config.c \
@@ -37,3 +40,6 @@ tests_unit_test_self_test_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_status_line_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_rates_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_records_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_test_network_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_test_stream_times_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_test_watched_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
