@@ -16,6 +16,7 @@
 
 enum {
 	RECORD_FIELDS_MAX = 12,
+	REFUSALS_PER_S = 20,       /* that have a record each */
 	RECORD_IDENTITY_MAX = 256, /* bytes of an identity that a record shows */
 };
 
@@ -91,47 +92,98 @@ static void add_who(struct record *record, const struct settings *settings,
 	add(record, "IDENTITY", identity);
 }
 
+static const char *location_name(enum service_location location)
+{
+	switch (location) {
+	case LOCATION_INTRANET:
+		return "intranet";
+	case LOCATION_INTERNET:
+		return "internet";
+	case LOCATION_ANY:
+		break;
+	}
+	return "any";
+}
+
+/*
+ * What a rate refuses, and gibberish, comes in floods: a line now and then will do, the metrics
+ * have it all. True if that was it.
+ */
+static bool only_a_line(const struct service_server *server,
+			const struct service_request *request, enum service_fault fault)
+{
+	static struct log_limit over_rate, not_understood;
+
+	if (fault == SERVICE_NOT_UNDERSTOOD)
+		log_limited(&not_understood, LOG_LEVEL_NOTICE,
+			    "a request of %s is not understood", server->name);
+	else if (request == NULL || fault == SERVICE_BUSY)
+		log_limited(&over_rate, LOG_LEVEL_WARNING,
+			    "%s asks more often than %s allows", server->name,
+			    request == NULL ? "its requests_per_second"
+					    : "limits.identity_per_minute");
+	else
+		return false;
+	return true;
+}
+
+/* A server with a wrong identity in its configuration asks again and again. */
+static bool refusal_has_room(struct issuer *issuer)
+{
+	struct refusal_records *records = &issuer->refusals;
+
+	if (records->second_s != issuer->unix_s) {
+		if (records->left_out > 0)
+			log_notice("%u more refusals within a second have no record",
+				   records->left_out);
+		*records = (struct refusal_records){.second_s = issuer->unix_s};
+	}
+	if (records->written < REFUSALS_PER_S) {
+		records->written++;
+		return true;
+	}
+	records->left_out++;
+	return false;
+}
+
+static void write_issued(struct record *record, const struct service_answer *answer)
+{
+	char ttl[24], expires[TIMESTAMP_SIZE];
+
+	snprintf(ttl, sizeof(ttl), "%" PRId64, answer->ttl_s);
+	add(record, "TTL_S", ttl);
+	if (timestamp_format(answer->pair.expires_s, expires))
+		add(record, "EXPIRES", expires);
+	add(record, "KEY_ID", answer->key_id);
+	log_record("credential issued", record->fields, record->count);
+}
+
 void issuer_decided(void *arg, const struct service_server *server,
 		    const struct service_request *request, enum service_fault fault,
 		    const struct service_answer *answer)
 {
-	static struct log_limit over_rate, not_understood;
 	struct issuer *issuer = arg;
-	char identity[RECORD_IDENTITY_MAX + 1], ttl[24], expires[TIMESTAMP_SIZE];
+	char identity[RECORD_IDENTITY_MAX + 1];
 	struct record record = {.count = 0};
 
 	issuer_count(issuer,
 		     fault == SERVICE_OK ? COUNT_CREDENTIALS : COUNT_REFUSED_REQUESTS);
 	tally_decision(&issuer->tally, request, fault);
-	if (!issuer->settings->config->log.records)
+	if (!issuer->settings->config->log.records ||
+	    only_a_line(server, request, fault) ||
+	    (fault != SERVICE_OK && !refusal_has_room(issuer)))
 		return;
-	if (fault == SERVICE_NOT_UNDERSTOOD) {
-		log_limited(&not_understood, LOG_LEVEL_NOTICE,
-			    "a request of %s is not understood", server->name);
-		return;
-	}
-	/* What a rate refuses comes in floods; the counter has it all. */
-	if (request == NULL || fault == SERVICE_BUSY) {
-		log_limited(&over_rate, LOG_LEVEL_WARNING,
-			    "%s asks more often than %s allows", server->name,
-			    request == NULL ? "its requests_per_second"
-					    : "limits.identity_per_minute");
-		return;
-	}
 	add(&record, "SERVER", server->name);
 	add_who(&record, issuer->settings, request, identity);
 	add(&record, "FORM", request->form == CREDENTIAL_REST ? "rest" : "mras");
-	if (fault != SERVICE_OK) {
-		add(&record, "REASON", service_fault_name(fault));
-		log_record("credential refused", record.fields, record.count);
+	add(&record, "TRANSPORT", tally_language_name(request->language));
+	add(&record, "LOCATION", location_name(request->location));
+	if (fault == SERVICE_OK) {
+		write_issued(&record, answer);
 		return;
 	}
-	snprintf(ttl, sizeof(ttl), "%" PRId64, answer->ttl_s);
-	add(&record, "TTL_S", ttl);
-	if (timestamp_format(answer->pair.expires_s, expires))
-		add(&record, "EXPIRES", expires);
-	add(&record, "KEY_ID", answer->key_id);
-	log_record("credential issued", record.fields, record.count);
+	add(&record, "REASON", service_fault_name(fault));
+	log_record("credential refused", record.fields, record.count);
 }
 
 void issuer_log_counters(const struct issuer *issuer)

@@ -40,6 +40,12 @@ enum issuer_counter {
 };
 const char *issuer_counter_name(enum issuer_counter counter);
 
+/* Records of refusals within the current second. */
+struct refusal_records {
+	int64_t second_s;
+	unsigned written, left_out;
+};
+
 struct issuer {
 	struct event_base *base;
 	const struct settings *settings; /* replaced by a reload */
@@ -53,6 +59,7 @@ struct issuer {
 	uint64_t started_ms;
 	uint64_t counters[COUNTER_COUNT];
 	struct tally tally;
+	struct refusal_records refusals;
 };
 
 /* Read the clocks: since when we are. */

@@ -5,6 +5,7 @@ unit_programs += \
 	tests/unit/test_language \
 	tests/unit/test_mras_config \
 	tests/unit/test_mras_control \
+	tests/unit/test_mras_record \
 	tests/unit/test_mras_reload \
 	tests/unit/test_mras_self_test
 tests_unit_test_mras_config_SOURCES = tests/unit/test_mras_config.c \
@@ -17,6 +18,7 @@ libissuerworld_a_SOURCES = tests/unit/issuer_world.c tests/unit/issuer_world.h
 tests_unit_test_mras_control_SOURCES = tests/unit/test_mras_control.c \
 	tests/unit/source_file.c tests/unit/source_file.h
 tests_unit_test_mras_control_LDADD = libissuerworld.a $(ISSUER_LIBS) $(CHECK_LIBS)
+tests_unit_test_mras_record_LDADD = libissuerworld.a $(ISSUER_LIBS) $(CHECK_LIBS)
 tests_unit_test_mras_reload_LDADD = libissuerworld.a $(ISSUER_LIBS) $(CHECK_LIBS)
 
 http_world = tests/unit/http_world.c tests/unit/http_world.h \
