@@ -23,7 +23,8 @@ unit_programs += \
 	tests/unit/test_reservation \
 	tests/unit/test_sequence \
 	tests/unit/test_tcp_relay \
-	tests/unit/test_threads
+	tests/unit/test_threads \
+	tests/unit/test_tokens
 EXTRA_DIST += tests/unit/random.h
 
 # The world of fake_edge.h; a program that uses it has libworld.a in front of the libraries.

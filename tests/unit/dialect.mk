@@ -6,6 +6,7 @@ EXTRA_DIST += tests/unit/dialect_check.h
 
 unit_programs += \
 	tests/unit/test_attacks \
+	tests/unit/test_bandwidth \
 	tests/unit/test_binding \
 	tests/unit/test_dispatch \
 	tests/unit/test_drain \
@@ -19,6 +20,7 @@ unit_programs += \
 	tests/unit/test_turn_relayed \
 	tests/unit/test_turn_send
 tests_unit_test_attacks_LDADD = $(client_libs)
+tests_unit_test_bandwidth_LDADD = $(client_libs)
 tests_unit_test_binding_LDADD = $(client_libs)
 tests_unit_test_dispatch_LDADD = $(client_libs)
 tests_unit_test_turn_allocate_LDADD = $(client_libs)

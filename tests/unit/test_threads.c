@@ -6,9 +6,12 @@
 #include <string.h>
 
 #include "relay/core/limiter.h"
+#include "relay/core/meter.h"
+#include "relay/core/owner_table.h"
 #include "relay/core/port_pool.h"
 #include "relay/core/quota.h"
 #include "relay/core/reservation.h"
+#include "relay/core/share.h"
 #include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
@@ -19,6 +22,11 @@ struct shared {
 	struct reservation_table *reservations;
 	struct quota *quota;
 	struct limiter *limiter;
+	struct owner_table *owners;
+	struct tokens tokens;
+	struct share share;
+	struct meter meter;
+	uint64_t taken;                          /* atomic, bytes */
 	unsigned char holders[LAST - FIRST + 1]; /* atomic: threads that hold a port */
 	unsigned faults;                         /* atomic: libcheck is for one thread */
 	unsigned answers;                        /* atomic */
@@ -39,6 +47,7 @@ static void setup(void)
 	shared.reservations = reservation_table_new(20, shared.pool);
 	shared.quota = quota_new(16);
 	shared.limiter = limiter_new(&(struct hash_key){1, 2});
+	shared.owners = owner_table_new(4, sizeof(struct share_user));
 }
 
 static void teardown(void)
@@ -47,6 +56,7 @@ static void teardown(void)
 	port_pool_free(shared.pool);
 	quota_free(shared.quota);
 	limiter_free(shared.limiter);
+	owner_table_free(shared.owners);
 }
 
 static void expect(struct shared *s, bool ok)
@@ -159,6 +169,37 @@ static void *use_limiter(void *arg)
 	return NULL;
 }
 
+enum { SHARED_BPS = 8000000 };
+
+/* Four owners come and go in a table of four; a second of time, all users of one share. */
+static void *use_bandwidth(void *arg)
+{
+	struct worker *w = arg;
+	struct shared *s = w->shared;
+
+	for (uint64_t step = 0; step < STEPS; step++) {
+		uint64_t now_ms = 1000 + step / (STEPS / 1000);
+		uint32_t number =
+			owner_table_acquire(s->owners, random_below(&w->seed, 4));
+
+		expect(s, number != OWNER_NONE);
+		if (number == OWNER_NONE)
+			continue;
+		struct share_user *user = owner_table_row(s->owners, number);
+		enum share_part part =
+			share_asks(&s->share, user, SHARED_BPS, 100, now_ms * 1000000);
+		if (part != SHARE_NOTHING) {
+			share_take(&s->share, user, SHARED_BPS, part, 100,
+				   now_ms * 1000000);
+			__atomic_fetch_add(&s->taken, 100, __ATOMIC_RELAXED);
+		}
+		tokens_take(&s->tokens, SHARED_BPS, 100, 0);
+		meter_add(&s->meter, 100, now_ms, NULL);
+		owner_table_release(s->owners, number);
+	}
+	return NULL;
+}
+
 static void run(void *(*body)(void *))
 {
 	pthread_t threads[THREADS];
@@ -209,6 +250,21 @@ START_TEST(attack_13_workers_share_one_limit)
 }
 END_TEST
 
+START_TEST(workers_share_bandwidth)
+{
+	run(use_bandwidth);
+	ck_assert_uint_eq(shared.tokens.full_ns,
+			  THREADS * STEPS * tokens_cost_ns(SHARED_BPS, 100));
+	/* Some may have gone into the second before. */
+	ck_assert_uint_le(meter_bps(&shared.meter, 2000), 800 * THREADS * STEPS);
+	ck_assert_uint_ge(meter_bps(&shared.meter, 2000), 800 * THREADS * (STEPS - 100));
+	/* Whatever stayed of them, there is room for four others. */
+	for (uint64_t owner = 10; owner < 14; owner++)
+		ck_assert_uint_ne(owner_table_acquire(shared.owners, owner), OWNER_NONE);
+	ck_assert_uint_ge(shared.taken, SHARED_BPS / 8 * 9 / 10);
+}
+END_TEST
+
 static void threads_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("threads");
@@ -217,6 +273,7 @@ static void threads_suite(Suite *suite)
 	tcase_add_test(tc, tokens_belong_to_one_thread);
 	tcase_add_test(tc, quotas_hold_and_are_given_back);
 	tcase_add_test(tc, attack_13_workers_share_one_limit);
+	tcase_add_test(tc, workers_share_bandwidth);
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
 }
