@@ -46,7 +46,8 @@ int ctl_print_json(json_t *document)
 
 	if (!document)
 		return ctl_fail("out of memory.");
-	if (json_dumpf(document, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) != 0)
+	if (json_dumpf(document, stdout,
+		       JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_ENCODE_ANY) != 0)
 		status = ctl_fail("cannot write the output.");
 	putchar('\n');
 	json_decref(document);

@@ -194,7 +194,7 @@ static int understand(const struct ctl_daemon *daemon, const struct answer *answ
 		      json_t **document)
 {
 	json_t *json = json_loadb(answer->text ? answer->text : "", answer->len,
-				  JSON_ALLOW_NUL, NULL);
+				  JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
 	int code;
 
 	if (answer->status / 100 != 2) {
@@ -202,7 +202,8 @@ static int understand(const struct ctl_daemon *daemon, const struct answer *answ
 		json_decref(json);
 		return code;
 	}
-	if (json_is_object(json)) {
+	/* What there is not, such as a drain that is over, is null. */
+	if (json_is_object(json) || json_is_null(json)) {
 		*document = json;
 		return CTL_OK;
 	}

@@ -129,14 +129,6 @@ static int wait_until_empty(const struct ctl_args *args, const struct ctl_daemon
 	}
 }
 
-/* The answer to PUT and DELETE: the drain itself, or a document with it. */
-static const json_t *drain_of(const json_t *answer)
-{
-	const json_t *drain = json_object_get(answer, "drain");
-
-	return drain ? drain : answer;
-}
-
 int ctl_drain(const struct ctl_args *args)
 {
 	struct ctl_daemon relay = ctl_relay_of(args);
@@ -162,7 +154,7 @@ int ctl_drain(const struct ctl_args *args)
 	if (status != CTL_OK)
 		return status;
 	if (!ctl_has(args, OPTION_JSON))
-		ctl_print_drain(drain_of(answer));
+		ctl_print_drain(answer);
 	fflush(stdout);
 	if (ctl_has(args, OPTION_WAIT))
 		status = wait_until_empty(args, &relay);

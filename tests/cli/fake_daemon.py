@@ -236,7 +236,7 @@ class Relay(Daemon):
             return self.drain
         if what == ("DELETE", "drain", 1):
             self.drain = None
-            return {"drain": None}
+            return None
         if what == ("GET", "counters", 1):
             return self.counters
         if what == ("GET", "limits", 1):

@@ -20,6 +20,7 @@ EXTRA_DIST += \
 	tests/integration/scenarios.py \
 	tests/integration/t-across-dialects.sh \
 	tests/integration/t-aioice.sh \
+	tests/integration/t-avedgectl.py \
 	tests/integration/t-bursts.py \
 	tests/integration/t-checklist.py \
 	tests/integration/t-chromium.sh \
