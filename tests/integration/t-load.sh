@@ -8,7 +8,7 @@ tool=${RELAY_BUILD_DIR:-.}/avedge-load
 need jq
 topology_up
 start_relay --set 'limits:allocations_per_user = 0' --set 'limits:allocations_per_prefix = 0' \
-	--set 'limits:stranger_rate = 0'
+	--set 'limits:stranger_rate = 0' --set 'ms:version = 4' --set 'ms:ipv6 = true'
 credential
 runs=0
 
@@ -85,6 +85,10 @@ for transport in udp tcp ptls; do
 	name="Microsoft dialect, $transport, long packets in bursts"
 	load 0 "$name" host "$transport:$outside_addr:$port" --dialect ms --clients 4 \
 		--packet-size 1200 --rate 125 --burst 5 --duration 1s --max-loss 0
+	holds "$name" "[$complete] | all"
+	name="Microsoft dialect, $transport over IPv6"
+	load 0 "$name" host "$transport:[$outside_addr6]:$port" --dialect ms --clients 10 \
+		--duration 1s --max-loss 0
 	holds "$name" "[$complete] | all"
 	name="cycles of the Microsoft dialect, $transport"
 	load 0 "$name" host "$transport:$outside_addr:$port" --dialect ms --clients 4 --cycles 100
