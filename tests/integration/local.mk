@@ -27,6 +27,7 @@ EXTRA_DIST += \
 	tests/integration/t-cut-frames.py \
 	tests/integration/t-icmp-peer.sh \
 	tests/integration/t-inside-outside.sh \
+	tests/integration/t-lab-libnice.sh \
 	tests/integration/t-leak.py \
 	tests/integration/t-load.sh \
 	tests/integration/t-libnice.sh \
