@@ -2,6 +2,13 @@
 examplesdir = $(docdir)/examples
 dist_examples_DATA = conf/mediarelayd.conf conf/mrasd.conf
 
+# For Prometheus and Grafana.
+prometheusexamplesdir = $(examplesdir)/prometheus
+dist_prometheusexamples_DATA = conf/prometheus/prometheus.yml \
+	conf/prometheus/avedge.rules.yml conf/prometheus/avedge.test.yml
+grafanaexamplesdir = $(examplesdir)/grafana
+dist_grafanaexamples_DATA = conf/grafana/avedge.json
+
 # For systemd. The sources have names of their own; what is installed is called avedge.conf.
 systemd_templates = \
 	conf/systemd/mediarelayd.service.in \

@@ -14,6 +14,8 @@ dist_doc_DATA += docs/openapi.json
 dist_man_MANS += docs/avedge-load.1
 
 dist_doc_DATA += docs/control-api.md docs/records.md docs/guide-deployment.md docs/guide-lync-lab.md docs/guide-webrtc.md
+dist_doc_DATA += docs/metrics.md docs/performance-counters.md \
+	docs/status-page-light.png docs/status-page-dark.png docs/status-page-phone.png
 
 # What the manual page of avedgectl says about commands comes from the program's own tables;
 # tests/cli/manual-test holds the two together.

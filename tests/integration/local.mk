@@ -37,6 +37,7 @@ EXTRA_DIST += \
 	tests/integration/t-mrasd-control.py \
 	tests/integration/t-ms-streams.py \
 	tests/integration/t-mrasd-time.py \
+	tests/integration/t-prometheus.py \
 	tests/integration/t-public-address.sh \
 	tests/integration/t-reload.py \
 	tests/integration/t-restart-and-reload.sh \
