@@ -24,6 +24,7 @@ EXTRA_DIST += \
 	tests/integration/t-bursts.py \
 	tests/integration/t-checklist.py \
 	tests/integration/t-chromium.sh \
+	tests/integration/t-control.py \
 	tests/integration/t-cut-frames.py \
 	tests/integration/t-icmp-peer.sh \
 	tests/integration/t-inside-outside.sh \
