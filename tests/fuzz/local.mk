@@ -7,6 +7,8 @@
 #   tests_fuzz_fuzz_NAME_LDADD = $(FUZZ_LIBS)
 fuzz_programs =
 
+control_text = tests/fuzz/control_text.c tests/fuzz/control_text.h
+
 check_PROGRAMS += $(fuzz_programs)
 EXTRA_DIST += tests/fuzz/fuzz.h
 

@@ -7,3 +7,9 @@ fuzz_programs += tests/fuzz/fuzz_metrics_request
 tests_fuzz_fuzz_metrics_request_LDADD = $(FUZZ_LIBS) libdaemon.a $(CORE_LIBS) libbase.a \
 	$(MICROHTTPD_LIBS) $(SYSTEMD_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/metrics_request
+
+fuzz_programs += tests/fuzz/fuzz_control
+tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c tests/fuzz/no_check.c \
+	$(control_text) $(control_world)
+tests_fuzz_fuzz_control_LDADD = $(FUZZ_LIBS) $(RELAY_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/control

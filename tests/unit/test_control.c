@@ -5,82 +5,22 @@
 #include "relay/ops/control.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
-#include "base/inbox.h"
-#include "relay/drain.h"
-#include "relay/network.h"
-#include "relay/reload.h"
-#include "tests/unit/relay_world.h"
+#include "tests/unit/control_world.h"
 #include "tests/unit/unit.h"
 
-static struct relay_world world;
-static struct event_base *base;
-static pthread_t main_thread;
+static struct control_world cw;
 static struct relay_client alice, bob;
 static struct control_reply reply;
 
-static void *play_main(void *arg)
-{
-	(void)arg;
-	event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY);
-	inbox_close(world.relay.main);
-	return NULL;
-}
-
-static void leave(void *arg)
-{
-	(void)arg;
-	event_base_loopbreak(base);
-}
-
-/* Main's own configuration; there is no file that it came from, so reloads are rejected. */
-static struct reload *make_reload(void)
-{
-	const struct nonce_key nonce_key = {.lifetime_s = 600};
-	char text[512], error[512];
-	struct config *config;
-	struct reload *reload;
-
-	snprintf(text, sizeof(text),
-		 "keys = \"%s\"\n"
-		 "side inside { addresses = {10.0.0.5} }\n"
-		 "side outside { addresses = {192.0.2.10} }\n",
-		 world.keys);
-	config = config_parse("/nonexistent/relay.conf", text, strlen(text), error,
-			      sizeof(error));
-	ck_assert_msg(config != NULL, "%s", error);
-	reload = reload_new(&world.relay, config, &nonce_key, error, sizeof(error));
-	ck_assert_msg(reload != NULL, "%s", error);
-	return reload;
-}
-
 static void begin(void)
 {
-	relay_world_start(&world, NULL, NULL);
-	base = event_base_new();
-	ck_assert_ptr_nonnull(base);
-	world.relay.network = network_new();
-	ck_assert_ptr_nonnull(world.relay.network);
-	network_set(world.relay.network, &world.view);
-	world.relay.main = inbox_new(base);
-	world.relay.drain = drain_new(base, &world.relay);
-	world.relay.reload = make_reload();
-	ck_assert(world.relay.main && world.relay.drain);
-	ck_assert_int_eq(pthread_create(&main_thread, NULL, play_main, NULL), 0);
-	client_connect(&alice, &world, 0);
-	client_connect(&bob, &world, 1);
-}
-
-static void end_main(void)
-{
-	if (inbox_post(world.relay.main, leave, NULL))
-		pthread_join(main_thread, NULL);
+	control_world_start(&cw);
+	client_connect(&alice, &cw.world, 0);
+	client_connect(&bob, &cw.world, 1);
 }
 
 static void end(void)
@@ -88,14 +28,7 @@ static void end(void)
 	control_reply_clear(&reply);
 	client_close(&alice);
 	client_close(&bob);
-	end_main();
-	drain_free(world.relay.drain);
-	inbox_free(world.relay.main);
-	event_base_free(base);
-	EVENTUALLY(relay_allocation_count(&world.relay) == 0);
-	reload_free(world.relay.reload);
-	network_free(world.relay.network);
-	relay_world_stop(&world);
+	control_world_stop(&cw);
 }
 
 /* method and path with its query; body may be NULL. The answer is kept until the next one. */
@@ -118,7 +51,7 @@ static json_t *ask(unsigned want, const char *method, const char *path, const ch
 		arguments[message.argument_count++].value = pair;
 	}
 	control_reply_clear(&reply);
-	control_dispatch(control_routes, control_route_count, &world.relay, &message,
+	control_dispatch(control_routes, control_route_count, &cw.world.relay, &message,
 			 &reply);
 	ck_assert_ptr_nonnull(reply.document);
 
@@ -199,7 +132,7 @@ END_TEST
 
 START_TEST(status_tells_when_the_certificate_ends)
 {
-	__atomic_store_n(&world.relay.tls_not_after_s, 1767225600, __ATOMIC_RELAXED);
+	__atomic_store_n(&cw.world.relay.tls_not_after_s, 1767225600, __ATOMIC_RELAXED);
 	ck_assert_str_eq(word(get("/v1/status"), "tls_not_after"),
 			 "2026-01-01T00:00:00Z");
 }
@@ -242,7 +175,7 @@ END_TEST
 
 START_TEST(an_allocation_in_full)
 {
-	struct ip_addr peer = world.peers;
+	struct ip_addr peer = cw.world.peers;
 	char text[ENDPOINT_TEXT_LEN];
 	json_t *document, *permission;
 
@@ -260,7 +193,7 @@ START_TEST(an_allocation_in_full)
 	ck_assert_str_eq(word(document, "relayed"),
 			 endpoint_format(&alice.public, text, sizeof(text)));
 	ck_assert_str_eq(word(document, "front"),
-			 endpoint_format(&world.fronts[0].local, text, sizeof(text)));
+			 endpoint_format(&cw.world.fronts[0].local, text, sizeof(text)));
 	ck_assert_int_eq(number(document, "lifetime_s"), 600);
 	ck_assert_int_gt(number(document, "expires_in_ms"), 590000);
 	ck_assert(json_is_null(at(document, "active_destination")));
@@ -282,8 +215,8 @@ START_TEST(peers_over_tcp_are_listed)
 	json_t *row;
 
 	client_allocate(&alice, DIALECT_IETF);
-	client_permit(&alice, &world.peers);
-	int peer = peer_connect(&world, &alice.local, &from);
+	client_permit(&alice, &cw.world.peers);
+	int peer = peer_connect(&cw.world, &alice.local, &from);
 	EVENTUALLY(client_connections(&alice) == 1);
 	row = json_array_get(at(get(path_of(&alice)), "peer_connection_list"), 0);
 	ck_assert_str_eq(word(row, "peer"), endpoint_format(&from, text, sizeof(text)));
@@ -322,7 +255,7 @@ START_TEST(filters_let_through_what_they_name)
 
 	client_allocate(&alice, DIALECT_IETF);
 	client_allocate(&bob, DIALECT_MS);
-	client_permit(&bob, &world.peers);
+	client_permit(&bob, &cw.world.peers);
 	snprintf(path, sizeof(path), "/v1/allocations%s", filters[_i].query);
 	ck_assert_msg(number(get(path), "total") == filters[_i].want, "%s",
 		      filters[_i].query);
@@ -423,12 +356,12 @@ START_TEST(a_drain_goes_on_until_the_last_call_ends)
 	ck_assert_int_eq(number(drain, "began_with"), 1);
 	ck_assert_int_eq(number(drain, "remaining"), 1);
 	ck_assert(json_is_null(at(drain, "deadline")));
-	ck_assert(turn_is_draining(&world.relay.commons));
+	ck_assert(turn_is_draining(&cw.world.relay.commons));
 	ck_assert_str_eq(word(get("/v1/status"), "state"), "draining");
 	client_release(&alice);
 	ck_assert_int_eq(number(get("/v1/drain"), "remaining"), 0);
 	ck_assert(json_is_null(ask(200, "DELETE", "/v1/drain", NULL)));
-	ck_assert(!turn_is_draining(&world.relay.commons));
+	ck_assert(!turn_is_draining(&cw.world.relay.commons));
 	ck_assert_str_eq(word(get("/v1/status"), "state"), "serving");
 }
 END_TEST
@@ -442,7 +375,7 @@ START_TEST(the_deadline_of_a_drain_ends_what_is_left)
 	/* A second one only replaces the deadline. */
 	ask(200, "PUT", "/v1/drain", "{\"deadline_s\": 1}");
 	ck_assert_int_eq(number(get("/v1/drain"), "began_with"), 2);
-	EVENTUALLY(relay_allocation_count(&world.relay) == 0);
+	EVENTUALLY(relay_allocation_count(&cw.world.relay) == 0);
 	ck_assert_int_eq(number(at(get("/v1/counters"), "ended"), "drained"), 2);
 }
 END_TEST
@@ -485,7 +418,7 @@ END_TEST
 /* After main has left nobody waits for it. */
 START_TEST(what_only_main_can_do_is_refused_at_the_end)
 {
-	end_main();
+	control_world_end_main(&cw);
 	ask(503, "POST", "/v1/reload", NULL);
 	ask(503, "PUT", "/v1/drain", NULL);
 	get("/v1/status");
@@ -520,7 +453,7 @@ START_TEST(the_configuration_in_force)
 	json_t *document = get("/v1/configuration"), *key, *found = NULL;
 	size_t i;
 
-	ck_assert_str_eq(word(document, "file"), world.relay.config->path);
+	ck_assert_str_eq(word(document, "file"), cw.world.relay.config->path);
 	json_array_foreach(at(document, "keys"), i, key)
 	{
 		if (strcmp(word(key, "key"), "limits.channels") == 0)

@@ -1,0 +1,109 @@
+/*
+ * fuzz_control.c - any request to the control interface of the relay has one answer, and does
+ * what it says and nothing else. A real relay with two workers has an allocation on each.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "relay/ops/control.h"
+#include "tests/fuzz/control_text.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/unit/control_world.h"
+
+enum { CLIENTS = 2 };
+
+static struct control_world cw;
+static struct relay_client clients[CLIENTS];
+
+static void leave(void)
+{
+	for (unsigned i = 0; i < CLIENTS; i++)
+		client_close(&clients[i]);
+	control_world_stop(&cw);
+}
+
+static void begin(void)
+{
+	log_open("fuzz");
+	control_world_start(&cw);
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		client_connect(&clients[i], &cw.world, i);
+		client_allocate(&clients[i], i == 0 ? DIALECT_IETF : DIALECT_MS);
+		client_permit(&clients[i], &cw.world.peers);
+	}
+	atexit(leave);
+}
+
+static json_t *member(const struct control_reply *reply, const char *name)
+{
+	return json_object_get(reply->document, name);
+}
+
+/* Whoever was ended is as many as the answer says, and none where it was not asked for. */
+static void check_ends(const struct control_message *message,
+		       const struct control_reply *reply)
+{
+	json_int_t ended = json_integer_value(member(reply, "ended"));
+
+	if (strcmp(message->method, "DELETE") != 0 || reply->status != 200)
+		ended = 0;
+	FUZZ_CHECK(relay_allocation_count(&cw.world.relay) ==
+		   (uint64_t)(CLIENTS - ended));
+}
+
+/* Lines come, each an object, and the stream ends unless it follows. */
+static void check_stream(struct control_reply *reply)
+{
+	char buf[4096];
+
+	if (!reply->stream.read)
+		return;
+	for (int i = 0; i < 3; i++) {
+		int n = reply->stream.read(reply->stream.arg, buf, sizeof(buf), 0);
+
+		FUZZ_CHECK(n >= -1 && n <= (int)sizeof(buf));
+		if (n > 0)
+			FUZZ_CHECK(buf[0] == '{' || i > 0);
+	}
+}
+
+/* As it was before: both allocations, no drain, levels of the start. */
+static void restore(void)
+{
+	const struct control_message undrain = {.method = "DELETE", .path = "/v1/drain"};
+	struct control_reply reply = {0};
+
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		if (client_received(&clients[i]) == UINT64_MAX) {
+			client_allocate(&clients[i], i == 0 ? DIALECT_IETF : DIALECT_MS);
+			client_permit(&clients[i], &cw.world.peers);
+		}
+	}
+	if (turn_is_draining(&cw.world.relay.commons))
+		control_dispatch(control_routes, control_route_count, &cw.world.relay,
+				 &undrain, &reply);
+	control_reply_clear(&reply);
+	FUZZ_CHECK(!turn_is_draining(&cw.world.relay.commons));
+	log_set_level(LOG_LEVEL_ERROR);
+	for (int i = 0; i < SUBSYSTEM_COUNT; i++)
+		log_set_subsystem_level((enum subsystem)i, false, LOG_LEVEL_ERROR);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct control_reply reply = {0};
+	struct control_text request;
+
+	if (cw.base == NULL)
+		begin();
+	restore();
+	control_text_read(&request, data, size);
+	control_dispatch(control_routes, control_route_count, &cw.world.relay,
+			 &request.message, &reply);
+	control_text_check(&reply);
+	check_ends(&request.message, &reply);
+	check_stream(&reply);
+	control_reply_clear(&reply);
+	control_text_free(&request);
+	return 0;
+}
