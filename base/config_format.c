@@ -114,7 +114,15 @@ static void print_duration(FILE *out, const struct config_key *key, const void *
 
 	if (key->type == CONFIG_MILLISECONDS)
 		value /= 1000;
-	fputs(units_duration_text((int64_t)value, text), out);
+	/* As the manual writes it: 0 mostly means that there is no such limit. */
+	fputs(value == 0 ? "0" : units_duration_text((int64_t)value, text), out);
+}
+
+static void print_bytes(FILE *out, const struct config_key *key, const void *base)
+{
+	char text[UNITS_TEXT_MAX];
+
+	fputs(units_bytes_text(fetch(key, field_of(key, base)), text), out);
 }
 
 static void print_bitrate(FILE *out, const struct config_key *key, const void *base)
@@ -160,8 +168,10 @@ static void print(FILE *out, const struct config_key *key, const void *base)
 		print_bool(out, key, base);
 		return;
 	case CONFIG_NUMBER:
-	case CONFIG_BYTES:
 		fprintf(out, "%" PRIu64, fetch(key, field_of(key, base)));
+		return;
+	case CONFIG_BYTES:
+		print_bytes(out, key, base);
 		return;
 	case CONFIG_SECONDS:
 	case CONFIG_MILLISECONDS:

@@ -118,3 +118,18 @@ const char *units_bitrate_text(uint64_t bits_per_s, char buf[UNITS_TEXT_MAX])
 		 written[i].name);
 	return buf;
 }
+
+const char *units_bytes_text(uint64_t bytes, char buf[UNITS_TEXT_MAX])
+{
+	static const struct unit written[] = {
+		{"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}, {"", 1}};
+	size_t i = 0;
+
+	if (bytes == 0)
+		return strcpy(buf, "0");
+	while (bytes % written[i].factor != 0)
+		i++;
+	snprintf(buf, UNITS_TEXT_MAX, "%" PRIu64 "%s", bytes / written[i].factor,
+		 written[i].name);
+	return buf;
+}

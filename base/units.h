@@ -33,4 +33,7 @@ const char *units_duration_text(int64_t seconds, char buf[UNITS_TEXT_MAX]);
 /* A bit rate in the largest unit that leaves no rest ("3Mbit", "1500kbit"); 0 is "0". */
 const char *units_bitrate_text(uint64_t bits_per_s, char buf[UNITS_TEXT_MAX]);
 
+/* Bytes in the largest power of 1024 that leaves no rest ("256K", "1000"); 0 is "0". */
+const char *units_bytes_text(uint64_t bytes, char buf[UNITS_TEXT_MAX]);
+
 #endif

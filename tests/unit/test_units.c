@@ -169,6 +169,31 @@ START_TEST(writes_a_bit_rate_that_reads_the_same)
 }
 END_TEST
 
+static const struct {
+	uint64_t bytes;
+	const char *want;
+} sizes[] = {
+	{0, "0"},
+	{1, "1"},
+	{1000, "1000"},
+	{1024, "1K"},
+	{256 << 10, "256K"},
+	{1025 << 10, "1025K"},
+	{UINT64_C(3) << 30, "3G"},
+	{UINT64_MAX, "18446744073709551615"},
+};
+
+START_TEST(writes_a_size_that_reads_the_same)
+{
+	char buf[UNITS_TEXT_MAX];
+	uint64_t again;
+
+	ck_assert_str_eq(units_bytes_text(sizes[_i].bytes, buf), sizes[_i].want);
+	ck_assert(units_bytes(buf, &again));
+	ck_assert_uint_eq(again, sizes[_i].bytes);
+}
+END_TEST
+
 static void units_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("units");
@@ -176,6 +201,7 @@ static void units_suite(Suite *suite)
 	tcase_add_loop_test(tc, refuses, 0, ROWS(bad));
 	tcase_add_loop_test(tc, writes_the_largest_unit_without_rest, 0, ROWS(texts));
 	tcase_add_loop_test(tc, writes_a_bit_rate_that_reads_the_same, 0, ROWS(rates));
+	tcase_add_loop_test(tc, writes_a_size_that_reads_the_same, 0, ROWS(sizes));
 	suite_add_tcase(suite, tc);
 }
 
