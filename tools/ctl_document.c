@@ -117,7 +117,7 @@ static void print_reload(const json_t *reload)
 	       strcmp(detail, "-") != 0 ? detail : "");
 }
 
-/* A certificate, keyring or list of either daemon. */
+/* A certificate, keyring or list of either daemon. What it is about may tell of its end. */
 static void print_file(const json_t *file)
 {
 	char key[CTL_CELL_MAX], path[CTL_CELL_MAX], about[CTL_CELL_MAX],
@@ -125,10 +125,12 @@ static void print_file(const json_t *file)
 
 	ctl_member(file, "about", about);
 	ctl_member(file, "not_after", until);
-	printf("%-15s %s%s%s, %s%s\n", ctl_member(file, "key", key),
-	       ctl_member(file, "path", path), *about != '-' ? ": " : "",
-	       *about != '-' ? about : "", strcmp(until, "-") == 0 ? "no end" : "until ",
-	       strcmp(until, "-") == 0 ? "" : until);
+	printf("%-15s %s", ctl_member(file, "key", key), ctl_member(file, "path", path));
+	if (strcmp(about, "-") != 0)
+		printf(": %s", about);
+	if (strcmp(until, "-") != 0 && !strstr(about, until))
+		printf(", until %s", until);
+	putchar('\n');
 }
 
 /* A key of the keyring and what it is good for now. */

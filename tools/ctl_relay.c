@@ -151,7 +151,8 @@ static int print_limit_rows(const json_t *rows)
 		ctl_table_add(table, json_is_null(json_object_get(row, "limit"))
 					     ? "none"
 					     : figure_text(row, "limit", unit, cell));
-		ctl_table_add(table, unit);
+		/* Of rates each figure has its own. */
+		ctl_table_add(table, strcmp(unit, "bps") == 0 ? "" : unit);
 	}
 	return ctl_table_finish(table);
 }
