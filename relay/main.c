@@ -136,15 +136,16 @@ static bool make_commons(struct daemon *daemon)
 			reservation_table_new(ports / 2 + 1, commons->ports);
 	commons->users = quota_new(allocations);
 	commons->prefixes = quota_new(allocations);
-	commons->sides = quota_new(SIDE_COUNT);
+	for (int side = 0; side < SIDE_COUNT; side++)
+		commons->sides[side] = quota_new(1);
 	commons->total = quota_new(1);
 	commons->bandwidth = bandwidth_new(allocations);
 	commons->strangers = limiter_new(&commons->hash_key);
 	if (commons->ports == NULL || commons->tcp_ports == NULL ||
 	    commons->reservations == NULL || commons->users == NULL ||
-	    commons->prefixes == NULL || commons->sides == NULL ||
-	    commons->total == NULL || commons->bandwidth == NULL ||
-	    commons->strangers == NULL)
+	    commons->prefixes == NULL || commons->sides[SIDE_INSIDE] == NULL ||
+	    commons->sides[SIDE_OUTSIDE] == NULL || commons->total == NULL ||
+	    commons->bandwidth == NULL || commons->strangers == NULL)
 		return no_memory(daemon);
 	return true;
 }
@@ -420,7 +421,8 @@ static void take_down(struct daemon *daemon)
 	port_pool_free(commons->tcp_ports);
 	quota_free(commons->users);
 	quota_free(commons->prefixes);
-	quota_free(commons->sides);
+	for (int side = 0; side < SIDE_COUNT; side++)
+		quota_free(commons->sides[side]);
 	quota_free(commons->total);
 	bandwidth_free(commons->bandwidth);
 	limiter_free(commons->strangers);

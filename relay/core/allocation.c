@@ -319,7 +319,7 @@ static int charge(struct turn *turn, const struct allocation *al)
 	if (!quota_acquire(commons->total, 0, commons->allocations_total))
 		goto no_total;
 	why = REFUSAL_SIDE;
-	if (!quota_acquire(commons->sides, al->side,
+	if (!quota_acquire(commons->sides[al->side], 0,
 			   limits->allocations_per_side[al->side]))
 		goto no_side;
 	why = REFUSAL_USER;
@@ -334,7 +334,7 @@ static int charge(struct turn *turn, const struct allocation *al)
 no_prefix:
 	quota_release(commons->users, al->user_quota);
 no_user:
-	quota_release(commons->sides, al->side);
+	quota_release(commons->sides[al->side], 0);
 no_side:
 	quota_release(commons->total, 0);
 no_total:
@@ -346,7 +346,7 @@ static void discharge(struct turn *turn, const struct allocation *al)
 {
 	quota_release(turn->commons->prefixes, al->prefix_quota);
 	quota_release(turn->commons->users, al->user_quota);
-	quota_release(turn->commons->sides, al->side);
+	quota_release(turn->commons->sides[al->side], 0);
 	quota_release(turn->commons->total, 0);
 }
 

@@ -18,7 +18,8 @@ struct quota {
 	pthread_mutex_t lock;
 	size_t owners_max;
 	size_t owners; /* slots in use; at most half of them ever are */
-	size_t mask;   /* number of slots - 1, a power of two */
+	uint32_t peak;
+	size_t mask; /* number of slots - 1, a power of two */
 	struct slot slots[];
 };
 
@@ -89,6 +90,8 @@ bool quota_acquire(struct quota *quota, uint64_t owner, uint32_t limit)
 		quota->owners += slot->held == 0;
 		slot->owner = owner;
 		slot->held++;
+		if (slot->held > quota->peak)
+			quota->peak = slot->held;
 	}
 	pthread_mutex_unlock(&quota->lock);
 	return ok;
@@ -112,4 +115,12 @@ uint32_t quota_held(struct quota *quota, uint64_t owner)
 	uint32_t held = quota->slots[find(quota, owner)].held;
 	pthread_mutex_unlock(&quota->lock);
 	return held;
+}
+
+uint32_t quota_peak(struct quota *quota)
+{
+	pthread_mutex_lock(&quota->lock);
+	uint32_t peak = quota->peak;
+	pthread_mutex_unlock(&quota->lock);
+	return peak;
 }

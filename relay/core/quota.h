@@ -26,5 +26,7 @@ bool quota_acquire(struct quota *quota, uint64_t owner, uint32_t limit);
 /* One less; the owner must hold at least one. The charge follows the resource (attack 27). */
 void quota_release(struct quota *quota, uint64_t owner);
 uint32_t quota_held(struct quota *quota, uint64_t owner);
+/* The most that any one owner has held since the start. */
+uint32_t quota_peak(struct quota *quota);
 
 #endif

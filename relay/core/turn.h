@@ -108,9 +108,9 @@ struct turn_commons {
 	struct reservation_table *reservations;
 	struct quota *users;
 	struct quota *prefixes;
-	struct quota *sides;         /* the owners are the sides, by number */
-	struct quota *total;         /* one owner, 0: all allocations of the relay */
-	struct bandwidth *bandwidth; /* bandwidth */
+	struct quota *sides[SIDE_COUNT]; /* one owner, 0: all clients of that side */
+	struct quota *total;             /* one owner, 0: all allocations of the relay */
+	struct bandwidth *bandwidth;     /* bandwidth */
 	struct limiter *strangers;
 	uint32_t allocations_total; /* limit; 0: none but the ports */
 	/*

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "relay/core/bandwidth.h"
 #include "relay/core/limiter.h"
 
 enum { BUSIEST = 10 };
@@ -144,58 +145,84 @@ static bool count_usage(struct relay *relay, struct usage *usage)
 	return true;
 }
 
-/* limit 0: there is none. */
+#define PEAK_UNKNOWN UINT64_MAX
+
+/*
+ * limit 0: there is none. peak: the most since the start, counted elsewhere and in other
+ * seconds, so that what is used now may be more.
+ */
 static void add(json_t *list, const char *name, const char *unit, uint64_t limit,
-		uint64_t used)
+		uint64_t used, uint64_t peak)
 {
-	json_array_append_new(list,
-			      json_pack("{s:s, s:o, s:s, s:o}", "name", name, "limit",
-					limit > 0 ? control_count(limit) : json_null(),
-					"unit", unit, "used", control_count(used)));
+	json_array_append_new(
+		list, json_pack("{s:s, s:o, s:s, s:o, s:o}", "name", name, "limit",
+				limit > 0 ? control_count(limit) : json_null(), "unit",
+				unit, "used", control_count(used), "peak",
+				peak != PEAK_UNKNOWN ? control_count(greater(peak, used))
+						     : json_null()));
 }
 
 /* How fast something may happen has no amount that is used. */
 static void add_rate(json_t *list, const char *name, const char *unit, uint64_t limit)
 {
-	json_array_append_new(list,
-			      json_pack("{s:s, s:o, s:s, s:n}", "name", name, "limit",
-					limit > 0 ? control_count(limit) : json_null(),
-					"unit", unit, "used"));
+	json_array_append_new(
+		list, json_pack("{s:s, s:o, s:s, s:n, s:n}", "name", name, "limit",
+				limit > 0 ? control_count(limit) : json_null(), "unit",
+				unit, "used", "peak"));
+}
+
+static void add_allocations(json_t *list, const struct turn_commons *commons,
+			    const struct turn_limits *limits, const struct usage *usage)
+{
+	const char *unit = "allocations";
+
+	add(list, "limits.allocations_total", unit, commons->allocations_total,
+	    usage->allocations, quota_peak(commons->total));
+	add(list, "limits.allocations_inside", unit,
+	    limits->allocations_per_side[SIDE_INSIDE], usage->by_side[SIDE_INSIDE],
+	    quota_peak(commons->sides[SIDE_INSIDE]));
+	add(list, "limits.allocations_outside", unit,
+	    limits->allocations_per_side[SIDE_OUTSIDE], usage->by_side[SIDE_OUTSIDE],
+	    quota_peak(commons->sides[SIDE_OUTSIDE]));
+	add(list, "limits.allocations_per_user", unit, limits->allocations_per_user,
+	    usage->user.allocations, quota_peak(commons->users));
+	add(list, "limits.allocations_per_prefix", unit, limits->allocations_per_prefix,
+	    usage->prefix.allocations, quota_peak(commons->prefixes));
+}
+
+static void add_bandwidth(json_t *list, const struct bandwidth *bandwidth,
+			  const struct turn_bandwidth *limits, const struct usage *usage)
+{
+	add(list, "limits.bandwidth_total", "bps", limits->total, usage->rate_bps,
+	    bandwidth_peak_of_all(bandwidth));
+	add(list, "limits.bandwidth_inside", "bps", limits->per_side[SIDE_INSIDE],
+	    usage->rate_by_side[SIDE_INSIDE],
+	    bandwidth_peak_of_side(bandwidth, SIDE_INSIDE));
+	add(list, "limits.bandwidth_outside", "bps", limits->per_side[SIDE_OUTSIDE],
+	    usage->rate_by_side[SIDE_OUTSIDE],
+	    bandwidth_peak_of_side(bandwidth, SIDE_OUTSIDE));
+	add(list, "limits.bandwidth_per_user", "bps", limits->per_user,
+	    usage->user.rate_bps, bandwidth_peak(bandwidth, BANDWIDTH_EACH_USER));
+	add(list, "limits.bandwidth_per_prefix", "bps", limits->per_prefix,
+	    usage->prefix.rate_bps, bandwidth_peak(bandwidth, BANDWIDTH_EACH_PREFIX));
+	add(list, "limits.bandwidth_per_allocation", "bps", limits->per_allocation,
+	    usage->allocation_bps, bandwidth_peak(bandwidth, BANDWIDTH_EACH_ALLOCATION));
 }
 
 static json_t *rows(const struct relay *relay, const struct relay_limits *limits,
 		    const struct usage *usage)
 {
 	const struct turn_limits *turn = &limits->turn;
-	const struct turn_bandwidth *bandwidth = &turn->bandwidth;
 	json_t *list = json_array();
 
-	add(list, "limits.allocations_total", "allocations",
-	    relay->commons.allocations_total, usage->allocations);
-	add(list, "limits.allocations_inside", "allocations",
-	    turn->allocations_per_side[SIDE_INSIDE], usage->by_side[SIDE_INSIDE]);
-	add(list, "limits.allocations_outside", "allocations",
-	    turn->allocations_per_side[SIDE_OUTSIDE], usage->by_side[SIDE_OUTSIDE]);
-	add(list, "limits.allocations_per_user", "allocations",
-	    turn->allocations_per_user, usage->user.allocations);
-	add(list, "limits.allocations_per_prefix", "allocations",
-	    turn->allocations_per_prefix, usage->prefix.allocations);
-	add(list, "limits.bandwidth_total", "bps", bandwidth->total, usage->rate_bps);
-	add(list, "limits.bandwidth_inside", "bps", bandwidth->per_side[SIDE_INSIDE],
-	    usage->rate_by_side[SIDE_INSIDE]);
-	add(list, "limits.bandwidth_outside", "bps", bandwidth->per_side[SIDE_OUTSIDE],
-	    usage->rate_by_side[SIDE_OUTSIDE]);
-	add(list, "limits.bandwidth_per_user", "bps", bandwidth->per_user,
-	    usage->user.rate_bps);
-	add(list, "limits.bandwidth_per_prefix", "bps", bandwidth->per_prefix,
-	    usage->prefix.rate_bps);
-	add(list, "limits.bandwidth_per_allocation", "bps", bandwidth->per_allocation,
-	    usage->allocation_bps);
+	add_allocations(list, &relay->commons, turn, usage);
+	add_bandwidth(list, relay->commons.bandwidth, &turn->bandwidth, usage);
 	add(list, "limits.permissions", "permissions", limits->permissions,
-	    usage->permissions);
-	add(list, "limits.channels", "channels", limits->channels, usage->channels);
+	    usage->permissions, PEAK_UNKNOWN);
+	add(list, "limits.channels", "channels", limits->channels, usage->channels,
+	    PEAK_UNKNOWN);
 	add(list, "limits.connections", "connections", limits->connections,
-	    usage->connections);
+	    usage->connections, PEAK_UNKNOWN);
 	add_rate(list, "limits.stranger_rate", "answers/s", turn->stranger_rate);
 	add_rate(list, "limits.stranger_burst", "answers", turn->stranger_burst);
 	return list;

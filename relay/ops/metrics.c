@@ -121,6 +121,28 @@ static void write_allocations(const struct counters *counters, struct openmetric
 	write_distribution(om, &counters->allocation_bytes, &distribution_bytes, 1, NULL);
 }
 
+static void write_limits(const struct counters *counters, struct openmetrics *om)
+{
+	openmetrics_family(
+		om, METRIC_COUNTER, "avedge_allocation_refusals", NULL,
+		"Clients with a good credential that got no allocation, by why.");
+	for (int i = 0; i < REFUSAL_COUNT; i++)
+		openmetrics_count(om, counters->refusals[i], "reason",
+				  refusal_name((enum refusal)i), NULL);
+	openmetrics_family(
+		om, METRIC_COUNTER, "avedge_stream_waits", NULL,
+		"Times that a stream was not read from for want of bandwidth, by "
+		"limit.");
+	for (int i = 0; i < BANDWIDTH_LIMIT_COUNT; i++)
+		openmetrics_count(om, counters->stream_waits[i], "limit",
+				  bandwidth_limit_name((enum bandwidth_limit)i), NULL);
+	openmetrics_family(om, METRIC_COUNTER, "avedge_bandwidth_exceeded", NULL,
+			   "Times that an allocation began to exceed its own limit of "
+			   "bandwidth.");
+	openmetrics_count(om, counters->exceeded_average, "limit", "average", NULL);
+	openmetrics_count(om, counters->exceeded_peak, "limit", "peak", NULL);
+}
+
 static void write_requests(const struct counters *counters, struct openmetrics *om)
 {
 	openmetrics_family(om, METRIC_COUNTER, "avedge_requests", NULL,
@@ -327,6 +349,7 @@ void metrics_write(const struct metrics_facts *facts, struct openmetrics *om)
 	process_metrics(om, facts->started_s);
 	write_pools(facts, om);
 	write_allocations(counters, om);
+	write_limits(counters, om);
 	write_requests(counters, om);
 	write_traffic(counters, om);
 	write_sockets(counters, om);

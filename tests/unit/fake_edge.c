@@ -235,13 +235,14 @@ static bool add_commons(struct world *world, const struct world_options *options
 		options->reservations ? options->reservations : 16, commons->ports);
 	commons->users = quota_new(slots);
 	commons->prefixes = quota_new(slots);
-	commons->sides = quota_new(SIDE_COUNT);
+	for (int side = 0; side < SIDE_COUNT; side++)
+		commons->sides[side] = quota_new(1);
 	commons->total = quota_new(1);
 	commons->bandwidth = bandwidth_new(slots);
 	commons->strangers = limiter_new(&commons->hash_key);
 	return commons->reservations && commons->users && commons->prefixes &&
-	       commons->sides && commons->total && commons->bandwidth &&
-	       commons->strangers;
+	       commons->sides[SIDE_INSIDE] && commons->sides[SIDE_OUTSIDE] &&
+	       commons->total && commons->bandwidth && commons->strangers;
 }
 
 bool world_start(struct world *world, const struct world_options *options)
@@ -295,7 +296,8 @@ void world_stop(struct world *world)
 		allocation_delete(&world->turn, al, END_SHUTDOWN, world->now_ms);
 	allocation_table_free(world->turn.table);
 	limiter_free(world->commons.strangers);
-	quota_free(world->commons.sides);
+	for (int side = 0; side < SIDE_COUNT; side++)
+		quota_free(world->commons.sides[side]);
 	quota_free(world->commons.total);
 	bandwidth_free(world->commons.bandwidth);
 	quota_free(world->commons.prefixes);

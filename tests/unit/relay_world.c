@@ -114,13 +114,15 @@ static void make_commons(struct relay_world *world)
 	commons->reservations = reservation_table_new(16, commons->ports);
 	commons->users = quota_new(1024);
 	commons->prefixes = quota_new(1024);
-	commons->sides = quota_new(SIDE_COUNT);
+	for (int side = 0; side < SIDE_COUNT; side++)
+		commons->sides[side] = quota_new(1);
 	commons->total = quota_new(1);
 	commons->bandwidth = bandwidth_new(1024);
 	commons->strangers = limiter_new(&commons->hash_key);
 	ck_assert(commons->ports && commons->tcp_ports && commons->reservations &&
-		  commons->users && commons->prefixes && commons->sides &&
-		  commons->total && commons->bandwidth && commons->strangers);
+		  commons->users && commons->prefixes && commons->sides[SIDE_INSIDE] &&
+		  commons->sides[SIDE_OUTSIDE] && commons->total && commons->bandwidth &&
+		  commons->strangers);
 }
 
 /* Its fronts and its address, as settings are built from. */
@@ -217,7 +219,8 @@ void relay_world_stop(struct relay_world *world)
 	port_pool_free(commons->tcp_ports);
 	quota_free(commons->users);
 	quota_free(commons->prefixes);
-	quota_free(commons->sides);
+	for (int side = 0; side < SIDE_COUNT; side++)
+		quota_free(commons->sides[side]);
 	quota_free(commons->total);
 	bandwidth_free(commons->bandwidth);
 	limiter_free(commons->strangers);

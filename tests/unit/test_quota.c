@@ -24,6 +24,23 @@ START_TEST(attack_23_a_limit_holds_for_its_owner_alone)
 }
 END_TEST
 
+START_TEST(the_peak_is_that_of_one_owner_and_stays)
+{
+	struct quota *quota = quota_new(4);
+
+	ck_assert_uint_eq(quota_peak(quota), 0);
+	for (uint64_t owner = 0; owner < 3; owner++)
+		ck_assert(quota_acquire(quota, owner, 2));
+	ck_assert_uint_eq(quota_peak(quota), 1);
+	ck_assert(quota_acquire(quota, 1, 2));
+	ck_assert(!quota_acquire(quota, 1, 2));
+	quota_release(quota, 1);
+	quota_release(quota, 1);
+	ck_assert_uint_eq(quota_peak(quota), 2);
+	quota_free(quota);
+}
+END_TEST
+
 START_TEST(limit_0_is_no_limit)
 {
 	struct quota *quota = quota_new(1);
@@ -147,6 +164,7 @@ static void quota_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("quota");
 	tcase_add_test(tc, attack_23_a_limit_holds_for_its_owner_alone);
+	tcase_add_test(tc, the_peak_is_that_of_one_owner_and_stays);
 	tcase_add_test(tc, limit_0_is_no_limit);
 	tcase_add_test(tc, a_lowered_limit_waits_for_releases);
 	tcase_add_test(tc, owner_0_is_an_owner);
