@@ -170,7 +170,11 @@ static void decide(enum credential_form form, enum service_language language,
 		   enum service_fault fault)
 {
 	const struct settings *settings = world.issuer.settings;
-	const struct service_request request = {.form = form, .language = language};
+	const struct service_request request = {
+		.identity = {(const uint8_t *)"a", 1},
+		.form = form,
+		.language = language,
+	};
 	const struct service_answer answer = {.key_id = "one"};
 
 	issuer_decided(&world.issuer, &settings->servers[0], &request, fault,
