@@ -22,6 +22,7 @@ unit_programs += \
 	tests/unit/test_relay_port \
 	tests/unit/test_reservation \
 	tests/unit/test_sequence \
+	tests/unit/test_tcp_allocation \
 	tests/unit/test_tcp_relay \
 	tests/unit/test_threads \
 	tests/unit/test_tokens
@@ -41,6 +42,10 @@ tests_unit_test_channel_LDADD = $(world_libs)
 tests_unit_test_forward_LDADD = $(world_libs)
 tests_unit_test_permission_LDADD = $(world_libs)
 tests_unit_test_relay_port_LDADD = $(world_libs)
+tcp_world = tests/unit/tcp_world.c tests/unit/tcp_world.h
+tests_unit_test_tcp_allocation_SOURCES = tests/unit/test_tcp_allocation.c $(tcp_world)
+tests_unit_test_tcp_allocation_LDADD = $(world_libs)
+tests_unit_test_tcp_relay_SOURCES = tests/unit/test_tcp_relay.c $(tcp_world)
 tests_unit_test_tcp_relay_LDADD = $(world_libs)
 
 policy_world = tests/unit/policy_world.c tests/unit/policy_world.h
