@@ -182,6 +182,10 @@ void config_blame(const struct config *config, unsigned line, const char *key,
 	char sentence[400];
 
 	snprintf(sentence, sizeof(sentence), "%s", error);
+	/* Whoever goes on after us writes no full stop in the middle. */
+	size_t len = strlen(sentence);
+	if (len > 0 && sentence[len - 1] == '.')
+		sentence[len - 1] = '\0';
 	if (line != 0)
 		snprintf(error, error_size, "%s:%u: %s: %s", config->path, line, key,
 			 sentence);

@@ -21,6 +21,7 @@ librelay_a_SOURCES = \
 	relay/revoked_file.c relay/revoked_file.h \
 	relay/self_test.c relay/self_test.h \
 	relay/settings.c relay/settings.h \
+	relay/settings_files.c relay/settings_files.h \
 	relay/watched.c relay/watched.h \
 	relay/throttle.c relay/throttle.h \
 	relay/worker.c relay/worker.h \

@@ -54,8 +54,8 @@ static void publish_expiry(struct reload *reload)
 
 /* NULL with a sentence in error. */
 static struct settings *build(struct reload *reload, const struct config *config,
-			      const struct network_view *network, char *error,
-			      size_t error_size)
+			      const struct network_view *network, bool read_files,
+			      char *error, size_t error_size)
 {
 	struct settings_sources sources = reload->sources;
 	struct host_addresses *host = host_copy(reload->host);
@@ -66,6 +66,7 @@ static struct settings *build(struct reload *reload, const struct config *config
 	}
 	sources.network = network;
 	sources.in_force = reload->settings;
+	sources.files = read_files ? NULL : reload->settings->files;
 	struct settings *settings = settings_build(
 		config, &sources, host, reload->generation + 1, error, error_size);
 	if (settings == NULL)
@@ -84,19 +85,20 @@ static void publish(struct reload *reload, struct settings *settings)
 }
 
 /*
- * From config and whatever is on disk now to what the workers go by, or not at all. The looks
- * come first: a file that changes while it is read is read again.
+ * From config, and whatever is on disk now if the files are to be read, to what the workers go
+ * by, or not at all. The looks come first: a file that changes while it is read is read again.
  */
-static bool rebuild(struct reload *reload, const struct config *config, char *error,
-		    size_t error_size)
+static bool rebuild(struct reload *reload, const struct config *config, bool read_files,
+		    char *error, size_t error_size)
 {
 	struct change change;
 	struct settings *settings;
 
-	reload->watched = watched_now(config);
+	if (read_files)
+		reload->watched = watched_now(config);
 	if (!change_prepare(&change, reload->relay, config, error, error_size))
 		return false;
-	settings = build(reload, config, &change.plan, error, error_size);
+	settings = build(reload, config, &change.plan, read_files, error, error_size);
 	if (settings == NULL) {
 		change_abandon(&change);
 		return false;
@@ -132,8 +134,8 @@ struct reload *reload_new(struct relay *relay, struct config *config,
 			 strerror(errno));
 		goto fail;
 	}
-	reload->settings =
-		build(reload, config, network_view(relay->network), error, error_size);
+	reload->settings = build(reload, config, network_view(relay->network), true,
+				 error, error_size);
 	if (reload->settings == NULL)
 		goto fail;
 	reload->generation = 1;
@@ -238,7 +240,7 @@ static bool replace(struct reload *reload, struct config *config,
 	struct config *old = reload->config;
 	enum log_level level;
 
-	if (!rebuild(reload, config, report->error, sizeof(report->error))) {
+	if (!rebuild(reload, config, true, report->error, sizeof(report->error))) {
 		config_free(config);
 		return false;
 	}
@@ -278,7 +280,7 @@ void reload_watched_files(struct reload *reload)
 
 	if (watched_equal(&looked, &look))
 		return;
-	if (rebuild(reload, reload->config, report.error, sizeof(report.error)))
+	if (rebuild(reload, reload->config, true, report.error, sizeof(report.error)))
 		watched_report(reload->config, &looked, reload->config, &reload->watched,
 			       &report);
 	finish(reload, &report, "changed file");
@@ -291,7 +293,7 @@ void reload_retired(struct reload *reload)
 
 	if (reload->stuck || !change_is_due(reload->relay))
 		return;
-	reload->stuck = !rebuild(reload, reload->config, error, sizeof(error));
+	reload->stuck = !rebuild(reload, reload->config, false, error, sizeof(error));
 	if (reload->stuck)
 		log_error("what is no longer served: %s; it stays until the next reload",
 			  error);
@@ -303,7 +305,7 @@ void reload_host_addresses(struct reload *reload, struct host_addresses *host)
 
 	free(reload->host);
 	reload->host = host;
-	if (rebuild(reload, reload->config, error, sizeof(error)))
+	if (rebuild(reload, reload->config, false, error, sizeof(error)))
 		log_info("this host has other addresses now; the peer policy follows");
 	else
 		log_error("changed addresses: %s; the peer policy stays as it was",

@@ -1,21 +1,13 @@
 /*
  * settings.c - from a configuration to what workers go by.
  */
-#define LOG_SUBSYSTEM SUBSYSTEM_RELOAD
 #include "relay/settings.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "auth/keyfile.h"
-#include "base/daemon.h"
-#include "base/log.h"
-#include "relay/core/revoked_users.h"
-#include "relay/front/tls.h"
-#include "relay/revoked_file.h"
+#include "auth/keyring.h"
 
 static struct peer_policy *build_policy(const struct config *config,
 					const struct network_view *network)
@@ -91,41 +83,13 @@ static void copy_alternates(struct turn_settings *turn, const struct config *con
 	}
 }
 
-/* The sentence begins with the file that it is about. */
-static void blame_tls(const struct config *config, char *error, size_t error_size)
-{
-	const char *key_file = config->tls.private_key;
-
-	if (strncmp(error, key_file, strlen(key_file)) == 0)
-		config_blame(config, config->lines.private_key, "tls.private_key", error,
-			     error_size);
-	else
-		config_blame(config, config->lines.certificate, "tls.certificate", error,
-			     error_size);
-}
-
-/* See settings.h: an expired certificate is served, but never changed to. */
-static bool accept_expiry(SSL_CTX *tls, const struct config *config,
-			  const struct settings *in_force, char *error, size_t error_size)
-{
-	if (tls_context_expires(tls) > time(NULL))
-		return true;
-	if (in_force != NULL && !tls_context_same(tls, in_force->tls)) {
-		snprintf(error, error_size, "%s: the certificate has expired; renew it",
-			 config->tls.certificate);
-		return false;
-	}
-	log_warning(
-		"%s: the certificate has expired; TLS clients will refuse it; renew it",
-		config->tls.certificate);
-	return true;
-}
-
 struct settings *settings_build(const struct config *config,
 				const struct settings_sources *sources,
 				struct host_addresses *host, uint32_t generation,
 				char *error, size_t error_size)
 {
+	const struct settings_files *in_force =
+		sources->in_force != NULL ? sources->in_force->files : NULL;
 	struct settings *settings = calloc(1, sizeof(*settings));
 	if (settings == NULL)
 		goto no_memory;
@@ -163,32 +127,14 @@ struct settings *settings_build(const struct config *config,
 	turn->nonce_key.lifetime_s = config->nonce_lifetime_s;
 	turn->generation = generation;
 
-	turn->keyring = keyfile_load(config->keys, error, error_size);
-	if (turn->keyring == NULL) {
-		config_blame(config, config->lines.keys, "keys", error, error_size);
+	settings->files = sources->files != NULL ? settings_files_ref(sources->files)
+						 : settings_files_read(config, in_force,
+								       error, error_size);
+	if (settings->files == NULL)
 		goto fail;
-	}
-	daemon_tell_copy(config->keys);
-	if (config->revoked_users != NULL) {
-		turn->revoked =
-			revoked_file_load(config->revoked_users, error, error_size);
-		if (turn->revoked == NULL) {
-			config_blame(config, config->lines.revoked_users, "revoked_users",
-				     error, error_size);
-			goto fail;
-		}
-	}
-	if (config->tls.certificate != NULL) {
-		settings->tls = tls_context_new(config->tls.certificate,
-						config->tls.private_key, error,
-						error_size);
-		if (settings->tls == NULL ||
-		    !accept_expiry(settings->tls, config, sources->in_force, error,
-				   error_size)) {
-			blame_tls(config, error, error_size);
-			goto fail;
-		}
-	}
+	turn->keyring = settings->files->keyring;
+	turn->revoked = settings->files->revoked;
+	settings->tls = settings->files->tls;
 	turn->policy = build_policy(config, sources->network);
 	if (turn->policy == NULL || !copy_clients(settings, config))
 		goto no_memory;
@@ -213,11 +159,9 @@ void settings_unref(struct settings *settings)
 	if (settings == NULL ||
 	    __atomic_sub_fetch(&settings->references, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
-	keyring_free(settings->turn.keyring);
-	revoked_users_free(settings->turn.revoked);
+	settings_files_unref(settings->files);
 	peer_policy_free(settings->turn.policy);
 	free(settings->turn.host);
-	SSL_CTX_free(settings->tls);
 	for (int side = 0; side < SIDE_COUNT; side++)
 		free(settings->sides[side].clients);
 	free(settings);

@@ -17,12 +17,14 @@
 #include "relay/config.h"
 #include "relay/core/turn.h"
 #include "relay/network.h"
+#include "relay/settings_files.h"
 
 struct settings {
-	struct turn_settings turn; /* owns keyring, policy and host inside */
-	SSL_CTX *tls;              /* NULL: TLS is refused */
-	bool records;              /* write one at the end of every allocation */
-	struct {                   /* of stream clients, see struct config */
+	struct turn_settings turn;    /* owns policy and host inside */
+	struct settings_files *files; /* has the keyring and the revoked users of turn */
+	SSL_CTX *tls;                 /* of files; NULL: TLS is refused */
+	bool records;                 /* write one at the end of every allocation */
+	struct {                      /* of stream clients, see struct config */
 		uint32_t greeting_ms, authentication_ms, frame_ms, idle_ms;
 		uint32_t send_queue;
 		uint32_t connections, unauthenticated, unauthenticated_per_prefix;
@@ -43,15 +45,11 @@ struct settings_sources {
 	const struct config *started;       /* for what only a restart changes */
 	const struct network_view *network; /* as it will be */
 	const struct settings *in_force;    /* NULL: these are the first */
+	struct settings_files *files;       /* to be used again; NULL: they are read */
 };
 
 /*
- * An expired certificate does not keep the relay from starting, nor from a reload that is about
- * something else: clients on UDP and TCP do not need it, and a relay that refuses to come back
- * at night is worse than one that TLS clients turn away from. It is logged, and the date is in
- * the status and the metrics. To change to an expired one is a mistake, and refused.
- *
- * Read keyring and certificate, build policy and TLS context. host is taken over on success.
+ * Read the files, build the policy. host is taken over on success.
  * generation: higher than that of any settings before. NULL with a sentence in error.
  */
 struct settings *settings_build(const struct config *config,

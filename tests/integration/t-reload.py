@@ -213,6 +213,21 @@ def a_listener_comes_and_goes():
             call.end()
 
 
+def a_broken_file_holds_nothing_up():
+    """What is retired goes although nobody could read the keys again."""
+    with running(inside=[INSIDE, SECOND_INSIDE]) as server:
+        call, other = Call(server, SECOND_INSIDE), Call(server)
+        reload(server, inside=[INSIDE])
+        with open(server.path("keys"), "a", encoding="ascii") as keys:
+            keys.write("k2 not-base64\n")
+        refused(server, "keys =", server.path("keys") + ":2: ", "avedgectl key new")
+        call.works()
+        call.end()
+        gone(server, "%s:%d" % (SECOND_INSIDE, server.udp_port), "udp")
+        other.works()
+        other.end()
+
+
 def a_port_changes():
     with running() as server:
         call = Call(server)
@@ -492,6 +507,7 @@ def main():
     alone.begin()
     a_right_and_a_wrong_file()
     a_listener_comes_and_goes()
+    a_broken_file_holds_nothing_up()
     a_port_changes()
     the_relay_range_moves()
     outside_addresses_change()
