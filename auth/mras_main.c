@@ -2,6 +2,7 @@
  * mras_main.c - the start of mrasd, in this order and no other: arguments, configuration
  * (--check stops here), bind, keys, drop privileges, self-test, serve, READY=1.
  */
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,12 +14,14 @@
 #include "auth/config.h"
 #include "auth/connections.h"
 #include "auth/control.h"
+#include "auth/drain.h"
 #include "auth/http.h"
 #include "auth/issuer.h"
 #include "auth/listener.h"
 #include "auth/metrics.h"
 #include "auth/reload.h"
 #include "auth/self_test.h"
+#include "auth/settings.h"
 #include "auth/sip.h"
 #include "base/control_socket.h"
 #include "base/daemon.h"
@@ -43,7 +46,7 @@ struct daemon {
 	struct watchdog *watchdog;
 	struct inbox *inbox;
 	struct issuer_control asked; /* of the control interface */
-	uint64_t told; /* credentials and refusals in the last status line */
+	char told[160];              /* the last status line */
 	char error[512];
 };
 
@@ -203,22 +206,34 @@ static void asked_for_counters(void *arg)
 	issuer_log_counters(&daemon->issuer);
 }
 
+/* The line of systemctl status, when it has become another. */
+static void tell_status(struct daemon *daemon)
+{
+	const struct issuer *issuer = &daemon->issuer;
+	const struct service *service = &issuer->settings->service;
+	size_t draining = drain_count(service->relays, service->relay_count);
+	char line[sizeof(daemon->told)], drains[48] = "";
+
+	if (draining > 0)
+		snprintf(drains, sizeof(drains), ", %zu of %zu relays draining", draining,
+			 service->relay_count);
+	snprintf(line, sizeof(line),
+		 "%zu connections, %" PRIu64 " credentials issued, %" PRIu64 " refused%s",
+		 connections_count(issuer->connections), tally_issued(&issuer->tally),
+		 tally_refused(&issuer->tally), drains);
+	if (strcmp(line, daemon->told) == 0)
+		return;
+	memcpy(daemon->told, line, sizeof(line));
+	notify_status("%s", line);
+}
+
 static void look_around(void *arg)
 {
 	struct daemon *daemon = arg;
-	const struct issuer *issuer = &daemon->issuer;
-	uint64_t issued = tally_issued(&issuer->tally);
-	uint64_t refused = tally_refused(&issuer->tally);
-	uint64_t happened = issued + refused + issuer->counters[COUNT_TRUSTED];
 
 	issuer_tick(&daemon->issuer);
 	reload_watched_files(daemon->reload);
-	if (happened == daemon->told)
-		return;
-	daemon->told = happened;
-	notify_status("%zu connections, %llu credentials issued, %llu refused",
-		      connections_count(issuer->connections), (unsigned long long)issued,
-		      (unsigned long long)refused);
+	tell_status(daemon);
 }
 
 static bool serve(struct daemon *daemon)
