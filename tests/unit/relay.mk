@@ -5,6 +5,7 @@ unit_programs += \
 	tests/unit/test_explain \
 	tests/unit/test_metrics \
 	tests/unit/test_network \
+	tests/unit/test_page \
 	tests/unit/test_peer_conn \
 	tests/unit/test_peer_queue \
 	tests/unit/test_pulse \
@@ -22,6 +23,7 @@ tests_unit_test_config_SOURCES = tests/unit/test_config.c \
 	tests/unit/source_file.c tests/unit/source_file.h
 tests_unit_test_config_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_explain_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_test_page_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_metrics_LDADD = libworld.a $(RELAY_LIBS) $(CHECK_LIBS)
 relay_world = tests/unit/relay_world.c tests/unit/relay_world.h
 control_world = tests/unit/control_world.c tests/unit/control_world.h $(relay_world)

@@ -158,6 +158,9 @@ START_TEST(drops_and_traffic_have_their_labels)
 	counters->requests[REQUEST_BINDING][request_result_index(0)] = 4;
 	counters->requests[REQUEST_REFRESH][request_result_index(999)] = 1;
 	counters->socket_drops[SOCKET_RELAY] = 11;
+	counters->refusals[REFUSAL_PREFIX] = 12;
+	counters->exceeded_peak = 13;
+	counters->stream_waits[BANDWIDTH_TOTAL] = 14;
 
 	char *text = scrape(NULL);
 	EXPECT(text, "avedge_drops_total{reason=\"no-permission\"}", 7);
@@ -173,6 +176,10 @@ START_TEST(drops_and_traffic_have_their_labels)
 	EXPECT(text, "avedge_requests_total{method=\"binding\",result=\"success\"}", 4);
 	EXPECT(text, "avedge_requests_total{method=\"refresh\",result=\"other\"}", 1);
 	EXPECT(text, "avedge_socket_drops_total{socket=\"relay\"}", 11);
+	EXPECT(text, "avedge_allocation_refusals_total{reason=\"prefix\"}", 12);
+	EXPECT(text, "avedge_bandwidth_exceeded_total{limit=\"average\"}", 0);
+	EXPECT(text, "avedge_bandwidth_exceeded_total{limit=\"peak\"}", 13);
+	EXPECT(text, "avedge_bandwidth_waits_total{limit=\"total\"}", 14);
 	free(text);
 }
 END_TEST
