@@ -131,6 +131,16 @@ static json_t *refusals(const struct counters *sum)
 	return object;
 }
 
+static json_t *stream_waits(const struct counters *sum)
+{
+	json_t *object = json_object();
+
+	for (int i = 0; i < BANDWIDTH_LIMIT_COUNT; i++)
+		json_object_set_new(object, bandwidth_limit_name((enum bandwidth_limit)i),
+				    control_count(sum->stream_waits[i]));
+	return object;
+}
+
 static json_t *ended(const struct counters *sum)
 {
 	json_t *object = json_object();
@@ -148,7 +158,7 @@ json_t *control_counters(struct relay *relay)
 	relay_counters(relay, &sum);
 	return json_pack(
 		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o, s:o}, "
-		"s:o, s:o, s:o, s:o}",
+		"s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}}",
 		"drops", drops(&sum), "requests", requests(&sum), "datagrams",
 		datagrams(&sum), "streams", streams(&sum), "to_peer",
 		traffic_by_side(sum.to_peer), "to_client", traffic_by_side(sum.to_client),
@@ -161,5 +171,8 @@ json_t *control_counters(struct relay *relay)
 		control_count(sum.connections_refused), "timed_out",
 		control_count(sum.connections_timed_out), "bind_failures",
 		control_count(sum.bind_failures), "peer_connections",
-		peer_connections(&sum), "refusals", refusals(&sum), "ended", ended(&sum));
+		peer_connections(&sum), "refusals", refusals(&sum), "ended", ended(&sum),
+		"stream_waits", stream_waits(&sum), "bandwidth_exceeded", "average",
+		control_count(sum.exceeded_average), "peak",
+		control_count(sum.exceeded_peak));
 }

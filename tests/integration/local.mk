@@ -30,6 +30,7 @@ EXTRA_DIST += \
 	tests/integration/t-inside-outside.sh \
 	tests/integration/t-lab-libnice.sh \
 	tests/integration/t-leak.py \
+	tests/integration/t-limits.py \
 	tests/integration/t-load.sh \
 	tests/integration/t-libnice.sh \
 	tests/integration/t-libnice-ms.sh \
