@@ -3,7 +3,6 @@
  * runs them is one file per noun.
  */
 #include <locale.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,48 +10,6 @@
 #include "base/version.h"
 #include "tools/ctl.h"
 #include "tools/ctl_command.h"
-#include "tools/ctl_text.h"
-
-enum { COMPLAINT_MAX = 2048 };
-
-int ctl_usage(const char *command, const char *format, ...)
-{
-	char text[COMPLAINT_MAX], clean[COMPLAINT_MAX];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	fprintf(stderr, "%s: %s\nTry '%s --help'.\n", command,
-		ctl_clean(text, clean, sizeof(clean)), command);
-	return CTL_USAGE;
-}
-
-int ctl_fail(const char *format, ...)
-{
-	char text[COMPLAINT_MAX], clean[COMPLAINT_MAX];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	fprintf(stderr, "avedgectl: %s\n", ctl_clean(text, clean, sizeof(clean)));
-	return CTL_FAILED;
-}
-
-int ctl_print_json(json_t *document)
-{
-	int status = CTL_OK;
-
-	if (!document)
-		return ctl_fail("out of memory.");
-	if (json_dumpf(document, stdout,
-		       JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_ENCODE_ANY) != 0)
-		status = ctl_fail("cannot write the output.");
-	putchar('\n');
-	json_decref(document);
-	return status;
-}
 
 /* argc and argv begin with the name of the command. */
 static int run(const struct ctl_command *command, int used, int argc, char **argv)

@@ -11,33 +11,15 @@
 #include "tools/ctl_run.h"
 #include "tools/ctl_text.h"
 
-/* The newest member of these that a record has. */
-static const char *one_of(const json_t *record, const char *const *names,
-			  char buf[CTL_CELL_MAX])
-{
-	for (; *names; names++) {
-		if (json_object_get(record, *names))
-			return ctl_member(record, *names, buf);
-	}
-	return "-";
-}
-
 static void print_record(const json_t *record)
 {
-	static const char *const names[][4] = {
-		{"ended", "time", "at"},
-		{"allocation_id", "id"},
-		{"user"},
-		{"side"},
-		{"transport"},
-		{"client"},
-		{"relayed"},
-		{"reason"},
-	};
+	static const char *const names[] = {"ended",   "allocation_id", "user",
+					    "side",    "transport",     "client",
+					    "relayed", "reason"};
 	char cell[CTL_CELL_MAX], figure[CTL_FIGURE_MAX];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		printf("%s ", one_of(record, names[i], cell));
+		printf("%s ", ctl_member(record, names[i], cell));
 	printf("after %s",
 	       ctl_age_text(ctl_integer(record, "duration_ms") / 1000, figure));
 	printf(", %" PRId64 " bytes to peers, %" PRId64 " to client\n",

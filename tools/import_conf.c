@@ -101,11 +101,9 @@ static bool read_lines(struct import_conf *conf, FILE *file)
 	return ok;
 }
 
-struct import_conf *import_conf_load(const char *path)
+struct import_conf *import_conf_read(FILE *file, const char *path)
 {
 	struct import_conf *conf = calloc(1, sizeof(*conf));
-	FILE *file;
-	bool ok;
 
 	if (conf)
 		conf->notes = json_array();
@@ -115,16 +113,24 @@ struct import_conf *import_conf_load(const char *path)
 		return NULL;
 	}
 	conf->path = path;
-	file = fopen(path, "re");
-	if (!file)
-		ctl_fail("%s: %s.", path, strerror(errno));
-	ok = file && read_lines(conf, file);
-	if (file)
-		fclose(file);
-	if (ok)
+	if (read_lines(conf, file))
 		return conf;
 	import_conf_free(conf);
 	return NULL;
+}
+
+struct import_conf *import_conf_load(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	struct import_conf *conf;
+
+	if (!file) {
+		ctl_fail("%s: %s.", path, strerror(errno));
+		return NULL;
+	}
+	conf = import_conf_read(file, path);
+	fclose(file);
+	return conf;
 }
 
 void import_conf_free(struct import_conf *conf)

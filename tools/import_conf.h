@@ -1,7 +1,7 @@
 /*
  * import_conf.h - coturn's turnserver.conf as a list of settings, and what becomes of each.
  *
- * Owner    import_conf_load() makes one, import_conf_free() frees it and all texts in it.
+ * Owner    import_conf_read() makes one, import_conf_free() frees it and all texts in it.
  */
 #ifndef TOOLS_IMPORT_CONF_H
 #define TOOLS_IMPORT_CONF_H
@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <jansson.h>
 
@@ -45,6 +46,8 @@ struct import_conf {
 
 /* NULL after a complaint on stderr: not readable, or too large to be one. */
 struct import_conf *import_conf_load(const char *path);
+/* The same from an open file, which stays so; path, borrowed, is for complaints. */
+struct import_conf *import_conf_read(FILE *file, const char *path);
 void import_conf_free(struct import_conf *conf); /* NULL is allowed; wipes secrets */
 
 /* The next setting of that name that is not switched off, after *index; NULL for no more. */

@@ -1,8 +1,19 @@
 # tools/: avedgectl and avedge-load. Link with $(TOOLS_LIBS).
 
+# What of avedgectl the fuzz targets need, too.
+noinst_LIBRARIES += libctl.a
+libctl_a_SOURCES = \
+	tools/ctl.c tools/ctl.h \
+	tools/ctl_frame.c tools/ctl_frame.h \
+	tools/ctl_text.c tools/ctl_text.h \
+	tools/import_conf.c tools/import_conf.h \
+	tools/import_options.c \
+	tools/import_range.c tools/import_range.h \
+	tools/import_write.c tools/import_write.h
+
 bin_PROGRAMS += avedgectl
 avedgectl_SOURCES = \
-	tools/avedgectl.c tools/ctl.h \
+	tools/avedgectl.c \
 	tools/client.c tools/client.h \
 	tools/client_link.c tools/client_link.h \
 	tools/clock.h \
@@ -16,7 +27,6 @@ avedgectl_SOURCES = \
 	tools/ctl_document.c tools/ctl_document.h \
 	tools/ctl_drain.c tools/ctl_drain.h \
 	tools/ctl_edge_ports.c tools/ctl_edge_ports.h \
-	tools/ctl_frame.c tools/ctl_frame.h \
 	tools/ctl_help.c \
 	tools/ctl_import.c \
 	tools/ctl_key.c \
@@ -33,19 +43,14 @@ avedgectl_SOURCES = \
 	tools/ctl_show.c \
 	tools/ctl_table.c tools/ctl_table.h \
 	tools/ctl_terminal.c tools/ctl_terminal.h \
-	tools/ctl_text.c tools/ctl_text.h \
 	tools/ctl_top.c \
-	tools/import_conf.c tools/import_conf.h \
-	tools/import_options.c \
-	tools/import_range.c tools/import_range.h \
-	tools/import_write.c tools/import_write.h \
 	tools/probe.h \
 	tools/probe_http.c \
 	tools/probe_relay.c \
 	tools/probe_report.c \
 	tools/probe_sip.c \
 	tools/probe_tls.c
-avedgectl_LDADD = $(TOOLS_LIBS)
+avedgectl_LDADD = libctl.a $(TOOLS_LIBS)
 
 # What the unit tests of the load tool need of it, too.
 noinst_LIBRARIES += libloadcore.a
