@@ -111,12 +111,6 @@ static void write_allocations(const struct counters *counters, struct openmetric
 	for (int i = 0; i < END_REASON_COUNT; i++)
 		openmetrics_count(om, counters->allocations_ended[i], "reason",
 				  end_reason_name((enum end_reason)i), NULL);
-	openmetrics_family(om, METRIC_COUNTER, "avedge_allocation_refusals", NULL,
-			   "Allocations refused to clients whose credential is good, by "
-			   "why.");
-	for (int i = 0; i < REFUSAL_COUNT; i++)
-		openmetrics_count(om, counters->refusals[i], "reason",
-				  refusal_name((enum refusal)i), NULL);
 	openmetrics_family(om, METRIC_HISTOGRAM, "avedge_allocation_duration_seconds",
 			   "seconds", "How long allocations lasted that have ended.");
 	write_distribution(om, &counters->allocation_duration, &distribution_durations,
@@ -213,22 +207,6 @@ static void write_traffic(const struct counters *counters, struct openmetrics *o
 	for (int i = DROP_NONE + 1; i < DROP_REASON_COUNT; i++)
 		openmetrics_count(om, counters->drops[i], "reason",
 				  drop_reason_name((enum drop_reason)i), NULL);
-}
-
-/* What is dropped for it is among the drops. */
-static void write_bandwidth(const struct counters *counters, struct openmetrics *om)
-{
-	openmetrics_family(om, METRIC_COUNTER, "avedge_bandwidth_exceeded", NULL,
-			   "Times that an allocation went above its average or its peak "
-			   "bandwidth.");
-	openmetrics_count(om, counters->exceeded_average, "limit", "average", NULL);
-	openmetrics_count(om, counters->exceeded_peak, "limit", "peak", NULL);
-	openmetrics_family(om, METRIC_COUNTER, "avedge_bandwidth_waits", NULL,
-			   "Times that a stream was not read from for a while, by the "
-			   "limit of bandwidth that it ran into.");
-	for (int i = 0; i < BANDWIDTH_LIMIT_COUNT; i++)
-		openmetrics_count(om, counters->stream_waits[i], "limit",
-				  bandwidth_limit_name((enum bandwidth_limit)i), NULL);
 }
 
 static void write_sockets(const struct counters *counters, struct openmetrics *om)
@@ -374,7 +352,6 @@ void metrics_write(const struct metrics_facts *facts, struct openmetrics *om)
 	write_limits(counters, om);
 	write_requests(counters, om);
 	write_traffic(counters, om);
-	write_bandwidth(counters, om);
 	write_sockets(counters, om);
 	write_connections(counters, om);
 	write_workers(facts, om);

@@ -179,7 +179,7 @@ START_TEST(drops_and_traffic_have_their_labels)
 	EXPECT(text, "avedge_allocation_refusals_total{reason=\"prefix\"}", 12);
 	EXPECT(text, "avedge_bandwidth_exceeded_total{limit=\"average\"}", 0);
 	EXPECT(text, "avedge_bandwidth_exceeded_total{limit=\"peak\"}", 13);
-	EXPECT(text, "avedge_bandwidth_waits_total{limit=\"total\"}", 14);
+	EXPECT(text, "avedge_stream_waits_total{limit=\"total\"}", 14);
 	free(text);
 }
 END_TEST
