@@ -17,6 +17,7 @@
 
 #include "auth/config.h"
 #include "auth/connections.h"
+#include "auth/handshake.h"
 #include "auth/http.h"
 #include "auth/issuer.h"
 #include "auth/language.h"
@@ -482,32 +483,10 @@ static void part(struct connection *connection)
 	connection_end(connection);
 }
 
-/* The handshake has failed. A line says why; a flood of one kind hides no other. */
 static void refused(struct connection *connection)
 {
-	static struct log_limit limits[HANDSHAKE_FAULT_COUNT];
-	struct issuer *issuer = connection->issuer;
-	unsigned long error = bufferevent_get_openssl_error(connection->bev);
-	const char *reason = ERR_reason_error_string(error);
-
-	enum handshake_fault fault = HANDSHAKE_TLS;
-
-	if (connection->peer.why[0] != '\0')
-		fault = connection->peer.fault;
-	else if (ERR_GET_REASON(error) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
-		fault = HANDSHAKE_NO_CERTIFICATE;
-	issuer->tally.handshakes[fault]++;
-	issuer_count(issuer,
-		     fault == HANDSHAKE_TLS ? COUNT_HANDSHAKE_ERROR : COUNT_UNTRUSTED);
-	if (fault == HANDSHAKE_TLS)
-		log_limited(&limits[fault], LOG_LEVEL_NOTICE, "refused %s: handshake: %s",
-			    connection->name,
-			    reason != NULL ? reason : "it closed the connection");
-	else
-		log_limited(&limits[fault], LOG_LEVEL_NOTICE, "refused %s: %s",
-			    connection->name,
-			    fault == HANDSHAKE_NO_CERTIFICATE ? "it shows no certificate"
-							      : connection->peer.why);
+	handshake_refused(connection->issuer, connection->name, &connection->peer,
+			  bufferevent_get_openssl_error(connection->bev));
 	part(connection);
 }
 

@@ -41,6 +41,7 @@ libissuer_a_SOURCES = \
 	auth/connections.c auth/connections.h \
 	auth/control.c auth/control.h \
 	auth/files.c auth/files.h \
+	auth/handshake.c auth/handshake.h \
 	auth/http.c auth/http.h \
 	auth/http_reply.c auth/http_reply.h \
 	auth/issuer.c auth/issuer.h \
