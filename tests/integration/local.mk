@@ -35,6 +35,7 @@ EXTRA_DIST += \
 	tests/integration/t-libnice.sh \
 	tests/integration/t-libnice-ms.sh \
 	tests/integration/t-many-allocations.py \
+	tests/integration/t-many-users.py \
 	tests/integration/t-mrasd.py \
 	tests/integration/t-mrasd-control.py \
 	tests/integration/t-ms-streams.py \
