@@ -184,7 +184,9 @@ const struct ctl_command ctl_commands[] = {
 	 .purpose = "ask the issuer as a trusted server, and try its relays",
 	 .text = "Goes the way of a trusted server, from anywhere: connects to mrasd, shakes "
 		 "hands, asks for a credential, and with it asks each relay in the answer for an "
-		 "allocation over UDP, TCP and TLS, which is given back at once.  Every step is "
+		 "allocation over UDP, TCP and TLS, which is given back at once; "
+		 "with a token of MRAS, which Lync clients use, also as they do, over UDP, TCP "
+		 "and pseudo-TLS.  Every step is "
 		 "a line; the first that fails says why and what to do about it.  The "
 		 "certificates of both ends are shown with their names and the days that are "
 		 "left.\n\n"

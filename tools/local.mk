@@ -16,6 +16,8 @@ avedgectl_SOURCES = \
 	tools/avedgectl.c \
 	tools/client.c tools/client.h \
 	tools/client_link.c tools/client_link.h \
+	tools/client_ms.c tools/client_ms.h \
+	tools/client_ms_data.c tools/client_ms_parts.h \
 	tools/clock.h \
 	tools/ctl_allocation.c tools/ctl_allocation.h \
 	tools/ctl_args.c \
@@ -50,7 +52,7 @@ avedgectl_SOURCES = \
 	tools/probe_report.c \
 	tools/probe_sip.c \
 	tools/probe_tls.c
-avedgectl_LDADD = libctl.a $(TOOLS_LIBS)
+avedgectl_LDADD = libctl.a libloadcore.a $(TOOLS_LIBS)
 
 # What the unit tests of the load tool need of it, too.
 noinst_LIBRARIES += libloadcore.a

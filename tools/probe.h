@@ -100,7 +100,10 @@ bool probe_http(struct probe_tls *tls, const struct probe_options *options,
 
 /* --- relays ---------------------------------------------------------------------------------- */
 
-/* An Allocate over every transport of every relay. False if one failed. */
+/*
+ * An Allocate over every transport of every relay; with a token in the Microsoft dialect, too,
+ * where no answer at all means that the relay does not serve it. False if one failed.
+ */
 bool probe_relays(const struct probe_options *options, struct probe_report *report,
 		  const struct probe_answer *answer);
 

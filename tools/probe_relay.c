@@ -1,5 +1,6 @@
 /*
- * probe_relay.c - an Allocate over every transport of every relay in an answer.
+ * probe_relay.c - an Allocate over every transport of every relay in an answer; and with a pair
+ * that the Microsoft dialect can use, in that one, too.
  */
 #include <netdb.h>
 #include <stdio.h>
@@ -11,24 +12,30 @@
 
 #include "base/sockaddr.h"
 #include "tools/client.h"
+#include "tools/client_ms.h"
 #include "tools/clock.h"
 #include "tools/probe.h"
 
 enum { SEND_QUEUE = 64 << 10 };
 
-static const struct {
+struct way {
 	const char *name;
 	enum client_transport transport;
-} transports[] = {
-	{"UDP", CLIENT_UDP},
-	{"TCP", CLIENT_TCP},
-	{"TLS", CLIENT_TLS},
+	bool ms;
 };
 
-/* One Allocate, and the Refresh that gives it back. */
+static const struct way over_udp = {"UDP", CLIENT_UDP, false};
+static const struct way over_tcp = {"TCP", CLIENT_TCP, false};
+static const struct way over_tls = {"TLS", CLIENT_TLS, false};
+static const struct way ms_over_udp = {"MS-TURN UDP", CLIENT_UDP, true};
+static const struct way ms_over_tcp = {"MS-TURN TCP", CLIENT_TCP, true};
+static const struct way ms_over_ptls = {"MS-TURN pseudo-TLS", CLIENT_PTLS, true};
+
+/* One Allocate, and the request that gives it back. */
 struct trial {
 	struct event_base *base;
-	struct client *client;
+	struct client *client; /* one of the two */
+	struct client_ms *client_ms;
 	bool allocated;
 	int code;
 	char relayed[ENDPOINT_TEXT_LEN];
@@ -38,11 +45,16 @@ struct trial {
 static void ready(void *arg)
 {
 	struct trial *trial = arg;
+	const struct endpoint *relayed = trial->client_ms != NULL
+						 ? client_ms_relayed(trial->client_ms)
+						 : client_relayed(trial->client);
 
 	trial->allocated = true;
-	endpoint_format(client_relayed(trial->client), trial->relayed,
-			sizeof(trial->relayed));
-	client_release(trial->client);
+	endpoint_format(relayed, trial->relayed, sizeof(trial->relayed));
+	if (trial->client_ms != NULL)
+		client_ms_release(trial->client_ms);
+	else
+		client_release(trial->client);
 }
 
 static void released(void *arg)
@@ -68,6 +80,8 @@ static const char *advice(const struct trial *trial, enum client_transport trans
 {
 	switch (trial->code) {
 	case 401:
+	case 431:
+	case 436:
 		return "the relay does not accept the credential: do both daemons read the "
 		       "same keys ('avedgectl key list' on both), and are the clocks right?";
 	case 403:
@@ -76,6 +90,7 @@ static const char *advice(const struct trial *trial, enum client_transport trans
 	case 441:
 		return "try again.";
 	case 486:
+	case 500:
 	case 508:
 		return "the relay is full, or this user has too many allocations: see "
 		       "'avedgectl status --all'.";
@@ -110,7 +125,20 @@ static bool resolve(const char *host, uint16_t port, struct endpoint *ep,
 	return true;
 }
 
-static void try(struct trial *trial, struct client_config *config)
+static bool open_client(struct trial *trial, const struct way *way,
+			const struct client_config *config,
+			const struct client_events *events)
+{
+	if (config->loop == NULL)
+		return false;
+	if (way->ms)
+		trial->client_ms = client_ms_new(config, events);
+	else
+		trial->client = client_new(config, events);
+	return trial->client_ms != NULL || trial->client != NULL;
+}
+
+static void try(struct trial *trial, const struct way *way, struct client_config *config)
 {
 	static const struct timeval limit = {.tv_sec = PROBE_TIMEOUT_S};
 	const struct client_events events = {
@@ -119,25 +147,33 @@ static void try(struct trial *trial, struct client_config *config)
 	snprintf(trial->what, sizeof(trial->what), "no answer in time");
 	trial->base = event_base_new();
 	config->loop = trial->base != NULL ? client_loop_new(trial->base) : NULL;
-	trial->client = config->loop != NULL ? client_new(config, &events) : NULL;
-	if (trial->client == NULL) {
+	if (!open_client(trial, way, config, &events)) {
 		snprintf(trial->what, sizeof(trial->what), "out of memory");
 	} else if (event_base_loopexit(trial->base, &limit) == 0) {
 		event_base_dispatch(trial->base);
 	}
 	client_free(trial->client);
+	client_ms_free(trial->client_ms);
 	client_loop_free(config->loop);
 	if (trial->base != NULL)
 		event_base_free(trial->base);
 }
 
-static bool probe_one(struct probe_report *report, const struct probe_answer *answer,
-		      const struct probe_relay *relay, size_t which, SSL_CTX *tls)
+/* What a relay need not serve: no word from it is an answer, too. */
+static bool may_be_missing(const struct way *way, const struct probe_relay *relay,
+			   const struct trial *trial)
 {
-	uint16_t port = transports[which].transport == CLIENT_UDP ? relay->udp_port
-								  : relay->tcp_port;
+	return (way->ms && trial->code == 0) ||
+	       (way->transport == CLIENT_TLS && relay->tls_unknown);
+}
+
+static bool probe_one(struct probe_report *report, const struct probe_answer *answer,
+		      const struct probe_relay *relay, const struct way *way,
+		      SSL_CTX *tls)
+{
+	uint16_t port = way->transport == CLIENT_UDP ? relay->udp_port : relay->tcp_port;
 	struct client_config config = {
-		.transport = transports[which].transport,
+		.transport = way->transport,
 		.tls = tls,
 		.tls_name = relay->host,
 		.username = answer->username,
@@ -152,21 +188,48 @@ static bool probe_one(struct probe_report *report, const struct probe_answer *an
 		return probe_fail(report, "relay",
 				  "its host must be known here as it is to clients.",
 				  "%s %s: %s", relay->location, relay->host, why);
-	try(&trial, &config);
+	try(&trial, way, &config);
 	if (trial.allocated) {
 		probe_ok(report, "relay", "%s %s %s port %u: allocated %s, %.1f ms",
-			 relay->location, relay->host, transports[which].name, port,
-			 trial.relayed, (double)(clock_monotonic_ns() - start) / 1e6);
+			 relay->location, relay->host, way->name, port, trial.relayed,
+			 (double)(clock_monotonic_ns() - start) / 1e6);
 		return true;
 	}
-	if (transports[which].transport == CLIENT_TLS && relay->tls_unknown) {
-		probe_ok(report, "relay", "%s %s TLS port %u: not served (%s)",
-			 relay->location, relay->host, port, trial.what);
+	if (may_be_missing(way, relay, &trial)) {
+		probe_ok(report, "relay", "%s %s %s port %u: not served (%s)",
+			 relay->location, relay->host, way->name, port, trial.what);
 		return true;
 	}
 	return probe_fail(report, "relay", advice(&trial, config.transport),
-			  "%s %s %s port %u: %s", relay->location, relay->host,
-			  transports[which].name, port, trial.what);
+			  "%s %s %s port %u: %s", relay->location, relay->host, way->name,
+			  port, trial.what);
+}
+
+/*
+ * The Microsoft dialect comes after the same transport in that of RFC 8656: if that has failed,
+ * it would only say so again.
+ */
+static bool probe_all(struct probe_report *report, const struct probe_answer *answer,
+		      const struct probe_relay *relay, bool ms, SSL_CTX *tls)
+{
+	bool ok = true;
+
+	if (relay->udp_port != 0) {
+		bool udp = probe_one(report, answer, relay, &over_udp, tls);
+		if (udp && ms)
+			udp = probe_one(report, answer, relay, &ms_over_udp, tls);
+		ok &= udp;
+	}
+	if (relay->tcp_port != 0) {
+		bool tcp = probe_one(report, answer, relay, &over_tcp, tls);
+		if (tcp && ms)
+			tcp = probe_one(report, answer, relay, &ms_over_tcp, tls) &
+			      probe_one(report, answer, relay, &ms_over_ptls, tls);
+		ok &= tcp;
+	}
+	if (relay->tcp_port != 0 && (relay->tls || relay->tls_unknown))
+		ok &= probe_one(report, answer, relay, &over_tls, tls);
+	return ok;
 }
 
 static SSL_CTX *tls_context(const struct probe_options *options,
@@ -194,16 +257,10 @@ bool probe_relays(const struct probe_options *options, struct probe_report *repo
 	SSL_CTX *tls = tls_context(options, report);
 	bool ok = tls != NULL;
 
-	for (size_t i = 0; tls != NULL && i < answer->relay_count; i++) {
-		const struct probe_relay *relay = &answer->relays[i];
-
-		if (relay->udp_port != 0)
-			ok &= probe_one(report, answer, relay, 0, tls);
-		if (relay->tcp_port != 0)
-			ok &= probe_one(report, answer, relay, 1, tls);
-		if (relay->tcp_port != 0 && (relay->tls || relay->tls_unknown))
-			ok &= probe_one(report, answer, relay, 2, tls);
-	}
+	/* The dialect signs with the bytes of a token; other credentials are none to it. */
+	for (size_t i = 0; tls != NULL && i < answer->relay_count; i++)
+		ok &= probe_all(report, answer, &answer->relays[i],
+				options->sip || options->mras, tls);
 	SSL_CTX_free(tls);
 	return ok;
 }
