@@ -226,7 +226,8 @@ void relay_world_stop(struct relay_world *world)
 	limiter_free(commons->strangers);
 	config_free(world->config);
 	unlink(world->keys);
-	ck_assert_uint_eq(descriptors(), world->descriptors);
+	if (world->descriptors > 0)
+		ck_assert_uint_eq(descriptors(), world->descriptors);
 }
 
 void relay_world_deny(struct relay_world *world, const char *deny)

@@ -29,7 +29,7 @@ struct relay_world {
 	struct worker *workers[WORLD_WORKERS];
 	struct ip_addr peers; /* an address for peers, allowed by policy */
 	char keys[64];
-	unsigned descriptors; /* open ones before the start */
+	unsigned descriptors; /* open ones before the start; 0: do not look at the end */
 };
 
 /*
