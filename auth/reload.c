@@ -193,8 +193,10 @@ static bool finish(struct reload *reload, struct reload_report *report, const ch
 	report->result = report->error[0] != '\0' ? RELOAD_REJECTED
 			 : applied > 0            ? RELOAD_APPLIED
 						  : RELOAD_UNCHANGED;
-	if (report->result == RELOAD_APPLIED)
+	if (report->result == RELOAD_APPLIED) {
 		last->generation++;
+		reload->warned_s = 0; /* of new files at once */
+	}
 	report->generation = last->generation;
 	last->at_s = reload->issuer->unix_s;
 	last->result = report->result;
@@ -264,25 +266,40 @@ static bool stamps_equal(const struct file_stamps *a, const struct file_stamps *
 	return true;
 }
 
+static void warn_of(const struct reload *reload, enum file_id id, int64_t now_s)
+{
+	const struct file_facts *facts = &reload->settings->files[id];
+	const char *path = file_path(reload->config, id);
+	char time[TIMESTAMP_SIZE];
+
+	if (facts->expires_s >= now_s + WARN_BEFORE_S ||
+	    !timestamp_format(facts->expires_s, time))
+		return;
+	if (id == FILE_KEYS && facts->expires_s <= now_s)
+		log_warning(
+			"keys: no key of %s is valid now: no credential is issued; make "
+			"one with 'avedgectl key new'",
+			path);
+	else
+		log_warning("%s: what is in %s %s %s; renew it", file_key(id), path,
+			    facts->expires_s <= now_s ? "has ended at" : "ends at", time);
+}
+
 /* What has ended refuses everybody: somebody should hear of it before. */
 static void warn_of_ends(struct reload *reload)
 {
+	struct settings *settings = reload->settings;
 	int64_t now_s = reload->issuer->unix_s;
-	char time[TIMESTAMP_SIZE];
 
 	if (now_s - reload->warned_s < WARN_EVERY_S)
 		return;
 	reload->warned_s = now_s;
+	/* A key that was in the future may sign by now. */
+	files_describe(reload->config, settings->keyring, settings->tls, now_s,
+		       settings->files);
 	for (int i = 0; i < FILE_COUNT; i++) {
-		const struct file_facts *facts = &reload->settings->files[i];
-
-		if (i == FILE_PRIVATE_KEY || facts->expires_s >= now_s + WARN_BEFORE_S ||
-		    !timestamp_format(facts->expires_s, time))
-			continue;
-		log_warning("%s: what is in %s %s %s; renew it",
-			    file_key((enum file_id)i),
-			    file_path(reload->config, (enum file_id)i),
-			    facts->expires_s <= now_s ? "has ended at" : "ends at", time);
+		if (i != FILE_PRIVATE_KEY) /* it ends with its certificate */
+			warn_of(reload, (enum file_id)i, now_s);
 	}
 }
 

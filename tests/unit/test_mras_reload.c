@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "auth/drain.h"
 #include "auth/settings.h"
@@ -214,6 +216,75 @@ START_TEST(reload_looks_once_at_a_file_that_went_wrong)
 }
 END_TEST
 
+#define SECRET " MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZ"
+
+static const struct {
+	const char *name;
+	const char *keys;
+	int64_t ends_s; /* INT64_MAX: never; 0: now */
+} endings[] = {
+	{"one for ever", "a" SECRET "WY=\n", INT64_MAX},
+	{"one that ends", "a" SECRET "WY= - 2100-01-01T00:00:00Z\n", 4102444800},
+	{"one after the other",
+	 "a" SECRET "WY= - 2100-01-01T00:00:00Z\n"
+	 "b" SECRET "WY= 2099-01-01T00:00:00Z 2101-01-01T00:00:00Z\n",
+	 4133980800},
+	{"in any order",
+	 "b" SECRET "WY= 2099-01-01T00:00:00Z 2101-01-01T00:00:00Z\n"
+	 "a" SECRET "WY= - 2100-01-01T00:00:00Z\n",
+	 4133980800},
+	{"a gap is an end",
+	 "a" SECRET "WY= - 2100-01-01T00:00:00Z\n"
+	 "b" SECRET "WY= 2100-01-01T00:00:01Z -\n",
+	 4102444800},
+	{"all past", "a" SECRET "WY= - 2020-01-01T00:00:00Z\n", 0},
+	{"all future", "a" SECRET "WY= 2100-01-01T00:00:00Z -\n", 0},
+};
+
+START_TEST(reload_knows_until_when_keys_sign)
+{
+	issuer_world_write(&world, "keys", endings[_i].keys);
+	ck_assert_msg(reload_with(""), "%s", report.error);
+
+	int64_t got = world.issuer.settings->files[FILE_KEYS].expires_s;
+	if (endings[_i].ends_s == 0)
+		ck_assert_int_le(got, time(NULL));
+	else
+		ck_assert_msg(got == endings[_i].ends_s, "%s: %lld", endings[_i].name,
+			      (long long)got);
+}
+END_TEST
+
+START_TEST(reload_warns_of_ends_once_a_day)
+{
+	FILE *captured = tmpfile();
+	char text[4096];
+
+	issuer_world_certify(&world, 30 * 86400);
+	issuer_world_write(&world, "keys", "a" SECRET "WY= - 2020-01-01T00:00:00Z\n");
+	ck_assert(reload_with(""));
+	ck_assert_ptr_nonnull(captured);
+	ck_assert_int_ge(dup2(fileno(captured), STDERR_FILENO), 0);
+	for (int day = 0; day < 20; day++) {
+		for (int i = 0; i < 3; i++)
+			reload_watched_files(world.reload);
+		world.issuer.unix_s += 86400;
+	}
+
+	ssize_t len = pread(fileno(captured), text, sizeof(text) - 1, 0);
+	ck_assert_int_gt(len, 0);
+	text[len] = '\0';
+	size_t keys = 0, certificates = 0;
+	for (const char *p = text; (p = strstr(p, "no key of ")) != NULL; p++)
+		keys++;
+	for (const char *p = text; (p = strstr(p, "tls.certificate: what is in ")); p++)
+		certificates++;
+	ck_assert_uint_eq(keys, 20);
+	ck_assert_msg(certificates == 3 || certificates == 4, "%zu", certificates);
+	fclose(captured);
+}
+END_TEST
+
 START_TEST(reload_keeps_relays_draining)
 {
 	struct service_relay *relays = world.issuer.settings->relays;
@@ -241,6 +312,8 @@ static void reload_suite(Suite *suite)
 	tcase_add_test(tc, reload_reports_files_by_what_is_in_them);
 	tcase_add_test(tc, reload_watches_every_file);
 	tcase_add_test(tc, reload_looks_once_at_a_file_that_went_wrong);
+	tcase_add_loop_test(tc, reload_knows_until_when_keys_sign, 0, ROWS(endings));
+	tcase_add_test(tc, reload_warns_of_ends_once_a_day);
 	tcase_add_test(tc, reload_keeps_relays_draining);
 	suite_add_tcase(suite, tc);
 }
