@@ -72,10 +72,10 @@ struct config {
 		uint16_t channels;          /* per allocation, 1..256 */
 		uint32_t connections;       /* stream connections per worker, all */
 		uint32_t unauthenticated; /* of them not yet authenticated, per worker */
-		uint32_t unauthenticated_per_prefix;
-		uint32_t greeting_ms;       /* first bytes and TLS handshake */
-		uint32_t authentication_ms; /* first authenticated request */
-		uint32_t frame_ms;          /* a frame begun must be complete */
+		uint32_t unauthenticated_per_prefix; /* of all workers */
+		uint32_t greeting_ms;                /* first bytes and TLS handshake */
+		uint32_t authentication_ms;          /* first authenticated request */
+		uint32_t frame_ms;                   /* a frame begun must be complete */
 		uint32_t idle_ms;    /* a connection without allocation; 0: for ever */
 		uint32_t send_queue; /* bytes queued towards a stream client */
 	} fixed_limits;

@@ -214,7 +214,7 @@ const struct config_key config_schema[] = {
 	{KEY("limits", "unauthenticated_per_prefix"), CONFIG_NUMBER, true,
 	 FIELD(fixed_limits.unauthenticated_per_prefix), .min = 0, .max = 1000000,
 	 .fallback = "2048",
-	 .doc = "of those from one IPv4 address or IPv6 /64; 0: no limit"},
+	 .doc = "of all those from one IPv4 address or IPv6 /64; 0: no limit"},
 	{KEY("limits", "greeting"), CONFIG_MILLISECONDS, true,
 	 FIELD(fixed_limits.greeting_ms), .min = 100, .max = DAY_MS, .fallback = "5s",
 	 .doc = "time for the first bytes and the TLS handshake"},

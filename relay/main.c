@@ -244,7 +244,9 @@ static bool make_workers(struct daemon *daemon)
 	size_t count = relay->worker_count;
 
 	relay->workers = calloc(count, sizeof(*relay->workers));
-	if (relay->workers == NULL)
+	relay->commons.half_open =
+		quota_new(count * daemon->config->fixed_limits.unauthenticated);
+	if (relay->workers == NULL || relay->commons.half_open == NULL)
 		return no_memory(daemon);
 	for (size_t i = 0; i < count; i++) {
 		struct settings *settings = settings_ref(reload_settings(daemon->reload));
@@ -425,6 +427,7 @@ static void take_down(struct daemon *daemon)
 		quota_free(commons->sides[side]);
 	quota_free(commons->total);
 	bandwidth_free(commons->bandwidth);
+	quota_free(commons->half_open);
 	limiter_free(commons->strangers);
 	network_free(relay->network);
 	free(daemon->sockets);

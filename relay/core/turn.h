@@ -110,7 +110,8 @@ struct turn_commons {
 	struct quota *prefixes;
 	struct quota *sides[SIDE_COUNT]; /* one owner, 0: all clients of that side */
 	struct quota *total;             /* one owner, 0: all allocations of the relay */
-	struct bandwidth *bandwidth;     /* bandwidth */
+	struct quota *half_open;     /* stream clients yet to authenticate, by prefix */
+	struct bandwidth *bandwidth; /* bandwidth */
 	struct limiter *strangers;
 	uint32_t allocations_total; /* limit; 0: none but the ports */
 	/*

@@ -16,7 +16,6 @@ enum { BUCKETS = 1 << 14 };
 
 struct clients {
 	struct worker *worker;
-	struct quota *prefixes; /* unauthenticated ones, by source prefix */
 	size_t admitted, unauthenticated, listed;
 	struct stream *buckets[BUCKETS];
 	uint8_t buffer[CLIENTS_BUFFER];
@@ -38,6 +37,15 @@ static uint64_t prefix_owner(struct clients *clients, const struct ip_addr *clie
 			  sizeof(prefix));
 }
 
+/*
+ * All workers' together: the kernel spreads the connections of an address over all of them, so
+ * that a limit of each would be another one on every machine.
+ */
+static struct quota *half_open(const struct clients *clients)
+{
+	return clients->worker->turn.commons->half_open;
+}
+
 struct clients *clients_new(struct worker *worker)
 {
 	struct clients *clients = calloc(1, sizeof(*clients));
@@ -45,11 +53,6 @@ struct clients *clients_new(struct worker *worker)
 		return NULL;
 
 	clients->worker = worker;
-	clients->prefixes = quota_new(worker->settings->stream.unauthenticated);
-	if (clients->prefixes == NULL) {
-		free(clients);
-		return NULL;
-	}
 	return clients;
 }
 
@@ -61,7 +64,6 @@ void clients_free(struct clients *clients)
 		while (clients->buckets[i] != NULL)
 			stream_free(clients->buckets[i]);
 	}
-	quota_free(clients->prefixes);
 	free(clients);
 }
 
@@ -71,7 +73,7 @@ bool clients_admit(struct clients *clients, const struct ip_addr *client)
 
 	if (clients->admitted >= settings->stream.connections ||
 	    clients->unauthenticated >= settings->stream.unauthenticated ||
-	    !quota_acquire(clients->prefixes, prefix_owner(clients, client),
+	    !quota_acquire(half_open(clients), prefix_owner(clients, client),
 			   settings->stream.unauthenticated_per_prefix))
 		return false;
 	clients->admitted++;
@@ -82,7 +84,7 @@ bool clients_admit(struct clients *clients, const struct ip_addr *client)
 void clients_discharge(struct clients *clients, const struct ip_addr *client)
 {
 	clients->unauthenticated--;
-	quota_release(clients->prefixes, prefix_owner(clients, client));
+	quota_release(half_open(clients), prefix_owner(clients, client));
 }
 
 void clients_leave(struct clients *clients)

@@ -278,12 +278,38 @@ def revoked(server):
     return "a revoked user is out at once"
 
 
+def strangers(server):
+    """TCP connections of one address that have not shown a credential: five, of all workers."""
+    write_config(server, ["unauthenticated_per_prefix = 5"])
+    check(reload(server), "the reload was refused")
+    socks = [socket.create_connection((INSIDE, 443), source_address=("127.0.0.9", 0))
+             for _ in range(30)]
+    time.sleep(0.5)
+    alive = 0
+    for sock in socks:
+        sock.settimeout(0.01)
+        try:
+            sock.recv(1)
+        except TimeoutError:
+            alive += 1
+        except ConnectionResetError:
+            pass
+    check(alive == 5, "%d of 30 connections of one address were taken", alive)
+    # Who authenticates makes room, and others are not concerned.
+    call = Call(server, "alice", "tcp")
+    call.close()
+    for sock in socks:
+        sock.close()
+    return "5 of 30 strangers from one address"
+
+
 def main():
     alone.begin()
     with alone.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"], workers=2,
                        settings={"limits": relay.NO_LIMITS["limits"] + LIMITS}) as server:
         said = [datagrams(server), streams(server, "tcp"), streams(server, "tls"),
-                ms_streams(server), shares(server), revoked(server)]
+                ms_streams(server), shares(server), revoked(server),
+                strangers(server)]
         print("; ".join(said))
 
 

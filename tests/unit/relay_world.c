@@ -118,11 +118,12 @@ static void make_commons(struct relay_world *world)
 		commons->sides[side] = quota_new(1);
 	commons->total = quota_new(1);
 	commons->bandwidth = bandwidth_new(1024);
+	commons->half_open = quota_new(1024);
 	commons->strangers = limiter_new(&commons->hash_key);
 	ck_assert(commons->ports && commons->tcp_ports && commons->reservations &&
 		  commons->users && commons->prefixes && commons->sides[SIDE_INSIDE] &&
 		  commons->sides[SIDE_OUTSIDE] && commons->total && commons->bandwidth &&
-		  commons->strangers);
+		  commons->half_open && commons->strangers);
 }
 
 /* Its fronts and its address, as settings are built from. */
@@ -223,6 +224,7 @@ void relay_world_stop(struct relay_world *world)
 		quota_free(commons->sides[side]);
 	quota_free(commons->total);
 	bandwidth_free(commons->bandwidth);
+	quota_free(commons->half_open);
 	limiter_free(commons->strangers);
 	config_free(world->config);
 	unlink(world->keys);
