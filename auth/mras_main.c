@@ -46,7 +46,8 @@ struct daemon {
 	struct watchdog *watchdog;
 	struct inbox *inbox;
 	struct issuer_control asked; /* of the control interface */
-	char told[160];              /* the last status line */
+	bool failed_itself; /* the self-test: the keys are to blame, and trying again is vain */
+	char told[160]; /* the last status line */
 	char error[512];
 };
 
@@ -135,8 +136,10 @@ static bool make_parts(struct daemon *daemon)
 	if (issuer->http == NULL)
 		return false;
 	issuer_tick(issuer);
-	if (!self_test(issuer, daemon->error, sizeof(daemon->error)))
+	if (!self_test(issuer, daemon->error, sizeof(daemon->error))) {
+		daemon->failed_itself = true;
 		return false;
+	}
 	daemon->watchdog = watchdog_new(issuer->base, NULL, NULL);
 	issuer->listeners = listeners_new(issuer, &daemon->sockets);
 	daemon->inbox = inbox_new(issuer->base);
@@ -261,6 +264,7 @@ static bool serve(struct daemon *daemon)
 		   config->server_count == 1 ? "" : "s", config->relay_count,
 		   config->relay_count == 1 ? "" : "s");
 	notify_ready();
+	tell_status(daemon);
 	event_base_dispatch(base);
 	notify_stopping();
 	issuer_log_counters(&daemon->issuer);
@@ -319,7 +323,7 @@ static int run(struct daemon *daemon, const struct daemon_arguments *arguments)
 	if (!read_files(daemon))
 		return DAEMON_EXIT_CONFIG;
 	if (!drop_privileges(daemon) || !make_parts(daemon) || !serve(daemon))
-		return EXIT_FAILURE;
+		return daemon->failed_itself ? DAEMON_EXIT_CONFIG : EXIT_FAILURE;
 	return EXIT_SUCCESS;
 }
 

@@ -49,6 +49,7 @@ struct daemon {
 	struct watchdog *watchdog;
 	uint64_t pulses[WORKERS_MAX]; /* as of the last feeding */
 	struct status_line status;
+	bool failed_itself; /* the self-test: the keys are to blame, and trying again is vain */
 	struct control_socket *control;
 	struct observer *observer;
 	struct daemon_identity identity;
@@ -293,8 +294,11 @@ static bool start_workers(struct daemon *daemon)
 			return false;
 		}
 	}
-	if (!self_test(&daemon->relay, time(NULL), daemon->error, sizeof(daemon->error)))
+	if (!self_test(&daemon->relay, time(NULL), daemon->error,
+		       sizeof(daemon->error))) {
+		daemon->failed_itself = true;
 		return false;
+	}
 	if (daemon->control != NULL &&
 	    !control_socket_start(daemon->control, control_routes, control_route_count,
 				  &daemon->relay, daemon->error, sizeof(daemon->error)))
@@ -471,7 +475,7 @@ static int run(struct daemon *daemon, const struct daemon_arguments *arguments)
 		no_memory(daemon);
 	if (daemon->base == NULL || !open_inbox(daemon) || !make_workers(daemon) ||
 	    !serve(daemon))
-		return EXIT_FAILURE;
+		return daemon->failed_itself ? DAEMON_EXIT_CONFIG : EXIT_FAILURE;
 	return EXIT_SUCCESS;
 }
 
