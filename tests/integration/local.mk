@@ -6,6 +6,9 @@ EXTRA_DIST += \
 	tests/integration/topology.sh \
 	tests/integration/alone.py \
 	tests/integration/crowd.py \
+	tests/integration/deb.py \
+	tests/integration/freeze_thread.py \
+	tests/integration/machine.py \
 	tests/integration/namespaces.py \
 	tests/integration/mras.py \
 	tests/integration/msclient.py \
@@ -45,6 +48,8 @@ EXTRA_DIST += \
 	tests/integration/t-reload.py \
 	tests/integration/t-restart-and-reload.sh \
 	tests/integration/t-side-by-side.sh \
+	tests/integration/t-package.py \
+	tests/integration/t-service.py \
 	tests/integration/t-sipp.py \
 	tests/integration/t-status-page.py \
 	tests/integration/t-stranger.py \

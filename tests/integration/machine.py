@@ -1,0 +1,177 @@
+"""A booted Debian for tests of the service: systemd in a container (systemd-nspawn) over an
+overlay of this machine's root. What it writes goes to memory and is gone afterwards. It has a
+loopback interface of its own and no other.
+
+Needs root and systemd-nspawn; unavailable() says what is missing.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+# What this machine happens to run at its boot is none of the test's business.
+WANTED_UNITS = {"dbus.service", "dbus.socket", "systemd-logind.service"}
+UNIT_FOLDERS = ("/etc/systemd/system", "/lib/systemd/system")
+BOOT_S = 40
+
+
+def unavailable():
+    """Why there can be no machine here, or None."""
+    if os.geteuid() != 0:
+        return "needs root"
+    if not shutil.which("systemd-nspawn"):
+        return "systemd-nspawn is not installed (systemd-container)"
+    if not os.path.exists("/lib/systemd/systemd"):
+        return "systemd is not installed"
+    with open("/proc/filesystems", encoding="ascii") as file:
+        if "overlay" not in file.read().split():
+            return "the kernel has no overlay file system"
+    return None
+
+
+class Machine:
+    """with Machine() as machine: it is booted, and gone afterwards whatever happens."""
+
+    def __init__(self):
+        self.name = "avedge-%d" % os.getpid()
+        self.folder = tempfile.mkdtemp(prefix="avedge-machine-")
+        self.root = os.path.join(self.folder, "root")
+        self.console = os.path.join(self.folder, "console")
+        self.nspawn = None
+        self.leader = None
+        self.mounted = []
+
+    def __enter__(self):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+        try:
+            self._mount()
+            self._prepare()
+            self._boot()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if self.nspawn is not None and self.nspawn.poll() is None:
+            # Its first process ends with it, and with that everything in the machine.
+            self.nspawn.terminate()
+            try:
+                self.nspawn.wait(10)
+            except subprocess.TimeoutExpired:
+                if self.leader:
+                    os.kill(self.leader, signal.SIGKILL)
+                self.nspawn.kill()
+                self.nspawn.wait()
+        for path in reversed(self.mounted):
+            subprocess.run(["umount", "--lazy", path], check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _mount(self):
+        memory = os.path.join(self.folder, "memory")
+        for folder in (memory, self.root):
+            os.mkdir(folder)
+        # An overlay cannot write into what lies below it: hence a file system of its own.
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1g,mode=0755", self.name, memory],
+                       check=True)
+        self.mounted.append(memory)
+        upper, work = (os.path.join(memory, name) for name in ("upper", "work"))
+        os.mkdir(upper)
+        os.mkdir(work)
+        subprocess.run(["mount", "-t", "overlay", self.name, "-o",
+                        "lowerdir=/,upperdir=%s,workdir=%s" % (upper, work), self.root],
+                       check=True)
+        self.mounted.append(self.root)
+
+    def _prepare(self):
+        system = os.path.join(self.root, "etc/systemd/system")
+        for name in os.listdir(system):
+            path = os.path.join(system, name)
+            if name.endswith(".wants"):
+                for unit in os.listdir(path):
+                    if unit not in WANTED_UNITS:
+                        os.unlink(os.path.join(path, unit))
+        # The file says to maintainer scripts that nothing is to be started.
+        policy = os.path.join(self.root, "usr/sbin/policy-rc.d")
+        if os.path.exists(policy):
+            os.unlink(policy)
+        # What an installation of this machine's own left would hide the package's.
+        for folder in ("usr/local/bin", "usr/local/sbin"):
+            for name in ("mediarelayd", "mrasd", "avedgectl", "avedge-load"):
+                path = os.path.join(self.root, folder, name)
+                if os.path.lexists(path):
+                    os.unlink(path)
+        shutil.rmtree(os.path.join(self.root, "etc/avedge"), ignore_errors=True)
+
+    def _boot(self):
+        with open(self.console, "wb") as console:
+            self.nspawn = subprocess.Popen(
+                ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
+                 "--directory=" + self.root, "--private-network", "--machine=" + self.name,
+                 "--kill-signal=SIGRTMIN+4", "--console=pipe"],
+                stdin=subprocess.DEVNULL, stdout=console, stderr=console)
+        until = time.monotonic() + BOOT_S
+        while time.monotonic() < until and self.nspawn.poll() is None:
+            self.leader = self.leader or self._child()
+            if self.leader and self.run("systemctl", "is-system-running", "--wait",
+                                        check=False).stdout.strip() in ("running", "degraded"):
+                return
+            time.sleep(0.2)
+        with open(self.console, encoding="utf-8", errors="replace") as console:
+            print(console.read()[-3000:])
+        raise SystemExit("the machine has not booted within %d s" % BOOT_S)
+
+    def _child(self):
+        path = "/proc/%d/task/%d/children" % (self.nspawn.pid, self.nspawn.pid)
+        with open(path, encoding="ascii") as children:
+            pids = children.read().split()
+        return int(pids[0]) if pids else None
+
+    def command(self, *args):
+        """The command line that runs args as root in the machine."""
+        return ["nsenter", "--target", str(self.leader), "--all", "env", "-i",
+                "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "TERM=dumb", "LANG=C.UTF-8",
+                *args]
+
+    def run(self, *args, check=True, timeout=60, **kw):
+        """Run it to its end; what it wrote is in stdout, standard error included."""
+        kw.setdefault("stdout", subprocess.PIPE)
+        result = subprocess.run(self.command(*args), stderr=subprocess.STDOUT, text=True,
+                                stdin=subprocess.DEVNULL, timeout=timeout, check=False, **kw)
+        if check and result.returncode != 0:
+            print(result.stdout)
+            raise SystemExit("FAIL: status %d of: %s" % (result.returncode, " ".join(args)))
+        return result
+
+    def out(self, *args, **kw):
+        return self.run(*args, **kw).stdout.strip()
+
+    def start(self, *args):
+        """Run it beside; a Popen whose stdout is text."""
+        return subprocess.Popen(self.command(*args), stdin=subprocess.DEVNULL, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def path(self, inside):
+        return self.root + inside
+
+    def put(self, source, inside):
+        """Copy a file or folder of ours into it."""
+        if os.path.isdir(source):
+            shutil.copytree(source, self.path(inside))
+        else:
+            shutil.copy2(source, self.path(inside))
+
+    def write(self, inside, text, mode=0o644):
+        os.makedirs(os.path.dirname(self.path(inside)), exist_ok=True)
+        with open(self.path(inside), "w", encoding="ascii") as file:
+            file.write(text)
+        os.chmod(self.path(inside), mode)
+
+    def read(self, inside):
+        with open(self.path(inside), encoding="utf-8") as file:
+            return file.read()
