@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,6 +187,51 @@ void import_note(struct import_conf *conf, const struct import_setting *setting,
 			  setting ? json_integer(setting->line) : json_null(), "key",
 			  json_string_nocheck(setting ? setting->name : key), "reason",
 			  reason));
+}
+
+static json_int_t line_of(const json_t *note)
+{
+	const json_t *line = json_object_get(note, "line");
+
+	return json_is_integer(line) ? json_integer_value(line) : INT_MAX;
+}
+
+/* Merging keeps the order of those that are equal. */
+static void merge(json_t **notes, json_t **room, size_t count)
+{
+	size_t half = count / 2, left = 0, right = half;
+
+	if (count < 2)
+		return;
+	merge(notes, room, half);
+	merge(notes + half, room, count - half);
+	for (size_t i = 0; i < count; i++) {
+		bool from_left =
+			right == count ||
+			(left < half && line_of(notes[left]) <= line_of(notes[right]));
+
+		room[i] = from_left ? notes[left++] : notes[right++];
+	}
+	memcpy(notes, room, count * sizeof(*notes));
+}
+
+void import_sort_notes(struct import_conf *conf)
+{
+	size_t count = json_array_size(conf->notes);
+	json_t **notes = calloc(2 * count + 1, sizeof(*notes));
+	json_t *sorted = json_array();
+
+	if (notes && sorted) {
+		for (size_t i = 0; i < count; i++)
+			notes[i] = json_array_get(conf->notes, i);
+		merge(notes, notes + count, count);
+		for (size_t i = 0; i < count; i++)
+			json_array_append(sorted, notes[i]);
+		json_decref(conf->notes);
+		conf->notes = json_incref(sorted);
+	}
+	json_decref(sorted);
+	free(notes);
 }
 
 bool import_number(struct import_conf *conf, const char *name, int64_t min, int64_t max,

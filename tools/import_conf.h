@@ -62,6 +62,9 @@ __attribute__((format(printf, 4, 5))) void import_note(
 	struct import_conf *conf, const struct import_setting *setting, const char *key,
 	const char *format, ...);
 
+/* In the order of lines; what is in no line comes last. */
+void import_sort_notes(struct import_conf *conf);
+
 /* A number in the range; false, with a note if the setting is there, otherwise. */
 bool import_number(struct import_conf *conf, const char *name, int64_t min, int64_t max,
 		   int64_t *number);

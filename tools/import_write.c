@@ -18,6 +18,7 @@ enum {
 	MAX_PORT_DEFAULT = 65535,
 	RELAY_PORT_MIN = 1024,
 	WORKERS_MAX = 256,
+	REALM_MAX = 127,
 	DAY_S = 86400,
 	NONCE_MIN_S = 32,
 	NONCE_DEFAULT_S = 600,
@@ -37,6 +38,22 @@ static void write_text(struct import_conf *conf, FILE *out, const char *name,
 		fprintf(out, "%s%s = \"%s\"\n", indent, key, text);
 }
 
+/* It goes over the wire in a quoted string. */
+static void write_realm(struct import_conf *conf, FILE *out)
+{
+	const char *realm = import_text(conf, "realm");
+	size_t len = 0;
+
+	while (realm && realm[len] >= ' ' && realm[len] <= '~')
+		len++;
+	if (realm && (realm[len] != '\0' || len > REALM_MAX))
+		import_note(conf, import_find(conf, "realm"), NULL,
+			    "here it is at most %d printable ASCII characters",
+			    REALM_MAX);
+	else if (realm)
+		fprintf(out, "realm = \"%s\"\n", realm);
+}
+
 static void write_head(struct import_conf *conf, const struct import_plan *plan,
 		       FILE *out)
 {
@@ -45,7 +62,7 @@ static void write_head(struct import_conf *conf, const struct import_plan *plan,
 	fprintf(out,
 		"# Made by avedgectl from a configuration of coturn. Every key is explained in\n"
 		"# mediarelayd.conf(5). Run \"mediarelayd --check\" before you use it.\n\n");
-	write_text(conf, out, "realm", "realm", "");
+	write_realm(conf, out);
 	if (!import_find(conf, "realm"))
 		import_note(
 			conf, NULL, "realm",
@@ -482,4 +499,5 @@ void import_write(struct import_conf *conf, const struct import_plan *plan, FILE
 	write_limits(conf, out);
 	write_rest(conf, out);
 	note_lost(conf);
+	import_sort_notes(conf);
 }

@@ -71,11 +71,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	json_t *documents[3];
 	char *text = NULL;
 	size_t text_size = 0;
+	static bool ready;
 	FILE *out;
 
 	if (size < 2)
 		return 0;
-	setlocale(LC_CTYPE, "C.UTF-8");
+	if (!ready)
+		ready = setlocale(LC_CTYPE, "C.UTF-8") != NULL;
 	frame.columns = 20 + data[0];
 	frame.lines = 4 + data[1] % 100;
 	frame.live = data[1] & 0x80;
