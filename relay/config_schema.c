@@ -245,7 +245,7 @@ const struct config_key config_schema[] = {
 	 .doc = "group that may use it besides root"},
 
 	{KEY("metrics", "listen"), CONFIG_LOOPBACK, false, FIELD(metrics.listen),
-	 .fallback = "", .doc = "loopback address and port for Prometheus; empty: none"},
+	 .fallback = "", .doc = "loopback address and port of metrics and status page; empty: none"},
 };
 
 const size_t config_schema_count = sizeof(config_schema) / sizeof(config_schema[0]);

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Four workers of the ThreadSanitizer build under calls over UDP, TCP and TLS, allocations that
-# come and go, connections that come and go, and reloads: no report.
+# come and go, connections that come and go, reloads, and somebody who reads figures and the status
+# page all the time: no report.
 build=${TSAN_BUILD_DIR:-${RELAY_BUILD_DIR:-.}/../tsan}
 if [ ! -x "$build/mediarelayd" ]; then
 	echo "there is no ThreadSanitizer build of mediarelayd"
@@ -11,9 +12,10 @@ export RELAY_BUILD_DIR
 export TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1:exitcode=99
 # shellcheck source=topology.sh
 . "$(dirname "$0")/topology.sh"
-need turnutils_uclient turnutils_peer
+need turnutils_uclient turnutils_peer curl
 topology_up
-start_relay "${for_uclient[@]}" --workers 4 --set 'limits:stranger_rate = 0'
+start_relay "${for_uclient[@]}" --workers 4 --set 'limits:stranger_rate = 0' \
+	--set 'metrics:listen = "127.0.0.1:9478"'
 credential
 background "$work/peer.log" ip netns exec "$net-host" turnutils_peer -L $host_addr
 
@@ -41,6 +43,10 @@ for i in range(400):
     s = socket.create_connection(('$outside_addr', $tcp_port), 5)
     s.send(b'\\x16\\x03\\x01' if i % 2 else b'\\0\\1\\0\\0\\x21\\x12\\xa4\\x42')
     s.close()"
+# shellcheck disable=SC2016 # the inner shell expands it
+run figures edge bash -c 'for ((i = 0; i < 150; i++)); do
+	curl -sf http://127.0.0.1:9478/metrics http://127.0.0.1:9478/status.json >/dev/null || exit 1
+done'
 for i in 1 2 3 4 5 6; do
 	sleep 0.7
 	"$relay_py" reload --dir "$work/relay"

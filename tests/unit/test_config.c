@@ -80,6 +80,21 @@ static const struct {
 	 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	 "F:1: realm: longer than 127 bytes; shorten it"},
+	{"metrics { listen = \"192.0.2.1:9478\" }",
+	 "F:1: metrics.listen: 192.0.2.1:9478 is not a loopback address; write one such as "
+	 "127.0.0.1, because everybody may ask there"},
+	{"metrics { listen = \"0.0.0.0:9478\" }",
+	 "F:1: metrics.listen: 0.0.0.0:9478 is not a loopback address; write one such as "
+	 "127.0.0.1, because everybody may ask there"},
+	{"metrics { listen = \"127.0.0.1\" }",
+	 "F:1: metrics.listen: \"127.0.0.1\" is not an address and port; write one such as "
+	 "127.0.0.1:9478"},
+	{"metrics { listen = \"localhost:9478\" }",
+	 "F:1: metrics.listen: \"localhost:9478\" is not an address and port; write one such as "
+	 "127.0.0.1:9478"},
+	{"metrics { listen = \"[::1]:0\" }",
+	 "F:1: metrics.listen: \"[::1]:0\" is not an address and port; write one such as "
+	 "127.0.0.1:9478"},
 	{"workers = many", "F:1: workers: \"many\" is not a number; write digits alone"},
 	{"workers = 2K", "F:1: workers: \"2K\" is not a number; write digits alone"},
 	{"workers = -1", "F:1: workers: \"-1\" is not a number; write digits alone"},
@@ -301,6 +316,7 @@ START_TEST(config_has_defaults)
 	ck_assert_str_eq(c->log.level, "info");
 	ck_assert_str_eq(c->control.socket, "/run/mediarelayd/control.sock");
 	ck_assert_ptr_null(c->control.group);
+	ck_assert_uint_eq(c->metrics.listen.ip.family, IP_NONE);
 	for (int i = 0; i < SIDE_COUNT; i++) {
 		ck_assert_uint_eq(c->sides[i].address_count, 1);
 		ck_assert_uint_eq(c->sides[i].udp_port, 3478);
@@ -553,6 +569,27 @@ START_TEST(config_file_that_is_not_text)
 }
 END_TEST
 
+START_TEST(config_metrics_are_on_loopback)
+{
+	static const char *const texts[] = {"127.0.0.1:9478", "127.9.9.9:1",
+					    "[::1]:65535"};
+	char text[256], error[256];
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct endpoint want;
+
+		snprintf(text, sizeof(text), "%smetrics { listen = \"%s\" }", SIDES,
+			 texts[i]);
+		struct config *c =
+			config_parse("F", text, strlen(text), error, sizeof(error));
+		ck_assert_msg(c != NULL, "%s", error);
+		ck_assert(endpoint_parse(texts[i], 0, &want));
+		ck_assert(endpoint_equal(&c->metrics.listen, &want));
+		config_free(c);
+	}
+}
+END_TEST
+
 /*
  * Manual page and default file are written by hand and must agree with the table: every key,
  * its default, and whether a reload applies it.
@@ -646,6 +683,7 @@ static void config_suite(Suite *suite)
 	tcase_add_test(tc, config_in_force_knows_what_waits_for_a_restart);
 	tcase_add_loop_test(tc, config_schema_defaults_survive_a_round_trip, 0,
 			    (int)config_schema_count);
+	tcase_add_test(tc, config_metrics_are_on_loopback);
 	tcase_add_loop_test(tc, config_manual_page_agrees, 0, (int)config_schema_count);
 	tcase_add_test(tc, config_default_file_shows_the_defaults);
 	tcase_add_test(tc, config_file_that_is_not_there);
