@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -337,6 +338,72 @@ def files_are_watched(bench):
           "the certificate")
     check(ask(bench, "GET", "/v1/status")[1]["files"][1]["not_after"] != ends, "status")
     check(ask_sip(bench.mrasd)[0] == "OK", "with the new certificate")
+
+
+@row
+def reloads_disturb_nobody(bench):
+    """A file that goes back and forth while a server asks without a pause."""
+    served, wrong, done = [0], [], threading.Event()
+
+    def ask_on():
+        with Client(bench.mrasd, "trusted") as client:
+            while not done.is_set():
+                client.send(mras.service_request()[1])
+                first, _, body = client.response()
+                if first != "SIP/2.0 200 OK" or mras.read_answer(body)[0] != "OK":
+                    wrong.append(body)
+                served[0] += 1
+    asking = threading.Thread(target=ask_on)
+    asking.start()
+    try:
+        for i in range(40):
+            bench.mrasd.configure(text(bench).replace(
+                'realm = "avedge"', 'realm = "r%d"' % i))
+            status, document = ask(bench, "POST", "/v1/reload")
+            check(status == 200 and changes(document)["realm"][1] == "r%d" % i, "%d %s", status,
+                  document)
+    finally:
+        done.set()
+        asking.join(10)
+        bench.mrasd.configure(text(bench))
+        ask(bench, "POST", "/v1/reload")
+    check(served[0] > 40 and not wrong, "%d served, wrong: %s", served[0], wrong[:1])
+
+
+@row
+def it_ends_whoever_asks(bench):
+    """SIGTERM while the control socket and the metrics are asked without a pause."""
+    folder = os.path.join(bench.folder, "third")
+    os.mkdir(folder)
+    third = mras.Mrasd(folder, INSIDE, PORT + 1, bench.text(more=LIMITS + (
+        'control {\n\tsocket = "%s/mrasd.sock"\n}\n' % folder)).replace(
+            "port = %d" % PORT, "port = %d" % (PORT + 1)).replace(
+                'listen = ""', 'listen = "127.0.0.1:9480"'))
+    third.start()
+
+    def hammer(connect, path):
+        while third.child.poll() is None:
+            try:
+                connection = connect()
+                connection.request("GET", path)
+                connection.getresponse().read()
+                connection.close()
+            except (OSError, http.client.HTTPException):
+                pass
+    threads = [threading.Thread(target=hammer, args=args) for args in (
+        (lambda: Connection(third.path("mrasd.sock")), "/v1/status"),
+        (lambda: Connection(third.path("mrasd.sock")), "/v1/configuration"),
+        (lambda: http.client.HTTPConnection("127.0.0.1", 9480, timeout=10), "/metrics"))]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    started = time.monotonic()
+    wrong = third.stop()
+    took = time.monotonic() - started
+    for thread in threads:
+        thread.join(15)
+    check(not wrong and took < 3, "it ended after %.1f s: %s", took, wrong)
+    shutil.rmtree(folder)
 
 
 @row
