@@ -33,12 +33,7 @@ struct drain {
 static void end_all(struct worker *worker, void *arg)
 {
 	(void)arg;
-	struct allocation *al;
-
-	for (uint32_t slot = 0; (al = allocation_next(worker->turn.table, slot)) != NULL;
-	     slot = al->slot + 1)
-		allocation_delete(&worker->turn, al, END_DRAINED, worker->now_ms);
-	worker_expire(worker);
+	worker_end_all(worker, END_DRAINED);
 }
 
 static void deadline_came(evutil_socket_t fd, short events, void *arg)

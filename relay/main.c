@@ -30,6 +30,7 @@
 #include "relay/ops/addresses.h"
 #include "relay/ops/control.h"
 #include "relay/ops/observer.h"
+#include "relay/ops/record_writer.h"
 #include "relay/ops/records.h"
 #include "relay/ops/status_line.h"
 #include "relay/relay.h"
@@ -286,6 +287,12 @@ static bool start_workers(struct daemon *daemon)
 	/* Signals are main's alone. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
+	daemon->relay.record_writer = record_writer_start(daemon->relay.records);
+	if (daemon->relay.record_writer == NULL) {
+		snprintf(daemon->error, sizeof(daemon->error), "thread: %s",
+			 strerror(errno));
+		return false;
+	}
 	for (size_t i = 0; i < daemon->relay.worker_count; i++) {
 		int error = worker_start(daemon->relay.workers[i]);
 		if (error != 0) {
@@ -415,6 +422,7 @@ static void take_down(struct daemon *daemon)
 	for (size_t i = 0; relay->workers != NULL && i < relay->worker_count; i++)
 		worker_free(relay->workers[i]);
 	free(relay->workers);
+	record_writer_stop(relay->record_writer);
 	records_free(relay->records);
 	if (daemon->base != NULL)
 		event_base_free(daemon->base);

@@ -19,6 +19,7 @@
 struct drain;
 struct inbox;
 struct network;
+struct record_writer;
 struct records;
 struct reload;
 struct worker;
@@ -36,6 +37,8 @@ struct relay {
 	struct reload *reload;
 	struct drain *drain;
 	struct records *records; /* the newest; NULL: none are kept */
+	struct record_writer
+		*record_writer; /* of them to the log; NULL: none are written */
 };
 
 /*

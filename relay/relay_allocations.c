@@ -12,6 +12,7 @@
 #include "relay/core/channel.h"
 #include "relay/core/ids.h"
 #include "relay/core/permission.h"
+#include "relay/ops/record_writer.h"
 #include "relay/worker.h"
 
 enum { SLICE = 1024 /* slots */ };
@@ -148,11 +149,15 @@ static void end_slice(struct worker *worker, void *arg)
 	worker_expire(worker);
 }
 
-/* The room of a slice is made here, so that no worker has to. */
+/* The room of a slice is made here, and the time for its records taken: no worker has to. */
 static bool walk_worker(struct walk *walk, struct worker *worker, handoff_fn *slice)
 {
+	struct record_writer *writer = worker->relay->record_writer;
+
 	walk->next = 0;
 	while (walk->next != UINT32_MAX) {
+		if (slice == end_slice && !record_writer_catch_up(writer))
+			writer = NULL;
 		if ((slice == list_slice && !make_room(walk, SLICE)) ||
 		    !handoff_call(worker->inbox, slice, walk))
 			return false;

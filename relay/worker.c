@@ -20,6 +20,7 @@
 #include "relay/front/listener.h"
 #include "relay/front/stream.h"
 #include "relay/ops/record.h"
+#include "relay/ops/record_writer.h"
 #include "relay/ops/records.h"
 #include "relay/throttle.h"
 
@@ -71,12 +72,10 @@ static void edge_permitted(void *self, uint32_t slot)
 static void edge_ended(void *self, const struct allocation *al)
 {
 	struct worker *worker = self;
-
 	struct record record = record_of(&worker->turn, al, worker->now_ms);
 
 	throttle_forget(worker->throttle, al->slot);
-	if (worker->settings->records)
-		record_log(&record);
+	record.is_logged = worker->settings->records;
 	if (worker->relay->records != NULL)
 		records_add(worker->relay->records, &record);
 }
@@ -459,14 +458,25 @@ int worker_start(struct worker *worker)
 	return 0;
 }
 
+void worker_end_all(struct worker *worker, enum end_reason reason)
+{
+	struct record_writer *writer = worker->relay->record_writer;
+	struct allocation *al;
+	unsigned ended = 0;
+
+	for (uint32_t slot = 0; (al = allocation_next(worker->turn.table, slot)) != NULL;
+	     slot = al->slot + 1) {
+		allocation_delete(&worker->turn, al, reason, worker->now_ms);
+		if (++ended % RECORD_WRITER_PAUSE == 0 && !record_writer_catch_up(writer))
+			writer = NULL;
+	}
+	worker_expire(worker);
+}
+
 static void stop(struct worker *worker, void *arg)
 {
 	(void)arg;
-	struct allocation *al;
-
-	for (uint32_t slot = 0; (al = allocation_next(worker->turn.table, slot)) != NULL;
-	     slot = al->slot + 1)
-		allocation_delete(&worker->turn, al, END_SHUTDOWN, worker->now_ms);
+	worker_end_all(worker, END_SHUTDOWN);
 	event_base_loopbreak(worker->base);
 }
 

@@ -100,6 +100,9 @@ void worker_tick(struct worker *worker);
 /* Run the expiry now and arm its one timer for the next deadline. */
 void worker_expire(struct worker *worker);
 
+/* End all its allocations, leaving time for their records. On its thread. */
+void worker_end_all(struct worker *worker, enum end_reason reason);
+
 /* Replace the settings; takes a reference of its own. Any thread but a worker's. */
 void worker_publish(struct worker *worker, struct settings *settings);
 

@@ -75,7 +75,7 @@ static int read_lines(void *arg, char *buf, size_t size, unsigned wait_ms)
 
 	if (len > 0)
 		return len;
-	if (reading->position >= reading->end)
+	if (reading->position >= reading->end || records_is_closed(reading->records))
 		return -1;
 	records_wait(reading->records, reading->position, wait_ms);
 	return fill(reading, buf, size);

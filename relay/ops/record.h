@@ -26,6 +26,7 @@ struct record {
 	uint16_t stream_type, permissions, channels;
 	char user[CREDENTIAL_USER_MAX + 1];
 	char key_id[KEY_ID_MAX + 1];
+	bool is_logged; /* the log wants it, too */
 };
 
 /* al->end_reason is set; all its fields still hold. On the worker's thread. */

@@ -11,7 +11,8 @@ struct records {
 	pthread_mutex_t lock;
 	pthread_cond_t added;
 	size_t room;
-	uint64_t end;        /* position of the next one */
+	uint64_t end; /* position of the next one */
+	bool closed;
 	struct record *ring; /* position % room */
 };
 
@@ -105,8 +106,24 @@ void records_wait(struct records *records, uint64_t position, unsigned wait_ms)
 		until.tv_nsec -= 1000000000;
 	}
 	pthread_mutex_lock(&records->lock);
-	while (records->end <= position &&
+	while (records->end <= position && !records->closed &&
 	       pthread_cond_timedwait(&records->added, &records->lock, &until) == 0)
 		;
 	pthread_mutex_unlock(&records->lock);
+}
+
+void records_close(struct records *records)
+{
+	pthread_mutex_lock(&records->lock);
+	records->closed = true;
+	pthread_mutex_unlock(&records->lock);
+	pthread_cond_broadcast(&records->added);
+}
+
+bool records_is_closed(struct records *records)
+{
+	pthread_mutex_lock(&records->lock);
+	bool closed = records->closed;
+	pthread_mutex_unlock(&records->lock);
+	return closed;
 }

@@ -37,7 +37,11 @@ uint64_t records_end(struct records *records);
 bool records_read(struct records *records, uint64_t *position, struct record *record,
 		  uint64_t *lost);
 
-/* Wait until there is one at that position, at most wait_ms. */
+/* Wait until there is one at that position or none will come, at most wait_ms. */
 void records_wait(struct records *records, uint64_t position, unsigned wait_ms);
+
+/* No more will come; nobody waits any longer. What is there can still be read. */
+void records_close(struct records *records);
+bool records_is_closed(struct records *records);
 
 #endif

@@ -3,21 +3,29 @@
  */
 #include "relay/ops/records.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "relay/ops/control.h"
+#include "relay/ops/record_writer.h"
 #include "relay/relay.h"
 #include "tests/unit/unit.h"
 
 enum { ROOM = 4 };
 
 static struct relay relay;
+static int real_stderr;
 static struct control_reply reply;
 
 static void begin(void)
 {
+	unsetenv("JOURNAL_STREAM");
+	log_open("tester");
+	real_stderr = dup(STDERR_FILENO);
 	relay = (struct relay){.records = records_new(ROOM)};
 	ck_assert_ptr_nonnull(relay.records);
 }
@@ -228,6 +236,103 @@ START_TEST(follow_is_yes_or_no)
 }
 END_TEST
 
+/* --- to the log ---------------------------------------------------------------------------- */
+
+/* The log goes to that descriptor, or back to where it was. */
+static void log_to(int fd)
+{
+	fflush(stderr);
+	dup2(fd, STDERR_FILENO);
+}
+
+static void add_logged(uint64_t id, bool is_logged)
+{
+	const struct record record = {.id = id, .user = "alice", .is_logged = is_logged};
+
+	records_add(relay.records, &record);
+}
+
+START_TEST(the_writer_logs_what_the_log_wants)
+{
+	FILE *captured = tmpfile();
+	struct record_writer *writer;
+	char text[4096] = "";
+
+	add_logged(1, true);
+	log_to(fileno(captured));
+	writer = record_writer_start(relay.records);
+	ck_assert_ptr_nonnull(writer);
+	add_logged(2, false);
+	add_logged(3, true);
+	record_writer_stop(writer); /* not before all are written */
+	log_to(real_stderr);
+	ck_assert_int_gt(pread(fileno(captured), text, sizeof(text) - 1, 0), 0);
+	fclose(captured);
+	ck_assert_ptr_nonnull(strstr(text, "ALLOCATION_ID=0000000000000001"));
+	ck_assert_ptr_null(strstr(text, "ALLOCATION_ID=0000000000000002"));
+	ck_assert_ptr_nonnull(strstr(text, "ALLOCATION_ID=0000000000000003"));
+}
+END_TEST
+
+static void *read_all(void *arg)
+{
+	FILE *in = fdopen(*(int *)arg, "r");
+	char line[1024];
+	uintptr_t lost = 0;
+	unsigned long n;
+
+	while (fgets(line, sizeof(line), in)) {
+		const char *at = strstr(line, "tester: warning: ");
+
+		if (at &&
+		    sscanf(at, "tester: warning: %lu records are not here", &n) == 1)
+			lost += n;
+	}
+	fclose(in);
+	return (void *)lost;
+}
+
+/* A pipe that nobody reads stands for a journal that stands still. */
+START_TEST(a_log_that_stands_still_holds_up_nobody)
+{
+	struct record_writer *writer;
+	pthread_t reader;
+	void *lost;
+	int ends[2];
+
+	ck_assert_int_eq(pipe(ends), 0);
+	fcntl(ends[1], F_SETFL, O_NONBLOCK);
+	while (write(ends[1], "\n", 1) == 1)
+		;
+	fcntl(ends[1], F_SETFL, 0);
+	log_to(ends[1]);
+	writer = record_writer_start(relay.records);
+	ck_assert_ptr_nonnull(writer);
+	for (uint64_t id = 0; id < 20000; id++)
+		add_logged(id, true);
+	ck_assert(!record_writer_catch_up(writer));
+
+	ck_assert_int_eq(pthread_create(&reader, NULL, read_all, &ends[0]), 0);
+	record_writer_stop(writer);
+	log_to(real_stderr);
+	close(ends[1]);
+	pthread_join(reader, &lost);
+	ck_assert_uint_gt((uintptr_t)lost, 10000);
+	ck_assert_uint_lt((uintptr_t)lost, 20000);
+}
+END_TEST
+
+START_TEST(a_closed_ring_ends_followers)
+{
+	add(1);
+	get("1", 200);
+	records_close(relay.records);
+	expect(lines(1000), (json_int_t[]){1}, 1);
+	ck_assert_int_eq(reply.stream.read(reply.stream.arg, (char[8]){0}, 8, 60000), -1);
+	records_wait(relay.records, 1, 60000); /* returns at once */
+}
+END_TEST
+
 static void records_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("records");
@@ -241,6 +346,9 @@ static void records_suite(Suite *suite)
 	tcase_add_test(tc, without_follow_it_ends);
 	tcase_add_test(tc, with_follow_it_goes_on);
 	tcase_add_test(tc, follow_is_yes_or_no);
+	tcase_add_test(tc, the_writer_logs_what_the_log_wants);
+	tcase_add_test(tc, a_log_that_stands_still_holds_up_nobody);
+	tcase_add_test(tc, a_closed_ring_ends_followers);
 	suite_add_tcase(suite, tc);
 }
 

@@ -1,0 +1,101 @@
+/*
+ * record_writer.c - see record_writer.h.
+ */
+#define LOG_SUBSYSTEM SUBSYSTEM_RECORDS
+#include "relay/ops/record_writer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/log.h"
+
+enum {
+	WAIT_MS = 10000,
+	LAG_MAX = RECORDS_KEPT / 2,
+	PATIENCE_MS = 500, /* of who ends thousands */
+};
+
+struct record_writer {
+	struct records *records;
+	uint64_t position; /* of the next to write; atomic */
+	pthread_t thread;
+};
+
+/* All that is there. */
+static void write_all(struct record_writer *writer)
+{
+	static struct log_limit limit;
+	uint64_t position = writer->position, lost = 0;
+	struct record record;
+
+	while (records_read(writer->records, &position, &record, &lost)) {
+		if (lost > 0)
+			log_limited(&limit, LOG_LEVEL_WARNING,
+				    "%" PRIu64
+				    " records are not here: the log takes them "
+				    "too slowly",
+				    lost);
+		lost = 0;
+		if (record.is_logged)
+			record_log(&record);
+		__atomic_store_n(&writer->position, position, __ATOMIC_RELAXED);
+	}
+}
+
+static void *run(void *arg)
+{
+	struct record_writer *writer = arg;
+	bool is_closed;
+
+	do {
+		/* Asked first: after it is closed nothing comes that is not seen below. */
+		is_closed = records_is_closed(writer->records);
+		write_all(writer);
+		if (!is_closed)
+			records_wait(writer->records, writer->position, WAIT_MS);
+	} while (!is_closed);
+	return NULL;
+}
+
+struct record_writer *record_writer_start(struct records *records)
+{
+	struct record_writer *writer = calloc(1, sizeof(*writer));
+	int error;
+
+	if (writer == NULL)
+		return NULL;
+	writer->records = records;
+	writer->position = records_first(records);
+	error = pthread_create(&writer->thread, NULL, run, writer);
+	if (error != 0) {
+		free(writer);
+		errno = error;
+		return NULL;
+	}
+	pthread_setname_np(writer->thread, "records");
+	return writer;
+}
+
+void record_writer_stop(struct record_writer *writer)
+{
+	if (writer == NULL)
+		return;
+	records_close(writer->records);
+	pthread_join(writer->thread, NULL);
+	free(writer);
+}
+
+bool record_writer_catch_up(struct record_writer *writer)
+{
+	for (int i = 0; writer != NULL && i < PATIENCE_MS; i++) {
+		uint64_t position = __atomic_load_n(&writer->position, __ATOMIC_RELAXED);
+
+		if (records_end(writer->records) - position < LAG_MAX)
+			return true;
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	return false;
+}
