@@ -1,41 +1,205 @@
 /*
- * fuzz_config.c - any text is a configuration or an error that says where and what to do.
+ * fuzz_config.c - any text is a configuration or an error that says where and what to do. What
+ * is one can be written down and read again, and two of them, with a line "%%" between, are a
+ * reload: each difference has an effect, and fronts and addresses that stay keep their indices.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "relay/config.h"
+#include "relay/config_schema.h"
+#include "relay/network.h"
 #include "tests/fuzz/fuzz.h"
+
+#define BETWEEN "\n%%\n"
 
 static void difference(void *arg, const char *key, const char *before, const char *after,
 		       enum reload_effect effect)
 {
-	(void)arg;
-	(void)key;
-	(void)before;
-	(void)after;
-	(void)effect;
-	abort(); /* a configuration differs from itself */
+	size_t *count = arg;
+
+	/* A configuration does not differ from itself. */
+	FUZZ_CHECK(count != NULL);
+	FUZZ_CHECK(*key && strcmp(before, after) != 0);
+	FUZZ_CHECK(strcmp(reload_effect_name(effect), "unknown") != 0);
+	++*count;
+}
+
+static struct config *parse(const char *text, size_t len)
+{
+	char error[600] = "";
+	struct config *config = config_parse("F", text, len, error, sizeof(error));
+
+	if (!config) {
+		FUZZ_CHECK(strncmp(error, "F:", 2) == 0 && strchr(error, ';'));
+		return NULL;
+	}
+	for (int i = 0; i < SIDE_COUNT; i++)
+		FUZZ_CHECK(config->sides[i].address_count > 0);
+	FUZZ_CHECK(config->relay.first >= 1024 &&
+		   config->relay.first <= config->relay.last);
+	FUZZ_CHECK(config_compare(config, config, difference, NULL) == 0);
+	return config;
+}
+
+/* --- written down and read again ----------------------------------------------------------- */
+
+static void write_value(FILE *out, const struct config_key *key, const char *value)
+{
+	fprintf(out, "%s = ", key->file.name);
+	if (key->file.list) {
+		fputs(value, out);
+	} else {
+		fputc('\'', out);
+		for (; *value; value++)
+			fprintf(out, *value == '\'' || *value == '\\' ? "\\%c" : "%c",
+				*value);
+		fputc('\'', out);
+	}
+	fputc('\n', out);
+}
+
+/* The keys of one side, or those of none; a block begins with its section's first key. */
+static void write_part(FILE *out, const struct config *config, enum side side)
+{
+	struct config_walk walk = {0};
+	const char *section = "";
+
+	while (config_walk(&walk)) {
+		if (walk.side != side)
+			continue;
+		if (strcmp(walk.key->file.section, section) != 0) {
+			fputs(*section ? "}\n" : "", out);
+			section = walk.key->file.section;
+			fprintf(out, "%s %s {\n", section,
+				side == SIDE_COUNT ? "" : side_name(side));
+		}
+		char *value =
+			config_value_format(walk.key, config_base_const(config, side));
+		FUZZ_CHECK(value != NULL);
+		write_value(out, walk.key, value);
+		free(value);
+	}
+	fputs(*section ? "}\n" : "", out);
+}
+
+static void must_survive_writing(const struct config *config)
+{
+	char error[600] = "", *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	FUZZ_CHECK(out != NULL);
+	write_part(out, config, SIDE_COUNT);
+	write_part(out, config, SIDE_INSIDE);
+	write_part(out, config, SIDE_OUTSIDE);
+	FUZZ_CHECK(fclose(out) == 0);
+
+	struct config *again = config_parse("again", text, size, error, sizeof(error));
+	if (!again) {
+		fprintf(stderr, "%s\n%s", error, text);
+		abort();
+	}
+	FUZZ_CHECK(config_compare(config, again, difference, NULL) == 0);
+	config_free(again);
+	free(text);
+}
+
+/* --- a reload ------------------------------------------------------------------------------- */
+
+static size_t wanted_fronts(const struct config *config)
+{
+	size_t wanted = 0;
+
+	for (int i = 0; i < SIDE_COUNT; i++) {
+		const struct config_side *side = &config->sides[i];
+
+		wanted += side->address_count *
+			  ((side->udp_port != 0) + 2u * (side->tcp_port != 0));
+	}
+	return wanted;
+}
+
+static void check_plan(const struct network_view *before, const struct network_view *plan,
+		       const struct config *config)
+{
+	size_t fronts = 0, addresses = 0;
+
+	for (size_t i = 0; i < FRONTS_MAX; i++) {
+		const struct front *front = &plan->fronts[i];
+
+		fronts += plan->front_states[i] == NETWORK_SERVING;
+		if (before->front_states[i] == NETWORK_FREE)
+			continue;
+		/* Who is there stays what it is; to let go of it is not the plan's business. */
+		FUZZ_CHECK(plan->front_states[i] != NETWORK_FREE);
+		FUZZ_CHECK(front->side == before->fronts[i].side &&
+			   front->transport == before->fronts[i].transport &&
+			   endpoint_equal(&front->local, &before->fronts[i].local));
+	}
+	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++) {
+		const struct relay_address *address = &plan->relay[i];
+
+		addresses += plan->relay_states[i] == NETWORK_SERVING;
+		FUZZ_CHECK(plan->relay_states[i] == NETWORK_FREE ||
+			   address->retired ==
+				   (plan->relay_states[i] == NETWORK_RETIRED));
+		if (before->relay_states[i] == NETWORK_FREE)
+			continue;
+		FUZZ_CHECK(plan->relay_states[i] != NETWORK_FREE);
+		FUZZ_CHECK(ip_addr_equal(&address->local, &before->relay[i].local) &&
+			   ip_addr_equal(&address->public, &before->relay[i].public));
+	}
+	FUZZ_CHECK(fronts == wanted_fronts(config));
+	FUZZ_CHECK(addresses == config->sides[SIDE_OUTSIDE].address_count);
+}
+
+/* False if it is refused, which needs a reason. */
+static bool apply(struct network *network, const struct config *config)
+{
+	char error[600] = "";
+	struct network_view plan, before = *network_view(network);
+
+	if (!network_plan(network, config, &plan, error, sizeof(error))) {
+		FUZZ_CHECK(strncmp(error, "F:", 2) == 0 && strchr(error, ';'));
+		return false;
+	}
+	check_plan(&before, &plan, config);
+	network_set(network, &plan);
+	return true;
+}
+
+static void reload(const struct config *before, const struct config *after)
+{
+	struct network *network = network_new();
+	size_t there = 0, back = 0;
+
+	FUZZ_CHECK(network != NULL);
+	FUZZ_CHECK(config_compare(before, after, difference, &there) == there);
+	FUZZ_CHECK(config_compare(after, before, difference, &back) == there);
+	FUZZ_CHECK(there == back);
+	FUZZ_CHECK(apply(network, before));
+	/* And back again: everything is there still. */
+	if (apply(network, after))
+		FUZZ_CHECK(apply(network, before));
+	network_free(network);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char error[600] = "";
-	struct config *config =
-		config_parse("F", (const char *)data, size, error, sizeof(error));
+	const char *text = (const char *)data;
+	const char *between = memmem(data, size, BETWEEN, strlen(BETWEEN));
+	size_t first = between ? (size_t)(between - text) : size;
+	size_t second = between ? first + strlen(BETWEEN) : size;
+	struct config *config = parse(text, first);
+	struct config *next = between && config ? parse(text + second, size - second)
+						: NULL;
 
-	if (!config) {
-		if (strncmp(error, "F:", 2) != 0 || !strchr(error, ';'))
-			abort();
-		return 0;
-	}
-	for (int i = 0; i < SIDE_COUNT; i++) {
-		if (config->sides[i].address_count == 0)
-			abort();
-	}
-	if (config->relay.first < 1024 || config->relay.first > config->relay.last)
-		abort();
-	config_compare(config, config, difference, NULL);
+	if (config)
+		must_survive_writing(config);
+	if (next)
+		reload(config, next);
 	config_free(config);
+	config_free(next);
 	return 0;
 }
