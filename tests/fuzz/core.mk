@@ -6,6 +6,7 @@ EXTRA_DIST += tests/fuzz/corpus/session
 
 fuzz_programs += tests/fuzz/fuzz_ms_session
 tests_fuzz_fuzz_ms_session_SOURCES = tests/fuzz/fuzz_ms_session.c \
+	tests/fuzz/ms_model.c tests/fuzz/ms_model.h \
 	tests/fuzz/session_model.c tests/fuzz/session_model.h
 tests_fuzz_fuzz_ms_session_LDADD = libmsclient.a libturnclient.a libworld.a $(FUZZ_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/ms_session

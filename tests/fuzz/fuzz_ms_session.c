@@ -1,13 +1,13 @@
 /*
  * fuzz_ms_session.c - bytes become a session in the MS dialect: clients on UDP and on streams,
  * two IETF clients on the same 5-tuples as two of them, peers, reloads, refusals and a clock
- * that jumps. After each step what must hold at any time is checked against a model that knows
- * only what went to a peer, and which destination a client was told it has.
+ * that jumps. After each step what must hold at any time is checked against ms_model.h.
  */
 #include <string.h>
 
 #include "stun/framing.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/ms_model.h"
 #include "tests/fuzz/session_model.h"
 #include "tests/unit/ms_client.h"
 
@@ -15,16 +15,7 @@ enum {
 	CLIENTS = 5,
 	IETF_CLIENTS = 2, /* on the 5-tuples of the first ones */
 	SLOTS = 16,
-	STEPS_MAX = 400,
-	ADDRESSES_MAX = STEPS_MAX,
-};
-
-/* What the model knows of one allocation, by its id. */
-struct known {
-	uint64_t allocation;
-	struct ip_addr permitted; /* by a Send; or none */
-	struct endpoint active;   /* by Set Active Destination; or none */
-	uint32_t number;          /* used by a Send; or 0 */
+	STEPS_MAX = MS_KNOWN_MAX, /* each teaches one thing at most */
 };
 
 struct session {
@@ -33,8 +24,7 @@ struct session {
 	struct ms_client clients[CLIENTS];
 	struct client ietf[IETF_CLIENTS];
 	struct model books; /* of which only those of the world are kept */
-	struct known known[ADDRESSES_MAX];
-	size_t known_count;
+	struct ms_model model;
 };
 
 static uint8_t take(struct session *s)
@@ -77,120 +67,6 @@ static struct endpoint take_peer(struct session *s)
 			     : allocation_relayed_local(&s->world.turn, al);
 }
 
-static struct endpoint as_named(const struct session *s, const struct endpoint *peer)
-{
-	struct endpoint named = *peer;
-
-	peer_policy_to_public(s->world.settings.policy, NULL, &named);
-	return named;
-}
-
-static void learn(struct session *s, const struct known *known)
-{
-	FUZZ_CHECK(s->known_count < ADDRESSES_MAX);
-	s->known[s->known_count++] = *known;
-}
-
-static bool is_permitted(const struct session *s, const struct allocation *al,
-			 const struct endpoint *peer)
-{
-	const struct endpoint named = as_named(s, peer);
-
-	for (size_t i = 0; i < s->known_count; i++)
-		if (s->known[i].allocation == al->id &&
-		    ip_addr_equal(&s->known[i].permitted, &named.ip))
-			return true;
-	return false;
-}
-
-/* The last one that was confirmed; IP_NONE if none was. */
-static struct endpoint active_of(const struct session *s, const struct allocation *al)
-{
-	struct endpoint active = {.ip.family = IP_NONE};
-
-	for (size_t i = 0; i < s->known_count; i++)
-		if (s->known[i].allocation == al->id &&
-		    s->known[i].active.ip.family != IP_NONE)
-			active = s->known[i].active;
-	return active;
-}
-
-/* A Send left for its peer: that is what permits it, and its number is used up. */
-static void note_send(struct session *s, const struct allocation *al,
-		      const struct ms_msg *msg)
-{
-	struct known known = {.allocation = al->id};
-	struct ms_sequence sequence = {.number = 0};
-	struct endpoint peer;
-	struct stun_attr attr;
-
-	FUZZ_CHECK(ms_msg_find(msg, MS_DESTINATION_ADDRESS, &attr));
-	FUZZ_CHECK(stun_attr_address(&attr, &peer));
-	FUZZ_CHECK(peer.port != 0 && peer.ip.family == al->family);
-	known.permitted = as_named(s, &peer).ip;
-	if (ms_msg_find(msg, MS_SEQUENCE_NUMBER, &attr)) {
-		FUZZ_CHECK(ms_attr_sequence(&attr, &sequence));
-		for (size_t i = 0; i < s->known_count; i++)
-			FUZZ_CHECK(s->known[i].allocation != al->id ||
-				   sequence.number == 0 ||
-				   s->known[i].number != sequence.number);
-	}
-	known.number = sequence.number;
-	FUZZ_CHECK(ms_verify(msg, &al->key));
-	learn(s, &known);
-}
-
-/* Something leaves for a peer, from the relayed address of whoever sent it. */
-static void check_to_peer(struct session *s, const struct five_tuple *tuple,
-			  struct slice sent, bool control, const struct forward *f)
-{
-	const struct allocation *al = allocation_find(s->world.turn.table, tuple);
-	struct ms_msg msg;
-
-	FUZZ_CHECK(al != NULL && al->dialect == DIALECT_MS && f->slot == al->slot);
-	FUZZ_CHECK(f->kind == FORWARD_TO_PEER && f->peer.port != 0);
-	FUZZ_CHECK(s->world.now_ms < al->expires_ms && f->peer.ip.family == al->family);
-	/* It keeps the allocation alive. */
-	FUZZ_CHECK(al->expires_ms == s->world.now_ms + al->lifetime_s * UINT64_C(1000));
-	if (control) {
-		FUZZ_CHECK(ms_msg_parse(sent, &msg) == MS_PARSE_OK);
-		FUZZ_CHECK(msg.type == MS_SEND_REQUEST);
-		note_send(s, al, &msg);
-	} else {
-		struct endpoint active = active_of(s, al), named = as_named(s, &f->peer);
-
-		FUZZ_CHECK(endpoint_equal(&active, &named));
-		FUZZ_CHECK(f->payload.len == sent.len);
-	}
-	FUZZ_CHECK(is_permitted(s, al, &f->peer));
-}
-
-/* A request was granted: what its client believes from now on. */
-static void note_success(struct session *s, const struct ms_client *c)
-{
-	const struct allocation *al = ms_client_allocation(c);
-	struct known known = {0};
-	struct stun_attr attr;
-	struct ms_msg msg;
-
-	FUZZ_CHECK(ms_msg_parse((struct slice){c->message, c->message_len}, &msg) ==
-		   MS_PARSE_OK);
-	if (msg.type == MS_ALLOCATE_REQUEST) {
-		bool released = ms_client_u32(c, MS_LIFETIME) == 0;
-		FUZZ_CHECK(released == (al == NULL));
-		return;
-	}
-	FUZZ_CHECK(al != NULL && al->dialect == DIALECT_MS);
-	FUZZ_CHECK(ms_msg_find(&msg, MS_DESTINATION_ADDRESS, &attr));
-	FUZZ_CHECK(stun_attr_address(&attr, &known.active));
-	known.allocation = al->id;
-	known.active = as_named(s, &known.active);
-	FUZZ_CHECK(is_permitted(s, al, &known.active));
-	/* The answer to a repetition is old; what it said may have been replaced since. */
-	if (endpoint_equal(&known.active, &al->active.peer))
-		learn(s, &known);
-}
-
 /* After anything that c sent as a control message. */
 static void check_answer(struct session *s, struct ms_client *c)
 {
@@ -205,10 +81,11 @@ static void check_answer(struct session *s, struct ms_client *c)
 		break;
 	case DISPATCH_REPLY:
 		if (c->code == 0)
-			note_success(s, c);
+			ms_model_granted(&s->model, c);
 		break;
 	case DISPATCH_FORWARD:
-		check_to_peer(s, &c->tuple, sent, ms_msg_begins(sent), &c->out.forward);
+		ms_model_check_to_peer(&s->model, &c->tuple, sent, ms_msg_begins(sent),
+				       &c->out.forward);
 		break;
 	case DISPATCH_CLOSE:
 		FUZZ_CHECK(
@@ -350,46 +227,13 @@ static void step_data(struct session *s)
 	const struct slice sent = {bytes, len};
 	bool framed = transport_is_stream(s->world.fronts[c->tuple.front].transport);
 	if (c->out.action == DISPATCH_FORWARD)
-		check_to_peer(s, &c->tuple, sent, !framed && ms_msg_begins(sent),
-			      &c->out.forward);
+		ms_model_check_to_peer(&s->model, &c->tuple, sent,
+				       !framed && ms_msg_begins(sent), &c->out.forward);
 	/* A datagram that is STUN may be answered where no MS allocation is. */
 	const struct allocation *al = ms_client_allocation(c);
 	if (c->out.action == DISPATCH_REPLY)
 		FUZZ_CHECK(al == NULL || al->dialect == DIALECT_IETF ||
 			   (!framed && ms_msg_begins(sent)));
-}
-
-static void check_to_client(const struct session *s, const struct allocation *al,
-			    const struct endpoint *source, struct slice payload,
-			    const struct forward *f)
-{
-	struct endpoint active = active_of(s, al), named = as_named(s, source), told;
-	size_t skip = transport_is_stream((enum transport)al->transport)
-			      ? MS_FRAME_HEADER_LEN
-			      : 0;
-	uint8_t wire[FORWARD_HEADER_MAX + 256];
-	size_t len = f->header_len + payload.len;
-	struct stun_attr attr;
-	struct ms_msg msg;
-
-	FUZZ_CHECK(f->kind == FORWARD_TO_CLIENT && f->slot == al->slot);
-	FUZZ_CHECK(f->header_len <= FORWARD_HEADER_MAX && f->padding_len == 0);
-	FUZZ_CHECK(is_permitted(s, al, source));
-	FUZZ_CHECK(f->payload.data == payload.data && f->payload.len == payload.len);
-	if (skip > 0)
-		FUZZ_CHECK(load_be16(f->header + 2) == len - skip);
-	if (endpoint_equal(&active, &named)) {
-		FUZZ_CHECK(f->header_len == skip);
-		FUZZ_CHECK(skip == 0 || f->header[0] == MS_FRAME_DATA);
-		return;
-	}
-	memcpy(wire, f->header, f->header_len);
-	memcpy(wire + f->header_len, payload.data, payload.len);
-	FUZZ_CHECK(ms_msg_parse((struct slice){wire + skip, len - skip}, &msg) ==
-		   MS_PARSE_OK);
-	FUZZ_CHECK(msg.type == MS_DATA_INDICATION);
-	FUZZ_CHECK(ms_msg_find(&msg, MS_REMOTE_ADDRESS, &attr));
-	FUZZ_CHECK(stun_attr_address(&attr, &told) && endpoint_equal(&told, &named));
 }
 
 static void step_from_peer(struct session *s)
@@ -405,7 +249,7 @@ static void step_from_peer(struct session *s)
 	dispatch_from_peer(&s->world.turn, al->slot, &source, payload, s->world.now_ms,
 			   &out);
 	if (out.kind != FORWARD_DROP && al->dialect == DIALECT_MS)
-		check_to_client(s, al, &source, payload, &out);
+		ms_model_check_to_client(&s->model, al, &source, payload, &out);
 }
 
 /* An IETF client on the 5-tuple of an MS client: whose is it? */
@@ -450,8 +294,9 @@ static void step_ietf(struct session *s)
 	FUZZ_CHECK(c->out.action == DISPATCH_NOTHING ||
 		   c->out.action == DISPATCH_FORWARD);
 	if (c->out.action == DISPATCH_FORWARD)
-		check_to_peer(s, &c->tuple, (struct slice){c->message, c->message_len},
-			      false, &c->out.forward);
+		ms_model_check_to_peer(&s->model, &c->tuple,
+				       (struct slice){c->message, c->message_len}, false,
+				       &c->out.forward);
 }
 
 static void step_clock(struct session *s)
@@ -597,7 +442,7 @@ static void start(struct session *s)
 	ms_world_enable(&s->world);
 	s->world.settings.ms.ipv6 = (shape & 8) != 0;
 	s->world.settings.ms.version = shape & 8 ? 4 : 2;
-	s->books.world = &s->world;
+	s->books.world = s->model.world = &s->world;
 	for (size_t i = 0; i < CLIENTS; i++) {
 		ms_client_init(&s->clients[i], &s->world, clients[i].address,
 			       clients[i].front, clients[i].user);
@@ -613,7 +458,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct session s;
 
 	s.input = (struct slice){data, size};
-	s.known_count = 0;
+	s.model.count = 0;
 	start(&s);
 	for (unsigned steps = 0; s.input.len > 0 && steps < STEPS_MAX; steps++) {
 		step(&s);

@@ -1,0 +1,154 @@
+/*
+ * ms_model.c - see ms_model.h.
+ */
+#include "tests/fuzz/ms_model.h"
+
+#include <string.h>
+
+#include "stun/framing.h"
+#include "tests/fuzz/fuzz.h"
+
+static struct endpoint as_named(const struct ms_model *m, const struct endpoint *peer)
+{
+	struct endpoint named = *peer;
+
+	peer_policy_to_public(m->world->settings.policy, NULL, &named);
+	return named;
+}
+
+static void learn(struct ms_model *m, const struct ms_known *known)
+{
+	FUZZ_CHECK(m->count < MS_KNOWN_MAX);
+	m->known[m->count++] = *known;
+}
+
+static bool is_permitted(const struct ms_model *m, const struct allocation *al,
+			 const struct endpoint *peer)
+{
+	const struct endpoint named = as_named(m, peer);
+
+	for (size_t i = 0; i < m->count; i++)
+		if (m->known[i].allocation == al->id &&
+		    ip_addr_equal(&m->known[i].permitted, &named.ip))
+			return true;
+	return false;
+}
+
+/* The last one that was confirmed; IP_NONE if none was. */
+static struct endpoint active_of(const struct ms_model *m, const struct allocation *al)
+{
+	struct endpoint active = {.ip.family = IP_NONE};
+
+	for (size_t i = 0; i < m->count; i++)
+		if (m->known[i].allocation == al->id &&
+		    m->known[i].active.ip.family != IP_NONE)
+			active = m->known[i].active;
+	return active;
+}
+
+/* A Send left for its peer: that is what permits it, and its number is used up. */
+static void note_send(struct ms_model *m, const struct allocation *al,
+		      const struct ms_msg *msg)
+{
+	struct ms_known known = {.allocation = al->id};
+	struct ms_sequence sequence = {.number = 0};
+	struct endpoint peer;
+	struct stun_attr attr;
+
+	FUZZ_CHECK(ms_msg_find(msg, MS_DESTINATION_ADDRESS, &attr));
+	FUZZ_CHECK(stun_attr_address(&attr, &peer));
+	FUZZ_CHECK(peer.port != 0 && peer.ip.family == al->family);
+	known.permitted = as_named(m, &peer).ip;
+	if (ms_msg_find(msg, MS_SEQUENCE_NUMBER, &attr)) {
+		FUZZ_CHECK(ms_attr_sequence(&attr, &sequence));
+		for (size_t i = 0; i < m->count; i++)
+			FUZZ_CHECK(m->known[i].allocation != al->id ||
+				   sequence.number == 0 ||
+				   m->known[i].number != sequence.number);
+	}
+	known.number = sequence.number;
+	FUZZ_CHECK(ms_verify(msg, &al->key));
+	learn(m, &known);
+}
+
+void ms_model_check_to_peer(struct ms_model *m, const struct five_tuple *tuple,
+			    struct slice sent, bool control, const struct forward *f)
+{
+	const struct allocation *al = allocation_find(m->world->turn.table, tuple);
+	struct ms_msg msg;
+
+	FUZZ_CHECK(al != NULL && al->dialect == DIALECT_MS && f->slot == al->slot);
+	FUZZ_CHECK(f->kind == FORWARD_TO_PEER && f->peer.port != 0);
+	FUZZ_CHECK(m->world->now_ms < al->expires_ms && f->peer.ip.family == al->family);
+	/* It keeps the allocation alive. */
+	FUZZ_CHECK(al->expires_ms == m->world->now_ms + al->lifetime_s * UINT64_C(1000));
+	if (control) {
+		FUZZ_CHECK(ms_msg_parse(sent, &msg) == MS_PARSE_OK);
+		FUZZ_CHECK(msg.type == MS_SEND_REQUEST);
+		note_send(m, al, &msg);
+	} else {
+		struct endpoint active = active_of(m, al), named = as_named(m, &f->peer);
+
+		FUZZ_CHECK(endpoint_equal(&active, &named));
+		FUZZ_CHECK(f->payload.len == sent.len);
+	}
+	FUZZ_CHECK(is_permitted(m, al, &f->peer));
+}
+
+void ms_model_granted(struct ms_model *m, const struct ms_client *c)
+{
+	const struct allocation *al = ms_client_allocation(c);
+	struct ms_known known = {0};
+	struct stun_attr attr;
+	struct ms_msg msg;
+
+	FUZZ_CHECK(ms_msg_parse((struct slice){c->message, c->message_len}, &msg) ==
+		   MS_PARSE_OK);
+	if (msg.type == MS_ALLOCATE_REQUEST) {
+		bool released = ms_client_u32(c, MS_LIFETIME) == 0;
+		FUZZ_CHECK(released == (al == NULL));
+		return;
+	}
+	FUZZ_CHECK(al != NULL && al->dialect == DIALECT_MS);
+	FUZZ_CHECK(ms_msg_find(&msg, MS_DESTINATION_ADDRESS, &attr));
+	FUZZ_CHECK(stun_attr_address(&attr, &known.active));
+	known.allocation = al->id;
+	known.active = as_named(m, &known.active);
+	FUZZ_CHECK(is_permitted(m, al, &known.active));
+	/* The answer to a repetition is old; what it said may have been replaced since. */
+	if (endpoint_equal(&known.active, &al->active.peer))
+		learn(m, &known);
+}
+
+void ms_model_check_to_client(const struct ms_model *m, const struct allocation *al,
+			      const struct endpoint *source, struct slice payload,
+			      const struct forward *f)
+{
+	struct endpoint active = active_of(m, al), named = as_named(m, source), told;
+	size_t skip = transport_is_stream((enum transport)al->transport)
+			      ? MS_FRAME_HEADER_LEN
+			      : 0;
+	uint8_t wire[FORWARD_HEADER_MAX + 256];
+	size_t len = f->header_len + payload.len;
+	struct stun_attr attr;
+	struct ms_msg msg;
+
+	FUZZ_CHECK(f->kind == FORWARD_TO_CLIENT && f->slot == al->slot);
+	FUZZ_CHECK(f->header_len <= FORWARD_HEADER_MAX && f->padding_len == 0);
+	FUZZ_CHECK(is_permitted(m, al, source));
+	FUZZ_CHECK(f->payload.data == payload.data && f->payload.len == payload.len);
+	if (skip > 0)
+		FUZZ_CHECK(load_be16(f->header + 2) == len - skip);
+	if (endpoint_equal(&active, &named)) {
+		FUZZ_CHECK(f->header_len == skip);
+		FUZZ_CHECK(skip == 0 || f->header[0] == MS_FRAME_DATA);
+		return;
+	}
+	memcpy(wire, f->header, f->header_len);
+	memcpy(wire + f->header_len, payload.data, payload.len);
+	FUZZ_CHECK(ms_msg_parse((struct slice){wire + skip, len - skip}, &msg) ==
+		   MS_PARSE_OK);
+	FUZZ_CHECK(msg.type == MS_DATA_INDICATION);
+	FUZZ_CHECK(ms_msg_find(&msg, MS_REMOTE_ADDRESS, &attr));
+	FUZZ_CHECK(stun_attr_address(&attr, &told) && endpoint_equal(&told, &named));
+}

@@ -1,0 +1,44 @@
+/*
+ * ms_model.h - what must hold in a session of the MS dialect, judged by a model that knows only
+ * what went to a peer, and which destination a client was told it has. What does not hold ends
+ * in abort().
+ */
+#ifndef TESTS_FUZZ_MS_MODEL_H
+#define TESTS_FUZZ_MS_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tests/unit/ms_client.h"
+
+/* Something that is known of one allocation, by its id. */
+struct ms_known {
+	uint64_t allocation;
+	struct ip_addr permitted; /* by a Send; or none */
+	struct endpoint active;   /* by Set Active Destination; or none */
+	uint32_t number;          /* used by a Send; or 0 */
+};
+
+enum { MS_KNOWN_MAX = 400 };
+
+/* Zero but for the world. */
+struct ms_model {
+	struct world *world;
+	struct ms_known known[MS_KNOWN_MAX];
+	size_t count;
+};
+
+/* Something leaves for a peer, from the relayed address of whoever sent it from tuple. */
+void ms_model_check_to_peer(struct ms_model *m, const struct five_tuple *tuple,
+			    struct slice sent, bool control, const struct forward *f);
+
+/* A request was granted: what its client believes from now on. */
+void ms_model_granted(struct ms_model *m, const struct ms_client *c);
+
+/* What came from source to the relayed address of al became f. */
+void ms_model_check_to_client(const struct ms_model *m, const struct allocation *al,
+			      const struct endpoint *source, struct slice payload,
+			      const struct forward *f);
+
+#endif
