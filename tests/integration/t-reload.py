@@ -424,25 +424,31 @@ def a_taken_port_rejects_all():
 
 
 class Unprivileged(relay.Relay):
-    """As a system manager starts it: as another user, with or without the capability."""
+    """As a system manager starts it, with or without the capability; or as root, to become
+    somebody else by itself."""
     capability = None
 
     def command(self):
         caps = self.capability
+        if caps is None:
+            return super().command()
         return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
                 "--inh-caps=" + caps, "--ambient-caps=" + caps, "--bounding-set=" + caps,
                 *super().command()]
 
 
 def low_ports(folder, capability, want):
-    server = Unprivileged(folder, inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
-                          tcp_port=4430)
     Unprivileged.capability = capability
+    server = Unprivileged(folder, inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
+                          tcp_port=4430, extra=[] if capability else ['user = "65534"'])
     server.write_config()
     for name in [""] + os.listdir(folder):
         os.chown(server.path(name), 65534, 65534)
     server.start()
     try:
+        with open("/proc/%d/status" % server.pid(), encoding="ascii") as status:
+            uids = next(line for line in status if line.startswith("Uid:")).split()[1:]
+        check(set(uids) == {"65534"}, "it runs as %s", uids)
         call = Call(server)
         write(server, tcp_port=443)
         status, document = ask(server, "POST", "/v1/reload")
@@ -461,7 +467,7 @@ def low_ports(folder, capability, want):
 def low_ports_need_a_capability():
     if os.geteuid() != 0:
         return
-    for capability, want in (("+net_bind_service", 200), ("-all", 422)):
+    for capability, want in (("+net_bind_service", 200), ("-all", 422), (None, 200)):
         with tempfile.TemporaryDirectory(prefix="avedge-") as folder:
             low_ports(folder, capability, want)
 
