@@ -47,6 +47,21 @@ static char *trimmed(const char *text, size_t len)
 	return strndup(text, len);
 }
 
+static bool make_room(struct import_conf *conf)
+{
+	size_t room = conf->room ? 2 * conf->room : 64;
+	struct import_setting *settings;
+
+	if (conf->count < conf->room)
+		return true;
+	settings = reallocarray(conf->settings, room, sizeof(*settings));
+	if (!settings)
+		return false;
+	conf->settings = settings;
+	conf->room = room;
+	return true;
+}
+
 /* False if out of memory. */
 static bool take_line(struct import_conf *conf, const char *line, unsigned number)
 {
@@ -57,11 +72,9 @@ static bool take_line(struct import_conf *conf, const char *line, unsigned numbe
 
 	if (*name == '#' || len == 0)
 		return true;
-	settings = reallocarray(conf->settings, conf->count + 1, sizeof(*settings));
-	if (!settings)
+	if (!make_room(conf))
 		return false;
-	conf->settings = settings;
-	settings += conf->count;
+	settings = conf->settings + conf->count;
 	*settings = (struct import_setting){.line = number,
 					    .name = strndup(name, len),
 					    .value = trimmed(value, strlen(value))};

@@ -40,7 +40,7 @@ struct import_setting {
 struct import_conf {
 	const char *path;
 	struct import_setting *settings;
-	size_t count;
+	size_t count, room;
 	json_t *notes; /* what could not be carried over, {"line", "key", "reason"} */
 };
 
