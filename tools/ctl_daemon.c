@@ -4,10 +4,12 @@
 #include "tools/ctl_daemon.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <curl/curl.h>
 
@@ -62,17 +64,33 @@ __attribute__((format(printf, 3, 4))) static int complain(const struct ctl_daemo
 	return status;
 }
 
+/* Who may ask is who may open the socket; its group has the name that the caller can join. */
+static int not_permitted(const struct ctl_daemon *daemon)
+{
+	struct group entry, *group = NULL;
+	char names[4096];
+	struct stat st;
+
+	if (stat(daemon->socket, &st) == 0 && (st.st_mode & S_IWGRP) && st.st_gid != 0 &&
+	    getgrgid_r(st.st_gid, &entry, names, sizeof(names), &group) == 0 && group)
+		return complain(
+			daemon, CTL_FAILED,
+			"%s: permission denied: run as root or as a member of the "
+			"group %s ('usermod -aG %s USER', then log in again).",
+			daemon->socket, group->gr_name, group->gr_name);
+	return complain(daemon, CTL_FAILED,
+			"%s: permission denied: run as root or as a member of the group "
+			"that control.group of %s.conf names.",
+			daemon->socket, daemon->name);
+}
+
 /* Why no connection came about; an exit code. */
 static int unreachable(const struct ctl_daemon *daemon, int error)
 {
 	const char *socket = daemon->socket, *name = daemon->name;
 
 	if (error == EACCES || error == EPERM)
-		return complain(
-			daemon, CTL_FAILED,
-			"%s: permission denied: run as root or as a member of the "
-			"group that control.group of %s.conf names.",
-			socket, name);
+		return not_permitted(daemon);
 	if (error == ENOENT)
 		return complain(daemon, CTL_UNREACHABLE,
 				"%s: there is no such socket: %s is not running, or its "

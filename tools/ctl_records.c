@@ -13,9 +13,10 @@
 
 static void print_record(const json_t *record)
 {
-	static const char *const names[] = {"ended",   "allocation_id", "user",
-					    "side",    "transport",     "client",
-					    "relayed", "reason"};
+	static const char *const names[] = {"ended",       "allocation_id", "user",
+					    "side",        "transport",     "dialect",
+					    "stream_type", "client",        "relayed",
+					    "reason"};
 	char cell[CTL_CELL_MAX], figure[CTL_FIGURE_MAX];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
