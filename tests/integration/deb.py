@@ -49,6 +49,11 @@ def _copy(names, to):
         shutil.copy2(os.path.join(TOP, name), target)
 
 
+def copy_source(to):
+    """The source tree without anything built."""
+    _copy(_sources(), to)
+
+
 def _build(log):
     environment = dict(os.environ, DEB_BUILD_OPTIONS="nocheck parallel=%d" % os.cpu_count())
     if shutil.which("ccache"):

@@ -24,6 +24,7 @@ EXTRA_DIST += \
 	tests/integration/t-across-dialects.sh \
 	tests/integration/t-aioice.sh \
 	tests/integration/t-avedgectl.py \
+	tests/integration/t-autopkgtest.py \
 	tests/integration/t-bursts.py \
 	tests/integration/t-checklist.py \
 	tests/integration/t-chromium.sh \
