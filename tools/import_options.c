@@ -41,7 +41,6 @@
 	"side"
 #define DEVICE "addresses are bound, not devices: name the addresses of each side"
 #define LOG "the journal or the standard error output is used, see log.level"
-#define RELAYED "UDP and TCP relayed addresses are both served (RFC 8656 and RFC 6062)"
 
 const struct import_option import_options[] = {
 	/* where it listens and relays */
@@ -63,8 +62,9 @@ const struct import_option import_options[] = {
 	LOST("aux-server", "every address of a side is served on the same ports; write a "
 			   "redirection of the firewall for others"),
 	LOST("tcp-proxy-port", "no headers of balancers are read on client ports"),
-	LOST_FLAG("no-udp-relay", RELAYED),
-	LOST_FLAG("no-tcp-relay", RELAYED),
+	LOST_FLAG("no-udp-relay", "UDP relayed addresses are what a relay is for"),
+	/* Allocations of RFC 6062 are not served anyway. */
+	SAME_FLAG("no-tcp-relay"),
 	SAME_FLAG("udp-self-balance"),
 	SAME("ne"),
 	CARRIED("relay-threads"),
