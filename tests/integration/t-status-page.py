@@ -284,6 +284,35 @@ def check_policy(page):
     check(not ran, "a script that is not the page's own has run")
 
 
+def check_pointer(page):
+    """Who points at a chart is told the figures of that moment, and not when he has gone."""
+    box = page.browser.run("""(() => {
+        const r = document.querySelector("#chart-throughput").getBoundingClientRect();
+        return [r.right - 6, r.top + r.height / 2];
+    })()""")
+    tip = 'document.querySelector("#chart-throughput .tip")'
+    page.call("Input.dispatchMouseEvent", type="mouseMoved", x=box[0], y=box[1])
+    page.wait("a tip", lambda now: page.browser.run(tip + ".hidden") is False)
+    text = page.browser.run(tip + ".textContent")
+    check("bit/s to peers" in text and "to clients" in text, "the tip says %s", text)
+    check(page.read()["width"] <= page.read()["window"], "the tip widens the page")
+    page.call("Input.dispatchMouseEvent", type="mouseMoved", x=2, y=2)
+    page.wait("no tip", lambda now: page.browser.run(tip + ".hidden") is True)
+
+
+def check_silence(page):
+    """A relay that does not answer is shown as such, and forgotten when it does."""
+    def network(offline):
+        page.call("Network.emulateNetworkConditions", offline=offline, latency=0,
+                  downloadThroughput=-1, uploadThroughput=-1)
+    network(True)
+    page.wait("no answer", lambda now: now["state"] == "no answer")
+    check(page.browser.run("document.title") == "avedge relay: no answer", "the title is %s",
+          page.browser.run("document.title"))
+    network(False)
+    page.wait("an answer again", lambda now: now["state"] == "serving")
+
+
 def control(server, method, path):
     subprocess.run(["curl", "-sf", "--unix-socket", server.path("relay.sock"), "-X", method,
                     "http://localhost" + path], check=True, timeout=10, stdout=subprocess.DEVNULL)
@@ -323,9 +352,11 @@ def main():
             check_certificate(page, server)
             time.sleep(args.seconds)
             check_appearance(page, args.screenshots or folder)
+            check_pointer(page)
             check_privacy(page, server)
             check_drain(page, server)
             check(not page.complaints(), "the console says: %s", page.complaints())
+            check_silence(page)
             check_policy(page)
             calls.end()
             page.wait("the end of the calls", lambda now: now["allocations"] == "0")
