@@ -179,8 +179,8 @@ void ctl_manual_commands(void);
 void ctl_manual_exit(void);
 
 /*
- * What a shell may offer for the last of the words behind "avedgectl", a line each; a line ":files" where
- * names of files fit. Asks the running daemons and complains about nothing.
+ * What a shell may offer for the last of the words behind "avedgectl", a line each; a line
+ * ":files" where names of files fit. Asks the running daemons and complains about nothing.
  */
 void ctl_complete(int count, char **words);
 

@@ -11,6 +11,10 @@
 #include "tools/ctl_daemon.h"
 #include "tools/ctl_text.h"
 
+/* Somebody sits in front of it; and nobody reads more rows than that. */
+enum { PATIENCE_MS = 2000 };
+#define ALLOCATIONS "/v1/allocations?limit=10000"
+
 /* Who would have to be typed with escapes is not offered. */
 static bool is_plain(const char *text)
 {
@@ -57,6 +61,7 @@ static void offer_answer(struct ctl_daemon daemon, const char *path, const char 
 	const char *key;
 
 	daemon.quiet = true;
+	daemon.timeout_ms = PATIENCE_MS;
 	if (ctl_ask(&daemon, "GET", path, NULL, &document, NULL) != CTL_OK)
 		return;
 	if (name) {
@@ -85,13 +90,13 @@ static void offer_kind(const struct ctl_args *args, enum ctl_kind kind,
 		offer_words(ctl_levels, typed);
 		break;
 	case CTL_ALLOCATION:
-		offer_answer(relay, "/v1/allocations", "allocations", "id", typed);
+		offer_answer(relay, ALLOCATIONS, "allocations", "id", typed);
 		break;
 	case CTL_USER:
-		offer_answer(relay, "/v1/allocations", "allocations", "user", typed);
+		offer_answer(relay, ALLOCATIONS, "allocations", "user", typed);
 		break;
 	case CTL_KEY:
-		offer_answer(relay, "/v1/allocations", "allocations", "key_id", typed);
+		offer_answer(relay, ALLOCATIONS, "allocations", "key_id", typed);
 		break;
 	case CTL_SUBSYSTEM:
 		offer_answer(relay, "/v1/log-levels", "subsystems", NULL, typed);

@@ -49,8 +49,9 @@ const struct edge_port edge_ports[] = {
 	{23456, 23456, "inside", "tcp", "XMPP gateway", "in", NULL,
 	 "The Front End hands messages for XMPP partners to the gateway."},
 	{50000, 59999, "outside", "udp", "A/V Edge", "both", RELAY,
-	 "Relayed addresses: media between a client's allocation and its peers. Needed from "
-	 "the Internet for partners whose edge is older than Lync 2010 only."},
+	 "Relayed addresses: media between a client's allocation and its peers. Lync partners "
+	 "since 2010 come through their own relay; browsers and other peers need them open "
+	 "from the Internet."},
 	{50000, 59999, "outside", "tcp", "A/V Edge", "both", RELAY,
 	 "Relayed addresses over TCP: desktop sharing and file transfer with partners, and "
 	 "ICE-TCP."},

@@ -15,7 +15,10 @@ struct ctl_table;
 struct ctl_table *ctl_table_new(const char *const *headings);
 void ctl_table_free(struct ctl_table *table); /* NULL is allowed */
 
-/* The next cell, row by row; copied; cleaned by the caller (ctl_clean()). What does not fit into memory is missing at printing. */
+/*
+ * The next cell, row by row; copied; cleaned by the caller (ctl_clean()). What does not fit into
+ * memory is missing at printing.
+ */
 void ctl_table_add(struct ctl_table *table, const char *text);
 
 /* A row of members of an object; names is NULL-terminated, as many as there are columns. */
