@@ -34,6 +34,7 @@ EXTRA_DIST += \
 	tests/integration/t-icmp-peer.sh \
 	tests/integration/t-inside-outside.sh \
 	tests/integration/t-lab-libnice.sh \
+	tests/integration/t-kernel-drops.py \
 	tests/integration/t-leak.py \
 	tests/integration/t-limits.py \
 	tests/integration/t-load.sh \
