@@ -41,22 +41,31 @@ const struct ctl_command *ctl_command_find(int count, char **words, int *used)
 	return NULL;
 }
 
+const char *ctl_choices(const struct ctl_option *option, char buf[CTL_CHOICES_SIZE])
+{
+	size_t used = 0;
+
+	*buf = '\0';
+	for (size_t i = 0; option->choices && option->choices[i]; i++)
+		used += (size_t)snprintf(buf + used, CTL_CHOICES_SIZE - used, "%s%s",
+					 i == 0                   ? ""
+					 : option->choices[i + 1] ? ", "
+								  : " or ",
+					 option->choices[i]);
+	return buf;
+}
+
 static bool take_choice(const struct ctl_args *args, const struct ctl_option *option,
 			const char *text)
 {
-	char list[128] = "";
-	size_t used = 0;
+	char list[CTL_CHOICES_SIZE];
 
 	for (const char *const *choice = option->choices; *choice; choice++) {
 		if (strcmp(*choice, text) == 0)
 			return true;
-		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s",
-					 used == 0   ? ""
-					 : choice[1] ? ", "
-						     : " or ",
-					 *choice);
 	}
-	ctl_usage(args->name, "--%s %s: %s.", option->name, text, list);
+	ctl_usage(args->name, "--%s %s: %s.", option->name, text,
+		  ctl_choices(option, list));
 	return false;
 }
 

@@ -168,6 +168,11 @@ bool ctl_command_is_group(const char *word);
 int ctl_args_parse(struct ctl_args *args, const struct ctl_command *command, int argc,
 		   char **argv);
 
+enum { CTL_CHOICES_SIZE = 128 };
+
+/* "a, b or c": what an option of CTL_CHOICE takes; "" for any other. */
+const char *ctl_choices(const struct ctl_option *option, char buf[CTL_CHOICES_SIZE]);
+
 /* Help on stdout: of avedgectl, of a group of commands, of one. */
 void ctl_help(void);
 void ctl_help_group(const char *word);

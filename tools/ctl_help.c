@@ -36,18 +36,21 @@ static void fold(const char *text, size_t column, size_t indent)
 
 static void help_option(const struct ctl_option *option)
 {
-	char name[48];
-	int len = snprintf(name, sizeof(name), "  --%s%s%s%s%s", option->name,
+	char name[48], choices[CTL_CHOICES_SIZE], text[256];
+	int len = snprintf(name, sizeof(name), "  --%s%s%s%s", option->name,
 			   option->kind == CTL_PERIOD ? " ["
 			   : option->value            ? " "
 						      : "",
 			   option->value ? option->value : "",
-			   option->kind == CTL_PERIOD ? "]" : "", "");
+			   option->kind == CTL_PERIOD ? "]" : "");
 
 	printf("%-*s", NAME_WIDTH + 2, name);
 	if (len > NAME_WIDTH)
 		printf("\n%*s", NAME_WIDTH + 2, "");
-	fold(option->help, NAME_WIDTH + 2, NAME_WIDTH + 2);
+	ctl_choices(option, choices);
+	snprintf(text, sizeof(text), "%s%s%s", option->help, *choices ? ": " : "",
+		 choices);
+	fold(text, NAME_WIDTH + 2, NAME_WIDTH + 2);
 }
 
 void ctl_help_command(const struct ctl_command *command)

@@ -72,6 +72,8 @@ void ctl_manual_synopsis(void)
 
 static void put_option(const struct ctl_option *option)
 {
+	char choices[CTL_CHOICES_SIZE];
+
 	printf(".It Fl Fl %s", option->name);
 	if (option->kind == CTL_PERIOD)
 		printf(" Op Ar %s", option->value);
@@ -87,6 +89,8 @@ static void put_option(const struct ctl_option *option)
 		for (const char *p = option->help; *p; p++)
 			put(*p);
 	}
+	if (*ctl_choices(option, choices))
+		printf(": %s", choices);
 	fputs(".\n", stdout);
 	if (option->more)
 		put_text(option->more);

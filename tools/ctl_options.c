@@ -86,7 +86,7 @@ const struct ctl_option ctl_options[OPTION_COUNT] = {
 			       CTL_FLAG},
 	[OPTION_FORCE] = {"force", NULL, "even the last relay of a location", NULL,
 			  CTL_FLAG},
-	[OPTION_RELOAD_MRAS] = {"mras", NULL, "mrasd as well", NULL, CTL_FLAG},
+	[OPTION_RELOAD_MRAS] = {"mras", NULL, "let mrasd do the same", NULL, CTL_FLAG},
 	[OPTION_FOLLOW] = {"follow", NULL, "go on with new ones as they come", NULL,
 			   CTL_FLAG},
 	[OPTION_ONCE] = {"once", NULL, "print one picture and end",
@@ -101,8 +101,8 @@ const struct ctl_option ctl_options[OPTION_COUNT] = {
 	[OPTION_VALID] = {"valid", "TIME", "the new key ends after this time; else never",
 			  NULL, CTL_DURATION, .min = 60, .max = LONGEST_S},
 	[OPTION_REST] =
-		{"rest", "HASH", "HMAC of the key's TURN REST credentials (sha1)",
-		 "sha1 is what nearly every issuer uses; with none the key signs no "
+		{"rest", "HASH", "HMAC of the key's TURN REST credentials",
+		 "sha1, the default, is what nearly every issuer uses; with none the key signs no "
 		 "such credentials.",
 		 CTL_CHOICE, hashes},
 	[OPTION_OVERLAP] = {"overlap", "TIME", "how long old keys still verify (8h)",
@@ -132,8 +132,8 @@ const struct ctl_option ctl_options[OPTION_COUNT] = {
 		 "that shortens it.",
 		 CTL_DURATION, .min = TTL_MIN_S, .max = TTL_MAX_S},
 	[OPTION_FORM] =
-		{"form", "FORM", "rest (default) or mras",
-		 "rest is for any TURN client: user name EXPIRY:NAME, password the "
+		{"form", "FORM", "what it looks like",
+		 "rest, the default, is for any TURN client: user name EXPIRY:NAME, password the "
 		 "HMAC of it in base64.  mras is a token for clients of Lync and "
 		 "Skype for Business, which decode the two strings from base64; all "
 		 "other clients send them as they are.  No two tokens are the same.",
@@ -172,8 +172,8 @@ const struct ctl_option ctl_options[OPTION_COUNT] = {
 	[OPTION_PROBE_HTTP] = {"http", NULL, "ask over HTTP, as a web application does",
 			       NULL, CTL_FLAG},
 	[OPTION_PROBE_FORM] = {"form", "FORM",
-			       "of the credential, with --http: rest (default) or mras",
-			       NULL, CTL_CHOICE, forms},
+			       "what the credential looks like, with --http", NULL,
+			       CTL_CHOICE, forms},
 	[OPTION_OUTPUT] = {"output", "FILE", "write there; else to the standard output",
 			   "An existing file is not touched.", CTL_FILE},
 	[OPTION_IMPORT_KEYS] = {"keys", "FILE",
