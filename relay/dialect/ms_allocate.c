@@ -16,7 +16,7 @@
 #include "stun/ms_attr.h"
 
 enum {
-	/* kbit/s, what servers of the time said; we limit nothing. */
+	/* kbit/s, what servers of the time said. */
 	BANDWIDTH_DEFAULT = 750,
 };
 
@@ -117,14 +117,16 @@ static void note_service_quality(struct ms_request *rq)
 		rq->al->stream_type = quality.stream_type;
 }
 
+/* What the client asks for, as far as an allocation may have that. */
 static uint32_t bandwidth(const struct ms_request *rq)
 {
+	uint64_t most = rq->turn->settings->limits.bandwidth.per_allocation / 1000;
 	struct stun_attr attr;
-	uint32_t asked;
+	uint32_t kbit;
 
-	if (ms_msg_find(rq->msg, MS_BANDWIDTH, &attr) && stun_attr_u32(&attr, &asked))
-		return asked;
-	return BANDWIDTH_DEFAULT;
+	if (!ms_msg_find(rq->msg, MS_BANDWIDTH, &attr) || !stun_attr_u32(&attr, &kbit))
+		kbit = BANDWIDTH_DEFAULT;
+	return most != 0 && kbit > most ? (uint32_t)most : kbit;
 }
 
 static void reply_allocated(struct ms_request *rq, uint32_t lifetime_s)

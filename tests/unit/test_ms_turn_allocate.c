@@ -414,14 +414,18 @@ START_TEST(family_without_address_is_500)
 }
 END_TEST
 
-START_TEST(bandwidth_that_was_asked_for_is_granted)
+START_TEST(bandwidth_that_was_asked_for_is_granted_up_to_the_limit)
 {
 	ms_client_login(&alice);
-	ms_client_start(&alice, MS_ALLOCATE_REQUEST);
-	ms_add_u32(&alice.b, MS_BANDWIDTH, 4000);
-	ms_client_ask(&alice);
-	expect(&alice, 0, "bandwidth");
-	ck_assert_uint_eq(ms_client_u32(&alice, MS_BANDWIDTH), 4000);
+	for (uint32_t limit = 0; limit <= 3000; limit += 3000) {
+		world.settings.limits.bandwidth.per_allocation = limit * 1000;
+		ms_client_start(&alice, MS_ALLOCATE_REQUEST);
+		ms_add_u32(&alice.b, MS_BANDWIDTH, 4000);
+		ms_client_ask(&alice);
+		expect(&alice, 0, "bandwidth");
+		ck_assert_uint_eq(ms_client_u32(&alice, MS_BANDWIDTH),
+				  limit ? limit : 4000);
+	}
 }
 END_TEST
 
@@ -579,7 +583,7 @@ static void allocate_suite(Suite *suite)
 	tcase_add_test(tc, tunnelled_client_is_600);
 	tcase_add_loop_test(tc, family_is_asked_for_from_version_4_on, 0, ROWS(families));
 	tcase_add_test(tc, family_without_address_is_500);
-	tcase_add_test(tc, bandwidth_that_was_asked_for_is_granted);
+	tcase_add_test(tc, bandwidth_that_was_asked_for_is_granted_up_to_the_limit);
 	tcase_add_test(tc, stream_type_is_kept);
 	tcase_add_loop_test(tc, bandwidth_is_there_for_who_asks, 0, ROWS(checks));
 	tcase_add_test(tc, reservation_is_named_again_in_a_repeated_answer);
