@@ -134,8 +134,8 @@ static const char *figure_text(const json_t *row, const char *name, const char *
 
 static int print_limit_rows(const json_t *rows)
 {
-	static const char *const headings[] = {"<LIMIT", ">USED", ">AT MOST", "<UNIT",
-					       NULL};
+	static const char *const headings[] = {"<LIMIT",   ">USED", ">PEAK",
+					       ">AT MOST", "<UNIT", NULL};
 	struct ctl_table *table = ctl_table_new(headings);
 	char unit[CTL_CELL_MAX], cell[CTL_CELL_MAX];
 	const json_t *row;
@@ -148,6 +148,7 @@ static int print_limit_rows(const json_t *rows)
 		ctl_member(row, "unit", unit);
 		ctl_table_add(table, ctl_member(row, "name", cell));
 		ctl_table_add(table, figure_text(row, "used", unit, cell));
+		ctl_table_add(table, figure_text(row, "peak", unit, cell));
 		ctl_table_add(table, json_is_null(json_object_get(row, "limit"))
 					     ? "none"
 					     : figure_text(row, "limit", unit, cell));
