@@ -22,6 +22,7 @@ from alone import check  # noqa: E402
 
 INSIDE, OUTSIDE, PEER = "127.0.1.1", "127.0.2.1", "127.0.3.1"
 CHANNEL, SIZE = 0x4001, 1000
+ALTERNATE_SERVER = 0x8023
 LIMITS = ["bandwidth_per_allocation = 2Mbit", "bandwidth_burst = 1s", "bandwidth_peak = 200"]
 
 
@@ -278,6 +279,46 @@ def revoked(server):
     return "a revoked user is out at once"
 
 
+def put_drain(server, method):
+    control = Control(server.path("relay.sock"))
+    control.request(method, "/v1/drain", body="{}" if method == "PUT" else None)
+    status = control.getresponse().status
+    check(status == 200, "%s of the drain: %d", method, status)
+    control.close()
+
+
+def drained(server):
+    """While it drains, the relay sends new clients to the one that its configuration names."""
+    write_config(server, [])
+    with open(server.path("relay.conf"), "r+", encoding="utf-8") as conf:
+        text = conf.read()
+        conf.seek(0)
+        conf.write(text.replace("side inside {", 'side inside {\n\talternate_servers = {"127.0.9.9"}'))
+    check(reload(server), "the reload was refused")
+    call = Call(server, "alice")
+    put_drain(server, "PUT")
+    for transport, port in (("udp", 3478), ("tcp", 443)):
+        fresh = t.Client((INSIDE, port), transport, *server.credential("bob"))
+        reply = fresh.request(t.ALLOCATE, (t.UDP_TRANSPORT,))
+        check(reply.code == 300 and reply.verify(fresh.key()), "%s: %r", transport, reply)
+        want = struct.pack("!BBH", 0, 1, port) + socket.inet_aton("127.0.9.9")
+        check(reply.get(ALTERNATE_SERVER) == want, "%s: %r", transport, reply)
+        fresh.close()
+    outside = t.Client((OUTSIDE, 3478), "udp", *server.credential("bob"))
+    check(outside.request(t.ALLOCATE, (t.UDP_TRANSPORT,)).code == 486,
+          "outside, where no other relay is named: not 486")
+    call.client.refresh()
+    call.send(1, 0.5)
+    check(len(call.numbers) == call.sent, "a call suffers from the drain")
+    put_drain(server, "DELETE")
+    outside.allocate()
+    outside.close()
+    call.close()
+    refusals = get(server, "/v1/counters")["refusals"]
+    check(refusals["redirected"] == 2 and refusals["draining"] == 1, "counted %s", refusals)
+    return "300 and 486 while it drains"
+
+
 def strangers(server):
     """TCP connections of one address that have not shown a credential: five, of all workers."""
     write_config(server, ["unauthenticated_per_prefix = 5"])
@@ -309,7 +350,7 @@ def main():
                        settings={"limits": relay.NO_LIMITS["limits"] + LIMITS}) as server:
         said = [datagrams(server), streams(server, "tcp"), streams(server, "tls"),
                 ms_streams(server), shares(server), revoked(server),
-                strangers(server)]
+                drained(server), strangers(server)]
         print("; ".join(said))
 
 

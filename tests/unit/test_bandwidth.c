@@ -429,6 +429,38 @@ START_TEST(attack_28_many_allocations_are_one_share)
 }
 END_TEST
 
+/* A stream that is told to wait, beside small calls: they lose nothing, it loses nothing. */
+START_TEST(small_calls_lose_nothing_beside_a_stream)
+{
+	uint64_t ready_ms = 0, bytes = 0;
+	char user[16];
+
+	seed = (uint64_t)_i;
+	limits()->total = 5 * MBIT;
+	for (int i = 0; i < 10; i++) {
+		snprintf(user, sizeof(user), "small-%d", i);
+		add_flow(user, 140 * KBIT, 172);
+	}
+	struct allocation *stream = add_flow("stream", 0, 172)->al;
+	uint64_t start = world.now_ms;
+	while (world.now_ms - start < 30000) {
+		while (ready_ms <= world.now_ms) {
+			size_t frame = 1000 + random_below(&seed, 8000);
+
+			bytes += frame;
+			ready_ms = world.now_ms + bandwidth_owes(&world.turn, stream,
+								 frame, world.now_ms);
+			if (ready_ms == world.now_ms && bytes > 1 << 28)
+				ck_abort_msg("a stream that never waits");
+		}
+		run(STEP_MS);
+	}
+	for (int i = 0; i < 10; i++)
+		lost_nothing("small call", &flows[i]);
+	near("the stream", (double)bytes * 8 / 1e3 / 30000, 5 - 1.4, 0.1);
+}
+END_TEST
+
 START_TEST(what_a_heavy_user_leaves_is_there_for_others)
 {
 	seed = (uint64_t)_i;
@@ -598,6 +630,7 @@ static void bandwidth_suite(Suite *suite)
 	tcase_add_loop_test(tc, small_calls_lose_nothing_beside_a_huge_one, 1, 4);
 	tcase_add_loop_test(tc, the_heaviest_are_held_to_one_level, 1, 4);
 	tcase_add_loop_test(tc, attack_28_many_allocations_are_one_share, 1, 4);
+	tcase_add_loop_test(tc, small_calls_lose_nothing_beside_a_stream, 1, 4);
 	tcase_add_loop_test(tc, what_a_heavy_user_leaves_is_there_for_others, 1, 4);
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
