@@ -110,8 +110,7 @@ static void draw_traffic(const struct ctl_frame *frame, FILE *out)
 				sum_sides(frame->before, directions[i], "packets")),
 			packets[i]);
 	}
-	line(frame, out,
-	     "traffic   to peers %s, %s packets/s    to clients %s, %s packets/s",
+	line(frame, out, "traffic   to peers %s, %s pps    to clients %s, %s pps",
 	     rate[0], packets[0], rate[1], packets[1]);
 }
 
