@@ -151,8 +151,12 @@ static bool bind_sockets(struct change *change, char *error, size_t error_size)
 		return false;
 	}
 	if (fronts_bind(change->config, change->plan.fronts, change->opened,
-			change->sockets, workers, error, error_size))
-		return true;
+			change->sockets, workers, error, error_size)) {
+		if (fronts_try_outside(change->config, change->plan.relay, change->added,
+				       error, error_size))
+			return true;
+		fronts_close(change->sockets, workers);
+	}
 	free(change->sockets);
 	change->sockets = NULL;
 	return false;
@@ -195,6 +199,15 @@ void change_abandon(struct change *change)
 	remove_addresses(change, change->added);
 }
 
+static bool any(const bool fronts[FRONTS_MAX])
+{
+	for (size_t i = 0; i < FRONTS_MAX; i++) {
+		if (fronts[i])
+			return true;
+	}
+	return false;
+}
+
 /* What serves already, of those that were not there before, is closed. */
 static void take_back(struct change *change, size_t workers)
 {
@@ -219,6 +232,8 @@ bool change_open(struct change *change, char *error, size_t error_size)
 	struct relay *relay = change->relay;
 
 	network_set(relay->network, &change->plan);
+	if (!any(change->opened))
+		return true;
 	for (size_t i = 0; i < relay->worker_count; i++) {
 		if (worker_open_fronts(relay->workers[i], &change->sockets[i]))
 			continue;
@@ -263,8 +278,10 @@ void change_finish(struct change *change)
 	port_pool_move(relay->commons.tcp_ports, config->relay.first, config->relay.last,
 		       config->relay.rest_ms);
 	for (size_t i = 0; i < relay->worker_count; i++) {
-		worker_retire_fronts(relay->workers[i], change->retired);
-		worker_close_fronts(relay->workers[i], change->closed);
+		if (any(change->retired))
+			worker_retire_fronts(relay->workers[i], change->retired);
+		if (any(change->closed))
+			worker_close_fronts(relay->workers[i], change->closed);
 	}
 	remove_addresses(change, change->removed);
 	say(change, change->opened, "is open");

@@ -157,7 +157,7 @@ static bool bind_fronts(struct daemon *daemon)
 	struct relay *relay = &daemon->relay;
 	const struct network_view *view = network_view(relay->network);
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	bool all[FRONTS_MAX];
+	bool fronts[FRONTS_MAX], addresses[PORT_POOL_ADDRESSES_MAX];
 
 	relay->worker_count = daemon->config->workers;
 	if (relay->worker_count == 0)
@@ -168,9 +168,13 @@ static bool bind_fronts(struct daemon *daemon)
 	if (daemon->sockets == NULL)
 		return no_memory(daemon);
 	for (size_t i = 0; i < FRONTS_MAX; i++)
-		all[i] = view->front_states[i] == NETWORK_SERVING;
-	return fronts_bind(daemon->config, view->fronts, all, daemon->sockets,
-			   relay->worker_count, daemon->error, sizeof(daemon->error));
+		fronts[i] = view->front_states[i] == NETWORK_SERVING;
+	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++)
+		addresses[i] = view->relay_states[i] == NETWORK_SERVING;
+	return fronts_bind(daemon->config, view->fronts, fronts, daemon->sockets,
+			   relay->worker_count, daemon->error, sizeof(daemon->error)) &&
+	       fronts_try_outside(daemon->config, view->relay, addresses, daemon->error,
+				  sizeof(daemon->error));
 }
 
 static bool read_settings(struct daemon *daemon)

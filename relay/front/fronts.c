@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -66,12 +67,11 @@ void fronts_close(struct front_sockets *sets, size_t workers)
 	none(sets, workers);
 }
 
-/* The sentence begins with the line of the address. */
-static void blame(const struct config *config, const struct front *front,
-		  int error_number, char *error, size_t error_size)
+/* Put the line of its address before the sentence. */
+static void blame(const struct config *config, const struct front *front, char *error,
+		  size_t error_size)
 {
 	const struct config_side *side = &config->sides[front->side];
-	bool stream = transport_is_stream(front->transport);
 	unsigned line = 0;
 	char key[32];
 
@@ -80,9 +80,35 @@ static void blame(const struct config *config, const struct front *front,
 			line = side->addresses[i].line;
 	}
 	snprintf(key, sizeof(key), "side.%s.addresses", side_name(front->side));
-	explain_bind_failure(&front->local, stream, stream ? "tcp_port" : "udp_port",
-			     error_number, error, error_size);
 	config_blame(config, line, key, error, error_size);
+}
+
+bool fronts_try_outside(const struct config *config,
+			const struct relay_address table[PORT_POOL_ADDRESSES_MAX],
+			const bool wanted[PORT_POOL_ADDRESSES_MAX], char *error,
+			size_t error_size)
+{
+	char text[ENDPOINT_TEXT_LEN];
+
+	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++) {
+		const struct front any_port = {
+			.side = SIDE_OUTSIDE,
+			.transport = TRANSPORT_UDP,
+			.local = {.ip = table[i].local},
+		};
+		int failed = wanted[i] ? probe(&any_port) : 0;
+
+		if (failed == 0)
+			continue;
+		snprintf(error, error_size,
+			 "%s: relayed addresses cannot be bound there: %s; correct "
+			 "\"addresses\" or give the address to an interface first",
+			 ip_addr_format(&table[i].local, text, sizeof(text)),
+			 strerror(failed));
+		blame(config, &any_port, error, error_size);
+		return false;
+	}
+	return true;
 }
 
 bool fronts_bind(const struct config *config, const struct front table[FRONTS_MAX],
@@ -98,7 +124,10 @@ bool fronts_bind(const struct config *config, const struct front table[FRONTS_MA
 		for (size_t w = 0; w < workers; w++) {
 			int fd = taken != 0 ? -taken : bind_one(&table[i]);
 			if (fd < 0) {
-				blame(config, &table[i], -fd, error, error_size);
+				explain_bind_failure(&table[i].local, stream,
+						     stream ? "tcp_port" : "udp_port",
+						     -fd, error, error_size);
+				blame(config, &table[i], error, error_size);
 				fronts_close(sets, workers);
 				return false;
 			}

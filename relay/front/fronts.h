@@ -10,6 +10,8 @@
 
 #include "relay/config.h"
 #include "relay/core/front.h"
+#include "relay/core/peer_policy.h"
+#include "relay/core/port_pool.h"
 
 /* The sockets of one worker, by front index; -1 where there is none. */
 struct front_sockets {
@@ -27,6 +29,15 @@ struct front_sockets {
 bool fronts_bind(const struct config *config, const struct front table[FRONTS_MAX],
 		 const bool wanted[FRONTS_MAX], struct front_sockets *sets,
 		 size_t workers, char *error, size_t error_size);
+
+/*
+ * Relayed addresses will be on all outside addresses, also on those that no client is served
+ * on: can a socket be bound on the wanted ones at all? False with "FILE:LINE: ..." in error.
+ */
+bool fronts_try_outside(const struct config *config,
+			const struct relay_address table[PORT_POOL_ADDRESSES_MAX],
+			const bool wanted[PORT_POOL_ADDRESSES_MAX], char *error,
+			size_t error_size);
 
 /* Close what nobody has adopted. */
 void fronts_close(struct front_sockets *sets, size_t workers);

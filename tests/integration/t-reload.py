@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -415,6 +416,18 @@ def a_taken_port_rejects_all():
         for one in (call, other):
             one.works()
             one.end()
+        # An address that this host does not have, with listeners and without.
+        write(server, inside=[INSIDE, "10.99.0.1"])
+        refused(server, "10.99.0.1", "not on this host")
+        write(server, inside=[INSIDE, SECOND_INSIDE], outside=[OUTSIDE, "10.99.0.1"])
+        refused(server, "10.99.0.1", "not on this host")
+        with open(server.path("relay.conf"), "r+", encoding="utf-8") as conf:
+            text = conf.read()
+            start = text.index("side outside")
+            conf.seek(start)
+            conf.write(re.sub(r"(udp|tcp)_port = \d+", r"\1_port = 0 ", text[start:]))
+            conf.truncate()
+        refused(server, "10.99.0.1", "relayed addresses", "interface")
         # Not on both sides at once, while calls are there.
         call = Call(server, SECOND_INSIDE)
         write(server, inside=[INSIDE], outside=[OUTSIDE, SECOND_INSIDE])

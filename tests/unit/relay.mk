@@ -1,5 +1,6 @@
 unit_programs += \
 	tests/unit/test_addresses \
+	tests/unit/test_change \
 	tests/unit/test_config \
 	tests/unit/test_control \
 	tests/unit/test_control_memory \
@@ -28,6 +29,8 @@ tests_unit_test_page_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_metrics_LDADD = libworld.a $(RELAY_LIBS) $(CHECK_LIBS)
 relay_world = tests/unit/relay_world.c tests/unit/relay_world.h
 control_world = tests/unit/control_world.c tests/unit/control_world.h $(relay_world)
+tests_unit_test_change_SOURCES = tests/unit/test_change.c $(relay_world)
+tests_unit_test_change_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_control_SOURCES = tests/unit/test_control.c $(control_world)
 tests_unit_test_control_memory_SOURCES = tests/unit/test_control_memory.c $(control_world)
 tests_unit_test_control_memory_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
