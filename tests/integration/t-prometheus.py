@@ -140,10 +140,19 @@ def parts_of_rules():
     return sorted(set(re.findall(r"\b(?:avedge|process)_\w+(?:\{[^}]*\})?", text)))
 
 
+def check_counters_page():
+    """What the page says instead of a performance counter can be asked, and has data."""
+    with open(os.path.join(TOP, "docs", "performance-counters.md"), encoding="utf-8") as page:
+        expressions = set(re.findall(r"`([^`]*avedge_[^`]*)`", page.read()))
+    for expression in expressions - {"conf/prometheus/avedge.rules.yml"}:
+        check(ask(expression.replace("\\|", "|")), "no data for %s", expression)
+    return len(expressions)
+
+
 # --- something to see -------------------------------------------------------------------------
 
-def load(server, where, user, *more):
-    name, password = server.credential(user)
+def load(server, where, user, *more, form="rest"):
+    name, password = server.credential(user, form=form)
     return subprocess.Popen(
         [relay.program("avedge-load"), "--server", where, "--user", name, "--password", password,
          "--peer-address", "127.0.0.1", "--insecure", "--quiet", *more],
@@ -154,7 +163,9 @@ def make_traffic(server, bench):
     """Calls of every kind that go on, short ones, mistakes, and credentials."""
     long = [load(server, "udp:%s:3478" % INSIDE, "alice", "--clients", "4", "--duration", "90s"),
             load(server, "tls:%s:443" % OUTSIDE, "bob", "--clients", "2", "--duration", "90s"),
-            load(server, "tcp:%s:443" % OUTSIDE, "carol", "--clients", "2", "--duration", "90s")]
+            load(server, "tcp:%s:443" % OUTSIDE, "carol", "--clients", "2", "--duration", "90s"),
+            load(server, "udp:%s:3478" % OUTSIDE, "frank", "--dialect", "ms", "--duration", "90s",
+                 form="mras")]
     end = time.monotonic() + 14
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as noise:
         while time.monotonic() < end:
@@ -186,8 +197,10 @@ def check_queries():
         ("throughput", "sum(rate(avedge_relayed_bytes_total[10s]))"),
         ("allocations", "sum(avedge_allocations)"),
         ("busy", "sum(avedge_worker_busy_ratio)"))}
-    check(abs(figures["throughput"] / (8 * 2 * 50 * 160) - 1) < 0.2, "throughput %s", figures)
-    check(figures["allocations"] == 8 and figures["busy"] > 0, "%s", figures)
+    check(abs(figures["throughput"] / (9 * 2 * 50 * 160) - 1) < 0.2, "throughput %s", figures)
+    check(figures["allocations"] == 9 and figures["busy"] > 0, "%s", figures)
+    check(ask('avedge_allocations{dialect="ms", side="outside", transport="udp", '
+              'relay_transport="udp"}') == [1], "the call of a Microsoft client is not there")
     alerts = [a["labels"]["alertname"] for a in json.loads(
         fetch(SERVER, "/api/v1/alerts"))["data"]["alerts"] if a["state"] == "firing"]
     # The certificates of this test are those of a day.
@@ -217,6 +230,7 @@ def main():
             calls = make_traffic(server, bench)
             try:
                 queries = check_queries()
+                counters = check_counters_page()
             finally:
                 for call in calls:
                     call.terminate()
@@ -230,8 +244,8 @@ def main():
                       "%s: the two forms differ", job)
                 names |= families(plain)
             check_page(names)
-    print("%d queries of the dashboard have data, %d metrics are documented" % (
-        queries, len(names)))
+    print("%d queries of the dashboard and %d of the counters' page have data, %d metrics are "
+          "documented" % (queries, counters, len(names)))
 
 
 if __name__ == "__main__":
