@@ -2,7 +2,7 @@
 check_LIBRARIES += libturnclient.a
 libturnclient_a_SOURCES = tests/unit/turn_client.c tests/unit/turn_client.h
 client_libs = libturnclient.a $(world_libs)
-EXTRA_DIST += tests/unit/dialect_check.h
+EXTRA_DIST += tests/unit/dialect_check.h tests/unit/flow_check.h
 
 unit_programs += \
 	tests/unit/test_attacks \
@@ -12,6 +12,7 @@ unit_programs += \
 	tests/unit/test_drain \
 	tests/unit/test_retired \
 	tests/unit/test_revocation \
+	tests/unit/test_share \
 	tests/unit/test_turn_allocate \
 	tests/unit/test_turn_auth \
 	tests/unit/test_turn_channel \
@@ -47,6 +48,7 @@ unit_programs += \
 tests_unit_test_drain_LDADD = $(ms_client_libs)
 tests_unit_test_retired_LDADD = $(ms_client_libs)
 tests_unit_test_revocation_LDADD = $(ms_client_libs)
+tests_unit_test_share_LDADD = $(client_libs)
 tests_unit_test_ms_turn_allocate_LDADD = $(ms_client_libs)
 tests_unit_test_ms_turn_auth_LDADD = $(ms_client_libs)
 tests_unit_test_ms_turn_data_LDADD = $(ms_client_libs)
