@@ -76,7 +76,7 @@ class World:
             child.wait(20)
 
     @staticmethod
-    def wait(condition, what, seconds=15):
+    def wait(condition, what, seconds=30):
         end = time.monotonic() + seconds
         while not condition():
             check(time.monotonic() < end, "in vain: %s", what)

@@ -1,4 +1,5 @@
 unit_programs += \
+	tests/unit/test_ctl_text \
 	tests/unit/test_histogram \
 	tests/unit/test_load_options \
 	tests/unit/test_load_report \
@@ -6,6 +7,7 @@ unit_programs += \
 	tests/unit/test_pacer \
 	tests/unit/test_packet_stream \
 	tests/unit/test_stamp
+tests_unit_test_ctl_text_LDADD = libctl.a $(JANSSON_LIBS) $(CHECK_LIBS)
 tests_unit_test_histogram_LDADD = libloadcore.a $(CHECK_LIBS)
 tests_unit_test_load_options_LDADD = libloadcore.a libcredential.a libstun.a libbase.a \
 	$(CRYPTO_LIBS) $(CHECK_LIBS)
