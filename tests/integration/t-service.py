@@ -164,7 +164,7 @@ def control_socket_knows_whom_it_serves(edge):
         refused = machine.run("runuser", "-u", "stranger", "--", "avedgectl", *command,
                               check=False)
         check(refused.returncode != 0, "a stranger may ask: " + refused.stdout)
-        check("avedge" in refused.stdout, "no word of the group: " + refused.stdout)
+        check("group avedge " in refused.stdout, "no word of the group: " + refused.stdout)
     say("a stranger is told: " + refused.stdout.strip())
     for path in ("/etc/avedge/keys", "/etc/avedge/private/mrasd/mras.key"):
         check(machine.run("runuser", "-u", "stranger", "--", "cat", path,
