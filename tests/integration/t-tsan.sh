@@ -1,7 +1,8 @@
 #!/bin/bash
-# Four workers of the ThreadSanitizer build under calls over UDP, TCP and TLS, allocations that
-# come and go, connections that come and go, reloads, and somebody who reads figures and the status
-# page all the time: no report.
+# Four workers of the ThreadSanitizer build under calls over UDP, TCP and TLS, calls of the
+# Microsoft dialect from relayed address to relayed address, allocations that come and go,
+# connections that come and go, reloads, and somebody who reads figures and the status page all
+# the time: no report.
 build=${TSAN_BUILD_DIR:-${RELAY_BUILD_DIR:-.}/../tsan}
 if [ ! -x "$build/mediarelayd" ]; then
 	echo "there is no ThreadSanitizer build of mediarelayd"
@@ -36,6 +37,16 @@ run relays inside "${uclient[@]}" -y -p $udp_port $inside_addr
 run tcp inside "${uclient[@]}" -t -p $tcp_port -e $host_addr $inside_addr
 run tcp-relays host "${uclient[@]}" -t -y -p $tcp_port $outside_addr
 run tls far "${uclient[@]}" -t -S -p $tcp_port -e $host_addr $outside_addr
+if [ -x "$build/avedge-load" ]; then
+	rest_name=$user_name rest_password=$user_password
+	credential alice mras
+	lync=("$build/avedge-load" --dialect ms --user "$user_name" --password "$user_password"
+		--between-clients --clients 20 --duration 3s --max-loss 0)
+	user_name=$rest_name user_password=$rest_password
+	run ms-udp far "${lync[@]}" --server udp:$outside_addr:$udp_port
+	run ms-ptls inside "${lync[@]}" --server ptls:$inside_addr:$tcp_port
+	run ms-tcp-send host "${lync[@]}" --mode send --server tcp:$outside_addr:$tcp_port
+fi
 run churn host "$here/crowd.py" $outside_addr $udp_port "$user_name" "$user_password" 40 60
 run connections host /usr/bin/python3 -c "
 import socket
