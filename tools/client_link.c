@@ -32,6 +32,7 @@ enum {
 	DATAGRAM_MAX = 65536,
 	TXIDS = 1024,             /* drawn at once */
 	RECEIVE_BUFFER = 1 << 20, /* asked for; charged only when used */
+	FRAME_HEAD = 32, /* bytes that tell how long a frame is, and whether it is one */
 };
 
 struct client_loop {
@@ -176,14 +177,16 @@ static bool send_udp(struct client_link *link, const struct client_parts *parts)
 
 /* --- streams ------------------------------------------------------------------------------ */
 
-/* The first bytes of the input, at most max of them. */
-static struct slice front(struct evbuffer *input, size_t max)
+/* The first bytes of the input, which is not empty, at most max of them. None: lost. */
+static struct slice front(struct client_link *link, struct evbuffer *input, size_t max)
 {
 	size_t len = evbuffer_get_length(input);
 
 	if (len > max)
 		len = max;
 	const uint8_t *data = evbuffer_pullup(input, (ev_ssize_t)len);
+	if (data == NULL)
+		lose(link, "out of memory");
 	return (struct slice){data, data != NULL ? len : 0};
 }
 
@@ -193,13 +196,11 @@ static bool is_ms(const struct client_link *link)
 }
 
 /* False: the stream is none of ours. *frame_len is 0 while it cannot be known. */
-static bool next_frame(const struct client_link *link, struct evbuffer *input,
+static bool next_frame(const struct client_link *link, struct slice head,
 		       size_t *frame_len)
 {
-	if (is_ms(link))
-		return ms_framing_next(front(input, MS_FRAME_HEADER_LEN + MS_MSG_MIN),
-				       frame_len) != MS_FRAMING_BROKEN;
-	return framing_next(front(input, STUN_HEADER_LEN), frame_len) != FRAMING_BROKEN;
+	return is_ms(link) ? ms_framing_next(head, frame_len) != MS_FRAMING_BROKEN
+			   : framing_next(head, frame_len) != FRAMING_BROKEN;
 }
 
 static void take_frame(struct client_link *link, struct slice frame, uint64_t now_ns)
@@ -217,7 +218,7 @@ static void take_frame(struct client_link *link, struct slice frame, uint64_t no
 /* False while the answer is not there, or is none. */
 static bool greeted(struct client_link *link, struct evbuffer *input)
 {
-	switch (pseudo_tls_answer(front(input, PSEUDO_TLS_ANSWER_LEN))) {
+	switch (pseudo_tls_answer(front(link, input, PSEUDO_TLS_ANSWER_LEN))) {
 	case PSEUDO_TLS_MORE:
 		return false;
 	case PSEUDO_TLS_BROKEN:
@@ -237,22 +238,19 @@ static void stream_readable(struct bufferevent *bev, void *arg)
 	struct client_link *link = arg;
 	struct evbuffer *input = bufferevent_get_input(bev);
 	uint64_t now_ns = clock_realtime_ns();
-	size_t arrived, frame_len;
+	size_t arrived, frame_len = 0;
 
 	if (link->greeting && !greeted(link, input))
 		return;
 	while ((arrived = evbuffer_get_length(input)) > 0 && !link->ended) {
-		if (!next_frame(link, input, &frame_len)) {
+		struct slice frame = front(link, input, FRAME_HEAD);
+		if (frame.len > 0 && !next_frame(link, frame, &frame_len))
 			lose(link, "what the server sends is no TURN stream");
+		if (link->ended || frame_len == 0 || arrived < frame_len)
 			return;
-		}
-		if (frame_len == 0 || arrived < frame_len)
+		frame = front(link, input, frame_len);
+		if (frame.len == 0)
 			return;
-		struct slice frame = front(input, frame_len);
-		if (frame.len < frame_len) {
-			lose(link, "out of memory");
-			return;
-		}
 		take_frame(link, frame, now_ns);
 		evbuffer_drain(input, frame_len);
 	}
