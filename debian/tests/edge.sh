@@ -31,7 +31,7 @@ make_certificates()
 {
 	local name san log=$1/openssl.log
 
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 60 \
 		-subj '/CN=avedge test CA' -addext basicConstraints=critical,CA:TRUE \
 		-addext keyUsage=critical,keyCertSign,cRLSign \
 		-keyout "$1/ca.key" -out "$1/ca.pem" 2>"$log" || fail "$(cat "$log")"
@@ -45,7 +45,7 @@ make_certificates()
 			-subj "/CN=$name.lab.example" -keyout "$1/$name.key" \
 			-out "$1/$name.csr" 2>"$log" || fail "$(cat "$log")"
 		openssl x509 -req -in "$1/$name.csr" -CA "$1/ca.pem" -CAkey "$1/ca.key" \
-			-CAcreateserial -days 2 -out "$1/$name.pem" -extfile <(printf \
+			-CAcreateserial -days 60 -out "$1/$name.pem" -extfile <(printf \
 			'subjectAltName=%s\nextendedKeyUsage=serverAuth,clientAuth\n' "$san") \
 			2>"$log" || fail "$(cat "$log")"
 	done
@@ -111,6 +111,12 @@ mras_configuration()
 control_block()
 {
 	printf 'control {\n\tsocket = "%s"\n\tgroup = "%s"\n}\n' "$1" "$2"
+}
+
+# metrics_block ADDRESS:PORT
+metrics_block()
+{
+	printf 'metrics {\n\tlisten = "%s"\n}\n' "$1"
 }
 
 # fetch_credential DIR PORT: as a trusted server does; sets username and password

@@ -124,6 +124,23 @@ def installs_and_serves(edge, packages):
     edge.fetch_credential()
 
 
+def sandbox_is_wide_enough(edge):
+    """What the daemons did so far, they may do; and what they show of themselves is there."""
+    for unit in (RELAY, MRAS):
+        said = edge.journal(unit, "-p", "warning", "-o", "cat")
+        check(not said, "%s complains: %s" % (unit, said))
+    for port, wanted in ((9478, ("avedge_allocations", "process_resident_memory_bytes",
+                                 "process_open_fds")),
+                         (9479, ("avedge_mras_credentials_issued", "process_resident_memory_bytes"))):
+        text = edge.machine.out("curl", "-fsS", "http://127.0.0.1:%d/metrics" % port)
+        for name in wanted:
+            check(name in text, "no %s in the metrics on port %d" % (name, port))
+    edge.machine.run("curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:9478/")
+    edge.ctl("limits")
+    edge.ctl("ports")
+    edge.ctl("configuration")
+
+
 def units_are_understood(edge):
     """Not a word about any line of them."""
     said = edge.machine.out("systemd-analyze", "verify", "mediarelayd.service",
@@ -365,8 +382,8 @@ def purges(edge):
     check(not left, "purged, and still there:\n" + left)
 
 
-STEPS = (units_are_understood, scores, capabilities, top, control_socket_knows_whom_it_serves,
-         reloads, drains, records_are_fields, watchdog_bites, comes_back_after_a_crash, keys_of_root_alone,
+STEPS = (units_are_understood, scores, capabilities, sandbox_is_wide_enough, top,
+         control_socket_knows_whom_it_serves, reloads, drains, records_are_fields, watchdog_bites, comes_back_after_a_crash, keys_of_root_alone,
          no_valid_key, upgrade_cuts_no_call, starts_and_stops_as_one, purges)
 
 
