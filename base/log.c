@@ -168,7 +168,7 @@ enum log_level log_subsystem_level(enum subsystem subsystem, bool *own)
 	return level != 0 ? (enum log_level)level : log_level();
 }
 
-static bool wanted(enum subsystem subsystem, enum log_level level)
+bool log_wants(enum subsystem subsystem, enum log_level level)
 {
 	return level <= log_subsystem_level(subsystem, NULL);
 }
@@ -246,7 +246,7 @@ void log_write(enum subsystem subsystem, enum log_level level, const char *forma
 {
 	va_list args;
 
-	if (!wanted(subsystem, level))
+	if (!log_wants(subsystem, level))
 		return;
 	va_start(args, format);
 	log_at(subsystem, level, 0, format, args);
@@ -280,7 +280,7 @@ void log_write_limited(struct log_limit *limit, enum subsystem subsystem,
 	unsigned left_out;
 	va_list args;
 
-	if (!wanted(subsystem, level) || !limit_allows(limit, &left_out))
+	if (!log_wants(subsystem, level) || !limit_allows(limit, &left_out))
 		return;
 	va_start(args, format);
 	log_at(subsystem, level, left_out, format, args);
@@ -324,7 +324,7 @@ void log_record(const char *message, const struct log_field *fields, size_t coun
 	struct iovec entry[FIELDS_MAX];
 	struct line line = {0};
 
-	if (!wanted(SUBSYSTEM_RECORDS, LOG_LEVEL_NOTICE))
+	if (!log_wants(SUBSYSTEM_RECORDS, LOG_LEVEL_NOTICE))
 		return;
 	if (count > FIELDS_MAX)
 		count = FIELDS_MAX;

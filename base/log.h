@@ -63,6 +63,9 @@ void log_set_subsystem_level(enum subsystem subsystem, bool own, enum log_level 
 /* What is in force; *own, which may be NULL, as above. */
 enum log_level log_subsystem_level(enum subsystem subsystem, bool *own);
 
+/* For who has more to do for a line than to write it. */
+bool log_wants(enum subsystem subsystem, enum log_level level);
+
 void log_write(enum subsystem subsystem, enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 #define log_error(...) log_write(LOG_SUBSYSTEM, LOG_LEVEL_ERROR, __VA_ARGS__)

@@ -17,6 +17,7 @@
 
 #include "relay/core/turn.h"
 #include "relay/dialect/dispatch.h"
+#include "relay/front/trace.h"
 #include "relay/front/udp.h"
 #include "relay/handoff.h"
 #include "relay/peer/relay_tcp.h"
@@ -54,6 +55,7 @@ struct worker {
 	struct pulse pulse;
 	uint64_t now_ms; /* monotonic, as of this turn of the loop */
 	int64_t unix_s;
+	struct trace trace;
 	uint8_t reply[DISPATCH_REPLY_MAX];
 	uint8_t random[2048]; /* from the kernel's CSPRNG, used up from the front */
 	size_t random_left;

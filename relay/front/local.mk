@@ -7,4 +7,5 @@ relay_front_sources = \
 	relay/front/stream_io.c relay/front/stream_io.h \
 	relay/front/stream_times.c relay/front/stream_times.h \
 	relay/front/tls.c relay/front/tls.h \
+	relay/front/trace.c relay/front/trace.h \
 	relay/front/udp.c relay/front/udp.h

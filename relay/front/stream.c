@@ -17,6 +17,7 @@
 #include "relay/front/clients.h"
 #include "relay/front/stream_io.h"
 #include "relay/front/stream_times.h"
+#include "relay/front/trace.h"
 #include "relay/worker.h"
 #include "stun/chandata.h"
 #include "stun/classify.h"
@@ -168,6 +169,8 @@ static void reply(struct stream *stream, struct slice message)
 
 	if (dropped > 0)
 		counter_add(&worker->turn.counters.drops[DROP_CLIENT_SLOW], dropped);
+	trace_reply(&worker->trace, &worker->turn, &stream->tuple, message,
+		    worker->now_ms);
 }
 
 /* One complete frame. False if the stream has to end. */

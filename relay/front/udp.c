@@ -21,6 +21,7 @@
 #include "base/socket_drops.h"
 #include "base/udp_run.h"
 #include "relay/dialect/dispatch.h"
+#include "relay/front/trace.h"
 #include "relay/worker.h"
 
 enum {
@@ -59,9 +60,13 @@ static void handle(struct udp_front *front, const struct five_tuple *tuple,
 			     worker->unix_s, worker->reply, &dispatch);
 	if (dispatch.action == DISPATCH_FORWARD)
 		relay_udp_send(worker->relay_sockets, &dispatch.forward);
-	else if (dispatch.action == DISPATCH_REPLY)
+	else if (dispatch.action == DISPATCH_REPLY) {
 		udp_front_send(fronts, front->index, &tuple->client, worker->reply,
 			       dispatch.reply_len);
+		trace_reply(&worker->trace, &worker->turn, tuple,
+			    (struct slice){worker->reply, dispatch.reply_len},
+			    worker->now_ms);
+	}
 	if (dispatch.authenticated)
 		worker_expire(worker);
 }

@@ -335,6 +335,34 @@ def log_levels_change(server):
 
 
 @row
+def debug_shows_what_clients_are_answered(server):
+    """And nothing of it at other levels, nor more than a hundred lines a second."""
+    def allocate(transport, password=None):
+        name, good = server.credential("dora")
+        client = turnclient.Client((INSIDE, 3478 if transport == "udp" else 443), transport,
+                                   name, password or good)
+        reply = client.request(turnclient.ALLOCATE, (turnclient.UDP_TRANSPORT,))
+        if reply.code is None:
+            client.refresh(0)
+        return "%s:%d over %s: Allocate: " % (client.sock.getsockname() + (transport,))
+
+    quiet = allocate("udp")
+    ask(server, "PUT", "/v1/log-levels/front", {"level": "debug"})
+    good, bad, tcp = allocate("udp"), allocate("udp", "wrong"), allocate("tcp")
+    flood = turnclient.Client((INSIDE, 3478))
+    for _ in range(500):
+        flood.binding()
+    ask(server, "PUT", "/v1/log-levels/front", {"level": None})
+    after, log = allocate("udp"), server.log()
+    check(quiet not in log and after not in log, "answers at level info")
+    check(good + "401" in log and good + "success" in log, "no %s", good)
+    check(tcp + "success" in log, "no %s", tcp)
+    check(re.search(re.escape(bad) + r"401 \S*(integrity|password)", log), "no reason in\n%s",
+          [line for line in log.splitlines() if bad in line])
+    check("more than 100 answers in this second" in log, "no limit")
+
+
+@row
 def status_has_what_its_page_says(server):
     status = get(server, "/v1/status")
     check(status["pid"] == server.pid(), "%s", status["pid"])

@@ -18,7 +18,8 @@ unit_programs += \
 	tests/unit/test_status_line \
 	tests/unit/test_stream_io \
 	tests/unit/test_stream_times \
-	tests/unit/test_watched
+	tests/unit/test_watched \
+	tests/unit/test_trace
 
 tests_unit_test_addresses_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_config_SOURCES = tests/unit/test_config.c \
@@ -52,3 +53,4 @@ tests_unit_test_records_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_network_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_stream_times_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_watched_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_test_trace_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)

@@ -1,0 +1,107 @@
+/*
+ * trace.c - see trace.h. The reply itself says most; why credentials were refused is not in it,
+ * because strangers are told as little as possible, so that is read off the counters.
+ */
+#define LOG_SUBSYSTEM SUBSYSTEM_FRONT
+#include "relay/front/trace.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "stun/attr.h"
+#include "stun/framing.h"
+#include "stun/ms_msg.h"
+#include "stun/ms_registry.h"
+#include "stun/msg.h"
+#include "stun/registry.h"
+
+enum { LINES_MAX = 100 /* in a second */ };
+
+/* The reason that has been counted since the reply before; NULL if there is none. */
+static const char *auth_failure(struct trace *trace, const struct counters *counters)
+{
+	const char *name = NULL;
+	bool is_first = !trace->has_seen;
+
+	trace->has_seen = true;
+	for (int i = AUTH_FAILURE_NONE + 1; i < AUTH_FAILURE_COUNT; i++) {
+		uint64_t count = counter_read(&counters->auth_failures[i]);
+
+		if (count != trace->auth_failures[i] && !is_first)
+			name = auth_failure_name((enum auth_failure)i);
+		trace->auth_failures[i] = count;
+	}
+	return name;
+}
+
+/* False: the second has had its lines. */
+static bool may_speak(struct trace *trace, uint64_t now_ms)
+{
+	if (trace->second != now_ms / 1000) {
+		trace->second = now_ms / 1000;
+		trace->lines = 0;
+	}
+	trace->lines++;
+	if (trace->lines == LINES_MAX)
+		log_debug("and more than %d answers in this second", LINES_MAX);
+	return trace->lines < LINES_MAX;
+}
+
+static int error_code(bool found, const struct stun_attr *attr)
+{
+	struct slice reason;
+	int code = 0;
+
+	return found && stun_attr_error_code(attr, &code, &reason) ? code : 0;
+}
+
+/* What was asked, and the error code; 0: success. NULL if that is no reply. */
+static const char *read_ietf(struct slice reply, int *code)
+{
+	struct stun_attr attr;
+	struct stun_msg msg;
+
+	if (stun_msg_parse(reply, &msg) != STUN_PARSE_OK)
+		return NULL;
+	*code = error_code(stun_msg_find(&msg, STUN_ERROR_CODE, &attr), &attr);
+	return stun_method_name(msg.method);
+}
+
+static const char *read_ms(struct slice reply, int *code)
+{
+	struct stun_attr attr;
+	struct ms_msg msg;
+
+	if (!ms_msg_begins(reply) && reply.len > MS_FRAME_HEADER_LEN)
+		reply = slice_skip(reply, MS_FRAME_HEADER_LEN);
+	if (ms_msg_parse(reply, &msg) != MS_PARSE_OK)
+		return NULL;
+	*code = error_code(ms_msg_find(&msg, STUN_ERROR_CODE, &attr), &attr);
+	return ms_type_name(msg.type);
+}
+
+void trace_reply(struct trace *trace, const struct turn *turn,
+		 const struct five_tuple *tuple, struct slice reply, uint64_t now_ms)
+{
+	char client[ENDPOINT_TEXT_LEN], result[64] = "success";
+	const char *asked, *why;
+	int code = 0;
+
+	if (!log_wants(SUBSYSTEM_FRONT, LOG_LEVEL_DEBUG))
+		return;
+	why = auth_failure(trace, &turn->counters);
+	/* In this order: a message of the other one can pass for classic STUN. */
+	asked = read_ms(reply, &code);
+	if (asked == NULL)
+		asked = read_ietf(reply, &code);
+	if (asked == NULL || !may_speak(trace, now_ms))
+		return;
+	if (code != 0)
+		snprintf(result, sizeof(result), "%d%s%s", code, why != NULL ? " " : "",
+			 why != NULL ? why : "");
+	log_debug("%s over %s: %s: %s",
+		  endpoint_format(&tuple->client, client, sizeof(client)),
+		  transport_name(turn->commons->fronts[tuple->front].transport), asked,
+		  result);
+}

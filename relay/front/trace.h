@@ -1,0 +1,34 @@
+/*
+ * trace.h - what clients are answered, one line each, for whoever sets the level of the
+ * subsystem front to debug: who asked, what, and what it came to. Otherwise a comparison for
+ * each reply; packets of media never come here.
+ *
+ * Owner    the worker; its thread only.
+ */
+#ifndef RELAY_FRONT_TRACE_H
+#define RELAY_FRONT_TRACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "relay/core/auth.h"
+#include "relay/core/five_tuple.h"
+#include "relay/core/turn.h"
+#include "stun/wire.h"
+
+struct trace {           /* all zero at first */
+	uint64_t second; /* that lines are counted of */
+	unsigned lines;
+	/* As of the reply before, to tell why a client was just refused. */
+	bool has_seen;
+	uint64_t auth_failures[AUTH_FAILURE_COUNT];
+};
+
+/*
+ * reply: of either dialect, with MS framing or without. At most a hundred lines a second; then
+ * one that says so.
+ */
+void trace_reply(struct trace *trace, const struct turn *turn,
+		 const struct five_tuple *tuple, struct slice reply, uint64_t now_ms);
+
+#endif
