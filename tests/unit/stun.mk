@@ -13,7 +13,8 @@ unit_programs += \
 	tests/unit/test_stun_msg \
 	tests/unit/test_stun_tables \
 	tests/unit/test_stun_vectors
-tests_unit_test_ms_vectors_SOURCES = tests/unit/test_ms_vectors.c tests/unit/vectors.c
+tests_unit_test_ms_vectors_SOURCES = tests/unit/test_ms_vectors.c \
+	tests/unit/ms_attr_describe.c tests/unit/ms_attr_describe.h tests/unit/vectors.c
 tests_unit_test_ms_vectors_LDADD = $(LDADD) $(JANSSON_LIBS)
 tests_unit_test_stun_tables_SOURCES = tests/unit/test_stun_tables.c tests/unit/vectors.c
 tests_unit_test_stun_tables_LDADD = $(LDADD) $(JANSSON_LIBS)

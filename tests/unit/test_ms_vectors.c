@@ -16,6 +16,7 @@
 #include "stun/ms_attr.h"
 #include "stun/ms_integrity.h"
 #include "stun/pseudo_tls.h"
+#include "tests/unit/ms_attr_describe.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/vectors.h"
 
@@ -107,75 +108,13 @@ static void check_dir(void)
 		ck_assert(from_client == (msg.type < 0x0100));
 }
 
-static void write_hex(char *out, size_t size, struct slice value)
-{
-	ck_assert_uint_lt(2 * value.len, size);
-	*out = '\0';
-	for (size_t i = 0; i < value.len; i++)
-		sprintf(out + 2 * i, "%02x", value.data[i]);
-}
-
-/* The value as the file writes it, read by the decoder made for it. */
-static void describe(const struct stun_attr *attr, char *out, size_t size)
-{
-	struct ms_sequence sequence;
-	struct endpoint ep;
-	struct slice text;
-	uint32_t number;
-	int code;
-
-	switch (attr->type) {
-	case MS_MAPPED_ADDRESS:
-	case MS_ALTERNATE_SERVER:
-	case MS_DESTINATION_ADDRESS:
-	case MS_REMOTE_ADDRESS:
-		ck_assert(stun_attr_address(attr, &ep));
-		endpoint_format(&ep, out, size);
-		break;
-	case MS_XOR_MAPPED_ADDRESS:
-		ck_assert(ms_attr_xor_address(attr, msg.txid, &ep));
-		endpoint_format(&ep, out, size);
-		break;
-	case MS_LIFETIME:
-	case MS_BANDWIDTH:
-	case MS_VERSION:
-		ck_assert(stun_attr_u32(attr, &number));
-		snprintf(out, size, "%u", number);
-		break;
-	case MS_ERROR_CODE:
-		ck_assert(stun_attr_error_code(attr, &code, &text));
-		snprintf(out, size, "%d %.*s", code, (int)text.len,
-			 (const char *)text.data);
-		break;
-	case MS_SEQUENCE_NUMBER:
-		ck_assert(ms_attr_sequence(attr, &sequence));
-		write_hex(out, size,
-			  (struct slice){sequence.connection_id, MS_CONNECTION_ID_LEN});
-		snprintf(out + strlen(out), size - strlen(out), "/%u", sequence.number);
-		break;
-	case MS_REALM:
-		ck_assert(ms_attr_text(attr, &text));
-		snprintf(out, size, "%.*s", (int)text.len, (const char *)text.data);
-		break;
-	case MS_NONCE:
-		ck_assert(ms_attr_text(attr, &text));
-		write_hex(out, size, text);
-		break;
-	case MS_DATA:
-		snprintf(out, size, "<%zu bytes>", attr->value.len);
-		break;
-	default: /* MAGIC-COOKIE, USERNAME, MESSAGE-INTEGRITY: bytes */
-		write_hex(out, size, attr->value);
-	}
-}
-
 static void attribute_is(const struct stun_attr *attr, const char *want)
 {
 	const char *name = ms_attr_name(attr->type);
 	char value[400], text[500];
 
 	ck_assert_msg(name != NULL, "%s: attribute 0x%04x", id, attr->type);
-	describe(attr, value, sizeof(value));
+	ms_attr_describe(attr, msg.txid, value, sizeof(value));
 	snprintf(text, sizeof(text), "%s=%s", name, value);
 	ck_assert_msg(strcmp(text, want) == 0, "%s: %s is not %s", id, text, want);
 }
