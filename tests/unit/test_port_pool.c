@@ -379,7 +379,8 @@ END_TEST
 enum { MODEL_MAX = 300, REST_MS = 500 };
 
 struct model {
-	unsigned first, last;
+	unsigned base, size;  /* port of index 0; how many are looked at */
+	unsigned first, last; /* the range, within those */
 	struct {
 		bool taken;
 		bool was_given;
@@ -397,9 +398,10 @@ static bool rested(const struct model *m, unsigned i, uint64_t now_ms)
 static bool fits(const struct model *m, unsigned i, enum port_want want, uint64_t now_ms,
 		 bool *is_rested, uint64_t *since_ms)
 {
-	unsigned port = m->first + i, ports = want == PORT_EVEN_PAIR ? 2 : 1;
+	unsigned port = m->base + i, ports = want == PORT_EVEN_PAIR ? 2 : 1;
 
-	if ((want != PORT_ANY && port % 2 != 0) || port + ports - 1 > m->last)
+	if ((want != PORT_ANY && port % 2 != 0) || port < m->first ||
+	    port + ports - 1 > m->last)
 		return false;
 	*is_rested = true;
 	*since_ms = 0;
@@ -421,7 +423,7 @@ static void check_taken(const struct model *m, uint16_t port, enum port_want wan
 	bool any = false, any_rested = false, is_rested;
 	uint64_t oldest = UINT64_MAX, since;
 
-	for (unsigned i = 0; i <= m->last - m->first; i++) {
+	for (unsigned i = 0; i < m->size; i++) {
 		if (!fits(m, i, want, now_ms, &is_rested, &since))
 			continue;
 		any = true;
@@ -435,7 +437,7 @@ static void check_taken(const struct model *m, uint16_t port, enum port_want wan
 	}
 	ck_assert_uint_ge(port, m->first);
 	ck_assert_uint_le(port, m->last);
-	ck_assert_msg(fits(m, port - m->first, want, now_ms, &is_rested, &since),
+	ck_assert_msg(fits(m, port - m->base, want, now_ms, &is_rested, &since),
 		      "%u does not fit", port);
 	if (any_rested)
 		ck_assert_msg(is_rested, "%u still rests, others do not", port);
@@ -456,9 +458,9 @@ static void step_take(struct model *m, struct port_pool *pool, enum port_want wa
 	uint16_t port = port_pool_take(pool, 0, want, now_ms);
 	check_taken(m, port, want, now_ms);
 	if (port) {
-		model_take(m, port - m->first);
+		model_take(m, port - m->base);
 		if (want == PORT_EVEN_PAIR)
-			model_take(m, port + 1 - m->first);
+			model_take(m, port + 1 - m->base);
 	}
 }
 
@@ -467,7 +469,7 @@ static void step_give(struct model *m, struct port_pool *pool, unsigned i,
 {
 	if (!m->ports[i].taken)
 		return;
-	port_pool_give(pool, 0, (uint16_t)(m->first + i), now_ms);
+	port_pool_give(pool, 0, (uint16_t)(m->base + i), now_ms);
 	m->ports[i].taken = false;
 	m->ports[i].was_given = true;
 	m->ports[i].since_ms = now_ms;
@@ -477,18 +479,35 @@ static void step_give(struct model *m, struct port_pool *pool, unsigned i,
 static void check_figures(const struct model *m, struct port_pool *pool, uint64_t now_ms)
 {
 	struct port_pool_figures f = port_pool_figures(pool, 0, now_ms);
-	size_t resting = 0;
+	size_t resting = 0, outside = 0;
 
-	for (unsigned i = 0; i <= m->last - m->first; i++) {
-		resting += !m->ports[i].taken && !rested(m, i, now_ms);
-		if (port_pool_in_use(pool, 0, (uint16_t)(m->first + i)) !=
-		    m->ports[i].taken)
-			ck_abort_msg("in_use(%u)", m->first + i);
+	for (unsigned i = 0; i < m->size; i++) {
+		unsigned port = m->base + i;
+		bool rests = !m->ports[i].taken && !rested(m, i, now_ms);
+
+		resting += rests;
+		outside += (port < m->first || port > m->last) &&
+			   (rests || m->ports[i].taken);
+		if (port_pool_in_use(pool, 0, (uint16_t)port) != m->ports[i].taken)
+			ck_abort_msg("in_use(%u)", port);
 	}
-	ck_assert_uint_eq(f.size, m->last - m->first + 1);
+	ck_assert_uint_eq(f.first, m->first);
+	ck_assert_uint_eq(f.last, m->last);
+	ck_assert_uint_eq(f.size, m->last - m->first + 1 + outside);
 	ck_assert_uint_eq(f.used, m->used);
 	ck_assert_uint_eq(f.resting, resting);
 	ck_assert(port_pool_check(pool));
+}
+
+/* As a reload does: anywhere within the ports that are looked at. */
+static void step_move(struct model *m, struct port_pool *pool, uint64_t *seed)
+{
+	unsigned a = m->base + random_below(seed, m->size);
+	unsigned b = m->base + random_below(seed, m->size);
+
+	m->first = a < b ? a : b;
+	m->last = a < b ? b : a;
+	port_pool_move(pool, (uint16_t)m->first, (uint16_t)m->last, REST_MS);
 }
 
 static const struct {
@@ -501,29 +520,36 @@ static const struct {
 	{50000, 50002, 30000}, {65500, 65535, 30000}, {49999, 50256, 30000},
 };
 
+/* Loop index: the shapes, then the shapes with a range that moves. */
 START_TEST(attack_24_pool_agrees_with_its_model) /* free + used + resting == size */
 {
-	struct model m = {.first = shapes[_i].first, .last = shapes[_i].last};
-	unsigned size = m.last - m.first + 1;
+	bool moves = _i >= ROWS(shapes);
+	int shape = _i % ROWS(shapes);
+	struct model m = {.base = shapes[shape].first,
+			  .size = shapes[shape].last - shapes[shape].first + 1u,
+			  .first = shapes[shape].first,
+			  .last = shapes[shape].last};
 	uint64_t seed = 1000 + (uint64_t)_i, now_ms = 1;
 	struct port_pool *pool =
-		pool_of(shapes[_i].first, shapes[_i].last, REST_MS, seed);
+		pool_of(shapes[shape].first, shapes[shape].last, REST_MS, seed);
 
-	ck_assert_uint_le(size, MODEL_MAX);
-	for (int step = 0; step < shapes[_i].steps; step++) {
+	ck_assert_uint_le(m.size, MODEL_MAX);
+	for (int step = 0; step < shapes[shape].steps; step++) {
 		/* In waves: almost empty, almost full; time runs, and stands still. */
 		bool grow = random_below(&seed, 100) < (step / 500 % 2 ? 75 : 25);
+		if (moves && random_below(&seed, 50) == 0)
+			step_move(&m, pool, &seed);
 		if (grow)
 			step_take(&m, pool, (enum port_want)random_below(&seed, 3),
 				  now_ms);
 		else
-			step_give(&m, pool, random_below(&seed, size), now_ms);
+			step_give(&m, pool, random_below(&seed, m.size), now_ms);
 		if (random_below(&seed, 8) == 0)
 			now_ms += random_below(&seed, step / 2000 % 2 ? 5 : 200);
 		if (step % 16 == 0)
 			check_figures(&m, pool, now_ms);
 	}
-	for (unsigned i = 0; i < size; i++)
+	for (unsigned i = 0; i < m.size; i++)
 		step_give(&m, pool, i, now_ms);
 	now_ms += REST_MS;
 	check_figures(&m, pool, now_ms);
@@ -559,7 +585,8 @@ static void port_pool_suite(Suite *suite)
 	suite_add_tcase(suite, tc);
 
 	TCase *model = tcase_create("model");
-	tcase_add_loop_test(model, attack_24_pool_agrees_with_its_model, 0, ROWS(shapes));
+	tcase_add_loop_test(model, attack_24_pool_agrees_with_its_model, 0,
+			    2 * ROWS(shapes));
 	tcase_set_timeout(model, 60);
 	suite_add_tcase(suite, model);
 }
