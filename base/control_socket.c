@@ -39,7 +39,8 @@ enum {
 	ARGUMENTS_MAX = 32,
 	STREAM_BLOCK = 16 * 1024,
 	STREAM_WAIT_MS = 250, /* how soon an end, on either side, is noticed */
-	STACK_SIZE = 256 * 1024,
+	STACK_SIZE =
+		1024 * 1024, /* bodies may nest 2048 deep, and jansson goes with them */
 };
 
 struct control_socket {

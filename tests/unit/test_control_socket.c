@@ -252,6 +252,30 @@ START_TEST(control_takes_bodies_of_64_kib)
 }
 END_TEST
 
+/* As deep as the parser goes, and deeper: the thread of a connection has the stack for it. */
+START_TEST(control_takes_bodies_that_nest)
+{
+	struct control_socket *control = start((gid_t)-1);
+	const int depths[] = {2000, 30000};
+
+	for (size_t i = 0; i < ARRAY_LEN(depths); i++) {
+		char *request = malloc(CONTROL_BODY_MAX + 512);
+		int depth = depths[i];
+		int at = sprintf(request,
+				 "PUT /v1/echo/me HTTP/1.1\r\nHost: relay\r\n"
+				 "Connection: close\r\nContent-Length: %d\r\n\r\n{\"a\":",
+				 2 * depth + 6);
+
+		memset(request + at, '[', (size_t)depth);
+		memset(request + at + depth, ']', (size_t)depth);
+		strcpy(request + at + 2 * depth, "}");
+		ck_assert_uint_eq(status_of(ask(request)), i == 0 ? 200 : 400);
+		free(request);
+	}
+	control_socket_stop(control);
+}
+END_TEST
+
 START_TEST(control_knows_nothing_else)
 {
 	struct control_socket *control = start((gid_t)-1);
@@ -516,6 +540,7 @@ static void control_suite(Suite *suite)
 	tcase_add_test(tc, control_gives_arguments_to_handlers);
 	tcase_add_test(tc, control_gives_a_body_to_handlers);
 	tcase_add_test(tc, control_takes_bodies_of_64_kib);
+	tcase_add_test(tc, control_takes_bodies_that_nest);
 	tcase_add_test(tc, control_knows_nothing_else);
 	tcase_add_test(tc, control_names_the_methods_of_a_path);
 	tcase_add_test(tc, control_streams_until_the_end);
