@@ -48,6 +48,13 @@ READ = """(() => {
 	};
 })()"""
 
+# Words in tables that were cut to make them fit.
+CUT = """[...document.querySelectorAll("td")].filter((td) => /^[a-z0-9.]+$/i.test(td.textContent)).filter((td) => {
+	const range = document.createRange();
+	range.selectNodeContents(td);
+	return new Set([...range.getClientRects()].map((r) => Math.round(r.top))).size > 1;
+}).map((td) => td.textContent)"""
+
 # Contrast of text and of soft text against what they stand on (WCAG 2, 1.4.3).
 CONTRAST = """(() => {
 	const parts = (c) => c.match(/[0-9.]+/g).slice(0, 3).map((n) => n / 255).map(
@@ -249,6 +256,8 @@ def check_appearance(page, folder):
     now = page.read()
     check(now["width"] <= 390 and now["window"] == 390, "%d wide in a window of %d",
           now["width"], now["window"])
+    cut = page.browser.run(CUT)
+    check(not cut, "cut in two: %s", cut)
     page.shoot(os.path.join(folder, "status-page-phone.png"), 1250)
     page.size(320, 640, phone=True)
     time.sleep(0.5)
