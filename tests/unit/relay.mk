@@ -2,6 +2,7 @@ unit_programs += \
 	tests/unit/test_addresses \
 	tests/unit/test_change \
 	tests/unit/test_config \
+	tests/unit/test_config_compare \
 	tests/unit/test_control \
 	tests/unit/test_control_memory \
 	tests/unit/test_explain \
@@ -24,6 +25,7 @@ unit_programs += \
 tests_unit_test_addresses_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_config_SOURCES = tests/unit/test_config.c \
 	tests/unit/source_file.c tests/unit/source_file.h
+tests_unit_test_config_compare_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_config_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_explain_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_page_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
