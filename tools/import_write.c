@@ -29,13 +29,28 @@ enum {
 	BANDWIDTH_FACTOR = 2 * 8,
 };
 
+/* Where a value comes from, behind it; name NULL: not from a line of its own. */
+static void end_line(const struct import_conf *conf, const char *name, FILE *out)
+{
+	const struct import_setting *setting = name ? import_find(conf, name) : NULL;
+
+	if (setting)
+		fprintf(out, "\t# %s, line %u\n", name, setting->line);
+	else if (name)
+		fprintf(out, "\t# as coturn without %s\n", name);
+	else
+		fputc('\n', out);
+}
+
 static void write_text(struct import_conf *conf, FILE *out, const char *name,
 		       const char *key, const char *indent)
 {
 	const char *text = import_text(conf, name);
 
-	if (text)
-		fprintf(out, "%s%s = \"%s\"\n", indent, key, text);
+	if (!text)
+		return;
+	fprintf(out, "%s%s = \"%s\"", indent, key, text);
+	end_line(conf, name, out);
 }
 
 /* It goes over the wire in a quoted string. */
@@ -46,12 +61,14 @@ static void write_realm(struct import_conf *conf, FILE *out)
 
 	while (realm && realm[len] >= ' ' && realm[len] <= '~')
 		len++;
-	if (realm && (realm[len] != '\0' || len > REALM_MAX))
+	if (!realm)
+		return;
+	if (realm[len] != '\0' || len > REALM_MAX)
 		import_note(conf, import_find(conf, "realm"), NULL,
 			    "here it is at most %d printable ASCII characters",
 			    REALM_MAX);
-	else if (realm)
-		fprintf(out, "realm = \"%s\"\n", realm);
+	else
+		write_text(conf, out, "realm", "realm", "");
 }
 
 static void write_head(struct import_conf *conf, const struct import_plan *plan,
@@ -69,11 +86,15 @@ static void write_head(struct import_conf *conf, const struct import_plan *plan,
 			"coturn took the name of the host; here it is \"avedge\" until "
 			"realm says otherwise");
 	if (plan->keys)
-		fprintf(out, "keys = \"%s\"\n", plan->keys);
-	if (import_find(conf, "no-software-attribute"))
-		fprintf(out, "software = \"\"\n");
-	if (import_number(conf, "relay-threads", 0, WORKERS_MAX, &threads))
-		fprintf(out, "workers = %" PRId64 "\n", threads > 0 ? threads : 1);
+		fprintf(out, "# made of static-auth-secret\nkeys = \"%s\"\n", plan->keys);
+	if (import_find(conf, "no-software-attribute")) {
+		fprintf(out, "software = \"\"");
+		end_line(conf, "no-software-attribute", out);
+	}
+	if (import_number(conf, "relay-threads", 0, WORKERS_MAX, &threads)) {
+		fprintf(out, "workers = %" PRId64, threads > 0 ? threads : 1);
+		end_line(conf, "relay-threads", out);
+	}
 	write_text(conf, out, "proc-user", "user", "");
 	write_text(conf, out, "proc-group", "group", "");
 }
@@ -196,7 +217,7 @@ static void write_public(struct import_conf *conf, const struct import_plan *pla
 	}
 	fclose(stream);
 	if (found > 0)
-		fprintf(out, "\tpublic = {%s}\n", list);
+		fprintf(out, "\tpublic = {%s}\t# external-ip\n", list);
 	else
 		import_note(
 			conf, external, NULL,
@@ -244,7 +265,7 @@ static void write_side(struct import_conf *conf, const struct import_plan *plan,
 	fclose(stream);
 	fprintf(out, "\nside %s {\n", inside ? "inside" : "outside");
 	if (count > 0)
-		fprintf(out, "\taddresses = {%s}\n", list);
+		fprintf(out, "\taddresses = {%s}\t# listening-ip\n", list);
 	else
 		fprintf(out, "\t# write yours\n\t#addresses = {%s}\n",
 			inside ? "10.0.0.5" : "192.0.2.10");
@@ -257,6 +278,7 @@ static void write_side(struct import_conf *conf, const struct import_plan *plan,
 			       : "no listening-ip is left for the outside; write one there");
 	if (!inside)
 		write_public(conf, plan, count, out);
+	fprintf(out, "\t# listening-port and tls-listening-port\n");
 	fprintf(out, "\tudp_port = %" PRId64 "\n\ttcp_port = %" PRId64 "\n}\n",
 		ports->udp, ports->tcp);
 }
@@ -298,8 +320,10 @@ static void write_relay(struct import_conf *conf, FILE *out)
 		return;
 	}
 	/* The firewall has been opened for these. */
-	fprintf(out, "\nrelay {\n\tports = \"%" PRId64 "-%" PRId64 "\"\n}\n", first,
-		last);
+	fprintf(out,
+		"\nrelay {\n\t# min-port and max-port\n\tports = \"%" PRId64 "-%" PRId64
+		"\"\n}\n",
+		first, last);
 }
 
 static void read_ranges(struct import_conf *conf, const char *name,
@@ -360,6 +384,7 @@ static void write_peers(struct import_conf *conf, FILE *out)
 	drop_covered(&denied, &allowed);
 	if (allowed.count > 0 || denied.count > 0) {
 		fprintf(out, "\npeers {\n");
+		fprintf(out, "\t# allowed-peer-ip and denied-peer-ip, as prefixes\n");
 		write_prefixes("allow", &allowed, out);
 		write_prefixes("deny", &denied, out);
 		fprintf(out, "}\n");
@@ -378,14 +403,16 @@ static void write_limit(struct import_conf *conf, FILE *out, const char *name,
 {
 	int64_t value;
 
-	if (import_number(conf, name, 0, UINT32_MAX, &value))
-		fprintf(out, "\t%s = %" PRId64 "\n", key, value);
-	else if (!import_find(conf, name) && fallback)
+	if (import_number(conf, name, 0, UINT32_MAX, &value)) {
+		fprintf(out, "\t%s = %" PRId64, key, value);
+		end_line(conf, name, out);
+	} else if (!import_find(conf, name) && fallback) {
 		import_note(
 			conf, NULL, name,
 			"coturn had no such limit; limits.%s is %s unless you set it, 0 "
 			"for none",
 			key, fallback);
+	}
 }
 
 static void write_bandwidth(struct import_conf *conf, FILE *out, const char *name,
@@ -393,14 +420,18 @@ static void write_bandwidth(struct import_conf *conf, FILE *out, const char *nam
 {
 	int64_t value;
 
-	if (import_number(conf, name, 0, INT64_C(1) << 40, &value))
-		fprintf(out, "\t%s = %" PRId64 "\n", key, value * BANDWIDTH_FACTOR);
-	else if (!import_find(conf, name) && fallback)
+	if (import_number(conf, name, 0, INT64_C(1) << 40, &value)) {
+		if (value > 0)
+			fprintf(out, "\t# bits of both directions, from bytes of each\n");
+		fprintf(out, "\t%s = %" PRId64, key, value * BANDWIDTH_FACTOR);
+		end_line(conf, name, out);
+	} else if (!import_find(conf, name) && fallback) {
 		import_note(
 			conf, NULL, name,
 			"coturn had no such limit; limits.%s is %s unless you set it, 0 "
 			"for none",
 			key, fallback);
+	}
 }
 
 static void write_nonce(struct import_conf *conf, FILE *out)
@@ -412,8 +443,10 @@ static void write_nonce(struct import_conf *conf, FILE *out)
 	if (!setting)
 		return;
 	if (*setting->value == '\0' ||
-	    import_number(conf, "stale-nonce", NONCE_MIN_S, DAY_S, &value))
-		fprintf(out, "\tnonce_lifetime = %" PRId64 "s\n", value);
+	    import_number(conf, "stale-nonce", NONCE_MIN_S, DAY_S, &value)) {
+		fprintf(out, "\tnonce_lifetime = %" PRId64 "s", value);
+		end_line(conf, "stale-nonce", out);
+	}
 }
 
 /* Values that RFC 8656 fixes; only another one is worth a word. */
@@ -441,7 +474,8 @@ static void write_limits(struct import_conf *conf, FILE *out)
 		/* The default lifetime must fit below. */
 		if (lifetime < 600)
 			fprintf(out, "\tlifetime_default = %" PRId64 "s\n", lifetime);
-		fprintf(out, "\tlifetime_max = %" PRId64 "s\n", lifetime);
+		fprintf(out, "\tlifetime_max = %" PRId64 "s", lifetime);
+		end_line(conf, "max-allocate-lifetime", out);
 	}
 	write_nonce(conf, out);
 	fprintf(out, "}\n");
