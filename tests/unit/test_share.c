@@ -8,7 +8,7 @@
 /* Ten small calls and a huge one: the small ones lose nothing, not even in the first second. */
 START_TEST(small_calls_lose_nothing_beside_a_huge_one)
 {
-	char user[16];
+	char user[24];
 
 	seed = (uint64_t)_i;
 	limits()->total = 5 * MBIT;
@@ -33,7 +33,7 @@ END_TEST
 /* Max-min: whoever is refused something has as much as every other who is. */
 START_TEST(the_heaviest_are_held_to_one_level)
 {
-	char user[16];
+	char user[24];
 
 	seed = (uint64_t)_i;
 	limits()->per_side[SIDE_OUTSIDE] = 20 * MBIT;
@@ -59,7 +59,7 @@ END_TEST
 
 START_TEST(attack_28_many_allocations_are_one_share)
 {
-	char user[16];
+	char user[24];
 
 	seed = (uint64_t)_i;
 	limits()->total = 10 * MBIT;
@@ -85,7 +85,7 @@ END_TEST
 START_TEST(small_calls_lose_nothing_beside_a_stream)
 {
 	uint64_t ready_ms = 0, bytes = 0;
-	char user[16];
+	char user[24];
 
 	seed = (uint64_t)_i;
 	limits()->total = 5 * MBIT;
