@@ -29,17 +29,14 @@ enum {
 	BANDWIDTH_FACTOR = 2 * 8,
 };
 
-/* Where a value comes from, behind it; name NULL: not from a line of its own. */
+/* Where a value comes from, behind it. */
 static void end_line(const struct import_conf *conf, const char *name, FILE *out)
 {
-	const struct import_setting *setting = name ? import_find(conf, name) : NULL;
+	const struct import_setting *setting = import_find(conf, name);
 
 	if (setting)
-		fprintf(out, "\t# %s, line %u\n", name, setting->line);
-	else if (name)
-		fprintf(out, "\t# as coturn without %s\n", name);
-	else
-		fputc('\n', out);
+		fprintf(out, "\t# %s, line %u", name, setting->line);
+	fputc('\n', out);
 }
 
 static void write_text(struct import_conf *conf, FILE *out, const char *name,
