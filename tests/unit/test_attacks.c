@@ -2,6 +2,8 @@
  * test_attacks.c - the attacks that need no more than a packet. The numbers are those of
  * docs/requirements.md.
  */
+#include <stdio.h>
+
 #include "relay/core/allocation_table.h"
 #include "relay/core/auth.h"
 #include "tests/unit/dialect_check.h"
@@ -265,6 +267,32 @@ START_TEST(reflection_is_limited)
 }
 END_TEST
 
+/* Guesses get few answers, all are counted, and whoever has the password is not held up. */
+START_TEST(guessing_passwords_is_limited) /* attack 33 */
+{
+	const uint64_t *failures = world.turn.counters.auth_failures;
+	unsigned answers = 0;
+
+	begin();
+	world.settings.limits.stranger_rate = 10;
+	world.settings.limits.stranger_burst = 20;
+	client_login(&alice);
+	for (unsigned i = 0; i < 10000; i++) {
+		world.now_ms++;
+		snprintf(alice.password, sizeof(alice.password), "guess %u", i);
+		client_start(&alice, TURN_ALLOCATE);
+		stun_add_u32(&alice.b, TURN_REQUESTED_TRANSPORT, 17u << 24);
+		answers += client_ask(&alice) == 401;
+	}
+	/* The burst, and ten for each of ten seconds. */
+	ck_assert_msg(answers <= 20 + 100, "attack 33: %u answers", answers);
+	ck_assert_uint_eq(failures[AUTH_FAILURE_BAD_MAC], 10000);
+	client_credential(&alice, "alice", world.unix_s + 600);
+	ck_assert_int_eq(client_allocate(&alice), 0);
+	end();
+}
+END_TEST
+
 START_TEST(limiter_spares_who_proved_something) /* attack 13 */
 {
 	begin();
@@ -445,6 +473,7 @@ static void attacks_suite(Suite *suite)
 	tcase_add_test(tc, answers_to_strangers_are_small);
 	tcase_add_test(tc, smallest_requests_and_their_answers);
 	tcase_add_loop_test(tc, reflection_is_limited, 0, ROWS(floods));
+	tcase_add_test(tc, guessing_passwords_is_limited);
 	tcase_add_test(tc, limiter_spares_who_proved_something);
 	tcase_add_test(tc, spoofed_packets_leave_no_state);
 	tcase_add_test(tc, attributes_behind_the_integrity);
