@@ -256,6 +256,9 @@ def check_appearance(page, folder):
     now = page.read()
     check(now["width"] <= 390 and now["window"] == 390, "%d wide in a window of %d",
           now["width"], now["window"])
+    beyond = page.browser.run("""[...document.querySelectorAll("table")].filter(
+        (t) => t.parentNode.scrollWidth > t.parentNode.clientWidth).map((t) => t.parentNode.id)""")
+    check(not beyond, "tables wider than the phone: %s", beyond)
     cut = page.browser.run(CUT)
     check(not cut, "cut in two: %s", cut)
     page.shoot(os.path.join(folder, "status-page-phone.png"), 1250)
