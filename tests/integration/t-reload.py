@@ -24,6 +24,7 @@ from turnclient import Client  # noqa: E402
 INSIDE, SECOND_INSIDE = "127.0.1.1", "127.0.1.2"
 OUTSIDE, SECOND_OUTSIDE = "127.0.2.1", "127.0.2.2"
 PEER = "127.0.3.1"
+PUBLIC = "9.9.9.9"  # on lo only: no packet leaves this namespace
 EVERY_FRONT = [(INSIDE, "udp"), (INSIDE, "tcp"), (INSIDE, "tls"), (OUTSIDE, "udp"),
                (OUTSIDE, "tcp"), (OUTSIDE, "tls")]
 
@@ -214,8 +215,18 @@ def a_listener_comes_and_goes():
             call.end()
 
 
+def refuses_as_peer(call, address):
+    try:
+        call.client.permit((address, 9))
+    except turnclient.TurnError as error:
+        check(error.code == 403, "a peer is refused with %d", error.code)
+        return True
+    return False
+
+
 def a_broken_file_holds_nothing_up():
-    """What is retired goes although nobody could read the keys again."""
+    """What is retired goes, and the policy knows new addresses of this host, although nobody
+    could read the keys again."""
     with running(inside=[INSIDE, SECOND_INSIDE]) as server:
         call, other = Call(server, SECOND_INSIDE), Call(server)
         reload(server, inside=[INSIDE])
@@ -225,6 +236,14 @@ def a_broken_file_holds_nothing_up():
         call.works()
         call.end()
         gone(server, "%s:%d" % (SECOND_INSIDE, server.udp_port), "udp")
+
+        check(not refuses_as_peer(other, PUBLIC), "a public address is refused")
+        relay.run("ip", "address", "add", PUBLIC, "dev", "lo")
+        deadline = time.monotonic() + 5
+        while not refuses_as_peer(other, PUBLIC):
+            check(time.monotonic() < deadline, "an address of this host is allowed as peer")
+            time.sleep(0.1)
+        relay.run("ip", "address", "del", PUBLIC, "dev", "lo")
         other.works()
         other.end()
 
