@@ -112,6 +112,7 @@ struct relay_allocation { /* a copy for people */
 	unsigned peer_connections; /* TCP ones with peers */
 	struct traffic to_peer, to_client;
 	struct rate rate;
+	bool over_average, over_peak; /* of its own bandwidth; see core/bandwidth.h */
 };
 int relay_allocations(struct relay *relay, struct relay_allocation **rows, size_t *count);
 

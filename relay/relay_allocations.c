@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "relay/core/bandwidth.h"
 #include "relay/core/channel.h"
 #include "relay/core/ids.h"
 #include "relay/core/permission.h"
@@ -46,6 +47,8 @@ static struct relay_allocation describe(const struct worker *worker,
 		.to_peer = al->to_peer,
 		.to_client = al->to_client,
 		.rate = rates_of(worker->rates, al, now_ms),
+		.over_average = bandwidth_is_over_average(al, now_ms),
+		.over_peak = bandwidth_is_over_peak(al, now_ms),
 	};
 	memcpy(row.user, al->user, sizeof(row.user));
 	memcpy(row.key_id, al->key_id, sizeof(row.key_id));

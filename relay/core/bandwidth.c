@@ -391,6 +391,16 @@ static bool was_over(uint64_t last_ms, uint64_t now_ms)
 	return last_ms != 0 && now_ms - last_ms <= EXCEEDING_MS;
 }
 
+bool bandwidth_is_over_average(const struct allocation *al, uint64_t now_ms)
+{
+	return was_over(al->bandwidth.over_average_ms, now_ms);
+}
+
+bool bandwidth_is_over_peak(const struct allocation *al, uint64_t now_ms)
+{
+	return was_over(al->bandwidth.over_peak_ms, now_ms);
+}
+
 struct bandwidth_exceeding bandwidth_exceeding(const struct turn *turn, uint64_t now_ms)
 {
 	struct bandwidth_exceeding exceeding = {0, 0};
@@ -398,8 +408,8 @@ struct bandwidth_exceeding bandwidth_exceeding(const struct turn *turn, uint64_t
 
 	for (uint32_t slot = 0; (al = allocation_next(turn->table, slot)) != NULL;
 	     slot = al->slot + 1) {
-		exceeding.average += was_over(al->bandwidth.over_average_ms, now_ms);
-		exceeding.peak += was_over(al->bandwidth.over_peak_ms, now_ms);
+		exceeding.average += bandwidth_is_over_average(al, now_ms);
+		exceeding.peak += bandwidth_is_over_peak(al, now_ms);
 	}
 	return exceeding;
 }

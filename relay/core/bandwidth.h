@@ -94,5 +94,8 @@ struct bandwidth_exceeding {
 	uint32_t average, peak;
 };
 struct bandwidth_exceeding bandwidth_exceeding(const struct turn *turn, uint64_t now_ms);
+/* Is that one of them? */
+bool bandwidth_is_over_average(const struct allocation *al, uint64_t now_ms);
+bool bandwidth_is_over_peak(const struct allocation *al, uint64_t now_ms);
 
 #endif

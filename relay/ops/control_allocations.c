@@ -32,7 +32,7 @@ static json_t *allocation_row(const struct relay_allocation *row)
 	snprintf(id, sizeof(id), "%016" PRIx64, row->id);
 	return json_pack(
 		"{s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, "
-		"s:i, s:o, s:o, s:o}",
+		"s:i, s:o, s:o, s:o, s:b, s:b}",
 		"id", id, "user", control_text(row->user), "key_id", row->key_id, "side",
 		side_name(row->side), "transport", transport_name(row->transport),
 		"relay_transport", transport_name(row->relay_transport), "dialect",
@@ -45,7 +45,8 @@ static json_t *allocation_row(const struct relay_allocation *row)
 		(int)row->permission_count, "channels", (int)row->channel_count,
 		"peer_connections", (int)row->peer_connections, "to_peer",
 		control_traffic(&row->to_peer), "to_client",
-		control_traffic(&row->to_client), "rate", rate(&row->rate));
+		control_traffic(&row->to_client), "rate", rate(&row->rate),
+		"over_average", row->over_average, "over_peak", row->over_peak);
 }
 
 /* --- which ones ---------------------------------------------------------------------------- */

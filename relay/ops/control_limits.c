@@ -22,6 +22,7 @@ struct sharer {
 struct usage {
 	uint64_t allocations, by_side[SIDE_COUNT];
 	uint64_t rate_bps, rate_by_side[SIDE_COUNT];
+	uint64_t over_average, over_peak; /* allocations */
 	/* The greatest of any one: */
 	uint64_t allocation_bps, permissions, channels, connections;
 	struct sharer user, prefix; /* each figure by itself; no name */
@@ -135,6 +136,8 @@ static bool count_usage(struct relay *relay, struct usage *usage)
 		usage->permissions =
 			greater(usage->permissions, rows[i].permission_count);
 		usage->channels = greater(usage->channels, rows[i].channel_count);
+		usage->over_average += rows[i].over_average;
+		usage->over_peak += rows[i].over_peak;
 	}
 	usage->users = busiest(rows, count, "user", user_of, &usage->user);
 	usage->prefixes = busiest(rows, count, "prefix", prefix_of, &usage->prefix);
@@ -235,6 +238,9 @@ json_t *control_limits(struct relay *relay)
 
 	if (!count_usage(relay, &usage))
 		return NULL;
-	return json_pack("{s:o, s:o, s:o}", "limits", rows(relay, &limits, &usage),
-			 "users", usage.users, "prefixes", usage.prefixes);
+	return json_pack("{s:o, s:o, s:o, s:{s:o, s:o}}", "limits",
+			 rows(relay, &limits, &usage), "users", usage.users, "prefixes",
+			 usage.prefixes, "exceeding", "average",
+			 control_count(usage.over_average), "peak",
+			 control_count(usage.over_peak));
 }

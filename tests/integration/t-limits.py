@@ -113,6 +113,10 @@ def datagrams(server):
         rates.append(call.rate(3.6))  # the bucket fills in the pauses, too
         check(1.6 < rates[-1] < 2.3, "%.2f Mbit/s instead of 2", rates[-1])
     check(drops(server, "bandwidth-allocation") > 1000, "drops are counted as something else")
+    exceeding = get(server, "/v1/limits")["exceeding"]
+    check(exceeding["average"] == 1, "it exceeds its average, and the limits show %s", exceeding)
+    rows = get(server, "/v1/allocations?user=alice")["allocations"]
+    check([row["over_average"] for row in rows] == [True], "rows: %s", rows)
     time.sleep(1)
     call.forget()
     call.send(1.5, 2)

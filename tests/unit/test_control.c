@@ -441,6 +441,8 @@ START_TEST(limits_tell_how_much_is_used)
 	ck_assert_ptr_nonnull(user);
 	ck_assert_int_eq(number(user, "used"), 2);
 	ck_assert(json_is_null(at(user, "limit"))); /* the world's configuration says 0 */
+	ck_assert_int_eq(number(at(document, "exceeding"), "average"), 0);
+	ck_assert_int_eq(number(at(document, "exceeding"), "peak"), 0);
 	row = json_array_get(at(document, "users"), 0);
 	ck_assert_str_eq(word(row, "user"), "alice");
 	ck_assert_int_eq(number(row, "allocations"), 2);
