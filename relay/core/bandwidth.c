@@ -86,6 +86,12 @@ void bandwidth_leave(struct turn *turn, struct allocation *al)
 	owner_table_release(bandwidth->users, al->bandwidth.user);
 }
 
+size_t bandwidth_owners(struct bandwidth *bandwidth)
+{
+	return owner_table_count(bandwidth->users) +
+	       owner_table_count(bandwidth->prefixes);
+}
+
 /*
  * The buckets that an allocation is in, those without limit too: an average and a peak one of
  * the allocation, the user and the prefix, then the shares of the user in side and relay.

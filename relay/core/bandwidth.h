@@ -48,6 +48,9 @@ void bandwidth_free(struct bandwidth *bandwidth); /* NULL is allowed */
 bool bandwidth_join(struct turn *turn, struct allocation *al);
 void bandwidth_leave(struct turn *turn, struct allocation *al);
 
+/* Users and prefixes that have an allocation now. */
+size_t bandwidth_owners(struct bandwidth *bandwidth);
+
 /* The slow half of bandwidth_pays(): a new lease. */
 bool bandwidth_lease(struct turn *turn, struct allocation *al, size_t len,
 		     uint64_t now_ms, enum drop_reason *reason);

@@ -17,7 +17,7 @@ struct entry {
 
 struct owner_table {
 	pthread_mutex_t lock;
-	size_t size;
+	size_t size, count;
 	uint32_t mark; /* numbers above have never been used */
 	uint32_t free; /* the first free one below */
 	size_t mask;   /* number of heads - 1, a power of two */
@@ -100,6 +100,7 @@ uint32_t owner_table_acquire(struct owner_table *table, uint64_t owner)
 		memset(owner_table_row(table, number), 0, table->row);
 		table->entries[number] = (struct entry){.owner = owner};
 		*link = number + 1;
+		table->count++;
 	}
 	if (number != OWNER_NONE)
 		table->entries[number].references++;
@@ -116,6 +117,7 @@ void owner_table_release(struct owner_table *table, uint32_t number)
 		uint32_t *link = link_of(table, entry->owner);
 
 		*link = entry->next;
+		table->count--;
 		entry->next = table->free;
 		table->free = number + 1;
 	}
@@ -130,4 +132,12 @@ void owner_table_visit(struct owner_table *table, uint64_t owner,
 	if (link != 0)
 		visit(arg, owner_table_row(table, link - 1));
 	pthread_mutex_unlock(&table->lock);
+}
+
+size_t owner_table_count(struct owner_table *table)
+{
+	pthread_mutex_lock(&table->lock);
+	size_t count = table->count;
+	pthread_mutex_unlock(&table->lock);
+	return count;
 }

@@ -28,6 +28,9 @@ uint32_t owner_table_acquire(struct owner_table *table, uint64_t owner);
 /* One less; with the last one the number is free for another owner. */
 void owner_table_release(struct owner_table *table, uint32_t number);
 
+/* How many owners hold something. */
+size_t owner_table_count(struct owner_table *table);
+
 /* The row of a number that is held. Takes no lock. */
 void *owner_table_row(struct owner_table *table, uint32_t number);
 

@@ -329,6 +329,20 @@ static void step_clock(struct session *s)
 		FUZZ_CHECK(al->expires_ms > s->world.now_ms && next <= al->expires_ms);
 }
 
+/* As little as there may be, in some of its places. */
+static void limit_bandwidth(struct turn_settings *settings, uint8_t what)
+{
+	settings->limits.bandwidth = (struct turn_bandwidth){
+		.per_allocation = what & 8 ? 64000 : 0,
+		.per_user = what & 16 ? 64000 : 0,
+		.per_prefix = what & 32 ? 64000 : 0,
+		.per_side[SIDE_OUTSIDE] = what & 64 ? 64000 : 0,
+		.total = what & 128 ? 64000 : 0,
+		.burst_ms = 1000,
+		.peak_percent = 200,
+	};
+}
+
 static void step_reload(struct session *s)
 {
 	static const char *const denied[] = {"192.0.2.1/32", "192.0.2.0/25",
@@ -356,6 +370,7 @@ static void step_reload(struct session *s)
 	case 5:
 		settings->limits.allocations_per_user = what / 8 % 4;
 		settings->limits.allocations_per_prefix = what / 32 % 4;
+		limit_bandwidth(settings, what);
 		break;
 	case 6:
 		settings->limits.stranger_rate = what / 8;
@@ -365,6 +380,8 @@ static void step_reload(struct session *s)
 		settings->rfc5766_channels = (what & 8) != 0;
 		settings->limits.lifetime_max_s = what & 16 ? 600 : 3600;
 		strcpy(settings->software, what & 32 ? "" : "avedge");
+		turn_set_draining(&s->world.commons, (what & 64) != 0);
+		settings->limits.enforce_credential_expiry = (what & 128) != 0;
 		break;
 	}
 }

@@ -339,7 +339,8 @@ bool world_is_clean(struct world *world)
 	       pool_is_clean(world, world->commons.tcp_ports) &&
 	       world->edge.opened == world->edge.closed && table->allocations.used == 0 &&
 	       table->permissions.used == 0 && table->channels.used == 0 &&
-	       table->expiry.count == 0 && quota_held(world->commons.total, 0) == 0;
+	       table->expiry.count == 0 && quota_held(world->commons.total, 0) == 0 &&
+	       bandwidth_owners(world->commons.bandwidth) == 0;
 }
 
 struct allocation *world_allocate(struct world *world, const char *user, uint16_t port,

@@ -167,6 +167,7 @@ START_TEST(owners_agree_with_their_model)
 			owner_table_release(table, numbers[i]);
 			present -= --references[i] == 0;
 		}
+		ck_assert_uint_eq(owner_table_count(table), present);
 		uint64_t seen = 0;
 		owner_table_visit(table, owner, see, &seen);
 		ck_assert_uint_eq(seen, references[i] > 0 ? owner + 1 : 0);
