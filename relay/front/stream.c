@@ -6,11 +6,9 @@
 #include "relay/front/stream.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "relay/core/channel.h"
@@ -20,7 +18,6 @@
 #include "relay/front/trace.h"
 #include "relay/worker.h"
 #include "stun/chandata.h"
-#include "stun/classify.h"
 #include "stun/framing.h"
 #include "stun/ms_registry.h"
 #include "stun/pseudo_tls.h"
@@ -467,24 +464,19 @@ static bool start(struct stream *stream, enum stream_kind kind)
 
 static void greeting(struct stream *stream)
 {
-	struct worker *worker = stream->worker;
-	uint8_t first[STREAM_CLASSIFY_MAX];
-	ssize_t len = recv(stream->io.fd, first, sizeof(first), MSG_PEEK | MSG_DONTWAIT);
+	enum stream_kind kind;
 
-	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+	switch (stream_io_peek(&stream->io, &kind)) {
+	case STREAM_IO_OK:
+		break;
+	case STREAM_IO_AGAIN:
 		return;
-	if (len <= 0) {
+	case STREAM_IO_ENDED:
+	case STREAM_IO_FAILED:
 		end(stream);
 		return;
 	}
-	enum stream_kind kind = stream_classify((struct slice){first, (size_t)len});
-	int enough = kind == STREAM_UNDECIDED ? (int)len + 1 : 1;
-	/* Until that many are there the socket is not readable, so that peeking never spins. */
-	setsockopt(stream->io.fd, SOL_SOCKET, SO_RCVLOWAT, &enough, sizeof(enough));
-	if (kind == STREAM_UNDECIDED)
-		return;
-
-	counter_add(&worker->turn.counters.streams[kind], 1);
+	counter_add(&stream->worker->turn.counters.streams[kind], 1);
 	if (!start(stream, kind))
 		end(stream);
 	else if (stream->io.ssl != NULL)

@@ -42,6 +42,24 @@ void stream_io_close(struct stream_io *io)
 	close(io->fd);
 }
 
+enum stream_io_result stream_io_peek(struct stream_io *io, enum stream_kind *kind)
+{
+	uint8_t first[STREAM_CLASSIFY_MAX];
+	ssize_t len = recv(io->fd, first, sizeof(first), MSG_PEEK | MSG_DONTWAIT);
+
+	if (len < 0)
+		return errno == EAGAIN || errno == EINTR ? STREAM_IO_AGAIN
+							 : STREAM_IO_FAILED;
+	if (len == 0)
+		return STREAM_IO_ENDED;
+	*kind = stream_classify((struct slice){first, (size_t)len});
+
+	/* Otherwise what is there already would make it readable, and we would spin. */
+	int enough = *kind == STREAM_UNDECIDED ? (int)len + 1 : 1;
+	setsockopt(io->fd, SOL_SOCKET, SO_RCVLOWAT, &enough, sizeof(enough));
+	return *kind == STREAM_UNDECIDED ? STREAM_IO_AGAIN : STREAM_IO_OK;
+}
+
 bool stream_io_start_tls(struct stream_io *io, SSL_CTX *ctx)
 {
 	io->ssl = SSL_new(ctx);

@@ -18,6 +18,7 @@
 
 #include <openssl/ssl.h>
 
+#include "stun/classify.h"
 #include "stun/wire.h"
 
 struct stream_io {
@@ -39,6 +40,12 @@ enum stream_io_result {
 /* The descriptor is taken over. */
 void stream_io_init(struct stream_io *io, int fd);
 void stream_io_close(struct stream_io *io);
+
+/*
+ * What the first bytes show, which stay to be read. OK when that is decided; AGAIN when more of
+ * them are needed, and then the socket is not readable before there are more.
+ */
+enum stream_io_result stream_io_peek(struct stream_io *io, enum stream_kind *kind);
 
 /* From here on TLS. False if out of memory. */
 bool stream_io_start_tls(struct stream_io *io, SSL_CTX *ctx);

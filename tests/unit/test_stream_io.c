@@ -274,6 +274,39 @@ START_TEST(what_tls_holds_is_told)
 }
 END_TEST
 
+/* STUN over TCP is known by its first bytes; one of them can be the first of many things. */
+START_TEST(first_bytes_are_looked_at_and_stay)
+{
+	static const uint8_t allocate[] = {0x00, 0x03, 0x00, 0x00,
+					   0x21, 0x12, 0xa4, 0x42};
+	enum stream_kind kind = STREAM_KIND_COUNT;
+	uint8_t got[100];
+	size_t len = 0;
+	int enough = 0;
+	socklen_t size = sizeof(enough);
+
+	open_pair();
+	ck_assert_int_eq(stream_io_peek(&io, &kind), STREAM_IO_AGAIN);
+	ck_assert_int_eq(write(reader, allocate, 1), 1);
+	ck_assert_int_eq(stream_io_peek(&io, &kind), STREAM_IO_AGAIN);
+	ck_assert_int_eq(getsockopt(io.fd, SOL_SOCKET, SO_RCVLOWAT, &enough, &size), 0);
+	ck_assert_int_eq(enough, 2);
+
+	ck_assert_int_eq(write(reader, allocate + 1, sizeof(allocate) - 1),
+			 sizeof(allocate) - 1);
+	ck_assert_int_eq(stream_io_peek(&io, &kind), STREAM_IO_OK);
+	ck_assert_int_eq(kind, STREAM_STUN);
+	ck_assert_int_eq(getsockopt(io.fd, SOL_SOCKET, SO_RCVLOWAT, &enough, &size), 0);
+	ck_assert_int_eq(enough, 1);
+	ck_assert_int_eq(stream_io_read(&io, got, sizeof(got), &len), STREAM_IO_OK);
+	ck_assert_uint_eq(len, sizeof(allocate));
+	ck_assert_mem_eq(got, allocate, sizeof(allocate));
+	shutdown(reader, SHUT_WR);
+	ck_assert_int_eq(stream_io_peek(&io, &kind), STREAM_IO_ENDED);
+	close_pair();
+}
+END_TEST
+
 START_TEST(the_end_of_a_direction_is_not_a_failure)
 {
 	uint8_t got[100];
@@ -341,6 +374,7 @@ static void add_cases(Suite *suite)
 	tcase_add_loop_test(tc, a_begun_message_is_finished, 0, 2);
 	tcase_add_test(tc, one_message_is_one_record);
 	tcase_add_test(tc, what_tls_holds_is_told);
+	tcase_add_test(tc, first_bytes_are_looked_at_and_stay);
 	tcase_add_loop_test(tc, the_end_of_a_direction_is_not_a_failure, 0, 2);
 	tcase_add_loop_test(tc, a_reader_that_is_gone_is_a_failure, 0, 2);
 	tcase_add_test(tc, rubbish_ends_a_handshake);
