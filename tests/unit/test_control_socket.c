@@ -40,6 +40,14 @@ static void put_echo(void *arg, const struct control_request *request,
 					request->body));
 }
 
+static void put_nothing(void *arg, const struct control_request *request,
+			struct control_reply *reply)
+{
+	(void)arg;
+	(void)request;
+	control_answer(reply, json_object());
+}
+
 /* A stream of numbered lines; it ends when it is told to. */
 static int lines_read(void *arg, char *buf, size_t size, unsigned wait_ms)
 {
@@ -83,6 +91,7 @@ static void get_stream(void *arg, const struct control_request *request,
 static const struct control_route routes[] = {
 	{.method = "GET", .path = "/v1/echo", .handler = get_echo, .arguments = {"word"}},
 	{.method = "PUT", .path = "/v1/echo/{}", .handler = put_echo, .members = {"a"}},
+	{.method = "PUT", .path = "/v1/nothing", .handler = put_nothing, .members = {"a"}},
 	{.method = "GET",
 	 .path = "/v1/stream",
 	 .handler = get_stream,
@@ -262,7 +271,7 @@ START_TEST(control_takes_bodies_that_nest)
 		char *request = malloc(CONTROL_BODY_MAX + 512);
 		int depth = depths[i];
 		int at = sprintf(request,
-				 "PUT /v1/echo/me HTTP/1.1\r\nHost: relay\r\n"
+				 "PUT /v1/nothing HTTP/1.1\r\nHost: relay\r\n"
 				 "Connection: close\r\nContent-Length: %d\r\n\r\n{\"a\":",
 				 2 * depth + 6);
 
