@@ -136,6 +136,8 @@ struct relay_allocation_detail {
 	struct endpoint front;  /* as bound */
 	struct endpoint active; /* of no family: none */
 	uint32_t lifetime_s;
+	int64_t credential_expires_s; /* Unix seconds */
+	uint64_t ends_in_ms;          /* whatever is refreshed; UINT64_MAX: it need not */
 	uint16_t stream_type;
 	size_t permission_count, channel_count, peer_count;
 	struct {

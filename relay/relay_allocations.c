@@ -249,6 +249,8 @@ static void show(struct worker *worker, void *arg)
 	detail->front = worker->turn.commons->fronts[al->tuple.front].local;
 	detail->active = al->active.peer;
 	detail->lifetime_s = al->lifetime_s;
+	detail->credential_expires_s = al->credential_expires_s;
+	detail->ends_in_ms = time_left(al->ends_ms, worker->now_ms);
 	detail->stream_type = al->stream_type;
 	detail->permission_count = detail->channel_count = 0;
 	list_permissions(worker, al, detail);

@@ -356,9 +356,11 @@ static json_t *allocation_in_full(const struct relay_allocation_detail *detail)
 	int64_t created_s = time(NULL) - (int64_t)(detail->row.age_ms / 1000);
 	json_t *document = allocation_row(&detail->row);
 	json_t *more = json_pack(
-		"{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "created",
+		"{s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "created",
 		control_time(created_s), "lifetime_s", control_count(detail->lifetime_s),
-		"front", control_endpoint(&detail->front), "stream_type",
+		"credential_expires", control_time(detail->credential_expires_s),
+		"ends_in_ms", time_left(detail->ends_in_ms), "front",
+		control_endpoint(&detail->front), "stream_type",
 		stream_type_name(detail->stream_type), "active_destination",
 		detail->active.ip.family == IP_NONE ? json_null()
 						    : control_endpoint(&detail->active),

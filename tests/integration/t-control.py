@@ -153,6 +153,7 @@ def one_allocation_in_full(server):
           [(0x4000, "%s:%d" % peer.address)], "%s", one["channel_list"])
     check(0 < one["channel_list"][0]["expires_in_ms"] <= 600000, "%s", one["channel_list"])
     check(0 < one["expires_in_ms"] <= 1000 * one["lifetime_s"], "%s", one)
+    check(one["ends_in_ms"] is None and one["credential_expires"] > one["created"], "%s", one)
     check(one["rate"]["to_client_pps"] == 20, "%s", one["rate"])
     until(lambda: get(server, "/v1/allocations/" + one["id"])["rate"]["to_peer_bps"] == 0,
           "a rate of the last second", 5)
