@@ -1,6 +1,5 @@
 /*
- * client.c - see client.h. One request is under way at a time; over UDP it is sent again with
- * doubling pauses (RFC 8489 section 6.2.1), over streams it has one deadline.
+ * client.c - see client.h. One request is under way at a time.
  */
 #include "tools/client.h"
 
@@ -17,11 +16,9 @@
 #include "stun/integrity.h"
 #include "stun/msg.h"
 #include "tools/client_link.h"
+#include "tools/client_request.h"
 
 enum {
-	REQUEST_MAX = 1400,
-	RTO_MS = 500, /* first pause before a request is sent again */
-	TRIES = 5,    /* gives up after 15.5 s; the RFC's 7 take a minute */
 	STREAM_DEADLINE_MS = 20000,
 	ATTEMPTS_MAX = 4,        /* answers of 401 and 438 in a row */
 	REFRESH_BINDING_S = 240, /* a permission lasts 300 s */
@@ -40,15 +37,13 @@ struct client {
 	struct client_link link; /* first: the packet path needs no more */
 	struct client_events events;
 	struct client_config config;
-	struct event retry;
+	struct client_request request;
 	struct event upkeep;
 
 	enum request_kind kind;          /* under way */
 	bool want_refresh, want_binding; /* due while another request is under way */
-	int tries, attempts;
+	int attempts;
 	uint8_t txid[STUN_TXID_LEN];
-	uint8_t request[REQUEST_MAX];
-	size_t request_len;
 
 	char realm[STUN_TEXT_MAX + 1], nonce[STUN_TEXT_MAX + 1];
 	size_t realm_len, nonce_len;
@@ -73,45 +68,9 @@ static void fail(struct client *client, int code, const char *what)
 		return;
 	client->failed = true;
 	client->kind = REQUEST_NONE;
-	event_del(&client->retry);
+	client_request_stop(&client->request);
 	event_del(&client->upkeep);
 	client->events.failed(client->events.arg, code, what);
-}
-
-/* What did not go out is tried again like what was lost on the way, unless it never can. */
-static void transmit(struct client *client)
-{
-	struct client_parts parts = {.head = {client->request, client->request_len}};
-
-	if (!client_link_send(&client->link, &parts) && errno != EAGAIN &&
-	    errno != ECONNREFUSED && errno != ENOBUFS)
-		fail(client, 0, strerror(errno));
-}
-
-static void arm_retry(struct client *client)
-{
-	unsigned ms = client_link_is_stream(&client->link)
-			      ? STREAM_DEADLINE_MS
-			      : (unsigned)RTO_MS << (client->tries - 1);
-	struct timeval tv = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
-
-	event_add(&client->retry, &tv);
-}
-
-static void retry_due(evutil_socket_t fd, short events, void *arg)
-{
-	(void)fd;
-	(void)events;
-	struct client *client = arg;
-
-	if (client_link_is_stream(&client->link) || client->tries == TRIES) {
-		fail(client, 0, "the server does not answer");
-		return;
-	}
-	client->tries++;
-	transmit(client);
-	if (!client->failed)
-		arm_retry(client);
 }
 
 static void add_credentials(struct client *client, struct stun_builder *b)
@@ -153,7 +112,7 @@ static void send_request(struct client *client)
 		return;
 	}
 	memcpy(client->txid, txid, sizeof(client->txid));
-	stun_builder_start(&b, client->request, sizeof(client->request),
+	stun_builder_start(&b, client->request.bytes, sizeof(client->request.bytes),
 			   methods[client->kind], STUN_REQUEST, client->txid);
 	switch (client->kind) {
 	case REQUEST_NONE:
@@ -180,16 +139,13 @@ static void send_request(struct client *client)
 	}
 	add_credentials(client, &b);
 	stun_add_integrity(&b, client->integrity, &client->key);
-	client->request_len = stun_builder_finish(&b);
-	if (client->request_len == 0) {
+	client->request.len = stun_builder_finish(&b);
+	if (client->request.len == 0) {
 		fail(client, 0,
 		     "the request does not fit: user name, realm or nonce too long");
 		return;
 	}
-	client->tries = 1;
-	transmit(client);
-	if (!client->failed)
-		arm_retry(client);
+	client_request_send(&client->request);
 }
 
 static void start(struct client *client, enum request_kind kind)
@@ -374,7 +330,7 @@ static void answered(struct client *client, const struct stun_msg *msg)
 	    memcmp(msg->txid, client->txid, STUN_TXID_LEN) != 0)
 		return; /* the answer to a request that was sent twice */
 	if (msg->class == STUN_ERROR) {
-		event_del(&client->retry);
+		client_request_stop(&client->request);
 		refused(client, msg);
 		return;
 	}
@@ -382,7 +338,7 @@ static void answered(struct client *client, const struct stun_msg *msg)
 	if (client->integrity != STUN_INTEGRITY_NONE &&
 	    !stun_verify(msg, client->integrity, &client->key))
 		return;
-	event_del(&client->retry);
+	client_request_stop(&client->request);
 	granted(client, msg);
 }
 
@@ -430,7 +386,7 @@ static void connected(void *arg)
 {
 	struct client *client = arg;
 
-	event_del(&client->retry);
+	client_request_stop(&client->request);
 	start(client, REQUEST_ALLOCATE);
 }
 
@@ -446,6 +402,11 @@ static void lost(void *arg, const char *what)
 		fail(client, 0, what);
 }
 
+static void unanswered(void *arg, const char *what)
+{
+	fail(arg, 0, what);
+}
+
 struct client *client_new(const struct client_config *config,
 			  const struct client_events *events)
 {
@@ -457,20 +418,23 @@ struct client *client_new(const struct client_config *config,
 		.lost = lost,
 	};
 	struct event_base *base = client_loop_base(config->loop);
-	struct timeval deadline = {.tv_sec = STREAM_DEADLINE_MS / 1000};
 
 	if (client == NULL)
 		return NULL;
 	client->config = *config;
 	client->events = *events;
-	event_assign(&client->retry, base, -1, 0, retry_due, client);
+	client->request.link = &client->link;
+	client->request.stream_deadline_ms = STREAM_DEADLINE_MS;
+	client->request.failed = unanswered;
+	client->request.arg = client;
+	client_request_init(&client->request, base);
 	event_assign(&client->upkeep, base, -1, 0, upkeep_due, client);
 	if (!client_link_open(&client->link, config, &link_events)) {
 		free(client);
 		return NULL;
 	}
 	if (client_link_is_stream(&client->link))
-		event_add(&client->retry, &deadline);
+		client_request_await_stream(&client->request);
 	else
 		start(client, REQUEST_ALLOCATE);
 	return client;
@@ -480,7 +444,7 @@ void client_free(struct client *client)
 {
 	if (client == NULL)
 		return;
-	event_del(&client->retry);
+	client_request_stop(&client->request);
 	event_del(&client->upkeep);
 	client_link_close(&client->link);
 	free(client);
@@ -545,7 +509,7 @@ bool client_send_indication(struct client *client, const struct endpoint *peer,
 void client_release(struct client *client)
 {
 	client->want_refresh = client->want_binding = false;
-	event_del(&client->retry);
+	client_request_stop(&client->request);
 	start(client, REQUEST_RELEASE);
 }
 

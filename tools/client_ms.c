@@ -1,7 +1,7 @@
 /*
- * client_ms.c - see client_ms.h. One request is under way at a time; over UDP it is sent again
- * with doubling pauses, as in client.c. A Send is never answered: if it was lost, the peer has
- * no permission, Set Active Destination is refused for that (440), and both are tried again.
+ * client_ms.c - see client_ms.h. One request is under way at a time. A Send is never answered: if
+ * it was lost, the peer has no permission, Set Active Destination is refused for that (440), and
+ * both are tried again.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,8 +16,6 @@
 #include "tools/client_ms_parts.h"
 
 enum {
-	RTO_MS = 500, /* first pause before a request is sent again */
-	TRIES = 5,
 	STREAM_DEADLINE_MS = 10000,
 	ATTEMPTS_MAX = 4,       /* refusals in a row that another try may mend */
 	LIFETIME_DEFAULT = 600, /* seconds, of a server that does not say */
@@ -30,48 +28,12 @@ void client_ms_fail(struct client_ms *client, int code, const char *what)
 		return;
 	client->failed = true;
 	client->kind = REQUEST_NONE;
-	event_del(&client->retry);
+	client_request_stop(&client->request);
 	event_del(&client->upkeep);
 	client->events.failed(client->events.arg, code, what);
 }
 
 /* --- requests ----------------------------------------------------------------------------- */
-
-/* What did not go out is tried again like what was lost on the way, unless it never can. */
-static void transmit(struct client_ms *client)
-{
-	struct client_parts parts = {.head = {client->request, client->request_len}};
-
-	if (!client_link_send(&client->link, &parts) && errno != EAGAIN &&
-	    errno != ECONNREFUSED && errno != ENOBUFS)
-		client_ms_fail(client, 0, strerror(errno));
-}
-
-static void arm_retry(struct client_ms *client)
-{
-	unsigned ms = client_link_is_stream(&client->link)
-			      ? STREAM_DEADLINE_MS
-			      : (unsigned)RTO_MS << (client->tries - 1);
-	struct timeval tv = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
-
-	event_add(&client->retry, &tv);
-}
-
-static void retry_due(evutil_socket_t fd, short events, void *arg)
-{
-	(void)fd;
-	(void)events;
-	struct client_ms *client = arg;
-
-	if (client_link_is_stream(&client->link) || client->tries == TRIES) {
-		client_ms_fail(client, 0, "the server does not answer");
-		return;
-	}
-	client->tries++;
-	transmit(client);
-	if (!client->failed)
-		arm_retry(client);
-}
 
 static void add_allocate(struct client_ms *client, struct ms_builder *b)
 {
@@ -108,8 +70,8 @@ static void send_request(struct client_ms *client)
 	/* If it does not get there, the answer to what follows tells. */
 	if (activate)
 		client_ms_send(client, &client->peer, (struct slice){NULL, 0});
-	ms_builder_start(&b, client->request + client_ms_frame_room(client),
-			 sizeof(client->request) - client_ms_frame_room(client),
+	ms_builder_start(&b, client->request.bytes + client_ms_frame_room(client),
+			 sizeof(client->request.bytes) - client_ms_frame_room(client),
 			 activate ? MS_SET_ACTIVE_DESTINATION_REQUEST
 				  : MS_ALLOCATE_REQUEST,
 			 client->txid);
@@ -119,17 +81,14 @@ static void send_request(struct client_ms *client)
 		add_allocate(client, &b);
 	if (client->challenged)
 		ms_add_integrity(&b, MS_INTEGRITY_SHA1, &client->key);
-	client->request_len =
-		client_ms_frame(client, client->request, ms_builder_finish(&b));
-	if (client->request_len == 0) {
+	client->request.len =
+		client_ms_frame(client, client->request.bytes, ms_builder_finish(&b));
+	if (client->request.len == 0) {
 		client_ms_fail(client, 0,
 			       "the request does not fit: the user name is too long");
 		return;
 	}
-	client->tries = 1;
-	transmit(client);
-	if (!client->failed)
-		arm_retry(client);
+	client_request_send(&client->request);
 }
 
 static void start(struct client_ms *client, enum client_ms_request kind)
@@ -313,7 +272,7 @@ static void answered(struct client_ms *client, const struct ms_msg *msg)
 	    memcmp(msg->txid, client->txid, MS_TXID_LEN) != 0)
 		return; /* the answer to a request that was sent twice */
 	if (msg->type == (asked | 0x0110)) {
-		event_del(&client->retry);
+		client_request_stop(&client->request);
 		refused(client, msg);
 		return;
 	}
@@ -321,7 +280,7 @@ static void answered(struct client_ms *client, const struct ms_msg *msg)
 	if (msg->type != (asked | 0x0100) || !client->challenged ||
 	    msg->integrity != MS_INTEGRITY_SHA1 || !ms_verify(msg, &client->key))
 		return;
-	event_del(&client->retry);
+	client_request_stop(&client->request);
 	granted(client, msg);
 }
 
@@ -347,7 +306,7 @@ static void connected(void *arg)
 {
 	struct client_ms *client = arg;
 
-	event_del(&client->retry);
+	client_request_stop(&client->request);
 	start(client, REQUEST_ALLOCATE);
 }
 
@@ -361,6 +320,11 @@ static void lost(void *arg, const char *what)
 
 	if (client_link_is_stream(&client->link) || client->kind == REQUEST_ALLOCATE)
 		client_ms_fail(client, 0, what);
+}
+
+static void unanswered(void *arg, const char *what)
+{
+	client_ms_fail(arg, 0, what);
 }
 
 /* --- the client --------------------------------------------------------------------------- */
@@ -382,7 +346,6 @@ struct client_ms *client_ms_new(const struct client_config *config,
 		.lost = lost,
 	};
 	struct event_base *base = client_loop_base(config->loop);
-	struct timeval deadline = {.tv_sec = STREAM_DEADLINE_MS / 1000};
 
 	if (client == NULL)
 		return NULL;
@@ -397,7 +360,11 @@ struct client_ms *client_ms_new(const struct client_config *config,
 		errno = EINVAL;
 		return NULL;
 	}
-	event_assign(&client->retry, base, -1, 0, retry_due, client);
+	client->request.link = &client->link;
+	client->request.stream_deadline_ms = STREAM_DEADLINE_MS;
+	client->request.failed = unanswered;
+	client->request.arg = client;
+	client_request_init(&client->request, base);
 	event_assign(&client->upkeep, base, -1, 0, upkeep_due, client);
 	if (!client_link_open(&client->link, config, &link_events)) {
 		int error = errno;
@@ -406,7 +373,7 @@ struct client_ms *client_ms_new(const struct client_config *config,
 		return NULL;
 	}
 	if (client_link_is_stream(&client->link))
-		event_add(&client->retry, &deadline);
+		client_request_await_stream(&client->request);
 	else
 		start(client, REQUEST_ALLOCATE);
 	return client;
@@ -416,7 +383,7 @@ void client_ms_free(struct client_ms *client)
 {
 	if (client == NULL)
 		return;
-	event_del(&client->retry);
+	client_request_stop(&client->request);
 	event_del(&client->upkeep);
 	client_link_close(&client->link);
 	packet_stream_clear(&client->packets);
@@ -439,7 +406,7 @@ void client_ms_bind(struct client_ms *client, const struct endpoint *peer, bool 
 void client_ms_release(struct client_ms *client)
 {
 	client->want_refresh = client->want_activate = false;
-	event_del(&client->retry);
+	client_request_stop(&client->request);
 	start(client, REQUEST_RELEASE);
 }
 

@@ -14,9 +14,8 @@
 #include "stun/ms_attr.h"
 #include "tools/client_link.h"
 #include "tools/client_ms.h"
+#include "tools/client_request.h"
 #include "tools/packet_stream.h"
-
-enum { CLIENT_MS_REQUEST_MAX = 1400 };
 
 enum client_ms_request {
 	REQUEST_NONE,
@@ -30,16 +29,14 @@ struct client_ms {
 	struct client_link link; /* first: the packet path needs no more */
 	struct client_events events;
 	struct client_config config;
-	struct event retry;
+	struct client_request request;
 	struct event upkeep;
 
 	enum client_ms_request kind;      /* under way */
 	bool want_refresh, want_activate; /* due while another request is under way */
 	bool failed;
-	int tries, attempts;
+	int attempts;
 	uint8_t txid[MS_TXID_LEN];
-	uint8_t request[CLIENT_MS_REQUEST_MAX];
-	size_t request_len;
 
 	/* The bytes behind the base64 texts. */
 	uint8_t username[CREDENTIAL_USERNAME_MAX], password[CREDENTIAL_PASSWORD_MAX];

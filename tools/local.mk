@@ -11,14 +11,19 @@ libctl_a_SOURCES = \
 	tools/import_range.c tools/import_range.h \
 	tools/import_write.c tools/import_write.h
 
-bin_PROGRAMS += avedgectl
-avedgectl_SOURCES = \
-	tools/avedgectl.c \
+# The TURN client of both programs.
+noinst_LIBRARIES += libclient.a
+libclient_a_SOURCES = \
 	tools/client.c tools/client.h \
 	tools/client_link.c tools/client_link.h \
 	tools/client_ms.c tools/client_ms.h \
 	tools/client_ms_data.c tools/client_ms_parts.h \
-	tools/clock.h \
+	tools/client_request.c tools/client_request.h \
+	tools/clock.h
+
+bin_PROGRAMS += avedgectl
+avedgectl_SOURCES = \
+	tools/avedgectl.c \
 	tools/ctl_allocation.c tools/ctl_allocation.h \
 	tools/ctl_args.c \
 	tools/ctl_command.h \
@@ -52,7 +57,7 @@ avedgectl_SOURCES = \
 	tools/probe_report.c \
 	tools/probe_sip.c \
 	tools/probe_tls.c
-avedgectl_LDADD = libctl.a libloadcore.a $(TOOLS_LIBS)
+avedgectl_LDADD = libctl.a libclient.a libloadcore.a $(TOOLS_LIBS)
 
 # What the unit tests of the load tool need of it, too.
 noinst_LIBRARIES += libloadcore.a
@@ -69,11 +74,6 @@ libloadcore_a_SOURCES = \
 bin_PROGRAMS += avedge-load
 avedge_load_SOURCES = \
 	tools/avedge_load.c \
-	tools/client.c tools/client.h \
-	tools/client_link.c tools/client_link.h \
-	tools/client_ms.c tools/client_ms.h \
-	tools/client_ms_data.c tools/client_ms_parts.h \
-	tools/clock.h \
 	tools/load_clients.c tools/load_clients.h \
 	tools/load_dialect.c tools/load_dialect.h \
 	tools/load_json.c \
@@ -81,4 +81,4 @@ avedge_load_SOURCES = \
 	tools/load_peers.c tools/load_peers.h \
 	tools/load_run.c tools/load_run.h \
 	tools/load_streams.c tools/load_streams.h
-avedge_load_LDADD = libloadcore.a $(TOOLS_LIBS)
+avedge_load_LDADD = libclient.a libloadcore.a $(TOOLS_LIBS)
