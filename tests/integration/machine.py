@@ -33,8 +33,21 @@ def unavailable():
     return None
 
 
+class CannotBoot(Exception):
+    """Why no machine can be had here, in one line. Nothing of ours is in it at that time."""
+
+
+def _mount(*args):
+    result = subprocess.run(["mount", *args], capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise CannotBoot("cannot mount: " + (result.stderr.splitlines() or ["no reason"])[0])
+
+
 class Machine:
-    """with Machine() as machine: it is booted, and gone afterwards whatever happens."""
+    """with Machine() as machine: it is booted, and gone afterwards whatever happens.
+
+    Raises CannotBoot where that is impossible.
+    """
 
     def __init__(self):
         self.name = "avedge-%d" % os.getpid()
@@ -77,15 +90,13 @@ class Machine:
         for folder in (memory, self.root):
             os.mkdir(folder)
         # An overlay cannot write into what lies below it: hence a file system of its own.
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1g,mode=0755", self.name, memory],
-                       check=True)
+        _mount("-t", "tmpfs", "-o", "size=1g,mode=0755", self.name, memory)
         self.mounted.append(memory)
         upper, work = (os.path.join(memory, name) for name in ("upper", "work"))
         os.mkdir(upper)
         os.mkdir(work)
-        subprocess.run(["mount", "-t", "overlay", self.name, "-o",
-                        "lowerdir=/,upperdir=%s,workdir=%s" % (upper, work), self.root],
-                       check=True)
+        _mount("-t", "overlay", self.name, "-o",
+               "lowerdir=/,upperdir=%s,workdir=%s" % (upper, work), self.root)
         self.mounted.append(self.root)
 
     def _prepare(self):
@@ -123,8 +134,8 @@ class Machine:
                 return
             time.sleep(0.2)
         with open(self.console, encoding="utf-8", errors="replace") as console:
-            print(console.read()[-3000:])
-        raise SystemExit("the machine has not booted within %d s" % BOOT_S)
+            last = console.read().strip().splitlines() or ["it says nothing"]
+        raise CannotBoot("systemd-nspawn boots no machine here: " + last[-1].strip())
 
     def _child(self):
         path = "/proc/%d/task/%d/children" % (self.nspawn.pid, self.nspawn.pid)

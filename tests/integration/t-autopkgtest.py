@@ -17,6 +17,15 @@ def skip(reason):
     sys.exit(77)
 
 
+def autopkgtest(machine, packages):
+    machine.run("mkdir", "/root/packages")
+    for name in ("avedge", "avedge-tools"):
+        machine.put(packages[name], "/root/packages/" + os.path.basename(packages[name]))
+    deb.copy_source(machine.path("/root/source"))
+    return machine.run("bash", "-c", "cd /root && autopkgtest --no-built-binaries "
+                       "packages/*.deb ./source/ -- null", check=False, timeout=150)
+
+
 def main():
     reason = machines.unavailable()
     if reason or not shutil.which("autopkgtest"):
@@ -25,13 +34,11 @@ def main():
         packages = deb.packages()
     except deb.CannotBuild as why:
         skip(why)
-    with machines.Machine() as machine:
-        machine.run("mkdir", "/root/packages")
-        for name in ("avedge", "avedge-tools"):
-            machine.put(packages[name], "/root/packages/" + os.path.basename(packages[name]))
-        deb.copy_source(machine.path("/root/source"))
-        result = machine.run("bash", "-c", "cd /root && autopkgtest --no-built-binaries "
-                             "packages/*.deb ./source/ -- null", check=False, timeout=150)
+    try:
+        with machines.Machine() as machine:
+            result = autopkgtest(machine, packages)
+    except machines.CannotBoot as why:
+        skip(why)
     ran = [line for line in result.stdout.splitlines()
            if line.startswith(("relayed-call ", "service "))]
     print(result.stdout if result.returncode not in (0, 2) else "\n".join(sorted(set(ran))))
