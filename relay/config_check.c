@@ -318,6 +318,20 @@ static bool check_lifetimes(const struct check *check)
 		limits->lifetime_max_s, limits->lifetime_default_s);
 }
 
+static bool check_reserved(const struct check *check)
+{
+	const struct config *config = check->config;
+
+	if (config->limits.allocations_reserved == 0 ||
+	    config->limits.allocations_reserved < config->fixed_limits.allocations_total)
+		return true;
+	return refuse(check, line_of(check, "limits", "", "allocations_reserved", 0),
+		      "limits.allocations_reserved: %u is not less than "
+		      "limits.allocations_total, %u; change one of them",
+		      config->limits.allocations_reserved,
+		      config->fixed_limits.allocations_total);
+}
+
 /* IPv6 is part of version 4; without it nobody could ask for what is offered. */
 static bool check_ms(const struct check *check)
 {
@@ -341,8 +355,8 @@ bool config_check(const struct config *config, const struct conffile *file, char
 
 	return check_present(&check) && check_disjoint(&check) && check_public(&check) &&
 	       check_fronts(&check) && check_relay_range(&check) && check_peers(&check) &&
-	       check_tls(&check) && check_lifetimes(&check) && check_ms(&check) &&
-	       check_alternates(&check, SIDE_INSIDE) &&
+	       check_tls(&check) && check_lifetimes(&check) && check_reserved(&check) &&
+	       check_ms(&check) && check_alternates(&check, SIDE_INSIDE) &&
 	       check_alternates(&check, SIDE_OUTSIDE) &&
 	       check_alternate_domain(&check, SIDE_INSIDE) &&
 	       check_alternate_domain(&check, SIDE_OUTSIDE);

@@ -156,6 +156,9 @@ const struct config_key config_schema[] = {
 	{KEY("limits", "allocations_total"), CONFIG_NUMBER, false,
 	 FIELD(fixed_limits.allocations_total), .max = UINT32_MAX, .fallback = "0",
 	 .doc = "allocations at once of the whole relay; 0: as many as there are ports"},
+	{KEY("limits", "allocations_reserved"), CONFIG_NUMBER, true,
+	 FIELD(limits.allocations_reserved), .max = UINT32_MAX, .fallback = "0",
+	 .doc = "of them, kept for users who have one already"},
 	{KEY("limits", "allocations_inside"), CONFIG_NUMBER, true,
 	 FIELD(limits.allocations_per_side[SIDE_INSIDE]), .max = UINT32_MAX,
 	 .fallback = "0", .doc = "of them, of inside clients; 0: no limit"},
@@ -245,7 +248,8 @@ const struct config_key config_schema[] = {
 	 .doc = "group that may use it besides root"},
 
 	{KEY("metrics", "listen"), CONFIG_LOOPBACK, false, FIELD(metrics.listen),
-	 .fallback = "", .doc = "loopback address and port of metrics and status page; empty: none"},
+	 .fallback = "",
+	 .doc = "loopback address and port of metrics and status page; empty: none"},
 };
 
 const size_t config_schema_count = sizeof(config_schema) / sizeof(config_schema[0]);

@@ -309,6 +309,21 @@ static void count_refusal(struct turn *turn, enum refusal why)
 	counter_add(&turn->counters.refusals[why], 1);
 }
 
+/*
+ * How many there may be for this one to be made (attack 23). A reserve that is all of it, after a
+ * reload, leaves the total as it is.
+ */
+static uint32_t total_for(const struct turn *turn, const struct allocation *al)
+{
+	uint32_t total = turn->commons->allocations_total;
+	uint32_t reserved = turn->settings->limits.allocations_reserved;
+
+	if (reserved == 0 || reserved >= total ||
+	    quota_held(turn->commons->users, al->user_quota) > 0)
+		return total;
+	return total - reserved;
+}
+
 /* T-207, T-236: 0, or the code to answer with, having charged nobody. */
 static int charge(struct turn *turn, const struct allocation *al)
 {
@@ -316,7 +331,7 @@ static int charge(struct turn *turn, const struct allocation *al)
 	const struct turn_limits *limits = &turn->settings->limits;
 	enum refusal why = REFUSAL_TOTAL;
 
-	if (!quota_acquire(commons->total, 0, commons->allocations_total))
+	if (!quota_acquire(commons->total, 0, total_for(turn, al)))
 		goto no_total;
 	why = REFUSAL_SIDE;
 	if (!quota_acquire(commons->sides[al->side], 0,

@@ -45,6 +45,7 @@ struct turn_limits {
 	uint32_t allocations_per_user; /* 0: no limit, here and below */
 	uint32_t allocations_per_prefix;
 	uint32_t allocations_per_side[SIDE_COUNT];
+	uint32_t allocations_reserved; /* of the total, for users who have one already */
 	struct turn_bandwidth bandwidth;
 	bool enforce_credential_expiry; /* T-562: the strict way */
 	uint32_t stranger_rate;         /* answers per second and prefix */

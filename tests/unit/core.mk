@@ -3,6 +3,7 @@ oom_wrap = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc \
 	-Wl,--wrap=free
 
 unit_programs += \
+	tests/unit/test_admission \
 	tests/unit/test_allocation \
 	tests/unit/test_auth \
 	tests/unit/test_channel \
@@ -32,6 +33,7 @@ EXTRA_DIST += tests/unit/random.h
 check_LIBRARIES += libworld.a
 libworld_a_SOURCES = tests/unit/fake_edge.c tests/unit/fake_edge.h
 world_libs = libworld.a $(LDADD)
+tests_unit_test_admission_LDADD = $(world_libs)
 tests_unit_test_allocation_LDADD = $(world_libs)
 tests_unit_test_auth_SOURCES = tests/unit/test_auth.c tests/unit/auth_request.c \
 	tests/unit/auth_request.h

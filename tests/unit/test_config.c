@@ -247,6 +247,9 @@ static const struct {
 	{SIDES "limits { lifetime_max = 5m }",
 	 "F:3: limits.lifetime_max: 300s is less than limits.lifetime_default, 600s; change one "
 	 "of them"},
+	{SIDES "limits { allocations_total = 100\nallocations_reserved = 100 }",
+	 "F:4: limits.allocations_reserved: 100 is not less than limits.allocations_total, 100; "
+	 "change one of them"},
 	{SIDES "limits { bandwidth_total = 63999 }",
 	 "F:3: limits.bandwidth_total: 63999 is out of range; write a rate from 64kbit to "
 	 "1000Gbit, or 0 for no limit"},
