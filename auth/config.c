@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "auth/config_schema.h"
+#include "base/explain.h"
 
 enum { REASON_MAX = 400 };
 
@@ -213,14 +214,7 @@ struct config *config_parse(const char *path, const char *text, size_t len, char
 void config_blame(const struct config *config, unsigned line, const char *key,
 		  char *error, size_t error_size)
 {
-	char sentence[400];
-
-	snprintf(sentence, sizeof(sentence), "%s", error);
-	if (line != 0)
-		snprintf(error, error_size, "%s:%u: %s: %s", config->path, line, key,
-			 sentence);
-	else
-		snprintf(error, error_size, "%s: %s: %s", config->path, key, sentence);
+	explain_key(config->path, line, key, error, error_size);
 }
 
 static void swap_bytes(char *a, char *b, size_t size)

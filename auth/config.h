@@ -114,7 +114,7 @@ struct config *config_parse(const char *path, const char *text, size_t len, char
 			    size_t error_size);
 void config_free(struct config *config); /* NULL is allowed */
 
-/* Put "FILE:LINE: key: " in front of the sentence in error; line 0: without it. */
+/* explain_key() with the path of that configuration. */
 void config_blame(const struct config *config, unsigned line, const char *key,
 		  char *error, size_t error_size);
 

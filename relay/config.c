@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/explain.h"
 #include "relay/config_schema.h"
 
 enum { REASON_MAX = 400, NAME_MAX_LEN = 64 };
@@ -179,18 +180,7 @@ struct config *config_parse(const char *path, const char *text, size_t len, char
 void config_blame(const struct config *config, unsigned line, const char *key,
 		  char *error, size_t error_size)
 {
-	char sentence[400];
-
-	snprintf(sentence, sizeof(sentence), "%s", error);
-	/* Whoever goes on after us writes no full stop in the middle. */
-	size_t len = strlen(sentence);
-	if (len > 0 && sentence[len - 1] == '.')
-		sentence[len - 1] = '\0';
-	if (line != 0)
-		snprintf(error, error_size, "%s:%u: %s: %s", config->path, line, key,
-			 sentence);
-	else
-		snprintf(error, error_size, "%s: %s: %s", config->path, key, sentence);
+	explain_key(config->path, line, key, error, error_size);
 }
 
 void config_free(struct config *config)

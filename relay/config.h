@@ -106,10 +106,7 @@ struct config *config_parse(const char *path, const char *text, size_t len, char
 			    size_t error_size);
 void config_free(struct config *config); /* NULL is allowed */
 
-/*
- * Put "FILE:LINE: key: " before the sentence in error, which says what is wrong with the thing
- * that the value of key names. line 0, a default, is left out.
- */
+/* explain_key() with the path of that configuration. */
 void config_blame(const struct config *config, unsigned line, const char *key,
 		  char *error, size_t error_size);
 
