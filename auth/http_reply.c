@@ -12,36 +12,13 @@
 #include <jansson.h>
 
 #include "auth/timestamp.h"
+#include "base/http_status.h"
 
 enum {
 	TOKEN_VERSION = 2,
 	TTL_ASKED_MAX_S = 1000000000, /* what is asked beyond is clamped all the same */
 	MINUTE_S = 60,
 };
-
-static const char *status_title(unsigned status)
-{
-	switch (status) {
-	case 400:
-		return "Bad Request";
-	case 403:
-		return "Forbidden";
-	case 404:
-		return "Not Found";
-	case 405:
-		return "Method Not Allowed";
-	case 413:
-		return "Content Too Large";
-	case 415:
-		return "Unsupported Media Type";
-	case 429:
-		return "Too Many Requests";
-	case 503:
-		return "Service Unavailable";
-	default:
-		return "Internal Server Error";
-	}
-}
 
 /* The document is taken over; NULL: out of memory. */
 static void finish(struct http_reply *reply, unsigned status, json_t *document)
@@ -68,7 +45,7 @@ problem(struct http_reply *reply, unsigned status, const char *format, ...)
 			*p = '?';
 	}
 	finish(reply, status,
-	       json_pack("{s:s, s:i, s:s}", "title", status_title(status), "status",
+	       json_pack("{s:s, s:i, s:s}", "title", http_status_title(status), "status",
 			 (int)status, "detail", detail));
 }
 

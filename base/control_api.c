@@ -9,29 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-static const char *status_title(unsigned status)
-{
-	switch (status) {
-	case 400:
-		return "Bad Request";
-	case 403:
-		return "Forbidden";
-	case 404:
-		return "Not Found";
-	case 405:
-		return "Method Not Allowed";
-	case 409:
-		return "Conflict";
-	case 413:
-		return "Content Too Large";
-	case 422:
-		return "Unprocessable Content";
-	case 503:
-		return "Service Unavailable";
-	default:
-		return "Error";
-	}
-}
+#include "base/http_status.h"
 
 json_t *control_text(const char *text)
 {
@@ -113,8 +91,8 @@ void control_refuse(struct control_reply *reply, unsigned status, const char *fo
 	va_end(args);
 	reply->status = status;
 	reply->document = json_pack("{s:s, s:s, s:i, s:o}", "type", "about:blank",
-				    "title", status_title(status), "status", (int)status,
-				    "detail", control_text(detail));
+				    "title", http_status_title(status), "status",
+				    (int)status, "detail", control_text(detail));
 }
 
 /* What stands for {}: not empty and without a slash. A pattern has {} at most once. */

@@ -23,6 +23,7 @@ libdaemon_a_SOURCES = \
 	base/daemon.c base/daemon.h \
 	base/explain.c base/explain.h \
 	base/file_stamp.c base/file_stamp.h \
+	base/http_status.c base/http_status.h \
 	base/inbox.c base/inbox.h \
 	base/metrics_listener.c base/metrics_listener.h \
 	base/notify.c base/notify.h \
