@@ -17,8 +17,8 @@ dist_doc_DATA += docs/control-api.md docs/records.md docs/guide-deployment.md do
 dist_doc_DATA += docs/metrics.md docs/performance-counters.md \
 	docs/status-page-light.png docs/status-page-dark.png docs/status-page-phone.png
 
-# What the manual page of avedgectl says about commands comes from the program's own tables;
-# tests/cli/manual-test holds the two together.
+# What the manual pages say about commands and configuration keys comes from the programs' own
+# tables; tests/cli/manual-test holds them together.
 .PHONY: update-manual
-update-manual: avedgectl
+update-manual: avedgectl mediarelayd mrasd
 	TOP_SRCDIR='$(abs_top_srcdir)' $(srcdir)/tests/cli/manual-test --update
