@@ -15,7 +15,6 @@ import time
 
 # What this machine happens to run at its boot is none of the test's business.
 WANTED_UNITS = {"dbus.service", "dbus.socket", "systemd-logind.service"}
-UNIT_FOLDERS = ("/etc/systemd/system", "/lib/systemd/system")
 BOOT_S = 40
 
 
@@ -118,6 +117,7 @@ class Machine:
                 if os.path.lexists(path):
                     os.unlink(path)
         shutil.rmtree(os.path.join(self.root, "etc/avedge"), ignore_errors=True)
+        os.mkdir(os.path.join(self.root, "avedge-test"))  # for what a test brings
 
     def _boot(self):
         with open(self.console, "wb") as console:

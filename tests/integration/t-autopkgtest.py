@@ -18,11 +18,11 @@ def skip(reason):
 
 
 def autopkgtest(machine, packages):
-    machine.run("mkdir", "/root/packages")
+    machine.run("mkdir", "/avedge-test/packages")
     for name in ("avedge", "avedge-tools"):
-        machine.put(packages[name], "/root/packages/" + os.path.basename(packages[name]))
-    deb.copy_source(machine.path("/root/source"))
-    return machine.run("bash", "-c", "cd /root && autopkgtest --no-built-binaries "
+        machine.put(packages[name], "/avedge-test/packages/" + os.path.basename(packages[name]))
+    deb.copy_source(machine.path("/avedge-test/source"))
+    return machine.run("bash", "-c", "cd /avedge-test && autopkgtest --no-built-binaries "
                        "packages/*.deb ./source/ -- null", check=False, timeout=150)
 
 

@@ -70,8 +70,8 @@ class Edge:
     def fetch_credential(self):
         answer = self.machine.out(
             "avedgectl", "mras-probe", "127.0.1.1:5062", "--http", "--form", "rest",
-            "--identity", "alice", "--ttl", "1h", "--ca", "/root/pki/ca.pem",
-            "--cert", "/root/pki/trusted.pem", "--key", "/root/pki/trusted.key")
+            "--identity", "alice", "--ttl", "1h", "--ca", "/avedge-test/pki/ca.pem",
+            "--cert", "/avedge-test/pki/trusted.pem", "--key", "/avedge-test/pki/trusted.key")
         self.username = re.search(r"^username +(\S+)", answer, re.M).group(1)
         self.password = re.search(r"^password +(\S+)", answer, re.M).group(1)
 
@@ -117,10 +117,10 @@ def ended_well(call, what):
 def installs_and_serves(edge, packages):
     machine = edge.machine
     for name in ("avedge-tools", "avedge"):
-        machine.put(packages[name], "/root/%s.deb" % name)
-    machine.run("dpkg", "-i", "/root/avedge-tools.deb", "/root/avedge.deb")
-    machine.put(os.path.join(deb.TOP, "debian", "tests"), "/root/tests")
-    print(machine.out("bash", "-c", "mkdir /root/pki && KEEP=/root/pki /root/tests/service"))
+        machine.put(packages[name], "/avedge-test/%s.deb" % name)
+    machine.run("dpkg", "-i", "/avedge-test/avedge-tools.deb", "/avedge-test/avedge.deb")
+    machine.put(os.path.join(deb.TOP, "debian", "tests"), "/avedge-test/tests")
+    print(machine.out("bash", "-c", "mkdir /avedge-test/pki && KEEP=/avedge-test/pki /avedge-test/tests/service"))
     edge.fetch_credential()
 
 
@@ -268,8 +268,8 @@ def watchdog_bites(edge):
         check(edge.show(unit, "NRestarts") == "0", unit + " was restarted for nothing")
 
     pid = edge.pid(RELAY)
-    machine.put(os.path.join(HERE, "freeze_thread.py"), "/root/freeze_thread.py")
-    frozen = machine.start("/root/freeze_thread.py", str(pid), "worker-0")
+    machine.put(os.path.join(HERE, "freeze_thread.py"), "/avedge-test/freeze_thread.py")
+    frozen = machine.start("/avedge-test/freeze_thread.py", str(pid), "worker-0")
     check(frozen.stdout.readline() == "frozen\n", "worker-0 could not be stopped")
     edge.wait_for_start(RELAY, pid)
     frozen.wait(10)
@@ -335,10 +335,10 @@ def no_valid_key(edge):
                     " ".join(line.split()[:2]) + " - 2020-01-01T00:00:00Z\n"
                     for line in keys.splitlines(True))
     edge.systemctl("stop", RELAY)
-    machine.run("cp", "-p", "/etc/avedge/keys", "/root/keys")
+    machine.run("cp", "-p", "/etc/avedge/keys", "/avedge-test/keys")
     machine.run("bash", "-c", "printf %s '" + ended + "' >/etc/avedge/keys")
     fails_for_good(edge, "no key of /etc/avedge/keys is valid now")
-    machine.run("cp", "-p", "/root/keys", "/etc/avedge/keys")
+    machine.run("cp", "-p", "/avedge-test/keys", "/etc/avedge/keys")
     edge.systemctl("start", RELAY)
 
 
@@ -361,12 +361,12 @@ def upgrade_cuts_no_call(edge):
     machine = edge.machine
     before = {path: machine.read(path) for path in (RELAY_CONF, MRAS_CONF, "/etc/avedge/keys")}
     for name in ("avedge-tools", "avedge"):
-        machine.run("bash", "-ec", "cd /root && dpkg-deb -R %s.deb new && sed -i -e "
+        machine.run("bash", "-ec", "cd /avedge-test && dpkg-deb -R %s.deb new && sed -i -e "
                     "'s/^Version: .*/&+next/; s/(= [^)]*/&+next/' new/DEBIAN/control && "
                     "dpkg-deb -b new %s-next.deb && rm -r new" % (name, name))
     pids = [edge.pid(unit) for unit in (RELAY, MRAS)]
     call = edge.begin_call(6)
-    machine.run("dpkg", "-i", "/root/avedge-tools-next.deb", "/root/avedge-next.deb")
+    machine.run("dpkg", "-i", "/avedge-test/avedge-tools-next.deb", "/avedge-test/avedge-next.deb")
     check([edge.pid(unit) for unit in (RELAY, MRAS)] == pids, "an upgrade restarts the daemons")
     ended_well(call, "upgrade")
     for path, text in before.items():
