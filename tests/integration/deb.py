@@ -28,8 +28,8 @@ def _sources():
     else:
         names = []
         for folder, folders, files in os.walk(TOP):
-            folders[:] = [d for d in folders if not os.path.exists(
-                os.path.join(folder, d, "config.status"))]
+            folders[:] = [d for d in folders if d != os.path.basename(FOLDER) and
+                          not os.path.exists(os.path.join(folder, d, "config.status"))]
             names += [os.path.relpath(os.path.join(folder, f), TOP) for f in files]
     return sorted(n for n in names if os.path.isfile(os.path.join(TOP, n)))
 
