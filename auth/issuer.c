@@ -20,7 +20,7 @@ enum {
 	RECORD_IDENTITY_MAX = 256, /* bytes of an identity that a record shows */
 };
 
-const char *issuer_counter_name(enum issuer_counter counter)
+static const char *issuer_counter_name(enum issuer_counter counter)
 {
 	static const char *const names[COUNTER_COUNT] = {
 		[COUNT_ACCEPTED] = "ACCEPTED",

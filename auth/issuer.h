@@ -19,7 +19,7 @@ struct http;
 struct listeners;
 struct settings;
 
-/* What happened since the start. In the order of issuer_counter_name(). */
+/* What happened since the start. */
 enum issuer_counter {
 	COUNT_ACCEPTED,        /* connections */
 	COUNT_REFUSED_SOURCE,  /* from where no trusted server is */
@@ -38,7 +38,6 @@ enum issuer_counter {
 	COUNT_REFUSED_REQUESTS, /* to all of which the caller got an answer */
 	COUNTER_COUNT
 };
-const char *issuer_counter_name(enum issuer_counter counter);
 
 /* Records of refusals within the current second. */
 struct refusal_records {

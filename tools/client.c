@@ -52,7 +52,7 @@ struct client {
 	enum stun_integrity integrity; /* NONE until challenged */
 	struct stun_key key;
 
-	struct endpoint relayed, mapped, peer;
+	struct endpoint relayed, peer;
 	uint16_t number; /* 0: permission only */
 	bool bound;
 	uint32_t lifetime_s;
@@ -284,8 +284,6 @@ static void allocated(struct client *client, const struct stun_msg *msg)
 		fail(client, 0, "the server's Allocate answer has no relayed address");
 		return;
 	}
-	if (stun_msg_find(msg, STUN_XOR_MAPPED_ADDRESS, &attr))
-		stun_attr_xor_address(&attr, msg->txid, &client->mapped);
 	if (stun_msg_find(msg, TURN_LIFETIME, &attr))
 		stun_attr_u32(&attr, &client->lifetime_s);
 	upkeep_every(client);
@@ -516,9 +514,4 @@ void client_release(struct client *client)
 const struct endpoint *client_relayed(const struct client *client)
 {
 	return &client->relayed;
-}
-
-const struct endpoint *client_mapped(const struct client *client)
-{
-	return &client->mapped;
 }

@@ -58,7 +58,7 @@ struct client_data {
 
 struct client_events {
 	void *arg;
-	/* Allocated: client_relayed() and client_mapped() hold. */
+	/* Allocated: client_relayed() holds. */
 	void (*ready)(void *arg);
 	/* client_bind() or client_permit() has been granted. */
 	void (*bound)(void *arg);
@@ -91,6 +91,5 @@ bool client_send_indication(struct client *client, const struct endpoint *peer,
 void client_release(struct client *client);
 
 const struct endpoint *client_relayed(const struct client *client);
-const struct endpoint *client_mapped(const struct client *client);
 
 #endif

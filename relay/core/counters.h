@@ -143,7 +143,6 @@ enum refusal {
 };
 
 const char *refusal_name(enum refusal refusal);
-const char *refusal_text(enum refusal refusal);
 
 /* What a request came to; index of counters.requests. Methods outside TURN count as OTHER. */
 enum request_method {

@@ -16,7 +16,7 @@ enum { BUCKETS = 1 << 14 };
 
 struct clients {
 	struct worker *worker;
-	size_t admitted, unauthenticated, listed;
+	size_t admitted, unauthenticated;
 	struct stream *buckets[BUCKETS];
 	uint8_t buffer[CLIENTS_BUFFER];
 	uint8_t message[CLIENTS_MESSAGE];
@@ -98,7 +98,6 @@ void clients_add(struct clients *clients, struct stream *stream)
 
 	stream_set_chain(stream, *head);
 	*head = stream;
-	clients->listed++;
 }
 
 void clients_remove(struct clients *clients, struct stream *stream)
@@ -112,7 +111,6 @@ void clients_remove(struct clients *clients, struct stream *stream)
 		*link = stream_chain(stream);
 	else
 		stream_set_chain(before, stream_chain(stream));
-	clients->listed--;
 }
 
 struct stream *clients_find(struct clients *clients, const struct five_tuple *tuple)
@@ -135,11 +133,6 @@ void clients_end(struct clients *clients, const bool fronts[FRONTS_MAX])
 				stream_free(stream);
 		}
 	}
-}
-
-size_t clients_count(const struct clients *clients)
-{
-	return clients->listed;
 }
 
 uint8_t *clients_buffer(struct clients *clients)

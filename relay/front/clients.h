@@ -38,8 +38,6 @@ struct stream *clients_find(struct clients *clients, const struct five_tuple *tu
 /* End all streams of these fronts, none of which has an allocation. */
 void clients_end(struct clients *clients, const bool fronts[FRONTS_MAX]);
 
-size_t clients_count(const struct clients *clients);
-
 /* What streams share, each for the length of one call: where they read, and write. */
 enum {
 	CLIENTS_BUFFER = 64 << 10,

@@ -49,11 +49,21 @@ struct udp_fronts {
 	struct udp_run run; /* to a client */
 };
 
+static void send_reply(const struct udp_front *front, const struct endpoint *client,
+		       size_t len)
+{
+	struct worker *worker = front->owner->worker;
+	struct sockaddr_storage sa;
+	socklen_t sa_len = sockaddr_from_endpoint(client, &sa);
+
+	if (sendto(front->fd, worker->reply, len, 0, (struct sockaddr *)&sa, sa_len) < 0)
+		counter_add(&worker->turn.counters.drops[DROP_SEND_FAILED], 1);
+}
+
 static void handle(struct udp_front *front, const struct five_tuple *tuple,
 		   struct slice message)
 {
-	struct udp_fronts *fronts = front->owner;
-	struct worker *worker = fronts->worker;
+	struct worker *worker = front->owner->worker;
 	struct dispatch dispatch;
 
 	dispatch_from_client(&worker->turn, tuple, message, worker->now_ms,
@@ -61,8 +71,7 @@ static void handle(struct udp_front *front, const struct five_tuple *tuple,
 	if (dispatch.action == DISPATCH_FORWARD)
 		relay_udp_send(worker->relay_sockets, &dispatch.forward);
 	else if (dispatch.action == DISPATCH_REPLY) {
-		udp_front_send(fronts, front->index, &tuple->client, worker->reply,
-			       dispatch.reply_len);
+		send_reply(front, &tuple->client, dispatch.reply_len);
 		trace_reply(&worker->trace, &worker->turn, tuple,
 			    (struct slice){worker->reply, dispatch.reply_len},
 			    worker->now_ms);
@@ -212,17 +221,6 @@ void udp_front_close(struct udp_fronts *fronts, uint16_t front)
 	event_del(&closed->event);
 	close(closed->fd);
 	closed->fd = -1;
-}
-
-void udp_front_send(struct udp_fronts *fronts, uint16_t front,
-		    const struct endpoint *client, const uint8_t *data, size_t len)
-{
-	struct sockaddr_storage sa;
-	socklen_t sa_len = sockaddr_from_endpoint(client, &sa);
-
-	if (sendto(fronts->fronts[front].fd, data, len, 0, (struct sockaddr *)&sa,
-		   sa_len) < 0)
-		counter_add(&fronts->worker->turn.counters.drops[DROP_SEND_FAILED], 1);
 }
 
 void udp_front_relay(struct udp_fronts *fronts, uint16_t front,

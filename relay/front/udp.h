@@ -27,10 +27,6 @@ bool udp_front_open(struct udp_fronts *fronts, uint16_t front, int fd);
 /* The end of it; nothing if it is not open. */
 void udp_front_close(struct udp_fronts *fronts, uint16_t front);
 
-/* Send one datagram to a client. Failures are counted, not reported. */
-void udp_front_send(struct udp_fronts *fronts, uint16_t front,
-		    const struct endpoint *client, const uint8_t *data, size_t len);
-
 /*
  * Send what relayed datagrams become, in runs: the payload is borrowed until
  * udp_fronts_flush(), which is due before the loop resumes.
