@@ -262,6 +262,20 @@ static size_t slots_wanted(const struct relay *relay)
 	return limit < SLOTS_MAX ? limit : SLOTS_MAX;
 }
 
+/* One thread's own, so without locks. */
+static struct event_base *make_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base;
+
+	if (config == NULL)
+		return NULL;
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	base = event_base_new_with_config(config);
+	event_config_free(config);
+	return base;
+}
+
 struct worker *worker_new(struct relay *relay, unsigned number, struct settings *settings,
 			  char *error, size_t error_size)
 {
@@ -290,12 +304,7 @@ struct worker *worker_new(struct relay *relay, unsigned number, struct settings 
 	worker->turn.worker = (uint16_t)number;
 	worker_tick(worker);
 
-	struct event_config *base_config = event_config_new();
-	if (base_config == NULL)
-		goto fail;
-	event_config_set_flag(base_config, EVENT_BASE_FLAG_NOLOCK);
-	worker->base = event_base_new_with_config(base_config);
-	event_config_free(base_config);
+	worker->base = make_base();
 	if (worker->base == NULL)
 		goto fail;
 
