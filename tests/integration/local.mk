@@ -5,6 +5,7 @@ EXTRA_DIST += \
 	tests/integration/run \
 	tests/integration/topology.sh \
 	tests/integration/alone.py \
+	tests/integration/control.py \
 	tests/integration/crowd.py \
 	tests/integration/deb.py \
 	tests/integration/freeze_thread.py \

@@ -11,20 +11,20 @@ import json
 import os
 import re
 import socket
-import subprocess
 import sys
 import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import alone  # noqa: E402
+import control  # noqa: E402
 import relay  # noqa: E402
 import turnclient  # noqa: E402
 from alone import check  # noqa: E402
+from control import Connection  # noqa: E402
 from crowd import Crowd  # noqa: E402
 
 INSIDE, OUTSIDE, PEER = "127.0.1.1", "127.0.2.1", "127.0.3.1"
-NOBODY = 65534
 MANY = 5000
 KEPT = 4096   # records in memory
 ROWS = []
@@ -35,30 +35,9 @@ def row(function):
     return function
 
 
-class Connection(http.client.HTTPConnection):
-    """HTTP over a UNIX socket."""
-
-    def __init__(self, path, timeout=20):
-        super().__init__("localhost", timeout=timeout)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
-
-
 def ask(server, method, path, body=None):
     """(status, document)"""
-    connection = Connection(server.path("relay.sock"))
-    connection.request(method, path, body=None if body is None else json.dumps(body))
-    answer = connection.getresponse()
-    document = json.loads(answer.read())
-    connection.close()
-    wanted = "application/json" if answer.status == 200 else "application/problem+json"
-    check(answer.getheader("Content-Type") == wanted, "%s %s: %s", method, path,
-          answer.getheaders())
-    return answer.status, document
+    return control.ask(server.path("relay.sock"), method, path, body)
 
 
 def get(server, path):
@@ -117,19 +96,7 @@ def others_are_refused(server):
     if os.geteuid() != 0:
         print("not root: nobody else to be")
         return
-    path = server.path("relay.sock")
-    check(os.stat(path).st_mode & 0o777 == 0o600, "mode %o", os.stat(path).st_mode & 0o777)
-    script = ("import os,socket\nos.setgroups([]); os.setgid(%d); os.setuid(%d)\n"
-              "s = socket.socket(socket.AF_UNIX); s.connect(%r)\n"
-              "s.sendall(b'PUT /v1/drain HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n')\n"
-              "print(s.recv(4096).decode())" % (NOBODY, NOBODY, path))
-    os.chmod(server.folder, 0o755)
-    for mode, want in ((0o600, "PermissionError"), (0o666, "HTTP/1.1 403 ")):
-        os.chmod(path, mode)
-        got = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
-                             check=False, timeout=20)
-        check(want in got.stdout + got.stderr, "mode %o: %s %s", mode, got.stdout, got.stderr)
-    os.chmod(path, 0o600)
+    control.others_are_refused(server.path("relay.sock"), "/v1/drain")
     check(get(server, "/v1/drain") is None, "and yet it drains")
 
 

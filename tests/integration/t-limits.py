@@ -4,8 +4,6 @@ shares, users who are revoked, and a reload of all of it under a call.
 """
 
 import hashlib
-import http.client
-import json
 import os
 import socket
 import struct
@@ -15,6 +13,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import alone  # noqa: E402
+import control  # noqa: E402
 import msclient  # noqa: E402
 import relay  # noqa: E402
 import turnclient as t  # noqa: E402
@@ -26,22 +25,12 @@ ALTERNATE_SERVER = 0x8023
 LIMITS = ["bandwidth_per_allocation = 2Mbit", "bandwidth_burst = 1s", "bandwidth_peak = 200"]
 
 
-class Control(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost")
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(self.path)
+def ask(server, method, path, body=None):
+    return control.ask(server.path("relay.sock"), method, path, body, timeout=60)
 
 
 def get(server, path):
-    control = Control(server.path("relay.sock"))
-    control.request("GET", path)
-    answer = json.loads(control.getresponse().read())
-    control.close()
-    return answer
+    return ask(server, "GET", path)[1]
 
 
 def drops(server, name):
@@ -211,11 +200,7 @@ def write_config(server, limits, extra=()):
 
 def reload(server):
     """True if it was applied."""
-    control = Control(server.path("relay.sock"))
-    control.request("POST", "/v1/reload")
-    status = control.getresponse().status
-    control.close()
-    return status == 200
+    return ask(server, "POST", "/v1/reload")[0] == 200
 
 
 def shares(server):
@@ -288,11 +273,8 @@ def revoked(server):
 
 
 def put_drain(server, method):
-    control = Control(server.path("relay.sock"))
-    control.request(method, "/v1/drain", body="{}" if method == "PUT" else None)
-    status = control.getresponse().status
+    status, _ = ask(server, method, "/v1/drain", {} if method == "PUT" else None)
     check(status == 200, "%s of the drain: %d", method, status)
-    control.close()
 
 
 def drained(server):

@@ -14,14 +14,15 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import control  # noqa: E402
 import mras  # noqa: E402
 import mras_bench  # noqa: E402
 import relay  # noqa: E402
 from alone import check  # noqa: E402
+from control import Connection  # noqa: E402
 from mras import Client, ask_http, ask_sip, http_request  # noqa: E402
 from mras_bench import INSIDE, LIMITS, OUTSIDE, PORT, row  # noqa: E402
 
-NOBODY = 65534
 METRICS = ("127.0.0.1", 9479)
 SECOND = "127.0.2.2"        # another relay on the outside
 MORE = LIMITS + ('relay {\n\tlocation = outside\n\thost = av2.lab.example\n\taddress = "%s"\n}\n'
@@ -32,30 +33,9 @@ def text(bench, servers=None, more=MORE):
     return bench.text(servers, more).replace('listen = ""', 'listen = "%s:%d"' % METRICS)
 
 
-class Connection(http.client.HTTPConnection):
-    """HTTP over the control socket."""
-
-    def __init__(self, path, timeout=10):
-        super().__init__("localhost", timeout=timeout)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
-
-
 def ask(bench, method, path, body=None):
     """(status, document)"""
-    connection = Connection(bench.mrasd.path("mrasd.sock"))
-    connection.request(method, path, body=None if body is None else json.dumps(body))
-    answer = connection.getresponse()
-    document = json.loads(answer.read())
-    connection.close()
-    wanted = "application/json" if answer.status == 200 else "application/problem+json"
-    check(answer.getheader("Content-Type") == wanted, "%s %s: %s", method, path,
-          answer.getheaders())
-    return answer.status, document
+    return control.ask(bench.mrasd.path("mrasd.sock"), method, path, body)
 
 
 def scrape(accept="application/openmetrics-text"):
@@ -97,19 +77,7 @@ def others_are_refused(bench):
     if os.geteuid() != 0:
         print("not root: nobody else to be")
         return
-    path = bench.mrasd.path("mrasd.sock")
-    check(os.stat(path).st_mode & 0o777 == 0o600, "mode %o", os.stat(path).st_mode & 0o777)
-    script = ("import os,socket\nos.setgroups([]); os.setgid(%d); os.setuid(%d)\n"
-              "s = socket.socket(socket.AF_UNIX); s.connect(%r)\n"
-              "s.sendall(b'PUT /v1/relays/%s/drain HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n')\n"
-              "print(s.recv(4096).decode())" % (NOBODY, NOBODY, path, SECOND))
-    os.chmod(bench.folder, 0o755)
-    for mode, want in ((0o600, "PermissionError"), (0o666, "HTTP/1.1 403 ")):
-        os.chmod(path, mode)
-        got = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
-                             check=False, timeout=20)
-        check(want in got.stdout + got.stderr, "mode %o: %s %s", mode, got.stdout, got.stderr)
-    os.chmod(path, 0o600)
+    control.others_are_refused(bench.mrasd.path("mrasd.sock"), "/v1/relays/%s/drain" % SECOND)
     check(not any(r["draining"] for r in ask(bench, "GET", "/v1/relays")[1]["relays"]),
           "and yet it drains")
 
@@ -128,7 +96,7 @@ def a_group_may_use_it(bench):
         path = second.path("mrasd.sock")
         check(os.stat(path).st_mode & 0o777 == 0o660, "mode %o", os.stat(path).st_mode & 0o777)
         got = subprocess.run(
-            ["setpriv", "--reuid", str(NOBODY), "--regid", "nogroup", "--clear-groups", "curl",
+            ["setpriv", "--reuid", str(control.NOBODY), "--regid", "nogroup", "--clear-groups", "curl",
              "-s", "--unix-socket", path, "http://localhost/v1/status"],
             capture_output=True, text=True, check=False, timeout=20)
         check('"state":"serving"' in got.stdout, "a member of the group got %s %s",

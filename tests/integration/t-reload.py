@@ -3,7 +3,6 @@
 relay range, other outside addresses, another certificate, and 20,000 packets per second."""
 
 import contextlib
-import http.client
 import json
 import os
 import re
@@ -16,6 +15,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import alone  # noqa: E402
+import control  # noqa: E402
 import relay  # noqa: E402
 import turnclient  # noqa: E402
 from alone import check  # noqa: E402
@@ -31,24 +31,9 @@ EVERY_FRONT = [(INSIDE, "udp"), (INSIDE, "tcp"), (INSIDE, "tls"), (OUTSIDE, "udp
 
 # --- the relay and its control interface ---------------------------------------------------
 
-class Control(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=30)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.connect(self.path)
-
-
 def ask(server, method, target):
     """The status and the document of an answer."""
-    control = Control(server.path("relay.sock"))
-    control.request(method, target)
-    answer = control.getresponse()
-    document = json.loads(answer.read())
-    control.close()
-    return answer.status, document
+    return control.ask(server.path("relay.sock"), method, target, timeout=30)
 
 
 def write(server, **changes):
