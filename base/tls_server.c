@@ -24,7 +24,8 @@ const char *tls_error_reason(void)
 
 	/* The last one says most, unless it only names the part that failed: "PEM lib". */
 	unsigned long last = ERR_peek_last_error();
-	const char *reason = ERR_reason_error_string(ERR_COMMON_ERROR(last) ? first : last);
+	const char *reason =
+		ERR_reason_error_string(ERR_COMMON_ERROR(last) ? first : last);
 
 	return reason != NULL ? reason : "unknown error";
 }
