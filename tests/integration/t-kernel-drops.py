@@ -85,6 +85,7 @@ def main():
             pass
         client.sock.setblocking(True)
         client.backlog.clear()
+        time.sleep(1)  # what still waits in the socket would end with it, read by nobody
         client.refresh(0)
         at_end = settled(before, "relay", COUNT)
 
