@@ -41,11 +41,11 @@ static int edge_open(void *self, uint32_t slot, const struct endpoint *local)
 	return relay_udp_open(worker->relay_sockets, slot, local);
 }
 
-static void edge_close(void *self, uint32_t slot)
+static void edge_close(void *self, uint32_t slot, uint8_t family)
 {
 	struct worker *worker = self;
 
-	relay_udp_close(worker->relay_sockets, slot);
+	relay_udp_close(worker->relay_sockets, slot, family);
 }
 
 static int edge_listen(void *self, uint32_t slot, const struct endpoint *local)

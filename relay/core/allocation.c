@@ -12,6 +12,7 @@
 
 #include "relay/core/allocation_table.h"
 #include "relay/core/bandwidth.h"
+#include "relay/core/dual.h"
 #include "relay/core/ids.h"
 #include "relay/core/relay_port.h"
 
@@ -433,6 +434,9 @@ int allocation_create(struct turn *turn, const struct allocation_request *reques
 		count_refusal(turn, REFUSAL_CAPACITY);
 		goto fail_joined;
 	}
+	if (request->dual)
+		al->missing_code =
+			(uint16_t)relay_port_open_second(turn, al, request, now_ms);
 
 	table_insert(turn->table, al);
 	expiry_set(&turn->table->expiry, al->slot, al->expires_ms);
@@ -457,6 +461,11 @@ void allocation_bound(struct turn *turn, struct allocation *al, uint64_t ends_ms
 		return;
 	/* What a reload takes back, because it bound it before, comes with the next refresh. */
 	al->ends_ms = ends_ms;
+	if (al->later_family != IP_NONE && al->later_ms > ends_ms) {
+		al->later_ms = ends_ms;
+		if (al->expires_ms >= ends_ms)
+			al->later_family = IP_NONE;
+	}
 	if (al->expires_ms > ends_ms) {
 		al->expires_ms = ends_ms;
 		expiry_set(&turn->table->expiry, al->slot, ends_ms);
@@ -479,6 +488,7 @@ void allocation_refresh(struct turn *turn, struct allocation *al, uint32_t lifet
 			uint64_t now_ms)
 {
 	al->lifetime_s = lifetime_s;
+	al->later_family = IP_NONE;
 	allocation_touch(al, now_ms);
 	expiry_set(&turn->table->expiry, al->slot, al->expires_ms);
 }
@@ -502,6 +512,18 @@ void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason
 	slot_give(turn, al);
 }
 
+struct allocation *allocation_end_overdue(struct turn *turn, struct allocation *al,
+					  uint64_t now_ms)
+{
+	if (al->later_family != IP_NONE && now_ms < al->later_ms) {
+		dual_end_half(turn, al, al->families & (uint8_t)~al->later_family,
+			      now_ms);
+		return al;
+	}
+	allocation_delete(turn, al, allocation_expiry_reason(al, now_ms), now_ms);
+	return NULL;
+}
+
 uint64_t allocation_table_expire(struct turn *turn, uint64_t now_ms)
 {
 	uint32_t slot;
@@ -515,8 +537,7 @@ uint64_t allocation_table_expire(struct turn *turn, uint64_t now_ms)
 		if (now_ms < al->expires_ms)
 			expiry_set(&turn->table->expiry, slot, al->expires_ms);
 		else
-			allocation_delete(turn, al, allocation_expiry_reason(al, now_ms),
-					  now_ms);
+			allocation_end_overdue(turn, al, now_ms);
 	}
 	return UINT64_MAX;
 }
@@ -572,16 +593,40 @@ int allocation_answer(const struct allocation *al, const uint8_t *txid, uint64_t
 	return i < RECENT ? al->recent_codes[i] : -1;
 }
 
+static struct endpoint at_local(const struct turn *turn, uint16_t address, uint16_t port)
+{
+	return (struct endpoint){turn->commons->relay[address].local, port};
+}
+
+static struct endpoint at_public(const struct turn *turn, uint16_t address, uint16_t port)
+{
+	return (struct endpoint){turn->commons->relay[address].public, port};
+}
+
 struct endpoint allocation_relayed_local(const struct turn *turn,
 					 const struct allocation *al)
 {
-	return (struct endpoint){turn->commons->relay[al->relay_address].local,
-				 al->relay_port};
+	return at_local(turn, al->relay_address, al->relay_port);
 }
 
 struct endpoint allocation_relayed_public(const struct turn *turn,
 					  const struct allocation *al)
 {
-	return (struct endpoint){turn->commons->relay[al->relay_address].public,
-				 al->relay_port};
+	return at_public(turn, al->relay_address, al->relay_port);
+}
+
+struct endpoint allocation_second_local(const struct turn *turn,
+					const struct allocation *al)
+{
+	if (al->second_port == 0)
+		return (struct endpoint){.ip.family = IP_NONE};
+	return at_local(turn, al->second_address, al->second_port);
+}
+
+struct endpoint allocation_second_public(const struct turn *turn,
+					 const struct allocation *al)
+{
+	if (al->second_port == 0)
+		return (struct endpoint){.ip.family = IP_NONE};
+	return at_public(turn, al->second_address, al->second_port);
 }

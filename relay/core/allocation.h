@@ -65,18 +65,24 @@ struct allocation {
 	uint8_t side;           /* enum side of the client */
 	uint8_t transport;      /* enum transport of the client */
 	uint8_t dialect;
-	uint8_t family;            /* of the relayed address */
+	uint8_t families;     /* of its relayed addresses: IP_V4, IP_V6 or both bits */
+	uint8_t later_family; /* the half that outlives expires_ms; IP_NONE: none does */
 	uint8_t relay_transport;   /* enum transport of the relayed address: UDP or TCP */
 	uint32_t lifetime_s;       /* granted last */
 	uint32_t credit;           /* bytes that are paid for; see core/bandwidth.h */
 	struct destination active; /* MS only */
-	uint64_t expires_ms;
+	uint64_t expires_ms;       /* or the half of a dual one that ends first */
 	struct traffic to_peer, to_client;
 
 	/* What requests touch. */
 	uint64_t id; /* worker, generation, slot: see relay/core/ids.h */
 	uint64_t created_ms;
-	uint64_t ends_ms; /* it expires no later than that; UINT64_MAX: it may go on */
+	uint64_t ends_ms;  /* it expires no later than that; UINT64_MAX: it may go on */
+	uint64_t later_ms; /* when the later half expires; see core/dual.h */
+	uint16_t second_address; /* of a dual allocation: where the IPv6 one is, the */
+	uint16_t second_port;    /* IPv4 one being above; port 0: it has only one */
+	uint16_t missing_code;   /* why it got one of the two asked for; 0: it did not */
+	uint16_t stream_type;    /* MS-SERVICE-QUALITY; 0: the client did not say */
 	int64_t credential_expires_s;      /* Unix seconds */
 	uint64_t user_quota, prefix_quota; /* what it is charged to */
 	struct {                           /* core/bandwidth.c's */
@@ -106,8 +112,7 @@ struct allocation {
 	bool fingerprint;   /* client sends FINGERPRINT: mirror it (T-068) */
 	uint8_t end_reason; /* set before allocation_ended() */
 	uint8_t recent_next;
-	uint16_t stream_type; /* MS-SERVICE-QUALITY; 0: the client did not say */
-	struct stun_key key;  /* the derived key, never the password (T-092) */
+	struct stun_key key; /* the derived key, never the password (T-092) */
 	char user[CREDENTIAL_USER_MAX + 1];
 	char key_id[KEY_ID_MAX + 1]; /* of the keyring */
 };
@@ -144,7 +149,8 @@ struct allocation *allocation_next(struct allocation_table *table, uint32_t slot
 struct allocation_request {
 	struct five_tuple tuple;
 	enum dialect dialect;
-	uint8_t family;                   /* IP_V4 or IP_V6 */
+	uint8_t family; /* IP_V4 or IP_V6 */
+	bool dual; /* IPv6 as well, if it can be had; family is IPv4, relay_transport UDP */
 	enum transport relay_transport;   /* of the relayed address: UDP or TCP */
 	uint32_t lifetime_s;              /* granted */
 	bool even_port, reserve_next;     /* EVEN-PORT and its R bit */
@@ -165,6 +171,7 @@ struct allocation_request {
  *   486 quota of the user, of the source prefix or of the side
  *   508 no port, bad reservation token, table full, the system refused a socket
  * With a reservation token the family is the reservation's; that of the request is not asked.
+ * Where a dual one lacks its IPv6 address, its missing_code says why.
  */
 int allocation_create(struct turn *turn, const struct allocation_request *request,
 		      uint64_t now_ms, struct allocation **out);
@@ -193,6 +200,13 @@ void allocation_bound(struct turn *turn, struct allocation *al, uint64_t ends_ms
 /* What is left of its lifetime, rounded up: the value of LIFETIME. */
 uint32_t allocation_left_s(const struct allocation *al, uint64_t now_ms);
 
+/*
+ * It is overdue: end it, or the half of it that is. Returns the allocation if that goes on, NULL
+ * if it does not.
+ */
+struct allocation *allocation_end_overdue(struct turn *turn, struct allocation *al,
+					  uint64_t now_ms);
+
 /* It is overdue: END_EXPIRED or END_CREDENTIAL. */
 enum end_reason allocation_expiry_reason(const struct allocation *al, uint64_t now_ms);
 
@@ -216,10 +230,29 @@ void allocation_remember_answer(struct allocation *al, const uint8_t *txid, int 
 				uint64_t now_ms);
 int allocation_answer(const struct allocation *al, const uint8_t *txid, uint64_t now_ms);
 
+/* Is that one of the families it relays? */
+static inline bool allocation_has_family(const struct allocation *al, uint8_t family)
+{
+	return (al->families & family) != 0;
+}
+
+/* Has that family of it run out? On the packet path: nearly always the first test decides. */
+static inline bool allocation_is_over(const struct allocation *al, uint8_t family,
+				      uint64_t now_ms)
+{
+	return al->expires_ms <= now_ms &&
+	       (al->later_family != family || al->later_ms <= now_ms);
+}
+
 /* The relayed transport address, as bound and as told to clients. */
 struct endpoint allocation_relayed_local(const struct turn *turn,
 					 const struct allocation *al);
 struct endpoint allocation_relayed_public(const struct turn *turn,
 					  const struct allocation *al);
+/* The second one of a dual allocation; of no family if it is not dual. */
+struct endpoint allocation_second_local(const struct turn *turn,
+					const struct allocation *al);
+struct endpoint allocation_second_public(const struct turn *turn,
+					 const struct allocation *al);
 
 #endif

@@ -137,6 +137,11 @@ struct endpoint peer_as_named(const struct turn *turn, const struct endpoint *pe
 /* Give the chunks back. */
 void permissions_free(struct allocation_table *table, struct allocation *al);
 void channels_free(struct allocation_table *table, struct allocation *al);
+/* Forget those of peers of that family; the chunks stay. */
+void permissions_forget(struct allocation_table *table, struct allocation *al,
+			uint8_t family);
+void channels_forget(struct allocation_table *table, struct allocation *al,
+		     uint8_t family);
 /* A permission was made or replaced: bring the channels that rest on it up to date. */
 void channels_relink(struct allocation_table *table, struct allocation *al,
 		     uint32_t permission);

@@ -164,7 +164,7 @@ int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
 	if (number < CHANNEL_NUMBER_MIN || number > channel_number_max(turn, al) ||
 	    peer->port == 0)
 		return STUN_BAD_REQUEST;
-	if (peer->ip.family != al->family)
+	if (!allocation_has_family(al, peer->ip.family))
 		return STUN_PEER_FAMILY_MISMATCH;
 	ch = channel_by_number(turn, al, number, now_ms);
 	if (channel_by_peer(turn, al, &named, now_ms) != ch)
@@ -209,6 +209,21 @@ void channels_relink(struct allocation_table *table, struct allocation *al,
 			ch->permission = permission;
 		else if (ch->permission == permission)
 			ch->permission = SLOT_NONE;
+	}
+}
+
+void channels_forget(struct allocation_table *table, struct allocation *al,
+		     uint8_t family)
+{
+	uint32_t entry = al->channels;
+
+	for (; entry != SLOT_NONE; entry = channel_after(table, entry)) {
+		struct channel *ch = channel_at(table, entry);
+
+		if (ch->expires_ms == 0 || ch->peer.ip.family != family)
+			continue;
+		ch->expires_ms = 0;
+		al->channel_count--;
 	}
 }
 

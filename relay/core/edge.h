@@ -19,10 +19,12 @@ struct edge {
 	 * Open the relayed transport address of an allocation: a UDP socket bound to local,
 	 * whose datagrams come back with the allocation's slot. Returns 0 or a negative errno:
 	 * -EADDRINUSE (somebody else has that port; the core tries another), -EMFILE, -ENOMEM.
+	 * A slot has at most one of each address family, and what is sent to a peer leaves from
+	 * that of the peer's family.
 	 */
 	int (*relay_open)(void *self, uint32_t slot, const struct endpoint *local);
-	/* Close it. Only after relay_open() succeeded for that slot. */
-	void (*relay_close)(void *self, uint32_t slot);
+	/* Close it. Only after relay_open() succeeded for that slot and family. */
+	void (*relay_close)(void *self, uint32_t slot, uint8_t family);
 
 	/*
 	 * The same two for an allocation whose relayed address is TCP: a listening socket from

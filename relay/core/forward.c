@@ -68,7 +68,7 @@ static enum drop_reason send_refused(const struct turn *turn, const struct alloc
 	    !stun_msg_find(msg, TURN_DATA_ATTR, &attr))
 		return DROP_BAD_INDICATION;
 	*payload = attr.value;
-	if (peer->ip.family != al->family)
+	if (!allocation_has_family(al, peer->ip.family))
 		return DROP_WRONG_FAMILY;
 	if (peer->port == 0)
 		return DROP_POLICY;
@@ -150,7 +150,7 @@ void forward_from_peer(struct turn *turn, struct allocation *al,
 	bool fits;
 
 	*out = (struct forward){.slot = al->slot};
-	if (forward_is_over(al, now_ms)) {
+	if (allocation_is_over(al, source->ip.family, now_ms)) {
 		forward_drop(turn, DROP_NO_ALLOCATION, out);
 		return;
 	}

@@ -58,7 +58,7 @@ static enum drop_reason permit(struct turn *turn, struct allocation *al,
 {
 	const struct endpoint named = peer_as_named(turn, peer);
 
-	if (peer->ip.family != al->family)
+	if (!allocation_has_family(al, peer->ip.family))
 		return DROP_WRONG_FAMILY;
 	if (peer->port == 0 ||
 	    peer_refused_by(turn, (enum transport)al->relay_transport, peer))

@@ -52,7 +52,10 @@ static inline size_t forward_client_max(const struct allocation *al)
 	return SIZE_MAX;
 }
 
-/* The table is swept once per turn of the loop; until then an allocation can be overdue. */
+/*
+ * The table is swept once per turn of the loop; until then an allocation can be overdue. What a
+ * client sends has ended an overdue half before it comes here.
+ */
 static inline bool forward_is_over(const struct allocation *al, uint64_t now_ms)
 {
 	return al->expires_ms <= now_ms;
@@ -87,7 +90,8 @@ static inline void forward_to_peer(struct turn *turn, struct allocation *al,
 				   const struct endpoint *peer, struct slice payload,
 				   uint64_t now_ms, struct forward *out)
 {
-	if (al->relay_transport == TRANSPORT_UDP && payload.len > udp_max(al->family)) {
+	if (al->relay_transport == TRANSPORT_UDP &&
+	    payload.len > udp_max(peer->ip.family)) {
 		forward_drop(turn, DROP_TOO_LARGE, out);
 		return;
 	}

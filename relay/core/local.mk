@@ -15,6 +15,8 @@ libcore_a_SOURCES = \
 	relay/core/destination.h \
 	relay/core/distribution.c \
 	relay/core/distribution.h \
+	relay/core/dual.c \
+	relay/core/dual.h \
 	relay/core/edge.h \
 	relay/core/expiry.c \
 	relay/core/expiry.h \

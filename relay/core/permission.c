@@ -183,7 +183,7 @@ int permission_install(struct turn *turn, struct allocation *al,
 		       const char **refused)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (peers[i].ip.family != al->family)
+		if (!allocation_has_family(al, peers[i].ip.family))
 			return STUN_PEER_FAMILY_MISMATCH;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -207,6 +207,21 @@ int permission_install(struct turn *turn, struct allocation *al,
 	if (al->relay_transport == TRANSPORT_TCP)
 		turn->edge->relay_permitted(turn->edge->self, al->slot);
 	return 0;
+}
+
+void permissions_forget(struct allocation_table *table, struct allocation *al,
+			uint8_t family)
+{
+	uint32_t entry = al->permissions;
+
+	for (; entry != SLOT_NONE; entry = permission_after(table, entry)) {
+		struct permission *p = permission_at(table, entry);
+
+		if (p->expires_ms == 0 || p->peer.family != family)
+			continue;
+		p->expires_ms = 0;
+		al->permission_count--;
+	}
 }
 
 void permissions_free(struct allocation_table *table, struct allocation *al)

@@ -39,28 +39,36 @@ static struct port_pool *pool_of(const struct turn *turn, const struct allocatio
 	return turn_ports(turn, (enum transport)al->relay_transport);
 }
 
+/* A relayed address: an index of commons->relay and a port of that address. */
+struct place {
+	uint16_t address, port;
+};
+
+static uint8_t family_of(const struct turn *turn, size_t address)
+{
+	return turn->commons->relay[address].local.family;
+}
+
 static int open_socket(struct turn *turn, struct allocation *al, size_t address,
-		       uint16_t port)
+		       uint16_t port, struct place *place)
 {
 	const struct edge *edge = turn->edge;
 	struct endpoint local = {turn->commons->relay[address].local, port};
 
-	al->relay_address = (uint16_t)address;
-	al->relay_port = port;
-	al->family = local.ip.family;
+	*place = (struct place){(uint16_t)address, port};
 	if (al->relay_transport == TRANSPORT_TCP)
 		return edge->relay_listen(edge->self, al->slot, &local);
 	return edge->relay_open(edge->self, al->slot, &local);
 }
 
-static void close_socket(struct turn *turn, const struct allocation *al)
+static void close_socket(struct turn *turn, const struct allocation *al, size_t address)
 {
 	const struct edge *edge = turn->edge;
 
 	if (al->relay_transport == TRANSPORT_TCP)
 		edge->relay_unlisten(edge->self, al->slot);
 	else
-		edge->relay_close(edge->self, al->slot);
+		edge->relay_close(edge->self, al->slot, family_of(turn, address));
 }
 
 static void give(struct port_pool *pool, size_t address, uint16_t port,
@@ -77,7 +85,8 @@ static void give(struct port_pool *pool, size_t address, uint16_t port,
  * negative errno; -EADDRNOTAVAIL if the pool has none left there.
  */
 static int open_on(struct turn *turn, struct allocation *al, size_t address,
-		   enum port_want want, uint64_t now_ms, unsigned *tries)
+		   enum port_want want, uint64_t now_ms, unsigned *tries,
+		   struct place *place)
 {
 	struct port_pool *pool = pool_of(turn, al);
 	uint16_t refused[TRIES];
@@ -90,7 +99,7 @@ static int open_on(struct turn *turn, struct allocation *al, size_t address,
 			error = -EADDRNOTAVAIL;
 			break;
 		}
-		error = open_socket(turn, al, address, port);
+		error = open_socket(turn, al, address, port, place);
 		if (error)
 			refused[count++] = port;
 		if (error == -EADDRINUSE) {
@@ -105,7 +114,7 @@ static int open_on(struct turn *turn, struct allocation *al, size_t address,
 
 /* Any address of the family will do: begin with a random one, take the first that works. */
 static int open_any(struct turn *turn, struct allocation *al, uint8_t family,
-		    enum port_want want, uint64_t now_ms)
+		    enum port_want want, uint64_t now_ms, struct place *place)
 {
 	size_t fitting[PORT_POOL_ADDRESSES_MAX];
 	size_t count = 0;
@@ -113,7 +122,7 @@ static int open_any(struct turn *turn, struct allocation *al, uint8_t family,
 
 	for (size_t i = 0; i < turn->settings->relay_count; i++) {
 		size_t address = turn->settings->relay[i];
-		if (turn->commons->relay[address].local.family == family)
+		if (family_of(turn, address) == family)
 			fitting[count++] = address;
 	}
 	assert(count > 0);
@@ -121,7 +130,7 @@ static int open_any(struct turn *turn, struct allocation *al, uint8_t family,
 	uint32_t start = random_below(turn, count);
 	for (size_t i = 0; i < count; i++) {
 		int error = open_on(turn, al, fitting[(start + i) % count], want, now_ms,
-				    &tries);
+				    &tries, place);
 		if (error == 0)
 			return 0;
 		/* No port or no such address: the next one. No descriptor: the same anywhere. */
@@ -139,7 +148,7 @@ static uint64_t reservation_owner(const struct allocation *al)
 
 /* T-227, T-241: exactly the reserved port, or nothing. */
 static int open_reserved(struct turn *turn, struct allocation *al, const uint8_t *token,
-			 uint64_t now_ms)
+			 uint64_t now_ms, struct place *place)
 {
 	size_t address;
 	uint16_t port;
@@ -147,7 +156,7 @@ static int open_reserved(struct turn *turn, struct allocation *al, const uint8_t
 	if (!reservation_redeem(turn->commons->reservations, token, reservation_owner(al),
 				now_ms, &address, &port))
 		return STUN_INSUFFICIENT_CAPACITY;
-	int error = open_socket(turn, al, address, port);
+	int error = open_socket(turn, al, address, port, place);
 	if (error == 0)
 		return 0;
 	if (error == -EADDRINUSE)
@@ -157,25 +166,26 @@ static int open_reserved(struct turn *turn, struct allocation *al, const uint8_t
 }
 
 /* Hold the next port, which is taken already, under a fresh token (T-238, T-242). */
-static int reserve_next(struct turn *turn, struct allocation *al, uint64_t now_ms)
+static int reserve_next(struct turn *turn, struct allocation *al,
+			const struct place *place, uint64_t now_ms)
 {
 	turn->edge->random(turn->edge->self, al->reservation_token,
 			   sizeof(al->reservation_token));
 	al->has_reservation = reservation_add(turn->commons->reservations,
 					      al->reservation_token,
-					      reservation_owner(al), al->relay_address,
-					      al->relay_port + 1, now_ms);
+					      reservation_owner(al), place->address,
+					      place->port + 1, now_ms);
 	if (al->has_reservation)
 		return 0;
 
-	close_socket(turn, al);
-	give(turn->commons->ports, al->relay_address, al->relay_port, PORT_EVEN_PAIR,
-	     now_ms);
+	close_socket(turn, al, place->address);
+	give(turn->commons->ports, place->address, place->port, PORT_EVEN_PAIR, now_ms);
 	return STUN_INSUFFICIENT_CAPACITY;
 }
 
-int relay_port_open(struct turn *turn, struct allocation *al,
-		    const struct allocation_request *request, uint64_t now_ms)
+static int open_first(struct turn *turn, struct allocation *al,
+		      const struct allocation_request *request, uint64_t now_ms,
+		      struct place *place)
 {
 	const struct turn_commons *commons = turn->commons;
 	uint32_t limit = turn->settings->limits.allocations_per_user;
@@ -184,11 +194,11 @@ int relay_port_open(struct turn *turn, struct allocation *al,
 	assert(al->relay_transport == TRANSPORT_UDP ||
 	       (!request->reservation_token && !request->even_port));
 	if (request->reservation_token)
-		return open_reserved(turn, al, request->reservation_token, now_ms);
+		return open_reserved(turn, al, request->reservation_token, now_ms, place);
 	if (!request->even_port)
-		return open_any(turn, al, request->family, PORT_ANY, now_ms);
+		return open_any(turn, al, request->family, PORT_ANY, now_ms, place);
 	if (!request->reserve_next)
-		return open_any(turn, al, request->family, PORT_EVEN, now_ms);
+		return open_any(turn, al, request->family, PORT_EVEN, now_ms, place);
 
 	/*
 	 * A reserved port is an allocation to come and outlives the one that asked for it. So
@@ -198,12 +208,69 @@ int relay_port_open(struct turn *turn, struct allocation *al,
 	if (limit > 0 && reservation_held(commons->reservations, reservation_owner(al),
 					  now_ms) >= limit)
 		return STUN_QUOTA_REACHED;
-	int code = open_any(turn, al, request->family, PORT_EVEN_PAIR, now_ms);
-	return code ? code : reserve_next(turn, al, now_ms);
+	int code = open_any(turn, al, request->family, PORT_EVEN_PAIR, now_ms, place);
+	return code ? code : reserve_next(turn, al, place, now_ms);
+}
+
+int relay_port_open(struct turn *turn, struct allocation *al,
+		    const struct allocation_request *request, uint64_t now_ms)
+{
+	struct place place;
+	int code = open_first(turn, al, request, now_ms, &place);
+
+	if (code)
+		return code;
+	al->relay_address = place.address;
+	al->relay_port = place.port;
+	al->families = family_of(turn, place.address);
+	return 0;
+}
+
+int relay_port_open_second(struct turn *turn, struct allocation *al,
+			   const struct allocation_request *request, uint64_t now_ms)
+{
+	struct place place;
+	int code;
+
+	assert(al->families == IP_V4 && al->relay_transport == TRANSPORT_UDP &&
+	       !request->reserve_next);
+	if (!relay_port_has_family(turn, IP_V6))
+		return STUN_ADDRESS_FAMILY_NOT_SUPPORTED;
+	code = open_any(turn, al, IP_V6, request->even_port ? PORT_EVEN : PORT_ANY,
+			now_ms, &place);
+	if (code)
+		return code;
+	al->second_address = place.address;
+	al->second_port = place.port;
+	al->families |= IP_V6;
+	return 0;
+}
+
+static void close_place(struct turn *turn, const struct allocation *al, uint16_t address,
+			uint16_t port, uint64_t now_ms)
+{
+	close_socket(turn, al, address);
+	port_pool_give(pool_of(turn, al), address, port, now_ms);
+}
+
+void relay_port_close_half(struct turn *turn, struct allocation *al, uint8_t family,
+			   uint64_t now_ms)
+{
+	assert(al->second_port != 0);
+	if (family_of(turn, al->relay_address) == family) {
+		close_place(turn, al, al->relay_address, al->relay_port, now_ms);
+		al->relay_address = al->second_address;
+		al->relay_port = al->second_port;
+	} else {
+		close_place(turn, al, al->second_address, al->second_port, now_ms);
+	}
+	al->second_port = 0;
+	al->families &= (uint8_t)~family;
 }
 
 void relay_port_close(struct turn *turn, struct allocation *al, uint64_t now_ms)
 {
-	close_socket(turn, al);
-	port_pool_give(pool_of(turn, al), al->relay_address, al->relay_port, now_ms);
+	close_place(turn, al, al->relay_address, al->relay_port, now_ms);
+	if (al->second_port != 0)
+		close_place(turn, al, al->second_address, al->second_port, now_ms);
 }

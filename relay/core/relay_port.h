@@ -22,7 +22,21 @@ bool relay_port_has_family(const struct turn *turn, uint8_t family);
 int relay_port_open(struct turn *turn, struct allocation *al,
 		    const struct allocation_request *request, uint64_t now_ms);
 
-/* Close the socket and give the port back. */
+/*
+ * The IPv6 address of a dual allocation that has its IPv4 one: port and socket. 0, 440 if there is
+ * no address of that family, or 508.
+ */
+int relay_port_open_second(struct turn *turn, struct allocation *al,
+			   const struct allocation_request *request, uint64_t now_ms);
+
+/*
+ * The same for the half of that family of a dual allocation, whose other half is then its only
+ * relayed address.
+ */
+void relay_port_close_half(struct turn *turn, struct allocation *al, uint8_t family,
+			   uint64_t now_ms);
+
+/* Close the sockets and give the ports back. */
 void relay_port_close(struct turn *turn, struct allocation *al, uint64_t now_ms);
 
 #endif

@@ -1,9 +1,8 @@
 /*
  * allocate.c - Allocate (RFC 8656 section 7.2), step by step in the order of its list.
  *
- * Dual allocations are not made in this version: of the two families that a client asks for
- * with ADDITIONAL-ADDRESS-FAMILY it gets one, and ADDRESS-ERROR-CODE for the other, which is
- * what section 7.2 step 9 says of a server that can meet half of the request.
+ * With ADDITIONAL-ADDRESS-FAMILY a client asks for a relayed address of each family. If only one
+ * can be had it gets that, and ADDRESS-ERROR-CODE for the other.
  */
 #include <string.h>
 
@@ -27,11 +26,11 @@ struct ask {
  * On Linux a program cannot see whether DF was set on what it receives, so a translation from
  * IPv4 to IPv6 cannot honour it, and section 3.7 wants the request refused (T-225).
  */
-static bool dont_fragment_is_lost(const struct request *rq, uint8_t relay_family)
+static bool dont_fragment_is_lost(const struct request *rq, uint8_t families)
 {
 	struct stun_attr attr;
 
-	return rq->tuple->client.ip.family == IP_V4 && relay_family == IP_V6 &&
+	return rq->tuple->client.ip.family == IP_V4 && (families & IP_V6) != 0 &&
 	       stun_msg_find(rq->msg, TURN_DONT_FRAGMENT, &attr);
 }
 
@@ -112,6 +111,7 @@ static int create_one(struct request *rq, const struct ask *ask, uint8_t family)
 		.tuple = *rq->tuple,
 		.dialect = DIALECT_IETF,
 		.family = family,
+		.dual = ask->dual && family == IP_V4,
 		.lifetime_s = allocation_lifetime(rq->turn, ask->lifetime_s),
 		.even_port = ask->even_port,
 		.reserve_next = ask->reserve_next,
@@ -136,7 +136,11 @@ static int create(struct request *rq, const struct ask *ask)
 
 	if (ask->dual && (code == STUN_ADDRESS_FAMILY_NOT_SUPPORTED ||
 			  code == STUN_INSUFFICIENT_CAPACITY)) {
+		int missing = code;
+
 		code = create_one(rq, ask, IP_V6);
+		if (code == 0)
+			rq->al->missing_code = (uint16_t)missing;
 		/* Both unavailable, for whatever reasons, is 508 (T-E16). */
 		if (code == STUN_ADDRESS_FAMILY_NOT_SUPPORTED)
 			code = STUN_INSUFFICIENT_CAPACITY;
@@ -167,27 +171,21 @@ static void reply_allocated(struct request *rq)
 {
 	const struct allocation *al = rq->al;
 	struct endpoint relayed = allocation_relayed_public(rq->turn, al);
+	struct endpoint second = allocation_second_public(rq->turn, al);
 	struct stun_builder b;
-	struct stun_attr attr;
 
 	reply_success_start(rq, &b);
 	stun_add_xor_address(&b, TURN_XOR_RELAYED_ADDRESS, &relayed);
+	if (second.ip.family != IP_NONE)
+		stun_add_xor_address(&b, TURN_XOR_RELAYED_ADDRESS, &second);
 	stun_add_u32(&b, TURN_LIFETIME, allocation_left_s(al, rq->now_ms));
 	stun_add_xor_address(&b, STUN_XOR_MAPPED_ADDRESS, &rq->tuple->client);
 	if (al->has_reservation)
 		stun_builder_add(&b, TURN_RESERVATION_TOKEN, al->reservation_token,
 				 RESERVATION_TOKEN_LEN);
-	if (stun_msg_find(rq->msg, TURN_ADDITIONAL_ADDRESS_FAMILY, &attr)) {
-		/* IPv6 comes second here, so an IPv4 half is missing only for want of room. */
-		if (al->family == IP_V4)
-			add_address_error_code(&b, IP_V6,
-					       STUN_ADDRESS_FAMILY_NOT_SUPPORTED);
-		else if (relay_port_has_family(rq->turn, IP_V4))
-			add_address_error_code(&b, IP_V4, STUN_INSUFFICIENT_CAPACITY);
-		else
-			add_address_error_code(&b, IP_V4,
-					       STUN_ADDRESS_FAMILY_NOT_SUPPORTED);
-	}
+	if (al->missing_code != 0)
+		add_address_error_code(&b, al->families == IP_V4 ? IP_V6 : IP_V4,
+				       al->missing_code);
 	reply_finish(rq, &b, 0);
 }
 
@@ -254,8 +252,8 @@ void turn_allocate(struct request *rq)
 		return;
 	}
 
-	/* A reservation, or the half of a dual one that could be had, tells its family only now. */
-	if (dont_fragment_is_lost(rq, rq->al->family)) {
+	/* A reservation, or what could be had of a dual one, tells its families only now. */
+	if (dont_fragment_is_lost(rq, rq->al->families)) {
 		allocation_delete(rq->turn, rq->al, END_RELEASED, rq->now_ms);
 		rq->al = NULL;
 		refuse(rq, STUN_UNKNOWN_ATTRIBUTE);

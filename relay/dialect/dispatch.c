@@ -152,8 +152,7 @@ static struct allocation *find_allocation(struct turn *turn,
 
 	if (al == NULL || now_ms < al->expires_ms)
 		return al;
-	allocation_delete(turn, al, allocation_expiry_reason(al, now_ms), now_ms);
-	return NULL;
+	return allocation_end_overdue(turn, al, now_ms);
 }
 
 /* The first byte decides, and for clients of RFC 5766 a few more bytes are ChannelData. */

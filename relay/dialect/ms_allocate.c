@@ -23,23 +23,30 @@ enum {
 /* An Allocate request, checked. */
 struct ask {
 	uint8_t family; /* IP_V4 or IP_V6 */
+	bool dual;      /* IPv6 next to IPv4, if it can be had */
 	bool has_lifetime;
 	uint32_t lifetime_s; /* 0 if the request does not say */
 };
 
-/* Families are asked for from version 4 on; before that the attribute means nothing. */
-static bool check_family(const struct ms_request *rq, uint8_t *family)
+/*
+ * Families are asked for from version 4 on; before that the attribute means nothing. Who does not
+ * ask gets both, but not on a stream: there the second would be one more port that listens.
+ */
+static bool check_family(const struct ms_request *rq, struct ask *ask)
 {
 	const struct turn_ms *ms = &rq->turn->settings->ms;
 	struct stun_attr attr;
 
-	*family = IP_V4;
+	ask->family = IP_V4;
 	if (!ms->ipv6 || ms->version < MS_VERSION_IPV6 ||
-	    ms_request_version(rq) < MS_VERSION_IPV6 ||
-	    !ms_msg_find(rq->msg, MS_REQUESTED_ADDRESS_FAMILY, &attr))
+	    ms_request_version(rq) < MS_VERSION_IPV6)
 		return true;
-	return stun_attr_first_of_four(&attr, family) &&
-	       (*family == IP_V4 || *family == IP_V6);
+	if (!ms_msg_find(rq->msg, MS_REQUESTED_ADDRESS_FAMILY, &attr)) {
+		ask->dual = !transport_is_stream(rq->transport);
+		return true;
+	}
+	return stun_attr_first_of_four(&attr, &ask->family) &&
+	       (ask->family == IP_V4 || ask->family == IP_V6);
 }
 
 static bool check(const struct ms_request *rq, struct ask *ask)
@@ -51,7 +58,7 @@ static bool check(const struct ms_request *rq, struct ask *ask)
 	};
 	if (ask->has_lifetime && !stun_attr_u32(&attr, &ask->lifetime_s))
 		return false;
-	return check_family(rq, &ask->family);
+	return check_family(rq, ask);
 }
 
 /*
@@ -75,6 +82,7 @@ static int create(struct ms_request *rq, const struct ask *ask)
 		.tuple = *rq->tuple,
 		.dialect = DIALECT_MS,
 		.family = ask->family,
+		.dual = ask->dual,
 		.relay_transport = stream ? TRANSPORT_TCP : TRANSPORT_UDP,
 		.lifetime_s = lifetime(rq, ask),
 		.txid = rq->msg->txid,
@@ -133,6 +141,7 @@ static void reply_allocated(struct ms_request *rq, uint32_t lifetime_s)
 {
 	const struct allocation *al = rq->al;
 	struct endpoint relayed = allocation_relayed_public(rq->turn, al);
+	struct endpoint second = allocation_second_public(rq->turn, al);
 	/* A client takes the first byte of the number as the top of its own: let it be 0. */
 	struct ms_sequence sequence = {.number = 0};
 	struct ms_builder b;
@@ -141,6 +150,8 @@ static void reply_allocated(struct ms_request *rq, uint32_t lifetime_s)
 	ms_reply_success_start(rq, &b);
 	ms_reply_add_version(rq, &b);
 	ms_add_address(&b, MS_MAPPED_ADDRESS, &relayed);
+	if (second.ip.family != IP_NONE)
+		ms_add_address(&b, MS_ALTERNATE_MAPPED_ADDRESS, &second);
 	ms_add_xor_address(&b, MS_XOR_MAPPED_ADDRESS, &rq->tuple->client);
 	/* Always: a client exists that reads anything at all if it is missing. */
 	ms_add_u32(&b, MS_LIFETIME, lifetime_s);

@@ -6,6 +6,7 @@
 #include <assert.h>
 
 #include "relay/core/channel.h"
+#include "relay/core/dual.h"
 #include "relay/core/permission.h"
 #include "relay/core/turn.h"
 #include "relay/dialect/attributes.h"
@@ -65,41 +66,73 @@ static void remember(struct request *rq)
 		allocation_remember(rq->al, rq->msg->txid, rq->now_ms);
 }
 
+/*
+ * The family that a Refresh is for; without one it is for all there are (RFC 8656 section 8.1).
+ * 0, or the code to answer with.
+ */
+static int find_family(const struct request *rq, uint8_t *family)
+{
+	struct stun_attr attr;
+
+	*family = rq->al->families;
+	if (!stun_msg_find(rq->msg, TURN_REQUESTED_ADDRESS_FAMILY, &attr))
+		return 0;
+	if (!stun_attr_first_of_four(&attr, family))
+		return STUN_BAD_REQUEST;
+	if ((*family != IP_V4 && *family != IP_V6) ||
+	    !allocation_has_family(rq->al, *family))
+		return STUN_PEER_FAMILY_MISMATCH;
+	return 0;
+}
+
+/* The same for one half of two: lifetime_s 0 ends it. Returns what it has left. */
+static uint32_t refresh_half(struct request *rq, uint8_t family, uint32_t lifetime_s)
+{
+	remember(rq);
+	if (lifetime_s == 0) {
+		dual_end_half(rq->turn, rq->al, family, rq->now_ms);
+		return 0;
+	}
+	dual_refresh(rq->turn, rq->al, family, lifetime_s, rq->now_ms);
+	return dual_left_s(rq->al, family, rq->now_ms);
+}
+
+/* What the client has from now on; 0 ends the allocation. Returns what is left of it. */
+static uint32_t refresh_all(struct request *rq, uint32_t lifetime_s)
+{
+	if (lifetime_s == 0) {
+		/* The reply is signed with the copy of the key in rq->auth (T-267). */
+		allocation_delete(rq->turn, rq->al, END_RELEASED, rq->now_ms);
+		rq->al = NULL;
+		return 0;
+	}
+	allocation_refresh(rq->turn, rq->al, lifetime_s, rq->now_ms);
+	remember(rq);
+	return allocation_left_s(rq->al, rq->now_ms);
+}
+
 /* RFC 8656 section 8.2. */
 static void refresh(struct request *rq)
 {
 	uint32_t lifetime_s;
 	bool has_lifetime;
 	uint8_t family;
-	struct stun_attr attr;
 	struct stun_builder b;
+	int code = 0;
 
-	if (!find_lifetime(rq->msg, &lifetime_s, &has_lifetime)) {
-		reply_error(rq, STUN_BAD_REQUEST);
+	if (!find_lifetime(rq->msg, &lifetime_s, &has_lifetime))
+		code = STUN_BAD_REQUEST;
+	if (code == 0)
+		code = find_family(rq, &family);
+	if (code != 0) {
+		reply_error(rq, code);
 		return;
 	}
-	if (stun_msg_find(rq->msg, TURN_REQUESTED_ADDRESS_FAMILY, &attr)) {
-		if (!stun_attr_first_of_four(&attr, &family)) {
-			reply_error(rq, STUN_BAD_REQUEST);
-			return;
-		}
-		if (family != rq->al->family) {
-			reply_error(rq, STUN_PEER_FAMILY_MISMATCH);
-			return;
-		}
-	}
 
-	if (has_lifetime && lifetime_s == 0) {
-		/* The reply is signed with the copy of the key in rq->auth (T-267). */
-		allocation_delete(rq->turn, rq->al, END_RELEASED, rq->now_ms);
-		rq->al = NULL;
-	} else {
+	if (!has_lifetime || lifetime_s != 0)
 		lifetime_s = allocation_lifetime(rq->turn, lifetime_s);
-		allocation_refresh(rq->turn, rq->al, lifetime_s, rq->now_ms);
-		lifetime_s = allocation_left_s(rq->al, rq->now_ms);
-		remember(rq);
-	}
-
+	lifetime_s = family != rq->al->families ? refresh_half(rq, family, lifetime_s)
+						: refresh_all(rq, lifetime_s);
 	reply_success_start(rq, &b);
 	stun_add_u32(&b, TURN_LIFETIME, lifetime_s);
 	reply_finish(rq, &b, 0);

@@ -1,5 +1,5 @@
 /*
- * relay_udp.c - one UDP socket per allocation. The receive buffers are the worker's, not the
+ * relay_udp.c - one UDP socket per allocation and family. The receive buffers are the worker's, not the
  * socket's: nothing of a datagram is left when the loop resumes.
  *
  * How a socket is read follows what comes. Voice is one datagram each time, and the plainest
@@ -52,7 +52,7 @@ struct relay_socket {
 
 struct relay_udp {
 	struct worker *worker;
-	struct relay_socket *sockets;
+	struct relay_socket *sockets; /* of IPv4 by slot; behind them those of IPv6 */
 	size_t slots;
 	uint32_t reads;
 	uint8_t *buffers; /* BATCH times BUFFER */
@@ -62,6 +62,19 @@ struct relay_udp {
 	union udp_run_control controls[BATCH];
 	struct udp_run run; /* to a peer */
 };
+
+static struct relay_socket *socket_of(struct relay_udp *sockets, uint32_t slot,
+				      uint8_t family)
+{
+	return &sockets->sockets[slot + (family == IP_V6 ? sockets->slots : 0)];
+}
+
+static uint32_t slot_of(const struct relay_socket *rs)
+{
+	size_t place = (size_t)(rs - rs->owner->sockets);
+
+	return (uint32_t)(place < rs->owner->slots ? place : place - rs->owner->slots);
+}
 
 /* How many datagrams to ask for. */
 static unsigned batch_for(struct relay_udp *sockets, struct relay_socket *rs)
@@ -141,7 +154,7 @@ static void readable(evutil_socket_t fd, short events, void *arg)
 	struct relay_socket *rs = arg;
 	struct relay_udp *sockets = rs->owner;
 	struct worker *worker = sockets->worker;
-	uint32_t slot = (uint32_t)(rs - sockets->sockets);
+	uint32_t slot = slot_of(rs);
 
 	unsigned count = receive(sockets, rs, batch_for(sockets, rs));
 	if (count == 0)
@@ -171,7 +184,7 @@ struct relay_udp *relay_udp_new(struct worker *worker, size_t slots)
 
 	sockets->worker = worker;
 	sockets->slots = slots;
-	sockets->sockets = reserve(slots * sizeof(struct relay_socket));
+	sockets->sockets = reserve(2 * slots * sizeof(struct relay_socket));
 	sockets->buffers = reserve((size_t)BATCH * BUFFER);
 	if (sockets->sockets == NULL || sockets->buffers == NULL) {
 		relay_udp_free(sockets);
@@ -198,7 +211,8 @@ void relay_udp_free(struct relay_udp *sockets)
 		return;
 	/* Allocations close their sockets when they end, and all have ended by now. */
 	if (sockets->sockets != NULL)
-		munmap(sockets->sockets, sockets->slots * sizeof(struct relay_socket));
+		munmap(sockets->sockets,
+		       2 * sockets->slots * sizeof(struct relay_socket));
 	if (sockets->buffers != NULL)
 		munmap(sockets->buffers, (size_t)BATCH * BUFFER);
 	free(sockets);
@@ -240,7 +254,7 @@ static int open_socket(const struct endpoint *local)
 
 int relay_udp_open(struct relay_udp *sockets, uint32_t slot, const struct endpoint *local)
 {
-	struct relay_socket *rs = &sockets->sockets[slot];
+	struct relay_socket *rs = socket_of(sockets, slot, local->ip.family);
 	int fd = open_socket(local);
 	if (fd < 0)
 		return fd;
@@ -277,17 +291,20 @@ uint32_t relay_udp_count_drops(struct relay_udp *sockets, uint32_t slot, uint32_
 		if (al == NULL)
 			return SLOT_NONE;
 		slot = al->slot;
-		if (sockets->sockets[slot].owner != NULL) {
-			count_drops(sockets, &sockets->sockets[slot]);
-			some--;
+		for (uint8_t family = IP_V4; family <= IP_V6; family++) {
+			struct relay_socket *rs = socket_of(sockets, slot, family);
+
+			if (allocation_has_family(al, family) && rs->owner != NULL)
+				count_drops(sockets, rs);
 		}
+		some--;
 	}
 	return slot < sockets->slots ? slot : SLOT_NONE;
 }
 
-void relay_udp_close(struct relay_udp *sockets, uint32_t slot)
+void relay_udp_close(struct relay_udp *sockets, uint32_t slot, uint8_t family)
 {
-	struct relay_socket *rs = &sockets->sockets[slot];
+	struct relay_socket *rs = socket_of(sockets, slot, family);
 
 	relay_udp_flush(sockets); /* the descriptor may be somebody else's soon */
 	count_drops(sockets, rs);
@@ -320,7 +337,8 @@ static void set_df(struct relay_udp *sockets, struct relay_socket *rs, bool df)
 
 void relay_udp_send(struct relay_udp *sockets, const struct forward *forward)
 {
-	struct relay_socket *rs = &sockets->sockets[forward->slot];
+	struct relay_socket *rs =
+		socket_of(sockets, forward->slot, forward->peer.ip.family);
 	const struct udp_datagram datagram = {.payload = forward->payload};
 
 	set_df(sockets, rs, forward->dont_fragment);

@@ -1,5 +1,5 @@
 /*
- * relay_udp.h - the sockets of relayed transport addresses, one per allocation slot.
+ * relay_udp.h - the sockets of relayed transport addresses, one per allocation slot and family.
  *
  * They are not connected: that would filter other permitted peers. Datagrams are received with
  * headroom, so that a header is written in front of the payload and nothing is copied.
@@ -23,10 +23,10 @@ void relay_udp_free(struct relay_udp *sockets); /* NULL is allowed; closes all *
 /* The functions of the same names in core/edge.h. */
 int relay_udp_open(struct relay_udp *sockets, uint32_t slot,
 		   const struct endpoint *local);
-void relay_udp_close(struct relay_udp *sockets, uint32_t slot);
+void relay_udp_close(struct relay_udp *sockets, uint32_t slot, uint8_t family);
 
 /*
- * Bring the counter of what the kernel dropped up to date for some of the sockets, from that slot
+ * Bring the counter of what the kernel dropped up to date for some of the slots, from that slot
  * on; a socket that is closed is counted then. Returns the slot to go on with, SLOT_NONE at the
  * end. A system call each, so not for the packet path, and never for all of them at once.
  */

@@ -157,6 +157,9 @@ static void do_request(struct session *s, struct client *c)
 		if (method & 0x40)
 			stun_add_u32(&c->b, TURN_LIFETIME,
 				     method & 0x80 ? 0 : take_u16(s));
+		if (method & 0x20)
+			stun_builder_add(&c->b, TURN_REQUESTED_ADDRESS_FAMILY,
+					 method & 0x10 ? "\x02\0\0" : "\x01\0\0", 4);
 		break;
 	case 2:
 		client_start(c, TURN_CREATE_PERMISSION);

@@ -57,7 +57,7 @@ static void note_send(struct ms_model *m, const struct allocation *al,
 
 	FUZZ_CHECK(ms_msg_find(msg, MS_DESTINATION_ADDRESS, &attr));
 	FUZZ_CHECK(stun_attr_address(&attr, &peer));
-	FUZZ_CHECK(peer.port != 0 && peer.ip.family == al->family);
+	FUZZ_CHECK(peer.port != 0 && allocation_has_family(al, peer.ip.family));
 	known.permitted = as_named(m, &peer).ip;
 	if (ms_msg_find(msg, MS_SEQUENCE_NUMBER, &attr)) {
 		FUZZ_CHECK(ms_attr_sequence(&attr, &sequence));
@@ -79,7 +79,8 @@ void ms_model_check_to_peer(struct ms_model *m, const struct five_tuple *tuple,
 
 	FUZZ_CHECK(al != NULL && al->dialect == DIALECT_MS && f->slot == al->slot);
 	FUZZ_CHECK(f->kind == FORWARD_TO_PEER && f->peer.port != 0);
-	FUZZ_CHECK(m->world->now_ms < al->expires_ms && f->peer.ip.family == al->family);
+	FUZZ_CHECK(m->world->now_ms < al->expires_ms &&
+		   allocation_has_family(al, f->peer.ip.family));
 	/* It keeps the allocation alive. */
 	FUZZ_CHECK(al->expires_ms == m->world->now_ms + al->lifetime_s * UINT64_C(1000));
 	if (control) {

@@ -54,6 +54,52 @@ static void grant_add(struct model *m, const struct allocation *al,
 	m->grants[i] = grant;
 }
 
+static struct endpoint of_family(uint8_t family)
+{
+	return (struct endpoint){.ip.family = family};
+}
+
+/* How long each relayed address lasts, as the client was told. */
+static void note_lifetimes(struct model *m, const struct client *c,
+			   const struct stun_msg *asked)
+{
+	const struct allocation *al = client_allocation(c);
+	uint64_t told_ms = 1000 * (uint64_t)client_u32(c, TURN_LIFETIME);
+	uint8_t only = IP_NONE;
+	struct stun_attr attr;
+
+	if (al == NULL ||
+	    (asked->method != TURN_ALLOCATE && asked->method != TURN_REFRESH))
+		return;
+	if (asked->method == TURN_REFRESH &&
+	    stun_msg_find(asked, TURN_REQUESTED_ADDRESS_FAMILY, &attr))
+		only = attr.value.data[0];
+	for (uint8_t family = IP_V4; family <= IP_V6; family++) {
+		const struct endpoint it = of_family(family);
+
+		if (only != IP_NONE && only != family)
+			continue;
+		/* A repeated Allocate is told what is left of the half that ends first. */
+		if (asked->method == TURN_ALLOCATE &&
+		    grant_find(m, al, &it, GRANT_ADDRESS) != NULL)
+			continue;
+		FUZZ_CHECK(told_ms > 0 || !allocation_has_family(al, family));
+		if (told_ms == 0 || allocation_has_family(al, family))
+			grant_add(m, al, &it, GRANT_ADDRESS, told_ms);
+	}
+}
+
+/* May anything pass through the relayed address of that family? */
+static void check_address(const struct model *m, const struct allocation *al,
+			  uint8_t family)
+{
+	const struct endpoint it = of_family(family);
+
+	FUZZ_CHECK(allocation_has_family(al, family));
+	FUZZ_CHECK(!allocation_is_over(al, family, m->world->now_ms));
+	FUZZ_CHECK(grant_find(m, al, &it, GRANT_ADDRESS) != NULL);
+}
+
 /* What a success answer gave: read from the request, as its client would. */
 static void note_success(struct model *m, const struct client *c)
 {
@@ -70,6 +116,7 @@ static void note_success(struct model *m, const struct client *c)
 		FUZZ_CHECK(owner_equal(&al->owner, &c->owner));
 		FUZZ_CHECK(m->world->now_ms < al->expires_ms);
 	}
+	note_lifetimes(m, c, &asked);
 	if (asked.method != TURN_CREATE_PERMISSION && asked.method != TURN_CHANNEL_BIND)
 		return;
 	FUZZ_CHECK(al != NULL);
@@ -85,7 +132,7 @@ static void note_success(struct model *m, const struct client *c)
 		if (attr.type != TURN_XOR_PEER_ADDRESS)
 			continue;
 		FUZZ_CHECK(stun_attr_xor_address(&attr, asked.txid, &peer));
-		FUZZ_CHECK(peer.ip.family == al->family);
+		FUZZ_CHECK(allocation_has_family(al, peer.ip.family));
 		grant_add(m, al, &peer, 0, PERMISSION_LIFETIME_MS);
 		if (number != 0) {
 			grant_add(m, al, &peer, number, CHANNEL_LIFETIME_MS);
@@ -102,7 +149,8 @@ static void check_to_peer(const struct model *m, const struct client *c)
 
 	FUZZ_CHECK(al != NULL && f->slot == al->slot && f->kind == FORWARD_TO_PEER);
 	FUZZ_CHECK(m->world->now_ms < al->expires_ms);
-	FUZZ_CHECK(f->peer.port != 0 && f->peer.ip.family == al->family);
+	FUZZ_CHECK(f->peer.port != 0);
+	check_address(m, al, f->peer.ip.family);
 	FUZZ_CHECK(grant_find(m, al, &f->peer, 0) != NULL);
 	FUZZ_CHECK(f->payload.len == 0 ||
 		   (f->payload.data >= c->message &&
@@ -133,38 +181,69 @@ void model_check_answer(struct model *m, const struct client *c)
 	}
 }
 
+/* The sockets of one allocation, and that nobody else has their ports; how many. */
+static size_t check_sockets(const struct world *w, const struct allocation *al)
+{
+	const struct endpoint local = allocation_relayed_local(&w->turn, al);
+	const struct endpoint second = allocation_second_local(&w->turn, al);
+	struct port_pool *pool =
+		turn_ports(&w->turn, (enum transport)al->relay_transport);
+	const struct allocation *other;
+
+	FUZZ_CHECK(w->edge.open[al->slot]);
+	FUZZ_CHECK(endpoint_equal(&w->edge.local[al->slot], &local));
+	FUZZ_CHECK(w->edge.second[al->slot].ip.family == second.ip.family);
+	FUZZ_CHECK(w->edge.tcp[al->slot] == (al->relay_transport == TRANSPORT_TCP));
+	FUZZ_CHECK(port_pool_in_use(pool, al->relay_address, al->relay_port));
+	FUZZ_CHECK(al->families == (local.ip.family | second.ip.family));
+	for (other = allocation_next(w->turn.table, 0); other != NULL;
+	     other = allocation_next(w->turn.table, other->slot + 1)) {
+		struct endpoint its = allocation_relayed_local(&w->turn, other);
+		struct endpoint its_second = allocation_second_local(&w->turn, other);
+
+		if (other == al || other->relay_transport != al->relay_transport)
+			continue;
+		FUZZ_CHECK(!endpoint_equal(&its, &local));
+		FUZZ_CHECK(!endpoint_equal(&its_second, &local));
+		FUZZ_CHECK(second.ip.family == IP_NONE ||
+			   !endpoint_equal(&its_second, &second));
+	}
+	if (second.ip.family == IP_NONE)
+		return 1;
+	FUZZ_CHECK(endpoint_equal(&w->edge.second[al->slot], &second));
+	FUZZ_CHECK(port_pool_in_use(pool, al->second_address, al->second_port));
+	return 2;
+}
+
+/* However many addresses, the user is charged once for each allocation. */
+static void check_quota(const struct world *w, const struct allocation *al)
+{
+	const struct allocation *other;
+	uint32_t same = 0;
+
+	for (other = allocation_next(w->turn.table, 0); other != NULL;
+	     other = allocation_next(w->turn.table, other->slot + 1))
+		same += other->user_quota == al->user_quota;
+	FUZZ_CHECK(quota_held(w->commons.users, al->user_quota) == same);
+}
+
 void model_check_world(const struct model *m)
 {
 	const struct world *w = m->world;
-	size_t count = 0, used = 0;
+	size_t count = 0, sockets = 0, used = 0;
 
 	for (const struct allocation *al = allocation_next(w->turn.table, 0); al != NULL;
 	     al = allocation_next(w->turn.table, al->slot + 1)) {
-		struct endpoint local = allocation_relayed_local(&w->turn, al);
-		uint32_t same = 0;
-
 		count++;
 		FUZZ_CHECK(allocation_find(w->turn.table, &al->tuple) == al);
-		FUZZ_CHECK(w->edge.open[al->slot]);
-		FUZZ_CHECK(endpoint_equal(&w->edge.local[al->slot], &local));
-		FUZZ_CHECK(w->edge.tcp[al->slot] ==
-			   (al->relay_transport == TRANSPORT_TCP));
-		FUZZ_CHECK(port_pool_in_use(
-			turn_ports(&w->turn, (enum transport)al->relay_transport),
-			al->relay_address, al->relay_port));
-		for (const struct allocation *other = allocation_next(w->turn.table, 0);
-		     other != NULL;
-		     other = allocation_next(w->turn.table, other->slot + 1)) {
-			struct endpoint its = allocation_relayed_local(&w->turn, other);
-
-			FUZZ_CHECK(other == al || !endpoint_equal(&its, &local) ||
-				   other->relay_transport != al->relay_transport);
-			same += other->user_quota == al->user_quota;
-		}
-		FUZZ_CHECK(quota_held(w->commons.users, al->user_quota) == same);
+		FUZZ_CHECK(al->later_family == IP_NONE ||
+			   (al->second_port != 0 && al->later_ms > al->expires_ms &&
+			    al->later_ms <= al->ends_ms));
+		sockets += check_sockets(w, al);
+		check_quota(w, al);
 	}
 	FUZZ_CHECK(allocation_count(w->turn.table) == count);
-	FUZZ_CHECK(w->edge.opened - w->edge.closed == count);
+	FUZZ_CHECK(w->edge.opened - w->edge.closed == sockets);
 	/* A socket may close unused, when the reservation for the next port fails. */
 	FUZZ_CHECK(w->edge.closed >= w->edge.ended);
 	FUZZ_CHECK(w->edge.ended == w->turn.counters.allocations_closed);
@@ -175,7 +254,7 @@ void model_check_world(const struct model *m)
 		used += port_pool_figures(w->commons.ports, i, w->now_ms).used;
 		used += port_pool_figures(w->commons.tcp_ports, i, w->now_ms).used;
 	}
-	FUZZ_CHECK(used >= count);
+	FUZZ_CHECK(used >= sockets);
 }
 
 void model_check_to_client(const struct model *m, const struct allocation *al,
@@ -186,6 +265,7 @@ void model_check_to_client(const struct model *m, const struct allocation *al,
 	struct stun_msg msg;
 
 	FUZZ_CHECK(f->slot == al->slot && f->header_len <= FORWARD_HEADER_MAX);
+	check_address(m, al, source->ip.family);
 	FUZZ_CHECK(source->port != 0 && grant_find(m, al, source, 0) != NULL);
 	memcpy(wire, f->header, f->header_len);
 	if (f->header_len == FORWARD_CHANNEL_HEADER) {

@@ -11,7 +11,10 @@
 
 #include "tests/unit/turn_client.h"
 
-/* What a client was given for a peer: permission (number 0) or channel. */
+/*
+ * What a client was given for a peer: permission (number 0) or channel; or a relayed address
+ * of a family (number GRANT_ADDRESS, the peer has that family and nothing else).
+ */
 struct grant {
 	uint64_t allocation;
 	struct endpoint peer; /* as the client names it; permissions: port 0 */
@@ -19,7 +22,7 @@ struct grant {
 	uint64_t until_ms;
 };
 
-enum { GRANTS_MAX = 4096 };
+enum { GRANTS_MAX = 4096, GRANT_ADDRESS = 1 };
 
 /* Zero but for the world. */
 struct model {

@@ -32,6 +32,7 @@ EXTRA_DIST += \
 	tests/integration/t-control.py \
 	tests/integration/t-cut-frames.py \
 	tests/integration/t-drain-libnice.py \
+	tests/integration/t-dual.py \
 	tests/integration/t-icmp-peer.sh \
 	tests/integration/t-inside-outside.sh \
 	tests/integration/t-lab-libnice.sh \

@@ -16,6 +16,7 @@ unit_programs += \
 	tests/unit/test_turn_allocate \
 	tests/unit/test_turn_auth \
 	tests/unit/test_turn_channel \
+	tests/unit/test_turn_dual \
 	tests/unit/test_turn_permission \
 	tests/unit/test_turn_refresh \
 	tests/unit/test_turn_relayed \
@@ -27,6 +28,7 @@ tests_unit_test_dispatch_LDADD = $(client_libs)
 tests_unit_test_turn_allocate_LDADD = $(client_libs)
 tests_unit_test_turn_auth_LDADD = $(client_libs)
 tests_unit_test_turn_channel_LDADD = $(client_libs)
+tests_unit_test_turn_dual_LDADD = $(client_libs)
 tests_unit_test_turn_permission_LDADD = $(client_libs)
 tests_unit_test_turn_refresh_LDADD = $(client_libs)
 tests_unit_test_turn_relayed_LDADD = $(client_libs)
@@ -43,6 +45,7 @@ unit_programs += \
 	tests/unit/test_ms_turn_auth \
 	tests/unit/test_ms_turn_data \
 	tests/unit/test_ms_turn_destination \
+	tests/unit/test_ms_turn_dual \
 	tests/unit/test_ms_turn_mixed \
 	tests/unit/test_ms_turn_vectors
 tests_unit_test_drain_LDADD = $(ms_client_libs)
@@ -53,6 +56,7 @@ tests_unit_test_ms_turn_allocate_LDADD = $(ms_client_libs)
 tests_unit_test_ms_turn_auth_LDADD = $(ms_client_libs)
 tests_unit_test_ms_turn_data_LDADD = $(ms_client_libs)
 tests_unit_test_ms_turn_destination_LDADD = $(ms_client_libs)
+tests_unit_test_ms_turn_dual_LDADD = $(ms_client_libs)
 tests_unit_test_ms_turn_mixed_LDADD = $(ms_client_libs)
 tests_unit_test_ms_turn_vectors_SOURCES = tests/unit/test_ms_turn_vectors.c \
 	tests/unit/vectors.c

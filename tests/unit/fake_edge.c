@@ -17,23 +17,39 @@ const char world_realm[] = "avedge.test";
 static int open_slot(struct fake_edge *edge, uint32_t slot, const struct endpoint *local,
 		     bool tcp)
 {
-	if (edge->refuse_times > 0) {
+	if (edge->refuse_times > 0 &&
+	    (edge->refuse_family == IP_NONE || edge->refuse_family == local->ip.family)) {
 		edge->refuse_times--;
 		return edge->refuse;
 	}
-	assert(slot < FAKE_SLOTS_MAX && !edge->open[slot]);
+	assert(slot < FAKE_SLOTS_MAX);
+	edge->opened++;
+	if (edge->open[slot]) {
+		assert(!tcp && !edge->tcp[slot] &&
+		       edge->second[slot].ip.family == IP_NONE &&
+		       edge->local[slot].ip.family != local->ip.family);
+		edge->second[slot] = *local;
+		return 0;
+	}
 	edge->open[slot] = true;
 	edge->tcp[slot] = tcp;
 	edge->local[slot] = *local;
-	edge->opened++;
 	return 0;
 }
 
-static void close_slot(struct fake_edge *edge, uint32_t slot, bool tcp)
+static void close_slot(struct fake_edge *edge, uint32_t slot, bool tcp, uint8_t family)
 {
+	struct endpoint *second = &edge->second[slot];
+
 	assert(slot < FAKE_SLOTS_MAX && edge->open[slot] && edge->tcp[slot] == tcp);
-	edge->open[slot] = false;
 	edge->closed++;
+	if (edge->local[slot].ip.family == family) {
+		edge->open[slot] = second->ip.family != IP_NONE;
+		edge->local[slot] = *second;
+	} else {
+		assert(second->ip.family == family);
+	}
+	second->ip.family = IP_NONE;
 	(void)tcp;
 }
 
@@ -42,9 +58,9 @@ static int relay_open(void *self, uint32_t slot, const struct endpoint *local)
 	return open_slot(self, slot, local, false);
 }
 
-static void relay_close(void *self, uint32_t slot)
+static void relay_close(void *self, uint32_t slot, uint8_t family)
 {
-	close_slot(self, slot, false);
+	close_slot(self, slot, false, family);
 }
 
 static int relay_listen(void *self, uint32_t slot, const struct endpoint *local)
@@ -54,7 +70,9 @@ static int relay_listen(void *self, uint32_t slot, const struct endpoint *local)
 
 static void relay_unlisten(void *self, uint32_t slot)
 {
-	close_slot(self, slot, true);
+	struct fake_edge *edge = self;
+
+	close_slot(edge, slot, true, edge->local[slot].ip.family);
 }
 
 static void relay_permitted(void *self, uint32_t slot)

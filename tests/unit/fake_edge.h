@@ -27,10 +27,12 @@ struct fake_edge {
 	/* relay_open() and relay_listen() answer this instead of 0, the next refuse_times times. */
 	int refuse;
 	unsigned refuse_times;
+	uint8_t refuse_family; /* only for addresses of that family; IP_NONE: of any */
 
 	unsigned opened, closed, ended, permitted;
 	bool open[FAKE_SLOTS_MAX], tcp[FAKE_SLOTS_MAX];
 	struct endpoint local[FAKE_SLOTS_MAX];
+	struct endpoint second[FAKE_SLOTS_MAX]; /* of no family: the slot has but one */
 	struct allocation last; /* what allocation_ended() was last told of */
 	uint64_t random;        /* state of a generator that repeats itself */
 };

@@ -65,7 +65,7 @@ START_TEST(allocation_keeps_what_it_was_given) /* T-209 */
 	ck_assert_ptr_eq(allocation_at(world.turn.table, al->slot), al);
 	ck_assert_uint_eq(al->side, SIDE_INSIDE);
 	ck_assert_uint_eq(al->transport, TRANSPORT_TCP);
-	ck_assert_uint_eq(al->family, IP_V4);
+	ck_assert_uint_eq(al->families, IP_V4);
 	ck_assert_uint_eq(al->created_ms, world.now_ms);
 	ck_assert_uint_eq(al->expires_ms, world.now_ms + 600000);
 	ck_assert_mem_eq(al->txid, txid, sizeof(txid));

@@ -384,7 +384,7 @@ START_TEST(ipv6_peer_comes_as_data)
 	const struct endpoint peer = ep("[2001:db8::9]:9");
 	uint8_t txid[STUN_TXID_LEN];
 
-	al->family = IP_V6;
+	al->families = IP_V6;
 	permit("[2001:db8::9]:1");
 	forward_from_peer(&world.turn, al, &peer, (struct slice){big, 100}, world.now_ms,
 			  &out);
@@ -422,7 +422,7 @@ START_TEST(what_does_not_fit_is_dropped) /* T-320, attack 49 */
 
 	al->transport = sizes[_i].transport;
 	al->tuple.client.ip.family = sizes[_i].client;
-	al->family = sizes[_i].peer;
+	al->families = sizes[_i].peer;
 	permit(text);
 	if (sizes[_i].channel)
 		bind_to(0x4000, text);

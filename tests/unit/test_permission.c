@@ -135,7 +135,7 @@ START_TEST(bad_ipv6_peer_is_refused) /* T-292, T-580 */
 	struct endpoint peer = ep(peers6[_i].peer);
 	const char *refused = NULL;
 
-	al->family = IP_V6;
+	al->families = IP_V6;
 	int got = permission_install(&world.turn, al, &peer, 1, world.now_ms, &refused);
 	ck_assert_msg(got == 403, "%s: got %d", peers6[_i].name, got);
 	ck_assert_ptr_nonnull(refused);

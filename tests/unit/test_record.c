@@ -26,7 +26,7 @@ static struct allocation an_allocation(void)
 		.side = SIDE_INSIDE,
 		.transport = TRANSPORT_TCP,
 		.dialect = DIALECT_IETF,
-		.family = IP_V4,
+		.families = IP_V4,
 		.relay_port = 50002,
 		.to_peer = {.packets = 10, .bytes = 1600},
 		.to_client = {.packets = 9, .bytes = 1440},

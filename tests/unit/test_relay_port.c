@@ -124,7 +124,7 @@ START_TEST(reservation_has_the_family_of_its_address)
 					  .token = rtp->reservation_token},
 			     &rtcp),
 			 0);
-	ck_assert_uint_eq(rtcp->family, IP_V6);
+	ck_assert_uint_eq(rtcp->families, IP_V6);
 	ck_assert_uint_eq(rtcp->relay_port, rtp->relay_port + 1);
 }
 END_TEST

@@ -148,7 +148,7 @@ END_TEST
 
 START_TEST(dual_refresh_of_the_half_there_is) /* T-263 T-264 */
 {
-	begin();
+	begin_with(&(struct world_options){.no_v6 = true});
 	client_login(&alice);
 	client_start(&alice, TURN_ALLOCATE);
 	ADD_ROWS(&alice, ((struct attr_row[]){UDP, ADDITIONAL(2)}));
