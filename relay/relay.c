@@ -160,12 +160,14 @@ static struct relay_port metrics_row(const struct endpoint *listen)
 	};
 }
 
-static struct relay_port relayed_row(const struct relay_allocation *al)
+static struct relay_port relayed_row(const struct relay_allocation *al,
+				     const struct endpoint *local,
+				     const struct endpoint *public)
 {
 	struct relay_port row = {
 		.side = SIDE_OUTSIDE,
-		.address = al->relayed_local,
-		.public = al->relayed_public,
+		.address = *local,
+		.public = *public,
 		.protocol = transport_name(al->relay_transport),
 		.service = "relay",
 	};
@@ -209,9 +211,16 @@ int relay_port_table(struct relay *relay, struct relay_port **rows, size_t *coun
 
 	if (error != 0)
 		return error;
-	error = list_listeners(relay, allocation_count, rows, count);
-	for (size_t i = 0; error == 0 && i < allocation_count; i++)
-		(*rows)[(*count)++] = relayed_row(&allocations[i]);
+	error = list_listeners(relay, 2 * allocation_count, rows, count);
+	for (size_t i = 0; error == 0 && i < allocation_count; i++) {
+		const struct relay_allocation *al = &allocations[i];
+
+		(*rows)[(*count)++] =
+			relayed_row(al, &al->relayed_local, &al->relayed_public);
+		if (al->second_local.ip.family != IP_NONE)
+			(*rows)[(*count)++] =
+				relayed_row(al, &al->second_local, &al->second_public);
+	}
 	free(allocations);
 	return error;
 }

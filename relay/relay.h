@@ -104,6 +104,7 @@ struct relay_allocation { /* a copy for people */
 	enum transport relay_transport; /* of the relayed address: UDP or TCP */
 	enum dialect dialect;
 	struct endpoint relayed_local, relayed_public;
+	struct endpoint second_local, second_public; /* of no family: it is not dual */
 	char user[CREDENTIAL_USER_MAX + 1];
 	char key_id[KEY_ID_MAX + 1];
 	uint64_t age_ms;

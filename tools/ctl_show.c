@@ -30,6 +30,8 @@ static const struct {
 	{"transport", "over"},
 	{"relayed", "relayed address"},
 	{"relayed_local", "bound to"},
+	{"second_relayed", "second address"},
+	{"second_relayed_local", "bound to"},
 	{"relay_transport", "relayed over"},
 	{"active_destination", "destination"},
 };

@@ -25,23 +25,30 @@ static json_t *rate(const struct rate *rate)
 			 control_count(rate->to_client_pps));
 }
 
+/* null if there is none. */
+static json_t *maybe_endpoint(const struct endpoint *endpoint)
+{
+	return endpoint->ip.family == IP_NONE ? json_null() : control_endpoint(endpoint);
+}
+
 static json_t *allocation_row(const struct relay_allocation *row)
 {
 	char id[17];
 
 	snprintf(id, sizeof(id), "%016" PRIx64, row->id);
 	return json_pack(
-		"{s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, "
-		"s:i, s:o, s:o, s:o, s:b, s:b}",
+		"{s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+		"s:i, s:i, s:i, s:o, s:o, s:o, s:b, s:b}",
 		"id", id, "user", control_text(row->user), "key_id", row->key_id, "side",
 		side_name(row->side), "transport", transport_name(row->transport),
 		"relay_transport", transport_name(row->relay_transport), "dialect",
 		dialect_name(row->dialect), "client",
 		control_endpoint(&row->tuple.client), "relayed",
 		control_endpoint(&row->relayed_public), "relayed_local",
-		control_endpoint(&row->relayed_local), "age_ms",
-		control_count(row->age_ms), "expires_in_ms",
-		control_count(row->expires_in_ms), "permissions",
+		control_endpoint(&row->relayed_local), "second_relayed",
+		maybe_endpoint(&row->second_public), "second_relayed_local",
+		maybe_endpoint(&row->second_local), "age_ms", control_count(row->age_ms),
+		"expires_in_ms", control_count(row->expires_in_ms), "permissions",
 		(int)row->permission_count, "channels", (int)row->channel_count,
 		"peer_connections", (int)row->peer_connections, "to_peer",
 		control_traffic(&row->to_peer), "to_client",
@@ -355,17 +362,17 @@ static json_t *allocation_in_full(const struct relay_allocation_detail *detail)
 {
 	int64_t created_s = time(NULL) - (int64_t)(detail->row.age_ms / 1000);
 	json_t *document = allocation_row(&detail->row);
-	json_t *more = json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "created",
-		control_time(created_s), "lifetime_s", control_count(detail->lifetime_s),
-		"credential_expires", control_time(detail->credential_expires_s),
-		"ends_in_ms", time_left(detail->ends_in_ms), "front",
-		control_endpoint(&detail->front), "stream_type",
-		stream_type_name(detail->stream_type), "active_destination",
-		detail->active.ip.family == IP_NONE ? json_null()
-						    : control_endpoint(&detail->active),
-		"permission_list", permissions(detail), "channel_list", channels(detail),
-		"peer_connection_list", peer_connections(detail));
+	json_t *more = json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}",
+				 "created", control_time(created_s), "lifetime_s",
+				 control_count(detail->lifetime_s), "credential_expires",
+				 control_time(detail->credential_expires_s), "ends_in_ms",
+				 time_left(detail->ends_in_ms), "front",
+				 control_endpoint(&detail->front), "stream_type",
+				 stream_type_name(detail->stream_type),
+				 "active_destination", maybe_endpoint(&detail->active),
+				 "permission_list", permissions(detail), "channel_list",
+				 channels(detail), "peer_connection_list",
+				 peer_connections(detail));
 
 	if (document && (!more || json_object_update(document, more) < 0)) {
 		json_decref(document);

@@ -13,7 +13,7 @@
 #include "relay/core/turn.h"
 #include "stun/ms_attr.h"
 
-enum { FIELDS = 18, TEXT_LEN = ENDPOINT_TEXT_LEN };
+enum { FIELDS = 19, TEXT_LEN = ENDPOINT_TEXT_LEN };
 
 /* One field, in the order in which all of them are told. */
 struct field {
@@ -108,6 +108,8 @@ static void list_fields(const struct record *record, struct fields *fields)
 	add(fields, "STREAM_TYPE", stream_type_name(record->stream_type));
 	add_endpoint(fields, "CLIENT", &record->client);
 	add_endpoint(fields, "RELAYED", &record->relayed);
+	if (record->second_relayed.ip.family != IP_NONE)
+		add_endpoint(fields, "SECOND_RELAYED", &record->second_relayed);
 	add_number(fields, "PACKETS_TO_PEER", record->to_peer.packets);
 	add_number(fields, "BYTES_TO_PEER", record->to_peer.bytes);
 	add_number(fields, "PACKETS_TO_CLIENT", record->to_client.packets);
@@ -130,6 +132,7 @@ struct record record_of(const struct turn *turn, const struct allocation *al,
 		.reason = (enum end_reason)al->end_reason,
 		.client = al->tuple.client,
 		.relayed = allocation_relayed_public(turn, al),
+		.second_relayed = allocation_second_public(turn, al),
 		.to_peer = al->to_peer,
 		.to_client = al->to_client,
 		.duration_ms = now_ms - al->created_ms,

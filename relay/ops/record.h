@@ -20,7 +20,8 @@ struct record {
 	enum transport transport, relay_transport;
 	enum dialect dialect;
 	enum end_reason reason;
-	struct endpoint client, relayed; /* the second as clients are told it */
+	struct endpoint client, relayed; /* the latter as clients are told it */
+	struct endpoint second_relayed;  /* of no family: it was not dual at its end */
 	struct traffic to_peer, to_client;
 	uint64_t duration_ms;
 	uint16_t stream_type, permissions, channels;

@@ -16,7 +16,7 @@
 #include "tests/unit/source_file.h"
 #include "tests/unit/unit.h"
 
-static struct relay_address outside;
+static struct relay_address outside[2];
 static struct turn_commons commons;
 static struct turn turn;
 
@@ -41,9 +41,11 @@ static struct allocation an_allocation(void)
 	};
 
 	ck_assert(endpoint_parse("10.0.0.9:1234", 0, &al.tuple.client));
-	ck_assert(ip_addr_parse("192.0.2.10", &outside.local));
-	ck_assert(ip_addr_parse("203.0.113.10", &outside.public));
-	commons = (struct turn_commons){.relay = &outside, .relay_count = 1};
+	ck_assert(ip_addr_parse("192.0.2.10", &outside[0].local));
+	ck_assert(ip_addr_parse("203.0.113.10", &outside[0].public));
+	ck_assert(ip_addr_parse("2001:db8::10", &outside[1].local));
+	outside[1].public = outside[1].local;
+	commons = (struct turn_commons){.relay = outside, .relay_count = 2};
 	turn.commons = &commons;
 	return al;
 }
@@ -102,10 +104,34 @@ START_TEST(record_in_json_has_the_same_fields)
 }
 END_TEST
 
+static struct allocation a_dual_allocation(void)
+{
+	struct allocation al = an_allocation();
+
+	al.families = IP_V4 | IP_V6;
+	al.second_address = 1;
+	al.second_port = 50004;
+	return al;
+}
+
+START_TEST(record_of_a_dual_one_has_both_addresses)
+{
+	struct allocation al = a_dual_allocation();
+	struct record record = record_of(&turn, &al, 61500);
+	json_t *json = record_json(&record);
+
+	ck_assert_str_eq(json_string_value(json_object_get(json, "relayed")),
+			 "203.0.113.10:50002");
+	ck_assert_str_eq(json_string_value(json_object_get(json, "second_relayed")),
+			 "[2001:db8::10]:50004");
+	json_decref(json);
+}
+END_TEST
+
 /* docs/records.md is the schema: it names each field, its journal field, and nothing else. */
 START_TEST(record_is_documented)
 {
-	struct allocation al = an_allocation();
+	struct allocation al = a_dual_allocation();
 	struct record record = record_of(&turn, &al, 61500);
 	json_t *json = record_json(&record), *value;
 	const char *const ends[] = {"| Reason", NULL};
@@ -196,6 +222,7 @@ static void record_suite(Suite *suite)
 
 	tcase_add_test(tc, record_says_everything);
 	tcase_add_test(tc, record_in_json_has_the_same_fields);
+	tcase_add_test(tc, record_of_a_dual_one_has_both_addresses);
 	tcase_add_test(tc, record_is_documented);
 	tcase_add_test(tc, notify_tells_systemd);
 	tcase_add_test(tc, notify_without_systemd_is_nothing);
