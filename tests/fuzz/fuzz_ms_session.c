@@ -356,6 +356,7 @@ static void step_world(struct session *s)
 	case 0:
 		s->world.edge.refuse = what & 0x80 ? -98 : -24;
 		s->world.edge.refuse_times = what / 16 % 4;
+		s->world.edge.refuse_family = what & 0x40 ? IP_V6 : IP_NONE;
 		break;
 	case 1:
 		/* The connection closes; the next one speaks the same. */

@@ -400,6 +400,7 @@ static void step_world(struct session *s)
 	case 0:
 		s->world.edge.refuse = refusals[what / 4 % 3];
 		s->world.edge.refuse_times = what / 16;
+		s->world.edge.refuse_family = what & 0x40 ? IP_V6 : IP_NONE;
 		break;
 	case 1:
 		dispatch_client_gone(&s->world.turn, &c->tuple, s->world.now_ms);

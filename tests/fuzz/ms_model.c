@@ -136,6 +136,7 @@ void ms_model_check_to_client(const struct ms_model *m, const struct allocation 
 
 	FUZZ_CHECK(f->kind == FORWARD_TO_CLIENT && f->slot == al->slot);
 	FUZZ_CHECK(f->header_len <= FORWARD_HEADER_MAX && f->padding_len == 0);
+	FUZZ_CHECK(allocation_has_family(al, source->ip.family));
 	FUZZ_CHECK(is_permitted(m, al, source));
 	FUZZ_CHECK(f->payload.data == payload.data && f->payload.len == payload.len);
 	if (skip > 0)
