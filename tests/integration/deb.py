@@ -3,6 +3,7 @@
 Built once into the build folder, and again only after a source file has changed. Needs no root.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -66,10 +67,21 @@ def _build(log):
 
 
 def packages():
-    """{name: path} of the built packages, and the path of their .changes file as "changes"."""
+    """{name: path} of the built packages, and the path of their .changes file as "changes".
+
+    One builds them, whoever else comes meanwhile waits."""
     for tool in ("dpkg-buildpackage", "dh", "fakeroot"):
         if not shutil.which(tool):
             raise CannotBuild("%s is not installed" % tool)
+    lock = os.open(BUILD, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _packages()
+    finally:
+        os.close(lock)
+
+
+def _packages():
     names = _sources()
     stamp = os.path.join(FOLDER, "stamp")
     wanted = _fingerprint(names)
