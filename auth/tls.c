@@ -14,6 +14,7 @@
 
 #include "auth/config.h"
 #include "auth/settings.h"
+#include "base/tls_error.h"
 #include "base/tls_server.h"
 
 enum {

@@ -8,6 +8,7 @@ libbase_a_SOURCES = \
 	base/privdrop.c base/privdrop.h \
 	base/secret_file.c base/secret_file.h \
 	base/sockaddr.c base/sockaddr.h \
+	base/tls_error.c base/tls_error.h \
 	base/udp_run.c base/udp_run.h \
 	base/units.c base/units.h \
 	base/version.c base/version.h

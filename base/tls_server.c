@@ -14,21 +14,7 @@
 
 #include "base/daemon.h"
 #include "base/secret_file.h"
-
-const char *tls_error_reason(void)
-{
-	/* What the system refused comes first; what follows only says that it did. */
-	unsigned long first = ERR_peek_error();
-	if (ERR_SYSTEM_ERROR(first))
-		return strerror(ERR_GET_REASON(first));
-
-	/* The last one says most, unless it only names the part that failed: "PEM lib". */
-	unsigned long last = ERR_peek_last_error();
-	const char *reason =
-		ERR_reason_error_string(ERR_COMMON_ERROR(last) ? first : last);
-
-	return reason != NULL ? reason : "unknown error";
-}
+#include "base/tls_error.h"
 
 /* A daemon has nobody to ask; OpenSSL's own function would wait at the terminal. */
 static int no_passphrase(char *buf, int size, int writing, void *arg)

@@ -22,7 +22,4 @@ SSL_CTX *tls_server_new(const char *certificate, const char *private_key,
 /* When the leaf certificate ends, Unix seconds; INT64_MAX if ctx is NULL. */
 int64_t tls_server_expires(SSL_CTX *ctx);
 
-/* Of the last error in OpenSSL's queue, in its words. */
-const char *tls_error_reason(void);
-
 #endif

@@ -13,6 +13,7 @@
 #include <openssl/err.h>
 
 #include "base/sockaddr.h"
+#include "base/tls_error.h"
 
 static bool resolve(const struct load_options *options, struct endpoint *server,
 		    char *error)
@@ -109,10 +110,8 @@ SSL_CTX *load_net_tls(const struct load_options *options, char error[LOAD_ERROR_
 		ERR_clear_error();
 		return tls;
 	}
-	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
 	snprintf(error, LOAD_ERROR_MAX, "%s: %s.",
-		 options->ca_file != NULL ? options->ca_file : "TLS",
-		 reason != NULL ? reason : "cannot be used");
+		 options->ca_file != NULL ? options->ca_file : "TLS", tls_error_reason());
 	ERR_clear_error();
 	SSL_CTX_free(tls);
 	return NULL;

@@ -8,9 +8,9 @@
 #include <sys/socket.h>
 
 #include <event2/event.h>
-#include <openssl/err.h>
 
 #include "base/sockaddr.h"
+#include "base/tls_error.h"
 #include "tools/client.h"
 #include "tools/client_ms.h"
 #include "tools/clock.h"
@@ -245,8 +245,7 @@ static SSL_CTX *tls_context(const struct probe_options *options,
 		return ctx;
 	}
 	probe_fail(report, "relay", "give a readable PEM file with --relay-ca.", "%s: %s",
-		   ca != NULL ? ca : "system CAs",
-		   ERR_reason_error_string(ERR_peek_error()));
+		   ca != NULL ? ca : "system CAs", tls_error_reason());
 	SSL_CTX_free(ctx);
 	return NULL;
 }

@@ -18,6 +18,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "base/tls_error.h"
 #include "tools/clock.h"
 #include "tools/probe.h"
 
@@ -38,13 +39,6 @@ struct probe_tls {
 static double ms_since(uint64_t start_ns)
 {
 	return (double)(clock_monotonic_ns() - start_ns) / 1e6;
-}
-
-static const char *openssl_reason(void)
-{
-	const char *reason = ERR_reason_error_string(ERR_peek_error());
-
-	return reason != NULL ? reason : "the connection was closed";
 }
 
 /* --- certificates ---------------------------------------------------------------------------- */
@@ -209,7 +203,7 @@ static bool handshake_failed(const struct probe_tls *tls, struct probe_report *r
 	    reason == ALERT_BASE + SSL_AD_HANDSHAKE_FAILURE)
 		reason = ALERT_BASE + 116;
 	return probe_fail(report, "handshake", alert_advice(reason), "%s",
-			  openssl_reason());
+			  tls_error_reason());
 }
 
 static bool load(struct probe_tls *tls, const struct probe_options *options,
@@ -219,24 +213,24 @@ static bool load(struct probe_tls *tls, const struct probe_options *options,
 	if (tls->ctx == NULL ||
 	    SSL_CTX_set_min_proto_version(tls->ctx, TLS1_2_VERSION) != 1)
 		return probe_fail(report, "certificate", "see openssl version.",
-				  "OpenSSL: %s", openssl_reason());
+				  "OpenSSL: %s", tls_error_reason());
 	if (options->certificate != NULL &&
 	    SSL_CTX_use_certificate_chain_file(tls->ctx, options->certificate) != 1)
 		return probe_fail(report, "certificate",
 				  "give a readable PEM file with --cert.", "%s: %s",
-				  options->certificate, openssl_reason());
+				  options->certificate, tls_error_reason());
 	if (options->key != NULL &&
 	    SSL_CTX_use_PrivateKey_file(tls->ctx, options->key, SSL_FILETYPE_PEM) != 1)
 		return probe_fail(
 			report, "certificate",
 			"give the PEM file of the certificate's key with --key.",
-			"%s: %s", options->key, openssl_reason());
+			"%s: %s", options->key, tls_error_reason());
 	if (options->ca != NULL ? SSL_CTX_load_verify_file(tls->ctx, options->ca) != 1
 				: SSL_CTX_set_default_verify_paths(tls->ctx) != 1)
 		return probe_fail(report, "certificate",
 				  "give a readable PEM file with --ca.", "%s: %s",
 				  options->ca != NULL ? options->ca : "system CAs",
-				  openssl_reason());
+				  tls_error_reason());
 	return true;
 }
 
