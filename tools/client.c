@@ -206,6 +206,22 @@ static bool take_challenge(struct client *client, const struct stun_msg *msg)
 		(struct slice){(const uint8_t *)password, strlen(password)});
 }
 
+/* What may be the matter, in brackets, or "". */
+static const char *suspicion(const struct client *client, int code, char *buf,
+			     size_t size)
+{
+	char peer[ENDPOINT_TEXT_LEN];
+
+	if (code == STUN_UNAUTHENTICATED)
+		return " (is the user name or password wrong?)";
+	if (code != STUN_FORBIDDEN ||
+	    (client->kind != REQUEST_BIND && client->kind != REQUEST_PERMIT))
+		return "";
+	snprintf(buf, size, " (may clients of the server reach the peer %s?)",
+		 endpoint_format(&client->peer, peer, sizeof(peer)));
+	return buf;
+}
+
 static void refused(struct client *client, const struct stun_msg *msg)
 {
 	static const char *const names[] = {
@@ -218,7 +234,7 @@ static void refused(struct client *client, const struct stun_msg *msg)
 	};
 	struct stun_attr attr;
 	struct slice reason;
-	char what[160];
+	char what[200], more[120];
 	int code = 0;
 
 	if (!stun_msg_find(msg, STUN_ERROR_CODE, &attr) ||
@@ -232,9 +248,7 @@ static void refused(struct client *client, const struct stun_msg *msg)
 		return;
 	}
 	snprintf(what, sizeof(what), "%s was refused: %d %s%s", names[client->kind], code,
-		 stun_error_reason(code),
-		 code == STUN_UNAUTHENTICATED ? " (is the user name or password wrong?)"
-					      : "");
+		 stun_error_reason(code), suspicion(client, code, more, sizeof(more)));
 	fail(client, code, what);
 }
 

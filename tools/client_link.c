@@ -275,8 +275,9 @@ static void stream_connected(struct client_link *link)
 		lose(link, "out of memory");
 }
 
-static void describe_tls_error(struct bufferevent *bev, unsigned long error, char *what,
-			       size_t size)
+/* socket_error: what counts where OpenSSL has no words; 0: there was none. */
+static void describe_tls_error(struct bufferevent *bev, unsigned long error,
+			       int socket_error, char *what, size_t size)
 {
 	SSL *ssl = bufferevent_openssl_get_ssl(bev);
 	long verified = SSL_get_verify_result(ssl);
@@ -286,8 +287,15 @@ static void describe_tls_error(struct bufferevent *bev, unsigned long error, cha
 	if (ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED)
 		snprintf(what, size, "TLS: the server's certificate: %s",
 			 X509_verify_cert_error_string(verified));
+	else if (reason != NULL)
+		snprintf(what, size, "TLS: %s", reason);
+	else if (socket_error != 0)
+		snprintf(what, size, "the connection: %s",
+			 evutil_socket_error_to_string(socket_error));
 	else
-		snprintf(what, size, "TLS: %s", reason != NULL ? reason : "failed");
+		snprintf(
+			what, size,
+			"TLS: the server closed the connection; does it serve TLS there?");
 }
 
 static void stream_event(struct bufferevent *bev, short events, void *arg)
@@ -303,7 +311,7 @@ static void stream_event(struct bufferevent *bev, short events, void *arg)
 	unsigned long tls_error =
 		link->transport == CLIENT_TLS ? bufferevent_get_openssl_error(bev) : 0;
 	if (tls_error != 0)
-		describe_tls_error(bev, tls_error, what, sizeof(what));
+		describe_tls_error(bev, tls_error, error, what, sizeof(what));
 	else if (events & BEV_EVENT_EOF || error == 0)
 		snprintf(what, sizeof(what), "the server closed the connection");
 	else

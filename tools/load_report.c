@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <string.h>
 
 /* --- the verdict -------------------------------------------------------------------------- */
 
@@ -63,7 +64,11 @@ static void judge_clients(const struct load_options *options,
 	bool cycles = options->task == LOAD_CYCLES;
 
 	if (cycles ? result->cycles_done == 0 : result->ready == 0) {
-		complain(verdict, LOAD_NOTHING, "nothing could be set up: %s.", reason);
+		bool v6 = strchr(options->host, ':') != NULL;
+		complain(verdict, LOAD_NOTHING,
+			 "nothing could be set up at %s:%s%s%s:%u: %s.",
+			 load_transport_name(options->transport), v6 ? "[" : "",
+			 options->host, v6 ? "]" : "", options->port, reason);
 		return;
 	}
 	if (result->cycles_failed > 0)

@@ -17,6 +17,9 @@ static struct load_verdict verdict;
 static void good_run(void)
 {
 	options = (struct load_options){
+		.transport = CLIENT_TCP,
+		.host = "2001:db8::1",
+		.port = 3478,
 		.clients = 2,
 		.packet_size = 160,
 		.direction = {true, true},
@@ -224,7 +227,8 @@ static const struct {
 	 "1 of 2 clients failed; the first: Al"},
 	{"one release failed", one_unreleased, LOAD_EXCEEDED,
 	 "could not release: no answer"},
-	{"all clients failed", all_failed, LOAD_NOTHING, "set up: Allocate was refused."},
+	{"all clients failed", all_failed, LOAD_NOTHING,
+	 "set up at tcp:[2001:db8::1]:3478: Allocate was refused."},
 	{"interrupted early", interrupted_early, LOAD_NOTHING, "interrupted"},
 	{"interrupted before the media", interrupted_before_media, LOAD_AS_EXPECTED,
 	 NULL},
