@@ -7,9 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "base/version.h"
 #include "tools/ctl.h"
 #include "tools/ctl_command.h"
+
+enum { COMMANDS_MAX = 64 }; /* that are looked at for one that was meant */
 
 /* argc and argv begin with the name of the command. */
 static int run(const struct ctl_command *command, int used, int argc, char **argv)
@@ -50,13 +53,36 @@ static const char *members_of(const char *group, char *list, size_t size)
 	return list;
 }
 
+/* The words that a command line may begin with, one after the other. */
+struct first_words {
+	char list[COMMANDS_MAX][24];
+	size_t next;
+};
+
+static const char *next_first_word(void *arg)
+{
+	struct first_words *words = arg;
+
+	if (words->next == ctl_command_count || words->next == COMMANDS_MAX)
+		return NULL;
+	const char *name = ctl_commands[words->next].name;
+	char *word = words->list[words->next++];
+	snprintf(word, sizeof(words->list[0]), "%.*s", (int)strcspn(name, " "), name);
+	return word;
+}
+
 /* Words that are no command, and what is wrong with them. */
 static int no_command(int argc, char **argv)
 {
+	struct first_words words = {.next = 0};
 	char name[64], list[256];
 
-	if (!ctl_command_is_group(argv[0]))
-		return ctl_usage("avedgectl", "there is no command '%s'.", argv[0]);
+	if (!ctl_command_is_group(argv[0])) {
+		const char *meant = nearest_word(argv[0], next_first_word, &words);
+		return ctl_usage("avedgectl", "there is no command '%s'%s%s%s", argv[0],
+				 meant ? "; did you mean '" : ".", meant ? meant : "",
+				 meant ? "'?" : "");
+	}
 	if (argc > 1 && is_help(argv[1])) {
 		ctl_help_group(argv[0]);
 		return CTL_OK;

@@ -11,6 +11,7 @@
 
 #include "auth/base64.h"
 #include "auth/credential.h"
+#include "base/nearest.h"
 #include "base/units.h"
 #include "stun/registry.h"
 
@@ -308,6 +309,31 @@ static bool take(struct parse *parse, const struct row *row, const char *text)
 	return false;
 }
 
+static const char *next_name(void *arg)
+{
+	size_t *next = arg;
+
+	return *next < ROWS ? rows[(*next)++].name : NULL;
+}
+
+/* getopt_long() takes the word for none of ours. */
+static bool refuse_word(struct parse *parse, const char *word)
+{
+	char name[64];
+	size_t next = 0;
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+	const char *meant = nearest_word(name + strspn(name, "-"), next_name, &next);
+	return meant != NULL
+		       ? refuse(parse,
+				"%s: there is no such option, or not with a value; did "
+				"you mean --%s?",
+				word, meant)
+		       : refuse(parse,
+				"%s: there is no such option, or not with a value.",
+				word);
+}
+
 static void long_options(struct option out[ROWS + 1])
 {
 	for (size_t i = 0; i < ROWS; i++) {
@@ -333,9 +359,7 @@ static bool walk(struct parse *parse, int argc, char **argv)
 		if (result == ':')
 			return refuse(parse, "%s needs a value.", word);
 		if (result != 0)
-			return refuse(parse,
-				      "%s: there is no such option, or not with a value.",
-				      word);
+			return refuse_word(parse, word);
 		if (!take(parse, &rows[index], optarg))
 			return false;
 		if (parse->options->help || parse->options->version)

@@ -177,6 +177,7 @@ static const struct {
 	{"--server udp:h:65536" WHO, "port"},
 	{"--server udp:h:" WHO, "port"},
 	{"--server udp:h:3478x" WHO, "port"},
+	{"--server udp:h" WHO " --cleints 2", "did you mean --clients?"},
 	{"--server udp:h" WHO " --clients 0", "--clients"},
 	{"--server udp:h" WHO " --clients -1", "--clients"},
 	{"--server udp:h" WHO " --clients 1000001", "--clients"},
