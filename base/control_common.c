@@ -35,6 +35,12 @@ static void refuse_level(struct control_reply *reply)
 		"debug, or null for the default");
 }
 
+static const char subsystem_names[] = "default"
+#define X(id, name, text) ", " name
+	SUBSYSTEMS(X)
+#undef X
+	;
+
 void control_put_log_level(void *arg, const struct control_request *request,
 			   struct control_reply *reply)
 {
@@ -44,10 +50,8 @@ void control_put_log_level(void *arg, const struct control_request *request,
 	enum log_level level = LOG_LEVEL_INFO;
 
 	if (!is_default && !subsystem_parse(request->parameter, &subsystem)) {
-		control_refuse(reply, 404,
-			       "there is no subsystem \"%s\"; GET /v1/log-levels "
-			       "lists them",
-			       request->parameter);
+		control_refuse(reply, 404, "there is no subsystem \"%s\"; name one of %s",
+			       request->parameter, subsystem_names);
 		return;
 	}
 	if (json_is_null(value) && !is_default) {
