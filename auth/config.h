@@ -100,7 +100,8 @@ struct config {
 	struct endpoint metrics_listen; /* loopback; family IP_NONE: nowhere */
 	struct {
 		unsigned files[FILE_COUNT];
-		unsigned user, group, control_group, addresses;
+		unsigned user, group, control_socket, control_group, metrics_listen;
+		unsigned addresses;
 	} lines; /* where the file has them; 0: it does not */
 };
 

@@ -54,7 +54,9 @@ void config_note_lines(struct config *config, const struct conffile *file)
 	files[FILE_CRL] = line_in(file, "tls", "crl", NO_BLOCK, 0);
 	config->lines.user = line_in(file, "", "user", NO_BLOCK, 0);
 	config->lines.group = line_in(file, "", "group", NO_BLOCK, 0);
+	config->lines.control_socket = line_in(file, "control", "socket", NO_BLOCK, 0);
 	config->lines.control_group = line_in(file, "control", "group", NO_BLOCK, 0);
+	config->lines.metrics_listen = line_in(file, "metrics", "listen", NO_BLOCK, 0);
 	config->lines.addresses = line_in(file, "", "addresses", NO_BLOCK, 0);
 }
 

@@ -76,18 +76,21 @@ static bool read_files(struct daemon *daemon)
 static bool look_up_names(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
-	const struct daemon_names names = {config->user, config->group,
-					   config->control.group};
-	const char *key;
+	const struct daemon_names names = {
+		.path = config->path,
+		.user = {config->user, config->lines.user},
+		.group = {config->group, config->lines.group},
+		.control_group = {config->control.group, config->lines.control_group},
+	};
 
-	if (daemon_look_up(&names, &daemon->identity, &key, daemon->error,
-			   sizeof(daemon->error)))
-		return true;
-	config_blame(config,
-		     strcmp(key, "user") == 0    ? config->lines.user
-		     : strcmp(key, "group") == 0 ? config->lines.group
-						 : config->lines.control_group,
-		     key, daemon->error, sizeof(daemon->error));
+	return daemon_look_up(&names, &daemon->identity, daemon->error,
+			      sizeof(daemon->error));
+}
+
+/* Put the place in the configuration before the sentence. Always false. */
+static bool blame(struct daemon *daemon, unsigned line, const char *key)
+{
+	config_blame(daemon->config, line, key, daemon->error, sizeof(daemon->error));
 	return false;
 }
 
@@ -99,20 +102,22 @@ static bool bind_all(struct daemon *daemon)
 	size_t size = sizeof(daemon->error);
 
 	if (!listener_bind(config, NULL, &daemon->sockets, error, size))
-		return false;
+		return blame(daemon, config->lines.addresses, "addresses");
 	if (config->control.socket != NULL) {
 		daemon->control = control_socket_bind(config->control.socket,
 						      daemon->identity.who.uid,
 						      daemon->identity.control_group,
 						      error, size);
 		if (daemon->control == NULL)
-			return false;
+			return blame(daemon, config->lines.control_socket,
+				     "control.socket");
 	}
 	if (config->metrics_listen.ip.family != IP_NONE) {
 		daemon->metrics =
 			metrics_listener_bind(&config->metrics_listen, error, size);
 		if (daemon->metrics == NULL)
-			return false;
+			return blame(daemon, config->lines.metrics_listen,
+				     "metrics.listen");
 	}
 	return true;
 }
@@ -177,6 +182,7 @@ static bool start_answering(struct daemon *daemon)
 {
 	const struct metrics_source source = {.write = asked_for_metrics, .arg = daemon};
 	sigset_t all, before;
+	const struct config *config = daemon->config;
 	bool ok = true;
 
 	sigfillset(&all);
@@ -184,10 +190,12 @@ static bool start_answering(struct daemon *daemon)
 	if (daemon->control != NULL)
 		ok = control_socket_start(daemon->control, issuer_routes,
 					  issuer_route_count, &daemon->asked,
-					  daemon->error, sizeof(daemon->error));
+					  daemon->error, sizeof(daemon->error)) ||
+		     blame(daemon, config->lines.control_socket, "control.socket");
 	if (ok && daemon->metrics != NULL)
 		ok = metrics_listener_start(daemon->metrics, &source, daemon->error,
-					    sizeof(daemon->error));
+					    sizeof(daemon->error)) ||
+		     blame(daemon, config->lines.metrics_listen, "metrics.listen");
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return ok;
 }

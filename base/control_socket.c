@@ -391,20 +391,18 @@ static bool make_folder(const char *path, uid_t owner, char *error, size_t error
 	folder = dirname(copy);
 	if (mkdir(folder, 0755) == 0) {
 		if (owner != geteuid() && chown(folder, owner, (gid_t)-1) < 0)
-			return fail(
-				error, error_size,
-				"control.socket: cannot give the folder %s to user %u: %s; "
-				"create it, or change control.socket",
-				folder, owner, strerror(errno));
+			return fail(error, error_size,
+				    "cannot give the folder %s to user %u: %s; "
+				    "create it, or change control.socket",
+				    folder, owner, strerror(errno));
 		return true;
 	}
 	if (errno == EEXIST)
 		return true;
-	return fail(
-		error, error_size,
-		"control.socket: cannot create the folder %s: %s; create it, or change "
-		"control.socket",
-		folder, strerror(errno));
+	return fail(error, error_size,
+		    "cannot create the folder %s: %s; create it, or change "
+		    "control.socket",
+		    folder, strerror(errno));
 }
 
 /* Does somebody answer there? A socket file outlives a process that was killed. */
@@ -430,23 +428,20 @@ static bool remove_stale(const struct control_socket *control, char *error,
 	if (lstat(path, &st) < 0)
 		return true;
 	if (!S_ISSOCK(st.st_mode))
-		return fail(
-			error, error_size,
-			"control.socket: %s exists and is not a socket; remove it, or change "
-			"control.socket",
-			path);
+		return fail(error, error_size,
+			    "%s exists and is not a socket; remove it, or change "
+			    "control.socket",
+			    path);
 	if (is_answered(&control->address))
-		return fail(
-			error, error_size,
-			"control.socket: another process answers at %s; stop it, or change "
-			"control.socket",
-			path);
+		return fail(error, error_size,
+			    "another process answers at %s; stop it, or change "
+			    "control.socket",
+			    path);
 	if (unlink(path) < 0 && errno != ENOENT)
-		return fail(
-			error, error_size,
-			"control.socket: cannot remove the left-over %s: %s; remove it, or "
-			"change control.socket",
-			path, strerror(errno));
+		return fail(error, error_size,
+			    "cannot remove the left-over %s: %s; remove it, or "
+			    "change control.socket",
+			    path, strerror(errno));
 	return true;
 }
 
@@ -459,11 +454,10 @@ static bool bind_path(struct control_socket *control, uid_t owner, char *error,
 	fchmod(control->fd, 0600);
 	if (bind(control->fd, (const struct sockaddr *)&control->address,
 		 sizeof(control->address)) < 0)
-		return fail(
-			error, error_size,
-			"control.socket: cannot create %s: %s; change its folder's owner, or "
-			"control.socket",
-			path, strerror(errno));
+		return fail(error, error_size,
+			    "cannot create %s: %s; change its folder's owner, or "
+			    "control.socket",
+			    path, strerror(errno));
 	control->bound = true;
 	if (chown(path, owner, control->group) < 0)
 		return fail(
@@ -473,8 +467,7 @@ static bool bind_path(struct control_socket *control, uid_t owner, char *error,
 			path, owner, control->group, strerror(errno));
 	if (chmod(path, control->group != (gid_t)-1 ? 0660 : 0600) < 0 ||
 	    listen(control->fd, BACKLOG) < 0)
-		return fail(error, error_size,
-			    "control.socket: %s: %s; change control.socket", path,
+		return fail(error, error_size, "%s: %s; change control.socket", path,
 			    strerror(errno));
 	return true;
 }
@@ -484,8 +477,7 @@ static bool open_socket(struct control_socket *control, uid_t owner, char *error
 {
 	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (control->fd < 0)
-		return fail(error, error_size,
-			    "control.socket: %s; set it to \"\" to go without",
+		return fail(error, error_size, "%s; set it to \"\" to go without",
 			    strerror(errno));
 	return make_folder(control->address.sun_path, owner, error, error_size) &&
 	       remove_stale(control, error, error_size) &&
@@ -509,10 +501,9 @@ bool control_socket_start(struct control_socket *control,
 		(unsigned)TIMEOUT_S, MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_SIZE,
 		MHD_OPTION_END);
 	if (!control->daemon)
-		return fail(
-			error, error_size,
-			"control.socket: the HTTP server does not start; set it to \"\" to go "
-			"without");
+		return fail(error, error_size,
+			    "the HTTP server does not start; set it to \"\" to go "
+			    "without");
 	control->fd = -1; /* the daemon closes it */
 	return true;
 }
@@ -523,7 +514,7 @@ struct control_socket *control_socket_bind(const char *path, uid_t owner, gid_t 
 	struct control_socket *control = calloc(1, sizeof(*control));
 
 	if (!control) {
-		fail(error, error_size, "control.socket: out of memory");
+		fail(error, error_size, "out of memory");
 		return NULL;
 	}
 	pthread_mutex_init(&control->serial, NULL);
@@ -532,8 +523,8 @@ struct control_socket *control_socket_bind(const char *path, uid_t owner, gid_t 
 	control->address.sun_family = AF_UNIX;
 	if (strlen(path) >= sizeof(control->address.sun_path)) {
 		fail(error, error_size,
-		     "control.socket: %s is too long; write a path of at most %zu bytes",
-		     path, sizeof(control->address.sun_path) - 1);
+		     "%s is too long; write a path of at most %zu bytes", path,
+		     sizeof(control->address.sun_path) - 1);
 		goto fail;
 	}
 	strcpy(control->address.sun_path, path);

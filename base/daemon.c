@@ -11,6 +11,7 @@
 
 #include <event2/event.h>
 
+#include "base/explain.h"
 #include "base/log.h"
 #include "base/secret_file.h"
 #include "base/version.h"
@@ -22,20 +23,26 @@ enum {
 
 /* --- the command line ---------------------------------------------------------------------- */
 
-static void usage(const struct daemon_program *program, FILE *out)
+static void usage(const struct daemon_program *program)
 {
-	fprintf(out,
-		"Usage: %s [-c FILE] [--check]\n"
-		"%s\n\n"
-		"  -c, --config FILE  configuration (default %s)\n"
-		"      --check        check the configuration and the files it names; stop\n"
-		"      --list-keys    print every key of the configuration, its default and\n"
-		"                     whether a reload applies it\n"
-		"      --version      print the version\n"
-		"      --help         print this\n\n"
-		"%s See %s(8).\n",
-		program->name, program->purpose, program->config, program->signals,
-		program->name);
+	printf("Usage: %s [-c FILE] [--check]\n"
+	       "%s\n\n"
+	       "  -c, --config FILE  configuration (default %s)\n"
+	       "      --check        check the configuration and the files it names; stop\n"
+	       "      --list-keys    print every key of the configuration, its default and\n"
+	       "                     whether a reload applies it\n"
+	       "      --version      print the version\n"
+	       "      --help         print this\n\n"
+	       "%s See %s(8).\n",
+	       program->name, program->purpose, program->config, program->signals,
+	       program->name);
+}
+
+/* What is wrong has been said. */
+static void __attribute__((noreturn)) wrong_usage(const struct daemon_program *program)
+{
+	fprintf(stderr, "Try '%s --help'.\n", program->name);
+	exit(DAEMON_EXIT_USAGE);
 }
 
 struct daemon_arguments daemon_read_arguments(const struct daemon_program *program,
@@ -67,17 +74,16 @@ struct daemon_arguments daemon_read_arguments(const struct daemon_program *progr
 			printf("%s %s\n", program->name, version_string());
 			exit(EXIT_SUCCESS);
 		case 'h':
-			usage(program, stdout);
+			usage(program);
 			exit(EXIT_SUCCESS);
 		default:
-			usage(program, stderr);
-			exit(DAEMON_EXIT_USAGE);
+			wrong_usage(program);
 		}
 	}
 	if (optind < argc) {
-		fprintf(stderr, "%s: '%s' is not an option\n", program->name,
+		fprintf(stderr, "%s: '%s' is one word too many\n", program->name,
 			argv[optind]);
-		exit(DAEMON_EXIT_USAGE);
+		wrong_usage(program);
 	}
 	return arguments;
 }
@@ -85,23 +91,27 @@ struct daemon_arguments daemon_read_arguments(const struct daemon_program *progr
 /* --- users and groups ---------------------------------------------------------------------- */
 
 bool daemon_look_up(const struct daemon_names *names, struct daemon_identity *out,
-		    const char **key, char *error, size_t error_size)
+		    char *error, size_t error_size)
 {
-	*key = "user";
-	if (!privdrop_lookup(names->user, NULL, &out->who, error, error_size))
-		return false;
-	*key = "group";
-	if (!privdrop_lookup(names->user, names->group, &out->who, error, error_size))
-		return false;
-	*key = "control.group";
-	out->control_group = (gid_t)-1;
-	if (names->control_group == NULL)
-		return true;
-	out->control_group = privdrop_group(names->control_group);
-	if (out->control_group != (gid_t)-1)
+	const char *user = names->user.text, *group = names->control_group.text;
+	const struct daemon_name *wrong = &names->user;
+	const char *key = "user";
+
+	if (!privdrop_lookup(user, NULL, &out->who, error, error_size))
+		goto fail;
+	wrong = &names->group;
+	key = "group";
+	if (!privdrop_lookup(user, wrong->text, &out->who, error, error_size))
+		goto fail;
+	wrong = &names->control_group;
+	key = "control.group";
+	out->control_group = group ? privdrop_group(group) : (gid_t)-1;
+	if (!group || out->control_group != (gid_t)-1)
 		return true;
 	snprintf(error, error_size, "there is no group \"%s\"; create it or change it",
-		 names->control_group);
+		 group);
+fail:
+	explain_key(names->path, wrong->line, key, error, error_size);
 	return false;
 }
 

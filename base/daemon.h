@@ -40,9 +40,15 @@ struct daemon_arguments daemon_read_arguments(const struct daemon_program *progr
 
 /* --- users and groups ---------------------------------------------------------------------- */
 
-/* As configured; NULL: not given. */
+struct daemon_name {
+	const char *text; /* NULL: not given */
+	unsigned line;    /* of the configuration, as explain_key() takes it */
+};
+
+/* As configured. */
 struct daemon_names {
-	const char *user, *group, *control_group;
+	const char *path; /* of the configuration */
+	struct daemon_name user, group, control_group;
 };
 
 struct daemon_identity {
@@ -50,12 +56,9 @@ struct daemon_identity {
 	gid_t control_group;          /* (gid_t)-1: none */
 };
 
-/*
- * False with a sentence in error, without the place; then *key is the key of the configuration
- * that is to blame: "user", "group" or "control.group".
- */
+/* False with a sentence in error that begins with the place in the configuration. */
 bool daemon_look_up(const struct daemon_names *names, struct daemon_identity *out,
-		    const char **key, char *error, size_t error_size);
+		    char *error, size_t error_size);
 
 /* --- files --------------------------------------------------------------------------------- */
 

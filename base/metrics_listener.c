@@ -254,8 +254,7 @@ static bool open_socket(struct metrics_listener *listener, const struct endpoint
 	listener->fd =
 		socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (listener->fd < 0)
-		return fail(error, error_size,
-			    "metrics.listen: %s; set it to \"\" to go without",
+		return fail(error, error_size, "%s; set it to \"\" to go without",
 			    strerror(errno));
 	setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(listener->fd, (const struct sockaddr *)&address, len) < 0 ||
@@ -277,14 +276,14 @@ struct metrics_listener *metrics_listener_bind(const struct endpoint *where, cha
 
 	if (!ip_addr_is_loopback(&where->ip)) {
 		fail(error, error_size,
-		     "metrics.listen: %s is not a loopback address; write one, such as "
+		     "%s is not a loopback address; write one, such as "
 		     "127.0.0.1, because nobody is asked for a password there",
 		     ip_addr_format(&where->ip, text, sizeof(text)));
 		return NULL;
 	}
 	listener = calloc(1, sizeof(*listener));
 	if (listener == NULL) {
-		fail(error, error_size, "metrics.listen: out of memory");
+		fail(error, error_size, "out of memory");
 		return NULL;
 	}
 	if (!open_socket(listener, where, error, error_size)) {
@@ -313,10 +312,9 @@ bool metrics_listener_start(struct metrics_listener *listener,
 		(unsigned)TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)MEMORY_OF_A_CONNECTION, MHD_OPTION_END);
 	if (listener->daemon == NULL)
-		return fail(
-			error, error_size,
-			"metrics.listen: the HTTP server does not start; set it to \"\" "
-			"to go without");
+		return fail(error, error_size,
+			    "the HTTP server does not start; set it to \"\" "
+			    "to go without");
 	listener->fd = -1; /* the daemon closes it */
 	return true;
 }

@@ -92,7 +92,7 @@ struct config {
 	} metrics;
 	struct { /* where in the file, 0 if not there: for errors of what they name */
 		unsigned keys, revoked_users, certificate, private_key, user, group,
-			control_group;
+			control_socket, control_group, metrics_listen;
 	} lines;
 };
 

@@ -46,7 +46,9 @@ void config_note_lines(struct config *config, const struct conffile *file)
 	config->lines.private_key = line_in(file, "tls", "", "private_key", 0);
 	config->lines.user = line_in(file, "", "", "user", 0);
 	config->lines.group = line_in(file, "", "", "group", 0);
+	config->lines.control_socket = line_in(file, "control", "", "socket", 0);
 	config->lines.control_group = line_in(file, "control", "", "group", 0);
+	config->lines.metrics_listen = line_in(file, "metrics", "", "listen", 0);
 	for (int i = 0; i < SIDE_COUNT; i++) {
 		struct config_side *side = &config->sides[i];
 

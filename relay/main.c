@@ -198,18 +198,21 @@ static bool read_settings(struct daemon *daemon)
 static bool look_up_names(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
-	const struct daemon_names names = {config->user, config->group,
-					   config->control.group};
-	const char *key;
+	const struct daemon_names names = {
+		.path = config->path,
+		.user = {config->user, config->lines.user},
+		.group = {config->group, config->lines.group},
+		.control_group = {config->control.group, config->lines.control_group},
+	};
 
-	if (daemon_look_up(&names, &daemon->identity, &key, daemon->error,
-			   sizeof(daemon->error)))
-		return true;
-	config_blame(config,
-		     strcmp(key, "user") == 0    ? config->lines.user
-		     : strcmp(key, "group") == 0 ? config->lines.group
-						 : config->lines.control_group,
-		     key, daemon->error, sizeof(daemon->error));
+	return daemon_look_up(&names, &daemon->identity, daemon->error,
+			      sizeof(daemon->error));
+}
+
+/* Put the place in the configuration before the sentence. Always false. */
+static bool blame(struct daemon *daemon, unsigned line, const char *key)
+{
+	config_blame(daemon->config, line, key, daemon->error, sizeof(daemon->error));
 	return false;
 }
 
@@ -223,7 +226,8 @@ static bool bind_control(struct daemon *daemon)
 	daemon->control = control_socket_bind(socket, daemon->identity.who.uid,
 					      daemon->identity.control_group,
 					      daemon->error, sizeof(daemon->error));
-	return daemon->control != NULL;
+	return daemon->control != NULL ||
+	       blame(daemon, daemon->config->lines.control_socket, "control.socket");
 }
 
 static bool bind_observer(struct daemon *daemon)
@@ -233,7 +237,8 @@ static bool bind_observer(struct daemon *daemon)
 	if (where->ip.family == IP_NONE)
 		return true;
 	daemon->observer = observer_bind(where, daemon->error, sizeof(daemon->error));
-	return daemon->observer != NULL;
+	return daemon->observer != NULL ||
+	       blame(daemon, daemon->config->lines.metrics_listen, "metrics.listen");
 }
 
 /* A reload may add a listener on a low port. */
@@ -313,11 +318,13 @@ static bool start_workers(struct daemon *daemon)
 	if (daemon->control != NULL &&
 	    !control_socket_start(daemon->control, control_routes, control_route_count,
 				  &daemon->relay, daemon->error, sizeof(daemon->error)))
-		return false;
+		return blame(daemon, daemon->config->lines.control_socket,
+			     "control.socket");
 	if (daemon->observer != NULL &&
 	    !observer_start(daemon->observer, &daemon->relay, daemon->error,
 			    sizeof(daemon->error)))
-		return false;
+		return blame(daemon, daemon->config->lines.metrics_listen,
+			     "metrics.listen");
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return true;
 }

@@ -60,7 +60,7 @@ struct observer *observer_bind(const struct endpoint *where, char *error,
 	struct observer *observer = calloc(1, sizeof(*observer));
 
 	if (observer == NULL) {
-		snprintf(error, error_size, "metrics.listen: out of memory");
+		snprintf(error, error_size, "out of memory");
 		return NULL;
 	}
 	observer->listener = metrics_listener_bind(where, error, error_size);
@@ -90,7 +90,7 @@ bool observer_start(struct observer *observer, struct relay *relay, char *error,
 	observer->documents[1] = (struct metrics_document){
 		"/status.json", "application/json", NULL, status_text};
 	if (observer->busy == NULL || observer->policy == NULL) {
-		snprintf(error, error_size, "metrics.listen: out of memory");
+		snprintf(error, error_size, "out of memory");
 		return false;
 	}
 	return metrics_listener_start(observer->listener, &source, error, error_size);

@@ -213,15 +213,12 @@ static const struct {
 	const char *where;
 	const char *error;
 } refused[] = {
-	{"192.0.2.1:9478",
-	 "metrics.listen: 192.0.2.1 is not a loopback address; write one, such as "
-	 "127.0.0.1, because nobody is asked for a password there"},
-	{"0.0.0.0:9478",
-	 "metrics.listen: 0.0.0.0 is not a loopback address; write one, such as "
-	 "127.0.0.1, because nobody is asked for a password there"},
-	{"[::]:9478",
-	 "metrics.listen: :: is not a loopback address; write one, such as 127.0.0.1, "
-	 "because nobody is asked for a password there"},
+	{"192.0.2.1:9478", "192.0.2.1 is not a loopback address; write one, such as "
+			   "127.0.0.1, because nobody is asked for a password there"},
+	{"0.0.0.0:9478", "0.0.0.0 is not a loopback address; write one, such as "
+			 "127.0.0.1, because nobody is asked for a password there"},
+	{"[::]:9478", ":: is not a loopback address; write one, such as 127.0.0.1, "
+		      "because nobody is asked for a password there"},
 };
 
 START_TEST(other_addresses_are_refused)
