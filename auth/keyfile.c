@@ -20,6 +20,7 @@
 
 #include "auth/base64.h"
 #include "base/secret_file.h"
+#include "base/self_name.h"
 
 enum {
 	FILE_MAX = 64 * 1024,
@@ -113,6 +114,8 @@ static struct keyring *parse_file(int fd, const char *path, char *text,
 
 static void open_failed(const char *path, struct failure failure)
 {
+	char self[64];
+
 	if (errno == ENOENT)
 		fail_with(failure,
 			  "%s: there is no such file: make it with "
@@ -120,7 +123,8 @@ static void open_failed(const char *path, struct failure failure)
 			  path, path);
 	else if (errno == EACCES)
 		fail_with(failure,
-			  "%s: we may not read it: run as a member of its group.", path);
+			  "%s: %s may not read it; put that user into its group.", path,
+			  self_name(self, sizeof(self)));
 	else
 		fail_with(failure, "%s: %s.", path, strerror(errno));
 }

@@ -24,6 +24,7 @@
 
 #include "base/conffile_comments.h"
 #include "base/nearest.h"
+#include "base/self_name.h"
 
 enum {
 	FILE_MAX = 1 << 20,
@@ -134,6 +135,16 @@ static const char *section_of(const cfg_t *cfg)
 	return strcmp(cfg->name, "root") == 0 ? "" : cfg->name;
 }
 
+static const struct conffile_section *find_section(const struct conffile_grammar *grammar,
+						   const char *name)
+{
+	for (size_t i = 0; i < grammar->section_count; i++) {
+		if (strcmp(grammar->sections[i].name, name) == 0)
+			return &grammar->sections[i];
+	}
+	return NULL;
+}
+
 /* The key may exist elsewhere: that is worth more than a word that looks like it. */
 static void fail_unknown(const cfg_t *cfg, unsigned line, const char *word)
 {
@@ -146,6 +157,12 @@ static void fail_unknown(const cfg_t *cfg, unsigned line, const char *word)
 		     "section \"%s\" is still open at the end of the file; "
 		     "close it with \"}\"",
 		     section);
+		return;
+	}
+	if (*section && find_section(grammar, word)) {
+		fail(line,
+		     "\"%s\" begins while section \"%s\" is open; close that with \"}\"",
+		     word, section);
 		return;
 	}
 	if (*section)
@@ -232,16 +249,6 @@ static bool check_title(const struct conffile_section *section, const cfg_t *cfg
 		fail((unsigned)cfg->line, "unknown %s \"%s\"; it may be one of: %s",
 		     section->name, cfg->title, list);
 	return false;
-}
-
-static const struct conffile_section *find_section(const struct conffile_grammar *grammar,
-						   const char *name)
-{
-	for (size_t i = 0; i < grammar->section_count; i++) {
-		if (strcmp(grammar->sections[i].name, name) == 0)
-			return &grammar->sections[i];
-	}
-	return NULL;
 }
 
 static const struct conffile_key *find_key(const struct conffile_grammar *grammar,
@@ -517,6 +524,7 @@ static ssize_t read_file(const char *path, char *text, size_t size, char *error,
 			 size_t error_size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	char self[64];
 	size_t len = 0;
 	ssize_t n = fd < 0 ? -1 : 1;
 
@@ -525,7 +533,11 @@ static ssize_t read_file(const char *path, char *text, size_t size, char *error,
 		if (n > 0)
 			len += (size_t)n;
 	}
-	if (n < 0)
+	if (n < 0 && errno == EACCES)
+		snprintf(error, error_size,
+			 "%s: %s may not read it; give it the right to", path,
+			 self_name(self, sizeof(self)));
+	else if (n < 0)
 		snprintf(error, error_size, "%s: %s; give the configuration file with -c",
 			 path, strerror(errno));
 	else if (len == size)

@@ -7,6 +7,7 @@ libbase_a_SOURCES = \
 	base/nearest.c base/nearest.h \
 	base/privdrop.c base/privdrop.h \
 	base/secret_file.c base/secret_file.h \
+	base/self_name.c base/self_name.h \
 	base/sockaddr.c base/sockaddr.h \
 	base/tls_error.c base/tls_error.h \
 	base/udp_run.c base/udp_run.h \

@@ -4,6 +4,7 @@
  */
 #include "base/tls_server.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #include "base/daemon.h"
 #include "base/secret_file.h"
+#include "base/self_name.h"
 #include "base/tls_error.h"
 
 /* A daemon has nobody to ask; OpenSSL's own function would wait at the terminal. */
@@ -24,6 +26,22 @@ static int no_passphrase(char *buf, int size, int writing, void *arg)
 	(void)writing;
 	(void)arg;
 	return -1;
+}
+
+static void explain_file(const char *path, const char *wanted, char *error,
+			 size_t error_size)
+{
+	unsigned long first = ERR_peek_error();
+	char self[64];
+
+	if (ERR_SYSTEM_ERROR(first) && ERR_GET_REASON(first) == EACCES)
+		snprintf(error, error_size,
+			 "%s: %s; let %s read it, as through its group, or put it where "
+			 "systemd hands it on",
+			 path, tls_error_reason(), self_name(self, sizeof(self)));
+	else
+		snprintf(error, error_size, "%s: %s; a readable PEM file is needed, %s",
+			 path, tls_error_reason(), wanted);
 }
 
 SSL_CTX *tls_server_new(const char *certificate, const char *private_key,
@@ -55,18 +73,13 @@ SSL_CTX *tls_server_new(const char *certificate, const char *private_key,
 		snprintf(error, error_size, "TLS: %s", tls_error_reason());
 	} else if (SSL_CTX_use_certificate_chain_file(
 			   ctx, secret_file_path(certificate, copy, sizeof(copy))) != 1) {
-		snprintf(
-			error, error_size,
-			"%s: %s; a readable PEM file is needed, server certificate first",
-			certificate, tls_error_reason());
+		explain_file(certificate, "server certificate first", error, error_size);
 	} else if (SSL_CTX_use_PrivateKey_file(
 			   ctx, secret_file_path(private_key, copy, sizeof(copy)),
 			   SSL_FILETYPE_PEM) != 1) {
-		snprintf(
-			error, error_size,
-			"%s: %s; a readable PEM file with the key of %s is needed, without "
-			"passphrase",
-			private_key, tls_error_reason(), certificate);
+		explain_file(private_key,
+			     "with the key of tls.certificate, without passphrase", error,
+			     error_size);
 	} else if (!may_be_expired && tls_server_expires(ctx) <= time(NULL)) {
 		snprintf(error, error_size, "%s: the certificate has expired; renew it",
 			 certificate);

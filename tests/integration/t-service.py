@@ -312,7 +312,7 @@ def keys_of_root_alone(edge):
     machine.run("install", "-m", "0600", "/etc/avedge/keys", "/etc/avedge/elsewhere")
     machine.write(RELAY_CONF, configurations[RELAY_CONF].replace("/etc/avedge/keys",
                                                                   "/etc/avedge/elsewhere"))
-    fails_for_good(edge, "/etc/avedge/elsewhere: we may not read it")
+    fails_for_good(edge, "/etc/avedge/elsewhere: user avedge-relay may not read it")
     for path, text in configurations.items():
         machine.write(path, text)
     edge.systemctl("restart", RELAY, MRAS)
