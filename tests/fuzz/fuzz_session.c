@@ -507,6 +507,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		step(&s);
 		model_check_world(&s.model);
 	}
+	model_check_ports(&s.model);
 
 	/* When everything has run out, everything has been given back. */
 	s.world.now_ms += 86400u * 1000;

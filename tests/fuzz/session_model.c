@@ -230,7 +230,7 @@ static void check_quota(const struct world *w, const struct allocation *al)
 void model_check_world(const struct model *m)
 {
 	const struct world *w = m->world;
-	size_t count = 0, sockets = 0, used = 0;
+	size_t count = 0, sockets = 0;
 
 	for (const struct allocation *al = allocation_next(w->turn.table, 0); al != NULL;
 	     al = allocation_next(w->turn.table, al->slot + 1)) {
@@ -248,6 +248,13 @@ void model_check_world(const struct model *m)
 	FUZZ_CHECK(w->edge.closed >= w->edge.ended);
 	FUZZ_CHECK(w->edge.ended == w->turn.counters.allocations_closed);
 	FUZZ_CHECK(quota_held(w->commons.total, 0) == count);
+}
+
+void model_check_ports(const struct model *m)
+{
+	const struct world *w = m->world;
+	size_t sockets = w->edge.opened - w->edge.closed, used = 0;
+
 	FUZZ_CHECK(port_pool_check(w->commons.ports));
 	FUZZ_CHECK(port_pool_check(w->commons.tcp_ports));
 	for (size_t i = 0; i < w->commons.relay_count; i++) {

@@ -38,7 +38,10 @@ void model_check_answer(struct model *m, const struct client *c);
 void model_check_to_client(const struct model *m, const struct allocation *al,
 			   const struct endpoint *source, const struct forward *f);
 
-/* Books that must agree between any two steps: sockets, ports, quotas, deadlines. */
+/* Books that must agree between any two steps: sockets, quotas, deadlines. */
 void model_check_world(const struct model *m);
+
+/* The same of every port. It walks through all of them, so once for an input. */
+void model_check_ports(const struct model *m);
 
 #endif
