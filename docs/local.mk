@@ -10,6 +10,8 @@ EXTRA_DIST += docs/requirements.md
 
 # What programs ask mrasd over HTTP.
 dist_doc_DATA += docs/openapi.json
+# What is asked of both daemons over their control sockets.
+dist_doc_DATA += docs/control-mediarelayd.json docs/control-mrasd.json
 
 dist_man_MANS += docs/avedge-load.1
 

@@ -3,10 +3,12 @@
 import http.client
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 
+import described
 from alone import check
 
 NOBODY = 65534
@@ -25,20 +27,43 @@ class Connection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
-def ask(path, method, target, body=None, timeout=20):
-    """(status, document) of a request over the socket at path; body: what becomes JSON."""
+def ask(path, method, target, body=None, timeout=20, description=None):
+    """(status, document) of a request over the socket at path; body: what becomes JSON;
+    description: of described.py, which the answer is held to."""
     connection = Connection(path, timeout)
-    connection.request(method, target, body=None if body is None else json.dumps(body))
+    try:
+        connection.request(method, target, body=None if body is None else json.dumps(body))
+    except BrokenPipeError:
+        pass  # a body that is too long is not read; its answer is there
     answer = connection.getresponse()
     document = json.loads(answer.read())
     connection.close()
     wanted = "application/json" if answer.status == 200 else "application/problem+json"
-    check(answer.getheader("Content-Type") == wanted, "%s %s: %s", method, target,
-          answer.getheaders())
+    kind = answer.getheader("Content-Type")
+    check(kind == wanted, "%s %s: %s", method, target, answer.getheaders())
+    if description:
+        description.answer(method, target, body, answer.status, kind, document)
     return answer.status, document
 
 
-def others_are_refused(path, target):
+def wrong_requests(path, description, put):
+    """Every request with an argument that it does not have, every path with the methods that it
+    does not have, a path that is none; a body that is too long for target put."""
+    def asked(method, target, body=None):
+        return ask(path, method, target, body, description=description)
+    for template in description.paths:
+        target = re.sub("{.*?}", "0123456789abcdef", template)
+        for method in ("GET", "PUT", "POST", "DELETE"):
+            is_served = method.lower() in description.paths[template]
+            status, problem = asked(method, target + "?colour=blue")
+            check(status == (400 if is_served else 405), "%s %s: %d %s", method, target, status,
+                  problem)
+    check(asked("GET", "/v1/weather")[0] == 404, "weather")
+    check(asked("PUT", "/v1/log-levels/weather", {"level": "info"})[0] == 404, "no subsystem")
+    check(asked("PUT", put, {"why": "x" * 65536})[0] == 413, "a long body")
+
+
+def others_are_refused(path, target, description):
     """A PUT by user nobody: by the mode of the socket, and by who asks when that was changed.
 
     The caller is root."""
@@ -53,4 +78,7 @@ def others_are_refused(path, target):
         got = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
                              check=False, timeout=20)
         check(want in got.stdout + got.stderr, "mode %o: %s %s", mode, got.stdout, got.stderr)
+        if want == "HTTP/1.1 403 ":
+            description.answer("PUT", target, None, 403, described.PROBLEM,
+                               json.loads(got.stdout.split("\n\n", 1)[1]))
     os.chmod(path, 0o600)

@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	tests/integration/control.py \
 	tests/integration/crowd.py \
 	tests/integration/deb.py \
+	tests/integration/described.py \
 	tests/integration/freeze_thread.py \
 	tests/integration/machine.py \
 	tests/integration/namespaces.py \

@@ -7,6 +7,7 @@ import tempfile
 import time
 
 import alone
+import described
 import mras
 import relay
 import turnclient
@@ -63,9 +64,11 @@ def make_certificates(folder):
 
 
 class Bench:
-    """The two daemons and what the rows need of them."""
+    """The two daemons and what the rows need of them. The answers of mrasd are held to the
+    description."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, description):
+        self.description = description
         self.ca = make_certificates(folder)
         self.crl = os.path.join(folder, "ca.crl")
         self.folder = folder
@@ -89,11 +92,14 @@ class Bench:
             client.close()
 
 
-def main(begin=None, end=None):
+def main(begin=None, end=None, describes="openapi.json", but=None):
     """Run the rows named on the command line, or all. begin(bench) comes before, end(bench,
-    what begin returned) after all rows."""
+    what begin returned) after all rows.
+
+    describes  the file in docs/ that bench.description is made of
+    but        what of it these rows do not bring about, as regular expressions; None: nobody asks"""
     alone.begin()
-    reason = mras.unavailable()
+    reason = mras.unavailable() or described.unavailable()
     if reason:
         print(reason)
         return 77
@@ -106,7 +112,7 @@ def main(begin=None, end=None):
         # The daemons share the file itself, so that a rotation is one.
         os.rename(server.path("keys"), os.path.join(folder, "keys"))
         os.symlink(os.path.join(folder, "keys"), server.path("keys"))
-        bench = Bench(folder)
+        bench = Bench(folder, described.Description(describes))
         with bench.mrasd.running():
             begun = begin(bench) if begin and not wanted else None
             for function in ROWS:
@@ -116,6 +122,8 @@ def main(begin=None, end=None):
                 done += 1
             if end and not wanted:
                 end(bench, begun)
+            if but is not None and not wanted:
+                print(bench.description.everything_was_seen(but))
     print("%d rows" % done)
     return 0
 

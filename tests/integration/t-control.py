@@ -3,7 +3,8 @@
 user and key, a drain with a call that goes on, reloads with a right and a wrong file, log levels,
 records for a client that reads and for one that does not, 5,000 allocations in bounded time.
 
-Everything goes over the socket with HTTP, as a script would do it."""
+Everything goes over the socket with HTTP, as a script would do it. All answers are as
+docs/control-mediarelayd.json describes them, and all that it describes is answered."""
 
 import collections
 import http.client
@@ -18,15 +19,18 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import alone  # noqa: E402
 import control  # noqa: E402
+import described  # noqa: E402
+import msclient  # noqa: E402
 import relay  # noqa: E402
 import turnclient  # noqa: E402
 from alone import check  # noqa: E402
 from control import Connection  # noqa: E402
 from crowd import Crowd  # noqa: E402
 
-INSIDE, OUTSIDE, PEER = "127.0.1.1", "127.0.2.1", "127.0.3.1"
+INSIDE, OUTSIDE, PEER = "127.0.1.1", ("127.0.2.1", "::1"), "127.0.3.1"
 MANY = 5000
 KEPT = 4096   # records in memory
+FOLLOWERS = 16
 ROWS = []
 
 
@@ -37,7 +41,8 @@ def row(function):
 
 def ask(server, method, path, body=None):
     """(status, document)"""
-    return control.ask(server.path("relay.sock"), method, path, body)
+    return control.ask(server.path("relay.sock"), method, path, body,
+                       description=server.description)
 
 
 def get(server, path):
@@ -96,7 +101,7 @@ def others_are_refused(server):
     if os.geteuid() != 0:
         print("not root: nobody else to be")
         return
-    control.others_are_refused(server.path("relay.sock"), "/v1/drain")
+    control.others_are_refused(server.path("relay.sock"), "/v1/drain", server.description)
     check(get(server, "/v1/drain") is None, "and yet it drains")
 
 
@@ -186,7 +191,7 @@ def thousands_are_listed_in_bounded_time(server):
     times = []
     for query in ("", "?sort=rate&limit=10", "?user=carol", "?sort=age"):
         start = time.monotonic()
-        listed = get(server, "/v1/allocations" + query)
+        _, listed = control.ask(server.path("relay.sock"), "GET", "/v1/allocations" + query)
         times.append(time.monotonic() - start)
         check(listed["total"] == (1 if "carol" in query else MANY + 1), "%s: %d", query,
               listed["total"])
@@ -354,7 +359,13 @@ def records(server):
     check(answer.getheader("Content-Type") == "application/jsonl", "%s", answer.getheaders())
     lines = [json.loads(line) for line in answer.read().splitlines()]
     connection.close()
+    for line in lines[-20:]:
+        is_line(server, line)
     return lines
+
+
+def is_line(server, line, query=""):
+    server.description.answer("GET", "/v1/records" + query, None, 200, "application/jsonl", line)
 
 
 @row
@@ -425,6 +436,8 @@ def followers_that_do_not_read_cost_nothing(server):
     while kept + lost < len(marks) + total:
         line = stuck.line()
         kept, lost = kept + ("lost" not in line), lost + line.get("lost", 0)
+        if "lost" in line:
+            is_line(server, line, "?follow=1")
     check(lost > 0, "12,000 records fit into a socket that nobody reads")
     reader.close()
     stuck.close()
@@ -432,6 +445,68 @@ def followers_that_do_not_read_cost_nothing(server):
     check(kept >= KEPT, "the newest %d are not there, only %d", KEPT, kept)
     print("%d ends in %.1f s beside a stuck follower, which lost %d of %d records; the other %d"
           % (total, took, lost, kept + lost, seen["lost"]))
+
+
+# --- what else is described -------------------------------------------------------------------
+
+@row
+def the_microsoft_dialect_and_both_families(server):
+    """Whatever only such allocations have; their key ends one day."""
+    with open(server.path("keys"), encoding="ascii") as keys:
+        text = keys.read()
+    with open(server.path("keys"), "w", encoding="ascii") as keys:
+        keys.write(text.strip() + " 2020-01-01T00:00:00Z 2099-01-01T00:00:00Z\n")
+    check(ask(server, "POST", "/v1/reload")[0] == 200, "keys with bounds")
+    check(get(server, "/v1/status")["keys"][0]["not_after"] == "2099-01-01T00:00:00Z", "keys")
+    pair, peer = server.credential(form="mras"), Peer()
+    dual = msclient.Client((INSIDE, 3478), "udp", *pair, version=4)
+    dual.allocate()
+    dual.send(peer.address, b"is permitted by it")
+    dual.activate(peer.address)
+    one = get(server, "/v1/allocations/" + ids(server, "?relay_transport=udp&key_id=k1")[0])
+    check(one["dialect"] == "ms" and one["active_destination"] == "%s:%d" % peer.address, "%s",
+          one)
+    check(one["second_relayed"].startswith("[::1]:"), "%s", one["second_relayed"])
+    check(0 < one["ends_in_ms"] < 1000 * 86400 * 366 * 100, "%s", one["ends_in_ms"])
+    dual.release()
+    check(records(server)[-1]["second_relayed"] == one["second_relayed"], "the record")
+
+    with socket.create_server((PEER, 0)) as listener:
+        stream = msclient.Client((INSIDE, 443), "tcp", *pair)
+        stream.allocate()
+        stream.send(listener.getsockname(), b"is permitted by it")
+        stream.activate(listener.getsockname())
+        one = get(server, "/v1/allocations/" + ids(server, "?relay_transport=tcp")[0])
+        check([p["peer"] for p in one["peer_connection_list"]] ==
+              ["%s:%d" % listener.getsockname()], "%s", one["peer_connection_list"])
+        stream.release()
+    for client in (dual, stream):
+        client.close()
+    with open(server.path("keys"), "w", encoding="ascii") as keys:
+        keys.write(text)
+    check(ask(server, "POST", "/v1/reload")[0] == 200, "the keys of before")
+
+
+@row
+def what_is_asked_wrongly(server):
+    control.wrong_requests(server.path("relay.sock"), server.description, "/v1/drain")
+
+
+@row
+def filters_and_followers(server):
+    client = caller(server)
+    client.permit((PEER, 7))
+    own = client.sock.getsockname()[0]
+    for query in ("user=alice", "side=inside", "dialect=ietf", "transport=udp", "key_id=k1",
+                  "relay_transport=udp", "client=" + own, "peer=" + PEER, "sort=bytes", "limit=1"):
+        check(len(ids(server, "?" + query)) == 1, "nothing for %s", query)
+    client.refresh(0)
+    get(server, "/v1/counters")
+    get(server, "/v1/log-levels")
+    followers = [Follower(server) for _ in range(FOLLOWERS)]
+    check(ask(server, "GET", "/v1/records?follow=1")[0] == 503, "one more may follow")
+    for follower in followers:
+        follower.close()
 
 
 @row
@@ -442,14 +517,21 @@ def a_relay_ends_in_spite_of_followers(server):
 
 def main():
     alone.begin()
-    with alone.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
+    reason = described.unavailable()
+    if reason:
+        print(reason)
+        sys.exit(77)
+    with alone.running(inside=[INSIDE], outside=OUTSIDE, allow=["127.0.0.0/8"],
                        extra=['software = "one"'],
-                       settings={"limits": relay.NO_LIMITS["limits"] + [
-                           "stranger_rate = 0"]}) as server:
+                       settings={"limits": relay.NO_LIMITS["limits"] + ["stranger_rate = 0"],
+                                 "ms": ["version = 4", "ipv6 = true"]}) as server:
+        server.description = described.Description("control-mediarelayd.json")
         for test in ROWS:
             print("--- " + test.__name__, flush=True)
             test(server)
-    print("%d rows of the control interface" % len(ROWS))
+        seen = server.description.everything_was_seen(
+            but=["= 403$"] if os.geteuid() != 0 else [])
+    print("%d rows of the control interface; %s" % (len(ROWS), seen))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ lint_scripts = \
 	tests/lint/include-directions \
 	tests/lint/include-directions-test \
 	tests/lint/man-pages \
+	tests/lint/openapi \
 	tests/lint/requirements \
 	tests/lint/requirements-test \
 	tests/lint/shell-scripts

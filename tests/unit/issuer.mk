@@ -16,6 +16,8 @@ tests_unit_test_mras_config_LDADD = $(ISSUER_LIBS) $(CHECK_LIBS)
 check_LIBRARIES += libissuerworld.a
 libissuerworld_a_SOURCES = tests/unit/issuer_world.c tests/unit/issuer_world.h
 tests_unit_test_mras_control_SOURCES = tests/unit/test_mras_control.c \
+	tests/unit/described_routes.c tests/unit/described_routes.h \
+	tests/unit/json_schema.c tests/unit/json_schema.h \
 	tests/unit/source_file.c tests/unit/source_file.h
 tests_unit_test_mras_control_LDADD = libissuerworld.a $(ISSUER_LIBS) $(CHECK_LIBS)
 tests_unit_test_mras_record_LDADD = libissuerworld.a $(ISSUER_LIBS) $(CHECK_LIBS)

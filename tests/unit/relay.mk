@@ -34,7 +34,10 @@ relay_world = tests/unit/relay_world.c tests/unit/relay_world.h
 control_world = tests/unit/control_world.c tests/unit/control_world.h $(relay_world)
 tests_unit_test_change_SOURCES = tests/unit/test_change.c $(relay_world)
 tests_unit_test_change_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
-tests_unit_test_control_SOURCES = tests/unit/test_control.c $(control_world)
+tests_unit_test_control_SOURCES = tests/unit/test_control.c $(control_world) \
+	tests/unit/described_routes.c tests/unit/described_routes.h \
+	tests/unit/json_schema.c tests/unit/json_schema.h \
+	tests/unit/source_file.c tests/unit/source_file.h
 tests_unit_test_control_memory_SOURCES = tests/unit/test_control_memory.c $(control_world)
 tests_unit_test_control_memory_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_test_control_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)

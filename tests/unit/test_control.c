@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/unit/control_world.h"
+#include "tests/unit/described_routes.h"
 #include "tests/unit/unit.h"
 
 static struct control_world cw;
@@ -491,6 +492,13 @@ START_TEST(log_levels_are_set_and_follow_the_default_again)
 }
 END_TEST
 
+START_TEST(requests_are_those_of_the_openapi_file)
+{
+	described_routes_check(control_routes, control_route_count,
+			       "control-mediarelayd.json");
+}
+END_TEST
+
 static void add_allocations(TCase *tc)
 {
 	tcase_add_test(tc, an_allocation_in_full);
@@ -523,6 +531,7 @@ static void control_suite(Suite *suite)
 	tcase_add_test(tc, limits_tell_how_much_is_used);
 	tcase_add_test(tc, the_configuration_in_force);
 	tcase_add_test(tc, log_levels_are_set_and_follow_the_default_again);
+	tcase_add_test(tc, requests_are_those_of_the_openapi_file);
 	suite_add_tcase(suite, tc);
 }
 

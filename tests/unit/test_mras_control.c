@@ -10,6 +10,7 @@
 #include "auth/metrics.h"
 #include "auth/settings.h"
 #include "base/log.h"
+#include "tests/unit/described_routes.h"
 #include "tests/unit/issuer_world.h"
 #include "tests/unit/source_file.h"
 #include "tests/unit/unit.h"
@@ -407,6 +408,12 @@ START_TEST(metrics_are_in_the_manual_page)
 }
 END_TEST
 
+START_TEST(requests_are_those_of_the_openapi_file)
+{
+	described_routes_check(issuer_routes, issuer_route_count, "control-mrasd.json");
+}
+END_TEST
+
 static void control_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("mras_control");
@@ -419,6 +426,7 @@ static void control_suite(Suite *suite)
 	tcase_add_test(tc, control_status_counts);
 	tcase_add_test(tc, control_status_tells_keys_by_what_they_do);
 	tcase_add_test(tc, control_configuration_is_what_is_in_force);
+	tcase_add_test(tc, requests_are_those_of_the_openapi_file);
 	tcase_add_test(tc, metrics_tell_what_happened);
 	tcase_add_test(tc, metrics_are_in_the_manual_page);
 	tcase_add_test(tc, metrics_have_the_same_lines_after_many_users);
