@@ -30,6 +30,7 @@ EXTRA_DIST += \
 	tests/integration/t-bursts.py \
 	tests/integration/t-checklist.py \
 	tests/integration/t-chromium.sh \
+	tests/integration/t-client-acl.py \
 	tests/integration/t-control.py \
 	tests/integration/t-cut-frames.py \
 	tests/integration/t-drain-libnice.py \

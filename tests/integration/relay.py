@@ -92,13 +92,14 @@ class Relay:
 
     def __init__(self, folder, inside=(), outside=(), inside_net=(), allow=(), public=(),
                  udp_port=3478, tcp_port=443, ports="50000-59999", workers=0, netns=None,
-                 extra=(), settings=None, coturn=COTURN, quiet=False, cpu=None):
+                 extra=(), settings=None, side_lines=None, coturn=COTURN, quiet=False, cpu=None):
         os.makedirs(folder, exist_ok=True)
         self.folder, self.netns = os.path.abspath(folder), netns
         self.inside, self.outside, self.inside_net = inside, outside, inside_net
         self.allow, self.public = allow, public
         self.udp_port, self.tcp_port, self.ports = udp_port, tcp_port, ports
         self.workers, self.extra, self.settings = workers, extra, settings or {}
+        self.side_lines = side_lines or {}
         self.coturn, self.quiet, self.cpu = coturn, quiet, cpu
         self.child = None
 
@@ -135,6 +136,7 @@ class Relay:
         def side(name, addresses, more):
             if not addresses:
                 return ""
+            more += "".join("\t%s\n" % line for line in self.side_lines.get(name, ()))
             return ("side %s {\n\taddresses = %s\n%s\tudp_port = %d\n\ttcp_port = %d\n}\n"
                     % (name, quoted(addresses), more, self.udp_port, self.tcp_port))
         nets = "\tnetworks = %s\n" % quoted(self.inside_net) if self.inside_net else ""
