@@ -34,7 +34,7 @@ struct config_server {
 
 /* A relay as clients are told of it. */
 struct config_relay {
-	uint16_t location; /* index into config_locations */
+	uint16_t location; /* CONFIG_INSIDE or CONFIG_OUTSIDE */
 	char *host;
 	struct ip_addr address;      /* family IP_NONE: not given */
 	uint16_t udp_port, tcp_port; /* 0: not offered; never both */
@@ -51,8 +51,7 @@ enum file_id {
 	FILE_COUNT
 };
 
-extern const char *const config_locations[]; /* "inside", "outside", NULL */
-enum { CONFIG_INSIDE, CONFIG_OUTSIDE };
+enum { CONFIG_INSIDE, CONFIG_OUTSIDE }; /* relay.location */
 
 struct config {
 	char *path;                       /* where it came from */

@@ -33,7 +33,7 @@ enum {
 #define KEY(section_, name_) .file = {.section = section_, .name = name_}
 #define LIST(section_, name_) .file = {.section = section_, .name = name_, .list = true}
 
-const char *const config_locations[] = {"inside", "outside", NULL};
+static const char *const locations[] = {"inside", "outside", NULL};
 
 const struct config_key config_schema[] = {
 	{LIST("", "addresses"), CONFIG_ADDRESSES, CONFIG_LISTENERS, FIELD(addresses),
@@ -86,7 +86,7 @@ const struct config_key config_schema[] = {
 
 	{KEY("relay", "location"), CONFIG_WORD, CONFIG_RELOADS, RELAY_FIELD(location),
 	 .fallback = NULL, .doc = "inside or outside: which clients it is for",
-	 .words = config_locations},
+	 .words = locations},
 	{KEY("relay", "host"), CONFIG_TEXT, CONFIG_RELOADS, RELAY_FIELD(host), .min = 1,
 	 .max = SERVICE_NAME_MAX, .fallback = NULL, .doc = "name or address for clients"},
 	{KEY("relay", "address"), CONFIG_ADDRESS, CONFIG_RELOADS, RELAY_FIELD(address),

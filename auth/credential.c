@@ -49,23 +49,6 @@ static bool hmac_sha1(const uint8_t *key, size_t key_len, struct slice text,
 	       NULL;
 }
 
-const char *credential_status_text(enum credential_status status)
-{
-	switch (status) {
-	case CREDENTIAL_OK:
-		return "ok";
-	case CREDENTIAL_MALFORMED:
-		return "malformed";
-	case CREDENTIAL_EXPIRED:
-		return "expired";
-	case CREDENTIAL_TOO_FAR:
-		return "expires too far ahead";
-	case CREDENTIAL_UNKNOWN_KEY:
-		return "unknown key";
-	}
-	return "unknown";
-}
-
 static bool is_one_word(uint8_t c)
 {
 	return c > ' ' && c < 0x7f && c != '"' && c != '\\';

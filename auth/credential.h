@@ -33,7 +33,7 @@ enum credential_form {
 	CREDENTIAL_MRAS_BINARY, /* decoded bytes */
 };
 
-/* Why a username is worth nothing. The words go into records, never into replies. */
+/* Why a username is worth nothing. */
 enum credential_status {
 	CREDENTIAL_OK,
 	CREDENTIAL_MALFORMED,   /* neither form */
@@ -41,7 +41,6 @@ enum credential_status {
 	CREDENTIAL_TOO_FAR,     /* expires later than max_ttl_s from now */
 	CREDENTIAL_UNKNOWN_KEY, /* MRAS: no valid key made this token */
 };
-const char *credential_status_text(enum credential_status status);
 
 /* A username taken apart. Nothing in it is proven before the password has matched. */
 struct credential {

@@ -75,9 +75,20 @@ static size_t sip_scheme_len(struct slice identity)
 	return 0;
 }
 
-struct identity_name identity_name(struct slice identity)
+/*
+ * The name in an identity: of a SIP URI user@domain, without scheme, password, port,
+ * parameters and headers; of anything else all of it. Borrowed from identity.
+ */
+struct name {
+	struct slice user;   /* all of a name that has no '@' */
+	struct slice domain; /* compared without case */
+	bool has_domain;
+	bool is_ambiguous; /* more than one '@': whose name it is is a matter of opinion */
+};
+
+static struct name name_in(struct slice identity)
 {
-	struct identity_name name = {.has_domain = false};
+	struct name name = {.has_domain = false};
 	size_t scheme_len = sip_scheme_len(identity);
 	struct slice rest = slice_skip(identity, scheme_len);
 	struct slice user = before_any(rest, "@");
@@ -130,7 +141,7 @@ static bool ends_with_words(struct slice text, struct slice suffix, bool ignore_
 
 bool identity_has_suffix(struct slice identity, const char *suffix)
 {
-	struct identity_name name = identity_name(identity);
+	struct name name = name_in(identity);
 	struct slice wanted = {(const uint8_t *)suffix, strlen(suffix)};
 	struct slice user = before_any(wanted, "@");
 
@@ -154,7 +165,7 @@ bool identity_has_suffix(struct slice identity, const char *suffix)
 
 size_t identity_key(struct slice identity, uint8_t *key)
 {
-	struct identity_name name = identity_name(identity);
+	struct name name = name_in(identity);
 	struct slice whole = name.is_ambiguous ? identity : name.user;
 	size_t len = 0;
 

@@ -14,18 +14,6 @@
 bool identity_is_text(struct slice identity);
 
 /*
- * The name in an identity: of a SIP URI user@domain, without scheme, password, port,
- * parameters and headers; of anything else all of it. Borrowed from identity.
- */
-struct identity_name {
-	struct slice user;   /* all of a name that has no '@' */
-	struct slice domain; /* compared without case */
-	bool has_domain;
-	bool is_ambiguous; /* more than one '@': whose name it is is a matter of opinion */
-};
-struct identity_name identity_name(struct slice identity);
-
-/*
  * Does the identity end as a suffix of the configuration demands?
  *
  *   "@lab.example"      any user of exactly that domain

@@ -37,7 +37,11 @@ static bool is_listed(const json_t *ports, const char *address)
 	return false;
 }
 
-bool ctl_is_relay(const json_t *ports, const char *address)
+/*
+ * Whether a relay of mrasd's, an address or a host name, is one of the addresses, bound or
+ * public, in a port table. Asks the resolver about names.
+ */
+static bool is_relay(const json_t *ports, const char *address)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM}, *list, *found;
 	char text[NI_MAXHOST];
@@ -70,7 +74,7 @@ static int tell_mras(const struct ctl_args *args, const struct ctl_daemon *relay
 		const char *address = json_string_value(json_object_get(row, "address"));
 		bool draining = json_is_true(json_object_get(row, "draining"));
 
-		if (!address || !ctl_is_relay(json_object_get(ports, "ports"), address))
+		if (!address || !is_relay(json_object_get(ports, "ports"), address))
 			continue;
 		told++;
 		if (draining != drain)

@@ -1,5 +1,5 @@
 /*
- * ctl_drain.h - which relays of mrasd's are the relay that we talk to.
+ * ctl_drain.h - what mrasd is told of a relay that drains.
  */
 #ifndef TOOLS_CTL_DRAIN_H
 #define TOOLS_CTL_DRAIN_H
@@ -7,12 +7,6 @@
 #include <stdbool.h>
 
 #include <jansson.h>
-
-/*
- * Whether a relay of mrasd's, an address or a host name, is one of the addresses, bound or
- * public, in a port table. Asks the resolver about names.
- */
-bool ctl_is_relay(const json_t *ports, const char *address);
 
 /*
  * Have mrasd name a relay no more (drain) or again. force: even the last one of a location.

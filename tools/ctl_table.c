@@ -31,7 +31,7 @@ struct ctl_table *ctl_table_new(const char *const *headings)
 	return table;
 }
 
-void ctl_table_free(struct ctl_table *table)
+static void table_free(struct ctl_table *table)
 {
 	if (!table)
 		return;
@@ -95,7 +95,8 @@ static void print_cell(const struct ctl_table *table, size_t column, size_t wide
 		printf("%s%*s  ", text, pad, "");
 }
 
-bool ctl_table_print(const struct ctl_table *table)
+/* False if a cell was lost for want of memory. */
+static bool print_table(const struct ctl_table *table)
 {
 	size_t *widths = calloc(table->columns, sizeof(*widths));
 
@@ -125,8 +126,8 @@ void ctl_table_add_members(struct ctl_table *table, const json_t *object,
 
 int ctl_table_finish(struct ctl_table *table)
 {
-	bool ok = table && ctl_table_print(table);
+	bool ok = table && print_table(table);
 
-	ctl_table_free(table);
+	table_free(table);
 	return ok ? CTL_OK : ctl_fail("out of memory.");
 }

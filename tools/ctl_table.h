@@ -13,7 +13,6 @@ struct ctl_table;
 
 /* Headings with a '<' in front stand left, with a '>' right; NULL-terminated. */
 struct ctl_table *ctl_table_new(const char *const *headings);
-void ctl_table_free(struct ctl_table *table); /* NULL is allowed */
 
 /*
  * The next cell, row by row; copied; cleaned by the caller (ctl_clean()). What does not fit into
@@ -25,10 +24,7 @@ void ctl_table_add(struct ctl_table *table, const char *text);
 void ctl_table_add_members(struct ctl_table *table, const json_t *object,
 			   const char *const *names);
 
-/* Print to stdout; false if a cell was lost for want of memory. */
-bool ctl_table_print(const struct ctl_table *table);
-
-/* Print and free; an exit code, after a complaint. table NULL counts as out of memory. */
+/* Print to stdout and free; an exit code, after a complaint. table NULL counts as out of memory. */
 int ctl_table_finish(struct ctl_table *table);
 
 #endif

@@ -37,25 +37,6 @@ struct channel *channel_by_peer(const struct turn *turn, const struct allocation
 	return NULL;
 }
 
-bool channel_find_peer(const struct turn *turn, const struct allocation *al,
-		       uint16_t number, uint64_t now_ms, struct endpoint *peer)
-{
-	const struct channel *ch = channel_by_number(turn, al, number, now_ms);
-
-	if (ch)
-		*peer = ch->peer;
-	return ch != NULL;
-}
-
-uint16_t channel_find_number(const struct turn *turn, const struct allocation *al,
-			     const struct endpoint *peer, uint64_t now_ms)
-{
-	const struct endpoint named = peer_as_named(turn, peer);
-	const struct channel *ch = channel_by_peer(turn, al, &named, now_ms);
-
-	return ch ? ch->number : 0;
-}
-
 bool channel_next(const struct turn *turn, uint32_t *cursor, uint16_t *number,
 		  struct endpoint *peer, uint64_t *expires_ms)
 {

@@ -39,13 +39,6 @@ int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
  */
 uint16_t channel_number_max(const struct turn *turn, const struct allocation *al);
 
-/* The peer behind a live channel; false if the number is not bound. On the packet path. */
-bool channel_find_peer(const struct turn *turn, const struct allocation *al,
-		       uint16_t number, uint64_t now_ms, struct endpoint *peer);
-/* The live channel of a peer, or 0. On the packet path. */
-uint16_t channel_find_number(const struct turn *turn, const struct allocation *al,
-			     const struct endpoint *peer, uint64_t now_ms);
-
 /*
  * Walk for people and records: *cursor starts at al->channels; false at the end. Expired ones
  * are among them until their place is needed.

@@ -33,20 +33,9 @@ static const char *const peer_names[] = {
 #undef X
 };
 
-static const char *const peer_texts[] = {
-#define X(id, name, text) [PEER_##id] = text,
-	PEER_EVENTS(X)
-#undef X
-};
-
 const char *peer_event_name(enum peer_event event)
 {
 	return (unsigned)event < PEER_EVENT_COUNT ? peer_names[event] : "?";
-}
-
-const char *peer_event_text(enum peer_event event)
-{
-	return (unsigned)event < PEER_EVENT_COUNT ? peer_texts[event] : "?";
 }
 
 const char *bandwidth_limit_name(enum bandwidth_limit limit)

@@ -103,7 +103,6 @@ enum peer_event {
 };
 
 const char *peer_event_name(enum peer_event event);
-const char *peer_event_text(enum peer_event event);
 
 /* Limits of bandwidth, in the order of their drop reasons. */
 enum bandwidth_limit {

@@ -39,11 +39,32 @@ static int bind_to(uint16_t number, const char *peer)
 	return channel_bind(&world.turn, al, number, &one, world.now_ms, NULL);
 }
 
+/* The peer behind a live channel. */
+static bool find_peer(const struct turn *turn, const struct allocation *of,
+		      uint16_t number, uint64_t now_ms, struct endpoint *peer)
+{
+	const struct channel *ch = channel_by_number(turn, of, number, now_ms);
+
+	if (ch)
+		*peer = ch->peer;
+	return ch != NULL;
+}
+
+/* The live channel of a peer, or 0. */
+static uint16_t find_number(const struct turn *turn, const struct allocation *of,
+			    const struct endpoint *peer, uint64_t now_ms)
+{
+	const struct endpoint named = peer_as_named(turn, peer);
+	const struct channel *ch = channel_by_peer(turn, of, &named, now_ms);
+
+	return ch ? ch->number : 0;
+}
+
 static bool number_leads_to(uint16_t number, const char *peer)
 {
 	struct endpoint got, want = ep(peer);
 
-	return channel_find_peer(&world.turn, al, number, world.now_ms, &got) &&
+	return find_peer(&world.turn, al, number, world.now_ms, &got) &&
 	       endpoint_equal(&got, &want);
 }
 
@@ -175,7 +196,7 @@ START_TEST(channels_belong_to_their_allocation) /* T-376 */
 	struct allocation *other = world_allocate(&world, "alice", 2, NULL);
 
 	ck_assert_int_eq(bind_to(0x4000, "192.0.2.1:9"), 0);
-	ck_assert(!channel_find_peer(&world.turn, other, 0x4000, world.now_ms, &got));
+	ck_assert(!find_peer(&world.turn, other, 0x4000, world.now_ms, &got));
 	ck_assert_int_eq(
 		channel_bind(&world.turn, other, 0x4000, &peer, world.now_ms, NULL), 0);
 	ck_assert(number_leads_to(0x4000, "192.0.2.1:9"));
@@ -183,7 +204,7 @@ START_TEST(channels_belong_to_their_allocation) /* T-376 */
 	/* They die with it: the next on the same 5-tuple begins with none. */
 	allocation_delete(&world.turn, al, END_RELEASED, world.now_ms);
 	al = world_allocate(&world, "alice", 1, NULL);
-	ck_assert(!channel_find_peer(&world.turn, al, 0x4000, world.now_ms, &got));
+	ck_assert(!find_peer(&world.turn, al, 0x4000, world.now_ms, &got));
 	ck_assert_int_eq(bind_to(0x4000, "192.0.2.3:9"), 0);
 }
 END_TEST
@@ -259,12 +280,12 @@ START_TEST(channels_agree_with_a_naive_list)
 		for (uint8_t i = 0; i < 12; i++) {
 			struct endpoint found;
 			bool alive = model[i].expires > world.now_ms;
-			if (channel_find_peer(&world.turn, al, 0x4000 + i, world.now_ms,
-					      &found) != alive ||
+			if (find_peer(&world.turn, al, 0x4000 + i, world.now_ms,
+				      &found) != alive ||
 			    (alive && found.port != 100 + model[i].peer))
 				ck_abort_msg("step %d: number %u is wrong", step, i);
-			if (alive && channel_find_number(&world.turn, al, &found,
-							 world.now_ms) != 0x4000 + i)
+			if (alive && find_number(&world.turn, al, &found, world.now_ms) !=
+					     0x4000 + i)
 				ck_abort_msg("step %d: peer of %u is wrong", step, i);
 		}
 	}
@@ -309,10 +330,9 @@ START_TEST(own_address_is_one_in_both_forms)
 		channel_bind(&world.turn, al, 0x4001, &public, world.now_ms, NULL), 400);
 	ck_assert_int_eq(
 		channel_bind(&world.turn, al, 0x4000, &public, world.now_ms, NULL), 0);
-	ck_assert(channel_find_peer(&world.turn, al, 0x4000, world.now_ms, &got));
+	ck_assert(find_peer(&world.turn, al, 0x4000, world.now_ms, &got));
 	ck_assert(endpoint_equal(&got, &public));
-	ck_assert_uint_eq(channel_find_number(&world.turn, al, &local, world.now_ms),
-			  0x4000);
+	ck_assert_uint_eq(find_number(&world.turn, al, &local, world.now_ms), 0x4000);
 }
 END_TEST
 

@@ -34,10 +34,8 @@ START_TEST(every_name_is_there_once)
 		drops[i] = drop_reason_name((enum drop_reason)i);
 		ck_assert_int_gt(strlen(drop_reason_text((enum drop_reason)i)), 5);
 	}
-	for (int i = 0; i < PEER_EVENT_COUNT; i++) {
+	for (int i = 0; i < PEER_EVENT_COUNT; i++)
 		peers[i] = peer_event_name((enum peer_event)i);
-		ck_assert_int_gt(strlen(peer_event_text((enum peer_event)i)), 5);
-	}
 	for (int i = 0; i < REQUEST_METHOD_COUNT; i++)
 		methods[i] = request_method_name((enum request_method)i);
 	for (int i = 0; i < SIDE_COUNT; i++)
@@ -62,7 +60,6 @@ START_TEST(numbers_outside_the_sets_have_a_name_too)
 	ck_assert_str_eq(drop_reason_name(DROP_REASON_COUNT), "?");
 	ck_assert_str_eq(drop_reason_text((enum drop_reason) - 1), "?");
 	ck_assert_str_eq(peer_event_name(PEER_EVENT_COUNT), "?");
-	ck_assert_str_eq(peer_event_text((enum peer_event) - 1), "?");
 	ck_assert_str_eq(request_method_name(REQUEST_METHOD_COUNT), "?");
 	ck_assert_str_eq(socket_kind_name(SOCKET_KIND_COUNT), "?");
 	ck_assert_str_eq(side_name(SIDE_COUNT), "?");
