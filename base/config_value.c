@@ -6,30 +6,14 @@
 #include "base/config_value.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/config_address.h"
 #include "base/log.h"
 #include "base/units.h"
-
-struct reason {
-	char *text;
-	size_t size;
-};
-
-static bool __attribute__((format(printf, 2, 3)))
-refuse(const struct reason *why, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(why->text, why->size, format, args);
-	va_end(args);
-	return false;
-}
 
 static void *field_of(const struct config_key *key, void *base)
 {
@@ -56,18 +40,19 @@ static void store(const struct config_key *key, void *field, uint64_t value)
 }
 
 static bool parse_number(const struct config_key *key, const char *text, void *field,
-			 const struct reason *why)
+			 const struct config_reason *why)
 {
 	uint64_t value;
 
 	/* A size without a unit is a number; the unit is what to refuse. */
 	if (text[strspn(text, "0123456789")] || !units_bytes(text, &value))
-		return refuse(why, "\"%s\" is not a number; write digits alone", text);
+		return config_refuse(why, "\"%s\" is not a number; write digits alone",
+				     text);
 	if (value < key->min || value > key->max)
-		return refuse(why,
-			      "%s is out of range; write a number from %" PRIu64
-			      " to %" PRIu64,
-			      text, key->min, key->max);
+		return config_refuse(why,
+				     "%s is out of range; write a number from %" PRIu64
+				     " to %" PRIu64,
+				     text, key->min, key->max);
 	store(key, field, value);
 	return true;
 }
@@ -82,14 +67,14 @@ static const char *duration_text(uint64_t milliseconds, char buf[UNITS_TEXT_MAX]
 }
 
 static bool parse_duration(const struct config_key *key, const char *text, void *field,
-			   const struct reason *why)
+			   const struct config_reason *why)
 {
 	uint64_t scale = key->type == CONFIG_MILLISECONDS ? 1000 : 1;
 	char least[UNITS_TEXT_MAX], most[UNITS_TEXT_MAX];
 	int64_t seconds;
 
 	if (!units_duration(text, &seconds))
-		return refuse(
+		return config_refuse(
 			why,
 			"\"%s\" is not a duration; write a number and s, m, h, d or w,"
 			" such as 30s",
@@ -100,57 +85,59 @@ static bool parse_duration(const struct config_key *key, const char *text, void 
 		/* The smallest whole second is what one can write. */
 		uint64_t from = (key->min + scale - 1) / scale;
 
-		return refuse(why, "%s is out of range; write a duration from %s to %s",
-			      text, duration_text(from * 1000, least),
-			      duration_text(key->max / scale * 1000, most));
+		return config_refuse(why,
+				     "%s is out of range; write a duration from %s to %s",
+				     text, duration_text(from * 1000, least),
+				     duration_text(key->max / scale * 1000, most));
 	}
 	store(key, field, value * scale);
 	return true;
 }
 
 static bool parse_bytes(const struct config_key *key, const char *text, void *field,
-			const struct reason *why)
+			const struct config_reason *why)
 {
 	uint64_t value;
 
 	if (!units_bytes(text, &value))
-		return refuse(
+		return config_refuse(
 			why,
 			"\"%s\" is not a size; write a number and B, K, M or G, such "
 			"as 256K",
 			text);
 	if (value < key->min || value > key->max)
-		return refuse(why,
-			      "%s is out of range; write a size from %" PRIu64
-			      "B to %" PRIu64 "B",
-			      text, key->min, key->max);
+		return config_refuse(why,
+				     "%s is out of range; write a size from %" PRIu64
+				     "B to %" PRIu64 "B",
+				     text, key->min, key->max);
 	store(key, field, value);
 	return true;
 }
 
 static bool parse_bitrate(const struct config_key *key, const char *text, void *field,
-			  const struct reason *why)
+			  const struct config_reason *why)
 {
 	char least[UNITS_TEXT_MAX], most[UNITS_TEXT_MAX];
 	uint64_t value;
 
 	if (!units_bitrate(text, &value))
-		return refuse(
+		return config_refuse(
 			why,
 			"\"%s\" is not a bit rate; write a number and kbit, Mbit or "
 			"Gbit, such as 10Mbit",
 			text);
 	if (value != 0 && (value < key->min || value > key->max))
-		return refuse(why,
-			      "%s is out of range; write a rate from %s to %s, or 0 for "
-			      "no limit",
-			      text, units_bitrate_text(key->min, least),
-			      units_bitrate_text(key->max, most));
+		return config_refuse(
+			why,
+			"%s is out of range; write a rate from %s to %s, or 0 for "
+			"no limit",
+			text, units_bitrate_text(key->min, least),
+			units_bitrate_text(key->max, most));
 	store(key, field, value);
 	return true;
 }
 
-static bool parse_bool(const char *text, void *field, const struct reason *why)
+static bool parse_bool(const char *text, void *field, const struct config_reason *why)
 {
 	static const char *const words[] = {"false", "true", "no", "yes", "off", "on"};
 
@@ -162,7 +149,8 @@ static bool parse_bool(const char *text, void *field, const struct reason *why)
 			return true;
 		}
 	}
-	return refuse(why, "\"%s\" is neither yes nor no; write true or false", text);
+	return config_refuse(why, "\"%s\" is neither yes nor no; write true or false",
+			     text);
 }
 
 /* Port numbers as text are short; more digits than five are no port. */
@@ -178,37 +166,38 @@ static bool parse_port(const char **text, unsigned *port)
 }
 
 static bool parse_range(const struct config_key *key, const char *text, void *field,
-			const struct reason *why)
+			const struct config_reason *why)
 {
 	const char *p = text;
 	unsigned first, last;
 
 	if (!parse_port(&p, &first) || *p++ != '-' || !parse_port(&p, &last) || *p)
-		return refuse(why,
-			      "\"%s\" is not a port range; write FIRST-LAST, such as "
-			      "50000-59999",
-			      text);
+		return config_refuse(
+			why,
+			"\"%s\" is not a port range; write FIRST-LAST, such as "
+			"50000-59999",
+			text);
 	if (first > last)
-		return refuse(why, "%s begins after its end; write %u-%u", text, last,
-			      first);
+		return config_refuse(why, "%s begins after its end; write %u-%u", text,
+				     last, first);
 	if (first < key->min)
-		return refuse(why,
-			      "%s reaches below port %" PRIu64
-			      ", where system services live; begin at %" PRIu64
-			      " or above",
-			      text, key->min, key->min);
+		return config_refuse(why,
+				     "%s reaches below port %" PRIu64
+				     ", where system services live; begin at %" PRIu64
+				     " or above",
+				     text, key->min, key->min);
 
 	uint16_t range[2] = {(uint16_t)first, (uint16_t)last};
 	memcpy(field, range, sizeof(range));
 	return true;
 }
 
-static bool keep_text(const char *text, void *field, const struct reason *why)
+static bool keep_text(const char *text, void *field, const struct config_reason *why)
 {
 	char *copy = strdup(text);
 
 	if (!copy)
-		return refuse(why, "out of memory; free some");
+		return config_refuse(why, "out of memory; free some");
 	memcpy(field, &copy, sizeof(copy));
 	return true;
 }
@@ -236,16 +225,17 @@ static bool is_clean(const struct config_key *key, const char *text)
 }
 
 static bool parse_text(const struct config_key *key, const char *text, void *field,
-		       const struct reason *why)
+		       const struct config_reason *why)
 {
 	size_t len = strlen(text);
 
 	if (len < key->min)
-		return refuse(why, "empty; write a value, or remove the key");
+		return config_refuse(why, "empty; write a value, or remove the key");
 	if (len > key->max)
-		return refuse(why, "longer than %" PRIu64 " bytes; shorten it", key->max);
+		return config_refuse(why, "longer than %" PRIu64 " bytes; shorten it",
+				     key->max);
 	if (!is_clean(key, text))
-		return refuse(
+		return config_refuse(
 			why, "contains %s; remove it",
 			is_for_the_wire(key)
 				? "a quote, a backslash or what is not printable ASCII"
@@ -255,12 +245,12 @@ static bool parse_text(const struct config_key *key, const char *text, void *fie
 	return keep_text(text, field, why);
 }
 
-static bool parse_level(const char *text, void *field, const struct reason *why)
+static bool parse_level(const char *text, void *field, const struct config_reason *why)
 {
 	enum log_level level;
 
 	if (!log_level_parse(text, &level))
-		return refuse(
+		return config_refuse(
 			why,
 			"\"%s\" is not a level; write error, warning, notice, info or "
 			"debug",
@@ -269,7 +259,7 @@ static bool parse_level(const char *text, void *field, const struct reason *why)
 }
 
 static bool parse_word(const struct config_key *key, const char *text, void *field,
-		       const struct reason *why)
+		       const struct config_reason *why)
 {
 	char list[128] = "";
 
@@ -283,85 +273,32 @@ static bool parse_word(const struct config_key *key, const char *text, void *fie
 		snprintf(list + len, sizeof(list) - len, "%s%s", i ? " or " : "",
 			 key->words[i]);
 	}
-	return refuse(why, "\"%s\" is not one of its words; write %s", text, list);
+	return config_refuse(why, "\"%s\" is not one of its words; write %s", text, list);
 }
 
-static bool is_mapped(const struct ip_addr *ip)
-{
-	static const uint8_t prefix[12] = {[10] = 0xFF, [11] = 0xFF};
-
-	return ip->family == IP_V6 && memcmp(ip->bytes, prefix, sizeof(prefix)) == 0;
-}
-
-/* The IPv4 address that an IPv4-mapped one says. */
-static const char *mapped_text(const struct ip_addr *ip, char *buf, size_t size)
-{
-	struct ip_addr v4 = {.family = IP_V4};
-
-	memcpy(v4.bytes, ip->bytes + 12, 4);
-	return ip_addr_format(&v4, buf, size);
-}
-
-static bool is_zero(const struct ip_addr *ip)
-{
-	static const struct ip_addr zero;
-
-	return memcmp(ip->bytes, zero.bytes, sizeof(zero.bytes)) == 0;
-}
-
-/* An address that one socket can be bound to and one packet can come from. */
-static bool parse_address(const char *text, struct ip_addr *ip, const struct reason *why)
-{
-	char v4[ENDPOINT_TEXT_LEN];
-
-	if (!ip_addr_parse(text, ip))
-		return refuse(
-			why,
-			"\"%s\" is not an IP address; write one such as 192.0.2.1 or "
-			"2001:db8::1",
-			text);
-	if (is_zero(ip))
-		return refuse(
-			why,
-			"%s stands for all addresses; name those of this side one by one",
-			text);
-	if (is_mapped(ip))
-		return refuse(why, "%s is IPv4 written as IPv6; write %s", text,
-			      mapped_text(ip, v4, sizeof(v4)));
-	if (ip->family == IP_V4 ? ip->bytes[0] >= 224 : ip->bytes[0] == 0xFF)
-		return refuse(
-			why, "%s is not the address of one host; write a unicast address",
-			text);
-	if (ip->family == IP_V6 && ip->bytes[0] == 0xFE && (ip->bytes[1] & 0xC0) == 0x80)
-		return refuse(
-			why,
-			"%s is link-local and ambiguous without its interface; write a "
-			"global or unique local address",
-			text);
-	return true;
-}
-
-static bool parse_one_address(const char *text, void *field, const struct reason *why)
+static bool parse_one_address(const char *text, void *field,
+			      const struct config_reason *why)
 {
 	struct ip_addr ip = {.family = IP_NONE};
 
-	if (*text != '\0' && !parse_address(text, &ip, why))
+	if (*text != '\0' && !config_address_parse(text, &ip, why))
 		return false;
 	memcpy(field, &ip, sizeof(ip));
 	return true;
 }
 
-static bool parse_loopback(const char *text, void *field, const struct reason *why)
+static bool parse_loopback(const char *text, void *field, const struct config_reason *why)
 {
 	struct endpoint ep = {.ip = {.family = IP_NONE}};
 
 	if (*text != '\0' && (!endpoint_parse(text, 0, &ep) || ep.port == 0))
-		return refuse(why,
-			      "\"%s\" is not an address and port; write one such as "
-			      "127.0.0.1:9478",
-			      text);
+		return config_refuse(
+			why,
+			"\"%s\" is not an address and port; write one such as "
+			"127.0.0.1:9478",
+			text);
 	if (*text != '\0' && !ip_addr_is_loopback(&ep.ip))
-		return refuse(
+		return config_refuse(
 			why,
 			"%s is not a loopback address; write one such as 127.0.0.1, "
 			"because everybody may ask there",
@@ -400,14 +337,15 @@ static void *list_grow(const struct config_key *key, void *base, size_t element)
 }
 
 static bool add_text(const struct config_key *key, const char *text, void *base,
-		     const struct reason *why)
+		     const struct config_reason *why)
 {
 	char *const *known = list_of(key, base);
 	char *copy;
 
 	for (size_t i = 0; i < count_of(key, base); i++) {
 		if (strcmp(known[i], text) == 0)
-			return refuse(why, "\"%s\" is named twice; remove one", text);
+			return config_refuse(why, "\"%s\" is named twice; remove one",
+					     text);
 	}
 	if (!parse_text(key, text, &copy, why))
 		return false;
@@ -415,53 +353,53 @@ static bool add_text(const struct config_key *key, const char *text, void *base,
 	char **added = list_grow(key, base, sizeof(*added));
 	if (!added) {
 		free(copy);
-		return refuse(why, "out of memory; free some");
+		return config_refuse(why, "out of memory; free some");
 	}
 	*added = copy;
 	return true;
 }
 
 static bool add_address(const struct config_key *key, const char *text, void *base,
-			const struct reason *why)
+			const struct config_reason *why)
 {
 	struct ip_addr ip;
 
-	if (!parse_address(text, &ip, why))
+	if (!config_address_parse(text, &ip, why))
 		return false;
 
 	const struct config_address *known = list_of(key, base);
 	for (size_t i = 0; i < count_of(key, base); i++) {
 		if (ip_addr_equal(&known[i].local, &ip))
-			return refuse(why, "%s is named twice; remove one", text);
+			return config_refuse(why, "%s is named twice; remove one", text);
 	}
 
 	struct config_address *added = list_grow(key, base, sizeof(*added));
 	if (!added)
-		return refuse(why, "out of memory; free some");
+		return config_refuse(why, "out of memory; free some");
 	*added = (struct config_address){.local = ip, .public = {.family = IP_NONE}};
 	return true;
 }
 
 /* The public form of the first address that has none yet: they pair by position. */
 static bool add_public(const struct config_key *key, const char *text, void *base,
-		       const struct reason *why)
+		       const struct config_reason *why)
 {
 	struct config_address *addresses = list_of(key, base);
 	size_t count = count_of(key, base), i = 0;
 	struct ip_addr ip;
 
-	if (!parse_address(text, &ip, why))
+	if (!config_address_parse(text, &ip, why))
 		return false;
 	for (; i < count && addresses[i].public.family != IP_NONE; i++) {
 		if (ip_addr_equal(&addresses[i].public, &ip))
-			return refuse(
+			return config_refuse(
 				why,
 				"%s is named twice; give each address a public one of "
 				"its own",
 				text);
 	}
 	if (i == count)
-		return refuse(
+		return config_refuse(
 			why,
 			"%s has no partner, there are only %zu \"addresses\"; write one "
 			"public address for each of them",
@@ -469,7 +407,7 @@ static bool add_public(const struct config_key *key, const char *text, void *bas
 	if (addresses[i].local.family != ip.family) {
 		char local[ENDPOINT_TEXT_LEN];
 
-		return refuse(
+		return config_refuse(
 			why,
 			"%s is paired with %s, which is of the other family; write both "
 			"lists in the same order",
@@ -479,81 +417,23 @@ static bool add_public(const struct config_key *key, const char *text, void *bas
 	return true;
 }
 
-/* Clear what is behind the length. */
-static void prefix_mask(struct ip_prefix *prefix)
-{
-	for (size_t i = 0; i < sizeof(prefix->ip.bytes); i++) {
-		unsigned bits = prefix->len > 8 * i ? prefix->len - 8 * (unsigned)i : 0;
-
-		if (bits < 8)
-			prefix->ip.bytes[i] &= (uint8_t)(0xFF00 >> bits);
-	}
-}
-
-/* ip_prefix_parse() has refused it: say why. */
-static bool explain_prefix(const char *text, const struct reason *why)
-{
-	size_t len = strcspn(text, "/");
-	char address[ENDPOINT_TEXT_LEN], right[ENDPOINT_TEXT_LEN];
-	struct ip_prefix prefix = {.len = 0};
-	unsigned bits;
-
-	if (len >= sizeof(address))
-		len = 0;
-	memcpy(address, text, len);
-	address[len] = '\0';
-	if (!ip_addr_parse(address, &prefix.ip))
-		return refuse(why,
-			      "\"%s\" is not a prefix; write one such as 10.0.0.0/8 or "
-			      "2001:db8::/32",
-			      text);
-
-	unsigned most = prefix.ip.family == IP_V4 ? 32 : 128;
-	const char *p = text + len + 1;
-	if (text[len] == '\0' || !parse_port(&p, &bits) || *p || bits > most)
-		return refuse(
-			why,
-			"\"%s\" has no valid length; write a number from 0 to %u behind "
-			"the slash",
-			text, most);
-	prefix.len = (uint8_t)bits;
-	prefix_mask(&prefix);
-	ip_addr_format(&prefix.ip, right, sizeof(right));
-	return refuse(why, "%s has bits set behind its length; write %s/%u", text, right,
-		      bits);
-}
-
-static bool parse_prefix(const char *text, struct ip_prefix *prefix,
-			 const struct reason *why)
-{
-	char v4[ENDPOINT_TEXT_LEN];
-
-	if (!ip_prefix_parse(text, prefix))
-		return explain_prefix(text, why);
-	if (is_mapped(&prefix->ip) && prefix->len >= 96)
-		return refuse(why, "%s is IPv4 written as IPv6; write %s/%u", text,
-			      mapped_text(&prefix->ip, v4, sizeof(v4)),
-			      prefix->len - 96u);
-	return true;
-}
-
 static bool add_prefix(const struct config_key *key, const char *text, void *base,
-		       const struct reason *why)
+		       const struct config_reason *why)
 {
 	struct ip_prefix prefix;
 
-	if (!parse_prefix(text, &prefix, why))
+	if (!config_prefix_parse(text, &prefix, why))
 		return false;
 
 	const struct ip_prefix *known = list_of(key, base);
 	for (size_t i = 0; i < count_of(key, base); i++) {
 		if (known[i].len == prefix.len && ip_addr_equal(&known[i].ip, &prefix.ip))
-			return refuse(why, "%s is named twice; remove one", text);
+			return config_refuse(why, "%s is named twice; remove one", text);
 	}
 
 	struct ip_prefix *added = list_grow(key, base, sizeof(*added));
 	if (!added)
-		return refuse(why, "out of memory; free some");
+		return config_refuse(why, "out of memory; free some");
 	*added = prefix;
 	return true;
 }
@@ -561,7 +441,7 @@ static bool add_prefix(const struct config_key *key, const char *text, void *bas
 bool config_value_parse(const struct config_key *key, const char *text, void *base,
 			char *why, size_t why_size)
 {
-	const struct reason reason = {.text = why, .size = why_size};
+	const struct config_reason reason = {.text = why, .size = why_size};
 	void *field = field_of(key, base);
 
 	switch (key->type) {

@@ -17,6 +17,7 @@ libbase_a_SOURCES = \
 # What daemons share besides; it uses libstun.a and stands before it.
 noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
+	base/config_address.c base/config_address.h \
 	base/config_format.c \
 	base/config_value.c base/config_value.h \
 	base/control_api.c base/control_api.h \
