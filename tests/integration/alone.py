@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 
 import relay
 
@@ -65,6 +67,28 @@ def relay_sockets():
 
 def descriptors(pid):
     return len(os.listdir("/proc/%d/fd" % pid))
+
+
+class HeldUp:
+    """How long this machine held up somebody who wanted to run: what a limit of time for others
+    is to be exceeded by on a busy one."""
+    TICK_S = 0.002
+
+    def __init__(self):
+        self.lateness = []  # (when, seconds)
+        threading.Thread(target=self._tick, daemon=True).start()
+
+    def _tick(self):
+        while True:
+            begun = time.monotonic()
+            time.sleep(self.TICK_S)
+            now = time.monotonic()
+            if now - begun > 5 * self.TICK_S:
+                self.lateness.append((now, now - begun))
+
+    def seconds(self, begun, ended):
+        """In that time altogether."""
+        return sum(late for when, late in self.lateness if begun < when < ended + late)
 
 
 def check(condition, text, *values):

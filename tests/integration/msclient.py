@@ -96,7 +96,7 @@ def unquoted(text):
 class Client:
     """One allocation. transport: "udp", "tcp" or "ptls"; user and password as base64 texts."""
 
-    def __init__(self, server, transport, user, password, version=2, bind=None, timeout=3.0):
+    def __init__(self, server, transport, user, password, version=2, bind=None, timeout=10.0):
         self.transport, self.version, self.timeout = transport, version, timeout
         self.user, self.password = base64.b64decode(user), base64.b64decode(password)
         family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET

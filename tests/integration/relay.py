@@ -35,6 +35,9 @@ REPORT = re.compile(r"ERROR: (Address|Leak|Memory)Sanitizer|WARNING: ThreadSanit
                     r"|runtime error:|SUMMARY: \w+Sanitizer|Assertion .* failed")
 
 
+# Long, because a sanitizer looks for leaks meanwhile, perhaps on a busy machine.
+STOP_S = 30
+
 # Settings of the tests that open more than one user or address may have by default.
 NO_LIMITS = {"limits": ["allocations_per_user = 0", "allocations_per_prefix = 0"]}
 # A test sends as fast as it can, unless bandwidth is what it is about.
@@ -203,7 +206,7 @@ class Relay:
                                           stdin=subprocess.DEVNULL, start_new_session=True)
         with open(self.path("relay.pid"), "w", encoding="ascii") as out:
             out.write("%d\n" % self.child.pid)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if self.child.poll() is not None:
                 break
@@ -247,12 +250,12 @@ class Relay:
             wrong.append("the relay had died before it was stopped")
         else:
             os.kill(self.pid(), signal.SIGTERM)
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + STOP_S
             while self.alive() and time.monotonic() < deadline:
                 time.sleep(0.02)
             if self.alive():
                 os.kill(self.pid(), signal.SIGKILL)
-                wrong.append("the relay did not stop within ten seconds of SIGTERM")
+                wrong.append("the relay did not stop within %d s of SIGTERM" % STOP_S)
         if self.child and self.child.wait() != 0 and not self.coturn:
             wrong.append("the relay ended with status %d" % self.child.returncode)
         wrong += ["log: " + line for line in self.log().splitlines() if REPORT.search(line)]

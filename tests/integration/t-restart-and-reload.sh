@@ -39,7 +39,7 @@ reload()	# reload TEXT: and wait until the log has it
 	local since
 	since=$(wc -l <"$work/relay/relay.log")
 	"$relay_py" reload --dir "$work/relay"
-	wait_for 5 said "$1" "$since" || fail "after SIGHUP the log does not say: $1"
+	wait_for 20 said "$1" "$since" || fail "after SIGHUP the log does not say: $1"
 }
 
 for transport in udp tcp tls; do
@@ -69,7 +69,7 @@ new_certificate_served()
 {
 	[ "$(serial)" != "$before" ]
 }
-wait_for 5 new_certificate_served || fail "the old certificate is still served"
+wait_for 20 new_certificate_served || fail "the old certificate is still served"
 for pause in 0 0 0.1 0.1 0.3; do
 	"$relay_py" reload --dir "$work/relay"
 	sleep $pause
@@ -123,7 +123,7 @@ if s.type == socket.SOCK_STREAM:
 print('bound', flush=True)
 time.sleep(60)"
 	holder=$!
-	wait_for 5 grep -q bound "$work/holder" || fail "cannot take port ${kind#*:}"
+	wait_for 20 grep -q bound "$work/holder" || fail "cannot take port ${kind#*:}"
 	refuses "$conf" "$outside_addr.*${kind#*:}.*python3.*$holder" "a taken port"
 	kill $holder
 	wait $holder 2>/dev/null

@@ -58,6 +58,16 @@ class Edge:
     def journal(self, unit, *args):
         return self.machine.out("journalctl", "--no-pager", "-q", "-u", unit, *args)
 
+    def says(self, unit, text, complaint):
+        """The end of its journal, once that has the text: who writes it need not be fast."""
+        until = time.monotonic() + 15
+        while True:
+            said = self.journal(unit, "-o", "cat", "-n", "40")
+            if text in said:
+                return said
+            check(time.monotonic() < until, "%s:\n%s" % (complaint, said))
+            time.sleep(0.1)
+
     def ctl(self, *args, check=True):
         return self.machine.run("avedgectl", *args, check=check)
 
@@ -202,8 +212,7 @@ def reloads(edge):
     refused = edge.systemctl("reload", RELAY, check=False)
     check(refused.returncode != 0, "a wrong configuration reloads without an error")
     line = good.count("\n") + 2
-    said = edge.journal(RELAY, "-n", "20", "-o", "cat")
-    check("%s:%d:" % (RELAY_CONF, line) in said, "the line is not named:\n" + said)
+    said = edge.says(RELAY, "%s:%d:" % (RELAY_CONF, line), "the line is not named")
     say("refused: " + [text for text in said.splitlines() if ":%d:" % line in text][-1])
     limits = {row["name"]: row["limit"] for row in edge.document("limits")["limits"]}
     check(limits["limits.allocations_per_user"] == 7, "a refused reload changed something")
@@ -273,16 +282,15 @@ def watchdog_bites(edge):
     check(frozen.stdout.readline() == "frozen\n", "worker-0 could not be stopped")
     edge.wait_for_start(RELAY, pid)
     frozen.wait(10)
-    said = edge.journal(RELAY, "-o", "cat", "-n", "40")
-    check("worker 0 has stood still" in said and "Watchdog timeout" in said, said)
+    edge.says(RELAY, "worker 0 has stood still", "nobody says which worker")
+    said = edge.says(RELAY, "Watchdog timeout", "it was restarted for another reason")
     say("one worker stood still: " + [line for line in said.splitlines()
                                       if "Watchdog timeout" in line][-1])
 
     pid = edge.pid(MRAS)
     machine.run("kill", "-STOP", str(pid))
     edge.wait_for_start(MRAS, pid)
-    check("Watchdog timeout" in edge.journal(MRAS, "-o", "cat", "-n", "40"),
-          "mrasd was restarted for another reason")
+    edge.says(MRAS, "Watchdog timeout", "mrasd was restarted for another reason")
     edge.call()
 
 
@@ -306,8 +314,8 @@ def keys_of_root_alone(edge):
     edge.fetch_credential()
     edge.call()
     for unit in (RELAY, MRAS):
-        said = edge.journal(unit, "-o", "cat", "-n", "20")
-        check("/etc/avedge/private/shared/keys: only root may read it" in said, said)
+        edge.says(unit, "/etc/avedge/private/shared/keys: only root may read it",
+                  unit + " says nothing of its keys")
 
     machine.run("install", "-m", "0600", "/etc/avedge/keys", "/etc/avedge/elsewhere")
     machine.write(RELAY_CONF, configurations[RELAY_CONF].replace("/etc/avedge/keys",
@@ -321,8 +329,7 @@ def keys_of_root_alone(edge):
 def fails_for_good(edge, why):
     """The start of the relay fails with that sentence, and nobody tries again."""
     check(edge.systemctl("restart", RELAY, check=False).returncode != 0, "it starts")
-    said = edge.journal(RELAY, "-o", "cat", "-n", "20")
-    check(why in said, "no such reason:\n" + said)
+    said = edge.says(RELAY, why, "no such reason")
     say("not started: " + [line for line in said.splitlines() if why in line][-1])
     time.sleep(1.5)
     check(edge.show(RELAY, "ActiveState") == "failed", "systemd tries again in vain")

@@ -76,7 +76,7 @@ done
 # A long run, to look at its sockets while it lasts.
 background "$work/long.log" ip netns exec "$net-inside" turnutils_uclient -u "$user_name" \
 	-w "$user_password" -m 2 -n 100 -z 20 -y -p $udp_port $inside_addr
-wait_for 5 eval "in_ns edge ss -Huan | grep -qE ':5[0-9]{4} '" || fail "no relay socket"
+wait_for 20 eval "in_ns edge ss -Huan | grep -qE ':5[0-9]{4} '" || fail "no relay socket"
 relay_sockets_outside_only
 wait "${own_pids[-1]}"
 

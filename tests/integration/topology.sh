@@ -213,7 +213,7 @@ capture()	# capture NAME NS DEVICE [FILTER]: packets into $work/NAME.pcap
 	background "$work/$1.tcpdump" ip netns exec "$net-$2" tcpdump -i "$3" -n -U -Z root \
 		--immediate-mode -s 128 -w "$work/$1.pcap" ${4:+"$4"}
 	eval "capture_$1=\$!"
-	wait_for 5 grep -q 'listening on' "$work/$1.tcpdump" || fail "no capture on $3 of $2"
+	wait_for 20 grep -q 'listening on' "$work/$1.tcpdump" || fail "no capture on $3 of $2"
 }
 
 end_capture()	# end_capture NAME

@@ -211,7 +211,7 @@ class Closed(Exception):
 class Conn:
     """One 5-tuple to a server: sends bytes, returns Msg and ChannelData objects."""
 
-    def __init__(self, server, transport="udp", cafile=None, bind=None, timeout=3.0,
+    def __init__(self, server, transport="udp", cafile=None, bind=None, timeout=10.0,
                  sock=None, tls_options=None):
         self.server, self.transport, self.timeout = server, transport, timeout
         self.buffer = b""
