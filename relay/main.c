@@ -22,7 +22,7 @@
 #include "base/privdrop.h"
 #include "base/watchdog.h"
 #include "relay/config.h"
-#include "relay/core/bandwidth.h"
+#include "relay/core/commons.h"
 #include "relay/core/ids.h"
 #include "relay/drain.h"
 #include "relay/front/fronts.h"
@@ -108,7 +108,19 @@ static bool make_commons(struct daemon *daemon)
 	const struct config *config = daemon->config;
 	const struct config_side *outside = &config->sides[SIDE_OUTSIDE];
 	struct turn_commons *commons = &daemon->relay.commons;
-	uint64_t seed;
+	size_t ports = (size_t)(config->relay.last - config->relay.first + 1) *
+		       outside->address_count;
+	struct commons_sizes sizes = {
+		.pool =
+			{
+				.address_count = outside->address_count,
+				.first = config->relay.first,
+				.last = config->relay.last,
+				.rest_ms = config->relay.rest_ms,
+			},
+		.reservations = ports / 2 + 1,
+		.owners = 2 * ports, /* an allocation on each, UDP and TCP */
+	};
 
 	if (!make_network(daemon))
 		return false;
@@ -116,40 +128,11 @@ static bool make_commons(struct daemon *daemon)
 	commons->relay_count = PORT_POOL_ADDRESSES_MAX;
 	commons->fronts = network_view(daemon->relay.network)->fronts;
 	commons->front_count = FRONTS_MAX;
-	random_bytes(&commons->hash_key, sizeof(commons->hash_key));
-	random_bytes(&seed, sizeof(seed));
-
-	size_t ports = (size_t)(config->relay.last - config->relay.first + 1) *
-		       outside->address_count;
-	size_t allocations = 2 * ports; /* one on each, UDP and TCP */
-	struct port_pool_config pool = {
-		.address_count = outside->address_count,
-		.first = config->relay.first,
-		.last = config->relay.last,
-		.rest_ms = config->relay.rest_ms,
-		.seed = seed,
-	};
 	commons->allocations_total = config->fixed_limits.allocations_total;
-	commons->ports = port_pool_new(&pool);
-	random_bytes(&pool.seed, sizeof(pool.seed));
-	commons->tcp_ports = port_pool_new(&pool);
-	if (commons->ports != NULL)
-		commons->reservations =
-			reservation_table_new(ports / 2 + 1, commons->ports);
-	commons->users = quota_new(allocations);
-	commons->prefixes = quota_new(allocations);
-	for (int side = 0; side < SIDE_COUNT; side++)
-		commons->sides[side] = quota_new(1);
-	commons->total = quota_new(1);
-	commons->bandwidth = bandwidth_new(allocations);
-	commons->strangers = limiter_new(&commons->hash_key);
-	if (commons->ports == NULL || commons->tcp_ports == NULL ||
-	    commons->reservations == NULL || commons->users == NULL ||
-	    commons->prefixes == NULL || commons->sides[SIDE_INSIDE] == NULL ||
-	    commons->sides[SIDE_OUTSIDE] == NULL || commons->total == NULL ||
-	    commons->bandwidth == NULL || commons->strangers == NULL)
-		return no_memory(daemon);
-	return true;
+	random_bytes(&commons->hash_key, sizeof(commons->hash_key));
+	random_bytes(&sizes.pool.seed, sizeof(sizes.pool.seed));
+	random_bytes(&sizes.tcp_seed, sizeof(sizes.tcp_seed));
+	return commons_make(commons, &sizes) ? true : no_memory(daemon);
 }
 
 static bool bind_fronts(struct daemon *daemon)
@@ -415,7 +398,6 @@ static bool serve(struct daemon *daemon)
 static void take_down(struct daemon *daemon)
 {
 	struct relay *relay = &daemon->relay;
-	struct turn_commons *commons = &relay->commons;
 
 	/* Whoever still waits for main is let go before its thread is waited for. */
 	if (relay->main != NULL)
@@ -441,17 +423,7 @@ static void take_down(struct daemon *daemon)
 		reload_free(daemon->reload);
 	else
 		config_free(daemon->config);
-	reservation_table_free(commons->reservations);
-	port_pool_free(commons->ports);
-	port_pool_free(commons->tcp_ports);
-	quota_free(commons->users);
-	quota_free(commons->prefixes);
-	for (int side = 0; side < SIDE_COUNT; side++)
-		quota_free(commons->sides[side]);
-	quota_free(commons->total);
-	bandwidth_free(commons->bandwidth);
-	quota_free(commons->half_open);
-	limiter_free(commons->strangers);
+	commons_free(&relay->commons);
 	network_free(relay->network);
 	free(daemon->sockets);
 	libevent_global_shutdown();

@@ -9,6 +9,8 @@ libcore_a_SOURCES = \
 	relay/core/auth.h \
 	relay/core/channel.c \
 	relay/core/channel.h \
+	relay/core/commons.c \
+	relay/core/commons.h \
 	relay/core/counters.c \
 	relay/core/counters.h \
 	relay/core/destination.c \

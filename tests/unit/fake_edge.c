@@ -10,6 +10,7 @@
 
 #include "relay/core/allocation_table.h"
 #include "relay/core/bandwidth.h"
+#include "relay/core/commons.h"
 #include "tests/unit/random.h"
 
 const char world_realm[] = "avedge.test";
@@ -236,31 +237,23 @@ static bool add_commons(struct world *world, const struct world_options *options
 			size_t slots)
 {
 	struct turn_commons *commons = &world->commons;
-	const struct port_pool_config pool = {
-		.address_count = commons->relay_count,
-		.first = options->first_port ? options->first_port : 50000,
-		.last = options->last_port ? options->last_port : 50099,
-		.seed = 4711,
+	const struct commons_sizes sizes = {
+		.pool =
+			{
+				.address_count = commons->relay_count,
+				.first = options->first_port ? options->first_port
+							     : 50000,
+				.last = options->last_port ? options->last_port : 50099,
+				.seed = 4711,
+			},
+		.tcp_seed = 4711,
+		.reservations = options->reservations ? options->reservations : 16,
+		.owners = slots,
 	};
 
 	commons->hash_key = (struct hash_key){0x0123456789abcdef, 0xfedcba9876543210};
 	commons->allocations_total = options->allocations_total;
-	commons->ports = port_pool_new(&pool);
-	commons->tcp_ports = port_pool_new(&pool);
-	if (!commons->ports || !commons->tcp_ports)
-		return false;
-	commons->reservations = reservation_table_new(
-		options->reservations ? options->reservations : 16, commons->ports);
-	commons->users = quota_new(slots);
-	commons->prefixes = quota_new(slots);
-	for (int side = 0; side < SIDE_COUNT; side++)
-		commons->sides[side] = quota_new(1);
-	commons->total = quota_new(1);
-	commons->bandwidth = bandwidth_new(slots);
-	commons->strangers = limiter_new(&commons->hash_key);
-	return commons->reservations && commons->users && commons->prefixes &&
-	       commons->sides[SIDE_INSIDE] && commons->sides[SIDE_OUTSIDE] &&
-	       commons->total && commons->bandwidth && commons->strangers;
+	return commons_make(commons, &sizes);
 }
 
 bool world_start(struct world *world, const struct world_options *options)
@@ -313,16 +306,7 @@ void world_stop(struct world *world)
 	while (world->turn.table && (al = allocation_next(world->turn.table, 0)) != NULL)
 		allocation_delete(&world->turn, al, END_SHUTDOWN, world->now_ms);
 	allocation_table_free(world->turn.table);
-	limiter_free(world->commons.strangers);
-	for (int side = 0; side < SIDE_COUNT; side++)
-		quota_free(world->commons.sides[side]);
-	quota_free(world->commons.total);
-	bandwidth_free(world->commons.bandwidth);
-	quota_free(world->commons.prefixes);
-	quota_free(world->commons.users);
-	reservation_table_free(world->commons.reservations);
-	port_pool_free(world->commons.ports);
-	port_pool_free(world->commons.tcp_ports);
+	commons_free(&world->commons);
 	peer_policy_free(world->settings.policy);
 	keyring_free(world->settings.keyring);
 	memset(world, 0, sizeof(*world));

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/sockaddr.h"
-#include "relay/core/bandwidth.h"
+#include "relay/core/commons.h"
 #include "relay/core/permission.h"
 #include "relay/front/fronts.h"
 #include "relay/front/listener.h"
@@ -93,11 +93,17 @@ static void make_commons(struct relay_world *world)
 {
 	struct turn_commons *commons = &world->relay.commons;
 	const struct config *config = world->config;
-	const struct port_pool_config pool = {
-		.address_count = 1,
-		.first = config->relay.first,
-		.last = config->relay.last,
-		.seed = 1,
+	const struct commons_sizes sizes = {
+		.pool =
+			{
+				.address_count = 1,
+				.first = config->relay.first,
+				.last = config->relay.last,
+				.seed = 1,
+			},
+		.tcp_seed = 1,
+		.reservations = 16,
+		.owners = 1024,
 	};
 
 	world->address = (struct relay_address){
@@ -109,21 +115,8 @@ static void make_commons(struct relay_world *world)
 	commons->fronts = world->fronts;
 	commons->front_count = 2 * WORLD_WORKERS;
 	commons->hash_key = (struct hash_key){1, 2};
-	commons->ports = port_pool_new(&pool);
-	commons->tcp_ports = port_pool_new(&pool);
-	commons->reservations = reservation_table_new(16, commons->ports);
-	commons->users = quota_new(1024);
-	commons->prefixes = quota_new(1024);
-	for (int side = 0; side < SIDE_COUNT; side++)
-		commons->sides[side] = quota_new(1);
-	commons->total = quota_new(1);
-	commons->bandwidth = bandwidth_new(1024);
 	commons->half_open = quota_new(1024);
-	commons->strangers = limiter_new(&commons->hash_key);
-	ck_assert(commons->ports && commons->tcp_ports && commons->reservations &&
-		  commons->users && commons->prefixes && commons->sides[SIDE_INSIDE] &&
-		  commons->sides[SIDE_OUTSIDE] && commons->total && commons->bandwidth &&
-		  commons->half_open && commons->strangers);
+	ck_assert(commons_make(commons, &sizes) && commons->half_open);
 }
 
 /* Its fronts and its address, as settings are built from. */
@@ -207,25 +200,13 @@ static void check_nothing_is_left(struct relay_world *world)
 
 void relay_world_stop(struct relay_world *world)
 {
-	struct turn_commons *commons = &world->relay.commons;
-
 	for (unsigned i = 0; i < WORLD_WORKERS; i++)
 		worker_stop(world->workers[i]);
 	check_nothing_is_left(world);
 	for (unsigned i = 0; i < WORLD_WORKERS; i++)
 		worker_free(world->workers[i]);
 	settings_unref(world->settings);
-	reservation_table_free(commons->reservations);
-	port_pool_free(commons->ports);
-	port_pool_free(commons->tcp_ports);
-	quota_free(commons->users);
-	quota_free(commons->prefixes);
-	for (int side = 0; side < SIDE_COUNT; side++)
-		quota_free(commons->sides[side]);
-	quota_free(commons->total);
-	bandwidth_free(commons->bandwidth);
-	quota_free(commons->half_open);
-	limiter_free(commons->strangers);
+	commons_free(&world->relay.commons);
 	config_free(world->config);
 	unlink(world->keys);
 	if (world->descriptors > 0)
