@@ -113,6 +113,25 @@ static bool add_filter(struct relay_filter *filter, const char *name, const char
 	return true; /* "sort" and "limit" are no filters */
 }
 
+/* What add_filter() takes. */
+static const char *values_of(const char *name)
+{
+	static const struct {
+		const char *name, *values;
+	} filters[] = {
+		{"side", "say inside or outside"},
+		{"dialect", "say ietf or ms"},
+		{"transport", "say udp, tcp or tls"},
+		{"relay_transport", "say udp or tcp"},
+	};
+
+	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
+		if (strcmp(filters[i].name, name) == 0)
+			return filters[i].values;
+	}
+	return "give an address or a prefix, such as 192.0.2.0/24";
+}
+
 static bool read_filter(const struct control_request *request,
 			struct relay_filter *filter, struct control_reply *reply)
 {
@@ -122,9 +141,8 @@ static bool read_filter(const struct control_request *request,
 
 		if (add_filter(filter, name, value))
 			continue;
-		control_refuse(reply, 400,
-			       "\"%.100s\" is no %s; see the manual for its values",
-			       value, name);
+		control_refuse(reply, 400, "\"%.100s\" is no %s; %s", value, name,
+			       values_of(name));
 		return false;
 	}
 	return true;

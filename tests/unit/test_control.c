@@ -263,19 +263,34 @@ START_TEST(filters_let_through_what_they_name)
 }
 END_TEST
 
-static const char *const wrong[] = {
-	"?side=middle",   "?transport=quic",  "?relay_transport=", "?dialect=latin",
-	"?client=nobody", "?peer=10.0.0.1/8", "?sort=colour",      "?limit=0",
-	"?limit=-1",      "?limit=many",      "?limit=1000001",    "?colour=red",
-	"?limit=",        "?client=",
+static const struct {
+	const char *query;
+	const char *remedy;
+} wrong[] = {
+	{"?side=middle", "say inside or outside"},
+	{"?transport=quic", "say udp, tcp or tls"},
+	{"?relay_transport=", "say udp or tcp"},
+	{"?dialect=latin", "say ietf or ms"},
+	{"?client=nobody", "an address or a prefix"},
+	{"?client=", "an address or a prefix"},
+	{"?peer=10.0.0.1/8", "an address or a prefix"},
+	{"?sort=colour", "say age, bytes, rate, user or expires"},
+	{"?limit=0", "a number from 1 to"},
+	{"?limit=-1", "a number from 1 to"},
+	{"?limit=many", "a number from 1 to"},
+	{"?limit=1000001", "a number from 1 to"},
+	{"?limit=", "a number from 1 to"},
+	{"?colour=red", "colour"},
 };
 
 START_TEST(filters_refuse_what_they_do_not_know)
 {
 	char path[256];
 
-	snprintf(path, sizeof(path), "/v1/allocations%s", wrong[_i]);
-	ask(400, "GET", path, NULL);
+	snprintf(path, sizeof(path), "/v1/allocations%s", wrong[_i].query);
+	const char *detail = word(ask(400, "GET", path, NULL), "detail");
+	ck_assert_msg(strstr(detail, wrong[_i].remedy) != NULL, "%s: %s", wrong[_i].query,
+		      detail);
 }
 END_TEST
 
