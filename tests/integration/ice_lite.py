@@ -22,6 +22,7 @@ import turnclient as t
 
 SMALL, LARGE = 160, 1200
 PACE_S = 0.002
+WINDOW = 32  # messages on their way, as nice_pair has it
 UFRAG, PWD = "lite", "a-password-of-22-bytes"
 CHANNEL = 0x4000
 USE_CANDIDATE = 0x0025
@@ -164,7 +165,8 @@ class Call:
                 self.arrived(self.way.receive(PACE_S))
             except TimeoutError:
                 pass
-            if self.nominated and self.sent < 2 * self.count:
+            if self.nominated and self.sent < min(
+                    2 * self.count, self.received + self.wrong + WINDOW):
                 self.way.send(content(self.sent, self.count))
                 self.sent += 1
             done = self.sent + self.received + self.wrong >= 4 * self.count
