@@ -27,7 +27,7 @@ unit_programs += \
 	tests/unit/test_tcp_relay \
 	tests/unit/test_threads \
 	tests/unit/test_tokens
-EXTRA_DIST += tests/unit/random.h
+EXTRA_DIST += tests/unit/create_check.h tests/unit/one_world.h tests/unit/random.h
 
 # The world of fake_edge.h; a program that uses it has libworld.a in front of the libraries.
 check_LIBRARIES += libworld.a

@@ -10,49 +10,8 @@
 #include "relay/core/channel.h"
 #include "relay/core/ids.h"
 #include "relay/core/permission.h"
-#include "tests/unit/fake_edge.h"
+#include "tests/unit/create_check.h"
 #include "tests/unit/random.h"
-#include "tests/unit/unit.h"
-
-static struct world world;
-
-static void begin_with(const struct world_options *options)
-{
-	world_stop(&world);
-	ck_assert(world_start(&world, options));
-}
-
-static void begin(void)
-{
-	begin_with(NULL);
-}
-
-static void end(void)
-{
-	world_stop(&world);
-}
-
-static const uint8_t txid[STUN_TXID_LEN] = "transaction";
-static const struct stun_key key = {16, "0123456789abcdef"};
-
-static int create(const char *user, const char *client, uint16_t front, uint8_t family,
-		  struct allocation **al)
-{
-	struct slice name = {(const uint8_t *)user, strlen(user)};
-	struct owner owner = owner_of(&world.commons.hash_key, name);
-	const struct allocation_request request = {
-		.tuple = world_tuple(client, front),
-		.family = family,
-		.lifetime_s = 600,
-		.txid = txid,
-		.owner = &owner,
-		.key = &key,
-		.user = user,
-		.key_id = "k1",
-	};
-
-	return allocation_create(&world.turn, &request, world.now_ms, al);
-}
 
 START_TEST(allocation_keeps_what_it_was_given) /* T-209 */
 {

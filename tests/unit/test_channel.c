@@ -7,30 +7,10 @@
 #include "relay/core/allocation_table.h"
 #include "relay/core/channel.h"
 #include "relay/core/permission.h"
-#include "tests/unit/fake_edge.h"
 #include "tests/unit/random.h"
-#include "tests/unit/unit.h"
 
-static struct world world;
-static struct allocation *al;
-
-static void begin_with(const struct world_options *options)
-{
-	world_stop(&world);
-	ck_assert(world_start(&world, options));
-	al = world_allocate(&world, "alice", 1, NULL);
-	ck_assert_ptr_nonnull(al);
-}
-
-static void begin(void)
-{
-	begin_with(NULL);
-}
-
-static void end(void)
-{
-	world_stop(&world);
-}
+#define ONE_WORLD_ALLOCATION
+#include "tests/unit/one_world.h"
 
 static int bind_to(uint16_t number, const char *peer)
 {

@@ -11,31 +11,12 @@
 #include "relay/core/permission.h"
 #include "stun/attr.h"
 #include "stun/chandata.h"
-#include "tests/unit/fake_edge.h"
-#include "tests/unit/unit.h"
 
-static struct world world;
-static struct allocation *al;
+#define ONE_WORLD_ALLOCATION
+#include "tests/unit/one_world.h"
+
 static struct forward out;
 static uint8_t big[70000];
-
-static void begin_with(const struct world_options *options)
-{
-	world_stop(&world);
-	ck_assert(world_start(&world, options));
-	al = world_allocate(&world, "alice", 1, NULL);
-	ck_assert_ptr_nonnull(al);
-}
-
-static void begin(void)
-{
-	begin_with(NULL);
-}
-
-static void end(void)
-{
-	world_stop(&world);
-}
 
 static void permit(const char *peer)
 {

@@ -6,26 +6,7 @@
 #include <string.h>
 
 #include "relay/core/allocation_table.h"
-#include "tests/unit/fake_edge.h"
-#include "tests/unit/unit.h"
-
-static struct world world;
-
-static void begin_with(const struct world_options *options)
-{
-	world_stop(&world);
-	ck_assert(world_start(&world, options));
-}
-
-static void begin(void)
-{
-	begin_with(NULL);
-}
-
-static void end(void)
-{
-	world_stop(&world);
-}
+#include "tests/unit/one_world.h"
 
 struct ask {
 	const char *user;
