@@ -30,7 +30,7 @@
 
 enum {
 	TICK_NS = 1000000,
-	DRAIN_MS = 500, /* for packets that are still on their way */
+	DRAIN_MS = 3000, /* for packets on their way; a busy machine is slow */
 	SPARE_DESCRIPTORS = 64,
 	ONE_SIGNAL_MS = 200, /* timeout(1) sends its signal twice */
 };

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 import relay
@@ -69,26 +68,26 @@ def descriptors(pid):
     return len(os.listdir("/proc/%d/fd" % pid))
 
 
-class HeldUp:
-    """How long this machine held up somebody who wanted to run: what a limit of time for others
-    is to be exceeded by on a busy one."""
-    TICK_S = 0.002
+class Stopwatch:
+    """Counts no time in which the process, or who asks, had work and got no CPU for it: a limit
+    of time is for the relay, not for the machine."""
 
-    def __init__(self):
-        self.lateness = []  # (when, seconds)
-        threading.Thread(target=self._tick, daemon=True).start()
+    def __init__(self, pid):
+        self.pid = pid
+        self.begun, self.waited = time.monotonic(), self._waited()
 
-    def _tick(self):
-        while True:
-            begun = time.monotonic()
-            time.sleep(self.TICK_S)
-            now = time.monotonic()
-            if now - begun > 5 * self.TICK_S:
-                self.lateness.append((now, now - begun))
+    def _waited(self):
+        paths = ["/proc/thread-self/schedstat"]
+        paths += ["/proc/%d/task/%s/schedstat" % (self.pid, task)
+                  for task in os.listdir("/proc/%d/task" % self.pid)]
+        total = 0
+        for path in paths:
+            with open(path, encoding="ascii") as stat:
+                total += int(stat.read().split()[1])
+        return total / 1e9
 
-    def seconds(self, begun, ended):
-        """In that time altogether."""
-        return sum(late for when, late in self.lateness if begun < when < ended + late)
+    def seconds(self):
+        return time.monotonic() - self.begun - (self._waited() - self.waited)
 
 
 def check(condition, text, *values):

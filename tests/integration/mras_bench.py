@@ -65,9 +65,9 @@ def make_certificates(folder):
 
 class Bench:
     """The two daemons and what the rows need of them. The answers of mrasd are held to the
-    description."""
+    description, if there is one."""
 
-    def __init__(self, folder, description):
+    def __init__(self, folder, description=None):
         self.description = description
         self.ca = make_certificates(folder)
         self.crl = os.path.join(folder, "ca.crl")

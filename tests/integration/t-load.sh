@@ -41,7 +41,7 @@ says()		# says NAME TEXT: among the complaints
 
 # Both directions and every packet, once, whole, in its order, at its place. A busy machine may hold
 # up the generator; what it skips for that was never sent.
-complete='.media.sent + .media.skipped == 1000, (.media.up, .media.down | .sent > 250 and
+complete='.media.sent + .media.skipped == 1000, (.media.up, .media.down | .sent > 25 and
 	.received == .sent and .duplicated == 0 and .reordered == 0 and .misdelivered == 0 and
 	.damaged == 0 and .unsent == 0)'
 

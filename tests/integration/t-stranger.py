@@ -4,7 +4,7 @@
 A client of the Microsoft dialect has a call over framed TCP and over pseudo-TLS, with a connected
 peer that is its active destination. Strangers connect to the relay port, one after another and
 then many at once; some send first. Each is reset within 100 ms and gets no byte, and the call goes
-on both ways without a gap. Times for which a busy machine held up everybody do not count. (Of the
+on both ways without a gap. Times in which a busy machine let nobody run do not count. (Of the
 two dialects only this one has relay ports of TCP here.)
 """
 
@@ -26,13 +26,13 @@ STRANGERS = 50
 LIMIT_S = 0.1
 PAUSE_S = 0.005  # between two packets of the call
 SILENCE_S = 0.5  # that the call may not have
-held_up = None
 
 
 class Call:
     """A client, its peer, and counted records that flow both ways until they are stopped."""
 
     def __init__(self, server, transport):
+        self.pid = server.pid()
         listener = socket.create_server((PEER, 0))
         listener.settimeout(5)
         self.client = msclient.Client((INSIDE, 443), transport, *server.credential(form="mras"))
@@ -71,11 +71,12 @@ class Call:
 
     def count(self, way, take):
         """The records are the numbers from 0 on; pieces of a stream may be cut anywhere."""
-        buffer, number, longest, last = b"", 0, 0, time.monotonic()
+        buffer, number, longest = b"", 0, 0
+        watch = alone.Stopwatch(self.pid)
         try:
             while number != self.total.get(way):
                 buffer += take()
-                longest, last = max(longest, counted(last)), time.monotonic()
+                longest, watch = max(longest, watch.seconds()), alone.Stopwatch(self.pid)
                 while len(buffer) >= 4:
                     if buffer[:4] != struct.pack("!I", number):
                         raise ValueError("%s instead of %d" % (buffer[:4].hex(), number))
@@ -102,15 +103,9 @@ class Call:
         return sum(self.total.values())
 
 
-def counted(begun):
-    """Seconds since then."""
-    now = time.monotonic()
-    return now - begun - held_up.seconds(begun, now)
-
-
-def seconds_to_reset(target, number, first):
+def seconds_to_reset(server, target, number, first):
     """How long a stranger has its connection; it sends first before it listens."""
-    begun = time.monotonic()
+    watch = alone.Stopwatch(server.pid())
     with socket.socket() as sock:
         sock.settimeout(5)
         sock.bind((STRANGER, 0))
@@ -120,7 +115,7 @@ def seconds_to_reset(target, number, first):
                 sock.sendall(first)
             got = sock.recv(1000)
         except (ConnectionResetError, BrokenPipeError):
-            return counted(begun)  # even before it had sent
+            return watch.seconds()  # even before it had sent
         except TimeoutError:
             check(False, "stranger %d is not reset", number)
     check(got == b"", "stranger %d got %s", number, got.hex())
@@ -128,14 +123,14 @@ def seconds_to_reset(target, number, first):
     return None
 
 
-def strangers(target):
-    times = [seconds_to_reset(target, number, b"GET / HTTP/1.0\r\n\r\n" if number % 2 else b"")
+def strangers(server, target):
+    times = [seconds_to_reset(server, target, number, b"GET / HTTP/1.0\r\n\r\n" if number % 2 else b"")
              for number in range(STRANGERS)]
     crowd, at_once = [], []
 
     def one(number):
         try:
-            at_once.append(seconds_to_reset(target, number, b""))
+            at_once.append(seconds_to_reset(server, target, number, b""))
         except SystemExit as err:
             at_once.append(err)
 
@@ -160,9 +155,7 @@ def refused(target):
 
 
 def main():
-    global held_up
     alone.begin()
-    held_up = alone.HeldUp()
     settings = dict(relay.NO_LIMITS)
     with alone.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
                        settings=settings) as server:
@@ -171,7 +164,7 @@ def main():
             target = call.client.relayed
             check(target[0] == OUTSIDE, "relayed address %s", target)
             time.sleep(0.1)
-            worst = strangers(target)
+            worst = strangers(server, target)
             time.sleep(0.1)
             records = call.end()
             print("%s: %d strangers, the slowest reset after %.1f ms, of %d at once after "
