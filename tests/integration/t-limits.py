@@ -83,6 +83,12 @@ class Call:
             except (TimeoutError, BlockingIOError):
                 pass
 
+    def lost_nothing(self):
+        """Whoever is late on a busy machine is not lost."""
+        if len(self.numbers) < self.sent:
+            self.collect(3)
+        return len(self.numbers) == self.sent
+
     def forget(self):
         self.numbers, self.sent = [], 0
 
@@ -113,7 +119,7 @@ def datagrams(server):
     time.sleep(1)
     call.forget()
     call.send(1.5, 2)
-    check(len(call.numbers) == call.sent, "%d of %d arrived below the limit",
+    check(call.lost_nothing(), "%d of %d arrived below the limit",
           len(call.numbers), call.sent)
     limits = {row["name"]: row for row in get(server, "/v1/limits")["limits"]}
     row = limits["limits.bandwidth_per_allocation"]
@@ -216,7 +222,7 @@ def shares(server):
     for thread in threads:
         thread.join()
     for call in small:
-        check(len(call.numbers) == call.sent, "a small call lost %d of %d",
+        check(call.lost_nothing(), "a small call lost %d of %d",
               call.sent - len(call.numbers), call.sent)
     check(1.2 < huge.rate(5) < 3.2, "the huge one has %.2f Mbit/s of 2.2", huge.rate(5))
     check(drops(server, "bandwidth-total") > 1000, "drops are counted as something else")
@@ -299,7 +305,7 @@ def drained(server):
           "outside, where no other relay is named: not 486")
     call.client.refresh()
     call.send(1, 0.5)
-    check(len(call.numbers) == call.sent, "a call suffers from the drain")
+    check(call.lost_nothing(), "a call suffers from the drain")
     put_drain(server, "DELETE")
     outside.allocate()
     outside.close()
