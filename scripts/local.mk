@@ -2,4 +2,5 @@
 EXTRA_DIST += \
 	.ci/run \
 	scripts/install-deps \
+	scripts/lab \
 	scripts/test
