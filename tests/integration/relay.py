@@ -213,6 +213,8 @@ class Relay:
             if self.serves():
                 return self
             time.sleep(0.05)
+        self.child.kill()
+        self.child.wait()
         raise SystemExit("the relay does not serve:\n" + self.log()[-4000:])
 
     def serves(self):
