@@ -129,7 +129,17 @@ struct relay_worker relay_worker(const struct relay *relay, size_t number)
 	return row;
 }
 
-static struct relay_port front_row(const struct network_front *row_of)
+static const char *service_of(const struct relay *relay, bool stream)
+{
+	if (!stream)
+		return "STUN/TURN";
+	return __atomic_load_n(&relay->tls_not_after_s, __ATOMIC_RELAXED) != 0
+		       ? "STUN/TURN over TCP and TLS"
+		       : "STUN/TURN over TCP, no TLS";
+}
+
+static struct relay_port front_row(const struct relay *relay,
+				   const struct network_front *row_of)
 {
 	const struct front *front = &row_of->front;
 	bool stream = transport_is_stream(front->transport);
@@ -138,7 +148,7 @@ static struct relay_port front_row(const struct network_front *row_of)
 		.address = front->local,
 		.public = front->local,
 		.protocol = stream ? "tcp" : "udp",
-		.service = stream ? "STUN/TURN over TCP and TLS" : "STUN/TURN",
+		.service = service_of(relay, stream),
 	};
 	snprintf(row.purpose, sizeof(row.purpose),
 		 row_of->retired
@@ -190,7 +200,7 @@ static int list_listeners(const struct relay *relay, size_t more,
 	for (size_t i = 0; i < front_count; i++) {
 		/* The TLS front shares the TCP front's port. */
 		if (fronts[i].front.transport != TRANSPORT_TLS)
-			(*rows)[(*count)++] = front_row(&fronts[i]);
+			(*rows)[(*count)++] = front_row(relay, &fronts[i]);
 	}
 	if (relay->config->metrics.listen.ip.family != IP_NONE)
 		(*rows)[(*count)++] = metrics_row(&relay->config->metrics.listen);

@@ -50,7 +50,7 @@ struct relay_port {              /* one row of the port table */
 	struct endpoint address; /* as bound */
 	struct endpoint public;  /* as told to clients; equal without NAT */
 	const char *protocol;    /* "udp", "tcp" */
-	const char *service;     /* "STUN/TURN", "STUN/TURN over TCP and TLS", "relay" */
+	const char *service;     /* "STUN/TURN over TCP and TLS", "relay" ... */
 	char purpose[96];        /* for people; relay ports name their client's side */
 };
 

@@ -152,6 +152,15 @@ START_TEST(ports_lists_what_is_open)
 	ck_assert_str_eq(word(row, "public_address"), "203.0.113.9");
 	ck_assert_str_eq(word(row, "protocol"), "tcp");
 	ck_assert_str_eq(word(row, "service"), "relay");
+
+	/* A certificate may come and go with a reload. */
+	for (int64_t tls = 0; tls < 2; tls++) {
+		__atomic_store_n(&cw.world.relay.tls_not_after_s, tls, __ATOMIC_RELAXED);
+		row = json_array_get(at(get("/v1/ports"), "ports"), 0);
+		ck_assert_str_eq(word(row, "service"),
+				 tls ? "STUN/TURN over TCP and TLS"
+				     : "STUN/TURN over TCP, no TLS");
+	}
 }
 END_TEST
 
