@@ -55,6 +55,7 @@ EXTRA_DIST += \
 	tests/integration/t-reload.py \
 	tests/integration/t-restart-and-reload.sh \
 	tests/integration/t-side-by-side.sh \
+	tests/integration/t-no-route.py \
 	tests/integration/t-package.py \
 	tests/integration/t-service.py \
 	tests/integration/t-sipp.py \
