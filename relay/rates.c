@@ -4,6 +4,7 @@
  */
 #include "relay/rates.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 struct sample {
@@ -15,7 +16,9 @@ struct sample {
 
 struct rates {
 	size_t slots;
-	uint32_t next; /* slot to look at */
+	uint32_t next;     /* slot to look at */
+	uint64_t moved[2]; /* when the last round through all slots began, and that before */
+	uint64_t still_ms; /* nothing moved since those, up to then */
 	struct sample *samples;
 };
 
@@ -26,6 +29,7 @@ struct rates *rates_new(size_t slots)
 	if (rates == NULL)
 		return NULL;
 	rates->slots = slots;
+	rates->moved[0] = rates->moved[1] = UINT64_MAX;
 	rates->samples = calloc(slots > 0 ? slots : 1, sizeof(*rates->samples));
 	if (rates->samples == NULL) {
 		free(rates);
@@ -45,11 +49,13 @@ void rates_free(struct rates *rates)
 /* An allocation that nobody has looked at began with nothing when it was made. */
 static struct sample before(const struct rates *rates, const struct allocation *al)
 {
-	const struct sample *sample = &rates->samples[al->slot];
+	struct sample sample = rates->samples[al->slot];
 
-	if (sample->id == al->id)
-		return *sample;
-	return (struct sample){.at_ms = al->created_ms};
+	if (sample.id != al->id)
+		sample = (struct sample){.at_ms = al->created_ms};
+	if (sample.at_ms < rates->still_ms)
+		sample.at_ms = rates->still_ms;
+	return sample;
 }
 
 static uint64_t per_second(uint64_t n, uint64_t ms)
@@ -79,7 +85,22 @@ static struct rate between(const struct sample *then, const struct allocation *a
 	};
 }
 
-uint32_t rates_sample(struct rates *rates, struct allocation_table *table,
+/*
+ * May a round be spared? If nothing moved since the last but one began, the last one found no
+ * rate but zero, and nothing has changed. Thousands of idle allocations then cost nothing.
+ */
+static bool is_still(struct rates *rates, uint64_t moved, uint64_t now_ms)
+{
+	if (moved == rates->moved[1]) {
+		rates->still_ms = now_ms;
+		return true;
+	}
+	rates->moved[1] = rates->moved[0];
+	rates->moved[0] = moved;
+	return false;
+}
+
+uint32_t rates_sample(struct rates *rates, struct allocation_table *table, uint64_t moved,
 		      uint64_t now_ms)
 {
 	uint32_t used = allocation_slots(table);
@@ -87,6 +108,8 @@ uint32_t rates_sample(struct rates *rates, struct allocation_table *table,
 
 	if (rates->next >= used)
 		rates->next = 0;
+	if (rates->next == 0 && is_still(rates, moved, now_ms))
+		return RATES_WINDOW_MS;
 	for (uint32_t i = 0; i < RATES_SLICE && rates->next < used; i++, rates->next++) {
 		const struct allocation *al = allocation_at(table, rates->next);
 

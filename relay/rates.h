@@ -30,8 +30,12 @@ struct rates;
 struct rates *rates_new(size_t slots);
 void rates_free(struct rates *rates); /* NULL is allowed */
 
-/* Look at the next slots; returns in how many milliseconds to call again. */
-uint32_t rates_sample(struct rates *rates, struct allocation_table *table,
+/*
+ * Look at the next slots; returns in how many milliseconds to call again. moved is how many packets
+ * all allocations of the table, past ones included, have relayed; while it stands still there is
+ * nothing to look at.
+ */
+uint32_t rates_sample(struct rates *rates, struct allocation_table *table, uint64_t moved,
 		      uint64_t now_ms);
 
 /* Of about the last second; of all its time if the allocation is younger. */

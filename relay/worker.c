@@ -141,6 +141,16 @@ static void expiry_due(evutil_socket_t fd, short events, void *arg)
 	worker_expire(worker);
 }
 
+static uint64_t relayed_packets(const struct counters *counters)
+{
+	uint64_t sum = 0;
+
+	for (int side = 0; side < SIDE_COUNT; side++)
+		sum += traffic_sum(counters->to_peer[side]).packets +
+		       traffic_sum(counters->to_client[side]).packets;
+	return sum;
+}
+
 static void sample_rates(evutil_socket_t fd, short events, void *arg)
 {
 	(void)fd;
@@ -148,8 +158,9 @@ static void sample_rates(evutil_socket_t fd, short events, void *arg)
 	struct worker *worker = arg;
 
 	worker_tick(worker);
-	uint32_t wait_ms =
-		rates_sample(worker->rates, worker->turn.table, worker->now_ms);
+	uint32_t wait_ms = rates_sample(worker->rates, worker->turn.table,
+					relayed_packets(&worker->turn.counters),
+					worker->now_ms);
 	const struct timeval tv = {
 		.tv_sec = wait_ms / 1000,
 		.tv_usec = (suseconds_t)(wait_ms % 1000 * 1000),
