@@ -16,11 +16,6 @@
 #include "relay/core/ids.h"
 #include "relay/core/relay_port.h"
 
-enum {
-	/* How long a client repeats a request (RFC 8489 section 6.2.1): 39.5 s, rounded up. */
-	TRANSACTION_MS = 40000,
-};
-
 static_assert(offsetof(struct allocation, id) <= 128, "packets touch little of it");
 static_assert(sizeof(struct allocation) <= 656, "an idle call stays below 1.5 KB");
 
@@ -540,57 +535,6 @@ uint64_t allocation_table_expire(struct turn *turn, uint64_t now_ms)
 			allocation_end_overdue(turn, al, now_ms);
 	}
 	return UINT64_MAX;
-}
-
-enum {
-	RECENT = sizeof(((struct allocation *)0)->recent) /
-		 sizeof(((struct allocation *)0)->recent[0])
-};
-
-static void remember(struct allocation *al, const uint8_t *txid, size_t len, int code,
-		     uint64_t now_ms)
-{
-	size_t i = al->recent_next++ % RECENT;
-
-	memcpy(al->recent[i].txid, txid, len);
-	al->recent[i].until_ms = now_ms + TRANSACTION_MS;
-	al->recent_codes[i] = (uint16_t)code;
-}
-
-/* Its place, or RECENT. */
-static size_t recall(const struct allocation *al, const uint8_t *txid, size_t len,
-		     uint64_t now_ms)
-{
-	size_t i = 0;
-
-	while (i < RECENT && (al->recent[i].until_ms <= now_ms ||
-			      memcmp(al->recent[i].txid, txid, len) != 0))
-		i++;
-	return i;
-}
-
-void allocation_remember(struct allocation *al, const uint8_t *txid, uint64_t now_ms)
-{
-	remember(al, txid, STUN_TXID_LEN, 0, now_ms);
-}
-
-bool allocation_remembers(const struct allocation *al, const uint8_t *txid,
-			  uint64_t now_ms)
-{
-	return recall(al, txid, STUN_TXID_LEN, now_ms) < RECENT;
-}
-
-void allocation_remember_answer(struct allocation *al, const uint8_t *txid, int code,
-				uint64_t now_ms)
-{
-	remember(al, txid, MS_TXID_LEN, code, now_ms);
-}
-
-int allocation_answer(const struct allocation *al, const uint8_t *txid, uint64_t now_ms)
-{
-	size_t i = recall(al, txid, MS_TXID_LEN, now_ms);
-
-	return i < RECENT ? al->recent_codes[i] : -1;
 }
 
 static struct endpoint at_local(const struct turn *turn, uint16_t address, uint16_t port)

@@ -95,7 +95,8 @@ struct allocation {
 	} bandwidth;
 	/*
 	 * Requests of the last 40 s. IETF: successful ones, whose retransmissions outlive the
-	 * nonce (T-116). MS: numbered ones and what they came to, for who repeats them.
+	 * nonce (T-116). MS: numbered ones and what they came to, for who repeats them. See
+	 * relay/core/transactions.h.
 	 */
 	struct {
 		uint64_t until_ms;
@@ -216,19 +217,6 @@ void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason
 
 /* End the allocations that are due; when to call again, UINT64_MAX for never. */
 uint64_t allocation_table_expire(struct turn *turn, uint64_t now_ms);
-
-/* Remember a successful request; was it one of the last ones, within 40 s? (T-029, T-116) */
-void allocation_remember(struct allocation *al, const uint8_t *txid, uint64_t now_ms);
-bool allocation_remembers(const struct allocation *al, const uint8_t *txid,
-			  uint64_t now_ms);
-
-/*
- * The same for the MS dialect, whose transaction ids have 16 bytes: what the request came to,
- * 0 or an error code; -1 if it is not one of the last ones.
- */
-void allocation_remember_answer(struct allocation *al, const uint8_t *txid, int code,
-				uint64_t now_ms);
-int allocation_answer(const struct allocation *al, const uint8_t *txid, uint64_t now_ms);
 
 /* Is that one of the families it relays? */
 static inline bool allocation_has_family(const struct allocation *al, uint8_t family)

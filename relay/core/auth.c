@@ -15,6 +15,7 @@
 #include <openssl/crypto.h>
 
 #include "relay/core/revoked_users.h"
+#include "relay/core/transactions.h"
 #include "relay/core/turn.h"
 #include "stun/attr.h"
 
@@ -337,7 +338,7 @@ static bool nonce_holds(const struct attempt *at, const struct five_tuple *tuple
 	case NONCE_VALID:
 		return true;
 	case NONCE_STALE:
-		return own && allocation_remembers(own, at->msg->txid, now_ms);
+		return own && transactions_know(own, at->msg->txid, now_ms);
 	case NONCE_FOREIGN:
 		break;
 	}

@@ -72,4 +72,6 @@ libcore_a_SOURCES = \
 	relay/core/tcp_relay.c \
 	relay/core/tcp_relay.h \
 	relay/core/tokens.h \
+	relay/core/transactions.c \
+	relay/core/transactions.h \
 	relay/core/turn.h

@@ -8,6 +8,7 @@
 
 #include "relay/core/relay_port.h"
 #include "relay/core/revocation.h"
+#include "relay/core/transactions.h"
 #include "relay/core/turn.h"
 #include "relay/dialect/reply.h"
 #include "relay/dialect/turn.h"
@@ -261,6 +262,6 @@ void turn_allocate(struct request *rq)
 	}
 
 	rq->al->fingerprint = rq->msg->has_fingerprint;
-	allocation_remember(rq->al, rq->msg->txid, rq->now_ms);
+	transactions_remember(rq->al, rq->msg->txid, rq->now_ms);
 	reply_allocated(rq);
 }

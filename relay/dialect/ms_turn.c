@@ -8,6 +8,7 @@
 
 #include "relay/core/forward.h"
 #include "relay/core/ms_auth.h"
+#include "relay/core/transactions.h"
 #include "relay/core/turn.h"
 #include "relay/dialect/ms_reply.h"
 #include "relay/dialect/reply.h"
@@ -135,7 +136,7 @@ static void numbered_destination(struct ms_request *rq, const struct stun_attr *
 	}
 	if (!sequence_take(&rq->al->sequence, sequence.number)) {
 		/* The client did not hear us: say it again, and do nothing. */
-		int code = allocation_answer(rq->al, rq->msg->txid, rq->now_ms);
+		int code = transactions_answer(rq->al, rq->msg->txid, rq->now_ms);
 		if (code < 0)
 			drop(rq, DROP_REPLAYED);
 		else
@@ -143,7 +144,7 @@ static void numbered_destination(struct ms_request *rq, const struct stun_attr *
 		return;
 	}
 	int code = set_destination(rq);
-	allocation_remember_answer(rq->al, rq->msg->txid, code, rq->now_ms);
+	transactions_remember_answer(rq->al, rq->msg->txid, code, rq->now_ms);
 	reply_destination(rq, code, attr);
 }
 

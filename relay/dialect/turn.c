@@ -8,6 +8,7 @@
 #include "relay/core/channel.h"
 #include "relay/core/dual.h"
 #include "relay/core/permission.h"
+#include "relay/core/transactions.h"
 #include "relay/core/turn.h"
 #include "relay/dialect/attributes.h"
 #include "relay/dialect/reply.h"
@@ -62,8 +63,8 @@ static bool find_lifetime(const struct stun_msg *msg, uint32_t *lifetime_s, bool
  */
 static void remember(struct request *rq)
 {
-	if (!allocation_remembers(rq->al, rq->msg->txid, rq->now_ms))
-		allocation_remember(rq->al, rq->msg->txid, rq->now_ms);
+	if (!transactions_know(rq->al, rq->msg->txid, rq->now_ms))
+		transactions_remember(rq->al, rq->msg->txid, rq->now_ms);
 }
 
 /*

@@ -10,6 +10,7 @@
 #include "relay/core/channel.h"
 #include "relay/core/ids.h"
 #include "relay/core/permission.h"
+#include "relay/core/transactions.h"
 #include "tests/unit/create_check.h"
 #include "tests/unit/random.h"
 
@@ -252,18 +253,18 @@ START_TEST(requests_are_remembered_for_forty_seconds) /* T-029, T-116 */
 	const uint8_t zero[STUN_TXID_LEN] = {0};
 	uint8_t id[STUN_TXID_LEN] = {0};
 
-	ck_assert(!allocation_remembers(al, zero, 5));
-	allocation_remember(al, txid, 1000);
-	ck_assert(allocation_remembers(al, txid, 1000));
-	ck_assert(allocation_remembers(al, txid, 1000 + 39999));
-	ck_assert(!allocation_remembers(al, txid, 1000 + 40000));
-	ck_assert(!allocation_remembers(al, zero, 1000));
+	ck_assert(!transactions_know(al, zero, 5));
+	transactions_remember(al, txid, 1000);
+	ck_assert(transactions_know(al, txid, 1000));
+	ck_assert(transactions_know(al, txid, 1000 + 39999));
+	ck_assert(!transactions_know(al, txid, 1000 + 40000));
+	ck_assert(!transactions_know(al, zero, 1000));
 
 	/* The last four; the fifth takes the place of the first. */
 	for (id[0] = 1; id[0] <= 5; id[0]++)
-		allocation_remember(al, id, 50000);
+		transactions_remember(al, id, 50000);
 	for (id[0] = 1; id[0] <= 5; id[0]++)
-		ck_assert(allocation_remembers(al, id, 50000) == (id[0] > 1));
+		ck_assert(transactions_know(al, id, 50000) == (id[0] > 1));
 }
 END_TEST
 

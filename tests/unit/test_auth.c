@@ -9,6 +9,7 @@
 
 #include "auth/credential.h"
 #include "relay/core/auth.h"
+#include "relay/core/transactions.h"
 #include "stun/attr.h"
 #include "tests/unit/auth_request.h"
 #include "tests/unit/fake_edge.h"
@@ -401,7 +402,7 @@ START_TEST(repetition_outlives_the_nonce) /* T-116 */
 		.method = TURN_REFRESH, .what = MD5 | STALE_NONCE, .txid = 5};
 
 	ck_assert_int_eq(ask_on(again, al), 438);
-	allocation_remember(al, txid, world.now_ms);
+	transactions_remember(al, txid, world.now_ms);
 	ck_assert_int_eq(ask_on(again, al), 0);
 	ck_assert_int_eq(ask_on((struct asking){.method = TURN_REFRESH,
 						.what = MD5 | FOREIGN_NONCE,
