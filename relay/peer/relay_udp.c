@@ -1,6 +1,6 @@
 /*
- * relay_udp.c - one UDP socket per allocation and family. The receive buffers are the worker's, not the
- * socket's: nothing of a datagram is left when the loop resumes.
+ * relay_udp.c - one UDP socket per allocation and family. The receive buffers are the worker's,
+ * not the socket's: nothing of a datagram is left when the loop resumes.
  *
  * How a socket is read follows what comes. Voice is one datagram each time, and the plainest
  * call is the cheapest for it. A socket whose turn comes again soon after the last one has a

@@ -345,26 +345,40 @@ bool world_is_clean(struct world *world)
 	       bandwidth_owners(world->commons.bandwidth) == 0;
 }
 
+int world_create(struct world *world, const char *user, struct allocation_request request,
+		 struct allocation **al)
+{
+	static const uint8_t txid[STUN_TXID_LEN];
+	static const struct stun_key key = {.len = 16};
+	struct slice name = {(const uint8_t *)user, strlen(user)};
+	struct owner owner = owner_of(&world->commons.hash_key, name);
+
+	if (request.family == IP_NONE)
+		request.family = IP_V4;
+	if (request.lifetime_s == 0)
+		request.lifetime_s = 600;
+	if (!request.owner)
+		request.owner = &owner;
+	if (!request.txid)
+		request.txid = txid;
+	if (!request.key)
+		request.key = &key;
+	request.user = user;
+	request.key_id = "k1";
+	return allocation_create(&world->turn, &request, world->now_ms, al);
+}
+
 struct allocation *world_allocate(struct world *world, const char *user, uint16_t port,
 				  int *code)
 {
-	static const struct stun_key key = {.len = 16};
-	uint8_t txid[STUN_TXID_LEN] = {(uint8_t)(port >> 8), (uint8_t)port};
-	struct slice name = {(const uint8_t *)user, strlen(user)};
-	struct owner owner = owner_of(&world->commons.hash_key, name);
-	struct allocation *al = NULL;
+	const uint8_t txid[STUN_TXID_LEN] = {(uint8_t)(port >> 8), (uint8_t)port};
 	const struct allocation_request request = {
 		.tuple = {{ip("192.0.2.200"), port}, 3},
-		.family = IP_V4,
-		.lifetime_s = 600,
 		.txid = txid,
-		.owner = &owner,
-		.key = &key,
-		.user = user,
-		.key_id = "k1",
 	};
+	struct allocation *al = NULL;
 
-	int got = allocation_create(&world->turn, &request, world->now_ms, &al);
+	int got = world_create(world, user, request, &al);
 	if (code)
 		*code = got;
 	return got ? NULL : al;

@@ -83,6 +83,13 @@ struct endpoint ep(const char *text);
 /* 5-tuple of a client on a front. */
 struct five_tuple world_tuple(const char *client, uint16_t front);
 
+/*
+ * What allocation_create() returns for a request of user. What it leaves out is IPv4, 600 s, the
+ * user's owner, and a key and a transaction id of zeros.
+ */
+int world_create(struct world *world, const char *user, struct allocation_request request,
+		 struct allocation **al);
+
 /* An allocation of user for a UDP client 192.0.2.200:PORT, lifetime 600 s; NULL: see *code. */
 struct allocation *world_allocate(struct world *world, const char *user, uint16_t port,
 				  int *code);

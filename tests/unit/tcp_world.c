@@ -26,26 +26,15 @@ void end(void)
 int allocate(enum transport relay, uint16_t front, enum dialect dialect,
 	     struct allocation **al)
 {
-	static const uint8_t txid[STUN_TXID_LEN];
-	static const struct stun_key key = {.len = 16};
 	static uint16_t port = 1000;
-	struct slice name = {(const uint8_t *)"alice", 5};
-	struct owner owner = owner_of(&world.commons.hash_key, name);
 	struct allocation_request request = {
 		.tuple = world_tuple("10.0.0.9:1", front),
 		.dialect = dialect,
-		.family = IP_V4,
 		.relay_transport = relay,
-		.lifetime_s = 600,
-		.txid = txid,
-		.owner = &owner,
-		.key = &key,
-		.user = "alice",
-		.key_id = "k1",
 	};
 
 	request.tuple.client.port = port++;
-	return allocation_create(&world.turn, &request, world.now_ms, al);
+	return world_create(&world, "alice", request, al);
 }
 
 struct allocation *tcp_allocation(enum dialect dialect)

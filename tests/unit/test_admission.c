@@ -33,22 +33,15 @@ START_TEST(two_credentials_of_one_user_share_the_quota) /* T-568 */
 	struct owner one = {{1}}, two = {{2}};
 	struct allocation_request request = {
 		.tuple = world_tuple("192.0.2.9:1", 3),
-		.family = IP_V4,
-		.lifetime_s = 600,
-		.txid = txid,
 		.owner = &one,
-		.key = &key,
-		.user = "alice",
-		.key_id = "k1",
 	};
 	struct allocation *al;
 
 	begin_with(&(struct world_options){.allocations_per_user = 1});
-	ck_assert_int_eq(allocation_create(&world.turn, &request, world.now_ms, &al), 0);
+	ck_assert_int_eq(world_create(&world, "alice", request, &al), 0);
 	request.tuple.client.port = 2;
 	request.owner = &two;
-	ck_assert_int_eq(allocation_create(&world.turn, &request, world.now_ms, &al),
-			 486);
+	ck_assert_int_eq(world_create(&world, "alice", request, &al), 486);
 }
 END_TEST
 

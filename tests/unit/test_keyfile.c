@@ -17,7 +17,7 @@
 
 static const char line[] = "one MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";
 
-static char folder[] = "/tmp/test_keyfile.XXXXXX";
+static char folder[] = P_tmpdir "/avedge-keyfile-XXXXXX";
 static char path[64];
 static char error[512];
 

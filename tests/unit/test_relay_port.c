@@ -19,26 +19,15 @@ struct ask {
 
 static int ask(struct ask a, struct allocation **al)
 {
-	static const uint8_t txid[STUN_TXID_LEN];
-	static const struct stun_key key = {.len = 16};
-	const char *user = a.user ? a.user : "alice";
-	struct slice name = {(const uint8_t *)user, strlen(user)};
-	struct owner owner = owner_of(&world.commons.hash_key, name);
 	const struct allocation_request request = {
 		.tuple = world_tuple(a.client, a.front),
-		.family = a.family ? a.family : IP_V4,
-		.lifetime_s = 600,
+		.family = a.family,
 		.even_port = a.even,
 		.reserve_next = a.reserve,
 		.reservation_token = a.token,
-		.txid = txid,
-		.owner = &owner,
-		.key = &key,
-		.user = user,
-		.key_id = "k1",
 	};
 
-	return allocation_create(&world.turn, &request, world.now_ms, al);
+	return world_create(&world, a.user ? a.user : "alice", request, al);
 }
 
 static size_t ports_used(size_t address)
