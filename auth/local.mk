@@ -2,56 +2,56 @@
 # libkeyfile.a stands before it for whoever reads the keyring from a file.
 noinst_LIBRARIES += libcredential.a libkeyfile.a
 libcredential_a_SOURCES = \
-	auth/base64.c auth/base64.h \
-	auth/credential.c auth/credential.h \
-	auth/keyring.c auth/keyring.h \
-	auth/timestamp.c auth/timestamp.h
+	auth/credential/base64.c auth/credential/base64.h \
+	auth/credential/credential.c auth/credential/credential.h \
+	auth/credential/keyring.c auth/credential/keyring.h \
+	auth/credential/timestamp.c auth/credential/timestamp.h
 libkeyfile_a_SOURCES = \
-	auth/keyfile.c auth/keyfile.h
+	auth/credential/keyfile.c auth/credential/keyfile.h
 
 # libmras.a: what mrasd decides, without sockets, clock and files.
 noinst_LIBRARIES += libmras.a
 libmras_a_SOURCES = \
-	auth/drain.c auth/drain.h \
-	auth/identity.c auth/identity.h \
-	auth/mras_answer.c \
-	auth/mras_xml.c auth/mras_xml.h \
-	auth/rate.c auth/rate.h \
-	auth/service.c auth/service.h \
-	auth/sip.c auth/sip.h \
-	auth/sip_framing.c \
-	auth/sip_head.c auth/sip_head.h \
-	auth/sip_message.c auth/sip_message.h \
-	auth/tally.c auth/tally.h \
-	auth/text.c auth/text.h
+	auth/mras/drain.c auth/mras/drain.h \
+	auth/mras/identity.c auth/mras/identity.h \
+	auth/mras/mras_answer.c \
+	auth/mras/mras_xml.c auth/mras/mras_xml.h \
+	auth/mras/rate.c auth/mras/rate.h \
+	auth/mras/service.c auth/mras/service.h \
+	auth/mras/sip.c auth/mras/sip.h \
+	auth/mras/sip_framing.c \
+	auth/mras/sip_head.c auth/mras/sip_head.h \
+	auth/mras/sip_message.c auth/mras/sip_message.h \
+	auth/mras/tally.c auth/mras/tally.h \
+	auth/mras/text.c auth/mras/text.h
 MRAS_LIBS = libmras.a libcredential.a libstun.a $(CRYPTO_LIBS) $(EXPAT_LIBS) $(OSIP_LIBS)
 
 # mrasd. Everything but its main is in libissuer.a so that tests can link it.
 sbin_PROGRAMS += mrasd
-mrasd_SOURCES = auth/mras_main.c
+mrasd_SOURCES = auth/server/main.c
 mrasd_CPPFLAGS = $(AM_CPPFLAGS) -DSYSCONFDIR=\"$(sysconfdir)\"
 mrasd_LDADD = $(ISSUER_LIBS)
 noinst_LIBRARIES += libissuer.a
 libissuer_a_SOURCES = \
-	auth/config.c auth/config.h \
-	auth/config_check.c \
-	auth/config_compare.c \
-	auth/config_schema.c auth/config_schema.h \
-	auth/connection.c auth/connection.h \
-	auth/connections.c auth/connections.h \
-	auth/control.c auth/control.h \
-	auth/files.c auth/files.h \
-	auth/handshake.c auth/handshake.h \
-	auth/http.c auth/http.h \
-	auth/http_reply.c auth/http_reply.h \
-	auth/issuer.c auth/issuer.h \
-	auth/language.c auth/language.h \
-	auth/listener.c auth/listener.h \
-	auth/metrics.c auth/metrics.h \
-	auth/reload.c auth/reload.h \
-	auth/self_test.c auth/self_test.h \
-	auth/settings.c auth/settings.h \
-	auth/tls.c auth/tls.h
+	auth/server/config.c auth/server/config.h \
+	auth/server/config_check.c \
+	auth/server/config_compare.c \
+	auth/server/config_schema.c auth/server/config_schema.h \
+	auth/server/connection.c auth/server/connection.h \
+	auth/server/connections.c auth/server/connections.h \
+	auth/server/control.c auth/server/control.h \
+	auth/server/files.c auth/server/files.h \
+	auth/server/handshake.c auth/server/handshake.h \
+	auth/server/http.c auth/server/http.h \
+	auth/server/http_reply.c auth/server/http_reply.h \
+	auth/server/issuer.c auth/server/issuer.h \
+	auth/mras/language.c auth/mras/language.h \
+	auth/server/listener.c auth/server/listener.h \
+	auth/server/metrics.c auth/server/metrics.h \
+	auth/server/reload.c auth/server/reload.h \
+	auth/server/self_test.c auth/server/self_test.h \
+	auth/server/settings.c auth/server/settings.h \
+	auth/server/tls.c auth/server/tls.h
 ISSUER_LIBS = libissuer.a libdaemon.a libkeyfile.a libmras.a libcredential.a libstun.a libbase.a \
 	$(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(MICROHTTPD_LIBS) $(CONFUSE_LIBS) \
 	$(JANSSON_LIBS) $(EXPAT_LIBS) $(OSIP_LIBS) $(SYSTEMD_LIBS) $(CAPNG_LIBS)

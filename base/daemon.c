@@ -11,7 +11,7 @@
 
 #include <event2/event.h>
 
-#include "base/explain.h"
+#include "base/config/explain.h"
 #include "base/log.h"
 #include "base/secret_file.h"
 #include "base/version.h"

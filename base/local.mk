@@ -1,10 +1,10 @@
 # base/: plumbing without protocol or policy, shared by all programs.
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
-	base/conffile.c base/conffile.h \
-	base/conffile_comments.c base/conffile_comments.h \
+	base/config/conffile.c base/config/conffile.h \
+	base/config/conffile_comments.c base/config/conffile_comments.h \
 	base/log.c base/log.h \
-	base/nearest.c base/nearest.h \
+	base/config/nearest.c base/config/nearest.h \
 	base/privdrop.c base/privdrop.h \
 	base/secret_file.c base/secret_file.h \
 	base/self_name.c base/self_name.h \
@@ -17,21 +17,21 @@ libbase_a_SOURCES = \
 # What daemons share besides; it uses libstun.a and stands before it.
 noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
-	base/config_address.c base/config_address.h \
-	base/config_format.c \
-	base/config_value.c base/config_value.h \
-	base/control_api.c base/control_api.h \
-	base/control_common.c base/control_common.h \
-	base/control_socket.c base/control_socket.h \
+	base/config/config_address.c base/config/config_address.h \
+	base/config/config_format.c \
+	base/config/config_value.c base/config/config_value.h \
+	base/control/control_api.c base/control/control_api.h \
+	base/control/control_common.c base/control/control_common.h \
+	base/control/control_socket.c base/control/control_socket.h \
 	base/daemon.c base/daemon.h \
-	base/explain.c base/explain.h \
+	base/config/explain.c base/config/explain.h \
 	base/file_stamp.c base/file_stamp.h \
 	base/http_status.c base/http_status.h \
 	base/inbox.c base/inbox.h \
-	base/metrics_listener.c base/metrics_listener.h \
+	base/metrics/metrics_listener.c base/metrics/metrics_listener.h \
 	base/notify.c base/notify.h \
-	base/openmetrics.c base/openmetrics.h \
-	base/process_metrics.c base/process_metrics.h \
+	base/metrics/openmetrics.c base/metrics/openmetrics.h \
+	base/metrics/process_metrics.c base/metrics/process_metrics.h \
 	base/reload_report.c base/reload_report.h \
 	base/socket_drops.c base/socket_drops.h \
 	base/tls_server.c base/tls_server.h \

@@ -5,24 +5,24 @@ mediarelayd_CPPFLAGS = $(AM_CPPFLAGS) -DSYSCONFDIR=\"$(sysconfdir)\"
 mediarelayd_LDADD = $(RELAY_LIBS)
 noinst_LIBRARIES += librelay.a
 librelay_a_SOURCES = \
-	relay/change.c relay/change.h \
-	relay/config.c relay/config.h \
-	relay/config_check.c \
-	relay/config_compare.c \
-	relay/config_schema.c relay/config_schema.h \
-	relay/drain.c relay/drain.h \
+	relay/reload/change.c relay/reload/change.h \
+	relay/reload/config.c relay/reload/config.h \
+	relay/reload/config_check.c \
+	relay/reload/config_compare.c \
+	relay/reload/config_schema.c relay/reload/config_schema.h \
+	relay/reload/drain.c relay/reload/drain.h \
 	relay/handoff.c relay/handoff.h \
-	relay/network.c relay/network.h \
+	relay/reload/network.c relay/reload/network.h \
 	relay/rates.c relay/rates.h \
 	relay/pulse.c relay/pulse.h \
 	relay/relay.c relay/relay.h \
 	relay/relay_allocations.c \
-	relay/reload.c relay/reload.h \
-	relay/revoked_file.c relay/revoked_file.h \
+	relay/reload/reload.c relay/reload/reload.h \
+	relay/reload/revoked_file.c relay/reload/revoked_file.h \
 	relay/self_test.c relay/self_test.h \
-	relay/settings.c relay/settings.h \
-	relay/settings_files.c relay/settings_files.h \
-	relay/watched.c relay/watched.h \
+	relay/reload/settings.c relay/reload/settings.h \
+	relay/reload/settings_files.c relay/reload/settings_files.h \
+	relay/reload/watched.c relay/reload/watched.h \
 	relay/throttle.c relay/throttle.h \
 	relay/worker.c relay/worker.h \
 	$(relay_front_sources) \

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "relay/network.h"
+#include "relay/reload/network.h"
 #include "relay/worker.h"
 
 void relay_counters(struct relay *relay, struct counters *sum)

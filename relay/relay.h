@@ -10,10 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "relay/config.h"
 #include "relay/core/turn.h"
 #include "relay/peer/relay_tcp.h"
 #include "relay/rates.h"
+#include "relay/reload/config.h"
 #include "stun/ip_prefix.h"
 
 struct drain;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "relay/core/bandwidth.h"
+#include "relay/core/bandwidth/bandwidth.h"
 #include "relay/core/channel.h"
 #include "relay/core/ids.h"
 #include "relay/core/permission.h"

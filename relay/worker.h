@@ -25,7 +25,7 @@
 #include "relay/pulse.h"
 #include "relay/rates.h"
 #include "relay/relay.h"
-#include "relay/settings.h"
+#include "relay/reload/settings.h"
 
 struct clients;
 struct front_sockets;

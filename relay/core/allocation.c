@@ -11,7 +11,7 @@
 #include <openssl/crypto.h>
 
 #include "relay/core/allocation_table.h"
-#include "relay/core/bandwidth.h"
+#include "relay/core/bandwidth/bandwidth.h"
 #include "relay/core/dual.h"
 #include "relay/core/ids.h"
 #include "relay/core/relay_port.h"

@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "auth/credential.h"
+#include "auth/credential/credential.h"
 #include "relay/core/counters.h"
 #include "relay/core/destination.h"
 #include "relay/core/five_tuple.h"

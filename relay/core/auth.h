@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "auth/credential.h"
+#include "auth/credential/credential.h"
 #include "relay/core/allocation.h"
 #include "relay/core/five_tuple.h"
 #include "stun/integrity.h"

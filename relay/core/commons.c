@@ -3,7 +3,7 @@
  */
 #include "relay/core/commons.h"
 
-#include "relay/core/bandwidth.h"
+#include "relay/core/bandwidth/bandwidth.h"
 #include "relay/core/limiter.h"
 #include "relay/core/quota.h"
 #include "relay/core/reservation.h"

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "relay/core/allocation.h"
-#include "relay/core/bandwidth.h"
+#include "relay/core/bandwidth/bandwidth.h"
 #include "relay/core/forward.h"
 #include "relay/core/turn.h"
 

@@ -33,8 +33,8 @@ libcore_a_SOURCES = \
 	relay/core/ids.h \
 	relay/core/limiter.c \
 	relay/core/limiter.h \
-	relay/core/meter.c \
-	relay/core/meter.h \
+	relay/core/bandwidth/meter.c \
+	relay/core/bandwidth/meter.h \
 	relay/core/ms_auth.c \
 	relay/core/ms_auth.h \
 	relay/core/nonce.c \
@@ -51,8 +51,8 @@ libcore_a_SOURCES = \
 	relay/core/prefix_trie.h \
 	relay/core/quota.c \
 	relay/core/quota.h \
-	relay/core/bandwidth.c \
-	relay/core/bandwidth.h \
+	relay/core/bandwidth/bandwidth.c \
+	relay/core/bandwidth/bandwidth.h \
 	relay/core/relay_port.c \
 	relay/core/relay_port.h \
 	relay/core/reservation.c \
@@ -63,8 +63,8 @@ libcore_a_SOURCES = \
 	relay/core/revoked_users.h \
 	relay/core/sequence.c \
 	relay/core/sequence.h \
-	relay/core/share.c \
-	relay/core/share.h \
+	relay/core/bandwidth/share.c \
+	relay/core/bandwidth/share.h \
 	relay/core/slab.c \
 	relay/core/slab.h \
 	relay/core/special_purpose.c \

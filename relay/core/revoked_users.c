@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/credential.h"
+#include "auth/credential/credential.h"
 
 struct revoked_users {
 	size_t count;

@@ -9,9 +9,9 @@
 #include "relay/core/turn.h"
 #include "relay/dialect/attributes.h"
 #include "relay/dialect/binding.h"
-#include "relay/dialect/ms_turn.h"
+#include "relay/dialect/ietf/turn.h"
+#include "relay/dialect/ms/ms_turn.h"
 #include "relay/dialect/reply.h"
-#include "relay/dialect/turn.h"
 #include "stun/classify.h"
 #include "stun/framing.h"
 

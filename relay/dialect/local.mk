@@ -1,21 +1,21 @@
 # relay/dialect/: message -> core -> reply. Part of libcore.a.
 libcore_a_SOURCES += \
-	relay/dialect/allocate.c \
+	relay/dialect/ietf/allocate.c \
 	relay/dialect/attributes.c \
 	relay/dialect/attributes.h \
 	relay/dialect/binding.c \
 	relay/dialect/binding.h \
 	relay/dialect/dispatch.c \
 	relay/dialect/dispatch.h \
-	relay/dialect/ms_admission.c \
-	relay/dialect/ms_allocate.c \
-	relay/dialect/ms_reply.c \
-	relay/dialect/ms_reply.h \
-	relay/dialect/ms_request.h \
-	relay/dialect/ms_turn.c \
-	relay/dialect/ms_turn.h \
+	relay/dialect/ms/ms_admission.c \
+	relay/dialect/ms/ms_allocate.c \
+	relay/dialect/ms/ms_reply.c \
+	relay/dialect/ms/ms_reply.h \
+	relay/dialect/ms/ms_request.h \
+	relay/dialect/ms/ms_turn.c \
+	relay/dialect/ms/ms_turn.h \
 	relay/dialect/reply.c \
 	relay/dialect/reply.h \
 	relay/dialect/request.h \
-	relay/dialect/turn.c \
-	relay/dialect/turn.h
+	relay/dialect/ietf/turn.c \
+	relay/dialect/ietf/turn.h

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/explain.h"
+#include "base/config/explain.h"
 #include "base/sockaddr.h"
 #include "relay/front/listener.h"
 #include "relay/front/udp.h"

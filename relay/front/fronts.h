@@ -8,10 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "relay/config.h"
 #include "relay/core/front.h"
 #include "relay/core/peer_policy.h"
 #include "relay/core/port_pool.h"
+#include "relay/reload/config.h"
 
 /* The sockets of one worker, by front index; -1 where there is none. */
 struct front_sockets {

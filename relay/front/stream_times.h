@@ -14,7 +14,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
-#include "relay/settings.h"
+#include "relay/reload/settings.h"
 
 enum stream_state {
 	STREAM_GREETING,

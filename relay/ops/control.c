@@ -9,13 +9,13 @@
 
 #include <inttypes.h>
 
-#include "base/control_common.h"
+#include "base/control/control_common.h"
 #include "base/inbox.h"
 #include "base/log.h"
-#include "relay/drain.h"
 #include "relay/ops/control_documents.h"
 #include "relay/relay.h"
-#include "relay/reload.h"
+#include "relay/reload/drain.h"
+#include "relay/reload/reload.h"
 
 static void get_status(void *arg, const struct control_request *request,
 		       struct control_reply *reply)

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "base/control_api.h"
+#include "base/control/control_api.h"
 
 extern const struct control_route control_routes[];
 extern const size_t control_route_count;

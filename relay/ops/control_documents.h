@@ -9,10 +9,10 @@
 
 #include <jansson.h>
 
-#include "base/control_api.h"
+#include "base/control/control_api.h"
 #include "relay/core/counters.h"
-#include "relay/drain.h"
 #include "relay/relay.h"
+#include "relay/reload/drain.h"
 #include "stun/endpoint.h"
 
 json_t *control_status(struct relay *relay);

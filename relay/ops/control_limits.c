@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "relay/core/bandwidth.h"
+#include "relay/core/bandwidth/bandwidth.h"
 #include "relay/core/limiter.h"
 
 enum { BUSIEST = 10 };

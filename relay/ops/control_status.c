@@ -8,10 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/control_common.h"
+#include "base/control/control_common.h"
 #include "base/version.h"
-#include "relay/network.h"
-#include "relay/reload.h"
+#include "relay/reload/network.h"
+#include "relay/reload/reload.h"
 
 static uint64_t now_ms(void)
 {

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/process_metrics.h"
+#include "base/metrics/process_metrics.h"
 #include "relay/core/allocation.h"
 #include "relay/core/auth.h"
 #include "relay/ops/record.h"

@@ -13,13 +13,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/openmetrics.h"
+#include "base/metrics/openmetrics.h"
 #include "base/reload_report.h"
 #include "relay/core/counters.h"
 #include "relay/core/ids.h"
 #include "relay/core/port_pool.h"
-#include "relay/drain.h"
 #include "relay/ops/busy.h"
+#include "relay/reload/drain.h"
 #include "stun/endpoint.h"
 
 struct relay;

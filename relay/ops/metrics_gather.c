@@ -7,11 +7,11 @@
 
 #include "relay/front/udp.h"
 #include "relay/handoff.h"
-#include "relay/network.h"
 #include "relay/ops/metrics.h"
 #include "relay/peer/relay_udp.h"
 #include "relay/relay.h"
-#include "relay/reload.h"
+#include "relay/reload/network.h"
+#include "relay/reload/reload.h"
 #include "relay/worker.h"
 
 enum { SOCKETS_AT_ONCE = 256 };

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/metrics_listener.h"
+#include "base/metrics/metrics_listener.h"
 #include "relay/ops/busy.h"
 #include "relay/ops/metrics.h"
 #include "relay/ops/page.h"

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "relay/core/counters.h"
-#include "relay/drain.h"
+#include "relay/reload/drain.h"
 
 static uint64_t bytes_relayed(const struct counters *sum)
 {

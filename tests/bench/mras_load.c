@@ -28,7 +28,7 @@
 #include <openssl/ssl.h>
 
 #include "base/sockaddr.h"
-#include "tools/histogram.h"
+#include "tools/load/histogram.h"
 
 enum {
 	CONNECTIONS_MAX = 1000,

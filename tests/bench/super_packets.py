@@ -16,7 +16,7 @@ import struct
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration", "lib"))
 import turnclient as t  # noqa: E402
 
 UDP_SEGMENT, UDP_GRO = 103, 104

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/control_api.h"
+#include "base/control/control_api.h"
 
 struct control_text {
 	char *text; /* all of it, cut into pieces */

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "relay/config_schema.h"
-#include "relay/network.h"
+#include "relay/reload/config_schema.h"
+#include "relay/reload/network.h"
 #include "tests/fuzz/fuzz.h"
 
 #define BETWEEN "\n%%\n"

@@ -8,7 +8,7 @@
 #include "relay/ops/control.h"
 #include "tests/fuzz/control_text.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/unit/control_world.h"
+#include "tests/unit/relay/control_world.h"
 
 enum { CLIENTS = 2 };
 

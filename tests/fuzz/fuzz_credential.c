@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/base64.h"
-#include "auth/credential.h"
-#include "auth/keyring.h"
+#include "auth/credential/base64.h"
+#include "auth/credential/credential.h"
+#include "auth/credential/keyring.h"
 #include "tests/fuzz/fuzz.h"
 
 #define NOW 1767225600

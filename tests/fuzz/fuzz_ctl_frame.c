@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "tests/fuzz/fuzz.h"
-#include "tools/ctl_frame.h"
-#include "tools/ctl_text.h"
+#include "tools/ctl/ctl_frame.h"
+#include "tools/ctl/ctl_text.h"
 
 static json_t *take_document(const uint8_t **data, size_t *size)
 {

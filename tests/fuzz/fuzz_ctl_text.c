@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "tests/fuzz/fuzz.h"
-#include "tools/ctl_text.h"
+#include "tools/ctl/ctl_text.h"
 
 static void check_clean(const char *text)
 {

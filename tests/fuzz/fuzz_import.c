@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "relay/config.h"
+#include "relay/reload/config.h"
 #include "tests/fuzz/fuzz.h"
-#include "tools/import_conf.h"
-#include "tools/import_write.h"
+#include "tools/import/import_conf.h"
+#include "tools/import/import_write.h"
 
 /* Every note names what it is about and says why, in one line. */
 static void check_notes(const struct import_conf *conf)

@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "auth/http_reply.h"
+#include "auth/server/http_reply.h"
 #include "tests/fuzz/fuzz.h"
 
 static const char keys[] = "one MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/metrics_listener.h"
+#include "base/metrics/metrics_listener.h"
 #include "tests/fuzz/fuzz.h"
 
 /* Said again, independently: a loopback name begins like this. */

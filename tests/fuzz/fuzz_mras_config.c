@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/config.h"
+#include "auth/server/config.h"
 #include "tests/fuzz/fuzz.h"
 
 static void difference(void *arg, const char *key, const char *before, const char *after,

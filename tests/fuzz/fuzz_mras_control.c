@@ -3,12 +3,12 @@
  */
 #include <string.h>
 
-#include "auth/control.h"
-#include "auth/settings.h"
+#include "auth/server/control.h"
+#include "auth/server/settings.h"
 #include "base/log.h"
 #include "tests/fuzz/control_text.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/unit/issuer_world.h"
+#include "tests/unit/auth/issuer_world.h"
 
 static struct issuer_world world;
 

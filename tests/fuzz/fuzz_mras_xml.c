@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "auth/mras_xml.h"
+#include "auth/mras/mras_xml.h"
 #include "tests/fuzz/fuzz.h"
 
 #define NOW_S 1767225600

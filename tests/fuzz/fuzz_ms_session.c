@@ -9,7 +9,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/ms_model.h"
 #include "tests/fuzz/session_model.h"
-#include "tests/unit/ms_client.h"
+#include "tests/unit/dialect/ms_client.h"
 
 enum {
 	CLIENTS = 5,

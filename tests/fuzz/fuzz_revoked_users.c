@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "auth/credential.h"
+#include "auth/credential/credential.h"
 #include "relay/core/revoked_users.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -9,7 +9,7 @@
 #include "relay/core/auth.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/session_model.h"
-#include "tests/unit/turn_client.h"
+#include "tests/unit/dialect/turn_client.h"
 
 enum {
 	CLIENTS = 5,

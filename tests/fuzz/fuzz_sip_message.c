@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/sip.h"
-#include "auth/sip_head.h"
+#include "auth/mras/sip.h"
+#include "auth/mras/sip_head.h"
 #include "tests/fuzz/fuzz.h"
 
 #define NOW_S 1767225600

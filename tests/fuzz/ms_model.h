@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tests/unit/ms_client.h"
+#include "tests/unit/dialect/ms_client.h"
 
 /* Something that is known of one allocation, by its id. */
 struct ms_known {

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tests/unit/turn_client.h"
+#include "tests/unit/dialect/turn_client.h"
 
 /*
  * What a client was given for a peer: permission (number 0) or channel; or a relayed address

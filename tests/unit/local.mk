@@ -6,15 +6,15 @@
 LDADD = $(CORE_LIBS) libbase.a $(CHECK_LIBS)
 
 unit_programs =
-include tests/unit/base.mk
-include tests/unit/stun.mk
-include tests/unit/core.mk
-include tests/unit/dialect.mk
-include tests/unit/auth.mk
-include tests/unit/issuer.mk
-include tests/unit/relay.mk
-include tests/unit/tools.mk
+include tests/unit/base/local.mk
+include tests/unit/stun/local.mk
+include tests/unit/core/local.mk
+include tests/unit/dialect/local.mk
+include tests/unit/auth/local.mk
+include tests/unit/auth/server.mk
+include tests/unit/relay/local.mk
+include tests/unit/tools/local.mk
 
 check_PROGRAMS += $(unit_programs)
 TESTS += $(unit_programs)
-EXTRA_DIST += tests/unit/unit.h
+EXTRA_DIST += tests/unit/lib/unit.h

@@ -1,0 +1,316 @@
+/*
+ * credential.c - short-lived credentials: issued by computation, verified by computation.
+ *
+ * An MRAS token, all numbers big endian:
+ *
+ *      0  major version: 1, or 2 with flags      1  minor version, 0
+ *      2  size of the blob, 16 bits: 32 or 36
+ *      4  expiry, FILETIME: low word             8  high word
+ *     12  HMAC-SHA1(mras_client_id, identity)
+ *     32  flags, 0 (version 2)
+ *   size  HMAC-SHA1(mras_token, blob)
+ *
+ * Its password is HMAC-SHA1(mras_password, token).
+ */
+#include "auth/credential/credential.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include "auth/credential/base64.h"
+
+enum {
+	SHA1_LEN = 20,
+	SHA256_LEN = 32,
+	TOKEN_EXPIRY = 4,
+	TOKEN_CLIENT_ID = 12,
+	TOKEN_FLAGS = 32,
+	TOKEN_V1_BLOB = 32,
+	TOKEN_V2_BLOB = 36,
+	TOKEN_V1_LEN = TOKEN_V1_BLOB + SHA1_LEN,
+	TOKEN_V2_LEN = TOKEN_V2_BLOB + SHA1_LEN,
+	/* Two of a hundred candidates are skipped, so this many in a row do not happen. */
+	TOKEN_DRAWS = 1000,
+};
+
+/* FILETIME counts 100 ns units from 1601-01-01. */
+static const int64_t filetime_epoch_s = 11644473600;
+static const uint64_t filetime_per_s = 10000000;
+
+static bool hmac_sha1(const uint8_t *key, size_t key_len, struct slice text,
+		      uint8_t mac[SHA1_LEN])
+{
+	return HMAC(EVP_sha1(), key, (int)key_len, text.data, text.len, mac, NULL) !=
+	       NULL;
+}
+
+static bool is_one_word(uint8_t c)
+{
+	return c > ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* The name as one word of printable ASCII, cut between characters. */
+static void show_user(struct slice name, char user[CREDENTIAL_USER_MAX + 1])
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t at = 0;
+
+	for (size_t i = 0; i < name.len; i++) {
+		uint8_t c = name.data[i];
+		size_t width = is_one_word(c) ? 1 : 4;
+
+		if (CREDENTIAL_USER_MAX - at < width)
+			break;
+		if (width == 1) {
+			user[at++] = (char)c;
+			continue;
+		}
+		user[at++] = '\\';
+		user[at++] = 'x';
+		user[at++] = hex[c >> 4];
+		user[at++] = hex[c & 15];
+	}
+	user[at] = '\0';
+}
+
+/* T-560: digits up to the first colon or the end; no sign, no overflow. */
+static bool parse_rest(struct slice username, struct credential *out)
+{
+	struct slice rest = username;
+	int64_t expires_s = 0;
+
+	for (; rest.len > 0 && *rest.data != ':'; rest = slice_skip(rest, 1)) {
+		if (*rest.data < '0' || *rest.data > '9' ||
+		    __builtin_mul_overflow(expires_s, 10, &expires_s) ||
+		    __builtin_add_overflow(expires_s, *rest.data - '0', &expires_s))
+			return false;
+	}
+	if (rest.len == username.len)
+		return false;
+
+	out->form = CREDENTIAL_REST;
+	out->expires_s = expires_s;
+	show_user(rest.len > 1 ? slice_skip(rest, 1) : username, out->user);
+	return true;
+}
+
+/* The length of a token's blob, or 0 if these bytes are no token. */
+static size_t token_blob_len(const uint8_t *token, size_t len)
+{
+	if (len == TOKEN_V1_LEN && token[0] == 1 && token[1] == 0 &&
+	    load_be16(token + 2) == TOKEN_V1_BLOB)
+		return TOKEN_V1_BLOB;
+	/* A flag we do not know may restrict the token, so none is accepted. */
+	if (len == TOKEN_V2_LEN && token[0] == 2 && token[1] == 0 &&
+	    load_be16(token + 2) == TOKEN_V2_BLOB && load_be32(token + TOKEN_FLAGS) == 0)
+		return TOKEN_V2_BLOB;
+	return 0;
+}
+
+/* Complete out, whose token bytes are in place. */
+static bool parse_token(struct credential *out)
+{
+	const uint8_t *expiry = out->token + TOKEN_EXPIRY;
+	uint64_t filetime;
+
+	if (token_blob_len(out->token, out->token_len) == 0)
+		return false;
+	filetime = (uint64_t)load_be32(expiry + 4) << 32 | load_be32(expiry);
+	out->expires_s = (int64_t)(filetime / filetime_per_s) - filetime_epoch_s;
+	for (size_t i = 0; i < SHA1_LEN; i++)
+		snprintf(out->user + 2 * i, 3, "%02x", out->token[TOKEN_CLIENT_ID + i]);
+	return true;
+}
+
+enum credential_status credential_parse(struct slice username, bool binary,
+					struct credential *out)
+{
+	*out = (struct credential){.username = username};
+	if (username.len == 0 || username.len > CREDENTIAL_USERNAME_MAX)
+		return CREDENTIAL_MALFORMED;
+
+	if (binary) {
+		if (username.len > sizeof(out->token))
+			return CREDENTIAL_MALFORMED;
+		out->form = CREDENTIAL_MRAS_BINARY;
+		out->token_len = username.len;
+		memcpy(out->token, username.data, username.len);
+		return parse_token(out) ? CREDENTIAL_OK : CREDENTIAL_MALFORMED;
+	}
+	/* A token in base64 begins with 'A', a REST username with a digit. */
+	if (parse_rest(username, out))
+		return CREDENTIAL_OK;
+	out->form = CREDENTIAL_MRAS_TEXT;
+	if (base64_decode((const char *)username.data, username.len, out->token,
+			  sizeof(out->token), &out->token_len) &&
+	    parse_token(out))
+		return CREDENTIAL_OK;
+	return CREDENTIAL_MALFORMED;
+}
+
+enum credential_status credential_check_time(const struct credential *cred, int64_t now_s,
+					     int64_t max_ttl_s)
+{
+	int64_t latest_s;
+
+	if (now_s >= cred->expires_s)
+		return CREDENTIAL_EXPIRED;
+	if (max_ttl_s > 0 && !__builtin_add_overflow(now_s, max_ttl_s, &latest_s) &&
+	    cred->expires_s > latest_s)
+		return CREDENTIAL_TOO_FAR;
+	return CREDENTIAL_OK;
+}
+
+static bool rest_password(const struct key *key, struct slice username,
+			  struct credential_password *out)
+{
+	const EVP_MD *md = key->rest == KEY_REST_SHA256 ? EVP_sha256() : EVP_sha1();
+	uint8_t mac[SHA256_LEN];
+	unsigned mac_len = 0;
+
+	if (key->rest == KEY_REST_NONE ||
+	    !HMAC(md, key->secret, (int)key->secret_len, username.data, username.len, mac,
+		  &mac_len))
+		return false;
+	base64_encode(mac, mac_len, (char *)out->bytes);
+	out->len = BASE64_SIZE(mac_len) - 1;
+	OPENSSL_cleanse(mac, sizeof(mac));
+	return true;
+}
+
+static bool token_is_from(const struct key *key, struct slice token)
+{
+	struct slice blob = {token.data, token.len - SHA1_LEN};
+	uint8_t mac[SHA1_LEN];
+
+	return hmac_sha1(key->mras_token, KEY_DERIVED_LEN, blob, mac) &&
+	       CRYPTO_memcmp(mac, token.data + blob.len, SHA1_LEN) == 0;
+}
+
+static bool token_password(const struct key *key, const struct credential *cred,
+			   struct credential_password *out)
+{
+	struct slice token = {cred->token, cred->token_len};
+	uint8_t mac[SHA1_LEN];
+
+	if (!token_is_from(key, token) ||
+	    !hmac_sha1(key->mras_password, KEY_DERIVED_LEN, token, mac))
+		return false;
+	if (cred->form == CREDENTIAL_MRAS_BINARY) {
+		memcpy(out->bytes, mac, SHA1_LEN);
+		out->len = SHA1_LEN;
+	} else {
+		base64_encode(mac, SHA1_LEN, (char *)out->bytes);
+		out->len = BASE64_SIZE(SHA1_LEN) - 1;
+	}
+	OPENSSL_cleanse(mac, sizeof(mac));
+	return true;
+}
+
+bool credential_next_password(const struct credential *cred, const struct keyring *ring,
+			      int64_t now_s, size_t *position,
+			      struct credential_password *out)
+{
+	while (*position < ring->count) {
+		const struct key *key = &ring->keys[(*position)++];
+
+		if (!key_is_valid(key, now_s))
+			continue;
+		if (cred->form == CREDENTIAL_REST
+			    ? rest_password(key, cred->username, out)
+			    : token_password(key, cred, out)) {
+			out->key = key;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool credential_issue_rest(const struct key *key, const char *identity, int64_t expires_s,
+			   struct credential_pair *out)
+{
+	struct credential_password password;
+	size_t len = strlen(identity);
+
+	*out = (struct credential_pair){.expires_s = expires_s};
+	if (expires_s < 0 || len > CREDENTIAL_USER_MAX)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (identity[i] < ' ' || identity[i] > '~')
+			return false;
+	}
+	len = (size_t)snprintf(out->username, sizeof(out->username), "%" PRId64 "%s%s",
+			       expires_s, len > 0 ? ":" : "", identity);
+	if (!rest_password(key, (struct slice){(const uint8_t *)out->username, len},
+			   &password))
+		return false;
+	memcpy(out->password, password.bytes, password.len);
+	OPENSSL_cleanse(&password, sizeof(password));
+	return true;
+}
+
+/* What libnice strips off both ends of a string before it hashes it. */
+static bool survives_trimming(const uint8_t *bytes, size_t len)
+{
+	return bytes[0] != '"' && bytes[len - 1] != '"' && bytes[len - 1] != 0;
+}
+
+/* The blob but for the expiry. */
+static bool token_begin(const struct key *key, int version, struct slice identity,
+			struct credential_pair *out)
+{
+	size_t blob_len = version == 1 ? TOKEN_V1_BLOB : TOKEN_V2_BLOB;
+
+	out->token[0] = (uint8_t)version;
+	store_be16(out->token + 2, (uint16_t)blob_len);
+	out->token_len = blob_len + SHA1_LEN;
+	out->secret_len = SHA1_LEN;
+	return hmac_sha1(key->mras_client_id, KEY_DERIVED_LEN, identity,
+			 out->token + TOKEN_CLIENT_ID);
+}
+
+/* Expiry, both MACs. */
+static bool token_complete(const struct key *key, uint64_t filetime,
+			   struct credential_pair *out)
+{
+	size_t blob_len = out->token_len - SHA1_LEN;
+
+	store_be32(out->token + TOKEN_EXPIRY, (uint32_t)filetime);
+	store_be32(out->token + TOKEN_EXPIRY + 4, (uint32_t)(filetime >> 32));
+	return hmac_sha1(key->mras_token, KEY_DERIVED_LEN,
+			 (struct slice){out->token, blob_len}, out->token + blob_len) &&
+	       hmac_sha1(key->mras_password, KEY_DERIVED_LEN,
+			 (struct slice){out->token, out->token_len}, out->secret);
+}
+
+bool credential_issue_mras(const struct key *key, int version, struct slice identity,
+			   int64_t expires_s, uint64_t *serial,
+			   struct credential_pair *out)
+{
+	const int64_t latest_s =
+		(int64_t)(UINT64_MAX / filetime_per_s) - filetime_epoch_s - 1;
+	uint64_t filetime;
+
+	*out = (struct credential_pair){.expires_s = expires_s};
+	if (version < 1 || version > 2 || expires_s < -filetime_epoch_s ||
+	    expires_s > latest_s || !token_begin(key, version, identity, out))
+		return false;
+	filetime = (uint64_t)(expires_s + filetime_epoch_s) * filetime_per_s;
+
+	for (int i = 0; i < TOKEN_DRAWS; i++) {
+		if (!token_complete(key, filetime + (*serial)++ % filetime_per_s, out))
+			return false;
+		if (survives_trimming(out->token, out->token_len) &&
+		    survives_trimming(out->secret, out->secret_len)) {
+			base64_encode(out->token, out->token_len, out->username);
+			base64_encode(out->secret, out->secret_len, out->password);
+			return true;
+		}
+	}
+	return false;
+}

@@ -1,0 +1,118 @@
+/*
+ * credential.h - short-lived credentials: issued by computation, verified by computation.
+ *
+ * Two presentations of one engine:
+ *
+ *   MRAS token  binary username (version, expiry, keyed identity, MAC) and password
+ *               HMAC-SHA1(username). MS-TURN clients send the bytes; IETF clients use the
+ *               base64 strings of the same pair as username and password.
+ *   TURN REST   username "expiry:identity" (Unix seconds), password
+ *               base64(HMAC-SHA1(secret, username)), or HMAC-SHA256 where the key says so.
+ *
+ * Pure: no clock, no files, no state but what the caller holds.
+ */
+#ifndef AUTH_CREDENTIAL_CREDENTIAL_H
+#define AUTH_CREDENTIAL_CREDENTIAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "auth/credential/keyring.h"
+#include "stun/wire.h"
+
+enum {
+	CREDENTIAL_USERNAME_MAX = 763, /* bytes, as STUN takes them */
+	CREDENTIAL_PASSWORD_MAX = 64,  /* base64 of HMAC-SHA256 is 44 */
+	CREDENTIAL_USER_MAX = 128, /* bytes of the user's name in records and quotas */
+};
+
+enum credential_form {
+	CREDENTIAL_REST,
+	CREDENTIAL_MRAS_TEXT,   /* base64 strings */
+	CREDENTIAL_MRAS_BINARY, /* decoded bytes */
+};
+
+/* Why a username is worth nothing. */
+enum credential_status {
+	CREDENTIAL_OK,
+	CREDENTIAL_MALFORMED,   /* neither form */
+	CREDENTIAL_EXPIRED,     /* now >= expiry */
+	CREDENTIAL_TOO_FAR,     /* expires later than max_ttl_s from now */
+	CREDENTIAL_UNKNOWN_KEY, /* MRAS: no valid key made this token */
+};
+
+/* A username taken apart. Nothing in it is proven before the password has matched. */
+struct credential {
+	enum credential_form form;
+	struct slice username; /* borrowed, as received */
+	int64_t expires_s;     /* Unix seconds, rounded down */
+	/*
+	 * Who, for quotas (T-568) and records: REST: what follows the first colon, or the
+	 * whole username if that is empty; MRAS: the keyed identity in hex. One word of
+	 * printable ASCII: other bytes, spaces, double quotes and backslashes are shown as
+	 * \xHH; cut at CREDENTIAL_USER_MAX.
+	 */
+	char user[CREDENTIAL_USER_MAX + 1];
+	uint8_t token[64]; /* MRAS: decoded bytes */
+	size_t token_len;
+};
+
+/* Take a username apart; binary: it came as bytes in the MS dialect. OK or MALFORMED. */
+enum credential_status credential_parse(struct slice username, bool binary,
+					struct credential *out);
+
+/* T-561, T-567: OK, EXPIRED or TOO_FAR. max_ttl_s 0: no ceiling. */
+enum credential_status credential_check_time(const struct credential *cred, int64_t now_s,
+					     int64_t max_ttl_s);
+
+struct credential_password {
+	size_t len;
+	uint8_t bytes[CREDENTIAL_PASSWORD_MAX];
+	const struct key *key; /* the key behind it, borrowed from the ring */
+};
+
+/*
+ * The passwords this username may have, one per key that is valid at now_s (T-564). Start
+ * with *position 0; false when there are no more. For MRAS only the key that made the token
+ * yields one, and the token's own MAC is checked in constant time.
+ */
+bool credential_next_password(const struct credential *cred, const struct keyring *ring,
+			      int64_t now_s, size_t *position,
+			      struct credential_password *out);
+
+/* An issued pair, both as text. */
+struct credential_pair {
+	char username[CREDENTIAL_USERNAME_MAX + 1];
+	char password[CREDENTIAL_PASSWORD_MAX + 1];
+	int64_t expires_s;
+	/* The MRAS pair as bytes, for who speaks MS-TURN; lengths 0 for REST. */
+	uint8_t token[64];
+	size_t token_len;
+	uint8_t secret[20];
+	size_t secret_len;
+};
+
+/*
+ * REST pair for identity (printable ASCII, no NUL, at most CREDENTIAL_USER_MAX bytes), valid
+ * until expires_s. False if the key signs no REST credentials or the identity does not fit.
+ */
+bool credential_issue_rest(const struct key *key, const char *identity, int64_t expires_s,
+			   struct credential_pair *out);
+
+/*
+ * MRAS pair, token version 1 or 2, valid until expires_s; identity is UTF-8 of any length.
+ *
+ * *serial is the issuer's memory. It becomes the part of the expiry below a second (100 ns
+ * units), which never changes expires_s but makes every token of one issuer distinct, and
+ * moves on past values that libnice would trim before hashing (first byte 0x22; last byte
+ * 0x22 or 0x00, of either string). Start it with a random number where several issuers share
+ * a keyring.
+ *
+ * False if the version or the expiry cannot be written.
+ */
+bool credential_issue_mras(const struct key *key, int version, struct slice identity,
+			   int64_t expires_s, uint64_t *serial,
+			   struct credential_pair *out);
+
+#endif

@@ -1,0 +1,323 @@
+/*
+ * keyfile.c - the keyring as a file: read with its mode checked, replaced atomically.
+ */
+#include "auth/credential/keyfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+#include "auth/credential/base64.h"
+#include "base/secret_file.h"
+#include "base/self_name.h"
+
+enum {
+	FILE_MAX = 64 * 1024,
+	MODE_MAX = 0640,
+	RANDOM_LEN = 32,
+	SECRET_LEN = 43, /* RANDOM_LEN in base64 without padding */
+};
+
+static const char heading[] =
+	"# The keys of avedge, written by 'avedgectl key'. The first valid one signs.\n"
+	"# id base64-secret not-before not-after rest=sha1|sha256|none\n";
+
+struct failure {
+	char *text;
+	size_t size;
+};
+
+__attribute__((format(printf, 2, 3))) static void fail_with(struct failure failure,
+							    const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(failure.text, failure.size, format, args);
+	va_end(args);
+}
+
+/* True if the open file is one that only its owner and group can read. */
+static bool is_private(int fd, const char *path, struct failure failure)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		fail_with(failure, "%s: %s.", path, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		fail_with(failure, "%s: this is not a regular file.", path);
+	else if ((st.st_mode & 07777 & ~(mode_t)MODE_MAX) != 0)
+		fail_with(failure,
+			  "%s: its mode is %04o but others must not read or write it: "
+			  "chmod 0640 %s",
+			  path, (unsigned)(st.st_mode & 07777), path);
+	else if (st.st_size > FILE_MAX)
+		fail_with(failure, "%s: larger than 64 KiB, this is no keyring.", path);
+	else
+		return true;
+	return false;
+}
+
+/* Bytes read, at most size; -1 with errno. */
+static ssize_t read_all(int fd, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	while (len < size) {
+		ssize_t n = read(fd, buf + len, size - len);
+
+		if (n == 0)
+			break;
+		if (n > 0)
+			len += (size_t)n;
+		else if (errno != EINTR)
+			return -1;
+	}
+	return (ssize_t)len;
+}
+
+static struct keyring *parse_file(int fd, const char *path, char *text,
+				  struct failure failure)
+{
+	struct keyring_error refused;
+	struct keyring *ring;
+	ssize_t len = read_all(fd, text, FILE_MAX + 1);
+
+	if (len < 0) {
+		fail_with(failure, "%s: %s.", path, strerror(errno));
+		return NULL;
+	}
+	if (len > FILE_MAX) {
+		fail_with(failure, "%s: larger than 64 KiB, this is no keyring.", path);
+		return NULL;
+	}
+	ring = keyring_parse(text, (size_t)len, &refused);
+	if (ring)
+		return ring;
+	if (refused.line > 0)
+		fail_with(failure, "%s:%u: %s", path, refused.line, refused.reason);
+	else
+		fail_with(failure, "%s: %s", path, refused.reason);
+	return NULL;
+}
+
+static void open_failed(const char *path, struct failure failure)
+{
+	char self[64];
+
+	if (errno == ENOENT)
+		fail_with(failure,
+			  "%s: there is no such file: make it with "
+			  "'avedgectl key new --keys %s'.",
+			  path, path);
+	else if (errno == EACCES)
+		fail_with(failure,
+			  "%s: %s may not read it; put that user into its group.", path,
+			  self_name(self, sizeof(self)));
+	else
+		fail_with(failure, "%s: %s.", path, strerror(errno));
+}
+
+struct keyring *keyfile_load(const char *path, char *error, size_t error_size)
+{
+	struct failure failure = {error, error_size};
+	struct keyring *ring = NULL;
+	char copy[PATH_MAX];
+	/* Without O_NONBLOCK a named pipe in its place would stop us here. */
+	int fd = open(secret_file_path(path, copy, sizeof(copy)),
+		      O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	char *text;
+
+	if (fd < 0) {
+		open_failed(path, failure);
+		return NULL;
+	}
+	text = malloc(FILE_MAX + 1);
+	if (!text) {
+		fail_with(failure, "%s: out of memory.", path);
+	} else if (is_private(fd, path, failure)) {
+		ring = parse_file(fd, path, text, failure);
+		OPENSSL_cleanse(text, FILE_MAX + 1);
+	}
+	free(text);
+	close(fd);
+	return ring;
+}
+
+static bool write_all(int fd, const char *text, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return false;
+		text += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+/* Everything the new file needs before it may take the old one's name; false with errno. */
+static bool write_ring(int fd, const struct keyring *ring, const struct stat *like)
+{
+	char line[KEY_LINE_MAX];
+	bool ok = (!like || fchown(fd, like->st_uid, like->st_gid) == 0) &&
+		  fchmod(fd, like ? like->st_mode & 0777 : MODE_MAX) == 0 &&
+		  write_all(fd, heading, sizeof(heading) - 1);
+
+	for (size_t i = 0; ok && i < ring->count; i++) {
+		int len = key_format(&ring->keys[i], line, sizeof(line));
+
+		if (len < 0)
+			errno = EOVERFLOW;
+		ok = len >= 0 && write_all(fd, line, (size_t)len);
+	}
+	OPENSSL_cleanse(line, sizeof(line));
+	return ok && fsync(fd) == 0;
+}
+
+/* The folder that holds the file; -1 with errno. */
+static int open_folder_of(const char *path)
+{
+	char folder[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	int len = snprintf(folder, sizeof(folder), "%.*s",
+			   slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+
+	if (len >= (int)sizeof(folder)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int keyfile_lock(const char *path, char *error, size_t error_size)
+{
+	struct failure failure = {error, error_size};
+	/* The folder, because the file itself is another one after each save. */
+	int fd = open_folder_of(path);
+
+	if (fd < 0) {
+		fail_with(failure, "%s: cannot open its folder: %s.%s", path,
+			  strerror(errno), errno == ENOENT ? " Make it first." : "");
+		return -1;
+	}
+	if (flock(fd, LOCK_EX) < 0) {
+		fail_with(failure, "%s: cannot lock its folder: %s.", path,
+			  strerror(errno));
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* A new name is safe only when the folder that holds it is on the disk. */
+static bool sync_folder_of(const char *path)
+{
+	int fd = open_folder_of(path);
+	bool ok = fd >= 0 && fsync(fd) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+int keyfile_save(const char *path, const struct keyring *ring, char *error,
+		 size_t error_size)
+{
+	struct failure failure = {error, error_size};
+	char target[PATH_MAX];
+	char temporary[PATH_MAX];
+	struct stat st;
+	bool exists;
+	int fd;
+
+	/* Replace what a link points to, not the link. */
+	if (!realpath(path, target) &&
+	    snprintf(target, sizeof(target), "%s", path) >= (int)sizeof(target)) {
+		fail_with(failure, "%s: the name is too long.", path);
+		return -1;
+	}
+	exists = stat(target, &st) == 0;
+	if (snprintf(temporary, sizeof(temporary), "%s.XXXXXX", target) >=
+	    (int)sizeof(temporary)) {
+		fail_with(failure, "%s: the name is too long.", path);
+		return -1;
+	}
+	fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0) {
+		fail_with(failure, "%s: cannot write next to it: %s.", path,
+			  strerror(errno));
+		return -1;
+	}
+	if (!write_ring(fd, ring, exists ? &st : NULL) || rename(temporary, target) < 0) {
+		fail_with(failure, "%s: cannot replace it: %s.", path, strerror(errno));
+		unlink(temporary);
+		close(fd);
+		return -1;
+	}
+	close(fd);
+	if (!sync_folder_of(target)) {
+		fail_with(failure, "%s: written, but not safe on the disk yet: %s.", path,
+			  strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+static bool random_id(char id[KEY_ID_MAX + 1])
+{
+	uint8_t random[2];
+	char date[16];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (!gmtime_r(&now, &tm) || strftime(date, sizeof(date), "%Y-%m-%d", &tm) == 0 ||
+	    RAND_bytes(random, sizeof(random)) != 1)
+		return false;
+	snprintf(id, KEY_ID_MAX + 1, "%s-%02x%02x", date, random[0], random[1]);
+	return true;
+}
+
+int key_generate(struct key *key, const char *id)
+{
+	uint8_t random[RANDOM_LEN];
+	char text[BASE64_SIZE(RANDOM_LEN)];
+
+	*key = (struct key){
+		.not_before_s = INT64_MIN,
+		.not_after_s = INT64_MAX,
+		.secret_len = SECRET_LEN,
+	};
+	if (id && !key_id_is_valid(id, strlen(id)))
+		return -1;
+	if (id)
+		strcpy(key->id, id);
+	else if (!random_id(key->id))
+		return -1;
+	if (RAND_priv_bytes(random, sizeof(random)) != 1)
+		return -1;
+	base64_encode(random, sizeof(random), text);
+	OPENSSL_cleanse(random, sizeof(random));
+	/* Pasted into shells and files: nothing to quote, no dash that makes it an option. */
+	for (size_t i = 0; i < SECRET_LEN; i++) {
+		char c = text[i] == '+' ? '.' : text[i];
+
+		key->secret[i] = (uint8_t)(c == '/' ? '_' : c);
+	}
+	OPENSSL_cleanse(text, sizeof(text));
+	return key_derive(key) ? 0 : -1;
+}

@@ -1,0 +1,24 @@
+/*
+ * language.h - SIP or HTTP? The first line of a connection says it. Pure.
+ */
+#ifndef AUTH_MRAS_LANGUAGE_H
+#define AUTH_MRAS_LANGUAGE_H
+
+#include "stun/wire.h"
+
+enum { LANGUAGE_LINE_MAX = 8192 };
+
+enum language {
+	LANGUAGE_UNDECIDED, /* more is needed, at most LANGUAGE_LINE_MAX bytes */
+	LANGUAGE_SIP,
+	LANGUAGE_HTTP,
+	LANGUAGE_OTHER, /* neither: to be closed */
+};
+
+/*
+ * arrived: the first bytes of a connection. An empty line in front of a request belongs to SIP,
+ * whose clients keep their connections alive with it (RFC 5626 section 3.5.1).
+ */
+enum language language_of(struct slice arrived);
+
+#endif

@@ -1,0 +1,279 @@
+/*
+ * service.c - may this trusted server have a credential for that identity, for how long?
+ */
+#include "auth/mras/service.h"
+
+#include <openssl/rand.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "auth/mras/identity.h"
+#include "auth/mras/rate.h"
+
+enum {
+	SERVER_CELLS = 1024,
+	IDENTITY_CELLS = 65536, /* two rows of 8 bytes: 1 MiB */
+	MS_PER_S = 1000,
+	MS_PER_MINUTE = 60000,
+};
+
+struct service_memory {
+	pthread_mutex_t lock; /* over everything below */
+	struct rate_table *servers;
+	struct rate_table *identities;
+	uint64_t serial; /* of credential_issue_mras(): no two tokens alike */
+};
+
+struct service_memory *service_memory_new(void)
+{
+	struct service_memory *memory = calloc(1, sizeof(*memory));
+
+	if (!memory)
+		return NULL;
+	if (pthread_mutex_init(&memory->lock, NULL) != 0) {
+		free(memory);
+		return NULL;
+	}
+	memory->servers = rate_table_new(SERVER_CELLS);
+	memory->identities = rate_table_new(IDENTITY_CELLS);
+	if (!memory->servers || !memory->identities ||
+	    RAND_bytes((uint8_t *)&memory->serial, sizeof(memory->serial)) != 1) {
+		service_memory_free(memory);
+		return NULL;
+	}
+	return memory;
+}
+
+void service_memory_free(struct service_memory *memory)
+{
+	if (!memory)
+		return;
+	rate_table_free(memory->servers);
+	rate_table_free(memory->identities);
+	pthread_mutex_destroy(&memory->lock);
+	free(memory);
+}
+
+const char *service_fault_name(enum service_fault fault)
+{
+	switch (fault) {
+	case SERVICE_OK:
+		return "ok";
+	case SERVICE_BAD_IDENTITY:
+		return "bad identity";
+	case SERVICE_FORBIDDEN:
+		return "forbidden";
+	case SERVICE_BUSY:
+		return "busy";
+	case SERVICE_NO_KEY:
+		return "no key";
+	case SERVICE_NO_RELAY:
+		return "no relay";
+	case SERVICE_FAILED:
+		return "failed";
+	case SERVICE_NOT_UNDERSTOOD:
+		return "not understood";
+	case SERVICE_FAULT_COUNT:
+		break;
+	}
+	return "unknown";
+}
+
+void service_refused(const struct service *service, const struct service_server *server,
+		     const struct service_request *request, enum service_fault fault)
+{
+	if (service->decided)
+		service->decided(service->decided_arg, server, request, fault, NULL);
+}
+
+bool service_admits(const struct service *service, struct service_memory *memory,
+		    const struct service_server *server, uint64_t now_ms)
+{
+	struct slice name = {(const uint8_t *)server->name, strlen(server->name)};
+	bool admits;
+
+	pthread_mutex_lock(&memory->lock);
+	admits = rate_allows(memory->servers, name, server->requests_per_s, MS_PER_S,
+			     now_ms);
+	pthread_mutex_unlock(&memory->lock);
+	if (!admits)
+		service_refused(service, server, NULL, SERVICE_BUSY);
+	return admits;
+}
+
+static bool may_ask_for(const struct service_server *server, struct slice identity)
+{
+	if (server->identity_count == 0)
+		return true;
+	for (size_t i = 0; i < server->identity_count; i++) {
+		if (identity_has_suffix(identity, server->identities[i]))
+			return true;
+	}
+	return false;
+}
+
+/* The first key that is valid now and signs this form. */
+static const struct key *signing_key(const struct keyring *ring,
+				     enum credential_form form, int64_t unix_s)
+{
+	if (!ring)
+		return NULL;
+	for (size_t i = 0; i < ring->count; i++) {
+		const struct key *key = &ring->keys[i];
+
+		if (key_is_valid(key, unix_s) &&
+		    (form != CREDENTIAL_REST || key->rest != KEY_REST_NONE))
+			return key;
+	}
+	return NULL;
+}
+
+static int64_t clamp(int64_t value, int64_t least, int64_t most)
+{
+	return value < least ? least : value > most ? most : value;
+}
+
+/*
+ * The time to live that is granted. A credential is worth nothing after its key, and the
+ * asker hears of it: that may be less than SERVICE_TTL_MIN_S.
+ */
+static int64_t granted_ttl(const struct service *service,
+			   const struct service_request *request, const struct key *key,
+			   int64_t unix_s)
+{
+	int64_t most = clamp(service->ttl_max_s, SERVICE_TTL_MIN_S, SERVICE_TTL_MAX_S);
+	int64_t ttl_s = request->ttl_s != 0 ? request->ttl_s : service->ttl_default_s;
+	int64_t key_left_s;
+
+	if (request->server->ttl_max_s > 0)
+		most = clamp(request->server->ttl_max_s, SERVICE_TTL_MIN_S, most);
+	ttl_s = clamp(ttl_s, SERVICE_TTL_MIN_S, most);
+	if (!__builtin_sub_overflow(key->not_after_s, unix_s, &key_left_s) &&
+	    key_left_s < ttl_s)
+		ttl_s = key_left_s;
+	return ttl_s;
+}
+
+/* REST names are short printable ASCII: they are read by every TURN server there is. */
+static bool fits_rest(struct slice identity)
+{
+	for (size_t i = 0; i < identity.len; i++) {
+		if (identity.data[i] < ' ' || identity.data[i] > '~')
+			return false;
+	}
+	return identity.len <= CREDENTIAL_USER_MAX;
+}
+
+static bool issue(struct service_memory *memory, const struct service_request *request,
+		  const struct key *key, int64_t expires_s, struct credential_pair *pair)
+{
+	char identity[CREDENTIAL_USER_MAX + 1];
+	bool issued;
+
+	if (request->form == CREDENTIAL_REST) {
+		memcpy(identity, request->identity.data, request->identity.len);
+		identity[request->identity.len] = '\0';
+		return credential_issue_rest(key, identity, expires_s, pair);
+	}
+	pthread_mutex_lock(&memory->lock);
+	issued = credential_issue_mras(key, request->token_version, request->identity,
+				       expires_s, &memory->serial, pair);
+	pthread_mutex_unlock(&memory->lock);
+	return issued;
+}
+
+/* One more credential for this identity, whoever asks and however it is spelt. */
+static enum service_fault charge_identity(const struct service *service,
+					  struct service_memory *memory,
+					  struct slice identity, uint64_t now_ms)
+{
+	uint8_t *name;
+	struct slice key;
+	bool allowed;
+
+	if (service->identity_per_minute == 0)
+		return SERVICE_OK;
+	name = malloc(identity.len);
+	if (!name)
+		return SERVICE_FAILED;
+	key = (struct slice){name, identity_key(identity, name)};
+	pthread_mutex_lock(&memory->lock);
+	allowed = rate_allows(memory->identities, key, service->identity_per_minute,
+			      MS_PER_MINUTE, now_ms);
+	pthread_mutex_unlock(&memory->lock);
+	free(name);
+	return allowed ? SERVICE_OK : SERVICE_BUSY;
+}
+
+static enum service_fault decide(const struct service *service,
+				 struct service_memory *memory,
+				 const struct service_request *request, uint64_t now_ms,
+				 int64_t unix_s, struct service_answer *answer)
+{
+	const struct key *key;
+	enum service_fault fault;
+
+	*answer = (struct service_answer){.ttl_s = 0};
+	if (request->identity.len > SERVICE_IDENTITY_MAX ||
+	    !identity_is_text(request->identity) ||
+	    (request->form == CREDENTIAL_REST && !fits_rest(request->identity)))
+		return SERVICE_BAD_IDENTITY;
+	if (!may_ask_for(request->server, request->identity))
+		return SERVICE_FORBIDDEN;
+	key = signing_key(service->keyring, request->form, unix_s);
+	if (!key)
+		return SERVICE_NO_KEY;
+	fault = charge_identity(service, memory, request->identity, now_ms);
+	if (fault != SERVICE_OK)
+		return fault;
+
+	answer->ttl_s = granted_ttl(service, request, key, unix_s);
+	answer->key_id = key->id;
+	if (!issue(memory, request, key, unix_s + answer->ttl_s, &answer->pair))
+		return SERVICE_FAILED;
+	return SERVICE_OK;
+}
+
+enum service_fault service_issue(const struct service *service,
+				 struct service_memory *memory,
+				 const struct service_request *request, uint64_t now_ms,
+				 int64_t unix_s, struct service_answer *answer)
+{
+	enum service_fault fault =
+		decide(service, memory, request, now_ms, unix_s, answer);
+
+	if (service->decided)
+		service->decided(service->decided_arg, request->server, request, fault,
+				 fault == SERVICE_OK ? answer : NULL);
+	return fault;
+}
+
+bool service_offers(const struct service_relay *relay, enum service_location location)
+{
+	return !relay->draining &&
+	       (location == LOCATION_ANY || relay->location == location);
+}
+
+/* A certificate may end a name in the dot of the root. */
+static bool names_server(const char *name, const char *server)
+{
+	size_t len = strlen(name);
+
+	if (len > 0 && name[len - 1] == '.')
+		len--;
+	return len > 0 && strlen(server) == len && strncasecmp(name, server, len) == 0;
+}
+
+const struct service_server *service_server_find(const struct service *service,
+						 const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < service->server_count; i++) {
+		for (size_t j = 0; j < count; j++) {
+			if (names_server(names[j], service->servers[i].name))
+				return &service->servers[i];
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,142 @@
+/*
+ * service.h - the one decision behind both languages of mrasd: may this trusted server have a
+ * credential for that identity, for how long, and which relays go with it. Pure: no sockets, no
+ * clock, no files.
+ *
+ * Owner    made from the configuration by main, replaced whole on reload; the memory of rates
+ *          and of issued expiries lives in struct service_memory, which outlives reloads.
+ * Threads  service_issue() may be called from any thread: the memory has a mutex.
+ */
+#ifndef AUTH_MRAS_SERVICE_H
+#define AUTH_MRAS_SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "auth/credential/credential.h"
+#include "auth/credential/keyring.h"
+#include "stun/endpoint.h"
+#include "stun/wire.h"
+
+enum {
+	SERVICE_NAME_MAX = 253,       /* bytes of a DNS name */
+	SERVICE_IDENTITY_MAX = 65536, /* bytes, [MS-AVEDGEA] 2.2.3.1.2 */
+	SERVICE_TTL_MIN_S = 60,
+	SERVICE_TTL_MAX_S = 180 * 86400,
+};
+
+enum service_location {
+	LOCATION_ANY,      /* absent: relays of both sides */
+	LOCATION_INTRANET, /* inside */
+	LOCATION_INTERNET, /* outside */
+};
+
+/* A relay as clients are told of it. */
+struct service_relay {
+	enum service_location location;  /* INTRANET or INTERNET */
+	char host[SERVICE_NAME_MAX + 1]; /* name, or address as text */
+	struct ip_addr direct; /* for route "directip"; family IP_NONE if not given */
+	uint16_t udp_port, tcp_port; /* 0: not offered */
+	bool tls;                    /* real TLS on tcp_port: turns: URIs */
+	bool draining;               /* answers do not name it now; auth/drain */
+};
+
+/* A server that may ask. */
+struct service_server {
+	char name[SERVICE_NAME_MAX +
+		  1]; /* FQDN that its certificate must show, lower case */
+	const char *const
+		*identities; /* suffixes it may ask for ("@lab.example"); none: any */
+	size_t identity_count;
+	int64_t ttl_max_s;       /* 0: that of the service */
+	uint32_t requests_per_s; /* 0: no limit */
+};
+
+enum service_fault {
+	SERVICE_OK,
+	SERVICE_BAD_IDENTITY,   /* empty, too long, NUL or not UTF-8 */
+	SERVICE_FORBIDDEN,      /* this server may not ask for this identity */
+	SERVICE_BUSY,           /* a rate is exceeded */
+	SERVICE_NO_KEY,         /* no key signs now, or none for that form */
+	SERVICE_NO_RELAY,       /* none to name for that location */
+	SERVICE_FAILED,         /* out of memory */
+	SERVICE_NOT_UNDERSTOOD, /* no request for a credential could be read from it */
+	SERVICE_FAULT_COUNT
+};
+
+/* How it was asked. */
+enum service_language { SERVICE_HTTP, SERVICE_SIP, SERVICE_LANGUAGE_COUNT };
+
+struct service_request;
+struct service_answer;
+
+/*
+ * Told of every decision, in the thread that asked for it. request NULL: a request as a whole
+ * was not admitted. answer: what was issued, NULL with a fault other than SERVICE_OK.
+ */
+typedef void service_decided_fn(void *arg, const struct service_server *server,
+				const struct service_request *request,
+				enum service_fault fault,
+				const struct service_answer *answer);
+
+struct service {
+	const struct service_server *servers;
+	size_t server_count;
+	const struct service_relay *relays;
+	size_t relay_count;
+	const char *realm; /* of the relay */
+	int64_t ttl_default_s, ttl_max_s;
+	uint32_t identity_per_minute;  /* credentials for one identity; 0: no limit */
+	const struct keyring *keyring; /* NULL or no valid key: not supported */
+	service_decided_fn *decided;   /* NULL: nobody is told */
+	void *decided_arg;
+};
+
+struct service_memory;
+struct service_memory *service_memory_new(void); /* NULL: out of memory or no randomness */
+void service_memory_free(struct service_memory *memory); /* NULL is allowed */
+
+const char *service_fault_name(enum service_fault fault); /* "forbidden", for records */
+
+struct service_request {
+	const struct service_server *server; /* who asks, from its certificate */
+	struct slice identity;
+	enum service_location location;
+	int64_t ttl_s;             /* asked; 0: the default. Clamped to what is allowed */
+	enum credential_form form; /* REST or MRAS_TEXT */
+	int token_version;         /* MRAS: 1 or 2 */
+	enum service_language language;
+};
+
+struct service_answer {
+	struct credential_pair pair;
+	int64_t ttl_s;      /* granted */
+	const char *key_id; /* of the key that signed, borrowed from the keyring */
+};
+
+/* One request of a server, of either language, against requests_per_s. */
+bool service_admits(const struct service *service, struct service_memory *memory,
+		    const struct service_server *server, uint64_t now_ms);
+
+/* One credential. */
+enum service_fault service_issue(const struct service *service,
+				 struct service_memory *memory,
+				 const struct service_request *request, uint64_t now_ms,
+				 int64_t unix_s, struct service_answer *answer);
+
+/*
+ * Tell of a request that service_issue() never saw: SERVICE_NO_RELAY, or with request NULL
+ * SERVICE_NOT_UNDERSTOOD.
+ */
+void service_refused(const struct service *service, const struct service_server *server,
+		     const struct service_request *request, enum service_fault fault);
+
+/* Does the relay belong into an answer for that location, and is it not draining? */
+bool service_offers(const struct service_relay *relay, enum service_location location);
+
+/* The trusted server of one of these certificate names; NULL if none is trusted. */
+const struct service_server *service_server_find(const struct service *service,
+						 const char *const *names, size_t count);
+
+#endif

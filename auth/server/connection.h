@@ -1,0 +1,71 @@
+/*
+ * connection.h - one TLS connection, from accept to close.
+ *
+ *   HANDSHAKE --trusted--> GREETING --first line--> SIP or HTTP --> DRAINING --> gone
+ *
+ * Deadlines are absolute, never per byte: the handshake, the first request, each request once
+ * begun, and each answer once written. What is queued towards a server that does not read is
+ * bounded: it is not read from either.
+ *
+ * Owner    itself, from connection_accept() on; connection_end() ends it.
+ */
+#ifndef AUTH_SERVER_CONNECTION_H
+#define AUTH_SERVER_CONNECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <event2/event_struct.h>
+
+#include "auth/server/tls.h"
+#include "stun/endpoint.h"
+
+struct bufferevent;
+struct issuer;
+
+enum connection_state {
+	CONNECTION_HANDSHAKE,
+	CONNECTION_GREETING,
+	CONNECTION_SIP,
+	CONNECTION_HTTP,
+	CONNECTION_DRAINING,
+};
+
+enum connection_list { CONNECTION_NOWHERE, CONNECTION_HALF_OPEN, CONNECTION_OPEN };
+
+struct connection {
+	struct issuer *issuer;
+	TAILQ_ENTRY(connection) links; /* of auth/connections */
+	enum connection_list listed;
+	enum connection_state state;
+	char name[ENDPOINT_TEXT_LEN]; /* address and port, for the log */
+	struct tls_peer peer;
+	struct bufferevent *bev;
+	struct bufferevent *http; /* HTTP: our end of the socket pair */
+	struct event timer;
+	bool heard_end;     /* nothing more will come from the other end */
+	size_t wanted;      /* SIP: bytes of the message that has begun; 0: unknown */
+	uint64_t armed_ms;  /* when the timer will fire */
+	uint64_t state_ms;  /* since when the state is what it is */
+	uint64_t heard_ms;  /* the last complete request */
+	uint64_t begun_ms;  /* of the request that is incomplete; 0: none */
+	uint64_t unread_ms; /* since when an answer waits to be taken; 0: none does */
+};
+
+/* Take over an accepted, non-blocking socket that connections_admit() let in. */
+void connection_accept(struct issuer *issuer, int fd, const struct endpoint *client);
+
+void connection_end(struct connection *connection);
+
+/* The settings have changed: is its server still trusted? peer.why if not. */
+bool connection_check_again(struct connection *connection);
+
+/* HTTP: may it still ask? A certificate can end while its connection lives. */
+bool connection_may_ask(const struct connection *connection);
+
+/* HTTP: a request is complete and answered. */
+void connection_answered(struct connection *connection);
+
+#endif

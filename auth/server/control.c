@@ -1,0 +1,342 @@
+/*
+ * control.c - what the control interface of mrasd answers. Names of members are a contract with
+ * avedgectl and with scripts: they may be joined by new ones, and stay.
+ */
+#define LOG_SUBSYSTEM SUBSYSTEM_CONTROL
+#include "auth/server/control.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include "auth/credential/keyring.h"
+#include "auth/mras/drain.h"
+#include "auth/mras/tally.h"
+#include "auth/server/config.h"
+#include "auth/server/connections.h"
+#include "auth/server/files.h"
+#include "auth/server/issuer.h"
+#include "auth/server/reload.h"
+#include "auth/server/settings.h"
+#include "base/control/control_common.h"
+#include "base/inbox.h"
+#include "base/log.h"
+#include "base/notify.h"
+#include "base/version.h"
+
+/* --- in the loop of main ------------------------------------------------------------------- */
+
+typedef void answer_fn(const struct issuer_control *control,
+		       const struct control_request *request,
+		       struct control_reply *reply);
+
+struct question {
+	const struct issuer_control *control;
+	const struct control_request *request;
+	struct control_reply *reply;
+	answer_fn *answer;
+};
+
+static void on_main(void *arg)
+{
+	const struct question *question = arg;
+
+	issuer_tick(question->control->issuer);
+	question->answer(question->control, question->request, question->reply);
+}
+
+static void ask(void *arg, const struct control_request *request,
+		struct control_reply *reply, answer_fn *answer)
+{
+	struct issuer_control *control = arg;
+	struct question question = {control, request, reply, answer};
+
+	if (control->inbox == NULL)
+		on_main(&question);
+	else if (!inbox_call(control->inbox, on_main, &question))
+		control_refuse(reply, 503, "mrasd is ending; ask the next one");
+}
+
+/* A handler that has answer_NAME() run in the loop of main. */
+#define HANDLER(name)                                                      \
+	static void name(void *arg, const struct control_request *request, \
+			 struct control_reply *reply)                      \
+	{                                                                  \
+		ask(arg, request, reply, answer_##name);                   \
+	}
+
+/* --- relays -------------------------------------------------------------------------------- */
+
+static json_t *relay_row(const struct service_relay *relay)
+{
+	bool inside = relay->location == LOCATION_INTRANET;
+	char ip[ENDPOINT_TEXT_LEN];
+	json_t *row = json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:b}", "location",
+				inside ? "intranet" : "internet", "side",
+				inside ? "inside" : "outside", "address", relay->host,
+				"udp_port", (int)relay->udp_port, "tcp_port",
+				(int)relay->tcp_port, "tls", relay->tls, "draining",
+				relay->draining);
+
+	if (relay->direct.family != IP_NONE)
+		json_object_set_new(
+			row, "ip",
+			json_string(ip_addr_format(&relay->direct, ip, sizeof(ip))));
+	return row;
+}
+
+static json_t *relay_rows(const struct issuer_control *control)
+{
+	const struct service *service = &control->issuer->settings->service;
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < service->relay_count; i++)
+		json_array_append_new(rows, relay_row(&service->relays[i]));
+	return rows;
+}
+
+static void answer_relays(const struct issuer_control *control,
+			  const struct control_request *request,
+			  struct control_reply *reply)
+{
+	(void)request;
+	control_answer(reply, json_pack("{s:o}", "relays", relay_rows(control)));
+}
+
+static void unknown_relay(const struct control_request *request,
+			  struct control_reply *reply)
+{
+	control_refuse(reply, 404,
+		       "no relay block has the host or address %s; GET /v1/relays lists "
+		       "them",
+		       request->parameter);
+}
+
+static void answer_drain(const struct issuer_control *control,
+			 const struct control_request *request,
+			 struct control_reply *reply)
+{
+	const struct settings *settings = control->issuer->settings;
+	const json_t *force = json_object_get(request->body, "force");
+
+	if (force != NULL && !json_is_boolean(force)) {
+		control_refuse(reply, 400, "\"force\" is not true or false");
+		return;
+	}
+	switch (drain_begin(settings->relays, settings->service.relay_count,
+			    request->parameter, json_is_true(force))) {
+	case DRAIN_UNKNOWN:
+		unknown_relay(request, reply);
+		return;
+	case DRAIN_LAST:
+		control_refuse(reply, 409,
+			       "%s is the last relay that is named to clients of its "
+			       "location; name another again, or send {\"force\": true}",
+			       request->parameter);
+		return;
+	case DRAIN_DONE:
+		break;
+	}
+	log_notice("%s drains: answers do not name it any more", request->parameter);
+	answer_relays(control, request, reply);
+}
+
+static void answer_undrain(const struct issuer_control *control,
+			   const struct control_request *request,
+			   struct control_reply *reply)
+{
+	const struct settings *settings = control->issuer->settings;
+
+	if (drain_end(settings->relays, settings->service.relay_count,
+		      request->parameter) == DRAIN_UNKNOWN) {
+		unknown_relay(request, reply);
+		return;
+	}
+	log_notice("%s drains no more: answers name it again", request->parameter);
+	answer_relays(control, request, reply);
+}
+
+/* --- status -------------------------------------------------------------------------------- */
+
+static json_t *number(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static json_t *credentials(const struct tally *tally)
+{
+	json_t *issued = json_object(), *refused = json_object();
+
+	for (unsigned form = 0; form < TALLY_FORMS; form++) {
+		json_t *by_language = json_object();
+
+		for (int i = 0; i < SERVICE_LANGUAGE_COUNT; i++)
+			json_object_set_new(by_language,
+					    tally_language_name((enum service_language)i),
+					    number(tally->issued[form][i]));
+		json_object_set_new(issued, tally_form_name(form), by_language);
+	}
+	for (int i = 0; i < REFUSAL_COUNT; i++)
+		json_object_set_new(refused, refusal_name((enum refusal)i),
+				    number(tally->refused[i]));
+	return json_pack("{s:o, s:o, s:o, s:o}", "issued", number(tally_issued(tally)),
+			 "refused", number(tally_refused(tally)), "issued_by", issued,
+			 "refused_by", refused);
+}
+
+static json_t *connections(const struct issuer *issuer)
+{
+	const uint64_t *counters = issuer->counters;
+	json_t *refused = json_object();
+	size_t all = 0, half_open = 0;
+
+	if (issuer->connections != NULL) {
+		all = connections_count(issuer->connections);
+		half_open = connections_half_open(issuer->connections);
+	}
+	for (int i = 0; i < HANDSHAKE_FAULT_COUNT; i++)
+		json_object_set_new(refused,
+				    handshake_fault_name((enum handshake_fault)i),
+				    number(issuer->tally.handshakes[i]));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "open", number(all - half_open),
+			 "handshake", number(half_open), "accepted",
+			 number(counters[COUNT_ACCEPTED]), "trusted",
+			 number(counters[COUNT_TRUSTED]), "refused_by", refused);
+}
+
+/* A time that never comes, like one that is not known, is null. */
+static json_t *end_of(const struct file_facts *facts)
+{
+	return facts->count == 0 || facts->expires_s == INT64_MAX
+		       ? json_null()
+		       : control_time((long long)facts->expires_s);
+}
+
+static json_t *files(const struct settings *settings)
+{
+	json_t *rows = json_array();
+
+	for (int i = 0; i < FILE_COUNT; i++) {
+		enum file_id id = (enum file_id)i;
+		const struct file_facts *facts = &settings->files[id];
+		const char *path = file_path(settings->config, id);
+
+		if (path != NULL)
+			json_array_append_new(
+				rows, json_pack("{s:s, s:o, s:o, s:o, s:o}", "key",
+						file_key(id), "path", control_text(path),
+						"count", number(facts->count), "about",
+						control_text(facts->about), "not_after",
+						end_of(facts)));
+	}
+	return rows;
+}
+
+static const char *key_state(const struct keyring *ring, const struct key *key,
+			     int64_t now_s)
+{
+	if (now_s >= key->not_after_s)
+		return "past";
+	if (now_s < key->not_before_s)
+		return "future";
+	return key == keyring_signer(ring, now_s) ? "signs" : "verifies";
+}
+
+static json_t *bound(int64_t unix_s)
+{
+	return unix_s == INT64_MIN || unix_s == INT64_MAX
+		       ? json_null()
+		       : control_time((long long)unix_s);
+}
+
+static json_t *keys(const struct keyring *ring, int64_t now_s)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < ring->count; i++) {
+		const struct key *key = &ring->keys[i];
+
+		json_array_append_new(rows,
+				      json_pack("{s:s, s:o, s:o, s:s}", "id", key->id,
+						"not_before", bound(key->not_before_s),
+						"not_after", bound(key->not_after_s),
+						"state", key_state(ring, key, now_s)));
+	}
+	return rows;
+}
+
+static void answer_status(const struct issuer_control *control,
+			  const struct control_request *request,
+			  struct control_reply *reply)
+{
+	const struct issuer *issuer = control->issuer;
+	const struct settings *settings = issuer->settings;
+	const struct reload_last *last = reload_last(control->reload);
+
+	(void)request;
+	control_answer(
+		reply,
+		json_pack(
+			"{s:s, s:i, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			"version", version_string(), "pid", (int)getpid(), "started",
+			control_time((long long)issuer->started_s), "uptime_s",
+			number((issuer->now_ms - issuer->started_ms) / 1000), "state",
+			"serving", "realm", settings->config->realm, "connections",
+			connections(issuer), "credentials", credentials(&issuer->tally),
+			"keys", keys(settings->keyring, issuer->unix_s), "files",
+			files(settings), "relays", relay_rows(control), "generation",
+			number(last->generation), "reload", control_reload_last(last)));
+}
+
+/* --- configuration ------------------------------------------------------------------------- */
+
+static void answer_configuration(const struct issuer_control *control,
+				 const struct control_request *request,
+				 struct control_reply *reply)
+{
+	const struct config *config = control->issuer->settings->config;
+	json_t *document = control_configuration(config->path);
+
+	(void)request;
+	if (document != NULL &&
+	    !config_in_force(config, control_configuration_add, document)) {
+		json_decref(document);
+		document = NULL;
+	}
+	control_answer(reply, document);
+}
+
+static void answer_reload(const struct issuer_control *control,
+			  const struct control_request *request,
+			  struct control_reply *reply)
+{
+	struct reload_report report = {.error = ""};
+
+	(void)request;
+	notify_reloading();
+	reload_configuration(control->reload, &report);
+	notify_ready();
+	control_answer_reload(reply, &report);
+	reload_report_clear(&report);
+}
+
+HANDLER(status)
+HANDLER(relays)
+HANDLER(drain)
+HANDLER(undrain)
+HANDLER(reload)
+HANDLER(configuration)
+
+const struct control_route issuer_routes[] = {
+	{.method = "GET", .path = "/v1/status", .handler = status},
+	{.method = "GET", .path = "/v1/relays", .handler = relays},
+	{.method = "PUT",
+	 .path = "/v1/relays/{}/drain",
+	 .handler = drain,
+	 .members = {"force"}},
+	{.method = "DELETE", .path = "/v1/relays/{}/drain", .handler = undrain},
+	{.method = "POST", .path = "/v1/reload", .handler = reload},
+	{.method = "GET", .path = "/v1/configuration", .handler = configuration},
+	CONTROL_LOG_ROUTES,
+};
+
+const size_t issuer_route_count = sizeof(issuer_routes) / sizeof(issuer_routes[0]);

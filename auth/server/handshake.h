@@ -1,0 +1,18 @@
+/*
+ * handshake.h - a TLS handshake that came to nothing: which reason of the closed set it was, and a
+ * line that says so.
+ */
+#ifndef AUTH_SERVER_HANDSHAKE_H
+#define AUTH_SERVER_HANDSHAKE_H
+
+#include "auth/server/issuer.h"
+#include "auth/server/tls.h"
+
+/*
+ * Counts and logs it. name: of the other end, for the log; peer: as the handshake found it;
+ * error: of OpenSSL, 0 if it has none.
+ */
+void handshake_refused(struct issuer *issuer, const char *name,
+		       const struct tls_peer *peer, unsigned long error);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * http.h - the HTTP side of mrasd: libmicrohttpd behind a socket pair, driven by our loop.
+ *
+ * TLS ends in auth/connection, which moves the decrypted bytes; so one port, one TLS policy
+ * and one check of who asks serve both languages.
+ *
+ * Owner    main.
+ */
+#ifndef AUTH_SERVER_HTTP_H
+#define AUTH_SERVER_HTTP_H
+
+#include <stddef.h>
+
+struct bufferevent;
+struct connection;
+struct http;
+struct issuer;
+
+/* NULL with a sentence in error. */
+struct http *http_new(struct issuer *issuer, char *error, size_t error_size);
+void http_free(struct http *http); /* after all connections; NULL is allowed */
+
+/* Begin to serve a connection: our end of the pair. NULL: no descriptor, no memory. */
+struct bufferevent *http_attach(struct http *http, struct connection *connection);
+
+/* The connection goes, whatever it was doing. */
+void http_detach(struct http *http, struct connection *connection);
+
+#endif

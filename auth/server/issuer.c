@@ -1,0 +1,202 @@
+/*
+ * issuer.c - time, counters and the records of decisions.
+ */
+#define LOG_SUBSYSTEM SUBSYSTEM_AUTH
+#include "auth/server/issuer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "auth/credential/timestamp.h"
+#include "auth/server/config.h"
+#include "auth/server/settings.h"
+#include "base/log.h"
+
+enum {
+	RECORD_FIELDS_MAX = 12,
+	REFUSALS_PER_S = 20,       /* that have a record each */
+	RECORD_IDENTITY_MAX = 256, /* bytes of an identity that a record shows */
+};
+
+static const char *issuer_counter_name(enum issuer_counter counter)
+{
+	static const char *const names[COUNTER_COUNT] = {
+		[COUNT_ACCEPTED] = "ACCEPTED",
+		[COUNT_REFUSED_SOURCE] = "REFUSED_SOURCE",
+		[COUNT_REFUSED_FULL] = "REFUSED_FULL",
+		[COUNT_GAVE_WAY] = "GAVE_WAY",
+		[COUNT_UNTRUSTED] = "UNTRUSTED",
+		[COUNT_HANDSHAKE_ERROR] = "HANDSHAKE_ERROR",
+		[COUNT_TRUSTED] = "TRUSTED",
+		[COUNT_NO_LONGER] = "NO_LONGER_TRUSTED",
+		[COUNT_TIMED_OUT] = "TIMED_OUT",
+		[COUNT_NO_LANGUAGE] = "NO_LANGUAGE",
+		[COUNT_SIP_MESSAGES] = "SIP_MESSAGES",
+		[COUNT_SIP_BROKEN] = "SIP_BROKEN",
+		[COUNT_HTTP_REQUESTS] = "HTTP_REQUESTS",
+		[COUNT_CREDENTIALS] = "CREDENTIALS",
+		[COUNT_REFUSED_REQUESTS] = "REFUSED_REQUESTS",
+	};
+
+	return names[counter];
+}
+
+void issuer_tick(struct issuer *issuer)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	issuer->now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	issuer->unix_s = time(NULL);
+}
+
+uint64_t issuer_clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void issuer_begin(struct issuer *issuer)
+{
+	issuer_tick(issuer);
+	issuer->started_s = issuer->unix_s;
+	issuer->started_ms = issuer->now_ms;
+}
+
+/* A record that grows. Texts are borrowed until it is written. */
+struct record {
+	size_t count;
+	struct log_field fields[RECORD_FIELDS_MAX];
+};
+
+static void add(struct record *record, const char *key, const char *value)
+{
+	record->fields[record->count++] = (struct log_field){.key = key, .value = value};
+}
+
+static void add_who(struct record *record, const struct settings *settings,
+		    const struct service_request *request,
+		    char identity[RECORD_IDENTITY_MAX + 1])
+{
+	size_t len = request->identity.len < RECORD_IDENTITY_MAX ? request->identity.len
+								 : RECORD_IDENTITY_MAX;
+
+	if (!settings->config->log.identities)
+		return;
+	memcpy(identity, request->identity.data, len);
+	identity[len] = '\0';
+	add(record, "IDENTITY", identity);
+}
+
+static const char *location_name(enum service_location location)
+{
+	switch (location) {
+	case LOCATION_INTRANET:
+		return "intranet";
+	case LOCATION_INTERNET:
+		return "internet";
+	case LOCATION_ANY:
+		break;
+	}
+	return "any";
+}
+
+/*
+ * What a rate refuses, and gibberish, comes in floods: a line now and then will do, the metrics
+ * have it all. True if that was it.
+ */
+static bool only_a_line(const struct service_server *server,
+			const struct service_request *request, enum service_fault fault)
+{
+	static struct log_limit over_rate, not_understood;
+
+	if (fault == SERVICE_NOT_UNDERSTOOD)
+		log_limited(&not_understood, LOG_LEVEL_NOTICE,
+			    "a request of %s is not understood", server->name);
+	else if (request == NULL || fault == SERVICE_BUSY)
+		log_limited(&over_rate, LOG_LEVEL_WARNING,
+			    "%s asks more often than %s allows", server->name,
+			    request == NULL ? "its requests_per_second"
+					    : "limits.identity_per_minute");
+	else
+		return false;
+	return true;
+}
+
+/* A server with a wrong identity in its configuration asks again and again. */
+static bool refusal_has_room(struct issuer *issuer)
+{
+	struct refusal_records *records = &issuer->refusals;
+
+	if (records->second_s != issuer->unix_s) {
+		if (records->left_out > 0)
+			log_notice("%u more refusals within a second have no record",
+				   records->left_out);
+		*records = (struct refusal_records){.second_s = issuer->unix_s};
+	}
+	if (records->written < REFUSALS_PER_S) {
+		records->written++;
+		return true;
+	}
+	records->left_out++;
+	return false;
+}
+
+static void write_issued(struct record *record, const struct service_answer *answer)
+{
+	char ttl[24], expires[TIMESTAMP_SIZE];
+
+	snprintf(ttl, sizeof(ttl), "%" PRId64, answer->ttl_s);
+	add(record, "TTL_S", ttl);
+	if (timestamp_format(answer->pair.expires_s, expires))
+		add(record, "EXPIRES", expires);
+	add(record, "KEY_ID", answer->key_id);
+	log_record("credential issued", record->fields, record->count);
+}
+
+void issuer_decided(void *arg, const struct service_server *server,
+		    const struct service_request *request, enum service_fault fault,
+		    const struct service_answer *answer)
+{
+	struct issuer *issuer = arg;
+	char identity[RECORD_IDENTITY_MAX + 1];
+	struct record record = {.count = 0};
+
+	issuer_count(issuer,
+		     fault == SERVICE_OK ? COUNT_CREDENTIALS : COUNT_REFUSED_REQUESTS);
+	tally_decision(&issuer->tally, request, fault);
+	if (!issuer->settings->config->log.records ||
+	    only_a_line(server, request, fault) ||
+	    (fault != SERVICE_OK && !refusal_has_room(issuer)))
+		return;
+	add(&record, "SERVER", server->name);
+	add_who(&record, issuer->settings, request, identity);
+	add(&record, "FORM", request->form == CREDENTIAL_REST ? "rest" : "mras");
+	add(&record, "TRANSPORT", tally_language_name(request->language));
+	add(&record, "LOCATION", location_name(request->location));
+	if (fault == SERVICE_OK) {
+		write_issued(&record, answer);
+		return;
+	}
+	add(&record, "REASON", service_fault_name(fault));
+	log_record("credential refused", record.fields, record.count);
+}
+
+void issuer_log_counters(const struct issuer *issuer)
+{
+	struct log_field fields[COUNTER_COUNT];
+	char text[COUNTER_COUNT][24];
+
+	for (int i = 0; i < COUNTER_COUNT; i++) {
+		snprintf(text[i], sizeof(text[i]), "%" PRIu64, issuer->counters[i]);
+		fields[i] = (struct log_field){
+			.key = issuer_counter_name((enum issuer_counter)i),
+			.value = text[i],
+		};
+	}
+	log_record("counters", fields, COUNTER_COUNT);
+}

@@ -1,0 +1,84 @@
+/*
+ * issuer.h - what the parts of mrasd share: the loop, the settings in force, time and counters.
+ *
+ * Owner    main.
+ * Threads  one. Everything in mrasd runs in the loop of main; a credential takes microseconds,
+ *          and what a stranger can make us do is bounded by the limits of connections.
+ */
+#ifndef AUTH_SERVER_ISSUER_H
+#define AUTH_SERVER_ISSUER_H
+
+#include <stdint.h>
+
+#include "auth/mras/service.h"
+#include "auth/mras/tally.h"
+
+struct connections;
+struct event_base;
+struct http;
+struct listeners;
+struct settings;
+
+/* What happened since the start. */
+enum issuer_counter {
+	COUNT_ACCEPTED,        /* connections */
+	COUNT_REFUSED_SOURCE,  /* from where no trusted server is */
+	COUNT_REFUSED_FULL,    /* no room */
+	COUNT_GAVE_WAY,        /* ended to make room for another */
+	COUNT_UNTRUSTED,       /* handshakes that ended because of the certificate */
+	COUNT_HANDSHAKE_ERROR, /* or for another reason */
+	COUNT_TRUSTED,         /* handshakes of trusted servers */
+	COUNT_NO_LONGER, /* connections ended because their server is trusted no more */
+	COUNT_TIMED_OUT,
+	COUNT_NO_LANGUAGE, /* neither SIP nor HTTP */
+	COUNT_SIP_MESSAGES,
+	COUNT_SIP_BROKEN,
+	COUNT_HTTP_REQUESTS,
+	COUNT_CREDENTIALS,
+	COUNT_REFUSED_REQUESTS, /* to all of which the caller got an answer */
+	COUNTER_COUNT
+};
+
+/* Records of refusals within the current second. */
+struct refusal_records {
+	int64_t second_s;
+	unsigned written, left_out;
+};
+
+struct issuer {
+	struct event_base *base;
+	const struct settings *settings; /* replaced by a reload */
+	struct service_memory *memory;
+	struct connections *connections;
+	struct http *http;
+	struct listeners *listeners; /* replaced by a reload */
+	uint64_t now_ms;             /* monotonic; by issuer_tick() */
+	int64_t unix_s;
+	int64_t started_s;
+	uint64_t started_ms;
+	uint64_t counters[COUNTER_COUNT];
+	struct tally tally;
+	struct refusal_records refusals;
+};
+
+/* Read the clocks: since when we are. */
+void issuer_begin(struct issuer *issuer);
+
+/* Read the clocks: every callback of the loop begins with it. */
+void issuer_tick(struct issuer *issuer);
+
+/* Monotonic; to measure by. */
+uint64_t issuer_clock_ns(void);
+
+static inline void issuer_count(struct issuer *issuer, enum issuer_counter counter)
+{
+	issuer->counters[counter]++;
+}
+
+/* Counts and writes the record of a decision; arg is the issuer. */
+service_decided_fn issuer_decided;
+
+/* One record with all counters. */
+void issuer_log_counters(const struct issuer *issuer);
+
+#endif

@@ -1,0 +1,260 @@
+/*
+ * listener.c - accept, admit, hand to auth/connection.
+ */
+#define LOG_SUBSYSTEM SUBSYSTEM_FRONT
+#include "auth/server/listener.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <event2/listener.h>
+
+#include "auth/server/connection.h"
+#include "auth/server/connections.h"
+#include "auth/server/issuer.h"
+#include "auth/server/settings.h"
+#include "base/config/explain.h"
+#include "base/log.h"
+#include "base/sockaddr.h"
+
+enum {
+	BACKLOG = 1024,
+	STALLED_MS = 200,          /* pause when descriptors have run out */
+	UNACKNOWLEDGED_MS = 30000, /* who takes nothing for so long is gone */
+};
+
+struct listeners {
+	struct issuer *issuer;
+	struct event resume;
+	size_t count;
+	struct listener {
+		struct endpoint local;
+		struct evconnlistener *accepting;
+	} list[CONFIG_ADDRESSES_MAX];
+};
+
+static int bind_one(const struct endpoint *local)
+{
+	int domain = local->ip.family == IP_V4 ? AF_INET : AF_INET6, one = 1;
+	int fd = socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct sockaddr_storage sa;
+	socklen_t sa_len = sockaddr_from_endpoint(local, &sa);
+
+	if (fd < 0)
+		return -errno;
+	if ((domain == AF_INET6 &&
+	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
+	    bind(fd, (struct sockaddr *)&sa, sa_len) != 0 || listen(fd, BACKLOG) != 0) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
+	return fd;
+}
+
+static struct endpoint local_of(const struct config *config, size_t index)
+{
+	return (struct endpoint){.ip = config->addresses[index].local,
+				 .port = config->port};
+}
+
+static bool listens_on(const struct listeners *listeners, const struct endpoint *local)
+{
+	for (size_t i = 0; listeners != NULL && i < listeners->count; i++) {
+		if (endpoint_equal(&listeners->list[i].local, local))
+			return true;
+	}
+	return false;
+}
+
+static bool is_named(const struct config *config, const struct endpoint *local)
+{
+	for (size_t i = 0; i < config->address_count; i++) {
+		struct endpoint named = local_of(config, i);
+
+		if (endpoint_equal(&named, local))
+			return true;
+	}
+	return false;
+}
+
+bool listener_bind(const struct config *config, const struct listeners *now,
+		   struct listener_sockets *sockets, char *error, size_t error_size)
+{
+	sockets->count = 0;
+	for (size_t i = 0; i < config->address_count; i++) {
+		struct endpoint local = local_of(config, i);
+
+		if (listens_on(now, &local))
+			continue;
+
+		int fd = bind_one(&local);
+
+		if (fd < 0) {
+			explain_bind_failure(&local, true, "port", -fd, error,
+					     error_size);
+			listener_close(sockets);
+			return false;
+		}
+		sockets->list[sockets->count++] =
+			(struct listener_socket){.local = local, .fd = fd};
+	}
+	return true;
+}
+
+void listener_close(struct listener_sockets *sockets)
+{
+	for (size_t i = 0; i < sockets->count; i++)
+		close(sockets->list[i].fd);
+	sockets->count = 0;
+}
+
+static void configure(int fd)
+{
+	int one = 1, timeout = UNACKNOWLEDGED_MS;
+
+	/* None of these is worth refusing a server for. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
+}
+
+static void accepted(struct evconnlistener *listener, evutil_socket_t fd,
+		     struct sockaddr *address, int address_len, void *arg)
+{
+	static struct log_limit elsewhere, full;
+	struct issuer *issuer = ((struct listeners *)arg)->issuer;
+	struct sockaddr_storage sa = {0};
+	char name[ENDPOINT_TEXT_LEN];
+	struct endpoint client;
+
+	(void)listener;
+	issuer_tick(issuer);
+	issuer_count(issuer, COUNT_ACCEPTED);
+	memcpy(&sa, address, (size_t)address_len);
+	if (!sockaddr_to_endpoint(&sa, &client)) {
+		close(fd);
+	} else if (!settings_source_allowed(issuer->settings, &client.ip)) {
+		issuer_count(issuer, COUNT_REFUSED_SOURCE);
+		log_limited(&elsewhere, LOG_LEVEL_NOTICE,
+			    "refused %s: in the networks of no trusted server",
+			    endpoint_format(&client, name, sizeof(name)));
+		close(fd);
+	} else if (!connections_admit(issuer, &client.ip)) {
+		issuer_count(issuer, COUNT_REFUSED_FULL);
+		log_limited(&full, LOG_LEVEL_WARNING,
+			    "refused %s: limits.connections of trusted servers are open",
+			    endpoint_format(&client, name, sizeof(name)));
+		close(fd);
+	} else {
+		configure(fd);
+		connection_accept(issuer, fd, &client);
+	}
+}
+
+static void set_all(struct listeners *listeners, bool on)
+{
+	for (size_t i = 0; i < listeners->count; i++) {
+		if (on)
+			evconnlistener_enable(listeners->list[i].accepting);
+		else
+			evconnlistener_disable(listeners->list[i].accepting);
+	}
+}
+
+static void resume(evutil_socket_t fd, short events, void *arg)
+{
+	(void)fd;
+	(void)events;
+	set_all(arg, true);
+}
+
+/* Out of descriptors, most likely: asking again at once would only burn time. */
+static void stalled(struct evconnlistener *listener, void *arg)
+{
+	static struct log_limit limit;
+	static const struct timeval pause = {.tv_usec = STALLED_MS * 1000};
+	struct listeners *listeners = arg;
+
+	(void)listener;
+	log_limited(&limit, LOG_LEVEL_ERROR,
+		    "cannot accept a connection: %s; raise LimitNOFILE", strerror(errno));
+	set_all(listeners, false);
+	event_add(&listeners->resume, &pause);
+}
+
+struct listeners *listeners_new(struct issuer *issuer, struct listener_sockets *sockets)
+{
+	struct listeners *listeners = calloc(1, sizeof(*listeners));
+
+	if (listeners == NULL)
+		return NULL;
+	listeners->issuer = issuer;
+	if (event_assign(&listeners->resume, issuer->base, -1, 0, resume, listeners) !=
+	    0) {
+		free(listeners);
+		return NULL;
+	}
+	while (sockets->count > 0) {
+		const struct listener_socket *socket = &sockets->list[sockets->count - 1];
+		struct evconnlistener *accepting = evconnlistener_new(
+			issuer->base, accepted, listeners,
+			LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED,
+			0, socket->fd);
+
+		if (accepting == NULL) {
+			listeners_free(listeners);
+			return NULL;
+		}
+		evconnlistener_set_error_cb(accepting, stalled);
+		listeners->list[listeners->count++] =
+			(struct listener){socket->local, accepting};
+		sockets->count--;
+	}
+	return listeners;
+}
+
+static void take_over(struct listeners *listeners, const struct config *config,
+		      struct listeners *before)
+{
+	size_t stay = 0;
+
+	for (size_t i = 0; i < before->count; i++) {
+		struct listener *listener = &before->list[i];
+
+		if (is_named(config, &listener->local)) {
+			evconnlistener_set_cb(listener->accepting, accepted, listeners);
+			listeners->list[listeners->count++] = *listener;
+		} else {
+			before->list[stay++] = *listener;
+		}
+	}
+	before->count = stay;
+	listeners_free(before);
+}
+
+void listeners_start(struct listeners *listeners, const struct config *config,
+		     struct listeners *before)
+{
+	if (before != NULL)
+		take_over(listeners, config, before);
+	set_all(listeners, true);
+}
+
+void listeners_free(struct listeners *listeners)
+{
+	if (listeners == NULL)
+		return;
+	event_del(&listeners->resume);
+	for (size_t i = 0; i < listeners->count; i++)
+		evconnlistener_free(listeners->list[i].accepting);
+	free(listeners);
+}

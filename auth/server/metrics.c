@@ -1,0 +1,208 @@
+/*
+ * metrics.c - the figures of mrasd.
+ */
+#include "auth/server/metrics.h"
+
+#include <math.h>
+
+#include "auth/credential/keyring.h"
+#include "auth/mras/drain.h"
+#include "auth/mras/tally.h"
+#include "auth/server/config.h"
+#include "auth/server/connections.h"
+#include "auth/server/files.h"
+#include "auth/server/issuer.h"
+#include "auth/server/reload.h"
+#include "auth/server/settings.h"
+
+enum { NS_PER_S = 1000000000 };
+
+static void credentials(const struct tally *tally, struct openmetrics *om)
+{
+	openmetrics_family(om, METRIC_COUNTER, "avedge_mras_credentials_issued", NULL,
+			   "Credentials issued.");
+	for (unsigned form = 0; form < TALLY_FORMS; form++) {
+		for (int i = 0; i < SERVICE_LANGUAGE_COUNT; i++)
+			openmetrics_count(om, tally->issued[form][i], "form",
+					  tally_form_name(form), "transport",
+					  tally_language_name((enum service_language)i),
+					  NULL);
+	}
+	openmetrics_family(om, METRIC_COUNTER, "avedge_mras_credentials_refused", NULL,
+			   "Requests for credentials that were refused.");
+	for (int i = 0; i < REFUSAL_COUNT; i++)
+		openmetrics_count(om, tally->refused[i], "reason",
+				  refusal_name((enum refusal)i), NULL);
+}
+
+static void requests(const struct issuer *issuer, struct openmetrics *om)
+{
+	openmetrics_family(om, METRIC_HISTOGRAM, "avedge_mras_request_duration_seconds",
+			   "seconds", "Time from a complete request to its answer.");
+	for (int i = 0; i < SERVICE_LANGUAGE_COUNT; i++) {
+		const struct latency *latency = &issuer->tally.latency[i];
+		const struct openmetrics_histogram histogram = {
+			.bounds = latency_bounds,
+			.counts = latency->counts,
+			.bound_count = TALLY_BOUNDS,
+			.sum = (double)latency->sum_ns / NS_PER_S,
+		};
+
+		openmetrics_histogram(om, &histogram, "transport",
+				      tally_language_name((enum service_language)i),
+				      NULL);
+	}
+}
+
+static void handshakes(const struct issuer *issuer, struct openmetrics *om)
+{
+	openmetrics_family(om, METRIC_COUNTER, "avedge_mras_handshakes_trusted", NULL,
+			   "TLS handshakes of trusted servers.");
+	openmetrics_count(om, issuer->counters[COUNT_TRUSTED], NULL);
+	openmetrics_family(om, METRIC_COUNTER, "avedge_mras_handshakes_refused", NULL,
+			   "TLS handshakes that came to nothing.");
+	for (int i = 0; i < HANDSHAKE_FAULT_COUNT; i++)
+		openmetrics_count(om, issuer->tally.handshakes[i], "reason",
+				  handshake_fault_name((enum handshake_fault)i), NULL);
+}
+
+/* What became of connections, beside their handshakes. */
+static const struct {
+	enum issuer_counter counter;
+	const char *reason;
+} ends[] = {
+	{COUNT_REFUSED_SOURCE, "source"},       {COUNT_REFUSED_FULL, "full"},
+	{COUNT_GAVE_WAY, "gave_way"},           {COUNT_TIMED_OUT, "timed_out"},
+	{COUNT_NO_LONGER, "no_longer_trusted"}, {COUNT_NO_LANGUAGE, "no_language"},
+	{COUNT_SIP_BROKEN, "sip_broken"},
+};
+
+static void connections(const struct issuer *issuer, struct openmetrics *om)
+{
+	size_t half_open = connections_half_open(issuer->connections);
+
+	openmetrics_family(om, METRIC_GAUGE, "avedge_mras_connections", NULL,
+			   "Connections now.");
+	openmetrics_count(om, half_open, "state", "handshake", NULL);
+	openmetrics_count(om, connections_count(issuer->connections) - half_open, "state",
+			  "open", NULL);
+	openmetrics_family(om, METRIC_COUNTER, "avedge_mras_connections_accepted", NULL,
+			   "Connections accepted, whatever became of them.");
+	openmetrics_count(om, issuer->counters[COUNT_ACCEPTED], NULL);
+	openmetrics_family(om, METRIC_COUNTER, "avedge_mras_connections_ended", NULL,
+			   "Connections that mrasd ended or refused.");
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		openmetrics_count(om, issuer->counters[ends[i].counter], "reason",
+				  ends[i].reason, NULL);
+}
+
+static void relays(const struct settings *settings, struct openmetrics *om)
+{
+	static const enum service_location locations[] = {LOCATION_INTRANET,
+							  LOCATION_INTERNET};
+	static const char *const names[] = {"inside", "outside"};
+
+	openmetrics_family(om, METRIC_GAUGE, "avedge_mras_relays", NULL,
+			   "Relays of the configuration, by whether answers name them.");
+	for (int i = 0; i < 2; i++) {
+		uint64_t named = 0, draining = 0;
+
+		for (size_t j = 0; j < settings->service.relay_count; j++) {
+			const struct service_relay *relay = &settings->relays[j];
+
+			if (relay->location != locations[i])
+				continue;
+			draining += relay->draining;
+			named += !relay->draining;
+		}
+		openmetrics_count(om, named, "side", names[i], "state", "named", NULL);
+		openmetrics_count(om, draining, "side", names[i], "state", "draining",
+				  NULL);
+	}
+}
+
+/* The first key that is valid now; 0: there is none. */
+static double signing_key_ends(const struct settings *settings, int64_t now_s)
+{
+	const struct key *key = keyring_signer(settings->keyring, now_s);
+
+	if (key == NULL)
+		return 0;
+	return key->not_after_s == INT64_MAX ? HUGE_VAL : (double)key->not_after_s;
+}
+
+static double last_key_ends(const struct settings *settings)
+{
+	int64_t last_s = INT64_MIN;
+
+	for (size_t i = 0; i < settings->keyring->count; i++) {
+		const struct key *key = &settings->keyring->keys[i];
+
+		if (key->not_after_s > last_s)
+			last_s = key->not_after_s;
+	}
+	return last_s == INT64_MAX ? HUGE_VAL : (double)last_s;
+}
+
+/* Names that both daemons have are those of the relay: who scrapes tells them apart. */
+static void ends_of_files(const struct issuer *issuer, struct openmetrics *om)
+{
+	const struct settings *settings = issuer->settings;
+	const struct file_facts *crl = &settings->files[FILE_CRL];
+
+	openmetrics_family(om, METRIC_GAUGE,
+			   "avedge_certificate_expiry_timestamp_seconds", "seconds",
+			   "When the certificate for TLS ends, Unix time.");
+	openmetrics_real(om, (double)settings->files[FILE_CERTIFICATE].expires_s, NULL);
+	openmetrics_family(om, METRIC_GAUGE, "avedge_key_expiry_timestamp_seconds",
+			   "seconds",
+			   "When keys of the keyring end, Unix time: the one that signs "
+			   "now (0: there is none) and the last of all.");
+	openmetrics_real(om, signing_key_ends(settings, issuer->unix_s), "key", "signing",
+			 NULL);
+	openmetrics_real(om, last_key_ends(settings), "key", "last", NULL);
+	openmetrics_family(
+		om, METRIC_GAUGE, "avedge_mras_ca_expiry_timestamp_seconds", "seconds",
+		"When the first of the CAs of trusted servers ends, Unix time.");
+	openmetrics_real(om, (double)settings->files[FILE_CA].expires_s, NULL);
+	openmetrics_family(
+		om, METRIC_GAUGE, "avedge_mras_crl_expiry_timestamp_seconds", "seconds",
+		"When the first revocation list runs out, Unix time; not there "
+		"without lists.");
+	if (crl->count > 0)
+		openmetrics_real(om,
+				 crl->expires_s == INT64_MAX ? HUGE_VAL
+							     : (double)crl->expires_s,
+				 NULL);
+}
+
+static void reloads(const struct issuer *issuer, const struct reload *reload,
+		    struct openmetrics *om)
+{
+	const struct reload_last *last = reload_last(reload);
+
+	openmetrics_family(om, METRIC_GAUGE, "avedge_reload_successful", NULL,
+			   "Whether what was read last is in force: 1, or 0 if it was "
+			   "rejected.");
+	openmetrics_count(om, last->result != RELOAD_REJECTED, NULL);
+	openmetrics_family(om, METRIC_GAUGE, "avedge_reload_timestamp_seconds", "seconds",
+			   "When the configuration, or a file that it names, was read "
+			   "last, Unix time.");
+	openmetrics_real(om, (double)(last->at_s != 0 ? last->at_s : issuer->started_s),
+			 NULL);
+	openmetrics_family(om, METRIC_GAUGE, "avedge_configuration_generation", NULL,
+			   "Grows by one with every change that was applied.");
+	openmetrics_count(om, last->generation, NULL);
+}
+
+void issuer_metrics(const struct issuer *issuer, const struct reload *reload,
+		    struct openmetrics *om)
+{
+	credentials(&issuer->tally, om);
+	requests(issuer, om);
+	handshakes(issuer, om);
+	connections(issuer, om);
+	relays(issuer->settings, om);
+	ends_of_files(issuer, om);
+	reloads(issuer, reload, om);
+}

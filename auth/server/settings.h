@@ -1,0 +1,52 @@
+/*
+ * settings.h - what mrasd goes by: a configuration, the keys and certificates it names, and the
+ * decision of auth/service made from them.
+ *
+ * Owner    auth/reload, which replaces them whole. What points into them (the trusted server of
+ *          a connection) is looked up anew after that. Only which relays drain changes in
+ *          between (auth/drain).
+ */
+#ifndef AUTH_SERVER_SETTINGS_H
+#define AUTH_SERVER_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <openssl/ssl.h>
+
+#include "auth/mras/service.h"
+#include "auth/server/config.h"
+#include "auth/server/files.h"
+
+struct settings {
+	const struct config *config; /* borrowed, outlives them */
+	struct service service;
+	struct service_server *servers; /* by the index of config->servers */
+	struct service_relay *relays;
+	struct keyring *keyring;
+	SSL_CTX *tls;
+	struct file_facts files[FILE_COUNT]; /* as they were read */
+};
+
+/*
+ * Read what config names. decided and arg: who is told of decisions. NULL with a sentence in
+ * error that begins with the place in the configuration.
+ */
+struct settings *settings_build(const struct config *config, service_decided_fn *decided,
+				void *arg, char *error, size_t error_size);
+void settings_free(struct settings *settings); /* NULL is allowed */
+
+/*
+ * The trusted server of a certificate with these names that comes from source; NULL if there
+ * is none: with *has_name, there would be one from elsewhere.
+ */
+const struct service_server *settings_server(const struct settings *settings,
+					     const char *const *names, size_t count,
+					     const struct ip_addr *source,
+					     bool *has_name);
+
+/* May anybody at all come from there? */
+bool settings_source_allowed(const struct settings *settings,
+			     const struct ip_addr *source);
+
+#endif

@@ -1,0 +1,281 @@
+/*
+ * tls.c - mutual TLS.
+ */
+#include "auth/server/tls.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include "auth/server/config.h"
+#include "auth/server/settings.h"
+#include "base/tls_error.h"
+#include "base/tls_server.h"
+
+enum {
+	CERTIFICATES_MAX = 32 << 10, /* bytes of a client's chain */
+	CHAIN_DEPTH_MAX = 8,
+	NAME_SIZE = SERVICE_NAME_MAX + 1,
+};
+
+/* Names found in a certificate. */
+struct names {
+	size_t count;
+	const char *list[TLS_NAMES_MAX];
+	char text[TLS_NAMES_MAX][NAME_SIZE];
+};
+
+/* A name with a NUL inside is read differently by different people: it is no name. */
+static void add_name(struct names *names, const ASN1_STRING *string)
+{
+	size_t len = (size_t)ASN1_STRING_length(string);
+	const unsigned char *data = ASN1_STRING_get0_data(string);
+
+	if (names->count == TLS_NAMES_MAX || len == 0 || len >= NAME_SIZE ||
+	    memchr(data, '\0', len) != NULL)
+		return;
+	memcpy(names->text[names->count], data, len);
+	names->text[names->count][len] = '\0';
+	names->list[names->count] = names->text[names->count];
+	names->count++;
+}
+
+static void common_names(struct names *names, const X509 *certificate)
+{
+	const X509_NAME *subject = X509_get_subject_name(certificate);
+	int at = -1;
+
+	while ((at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0)
+		add_name(names,
+			 X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+}
+
+static void certificate_names(struct names *names, const X509 *certificate)
+{
+	GENERAL_NAMES *alternatives =
+		X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+
+	names->count = 0;
+	if (X509_get_ext_by_NID(certificate, NID_subject_alt_name, -1) < 0) {
+		common_names(names, certificate);
+		return;
+	}
+	for (int i = 0; i < sk_GENERAL_NAME_num(alternatives); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(alternatives, i);
+
+		if (name->type == GEN_DNS)
+			add_name(names, name->d.dNSName);
+	}
+	GENERAL_NAMES_free(alternatives);
+}
+
+/*
+ * Servers of Lync carry certificates for server authentication alone, and connect with them.
+ * One that is for neither end of TLS (code signing, mail) is no server's.
+ */
+static bool is_for_tls(X509 *certificate)
+{
+	uint32_t usage = X509_get_extended_key_usage(certificate);
+
+	return usage == UINT32_MAX ||
+	       (usage & (XKU_SSL_CLIENT | XKU_SSL_SERVER | XKU_ANYEKU)) != 0;
+}
+
+static int64_t not_after(const X509 *certificate)
+{
+	struct tm tm;
+
+	if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm) != 1)
+		return 0;
+	return timegm(&tm);
+}
+
+static void set_why(struct tls_peer *peer, const X509 *certificate,
+		    enum handshake_fault fault, const char *why)
+{
+	char subject[160] = "no certificate";
+
+	if (certificate != NULL)
+		X509_NAME_oneline(X509_get_subject_name(certificate), subject,
+				  sizeof(subject));
+	snprintf(peer->why, sizeof(peer->why), "%s (%s)", why, subject);
+	peer->fault = fault;
+}
+
+static enum handshake_fault fault_of(int error)
+{
+	switch (error) {
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+		return HANDSHAKE_UNKNOWN_CA;
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+		return HANDSHAKE_EXPIRED;
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return HANDSHAKE_NOT_YET_VALID;
+	case X509_V_ERR_CERT_REVOKED:
+		return HANDSHAKE_REVOKED;
+	case X509_V_ERR_UNABLE_TO_GET_CRL:
+	case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+	case X509_V_ERR_CRL_HAS_EXPIRED:
+	case X509_V_ERR_CRL_NOT_YET_VALID:
+		return HANDSHAKE_NO_CURRENT_CRL;
+	default:
+		return HANDSHAKE_CERTIFICATE;
+	}
+}
+
+/*
+ * A revocation list is demanded for the certificate itself. Those of the CAs above it are used
+ * where we have them: a private root seldom publishes one.
+ */
+static int on_verify(int ok, X509_STORE_CTX *store)
+{
+	if (!ok && X509_STORE_CTX_get_error(store) == X509_V_ERR_UNABLE_TO_GET_CRL &&
+	    X509_STORE_CTX_get_error_depth(store) > 0)
+		return 1;
+	return ok;
+}
+
+static bool verify(X509_STORE_CTX *store, struct tls_peer *peer)
+{
+	X509 *certificate = X509_STORE_CTX_get0_cert(store);
+	struct names names;
+	bool has_name;
+
+	peer->server = NULL;
+	X509_STORE_CTX_set_verify_cb(store, on_verify);
+	X509_VERIFY_PARAM_set_purpose(X509_STORE_CTX_get0_param(store), X509_PURPOSE_ANY);
+	if (X509_verify_cert(store) != 1) {
+		int error = X509_STORE_CTX_get_error(store);
+
+		set_why(peer, certificate, fault_of(error),
+			X509_verify_cert_error_string(error));
+		return false;
+	}
+	if (!is_for_tls(certificate)) {
+		set_why(peer, certificate, HANDSHAKE_PURPOSE,
+			"its certificate is not meant for TLS");
+		X509_STORE_CTX_set_error(store, X509_V_ERR_INVALID_PURPOSE);
+		return false;
+	}
+	certificate_names(&names, certificate);
+	peer->server = settings_server(peer->settings, names.list, names.count,
+				       &peer->source, &has_name);
+	if (peer->server == NULL) {
+		if (has_name)
+			set_why(peer, certificate, HANDSHAKE_NETWORK,
+				"a trusted server, but from outside of its networks");
+		else
+			set_why(peer, certificate, HANDSHAKE_NAME,
+				"its certificate names no trusted server");
+		X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+		return false;
+	}
+	peer->not_after_s = not_after(certificate);
+	return true;
+}
+
+static int on_certificate(X509_STORE_CTX *store, void *arg)
+{
+	(void)arg;
+	const SSL *ssl =
+		X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct tls_peer *peer = SSL_get_app_data(ssl);
+
+	return peer != NULL && verify(store, peer);
+}
+
+static bool load_trust(SSL_CTX *ctx, const struct config *config, char *error,
+		       size_t error_size)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+	STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(config->tls.ca);
+
+	if (names == NULL || X509_STORE_load_file(store, config->tls.ca) != 1) {
+		snprintf(error, error_size,
+			 "%s: %s; a readable PEM file with CA certificates is needed",
+			 config->tls.ca, tls_error_reason());
+		sk_X509_NAME_pop_free(names, X509_NAME_free);
+		return false;
+	}
+	/* Told in the handshake: some clients choose their certificate by it. */
+	SSL_CTX_set_client_CA_list(ctx, names);
+	if (config->tls.crl == NULL)
+		return true;
+
+	X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+
+	if (lookup == NULL ||
+	    X509_load_crl_file(lookup, config->tls.crl, X509_FILETYPE_PEM) < 1) {
+		snprintf(error, error_size,
+			 "%s: %s; a readable PEM file with revocation lists is needed",
+			 config->tls.crl, tls_error_reason());
+		return false;
+	}
+	X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+	return true;
+}
+
+SSL_CTX *tls_issuer_new(const struct config *config, char *error, size_t error_size)
+{
+	SSL_CTX *ctx = tls_server_new(config->tls.certificate, config->tls.private_key,
+				      false, error, error_size);
+
+	if (ctx == NULL)
+		return NULL;
+	ERR_clear_error();
+	if (!load_trust(ctx, config, error, error_size)) {
+		SSL_CTX_free(ctx);
+		return NULL;
+	}
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	SSL_CTX_set_verify_depth(ctx, CHAIN_DEPTH_MAX);
+	SSL_CTX_set_max_cert_list(ctx, CERTIFICATES_MAX);
+	SSL_CTX_set_cert_verify_callback(ctx, on_certificate, NULL);
+	return ctx;
+}
+
+SSL *tls_issuer_accept(SSL_CTX *ctx, struct tls_peer *peer)
+{
+	SSL *ssl = SSL_new(ctx);
+
+	if (ssl != NULL)
+		SSL_set_app_data(ssl, peer);
+	return ssl;
+}
+
+void tls_forget(SSL *ssl)
+{
+	SSL_set_app_data(ssl, NULL);
+}
+
+bool tls_issuer_check_again(SSL *ssl, struct tls_peer *peer)
+{
+	X509_STORE *trust = SSL_CTX_get_cert_store(peer->settings->tls);
+	X509 *certificate = SSL_get0_peer_certificate(ssl);
+	X509_STORE_CTX *store = X509_STORE_CTX_new();
+	bool trusted = false;
+
+	peer->server = NULL;
+	if (store != NULL && certificate != NULL &&
+	    X509_STORE_CTX_init(store, trust, certificate,
+				SSL_get_peer_cert_chain(ssl)) == 1) {
+		X509_VERIFY_PARAM_set_depth(X509_STORE_CTX_get0_param(store),
+					    CHAIN_DEPTH_MAX);
+		trusted = verify(store, peer);
+	} else {
+		set_why(peer, certificate, HANDSHAKE_CERTIFICATE,
+			"it cannot be checked again");
+	}
+	X509_STORE_CTX_free(store);
+	ERR_clear_error();
+	return trusted;
+}

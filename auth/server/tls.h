@@ -1,0 +1,53 @@
+/*
+ * tls.h - mutual TLS: who asks is decided inside the handshake, so that nobody else gets as far
+ * as a first request.
+ *
+ * A client certificate must chain to the configured CAs, be valid now, not be revoked, be meant
+ * for TLS at all, and name a trusted server (dNSName; the common name only where there is no
+ * subjectAltName) that comes from its networks.
+ */
+#ifndef AUTH_SERVER_TLS_H
+#define AUTH_SERVER_TLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/ssl.h>
+
+#include "auth/mras/tally.h"
+#include "stun/endpoint.h"
+
+struct config;
+struct service_server;
+struct settings;
+
+enum {
+	TLS_NAMES_MAX = 64, /* of one certificate that are looked at */
+	TLS_REASON_SIZE = 256,
+};
+
+/* The other end of a connection, as the handshake finds it. */
+struct tls_peer {
+	const struct settings *settings;     /* those in force; in */
+	struct ip_addr source;               /* in */
+	const struct service_server *server; /* NULL: not trusted, or not yet */
+	int64_t not_after_s;                 /* when its certificate ends */
+	enum handshake_fault fault;          /* with why */
+	char why[TLS_REASON_SIZE]; /* it is not trusted; "" if no certificate was seen */
+};
+
+/* The server's context. NULL with a sentence in error. */
+SSL_CTX *tls_issuer_new(const struct config *config, char *error, size_t error_size);
+
+/* One connection's; peer must outlive it or be taken away by tls_forget(). NULL: no memory. */
+SSL *tls_issuer_accept(SSL_CTX *ctx, struct tls_peer *peer);
+void tls_forget(SSL *ssl);
+
+/*
+ * After the settings have changed: is the peer of an open connection still trusted? Looks at
+ * everything again, with the CAs and revocation lists of now.
+ */
+bool tls_issuer_check_again(SSL *ssl, struct tls_peer *peer);
+
+#endif

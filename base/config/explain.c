@@ -1,0 +1,335 @@
+/*
+ * explain.c - whose fault it is, in a sentence. Only for start-up errors: walking /proc is slow.
+ */
+#include "base/config/explain.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/sockaddr.h"
+#include "stun/ip_prefix.h"
+
+/* A line of /proc/net/tcp and its kin. */
+struct socket_line {
+	struct endpoint local;
+	unsigned state;
+	unsigned uid;
+	unsigned long inode;
+};
+
+enum { STATE_LISTEN = 0x0A }; /* the kernel's TCP_LISTEN */
+
+/* Addresses are hex of 32-bit words as they lie in memory; the port is a number. */
+static bool parse_local(const char *hex, struct endpoint *out)
+{
+	size_t digits = strcspn(hex, ":");
+	unsigned port;
+
+	memset(out, 0, sizeof(*out));
+	if ((digits != 8 && digits != 32) || sscanf(hex + digits, ":%4x", &port) != 1)
+		return false;
+	for (size_t word = 0; word < digits / 8; word++) {
+		uint32_t value;
+
+		if (sscanf(hex + word * 8, "%8" SCNx32, &value) != 1)
+			return false;
+		memcpy(out->ip.bytes + word * 4, &value, sizeof(value));
+	}
+	out->ip.family = digits == 8 ? IP_V4 : IP_V6;
+	out->port = (uint16_t)port;
+	return true;
+}
+
+static bool parse_line(const char *line, struct socket_line *out)
+{
+	char local[48];
+
+	return sscanf(line, "%*u: %47s %*s %x %*s %*s %*s %u %*u %lu", local, &out->state,
+		      &out->uid, &out->inode) == 4 &&
+	       parse_local(local, &out->local);
+}
+
+/* The same address, or the wildcard that includes it: "::" takes IPv4 too, as a rule. */
+static bool takes(const struct ip_addr *bound, const struct ip_addr *wanted)
+{
+	static const uint8_t zeros[16], mapped[12] = {[10] = 0xFF, [11] = 0xFF};
+
+	if (memcmp(bound->bytes, zeros, sizeof(zeros)) == 0)
+		return bound->family == IP_V6 || wanted->family == IP_V4;
+	if (bound->family == IP_V6 && wanted->family == IP_V4)
+		return memcmp(bound->bytes, mapped, sizeof(mapped)) == 0 &&
+		       memcmp(bound->bytes + 12, wanted->bytes, 4) == 0;
+	return ip_addr_equal(bound, wanted);
+}
+
+/* A listening socket is the better answer than one of its connections. */
+static bool find_in(const char *path, const struct endpoint *local, bool tcp,
+		    struct socket_line *found)
+{
+	FILE *in = fopen(path, "re");
+	char line[512];
+	bool any = false;
+
+	if (!in)
+		return false;
+	while (fgets(line, sizeof(line), in)) {
+		struct socket_line entry;
+
+		if (!parse_line(line, &entry) || entry.local.port != local->port ||
+		    !takes(&entry.local.ip, &local->ip))
+			continue;
+		if (!any || entry.state == STATE_LISTEN)
+			*found = entry;
+		any = true;
+		if (!tcp || entry.state == STATE_LISTEN)
+			break;
+	}
+	fclose(in);
+	return any;
+}
+
+static bool find_socket(const struct endpoint *local, bool tcp, struct socket_line *found)
+{
+	if (local->ip.family == IP_V4 &&
+	    find_in(tcp ? "/proc/net/tcp" : "/proc/net/udp", local, tcp, found))
+		return true;
+	return find_in(tcp ? "/proc/net/tcp6" : "/proc/net/udp6", local, tcp, found);
+}
+
+static bool has_socket(const char *pid, unsigned long inode)
+{
+	char path[64], wanted[64], link[64];
+	bool found = false;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/fd", pid);
+	snprintf(wanted, sizeof(wanted), "socket:[%lu]", inode);
+
+	DIR *dir = opendir(path);
+	if (!dir)
+		return false;
+	for (const struct dirent *entry; !found && (entry = readdir(dir));) {
+		ssize_t len =
+			readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
+
+		if (len > 0) {
+			link[len] = '\0';
+			found = strcmp(link, wanted) == 0;
+		}
+	}
+	closedir(dir);
+	return found;
+}
+
+static void program_name(const char *pid, char *name, size_t size)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
+
+	FILE *in = fopen(path, "re");
+	if (!in || !fgets(name, (int)size, in))
+		snprintf(name, size, "a process");
+	if (in)
+		fclose(in);
+	name[strcspn(name, "\n")] = '\0';
+}
+
+static bool find_process(unsigned long inode, char *buf, size_t size)
+{
+	DIR *proc = opendir("/proc");
+	bool found = false;
+
+	if (!proc)
+		return false;
+	for (const struct dirent *entry; !found && (entry = readdir(proc));) {
+		char name[64];
+
+		if (entry->d_name[0] < '1' || entry->d_name[0] > '9' ||
+		    !has_socket(entry->d_name, inode))
+			continue;
+		program_name(entry->d_name, name, sizeof(name));
+		snprintf(buf, size, "%s (pid %s)", name, entry->d_name);
+		found = true;
+	}
+	closedir(proc);
+	return found;
+}
+
+bool explain_port_holder(const struct endpoint *local, bool tcp, char *buf, size_t size)
+{
+	struct socket_line found;
+
+	if (!find_socket(local, tcp, &found))
+		return false;
+	if (find_process(found.inode, buf, size))
+		return true;
+
+	/* Somebody else's process hides its descriptors; its user is still known. */
+	const struct passwd *user = getpwuid(found.uid);
+	if (user)
+		snprintf(buf, size, "a process of user %s", user->pw_name);
+	else
+		snprintf(buf, size, "a process of user %u", found.uid);
+	return true;
+}
+
+static unsigned unprivileged_port_start(void)
+{
+	FILE *in = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
+	unsigned start = 1024;
+
+	if (in) {
+		if (fscanf(in, "%u", &start) != 1)
+			start = 1024;
+		fclose(in);
+	}
+	return start;
+}
+
+/* Of that family, and no link-local one: such cannot have been meant. */
+static bool address_text(const struct ifaddrs *interface, uint8_t family, char *text,
+			 size_t size)
+{
+	struct sockaddr_storage sa = {0};
+	struct endpoint ep;
+
+	if (!interface->ifa_addr || (interface->ifa_addr->sa_family != AF_INET &&
+				     interface->ifa_addr->sa_family != AF_INET6))
+		return false;
+	memcpy(&sa, interface->ifa_addr,
+	       interface->ifa_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+							 : sizeof(struct sockaddr_in6));
+	if (!sockaddr_to_endpoint(&sa, &ep) || ep.ip.family != family ||
+	    (family == IP_V6 && ep.ip.bytes[0] == 0xFE))
+		return false;
+	ip_addr_format(&ep.ip, text, size);
+	return true;
+}
+
+/* What could have been meant, as far as it fits. */
+static void list_addresses(uint8_t family, char *buf, size_t size)
+{
+	struct ifaddrs *interfaces = NULL;
+	char text[ENDPOINT_TEXT_LEN];
+	size_t used = 0;
+
+	buf[0] = '\0';
+	if (getifaddrs(&interfaces) < 0)
+		return;
+	for (const struct ifaddrs *i = interfaces; i; i = i->ifa_next) {
+		if (!address_text(i, family, text, sizeof(text)))
+			continue;
+		if (used + strlen(text) + 3 > size)
+			break;
+		used += (size_t)snprintf(buf + used, size - used, "%s%s",
+					 used ? ", " : "", text);
+	}
+	freeifaddrs(interfaces);
+}
+
+static void explain_in_use(const struct endpoint *local, bool tcp, const char *key,
+			   const char *what, char *buf, size_t size)
+{
+	char holder[128];
+
+	if (explain_port_holder(local, tcp, holder, sizeof(holder)))
+		snprintf(buf, size, "%s is held by %s; stop it or change %s", what,
+			 holder, key);
+	else
+		snprintf(
+			buf, size,
+			"%s is held by another process; find it with ss -lnp, stop it or change %s",
+			what, key);
+}
+
+static void explain_no_right(const struct endpoint *local, const char *key,
+			     const char *what, char *buf, size_t size)
+{
+	unsigned start = unprivileged_port_start();
+
+	if (local->port < start)
+		snprintf(
+			buf, size,
+			"%s needs CAP_NET_BIND_SERVICE, as every port below %u; start by systemd or "
+			"as root, or change %s",
+			what, start, key);
+	else
+		snprintf(
+			buf, size,
+			"%s is refused by the system's security policy; look into its audit log",
+			what);
+}
+
+static void explain_no_address(const struct endpoint *local, const char *what, char *buf,
+			       size_t size)
+{
+	char list[256];
+
+	list_addresses(local->ip.family, list, sizeof(list));
+	snprintf(
+		buf, size,
+		"%s: the address is not on this host (which has %s); correct \"addresses\" or "
+		"give the address to an interface first",
+		what, *list ? list : "none of that family");
+}
+
+void explain_bind_failure(const struct endpoint *local, bool tcp, const char *key,
+			  int error, char *buf, size_t size)
+{
+	char address[ENDPOINT_TEXT_LEN], what[ENDPOINT_TEXT_LEN + 8];
+
+	endpoint_format(local, address, sizeof(address));
+	snprintf(what, sizeof(what), "%s %s", tcp ? "TCP" : "UDP", address);
+	switch (error) {
+	case EADDRINUSE:
+		explain_in_use(local, tcp, key, what, buf, size);
+		return;
+	case EACCES:
+	case EPERM:
+		explain_no_right(local, key, what, buf, size);
+		return;
+	case EADDRNOTAVAIL:
+		explain_no_address(local, what, buf, size);
+		return;
+	case EAFNOSUPPORT:
+		snprintf(
+			buf, size,
+			"%s: this system has IPv6 switched off; remove the address or enable IPv6",
+			what);
+		return;
+	case EMFILE:
+	case ENFILE:
+		snprintf(buf, size,
+			 "%s: too many open files; raise LimitNOFILE= of the unit", what);
+		return;
+	default:
+		snprintf(buf, size, "%s cannot be bound: %s; see bind(2)", what,
+			 strerror(error));
+		return;
+	}
+}
+
+void explain_key(const char *path, unsigned line, const char *key, char *error,
+		 size_t error_size)
+{
+	char sentence[400];
+
+	snprintf(sentence, sizeof(sentence), "%s", error);
+	/* Whoever goes on after us writes no full stop in the middle. */
+	size_t len = strlen(sentence);
+	if (len > 0 && sentence[len - 1] == '.')
+		sentence[len - 1] = '\0';
+	if (line != 0)
+		snprintf(error, error_size, "%s:%u: %s: %s", path, line, key, sentence);
+	else
+		snprintf(error, error_size, "%s: %s: %s", path, key, sentence);
+}

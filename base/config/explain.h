@@ -1,0 +1,33 @@
+/*
+ * explain.h - whose fault it is, in a sentence: for start-up errors.
+ */
+#ifndef BASE_CONFIG_EXPLAIN_H
+#define BASE_CONFIG_EXPLAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "stun/endpoint.h"
+
+/*
+ * Who holds that local port: "nginx (pid 812)", from /proc; a wildcard socket counts. False
+ * if it cannot be found out (another user's process, another namespace).
+ */
+bool explain_port_holder(const struct endpoint *local, bool tcp, char *buf, size_t size);
+
+/*
+ * A whole sentence for a bind that failed with error: what, why, what to do ("... is held by
+ * nginx (pid 812); stop it or change tcp_port", "needs CAP_NET_BIND_SERVICE ...", "address is
+ * not on this host ..."). key: what the configuration calls the port.
+ */
+void explain_bind_failure(const struct endpoint *local, bool tcp, const char *key,
+			  int error, char *buf, size_t size);
+
+/*
+ * Put "FILE:LINE: key: " before the sentence in error, which says what is wrong with the thing
+ * that the value of key names; its full stop goes. line 0, a default, is left out.
+ */
+void explain_key(const char *path, unsigned line, const char *key, char *error,
+		 size_t error_size);
+
+#endif

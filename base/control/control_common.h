@@ -1,0 +1,35 @@
+/*
+ * control_common.h - what the control interfaces of both daemons have in common: log levels,
+ * the JSON of a reload and of the configuration.
+ */
+#ifndef BASE_CONTROL_CONTROL_COMMON_H
+#define BASE_CONTROL_CONTROL_COMMON_H
+
+#include "base/config/config_value.h"
+#include "base/control/control_api.h"
+#include "base/reload_report.h"
+
+/* GET /v1/log-levels and PUT /v1/log-levels/{}; they need no argument. */
+control_handler control_get_log_levels;
+control_handler control_put_log_level;
+#define CONTROL_LOG_ROUTES                                                              \
+	{.method = "GET", .path = "/v1/log-levels", .handler = control_get_log_levels}, \
+	{                                                                               \
+		.method = "PUT", .path = "/v1/log-levels/{}",                           \
+		.handler = control_put_log_level, .members = {                          \
+			"level"                                                         \
+		}                                                                       \
+	}
+
+/* The answer to POST /v1/reload. */
+void control_answer_reload(struct control_reply *reply,
+			   const struct reload_report *report);
+/* The member "reload" of a status: null if there was none. NULL if out of memory. */
+json_t *control_reload_last(const struct reload_last *last);
+
+/* The document of GET /v1/configuration; NULL if out of memory. */
+json_t *control_configuration(const char *file);
+/* Put a key into it; a config_entry_fn whose arg is that document. */
+config_entry_fn control_configuration_add;
+
+#endif

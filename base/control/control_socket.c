@@ -1,0 +1,554 @@
+/*
+ * control_socket.c - the control interface: libmicrohttpd on a UNIX socket of ours.
+ *
+ * Who may use it is decided twice: by the mode of the socket, and for every request by the
+ * credentials of the peer, because a mode is easily changed by accident.
+ *
+ * A thread for each connection: libmicrohttpd could suspend a stream that has nothing to say,
+ * but then nobody notices that its client is gone, and every answer of every client would wait
+ * for the slowest handler and the largest document. There are few connections.
+ */
+#define LOG_SUBSYSTEM SUBSYSTEM_CONTROL
+#include "base/control/control_socket.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <libgen.h>
+#include <poll.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <microhttpd.h>
+
+#include "base/log.h"
+
+enum {
+	BACKLOG = 16,
+	CONNECTIONS_MAX = 32,
+	STREAMS_MAX = 16, /* so that there is always a connection for something else */
+	TIMEOUT_S = 10,
+	GROUPS_MAX = 256,
+	ARGUMENTS_MAX = 32,
+	STREAM_BLOCK = 16 * 1024,
+	STREAM_WAIT_MS = 250, /* how soon an end, on either side, is noticed */
+	STACK_SIZE =
+		1024 * 1024, /* bodies may nest 2048 deep, and jansson goes with them */
+};
+
+struct control_socket {
+	const struct control_route *routes;
+	size_t route_count;
+	void *arg;
+	gid_t group;
+	struct sockaddr_un address;
+	int fd;     /* -1 when it is not ours to close or not open */
+	bool bound; /* the path is ours to remove */
+	struct MHD_Daemon *daemon;
+	pthread_mutex_t serial; /* held while a handler runs */
+	unsigned streams;       /* atomic: how many are open */
+	bool stopping;          /* atomic */
+};
+
+/* What has come of one request. */
+struct upload {
+	char *body;
+	size_t len, room;
+	size_t seen; /* of the body, kept or not */
+	bool too_large;
+};
+
+/* An answer that goes on. */
+struct follower {
+	struct control_socket *control;
+	struct control_stream stream;
+	int fd; /* of the connection; borrowed */
+};
+
+static bool __attribute__((format(printf, 3, 4)))
+fail(char *error, size_t error_size, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(error, error_size, format, args);
+	va_end(args);
+	return false;
+}
+
+/* The peer's primary group is known from the socket, the others from the system. */
+static bool is_member(const struct ucred *peer, gid_t group)
+{
+	gid_t groups[GROUPS_MAX];
+	int count = GROUPS_MAX;
+	struct passwd entry, *user = NULL;
+	char names[4096];
+
+	if (group == (gid_t)-1)
+		return false;
+	if (peer->gid == group)
+		return true;
+	if (getpwuid_r(peer->uid, &entry, names, sizeof(names), &user) != 0 || !user ||
+	    getgrouplist(user->pw_name, peer->gid, groups, &count) < 0)
+		return false;
+	for (int i = 0; i < count; i++) {
+		if (groups[i] == group)
+			return true;
+	}
+	return false;
+}
+
+static int connection_fd(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	return info ? info->connect_fd : -1;
+}
+
+static bool peer_allowed(const struct control_socket *control,
+			 struct MHD_Connection *connection)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(connection_fd(connection), SOL_SOCKET, SO_PEERCRED, &peer, &len) <
+	    0)
+		return false;
+	return peer.uid == 0 || peer.uid == geteuid() || is_member(&peer, control->group);
+}
+
+/* Has the client closed? One that only says no more goes on listening. */
+static bool is_gone(int fd)
+{
+	struct pollfd poll_fd = {.fd = fd};
+
+	return poll(&poll_fd, 1, 0) != 0;
+}
+
+static ssize_t follow(void *arg, uint64_t position, char *buf, size_t size)
+{
+	struct follower *follower = arg;
+	int len = 0;
+
+	(void)position;
+	while (len == 0) {
+		if (__atomic_load_n(&follower->control->stopping, __ATOMIC_RELAXED))
+			return MHD_CONTENT_READER_END_OF_STREAM;
+		if (is_gone(follower->fd))
+			return MHD_CONTENT_READER_END_WITH_ERROR;
+		len = follower->stream.read(follower->stream.arg, buf, size,
+					    STREAM_WAIT_MS);
+	}
+	return len > 0 ? len : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+static void unfollow(void *arg)
+{
+	struct follower *follower = arg;
+
+	follower->stream.close(follower->stream.arg);
+	__atomic_fetch_sub(&follower->control->streams, 1, __ATOMIC_RELAXED);
+	free(follower);
+}
+
+static struct MHD_Response *stream_response(struct control_socket *control,
+					    struct MHD_Connection *connection,
+					    struct control_reply *reply)
+{
+	struct follower *follower = malloc(sizeof(*follower));
+	struct MHD_Response *response;
+
+	if (!follower)
+		return NULL;
+	*follower = (struct follower){control, reply->stream, connection_fd(connection)};
+	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK,
+						     follow, follower, unfollow);
+	if (!response) {
+		free(follower);
+		return NULL;
+	}
+	__atomic_fetch_add(&control->streams, 1, __ATOMIC_RELAXED);
+	MHD_add_response_header(response, "Content-Type", reply->stream.content_type);
+	/*
+	 * Who does not read may come back to it: only the end of the connection ends it. And
+	 * since it has no time limit from now on, nothing may follow on it.
+	 */
+	MHD_add_response_header(response, "Connection", "close");
+	MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
+	reply->stream = (struct control_stream){0}; /* it is the response's now */
+	return response;
+}
+
+static struct MHD_Response *document_response(const struct control_reply *reply)
+{
+	char *text = reply->document
+			     ? json_dumps(reply->document, JSON_COMPACT | JSON_ENCODE_ANY)
+			     : NULL;
+	struct MHD_Response *response = NULL;
+
+	if (text)
+		response = MHD_create_response_from_buffer(strlen(text), text,
+							   MHD_RESPMEM_MUST_FREE);
+	if (!response) {
+		free(text);
+		return NULL;
+	}
+	MHD_add_response_header(response, "Content-Type",
+				reply->status == 200 ? "application/json"
+						     : "application/problem+json");
+	if (reply->allow[0])
+		MHD_add_response_header(response, "Allow", reply->allow);
+	return response;
+}
+
+/* Out of memory: the connection closes. */
+static enum MHD_Result send_reply(struct control_socket *control,
+				  struct MHD_Connection *connection,
+				  struct control_reply *reply)
+{
+	struct MHD_Response *response;
+	enum MHD_Result result = MHD_NO;
+
+	if (reply->stream.read &&
+	    __atomic_load_n(&control->streams, __ATOMIC_RELAXED) >= STREAMS_MAX)
+		control_refuse(reply, 503, "%d clients follow already; end one of them",
+			       STREAMS_MAX);
+	response = reply->stream.read ? stream_response(control, connection, reply)
+				      : document_response(reply);
+	if (response) {
+		result = MHD_queue_response(connection, reply->status, response);
+		MHD_destroy_response(response);
+	}
+	control_reply_clear(reply);
+	return result;
+}
+
+struct argument_list {
+	struct control_argument list[ARGUMENTS_MAX];
+	size_t count;
+	bool bad;
+};
+
+static enum MHD_Result add_argument(void *arg, enum MHD_ValueKind kind, const char *name,
+				    size_t name_len, const char *value, size_t value_len)
+{
+	struct argument_list *arguments = arg;
+
+	(void)kind;
+	/* A NUL among the bytes would hide what follows it. */
+	if (arguments->count == ARGUMENTS_MAX || strlen(name) != name_len ||
+	    (value && strlen(value) != value_len)) {
+		arguments->bad = true;
+		return MHD_NO;
+	}
+	arguments->list[arguments->count++] = (struct control_argument){name, value};
+	return MHD_YES;
+}
+
+static enum MHD_Result answer(struct control_socket *control,
+			      struct MHD_Connection *connection, const char *path,
+			      const char *method, const struct upload *upload)
+{
+	struct argument_list arguments = {0};
+	struct control_reply reply = {0};
+	struct control_message message = {
+		.method = method,
+		.path = path,
+		.body = upload->body,
+		.body_len = upload->len,
+		.too_large = upload->too_large,
+	};
+
+	MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, add_argument,
+				    &arguments);
+	message.arguments = arguments.list;
+	message.argument_count = arguments.count;
+	if (arguments.bad) {
+		control_refuse(&reply, 400,
+			       "the query has too many arguments, or a NUL; correct it");
+	} else {
+		pthread_mutex_lock(&control->serial);
+		control_dispatch(control->routes, control->route_count, control->arg,
+				 &message, &reply);
+		pthread_mutex_unlock(&control->serial);
+	}
+	return send_reply(control, connection, &reply);
+}
+
+static enum MHD_Result refuse_peer(struct control_socket *control,
+				   struct MHD_Connection *connection)
+{
+	struct control_reply reply = {0};
+
+	control_refuse(&reply, 403,
+		       "only root, the daemon's user and its control group may ask");
+	return send_reply(control, connection, &reply);
+}
+
+/* False if the connection has to end: out of memory, or more than we care to skip. */
+static bool upload_add(struct upload *upload, const char *data, size_t len)
+{
+	upload->seen += len;
+	if (upload->seen > CONTROL_BODY_MAX) {
+		upload->too_large = true;
+		upload->len = 0;
+		return upload->seen <= 16 * CONTROL_BODY_MAX;
+	}
+	if (upload->seen > upload->room) {
+		size_t room = 2 * upload->seen;
+		char *body = realloc(upload->body, room);
+
+		if (!body)
+			return false;
+		upload->body = body;
+		upload->room = room;
+	}
+	memcpy(upload->body + upload->len, data, len);
+	upload->len += len;
+	return true;
+}
+
+/* What is larger is not even read: the answer comes at once and ends the connection. */
+static bool says_too_large(struct MHD_Connection *connection)
+{
+	const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+							 "Content-Length");
+
+	return length && strtoull(length, NULL, 10) > CONTROL_BODY_MAX;
+}
+
+/* The first call has only the head, each further one a piece of the body, the last nothing. */
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
+				  const char *path, const char *method,
+				  const char *version, const char *data,
+				  size_t *data_size, void **state)
+{
+	struct control_socket *control = arg;
+	struct upload *upload = *state;
+
+	(void)version;
+	if (!upload) {
+		if (!peer_allowed(control, connection))
+			return refuse_peer(control, connection);
+		*state = upload = calloc(1, sizeof(*upload));
+		if (!upload)
+			return MHD_NO;
+		upload->too_large = says_too_large(connection);
+		if (!upload->too_large)
+			return MHD_YES;
+	} else if (*data_size > 0) {
+		bool taken = upload_add(upload, data, *data_size);
+
+		*data_size = 0;
+		return taken ? MHD_YES : MHD_NO;
+	}
+	return answer(control, connection, path, method, upload);
+}
+
+static void on_completed(void *arg, struct MHD_Connection *connection, void **state,
+			 enum MHD_RequestTerminationCode code)
+{
+	struct upload *upload = *state;
+
+	(void)arg;
+	(void)connection;
+	(void)code;
+	if (upload)
+		free(upload->body);
+	free(upload);
+	*state = NULL;
+}
+
+static void on_log(void *arg, const char *format, va_list args)
+{
+	static struct log_limit limit;
+	char text[256];
+
+	(void)arg;
+	vsnprintf(text, sizeof(text), format, args);
+	text[strcspn(text, "\n")] = '\0';
+	log_limited(&limit, LOG_LEVEL_DEBUG, "control: %s", text);
+}
+
+/*
+ * The last folder only: the ones above it are the system's. One that we made belongs to whom
+ * the socket belongs, so that it can be removed at the end; one that was there stays as it is.
+ */
+static bool make_folder(const char *path, uid_t owner, char *error, size_t error_size)
+{
+	char copy[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	const char *folder;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	folder = dirname(copy);
+	if (mkdir(folder, 0755) == 0) {
+		if (owner != geteuid() && chown(folder, owner, (gid_t)-1) < 0)
+			return fail(error, error_size,
+				    "cannot give the folder %s to user %u: %s; "
+				    "create it, or change control.socket",
+				    folder, owner, strerror(errno));
+		return true;
+	}
+	if (errno == EEXIST)
+		return true;
+	return fail(error, error_size,
+		    "cannot create the folder %s: %s; create it, or change "
+		    "control.socket",
+		    folder, strerror(errno));
+}
+
+/* Does somebody answer there? A socket file outlives a process that was killed. */
+static bool is_answered(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool answered = true;
+
+	if (fd < 0)
+		return true;
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
+		answered = errno != ECONNREFUSED && errno != ENOENT;
+	close(fd);
+	return answered;
+}
+
+static bool remove_stale(const struct control_socket *control, char *error,
+			 size_t error_size)
+{
+	const char *path = control->address.sun_path;
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return true;
+	if (!S_ISSOCK(st.st_mode))
+		return fail(error, error_size,
+			    "%s exists and is not a socket; remove it, or change "
+			    "control.socket",
+			    path);
+	if (is_answered(&control->address))
+		return fail(error, error_size,
+			    "another process answers at %s; stop it, or change "
+			    "control.socket",
+			    path);
+	if (unlink(path) < 0 && errno != ENOENT)
+		return fail(error, error_size,
+			    "cannot remove the left-over %s: %s; remove it, or "
+			    "change control.socket",
+			    path, strerror(errno));
+	return true;
+}
+
+/* Nobody may connect before owner and group are right: the mode comes last. */
+static bool bind_path(struct control_socket *control, uid_t owner, char *error,
+		      size_t error_size)
+{
+	const char *path = control->address.sun_path;
+
+	fchmod(control->fd, 0600);
+	if (bind(control->fd, (const struct sockaddr *)&control->address,
+		 sizeof(control->address)) < 0)
+		return fail(error, error_size,
+			    "cannot create %s: %s; change its folder's owner, or "
+			    "control.socket",
+			    path, strerror(errno));
+	control->bound = true;
+	if (chown(path, owner, control->group) < 0)
+		return fail(
+			error, error_size,
+			"control.group: cannot give %s to user %u, group %u: %s; start as "
+			"root, or make the user a member of the group",
+			path, owner, control->group, strerror(errno));
+	if (chmod(path, control->group != (gid_t)-1 ? 0660 : 0600) < 0 ||
+	    listen(control->fd, BACKLOG) < 0)
+		return fail(error, error_size, "%s: %s; change control.socket", path,
+			    strerror(errno));
+	return true;
+}
+
+static bool open_socket(struct control_socket *control, uid_t owner, char *error,
+			size_t error_size)
+{
+	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (control->fd < 0)
+		return fail(error, error_size, "%s; set it to \"\" to go without",
+			    strerror(errno));
+	return make_folder(control->address.sun_path, owner, error, error_size) &&
+	       remove_stale(control, error, error_size) &&
+	       bind_path(control, owner, error, error_size);
+}
+
+bool control_socket_start(struct control_socket *control,
+			  const struct control_route *routes, size_t count, void *arg,
+			  char *error, size_t error_size)
+{
+	control->routes = routes;
+	control->route_count = count;
+	control->arg = arg;
+	control->daemon = MHD_start_daemon(
+		MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION |
+			MHD_USE_POLL | MHD_USE_ITC | MHD_USE_ERROR_LOG,
+		0, NULL, NULL, on_request, control, MHD_OPTION_EXTERNAL_LOGGER, on_log,
+		NULL, MHD_OPTION_LISTEN_SOCKET, control->fd, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, control, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned)TIMEOUT_S, MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_SIZE,
+		MHD_OPTION_END);
+	if (!control->daemon)
+		return fail(error, error_size,
+			    "the HTTP server does not start; set it to \"\" to go "
+			    "without");
+	control->fd = -1; /* the daemon closes it */
+	return true;
+}
+
+struct control_socket *control_socket_bind(const char *path, uid_t owner, gid_t group,
+					   char *error, size_t error_size)
+{
+	struct control_socket *control = calloc(1, sizeof(*control));
+
+	if (!control) {
+		fail(error, error_size, "out of memory");
+		return NULL;
+	}
+	pthread_mutex_init(&control->serial, NULL);
+	control->group = group;
+	control->fd = -1;
+	control->address.sun_family = AF_UNIX;
+	if (strlen(path) >= sizeof(control->address.sun_path)) {
+		fail(error, error_size,
+		     "%s is too long; write a path of at most %zu bytes", path,
+		     sizeof(control->address.sun_path) - 1);
+		goto fail;
+	}
+	strcpy(control->address.sun_path, path);
+	if (!open_socket(control, owner, error, error_size))
+		goto fail;
+	return control;
+fail:
+	control_socket_stop(control);
+	return NULL;
+}
+
+void control_socket_stop(struct control_socket *control)
+{
+	if (!control)
+		return;
+	__atomic_store_n(&control->stopping, true, __ATOMIC_RELAXED);
+	if (control->daemon)
+		MHD_stop_daemon(control->daemon);
+	if (control->fd >= 0)
+		close(control->fd);
+	/* After a change of user the folder may not be ours; the next start finds it stale. */
+	if (control->bound && unlink(control->address.sun_path) < 0)
+		log_debug("control: %s stays behind: %s", control->address.sun_path,
+			  strerror(errno));
+	pthread_mutex_destroy(&control->serial);
+	free(control);
+}

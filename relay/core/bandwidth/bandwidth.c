@@ -1,0 +1,421 @@
+/*
+ * bandwidth.c - see bandwidth.h.
+ */
+#include "relay/core/bandwidth/bandwidth.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "relay/core/bandwidth/share.h"
+#include "relay/core/owner_table.h"
+#include "relay/core/turn.h"
+
+enum {
+	LEASE_MIN = 2048,
+	LEASE_MAX = 65536,
+	/* A lease used up sooner than this doubles, one that lasts longer is halved. */
+	LEASE_SHORT_MS = 25,
+	LEASE_LONG_MS = 100,
+	PEAK_MS = 250,
+	EXCEEDING_MS = 10000,
+	GROUP_ALL = SIDE_COUNT,
+	GROUPS, /* each side, and all */
+	PAIRS = 3,
+};
+
+static_assert((int)BANDWIDTH_SIDE == 2 * (int)PAIRS, "pairs of limits come first");
+
+/* One user or prefix. */
+struct row {
+	struct tokens average, peak;
+	struct meter meter;
+	struct share_user groups[GROUPS]; /* of users */
+};
+
+struct bandwidth {
+	struct owner_table *users, *prefixes;
+	struct share shares[GROUPS];
+	struct meter meters[GROUPS];
+	uint64_t peaks[BANDWIDTH_EACH_PREFIX + 1]; /* the most of any one of each */
+};
+
+struct bandwidth *bandwidth_new(size_t owners)
+{
+	struct bandwidth *bandwidth = calloc(1, sizeof(*bandwidth));
+
+	if (bandwidth == NULL)
+		return NULL;
+	bandwidth->users = owner_table_new(owners, sizeof(struct row));
+	bandwidth->prefixes = owner_table_new(owners, sizeof(struct row));
+	if (bandwidth->users == NULL || bandwidth->prefixes == NULL) {
+		bandwidth_free(bandwidth);
+		return NULL;
+	}
+	return bandwidth;
+}
+
+void bandwidth_free(struct bandwidth *bandwidth)
+{
+	if (bandwidth == NULL)
+		return;
+	owner_table_free(bandwidth->users);
+	owner_table_free(bandwidth->prefixes);
+	free(bandwidth);
+}
+
+bool bandwidth_join(struct turn *turn, struct allocation *al)
+{
+	struct bandwidth *bandwidth = turn->commons->bandwidth;
+
+	al->bandwidth.user = owner_table_acquire(bandwidth->users, al->user_quota);
+	if (al->bandwidth.user == OWNER_NONE)
+		return false;
+	al->bandwidth.prefix = owner_table_acquire(bandwidth->prefixes, al->prefix_quota);
+	if (al->bandwidth.prefix == OWNER_NONE) {
+		owner_table_release(bandwidth->users, al->bandwidth.user);
+		return false;
+	}
+	return true;
+}
+
+void bandwidth_leave(struct turn *turn, struct allocation *al)
+{
+	struct bandwidth *bandwidth = turn->commons->bandwidth;
+
+	owner_table_release(bandwidth->prefixes, al->bandwidth.prefix);
+	owner_table_release(bandwidth->users, al->bandwidth.user);
+}
+
+size_t bandwidth_owners(struct bandwidth *bandwidth)
+{
+	return owner_table_count(bandwidth->users) +
+	       owner_table_count(bandwidth->prefixes);
+}
+
+/*
+ * The buckets that an allocation is in, those without limit too: an average and a peak one of
+ * the allocation, the user and the prefix, then the shares of the user in side and relay.
+ */
+struct gates {
+	struct {
+		struct tokens *tokens;
+		uint64_t bps, depth_ns;
+	} buckets[2 * PAIRS];
+	struct {
+		struct share *share;
+		struct share_user *user;
+		uint64_t bps;
+		enum share_part part;
+	} shares[2];
+	uint64_t now_ns;
+};
+
+static struct row *user_row(const struct turn *turn, const struct allocation *al)
+{
+	return owner_table_row(turn->commons->bandwidth->users, al->bandwidth.user);
+}
+
+static struct row *prefix_row(const struct turn *turn, const struct allocation *al)
+{
+	return owner_table_row(turn->commons->bandwidth->prefixes, al->bandwidth.prefix);
+}
+
+static void add_pair(struct gates *gates, enum bandwidth_limit first,
+		     const struct turn_bandwidth *limits, uint64_t bps,
+		     struct tokens *average, struct tokens *peak)
+{
+	uint64_t burst_ns = (uint64_t)limits->burst_ms * 1000000;
+
+	gates->buckets[first].tokens = average;
+	gates->buckets[first].bps = bps;
+	gates->buckets[first].depth_ns = burst_ns;
+	gates->buckets[first + 1].tokens = peak;
+	gates->buckets[first + 1].bps = bps * limits->peak_percent / 100;
+	gates->buckets[first + 1].depth_ns = (uint64_t)PEAK_MS * 1000000;
+}
+
+static void open_gates(struct gates *gates, struct turn *turn, struct allocation *al,
+		       uint64_t now_ms)
+{
+	const struct turn_bandwidth *limits = &turn->settings->limits.bandwidth;
+	struct bandwidth *bandwidth = turn->commons->bandwidth;
+	struct row *user = user_row(turn, al), *prefix = prefix_row(turn, al);
+
+	gates->now_ns = now_ms * 1000000;
+	add_pair(gates, BANDWIDTH_ALLOCATION, limits, limits->per_allocation,
+		 &al->bandwidth.average, &al->bandwidth.peak);
+	add_pair(gates, BANDWIDTH_USER, limits, limits->per_user, &user->average,
+		 &user->peak);
+	add_pair(gates, BANDWIDTH_PREFIX, limits, limits->per_prefix, &prefix->average,
+		 &prefix->peak);
+	gates->shares[0].share = &bandwidth->shares[al->side];
+	gates->shares[0].user = &user->groups[al->side];
+	gates->shares[0].bps = limits->per_side[al->side];
+	gates->shares[1].share = &bandwidth->shares[GROUP_ALL];
+	gates->shares[1].user = &user->groups[GROUP_ALL];
+	gates->shares[1].bps = limits->total;
+}
+
+/* The first limit that has no room for so much, or BANDWIDTH_LIMIT_COUNT. */
+static enum bandwidth_limit first_full(struct gates *gates, size_t bytes)
+{
+	for (unsigned i = 0; i < 2 * PAIRS; i++) {
+		if (!tokens_has(gates->buckets[i].tokens, gates->buckets[i].bps,
+				gates->buckets[i].depth_ns, bytes, gates->now_ns))
+			return (enum bandwidth_limit)i;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		if (gates->shares[i].bps == 0)
+			continue;
+		gates->shares[i].part =
+			share_asks(gates->shares[i].share, gates->shares[i].user,
+				   gates->shares[i].bps, bytes, gates->now_ns);
+		if (gates->shares[i].part == SHARE_NOTHING)
+			return (enum bandwidth_limit)(BANDWIDTH_SIDE + i);
+	}
+	return BANDWIDTH_LIMIT_COUNT;
+}
+
+static void take_tokens(struct gates *gates, size_t bytes)
+{
+	for (unsigned i = 0; i < 2 * PAIRS; i++)
+		tokens_take(gates->buckets[i].tokens, gates->buckets[i].bps, bytes,
+			    gates->now_ns);
+}
+
+static void take(struct gates *gates, size_t bytes)
+{
+	take_tokens(gates, bytes);
+	for (unsigned i = 0; i < 2; i++) {
+		if (gates->shares[i].bps != 0)
+			share_take(gates->shares[i].share, gates->shares[i].user,
+				   gates->shares[i].bps, gates->shares[i].part, bytes,
+				   gates->now_ns);
+	}
+}
+
+/* Take it from all, room or not; until when all have room again, in ns from now. */
+static uint64_t owe(struct gates *gates, size_t bytes)
+{
+	uint64_t longest_ns = 0;
+
+	take_tokens(gates, bytes);
+	for (unsigned i = 0; i < 2 * PAIRS; i++) {
+		uint64_t wait_ns =
+			tokens_wait_ns(gates->buckets[i].tokens, gates->buckets[i].bps,
+				       gates->buckets[i].depth_ns, gates->now_ns);
+		if (wait_ns > longest_ns)
+			longest_ns = wait_ns;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		if (gates->shares[i].bps == 0)
+			continue;
+		uint64_t wait_ns = share_owes(gates->shares[i].share,
+					      gates->shares[i].user, gates->shares[i].bps,
+					      bytes, gates->now_ns);
+		if (wait_ns > longest_ns)
+			longest_ns = wait_ns;
+	}
+	return longest_ns;
+}
+
+/* What was taken is as good as sent. */
+static void measure(struct turn *turn, struct allocation *al, size_t bytes,
+		    uint64_t now_ms)
+{
+	struct bandwidth *bandwidth = turn->commons->bandwidth;
+	uint32_t second = (uint32_t)(now_ms / 1000);
+
+	meter_add(&user_row(turn, al)->meter, bytes, now_ms,
+		  &bandwidth->peaks[BANDWIDTH_EACH_USER]);
+	meter_add(&prefix_row(turn, al)->meter, bytes, now_ms,
+		  &bandwidth->peaks[BANDWIDTH_EACH_PREFIX]);
+	meter_add(&bandwidth->meters[al->side], bytes, now_ms, NULL);
+	meter_add(&bandwidth->meters[GROUP_ALL], bytes, now_ms, NULL);
+	if (al->bandwidth.second != second) {
+		meter_raise(&bandwidth->peaks[BANDWIDTH_EACH_ALLOCATION],
+			    (uint64_t)al->bandwidth.bytes * 8);
+		al->bandwidth.second = second;
+		al->bandwidth.bytes = 0;
+	}
+	if (bytes <= UINT32_MAX - al->bandwidth.bytes)
+		al->bandwidth.bytes += (uint32_t)bytes;
+}
+
+static size_t next_lease(struct allocation *al, uint64_t now_ms)
+{
+	uint32_t lasted_ms = (uint32_t)now_ms - al->bandwidth.leased_ms;
+	uint32_t lease = al->bandwidth.lease;
+
+	if (lasted_ms < LEASE_SHORT_MS)
+		lease *= 2;
+	else if (lasted_ms > LEASE_LONG_MS)
+		lease /= 2;
+	if (lease < LEASE_MIN)
+		lease = LEASE_MIN;
+	return lease < LEASE_MAX ? lease : LEASE_MAX;
+}
+
+/* True if it was taken, and is in the allocation's credit. */
+static bool take_lease(struct turn *turn, struct allocation *al, struct gates *gates,
+		       size_t bytes, uint64_t now_ms, enum bandwidth_limit *full)
+{
+	*full = first_full(gates, bytes);
+	if (*full != BANDWIDTH_LIMIT_COUNT)
+		return false;
+	take(gates, bytes);
+	measure(turn, al, bytes, now_ms);
+	al->bandwidth.lease = (uint32_t)bytes;
+	al->bandwidth.leased_ms = (uint32_t)now_ms;
+	al->credit += (uint32_t)bytes;
+	return true;
+}
+
+static void note(uint64_t *last_ms, uint64_t *counter, uint64_t now_ms)
+{
+	if (*last_ms == 0 || now_ms - *last_ms > EXCEEDING_MS)
+		counter_add(counter, 1);
+	*last_ms = now_ms;
+}
+
+static void note_full(struct turn *turn, struct allocation *al, enum bandwidth_limit full,
+		      uint64_t now_ms)
+{
+	if (full == BANDWIDTH_ALLOCATION)
+		note(&al->bandwidth.over_average_ms, &turn->counters.exceeded_average,
+		     now_ms);
+	else if (full == BANDWIDTH_ALLOCATION_PEAK)
+		note(&al->bandwidth.over_peak_ms, &turn->counters.exceeded_peak, now_ms);
+}
+
+/* A lease of the usual size, or of what is missing if there is no room for that. */
+static bool lease(struct turn *turn, struct allocation *al, struct gates *gates,
+		  size_t len, uint64_t now_ms, enum bandwidth_limit *full)
+{
+	size_t missing = len - al->credit;
+	size_t wanted = next_lease(al, now_ms);
+
+	open_gates(gates, turn, al, now_ms);
+	if (wanted > missing && take_lease(turn, al, gates, wanted, now_ms, full))
+		return true;
+	if (take_lease(turn, al, gates, missing, now_ms, full))
+		return true;
+	note_full(turn, al, *full, now_ms);
+	return false;
+}
+
+bool bandwidth_lease(struct turn *turn, struct allocation *al, size_t len,
+		     uint64_t now_ms, enum drop_reason *reason)
+{
+	enum bandwidth_limit full;
+	struct gates gates;
+
+	if (!lease(turn, al, &gates, len, now_ms, &full)) {
+		*reason = bandwidth_drop(full);
+		return false;
+	}
+	al->credit -= (uint32_t)len;
+	return true;
+}
+
+uint32_t bandwidth_owes(struct turn *turn, struct allocation *al, size_t len,
+			uint64_t now_ms)
+{
+	enum bandwidth_limit full;
+	struct gates gates;
+	size_t missing;
+
+	if (len <= al->credit || lease(turn, al, &gates, len, now_ms, &full)) {
+		al->credit -= (uint32_t)len;
+		return 0;
+	}
+	missing = len - al->credit;
+	al->credit = 0;
+	measure(turn, al, missing, now_ms);
+	counter_add(&turn->counters.stream_waits[full], 1);
+	/* Rounded up, so that there is room when it is over. */
+	return (uint32_t)(owe(&gates, missing) / 1000000) + 1;
+}
+
+struct reading {
+	uint64_t now_ms, bps;
+};
+
+static void read_row(void *arg, const void *row)
+{
+	struct reading *reading = arg;
+
+	reading->bps = meter_bps(&((const struct row *)row)->meter, reading->now_ms);
+}
+
+static uint64_t rate_of(struct owner_table *table, uint64_t owner, uint64_t now_ms)
+{
+	struct reading reading = {.now_ms = now_ms};
+
+	owner_table_visit(table, owner, read_row, &reading);
+	return reading.bps;
+}
+
+uint64_t bandwidth_of_user(struct bandwidth *bandwidth, uint64_t owner, uint64_t now_ms)
+{
+	return rate_of(bandwidth->users, owner, now_ms);
+}
+
+uint64_t bandwidth_of_prefix(struct bandwidth *bandwidth, uint64_t owner, uint64_t now_ms)
+{
+	return rate_of(bandwidth->prefixes, owner, now_ms);
+}
+
+uint64_t bandwidth_of_side(const struct bandwidth *bandwidth, enum side side,
+			   uint64_t now_ms)
+{
+	return meter_bps(&bandwidth->meters[side], now_ms);
+}
+
+uint64_t bandwidth_of_all(const struct bandwidth *bandwidth, uint64_t now_ms)
+{
+	return meter_bps(&bandwidth->meters[GROUP_ALL], now_ms);
+}
+
+uint64_t bandwidth_peak(const struct bandwidth *bandwidth, enum bandwidth_level level)
+{
+	return __atomic_load_n(&bandwidth->peaks[level], __ATOMIC_RELAXED);
+}
+
+uint64_t bandwidth_peak_of_side(const struct bandwidth *bandwidth, enum side side)
+{
+	return meter_peak_bps(&bandwidth->meters[side]);
+}
+
+uint64_t bandwidth_peak_of_all(const struct bandwidth *bandwidth)
+{
+	return meter_peak_bps(&bandwidth->meters[GROUP_ALL]);
+}
+
+static bool was_over(uint64_t last_ms, uint64_t now_ms)
+{
+	return last_ms != 0 && now_ms - last_ms <= EXCEEDING_MS;
+}
+
+bool bandwidth_is_over_average(const struct allocation *al, uint64_t now_ms)
+{
+	return was_over(al->bandwidth.over_average_ms, now_ms);
+}
+
+bool bandwidth_is_over_peak(const struct allocation *al, uint64_t now_ms)
+{
+	return was_over(al->bandwidth.over_peak_ms, now_ms);
+}
+
+struct bandwidth_exceeding bandwidth_exceeding(const struct turn *turn, uint64_t now_ms)
+{
+	struct bandwidth_exceeding exceeding = {0, 0};
+	const struct allocation *al;
+
+	for (uint32_t slot = 0; (al = allocation_next(turn->table, slot)) != NULL;
+	     slot = al->slot + 1) {
+		exceeding.average += bandwidth_is_over_average(al, now_ms);
+		exceeding.peak += bandwidth_is_over_peak(al, now_ms);
+	}
+	return exceeding;
+}

@@ -1,0 +1,104 @@
+/*
+ * bandwidth.h - how much an allocation, a user, a source prefix, a side and the relay as a
+ * whole may carry, both directions together, counted in payload.
+ *
+ * Average and peak. Microsoft's A/V Edge limits a "port" (an allocation) and a user, counts
+ * the sessions that exceed their average and their peak limit, and throttles them; how it
+ * measures the two is not documented. Here both are token buckets. The average one holds
+ * bandwidth_burst (5 s) of the limit: that is the time over which somebody may be above it.
+ * The peak one is filled bandwidth_peak (2 times) as fast and holds a quarter of a second,
+ * enough for the key frame of a video: nobody is above that even for a short time. What
+ * exceeds either is dropped and counted by its name.
+ *
+ * Datagrams are dropped, as RFC 8656 section 5 has it: their senders adapt. Bytes of a stream
+ * cannot be: who sends them is not read from until they are paid for, so the kernel's window
+ * closes and the sender's TCP slows down. That holds for a client on TCP or TLS, and for TCP
+ * peers; datagrams of a peer for a client on a stream are dropped.
+ *
+ * Sides and the relay are divided among users, see share.h.
+ *
+ * What a packet costs. An allocation takes a lease from all its buckets at once and pays
+ * packets out of it: a comparison and a subtraction in memory that the packet touches anyway.
+ * A lease is what it used in the last tenth of a second or so, 2 to 64 KiB; what is left of
+ * one is not given back. Nothing passes that was not taken from every bucket first.
+ *
+ * Owner    struct bandwidth is main's, shared by all workers; an allocation has its own
+ *          buckets.
+ * Threads  relaxed atomics; joining and leaving take a mutex.
+ */
+#ifndef RELAY_CORE_BANDWIDTH_BANDWIDTH_H
+#define RELAY_CORE_BANDWIDTH_BANDWIDTH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relay/core/allocation.h"
+#include "relay/core/bandwidth/meter.h"
+#include "relay/core/counters.h"
+
+struct bandwidth;
+struct turn;
+
+/* owners: most users, and most prefixes, at once. NULL if out of memory. */
+struct bandwidth *bandwidth_new(size_t owners);
+void bandwidth_free(struct bandwidth *bandwidth); /* NULL is allowed */
+
+/* A new allocation, its quotas filled, joins its user and prefix. False if there is no room. */
+bool bandwidth_join(struct turn *turn, struct allocation *al);
+void bandwidth_leave(struct turn *turn, struct allocation *al);
+
+/* Users and prefixes that have an allocation now. */
+size_t bandwidth_owners(struct bandwidth *bandwidth);
+
+/* The slow half of bandwidth_pays(): a new lease. */
+bool bandwidth_lease(struct turn *turn, struct allocation *al, size_t len,
+		     uint64_t now_ms, enum drop_reason *reason);
+
+/* May that much pass? Else *reason says at what limit. On the packet path. */
+static inline bool bandwidth_pays(struct turn *turn, struct allocation *al, size_t len,
+				  uint64_t now_ms, enum drop_reason *reason)
+{
+	if (len <= al->credit) {
+		al->credit -= (uint32_t)len;
+		return true;
+	}
+	return bandwidth_lease(turn, al, len, now_ms, reason);
+}
+
+/*
+ * The same for what must pass: how long nothing more of it should be read, in ms; 0 if there
+ * is room. Counted under its limit when there is none.
+ */
+uint32_t bandwidth_owes(struct turn *turn, struct allocation *al, size_t len,
+			uint64_t now_ms);
+
+/* For people; any thread. */
+enum bandwidth_level {
+	BANDWIDTH_EACH_ALLOCATION,
+	BANDWIDTH_EACH_USER,
+	BANDWIDTH_EACH_PREFIX
+};
+
+/* Of the last second: that of one user or prefix, by its quota's owner; 0 if there is none. */
+uint64_t bandwidth_of_user(struct bandwidth *bandwidth, uint64_t owner, uint64_t now_ms);
+uint64_t bandwidth_of_prefix(struct bandwidth *bandwidth, uint64_t owner,
+			     uint64_t now_ms);
+uint64_t bandwidth_of_side(const struct bandwidth *bandwidth, enum side side,
+			   uint64_t now_ms);
+uint64_t bandwidth_of_all(const struct bandwidth *bandwidth, uint64_t now_ms);
+/* The most of any second since the start, of any one of that level. */
+uint64_t bandwidth_peak(const struct bandwidth *bandwidth, enum bandwidth_level level);
+uint64_t bandwidth_peak_of_side(const struct bandwidth *bandwidth, enum side side);
+uint64_t bandwidth_peak_of_all(const struct bandwidth *bandwidth);
+
+/* Allocations that were refused something at their own limit in the last ten seconds. */
+struct bandwidth_exceeding {
+	uint32_t average, peak;
+};
+struct bandwidth_exceeding bandwidth_exceeding(const struct turn *turn, uint64_t now_ms);
+/* Is that one of them? */
+bool bandwidth_is_over_average(const struct allocation *al, uint64_t now_ms);
+bool bandwidth_is_over_peak(const struct allocation *al, uint64_t now_ms);
+
+#endif

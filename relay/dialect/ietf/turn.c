@@ -1,0 +1,249 @@
+/*
+ * turn.c - what all requests of TURN have in common, and the short ones among them.
+ */
+#include "relay/dialect/ietf/turn.h"
+
+#include <assert.h>
+
+#include "relay/core/channel.h"
+#include "relay/core/dual.h"
+#include "relay/core/permission.h"
+#include "relay/core/transactions.h"
+#include "relay/core/turn.h"
+#include "relay/dialect/attributes.h"
+#include "relay/dialect/reply.h"
+#include "stun/attr.h"
+
+/*
+ * More addresses than that in one CreatePermission are refused with 508; a datagram of 1500
+ * bytes holds 117.
+ */
+enum { PEERS_MAX = 256 };
+
+/* True if the request may go on; else it has been answered, or not if the limiter says so. */
+static bool authenticate(struct request *rq)
+{
+	struct counters *counters = &rq->turn->counters;
+	bool has_integrity = rq->msg->mi_offset != 0 || rq->msg->mi256_offset != 0;
+
+	/* Without integrity the answer is a challenge in any case; ask before any work. */
+	if (!has_integrity && !reply_allowed_to_stranger(rq))
+		return false;
+
+	auth_check(rq->turn, rq->msg, rq->tuple, rq->al, rq->now_ms, rq->unix_s,
+		   &rq->auth);
+	if (rq->auth.code == 0) {
+		rq->authenticated = true;
+		return true;
+	}
+
+	counter_add(&counters->auth_failures[rq->auth.failure], 1);
+	if (has_integrity && !reply_allowed_to_stranger(rq))
+		return false;
+	if (rq->auth.code == STUN_BAD_REQUEST)
+		reply_error(rq, rq->auth.code);
+	else
+		reply_challenge(rq, rq->auth.code);
+	return false;
+}
+
+/* The value of LIFETIME, 0 if it is not there. False if it is malformed. */
+static bool find_lifetime(const struct stun_msg *msg, uint32_t *lifetime_s, bool *present)
+{
+	struct stun_attr attr;
+
+	*lifetime_s = 0;
+	*present = stun_msg_find(msg, TURN_LIFETIME, &attr);
+	return !*present || stun_attr_u32(&attr, lifetime_s);
+}
+
+/*
+ * Its retransmissions are answered even when the nonce has run out. They do not renew that, or
+ * whoever recorded one request could repeat it for ever.
+ */
+static void remember(struct request *rq)
+{
+	if (!transactions_know(rq->al, rq->msg->txid, rq->now_ms))
+		transactions_remember(rq->al, rq->msg->txid, rq->now_ms);
+}
+
+/*
+ * The family that a Refresh is for; without one it is for all there are (RFC 8656 section 8.1).
+ * 0, or the code to answer with.
+ */
+static int find_family(const struct request *rq, uint8_t *family)
+{
+	struct stun_attr attr;
+
+	*family = rq->al->families;
+	if (!stun_msg_find(rq->msg, TURN_REQUESTED_ADDRESS_FAMILY, &attr))
+		return 0;
+	if (!stun_attr_first_of_four(&attr, family))
+		return STUN_BAD_REQUEST;
+	if ((*family != IP_V4 && *family != IP_V6) ||
+	    !allocation_has_family(rq->al, *family))
+		return STUN_PEER_FAMILY_MISMATCH;
+	return 0;
+}
+
+/* The same for one half of two: lifetime_s 0 ends it. Returns what it has left. */
+static uint32_t refresh_half(struct request *rq, uint8_t family, uint32_t lifetime_s)
+{
+	remember(rq);
+	if (lifetime_s == 0) {
+		dual_end_half(rq->turn, rq->al, family, rq->now_ms);
+		return 0;
+	}
+	dual_refresh(rq->turn, rq->al, family, lifetime_s, rq->now_ms);
+	return dual_left_s(rq->al, family, rq->now_ms);
+}
+
+/* What the client has from now on; 0 ends the allocation. Returns what is left of it. */
+static uint32_t refresh_all(struct request *rq, uint32_t lifetime_s)
+{
+	if (lifetime_s == 0) {
+		/* The reply is signed with the copy of the key in rq->auth (T-267). */
+		allocation_delete(rq->turn, rq->al, END_RELEASED, rq->now_ms);
+		rq->al = NULL;
+		return 0;
+	}
+	allocation_refresh(rq->turn, rq->al, lifetime_s, rq->now_ms);
+	remember(rq);
+	return allocation_left_s(rq->al, rq->now_ms);
+}
+
+/* RFC 8656 section 8.2. */
+static void refresh(struct request *rq)
+{
+	uint32_t lifetime_s;
+	bool has_lifetime;
+	uint8_t family;
+	struct stun_builder b;
+	int code = 0;
+
+	if (!find_lifetime(rq->msg, &lifetime_s, &has_lifetime))
+		code = STUN_BAD_REQUEST;
+	if (code == 0)
+		code = find_family(rq, &family);
+	if (code != 0) {
+		reply_error(rq, code);
+		return;
+	}
+
+	if (!has_lifetime || lifetime_s != 0)
+		lifetime_s = allocation_lifetime(rq->turn, lifetime_s);
+	lifetime_s = family != rq->al->families ? refresh_half(rq, family, lifetime_s)
+						: refresh_all(rq, lifetime_s);
+	reply_success_start(rq, &b);
+	stun_add_u32(&b, TURN_LIFETIME, lifetime_s);
+	reply_finish(rq, &b, 0);
+}
+
+/* 0 and all peers of the request, or 400, or 508 for more than fit. */
+static int collect_peers(const struct stun_msg *msg, struct endpoint peers[PEERS_MAX],
+			 size_t *count)
+{
+	struct slice rest = msg->body;
+	struct stun_attr attr;
+	size_t found = 0;
+
+	/* All must be well formed before any other check may speak (T-286). */
+	while (stun_attr_next(&rest, &attr)) {
+		struct endpoint peer;
+
+		if (attr.type != TURN_XOR_PEER_ADDRESS)
+			continue;
+		if (!stun_attr_xor_address(&attr, msg->txid, &peer))
+			return STUN_BAD_REQUEST;
+		if (found < PEERS_MAX)
+			peers[found] = peer;
+		found++;
+	}
+	if (found == 0)
+		return STUN_BAD_REQUEST;
+	if (found > PEERS_MAX)
+		return STUN_INSUFFICIENT_CAPACITY;
+	*count = found;
+	return 0;
+}
+
+/* What changes permissions or channels ends the same way. */
+static void finish(struct request *rq, int code)
+{
+	if (code != 0) {
+		reply_error(rq, code);
+		return;
+	}
+	remember(rq);
+	reply_success(rq);
+}
+
+/* RFC 8656 section 10.2. */
+static void create_permission(struct request *rq)
+{
+	struct endpoint peers[PEERS_MAX];
+	size_t count;
+
+	int code = collect_peers(rq->msg, peers, &count);
+	if (code == 0)
+		code = permission_install(rq->turn, rq->al, peers, count, rq->now_ms,
+					  NULL);
+	finish(rq, code);
+}
+
+/* RFC 8656 section 12.2. */
+static void bind_channel(struct request *rq)
+{
+	struct stun_attr number_attr, peer_attr;
+	struct endpoint peer;
+	uint16_t number;
+	int code = STUN_BAD_REQUEST;
+
+	if (stun_msg_find(rq->msg, TURN_CHANNEL_NUMBER, &number_attr) &&
+	    stun_attr_channel_number(&number_attr, &number) &&
+	    stun_msg_find(rq->msg, TURN_XOR_PEER_ADDRESS, &peer_attr) &&
+	    stun_attr_xor_address(&peer_attr, rq->msg->txid, &peer))
+		code = channel_bind(rq->turn, rq->al, number, &peer, rq->now_ms, NULL);
+	finish(rq, code);
+}
+
+void turn_request(struct request *rq)
+{
+	uint16_t unknown[ATTRIBUTES_UNKNOWN_MAX];
+
+	if (!authenticate(rq))
+		return;
+
+	size_t count = attributes_unknown(rq->msg, unknown);
+	if (count > 0) {
+		reply_unknown_attributes(rq, unknown, count);
+		return;
+	}
+
+	/* An Allocate on a 5-tuple in use is 437 whoever asks, never 441 (T-204). */
+	if (rq->msg->method == TURN_ALLOCATE) {
+		turn_allocate(rq);
+		return;
+	}
+	if (rq->al == NULL) {
+		reply_error(rq, STUN_ALLOCATION_MISMATCH);
+		return;
+	}
+	if (!request_is_owners(rq)) {
+		reply_error(rq, STUN_WRONG_CREDENTIALS);
+		return;
+	}
+
+	switch (rq->msg->method) {
+	case TURN_REFRESH:
+		refresh(rq);
+		break;
+	case TURN_CREATE_PERMISSION:
+		create_permission(rq);
+		break;
+	default:
+		assert(rq->msg->method == TURN_CHANNEL_BIND);
+		bind_channel(rq);
+		break;
+	}
+}

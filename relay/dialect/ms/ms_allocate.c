@@ -1,0 +1,219 @@
+/*
+ * ms_allocate.c - Allocate of the MS dialect: make, refresh, release.
+ *
+ * Everything in an answer comes from the allocation and from the request, so a repeated request
+ * gets the same answer again. MS-SEQUENCE-NUMBER is not asked for here: what is known of
+ * clients does not say whether they number it, and doing it twice does nothing new. Only a
+ * release that names another connection is refused, since it means an allocation that is gone.
+ */
+#include <string.h>
+
+#include "relay/core/revocation.h"
+#include "relay/core/turn.h"
+#include "relay/dialect/ms/ms_reply.h"
+#include "relay/dialect/ms/ms_turn.h"
+#include "stun/attr.h"
+#include "stun/ms_attr.h"
+
+enum {
+	/* kbit/s, what servers of the time said. */
+	BANDWIDTH_DEFAULT = 750,
+};
+
+/* An Allocate request, checked. */
+struct ask {
+	uint8_t family; /* IP_V4 or IP_V6 */
+	bool dual;      /* IPv6 next to IPv4, if it can be had */
+	bool has_lifetime;
+	uint32_t lifetime_s; /* 0 if the request does not say */
+};
+
+/*
+ * Families are asked for from version 4 on; before that the attribute means nothing. Who does not
+ * ask gets both, but not on a stream: there the second would be one more port that listens.
+ */
+static bool check_family(const struct ms_request *rq, struct ask *ask)
+{
+	const struct turn_ms *ms = &rq->turn->settings->ms;
+	struct stun_attr attr;
+
+	ask->family = IP_V4;
+	if (!ms->ipv6 || ms->version < MS_VERSION_IPV6 ||
+	    ms_request_version(rq) < MS_VERSION_IPV6)
+		return true;
+	if (!ms_msg_find(rq->msg, MS_REQUESTED_ADDRESS_FAMILY, &attr)) {
+		ask->dual = !transport_is_stream(rq->transport);
+		return true;
+	}
+	return stun_attr_first_of_four(&attr, &ask->family) &&
+	       (ask->family == IP_V4 || ask->family == IP_V6);
+}
+
+static bool check(const struct ms_request *rq, struct ask *ask)
+{
+	struct stun_attr attr;
+
+	*ask = (struct ask){
+		.has_lifetime = ms_msg_find(rq->msg, MS_LIFETIME, &attr),
+	};
+	if (ask->has_lifetime && !stun_attr_u32(&attr, &ask->lifetime_s))
+		return false;
+	return check_family(rq, ask);
+}
+
+/*
+ * On a stream the connection ends the allocation. Its lifetime is only there for clients that
+ * fell silent, and long: a client exists that never refreshes on pseudo-TLS and that misreads
+ * the answer to a refresh while it exchanges bare data.
+ */
+static uint32_t lifetime(const struct ms_request *rq, const struct ask *ask)
+{
+	uint32_t wanted_s = ask->lifetime_s;
+
+	if (transport_is_stream(rq->transport) && !ask->has_lifetime)
+		wanted_s = rq->turn->settings->limits.lifetime_max_s;
+	return allocation_lifetime(rq->turn, wanted_s);
+}
+
+static int create(struct ms_request *rq, const struct ask *ask)
+{
+	bool stream = transport_is_stream(rq->transport);
+	const struct allocation_request request = {
+		.tuple = *rq->tuple,
+		.dialect = DIALECT_MS,
+		.family = ask->family,
+		.dual = ask->dual,
+		.relay_transport = stream ? TRANSPORT_TCP : TRANSPORT_UDP,
+		.lifetime_s = lifetime(rq, ask),
+		.txid = rq->msg->txid,
+		.owner = &rq->auth.owner,
+		.key = &rq->auth.key,
+		.user = rq->auth.user,
+		.key_id = rq->auth.key_id,
+		.credential_expires_s = rq->auth.expires_s,
+		.ends_ms = revocation_deadline(rq->turn, rq->auth.key_id,
+					       rq->auth.expires_s, rq->now_ms,
+					       rq->unix_s),
+	};
+
+	/* Tunnels can turn one packet into many: RFC 8656 section 21.4. */
+	if (ip_addr_is_tunnelled(&rq->tuple->client.ip))
+		return MS_GLOBAL_FAILURE;
+	if (!turn_takes_new(rq->turn, rq->tuple->front)) {
+		bool redirect = ms_reply_can_redirect(rq);
+
+		counter_add(&rq->turn->counters.refusals[redirect ? REFUSAL_REDIRECTED
+								  : REFUSAL_DRAINING],
+			    1);
+		return redirect ? MS_TRY_ALTERNATE : MS_SERVER_ERROR;
+	}
+	/* The dialect has one word for all that is wanting here: ports, quota, family. */
+	if (allocation_create(rq->turn, &request, rq->now_ms, &rq->al) != 0)
+		return MS_SERVER_ERROR;
+	rq->turn->edge->random(rq->turn->edge->self, rq->al->sequence.connection_id,
+			       MS_CONNECTION_ID_LEN);
+	return 0;
+}
+
+static void note_service_quality(struct ms_request *rq)
+{
+	struct ms_service_quality quality;
+	struct stun_attr attr;
+
+	if (ms_msg_find(rq->msg, MS_SERVICE_QUALITY, &attr) &&
+	    ms_attr_service_quality(&attr, &quality))
+		rq->al->stream_type = quality.stream_type;
+}
+
+/* What the client asks for, as far as an allocation may have that. */
+static uint32_t bandwidth(const struct ms_request *rq)
+{
+	uint64_t most = rq->turn->settings->limits.bandwidth.per_allocation / 1000;
+	struct stun_attr attr;
+	uint32_t kbit;
+
+	if (!ms_msg_find(rq->msg, MS_BANDWIDTH, &attr) || !stun_attr_u32(&attr, &kbit))
+		kbit = BANDWIDTH_DEFAULT;
+	return most != 0 && kbit > most ? (uint32_t)most : kbit;
+}
+
+static void reply_allocated(struct ms_request *rq, uint32_t lifetime_s)
+{
+	const struct allocation *al = rq->al;
+	struct endpoint relayed = allocation_relayed_public(rq->turn, al);
+	struct endpoint second = allocation_second_public(rq->turn, al);
+	/* A client takes the first byte of the number as the top of its own: let it be 0. */
+	struct ms_sequence sequence = {.number = 0};
+	struct ms_builder b;
+
+	memcpy(sequence.connection_id, al->sequence.connection_id, MS_CONNECTION_ID_LEN);
+	ms_reply_success_start(rq, &b);
+	ms_reply_add_version(rq, &b);
+	ms_add_address(&b, MS_MAPPED_ADDRESS, &relayed);
+	if (second.ip.family != IP_NONE)
+		ms_add_address(&b, MS_ALTERNATE_MAPPED_ADDRESS, &second);
+	ms_add_xor_address(&b, MS_XOR_MAPPED_ADDRESS, &rq->tuple->client);
+	/* Always: a client exists that reads anything at all if it is missing. */
+	ms_add_u32(&b, MS_LIFETIME, lifetime_s);
+	ms_add_u32(&b, MS_BANDWIDTH, bandwidth(rq));
+	ms_add_sequence(&b, &sequence);
+	ms_admission_add(rq, &b);
+	ms_reply_finish(rq, &b, 0);
+}
+
+static bool names_other_connection(const struct ms_request *rq)
+{
+	struct ms_sequence sequence;
+	struct stun_attr attr;
+
+	return ms_msg_find(rq->msg, MS_SEQUENCE_NUMBER, &attr) &&
+	       ms_attr_sequence(&attr, &sequence) &&
+	       memcmp(sequence.connection_id, rq->al->sequence.connection_id,
+		      MS_CONNECTION_ID_LEN) != 0;
+}
+
+/* The second of two releases is 437, signed: a client with two candidates sends two. */
+static void release(struct ms_request *rq)
+{
+	if (rq->al == NULL || names_other_connection(rq)) {
+		ms_reply_error(rq, MS_NO_BINDING);
+		return;
+	}
+	reply_allocated(rq, 0);
+	allocation_delete(rq->turn, rq->al, END_RELEASED, rq->now_ms);
+	rq->al = NULL;
+}
+
+void ms_allocate(struct ms_request *rq)
+{
+	struct ask ask;
+	int code = 0;
+
+	if (rq->al != NULL && !ms_request_is_owners(rq)) {
+		ms_reply_error(rq, MS_WRONG_USERNAME);
+		return;
+	}
+	if (!check(rq, &ask)) {
+		ms_reply_error(rq, MS_BAD_REQUEST);
+		return;
+	}
+	if (ask.has_lifetime && ask.lifetime_s == 0) {
+		release(rq);
+		return;
+	}
+
+	if (rq->al == NULL)
+		code = create(rq, &ask);
+	else
+		allocation_refresh(rq->turn, rq->al, lifetime(rq, &ask), rq->now_ms);
+	if (code == MS_TRY_ALTERNATE) {
+		ms_reply_redirect(rq);
+		return;
+	}
+	if (code != 0) {
+		ms_reply_error(rq, code);
+		return;
+	}
+	note_service_quality(rq);
+	reply_allocated(rq, allocation_left_s(rq->al, rq->now_ms));
+}

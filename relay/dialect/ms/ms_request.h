@@ -1,0 +1,41 @@
+/*
+ * ms_request.h - one message of the MS dialect on its way to its answer.
+ *
+ * Owner    ms_turn makes it on its stack; it borrows everything and dies with the call.
+ */
+#ifndef RELAY_DIALECT_MS_MS_REQUEST_H
+#define RELAY_DIALECT_MS_MS_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relay/core/allocation.h"
+#include "relay/core/auth.h"
+#include "relay/core/five_tuple.h"
+#include "relay/core/front.h"
+#include "stun/ms_msg.h"
+
+struct turn;
+
+struct ms_request {
+	struct turn *turn;
+	const struct five_tuple *tuple;
+	const struct ms_msg *msg;
+	uint64_t now_ms;
+	int64_t unix_s;
+	enum transport transport; /* of the front it came in by */
+	struct allocation *al;    /* of its 5-tuple, or NULL */
+	bool authenticated;       /* who sent it may have what it asks for */
+	bool is_signed;           /* auth has the key for the answer */
+	struct auth auth;
+	uint8_t *reply;   /* DISPATCH_REPLY_MAX bytes of the caller's */
+	size_t reply_len; /* 0: no answer; on streams with the frame's header */
+};
+
+static inline bool ms_request_is_owners(const struct ms_request *rq)
+{
+	return owner_equal(&rq->auth.owner, &rq->al->owner);
+}
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * ms_turn.h - the MS dialect: the control messages of Microsoft's clients.
+ *
+ *	Allocate                  also refreshes and, with lifetime 0, releases
+ *	Send                      data to a peer, which makes its permission; never answered
+ *	Set Active Destination    the peer of all that is no control message
+ *
+ * For requests that are answered the order is: authentication, 420, 437 or 441, then the
+ * method's own checks.
+ */
+#ifndef RELAY_DIALECT_MS_MS_TURN_H
+#define RELAY_DIALECT_MS_MS_TURN_H
+
+#include <stdbool.h>
+
+#include "relay/dialect/ms/ms_request.h"
+#include "stun/wire.h"
+
+struct forward;
+
+/*
+ * One control message. rq is filled but for msg; *forward says what becomes of a Send. False
+ * if the message is none: a stream that it came on cannot be trusted any more.
+ */
+bool ms_turn_message(struct ms_request *rq, struct slice message,
+		     struct forward *forward);
+
+/* The method checks of Allocate; the request is authenticated and has no unknown attributes. */
+void ms_allocate(struct ms_request *rq);
+
+/* What an Allocate response says about bandwidth; nothing if the request did not ask. */
+void ms_admission_add(const struct ms_request *rq, struct ms_builder *b);
+
+#endif

@@ -1,0 +1,250 @@
+/*
+ * network.c - see network.h.
+ */
+#include "relay/reload/network.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct network {
+	pthread_mutex_t lock;
+	struct network_view view;
+};
+
+struct network *network_new(void)
+{
+	struct network *network = calloc(1, sizeof(*network));
+
+	if (network != NULL)
+		pthread_mutex_init(&network->lock, NULL);
+	return network;
+}
+
+void network_free(struct network *network)
+{
+	if (network == NULL)
+		return;
+	pthread_mutex_destroy(&network->lock);
+	free(network);
+}
+
+/* Where one wanted thing stands in the configuration. */
+struct place {
+	const struct config *config;
+	enum side side;
+	const struct config_address *address;
+	char *error;
+	size_t error_size;
+};
+
+static bool __attribute__((format(printf, 2, 3)))
+refuse(const struct place *place, const char *format, ...)
+{
+	char key[32];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(place->error, place->error_size, format, args);
+	va_end(args);
+	snprintf(key, sizeof(key), "side.%s.addresses", side_name(place->side));
+	config_blame(place->config, place->address->line, key, place->error,
+		     place->error_size);
+	return false;
+}
+
+/* A front of that port, whatever its side; FRONTS_MAX if there is none. */
+static size_t find_front(const struct network_view *view, enum transport transport,
+			 const struct endpoint *local)
+{
+	size_t i = 0;
+
+	while (i < FRONTS_MAX && (view->front_states[i] == NETWORK_FREE ||
+				  view->fronts[i].transport != transport ||
+				  !endpoint_equal(&view->fronts[i].local, local)))
+		i++;
+	return i;
+}
+
+/* So many free indices in a row; FRONTS_MAX if there are not. */
+static size_t find_room(const struct network_view *view, size_t wanted)
+{
+	size_t row = 0;
+
+	for (size_t i = 0; i < FRONTS_MAX; i++) {
+		row = view->front_states[i] == NETWORK_FREE ? row + 1 : 0;
+		if (row == wanted)
+			return i + 1 - wanted;
+	}
+	return FRONTS_MAX;
+}
+
+/* A front for datagrams, or the two of a port for streams. */
+static bool want_front(struct network_view *plan, const struct place *place,
+		       enum transport transport, uint16_t port)
+{
+	const struct endpoint local = {place->address->local, port};
+	size_t wanted = transport == TRANSPORT_TCP ? 2 : 1;
+	size_t index = find_front(plan, transport, &local);
+	char text[ENDPOINT_TEXT_LEN];
+
+	if (index < FRONTS_MAX && plan->fronts[index].side != place->side)
+		return refuse(place,
+			      "%s still serves the clients that it had on side %s; wait "
+			      "until they are gone, or restart",
+			      endpoint_format(&local, text, sizeof(text)),
+			      side_name(plan->fronts[index].side));
+	if (index == FRONTS_MAX)
+		index = find_room(plan, wanted);
+	if (index == FRONTS_MAX)
+		return refuse(
+			place,
+			"%d fronts are there, those included that wait for their last "
+			"client; wait, or name fewer addresses",
+			FRONTS_MAX);
+	for (size_t i = 0; i < wanted; i++) {
+		plan->fronts[index + i] = (struct front){
+			.side = place->side,
+			.transport = i == 0 ? transport : TRANSPORT_TLS,
+			.local = local,
+		};
+		plan->front_states[index + i] = NETWORK_SERVING;
+	}
+	return true;
+}
+
+static bool want_relay(struct network_view *plan, const struct place *place)
+{
+	const struct config_address *wanted = place->address;
+	size_t free_one = PORT_POOL_ADDRESSES_MAX;
+
+	for (size_t i = PORT_POOL_ADDRESSES_MAX; i-- > 0;) {
+		if (plan->relay_states[i] == NETWORK_FREE) {
+			free_one = i;
+		} else if (ip_addr_equal(&plan->relay[i].local, &wanted->local) &&
+			   ip_addr_equal(&plan->relay[i].public, &wanted->public)) {
+			plan->relay_states[i] = NETWORK_SERVING;
+			plan->relay[i].retired = false;
+			return true;
+		}
+	}
+	if (free_one == PORT_POOL_ADDRESSES_MAX)
+		return refuse(
+			place,
+			"%d outside addresses are there, those included that wait for "
+			"their last allocation; wait, or name fewer",
+			PORT_POOL_ADDRESSES_MAX);
+	plan->relay_states[free_one] = NETWORK_SERVING;
+	plan->relay[free_one] = (struct relay_address){
+		.local = wanted->local,
+		.public = wanted->public,
+	};
+	return true;
+}
+
+/* Whatever the configuration does not name again is so. */
+static void retire_all(struct network_view *plan)
+{
+	for (size_t i = 0; i < FRONTS_MAX; i++) {
+		if (plan->front_states[i] == NETWORK_SERVING)
+			plan->front_states[i] = NETWORK_RETIRED;
+	}
+	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++) {
+		if (plan->relay_states[i] != NETWORK_SERVING)
+			continue;
+		plan->relay_states[i] = NETWORK_RETIRED;
+		plan->relay[i].retired = true;
+	}
+}
+
+bool network_plan(const struct network *network, const struct config *config,
+		  struct network_view *plan, char *error, size_t error_size)
+{
+	*plan = network->view;
+	retire_all(plan);
+	for (int s = 0; s < SIDE_COUNT; s++) {
+		const struct config_side *side = &config->sides[s];
+
+		for (size_t i = 0; i < side->address_count; i++) {
+			const struct place place = {config, (enum side)s,
+						    &side->addresses[i], error,
+						    error_size};
+
+			if ((side->udp_port != 0 &&
+			     !want_front(plan, &place, TRANSPORT_UDP, side->udp_port)) ||
+			    (side->tcp_port != 0 &&
+			     !want_front(plan, &place, TRANSPORT_TCP, side->tcp_port)) ||
+			    (s == SIDE_OUTSIDE && !want_relay(plan, &place)))
+				return false;
+		}
+	}
+	return true;
+}
+
+/*
+ * Rows that do not change are not written: their workers read them all the while. A row changes
+ * only while it is free, or where "retired" is all that does, which no worker asks.
+ */
+void network_set(struct network *network, const struct network_view *view)
+{
+	struct network_view *now = &network->view;
+
+	pthread_mutex_lock(&network->lock);
+	for (size_t i = 0; i < FRONTS_MAX; i++) {
+		if (now->front_states[i] == NETWORK_FREE &&
+		    view->front_states[i] != NETWORK_FREE)
+			now->fronts[i] = view->fronts[i];
+		now->front_states[i] = view->front_states[i];
+	}
+	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++) {
+		if (now->relay_states[i] == NETWORK_FREE &&
+		    view->relay_states[i] != NETWORK_FREE)
+			now->relay[i] = view->relay[i];
+		now->relay[i].retired = view->relay_states[i] == NETWORK_RETIRED;
+		now->relay_states[i] = view->relay_states[i];
+	}
+	pthread_mutex_unlock(&network->lock);
+}
+
+const struct network_view *network_view(const struct network *network)
+{
+	return &network->view;
+}
+
+size_t network_fronts(struct network *network, struct network_front rows[FRONTS_MAX])
+{
+	const struct network_view *view = &network->view;
+	size_t count = 0;
+
+	pthread_mutex_lock(&network->lock);
+	for (size_t i = 0; i < FRONTS_MAX; i++) {
+		if (view->front_states[i] == NETWORK_FREE)
+			continue;
+		rows[count++] = (struct network_front){
+			.index = (uint16_t)i,
+			.front = view->fronts[i],
+			.retired = view->front_states[i] == NETWORK_RETIRED,
+		};
+	}
+	pthread_mutex_unlock(&network->lock);
+	return count;
+}
+
+size_t network_addresses(struct network *network,
+			 struct network_address rows[PORT_POOL_ADDRESSES_MAX])
+{
+	const struct network_view *view = &network->view;
+	size_t count = 0;
+
+	pthread_mutex_lock(&network->lock);
+	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++) {
+		if (view->relay_states[i] != NETWORK_FREE)
+			rows[count++] =
+				(struct network_address){(uint16_t)i, view->relay[i]};
+	}
+	pthread_mutex_unlock(&network->lock);
+	return count;
+}

@@ -1,0 +1,53 @@
+#!/usr/bin/python3
+"""The package's own tests as Debian runs them: autopkgtest installs the packages in a booted
+machine with apt, from nothing but these files, and runs what debian/tests/control lists.
+"""
+
+import os
+import shutil
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import deb  # noqa: E402
+import machine as machines  # noqa: E402
+
+
+def skip(reason):
+    print(reason)
+    sys.exit(77)
+
+
+def autopkgtest(machine, packages):
+    machine.run("mkdir", "/avedge-test/packages")
+    for name in ("avedge", "avedge-tools"):
+        machine.put(packages[name], "/avedge-test/packages/" + os.path.basename(packages[name]))
+    deb.copy_source(machine.path("/avedge-test/source"))
+    return machine.run("bash", "-c", "cd /avedge-test && autopkgtest --no-built-binaries "
+                       "packages/*.deb ./source/ -- null", check=False, timeout=150)
+
+
+def main():
+    reason = machines.unavailable()
+    if reason or not shutil.which("autopkgtest"):
+        skip(reason or "autopkgtest is not installed")
+    try:
+        packages = deb.packages()
+    except deb.CannotBuild as why:
+        skip(why)
+    try:
+        with machines.Machine() as machine:
+            result = autopkgtest(machine, packages)
+    except machines.CannotBoot as why:
+        skip(why)
+    ran = [line for line in result.stdout.splitlines()
+           if line.startswith(("relayed-call ", "service "))]
+    print(result.stdout if result.returncode not in (0, 2) else "\n".join(sorted(set(ran))))
+    # 2: something was skipped; null cannot give a test a machine of its own.
+    if result.returncode not in (0, 2) or not any(line.split() == ["relayed-call", "PASS"]
+                                                   for line in ran):
+        raise SystemExit("FAIL: autopkgtest ended with status %d" % result.returncode)
+    print("autopkgtest: the installed package makes a relayed call")
+
+
+if __name__ == "__main__":
+    main()

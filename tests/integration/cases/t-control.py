@@ -1,0 +1,555 @@
+#!/usr/bin/python3
+"""The control interface of a running relay: who may use it, one allocation in full, ends by id,
+user and key, a drain with a call that goes on, reloads with a right and a wrong file, log levels,
+records for a client that reads and for one that does not, 5,000 allocations in bounded time.
+
+Everything goes over the socket with HTTP, as a script would do it. All answers are as
+docs/control-mediarelayd.json describes them, and all that it describes is answered."""
+
+import collections
+import http.client
+import json
+import os
+import re
+import socket
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import alone  # noqa: E402
+import control  # noqa: E402
+import described  # noqa: E402
+import msclient  # noqa: E402
+import relay  # noqa: E402
+import turnclient  # noqa: E402
+from alone import check  # noqa: E402
+from control import Connection  # noqa: E402
+from crowd import Crowd  # noqa: E402
+
+INSIDE, OUTSIDE, PEER = "127.0.1.1", ("127.0.2.1", "::1"), "127.0.3.1"
+MANY = 5000
+KEPT = 4096   # records in memory
+FOLLOWERS = 16
+ROWS = []
+
+
+def row(function):
+    ROWS.append(function)
+    return function
+
+
+def ask(server, method, path, body=None):
+    """(status, document)"""
+    return control.ask(server.path("relay.sock"), method, path, body,
+                       description=server.description)
+
+
+def get(server, path):
+    status, document = ask(server, "GET", path)
+    check(status == 200, "GET %s: %d %s", path, status, document)
+    return document
+
+
+def caller(server, user="alice", transport="udp"):
+    name, password = server.credential(user)
+    port = 3478 if transport == "udp" else 443
+    client = turnclient.Client((INSIDE, port), transport, name, password)
+    client.allocate()
+    return client
+
+
+class Peer:
+    """An echo on a socket of its own."""
+
+    def __init__(self):
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind((PEER, 0))
+        self.sock.settimeout(5)
+        self.address = self.sock.getsockname()
+
+    def echo(self):
+        data, source = self.sock.recvfrom(2048)
+        self.sock.sendto(data, source)
+        return data
+
+
+def talks(client, peer):
+    """One datagram there and back over channel 0x4000."""
+    mark = os.urandom(8)
+    client.send_channel(0x4000, mark)
+    check(peer.echo() == mark, "the peer got something else")
+    return client.data() == (0x4000, mark)
+
+
+def until(condition, text, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        check(time.monotonic() < deadline, "not within %d s: %s", seconds, text)
+        time.sleep(0.05)
+
+
+def ids(server, query=""):
+    return [r["id"] for r in get(server, "/v1/allocations" + query)["allocations"]]
+
+
+# --- who may use it ---------------------------------------------------------------------------
+
+@row
+def others_are_refused(server):
+    """By the mode of the socket, and by who they are when somebody has changed that."""
+    if os.geteuid() != 0:
+        print("not root: nobody else to be")
+        return
+    control.others_are_refused(server.path("relay.sock"), "/v1/drain", server.description)
+    check(get(server, "/v1/drain") is None, "and yet it drains")
+
+
+# --- allocations ------------------------------------------------------------------------------
+
+@row
+def one_allocation_in_full(server):
+    peer, client = Peer(), caller(server, "carol")
+    client.channel_bind(0x4000, peer.address)
+    for _ in range(20):
+        check(talks(client, peer), "no call")
+    one = get(server, "/v1/allocations/" + ids(server, "?user=carol")[0])
+    check((one["side"], one["transport"], one["relay_transport"], one["dialect"]) ==
+          ("inside", "udp", "udp", "ietf"), "%s", one)
+    check(one["relayed"] == "%s:%d" % client.relayed, "%s", one["relayed"])
+    check(one["front"] == "%s:3478" % INSIDE, "%s", one["front"])
+    check(one["client"] == "%s:%d" % client.sock.getsockname(), "%s", one["client"])
+    check(one["to_peer"] == {"packets": 20, "bytes": 160}, "%s", one["to_peer"])
+    check([p["peer"] for p in one["permission_list"]] == [PEER], "%s", one)
+    check([(c["number"], c["peer"]) for c in one["channel_list"]] ==
+          [(0x4000, "%s:%d" % peer.address)], "%s", one["channel_list"])
+    check(0 < one["channel_list"][0]["expires_in_ms"] <= 600000, "%s", one["channel_list"])
+    check(0 < one["expires_in_ms"] <= 1000 * one["lifetime_s"], "%s", one)
+    check(one["ends_in_ms"] is None and one["credential_expires"] > one["created"], "%s", one)
+    check(one["rate"]["to_client_pps"] == 20, "%s", one["rate"])
+    until(lambda: get(server, "/v1/allocations/" + one["id"])["rate"]["to_peer_bps"] == 0,
+          "a rate of the last second", 5)
+    check(ids(server, "?peer=127.0.3.0/24") == [one["id"]], "not found by its peer")
+    client.refresh(0)
+
+
+@row
+def an_end_by_id_ends_one_call(server):
+    first, second = caller(server), caller(server, transport="tcp")
+    by_transport = {r["transport"]: r["id"]
+                    for r in get(server, "/v1/allocations")["allocations"]}
+    status, answer = ask(server, "DELETE", "/v1/allocations/" + by_transport["udp"])
+    check((status, answer) == (200, {"ended": 1}), "%d %s", status, answer)
+    status, answer = ask(server, "DELETE", "/v1/allocations/" + by_transport["udp"])
+    check(status == 404, "a second time: %d %s", status, answer)
+    try:
+        first.refresh()
+        check(False, "the first one is still there")
+    except turnclient.TurnError as error:
+        check(error.code == 437, "refresh of one that was ended: %s", error)
+    second.refresh()
+    record = records(server)[-1]
+    check((record["allocation_id"], record["reason"], record["user"]) ==
+          (by_transport["udp"], "killed", "alice"), "%s", record)
+    second.refresh(0)
+
+
+@row
+def an_end_by_user_or_key_ends_all(server):
+    calls = [caller(server, user) for user in ("alice", "bob", "alice", "bob", "bob")]
+    check(ask(server, "DELETE", "/v1/allocations?user=bob") == (200, {"ended": 3}), "bob")
+    check([r["user"] for r in get(server, "/v1/allocations")["allocations"]] ==
+          ["alice", "alice"], "somebody else's ended")
+    check(ask(server, "DELETE", "/v1/allocations?key_id=k2") == (200, {"ended": 0}), "k2")
+    check(ask(server, "DELETE", "/v1/allocations?key_id=k1") == (200, {"ended": 2}), "k1")
+    check(ask(server, "DELETE", "/v1/allocations")[0] == 400, "all at once")
+    for client in calls:
+        client.close()
+
+
+@row
+def thousands_are_listed_in_bounded_time(server):
+    """5,000 allocations while a call goes on: neither waits for the other."""
+    peer, call = Peer(), caller(server, "carol")
+    call.channel_bind(0x4000, peer.address)
+    crowd = Crowd((INSIDE, 3478), *server.credential("crowd"))
+    members = crowd.grow(MANY)
+    refused = crowd.run(members, lambda m: m.allocate())
+    check(not refused, "%d refused", len(refused))
+    waits, stop = [], threading.Event()
+
+    def speak():
+        while not stop.is_set():
+            start = time.monotonic()
+            if not talks(call, peer):
+                return
+            waits.append(time.monotonic() - start)
+            time.sleep(0.002)
+
+    speaker = threading.Thread(target=speak)
+    speaker.start()
+    times = []
+    for query in ("", "?sort=rate&limit=10", "?user=carol", "?sort=age"):
+        start = time.monotonic()
+        _, listed = control.ask(server.path("relay.sock"), "GET", "/v1/allocations" + query)
+        times.append(time.monotonic() - start)
+        check(listed["total"] == (1 if "carol" in query else MANY + 1), "%s: %d", query,
+              listed["total"])
+    limits = get(server, "/v1/limits")
+    users = {u["user"]: u["allocations"] for u in limits["users"]}
+    check(users == {"crowd": MANY, "carol": 1}, "%s", users)
+    stop.set()
+    speaker.join()
+    check(max(times) < 5, "an answer took %.1f s", max(times))
+    check(len(waits) > 20 and max(waits) < 1, "%d round trips, the longest %.3f s", len(waits),
+          max(waits))
+    check(ask(server, "DELETE", "/v1/allocations?user=crowd") == (200, {"ended": MANY}), "")
+    check(talks(call, peer), "the call did not survive")
+    crowd.close()
+    call.refresh(0)
+    print("listed %d in %.0f ms at most; a call's slowest round trip %.1f ms"
+          % (MANY, 1000 * max(times), 1000 * max(waits)))
+
+
+# --- drain and reload -------------------------------------------------------------------------
+
+def allocate_code(server):
+    """What a new client is told; 0 if it gets an allocation."""
+    try:
+        client = caller(server, "late")
+    except turnclient.TurnError as error:
+        return error.code
+    client.refresh(0)
+    return 0
+
+
+@row
+def a_drain_refuses_newcomers_and_keeps_calls(server):
+    peer, call = Peer(), caller(server)
+    call.channel_bind(0x4000, peer.address)
+    status, drain = ask(server, "PUT", "/v1/drain", {})
+    check((status, drain["remaining"], drain["began_with"], drain["deadline"]) ==
+          (200, 1, 1, None), "%d %s", status, drain)
+    check(get(server, "/v1/status")["state"] == "draining", "the state")
+    check(allocate_code(server) == 486, "a newcomer was not refused with 486")
+    call.refresh()
+    check(talks(call, peer), "the call did not go on")
+    check(ask(server, "DELETE", "/v1/drain") == (200, None), "undrain")
+    check(allocate_code(server) == 0, "refused after the drain")
+
+    ask(server, "PUT", "/v1/drain", {"deadline_s": 3600})
+    call.refresh(0)
+    until(lambda: "no allocation is left" in server.log(), "the log says that it is done", 5)
+    check(get(server, "/v1/drain")["remaining"] == 0, "remaining")
+    ask(server, "DELETE", "/v1/drain")
+
+
+@row
+def the_deadline_of_a_drain_ends_calls(server):
+    call = caller(server)
+    ask(server, "PUT", "/v1/drain", {"deadline_s": 1})
+    until(lambda: not ids(server), "the deadline ends the call", 5)
+    check(records(server)[-1]["reason"] == "drained", "%s", records(server)[-1])
+    check(ask(server, "DELETE", "/v1/drain") == (200, None), "undrain")
+    check(ask(server, "PUT", "/v1/drain", {"deadline_s": -1})[0] == 400, "minus a second")
+    call.close()
+
+
+def rewrite(server, old, new):
+    with open(server.path("relay.conf"), encoding="utf-8") as config:
+        text = config.read()
+    check(old in text, "no %s in the configuration", old)
+    with open(server.path("relay.conf"), "w", encoding="utf-8") as config:
+        config.write(text.replace(old, new))
+
+
+def in_force(server, key):
+    return {k["key"]: k["value"] for k in get(server, "/v1/configuration")["keys"]}[key]
+
+
+@row
+def reloads_apply_or_change_nothing(server):
+    peer, call = Peer(), caller(server)
+    call.channel_bind(0x4000, peer.address)
+    status, answer = ask(server, "POST", "/v1/reload")
+    check((status, answer["result"], answer["changes"]) == (200, "unchanged", []), "%s", answer)
+    rewrite(server, 'software = "one"', 'software = "two"')
+    status, answer = ask(server, "POST", "/v1/reload")
+    check((status, answer["result"]) == (200, "applied"), "%d %s", status, answer)
+    check([(c["key"], c["effect"]) for c in answer["changes"]] == [("software", "applied")],
+          "%s", answer)
+    check(in_force(server, "software").strip('"') == "two", "%s", in_force(server, "software"))
+
+    generation = get(server, "/v1/status")["generation"]
+    rewrite(server, 'software = "two"', 'sofware = "three"')
+    status, problem = ask(server, "POST", "/v1/reload")
+    check(status == 422, "%d %s", status, problem)
+    check(re.search(r"relay\.conf:\d+: .*sofware.*;", problem["detail"]), "%s",
+          problem["detail"])
+    check(in_force(server, "software").strip('"') == "two", "the wrong file was applied")
+    after = get(server, "/v1/status")
+    check(after["generation"] == generation, "generation %s", after["generation"])
+    check((after["reload"]["result"], after["reload"]["error"]) ==
+          ("rejected", problem["detail"]), "%s", after["reload"])
+    check(talks(call, peer), "the call did not survive")
+    rewrite(server, 'sofware = "three"', 'software = "one"')
+    check(ask(server, "POST", "/v1/reload")[0] == 200, "the last reload")
+    call.refresh(0)
+
+
+@row
+def log_levels_change(server):
+    status, levels = ask(server, "PUT", "/v1/log-levels/control", {"level": "debug"})
+    check((status, levels["subsystems"]["control"]) == (200, "debug"), "%d %s", status, levels)
+    check(levels["subsystems"]["front"] == levels["default"] == "info", "%s", levels)
+    check(ask(server, "PUT", "/v1/log-levels/control", {"level": None})[1]["subsystems"]
+          ["control"] == "info", "null")
+    check(ask(server, "PUT", "/v1/log-levels/weather", {"level": "info"})[0] == 404, "weather")
+
+
+@row
+def debug_shows_what_clients_are_answered(server):
+    """And nothing of it at other levels, nor more than a hundred lines a second."""
+    def allocate(transport, password=None):
+        name, good = server.credential("dora")
+        client = turnclient.Client((INSIDE, 3478 if transport == "udp" else 443), transport,
+                                   name, password or good)
+        reply = client.request(turnclient.ALLOCATE, (turnclient.UDP_TRANSPORT,))
+        if reply.code is None:
+            client.refresh(0)
+        return "%s:%d over %s: Allocate: " % (client.sock.getsockname() + (transport,))
+
+    quiet = allocate("udp")
+    ask(server, "PUT", "/v1/log-levels/front", {"level": "debug"})
+    good, bad, tcp = allocate("udp"), allocate("udp", "wrong"), allocate("tcp")
+    flood = turnclient.Client((INSIDE, 3478))
+    deadline = time.monotonic() + 20
+    while "more than 100 answers" not in server.log() and time.monotonic() < deadline:
+        for _ in range(500):
+            flood.binding()
+    ask(server, "PUT", "/v1/log-levels/front", {"level": None})
+    after, log = allocate("udp"), server.log()
+    check(quiet not in log and after not in log, "answers at level info")
+    check(good + "401" in log and good + "success" in log, "no %s", good)
+    check(tcp + "success" in log, "no %s", tcp)
+    check(bad + "401 bad-mac" in log, "no reason in\n%s",
+          [line for line in log.splitlines() if bad in line])
+    check("more than 100 answers in this second" in log, "no limit")
+
+
+@row
+def status_has_what_its_page_says(server):
+    status = get(server, "/v1/status")
+    check(status["pid"] == server.pid(), "%s", status["pid"])
+    check(len(status["per_worker"]) == status["workers"], "%s", status["per_worker"])
+    check([(k["id"], k["state"]) for k in status["keys"]] == [("k1", "signs")], "%s",
+          status["keys"])
+    check(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", status["tls_not_after"]), "%s",
+          status["tls_not_after"])
+    fronts = {(p["protocol"], p["port"]) for p in get(server, "/v1/ports")["ports"]}
+    check({("udp", 3478), ("tcp", 443)} <= fronts, "%s", fronts)
+
+
+# --- records ----------------------------------------------------------------------------------
+
+def records(server):
+    connection = Connection(server.path("relay.sock"))
+    connection.request("GET", "/v1/records")
+    answer = connection.getresponse()
+    check(answer.getheader("Content-Type") == "application/jsonl", "%s", answer.getheaders())
+    lines = [json.loads(line) for line in answer.read().splitlines()]
+    connection.close()
+    for line in lines[-20:]:
+        is_line(server, line)
+    return lines
+
+
+def is_line(server, line, query=""):
+    server.description.answer("GET", "/v1/records" + query, None, 200, "application/jsonl", line)
+
+
+@row
+def records_tell_what_the_call_was(server):
+    peer, call = Peer(), caller(server, "carol")
+    call.channel_bind(0x4000, peer.address)
+    for _ in range(3):
+        talks(call, peer)
+    call.refresh(0)
+    record = records(server)[-1]
+    wanted = {"record": "allocation", "user": "carol", "key_id": "k1", "side": "inside",
+              "relayed": "%s:%d" % call.relayed, "packets_to_peer": 3, "bytes_to_peer": 24,
+              "packets_to_client": 3, "bytes_to_client": 24, "permissions": 1, "channels": 1,
+              "reason": "released"}
+    check({k: record[k] for k in wanted} == wanted, "%s", record)
+    check("ALLOCATION_ID=" + record["allocation_id"] in server.log(), "not in the log")
+
+
+class Follower:
+    """Reads when it is told to."""
+
+    def __init__(self, server):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.sock.settimeout(20)
+        self.sock.connect(server.path("relay.sock"))
+        self.sock.sendall(b"GET /v1/records?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = http.client.HTTPResponse(self.sock)
+        answer.begin()
+        check(answer.status == 200, "follow: %d", answer.status)
+        self.lines = answer
+
+    def line(self):
+        return json.loads(self.lines.readline())
+
+    def close(self):
+        self.lines.close()
+        self.sock.close()
+
+
+@row
+def followers_that_do_not_read_cost_nothing(server):
+    """Two followers, one that reads and one that does not, while 12,000 allocations end: both
+    learn of each, or how many they lost, and the second finds the newest when it reads again."""
+    until(lambda: not ids(server), "a clean start")
+    reader, stuck = Follower(server), Follower(server)
+    total, seen = 12000, collections.Counter()
+    marks = [r["allocation_id"] for r in records(server)]
+
+    def read():
+        while sum(seen.values()) < len(marks) + total:
+            line = reader.line()
+            seen["lost" if "lost" in line else "read"] += line.get("lost", 1)
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    crowd = Crowd((INSIDE, 3478), *server.credential("crowd"))
+    members = crowd.grow(300)
+    start = time.monotonic()
+    refused = crowd.run(members, lambda m: m.cycle(total // 300))
+    took = time.monotonic() - start
+    check(not refused, "%d refused", len(refused))
+    thread.join(30)
+    check(not thread.is_alive(), "the reader got %s of %d", dict(seen), len(marks) + total)
+    check(get(server, "/v1/status")["state"] == "serving", "no answer beside them")
+
+    kept, lost = 0, 0
+    while kept + lost < len(marks) + total:
+        line = stuck.line()
+        kept, lost = kept + ("lost" not in line), lost + line.get("lost", 0)
+        if "lost" in line:
+            is_line(server, line, "?follow=1")
+    check(lost > 0, "12,000 records fit into a socket that nobody reads")
+    reader.close()
+    stuck.close()
+    crowd.close()
+    check(kept >= KEPT, "the newest %d are not there, only %d", KEPT, kept)
+    print("%d ends in %.1f s beside a stuck follower, which lost %d of %d records; the other %d"
+          % (total, took, lost, kept + lost, seen["lost"]))
+
+
+# --- what else is described -------------------------------------------------------------------
+
+@row
+def the_microsoft_dialect_and_both_families(server):
+    """Whatever only such allocations have; their key ends one day."""
+    with open(server.path("keys"), encoding="ascii") as keys:
+        text = keys.read()
+    with open(server.path("keys"), "w", encoding="ascii") as keys:
+        keys.write(text.strip() + " 2020-01-01T00:00:00Z 2099-01-01T00:00:00Z\n")
+    check(ask(server, "POST", "/v1/reload")[0] == 200, "keys with bounds")
+    check(get(server, "/v1/status")["keys"][0]["not_after"] == "2099-01-01T00:00:00Z", "keys")
+    pair, peer = server.credential(form="mras"), Peer()
+    dual = msclient.Client((INSIDE, 3478), "udp", *pair, version=4)
+    dual.allocate()
+    dual.send(peer.address, b"is permitted by it")
+    dual.activate(peer.address)
+    one = get(server, "/v1/allocations/" + ids(server, "?relay_transport=udp&key_id=k1")[0])
+    check(one["dialect"] == "ms" and one["active_destination"] == "%s:%d" % peer.address, "%s",
+          one)
+    check(one["second_relayed"].startswith("[::1]:"), "%s", one["second_relayed"])
+    check(0 < one["ends_in_ms"] < 1000 * 86400 * 366 * 100, "%s", one["ends_in_ms"])
+    dual.release()
+    until(lambda: records(server)[-1].get("second_relayed") == one["second_relayed"],
+          "the record")
+
+    with socket.create_server((PEER, 0)) as listener:
+        stream = msclient.Client((INSIDE, 443), "tcp", *pair)
+        stream.allocate()
+        stream.send(listener.getsockname(), b"is permitted by it")
+        stream.activate(listener.getsockname())
+        one = get(server, "/v1/allocations/" + ids(server, "?relay_transport=tcp")[0])
+        check([p["peer"] for p in one["peer_connection_list"]] ==
+              ["%s:%d" % listener.getsockname()], "%s", one["peer_connection_list"])
+        stream.release()
+    for client in (dual, stream):
+        client.close()
+    with open(server.path("keys"), "w", encoding="ascii") as keys:
+        keys.write(text)
+    check(ask(server, "POST", "/v1/reload")[0] == 200, "the keys of before")
+
+
+@row
+def what_is_asked_wrongly(server):
+    control.wrong_requests(server.path("relay.sock"), server.description, "/v1/drain")
+
+
+@row
+def filters_and_followers(server):
+    client = caller(server)
+    client.permit((PEER, 7))
+    own = client.sock.getsockname()[0]
+    for query in ("user=alice", "side=inside", "dialect=ietf", "transport=udp", "key_id=k1",
+                  "relay_transport=udp", "client=" + own, "peer=" + PEER, "sort=bytes", "limit=1"):
+        check(len(ids(server, "?" + query)) == 1, "nothing for %s", query)
+    client.refresh(0)
+    get(server, "/v1/counters")
+    get(server, "/v1/log-levels")
+    followers = []
+    try:
+        while len(followers) < FOLLOWERS:
+            followers.append(Follower(server))
+    except SystemExit:
+        pass  # the end of those of another row was not noticed yet
+    check(ask(server, "GET", "/v1/records?follow=1")[0] == 503, "one more may follow")
+    for follower in followers:
+        follower.close()
+
+
+@row
+def a_relay_ends_in_spite_of_followers(server):
+    """The last row: the caller stops the relay and wants a clean end."""
+    server.followers = []
+
+    def one_more():
+        """The relay notices a little later that those of the last row have left."""
+        try:
+            server.followers.append(Follower(server))
+        except SystemExit:
+            return False
+        return True
+
+    until(one_more, "a follower")
+    until(one_more, "another follower")
+
+
+def main():
+    alone.begin()
+    reason = described.unavailable()
+    if reason:
+        print(reason)
+        sys.exit(77)
+    with alone.running(inside=[INSIDE], outside=OUTSIDE, allow=["127.0.0.0/8"],
+                       extra=['software = "one"'],
+                       settings={"limits": relay.NO_LIMITS["limits"] + ["stranger_rate = 0"],
+                                 "ms": ["version = 4", "ipv6 = true"]}) as server:
+        server.description = described.Description("control-mediarelayd.json")
+        for test in ROWS:
+            print("--- " + test.__name__, flush=True)
+            test(server)
+        seen = server.description.everything_was_seen(
+            but=["= 403$"] if os.geteuid() != 0 else [])
+    print("%d rows of the control interface; %s" % (len(ROWS), seen))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+#!/bin/bash
+# avedge-load against the relay: no packet is lost, repeated or changed over any transport and
+# in any mode; and its exit status tells when something is wrong.
+# shellcheck source=../lib/topology.sh
+. "$(dirname "$0")/../lib/topology.sh"
+tool=${RELAY_BUILD_DIR:-.}/avedge-load
+[ -x "$tool" ] || skip "avedge-load is not built"
+need jq
+topology_up
+start_relay --set 'limits:allocations_per_user = 0' --set 'limits:allocations_per_prefix = 0' \
+	--set 'limits:stranger_rate = 0' --set 'ms:version = 4' --set 'ms:ipv6 = true'
+credential
+runs=0
+
+patience=(timeout 60)
+
+# load STATUS NAME NS SERVER OPTION...: figures in $work/load.json, complaints in $work/load.err
+load()
+{
+	local want=$1 name=$2 ns=$3 server=$4 status
+	shift 4
+	runs=$((runs + 1))
+	"${patience[@]}" ip netns exec "$net-$ns" "$tool" --server "$server" --user "$user_name" \
+		--password "$user_password" --ca "$ca_file" --json "$@" \
+		>"$work/load.json" 2>"$work/load.err"
+	status=$?
+	[ $status = "$want" ] ||
+		fail "$name: status $status, not $want: $(cat "$work/load.err")"
+}
+
+holds()		# holds NAME JQ_EXPRESSION: of the figures
+{
+	jq -e "$2" "$work/load.json" >/dev/null ||
+		fail "$1: not $2: $(jq -c . "$work/load.json")"
+}
+
+says()		# says NAME TEXT: among the complaints
+{
+	grep -qF -- "$2" "$work/load.err" || fail "$1: does not say '$2': $(cat "$work/load.err")"
+}
+
+# Both directions and every packet, once, whole, in its order, at its place. A busy machine may hold
+# up the generator; what it skips for that was never sent.
+complete='.media.sent + .media.skipped == 1000, (.media.up, .media.down | .sent > 25 and
+	.received == .sent and .duplicated == 0 and .reordered == 0 and .misdelivered == 0 and
+	.damaged == 0 and .unsent == 0)'
+
+for transport in udp tcp tls; do
+	port=$tcp_port
+	[ $transport = udp ] && port=$udp_port
+	for mode in channel send; do
+		name="$transport $mode"
+		load 0 "$name" host "$transport:$outside_addr:$port" --mode $mode \
+			--clients 10 --duration 1s --max-loss 0
+		holds "$name" "[$complete] | all"
+		holds "$name" '.set_up.ready == 10 and .set_up.released == 10 and .status == 0'
+		name="$transport $mode between inside clients"
+		load 0 "$name" inside "$transport:$inside_addr:$port" --mode $mode \
+			--between-clients --clients 20 --duration 1s --max-loss 0
+		holds "$name" "[$complete] | all"
+	done
+	name="$transport over IPv6, long packets in bursts"
+	load 0 "$name" host "$transport:[$outside_addr6]:$port" --clients 4 --packet-size 1200 \
+		--rate 125 --burst 5 --duration 1s --max-loss 0
+	holds "$name" "[$complete] | all"
+done
+
+# The Microsoft dialect, with bare data and with Sends. Over streams relayed addresses and peers
+# are of TCP, and no packet may be lost at all.
+rest_name=$user_name rest_password=$user_password
+credential alice mras
+for transport in udp tcp ptls; do
+	port=$tcp_port
+	[ $transport = udp ] && port=$udp_port
+	for mode in channel send; do
+		name="Microsoft dialect, $transport $mode"
+		load 0 "$name" host "$transport:$outside_addr:$port" --dialect ms --mode $mode \
+			--clients 10 --duration 1s --max-loss 0
+		holds "$name" "[$complete] | all"
+		holds "$name" '.set_up.ready == 10 and .set_up.released == 10 and .status == 0'
+		holds "$name" '.dialect == "ms" and .media.strays == 0'
+		name="$name between inside clients"
+		load 0 "$name" inside "$transport:$inside_addr:$port" --dialect ms --mode $mode \
+			--between-clients --clients 20 --duration 1s --max-loss 0
+		holds "$name" "[$complete] | all"
+	done
+	name="Microsoft dialect, $transport, long packets in bursts"
+	load 0 "$name" host "$transport:$outside_addr:$port" --dialect ms --clients 4 \
+		--packet-size 1200 --rate 125 --burst 5 --duration 1s --max-loss 0
+	holds "$name" "[$complete] | all"
+	name="Microsoft dialect, $transport over IPv6"
+	load 0 "$name" host "$transport:[$outside_addr6]:$port" --dialect ms --clients 10 \
+		--duration 1s --max-loss 0
+	holds "$name" "[$complete] | all"
+	name="cycles of the Microsoft dialect, $transport"
+	load 0 "$name" host "$transport:$outside_addr:$port" --dialect ms --clients 4 --cycles 100
+	holds "$name" '.cycles.done == 100'
+done
+load 2 "Microsoft dialect over real TLS" host "tls:$outside_addr:$tcp_port" --dialect ms
+says "Microsoft dialect over real TLS" "ptls:"
+load 3 "Microsoft dialect, no pseudo-TLS" host "ptls:$outside_addr:9" --dialect ms
+load 3 "Microsoft dialect, peers on the inside" inside "udp:$inside_addr:$udp_port" \
+	--dialect ms --duration 1s
+says "Microsoft dialect, peers on the inside" "440"
+user_password=AAAA
+load 3 "Microsoft dialect, a wrong password" host "udp:$outside_addr:$udp_port" --dialect ms
+says "Microsoft dialect, a wrong password" "431"
+user_name=$rest_name user_password=$rest_password
+
+load 0 "one direction" host "udp:$outside_addr:$udp_port" --direction up --clients 3 --duration 1s \
+	--max-loss 0 --max-delay 500 --max-setup 5000
+holds "one direction" '.media.up.received == 150 and .media.down == null'
+
+load 0 "hold" host "udp:$outside_addr:$udp_port" --clients 2000 --hold --duration 1s
+holds "hold" '.set_up.ready == 2000 and .set_up.released == 2000 and .media == null'
+load 0 "cycles" host "udp:$outside_addr:$udp_port" --clients 8 --cycles 1000
+holds "cycles" '.cycles.done == 1000 and .cycles.failed == 0'
+load 0 "cycles over TLS" host "tls:$outside_addr:$tcp_port" --clients 4 --cycles 100
+holds "cycles over TLS" '.cycles.done == 100'
+
+patience=(timeout --preserve-status -s INT 1.5)
+load 0 "an interrupt" host "udp:$outside_addr:$udp_port" --clients 10 --duration 20s --max-loss 0
+holds "an interrupt" '.media.up.received > 100 and .media.down.received > 100'
+holds "an interrupt" '.interrupted and .set_up.released == 10 and .media.seconds < 2'
+patience=(timeout 60)
+
+load 1 "a delay that is too short" host "udp:$outside_addr:$udp_port" --duration 1s \
+	--max-delay 0.0001
+says "a delay that is too short" "99th percentile of the delay"
+load 1 "a set-up time that is too short" host "udp:$outside_addr:$udp_port" --duration 1s \
+	--max-setup 0.0001
+says "a set-up time that is too short" "99th percentile of the set-up time"
+
+# The peer's host throws away what comes from the relay: nothing is received, and that is told.
+in_ns host nft -f - <<-END || fail "nftables does not work here"
+	table ip load {
+		chain in {
+			type filter hook input priority 0;
+			udp sport 50000-59999 drop
+		}
+	}
+END
+load 1 "loss" host "udp:$outside_addr:$udp_port" --duration 1s --max-loss 99
+holds "loss" '.media.up.lost == 50 and .media.up.lost_percent == 100 and .media.down.lost == 0'
+says "loss" "up: 100.000 % lost"
+in_ns host nft delete table ip load
+
+load 3 "peers on the inside" inside "udp:$inside_addr:$udp_port" --duration 1s
+says "peers on the inside" "403"
+load 3 "nobody serves" host "udp:$outside_addr:9" --duration 1s
+says "nobody serves" "nothing could be set up"
+load 3 "a certificate of somebody else" host "tls:$outside_addr:$tcp_port" \
+	--tls-name other.example
+says "a certificate of somebody else" "certificate"
+user_password=wrong
+load 3 "a wrong password" host "udp:$outside_addr:$udp_port"
+says "a wrong password" "401"
+load 2 "a wrong option" host "udp:$outside_addr:$udp_port" --packet-size 5
+stop_relay
+say "$runs runs, each with the status and the figures it should have"

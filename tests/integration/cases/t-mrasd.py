@@ -1,0 +1,345 @@
+#!/usr/bin/python3
+"""mrasd as its trusted servers, and everybody else, meet it, in both languages; and the relay
+that takes what it issues."""
+
+import json
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import mras  # noqa: E402
+import mras_bench  # noqa: E402
+import relay  # noqa: E402
+from alone import check  # noqa: E402
+from mras import Client, Refused, ask_http, ask_sip, http_request, read_answer  # noqa: E402
+from mras_bench import INSIDE, OUTSIDE, PORT, row  # noqa: E402
+
+
+# --- who gets something -----------------------------------------------------------------------
+
+@row
+def trusted_servers_are_served(bench):
+    for name in ("trusted", "web01", "chained", "server-only", "any-use", "only-cn"):
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            with Client(bench.mrasd, name, version=version) as client:
+                client.send(mras.service_request()[1])
+                first, _, body = client.response()
+                check(first == "SIP/2.0 200 OK" and read_answer(body)[0] == "OK",
+                      "%s: %s %s", name, first, body)
+
+
+REFUSALS = (
+    (None, "shows no certificate"), ("untrusted", "unable to get local issuer"),
+    ("wrong-name", "names no trusted server"), ("below", "names no trusted server"),
+    ("wildcard", "names no trusted server"), ("cn-and-names", "names no trusted server"),
+    ("cn-and-address", "names no trusted server"), ("expired", "has expired"),
+    ("not-yet", "not yet valid"), ("revoked", "revoked"),
+    ("code-signing", "not meant for TLS"), ("far", "outside of its networks"))
+
+
+@row
+def everybody_else_gets_nothing(bench):
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        for name, _ in REFUSALS:
+            try:
+                with Client(bench.mrasd, name, version=version) as client:
+                    client.send(mras.service_request()[1])
+                    got = client.response()
+            except Refused as err:
+                check("alert" in str(err), "%s, %s: no alert: %s", name, version, err)
+            else:
+                check(False, "%s got %s", name, got)
+    log = bench.mrasd.log()
+    for name, reason in REFUSALS:
+        check(reason in log, "the log does not say why %s was refused: %s", name, reason)
+
+
+@row
+def old_tls_and_no_tls_are_refused(bench):
+    hello = subprocess.run(
+        ["openssl", "s_client", "-connect", "%s:%d" % (INSIDE, PORT), "-tls1_1", "-cipher",
+         "ALL:@SECLEVEL=0"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        check=False, timeout=10)
+    check("alert protocol version" in hello.stderr, "TLS 1.1: %s", hello.stderr[-300:])
+    for talk in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", mras.service_request()[1]):
+        with socket.create_connection((INSIDE, PORT), 5) as sock:
+            sock.sendall(talk)
+            try:
+                got = sock.recv(4096)
+            except ConnectionResetError:
+                got = b""
+            check(b"SIP" not in got and b"HTTP" not in got, "plain text got %r", got)
+
+
+@row
+def s_client_shows_the_names_of_our_cas(bench):
+    out = subprocess.run(
+        ["openssl", "s_client", "-connect", "%s:%d" % (INSIDE, PORT), "-CAfile",
+         bench.ca.path("pem")], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        check=False, timeout=10).stdout
+    check("Acceptable client certificate CA names\nCN = CA ca" in out, "%s", out[-1500:])
+
+
+@row
+def nothing_listens_outside(bench):
+    out = subprocess.run(["ss", "-Hltn"], check=True, capture_output=True, text=True).stdout
+    listening = [line.split()[3] for line in out.splitlines()]
+    check([a for a in listening if a.endswith(":%d" % PORT)] == ["%s:%d" % (INSIDE, PORT)],
+          "listening: %s", listening)
+    for address in (OUTSIDE, "127.0.0.1"):
+        try:
+            socket.create_connection((address, PORT), 2).close()
+        except ConnectionRefusedError:
+            continue
+        check(False, "somebody answers at %s port %d", address, PORT)
+    wrong = os.path.join(bench.folder, "outside.conf")
+    mras.write(wrong, bench.text().replace('addresses = {"%s"}' % INSIDE, 'addresses = {"%s"}'
+                                           % OUTSIDE, 1).encode())
+    got = subprocess.run([relay.program("mrasd"), "-c", wrong], check=False, timeout=10,
+                         capture_output=True, text=True)
+    check(got.returncode == 3 and "outside.conf:1: addresses: 127.0.2.1 is an outside address"
+          in got.stderr, "mrasd on an outside address: %d %s", got.returncode, got.stderr)
+
+
+# --- SIP --------------------------------------------------------------------------------------
+
+@row
+def service_gets_both_relay_lists(bench):
+    with Client(bench.mrasd, "trusted") as client:
+        call_id, request = mras.service_request()
+        client.send(request)
+        first, headers, body = client.response()
+    reason, credentials, relays = read_answer(body)
+    check(first == "SIP/2.0 200 OK" and reason == "OK", "%s %s", first, reason)
+    check([v for k, v in headers if k == "call-id"] == [call_id], "%s", headers)
+    check(len([v for k, v in headers if k == "via"]) == 2, "%s", headers)
+    check(dict(headers)["content-type"] == mras.CONTENT_TYPE, "%s", headers)
+    check(any(k == "record-route" and "fe01" in v for k, v in headers), "%s", headers)
+    check(";tag=" in dict(headers)["to"], "%s", headers)
+    check(credentials[0]["duration"] == "480", "%s", credentials)
+    check([(r["location"], r["hostName"], r["udpPort"], r["tcpPort"]) for r in relays] ==
+          [("intranet", INSIDE, "3478", "443"), ("internet", OUTSIDE, "3478", "443")],
+          "%s", relays)
+    for location, host in (("intranet", INSIDE), ("internet", OUTSIDE)):
+        relays = ask_sip(bench.mrasd, location=location)[2]
+        check([r["hostName"] for r in relays] == [host], "%s: %s", location, relays)
+
+
+@row
+def pairs_work_on_the_relay(bench):
+    pairs = [("SIP", ask_sip(bench.mrasd)[1][0])]
+    for form in ("rest", "mras"):
+        status, _, answer = ask_http(bench.mrasd, {"user": "alice", "form": form, "ttl": 600})
+        check(status == 200, "%s: %s", form, answer)
+        pairs.append((form, answer))
+    for name, pair in pairs:
+        for server in ((INSIDE, 3478, "udp"), (OUTSIDE, 3478, "udp"), (OUTSIDE, 443, "tcp"),
+                       (INSIDE, 443, "tls")):
+            got = bench.allocates(pair["username"], pair["password"], server[:2], server[2])
+            check(got is True, "%s pair over %s: %s", name, server, got)
+        got = bench.allocates(pair["username"], pair["password"][:-2] + "x=")
+        check(got == 401, "%s pair with another password: %s", name, got)
+
+
+@row
+def requests_may_be_pipelined(bench):
+    requests = [mras.service_request() for _ in range(300)]
+    with Client(bench.mrasd, "trusted", timeout=20) as client:
+        client.send_and_read(b"".join(r[1] for r in requests))
+        names = set()
+        for call_id, _ in requests:
+            first, headers, body = client.response()
+            check(first == "SIP/2.0 200 OK", "%s", first)
+            check(dict(headers)["call-id"] == call_id, "out of order: %s", headers)
+            names.add(read_answer(body)[1][0]["username"])
+    check(len(names) == 300, "%d distinct tokens of 300", len(names))
+
+
+@row
+def requests_may_be_split_anywhere(bench):
+    _, request = mras.service_request()
+    with Client(bench.mrasd, "trusted") as client:
+        for cut in (1, 5, 40, request.index(b"\r\n\r\n") + 2, len(request) - 1):
+            client.send(request[:cut])
+            time.sleep(0.02)
+            client.send(request[cut:])
+            check(client.response()[0] == "SIP/2.0 200 OK", "cut at %d", cut)
+        for byte in request[:600]:
+            client.send(bytes((byte,)))
+        client.send(request[600:])
+        check(client.response()[0] == "SIP/2.0 200 OK", "byte by byte")
+
+
+@row
+def connections_are_kept_alive(bench):
+    with Client(bench.mrasd, "trusted") as client:
+        client.send(b"\r\n\r\n")
+        check(client.take(2) == b"\r\n", "no pong")
+        client.send(mras.sip_request("OPTIONS"))
+        check(client.response()[0] == "SIP/2.0 200 OK", "OPTIONS")
+        client.send(b"\r\n\r\n" + mras.service_request()[1] + b"\r\n\r\n")
+        check(client.take(2) == b"\r\n", "no pong before an answer")
+        check(client.response()[0] == "SIP/2.0 200 OK", "SERVICE")
+        check(client.take(2) == b"\r\n", "no pong after an answer")
+
+
+@row
+def sip_faults_have_their_answers(bench):
+    with Client(bench.mrasd, "trusted") as client:
+        for method, want in (("INVITE", "405"), ("MESSAGE", "405"), ("FOO", "501")):
+            client.send(mras.sip_request(method))
+            got = client.response()[0]
+            check(got.split()[1] in (want, "405", "501"), "%s: %s", method, got)
+        client.send(mras.sip_request("SERVICE", "Content-Type: text/plain"))
+        check(client.response()[0].startswith("SIP/2.0 415"), "text/plain")
+        _, request = mras.service_request()
+        client.send(request.replace(b"<identity>", b"<identity<"))
+        first, _, body = client.response()
+        check(first == "SIP/2.0 200 OK" and read_answer(body)[0] == "Request Malformed",
+              "malformed: %s %s", first, body)
+        client.send(mras.service_request(count=101)[1])
+        check(read_answer(client.response()[2])[0] == "Request Too Large", "101 credentials")
+    with Client(bench.mrasd, "trusted") as client:
+        _, request = mras.service_request()
+        client.send(request.replace(b"Content-Length:", b"Content-Length: 5\r\nl:"))
+        check(client.response()[0].startswith("SIP/2.0 400"), "two lengths (attack 53)")
+        check(client.ends(2), "two lengths: the connection stays open")
+    with Client(bench.mrasd, "trusted") as client:
+        client.send(mras.sip_request("SERVICE").replace(b"Length: 0", b"Length: 100000"))
+        check(client.response()[0].startswith("SIP/2.0 513"), "body beyond limits.body")
+        check(client.ends(2), "body beyond limits.body: the connection stays open")
+
+
+@row
+def policy_of_a_server(bench):
+    for identity, want in (("sip:bob@lab.example", "OK"), ("sip:bob@evil.example", "Forbidden"),
+                           ("sip:bob@notlab.example", "Forbidden")):
+        got = ask_sip(bench.mrasd, "web01", identity=identity, minutes=10 ** 7)
+        check(got[0] == want, "%s: %s", identity, got)
+        if want == "OK":
+            check(got[1][0]["duration"] == "30", "ten years were granted: %s", got)
+    with Client(bench.mrasd, "web01") as client:
+        time.sleep(1.1)
+        reasons = []
+        for _ in range(12):
+            client.send(mras.service_request()[1])
+            reasons.append(read_answer(client.response()[2])[0])
+        check(reasons[:5] == ["OK"] * 5 and "Server Busy" in reasons[5:],
+              "five requests per second: %s", reasons)
+
+
+# --- HTTP -------------------------------------------------------------------------------------
+
+def curl(bench, path, *args, certificate="trusted"):
+    """(status, headers, body)"""
+    base = os.path.join(bench.folder, certificate)
+    out = subprocess.run(
+        ["curl", "-sS", "-i", "--max-time", "10", "--cacert", bench.ca.path("pem"), "--cert",
+         base + ".pem", "--key", base + ".key", "--resolve",
+         "mras.lab.example:%d:%s" % (PORT, INSIDE), *args,
+         "https://mras.lab.example:%d%s" % (PORT, path)], check=False, capture_output=True,
+        timeout=20)
+    check(out.returncode == 0, "curl %s: %s", path, out.stderr.decode())
+    head, body = out.stdout.split(b"\r\n\r\n", 1)
+    while head.startswith(b"HTTP/1.1 100"):
+        head, body = body.split(b"\r\n\r\n", 1)
+    first, *lines = head.decode().split("\r\n")
+    headers = {k.lower(): v.strip() for k, v in (i.split(":", 1) for i in lines)}
+    status, document = int(first.split()[1]), json.loads(body)
+    bench.description.answer(method(args), path, sent(args) if status == 200 else None, status,
+                             headers["content-type"], document)
+    return status, headers, document
+
+
+def method(args):
+    """As curl understands them."""
+    return args[args.index("-X") + 1] if "-X" in args else "POST" if "-d" in args else "GET"
+
+
+def sent(args):
+    return json.loads(args[args.index("-d") + 1]) if "-d" in args else None
+
+
+JSON = ("-H", "Content-Type: application/json")
+
+
+@row
+def curl_gets_credentials(bench):
+    status, headers, answer = curl(bench, "/v1/credentials", *JSON, "-d",
+                                   '{"user": "alice", "ttl": 600, "form": "rest"}')
+    check(status == 200 and headers["content-type"] == "application/json", "%s", headers)
+    check(headers["cache-control"] == "no-store", "%s", headers)
+    check(bench.allocates(answer["username"], answer["password"]) is True, "%s", answer)
+    check(answer["iceServers"][0]["urls"] == [
+        "turn:%s:3478?transport=udp" % INSIDE, "turn:%s:443?transport=tcp" % INSIDE,
+        "turns:%s:443?transport=tcp" % INSIDE, "turn:%s:3478?transport=udp" % OUTSIDE,
+        "turn:%s:443?transport=tcp" % OUTSIDE, "turns:%s:443?transport=tcp" % OUTSIDE],
+        "%s", answer)
+    _, _, answer = curl(bench, "/v1/credentials", *JSON, "-d",
+                        '{"user": "alice", "location": "intranet"}')
+    check(all(INSIDE in url for url in answer["iceServers"][0]["urls"]), "%s", answer)
+    status, _, answer = curl(bench, "/v1/relays")
+    check(status == 200 and [r["host"] for r in answer["relays"]] == [INSIDE, OUTSIDE],
+          "%s", answer)
+
+
+@row
+def curl_gets_problems(bench):
+    large = os.path.join(bench.folder, "large")
+    mras.write(large, b'{"user": "' + b"a" * 70000 + b'"}')
+    rows = (("/", (), 404), ("/v1/credentials", (), 405), ("/v1/relays", ("-X", "PUT"), 405),
+            ("/v1/credentials", ("-d", "user=alice"), 415),
+            ("/v1/credentials", JSON + ("-d", "{"), 400),
+            ("/v1/credentials", JSON + ("-d", '{"user": "a", "user": "b"}'), 400),
+            ("/v1/credentials", JSON + ("-d", "@" + large), 413),
+            ("/v1/credentials", JSON + ("-H", "Transfer-Encoding: chunked", "-d", "@" + large),
+             413))
+    for path, args, want in rows:
+        status, headers, answer = curl(bench, path, *args)
+        check(status == want, "%s %s: %d", path, args, status)
+        check(headers["content-type"] == "application/problem+json" and
+              answer["status"] == want and answer["detail"], "%s %s: %s", path, args, answer)
+        check((want == 405) == ("allow" in headers), "%s %s: %s", path, args, headers)
+    time.sleep(1.1)
+    status, _, answer = curl(bench, "/v1/credentials", *JSON, "-d", '{"user": "x@evil"}',
+                             certificate="web01")
+    check(status == 403, "%d %s", status, answer)
+    codes = [curl(bench, "/v1/relays", certificate="web01") for _ in range(12)]
+    late = [c for c in codes if c[0] == 429]
+    check(late and all(int(c[1]["retry-after"]) > 0 for c in late), "%s",
+          [c[0] for c in codes])
+
+
+@row
+def http_is_kept_alive_and_pipelined(bench):
+    request = http_request("POST", "/v1/credentials", {"user": "alice"})
+    with Client(bench.mrasd, "trusted", timeout=20) as client:
+        for cut in range(1, len(request), 17):
+            client.send(request[:cut])
+            time.sleep(0.002)
+            client.send(request[cut:])
+            check(client.response()[0] == "HTTP/1.1 200 OK", "cut at %d", cut)
+        client.send_and_read(request * 300)
+        for _ in range(300):
+            check(client.response()[0] == "HTTP/1.1 200 OK", "pipelined")
+        client.send(http_request("GET", "/v1/relays", headers=["Connection: close"]))
+        check(client.response()[0] == "HTTP/1.1 200 OK", "the last")
+        check(client.ends(2), "Connection: close, and it stays open")
+
+
+@row
+def other_languages_are_closed(bench):
+    for talk in (b"EHLO there\r\n", b"\x16\x03\x01\x02\x00", b"GET / HTTP/2.0\r\n",
+                 b"A" * 9000):
+        with Client(bench.mrasd, "trusted") as client:
+            client.send(talk)
+            check(client.ends(1), "%r stays open", talk[:20])
+
+
+if __name__ == "__main__":
+    # No key, or a wrong clock: tests/unit/auth/test_http; relays with an address: test_http_relays.
+    sys.exit(mras_bench.main(but=["= 50[03]$", "/Relay/properties/address$"]))

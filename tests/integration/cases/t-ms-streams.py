@@ -1,0 +1,171 @@
+#!/usr/bin/python3
+"""The Microsoft dialect on TCP: the pretended TLS handshake and MS framing, cut in every way,
+and what ends a connection. The same port goes on to serve everybody else.
+"""
+
+import os
+import socket
+import struct
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import alone  # noqa: E402
+import relay  # noqa: E402
+import turnclient as t  # noqa: E402
+from alone import check  # noqa: E402
+
+INSIDE, OUTSIDE = "127.0.1.1", "127.0.2.1"
+COOKIE = bytes.fromhex("000f000472c64bc6")
+HELLO = bytes.fromhex("160301002d010000290301") + bytes(range(32)) + bytes.fromhex("00000200180100")
+ANSWER_BEGINS = bytes.fromhex("160301004e020000460301")
+ANSWER_ENDS = bytes.fromhex("0018000e000000")
+BINDING = struct.pack("!HHI", 1, 0, 0x2112A442) + b"transaction "
+
+
+def message(kind, attributes=b"", txid=b"0123456789abcdef"):
+    return struct.pack("!HH", kind, 8 + len(attributes)) + txid + COOKIE + attributes
+
+
+def frame(kind, content):
+    return struct.pack("!BBH", kind, 0, len(content)) + content
+
+
+ASK = frame(2, message(0x0003, bytes.fromhex("8008000400000001")))
+
+
+def connect(address=INSIDE):
+    sock = socket.create_connection((address, 443), timeout=5)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+def read_exactly(sock, size):
+    got = b""
+    while len(got) < size:
+        part = sock.recv(size - len(got))
+        check(part, "closed after %d of %d bytes", len(got), size)
+        got += part
+    return got
+
+
+def check_hello_answer(got, name):
+    check(len(got) == 83, "%s: %d bytes in answer to the hello", name, len(got))
+    check(got.startswith(ANSWER_BEGINS) and got[43] == 32 and got.endswith(ANSWER_ENDS),
+          "%s: answer %s", name, got.hex())
+
+
+def check_challenge(sock, name, address=INSIDE):
+    kind, zero, size = struct.unpack("!BBH", read_exactly(sock, 4))
+    check((kind, zero) == (2, 0), "%s: a frame of type %d", name, kind)
+    got = read_exactly(sock, size)
+    check(got[:2] == b"\x01\x13" and got[20:28] == COOKIE, "%s: %s", name, got.hex())
+    server = b"\x00\x0e\x00\x08\x00\x01" + struct.pack("!H", 443) + socket.inet_aton(address)
+    check(server in got, "%s: ALTERNATE-SERVER is another address", name)
+    check(b'"rtcmedia"' in got, "%s: no realm", name)
+
+
+def send_cut(sock, data, sizes):
+    """In pieces of these sizes, again and again; each a packet of its own."""
+    at = number = 0
+    while at < len(data):
+        size = sizes[number % len(sizes)]
+        sock.sendall(data[at:at + size])
+        at += size
+        number += 1
+        time.sleep(0.001)
+
+
+def handshakes():
+    for name, sizes in (("whole", [1000]), ("in bytes", [1]), ("in two", [25]),
+                        ("at the eleventh byte", [11, 39])):
+        with connect() as sock:
+            send_cut(sock, HELLO, sizes)
+            time.sleep(0.05)
+            # A client wants all of it in one read.
+            check_hello_answer(sock.recv(1000), name)
+            send_cut(sock, ASK, sizes)
+            check_challenge(sock, name)
+    with connect() as sock:
+        sock.sendall(HELLO + ASK)
+        check_hello_answer(read_exactly(sock, 83), "with a frame behind it")
+        check_challenge(sock, "with a frame behind it")
+
+
+def frames():
+    for address in (INSIDE, OUTSIDE):
+        for name, sizes in (("whole", [1000]), ("in bytes", [1]), ("header alone", [4, 1000]),
+                            ("odd pieces", [3, 5, 7])):
+            with connect(address) as sock:
+                send_cut(sock, ASK, sizes)
+                check_challenge(sock, name, address)
+    with connect() as sock:
+        sock.sendall(ASK * 5)
+        for number in range(5):
+            check_challenge(sock, "frame %d of 5" % number)
+        # Data of who has no allocation goes nowhere, and harms nobody.
+        sock.sendall(frame(3, b"data") + frame(3, b"") + ASK)
+        check_challenge(sock, "after data")
+
+
+def check_closed(name, data, after=b""):
+    with connect() as sock:
+        if after:
+            sock.sendall(after)
+            check_challenge(sock, name)
+        sock.sendall(data)
+        try:
+            got = sock.recv(1000)
+        except ConnectionResetError:
+            got = b""
+        check(got == b"", "%s: answered %s", name, got.hex())
+
+
+def endings():
+    check_closed("hello with another last byte", HELLO[:-1] + b"\x01")
+    check_closed("hello and then rubbish", HELLO[:45] + b"rubbish")
+    bad = {
+        "a frame of type 4": b"\x04\0\0\x04abcd",
+        "a second byte that is not 0": b"\x02\x01\0\x04abcd",
+        "a frame too short for a message": frame(2, b"abcd"),
+        "a message of another length than its frame": frame(2, ASK[4:] + b"x"),
+        "a message without MAGIC-COOKIE": frame(2, BINDING + bytes(8)),
+        "half an attribute": frame(2, message(3, b"\x80\x08\0\x04\0")),
+        "bare STUN": BINDING,
+    }
+    for name, data in bad.items():
+        check_closed(name, data, after=ASK)
+    with connect() as sock:
+        sock.sendall(BINDING)
+        check(read_exactly(sock, 32)[:2] == b"\x01\x01", "STUN is not answered")
+        sock.sendall(ASK)
+        check(sock.recv(1000) == b"", "MS framing is answered on a connection of STUN")
+
+
+def others_are_served(server):
+    for transport in ("udp", "tcp", "tls"):
+        port = 3478 if transport == "udp" else 443
+        client = t.Client((INSIDE, port), transport, *server.credential(),
+                          cafile=server.path("ca.pem"))
+        client.allocate()
+        client.refresh(0)
+        client.close()
+
+
+def main():
+    alone.begin()
+    with alone.running(inside=[INSIDE], outside=[OUTSIDE], settings=relay.NO_LIMITS) as server:
+        handshakes()
+        frames()
+        endings()
+        others_are_served(server)
+    with alone.running(inside=[INSIDE], outside=[OUTSIDE],
+                       settings=dict(relay.NO_LIMITS, ms=["enabled = false"])) as server:
+        check_closed("turned off: framing", ASK)
+        check_closed("turned off: pseudo-TLS", HELLO)
+        others_are_served(server)
+    print("pseudo-TLS and MS framing in whole and in pieces; what is neither ends")
+
+
+if __name__ == "__main__":
+    main()

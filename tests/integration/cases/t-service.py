@@ -1,0 +1,441 @@
+#!/usr/bin/python3
+"""The package under a real systemd: everything a service has to do in its life.
+
+Builds the Debian packages, boots a machine, installs them in it, and works its way from
+"systemctl start avedge.target" over a call, reloads, a drain, a frozen worker, a crash and keys
+that only root may read to an upgrade. debian/tests/service, which is run first, configures the
+edge and makes the first calls.
+"""
+
+import json
+import os
+import re
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import deb  # noqa: E402
+import machine as machines  # noqa: E402
+
+LIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")
+RELAY, MRAS = "mediarelayd", "mrasd"
+RELAY_CONF = "/etc/avedge/mediarelayd.conf"
+MRAS_CONF = "/etc/avedge/mrasd.conf"
+SCORES = {RELAY: 2.0, MRAS: 1.5}
+WATCHDOG_S = 2
+BEGAN = time.monotonic()
+
+
+def say(text):
+    print("[%5.1f s] %s" % (time.monotonic() - BEGAN, text), flush=True)
+
+
+def fail(text):
+    raise SystemExit("FAIL: " + text)
+
+
+def check(claim, text):
+    if not claim:
+        fail(text)
+
+
+class Edge:
+    """The edge in the machine, as its administrator sees it."""
+
+    def __init__(self, machine):
+        self.machine = machine
+        self.username = self.password = None
+
+    def show(self, unit, what):
+        return self.machine.out("systemctl", "show", "-P", what, unit + ".service")
+
+    def pid(self, unit):
+        return int(self.show(unit, "MainPID"))
+
+    def active(self, unit):
+        return self.show(unit, "ActiveState") == "active"
+
+    def journal(self, unit, *args):
+        return self.machine.out("journalctl", "--no-pager", "-q", "-u", unit, *args)
+
+    def says(self, unit, text, complaint):
+        """The end of its journal, once that has the text: who writes it need not be fast."""
+        until = time.monotonic() + 15
+        while True:
+            said = self.journal(unit, "-o", "cat", "-n", "40")
+            if text in said:
+                return said
+            check(time.monotonic() < until, "%s:\n%s" % (complaint, said))
+            time.sleep(0.1)
+
+    def ctl(self, *args, check=True):
+        return self.machine.run("avedgectl", *args, check=check)
+
+    def document(self, *args):
+        return json.loads(self.ctl(*args, "--json").stdout)
+
+    def systemctl(self, *args, check=True):
+        return self.machine.run("systemctl", *args, check=check)
+
+    def fetch_credential(self):
+        answer = self.machine.out(
+            "avedgectl", "mras-probe", "127.0.1.1:5062", "--http", "--form", "rest",
+            "--identity", "alice", "--ttl", "1h", "--ca", "/avedge-test/pki/ca.pem",
+            "--cert", "/avedge-test/pki/trusted.pem", "--key", "/avedge-test/pki/trusted.key")
+        self.username = re.search(r"^username +(\S+)", answer, re.M).group(1)
+        self.password = re.search(r"^password +(\S+)", answer, re.M).group(1)
+
+    def _call(self, seconds, server="udp:127.0.1.1:3478"):
+        return ["avedge-load", "--server", server, "--user", self.username, "--password",
+                self.password, "--peer-address", "127.0.0.1", "--duration", "%ds" % seconds,
+                "--max-loss", "0", "--quiet"]
+
+    def call(self, *server):
+        """A relayed call of a second. Nothing of it may be lost."""
+        self.machine.run(*self._call(1, *server))
+
+    def is_refused_a_call(self):
+        return self.machine.run(*self._call(1), check=False).returncode != 0
+
+    def begin_call(self, seconds):
+        """The same, and go on once media flows."""
+        call = self.machine.start(*self._call(seconds))
+        self.wait_until(lambda: self.document("status")["allocations"] == 1,
+                        "the call did not begin")
+        return call
+
+    def wait_until(self, condition, text, seconds=15):
+        until = time.monotonic() + seconds
+        while not condition():
+            check(time.monotonic() < until, text)
+            time.sleep(0.1)
+
+    def wait_for_start(self, unit, not_pid):
+        """Until systemd has started it anew."""
+        self.wait_until(lambda: self.active(unit) and self.pid(unit) not in (0, not_pid),
+                        "%s was not started again:\n%s" % (unit, self.journal(unit, "-n", "20")))
+
+
+def ended_well(call, what):
+    out, _ = call.communicate(timeout=30)
+    check(call.returncode == 0, "%s: the call ended with status %d:\n%s"
+          % (what, call.returncode, out))
+
+
+# --- steps, in this order --------------------------------------------------------------------
+
+def installs_and_serves(edge, packages):
+    machine = edge.machine
+    for name in ("avedge-tools", "avedge"):
+        machine.put(packages[name], "/avedge-test/%s.deb" % name)
+    machine.run("dpkg", "-i", "/avedge-test/avedge-tools.deb", "/avedge-test/avedge.deb")
+    machine.put(os.path.join(deb.TOP, "debian", "tests"), "/avedge-test/tests")
+    print(machine.out("bash", "-c", "mkdir /avedge-test/pki && KEEP=/avedge-test/pki /avedge-test/tests/service"))
+    edge.fetch_credential()
+
+
+def sandbox_is_wide_enough(edge):
+    """What the daemons did so far, they may do; and what they show of themselves is there."""
+    for unit in (RELAY, MRAS):
+        said = edge.journal(unit, "-p", "warning", "-o", "cat")
+        check(not said, "%s complains: %s" % (unit, said))
+    for port, wanted in ((9478, ("avedge_allocations", "process_resident_memory_bytes",
+                                 "process_open_fds")),
+                         (9479, ("avedge_mras_credentials_issued", "process_resident_memory_bytes"))):
+        text = edge.machine.out("curl", "-fsS", "http://127.0.0.1:%d/metrics" % port)
+        for name in wanted:
+            check(name in text, "no %s in the metrics on port %d" % (name, port))
+    edge.machine.run("curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:9478/")
+    edge.ctl("limits")
+    edge.ctl("ports")
+    edge.ctl("configuration")
+
+
+def units_are_understood(edge):
+    """Not a word about any line of them."""
+    said = edge.machine.out("systemd-analyze", "verify", "mediarelayd.service",
+                            "mrasd.service", "avedge.target")
+    check(not said, said)
+
+
+def scores(edge):
+    for unit, most in SCORES.items():
+        last = edge.machine.out("systemd-analyze", "security", "--no-pager",
+                                unit + ".service").splitlines()[-1]
+        score = float(re.search(r": ([0-9.]+) ", last).group(1))
+        say("%s: exposure %.1f, at most %.1f" % (unit, score, most))
+        check(score <= most, last)
+
+
+def capabilities(edge):
+    """The one that port 443 needs, and none for mrasd."""
+    for unit, want in ((RELAY, 1 << 10), (MRAS, 0)):
+        status = edge.machine.out("cat", "/proc/%d/status" % edge.pid(unit))
+        for kind in ("CapEff", "CapPrm", "CapBnd"):
+            got = int(re.search(kind + r":\s*([0-9a-f]+)", status).group(1), 16)
+            check(got == want, "%s: %s is %x" % (unit, kind, got))
+
+
+def top(edge):
+    call = edge.begin_call(3)
+    print(edge.ctl("top", "--once").stdout)
+    ended_well(call, "top")
+
+
+def control_socket_knows_whom_it_serves(edge):
+    machine = edge.machine
+    machine.run("useradd", "--groups", "avedge", "olga")
+    machine.run("useradd", "stranger")
+    for command in (["status"], ["mras", "status"]):
+        machine.run("runuser", "-u", "olga", "--", "avedgectl", *command)
+        refused = machine.run("runuser", "-u", "stranger", "--", "avedgectl", *command,
+                              check=False)
+        check(refused.returncode != 0, "a stranger may ask: " + refused.stdout)
+        check("group avedge " in refused.stdout, "no word of the group: " + refused.stdout)
+    say("a stranger is told: " + refused.stdout.strip())
+    for path in ("/etc/avedge/keys", "/etc/avedge/private/mrasd/mras.key"):
+        check(machine.run("runuser", "-u", "stranger", "--", "cat", path,
+                          check=False).returncode != 0, "a stranger reads " + path)
+
+
+def reloads(edge):
+    machine = edge.machine
+    good = machine.read(RELAY_CONF)
+    call = edge.begin_call(6)
+    pid = edge.pid(RELAY)
+    machine.write(RELAY_CONF, good + "limits {\n\tallocations_per_user = 7\n}\n")
+    edge.systemctl("reload", RELAY)
+    limits = {row["name"]: row["limit"] for row in edge.document("limits")["limits"]}
+    check(limits["limits.allocations_per_user"] == 7, "not applied: %r" % limits)
+
+    machine.write(RELAY_CONF, good + "limits {\n\tallocations_per_user = some\n}\n")
+    refused = edge.systemctl("reload", RELAY, check=False)
+    check(refused.returncode != 0, "a wrong configuration reloads without an error")
+    line = good.count("\n") + 2
+    said = edge.says(RELAY, "%s:%d:" % (RELAY_CONF, line), "the line is not named")
+    say("refused: " + [text for text in said.splitlines() if ":%d:" % line in text][-1])
+    limits = {row["name"]: row["limit"] for row in edge.document("limits")["limits"]}
+    check(limits["limits.allocations_per_user"] == 7, "a refused reload changed something")
+    check(edge.active(RELAY) and edge.pid(RELAY) == pid, "a reload restarted the relay")
+    machine.write(RELAY_CONF, good)
+    edge.systemctl("reload", RELAY)
+    ended_well(call, "reload")
+
+    # Below 1024, long after the privileges were dropped.
+    machine.write(RELAY_CONF, good.replace("tcp_port = 443", "tcp_port = 444"))
+    edge.systemctl("reload", RELAY)
+    edge.call("tcp:127.0.1.1:444")
+    machine.write(RELAY_CONF, good)
+    edge.systemctl("reload", RELAY)
+
+    edge.systemctl("reload", MRAS)
+    machine.write(MRAS_CONF, machine.read(MRAS_CONF) + "nonsense = 1\n")
+    check(edge.systemctl("reload", MRAS, check=False).returncode != 0, "mrasd took nonsense")
+    machine.write(MRAS_CONF, machine.read(MRAS_CONF).replace("nonsense = 1\n", ""))
+    edge.systemctl("reload", MRAS)
+
+
+def drains(edge):
+    call = edge.begin_call(5)
+    edge.ctl("drain", "--deadline", "10m")
+    check(edge.is_refused_a_call(), "a draining relay took a new call")
+    edge.wait_until(lambda: "draining" in edge.show(RELAY, "StatusText"),
+                    "systemctl status does not show the drain")
+    say("draining: " + edge.show(RELAY, "StatusText"))
+    ended_well(call, "drain")
+    edge.wait_until(lambda: edge.document("status")["drain"]["remaining"] == 0,
+                    "the drain does not end")
+    edge.ctl("undrain")
+    edge.call()
+
+
+def records_are_fields(edge):
+    entries = [json.loads(line) for line in edge.journal(RELAY, "-o", "json").splitlines()]
+    entries = [entry for entry in entries if "ALLOCATION_ID" in entry]
+    check(entries, "no record in the journal")
+    last = entries[-1]
+    uid = edge.machine.out("id", "-u", "avedge-relay")
+    for key, want in (("USER", "alice"), ("SIDE", "inside"), ("TRANSPORT", "udp"),
+                      ("_UID", uid), ("SYSLOG_IDENTIFIER", RELAY)):
+        check(last.get(key) == want, "%s of a record is %r" % (key, last.get(key)))
+    check(int(last["PACKETS_TO_PEER"]) > 0 and int(last["DURATION_MS"]) > 0,
+          "figures of a record: %r" % last)
+    say("%d records in the journal, the last: %s" % (len(entries), " ".join(
+        "%s=%s" % (key, last[key]) for key in ("USER", "CLIENT", "RELAYED", "DURATION_MS",
+                                               "PACKETS_TO_PEER", "REASON"))))
+
+
+def watchdog_bites(edge):
+    machine = edge.machine
+    for unit in (RELAY, MRAS):
+        machine.write("/etc/systemd/system/%s.service.d/watchdog.conf" % unit,
+                      "[Service]\nWatchdogSec=%d\n" % WATCHDOG_S)
+    edge.systemctl("daemon-reload")
+    edge.systemctl("restart", RELAY, MRAS)
+    time.sleep(2 * WATCHDOG_S)  # nobody is bitten who lives
+    for unit in (RELAY, MRAS):
+        check(edge.show(unit, "NRestarts") == "0", unit + " was restarted for nothing")
+
+    pid = edge.pid(RELAY)
+    machine.put(os.path.join(LIB, "freeze_thread.py"), "/avedge-test/freeze_thread.py")
+    frozen = machine.start("/avedge-test/freeze_thread.py", str(pid), "worker-0")
+    check(frozen.stdout.readline() == "frozen\n", "worker-0 could not be stopped")
+    edge.wait_for_start(RELAY, pid)
+    frozen.wait(10)
+    edge.says(RELAY, "worker 0 has stood still", "nobody says which worker")
+    said = edge.says(RELAY, "Watchdog timeout", "it was restarted for another reason")
+    say("one worker stood still: " + [line for line in said.splitlines()
+                                      if "Watchdog timeout" in line][-1])
+
+    pid = edge.pid(MRAS)
+    machine.run("kill", "-STOP", str(pid))
+    edge.wait_for_start(MRAS, pid)
+    edge.says(MRAS, "Watchdog timeout", "mrasd was restarted for another reason")
+    edge.call()
+
+
+def comes_back_after_a_crash(edge):
+    for unit in (RELAY, MRAS):
+        pid = edge.pid(unit)
+        edge.machine.run("kill", "-KILL", str(pid))
+        edge.wait_for_start(unit, pid)
+    edge.fetch_credential()
+    edge.call()
+
+
+def keys_of_root_alone(edge):
+    """The keyring too, this time; and what is said where no credential helps."""
+    machine = edge.machine
+    configurations = {path: machine.read(path) for path in (RELAY_CONF, MRAS_CONF)}
+    machine.run("install", "-m", "0600", "/etc/avedge/keys", "/etc/avedge/private/shared/keys")
+    for path, text in configurations.items():
+        machine.write(path, text.replace("/etc/avedge/keys", "/etc/avedge/private/shared/keys"))
+    edge.systemctl("restart", RELAY, MRAS)
+    edge.fetch_credential()
+    edge.call()
+    for unit in (RELAY, MRAS):
+        edge.says(unit, "/etc/avedge/private/shared/keys: only root may read it",
+                  unit + " says nothing of its keys")
+
+    machine.run("install", "-m", "0600", "/etc/avedge/keys", "/etc/avedge/elsewhere")
+    machine.write(RELAY_CONF, configurations[RELAY_CONF].replace("/etc/avedge/keys",
+                                                                  "/etc/avedge/elsewhere"))
+    fails_for_good(edge, "/etc/avedge/elsewhere: user avedge-relay may not read it")
+    for path, text in configurations.items():
+        machine.write(path, text)
+    edge.systemctl("restart", RELAY, MRAS)
+
+
+def fails_for_good(edge, why):
+    """The start of the relay fails with that sentence, and nobody tries again."""
+    check(edge.systemctl("restart", RELAY, check=False).returncode != 0, "it starts")
+    said = edge.says(RELAY, why, "no such reason")
+    say("not started: " + [line for line in said.splitlines() if why in line][-1])
+    time.sleep(1.5)
+    check(edge.show(RELAY, "ActiveState") == "failed", "systemd tries again in vain")
+
+
+def no_valid_key(edge):
+    machine = edge.machine
+    keys = machine.read("/etc/avedge/keys")
+    ended = "".join(line if line.startswith("#") else
+                    " ".join(line.split()[:2]) + " - 2020-01-01T00:00:00Z\n"
+                    for line in keys.splitlines(True))
+    edge.systemctl("stop", RELAY)
+    machine.run("cp", "-p", "/etc/avedge/keys", "/avedge-test/keys")
+    machine.run("bash", "-c", "printf %s '" + ended + "' >/etc/avedge/keys")
+    fails_for_good(edge, "no key of /etc/avedge/keys is valid now")
+    machine.run("cp", "-p", "/avedge-test/keys", "/etc/avedge/keys")
+    edge.systemctl("start", RELAY)
+
+
+def waits_for_its_address(edge):
+    """An interface may come up long after the relay was started."""
+    machine = edge.machine
+    text = machine.read(RELAY_CONF)
+    machine.write(RELAY_CONF, text.replace("{127.0.2.1}", "{10.99.99.1}"))
+    check(edge.systemctl("restart", RELAY, check=False).returncode != 0, "it found an address")
+    edge.wait_until(lambda: int(edge.show(RELAY, "NRestarts")) > 1, "nobody tries again")
+    machine.run("ip", "address", "add", "10.99.99.1/32", "dev", "lo")
+    edge.wait_until(lambda: edge.active(RELAY), "it does not see its address")
+    machine.write(RELAY_CONF, text)
+    edge.systemctl("restart", RELAY)
+    machine.run("ip", "address", "del", "10.99.99.1/32", "dev", "lo")
+
+
+def upgrade_cuts_no_call(edge):
+    """And leaves the configuration as it is."""
+    machine = edge.machine
+    before = {path: machine.read(path) for path in (RELAY_CONF, MRAS_CONF, "/etc/avedge/keys")}
+    for name in ("avedge-tools", "avedge"):
+        machine.run("bash", "-ec", "cd /avedge-test && dpkg-deb -R %s.deb new && sed -i -e "
+                    "'s/^Version: .*/&+next/; s/(= [^)]*/&+next/' new/DEBIAN/control && "
+                    "dpkg-deb -b new %s-next.deb && rm -r new" % (name, name))
+    pids = [edge.pid(unit) for unit in (RELAY, MRAS)]
+    call = edge.begin_call(6)
+    machine.run("dpkg", "-i", "/avedge-test/avedge-tools-next.deb", "/avedge-test/avedge-next.deb")
+    check([edge.pid(unit) for unit in (RELAY, MRAS)] == pids, "an upgrade restarts the daemons")
+    ended_well(call, "upgrade")
+    for path, text in before.items():
+        check(machine.read(path) == text, "an upgrade changed " + path)
+    say("upgraded to " + machine.out("dpkg-query", "-W", "-f", "${Version}", "avedge"))
+
+
+def starts_and_stops_as_one(edge):
+    edge.systemctl("enable", "avedge.target")
+    edge.systemctl("stop", "avedge.target")
+    edge.wait_until(lambda: not edge.active(RELAY) and not edge.active(MRAS),
+                    "stopping the target leaves a daemon")
+    for unit in (RELAY, MRAS):
+        check(edge.show(unit, "Result") == "success", "%s ended badly" % unit)
+    edge.systemctl("start", "avedge.target")
+    edge.call()
+
+
+def purges(edge):
+    machine = edge.machine
+    machine.run("dpkg", "--purge", "avedge", "avedge-tools")
+    for unit in (RELAY, MRAS):
+        check(not edge.active(unit), unit + " runs without its package")
+    left = machine.out("bash", "-c", "find /etc /run /usr /lib/systemd /var/lib "
+                       "-xdev -path '*avedge*' ! -path '*/dpkg/*' ! -path /usr/src/\\* "
+                       "! -path '*/watchdog.conf' 2>/dev/null || true")
+    check(not left, "purged, and still there:\n" + left)
+
+
+STEPS = (units_are_understood, scores, capabilities, sandbox_is_wide_enough, top,
+         control_socket_knows_whom_it_serves, reloads, drains, records_are_fields, watchdog_bites, comes_back_after_a_crash, keys_of_root_alone,
+         no_valid_key, waits_for_its_address, upgrade_cuts_no_call, starts_and_stops_as_one, purges)
+
+
+def live(edge, packages):
+    installs_and_serves(edge, packages)
+    for step in STEPS:
+        say(step.__name__.replace("_", " "))
+        step(edge)
+
+
+def main():
+    reason = machines.unavailable()
+    if reason:
+        print(reason)
+        sys.exit(77)
+    try:
+        packages = deb.packages()
+    except deb.CannotBuild as why:
+        print(why)
+        sys.exit(77)
+    say("packages are built")
+    try:
+        with machines.Machine() as machine:
+            say("the machine has booted")
+            live(Edge(machine), packages)
+    except machines.CannotBoot as why:
+        print(why)
+        sys.exit(77)
+    print("%d steps of a service's life under systemd, %d s" % (
+        len(STEPS) + 1, time.monotonic() - BEGAN))
+
+
+if __name__ == "__main__":
+    main()

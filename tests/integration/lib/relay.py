@@ -1,0 +1,329 @@
+#!/usr/bin/python3
+"""Starts and stops the relay under test, for shell and Python tests alike.
+
+This is the one place that knows which program is tested and how it is configured.
+RELAY_UNDER_TEST=coturn runs the same tests against Debian's turnserver, for comparison.
+
+  relay.py start --dir D --inside A... --outside A... [options]     returns when it serves
+  relay.py reload|stop --dir D
+  relay.py credential --dir D [--user U] [--ttl S] [--form F]       user name and password
+  relay.py certificate --dir D --outside A...                       a CA and a certificate
+  relay.py available                                                77 and a reason, or 0
+
+stop fails when the relay did not end by itself with status 0 or a sanitizer complained.
+"""
+
+import argparse
+import base64
+import ipaddress
+import json
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import turnclient  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+COTURN = os.environ.get("RELAY_UNDER_TEST") == "coturn"
+BUILD = os.environ.get("RELAY_BUILD_DIR") or os.path.join(HERE, "..", "..", "..")
+REPORT = re.compile(r"ERROR: (Address|Leak|Memory)Sanitizer|WARNING: ThreadSanitizer"
+                    r"|runtime error:|SUMMARY: \w+Sanitizer|Assertion .* failed")
+
+
+# Long, because a sanitizer looks for leaks meanwhile, perhaps on a busy machine.
+STOP_S = 30
+
+# Settings of the tests that open more than one user or address may have by default.
+NO_LIMITS = {"limits": ["allocations_per_user = 0", "allocations_per_prefix = 0"]}
+# A test sends as fast as it can, unless bandwidth is what it is about.
+NO_BANDWIDTH_LIMITS = {"bandwidth_per_allocation": "0", "bandwidth_per_user": "0"}
+
+
+def program(name):
+    """A built program: next to its source or at the top of the build."""
+    for folder in ("", "relay", "tools"):
+        path = os.path.abspath(os.path.join(BUILD, folder, name))
+        if os.access(path, os.X_OK):
+            break
+    return path
+
+
+def unavailable():
+    """Why the relay cannot be tested, or None."""
+    if COTURN:
+        return None if os.access("/usr/bin/turnserver", os.X_OK) else "coturn is not installed"
+    for name in ("mediarelayd", "avedgectl"):
+        if not os.access(program(name), os.X_OK):
+            return "%s is not built" % name
+    return None
+
+
+def run(*args, **kw):
+    return subprocess.run(args, check=True, capture_output=True, text=True, timeout=30, **kw)
+
+
+def make_certificates(folder, addresses):
+    """A lab CA and a certificate for the relay's addresses."""
+    def path(name):
+        return os.path.join(folder, name)
+    if os.path.exists(path("relay.pem")):
+        return
+    key = ["-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    run("openssl", "req", "-x509", *key, "-keyout", path("ca.key"), "-out", path("ca.pem"),
+        "-subj", "/CN=avedge test CA", "-addext", "basicConstraints=critical,CA:TRUE")
+    run("openssl", "req", *key[:-2], "-keyout", path("relay.key"), "-out", path("relay.csr"),
+        "-subj", "/CN=relay.avedge.test")
+    with open(path("san.cnf"), "w", encoding="ascii") as out:
+        names = ["IP:" + a for a in addresses] + ["DNS:relay.avedge.test"]
+        out.write("subjectAltName=%s\nextendedKeyUsage=serverAuth\n" % ",".join(names))
+    run("openssl", "x509", "-req", "-in", path("relay.csr"), "-CA", path("ca.pem"), "-CAkey",
+        path("ca.key"), "-CAcreateserial", "-days", "2", "-extfile", path("san.cnf"),
+        "-out", path("relay.pem"))
+
+
+def quoted(values):
+    return "{%s}" % ", ".join('"%s"' % v for v in values)
+
+
+class Relay:
+    """A relay that lives in a folder: its configuration, keys, log and process id."""
+
+    def __init__(self, folder, inside=(), outside=(), inside_net=(), allow=(), public=(),
+                 udp_port=3478, tcp_port=443, ports="50000-59999", workers=0, netns=None,
+                 extra=(), settings=None, side_lines=None, coturn=COTURN, quiet=False, cpu=None):
+        os.makedirs(folder, exist_ok=True)
+        self.folder, self.netns = os.path.abspath(folder), netns
+        self.inside, self.outside, self.inside_net = inside, outside, inside_net
+        self.allow, self.public = allow, public
+        self.udp_port, self.tcp_port, self.ports = udp_port, tcp_port, ports
+        self.workers, self.extra, self.settings = workers, extra, settings or {}
+        self.side_lines = side_lines or {}
+        self.coturn, self.quiet, self.cpu = coturn, quiet, cpu
+        self.child = None
+
+    @classmethod
+    def attach(cls, folder):
+        with open(os.path.join(folder, "state.json"), encoding="utf-8") as state:
+            return cls(folder, **json.load(state))
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    # configuration
+
+    def write_config(self):
+        make_certificates(self.folder, [*self.inside, *self.outside, *self.public])
+        with open(self.path("state.json"), "w", encoding="utf-8") as state:
+            json.dump({k: v for k, v in self.__dict__.items()
+                       if k not in ("folder", "child")}, state)
+        if not os.path.exists(self.path("keys")):
+            self.make_keys()
+        text = self.coturn_config() if self.coturn else self.avedge_config()
+        with open(self.path("relay.conf"), "w", encoding="utf-8") as out:
+            out.write(text)
+
+    def make_keys(self):
+        secret = secrets.token_hex(32)
+        with open(os.open(self.path("keys"), os.O_CREAT | os.O_WRONLY, 0o640), "w",
+                  encoding="ascii") as out:
+            out.write("k1 %s\n" % base64.b64encode(secret.encode()).decode())
+        with open(self.path("secret"), "w", encoding="ascii") as out:
+            out.write(secret)
+
+    def avedge_config(self):
+        def side(name, addresses, more):
+            if not addresses:
+                return ""
+            more += "".join("\t%s\n" % line for line in self.side_lines.get(name, ()))
+            return ("side %s {\n\taddresses = %s\n%s\tudp_port = %d\n\ttcp_port = %d\n}\n"
+                    % (name, quoted(addresses), more, self.udp_port, self.tcp_port))
+        nets = "\tnetworks = %s\n" % quoted(self.inside_net) if self.inside_net else ""
+        public = "\tpublic = %s\n" % quoted(self.public) if self.public else ""
+        sections = {"relay": ['ports = "%s"' % self.ports],
+                    "peers": ["allow = %s" % quoted(self.allow)],
+                    "control": ['socket = "%s"' % self.path("relay.sock")]}
+        for section, lines in self.settings.items():
+            sections.setdefault(section, []).extend(lines)
+        limits = sections.setdefault("limits", [])
+        limits += ["%s = %s" % (key, value) for key, value in NO_BANDWIDTH_LIMITS.items()
+                   if not any(line.split()[0] == key for line in limits)]
+        text = 'realm = "avedge"\nkeys = "%s"\n' % self.path("keys")
+        if self.workers:
+            text += "workers = %d\n" % self.workers
+        text += "".join(line + "\n" for line in self.extra)
+        text += 'tls {\n\tcertificate = "%s"\n\tprivate_key = "%s"\n}\n' % (
+            self.path("relay.pem"), self.path("relay.key"))
+        text += side("inside", self.inside, nets) + side("outside", self.outside, public)
+        for section, lines in sections.items():
+            text += "%s {\n%s}\n" % (section, "".join("\t%s\n" % line for line in lines))
+        return text
+
+    def coturn_config(self):
+        lines = ["use-auth-secret", "static-auth-secret=" + self.secret()]
+        low, high = self.ports.split("-")
+        lines += ["realm=avedge", "listening-port=%d" % self.udp_port, "simple-log",
+                  "tls-listening-port=%d" % self.tcp_port, "min-port=" + low,
+                  "max-port=" + high, "cert=" + self.path("relay.pem"), "no-cli",
+                  "pkey=" + self.path("relay.key"), "userdb=" + self.path("turndb"),
+                  "pidfile=" + self.path("turnserver.pid"), "allow-loopback-peers",
+                  "proc-user=root"]
+        lines += ["log-file=/dev/null", "no-stdout-log"] if self.quiet else \
+            ["log-file=stdout", "verbose"]
+        if self.workers:
+            lines.append("relay-threads=%d" % self.workers)
+        lines += ["listening-ip=" + a for a in [*self.inside, *self.outside]]
+        lines += ["relay-ip=" + a for a in self.outside]
+        for net in self.inside_net:
+            net = ipaddress.ip_network(net)
+            lines.append("denied-peer-ip=%s-%s" % (net[0], net[-1]))
+        for private, public in zip(self.outside, self.public):
+            lines.append("external-ip=%s/%s" % (public, private))
+        return "\n".join(lines) + "\n"
+
+    # life
+
+    def command(self):
+        prefix = ["ip", "netns", "exec", self.netns] if self.netns else []
+        if self.cpu is not None:
+            prefix += ["taskset", "-c", str(self.cpu)]
+        if self.coturn:
+            return prefix + ["/usr/bin/turnserver", "-c", self.path("relay.conf")]
+        return prefix + [program("mediarelayd"), "-c", self.path("relay.conf")]
+
+    def start(self):
+        self.write_config()
+        env = dict(os.environ)
+        env.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:exitcode=99")
+        env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+        env.setdefault("TSAN_OPTIONS", "exitcode=99")
+        with open(self.path("relay.log"), "ab") as log:
+            self.child = subprocess.Popen(self.command(), stdout=log, stderr=log, env=env,
+                                          stdin=subprocess.DEVNULL, start_new_session=True)
+        with open(self.path("relay.pid"), "w", encoding="ascii") as out:
+            out.write("%d\n" % self.child.pid)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if self.child.poll() is not None:
+                break
+            if self.serves():
+                return self
+            time.sleep(0.05)
+        self.child.kill()
+        self.child.wait()
+        raise SystemExit("the relay does not serve:\n" + self.log()[-4000:])
+
+    def serves(self):
+        """Every front answers a Binding request."""
+        prefix = ["ip", "netns", "exec", self.netns] if self.netns else []
+        probe = prefix + [sys.executable, os.path.join(HERE, "turnclient.py"), "probe"]
+        return all(subprocess.run(probe + [a, str(self.udp_port)], check=False, timeout=10,
+                                  capture_output=True).returncode == 0
+                   for a in [*self.inside, *self.outside])
+
+    def pid(self):
+        with open(self.path("relay.pid"), encoding="ascii") as pid:
+            return int(pid.read())
+
+    def log(self):
+        with open(self.path("relay.log"), encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def reload(self):
+        os.kill(self.pid(), signal.SIGHUP)
+
+    def alive(self):
+        if self.child:
+            return self.child.poll() is None
+        try:
+            with open("/proc/%d/stat" % self.pid(), encoding="ascii") as stat:
+                return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+        except OSError:
+            return False
+
+    def stop(self):
+        """Complaints about how the relay lived and ended, as a list of sentences."""
+        wrong = []
+        if not self.alive():
+            wrong.append("the relay had died before it was stopped")
+        else:
+            os.kill(self.pid(), signal.SIGTERM)
+            deadline = time.monotonic() + STOP_S
+            while self.alive() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            if self.alive():
+                os.kill(self.pid(), signal.SIGKILL)
+                wrong.append("the relay did not stop within %d s of SIGTERM" % STOP_S)
+        if self.child and self.child.wait() != 0 and not self.coturn:
+            wrong.append("the relay ended with status %d" % self.child.returncode)
+        wrong += ["log: " + line for line in self.log().splitlines() if REPORT.search(line)]
+        return wrong
+
+    def secret(self):
+        with open(self.path("secret"), encoding="ascii") as secret:
+            return secret.read().strip()
+
+    def credential(self, user="alice", ttl=3600, form="rest"):
+        if self.coturn:
+            return turnclient.rest_credential(self.secret(), user, ttl)
+        out = run(program("avedgectl"), "credential", "--keys", self.path("keys"), "--user",
+                  user, "--ttl", "%ds" % ttl, "--form", form, "--json").stdout
+        pair = json.loads(out)
+        return pair["username"], pair["password"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("verb", choices=("start", "reload", "stop", "credential", "available",
+                                         "certificate"))
+    parser.add_argument("--dir")
+    parser.add_argument("--user", default="alice")
+    parser.add_argument("--ttl", type=int, default=3600)
+    parser.add_argument("--form", choices=("rest", "mras"), default="rest")
+    for name in ("inside", "outside", "inside-net", "allow", "public", "extra"):
+        parser.add_argument("--" + name, action="append", default=[])
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION:LINE")
+    for name, default in (("udp-port", 3478), ("tcp-port", 443), ("workers", 0)):
+        parser.add_argument("--" + name, type=int, default=default)
+    parser.add_argument("--ports", default="50000-59999")
+    parser.add_argument("--netns")
+    args = parser.parse_args()
+
+    if args.verb == "available":
+        reason = unavailable()
+        if reason:
+            print(reason)
+        return 77 if reason else 0
+    if args.verb == "certificate":
+        make_certificates(args.dir, args.inside + args.outside)
+        return 0
+    if args.verb == "start":
+        settings = {}
+        for item in args.set:
+            section, line = item.split(":", 1)
+            settings.setdefault(section, []).append(line)
+        options = {k: getattr(args, k) for k in (
+            "inside", "outside", "inside_net", "allow", "public", "extra", "udp_port",
+            "tcp_port", "workers", "ports", "netns")}
+        Relay(args.dir, settings=settings, **options).start()
+        return 0
+    relay = Relay.attach(args.dir)
+    if args.verb == "reload":
+        relay.reload()
+    elif args.verb == "credential":
+        print("%s %s" % relay.credential(args.user, args.ttl, args.form))
+    else:
+        wrong = relay.stop()
+        for line in wrong:
+            print(line, file=sys.stderr)
+        return 1 if wrong else 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

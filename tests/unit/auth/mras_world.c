@@ -1,0 +1,103 @@
+/*
+ * mras_world.c - an edge whose mrasd is asked in unit tests.
+ */
+#include "tests/unit/auth/mras_world.h"
+
+#include <check.h>
+#include <string.h>
+
+#include "auth/credential/credential.h"
+#include "auth/mras/mras_xml.h"
+
+static const char keys[] = "one MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";
+static const char *const lab_identities[] = {"@lab.example"};
+
+void mras_world_make(struct mras_world *world)
+{
+	struct keyring_error error;
+
+	*world = (struct mras_world){
+		.servers = {{.name = "fe01.lab.example"},
+			    {.name = "web01.lab.example",
+			     .identities = lab_identities,
+			     .identity_count = 1,
+			     .ttl_max_s = 3600,
+			     .requests_per_s = 10}},
+		.relays = {{.location = LOCATION_INTERNET,
+			    .host = "av.lab.example",
+			    .udp_port = 3478,
+			    .tcp_port = 443},
+			   {.location = LOCATION_INTRANET,
+			    .host = "edge-in.lab.example",
+			    .udp_port = 3479,
+			    .tcp_port = 444}},
+	};
+	world->keyring = keyring_parse(keys, sizeof(keys) - 1, &error);
+	world->memory = service_memory_new();
+	ck_assert_ptr_nonnull(world->keyring);
+	ck_assert_ptr_nonnull(world->memory);
+	world->service = (struct service){
+		.servers = world->servers,
+		.server_count = SERVER_COUNT,
+		.relays = world->relays,
+		.relay_count = 2,
+		.ttl_default_s = 8 * 3600,
+		.ttl_max_s = 24 * 3600,
+		.keyring = world->keyring,
+	};
+}
+
+void mras_world_free(struct mras_world *world)
+{
+	keyring_free(world->keyring);
+	service_memory_free(world->memory);
+}
+
+struct slice slice_of(const char *text)
+{
+	return (struct slice){(const uint8_t *)text, strlen(text)};
+}
+
+bool mras_world_accepts(const struct mras_world *world, const char *username,
+			const char *password, int64_t unix_s)
+{
+	struct credential cred;
+	struct credential_password right;
+	size_t position = 0;
+
+	if (credential_parse(slice_of(username), false, &cred) != CREDENTIAL_OK ||
+	    credential_check_time(&cred, unix_s, 0) != CREDENTIAL_OK)
+		return false;
+	while (credential_next_password(&cred, world->keyring, unix_s, &position,
+					&right)) {
+		if (right.len == strlen(password) &&
+		    memcmp(right.bytes, password, right.len) == 0)
+			return true;
+	}
+	return false;
+}
+
+char *mras_world_respond(const struct mras_world *world, const char *body, size_t *len)
+{
+	enum mras_reason reason;
+	struct mras_request *request = mras_request_parse(slice_of(body), &reason);
+	char *answer = mras_respond(&world->service, world->memory,
+				    &world->servers[OPEN_SERVER], request, reason, NOW_MS,
+				    NOW_S, len);
+
+	ck_assert_ptr_nonnull(answer);
+	ck_assert_uint_eq(strlen(answer), *len);
+	mras_request_free(request);
+	return answer;
+}
+
+size_t count_of(const char *haystack, const char *needle)
+{
+	size_t count = 0;
+
+	while ((haystack = strstr(haystack, needle))) {
+		count++;
+		haystack += strlen(needle);
+	}
+	return count;
+}

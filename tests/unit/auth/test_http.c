@@ -1,0 +1,429 @@
+/*
+ * test_http.c - what mrasd answers over HTTP, held to docs/openapi.json: every answer fits the
+ * schema of its status there.
+ */
+#include "auth/server/http_reply.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "auth/credential/timestamp.h"
+#include "tests/unit/auth/http_world.h"
+#include "tests/unit/lib/json_schema.h"
+#include "tests/unit/lib/unit.h"
+
+static const char *text_of(const struct http_answer *answer, const char *name)
+{
+	const char *text = json_string_value(json_object_get(answer->document, name));
+
+	ck_assert_msg(text != NULL, "no %s in %s", name, answer->reply.body);
+	return text;
+}
+
+static json_int_t number_of(const struct http_answer *answer, const char *name)
+{
+	return json_integer_value(json_object_get(answer->document, name));
+}
+
+/* What is granted: seconds, and whether the relay accepts the pair until then. */
+static const struct {
+	const char *name;
+	int server;
+	const char *body;
+	json_int_t ttl_s;
+} grants[] = {
+	{"a user alone", OPEN_SERVER, "{\"user\":\"alice\"}", 8 * 3600},
+	{"a minute", OPEN_SERVER, "{\"user\":\"alice\",\"ttl\":60}", 60},
+	{"less than a minute", OPEN_SERVER, "{\"user\":\"alice\",\"ttl\":1}", 60},
+	{"ten years (attack 43)", OPEN_SERVER, "{\"user\":\"alice\",\"ttl\":315360000}",
+	 24 * 3600},
+	{"more than fits", OPEN_SERVER, "{\"user\":\"a\",\"ttl\":9223372036854775807}",
+	 24 * 3600},
+	{"the server's maximum", LAB_SERVER, "{\"user\":\"a@lab.example\",\"ttl\":86400}",
+	 3600},
+	{"the form of Lync", OPEN_SERVER,
+	 "{\"user\":\"sip:alice@lab.example\",\"ttl\":600,\"form\":\"mras\"}", 600},
+	{"the form of Lync, any text", OPEN_SERVER,
+	 "{\"user\":\"\\u0430\\u043b\\u0438\\u0441\\u0430\",\"ttl\":600,\"form\":\"mras\"}",
+	 600},
+	{"everything said", OPEN_SERVER,
+	 " {\"form\":\"rest\", \"location\":\"internet\",\n\"user\":\"bob\",\"ttl\":120} ",
+	 120},
+};
+
+START_TEST(http_grants_what_the_relay_accepts)
+{
+	struct http_request request = http_post(grants[_i].body);
+	struct http_answer answer = http_ask(grants[_i].server, &request, NOW_MS);
+	char expires[TIMESTAMP_SIZE];
+	int64_t end_s = NOW_S + grants[_i].ttl_s;
+
+	ck_assert_msg(answer.reply.status == 200, "%s: %s", grants[_i].name,
+		      answer.reply.body);
+	http_check_schema(&request, &answer);
+	ck_assert_int_eq(number_of(&answer, "ttl"), grants[_i].ttl_s);
+	ck_assert(timestamp_format(end_s, expires));
+	ck_assert_str_eq(text_of(&answer, "expires"), expires);
+	ck_assert_str_eq(text_of(&answer, "realm"), "avedge");
+	ck_assert(mras_world_accepts(&world, text_of(&answer, "username"),
+				     text_of(&answer, "password"), end_s - 1));
+	ck_assert(!mras_world_accepts(&world, text_of(&answer, "username"),
+				      text_of(&answer, "password"), end_s));
+
+	const json_t *ice =
+		json_array_get(json_object_get(answer.document, "iceServers"), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(ice, "username")),
+			 text_of(&answer, "username"));
+	ck_assert_str_eq(json_string_value(json_object_get(ice, "credential")),
+			 text_of(&answer, "password"));
+	http_answer_free(&answer);
+}
+END_TEST
+
+static const struct {
+	const char *name;
+	int server;
+	struct http_request request;
+	unsigned status;
+	const char *detail; /* a part of it */
+} refusals[] = {
+	{"unknown path",
+	 OPEN_SERVER,
+	 {.method = "GET", .path = "/"},
+	 404,
+	 "/v1/credentials"},
+	{"path with something behind",
+	 OPEN_SERVER,
+	 {.method = "GET", .path = "/v1/relays/"},
+	 404,
+	 "/v1/relays"},
+	{"GET of credentials",
+	 OPEN_SERVER,
+	 {.method = "GET", .path = "/v1/credentials"},
+	 405,
+	 "only POST"},
+	{"DELETE of relays",
+	 OPEN_SERVER,
+	 {.method = "DELETE", .path = "/v1/relays"},
+	 405,
+	 "only GET"},
+	{"too large",
+	 OPEN_SERVER,
+	 {.method = "POST", .path = "/v1/credentials", .too_large = true},
+	 413,
+	 "limits.body"},
+	{"no content type",
+	 OPEN_SERVER,
+	 {.method = "POST", .path = "/v1/credentials"},
+	 415,
+	 "application/json"},
+	{"a form",
+	 OPEN_SERVER,
+	 {.method = "POST",
+	  .path = "/v1/credentials",
+	  .content_type = "application/x-www-form-urlencoded"},
+	 415,
+	 "application/json"},
+	{"almost JSON",
+	 OPEN_SERVER,
+	 {.method = "POST",
+	  .path = "/v1/credentials",
+	  .content_type = "application/jsonp"},
+	 415,
+	 "application/json"},
+};
+
+START_TEST(http_refuses_the_envelope)
+{
+	const struct http_request *request = &refusals[_i].request;
+	struct http_answer answer = http_ask(refusals[_i].server, request, NOW_MS);
+
+	ck_assert_msg(answer.reply.status == refusals[_i].status, "%s: %s",
+		      refusals[_i].name, answer.reply.body);
+	ck_assert_str_eq(answer.reply.content_type, "application/problem+json");
+	ck_assert_ptr_nonnull(strstr(text_of(&answer, "detail"), refusals[_i].detail));
+	ck_assert_int_eq(number_of(&answer, "status"), refusals[_i].status);
+	ck_assert_int_eq(answer.reply.status == 405, answer.reply.allow != NULL);
+	http_answer_free(&answer);
+}
+END_TEST
+
+static const struct {
+	const char *body;
+	unsigned status;
+	const char *detail;
+} bodies[] = {
+	{"", 400, "not JSON"},
+	{"hello", 400, "not JSON"},
+	{"{\"user\":\"a\"", 400, "not JSON: line 1"},
+	{"{\"user\":\"a\"} {}", 400, "not JSON"},
+	{"{\"user\":\"a\",\"user\":\"b\"}", 400, "duplicate object key"},
+	{"{\"user\":\"\xff\"}", 400, "not JSON"},
+	{"[]", 400, "not a JSON object"},
+	{"\"alice\"", 400, "not JSON"},
+	{"{}", 400, "\"user\" is missing"},
+	{"{\"user\":null}", 400, "\"user\" is missing"},
+	{"{\"user\":7}", 400, "\"user\" is missing"},
+	{"{\"user\":\"\"}", 400, "\"user\" is empty"},
+	{"{\"user\":\"a\\u0000b\"}", 400, "not text"},
+	{"{\"user\":\"a\\u0000b\",\"form\":\"mras\"}", 400, "not text"},
+	{"{\"user\":\"\\u00e9\"}", 400, "printable ASCII"},
+	{"{\"user\":\"a\",\"ttl\":0}", 400, "\"ttl\""},
+	{"{\"user\":\"a\",\"ttl\":-5}", 400, "\"ttl\""},
+	{"{\"user\":\"a\",\"ttl\":\"60\"}", 400, "\"ttl\""},
+	{"{\"user\":\"a\",\"ttl\":60.5}", 400, "\"ttl\""},
+	{"{\"user\":\"a\",\"ttl\":1e400}", 400, "not JSON"},
+	{"{\"user\":\"a\",\"ttl\":99999999999999999999}", 400, "not JSON"},
+	{"{\"user\":\"a\",\"ttl\":null}", 400, "\"ttl\""},
+	{"{\"user\":\"a\",\"form\":\"binary\"}", 400, "neither \"rest\" nor \"mras\""},
+	{"{\"user\":\"a\",\"form\":1}", 400, "neither \"rest\" nor \"mras\""},
+	{"{\"user\":\"a\",\"location\":\"inside\"}", 400,
+	 "neither \"intranet\" nor \"internet\""},
+	{"{\"user\":\"a\",\"tll\":60}", 400, "no member \"tll\""},
+	/* 32 bytes of it are quoted, which ends inside a character */
+	{"{\"user\":\"a\",\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\xc3\xa9\":60}", 400,
+	 "no member \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx?\""},
+};
+
+START_TEST(http_refuses_the_body)
+{
+	struct http_request request = http_post(bodies[_i].body);
+	struct http_answer answer = http_ask(OPEN_SERVER, &request, NOW_MS);
+
+	ck_assert_msg(answer.reply.status == bodies[_i].status, "%s: %s", bodies[_i].body,
+		      answer.reply.body);
+	ck_assert_msg(strstr(text_of(&answer, "detail"), bodies[_i].detail) != NULL,
+		      "%s: %s", bodies[_i].body, answer.reply.body);
+	http_check_schema(&request, &answer);
+	http_answer_free(&answer);
+}
+END_TEST
+
+START_TEST(http_limits_what_rest_names_hold)
+{
+	char body[256], user[CREDENTIAL_USER_MAX + 2];
+
+	for (size_t len = CREDENTIAL_USER_MAX; len <= CREDENTIAL_USER_MAX + 1; len++) {
+		memset(user, 'a', len);
+		user[len] = '\0';
+		snprintf(body, sizeof(body), "{\"user\":\"%s\"}", user);
+
+		struct http_request request = http_post(body);
+		struct http_answer answer = http_ask(OPEN_SERVER, &request, NOW_MS);
+		ck_assert_uint_eq(answer.reply.status,
+				  len == CREDENTIAL_USER_MAX ? 200 : 400);
+		http_answer_free(&answer);
+	}
+}
+END_TEST
+
+START_TEST(http_forbids_users_of_others)
+{
+	struct http_request request = http_post("{\"user\":\"sip:eve@other.example\"}");
+	struct http_answer answer = http_ask(LAB_SERVER, &request, NOW_MS);
+
+	ck_assert_uint_eq(answer.reply.status, 403);
+	http_check_schema(&request, &answer);
+	http_answer_free(&answer);
+}
+END_TEST
+
+START_TEST(http_says_when_to_come_again)
+{
+	struct http_request request = {.method = "GET", .path = "/v1/relays"};
+	struct http_answer answer;
+
+	for (int i = 0; i < 10; i++) {
+		answer = http_ask(LAB_SERVER, &request, NOW_MS);
+		ck_assert_uint_eq(answer.reply.status, 200);
+		http_answer_free(&answer);
+	}
+	answer = http_ask(LAB_SERVER, &request, NOW_MS);
+	ck_assert_uint_eq(answer.reply.status, 429);
+	ck_assert_uint_eq(answer.reply.retry_after_s, 1);
+	http_check_schema(&request, &answer);
+	http_answer_free(&answer);
+	answer = http_ask(LAB_SERVER, &request, NOW_MS + 1000);
+	ck_assert_uint_eq(answer.reply.status, 200);
+	http_answer_free(&answer);
+}
+END_TEST
+
+START_TEST(http_counts_credentials_of_one_identity)
+{
+	struct http_request request = http_post("{\"user\":\"alice\"}");
+	struct http_answer answer;
+
+	world.service.identity_per_minute = 2;
+	for (int i = 0; i < 3; i++) {
+		answer = http_ask(OPEN_SERVER, &request, NOW_MS);
+		ck_assert_uint_eq(answer.reply.status, i < 2 ? 200 : 429);
+		ck_assert_int_eq(answer.reply.retry_after_s > 0, i == 2);
+		http_check_schema(&request, &answer);
+		http_answer_free(&answer);
+	}
+	request = http_post("{\"user\":\"bob\"}");
+	answer = http_ask(OPEN_SERVER, &request, NOW_MS);
+	ck_assert_uint_eq(answer.reply.status, 200);
+	http_answer_free(&answer);
+}
+END_TEST
+
+START_TEST(http_needs_a_key)
+{
+	struct http_request request = http_post("{\"user\":\"alice\"}");
+	struct http_answer answer;
+
+	world.service.keyring = NULL;
+	answer = http_ask(OPEN_SERVER, &request, NOW_MS);
+	ck_assert_uint_eq(answer.reply.status, 503);
+	ck_assert_uint_gt(answer.reply.retry_after_s, 0);
+	http_check_schema(&request, &answer);
+	http_answer_free(&answer);
+}
+END_TEST
+
+/* The schema of requests is the code's opinion, too. */
+START_TEST(http_takes_what_the_schema_takes)
+{
+	json_t *schema =
+		json_schema_find(openapi, "#/components/schemas/CredentialRequest");
+	char why[200];
+
+	for (size_t i = 0; i < ARRAY_LEN(grants); i++) {
+		json_t *document = json_loads(grants[i].body, 0, NULL);
+
+		ck_assert_msg(json_schema_fits(openapi, schema, document, why,
+					       sizeof(why)),
+			      "%s: %s", grants[i].name, why);
+		json_decref(document);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+		json_t *document = json_loads(
+			bodies[i].body, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+		const json_t *user = json_object_get(document, "user");
+
+		/* That users are text of some length, the schema leaves to words. */
+		if (document && !json_is_string(user))
+			ck_assert_msg(!json_schema_fits(openapi, schema, document, why,
+							sizeof(why)),
+				      "%s", bodies[i].body);
+		json_decref(document);
+	}
+}
+END_TEST
+
+struct told {
+	char text[512];
+};
+
+static void note(void *arg, const struct service_server *server,
+		 const struct service_request *request, enum service_fault fault,
+		 const struct service_answer *answer)
+{
+	struct told *told = arg;
+	size_t len = strlen(told->text);
+
+	snprintf(told->text + len, sizeof(told->text) - len, "%s %.*s %s %s %d\n",
+		 server->name, request ? (int)request->identity.len : 1,
+		 request ? (const char *)request->identity.data : "-",
+		 service_fault_name(fault), answer ? answer->key_id : "-",
+		 answer ? (int)answer->ttl_s : 0);
+}
+
+START_TEST(http_decisions_are_told)
+{
+	struct told told = {""};
+	struct http_request good = http_post("{\"user\":\"a@lab.example\",\"ttl\":60}"),
+			    bad = http_post("{\"user\":\"eve\"}");
+	struct http_answer answer;
+
+	world.service.decided = note;
+	world.service.decided_arg = &told;
+	for (int i = 0; i < 11; i++) {
+		answer = http_ask(LAB_SERVER, i == 0 ? &good : &bad, NOW_MS);
+		http_answer_free(&answer);
+		if (i == 1)
+			world.service.decided = NULL;
+		if (i == 9)
+			world.service.decided = note;
+	}
+	ck_assert_str_eq(told.text, "web01.lab.example a@lab.example ok one 60\n"
+				    "web01.lab.example eve forbidden - 0\n"
+				    "web01.lab.example - busy - 0\n");
+}
+END_TEST
+
+static const struct {
+	const char *name;
+	struct http_request request;
+	const char *want;
+} strange[] = {
+	{"no such path", {.method = "GET", .path = "/"}, "- not understood"},
+	{"another method",
+	 {.method = "GET", .path = "/v1/credentials"},
+	 "- not understood"},
+	{"another method of the list",
+	 {.method = "POST", .path = "/v1/relays"},
+	 "- not understood"},
+	{"no JSON",
+	 {.method = "POST",
+	  .path = "/v1/credentials",
+	  .content_type = "application/json",
+	  .body = {(const uint8_t *)"{", 1}},
+	 "- not understood"},
+	{"too large",
+	 {.method = "POST",
+	  .path = "/v1/credentials",
+	  .content_type = "application/json",
+	  .too_large = true},
+	 "- not understood"},
+	{"the list is no request for a credential",
+	 {.method = "GET", .path = "/v1/relays"},
+	 ""},
+};
+
+/* Once each: the metrics count by what is told here. */
+START_TEST(http_tells_of_what_it_does_not_understand)
+{
+	for (size_t i = 0; i < ARRAY_LEN(strange); i++) {
+		struct told told = {""};
+		char want[128] = "";
+		struct http_answer answer;
+
+		world.service.decided = note;
+		world.service.decided_arg = &told;
+		answer = http_ask(OPEN_SERVER, &strange[i].request, NOW_MS);
+		http_answer_free(&answer);
+		if (*strange[i].want)
+			snprintf(want, sizeof(want), "fe01.lab.example %s - 0\n",
+				 strange[i].want);
+		ck_assert_msg(strcmp(told.text, want) == 0, "%s: %s", strange[i].name,
+			      told.text);
+	}
+}
+END_TEST
+
+static void http_suite(Suite *suite)
+{
+	TCase *tc = tcase_create("http");
+
+	tcase_add_checked_fixture(tc, http_world_make, http_world_free);
+	tcase_add_loop_test(tc, http_grants_what_the_relay_accepts, 0, ROWS(grants));
+	tcase_add_loop_test(tc, http_refuses_the_envelope, 0, ROWS(refusals));
+	tcase_add_loop_test(tc, http_refuses_the_body, 0, ROWS(bodies));
+	tcase_add_test(tc, http_limits_what_rest_names_hold);
+	tcase_add_test(tc, http_forbids_users_of_others);
+	tcase_add_test(tc, http_says_when_to_come_again);
+	tcase_add_test(tc, http_counts_credentials_of_one_identity);
+	tcase_add_test(tc, http_needs_a_key);
+	tcase_add_test(tc, http_tells_of_what_it_does_not_understand);
+	tcase_add_test(tc, http_takes_what_the_schema_takes);
+	tcase_add_test(tc, http_decisions_are_told);
+	suite_add_tcase(suite, tc);
+}
+
+UNIT_MAIN("http", http_suite)

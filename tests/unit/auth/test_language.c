@@ -1,0 +1,91 @@
+/*
+ * test_language.c - what a first line says.
+ */
+#include "auth/mras/language.h"
+
+#include <string.h>
+
+#include "tests/unit/lib/unit.h"
+
+static const struct {
+	const char *name;
+	const char *bytes;
+	enum language want;
+} rows[] = {
+	{"nothing", "", LANGUAGE_UNDECIDED},
+	{"half a word", "SER", LANGUAGE_UNDECIDED},
+	{"a line without its end", "SERVICE sip:a SIP/2.0", LANGUAGE_UNDECIDED},
+	{"a line without its newline", "SERVICE sip:a SIP/2.0\r", LANGUAGE_UNDECIDED},
+	{"a request",
+	 "SERVICE sip:edge.lab.example:5062;grid SIP/2.0\r\nVia:", LANGUAGE_SIP},
+	{"with a bare newline", "OPTIONS sip:a SIP/2.0\n", LANGUAGE_SIP},
+	{"a response", "SIP/2.0 200 OK\r\n", LANGUAGE_SIP},
+	{"keep-alive before any request", "\r\n\r\n", LANGUAGE_SIP},
+	{"HTTP", "POST /v1/credentials HTTP/1.1\r\n", LANGUAGE_HTTP},
+	{"old HTTP", "GET / HTTP/1.0\r\n", LANGUAGE_HTTP},
+	{"HTTP/2 without upgrade", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", LANGUAGE_OTHER},
+	{"SIP of another age", "SERVICE sip:a SIP/3.0\r\n", LANGUAGE_OTHER},
+	{"only the version", " SIP/2.0\r\n", LANGUAGE_OTHER},
+	{"the version alone", "SIP/2.0\r\n", LANGUAGE_OTHER},
+	{"something after it", "SERVICE sip:a SIP/2.0 \r\n", LANGUAGE_OTHER},
+	{"mail", "EHLO relay\r\n", LANGUAGE_OTHER},
+	{"TLS in TLS", "\x16\x03\x01", LANGUAGE_OTHER},
+	{"a control character", "GET /\x01 HTTP/1.1\r\n", LANGUAGE_OTHER},
+	{"a carriage return inside", "GET /\r HTTP/1.1\r\n", LANGUAGE_OTHER},
+};
+
+START_TEST(language_of_a_first_line)
+{
+	size_t len = strlen(rows[_i].bytes);
+	enum language got =
+		language_of((struct slice){(const uint8_t *)rows[_i].bytes, len});
+
+	ck_assert_msg(got == rows[_i].want, "%s: got %d", rows[_i].name, got);
+}
+END_TEST
+
+/* However few bytes come at a time, the decision is the same and comes at the newline. */
+START_TEST(language_decides_at_the_newline)
+{
+	size_t line = strcspn(rows[_i].bytes, "\n") + 1;
+
+	if (rows[_i].want != LANGUAGE_SIP && rows[_i].want != LANGUAGE_HTTP)
+		return;
+	for (size_t len = 0; len < line; len++)
+		ck_assert_msg(language_of((struct slice){(const uint8_t *)rows[_i].bytes,
+							 len}) == LANGUAGE_UNDECIDED,
+			      "%s: after %zu bytes", rows[_i].name, len);
+	ck_assert_int_eq(
+		language_of((struct slice){(const uint8_t *)rows[_i].bytes, line}),
+		rows[_i].want);
+}
+END_TEST
+
+START_TEST(language_waits_for_no_endless_line)
+{
+	static uint8_t line[LANGUAGE_LINE_MAX + 100];
+
+	memset(line, 'A', sizeof(line));
+	ck_assert_int_eq(language_of((struct slice){line, LANGUAGE_LINE_MAX - 1}),
+			 LANGUAGE_UNDECIDED);
+	ck_assert_int_eq(language_of((struct slice){line, LANGUAGE_LINE_MAX}),
+			 LANGUAGE_OTHER);
+	memcpy(line + LANGUAGE_LINE_MAX - 10, " SIP/2.0\r\n", 10);
+	ck_assert_int_eq(language_of((struct slice){line, sizeof(line)}), LANGUAGE_SIP);
+	memset(line, 'A', sizeof(line));
+	memcpy(line + LANGUAGE_LINE_MAX - 9, " SIP/2.0\r\n", 10);
+	ck_assert_int_eq(language_of((struct slice){line, sizeof(line)}), LANGUAGE_OTHER);
+}
+END_TEST
+
+static void language_suite(Suite *suite)
+{
+	TCase *tc = tcase_create("language");
+
+	tcase_add_loop_test(tc, language_of_a_first_line, 0, ROWS(rows));
+	tcase_add_loop_test(tc, language_decides_at_the_newline, 0, ROWS(rows));
+	tcase_add_test(tc, language_waits_for_no_endless_line);
+	suite_add_tcase(suite, tc);
+}
+
+UNIT_MAIN("language", language_suite)

@@ -1,0 +1,304 @@
+/*
+ * test_mras_answer.c - responses of [MS-AVEDGEA] written. Requests are in test_mras_xml.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/mras/mras_xml.h"
+#include "tests/unit/auth/mras_requests.h"
+#include "tests/unit/auth/mras_world.h"
+#include "tests/unit/lib/unit.h"
+
+static struct mras_world world;
+
+static void make(void)
+{
+	mras_world_make(&world);
+}
+
+static void end(void)
+{
+	mras_world_free(&world);
+}
+/* The text between two others; static. */
+static const char *between(const char *text, const char *before, const char *behind)
+{
+	static char found[4][256];
+	static unsigned turn;
+	char *out = found[turn++ % 4];
+	const char *start = strstr(text, before);
+
+	ck_assert_msg(start != NULL, "no %s in %s", before, text);
+	start += strlen(before);
+	const char *stop = strstr(start, behind);
+	ck_assert_msg(stop != NULL && stop - start < 256, "no %s in %s", behind, start);
+	memcpy(out, start, (size_t)(stop - start));
+	out[stop - start] = '\0';
+	return out;
+}
+
+START_TEST(xml_response)
+{
+	char want[2048];
+	size_t len;
+	char *answer;
+
+	world.service.realm = "relay & \"co\"";
+	answer = mras_world_respond(
+		&world,
+		REQUEST(ID "<location>internet</location><duration>480</duration>"),
+		&len);
+	const char *username = between(answer, "<username>", "</username>");
+	const char *password = between(answer, "<password>", "</password>");
+	snprintf(
+		want, sizeof(want),
+		"<?xml version=\"1.0\"?>\r\n"
+		"<response " NS
+		" requestID=\"7\" version=\"2.0\" serverVersion=\"3.0\" " URIS
+		" reasonPhrase=\"OK\"><credentialsResponse credentialsRequestID=\"8\">"
+		"<credentials><username>%s</username><password>%s</password>"
+		"<duration>480</duration><realm>relay &amp; &quot;co&quot;</realm></credentials>"
+		"<mediaRelayList><mediaRelay><location>internet</location>"
+		"<hostName>av.lab.example</hostName><udpPort>3478</udpPort>"
+		"<tcpPort>443</tcpPort></mediaRelay></mediaRelayList></credentialsResponse>"
+		"</response>",
+		username, password);
+	ck_assert_str_eq(answer, want);
+	ck_assert(mras_world_accepts(&world, username, password, NOW_S + 480 * 60 - 1));
+	ck_assert(!mras_world_accepts(&world, username, password, NOW_S + 480 * 60));
+	free(answer);
+}
+END_TEST
+
+START_TEST(xml_response_to_a_malformed_request)
+{
+	size_t len;
+	char *answer = mras_world_respond(&world, "<request/>", &len);
+
+	ck_assert_str_eq(answer, "<?xml version=\"1.0\"?>\r\n<response " NS
+				 " version=\"3.0\" serverVersion=\"3.0\""
+				 " reasonPhrase=\"Request Malformed\"/>");
+	free(answer);
+}
+END_TEST
+
+START_TEST(xml_response_escapes)
+{
+	size_t len;
+	char *answer = mras_world_respond(
+		&world,
+		"<request requestID=\"&lt;&amp;&gt;&quot;&#39;&#9;&#10;\""
+		" version=\"2.0\" " URIS " " NS ">" PART(ID) CLOSED,
+		&len);
+
+	ck_assert_str_eq(between(answer, "requestID=\"", "\""),
+			 "&lt;&amp;&gt;&quot;&apos;&#9;&#10;");
+	free(answer);
+}
+END_TEST
+
+enum { NO_ADDRESS, WITH_IPV4, WITH_IPV6, HOST_IS_ADDRESS };
+
+static const struct {
+	const char *name;
+	const char *version, *location;
+	bool direct_ip;
+	int addresses;
+	const char *want; /* what there is of hosts, in order */
+} relays[] = {
+	{"both sides", "2.0", "", false, WITH_IPV4,
+	 "internet hostName av.lab.example intranet hostName edge-in.lab.example "},
+	{"outside", "2.0", "<location>internet</location>", false, WITH_IPV4,
+	 "internet hostName av.lab.example "},
+	{"inside", "2.0", "<location>intranet</location>", false, WITH_IPV4,
+	 "intranet hostName edge-in.lab.example "},
+	{"address", "2.0", "<location>internet</location>", true, WITH_IPV4,
+	 "internet directIPAddress 192.0.2.1 "},
+	{"address where there is none", "2.0", "<location>internet</location>", true,
+	 NO_ADDRESS, "internet hostName av.lab.example "},
+	{"the host is an address", "2.0", "<location>internet</location>", true,
+	 HOST_IS_ADDRESS, "internet directIPAddress 192.0.2.7 "},
+	{"the host is an address, by name", "2.0", "<location>internet</location>", false,
+	 HOST_IS_ADDRESS, "internet hostName 192.0.2.7 "},
+	{"IPv6 from 3.0 on", "3.0", "<location>internet</location>", true, WITH_IPV6,
+	 "internet directIPAddress 2001:db8::1 "},
+	{"IPv6 before 3.0", "2.0", "<location>internet</location>", true, WITH_IPV6,
+	 "internet hostName av.lab.example "},
+};
+
+/* location, kind and host of every relay in an answer. */
+static void list_relays(const char *answer, char *list)
+{
+	*list = '\0';
+	while ((answer = strstr(answer, "<mediaRelay>"))) {
+		answer += strlen("<mediaRelay>");
+		const char *kind = strstr(answer, "</location><");
+		ck_assert_ptr_nonnull(kind);
+		sprintf(list + strlen(list), "%s %s %s ",
+			between(answer, "<location>", "<"),
+			between(kind, "</location><", ">"),
+			between(kind + strlen("</location><"), ">", "<"));
+	}
+}
+
+START_TEST(xml_relays)
+{
+	char body[1024];
+	char list[256];
+	size_t len;
+
+	if (relays[_i].addresses == WITH_IPV4)
+		ck_assert(ip_addr_parse("192.0.2.1", &world.relays[0].direct));
+	if (relays[_i].addresses == WITH_IPV6)
+		ck_assert(ip_addr_parse("2001:db8::1", &world.relays[0].direct));
+	if (relays[_i].addresses == HOST_IS_ADDRESS)
+		strcpy(world.relays[0].host, "192.0.2.7");
+	snprintf(body, sizeof(body),
+		 "<request requestID=\"7\" version=\"%s\" " URIS " %s " NS
+		 ">" PART(ID "%s") CLOSED,
+		 relays[_i].version, relays[_i].direct_ip ? "route=\"directip\"" : "",
+		 relays[_i].location);
+	char *answer = mras_world_respond(&world, body, &len);
+	list_relays(answer, list);
+	ck_assert_msg(strcmp(list, relays[_i].want) == 0, "%s: got %s", relays[_i].name,
+		      list);
+	free(answer);
+}
+END_TEST
+
+START_TEST(xml_ports_that_are_not_offered)
+{
+	size_t len;
+	char *answer;
+
+	world.relays[0].udp_port = 0;
+	world.relays[1].tcp_port = 0;
+	answer = mras_world_respond(&world, REQUEST(ID), &len);
+	ck_assert_ptr_nonnull(strstr(
+		answer, "<hostName>av.lab.example</hostName><tcpPort>443</tcpPort></m"));
+	ck_assert_ptr_nonnull(strstr(
+		answer,
+		"<hostName>edge-in.lab.example</hostName><udpPort>3479</udpPort></m"));
+	free(answer);
+}
+END_TEST
+
+START_TEST(xml_relays_that_drain_are_not_named)
+{
+	size_t len;
+	char *answer;
+
+	world.relays[0].draining = true;
+	answer = mras_world_respond(&world, REQUEST(ID), &len);
+	ck_assert_ptr_nonnull(strstr(answer, "reasonPhrase=\"OK\""));
+	ck_assert_uint_eq(count_of(answer, "<username>"), 1);
+	ck_assert_uint_eq(count_of(answer, "<mediaRelay>"), 1);
+	ck_assert_ptr_nonnull(strstr(answer, "<hostName>edge-in.lab.example</hostName>"));
+	free(answer);
+
+	/* The schema has no empty list. */
+	answer = mras_world_respond(&world, REQUEST(ID "<location>internet</location>"),
+				    &len);
+	ck_assert_ptr_nonnull(strstr(answer, "reasonPhrase=\"Not Supported\""));
+	ck_assert_uint_eq(count_of(answer, "<username>"), 0);
+	free(answer);
+}
+END_TEST
+
+static const char *phrase_of(const char *body, int server)
+{
+	enum mras_reason reason;
+	size_t len;
+	struct mras_request *request = mras_request_parse(slice_of(body), &reason);
+	char *answer = mras_respond(&world.service, world.memory, &world.servers[server],
+				    request, reason, NOW_MS, NOW_S, &len);
+	const char *phrase = between(answer, "reasonPhrase=\"", "\"");
+
+	/* Nobody gets anything if somebody is refused. */
+	if (strcmp(phrase, "OK") != 0)
+		ck_assert_uint_eq(count_of(answer, "<"), 2);
+	ck_assert_uint_eq(count_of(answer, "requestID="),
+			  strcmp(phrase, "Request Malformed") != 0);
+	mras_request_free(request);
+	free(answer);
+	return phrase;
+}
+
+START_TEST(xml_faults_of_the_service)
+{
+	static const char two[] = OPENED("") PART(ID)
+		PART("<identity>sip:bob@other.example</identity>") CLOSED;
+
+	ck_assert_str_eq(phrase_of(two, OPEN_SERVER), "OK");
+	ck_assert_str_eq(phrase_of(two, LAB_SERVER), "Forbidden");
+	ck_assert_str_eq(phrase_of(REQUEST("<identity>a&#10;b</identity>"), OPEN_SERVER),
+			 "Request Malformed");
+
+	world.service.identity_per_minute = 1;
+	ck_assert_str_eq(phrase_of(two, OPEN_SERVER), "OK");
+	ck_assert_str_eq(phrase_of(two, OPEN_SERVER), "Server Busy");
+	world.service.identity_per_minute = 0;
+
+	world.service.relay_count = 1;
+	ck_assert_str_eq(phrase_of(REQUEST(ID "<location>intranet</location>"),
+				   OPEN_SERVER),
+			 "Not Supported");
+	ck_assert_str_eq(phrase_of(REQUEST(ID), OPEN_SERVER), "OK");
+	world.service.relay_count = 0;
+	ck_assert_str_eq(phrase_of(REQUEST(ID), OPEN_SERVER), "Not Supported");
+	world.service.relay_count = 2;
+
+	world.service.keyring = NULL;
+	ck_assert_str_eq(phrase_of(REQUEST(ID), OPEN_SERVER), "Not Supported");
+}
+END_TEST
+
+START_TEST(xml_duration_is_what_was_granted)
+{
+	size_t len;
+	char *answer = mras_world_respond(&world,
+					  REQUEST(ID "<duration>99999</duration>"), &len);
+
+	ck_assert_str_eq(between(answer, "<duration>", "<"), "1440");
+	free(answer);
+	world.keyring->keys[0].not_after_s = NOW_S + 30;
+	answer = mras_world_respond(&world, REQUEST(ID), &len);
+	ck_assert_str_eq(between(answer, "<duration>", "<"), "1");
+	free(answer);
+}
+END_TEST
+
+START_TEST(xml_reason_phrases)
+{
+	ck_assert_str_eq(mras_reason_phrase(MRAS_OK), "OK");
+	ck_assert_str_eq(mras_reason_phrase(MRAS_MALFORMED), "Request Malformed");
+	ck_assert_str_eq(mras_reason_phrase(MRAS_TOO_LARGE), "Request Too Large");
+	ck_assert_str_eq(mras_reason_phrase(MRAS_NOT_SUPPORTED), "Not Supported");
+	ck_assert_str_eq(mras_reason_phrase(MRAS_VERSION_MISMATCH), "Version Mismatch");
+	ck_assert_str_eq(mras_reason_phrase(MRAS_FORBIDDEN), "Forbidden");
+	ck_assert_str_eq(mras_reason_phrase(MRAS_BUSY), "Server Busy");
+	ck_assert_str_eq(mras_reason_phrase(MRAS_TIME_OUT), "Time Out");
+	ck_assert_str_eq(mras_reason_phrase(MRAS_INTERNAL_ERROR),
+			 "Internal Server Error");
+	ck_assert_str_eq(mras_reason_phrase(MRAS_OTHER_FAILURE), "Other Failure");
+}
+END_TEST
+static void mras_answer_suite(Suite *suite)
+{
+	TCase *responses = tcase_create("responses");
+
+	tcase_add_checked_fixture(responses, make, end);
+	tcase_add_test(responses, xml_response);
+	tcase_add_test(responses, xml_response_to_a_malformed_request);
+	tcase_add_test(responses, xml_response_escapes);
+	tcase_add_loop_test(responses, xml_relays, 0, ROWS(relays));
+	tcase_add_test(responses, xml_ports_that_are_not_offered);
+	tcase_add_test(responses, xml_relays_that_drain_are_not_named);
+	tcase_add_test(responses, xml_faults_of_the_service);
+	tcase_add_test(responses, xml_duration_is_what_was_granted);
+	tcase_add_test(responses, xml_reason_phrases);
+	suite_add_tcase(suite, responses);
+}
+
+UNIT_MAIN("mras_answer", mras_answer_suite)

@@ -1,0 +1,321 @@
+/*
+ * test_mras_reload.c - a reload of mrasd applies a whole file or nothing of it, and says what
+ * became of each key and file.
+ */
+#include "auth/server/reload.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "auth/mras/drain.h"
+#include "auth/server/settings.h"
+#include "tests/unit/auth/issuer_world.h"
+#include "tests/unit/lib/unit.h"
+
+static struct issuer_world world;
+static struct reload_report report;
+
+static void make(void)
+{
+	issuer_world_make(&world, "");
+}
+
+static void end(void)
+{
+	reload_report_clear(&report);
+	issuer_world_free(&world);
+}
+
+static bool reload_with(const char *more)
+{
+	issuer_world_configure(&world, more);
+	reload_report_clear(&report);
+	return reload_configuration(world.reload, &report);
+}
+
+/* "key: before -> after (effect)", a line each. */
+static const char *changes(void)
+{
+	static char text[4096];
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < report.count; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+					"%s: %s -> %s (%s)\n", report.changes[i].key,
+					report.changes[i].before, report.changes[i].after,
+					reload_effect_name(report.changes[i].effect));
+	return text;
+}
+
+START_TEST(reload_of_the_same_file_changes_nothing)
+{
+	ck_assert(reload_configuration(world.reload, &report));
+	ck_assert_int_eq(report.result, RELOAD_UNCHANGED);
+	ck_assert_uint_eq(report.generation, 1);
+	ck_assert_uint_eq(report.count, 0);
+}
+END_TEST
+
+START_TEST(reload_names_every_change)
+{
+	ck_assert(reload_with("realm = x\n"
+			      "limits { idle = 5m }\n"
+			      "server new.example { }\n"
+			      "relay { location = inside host = r }\n"));
+	ck_assert_int_eq(report.result, RELOAD_APPLIED);
+	ck_assert_uint_eq(report.generation, 2);
+	ck_assert_str_eq(changes(),
+			 "realm: avedge -> x (applied)\n"
+			 "limits.idle: 10m -> 5m (applied)\n"
+			 "server.new.example: not trusted -> trusted (applied)\n"
+			 "relay.4: none -> r (applied)\n");
+	ck_assert_str_eq(world.issuer.settings->service.realm, "x");
+	ck_assert_int_eq(reload_last(world.reload)->result, RELOAD_APPLIED);
+	ck_assert_int_eq(reload_last(world.reload)->at_s, world.issuer.unix_s);
+}
+END_TEST
+
+START_TEST(reload_leaves_to_the_next_start_what_needs_one)
+{
+	static const char waiting[] = "user:  -> nobody (restart)\n"
+				      "control.socket: /run/mrasd/control.sock -> "
+				      "/x (restart)\n";
+
+	/* Again and again, until there is one: what runs is not what is written. */
+	for (int i = 0; i < 2; i++) {
+		ck_assert(reload_with("user = nobody control { socket = /x }\n"));
+		ck_assert_int_eq(report.result, RELOAD_UNCHANGED);
+		ck_assert_str_eq(changes(), waiting);
+		ck_assert_ptr_null(world.issuer.settings->config->user);
+	}
+	ck_assert(reload_with(""));
+	ck_assert_str_eq(changes(), "");
+}
+END_TEST
+
+static const struct {
+	const char *name;
+	const char *more; /* of the configuration */
+	const char *file, *text;
+	const char *want; /* behind the folder, %s: the folder */
+} wrong[] = {
+	{"a key that is not known", "relm = x\n", NULL, NULL,
+	 "%s/mrasd.conf:10: unknown key \"relm\"; did you mean \"realm\"?"},
+	{"a keyring with a secret too short", "", "keys", "one YWJj\n",
+	 "%s/mrasd.conf:2: keys: %s/keys:1: "},
+	{"a certificate that is none", "", "cert.pem", "x\n",
+	 "%s/mrasd.conf:3: tls.certificate: %s/cert.pem: "},
+	{"a key that is none", "", "key.pem", "x\n",
+	 "%s/mrasd.conf:3: tls.private_key: %s/key.pem: "},
+	{"a list that is not there", "tls { crl = /nowhere/crl }\n", NULL, NULL,
+	 "%s/mrasd.conf:10: tls.crl: /nowhere/crl: "},
+};
+
+static void expand(const char *format, char *out, size_t size)
+{
+	size_t len = 0;
+
+	for (; *format && len + 1 < size; format++) {
+		if (format[0] == '%' && format[1] == 's') {
+			len += (size_t)snprintf(out + len, size - len, "%s",
+						world.folder);
+			format++;
+		} else {
+			out[len++] = *format;
+		}
+	}
+	out[len] = '\0';
+}
+
+START_TEST(reload_of_something_wrong_changes_nothing)
+{
+	const struct settings *before = world.issuer.settings;
+	char want[512];
+
+	if (wrong[_i].file)
+		issuer_world_write(&world, wrong[_i].file, wrong[_i].text);
+	ck_assert(!reload_with(wrong[_i].more));
+	expand(wrong[_i].want, want, sizeof(want));
+	ck_assert_msg(strncmp(report.error, want, strlen(want)) == 0, "%s: %s",
+		      wrong[_i].name, report.error);
+	ck_assert_int_eq(report.result, RELOAD_REJECTED);
+	ck_assert_uint_eq(report.generation, 1);
+	ck_assert_uint_eq(report.count, 0);
+	ck_assert_ptr_eq(world.issuer.settings, before);
+	ck_assert_str_eq(reload_last(world.reload)->error, report.error);
+}
+END_TEST
+
+START_TEST(reload_reports_files_by_what_is_in_them)
+{
+	issuer_world_write(&world, "keys",
+			   "two MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWZn\n"
+			   "one MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY= - "
+			   "2126-01-01T00:00:00Z\n");
+	ck_assert(reload_with(""));
+	ck_assert_str_eq(changes(), "keys: one -> two, one (applied)\n");
+	ck_assert_ptr_eq(strstr(changes(), "MDEy"), NULL);
+
+	/* The same text again is another file. */
+	issuer_world_write(&world, "new",
+			   "two MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWZn\n");
+	char from[WORLD_PATH_SIZE];
+	snprintf(from, sizeof(from), "%s", issuer_world_path(&world, "new"));
+	ck_assert_int_eq(rename(from, issuer_world_path(&world, "keys")), 0);
+	ck_assert(reload_with(""));
+	ck_assert_str_eq(changes(), "keys: two, one -> two (applied)\n");
+}
+END_TEST
+
+START_TEST(reload_watches_every_file)
+{
+	const struct settings *before = world.issuer.settings;
+
+	reload_watched_files(world.reload);
+	ck_assert_ptr_eq(world.issuer.settings, before);
+
+	issuer_world_certify(&world, 3600);
+	reload_watched_files(world.reload);
+	ck_assert_ptr_ne(world.issuer.settings, before);
+	ck_assert_uint_eq(reload_last(world.reload)->generation, 2);
+
+	char more[2 * WORLD_PATH_SIZE];
+	issuer_world_revoke(&world, 600);
+	snprintf(more, sizeof(more), "tls { crl = \"%s\" }\n",
+		 issuer_world_path(&world, "crl.pem"));
+	ck_assert_msg(reload_with(more), "%s", report.error);
+	ck_assert_uint_eq(world.issuer.settings->files[FILE_CRL].count, 1);
+	int64_t ends_s = world.issuer.settings->files[FILE_CRL].expires_s;
+	ck_assert_int_le(ends_s - world.issuer.unix_s, 660);
+	ck_assert_int_ge(ends_s - world.issuer.unix_s, 540);
+
+	before = world.issuer.settings;
+	issuer_world_revoke(&world, 1200);
+	reload_watched_files(world.reload);
+	ck_assert_ptr_ne(world.issuer.settings, before);
+	ck_assert_int_gt(world.issuer.settings->files[FILE_CRL].expires_s, ends_s);
+}
+END_TEST
+
+START_TEST(reload_looks_once_at_a_file_that_went_wrong)
+{
+	const struct settings *before = world.issuer.settings;
+
+	issuer_world_write(&world, "keys", "nonsense\n");
+	reload_watched_files(world.reload);
+	ck_assert_ptr_eq(world.issuer.settings, before);
+	ck_assert_int_eq(reload_last(world.reload)->result, RELOAD_REJECTED);
+
+	/* Not again every two seconds: the log would say so for ever. */
+	world.issuer.unix_s += 2;
+	reload_watched_files(world.reload);
+	ck_assert_int_ne(reload_last(world.reload)->at_s, world.issuer.unix_s);
+}
+END_TEST
+
+#define SECRET " MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZ"
+
+static const struct {
+	const char *name;
+	const char *keys;
+	int64_t ends_s; /* INT64_MAX: never; 0: now */
+} endings[] = {
+	{"one for ever", "a" SECRET "WY=\n", INT64_MAX},
+	{"one that ends", "a" SECRET "WY= - 2100-01-01T00:00:00Z\n", 4102444800},
+	{"one after the other",
+	 "a" SECRET "WY= - 2100-01-01T00:00:00Z\n"
+	 "b" SECRET "WY= 2099-01-01T00:00:00Z 2101-01-01T00:00:00Z\n",
+	 4133980800},
+	{"in any order",
+	 "b" SECRET "WY= 2099-01-01T00:00:00Z 2101-01-01T00:00:00Z\n"
+	 "a" SECRET "WY= - 2100-01-01T00:00:00Z\n",
+	 4133980800},
+	{"a gap is an end",
+	 "a" SECRET "WY= - 2100-01-01T00:00:00Z\n"
+	 "b" SECRET "WY= 2100-01-01T00:00:01Z -\n",
+	 4102444800},
+	{"all past", "a" SECRET "WY= - 2020-01-01T00:00:00Z\n", 0},
+	{"all future", "a" SECRET "WY= 2100-01-01T00:00:00Z -\n", 0},
+};
+
+START_TEST(reload_knows_until_when_keys_sign)
+{
+	issuer_world_write(&world, "keys", endings[_i].keys);
+	ck_assert_msg(reload_with(""), "%s", report.error);
+
+	int64_t got = world.issuer.settings->files[FILE_KEYS].expires_s;
+	if (endings[_i].ends_s == 0)
+		ck_assert_int_le(got, time(NULL));
+	else
+		ck_assert_msg(got == endings[_i].ends_s, "%s: %lld", endings[_i].name,
+			      (long long)got);
+}
+END_TEST
+
+START_TEST(reload_warns_of_ends_once_a_day)
+{
+	FILE *captured = tmpfile();
+	char text[4096];
+
+	issuer_world_certify(&world, 30 * 86400);
+	issuer_world_write(&world, "keys", "a" SECRET "WY= - 2020-01-01T00:00:00Z\n");
+	ck_assert(reload_with(""));
+	ck_assert_ptr_nonnull(captured);
+	ck_assert_int_ge(dup2(fileno(captured), STDERR_FILENO), 0);
+	for (int day = 0; day < 20; day++) {
+		for (int i = 0; i < 3; i++)
+			reload_watched_files(world.reload);
+		world.issuer.unix_s += 86400;
+	}
+
+	ssize_t len = pread(fileno(captured), text, sizeof(text) - 1, 0);
+	ck_assert_int_gt(len, 0);
+	text[len] = '\0';
+	size_t keys = 0, certificates = 0;
+	for (const char *p = text; (p = strstr(p, "no key of ")) != NULL; p++)
+		keys++;
+	for (const char *p = text; (p = strstr(p, "tls.certificate: what is in ")); p++)
+		certificates++;
+	ck_assert_uint_eq(keys, 20);
+	ck_assert_msg(certificates == 3 || certificates == 4, "%zu", certificates);
+	fclose(captured);
+}
+END_TEST
+
+START_TEST(reload_keeps_relays_draining)
+{
+	struct service_relay *relays = world.issuer.settings->relays;
+
+	ck_assert_int_eq(drain_begin(relays, 3, "192.0.2.2", false), DRAIN_DONE);
+	ck_assert(reload_with("relay { location = outside host = av0.lab.example }\n"));
+	relays = world.issuer.settings->relays;
+	ck_assert(!relays[0].draining);
+	ck_assert(relays[1].draining);
+	ck_assert(!relays[2].draining);
+	ck_assert(!relays[3].draining);
+}
+END_TEST
+
+static void reload_suite(Suite *suite)
+{
+	TCase *tc = tcase_create("mras_reload");
+
+	tcase_add_checked_fixture(tc, make, end);
+	tcase_add_test(tc, reload_of_the_same_file_changes_nothing);
+	tcase_add_test(tc, reload_names_every_change);
+	tcase_add_test(tc, reload_leaves_to_the_next_start_what_needs_one);
+	tcase_add_loop_test(tc, reload_of_something_wrong_changes_nothing, 0,
+			    ROWS(wrong));
+	tcase_add_test(tc, reload_reports_files_by_what_is_in_them);
+	tcase_add_test(tc, reload_watches_every_file);
+	tcase_add_test(tc, reload_looks_once_at_a_file_that_went_wrong);
+	tcase_add_loop_test(tc, reload_knows_until_when_keys_sign, 0, ROWS(endings));
+	tcase_add_test(tc, reload_warns_of_ends_once_a_day);
+	tcase_add_test(tc, reload_keeps_relays_draining);
+	suite_add_tcase(suite, tc);
+}
+
+UNIT_MAIN("mras_reload", reload_suite)

@@ -1,0 +1,91 @@
+/*
+ * test_mras_self_test.c - mrasd finds out by itself that nobody could use its credentials.
+ */
+#include "auth/server/self_test.h"
+
+#include <string.h>
+
+#include "auth/server/issuer.h"
+#include "auth/server/settings.h"
+#include "tests/unit/auth/mras_world.h"
+#include "tests/unit/lib/unit.h"
+
+static struct mras_world world;
+static char keys[] = "/etc/avedge/keys";
+static struct config config = {.keys = keys};
+static struct settings settings;
+static struct issuer issuer;
+static char error[512];
+
+static void setup(void)
+{
+	mras_world_make(&world);
+	settings = (struct settings){
+		.config = &config, .service = world.service, .keyring = world.keyring};
+	issuer =
+		(struct issuer){.settings = &settings, .now_ms = NOW_MS, .unix_s = NOW_S};
+	error[0] = '\0';
+}
+
+static void teardown(void)
+{
+	mras_world_free(&world);
+}
+
+static void never(void *arg, const struct service_server *server,
+		  const struct service_request *request, enum service_fault fault,
+		  const struct service_answer *answer)
+{
+	(void)arg;
+	(void)server;
+	(void)request;
+	(void)fault;
+	(void)answer;
+	ck_abort_msg("the self-test was told as somebody's credential");
+}
+
+START_TEST(passes_unseen)
+{
+	settings.service.decided = never;
+	ck_assert_msg(self_test(&issuer, error, sizeof(error)), "%s", error);
+	for (int i = 0; i < COUNTER_COUNT; i++)
+		ck_assert_uint_eq(issuer.counters[i], 0);
+}
+END_TEST
+
+START_TEST(no_key_is_valid)
+{
+	for (size_t i = 0; i < world.keyring->count; i++)
+		world.keyring->keys[i].not_after_s = NOW_S;
+	ck_assert(!self_test(&issuer, error, sizeof(error)));
+	ck_assert_msg(strstr(error, "no key of /etc/avedge/keys is valid now") != NULL,
+		      "%s", error);
+}
+END_TEST
+
+/* What signs is not what verifies. */
+START_TEST(the_relay_would_refuse)
+{
+	struct keyring other = *world.keyring;
+
+	for (size_t i = 0; i < other.count; i++)
+		other.keys[i].mras_token[0] ^= 1;
+	settings.keyring = &other;
+	ck_assert(!self_test(&issuer, error, sizeof(error)));
+	ck_assert_msg(strstr(error, "would be refused by the relay") != NULL, "%s",
+		      error);
+}
+END_TEST
+
+static void mras_self_test_suite(Suite *suite)
+{
+	TCase *tc = tcase_create("mras_self_test");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, passes_unseen);
+	tcase_add_test(tc, no_key_is_valid);
+	tcase_add_test(tc, the_relay_would_refuse);
+	suite_add_tcase(suite, tc);
+}
+
+UNIT_MAIN("mras_self_test", mras_self_test_suite)

@@ -1,0 +1,407 @@
+/*
+ * test_service.c - credentials granted, shortened and refused.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "auth/mras/service.h"
+#include "tests/unit/auth/mras_world.h"
+#include "tests/unit/lib/unit.h"
+
+static struct mras_world world;
+static struct service_answer answer;
+
+static void make(void)
+{
+	mras_world_make(&world);
+}
+
+static void end(void)
+{
+	mras_world_free(&world);
+}
+
+/* alice@lab.example, MRAS, asked by the server that may ask for anybody. */
+static struct service_request request_for(const char *identity)
+{
+	return (struct service_request){
+		.server = &world.servers[OPEN_SERVER],
+		.identity = slice_of(identity),
+		.form = CREDENTIAL_MRAS_TEXT,
+		.token_version = 2,
+	};
+}
+
+static enum service_fault issue_at(const struct service_request *request, uint64_t now_ms)
+{
+	return service_issue(&world.service, world.memory, request, now_ms, NOW_S,
+			     &answer);
+}
+
+static enum service_fault issue(const struct service_request *request)
+{
+	return issue_at(request, NOW_MS);
+}
+
+enum { DAY_S = 86400, NO_KEY_END = 0 };
+
+static const struct {
+	const char *name;
+	int64_t asked_s, default_s, service_max_s, server_max_s;
+	int64_t key_left_s;
+	int64_t want_s;
+} times[] = {
+	{"the default when nothing is asked", 0, 28800, DAY_S, 0, NO_KEY_END, 28800},
+	{"as asked", 1800, 28800, DAY_S, 0, NO_KEY_END, 1800},
+	{"exactly the maximum", DAY_S, 28800, DAY_S, 0, NO_KEY_END, DAY_S},
+	{"more than the maximum", DAY_S + 1, 28800, DAY_S, 0, NO_KEY_END, DAY_S},
+	{"ten years (attack 43)", 315360000, 28800, DAY_S, 0, NO_KEY_END, DAY_S},
+	{"the server's own maximum", 7200, 28800, DAY_S, 3600, NO_KEY_END, 3600},
+	{"the server's cannot exceed the service's", 2 * DAY_S, 28800, DAY_S, 3 * DAY_S,
+	 NO_KEY_END, DAY_S},
+	{"the default is clamped too", 0, 28800, 3600, 0, NO_KEY_END, 3600},
+	{"one second", 1, 28800, DAY_S, 0, NO_KEY_END, 60},
+	{"negative", -5, 28800, DAY_S, 0, NO_KEY_END, 60},
+	{"the smallest number", INT64_MIN, 28800, DAY_S, 0, NO_KEY_END, 60},
+	{"the greatest number", INT64_MAX, 28800, DAY_S, 0, NO_KEY_END, DAY_S},
+	{"nobody grants more than 180 days", INT64_MAX, 28800, INT64_MAX, 0, NO_KEY_END,
+	 INT64_C(180) * DAY_S},
+	{"no longer than its key", 1800, 28800, DAY_S, 0, 600, 600},
+	{"even for less than a minute", 1800, 28800, DAY_S, 0, 20, 20},
+	{"the key lasts longer", 1800, 28800, DAY_S, 0, 1801, 1800},
+};
+
+START_TEST(service_time_to_live)
+{
+	struct service_request request = request_for("sip:alice@lab.example");
+
+	request.ttl_s = times[_i].asked_s;
+	world.service.ttl_default_s = times[_i].default_s;
+	world.service.ttl_max_s = times[_i].service_max_s;
+	world.servers[OPEN_SERVER].ttl_max_s = times[_i].server_max_s;
+	if (times[_i].key_left_s != NO_KEY_END)
+		world.keyring->keys[0].not_after_s = NOW_S + times[_i].key_left_s;
+	ck_assert_int_eq(issue(&request), SERVICE_OK);
+	ck_assert_msg(answer.ttl_s == times[_i].want_s, "%s: got %lld s", times[_i].name,
+		      (long long)answer.ttl_s);
+	ck_assert_int_eq(answer.pair.expires_s, NOW_S + answer.ttl_s);
+
+	/* What is said is what holds. */
+	const char *username = answer.pair.username;
+	const char *password = answer.pair.password;
+	int64_t expires_s = NOW_S + answer.ttl_s;
+	ck_assert(mras_world_accepts(&world, username, password, NOW_S));
+	ck_assert(mras_world_accepts(&world, username, password, expires_s - 1));
+	ck_assert(!mras_world_accepts(&world, username, password, expires_s));
+}
+END_TEST
+
+static const struct {
+	const char *name;
+	const char *identity;
+	int server;
+	enum credential_form form;
+	enum service_fault want;
+} faults[] = {
+	{"empty", "", OPEN_SERVER, CREDENTIAL_MRAS_TEXT, SERVICE_BAD_IDENTITY},
+	{"not UTF-8", "\xFF\xFE", OPEN_SERVER, CREDENTIAL_MRAS_TEXT,
+	 SERVICE_BAD_IDENTITY},
+	{"UTF-8", "sip:jos\xC3\xA9@lab.example", OPEN_SERVER, CREDENTIAL_MRAS_TEXT,
+	 SERVICE_OK},
+	{"UTF-8 in a REST name", "jos\xC3\xA9", OPEN_SERVER, CREDENTIAL_REST,
+	 SERVICE_BAD_IDENTITY},
+	{"REST", "alice", OPEN_SERVER, CREDENTIAL_REST, SERVICE_OK},
+	{"of its domain", "sip:alice@lab.example", LAB_SERVER, CREDENTIAL_MRAS_TEXT,
+	 SERVICE_OK},
+	{"of its domain, REST", "alice@lab.example", LAB_SERVER, CREDENTIAL_REST,
+	 SERVICE_OK},
+	{"of another domain", "sip:alice@other.example", LAB_SERVER, CREDENTIAL_MRAS_TEXT,
+	 SERVICE_FORBIDDEN},
+	{"of another domain, REST", "alice@other.example", LAB_SERVER, CREDENTIAL_REST,
+	 SERVICE_FORBIDDEN},
+	{"of no domain", "alice", LAB_SERVER, CREDENTIAL_REST, SERVICE_FORBIDDEN},
+};
+
+START_TEST(service_faults)
+{
+	struct service_request request = request_for(faults[_i].identity);
+
+	request.server = &world.servers[faults[_i].server];
+	request.form = faults[_i].form;
+	enum service_fault got = issue(&request);
+	ck_assert_msg(got == faults[_i].want, "%s: got %s", faults[_i].name,
+		      service_fault_name(got));
+	ck_assert_int_eq(answer.pair.username[0] != '\0', got == SERVICE_OK);
+	ck_assert_int_eq(answer.pair.password[0] != '\0', got == SERVICE_OK);
+}
+END_TEST
+
+START_TEST(service_length_of_identities)
+{
+	static char identity[SERVICE_IDENTITY_MAX + 2];
+	struct service_request request;
+
+	memset(identity, 'a', SERVICE_IDENTITY_MAX);
+	request = request_for(identity);
+	ck_assert_int_eq(issue(&request), SERVICE_OK);
+	identity[SERVICE_IDENTITY_MAX] = 'a';
+	request = request_for(identity);
+	ck_assert_int_eq(issue(&request), SERVICE_BAD_IDENTITY);
+
+	identity[CREDENTIAL_USER_MAX] = '\0';
+	request = request_for(identity);
+	request.form = CREDENTIAL_REST;
+	ck_assert_int_eq(issue(&request), SERVICE_OK);
+	identity[CREDENTIAL_USER_MAX] = 'a';
+	identity[CREDENTIAL_USER_MAX + 1] = '\0';
+	request = request_for(identity);
+	request.form = CREDENTIAL_REST;
+	ck_assert_int_eq(issue(&request), SERVICE_BAD_IDENTITY);
+}
+END_TEST
+
+START_TEST(service_needs_a_key)
+{
+	struct service_request request = request_for("alice");
+
+	world.keyring->keys[0].rest = KEY_REST_NONE;
+	ck_assert_int_eq(issue(&request), SERVICE_OK);
+	request.form = CREDENTIAL_REST;
+	ck_assert_int_eq(issue(&request), SERVICE_NO_KEY);
+	world.keyring->keys[0].rest = KEY_REST_SHA1;
+	ck_assert_int_eq(issue(&request), SERVICE_OK);
+
+	world.keyring->keys[0].not_after_s = NOW_S;
+	ck_assert_int_eq(issue(&request), SERVICE_NO_KEY);
+	world.keyring->keys[0].not_after_s = INT64_MAX;
+	world.keyring->keys[0].not_before_s = NOW_S + 1;
+	ck_assert_int_eq(issue(&request), SERVICE_NO_KEY);
+	world.service.keyring = NULL;
+	ck_assert_int_eq(issue(&request), SERVICE_NO_KEY);
+}
+END_TEST
+
+START_TEST(service_token_versions)
+{
+	struct service_request request = request_for("sip:alice@lab.example");
+
+	request.token_version = 1;
+	ck_assert_int_eq(issue(&request), SERVICE_OK);
+	ck_assert_uint_eq(answer.pair.token_len, 52);
+	ck_assert_int_eq(strncmp(answer.pair.username, "AQAAI", 5), 0);
+	request.token_version = 2;
+	ck_assert_int_eq(issue(&request), SERVICE_OK);
+	ck_assert_uint_eq(answer.pair.token_len, 56);
+	ck_assert_int_eq(strncmp(answer.pair.username, "AgAAJ", 5), 0);
+	request.token_version = 3;
+	ck_assert_int_eq(issue(&request), SERVICE_FAILED);
+}
+END_TEST
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+enum { THREADS = 4, TOKENS_PER_THREAD = 1000, TOKENS = THREADS * TOKENS_PER_THREAD };
+static char tokens[TOKENS][96];
+
+static void *issue_many(void *first)
+{
+	char(*mine)[96] = first;
+	struct service_request request = request_for("sip:alice@lab.example");
+	struct service_answer own;
+
+	for (int i = 0; i < TOKENS_PER_THREAD; i++) {
+		if (service_issue(&world.service, world.memory, &request, NOW_MS, NOW_S,
+				  &own) == SERVICE_OK)
+			strcpy(mine[i], own.pair.username);
+	}
+	return NULL;
+}
+
+/* One identity, one second, several threads. */
+START_TEST(service_tokens_are_distinct)
+{
+	pthread_t threads[THREADS];
+
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, issue_many,
+						tokens[i * TOKENS_PER_THREAD]),
+				 0);
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+	qsort(tokens, TOKENS, sizeof(tokens[0]), by_text);
+	ck_assert_uint_gt(strlen(tokens[0]), 0);
+	for (int i = 1; i < TOKENS; i++)
+		ck_assert_str_ne(tokens[i - 1], tokens[i]);
+}
+END_TEST
+
+static unsigned admitted(const struct service *service,
+			 const struct service_server *server, unsigned tries,
+			 uint64_t now_ms)
+{
+	unsigned count = 0;
+
+	while (tries-- > 0)
+		count += service_admits(service, world.memory, server, now_ms);
+	return count;
+}
+
+START_TEST(service_rate_of_servers)
+{
+	const struct service_server *lab = &world.servers[LAB_SERVER];
+	struct service reloaded = world.service;
+	struct service_server same[1] = {*lab};
+
+	ck_assert_uint_eq(admitted(&world.service, lab, 100, NOW_MS), 10);
+	ck_assert_uint_eq(admitted(&world.service, lab, 1, NOW_MS + 99), 0);
+	ck_assert_uint_eq(admitted(&world.service, lab, 100, NOW_MS + 100), 1);
+	ck_assert_uint_eq(admitted(&world.service, lab, 100, NOW_MS + 500), 4);
+
+	/* A reload forgets nothing, and another server is another server. */
+	reloaded.servers = same;
+	reloaded.server_count = 1;
+	ck_assert_uint_eq(admitted(&reloaded, &same[0], 100, NOW_MS + 500), 0);
+	strcpy(same[0].name, "web02.lab.example");
+	ck_assert_uint_eq(admitted(&reloaded, &same[0], 100, NOW_MS + 500), 10);
+
+	ck_assert_uint_eq(admitted(&world.service, lab, 100, NOW_MS + 5000), 10);
+	ck_assert_uint_eq(admitted(&world.service, &world.servers[OPEN_SERVER], 10000,
+				   NOW_MS),
+			  10000);
+}
+END_TEST
+
+static unsigned issued(const char *identity, unsigned tries, uint64_t now_ms)
+{
+	struct service_request request = request_for(identity);
+	unsigned count = 0;
+
+	while (tries-- > 0) {
+		enum service_fault fault = issue_at(&request, now_ms);
+
+		ck_assert(fault == SERVICE_OK || fault == SERVICE_BUSY);
+		count += fault == SERVICE_OK;
+	}
+	return count;
+}
+
+START_TEST(service_rate_of_identities)
+{
+	struct service_request forbidden = request_for("sip:carol@other.example");
+
+	world.service.identity_per_minute = 6;
+	ck_assert_uint_eq(issued("sip:alice@lab.example", 10, NOW_MS), 6);
+	ck_assert_uint_eq(issued("sip:Alice@LAB.example;x=1", 10, NOW_MS), 0);
+	ck_assert_uint_eq(issued("alice@lab.example", 10, NOW_MS + 9999), 0);
+	ck_assert_uint_eq(issued("alice@lab.example", 10, NOW_MS + 10000), 1);
+	ck_assert_uint_eq(issued("sip:bob@lab.example", 10, NOW_MS), 6);
+
+	/* Who is refused for another reason is not charged. */
+	forbidden.server = &world.servers[LAB_SERVER];
+	for (int i = 0; i < 10; i++)
+		ck_assert_int_eq(issue(&forbidden), SERVICE_FORBIDDEN);
+	ck_assert_uint_eq(issued("sip:carol@other.example", 10, NOW_MS), 6);
+
+	world.service.identity_per_minute = 0;
+	ck_assert_uint_eq(issued("sip:alice@lab.example", 1000, NOW_MS), 1000);
+}
+END_TEST
+
+/* More names than the table has cells: whom it limits stays limited, newcomers are served. */
+START_TEST(service_rate_in_a_flood_of_identities)
+{
+	char identity[64];
+
+	world.service.identity_per_minute = 3;
+	ck_assert_uint_eq(issued("sip:alice@lab.example", 3, NOW_MS), 3);
+	for (int i = 0; i < 70000; i++) {
+		snprintf(identity, sizeof(identity), "sip:%d@flood.example", i);
+		issued(identity, 1, NOW_MS);
+	}
+	ck_assert_uint_eq(issued("sip:alice@lab.example", 3, NOW_MS), 0);
+	ck_assert_uint_ge(issued("sip:bob@lab.example", 3, NOW_MS), 1);
+}
+END_TEST
+
+static const struct {
+	const char *name;
+	const char *certificate[2];
+	int want; /* -1: nobody */
+} certificates[] = {
+	{"by its name", {"fe01.lab.example"}, 0},
+	{"by its second name", {"other.example", "web01.lab.example"}, 1},
+	{"case does not count", {"FE01.Lab.Example"}, 0},
+	{"nor the root's dot", {"fe01.lab.example."}, 0},
+	{"but two dots do", {"fe01.lab.example.."}, -1},
+	{"a stranger", {"fe02.lab.example"}, -1},
+	{"the parent domain", {"lab.example"}, -1},
+	{"a longer name", {"fe01.lab.example.evil.example"}, -1},
+	{"a wildcard names no server", {"*.lab.example"}, -1},
+	{"an empty name", {""}, -1},
+	{"the root", {"."}, -1},
+	{"no name", {NULL}, -1},
+};
+
+START_TEST(service_server_of_certificate)
+{
+	const char *const *names = certificates[_i].certificate;
+	size_t count = names[0] ? names[1] ? 2 : 1 : 0;
+	const struct service_server *got =
+		service_server_find(&world.service, names, count);
+	const struct service_server *want =
+		certificates[_i].want >= 0 ? &world.servers[certificates[_i].want] : NULL;
+
+	ck_assert_msg(got == want, "%s: got %s", certificates[_i].name,
+		      got ? got->name : "nobody");
+}
+END_TEST
+
+START_TEST(service_relays_of_location)
+{
+	const struct service_relay *outside = &world.relays[0];
+	const struct service_relay *inside = &world.relays[1];
+
+	ck_assert(service_offers(outside, LOCATION_ANY));
+	ck_assert(service_offers(inside, LOCATION_ANY));
+	ck_assert(service_offers(outside, LOCATION_INTERNET));
+	ck_assert(!service_offers(outside, LOCATION_INTRANET));
+	ck_assert(service_offers(inside, LOCATION_INTRANET));
+	ck_assert(!service_offers(inside, LOCATION_INTERNET));
+}
+END_TEST
+
+START_TEST(service_fault_names)
+{
+	for (int i = 0; i < SERVICE_FAULT_COUNT; i++) {
+		for (int j = 0; j < i; j++)
+			ck_assert_str_ne(service_fault_name((enum service_fault)i),
+					 service_fault_name((enum service_fault)j));
+	}
+}
+END_TEST
+
+static void service_suite(Suite *suite)
+{
+	TCase *cases = tcase_create("service");
+
+	tcase_add_checked_fixture(cases, make, end);
+	tcase_add_loop_test(cases, service_time_to_live, 0, ROWS(times));
+	tcase_add_loop_test(cases, service_faults, 0, ROWS(faults));
+	tcase_add_test(cases, service_length_of_identities);
+	tcase_add_test(cases, service_needs_a_key);
+	tcase_add_test(cases, service_token_versions);
+	tcase_add_test(cases, service_tokens_are_distinct);
+	tcase_add_test(cases, service_rate_of_servers);
+	tcase_add_test(cases, service_rate_of_identities);
+	tcase_add_test(cases, service_rate_in_a_flood_of_identities);
+	tcase_add_loop_test(cases, service_server_of_certificate, 0, ROWS(certificates));
+	tcase_add_test(cases, service_relays_of_location);
+	tcase_add_test(cases, service_fault_names);
+	suite_add_tcase(suite, cases);
+}
+
+UNIT_MAIN("service", service_suite)

@@ -1,0 +1,28 @@
+unit_programs += \
+	tests/unit/base/test_control_api \
+	tests/unit/base/test_control_socket \
+	tests/unit/base/test_inbox \
+	tests/unit/base/test_log \
+	tests/unit/base/test_metrics_listener \
+	tests/unit/base/test_openmetrics \
+	tests/unit/base/test_privdrop \
+	tests/unit/base/test_secret_file \
+	tests/unit/base/test_sockaddr \
+	tests/unit/base/test_socket_drops \
+	tests/unit/base/test_udp_run \
+	tests/unit/base/test_units \
+	tests/unit/base/test_version \
+	tests/unit/base/test_watchdog
+
+tests_unit_base_test_control_api_LDADD = libdaemon.a $(JANSSON_LIBS) $(CHECK_LIBS)
+tests_unit_base_test_control_socket_LDADD = libdaemon.a libbase.a $(MICROHTTPD_LIBS) \
+	$(JANSSON_LIBS) $(SYSTEMD_LIBS) $(CHECK_LIBS)
+tests_unit_base_test_inbox_LDADD = libdaemon.a $(EVENT_LIBS) $(CHECK_LIBS)
+tests_unit_base_test_log_LDADD = libbase.a $(SYSTEMD_LIBS) $(CHECK_LIBS)
+tests_unit_base_test_metrics_listener_LDADD = libdaemon.a $(CORE_LIBS) libbase.a \
+	$(MICROHTTPD_LIBS) $(SYSTEMD_LIBS) $(CHECK_LIBS)
+tests_unit_base_test_openmetrics_LDADD = libdaemon.a $(CHECK_LIBS)
+tests_unit_base_test_socket_drops_LDADD = libdaemon.a $(CORE_LIBS) libbase.a $(CHECK_LIBS)
+tests_unit_base_test_privdrop_LDADD = libbase.a $(CAPNG_LIBS) $(CHECK_LIBS)
+tests_unit_base_test_watchdog_LDADD = libdaemon.a $(EVENT_LIBS) $(SYSTEMD_LIBS) $(CHECK_LIBS)
+tests_unit_base_test_secret_file_LDADD = libbase.a $(CHECK_LIBS)

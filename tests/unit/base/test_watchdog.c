@@ -1,0 +1,168 @@
+/*
+ * test_watchdog.c - what systemd hears of us on its notification socket, and when it hears
+ * nothing.
+ */
+#include "base/watchdog.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/notify.h"
+#include "tests/unit/lib/unit.h"
+
+static int manager;
+static struct event_base *base;
+static bool alive;
+static int asked;
+
+/* An abstract address of this process's own, so that no file is left. */
+static void setup(void)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	char name[64];
+
+	snprintf(name, sizeof(name), "@avedge-test-%ld", (long)getpid());
+	memcpy(at.sun_path, name, strlen(name));
+	at.sun_path[0] = '\0';
+	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	ck_assert_int_ge(manager, 0);
+	ck_assert_int_eq(
+		bind(manager, (struct sockaddr *)&at,
+		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name))),
+		0);
+	setenv("NOTIFY_SOCKET", name, 1);
+	setenv("WATCHDOG_USEC", "8000", 1);
+	unsetenv("WATCHDOG_PID");
+	base = event_base_new();
+	ck_assert_ptr_nonnull(base);
+	alive = true;
+	asked = 0;
+}
+
+static void teardown(void)
+{
+	event_base_free(base);
+	close(manager);
+}
+
+static bool is_alive(void *arg)
+{
+	ck_assert_ptr_eq(arg, &alive);
+	asked++;
+	return alive;
+}
+
+/* The next message to systemd; "" if there is none. */
+static const char *heard(void)
+{
+	static char text[512];
+	ssize_t len = recv(manager, text, sizeof(text) - 1, 0);
+
+	text[len > 0 ? len : 0] = '\0';
+	return text;
+}
+
+START_TEST(fed_while_we_live)
+{
+	struct watchdog *watchdog = watchdog_new(base, is_alive, &alive);
+
+	ck_assert_ptr_nonnull(watchdog);
+	event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_int_eq(asked, 1);
+	ck_assert_str_eq(heard(), "WATCHDOG=1");
+	event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_str_eq(heard(), "WATCHDOG=1");
+	ck_assert_str_eq(heard(), "");
+	watchdog_free(watchdog);
+}
+END_TEST
+
+START_TEST(hungry_while_we_do_not)
+{
+	struct watchdog *watchdog = watchdog_new(base, is_alive, &alive);
+
+	alive = false;
+	event_base_loop(base, EVLOOP_ONCE);
+	event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_int_eq(asked, 2);
+	ck_assert_str_eq(heard(), "");
+	alive = true;
+	event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_str_eq(heard(), "WATCHDOG=1");
+	watchdog_free(watchdog);
+}
+END_TEST
+
+START_TEST(a_single_loop_needs_no_proof)
+{
+	struct watchdog *watchdog = watchdog_new(base, NULL, NULL);
+
+	event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_str_eq(heard(), "WATCHDOG=1");
+	watchdog_free(watchdog);
+}
+END_TEST
+
+START_TEST(nobody_watches)
+{
+	unsetenv("WATCHDOG_USEC");
+	struct watchdog *watchdog = watchdog_new(base, is_alive, &alive);
+
+	ck_assert_ptr_nonnull(watchdog);
+	ck_assert_uint_eq(watchdog_pulse_ms(), 0);
+	ck_assert_int_eq(event_base_loop(base, EVLOOP_ONCE), 1);
+	ck_assert_str_eq(heard(), "");
+	watchdog_free(watchdog);
+}
+END_TEST
+
+/* The variables of a parent are not meant for us. */
+START_TEST(somebody_else_is_watched)
+{
+	setenv("WATCHDOG_PID", "1", 1);
+	ck_assert_uint_eq(notify_watchdog_ms(), 0);
+}
+END_TEST
+
+START_TEST(signs_of_life_come_more_often_than_feedings)
+{
+	setenv("WATCHDOG_USEC", "30000000", 1);
+	ck_assert_uint_eq(notify_watchdog_ms(), 30000);
+	ck_assert_uint_gt(watchdog_pulse_ms(), 0);
+	ck_assert_uint_lt(watchdog_pulse_ms(), 30000 / 4);
+	setenv("WATCHDOG_USEC", "1000", 1);
+	ck_assert_uint_gt(watchdog_pulse_ms(), 0);
+}
+END_TEST
+
+START_TEST(status_is_one_line)
+{
+	notify_status("%d allocations", 3);
+	ck_assert_str_eq(heard(), "STATUS=3 allocations");
+	notify_ready();
+	ck_assert_str_eq(heard(), "READY=1");
+}
+END_TEST
+
+static void watchdog_suite(Suite *suite)
+{
+	TCase *tc = tcase_create("watchdog");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, fed_while_we_live);
+	tcase_add_test(tc, hungry_while_we_do_not);
+	tcase_add_test(tc, a_single_loop_needs_no_proof);
+	tcase_add_test(tc, nobody_watches);
+	tcase_add_test(tc, somebody_else_is_watched);
+	tcase_add_test(tc, signs_of_life_come_more_often_than_feedings);
+	tcase_add_test(tc, status_is_one_line);
+	suite_add_tcase(suite, tc);
+}
+
+UNIT_MAIN("watchdog", watchdog_suite)

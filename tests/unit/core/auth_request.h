@@ -1,0 +1,71 @@
+/*
+ * auth_request.h - requests under the long-term credential mechanism, with any of its
+ * attributes left out or wrong. For the tests of auth; asserts with libcheck.
+ */
+#ifndef TESTS_UNIT_CORE_AUTH_REQUEST_H
+#define TESTS_UNIT_CORE_AUTH_REQUEST_H
+
+#include "stun/msg.h"
+#include "tests/unit/core/fake_edge.h"
+
+/* Two keys that verify and one that is no longer valid. */
+extern const char auth_keys[];
+
+/* What a request leaves out or gets wrong. */
+enum {
+	NO_USERNAME = 1 << 0,
+	NO_REALM = 1 << 1,
+	NO_NONCE = 1 << 2,
+	WITH_USERHASH = 1 << 3,
+	BAD_USERHASH = 1 << 4, /* 31 bytes */
+	PAS = 1 << 5,
+	PAS_SHORT = 1 << 6, /* SHA-256 alone */
+	PAS_REORDERED = 1 << 7,
+	PA_MD5 = 1 << 8,
+	PA_SHA256 = 1 << 9,
+	PA_OTHER = 1 << 10,
+	PA_PARAMETERS = 1 << 11,
+	PA_TWICE = 1 << 12, /* two entries in one PASSWORD-ALGORITHM */
+	PA_CUT = 1 << 13,   /* two bytes */
+	WRONG_REALM = 1 << 14,
+	WRONG_PASSWORD = 1 << 15,
+	FOREIGN_NONCE = 1 << 16, /* issued to another port */
+	STALE_NONCE = 1 << 17,
+	PLAIN_NONCE = 1 << 18, /* without the nonce cookie */
+	MI = 1 << 19,
+	MI256 = 1 << 20,
+	MI_BAD = 1 << 21,   /* MESSAGE-INTEGRITY that does not match */
+	MI_SHORT = 1 << 22, /* 16 bytes of it */
+	MI256_SHORT = 1 << 23,
+	MI256_LONG = 1 << 24, /* 36 bytes */
+	KEY_SHA256 = 1 << 25,
+	STRIPPED_NONCE = 1 << 26, /* ours, with the feature bits cleared */
+
+	SHA256 = PAS | PA_SHA256 | KEY_SHA256 | MI256,
+	MD5 = MI,
+};
+
+struct asking {
+	uint16_t method;      /* 0: Allocate */
+	const char *username; /* NULL: valid for ten minutes */
+	size_t username_len;  /* 0: up to the NUL */
+	const char *key_id;   /* NULL: "k1" */
+	int what;
+	uint8_t txid;
+};
+
+/* "EXPIRY:alice"; overwritten by the next call. */
+const char *alice(const struct world *world, int64_t expires_in_s);
+
+/* A key of the world's ring. */
+const struct key *key_of(const struct world *world, const char *id);
+
+void add_nonce(const struct world *world, struct stun_builder *b, int what);
+
+/* Where all of them come from. */
+struct five_tuple auth_source(void);
+
+/* Built in one buffer that the next call overwrites. */
+struct stun_msg auth_request(const struct world *world, struct asking asking);
+
+#endif

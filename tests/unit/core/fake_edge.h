@@ -1,0 +1,97 @@
+/*
+ * fake_edge.h - a world for the core: sockets that are only noted, a clock moved by hand, and
+ * one worker's struct turn with everything it needs. Shared by the tests of the core and of
+ * the dialects and by the session fuzzer; knows nothing of libcheck.
+ *
+ *	inside  10.0.0.1 and fd00::1      fronts  0 inside UDP   1 inside TCP   2 inside TLS
+ *	outside 198.18.0.1, 2001:db8::1           3 outside UDP  4 outside UDP over IPv6
+ *	                                          5 outside TCP  6 outside TCP over IPv6
+ *	relay   198.18.0.1 (public 203.0.113.1 if `nat`), 2001:db8::1
+ *	TCP     4 connections of an allocation, 8 held; allocations are young for 10 s, holding 5 s
+ *	peers   192.0.2.0/24, 198.51.100.0/24, 2001:db8::/32 are allowed; the rest as built in
+ */
+#ifndef TESTS_UNIT_CORE_FAKE_EDGE_H
+#define TESTS_UNIT_CORE_FAKE_EDGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "auth/credential/keyring.h"
+#include "relay/core/turn.h"
+
+enum { FAKE_SLOTS_MAX = 16384, FAKE_FRONTS = 7 };
+
+struct fake_edge {
+	struct edge edge;
+	/* relay_open() and relay_listen() answer this instead of 0, the next refuse_times times. */
+	int refuse;
+	unsigned refuse_times;
+	uint8_t refuse_family; /* only for addresses of that family; IP_NONE: of any */
+
+	unsigned opened, closed, ended, permitted;
+	bool open[FAKE_SLOTS_MAX], tcp[FAKE_SLOTS_MAX];
+	struct endpoint local[FAKE_SLOTS_MAX];
+	struct endpoint second[FAKE_SLOTS_MAX]; /* of no family: the slot has but one */
+	struct allocation last; /* what allocation_ended() was last told of */
+	uint64_t random;        /* state of a generator that repeats itself */
+};
+
+/* All zero means: the defaults named here. */
+struct world_options {
+	size_t slots;                   /* 64 */
+	uint16_t permissions_each;      /* 8 */
+	uint16_t channels_each;         /* 8 */
+	uint16_t first_port, last_port; /* 50000..50099 */
+	size_t reservations;            /* 16 */
+	bool nat;                       /* the IPv4 relay address has a public one */
+	bool no_v4, no_v6;              /* relayed addresses of one family only */
+	bool second_v4;                 /* one more IPv4 relay address, 198.18.0.2 */
+	const char *keyring;            /* text; default: one key "k1" */
+	uint32_t allocations_total;
+	uint32_t allocations_per_user;
+	uint32_t allocations_per_prefix;
+};
+
+struct world {
+	struct turn turn;
+	struct turn_commons commons;
+	struct turn_settings settings; /* may be changed by the test */
+	struct fake_edge edge;
+	struct front fronts[FAKE_FRONTS];
+	struct relay_address relay[3];
+	uint64_t now_ms; /* starts at 1000000 */
+	int64_t unix_s;  /* starts at 1700000000 */
+};
+
+extern const char world_realm[]; /* "avedge.test" */
+
+/* False if out of memory, with nothing held. options NULL: the defaults. */
+bool world_start(struct world *world, const struct world_options *options);
+/* Every allocation still there is ended first. A zeroed or half-started world is allowed. */
+void world_stop(struct world *world);
+
+/* A new policy that also refuses deny (may be NULL), published as a reload does. */
+bool world_deny(struct world *world, const char *deny);
+
+/* The world holds nothing: no port taken, no quota charged, no socket open. */
+bool world_is_clean(struct world *world);
+
+/* "192.0.2.1:5000" */
+struct endpoint ep(const char *text);
+
+/* 5-tuple of a client on a front. */
+struct five_tuple world_tuple(const char *client, uint16_t front);
+
+/*
+ * What allocation_create() returns for a request of user. What it leaves out is IPv4, 600 s, the
+ * user's owner, and a key and a transaction id of zeros.
+ */
+int world_create(struct world *world, const char *user, struct allocation_request request,
+		 struct allocation **al);
+
+/* An allocation of user for a UDP client 192.0.2.200:PORT, lifetime 600 s; NULL: see *code. */
+struct allocation *world_allocate(struct world *world, const char *user, uint16_t port,
+				  int *code);
+
+#endif

@@ -1,0 +1,179 @@
+/*
+ * test_quota.c - rows, and a model: an array of counts that is obviously right.
+ */
+#include "relay/core/quota.h"
+
+#include "tests/unit/core/random.h"
+#include "tests/unit/lib/unit.h"
+
+START_TEST(attack_23_a_limit_holds_for_its_owner_alone)
+{
+	struct quota *quota = quota_new(10);
+
+	ck_assert(quota_acquire(quota, 1, 2));
+	ck_assert(quota_acquire(quota, 1, 2));
+	ck_assert(!quota_acquire(quota, 1, 2));
+	ck_assert_uint_eq(quota_held(quota, 1), 2);
+	ck_assert(quota_acquire(quota, 2, 2));
+	ck_assert_uint_eq(quota_held(quota, 2), 1);
+
+	quota_release(quota, 1);
+	ck_assert(quota_acquire(quota, 1, 2));
+	ck_assert(!quota_acquire(quota, 1, 2));
+	quota_free(quota);
+}
+END_TEST
+
+START_TEST(the_peak_is_that_of_one_owner_and_stays)
+{
+	struct quota *quota = quota_new(4);
+
+	ck_assert_uint_eq(quota_peak(quota), 0);
+	for (uint64_t owner = 0; owner < 3; owner++)
+		ck_assert(quota_acquire(quota, owner, 2));
+	ck_assert_uint_eq(quota_peak(quota), 1);
+	ck_assert(quota_acquire(quota, 1, 2));
+	ck_assert(!quota_acquire(quota, 1, 2));
+	quota_release(quota, 1);
+	quota_release(quota, 1);
+	ck_assert_uint_eq(quota_peak(quota), 2);
+	quota_free(quota);
+}
+END_TEST
+
+START_TEST(limit_0_is_no_limit)
+{
+	struct quota *quota = quota_new(1);
+	for (int i = 0; i < 10000; i++)
+		ck_assert(quota_acquire(quota, 7, 0));
+	ck_assert_uint_eq(quota_held(quota, 7), 10000);
+	quota_free(quota);
+}
+END_TEST
+
+START_TEST(a_lowered_limit_waits_for_releases)
+{
+	struct quota *quota = quota_new(1);
+	for (int i = 0; i < 5; i++)
+		ck_assert(quota_acquire(quota, 7, 5));
+	quota_release(quota, 7);
+	ck_assert(!quota_acquire(quota, 7, 3));
+	quota_release(quota, 7);
+	quota_release(quota, 7);
+	ck_assert(quota_acquire(quota, 7, 3));
+	quota_free(quota);
+}
+END_TEST
+
+START_TEST(owner_0_is_an_owner)
+{
+	struct quota *quota = quota_new(2);
+	ck_assert(quota_acquire(quota, 0, 1));
+	ck_assert(!quota_acquire(quota, 0, 1));
+	quota_release(quota, 0);
+	ck_assert_uint_eq(quota_held(quota, 0), 0);
+	quota_free(quota);
+}
+END_TEST
+
+START_TEST(a_full_table_refuses_new_owners_only)
+{
+	struct quota *quota = quota_new(3);
+	for (uint64_t owner = 0; owner < 3; owner++)
+		ck_assert(quota_acquire(quota, owner, 0));
+	ck_assert(!quota_acquire(quota, 99, 0));
+	ck_assert_uint_eq(quota_held(quota, 99), 0);
+	ck_assert(quota_acquire(quota, 1, 0));
+
+	quota_release(quota, 0);
+	ck_assert(quota_acquire(quota, 99, 0));
+	quota_free(quota);
+}
+END_TEST
+
+START_TEST(no_owner_has_no_room)
+{
+	struct quota *quota = quota_new(0);
+	ck_assert(!quota_acquire(quota, 1, 0));
+	ck_assert_uint_eq(quota_held(quota, 1), 0);
+	quota_free(quota);
+}
+END_TEST
+
+/*
+ * Owners are chosen so that their homes collide: few different low bits, so that chains are
+ * long and wrap around the end of the table.
+ */
+static uint64_t model_owner(unsigned i)
+{
+	return (uint64_t)i << 32 | (i % 3 ? 0xFFFFFFFE + i % 2 : i);
+}
+
+START_TEST(quota_agrees_with_its_model)
+{
+	enum { OWNERS = 48, ROOM = 32, LIMIT = 4, STEPS = 200000 };
+	struct quota *quota = quota_new(ROOM);
+	uint32_t held[OWNERS] = {0};
+	unsigned present = 0;
+	uint64_t seed = (uint64_t)_i;
+
+	for (int step = 0; step < STEPS; step++) {
+		unsigned i = random_below(&seed, OWNERS);
+		/* In waves, so that the table is full at times and empty at others. */
+		bool grow = random_below(&seed, 100) < (step / 1000 % 2 ? 70 : 30);
+
+		if (grow) {
+			bool want = held[i] ? held[i] < LIMIT : present < ROOM;
+			bool got = quota_acquire(quota, model_owner(i), LIMIT);
+			if (got != want)
+				ck_abort_msg("step %d, owner %u: %d", step, i, got);
+			present += got && held[i] == 0;
+			held[i] += got;
+		} else if (held[i]) {
+			quota_release(quota, model_owner(i));
+			present -= --held[i] == 0;
+		}
+		if (step % 64 == 0) {
+			for (unsigned j = 0; j < OWNERS; j++)
+				ck_assert_uint_eq(quota_held(quota, model_owner(j)),
+						  held[j]);
+		}
+	}
+	quota_free(quota);
+}
+END_TEST
+
+START_TEST(attack_23_years_of_owners_leave_nothing_behind)
+{
+	/* A million different owners through a table of 64: no tombstone may fill it. */
+	struct quota *quota = quota_new(64);
+	uint64_t come = 1, go = 1;
+
+	for (int i = 0; i < 64; i++)
+		ck_assert(quota_acquire(quota, random_u64(&come), 1));
+	for (int i = 0; i < 1000000; i++) {
+		quota_release(quota, random_u64(&go));
+		if (!quota_acquire(quota, random_u64(&come), 1))
+			ck_abort_msg("no room after %d owners", i);
+	}
+	quota_free(quota);
+}
+END_TEST
+
+static void quota_suite(Suite *suite)
+{
+	TCase *tc = tcase_create("quota");
+	tcase_add_test(tc, attack_23_a_limit_holds_for_its_owner_alone);
+	tcase_add_test(tc, the_peak_is_that_of_one_owner_and_stays);
+	tcase_add_test(tc, limit_0_is_no_limit);
+	tcase_add_test(tc, a_lowered_limit_waits_for_releases);
+	tcase_add_test(tc, owner_0_is_an_owner);
+	tcase_add_test(tc, a_full_table_refuses_new_owners_only);
+	tcase_add_test(tc, no_owner_has_no_room);
+	tcase_add_loop_test(tc, quota_agrees_with_its_model, 1, 4);
+	tcase_add_test(tc, attack_23_years_of_owners_leave_nothing_behind);
+	tcase_set_timeout(tc, 60);
+	suite_add_tcase(suite, tc);
+}
+
+UNIT_MAIN("quota", quota_suite)

@@ -1,0 +1,63 @@
+# The client of turn_client.h talks to dispatch.h in the world of fake_edge.h (core.mk).
+check_LIBRARIES += libturnclient.a
+libturnclient_a_SOURCES = tests/unit/dialect/turn_client.c tests/unit/dialect/turn_client.h
+client_libs = libturnclient.a $(world_libs)
+EXTRA_DIST += tests/unit/dialect/dialect_check.h tests/unit/dialect/flow_check.h
+
+unit_programs += \
+	tests/unit/dialect/test_attacks \
+	tests/unit/dialect/test_bandwidth \
+	tests/unit/dialect/test_binding \
+	tests/unit/dialect/test_dispatch \
+	tests/unit/dialect/test_drain \
+	tests/unit/dialect/test_retired \
+	tests/unit/dialect/test_revocation \
+	tests/unit/dialect/test_share \
+	tests/unit/dialect/test_turn_allocate \
+	tests/unit/dialect/test_turn_auth \
+	tests/unit/dialect/test_turn_channel \
+	tests/unit/dialect/test_turn_dual \
+	tests/unit/dialect/test_turn_permission \
+	tests/unit/dialect/test_turn_refresh \
+	tests/unit/dialect/test_turn_relayed \
+	tests/unit/dialect/test_turn_send
+tests_unit_dialect_test_attacks_LDADD = $(client_libs)
+tests_unit_dialect_test_bandwidth_LDADD = $(client_libs)
+tests_unit_dialect_test_binding_LDADD = $(client_libs)
+tests_unit_dialect_test_dispatch_LDADD = $(client_libs)
+tests_unit_dialect_test_turn_allocate_LDADD = $(client_libs)
+tests_unit_dialect_test_turn_auth_LDADD = $(client_libs)
+tests_unit_dialect_test_turn_channel_LDADD = $(client_libs)
+tests_unit_dialect_test_turn_dual_LDADD = $(client_libs)
+tests_unit_dialect_test_turn_permission_LDADD = $(client_libs)
+tests_unit_dialect_test_turn_refresh_LDADD = $(client_libs)
+tests_unit_dialect_test_turn_relayed_LDADD = $(client_libs)
+tests_unit_dialect_test_turn_send_LDADD = $(client_libs)
+
+# The client of the MS dialect, and its tests.
+check_LIBRARIES += libmsclient.a
+libmsclient_a_SOURCES = tests/unit/dialect/ms_client.c tests/unit/dialect/ms_client.h
+ms_client_libs = libmsclient.a $(client_libs)
+EXTRA_DIST += tests/unit/dialect/ms_check.h
+
+unit_programs += \
+	tests/unit/dialect/test_ms_turn_allocate \
+	tests/unit/dialect/test_ms_turn_auth \
+	tests/unit/dialect/test_ms_turn_data \
+	tests/unit/dialect/test_ms_turn_destination \
+	tests/unit/dialect/test_ms_turn_dual \
+	tests/unit/dialect/test_ms_turn_mixed \
+	tests/unit/dialect/test_ms_turn_vectors
+tests_unit_dialect_test_drain_LDADD = $(ms_client_libs)
+tests_unit_dialect_test_retired_LDADD = $(ms_client_libs)
+tests_unit_dialect_test_revocation_LDADD = $(ms_client_libs)
+tests_unit_dialect_test_share_LDADD = $(client_libs)
+tests_unit_dialect_test_ms_turn_allocate_LDADD = $(ms_client_libs)
+tests_unit_dialect_test_ms_turn_auth_LDADD = $(ms_client_libs)
+tests_unit_dialect_test_ms_turn_data_LDADD = $(ms_client_libs)
+tests_unit_dialect_test_ms_turn_destination_LDADD = $(ms_client_libs)
+tests_unit_dialect_test_ms_turn_dual_LDADD = $(ms_client_libs)
+tests_unit_dialect_test_ms_turn_mixed_LDADD = $(ms_client_libs)
+tests_unit_dialect_test_ms_turn_vectors_SOURCES = tests/unit/dialect/test_ms_turn_vectors.c \
+	tests/unit/lib/vectors.c
+tests_unit_dialect_test_ms_turn_vectors_LDADD = $(ms_client_libs) $(JANSSON_LIBS)

@@ -1,0 +1,594 @@
+/*
+ * test_ms_turn_allocate.c - Allocate of the MS dialect: make, refresh, release.
+ */
+#include "stun/ms_bandwidth.h"
+#include "tests/unit/dialect/ms_check.h"
+
+START_TEST(response_has_all_that_the_client_needs)
+{
+	static const uint16_t order[] = {
+		MS_VERSION,  MS_MAPPED_ADDRESS, MS_XOR_MAPPED_ADDRESS,
+		MS_LIFETIME, MS_BANDWIDTH,      MS_SEQUENCE_NUMBER,
+	};
+	struct slice rest;
+	struct stun_attr attr;
+	size_t i = 0;
+
+	ms_client_allocate(&alice);
+	expect(&alice, 0, "allocate");
+	ck_assert(alice.out.authenticated);
+	/* Those of the worked example, in its order; the integrity is judged. */
+	for (rest = alice.answer.body; ms_attr_next(&rest, &attr); i++) {
+		ck_assert_uint_lt(i, ARRAY_LEN(order));
+		ck_assert_uint_eq(attr.type, order[i]);
+	}
+	ck_assert_uint_eq(i, ARRAY_LEN(order));
+	ck_assert_uint_eq(alice.out.reply_len, 128);
+	ck_assert_uint_eq(ms_client_u32(&alice, MS_LIFETIME), 600);
+	ck_assert_uint_eq(ms_client_u32(&alice, MS_BANDWIDTH), 750);
+
+	const struct allocation *al = ms_client_allocation(&alice);
+	struct endpoint relayed = allocation_relayed_public(&world.turn, al);
+	struct endpoint told = ms_client_address(&alice, MS_MAPPED_ADDRESS);
+	ck_assert(endpoint_equal(&relayed, &told));
+	ck_assert_int_eq(al->dialect, DIALECT_MS);
+	ck_assert_int_eq(al->relay_transport, TRANSPORT_UDP);
+}
+END_TEST
+
+START_TEST(connection_ids_are_drawn)
+{
+	ms_client_allocate(&alice);
+	ms_client_allocate(&bob);
+	ck_assert_mem_ne(alice.connection_id, bob.connection_id, MS_CONNECTION_ID_LEN);
+}
+END_TEST
+
+START_TEST(mapped_address_is_the_public_one)
+{
+	world_stop(&world);
+	begin_with(&(struct world_options){.nat = true});
+	ms_client_allocate(&alice);
+	struct endpoint told = ms_client_address(&alice, MS_MAPPED_ADDRESS);
+	char text[ENDPOINT_TEXT_LEN];
+	ck_assert_str_eq(ip_addr_format(&told.ip, text, sizeof(text)), "203.0.113.1");
+}
+END_TEST
+
+static const struct {
+	const char *name;
+	uint32_t theirs, ours, want; /* 0: not in the request, not in the answer */
+} versions[] = {
+	{"none", 0, 2, 0},      {"libnice", 1, 2, 1},
+	{"R2", 2, 2, 2},        {"newer than ours", 6, 2, 2},
+	{"ours is 1", 2, 1, 1}, {"ours is 4", 6, 4, 4},
+};
+
+START_TEST(version_is_the_lower_of_both)
+{
+	world.settings.ms.version = versions[_i].ours;
+	alice.version = versions[_i].theirs;
+	ms_client_login(&alice);
+	expect(&alice, MS_UNAUTHORIZED, versions[_i].name);
+	ck_assert_uint_eq(ms_client_u32(&alice, MS_VERSION), versions[_i].want);
+	ms_client_allocate(&alice);
+	expect(&alice, 0, versions[_i].name);
+	ck_assert_uint_eq(ms_client_u32(&alice, MS_VERSION), versions[_i].want);
+}
+END_TEST
+
+static const struct {
+	const char *name;
+	bool stream;
+	int64_t requested; /* -1: not in the request */
+	uint32_t want;
+} lifetimes[] = {
+	{"not asked", false, -1, 600},
+	{"less than the least", false, 10, 600},
+	{"between", false, 1000, 1000},
+	{"more than the most", false, 100000, 3600},
+	/* A client that never refreshes, or cannot take the answer, is not made to. */
+	{"not asked, on a stream", true, -1, 3600},
+	{"between, on a stream", true, 1000, 1000},
+};
+
+START_TEST(lifetime_is_granted)
+{
+	if (lifetimes[_i].stream)
+		ms_client_init(&alice, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	ms_client_login(&alice);
+	for (int again = 0; again < 2; again++) {
+		if (lifetimes[_i].requested < 0)
+			ms_client_allocate(&alice);
+		else
+			ms_client_lifetime(&alice, (uint32_t)lifetimes[_i].requested);
+		expect(&alice, 0, lifetimes[_i].name);
+		ck_assert_uint_eq(ms_client_u32(&alice, MS_LIFETIME), lifetimes[_i].want);
+		ck_assert_uint_eq(ms_client_allocation(&alice)->expires_ms,
+				  world.now_ms + lifetimes[_i].want * 1000);
+		advance(1234);
+	}
+}
+END_TEST
+
+START_TEST(stream_gets_a_relayed_address_of_its_own_transport)
+{
+	ms_client_init(&alice, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	ms_client_allocate(&alice);
+	expect(&alice, 0, "allocate");
+	ck_assert_int_eq(ms_client_allocation(&alice)->relay_transport, TRANSPORT_TCP);
+	dispatch_client_gone(&world.turn, &alice.tuple, world.now_ms);
+	ck_assert_ptr_null(ms_client_allocation(&alice));
+	ck_assert(world_is_clean(&world));
+}
+END_TEST
+
+START_TEST(repeated_request_gets_the_same_answer)
+{
+	uint8_t first[DISPATCH_REPLY_MAX];
+	size_t len;
+
+	ms_client_allocate(&alice);
+	len = alice.out.reply_len;
+	memcpy(first, alice.reply, len);
+	advance(500);
+	ms_client_again(&alice);
+	expect(&alice, 0, "repeated");
+	ck_assert_uint_eq(alice.out.reply_len, len);
+	ck_assert_mem_eq(alice.reply, first, len);
+	ck_assert_uint_eq(world.edge.opened, 1);
+}
+END_TEST
+
+START_TEST(refresh_keeps_address_and_connection)
+{
+	uint8_t id[MS_CONNECTION_ID_LEN];
+	struct endpoint before, after;
+
+	ms_client_allocate(&alice);
+	before = ms_client_address(&alice, MS_MAPPED_ADDRESS);
+	memcpy(id, alice.connection_id, sizeof(id));
+	ck_assert(ms_client_send(&alice, PEER, "x", 1));
+	ms_client_activate(&alice, PEER);
+	advance(540000);
+	ms_client_allocate(&alice);
+	expect(&alice, 0, "refresh");
+	after = ms_client_address(&alice, MS_MAPPED_ADDRESS);
+	ck_assert(endpoint_equal(&before, &after));
+	ck_assert_mem_eq(alice.connection_id, id, sizeof(id));
+	ck_assert(ms_client_data(&alice, "y", 1));
+	advance(599999);
+	ck_assert_ptr_nonnull(ms_client_allocation(&alice));
+	advance(1);
+	ck_assert_ptr_null(ms_client_allocation(&alice));
+	ck_assert(world_is_clean(&world));
+}
+END_TEST
+
+START_TEST(release_is_lifetime_zero)
+{
+	ms_client_allocate(&alice);
+	struct endpoint relayed = ms_client_address(&alice, MS_MAPPED_ADDRESS);
+	ms_client_lifetime(&alice, 0);
+	expect(&alice, 0, "release");
+	ck_assert(ms_client_has(&alice, MS_LIFETIME));
+	ck_assert_uint_eq(ms_client_u32(&alice, MS_LIFETIME), 0);
+	/* All else is as in any response, as clients have seen it. */
+	struct endpoint told = ms_client_address(&alice, MS_MAPPED_ADDRESS);
+	ck_assert(endpoint_equal(&relayed, &told));
+	ck_assert(world_is_clean(&world));
+	ck_assert_int_eq(world.edge.last.end_reason, END_RELEASED);
+
+	/* libnice has two candidates on one TCP allocation and releases twice. */
+	ms_client_lifetime(&alice, 0);
+	expect(&alice, MS_NO_BINDING, "second release");
+	ck_assert_int_eq(alice.answer.integrity, MS_INTEGRITY_SHA1);
+	ms_client_again(&alice);
+	expect(&alice, MS_NO_BINDING, "second release, repeated");
+}
+END_TEST
+
+static void release_with_connection(const uint8_t *id, uint32_t number)
+{
+	struct ms_sequence sequence = {.number = number};
+
+	memcpy(sequence.connection_id, id, MS_CONNECTION_ID_LEN);
+	ms_client_start(&alice, MS_ALLOCATE_REQUEST);
+	ms_add_u32(&alice.b, MS_LIFETIME, 0);
+	ms_add_sequence(&alice.b, &sequence);
+	ms_client_ask(&alice);
+}
+
+/* A recorded release ends nothing that it was not meant for. */
+START_TEST(release_of_another_connection_is_refused)
+{
+	uint8_t first[MS_CONNECTION_ID_LEN];
+
+	ms_client_allocate(&alice);
+	memcpy(first, alice.connection_id, sizeof(first));
+	release_with_connection(first, 7);
+	expect(&alice, 0, "release by its number");
+	ms_client_allocate(&alice);
+	ck_assert_mem_ne(alice.connection_id, first, sizeof(first));
+	release_with_connection(first, 8);
+	expect(&alice, MS_NO_BINDING, "release of the one before");
+	ck_assert_ptr_nonnull(ms_client_allocation(&alice));
+	release_with_connection(alice.connection_id, 0);
+	expect(&alice, 0, "release of this one");
+}
+END_TEST
+
+/* Allocate is not numbered by all clients, and doing it twice does nothing new. */
+START_TEST(number_does_not_matter_to_refreshes)
+{
+	struct ms_sequence sequence = {.number = 0};
+
+	ms_client_allocate(&alice);
+	for (int i = 0; i < 3; i++) {
+		memcpy(sequence.connection_id, alice.connection_id, MS_CONNECTION_ID_LEN);
+		sequence.connection_id[0] ^= i == 2;
+		ms_client_start(&alice, MS_ALLOCATE_REQUEST);
+		ms_add_sequence(&alice.b, &sequence);
+		ms_client_ask(&alice);
+		expect(&alice, 0, "refresh");
+	}
+	ck_assert(ms_client_send(&alice, PEER, "x", 1));
+}
+END_TEST
+
+START_TEST(another_user_is_441)
+{
+	ms_client_allocate(&alice);
+	ms_client_credential(&alice, "mallory", MS_FORM_BINARY, world.unix_s + 3600);
+	ms_client_login(&alice);
+	ms_client_allocate(&alice);
+	expect(&alice, MS_WRONG_USERNAME, "refresh");
+	ms_client_lifetime(&alice, 0);
+	expect(&alice, MS_WRONG_USERNAME, "release");
+	ms_client_activate(&alice, PEER);
+	expect(&alice, MS_WRONG_USERNAME, "destination");
+	ck_assert_ptr_nonnull(ms_client_allocation(&alice));
+}
+END_TEST
+
+START_TEST(unknown_attributes_are_420)
+{
+	struct stun_attr attr;
+
+	ms_client_login(&alice);
+	ms_client_start(&alice, MS_ALLOCATE_REQUEST);
+	ms_builder_add(&alice.b, 0x7FFF, "abc", 3);
+	ms_builder_add(&alice.b, 0x0003, "", 0);
+	ms_builder_add(&alice.b, 0x7FFF, "", 0);
+	ms_builder_add(&alice.b, 0x8006, "ignored", 7);
+	ms_client_ask(&alice);
+	expect(&alice, MS_UNKNOWN_ATTRIBUTE, "two of them");
+	ck_assert_int_eq(alice.answer.integrity, MS_INTEGRITY_SHA1);
+	ck_assert(ms_client_find(&alice, MS_UNKNOWN_ATTRIBUTES, &attr));
+	ck_assert_uint_eq(attr.value.len, 4);
+	ck_assert_mem_eq(attr.value.data, "\x7f\xff\x00\x03", 4);
+
+	/* Who has not proved anything is told what to prove. */
+	alice.bare = true;
+	ms_client_start(&alice, MS_ALLOCATE_REQUEST);
+	ms_builder_add(&alice.b, 0x7FFF, "abc", 3);
+	ms_client_ask(&alice);
+	expect(&alice, MS_UNAUTHORIZED, "without integrity");
+}
+END_TEST
+
+START_TEST(optional_attributes_are_passed_over)
+{
+	static const uint16_t types[] = {
+		0x8006,
+		MS_ALTERNATE_HOST_NAME,
+		MS_APP_ID,
+		MS_SECURE_TAG,
+		MS_CANDIDATE_IDENTIFIER,
+		MS_IMPLEMENTATION_VERSION,
+		MS_MULTIPLEXED_SESSION_ID,
+		MS_SIP_CALL_ID,
+		0xFFFF,
+	};
+
+	ms_client_login(&alice);
+	ms_client_start(&alice, MS_ALLOCATE_REQUEST);
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		ms_builder_add(&alice.b, types[i], "odd length", 9);
+	ms_client_ask(&alice);
+	expect(&alice, 0, "optional attributes");
+}
+END_TEST
+
+/* Signed, because the client has shown who it is. */
+START_TEST(malformed_lifetime_is_400)
+{
+	ms_client_login(&alice);
+	ms_client_start(&alice, MS_ALLOCATE_REQUEST);
+	ms_builder_add(&alice.b, MS_LIFETIME, "abc", 3);
+	ms_client_ask(&alice);
+	expect(&alice, MS_BAD_REQUEST, "three bytes");
+	ck_assert_int_eq(alice.answer.integrity, MS_INTEGRITY_SHA1);
+	ck_assert_ptr_null(ms_client_allocation(&alice));
+}
+END_TEST
+
+static const struct {
+	const char *name;
+	struct world_options options;
+} scarcities[] = {
+	{"no port", {.first_port = 50000, .last_port = 50000}},
+	{"quota of the user", {.allocations_per_user = 1}},
+	{"quota of the prefix", {.allocations_per_prefix = 1}},
+	{"the whole relay", {.allocations_total = 1}},
+	{"the table", {.slots = 1}},
+};
+
+START_TEST(what_is_wanting_is_500)
+{
+	world_stop(&world);
+	begin_with(&scarcities[_i].options);
+	ms_client_init(&bob, &world, "192.0.2.200:5001", FRONT_OUTSIDE_UDP, "alice");
+	ms_client_allocate(&alice);
+	expect(&alice, 0, scarcities[_i].name);
+	ms_client_allocate(&bob);
+	expect(&bob, MS_SERVER_ERROR, scarcities[_i].name);
+	ck_assert_int_eq(bob.answer.integrity, MS_INTEGRITY_SHA1);
+	ck_assert_ptr_null(ms_client_allocation(&bob));
+	ms_client_lifetime(&alice, 0);
+	ms_client_allocate(&bob);
+	expect(&bob, 0, "after the release");
+}
+END_TEST
+
+/* Also on a stream, where it is a listening one. */
+START_TEST(socket_that_is_refused_is_500)
+{
+	world.edge.refuse = -95;
+	world.edge.refuse_times = 1;
+	ms_client_init(&alice, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	ms_client_allocate(&alice);
+	expect(&alice, MS_SERVER_ERROR, "on a stream");
+	ck_assert(world_is_clean(&world));
+}
+END_TEST
+
+START_TEST(tunnelled_client_is_600)
+{
+	ms_client_init(&alice, &world, "[2002:c000:201::1]:5000", FRONT_OUTSIDE_UDP6,
+		       "alice");
+	ms_client_allocate(&alice);
+	expect(&alice, MS_GLOBAL_FAILURE, "6to4");
+}
+END_TEST
+
+static const struct {
+	const char *name;
+	bool enabled;
+	uint32_t ours, theirs;
+	int asked; /* family; 0: not in the request; -1: malformed */
+	uint8_t want;
+	int code;
+} families[] = {
+	{"not asked", true, 4, 4, 0, IP_V4, 0},
+	{"IPv4", true, 4, 4, 1, IP_V4, 0},
+	{"IPv6", true, 4, 4, 2, IP_V6, 0},
+	{"IPv6, client newer", true, 4, 6, 2, IP_V6, 0},
+	{"family 3", true, 4, 4, 3, IP_V4, 400},
+	{"malformed", true, 4, 4, -1, IP_V4, 400},
+	{"client of version 3", true, 4, 3, 2, IP_V4, 0},
+	{"client without version", true, 4, 0, 2, IP_V4, 0},
+	{"client of version 3, malformed", true, 4, 3, -1, IP_V4, 0},
+	{"relay of version 3", true, 3, 4, 2, IP_V4, 0},
+	{"turned off", false, 4, 4, 2, IP_V4, 0},
+};
+
+START_TEST(family_is_asked_for_from_version_4_on)
+{
+	world.settings.ms.ipv6 = families[_i].enabled;
+	world.settings.ms.version = families[_i].ours;
+	alice.version = families[_i].theirs;
+	ms_client_login(&alice);
+	ms_client_start(&alice, MS_ALLOCATE_REQUEST);
+	if (families[_i].asked > 0)
+		ms_add_family(&alice.b, (uint8_t)families[_i].asked);
+	else if (families[_i].asked < 0)
+		ms_builder_add(&alice.b, MS_REQUESTED_ADDRESS_FAMILY, "\x02", 1);
+	ms_client_ask(&alice);
+	expect(&alice, families[_i].code, families[_i].name);
+	if (families[_i].code != 0)
+		return;
+	ck_assert_uint_eq(ms_client_address(&alice, MS_MAPPED_ADDRESS).ip.family,
+			  families[_i].want);
+	ck_assert(ms_client_send(&alice, families[_i].want == IP_V6 ? PEER_V6 : PEER, "x",
+				 1));
+}
+END_TEST
+
+START_TEST(family_without_address_is_500)
+{
+	world_stop(&world);
+	begin_with(&(struct world_options){.no_v4 = true});
+	ms_client_allocate(&alice);
+	expect(&alice, MS_SERVER_ERROR, "no IPv4");
+}
+END_TEST
+
+START_TEST(bandwidth_that_was_asked_for_is_granted_up_to_the_limit)
+{
+	ms_client_login(&alice);
+	for (uint32_t limit = 0; limit <= 3000; limit += 3000) {
+		world.settings.limits.bandwidth.per_allocation = limit * 1000;
+		ms_client_start(&alice, MS_ALLOCATE_REQUEST);
+		ms_add_u32(&alice.b, MS_BANDWIDTH, 4000);
+		ms_client_ask(&alice);
+		expect(&alice, 0, "bandwidth");
+		ck_assert_uint_eq(ms_client_u32(&alice, MS_BANDWIDTH),
+				  limit ? limit : 4000);
+	}
+}
+END_TEST
+
+static void allocate_with_quality(const void *value, size_t len)
+{
+	ms_client_start(&alice, MS_ALLOCATE_REQUEST);
+	ms_builder_add(&alice.b, MS_SERVICE_QUALITY, value, len);
+	ms_client_ask(&alice);
+	expect(&alice, 0, "quality");
+}
+
+START_TEST(stream_type_is_kept)
+{
+	ms_client_allocate(&alice);
+	ck_assert_uint_eq(ms_client_allocation(&alice)->stream_type, 0);
+	allocate_with_quality("\0\2\0\0", 4);
+	ck_assert_uint_eq(ms_client_allocation(&alice)->stream_type, MS_STREAM_VIDEO);
+	ms_client_allocate(&alice);
+	ck_assert_uint_eq(ms_client_allocation(&alice)->stream_type, MS_STREAM_VIDEO);
+	allocate_with_quality("\0\1\0", 3);
+	ck_assert_uint_eq(ms_client_allocation(&alice)->stream_type, MS_STREAM_VIDEO);
+}
+END_TEST
+
+/* Bandwidth management (MS-TURNBWM): a relay without policies says yes, if turned on. */
+static const struct {
+	const char *name;
+	bool enabled;
+	int message; /* -1: not in the request, -2: malformed */
+	bool amount, relay, id;
+	/* responses: remote site, remote relay, local site, local relay, identifier */
+	bool want[5];
+} checks[] = {
+	{"not asked", true, -1, true, true, true, {0, 0, 0, 0, 0}},
+	{"malformed", true, -2, true, true, true, {0, 0, 0, 0, 0}},
+	{"turned off", false, 0, true, true, true, {0, 0, 0, 0, 0}},
+	{"check", true, 0, true, false, false, {1, 0, 1, 1, 0}},
+	{"check with a remote relay", true, 0, true, true, false, {1, 1, 1, 1, 0}},
+	{"check without amount", true, 0, false, false, false, {1, 0, 1, 1, 0}},
+	{"check with an identifier", true, 0, true, false, true, {1, 0, 1, 1, 0}},
+	{"commit", true, 1, true, false, false, {1, 0, 1, 1, 1}},
+	{"update", true, 2, true, false, true, {1, 0, 1, 1, 1}},
+	{"update of nothing", true, 2, true, false, false, {0, 0, 0, 0, 0}},
+	{"a message nobody knows", true, 3, true, true, true, {0, 0, 0, 0, 0}},
+};
+
+static const uint8_t reservation[MS_RESERVATION_ID_LEN] = {9, 8, 7, 6, 5, 4, 3, 2, 1};
+
+static void ask_for_bandwidth(int row)
+{
+	const struct ms_reservation_amount amount = {10, 200, 30, 400};
+	struct endpoint site = ep("192.0.2.77:1");
+
+	ms_client_start(&alice, MS_ALLOCATE_REQUEST);
+	if (checks[row].message >= 0)
+		ms_add_bandwidth_message(&alice.b, (uint16_t)checks[row].message);
+	else if (checks[row].message == -2)
+		ms_builder_add(&alice.b, MS_BANDWIDTH_MESSAGE, "\0\0\0", 3);
+	if (checks[row].amount)
+		ms_add_reservation_amount(&alice.b, &amount);
+	ms_add_xor_address(&alice.b, MS_REMOTE_SITE, &site);
+	if (checks[row].relay)
+		ms_add_xor_address(&alice.b, MS_REMOTE_RELAY_SITE, &site);
+	if (checks[row].id)
+		ms_add_reservation_id(&alice.b, reservation);
+	ms_client_ask(&alice);
+	expect(&alice, 0, checks[row].name);
+}
+
+START_TEST(bandwidth_is_there_for_who_asks)
+{
+	static const uint16_t types[] = {MS_REMOTE_SITE_RESPONSE,
+					 MS_REMOTE_RELAY_SITE_RESPONSE,
+					 MS_LOCAL_SITE_RESPONSE,
+					 MS_LOCAL_RELAY_SITE_RESPONSE, MS_RESERVATION_ID};
+	struct stun_attr attr;
+	struct ms_path path;
+
+	world.settings.ms.bandwidth_management = checks[_i].enabled;
+	ms_client_login(&alice);
+	ask_for_bandwidth(_i);
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		bool found = ms_client_find(&alice, types[i], &attr);
+		ck_assert_msg(found == checks[_i].want[i], "%s: 0x%04x", checks[_i].name,
+			      types[i]);
+		if (!found || types[i] == MS_RESERVATION_ID)
+			continue;
+		ck_assert(ms_attr_path(&attr, &path));
+		ck_assert(path.usable && !path.pstn_failover);
+		ck_assert_uint_eq(path.max_send, checks[_i].amount ? 200 : UINT32_MAX);
+		ck_assert_uint_eq(path.max_receive, checks[_i].amount ? 400 : UINT32_MAX);
+	}
+	if (checks[_i].message == 2 && checks[_i].id) {
+		ck_assert(ms_client_find(&alice, MS_RESERVATION_ID, &attr));
+		ck_assert_mem_eq(attr.value.data, reservation, sizeof(reservation));
+	}
+}
+END_TEST
+
+START_TEST(reservation_is_named_again_in_a_repeated_answer)
+{
+	uint8_t first[MS_RESERVATION_ID_LEN];
+	struct stun_attr attr;
+
+	world.settings.ms.bandwidth_management = true;
+	ms_client_login(&alice);
+	ask_for_bandwidth(7);
+	ck_assert(ms_client_find(&alice, MS_RESERVATION_ID, &attr));
+	memcpy(first, attr.value.data, sizeof(first));
+	ms_client_again(&alice);
+	ck_assert(ms_client_find(&alice, MS_RESERVATION_ID, &attr));
+	ck_assert_mem_eq(attr.value.data, first, sizeof(first));
+	ask_for_bandwidth(7);
+	ck_assert(ms_client_find(&alice, MS_RESERVATION_ID, &attr));
+	ck_assert_mem_ne(attr.value.data, first, sizeof(first));
+}
+END_TEST
+
+START_TEST(requests_are_counted_by_result)
+{
+	const uint64_t *counted = world.turn.counters.requests[REQUEST_MS_ALLOCATE];
+
+	ms_client_allocate(&alice);
+	ms_client_allocate(&alice);
+	ck_assert_uint_eq(counted[request_result_index(401)], 1);
+	ck_assert_uint_eq(counted[request_result_index(0)], 2);
+	ms_client_activate(&alice, PEER);
+	counted = world.turn.counters.requests[REQUEST_MS_SET_ACTIVE_DESTINATION];
+	ck_assert_uint_eq(counted[request_result_index(440)], 1);
+}
+END_TEST
+
+static void allocate_suite(Suite *suite)
+{
+	TCase *tc = tcase_create("ms_turn_allocate");
+
+	tcase_add_checked_fixture(tc, begin, end);
+	tcase_add_test(tc, response_has_all_that_the_client_needs);
+	tcase_add_test(tc, connection_ids_are_drawn);
+	tcase_add_test(tc, mapped_address_is_the_public_one);
+	tcase_add_loop_test(tc, version_is_the_lower_of_both, 0, ROWS(versions));
+	tcase_add_loop_test(tc, lifetime_is_granted, 0, ROWS(lifetimes));
+	tcase_add_test(tc, stream_gets_a_relayed_address_of_its_own_transport);
+	tcase_add_test(tc, repeated_request_gets_the_same_answer);
+	tcase_add_test(tc, refresh_keeps_address_and_connection);
+	tcase_add_test(tc, release_is_lifetime_zero);
+	tcase_add_test(tc, release_of_another_connection_is_refused);
+	tcase_add_test(tc, number_does_not_matter_to_refreshes);
+	tcase_add_test(tc, another_user_is_441);
+	tcase_add_test(tc, unknown_attributes_are_420);
+	tcase_add_test(tc, optional_attributes_are_passed_over);
+	tcase_add_test(tc, malformed_lifetime_is_400);
+	tcase_add_loop_test(tc, what_is_wanting_is_500, 0, ROWS(scarcities));
+	tcase_add_test(tc, socket_that_is_refused_is_500);
+	tcase_add_test(tc, tunnelled_client_is_600);
+	tcase_add_loop_test(tc, family_is_asked_for_from_version_4_on, 0, ROWS(families));
+	tcase_add_test(tc, family_without_address_is_500);
+	tcase_add_test(tc, bandwidth_that_was_asked_for_is_granted_up_to_the_limit);
+	tcase_add_test(tc, stream_type_is_kept);
+	tcase_add_loop_test(tc, bandwidth_is_there_for_who_asks, 0, ROWS(checks));
+	tcase_add_test(tc, reservation_is_named_again_in_a_repeated_answer);
+	tcase_add_test(tc, requests_are_counted_by_result);
+	suite_add_tcase(suite, tc);
+}
+
+UNIT_MAIN("ms_turn_allocate", allocate_suite)

@@ -1,0 +1,515 @@
+/*
+ * test_turn_dual.c - allocations with a relayed address of each family (RFC 8656 sections 7.2,
+ * 8.1 and 8.2): made, halved, used, ended.
+ */
+#include <errno.h>
+
+#include "relay/core/dual.h"
+#include "tests/unit/dialect/dialect_check.h"
+
+#define PEER_V6_B "[2001:db8:2::2]:7000"
+
+static const struct attr_row both[] = {ADDITIONAL(2)};
+
+/* Alice has both. */
+static void begin_dual(void)
+{
+	begin();
+	allocate(&alice, both, 1);
+	expect(&alice, 0, "dual");
+	ck_assert(dual_has_both(client_allocation(&alice)));
+}
+
+static int refresh(struct client *c, uint8_t family, uint32_t lifetime_s)
+{
+	client_start(c, TURN_REFRESH);
+	stun_add_u32(&c->b, TURN_LIFETIME, lifetime_s);
+	if (family != IP_NONE)
+		stun_add_u32(&c->b, TURN_REQUESTED_ADDRESS_FAMILY,
+			     (uint32_t)family << 24);
+	return client_ask(c);
+}
+
+static size_t ports_used(void)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < world.commons.relay_count; i++)
+		used += port_pool_figures(world.commons.ports, i, world.now_ms).used;
+	return used;
+}
+
+/* The relayed addresses of the answer, in its order; how many. */
+static size_t relayed_addresses(const struct client *c, struct endpoint out[4])
+{
+	struct slice rest = c->answer.body;
+	struct stun_attr attr;
+	size_t count = 0;
+
+	while (stun_attr_next(&rest, &attr)) {
+		if (attr.type != TURN_XOR_RELAYED_ADDRESS)
+			continue;
+		ck_assert_uint_lt(count, 4);
+		ck_assert(stun_attr_xor_address(&attr, c->answer.txid, &out[count++]));
+	}
+	return count;
+}
+
+START_TEST(both_are_told) /* T-234 T-235 */
+{
+	struct endpoint told[4];
+
+	begin_with(&(struct world_options){.nat = true, .allocations_per_user = 1});
+	allocate(&alice, both, 1);
+	expect(&alice, 0, "T-235 both families: success");
+	const struct allocation *al = client_allocation(&alice);
+	for (int again = 0; again < 2; again++) {
+		struct endpoint first = allocation_relayed_public(&world.turn, al);
+		struct endpoint second = allocation_second_public(&world.turn, al);
+
+		ck_assert_uint_eq(relayed_addresses(&alice, told), 2);
+		ck_assert(endpoint_equal(&told[0], &first));
+		ck_assert(endpoint_equal(&told[1], &second));
+		ck_assert_uint_eq(told[0].ip.family, IP_V4);
+		ck_assert_uint_eq(told[1].ip.family, IP_V6);
+		ck_assert(!client_has(&alice, TURN_ADDRESS_ERROR_CODE));
+		client_again(&alice);
+		expect(&alice, 0, "T-232 and so again");
+	}
+	/* Two sockets and two ports, but one allocation where it is counted. */
+	ck_assert_uint_eq(world.edge.opened, 2);
+	ck_assert_uint_eq(ports_used(), 2);
+	ck_assert_uint_eq(allocation_count(world.turn.table), 1);
+	ck_assert_uint_eq(quota_held(world.commons.total, 0), 1);
+	ck_assert_uint_eq(quota_held(world.commons.users, al->user_quota), 1);
+	ck_assert_uint_eq(world.turn.counters.allocations_opened, 1);
+	end();
+}
+END_TEST
+
+START_TEST(both_have_even_ports) /* T-231 */
+{
+	static const struct attr_row even[] = {EVEN_PORT(0), ADDITIONAL(2)};
+	struct endpoint told[4];
+
+	for (int i = 0; i < 8; i++) {
+		begin();
+		world.edge.random = (uint64_t)i;
+		allocate(&alice, even, 2);
+		expect(&alice, 0, "EVEN-PORT without R");
+		ck_assert_uint_eq(relayed_addresses(&alice, told), 2);
+		ck_assert_uint_eq(told[0].port % 2, 0);
+		ck_assert_uint_eq(told[1].port % 2, 0);
+		end();
+	}
+}
+END_TEST
+
+static const struct {
+	const char *name;
+	const char *client;
+	uint16_t front;
+	int want;
+} fragments[] = {
+	{"T-225 IPv4 client, one half IPv6: 420", ALICE, FRONT_OUTSIDE_UDP, 420},
+	{"T-225 IPv6 client: success", "[2001:db8:9::1]:5000", FRONT_OUTSIDE_UDP6, 0},
+};
+
+START_TEST(dont_fragment_of_both) /* T-225 */
+{
+	static const struct attr_row rows[] = {ADDITIONAL(2), DONT_FRAGMENT};
+
+	begin();
+	client_init(&alice, &world, fragments[_i].client, fragments[_i].front, "alice");
+	allocate(&alice, rows, 2);
+	expect(&alice, fragments[_i].want, fragments[_i].name);
+	ck_assert_uint_eq(ports_used(), fragments[_i].want == 0 ? 2 : 0);
+	end();
+}
+END_TEST
+
+static void expect_missing(const struct client *c, uint8_t family, int code,
+			   const char *name)
+{
+	struct endpoint told[4];
+	struct stun_attr attr;
+
+	expect(c, 0, name);
+	ck_assert_msg(relayed_addresses(c, told) == 1, "%s: not one address", name);
+	ck_assert_msg(told[0].ip.family != family, "%s: family", name);
+	ck_assert_msg(client_find(c, TURN_ADDRESS_ERROR_CODE, &attr), "%s: no code",
+		      name);
+	ck_assert_uint_eq(attr.value.data[0], family);
+	ck_assert_msg(attr.value.data[2] * 100 + attr.value.data[3] == code,
+		      "%s: code %u%02u", name, attr.value.data[2], attr.value.data[3]);
+}
+
+static const struct {
+	const char *name;
+	uint8_t refused;
+	int error;
+	unsigned times; /* as often as the core tries one after the other */
+} refusals[] = {
+	{"T-234 no descriptor for IPv6: 508 for it", IP_V6, -EMFILE, 1},
+	{"T-234 no descriptor for IPv4: 508 for it", IP_V4, -EMFILE, 1},
+	{"T-234 all ports of IPv6 taken by others: 508 for it", IP_V6, -EADDRINUSE, 99},
+	{"T-234 all ports of IPv4 taken by others: 508 for it", IP_V4, -EADDRINUSE, 99},
+};
+
+START_TEST(half_that_the_system_refuses) /* T-234 */
+{
+	const char *name = refusals[_i].name;
+
+	begin();
+	world.edge.refuse = refusals[_i].error;
+	world.edge.refuse_times = refusals[_i].times;
+	world.edge.refuse_family = refusals[_i].refused;
+	allocate(&alice, both, 1);
+	world.edge.refuse_times = 0;
+	expect_missing(&alice, refusals[_i].refused, 508, name);
+	client_again(&alice);
+	expect_missing(&alice, refusals[_i].refused, 508, name);
+	ck_assert_uint_eq(ports_used(), 1);
+	ck_assert_uint_eq(world.edge.opened, 1);
+	/* What is not there can be neither refreshed nor permitted. */
+	refresh(&alice, refusals[_i].refused, 600);
+	expect(&alice, 443, "Refresh of what was not granted");
+	client_permit(&alice, refusals[_i].refused == IP_V4 ? PEER : PEER_V6);
+	expect(&alice, 443, "permission of that family");
+	ck_assert_int_eq(refresh(&alice, IP_NONE, 0), 0);
+	ck_assert(world_is_clean(&world));
+	end();
+}
+END_TEST
+
+START_TEST(second_address_used_up) /* T-234 */
+{
+	static const struct attr_row v6[] = {FAMILY(2)};
+
+	begin_with(&(struct world_options){.first_port = 50000, .last_port = 50000});
+	allocate(&bob, v6, 1);
+	expect(&bob, 0, "the only IPv6 port");
+	allocate(&alice, both, 1);
+	expect_missing(&alice, IP_V6, 508, "T-234 IPv6 used up: 508 for it");
+	end();
+}
+END_TEST
+
+static void expect_from_peer(const char *peer, size_t header_len)
+{
+	struct forward out;
+
+	ck_assert(client_from_peer(&alice, peer, "y", 1, &out));
+	ck_assert_uint_eq(out.header_len, header_len);
+	ck_assert_uint_eq(out.slot, client_allocation(&alice)->slot);
+}
+
+static bool passes_from(const char *peer)
+{
+	struct forward out;
+
+	return client_from_peer(&alice, peer, "y", 1, &out);
+}
+
+START_TEST(each_family_reaches_its_peers) /* T-287 T-316 */
+{
+	begin_dual();
+	/* One request may name peers of both. */
+	client_start(&alice, TURN_CREATE_PERMISSION);
+	client_add_peer(&alice, PEER);
+	client_add_peer(&alice, PEER_V6);
+	client_ask(&alice);
+	expect(&alice, 0, "permissions of both families");
+	ck_assert(client_send(&alice, PEER, "x", 1));
+	ck_assert_uint_eq(alice.out.forward.peer.ip.family, IP_V4);
+	ck_assert(client_send(&alice, PEER_V6, "x", 1));
+	ck_assert_uint_eq(alice.out.forward.peer.ip.family, IP_V6);
+	expect_from_peer(PEER, FORWARD_DATA_HEADER_V4);
+	expect_from_peer(PEER_V6, FORWARD_DATA_HEADER_V6);
+	ck_assert(!client_send(&alice, PEER_V6_B, "x", 1));
+
+	ck_assert_int_eq(client_bind(&alice, 0x4000, PEER), 0);
+	ck_assert_int_eq(client_bind(&alice, 0x4001, PEER_V6), 0);
+	client_bind(&alice, 0x4001, PEER);
+	expect(&alice, 400, "a number of the other family's peer");
+	ck_assert(client_channel_data(&alice, 0x4000, "x", 1));
+	ck_assert_uint_eq(alice.out.forward.peer.ip.family, IP_V4);
+	ck_assert(client_channel_data(&alice, 0x4001, "x", 1));
+	ck_assert_uint_eq(alice.out.forward.peer.ip.family, IP_V6);
+	expect_from_peer(PEER, FORWARD_CHANNEL_HEADER);
+	expect_from_peer(PEER_V6, FORWARD_CHANNEL_HEADER);
+
+	const struct allocation *al = client_allocation(&alice);
+	ck_assert_uint_eq(al->to_peer.packets, 4);
+	ck_assert_uint_eq(al->to_client.packets, 4);
+	ck_assert_int_eq(client_refresh(&alice, 0), 0);
+	ck_assert_uint_eq(world.edge.ended, 1);
+	ck_assert_uint_eq(world.edge.last.to_peer.packets, 4);
+	ck_assert(world.edge.last.second_port != 0);
+	ck_assert(world_is_clean(&world));
+	end();
+}
+END_TEST
+
+START_TEST(two_dual_ones_reach_each_other)
+{
+	struct forward out;
+	char text[ENDPOINT_TEXT_LEN];
+
+	begin_dual();
+	allocate(&bob, both, 1);
+	expect(&bob, 0, "bob");
+	for (int second = 0; second < 2; second++) {
+		const struct allocation *a = client_allocation(&alice);
+		const struct allocation *b = client_allocation(&bob);
+		struct endpoint from = second ? allocation_second_public(&world.turn, a)
+					      : allocation_relayed_public(&world.turn, a);
+		struct endpoint to = second ? allocation_second_public(&world.turn, b)
+					    : allocation_relayed_public(&world.turn, b);
+
+		ck_assert_int_eq(
+			client_permit(&bob, endpoint_format(&from, text, sizeof(text))),
+			0);
+		ck_assert(client_from_peer(&bob, text, "y", 1, &out));
+		ck_assert_int_eq(client_permit(&alice,
+					       endpoint_format(&to, text, sizeof(text))),
+				 0);
+		ck_assert(client_send(&alice, text, "x", 1));
+	}
+	end();
+}
+END_TEST
+
+/* Halves: which one goes, and what is left. */
+static const struct {
+	const char *name;
+	uint8_t gone, left;
+	const char *gone_peer, *left_peer;
+} halves[] = {
+	{"T-263 IPv6 deleted", IP_V6, IP_V4, PEER_V6, PEER},
+	{"T-263 IPv4 deleted", IP_V4, IP_V6, PEER, PEER_V6},
+};
+
+/* Permissions and channels with both peers, 0x4000 + family. */
+static void bind_both(int row)
+{
+	ck_assert_int_eq(client_bind(&alice, (uint16_t)(0x4000 + halves[row].gone),
+				     halves[row].gone_peer),
+			 0);
+	ck_assert_int_eq(client_bind(&alice, (uint16_t)(0x4000 + halves[row].left),
+				     halves[row].left_peer),
+			 0);
+}
+
+/* One half is gone with all that hung off it; the other has lost nothing. */
+static void expect_half(int row)
+{
+	const struct allocation *al = client_allocation(&alice);
+	uint64_t before = world_drops(&world, DROP_WRONG_FAMILY);
+
+	ck_assert_uint_eq(al->families, halves[row].left);
+	ck_assert_uint_eq(al->permission_count, 1);
+	ck_assert_uint_eq(al->channel_count, 1);
+	ck_assert_uint_eq(ports_used(), 1);
+	ck_assert_uint_eq(world.edge.opened - world.edge.closed, 1);
+	struct endpoint local = allocation_relayed_local(&world.turn, al);
+	ck_assert(endpoint_equal(&world.edge.local[al->slot], &local));
+	ck_assert_uint_eq(local.ip.family, halves[row].left);
+
+	ck_assert(!client_send(&alice, halves[row].gone_peer, "x", 1));
+	expect_silence(&alice, DROP_WRONG_FAMILY, before, halves[row].name);
+	ck_assert(!client_channel_data(&alice, (uint16_t)(0x4000 + halves[row].gone), "x",
+				       1));
+	ck_assert(!passes_from(halves[row].gone_peer));
+	client_permit(&alice, halves[row].gone_peer);
+	expect(&alice, 443, "permission for the half that is gone");
+	client_bind(&alice, 0x4005, halves[row].gone_peer);
+	expect(&alice, 443, "channel for the half that is gone");
+
+	ck_assert(client_send(&alice, halves[row].left_peer, "x", 1));
+	ck_assert(client_channel_data(&alice, (uint16_t)(0x4000 + halves[row].left), "x",
+				      1));
+	ck_assert(passes_from(halves[row].left_peer));
+}
+
+START_TEST(half_is_deleted) /* T-262 T-263 T-265 */
+{
+	begin_dual();
+	bind_both(_i);
+	refresh(&alice, halves[_i].gone, 0);
+	expect(&alice, 0, halves[_i].name);
+	ck_assert_uint_eq(client_u32(&alice, TURN_LIFETIME), 0);
+	expect_half(_i);
+	refresh(&alice, halves[_i].gone, 600);
+	expect(&alice, 443, "T-262 the half that is gone");
+	ck_assert_uint_eq(world.edge.ended, 0);
+	/* Its 5-tuple is taken until the last half goes. */
+	alice.auth = CLIENT_SHA256;
+	allocate(&alice, both, 1);
+	expect(&alice, 437, "Allocate over half an allocation");
+	refresh(&alice, halves[_i].left, 0);
+	expect(&alice, 0, "the last half");
+	ck_assert_ptr_null(client_allocation(&alice));
+	ck_assert_uint_eq(world.edge.ended, 1);
+	ck_assert(world_is_clean(&world));
+	refresh(&alice, halves[_i].left, 600);
+	expect(&alice, 437, "T-265 nothing is left");
+	allocate(&alice, both, 1);
+	expect(&alice, 0, "T-265 the 5-tuple is free");
+	end();
+}
+END_TEST
+
+START_TEST(half_that_is_not_refreshed_expires) /* T-263 */
+{
+	begin_dual();
+	advance(300000);
+	refresh(&alice, halves[_i].left, 1200);
+	expect(&alice, 0, halves[_i].name);
+	ck_assert_uint_eq(client_u32(&alice, TURN_LIFETIME), 1200);
+	bind_both(_i);
+	advance(299999);
+	ck_assert(dual_has_both(client_allocation(&alice)));
+	bind_both(_i);
+	ck_assert(passes_from(halves[_i].gone_peer));
+	advance(1);
+	expect_half(_i);
+	/* 1500 s after the beginning the other one goes, too. */
+	advance(899999);
+	ck_assert_ptr_nonnull(client_allocation(&alice));
+	advance(1);
+	ck_assert_ptr_null(client_allocation(&alice));
+	ck_assert_int_eq(world.edge.last.end_reason, END_EXPIRED);
+	ck_assert(world_is_clean(&world));
+	end();
+}
+END_TEST
+
+/* Packets may come before the table is swept. */
+START_TEST(half_that_is_overdue_is_over) /* T-263 */
+{
+	uint64_t before;
+
+	begin_dual();
+	advance(300000);
+	ck_assert_int_eq(refresh(&alice, halves[_i].left, 1200), 0);
+	bind_both(_i);
+	world.now_ms += 299999;
+	bind_both(_i);
+	ck_assert(passes_from(halves[_i].gone_peer));
+	world.now_ms += 1;
+	before = world_drops(&world, DROP_NO_ALLOCATION);
+	ck_assert(!passes_from(halves[_i].gone_peer));
+	ck_assert_uint_eq(world_drops(&world, DROP_NO_ALLOCATION), before + 1);
+	ck_assert(passes_from(halves[_i].left_peer));
+	ck_assert(dual_has_both(client_allocation(&alice)));
+	/* What the client sends finds that out first. */
+	ck_assert(client_channel_data(&alice, (uint16_t)(0x4000 + halves[_i].left), "x",
+				      1));
+	ck_assert(!dual_has_both(client_allocation(&alice)));
+	expect_half(_i);
+	ck_assert_uint_gt(dispatch_expire(&world.turn, world.now_ms), world.now_ms);
+	end();
+}
+END_TEST
+
+START_TEST(refresh_without_family_is_for_both) /* T-264 */
+{
+	begin_dual();
+	advance(100000);
+	ck_assert_int_eq(refresh(&alice, IP_V6, 1200), 0);
+	advance(100000);
+	refresh(&alice, IP_NONE, 900);
+	expect(&alice, 0, "T-264 without family");
+	ck_assert_uint_eq(client_u32(&alice, TURN_LIFETIME), 900);
+	advance(899999);
+	ck_assert(dual_has_both(client_allocation(&alice)));
+	advance(1);
+	ck_assert_ptr_null(client_allocation(&alice));
+	ck_assert(world_is_clean(&world));
+	end();
+}
+END_TEST
+
+START_TEST(halves_take_turns_at_being_later) /* T-263 */
+{
+	begin_dual();
+	for (int i = 0; i < 6; i++) {
+		uint8_t family = i % 2 == 0 ? IP_V4 : IP_V6;
+
+		advance(300000);
+		refresh(&alice, family, 700);
+		expect(&alice, 0, "a half in time");
+		ck_assert_uint_eq(client_u32(&alice, TURN_LIFETIME), 700);
+		ck_assert_uint_eq(dual_left_s(client_allocation(&alice), family,
+					      world.now_ms),
+				  700);
+		/* 300 s of the 600 it had, then 400 s of 700. */
+		ck_assert_uint_eq(allocation_left_s(client_allocation(&alice),
+						    world.now_ms),
+				  i == 0 ? 300 : 400);
+		if (i == 0)
+			ck_assert_int_eq(refresh(&alice, IP_V6, 700), 0);
+	}
+	ck_assert_int_eq(refresh(&alice, IP_V4, 0), 0);
+	ck_assert_int_eq(refresh(&alice, IP_V6, 0), 0);
+	ck_assert(world_is_clean(&world));
+	end();
+}
+END_TEST
+
+START_TEST(bound_of_the_allocation_is_that_of_both)
+{
+	struct allocation *al;
+
+	begin_dual();
+	al = client_allocation(&alice);
+	ck_assert_int_eq(refresh(&alice, IP_V6, 1200), 0);
+	allocation_bound(&world.turn, al, world.now_ms + 900000);
+	ck_assert_uint_eq(dual_left_s(al, IP_V4, world.now_ms), 600);
+	ck_assert_uint_eq(dual_left_s(al, IP_V6, world.now_ms), 900);
+	refresh(&alice, IP_V6, 3000);
+	ck_assert_uint_eq(client_u32(&alice, TURN_LIFETIME), 900);
+	allocation_bound(&world.turn, al, world.now_ms + 300000);
+	ck_assert_uint_eq(dual_left_s(al, IP_V4, world.now_ms), 300);
+	ck_assert_uint_eq(dual_left_s(al, IP_V6, world.now_ms), 300);
+	advance(300000);
+	ck_assert_ptr_null(client_allocation(&alice));
+	ck_assert_int_eq(world.edge.last.end_reason, END_CREDENTIAL);
+	ck_assert(world_is_clean(&world));
+	end();
+}
+END_TEST
+
+START_TEST(administrator_ends_both)
+{
+	begin_dual();
+	allocation_delete(&world.turn, client_allocation(&alice), END_KILLED,
+			  world.now_ms);
+	ck_assert_uint_eq(world.edge.ended, 1);
+	ck_assert(world_is_clean(&world));
+	end();
+}
+END_TEST
+
+static void dual_suite(Suite *suite)
+{
+	TCase *tc = tcase_create("dual");
+	tcase_add_test(tc, both_are_told);
+	tcase_add_test(tc, both_have_even_ports);
+	tcase_add_loop_test(tc, dont_fragment_of_both, 0, ROWS(fragments));
+	tcase_add_loop_test(tc, half_that_the_system_refuses, 0, ROWS(refusals));
+	tcase_add_test(tc, second_address_used_up);
+	tcase_add_test(tc, each_family_reaches_its_peers);
+	tcase_add_test(tc, two_dual_ones_reach_each_other);
+	tcase_add_loop_test(tc, half_is_deleted, 0, ROWS(halves));
+	tcase_add_loop_test(tc, half_that_is_not_refreshed_expires, 0, ROWS(halves));
+	tcase_add_loop_test(tc, half_that_is_overdue_is_over, 0, ROWS(halves));
+	tcase_add_test(tc, refresh_without_family_is_for_both);
+	tcase_add_test(tc, halves_take_turns_at_being_later);
+	tcase_add_test(tc, bound_of_the_allocation_is_that_of_both);
+	tcase_add_test(tc, administrator_ends_both);
+	suite_add_tcase(suite, tc);
+}
+
+UNIT_MAIN("turn_dual", dual_suite)

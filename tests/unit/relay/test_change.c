@@ -1,0 +1,204 @@
+/*
+ * test_change.c - fronts of running workers appear and go, and a change that fails at the last
+ * moment leaves nothing behind.
+ */
+#include "relay/reload/change.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/sockaddr.h"
+#include "relay/front/fronts.h"
+#include "tests/unit/lib/unit.h"
+#include "tests/unit/relay/relay_world.h"
+
+static struct relay_world world;
+
+static void begin(void)
+{
+	relay_world_start(&world, NULL, NULL);
+	world.relay.network = network_new();
+	ck_assert_ptr_nonnull(world.relay.network);
+	network_set(world.relay.network, &world.view);
+	world.relay.commons.fronts = network_view(world.relay.network)->fronts;
+	world.relay.commons.front_count = FRONTS_MAX;
+}
+
+static void end(void)
+{
+	relay_world_stop(&world);
+	network_free(world.relay.network);
+}
+
+static struct endpoint inside(uint16_t port)
+{
+	return (struct endpoint){world.config->sides[SIDE_INSIDE].addresses[0].local,
+				 port};
+}
+
+/* The world's addresses, with listeners inside on that port and nowhere else. */
+static struct config *listening_on(uint16_t port)
+{
+	char text[512], error[512], in[ENDPOINT_TEXT_LEN], out[ENDPOINT_TEXT_LEN];
+	const struct config_side *sides = world.config->sides;
+
+	snprintf(text, sizeof(text),
+		 "side inside { addresses = {%s} udp_port = %u tcp_port = %u }\n"
+		 "side outside { addresses = {%s} public = {203.0.113.9} udp_port = 0 "
+		 "tcp_port = 0 }\n",
+		 ip_addr_format(&sides[SIDE_INSIDE].addresses[0].local, in, sizeof(in)),
+		 port, port,
+		 ip_addr_format(&sides[SIDE_OUTSIDE].addresses[0].local, out,
+				sizeof(out)));
+	struct config *config =
+		config_parse("F", text, strlen(text), error, sizeof(error));
+	ck_assert_msg(config != NULL, "%s", error);
+	return config;
+}
+
+static bool somebody_listens(uint16_t port)
+{
+	struct endpoint to = inside(port);
+	struct sockaddr_storage sa;
+	socklen_t len = sockaddr_from_endpoint(&to, &sa);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	ck_assert_int_ge(fd, 0);
+	bool ok = connect(fd, (struct sockaddr *)&sa, len) == 0;
+	close(fd);
+	return ok;
+}
+
+/* Can somebody else have it? SO_REUSEPORT is not asked for, so any socket of ours is in the way. */
+static bool datagrams_are_free(uint16_t port)
+{
+	struct endpoint to = inside(port);
+	struct sockaddr_storage sa;
+	socklen_t len = sockaddr_from_endpoint(&to, &sa);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	ck_assert_int_ge(fd, 0);
+	bool ok = bind(fd, (struct sockaddr *)&sa, len) == 0;
+	close(fd);
+	return ok;
+}
+
+static void must_change(uint16_t port)
+{
+	struct config *config = listening_on(port);
+	struct change change;
+	char error[512] = "";
+
+	ck_assert_msg(change_prepare(&change, &world.relay, config, error, sizeof(error)),
+		      "%s", error);
+	ck_assert_msg(change_open(&change, error, sizeof(error)), "%s", error);
+	change_finish(&change);
+	config_free(config);
+}
+
+START_TEST(listeners_appear_retire_and_go)
+{
+	struct network_front rows[FRONTS_MAX];
+
+	must_change(14433);
+	ck_assert(somebody_listens(14433) && !datagrams_are_free(14433));
+
+	must_change(14434);
+	ck_assert(somebody_listens(14434) && !somebody_listens(14433));
+	ck_assert(!datagrams_are_free(14433));
+	ck_assert(change_is_due(&world.relay));
+
+	must_change(14434);
+	ck_assert(somebody_listens(14434) && datagrams_are_free(14433));
+	ck_assert(!change_is_due(&world.relay));
+	ck_assert_uint_eq(network_fronts(world.relay.network, rows), 3);
+}
+END_TEST
+
+/* A client keeps the listener that it came through, and no other. */
+START_TEST(a_listener_waits_for_its_last_allocation)
+{
+	static struct relay_client client;
+
+	client_connect(&client, &world, 0);
+	client_allocate(&client, DIALECT_IETF);
+	must_change(14433);
+	ck_assert(change_is_due(&world.relay)); /* for the other worker's front */
+	must_change(14433);
+	ck_assert(!change_is_due(&world.relay));
+	ck_assert_uint_eq(worker_front_allocations(world.workers[0], 0), 1);
+
+	client_release(&client);
+	ck_assert(change_is_due(&world.relay));
+	must_change(14433);
+	ck_assert(!change_is_due(&world.relay));
+	client_close(&client);
+}
+END_TEST
+
+/* The event loop takes sockets, but no files: the second worker fails. */
+START_TEST(a_change_that_fails_late_is_taken_back)
+{
+	struct config *config = listening_on(14433);
+	struct network_view before = *network_view(world.relay.network);
+	const struct network_view *now = network_view(world.relay.network);
+	struct change change;
+	char error[512] = "";
+	int *fd = NULL;
+
+	ck_assert(change_prepare(&change, &world.relay, config, error, sizeof(error)));
+	for (size_t i = 0; i < FRONTS_MAX && fd == NULL; i++) {
+		if (change.sockets[1].tcp[i] >= 0)
+			fd = &change.sockets[1].tcp[i];
+	}
+	ck_assert_ptr_nonnull(fd);
+	close(*fd);
+	*fd = open("/", O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(*fd, 0);
+
+	ck_assert(!change_open(&change, error, sizeof(error)));
+	ck_assert_str_ne(error, "");
+	ck_assert(!somebody_listens(14433));
+	ck_assert(datagrams_are_free(14433));
+	ck_assert_int_eq(memcmp(before.front_states, now->front_states,
+				sizeof(before.front_states)),
+			 0);
+	ck_assert_int_eq(memcmp(before.relay_states, now->relay_states,
+				sizeof(before.relay_states)),
+			 0);
+	config_free(config);
+	must_change(14433);
+	ck_assert(somebody_listens(14433));
+}
+END_TEST
+
+START_TEST(a_change_can_be_abandoned)
+{
+	struct config *config = listening_on(14433);
+	struct change change;
+	char error[512] = "";
+
+	ck_assert(change_prepare(&change, &world.relay, config, error, sizeof(error)));
+	ck_assert(!datagrams_are_free(14433));
+	change_abandon(&change);
+	ck_assert(datagrams_are_free(14433));
+	config_free(config);
+}
+END_TEST
+
+static void change_suite(Suite *suite)
+{
+	TCase *tc = tcase_create("change");
+
+	tcase_add_checked_fixture(tc, begin, end);
+	tcase_set_timeout(tc, 30);
+	tcase_add_test(tc, listeners_appear_retire_and_go);
+	tcase_add_test(tc, a_listener_waits_for_its_last_allocation);
+	tcase_add_test(tc, a_change_that_fails_late_is_taken_back);
+	tcase_add_test(tc, a_change_can_be_abandoned);
+	suite_add_tcase(suite, tc);
+}
+
+UNIT_MAIN("change", change_suite)

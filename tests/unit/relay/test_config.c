@@ -1,0 +1,557 @@
+/*
+ * test_config.c - mediarelayd.conf: what is read, and the sentence for everything that is not.
+ */
+#include "relay/reload/config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "relay/reload/config_schema.h"
+#include "tests/unit/lib/source_file.h"
+#include "tests/unit/lib/unit.h"
+
+#define INSIDE "side inside { addresses = {10.0.0.5} }\n"
+#define OUTSIDE "side outside { addresses = {192.0.2.10} }\n"
+#define SIDES INSIDE OUTSIDE
+
+static struct config *parse(const char *text, char *error, size_t size)
+{
+	error[0] = '\0';
+	return config_parse("F", text, strlen(text), error, size);
+}
+
+static struct config *must_parse(const char *text)
+{
+	char error[512];
+	struct config *config = parse(text, error, sizeof(error));
+
+	ck_assert_msg(config != NULL, "%s", error);
+	return config;
+}
+
+/* Text in, sentence out. Lines count: the sides take the first two. */
+static const struct {
+	const char *text;
+	const char *want;
+} errors[] = {
+	/* the language */
+	{SIDES "relm = x\n", "F:3: unknown key \"relm\"; did you mean \"realm\"?"},
+	{SIDES "limits {\n\n  lifetime_mx = 1h }",
+	 "F:5: unknown key \"lifetime_mx\" in section \"limits\"; did you mean "
+	 "\"lifetime_max\"?"},
+	{SIDES "limit { }", "F:3: unknown key \"limit\"; did you mean \"limits\"?"},
+	{SIDES "idle = 3s",
+	 "F:3: unknown key \"idle\"; it belongs into section \"limits\""},
+	{SIDES "limits { realm = x }",
+	 "F:3: unknown key \"realm\" in section \"limits\"; it belongs outside of all sections"},
+	{"side inside { addresses = {10.0.0.5}\nside outside { }",
+	 "F:2: \"side\" begins while section \"side\" is open; close that with \"}\""},
+	{SIDES "tls {\nlimits { idle = 1m }",
+	 "F:4: \"limits\" begins while section \"tls\" is open; close that with \"}\""},
+	{SIDES "completely_different = 1",
+	 "F:3: unknown key \"completely_different\"; remove it (the manual page lists all keys)"},
+	{"# one\n// two\n/* three\n four */ relm = 1",
+	 "F:4: unknown key \"relm\"; did you mean \"realm\"?"},
+	{SIDES "realm = a\nrealm = b",
+	 "F:4: \"realm\" is given a second time, first in line 3; keep one of them"},
+	{SIDES "peers { allow = {10.1.0.0/16}\nallow = {10.2.0.0/16} }",
+	 "F:4: \"allow\" is given a second time, first in line 3; keep one of them"},
+	{SIDES "limits { idle = 1m\n",
+	 "F:3: section \"limits\" is still open at the end of the file; close it with \"}\""},
+	{SIDES "realm = \"abc\n",
+	 "F:3: the file ends in the middle of a value; close its quotes or braces"},
+	{SIDES "realm =", "F:3: \"realm\" has no value; write one, or remove the key"},
+	{SIDES "/* never closed",
+	 "F:3: a comment or quote is open at the end of the file; close it"},
+	{"side middle { }",
+	 "F:1: unknown side \"middle\"; it may be one of: \"inside\", \"outside\""},
+	{"side insde { udp_port = 1 }",
+	 "F:1: unknown side \"insde\"; did you mean \"inside\"?"},
+	{SIDES INSIDE, "F:3: found duplicate title 'inside'; give each section once"},
+	{"side { }",
+	 "F:1: missing title for section 'side'; write its name between the word and "
+	 "the brace"},
+
+	/* values */
+	{"realm = \"\"", "F:1: realm: empty; write a value, or remove the key"},
+	{"realm = 'a\"b'",
+	 "F:1: realm: contains a quote, a backslash or what is not printable "
+	 "ASCII; remove it"},
+	{"realm = \"a\\nb\"", "F:1: realm: contains a quote, a backslash or what is not "
+			      "printable ASCII; remove it"},
+	{"keys = \"/a\\tb\"", "F:1: keys: contains a control character; remove it"},
+	{"realm = "
+	 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	 "F:1: realm: longer than 127 bytes; shorten it"},
+	{"metrics { listen = \"192.0.2.1:9478\" }",
+	 "F:1: metrics.listen: 192.0.2.1:9478 is not a loopback address; write one such as "
+	 "127.0.0.1, because everybody may ask there"},
+	{"metrics { listen = \"0.0.0.0:9478\" }",
+	 "F:1: metrics.listen: 0.0.0.0:9478 is not a loopback address; write one such as "
+	 "127.0.0.1, because everybody may ask there"},
+	{"metrics { listen = \"127.0.0.1\" }",
+	 "F:1: metrics.listen: \"127.0.0.1\" is not an address and port; write one such as "
+	 "127.0.0.1:9478"},
+	{"metrics { listen = \"localhost:9478\" }",
+	 "F:1: metrics.listen: \"localhost:9478\" is not an address and port; write one such as "
+	 "127.0.0.1:9478"},
+	{"metrics { listen = \"[::1]:0\" }",
+	 "F:1: metrics.listen: \"[::1]:0\" is not an address and port; write one such as "
+	 "127.0.0.1:9478"},
+	{"workers = many", "F:1: workers: \"many\" is not a number; write digits alone"},
+	{"workers = 2K", "F:1: workers: \"2K\" is not a number; write digits alone"},
+	{"workers = -1", "F:1: workers: \"-1\" is not a number; write digits alone"},
+	{"workers = 257",
+	 "F:1: workers: 257 is out of range; write a number from 0 to 256"},
+	{"workers = 99999999999999999999",
+	 "F:1: workers: \"99999999999999999999\" is not a number; write digits alone"},
+	{"limits {\n idle = soon\n}",
+	 "F:2: limits.idle: \"soon\" is not a duration; write a number and s, m, h, d or w, such "
+	 "as 30s"},
+	{"limits { idle = 30min }",
+	 "F:1: limits.idle: \"30min\" is not a duration; write a number and s, m, h, d or w, such "
+	 "as 30s"},
+	{"limits { greeting = 0 }",
+	 "F:1: limits.greeting: 0 is out of range; write a duration from 1s to 1d"},
+	{"limits { lifetime_max = 2d }",
+	 "F:1: limits.lifetime_max: 2d is out of range; write a duration from 1m to 1d"},
+	{"limits { send_queue = 256k }",
+	 "F:1: limits.send_queue: \"256k\" is not a size; write a number and B, K, M or G, such "
+	 "as 256K"},
+	{"limits { send_queue = 1 }",
+	 "F:1: limits.send_queue: 1 is out of range; write a size from 65540B to 1073741824B"},
+	{"limits { permissions = 0 }",
+	 "F:1: limits.permissions: 0 is out of range; write a number from 1 to 256"},
+	{"ms { version = 5 }",
+	 "F:1: ms.version: 5 is out of range; write a number from 1 to 4"},
+	{"ms { realm = '\"rtcmedia\"' }",
+	 "F:1: ms.realm: contains a quote, a backslash or what is not printable "
+	 "ASCII; remove it"},
+	{SIDES "ms {\n ipv6 = true\n}",
+	 "F:4: ms.version: 2 has no IPv6; write 4, or set ms.ipv6 to false"},
+	{SIDES "ms {\n ipv6 = true\n version = 3\n}",
+	 "F:5: ms.version: 3 has no IPv6; write 4, or set ms.ipv6 to false"},
+	{"log { records = maybe }",
+	 "F:1: log.records: \"maybe\" is neither yes nor no; write true or false"},
+	{"log { level = loud }",
+	 "F:1: log.level: \"loud\" is not a level; write error, warning, "
+	 "notice, info or debug"},
+	{"relay { ports = 50000 }",
+	 "F:1: relay.ports: \"50000\" is not a port range; write FIRST-LAST, such as 50000-59999"},
+	{"relay { ports = 50000-70000 }",
+	 "F:1: relay.ports: \"50000-70000\" is not a port range; write FIRST-LAST, such as "
+	 "50000-59999"},
+	{"relay { ports = 6000-5000 }",
+	 "F:1: relay.ports: 6000-5000 begins after its end; write 5000-6000"},
+	{"relay { ports = 1023-5000 }", /* T-243 */
+	 "F:1: relay.ports: 1023-5000 reaches below port 1024, where system services live; begin "
+	 "at 1024 or above"},
+
+	/* addresses */
+	{"side inside { addresses = {10.0.0.5,\nhost.example} }",
+	 "F:2: side.inside.addresses: \"host.example\" is not an IP address; write one such as "
+	 "192.0.2.1 or 2001:db8::1"},
+	{"side inside { addresses = {0.0.0.0} }",
+	 "F:1: side.inside.addresses: 0.0.0.0 stands for all addresses; name those of this side "
+	 "one by one"},
+	{"side outside { addresses = {\"::\"} }",
+	 "F:1: side.outside.addresses: :: stands for all addresses; name those of this side one "
+	 "by one"},
+	{"side inside { addresses = {\"::ffff:10.0.0.5\"} }",
+	 "F:1: side.inside.addresses: ::ffff:10.0.0.5 is IPv4 written as IPv6; write 10.0.0.5"},
+	{"side inside { addresses = {224.0.0.1} }",
+	 "F:1: side.inside.addresses: 224.0.0.1 is not the address of one host; write a unicast "
+	 "address"},
+	{"side inside { addresses = {ff02::1} }",
+	 "F:1: side.inside.addresses: ff02::1 is not the address of one host; write a unicast "
+	 "address"},
+	{"side inside { addresses = {fe80::1} }",
+	 "F:1: side.inside.addresses: fe80::1 is link-local and ambiguous without its interface; "
+	 "write a global or unique local address"},
+	{"side inside { addresses = {10.0.0.5, 10.0.0.5} }",
+	 "F:1: side.inside.addresses: 10.0.0.5 is named twice; remove one"},
+	{INSIDE "side outside { addresses = {192.0.2.1,\n10.0.0.5} }",
+	 "F:3: side.outside.addresses: 10.0.0.5 is also an inside address; give each side "
+	 "addresses of its own"},
+	{INSIDE, "F: side.outside.addresses: missing; write side outside { addresses = "
+		 "{\"192.0.2.10\"} } with the addresses of this host on that side"},
+	{OUTSIDE, "F: side.inside.addresses: missing; write side inside { addresses = "
+		  "{\"10.0.0.5\"} } with the addresses of this host on that side"},
+	{"",
+	 "F: side.inside.addresses: missing; write side inside { addresses = {\"10.0.0.5\"} } "
+	 "with the addresses of this host on that side"},
+
+	/* public addresses */
+	{INSIDE
+	 "side outside { addresses = {192.0.2.1}\npublic = {203.0.113.1,\n203.0.113.2} }",
+	 "F:4: side.outside.public: 203.0.113.2 has no partner, there are only 1 \"addresses\"; "
+	 "write one public address for each of them"},
+	{INSIDE
+	 "side outside { addresses = {192.0.2.1, 192.0.2.2}\npublic = {203.0.113.1} }",
+	 "F:3: side.outside.public: none for 192.0.2.2; write one public address for each of "
+	 "\"addresses\", or none at all"},
+	{INSIDE "side outside { addresses = {192.0.2.1}\npublic = {2001:db8::1} }",
+	 "F:3: side.outside.public: 2001:db8::1 is paired with 192.0.2.1, which is of the other "
+	 "family; write both lists in the same order"},
+	{INSIDE "side outside { addresses = {192.0.2.1, 192.0.2.2}\n"
+		"public = {203.0.113.1, 203.0.113.1} }",
+	 "F:3: side.outside.public: 203.0.113.1 is named twice; give each address a public one of "
+	 "its own"},
+	{INSIDE "side outside { addresses = {192.0.2.1, 192.0.2.2}\n"
+		"public = {192.0.2.2, 203.0.113.1} }",
+	 "F:3: side.outside.public: 192.0.2.2, the public form of 192.0.2.1, is itself one of "
+	 "\"addresses\"; write the address that the Internet sees"},
+	{INSIDE "side outside { addresses = {192.0.2.1}\npublic = {10.0.0.5} }",
+	 "F:3: side.outside.public: 10.0.0.5 is an inside address; write the address that the "
+	 "Internet sees"},
+	{"side inside { addresses = {10.0.0.5}\npublic = {203.0.113.1} }",
+	 "F:2: side.inside.public: has no meaning on this side; move it to side outside"},
+	{INSIDE "side outside { addresses = {192.0.2.1}\nnetworks = {10.0.0.0/8} }",
+	 "F:3: side.outside.networks: has no meaning on this side; move it to side inside"},
+
+	/* prefixes */
+	{"side inside { networks = {10.0.0.1/8} }",
+	 "F:1: side.inside.networks: 10.0.0.1/8 has bits set behind its length; write 10.0.0.0/8"},
+	{"peers { allow = {2001:db8::1/32} }",
+	 "F:1: peers.allow: 2001:db8::1/32 has bits set "
+	 "behind its length; write 2001:db8::/32"},
+	{"peers { allow = {192.0.2.255/25} }",
+	 "F:1: peers.allow: 192.0.2.255/25 has bits set "
+	 "behind its length; write 192.0.2.128/25"},
+	{"peers { allow = {10.0.0.0/33} }",
+	 "F:1: peers.allow: \"10.0.0.0/33\" has no valid "
+	 "length; write a number from 0 to 32 behind the slash"},
+	{"peers { allow = {10.0.0.0/} }",
+	 "F:1: peers.allow: \"10.0.0.0/\" has no valid length; "
+	 "write a number from 0 to 32 behind the slash"},
+	{"peers { deny = {10.0.0/8} }",
+	 "F:1: peers.deny: \"10.0.0/8\" is not a prefix; write one "
+	 "such as 10.0.0.0/8 or 2001:db8::/32"},
+	{"peers { deny = {\"10.0.0.1-10.0.0.9\"} }",
+	 "F:1: peers.deny: \"10.0.0.1-10.0.0.9\" is not a prefix; write one such as 10.0.0.0/8 or "
+	 "2001:db8::/32"},
+	{"peers { allow = {\"::ffff:10.0.0.0/104\"} }",
+	 "F:1: peers.allow: ::ffff:10.0.0.0/104 is IPv4 written as IPv6; write 10.0.0.0/8"},
+	{"peers { allow = {10.0.0.0/8, 10.0.0.0/8} }",
+	 "F:1: peers.allow: 10.0.0.0/8 is named twice; remove one"},
+	{SIDES
+	 "peers { allow = {10.0.0.0/8,\n10.1.1.1}\ndeny = {11.0.0.0/8,\n10.1.1.1/32} }",
+	 "F:6: peers.deny: 10.1.1.1/32 is in peers.allow too (line 4); remove one"},
+
+	/* what belongs together */
+	{SIDES "tls { certificate = /c }",
+	 "F:3: tls.certificate: has no key; set tls.private_key too"},
+	{SIDES "tls {\n private_key = /k }",
+	 "F:4: tls.private_key: has no certificate; set tls.certificate too"},
+	{SIDES "relay { ports = 3000-4000 }",
+	 "F:3: relay.ports: 3000-4000 contains side.outside.udp_port 3478; move one of them"},
+	{INSIDE "side outside { addresses = {192.0.2.1}\n tcp_port = 50443 }",
+	 "F:3: relay.ports: 50000-59999 contains side.outside.tcp_port 50443; move one of them"},
+	{SIDES "limits { lifetime_max = 5m }",
+	 "F:3: limits.lifetime_max: 300s is less than limits.lifetime_default, 600s; change one "
+	 "of them"},
+	{SIDES "limits { allocations_total = 100\nallocations_reserved = 100 }",
+	 "F:4: limits.allocations_reserved: 100 is not less than limits.allocations_total, 100; "
+	 "change one of them"},
+	{SIDES "limits { bandwidth_total = 63999 }",
+	 "F:3: limits.bandwidth_total: 63999 is out of range; write a rate from 64kbit to "
+	 "1000Gbit, or 0 for no limit"},
+	{SIDES "limits { bandwidth_per_user = 10MB }",
+	 "F:3: limits.bandwidth_per_user: \"10MB\" is not a bit rate; write a number and kbit, "
+	 "Mbit or Gbit, such as 10Mbit"},
+	{INSIDE
+	 "side outside { addresses = {192.0.2.1}\nalternate_servers = {192.0.2.1} }",
+	 "F:3: side.outside.alternate_servers: 192.0.2.1 is an address of this relay; name "
+	 "another one, or none"},
+	{INSIDE "side outside { addresses = {192.0.2.1}\n"
+		"alternate_servers = {192.0.2.8,\n192.0.2.9} }",
+	 "F:4: side.outside.alternate_servers: 192.0.2.9 is the second of its family; clients "
+	 "are told one of each, remove one"},
+	{INSIDE
+	 "side outside { addresses = {192.0.2.1}\nalternate_domain = \"b\303\274ro.de\" }",
+	 "F:3: side.outside.alternate_domain: \"b\303\274ro.de\" is no DNS name in ASCII; write "
+	 "letters, digits, dots and hyphens"},
+	{"side inside { addresses = {10.0.0.5} udp_port = 0 tcp_port = 0 }\n"
+	 "side outside { addresses = {192.0.2.1} udp_port = 0 tcp_port = 0 }\n",
+	 "F:1: side.inside.udp_port: all ports of both sides are 0, nobody could connect; set one "
+	 "of udp_port and tcp_port"},
+};
+
+START_TEST(config_error_says_where_what_and_what_to_do)
+{
+	char error[512];
+	struct config *config = parse(errors[_i].text, error, sizeof(error));
+
+	ck_assert_msg(config == NULL, "accepted, wanted %s", errors[_i].want);
+	ck_assert_str_eq(error, errors[_i].want);
+}
+END_TEST
+
+START_TEST(config_has_defaults)
+{
+	struct config *c = must_parse(SIDES);
+
+	ck_assert_str_eq(c->path, "F");
+	ck_assert_str_eq(c->realm, "avedge");
+	ck_assert_str_eq(c->keys, "/etc/avedge/keys");
+	ck_assert_str_eq(c->software, "avedge");
+	ck_assert_uint_eq(c->workers, 0);
+	ck_assert_ptr_null(c->user);
+	ck_assert_ptr_null(c->group);
+	ck_assert_ptr_null(c->tls.certificate);
+	ck_assert(c->ms.enabled && !c->ms.bandwidth_management && !c->ms.ipv6);
+	ck_assert_str_eq(c->ms.realm, "rtcmedia");
+	ck_assert_uint_eq(c->ms.version, 2);
+	ck_assert_uint_eq(c->relay.first, 50000);
+	ck_assert_uint_eq(c->relay.last, 59999);
+	ck_assert_uint_eq(c->relay.rest_ms, 30000);
+	ck_assert_uint_eq(c->limits.lifetime_default_s, 600); /* T-245 */
+	ck_assert_uint_eq(c->limits.lifetime_max_s, 3600);    /* T-246 */
+	ck_assert_uint_eq(c->nonce_lifetime_s, 1800);         /* T-114 */
+	ck_assert_uint_eq(c->limits.bandwidth.per_allocation, 3000000);
+	ck_assert_uint_eq(c->limits.bandwidth.per_user, 10000000);
+	ck_assert_uint_eq(c->limits.bandwidth.total, 0);
+	ck_assert_uint_eq(c->limits.bandwidth.burst_ms, 5000);
+	ck_assert_uint_eq(c->limits.bandwidth.peak_percent, 200);
+	ck_assert(!c->limits.enforce_credential_expiry);
+	ck_assert_uint_eq(c->limits.stranger_rate, 10);
+	ck_assert_uint_eq(c->limits.stranger_burst, 5000);
+	ck_assert_uint_eq(c->fixed_limits.send_queue, 256 * 1024);
+	ck_assert_uint_eq(c->fixed_limits.greeting_ms, 5000);
+	ck_assert(c->log.records);
+	ck_assert_str_eq(c->log.level, "info");
+	ck_assert_str_eq(c->control.socket, "/run/mediarelayd/control.sock");
+	ck_assert_ptr_null(c->control.group);
+	ck_assert_uint_eq(c->metrics.listen.ip.family, IP_NONE);
+	for (int i = 0; i < SIDE_COUNT; i++) {
+		ck_assert_uint_eq(c->sides[i].address_count, 1);
+		ck_assert_uint_eq(c->sides[i].udp_port, 3478);
+		ck_assert_uint_eq(c->sides[i].tcp_port, 443);
+		ck_assert(ip_addr_equal(&c->sides[i].addresses[0].local,
+					&c->sides[i].addresses[0].public));
+	}
+	config_free(c);
+}
+END_TEST
+
+START_TEST(config_takes_values_quoted_or_not)
+{
+	struct config *c =
+		must_parse("relay { ports = 40000-40099 rest = \"2m\" } # one\n"
+			   "workers='2' // two\n"
+			   "keys = /etc//keys\n"
+			   "software = \"\" control { socket = \"\" }\n"
+			   "log { records = No level = DEBUG }\n"
+			   "limits { send_queue = 1M idle = 0 }\n"
+			   "peers { allow = {0.0.0.0/0, \"::/0\"} deny = {}\n"
+			   "        allow += {10.0.0.1} }\n" SIDES);
+
+	ck_assert_uint_eq(c->relay.first, 40000);
+	ck_assert_uint_eq(c->relay.last, 40099);
+	ck_assert_uint_eq(c->relay.rest_ms, 120000);
+	ck_assert_uint_eq(c->workers, 2);
+	ck_assert_str_eq(c->keys, "/etc//keys");
+	ck_assert_str_eq(c->software, "");
+	ck_assert_ptr_null(c->control.socket);
+	ck_assert(!c->log.records);
+	ck_assert_uint_eq(c->fixed_limits.send_queue, 1 << 20);
+	ck_assert_uint_eq(c->fixed_limits.idle_ms, 0);
+	ck_assert_uint_eq(c->peers.allow_count, 3);
+	ck_assert_uint_eq(c->peers.allow[1].len, 0);
+	ck_assert_uint_eq(c->peers.allow[2].len, 32);
+	config_free(c);
+}
+END_TEST
+
+START_TEST(config_pairs_public_addresses_by_position)
+{
+	struct config *c =
+		must_parse(INSIDE "side outside { public = {203.0.113.1, 2001:db8:1::1}\n"
+				  "addresses = {192.0.2.1, 2001:db8::1} }\n");
+	char text[ENDPOINT_TEXT_LEN];
+	const struct config_address *a = c->sides[SIDE_OUTSIDE].addresses;
+
+	ck_assert_str_eq(ip_addr_format(&a[0].local, text, sizeof(text)), "192.0.2.1");
+	ck_assert_str_eq(ip_addr_format(&a[0].public, text, sizeof(text)), "203.0.113.1");
+	ck_assert_str_eq(ip_addr_format(&a[1].local, text, sizeof(text)), "2001:db8::1");
+	ck_assert_str_eq(ip_addr_format(&a[1].public, text, sizeof(text)),
+			 "2001:db8:1::1");
+	config_free(c);
+}
+END_TEST
+
+/* What the comparison prints can be written into a file, and means the same. */
+START_TEST(config_schema_defaults_survive_a_round_trip)
+{
+	const struct config_key *key = &config_schema[_i];
+	struct config *a = calloc(1, sizeof(*a)), *b = calloc(1, sizeof(*b));
+	enum side side = key->sides ? SIDE_OUTSIDE : SIDE_COUNT;
+	char why[256] = "";
+
+	if (!key->file.list) {
+		ck_assert_ptr_nonnull(key->fallback);
+		ck_assert_msg(config_value_parse(key, key->fallback, config_base(a, side),
+						 why, sizeof(why)),
+			      "%s.%s: %s", key->file.section, key->file.name, why);
+
+		char *text = config_value_format(key, config_base(a, side));
+		ck_assert(config_value_parse(key, text, config_base(b, side), why,
+					     sizeof(why)));
+
+		char *again = config_value_format(key, config_base(b, side));
+		ck_assert_str_eq(text, again);
+		free(text);
+		free(again);
+	}
+	ck_assert_uint_gt(strlen(key->doc), 0);
+	config_free(a);
+	config_free(b);
+}
+END_TEST
+
+START_TEST(config_file_that_is_not_there)
+{
+	char error[512];
+
+	ck_assert_ptr_null(config_load("/nonexistent/x.conf", error, sizeof(error)));
+	ck_assert_str_eq(error,
+			 "/nonexistent/x.conf: No such file or directory; give the "
+			 "configuration file with -c");
+	ck_assert_ptr_null(config_load("/", error, sizeof(error)));
+	ck_assert_str_eq(error, "/: Is a directory; give the configuration file with -c");
+}
+END_TEST
+
+START_TEST(config_file_that_is_not_text)
+{
+	char error[512];
+
+	ck_assert_ptr_null(config_parse("F", "a\0b", 3, error, sizeof(error)));
+	ck_assert_str_eq(error, "F: not a text file; give a configuration file");
+}
+END_TEST
+
+START_TEST(config_metrics_are_on_loopback)
+{
+	static const char *const texts[] = {"127.0.0.1:9478", "127.9.9.9:1",
+					    "[::1]:65535"};
+	char text[256], error[256];
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct endpoint want;
+
+		snprintf(text, sizeof(text), "%smetrics { listen = \"%s\" }", SIDES,
+			 texts[i]);
+		struct config *c =
+			config_parse("F", text, strlen(text), error, sizeof(error));
+		ck_assert_msg(c != NULL, "%s", error);
+		ck_assert(endpoint_parse(texts[i], 0, &want));
+		ck_assert(endpoint_equal(&c->metrics.listen, &want));
+		config_free(c);
+	}
+}
+END_TEST
+
+/*
+ * Manual page and default file are written by hand and must agree with the table: every key,
+ * its default, and whether a reload applies it.
+ */
+START_TEST(config_manual_page_agrees)
+{
+	static const char *const section_ends[] = {"\n.Ss ", "\n.Sh ", NULL};
+	static const char *const item_ends[] = {"\n.It ", "\n.El", NULL};
+	const struct config_key *key = &config_schema[_i];
+	char start[128], value[128];
+	char *page = source_file("docs/mediarelayd.conf.5");
+
+	if (*key->file.section == '\0')
+		snprintf(start, sizeof(start), "\n.Ss General\n");
+	else
+		snprintf(start, sizeof(start), "\n.Ss Section %s", key->file.section);
+	char *section = source_part(page, start, section_ends);
+	ck_assert_msg(section != NULL, "no section %s", key->file.section);
+
+	snprintf(start, sizeof(start), "\n.It Ic %s No = ", key->file.name);
+	char *item = source_part(section, start, item_ends);
+	ck_assert_msg(item != NULL, "no key %s.%s", key->file.section, key->file.name);
+
+	if (!key->fallback)
+		snprintf(value, sizeof(value), "\nRequired.\n");
+	else if (*key->fallback == '\0')
+		snprintf(value, sizeof(value), "\nDefault: empty.\n");
+	else if (key->file.list)
+		snprintf(value, sizeof(value), "\nDefault: none.\n");
+	else
+		snprintf(value, sizeof(value), "\nDefault:\n.Ql %s .\n", key->fallback);
+	ck_assert_msg(strstr(item, value) != NULL, "default of %s.%s", key->file.section,
+		      key->file.name);
+	ck_assert_msg(strstr(item, key->reloads ? "\nApplied by a reload."
+						: "\nNeeds a restart.") != NULL,
+		      "reload of %s.%s", key->file.section, key->file.name);
+	free(item);
+	free(section);
+	free(page);
+}
+END_TEST
+
+static void refuse_difference(void *arg, const char *key, const char *before,
+			      const char *after, enum reload_effect effect)
+{
+	(void)arg;
+	(void)effect;
+	ck_abort_msg("%s: %s, but %s as shipped", key, before, after);
+}
+
+START_TEST(config_default_file_shows_the_defaults)
+{
+	char *text = source_file("conf/mediarelayd.conf");
+	struct config *defaults = must_parse(SIDES);
+	size_t shown = 0;
+
+	config_free(must_parse(text)); /* as it is shipped */
+
+	/* "#key = value" is a default; "# words" are words. */
+	for (char *p = text; (p = strstr(p, "\n")); p++) {
+		char *mark = p + 1 + strspn(p + 1, "\t");
+
+		if (mark[0] == '#' && mark[1] >= 'a' && mark[1] <= 'z')
+			*mark = ' ';
+		mark += strspn(mark, " ");
+		shown += *mark >= 'a' && *mark <= 'z' &&
+			 strcspn(mark, "=") < strcspn(mark, "{\n");
+	}
+
+	struct config *written = must_parse(text);
+	struct config_walk walk = {0};
+	size_t keys = 0;
+	while (config_walk(&walk))
+		keys++;
+	ck_assert_uint_eq(shown, keys);
+	config_compare(defaults, written, refuse_difference, NULL);
+	config_free(written);
+	config_free(defaults);
+	free(text);
+}
+END_TEST
+
+static void config_suite(Suite *suite)
+{
+	TCase *tc = tcase_create("config");
+
+	tcase_add_loop_test(tc, config_error_says_where_what_and_what_to_do, 0,
+			    ROWS(errors));
+	tcase_add_test(tc, config_has_defaults);
+	tcase_add_test(tc, config_takes_values_quoted_or_not);
+	tcase_add_test(tc, config_pairs_public_addresses_by_position);
+	tcase_add_loop_test(tc, config_schema_defaults_survive_a_round_trip, 0,
+			    (int)config_schema_count);
+	tcase_add_test(tc, config_metrics_are_on_loopback);
+	tcase_add_loop_test(tc, config_manual_page_agrees, 0, (int)config_schema_count);
+	tcase_add_test(tc, config_default_file_shows_the_defaults);
+	tcase_add_test(tc, config_file_that_is_not_there);
+	tcase_add_test(tc, config_file_that_is_not_text);
+	suite_add_tcase(suite, tc);
+}
+
+UNIT_MAIN("config", config_suite)

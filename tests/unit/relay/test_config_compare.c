@@ -1,0 +1,182 @@
+/*
+ * test_config_compare.c - what differs between two configurations, what a reload makes of it,
+ * and what is in force.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "relay/reload/config.h"
+#include "tests/unit/lib/unit.h"
+
+#define INSIDE "side inside { addresses = {10.0.0.5} }\n"
+#define OUTSIDE "side outside { addresses = {192.0.2.10} }\n"
+#define SIDES INSIDE OUTSIDE
+
+static struct config *must_parse(const char *text)
+{
+	char error[512];
+	struct config *config =
+		config_parse("F", text, strlen(text), error, sizeof(error));
+
+	ck_assert_msg(config != NULL, "%s", error);
+	return config;
+}
+
+struct seen {
+	char text[2048];
+};
+
+static const char *const effects[] = {
+	[RELOAD_EFFECT_APPLIED] = "",
+	[RELOAD_EFFECT_NEW_ALLOCATIONS] = " (new)",
+	[RELOAD_EFFECT_DRAINING] = " (draining)",
+	[RELOAD_EFFECT_RESTART] = " (restart)",
+};
+
+static void note(void *arg, const char *key, const char *before, const char *after,
+		 enum reload_effect effect)
+{
+	struct seen *seen = arg;
+	size_t len = strlen(seen->text);
+
+	snprintf(seen->text + len, sizeof(seen->text) - len, "%s: %s -> %s%s\n", key,
+		 before, after, effects[effect]);
+}
+
+START_TEST(config_compare_finds_nothing_in_equals)
+{
+	struct config *a = must_parse(SIDES), *b = must_parse(OUTSIDE INSIDE);
+	struct seen seen = {""};
+
+	ck_assert_uint_eq(config_compare(a, b, note, &seen), 0);
+	ck_assert_str_eq(seen.text, "");
+	config_free(a);
+	config_free(b);
+}
+END_TEST
+
+START_TEST(config_compare_says_what_a_reload_applies)
+{
+	struct config *a = must_parse(SIDES "tls { certificate = /a private_key = /k }");
+	struct config *b = must_parse(
+		"side inside { addresses = {10.0.0.5} networks = {10.0.0.0/8} }\n"
+		"side outside { addresses = {192.0.2.10} public = {203.0.113.1} }\n"
+		"tls { certificate = /b private_key = /k }\n"
+		"realm = other relay { rest = 1m } log { level = debug }\n"
+		"limits { stranger_rate = 20 channels = 100 }\n");
+	struct seen seen = {""};
+
+	ck_assert_uint_eq(config_compare(a, b, note, &seen), 8);
+	ck_assert_str_eq(seen.text,
+			 "realm: avedge -> other (restart)\n"
+			 "tls.certificate: /a -> /b\n"
+			 "side.outside.public: {192.0.2.10} -> {203.0.113.1} (new)\n"
+			 "side.inside.networks: {} -> {10.0.0.0/8}\n"
+			 "relay.rest: 30s -> 1m\n"
+			 "limits.channels: 64 -> 100 (restart)\n"
+			 "limits.stranger_rate: 10 -> 20\n"
+			 "log.level: info -> debug\n");
+	config_free(a);
+	config_free(b);
+}
+END_TEST
+
+/* What becomes of listeners: side.inside and side.outside blocks before and after. */
+static const struct {
+	const char *name, *before, *after, *want;
+} listeners[] = {
+	{"an inside address more", "side inside { addresses = {10.0.0.5} }\n" OUTSIDE,
+	 "side inside { addresses = {10.0.0.5, 10.0.0.6} }\n" OUTSIDE,
+	 "side.inside.addresses: {10.0.0.5} -> {10.0.0.5, 10.0.0.6}\n"},
+	{"an inside address less",
+	 "side inside { addresses = {10.0.0.5, 10.0.0.6} }\n" OUTSIDE,
+	 "side inside { addresses = {10.0.0.6} }\n" OUTSIDE,
+	 "side.inside.addresses: {10.0.0.5, 10.0.0.6} -> {10.0.0.6} (draining)\n"},
+	{"another order", "side inside { addresses = {10.0.0.5, 10.0.0.6} }\n" OUTSIDE,
+	 "side inside { addresses = {10.0.0.6, 10.0.0.5} }\n" OUTSIDE,
+	 "side.inside.addresses: {10.0.0.5, 10.0.0.6} -> {10.0.0.6, 10.0.0.5}\n"},
+	{"an outside address more", "side outside { addresses = {192.0.2.10} }\n" INSIDE,
+	 "side outside { addresses = {192.0.2.10, 192.0.2.11} }\n" INSIDE,
+	 "side.outside.addresses: {192.0.2.10} -> {192.0.2.10, 192.0.2.11} (new)\n"
+	 "side.outside.public: {192.0.2.10} -> {192.0.2.10, 192.0.2.11} (new)\n"},
+	{"a port changes",
+	 "side inside { addresses = {10.0.0.5} udp_port = 3478 }\n" OUTSIDE,
+	 "side inside { addresses = {10.0.0.5} udp_port = 3479 }\n" OUTSIDE,
+	 "side.inside.udp_port: 3478 -> 3479 (draining)\n"},
+	{"a port appears",
+	 "side inside { addresses = {10.0.0.5} tcp_port = 0 }\n" OUTSIDE,
+	 "side inside { addresses = {10.0.0.5} tcp_port = 443 }\n" OUTSIDE,
+	 "side.inside.tcp_port: 0 -> 443\n"},
+	{"the relay range", SIDES, SIDES "relay { ports = \"40000-40999\" }\n",
+	 "relay.ports: 50000-59999 -> 40000-40999 (new)\n"},
+};
+
+START_TEST(config_compare_tells_what_becomes_of_listeners)
+{
+	struct config *before = must_parse(listeners[_i].before);
+	struct config *after = must_parse(listeners[_i].after);
+	struct seen seen = {""};
+
+	config_compare(before, after, note, &seen);
+	ck_assert_msg(strcmp(seen.text, listeners[_i].want) == 0, "%s: %s",
+		      listeners[_i].name, seen.text);
+	config_free(before);
+	config_free(after);
+}
+END_TEST
+
+static void note_entry(void *arg, const struct config_entry *entry)
+{
+	struct seen *seen = arg;
+	size_t len = strlen(seen->text);
+
+	if (strcmp(entry->key, "realm") == 0 || strcmp(entry->key, "log.level") == 0)
+		snprintf(seen->text + len, sizeof(seen->text) - len,
+			 "%s = %s, not %s%s\n", entry->key, entry->value, entry->fallback,
+			 entry->reloads ? "" : " (restart)");
+	ck_assert_uint_gt(strlen(entry->doc), 0);
+}
+
+START_TEST(config_in_force_knows_what_waits_for_a_restart)
+{
+	struct config *started =
+		must_parse(SIDES "realm = first log { level = error }\n");
+	struct config *last = must_parse(SIDES "realm = second log { level = debug }\n");
+	struct seen seen = {""};
+
+	ck_assert(config_in_force(started, last, note_entry, &seen));
+	ck_assert_str_eq(seen.text, "realm = first, not avedge (restart)\n"
+				    "log.level = debug, not info\n");
+	config_free(started);
+	config_free(last);
+}
+END_TEST
+
+START_TEST(config_compare_lets_tls_come_or_go)
+{
+	struct config *a = must_parse(SIDES "tls { certificate = /a private_key = /k }");
+	struct config *b = must_parse(SIDES);
+	struct seen seen = {""};
+
+	config_compare(a, b, note, &seen);
+	ck_assert_str_eq(seen.text, "tls.certificate: /a -> \n"
+				    "tls.private_key: /k -> \n");
+	config_free(a);
+	config_free(b);
+}
+END_TEST
+
+static void config_compare_suite(Suite *suite)
+{
+	TCase *tc = tcase_create("config_compare");
+
+	tcase_add_test(tc, config_compare_finds_nothing_in_equals);
+	tcase_add_test(tc, config_compare_says_what_a_reload_applies);
+	tcase_add_test(tc, config_compare_lets_tls_come_or_go);
+	tcase_add_loop_test(tc, config_compare_tells_what_becomes_of_listeners, 0,
+			    ROWS(listeners));
+	tcase_add_test(tc, config_in_force_knows_what_waits_for_a_restart);
+	suite_add_tcase(suite, tc);
+}
+
+UNIT_MAIN("config_compare", config_compare_suite)

@@ -1,0 +1,232 @@
+/*
+ * test_record.c - the record that ends an allocation, complete and in order; and what systemd
+ * is told.
+ */
+#include "relay/ops/record.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/notify.h"
+#include "relay/core/turn.h"
+#include "tests/unit/lib/source_file.h"
+#include "tests/unit/lib/unit.h"
+
+static struct relay_address outside[2];
+static struct turn_commons commons;
+static struct turn turn;
+
+static struct allocation an_allocation(void)
+{
+	struct allocation al = {
+		.side = SIDE_INSIDE,
+		.transport = TRANSPORT_TCP,
+		.dialect = DIALECT_IETF,
+		.families = IP_V4,
+		.relay_port = 50002,
+		.to_peer = {.packets = 10, .bytes = 1600},
+		.to_client = {.packets = 9, .bytes = 1440},
+		.id = 0x0100000002000003,
+		.created_ms = 1000,
+		.end_reason = END_EXPIRED,
+		.stream_type = 2,
+		.permission_count = 2,
+		.channel_count = 1,
+		.user = "al ice",
+		.key_id = "k1",
+	};
+
+	ck_assert(endpoint_parse("10.0.0.9:1234", 0, &al.tuple.client));
+	ck_assert(ip_addr_parse("192.0.2.10", &outside[0].local));
+	ck_assert(ip_addr_parse("203.0.113.10", &outside[0].public));
+	ck_assert(ip_addr_parse("2001:db8::10", &outside[1].local));
+	outside[1].public = outside[1].local;
+	commons = (struct turn_commons){.relay = outside, .relay_count = 2};
+	turn.commons = &commons;
+	return al;
+}
+
+START_TEST(record_says_everything)
+{
+	struct allocation al = an_allocation();
+	struct record record = record_of(&turn, &al, 61500);
+	FILE *captured = tmpfile();
+	int real_stderr = dup(STDERR_FILENO);
+	char text[2048] = "";
+
+	unsetenv("JOURNAL_STREAM");
+	log_open("tester");
+	log_set_level(LOG_LEVEL_NOTICE);
+	dup2(fileno(captured), STDERR_FILENO);
+	record_log(&record);
+	dup2(real_stderr, STDERR_FILENO);
+	close(real_stderr);
+	ck_assert_int_gt(pread(fileno(captured), text, sizeof(text) - 1, 0), 0);
+	fclose(captured);
+	ck_assert_str_eq(
+		text,
+		"tester: notice: allocation ended ALLOCATION_ID=0100000002000003 "
+		"USER=\"al ice\" KEY_ID=k1 SIDE=inside TRANSPORT=tcp RELAY_TRANSPORT=udp "
+		"DIALECT=ietf STREAM_TYPE=video "
+		"CLIENT=10.0.0.9:1234 RELAYED=203.0.113.10:50002 "
+		"PACKETS_TO_PEER=10 BYTES_TO_PEER=1600 PACKETS_TO_CLIENT=9 "
+		"BYTES_TO_CLIENT=1440 DURATION_MS=60500 PERMISSIONS=2 CHANNELS=1 "
+		"REASON=expired\n");
+}
+END_TEST
+
+START_TEST(record_in_json_has_the_same_fields)
+{
+	struct allocation al = an_allocation();
+	struct record record = record_of(&turn, &al, 61500);
+
+	record.ended_ms = 1767225600007;
+	json_t *got = record_json(&record);
+	json_t *want = json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, "
+		"s:i, s:i, s:i, s:i, s:s}",
+		"record", "allocation", "ended", "2026-01-01T00:00:00.007Z",
+		"allocation_id", "0100000002000003", "user", "al ice", "key_id", "k1",
+		"side", "inside", "transport", "tcp", "relay_transport", "udp", "dialect",
+		"ietf", "stream_type", "video", "client", "10.0.0.9:1234", "relayed",
+		"203.0.113.10:50002", "packets_to_peer", 10, "bytes_to_peer", 1600,
+		"packets_to_client", 9, "bytes_to_client", 1440, "duration_ms", 60500,
+		"permissions", 2, "channels", 1, "reason", "expired");
+
+	ck_assert_ptr_nonnull(want);
+	ck_assert(json_equal(got, want));
+	json_decref(got);
+	json_decref(want);
+}
+END_TEST
+
+static struct allocation a_dual_allocation(void)
+{
+	struct allocation al = an_allocation();
+
+	al.families = IP_V4 | IP_V6;
+	al.second_address = 1;
+	al.second_port = 50004;
+	return al;
+}
+
+START_TEST(record_of_a_dual_one_has_both_addresses)
+{
+	struct allocation al = a_dual_allocation();
+	struct record record = record_of(&turn, &al, 61500);
+	json_t *json = record_json(&record);
+
+	ck_assert_str_eq(json_string_value(json_object_get(json, "relayed")),
+			 "203.0.113.10:50002");
+	ck_assert_str_eq(json_string_value(json_object_get(json, "second_relayed")),
+			 "[2001:db8::10]:50004");
+	json_decref(json);
+}
+END_TEST
+
+/* docs/records.md is the schema: it names each field, its journal field, and nothing else. */
+START_TEST(record_is_documented)
+{
+	struct allocation al = a_dual_allocation();
+	struct record record = record_of(&turn, &al, 61500);
+	json_t *json = record_json(&record), *value;
+	const char *const ends[] = {"| Reason", NULL};
+	char *page = source_file("docs/records.md"), *line;
+	char *table = source_part(page, "| Field", ends), *rest = table;
+	const char *name;
+	size_t rows = 0;
+
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		char field[32] = "";
+
+		if (sscanf(line, "| `%31[a-z_]` |", field) != 1)
+			continue;
+		rows++;
+		ck_assert_msg(json_object_get(json, field) != NULL, "%s: no such field",
+			      field);
+		json_object_del(json, field);
+	}
+	ck_assert_uint_gt(rows, 15);
+	json_object_foreach(json, name, value)
+		ck_abort_msg("docs/records.md lacks %s", name);
+	for (int i = 0; i < END_REASON_COUNT; i++) {
+		char row[64];
+
+		snprintf(row, sizeof(row), "\n| `%s` |",
+			 end_reason_name((enum end_reason)i));
+		ck_assert_msg(strstr(page, row) != NULL, "docs/records.md lacks %s", row);
+	}
+	json_decref(json);
+	free(table);
+	free(page);
+}
+END_TEST
+
+/* systemd's end of the notification socket, in the abstract namespace. */
+static int listen_as_systemd(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	char name[64];
+	socklen_t len;
+
+	snprintf(name, sizeof(name), "@avedge-test-%d", (int)getpid());
+	setenv("NOTIFY_SOCKET", name, 1);
+	memcpy(address.sun_path + 1, name + 1, strlen(name + 1));
+	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name));
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, len), 0);
+	return fd;
+}
+
+static const char *heard(int fd)
+{
+	static char text[512];
+	ssize_t n = recv(fd, text, sizeof(text) - 1, 0);
+
+	text[n < 0 ? 0 : n] = '\0';
+	return text;
+}
+
+START_TEST(notify_tells_systemd)
+{
+	int fd = listen_as_systemd();
+
+	notify_ready();
+	ck_assert_str_eq(heard(fd), "READY=1");
+	notify_status("%d allocations", 7);
+	ck_assert_str_eq(heard(fd), "STATUS=7 allocations");
+	notify_reloading();
+	ck_assert_ptr_nonnull(strstr(heard(fd), "RELOADING=1\nMONOTONIC_USEC="));
+	notify_stopping();
+	ck_assert_str_eq(heard(fd), "STOPPING=1");
+	close(fd);
+}
+END_TEST
+
+START_TEST(notify_without_systemd_is_nothing)
+{
+	unsetenv("NOTIFY_SOCKET");
+	notify_ready();
+	notify_status("x");
+	notify_stopping();
+}
+END_TEST
+
+static void record_suite(Suite *suite)
+{
+	TCase *tc = tcase_create("record");
+
+	tcase_add_test(tc, record_says_everything);
+	tcase_add_test(tc, record_in_json_has_the_same_fields);
+	tcase_add_test(tc, record_of_a_dual_one_has_both_addresses);
+	tcase_add_test(tc, record_is_documented);
+	tcase_add_test(tc, notify_tells_systemd);
+	tcase_add_test(tc, notify_without_systemd_is_nothing);
+	suite_add_tcase(suite, tc);
+}
+
+UNIT_MAIN("record", record_suite)

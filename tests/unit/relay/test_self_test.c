@@ -1,0 +1,113 @@
+/*
+ * test_self_test.c - a relay that could not serve says so before it claims to.
+ */
+#include "relay/self_test.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "tests/unit/lib/unit.h"
+#include "tests/unit/relay/relay_world.h"
+
+static struct relay_world world;
+static char error[512];
+
+static void good_nonces(struct settings *settings)
+{
+	settings->turn.nonce_key.lifetime_s = 600;
+}
+
+static void no_nonces(struct settings *settings)
+{
+	settings->turn.nonce_key.lifetime_s = 0;
+}
+
+static void mras_only(struct settings *settings)
+{
+	good_nonces(settings);
+	settings->turn.keyring->keys[0].rest = KEY_REST_NONE;
+}
+
+static void short_lived_only(struct settings *settings)
+{
+	good_nonces(settings);
+	settings->turn.limits.credential_ttl_max_s = 1;
+}
+
+/* One answer a second, and none ahead: fewer than there are workers. */
+static void strict(struct settings *settings)
+{
+	good_nonces(settings);
+	settings->turn.limits.stranger_rate = 1;
+	settings->turn.limits.stranger_burst = 1;
+}
+
+static void keys_ended(struct settings *settings)
+{
+	good_nonces(settings);
+	settings->turn.keyring->keys[0].not_after_s = 1;
+}
+
+static const struct {
+	const char *name;
+	void (*change)(struct settings *settings);
+	const char *want; /* NULL: passes */
+} relays[] = {
+	{"as usual", good_nonces, NULL},
+	{"a key for MRAS tokens only", mras_only, NULL},
+	{"a ceiling below the test's own credential", short_lived_only, NULL},
+	{"a limiter stricter than there are workers", strict, NULL},
+	{"no valid key", keys_ended, "is valid now; see 'avedgectl key list'"},
+	{"a credential that is refused", no_nonces, "own key k1 (stale-nonce)"},
+};
+
+START_TEST(judges)
+{
+	relay_world_start(&world, NULL, relays[_i].change);
+	bool passed = self_test(&world.relay, (int64_t)time(NULL), error, sizeof(error));
+	ck_assert_msg(passed == (relays[_i].want == NULL), "%s: %s", relays[_i].name,
+		      error);
+	if (!passed)
+		ck_assert_msg(strstr(error, relays[_i].want) != NULL, "%s: \"%s\"",
+			      relays[_i].name, error);
+	relay_world_stop(&world);
+}
+END_TEST
+
+START_TEST(names_the_keyring)
+{
+	relay_world_start(&world, NULL, keys_ended);
+	ck_assert(!self_test(&world.relay, (int64_t)time(NULL), error, sizeof(error)));
+	ck_assert_msg(strstr(error, world.keys) != NULL, "%s", error);
+	relay_world_stop(&world);
+}
+END_TEST
+
+/* What operators see begins with their first client. */
+START_TEST(leaves_no_trace)
+{
+	static const struct counters none;
+	struct counters sum;
+
+	relay_world_start(&world, NULL, good_nonces);
+	ck_assert_msg(self_test(&world.relay, (int64_t)time(NULL), error, sizeof(error)),
+		      "%s", error);
+	relay_counters(&world.relay, &sum);
+	ck_assert_mem_eq(&sum, &none, sizeof(sum));
+	for (unsigned i = 0; i < WORLD_WORKERS; i++)
+		ck_assert_ptr_eq(world.workers[i]->turn.settings, &world.settings->turn);
+	relay_world_stop(&world);
+}
+END_TEST
+
+static void self_test_suite(Suite *suite)
+{
+	TCase *tc = tcase_create("self_test");
+
+	tcase_add_loop_test(tc, judges, 0, ROWS(relays));
+	tcase_add_test(tc, names_the_keyring);
+	tcase_add_test(tc, leaves_no_trace);
+	suite_add_tcase(suite, tc);
+}
+
+UNIT_MAIN("self_test", self_test_suite)

@@ -1,0 +1,168 @@
+/*
+ * test_trace.c - the lines about answers to clients, which the level debug shows.
+ */
+#include "relay/front/trace.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "stun/attr.h"
+#include "stun/framing.h"
+#include "stun/ms_attr.h"
+#include "stun/msg.h"
+#include "tests/unit/lib/unit.h"
+
+static const uint8_t txid[MS_TXID_LEN] = "a transaction";
+static struct front fronts[] = {{.transport = TRANSPORT_UDP},
+				{.transport = TRANSPORT_TCP}};
+static struct turn_commons commons = {.fronts = fronts, .front_count = 2};
+static struct turn turn;
+static struct trace trace;
+static struct five_tuple tuple;
+static uint8_t buf[512];
+static FILE *captured;
+static int real_stderr;
+
+static void begin(void)
+{
+	unsetenv("JOURNAL_STREAM");
+	log_open("tester");
+	log_set_subsystem_level(SUBSYSTEM_FRONT, true, LOG_LEVEL_DEBUG);
+	trace = (struct trace){0};
+	turn.commons = &commons;
+	memset(&turn.counters, 0, sizeof(turn.counters));
+	tuple = (struct five_tuple){.front = 0};
+	ck_assert(endpoint_parse("10.0.0.9:1234", 0, &tuple.client));
+	captured = tmpfile();
+	ck_assert_ptr_nonnull(captured);
+	real_stderr = dup(STDERR_FILENO);
+	dup2(fileno(captured), STDERR_FILENO);
+}
+
+static void end(void)
+{
+	dup2(real_stderr, STDERR_FILENO);
+	close(real_stderr);
+	fclose(captured);
+}
+
+static const char *written(void)
+{
+	static char text[16 * 1024];
+	ssize_t n = pread(fileno(captured), text, sizeof(text) - 1, 0);
+
+	ck_assert_int_ge(n, 0);
+	text[n] = '\0';
+	return text;
+}
+
+static struct slice ietf(enum stun_class class, int code)
+{
+	struct stun_builder b;
+
+	stun_builder_start(&b, buf, sizeof(buf), TURN_ALLOCATE, class, txid);
+	if (code != 0)
+		stun_add_error_code(&b, code, "no");
+	return (struct slice){buf, stun_builder_finish(&b)};
+}
+
+static struct slice ms(bool framed, uint16_t type, int code)
+{
+	size_t start = framed ? MS_FRAME_HEADER_LEN : 0;
+	struct ms_builder b;
+
+	ms_builder_start(&b, buf + start, sizeof(buf) - start, type, txid);
+	if (code != 0)
+		ms_add_error_code(&b, code, "no");
+	size_t len = ms_builder_finish(&b);
+	if (framed)
+		ms_frame_write_header(buf, MS_FRAME_CONTROL, len);
+	return (struct slice){buf, start + len};
+}
+
+START_TEST(answers_of_both_dialects)
+{
+	turn.counters.auth_failures[AUTH_FAILURE_NONE + 1] =
+		7; /* before anybody looked */
+	trace_reply(&trace, &turn, &tuple, ietf(STUN_SUCCESS, 0), 0);
+	trace_reply(&trace, &turn, &tuple, ietf(STUN_ERROR, 486), 0);
+	tuple.front = 1;
+	trace_reply(&trace, &turn, &tuple, ms(false, MS_ALLOCATE_RESPONSE, 0), 0);
+	trace_reply(&trace, &turn, &tuple, ms(true, MS_ALLOCATE_ERROR, 500), 0);
+	ck_assert_str_eq(
+		written(),
+		"tester: debug: 10.0.0.9:1234 over udp: Allocate: success\n"
+		"tester: debug: 10.0.0.9:1234 over udp: Allocate: 486\n"
+		"tester: debug: 10.0.0.9:1234 over tcp: Allocate response: success\n"
+		"tester: debug: 10.0.0.9:1234 over tcp: Allocate error response: "
+		"500\n");
+}
+END_TEST
+
+START_TEST(why_credentials_were_refused)
+{
+	const enum auth_failure why = AUTH_FAILURE_NONE + 2;
+	char want[128];
+
+	trace_reply(&trace, &turn, &tuple, ietf(STUN_ERROR, 401), 0);
+	turn.counters.auth_failures[why]++;
+	trace_reply(&trace, &turn, &tuple, ietf(STUN_ERROR, 401), 0);
+	snprintf(want, sizeof(want),
+		 "tester: debug: 10.0.0.9:1234 over udp: Allocate: 401\n"
+		 "tester: debug: 10.0.0.9:1234 over udp: Allocate: 401 %s\n",
+		 auth_failure_name(why));
+	ck_assert_str_eq(written(), want);
+}
+END_TEST
+
+START_TEST(other_bytes_are_no_answer)
+{
+	static const uint8_t bytes[] = {0x40, 0x00, 0x00, 0x00, 0xFF};
+
+	for (size_t len = 0; len <= sizeof(bytes); len++)
+		trace_reply(&trace, &turn, &tuple, (struct slice){bytes, len}, 0);
+	ck_assert_str_eq(written(), "");
+}
+END_TEST
+
+START_TEST(a_second_has_a_hundred_lines)
+{
+	const char *text;
+	size_t lines = 0;
+
+	for (int i = 0; i < 1000; i++)
+		trace_reply(&trace, &turn, &tuple, ietf(STUN_SUCCESS, 0), 5999);
+	trace_reply(&trace, &turn, &tuple, ietf(STUN_ERROR, 400), 6000);
+	text = written();
+	for (const char *p = text; (p = strchr(p, '\n')); p++)
+		lines++;
+	ck_assert_uint_eq(lines, 101);
+	ck_assert_ptr_nonnull(strstr(text, "and more than 100 answers in this second\n"));
+	ck_assert_ptr_nonnull(strstr(text, "Allocate: 400\n"));
+}
+END_TEST
+
+START_TEST(other_levels_show_nothing)
+{
+	log_set_subsystem_level(SUBSYSTEM_FRONT, true, LOG_LEVEL_INFO);
+	trace_reply(&trace, &turn, &tuple, ietf(STUN_SUCCESS, 0), 0);
+	ck_assert_str_eq(written(), "");
+}
+END_TEST
+
+static void trace_suite(Suite *suite)
+{
+	TCase *tc = tcase_create("trace");
+
+	tcase_add_checked_fixture(tc, begin, end);
+	tcase_add_test(tc, answers_of_both_dialects);
+	tcase_add_test(tc, why_credentials_were_refused);
+	tcase_add_test(tc, other_bytes_are_no_answer);
+	tcase_add_test(tc, a_second_has_a_hundred_lines);
+	tcase_add_test(tc, other_levels_show_nothing);
+	suite_add_tcase(suite, tc);
+}
+
+UNIT_MAIN("trace", trace_suite)

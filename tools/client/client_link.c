@@ -1,0 +1,433 @@
+/*
+ * client_link.c - see client_link.h. The receive buffers are shared by all clients of a loop:
+ * nine thousand of them, each awake for one packet, must not each touch memory of their own.
+ */
+#include "tools/client/client_link.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include "base/sockaddr.h"
+#include "stun/framing.h"
+#include "stun/ms_msg.h"
+#include "stun/pseudo_tls.h"
+#include "stun/registry.h"
+#include "tools/client/clock.h"
+
+enum {
+	BATCH = 8, /* datagrams per system call */
+	DATAGRAM_MAX = 65536,
+	TXIDS = 1024,             /* drawn at once */
+	RECEIVE_BUFFER = 1 << 20, /* asked for; charged only when used */
+	FRAME_HEAD = 32, /* bytes that tell how long a frame is, and whether it is one */
+};
+
+struct client_loop {
+	struct event_base *base;
+	struct mmsghdr headers[BATCH];
+	struct iovec vectors[BATCH];
+	union clock_control controls[BATCH];
+	uint8_t *buffers; /* BATCH datagrams, and one to be sent */
+	uint8_t txids[TXIDS][STUN_TXID_LEN];
+	size_t txids_used;
+};
+
+struct client_loop *client_loop_new(struct event_base *base)
+{
+	struct client_loop *loop = calloc(1, sizeof(*loop));
+
+	if (loop == NULL)
+		return NULL;
+	loop->base = base;
+	loop->txids_used = TXIDS;
+	loop->buffers = malloc((size_t)(BATCH + 1) * DATAGRAM_MAX);
+	if (loop->buffers == NULL) {
+		free(loop);
+		return NULL;
+	}
+	for (size_t i = 0; i < BATCH; i++) {
+		loop->vectors[i] =
+			(struct iovec){loop->buffers + i * DATAGRAM_MAX, DATAGRAM_MAX};
+		loop->headers[i].msg_hdr.msg_iov = &loop->vectors[i];
+		loop->headers[i].msg_hdr.msg_iovlen = 1;
+		loop->headers[i].msg_hdr.msg_control = &loop->controls[i];
+	}
+	return loop;
+}
+
+void client_loop_free(struct client_loop *loop)
+{
+	if (loop == NULL)
+		return;
+	free(loop->buffers);
+	free(loop);
+}
+
+struct event_base *client_loop_base(const struct client_loop *loop)
+{
+	return loop->base;
+}
+
+uint8_t *client_loop_message(struct client_loop *loop)
+{
+	return loop->buffers + (size_t)BATCH * DATAGRAM_MAX;
+}
+
+const uint8_t *client_loop_txid(struct client_loop *loop)
+{
+	if (loop->txids_used == TXIDS) {
+		uint8_t *bytes = loop->txids[0];
+		size_t filled = 0;
+
+		while (filled < sizeof(loop->txids)) {
+			ssize_t len = getrandom(bytes + filled,
+						sizeof(loop->txids) - filled, 0);
+			if (len < 0 && errno != EINTR)
+				return NULL;
+			filled += len > 0 ? (size_t)len : 0;
+		}
+		loop->txids_used = 0;
+	}
+	return loop->txids[loop->txids_used++];
+}
+
+static void lose(struct client_link *link, const char *what)
+{
+	if (link->ended)
+		return;
+	link->ended = true;
+	link->events.lost(link->events.arg, what);
+}
+
+/* --- datagrams ---------------------------------------------------------------------------- */
+
+static void udp_readable(evutil_socket_t fd, short events, void *arg)
+{
+	(void)events;
+	struct client_link *link = arg;
+	struct client_loop *loop = link->loop;
+
+	for (int i = 0; i < BATCH; i++)
+		loop->headers[i].msg_hdr.msg_controllen = sizeof(loop->controls[i]);
+	int count = recvmmsg(fd, loop->headers, BATCH, MSG_DONTWAIT, NULL);
+	if (count < 0) {
+		/* A hard ICMP error ends a transaction (RFC 8489 section 6.2.1). */
+		if (errno == ECONNREFUSED)
+			link->events.lost(link->events.arg,
+					  "nothing serves that port (ICMP)");
+		return;
+	}
+	uint64_t now_ns = count > 0 ? clock_realtime_ns() : 0;
+	for (int i = 0; i < count && !link->ended; i++) {
+		struct slice message = {loop->vectors[i].iov_base,
+					loop->headers[i].msg_len};
+		link->events.message(link->events.arg, message,
+				     clock_arrival_ns(&loop->headers[i].msg_hdr, now_ns));
+	}
+}
+
+static bool open_udp(struct client_link *link, const struct sockaddr *sa,
+		     socklen_t sa_len)
+{
+	const int on = 1, size = RECEIVE_BUFFER;
+
+	link->fd = socket(sa->sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (link->fd < 0)
+		return false;
+	/* Both only help: without them the times are a little later, the bursts shorter. */
+	setsockopt(link->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
+	if (setsockopt(link->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)
+		setsockopt(link->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	return connect(link->fd, sa, sa_len) == 0 &&
+	       event_assign(&link->readable, link->loop->base, link->fd,
+			    EV_READ | EV_PERSIST, udp_readable, link) == 0 &&
+	       event_add(&link->readable, NULL) == 0;
+}
+
+static bool send_udp(struct client_link *link, const struct client_parts *parts)
+{
+	static const uint8_t zeros[4];
+	struct iovec vectors[3] = {
+		{(void *)(uintptr_t)parts->head.data, parts->head.len},
+		{(void *)(uintptr_t)parts->payload.data, parts->payload.len},
+		{(void *)(uintptr_t)zeros, parts->padding},
+	};
+	struct msghdr header = {
+		.msg_iov = vectors,
+		.msg_iovlen = parts->padding > 0       ? 3
+			      : parts->payload.len > 0 ? 2
+						       : 1,
+	};
+
+	return sendmsg(link->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+/* --- streams ------------------------------------------------------------------------------ */
+
+/* The first bytes of the input, which is not empty, at most max of them. None: lost. */
+static struct slice front(struct client_link *link, struct evbuffer *input, size_t max)
+{
+	size_t len = evbuffer_get_length(input);
+
+	if (len > max)
+		len = max;
+	const uint8_t *data = evbuffer_pullup(input, (ev_ssize_t)len);
+	if (data == NULL)
+		lose(link, "out of memory");
+	return (struct slice){data, data != NULL ? len : 0};
+}
+
+static bool is_ms(const struct client_link *link)
+{
+	return link->events.bare != NULL;
+}
+
+/* False: the stream is none of ours. *frame_len is 0 while it cannot be known. */
+static bool next_frame(const struct client_link *link, struct slice head,
+		       size_t *frame_len)
+{
+	return is_ms(link) ? ms_framing_next(head, frame_len) != MS_FRAMING_BROKEN
+			   : framing_next(head, frame_len) != FRAMING_BROKEN;
+}
+
+static void take_frame(struct client_link *link, struct slice frame, uint64_t now_ns)
+{
+	if (!is_ms(link))
+		link->events.message(link->events.arg, frame, now_ns);
+	else if (frame.data[0] == MS_FRAME_CONTROL)
+		link->events.message(link->events.arg,
+				     slice_skip(frame, MS_FRAME_HEADER_LEN), now_ns);
+	else
+		link->events.bare(link->events.arg,
+				  slice_skip(frame, MS_FRAME_HEADER_LEN), now_ns);
+}
+
+/* False while the answer is not there, or is none. */
+static bool greeted(struct client_link *link, struct evbuffer *input)
+{
+	switch (pseudo_tls_answer(front(link, input, PSEUDO_TLS_ANSWER_LEN))) {
+	case PSEUDO_TLS_MORE:
+		return false;
+	case PSEUDO_TLS_BROKEN:
+		lose(link, "the server does not answer the hello of pseudo-TLS");
+		return false;
+	case PSEUDO_TLS_COMPLETE:
+		break;
+	}
+	evbuffer_drain(input, PSEUDO_TLS_ANSWER_LEN);
+	link->greeting = false;
+	link->events.connected(link->events.arg);
+	return true;
+}
+
+static void stream_readable(struct bufferevent *bev, void *arg)
+{
+	struct client_link *link = arg;
+	struct evbuffer *input = bufferevent_get_input(bev);
+	uint64_t now_ns = clock_realtime_ns();
+	size_t arrived, frame_len = 0;
+
+	if (link->greeting && !greeted(link, input))
+		return;
+	while ((arrived = evbuffer_get_length(input)) > 0 && !link->ended) {
+		struct slice frame = front(link, input, FRAME_HEAD);
+		if (frame.len > 0 && !next_frame(link, frame, &frame_len))
+			lose(link, "what the server sends is no TURN stream");
+		if (link->ended || frame_len == 0 || arrived < frame_len)
+			return;
+		frame = front(link, input, frame_len);
+		if (frame.len == 0)
+			return;
+		take_frame(link, frame, now_ns);
+		evbuffer_drain(input, frame_len);
+	}
+}
+
+static void stream_connected(struct client_link *link)
+{
+	uint8_t hello[PSEUDO_TLS_HELLO_LEN], random[PSEUDO_TLS_RANDOM_LEN];
+
+	if (link->transport != CLIENT_PTLS) {
+		link->events.connected(link->events.arg);
+		return;
+	}
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
+		lose(link, "the system has no random bytes");
+		return;
+	}
+	pseudo_tls_write_hello(hello, (int64_t)(clock_realtime_ns() / 1000000000u),
+			       random);
+	link->greeting = true;
+	if (bufferevent_write(link->bev, hello, sizeof(hello)) != 0)
+		lose(link, "out of memory");
+}
+
+/* socket_error: what counts where OpenSSL has no words; 0: there was none. */
+static void describe_tls_error(struct bufferevent *bev, unsigned long error,
+			       int socket_error, char *what, size_t size)
+{
+	SSL *ssl = bufferevent_openssl_get_ssl(bev);
+	long verified = SSL_get_verify_result(ssl);
+	const char *reason = ERR_SYSTEM_ERROR(error) ? strerror(ERR_GET_REASON(error))
+						     : ERR_reason_error_string(error);
+
+	if (ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED)
+		snprintf(what, size, "TLS: the server's certificate: %s",
+			 X509_verify_cert_error_string(verified));
+	else if (reason != NULL)
+		snprintf(what, size, "TLS: %s", reason);
+	else if (socket_error != 0)
+		snprintf(what, size, "the connection: %s",
+			 evutil_socket_error_to_string(socket_error));
+	else
+		snprintf(
+			what, size,
+			"TLS: the server closed the connection; does it serve TLS there?");
+}
+
+static void stream_event(struct bufferevent *bev, short events, void *arg)
+{
+	struct client_link *link = arg;
+	int error = EVUTIL_SOCKET_ERROR();
+	char what[200];
+
+	if (events & BEV_EVENT_CONNECTED) {
+		stream_connected(link);
+		return;
+	}
+	unsigned long tls_error =
+		link->transport == CLIENT_TLS ? bufferevent_get_openssl_error(bev) : 0;
+	if (tls_error != 0)
+		describe_tls_error(bev, tls_error, error, what, sizeof(what));
+	else if (events & BEV_EVENT_EOF || error == 0)
+		snprintf(what, sizeof(what), "the server closed the connection");
+	else
+		snprintf(what, sizeof(what), "the connection: %s",
+			 evutil_socket_error_to_string(error));
+	lose(link, what);
+}
+
+static struct bufferevent *new_tls(struct event_base *base, SSL_CTX *context,
+				   const char *name)
+{
+	SSL *ssl = SSL_new(context);
+	if (ssl == NULL) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (name != NULL &&
+	    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) != 1) {
+		SSL_set1_host(ssl, name);
+		SSL_set_tlsext_host_name(ssl, name);
+	}
+	struct bufferevent *bev = bufferevent_openssl_socket_new(
+		base, -1, ssl, BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE);
+	if (bev == NULL)
+		SSL_free(ssl);
+	else
+		bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
+	return bev;
+}
+
+static bool open_stream(struct client_link *link, const struct client_config *config,
+			const struct sockaddr *sa, socklen_t sa_len)
+{
+	const int on = 1;
+
+	link->bev = config->transport == CLIENT_TLS
+			    ? new_tls(link->loop->base, config->tls, config->tls_name)
+			    : bufferevent_socket_new(link->loop->base, -1,
+						     BEV_OPT_CLOSE_ON_FREE);
+	if (link->bev == NULL)
+		return false;
+	bufferevent_setcb(link->bev, stream_readable, NULL, stream_event, link);
+	bufferevent_enable(link->bev, EV_READ | EV_WRITE);
+	if (bufferevent_socket_connect(link->bev, sa, (int)sa_len) != 0)
+		return false;
+	/* Media must not wait for the answer to what went before. */
+	setsockopt(bufferevent_getfd(link->bev), IPPROTO_TCP, TCP_NODELAY, &on,
+		   sizeof(on));
+	return true;
+}
+
+static bool send_stream(struct client_link *link, const struct client_parts *parts)
+{
+	static const uint8_t zeros[4];
+	struct evbuffer *output = bufferevent_get_output(link->bev);
+	size_t len = parts->head.len + parts->payload.len + parts->padding;
+
+	if (evbuffer_get_length(output) + len > link->send_queue) {
+		errno = ENOBUFS;
+		return false;
+	}
+	/* Room for all of it first: half a message would break the stream. */
+	if (evbuffer_expand(output, len) != 0) {
+		errno = ENOMEM;
+		return false;
+	}
+	evbuffer_add(output, parts->head.data, parts->head.len);
+	evbuffer_add(output, parts->payload.data, parts->payload.len);
+	evbuffer_add(output, zeros, parts->padding);
+	return true;
+}
+
+/* ------------------------------------------------------------------------------------------ */
+
+bool client_link_open(struct client_link *link, const struct client_config *config,
+		      const struct client_link_events *events)
+{
+	struct sockaddr_storage sa;
+	socklen_t sa_len = sockaddr_from_endpoint(&config->server, &sa);
+
+	*link = (struct client_link){
+		.fd = -1,
+		.loop = config->loop,
+		.events = *events,
+		.send_queue = config->send_queue,
+		.transport = config->transport,
+	};
+	bool opened = config->transport == CLIENT_UDP
+			      ? open_udp(link, (struct sockaddr *)&sa, sa_len)
+			      : open_stream(link, config, (struct sockaddr *)&sa, sa_len);
+	if (!opened) {
+		int error = errno;
+		client_link_close(link);
+		errno = error;
+	}
+	return opened;
+}
+
+void client_link_close(struct client_link *link)
+{
+	if (link->loop == NULL)
+		return;
+	if (link->readable.ev_base != NULL)
+		event_del(&link->readable);
+	if (link->bev != NULL)
+		bufferevent_free(link->bev);
+	if (link->fd >= 0)
+		close(link->fd);
+	link->loop = NULL;
+}
+
+bool client_link_send(struct client_link *link, const struct client_parts *parts)
+{
+	if (link->ended) {
+		errno = ENOTCONN;
+		return false;
+	}
+	return link->bev != NULL ? send_stream(link, parts) : send_udp(link, parts);
+}

@@ -1,0 +1,74 @@
+/*
+ * client_link.h - a client's way to its server: datagrams, or a stream cut into messages. For
+ * client.c and client_ms.c alone.
+ *
+ * Owner    the client embeds it. Callbacks must not close it.
+ * Threads  those of the event base.
+ */
+#ifndef TOOLS_CLIENT_CLIENT_LINK_H
+#define TOOLS_CLIENT_CLIENT_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <event2/event_struct.h>
+
+#include "tools/client/client.h"
+
+struct bufferevent;
+
+struct client_link_events {
+	void *arg;
+	/* A stream is connected, TLS included; datagrams need nothing of the kind. */
+	void (*connected)(void *arg);
+	/* One message or datagram; arrived_ns as in struct client_events. */
+	void (*message)(void *arg, struct slice message, uint64_t arrived_ns);
+	/*
+	 * Not NULL: a stream is framed as MS-TURN is, and this gets the contents of its data
+	 * frames.
+	 */
+	void (*bare)(void *arg, struct slice data, uint64_t arrived_ns);
+	/* Nobody serves there, or the stream has ended; what: a whole sentence. */
+	void (*lost)(void *arg, const char *what);
+};
+
+struct client_link {
+	int fd; /* UDP; a bufferevent keeps its own */
+	struct client_loop *loop;
+	struct bufferevent *bev; /* of a stream, else NULL */
+	struct client_link_events events;
+	size_t send_queue;
+	enum client_transport transport;
+	bool ended;            /* lost() has been said */
+	bool greeting;         /* waits for the answer to the hello of pseudo-TLS */
+	struct event readable; /* UDP */
+};
+
+/* What goes before, in and after a payload; sent as one message, frame header and all. */
+struct client_parts {
+	struct slice head, payload;
+	size_t padding;
+};
+
+/* Starts connecting. False and errno: no descriptor, no memory. */
+bool client_link_open(struct client_link *link, const struct client_config *config,
+		      const struct client_link_events *events);
+/* A link that never opened, or failed to, is allowed if it was zeroed. */
+void client_link_close(struct client_link *link);
+
+static inline bool client_link_is_stream(const struct client_link *link)
+{
+	return link->bev != NULL;
+}
+
+/* False and errno: it did not go out. A full queue of a stream is ENOBUFS. */
+bool client_link_send(struct client_link *link, const struct client_parts *parts);
+
+/* 12 bytes that nobody can predict, from those drawn ahead; NULL if the system has none. */
+const uint8_t *client_loop_txid(struct client_loop *loop);
+/* Room for the longest message, good until the next call: for one that is built and sent. */
+uint8_t *client_loop_message(struct client_loop *loop);
+struct event_base *client_loop_base(const struct client_loop *loop);
+
+#endif

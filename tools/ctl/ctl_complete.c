@@ -1,0 +1,236 @@
+/*
+ * ctl_complete.c - what a shell may offer next. The running daemons are asked for ids, users,
+ * keys, subsystems and relays.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/ctl/ctl.h"
+#include "tools/ctl/ctl_command.h"
+#include "tools/ctl/ctl_daemon.h"
+#include "tools/ctl/ctl_text.h"
+
+/* Somebody sits in front of it; and nobody reads more rows than that. */
+enum { PATIENCE_MS = 2000 };
+#define ALLOCATIONS "/v1/allocations?limit=10000"
+
+/* Who would have to be typed with escapes is not offered. */
+static bool is_plain(const char *text)
+{
+	char clean[CTL_CELL_MAX];
+
+	return *text != '\0' && strcmp(ctl_clean(text, clean, sizeof(clean)), text) == 0;
+}
+
+static void offer(const char *word, const char *typed)
+{
+	if (strncmp(word, typed, strlen(typed)) == 0 && is_plain(word))
+		puts(word);
+}
+
+static void offer_words(const char *const *words, const char *typed)
+{
+	for (; *words; words++)
+		offer(*words, typed);
+}
+
+/* Each value once: a user has many allocations. */
+static void offer_members(const json_t *rows, const char *name, const char *typed)
+{
+	json_t *seen = json_object();
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		const char *word = json_string_value(json_object_get(row, name));
+
+		if (!word || json_object_get(seen, word))
+			continue;
+		json_object_set_new(seen, word, json_true());
+		offer(word, typed);
+	}
+	json_decref(seen);
+}
+
+static void offer_answer(struct ctl_daemon daemon, const char *path, const char *list,
+			 const char *name, const char *typed)
+{
+	json_t *document, *value;
+	const char *key;
+
+	daemon.quiet = true;
+	daemon.timeout_ms = PATIENCE_MS;
+	if (ctl_ask(&daemon, "GET", path, NULL, &document, NULL) != CTL_OK)
+		return;
+	if (name) {
+		offer_members(json_object_get(document, list), name, typed);
+	} else {
+		offer("default", typed);
+		json_object_foreach(json_object_get(document, list), key, value)
+			offer(key, typed);
+	}
+	json_decref(document);
+}
+
+static void offer_kind(const struct ctl_args *args, enum ctl_kind kind,
+		       const char *const *choices, const char *typed)
+{
+	struct ctl_daemon relay = ctl_relay_of(args), mras = ctl_mras_of(args);
+
+	switch (kind) {
+	case CTL_FILE:
+		puts(":files");
+		break;
+	case CTL_CHOICE:
+		offer_words(choices, typed);
+		break;
+	case CTL_LEVEL:
+		offer_words(ctl_levels, typed);
+		break;
+	case CTL_ALLOCATION:
+		offer_answer(relay, ALLOCATIONS, "allocations", "id", typed);
+		break;
+	case CTL_USER:
+		offer_answer(relay, ALLOCATIONS, "allocations", "user", typed);
+		break;
+	case CTL_KEY:
+		offer_answer(relay, ALLOCATIONS, "allocations", "key_id", typed);
+		break;
+	case CTL_SUBSYSTEM:
+		offer_answer(relay, "/v1/log-levels", "subsystems", NULL, typed);
+		break;
+	case CTL_MRAS_SUBSYSTEM:
+		offer_answer(mras, "/v1/log-levels", "subsystems", NULL, typed);
+		break;
+	case CTL_MRAS_RELAY:
+		offer_answer(mras, "/v1/relays", "relays", "address", typed);
+		break;
+	case CTL_NOTHING:
+	case CTL_FLAG:
+	case CTL_TEXT:
+	case CTL_NUMBER:
+	case CTL_DURATION:
+	case CTL_PERIOD:
+		break;
+	}
+}
+
+/* The option of a command that a word is, "--name" with or without "=value"; OPTION_NONE. */
+static enum ctl_option_id option_of(const struct ctl_command *command, const char *word)
+{
+	if (strncmp(word, "--", 2) != 0)
+		return OPTION_NONE;
+	for (size_t i = 0; command->options[i]; i++) {
+		const char *name = ctl_options[command->options[i]].name;
+		size_t len = strlen(name);
+
+		if (strncmp(word + 2, name, len) == 0 &&
+		    (word[2 + len] == '\0' || word[2 + len] == '='))
+			return command->options[i];
+	}
+	return OPTION_NONE;
+}
+
+static bool takes_word(enum ctl_option_id id)
+{
+	return id != OPTION_NONE && ctl_options[id].kind != CTL_FLAG &&
+	       ctl_options[id].kind != CTL_PERIOD;
+}
+
+/* "--option=VAL": values are offered, without the option. */
+static bool complete_assignment(const struct ctl_args *args, const char *typed)
+{
+	enum ctl_option_id id = option_of(args->command, typed);
+	const char *equals = strchr(typed, '=');
+
+	if (!equals || id == OPTION_NONE)
+		return false;
+	offer_kind(args, ctl_options[id].kind, ctl_options[id].choices, equals + 1);
+	return true;
+}
+
+static void offer_options(const struct ctl_command *command, const char *typed)
+{
+	char word[64];
+
+	for (size_t i = 0; command->options[i]; i++) {
+		snprintf(word, sizeof(word), "--%s",
+			 ctl_options[command->options[i]].name);
+		offer(word, typed);
+	}
+	offer("--help", typed);
+}
+
+/* words are those behind the command's name; the last is the one that is typed. */
+static void complete_command(const struct ctl_command *command, int count, char **words)
+{
+	struct ctl_args args = {.command = command, .name = command->name};
+	const char *typed = words[count - 1];
+	int operands = 0;
+
+	for (int i = 0; i + 1 < count; i++) {
+		enum ctl_option_id id = option_of(command, words[i]);
+		const char *equals = strchr(words[i], '=');
+
+		if (!takes_word(id)) {
+			operands += *words[i] != '-';
+			continue;
+		}
+		if (equals) {
+			args.values[id] = equals + 1;
+		} else if (i + 2 < count) {
+			args.values[id] = words[++i];
+		} else {
+			offer_kind(&args, ctl_options[id].kind, ctl_options[id].choices,
+				   typed);
+			return;
+		}
+	}
+	if (complete_assignment(&args, typed))
+		return;
+	if (*typed == '-')
+		offer_options(command, typed);
+	else if (operands < CTL_OPERANDS_MAX)
+		offer_kind(&args, command->operands[operands], NULL, typed);
+}
+
+/* The word of a command's name with that index, for each command that fits so far. */
+static void offer_names(const char *group, const char *typed)
+{
+	size_t len = group ? strlen(group) : 0;
+	char word[64], last[64] = "";
+
+	for (size_t i = 0; i < ctl_command_count; i++) {
+		const char *name = ctl_commands[i].name;
+
+		if (group && (strncmp(name, group, len) != 0 || name[len] != ' '))
+			continue;
+		snprintf(word, sizeof(word), "%s", group ? name + len + 1 : name);
+		word[strcspn(word, " ")] = '\0';
+		/* Commands of one group stand together. */
+		if (strcmp(word, last) != 0)
+			offer(word, typed);
+		strcpy(last, word);
+	}
+}
+
+void ctl_complete(int count, char **words)
+{
+	const struct ctl_command *command;
+	int used;
+
+	if (count == 0)
+		return;
+	command = ctl_command_find(count - 1, words, &used);
+	if (command) {
+		complete_command(command, count - used, words + used);
+	} else if (count == 1) {
+		offer_names(NULL, words[0]);
+		offer("--help", words[0]);
+		offer("--version", words[0]);
+	} else if (count == 2 && ctl_command_is_group(words[0])) {
+		offer_names(words[0], words[1]);
+	}
+}

@@ -1,0 +1,41 @@
+/*
+ * ctl_frame.h - a picture of a running relay as lines of text: the part of avedgectl top that
+ * knows no terminal.
+ */
+#ifndef TOOLS_CTL_CTL_FRAME_H
+#define TOOLS_CTL_CTL_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+/* What the relay said at one time. Rates are differences of two of them. */
+struct ctl_sample {
+	json_t *status, *counters, *allocations; /* NULL: not known */
+	int64_t at_ms;                           /* monotonic */
+};
+
+/* Take over the three documents, which may be NULL. */
+void ctl_sample_set(struct ctl_sample *sample, json_t *status, json_t *counters,
+		    json_t *allocations, int64_t at_ms);
+void ctl_sample_clear(struct ctl_sample *sample);
+
+struct ctl_frame {
+	const struct ctl_sample *now, *before; /* before: may be empty */
+	size_t columns, lines;                 /* of the terminal; at least 20 and 4 */
+	size_t offset;                         /* first allocation to show */
+	const char *order;                     /* as the control interface calls it */
+	const char *problem; /* why there is nothing newer; NULL if all is well */
+	bool live; /* for a terminal: colours, to the end of each line, all lines */
+};
+
+enum { CTL_FRAME_HEAD = 7 }; /* lines above the allocations, at least */
+
+/* Rows of allocations that such a frame has room for. */
+size_t ctl_frame_rows(const struct ctl_frame *frame);
+void ctl_frame_draw(const struct ctl_frame *frame, FILE *out);
+
+#endif

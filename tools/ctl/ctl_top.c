@@ -1,0 +1,225 @@
+/*
+ * ctl_top.c - avedgectl top: the picture of ctl_frame.c, again and again.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tools/ctl/ctl.h"
+#include "tools/ctl/ctl_command.h"
+#include "tools/ctl/ctl_daemon.h"
+#include "tools/ctl/ctl_frame.h"
+#include "tools/ctl/ctl_run.h"
+#include "tools/ctl/ctl_terminal.h"
+#include "tools/ctl/ctl_text.h"
+
+enum {
+	ANSWER_MS = 2000, /* a relay that takes longer is shown as silent */
+	ONCE_COLUMNS = 160,
+	ONCE_ROWS = 20,
+	INTERVAL_S = 1,
+	RATE_MS = 900, /* at least between two samples that make a rate */
+};
+
+struct top {
+	struct ctl_daemon relay;
+	struct ctl_sample samples[2];
+	int newest; /* of samples */
+	struct ctl_frame frame;
+	const char *const *orders;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static char *rows_path(const struct top *top)
+{
+	char limit[CTL_FIGURE_MAX];
+	const struct ctl_pair pairs[] = {
+		{"sort", top->frame.order}, {"limit", limit}, {NULL, NULL}};
+
+	snprintf(limit, sizeof(limit), "%zu",
+		 top->frame.offset + ctl_frame_rows(&top->frame) + 1);
+	return ctl_query("/v1/allocations", pairs);
+}
+
+/* Ask for a new sample; the old ones stay where that fails. An exit code. */
+static int ask(struct top *top)
+{
+	json_t *documents[3] = {NULL};
+	char *rows = rows_path(top);
+	const char *paths[] = {"/v1/status", "/v1/counters", rows};
+	int status = rows ? CTL_OK : CTL_FAILED;
+	int64_t at_ms = now_ms();
+
+	for (int i = 0; i < 3 && status == CTL_OK; i++)
+		status = ctl_ask(&top->relay, "GET", paths[i], NULL, &documents[i], NULL);
+	free(rows);
+	if (status != CTL_OK) {
+		for (int i = 0; i < 3; i++)
+			json_decref(documents[i]);
+		top->frame.problem = "NO ANSWER: these figures are old";
+		return status;
+	}
+	/* Keys come fast: what is very new is replaced, as rates want time between samples. */
+	if (at_ms - top->samples[top->newest].at_ms >= RATE_MS ||
+	    at_ms - top->samples[!top->newest].at_ms >= 3 * RATE_MS)
+		top->newest = !top->newest;
+	ctl_sample_set(&top->samples[top->newest], documents[0], documents[1],
+		       documents[2], at_ms);
+	top->frame.now = &top->samples[top->newest];
+	top->frame.before = &top->samples[!top->newest];
+	top->frame.problem = NULL;
+	return CTL_OK;
+}
+
+static void draw(struct top *top)
+{
+	ctl_terminal_size(&top->frame.columns, &top->frame.lines);
+	ctl_frame_draw(&top->frame, stdout);
+	fflush(stdout);
+}
+
+static void sort_next(struct top *top)
+{
+	const char *const *order = top->orders;
+
+	while (*order && strcmp(*order, top->frame.order) != 0)
+		order++;
+	top->frame.order = *order && order[1] ? order[1] : top->orders[0];
+	top->frame.offset = 0;
+}
+
+static void move_to(struct top *top, int64_t offset)
+{
+	int64_t all = ctl_integer(top->frame.now->allocations, "total");
+	int64_t last = all - (int64_t)ctl_frame_rows(&top->frame);
+
+	if (offset > last)
+		offset = last;
+	top->frame.offset = offset > 0 ? (size_t)offset : 0;
+}
+
+/* Whether the relay must be asked again because of a key. */
+static bool take_key(struct top *top, enum ctl_key key)
+{
+	int64_t offset = (int64_t)top->frame.offset;
+	int64_t page = (int64_t)ctl_frame_rows(&top->frame);
+
+	switch (key) {
+	case KEY_SORT:
+		sort_next(top);
+		break;
+	case KEY_UP:
+		move_to(top, offset - 1);
+		break;
+	case KEY_DOWN:
+		move_to(top, offset + 1);
+		break;
+	case KEY_PAGE_UP:
+		move_to(top, offset - page);
+		break;
+	case KEY_PAGE_DOWN:
+		move_to(top, offset + page);
+		break;
+	case KEY_FIRST:
+		move_to(top, 0);
+		break;
+	case KEY_LAST:
+		move_to(top, INT64_MAX / 2);
+		break;
+	case KEY_TIMEOUT:
+	case KEY_REFRESH:
+	case KEY_RESIZED:
+		break;
+	case KEY_OTHER:
+	case KEY_END:
+	case KEY_QUIT:
+		return false;
+	}
+	return true;
+}
+
+static int live(struct top *top, int interval_ms)
+{
+	struct ctl_terminal *terminal = ctl_terminal_open();
+	enum ctl_key key = KEY_TIMEOUT;
+	int signal_number = 0;
+
+	if (!terminal)
+		return ctl_fail(
+			"this terminal cannot be used; --once prints one picture.");
+	/* An error of the terminal belongs to nobody's screen. */
+	top->relay.quiet = true;
+	top->relay.timeout_ms = ANSWER_MS;
+	draw(top);
+	while (key != KEY_QUIT && key != KEY_END) {
+		key = ctl_terminal_key(terminal, interval_ms);
+		if (!take_key(top, key))
+			continue;
+		ctl_terminal_size(&top->frame.columns, &top->frame.lines);
+		ask(top);
+		draw(top);
+	}
+	signal_number = key == KEY_END ? ctl_terminal_signal(terminal) : 0;
+	ctl_terminal_close(terminal);
+	/* As if we had never caught it: who sent it wants to see that. */
+	if (signal_number != 0) {
+		signal(signal_number, SIG_DFL);
+		raise(signal_number);
+	}
+	return CTL_OK;
+}
+
+/* Two samples, for the rates, and one picture. */
+static int once(struct top *top, bool json, unsigned interval_s)
+{
+	int status;
+
+	sleep(interval_s);
+	status = ask(top);
+	if (status != CTL_OK)
+		return status;
+	if (json)
+		return ctl_print_json(json_pack(
+			"{s:O, s:O, s:O}", "status", top->frame.now->status, "counters",
+			top->frame.now->counters, "allocations",
+			json_object_get(top->frame.now->allocations, "allocations")));
+	ctl_frame_draw(&top->frame, stdout);
+	return CTL_OK;
+}
+
+int ctl_top(const struct ctl_args *args)
+{
+	bool json = ctl_has(args, OPTION_JSON);
+	bool is_once = ctl_has(args, OPTION_ONCE) || json || !isatty(STDOUT_FILENO);
+	unsigned interval_s = (unsigned)ctl_number(args, OPTION_INTERVAL, INTERVAL_S);
+	struct top top = {
+		.relay = ctl_relay_of(args),
+		.frame = {.columns = ONCE_COLUMNS,
+			  .lines = CTL_FRAME_HEAD + ONCE_ROWS + 1,
+			  .order = ctl_value(args, OPTION_SORT, "rate"),
+			  .live = !is_once},
+		.orders = ctl_options[OPTION_SORT].choices,
+	};
+	int status;
+
+	top.frame.now = top.frame.before = &top.samples[0];
+	if (!is_once)
+		ctl_terminal_size(&top.frame.columns, &top.frame.lines);
+	status = ask(&top);
+	if (status == CTL_OK)
+		status = is_once ? once(&top, json, interval_s)
+				 : live(&top, (int)interval_s * 1000);
+	ctl_sample_clear(&top.samples[0]);
+	ctl_sample_clear(&top.samples[1]);
+	return status;
+}

@@ -1,0 +1,534 @@
+/*
+ * import_write.c - a configuration of mediarelayd from one of coturn.
+ */
+#include "tools/import/import_write.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stun/endpoint.h"
+#include "tools/import/import_conf.h"
+#include "tools/import/import_range.h"
+
+enum {
+	PORT_DEFAULT = 3478,
+	TLS_PORT_DEFAULT = 5349,
+	MIN_PORT_DEFAULT = 49152,
+	MAX_PORT_DEFAULT = 65535,
+	RELAY_PORT_MIN = 1024,
+	WORKERS_MAX = 256,
+	REALM_MAX = 127,
+	DAY_S = 86400,
+	NONCE_MIN_S = 32,
+	NONCE_DEFAULT_S = 600,
+	CHANNEL_S = 600,
+	PERMISSION_S = 300,
+	METRICS_PORT = 9641,
+	/* coturn counts bytes each way, we bits of both ways together. */
+	BANDWIDTH_FACTOR = 2 * 8,
+};
+
+/* Where a value comes from, behind it. */
+static void end_line(const struct import_conf *conf, const char *name, FILE *out)
+{
+	const struct import_setting *setting = import_find(conf, name);
+
+	if (setting)
+		fprintf(out, "\t# %s, line %u", name, setting->line);
+	fputc('\n', out);
+}
+
+static void write_text(struct import_conf *conf, FILE *out, const char *name,
+		       const char *key, const char *indent)
+{
+	const char *text = import_text(conf, name);
+
+	if (!text)
+		return;
+	fprintf(out, "%s%s = \"%s\"", indent, key, text);
+	end_line(conf, name, out);
+}
+
+/* It goes over the wire in a quoted string. */
+static void write_realm(struct import_conf *conf, FILE *out)
+{
+	const char *realm = import_text(conf, "realm");
+	size_t len = 0;
+
+	while (realm && realm[len] >= ' ' && realm[len] <= '~')
+		len++;
+	if (!realm)
+		return;
+	if (realm[len] != '\0' || len > REALM_MAX)
+		import_note(conf, import_find(conf, "realm"), NULL,
+			    "here it is at most %d printable ASCII characters",
+			    REALM_MAX);
+	else
+		write_text(conf, out, "realm", "realm", "");
+}
+
+static void write_head(struct import_conf *conf, const struct import_plan *plan,
+		       FILE *out)
+{
+	int64_t threads;
+
+	fprintf(out,
+		"# Made by avedgectl from a configuration of coturn. Every key is explained in\n"
+		"# mediarelayd.conf(5). Run \"mediarelayd --check\" before you use it.\n\n");
+	write_realm(conf, out);
+	if (!import_find(conf, "realm"))
+		import_note(
+			conf, NULL, "realm",
+			"coturn took the name of the host; here it is \"avedge\" until "
+			"realm says otherwise");
+	if (plan->keys)
+		fprintf(out, "# made of static-auth-secret\nkeys = \"%s\"\n", plan->keys);
+	if (import_find(conf, "no-software-attribute")) {
+		fprintf(out, "software = \"\"");
+		end_line(conf, "no-software-attribute", out);
+	}
+	if (import_number(conf, "relay-threads", 0, WORKERS_MAX, &threads)) {
+		fprintf(out, "workers = %" PRId64, threads > 0 ? threads : 1);
+		end_line(conf, "relay-threads", out);
+	}
+	write_text(conf, out, "proc-user", "user", "");
+	write_text(conf, out, "proc-group", "group", "");
+}
+
+/* coturn looks for its files in folders of its own. */
+static void write_path(struct import_conf *conf, FILE *out, const char *name,
+		       const char *key)
+{
+	const struct import_setting *setting = import_find(conf, name);
+
+	if (setting && *setting->value != '\0' && *setting->value != '/')
+		import_note(
+			conf, setting, NULL,
+			"a path that does not begin with '/' is looked for in the folder "
+			"where mediarelayd starts; write the whole path");
+	write_text(conf, out, name, key, "\t");
+}
+
+static void write_tls(struct import_conf *conf, FILE *out)
+{
+	if (!import_find(conf, "cert") && !import_find(conf, "pkey"))
+		return;
+	fprintf(out, "\ntls {\n");
+	write_path(conf, out, "cert", "certificate");
+	write_path(conf, out, "pkey", "private_key");
+	fprintf(out, "}\n");
+}
+
+static bool is_inside(const struct import_plan *plan, const struct ip_addr *ip)
+{
+	struct ip_addr inside;
+
+	for (size_t i = 0; i < plan->inside_count; i++) {
+		if (ip_addr_parse(plan->inside[i], &inside) && ip_addr_equal(&inside, ip))
+			return true;
+	}
+	return false;
+}
+
+/* The addresses of one side, "{a, b}" without the braces; how many. */
+static size_t write_addresses(struct import_conf *conf, const struct import_plan *plan,
+			      bool inside, FILE *out)
+{
+	const struct import_setting *setting;
+	size_t index = 0, count = 0;
+	char text[ENDPOINT_TEXT_LEN];
+	struct ip_addr ip;
+
+	while ((setting = import_next(conf, "listening-ip", &index))) {
+		if (!ip_addr_parse(setting->value, &ip)) {
+			if (inside)
+				import_note(conf, setting, NULL, "it is no address");
+			continue;
+		}
+		if (is_inside(plan, &ip) != inside)
+			continue;
+		fprintf(out, "%s\"%s\"", count++ > 0 ? ", " : "",
+			ip_addr_format(&ip, text, sizeof(text)));
+	}
+	return count;
+}
+
+/* What external-ip says about an address: "PUBLIC/PRIVATE", or "PUBLIC" for the only one. */
+static const struct import_setting *public_of(const struct import_conf *conf,
+					      const struct ip_addr *ip, size_t addresses,
+					      struct ip_addr *public)
+{
+	const struct import_setting *setting;
+	char first[ENDPOINT_TEXT_LEN];
+	struct ip_addr private;
+	size_t index = 0;
+
+	while ((setting = import_next(conf, "external-ip", &index))) {
+		const char *slash = strchr(setting->value, '/');
+		size_t len = strcspn(setting->value, "/");
+
+		if (len >= sizeof(first))
+			continue;
+		memcpy(first, setting->value, len);
+		first[len] = '\0';
+		if (!ip_addr_parse(first, public))
+			continue;
+		if (!slash && addresses == 1)
+			return setting;
+		if (slash && ip_addr_parse(slash + 1, &private) &&
+		    ip_addr_equal(&private, ip))
+			return setting;
+	}
+	return NULL;
+}
+
+/* All of the outside addresses, or none, have a public form; addresses: how many there are. */
+static void write_public(struct import_conf *conf, const struct import_plan *plan,
+			 size_t addresses, FILE *out)
+{
+	const struct import_setting *setting,
+		*external = import_find(conf, "external-ip");
+	size_t index = 0, found = 0, size = 0;
+	char text[ENDPOINT_TEXT_LEN];
+	char *list = NULL;
+	FILE *stream;
+
+	if (!external)
+		return;
+	stream = open_memstream(&list, &size);
+	if (!stream)
+		return;
+	while ((setting = import_next(conf, "listening-ip", &index))) {
+		struct ip_addr ip, public;
+
+		if (!ip_addr_parse(setting->value, &ip) || is_inside(plan, &ip))
+			continue;
+		/* One that no NAT is in front of stands for itself. */
+		if (public_of(conf, &ip, addresses, &public))
+			found++;
+		else
+		public = ip;
+		fprintf(stream, "%s\"%s\"", ftell(stream) > 0 ? ", " : "",
+			ip_addr_format(&public, text, sizeof(text)));
+	}
+	fclose(stream);
+	if (found > 0)
+		fprintf(out, "\tpublic = {%s}\t# external-ip\n", list);
+	else
+		import_note(
+			conf, external, NULL,
+			"no outside address belongs to it; see public of side outside");
+	free(list);
+}
+
+struct ports {
+	int64_t udp, tcp; /* 0: none */
+};
+
+/* Our TCP port takes plain connections and TLS alike, so there is one of them. */
+static struct ports ports_of(struct import_conf *conf)
+{
+	struct ports ports = {PORT_DEFAULT, 0};
+	int64_t plain = PORT_DEFAULT, tls = TLS_PORT_DEFAULT;
+	bool has_tls = !import_find(conf, "no-tls") && import_find(conf, "cert");
+
+	import_number(conf, "listening-port", 1, UINT16_MAX, &plain);
+	import_number(conf, "tls-listening-port", 1, UINT16_MAX, &tls);
+	ports.udp = import_find(conf, "no-udp") ? 0 : plain;
+	if (has_tls)
+		ports.tcp = tls;
+	else if (!import_find(conf, "no-tcp"))
+		ports.tcp = plain;
+	if (has_tls && !import_find(conf, "no-tcp") && tls != plain)
+		import_note(
+			conf, import_find(conf, "listening-port"), "listening-port",
+			"one TCP port takes plain connections and TLS alike: TCP clients "
+			"of port %" PRId64 " must be told port %" PRId64,
+			plain, tls);
+	return ports;
+}
+
+static void write_side(struct import_conf *conf, const struct import_plan *plan,
+		       bool inside, const struct ports *ports, FILE *out)
+{
+	char *list = NULL;
+	size_t size = 0, count;
+	FILE *stream = open_memstream(&list, &size);
+
+	if (!stream)
+		return;
+	count = write_addresses(conf, plan, inside, stream);
+	fclose(stream);
+	fprintf(out, "\nside %s {\n", inside ? "inside" : "outside");
+	if (count > 0)
+		fprintf(out, "\taddresses = {%s}\t# listening-ip\n", list);
+	else
+		fprintf(out, "\t# write yours\n\t#addresses = {%s}\n",
+			inside ? "10.0.0.5" : "192.0.2.10");
+	free(list);
+	if (count == 0)
+		import_note(
+			conf, NULL, inside ? "side inside" : "side outside",
+			inside ? "coturn knows no sides: say with --inside which address "
+				 "of listening-ip is inside, or write one there"
+			       : "no listening-ip is left for the outside; write one there");
+	if (!inside)
+		write_public(conf, plan, count, out);
+	fprintf(out, "\t# listening-port and tls-listening-port\n");
+	fprintf(out, "\tudp_port = %" PRId64 "\n\ttcp_port = %" PRId64 "\n}\n",
+		ports->udp, ports->tcp);
+}
+
+/* Relayed addresses are on the outside addresses, whatever the client's are. */
+static void check_relay_ips(struct import_conf *conf, const struct import_plan *plan)
+{
+	const struct import_setting *relay, *listening;
+	size_t index = 0;
+
+	while ((relay = import_next(conf, "relay-ip", &index))) {
+		struct ip_addr ip, other;
+		size_t position = 0;
+		bool listed = false;
+
+		if (ip_addr_parse(relay->value, &ip)) {
+			while ((listening = import_next(conf, "listening-ip", &position)))
+				listed = listed ||
+					 (ip_addr_parse(listening->value, &other) &&
+					  ip_addr_equal(&ip, &other) &&
+					  !is_inside(plan, &ip));
+		}
+		if (!listed)
+			import_note(conf, relay, NULL,
+				    "relayed addresses are on the outside addresses, and "
+				    "this is none of them");
+	}
+}
+
+static void write_relay(struct import_conf *conf, FILE *out)
+{
+	int64_t first = MIN_PORT_DEFAULT, last = MAX_PORT_DEFAULT;
+
+	import_number(conf, "min-port", RELAY_PORT_MIN, UINT16_MAX, &first);
+	import_number(conf, "max-port", RELAY_PORT_MIN, UINT16_MAX, &last);
+	if (first > last) {
+		import_note(conf, import_find(conf, "max-port"), "max-port",
+			    "it is below min-port");
+		return;
+	}
+	/* The firewall has been opened for these. */
+	fprintf(out,
+		"\nrelay {\n\t# min-port and max-port\n\tports = \"%" PRId64 "-%" PRId64
+		"\"\n}\n",
+		first, last);
+}
+
+static void read_ranges(struct import_conf *conf, const char *name,
+			struct import_prefixes *prefixes)
+{
+	const struct import_setting *setting;
+	size_t index = 0;
+
+	while ((setting = import_next(conf, name, &index))) {
+		if (!import_range_add(prefixes, setting->value))
+			import_note(conf, setting, NULL,
+				    "it is neither an address nor a range of them");
+	}
+}
+
+static void write_prefixes(const char *key, const struct import_prefixes *prefixes,
+			   FILE *out)
+{
+	char text[ENDPOINT_TEXT_LEN];
+
+	if (prefixes->count == 0)
+		return;
+	fprintf(out, "\t%s = {", key);
+	for (size_t i = 0; i < prefixes->count; i++)
+		fprintf(out, "%s\"%s/%u\"", i > 0 ? ", " : "",
+			ip_addr_format(&prefixes->list[i].ip, text, sizeof(text)),
+			prefixes->list[i].len);
+	fprintf(out, "}\n");
+}
+
+/* In coturn what is allowed wins; here the longer prefix does. The same range twice is one. */
+static void drop_covered(struct import_prefixes *prefixes,
+			 const struct import_prefixes *by)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < prefixes->count; i++) {
+		struct import_prefixes before = {prefixes->list, kept};
+
+		if (!import_range_covers(by, &prefixes->list[i]) &&
+		    !import_range_covers(&before, &prefixes->list[i]))
+			prefixes->list[kept++] = prefixes->list[i];
+	}
+	prefixes->count = kept;
+}
+
+static void write_peers(struct import_conf *conf, FILE *out)
+{
+	struct import_prefixes allowed = {0}, denied = {0}, none = {0};
+
+	read_ranges(conf, "allowed-peer-ip", &allowed);
+	if (import_find(conf, "allow-loopback-peers")) {
+		import_range_add(&allowed, "127.0.0.0-127.255.255.255");
+		import_range_add(&allowed, "::1");
+	}
+	read_ranges(conf, "denied-peer-ip", &denied);
+	drop_covered(&allowed, &none);
+	drop_covered(&denied, &allowed);
+	if (allowed.count > 0 || denied.count > 0) {
+		fprintf(out, "\npeers {\n");
+		fprintf(out, "\t# allowed-peer-ip and denied-peer-ip, as prefixes\n");
+		write_prefixes("allow", &allowed, out);
+		write_prefixes("deny", &denied, out);
+		fprintf(out, "}\n");
+	}
+	import_note(
+		conf, NULL, "peers",
+		"coturn relays to private networks unless denied-peer-ip says no; here "
+		"they are refused unless peers.allow names them");
+	free(allowed.list);
+	free(denied.list);
+}
+
+/* A limit that coturn has only if it is set; 0 is none in both. */
+static void write_limit(struct import_conf *conf, FILE *out, const char *name,
+			const char *key, const char *fallback)
+{
+	int64_t value;
+
+	if (import_number(conf, name, 0, UINT32_MAX, &value)) {
+		fprintf(out, "\t%s = %" PRId64, key, value);
+		end_line(conf, name, out);
+	} else if (!import_find(conf, name) && fallback) {
+		import_note(
+			conf, NULL, name,
+			"coturn had no such limit; limits.%s is %s unless you set it, 0 "
+			"for none",
+			key, fallback);
+	}
+}
+
+static void write_bandwidth(struct import_conf *conf, FILE *out, const char *name,
+			    const char *key, const char *fallback)
+{
+	int64_t value;
+
+	if (import_number(conf, name, 0, INT64_C(1) << 40, &value)) {
+		if (value > 0)
+			fprintf(out, "\t# bits of both directions, from bytes of each\n");
+		fprintf(out, "\t%s = %" PRId64, key, value * BANDWIDTH_FACTOR);
+		end_line(conf, name, out);
+	} else if (!import_find(conf, name) && fallback) {
+		import_note(
+			conf, NULL, name,
+			"coturn had no such limit; limits.%s is %s unless you set it, 0 "
+			"for none",
+			key, fallback);
+	}
+}
+
+static void write_nonce(struct import_conf *conf, FILE *out)
+{
+	const struct import_setting *setting = import_find(conf, "stale-nonce");
+	int64_t value = NONCE_DEFAULT_S;
+
+	/* Without a value it is coturn's default; 0 is for ever, which we do not do. */
+	if (!setting)
+		return;
+	if (*setting->value == '\0' ||
+	    import_number(conf, "stale-nonce", NONCE_MIN_S, DAY_S, &value)) {
+		fprintf(out, "\tnonce_lifetime = %" PRId64 "s", value);
+		end_line(conf, "stale-nonce", out);
+	}
+}
+
+/* Values that RFC 8656 fixes; only another one is worth a word. */
+static void check_fixed(struct import_conf *conf, const char *name, int64_t fixed,
+			const char *section)
+{
+	const struct import_setting *setting = import_find(conf, name);
+
+	if (setting && strtoll(setting->value, NULL, 10) != fixed)
+		import_note(conf, setting, NULL,
+			    "it is %" PRId64 " seconds, as RFC 8656 section %s says",
+			    fixed, section);
+}
+
+static void write_limits(struct import_conf *conf, FILE *out)
+{
+	int64_t lifetime;
+
+	fprintf(out, "\nlimits {\n");
+	write_limit(conf, out, "user-quota", "allocations_per_user", "64");
+	write_limit(conf, out, "total-quota", "allocations_total", NULL);
+	write_bandwidth(conf, out, "max-bps", "bandwidth_per_allocation", "3Mbit");
+	write_bandwidth(conf, out, "bps-capacity", "bandwidth_total", NULL);
+	if (import_number(conf, "max-allocate-lifetime", 60, DAY_S, &lifetime)) {
+		/* The default lifetime must fit below. */
+		if (lifetime < 600)
+			fprintf(out, "\tlifetime_default = %" PRId64 "s\n", lifetime);
+		fprintf(out, "\tlifetime_max = %" PRId64 "s", lifetime);
+		end_line(conf, "max-allocate-lifetime", out);
+	}
+	write_nonce(conf, out);
+	fprintf(out, "}\n");
+	check_fixed(conf, "channel-lifetime", CHANNEL_S, "12");
+	check_fixed(conf, "permission-lifetime", PERMISSION_S, "9");
+}
+
+static void write_rest(struct import_conf *conf, FILE *out)
+{
+	const struct import_setting *family =
+		import_find(conf, "allocation-default-address-family");
+	const struct import_setting *separator = import_find(conf, "rest-api-separator");
+	int64_t port = METRICS_PORT;
+
+	if (import_find(conf, "Verbose"))
+		fprintf(out, "\nlog {\n\tlevel = debug\n}\n");
+	import_number(conf, "prometheus-port", 1, UINT16_MAX, &port);
+	if (import_find(conf, "prometheus"))
+		fprintf(out,
+			"\nmetrics {\n\t# on loopback only; names of metrics are others\n"
+			"\tlisten = \"127.0.0.1:%" PRId64 "\"\n}\n",
+			port);
+	if (family && strcmp(family->value, "ipv4") != 0)
+		import_note(conf, family, NULL,
+			    "who asks for no family gets IPv4 (RFC 8656 section 7.2)");
+	if (separator && strcmp(separator->value, ":") != 0)
+		import_note(conf, separator, NULL,
+			    "user names of TURN REST have a colon behind their time");
+}
+
+static void note_lost(struct import_conf *conf)
+{
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct import_setting *setting = &conf->settings[i];
+
+		if (!setting->option)
+			import_note(conf, setting, NULL,
+				    "coturn 4.6 documents no such option");
+		else if (setting->option->fate == IMPORT_LOST && !setting->off)
+			import_note(conf, setting, NULL, "%s", setting->option->reason);
+	}
+}
+
+void import_write(struct import_conf *conf, const struct import_plan *plan, FILE *out)
+{
+	struct ports ports = ports_of(conf);
+
+	write_head(conf, plan, out);
+	write_tls(conf, out);
+	write_side(conf, plan, true, &ports, out);
+	write_side(conf, plan, false, &ports, out);
+	check_relay_ips(conf, plan);
+	write_relay(conf, out);
+	write_peers(conf, out);
+	write_limits(conf, out);
+	write_rest(conf, out);
+	note_lost(conf);
+	import_sort_notes(conf);
+}

@@ -1,0 +1,67 @@
+/*
+ * avedge_load.c - load a TURN server with clients and measure what comes back.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/version.h"
+#include "tools/load/load_options.h"
+#include "tools/load/load_report.h"
+#include "tools/load/load_result.h"
+#include "tools/load/load_run.h"
+
+/* A script that reads half the figures must see that they are half. */
+static int flushed(int status)
+{
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || status != LOAD_AS_EXPECTED)
+		return status;
+	perror("avedge-load: writing the output");
+	return LOAD_EXCEEDED;
+}
+
+static int report(const struct load_options *options, const struct load_result *result)
+{
+	struct load_verdict verdict;
+
+	load_judge(options, result, &verdict);
+	if (options->json && !load_report_json(stdout, options, result, &verdict))
+		fputs("avedge-load: the figures could not be written.\n", stderr);
+	else if (!options->json && !options->quiet && verdict.status != LOAD_NOTHING)
+		load_report_text(stdout, options, result);
+	for (size_t i = 0; i < verdict.count; i++)
+		fprintf(stderr, "avedge-load: %s\n", verdict.complaints[i]);
+	return flushed((int)verdict.status);
+}
+
+int main(int argc, char **argv)
+{
+	char error[LOAD_ERROR_MAX];
+	struct load_options options;
+
+	if (!load_options_parse(argc, argv, &options, error)) {
+		fprintf(stderr, "avedge-load: %s\nTry 'avedge-load --help'.\n", error);
+		return LOAD_USAGE;
+	}
+	if (options.help) {
+		fputs(load_help, stdout);
+		return flushed(LOAD_AS_EXPECTED);
+	}
+	if (options.version) {
+		printf("avedge-load %s\n", version_string());
+		return flushed(LOAD_AS_EXPECTED);
+	}
+
+	struct load_result *result = calloc(1, sizeof(*result));
+	if (result == NULL) {
+		perror("avedge-load");
+		return LOAD_NOTHING;
+	}
+	int status = LOAD_NOTHING;
+	if (load_run(&options, result, error))
+		status = report(&options, result);
+	else
+		fprintf(stderr, "avedge-load: %s\n", error);
+	free(result);
+	return status;
+}

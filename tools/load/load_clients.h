@@ -1,0 +1,62 @@
+/*
+ * load_clients.h - the clients of a run: set up at a rate, bound to their peers or to each
+ * other, released. Or, for cycles, allocated and released again and again.
+ *
+ * Owner    the run. Options, result, peers and streams are borrowed.
+ * Threads  that of the event base.
+ * Time     monotonic nanoseconds, passed in.
+ */
+#ifndef TOOLS_LOAD_LOAD_CLIENTS_H
+#define TOOLS_LOAD_LOAD_CLIENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stun/endpoint.h"
+#include "tools/client/client.h"
+#include "tools/load/load_options.h"
+#include "tools/load/load_result.h"
+
+struct event_base;
+struct load_clients;
+struct load_peers;
+struct load_streams;
+
+struct load_clients_config {
+	struct event_base *base;
+	const struct load_options *options;
+	struct load_result *result;
+	struct endpoint server;
+	SSL_CTX *tls;   /* or NULL */
+	uint8_t family; /* of the relayed addresses */
+	/* Both NULL between clients and for cycles, else one of them. */
+	struct load_peers *peers;
+	struct load_streams *streams; /* where relayed addresses are of TCP */
+	void *arg;
+	void (*data)(void *arg, uint32_t id, const struct client_data *data);
+};
+
+struct load_clients *load_clients_new(const struct load_clients_config *config);
+void load_clients_free(struct load_clients *clients); /* NULL is allowed */
+
+/* Each does what is due and is called every millisecond or so, until it says true. */
+bool load_clients_set_up(struct load_clients *clients, uint64_t now_ns);
+bool load_clients_cycle(struct load_clients *clients, uint64_t now_ns);
+bool load_clients_release(struct load_clients *clients, uint64_t now_ns);
+
+/* Start nothing more: the calls above come to their end. */
+void load_clients_stop(struct load_clients *clients);
+
+/* Set up and not lost since. */
+bool load_clients_is_ready(const struct load_clients *clients, uint32_t id);
+
+uint32_t load_clients_peer(const struct load_clients *clients, uint32_t id);
+/* client_data.channel of what its peer sends it. */
+uint16_t load_clients_channel(const struct load_clients *clients, uint32_t id);
+
+/* From the client to its peer, and from the peer to the client. False: it did not go out. */
+bool load_clients_send(struct load_clients *clients, uint32_t id, struct slice payload);
+bool load_clients_send_down(struct load_clients *clients, uint32_t id,
+			    struct slice payload);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * load_net.h - addresses and certificates of a run: who the server is, where the peers live,
+ * whom to trust.
+ */
+#ifndef TOOLS_LOAD_LOAD_NET_H
+#define TOOLS_LOAD_LOAD_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <openssl/ssl.h>
+
+#include "stun/endpoint.h"
+#include "tools/load/load_options.h"
+
+struct load_net {
+	struct endpoint server;
+	struct ip_addr peer_address; /* IP_NONE if there are no peers */
+	uint8_t family;              /* to ask for; IP_NONE: nothing asked */
+};
+
+/* False, with a sentence in error. May ask the name servers, which takes its time. */
+bool load_net_find(const struct load_options *options, struct load_net *net,
+		   char error[LOAD_ERROR_MAX]);
+
+/* NULL, with a sentence in error. */
+SSL_CTX *load_net_tls(const struct load_options *options, char error[LOAD_ERROR_MAX]);
+
+#endif

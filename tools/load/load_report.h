@@ -1,0 +1,40 @@
+/*
+ * load_report.h - the figures of a run, for people and for programs, and the verdict.
+ */
+#ifndef TOOLS_LOAD_LOAD_REPORT_H
+#define TOOLS_LOAD_LOAD_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "tools/load/load_options.h"
+#include "tools/load/load_result.h"
+
+/* Exit status; the manual page promises the values. */
+enum load_status {
+	LOAD_AS_EXPECTED = 0,
+	LOAD_EXCEEDED = 1, /* a limit was passed or a client failed */
+	LOAD_USAGE = 2,
+	LOAD_NOTHING = 3, /* nothing could be set up */
+};
+
+enum { LOAD_COMPLAINTS_MAX = 10 };
+
+struct load_verdict {
+	enum load_status status;
+	size_t count;
+	char complaints[LOAD_COMPLAINTS_MAX][LOAD_ERROR_MAX]; /* whole sentences */
+};
+
+void load_judge(const struct load_options *options, const struct load_result *result,
+		struct load_verdict *verdict);
+
+void load_report_text(FILE *out, const struct load_options *options,
+		      const struct load_result *result);
+/* False if it could not be written. */
+bool load_report_json(FILE *out, const struct load_options *options,
+		      const struct load_result *result,
+		      const struct load_verdict *verdict);
+
+#endif

@@ -1,0 +1,135 @@
+/*
+ * probe_http.c - a credential over HTTP, as a web application asks.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/probe/probe.h"
+
+enum { REQUEST_SIZE = 4096 };
+
+static const char *status_advice(int status)
+{
+	switch (status) {
+	case 400:
+		return "--identity is nothing mrasd can issue for in this form.";
+	case 403:
+		return "'identities' of our server in mrasd.conf do not allow it: give one "
+		       "with --identity that they do.";
+	case 429:
+		return "wait, or raise requests_per_second or identity_per_minute.";
+	case 503:
+		return "mrasd has no valid key: see 'avedgectl key list' on the edge.";
+	default:
+		return "the log of mrasd says more.";
+	}
+}
+
+static void copy(char *buf, size_t size, const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	snprintf(buf, size, "%s", text != NULL ? text : "");
+}
+
+static bool ask(struct probe_tls *tls, struct probe_report *report, const char *request,
+		size_t len, json_t **document)
+{
+	struct probe_response response;
+	bool ok = probe_tls_ask(tls, report, request, len, &response);
+
+	if (ok) {
+		*document = json_loadb(response.body, response.body_len, 0, NULL);
+		if (*document == NULL) {
+			ok = probe_fail(report, "answer",
+					"is it mrasd that listens there?",
+					"status %d without JSON", response.status);
+		} else if (response.status != 200) {
+			const char *detail =
+				json_string_value(json_object_get(*document, "detail"));
+
+			ok = probe_fail(report, "answer", status_advice(response.status),
+					"status %d: %s", response.status,
+					detail != NULL ? detail : "no reason given");
+			json_decref(*document);
+		}
+	}
+	free(response.text);
+	return ok;
+}
+
+static bool read_relays(struct probe_report *report, const json_t *document,
+			struct probe_answer *answer)
+{
+	const json_t *relays = json_object_get(document, "relays");
+
+	answer->relay_count = 0;
+	for (size_t i = 0; i < json_array_size(relays) && i < PROBE_RELAYS_MAX; i++) {
+		const json_t *from = json_array_get(relays, i);
+		struct probe_relay *to = &answer->relays[answer->relay_count++];
+
+		copy(to->location, sizeof(to->location), from, "location");
+		copy(to->host, sizeof(to->host), from, "host");
+		to->udp_port =
+			(uint16_t)json_integer_value(json_object_get(from, "udpPort"));
+		to->tcp_port =
+			(uint16_t)json_integer_value(json_object_get(from, "tcpPort"));
+		to->tls = json_is_true(json_object_get(from, "tls"));
+		to->tls_unknown = false;
+	}
+	return answer->relay_count > 0 ||
+	       probe_fail(report, "answer", "write relay { } blocks into mrasd.conf.",
+			  "it names no relay");
+}
+
+static bool ask_relays(struct probe_tls *tls, const struct probe_options *options,
+		       struct probe_report *report, struct probe_answer *answer)
+{
+	char request[REQUEST_SIZE];
+	json_t *document;
+	int len = snprintf(request, sizeof(request),
+			   "GET /v1/relays HTTP/1.1\r\nHost: %s\r\n\r\n", options->name);
+
+	if (!ask(tls, report, request, (size_t)len, &document))
+		return false;
+	bool ok = read_relays(report, document, answer);
+	json_decref(document);
+	return ok;
+}
+
+bool probe_http(struct probe_tls *tls, const struct probe_options *options,
+		struct probe_report *report, struct probe_answer *answer)
+{
+	json_t *asked = json_pack("{s:s, s:I, s:s}", "user", options->identity, "ttl",
+				  (json_int_t)options->ttl_s, "form",
+				  options->mras ? "mras" : "rest");
+	char *body = asked != NULL ? json_dumps(asked, JSON_COMPACT) : NULL;
+	char request[REQUEST_SIZE];
+	json_t *document;
+	int len;
+
+	json_decref(asked);
+	if (body == NULL)
+		return probe_fail(report, "request", "give another --identity.",
+				  "'%s' is not UTF-8", options->identity);
+	len = snprintf(request, sizeof(request),
+		       "POST /v1/credentials HTTP/1.1\r\nHost: %s\r\n"
+		       "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+		       options->name, strlen(body), body);
+	free(body);
+	if (len >= (int)sizeof(request))
+		return probe_fail(report, "request", "give a shorter --identity.",
+				  "the identity is too long");
+	if (!ask(tls, report, request, (size_t)len, &document))
+		return false;
+	probe_ok(report, "request", "POST /v1/credentials, form %s, for %s",
+		 options->mras ? "mras" : "rest", options->identity);
+	copy(answer->username, sizeof(answer->username), document, "username");
+	copy(answer->password, sizeof(answer->password), document, "password");
+	copy(answer->expires, sizeof(answer->expires), document, "expires");
+	copy(answer->realm, sizeof(answer->realm), document, "realm");
+	answer->ttl_s = json_integer_value(json_object_get(document, "ttl"));
+	json_decref(document);
+	return ask_relays(tls, options, report, answer);
+}

@@ -1,0 +1,265 @@
+/*
+ * probe_relay.c - an Allocate over every transport of every relay in an answer; and with a pair
+ * that the Microsoft dialect can use, in that one, too.
+ */
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <event2/event.h>
+
+#include "base/sockaddr.h"
+#include "base/tls_error.h"
+#include "tools/client/client.h"
+#include "tools/client/client_ms.h"
+#include "tools/client/clock.h"
+#include "tools/probe/probe.h"
+
+enum { SEND_QUEUE = 64 << 10 };
+
+struct way {
+	const char *name;
+	enum client_transport transport;
+	bool ms;
+};
+
+static const struct way over_udp = {"UDP", CLIENT_UDP, false};
+static const struct way over_tcp = {"TCP", CLIENT_TCP, false};
+static const struct way over_tls = {"TLS", CLIENT_TLS, false};
+static const struct way ms_over_udp = {"MS-TURN UDP", CLIENT_UDP, true};
+static const struct way ms_over_tcp = {"MS-TURN TCP", CLIENT_TCP, true};
+static const struct way ms_over_ptls = {"MS-TURN pseudo-TLS", CLIENT_PTLS, true};
+
+/* One Allocate, and the request that gives it back. */
+struct trial {
+	struct event_base *base;
+	struct client *client; /* one of the two */
+	struct client_ms *client_ms;
+	bool allocated;
+	int code;
+	char relayed[ENDPOINT_TEXT_LEN];
+	char what[256];
+};
+
+static void ready(void *arg)
+{
+	struct trial *trial = arg;
+	const struct endpoint *relayed = trial->client_ms != NULL
+						 ? client_ms_relayed(trial->client_ms)
+						 : client_relayed(trial->client);
+
+	trial->allocated = true;
+	endpoint_format(relayed, trial->relayed, sizeof(trial->relayed));
+	if (trial->client_ms != NULL)
+		client_ms_release(trial->client_ms);
+	else
+		client_release(trial->client);
+}
+
+static void released(void *arg)
+{
+	const struct trial *trial = arg;
+
+	event_base_loopbreak(trial->base);
+}
+
+static void failed(void *arg, int code, const char *what)
+{
+	struct trial *trial = arg;
+
+	/* Given back is given back, whatever the relay says to that. */
+	if (!trial->allocated) {
+		trial->code = code;
+		snprintf(trial->what, sizeof(trial->what), "%s", what);
+	}
+	event_base_loopbreak(trial->base);
+}
+
+static const char *advice(const struct trial *trial, enum client_transport transport)
+{
+	switch (trial->code) {
+	case 401:
+	case 431:
+	case 436:
+		return "the relay does not accept the credential: do both daemons read the "
+		       "same keys ('avedgectl key list' on both), and are the clocks right?";
+	case 403:
+		return "the relay forbids it: see its configuration.";
+	case 437:
+	case 441:
+		return "try again.";
+	case 486:
+	case 500:
+	case 508:
+		return "the relay is full, or this user has too many allocations: see "
+		       "'avedgectl status --all'.";
+	default:
+		break;
+	}
+	if (transport == CLIENT_TLS)
+		return "does the relay serve TLS there, with a certificate of --relay-ca "
+		       "for that host?";
+	return "is the relay running, does a firewall drop it, are host and ports of the "
+	       "relay { } block in mrasd.conf right?";
+}
+
+static bool resolve(const char *host, uint16_t port, struct endpoint *ep,
+		    const char **why)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
+	struct sockaddr_storage sa = {0};
+	struct addrinfo *list;
+	int error = getaddrinfo(host, NULL, &hints, &list);
+
+	if (error != 0) {
+		*why = gai_strerror(error);
+		return false;
+	}
+	*why = "no address";
+	memcpy(&sa, list->ai_addr, list->ai_addrlen);
+	freeaddrinfo(list);
+	if (!sockaddr_to_endpoint(&sa, ep))
+		return false;
+	ep->port = port;
+	return true;
+}
+
+static bool open_client(struct trial *trial, const struct way *way,
+			const struct client_config *config,
+			const struct client_events *events)
+{
+	if (config->loop == NULL)
+		return false;
+	if (way->ms)
+		trial->client_ms = client_ms_new(config, events);
+	else
+		trial->client = client_new(config, events);
+	return trial->client_ms != NULL || trial->client != NULL;
+}
+
+static void try(struct trial *trial, const struct way *way, struct client_config *config)
+{
+	static const struct timeval limit = {.tv_sec = PROBE_TIMEOUT_S};
+	const struct client_events events = {
+		.arg = trial, .ready = ready, .released = released, .failed = failed};
+
+	snprintf(trial->what, sizeof(trial->what), "no answer in time");
+	trial->base = event_base_new();
+	config->loop = trial->base != NULL ? client_loop_new(trial->base) : NULL;
+	if (!open_client(trial, way, config, &events)) {
+		snprintf(trial->what, sizeof(trial->what), "out of memory");
+	} else if (event_base_loopexit(trial->base, &limit) == 0) {
+		event_base_dispatch(trial->base);
+	}
+	client_free(trial->client);
+	client_ms_free(trial->client_ms);
+	client_loop_free(config->loop);
+	if (trial->base != NULL)
+		event_base_free(trial->base);
+}
+
+/* What a relay need not serve: no word from it is an answer, too. */
+static bool may_be_missing(const struct way *way, const struct probe_relay *relay,
+			   const struct trial *trial)
+{
+	return (way->ms && trial->code == 0) ||
+	       (way->transport == CLIENT_TLS && relay->tls_unknown);
+}
+
+static bool probe_one(struct probe_report *report, const struct probe_answer *answer,
+		      const struct probe_relay *relay, const struct way *way,
+		      SSL_CTX *tls)
+{
+	uint16_t port = way->transport == CLIENT_UDP ? relay->udp_port : relay->tcp_port;
+	struct client_config config = {
+		.transport = way->transport,
+		.tls = tls,
+		.tls_name = relay->host,
+		.username = answer->username,
+		.password = answer->password,
+		.send_queue = SEND_QUEUE,
+	};
+	struct trial trial = {.code = 0};
+	uint64_t start = clock_monotonic_ns();
+	const char *why;
+
+	if (!resolve(relay->host, port, &config.server, &why))
+		return probe_fail(report, "relay",
+				  "its host must be known here as it is to clients.",
+				  "%s %s: %s", relay->location, relay->host, why);
+	try(&trial, way, &config);
+	if (trial.allocated) {
+		probe_ok(report, "relay", "%s %s %s port %u: allocated %s, %.1f ms",
+			 relay->location, relay->host, way->name, port, trial.relayed,
+			 (double)(clock_monotonic_ns() - start) / 1e6);
+		return true;
+	}
+	if (may_be_missing(way, relay, &trial)) {
+		probe_ok(report, "relay", "%s %s %s port %u: not served (%s)",
+			 relay->location, relay->host, way->name, port, trial.what);
+		return true;
+	}
+	return probe_fail(report, "relay", advice(&trial, config.transport),
+			  "%s %s %s port %u: %s", relay->location, relay->host, way->name,
+			  port, trial.what);
+}
+
+/*
+ * The Microsoft dialect comes after the same transport in that of RFC 8656: if that has failed,
+ * it would only say so again.
+ */
+static bool probe_all(struct probe_report *report, const struct probe_answer *answer,
+		      const struct probe_relay *relay, bool ms, SSL_CTX *tls)
+{
+	bool ok = true;
+
+	if (relay->udp_port != 0) {
+		bool udp = probe_one(report, answer, relay, &over_udp, tls);
+		if (udp && ms)
+			udp = probe_one(report, answer, relay, &ms_over_udp, tls);
+		ok &= udp;
+	}
+	if (relay->tcp_port != 0) {
+		bool tcp = probe_one(report, answer, relay, &over_tcp, tls);
+		if (tcp && ms)
+			tcp = probe_one(report, answer, relay, &ms_over_tcp, tls) &
+			      probe_one(report, answer, relay, &ms_over_ptls, tls);
+		ok &= tcp;
+	}
+	if (relay->tcp_port != 0 && (relay->tls || relay->tls_unknown))
+		ok &= probe_one(report, answer, relay, &over_tls, tls);
+	return ok;
+}
+
+static SSL_CTX *tls_context(const struct probe_options *options,
+			    struct probe_report *report)
+{
+	const char *ca = options->relay_ca != NULL ? options->relay_ca : options->ca;
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+
+	if (ctx != NULL && SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
+	    (ca != NULL ? SSL_CTX_load_verify_file(ctx, ca)
+			: SSL_CTX_set_default_verify_paths(ctx)) == 1) {
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+		return ctx;
+	}
+	probe_fail(report, "relay", "give a readable PEM file with --relay-ca.", "%s: %s",
+		   ca != NULL ? ca : "system CAs", tls_error_reason());
+	SSL_CTX_free(ctx);
+	return NULL;
+}
+
+bool probe_relays(const struct probe_options *options, struct probe_report *report,
+		  const struct probe_answer *answer)
+{
+	SSL_CTX *tls = tls_context(options, report);
+	bool ok = tls != NULL;
+
+	/* The dialect signs with the bytes of a token; other credentials are none to it. */
+	for (size_t i = 0; tls != NULL && i < answer->relay_count; i++)
+		ok &= probe_all(report, answer, &answer->relays[i],
+				options->sip || options->mras, tls);
+	SSL_CTX_free(tls);
+	return ok;
+}
