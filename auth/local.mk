@@ -22,7 +22,7 @@ libmras_a_SOURCES = \
 	auth/mras/sip_framing.c \
 	auth/mras/sip_head.c auth/mras/sip_head.h \
 	auth/mras/sip_message.c auth/mras/sip_message.h \
-	auth/mras/tally.c auth/mras/tally.h \
+	auth/mras/mras_counters.c auth/mras/mras_counters.h \
 	auth/mras/text.c auth/mras/text.h
 MRAS_LIBS = libmras.a libcredential.a libstun.a $(CRYPTO_LIBS) $(EXPAT_LIBS) $(OSIP_LIBS)
 

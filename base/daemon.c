@@ -164,13 +164,13 @@ static void asked_to_tell(evutil_socket_t signal, short what, void *arg)
 	events->hooks.tell(events->arg);
 }
 
-static void time_to_look_around(evutil_socket_t fd, short what, void *arg)
+static void periodic_due(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
 	const struct daemon_events *events = arg;
 
-	events->hooks.look_around(events->arg);
+	events->hooks.periodic(events->arg);
 }
 
 static bool add(struct daemon_events *events, struct event *event,
@@ -202,8 +202,7 @@ struct daemon_events *daemon_events_new(struct event_base *base,
 	    on_signal(events, SIGINT, asked_to_end) &&
 	    on_signal(events, SIGHUP, asked_to_reload) &&
 	    (hooks->tell == NULL || on_signal(events, SIGUSR1, asked_to_tell)) &&
-	    add(events, event_new(base, -1, EV_PERSIST, time_to_look_around, events),
-		&interval))
+	    add(events, event_new(base, -1, EV_PERSIST, periodic_due, events), &interval))
 		return events;
 	daemon_events_free(events);
 	return NULL;

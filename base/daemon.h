@@ -69,9 +69,9 @@ void daemon_tell_copy(const char *path);
 
 /* Called in the loop, with the arg of daemon_events_new(). */
 struct daemon_hooks {
-	void (*reload)(void *arg);      /* SIGHUP */
-	void (*tell)(void *arg);        /* SIGUSR1; NULL: it is left alone */
-	void (*look_around)(void *arg); /* every two seconds: files may have changed */
+	void (*reload)(void *arg);   /* SIGHUP */
+	void (*tell)(void *arg);     /* SIGUSR1; NULL: it is left alone */
+	void (*periodic)(void *arg); /* every two seconds: files may have changed */
 };
 
 struct daemon_events;

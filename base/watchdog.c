@@ -21,7 +21,7 @@ struct watchdog {
 	struct event *timer; /* NULL: nobody watches */
 };
 
-uint64_t watchdog_pulse_ms(void)
+uint64_t watchdog_heartbeat_ms(void)
 {
 	uint64_t patience_ms = notify_watchdog_ms();
 

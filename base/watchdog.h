@@ -16,7 +16,7 @@ struct watchdog;
  * How often whoever has to show life should do so, in milliseconds: several times between two
  * feedings. 0: nobody watches, and nothing is to be done.
  */
-uint64_t watchdog_pulse_ms(void);
+uint64_t watchdog_heartbeat_ms(void);
 
 /*
  * Feed the watchdog from now on, each time that alive(arg) says yes; NULL: that this loop turns

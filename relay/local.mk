@@ -14,7 +14,7 @@ librelay_a_SOURCES = \
 	relay/handoff.c relay/handoff.h \
 	relay/reload/network.c relay/reload/network.h \
 	relay/rates.c relay/rates.h \
-	relay/pulse.c relay/pulse.h \
+	relay/heartbeat.c relay/heartbeat.h \
 	relay/relay.c relay/relay.h \
 	relay/relay_allocations.c \
 	relay/reload/reload.c relay/reload/reload.h \

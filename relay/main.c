@@ -21,12 +21,12 @@
 #include "base/notify.h"
 #include "base/privdrop.h"
 #include "base/watchdog.h"
-#include "relay/core/commons.h"
 #include "relay/core/ids.h"
+#include "relay/core/shared.h"
 #include "relay/front/fronts.h"
 #include "relay/ops/addresses.h"
 #include "relay/ops/control.h"
-#include "relay/ops/observer.h"
+#include "relay/ops/metrics_http.h"
 #include "relay/ops/record_writer.h"
 #include "relay/ops/records.h"
 #include "relay/ops/status_line.h"
@@ -48,11 +48,11 @@ struct daemon {
 	struct event_base *base;
 	struct addresses *addresses;
 	struct watchdog *watchdog;
-	uint64_t pulses[WORKERS_MAX]; /* as of the last feeding */
+	uint64_t heartbeats[WORKERS_MAX]; /* as of the last feeding */
 	struct status_line status;
 	bool failed_itself; /* the self-test: the keys are to blame, and trying again is vain */
 	struct control_socket *control;
-	struct observer *observer;
+	struct metrics_http *metrics_http;
 	struct daemon_identity identity;
 	char error[512];
 };
@@ -103,14 +103,14 @@ static bool make_network(struct daemon *daemon)
 }
 
 /* What the workers share. */
-static bool make_commons(struct daemon *daemon)
+static bool make_shared(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
 	const struct config_side *outside = &config->sides[SIDE_OUTSIDE];
-	struct turn_commons *commons = &daemon->relay.commons;
+	struct turn_shared *shared = &daemon->relay.shared;
 	size_t ports = (size_t)(config->relay.last - config->relay.first + 1) *
 		       outside->address_count;
-	struct commons_sizes sizes = {
+	struct shared_sizes sizes = {
 		.pool =
 			{
 				.address_count = outside->address_count,
@@ -124,15 +124,15 @@ static bool make_commons(struct daemon *daemon)
 
 	if (!make_network(daemon))
 		return false;
-	commons->relay = network_view(daemon->relay.network)->relay;
-	commons->relay_count = PORT_POOL_ADDRESSES_MAX;
-	commons->fronts = network_view(daemon->relay.network)->fronts;
-	commons->front_count = FRONTS_MAX;
-	commons->allocations_total = config->fixed_limits.allocations_total;
-	random_bytes(&commons->hash_key, sizeof(commons->hash_key));
+	shared->relay = network_view(daemon->relay.network)->relay;
+	shared->relay_count = PORT_POOL_ADDRESSES_MAX;
+	shared->fronts = network_view(daemon->relay.network)->fronts;
+	shared->front_count = FRONTS_MAX;
+	shared->allocations_total = config->fixed_limits.allocations_total;
+	random_bytes(&shared->hash_key, sizeof(shared->hash_key));
 	random_bytes(&sizes.pool.seed, sizeof(sizes.pool.seed));
 	random_bytes(&sizes.tcp_seed, sizeof(sizes.tcp_seed));
-	return commons_make(commons, &sizes) ? true : no_memory(daemon);
+	return shared_make(shared, &sizes) ? true : no_memory(daemon);
 }
 
 static bool bind_fronts(struct daemon *daemon)
@@ -213,21 +213,22 @@ static bool bind_control(struct daemon *daemon)
 	       blame(daemon, daemon->config->lines.control_socket, "control.socket");
 }
 
-static bool bind_observer(struct daemon *daemon)
+static bool bind_metrics_http(struct daemon *daemon)
 {
 	const struct endpoint *where = &daemon->config->metrics.listen;
 
 	if (where->ip.family == IP_NONE)
 		return true;
-	daemon->observer = observer_bind(where, daemon->error, sizeof(daemon->error));
-	return daemon->observer != NULL ||
+	daemon->metrics_http =
+		metrics_http_bind(where, daemon->error, sizeof(daemon->error));
+	return daemon->metrics_http != NULL ||
 	       blame(daemon, daemon->config->lines.metrics_listen, "metrics.listen");
 }
 
 /* A reload may add a listener on a low port. */
 static bool drop_privileges(struct daemon *daemon)
 {
-	return bind_control(daemon) && bind_observer(daemon) &&
+	return bind_control(daemon) && bind_metrics_http(daemon) &&
 	       privdrop_to(&daemon->identity.who, true, daemon->error,
 			   sizeof(daemon->error));
 }
@@ -238,9 +239,9 @@ static bool make_workers(struct daemon *daemon)
 	size_t count = relay->worker_count;
 
 	relay->workers = calloc(count, sizeof(*relay->workers));
-	relay->commons.half_open =
+	relay->shared.half_open =
 		quota_new(count * daemon->config->fixed_limits.unauthenticated);
-	if (relay->workers == NULL || relay->commons.half_open == NULL)
+	if (relay->workers == NULL || relay->shared.half_open == NULL)
 		return no_memory(daemon);
 	for (size_t i = 0; i < count; i++) {
 		struct settings *settings = settings_ref(reload_settings(daemon->reload));
@@ -251,8 +252,8 @@ static bool make_workers(struct daemon *daemon)
 			return false;
 		}
 		if (!worker_adopt(relay->workers[i], &daemon->sockets[i]) ||
-		    !pulse_start(&relay->workers[i]->pulse, relay->workers[i]->base,
-				 watchdog_pulse_ms()))
+		    !heartbeat_start(&relay->workers[i]->heartbeat,
+				     relay->workers[i]->base, watchdog_heartbeat_ms()))
 			return no_memory(daemon);
 	}
 	return true;
@@ -303,9 +304,9 @@ static bool start_workers(struct daemon *daemon)
 				  &daemon->relay, daemon->error, sizeof(daemon->error)))
 		return blame(daemon, daemon->config->lines.control_socket,
 			     "control.socket");
-	if (daemon->observer != NULL &&
-	    !observer_start(daemon->observer, &daemon->relay, daemon->error,
-			    sizeof(daemon->error)))
+	if (daemon->metrics_http != NULL &&
+	    !metrics_http_start(daemon->metrics_http, &daemon->relay, daemon->error,
+				sizeof(daemon->error)))
 		return blame(daemon, daemon->config->lines.metrics_listen,
 			     "metrics.listen");
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -333,7 +334,7 @@ static void tell_status(struct daemon *daemon)
 		notify_status("%s", daemon->status.text);
 }
 
-static void look_around(void *arg)
+static void periodic(void *arg)
 {
 	struct daemon *daemon = arg;
 
@@ -355,7 +356,7 @@ static bool workers_live(void *arg)
 	struct daemon *daemon = arg;
 	size_t still;
 
-	if (pulse_all_moved(&daemon->relay, daemon->pulses, &still))
+	if (heartbeat_all_moved(&daemon->relay, daemon->heartbeats, &still))
 		return true;
 	log_warning("worker %zu has stood still since the watchdog was last fed", still);
 	return false;
@@ -365,7 +366,7 @@ static bool serve(struct daemon *daemon)
 {
 	static const struct daemon_hooks hooks = {
 		.reload = asked_to_reload,
-		.look_around = look_around,
+		.periodic = periodic,
 	};
 	const struct config_side *outside = &daemon->config->sides[SIDE_OUTSIDE];
 	struct daemon_events *events = daemon_events_new(daemon->base, &hooks, daemon);
@@ -403,7 +404,7 @@ static void take_down(struct daemon *daemon)
 	if (relay->main != NULL)
 		inbox_close(relay->main);
 	control_socket_stop(daemon->control);
-	observer_stop(daemon->observer);
+	metrics_http_stop(daemon->metrics_http);
 	drain_free(relay->drain);
 	inbox_free(relay->main);
 	addresses_free(daemon->addresses);
@@ -423,7 +424,7 @@ static void take_down(struct daemon *daemon)
 		reload_free(daemon->reload);
 	else
 		config_free(daemon->config);
-	commons_free(&relay->commons);
+	shared_free(&relay->shared);
 	network_free(relay->network);
 	free(daemon->sockets);
 	libevent_global_shutdown();
@@ -445,7 +446,7 @@ static int run(struct daemon *daemon, const struct daemon_arguments *arguments)
 	relay->started_ms = monotonic_ms();
 	if (!look_up_names(daemon))
 		return DAEMON_EXIT_CONFIG;
-	if (!make_commons(daemon))
+	if (!make_shared(daemon))
 		return EXIT_FAILURE;
 	if (arguments->check) {
 		if (!read_settings(daemon))

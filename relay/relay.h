@@ -1,6 +1,6 @@
 /*
  * relay.h - the running relay as main holds it and as the control interface asks it: workers,
- * commons, the published settings.
+ * shared, the published settings.
  *
  * Threads  main builds it before the workers start and takes it down after they ended.
  */
@@ -26,7 +26,7 @@ struct worker;
 
 struct relay {
 	const struct config *config; /* as started; a reload replaces settings only */
-	struct turn_commons commons;
+	struct turn_shared shared;
 	struct network *network; /* the tables of fronts and outside addresses */
 	size_t worker_count;
 	struct worker **workers;

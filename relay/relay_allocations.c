@@ -248,7 +248,7 @@ static void show(struct worker *worker, void *arg)
 	if (al == NULL)
 		return;
 	detail->row = describe(worker, al);
-	detail->front = worker->turn.commons->fronts[al->tuple.front].local;
+	detail->front = worker->turn.shared->fronts[al->tuple.front].local;
 	detail->active = al->active.peer;
 	detail->lifetime_s = al->lifetime_s;
 	detail->credential_expires_s = al->credential_expires_s;

@@ -40,7 +40,7 @@ static struct five_tuple own_tuple(const struct turn *turn)
 {
 	struct five_tuple tuple = {.front = 0};
 
-	tuple.client = turn->commons->fronts[tuple.front].local;
+	tuple.client = turn->shared->fronts[tuple.front].local;
 	tuple.client.port = CLIENT_PORT;
 	return tuple;
 }

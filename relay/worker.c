@@ -309,7 +309,7 @@ struct worker *worker_new(struct relay *relay, unsigned number, struct settings 
 		.allocation_ended = edge_ended,
 		.random = edge_random,
 	};
-	worker->turn.commons = &relay->commons;
+	worker->turn.shared = &relay->shared;
 	worker->turn.settings = &settings->turn;
 	worker->turn.edge = &worker->edge;
 	worker->turn.worker = (uint16_t)number;
@@ -321,7 +321,7 @@ struct worker *worker_new(struct relay *relay, unsigned number, struct settings 
 
 	worker->turn.table = allocation_table_new(slots, config->fixed_limits.permissions,
 						  config->fixed_limits.channels,
-						  &relay->commons.hash_key);
+						  &relay->shared.hash_key);
 	worker->relay_sockets = relay_udp_new(worker, slots);
 	worker->tcp_relays = relay_tcp_new(worker, slots);
 	worker->throttle = throttle_new(worker, slots);
@@ -517,7 +517,7 @@ void worker_free(struct worker *worker)
 	clients_free(worker->clients);
 	udp_fronts_free(worker->udp);
 	handoff_free(worker->inbox);
-	pulse_stop(&worker->pulse);
+	heartbeat_stop(&worker->heartbeat);
 	allocation_table_free(worker->turn.table);
 	relay_udp_free(worker->relay_sockets);
 	throttle_free(worker->throttle);

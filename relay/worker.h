@@ -20,9 +20,9 @@
 #include "relay/front/trace.h"
 #include "relay/front/udp.h"
 #include "relay/handoff.h"
+#include "relay/heartbeat.h"
 #include "relay/peer/relay_tcp.h"
 #include "relay/peer/relay_udp.h"
-#include "relay/pulse.h"
 #include "relay/rates.h"
 #include "relay/relay.h"
 #include "relay/reload/settings.h"
@@ -52,7 +52,7 @@ struct worker {
 	uint64_t expiry_armed_ms; /* UINT64_MAX: not armed */
 	struct rates *rates;
 	struct event sampler; /* of rates */
-	struct pulse pulse;
+	struct heartbeat heartbeat;
 	uint64_t now_ms; /* monotonic, as of this turn of the loop */
 	int64_t unix_s;
 	struct trace trace;

@@ -137,7 +137,7 @@ static void timer_due(evutil_socket_t fd, short events, void *arg)
 	if (deadline(connection) <= issuer->now_ms + TIMER_EARLY_MS) {
 		issuer_count(issuer, COUNT_TIMED_OUT);
 		if (connection->state == CONNECTION_HANDSHAKE)
-			issuer->tally.handshakes[HANDSHAKE_TIMED_OUT]++;
+			issuer->mras_counters.handshakes[HANDSHAKE_TIMED_OUT]++;
 		connection_end(connection);
 	} else {
 		arm(connection);
@@ -244,7 +244,8 @@ static bool answer_sip(struct connection *connection, struct slice message)
 				   connection->peer.server, message, issuer->now_ms,
 				   issuer->unix_s, &len, &close);
 
-	tally_latency(&issuer->tally, SERVICE_SIP, issuer_clock_ns() - began_ns);
+	mras_counters_latency(&issuer->mras_counters, SERVICE_SIP,
+			      issuer_clock_ns() - began_ns);
 	if (!send_answer(connection, answer, len)) {
 		connection_end(connection);
 		return false;

@@ -55,7 +55,7 @@ static void give_way(struct issuer *issuer, struct connection *connection)
 {
 	issuer_count(issuer, COUNT_GAVE_WAY);
 	if (connection->listed == CONNECTION_HALF_OPEN)
-		issuer->tally.handshakes[HANDSHAKE_GAVE_WAY]++;
+		issuer->mras_counters.handshakes[HANDSHAKE_GAVE_WAY]++;
 	connection_end(connection);
 }
 

@@ -10,7 +10,7 @@
 
 #include "auth/credential/keyring.h"
 #include "auth/mras/drain.h"
-#include "auth/mras/tally.h"
+#include "auth/mras/mras_counters.h"
 #include "auth/server/config.h"
 #include "auth/server/connections.h"
 #include "auth/server/files.h"
@@ -162,7 +162,7 @@ static json_t *number(uint64_t value)
 	return json_integer((json_int_t)value);
 }
 
-static json_t *credentials(const struct tally *tally)
+static json_t *credentials(const struct mras_counters *counters)
 {
 	json_t *issued = json_object(), *refused = json_object();
 
@@ -170,16 +170,18 @@ static json_t *credentials(const struct tally *tally)
 		json_t *by_language = json_object();
 
 		for (int i = 0; i < SERVICE_LANGUAGE_COUNT; i++)
-			json_object_set_new(by_language,
-					    tally_language_name((enum service_language)i),
-					    number(tally->issued[form][i]));
-		json_object_set_new(issued, tally_form_name(form), by_language);
+			json_object_set_new(
+				by_language,
+				mras_counters_language_name((enum service_language)i),
+				number(counters->issued[form][i]));
+		json_object_set_new(issued, mras_counters_form_name(form), by_language);
 	}
 	for (int i = 0; i < REFUSAL_COUNT; i++)
 		json_object_set_new(refused, refusal_name((enum refusal)i),
-				    number(tally->refused[i]));
-	return json_pack("{s:o, s:o, s:o, s:o}", "issued", number(tally_issued(tally)),
-			 "refused", number(tally_refused(tally)), "issued_by", issued,
+				    number(counters->refused[i]));
+	return json_pack("{s:o, s:o, s:o, s:o}", "issued",
+			 number(mras_counters_issued(counters)), "refused",
+			 number(mras_counters_refused(counters)), "issued_by", issued,
 			 "refused_by", refused);
 }
 
@@ -196,7 +198,7 @@ static json_t *connections(const struct issuer *issuer)
 	for (int i = 0; i < HANDSHAKE_FAULT_COUNT; i++)
 		json_object_set_new(refused,
 				    handshake_fault_name((enum handshake_fault)i),
-				    number(issuer->tally.handshakes[i]));
+				    number(issuer->mras_counters.handshakes[i]));
 	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "open", number(all - half_open),
 			 "handshake", number(half_open), "accepted",
 			 number(counters[COUNT_ACCEPTED]), "trusted",
@@ -281,9 +283,10 @@ static void answer_status(const struct issuer_control *control,
 			control_time((long long)issuer->started_s), "uptime_s",
 			number((issuer->now_ms - issuer->started_ms) / 1000), "state",
 			"serving", "realm", settings->config->realm, "connections",
-			connections(issuer), "credentials", credentials(&issuer->tally),
-			"keys", keys(settings->keyring, issuer->unix_s), "files",
-			files(settings), "relays", relay_rows(control), "generation",
+			connections(issuer), "credentials",
+			credentials(&issuer->mras_counters), "keys",
+			keys(settings->keyring, issuer->unix_s), "files", files(settings),
+			"relays", relay_rows(control), "generation",
 			number(last->generation), "reload", control_reload_last(last)));
 }
 

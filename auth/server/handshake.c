@@ -26,7 +26,7 @@ void handshake_refused(struct issuer *issuer, const char *name,
 	enum handshake_fault fault = fault_of(peer, error);
 	const char *reason = ERR_reason_error_string(error);
 
-	issuer->tally.handshakes[fault]++;
+	issuer->mras_counters.handshakes[fault]++;
 	issuer_count(issuer,
 		     fault == HANDSHAKE_TLS ? COUNT_HANDSHAKE_ERROR : COUNT_UNTRUSTED);
 	if (fault == HANDSHAKE_TLS)

@@ -153,7 +153,8 @@ static enum MHD_Result answer(struct http *http, struct MHD_Connection *connecti
 	issuer_count(issuer, COUNT_HTTP_REQUESTS);
 	http_reply(&issuer->settings->service, issuer->memory, from->peer.server,
 		   &request, issuer->now_ms, issuer->unix_s, &reply);
-	tally_latency(&issuer->tally, SERVICE_HTTP, issuer_clock_ns() - began_ns);
+	mras_counters_latency(&issuer->mras_counters, SERVICE_HTTP,
+			      issuer_clock_ns() - began_ns);
 	return send_reply(connection, &reply);
 }
 

@@ -168,7 +168,7 @@ void issuer_decided(void *arg, const struct service_server *server,
 
 	issuer_count(issuer,
 		     fault == SERVICE_OK ? COUNT_CREDENTIALS : COUNT_REFUSED_REQUESTS);
-	tally_decision(&issuer->tally, request, fault);
+	mras_counters_decision(&issuer->mras_counters, request, fault);
 	if (!issuer->settings->config->log.records ||
 	    only_a_line(server, request, fault) ||
 	    (fault != SERVICE_OK && !refusal_has_room(issuer)))
@@ -176,7 +176,7 @@ void issuer_decided(void *arg, const struct service_server *server,
 	add(&record, "SERVER", server->name);
 	add_who(&record, issuer->settings, request, identity);
 	add(&record, "FORM", request->form == CREDENTIAL_REST ? "rest" : "mras");
-	add(&record, "TRANSPORT", tally_language_name(request->language));
+	add(&record, "TRANSPORT", mras_counters_language_name(request->language));
 	add(&record, "LOCATION", location_name(request->location));
 	if (fault == SERVICE_OK) {
 		write_issued(&record, answer);

@@ -10,8 +10,8 @@
 
 #include <stdint.h>
 
+#include "auth/mras/mras_counters.h"
 #include "auth/mras/service.h"
-#include "auth/mras/tally.h"
 
 struct connections;
 struct event_base;
@@ -57,7 +57,7 @@ struct issuer {
 	int64_t started_s;
 	uint64_t started_ms;
 	uint64_t counters[COUNTER_COUNT];
-	struct tally tally;
+	struct mras_counters mras_counters;
 	struct refusal_records refusals;
 };
 

@@ -230,15 +230,16 @@ static void tell_status(struct daemon *daemon)
 			 service->relay_count);
 	snprintf(line, sizeof(line),
 		 "%zu connections, %" PRIu64 " credentials issued, %" PRIu64 " refused%s",
-		 connections_count(issuer->connections), tally_issued(&issuer->tally),
-		 tally_refused(&issuer->tally), drains);
+		 connections_count(issuer->connections),
+		 mras_counters_issued(&issuer->mras_counters),
+		 mras_counters_refused(&issuer->mras_counters), drains);
 	if (strcmp(line, daemon->told) == 0)
 		return;
 	memcpy(daemon->told, line, sizeof(line));
 	notify_status("%s", line);
 }
 
-static void look_around(void *arg)
+static void periodic(void *arg)
 {
 	struct daemon *daemon = arg;
 
@@ -252,7 +253,7 @@ static bool serve(struct daemon *daemon)
 	static const struct daemon_hooks hooks = {
 		.reload = asked_to_reload,
 		.tell = asked_for_counters,
-		.look_around = look_around,
+		.periodic = periodic,
 	};
 	const struct config *config = daemon->config;
 	struct event_base *base = daemon->issuer.base;

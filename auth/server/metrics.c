@@ -7,7 +7,7 @@
 
 #include "auth/credential/keyring.h"
 #include "auth/mras/drain.h"
-#include "auth/mras/tally.h"
+#include "auth/mras/mras_counters.h"
 #include "auth/server/config.h"
 #include "auth/server/connections.h"
 #include "auth/server/files.h"
@@ -17,21 +17,22 @@
 
 enum { NS_PER_S = 1000000000 };
 
-static void credentials(const struct tally *tally, struct openmetrics *om)
+static void credentials(const struct mras_counters *counters, struct openmetrics *om)
 {
 	openmetrics_family(om, METRIC_COUNTER, "avedge_mras_credentials_issued", NULL,
 			   "Credentials issued.");
 	for (unsigned form = 0; form < TALLY_FORMS; form++) {
 		for (int i = 0; i < SERVICE_LANGUAGE_COUNT; i++)
-			openmetrics_count(om, tally->issued[form][i], "form",
-					  tally_form_name(form), "transport",
-					  tally_language_name((enum service_language)i),
-					  NULL);
+			openmetrics_count(
+				om, counters->issued[form][i], "form",
+				mras_counters_form_name(form), "transport",
+				mras_counters_language_name((enum service_language)i),
+				NULL);
 	}
 	openmetrics_family(om, METRIC_COUNTER, "avedge_mras_credentials_refused", NULL,
 			   "Requests for credentials that were refused.");
 	for (int i = 0; i < REFUSAL_COUNT; i++)
-		openmetrics_count(om, tally->refused[i], "reason",
+		openmetrics_count(om, counters->refused[i], "reason",
 				  refusal_name((enum refusal)i), NULL);
 }
 
@@ -40,7 +41,7 @@ static void requests(const struct issuer *issuer, struct openmetrics *om)
 	openmetrics_family(om, METRIC_HISTOGRAM, "avedge_mras_request_duration_seconds",
 			   "seconds", "Time from a complete request to its answer.");
 	for (int i = 0; i < SERVICE_LANGUAGE_COUNT; i++) {
-		const struct latency *latency = &issuer->tally.latency[i];
+		const struct latency *latency = &issuer->mras_counters.latency[i];
 		const struct openmetrics_histogram histogram = {
 			.bounds = latency_bounds,
 			.counts = latency->counts,
@@ -48,9 +49,9 @@ static void requests(const struct issuer *issuer, struct openmetrics *om)
 			.sum = (double)latency->sum_ns / NS_PER_S,
 		};
 
-		openmetrics_histogram(om, &histogram, "transport",
-				      tally_language_name((enum service_language)i),
-				      NULL);
+		openmetrics_histogram(
+			om, &histogram, "transport",
+			mras_counters_language_name((enum service_language)i), NULL);
 	}
 }
 
@@ -62,7 +63,7 @@ static void handshakes(const struct issuer *issuer, struct openmetrics *om)
 	openmetrics_family(om, METRIC_COUNTER, "avedge_mras_handshakes_refused", NULL,
 			   "TLS handshakes that came to nothing.");
 	for (int i = 0; i < HANDSHAKE_FAULT_COUNT; i++)
-		openmetrics_count(om, issuer->tally.handshakes[i], "reason",
+		openmetrics_count(om, issuer->mras_counters.handshakes[i], "reason",
 				  handshake_fault_name((enum handshake_fault)i), NULL);
 }
 
@@ -198,7 +199,7 @@ static void reloads(const struct issuer *issuer, const struct reload *reload,
 void issuer_metrics(const struct issuer *issuer, const struct reload *reload,
 		    struct openmetrics *om)
 {
-	credentials(&issuer->tally, om);
+	credentials(&issuer->mras_counters, om);
 	requests(issuer, om);
 	handshakes(issuer, om);
 	connections(issuer, om);

@@ -15,7 +15,7 @@
 
 #include <openssl/ssl.h>
 
-#include "auth/mras/tally.h"
+#include "auth/mras/mras_counters.h"
 #include "stun/endpoint.h"
 
 struct config;

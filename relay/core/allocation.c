@@ -246,7 +246,7 @@ static uint64_t prefix_hash(const struct turn *turn, const struct ip_addr *clien
 {
 	struct ip_addr prefix = source_prefix(client);
 
-	return keyed_hash(&turn->commons->hash_key, &prefix, sizeof(prefix));
+	return keyed_hash(&turn->shared->hash_key, &prefix, sizeof(prefix));
 }
 
 /* A slot with all that the request says; NULL if the table is full. */
@@ -254,7 +254,7 @@ static struct allocation *slot_take(struct turn *turn,
 				    const struct allocation_request *request,
 				    uint64_t now_ms)
 {
-	const struct front *front = &turn->commons->fronts[request->tuple.front];
+	const struct front *front = &turn->shared->fronts[request->tuple.front];
 	uint32_t slot = slab_take(&turn->table->allocations);
 
 	if (slot == SLAB_NONE)
@@ -285,7 +285,7 @@ static struct allocation *slot_take(struct turn *turn,
 	memcpy(al->txid, request->txid, sizeof(al->txid));
 	copy_text(al->user, sizeof(al->user), request->user);
 	copy_text(al->key_id, sizeof(al->key_id), request->key_id);
-	al->user_quota = keyed_hash(&turn->commons->hash_key, al->user, strlen(al->user));
+	al->user_quota = keyed_hash(&turn->shared->hash_key, al->user, strlen(al->user));
 	return al;
 }
 
@@ -311,11 +311,11 @@ static void count_refusal(struct turn *turn, enum refusal why)
  */
 static uint32_t total_for(const struct turn *turn, const struct allocation *al)
 {
-	uint32_t total = turn->commons->allocations_total;
+	uint32_t total = turn->shared->allocations_total;
 	uint32_t reserved = turn->settings->limits.allocations_reserved;
 
 	if (reserved == 0 || reserved >= total ||
-	    quota_held(turn->commons->users, al->user_quota) > 0)
+	    quota_held(turn->shared->users, al->user_quota) > 0)
 		return total;
 	return total - reserved;
 }
@@ -323,31 +323,31 @@ static uint32_t total_for(const struct turn *turn, const struct allocation *al)
 /* T-207, T-236: 0, or the code to answer with, having charged nobody. */
 static int charge(struct turn *turn, const struct allocation *al)
 {
-	const struct turn_commons *commons = turn->commons;
+	const struct turn_shared *shared = turn->shared;
 	const struct turn_limits *limits = &turn->settings->limits;
 	enum refusal why = REFUSAL_TOTAL;
 
-	if (!quota_acquire(commons->total, 0, total_for(turn, al)))
+	if (!quota_acquire(shared->total, 0, total_for(turn, al)))
 		goto no_total;
 	why = REFUSAL_SIDE;
-	if (!quota_acquire(commons->sides[al->side], 0,
+	if (!quota_acquire(shared->sides[al->side], 0,
 			   limits->allocations_per_side[al->side]))
 		goto no_side;
 	why = REFUSAL_USER;
-	if (!quota_acquire(commons->users, al->user_quota, limits->allocations_per_user))
+	if (!quota_acquire(shared->users, al->user_quota, limits->allocations_per_user))
 		goto no_user;
 	why = REFUSAL_PREFIX;
-	if (!quota_acquire(commons->prefixes, al->prefix_quota,
+	if (!quota_acquire(shared->prefixes, al->prefix_quota,
 			   limits->allocations_per_prefix))
 		goto no_prefix;
 	return 0;
 
 no_prefix:
-	quota_release(commons->users, al->user_quota);
+	quota_release(shared->users, al->user_quota);
 no_user:
-	quota_release(commons->sides[al->side], 0);
+	quota_release(shared->sides[al->side], 0);
 no_side:
-	quota_release(commons->total, 0);
+	quota_release(shared->total, 0);
 no_total:
 	count_refusal(turn, why);
 	return why == REFUSAL_TOTAL ? STUN_INSUFFICIENT_CAPACITY : STUN_QUOTA_REACHED;
@@ -355,17 +355,17 @@ no_total:
 
 static void discharge(struct turn *turn, const struct allocation *al)
 {
-	quota_release(turn->commons->prefixes, al->prefix_quota);
-	quota_release(turn->commons->users, al->user_quota);
-	quota_release(turn->commons->sides[al->side], 0);
-	quota_release(turn->commons->total, 0);
+	quota_release(turn->shared->prefixes, al->prefix_quota);
+	quota_release(turn->shared->users, al->user_quota);
+	quota_release(turn->shared->sides[al->side], 0);
+	quota_release(turn->shared->total, 0);
 }
 
 /* A stream of bytes cannot be relayed to a client that may lose some (RFC 6062 section 5.1). */
 static bool transports_fit(const struct turn *turn,
 			   const struct allocation_request *request)
 {
-	const struct front *front = &turn->commons->fronts[request->tuple.front];
+	const struct front *front = &turn->shared->fronts[request->tuple.front];
 
 	return request->relay_transport == TRANSPORT_UDP ||
 	       (request->relay_transport == TRANSPORT_TCP &&
@@ -539,12 +539,12 @@ uint64_t allocation_table_expire(struct turn *turn, uint64_t now_ms)
 
 static struct endpoint at_local(const struct turn *turn, uint16_t address, uint16_t port)
 {
-	return (struct endpoint){turn->commons->relay[address].local, port};
+	return (struct endpoint){turn->shared->relay[address].local, port};
 }
 
 static struct endpoint at_public(const struct turn *turn, uint16_t address, uint16_t port)
 {
-	return (struct endpoint){turn->commons->relay[address].public, port};
+	return (struct endpoint){turn->shared->relay[address].public, port};
 }
 
 struct endpoint allocation_relayed_local(const struct turn *turn,

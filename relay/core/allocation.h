@@ -61,7 +61,7 @@ struct allocation {
 	uint32_t generation;    /* of the slot; odd while it is taken */
 	uint32_t permissions;   /* where its permissions start; SLOT_NONE if none */
 	uint32_t channels;      /* where its channels start */
-	uint16_t relay_address; /* index into commons->relay */
+	uint16_t relay_address; /* index into shared->relay */
 	uint8_t side;           /* enum side of the client */
 	uint8_t transport;      /* enum transport of the client */
 	uint8_t dialect;

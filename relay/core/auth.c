@@ -385,7 +385,7 @@ void auth_check(struct turn *turn, const struct stun_msg *msg,
 	}
 
 	if (claims.username.data) {
-		out->owner = owner_of(&turn->commons->hash_key, claims.username);
+		out->owner = owner_of(&turn->shared->hash_key, claims.username);
 		if (al && owner_equal(&al->owner, &out->owner))
 			own = al;
 	}

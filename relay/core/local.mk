@@ -9,8 +9,8 @@ libcore_a_SOURCES = \
 	relay/core/auth.h \
 	relay/core/channel.c \
 	relay/core/channel.h \
-	relay/core/commons.c \
-	relay/core/commons.h \
+	relay/core/shared.c \
+	relay/core/shared.h \
 	relay/core/counters.c \
 	relay/core/counters.h \
 	relay/core/destination.c \
@@ -63,8 +63,8 @@ libcore_a_SOURCES = \
 	relay/core/revoked_users.h \
 	relay/core/sequence.c \
 	relay/core/sequence.h \
-	relay/core/bandwidth/share.c \
-	relay/core/bandwidth/share.h \
+	relay/core/bandwidth/fair_share.c \
+	relay/core/bandwidth/fair_share.h \
 	relay/core/slab.c \
 	relay/core/slab.h \
 	relay/core/special_purpose.c \

@@ -79,7 +79,7 @@ bool ms_auth_send(const struct turn *turn, const struct ms_msg *msg,
 	if (claims.realm.data && !ms_auth_is_our_realm(turn, claims.realm))
 		return false;
 	if (claims.username.data) {
-		struct owner owner = owner_of(&turn->commons->hash_key, claims.username);
+		struct owner owner = owner_of(&turn->shared->hash_key, claims.username);
 		if (!owner_equal(&owner, &al->owner))
 			return false;
 	}
@@ -221,7 +221,7 @@ void ms_auth_check(struct turn *turn, const struct ms_msg *msg,
 		refuse(out, code, failure);
 		return;
 	}
-	out->owner = owner_of(&turn->commons->hash_key, claims.username);
+	out->owner = owner_of(&turn->shared->hash_key, claims.username);
 	if (al && owner_equal(&al->owner, &out->owner))
 		own = al;
 	code = prove(turn, msg, &claims, own, unix_s, out);

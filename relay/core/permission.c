@@ -14,7 +14,7 @@ struct endpoint peer_as_named(const struct turn *turn, const struct endpoint *pe
 {
 	struct endpoint named = *peer;
 
-	peer_policy_to_public(turn->settings->policy, turn->commons->ports, &named);
+	peer_policy_to_public(turn->settings->policy, turn->shared->ports, &named);
 	return named;
 }
 

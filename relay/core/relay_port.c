@@ -20,7 +20,7 @@ bool relay_port_has_family(const struct turn *turn, uint8_t family)
 	const struct turn_settings *settings = turn->settings;
 
 	for (size_t i = 0; i < settings->relay_count; i++) {
-		if (turn->commons->relay[settings->relay[i]].local.family == family)
+		if (turn->shared->relay[settings->relay[i]].local.family == family)
 			return true;
 	}
 	return false;
@@ -39,21 +39,21 @@ static struct port_pool *pool_of(const struct turn *turn, const struct allocatio
 	return turn_ports(turn, (enum transport)al->relay_transport);
 }
 
-/* A relayed address: an index of commons->relay and a port of that address. */
+/* A relayed address: an index of shared->relay and a port of that address. */
 struct place {
 	uint16_t address, port;
 };
 
 static uint8_t family_of(const struct turn *turn, size_t address)
 {
-	return turn->commons->relay[address].local.family;
+	return turn->shared->relay[address].local.family;
 }
 
 static int open_socket(struct turn *turn, struct allocation *al, size_t address,
 		       uint16_t port, struct place *place)
 {
 	const struct edge *edge = turn->edge;
-	struct endpoint local = {turn->commons->relay[address].local, port};
+	struct endpoint local = {turn->shared->relay[address].local, port};
 
 	*place = (struct place){(uint16_t)address, port};
 	if (al->relay_transport == TRANSPORT_TCP)
@@ -153,7 +153,7 @@ static int open_reserved(struct turn *turn, struct allocation *al, const uint8_t
 	size_t address;
 	uint16_t port;
 
-	if (!reservation_redeem(turn->commons->reservations, token, reservation_owner(al),
+	if (!reservation_redeem(turn->shared->reservations, token, reservation_owner(al),
 				now_ms, &address, &port))
 		return STUN_INSUFFICIENT_CAPACITY;
 	int error = open_socket(turn, al, address, port, place);
@@ -161,7 +161,7 @@ static int open_reserved(struct turn *turn, struct allocation *al, const uint8_t
 		return 0;
 	if (error == -EADDRINUSE)
 		counter_add(&turn->counters.bind_failures, 1);
-	port_pool_give(turn->commons->ports, address, port, now_ms);
+	port_pool_give(turn->shared->ports, address, port, now_ms);
 	return STUN_INSUFFICIENT_CAPACITY;
 }
 
@@ -171,7 +171,7 @@ static int reserve_next(struct turn *turn, struct allocation *al,
 {
 	turn->edge->random(turn->edge->self, al->reservation_token,
 			   sizeof(al->reservation_token));
-	al->has_reservation = reservation_add(turn->commons->reservations,
+	al->has_reservation = reservation_add(turn->shared->reservations,
 					      al->reservation_token,
 					      reservation_owner(al), place->address,
 					      place->port + 1, now_ms);
@@ -179,7 +179,7 @@ static int reserve_next(struct turn *turn, struct allocation *al,
 		return 0;
 
 	close_socket(turn, al, place->address);
-	give(turn->commons->ports, place->address, place->port, PORT_EVEN_PAIR, now_ms);
+	give(turn->shared->ports, place->address, place->port, PORT_EVEN_PAIR, now_ms);
 	return STUN_INSUFFICIENT_CAPACITY;
 }
 
@@ -187,7 +187,7 @@ static int open_first(struct turn *turn, struct allocation *al,
 		      const struct allocation_request *request, uint64_t now_ms,
 		      struct place *place)
 {
-	const struct turn_commons *commons = turn->commons;
+	const struct turn_shared *shared = turn->shared;
 	uint32_t limit = turn->settings->limits.allocations_per_user;
 
 	/* Whoever wants a pair or half of one wants UDP (RFC 6062 section 5.1). */
@@ -205,7 +205,7 @@ static int open_first(struct turn *turn, struct allocation *al,
 	 * nobody holds more of them than allocations; otherwise a loop of Allocate and Refresh
 	 * with lifetime 0 would empty the pool for 30 s (attack 24).
 	 */
-	if (limit > 0 && reservation_held(commons->reservations, reservation_owner(al),
+	if (limit > 0 && reservation_held(shared->reservations, reservation_owner(al),
 					  now_ms) >= limit)
 		return STUN_QUOTA_REACHED;
 	int code = open_any(turn, al, request->family, PORT_EVEN_PAIR, now_ms, place);

@@ -2,7 +2,7 @@
  * turn.h - all that one worker's TURN needs, in one place: what it owns, what it shares, what
  * it was told. The core and the dialects take it as their first argument.
  *
- * Owner    worker.c owns the struct and its table; commons are main's, shared by all workers
+ * Owner    worker.c owns the struct and its table; shared are main's, shared by all workers
  *          (each says how in its header); settings are immutable and replaced whole on reload.
  */
 #ifndef RELAY_CORE_TURN_H
@@ -96,14 +96,14 @@ struct turn_settings {
 	struct peer_policy *policy;
 	struct host_addresses *host;
 	struct nonce_key nonce_key;
-	/* Where new relayed addresses are: indices of commons->relay. */
+	/* Where new relayed addresses are: indices of shared->relay. */
 	uint16_t relay[PORT_POOL_ADDRESSES_MAX];
 	size_t relay_count;
 	bool retired_fronts[FRONTS_MAX]; /* no new allocations there */
 };
 
 /* Shared by all workers; fixed from start to end. */
-struct turn_commons {
+struct turn_shared {
 	struct port_pool *ports;     /* of relayed addresses on UDP ... */
 	struct port_pool *tcp_ports; /* ... and on TCP; the same range */
 	struct reservation_table *reservations;
@@ -131,18 +131,18 @@ struct turn_commons {
 	bool draining;
 };
 
-static inline void turn_set_draining(struct turn_commons *commons, bool draining)
+static inline void turn_set_draining(struct turn_shared *shared, bool draining)
 {
-	__atomic_store_n(&commons->draining, draining, __ATOMIC_RELAXED);
+	__atomic_store_n(&shared->draining, draining, __ATOMIC_RELAXED);
 }
 
-static inline bool turn_is_draining(const struct turn_commons *commons)
+static inline bool turn_is_draining(const struct turn_shared *shared)
 {
-	return __atomic_load_n(&commons->draining, __ATOMIC_RELAXED);
+	return __atomic_load_n(&shared->draining, __ATOMIC_RELAXED);
 }
 
 struct turn {
-	const struct turn_commons *commons;
+	const struct turn_shared *shared;
 	const struct turn_settings *settings;
 	const struct edge *edge;
 	struct allocation_table *table;
@@ -154,13 +154,13 @@ struct turn {
 /* Are there new allocations for clients of that front? */
 static inline bool turn_takes_new(const struct turn *turn, uint16_t front)
 {
-	return !turn_is_draining(turn->commons) && !turn->settings->retired_fronts[front];
+	return !turn_is_draining(turn->shared) && !turn->settings->retired_fronts[front];
 }
 
 /* The relay ports of that transport. */
 static inline struct port_pool *turn_ports(const struct turn *turn, enum transport relay)
 {
-	return relay == TRANSPORT_TCP ? turn->commons->tcp_ports : turn->commons->ports;
+	return relay == TRANSPORT_TCP ? turn->shared->tcp_ports : turn->shared->ports;
 }
 
 #endif

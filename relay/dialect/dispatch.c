@@ -257,13 +257,13 @@ static bool begin(struct request *rq, uint8_t *reply, struct dispatch *out)
 	struct turn *turn = rq->turn;
 	const struct five_tuple *tuple = rq->tuple;
 
-	assert(tuple->front < turn->commons->front_count);
+	assert(tuple->front < turn->shared->front_count);
 	*out = (struct dispatch){.action = DISPATCH_NOTHING};
 	if (tuple->client.port == 0) {
 		drop(turn, DROP_SOURCE_PORT_ZERO);
 		return false;
 	}
-	rq->transport = turn->commons->fronts[tuple->front].transport;
+	rq->transport = turn->shared->fronts[tuple->front].transport;
 	rq->al = find_allocation(turn, tuple, rq->now_ms);
 	rq->reply = reply;
 	return true;
@@ -337,7 +337,7 @@ uint64_t dispatch_expire(struct turn *turn, uint64_t now_ms)
 {
 	uint64_t allocations = allocation_table_expire(turn, now_ms);
 	uint64_t reservations =
-		reservation_table_expire(turn->commons->reservations, now_ms);
+		reservation_table_expire(turn->shared->reservations, now_ms);
 
 	return allocations < reservations ? allocations : reservations;
 }

@@ -17,7 +17,7 @@ bool reply_allowed(struct turn *turn, const struct five_tuple *tuple,
 
 	if (transport_is_stream(transport) || al != NULL)
 		return true;
-	if (limiter_allows(turn->commons->strangers, &tuple->client.ip,
+	if (limiter_allows(turn->shared->strangers, &tuple->client.ip,
 			   limits->stranger_rate, limits->stranger_burst, now_ms))
 		return true;
 
@@ -113,7 +113,7 @@ void reply_unknown_attributes(struct request *rq, const uint16_t *types, size_t 
 
 static const struct turn_alternate *alternate_of(const struct request *rq)
 {
-	const struct front *front = &rq->turn->commons->fronts[rq->tuple->front];
+	const struct front *front = &rq->turn->shared->fronts[rq->tuple->front];
 
 	return &rq->turn->settings->alternates[front->side];
 }
@@ -135,7 +135,7 @@ static void add_alternate(const struct request *rq, struct stun_builder *b,
 			  uint8_t family)
 {
 	const struct ip_addr *ip = alternate_address(rq, family);
-	const struct front *front = &rq->turn->commons->fronts[rq->tuple->front];
+	const struct front *front = &rq->turn->shared->fronts[rq->tuple->front];
 
 	if (ip->family != IP_NONE)
 		stun_add_address(b, STUN_ALTERNATE_SERVER,

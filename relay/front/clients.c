@@ -24,7 +24,7 @@ struct clients {
 
 static struct stream **bucket(struct clients *clients, const struct five_tuple *tuple)
 {
-	const struct hash_key *key = &clients->worker->turn.commons->hash_key;
+	const struct hash_key *key = &clients->worker->turn.shared->hash_key;
 
 	return &clients->buckets[five_tuple_hash(tuple, key) % BUCKETS];
 }
@@ -33,7 +33,7 @@ static uint64_t prefix_owner(struct clients *clients, const struct ip_addr *clie
 {
 	struct ip_addr prefix = source_prefix(client);
 
-	return keyed_hash(&clients->worker->turn.commons->hash_key, &prefix,
+	return keyed_hash(&clients->worker->turn.shared->hash_key, &prefix,
 			  sizeof(prefix));
 }
 
@@ -43,7 +43,7 @@ static uint64_t prefix_owner(struct clients *clients, const struct ip_addr *clie
  */
 static struct quota *half_open(const struct clients *clients)
 {
-	return clients->worker->turn.commons->half_open;
+	return clients->worker->turn.shared->half_open;
 }
 
 struct clients *clients_new(struct worker *worker)

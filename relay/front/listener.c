@@ -70,7 +70,7 @@ static void admit(struct listener *listener, int fd, const struct endpoint *clie
 	struct worker *worker = listener->owner->worker;
 	struct counters *counters = &worker->turn.counters;
 	struct five_tuple tuple = {.client = *client, .front = listener->front};
-	enum side side = worker->turn.commons->fronts[listener->front].side;
+	enum side side = worker->turn.shared->fronts[listener->front].side;
 
 	if (!settings_client_allowed(worker->settings, side, &client->ip)) {
 		counter_add(&counters->drops[DROP_CLIENT_ACL], 1);

@@ -102,6 +102,6 @@ void trace_reply(struct trace *trace, const struct turn *turn,
 			 why != NULL ? why : "");
 	log_debug("%s over %s: %s: %s",
 		  endpoint_format(&tuple->client, client, sizeof(client)),
-		  transport_name(turn->commons->fronts[tuple->front].transport), asked,
+		  transport_name(turn->shared->fronts[tuple->front].transport), asked,
 		  result);
 }

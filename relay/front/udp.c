@@ -97,7 +97,7 @@ static void received(struct udp_front *front, unsigned i)
 		return;
 	}
 	if (!settings_client_allowed(worker->settings,
-				     worker->turn.commons->fronts[front->index].side,
+				     worker->turn.shared->fronts[front->index].side,
 				     &tuple.client.ip)) {
 		counter_add(&counters->drops[DROP_CLIENT_ACL], 1);
 		return;

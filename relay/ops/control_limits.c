@@ -87,10 +87,10 @@ static size_t merge(struct sharer *sharers, size_t count)
 }
 
 /* A list of the busiest, and the greatest figures of any; NULL if out of memory. */
-static json_t *busiest(const struct relay_allocation *rows, size_t count,
-		       const char *label,
-		       void (*name_of)(const struct relay_allocation *row, char *name),
-		       struct sharer *most)
+static json_t *top_users(const struct relay_allocation *rows, size_t count,
+			 const char *label,
+			 void (*name_of)(const struct relay_allocation *row, char *name),
+			 struct sharer *most)
 {
 	struct sharer *sharers = calloc(count > 0 ? count : 1, sizeof(*sharers));
 	json_t *list = sharers ? json_array() : NULL;
@@ -139,8 +139,8 @@ static bool count_usage(struct relay *relay, struct usage *usage)
 		usage->over_average += rows[i].over_average;
 		usage->over_peak += rows[i].over_peak;
 	}
-	usage->users = busiest(rows, count, "user", user_of, &usage->user);
-	usage->prefixes = busiest(rows, count, "prefix", prefix_of, &usage->prefix);
+	usage->users = top_users(rows, count, "user", user_of, &usage->user);
+	usage->prefixes = top_users(rows, count, "prefix", prefix_of, &usage->prefix);
 	free(rows);
 	for (size_t i = 0; i < relay->worker_count; i++)
 		usage->connections =
@@ -174,23 +174,23 @@ static void add_rate(json_t *list, const char *name, const char *unit, uint64_t 
 				unit, "used", "peak"));
 }
 
-static void add_allocations(json_t *list, const struct turn_commons *commons,
+static void add_allocations(json_t *list, const struct turn_shared *shared,
 			    const struct turn_limits *limits, const struct usage *usage)
 {
 	const char *unit = "allocations";
 
-	add(list, "limits.allocations_total", unit, commons->allocations_total,
-	    usage->allocations, quota_peak(commons->total));
+	add(list, "limits.allocations_total", unit, shared->allocations_total,
+	    usage->allocations, quota_peak(shared->total));
 	add(list, "limits.allocations_inside", unit,
 	    limits->allocations_per_side[SIDE_INSIDE], usage->by_side[SIDE_INSIDE],
-	    quota_peak(commons->sides[SIDE_INSIDE]));
+	    quota_peak(shared->sides[SIDE_INSIDE]));
 	add(list, "limits.allocations_outside", unit,
 	    limits->allocations_per_side[SIDE_OUTSIDE], usage->by_side[SIDE_OUTSIDE],
-	    quota_peak(commons->sides[SIDE_OUTSIDE]));
+	    quota_peak(shared->sides[SIDE_OUTSIDE]));
 	add(list, "limits.allocations_per_user", unit, limits->allocations_per_user,
-	    usage->user.allocations, quota_peak(commons->users));
+	    usage->user.allocations, quota_peak(shared->users));
 	add(list, "limits.allocations_per_prefix", unit, limits->allocations_per_prefix,
-	    usage->prefix.allocations, quota_peak(commons->prefixes));
+	    usage->prefix.allocations, quota_peak(shared->prefixes));
 }
 
 static void add_bandwidth(json_t *list, const struct bandwidth *bandwidth,
@@ -218,8 +218,8 @@ static json_t *rows(const struct relay *relay, const struct relay_limits *limits
 	const struct turn_limits *turn = &limits->turn;
 	json_t *list = json_array();
 
-	add_allocations(list, &relay->commons, turn, usage);
-	add_bandwidth(list, relay->commons.bandwidth, &turn->bandwidth, usage);
+	add_allocations(list, &relay->shared, turn, usage);
+	add_bandwidth(list, relay->shared.bandwidth, &turn->bandwidth, usage);
 	add(list, "limits.permissions", "permissions", limits->permissions,
 	    usage->permissions, PEAK_UNKNOWN);
 	add(list, "limits.channels", "channels", limits->channels, usage->channels,

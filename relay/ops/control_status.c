@@ -49,8 +49,8 @@ static json_t *pool_figures(const struct relay *relay)
 {
 	json_t *list = json_array();
 
-	add_pool_figures(list, relay, relay->commons.ports, "udp");
-	add_pool_figures(list, relay, relay->commons.tcp_ports, "tcp");
+	add_pool_figures(list, relay, relay->shared.ports, "udp");
+	add_pool_figures(list, relay, relay->shared.tcp_ports, "tcp");
 	return list;
 }
 
@@ -69,7 +69,7 @@ static json_t *limits_in_force(struct relay *relay)
 			 control_count(turn->allocations_per_user),
 			 "allocations_per_prefix",
 			 control_count(turn->allocations_per_prefix), "allocations_total",
-			 control_count(relay->commons.allocations_total), "stranger_rate",
+			 control_count(relay->shared.allocations_total), "stranger_rate",
 			 control_count(turn->stranger_rate), "stranger_burst",
 			 control_count(turn->stranger_burst), "permissions",
 			 control_count(limits.permissions), "channels",

@@ -1,8 +1,8 @@
 # relay/ops/: edges for people. Part of librelay.a.
 relay_ops_sources = \
 	relay/ops/addresses.c relay/ops/addresses.h \
-	relay/ops/busiest.c relay/ops/busiest.h \
-	relay/ops/busy.c relay/ops/busy.h \
+	relay/ops/top_allocations.c relay/ops/top_allocations.h \
+	relay/ops/worker_load.c relay/ops/worker_load.h \
 	relay/ops/control.c relay/ops/control.h \
 	relay/ops/control_documents.h \
 	relay/ops/control_allocations.c \
@@ -12,7 +12,7 @@ relay_ops_sources = \
 	relay/ops/control_status.c \
 	relay/ops/metrics.c relay/ops/metrics.h \
 	relay/ops/metrics_gather.c \
-	relay/ops/observer.c relay/ops/observer.h \
+	relay/ops/metrics_http.c relay/ops/metrics_http.h \
 	relay/ops/page.c relay/ops/page.h \
 	relay/ops/page_html.h \
 	relay/ops/page_status.c \

@@ -18,7 +18,7 @@
 #include "relay/core/counters.h"
 #include "relay/core/ids.h"
 #include "relay/core/port_pool.h"
-#include "relay/ops/busy.h"
+#include "relay/ops/worker_load.h"
 #include "relay/reload/drain.h"
 #include "stun/endpoint.h"
 
@@ -38,7 +38,7 @@ struct metrics_facts {
 	struct counters counters;
 	struct metrics_pool pools[2 * PORT_POOL_ADDRESSES_MAX];
 	size_t pool_count;
-	struct busy_worker workers[WORKERS_MAX];
+	struct worker_load_reading workers[WORKERS_MAX];
 	size_t worker_count;
 	int64_t certificate_ends_s; /* 0: no TLS */
 	int64_t signing_key_ends_s; /* 0: none is valid; INT64_MAX: never, here and below */
@@ -48,7 +48,8 @@ struct metrics_facts {
 };
 
 /* Gather; asks the workers. busy: of that relay. */
-void metrics_gather(struct metrics_facts *facts, struct relay *relay, struct busy *busy);
+void metrics_gather(struct metrics_facts *facts, struct relay *relay,
+		    struct worker_load *busy);
 
 void metrics_write(const struct metrics_facts *facts, struct openmetrics *om);
 

@@ -85,7 +85,8 @@ static void look_at_keys(struct worker *worker, void *arg)
 			  &facts->last_key_ends_s);
 }
 
-void metrics_gather(struct metrics_facts *facts, struct relay *relay, struct busy *busy)
+void metrics_gather(struct metrics_facts *facts, struct relay *relay,
+		    struct worker_load *busy)
 {
 	uint64_t now_ms = monotonic_ms();
 
@@ -95,10 +96,10 @@ void metrics_gather(struct metrics_facts *facts, struct relay *relay, struct bus
 	for (size_t i = 0; i < relay->worker_count; i++)
 		count_drops(relay->workers[i]);
 	relay_counters(relay, &facts->counters);
-	gather_pools(facts, relay, relay->commons.ports, TRANSPORT_UDP, now_ms);
-	gather_pools(facts, relay, relay->commons.tcp_ports, TRANSPORT_TCP, now_ms);
+	gather_pools(facts, relay, relay->shared.ports, TRANSPORT_UDP, now_ms);
+	gather_pools(facts, relay, relay->shared.tcp_ports, TRANSPORT_TCP, now_ms);
 	facts->worker_count = relay->worker_count;
-	memcpy(facts->workers, busy_look(busy, now_ms),
+	memcpy(facts->workers, worker_load_sample(busy, now_ms),
 	       relay->worker_count * sizeof(facts->workers[0]));
 	facts->certificate_ends_s =
 		__atomic_load_n(&relay->tls_not_after_s, __ATOMIC_RELAXED);

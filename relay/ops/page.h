@@ -10,8 +10,8 @@
 
 #include <stddef.h>
 
-#include "relay/ops/busiest.h"
 #include "relay/ops/metrics.h"
+#include "relay/ops/top_allocations.h"
 #include "relay/relay.h"
 
 /* The document, from relay/ops/page.html; malloc'ed. NULL if out of memory. */
@@ -28,7 +28,7 @@ struct page_facts {
 	const struct metrics_facts *metrics;
 	const struct relay_port *listeners;
 	size_t listener_count;
-	const struct busiest *busiest;
+	const struct top_allocations *top_allocations;
 };
 char *page_status(const struct page_facts *facts, size_t *len);
 

@@ -138,7 +138,7 @@ static json_t *listeners(const struct page_facts *facts)
 	return list;
 }
 
-static json_t *allocation(const struct busiest_row *row)
+static json_t *allocation(const struct top_allocations_row *row)
 {
 	char id[17];
 
@@ -155,12 +155,12 @@ static json_t *allocation(const struct busiest_row *row)
 			 traffic(row->to_client));
 }
 
-static json_t *allocations(const struct busiest *busiest)
+static json_t *allocations(const struct top_allocations *top_allocations)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < busiest->count; i++)
-		json_array_append_new(list, allocation(&busiest->rows[i]));
+	for (size_t i = 0; i < top_allocations->count; i++)
+		json_array_append_new(list, allocation(&top_allocations->rows[i]));
 	return list;
 }
 
@@ -201,7 +201,7 @@ char *page_status(const struct page_facts *facts, size_t *len)
 		count(all_socket_drops(counters)), "certificate_ends_s",
 		moment(metrics->certificate_ends_s), "key_ends_s",
 		moment(metrics->last_key_ends_s), "listeners", listeners(facts),
-		"busiest", allocations(facts->busiest));
+		"top_allocations", allocations(facts->top_allocations));
 	char *text = NULL;
 
 	if (document != NULL && rest != NULL &&

@@ -45,8 +45,8 @@ static bool address_is_over(const struct relay *relay, const struct network_view
 			    size_t address)
 {
 	return view->relay_states[address] == NETWORK_RETIRED &&
-	       port_pool_held(relay->commons.ports, address) == 0 &&
-	       port_pool_held(relay->commons.tcp_ports, address) == 0;
+	       port_pool_held(relay->shared.ports, address) == 0 &&
+	       port_pool_held(relay->shared.tcp_ports, address) == 0;
 }
 
 /*
@@ -103,13 +103,13 @@ static size_t ports_like(const struct change *change, size_t address)
 
 static bool add_address(struct change *change, size_t address)
 {
-	const struct turn_commons *commons = &change->relay->commons;
+	const struct turn_shared *shared = &change->relay->shared;
 	size_t like = ports_like(change, address);
 
-	if (!port_pool_add(commons->ports, address, like))
+	if (!port_pool_add(shared->ports, address, like))
 		return false;
-	if (!port_pool_add(commons->tcp_ports, address, like)) {
-		port_pool_remove(commons->ports, address);
+	if (!port_pool_add(shared->tcp_ports, address, like)) {
+		port_pool_remove(shared->ports, address);
 		return false;
 	}
 	change->added[address] = true;
@@ -122,8 +122,8 @@ static void remove_addresses(const struct change *change,
 	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++) {
 		if (!addresses[i])
 			continue;
-		port_pool_remove(change->relay->commons.ports, i);
-		port_pool_remove(change->relay->commons.tcp_ports, i);
+		port_pool_remove(change->relay->shared.ports, i);
+		port_pool_remove(change->relay->shared.tcp_ports, i);
 	}
 }
 
@@ -273,9 +273,9 @@ void change_finish(struct change *change)
 	const struct config *config = change->config;
 
 	close_sockets(change);
-	port_pool_move(relay->commons.ports, config->relay.first, config->relay.last,
+	port_pool_move(relay->shared.ports, config->relay.first, config->relay.last,
 		       config->relay.rest_ms);
-	port_pool_move(relay->commons.tcp_ports, config->relay.first, config->relay.last,
+	port_pool_move(relay->shared.tcp_ports, config->relay.first, config->relay.last,
 		       config->relay.rest_ms);
 	for (size_t i = 0; i < relay->worker_count; i++) {
 		if (any(change->retired))

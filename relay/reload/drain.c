@@ -119,7 +119,7 @@ void drain_begin(struct drain *drain, uint32_t deadline_s)
 	}
 	pthread_mutex_unlock(&drain->lock);
 
-	turn_set_draining(&drain->relay->commons, true);
+	turn_set_draining(&drain->relay->shared, true);
 	set_deadline(drain, deadline_s);
 	if (!is_first)
 		return;
@@ -134,7 +134,7 @@ void drain_end(struct drain *drain)
 	drain->state = (struct drain_state){0};
 	pthread_mutex_unlock(&drain->lock);
 
-	turn_set_draining(&drain->relay->commons, false);
+	turn_set_draining(&drain->relay->shared, false);
 	event_del(&drain->deadline);
 	event_del(&drain->look);
 	if (was_draining)

@@ -1,6 +1,6 @@
 /*
  * drain.h - taking a relay out of service without cutting a call: new allocations are refused
- * (commons->draining), those that are there go on until they end or the deadline comes.
+ * (shared->draining), those that are there go on until they end or the deadline comes.
  *
  * Owner    main.
  * Threads  main only, but for drain_state().

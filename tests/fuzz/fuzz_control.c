@@ -8,29 +8,29 @@
 #include "relay/ops/control.h"
 #include "tests/fuzz/control_text.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/unit/relay/control_world.h"
+#include "tests/unit/relay/control_fixture.h"
 
 enum { CLIENTS = 2 };
 
-static struct control_world cw;
+static struct control_fixture cw;
 static struct relay_client clients[CLIENTS];
 
 static void leave(void)
 {
 	for (unsigned i = 0; i < CLIENTS; i++)
 		client_close(&clients[i]);
-	control_world_stop(&cw);
+	control_fixture_stop(&cw);
 }
 
 static void begin(void)
 {
 	log_open("fuzz");
-	control_world_start(&cw);
-	cw.world.descriptors = 0; /* a fuzzer opens some of its own */
+	control_fixture_start(&cw);
+	cw.fixture.descriptors = 0; /* a fuzzer opens some of its own */
 	for (unsigned i = 0; i < CLIENTS; i++) {
-		client_connect(&clients[i], &cw.world, i);
+		client_connect(&clients[i], &cw.fixture, i);
 		client_allocate(&clients[i], i == 0 ? DIALECT_IETF : DIALECT_MS);
-		client_permit(&clients[i], &cw.world.peers);
+		client_permit(&clients[i], &cw.fixture.peers);
 	}
 	atexit(leave);
 }
@@ -48,7 +48,7 @@ static void check_ends(const struct control_message *message,
 
 	if (strcmp(message->method, "DELETE") != 0 || reply->status != 200)
 		ended = 0;
-	FUZZ_CHECK(relay_allocation_count(&cw.world.relay) ==
+	FUZZ_CHECK(relay_allocation_count(&cw.fixture.relay) ==
 		   (uint64_t)(CLIENTS - ended));
 }
 
@@ -77,14 +77,14 @@ static void restore(void)
 	for (unsigned i = 0; i < CLIENTS; i++) {
 		if (client_received(&clients[i]) == UINT64_MAX) {
 			client_allocate(&clients[i], i == 0 ? DIALECT_IETF : DIALECT_MS);
-			client_permit(&clients[i], &cw.world.peers);
+			client_permit(&clients[i], &cw.fixture.peers);
 		}
 	}
-	if (turn_is_draining(&cw.world.relay.commons))
-		control_dispatch(control_routes, control_route_count, &cw.world.relay,
+	if (turn_is_draining(&cw.fixture.relay.shared))
+		control_dispatch(control_routes, control_route_count, &cw.fixture.relay,
 				 &undrain, &reply);
 	control_reply_clear(&reply);
-	FUZZ_CHECK(!turn_is_draining(&cw.world.relay.commons));
+	FUZZ_CHECK(!turn_is_draining(&cw.fixture.relay.shared));
 	log_set_level(LOG_LEVEL_ERROR);
 	for (int i = 0; i < SUBSYSTEM_COUNT; i++)
 		log_set_subsystem_level((enum subsystem)i, false, LOG_LEVEL_ERROR);
@@ -99,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		begin();
 	restore();
 	control_text_read(&request, data, size);
-	control_dispatch(control_routes, control_route_count, &cw.world.relay,
+	control_dispatch(control_routes, control_route_count, &cw.fixture.relay,
 			 &request.message, &reply);
 	control_text_check(&reply);
 	check_ends(&request.message, &reply);

@@ -8,13 +8,13 @@
 #include "base/log.h"
 #include "tests/fuzz/control_text.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/unit/auth/issuer_world.h"
+#include "tests/unit/auth/issuer_fixture.h"
 
-static struct issuer_world world;
+static struct issuer_fixture fixture;
 
 static void leave(void)
 {
-	issuer_world_free(&world);
+	issuer_fixture_free(&fixture);
 }
 
 static void begin(void)
@@ -22,14 +22,14 @@ static void begin(void)
 	/* Only what goes wrong with a reload, of which there is nothing here. */
 	log_open("fuzz");
 	log_set_level(LOG_LEVEL_ERROR);
-	issuer_world_make(&world, "");
+	issuer_fixture_make(&fixture, "");
 	atexit(leave);
 }
 
 /* Somebody is named at each location unless "force" was said. */
 static void check_relays(bool forced)
 {
-	const struct settings *settings = world.issuer.settings;
+	const struct settings *settings = fixture.issuer.settings;
 
 	FUZZ_CHECK(settings->service.relay_count == 3);
 	if (!forced) {
@@ -46,10 +46,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct control_text request;
 	struct control_reply reply = {.status = 0};
 
-	if (world.reload == NULL)
+	if (fixture.reload == NULL)
 		begin();
 	control_text_read(&request, data, size);
-	control_dispatch(issuer_routes, issuer_route_count, &world.control,
+	control_dispatch(issuer_routes, issuer_route_count, &fixture.control,
 			 &request.message, &reply);
 	control_text_check(&reply);
 	check_relays(memmem(data, size, "force", 5) || memmem(data, size, "\\u", 2));

@@ -20,10 +20,10 @@ enum {
 
 struct session {
 	struct slice input;
-	struct world world;
+	struct fixture fixture;
 	struct ms_client clients[CLIENTS];
 	struct client ietf[IETF_CLIENTS];
-	struct model books; /* of which only those of the world are kept */
+	struct model books; /* of which only those of the fixture are kept */
 	struct ms_model model;
 };
 
@@ -60,11 +60,11 @@ static struct endpoint take_peer(struct session *s)
 
 	if (choice < 0xC0)
 		return ep(named[choice % (sizeof(named) / sizeof(named[0]))]);
-	al = allocation_next(s->world.turn.table, choice % SLOTS);
+	al = allocation_next(s->fixture.turn.table, choice % SLOTS);
 	if (al == NULL)
 		return ep(named[0]);
-	return choice & 0x20 ? allocation_relayed_public(&s->world.turn, al)
-			     : allocation_relayed_local(&s->world.turn, al);
+	return choice & 0x20 ? allocation_relayed_public(&s->fixture.turn, al)
+			     : allocation_relayed_local(&s->fixture.turn, al);
 }
 
 /* After anything that c sent as a control message. */
@@ -89,7 +89,7 @@ static void check_answer(struct session *s, struct ms_client *c)
 		break;
 	case DISPATCH_CLOSE:
 		FUZZ_CHECK(
-			transport_is_stream(s->world.fronts[c->tuple.front].transport));
+			transport_is_stream(s->fixture.fronts[c->tuple.front].transport));
 		break;
 	}
 }
@@ -225,7 +225,7 @@ static void step_data(struct session *s)
 		bytes[i] = take(s);
 	ms_client_data(c, bytes, len);
 	const struct slice sent = {bytes, len};
-	bool framed = transport_is_stream(s->world.fronts[c->tuple.front].transport);
+	bool framed = transport_is_stream(s->fixture.fronts[c->tuple.front].transport);
 	if (c->out.action == DISPATCH_FORWARD)
 		ms_model_check_to_peer(&s->model, &c->tuple, sent,
 				       !framed && ms_msg_begins(sent), &c->out.forward);
@@ -239,15 +239,16 @@ static void step_data(struct session *s)
 static void step_from_peer(struct session *s)
 {
 	static const uint8_t data[200];
-	const struct allocation *al = allocation_at(s->world.turn.table, take(s) % SLOTS);
+	const struct allocation *al =
+		allocation_at(s->fixture.turn.table, take(s) % SLOTS);
 	struct endpoint source = take_peer(s);
 	struct slice payload = {data, take(s) % sizeof(data)};
 	struct forward out;
 
 	if (al == NULL)
 		return;
-	dispatch_from_peer(&s->world.turn, al->slot, &source, payload, s->world.now_ms,
-			   &out);
+	dispatch_from_peer(&s->fixture.turn, al->slot, &source, payload,
+			   s->fixture.now_ms, &out);
 	if (out.kind != FORWARD_DROP && al->dialect == DIALECT_MS)
 		ms_model_check_to_client(&s->model, al, &source, payload, &out);
 }
@@ -258,7 +259,7 @@ static void step_ietf(struct session *s)
 	struct client *c = &s->ietf[take(s) % IETF_CLIENTS];
 	const struct allocation *al = client_allocation(c);
 	bool ms = al != NULL && al->dialect == DIALECT_MS &&
-		  s->world.now_ms < al->expires_ms;
+		  s->fixture.now_ms < al->expires_ms;
 
 	switch (take(s) % 8) {
 	case 0:
@@ -305,25 +306,25 @@ static void step_clock(struct session *s)
 					    300000, 599999, 600000, 3600000, 86400000};
 	uint8_t choice = take(s);
 
-	s->world.now_ms += jumps_ms[choice % (sizeof(jumps_ms) / sizeof(jumps_ms[0]))];
+	s->fixture.now_ms += jumps_ms[choice % (sizeof(jumps_ms) / sizeof(jumps_ms[0]))];
 	if (choice & 0x40)
 		return; /* not swept yet */
-	uint64_t next = dispatch_expire(&s->world.turn, s->world.now_ms);
-	FUZZ_CHECK(next > s->world.now_ms);
-	for (const struct allocation *al = allocation_next(s->world.turn.table, 0);
-	     al != NULL; al = allocation_next(s->world.turn.table, al->slot + 1))
-		FUZZ_CHECK(al->expires_ms > s->world.now_ms && next <= al->expires_ms);
+	uint64_t next = dispatch_expire(&s->fixture.turn, s->fixture.now_ms);
+	FUZZ_CHECK(next > s->fixture.now_ms);
+	for (const struct allocation *al = allocation_next(s->fixture.turn.table, 0);
+	     al != NULL; al = allocation_next(s->fixture.turn.table, al->slot + 1))
+		FUZZ_CHECK(al->expires_ms > s->fixture.now_ms && next <= al->expires_ms);
 }
 
 static void step_reload(struct session *s)
 {
-	struct turn_settings *settings = &s->world.settings;
+	struct turn_settings *settings = &s->fixture.settings;
 	uint8_t what = take(s);
 
 	settings->generation++;
 	switch (what % 6) {
 	case 0:
-		FUZZ_CHECK(world_deny(&s->world, what & 8 ? "192.0.2.1/32" : NULL));
+		FUZZ_CHECK(fixture_deny(&s->fixture, what & 8 ? "192.0.2.1/32" : NULL));
 		break;
 	case 1:
 		settings->ms.enabled = (what & 8) != 0;
@@ -347,21 +348,22 @@ static void step_reload(struct session *s)
 	}
 }
 
-static void step_world(struct session *s)
+static void step_fixture(struct session *s)
 {
 	uint8_t what = take(s);
 	struct ms_client *c = take_client(s);
 
 	switch (what % 4) {
 	case 0:
-		s->world.edge.refuse = what & 0x80 ? -98 : -24;
-		s->world.edge.refuse_times = what / 16 % 4;
-		s->world.edge.refuse_family = what & 0x40 ? IP_V6 : IP_NONE;
+		s->fixture.edge.refuse = what & 0x80 ? -98 : -24;
+		s->fixture.edge.refuse_times = what / 16 % 4;
+		s->fixture.edge.refuse_family = what & 0x40 ? IP_V6 : IP_NONE;
 		break;
 	case 1:
 		/* The connection closes; the next one speaks the same. */
-		if (transport_is_stream(s->world.fronts[c->tuple.front].transport))
-			dispatch_client_gone(&s->world.turn, &c->tuple, s->world.now_ms);
+		if (transport_is_stream(s->fixture.fronts[c->tuple.front].transport))
+			dispatch_client_gone(&s->fixture.turn, &c->tuple,
+					     s->fixture.now_ms);
 		break;
 	case 2:
 		c->number = what / 4;
@@ -369,7 +371,7 @@ static void step_world(struct session *s)
 	default:
 		ms_client_credential(c, what & 4 ? "alice" : "bob",
 				     (enum ms_form)(what / 8 % 3),
-				     s->world.unix_s + (what & 0x80 ? 86400 : 1));
+				     s->fixture.unix_s + (what & 0x80 ? 86400 : 1));
 		break;
 	}
 }
@@ -411,7 +413,7 @@ static void step(struct session *s)
 		step_reload(s);
 		break;
 	default:
-		step_world(s);
+		step_fixture(s);
 		break;
 	}
 }
@@ -429,7 +431,7 @@ static void start(struct session *s)
 		{"10.0.0.9:5000", "carol", FRONT_INSIDE_TCP},
 	};
 	uint8_t shape = take(s);
-	const struct world_options options = {
+	const struct fixture_options options = {
 		.slots = SLOTS,
 		.permissions_each = shape & 1 ? 2 : 5,
 		.last_port = shape & 4 ? 50003 : 50015,
@@ -439,19 +441,19 @@ static void start(struct session *s)
 		.allocations_total = (shape & 0xE0) == 0x80 ? 3 : 0,
 	};
 
-	FUZZ_CHECK(world_start(&s->world, &options));
-	ms_world_enable(&s->world);
-	s->world.settings.ms.ipv6 = (shape & 8) != 0;
-	s->world.settings.ms.version = shape & 8 ? 4 : 2;
-	s->books.world = s->model.world = &s->world;
+	FUZZ_CHECK(fixture_start(&s->fixture, &options));
+	ms_fixture_enable(&s->fixture);
+	s->fixture.settings.ms.ipv6 = (shape & 8) != 0;
+	s->fixture.settings.ms.version = shape & 8 ? 4 : 2;
+	s->books.fixture = s->model.fixture = &s->fixture;
 	for (size_t i = 0; i < CLIENTS; i++) {
-		ms_client_init(&s->clients[i], &s->world, clients[i].address,
+		ms_client_init(&s->clients[i], &s->fixture, clients[i].address,
 			       clients[i].front, clients[i].user);
 		ms_client_login(&s->clients[i]);
 	}
 	for (size_t i = 0; i < IETF_CLIENTS; i++)
-		client_init(&s->ietf[i], &s->world, clients[i].address, clients[i].front,
-			    "ietf");
+		client_init(&s->ietf[i], &s->fixture, clients[i].address,
+			    clients[i].front, "ietf");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -463,14 +465,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	start(&s);
 	for (unsigned steps = 0; s.input.len > 0 && steps < STEPS_MAX; steps++) {
 		step(&s);
-		model_check_world(&s.books);
+		model_check_invariants(&s.books);
 	}
 	model_check_ports(&s.books);
 
 	/* When everything has run out, everything has been given back. */
-	s.world.now_ms += 86400u * 1000;
-	dispatch_expire(&s.world.turn, s.world.now_ms);
-	FUZZ_CHECK(world_is_clean(&s.world));
-	world_stop(&s.world);
+	s.fixture.now_ms += 86400u * 1000;
+	dispatch_expire(&s.fixture.turn, s.fixture.now_ms);
+	FUZZ_CHECK(fixture_is_clean(&s.fixture));
+	fixture_stop(&s.fixture);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /*
  * fuzz_session.c - bytes become a session: several clients, peers, reloads, refusals and a clock
- * that jumps, against the core and the dialect in the world of fake_edge.h. After each step
+ * that jumps, against the core and the dialect in the fixture of fake_edge.h. After each step
  * everything that must hold at any time is checked, against a model that knows only what was
  * answered: who was given which permission and channel, and until when.
  */
@@ -19,7 +19,7 @@ enum {
 
 struct session {
 	struct slice input;
-	struct world world;
+	struct fixture fixture;
 	struct client clients[CLIENTS];
 	struct model model;
 };
@@ -63,12 +63,12 @@ static struct endpoint take_peer(struct session *s)
 
 	if (choice < 0xC0)
 		return ep(named[choice % (sizeof(named) / sizeof(named[0]))]);
-	al = allocation_next(s->world.turn.table, choice % SLOTS);
+	al = allocation_next(s->fixture.turn.table, choice % SLOTS);
 	if (al == NULL)
 		return ep(named[0]);
 	struct endpoint peer = choice & 0x20
-				       ? allocation_relayed_public(&s->world.turn, al)
-				       : allocation_relayed_local(&s->world.turn, al);
+				       ? allocation_relayed_public(&s->fixture.turn, al)
+				       : allocation_relayed_local(&s->fixture.turn, al);
 	if (choice & 0x10)
 		peer.port = 0;
 	return peer;
@@ -113,7 +113,7 @@ static void add_attributes(struct session *s, struct client *c)
 static void add_token(struct session *s, struct client *c)
 {
 	const struct allocation *al =
-		allocation_next(s->world.turn.table, take(s) % SLOTS);
+		allocation_next(s->fixture.turn.table, take(s) % SLOTS);
 	static const uint8_t none[8];
 
 	stun_builder_add(&c->b, TURN_RESERVATION_TOKEN,
@@ -298,12 +298,13 @@ static void step_from_peer(struct session *s)
 {
 	static const uint8_t data[200];
 	uint32_t slot = take(s) % SLOTS;
-	const struct allocation *al = allocation_at(s->world.turn.table, slot);
+	const struct allocation *al = allocation_at(s->fixture.turn.table, slot);
 	struct endpoint source = take_peer(s);
 	struct slice payload = {data, take(s) % sizeof(data)};
 	struct forward out;
 
-	dispatch_from_peer(&s->world.turn, slot, &source, payload, s->world.now_ms, &out);
+	dispatch_from_peer(&s->fixture.turn, slot, &source, payload, s->fixture.now_ms,
+			   &out);
 	if (out.kind == FORWARD_DROP)
 		return;
 	FUZZ_CHECK(out.kind == FORWARD_TO_CLIENT && al != NULL);
@@ -321,15 +322,15 @@ static void step_clock(struct session *s)
 	/* Now and then somebody suspended the machine for months. */
 	if (choice >= 0xF8)
 		jump *= 100;
-	s->world.now_ms += jump;
-	s->world.unix_s += (int64_t)(jump / 1000);
+	s->fixture.now_ms += jump;
+	s->fixture.unix_s += (int64_t)(jump / 1000);
 	if (choice & 0x40)
 		return; /* not swept yet */
-	uint64_t next = dispatch_expire(&s->world.turn, s->world.now_ms);
-	FUZZ_CHECK(next > s->world.now_ms);
-	for (const struct allocation *al = allocation_next(s->world.turn.table, 0);
-	     al != NULL; al = allocation_next(s->world.turn.table, al->slot + 1))
-		FUZZ_CHECK(al->expires_ms > s->world.now_ms && next <= al->expires_ms);
+	uint64_t next = dispatch_expire(&s->fixture.turn, s->fixture.now_ms);
+	FUZZ_CHECK(next > s->fixture.now_ms);
+	for (const struct allocation *al = allocation_next(s->fixture.turn.table, 0);
+	     al != NULL; al = allocation_next(s->fixture.turn.table, al->slot + 1))
+		FUZZ_CHECK(al->expires_ms > s->fixture.now_ms && next <= al->expires_ms);
 }
 
 /* As little as there may be, in some of its places. */
@@ -350,19 +351,19 @@ static void step_reload(struct session *s)
 {
 	static const char *const denied[] = {"192.0.2.1/32", "192.0.2.0/25",
 					     "2001:db8:1::/48", "198.51.100.0/24"};
-	struct turn_settings *settings = &s->world.settings;
+	struct turn_settings *settings = &s->fixture.settings;
 	uint8_t what = take(s);
 
 	settings->generation++;
 	switch (what % 8) {
 	case 0:
-		FUZZ_CHECK(world_deny(&s->world, denied[what / 8 % 4]));
+		FUZZ_CHECK(fixture_deny(&s->fixture, denied[what / 8 % 4]));
 		break;
 	case 1:
-		FUZZ_CHECK(world_deny(&s->world, NULL));
+		FUZZ_CHECK(fixture_deny(&s->fixture, NULL));
 		break;
 	case 2:
-		strcpy(settings->realm, what & 8 ? "other.test" : world_realm);
+		strcpy(settings->realm, what & 8 ? "other.test" : fixture_realm);
 		break;
 	case 3:
 		settings->nonce_key.bytes[0] ^= what;
@@ -383,13 +384,13 @@ static void step_reload(struct session *s)
 		settings->rfc5766_channels = (what & 8) != 0;
 		settings->limits.lifetime_max_s = what & 16 ? 600 : 3600;
 		strcpy(settings->software, what & 32 ? "" : "avedge");
-		turn_set_draining(&s->world.commons, (what & 64) != 0);
+		turn_set_draining(&s->fixture.shared, (what & 64) != 0);
 		settings->limits.enforce_credential_expiry = (what & 128) != 0;
 		break;
 	}
 }
 
-static void step_world(struct session *s)
+static void step_fixture(struct session *s)
 {
 	static const int refusals[] = {-98 /* EADDRINUSE */, -24 /* EMFILE */,
 				       -12 /* ENOMEM */};
@@ -398,12 +399,12 @@ static void step_world(struct session *s)
 
 	switch (what % 4) {
 	case 0:
-		s->world.edge.refuse = refusals[what / 4 % 3];
-		s->world.edge.refuse_times = what / 16;
-		s->world.edge.refuse_family = what & 0x40 ? IP_V6 : IP_NONE;
+		s->fixture.edge.refuse = refusals[what / 4 % 3];
+		s->fixture.edge.refuse_times = what / 16;
+		s->fixture.edge.refuse_family = what & 0x40 ? IP_V6 : IP_NONE;
 		break;
 	case 1:
-		dispatch_client_gone(&s->world.turn, &c->tuple, s->world.now_ms);
+		dispatch_client_gone(&s->fixture.turn, &c->tuple, s->fixture.now_ms);
 		break;
 	case 2:
 		/* Another port, another 5-tuple, the nonce of the old one. */
@@ -411,7 +412,7 @@ static void step_world(struct session *s)
 		break;
 	default:
 		client_credential(c, what & 4 ? "alice" : "bob",
-				  s->world.unix_s + (what & 8 ? 86400 : 1));
+				  s->fixture.unix_s + (what & 8 ? 86400 : 1));
 		break;
 	}
 }
@@ -455,7 +456,7 @@ static void step(struct session *s)
 		step_reload(s);
 		break;
 	default:
-		step_world(s);
+		step_fixture(s);
 		break;
 	}
 }
@@ -473,7 +474,7 @@ static void start(struct session *s)
 		{"192.0.2.201:5000", "bob", FRONT_OUTSIDE_UDP},
 	};
 	uint8_t shape = take(s);
-	const struct world_options options = {
+	const struct fixture_options options = {
 		.slots = SLOTS,
 		.permissions_each = shape & 1 ? 2 : 5,
 		.channels_each = shape & 2 ? 2 : 5,
@@ -487,9 +488,9 @@ static void start(struct session *s)
 		.allocations_total = (shape & 0xE0) == 0x80 ? 3 : 0,
 	};
 
-	FUZZ_CHECK(world_start(&s->world, &options));
+	FUZZ_CHECK(fixture_start(&s->fixture, &options));
 	for (size_t i = 0; i < CLIENTS; i++) {
-		client_init(&s->clients[i], &s->world, clients[i].address,
+		client_init(&s->clients[i], &s->fixture, clients[i].address,
 			    clients[i].front, clients[i].user);
 		client_login(&s->clients[i]);
 		FUZZ_CHECK(s->clients[i].fault == NULL && s->clients[i].code == 401);
@@ -501,18 +502,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct session s;
 
 	s.input = (struct slice){data, size};
-	s.model = (struct model){.world = &s.world};
+	s.model = (struct model){.fixture = &s.fixture};
 	start(&s);
 	for (unsigned steps = 0; s.input.len > 0 && steps < STEPS_MAX; steps++) {
 		step(&s);
-		model_check_world(&s.model);
+		model_check_invariants(&s.model);
 	}
 	model_check_ports(&s.model);
 
 	/* When everything has run out, everything has been given back. */
-	s.world.now_ms += 86400u * 1000;
-	dispatch_expire(&s.world.turn, s.world.now_ms);
-	FUZZ_CHECK(world_is_clean(&s.world));
-	world_stop(&s.world);
+	s.fixture.now_ms += 86400u * 1000;
+	dispatch_expire(&s.fixture.turn, s.fixture.now_ms);
+	FUZZ_CHECK(fixture_is_clean(&s.fixture));
+	fixture_stop(&s.fixture);
 	return 0;
 }

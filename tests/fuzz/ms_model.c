@@ -12,7 +12,7 @@ static struct endpoint as_named(const struct ms_model *m, const struct endpoint 
 {
 	struct endpoint named = *peer;
 
-	peer_policy_to_public(m->world->settings.policy, NULL, &named);
+	peer_policy_to_public(m->fixture->settings.policy, NULL, &named);
 	return named;
 }
 
@@ -74,15 +74,16 @@ static void note_send(struct ms_model *m, const struct allocation *al,
 void ms_model_check_to_peer(struct ms_model *m, const struct five_tuple *tuple,
 			    struct slice sent, bool control, const struct forward *f)
 {
-	const struct allocation *al = allocation_find(m->world->turn.table, tuple);
+	const struct allocation *al = allocation_find(m->fixture->turn.table, tuple);
 	struct ms_msg msg;
 
 	FUZZ_CHECK(al != NULL && al->dialect == DIALECT_MS && f->slot == al->slot);
 	FUZZ_CHECK(f->kind == FORWARD_TO_PEER && f->peer.port != 0);
-	FUZZ_CHECK(m->world->now_ms < al->expires_ms &&
+	FUZZ_CHECK(m->fixture->now_ms < al->expires_ms &&
 		   allocation_has_family(al, f->peer.ip.family));
 	/* It keeps the allocation alive. */
-	FUZZ_CHECK(al->expires_ms == m->world->now_ms + al->lifetime_s * UINT64_C(1000));
+	FUZZ_CHECK(al->expires_ms ==
+		   m->fixture->now_ms + al->lifetime_s * UINT64_C(1000));
 	if (control) {
 		FUZZ_CHECK(ms_msg_parse(sent, &msg) == MS_PARSE_OK);
 		FUZZ_CHECK(msg.type == MS_SEND_REQUEST);

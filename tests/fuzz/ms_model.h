@@ -22,9 +22,9 @@ struct ms_known {
 
 enum { MS_KNOWN_MAX = 400 };
 
-/* Zero but for the world. */
+/* Zero but for the fixture. */
 struct ms_model {
-	struct world *world;
+	struct fixture *fixture;
 	struct ms_known known[MS_KNOWN_MAX];
 	size_t count;
 };

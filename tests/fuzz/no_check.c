@@ -1,5 +1,5 @@
 /*
- * no_check.c - the worlds of the unit tests without libcheck: what they assert holds, or the
+ * no_check.c - the fixtures of the unit tests without libcheck: what they assert holds, or the
  * fuzzer is told by abort().
  */
 #include <check.h>

@@ -10,6 +10,6 @@ EXTRA_DIST += tests/fuzz/corpus/metrics_request
 
 fuzz_programs += tests/fuzz/fuzz_control
 tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c tests/fuzz/no_check.c \
-	$(control_text) $(control_world)
+	$(control_text) $(control_fixture)
 tests_fuzz_fuzz_control_LDADD = $(FUZZ_LIBS) $(RELAY_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/control

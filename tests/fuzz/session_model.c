@@ -11,7 +11,7 @@
 
 static struct endpoint as_named(const struct model *m, struct endpoint peer)
 {
-	peer_policy_to_public(m->world->settings.policy, NULL, &peer);
+	peer_policy_to_public(m->fixture->settings.policy, NULL, &peer);
 	return peer;
 }
 
@@ -26,7 +26,7 @@ static const struct grant *grant_find(const struct model *m, const struct alloca
 		const struct grant *g = &m->grants[i];
 
 		if (g->allocation == al->id && g->number == number &&
-		    endpoint_equal(&g->peer, &want) && m->world->now_ms < g->until_ms)
+		    endpoint_equal(&g->peer, &want) && m->fixture->now_ms < g->until_ms)
 			return g;
 	}
 	return NULL;
@@ -36,7 +36,7 @@ static void grant_add(struct model *m, const struct allocation *al,
 		      const struct endpoint *peer, uint16_t number, uint64_t lifetime_ms)
 {
 	struct grant grant = {al->id, as_named(m, *peer), number,
-			      m->world->now_ms + lifetime_ms};
+			      m->fixture->now_ms + lifetime_ms};
 	size_t i;
 
 	if (number == 0)
@@ -44,7 +44,7 @@ static void grant_add(struct model *m, const struct allocation *al,
 	for (i = 0; i < m->count; i++) {
 		const struct grant *g = &m->grants[i];
 
-		if (m->world->now_ms >= g->until_ms ||
+		if (m->fixture->now_ms >= g->until_ms ||
 		    (g->allocation == grant.allocation && g->number == number &&
 		     endpoint_equal(&g->peer, &grant.peer)))
 			break;
@@ -96,7 +96,7 @@ static void check_address(const struct model *m, const struct allocation *al,
 	const struct endpoint it = of_family(family);
 
 	FUZZ_CHECK(allocation_has_family(al, family));
-	FUZZ_CHECK(!allocation_is_over(al, family, m->world->now_ms));
+	FUZZ_CHECK(!allocation_is_over(al, family, m->fixture->now_ms));
 	FUZZ_CHECK(grant_find(m, al, &it, GRANT_ADDRESS) != NULL);
 }
 
@@ -114,7 +114,7 @@ static void note_success(struct model *m, const struct client *c)
 		   STUN_PARSE_OK);
 	if (asked.method != STUN_BINDING && al != NULL) {
 		FUZZ_CHECK(owner_equal(&al->owner, &c->owner));
-		FUZZ_CHECK(m->world->now_ms < al->expires_ms);
+		FUZZ_CHECK(m->fixture->now_ms < al->expires_ms);
 	}
 	note_lifetimes(m, c, &asked);
 	if (asked.method != TURN_CREATE_PERMISSION && asked.method != TURN_CHANNEL_BIND)
@@ -124,7 +124,7 @@ static void note_success(struct model *m, const struct client *c)
 		FUZZ_CHECK(stun_msg_find(&asked, TURN_CHANNEL_NUMBER, &attr));
 		FUZZ_CHECK(stun_attr_channel_number(&attr, &number) && number >= 0x4000);
 		FUZZ_CHECK(number <=
-			   (m->world->settings.rfc5766_channels && al->fingerprint
+			   (m->fixture->settings.rfc5766_channels && al->fingerprint
 				    ? 0x7FFF
 				    : 0x4FFF));
 	}
@@ -148,7 +148,7 @@ static void check_to_peer(const struct model *m, const struct client *c)
 	const struct allocation *al = client_allocation(c);
 
 	FUZZ_CHECK(al != NULL && f->slot == al->slot && f->kind == FORWARD_TO_PEER);
-	FUZZ_CHECK(m->world->now_ms < al->expires_ms);
+	FUZZ_CHECK(m->fixture->now_ms < al->expires_ms);
 	FUZZ_CHECK(f->peer.port != 0);
 	check_address(m, al, f->peer.ip.family);
 	FUZZ_CHECK(grant_find(m, al, &f->peer, 0) != NULL);
@@ -175,14 +175,14 @@ void model_check_answer(struct model *m, const struct client *c)
 		check_to_peer(m, c);
 		break;
 	case DISPATCH_CLOSE:
-		FUZZ_CHECK(
-			transport_is_stream(m->world->fronts[c->tuple.front].transport));
+		FUZZ_CHECK(transport_is_stream(
+			m->fixture->fronts[c->tuple.front].transport));
 		break;
 	}
 }
 
 /* The sockets of one allocation, and that nobody else has their ports; how many. */
-static size_t check_sockets(const struct world *w, const struct allocation *al)
+static size_t check_sockets(const struct fixture *w, const struct allocation *al)
 {
 	const struct endpoint local = allocation_relayed_local(&w->turn, al);
 	const struct endpoint second = allocation_second_local(&w->turn, al);
@@ -216,7 +216,7 @@ static size_t check_sockets(const struct world *w, const struct allocation *al)
 }
 
 /* However many addresses, the user is charged once for each allocation. */
-static void check_quota(const struct world *w, const struct allocation *al)
+static void check_quota(const struct fixture *w, const struct allocation *al)
 {
 	const struct allocation *other;
 	uint32_t same = 0;
@@ -224,12 +224,12 @@ static void check_quota(const struct world *w, const struct allocation *al)
 	for (other = allocation_next(w->turn.table, 0); other != NULL;
 	     other = allocation_next(w->turn.table, other->slot + 1))
 		same += other->user_quota == al->user_quota;
-	FUZZ_CHECK(quota_held(w->commons.users, al->user_quota) == same);
+	FUZZ_CHECK(quota_held(w->shared.users, al->user_quota) == same);
 }
 
-void model_check_world(const struct model *m)
+void model_check_invariants(const struct model *m)
 {
-	const struct world *w = m->world;
+	const struct fixture *w = m->fixture;
 	size_t count = 0, sockets = 0;
 
 	for (const struct allocation *al = allocation_next(w->turn.table, 0); al != NULL;
@@ -247,19 +247,19 @@ void model_check_world(const struct model *m)
 	/* A socket may close unused, when the reservation for the next port fails. */
 	FUZZ_CHECK(w->edge.closed >= w->edge.ended);
 	FUZZ_CHECK(w->edge.ended == w->turn.counters.allocations_closed);
-	FUZZ_CHECK(quota_held(w->commons.total, 0) == count);
+	FUZZ_CHECK(quota_held(w->shared.total, 0) == count);
 }
 
 void model_check_ports(const struct model *m)
 {
-	const struct world *w = m->world;
+	const struct fixture *w = m->fixture;
 	size_t sockets = w->edge.opened - w->edge.closed, used = 0;
 
-	FUZZ_CHECK(port_pool_check(w->commons.ports));
-	FUZZ_CHECK(port_pool_check(w->commons.tcp_ports));
-	for (size_t i = 0; i < w->commons.relay_count; i++) {
-		used += port_pool_figures(w->commons.ports, i, w->now_ms).used;
-		used += port_pool_figures(w->commons.tcp_ports, i, w->now_ms).used;
+	FUZZ_CHECK(port_pool_check(w->shared.ports));
+	FUZZ_CHECK(port_pool_check(w->shared.tcp_ports));
+	for (size_t i = 0; i < w->shared.relay_count; i++) {
+		used += port_pool_figures(w->shared.ports, i, w->now_ms).used;
+		used += port_pool_figures(w->shared.tcp_ports, i, w->now_ms).used;
 	}
 	FUZZ_CHECK(used >= sockets);
 }

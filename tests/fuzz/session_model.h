@@ -24,9 +24,9 @@ struct grant {
 
 enum { GRANTS_MAX = 4096, GRANT_ADDRESS = 1 };
 
-/* Zero but for the world. */
+/* Zero but for the fixture. */
 struct model {
-	struct world *world;
+	struct fixture *fixture;
 	size_t count;
 	struct grant grants[GRANTS_MAX];
 };
@@ -39,7 +39,7 @@ void model_check_to_client(const struct model *m, const struct allocation *al,
 			   const struct endpoint *source, const struct forward *f);
 
 /* Books that must agree between any two steps: sockets, quotas, deadlines. */
-void model_check_world(const struct model *m);
+void model_check_invariants(const struct model *m);
 
 /* The same of every port. It walks through all of them, so once for an input. */
 void model_check_ports(const struct model *m);

@@ -4,11 +4,11 @@ EXTRA_DIST += \
 	tests/integration/.shellcheckrc \
 	tests/integration/run \
 	tests/integration/lib/topology.sh \
-	tests/integration/lib/alone.py \
+	tests/integration/lib/netns.py \
 	tests/integration/lib/control.py \
-	tests/integration/lib/crowd.py \
+	tests/integration/lib/load_clients.py \
 	tests/integration/lib/deb.py \
-	tests/integration/lib/described.py \
+	tests/integration/lib/openapi_check.py \
 	tests/integration/lib/freeze_thread.py \
 	tests/integration/lib/machine.py \
 	tests/integration/lib/namespaces.py \

@@ -159,8 +159,8 @@ static int print_limit_rows(const json_t *rows)
 }
 
 /* Who uses most: users, or prefixes of addresses. */
-static int print_busiest(const char *const *headings, const char *name,
-			 const json_t *rows)
+static int print_top_allocations(const char *const *headings, const char *name,
+				 const json_t *rows)
 {
 	struct ctl_table *table;
 	char cell[CTL_CELL_MAX];
@@ -192,10 +192,11 @@ static int print_limits(const struct ctl_args *args, json_t *document)
 
 	(void)args;
 	if (status == CTL_OK)
-		status = print_busiest(users, "user", json_object_get(document, "users"));
+		status = print_top_allocations(users, "user",
+					       json_object_get(document, "users"));
 	if (status == CTL_OK)
-		status = print_busiest(prefixes, "prefix",
-				       json_object_get(document, "prefixes"));
+		status = print_top_allocations(prefixes, "prefix",
+					       json_object_get(document, "prefixes"));
 	return status;
 }
 

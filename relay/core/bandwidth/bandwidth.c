@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "relay/core/bandwidth/share.h"
+#include "relay/core/bandwidth/fair_share.h"
 #include "relay/core/owner_table.h"
 #include "relay/core/turn.h"
 
@@ -29,12 +29,12 @@ static_assert((int)BANDWIDTH_SIDE == 2 * (int)PAIRS, "pairs of limits come first
 struct row {
 	struct tokens average, peak;
 	struct meter meter;
-	struct share_user groups[GROUPS]; /* of users */
+	struct fair_share_user groups[GROUPS]; /* of users */
 };
 
 struct bandwidth {
 	struct owner_table *users, *prefixes;
-	struct share shares[GROUPS];
+	struct fair_share shares[GROUPS];
 	struct meter meters[GROUPS];
 	uint64_t peaks[BANDWIDTH_EACH_PREFIX + 1]; /* the most of any one of each */
 };
@@ -65,7 +65,7 @@ void bandwidth_free(struct bandwidth *bandwidth)
 
 bool bandwidth_join(struct turn *turn, struct allocation *al)
 {
-	struct bandwidth *bandwidth = turn->commons->bandwidth;
+	struct bandwidth *bandwidth = turn->shared->bandwidth;
 
 	al->bandwidth.user = owner_table_acquire(bandwidth->users, al->user_quota);
 	if (al->bandwidth.user == OWNER_NONE)
@@ -80,7 +80,7 @@ bool bandwidth_join(struct turn *turn, struct allocation *al)
 
 void bandwidth_leave(struct turn *turn, struct allocation *al)
 {
-	struct bandwidth *bandwidth = turn->commons->bandwidth;
+	struct bandwidth *bandwidth = turn->shared->bandwidth;
 
 	owner_table_release(bandwidth->prefixes, al->bandwidth.prefix);
 	owner_table_release(bandwidth->users, al->bandwidth.user);
@@ -102,22 +102,22 @@ struct gates {
 		uint64_t bps, depth_ns;
 	} buckets[2 * PAIRS];
 	struct {
-		struct share *share;
-		struct share_user *user;
+		struct fair_share *share;
+		struct fair_share_user *user;
 		uint64_t bps;
-		enum share_part part;
+		enum fair_share_part part;
 	} shares[2];
 	uint64_t now_ns;
 };
 
 static struct row *user_row(const struct turn *turn, const struct allocation *al)
 {
-	return owner_table_row(turn->commons->bandwidth->users, al->bandwidth.user);
+	return owner_table_row(turn->shared->bandwidth->users, al->bandwidth.user);
 }
 
 static struct row *prefix_row(const struct turn *turn, const struct allocation *al)
 {
-	return owner_table_row(turn->commons->bandwidth->prefixes, al->bandwidth.prefix);
+	return owner_table_row(turn->shared->bandwidth->prefixes, al->bandwidth.prefix);
 }
 
 static void add_pair(struct gates *gates, enum bandwidth_limit first,
@@ -138,7 +138,7 @@ static void open_gates(struct gates *gates, struct turn *turn, struct allocation
 		       uint64_t now_ms)
 {
 	const struct turn_bandwidth *limits = &turn->settings->limits.bandwidth;
-	struct bandwidth *bandwidth = turn->commons->bandwidth;
+	struct bandwidth *bandwidth = turn->shared->bandwidth;
 	struct row *user = user_row(turn, al), *prefix = prefix_row(turn, al);
 
 	gates->now_ns = now_ms * 1000000;
@@ -168,9 +168,9 @@ static enum bandwidth_limit first_full(struct gates *gates, size_t bytes)
 		if (gates->shares[i].bps == 0)
 			continue;
 		gates->shares[i].part =
-			share_asks(gates->shares[i].share, gates->shares[i].user,
-				   gates->shares[i].bps, bytes, gates->now_ns);
-		if (gates->shares[i].part == SHARE_NOTHING)
+			fair_share_ask(gates->shares[i].share, gates->shares[i].user,
+				       gates->shares[i].bps, bytes, gates->now_ns);
+		if (gates->shares[i].part == FAIR_SHARE_NOTHING)
 			return (enum bandwidth_limit)(BANDWIDTH_SIDE + i);
 	}
 	return BANDWIDTH_LIMIT_COUNT;
@@ -188,9 +188,9 @@ static void take(struct gates *gates, size_t bytes)
 	take_tokens(gates, bytes);
 	for (unsigned i = 0; i < 2; i++) {
 		if (gates->shares[i].bps != 0)
-			share_take(gates->shares[i].share, gates->shares[i].user,
-				   gates->shares[i].bps, gates->shares[i].part, bytes,
-				   gates->now_ns);
+			fair_share_take(gates->shares[i].share, gates->shares[i].user,
+					gates->shares[i].bps, gates->shares[i].part,
+					bytes, gates->now_ns);
 	}
 }
 
@@ -210,9 +210,9 @@ static uint64_t owe(struct gates *gates, size_t bytes)
 	for (unsigned i = 0; i < 2; i++) {
 		if (gates->shares[i].bps == 0)
 			continue;
-		uint64_t wait_ns = share_owes(gates->shares[i].share,
-					      gates->shares[i].user, gates->shares[i].bps,
-					      bytes, gates->now_ns);
+		uint64_t wait_ns =
+			fair_share_owe(gates->shares[i].share, gates->shares[i].user,
+				       gates->shares[i].bps, bytes, gates->now_ns);
 		if (wait_ns > longest_ns)
 			longest_ns = wait_ns;
 	}
@@ -223,7 +223,7 @@ static uint64_t owe(struct gates *gates, size_t bytes)
 static void measure(struct turn *turn, struct allocation *al, size_t bytes,
 		    uint64_t now_ms)
 {
-	struct bandwidth *bandwidth = turn->commons->bandwidth;
+	struct bandwidth *bandwidth = turn->shared->bandwidth;
 	uint32_t second = (uint32_t)(now_ms / 1000);
 
 	meter_add(&user_row(turn, al)->meter, bytes, now_ms,

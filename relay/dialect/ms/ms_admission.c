@@ -31,7 +31,7 @@ static struct ms_path open_path(const struct ms_msg *msg)
 /* Computed, so that the answer to a repeated request names it again. */
 static void add_new_reservation(const struct ms_request *rq, struct ms_builder *b)
 {
-	const struct hash_key *key = &rq->turn->commons->hash_key;
+	const struct hash_key *key = &rq->turn->shared->hash_key;
 	uint8_t text[8 + MS_TXID_LEN + 1], id[MS_RESERVATION_ID_LEN];
 
 	store_be64(text, rq->al->id);

@@ -118,7 +118,7 @@ static struct slice realm_for(const struct ms_request *rq)
 void ms_reply_challenge(struct ms_request *rq, int code)
 {
 	const struct turn *turn = rq->turn;
-	struct endpoint server = turn->commons->fronts[rq->tuple->front].local;
+	struct endpoint server = turn->shared->fronts[rq->tuple->front].local;
 	struct slice realm = realm_for(rq);
 	char nonce[MS_NONCE_LEN];
 	struct ms_builder b;
@@ -136,7 +136,7 @@ void ms_reply_challenge(struct ms_request *rq, int code)
 
 static struct endpoint alternate_of(const struct ms_request *rq)
 {
-	const struct front *front = &rq->turn->commons->fronts[rq->tuple->front];
+	const struct front *front = &rq->turn->shared->fronts[rq->tuple->front];
 	const struct turn_alternate *alternate =
 		&rq->turn->settings->alternates[front->side];
 

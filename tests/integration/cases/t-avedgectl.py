@@ -13,10 +13,10 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import alone  # noqa: E402
+import netns  # noqa: E402
 import mras  # noqa: E402
 import relay  # noqa: E402
-from alone import check  # noqa: E402
+from netns import check  # noqa: E402
 
 INSIDE, OUTSIDE = "127.0.1.1", "127.0.2.1"
 RELAYS = (("inside", INSIDE, 3478, 443), ("outside", OUTSIDE, 3478, 443),
@@ -24,7 +24,7 @@ RELAYS = (("inside", INSIDE, 3478, 443), ("outside", OUTSIDE, 3478, 443),
 CALLS = 4
 
 
-class World:
+class Fixture:
     def __init__(self, folder, server):
         self.server = server
         self.folder = folder
@@ -92,26 +92,26 @@ def row(function):
 
 
 @row
-def what_it_is(world):
-    out = world.run("status")
-    for line in ("version ", "process +%d" % world.server.pid(), "state +serving",
+def what_it_is(fixture):
+    out = fixture.run("status")
+    for line in ("version ", "process +%d" % fixture.server.pid(), "state +serving",
                  "key +k1: signs", "relay ports +%s udp 50000-59999: " % OUTSIDE):
         check(re.search("(?m)^" + line, out), "no %r in the status: %s", line, out)
-    out = world.run("ports")
+    out = fixture.run("ports")
     for line in ("inside +%s +udp +3478" % INSIDE, "outside +%s +tcp +443" % OUTSIDE):
         check(re.search(line, out), "no %r in the ports: %s", line, out)
-    out = world.run("ports", "--explain", "3478")
+    out = fixture.run("ports", "--explain", "3478")
     check("Open now:" in out and "avedge serves it: mediarelayd" in out, "explained: %s", out)
-    check("does not have it open" in world.run("ports", "--explain", "5061"), "5061 is open")
-    check("datagrams" in world.run("counters", "--all"), "no counters")
-    conf = world.run("configuration")
+    check("does not have it open" in fixture.run("ports", "--explain", "5061"), "5061 is open")
+    check("datagrams" in fixture.run("counters", "--all"), "no counters")
+    conf = fixture.run("configuration")
     check(re.search(r'realm +avedge|control\.socket ', conf), "configuration: %s", conf)
-    check(len(world.run("configuration", "--all").splitlines()) > 40, "keys are missing")
+    check(len(fixture.run("configuration", "--all").splitlines()) > 40, "keys are missing")
 
 
 @row
-def allocations_with_filters(world):
-    with world.calls("alice"), world.calls("bob", 2, address=OUTSIDE, transport="tls"):
+def allocations_with_filters(fixture):
+    with fixture.calls("alice"), fixture.calls("bob", 2, address=OUTSIDE, transport="tls"):
         for args, count in (((), 6), (("--user", "bob"), 2), (("--side", "inside"), CALLS),
                             (("--side", "outside"), 2), (("--transport", "tls"), 2),
                             (("--relay-transport", "udp"), 6), (("--dialect", "ms"), 0),
@@ -120,49 +120,49 @@ def allocations_with_filters(world):
                             (("--peer", "127.0.3.1"), 6), (("--peer", "192.0.2.1"), 0),
                             (("--user", "alice", "--side", "outside"), 0),
                             (("--limit", "3"), 3)):
-            rows = world.rows(*args)
+            rows = fixture.rows(*args)
             check(len(rows) == count, "%s: %d rows, not %d", args, len(rows), count)
-        users = [row["user"] for row in world.rows("--sort", "user")]
+        users = [row["user"] for row in fixture.rows("--sort", "user")]
         check(users == sorted(users), "sorted by user: %s", users)
-        out = world.run("allocations", "--user", "bob")
+        out = fixture.run("allocations", "--user", "bob")
         check(len(out.splitlines()) == 3 and " tls " in out, "as a table: %s", out)
 
-        ident = world.rows("--user", "alice")[0]["id"]
-        world.wait(lambda: world.json("show", ident)["rate"]["to_peer_bps"] > 0, "a rate")
-        out = world.run("show", ident)
+        ident = fixture.rows("--user", "alice")[0]["id"]
+        fixture.wait(lambda: fixture.json("show", ident)["rate"]["to_peer_bps"] > 0, "a rate")
+        out = fixture.run("show", ident)
         for line in ("allocation +" + ident, "user +alice", "client +127", "channel +number 0x4",
                      r"permission +127\.0\.3\.1", r"rate +to peer \d"):
             check(re.search("(?m)^" + line, out), "no %r in %s", line, out)
 
-        out = world.run("top", "--once", "--interval", "1")
+        out = fixture.run("top", "--once", "--interval", "1")
         check(re.search("(?m)^traffic +to peers [0-9.]+kbit/s", out) and "alice" in out
               and re.search("(?m)^busy +[0-9]+%", out), "top: %s", out)
-        out = world.run("limits")
+        out = fixture.run("limits")
         check(re.search("(?m)^alice +%d " % CALLS, out) and
               re.search(r"limits\.allocations_per_user +%d +" % CALLS, out), "limits: %s", out)
 
 
 @row
-def calls_are_ended(world):
-    with world.calls("alice"), world.calls("bob", 2):
-        ident = world.rows("--user", "bob")[0]["id"]
-        check(world.run("kill", ident) == "1 allocation ended\n", "not ended")
-        check(ident not in [row["id"] for row in world.rows()], "it lives on")
-        world.run("kill", ident, status=4)
-        world.run("show", ident, status=4)
-        out = world.run("kill", "--user", "alice")
+def calls_are_ended(fixture):
+    with fixture.calls("alice"), fixture.calls("bob", 2):
+        ident = fixture.rows("--user", "bob")[0]["id"]
+        check(fixture.run("kill", ident) == "1 allocation ended\n", "not ended")
+        check(ident not in [row["id"] for row in fixture.rows()], "it lives on")
+        fixture.run("kill", ident, status=4)
+        fixture.run("show", ident, status=4)
+        out = fixture.run("kill", "--user", "alice")
         check(re.match(r"\d+ allocations? ended", out) and int(out.split()[0]) >= CALLS,
               "kill --user: %s", out)
-        check(world.json("kill", "--key", "k1")["ended"] >= 1, "kill --key")
+        check(fixture.json("kill", "--key", "k1")["ended"] >= 1, "kill --key")
 
 
 @row
-def records_of_what_ended(world):
-    with world.calls("carol", 2):
-        follower = subprocess.Popen(world.command(("records", "--follow", "--json")),
+def records_of_what_ended(fixture):
+    with fixture.calls("carol", 2):
+        follower = subprocess.Popen(fixture.command(("records", "--follow", "--json")),
                                     stdout=subprocess.PIPE, text=True)
         time.sleep(0.5)
-        world.run("kill", "--user", "carol")
+        fixture.run("kill", "--user", "carol")
         watch = threading.Timer(20, follower.kill)
         watch.start()
         found = 0
@@ -174,97 +174,97 @@ def records_of_what_ended(world):
         follower.kill()
         follower.wait()
         check(found == 2, "%d records", found)
-    out = world.run("records")
+    out = fixture.run("records")
     check(len(re.findall("(?m)^20.* carol ", out)) >= 2, "records: %s", out)
 
 
 @row
-def reload_says_what_it_did(world):
-    server = world.server
+def reload_says_what_it_did(fixture):
+    server = fixture.server
     conf = server.path("relay.conf")
     with open(conf, encoding="utf-8") as file:
         good = file.read()
-    check("mediarelayd: unchanged" in world.run("reload"), "not unchanged")
-    with world.calls("alice", 2) as load:
+    check("mediarelayd: unchanged" in fixture.run("reload"), "not unchanged")
+    with fixture.calls("alice", 2) as load:
         with open(conf, "w", encoding="utf-8") as file:
             file.write(good.replace("limits {", "limits {\n\tidle = 77s\n") if "limits {" in good
                        else good + "limits {\n\tidle = 77s\n}\n")
-        out = world.run("reload")
+        out = fixture.run("reload")
         check(re.search(r"(?m)^mediarelayd: applied, generation \d+$", out) and
               re.search(r"(?m)^  limits\.idle: 5m -> 77s \(applied\)$", out), "reload: %s", out)
         with open(conf, "w", encoding="utf-8") as file:
             file.write(good.replace("realm =", "ream ="))
-        out = world.run("reload", status=1)
+        out = fixture.run("reload", status=1)
         check(re.search(r"relay\.conf:1: .*realm", out), "a wrong file: %s", out)
-        check("77s" in world.run("configuration"), "the wrong file changed something")
-        check(re.search("last reload .*rejected: .*relay.conf:1", world.run("status")),
+        check("77s" in fixture.run("configuration"), "the wrong file changed something")
+        check(re.search("last reload .*rejected: .*relay.conf:1", fixture.run("status")),
               "the status does not tell of it")
         with open(conf, "w", encoding="utf-8") as file:
             file.write(good)
-        check("77s -> 5m" in world.run("reload", "--mras"), "not back")
-        check(load.poll() is None and len(world.rows("--user", "alice")) == 2, "a call ended")
-    check("mrasd: unchanged" in world.run("mras", "reload"), "mrasd is changed")
+        check("77s -> 5m" in fixture.run("reload", "--mras"), "not back")
+        check(load.poll() is None and len(fixture.rows("--user", "alice")) == 2, "a call ended")
+    check("mrasd: unchanged" in fixture.run("mras", "reload"), "mrasd is changed")
 
 
 @row
-def log_levels(world):
-    check(re.search("(?m)^control +info", world.run("log-level")), "no level of control")
-    world.run("log-level", "control", "debug")
-    check(re.search("(?m)^control +debug", world.run("log-level")), "not debug")
-    world.run("log-level", "control", "default")
-    check(re.search("(?m)^control +info", world.run("log-level")), "not back")
-    world.run("log-level", "nonsense", "debug", status=4)
-    check("default" in world.run("mras", "log-level"), "no levels of mrasd")
-    world.run("mras", "log-level", "default", "notice")
+def log_levels(fixture):
+    check(re.search("(?m)^control +info", fixture.run("log-level")), "no level of control")
+    fixture.run("log-level", "control", "debug")
+    check(re.search("(?m)^control +debug", fixture.run("log-level")), "not debug")
+    fixture.run("log-level", "control", "default")
+    check(re.search("(?m)^control +info", fixture.run("log-level")), "not back")
+    fixture.run("log-level", "nonsense", "debug", status=4)
+    check("default" in fixture.run("mras", "log-level"), "no levels of mrasd")
+    fixture.run("mras", "log-level", "default", "notice")
 
 
 @row
-def the_issuer(world):
-    out = world.run("mras", "status")
+def the_issuer(fixture):
+    out = fixture.run("mras", "status")
     check(re.search("(?m)^issued +0", out) and "tls.certificate" in out, "mras status: %s", out)
-    check(len(world.json("mras", "relays")["relays"]) == len(RELAYS), "mras relays")
-    world.run("mras", "drain", "192.0.2.200")
-    check(re.search(r"192\.0\.2\.200 +draining", world.run("mras", "relays")), "not draining")
-    check("--force" in world.run("mras", "drain", OUTSIDE, status=1), "the last one drains")
-    world.run("mras", "undrain", "192.0.2.200")
-    world.run("mras", "drain", "192.0.2.201", status=4)
-    check("realm" in world.run("mras", "configuration", "--all"), "mras configuration")
+    check(len(fixture.json("mras", "relays")["relays"]) == len(RELAYS), "mras relays")
+    fixture.run("mras", "drain", "192.0.2.200")
+    check(re.search(r"192\.0\.2\.200 +draining", fixture.run("mras", "relays")), "not draining")
+    check("--force" in fixture.run("mras", "drain", OUTSIDE, status=1), "the last one drains")
+    fixture.run("mras", "undrain", "192.0.2.200")
+    fixture.run("mras", "drain", "192.0.2.201", status=4)
+    check("realm" in fixture.run("mras", "configuration", "--all"), "mras configuration")
 
 
 @row
-def drain_and_back(world):
-    with world.calls("alice", 2):
-        check("--force" in world.run("drain", "--mras", status=1), "the last relay inside went")
-        out = world.run("drain", "--mras", "--force", "--deadline", "1h")
+def drain_and_back(fixture):
+    with fixture.calls("alice", 2):
+        check("--force" in fixture.run("drain", "--mras", status=1), "the last relay inside went")
+        out = fixture.run("drain", "--mras", "--force", "--deadline", "1h")
         check("named no more" in out and "2 of 2 allocations left" in out, "drain: %s", out)
-        name, password = world.server.credential("dave")
+        name, password = fixture.server.credential("dave")
         refused = subprocess.run(
             [relay.program("avedge-load"), "--server", "udp:%s:3478" % INSIDE, "--user", name,
              "--password", password, "--clients", "1", "--duration", "1s", "--quiet"],
             capture_output=True, text=True, timeout=60, check=False)
         check(refused.returncode != 0, "a draining relay took a call")
-        check(len(world.rows("--user", "alice")) == 2, "the calls did not go on")
-        check(re.search("(?m)^state +draining$", world.run("status")), "the status")
-        waiting = subprocess.Popen(world.command(("drain", "--wait")), stdout=subprocess.PIPE,
+        check(len(fixture.rows("--user", "alice")) == 2, "the calls did not go on")
+        check(re.search("(?m)^state +draining$", fixture.run("status")), "the status")
+        waiting = subprocess.Popen(fixture.command(("drain", "--wait")), stdout=subprocess.PIPE,
                                    text=True)
         time.sleep(1.2)
         check(waiting.poll() is None, "it did not wait")
-        world.run("kill", "--user", "alice")
+        fixture.run("kill", "--user", "alice")
         out, _ = waiting.communicate(timeout=30)
         check(waiting.returncode == 0 and out.endswith("0 allocations left\n"), "wait: %s", out)
-    world.run("undrain", "--mras")
-    check(not any(row["draining"] for row in world.json("mras", "relays")["relays"]),
+    fixture.run("undrain", "--mras")
+    check(not any(row["draining"] for row in fixture.json("mras", "relays")["relays"]),
           "still draining")
-    with world.calls("alice", 1):
+    with fixture.calls("alice", 1):
         pass
 
 
 @row
-def only_those_who_may(world):
+def only_those_who_may(fixture):
     if os.geteuid() != 0 or "nobody" not in open("/etc/passwd", encoding="ascii").read():
         return
-    os.chmod(world.server.folder, 0o755)
-    socket = world.server.path("relay.sock")
+    os.chmod(fixture.server.folder, 0o755)
+    socket = fixture.server.path("relay.sock")
     for mode, status, text in ((0o660, 1, "permission denied: run as root or as a member"),
                                (0o666, 1, "refused .403.")):
         os.chmod(socket, mode)
@@ -278,18 +278,18 @@ def only_those_who_may(world):
 
 
 def main():
-    alone.begin()
+    netns.begin()
     reason = mras.unavailable()
     if reason:
         print(reason)
         sys.exit(77)
-    with tempfile.TemporaryDirectory(prefix="avedge-") as folder, alone.running(
+    with tempfile.TemporaryDirectory(prefix="avedge-") as folder, netns.running(
             inside=(INSIDE,), outside=(OUTSIDE,), allow=("127.0.0.0/8",)) as server:
-        world = World(folder, server)
-        with world.mrasd.running():
+        fixture = Fixture(folder, server)
+        with fixture.mrasd.running():
             for function in ROWS:
                 if len(sys.argv) < 2 or function.__name__ in sys.argv[1:]:
-                    function(world)
+                    function(fixture)
     print("%d tests of avedgectl with calls up" % len(ROWS))
 
 

@@ -14,10 +14,10 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import alone  # noqa: E402
+import netns  # noqa: E402
 import relay  # noqa: E402
 import turnclient as t  # noqa: E402
-from alone import check  # noqa: E402
+from netns import check  # noqa: E402
 
 UDP_SEGMENT, UDP_GRO = 103, 104
 CHANNEL = 0x4001
@@ -145,14 +145,14 @@ def run(server, family, channel, together):
 
 
 def main():
-    alone.begin()
+    netns.begin()
     for addresses in SIDES.values():
         for address in addresses:
             if ":" in address:
                 subprocess.run(["ip", "addr", "add", address + "/128", "dev", "lo", "nodad"],
                                check=True)
     both = list(zip(*SIDES.values()))
-    with alone.running(inside=both[0], outside=both[1], allow=["127.0.0.0/8", "fd00:3::1"],
+    with netns.running(inside=both[0], outside=both[1], allow=["127.0.0.0/8", "fd00:3::1"],
                        settings=relay.NO_LIMITS) as server:
         for family in SIDES:
             for channel in (True, False):

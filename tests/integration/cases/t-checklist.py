@@ -19,7 +19,7 @@ import traceback
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from checklist import base  # noqa: E402
 from checklist import messages, auth, turn, data, outside  # noqa: E402,F401
-import alone  # noqa: E402
+import netns  # noqa: E402
 import relay  # noqa: E402
 
 LIMITS = ["allocations_per_user = %d" % base.USER_QUOTA, "allocations_per_prefix = 0"]
@@ -90,7 +90,7 @@ def main():
     parser.add_argument("rows", nargs="*")
     args = parser.parse_args()
 
-    alone.begin()
+    netns.begin()
     set_up_addresses()
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="avedge-checklist-") as folder:

@@ -10,10 +10,10 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import alone  # noqa: E402
+import netns  # noqa: E402
 import control  # noqa: E402
 import turnclient as t  # noqa: E402
-from alone import check  # noqa: E402
+from netns import check  # noqa: E402
 
 INSIDE, OUTSIDE = "127.0.1.1", "127.0.2.1"
 LET_IN, LEFT_OUT = "127.0.5.1", "127.0.6.1"
@@ -99,9 +99,9 @@ def a_reload_changes_it(server):
 
 
 def main():
-    alone.begin()
+    netns.begin()
     # 127.0.0.1 is who waits for the relay to serve.
-    with alone.running(inside=[INSIDE], outside=[OUTSIDE],
+    with netns.running(inside=[INSIDE], outside=[OUTSIDE],
                        side_lines={"outside": ["clients = {127.0.5.0/24, 127.0.0.1}"]}) as server:
         only_they_are_served(server, OUTSIDE, LET_IN, LEFT_OUT, "outside")
         check(is_served(LEFT_OUT, INSIDE, "udp"), "the inside has no list, and serves nobody")

@@ -17,15 +17,15 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import alone  # noqa: E402
+import netns  # noqa: E402
 import control  # noqa: E402
-import described  # noqa: E402
+import openapi_check  # noqa: E402
 import msclient  # noqa: E402
 import relay  # noqa: E402
 import turnclient  # noqa: E402
-from alone import check  # noqa: E402
+from netns import check  # noqa: E402
 from control import Connection  # noqa: E402
-from crowd import Crowd  # noqa: E402
+from load_clients import LoadClients  # noqa: E402
 
 INSIDE, OUTSIDE, PEER = "127.0.1.1", ("127.0.2.1", "::1"), "127.0.3.1"
 MANY = 5000
@@ -172,9 +172,9 @@ def thousands_are_listed_in_bounded_time(server):
     """5,000 allocations while a call goes on: neither waits for the other."""
     peer, call = Peer(), caller(server, "carol")
     call.channel_bind(0x4000, peer.address)
-    crowd = Crowd((INSIDE, 3478), *server.credential("crowd"))
-    members = crowd.grow(MANY)
-    refused = crowd.run(members, lambda m: m.allocate())
+    load_clients = LoadClients((INSIDE, 3478), *server.credential("load"))
+    members = load_clients.grow(MANY)
+    refused = load_clients.run(members, lambda m: m.allocate())
     check(not refused, "%d refused", len(refused))
     waits, stop = [], threading.Event()
 
@@ -197,15 +197,15 @@ def thousands_are_listed_in_bounded_time(server):
               listed["total"])
     limits = get(server, "/v1/limits")
     users = {u["user"]: u["allocations"] for u in limits["users"]}
-    check(users == {"crowd": MANY, "carol": 1}, "%s", users)
+    check(users == {"load": MANY, "carol": 1}, "%s", users)
     stop.set()
     speaker.join()
     check(max(times) < 5, "an answer took %.1f s", max(times))
     check(len(waits) > 20 and max(waits) < 1, "%d round trips, the longest %.3f s", len(waits),
           max(waits))
-    check(ask(server, "DELETE", "/v1/allocations?user=crowd") == (200, {"ended": MANY}), "")
+    check(ask(server, "DELETE", "/v1/allocations?user=load_clients") == (200, {"ended": MANY}), "")
     check(talks(call, peer), "the call did not survive")
-    crowd.close()
+    load_clients.close()
     call.refresh(0)
     print("listed %d in %.0f ms at most; a call's slowest round trip %.1f ms"
           % (MANY, 1000 * max(times), 1000 * max(waits)))
@@ -422,10 +422,10 @@ def followers_that_do_not_read_cost_nothing(server):
 
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
-    crowd = Crowd((INSIDE, 3478), *server.credential("crowd"))
-    members = crowd.grow(300)
+    load_clients = LoadClients((INSIDE, 3478), *server.credential("load"))
+    members = load_clients.grow(300)
     start = time.monotonic()
-    refused = crowd.run(members, lambda m: m.cycle(total // 300))
+    refused = load_clients.run(members, lambda m: m.cycle(total // 300))
     took = time.monotonic() - start
     check(not refused, "%d refused", len(refused))
     thread.join(30)
@@ -441,7 +441,7 @@ def followers_that_do_not_read_cost_nothing(server):
     check(lost > 0, "12,000 records fit into a socket that nobody reads")
     reader.close()
     stuck.close()
-    crowd.close()
+    load_clients.close()
     check(kept >= KEPT, "the newest %d are not there, only %d", KEPT, kept)
     print("%d ends in %.1f s beside a stuck follower, which lost %d of %d records; the other %d"
           % (total, took, lost, kept + lost, seen["lost"]))
@@ -533,16 +533,16 @@ def a_relay_ends_in_spite_of_followers(server):
 
 
 def main():
-    alone.begin()
-    reason = described.unavailable()
+    netns.begin()
+    reason = openapi_check.unavailable()
     if reason:
         print(reason)
         sys.exit(77)
-    with alone.running(inside=[INSIDE], outside=OUTSIDE, allow=["127.0.0.0/8"],
+    with netns.running(inside=[INSIDE], outside=OUTSIDE, allow=["127.0.0.0/8"],
                        extra=['software = "one"'],
                        settings={"limits": relay.NO_LIMITS["limits"] + ["stranger_rate = 0"],
                                  "ms": ["version = 4", "ipv6 = true"]}) as server:
-        server.description = described.Description("control-mediarelayd.json")
+        server.description = openapi_check.Description("control-mediarelayd.json")
         for test in ROWS:
             print("--- " + test.__name__, flush=True)
             test(server)

@@ -11,10 +11,10 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import alone  # noqa: E402
+import netns  # noqa: E402
 import relay  # noqa: E402
 import turnclient as t  # noqa: E402
-from alone import check  # noqa: E402
+from netns import check  # noqa: E402
 
 INSIDE, OUTSIDE, PEER = "127.0.1.1", "127.0.2.1", "127.0.3.1"
 CHANNEL, LARGEST = 0x4001, 65507
@@ -81,11 +81,11 @@ def run(server, transport):
 
 
 def main():
-    alone.begin()
+    netns.begin()
     seed = random.randrange(1 << 32)
     random.seed(seed)
     print("seed %d" % seed)
-    with alone.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
+    with netns.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
                        settings=relay.NO_LIMITS) as server:
         for transport in ("tcp", "tls"):
             run(server, transport)

@@ -14,10 +14,10 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import alone  # noqa: E402
+import netns  # noqa: E402
 import msclient  # noqa: E402
 import relay  # noqa: E402
-from alone import check  # noqa: E402
+from netns import check  # noqa: E402
 
 LIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")
 FIRST = {"inside": "127.0.1.1", "outside": "127.0.2.1"}
@@ -88,7 +88,7 @@ def calls(program, folder, first):
 
 
 def main():
-    alone.begin()
+    netns.begin()
     with tempfile.TemporaryDirectory(prefix="avedge-") as folder:
         program = build_agent(folder)
         relays = []

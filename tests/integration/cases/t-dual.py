@@ -10,11 +10,11 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import alone  # noqa: E402
+import netns  # noqa: E402
 import msclient as ms  # noqa: E402
 import relay  # noqa: E402
 import turnclient as t  # noqa: E402
-from alone import check  # noqa: E402
+from netns import check  # noqa: E402
 
 INSIDE, OUTSIDE, OUTSIDE6 = "127.0.1.1", "127.0.2.1", "fd7a:1::1"
 PEERS = ("127.0.3.1", "fd7a:1::2")
@@ -77,7 +77,7 @@ def ietf(server, transport):
                       cafile=server.path("ca.pem"))
     relayed = addresses(client.allocate(BOTH))
     check([a[0] for a in relayed] == [OUTSIDE, OUTSIDE6], "%s", relayed)
-    check(alone.relay_sockets() == 2, "%d sockets", alone.relay_sockets())
+    check(netns.relay_sockets() == 2, "%d sockets", netns.relay_sockets())
     told_by_control(server, relayed)
 
     client.permit(*map(address, peers))
@@ -97,7 +97,7 @@ def ietf(server, transport):
 
     # Half of it ends; the other half does not notice.
     client.refresh(0, t.family_attr(1))
-    check(alone.relay_sockets() == 1, "%d sockets", alone.relay_sockets())
+    check(netns.relay_sockets() == 1, "%d sockets", netns.relay_sockets())
     client.send_channel(0x4000, b"nobody")
     client.send_channel(0x4001, b"still")
     expect_at(peers[1], b"still", relayed[1])
@@ -109,7 +109,7 @@ def ietf(server, transport):
     reply = client.request(t.REFRESH, [t.u32(t.LIFETIME, 600), t.family_attr(1)])
     check(reply.code == 443, "a half that is gone: %s", reply)
     client.refresh(0)
-    check(alone.relay_sockets() == 0, "%d sockets", alone.relay_sockets())
+    check(netns.relay_sockets() == 0, "%d sockets", netns.relay_sockets())
     for sock in (*peers, client):
         sock.close()
 
@@ -136,7 +136,7 @@ def microsoft(server):
         peers[other].sendto(b"aside", relayed[other])
         check(client.data() == (address(peers[other]), b"aside"), "indication of the other")
     client.release()
-    check(alone.relay_sockets() == 0, "%d sockets", alone.relay_sockets())
+    check(netns.relay_sockets() == 0, "%d sockets", netns.relay_sockets())
     for sock in (*peers, client):
         sock.close()
 
@@ -146,7 +146,7 @@ def killed(server):
     client = t.Client((INSIDE, 3478), "udp", *server.credential())
     relayed = addresses(client.allocate(BOTH))
     ctl(server, "kill", told_by_control(server, relayed))
-    check(alone.relay_sockets() == 0, "%d sockets", alone.relay_sockets())
+    check(netns.relay_sockets() == 0, "%d sockets", netns.relay_sockets())
     line = next(line for line in server.log().splitlines()
                 if "SECOND_RELAYED=[%s]:%d" % relayed[1] in line)
     check("REASON=killed" in line and "RELAYED=%s:%d" % relayed[0] in line, "%s", line)
@@ -154,11 +154,11 @@ def killed(server):
 
 
 def main():
-    alone.begin()
+    netns.begin()
     for ip in (OUTSIDE6, PEERS[1]):
         subprocess.run(["ip", "address", "add", ip + "/128", "dev", "lo", "nodad"], check=True)
     settings = dict(relay.NO_LIMITS, ms=["version = 4", "ipv6 = true"])
-    with alone.running(inside=[INSIDE], outside=[OUTSIDE, OUTSIDE6], allow=PEERS,
+    with netns.running(inside=[INSIDE], outside=[OUTSIDE, OUTSIDE6], allow=PEERS,
                        settings=settings) as server:
         for transport in ("udp", "tcp", "tls"):
             ietf(server, transport)

@@ -6,11 +6,11 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import alone  # noqa: E402
+import netns  # noqa: E402
 import relay  # noqa: E402
-from alone import check  # noqa: E402
+from netns import check  # noqa: E402
 from checklist.base import resident_kib  # noqa: E402
-from crowd import Crowd  # noqa: E402
+from load_clients import LoadClients  # noqa: E402
 
 INSIDE, OUTSIDE = "127.0.1.1", "127.0.2.1"
 CLIENTS, WARM_UP, CYCLES = 50, 20000, 100000
@@ -18,37 +18,37 @@ GROWTH_KIB = 1024
 LIMITS = {"limits": relay.NO_LIMITS["limits"] + ["stranger_rate = 0"]}
 
 
-def cycles(crowd, count):
-    refused = crowd.run(crowd.members, lambda m: m.cycle(count // CLIENTS), seconds=150)
+def cycles(load_clients, count):
+    refused = load_clients.run(load_clients.members, lambda m: m.cycle(count // CLIENTS), seconds=150)
     check(not refused, "refused: %s", list(refused.values())[:3])
 
 
 def main():
-    alone.begin()
-    with alone.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
+    netns.begin()
+    with netns.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
                        settings=LIMITS) as server:
         pid = server.pid()
-        crowd = Crowd((INSIDE, 3478), *server.credential())
-        crowd.grow(CLIENTS)
-        cycles(crowd, WARM_UP)
-        sockets, fds, resident = alone.relay_sockets(), alone.descriptors(pid), resident_kib(pid)
+        load_clients = LoadClients((INSIDE, 3478), *server.credential())
+        load_clients.grow(CLIENTS)
+        cycles(load_clients, WARM_UP)
+        sockets, fds, resident = netns.relay_sockets(), netns.descriptors(pid), resident_kib(pid)
         check(sockets == 0, "%d relay sockets are open", sockets)
         started = time.monotonic()
-        cycles(crowd, CYCLES)
+        cycles(load_clients, CYCLES)
         seconds = time.monotonic() - started
         grown = resident_kib(pid) - resident
-        check(alone.relay_sockets() == 0, "%d relay sockets are open", alone.relay_sockets())
-        check(alone.descriptors(pid) == fds, "descriptors: %d, then %d", fds,
-              alone.descriptors(pid))
+        check(netns.relay_sockets() == 0, "%d relay sockets are open", netns.relay_sockets())
+        check(netns.descriptors(pid) == fds, "descriptors: %d, then %d", fds,
+              netns.descriptors(pid))
         check(grown <= GROWTH_KIB, "resident memory grew by %d KiB", grown)
         # Every port is there: the whole range can still be taken.
-        everybody = crowd.grow(10000)
-        refused = crowd.run(everybody, lambda m: m.allocate())
+        everybody = load_clients.grow(10000)
+        refused = load_clients.run(everybody, lambda m: m.allocate())
         check(not refused, "%d of 10000 ports are lost", len(refused))
-        crowd.run(everybody, lambda m: m.release())
-        crowd.close()
+        load_clients.run(everybody, lambda m: m.release())
+        load_clients.close()
     print("%d cycles in %.0f s, %+d KiB, %d retransmissions" % (
-        CYCLES, seconds, grown, crowd.resent))
+        CYCLES, seconds, grown, load_clients.resent))
 
 
 if __name__ == "__main__":

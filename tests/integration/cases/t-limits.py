@@ -12,12 +12,12 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import alone  # noqa: E402
+import netns  # noqa: E402
 import control  # noqa: E402
 import msclient  # noqa: E402
 import relay  # noqa: E402
 import turnclient as t  # noqa: E402
-from alone import check  # noqa: E402
+from netns import check  # noqa: E402
 
 INSIDE, OUTSIDE, PEER = "127.0.1.1", "127.0.2.1", "127.0.3.1"
 CHANNEL, SIZE = 0x4001, 1000
@@ -341,8 +341,8 @@ def strangers(server):
 
 
 def main():
-    alone.begin()
-    with alone.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"], workers=2,
+    netns.begin()
+    with netns.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"], workers=2,
                        settings={"limits": relay.NO_LIMITS["limits"] + LIMITS}) as server:
         said = [datagrams(server), streams(server, "tcp"), streams(server, "tls"),
                 ms_streams(server), shares(server), revoked(server),

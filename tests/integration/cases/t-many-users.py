@@ -21,10 +21,10 @@ import urllib.request
 # one.
 os.environ["RELAY_BUILD_DIR"] = os.environ.get("BUILD_DIR") or os.environ.get("RELAY_BUILD_DIR", "")
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import alone  # noqa: E402
+import netns  # noqa: E402
 import relay  # noqa: E402
 import turnclient as tc  # noqa: E402
-from alone import check  # noqa: E402
+from netns import check  # noqa: E402
 
 INSIDE, OUTSIDE, METRICS = "127.0.1.1", "127.0.2.1", "127.0.0.1:9478"
 SETTINGS = {"limits": ["stranger_rate = 0", "nonce_lifetime = 8h"],
@@ -116,8 +116,8 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, default=100000)
     args = parser.parse_args()
-    alone.begin()
-    with alone.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
+    netns.begin()
+    with netns.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
                        settings=SETTINGS) as server:
         strangers = [Stranger(server.secret().encode()) for _ in range(SOCKETS)]
         serve_users(strangers, 2000)  # every buffer and table has been touched

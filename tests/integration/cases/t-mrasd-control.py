@@ -18,7 +18,7 @@ import control  # noqa: E402
 import mras  # noqa: E402
 import mras_bench  # noqa: E402
 import relay  # noqa: E402
-from alone import check  # noqa: E402
+from netns import check  # noqa: E402
 from control import Connection  # noqa: E402
 from mras import Client, ask_http, ask_sip, http_request  # noqa: E402
 from mras_bench import INSIDE, LIMITS, OUTSIDE, PORT, row  # noqa: E402

@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import mras  # noqa: E402
 import mras_bench  # noqa: E402
 import relay  # noqa: E402
-from alone import check  # noqa: E402
+from netns import check  # noqa: E402
 from mras import Client, Refused, ask_http, ask_sip, http_request, read_answer  # noqa: E402
 from mras_bench import INSIDE, OUTSIDE, PORT, row  # noqa: E402
 

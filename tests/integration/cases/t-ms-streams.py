@@ -10,10 +10,10 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import alone  # noqa: E402
+import netns  # noqa: E402
 import relay  # noqa: E402
 import turnclient as t  # noqa: E402
-from alone import check  # noqa: E402
+from netns import check  # noqa: E402
 
 INSIDE, OUTSIDE = "127.0.1.1", "127.0.2.1"
 COOKIE = bytes.fromhex("000f000472c64bc6")
@@ -153,13 +153,13 @@ def others_are_served(server):
 
 
 def main():
-    alone.begin()
-    with alone.running(inside=[INSIDE], outside=[OUTSIDE], settings=relay.NO_LIMITS) as server:
+    netns.begin()
+    with netns.running(inside=[INSIDE], outside=[OUTSIDE], settings=relay.NO_LIMITS) as server:
         handshakes()
         frames()
         endings()
         others_are_served(server)
-    with alone.running(inside=[INSIDE], outside=[OUTSIDE],
+    with netns.running(inside=[INSIDE], outside=[OUTSIDE],
                        settings=dict(relay.NO_LIMITS, ms=["enabled = false"])) as server:
         check_closed("turned off: framing", ASK)
         check_closed("turned off: pseudo-TLS", HELLO)

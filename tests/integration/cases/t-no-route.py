@@ -10,11 +10,11 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import alone  # noqa: E402
+import netns  # noqa: E402
 import control  # noqa: E402
 import relay  # noqa: E402
 import turnclient as t  # noqa: E402
-from alone import check  # noqa: E402
+from netns import check  # noqa: E402
 
 INSIDE, OUTSIDE, PEER, MOVING = "127.0.1.1", "127.0.2.1", "127.0.3.1", "198.51.100.9"
 NOWHERE = ("198.51.100.77", 4000)
@@ -50,9 +50,9 @@ def round_trip(client, peer, relayed):
 
 
 def main():
-    alone.begin()
+    netns.begin()
     address("add")
-    with alone.running(inside=[INSIDE], outside=[OUTSIDE], allow=[PEER, NOWHERE[0]],
+    with netns.running(inside=[INSIDE], outside=[OUTSIDE], allow=[PEER, NOWHERE[0]],
                        settings=relay.NO_LIMITS) as server, \
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         peer.bind((PEER, 0))

@@ -19,11 +19,11 @@ import urllib.parse
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import alone  # noqa: E402
+import netns  # noqa: E402
 import mras  # noqa: E402
 import mras_bench  # noqa: E402
 import relay  # noqa: E402
-from alone import check  # noqa: E402
+from netns import check  # noqa: E402
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..")
 RULES = os.path.join(TOP, "conf", "prometheus")
@@ -214,13 +214,13 @@ def main():
         if not shutil.which(name):
             print(name + " is not installed")
             sys.exit(77)
-    alone.begin()
+    netns.begin()
     if mras.unavailable():
         print(mras.unavailable())
         sys.exit(77)
     check_rules()
     with tempfile.TemporaryDirectory(prefix="avedge-prometheus-") as folder, \
-            alone.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
+            netns.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
                           settings=SETTINGS) as server:
         bench = mras_bench.Bench(folder)
         shutil.copy(server.path("keys"), os.path.join(folder, "keys"))

@@ -14,11 +14,11 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import alone  # noqa: E402
+import netns  # noqa: E402
 import control  # noqa: E402
 import relay  # noqa: E402
 import turnclient  # noqa: E402
-from alone import check  # noqa: E402
+from netns import check  # noqa: E402
 from turnclient import Client  # noqa: E402
 
 INSIDE, SECOND_INSIDE = "127.0.1.1", "127.0.1.2"
@@ -87,7 +87,7 @@ def running(**options):
     settings = {"limits": relay.NO_LIMITS["limits"] + ["stranger_rate = 0"]}
     options = {"inside": [INSIDE], "outside": [OUTSIDE], "allow": ["127.0.0.0/8"],
                "workers": 2, "ports": "50000-50999", "settings": settings, **options}
-    with alone.running(**options) as server:
+    with netns.running(**options) as server:
         yield server
 
 
@@ -529,7 +529,7 @@ def no_packet_is_lost():
 
 
 def main():
-    alone.begin()
+    netns.begin()
     a_right_and_a_wrong_file()
     a_listener_comes_and_goes()
     a_broken_file_holds_nothing_up()

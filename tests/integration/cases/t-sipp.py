@@ -15,7 +15,7 @@ import threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import mras  # noqa: E402
 import mras_bench  # noqa: E402
-from alone import check  # noqa: E402
+from netns import check  # noqa: E402
 from mras_bench import INSIDE, PORT, row  # noqa: E402
 
 FORWARDER = ("127.0.0.1", 15061)

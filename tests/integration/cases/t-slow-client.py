@@ -17,10 +17,10 @@ import time
 # one.
 os.environ["RELAY_BUILD_DIR"] = os.environ.get("BUILD_DIR") or os.environ.get("RELAY_BUILD_DIR", "")
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import alone  # noqa: E402
+import netns  # noqa: E402
 import relay  # noqa: E402
 import turnclient as t  # noqa: E402
-from alone import check  # noqa: E402
+from netns import check  # noqa: E402
 
 INSIDE, OUTSIDE, PEER = "127.0.1.1", "127.0.2.1", "127.0.3.1"
 CHANNEL, SIZE, FLOOD = 0x4001, 1000, 20000
@@ -85,8 +85,8 @@ def run(server, transport):
 
 
 def main():
-    alone.begin()
-    with alone.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"], workers=1,
+    netns.begin()
+    with netns.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"], workers=1,
                        settings=relay.NO_LIMITS) as server:
         print("; ".join(run(server, transport) for transport in ("tcp", "tls")))
 

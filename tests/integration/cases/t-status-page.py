@@ -22,9 +22,9 @@ import urllib.request
 import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import alone  # noqa: E402
+import netns  # noqa: E402
 import relay  # noqa: E402
-from alone import check  # noqa: E402
+from netns import check  # noqa: E402
 
 INSIDE, OUTSIDE, METRICS = "127.0.1.1", "127.0.2.1", "127.0.0.1:9478"
 SETTINGS = {"limits": relay.NO_LIMITS["limits"] + ["stranger_rate = 0"],
@@ -345,11 +345,11 @@ def main():
         if not shutil.which(name):
             print(name + " is not installed")
             sys.exit(77)
-    alone.begin()
+    netns.begin()
     from chromium_call import Browser  # pylint: disable=import-outside-toplevel
     with tempfile.TemporaryDirectory(prefix="avedge-page-") as folder, \
             open(os.path.join(folder, "chromium.log"), "wb") as log, \
-            alone.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
+            netns.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
                           settings=SETTINGS) as server:
         calls = Calls(server, args.seconds + 120)
         browser = Browser(None, None, log)

@@ -16,10 +16,10 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import alone  # noqa: E402
+import netns  # noqa: E402
 import msclient  # noqa: E402
 import relay  # noqa: E402
-from alone import check  # noqa: E402
+from netns import check  # noqa: E402
 
 INSIDE, OUTSIDE, PEER, STRANGER = "127.0.1.1", "127.0.2.1", "127.0.3.1", "127.0.4.1"
 STRANGERS = 50
@@ -126,7 +126,7 @@ def seconds_to_reset(server, target, number, first):
 def strangers(server, target):
     times = [seconds_to_reset(server, target, number, b"GET / HTTP/1.0\r\n\r\n" if number % 2 else b"")
              for number in range(STRANGERS)]
-    crowd, at_once = [], []
+    load_clients, at_once = [], []
 
     def one(number):
         try:
@@ -135,10 +135,10 @@ def strangers(server, target):
             at_once.append(err)
 
     for number in range(STRANGERS):
-        crowd.append(threading.Thread(target=one, args=(number,)))
-    for thread in crowd:
+        load_clients.append(threading.Thread(target=one, args=(number,)))
+    for thread in load_clients:
         thread.start()
-    for thread in crowd:
+    for thread in load_clients:
         thread.join()
     wrong = [str(entry) for entry in at_once if isinstance(entry, SystemExit)]
     check(not wrong, "at once: %s", wrong)
@@ -155,9 +155,9 @@ def refused(target):
 
 
 def main():
-    alone.begin()
+    netns.begin()
     settings = dict(relay.NO_LIMITS)
-    with alone.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
+    with netns.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
                        settings=settings) as server:
         for transport in ("tcp", "ptls"):
             call = Call(server, transport)

@@ -47,7 +47,7 @@ if [ -x "$build/avedge-load" ]; then
 	run ms-ptls inside "${lync[@]}" --server ptls:$inside_addr:$tcp_port
 	run ms-tcp-send host "${lync[@]}" --mode send --server tcp:$outside_addr:$tcp_port
 fi
-run churn host "$here/crowd.py" $outside_addr $udp_port "$user_name" "$user_password" 40 60
+run churn host "$here/load_clients.py" $outside_addr $udp_port "$user_name" "$user_password" 40 60
 run connections host /usr/bin/python3 -c "
 import socket
 for i in range(400):

@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 
-import described
-from alone import check
+import openapi_check
+from netns import check
 
 NOBODY = 65534
 
@@ -29,7 +29,7 @@ class Connection(http.client.HTTPConnection):
 
 def ask(path, method, target, body=None, timeout=20, description=None):
     """(status, document) of a request over the socket at path; body: what becomes JSON;
-    description: of described.py, which the answer is held to."""
+    description: of openapi_check.py, which the answer is held to."""
     connection = Connection(path, timeout)
     try:
         connection.request(method, target, body=None if body is None else json.dumps(body))
@@ -79,6 +79,6 @@ def others_are_refused(path, target, description):
                              check=False, timeout=20)
         check(want in got.stdout + got.stderr, "mode %o: %s %s", mode, got.stdout, got.stderr)
         if want == "HTTP/1.1 403 ":
-            description.answer("PUT", target, None, 403, described.PROBLEM,
+            description.answer("PUT", target, None, 403, openapi_check.PROBLEM,
                                json.loads(got.stdout.split("\n\n", 1)[1]))
     os.chmod(path, 0o600)

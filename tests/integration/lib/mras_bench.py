@@ -6,8 +6,8 @@ import sys
 import tempfile
 import time
 
-import alone
-import described
+import netns
+import openapi_check
 import mras
 import relay
 import turnclient
@@ -98,21 +98,21 @@ def main(begin=None, end=None, describes="openapi.json", but=None):
 
     describes  the file in docs/ that bench.description is made of
     but        what of it these rows do not bring about, as regular expressions; None: nobody asks"""
-    alone.begin()
-    reason = mras.unavailable() or described.unavailable()
+    netns.begin()
+    reason = mras.unavailable() or openapi_check.unavailable()
     if reason:
         print(reason)
         return 77
     wanted, done = sys.argv[1:], 0
     with tempfile.TemporaryDirectory(prefix="avedge-mras-") as folder, \
-            alone.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
+            netns.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
                           settings={"limits": relay.NO_LIMITS["limits"] + [
                               "stranger_rate = 0"]}) as server:
         os.symlink(server.path("ca.pem"), os.path.join(folder, "relay-ca.pem"))
         # The daemons share the file itself, so that a rotation is one.
         os.rename(server.path("keys"), os.path.join(folder, "keys"))
         os.symlink(os.path.join(folder, "keys"), server.path("keys"))
-        bench = Bench(folder, described.Description(describes))
+        bench = Bench(folder, openapi_check.Description(describes))
         with bench.mrasd.running():
             begun = begin(bench) if begin and not wanted else None
             for function in ROWS:

@@ -13,10 +13,10 @@ tests_unit_auth_test_keyfile_LDADD = libkeyfile.a $(LDADD)
 tests_unit_auth_test_keyring_SOURCES = tests/unit/auth/test_keyring.c tests/unit/lib/oom.c
 tests_unit_auth_test_keyring_LDFLAGS = $(AM_LDFLAGS) $(oom_wrap)
 
-# mrasd: what it decides, in the world of mras_world.h.
-check_LIBRARIES += libmrasworld.a
-libmrasworld_a_SOURCES = tests/unit/auth/mras_world.c tests/unit/auth/mras_world.h
-mras_test_libs = libmrasworld.a $(MRAS_LIBS) $(CHECK_LIBS)
+# mrasd: what it decides, in the fixture of mras_fixture.h.
+check_LIBRARIES += libmrasfixture.a
+libmrasfixture_a_SOURCES = tests/unit/auth/mras_fixture.c tests/unit/auth/mras_fixture.h
+mras_test_libs = libmrasfixture.a $(MRAS_LIBS) $(CHECK_LIBS)
 unit_programs += \
 	tests/unit/auth/test_identity \
 	tests/unit/auth/test_mras_answer \
@@ -27,7 +27,7 @@ unit_programs += \
 	tests/unit/auth/test_sip \
 	tests/unit/auth/test_sip_framing \
 	tests/unit/auth/test_sip_torture \
-	tests/unit/auth/test_tally \
+	tests/unit/auth/test_mras_counters \
 	tests/unit/auth/test_text \
 	tests/unit/auth/test_xml_bombs
 tests_unit_auth_test_identity_LDADD = $(mras_test_libs)
@@ -43,7 +43,7 @@ tests_unit_auth_test_mras_xml_LDADD = $(mras_test_libs)
 tests_unit_auth_test_sip_LDADD = $(mras_test_libs)
 tests_unit_auth_test_sip_framing_LDADD = $(mras_test_libs)
 tests_unit_auth_test_sip_torture_LDADD = $(mras_test_libs)
-tests_unit_auth_test_tally_LDADD = $(mras_test_libs)
+tests_unit_auth_test_mras_counters_LDADD = $(mras_test_libs)
 tests_unit_auth_test_text_SOURCES = tests/unit/auth/test_text.c tests/unit/lib/oom.c
 tests_unit_auth_test_text_LDADD = $(mras_test_libs)
 tests_unit_auth_test_text_LDFLAGS = $(AM_LDFLAGS) $(oom_wrap)

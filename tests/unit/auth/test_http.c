@@ -11,7 +11,7 @@
 #include <jansson.h>
 
 #include "auth/credential/timestamp.h"
-#include "tests/unit/auth/http_world.h"
+#include "tests/unit/auth/http_fixture.h"
 #include "tests/unit/lib/json_schema.h"
 #include "tests/unit/lib/unit.h"
 
@@ -68,10 +68,10 @@ START_TEST(http_grants_what_the_relay_accepts)
 	ck_assert(timestamp_format(end_s, expires));
 	ck_assert_str_eq(text_of(&answer, "expires"), expires);
 	ck_assert_str_eq(text_of(&answer, "realm"), "avedge");
-	ck_assert(mras_world_accepts(&world, text_of(&answer, "username"),
-				     text_of(&answer, "password"), end_s - 1));
-	ck_assert(!mras_world_accepts(&world, text_of(&answer, "username"),
-				      text_of(&answer, "password"), end_s));
+	ck_assert(mras_fixture_accepts(&fixture, text_of(&answer, "username"),
+				       text_of(&answer, "password"), end_s - 1));
+	ck_assert(!mras_fixture_accepts(&fixture, text_of(&answer, "username"),
+					text_of(&answer, "password"), end_s));
 
 	const json_t *ice =
 		json_array_get(json_object_get(answer.document, "iceServers"), 0);
@@ -257,7 +257,7 @@ START_TEST(http_counts_credentials_of_one_identity)
 	struct http_request request = http_post("{\"user\":\"alice\"}");
 	struct http_answer answer;
 
-	world.service.identity_per_minute = 2;
+	fixture.service.identity_per_minute = 2;
 	for (int i = 0; i < 3; i++) {
 		answer = http_ask(OPEN_SERVER, &request, NOW_MS);
 		ck_assert_uint_eq(answer.reply.status, i < 2 ? 200 : 429);
@@ -277,7 +277,7 @@ START_TEST(http_needs_a_key)
 	struct http_request request = http_post("{\"user\":\"alice\"}");
 	struct http_answer answer;
 
-	world.service.keyring = NULL;
+	fixture.service.keyring = NULL;
 	answer = http_ask(OPEN_SERVER, &request, NOW_MS);
 	ck_assert_uint_eq(answer.reply.status, 503);
 	ck_assert_uint_gt(answer.reply.retry_after_s, 0);
@@ -341,15 +341,15 @@ START_TEST(http_decisions_are_told)
 			    bad = http_post("{\"user\":\"eve\"}");
 	struct http_answer answer;
 
-	world.service.decided = note;
-	world.service.decided_arg = &told;
+	fixture.service.decided = note;
+	fixture.service.decided_arg = &told;
 	for (int i = 0; i < 11; i++) {
 		answer = http_ask(LAB_SERVER, i == 0 ? &good : &bad, NOW_MS);
 		http_answer_free(&answer);
 		if (i == 1)
-			world.service.decided = NULL;
+			fixture.service.decided = NULL;
 		if (i == 9)
-			world.service.decided = note;
+			fixture.service.decided = note;
 	}
 	ck_assert_str_eq(told.text, "web01.lab.example a@lab.example ok one 60\n"
 				    "web01.lab.example eve forbidden - 0\n"
@@ -394,8 +394,8 @@ START_TEST(http_tells_of_what_it_does_not_understand)
 		char want[128] = "";
 		struct http_answer answer;
 
-		world.service.decided = note;
-		world.service.decided_arg = &told;
+		fixture.service.decided = note;
+		fixture.service.decided_arg = &told;
 		answer = http_ask(OPEN_SERVER, &strange[i].request, NOW_MS);
 		http_answer_free(&answer);
 		if (*strange[i].want)
@@ -411,7 +411,7 @@ static void http_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("http");
 
-	tcase_add_checked_fixture(tc, http_world_make, http_world_free);
+	tcase_add_checked_fixture(tc, http_fixture_make, http_fixture_free);
 	tcase_add_loop_test(tc, http_grants_what_the_relay_accepts, 0, ROWS(grants));
 	tcase_add_loop_test(tc, http_refuses_the_envelope, 0, ROWS(refusals));
 	tcase_add_loop_test(tc, http_refuses_the_body, 0, ROWS(bodies));

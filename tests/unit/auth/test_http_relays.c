@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/unit/auth/http_world.h"
+#include "tests/unit/auth/http_fixture.h"
 #include "tests/unit/lib/unit.h"
 
 static char *urls_for(const char *location)
@@ -46,7 +46,7 @@ START_TEST(http_names_the_relays_of_a_location)
 		     "\"turn:[2001:db8::5]:444?transport=tcp\"]"},
 	};
 
-	strcpy(world.relays[1].host, "2001:db8::5");
+	strcpy(fixture.relays[1].host, "2001:db8::5");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char *got = urls_for(rows[i].location);
 
@@ -54,7 +54,7 @@ START_TEST(http_names_the_relays_of_a_location)
 		free(got);
 	}
 	/* A browser refuses an empty list of URLs. */
-	world.service.relay_count = 1;
+	fixture.service.relay_count = 1;
 	char *none = urls_for("\"location\":\"intranet\"");
 	ck_assert_str_eq(none, "");
 	free(none);
@@ -66,8 +66,8 @@ START_TEST(http_lists_relays)
 	struct http_request request = {.method = "GET", .path = "/v1/relays"};
 	struct http_answer answer;
 
-	ck_assert(ip_addr_parse("192.0.2.7", &world.relays[0].direct));
-	world.relays[1].udp_port = 0;
+	ck_assert(ip_addr_parse("192.0.2.7", &fixture.relays[0].direct));
+	fixture.relays[1].udp_port = 0;
 	answer = http_ask(OPEN_SERVER, &request, NOW_MS);
 	ck_assert_uint_eq(answer.reply.status, 200);
 	http_check_schema(&request, &answer);
@@ -88,7 +88,7 @@ START_TEST(http_does_not_name_relays_that_drain)
 	struct http_request request = http_post("{\"user\":\"a\"}");
 	struct http_answer answer;
 
-	world.relays[0].draining = true;
+	fixture.relays[0].draining = true;
 	answer = http_ask(OPEN_SERVER, &list, NOW_MS);
 	http_check_schema(&list, &answer);
 	ck_assert_uint_eq(json_array_size(json_object_get(answer.document, "relays")), 1);
@@ -101,7 +101,7 @@ START_TEST(http_does_not_name_relays_that_drain)
 	http_answer_free(&answer);
 
 	/* Nobody is left, and credentials go on. */
-	world.relays[1].draining = true;
+	fixture.relays[1].draining = true;
 	answer = http_ask(OPEN_SERVER, &list, NOW_MS);
 	http_check_schema(&list, &answer);
 	ck_assert_uint_eq(json_array_size(json_object_get(answer.document, "relays")), 0);
@@ -119,7 +119,7 @@ static void http_relays_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("http_relays");
 
-	tcase_add_checked_fixture(tc, http_world_make, http_world_free);
+	tcase_add_checked_fixture(tc, http_fixture_make, http_fixture_free);
 	tcase_add_test(tc, http_names_the_relays_of_a_location);
 	tcase_add_test(tc, http_lists_relays);
 	tcase_add_test(tc, http_does_not_name_relays_that_drain);

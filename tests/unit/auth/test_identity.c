@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "auth/mras/identity.h"
-#include "tests/unit/auth/mras_world.h"
+#include "tests/unit/auth/mras_fixture.h"
 #include "tests/unit/lib/unit.h"
 
 static const struct {

@@ -6,20 +6,20 @@
 #include <string.h>
 
 #include "auth/mras/mras_xml.h"
+#include "tests/unit/auth/mras_fixture.h"
 #include "tests/unit/auth/mras_requests.h"
-#include "tests/unit/auth/mras_world.h"
 #include "tests/unit/lib/unit.h"
 
-static struct mras_world world;
+static struct mras_fixture fixture;
 
 static void make(void)
 {
-	mras_world_make(&world);
+	mras_fixture_make(&fixture);
 }
 
 static void end(void)
 {
-	mras_world_free(&world);
+	mras_fixture_free(&fixture);
 }
 /* The text between two others; static. */
 static const char *between(const char *text, const char *before, const char *behind)
@@ -44,9 +44,9 @@ START_TEST(xml_response)
 	size_t len;
 	char *answer;
 
-	world.service.realm = "relay & \"co\"";
-	answer = mras_world_respond(
-		&world,
+	fixture.service.realm = "relay & \"co\"";
+	answer = mras_fixture_respond(
+		&fixture,
 		REQUEST(ID "<location>internet</location><duration>480</duration>"),
 		&len);
 	const char *username = between(answer, "<username>", "</username>");
@@ -65,8 +65,9 @@ START_TEST(xml_response)
 		"</response>",
 		username, password);
 	ck_assert_str_eq(answer, want);
-	ck_assert(mras_world_accepts(&world, username, password, NOW_S + 480 * 60 - 1));
-	ck_assert(!mras_world_accepts(&world, username, password, NOW_S + 480 * 60));
+	ck_assert(
+		mras_fixture_accepts(&fixture, username, password, NOW_S + 480 * 60 - 1));
+	ck_assert(!mras_fixture_accepts(&fixture, username, password, NOW_S + 480 * 60));
 	free(answer);
 }
 END_TEST
@@ -74,7 +75,7 @@ END_TEST
 START_TEST(xml_response_to_a_malformed_request)
 {
 	size_t len;
-	char *answer = mras_world_respond(&world, "<request/>", &len);
+	char *answer = mras_fixture_respond(&fixture, "<request/>", &len);
 
 	ck_assert_str_eq(answer, "<?xml version=\"1.0\"?>\r\n<response " NS
 				 " version=\"3.0\" serverVersion=\"3.0\""
@@ -86,8 +87,8 @@ END_TEST
 START_TEST(xml_response_escapes)
 {
 	size_t len;
-	char *answer = mras_world_respond(
-		&world,
+	char *answer = mras_fixture_respond(
+		&fixture,
 		"<request requestID=\"&lt;&amp;&gt;&quot;&#39;&#9;&#10;\""
 		" version=\"2.0\" " URIS " " NS ">" PART(ID) CLOSED,
 		&len);
@@ -149,17 +150,17 @@ START_TEST(xml_relays)
 	size_t len;
 
 	if (relays[_i].addresses == WITH_IPV4)
-		ck_assert(ip_addr_parse("192.0.2.1", &world.relays[0].direct));
+		ck_assert(ip_addr_parse("192.0.2.1", &fixture.relays[0].direct));
 	if (relays[_i].addresses == WITH_IPV6)
-		ck_assert(ip_addr_parse("2001:db8::1", &world.relays[0].direct));
+		ck_assert(ip_addr_parse("2001:db8::1", &fixture.relays[0].direct));
 	if (relays[_i].addresses == HOST_IS_ADDRESS)
-		strcpy(world.relays[0].host, "192.0.2.7");
+		strcpy(fixture.relays[0].host, "192.0.2.7");
 	snprintf(body, sizeof(body),
 		 "<request requestID=\"7\" version=\"%s\" " URIS " %s " NS
 		 ">" PART(ID "%s") CLOSED,
 		 relays[_i].version, relays[_i].direct_ip ? "route=\"directip\"" : "",
 		 relays[_i].location);
-	char *answer = mras_world_respond(&world, body, &len);
+	char *answer = mras_fixture_respond(&fixture, body, &len);
 	list_relays(answer, list);
 	ck_assert_msg(strcmp(list, relays[_i].want) == 0, "%s: got %s", relays[_i].name,
 		      list);
@@ -172,9 +173,9 @@ START_TEST(xml_ports_that_are_not_offered)
 	size_t len;
 	char *answer;
 
-	world.relays[0].udp_port = 0;
-	world.relays[1].tcp_port = 0;
-	answer = mras_world_respond(&world, REQUEST(ID), &len);
+	fixture.relays[0].udp_port = 0;
+	fixture.relays[1].tcp_port = 0;
+	answer = mras_fixture_respond(&fixture, REQUEST(ID), &len);
 	ck_assert_ptr_nonnull(strstr(
 		answer, "<hostName>av.lab.example</hostName><tcpPort>443</tcpPort></m"));
 	ck_assert_ptr_nonnull(strstr(
@@ -189,8 +190,8 @@ START_TEST(xml_relays_that_drain_are_not_named)
 	size_t len;
 	char *answer;
 
-	world.relays[0].draining = true;
-	answer = mras_world_respond(&world, REQUEST(ID), &len);
+	fixture.relays[0].draining = true;
+	answer = mras_fixture_respond(&fixture, REQUEST(ID), &len);
 	ck_assert_ptr_nonnull(strstr(answer, "reasonPhrase=\"OK\""));
 	ck_assert_uint_eq(count_of(answer, "<username>"), 1);
 	ck_assert_uint_eq(count_of(answer, "<mediaRelay>"), 1);
@@ -198,8 +199,8 @@ START_TEST(xml_relays_that_drain_are_not_named)
 	free(answer);
 
 	/* The schema has no empty list. */
-	answer = mras_world_respond(&world, REQUEST(ID "<location>internet</location>"),
-				    &len);
+	answer = mras_fixture_respond(&fixture,
+				      REQUEST(ID "<location>internet</location>"), &len);
 	ck_assert_ptr_nonnull(strstr(answer, "reasonPhrase=\"Not Supported\""));
 	ck_assert_uint_eq(count_of(answer, "<username>"), 0);
 	free(answer);
@@ -211,8 +212,9 @@ static const char *phrase_of(const char *body, int server)
 	enum mras_reason reason;
 	size_t len;
 	struct mras_request *request = mras_request_parse(slice_of(body), &reason);
-	char *answer = mras_respond(&world.service, world.memory, &world.servers[server],
-				    request, reason, NOW_MS, NOW_S, &len);
+	char *answer = mras_respond(&fixture.service, fixture.memory,
+				    &fixture.servers[server], request, reason, NOW_MS,
+				    NOW_S, &len);
 	const char *phrase = between(answer, "reasonPhrase=\"", "\"");
 
 	/* Nobody gets anything if somebody is refused. */
@@ -235,21 +237,21 @@ START_TEST(xml_faults_of_the_service)
 	ck_assert_str_eq(phrase_of(REQUEST("<identity>a&#10;b</identity>"), OPEN_SERVER),
 			 "Request Malformed");
 
-	world.service.identity_per_minute = 1;
+	fixture.service.identity_per_minute = 1;
 	ck_assert_str_eq(phrase_of(two, OPEN_SERVER), "OK");
 	ck_assert_str_eq(phrase_of(two, OPEN_SERVER), "Server Busy");
-	world.service.identity_per_minute = 0;
+	fixture.service.identity_per_minute = 0;
 
-	world.service.relay_count = 1;
+	fixture.service.relay_count = 1;
 	ck_assert_str_eq(phrase_of(REQUEST(ID "<location>intranet</location>"),
 				   OPEN_SERVER),
 			 "Not Supported");
 	ck_assert_str_eq(phrase_of(REQUEST(ID), OPEN_SERVER), "OK");
-	world.service.relay_count = 0;
+	fixture.service.relay_count = 0;
 	ck_assert_str_eq(phrase_of(REQUEST(ID), OPEN_SERVER), "Not Supported");
-	world.service.relay_count = 2;
+	fixture.service.relay_count = 2;
 
-	world.service.keyring = NULL;
+	fixture.service.keyring = NULL;
 	ck_assert_str_eq(phrase_of(REQUEST(ID), OPEN_SERVER), "Not Supported");
 }
 END_TEST
@@ -257,13 +259,13 @@ END_TEST
 START_TEST(xml_duration_is_what_was_granted)
 {
 	size_t len;
-	char *answer = mras_world_respond(&world,
-					  REQUEST(ID "<duration>99999</duration>"), &len);
+	char *answer = mras_fixture_respond(
+		&fixture, REQUEST(ID "<duration>99999</duration>"), &len);
 
 	ck_assert_str_eq(between(answer, "<duration>", "<"), "1440");
 	free(answer);
-	world.keyring->keys[0].not_after_s = NOW_S + 30;
-	answer = mras_world_respond(&world, REQUEST(ID), &len);
+	fixture.keyring->keys[0].not_after_s = NOW_S + 30;
+	answer = mras_fixture_respond(&fixture, REQUEST(ID), &len);
 	ck_assert_str_eq(between(answer, "<duration>", "<"), "1");
 	free(answer);
 }

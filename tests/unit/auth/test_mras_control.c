@@ -10,23 +10,23 @@
 #include "auth/server/metrics.h"
 #include "auth/server/settings.h"
 #include "base/log.h"
-#include "tests/unit/auth/issuer_world.h"
-#include "tests/unit/lib/described_routes.h"
+#include "tests/unit/auth/issuer_fixture.h"
+#include "tests/unit/lib/openapi_routes.h"
 #include "tests/unit/lib/source_file.h"
 #include "tests/unit/lib/unit.h"
 
-static struct issuer_world world;
+static struct issuer_fixture fixture;
 static struct control_reply reply;
 
 static void make(void)
 {
-	issuer_world_make(&world, "");
+	issuer_fixture_make(&fixture, "");
 }
 
 static void end(void)
 {
 	control_reply_clear(&reply);
-	issuer_world_free(&world);
+	issuer_fixture_free(&fixture);
 }
 
 /* The document; it belongs to the reply. */
@@ -40,7 +40,7 @@ static json_t *ask(const char *method, const char *path, const char *body)
 	};
 
 	control_reply_clear(&reply);
-	control_dispatch(issuer_routes, issuer_route_count, &world.control, &message,
+	control_dispatch(issuer_routes, issuer_route_count, &fixture.control, &message,
 			 &reply);
 	ck_assert_ptr_nonnull(reply.document);
 	return reply.document;
@@ -136,13 +136,13 @@ START_TEST(control_says_why_a_reload_is_rejected)
 {
 	char want[256];
 
-	issuer_world_configure(&world, "relm = x\n");
+	issuer_fixture_configure(&fixture, "relm = x\n");
 	json_t *problem = ask("POST", "/v1/reload", "");
 
 	ck_assert_uint_eq(reply.status, 422);
 	snprintf(want, sizeof(want),
 		 "%s:10: unknown key \"relm\"; did you mean \"realm\"?",
-		 issuer_world_path(&world, "mrasd.conf"));
+		 issuer_fixture_path(&fixture, "mrasd.conf"));
 	ck_assert_str_eq(json_string_value(member(problem, "detail")), want);
 
 	json_t *last = member(ask("GET", "/v1/status", ""), "reload");
@@ -153,7 +153,7 @@ END_TEST
 
 START_TEST(control_reload_names_changes)
 {
-	issuer_world_configure(&world, "realm = x user = y\n");
+	issuer_fixture_configure(&fixture, "realm = x user = y\n");
 	json_t *document = ask("POST", "/v1/reload", "");
 	json_t *first = json_array_get(member(document, "changes"), 0);
 	json_t *second = json_array_get(member(document, "changes"), 1);
@@ -170,7 +170,7 @@ END_TEST
 static void decide(enum credential_form form, enum service_language language,
 		   enum service_fault fault)
 {
-	const struct settings *settings = world.issuer.settings;
+	const struct settings *settings = fixture.issuer.settings;
 	const struct service_request request = {
 		.identity = {(const uint8_t *)"a", 1},
 		.form = form,
@@ -178,7 +178,7 @@ static void decide(enum credential_form form, enum service_language language,
 	};
 	const struct service_answer answer = {.key_id = "one"};
 
-	issuer_decided(&world.issuer, &settings->servers[0], &request, fault,
+	issuer_decided(&fixture.issuer, &settings->servers[0], &request, fault,
 		       fault == SERVICE_OK ? &answer : NULL);
 }
 
@@ -225,13 +225,13 @@ START_TEST(control_status_tells_keys_by_what_they_do)
 {
 	static const char *const want[] = {"past", "signs", "verifies", "future"};
 
-	issuer_world_write(&world, "keys",
-			   "a MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZTE= - "
-			   "2020-01-01T00:00:00Z\n"
-			   "b MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZTI=\n"
-			   "c MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZTM=\n"
-			   "d MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZTQ= "
-			   "2120-01-01T00:00:00Z\n");
+	issuer_fixture_write(&fixture, "keys",
+			     "a MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZTE= - "
+			     "2020-01-01T00:00:00Z\n"
+			     "b MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZTI=\n"
+			     "c MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZTM=\n"
+			     "d MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZTQ= "
+			     "2120-01-01T00:00:00Z\n");
 	ask("POST", "/v1/reload", "");
 	ck_assert_uint_eq(reply.status, 200);
 
@@ -252,7 +252,7 @@ END_TEST
 /* A member of the document for each key of the configuration, and no secret. */
 START_TEST(control_configuration_is_what_is_in_force)
 {
-	issuer_world_configure(&world, "realm = x user = y\n");
+	issuer_fixture_configure(&fixture, "realm = x user = y\n");
 	ask("POST", "/v1/reload", "");
 
 	json_t *keys = member(ask("GET", "/v1/configuration", ""), "keys"), *row;
@@ -279,7 +279,7 @@ static char *scrape(void)
 	struct openmetrics om;
 
 	openmetrics_init(&om, OPENMETRICS_1_0_0);
-	issuer_metrics(&world.issuer, world.reload, &om);
+	issuer_metrics(&fixture.issuer, fixture.reload, &om);
 	char *text = openmetrics_finish(&om, NULL);
 	ck_assert_ptr_nonnull(text);
 	return text;
@@ -297,10 +297,10 @@ START_TEST(metrics_tell_what_happened)
 {
 	decide(CREDENTIAL_REST, SERVICE_HTTP, SERVICE_OK);
 	decide(CREDENTIAL_MRAS_TEXT, SERVICE_SIP, SERVICE_NO_KEY);
-	tally_latency(&world.issuer.tally, SERVICE_SIP, 200000);
-	world.issuer.tally.handshakes[HANDSHAKE_REVOKED] = 3;
-	world.issuer.counters[COUNT_TRUSTED] = 4;
-	world.issuer.settings->relays[1].draining = true;
+	mras_counters_latency(&fixture.issuer.mras_counters, SERVICE_SIP, 200000);
+	fixture.issuer.mras_counters.handshakes[HANDSHAKE_REVOKED] = 3;
+	fixture.issuer.counters[COUNT_TRUSTED] = 4;
+	fixture.issuer.settings->relays[1].draining = true;
 
 	char *text = scrape();
 
@@ -323,7 +323,7 @@ START_TEST(metrics_tell_what_happened)
 	ck_assert_ptr_null(strstr(text, "avedge_mras_crl_expiry_timestamp_seconds 1"));
 	free(text);
 
-	issuer_world_configure(&world, "relm = x\n");
+	issuer_fixture_configure(&fixture, "relm = x\n");
 	ask("POST", "/v1/reload", "");
 	text = scrape();
 	must_have(text, "avedge_reload_successful 0");
@@ -348,7 +348,7 @@ START_TEST(metrics_have_the_same_lines_after_many_users)
 			.form = CREDENTIAL_MRAS_TEXT,
 		};
 
-		issuer_decided(&world.issuer, &world.issuer.settings->servers[i % 2],
+		issuer_decided(&fixture.issuer, &fixture.issuer.settings->servers[i % 2],
 			       &request, i % 2 ? SERVICE_OK : SERVICE_BUSY,
 			       &(struct service_answer){.key_id = "one"});
 	}
@@ -410,7 +410,7 @@ END_TEST
 
 START_TEST(requests_are_those_of_the_openapi_file)
 {
-	described_routes_check(issuer_routes, issuer_route_count, "control-mrasd.json");
+	openapi_routes_check(issuer_routes, issuer_route_count, "control-mrasd.json");
 }
 END_TEST
 

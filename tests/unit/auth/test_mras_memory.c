@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "auth/mras/sip.h"
-#include "tests/unit/auth/mras_world.h"
+#include "tests/unit/auth/mras_fixture.h"
 #include "tests/unit/lib/oom.h"
 #include "tests/unit/lib/unit.h"
 
@@ -28,17 +28,17 @@ static const char message[] =
 	"CSeq: 1 SERVICE\r\n"
 	"Content-Type: application/msrtc-media-relay-auth+xml\r\n\r\n" BODY;
 
-static struct mras_world world;
+static struct mras_fixture fixture;
 
 static void make(void)
 {
-	mras_world_make(&world);
-	world.service.identity_per_minute = 1000000;
+	mras_fixture_make(&fixture);
+	fixture.service.identity_per_minute = 1000000;
 }
 
 static void end(void)
 {
-	mras_world_free(&world);
+	mras_fixture_free(&fixture);
 }
 
 static void *make_memory(void *unused)
@@ -95,9 +95,9 @@ START_TEST(memory_for_a_response)
 		long before = oom_live_blocks();
 
 		oom_arm(failures);
-		char *answer = mras_respond(&world.service, world.memory,
-					    &world.servers[OPEN_SERVER], request, reason,
-					    NOW_MS, NOW_S, &len);
+		char *answer = mras_respond(&fixture.service, fixture.memory,
+					    &fixture.servers[OPEN_SERVER], request,
+					    reason, NOW_MS, NOW_S, &len);
 		failed = oom_disarm();
 		size_t credentials = answer ? count_of(answer, "<username>") : 0;
 		bool is_ok = answer && strstr(answer, "reasonPhrase=\"OK\"");
@@ -126,9 +126,10 @@ START_TEST(memory_for_a_sip_response)
 		long before = oom_live_blocks();
 
 		oom_arm(failures);
-		char *answer = sip_respond(&world.service, world.memory,
-					   &world.servers[OPEN_SERVER], slice_of(message),
-					   NOW_MS, NOW_S, &len, &closes);
+		char *answer = sip_respond(&fixture.service, fixture.memory,
+					   &fixture.servers[OPEN_SERVER],
+					   slice_of(message), NOW_MS, NOW_S, &len,
+					   &closes);
 		failed = oom_disarm();
 		size_t credentials = answer ? count_of(answer, "<username>") : 0;
 		bool is_whole = !answer || strlen(answer) == len;

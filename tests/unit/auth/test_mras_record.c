@@ -9,16 +9,16 @@
 #include "auth/server/issuer.h"
 #include "auth/server/settings.h"
 #include "base/log.h"
-#include "tests/unit/auth/issuer_world.h"
+#include "tests/unit/auth/issuer_fixture.h"
 #include "tests/unit/lib/unit.h"
 
-static struct issuer_world world;
+static struct issuer_fixture fixture;
 static FILE *captured;
 static char text[65536];
 
 static void make(void)
 {
-	issuer_world_make(&world, "");
+	issuer_fixture_make(&fixture, "");
 	captured = tmpfile();
 	ck_assert_ptr_nonnull(captured);
 	ck_assert_int_ge(dup2(fileno(captured), STDERR_FILENO), 0);
@@ -27,7 +27,7 @@ static void make(void)
 
 static void end(void)
 {
-	issuer_world_free(&world);
+	issuer_fixture_free(&fixture);
 	fclose(captured);
 }
 
@@ -60,8 +60,8 @@ static void decide(const struct service_request *request, enum service_fault fau
 		.key_id = "one",
 	};
 
-	issuer_decided(&world.issuer, &world.issuer.settings->servers[0], request, fault,
-		       fault == SERVICE_OK ? &answer : NULL);
+	issuer_decided(&fixture.issuer, &fixture.issuer.settings->servers[0], request,
+		       fault, fault == SERVICE_OK ? &answer : NULL);
 }
 
 static struct service_request request_for(const char *identity)
@@ -113,16 +113,16 @@ START_TEST(record_without_identities_names_nobody)
 {
 	struct service_request request = request_for("sip:alice@lab.example");
 
-	issuer_world_configure(&world, "log { identities = no }\n");
-	ck_assert(reload_configuration(world.reload, NULL));
+	issuer_fixture_configure(&fixture, "log { identities = no }\n");
+	ck_assert(reload_configuration(fixture.reload, NULL));
 	written();
 	decide(&request, SERVICE_OK);
 	decide(&request, SERVICE_FORBIDDEN);
 	ck_assert_uint_eq(lines_with(written(), "FORM=mras"), 2);
 	ck_assert_ptr_null(strstr(text, "alice"));
 
-	issuer_world_configure(&world, "log { records = no }\n");
-	ck_assert(reload_configuration(world.reload, NULL));
+	issuer_fixture_configure(&fixture, "log { records = no }\n");
+	ck_assert(reload_configuration(fixture.reload, NULL));
 	written();
 	decide(&request, SERVICE_OK);
 	decide(&request, SERVICE_FORBIDDEN);
@@ -149,7 +149,7 @@ START_TEST(records_of_refusals_are_no_flood)
 {
 	struct service_request request = request_for("a");
 
-	world.issuer.unix_s = 1000;
+	fixture.issuer.unix_s = 1000;
 	for (int i = 0; i < 50; i++) {
 		decide(&request, SERVICE_FORBIDDEN);
 		decide(&request, SERVICE_OK);
@@ -158,12 +158,12 @@ START_TEST(records_of_refusals_are_no_flood)
 	ck_assert_uint_eq(lines_with(text, "credential issued"), 50);
 	ck_assert_uint_eq(lines_with(text, "credential refused"), 20);
 
-	world.issuer.unix_s = 1001;
+	fixture.issuer.unix_s = 1001;
 	decide(&request, SERVICE_FORBIDDEN);
 	ck_assert_ptr_nonnull(
 		strstr(written(), "30 more refusals within a second have no record\n"));
 	ck_assert_uint_eq(lines_with(text, "credential refused"), 1);
-	ck_assert_uint_eq(world.issuer.tally.refused[REFUSAL_FORBIDDEN], 51);
+	ck_assert_uint_eq(fixture.issuer.mras_counters.refused[REFUSAL_FORBIDDEN], 51);
 }
 END_TEST
 

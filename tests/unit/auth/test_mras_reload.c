@@ -11,28 +11,28 @@
 
 #include "auth/mras/drain.h"
 #include "auth/server/settings.h"
-#include "tests/unit/auth/issuer_world.h"
+#include "tests/unit/auth/issuer_fixture.h"
 #include "tests/unit/lib/unit.h"
 
-static struct issuer_world world;
+static struct issuer_fixture fixture;
 static struct reload_report report;
 
 static void make(void)
 {
-	issuer_world_make(&world, "");
+	issuer_fixture_make(&fixture, "");
 }
 
 static void end(void)
 {
 	reload_report_clear(&report);
-	issuer_world_free(&world);
+	issuer_fixture_free(&fixture);
 }
 
 static bool reload_with(const char *more)
 {
-	issuer_world_configure(&world, more);
+	issuer_fixture_configure(&fixture, more);
 	reload_report_clear(&report);
-	return reload_configuration(world.reload, &report);
+	return reload_configuration(fixture.reload, &report);
 }
 
 /* "key: before -> after (effect)", a line each. */
@@ -52,7 +52,7 @@ static const char *changes(void)
 
 START_TEST(reload_of_the_same_file_changes_nothing)
 {
-	ck_assert(reload_configuration(world.reload, &report));
+	ck_assert(reload_configuration(fixture.reload, &report));
 	ck_assert_int_eq(report.result, RELOAD_UNCHANGED);
 	ck_assert_uint_eq(report.generation, 1);
 	ck_assert_uint_eq(report.count, 0);
@@ -72,9 +72,9 @@ START_TEST(reload_names_every_change)
 			 "limits.idle: 10m -> 5m (applied)\n"
 			 "server.new.example: not trusted -> trusted (applied)\n"
 			 "relay.4: none -> r (applied)\n");
-	ck_assert_str_eq(world.issuer.settings->service.realm, "x");
-	ck_assert_int_eq(reload_last(world.reload)->result, RELOAD_APPLIED);
-	ck_assert_int_eq(reload_last(world.reload)->at_s, world.issuer.unix_s);
+	ck_assert_str_eq(fixture.issuer.settings->service.realm, "x");
+	ck_assert_int_eq(reload_last(fixture.reload)->result, RELOAD_APPLIED);
+	ck_assert_int_eq(reload_last(fixture.reload)->at_s, fixture.issuer.unix_s);
 }
 END_TEST
 
@@ -89,7 +89,7 @@ START_TEST(reload_leaves_to_the_next_start_what_needs_one)
 		ck_assert(reload_with("user = nobody control { socket = /x }\n"));
 		ck_assert_int_eq(report.result, RELOAD_UNCHANGED);
 		ck_assert_str_eq(changes(), waiting);
-		ck_assert_ptr_null(world.issuer.settings->config->user);
+		ck_assert_ptr_null(fixture.issuer.settings->config->user);
 	}
 	ck_assert(reload_with(""));
 	ck_assert_str_eq(changes(), "");
@@ -121,7 +121,7 @@ static void expand(const char *format, char *out, size_t size)
 	for (; *format && len + 1 < size; format++) {
 		if (format[0] == '%' && format[1] == 's') {
 			len += (size_t)snprintf(out + len, size - len, "%s",
-						world.folder);
+						fixture.folder);
 			format++;
 		} else {
 			out[len++] = *format;
@@ -132,11 +132,11 @@ static void expand(const char *format, char *out, size_t size)
 
 START_TEST(reload_of_something_wrong_changes_nothing)
 {
-	const struct settings *before = world.issuer.settings;
+	const struct settings *before = fixture.issuer.settings;
 	char want[512];
 
 	if (wrong[_i].file)
-		issuer_world_write(&world, wrong[_i].file, wrong[_i].text);
+		issuer_fixture_write(&fixture, wrong[_i].file, wrong[_i].text);
 	ck_assert(!reload_with(wrong[_i].more));
 	expand(wrong[_i].want, want, sizeof(want));
 	ck_assert_msg(strncmp(report.error, want, strlen(want)) == 0, "%s: %s",
@@ -144,27 +144,27 @@ START_TEST(reload_of_something_wrong_changes_nothing)
 	ck_assert_int_eq(report.result, RELOAD_REJECTED);
 	ck_assert_uint_eq(report.generation, 1);
 	ck_assert_uint_eq(report.count, 0);
-	ck_assert_ptr_eq(world.issuer.settings, before);
-	ck_assert_str_eq(reload_last(world.reload)->error, report.error);
+	ck_assert_ptr_eq(fixture.issuer.settings, before);
+	ck_assert_str_eq(reload_last(fixture.reload)->error, report.error);
 }
 END_TEST
 
 START_TEST(reload_reports_files_by_what_is_in_them)
 {
-	issuer_world_write(&world, "keys",
-			   "two MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWZn\n"
-			   "one MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY= - "
-			   "2126-01-01T00:00:00Z\n");
+	issuer_fixture_write(&fixture, "keys",
+			     "two MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWZn\n"
+			     "one MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY= - "
+			     "2126-01-01T00:00:00Z\n");
 	ck_assert(reload_with(""));
 	ck_assert_str_eq(changes(), "keys: one -> two, one (applied)\n");
 	ck_assert_ptr_eq(strstr(changes(), "MDEy"), NULL);
 
 	/* The same text again is another file. */
-	issuer_world_write(&world, "new",
-			   "two MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWZn\n");
+	issuer_fixture_write(&fixture, "new",
+			     "two MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWZn\n");
 	char from[WORLD_PATH_SIZE];
-	snprintf(from, sizeof(from), "%s", issuer_world_path(&world, "new"));
-	ck_assert_int_eq(rename(from, issuer_world_path(&world, "keys")), 0);
+	snprintf(from, sizeof(from), "%s", issuer_fixture_path(&fixture, "new"));
+	ck_assert_int_eq(rename(from, issuer_fixture_path(&fixture, "keys")), 0);
 	ck_assert(reload_with(""));
 	ck_assert_str_eq(changes(), "keys: two, one -> two (applied)\n");
 }
@@ -172,47 +172,47 @@ END_TEST
 
 START_TEST(reload_watches_every_file)
 {
-	const struct settings *before = world.issuer.settings;
+	const struct settings *before = fixture.issuer.settings;
 
-	reload_watched_files(world.reload);
-	ck_assert_ptr_eq(world.issuer.settings, before);
+	reload_watched_files(fixture.reload);
+	ck_assert_ptr_eq(fixture.issuer.settings, before);
 
-	issuer_world_certify(&world, 3600);
-	reload_watched_files(world.reload);
-	ck_assert_ptr_ne(world.issuer.settings, before);
-	ck_assert_uint_eq(reload_last(world.reload)->generation, 2);
+	issuer_fixture_certify(&fixture, 3600);
+	reload_watched_files(fixture.reload);
+	ck_assert_ptr_ne(fixture.issuer.settings, before);
+	ck_assert_uint_eq(reload_last(fixture.reload)->generation, 2);
 
 	char more[2 * WORLD_PATH_SIZE];
-	issuer_world_revoke(&world, 600);
+	issuer_fixture_revoke(&fixture, 600);
 	snprintf(more, sizeof(more), "tls { crl = \"%s\" }\n",
-		 issuer_world_path(&world, "crl.pem"));
+		 issuer_fixture_path(&fixture, "crl.pem"));
 	ck_assert_msg(reload_with(more), "%s", report.error);
-	ck_assert_uint_eq(world.issuer.settings->files[FILE_CRL].count, 1);
-	int64_t ends_s = world.issuer.settings->files[FILE_CRL].expires_s;
-	ck_assert_int_le(ends_s - world.issuer.unix_s, 660);
-	ck_assert_int_ge(ends_s - world.issuer.unix_s, 540);
+	ck_assert_uint_eq(fixture.issuer.settings->files[FILE_CRL].count, 1);
+	int64_t ends_s = fixture.issuer.settings->files[FILE_CRL].expires_s;
+	ck_assert_int_le(ends_s - fixture.issuer.unix_s, 660);
+	ck_assert_int_ge(ends_s - fixture.issuer.unix_s, 540);
 
-	before = world.issuer.settings;
-	issuer_world_revoke(&world, 1200);
-	reload_watched_files(world.reload);
-	ck_assert_ptr_ne(world.issuer.settings, before);
-	ck_assert_int_gt(world.issuer.settings->files[FILE_CRL].expires_s, ends_s);
+	before = fixture.issuer.settings;
+	issuer_fixture_revoke(&fixture, 1200);
+	reload_watched_files(fixture.reload);
+	ck_assert_ptr_ne(fixture.issuer.settings, before);
+	ck_assert_int_gt(fixture.issuer.settings->files[FILE_CRL].expires_s, ends_s);
 }
 END_TEST
 
 START_TEST(reload_looks_once_at_a_file_that_went_wrong)
 {
-	const struct settings *before = world.issuer.settings;
+	const struct settings *before = fixture.issuer.settings;
 
-	issuer_world_write(&world, "keys", "nonsense\n");
-	reload_watched_files(world.reload);
-	ck_assert_ptr_eq(world.issuer.settings, before);
-	ck_assert_int_eq(reload_last(world.reload)->result, RELOAD_REJECTED);
+	issuer_fixture_write(&fixture, "keys", "nonsense\n");
+	reload_watched_files(fixture.reload);
+	ck_assert_ptr_eq(fixture.issuer.settings, before);
+	ck_assert_int_eq(reload_last(fixture.reload)->result, RELOAD_REJECTED);
 
 	/* Not again every two seconds: the log would say so for ever. */
-	world.issuer.unix_s += 2;
-	reload_watched_files(world.reload);
-	ck_assert_int_ne(reload_last(world.reload)->at_s, world.issuer.unix_s);
+	fixture.issuer.unix_s += 2;
+	reload_watched_files(fixture.reload);
+	ck_assert_int_ne(reload_last(fixture.reload)->at_s, fixture.issuer.unix_s);
 }
 END_TEST
 
@@ -243,10 +243,10 @@ static const struct {
 
 START_TEST(reload_knows_until_when_keys_sign)
 {
-	issuer_world_write(&world, "keys", endings[_i].keys);
+	issuer_fixture_write(&fixture, "keys", endings[_i].keys);
 	ck_assert_msg(reload_with(""), "%s", report.error);
 
-	int64_t got = world.issuer.settings->files[FILE_KEYS].expires_s;
+	int64_t got = fixture.issuer.settings->files[FILE_KEYS].expires_s;
 	if (endings[_i].ends_s == 0)
 		ck_assert_int_le(got, time(NULL));
 	else
@@ -260,15 +260,15 @@ START_TEST(reload_warns_of_ends_once_a_day)
 	FILE *captured = tmpfile();
 	char text[4096];
 
-	issuer_world_certify(&world, 30 * 86400);
-	issuer_world_write(&world, "keys", "a" SECRET "WY= - 2020-01-01T00:00:00Z\n");
+	issuer_fixture_certify(&fixture, 30 * 86400);
+	issuer_fixture_write(&fixture, "keys", "a" SECRET "WY= - 2020-01-01T00:00:00Z\n");
 	ck_assert(reload_with(""));
 	ck_assert_ptr_nonnull(captured);
 	ck_assert_int_ge(dup2(fileno(captured), STDERR_FILENO), 0);
 	for (int day = 0; day < 20; day++) {
 		for (int i = 0; i < 3; i++)
-			reload_watched_files(world.reload);
-		world.issuer.unix_s += 86400;
+			reload_watched_files(fixture.reload);
+		fixture.issuer.unix_s += 86400;
 	}
 
 	ssize_t len = pread(fileno(captured), text, sizeof(text) - 1, 0);
@@ -287,11 +287,11 @@ END_TEST
 
 START_TEST(reload_keeps_relays_draining)
 {
-	struct service_relay *relays = world.issuer.settings->relays;
+	struct service_relay *relays = fixture.issuer.settings->relays;
 
 	ck_assert_int_eq(drain_begin(relays, 3, "192.0.2.2", false), DRAIN_DONE);
 	ck_assert(reload_with("relay { location = outside host = av0.lab.example }\n"));
-	relays = world.issuer.settings->relays;
+	relays = fixture.issuer.settings->relays;
 	ck_assert(!relays[0].draining);
 	ck_assert(relays[1].draining);
 	ck_assert(!relays[2].draining);

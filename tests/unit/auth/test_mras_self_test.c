@@ -7,10 +7,10 @@
 
 #include "auth/server/issuer.h"
 #include "auth/server/settings.h"
-#include "tests/unit/auth/mras_world.h"
+#include "tests/unit/auth/mras_fixture.h"
 #include "tests/unit/lib/unit.h"
 
-static struct mras_world world;
+static struct mras_fixture fixture;
 static char keys[] = "/etc/avedge/keys";
 static struct config config = {.keys = keys};
 static struct settings settings;
@@ -19,9 +19,10 @@ static char error[512];
 
 static void setup(void)
 {
-	mras_world_make(&world);
-	settings = (struct settings){
-		.config = &config, .service = world.service, .keyring = world.keyring};
+	mras_fixture_make(&fixture);
+	settings = (struct settings){.config = &config,
+				     .service = fixture.service,
+				     .keyring = fixture.keyring};
 	issuer =
 		(struct issuer){.settings = &settings, .now_ms = NOW_MS, .unix_s = NOW_S};
 	error[0] = '\0';
@@ -29,7 +30,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-	mras_world_free(&world);
+	mras_fixture_free(&fixture);
 }
 
 static void never(void *arg, const struct service_server *server,
@@ -55,8 +56,8 @@ END_TEST
 
 START_TEST(no_key_is_valid)
 {
-	for (size_t i = 0; i < world.keyring->count; i++)
-		world.keyring->keys[i].not_after_s = NOW_S;
+	for (size_t i = 0; i < fixture.keyring->count; i++)
+		fixture.keyring->keys[i].not_after_s = NOW_S;
 	ck_assert(!self_test(&issuer, error, sizeof(error)));
 	ck_assert_msg(strstr(error, "no key of /etc/avedge/keys is valid now") != NULL,
 		      "%s", error);
@@ -66,7 +67,7 @@ END_TEST
 /* What signs is not what verifies. */
 START_TEST(the_relay_would_refuse)
 {
-	struct keyring other = *world.keyring;
+	struct keyring other = *fixture.keyring;
 
 	for (size_t i = 0; i < other.count; i++)
 		other.keys[i].mras_token[0] ^= 1;

@@ -6,20 +6,20 @@
 #include <string.h>
 
 #include "auth/mras/mras_xml.h"
+#include "tests/unit/auth/mras_fixture.h"
 #include "tests/unit/auth/mras_requests.h"
-#include "tests/unit/auth/mras_world.h"
 #include "tests/unit/lib/unit.h"
 
-static struct mras_world world;
+static struct mras_fixture fixture;
 
 static void make(void)
 {
-	mras_world_make(&world);
+	mras_fixture_make(&fixture);
 }
 
 static void end(void)
 {
-	mras_world_free(&world);
+	mras_fixture_free(&fixture);
 }
 static const struct {
 	const char *name;
@@ -166,9 +166,9 @@ START_TEST(xml_version)
 	if (request)
 		ck_assert_int_eq(request->version, versions[_i].number);
 
-	char *answer = mras_respond(&world.service, world.memory,
-				    &world.servers[OPEN_SERVER], request, reason, NOW_MS,
-				    NOW_S, &len);
+	char *answer = mras_respond(&fixture.service, fixture.memory,
+				    &fixture.servers[OPEN_SERVER], request, reason,
+				    NOW_MS, NOW_S, &len);
 	snprintf(attribute, sizeof(attribute), " version=\"%s\"", versions[_i].answered);
 	ck_assert_ptr_nonnull(strstr(answer, attribute));
 	/* Who asked is known of all that is not malformed. */
@@ -343,7 +343,7 @@ START_TEST(xml_count_of_parts)
 {
 	size_t len;
 	char *body = request_of(MRAS_REQUESTS_MAX);
-	char *answer = mras_world_respond(&world, body, &len);
+	char *answer = mras_fixture_respond(&fixture, body, &len);
 
 	ck_assert_ptr_nonnull(strstr(answer, "reasonPhrase=\"OK\""));
 	ck_assert_uint_eq(count_of(answer, "<credentialsResponse "), MRAS_REQUESTS_MAX);
@@ -353,7 +353,7 @@ START_TEST(xml_count_of_parts)
 	free(body);
 
 	body = request_of(MRAS_REQUESTS_MAX + 1);
-	answer = mras_world_respond(&world, body, &len);
+	answer = mras_fixture_respond(&fixture, body, &len);
 	ck_assert_ptr_nonnull(strstr(answer, "reasonPhrase=\"Request Too Large\""));
 	ck_assert_ptr_nonnull(strstr(answer, "requestID=\"7\""));
 	ck_assert_uint_eq(count_of(answer, "<credentialsResponse"), 0);

@@ -6,27 +6,27 @@
 #include <string.h>
 
 #include "auth/mras/service.h"
-#include "tests/unit/auth/mras_world.h"
+#include "tests/unit/auth/mras_fixture.h"
 #include "tests/unit/lib/unit.h"
 
-static struct mras_world world;
+static struct mras_fixture fixture;
 static struct service_answer answer;
 
 static void make(void)
 {
-	mras_world_make(&world);
+	mras_fixture_make(&fixture);
 }
 
 static void end(void)
 {
-	mras_world_free(&world);
+	mras_fixture_free(&fixture);
 }
 
 /* alice@lab.example, MRAS, asked by the server that may ask for anybody. */
 static struct service_request request_for(const char *identity)
 {
 	return (struct service_request){
-		.server = &world.servers[OPEN_SERVER],
+		.server = &fixture.servers[OPEN_SERVER],
 		.identity = slice_of(identity),
 		.form = CREDENTIAL_MRAS_TEXT,
 		.token_version = 2,
@@ -35,7 +35,7 @@ static struct service_request request_for(const char *identity)
 
 static enum service_fault issue_at(const struct service_request *request, uint64_t now_ms)
 {
-	return service_issue(&world.service, world.memory, request, now_ms, NOW_S,
+	return service_issue(&fixture.service, fixture.memory, request, now_ms, NOW_S,
 			     &answer);
 }
 
@@ -77,11 +77,11 @@ START_TEST(service_time_to_live)
 	struct service_request request = request_for("sip:alice@lab.example");
 
 	request.ttl_s = times[_i].asked_s;
-	world.service.ttl_default_s = times[_i].default_s;
-	world.service.ttl_max_s = times[_i].service_max_s;
-	world.servers[OPEN_SERVER].ttl_max_s = times[_i].server_max_s;
+	fixture.service.ttl_default_s = times[_i].default_s;
+	fixture.service.ttl_max_s = times[_i].service_max_s;
+	fixture.servers[OPEN_SERVER].ttl_max_s = times[_i].server_max_s;
 	if (times[_i].key_left_s != NO_KEY_END)
-		world.keyring->keys[0].not_after_s = NOW_S + times[_i].key_left_s;
+		fixture.keyring->keys[0].not_after_s = NOW_S + times[_i].key_left_s;
 	ck_assert_int_eq(issue(&request), SERVICE_OK);
 	ck_assert_msg(answer.ttl_s == times[_i].want_s, "%s: got %lld s", times[_i].name,
 		      (long long)answer.ttl_s);
@@ -91,9 +91,9 @@ START_TEST(service_time_to_live)
 	const char *username = answer.pair.username;
 	const char *password = answer.pair.password;
 	int64_t expires_s = NOW_S + answer.ttl_s;
-	ck_assert(mras_world_accepts(&world, username, password, NOW_S));
-	ck_assert(mras_world_accepts(&world, username, password, expires_s - 1));
-	ck_assert(!mras_world_accepts(&world, username, password, expires_s));
+	ck_assert(mras_fixture_accepts(&fixture, username, password, NOW_S));
+	ck_assert(mras_fixture_accepts(&fixture, username, password, expires_s - 1));
+	ck_assert(!mras_fixture_accepts(&fixture, username, password, expires_s));
 }
 END_TEST
 
@@ -127,7 +127,7 @@ START_TEST(service_faults)
 {
 	struct service_request request = request_for(faults[_i].identity);
 
-	request.server = &world.servers[faults[_i].server];
+	request.server = &fixture.servers[faults[_i].server];
 	request.form = faults[_i].form;
 	enum service_fault got = issue(&request);
 	ck_assert_msg(got == faults[_i].want, "%s: got %s", faults[_i].name,
@@ -165,19 +165,19 @@ START_TEST(service_needs_a_key)
 {
 	struct service_request request = request_for("alice");
 
-	world.keyring->keys[0].rest = KEY_REST_NONE;
+	fixture.keyring->keys[0].rest = KEY_REST_NONE;
 	ck_assert_int_eq(issue(&request), SERVICE_OK);
 	request.form = CREDENTIAL_REST;
 	ck_assert_int_eq(issue(&request), SERVICE_NO_KEY);
-	world.keyring->keys[0].rest = KEY_REST_SHA1;
+	fixture.keyring->keys[0].rest = KEY_REST_SHA1;
 	ck_assert_int_eq(issue(&request), SERVICE_OK);
 
-	world.keyring->keys[0].not_after_s = NOW_S;
+	fixture.keyring->keys[0].not_after_s = NOW_S;
 	ck_assert_int_eq(issue(&request), SERVICE_NO_KEY);
-	world.keyring->keys[0].not_after_s = INT64_MAX;
-	world.keyring->keys[0].not_before_s = NOW_S + 1;
+	fixture.keyring->keys[0].not_after_s = INT64_MAX;
+	fixture.keyring->keys[0].not_before_s = NOW_S + 1;
 	ck_assert_int_eq(issue(&request), SERVICE_NO_KEY);
-	world.service.keyring = NULL;
+	fixture.service.keyring = NULL;
 	ck_assert_int_eq(issue(&request), SERVICE_NO_KEY);
 }
 END_TEST
@@ -214,8 +214,8 @@ static void *issue_many(void *first)
 	struct service_answer own;
 
 	for (int i = 0; i < TOKENS_PER_THREAD; i++) {
-		if (service_issue(&world.service, world.memory, &request, NOW_MS, NOW_S,
-				  &own) == SERVICE_OK)
+		if (service_issue(&fixture.service, fixture.memory, &request, NOW_MS,
+				  NOW_S, &own) == SERVICE_OK)
 			strcpy(mine[i], own.pair.username);
 	}
 	return NULL;
@@ -246,20 +246,20 @@ static unsigned admitted(const struct service *service,
 	unsigned count = 0;
 
 	while (tries-- > 0)
-		count += service_admits(service, world.memory, server, now_ms);
+		count += service_admits(service, fixture.memory, server, now_ms);
 	return count;
 }
 
 START_TEST(service_rate_of_servers)
 {
-	const struct service_server *lab = &world.servers[LAB_SERVER];
-	struct service reloaded = world.service;
+	const struct service_server *lab = &fixture.servers[LAB_SERVER];
+	struct service reloaded = fixture.service;
 	struct service_server same[1] = {*lab};
 
-	ck_assert_uint_eq(admitted(&world.service, lab, 100, NOW_MS), 10);
-	ck_assert_uint_eq(admitted(&world.service, lab, 1, NOW_MS + 99), 0);
-	ck_assert_uint_eq(admitted(&world.service, lab, 100, NOW_MS + 100), 1);
-	ck_assert_uint_eq(admitted(&world.service, lab, 100, NOW_MS + 500), 4);
+	ck_assert_uint_eq(admitted(&fixture.service, lab, 100, NOW_MS), 10);
+	ck_assert_uint_eq(admitted(&fixture.service, lab, 1, NOW_MS + 99), 0);
+	ck_assert_uint_eq(admitted(&fixture.service, lab, 100, NOW_MS + 100), 1);
+	ck_assert_uint_eq(admitted(&fixture.service, lab, 100, NOW_MS + 500), 4);
 
 	/* A reload forgets nothing, and another server is another server. */
 	reloaded.servers = same;
@@ -268,8 +268,8 @@ START_TEST(service_rate_of_servers)
 	strcpy(same[0].name, "web02.lab.example");
 	ck_assert_uint_eq(admitted(&reloaded, &same[0], 100, NOW_MS + 500), 10);
 
-	ck_assert_uint_eq(admitted(&world.service, lab, 100, NOW_MS + 5000), 10);
-	ck_assert_uint_eq(admitted(&world.service, &world.servers[OPEN_SERVER], 10000,
+	ck_assert_uint_eq(admitted(&fixture.service, lab, 100, NOW_MS + 5000), 10);
+	ck_assert_uint_eq(admitted(&fixture.service, &fixture.servers[OPEN_SERVER], 10000,
 				   NOW_MS),
 			  10000);
 }
@@ -293,7 +293,7 @@ START_TEST(service_rate_of_identities)
 {
 	struct service_request forbidden = request_for("sip:carol@other.example");
 
-	world.service.identity_per_minute = 6;
+	fixture.service.identity_per_minute = 6;
 	ck_assert_uint_eq(issued("sip:alice@lab.example", 10, NOW_MS), 6);
 	ck_assert_uint_eq(issued("sip:Alice@LAB.example;x=1", 10, NOW_MS), 0);
 	ck_assert_uint_eq(issued("alice@lab.example", 10, NOW_MS + 9999), 0);
@@ -301,12 +301,12 @@ START_TEST(service_rate_of_identities)
 	ck_assert_uint_eq(issued("sip:bob@lab.example", 10, NOW_MS), 6);
 
 	/* Who is refused for another reason is not charged. */
-	forbidden.server = &world.servers[LAB_SERVER];
+	forbidden.server = &fixture.servers[LAB_SERVER];
 	for (int i = 0; i < 10; i++)
 		ck_assert_int_eq(issue(&forbidden), SERVICE_FORBIDDEN);
 	ck_assert_uint_eq(issued("sip:carol@other.example", 10, NOW_MS), 6);
 
-	world.service.identity_per_minute = 0;
+	fixture.service.identity_per_minute = 0;
 	ck_assert_uint_eq(issued("sip:alice@lab.example", 1000, NOW_MS), 1000);
 }
 END_TEST
@@ -316,7 +316,7 @@ START_TEST(service_rate_in_a_flood_of_identities)
 {
 	char identity[64];
 
-	world.service.identity_per_minute = 3;
+	fixture.service.identity_per_minute = 3;
 	ck_assert_uint_eq(issued("sip:alice@lab.example", 3, NOW_MS), 3);
 	for (int i = 0; i < 70000; i++) {
 		snprintf(identity, sizeof(identity), "sip:%d@flood.example", i);
@@ -351,9 +351,10 @@ START_TEST(service_server_of_certificate)
 	const char *const *names = certificates[_i].certificate;
 	size_t count = names[0] ? names[1] ? 2 : 1 : 0;
 	const struct service_server *got =
-		service_server_find(&world.service, names, count);
+		service_server_find(&fixture.service, names, count);
 	const struct service_server *want =
-		certificates[_i].want >= 0 ? &world.servers[certificates[_i].want] : NULL;
+		certificates[_i].want >= 0 ? &fixture.servers[certificates[_i].want]
+					   : NULL;
 
 	ck_assert_msg(got == want, "%s: got %s", certificates[_i].name,
 		      got ? got->name : "nobody");
@@ -362,8 +363,8 @@ END_TEST
 
 START_TEST(service_relays_of_location)
 {
-	const struct service_relay *outside = &world.relays[0];
-	const struct service_relay *inside = &world.relays[1];
+	const struct service_relay *outside = &fixture.relays[0];
+	const struct service_relay *inside = &fixture.relays[1];
 
 	ck_assert(service_offers(outside, LOCATION_ANY));
 	ck_assert(service_offers(inside, LOCATION_ANY));

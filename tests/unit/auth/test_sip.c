@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "auth/mras/sip.h"
-#include "tests/unit/auth/mras_world.h"
+#include "tests/unit/auth/mras_fixture.h"
 #include "tests/unit/lib/unit.h"
 
 #define TYPE "application/msrtc-media-relay-auth+xml"
@@ -29,21 +29,21 @@
 	"</request>"
 #define SERVICE(headers) REQUEST("SERVICE", USUAL("SERVICE") headers) BODY
 
-static struct mras_world world;
+static struct mras_fixture fixture;
 static char *response;
 static size_t response_len;
 static bool closes;
 
 static void make(void)
 {
-	mras_world_make(&world);
+	mras_fixture_make(&fixture);
 }
 
 static void end(void)
 {
 	free(response);
 	response = NULL;
-	mras_world_free(&world);
+	mras_fixture_free(&fixture);
 }
 
 /* The bytes get an allocation of exactly their size. */
@@ -53,7 +53,7 @@ static const char *respond_to(int server, struct slice bytes)
 
 	memcpy(copy, bytes.data, bytes.len);
 	free(response);
-	response = sip_respond(&world.service, world.memory, &world.servers[server],
+	response = sip_respond(&fixture.service, fixture.memory, &fixture.servers[server],
 			       (struct slice){copy, bytes.len}, NOW_MS, NOW_S,
 			       &response_len, &closes);
 	free(copy);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "auth/mras/sip.h"
-#include "tests/unit/auth/mras_world.h"
+#include "tests/unit/auth/mras_fixture.h"
 #include "tests/unit/lib/unit.h"
 
 #define START "OPTIONS sip:a@b SIP/2.0\r\n"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "auth/mras/sip.h"
-#include "tests/unit/auth/mras_world.h"
+#include "tests/unit/auth/mras_fixture.h"
 #include "tests/unit/lib/unit.h"
 
 enum { VECTOR_MAX = 8192 };
@@ -81,17 +81,17 @@ static const struct {
 	{"inv2543", SIP_BROKEN, "400 Bad Content-Length"},
 };
 
-static struct mras_world world;
+static struct mras_fixture fixture;
 static uint8_t bytes[VECTOR_MAX];
 
 static void make(void)
 {
-	mras_world_make(&world);
+	mras_fixture_make(&fixture);
 }
 
 static void end(void)
 {
-	mras_world_free(&world);
+	mras_fixture_free(&fixture);
 }
 
 static struct slice load(const char *name)
@@ -118,7 +118,8 @@ static char *respond(enum sip_framing framing, struct slice arrived, size_t fram
 
 	if (framing == SIP_BROKEN)
 		return sip_refuse(framing, arrived, &len);
-	return sip_respond(&world.service, world.memory, &world.servers[OPEN_SERVER],
+	return sip_respond(&fixture.service, fixture.memory,
+			   &fixture.servers[OPEN_SERVER],
 			   (struct slice){arrived.data, frame_len}, NOW_MS, NOW_S, &len,
 			   &closes);
 }
@@ -168,9 +169,9 @@ START_TEST(torture_quoted_nul)
 	struct slice arrived = load("intmeth");
 	size_t len;
 	bool closes;
-	char *response = sip_respond(&world.service, world.memory,
-				     &world.servers[OPEN_SERVER], arrived, NOW_MS, NOW_S,
-				     &len, &closes);
+	char *response = sip_respond(&fixture.service, fixture.memory,
+				     &fixture.servers[OPEN_SERVER], arrived, NOW_MS,
+				     NOW_S, &len, &closes);
 
 	ck_assert_ptr_nonnull(memmem(response, len, want, sizeof(want) - 1));
 	free(response);
@@ -184,9 +185,9 @@ START_TEST(torture_vias_in_order)
 	char host[40];
 	size_t len;
 	bool closes;
-	char *response = sip_respond(&world.service, world.memory,
-				     &world.servers[OPEN_SERVER], arrived, NOW_MS, NOW_S,
-				     &len, &closes);
+	char *response = sip_respond(&fixture.service, fixture.memory,
+				     &fixture.servers[OPEN_SERVER], arrived, NOW_MS,
+				     NOW_S, &len, &closes);
 	const char *at = response;
 
 	ck_assert_ptr_nonnull(response);

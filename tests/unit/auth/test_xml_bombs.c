@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "auth/mras/mras_xml.h"
-#include "tests/unit/auth/mras_world.h"
+#include "tests/unit/auth/mras_fixture.h"
 #include "tests/unit/lib/unit.h"
 
 enum { MEMORY_MAX = 800 << 10, BOMB_SIZE = MRAS_BODY_MAX };

@@ -60,7 +60,7 @@ static const struct {
 	const char *argument;
 	const char *want;
 } escaped[] = {
-	{"plain text stays", "hello \\ \"world\" 100%", "hello \\ \"world\" 100%"},
+	{"plain text stays", "hello \\ \"fixture\" 100%", "hello \\ \"fixture\" 100%"},
 	{"a newline forges no line", "a\ntester: error: b", "a\\x0atester: error: b"},
 	{"a carriage return hides nothing", "a\rb", "a\\x0db"},
 	{"an escape sequence commands no terminal", "\x1b[2Jx", "\\x1b[2Jx"},

@@ -115,7 +115,7 @@ START_TEST(nobody_watches)
 	struct watchdog *watchdog = watchdog_new(base, is_alive, &alive);
 
 	ck_assert_ptr_nonnull(watchdog);
-	ck_assert_uint_eq(watchdog_pulse_ms(), 0);
+	ck_assert_uint_eq(watchdog_heartbeat_ms(), 0);
 	ck_assert_int_eq(event_base_loop(base, EVLOOP_ONCE), 1);
 	ck_assert_str_eq(heard(), "");
 	watchdog_free(watchdog);
@@ -134,10 +134,10 @@ START_TEST(signs_of_life_come_more_often_than_feedings)
 {
 	setenv("WATCHDOG_USEC", "30000000", 1);
 	ck_assert_uint_eq(notify_watchdog_ms(), 30000);
-	ck_assert_uint_gt(watchdog_pulse_ms(), 0);
-	ck_assert_uint_lt(watchdog_pulse_ms(), 30000 / 4);
+	ck_assert_uint_gt(watchdog_heartbeat_ms(), 0);
+	ck_assert_uint_lt(watchdog_heartbeat_ms(), 30000 / 4);
 	setenv("WATCHDOG_USEC", "1000", 1);
-	ck_assert_uint_gt(watchdog_pulse_ms(), 0);
+	ck_assert_uint_gt(watchdog_heartbeat_ms(), 0);
 }
 END_TEST
 

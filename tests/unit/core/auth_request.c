@@ -21,30 +21,30 @@ static uint8_t buf[4096];
 
 struct five_tuple auth_source(void)
 {
-	return world_tuple("192.0.2.200:1000", 3);
+	return fixture_tuple("192.0.2.200:1000", 3);
 }
 
-const char *alice(const struct world *world, int64_t expires_in_s)
+const char *alice(const struct fixture *fixture, int64_t expires_in_s)
 {
 	static char name[64];
 
 	snprintf(name, sizeof(name), "%lld:alice",
-		 (long long)(world->unix_s + expires_in_s));
+		 (long long)(fixture->unix_s + expires_in_s));
 	return name;
 }
 
-const struct key *key_of(const struct world *world, const char *id)
+const struct key *key_of(const struct fixture *fixture, const char *id)
 {
-	for (size_t i = 0; i < world->settings.keyring->count; i++) {
-		if (strcmp(world->settings.keyring->keys[i].id, id) == 0)
-			return &world->settings.keyring->keys[i];
+	for (size_t i = 0; i < fixture->settings.keyring->count; i++) {
+		if (strcmp(fixture->settings.keyring->keys[i].id, id) == 0)
+			return &fixture->settings.keyring->keys[i];
 	}
 	ck_abort_msg("no key %s", id);
 	return NULL;
 }
 
 /* The password a REST username has under a key. */
-static struct slice password_of(const struct world *world, struct slice username,
+static struct slice password_of(const struct fixture *fixture, struct slice username,
 				const char *key_id)
 {
 	static struct credential_password password;
@@ -52,9 +52,9 @@ static struct slice password_of(const struct world *world, struct slice username
 	struct keyring ring = {.count = 1};
 	size_t position = 0;
 
-	ring.keys[0] = *key_of(world, key_id);
+	ring.keys[0] = *key_of(fixture, key_id);
 	ring.keys[0].not_after_s = INT64_MAX;
-	ck_assert(credential_next_password(&cred, &ring, world->unix_s, &position,
+	ck_assert(credential_next_password(&cred, &ring, fixture->unix_s, &position,
 					   &password));
 	return (struct slice){password.bytes, password.len};
 }
@@ -87,11 +87,12 @@ static void add_algorithms(struct stun_builder *b, int what)
 		stun_builder_add(b, STUN_PASSWORD_ALGORITHM, auth_password_algorithms, 2);
 }
 
-void add_nonce(const struct world *world, struct stun_builder *b, int what)
+void add_nonce(const struct fixture *fixture, struct stun_builder *b, int what)
 {
-	const struct slice realm = {(const uint8_t *)world_realm, strlen(world_realm)};
+	const struct slice realm = {(const uint8_t *)fixture_realm,
+				    strlen(fixture_realm)};
 	struct five_tuple to = auth_source();
-	uint64_t at_ms = world->now_ms;
+	uint64_t at_ms = fixture->now_ms;
 	char nonce[NONCE_LEN];
 
 	if (what & NO_NONCE)
@@ -103,8 +104,8 @@ void add_nonce(const struct world *world, struct stun_builder *b, int what)
 	if (what & FOREIGN_NONCE)
 		to.client.port++;
 	if (what & STALE_NONCE)
-		at_ms -= 1000 * (uint64_t)(world->settings.nonce_key.lifetime_s + 32);
-	nonce_make(&world->settings.nonce_key, &to, realm, at_ms, nonce);
+		at_ms -= 1000 * (uint64_t)(fixture->settings.nonce_key.lifetime_s + 32);
+	nonce_make(&fixture->settings.nonce_key, &to, realm, at_ms, nonce);
 	if (what & STRIPPED_NONCE)
 		memcpy(nonce + 9, "AAAA", 4);
 	stun_builder_add(b, STUN_NONCE, nonce, sizeof(nonce));
@@ -128,13 +129,14 @@ static void add_macs(struct stun_builder *b, int what, const struct stun_key *ke
 		stun_builder_add(b, STUN_MESSAGE_INTEGRITY_SHA256, junk, 36);
 }
 
-struct stun_msg auth_request(const struct world *world, struct asking a)
+struct stun_msg auth_request(const struct fixture *fixture, struct asking a)
 {
-	const char *name = a.username ? a.username : alice(world, 600);
+	const char *name = a.username ? a.username : alice(fixture, 600);
 	struct slice username = {(const uint8_t *)name,
 				 a.username_len ? a.username_len : strlen(name)};
-	struct slice realm = {(const uint8_t *)world_realm, strlen(world_realm)};
-	struct slice password = password_of(world, username, a.key_id ? a.key_id : "k1");
+	struct slice realm = {(const uint8_t *)fixture_realm, strlen(fixture_realm)};
+	struct slice password =
+		password_of(fixture, username, a.key_id ? a.key_id : "k1");
 	const uint8_t txid[STUN_TXID_LEN] = {a.txid};
 	uint8_t userhash[STUN_USERHASH_LEN];
 	struct stun_builder b;
@@ -159,7 +161,7 @@ struct stun_msg auth_request(const struct world *world, struct asking a)
 				 a.what & BAD_USERHASH ? 31 : 32);
 	if (!(a.what & NO_REALM))
 		stun_builder_add(&b, STUN_REALM, realm.data, realm.len);
-	add_nonce(world, &b, a.what);
+	add_nonce(fixture, &b, a.what);
 	add_algorithms(&b, a.what);
 	add_macs(&b, a.what, &key);
 	size_t len = stun_builder_finish(&b);

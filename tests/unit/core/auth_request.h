@@ -55,17 +55,17 @@ struct asking {
 };
 
 /* "EXPIRY:alice"; overwritten by the next call. */
-const char *alice(const struct world *world, int64_t expires_in_s);
+const char *alice(const struct fixture *fixture, int64_t expires_in_s);
 
-/* A key of the world's ring. */
-const struct key *key_of(const struct world *world, const char *id);
+/* A key of the fixture's ring. */
+const struct key *key_of(const struct fixture *fixture, const char *id);
 
-void add_nonce(const struct world *world, struct stun_builder *b, int what);
+void add_nonce(const struct fixture *fixture, struct stun_builder *b, int what);
 
 /* Where all of them come from. */
 struct five_tuple auth_source(void);
 
 /* Built in one buffer that the next call overwrites. */
-struct stun_msg auth_request(const struct world *world, struct asking asking);
+struct stun_msg auth_request(const struct fixture *fixture, struct asking asking);
 
 #endif

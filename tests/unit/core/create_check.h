@@ -1,11 +1,11 @@
 /*
- * create_check.h - allocations made as a dialect makes them, in the world of one_world.h.
+ * create_check.h - allocations made as a dialect makes them, in the fixture of one_fixture.h.
  */
 #ifndef TESTS_UNIT_CORE_CREATE_CHECK_H
 #define TESTS_UNIT_CORE_CREATE_CHECK_H
 
 #include "relay/core/allocation.h"
-#include "tests/unit/core/one_world.h"
+#include "tests/unit/core/one_fixture.h"
 
 static const uint8_t txid[STUN_TXID_LEN] = "transaction";
 static const struct stun_key key = {16, "0123456789abcdef"};
@@ -15,13 +15,13 @@ static int create(const char *user, const char *client, uint16_t front, uint8_t 
 		  struct allocation **al)
 {
 	const struct allocation_request request = {
-		.tuple = world_tuple(client, front),
+		.tuple = fixture_tuple(client, front),
 		.family = family,
 		.txid = txid,
 		.key = &key,
 	};
 
-	return world_create(&world, user, request, al);
+	return fixture_create(&fixture, user, request, al);
 }
 
 #endif

@@ -10,10 +10,10 @@
 
 #include "relay/core/allocation_table.h"
 #include "relay/core/bandwidth/bandwidth.h"
-#include "relay/core/commons.h"
+#include "relay/core/shared.h"
 #include "tests/unit/core/random.h"
 
-const char world_realm[] = "avedge.test";
+const char fixture_realm[] = "avedge.test";
 
 static int open_slot(struct fake_edge *edge, uint32_t slot, const struct endpoint *local,
 		     bool tcp)
@@ -123,7 +123,7 @@ static struct ip_addr ip(const char *text)
 	return addr;
 }
 
-struct five_tuple world_tuple(const char *client, uint16_t front)
+struct five_tuple fixture_tuple(const char *client, uint16_t front)
 {
 	return (struct five_tuple){ep(client), front};
 }
@@ -142,14 +142,14 @@ static const struct {
 	{SIDE_OUTSIDE, TRANSPORT_TCP, "[2001:db8::1]:443"},
 };
 
-static void add_addresses(struct world *world, const struct world_options *options)
+static void add_addresses(struct fixture *fixture, const struct fixture_options *options)
 {
-	struct relay_address *relay = world->relay;
+	struct relay_address *relay = fixture->relay;
 	size_t count = 0;
 
 	for (size_t i = 0; i < FAKE_FRONTS; i++)
-		world->fronts[i] = (struct front){fronts[i].side, fronts[i].transport,
-						  ep(fronts[i].local)};
+		fixture->fronts[i] = (struct front){fronts[i].side, fronts[i].transport,
+						    ep(fronts[i].local)};
 	if (!options->no_v4)
 		relay[count++] = (struct relay_address){
 			ip("198.18.0.1"), ip(options->nat ? "203.0.113.1" : "198.18.0.1"),
@@ -161,13 +161,13 @@ static void add_addresses(struct world *world, const struct world_options *optio
 		relay[count++] = (struct relay_address){ip("2001:db8::1"),
 							ip("2001:db8::1"), false};
 
-	world->commons.relay = relay;
-	world->commons.relay_count = count;
-	world->commons.fronts = world->fronts;
-	world->commons.front_count = FAKE_FRONTS;
+	fixture->shared.relay = relay;
+	fixture->shared.relay_count = count;
+	fixture->shared.fronts = fixture->fronts;
+	fixture->shared.front_count = FAKE_FRONTS;
 }
 
-static struct peer_policy *make_policy(const struct world *world, const char *deny)
+static struct peer_policy *make_policy(const struct fixture *fixture, const char *deny)
 {
 	static const char *const allowed[] = {"192.0.2.0/24", "198.51.100.0/24",
 					      "2001:db8::/32"};
@@ -183,7 +183,7 @@ static struct peer_policy *make_policy(const struct world *world, const char *de
 	if (deny)
 		ok = ok && ip_prefix_parse(deny, &refuse);
 	for (size_t i = 0; i < FAKE_FRONTS; i++)
-		services[i] = world->fronts[i].local;
+		services[i] = fixture->fronts[i].local;
 	if (!ok)
 		abort();
 
@@ -194,24 +194,24 @@ static struct peer_policy *make_policy(const struct world *world, const char *de
 		.deny_count = deny ? 1 : 0,
 		.inside = in,
 		.inside_count = 2,
-		.relay = world->commons.relay,
-		.relay_count = world->commons.relay_count,
+		.relay = fixture->shared.relay,
+		.relay_count = fixture->shared.relay_count,
 		.services = services,
 		.service_count = FAKE_FRONTS,
 	};
 	return peer_policy_new(&config);
 }
 
-static bool add_settings(struct world *world, const struct world_options *options)
+static bool add_settings(struct fixture *fixture, const struct fixture_options *options)
 {
 	const char *keys = options->keyring
 				   ? options->keyring
 				   : "k1 MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";
-	struct turn_settings *settings = &world->settings;
+	struct turn_settings *settings = &fixture->settings;
 	struct keyring_error error;
 
 	settings->generation = 1;
-	strcpy(settings->realm, world_realm);
+	strcpy(settings->realm, fixture_realm);
 	strcpy(settings->software, "avedge");
 	settings->limits = (struct turn_limits){
 		.lifetime_default_s = 600,
@@ -227,20 +227,20 @@ static bool add_settings(struct world *world, const struct world_options *option
 		settings->nonce_key.bytes[i] = (uint8_t)(0x80 + i);
 	settings->nonce_key.lifetime_s = 3600;
 	settings->keyring = keyring_parse(keys, strlen(keys), &error);
-	settings->policy = make_policy(world, NULL);
-	for (size_t i = 0; i < world->commons.relay_count; i++)
+	settings->policy = make_policy(fixture, NULL);
+	for (size_t i = 0; i < fixture->shared.relay_count; i++)
 		settings->relay[settings->relay_count++] = (uint16_t)i;
 	return settings->keyring && settings->policy;
 }
 
-static bool add_commons(struct world *world, const struct world_options *options,
-			size_t slots)
+static bool add_shared(struct fixture *fixture, const struct fixture_options *options,
+		       size_t slots)
 {
-	struct turn_commons *commons = &world->commons;
-	const struct commons_sizes sizes = {
+	struct turn_shared *shared = &fixture->shared;
+	const struct shared_sizes sizes = {
 		.pool =
 			{
-				.address_count = commons->relay_count,
+				.address_count = shared->relay_count,
 				.first = options->first_port ? options->first_port
 							     : 50000,
 				.last = options->last_port ? options->last_port : 50099,
@@ -251,26 +251,26 @@ static bool add_commons(struct world *world, const struct world_options *options
 		.owners = slots,
 	};
 
-	commons->hash_key = (struct hash_key){0x0123456789abcdef, 0xfedcba9876543210};
-	commons->allocations_total = options->allocations_total;
-	return commons_make(commons, &sizes);
+	shared->hash_key = (struct hash_key){0x0123456789abcdef, 0xfedcba9876543210};
+	shared->allocations_total = options->allocations_total;
+	return shared_make(shared, &sizes);
 }
 
-bool world_start(struct world *world, const struct world_options *options)
+bool fixture_start(struct fixture *fixture, const struct fixture_options *options)
 {
-	static const struct world_options defaults;
+	static const struct fixture_options defaults;
 	size_t slots;
 
 	if (!options)
 		options = &defaults;
 	slots = options->slots ? options->slots : 64;
 	assert(slots <= FAKE_SLOTS_MAX);
-	memset(world, 0, sizeof(*world));
-	world->now_ms = 1000000;
-	world->unix_s = 1700000000;
-	world->edge.random = 42;
-	world->edge.edge = (struct edge){
-		.self = &world->edge,
+	memset(fixture, 0, sizeof(*fixture));
+	fixture->now_ms = 1000000;
+	fixture->unix_s = 1700000000;
+	fixture->edge.random = 42;
+	fixture->edge.edge = (struct edge){
+		.self = &fixture->edge,
 		.relay_open = relay_open,
 		.relay_close = relay_close,
 		.relay_listen = relay_listen,
@@ -279,79 +279,81 @@ bool world_start(struct world *world, const struct world_options *options)
 		.allocation_ended = allocation_ended,
 		.random = edge_random,
 	};
-	add_addresses(world, options);
-	world->turn.commons = &world->commons;
-	world->turn.settings = &world->settings;
-	world->turn.edge = &world->edge.edge;
-	world->turn.worker = 3;
-	if (!add_commons(world, options, slots) || !add_settings(world, options))
+	add_addresses(fixture, options);
+	fixture->turn.shared = &fixture->shared;
+	fixture->turn.settings = &fixture->settings;
+	fixture->turn.edge = &fixture->edge.edge;
+	fixture->turn.worker = 3;
+	if (!add_shared(fixture, options, slots) || !add_settings(fixture, options))
 		goto fail;
-	world->turn.table = allocation_table_new(
+	fixture->turn.table = allocation_table_new(
 		slots, options->permissions_each ? options->permissions_each : 8,
 		options->channels_each ? options->channels_each : 8,
-		&world->commons.hash_key);
-	if (!world->turn.table)
+		&fixture->shared.hash_key);
+	if (!fixture->turn.table)
 		goto fail;
 	return true;
 
 fail:
-	world_stop(world);
+	fixture_stop(fixture);
 	return false;
 }
 
-void world_stop(struct world *world)
+void fixture_stop(struct fixture *fixture)
 {
 	struct allocation *al;
 
-	while (world->turn.table && (al = allocation_next(world->turn.table, 0)) != NULL)
-		allocation_delete(&world->turn, al, END_SHUTDOWN, world->now_ms);
-	allocation_table_free(world->turn.table);
-	commons_free(&world->commons);
-	peer_policy_free(world->settings.policy);
-	keyring_free(world->settings.keyring);
-	memset(world, 0, sizeof(*world));
+	while (fixture->turn.table &&
+	       (al = allocation_next(fixture->turn.table, 0)) != NULL)
+		allocation_delete(&fixture->turn, al, END_SHUTDOWN, fixture->now_ms);
+	allocation_table_free(fixture->turn.table);
+	shared_free(&fixture->shared);
+	peer_policy_free(fixture->settings.policy);
+	keyring_free(fixture->settings.keyring);
+	memset(fixture, 0, sizeof(*fixture));
 }
 
-bool world_deny(struct world *world, const char *deny)
+bool fixture_deny(struct fixture *fixture, const char *deny)
 {
-	struct peer_policy *policy = make_policy(world, deny);
+	struct peer_policy *policy = make_policy(fixture, deny);
 
 	if (!policy)
 		return false;
-	peer_policy_free(world->settings.policy);
-	world->settings.policy = policy;
-	world->settings.generation++;
+	peer_policy_free(fixture->settings.policy);
+	fixture->settings.policy = policy;
+	fixture->settings.generation++;
 	return true;
 }
 
-static bool pool_is_clean(const struct world *world, struct port_pool *pool)
+static bool pool_is_clean(const struct fixture *fixture, struct port_pool *pool)
 {
-	for (size_t i = 0; i < world->commons.relay_count; i++) {
-		if (port_pool_figures(pool, i, world->now_ms).used != 0)
+	for (size_t i = 0; i < fixture->shared.relay_count; i++) {
+		if (port_pool_figures(pool, i, fixture->now_ms).used != 0)
 			return false;
 	}
 	return port_pool_check(pool);
 }
 
-bool world_is_clean(struct world *world)
+bool fixture_is_clean(struct fixture *fixture)
 {
-	const struct allocation_table *table = world->turn.table;
+	const struct allocation_table *table = fixture->turn.table;
 
-	return pool_is_clean(world, world->commons.ports) &&
-	       pool_is_clean(world, world->commons.tcp_ports) &&
-	       world->edge.opened == world->edge.closed && table->allocations.used == 0 &&
-	       table->permissions.used == 0 && table->channels.used == 0 &&
-	       table->expiry.count == 0 && quota_held(world->commons.total, 0) == 0 &&
-	       bandwidth_owners(world->commons.bandwidth) == 0;
+	return pool_is_clean(fixture, fixture->shared.ports) &&
+	       pool_is_clean(fixture, fixture->shared.tcp_ports) &&
+	       fixture->edge.opened == fixture->edge.closed &&
+	       table->allocations.used == 0 && table->permissions.used == 0 &&
+	       table->channels.used == 0 && table->expiry.count == 0 &&
+	       quota_held(fixture->shared.total, 0) == 0 &&
+	       bandwidth_owners(fixture->shared.bandwidth) == 0;
 }
 
-int world_create(struct world *world, const char *user, struct allocation_request request,
-		 struct allocation **al)
+int fixture_create(struct fixture *fixture, const char *user,
+		   struct allocation_request request, struct allocation **al)
 {
 	static const uint8_t txid[STUN_TXID_LEN];
 	static const struct stun_key key = {.len = 16};
 	struct slice name = {(const uint8_t *)user, strlen(user)};
-	struct owner owner = owner_of(&world->commons.hash_key, name);
+	struct owner owner = owner_of(&fixture->shared.hash_key, name);
 
 	if (request.family == IP_NONE)
 		request.family = IP_V4;
@@ -365,11 +367,11 @@ int world_create(struct world *world, const char *user, struct allocation_reques
 		request.key = &key;
 	request.user = user;
 	request.key_id = "k1";
-	return allocation_create(&world->turn, &request, world->now_ms, al);
+	return allocation_create(&fixture->turn, &request, fixture->now_ms, al);
 }
 
-struct allocation *world_allocate(struct world *world, const char *user, uint16_t port,
-				  int *code)
+struct allocation *fixture_allocate(struct fixture *fixture, const char *user,
+				    uint16_t port, int *code)
 {
 	const uint8_t txid[STUN_TXID_LEN] = {(uint8_t)(port >> 8), (uint8_t)port};
 	const struct allocation_request request = {
@@ -378,7 +380,7 @@ struct allocation *world_allocate(struct world *world, const char *user, uint16_
 	};
 	struct allocation *al = NULL;
 
-	int got = world_create(world, user, request, &al);
+	int got = fixture_create(fixture, user, request, &al);
 	if (code)
 		*code = got;
 	return got ? NULL : al;

@@ -1,5 +1,5 @@
 /*
- * fake_edge.h - a world for the core: sockets that are only noted, a clock moved by hand, and
+ * fake_edge.h - a fixture for the core: sockets that are only noted, a clock moved by hand, and
  * one worker's struct turn with everything it needs. Shared by the tests of the core and of
  * the dialects and by the session fuzzer; knows nothing of libcheck.
  *
@@ -38,7 +38,7 @@ struct fake_edge {
 };
 
 /* All zero means: the defaults named here. */
-struct world_options {
+struct fixture_options {
 	size_t slots;                   /* 64 */
 	uint16_t permissions_each;      /* 8 */
 	uint16_t channels_each;         /* 8 */
@@ -53,9 +53,9 @@ struct world_options {
 	uint32_t allocations_per_prefix;
 };
 
-struct world {
+struct fixture {
 	struct turn turn;
-	struct turn_commons commons;
+	struct turn_shared shared;
 	struct turn_settings settings; /* may be changed by the test */
 	struct fake_edge edge;
 	struct front fronts[FAKE_FRONTS];
@@ -64,34 +64,34 @@ struct world {
 	int64_t unix_s;  /* starts at 1700000000 */
 };
 
-extern const char world_realm[]; /* "avedge.test" */
+extern const char fixture_realm[]; /* "avedge.test" */
 
 /* False if out of memory, with nothing held. options NULL: the defaults. */
-bool world_start(struct world *world, const struct world_options *options);
-/* Every allocation still there is ended first. A zeroed or half-started world is allowed. */
-void world_stop(struct world *world);
+bool fixture_start(struct fixture *fixture, const struct fixture_options *options);
+/* Every allocation still there is ended first. A zeroed or half-started fixture is allowed. */
+void fixture_stop(struct fixture *fixture);
 
 /* A new policy that also refuses deny (may be NULL), published as a reload does. */
-bool world_deny(struct world *world, const char *deny);
+bool fixture_deny(struct fixture *fixture, const char *deny);
 
-/* The world holds nothing: no port taken, no quota charged, no socket open. */
-bool world_is_clean(struct world *world);
+/* The fixture holds nothing: no port taken, no quota charged, no socket open. */
+bool fixture_is_clean(struct fixture *fixture);
 
 /* "192.0.2.1:5000" */
 struct endpoint ep(const char *text);
 
 /* 5-tuple of a client on a front. */
-struct five_tuple world_tuple(const char *client, uint16_t front);
+struct five_tuple fixture_tuple(const char *client, uint16_t front);
 
 /*
  * What allocation_create() returns for a request of user. What it leaves out is IPv4, 600 s, the
  * user's owner, and a key and a transaction id of zeros.
  */
-int world_create(struct world *world, const char *user, struct allocation_request request,
-		 struct allocation **al);
+int fixture_create(struct fixture *fixture, const char *user,
+		   struct allocation_request request, struct allocation **al);
 
 /* An allocation of user for a UDP client 192.0.2.200:PORT, lifetime 600 s; NULL: see *code. */
-struct allocation *world_allocate(struct world *world, const char *user, uint16_t port,
-				  int *code);
+struct allocation *fixture_allocate(struct fixture *fixture, const char *user,
+				    uint16_t port, int *code);
 
 #endif

@@ -27,35 +27,35 @@ unit_programs += \
 	tests/unit/core/test_tcp_relay \
 	tests/unit/core/test_threads \
 	tests/unit/core/test_tokens
-EXTRA_DIST += tests/unit/core/create_check.h tests/unit/core/one_world.h tests/unit/core/random.h
+EXTRA_DIST += tests/unit/core/create_check.h tests/unit/core/one_fixture.h tests/unit/core/random.h
 
-# The world of fake_edge.h; a program that uses it has libworld.a in front of the libraries.
-check_LIBRARIES += libworld.a
-libworld_a_SOURCES = tests/unit/core/fake_edge.c tests/unit/core/fake_edge.h
-world_libs = libworld.a $(LDADD)
-tests_unit_core_test_admission_LDADD = $(world_libs)
-tests_unit_core_test_allocation_LDADD = $(world_libs)
+# The fixture of fake_edge.h; a program that uses it has libfixture.a in front of the libraries.
+check_LIBRARIES += libfixture.a
+libfixture_a_SOURCES = tests/unit/core/fake_edge.c tests/unit/core/fake_edge.h
+fixture_libs = libfixture.a $(LDADD)
+tests_unit_core_test_admission_LDADD = $(fixture_libs)
+tests_unit_core_test_allocation_LDADD = $(fixture_libs)
 tests_unit_core_test_auth_SOURCES = tests/unit/core/test_auth.c tests/unit/core/auth_request.c \
 	tests/unit/core/auth_request.h
-tests_unit_core_test_auth_LDADD = $(world_libs)
+tests_unit_core_test_auth_LDADD = $(fixture_libs)
 tests_unit_core_test_auth_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=stun_verify,--wrap=stun_key_long_term,--wrap=HMAC
-tests_unit_core_test_channel_LDADD = $(world_libs)
-tests_unit_core_test_forward_LDADD = $(world_libs)
-tests_unit_core_test_permission_LDADD = $(world_libs)
-tests_unit_core_test_relay_port_LDADD = $(world_libs)
-tcp_world = tests/unit/core/tcp_world.c tests/unit/core/tcp_world.h
-tests_unit_core_test_tcp_allocation_SOURCES = tests/unit/core/test_tcp_allocation.c $(tcp_world)
-tests_unit_core_test_tcp_allocation_LDADD = $(world_libs)
-tests_unit_core_test_tcp_relay_SOURCES = tests/unit/core/test_tcp_relay.c $(tcp_world)
-tests_unit_core_test_tcp_relay_LDADD = $(world_libs)
+tests_unit_core_test_channel_LDADD = $(fixture_libs)
+tests_unit_core_test_forward_LDADD = $(fixture_libs)
+tests_unit_core_test_permission_LDADD = $(fixture_libs)
+tests_unit_core_test_relay_port_LDADD = $(fixture_libs)
+tcp_fixture = tests/unit/core/tcp_fixture.c tests/unit/core/tcp_fixture.h
+tests_unit_core_test_tcp_allocation_SOURCES = tests/unit/core/test_tcp_allocation.c $(tcp_fixture)
+tests_unit_core_test_tcp_allocation_LDADD = $(fixture_libs)
+tests_unit_core_test_tcp_relay_SOURCES = tests/unit/core/test_tcp_relay.c $(tcp_fixture)
+tests_unit_core_test_tcp_relay_LDADD = $(fixture_libs)
 
-policy_world = tests/unit/core/policy_world.c tests/unit/core/policy_world.h
-tests_unit_core_test_peer_policy_SOURCES = tests/unit/core/test_peer_policy.c $(policy_world)
+policy_fixture = tests/unit/core/policy_fixture.c tests/unit/core/policy_fixture.h
+tests_unit_core_test_peer_policy_SOURCES = tests/unit/core/test_peer_policy.c $(policy_fixture)
 tests_unit_core_test_peer_policy_model_SOURCES = tests/unit/core/test_peer_policy_model.c \
-	tests/unit/core/policy_oracle.c tests/unit/core/policy_oracle.h $(policy_world)
+	tests/unit/core/policy_oracle.c tests/unit/core/policy_oracle.h $(policy_fixture)
 
 tests_unit_core_test_out_of_memory_SOURCES = tests/unit/core/test_out_of_memory.c tests/unit/lib/oom.c \
 	tests/unit/lib/oom.h
-tests_unit_core_test_out_of_memory_LDADD = $(world_libs)
+tests_unit_core_test_out_of_memory_LDADD = $(fixture_libs)
 tests_unit_core_test_out_of_memory_LDFLAGS = $(AM_LDFLAGS) $(oom_wrap)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "relay/core/port_pool.h"
-#include "tests/unit/core/policy_world.h"
+#include "tests/unit/core/policy_fixture.h"
 
 number number_of(const struct ip_addr *ip)
 {
@@ -125,7 +125,7 @@ static struct {
 static void parse_special(void)
 {
 	for (size_t i = 0; i < special_row_count; i++) {
-		parsed[i].prefix = world_prefix(special_rows[i].prefix);
+		parsed[i].prefix = fixture_prefix(special_rows[i].prefix);
 		parsed[i].first = prefix_first(&parsed[i].prefix);
 		parsed[i].last = prefix_last(&parsed[i].prefix);
 	}

@@ -13,18 +13,18 @@ START_TEST(user_quota_is_486_for_that_user_only) /* T-207, T-236, attack 23 */
 	struct allocation *al;
 	int code;
 
-	begin_with(&(struct world_options){.allocations_per_user = 2});
-	al = world_allocate(&world, "alice", 1, NULL);
+	begin_with(&(struct fixture_options){.allocations_per_user = 2});
+	al = fixture_allocate(&fixture, "alice", 1, NULL);
 	ck_assert_ptr_nonnull(al);
-	ck_assert_ptr_nonnull(world_allocate(&world, "alice", 2, NULL));
-	ck_assert_ptr_null(world_allocate(&world, "alice", 3, &code));
+	ck_assert_ptr_nonnull(fixture_allocate(&fixture, "alice", 2, NULL));
+	ck_assert_ptr_null(fixture_allocate(&fixture, "alice", 3, &code));
 	ck_assert_int_eq(code, 486);
-	ck_assert_ptr_nonnull(world_allocate(&world, "bob", 4, NULL));
+	ck_assert_ptr_nonnull(fixture_allocate(&fixture, "bob", 4, NULL));
 
 	/* The charge goes with the resource (attack 27). */
-	allocation_delete(&world.turn, al, END_RELEASED, world.now_ms);
-	ck_assert_ptr_nonnull(world_allocate(&world, "alice", 5, NULL));
-	ck_assert_ptr_null(world_allocate(&world, "alice", 6, &code));
+	allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
+	ck_assert_ptr_nonnull(fixture_allocate(&fixture, "alice", 5, NULL));
+	ck_assert_ptr_null(fixture_allocate(&fixture, "alice", 6, &code));
 }
 END_TEST
 
@@ -32,16 +32,16 @@ START_TEST(two_credentials_of_one_user_share_the_quota) /* T-568 */
 {
 	struct owner one = {{1}}, two = {{2}};
 	struct allocation_request request = {
-		.tuple = world_tuple("192.0.2.9:1", 3),
+		.tuple = fixture_tuple("192.0.2.9:1", 3),
 		.owner = &one,
 	};
 	struct allocation *al;
 
-	begin_with(&(struct world_options){.allocations_per_user = 1});
-	ck_assert_int_eq(world_create(&world, "alice", request, &al), 0);
+	begin_with(&(struct fixture_options){.allocations_per_user = 1});
+	ck_assert_int_eq(fixture_create(&fixture, "alice", request, &al), 0);
 	request.tuple.client.port = 2;
 	request.owner = &two;
-	ck_assert_int_eq(world_create(&world, "alice", request, &al), 486);
+	ck_assert_int_eq(fixture_create(&fixture, "alice", request, &al), 486);
 }
 END_TEST
 
@@ -49,7 +49,7 @@ START_TEST(prefix_quota_is_486) /* attack 23 */
 {
 	struct allocation *al;
 
-	begin_with(&(struct world_options){.allocations_per_prefix = 1});
+	begin_with(&(struct fixture_options){.allocations_per_prefix = 1});
 	ck_assert_int_eq(create("a", "[2001:db8:1:2::1]:1", 4, IP_V4, &al), 0);
 	ck_assert_int_eq(create("b", "[2001:db8:1:2::2]:1", 4, IP_V4, &al), 486);
 	ck_assert_int_eq(create("c", "[2001:db8:1:3::1]:1", 4, IP_V4, &al), 0);
@@ -57,28 +57,28 @@ START_TEST(prefix_quota_is_486) /* attack 23 */
 	ck_assert_int_eq(create("e", "192.0.2.9:2", 3, IP_V4, &al), 486);
 	/* Who was refused is charged nothing, and what ends is given back. */
 	ck_assert_int_eq(create("b", "192.0.2.10:1", 3, IP_V4, &al), 0);
-	allocation_delete(&world.turn, al, END_RELEASED, world.now_ms);
+	allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
 	ck_assert_int_eq(create("f", "192.0.2.10:2", 3, IP_V4, &al), 0);
 }
 END_TEST
 
 static uint64_t refused(enum refusal why)
 {
-	return world.turn.counters.refusals[why];
+	return fixture.turn.counters.refusals[why];
 }
 
 START_TEST(quota_of_a_side_is_486)
 {
 	struct allocation *inside, *al;
 
-	world.settings.limits.allocations_per_side[SIDE_INSIDE] = 1;
+	fixture.settings.limits.allocations_per_side[SIDE_INSIDE] = 1;
 	ck_assert_int_eq(create("a", "10.0.0.7:1", 0, IP_V4, &inside), 0);
 	ck_assert_int_eq(create("b", "10.0.0.8:1", 1, IP_V4, &al), 486);
 	ck_assert_int_eq(create("b", "192.0.2.9:1", 3, IP_V4, &al), 0);
 	ck_assert_uint_eq(refused(REFUSAL_SIDE), 1);
-	allocation_delete(&world.turn, inside, END_RELEASED, world.now_ms);
+	allocation_delete(&fixture.turn, inside, END_RELEASED, fixture.now_ms);
 	ck_assert_int_eq(create("b", "10.0.0.8:1", 1, IP_V4, &al), 0);
-	ck_assert_uint_eq(quota_peak(world.commons.sides[SIDE_INSIDE]), 1);
+	ck_assert_uint_eq(quota_peak(fixture.shared.sides[SIDE_INSIDE]), 1);
 }
 END_TEST
 
@@ -86,22 +86,22 @@ START_TEST(the_reserve_is_for_users_who_have_one) /* attack 23 */
 {
 	int code;
 
-	begin_with(&(struct world_options){.allocations_total = 4});
-	world.settings.limits.allocations_reserved = 2;
-	ck_assert_ptr_nonnull(world_allocate(&world, "alice", 1, NULL));
-	ck_assert_ptr_nonnull(world_allocate(&world, "bob", 2, NULL));
-	ck_assert_ptr_null(world_allocate(&world, "carol", 3, &code));
+	begin_with(&(struct fixture_options){.allocations_total = 4});
+	fixture.settings.limits.allocations_reserved = 2;
+	ck_assert_ptr_nonnull(fixture_allocate(&fixture, "alice", 1, NULL));
+	ck_assert_ptr_nonnull(fixture_allocate(&fixture, "bob", 2, NULL));
+	ck_assert_ptr_null(fixture_allocate(&fixture, "carol", 3, &code));
 	ck_assert_int_eq(code, 508);
-	ck_assert_ptr_nonnull(world_allocate(&world, "alice", 4, NULL));
-	ck_assert_ptr_nonnull(world_allocate(&world, "bob", 5, NULL));
-	ck_assert_ptr_null(world_allocate(&world, "alice", 6, &code));
+	ck_assert_ptr_nonnull(fixture_allocate(&fixture, "alice", 4, NULL));
+	ck_assert_ptr_nonnull(fixture_allocate(&fixture, "bob", 5, NULL));
+	ck_assert_ptr_null(fixture_allocate(&fixture, "alice", 6, &code));
 	ck_assert_int_eq(code, 508);
 	ck_assert_uint_eq(refused(REFUSAL_TOTAL), 2);
 	/* A reserve that a reload made as large as the total is none. */
-	world.settings.limits.allocations_reserved = 4;
-	allocation_delete(&world.turn, allocation_at(world.turn.table, 0), END_RELEASED,
-			  world.now_ms);
-	ck_assert_ptr_nonnull(world_allocate(&world, "carol", 7, NULL));
+	fixture.settings.limits.allocations_reserved = 4;
+	allocation_delete(&fixture.turn, allocation_at(fixture.turn.table, 0),
+			  END_RELEASED, fixture.now_ms);
+	ck_assert_ptr_nonnull(fixture_allocate(&fixture, "carol", 7, NULL));
 }
 END_TEST
 
@@ -110,16 +110,16 @@ START_TEST(refusals_are_counted_by_why)
 {
 	struct allocation *al;
 
-	begin_with(&(struct world_options){.allocations_total = 3,
-					   .allocations_per_user = 1,
-					   .allocations_per_prefix = 1});
+	begin_with(&(struct fixture_options){.allocations_total = 3,
+					     .allocations_per_user = 1,
+					     .allocations_per_prefix = 1});
 	ck_assert_int_eq(create("a", "192.0.2.9:1", 3, IP_V4, &al), 0);
 	ck_assert_int_eq(create("a", "192.0.2.10:1", 3, IP_V4, &al), 486);
 	ck_assert_int_eq(create("b", "192.0.2.9:2", 3, IP_V4, &al), 486);
-	world.edge.refuse = -EMFILE;
-	world.edge.refuse_times = 1000;
+	fixture.edge.refuse = -EMFILE;
+	fixture.edge.refuse_times = 1000;
 	ck_assert_int_eq(create("c", "192.0.2.11:1", 3, IP_V4, &al), 508);
-	world.edge.refuse_times = 0;
+	fixture.edge.refuse_times = 0;
 	ck_assert_int_eq(create("c", "192.0.2.11:1", 3, IP_V4, &al), 0);
 	ck_assert_int_eq(create("d", "192.0.2.12:1", 3, IP_V4, &al), 0);
 	ck_assert_int_eq(create("e", "192.0.2.13:1", 3, IP_V4, &al), 508);
@@ -130,9 +130,9 @@ START_TEST(refusals_are_counted_by_why)
 	for (int i = 0; i < REFUSAL_COUNT; i++)
 		ck_assert_uint_gt(strlen(refusal_name((enum refusal)i)), 0);
 	ck_assert_str_eq(refusal_name(REFUSAL_COUNT), "?");
-	while ((al = allocation_next(world.turn.table, 0)) != NULL)
-		allocation_delete(&world.turn, al, END_RELEASED, world.now_ms);
-	ck_assert(world_is_clean(&world));
+	while ((al = allocation_next(fixture.turn.table, 0)) != NULL)
+		allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
+	ck_assert(fixture_is_clean(&fixture));
 }
 END_TEST
 
@@ -140,20 +140,20 @@ START_TEST(total_limit_and_full_table_are_508)
 {
 	int code;
 
-	begin_with(&(struct world_options){.allocations_total = 2});
-	ck_assert_ptr_nonnull(world_allocate(&world, "a", 1, NULL));
-	ck_assert_ptr_nonnull(world_allocate(&world, "b", 2, NULL));
-	ck_assert_ptr_null(world_allocate(&world, "c", 3, &code));
+	begin_with(&(struct fixture_options){.allocations_total = 2});
+	ck_assert_ptr_nonnull(fixture_allocate(&fixture, "a", 1, NULL));
+	ck_assert_ptr_nonnull(fixture_allocate(&fixture, "b", 2, NULL));
+	ck_assert_ptr_null(fixture_allocate(&fixture, "c", 3, &code));
 	ck_assert_int_eq(code, 508);
 
-	begin_with(&(struct world_options){.slots = 2});
-	ck_assert_ptr_nonnull(world_allocate(&world, "a", 1, NULL));
-	ck_assert_ptr_nonnull(world_allocate(&world, "b", 2, NULL));
-	ck_assert_ptr_null(world_allocate(&world, "c", 3, &code));
+	begin_with(&(struct fixture_options){.slots = 2});
+	ck_assert_ptr_nonnull(fixture_allocate(&fixture, "a", 1, NULL));
+	ck_assert_ptr_nonnull(fixture_allocate(&fixture, "b", 2, NULL));
+	ck_assert_ptr_null(fixture_allocate(&fixture, "c", 3, &code));
 	ck_assert_int_eq(code, 508);
-	allocation_delete(&world.turn, allocation_at(world.turn.table, 0), END_RELEASED,
-			  world.now_ms);
-	ck_assert_ptr_nonnull(world_allocate(&world, "c", 3, &code));
+	allocation_delete(&fixture.turn, allocation_at(fixture.turn.table, 0),
+			  END_RELEASED, fixture.now_ms);
+	ck_assert_ptr_nonnull(fixture_allocate(&fixture, "c", 3, &code));
 }
 END_TEST
 

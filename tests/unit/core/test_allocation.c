@@ -17,28 +17,28 @@
 START_TEST(allocation_keeps_what_it_was_given) /* T-209 */
 {
 	struct allocation *al;
-	struct five_tuple tuple = world_tuple("10.0.0.7:4000", 1);
+	struct five_tuple tuple = fixture_tuple("10.0.0.7:4000", 1);
 
 	ck_assert_int_eq(create("alice", "10.0.0.7:4000", 1, IP_V4, &al), 0);
 	ck_assert(five_tuple_equal(&al->tuple, &tuple));
-	ck_assert_ptr_eq(allocation_find(world.turn.table, &tuple), al);
-	ck_assert_ptr_eq(allocation_at(world.turn.table, al->slot), al);
+	ck_assert_ptr_eq(allocation_find(fixture.turn.table, &tuple), al);
+	ck_assert_ptr_eq(allocation_at(fixture.turn.table, al->slot), al);
 	ck_assert_uint_eq(al->side, SIDE_INSIDE);
 	ck_assert_uint_eq(al->transport, TRANSPORT_TCP);
 	ck_assert_uint_eq(al->families, IP_V4);
-	ck_assert_uint_eq(al->created_ms, world.now_ms);
-	ck_assert_uint_eq(al->expires_ms, world.now_ms + 600000);
+	ck_assert_uint_eq(al->created_ms, fixture.now_ms);
+	ck_assert_uint_eq(al->expires_ms, fixture.now_ms + 600000);
 	ck_assert_mem_eq(al->txid, txid, sizeof(txid));
 	ck_assert_mem_eq(al->key.bytes, key.bytes, 16);
 	ck_assert_str_eq(al->user, "alice");
 	ck_assert_str_eq(al->key_id, "k1");
-	ck_assert_uint_eq(id_worker(al->id), world.turn.worker);
+	ck_assert_uint_eq(id_worker(al->id), fixture.turn.worker);
 	ck_assert_uint_eq(id_slot(al->id), al->slot);
-	ck_assert_uint_eq(world.turn.counters.allocations_opened, 1);
+	ck_assert_uint_eq(fixture.turn.counters.allocations_opened, 1);
 
 	/* The relayed address is outside, whatever side the client is on. */
-	struct endpoint relayed = allocation_relayed_local(&world.turn, al);
-	ck_assert(endpoint_equal(&relayed, &world.edge.local[al->slot]));
+	struct endpoint relayed = allocation_relayed_local(&fixture.turn, al);
+	ck_assert(endpoint_equal(&relayed, &fixture.edge.local[al->slot]));
 	ck_assert_mem_eq(relayed.ip.bytes, ((uint8_t[]){198, 18, 0, 1}), 4);
 }
 END_TEST
@@ -50,7 +50,7 @@ START_TEST(fronts_tell_5_tuples_apart) /* T-202 */
 	ck_assert_int_eq(create("alice", "10.0.0.7:4000", 0, IP_V4, &udp), 0);
 	ck_assert_int_eq(create("alice", "10.0.0.7:4000", 1, IP_V4, &tcp), 0);
 	ck_assert_int_eq(create("alice", "10.0.0.7:4000", 2, IP_V4, &tls), 0);
-	ck_assert_uint_eq(allocation_count(world.turn.table), 3);
+	ck_assert_uint_eq(allocation_count(fixture.turn.table), 3);
 	ck_assert_uint_ne(udp->relay_port, tcp->relay_port);
 	ck_assert_uint_ne(tcp->relay_port, tls->relay_port);
 }
@@ -58,14 +58,14 @@ END_TEST
 
 START_TEST(public_address_is_told_and_local_one_bound) /* T-250 */
 {
-	begin_with(&(struct world_options){.nat = true});
-	struct allocation *al = world_allocate(&world, "alice", 1, NULL);
-	struct endpoint public = allocation_relayed_public(&world.turn, al);
+	begin_with(&(struct fixture_options){.nat = true});
+	struct allocation *al = fixture_allocate(&fixture, "alice", 1, NULL);
+	struct endpoint public = allocation_relayed_public(&fixture.turn, al);
 
-	ck_assert_mem_eq(world.edge.local[al->slot].ip.bytes,
+	ck_assert_mem_eq(fixture.edge.local[al->slot].ip.bytes,
 			 ((uint8_t[]){198, 18, 0, 1}), 4);
 	ck_assert_mem_eq(public.ip.bytes, ((uint8_t[]){203, 0, 113, 1}), 4);
-	ck_assert_uint_eq(public.port, world.edge.local[al->slot].port);
+	ck_assert_uint_eq(public.port, fixture.edge.local[al->slot].port);
 }
 END_TEST
 
@@ -87,15 +87,15 @@ START_TEST(allocation_has_the_family_asked_for) /* T-229, T-230 */
 {
 	struct allocation *al;
 
-	begin_with(&(struct world_options){.no_v4 = families[_i].no_v4,
-					   .no_v6 = families[_i].no_v6});
+	begin_with(&(struct fixture_options){.no_v4 = families[_i].no_v4,
+					     .no_v6 = families[_i].no_v6});
 	int got = create("alice", "192.0.2.9:9", 3, families[_i].family, &al);
 	ck_assert_msg(got == families[_i].want, "%s: got %d", families[_i].name, got);
 	if (got == 0)
-		ck_assert_uint_eq(allocation_relayed_local(&world.turn, al).ip.family,
+		ck_assert_uint_eq(allocation_relayed_local(&fixture.turn, al).ip.family,
 				  families[_i].family);
 	else
-		ck_assert(world_is_clean(&world));
+		ck_assert(fixture_is_clean(&fixture));
 }
 END_TEST
 
@@ -113,22 +113,22 @@ static const struct {
 
 START_TEST(lifetime_is_between_default_and_maximum) /* T-245, T-246, T-247, T-260 */
 {
-	uint32_t got = allocation_lifetime(&world.turn, lifetimes[_i].asked);
+	uint32_t got = allocation_lifetime(&fixture.turn, lifetimes[_i].asked);
 	ck_assert_msg(got == lifetimes[_i].want, "%s: got %u", lifetimes[_i].name, got);
 }
 END_TEST
 
 START_TEST(maximum_below_the_default_gives_the_default)
 {
-	world.settings.limits.lifetime_max_s = 300;
-	ck_assert_uint_eq(allocation_lifetime(&world.turn, 1200), 600);
+	fixture.settings.limits.lifetime_max_s = 300;
+	ck_assert_uint_eq(allocation_lifetime(&fixture.turn, 1200), 600);
 }
 END_TEST
 
 /* What it would hold after a while: permissions, a channel, traffic. */
 static struct allocation *busy_allocation(void)
 {
-	struct allocation *al = world_allocate(&world, "alice", 1, NULL);
+	struct allocation *al = fixture_allocate(&fixture, "alice", 1, NULL);
 	struct endpoint peers[5];
 
 	for (size_t i = 0; i < ARRAY_LEN(peers); i++) {
@@ -136,9 +136,9 @@ static struct allocation *busy_allocation(void)
 		peers[i].ip.bytes[3] = (uint8_t)(10 + i);
 	}
 	ck_assert_int_eq(
-		permission_install(&world.turn, al, peers, 5, world.now_ms, NULL), 0);
-	ck_assert_int_eq(channel_bind(&world.turn, al, 0x4000, peers, world.now_ms, NULL),
-			 0);
+		permission_install(&fixture.turn, al, peers, 5, fixture.now_ms, NULL), 0);
+	ck_assert_int_eq(
+		channel_bind(&fixture.turn, al, 0x4000, peers, fixture.now_ms, NULL), 0);
 	return al;
 }
 
@@ -148,14 +148,14 @@ START_TEST(expiry_frees_everything) /* T-211 */
 	uint64_t id = al->id, due = al->expires_ms;
 	struct five_tuple tuple = al->tuple;
 
-	ck_assert_uint_eq(allocation_table_expire(&world.turn, due - 1), due);
-	ck_assert_ptr_nonnull(allocation_find(world.turn.table, &tuple));
-	ck_assert_uint_eq(allocation_table_expire(&world.turn, due), UINT64_MAX);
-	ck_assert_ptr_null(allocation_find(world.turn.table, &tuple));
-	ck_assert_ptr_null(allocation_by_id(world.turn.table, id));
-	ck_assert(world_is_clean(&world));
-	ck_assert_uint_eq(world.edge.last.end_reason, END_EXPIRED);
-	ck_assert_uint_eq(world.turn.counters.allocations_closed, 1);
+	ck_assert_uint_eq(allocation_table_expire(&fixture.turn, due - 1), due);
+	ck_assert_ptr_nonnull(allocation_find(fixture.turn.table, &tuple));
+	ck_assert_uint_eq(allocation_table_expire(&fixture.turn, due), UINT64_MAX);
+	ck_assert_ptr_null(allocation_find(fixture.turn.table, &tuple));
+	ck_assert_ptr_null(allocation_by_id(fixture.turn.table, id));
+	ck_assert(fixture_is_clean(&fixture));
+	ck_assert_uint_eq(fixture.edge.last.end_reason, END_EXPIRED);
+	ck_assert_uint_eq(fixture.turn.counters.allocations_closed, 1);
 }
 END_TEST
 
@@ -164,20 +164,20 @@ START_TEST(record_is_made_while_all_fields_hold)
 	struct allocation *al = busy_allocation();
 
 	al->to_peer = (struct traffic){3, 480};
-	allocation_delete(&world.turn, al, END_CLIENT_GONE, world.now_ms); /* T-213 */
-	ck_assert_uint_eq(world.edge.ended, 1);
-	ck_assert_str_eq(world.edge.last.user, "alice");
-	ck_assert_uint_eq(world.edge.last.to_peer.bytes, 480);
-	ck_assert_uint_eq(world.edge.last.permission_count, 5);
-	ck_assert_uint_eq(world.edge.last.channel_count, 1);
-	ck_assert_uint_eq(world.edge.last.end_reason, END_CLIENT_GONE);
-	ck_assert(world_is_clean(&world));
+	allocation_delete(&fixture.turn, al, END_CLIENT_GONE, fixture.now_ms); /* T-213 */
+	ck_assert_uint_eq(fixture.edge.ended, 1);
+	ck_assert_str_eq(fixture.edge.last.user, "alice");
+	ck_assert_uint_eq(fixture.edge.last.to_peer.bytes, 480);
+	ck_assert_uint_eq(fixture.edge.last.permission_count, 5);
+	ck_assert_uint_eq(fixture.edge.last.channel_count, 1);
+	ck_assert_uint_eq(fixture.edge.last.end_reason, END_CLIENT_GONE);
+	ck_assert(fixture_is_clean(&fixture));
 }
 END_TEST
 
 START_TEST(ends_are_counted_by_kind_and_reason)
 {
-	const struct counters *counters = &world.turn.counters;
+	const struct counters *counters = &fixture.turn.counters;
 	const struct turnover *kind =
 		&counters->allocations[DIALECT_IETF][SIDE_OUTSIDE][TRANSPORT_UDP]
 				      [TRANSPORT_UDP];
@@ -188,7 +188,7 @@ START_TEST(ends_are_counted_by_kind_and_reason)
 	ck_assert_uint_eq(kind->opened, 1);
 	ck_assert_uint_eq(kind->closed, 0);
 	ck_assert_uint_eq(counters->allocation_duration.counts[0], 0);
-	allocation_delete(&world.turn, al, END_RELEASED, al->created_ms + 20000);
+	allocation_delete(&fixture.turn, al, END_RELEASED, al->created_ms + 20000);
 	ck_assert_uint_eq(kind->closed, 1);
 	ck_assert_uint_eq(counters->allocations_ended[END_RELEASED], 1);
 	ck_assert_uint_eq(counters->allocations_ended[END_EXPIRED], 0);
@@ -204,8 +204,8 @@ START_TEST(key_does_not_outlive_the_allocation)
 	struct allocation *al;
 
 	ck_assert_int_eq(create("alice", "192.0.2.9:1", 3, IP_V4, &al), 0);
-	allocation_delete(&world.turn, al, END_RELEASED, world.now_ms);
-	const uint8_t *bytes = slab_at(&world.turn.table->allocations, 0);
+	allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
+	const uint8_t *bytes = slab_at(&fixture.turn.table->allocations, 0);
 	for (size_t i = 0; i + 16 <= sizeof(*al); i++)
 		ck_assert_msg(memcmp(bytes + i, key.bytes, 16) != 0, "key at byte %zu",
 			      i);
@@ -214,42 +214,42 @@ END_TEST
 
 START_TEST(id_of_the_past_names_nothing)
 {
-	struct allocation *al = world_allocate(&world, "alice", 1, NULL);
+	struct allocation *al = fixture_allocate(&fixture, "alice", 1, NULL);
 	uint64_t id = al->id;
 	uint32_t slot = al->slot;
 
-	ck_assert_ptr_eq(allocation_by_id(world.turn.table, id), al);
-	allocation_delete(&world.turn, al, END_RELEASED, world.now_ms);
-	ck_assert_ptr_null(allocation_at(world.turn.table, slot));
-	ck_assert_ptr_null(allocation_by_id(world.turn.table, id));
+	ck_assert_ptr_eq(allocation_by_id(fixture.turn.table, id), al);
+	allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
+	ck_assert_ptr_null(allocation_at(fixture.turn.table, slot));
+	ck_assert_ptr_null(allocation_by_id(fixture.turn.table, id));
 
-	al = world_allocate(&world, "alice", 1, NULL);
+	al = fixture_allocate(&fixture, "alice", 1, NULL);
 	ck_assert_uint_eq(al->slot, slot);
-	ck_assert_ptr_null(allocation_by_id(world.turn.table, id));
-	ck_assert_ptr_eq(allocation_by_id(world.turn.table, al->id), al);
-	ck_assert_ptr_null(allocation_by_id(world.turn.table, UINT64_MAX));
+	ck_assert_ptr_null(allocation_by_id(fixture.turn.table, id));
+	ck_assert_ptr_eq(allocation_by_id(fixture.turn.table, al->id), al);
+	ck_assert_ptr_null(allocation_by_id(fixture.turn.table, UINT64_MAX));
 }
 END_TEST
 
 START_TEST(refresh_counts_from_now)
 {
-	struct allocation *al = world_allocate(&world, "alice", 1, NULL);
-	struct allocation *other = world_allocate(&world, "bob", 2, NULL);
+	struct allocation *al = fixture_allocate(&fixture, "alice", 1, NULL);
+	struct allocation *other = fixture_allocate(&fixture, "bob", 2, NULL);
 
-	allocation_refresh(&world.turn, al, 1800, world.now_ms + 5000);
-	ck_assert_uint_eq(al->expires_ms, world.now_ms + 5000 + 1800000);
-	ck_assert_uint_eq(allocation_table_expire(&world.turn, world.now_ms),
+	allocation_refresh(&fixture.turn, al, 1800, fixture.now_ms + 5000);
+	ck_assert_uint_eq(al->expires_ms, fixture.now_ms + 5000 + 1800000);
+	ck_assert_uint_eq(allocation_table_expire(&fixture.turn, fixture.now_ms),
 			  other->expires_ms);
 	/* It may come to less than before. */
-	allocation_refresh(&world.turn, al, 1, world.now_ms + 5000);
-	ck_assert_uint_eq(allocation_table_expire(&world.turn, world.now_ms),
-			  world.now_ms + 6000);
+	allocation_refresh(&fixture.turn, al, 1, fixture.now_ms + 5000);
+	ck_assert_uint_eq(allocation_table_expire(&fixture.turn, fixture.now_ms),
+			  fixture.now_ms + 6000);
 }
 END_TEST
 
 START_TEST(requests_are_remembered_for_forty_seconds) /* T-029, T-116 */
 {
-	struct allocation *al = world_allocate(&world, "alice", 1, NULL);
+	struct allocation *al = fixture_allocate(&fixture, "alice", 1, NULL);
 	const uint8_t zero[STUN_TXID_LEN] = {0};
 	uint8_t id[STUN_TXID_LEN] = {0};
 
@@ -272,10 +272,10 @@ START_TEST(owners_differ_by_username) /* T-204 */
 {
 	const struct hash_key other_key = {1, 2};
 	struct slice alice = {(const uint8_t *)"alice", 5};
-	struct owner a = owner_of(&world.commons.hash_key, alice);
-	struct owner again = owner_of(&world.commons.hash_key, alice);
+	struct owner a = owner_of(&fixture.shared.hash_key, alice);
+	struct owner again = owner_of(&fixture.shared.hash_key, alice);
 	struct owner shorter =
-		owner_of(&world.commons.hash_key, (struct slice){alice.data, 4});
+		owner_of(&fixture.shared.hash_key, (struct slice){alice.data, 4});
 	struct owner keyed = owner_of(&other_key, alice);
 
 	ck_assert(owner_equal(&a, &again));
@@ -289,18 +289,19 @@ START_TEST(relayed_addresses_are_unique) /* T-208 */
 {
 	static bool seen[65536];
 
-	begin_with(&(struct world_options){
+	begin_with(&(struct fixture_options){
 		.slots = 10000, .first_port = 50000, .last_port = 59999, .no_v6 = true});
 	for (uint16_t i = 0; i < 10000; i++) {
-		struct allocation *al = world_allocate(&world, "alice", 1000 + i, NULL);
+		struct allocation *al =
+			fixture_allocate(&fixture, "alice", 1000 + i, NULL);
 		ck_assert_ptr_nonnull(al);
 		ck_assert(!seen[al->relay_port]);
 		seen[al->relay_port] = true;
 	}
 	for (uint16_t i = 0; i < 10000; i++) {
-		struct five_tuple tuple = world_tuple("192.0.2.200:1", 3);
+		struct five_tuple tuple = fixture_tuple("192.0.2.200:1", 3);
 		tuple.client.port = 1000 + i;
-		struct allocation *al = allocation_find(world.turn.table, &tuple);
+		struct allocation *al = allocation_find(fixture.turn.table, &tuple);
 		ck_assert_ptr_nonnull(al);
 		ck_assert_uint_eq(al->tuple.client.port, 1000 + i);
 	}
@@ -315,28 +316,28 @@ static void compare_with_model(const uint64_t due[MODEL_CLIENTS], int step)
 	size_t live = 0, walked = 0;
 
 	for (uint16_t i = 0; i < MODEL_CLIENTS; i++) {
-		struct five_tuple tuple = world_tuple("192.0.2.200:1", 3);
+		struct five_tuple tuple = fixture_tuple("192.0.2.200:1", 3);
 		tuple.client.port = 1 + i;
-		const struct allocation *al = allocation_find(world.turn.table, &tuple);
+		const struct allocation *al = allocation_find(fixture.turn.table, &tuple);
 
 		live += due[i] != 0;
 		if ((al != NULL) != (due[i] != 0) || (al && al->expires_ms != due[i]))
 			ck_abort_msg("step %d: client %u is wrong", step, i);
 	}
-	for (const struct allocation *al = allocation_next(world.turn.table, 0); al;
-	     al = allocation_next(world.turn.table, al->slot + 1))
+	for (const struct allocation *al = allocation_next(fixture.turn.table, 0); al;
+	     al = allocation_next(fixture.turn.table, al->slot + 1))
 		walked++;
-	if (allocation_count(world.turn.table) != live || walked != live)
+	if (allocation_count(fixture.turn.table) != live || walked != live)
 		ck_abort_msg("step %d: %zu, walked %zu, want %zu", step,
-			     allocation_count(world.turn.table), walked, live);
+			     allocation_count(fixture.turn.table), walked, live);
 }
 
 static struct allocation *model_find(uint16_t client)
 {
-	struct five_tuple tuple = world_tuple("192.0.2.200:1", 3);
+	struct five_tuple tuple = fixture_tuple("192.0.2.200:1", 3);
 
 	tuple.client.port = 1 + client;
-	return allocation_find(world.turn.table, &tuple);
+	return allocation_find(fixture.turn.table, &tuple);
 }
 
 START_TEST(table_agrees_with_a_naive_list)
@@ -344,43 +345,45 @@ START_TEST(table_agrees_with_a_naive_list)
 	uint64_t state = 7, due[MODEL_CLIENTS] = {0};
 	size_t live = 0;
 
-	begin_with(&(struct world_options){.slots = MODEL_SLOTS, .last_port = 50150});
+	begin_with(&(struct fixture_options){.slots = MODEL_SLOTS, .last_port = 50150});
 	for (int step = 0; step < 20000; step++) {
 		uint16_t i = (uint16_t)random_below(&state, MODEL_CLIENTS);
 		uint32_t lifetime_s = 1 + random_below(&state, 900);
 
-		world.now_ms += random_below(&state, 2000);
-		allocation_table_expire(&world.turn, world.now_ms);
+		fixture.now_ms += random_below(&state, 2000);
+		allocation_table_expire(&fixture.turn, fixture.now_ms);
 		live = 0;
 		for (size_t j = 0; j < MODEL_CLIENTS; j++) {
-			if (due[j] <= world.now_ms)
+			if (due[j] <= fixture.now_ms)
 				due[j] = 0;
 			live += due[j] != 0;
 		}
 
 		if (due[i] == 0) {
 			int code;
-			struct allocation *al = world_allocate(&world, "u", 1 + i, &code);
+			struct allocation *al =
+				fixture_allocate(&fixture, "u", 1 + i, &code);
 			if ((al == NULL) != (live == MODEL_SLOTS) || (!al && code != 508))
 				ck_abort_msg("step %d: %d with %zu live", step, code,
 					     live);
-			due[i] = al ? world.now_ms + 600000 : 0;
+			due[i] = al ? fixture.now_ms + 600000 : 0;
 		} else if (random_below(&state, 2)) {
-			allocation_delete(&world.turn, model_find(i), END_RELEASED,
-					  world.now_ms);
+			allocation_delete(&fixture.turn, model_find(i), END_RELEASED,
+					  fixture.now_ms);
 			due[i] = 0;
 		} else {
-			allocation_refresh(&world.turn, model_find(i), lifetime_s,
-					   world.now_ms);
-			due[i] = world.now_ms + (uint64_t)lifetime_s * 1000;
+			allocation_refresh(&fixture.turn, model_find(i), lifetime_s,
+					   fixture.now_ms);
+			due[i] = fixture.now_ms + (uint64_t)lifetime_s * 1000;
 		}
 		if (step % 20 == 0)
 			compare_with_model(due, step);
 	}
 	compare_with_model(due, -1);
-	world.now_ms += 3600000;
-	ck_assert_uint_eq(allocation_table_expire(&world.turn, world.now_ms), UINT64_MAX);
-	ck_assert(world_is_clean(&world));
+	fixture.now_ms += 3600000;
+	ck_assert_uint_eq(allocation_table_expire(&fixture.turn, fixture.now_ms),
+			  UINT64_MAX);
+	ck_assert(fixture_is_clean(&fixture));
 }
 END_TEST
 

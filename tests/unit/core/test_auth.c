@@ -15,7 +15,7 @@
 #include "tests/unit/core/fake_edge.h"
 #include "tests/unit/lib/unit.h"
 
-static struct world world;
+static struct fixture fixture;
 static struct five_tuple source;
 static struct auth got;
 
@@ -69,23 +69,25 @@ unsigned char *__wrap_HMAC(const EVP_MD *md, const void *key, int key_len,
 
 static void begin(void)
 {
-	world_stop(&world);
-	ck_assert(world_start(&world, &(struct world_options){.keyring = auth_keys}));
-	world.now_ms = 100000000; /* older nonces than any clock of now need a past */
+	fixture_stop(&fixture);
+	ck_assert(
+		fixture_start(&fixture, &(struct fixture_options){.keyring = auth_keys}));
+	fixture.now_ms = 100000000; /* older nonces than any clock of now need a past */
 	source = auth_source();
 }
 
 static void end(void)
 {
-	world_stop(&world);
+	fixture_stop(&fixture);
 }
 
 static int ask_on(struct asking a, const struct allocation *al)
 {
-	struct stun_msg msg = auth_request(&world, a);
+	struct stun_msg msg = auth_request(&fixture, a);
 
 	memset(&work, 0, sizeof(work));
-	auth_check(&world.turn, &msg, &source, al, world.now_ms, world.unix_s, &got);
+	auth_check(&fixture.turn, &msg, &source, al, fixture.now_ms, fixture.unix_s,
+		   &got);
 	return got.code;
 }
 
@@ -230,7 +232,7 @@ END_TEST
 START_TEST(username_has_up_to_763_bytes) /* T-094 */
 {
 	static char name[800];
-	int len = snprintf(name, sizeof(name), "%s", alice(&world, 600));
+	int len = snprintf(name, sizeof(name), "%s", alice(&fixture, 600));
 
 	memset(name + len, 'e', sizeof(name) - 1 - (size_t)len);
 	ck_assert_int_eq(
@@ -285,10 +287,11 @@ static const struct {
 
 START_TEST(credential_expires_for_allocate_only) /* T-561, T-562, T-567 */
 {
-	world.settings.limits.credential_ttl_max_s = times[_i].ttl_max_s;
-	int code = ask((struct asking){.method = times[_i].method,
-				       .username = alice(&world, times[_i].expires_in_s),
-				       .what = MD5});
+	fixture.settings.limits.credential_ttl_max_s = times[_i].ttl_max_s;
+	int code =
+		ask((struct asking){.method = times[_i].method,
+				    .username = alice(&fixture, times[_i].expires_in_s),
+				    .what = MD5});
 	ck_assert_msg(code == times[_i].want, "%s: got %d", times[_i].name, code);
 	if (code)
 		ck_assert_int_eq(got.failure, times[_i].expires_in_s > 0
@@ -314,7 +317,8 @@ static struct allocation *allocate(struct asking a)
 		.user = got.user,
 		.key_id = got.key_id,
 	};
-	ck_assert_int_eq(allocation_create(&world.turn, &request, world.now_ms, &al), 0);
+	ck_assert_int_eq(allocation_create(&fixture.turn, &request, fixture.now_ms, &al),
+			 0);
 	return al;
 }
 
@@ -364,11 +368,11 @@ END_TEST
 START_TEST(repeated_allocate_outlives_the_credential) /* T-562, T-232 */
 {
 	struct allocation *al =
-		allocate((struct asking){.username = alice(&world, 1), .what = MD5});
+		allocate((struct asking){.username = alice(&fixture, 1), .what = MD5});
 	char name[64];
 
-	snprintf(name, sizeof(name), "%s", alice(&world, 1));
-	world.unix_s += 10;
+	snprintf(name, sizeof(name), "%s", alice(&fixture, 1));
+	fixture.unix_s += 10;
 	ck_assert_int_eq(ask_on((struct asking){.username = name, .what = MD5}, al), 0);
 	ck_assert_int_eq(ask_on((struct asking){.username = name, .what = SHA256}, al),
 			 0);
@@ -381,14 +385,14 @@ START_TEST(owner_is_the_whole_username) /* T-204 */
 {
 	struct owner first;
 
-	ck_assert_int_eq(ask((struct asking){.username = alice(&world, 10), .what = MD5}),
-			 0);
+	ck_assert_int_eq(
+		ask((struct asking){.username = alice(&fixture, 10), .what = MD5}), 0);
 	first = got.owner;
 	ck_assert_int_eq(
-		ask((struct asking){.username = alice(&world, 10), .what = SHA256}), 0);
+		ask((struct asking){.username = alice(&fixture, 10), .what = SHA256}), 0);
 	ck_assert(owner_equal(&first, &got.owner));
-	ck_assert_int_eq(ask((struct asking){.username = alice(&world, 11), .what = MD5}),
-			 0);
+	ck_assert_int_eq(
+		ask((struct asking){.username = alice(&fixture, 11), .what = MD5}), 0);
 	ck_assert(!owner_equal(&first, &got.owner));
 	ck_assert_str_eq(got.user, "alice");
 }
@@ -402,7 +406,7 @@ START_TEST(repetition_outlives_the_nonce) /* T-116 */
 		.method = TURN_REFRESH, .what = MD5 | STALE_NONCE, .txid = 5};
 
 	ck_assert_int_eq(ask_on(again, al), 438);
-	transactions_remember(al, txid, world.now_ms);
+	transactions_remember(al, txid, fixture.now_ms);
 	ck_assert_int_eq(ask_on(again, al), 0);
 	ck_assert_int_eq(ask_on((struct asking){.method = TURN_REFRESH,
 						.what = MD5 | FOREIGN_NONCE,
@@ -413,7 +417,7 @@ START_TEST(repetition_outlives_the_nonce) /* T-116 */
 	memset(&al->owner, 0, sizeof(al->owner));
 	ck_assert_int_eq(ask_on(again, al), 438);
 	al->owner = got.owner;
-	world.now_ms += 40000;
+	fixture.now_ms += 40000;
 	ck_assert_int_eq(ask_on(again, al), 438);
 }
 END_TEST
@@ -427,11 +431,11 @@ START_TEST(mras_token_in_text_is_accepted)
 	struct stun_key key;
 	struct stun_msg msg;
 	uint8_t buf[512];
-	struct slice realm = {(const uint8_t *)world_realm, strlen(world_realm)};
+	struct slice realm = {(const uint8_t *)fixture_realm, strlen(fixture_realm)};
 
-	ck_assert(credential_issue_mras(key_of(&world, "k2"), 2,
+	ck_assert(credential_issue_mras(key_of(&fixture, "k2"), 2,
 					(struct slice){(const uint8_t *)"bob", 3},
-					world.unix_s + 60, &serial, &pair));
+					fixture.unix_s + 60, &serial, &pair));
 	for (int flip = 0; flip < 3; flip++) {
 		static const int want[] = {0, 401, 401};
 
@@ -453,14 +457,14 @@ START_TEST(mras_token_in_text_is_accepted)
 				   (const uint8_t *)"transaction!");
 		stun_builder_add(&b, STUN_USERNAME, name.data, name.len);
 		stun_builder_add(&b, STUN_REALM, realm.data, realm.len);
-		add_nonce(&world, &b, 0);
+		add_nonce(&fixture, &b, 0);
 		stun_add_integrity(&b, STUN_INTEGRITY_SHA1, &key);
 		size_t len = stun_builder_finish(&b);
 		ck_assert_int_eq(stun_msg_parse((struct slice){buf, len}, &msg),
 				 STUN_PARSE_OK);
 		memset(&work, 0, sizeof(work));
-		auth_check(&world.turn, &msg, &source, NULL, world.now_ms, world.unix_s,
-			   &got);
+		auth_check(&fixture.turn, &msg, &source, NULL, fixture.now_ms,
+			   fixture.unix_s, &got);
 		ck_assert_msg(got.code == want[flip], "flip %d: got %d", flip, got.code);
 		static const enum auth_failure why[] = {AUTH_FAILURE_NONE,
 							AUTH_FAILURE_UNKNOWN_KEY,
@@ -517,19 +521,20 @@ END_TEST
 
 START_TEST(ring_without_rest_keys_still_does_one_round)
 {
-	world_stop(&world);
-	ck_assert(world_start(
-		&world,
-		&(struct world_options){
+	fixture_stop(&fixture);
+	ck_assert(fixture_start(
+		&fixture,
+		&(struct fixture_options){
 			.keyring =
 				"k1 MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY= - - rest=none\n"}));
-	struct keyring *one = world.settings.keyring;
+	struct keyring *one = fixture.settings.keyring;
 	one->keys[0].rest = KEY_REST_SHA1;
-	struct stun_msg msg =
-		auth_request(&world, (struct asking){.username = "mallory", .what = MI});
+	struct stun_msg msg = auth_request(
+		&fixture, (struct asking){.username = "mallory", .what = MI});
 	one->keys[0].rest = KEY_REST_NONE;
 	memset(&work, 0, sizeof(work));
-	auth_check(&world.turn, &msg, &source, NULL, world.now_ms, world.unix_s, &got);
+	auth_check(&fixture.turn, &msg, &source, NULL, fixture.now_ms, fixture.unix_s,
+		   &got);
 	ck_assert_int_eq(got.code, 401);
 	ck_assert_uint_eq(work.macs, 1);
 	ck_assert_uint_eq(work.derivations, 1);
@@ -545,7 +550,7 @@ END_TEST
 START_TEST(attributes_behind_the_integrity_are_not_seen) /* T-062, attack 36 */
 {
 	struct stun_msg msg =
-		auth_request(&world, (struct asking){.what = MD5 | NO_NONCE});
+		auth_request(&fixture, (struct asking){.what = MD5 | NO_NONCE});
 	size_t len = msg.bytes.len;
 	uint8_t buf[512];
 	char nonce[NONCE_LEN];
@@ -553,16 +558,17 @@ START_TEST(attributes_behind_the_integrity_are_not_seen) /* T-062, attack 36 */
 	memcpy(buf, msg.bytes.data, len);
 
 	/* The NONCE that was missing, where no MAC covers it. */
-	nonce_make(&world.settings.nonce_key, &source,
-		   (struct slice){(const uint8_t *)world_realm, strlen(world_realm)},
-		   world.now_ms, nonce);
+	nonce_make(&fixture.settings.nonce_key, &source,
+		   (struct slice){(const uint8_t *)fixture_realm, strlen(fixture_realm)},
+		   fixture.now_ms, nonce);
 	store_be16(buf + len, STUN_NONCE);
 	store_be16(buf + len + 2, NONCE_LEN);
 	memcpy(buf + len + 4, nonce, NONCE_LEN);
 	store_be16(buf + 2, (uint16_t)(len + 4 + NONCE_LEN - 20));
 	ck_assert_int_eq(stun_msg_parse((struct slice){buf, len + 4 + NONCE_LEN}, &msg),
 			 STUN_PARSE_OK);
-	auth_check(&world.turn, &msg, &source, NULL, world.now_ms, world.unix_s, &got);
+	auth_check(&fixture.turn, &msg, &source, NULL, fixture.now_ms, fixture.unix_s,
+		   &got);
 	ck_assert_int_eq(got.code, 400);
 }
 END_TEST

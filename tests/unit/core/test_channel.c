@@ -10,13 +10,13 @@
 #include "tests/unit/core/random.h"
 
 #define ONE_WORLD_ALLOCATION
-#include "tests/unit/core/one_world.h"
+#include "tests/unit/core/one_fixture.h"
 
 static int bind_to(uint16_t number, const char *peer)
 {
 	struct endpoint one = ep(peer);
 
-	return channel_bind(&world.turn, al, number, &one, world.now_ms, NULL);
+	return channel_bind(&fixture.turn, al, number, &one, fixture.now_ms, NULL);
 }
 
 /* The peer behind a live channel. */
@@ -44,7 +44,7 @@ static bool number_leads_to(uint16_t number, const char *peer)
 {
 	struct endpoint got, want = ep(peer);
 
-	return find_peer(&world.turn, al, number, world.now_ms, &got) &&
+	return find_peer(&fixture.turn, al, number, fixture.now_ms, &got) &&
 	       endpoint_equal(&got, &want);
 }
 
@@ -85,8 +85,8 @@ START_TEST(channel_bind_checks_number_and_peer) /* T-361 to T-365, T-381 */
 		struct endpoint peer = ep(binds[_i].peer);
 		bool mine = peer.ip.family == IP_V4 && peer.ip.bytes[3] == 1;
 		ck_assert_uint_eq(al->channel_count, 1);
-		ck_assert(mine ||
-			  !permission_allows(&world.turn, al, &peer.ip, world.now_ms));
+		ck_assert(mine || !permission_allows(&fixture.turn, al, &peer.ip,
+						     fixture.now_ms));
 	}
 }
 END_TEST
@@ -102,19 +102,19 @@ END_TEST
 
 START_TEST(channel_lasts_ten_minutes_its_permission_five) /* T-367, T-377 */
 {
-	uint64_t start = world.now_ms;
+	uint64_t start = fixture.now_ms;
 	const struct ip_addr peer = ep("192.0.2.1:9").ip;
 
 	ck_assert_int_eq(bind_to(0x4000, "192.0.2.1:9"), 0);
-	world.now_ms = start + 299999;
-	ck_assert(permission_allows(&world.turn, al, &peer, world.now_ms));
-	world.now_ms = start + 300000;
-	ck_assert(!permission_allows(&world.turn, al, &peer, world.now_ms));
+	fixture.now_ms = start + 299999;
+	ck_assert(permission_allows(&fixture.turn, al, &peer, fixture.now_ms));
+	fixture.now_ms = start + 300000;
+	ck_assert(!permission_allows(&fixture.turn, al, &peer, fixture.now_ms));
 	ck_assert(number_leads_to(0x4000, "192.0.2.1:9"));
-	world.now_ms = start + 599999;
+	fixture.now_ms = start + 599999;
 	ck_assert(number_leads_to(0x4000, "192.0.2.1:9"));
 	ck_assert_int_eq(bind_to(0x4000, "192.0.2.2:9"), 400);
-	world.now_ms = start + 600000;
+	fixture.now_ms = start + 600000;
 	ck_assert(!number_leads_to(0x4000, "192.0.2.1:9"));
 
 	/* Number and peer are free again, each for another. */
@@ -131,11 +131,11 @@ START_TEST(rebinding_refreshes_channel_and_permission) /* T-367 */
 	const struct ip_addr peer = ep("192.0.2.1:9").ip;
 
 	ck_assert_int_eq(bind_to(0x4000, "192.0.2.1:9"), 0);
-	world.now_ms += 500000;
+	fixture.now_ms += 500000;
 	ck_assert_int_eq(bind_to(0x4000, "192.0.2.1:9"), 0);
 	ck_assert_uint_eq(al->channel_count, 1);
-	ck_assert(permission_allows(&world.turn, al, &peer, world.now_ms + 299999));
-	world.now_ms += 599999;
+	ck_assert(permission_allows(&fixture.turn, al, &peer, fixture.now_ms + 299999));
+	fixture.now_ms += 599999;
 	ck_assert(number_leads_to(0x4000, "192.0.2.1:9"));
 }
 END_TEST
@@ -145,24 +145,24 @@ START_TEST(cap_is_508_and_changes_nothing) /* T-366 */
 	for (uint16_t i = 0; i < 8; i++) {
 		struct endpoint peer = ep("192.0.2.1:9");
 		peer.port += i;
-		ck_assert_int_eq(channel_bind(&world.turn, al, 0x4000 + i, &peer,
-					      world.now_ms, NULL),
+		ck_assert_int_eq(channel_bind(&fixture.turn, al, 0x4000 + i, &peer,
+					      fixture.now_ms, NULL),
 				 0);
 	}
 	ck_assert_int_eq(bind_to(0x4100, "192.0.2.2:9"), 508);
 	ck_assert_uint_eq(al->permission_count, 1);
 	/* What is bound can be refreshed, what expired makes room. */
-	world.now_ms += 1000;
+	fixture.now_ms += 1000;
 	ck_assert_int_eq(bind_to(0x4000, "192.0.2.1:9"), 0);
-	world.now_ms += 599000;
+	fixture.now_ms += 599000;
 	ck_assert_int_eq(bind_to(0x4100, "192.0.2.2:9"), 0);
-	ck_assert_uint_eq(world.turn.table->channels.used, 2);
+	ck_assert_uint_eq(fixture.turn.table->channels.used, 2);
 }
 END_TEST
 
 START_TEST(no_room_for_the_permission_is_508_without_a_channel)
 {
-	begin_with(&(struct world_options){.permissions_each = 1, .channels_each = 4});
+	begin_with(&(struct fixture_options){.permissions_each = 1, .channels_each = 4});
 	ck_assert_int_eq(bind_to(0x4000, "192.0.2.1:9"), 0);
 	ck_assert_int_eq(bind_to(0x4001, "192.0.2.2:9"), 508);
 	ck_assert_uint_eq(al->channel_count, 1);
@@ -173,18 +173,19 @@ END_TEST
 START_TEST(channels_belong_to_their_allocation) /* T-376 */
 {
 	struct endpoint peer = ep("192.0.2.2:9"), got;
-	struct allocation *other = world_allocate(&world, "alice", 2, NULL);
+	struct allocation *other = fixture_allocate(&fixture, "alice", 2, NULL);
 
 	ck_assert_int_eq(bind_to(0x4000, "192.0.2.1:9"), 0);
-	ck_assert(!find_peer(&world.turn, other, 0x4000, world.now_ms, &got));
-	ck_assert_int_eq(
-		channel_bind(&world.turn, other, 0x4000, &peer, world.now_ms, NULL), 0);
+	ck_assert(!find_peer(&fixture.turn, other, 0x4000, fixture.now_ms, &got));
+	ck_assert_int_eq(channel_bind(&fixture.turn, other, 0x4000, &peer, fixture.now_ms,
+				      NULL),
+			 0);
 	ck_assert(number_leads_to(0x4000, "192.0.2.1:9"));
 
 	/* They die with it: the next on the same 5-tuple begins with none. */
-	allocation_delete(&world.turn, al, END_RELEASED, world.now_ms);
-	al = world_allocate(&world, "alice", 1, NULL);
-	ck_assert(!find_peer(&world.turn, al, 0x4000, world.now_ms, &got));
+	allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
+	al = fixture_allocate(&fixture, "alice", 1, NULL);
+	ck_assert(!find_peer(&fixture.turn, al, 0x4000, fixture.now_ms, &got));
 	ck_assert_int_eq(bind_to(0x4000, "192.0.2.3:9"), 0);
 }
 END_TEST
@@ -196,29 +197,32 @@ START_TEST(channel_follows_the_permission_of_its_address)
 
 	/* The channel lives longer than its permission, whose place goes to somebody else. */
 	ck_assert_int_eq(bind_to(0x4000, "192.0.2.1:9"), 0);
-	world.now_ms += 300000;
+	fixture.now_ms += 300000;
 	for (uint8_t i = 0; i < 8; i++) {
 		others[i] = ep("192.0.2.0:9");
 		others[i].ip.bytes[3] = (uint8_t)(10 + i);
 	}
-	ck_assert_int_eq(
-		permission_install(&world.turn, al, others, 8, world.now_ms, NULL), 0);
-	ch = channel_by_number(&world.turn, al, 0x4000, world.now_ms);
+	ck_assert_int_eq(permission_install(&fixture.turn, al, others, 8, fixture.now_ms,
+					    NULL),
+			 0);
+	ch = channel_by_number(&fixture.turn, al, 0x4000, fixture.now_ms);
 	ck_assert_ptr_nonnull(ch);
 	ck_assert_uint_eq(ch->permission, SLOT_NONE);
 
 	/* A new permission of the address, in whatever place, is the channel's. */
-	world.now_ms += 299999;
-	ck_assert_int_eq(
-		permission_install(&world.turn, al, others, 7, world.now_ms, NULL), 0);
-	world.now_ms += 1;
-	ch = channel_by_number(&world.turn, al, 0x4000, world.now_ms - 1);
+	fixture.now_ms += 299999;
+	ck_assert_int_eq(permission_install(&fixture.turn, al, others, 7, fixture.now_ms,
+					    NULL),
+			 0);
+	fixture.now_ms += 1;
+	ch = channel_by_number(&fixture.turn, al, 0x4000, fixture.now_ms - 1);
 	ck_assert_ptr_nonnull(ch);
 	const struct endpoint again = ep("192.0.2.1:0");
-	ck_assert_int_eq(
-		permission_install(&world.turn, al, &again, 1, world.now_ms, NULL), 0);
+	ck_assert_int_eq(permission_install(&fixture.turn, al, &again, 1, fixture.now_ms,
+					    NULL),
+			 0);
 	ck_assert_uint_ne(ch->permission, SLOT_NONE);
-	ck_assert(ip_addr_equal(&permission_at(world.turn.table, ch->permission)->peer,
+	ck_assert(ip_addr_equal(&permission_at(fixture.turn.table, ch->permission)->peer,
 				&ch->peer.ip));
 }
 END_TEST
@@ -231,7 +235,7 @@ START_TEST(channels_agree_with_a_naive_list)
 	} model[12] = {0};
 	uint64_t state = 5;
 
-	allocation_refresh(&world.turn, al, UINT32_MAX, world.now_ms);
+	allocation_refresh(&fixture.turn, al, UINT32_MAX, fixture.now_ms);
 	for (int step = 0; step < 20000; step++) {
 		uint8_t number = (uint8_t)random_below(&state, 12);
 		uint8_t n = (uint8_t)random_below(&state, 12);
@@ -239,33 +243,33 @@ START_TEST(channels_agree_with_a_naive_list)
 		size_t live = 0;
 		int want = 0;
 
-		world.now_ms += random_below(&state, 120000);
+		fixture.now_ms += random_below(&state, 120000);
 		peer.port += n;
 		for (uint8_t i = 0; i < 12; i++) {
-			bool alive = model[i].expires > world.now_ms;
+			bool alive = model[i].expires > fixture.now_ms;
 			live += alive;
 			if (alive && (i == number) != (model[i].peer == n))
 				want = 400;
 		}
-		if (want == 0 && live == 8 && model[number].expires <= world.now_ms)
+		if (want == 0 && live == 8 && model[number].expires <= fixture.now_ms)
 			want = 508;
-		int got = channel_bind(&world.turn, al, 0x4000 + number, &peer,
-				       world.now_ms, NULL);
+		int got = channel_bind(&fixture.turn, al, 0x4000 + number, &peer,
+				       fixture.now_ms, NULL);
 		if (got != want)
 			ck_abort_msg("step %d: got %d, want %d", step, got, want);
 		if (got == 0) {
 			model[number].peer = n;
-			model[number].expires = world.now_ms + 600000;
+			model[number].expires = fixture.now_ms + 600000;
 		}
 		for (uint8_t i = 0; i < 12; i++) {
 			struct endpoint found;
-			bool alive = model[i].expires > world.now_ms;
-			if (find_peer(&world.turn, al, 0x4000 + i, world.now_ms,
+			bool alive = model[i].expires > fixture.now_ms;
+			if (find_peer(&fixture.turn, al, 0x4000 + i, fixture.now_ms,
 				      &found) != alive ||
 			    (alive && found.port != 100 + model[i].peer))
 				ck_abort_msg("step %d: number %u is wrong", step, i);
-			if (alive && find_number(&world.turn, al, &found, world.now_ms) !=
-					     0x4000 + i)
+			if (alive && find_number(&fixture.turn, al, &found,
+						 fixture.now_ms) != 0x4000 + i)
 				ck_abort_msg("step %d: peer of %u is wrong", step, i);
 		}
 	}
@@ -282,14 +286,14 @@ START_TEST(walk_meets_each_once)
 	for (uint16_t i = 0; i < 6; i++) {
 		peer = ep("192.0.2.1:100");
 		peer.port += i;
-		ck_assert_int_eq(channel_bind(&world.turn, al, 0x4000 + i, &peer,
-					      world.now_ms, NULL),
+		ck_assert_int_eq(channel_bind(&fixture.turn, al, 0x4000 + i, &peer,
+					      fixture.now_ms, NULL),
 				 0);
 	}
 	cursor = al->channels;
-	while (channel_next(&world.turn, &cursor, &number, &peer, &expires_ms)) {
+	while (channel_next(&fixture.turn, &cursor, &number, &peer, &expires_ms)) {
 		ck_assert_uint_eq(peer.port, 100 + number - 0x4000);
-		ck_assert_uint_eq(expires_ms, world.now_ms + 600000);
+		ck_assert_uint_eq(expires_ms, fixture.now_ms + 600000);
 		seen |= (uint16_t)(1u << (number - 0x4000));
 	}
 	ck_assert_uint_eq(seen, 0x3F);
@@ -298,21 +302,23 @@ END_TEST
 
 START_TEST(own_address_is_one_in_both_forms)
 {
-	begin_with(&(struct world_options){.nat = true});
-	struct allocation *other = world_allocate(&world, "bob", 2, NULL);
-	struct endpoint local = allocation_relayed_local(&world.turn, other);
-	struct endpoint public = allocation_relayed_public(&world.turn, other);
+	begin_with(&(struct fixture_options){.nat = true});
+	struct allocation *other = fixture_allocate(&fixture, "bob", 2, NULL);
+	struct endpoint local = allocation_relayed_local(&fixture.turn, other);
+	struct endpoint public = allocation_relayed_public(&fixture.turn, other);
 	struct endpoint got;
 
 	ck_assert_int_eq(
-		channel_bind(&world.turn, al, 0x4000, &local, world.now_ms, NULL), 0);
-	ck_assert_int_eq(
-		channel_bind(&world.turn, al, 0x4001, &public, world.now_ms, NULL), 400);
-	ck_assert_int_eq(
-		channel_bind(&world.turn, al, 0x4000, &public, world.now_ms, NULL), 0);
-	ck_assert(find_peer(&world.turn, al, 0x4000, world.now_ms, &got));
+		channel_bind(&fixture.turn, al, 0x4000, &local, fixture.now_ms, NULL), 0);
+	ck_assert_int_eq(channel_bind(&fixture.turn, al, 0x4001, &public, fixture.now_ms,
+				      NULL),
+			 400);
+	ck_assert_int_eq(channel_bind(&fixture.turn, al, 0x4000, &public, fixture.now_ms,
+				      NULL),
+			 0);
+	ck_assert(find_peer(&fixture.turn, al, 0x4000, fixture.now_ms, &got));
 	ck_assert(endpoint_equal(&got, &public));
-	ck_assert_uint_eq(find_number(&world.turn, al, &local, world.now_ms), 0x4000);
+	ck_assert_uint_eq(find_number(&fixture.turn, al, &local, fixture.now_ms), 0x4000);
 }
 END_TEST
 

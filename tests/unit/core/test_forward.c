@@ -13,7 +13,7 @@
 #include "stun/chandata.h"
 
 #define ONE_WORLD_ALLOCATION
-#include "tests/unit/core/one_world.h"
+#include "tests/unit/core/one_fixture.h"
 
 static struct forward out;
 static uint8_t big[70000];
@@ -22,16 +22,16 @@ static void permit(const char *peer)
 {
 	struct endpoint one = ep(peer);
 
-	ck_assert_int_eq(permission_install(&world.turn, al, &one, 1, world.now_ms, NULL),
-			 0);
+	ck_assert_int_eq(
+		permission_install(&fixture.turn, al, &one, 1, fixture.now_ms, NULL), 0);
 }
 
 static void bind_to(uint16_t number, const char *peer)
 {
 	struct endpoint one = ep(peer);
 
-	ck_assert_int_eq(channel_bind(&world.turn, al, number, &one, world.now_ms, NULL),
-			 0);
+	ck_assert_int_eq(
+		channel_bind(&fixture.turn, al, number, &one, fixture.now_ms, NULL), 0);
 }
 
 /* What is dropped is counted once, under its reason and no other, and is no traffic. */
@@ -41,11 +41,11 @@ static void check_drop(const char *name, enum drop_reason want)
 		      "%s: kind %d, reason %s", name, out.kind,
 		      drop_reason_name(out.reason));
 	for (int i = 0; i < DROP_REASON_COUNT; i++)
-		ck_assert_msg(world.turn.counters.drops[i] == (i == (int)want),
+		ck_assert_msg(fixture.turn.counters.drops[i] == (i == (int)want),
 			      "%s: counter %s", name,
 			      drop_reason_name((enum drop_reason)i));
 	ck_assert_uint_eq(al->to_peer.packets + al->to_client.packets, 0);
-	world.turn.counters.drops[want] = 0;
+	fixture.turn.counters.drops[want] = 0;
 }
 
 static void check_to_peer(const char *name, const char *peer, const void *data,
@@ -66,8 +66,8 @@ static void check_to_peer(const char *name, const char *peer, const void *data,
 static void send_channel_data(uint16_t number, size_t claimed, size_t len)
 {
 	chandata_write_header(big, number, claimed);
-	forward_channel_data(&world.turn, al, (struct slice){big, 4 + len}, world.now_ms,
-			     &out);
+	forward_channel_data(&fixture.turn, al, (struct slice){big, 4 + len},
+			     fixture.now_ms, &out);
 }
 
 START_TEST(channel_data_reaches_the_peer) /* T-315, T-371, T-374 */
@@ -80,11 +80,11 @@ START_TEST(channel_data_reaches_the_peer) /* T-315, T-371, T-374 */
 	ck_assert_uint_eq(al->to_peer.packets, 1);
 	ck_assert_uint_eq(al->to_peer.bytes, 5);
 	ck_assert_uint_eq(
-		world.turn.counters.to_peer[SIDE_OUTSIDE][TRANSPORT_UDP].packets, 1);
-	ck_assert_uint_eq(world.turn.counters.to_peer[SIDE_OUTSIDE][TRANSPORT_UDP].bytes,
-			  5);
-	ck_assert_uint_eq(world.turn.counters.to_peer[SIDE_INSIDE][TRANSPORT_UDP].packets,
-			  0);
+		fixture.turn.counters.to_peer[SIDE_OUTSIDE][TRANSPORT_UDP].packets, 1);
+	ck_assert_uint_eq(
+		fixture.turn.counters.to_peer[SIDE_OUTSIDE][TRANSPORT_UDP].bytes, 5);
+	ck_assert_uint_eq(
+		fixture.turn.counters.to_peer[SIDE_INSIDE][TRANSPORT_UDP].packets, 0);
 
 	send_channel_data(0x4000, 5, 8);
 	check_to_peer("padded", "192.0.2.1:9", "hello", 5);
@@ -98,7 +98,8 @@ START_TEST(bad_channel_data_is_dropped) /* T-371, T-375, T-378 */
 	bind_to(0x4000, "192.0.2.1:9");
 	send_channel_data(0x4000, 6, 5);
 	check_drop("shorter than it claims", DROP_BAD_CHANNEL_DATA);
-	forward_channel_data(&world.turn, al, (struct slice){big, 3}, world.now_ms, &out);
+	forward_channel_data(&fixture.turn, al, (struct slice){big, 3}, fixture.now_ms,
+			     &out);
 	check_drop("shorter than its header", DROP_BAD_CHANNEL_DATA);
 	send_channel_data(0x4001, 5, 5);
 	check_drop("not bound", DROP_NO_CHANNEL);
@@ -112,22 +113,22 @@ END_TEST
 START_TEST(channel_needs_a_live_permission) /* T-367, T-368, T-369, T-282 */
 {
 	const struct endpoint peer = ep("192.0.2.1:9");
-	uint64_t start = world.now_ms;
+	uint64_t start = fixture.now_ms;
 	struct slice payload = {big, 10};
 
 	bind_to(0x4000, "192.0.2.1:9");
-	world.now_ms = start + 299999;
+	fixture.now_ms = start + 299999;
 	send_channel_data(0x4000, 5, 5);
 	check_to_peer("at 299.999 s", "192.0.2.1:9", big + 4, 5);
-	forward_from_peer(&world.turn, al, &peer, payload, world.now_ms, &out);
+	forward_from_peer(&fixture.turn, al, &peer, payload, fixture.now_ms, &out);
 	ck_assert_int_eq(out.kind, FORWARD_TO_CLIENT);
 
 	/* Traffic has refreshed neither. */
 	al->to_peer = al->to_client = (struct traffic){0};
-	world.now_ms = start + 300000;
+	fixture.now_ms = start + 300000;
 	send_channel_data(0x4000, 5, 5);
 	check_drop("permission expired, to peer", DROP_NO_PERMISSION);
-	forward_from_peer(&world.turn, al, &peer, payload, world.now_ms, &out);
+	forward_from_peer(&fixture.turn, al, &peer, payload, fixture.now_ms, &out);
 	check_drop("permission expired, to client", DROP_NO_PERMISSION);
 
 	/* A permission of the address opens the channel again, until it expires itself. */
@@ -135,12 +136,12 @@ START_TEST(channel_needs_a_live_permission) /* T-367, T-368, T-369, T-282 */
 	send_channel_data(0x4000, 5, 5);
 	check_to_peer("permitted again", "192.0.2.1:9", big + 4, 5);
 	al->to_peer = (struct traffic){0};
-	world.now_ms = start + 599999;
-	allocation_refresh(&world.turn, al, 600, world.now_ms);
+	fixture.now_ms = start + 599999;
+	allocation_refresh(&fixture.turn, al, 600, fixture.now_ms);
 	send_channel_data(0x4000, 5, 5);
 	check_to_peer("at 599.999 s", "192.0.2.1:9", big + 4, 5);
 	al->to_peer = (struct traffic){0};
-	world.now_ms = start + 600000;
+	fixture.now_ms = start + 600000;
 	send_channel_data(0x4000, 5, 5);
 	check_drop("channel expired", DROP_NO_CHANNEL);
 }
@@ -151,13 +152,14 @@ START_TEST(recycled_permission_does_not_open_the_channel) /* T-368 */
 	struct endpoint others[8];
 
 	bind_to(0x4000, "192.0.2.1:9");
-	world.now_ms += 300000;
+	fixture.now_ms += 300000;
 	for (uint8_t i = 0; i < 8; i++) {
 		others[i] = ep("192.0.2.0:9");
 		others[i].ip.bytes[3] = (uint8_t)(10 + i);
 	}
-	ck_assert_int_eq(
-		permission_install(&world.turn, al, others, 8, world.now_ms, NULL), 0);
+	ck_assert_int_eq(permission_install(&fixture.turn, al, others, 8, fixture.now_ms,
+					    NULL),
+			 0);
 	send_channel_data(0x4000, 5, 5);
 	check_drop("its place is another's", DROP_NO_PERMISSION);
 }
@@ -168,7 +170,7 @@ START_TEST(data_does_not_extend_the_allocation) /* T-212 */
 	const struct endpoint peer = ep("192.0.2.1:9");
 	uint64_t due = al->expires_ms;
 
-	world.now_ms = due - 1;
+	fixture.now_ms = due - 1;
 	bind_to(0x4000, "192.0.2.1:9");
 	send_channel_data(0x4000, 5, 5);
 	check_to_peer("last moment", "192.0.2.1:9", big + 4, 5);
@@ -176,11 +178,11 @@ START_TEST(data_does_not_extend_the_allocation) /* T-212 */
 
 	/* Overdue but not yet swept. */
 	al->to_peer = (struct traffic){0};
-	world.now_ms = due;
+	fixture.now_ms = due;
 	send_channel_data(0x4000, 5, 5);
 	check_drop("overdue, to peer", DROP_NO_ALLOCATION);
-	forward_from_peer(&world.turn, al, &peer, (struct slice){big, 1}, world.now_ms,
-			  &out);
+	forward_from_peer(&fixture.turn, al, &peer, (struct slice){big, 1},
+			  fixture.now_ms, &out);
 	check_drop("overdue, to client", DROP_NO_ALLOCATION);
 }
 END_TEST
@@ -207,7 +209,7 @@ static void send_indication(const char *peer, int parts, size_t len)
 	size_t size = stun_builder_finish(&b);
 	ck_assert_uint_gt(size, 0);
 	ck_assert_int_eq(stun_msg_parse((struct slice){big, size}, &msg), STUN_PARSE_OK);
-	forward_send(&world.turn, al, &msg, world.now_ms, &out);
+	forward_send(&fixture.turn, al, &msg, fixture.now_ms, &out);
 }
 
 static const struct {
@@ -257,11 +259,11 @@ END_TEST
 START_TEST(send_never_refreshes_a_permission) /* T-282, T-312 */
 {
 	permit("192.0.2.1:1");
-	world.now_ms += 299999;
+	fixture.now_ms += 299999;
 	send_indication("192.0.2.1:9", 0, 7);
 	ck_assert_int_eq(out.kind, FORWARD_TO_PEER);
 	al->to_peer = (struct traffic){0};
-	world.now_ms += 1;
+	fixture.now_ms += 1;
 	send_indication("192.0.2.1:9", 0, 7);
 	check_drop("expired", DROP_NO_PERMISSION);
 }
@@ -272,8 +274,8 @@ START_TEST(peer_without_permission_is_silent) /* T-283, attack 15 */
 	const struct endpoint stranger = ep("192.0.2.2:9");
 
 	permit("192.0.2.1:9");
-	forward_from_peer(&world.turn, al, &stranger, (struct slice){big, 10},
-			  world.now_ms, &out);
+	forward_from_peer(&fixture.turn, al, &stranger, (struct slice){big, 10},
+			  fixture.now_ms, &out);
 	check_drop("stranger", DROP_NO_PERMISSION);
 }
 END_TEST
@@ -320,14 +322,14 @@ START_TEST(permitted_peer_without_channel_comes_as_data) /* T-317, T-318, T-319 
 	permit("192.0.2.1:1");
 	for (size_t i = 0; i < payload.len; i++)
 		big[i] = (uint8_t)i;
-	forward_from_peer(&world.turn, al, &peer, payload, world.now_ms, &out);
+	forward_from_peer(&fixture.turn, al, &peer, payload, fixture.now_ms, &out);
 	check_data_indication("192.0.2.1:9", payload.len, first);
 	ck_assert_uint_eq(al->to_client.packets, 1);
 	ck_assert_uint_eq(al->to_client.bytes, payload.len);
 	ck_assert_uint_eq(
-		world.turn.counters.to_client[SIDE_OUTSIDE][TRANSPORT_UDP].bytes,
+		fixture.turn.counters.to_client[SIDE_OUTSIDE][TRANSPORT_UDP].bytes,
 		payload.len);
-	forward_from_peer(&world.turn, al, &peer, payload, world.now_ms, &out);
+	forward_from_peer(&fixture.turn, al, &peer, payload, fixture.now_ms, &out);
 	check_data_indication("192.0.2.1:9", payload.len, second);
 	ck_assert_mem_ne(first, second, STUN_TXID_LEN);
 }
@@ -345,7 +347,8 @@ START_TEST(bound_peer_comes_as_channel_data) /* T-317, T-370, T-372, T-373, T-37
 		bool stream = transport == TRANSPORT_TCP || transport == TRANSPORT_TLS;
 
 		al->transport = (uint8_t)transport;
-		forward_from_peer(&world.turn, al, &peer, payload, world.now_ms, &out);
+		forward_from_peer(&fixture.turn, al, &peer, payload, fixture.now_ms,
+				  &out);
 		struct slice whole = message_of_out(buf);
 		ck_assert_uint_eq(whole.len,
 				  4 + (stream ? padded4(payload.len) : payload.len));
@@ -355,7 +358,7 @@ START_TEST(bound_peer_comes_as_channel_data) /* T-317, T-370, T-372, T-373, T-37
 	}
 	/* The port counts for the channel, not for the permission. */
 	al->transport = TRANSPORT_UDP;
-	forward_from_peer(&world.turn, al, &beside, payload, world.now_ms, &out);
+	forward_from_peer(&fixture.turn, al, &beside, payload, fixture.now_ms, &out);
 	ck_assert_uint_eq(out.header_len, FORWARD_DATA_HEADER_V4);
 }
 END_TEST
@@ -367,8 +370,8 @@ START_TEST(ipv6_peer_comes_as_data)
 
 	al->families = IP_V6;
 	permit("[2001:db8::9]:1");
-	forward_from_peer(&world.turn, al, &peer, (struct slice){big, 100}, world.now_ms,
-			  &out);
+	forward_from_peer(&fixture.turn, al, &peer, (struct slice){big, 100},
+			  fixture.now_ms, &out);
 	ck_assert_uint_eq(out.header_len, FORWARD_DATA_HEADER_V6);
 	check_data_indication("[2001:db8::9]:9", 100, txid);
 }
@@ -407,18 +410,18 @@ START_TEST(what_does_not_fit_is_dropped) /* T-320, attack 49 */
 	permit(text);
 	if (sizes[_i].channel)
 		bind_to(0x4000, text);
-	forward_from_peer(&world.turn, al, &peer, (struct slice){big, sizes[_i].largest},
-			  world.now_ms, &out);
+	forward_from_peer(&fixture.turn, al, &peer,
+			  (struct slice){big, sizes[_i].largest}, fixture.now_ms, &out);
 	ck_assert_msg(out.kind == FORWARD_TO_CLIENT, "%s: %s", sizes[_i].name,
 		      drop_reason_name(out.reason));
 	ck_assert_uint_eq(al->to_client.bytes, sizes[_i].largest);
 	al->to_client = (struct traffic){0};
 
 	/* Padding: a Data indication grows in steps of four. */
-	forward_from_peer(&world.turn, al, &peer,
+	forward_from_peer(&fixture.turn, al, &peer,
 			  (struct slice){big,
 					 sizes[_i].largest + (sizes[_i].channel ? 1 : 4)},
-			  world.now_ms, &out);
+			  fixture.now_ms, &out);
 	check_drop(sizes[_i].name, DROP_TOO_LARGE);
 	al->tuple.client.ip.family = IP_V4;
 }
@@ -431,8 +434,8 @@ START_TEST(largest_udp_datagram_survives_on_tcp) /* T-320 */
 
 	al->transport = TRANSPORT_TCP;
 	permit("192.0.2.1:9");
-	forward_from_peer(&world.turn, al, &peer, (struct slice){big, 65507},
-			  world.now_ms, &out);
+	forward_from_peer(&fixture.turn, al, &peer, (struct slice){big, 65507},
+			  fixture.now_ms, &out);
 	check_data_indication("192.0.2.1:9", 65507, txid);
 }
 END_TEST
@@ -455,21 +458,23 @@ START_TEST(policy_reload_stops_traffic_both_ways) /* T-584 */
 	struct slice payload = {big, 5};
 
 	bind_to(0x4000, "192.0.2.1:9");
-	ck_assert(world_deny(&world, "192.0.2.1/32"));
+	ck_assert(fixture_deny(&fixture, "192.0.2.1/32"));
 	for (int i = 0; i < 2; i++) {
 		send_channel_data(0x4000, 5, 5);
 		check_drop("channel, to peer", DROP_POLICY);
-		forward_from_peer(&world.turn, al, &bound, payload, world.now_ms, &out);
+		forward_from_peer(&fixture.turn, al, &bound, payload, fixture.now_ms,
+				  &out);
 		check_drop("channel, to client", DROP_POLICY);
 		send_indication("192.0.2.1:10", 0, 5);
 		check_drop("Send", DROP_POLICY);
-		forward_from_peer(&world.turn, al, &other, payload, world.now_ms, &out);
+		forward_from_peer(&fixture.turn, al, &other, payload, fixture.now_ms,
+				  &out);
 		check_drop("Data", DROP_POLICY);
 	}
-	ck_assert(world_deny(&world, NULL));
+	ck_assert(fixture_deny(&fixture, NULL));
 	send_channel_data(0x4000, 5, 5);
 	ck_assert_int_eq(out.kind, FORWARD_TO_PEER);
-	forward_from_peer(&world.turn, al, &other, payload, world.now_ms, &out);
+	forward_from_peer(&fixture.turn, al, &other, payload, fixture.now_ms, &out);
 	ck_assert_int_eq(out.kind, FORWARD_TO_CLIENT);
 }
 END_TEST
@@ -477,17 +482,19 @@ END_TEST
 /* Two clients of ours, each knowing the other by the public form of its relayed address. */
 START_TEST(two_relayed_addresses_reach_each_other) /* T-582 */
 {
-	begin_with(&(struct world_options){.nat = true});
-	struct allocation *other = world_allocate(&world, "bob", 2, NULL);
-	struct endpoint mine = allocation_relayed_public(&world.turn, al);
-	struct endpoint theirs = allocation_relayed_public(&world.turn, other);
-	struct endpoint theirs_local = allocation_relayed_local(&world.turn, other);
+	begin_with(&(struct fixture_options){.nat = true});
+	struct allocation *other = fixture_allocate(&fixture, "bob", 2, NULL);
+	struct endpoint mine = allocation_relayed_public(&fixture.turn, al);
+	struct endpoint theirs = allocation_relayed_public(&fixture.turn, other);
+	struct endpoint theirs_local = allocation_relayed_local(&fixture.turn, other);
 	char text[ENDPOINT_TEXT_LEN];
 
-	ck_assert_int_eq(
-		channel_bind(&world.turn, al, 0x4000, &theirs, world.now_ms, NULL), 0);
-	ck_assert_int_eq(
-		channel_bind(&world.turn, other, 0x4001, &mine, world.now_ms, NULL), 0);
+	ck_assert_int_eq(channel_bind(&fixture.turn, al, 0x4000, &theirs, fixture.now_ms,
+				      NULL),
+			 0);
+	ck_assert_int_eq(channel_bind(&fixture.turn, other, 0x4001, &mine, fixture.now_ms,
+				      NULL),
+			 0);
 
 	/* Sent to where the socket is, not around the NAT. */
 	send_channel_data(0x4000, 5, 5);
@@ -499,14 +506,14 @@ START_TEST(two_relayed_addresses_reach_each_other) /* T-582 */
 		      5);
 
 	/* It arrives from the local form and is known by the public one. */
-	struct endpoint source = allocation_relayed_local(&world.turn, al);
-	forward_from_peer(&world.turn, other, &source, (struct slice){big, 5},
-			  world.now_ms, &out);
+	struct endpoint source = allocation_relayed_local(&fixture.turn, al);
+	forward_from_peer(&fixture.turn, other, &source, (struct slice){big, 5},
+			  fixture.now_ms, &out);
 	ck_assert_int_eq(out.kind, FORWARD_TO_CLIENT);
 	ck_assert_uint_eq(load_be16(out.header), 0x4001);
 
 	/* When the other one is gone its port is nobody's, and may be another program's. */
-	allocation_delete(&world.turn, other, END_RELEASED, world.now_ms);
+	allocation_delete(&fixture.turn, other, END_RELEASED, fixture.now_ms);
 	al->to_peer = (struct traffic){0};
 	send_channel_data(0x4000, 5, 5);
 	check_drop("port given back", DROP_POLICY);
@@ -517,15 +524,15 @@ START_TEST(data_from_our_own_address_names_the_public_form)
 {
 	uint8_t txid[STUN_TXID_LEN];
 
-	begin_with(&(struct world_options){.nat = true});
-	struct allocation *other = world_allocate(&world, "bob", 2, NULL);
-	struct endpoint source = allocation_relayed_local(&world.turn, other);
-	struct endpoint public = allocation_relayed_public(&world.turn, other);
+	begin_with(&(struct fixture_options){.nat = true});
+	struct allocation *other = fixture_allocate(&fixture, "bob", 2, NULL);
+	struct endpoint source = allocation_relayed_local(&fixture.turn, other);
+	struct endpoint public = allocation_relayed_public(&fixture.turn, other);
 	char text[ENDPOINT_TEXT_LEN];
 
 	permit("203.0.113.1:0");
-	forward_from_peer(&world.turn, al, &source, (struct slice){big, 5}, world.now_ms,
-			  &out);
+	forward_from_peer(&fixture.turn, al, &source, (struct slice){big, 5},
+			  fixture.now_ms, &out);
 	check_data_indication(endpoint_format(&public, text, sizeof(text)), 5, txid);
 }
 END_TEST
@@ -538,8 +545,8 @@ START_TEST(stun_from_a_peer_is_data) /* T-589 */
 
 	permit("192.0.2.1:9");
 	memcpy(big, binding, sizeof(binding));
-	forward_from_peer(&world.turn, al, &peer, (struct slice){big, sizeof(binding)},
-			  world.now_ms, &out);
+	forward_from_peer(&fixture.turn, al, &peer, (struct slice){big, sizeof(binding)},
+			  fixture.now_ms, &out);
 	check_data_indication("192.0.2.1:9", sizeof(binding), txid);
 }
 END_TEST

@@ -134,41 +134,41 @@ START_TEST(sizes_that_overflow_are_refused)
 END_TEST
 
 /* A call from beginning to end; returns what was forwarded. */
-static unsigned one_call(struct world *world)
+static unsigned one_call(struct fixture *fixture)
 {
 	static uint8_t data[] = {0x40, 0x00, 0x00, 0x04, 1, 2, 3, 4};
 	const struct slice message = {data, sizeof(data)};
 	const struct endpoint peer = ep("192.0.2.1:9");
-	struct allocation *al = world_allocate(world, "alice", 1, NULL);
+	struct allocation *al = fixture_allocate(fixture, "alice", 1, NULL);
 	unsigned forwarded = 0;
 	struct forward out;
 
 	if (!al ||
-	    channel_bind(&world->turn, al, 0x4000, &peer, world->now_ms, NULL) != 0)
+	    channel_bind(&fixture->turn, al, 0x4000, &peer, fixture->now_ms, NULL) != 0)
 		return 0;
-	forward_channel_data(&world->turn, al, message, world->now_ms, &out);
+	forward_channel_data(&fixture->turn, al, message, fixture->now_ms, &out);
 	forwarded += out.kind == FORWARD_TO_PEER;
-	forward_from_peer(&world->turn, al, &peer, message, world->now_ms, &out);
+	forward_from_peer(&fixture->turn, al, &peer, message, fixture->now_ms, &out);
 	forwarded += out.kind == FORWARD_TO_CLIENT;
-	allocation_refresh(&world->turn, al, 600, world->now_ms);
-	allocation_table_expire(&world->turn, world->now_ms + 600000);
+	allocation_refresh(&fixture->turn, al, 600, fixture->now_ms);
+	allocation_table_expire(&fixture->turn, fixture->now_ms + 600000);
 	return forwarded;
 }
 
 START_TEST(nothing_allocates_after_start)
 {
-	static struct world world;
+	static struct fixture fixture;
 	unsigned forwarded;
 	bool allocated;
 
-	ck_assert(world_start(&world, NULL));
+	ck_assert(fixture_start(&fixture, NULL));
 	oom_arm(0);
-	forwarded = one_call(&world);
+	forwarded = one_call(&fixture);
 	allocated = oom_disarm();
 	ck_assert(!allocated);
 	ck_assert_uint_eq(forwarded, 2);
-	ck_assert(world_is_clean(&world));
-	world_stop(&world);
+	ck_assert(fixture_is_clean(&fixture));
+	fixture_stop(&fixture);
 }
 END_TEST
 

@@ -7,14 +7,14 @@
 #include <string.h>
 
 #include "relay/core/port_pool.h"
-#include "tests/unit/core/policy_world.h"
+#include "tests/unit/core/policy_fixture.h"
 #include "tests/unit/lib/unit.h"
 
 /* One row a case. */
 /* clang-format off */
 static const struct {
 	const char *name;
-	const char *world; /* see policy_world.h */
+	const char *fixture; /* see policy_fixture.h */
 	const char *ip;
 	uint16_t port;
 	const char *rule;
@@ -156,91 +156,91 @@ static bool rule_allows(const char *rule)
 
 START_TEST(policy_row)
 {
-	struct world w;
-	world_open(&w, rows[_i].world);
-	struct endpoint peer = world_peer(rows[_i].ip, rows[_i].port);
-	struct peer_verdict got = world_check(&w, &peer);
+	struct fixture w;
+	fixture_open(&w, rows[_i].fixture);
+	struct endpoint peer = fixture_peer(rows[_i].ip, rows[_i].port);
+	struct peer_verdict got = fixture_check(&w, &peer);
 	ck_assert_msg(strcmp(got.rule, rows[_i].rule) == 0, "%s: got \"%s\"",
 		      rows[_i].name, got.rule);
 	ck_assert_msg(got.allowed == rule_allows(got.rule), "%s", rows[_i].name);
-	world_close(&w);
+	fixture_close(&w);
 }
 END_TEST
 
 START_TEST(no_address_is_refused)
 {
-	struct world w;
-	world_open(&w, "");
+	struct fixture w;
+	fixture_open(&w, "");
 	struct endpoint peer = {.port = 5};
-	struct peer_verdict got = world_check(&w, &peer);
+	struct peer_verdict got = fixture_check(&w, &peer);
 	ck_assert(!got.allowed);
 	ck_assert_str_eq(got.rule, "no-address");
-	world_close(&w);
+	fixture_close(&w);
 }
 END_TEST
 
 START_TEST(host_and_pool_may_be_missing)
 {
-	struct world w;
-	world_open(&w, "");
-	struct endpoint peer = world_peer("9.1.2.3", 5);
-	struct endpoint relayed = world_peer("8.8.4.4", WORLD_PORT);
+	struct fixture w;
+	fixture_open(&w, "");
+	struct endpoint peer = fixture_peer("9.1.2.3", 5);
+	struct endpoint relayed = fixture_peer("8.8.4.4", WORLD_PORT);
 	ck_assert(peer_policy_check(w.policy, NULL, NULL, &peer).allowed);
 	ck_assert(!peer_policy_check(w.policy, NULL, NULL, &relayed).allowed);
-	world_close(&w);
+	fixture_close(&w);
 }
 END_TEST
 
 START_TEST(a_reload_takes_effect_on_the_next_check) /* T-584 */
 {
-	struct world w;
-	struct endpoint peer = world_peer("1.2.3.4", 5);
-	world_open(&w, "");
-	ck_assert(world_check(&w, &peer).allowed);
-	w.deny[0] = world_prefix("1.2.3.4");
+	struct fixture w;
+	struct endpoint peer = fixture_peer("1.2.3.4", 5);
+	fixture_open(&w, "");
+	ck_assert(fixture_check(&w, &peer).allowed);
+	w.deny[0] = fixture_prefix("1.2.3.4");
 	w.config.deny_count = 1;
-	world_rebuild(&w);
-	ck_assert(!world_check(&w, &peer).allowed);
-	world_close(&w);
+	fixture_rebuild(&w);
+	ck_assert(!fixture_check(&w, &peer).allowed);
+	fixture_close(&w);
 }
 END_TEST
 
 START_TEST(a_relayed_port_is_allowed_while_it_is_taken) /* T-582 */
 {
-	struct world w;
-	world_open(&w, "");
-	struct endpoint peer = world_peer("8.8.4.4", WORLD_PORT);
-	ck_assert(world_check(&w, &peer).allowed);
+	struct fixture w;
+	fixture_open(&w, "");
+	struct endpoint peer = fixture_peer("8.8.4.4", WORLD_PORT);
+	ck_assert(fixture_check(&w, &peer).allowed);
 	port_pool_give(w.pool, 0, WORLD_PORT, 0);
-	ck_assert(!world_check(&w, &peer).allowed);
-	world_close(&w);
+	ck_assert(!fixture_check(&w, &peer).allowed);
+	fixture_close(&w);
 }
 END_TEST
 
 START_TEST(addresses_behind_nat_are_translated)
 {
-	struct world w;
-	world_open(&w, "");
-	struct endpoint ep = world_peer("8.8.4.4", 50000);
+	struct fixture w;
+	fixture_open(&w, "");
+	struct endpoint ep = fixture_peer("8.8.4.4", 50000);
 
 	ck_assert(!peer_policy_to_public(w.policy, NULL, &ep));
 	ck_assert(peer_policy_to_local(w.policy, &ep));
-	ck_assert_mem_eq(&ep.ip, &world_relays[0].local, sizeof(ep.ip));
+	ck_assert_mem_eq(&ep.ip, &fixture_relays[0].local, sizeof(ep.ip));
 	ck_assert_uint_eq(ep.port, 50000);
 	ck_assert(!peer_policy_to_local(w.policy, &ep));
-	ck_assert_mem_eq(&ep.ip, &world_relays[0].local, sizeof(ep.ip));
+	ck_assert_mem_eq(&ep.ip, &fixture_relays[0].local, sizeof(ep.ip));
 	ck_assert(peer_policy_to_public(w.policy, NULL, &ep));
-	ck_assert_mem_eq(&ep.ip, &world_relays[0].public, sizeof(ep.ip));
+	ck_assert_mem_eq(&ep.ip, &fixture_relays[0].public, sizeof(ep.ip));
 
 	/* One form only, and none at all. */
 	static const char *const others[] = {"2a00::1", "1.2.3.4", "::"};
 	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
-		struct endpoint other = world_peer(others[i], 1), same = other;
+		struct endpoint other = fixture_peer(others[i], 1), same = other;
 		ck_assert(!peer_policy_to_local(w.policy, &other));
 		ck_assert(!peer_policy_to_public(w.policy, NULL, &other));
 		ck_assert_mem_eq(&other.ip, &same.ip, sizeof(other.ip));
 	}
-	world_close(&w);
+	fixture_close(&w);
 }
 END_TEST
 

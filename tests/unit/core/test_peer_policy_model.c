@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/unit/core/policy_fixture.h"
 #include "tests/unit/core/policy_oracle.h"
-#include "tests/unit/core/policy_world.h"
 #include "tests/unit/core/random.h"
 #include "tests/unit/lib/unit.h"
 
@@ -33,12 +33,12 @@ START_TEST(rule_names_are_a_closed_set)
 }
 END_TEST
 
-static void agree(const struct world *w, const struct endpoint *peer)
+static void agree(const struct fixture *w, const struct endpoint *peer)
 {
 	bool want_allowed;
 	const char *want =
 		oracle_check(&w->config, w->host, w->pool, peer, &want_allowed);
-	struct peer_verdict got = world_check(w, peer);
+	struct peer_verdict got = fixture_check(w, peer);
 
 	if (got.allowed != want_allowed || strcmp(got.rule, want) != 0) {
 		char text[ENDPOINT_TEXT_LEN];
@@ -61,9 +61,9 @@ static struct endpoint edge(const struct ip_prefix *prefix, int which)
 
 START_TEST(attack_1_every_special_purpose_prefix_is_refused)
 {
-	struct world w;
-	struct ip_prefix prefix = world_prefix(special_rows[_i].prefix);
-	world_open(&w, "");
+	struct fixture w;
+	struct ip_prefix prefix = fixture_prefix(special_rows[_i].prefix);
+	fixture_open(&w, "");
 
 	for (int which = 0; which < 3; which++) {
 		struct endpoint peer = edge(&prefix, which), permission = peer;
@@ -75,23 +75,23 @@ START_TEST(attack_1_every_special_purpose_prefix_is_refused)
 			"%s: address %d is allowed", special_rows[_i].prefix, which);
 		agree(&w, &peer);
 	}
-	world_close(&w);
+	fixture_close(&w);
 }
 END_TEST
 
 START_TEST(attack_1_an_allow_entry_flips_exactly_its_prefix)
 {
-	struct world w, without;
+	struct fixture w, without;
 	char allow[64];
 
-	world_open(&without, "");
+	fixture_open(&without, "");
 	snprintf(allow, sizeof(allow), "+%s", special_rows[_i].prefix);
-	world_open(&w, allow);
-	struct ip_prefix allowed = world_prefix(special_rows[_i].prefix);
+	fixture_open(&w, allow);
+	struct ip_prefix allowed = fixture_prefix(special_rows[_i].prefix);
 	unsigned flipped = 0;
 
 	for (size_t row = 0; row < special_row_count; row++) {
-		struct ip_prefix other = world_prefix(special_rows[row].prefix);
+		struct ip_prefix other = fixture_prefix(special_rows[row].prefix);
 		for (int which = 0; which < EDGES; which++) {
 			struct endpoint peer = edge(&other, which);
 			bool now = peer_policy_check(w.policy, NULL, NULL, &peer).allowed;
@@ -113,8 +113,8 @@ START_TEST(attack_1_an_allow_entry_flips_exactly_its_prefix)
 		ck_assert_uint_eq(flipped, 0);
 	else if (!nat64)
 		ck_assert_uint_gt(flipped, 0);
-	world_close(&w);
-	world_close(&without);
+	fixture_close(&w);
+	fixture_close(&without);
 }
 END_TEST
 
@@ -131,7 +131,7 @@ static struct ip_prefix random_prefix(uint64_t *seed)
 		special_prefix(random_below(seed, (uint32_t)special_row_count));
 
 	if (random_below(seed, 4) == 0) {
-		p.ip = world_relays[random_below(seed, 2)].local;
+		p.ip = fixture_relays[random_below(seed, 2)].local;
 		p.len = (uint8_t)(8 * ip_addr_len(p.ip.family));
 	}
 	if (random_below(seed, 2)) {
@@ -144,7 +144,7 @@ static struct ip_prefix random_prefix(uint64_t *seed)
 	return p;
 }
 
-static struct endpoint random_peer(uint64_t *seed, const struct world *w)
+static struct endpoint random_peer(uint64_t *seed, const struct fixture *w)
 {
 	static const uint16_t ports[] = {0, 5, 50000, 50001, 3478, 9641, 53};
 	struct ip_prefix p = random_prefix(seed);
@@ -176,7 +176,7 @@ static struct endpoint random_peer(uint64_t *seed, const struct world *w)
 		peer.ip =
 			w->host->addresses[random_below(seed, (uint32_t)w->host->count)];
 	if (random_below(seed, 10) == 0)
-		peer = world_services[random_below(seed, WORLD_SERVICES)];
+		peer = fixture_services[random_below(seed, WORLD_SERVICES)];
 	return peer;
 }
 
@@ -186,8 +186,8 @@ START_TEST(attack_4_policy_agrees_with_the_oracle)
 	uint64_t seed = 400 + (uint64_t)_i;
 
 	for (int i = 0; i < WORLDS; i++) {
-		struct world w;
-		world_open(&w, "");
+		struct fixture w;
+		fixture_open(&w, "");
 		w.config.allow_count = random_below(&seed, WORLD_LIST_MAX);
 		w.config.deny_count = random_below(&seed, WORLD_LIST_MAX);
 		w.config.inside_count = random_below(&seed, 4);
@@ -196,12 +196,12 @@ START_TEST(attack_4_policy_agrees_with_the_oracle)
 			w.deny[k] = random_prefix(&seed);
 			w.inside[k] = random_prefix(&seed);
 		}
-		world_rebuild(&w);
+		fixture_rebuild(&w);
 		for (int k = 0; k < POINTS; k++) {
 			struct endpoint peer = random_peer(&seed, &w);
 			agree(&w, &peer);
 		}
-		world_close(&w);
+		fixture_close(&w);
 	}
 }
 END_TEST
@@ -264,7 +264,8 @@ static uint32_t random_v4(uint64_t *seed)
 	return (uint32_t)(first + (uint32_t)random_u64(seed) % size);
 }
 
-static void check_embeddings(const struct world *w, unsigned addresses, unsigned *opened)
+static void check_embeddings(const struct fixture *w, unsigned addresses,
+			     unsigned *opened)
 {
 	uint64_t seed = 3;
 
@@ -294,23 +295,23 @@ static void check_embeddings(const struct world *w, unsigned addresses, unsigned
 
 START_TEST(attack_3_an_embedding_is_never_more_permissive)
 {
-	struct world strict, open;
+	struct fixture strict, open;
 	unsigned opened[EMBEDDINGS] = {0};
 
-	world_open(&strict, "");
+	fixture_open(&strict, "");
 	check_embeddings(&strict, 100000, opened);
 	for (int how = 0; how < EMBEDDINGS; how++)
 		ck_assert_msg((opened[how] > 0) == (how >= 10), "embedding %d", how);
 
 	/* An operator who opens all that can be opened, except IPv4. */
-	world_open(&open, "+::/0 +::/3 +::ffff:0:0/96 +::/96 +2002::/16 +2001::/32 "
-			  "+64:ff9b::/96 +64:ff9b:1::/48");
+	fixture_open(&open, "+::/0 +::/3 +::ffff:0:0/96 +::/96 +2002::/16 +2001::/32 "
+			    "+64:ff9b::/96 +64:ff9b:1::/48");
 	memset(opened, 0, sizeof(opened));
 	check_embeddings(&open, 1000000, opened);
 	for (int how = 0; how < EMBEDDINGS; how++)
 		ck_assert_msg((opened[how] > 0) == (how >= NEVER), "embedding %d", how);
-	world_close(&strict);
-	world_close(&open);
+	fixture_close(&strict);
+	fixture_close(&open);
 }
 END_TEST
 

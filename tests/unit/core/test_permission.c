@@ -11,20 +11,20 @@
 #include "tests/unit/core/random.h"
 
 #define ONE_WORLD_ALLOCATION
-#include "tests/unit/core/one_world.h"
+#include "tests/unit/core/one_fixture.h"
 
 static int install(const char *peer)
 {
 	struct endpoint one = ep(peer);
 
-	return permission_install(&world.turn, al, &one, 1, world.now_ms, NULL);
+	return permission_install(&fixture.turn, al, &one, 1, fixture.now_ms, NULL);
 }
 
 static bool allows(const char *peer)
 {
 	struct endpoint one = ep(peer);
 
-	return permission_allows(&world.turn, al, &one.ip, world.now_ms);
+	return permission_allows(&fixture.turn, al, &one.ip, fixture.now_ms);
 }
 
 /* 192.0.2.LAST */
@@ -38,20 +38,20 @@ static struct endpoint peer_number(uint8_t last)
 
 START_TEST(permission_lasts_five_minutes) /* T-281 */
 {
-	uint64_t start = world.now_ms;
+	uint64_t start = fixture.now_ms;
 
 	ck_assert_int_eq(install("192.0.2.1:5000"), 0);
 	ck_assert(allows("192.0.2.1:5000"));
-	world.now_ms = start + 299999;
+	fixture.now_ms = start + 299999;
 	ck_assert(allows("192.0.2.1:5000"));
-	world.now_ms = start + 300000;
+	fixture.now_ms = start + 300000;
 	ck_assert(!allows("192.0.2.1:5000"));
 
 	/* Refreshed by asking again, from then. */
 	ck_assert_int_eq(install("192.0.2.1:5000"), 0);
-	world.now_ms += 299999;
+	fixture.now_ms += 299999;
 	ck_assert(allows("192.0.2.1:5000"));
-	world.now_ms += 1;
+	fixture.now_ms += 1;
 	ck_assert(!allows("192.0.2.1:5000"));
 }
 END_TEST
@@ -67,11 +67,11 @@ END_TEST
 
 START_TEST(permissions_of_allocations_are_independent) /* T-284 */
 {
-	const struct allocation *other = world_allocate(&world, "alice", 2, NULL);
+	const struct allocation *other = fixture_allocate(&fixture, "alice", 2, NULL);
 	const struct endpoint peer = ep("192.0.2.1:5000");
 
 	ck_assert_int_eq(install("192.0.2.1:5000"), 0);
-	ck_assert(!permission_allows(&world.turn, other, &peer.ip, world.now_ms));
+	ck_assert(!permission_allows(&fixture.turn, other, &peer.ip, fixture.now_ms));
 }
 END_TEST
 
@@ -116,7 +116,8 @@ START_TEST(bad_ipv6_peer_is_refused) /* T-292, T-580 */
 	const char *refused = NULL;
 
 	al->families = IP_V6;
-	int got = permission_install(&world.turn, al, &peer, 1, world.now_ms, &refused);
+	int got =
+		permission_install(&fixture.turn, al, &peer, 1, fixture.now_ms, &refused);
 	ck_assert_msg(got == 403, "%s: got %d", peers6[_i].name, got);
 	ck_assert_ptr_nonnull(refused);
 }
@@ -138,7 +139,8 @@ START_TEST(all_or_nothing) /* T-286 */
 		struct endpoint all[] = {peer_number(1), peer_number(2), peer_number(3)};
 
 		all[at] = ep(mixed[_i].bad);
-		int got = permission_install(&world.turn, al, all, 3, world.now_ms, NULL);
+		int got = permission_install(&fixture.turn, al, all, 3, fixture.now_ms,
+					     NULL);
 		ck_assert_msg(got == mixed[_i].want, "%s at %zu: got %d", mixed[_i].name,
 			      at, got);
 		ck_assert_uint_eq(al->permission_count, 0);
@@ -153,22 +155,23 @@ START_TEST(cap_is_508_and_installs_nothing) /* T-286, T-289 */
 
 	for (uint8_t i = 0; i < 12; i++)
 		all[i] = peer_number(1 + i);
-	ck_assert_int_eq(permission_install(&world.turn, al, all, 9, world.now_ms, NULL),
-			 508);
-	ck_assert_uint_eq(al->permission_count, 0);
-	ck_assert_int_eq(permission_install(&world.turn, al, all, 8, world.now_ms, NULL),
-			 0);
 	ck_assert_int_eq(
-		permission_install(&world.turn, al, all + 8, 1, world.now_ms, NULL), 508);
+		permission_install(&fixture.turn, al, all, 9, fixture.now_ms, NULL), 508);
+	ck_assert_uint_eq(al->permission_count, 0);
+	ck_assert_int_eq(
+		permission_install(&fixture.turn, al, all, 8, fixture.now_ms, NULL), 0);
+	ck_assert_int_eq(permission_install(&fixture.turn, al, all + 8, 1, fixture.now_ms,
+					    NULL),
+			 508);
 
 	/* Refreshing is always possible, and naming one twice is one. */
-	world.now_ms += 1000;
-	ck_assert_int_eq(permission_install(&world.turn, al, all, 8, world.now_ms, NULL),
-			 0);
+	fixture.now_ms += 1000;
+	ck_assert_int_eq(
+		permission_install(&fixture.turn, al, all, 8, fixture.now_ms, NULL), 0);
 	all[8] = all[0];
-	ck_assert_int_eq(permission_install(&world.turn, al, all, 9, world.now_ms, NULL),
-			 0);
-	world.now_ms += 299999;
+	ck_assert_int_eq(
+		permission_install(&fixture.turn, al, all, 9, fixture.now_ms, NULL), 0);
+	fixture.now_ms += 299999;
 	ck_assert(allows("192.0.2.1:1"));
 }
 END_TEST
@@ -179,8 +182,8 @@ START_TEST(same_address_many_times_is_one)
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		all[i] = peer_number((uint8_t)(1 + i % 8));
-	ck_assert_int_eq(permission_install(&world.turn, al, all, ARRAY_LEN(all),
-					    world.now_ms, NULL),
+	ck_assert_int_eq(permission_install(&fixture.turn, al, all, ARRAY_LEN(all),
+					    fixture.now_ms, NULL),
 			 0);
 	ck_assert_uint_eq(al->permission_count, 8);
 }
@@ -193,13 +196,13 @@ START_TEST(expired_places_are_used_again)
 	for (int round = 0; round < 5; round++) {
 		for (uint8_t i = 0; i < 8; i++)
 			all[i] = peer_number((uint8_t)(1 + 8 * round + i));
-		ck_assert_int_eq(permission_install(&world.turn, al, all, 8, world.now_ms,
-						    NULL),
+		ck_assert_int_eq(permission_install(&fixture.turn, al, all, 8,
+						    fixture.now_ms, NULL),
 				 0);
-		world.now_ms += 300000;
+		fixture.now_ms += 300000;
 	}
 	ck_assert_uint_eq(al->permission_count, 8);
-	ck_assert_uint_eq(world.turn.table->permissions.used, 2);
+	ck_assert_uint_eq(fixture.turn.table->permissions.used, 2);
 }
 END_TEST
 
@@ -207,20 +210,20 @@ START_TEST(policy_reload_takes_effect) /* T-584 */
 {
 	ck_assert_int_eq(install("192.0.2.1:1"), 0);
 	ck_assert_int_eq(install("198.51.100.1:1"), 0);
-	ck_assert(world_deny(&world, "192.0.2.1/32"));
+	ck_assert(fixture_deny(&fixture, "192.0.2.1/32"));
 	ck_assert(!allows("192.0.2.1:1"));
 	ck_assert(allows("198.51.100.1:1"));
 	ck_assert_int_eq(install("192.0.2.1:1"), 403);
 
 	/* And back: the permission is still there. */
-	ck_assert(world_deny(&world, NULL));
+	ck_assert(fixture_deny(&fixture, NULL));
 	ck_assert(allows("192.0.2.1:1"));
 }
 END_TEST
 
 START_TEST(own_address_is_one_in_both_forms)
 {
-	begin_with(&(struct world_options){.nat = true});
+	begin_with(&(struct fixture_options){.nat = true});
 	ck_assert_int_eq(install("198.18.0.1:1"), 0);
 	ck_assert(allows("203.0.113.1:1"));
 	ck_assert(allows("198.18.0.1:1"));
@@ -237,13 +240,13 @@ START_TEST(walk_meets_each_once)
 
 	for (uint8_t i = 0; i < 7; i++) {
 		struct endpoint one = peer_number(i);
-		ck_assert_int_eq(permission_install(&world.turn, al, &one, 1,
-						    world.now_ms, NULL),
+		ck_assert_int_eq(permission_install(&fixture.turn, al, &one, 1,
+						    fixture.now_ms, NULL),
 				 0);
 	}
 	cursor = al->permissions;
-	while (permission_next(&world.turn, &cursor, &peer, &expires_ms)) {
-		ck_assert_uint_eq(expires_ms, world.now_ms + 300000);
+	while (permission_next(&fixture.turn, &cursor, &peer, &expires_ms)) {
+		ck_assert_uint_eq(expires_ms, fixture.now_ms + 300000);
 		ck_assert_uint_eq(seen & 1u << peer.bytes[3], 0);
 		seen |= 1u << peer.bytes[3];
 	}
@@ -255,31 +258,32 @@ START_TEST(permissions_agree_with_a_naive_list)
 {
 	uint64_t state = 3, expires[16] = {0};
 
-	allocation_refresh(&world.turn, al, UINT32_MAX, world.now_ms);
+	allocation_refresh(&fixture.turn, al, UINT32_MAX, fixture.now_ms);
 	for (int step = 0; step < 20000; step++) {
 		struct endpoint all[4];
 		size_t count = 1 + random_below(&state, 4), live = 0;
 		uint16_t asked = 0;
 
-		world.now_ms += random_below(&state, 60000);
+		fixture.now_ms += random_below(&state, 60000);
 		for (size_t i = 0; i < count; i++) {
 			uint8_t n = (uint8_t)random_below(&state, 16);
 			all[i] = peer_number(n);
 			asked |= (uint16_t)(1u << n);
 		}
 		for (size_t i = 0; i < 16; i++)
-			live += expires[i] > world.now_ms || asked & 1u << i;
+			live += expires[i] > fixture.now_ms || asked & 1u << i;
 
-		int got = permission_install(&world.turn, al, all, count, world.now_ms,
-					     NULL);
+		int got = permission_install(&fixture.turn, al, all, count,
+					     fixture.now_ms, NULL);
 		if (got != (live > 8 ? 508 : 0))
 			ck_abort_msg("step %d: got %d with %zu", step, got, live);
 		for (uint8_t i = 0; i < 16; i++) {
 			if (got == 0 && asked & 1u << i)
-				expires[i] = world.now_ms + 300000;
+				expires[i] = fixture.now_ms + 300000;
 			struct endpoint peer = peer_number(i);
-			if (permission_allows(&world.turn, al, &peer.ip, world.now_ms) !=
-			    (expires[i] > world.now_ms))
+			if (permission_allows(&fixture.turn, al, &peer.ip,
+					      fixture.now_ms) !=
+			    (expires[i] > fixture.now_ms))
 				ck_abort_msg("step %d: peer %d is wrong", step, i);
 		}
 	}

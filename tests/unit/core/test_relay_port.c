@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "relay/core/allocation_table.h"
-#include "tests/unit/core/one_world.h"
+#include "tests/unit/core/one_fixture.h"
 
 struct ask {
 	const char *user;
@@ -20,19 +20,19 @@ struct ask {
 static int ask(struct ask a, struct allocation **al)
 {
 	const struct allocation_request request = {
-		.tuple = world_tuple(a.client, a.front),
+		.tuple = fixture_tuple(a.client, a.front),
 		.family = a.family,
 		.even_port = a.even,
 		.reserve_next = a.reserve,
 		.reservation_token = a.token,
 	};
 
-	return world_create(&world, a.user ? a.user : "alice", request, al);
+	return fixture_create(&fixture, a.user ? a.user : "alice", request, al);
 }
 
 static size_t ports_used(size_t address)
 {
-	return port_pool_figures(world.commons.ports, address, world.now_ms).used;
+	return port_pool_figures(fixture.shared.ports, address, fixture.now_ms).used;
 }
 
 START_TEST(even_port_is_even) /* T-238 */
@@ -44,9 +44,9 @@ START_TEST(even_port_is_even) /* T-238 */
 			ask((struct ask){.client = "192.0.2.9:1", .even = true}, &al), 0);
 		ck_assert_uint_eq(al->relay_port % 2, 0);
 		ck_assert(!al->has_reservation);
-		allocation_delete(&world.turn, al, END_RELEASED, world.now_ms);
+		allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
 	}
-	ck_assert(world_is_clean(&world));
+	ck_assert(fixture_is_clean(&fixture));
 }
 END_TEST
 
@@ -73,9 +73,9 @@ START_TEST(reserved_port_is_the_next_one) /* T-238, T-241, T-240 */
 	ck_assert_uint_eq(rtcp->relay_port, rtp->relay_port + 1);
 	ck_assert_uint_eq(rtcp->relay_address, rtp->relay_address);
 	ck_assert_uint_eq(ports_used(0), 2);
-	allocation_delete(&world.turn, rtp, END_RELEASED, world.now_ms);
-	allocation_delete(&world.turn, rtcp, END_RELEASED, world.now_ms);
-	ck_assert(world_is_clean(&world));
+	allocation_delete(&fixture.turn, rtp, END_RELEASED, fixture.now_ms);
+	allocation_delete(&fixture.turn, rtcp, END_RELEASED, fixture.now_ms);
+	ck_assert(fixture_is_clean(&fixture));
 }
 END_TEST
 
@@ -132,9 +132,9 @@ START_TEST(token_is_good_once_for_thirty_seconds) /* T-227, T-239, T-240 */
 	if (tokens[_i].unknown)
 		token[7] ^= 1;
 	if (tokens[_i].owner_gone)
-		allocation_delete(&world.turn, rtp, END_RELEASED, world.now_ms);
+		allocation_delete(&fixture.turn, rtp, END_RELEASED, fixture.now_ms);
 
-	world.now_ms += tokens[_i].later_ms;
+	fixture.now_ms += tokens[_i].later_ms;
 	int got = ask((struct ask){.user = tokens[_i].user,
 				   .client = "192.0.2.9:2",
 				   .token = token},
@@ -151,13 +151,13 @@ START_TEST(unused_reservation_is_given_back) /* T-239, attack 24 */
 		ask((struct ask){.client = "192.0.2.9:1", .even = true, .reserve = true},
 		    &rtp),
 		0);
-	allocation_delete(&world.turn, rtp, END_RELEASED, world.now_ms);
+	allocation_delete(&fixture.turn, rtp, END_RELEASED, fixture.now_ms);
 	ck_assert_uint_eq(ports_used(0), 1);
-	world.now_ms += 30000;
-	ck_assert_uint_eq(reservation_table_expire(world.commons.reservations,
-						   world.now_ms),
+	fixture.now_ms += 30000;
+	ck_assert_uint_eq(reservation_table_expire(fixture.shared.reservations,
+						   fixture.now_ms),
 			  UINT64_MAX);
-	ck_assert(world_is_clean(&world));
+	ck_assert(fixture_is_clean(&fixture));
 }
 END_TEST
 
@@ -165,14 +165,14 @@ START_TEST(user_holds_no_more_reservations_than_allocations) /* attack 24 */
 {
 	struct allocation *al;
 
-	begin_with(&(struct world_options){.allocations_per_user = 3});
+	begin_with(&(struct fixture_options){.allocations_per_user = 3});
 	for (int i = 0; i < 3; i++) {
 		ck_assert_int_eq(ask((struct ask){.client = "192.0.2.9:1",
 						  .even = true,
 						  .reserve = true},
 				     &al),
 				 0);
-		allocation_delete(&world.turn, al, END_RELEASED, world.now_ms);
+		allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
 	}
 	const struct ask again = {.client = "192.0.2.9:1", .even = true, .reserve = true};
 	ck_assert_int_eq(ask(again, &al), 486);
@@ -187,7 +187,7 @@ START_TEST(user_holds_no_more_reservations_than_allocations) /* attack 24 */
 			 0);
 	ck_assert_int_eq(ask((struct ask){.client = "192.0.2.9:3", .even = true}, &al),
 			 0);
-	world.now_ms += 30000;
+	fixture.now_ms += 30000;
 	ck_assert_int_eq(ask(again, &al), 0);
 }
 END_TEST
@@ -196,7 +196,7 @@ START_TEST(full_reservation_table_is_508_and_holds_nothing) /* T-253 */
 {
 	struct allocation *al;
 
-	begin_with(&(struct world_options){.reservations = 1});
+	begin_with(&(struct fixture_options){.reservations = 1});
 	ck_assert_int_eq(
 		ask((struct ask){.client = "192.0.2.9:1", .even = true, .reserve = true},
 		    &al),
@@ -206,8 +206,8 @@ START_TEST(full_reservation_table_is_508_and_holds_nothing) /* T-253 */
 		    &al),
 		508);
 	ck_assert_uint_eq(ports_used(0), 2);
-	ck_assert_uint_eq(world.edge.closed, 1);
-	ck_assert_uint_eq(allocation_count(world.turn.table), 1);
+	ck_assert_uint_eq(fixture.edge.closed, 1);
+	ck_assert_uint_eq(allocation_count(fixture.turn.table), 1);
 }
 END_TEST
 
@@ -228,15 +228,15 @@ START_TEST(port_that_is_not_there_is_508) /* T-231 */
 {
 	struct allocation *al;
 
-	begin_with(&(struct world_options){.first_port = ranges[_i].first,
-					   .last_port = ranges[_i].last});
+	begin_with(&(struct fixture_options){.first_port = ranges[_i].first,
+					     .last_port = ranges[_i].last});
 	int got = ask((struct ask){.client = "192.0.2.9:1",
 				   .even = ranges[_i].even,
 				   .reserve = ranges[_i].reserve},
 		      &al);
 	ck_assert_msg(got == ranges[_i].want, "%s: got %d", ranges[_i].name, got);
 	if (got)
-		ck_assert(world_is_clean(&world));
+		ck_assert(fixture_is_clean(&fixture));
 }
 END_TEST
 
@@ -246,17 +246,17 @@ START_TEST(addresses_of_a_family_are_used_up_in_turn)
 	size_t on[3] = {0};
 	int code = 0;
 
-	begin_with(&(struct world_options){
+	begin_with(&(struct fixture_options){
 		.second_v4 = true, .last_port = 50009, .first_port = 50000});
 	for (uint16_t i = 1; i <= 20; i++) {
-		al = world_allocate(&world, "alice", i, &code);
+		al = fixture_allocate(&fixture, "alice", i, &code);
 		ck_assert_int_eq(code, 0);
 		on[al->relay_address]++;
 	}
 	ck_assert_uint_eq(on[0], 10);
 	ck_assert_uint_eq(on[1], 10);
 	ck_assert_uint_eq(on[2], 0);
-	ck_assert_ptr_null(world_allocate(&world, "alice", 21, &code));
+	ck_assert_ptr_null(fixture_allocate(&fixture, "alice", 21, &code));
 	ck_assert_int_eq(code, 508);
 }
 END_TEST
@@ -265,9 +265,9 @@ START_TEST(search_begins_at_a_random_address)
 {
 	size_t on[3] = {0};
 
-	begin_with(&(struct world_options){.second_v4 = true});
+	begin_with(&(struct fixture_options){.second_v4 = true});
 	for (uint16_t i = 1; i <= 40; i++)
-		on[world_allocate(&world, "alice", i, NULL)->relay_address]++;
+		on[fixture_allocate(&fixture, "alice", i, NULL)->relay_address]++;
 	ck_assert_uint_ge(on[0], 8);
 	ck_assert_uint_ge(on[1], 8);
 }
@@ -296,20 +296,20 @@ static void check_refusal(int row, struct ask a, const char *what)
 {
 	struct allocation *al;
 
-	begin_with(&(struct world_options){.second_v4 = true});
-	world.edge.refuse = refusals[row].refuse;
-	world.edge.refuse_times = refusals[row].times;
+	begin_with(&(struct fixture_options){.second_v4 = true});
+	fixture.edge.refuse = refusals[row].refuse;
+	fixture.edge.refuse_times = refusals[row].times;
 	int got = ask(a, &al);
 	ck_assert_msg(got == refusals[row].want, "%s, %s: got %d", refusals[row].name,
 		      what, got);
-	ck_assert_uint_eq(world.turn.counters.bind_failures, refusals[row].failures);
+	ck_assert_uint_eq(fixture.turn.counters.bind_failures, refusals[row].failures);
 	if (got == 0) {
 		ck_assert_uint_eq(ports_used(0) + ports_used(1), a.reserve ? 2 : 1);
-		allocation_delete(&world.turn, al, END_RELEASED, world.now_ms);
-		world.now_ms += 30000;
-		reservation_table_expire(world.commons.reservations, world.now_ms);
+		allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
+		fixture.now_ms += 30000;
+		reservation_table_expire(fixture.shared.reservations, fixture.now_ms);
 	}
-	ck_assert_msg(world_is_clean(&world), "%s, %s: left something behind",
+	ck_assert_msg(fixture_is_clean(&fixture), "%s, %s: left something behind",
 		      refusals[row].name, what);
 }
 
@@ -336,15 +336,15 @@ START_TEST(refused_socket_on_a_reserved_port_is_508) /* T-241, T-253 */
 						  .reserve = true},
 				     &rtp),
 				 0);
-		world.edge.refuse = errors[i];
-		world.edge.refuse_times = 1;
+		fixture.edge.refuse = errors[i];
+		fixture.edge.refuse_times = 1;
 		ck_assert_int_eq(ask((struct ask){.client = "192.0.2.9:2",
 						  .token = rtp->reservation_token},
 				     &al),
 				 508);
 		ck_assert_uint_eq(ports_used(0), 1);
-		allocation_delete(&world.turn, rtp, END_RELEASED, world.now_ms);
-		ck_assert(world_is_clean(&world));
+		allocation_delete(&fixture.turn, rtp, END_RELEASED, fixture.now_ms);
+		ck_assert(fixture_is_clean(&fixture));
 	}
 }
 END_TEST
@@ -353,7 +353,7 @@ START_TEST(token_survives_a_refused_quota)
 {
 	struct allocation *rtp, *other, *al;
 
-	begin_with(&(struct world_options){.allocations_per_user = 2});
+	begin_with(&(struct fixture_options){.allocations_per_user = 2});
 	ck_assert_int_eq(
 		ask((struct ask){.client = "192.0.2.9:1", .even = true, .reserve = true},
 		    &rtp),
@@ -362,7 +362,7 @@ START_TEST(token_survives_a_refused_quota)
 	const struct ask redeem = {.client = "192.0.2.9:3",
 				   .token = rtp->reservation_token};
 	ck_assert_int_eq(ask(redeem, &al), 486);
-	allocation_delete(&world.turn, other, END_RELEASED, world.now_ms);
+	allocation_delete(&fixture.turn, other, END_RELEASED, fixture.now_ms);
 	ck_assert_int_eq(ask(redeem, &al), 0);
 }
 END_TEST

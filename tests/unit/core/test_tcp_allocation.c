@@ -9,7 +9,7 @@
 #include "relay/core/permission.h"
 #include "relay/core/tcp_relay.h"
 #include "stun/attr.h"
-#include "tests/unit/core/tcp_world.h"
+#include "tests/unit/core/tcp_fixture.h"
 #include "tests/unit/lib/unit.h"
 
 static const struct {
@@ -34,9 +34,9 @@ START_TEST(tcp_is_relayed_for_stream_clients_only)
 	ck_assert_msg(got == transports[_i].want, "%s: got %d", transports[_i].name, got);
 	if (got == 0) {
 		ck_assert_int_eq(al->relay_transport, transports[_i].relay);
-		allocation_delete(&world.turn, al, END_RELEASED, world.now_ms);
+		allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
 	}
-	ck_assert(world_is_clean(&world));
+	ck_assert(fixture_is_clean(&fixture));
 }
 END_TEST
 
@@ -48,18 +48,18 @@ START_TEST(tcp_and_udp_have_all_ports_each)
 	for (int i = 0; i < 20; i++) {
 		ck_assert_int_eq(allocate(TRANSPORT_TCP, INSIDE_TCP, DIALECT_IETF, &al),
 				 0);
-		ck_assert(world.edge.tcp[al->slot]);
-		ck_assert(port_pool_in_use(world.commons.tcp_ports, al->relay_address,
+		ck_assert(fixture.edge.tcp[al->slot]);
+		ck_assert(port_pool_in_use(fixture.shared.tcp_ports, al->relay_address,
 					   al->relay_port));
 	}
-	udp = port_pool_figures(world.commons.ports, 0, world.now_ms);
-	tcp = port_pool_figures(world.commons.tcp_ports, 0, world.now_ms);
+	udp = port_pool_figures(fixture.shared.ports, 0, fixture.now_ms);
+	tcp = port_pool_figures(fixture.shared.tcp_ports, 0, fixture.now_ms);
 	ck_assert_uint_eq(udp.size, tcp.size);
 	ck_assert_uint_eq(udp.used, 0);
 	ck_assert_uint_eq(tcp.used, 20);
-	while ((al = allocation_next(world.turn.table, 0)) != NULL)
-		allocation_delete(&world.turn, al, END_RELEASED, world.now_ms);
-	ck_assert(world_is_clean(&world));
+	while ((al = allocation_next(fixture.turn.table, 0)) != NULL)
+		allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
+	ck_assert(fixture_is_clean(&fixture));
 }
 END_TEST
 
@@ -67,33 +67,33 @@ START_TEST(a_port_that_somebody_has_is_passed_over)
 {
 	struct allocation *al;
 
-	world.edge.refuse = -EADDRINUSE;
-	world.edge.refuse_times = 3;
+	fixture.edge.refuse = -EADDRINUSE;
+	fixture.edge.refuse_times = 3;
 	al = tcp_allocation(DIALECT_IETF);
-	ck_assert_uint_eq(world.turn.counters.bind_failures, 3);
+	ck_assert_uint_eq(fixture.turn.counters.bind_failures, 3);
 	ck_assert_uint_eq(
-		port_pool_figures(world.commons.tcp_ports, 0, world.now_ms).used, 1);
-	allocation_delete(&world.turn, al, END_RELEASED, world.now_ms);
-	ck_assert(world_is_clean(&world));
+		port_pool_figures(fixture.shared.tcp_ports, 0, fixture.now_ms).used, 1);
+	allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
+	ck_assert(fixture_is_clean(&fixture));
 }
 END_TEST
 
 START_TEST(the_edge_hears_of_permissions_for_tcp_only)
 {
-	struct allocation *udp = world_allocate(&world, "bob", 1, NULL);
+	struct allocation *udp = fixture_allocate(&fixture, "bob", 1, NULL);
 	struct allocation *tcp = tcp_allocation(DIALECT_IETF);
 	const struct endpoint refused = ep("10.0.0.7:1");
 
 	permit(udp, "192.0.2.1:1");
-	ck_assert_uint_eq(world.edge.permitted, 0);
+	ck_assert_uint_eq(fixture.edge.permitted, 0);
 	permit(tcp, "192.0.2.1:1");
-	ck_assert_uint_eq(world.edge.permitted, 1);
+	ck_assert_uint_eq(fixture.edge.permitted, 1);
 	permit(tcp, "192.0.2.1:2");
-	ck_assert_uint_eq(world.edge.permitted, 2);
-	ck_assert_int_eq(permission_install(&world.turn, tcp, &refused, 1, world.now_ms,
-					    NULL),
+	ck_assert_uint_eq(fixture.edge.permitted, 2);
+	ck_assert_int_eq(permission_install(&fixture.turn, tcp, &refused, 1,
+					    fixture.now_ms, NULL),
 			 STUN_FORBIDDEN);
-	ck_assert_uint_eq(world.edge.permitted, 2);
+	ck_assert_uint_eq(fixture.edge.permitted, 2);
 }
 END_TEST
 
@@ -110,22 +110,23 @@ START_TEST(a_relayed_address_of_ours_is_a_peer_on_its_own_transport)
 	uint64_t until_ms;
 
 	for (uint16_t i = 0; i < 3; i++) {
-		struct allocation *udp = world_allocate(&world, "bob", 100 + i, NULL);
+		struct allocation *udp = fixture_allocate(&fixture, "bob", 100 + i, NULL);
 		ck_assert_ptr_nonnull(udp);
-		if (!port_pool_in_use(world.commons.tcp_ports, 0, udp->relay_port))
-			idle = allocation_relayed_local(&world.turn, udp);
+		if (!port_pool_in_use(fixture.shared.tcp_ports, 0, udp->relay_port))
+			idle = allocation_relayed_local(&fixture.turn, udp);
 	}
 	ck_assert_uint_ne(idle.port, 0);
 
-	const struct endpoint public = allocation_relayed_public(&world.turn, b);
-	const struct endpoint local = allocation_relayed_local(&world.turn, b);
-	ck_assert_int_eq(
-		permission_install(&world.turn, a, &public, 1, world.now_ms, NULL), 0);
-	ck_assert_int_eq(tcp_relay_incoming(&world.turn, a, &local, &none, world.now_ms,
-					    &until_ms),
+	const struct endpoint public = allocation_relayed_public(&fixture.turn, b);
+	const struct endpoint local = allocation_relayed_local(&fixture.turn, b);
+	ck_assert_int_eq(permission_install(&fixture.turn, a, &public, 1, fixture.now_ms,
+					    NULL),
+			 0);
+	ck_assert_int_eq(tcp_relay_incoming(&fixture.turn, a, &local, &none,
+					    fixture.now_ms, &until_ms),
 			 TCP_RELAY_ACCEPT);
-	ck_assert_int_eq(tcp_relay_incoming(&world.turn, a, &idle, &none, world.now_ms,
-					    &until_ms),
+	ck_assert_int_eq(tcp_relay_incoming(&fixture.turn, a, &idle, &none,
+					    fixture.now_ms, &until_ms),
 			 TCP_RELAY_RESET);
 	ck_assert_uint_eq(events(PEER_REFUSED), 1);
 }
@@ -152,12 +153,12 @@ START_TEST(a_long_message_passes_to_tcp)
 	ck_assert_uint_gt(len, 0);
 	ck_assert_int_eq(stun_msg_parse((struct slice){message, len}, &msg),
 			 STUN_PARSE_OK);
-	forward_send(&world.turn, al, &msg, world.now_ms, &forward);
+	forward_send(&fixture.turn, al, &msg, fixture.now_ms, &forward);
 	ck_assert_int_eq(forward.kind, FORWARD_TO_PEER);
 	ck_assert_uint_eq(forward.payload.len, sizeof(data));
 
-	forward_from_peer(&world.turn, al, &source, (struct slice){data, 16384},
-			  world.now_ms, &forward);
+	forward_from_peer(&fixture.turn, al, &source, (struct slice){data, 16384},
+			  fixture.now_ms, &forward);
 	ck_assert_int_eq(forward.kind, FORWARD_TO_CLIENT);
 }
 END_TEST

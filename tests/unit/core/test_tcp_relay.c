@@ -8,7 +8,7 @@
 #include "relay/core/allocation_table.h"
 #include "relay/core/permission.h"
 #include "tests/unit/core/random.h"
-#include "tests/unit/core/tcp_world.h"
+#include "tests/unit/core/tcp_fixture.h"
 #include "tests/unit/lib/unit.h"
 
 static const struct {
@@ -158,9 +158,9 @@ START_TEST(who_connects_is_accepted_held_or_reset)
 
 	if (incoming[_i].permitted)
 		permit(al, incoming[_i].permitted);
-	world.now_ms += incoming[_i].age_ms;
+	fixture.now_ms += incoming[_i].age_ms;
 	enum tcp_relay_verdict got = tcp_relay_incoming(
-		&world.turn, al, &peer, &incoming[_i].load, world.now_ms, &until_ms);
+		&fixture.turn, al, &peer, &incoming[_i].load, fixture.now_ms, &until_ms);
 	ck_assert_msg(got == incoming[_i].want, "%s: got %d", incoming[_i].name, got);
 	for (int i = 0; i < PEER_EVENT_COUNT; i++)
 		ck_assert_msg(events((enum peer_event)i) ==
@@ -168,7 +168,7 @@ START_TEST(who_connects_is_accepted_held_or_reset)
 			      "%s: %s", incoming[_i].name,
 			      peer_event_name((enum peer_event)i));
 	if (got == TCP_RELAY_HOLD)
-		ck_assert_uint_eq(until_ms, world.now_ms + HOLD_MS);
+		ck_assert_uint_eq(until_ms, fixture.now_ms + HOLD_MS);
 }
 END_TEST
 
@@ -180,24 +180,24 @@ START_TEST(a_chosen_destination_ends_the_wait_for_others)
 	const struct tcp_relay_load one = {0, 1, 1};
 	uint64_t until_ms;
 
-	ck_assert_int_eq(tcp_relay_incoming(&world.turn, al, &stranger, &one,
-					    world.now_ms, &until_ms),
+	ck_assert_int_eq(tcp_relay_incoming(&fixture.turn, al, &stranger, &one,
+					    fixture.now_ms, &until_ms),
 			 TCP_RELAY_HOLD);
 	permit(al, "192.0.2.1:7");
-	ck_assert_int_eq(tcp_relay_waiting(&world.turn, al, &stranger, &one, until_ms,
-					   world.now_ms),
+	ck_assert_int_eq(tcp_relay_waiting(&fixture.turn, al, &stranger, &one, until_ms,
+					   fixture.now_ms),
 			 TCP_RELAY_HOLD);
-	ck_assert_uint_eq(world.edge.permitted, 1);
-	ck_assert(destination_set(&world.turn, al, &chosen, world.now_ms));
-	ck_assert_uint_eq(world.edge.permitted, 2);
-	ck_assert_int_eq(tcp_relay_waiting(&world.turn, al, &stranger, &one, until_ms,
-					   world.now_ms),
+	ck_assert_uint_eq(fixture.edge.permitted, 1);
+	ck_assert(destination_set(&fixture.turn, al, &chosen, fixture.now_ms));
+	ck_assert_uint_eq(fixture.edge.permitted, 2);
+	ck_assert_int_eq(tcp_relay_waiting(&fixture.turn, al, &stranger, &one, until_ms,
+					   fixture.now_ms),
 			 TCP_RELAY_RESET);
-	ck_assert_int_eq(tcp_relay_incoming(&world.turn, al, &stranger, &one,
-					    world.now_ms, &until_ms),
+	ck_assert_int_eq(tcp_relay_incoming(&fixture.turn, al, &stranger, &one,
+					    fixture.now_ms, &until_ms),
 			 TCP_RELAY_RESET);
-	ck_assert_int_eq(tcp_relay_incoming(&world.turn, al, &chosen, &one, world.now_ms,
-					    &until_ms),
+	ck_assert_int_eq(tcp_relay_incoming(&fixture.turn, al, &chosen, &one,
+					    fixture.now_ms, &until_ms),
 			 TCP_RELAY_ACCEPT);
 }
 END_TEST
@@ -209,9 +209,9 @@ START_TEST(nobody_is_held_when_it_is_switched_off)
 	const struct tcp_relay_load load = {0};
 	uint64_t until_ms;
 
-	world.settings.limits.early_peer_hold_ms = 0;
-	ck_assert_int_eq(tcp_relay_incoming(&world.turn, al, &peer, &load, world.now_ms,
-					    &until_ms),
+	fixture.settings.limits.early_peer_hold_ms = 0;
+	ck_assert_int_eq(tcp_relay_incoming(&fixture.turn, al, &peer, &load,
+					    fixture.now_ms, &until_ms),
 			 TCP_RELAY_RESET);
 	ck_assert_uint_eq(events(PEER_STRANGER), 1);
 }
@@ -225,12 +225,12 @@ START_TEST(an_allocation_that_is_over_takes_nobody)
 	uint64_t until_ms;
 
 	permit(al, "192.0.2.2:7");
-	world.now_ms = al->expires_ms;
-	ck_assert_int_eq(tcp_relay_incoming(&world.turn, al, &peer, &load, world.now_ms,
-					    &until_ms),
+	fixture.now_ms = al->expires_ms;
+	ck_assert_int_eq(tcp_relay_incoming(&fixture.turn, al, &peer, &load,
+					    fixture.now_ms, &until_ms),
 			 TCP_RELAY_RESET);
-	ck_assert_int_eq(tcp_relay_waiting(&world.turn, al, &peer, &load,
-					   world.now_ms + 1, world.now_ms),
+	ck_assert_int_eq(tcp_relay_waiting(&fixture.turn, al, &peer, &load,
+					   fixture.now_ms + 1, fixture.now_ms),
 			 TCP_RELAY_RESET);
 }
 END_TEST
@@ -316,19 +316,19 @@ START_TEST(who_is_held_is_let_in_or_reset)
 	const struct tcp_relay_load none = {0};
 	uint64_t until_ms = 0;
 
-	ck_assert_int_eq(tcp_relay_incoming(&world.turn, al, &peer, &none, world.now_ms,
-					    &until_ms),
+	ck_assert_int_eq(tcp_relay_incoming(&fixture.turn, al, &peer, &none,
+					    fixture.now_ms, &until_ms),
 			 TCP_RELAY_HOLD);
-	memset(world.turn.counters.peer_events, 0,
-	       sizeof(world.turn.counters.peer_events));
-	world.now_ms += waiting[_i].waited_ms;
+	memset(fixture.turn.counters.peer_events, 0,
+	       sizeof(fixture.turn.counters.peer_events));
+	fixture.now_ms += waiting[_i].waited_ms;
 	if (waiting[_i].permitted)
 		permit(al, waiting[_i].permitted);
 	if (waiting[_i].denied)
-		ck_assert(world_deny(&world, waiting[_i].denied));
+		ck_assert(fixture_deny(&fixture, waiting[_i].denied));
 
 	enum tcp_relay_verdict got = tcp_relay_waiting(
-		&world.turn, al, &peer, &waiting[_i].load, until_ms, world.now_ms);
+		&fixture.turn, al, &peer, &waiting[_i].load, until_ms, fixture.now_ms);
 	ck_assert_msg(got == waiting[_i].want, "%s: got %d", waiting[_i].name, got);
 	for (int i = 0; i < PEER_EVENT_COUNT; i++)
 		ck_assert_msg(events((enum peer_event)i) ==
@@ -343,9 +343,9 @@ START_TEST(so_many_connections_are_made_and_no_more)
 	const struct tcp_relay_load some = {CONNECTIONS - 1, CONNECTIONS, HELD_TOTAL};
 	const struct tcp_relay_load all = {CONNECTIONS, 0, 0};
 
-	ck_assert(tcp_relay_outgoing(&world.turn, &some));
+	ck_assert(tcp_relay_outgoing(&fixture.turn, &some));
 	ck_assert_uint_eq(events(PEER_FULL), 0);
-	ck_assert(!tcp_relay_outgoing(&world.turn, &all));
+	ck_assert(!tcp_relay_outgoing(&fixture.turn, &all));
 	ck_assert_uint_eq(events(PEER_FULL), 1);
 }
 END_TEST
@@ -376,9 +376,9 @@ static enum tcp_relay_verdict reference(const struct facts *f, unsigned i,
 					uint64_t until_ms)
 {
 	bool refused = f->denied && i >= PEERS / 2;
-	bool permitted = world.now_ms < f->permitted_until[i];
-	bool over = world.now_ms >= f->al->expires_ms;
-	bool young = world.now_ms < f->al->created_ms + AGE_MS;
+	bool permitted = fixture.now_ms < f->permitted_until[i];
+	bool over = fixture.now_ms >= f->al->expires_ms;
+	bool young = fixture.now_ms < f->al->created_ms + AGE_MS;
 	bool room = load->connections < CONNECTIONS;
 	bool expects = f->al->dialect == DIALECT_MS && !f->chosen;
 	bool hold_room = load->held < CONNECTIONS && load->held_total < HELD_TOTAL;
@@ -387,7 +387,7 @@ static enum tcp_relay_verdict reference(const struct facts *f, unsigned i,
 		return TCP_RELAY_ACCEPT;
 	if (over || refused || permitted)
 		return TCP_RELAY_RESET;
-	if (!expects || (is_held ? world.now_ms >= until_ms : !young || !hold_room))
+	if (!expects || (is_held ? fixture.now_ms >= until_ms : !young || !hold_room))
 		return TCP_RELAY_RESET;
 	return TCP_RELAY_HOLD;
 }
@@ -406,34 +406,36 @@ START_TEST(random_histories_agree_with_the_rules)
 			random_below(&seed, CONNECTIONS + 1),
 			CONNECTIONS + random_below(&seed, HELD_TOTAL - CONNECTIONS + 1),
 		};
-		uint64_t until_ms = world.now_ms + random_below(&seed, 2 * HOLD_MS),
+		uint64_t until_ms = fixture.now_ms + random_below(&seed, 2 * HOLD_MS),
 			 got_ms;
 		enum tcp_relay_verdict want, got;
 		int code;
 
 		switch (random_below(&seed, 9)) {
 		case 0:
-			world.now_ms += random_below(&seed, 200);
+			fixture.now_ms += random_below(&seed, 200);
 			break;
 		case 1:
-			code = permission_install(&world.turn, f.al, &peer, 1,
-						  world.now_ms, NULL);
+			code = permission_install(&fixture.turn, f.al, &peer, 1,
+						  fixture.now_ms, NULL);
 			if (f.denied && i >= PEERS / 2) {
 				ck_assert_int_eq(code, STUN_FORBIDDEN);
 			} else {
 				ck_assert_int_eq(code, 0);
-				f.permitted_until[i] = world.now_ms + 300000;
+				f.permitted_until[i] = fixture.now_ms + 300000;
 			}
 			break;
 		case 2:
 			f.denied = !f.denied;
-			ck_assert(world_deny(&world, f.denied ? "192.0.2.128/25" : NULL));
+			ck_assert(fixture_deny(&fixture,
+					       f.denied ? "192.0.2.128/25" : NULL));
 			break;
 		case 3:
 			if (random_below(&seed, 6) != 0)
 				break;
 			/* Another allocation: the permissions of the old one go with it. */
-			allocation_delete(&world.turn, f.al, END_RELEASED, world.now_ms);
+			allocation_delete(&fixture.turn, f.al, END_RELEASED,
+					  fixture.now_ms);
 			f = (struct facts){.denied = f.denied};
 			f.al = tcp_allocation(random_below(&seed, 2) ? DIALECT_MS
 								     : DIALECT_IETF);
@@ -441,24 +443,24 @@ START_TEST(random_histories_agree_with_the_rules)
 		case 4:
 			/* Rarely, or nobody would ever be held. */
 			if (random_below(&seed, 20) == 0 &&
-			    destination_set(&world.turn, f.al, &peer, world.now_ms)) {
-				ck_assert(world.now_ms < f.permitted_until[i]);
+			    destination_set(&fixture.turn, f.al, &peer, fixture.now_ms)) {
+				ck_assert(fixture.now_ms < f.permitted_until[i]);
 				f.chosen = true;
 			}
 			break;
 		case 5:
 		case 6:
 			want = reference(&f, i, &load, true, until_ms);
-			got = tcp_relay_waiting(&world.turn, f.al, &peer, &load, until_ms,
-						world.now_ms);
+			got = tcp_relay_waiting(&fixture.turn, f.al, &peer, &load,
+						until_ms, fixture.now_ms);
 			ck_assert_msg(got == want, "seed %d step %d: waiting %d, not %d",
 				      _i, step, got, want);
 			verdicts[got]++;
 			break;
 		default:
 			want = reference(&f, i, &load, false, 0);
-			got = tcp_relay_incoming(&world.turn, f.al, &peer, &load,
-						 world.now_ms, &got_ms);
+			got = tcp_relay_incoming(&fixture.turn, f.al, &peer, &load,
+						 fixture.now_ms, &got_ms);
 			ck_assert_msg(got == want, "seed %d step %d: incoming %d, not %d",
 				      _i, step, got, want);
 			verdicts[got]++;

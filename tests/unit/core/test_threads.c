@@ -5,8 +5,8 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "relay/core/bandwidth/fair_share.h"
 #include "relay/core/bandwidth/meter.h"
-#include "relay/core/bandwidth/share.h"
 #include "relay/core/limiter.h"
 #include "relay/core/owner_table.h"
 #include "relay/core/port_pool.h"
@@ -24,7 +24,7 @@ struct shared {
 	struct limiter *limiter;
 	struct owner_table *owners;
 	struct tokens tokens;
-	struct share share;
+	struct fair_share share;
 	struct meter meter;
 	uint64_t taken;                          /* atomic, bytes */
 	unsigned char holders[LAST - FIRST + 1]; /* atomic: threads that hold a port */
@@ -47,7 +47,7 @@ static void setup(void)
 	shared.reservations = reservation_table_new(20, shared.pool);
 	shared.quota = quota_new(16);
 	shared.limiter = limiter_new(&(struct hash_key){1, 2});
-	shared.owners = owner_table_new(4, sizeof(struct share_user));
+	shared.owners = owner_table_new(4, sizeof(struct fair_share_user));
 }
 
 static void teardown(void)
@@ -185,12 +185,12 @@ static void *use_bandwidth(void *arg)
 		expect(s, number != OWNER_NONE);
 		if (number == OWNER_NONE)
 			continue;
-		struct share_user *user = owner_table_row(s->owners, number);
-		enum share_part part =
-			share_asks(&s->share, user, SHARED_BPS, 100, now_ms * 1000000);
-		if (part != SHARE_NOTHING) {
-			share_take(&s->share, user, SHARED_BPS, part, 100,
-				   now_ms * 1000000);
+		struct fair_share_user *user = owner_table_row(s->owners, number);
+		enum fair_share_part part = fair_share_ask(&s->share, user, SHARED_BPS,
+							   100, now_ms * 1000000);
+		if (part != FAIR_SHARE_NOTHING) {
+			fair_share_take(&s->share, user, SHARED_BPS, part, 100,
+					now_ms * 1000000);
 			__atomic_fetch_add(&s->taken, 100, __ATOMIC_RELAXED);
 		}
 		tokens_take(&s->tokens, SHARED_BPS, 100, 0);

@@ -1,5 +1,5 @@
 /*
- * flow_check.h - flows of packets at given rates in the world of fake_edge.h, time moved by
+ * flow_check.h - flows of packets at given rates in the fixture of fake_edge.h, time moved by
  * hand, and what gets through; for the tests of bandwidth.
  */
 #ifndef TESTS_UNIT_DIALECT_FLOW_CHECK_H
@@ -32,7 +32,7 @@ static uint64_t seed;
 
 static inline struct turn_bandwidth *limits(void)
 {
-	return &world.settings.limits.bandwidth;
+	return &fixture.settings.limits.bandwidth;
 }
 
 static inline void begin_flows(void)
@@ -53,7 +53,7 @@ static inline struct flow *add_flow(const char *user, uint64_t bps, size_t packe
 	static struct client client;
 
 	snprintf(address, sizeof(address), "192.0.2.%zu:6000", 10 + flow_count);
-	client_init(&client, &world, address, FRONT_OUTSIDE_UDP, user);
+	client_init(&client, &fixture, address, FRONT_OUTSIDE_UDP, user);
 	ck_assert_int_eq(client_allocate(&client), 0);
 	*flow = (struct flow){
 		.al = client_allocation(&client), .bps = bps, .packet = packet};
@@ -66,7 +66,8 @@ static inline void offer(struct flow *flow)
 	enum drop_reason reason;
 
 	flow->sent += flow->packet;
-	if (bandwidth_pays(&world.turn, flow->al, flow->packet, world.now_ms, &reason))
+	if (bandwidth_pays(&fixture.turn, flow->al, flow->packet, fixture.now_ms,
+			   &reason))
 		flow->passed += flow->packet;
 	else
 		flow->refused[reason] += flow->packet;
@@ -86,7 +87,7 @@ static inline void run(uint64_t ms)
 			     flow->owed -= flow->packet * 8000)
 				offer(flow);
 		}
-		world.now_ms += STEP_MS;
+		fixture.now_ms += STEP_MS;
 	}
 }
 

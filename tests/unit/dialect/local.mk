@@ -1,7 +1,7 @@
-# The client of turn_client.h talks to dispatch.h in the world of fake_edge.h (core.mk).
+# The client of turn_client.h talks to dispatch.h in the fixture of fake_edge.h (core.mk).
 check_LIBRARIES += libturnclient.a
 libturnclient_a_SOURCES = tests/unit/dialect/turn_client.c tests/unit/dialect/turn_client.h
-client_libs = libturnclient.a $(world_libs)
+client_libs = libturnclient.a $(fixture_libs)
 EXTRA_DIST += tests/unit/dialect/dialect_check.h tests/unit/dialect/flow_check.h
 
 unit_programs += \
@@ -12,7 +12,7 @@ unit_programs += \
 	tests/unit/dialect/test_drain \
 	tests/unit/dialect/test_retired \
 	tests/unit/dialect/test_revocation \
-	tests/unit/dialect/test_share \
+	tests/unit/dialect/test_fair_share \
 	tests/unit/dialect/test_turn_allocate \
 	tests/unit/dialect/test_turn_auth \
 	tests/unit/dialect/test_turn_channel \
@@ -51,7 +51,7 @@ unit_programs += \
 tests_unit_dialect_test_drain_LDADD = $(ms_client_libs)
 tests_unit_dialect_test_retired_LDADD = $(ms_client_libs)
 tests_unit_dialect_test_revocation_LDADD = $(ms_client_libs)
-tests_unit_dialect_test_share_LDADD = $(client_libs)
+tests_unit_dialect_test_fair_share_LDADD = $(client_libs)
 tests_unit_dialect_test_ms_turn_allocate_LDADD = $(ms_client_libs)
 tests_unit_dialect_test_ms_turn_auth_LDADD = $(ms_client_libs)
 tests_unit_dialect_test_ms_turn_data_LDADD = $(ms_client_libs)

@@ -1,5 +1,5 @@
 /*
- * ms_check.h - what the tests of the MS dialect share: one world, some clients.
+ * ms_check.h - what the tests of the MS dialect share: one fixture, some clients.
  */
 #ifndef TESTS_UNIT_DIALECT_MS_CHECK_H
 #define TESTS_UNIT_DIALECT_MS_CHECK_H
@@ -18,15 +18,15 @@
 #define PEER_V6 "[2001:db8:1::1]:7000"
 #define PEER_REFUSED "127.0.0.1:7000"
 
-static struct world world;
+static struct fixture fixture;
 static struct ms_client alice, bob;
 
-static inline void begin_with(const struct world_options *options)
+static inline void begin_with(const struct fixture_options *options)
 {
-	ck_assert(world_start(&world, options));
-	ms_world_enable(&world);
-	ms_client_init(&alice, &world, ALICE, FRONT_OUTSIDE_UDP, "alice");
-	ms_client_init(&bob, &world, BOB, FRONT_OUTSIDE_UDP, "bob");
+	ck_assert(fixture_start(&fixture, options));
+	ms_fixture_enable(&fixture);
+	ms_client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_UDP, "alice");
+	ms_client_init(&bob, &fixture, BOB, FRONT_OUTSIDE_UDP, "bob");
 }
 
 static inline void begin(void)
@@ -38,12 +38,12 @@ static inline void begin(void)
 static inline void begin_on_stream(void)
 {
 	begin();
-	ms_client_init(&alice, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	ms_client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 }
 
 static inline void end(void)
 {
-	world_stop(&world);
+	fixture_stop(&fixture);
 }
 
 /* The answer is well formed and its code is this one. */
@@ -59,15 +59,15 @@ static inline void expect_drop(const struct ms_client *c, enum drop_reason reaso
 {
 	ck_assert_msg(c->out.action == DISPATCH_NOTHING, "%s: action %d", name,
 		      c->out.action);
-	ck_assert_msg(world_drops(c->world, reason) == before + 1,
+	ck_assert_msg(fixture_drops(c->fixture, reason) == before + 1,
 		      "%s: not counted as %s", name, drop_reason_name(reason));
 }
 
 static inline void advance(uint64_t ms)
 {
-	world.now_ms += ms;
-	world.unix_s += (int64_t)(ms / 1000);
-	dispatch_expire(&world.turn, world.now_ms);
+	fixture.now_ms += ms;
+	fixture.unix_s += (int64_t)(ms / 1000);
+	dispatch_expire(&fixture.turn, fixture.now_ms);
 }
 
 static inline bool slice_is(struct slice s, const char *text)

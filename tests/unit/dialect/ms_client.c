@@ -9,9 +9,9 @@
 #include "auth/credential/credential.h"
 #include "stun/framing.h"
 
-void ms_world_enable(struct world *world)
+void ms_fixture_enable(struct fixture *fixture)
 {
-	world->settings.ms = (struct turn_ms){
+	fixture->settings.ms = (struct turn_ms){
 		.enabled = true,
 		.realm = "\"rtcmedia\"",
 		.version = MS_VERSION_ICE2,
@@ -28,7 +28,7 @@ void ms_client_credential(struct ms_client *c, const char *user, enum ms_form fo
 			  int64_t expires_s)
 {
 	const struct key *key =
-		keyring_signer(c->world->settings.keyring, c->world->unix_s);
+		keyring_signer(c->fixture->settings.keyring, c->fixture->unix_s);
 	const struct slice identity = {(const uint8_t *)user, strlen(user)};
 	struct credential_pair pair;
 	uint64_t serial = 1;
@@ -49,21 +49,21 @@ void ms_client_credential(struct ms_client *c, const char *user, enum ms_form fo
 	}
 }
 
-void ms_client_init(struct ms_client *c, struct world *world, const char *address,
+void ms_client_init(struct ms_client *c, struct fixture *fixture, const char *address,
 		    uint16_t front, const char *user)
 {
 	memset(c, 0, sizeof(*c));
 	c->poison = 0xA5;
-	c->world = world;
+	c->fixture = fixture;
 	c->version = MS_VERSION_ICE;
 	c->kind = MS_INTEGRITY_SHA1;
-	c->tuple = world_tuple(address, front);
-	ms_client_credential(c, user, MS_FORM_BINARY, world->unix_s + 86400);
+	c->tuple = fixture_tuple(address, front);
+	ms_client_credential(c, user, MS_FORM_BINARY, fixture->unix_s + 86400);
 }
 
 static bool is_framed(const struct ms_client *c)
 {
-	return transport_is_stream(c->world->fronts[c->tuple.front].transport);
+	return transport_is_stream(c->fixture->fronts[c->tuple.front].transport);
 }
 
 struct stun_key ms_client_key(const struct ms_client *c)
@@ -254,7 +254,7 @@ static const char *judge_challenge(const struct ms_client *c)
 
 static const char *judge_version(const struct ms_client *c, const struct ms_msg *asked)
 {
-	uint32_t ours = c->world->settings.ms.version, theirs = 0;
+	uint32_t ours = c->fixture->settings.ms.version, theirs = 0;
 	struct stun_attr attr;
 	bool wanted = is_challenge(c->code) || c->code == MS_TRY_ALTERNATE ||
 		      c->answer.type == MS_ALLOCATE_RESPONSE;
@@ -326,13 +326,13 @@ static const char *judge(struct ms_client *c)
 static void submit(struct ms_client *c, enum ms_frame type, struct slice content)
 {
 	static uint8_t frame[MS_FRAMING_MAX];
-	struct turn *turn = &c->world->turn;
+	struct turn *turn = &c->fixture->turn;
 
 	memset(c->reply, c->poison, sizeof(c->reply));
 	c->code = -1;
 	if (!is_framed(c)) {
-		dispatch_from_client(turn, &c->tuple, content, c->world->now_ms,
-				     c->world->unix_s, c->reply, &c->out);
+		dispatch_from_client(turn, &c->tuple, content, c->fixture->now_ms,
+				     c->fixture->unix_s, c->reply, &c->out);
 		return;
 	}
 	assert(content.len <= MS_FRAME_PAYLOAD_MAX);
@@ -341,7 +341,7 @@ static void submit(struct ms_client *c, enum ms_frame type, struct slice content
 		memcpy(frame + MS_FRAME_HEADER_LEN, content.data, content.len);
 	dispatch_ms_frame(turn, &c->tuple,
 			  (struct slice){frame, MS_FRAME_HEADER_LEN + content.len},
-			  c->world->now_ms, c->world->unix_s, c->reply, &c->out);
+			  c->fixture->now_ms, c->fixture->unix_s, c->reply, &c->out);
 }
 
 int ms_client_again(struct ms_client *c)
@@ -444,7 +444,7 @@ bool ms_client_data(struct ms_client *c, const void *data, size_t len)
 
 struct allocation *ms_client_allocation(const struct ms_client *c)
 {
-	return allocation_find(c->world->turn.table, &c->tuple);
+	return allocation_find(c->fixture->turn.table, &c->tuple);
 }
 
 bool ms_client_from_peer(struct ms_client *c, const char *peer, const void *data,
@@ -454,7 +454,7 @@ bool ms_client_from_peer(struct ms_client *c, const char *peer, const void *data
 	struct endpoint source = ep(peer);
 
 	assert(al != NULL);
-	dispatch_from_peer(&c->world->turn, al->slot, &source, (struct slice){data, len},
-			   c->world->now_ms, out);
+	dispatch_from_peer(&c->fixture->turn, al->slot, &source,
+			   (struct slice){data, len}, c->fixture->now_ms, out);
 	return out->kind == FORWARD_TO_CLIENT;
 }

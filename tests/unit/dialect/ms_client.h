@@ -3,7 +3,7 @@
  * codec, signs them, and judges every answer. Knows nothing of libcheck, so that the fuzzer can
  * use it. Its fronts are those of turn_client.h; on a stream all is framed.
  *
- *	ms_client_init(&c, &world, "192.0.2.200:5000", FRONT_OUTSIDE_UDP, "alice");
+ *	ms_client_init(&c, &fixture, "192.0.2.200:5000", FRONT_OUTSIDE_UDP, "alice");
  *	ms_client_allocate(&c);
  *	ms_client_send(&c, "192.0.2.1:7000", "x", 1);
  *
@@ -48,7 +48,7 @@ enum {
 enum { MS_CLIENT_MESSAGE_MAX = MS_MSG_MAX + 1 };
 
 struct ms_client {
-	struct world *world;
+	struct fixture *fixture;
 	struct five_tuple tuple;
 	enum ms_integrity kind;
 	bool bare; /* no credentials at all */
@@ -83,10 +83,10 @@ struct ms_client {
 };
 
 /* The dialect is on, with the realm that Microsoft has. */
-void ms_world_enable(struct world *world);
+void ms_fixture_enable(struct fixture *fixture);
 
 /* The credential is good for a day. */
-void ms_client_init(struct ms_client *c, struct world *world, const char *address,
+void ms_client_init(struct ms_client *c, struct fixture *fixture, const char *address,
 		    uint16_t front, const char *user);
 void ms_client_credential(struct ms_client *c, const char *user, enum ms_form form,
 			  int64_t expires_s);

@@ -159,8 +159,8 @@ START_TEST(answers_to_strangers_are_small) /* attack 12 */
 	uint64_t random = 12;
 
 	begin();
-	strcpy(world.settings.realm, "avedge");
-	client_init(&bob, &world, "[2001:db8:9::1]:5000", FRONT_OUTSIDE_UDP6, "bob");
+	strcpy(fixture.settings.realm, "avedge");
+	client_init(&bob, &fixture, "[2001:db8:9::1]:5000", FRONT_OUTSIDE_UDP6, "bob");
 	for (unsigned i = 0; i < 60000; i++) {
 		struct client *c = i % 2 ? &alice : &bob;
 		size_t target = 20 + random_below(&random, i % 3 ? 100 : 1480);
@@ -204,9 +204,9 @@ START_TEST(smallest_requests_and_their_answers) /* attack 12 */
 	};
 
 	begin();
-	strcpy(world.settings.realm, "avedge");
+	strcpy(fixture.settings.realm, "avedge");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		client_init(&alice, &world, rows[i].client, rows[i].front, "alice");
+		client_init(&alice, &fixture, rows[i].client, rows[i].front, "alice");
 		alice.bare = true;
 		client_start(&alice, rows[i].method);
 		if (rows[i].with_transport)
@@ -238,8 +238,8 @@ START_TEST(reflection_is_limited)
 	unsigned replies = 0;
 
 	begin();
-	world.settings.limits.stranger_rate = 10;
-	world.settings.limits.stranger_burst = 40;
+	fixture.settings.limits.stranger_rate = 10;
+	fixture.settings.limits.stranger_burst = 40;
 	client_login(&alice);
 	alice.bare = !floods[_i].credentials;
 	alice.wrong = WRONG_MAC;
@@ -247,7 +247,7 @@ START_TEST(reflection_is_limited)
 	client_sign(&alice);
 	for (unsigned i = 0; i < 100000; i++) {
 		if (i % 10 == 0)
-			world.now_ms++;
+			fixture.now_ms++;
 		alice.tuple.client.port = (uint16_t)(1024 + i % 60000);
 		store_be32(alice.message + 8, i);
 		client_again(&alice);
@@ -262,7 +262,7 @@ START_TEST(reflection_is_limited)
 	ck_assert_msg(replies > 100, "%s: %u replies", floods[_i].name, replies);
 	ck_assert_msg(back * 100 < in, "%s: %lu bytes for %lu", floods[_i].name,
 		      (unsigned long)back, (unsigned long)in);
-	ck_assert_uint_eq(world_drops(&world, DROP_LIMITED), 100001 - replies - 1);
+	ck_assert_uint_eq(fixture_drops(&fixture, DROP_LIMITED), 100001 - replies - 1);
 	end();
 }
 END_TEST
@@ -270,15 +270,15 @@ END_TEST
 /* Guesses get few answers, all are counted, and whoever has the password is not held up. */
 START_TEST(guessing_passwords_is_limited) /* attack 33 */
 {
-	const uint64_t *failures = world.turn.counters.auth_failures;
+	const uint64_t *failures = fixture.turn.counters.auth_failures;
 	unsigned answers = 0;
 
 	begin();
-	world.settings.limits.stranger_rate = 10;
-	world.settings.limits.stranger_burst = 20;
+	fixture.settings.limits.stranger_rate = 10;
+	fixture.settings.limits.stranger_burst = 20;
 	client_login(&alice);
 	for (unsigned i = 0; i < 10000; i++) {
-		world.now_ms++;
+		fixture.now_ms++;
 		snprintf(alice.password, sizeof(alice.password), "guess %u", i);
 		client_start(&alice, TURN_ALLOCATE);
 		stun_add_u32(&alice.b, TURN_REQUESTED_TRANSPORT, 17u << 24);
@@ -287,7 +287,7 @@ START_TEST(guessing_passwords_is_limited) /* attack 33 */
 	/* The burst, and ten for each of ten seconds. */
 	ck_assert_msg(answers <= 20 + 100, "attack 33: %u answers", answers);
 	ck_assert_uint_eq(failures[AUTH_FAILURE_BAD_MAC], 10000);
-	client_credential(&alice, "alice", world.unix_s + 600);
+	client_credential(&alice, "alice", fixture.unix_s + 600);
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	end();
 }
@@ -296,10 +296,10 @@ END_TEST
 START_TEST(limiter_spares_who_proved_something) /* attack 13 */
 {
 	begin();
-	world.settings.limits.stranger_rate = 1;
-	world.settings.limits.stranger_burst = 2;
+	fixture.settings.limits.stranger_rate = 1;
+	fixture.settings.limits.stranger_burst = 2;
 	ck_assert_int_eq(client_allocate(&alice), 0);
-	client_init(&bob, &world, "192.0.2.200:5001", FRONT_OUTSIDE_UDP, "bob");
+	client_init(&bob, &fixture, "192.0.2.200:5001", FRONT_OUTSIDE_UDP, "bob");
 	client_login(&bob);
 	client_login(&bob);
 	client_login(&bob);
@@ -313,7 +313,7 @@ START_TEST(limiter_spares_who_proved_something) /* attack 13 */
 	alice.wrong = WRONG_MAC;
 	client_refresh(&alice, 600);
 	expect(&alice, 401, "who has an allocation is no stranger");
-	client_init(&bob, &world, "192.0.2.200:5002", FRONT_OUTSIDE_TCP, "bob");
+	client_init(&bob, &fixture, "192.0.2.200:5002", FRONT_OUTSIDE_TCP, "bob");
 	client_login(&bob);
 	expect(&bob, 401, "and streams have shown their return path");
 	end();
@@ -325,8 +325,8 @@ START_TEST(spoofed_packets_leave_no_state) /* attacks 17 and 18, T-030 */
 	uint64_t random = 17;
 
 	begin();
-	world.settings.limits.stranger_rate = 10;
-	world.settings.limits.stranger_burst = 20;
+	fixture.settings.limits.stranger_rate = 10;
+	fixture.settings.limits.stranger_burst = 20;
 	client_login(&bob);
 	bob.wrong = WRONG_MAC;
 	client_start(&bob, TURN_ALLOCATE);
@@ -342,23 +342,23 @@ START_TEST(spoofed_packets_leave_no_state) /* attacks 17 and 18, T-030 */
 		store_be64(c->tuple.client.ip.bytes, random_u64(&random));
 		memset(c->tuple.client.ip.bytes + 4, 0, 12);
 		c->tuple.client.port = (uint16_t)(1 + i % 65535);
-		dispatch_from_client(&world.turn, &c->tuple,
+		dispatch_from_client(&fixture.turn, &c->tuple,
 				     (struct slice){c->message, c->message_len},
-				     world.now_ms, world.unix_s, c->reply, &c->out);
+				     fixture.now_ms, fixture.unix_s, c->reply, &c->out);
 		ck_assert(!c->out.authenticated);
 		ck_assert_int_ne(c->out.action, DISPATCH_FORWARD);
 	}
-	ck_assert_msg(allocation_count(world.turn.table) == 0,
+	ck_assert_msg(allocation_count(fixture.turn.table) == 0,
 		      "attack 17: an allocation");
-	ck_assert_msg(world.turn.table->allocations.mark == 0 &&
-			      world.turn.table->permissions.mark == 0 &&
-			      world.turn.table->channels.mark == 0,
+	ck_assert_msg(fixture.turn.table->allocations.mark == 0 &&
+			      fixture.turn.table->permissions.mark == 0 &&
+			      fixture.turn.table->channels.mark == 0,
 		      "attack 17: memory touched");
-	ck_assert_msg(world_is_clean(&world) && world.edge.opened == 0,
+	ck_assert_msg(fixture_is_clean(&fixture) && fixture.edge.opened == 0,
 		      "attack 17: state");
 	ck_assert_uint_eq(
-		world.turn.counters.auth_failures[AUTH_FAILURE_BAD_MAC] +
-			world.turn.counters.auth_failures[AUTH_FAILURE_UNKNOWN_USER],
+		fixture.turn.counters.auth_failures[AUTH_FAILURE_BAD_MAC] +
+			fixture.turn.counters.auth_failures[AUTH_FAILURE_UNKNOWN_USER],
 		125000);
 	end();
 }
@@ -400,7 +400,7 @@ START_TEST(attributes_behind_the_integrity) /* attack 36 */
 		for (unsigned upto = 0; upto < 4; upto++) {
 			size_t want_len = 0;
 
-			/* Once without, once with; the fake world repeats itself exactly. */
+			/* Once without, once with; the fake fixture repeats itself exactly. */
 			for (unsigned with = 0; with < 2; with++) {
 				begin();
 				client_login(&alice);
@@ -437,8 +437,8 @@ START_TEST(no_byte_of_the_buffer_leaves) /* attack 46 */
 
 	for (size_t p = 0; p < ARRAY_LEN(poisons); p++) {
 		begin();
-		strcpy(world.settings.realm, "seven77");
-		strcpy(world.settings.software, "nine99999");
+		strcpy(fixture.settings.realm, "seven77");
+		strcpy(fixture.settings.software, "nine99999");
 		alice.poison = poisons[p];
 		for (unsigned i = 0; i < 6; i++) {
 			if (i == 0)

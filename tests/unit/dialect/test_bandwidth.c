@@ -1,5 +1,5 @@
 /*
- * test_bandwidth.c - limits of bandwidth in the world of fake_edge.h: flows of packets at
+ * test_bandwidth.c - limits of bandwidth in the fixture of fake_edge.h: flows of packets at
  * given rates, time moved by hand, and what gets through.
  */
 #include "relay/core/bandwidth/bandwidth.h"
@@ -60,10 +60,10 @@ END_TEST
 START_TEST(a_prefix_is_bound_whoever_is_in_it)
 {
 	limits()->per_prefix = MBIT;
-	flows[0] = (struct flow){.al = world_allocate(&world, "alice", 7000, NULL),
+	flows[0] = (struct flow){.al = fixture_allocate(&fixture, "alice", 7000, NULL),
 				 .bps = 5 * MBIT,
 				 .packet = 600};
-	flows[1] = (struct flow){.al = world_allocate(&world, "bob", 7001, NULL),
+	flows[1] = (struct flow){.al = fixture_allocate(&fixture, "bob", 7001, NULL),
 				 .bps = 5 * MBIT,
 				 .packet = 600};
 	flow_count = 2;
@@ -104,8 +104,8 @@ START_TEST(who_stays_below_loses_nothing)
 			offer(video);
 	}
 	lost_nothing("key frames", video);
-	ck_assert_uint_eq(world.turn.counters.exceeded_average, 0);
-	ck_assert_uint_eq(world.turn.counters.exceeded_peak, 0);
+	ck_assert_uint_eq(fixture.turn.counters.exceeded_average, 0);
+	ck_assert_uint_eq(fixture.turn.counters.exceeded_peak, 0);
 }
 END_TEST
 
@@ -127,7 +127,7 @@ START_TEST(average_and_peak)
 	ck_assert_uint_gt(flow->refused[DROP_BANDWIDTH_ALLOCATION], 0);
 	/* Silence fills it again, and with peak at 100 percent there is no more than that. */
 	limits()->peak_percent = 100;
-	world.now_ms += 10000;
+	fixture.now_ms += 10000;
 	forget();
 	run(4000);
 	near("no peak", mbit_of(flow, 4000), 1, 0.1);
@@ -153,18 +153,19 @@ START_TEST(exceeding_is_counted_once_until_it_is_over)
 	struct flow *flow = add_flow("alice", 20 * MBIT, 1000);
 
 	run(20000);
-	ck_assert_uint_eq(world.turn.counters.exceeded_peak, 1);
-	ck_assert_uint_eq(world.turn.counters.exceeded_average, 1);
-	struct bandwidth_exceeding now = bandwidth_exceeding(&world.turn, world.now_ms);
+	ck_assert_uint_eq(fixture.turn.counters.exceeded_peak, 1);
+	ck_assert_uint_eq(fixture.turn.counters.exceeded_average, 1);
+	struct bandwidth_exceeding now =
+		bandwidth_exceeding(&fixture.turn, fixture.now_ms);
 	ck_assert_uint_eq(now.average, 1);
 	flow->bps = 100 * KBIT;
 	run(15000);
-	now = bandwidth_exceeding(&world.turn, world.now_ms);
+	now = bandwidth_exceeding(&fixture.turn, fixture.now_ms);
 	ck_assert_uint_eq(now.average, 0);
 	ck_assert_uint_eq(now.peak, 0);
 	flow->bps = 20 * MBIT;
 	run(5000);
-	ck_assert_uint_eq(world.turn.counters.exceeded_peak, 2);
+	ck_assert_uint_eq(fixture.turn.counters.exceeded_peak, 2);
 }
 END_TEST
 
@@ -192,7 +193,7 @@ START_TEST(who_comes_after_somebody_owes_nothing)
 	struct flow *alice_flow = add_flow("alice", MBIT, 1000);
 	run(5000);
 	ck_assert_uint_lt(alice_flow->passed, alice_flow->sent);
-	allocation_delete(&world.turn, alice_flow->al, END_RELEASED, world.now_ms);
+	allocation_delete(&fixture.turn, alice_flow->al, END_RELEASED, fixture.now_ms);
 	flow_count = 0;
 	struct flow *next = add_flow("bob", 0, 1000);
 	offer(next);
@@ -257,19 +258,20 @@ START_TEST(a_stream_waits_instead_of_losing_bytes)
 		limits()->total = rate;
 	/* Use up what is there at first. */
 	for (int i = 0; i < 2000; i++)
-		world.now_ms += bandwidth_owes(&world.turn, flow->al, 1000, world.now_ms);
-	start = world.now_ms;
-	while (world.now_ms - start < 60000) {
+		fixture.now_ms +=
+			bandwidth_owes(&fixture.turn, flow->al, 1000, fixture.now_ms);
+	start = fixture.now_ms;
+	while (fixture.now_ms - start < 60000) {
 		size_t frame = 1 + random_below(&seed, 65535);
 
 		bytes += frame;
-		world.now_ms +=
-			bandwidth_owes(&world.turn, flow->al, frame, world.now_ms);
+		fixture.now_ms +=
+			bandwidth_owes(&fixture.turn, flow->al, frame, fixture.now_ms);
 	}
-	near("stream", (double)bytes * 8 / 1000 / (double)(world.now_ms - start),
+	near("stream", (double)bytes * 8 / 1000 / (double)(fixture.now_ms - start),
 	     (double)rate / 1e6, 0.08);
-	ck_assert_uint_gt(world.turn.counters.stream_waits[_i < 3 ? BANDWIDTH_ALLOCATION
-								  : BANDWIDTH_TOTAL],
+	ck_assert_uint_gt(fixture.turn.counters.stream_waits[_i < 3 ? BANDWIDTH_ALLOCATION
+								    : BANDWIDTH_TOTAL],
 			  0);
 }
 END_TEST
@@ -291,7 +293,7 @@ START_TEST(both_directions_are_counted_and_drops_have_names)
 	/* 128 kbit/s for a quarter of a second are 4000 bytes. */
 	ck_assert_uint_eq(to_peer, 2);
 	ck_assert_uint_eq(to_client, 2);
-	ck_assert_uint_eq(world_drops(&world, DROP_BANDWIDTH_ALLOCATION_PEAK), 6);
+	ck_assert_uint_eq(fixture_drops(&fixture, DROP_BANDWIDTH_ALLOCATION_PEAK), 6);
 	ck_assert_int_eq(out.kind, FORWARD_DROP);
 	ck_assert_int_eq(out.reason, DROP_BANDWIDTH_ALLOCATION_PEAK);
 	ck_assert_uint_eq(client_allocation(&alice)->to_peer.packets, 2);
@@ -307,7 +309,7 @@ START_TEST(a_client_on_a_stream_is_told_to_wait)
 	struct forward out;
 
 	limits()->per_allocation = 64 * KBIT;
-	client_init(&alice, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	ck_assert_int_eq(client_bind(&alice, 0x4000, PEER), 0);
 	for (int i = 0; i < 2; i++) {
@@ -318,37 +320,38 @@ START_TEST(a_client_on_a_stream_is_told_to_wait)
 	/* 6000 bytes at 128 kbit/s are 375 ms, less the quarter that the bucket holds. */
 	ck_assert_uint_ge(alice.out.forward.wait_ms, 125);
 	ck_assert_uint_le(alice.out.forward.wait_ms, 126);
-	ck_assert_uint_eq(world.turn.counters.stream_waits[BANDWIDTH_ALLOCATION_PEAK], 1);
+	ck_assert_uint_eq(fixture.turn.counters.stream_waits[BANDWIDTH_ALLOCATION_PEAK],
+			  1);
 	/* Datagrams of peers can be lost. */
 	ck_assert(!client_from_peer(&alice, PEER, data, 1000, &out));
-	ck_assert_uint_eq(world_drops(&world, DROP_BANDWIDTH_ALLOCATION_PEAK), 1);
+	ck_assert_uint_eq(fixture_drops(&fixture, DROP_BANDWIDTH_ALLOCATION_PEAK), 1);
 }
 END_TEST
 
 START_TEST(meters_tell_users_sides_and_peaks)
 {
-	struct bandwidth *bandwidth = world.commons.bandwidth;
+	struct bandwidth *bandwidth = fixture.shared.bandwidth;
 	struct flow *a = add_flow("alice", MBIT, 1000);
 
 	add_flow("alice", 2 * MBIT, 1000);
 	run(5000);
-	uint64_t user = bandwidth_of_user(bandwidth, a->al->user_quota, world.now_ms);
+	uint64_t user = bandwidth_of_user(bandwidth, a->al->user_quota, fixture.now_ms);
 	uint64_t prefix =
-		bandwidth_of_prefix(bandwidth, a->al->prefix_quota, world.now_ms);
+		bandwidth_of_prefix(bandwidth, a->al->prefix_quota, fixture.now_ms);
 	near("user", (double)user / 1e6, 3, 0.1);
 	near("prefix", (double)prefix / 1e6, 1, 0.1);
 	near("side",
-	     (double)bandwidth_of_side(bandwidth, SIDE_OUTSIDE, world.now_ms) / 1e6, 3,
+	     (double)bandwidth_of_side(bandwidth, SIDE_OUTSIDE, fixture.now_ms) / 1e6, 3,
 	     0.1);
-	near("all", (double)bandwidth_of_all(bandwidth, world.now_ms) / 1e6, 3, 0.1);
-	ck_assert_uint_eq(bandwidth_of_side(bandwidth, SIDE_INSIDE, world.now_ms), 0);
+	near("all", (double)bandwidth_of_all(bandwidth, fixture.now_ms) / 1e6, 3, 0.1);
+	ck_assert_uint_eq(bandwidth_of_side(bandwidth, SIDE_INSIDE, fixture.now_ms), 0);
 	near("peak user", (double)bandwidth_peak(bandwidth, BANDWIDTH_EACH_USER) / 1e6, 3,
 	     0.1);
 	near("peak allocation",
 	     (double)bandwidth_peak(bandwidth, BANDWIDTH_EACH_ALLOCATION) / 1e6, 2, 0.1);
-	ck_assert_uint_eq(bandwidth_of_user(bandwidth, 4711, world.now_ms), 0);
-	world.now_ms += 10000;
-	ck_assert_uint_eq(bandwidth_of_all(bandwidth, world.now_ms), 0);
+	ck_assert_uint_eq(bandwidth_of_user(bandwidth, 4711, fixture.now_ms), 0);
+	fixture.now_ms += 10000;
+	ck_assert_uint_eq(bandwidth_of_all(bandwidth, fixture.now_ms), 0);
 }
 END_TEST
 

@@ -27,7 +27,7 @@ START_TEST(binding_tells_the_source) /* T-005 T-006 T-040 T-041 T-042 T-043 */
 	struct stun_attr attr;
 
 	begin();
-	client_init(&alice, &world, fronts[_i].client, fronts[_i].front, "alice");
+	client_init(&alice, &fixture, fronts[_i].client, fronts[_i].front, "alice");
 	alice.bare = true;
 	alice.fingerprint = fronts[_i].fingerprint;
 	client_start(&alice, STUN_BINDING);
@@ -42,7 +42,7 @@ START_TEST(binding_tells_the_source) /* T-005 T-006 T-040 T-041 T-042 T-043 */
 	while (stun_attr_next(&rest, &attr))
 		ck_assert_uint_eq(attr.type, STUN_XOR_MAPPED_ADDRESS);
 	ck_assert_uint_eq(load_be16(alice.reply), 0x0101);
-	ck_assert_msg(world_is_clean(&world) && !alice.out.authenticated,
+	ck_assert_msg(fixture_is_clean(&fixture) && !alice.out.authenticated,
 		      "T-042 no state");
 	end();
 }
@@ -107,7 +107,7 @@ START_TEST(repeated_attributes_hide_no_other) /* T-016 T-017 */
 	struct stun_attr attr;
 
 	begin();
-	client_init(&alice, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 	alice.bare = true;
 	client_start(&alice, STUN_BINDING);
 	for (unsigned i = 0; i < 1000; i++)
@@ -127,7 +127,7 @@ START_TEST(unknown_attributes_without_end) /* T-016 */
 	struct stun_attr attr;
 
 	begin();
-	client_init(&alice, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 	alice.bare = true;
 	client_start(&alice, STUN_BINDING);
 	for (unsigned i = 0; i < 16000; i++)
@@ -151,7 +151,7 @@ START_TEST(binding_indication_is_a_keepalive) /* T-019 T-046 */
 	ck_assert_msg(alice.out.action == DISPATCH_NOTHING, "T-046 no reply");
 	ck_assert_msg(client_allocation(&alice)->expires_ms == expires,
 		      "T-046 nothing renewed");
-	ck_assert_uint_eq(world.turn.counters.indications, 1);
+	ck_assert_uint_eq(fixture.turn.counters.indications, 1);
 	client_start_class(&alice, STUN_BINDING, STUN_INDICATION);
 	stun_builder_add(&alice.b, 0x7FFF, NULL, 0);
 	client_ask(&alice);
@@ -215,7 +215,7 @@ START_TEST(only_binding_was_ever_classic)
 	begin();
 	memcpy(bytes, classic, sizeof(bytes));
 	store_be16(bytes, cookieless[_i].type);
-	client_init(&alice, &world, ALICE, cookieless[_i].front, "alice");
+	client_init(&alice, &fixture, ALICE, cookieless[_i].front, "alice");
 	client_raw(&alice, bytes, sizeof(bytes));
 	expect_silence(&alice, DROP_BAD_COOKIE, 0, cookieless[_i].name);
 	end();
@@ -227,7 +227,7 @@ START_TEST(nothing_classic_over_dtls) /* T-053 */
 	uint8_t bytes[20];
 
 	begin();
-	world.fronts[FRONT_OUTSIDE_UDP].transport = TRANSPORT_DTLS;
+	fixture.fronts[FRONT_OUTSIDE_UDP].transport = TRANSPORT_DTLS;
 	client_raw(&alice, classic, sizeof(classic));
 	expect(&alice, 500, "T-053 classic request over DTLS: 500, 16 bytes of id");
 	memcpy(bytes, classic, sizeof(bytes));

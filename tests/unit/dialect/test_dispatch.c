@@ -161,7 +161,7 @@ static const struct {
 START_TEST(frames_of_a_stream)
 {
 	begin();
-	client_init(&alice, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 	client_raw(&alice, frames[_i].bytes, frames[_i].len);
 	ck_assert_msg(alice.out.action == frames[_i].action, "%s: action %d",
 		      frames[_i].name, alice.out.action);
@@ -171,7 +171,7 @@ END_TEST
 
 START_TEST(datagrams_are_counted_by_kind)
 {
-	const uint64_t *datagrams = world.turn.counters.datagrams;
+	const uint64_t *datagrams = fixture.turn.counters.datagrams;
 
 	begin();
 	client_login(&alice);
@@ -180,7 +180,7 @@ START_TEST(datagrams_are_counted_by_kind)
 	ck_assert_uint_eq(datagrams[DATAGRAM_STUN], 1);
 	ck_assert_uint_eq(datagrams[DATAGRAM_RTP], 1);
 	ck_assert_uint_eq(datagrams[DATAGRAM_CHANNEL_DATA], 1);
-	client_init(&bob, &world, BOB, FRONT_OUTSIDE_TCP, "bob");
+	client_init(&bob, &fixture, BOB, FRONT_OUTSIDE_TCP, "bob");
 	client_login(&bob);
 	ck_assert_msg(datagrams[DATAGRAM_STUN] == 1, "a frame of a stream is none");
 	end();
@@ -196,8 +196,8 @@ START_TEST(port_zero) /* attack 54 */
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	ck_assert_int_eq(client_permit(&alice, PEER), 0);
 	source.port = 0;
-	dispatch_from_peer(&world.turn, client_allocation(&alice)->slot, &source,
-			   (struct slice){(const uint8_t *)"x", 1}, world.now_ms, &out);
+	dispatch_from_peer(&fixture.turn, client_allocation(&alice)->slot, &source,
+			   (struct slice){(const uint8_t *)"x", 1}, fixture.now_ms, &out);
 	ck_assert_msg(out.kind == FORWARD_DROP, "attack 54: peer with source port 0");
 	bob.bare = true;
 	bob.tuple.client.port = 0;
@@ -212,14 +212,14 @@ END_TEST
 START_TEST(stream_client_is_gone) /* T-213 */
 {
 	begin();
-	client_init(&alice, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 	ck_assert_int_eq(client_allocate(&alice), 0);
-	dispatch_client_gone(&world.turn, &bob.tuple, world.now_ms);
+	dispatch_client_gone(&fixture.turn, &bob.tuple, fixture.now_ms);
 	ck_assert_ptr_nonnull(client_allocation(&alice));
-	dispatch_client_gone(&world.turn, &alice.tuple, world.now_ms);
-	ck_assert_msg(world_is_clean(&world),
+	dispatch_client_gone(&fixture.turn, &alice.tuple, fixture.now_ms);
+	ck_assert_msg(fixture_is_clean(&fixture),
 		      "T-213 the allocation ends with its connection");
-	ck_assert_uint_eq(world.edge.last.end_reason, END_CLIENT_GONE);
+	ck_assert_uint_eq(fixture.edge.last.end_reason, END_CLIENT_GONE);
 	end();
 }
 END_TEST
@@ -227,21 +227,21 @@ END_TEST
 START_TEST(expiry_tells_when) /* T-211 T-239 */
 {
 	begin();
-	ck_assert(dispatch_expire(&world.turn, world.now_ms) == UINT64_MAX);
+	ck_assert(dispatch_expire(&fixture.turn, fixture.now_ms) == UINT64_MAX);
 	client_login(&alice);
 	client_start(&alice, TURN_ALLOCATE);
 	ADD_ROWS(&alice, ((struct attr_row[]){UDP, EVEN_PORT(0x80)}));
 	ck_assert_int_eq(client_ask(&alice), 0);
-	ck_assert_uint_eq(dispatch_expire(&world.turn, world.now_ms),
-			  world.now_ms + 30000);
+	ck_assert_uint_eq(dispatch_expire(&fixture.turn, fixture.now_ms),
+			  fixture.now_ms + 30000);
 	advance(30000);
-	ck_assert_uint_eq(dispatch_expire(&world.turn, world.now_ms),
-			  world.now_ms + 570000);
-	world.now_ms += 570000;
+	ck_assert_uint_eq(dispatch_expire(&fixture.turn, fixture.now_ms),
+			  fixture.now_ms + 570000);
+	fixture.now_ms += 570000;
 	/* Not swept yet, and gone all the same. */
 	client_refresh(&alice, 600);
 	expect(&alice, 437, "T-211 overdue: 437");
-	ck_assert(world_is_clean(&world));
+	ck_assert(fixture_is_clean(&fixture));
 	end();
 }
 END_TEST

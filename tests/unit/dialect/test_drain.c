@@ -13,8 +13,8 @@ static struct ms_client carol;
 static void begin_both(void)
 {
 	begin();
-	ms_world_enable(&world);
-	ms_client_init(&carol, &world, "192.0.2.202:5000", FRONT_OUTSIDE_UDP, "carol");
+	ms_fixture_enable(&fixture);
+	ms_client_init(&carol, &fixture, "192.0.2.202:5000", FRONT_OUTSIDE_UDP, "carol");
 }
 
 static struct ip_addr address(const char *text)
@@ -27,21 +27,21 @@ static struct ip_addr address(const char *text)
 
 static uint64_t refused(enum refusal why)
 {
-	return world.turn.counters.refusals[why];
+	return fixture.turn.counters.refusals[why];
 }
 
 START_TEST(draining_refuses_new_allocations_as_if_the_quota_were_used_up)
 {
-	turn_set_draining(&world.commons, true);
+	turn_set_draining(&fixture.shared, true);
 	client_allocate(&alice);
 	expect(&alice, 486, "no other relay is known");
 	ck_assert(!client_has(&alice, STUN_ALTERNATE_SERVER));
 	ck_assert_int_eq(ms_client_allocate(&carol), MS_SERVER_ERROR);
 	ck_assert_ptr_null(carol.fault);
 	ck_assert_uint_eq(refused(REFUSAL_DRAINING), 2);
-	ck_assert(world_is_clean(&world));
+	ck_assert(fixture_is_clean(&fixture));
 
-	turn_set_draining(&world.commons, false);
+	turn_set_draining(&fixture.shared, false);
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	ck_assert_int_eq(ms_client_allocate(&carol), 0);
 	ck_assert_uint_eq(refused(REFUSAL_DRAINING), 2);
@@ -52,8 +52,8 @@ START_TEST(draining_lets_running_allocations_go_on)
 {
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	ck_assert_int_eq(ms_client_allocate(&carol), 0);
-	world.settings.alternates[SIDE_OUTSIDE].v4 = address(OTHER_V4); /* T-186 */
-	turn_set_draining(&world.commons, true);
+	fixture.settings.alternates[SIDE_OUTSIDE].v4 = address(OTHER_V4); /* T-186 */
+	turn_set_draining(&fixture.shared, true);
 
 	ck_assert_int_eq(client_refresh(&alice, 1200), 0);
 	ck_assert_int_eq(client_permit(&alice, PEER), 0);
@@ -70,7 +70,7 @@ END_TEST
 START_TEST(draining_answers_a_repeated_allocate_as_before)
 {
 	ck_assert_int_eq(client_allocate(&alice), 0);
-	turn_set_draining(&world.commons, true);
+	turn_set_draining(&fixture.shared, true);
 	ck_assert_int_eq(client_again(&alice), 0); /* T-232 */
 }
 END_TEST
@@ -88,8 +88,8 @@ START_TEST(draining_keeps_a_reservation)
 	ck_assert(client_find(&alice, TURN_RESERVATION_TOKEN, &token));
 	memcpy(value, token.value.data, sizeof(value));
 
-	turn_set_draining(&world.commons, true);
-	client_init(&bob, &world, BOB, FRONT_OUTSIDE_UDP, "alice");
+	turn_set_draining(&fixture.shared, true);
+	client_init(&bob, &fixture, BOB, FRONT_OUTSIDE_UDP, "alice");
 	client_login(&bob);
 	client_start(&bob, TURN_ALLOCATE);
 	stun_add_u32(&bob.b, TURN_REQUESTED_TRANSPORT, 17u << 24);
@@ -100,8 +100,8 @@ END_TEST
 
 START_TEST(draining_tells_a_stranger_nothing) /* T-180 */
 {
-	world.settings.alternates[SIDE_OUTSIDE].v4 = address(OTHER_V4);
-	turn_set_draining(&world.commons, true);
+	fixture.settings.alternates[SIDE_OUTSIDE].v4 = address(OTHER_V4);
+	turn_set_draining(&fixture.shared, true);
 	ck_assert_int_eq(client_login(&alice), 401);
 	ck_assert(!client_has(&alice, STUN_ALTERNATE_SERVER));
 	alice.wrong = WRONG_MAC;
@@ -110,7 +110,7 @@ START_TEST(draining_tells_a_stranger_nothing) /* T-180 */
 
 	ck_assert_int_eq(ms_client_login(&carol), 401);
 	struct endpoint server = ms_client_address(&carol, MS_ALTERNATE_SERVER);
-	ck_assert(endpoint_equal(&server, &world.fronts[FRONT_OUTSIDE_UDP].local));
+	ck_assert(endpoint_equal(&server, &fixture.fronts[FRONT_OUTSIDE_UDP].local));
 	ck_assert_uint_eq(refused(REFUSAL_DRAINING) + refused(REFUSAL_REDIRECTED), 0);
 }
 END_TEST
@@ -119,8 +119,8 @@ START_TEST(draining_does_not_redirect_what_is_wrong_in_itself)
 {
 	static const struct attr_row no_transport[] = {EVEN_PORT(0)};
 
-	world.settings.alternates[SIDE_OUTSIDE].v4 = address(OTHER_V4);
-	turn_set_draining(&world.commons, true);
+	fixture.settings.alternates[SIDE_OUTSIDE].v4 = address(OTHER_V4);
+	turn_set_draining(&fixture.shared, true);
 	client_login(&alice);
 	client_start(&alice, TURN_ALLOCATE);
 	ADD_ROWS(&alice, no_transport);
@@ -174,37 +174,37 @@ static void expect_alternates(const struct client *c, const char *first,
 
 START_TEST(draining_names_other_relays)
 {
-	struct turn_alternate *outside = &world.settings.alternates[SIDE_OUTSIDE];
+	struct turn_alternate *outside = &fixture.settings.alternates[SIDE_OUTSIDE];
 	const char *first = redirections[_i].first;
 
 	if (redirections[_i].v4)
 		outside->v4 = address(redirections[_i].v4);
 	if (redirections[_i].v6)
 		outside->v6 = address(redirections[_i].v6);
-	client_init(&alice, &world, redirections[_i].client, redirections[_i].front,
+	client_init(&alice, &fixture, redirections[_i].client, redirections[_i].front,
 		    "alice");
-	turn_set_draining(&world.commons, true);
+	turn_set_draining(&fixture.shared, true);
 	client_allocate(&alice);
 	expect(&alice, first ? 300 : 486, redirections[_i].name);
 	expect_alternates(&alice, first, redirections[_i].second);
 	ck_assert_uint_eq(refused(REFUSAL_REDIRECTED), first != NULL);
 	ck_assert_uint_eq(refused(REFUSAL_DRAINING), first == NULL);
-	ck_assert(world_is_clean(&world));
+	ck_assert(fixture_is_clean(&fixture));
 }
 END_TEST
 
 START_TEST(draining_names_another_relay_in_the_ms_dialect)
 {
-	world.settings.alternates[SIDE_OUTSIDE].v4 = address(OTHER_V4);
-	world.settings.alternates[SIDE_OUTSIDE].v6 = address(OTHER_V6);
-	turn_set_draining(&world.commons, true);
+	fixture.settings.alternates[SIDE_OUTSIDE].v4 = address(OTHER_V4);
+	fixture.settings.alternates[SIDE_OUTSIDE].v6 = address(OTHER_V6);
+	turn_set_draining(&fixture.shared, true);
 	ck_assert_int_eq(ms_client_allocate(&carol), MS_TRY_ALTERNATE);
 	ck_assert_ptr_null(carol.fault); /* signed, among others */
 	struct endpoint server = ms_client_address(&carol, MS_ALTERNATE_SERVER);
 	struct endpoint want = ep("198.18.9.9:3478");
 	ck_assert(endpoint_equal(&server, &want));
 	ck_assert_uint_eq(refused(REFUSAL_REDIRECTED), 1);
-	ck_assert(world_is_clean(&world));
+	ck_assert(fixture_is_clean(&fixture));
 }
 END_TEST
 
@@ -225,14 +225,14 @@ static const struct {
 
 START_TEST(draining_names_the_certificate_of_the_other_relay)
 {
-	struct turn_alternate *inside = &world.settings.alternates[SIDE_INSIDE];
+	struct turn_alternate *inside = &fixture.settings.alternates[SIDE_INSIDE];
 	struct stun_attr attr;
 
 	inside->v4 = address("10.0.0.2");
 	strcpy(inside->domain, domains[_i].domain);
-	client_init(&alice, &world, "10.0.0.7:5000", domains[_i].front, "alice");
+	client_init(&alice, &fixture, "10.0.0.7:5000", domains[_i].front, "alice");
 	alice.auth = domains[_i].auth;
-	turn_set_draining(&world.commons, true);
+	turn_set_draining(&fixture.shared, true);
 	client_allocate(&alice);
 	expect(&alice, 300, domains[_i].name);
 	bool found = client_find(&alice, STUN_ALTERNATE_DOMAIN, &attr);

@@ -28,7 +28,7 @@ START_TEST(response_has_all_that_the_client_needs)
 	ck_assert_uint_eq(ms_client_u32(&alice, MS_BANDWIDTH), 750);
 
 	const struct allocation *al = ms_client_allocation(&alice);
-	struct endpoint relayed = allocation_relayed_public(&world.turn, al);
+	struct endpoint relayed = allocation_relayed_public(&fixture.turn, al);
 	struct endpoint told = ms_client_address(&alice, MS_MAPPED_ADDRESS);
 	ck_assert(endpoint_equal(&relayed, &told));
 	ck_assert_int_eq(al->dialect, DIALECT_MS);
@@ -46,8 +46,8 @@ END_TEST
 
 START_TEST(mapped_address_is_the_public_one)
 {
-	world_stop(&world);
-	begin_with(&(struct world_options){.nat = true});
+	fixture_stop(&fixture);
+	begin_with(&(struct fixture_options){.nat = true});
 	ms_client_allocate(&alice);
 	struct endpoint told = ms_client_address(&alice, MS_MAPPED_ADDRESS);
 	char text[ENDPOINT_TEXT_LEN];
@@ -66,7 +66,7 @@ static const struct {
 
 START_TEST(version_is_the_lower_of_both)
 {
-	world.settings.ms.version = versions[_i].ours;
+	fixture.settings.ms.version = versions[_i].ours;
 	alice.version = versions[_i].theirs;
 	ms_client_login(&alice);
 	expect(&alice, MS_UNAUTHORIZED, versions[_i].name);
@@ -95,7 +95,7 @@ static const struct {
 START_TEST(lifetime_is_granted)
 {
 	if (lifetimes[_i].stream)
-		ms_client_init(&alice, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
+		ms_client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 	ms_client_login(&alice);
 	for (int again = 0; again < 2; again++) {
 		if (lifetimes[_i].requested < 0)
@@ -105,7 +105,7 @@ START_TEST(lifetime_is_granted)
 		expect(&alice, 0, lifetimes[_i].name);
 		ck_assert_uint_eq(ms_client_u32(&alice, MS_LIFETIME), lifetimes[_i].want);
 		ck_assert_uint_eq(ms_client_allocation(&alice)->expires_ms,
-				  world.now_ms + lifetimes[_i].want * 1000);
+				  fixture.now_ms + lifetimes[_i].want * 1000);
 		advance(1234);
 	}
 }
@@ -113,13 +113,13 @@ END_TEST
 
 START_TEST(stream_gets_a_relayed_address_of_its_own_transport)
 {
-	ms_client_init(&alice, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	ms_client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 	ms_client_allocate(&alice);
 	expect(&alice, 0, "allocate");
 	ck_assert_int_eq(ms_client_allocation(&alice)->relay_transport, TRANSPORT_TCP);
-	dispatch_client_gone(&world.turn, &alice.tuple, world.now_ms);
+	dispatch_client_gone(&fixture.turn, &alice.tuple, fixture.now_ms);
 	ck_assert_ptr_null(ms_client_allocation(&alice));
-	ck_assert(world_is_clean(&world));
+	ck_assert(fixture_is_clean(&fixture));
 }
 END_TEST
 
@@ -136,7 +136,7 @@ START_TEST(repeated_request_gets_the_same_answer)
 	expect(&alice, 0, "repeated");
 	ck_assert_uint_eq(alice.out.reply_len, len);
 	ck_assert_mem_eq(alice.reply, first, len);
-	ck_assert_uint_eq(world.edge.opened, 1);
+	ck_assert_uint_eq(fixture.edge.opened, 1);
 }
 END_TEST
 
@@ -161,7 +161,7 @@ START_TEST(refresh_keeps_address_and_connection)
 	ck_assert_ptr_nonnull(ms_client_allocation(&alice));
 	advance(1);
 	ck_assert_ptr_null(ms_client_allocation(&alice));
-	ck_assert(world_is_clean(&world));
+	ck_assert(fixture_is_clean(&fixture));
 }
 END_TEST
 
@@ -176,8 +176,8 @@ START_TEST(release_is_lifetime_zero)
 	/* All else is as in any response, as clients have seen it. */
 	struct endpoint told = ms_client_address(&alice, MS_MAPPED_ADDRESS);
 	ck_assert(endpoint_equal(&relayed, &told));
-	ck_assert(world_is_clean(&world));
-	ck_assert_int_eq(world.edge.last.end_reason, END_RELEASED);
+	ck_assert(fixture_is_clean(&fixture));
+	ck_assert_int_eq(fixture.edge.last.end_reason, END_RELEASED);
 
 	/* libnice has two candidates on one TCP allocation and releases twice. */
 	ms_client_lifetime(&alice, 0);
@@ -239,7 +239,7 @@ END_TEST
 START_TEST(another_user_is_441)
 {
 	ms_client_allocate(&alice);
-	ms_client_credential(&alice, "mallory", MS_FORM_BINARY, world.unix_s + 3600);
+	ms_client_credential(&alice, "mallory", MS_FORM_BINARY, fixture.unix_s + 3600);
 	ms_client_login(&alice);
 	ms_client_allocate(&alice);
 	expect(&alice, MS_WRONG_USERNAME, "refresh");
@@ -315,7 +315,7 @@ END_TEST
 
 static const struct {
 	const char *name;
-	struct world_options options;
+	struct fixture_options options;
 } scarcities[] = {
 	{"no port", {.first_port = 50000, .last_port = 50000}},
 	{"quota of the user", {.allocations_per_user = 1}},
@@ -326,9 +326,9 @@ static const struct {
 
 START_TEST(what_is_wanting_is_500)
 {
-	world_stop(&world);
+	fixture_stop(&fixture);
 	begin_with(&scarcities[_i].options);
-	ms_client_init(&bob, &world, "192.0.2.200:5001", FRONT_OUTSIDE_UDP, "alice");
+	ms_client_init(&bob, &fixture, "192.0.2.200:5001", FRONT_OUTSIDE_UDP, "alice");
 	ms_client_allocate(&alice);
 	expect(&alice, 0, scarcities[_i].name);
 	ms_client_allocate(&bob);
@@ -344,18 +344,18 @@ END_TEST
 /* Also on a stream, where it is a listening one. */
 START_TEST(socket_that_is_refused_is_500)
 {
-	world.edge.refuse = -95;
-	world.edge.refuse_times = 1;
-	ms_client_init(&alice, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	fixture.edge.refuse = -95;
+	fixture.edge.refuse_times = 1;
+	ms_client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 	ms_client_allocate(&alice);
 	expect(&alice, MS_SERVER_ERROR, "on a stream");
-	ck_assert(world_is_clean(&world));
+	ck_assert(fixture_is_clean(&fixture));
 }
 END_TEST
 
 START_TEST(tunnelled_client_is_600)
 {
-	ms_client_init(&alice, &world, "[2002:c000:201::1]:5000", FRONT_OUTSIDE_UDP6,
+	ms_client_init(&alice, &fixture, "[2002:c000:201::1]:5000", FRONT_OUTSIDE_UDP6,
 		       "alice");
 	ms_client_allocate(&alice);
 	expect(&alice, MS_GLOBAL_FAILURE, "6to4");
@@ -385,8 +385,8 @@ static const struct {
 
 START_TEST(family_is_asked_for_from_version_4_on)
 {
-	world.settings.ms.ipv6 = families[_i].enabled;
-	world.settings.ms.version = families[_i].ours;
+	fixture.settings.ms.ipv6 = families[_i].enabled;
+	fixture.settings.ms.version = families[_i].ours;
 	alice.version = families[_i].theirs;
 	ms_client_login(&alice);
 	ms_client_start(&alice, MS_ALLOCATE_REQUEST);
@@ -407,8 +407,8 @@ END_TEST
 
 START_TEST(family_without_address_is_500)
 {
-	world_stop(&world);
-	begin_with(&(struct world_options){.no_v4 = true});
+	fixture_stop(&fixture);
+	begin_with(&(struct fixture_options){.no_v4 = true});
 	ms_client_allocate(&alice);
 	expect(&alice, MS_SERVER_ERROR, "no IPv4");
 }
@@ -418,7 +418,7 @@ START_TEST(bandwidth_that_was_asked_for_is_granted_up_to_the_limit)
 {
 	ms_client_login(&alice);
 	for (uint32_t limit = 0; limit <= 3000; limit += 3000) {
-		world.settings.limits.bandwidth.per_allocation = limit * 1000;
+		fixture.settings.limits.bandwidth.per_allocation = limit * 1000;
 		ms_client_start(&alice, MS_ALLOCATE_REQUEST);
 		ms_add_u32(&alice.b, MS_BANDWIDTH, 4000);
 		ms_client_ask(&alice);
@@ -504,7 +504,7 @@ START_TEST(bandwidth_is_there_for_who_asks)
 	struct stun_attr attr;
 	struct ms_path path;
 
-	world.settings.ms.bandwidth_management = checks[_i].enabled;
+	fixture.settings.ms.bandwidth_management = checks[_i].enabled;
 	ms_client_login(&alice);
 	ask_for_bandwidth(_i);
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
@@ -530,7 +530,7 @@ START_TEST(reservation_is_named_again_in_a_repeated_answer)
 	uint8_t first[MS_RESERVATION_ID_LEN];
 	struct stun_attr attr;
 
-	world.settings.ms.bandwidth_management = true;
+	fixture.settings.ms.bandwidth_management = true;
 	ms_client_login(&alice);
 	ask_for_bandwidth(7);
 	ck_assert(ms_client_find(&alice, MS_RESERVATION_ID, &attr));
@@ -546,14 +546,14 @@ END_TEST
 
 START_TEST(requests_are_counted_by_result)
 {
-	const uint64_t *counted = world.turn.counters.requests[REQUEST_MS_ALLOCATE];
+	const uint64_t *counted = fixture.turn.counters.requests[REQUEST_MS_ALLOCATE];
 
 	ms_client_allocate(&alice);
 	ms_client_allocate(&alice);
 	ck_assert_uint_eq(counted[request_result_index(401)], 1);
 	ck_assert_uint_eq(counted[request_result_index(0)], 2);
 	ms_client_activate(&alice, PEER);
-	counted = world.turn.counters.requests[REQUEST_MS_SET_ACTIVE_DESTINATION];
+	counted = fixture.turn.counters.requests[REQUEST_MS_SET_ACTIVE_DESTINATION];
 	ck_assert_uint_eq(counted[request_result_index(440)], 1);
 }
 END_TEST

@@ -48,9 +48,9 @@ START_TEST(alternate_server_is_where_the_request_went)
 {
 	struct endpoint want = ep(servers[_i].server), got;
 
-	world_stop(&world);
-	begin_with(&(struct world_options){.nat = servers[_i].nat});
-	ms_client_init(&alice, &world, servers[_i].client, servers[_i].front, "alice");
+	fixture_stop(&fixture);
+	begin_with(&(struct fixture_options){.nat = servers[_i].nat});
+	ms_client_init(&alice, &fixture, servers[_i].client, servers[_i].front, "alice");
 	ms_client_login(&alice);
 	expect(&alice, MS_UNAUTHORIZED, servers[_i].name);
 	got = ms_client_address(&alice, MS_ALTERNATE_SERVER);
@@ -80,7 +80,7 @@ static const struct {
 
 START_TEST(allocate_is_refused_with_the_code_for_it)
 {
-	const uint64_t *failures = world.turn.counters.auth_failures;
+	const uint64_t *failures = fixture.turn.counters.auth_failures;
 	uint64_t before = failures[refusals[_i].failure];
 
 	ms_client_login(&alice);
@@ -180,7 +180,7 @@ END_TEST
 
 START_TEST(unquoted_realm_is_as_good)
 {
-	strcpy(world.settings.ms.realm, "rtcmedia");
+	strcpy(fixture.settings.ms.realm, "rtcmedia");
 	ms_client_allocate(&alice);
 	expect(&alice, 0, "realm without quotes");
 	ck_assert_str_eq(alice.realm, "rtcmedia");
@@ -198,7 +198,7 @@ START_TEST(credential_counts_in_every_form)
 		{"a REST username", MS_FORM_REST},
 	};
 
-	ms_client_credential(&alice, "alice", forms[_i].form, world.unix_s + 3600);
+	ms_client_credential(&alice, "alice", forms[_i].form, fixture.unix_s + 3600);
 	ms_client_allocate(&alice);
 	expect(&alice, 0, forms[_i].name);
 	const struct allocation *al = ms_client_allocation(&alice);
@@ -215,8 +215,8 @@ START_TEST(both_forms_of_a_token_are_one_user)
 {
 	char user[CREDENTIAL_USER_MAX + 1];
 
-	ms_client_credential(&alice, "carol", MS_FORM_BINARY, world.unix_s + 3600);
-	ms_client_credential(&bob, "carol", MS_FORM_TEXT, world.unix_s + 3600);
+	ms_client_credential(&alice, "carol", MS_FORM_BINARY, fixture.unix_s + 3600);
+	ms_client_credential(&bob, "carol", MS_FORM_TEXT, fixture.unix_s + 3600);
 	ms_client_allocate(&alice);
 	ms_client_allocate(&bob);
 	strcpy(user, ms_client_allocation(&alice)->user);
@@ -258,7 +258,7 @@ START_TEST(wrong_password_is_431)
 	alice.password[3] ^= 1;
 	ms_client_allocate(&alice);
 	expect(&alice, MS_INTEGRITY_CHECK_FAILURE, "token");
-	ms_client_credential(&alice, "alice", MS_FORM_REST, world.unix_s + 3600);
+	ms_client_credential(&alice, "alice", MS_FORM_REST, fixture.unix_s + 3600);
 	alice.password[3] ^= 1;
 	ms_client_allocate(&alice);
 	expect(&alice, MS_INTEGRITY_CHECK_FAILURE, "REST");
@@ -268,18 +268,18 @@ END_TEST
 /* Signed, so that a client that ignores unsigned errors stops at once. */
 START_TEST(expired_credential_is_430)
 {
-	ms_client_credential(&alice, "alice", MS_FORM_BINARY, world.unix_s);
+	ms_client_credential(&alice, "alice", MS_FORM_BINARY, fixture.unix_s);
 	ms_client_allocate(&alice);
 	expect(&alice, MS_STALE_CREDENTIALS, "expired");
 	ck_assert_int_eq(alice.answer.integrity, MS_INTEGRITY_SHA1);
 	ck_assert(!alice.out.authenticated);
 	ck_assert_ptr_null(ms_client_allocation(&alice));
 
-	world.settings.limits.credential_ttl_max_s = 3600;
-	ms_client_credential(&alice, "alice", MS_FORM_BINARY, world.unix_s + 3601);
+	fixture.settings.limits.credential_ttl_max_s = 3600;
+	ms_client_credential(&alice, "alice", MS_FORM_BINARY, fixture.unix_s + 3601);
 	ms_client_allocate(&alice);
 	expect(&alice, MS_STALE_CREDENTIALS, "too far in the future");
-	ms_client_credential(&alice, "alice", MS_FORM_BINARY, world.unix_s + 3600);
+	ms_client_credential(&alice, "alice", MS_FORM_BINARY, fixture.unix_s + 3600);
 	ms_client_allocate(&alice);
 	expect(&alice, 0, "just right");
 }
@@ -287,8 +287,8 @@ END_TEST
 
 START_TEST(credential_may_expire_during_the_call)
 {
-	ms_client_credential(&alice, "alice", MS_FORM_BINARY, world.unix_s + 60);
-	world.settings.ms.version = 3;
+	ms_client_credential(&alice, "alice", MS_FORM_BINARY, fixture.unix_s + 60);
+	fixture.settings.ms.version = 3;
 	ms_client_allocate(&alice);
 	expect(&alice, 0, "allocate");
 	advance(120000);
@@ -326,7 +326,7 @@ END_TEST
 /* A client refreshes with its first nonce as long as it lives. */
 START_TEST(nonce_lasts_as_long_as_the_allocation)
 {
-	world.settings.nonce_key.lifetime_s = 64;
+	fixture.settings.nonce_key.lifetime_s = 64;
 	ms_client_allocate(&alice);
 	for (int i = 0; i < 20; i++) {
 		advance(500000);
@@ -345,11 +345,11 @@ END_TEST
 
 START_TEST(stale_nonce_of_another_user_does_not_count)
 {
-	world.settings.nonce_key.lifetime_s = 64;
+	fixture.settings.nonce_key.lifetime_s = 64;
 	ms_client_allocate(&alice);
 	advance(100000);
 	/* The same 5-tuple, so the nonce is of the right source, but somebody else. */
-	ms_client_credential(&alice, "mallory", MS_FORM_BINARY, world.unix_s + 3600);
+	ms_client_credential(&alice, "mallory", MS_FORM_BINARY, fixture.unix_s + 3600);
 	ms_client_allocate(&alice);
 	expect(&alice, MS_STALE_NONCE, "another user");
 }
@@ -360,7 +360,7 @@ START_TEST(nonce_of_the_other_dialect_is_foreign)
 {
 	static struct client ietf;
 
-	client_init(&ietf, &world, ALICE, FRONT_OUTSIDE_UDP, "alice");
+	client_init(&ietf, &fixture, ALICE, FRONT_OUTSIDE_UDP, "alice");
 	ck_assert_int_eq(client_login(&ietf), 401);
 	ms_client_login(&alice);
 	alice.nonce[0] = alice.nonce[NONCE_LEN + 1] = '"';
@@ -382,7 +382,7 @@ static const struct {
 
 START_TEST(sha256_is_taken_where_it_is_offered)
 {
-	world.settings.ms.version = sha256[_i].version;
+	fixture.settings.ms.version = sha256[_i].version;
 	alice.version = 6;
 	alice.kind = MS_INTEGRITY_SHA256;
 	ms_client_allocate(&alice);
@@ -395,7 +395,7 @@ START_TEST(sha256_is_taken_where_it_is_offered)
 	expect(&alice, 0, sha256[_i].name);
 
 	/* The stored key is of the other kind: it is made anew, or the message is dropped. */
-	uint64_t before = world_drops(&world, DROP_BAD_INTEGRITY);
+	uint64_t before = fixture_drops(&fixture, DROP_BAD_INTEGRITY);
 	alice.kind = MS_INTEGRITY_SHA1;
 	ms_client_activate(&alice, PEER);
 	expect(&alice, 0, "SHA-1 after SHA-256");
@@ -411,9 +411,9 @@ START_TEST(key_may_go_during_the_call)
 	static const char other[] = "k2 c29tZXRoaW5nIGVsc2UgYWx0b2dldGhlciEhISEhIQ==\n";
 
 	ms_client_allocate(&alice);
-	keyring_free(world.settings.keyring);
-	world.settings.keyring = keyring_parse(other, strlen(other), &error);
-	ck_assert_ptr_nonnull(world.settings.keyring);
+	keyring_free(fixture.settings.keyring);
+	fixture.settings.keyring = keyring_parse(other, strlen(other), &error);
+	ck_assert_ptr_nonnull(fixture.settings.keyring);
 	ms_client_allocate(&alice);
 	expect(&alice, 0, "refresh");
 	ck_assert(ms_client_send(&alice, PEER, "x", 1));
@@ -425,8 +425,8 @@ END_TEST
 
 static void be_strict(void)
 {
-	world.settings.limits.stranger_rate = 1;
-	world.settings.limits.stranger_burst = 1;
+	fixture.settings.limits.stranger_rate = 1;
+	fixture.settings.limits.stranger_burst = 1;
 }
 
 START_TEST(limiter_stands_before_every_answer_to_a_stranger)
@@ -437,7 +437,7 @@ START_TEST(limiter_stands_before_every_answer_to_a_stranger)
 	ms_client_login(&alice);
 	be_strict();
 	ms_client_login(&bob); /* uses up what there is for bob's address */
-	uint64_t before = world_drops(&world, DROP_LIMITED);
+	uint64_t before = fixture_drops(&fixture, DROP_LIMITED);
 	bob.wrong = wrong[_i];
 	bob.bare = _i == 0;
 	ms_client_allocate(&bob);
@@ -459,7 +459,7 @@ START_TEST(limiter_never_meets_who_proves_himself)
 		ms_client_login(&alice);
 		expect(&alice, MS_UNAUTHORIZED, "challenge on an allocation");
 	}
-	ck_assert_uint_eq(world_drops(&world, DROP_LIMITED), 0);
+	ck_assert_uint_eq(fixture_drops(&fixture, DROP_LIMITED), 0);
 }
 END_TEST
 
@@ -471,7 +471,7 @@ START_TEST(limiter_meets_a_destination_without_allocation)
 	ms_client_activate(&alice, PEER);
 	expect(&alice, MS_NO_BINDING, "the first");
 	ck_assert(!alice.out.authenticated);
-	uint64_t before = world_drops(&world, DROP_LIMITED);
+	uint64_t before = fixture_drops(&fixture, DROP_LIMITED);
 	ms_client_activate(&alice, PEER);
 	expect_drop(&alice, DROP_LIMITED, before, "the second");
 }
@@ -480,7 +480,7 @@ END_TEST
 START_TEST(limiter_leaves_streams_alone)
 {
 	be_strict();
-	ms_client_init(&alice, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	ms_client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 	for (int i = 0; i < 5; i++) {
 		ms_client_login(&alice);
 		expect(&alice, MS_UNAUTHORIZED, "on a stream");

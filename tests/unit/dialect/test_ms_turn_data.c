@@ -52,7 +52,7 @@ START_TEST(send_that_is_wrong_is_dropped_in_silence)
 {
 	ms_client_allocate(&alice);
 	ck_assert(ms_client_send(&alice, PEER_B, "x", 1));
-	uint64_t before = world_drops(&world, bad_sends[_i].reason);
+	uint64_t before = fixture_drops(&fixture, bad_sends[_i].reason);
 	alice.wrong = bad_sends[_i].wrong;
 	alice.bare = bad_sends[_i].bare;
 	ms_client_start(&alice, MS_SEND_REQUEST);
@@ -108,7 +108,7 @@ END_TEST
 START_TEST(send_without_allocation_is_dropped)
 {
 	ms_client_login(&alice);
-	uint64_t before = world_drops(&world, DROP_NO_ALLOCATION);
+	uint64_t before = fixture_drops(&fixture, DROP_NO_ALLOCATION);
 	ck_assert(!ms_client_send(&alice, PEER, "x", 1));
 	expect_drop(&alice, DROP_NO_ALLOCATION, before, "no allocation");
 }
@@ -116,11 +116,11 @@ END_TEST
 
 START_TEST(permission_is_for_the_address)
 {
-	uint64_t before = world_drops(&world, DROP_NO_PERMISSION);
+	uint64_t before = fixture_drops(&fixture, DROP_NO_PERMISSION);
 
 	ms_client_allocate(&alice);
 	ck_assert(!ms_client_from_peer(&alice, PEER, "x", 1, &out));
-	ck_assert_uint_eq(world_drops(&world, DROP_NO_PERMISSION), before + 1);
+	ck_assert_uint_eq(fixture_drops(&fixture, DROP_NO_PERMISSION), before + 1);
 	ck_assert(ms_client_send(&alice, PEER, "x", 1));
 	ck_assert(ms_client_from_peer(&alice, PEER, "x", 1, &out));
 	ck_assert(ms_client_from_peer(&alice, PEER_OTHER_PORT, "x", 1, &out));
@@ -152,7 +152,7 @@ START_TEST(permissions_are_bounded)
 		snprintf(peer, sizeof(peer), "192.0.2.%d:7", i);
 		ck_assert(ms_client_send(&alice, peer, "x", 1));
 	}
-	uint64_t before = world_drops(&world, DROP_PERMISSIONS_FULL);
+	uint64_t before = fixture_drops(&fixture, DROP_PERMISSIONS_FULL);
 	ck_assert(!ms_client_send(&alice, "192.0.2.9:7", "x", 1));
 	expect_drop(&alice, DROP_PERMISSIONS_FULL, before, "one more");
 	ck_assert(ms_client_send(&alice, "192.0.2.8:8", "x", 1));
@@ -164,17 +164,17 @@ START_TEST(policy_may_change_its_mind)
 	permit();
 	activate(PEER);
 	ck_assert(ms_client_data(&alice, "x", 1));
-	ck_assert(world_deny(&world, "192.0.2.1/32"));
-	uint64_t before = world_drops(&world, DROP_POLICY);
+	ck_assert(fixture_deny(&fixture, "192.0.2.1/32"));
+	uint64_t before = fixture_drops(&fixture, DROP_POLICY);
 	ck_assert(!ms_client_data(&alice, "x", 1));
 	expect_drop(&alice, DROP_POLICY, before, "data");
 	ck_assert(!ms_client_send(&alice, PEER, "x", 1));
 	ck_assert(!ms_client_from_peer(&alice, PEER, "x", 1, &out));
 	ck_assert(!ms_client_from_peer(&alice, PEER_OTHER_PORT, "x", 1, &out));
-	ck_assert_uint_eq(world_drops(&world, DROP_POLICY), before + 4);
+	ck_assert_uint_eq(fixture_drops(&fixture, DROP_POLICY), before + 4);
 	ms_client_activate(&alice, PEER_OTHER_PORT);
 	expect(&alice, MS_NO_DESTINATION, "destination refused by policy");
-	ck_assert(world_deny(&world, NULL));
+	ck_assert(fixture_deny(&fixture, NULL));
 	ck_assert(ms_client_data(&alice, "x", 1));
 	ck_assert(ms_client_from_peer(&alice, PEER, "x", 1, &out));
 }
@@ -216,7 +216,7 @@ static void check_indication(struct slice message, const char *peer, const char 
 
 START_TEST(data_of_a_permitted_peer_is_indicated)
 {
-	static const char *const data[] = {"", "a", "odd", "four", "hello world"};
+	static const char *const data[] = {"", "a", "odd", "four", "hello fixture"};
 	uint8_t bytes[256], first[MS_TXID_LEN];
 
 	permit();
@@ -237,8 +237,8 @@ START_TEST(data_of_a_v6_peer_is_indicated)
 {
 	uint8_t bytes[256];
 
-	world.settings.ms.ipv6 = true;
-	world.settings.ms.version = alice.version = MS_VERSION_IPV6;
+	fixture.settings.ms.ipv6 = true;
+	fixture.settings.ms.version = alice.version = MS_VERSION_IPV6;
 	ms_client_login(&alice);
 	ms_client_start(&alice, MS_ALLOCATE_REQUEST);
 	ms_add_family(&alice.b, IP_V6);
@@ -254,7 +254,7 @@ END_TEST
 START_TEST(bare_data_needs_a_destination)
 {
 	permit();
-	uint64_t before = world_drops(&world, DROP_NO_DESTINATION);
+	uint64_t before = fixture_drops(&fixture, DROP_NO_DESTINATION);
 	ck_assert(!ms_client_data(&alice, "x", 1));
 	expect_drop(&alice, DROP_NO_DESTINATION, before, "none set");
 	activate(PEER);
@@ -315,8 +315,8 @@ START_TEST(our_own_relayed_addresses_may_talk)
 {
 	char at_alice[ENDPOINT_TEXT_LEN], at_bob[ENDPOINT_TEXT_LEN];
 
-	world_stop(&world);
-	begin_with(&(struct world_options){.nat = _i == 1});
+	fixture_stop(&fixture);
+	begin_with(&(struct fixture_options){.nat = _i == 1});
 	ms_client_allocate(&alice);
 	ms_client_allocate(&bob);
 	struct endpoint a = ms_client_address(&alice, MS_MAPPED_ADDRESS);
@@ -324,7 +324,7 @@ START_TEST(our_own_relayed_addresses_may_talk)
 	endpoint_format(&a, at_alice, sizeof(at_alice));
 	endpoint_format(&b, at_bob, sizeof(at_bob));
 	struct endpoint local =
-		allocation_relayed_local(&world.turn, ms_client_allocation(&bob));
+		allocation_relayed_local(&fixture.turn, ms_client_allocation(&bob));
 
 	ck_assert(ms_client_send(&alice, at_bob, "x", 1));
 	ck_assert(endpoint_equal(sent_to(&alice), &local));
@@ -341,7 +341,7 @@ START_TEST(our_own_relayed_addresses_may_talk)
 
 	/* Bob's port is not his any more. */
 	ms_client_lifetime(&bob, 0);
-	uint64_t before = world_drops(&world, DROP_POLICY);
+	uint64_t before = fixture_drops(&fixture, DROP_POLICY);
 	ck_assert(!ms_client_data(&alice, "x", 1));
 	expect_drop(&alice, DROP_POLICY, before, "a port that nobody has");
 }
@@ -355,7 +355,7 @@ START_TEST(what_does_not_fit_the_peers_datagram_is_dropped)
 	activate(PEER);
 	uint64_t expires_ms = ms_client_allocation(&alice)->expires_ms;
 	advance(1000);
-	uint64_t before = world_drops(&world, DROP_TOO_LARGE);
+	uint64_t before = fixture_drops(&fixture, DROP_TOO_LARGE);
 	ck_assert(!ms_client_data(&alice, data, sizeof(data)));
 	expect_drop(&alice, DROP_TOO_LARGE, before, "one byte more");
 	ck_assert_uint_eq(ms_client_allocation(&alice)->expires_ms, expires_ms);

@@ -106,7 +106,7 @@ START_TEST(repeated_destination_is_answered_and_not_obeyed)
 
 	/* Nobody repeats after that long. */
 	advance(40000);
-	uint64_t before = world_drops(&world, DROP_REPLAYED);
+	uint64_t before = fixture_drops(&fixture, DROP_REPLAYED);
 	ms_client_raw(&alice, request, len);
 	expect_drop(&alice, DROP_REPLAYED, before, "recorded");
 }
@@ -131,7 +131,7 @@ END_TEST
 START_TEST(used_number_of_another_request_is_dropped)
 {
 	permit();
-	uint64_t before = world_drops(&world, DROP_REPLAYED);
+	uint64_t before = fixture_drops(&fixture, DROP_REPLAYED);
 	alice.wrong = MS_SAME_NUMBER;
 	ms_client_activate(&alice, PEER);
 	expect_drop(&alice, DROP_REPLAYED, before, "destination");
@@ -145,7 +145,7 @@ END_TEST
 START_TEST(send_is_not_passed_on_twice)
 {
 	permit();
-	uint64_t before = world_drops(&world, DROP_REPLAYED);
+	uint64_t before = fixture_drops(&fixture, DROP_REPLAYED);
 	ms_client_again(&alice);
 	expect_drop(&alice, DROP_REPLAYED, before, "the same Send");
 }
@@ -158,7 +158,7 @@ START_TEST(numbers_may_come_out_of_order)
 	ck_assert(ms_client_send(&alice, PEER, "x", 1)); /* 101 */
 	alice.number = 37;
 	ck_assert(ms_client_send(&alice, PEER, "x", 1)); /* 38 */
-	uint64_t before = world_drops(&world, DROP_REPLAYED);
+	uint64_t before = fixture_drops(&fixture, DROP_REPLAYED);
 	alice.number = 36;
 	ck_assert(!ms_client_send(&alice, PEER, "x", 1)); /* 37 */
 	expect_drop(&alice, DROP_REPLAYED, before, "too old");
@@ -196,7 +196,7 @@ START_TEST(recording_of_the_allocation_before_is_dropped)
 	ms_client_lifetime(&alice, 0);
 	ms_client_allocate(&alice);
 
-	uint64_t before = world_drops(&world, DROP_OTHER_CONNECTION);
+	uint64_t before = fixture_drops(&fixture, DROP_OTHER_CONNECTION);
 	ms_client_raw(&alice, send, send_len);
 	expect_drop(&alice, DROP_OTHER_CONNECTION, before, "send");
 	ms_client_raw(&alice, set, set_len);
@@ -283,7 +283,7 @@ START_TEST(lifetime_begins_anew_with_what_the_client_does)
 		      acts[_i].name);
 	advance(1);
 	ck_assert_ptr_null(ms_client_allocation(&alice));
-	ck_assert(world_is_clean(&world));
+	ck_assert(fixture_is_clean(&fixture));
 }
 END_TEST
 
@@ -292,16 +292,16 @@ START_TEST(timer_is_told_the_deadline_that_holds)
 {
 	permit();
 	activate(PEER);
-	uint64_t first = dispatch_expire(&world.turn, world.now_ms);
-	ck_assert_uint_eq(first, world.now_ms + 600000);
-	world.now_ms += 400000;
+	uint64_t first = dispatch_expire(&fixture.turn, fixture.now_ms);
+	ck_assert_uint_eq(first, fixture.now_ms + 600000);
+	fixture.now_ms += 400000;
 	ck_assert(ms_client_data(&alice, "x", 1));
-	ck_assert_uint_eq(dispatch_expire(&world.turn, world.now_ms), first);
-	world.now_ms = first;
-	ck_assert_uint_eq(dispatch_expire(&world.turn, world.now_ms), first + 400000);
-	world.now_ms = first + 400000;
-	ck_assert_uint_eq(dispatch_expire(&world.turn, world.now_ms), UINT64_MAX);
-	ck_assert(world_is_clean(&world));
+	ck_assert_uint_eq(dispatch_expire(&fixture.turn, fixture.now_ms), first);
+	fixture.now_ms = first;
+	ck_assert_uint_eq(dispatch_expire(&fixture.turn, fixture.now_ms), first + 400000);
+	fixture.now_ms = first + 400000;
+	ck_assert_uint_eq(dispatch_expire(&fixture.turn, fixture.now_ms), UINT64_MAX);
+	ck_assert(fixture_is_clean(&fixture));
 }
 END_TEST
 
@@ -312,16 +312,16 @@ START_TEST(overdue_allocation_forwards_nothing)
 	activate(PEER);
 	uint32_t slot = ms_client_allocation(&alice)->slot;
 	struct endpoint peer = ep(PEER);
-	world.now_ms += 600000;
-	dispatch_from_peer(&world.turn, slot, &peer,
-			   (struct slice){(const uint8_t *)"x", 1}, world.now_ms, &out);
+	fixture.now_ms += 600000;
+	dispatch_from_peer(&fixture.turn, slot, &peer,
+			   (struct slice){(const uint8_t *)"x", 1}, fixture.now_ms, &out);
 	ck_assert_int_eq(out.reason, DROP_NO_ALLOCATION);
 
 	/* Dispatch would have ended it by now; the verdicts do not rely on that. */
 	struct allocation *al = ms_client_allocation(&alice);
-	forward_ms_raw(&world.turn, al, (struct slice){NULL, 0}, world.now_ms, &out);
+	forward_ms_raw(&fixture.turn, al, (struct slice){NULL, 0}, fixture.now_ms, &out);
 	ck_assert_int_eq(out.reason, DROP_NO_ALLOCATION);
-	forward_ms_send(&world.turn, al, &peer, (struct slice){NULL, 0}, world.now_ms,
+	forward_ms_send(&fixture.turn, al, &peer, (struct slice){NULL, 0}, fixture.now_ms,
 			&out);
 	ck_assert_int_eq(out.reason, DROP_NO_ALLOCATION);
 	ck_assert(!ms_client_data(&alice, "x", 1));

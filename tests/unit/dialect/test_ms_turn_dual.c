@@ -7,11 +7,11 @@
 #include "relay/core/dual.h"
 #include "tests/unit/dialect/ms_check.h"
 
-static void begin_v4(const struct world_options *options)
+static void begin_v4(const struct fixture_options *options)
 {
 	begin_with(options);
-	world.settings.ms.ipv6 = true;
-	world.settings.ms.version = alice.version = MS_VERSION_IPV6;
+	fixture.settings.ms.ipv6 = true;
+	fixture.settings.ms.version = alice.version = MS_VERSION_IPV6;
 }
 
 static const struct {
@@ -37,10 +37,10 @@ static const struct {
 
 START_TEST(who_gets_both)
 {
-	begin_v4(&(struct world_options){.no_v6 = asks[_i].no_v6});
-	ms_client_init(&alice, &world, ALICE, asks[_i].front, "alice");
-	world.settings.ms.ipv6 = asks[_i].enabled;
-	world.settings.ms.version = asks[_i].ours;
+	begin_v4(&(struct fixture_options){.no_v6 = asks[_i].no_v6});
+	ms_client_init(&alice, &fixture, ALICE, asks[_i].front, "alice");
+	fixture.settings.ms.ipv6 = asks[_i].enabled;
+	fixture.settings.ms.version = asks[_i].ours;
 	alice.version = asks[_i].theirs;
 	ms_client_login(&alice);
 	ms_client_start(&alice, MS_ALLOCATE_REQUEST);
@@ -61,8 +61,8 @@ END_TEST
 static void expect_both_told(const char *name)
 {
 	const struct allocation *al = ms_client_allocation(&alice);
-	struct endpoint first = allocation_relayed_public(&world.turn, al);
-	struct endpoint second = allocation_second_public(&world.turn, al);
+	struct endpoint first = allocation_relayed_public(&fixture.turn, al);
+	struct endpoint second = allocation_second_public(&fixture.turn, al);
 	struct endpoint told = ms_client_address(&alice, MS_MAPPED_ADDRESS);
 	struct endpoint alternate =
 		ms_client_address(&alice, MS_ALTERNATE_MAPPED_ADDRESS);
@@ -76,7 +76,7 @@ static void expect_both_told(const char *name)
 
 START_TEST(every_answer_names_both)
 {
-	begin_v4(&(struct world_options){.nat = true});
+	begin_v4(&(struct fixture_options){.nat = true});
 	ms_client_allocate(&alice);
 	expect_both_told("made");
 	ms_client_again(&alice);
@@ -84,12 +84,12 @@ START_TEST(every_answer_names_both)
 	advance(300000);
 	ms_client_lifetime(&alice, 900);
 	expect_both_told("refreshed");
-	ck_assert_uint_eq(world.edge.opened, 2);
+	ck_assert_uint_eq(fixture.edge.opened, 2);
 	advance(899999);
 	ck_assert(dual_has_both(ms_client_allocation(&alice)));
 	advance(1);
 	ck_assert_ptr_null(ms_client_allocation(&alice));
-	ck_assert(world_is_clean(&world));
+	ck_assert(fixture_is_clean(&fixture));
 	end();
 }
 END_TEST
@@ -100,8 +100,8 @@ START_TEST(release_ends_both)
 	ms_client_allocate(&alice);
 	ms_client_lifetime(&alice, 0);
 	expect(&alice, 0, "released");
-	ck_assert_uint_eq(world.edge.closed, 2);
-	ck_assert(world_is_clean(&world));
+	ck_assert_uint_eq(fixture.edge.closed, 2);
+	ck_assert(fixture_is_clean(&fixture));
 	end();
 }
 END_TEST
@@ -109,26 +109,26 @@ END_TEST
 START_TEST(without_a_socket_for_ipv6_there_is_ipv4)
 {
 	begin_v4(NULL);
-	world.edge.refuse = -EMFILE;
-	world.edge.refuse_times = 1;
-	world.edge.refuse_family = IP_V6;
+	fixture.edge.refuse = -EMFILE;
+	fixture.edge.refuse_times = 1;
+	fixture.edge.refuse_family = IP_V6;
 	ms_client_allocate(&alice);
 	expect(&alice, 0, "IPv4 alone");
 	ck_assert(!ms_client_has(&alice, MS_ALTERNATE_MAPPED_ADDRESS));
 	ck_assert_uint_eq(ms_client_allocation(&alice)->families, IP_V4);
 	ck_assert(!ms_client_send(&alice, PEER_V6, "x", 1));
 	ms_client_lifetime(&alice, 0);
-	ck_assert(world_is_clean(&world));
+	ck_assert(fixture_is_clean(&fixture));
 	end();
 }
 END_TEST
 
 START_TEST(without_ipv4_there_is_nothing)
 {
-	begin_v4(&(struct world_options){.no_v4 = true});
+	begin_v4(&(struct fixture_options){.no_v4 = true});
 	ms_client_allocate(&alice);
 	expect(&alice, MS_SERVER_ERROR, "no IPv4");
-	ck_assert(world_is_clean(&world));
+	ck_assert(fixture_is_clean(&fixture));
 	end();
 }
 END_TEST

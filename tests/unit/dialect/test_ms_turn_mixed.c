@@ -9,7 +9,7 @@ static struct client ietf;
 static void begin_mixed(void)
 {
 	begin();
-	client_init(&ietf, &world, ALICE, FRONT_OUTSIDE_UDP, "alice");
+	client_init(&ietf, &fixture, ALICE, FRONT_OUTSIDE_UDP, "alice");
 }
 
 /* What begins like this belongs to other protocols. */
@@ -74,7 +74,7 @@ START_TEST(ms_allocation_owns_what_looks_foreign)
 
 	ms_client_allocate(&alice);
 	ck_assert(ms_client_send(&alice, PEER, "x", 1));
-	uint64_t before = world_drops(&world, DROP_NO_DESTINATION);
+	uint64_t before = fixture_drops(&fixture, DROP_NO_DESTINATION);
 	ck_assert(!ms_client_data(&alice, foreign[_i].bytes, foreign[_i].len));
 	expect_drop(&alice, DROP_NO_DESTINATION, before, name);
 	ms_client_activate(&alice, PEER);
@@ -95,7 +95,7 @@ END_TEST
 
 START_TEST(foreign_message_alone_is_what_it_looks_like)
 {
-	uint64_t before = world_drops(&world, foreign[_i].alone);
+	uint64_t before = fixture_drops(&fixture, foreign[_i].alone);
 
 	ck_assert(!ms_client_data(&alice, foreign[_i].bytes, foreign[_i].len));
 	if (foreign[_i].alone == DROP_NONE)
@@ -138,11 +138,11 @@ START_TEST(dialect_of_a_tuple_does_not_change)
 
 	client_allocate(&ietf);
 	ck_assert_int_eq(ietf.code, 0);
-	uint64_t before = world_drops(&world, DROP_BAD_COOKIE);
+	uint64_t before = fixture_drops(&fixture, DROP_BAD_COOKIE);
 	ms_client_login(&alice);
 	expect_drop(&alice, DROP_BAD_COOKIE, before, "challenge");
 	/* Attributes without padding do not even parse as STUN. */
-	before = world_drops(&world, DROP_MALFORMED);
+	before = fixture_drops(&fixture, DROP_MALFORMED);
 	ms_client_allocate(&alice);
 	expect_drop(&alice, DROP_MALFORMED, before, "allocate");
 	ms_client_lifetime(&alice, 0);
@@ -192,7 +192,7 @@ START_TEST(message_of_both_belongs_to_the_tuple)
 	client_refresh(&ietf, 0);
 
 	/* Turned off: IETF. */
-	world.settings.ms.enabled = false;
+	fixture.settings.ms.enabled = false;
 	client_raw(&ietf, message, len);
 	ck_assert_int_eq(ietf.code, STUN_UNAUTHENTICATED);
 	ck_assert_msg(ietf.fault == NULL, "%s", ietf.fault);
@@ -215,8 +215,8 @@ START_TEST(turned_off_it_is_not_there)
 {
 	ms_client_allocate(&alice);
 	ck_assert(ms_client_send(&alice, PEER, "x", 1));
-	world.settings.ms.enabled = false;
-	uint64_t before = world_drops(&world, DROP_BAD_COOKIE);
+	fixture.settings.ms.enabled = false;
+	uint64_t before = fixture_drops(&fixture, DROP_BAD_COOKIE);
 	ms_client_login(&bob);
 	expect_drop(&bob, DROP_BAD_COOKIE, before, "a new client");
 
@@ -256,7 +256,7 @@ static const struct {
 START_TEST(other_types_are_never_answered)
 {
 	for (int allocated = 0; allocated < 2; allocated++) {
-		uint64_t before = world_drops(&world, types[_i].reason);
+		uint64_t before = fixture_drops(&fixture, types[_i].reason);
 
 		ms_client_start(&alice, types[_i].type);
 		ms_client_ask(&alice);
@@ -300,27 +300,27 @@ static const struct {
 
 START_TEST(malformed_message_is_ignored)
 {
-	uint64_t before = world_drops(&world, DROP_MALFORMED);
+	uint64_t before = fixture_drops(&fixture, DROP_MALFORMED);
 
 	ms_client_raw(&alice, malformed[_i].bytes, malformed[_i].len);
 	expect_drop(&alice, DROP_MALFORMED, before, malformed[_i].name);
 
 	/* On a stream nothing behind it can be trusted. */
-	ms_client_init(&alice, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	ms_client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 	ms_client_raw(&alice, malformed[_i].bytes, malformed[_i].len);
 	ck_assert_int_eq(alice.out.action, DISPATCH_CLOSE);
-	ck_assert_uint_eq(world_drops(&world, DROP_MALFORMED), before + 2);
+	ck_assert_uint_eq(fixture_drops(&fixture, DROP_MALFORMED), before + 2);
 }
 END_TEST
 
 START_TEST(source_port_zero_is_dropped)
 {
-	uint64_t before = world_drops(&world, DROP_SOURCE_PORT_ZERO);
+	uint64_t before = fixture_drops(&fixture, DROP_SOURCE_PORT_ZERO);
 
 	alice.tuple.client.port = 0;
 	ms_client_login(&alice);
 	expect_drop(&alice, DROP_SOURCE_PORT_ZERO, before, "UDP");
-	ms_client_init(&alice, &world, "192.0.2.200:0", FRONT_OUTSIDE_TCP, "alice");
+	ms_client_init(&alice, &fixture, "192.0.2.200:0", FRONT_OUTSIDE_TCP, "alice");
 	ms_client_login(&alice);
 	expect_drop(&alice, DROP_SOURCE_PORT_ZERO, before + 1, "TCP");
 }
@@ -351,8 +351,8 @@ END_TEST
 /* The first bytes of a stream have decided; later ones that look otherwise change nothing. */
 START_TEST(stream_speaks_what_it_began_with)
 {
-	ms_client_init(&alice, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
-	client_init(&ietf, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	ms_client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	client_init(&ietf, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 
 	/* Of an IETF stream: an MS message is none, even if its framing fits. */
 	uint8_t message[256];
@@ -367,7 +367,7 @@ START_TEST(stream_speaks_what_it_began_with)
 	client_sign(&ietf);
 	ms_client_raw(&alice, ietf.message, ietf.message_len);
 	ck_assert_int_eq(alice.out.action, DISPATCH_CLOSE);
-	uint64_t before = world_drops(&world, DROP_NO_ALLOCATION);
+	uint64_t before = fixture_drops(&fixture, DROP_NO_ALLOCATION);
 	ck_assert(!ms_client_data(&alice, ietf.message, ietf.message_len));
 	expect_drop(&alice, DROP_NO_ALLOCATION, before, "data before Allocate");
 }
@@ -376,8 +376,8 @@ END_TEST
 /* Cannot happen while fronts keep their word; then nothing is forwarded or answered. */
 START_TEST(stream_of_the_other_dialect_is_closed)
 {
-	client_init(&ietf, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
-	ms_client_init(&alice, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	client_init(&ietf, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	ms_client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 	client_allocate(&ietf);
 	ms_client_login(&alice);
 	ck_assert_int_eq(alice.out.action, DISPATCH_CLOSE);
@@ -390,7 +390,7 @@ START_TEST(dialects_meet_through_their_relayed_addresses)
 	char at_alice[ENDPOINT_TEXT_LEN], at_bob[ENDPOINT_TEXT_LEN];
 	struct forward out;
 
-	client_init(&ietf, &world, BOB, FRONT_OUTSIDE_UDP, "bob");
+	client_init(&ietf, &fixture, BOB, FRONT_OUTSIDE_UDP, "bob");
 	ms_client_allocate(&alice);
 	client_allocate(&ietf);
 	struct endpoint a = ms_client_address(&alice, MS_MAPPED_ADDRESS);
@@ -411,7 +411,7 @@ END_TEST
 
 START_TEST(datagrams_are_counted_by_their_first_byte)
 {
-	const uint64_t *kinds = world.turn.counters.datagrams;
+	const uint64_t *kinds = fixture.turn.counters.datagrams;
 
 	ms_client_allocate(&alice); /* a login and an Allocate */
 	ck_assert(!ms_client_data(&alice, "\x80", 1));

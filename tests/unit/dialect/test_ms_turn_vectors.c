@@ -41,7 +41,7 @@ struct agent {
 	size_t count;
 };
 
-static struct world world;
+static struct fixture fixture;
 static json_t *root;
 static const json_t *set;
 static bool framed;
@@ -55,7 +55,7 @@ static struct dispatch out;
 /* The keys of the capture; its tokens are good until 2100. */
 static void use_captured_keys(void)
 {
-	struct key *key = &world.settings.keyring->keys[0];
+	struct key *key = &fixture.settings.keyring->keys[0];
 	struct vectors_bytes token = vectors_hex(root, "mras_key1_hex");
 	struct vectors_bytes password = vectors_hex(root, "mras_key2_hex");
 
@@ -73,15 +73,15 @@ static void allow_loopback(void)
 	struct ip_prefix loopback;
 
 	ck_assert(ip_prefix_parse("127.0.0.0/8", &loopback));
-	peer_policy_free(world.settings.policy);
-	world.settings.policy = peer_policy_new(&(struct peer_policy_config){
+	peer_policy_free(fixture.settings.policy);
+	fixture.settings.policy = peer_policy_new(&(struct peer_policy_config){
 		.allow = &loopback,
 		.allow_count = 1,
-		.relay = world.commons.relay,
-		.relay_count = world.commons.relay_count,
+		.relay = fixture.shared.relay,
+		.relay_count = fixture.shared.relay_count,
 	});
-	ck_assert_ptr_nonnull(world.settings.policy);
-	world.settings.generation++;
+	ck_assert_ptr_nonnull(fixture.settings.policy);
+	fixture.settings.generation++;
 }
 
 static void start(int number)
@@ -90,9 +90,9 @@ static void start(int number)
 	const json_t *sets = json_object_get(root, "sets");
 	ck_assert_uint_eq(json_array_size(sets), SETS);
 	set = json_array_get(sets, (size_t)number);
-	ck_assert(world_start(&world, NULL));
-	ms_world_enable(&world);
-	strcpy(world.settings.ms.realm, vectors_text(set, "realm"));
+	ck_assert(fixture_start(&fixture, NULL));
+	ms_fixture_enable(&fixture);
+	strcpy(fixture.settings.ms.realm, vectors_text(set, "realm"));
 	framed = strcmp(vectors_text(set, "transport"), "udp") != 0;
 	memset(agents, 0, sizeof(agents));
 	agent_count = 0;
@@ -104,7 +104,7 @@ static void start(int number)
 static struct agent *agent_of(const json_t *vector)
 {
 	uint16_t front = framed ? FRONT_OUTSIDE_TCP : FRONT_OUTSIDE_UDP;
-	struct five_tuple tuple = world_tuple(vectors_text(vector, "client"), front);
+	struct five_tuple tuple = fixture_tuple(vectors_text(vector, "client"), front);
 
 	for (size_t i = 0; i < agent_count; i++)
 		if (five_tuple_equal(&agents[i].tuple, &tuple))
@@ -123,11 +123,11 @@ static void submit(struct agent *agent, enum ms_frame type, struct slice content
 		ms_frame_write_header(frame, type, content.len);
 		memcpy(frame + MS_FRAME_HEADER_LEN, content.data, content.len);
 		content = (struct slice){frame, MS_FRAME_HEADER_LEN + content.len};
-		dispatch_ms_frame(&world.turn, &agent->tuple, content, world.now_ms,
-				  world.unix_s, reply, &out);
+		dispatch_ms_frame(&fixture.turn, &agent->tuple, content, fixture.now_ms,
+				  fixture.unix_s, reply, &out);
 	} else {
-		dispatch_from_client(&world.turn, &agent->tuple, content, world.now_ms,
-				     world.unix_s, reply, &out);
+		dispatch_from_client(&fixture.turn, &agent->tuple, content,
+				     fixture.now_ms, fixture.unix_s, reply, &out);
 	}
 	if (out.action != DISPATCH_REPLY)
 		return;
@@ -312,7 +312,7 @@ static void compare_lifetime(const struct stun_attr *got, const struct stun_attr
 
 	ck_assert(stun_attr_u32(got, &ours) && stun_attr_u32(want, &theirs));
 	if (framed && theirs != 0)
-		ck_assert_uint_eq(ours, world.settings.limits.lifetime_max_s);
+		ck_assert_uint_eq(ours, fixture.settings.limits.lifetime_max_s);
 	else
 		ck_assert_uint_eq(ours, theirs);
 }
@@ -341,7 +341,7 @@ static void compare_attributes(const struct ms_msg *got, const struct ms_msg *wa
 /* From now on the connection is the captured one, so that its messages need no change. */
 static void adopt_connection(const struct agent *agent, const struct ms_msg *captured)
 {
-	struct allocation *al = allocation_find(world.turn.table, &agent->tuple);
+	struct allocation *al = allocation_find(fixture.turn.table, &agent->tuple);
 	struct ms_sequence sequence;
 	struct stun_attr attr;
 
@@ -402,13 +402,14 @@ static void compare_answer(struct agent *agent, const json_t *vector,
 static void compare_forwarded(const struct agent *agent, const struct endpoint *peer,
 			      struct slice payload, struct slice captured, bool control)
 {
-	const struct allocation *al = allocation_find(world.turn.table, &agent->tuple);
+	const struct allocation *al = allocation_find(fixture.turn.table, &agent->tuple);
 	static uint8_t bytes[65536];
 	struct forward forward;
 	size_t skip = framed ? MS_FRAME_HEADER_LEN : 0;
 
 	ck_assert_ptr_nonnull(al);
-	dispatch_from_peer(&world.turn, al->slot, peer, payload, world.now_ms, &forward);
+	dispatch_from_peer(&fixture.turn, al->slot, peer, payload, fixture.now_ms,
+			   &forward);
 	ck_assert_msg(forward.kind == FORWARD_TO_CLIENT, "%s: %s", id,
 		      drop_reason_name(forward.reason));
 	memcpy(bytes, forward.header, forward.header_len);
@@ -469,9 +470,10 @@ START_TEST(captured_exchange_goes_the_same_way)
 	/* One capture ends with its connections. */
 	for (size_t i = 0; i < agent_count; i++)
 		if (framed)
-			dispatch_client_gone(&world.turn, &agents[i].tuple, world.now_ms);
-	ck_assert(world_is_clean(&world));
-	world_stop(&world);
+			dispatch_client_gone(&fixture.turn, &agents[i].tuple,
+					     fixture.now_ms);
+	ck_assert(fixture_is_clean(&fixture));
+	fixture_stop(&fixture);
 	json_decref(root);
 }
 END_TEST

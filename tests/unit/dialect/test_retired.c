@@ -8,36 +8,36 @@
 
 static struct ms_client carol;
 
-static void begin_both(const struct world_options *options)
+static void begin_both(const struct fixture_options *options)
 {
 	begin_with(options);
-	ms_world_enable(&world);
-	ms_client_init(&carol, &world, "192.0.2.202:5000", FRONT_OUTSIDE_UDP, "carol");
+	ms_fixture_enable(&fixture);
+	ms_client_init(&carol, &fixture, "192.0.2.202:5000", FRONT_OUTSIDE_UDP, "carol");
 }
 
 /* New relayed addresses are here and nowhere else from now on. */
 static void serve_only(uint16_t address)
 {
-	for (uint16_t i = 0; i < world.commons.relay_count; i++)
-		world.relay[i].retired = i != address;
-	world.settings.relay[0] = address;
-	world.settings.relay_count = 1;
-	ck_assert(world_deny(&world, NULL));
+	for (uint16_t i = 0; i < fixture.shared.relay_count; i++)
+		fixture.relay[i].retired = i != address;
+	fixture.settings.relay[0] = address;
+	fixture.settings.relay_count = 1;
+	ck_assert(fixture_deny(&fixture, NULL));
 }
 
 START_TEST(a_retired_front_takes_nobody_new)
 {
 	begin_both(NULL);
-	world.settings.retired_fronts[FRONT_OUTSIDE_UDP] = true;
+	fixture.settings.retired_fronts[FRONT_OUTSIDE_UDP] = true;
 	client_allocate(&alice);
 	expect(&alice, 486, "an IETF client");
 	ck_assert_int_eq(ms_client_allocate(&carol), MS_SERVER_ERROR);
-	ck_assert_uint_eq(world.turn.counters.refusals[REFUSAL_DRAINING], 2);
+	ck_assert_uint_eq(fixture.turn.counters.refusals[REFUSAL_DRAINING], 2);
 
-	client_init(&bob, &world, "10.0.0.9:5000", FRONT_INSIDE_UDP, "bob");
+	client_init(&bob, &fixture, "10.0.0.9:5000", FRONT_INSIDE_UDP, "bob");
 	ck_assert_int_eq(client_allocate(&bob), 0);
-	ck_assert_uint_eq(world.turn.front_allocations[FRONT_OUTSIDE_UDP], 0);
-	ck_assert_uint_eq(world.turn.front_allocations[FRONT_INSIDE_UDP], 1);
+	ck_assert_uint_eq(fixture.turn.front_allocations[FRONT_OUTSIDE_UDP], 0);
+	ck_assert_uint_eq(fixture.turn.front_allocations[FRONT_INSIDE_UDP], 1);
 	end();
 }
 END_TEST
@@ -47,17 +47,17 @@ START_TEST(a_retired_front_keeps_its_clients)
 	begin_both(NULL);
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	ck_assert_int_eq(ms_client_allocate(&carol), 0);
-	ck_assert_uint_eq(world.turn.front_allocations[FRONT_OUTSIDE_UDP], 2);
-	world.settings.retired_fronts[FRONT_OUTSIDE_UDP] = true;
+	ck_assert_uint_eq(fixture.turn.front_allocations[FRONT_OUTSIDE_UDP], 2);
+	fixture.settings.retired_fronts[FRONT_OUTSIDE_UDP] = true;
 
 	ck_assert_int_eq(client_refresh(&alice, 1200), 0);
 	ck_assert_int_eq(client_bind(&alice, 0x4000, PEER), 0);
 	ck_assert(client_channel_data(&alice, 0x4000, "x", 1));
 	ck_assert(ms_client_send(&carol, PEER, "x", 1));
 	ck_assert_int_eq(client_refresh(&alice, 0), 0);
-	ck_assert_uint_eq(world.turn.front_allocations[FRONT_OUTSIDE_UDP], 1);
+	ck_assert_uint_eq(fixture.turn.front_allocations[FRONT_OUTSIDE_UDP], 1);
 	ck_assert_int_eq(ms_client_lifetime(&carol, 0), 0);
-	ck_assert_uint_eq(world.turn.front_allocations[FRONT_OUTSIDE_UDP], 0);
+	ck_assert_uint_eq(fixture.turn.front_allocations[FRONT_OUTSIDE_UDP], 0);
 	end();
 }
 END_TEST
@@ -68,8 +68,8 @@ static struct forward sends(struct allocation *al, uint16_t number)
 	uint8_t data[] = {(uint8_t)(number >> 8), (uint8_t)number, 0, 1, 'x', 0, 0, 0};
 	struct forward out;
 
-	forward_channel_data(&world.turn, al, (struct slice){data, sizeof(data)},
-			     world.now_ms, &out);
+	forward_channel_data(&fixture.turn, al, (struct slice){data, sizeof(data)},
+			     fixture.now_ms, &out);
 	return out;
 }
 
@@ -87,8 +87,8 @@ static uint16_t comes_on(struct allocation *al, const struct endpoint *source)
 {
 	struct forward out;
 
-	forward_from_peer(&world.turn, al, source,
-			  (struct slice){(const uint8_t *)"x", 1}, world.now_ms, &out);
+	forward_from_peer(&fixture.turn, al, source,
+			  (struct slice){(const uint8_t *)"x", 1}, fixture.now_ms, &out);
 	if (out.kind != FORWARD_TO_CLIENT || out.header_len != FORWARD_CHANNEL_HEADER)
 		return 0;
 	return load_be16(out.header);
@@ -97,7 +97,7 @@ static uint16_t comes_on(struct allocation *al, const struct endpoint *source)
 static struct allocation *allocation(uint16_t client_port)
 {
 	int code = 0;
-	struct allocation *al = world_allocate(&world, "alice", client_port, &code);
+	struct allocation *al = fixture_allocate(&fixture, "alice", client_port, &code);
 
 	ck_assert_msg(al != NULL, "code %d", code);
 	return al;
@@ -106,15 +106,17 @@ static struct allocation *allocation(uint16_t client_port)
 /* Two clients of ours, one on an address that goes and one on its successor. */
 static void must_talk(struct allocation *a, struct allocation *b)
 {
-	const struct endpoint a_public = allocation_relayed_public(&world.turn, a);
-	const struct endpoint b_public = allocation_relayed_public(&world.turn, b);
-	const struct endpoint a_local = allocation_relayed_local(&world.turn, a);
-	const struct endpoint b_local = allocation_relayed_local(&world.turn, b);
+	const struct endpoint a_public = allocation_relayed_public(&fixture.turn, a);
+	const struct endpoint b_public = allocation_relayed_public(&fixture.turn, b);
+	const struct endpoint a_local = allocation_relayed_local(&fixture.turn, a);
+	const struct endpoint b_local = allocation_relayed_local(&fixture.turn, b);
 
-	ck_assert_int_eq(
-		channel_bind(&world.turn, a, 0x4001, &b_public, world.now_ms, NULL), 0);
-	ck_assert_int_eq(
-		channel_bind(&world.turn, b, 0x4002, &a_public, world.now_ms, NULL), 0);
+	ck_assert_int_eq(channel_bind(&fixture.turn, a, 0x4001, &b_public, fixture.now_ms,
+				      NULL),
+			 0);
+	ck_assert_int_eq(channel_bind(&fixture.turn, b, 0x4002, &a_public, fixture.now_ms,
+				      NULL),
+			 0);
 	struct endpoint to_b = goes_to(a, 0x4001), to_a = goes_to(b, 0x4002);
 	ck_assert(endpoint_equal(&to_b, &b_local));
 	ck_assert(endpoint_equal(&to_a, &a_local));
@@ -124,7 +126,7 @@ static void must_talk(struct allocation *a, struct allocation *b)
 
 START_TEST(a_retired_address_is_for_who_has_it)
 {
-	begin_both(&(struct world_options){.second_v4 = true, .no_v6 = true});
+	begin_both(&(struct fixture_options){.second_v4 = true, .no_v6 = true});
 	serve_only(0);
 
 	struct allocation *old = allocation(1);
@@ -135,7 +137,7 @@ START_TEST(a_retired_address_is_for_who_has_it)
 	for (uint16_t i = 0; i < 20; i++)
 		ck_assert_uint_eq(allocation((uint16_t)(100 + i))->relay_address, 1);
 	must_talk(old, new);
-	ck_assert_uint_eq(port_pool_held(world.commons.ports, 0), 1);
+	ck_assert_uint_eq(port_pool_held(fixture.shared.ports, 0), 1);
 	end();
 }
 END_TEST
@@ -146,7 +148,7 @@ START_TEST(no_address_of_a_family_is_left)
 
 	begin_both(NULL);
 	serve_only(1);
-	ck_assert_ptr_null(world_allocate(&world, "alice", 1, &code));
+	ck_assert_ptr_null(fixture_allocate(&fixture, "alice", 1, &code));
 	ck_assert_int_eq(code, 440);
 	client_allocate(&alice);
 	expect(&alice, 440, "IPv4, which is what a client gets that does not say");
@@ -157,21 +159,21 @@ END_TEST
 /* Behind 1:1 NAT: one local address, whose public form has changed. */
 START_TEST(a_public_address_is_kept_by_who_was_told)
 {
-	begin_both(&(struct world_options){.nat = true, .no_v6 = true});
+	begin_both(&(struct fixture_options){.nat = true, .no_v6 = true});
 
 	struct allocation *old = allocation(1), *also_old = allocation(2);
-	world.relay[1] = world.relay[0];
-	world.relay[1].public = ep("203.0.113.2:0").ip;
-	world.commons.relay_count = 2;
-	ck_assert(port_pool_add(world.commons.ports, 1, 0));
-	ck_assert(port_pool_add(world.commons.tcp_ports, 1, 0));
+	fixture.relay[1] = fixture.relay[0];
+	fixture.relay[1].public = ep("203.0.113.2:0").ip;
+	fixture.shared.relay_count = 2;
+	ck_assert(port_pool_add(fixture.shared.ports, 1, 0));
+	ck_assert(port_pool_add(fixture.shared.tcp_ports, 1, 0));
 	serve_only(1);
 
 	struct allocation *new = allocation(3), *also_new = allocation(4);
-	struct endpoint was = allocation_relayed_public(&world.turn, old);
-	struct endpoint is = allocation_relayed_public(&world.turn, new);
-	ck_assert(ip_addr_equal(&was.ip, &world.relay[0].public));
-	ck_assert(ip_addr_equal(&is.ip, &world.relay[1].public));
+	struct endpoint was = allocation_relayed_public(&fixture.turn, old);
+	struct endpoint is = allocation_relayed_public(&fixture.turn, new);
+	ck_assert(ip_addr_equal(&was.ip, &fixture.relay[0].public));
+	ck_assert(ip_addr_equal(&is.ip, &fixture.relay[1].public));
 	must_talk(old, new);
 	must_talk(also_old, old);
 	must_talk(new, also_new);
@@ -185,29 +187,29 @@ START_TEST(a_channel_learns_whether_its_peer_is_ours)
 	const struct endpoint peer = ep("192.0.2.77:50000");
 	const struct endpoint local = ep("198.18.0.2:50000");
 
-	begin_both(&(struct world_options){
+	begin_both(&(struct fixture_options){
 		.no_v6 = true, .first_port = 50000, .last_port = 50000});
 
 	struct allocation *al = allocation(1);
-	ck_assert_int_eq(channel_bind(&world.turn, al, 0x4001, &peer, world.now_ms, NULL),
-			 0);
+	ck_assert_int_eq(
+		channel_bind(&fixture.turn, al, 0x4001, &peer, fixture.now_ms, NULL), 0);
 	struct endpoint to = goes_to(al, 0x4001);
 	ck_assert(endpoint_equal(&to, &peer));
 
-	world.relay[1] = (struct relay_address){.local = local.ip, .public = peer.ip};
-	world.commons.relay_count = 2;
-	ck_assert(port_pool_add(world.commons.ports, 1, 1));
-	ck_assert(port_pool_add(world.commons.tcp_ports, 1, 1));
+	fixture.relay[1] = (struct relay_address){.local = local.ip, .public = peer.ip};
+	fixture.shared.relay_count = 2;
+	ck_assert(port_pool_add(fixture.shared.ports, 1, 1));
+	ck_assert(port_pool_add(fixture.shared.tcp_ports, 1, 1));
 	serve_only(1);
 	ck_assert_uint_eq(allocation(2)->relay_address, 1);
 	to = goes_to(al, 0x4001);
 	ck_assert(endpoint_equal(&to, &local));
 
-	world.commons.relay_count = 1;
-	ck_assert(world_deny(&world, NULL));
+	fixture.shared.relay_count = 1;
+	ck_assert(fixture_deny(&fixture, NULL));
 	to = goes_to(al, 0x4001);
 	ck_assert(endpoint_equal(&to, &peer));
-	world.commons.relay_count = 2;
+	fixture.shared.relay_count = 2;
 	end();
 }
 END_TEST

@@ -21,9 +21,9 @@ static struct ms_client carol;
 static void begin_all(void)
 {
 	begin();
-	ms_world_enable(&world);
-	ms_client_init(&carol, &world, "192.0.2.202:5000", FRONT_OUTSIDE_UDP, "carol");
-	ms_client_credential(&carol, "carol", MS_FORM_REST, world.unix_s + 86400);
+	ms_fixture_enable(&fixture);
+	ms_client_init(&carol, &fixture, "192.0.2.202:5000", FRONT_OUTSIDE_UDP, "carol");
+	ms_client_credential(&carol, "carol", MS_FORM_REST, fixture.unix_s + 86400);
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	ck_assert_int_eq(client_allocate(&bob), 0);
 	ck_assert_int_eq(ms_client_allocate(&carol), 0);
@@ -31,7 +31,7 @@ static void begin_all(void)
 
 static void end_all(void)
 {
-	revoked_users_free(world.settings.revoked);
+	revoked_users_free(fixture.settings.revoked);
 	end();
 }
 
@@ -48,18 +48,18 @@ static struct keyring *ring(const char *text)
 static void reload(const char *keys, const char *revoked)
 {
 	struct revoked_users_error error;
-	struct turn_settings before = world.settings;
+	struct turn_settings before = fixture.settings;
 
 	if (keys)
-		world.settings.keyring = ring(keys);
-	world.settings.revoked = NULL;
+		fixture.settings.keyring = ring(keys);
+	fixture.settings.revoked = NULL;
 	if (revoked) {
-		world.settings.revoked =
+		fixture.settings.revoked =
 			revoked_users_parse(revoked, strlen(revoked), &error);
-		ck_assert_msg(world.settings.revoked != NULL, "%s", error.reason);
+		ck_assert_msg(fixture.settings.revoked != NULL, "%s", error.reason);
 	}
-	world.settings.generation++;
-	revocation_apply(&world.turn, &before, world.now_ms, world.unix_s);
+	fixture.settings.generation++;
+	revocation_apply(&fixture.turn, &before, fixture.now_ms, fixture.unix_s);
 	if (keys)
 		keyring_free(before.keyring);
 	revoked_users_free(before.revoked);
@@ -67,27 +67,27 @@ static void reload(const char *keys, const char *revoked)
 
 static enum end_reason last_reason(void)
 {
-	return (enum end_reason)world.edge.last.end_reason;
+	return (enum end_reason)fixture.edge.last.end_reason;
 }
 
 static uint64_t auth_failures(enum auth_failure failure)
 {
-	return world.turn.counters.auth_failures[failure];
+	return fixture.turn.counters.auth_failures[failure];
 }
 
 START_TEST(revoked_user_ends_at_once_and_alone)
 {
 	reload(NULL, "alice\n");
-	ck_assert_uint_eq(world.edge.ended, 1);
-	ck_assert_str_eq(world.edge.last.user, "alice");
+	ck_assert_uint_eq(fixture.edge.ended, 1);
+	ck_assert_str_eq(fixture.edge.last.user, "alice");
 	ck_assert_int_eq(last_reason(), END_REVOKED);
 	ck_assert_str_eq(end_reason_name(END_REVOKED), "revoked");
 	ck_assert_ptr_nonnull(client_allocation(&bob));
 	ck_assert_ptr_nonnull(ms_client_allocation(&carol));
 
 	reload(NULL, "alice\ncarol # left\n");
-	ck_assert_uint_eq(world.edge.ended, 2);
-	ck_assert_str_eq(world.edge.last.user, "carol");
+	ck_assert_uint_eq(fixture.edge.ended, 2);
+	ck_assert_str_eq(fixture.edge.last.user, "carol");
 }
 END_TEST
 
@@ -146,8 +146,8 @@ static const struct {
 START_TEST(revoked_key_ends_its_allocations)
 {
 	reload(rings[_i].keys, NULL);
-	ck_assert_msg(world.edge.ended == (rings[_i].ends ? 3 : 0), "%s: %u ended",
-		      rings[_i].name, world.edge.ended);
+	ck_assert_msg(fixture.edge.ended == (rings[_i].ends ? 3 : 0), "%s: %u ended",
+		      rings[_i].name, fixture.edge.ended);
 	if (rings[_i].ends)
 		ck_assert_int_eq(last_reason(), END_REVOKED);
 }
@@ -157,37 +157,39 @@ START_TEST(key_that_runs_out_ends_its_allocations)
 {
 	reload(rings[5].keys, NULL);
 	advance(999);
-	ck_assert_uint_eq(world.edge.ended, 0);
+	ck_assert_uint_eq(fixture.edge.ended, 0);
 	advance(1);
-	ck_assert_uint_eq(world.edge.ended, 3);
+	ck_assert_uint_eq(fixture.edge.ended, 3);
 	ck_assert_int_eq(last_reason(), END_CREDENTIAL);
 }
 END_TEST
 
 START_TEST(end_by_user_and_by_key_say_how_many)
 {
-	client_init(&bob, &world, "192.0.2.201:5001", FRONT_OUTSIDE_UDP, "alice");
+	client_init(&bob, &fixture, "192.0.2.201:5001", FRONT_OUTSIDE_UDP, "alice");
 	ck_assert_int_eq(client_allocate(&bob), 0);
-	ck_assert_uint_eq(
-		revocation_end_user(&world.turn, "alic", END_KILLED, world.now_ms), 0);
-	ck_assert_uint_eq(
-		revocation_end_user(&world.turn, "alice", END_KILLED, world.now_ms), 2);
-	ck_assert_int_eq(last_reason(), END_KILLED);
-	ck_assert_uint_eq(revocation_end_key(&world.turn, "k2", END_KILLED, world.now_ms),
+	ck_assert_uint_eq(revocation_end_user(&fixture.turn, "alic", END_KILLED,
+					      fixture.now_ms),
 			  0);
-	ck_assert_uint_eq(revocation_end_key(&world.turn, "k1", END_KILLED, world.now_ms),
+	ck_assert_uint_eq(revocation_end_user(&fixture.turn, "alice", END_KILLED,
+					      fixture.now_ms),
 			  2);
-	ck_assert(world_is_clean(&world));
+	ck_assert_int_eq(last_reason(), END_KILLED);
+	ck_assert_uint_eq(
+		revocation_end_key(&fixture.turn, "k2", END_KILLED, fixture.now_ms), 0);
+	ck_assert_uint_eq(
+		revocation_end_key(&fixture.turn, "k1", END_KILLED, fixture.now_ms), 2);
+	ck_assert(fixture_is_clean(&fixture));
 }
 END_TEST
 
 /* Credentials of alice that are good for 700 s, and one of carol's. */
 static void short_credentials(void)
 {
-	client_init(&alice, &world, "192.0.2.200:6000", FRONT_OUTSIDE_UDP, "alice");
-	client_credential(&alice, "alice", world.unix_s + 700);
-	ms_client_init(&carol, &world, "192.0.2.202:6000", FRONT_OUTSIDE_UDP, "carol");
-	ms_client_credential(&carol, "carol", MS_FORM_BINARY, world.unix_s + 700);
+	client_init(&alice, &fixture, "192.0.2.200:6000", FRONT_OUTSIDE_UDP, "alice");
+	client_credential(&alice, "alice", fixture.unix_s + 700);
+	ms_client_init(&carol, &fixture, "192.0.2.202:6000", FRONT_OUTSIDE_UDP, "carol");
+	ms_client_credential(&carol, "carol", MS_FORM_BINARY, fixture.unix_s + 700);
 }
 
 START_TEST(credential_expiry_is_not_enforced_by_default) /* T-562 */
@@ -206,12 +208,12 @@ END_TEST
 
 START_TEST(credential_expiry_bounds_the_lifetime_when_asked) /* T-562 */
 {
-	world.settings.limits.enforce_credential_expiry = true;
+	fixture.settings.limits.enforce_credential_expiry = true;
 	short_credentials();
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	ck_assert_uint_eq(client_u32(&alice, TURN_LIFETIME), 600);
 	ck_assert_int_eq(ms_client_allocate(&carol), 0);
-	unsigned ended = world.edge.ended;
+	unsigned ended = fixture.edge.ended;
 
 	advance(400000);
 	ck_assert_int_eq(client_refresh(&alice, 600), 0);
@@ -229,7 +231,7 @@ START_TEST(credential_expiry_bounds_the_lifetime_when_asked) /* T-562 */
 	ck_assert_ptr_null(ms_client_allocation(&carol));
 	ck_assert_int_eq(last_reason(), END_CREDENTIAL);
 	ck_assert_str_eq(end_reason_name(END_CREDENTIAL), "credential-expired");
-	ck_assert_uint_ge(world.edge.ended, ended + 2);
+	ck_assert_uint_ge(fixture.edge.ended, ended + 2);
 	client_refresh(&alice, 600);
 	expect(&alice, 437, "refresh of what is over");
 }
@@ -242,13 +244,13 @@ START_TEST(credential_expiry_can_be_turned_on_and_off_by_a_reload)
 	ck_assert_int_eq(client_refresh(&alice, 3600), 0);
 	uint64_t granted = client_allocation(&alice)->expires_ms;
 
-	world.settings.limits.enforce_credential_expiry = true;
+	fixture.settings.limits.enforce_credential_expiry = true;
 	reload(NULL, NULL);
-	ck_assert_uint_eq(client_allocation(&alice)->expires_ms, world.now_ms + 700000);
-	ck_assert_uint_le(dispatch_expire(&world.turn, world.now_ms),
-			  world.now_ms + 700000);
+	ck_assert_uint_eq(client_allocation(&alice)->expires_ms, fixture.now_ms + 700000);
+	ck_assert_uint_le(dispatch_expire(&fixture.turn, fixture.now_ms),
+			  fixture.now_ms + 700000);
 
-	world.settings.limits.enforce_credential_expiry = false;
+	fixture.settings.limits.enforce_credential_expiry = false;
 	reload(NULL, NULL);
 	ck_assert_int_eq(client_refresh(&alice, 3600), 0);
 	ck_assert_uint_eq(client_allocation(&alice)->expires_ms, granted);

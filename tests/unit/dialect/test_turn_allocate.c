@@ -3,7 +3,7 @@
  */
 #include "tests/unit/dialect/dialect_check.h"
 
-/* One world for each constellation of relayed addresses. */
+/* One fixture for each constellation of relayed addresses. */
 enum lab {
 	LAB_BOTH,
 	LAB_NO_V4,
@@ -13,7 +13,7 @@ enum lab {
 
 static void begin_lab(enum lab lab)
 {
-	struct world_options options = {0};
+	struct fixture_options options = {0};
 
 	options.no_v4 = lab == LAB_NO_V4;
 	options.no_v6 = lab == LAB_NO_V6;
@@ -142,7 +142,7 @@ START_TEST(allocate_checks_the_request)
 	ck_assert_msg((client_allocation(&alice) != NULL) == (checks[_i].want == 0),
 		      "%s: allocation", checks[_i].name);
 	if (checks[_i].want != 0)
-		ck_assert_msg(world_is_clean(&world), "%s: left something behind",
+		ck_assert_msg(fixture_is_clean(&fixture), "%s: left something behind",
 			      checks[_i].name);
 	end();
 }
@@ -278,7 +278,7 @@ START_TEST(software_can_be_switched_off) /* T-021 T-206 */
 	client_start(&alice, TURN_ALLOCATE);
 	ck_assert_int_eq(client_ask(&alice), 400);
 	ck_assert_msg(client_has(&alice, STUN_SOFTWARE), "T-206 SOFTWARE in errors too");
-	world.settings.software[0] = '\0';
+	fixture.settings.software[0] = '\0';
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	ck_assert_msg(!client_has(&alice, STUN_SOFTWARE), "T-021 switched off");
 	end();
@@ -300,7 +300,7 @@ START_TEST(second_allocate_is_a_mismatch) /* T-221 T-232 */
 	expect(&alice, 0, "T-232 same bytes at once: same success");
 	ck_assert_uint_eq(alice.out.reply_len, before_len);
 	ck_assert_mem_eq(alice.reply, before, before_len);
-	ck_assert_uint_eq(world.edge.opened, 1);
+	ck_assert_uint_eq(fixture.edge.opened, 1);
 
 	advance(30000);
 	client_again(&alice);
@@ -310,9 +310,9 @@ START_TEST(second_allocate_is_a_mismatch) /* T-221 T-232 */
 
 	client_allocate(&alice);
 	expect(&alice, 437, "T-221 second Allocate with another transaction: 437");
-	ck_assert_uint_eq(world.edge.opened, 1);
+	ck_assert_uint_eq(fixture.edge.opened, 1);
 
-	client_credential(&alice, "mallory", world.unix_s + 600);
+	client_credential(&alice, "mallory", fixture.unix_s + 600);
 	client_allocate(&alice);
 	expect(&alice, 437,
 	       "T-204 Allocate of another user on the 5-tuple: 437, never 441");
@@ -336,7 +336,7 @@ END_TEST
 START_TEST(retransmission_is_for_datagrams) /* T-232 */
 {
 	begin();
-	client_init(&alice, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	client_again(&alice);
 	expect(&alice, 437, "T-221 a stream has no retransmissions: 437");
@@ -365,12 +365,12 @@ END_TEST
 START_TEST(retransmission_outlives_the_nonce) /* T-116 T-029 */
 {
 	begin();
-	world.settings.nonce_key.lifetime_s = 16;
+	fixture.settings.nonce_key.lifetime_s = 16;
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	advance(39000);
 	client_again(&alice);
 	expect(&alice, 0, "T-029 same bytes within 40 s, nonce gone: same answer");
-	ck_assert_uint_eq(world.edge.opened, 1);
+	ck_assert_uint_eq(fixture.edge.opened, 1);
 	advance(2000);
 	client_again(&alice);
 	expect(&alice, 438, "T-116 after 40 s nothing is remembered: 438");
@@ -389,21 +389,21 @@ static const struct {
 START_TEST(tunnelled_clients_are_refused)
 {
 	begin();
-	client_init(&alice, &world, tunnels[_i].client, FRONT_OUTSIDE_UDP6, "alice");
+	client_init(&alice, &fixture, tunnels[_i].client, FRONT_OUTSIDE_UDP6, "alice");
 	client_login(&alice);
 	expect(&alice, 401, "T-252 challenged first");
 	client_allocate(&alice);
 	expect(&alice, 403, tunnels[_i].name);
 	client_bind(&alice, 0x4000, PEER);
 	expect(&alice, 437, "T-580 and so nothing to bind a channel on");
-	ck_assert(world_is_clean(&world));
+	ck_assert(fixture_is_clean(&fixture));
 	end();
 }
 END_TEST
 
 START_TEST(quotas) /* T-207 T-236 attack 23 */
 {
-	begin_with(&(struct world_options){.allocations_per_user = 1});
+	begin_with(&(struct fixture_options){.allocations_per_user = 1});
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	alice.tuple.client.port++;
 	alice.nonce_len = 0;
@@ -427,12 +427,12 @@ START_TEST(failures_leave_nothing) /* T-253 */
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		begin();
-		world.edge.refuse = rows[i].error;
-		world.edge.refuse_times = 1000;
+		fixture.edge.refuse = rows[i].error;
+		fixture.edge.refuse_times = 1000;
 		client_allocate(&alice);
 		expect(&alice, 508, rows[i].name);
-		ck_assert(world_is_clean(&world));
-		world.edge.refuse_times = 0;
+		ck_assert(fixture_is_clean(&fixture));
+		fixture.edge.refuse_times = 0;
 		client_allocate(&alice);
 		expect(&alice, 0, "T-253 later it works again");
 		end();

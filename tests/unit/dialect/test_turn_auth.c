@@ -22,7 +22,7 @@ START_TEST(challenge_is_complete_and_small) /* T-080 T-093 T-110 T-111 T-112 att
 	struct stun_attr attr;
 
 	begin();
-	strcpy(world.settings.realm, "avedge");
+	strcpy(fixture.settings.realm, "avedge");
 	client_login(&alice);
 	expect(&alice, 401, "T-080 nothing to prove anything with: 401");
 	expect_attribute(&alice, STUN_REALM, "avedge", 6, "T-080 REALM");
@@ -309,7 +309,7 @@ START_TEST(foreign_nonces) /* T-113 T-115 T-117 */
 
 	memcpy(alice.nonce, good, sizeof(good));
 	alice.nonce_len = NONCE_LEN;
-	world.settings.nonce_key.bytes[0] ^= 1;
+	fixture.settings.nonce_key.bytes[0] ^= 1;
 	client_allocate(&alice);
 	expect(&alice, 438, "T-117 all nonces reset by the administrator: 438");
 	end();
@@ -397,12 +397,12 @@ END_TEST
 START_TEST(credentials_expire) /* T-561 T-562 T-563 */
 {
 	begin();
-	client_credential(&alice, "alice", world.unix_s + 2);
+	client_credential(&alice, "alice", fixture.unix_s + 2);
 	client_login(&alice);
 	advance(1000);
 	client_allocate(&alice);
 	expect(&alice, 0, "T-561 a second before its expiry: success");
-	client_credential(&bob, "bob", world.unix_s + 1);
+	client_credential(&bob, "bob", fixture.unix_s + 1);
 	client_login(&bob);
 	advance(1000);
 	client_allocate(&bob);
@@ -437,7 +437,7 @@ END_TEST
 
 START_TEST(failures_are_counted)
 {
-	const struct counters *counters = &world.turn.counters;
+	const struct counters *counters = &fixture.turn.counters;
 
 	begin();
 	client_login(&alice);

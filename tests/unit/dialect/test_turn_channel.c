@@ -59,7 +59,7 @@ START_TEST(channel_bind_checks_the_request)
 		struct endpoint peer = {.port = 0};
 
 		if (strcmp(checks[_i].peer, "front") == 0)
-			peer = world.fronts[FRONT_OUTSIDE_UDP].local;
+			peer = fixture.fronts[FRONT_OUTSIDE_UDP].local;
 		else if (strcmp(checks[_i].peer, "192.0.2.9:0") == 0)
 			ck_assert(ip_addr_parse("192.0.2.9", &peer.ip));
 		else
@@ -116,7 +116,7 @@ START_TEST(binding_lasts_ten_minutes) /* T-367 T-368 T-369 T-377 */
 	ck_assert_msg(
 		!client_channel_data(&alice, 0x4000, "x", 1),
 		"T-368 T-369 300 s: channel lives, permission is gone, traffic or not");
-	ck_assert_uint_eq(world_drops(&world, DROP_NO_PERMISSION), 1);
+	ck_assert_uint_eq(fixture_drops(&fixture, DROP_NO_PERMISSION), 1);
 	ck_assert_msg(!client_from_peer(&alice, PEER, "x", 1, &out), "T-367 both ways");
 
 	ck_assert_int_eq(client_permit(&alice, PEER), 0);
@@ -129,7 +129,7 @@ START_TEST(binding_lasts_ten_minutes) /* T-367 T-368 T-369 T-377 */
 	advance(1);
 	ck_assert_msg(!client_channel_data(&alice, 0x4000, "x", 1),
 		      "T-367 600 s: unbound");
-	ck_assert_uint_eq(world_drops(&world, DROP_NO_CHANNEL), 1);
+	ck_assert_uint_eq(fixture_drops(&fixture, DROP_NO_CHANNEL), 1);
 	client_bind(&alice, 0x4000, PEER_B);
 	expect(&alice, 0, "T-377 number is free for another peer at once");
 	client_bind(&alice, 0x4001, PEER);
@@ -191,7 +191,7 @@ START_TEST(stream_pads) /* T-372 */
 	struct forward out;
 
 	begin();
-	client_init(&alice, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	ck_assert_int_eq(client_bind(&alice, 0x4000, PEER), 0);
 	for (size_t len = 0; len < ARRAY_LEN(padding); len++) {
@@ -273,7 +273,7 @@ START_TEST(reserved_number_ends_a_stream) /* T-375 */
 	static const uint8_t frame[] = {0x50, 0, 0, 4, 1, 2, 3, 4};
 
 	begin();
-	client_init(&alice, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	client_raw(&alice, frame, sizeof(frame));
 	ck_assert_msg(alice.out.action == DISPATCH_CLOSE, "T-375 on a stream: close");
@@ -351,7 +351,7 @@ START_TEST(channels_of_old_clients) /* T-361, RFC 5766 section 11 */
 	struct forward out;
 
 	begin();
-	world.settings.rfc5766_channels = old_clients[_i].allowed;
+	fixture.settings.rfc5766_channels = old_clients[_i].allowed;
 	alice.auth = old_clients[_i].auth;
 	alice.fingerprint = old_clients[_i].fingerprint;
 	ck_assert_int_eq(client_allocate(&alice), 0);

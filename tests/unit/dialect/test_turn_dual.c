@@ -34,8 +34,8 @@ static size_t ports_used(void)
 {
 	size_t used = 0;
 
-	for (size_t i = 0; i < world.commons.relay_count; i++)
-		used += port_pool_figures(world.commons.ports, i, world.now_ms).used;
+	for (size_t i = 0; i < fixture.shared.relay_count; i++)
+		used += port_pool_figures(fixture.shared.ports, i, fixture.now_ms).used;
 	return used;
 }
 
@@ -59,13 +59,13 @@ START_TEST(both_are_told) /* T-234 T-235 */
 {
 	struct endpoint told[4];
 
-	begin_with(&(struct world_options){.nat = true, .allocations_per_user = 1});
+	begin_with(&(struct fixture_options){.nat = true, .allocations_per_user = 1});
 	allocate(&alice, both, 1);
 	expect(&alice, 0, "T-235 both families: success");
 	const struct allocation *al = client_allocation(&alice);
 	for (int again = 0; again < 2; again++) {
-		struct endpoint first = allocation_relayed_public(&world.turn, al);
-		struct endpoint second = allocation_second_public(&world.turn, al);
+		struct endpoint first = allocation_relayed_public(&fixture.turn, al);
+		struct endpoint second = allocation_second_public(&fixture.turn, al);
 
 		ck_assert_uint_eq(relayed_addresses(&alice, told), 2);
 		ck_assert(endpoint_equal(&told[0], &first));
@@ -77,12 +77,12 @@ START_TEST(both_are_told) /* T-234 T-235 */
 		expect(&alice, 0, "T-232 and so again");
 	}
 	/* Two sockets and two ports, but one allocation where it is counted. */
-	ck_assert_uint_eq(world.edge.opened, 2);
+	ck_assert_uint_eq(fixture.edge.opened, 2);
 	ck_assert_uint_eq(ports_used(), 2);
-	ck_assert_uint_eq(allocation_count(world.turn.table), 1);
-	ck_assert_uint_eq(quota_held(world.commons.total, 0), 1);
-	ck_assert_uint_eq(quota_held(world.commons.users, al->user_quota), 1);
-	ck_assert_uint_eq(world.turn.counters.allocations_opened, 1);
+	ck_assert_uint_eq(allocation_count(fixture.turn.table), 1);
+	ck_assert_uint_eq(quota_held(fixture.shared.total, 0), 1);
+	ck_assert_uint_eq(quota_held(fixture.shared.users, al->user_quota), 1);
+	ck_assert_uint_eq(fixture.turn.counters.allocations_opened, 1);
 	end();
 }
 END_TEST
@@ -94,7 +94,7 @@ START_TEST(both_have_even_ports) /* T-231 */
 
 	for (int i = 0; i < 8; i++) {
 		begin();
-		world.edge.random = (uint64_t)i;
+		fixture.edge.random = (uint64_t)i;
 		allocate(&alice, even, 2);
 		expect(&alice, 0, "EVEN-PORT without R");
 		ck_assert_uint_eq(relayed_addresses(&alice, told), 2);
@@ -120,7 +120,7 @@ START_TEST(dont_fragment_of_both) /* T-225 */
 	static const struct attr_row rows[] = {ADDITIONAL(2), DONT_FRAGMENT};
 
 	begin();
-	client_init(&alice, &world, fragments[_i].client, fragments[_i].front, "alice");
+	client_init(&alice, &fixture, fragments[_i].client, fragments[_i].front, "alice");
 	allocate(&alice, rows, 2);
 	expect(&alice, fragments[_i].want, fragments[_i].name);
 	ck_assert_uint_eq(ports_used(), fragments[_i].want == 0 ? 2 : 0);
@@ -161,23 +161,23 @@ START_TEST(half_that_the_system_refuses) /* T-234 */
 	const char *name = refusals[_i].name;
 
 	begin();
-	world.edge.refuse = refusals[_i].error;
-	world.edge.refuse_times = refusals[_i].times;
-	world.edge.refuse_family = refusals[_i].refused;
+	fixture.edge.refuse = refusals[_i].error;
+	fixture.edge.refuse_times = refusals[_i].times;
+	fixture.edge.refuse_family = refusals[_i].refused;
 	allocate(&alice, both, 1);
-	world.edge.refuse_times = 0;
+	fixture.edge.refuse_times = 0;
 	expect_missing(&alice, refusals[_i].refused, 508, name);
 	client_again(&alice);
 	expect_missing(&alice, refusals[_i].refused, 508, name);
 	ck_assert_uint_eq(ports_used(), 1);
-	ck_assert_uint_eq(world.edge.opened, 1);
+	ck_assert_uint_eq(fixture.edge.opened, 1);
 	/* What is not there can be neither refreshed nor permitted. */
 	refresh(&alice, refusals[_i].refused, 600);
 	expect(&alice, 443, "Refresh of what was not granted");
 	client_permit(&alice, refusals[_i].refused == IP_V4 ? PEER : PEER_V6);
 	expect(&alice, 443, "permission of that family");
 	ck_assert_int_eq(refresh(&alice, IP_NONE, 0), 0);
-	ck_assert(world_is_clean(&world));
+	ck_assert(fixture_is_clean(&fixture));
 	end();
 }
 END_TEST
@@ -186,7 +186,7 @@ START_TEST(second_address_used_up) /* T-234 */
 {
 	static const struct attr_row v6[] = {FAMILY(2)};
 
-	begin_with(&(struct world_options){.first_port = 50000, .last_port = 50000});
+	begin_with(&(struct fixture_options){.first_port = 50000, .last_port = 50000});
 	allocate(&bob, v6, 1);
 	expect(&bob, 0, "the only IPv6 port");
 	allocate(&alice, both, 1);
@@ -243,10 +243,10 @@ START_TEST(each_family_reaches_its_peers) /* T-287 T-316 */
 	ck_assert_uint_eq(al->to_peer.packets, 4);
 	ck_assert_uint_eq(al->to_client.packets, 4);
 	ck_assert_int_eq(client_refresh(&alice, 0), 0);
-	ck_assert_uint_eq(world.edge.ended, 1);
-	ck_assert_uint_eq(world.edge.last.to_peer.packets, 4);
-	ck_assert(world.edge.last.second_port != 0);
-	ck_assert(world_is_clean(&world));
+	ck_assert_uint_eq(fixture.edge.ended, 1);
+	ck_assert_uint_eq(fixture.edge.last.to_peer.packets, 4);
+	ck_assert(fixture.edge.last.second_port != 0);
+	ck_assert(fixture_is_clean(&fixture));
 	end();
 }
 END_TEST
@@ -262,10 +262,11 @@ START_TEST(two_dual_ones_reach_each_other)
 	for (int second = 0; second < 2; second++) {
 		const struct allocation *a = client_allocation(&alice);
 		const struct allocation *b = client_allocation(&bob);
-		struct endpoint from = second ? allocation_second_public(&world.turn, a)
-					      : allocation_relayed_public(&world.turn, a);
-		struct endpoint to = second ? allocation_second_public(&world.turn, b)
-					    : allocation_relayed_public(&world.turn, b);
+		struct endpoint from =
+			second ? allocation_second_public(&fixture.turn, a)
+			       : allocation_relayed_public(&fixture.turn, a);
+		struct endpoint to = second ? allocation_second_public(&fixture.turn, b)
+					    : allocation_relayed_public(&fixture.turn, b);
 
 		ck_assert_int_eq(
 			client_permit(&bob, endpoint_format(&from, text, sizeof(text))),
@@ -305,15 +306,15 @@ static void bind_both(int row)
 static void expect_half(int row)
 {
 	const struct allocation *al = client_allocation(&alice);
-	uint64_t before = world_drops(&world, DROP_WRONG_FAMILY);
+	uint64_t before = fixture_drops(&fixture, DROP_WRONG_FAMILY);
 
 	ck_assert_uint_eq(al->families, halves[row].left);
 	ck_assert_uint_eq(al->permission_count, 1);
 	ck_assert_uint_eq(al->channel_count, 1);
 	ck_assert_uint_eq(ports_used(), 1);
-	ck_assert_uint_eq(world.edge.opened - world.edge.closed, 1);
-	struct endpoint local = allocation_relayed_local(&world.turn, al);
-	ck_assert(endpoint_equal(&world.edge.local[al->slot], &local));
+	ck_assert_uint_eq(fixture.edge.opened - fixture.edge.closed, 1);
+	struct endpoint local = allocation_relayed_local(&fixture.turn, al);
+	ck_assert(endpoint_equal(&fixture.edge.local[al->slot], &local));
 	ck_assert_uint_eq(local.ip.family, halves[row].left);
 
 	ck_assert(!client_send(&alice, halves[row].gone_peer, "x", 1));
@@ -342,7 +343,7 @@ START_TEST(half_is_deleted) /* T-262 T-263 T-265 */
 	expect_half(_i);
 	refresh(&alice, halves[_i].gone, 600);
 	expect(&alice, 443, "T-262 the half that is gone");
-	ck_assert_uint_eq(world.edge.ended, 0);
+	ck_assert_uint_eq(fixture.edge.ended, 0);
 	/* Its 5-tuple is taken until the last half goes. */
 	alice.auth = CLIENT_SHA256;
 	allocate(&alice, both, 1);
@@ -350,8 +351,8 @@ START_TEST(half_is_deleted) /* T-262 T-263 T-265 */
 	refresh(&alice, halves[_i].left, 0);
 	expect(&alice, 0, "the last half");
 	ck_assert_ptr_null(client_allocation(&alice));
-	ck_assert_uint_eq(world.edge.ended, 1);
-	ck_assert(world_is_clean(&world));
+	ck_assert_uint_eq(fixture.edge.ended, 1);
+	ck_assert(fixture_is_clean(&fixture));
 	refresh(&alice, halves[_i].left, 600);
 	expect(&alice, 437, "T-265 nothing is left");
 	allocate(&alice, both, 1);
@@ -379,8 +380,8 @@ START_TEST(half_that_is_not_refreshed_expires) /* T-263 */
 	ck_assert_ptr_nonnull(client_allocation(&alice));
 	advance(1);
 	ck_assert_ptr_null(client_allocation(&alice));
-	ck_assert_int_eq(world.edge.last.end_reason, END_EXPIRED);
-	ck_assert(world_is_clean(&world));
+	ck_assert_int_eq(fixture.edge.last.end_reason, END_EXPIRED);
+	ck_assert(fixture_is_clean(&fixture));
 	end();
 }
 END_TEST
@@ -394,13 +395,13 @@ START_TEST(half_that_is_overdue_is_over) /* T-263 */
 	advance(300000);
 	ck_assert_int_eq(refresh(&alice, halves[_i].left, 1200), 0);
 	bind_both(_i);
-	world.now_ms += 299999;
+	fixture.now_ms += 299999;
 	bind_both(_i);
 	ck_assert(passes_from(halves[_i].gone_peer));
-	world.now_ms += 1;
-	before = world_drops(&world, DROP_NO_ALLOCATION);
+	fixture.now_ms += 1;
+	before = fixture_drops(&fixture, DROP_NO_ALLOCATION);
 	ck_assert(!passes_from(halves[_i].gone_peer));
-	ck_assert_uint_eq(world_drops(&world, DROP_NO_ALLOCATION), before + 1);
+	ck_assert_uint_eq(fixture_drops(&fixture, DROP_NO_ALLOCATION), before + 1);
 	ck_assert(passes_from(halves[_i].left_peer));
 	ck_assert(dual_has_both(client_allocation(&alice)));
 	/* What the client sends finds that out first. */
@@ -408,7 +409,7 @@ START_TEST(half_that_is_overdue_is_over) /* T-263 */
 				      1));
 	ck_assert(!dual_has_both(client_allocation(&alice)));
 	expect_half(_i);
-	ck_assert_uint_gt(dispatch_expire(&world.turn, world.now_ms), world.now_ms);
+	ck_assert_uint_gt(dispatch_expire(&fixture.turn, fixture.now_ms), fixture.now_ms);
 	end();
 }
 END_TEST
@@ -426,7 +427,7 @@ START_TEST(refresh_without_family_is_for_both) /* T-264 */
 	ck_assert(dual_has_both(client_allocation(&alice)));
 	advance(1);
 	ck_assert_ptr_null(client_allocation(&alice));
-	ck_assert(world_is_clean(&world));
+	ck_assert(fixture_is_clean(&fixture));
 	end();
 }
 END_TEST
@@ -442,18 +443,18 @@ START_TEST(halves_take_turns_at_being_later) /* T-263 */
 		expect(&alice, 0, "a half in time");
 		ck_assert_uint_eq(client_u32(&alice, TURN_LIFETIME), 700);
 		ck_assert_uint_eq(dual_left_s(client_allocation(&alice), family,
-					      world.now_ms),
+					      fixture.now_ms),
 				  700);
 		/* 300 s of the 600 it had, then 400 s of 700. */
 		ck_assert_uint_eq(allocation_left_s(client_allocation(&alice),
-						    world.now_ms),
+						    fixture.now_ms),
 				  i == 0 ? 300 : 400);
 		if (i == 0)
 			ck_assert_int_eq(refresh(&alice, IP_V6, 700), 0);
 	}
 	ck_assert_int_eq(refresh(&alice, IP_V4, 0), 0);
 	ck_assert_int_eq(refresh(&alice, IP_V6, 0), 0);
-	ck_assert(world_is_clean(&world));
+	ck_assert(fixture_is_clean(&fixture));
 	end();
 }
 END_TEST
@@ -465,18 +466,18 @@ START_TEST(bound_of_the_allocation_is_that_of_both)
 	begin_dual();
 	al = client_allocation(&alice);
 	ck_assert_int_eq(refresh(&alice, IP_V6, 1200), 0);
-	allocation_bound(&world.turn, al, world.now_ms + 900000);
-	ck_assert_uint_eq(dual_left_s(al, IP_V4, world.now_ms), 600);
-	ck_assert_uint_eq(dual_left_s(al, IP_V6, world.now_ms), 900);
+	allocation_bound(&fixture.turn, al, fixture.now_ms + 900000);
+	ck_assert_uint_eq(dual_left_s(al, IP_V4, fixture.now_ms), 600);
+	ck_assert_uint_eq(dual_left_s(al, IP_V6, fixture.now_ms), 900);
 	refresh(&alice, IP_V6, 3000);
 	ck_assert_uint_eq(client_u32(&alice, TURN_LIFETIME), 900);
-	allocation_bound(&world.turn, al, world.now_ms + 300000);
-	ck_assert_uint_eq(dual_left_s(al, IP_V4, world.now_ms), 300);
-	ck_assert_uint_eq(dual_left_s(al, IP_V6, world.now_ms), 300);
+	allocation_bound(&fixture.turn, al, fixture.now_ms + 300000);
+	ck_assert_uint_eq(dual_left_s(al, IP_V4, fixture.now_ms), 300);
+	ck_assert_uint_eq(dual_left_s(al, IP_V6, fixture.now_ms), 300);
 	advance(300000);
 	ck_assert_ptr_null(client_allocation(&alice));
-	ck_assert_int_eq(world.edge.last.end_reason, END_CREDENTIAL);
-	ck_assert(world_is_clean(&world));
+	ck_assert_int_eq(fixture.edge.last.end_reason, END_CREDENTIAL);
+	ck_assert(fixture_is_clean(&fixture));
 	end();
 }
 END_TEST
@@ -484,10 +485,10 @@ END_TEST
 START_TEST(administrator_ends_both)
 {
 	begin_dual();
-	allocation_delete(&world.turn, client_allocation(&alice), END_KILLED,
-			  world.now_ms);
-	ck_assert_uint_eq(world.edge.ended, 1);
-	ck_assert(world_is_clean(&world));
+	allocation_delete(&fixture.turn, client_allocation(&alice), END_KILLED,
+			  fixture.now_ms);
+	ck_assert_uint_eq(fixture.edge.ended, 1);
+	ck_assert(fixture_is_clean(&fixture));
 	end();
 }
 END_TEST

@@ -188,7 +188,7 @@ static void permit_many(struct client *c, unsigned first, unsigned count)
 START_TEST(permissions_are_capped) /* T-289 attack 26 */
 {
 	begin();
-	client_init(&alice, &world, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	permit_many(&alice, 1, 9);
 	expect(&alice, 508, "T-289 more than the cap at once: 508");
@@ -216,7 +216,7 @@ END_TEST
 START_TEST(create_permission_again) /* T-029 */
 {
 	begin();
-	world.settings.nonce_key.lifetime_s = 16;
+	fixture.settings.nonce_key.lifetime_s = 16;
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	ck_assert_int_eq(client_permit(&alice, PEER), 0);
 	advance(39000);

@@ -66,8 +66,8 @@ START_TEST(refresh_moves_the_deadline) /* T-260 T-211 */
 	ck_assert_ptr_nonnull(client_allocation(&alice));
 	advance(1);
 	ck_assert_msg(client_allocation(&alice) == NULL, "T-211 expired");
-	ck_assert_msg(world_is_clean(&world), "T-211 expiry frees everything");
-	ck_assert_uint_eq(world.edge.last.end_reason, END_EXPIRED);
+	ck_assert_msg(fixture_is_clean(&fixture), "T-211 expiry frees everything");
+	ck_assert_uint_eq(fixture.edge.last.end_reason, END_EXPIRED);
 	client_login(&alice);
 	client_refresh(&alice, 600);
 	expect(&alice, 437, "T-211 after the lifetime: 437");
@@ -83,8 +83,8 @@ START_TEST(refresh_to_zero_deletes) /* T-261 T-265 T-266 T-267 T-376 */
 	ck_assert_int_eq(client_bind(&alice, 0x4000, PEER_B), 0);
 	client_refresh(&alice, 0);
 	expect(&alice, 0, "T-267 the last answer is signed with the key of what is gone");
-	ck_assert(world_is_clean(&world));
-	ck_assert_uint_eq(world.edge.last.end_reason, END_RELEASED);
+	ck_assert(fixture_is_clean(&fixture));
+	ck_assert_uint_eq(fixture.edge.last.end_reason, END_RELEASED);
 	client_again(&alice);
 	expect(&alice, 437, "T-266 retransmitted delete: 437, which says the same");
 	client_allocate(&alice);
@@ -101,7 +101,7 @@ END_TEST
 START_TEST(refresh_again) /* T-029 */
 {
 	begin();
-	world.settings.nonce_key.lifetime_s = 16;
+	fixture.settings.nonce_key.lifetime_s = 16;
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	ck_assert_int_eq(client_refresh(&alice, 900), 0);
 	advance(39000);
@@ -148,7 +148,7 @@ END_TEST
 
 START_TEST(dual_refresh_of_the_half_there_is) /* T-263 T-264 */
 {
-	begin_with(&(struct world_options){.no_v6 = true});
+	begin_with(&(struct fixture_options){.no_v6 = true});
 	client_login(&alice);
 	client_start(&alice, TURN_ALLOCATE);
 	ADD_ROWS(&alice, ((struct attr_row[]){UDP, ADDITIONAL(2)}));
@@ -208,7 +208,7 @@ START_TEST(every_request_needs_allocation_and_owner) /* T-098 T-203 T-204 T-205 
 	expect(&alice, 420, "T-205 420 before 437");
 
 	ck_assert_int_eq(client_allocate(&alice), 0);
-	client_init(&bob, &world, ALICE, FRONT_OUTSIDE_UDP, "mallory");
+	client_init(&bob, &fixture, ALICE, FRONT_OUTSIDE_UDP, "mallory");
 	client_login(&bob);
 	ask_method(&bob, methods[_i].method);
 	expect(&bob, 441, methods[_i].wrong_user);

@@ -48,7 +48,7 @@ static const struct {
 START_TEST(relayed_address_is_outside)
 {
 	begin();
-	client_init(&alice, &world, relayed[_i].client, relayed[_i].front, "alice");
+	client_init(&alice, &fixture, relayed[_i].client, relayed[_i].front, "alice");
 	allocate(&alice, relayed[_i].attrs, ARRAY_LEN(relayed[_i].attrs));
 	expect(&alice, 0, relayed[_i].name);
 	expect_relayed(&alice, relayed[_i].relayed, relayed[_i].name);
@@ -58,10 +58,10 @@ END_TEST
 
 START_TEST(public_address_behind_nat) /* T-250 */
 {
-	begin_with(&(struct world_options){.nat = true});
+	begin_with(&(struct fixture_options){.nat = true});
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	expect_relayed(&alice, "203.0.113.1", "T-250 the public address is told");
-	struct endpoint local = world.edge.local[client_allocation(&alice)->slot];
+	struct endpoint local = fixture.edge.local[client_allocation(&alice)->slot];
 	struct endpoint want = ep("198.18.0.1:1");
 	ck_assert_msg(ip_addr_equal(&local.ip, &want.ip), "local one is bound");
 	end();
@@ -71,8 +71,8 @@ END_TEST
 START_TEST(same_port_on_two_fronts_is_two_allocations) /* T-202 T-208 */
 {
 	begin();
-	client_init(&alice, &world, "10.0.0.9:5000", FRONT_INSIDE_UDP, "alice");
-	client_init(&bob, &world, "10.0.0.9:5000", FRONT_INSIDE_TCP, "alice");
+	client_init(&alice, &fixture, "10.0.0.9:5000", FRONT_INSIDE_UDP, "alice");
+	client_init(&bob, &fixture, "10.0.0.9:5000", FRONT_INSIDE_TCP, "alice");
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	ck_assert_int_eq(client_allocate(&bob), 0);
 	expect(&bob, 0, "T-202 the front is part of the 5-tuple");
@@ -89,9 +89,9 @@ START_TEST(relayed_addresses_are_unique) /* T-208 T-244 */
 	unsigned steps = 0;
 	uint16_t last = 0;
 
-	begin_with(&(struct world_options){.slots = 128});
+	begin_with(&(struct fixture_options){.slots = 128});
 	for (unsigned i = 0; i < 100; i++) {
-		client_init(&alice, &world, ALICE, FRONT_OUTSIDE_UDP, "alice");
+		client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_UDP, "alice");
 		alice.tuple.client.port = (uint16_t)(6000 + i);
 		ck_assert_int_eq(client_allocate(&alice), 0);
 		uint16_t port = client_address(&alice, TURN_XOR_RELAYED_ADDRESS).port;
@@ -132,7 +132,7 @@ START_TEST(even_ports) /* T-238 */
 
 	begin();
 	for (unsigned i = 0; i < 20; i++) {
-		client_init(&alice, &world, ALICE, FRONT_OUTSIDE_UDP, "alice");
+		client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_UDP, "alice");
 		alice.tuple.client.port = (uint16_t)(6000 + i);
 		allocate(&alice, even, 1);
 		expect(&alice, 0, "T-238 EVEN-PORT without R: an even port, no token");
@@ -156,7 +156,7 @@ START_TEST(token_gets_the_next_port) /* T-238 T-239 T-240 T-241 T-227 */
 	expect(&bob, 508, "T-240 token of another user: 508");
 
 	advance(29000);
-	client_init(&bob, &world, "10.0.0.9:5000", FRONT_INSIDE_TCP, "alice");
+	client_init(&bob, &fixture, "10.0.0.9:5000", FRONT_INSIDE_TCP, "alice");
 	strcpy(bob.username, alice.username);
 	strcpy(bob.password, alice.password);
 	bob.username_len = alice.username_len;
@@ -180,13 +180,14 @@ START_TEST(token_expires) /* T-239 T-227 */
 	begin();
 	take_pair(&alice, &token);
 	advance(31000);
-	client_init(&bob, &world, BOB, FRONT_OUTSIDE_UDP, "alice");
+	client_init(&bob, &fixture, BOB, FRONT_OUTSIDE_UDP, "alice");
 	strcpy(bob.username, alice.username);
 	strcpy(bob.password, alice.password);
 	allocate(&bob, &token, 1);
 	expect(&bob, 508, "T-227 token after 31 s: 508");
 	client_refresh(&alice, 0);
-	ck_assert_msg(world_is_clean(&world), "T-239 unused reservation is given back");
+	ck_assert_msg(fixture_is_clean(&fixture),
+		      "T-239 unused reservation is given back");
 	end();
 }
 END_TEST
@@ -197,7 +198,7 @@ START_TEST(token_where_there_is_no_ipv4) /* T-226 T-230 */
 	struct attr_row token = {.type = TURN_RESERVATION_TOKEN, .len = 8};
 	struct stun_attr attr;
 
-	begin_with(&(struct world_options){.no_v4 = true});
+	begin_with(&(struct fixture_options){.no_v4 = true});
 	allocate(&alice, pair, 2);
 	expect(&alice, 0, "pair on IPv6");
 	ck_assert(client_find(&alice, TURN_RESERVATION_TOKEN, &attr));
@@ -254,7 +255,7 @@ START_TEST(half_of_a_dual_allocation) /* T-232 T-234 */
 {
 	static const struct attr_row both[] = {ADDITIONAL(2)};
 
-	begin_with(&(struct world_options){.no_v6 = true});
+	begin_with(&(struct fixture_options){.no_v6 = true});
 	allocate(&alice, both, 1);
 	expect_half(&alice, "198.18.0.1", IP_V6, 440,
 		    "T-234 no IPv6: IPv4, 440 for IPv6");
@@ -262,7 +263,7 @@ START_TEST(half_of_a_dual_allocation) /* T-232 T-234 */
 	expect_half(&alice, "198.18.0.1", IP_V6, 440, "T-232 and so again");
 	end();
 
-	begin_with(&(struct world_options){.no_v4 = true});
+	begin_with(&(struct fixture_options){.no_v4 = true});
 	allocate(&alice, both, 1);
 	expect_half(&alice, "2001:db8::1", IP_V4, 440,
 		    "T-234 no IPv4: IPv6, 440 for IPv4");
@@ -274,7 +275,7 @@ START_TEST(half_of_a_dual_allocation_for_want_of_ports) /* T-234 T-E16 */
 {
 	static const struct attr_row both[] = {ADDITIONAL(2)};
 
-	begin_with(&(struct world_options){.first_port = 50000, .last_port = 50000});
+	begin_with(&(struct fixture_options){.first_port = 50000, .last_port = 50000});
 	ck_assert_int_eq(client_allocate(&bob), 0);
 	allocate(&alice, both, 1);
 	expect_half(&alice, "2001:db8::1", IP_V4, 508,

@@ -133,11 +133,11 @@ START_TEST(policy_is_asked_again) /* T-314 T-584 */
 	ck_assert_int_eq(client_permit(&alice, PEER), 0);
 	ck_assert_int_eq(client_bind(&alice, 0x4000, PEER), 0);
 	ck_assert(client_send(&alice, PEER, "x", 1));
-	ck_assert(world_deny(&world, "192.0.2.1/32"));
+	ck_assert(fixture_deny(&fixture, "192.0.2.1/32"));
 	ck_assert_msg(!client_send(&alice, PEER, "x", 1),
 		      "T-584 after a reload: dropped");
 	ck_assert_msg(!client_channel_data(&alice, 0x4000, "x", 1), "T-584 channels too");
-	ck_assert_uint_eq(world_drops(&world, DROP_POLICY), 2);
+	ck_assert_uint_eq(fixture_drops(&fixture, DROP_POLICY), 2);
 	end();
 }
 END_TEST
@@ -221,13 +221,13 @@ START_TEST(two_of_our_clients) /* T-582 */
 	char peer[ENDPOINT_TEXT_LEN], back[ENDPOINT_TEXT_LEN];
 	struct forward out;
 
-	begin_with(&(struct world_options){.nat = true});
+	begin_with(&(struct fixture_options){.nat = true});
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	ck_assert_int_eq(client_allocate(&bob), 0);
 	struct endpoint a =
-		allocation_relayed_public(&world.turn, client_allocation(&alice));
+		allocation_relayed_public(&fixture.turn, client_allocation(&alice));
 	struct endpoint b =
-		allocation_relayed_public(&world.turn, client_allocation(&bob));
+		allocation_relayed_public(&fixture.turn, client_allocation(&bob));
 	endpoint_format(&b, peer, sizeof(peer));
 	endpoint_format(&a, back, sizeof(back));
 	client_permit(&alice, peer);
@@ -235,11 +235,11 @@ START_TEST(two_of_our_clients) /* T-582 */
 	ck_assert_int_eq(client_permit(&bob, back), 0);
 	ck_assert(client_send(&alice, peer, "x", 1));
 	struct endpoint local =
-		allocation_relayed_local(&world.turn, client_allocation(&bob));
+		allocation_relayed_local(&fixture.turn, client_allocation(&bob));
 	ck_assert_msg(endpoint_equal(&alice.out.forward.peer, &local),
 		      "T-582 reached at its local address, not through the NAT");
 	struct endpoint source =
-		allocation_relayed_local(&world.turn, client_allocation(&alice));
+		allocation_relayed_local(&fixture.turn, client_allocation(&alice));
 	endpoint_format(&source, back, sizeof(back));
 	ck_assert_msg(client_from_peer(&bob, back, "x", 1, &out), "T-582 and delivered");
 	end();
@@ -252,10 +252,10 @@ START_TEST(nothing_at_a_slot_that_is_free) /* T-211 */
 	struct endpoint source = ep(PEER);
 
 	begin();
-	dispatch_from_peer(&world.turn, 5, &source,
-			   (struct slice){(const uint8_t *)"x", 1}, world.now_ms, &out);
+	dispatch_from_peer(&fixture.turn, 5, &source,
+			   (struct slice){(const uint8_t *)"x", 1}, fixture.now_ms, &out);
 	ck_assert_int_eq(out.kind, FORWARD_DROP);
-	ck_assert_uint_eq(world_drops(&world, DROP_NO_ALLOCATION), 1);
+	ck_assert_uint_eq(fixture_drops(&fixture, DROP_NO_ALLOCATION), 1);
 	end();
 }
 END_TEST

@@ -11,7 +11,7 @@
 void client_credential(struct client *c, const char *user, int64_t expires_s)
 {
 	const struct key *key =
-		keyring_signer(c->world->settings.keyring, c->world->unix_s);
+		keyring_signer(c->fixture->settings.keyring, c->fixture->unix_s);
 	struct credential_pair pair;
 
 	assert(key != NULL);
@@ -23,14 +23,14 @@ void client_credential(struct client *c, const char *user, int64_t expires_s)
 	memcpy(c->password, pair.password, strlen(pair.password) + 1);
 }
 
-void client_init(struct client *c, struct world *world, const char *address,
+void client_init(struct client *c, struct fixture *fixture, const char *address,
 		 uint16_t front, const char *user)
 {
 	memset(c, 0, sizeof(*c));
 	c->poison = 0xA5;
-	c->world = world;
-	c->tuple = world_tuple(address, front);
-	client_credential(c, user, world->unix_s + 86400);
+	c->fixture = fixture;
+	c->tuple = fixture_tuple(address, front);
+	client_credential(c, user, fixture->unix_s + 86400);
 }
 
 void client_start_class(struct client *c, uint16_t method, enum stun_class class)
@@ -137,7 +137,7 @@ static void add_credentials(struct client *c)
 	c->key = client_key(c);
 	c->signed_as = c->auth;
 	c->owner =
-		owner_of(&c->world->commons.hash_key,
+		owner_of(&c->fixture->shared.hash_key,
 			 (struct slice){(const uint8_t *)c->username, c->username_len});
 	add_user(c);
 	if (!(c->wrong & WRONG_NO_REALM))
@@ -287,8 +287,8 @@ int client_again(struct client *c)
 
 	memset(c->reply, c->poison, sizeof(c->reply));
 	c->code = -1;
-	dispatch_from_client(&c->world->turn, &c->tuple, message, c->world->now_ms,
-			     c->world->unix_s, c->reply, &c->out);
+	dispatch_from_client(&c->fixture->turn, &c->tuple, message, c->fixture->now_ms,
+			     c->fixture->unix_s, c->reply, &c->out);
 	c->fault = judge(c);
 	return c->code;
 }
@@ -452,7 +452,7 @@ enum stun_integrity client_answer_kind(const struct client *c)
 
 struct allocation *client_allocation(const struct client *c)
 {
-	return allocation_find(c->world->turn.table, &c->tuple);
+	return allocation_find(c->fixture->turn.table, &c->tuple);
 }
 
 bool client_from_peer(struct client *c, const char *peer, const void *data, size_t len,
@@ -462,12 +462,12 @@ bool client_from_peer(struct client *c, const char *peer, const void *data, size
 	struct endpoint source = ep(peer);
 
 	assert(al != NULL);
-	dispatch_from_peer(&c->world->turn, al->slot, &source, (struct slice){data, len},
-			   c->world->now_ms, out);
+	dispatch_from_peer(&c->fixture->turn, al->slot, &source,
+			   (struct slice){data, len}, c->fixture->now_ms, out);
 	return out->kind == FORWARD_TO_CLIENT;
 }
 
-uint64_t world_drops(const struct world *world, enum drop_reason reason)
+uint64_t fixture_drops(const struct fixture *fixture, enum drop_reason reason)
 {
-	return counter_read(&world->turn.counters.drops[reason]);
+	return counter_read(&fixture->turn.counters.drops[reason]);
 }

@@ -2,7 +2,7 @@
  * turn_client.h - a TURN client that talks to dispatch.h: builds requests with the codec, signs
  * them, and judges every answer. Knows nothing of libcheck, so that the fuzzer can use it.
  *
- *	client_init(&c, &world, "192.0.2.200:5000", FRONT_OUTSIDE_UDP, "alice");
+ *	client_init(&c, &fixture, "192.0.2.200:5000", FRONT_OUTSIDE_UDP, "alice");
  *	client_login(&c);
  *	client_start(&c, TURN_ALLOCATE);
  *	stun_add_u32(&c.b, ...);
@@ -64,7 +64,7 @@ enum {
 enum { CLIENT_MESSAGE_MAX = 20 + 65536 };
 
 struct client {
-	struct world *world;
+	struct fixture *fixture;
 	struct five_tuple tuple;
 	enum client_auth auth;
 	bool bare;        /* no credentials at all */
@@ -104,7 +104,7 @@ struct client {
 };
 
 /* client may be what endpoint_parse() takes. The credential is good for a day. */
-void client_init(struct client *c, struct world *world, const char *address,
+void client_init(struct client *c, struct fixture *fixture, const char *address,
 		 uint16_t front, const char *user);
 
 /* Another credential for the same client. */
@@ -161,6 +161,6 @@ bool client_from_peer(struct client *c, const char *peer, const void *data, size
 		      struct forward *out);
 
 /* Drops counted for a reason so far. */
-uint64_t world_drops(const struct world *world, enum drop_reason reason);
+uint64_t fixture_drops(const struct fixture *fixture, enum drop_reason reason);
 
 #endif

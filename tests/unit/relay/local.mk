@@ -11,7 +11,7 @@ unit_programs += \
 	tests/unit/relay/test_page \
 	tests/unit/relay/test_peer_conn \
 	tests/unit/relay/test_peer_queue \
-	tests/unit/relay/test_pulse \
+	tests/unit/relay/test_heartbeat \
 	tests/unit/relay/test_rates \
 	tests/unit/relay/test_record \
 	tests/unit/relay/test_records \
@@ -29,28 +29,28 @@ tests_unit_relay_test_config_compare_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_config_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_explain_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_page_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
-tests_unit_relay_test_metrics_LDADD = libworld.a $(RELAY_LIBS) $(CHECK_LIBS)
-relay_world = tests/unit/relay/relay_world.c tests/unit/relay/relay_world.h
-control_world = tests/unit/relay/control_world.c tests/unit/relay/control_world.h $(relay_world)
-tests_unit_relay_test_change_SOURCES = tests/unit/relay/test_change.c $(relay_world)
+tests_unit_relay_test_metrics_LDADD = libfixture.a $(RELAY_LIBS) $(CHECK_LIBS)
+relay_fixture = tests/unit/relay/relay_fixture.c tests/unit/relay/relay_fixture.h
+control_fixture = tests/unit/relay/control_fixture.c tests/unit/relay/control_fixture.h $(relay_fixture)
+tests_unit_relay_test_change_SOURCES = tests/unit/relay/test_change.c $(relay_fixture)
 tests_unit_relay_test_change_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
-tests_unit_relay_test_control_SOURCES = tests/unit/relay/test_control.c $(control_world) \
-	tests/unit/lib/described_routes.c tests/unit/lib/described_routes.h \
+tests_unit_relay_test_control_SOURCES = tests/unit/relay/test_control.c $(control_fixture) \
+	tests/unit/lib/openapi_routes.c tests/unit/lib/openapi_routes.h \
 	tests/unit/lib/json_schema.c tests/unit/lib/json_schema.h \
 	tests/unit/lib/source_file.c tests/unit/lib/source_file.h
-tests_unit_relay_test_control_memory_SOURCES = tests/unit/relay/test_control_memory.c $(control_world)
+tests_unit_relay_test_control_memory_SOURCES = tests/unit/relay/test_control_memory.c $(control_fixture)
 tests_unit_relay_test_control_memory_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_control_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
-tests_unit_relay_test_peer_conn_SOURCES = tests/unit/relay/test_peer_conn.c $(relay_world)
+tests_unit_relay_test_peer_conn_SOURCES = tests/unit/relay/test_peer_conn.c $(relay_fixture)
 tests_unit_relay_test_peer_conn_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
-tests_unit_relay_test_peer_queue_SOURCES = tests/unit/relay/test_peer_queue.c $(relay_world)
+tests_unit_relay_test_peer_queue_SOURCES = tests/unit/relay/test_peer_queue.c $(relay_fixture)
 tests_unit_relay_test_peer_queue_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_record_SOURCES = tests/unit/relay/test_record.c \
 	tests/unit/lib/source_file.c tests/unit/lib/source_file.h
 tests_unit_relay_test_record_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_stream_io_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
-tests_unit_relay_test_pulse_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
-tests_unit_relay_test_self_test_SOURCES = tests/unit/relay/test_self_test.c $(relay_world)
+tests_unit_relay_test_heartbeat_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_relay_test_self_test_SOURCES = tests/unit/relay/test_self_test.c $(relay_fixture)
 tests_unit_relay_test_self_test_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_status_line_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_rates_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)

@@ -12,37 +12,37 @@
 #include "base/sockaddr.h"
 #include "relay/front/fronts.h"
 #include "tests/unit/lib/unit.h"
-#include "tests/unit/relay/relay_world.h"
+#include "tests/unit/relay/relay_fixture.h"
 
-static struct relay_world world;
+static struct relay_fixture fixture;
 
 static void begin(void)
 {
-	relay_world_start(&world, NULL, NULL);
-	world.relay.network = network_new();
-	ck_assert_ptr_nonnull(world.relay.network);
-	network_set(world.relay.network, &world.view);
-	world.relay.commons.fronts = network_view(world.relay.network)->fronts;
-	world.relay.commons.front_count = FRONTS_MAX;
+	relay_fixture_start(&fixture, NULL, NULL);
+	fixture.relay.network = network_new();
+	ck_assert_ptr_nonnull(fixture.relay.network);
+	network_set(fixture.relay.network, &fixture.view);
+	fixture.relay.shared.fronts = network_view(fixture.relay.network)->fronts;
+	fixture.relay.shared.front_count = FRONTS_MAX;
 }
 
 static void end(void)
 {
-	relay_world_stop(&world);
-	network_free(world.relay.network);
+	relay_fixture_stop(&fixture);
+	network_free(fixture.relay.network);
 }
 
 static struct endpoint inside(uint16_t port)
 {
-	return (struct endpoint){world.config->sides[SIDE_INSIDE].addresses[0].local,
+	return (struct endpoint){fixture.config->sides[SIDE_INSIDE].addresses[0].local,
 				 port};
 }
 
-/* The world's addresses, with listeners inside on that port and nowhere else. */
+/* The fixture's addresses, with listeners inside on that port and nowhere else. */
 static struct config *listening_on(uint16_t port)
 {
 	char text[512], error[512], in[ENDPOINT_TEXT_LEN], out[ENDPOINT_TEXT_LEN];
-	const struct config_side *sides = world.config->sides;
+	const struct config_side *sides = fixture.config->sides;
 
 	snprintf(text, sizeof(text),
 		 "side inside { addresses = {%s} udp_port = %u tcp_port = %u }\n"
@@ -91,7 +91,8 @@ static void must_change(uint16_t port)
 	struct change change;
 	char error[512] = "";
 
-	ck_assert_msg(change_prepare(&change, &world.relay, config, error, sizeof(error)),
+	ck_assert_msg(change_prepare(&change, &fixture.relay, config, error,
+				     sizeof(error)),
 		      "%s", error);
 	ck_assert_msg(change_open(&change, error, sizeof(error)), "%s", error);
 	change_finish(&change);
@@ -108,12 +109,12 @@ START_TEST(listeners_appear_retire_and_go)
 	must_change(14434);
 	ck_assert(somebody_listens(14434) && !somebody_listens(14433));
 	ck_assert(!datagrams_are_free(14433));
-	ck_assert(change_is_due(&world.relay));
+	ck_assert(change_is_due(&fixture.relay));
 
 	must_change(14434);
 	ck_assert(somebody_listens(14434) && datagrams_are_free(14433));
-	ck_assert(!change_is_due(&world.relay));
-	ck_assert_uint_eq(network_fronts(world.relay.network, rows), 3);
+	ck_assert(!change_is_due(&fixture.relay));
+	ck_assert_uint_eq(network_fronts(fixture.relay.network, rows), 3);
 }
 END_TEST
 
@@ -122,18 +123,18 @@ START_TEST(a_listener_waits_for_its_last_allocation)
 {
 	static struct relay_client client;
 
-	client_connect(&client, &world, 0);
+	client_connect(&client, &fixture, 0);
 	client_allocate(&client, DIALECT_IETF);
 	must_change(14433);
-	ck_assert(change_is_due(&world.relay)); /* for the other worker's front */
+	ck_assert(change_is_due(&fixture.relay)); /* for the other worker's front */
 	must_change(14433);
-	ck_assert(!change_is_due(&world.relay));
-	ck_assert_uint_eq(worker_front_allocations(world.workers[0], 0), 1);
+	ck_assert(!change_is_due(&fixture.relay));
+	ck_assert_uint_eq(worker_front_allocations(fixture.workers[0], 0), 1);
 
 	client_release(&client);
-	ck_assert(change_is_due(&world.relay));
+	ck_assert(change_is_due(&fixture.relay));
 	must_change(14433);
-	ck_assert(!change_is_due(&world.relay));
+	ck_assert(!change_is_due(&fixture.relay));
 	client_close(&client);
 }
 END_TEST
@@ -142,13 +143,13 @@ END_TEST
 START_TEST(a_change_that_fails_late_is_taken_back)
 {
 	struct config *config = listening_on(14433);
-	struct network_view before = *network_view(world.relay.network);
-	const struct network_view *now = network_view(world.relay.network);
+	struct network_view before = *network_view(fixture.relay.network);
+	const struct network_view *now = network_view(fixture.relay.network);
 	struct change change;
 	char error[512] = "";
 	int *fd = NULL;
 
-	ck_assert(change_prepare(&change, &world.relay, config, error, sizeof(error)));
+	ck_assert(change_prepare(&change, &fixture.relay, config, error, sizeof(error)));
 	for (size_t i = 0; i < FRONTS_MAX && fd == NULL; i++) {
 		if (change.sockets[1].tcp[i] >= 0)
 			fd = &change.sockets[1].tcp[i];
@@ -180,7 +181,7 @@ START_TEST(a_change_can_be_abandoned)
 	struct change change;
 	char error[512] = "";
 
-	ck_assert(change_prepare(&change, &world.relay, config, error, sizeof(error)));
+	ck_assert(change_prepare(&change, &fixture.relay, config, error, sizeof(error)));
 	ck_assert(!datagrams_are_free(14433));
 	change_abandon(&change);
 	ck_assert(datagrams_are_free(14433));

@@ -9,19 +9,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/unit/lib/described_routes.h"
+#include "tests/unit/lib/openapi_routes.h"
 #include "tests/unit/lib/unit.h"
-#include "tests/unit/relay/control_world.h"
+#include "tests/unit/relay/control_fixture.h"
 
-static struct control_world cw;
+static struct control_fixture cw;
 static struct relay_client alice, bob;
 static struct control_reply reply;
 
 static void begin(void)
 {
-	control_world_start(&cw);
-	client_connect(&alice, &cw.world, 0);
-	client_connect(&bob, &cw.world, 1);
+	control_fixture_start(&cw);
+	client_connect(&alice, &cw.fixture, 0);
+	client_connect(&bob, &cw.fixture, 1);
 }
 
 static void end(void)
@@ -29,7 +29,7 @@ static void end(void)
 	control_reply_clear(&reply);
 	client_close(&alice);
 	client_close(&bob);
-	control_world_stop(&cw);
+	control_fixture_stop(&cw);
 }
 
 /* method and path with its query; body may be NULL. The answer is kept until the next one. */
@@ -52,7 +52,7 @@ static json_t *ask(unsigned want, const char *method, const char *path, const ch
 		arguments[message.argument_count++].value = pair;
 	}
 	control_reply_clear(&reply);
-	control_dispatch(control_routes, control_route_count, &cw.world.relay, &message,
+	control_dispatch(control_routes, control_route_count, &cw.fixture.relay, &message,
 			 &reply);
 	ck_assert_ptr_nonnull(reply.document);
 
@@ -133,7 +133,7 @@ END_TEST
 
 START_TEST(status_tells_when_the_certificate_ends)
 {
-	__atomic_store_n(&cw.world.relay.tls_not_after_s, 1767225600, __ATOMIC_RELAXED);
+	__atomic_store_n(&cw.fixture.relay.tls_not_after_s, 1767225600, __ATOMIC_RELAXED);
 	ck_assert_str_eq(word(get("/v1/status"), "tls_not_after"),
 			 "2026-01-01T00:00:00Z");
 }
@@ -155,7 +155,8 @@ START_TEST(ports_lists_what_is_open)
 
 	/* A certificate may come and go with a reload. */
 	for (int64_t tls = 0; tls < 2; tls++) {
-		__atomic_store_n(&cw.world.relay.tls_not_after_s, tls, __ATOMIC_RELAXED);
+		__atomic_store_n(&cw.fixture.relay.tls_not_after_s, tls,
+				 __ATOMIC_RELAXED);
 		row = json_array_get(at(get("/v1/ports"), "ports"), 0);
 		ck_assert_str_eq(word(row, "service"),
 				 tls ? "STUN/TURN over TCP and TLS"
@@ -185,7 +186,7 @@ END_TEST
 
 START_TEST(an_allocation_in_full)
 {
-	struct ip_addr peer = cw.world.peers;
+	struct ip_addr peer = cw.fixture.peers;
 	char text[ENDPOINT_TEXT_LEN];
 	json_t *document, *permission;
 
@@ -203,7 +204,8 @@ START_TEST(an_allocation_in_full)
 	ck_assert_str_eq(word(document, "relayed"),
 			 endpoint_format(&alice.public, text, sizeof(text)));
 	ck_assert_str_eq(word(document, "front"),
-			 endpoint_format(&cw.world.fronts[0].local, text, sizeof(text)));
+			 endpoint_format(&cw.fixture.fronts[0].local, text,
+					 sizeof(text)));
 	ck_assert_int_eq(number(document, "lifetime_s"), 600);
 	ck_assert_int_gt(number(document, "expires_in_ms"), 590000);
 	ck_assert(json_is_null(at(document, "active_destination")));
@@ -225,8 +227,8 @@ START_TEST(peers_over_tcp_are_listed)
 	json_t *row;
 
 	client_allocate(&alice, DIALECT_IETF);
-	client_permit(&alice, &cw.world.peers);
-	int peer = peer_connect(&cw.world, &alice.local, &from);
+	client_permit(&alice, &cw.fixture.peers);
+	int peer = peer_connect(&cw.fixture, &alice.local, &from);
 	EVENTUALLY(client_connections(&alice) == 1);
 	row = json_array_get(at(get(path_of(&alice)), "peer_connection_list"), 0);
 	ck_assert_str_eq(word(row, "peer"), endpoint_format(&from, text, sizeof(text)));
@@ -265,7 +267,7 @@ START_TEST(filters_let_through_what_they_name)
 
 	client_allocate(&alice, DIALECT_IETF);
 	client_allocate(&bob, DIALECT_MS);
-	client_permit(&bob, &cw.world.peers);
+	client_permit(&bob, &cw.fixture.peers);
 	snprintf(path, sizeof(path), "/v1/allocations%s", filters[_i].query);
 	ck_assert_msg(number(get(path), "total") == filters[_i].want, "%s",
 		      filters[_i].query);
@@ -381,12 +383,12 @@ START_TEST(a_drain_goes_on_until_the_last_call_ends)
 	ck_assert_int_eq(number(drain, "began_with"), 1);
 	ck_assert_int_eq(number(drain, "remaining"), 1);
 	ck_assert(json_is_null(at(drain, "deadline")));
-	ck_assert(turn_is_draining(&cw.world.relay.commons));
+	ck_assert(turn_is_draining(&cw.fixture.relay.shared));
 	ck_assert_str_eq(word(get("/v1/status"), "state"), "draining");
 	client_release(&alice);
 	ck_assert_int_eq(number(get("/v1/drain"), "remaining"), 0);
 	ck_assert(json_is_null(ask(200, "DELETE", "/v1/drain", NULL)));
-	ck_assert(!turn_is_draining(&cw.world.relay.commons));
+	ck_assert(!turn_is_draining(&cw.fixture.relay.shared));
 	ck_assert_str_eq(word(get("/v1/status"), "state"), "serving");
 }
 END_TEST
@@ -400,7 +402,7 @@ START_TEST(the_deadline_of_a_drain_ends_what_is_left)
 	/* A second one only replaces the deadline. */
 	ask(200, "PUT", "/v1/drain", "{\"deadline_s\": 1}");
 	ck_assert_int_eq(number(get("/v1/drain"), "began_with"), 2);
-	EVENTUALLY(relay_allocation_count(&cw.world.relay) == 0);
+	EVENTUALLY(relay_allocation_count(&cw.fixture.relay) == 0);
 	ck_assert_int_eq(number(at(get("/v1/counters"), "ended"), "drained"), 2);
 }
 END_TEST
@@ -443,7 +445,7 @@ END_TEST
 /* After main has left nobody waits for it. */
 START_TEST(what_only_main_can_do_is_refused_at_the_end)
 {
-	control_world_end_main(&cw);
+	control_fixture_end_main(&cw);
 	ask(503, "POST", "/v1/reload", NULL);
 	ask(503, "PUT", "/v1/drain", NULL);
 	get("/v1/status");
@@ -465,7 +467,8 @@ START_TEST(limits_tell_how_much_is_used)
 	}
 	ck_assert_ptr_nonnull(user);
 	ck_assert_int_eq(number(user, "used"), 2);
-	ck_assert(json_is_null(at(user, "limit"))); /* the world's configuration says 0 */
+	ck_assert(
+		json_is_null(at(user, "limit"))); /* the fixture's configuration says 0 */
 	ck_assert_int_eq(number(at(document, "exceeding"), "average"), 0);
 	ck_assert_int_eq(number(at(document, "exceeding"), "peak"), 0);
 	row = json_array_get(at(document, "users"), 0);
@@ -480,7 +483,7 @@ START_TEST(the_configuration_in_force)
 	json_t *document = get("/v1/configuration"), *key, *found = NULL;
 	size_t i;
 
-	ck_assert_str_eq(word(document, "file"), cw.world.relay.config->path);
+	ck_assert_str_eq(word(document, "file"), cw.fixture.relay.config->path);
 	json_array_foreach(at(document, "keys"), i, key)
 	{
 		if (strcmp(word(key, "key"), "limits.channels") == 0)
@@ -518,8 +521,8 @@ END_TEST
 
 START_TEST(requests_are_those_of_the_openapi_file)
 {
-	described_routes_check(control_routes, control_route_count,
-			       "control-mediarelayd.json");
+	openapi_routes_check(control_routes, control_route_count,
+			     "control-mediarelayd.json");
 }
 END_TEST
 

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "tests/unit/lib/unit.h"
-#include "tests/unit/relay/control_world.h"
+#include "tests/unit/relay/control_fixture.h"
 
-static struct control_world cw;
+static struct control_fixture cw;
 static struct relay_client alice;
 
 /* All of jansson's memory; from the one behind room on, none is given. */
@@ -40,16 +40,16 @@ static void take(void *block)
 static void begin(void)
 {
 	json_set_alloc_funcs(give, take);
-	control_world_start(&cw);
-	client_connect(&alice, &cw.world, 0);
+	control_fixture_start(&cw);
+	client_connect(&alice, &cw.fixture, 0);
 	client_allocate(&alice, DIALECT_IETF);
-	client_permit(&alice, &cw.world.peers);
+	client_permit(&alice, &cw.fixture.peers);
 }
 
 static void end(void)
 {
 	client_close(&alice);
-	control_world_stop(&cw);
+	control_fixture_stop(&cw);
 }
 
 static unsigned ask(const char *method, const char *path, const char *body,
@@ -66,7 +66,7 @@ static unsigned ask(const char *method, const char *path, const char *body,
 
 	room = allowed;
 	ran_out = false;
-	control_dispatch(control_routes, control_route_count, &cw.world.relay, &message,
+	control_dispatch(control_routes, control_route_count, &cw.fixture.relay, &message,
 			 &reply);
 	room = UINT32_MAX;
 	status = reply.status;

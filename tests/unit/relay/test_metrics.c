@@ -12,12 +12,12 @@
 #include "tests/unit/core/fake_edge.h"
 #include "tests/unit/lib/unit.h"
 
-static struct world world;
+static struct fixture fixture;
 static struct metrics_facts facts;
 
 static void begin(void)
 {
-	ck_assert(world_start(&world, NULL));
+	ck_assert(fixture_start(&fixture, NULL));
 	memset(&facts, 0, sizeof(facts));
 	facts.now_s = facts.started_s = 1700000000;
 	facts.pool_count = 1;
@@ -27,7 +27,7 @@ static void begin(void)
 		.figures = {.size = 100, .used = 3, .resting = 20},
 	};
 	facts.worker_count = 2;
-	facts.workers[1] = (struct busy_worker){.cpu_s = 2.5, .ratio = 0.25};
+	facts.workers[1] = (struct worker_load_reading){.cpu_s = 2.5, .ratio = 0.25};
 	facts.signing_key_ends_s = 1700003600;
 	facts.last_key_ends_s = INT64_MAX;
 	facts.reload.generation = 1;
@@ -35,7 +35,7 @@ static void begin(void)
 
 static void end(void)
 {
-	world_stop(&world);
+	fixture_stop(&fixture);
 }
 
 static char *scrape(size_t *len)
@@ -44,7 +44,7 @@ static char *scrape(size_t *len)
 
 	openmetrics_init(&om, OPENMETRICS_1_0_0);
 	memset(&facts.counters, 0, sizeof(facts.counters));
-	counters_sum(&facts.counters, &world.turn.counters);
+	counters_sum(&facts.counters, &fixture.turn.counters);
 	metrics_write(&facts, &om);
 	char *text = openmetrics_finish(&om, len);
 	ck_assert_ptr_nonnull(text);
@@ -125,7 +125,7 @@ END_TEST
 START_TEST(an_allocation_is_seen_while_it_lives)
 {
 	int code;
-	struct allocation *al = world_allocate(&world, "alice", 5000, &code);
+	struct allocation *al = fixture_allocate(&fixture, "alice", 5000, &code);
 	char *text = scrape(NULL);
 
 	ck_assert_ptr_nonnull(al);
@@ -135,7 +135,7 @@ START_TEST(an_allocation_is_seen_while_it_lives)
 	free(text);
 
 	al->to_peer = (struct traffic){10, 1600};
-	allocation_delete(&world.turn, al, END_RELEASED, al->created_ms + 20500);
+	allocation_delete(&fixture.turn, al, END_RELEASED, al->created_ms + 20500);
 	text = scrape(NULL);
 	EXPECT(text, "avedge_allocations" UDP_OUTSIDE, 0);
 	EXPECT(text, "avedge_allocations_opened_total" UDP_OUTSIDE, 1);
@@ -150,7 +150,7 @@ END_TEST
 
 START_TEST(drops_and_traffic_have_their_labels)
 {
-	struct counters *counters = &world.turn.counters;
+	struct counters *counters = &fixture.turn.counters;
 
 	counters->drops[DROP_NO_PERMISSION] = 7;
 	counters->to_client[SIDE_INSIDE][TRANSPORT_TLS] = (struct traffic){2, 300};
@@ -210,11 +210,11 @@ START_TEST(a_hundred_thousand_users_change_no_line)
 
 	for (unsigned i = 0; i < 100000; i++) {
 		snprintf(user, sizeof(user), "user-%u", i);
-		struct allocation *al =
-			world_allocate(&world, user, (uint16_t)(1024 + i % 60000), &code);
+		struct allocation *al = fixture_allocate(
+			&fixture, user, (uint16_t)(1024 + i % 60000), &code);
 		ck_assert_msg(al != NULL, "%s: %d", user, code);
-		world.now_ms += 7;
-		allocation_delete(&world.turn, al, END_RELEASED, world.now_ms);
+		fixture.now_ms += 7;
+		allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
 	}
 
 	char *after = scrape(&len);

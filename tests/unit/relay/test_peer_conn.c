@@ -13,9 +13,9 @@
 #include "base/sockaddr.h"
 #include "relay/peer/tcp_socket.h"
 #include "tests/unit/lib/unit.h"
-#include "tests/unit/relay/relay_world.h"
+#include "tests/unit/relay/relay_fixture.h"
 
-static struct relay_world world;
+static struct relay_fixture fixture;
 static struct relay_client alice, bob;
 
 static void quick(struct settings *settings)
@@ -26,22 +26,22 @@ static void quick(struct settings *settings)
 
 static void begin(void)
 {
-	relay_world_start(&world, NULL, NULL);
+	relay_fixture_start(&fixture, NULL, NULL);
 }
 
 static void begin_quick(void)
 {
-	relay_world_start(&world, NULL, quick);
+	relay_fixture_start(&fixture, NULL, quick);
 }
 
 static void end(void)
 {
-	relay_world_stop(&world);
+	relay_fixture_stop(&fixture);
 }
 
 static uint64_t events(enum peer_event event)
 {
-	return relay_world_events(&world, event);
+	return relay_fixture_events(&fixture, event);
 }
 
 static void expect_taken(struct relay_client *client, const struct endpoint *peer,
@@ -59,11 +59,11 @@ static void expect_taken(struct relay_client *client, const struct endpoint *pee
 START_TEST(connects_from_the_relayed_address)
 {
 	struct endpoint peer, from;
-	int listener = peer_listen(&world, &peer);
+	int listener = peer_listen(&fixture, &peer);
 
-	client_connect(&alice, &world, 0);
+	client_connect(&alice, &fixture, 0);
 	client_allocate(&alice, DIALECT_IETF);
-	client_permit(&alice, &world.peers);
+	client_permit(&alice, &fixture.peers);
 	client_relay(&alice, &peer, "one", 3);
 	client_relay(&alice, &peer, "two", 3);
 	int fd = peer_accept(listener, &from);
@@ -88,10 +88,10 @@ START_TEST(a_connection_of_the_peer_serves_both_ways)
 {
 	struct endpoint peer;
 
-	client_connect(&alice, &world, 0);
+	client_connect(&alice, &fixture, 0);
 	client_allocate(&alice, DIALECT_IETF);
-	client_permit(&alice, &world.peers);
-	int fd = peer_connect(&world, &alice.local, &peer);
+	client_permit(&alice, &fixture.peers);
+	int fd = peer_connect(&fixture, &alice.local, &peer);
 	peer_send(fd, "hello", 5);
 	expect_taken(&alice, &peer, "hello");
 	client_relay(&alice, &peer, "answer", 6);
@@ -110,10 +110,10 @@ START_TEST(strangers_are_reset_at_once)
 {
 	struct endpoint peer;
 
-	client_connect(&alice, &world, 0);
+	client_connect(&alice, &fixture, 0);
 	client_allocate(&alice, DIALECT_IETF);
 	for (int i = 0; i < 10; i++) {
-		int fd = peer_connect(&world, &alice.local, &peer);
+		int fd = peer_connect(&fixture, &alice.local, &peer);
 		peer_expect_reset(fd);
 		close(fd);
 	}
@@ -126,14 +126,14 @@ START_TEST(an_early_peer_is_let_in_when_its_permission_comes)
 {
 	struct endpoint peer;
 
-	client_connect(&alice, &world, 0);
+	client_connect(&alice, &fixture, 0);
 	client_allocate(&alice, DIALECT_MS);
-	int fd = peer_connect(&world, &alice.local, &peer);
+	int fd = peer_connect(&fixture, &alice.local, &peer);
 	peer_send(fd, "early", 5);
 	EVENTUALLY(events(PEER_HELD) == 1);
 	ck_assert_uint_eq(client_received(&alice), 0);
 	ck_assert_uint_eq(client_connections(&alice), 0);
-	client_permit(&alice, &world.peers);
+	client_permit(&alice, &fixture.peers);
 	EVENTUALLY(client_received(&alice) == 5);
 	ck_assert_uint_eq(events(PEER_ADMITTED), 1);
 	ck_assert_uint_eq(client_connections(&alice), 1);
@@ -149,9 +149,9 @@ START_TEST(an_early_peer_whose_permission_does_not_come_is_reset)
 {
 	struct endpoint peer;
 
-	client_connect(&alice, &world, 0);
+	client_connect(&alice, &fixture, 0);
 	client_allocate(&alice, DIALECT_MS);
-	int fd = peer_connect(&world, &alice.local, &peer);
+	int fd = peer_connect(&fixture, &alice.local, &peer);
 	uint64_t since = wall_ms();
 	peer_send(fd, "early", 5);
 	peer_expect_reset(fd);
@@ -167,9 +167,9 @@ START_TEST(who_is_held_goes_with_the_allocation)
 {
 	struct endpoint peer;
 
-	client_connect(&alice, &world, 0);
+	client_connect(&alice, &fixture, 0);
 	client_allocate(&alice, DIALECT_MS);
-	int fd = peer_connect(&world, &alice.local, &peer);
+	int fd = peer_connect(&fixture, &alice.local, &peer);
 	EVENTUALLY(events(PEER_HELD) == 1);
 	client_release(&alice);
 	peer_expect_reset(fd);
@@ -189,12 +189,12 @@ START_TEST(a_chosen_destination_ends_the_wait_for_others)
 {
 	struct endpoint peer, stranger;
 
-	client_connect(&alice, &world, 0);
+	client_connect(&alice, &fixture, 0);
 	client_allocate(&alice, DIALECT_MS);
-	int fd = peer_connect(&world, &alice.local, &peer);
-	const struct ip_addr its = world.peers;
-	world.peers.bytes[3]++;
-	int other = peer_connect(&world, &alice.local, &stranger);
+	int fd = peer_connect(&fixture, &alice.local, &peer);
+	const struct ip_addr its = fixture.peers;
+	fixture.peers.bytes[3]++;
+	int other = peer_connect(&fixture, &alice.local, &stranger);
 	EVENTUALLY(events(PEER_HELD) == 2);
 	client_permit(&alice, &its);
 	EVENTUALLY(events(PEER_ADMITTED) == 1);
@@ -202,7 +202,7 @@ START_TEST(a_chosen_destination_ends_the_wait_for_others)
 	ck_assert(handoff_call(alice.worker->inbox, choose, &peer));
 	peer_expect_reset(other);
 	close(other);
-	other = peer_connect(&world, &alice.local, &stranger);
+	other = peer_connect(&fixture, &alice.local, &stranger);
 	peer_expect_reset(other);
 	ck_assert_uint_eq(events(PEER_HELD), 2);
 	peer_send(fd, "chosen", 6);
@@ -220,15 +220,15 @@ START_TEST(many_peers_and_no_more_than_allowed)
 	int fd[PEERS + 1];
 	uint8_t data[16];
 
-	client_connect(&alice, &world, 0);
+	client_connect(&alice, &fixture, 0);
 	client_allocate(&alice, DIALECT_IETF);
-	client_permit(&alice, &world.peers);
+	client_permit(&alice, &fixture.peers);
 	for (int i = 0; i < PEERS; i++) {
 		if (i % 2) {
-			fd[i] = peer_connect(&world, &alice.local, &peer[i]);
+			fd[i] = peer_connect(&fixture, &alice.local, &peer[i]);
 			continue;
 		}
-		int listener = peer_listen(&world, &peer[i]);
+		int listener = peer_listen(&fixture, &peer[i]);
 		client_relay(&alice, &peer[i], "?", 1);
 		fd[i] = peer_accept(listener, &from);
 		peer_expect(fd[i], "?", 1);
@@ -246,12 +246,12 @@ START_TEST(many_peers_and_no_more_than_allowed)
 	for (uint8_t i = 0; i < PEERS; i++)
 		peer_expect(fd[i], (uint8_t[]){'c', i}, 2);
 
-	fd[PEERS] = peer_connect(&world, &alice.local, &peer[PEERS]);
+	fd[PEERS] = peer_connect(&fixture, &alice.local, &peer[PEERS]);
 	peer_expect_reset(fd[PEERS]);
-	int listener = peer_listen(&world, &listening);
+	int listener = peer_listen(&fixture, &listening);
 	client_relay(&alice, &listening, "!", 1);
 	ck_assert_uint_eq(events(PEER_FULL), 2);
-	ck_assert_uint_eq(relay_world_drops(&world, DROP_NO_CONNECTION), 1);
+	ck_assert_uint_eq(relay_fixture_drops(&fixture, DROP_NO_CONNECTION), 1);
 	ck_assert_uint_eq(client_connections(&alice), PEERS);
 
 	for (int i = 0; i <= PEERS; i++)
@@ -281,12 +281,12 @@ static void send_to_other(struct worker *worker, void *arg)
 START_TEST(relayed_addresses_connect_to_each_other)
 {
 	for (int i = 0; i < 50; i++) {
-		client_connect(&alice, &world, 0);
-		client_connect(&bob, &world, (unsigned)_i);
+		client_connect(&alice, &fixture, 0);
+		client_connect(&bob, &fixture, (unsigned)_i);
 		client_allocate(&alice, DIALECT_IETF);
 		client_allocate(&bob, DIALECT_IETF);
-		client_permit(&alice, &world.address.public);
-		client_permit(&bob, &world.address.public);
+		client_permit(&alice, &fixture.address.public);
+		client_permit(&bob, &fixture.address.public);
 		handoff_post(alice.worker->inbox, send_to_other, &alice);
 		handoff_post(bob.worker->inbox, send_to_other, &bob);
 		expect_taken(&alice, &bob.public, "from me");
@@ -299,18 +299,18 @@ START_TEST(relayed_addresses_connect_to_each_other)
 		client_close(&bob);
 	}
 	ck_assert_uint_eq(events(PEER_CONNECT_FAILED), 0);
-	ck_assert_uint_eq(relay_world_drops(&world, DROP_NO_CONNECTION), 0);
+	ck_assert_uint_eq(relay_fixture_drops(&fixture, DROP_NO_CONNECTION), 0);
 }
 END_TEST
 
 START_TEST(a_peer_that_closes_is_forgotten_and_can_come_back)
 {
 	struct endpoint peer, from;
-	int listener = peer_listen(&world, &peer);
+	int listener = peer_listen(&fixture, &peer);
 
-	client_connect(&alice, &world, 0);
+	client_connect(&alice, &fixture, 0);
 	client_allocate(&alice, DIALECT_IETF);
-	client_permit(&alice, &world.peers);
+	client_permit(&alice, &fixture.peers);
 	for (int i = 0; i < 3; i++) {
 		client_relay(&alice, &peer, "again", 5);
 		int fd = peer_accept(listener, &from);
@@ -331,10 +331,10 @@ START_TEST(a_reset_of_the_peer_ends_the_connection_only)
 	const struct linger at_once = {.l_onoff = 1};
 	struct endpoint peer;
 
-	client_connect(&alice, &world, 0);
+	client_connect(&alice, &fixture, 0);
 	client_allocate(&alice, DIALECT_IETF);
-	client_permit(&alice, &world.peers);
-	int fd = peer_connect(&world, &alice.local, &peer);
+	client_permit(&alice, &fixture.peers);
+	int fd = peer_connect(&fixture, &alice.local, &peer);
 	peer_send(fd, "x", 1);
 	expect_taken(&alice, &peer, "x");
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
@@ -351,11 +351,11 @@ START_TEST(a_client_that_closes_closes_its_peers)
 	struct endpoint peer[2];
 	int fd[2];
 
-	client_connect(&alice, &world, 0);
+	client_connect(&alice, &fixture, 0);
 	client_allocate(&alice, DIALECT_IETF);
-	client_permit(&alice, &world.peers);
+	client_permit(&alice, &fixture.peers);
 	for (int i = 0; i < 2; i++)
-		fd[i] = peer_connect(&world, &alice.local, &peer[i]);
+		fd[i] = peer_connect(&fixture, &alice.local, &peer[i]);
 	EVENTUALLY(client_connections(&alice) == 2);
 	client_close(&alice);
 	for (int i = 0; i < 2; i++) {
@@ -369,12 +369,12 @@ END_TEST
 START_TEST(a_peer_that_refuses_costs_that_message)
 {
 	struct endpoint peer;
-	int listener = peer_listen(&world, &peer);
+	int listener = peer_listen(&fixture, &peer);
 
 	close(listener);
-	client_connect(&alice, &world, 0);
+	client_connect(&alice, &fixture, 0);
 	client_allocate(&alice, DIALECT_IETF);
-	client_permit(&alice, &world.peers);
+	client_permit(&alice, &fixture.peers);
 	client_relay(&alice, &peer, "hello?", 6);
 	EVENTUALLY(events(PEER_CONNECT_FAILED) == 1);
 	ck_assert_uint_eq(client_connections(&alice), 0);
@@ -387,7 +387,7 @@ END_TEST
 START_TEST(a_peer_that_does_not_answer_is_given_up)
 {
 	struct endpoint peer, from;
-	int listener = peer_listen(&world, &peer), filler[2];
+	int listener = peer_listen(&fixture, &peer), filler[2];
 
 	ck_assert_int_eq(listen(listener, 0), 0);
 	for (int i = 0; i < 2; i++) {
@@ -396,9 +396,9 @@ START_TEST(a_peer_that_does_not_answer_is_given_up)
 		socklen_t len = sockaddr_from_endpoint(&peer, &sa);
 		connect(filler[i], (struct sockaddr *)&sa, len);
 	}
-	client_connect(&alice, &world, 0);
+	client_connect(&alice, &fixture, 0);
 	client_allocate(&alice, DIALECT_IETF);
-	client_permit(&alice, &world.peers);
+	client_permit(&alice, &fixture.peers);
 	uint64_t since = wall_ms();
 	client_relay(&alice, &peer, "hello?", 6);
 	ck_assert_uint_eq(client_connections(&alice), 1);
@@ -417,16 +417,16 @@ START_TEST(a_change_of_policy_ends_connections)
 {
 	struct endpoint peer;
 
-	client_connect(&alice, &world, 0);
+	client_connect(&alice, &fixture, 0);
 	client_allocate(&alice, DIALECT_IETF);
-	client_permit(&alice, &world.peers);
-	int fd = peer_connect(&world, &alice.local, &peer);
+	client_permit(&alice, &fixture.peers);
+	int fd = peer_connect(&fixture, &alice.local, &peer);
 	peer_send(fd, "x", 1);
 	expect_taken(&alice, &peer, "x");
 	char deny[ENDPOINT_TEXT_LEN + 4];
-	ip_addr_format(&world.peers, deny, ENDPOINT_TEXT_LEN);
+	ip_addr_format(&fixture.peers, deny, ENDPOINT_TEXT_LEN);
 	strcat(deny, "/32");
-	relay_world_deny(&world, deny);
+	relay_fixture_deny(&fixture, deny);
 	peer_send(fd, "y", 1);
 	peer_expect_reset(fd);
 	ck_assert_uint_eq(events(PEER_REVOKED), 1);
@@ -441,9 +441,9 @@ START_TEST(peers_wait_when_there_are_no_descriptors)
 	struct rlimit limit, none;
 	struct endpoint peer;
 
-	client_connect(&alice, &world, 0);
+	client_connect(&alice, &fixture, 0);
 	client_allocate(&alice, DIALECT_IETF);
-	client_permit(&alice, &world.peers);
+	client_permit(&alice, &fixture.peers);
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	none = limit;
@@ -459,7 +459,7 @@ START_TEST(peers_wait_when_there_are_no_descriptors)
 	EVENTUALLY(events(PEER_STRANGER) + events(PEER_ACCEPTED) == 1);
 	close(fd);
 
-	fd = peer_connect(&world, &alice.local, &peer);
+	fd = peer_connect(&fixture, &alice.local, &peer);
 	peer_send(fd, "now", 3);
 	expect_taken(&alice, &peer, "now");
 	close(fd);
@@ -497,7 +497,7 @@ END_TEST
 
 START_TEST(a_relayed_port_has_one_listener)
 {
-	client_connect(&alice, &world, 0);
+	client_connect(&alice, &fixture, 0);
 	client_allocate(&alice, DIALECT_IETF);
 	ck_assert_int_eq(tcp_socket_listen(&alice.local), -EADDRINUSE);
 	client_close(&alice);

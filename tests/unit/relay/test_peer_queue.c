@@ -11,16 +11,16 @@
 
 #include "base/sockaddr.h"
 #include "tests/unit/lib/unit.h"
-#include "tests/unit/relay/relay_world.h"
+#include "tests/unit/relay/relay_fixture.h"
 
 enum { MOST = 256 << 20 }; /* whoever takes so much has no bound */
 
-static struct relay_world world;
+static struct relay_fixture fixture;
 static struct relay_client alice;
 
 static void begin(void)
 {
-	relay_world_start(&world, NULL, NULL);
+	relay_fixture_start(&fixture, NULL, NULL);
 }
 
 static void quick(struct settings *settings)
@@ -30,22 +30,22 @@ static void quick(struct settings *settings)
 
 static void begin_narrow(void)
 {
-	relay_world_start(&world, "peer_queue = 64K", NULL);
+	relay_fixture_start(&fixture, "peer_queue = 64K", NULL);
 }
 
 static void begin_impatient(void)
 {
-	relay_world_start(&world, "peer_queue = 64K", quick);
+	relay_fixture_start(&fixture, "peer_queue = 64K", quick);
 }
 
 static void end(void)
 {
-	relay_world_stop(&world);
+	relay_fixture_stop(&fixture);
 }
 
 static uint64_t events(enum peer_event event)
 {
-	return relay_world_events(&world, event);
+	return relay_fixture_events(&fixture, event);
 }
 
 /* What both sides of the tests for slow ones send: byte n of the stream. */
@@ -99,10 +99,10 @@ START_TEST(a_client_that_does_not_read_slows_its_peer_down)
 	struct endpoint peer, from;
 	size_t taken = 0;
 
-	client_connect(&alice, &world, 0);
+	client_connect(&alice, &fixture, 0);
 	client_allocate(&alice, DIALECT_IETF);
-	client_permit(&alice, &world.peers);
-	int fd = peer_connect(&world, &alice.local, &peer);
+	client_permit(&alice, &fixture.peers);
+	int fd = peer_connect(&fixture, &alice.local, &peer);
 	size_t sent = flood(fd);
 	/* All of it lies in queues now: those of the system, and ours, which is bounded. */
 	uint64_t handed = client_received(&alice);
@@ -117,7 +117,7 @@ START_TEST(a_client_that_does_not_read_slows_its_peer_down)
 		taken += len;
 	}
 	ck_assert_uint_eq(taken, sent);
-	ck_assert_uint_eq(relay_world_drops(&world, DROP_CLIENT_SLOW), 0);
+	ck_assert_uint_eq(relay_fixture_drops(&fixture, DROP_CLIENT_SLOW), 0);
 	EVENTUALLY(events(PEER_CLOSED) == 1);
 	close(fd);
 	client_close(&alice);
@@ -163,10 +163,10 @@ START_TEST(a_peer_that_does_not_read_slows_its_client_down)
 	struct endpoint peer;
 	size_t taken = 0;
 
-	client_connect(&alice, &world, 0);
+	client_connect(&alice, &fixture, 0);
 	client_allocate(&alice, DIALECT_IETF);
-	client_permit(&alice, &world.peers);
-	int fd = peer_connect(&world, &alice.local, &peer);
+	client_permit(&alice, &fixture.peers);
+	int fd = peer_connect(&fixture, &alice.local, &peer);
 	EVENTUALLY(client_connections(&alice) == 1);
 	size_t sent = flood_indications(&alice, &peer, sizes[_i]);
 	ck_assert_uint_gt(sent, 256 << 10);
@@ -188,12 +188,12 @@ START_TEST(a_peer_that_never_reads_is_reset_and_its_client_goes_on)
 	struct endpoint peer, other, from;
 	uint8_t message[256];
 	ssize_t n;
-	int listener = peer_listen(&world, &other);
+	int listener = peer_listen(&fixture, &other);
 
-	client_connect(&alice, &world, 0);
+	client_connect(&alice, &fixture, 0);
 	client_allocate(&alice, DIALECT_IETF);
-	client_permit(&alice, &world.peers);
-	int fd = peer_connect(&world, &alice.local, &peer);
+	client_permit(&alice, &fixture.peers);
+	int fd = peer_connect(&fixture, &alice.local, &peer);
 	EVENTUALLY(client_connections(&alice) == 1);
 	/* Whole messages only, as many as wait: the last one is for somebody else. */
 	for (int i = 0; events(PEER_STALLED) + events(PEER_BROKEN) == 0; i++) {
@@ -226,7 +226,7 @@ START_TEST(what_a_client_sent_before_it_had_to_wait_is_handled_then)
 	static uint8_t message[MESSAGES * (SIZE + 64)], data[SIZE];
 	static uint8_t got[MESSAGES * SIZE];
 	struct endpoint peer, from;
-	int listener = peer_listen(&world, &peer), filler[FILLERS];
+	int listener = peer_listen(&fixture, &peer), filler[FILLERS];
 	size_t len = 0;
 
 	ck_assert_int_eq(listen(listener, 0), 0);
@@ -236,9 +236,9 @@ START_TEST(what_a_client_sent_before_it_had_to_wait_is_handled_then)
 		filler[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 		connect(filler[i], (struct sockaddr *)&sa, sa_len);
 	}
-	client_connect(&alice, &world, 0);
+	client_connect(&alice, &fixture, 0);
 	client_allocate(&alice, DIALECT_IETF);
-	client_permit(&alice, &world.peers);
+	client_permit(&alice, &fixture.peers);
 	for (size_t i = 0; i < MESSAGES; i++) {
 		fill(data, SIZE, i * SIZE);
 		len += client_indication(&peer, data, SIZE, message + len,
@@ -272,10 +272,10 @@ START_TEST(last_words_reach_a_slow_peer)
 	size_t taken = 0;
 	ssize_t n;
 
-	client_connect(&alice, &world, 0);
+	client_connect(&alice, &fixture, 0);
 	client_allocate(&alice, DIALECT_IETF);
-	client_permit(&alice, &world.peers);
-	int fd = peer_connect(&world, &alice.local, &peer);
+	client_permit(&alice, &fixture.peers);
+	int fd = peer_connect(&fixture, &alice.local, &peer);
 	EVENTUALLY(client_connections(&alice) == 1);
 	/* More than the system takes; who sends like this is not told to wait. */
 	static uint8_t data[10000];

@@ -17,7 +17,7 @@
 #include "tests/unit/lib/unit.h"
 
 static struct relay_address outside[2];
-static struct turn_commons commons;
+static struct turn_shared shared;
 static struct turn turn;
 
 static struct allocation an_allocation(void)
@@ -45,8 +45,8 @@ static struct allocation an_allocation(void)
 	ck_assert(ip_addr_parse("203.0.113.10", &outside[0].public));
 	ck_assert(ip_addr_parse("2001:db8::10", &outside[1].local));
 	outside[1].public = outside[1].local;
-	commons = (struct turn_commons){.relay = outside, .relay_count = 2};
-	turn.commons = &commons;
+	shared = (struct turn_shared){.relay = outside, .relay_count = 2};
+	turn.shared = &shared;
 	return al;
 }
 

@@ -7,9 +7,9 @@
 #include <time.h>
 
 #include "tests/unit/lib/unit.h"
-#include "tests/unit/relay/relay_world.h"
+#include "tests/unit/relay/relay_fixture.h"
 
-static struct relay_world world;
+static struct relay_fixture fixture;
 static char error[512];
 
 static void good_nonces(struct settings *settings)
@@ -63,23 +63,24 @@ static const struct {
 
 START_TEST(judges)
 {
-	relay_world_start(&world, NULL, relays[_i].change);
-	bool passed = self_test(&world.relay, (int64_t)time(NULL), error, sizeof(error));
+	relay_fixture_start(&fixture, NULL, relays[_i].change);
+	bool passed =
+		self_test(&fixture.relay, (int64_t)time(NULL), error, sizeof(error));
 	ck_assert_msg(passed == (relays[_i].want == NULL), "%s: %s", relays[_i].name,
 		      error);
 	if (!passed)
 		ck_assert_msg(strstr(error, relays[_i].want) != NULL, "%s: \"%s\"",
 			      relays[_i].name, error);
-	relay_world_stop(&world);
+	relay_fixture_stop(&fixture);
 }
 END_TEST
 
 START_TEST(names_the_keyring)
 {
-	relay_world_start(&world, NULL, keys_ended);
-	ck_assert(!self_test(&world.relay, (int64_t)time(NULL), error, sizeof(error)));
-	ck_assert_msg(strstr(error, world.keys) != NULL, "%s", error);
-	relay_world_stop(&world);
+	relay_fixture_start(&fixture, NULL, keys_ended);
+	ck_assert(!self_test(&fixture.relay, (int64_t)time(NULL), error, sizeof(error)));
+	ck_assert_msg(strstr(error, fixture.keys) != NULL, "%s", error);
+	relay_fixture_stop(&fixture);
 }
 END_TEST
 
@@ -89,14 +90,16 @@ START_TEST(leaves_no_trace)
 	static const struct counters none;
 	struct counters sum;
 
-	relay_world_start(&world, NULL, good_nonces);
-	ck_assert_msg(self_test(&world.relay, (int64_t)time(NULL), error, sizeof(error)),
+	relay_fixture_start(&fixture, NULL, good_nonces);
+	ck_assert_msg(self_test(&fixture.relay, (int64_t)time(NULL), error,
+				sizeof(error)),
 		      "%s", error);
-	relay_counters(&world.relay, &sum);
+	relay_counters(&fixture.relay, &sum);
 	ck_assert_mem_eq(&sum, &none, sizeof(sum));
 	for (unsigned i = 0; i < WORLD_WORKERS; i++)
-		ck_assert_ptr_eq(world.workers[i]->turn.settings, &world.settings->turn);
-	relay_world_stop(&world);
+		ck_assert_ptr_eq(fixture.workers[i]->turn.settings,
+				 &fixture.settings->turn);
+	relay_fixture_stop(&fixture);
 }
 END_TEST
 

@@ -17,7 +17,7 @@
 static const uint8_t txid[MS_TXID_LEN] = "a transaction";
 static struct front fronts[] = {{.transport = TRANSPORT_UDP},
 				{.transport = TRANSPORT_TCP}};
-static struct turn_commons commons = {.fronts = fronts, .front_count = 2};
+static struct turn_shared shared = {.fronts = fronts, .front_count = 2};
 static struct turn turn;
 static struct trace trace;
 static struct five_tuple tuple;
@@ -31,7 +31,7 @@ static void begin(void)
 	log_open("tester");
 	log_set_subsystem_level(SUBSYSTEM_FRONT, true, LOG_LEVEL_DEBUG);
 	trace = (struct trace){0};
-	turn.commons = &commons;
+	turn.shared = &shared;
 	memset(&turn.counters, 0, sizeof(turn.counters));
 	tuple = (struct five_tuple){.front = 0};
 	ck_assert(endpoint_parse("10.0.0.9:1234", 0, &tuple.client));

@@ -1,0 +1,83 @@
+/*
+ * mras_counters.h - what mrasd has done since it started, counted by closed sets of words: credentials,
+ * refusals, handshakes, and how long requests took. Pure.
+ *
+ * Owner    the issuer. Counters only grow.
+ */
+#ifndef AUTH_MRAS_MRAS_COUNTERS_H
+#define AUTH_MRAS_MRAS_COUNTERS_H
+
+#include <stdint.h>
+
+#include "auth/mras/service.h"
+
+/* Why there is no credential. */
+enum refusal {
+	REFUSAL_BAD_IDENTITY,
+	REFUSAL_FORBIDDEN,
+	REFUSAL_SERVER_RATE,   /* requests_per_second of a server */
+	REFUSAL_IDENTITY_RATE, /* limits.identity_per_minute */
+	REFUSAL_NO_KEY,
+	REFUSAL_NO_RELAY,
+	REFUSAL_FAILED,
+	REFUSAL_NOT_UNDERSTOOD,
+	REFUSAL_COUNT
+};
+
+/* Why a handshake came to nothing. */
+enum handshake_fault {
+	HANDSHAKE_NO_CERTIFICATE,
+	HANDSHAKE_UNKNOWN_CA,
+	HANDSHAKE_EXPIRED,
+	HANDSHAKE_NOT_YET_VALID,
+	HANDSHAKE_REVOKED,
+	HANDSHAKE_NO_CURRENT_CRL, /* of its CA: missing, or it has run out */
+	HANDSHAKE_PURPOSE,        /* a certificate that is not meant for TLS */
+	HANDSHAKE_NAME,           /* no trusted server has it */
+	HANDSHAKE_NETWORK,        /* a trusted server, from elsewhere */
+	HANDSHAKE_CERTIFICATE,    /* anything else that is wrong with it */
+	HANDSHAKE_TLS,            /* no common ground, or no TLS at all */
+	HANDSHAKE_TIMED_OUT,
+	HANDSHAKE_GAVE_WAY, /* to a newer one */
+	HANDSHAKE_FAULT_COUNT
+};
+
+enum {
+	TALLY_FORMS = 2,   /* "mras" and "rest" */
+	TALLY_BOUNDS = 10, /* of latency */
+};
+
+/* How long it took from a complete request to its answer. */
+struct latency {
+	uint64_t counts[TALLY_BOUNDS + 1]; /* one more than bounds: what took longer */
+	uint64_t sum_ns;
+};
+
+struct mras_counters {
+	uint64_t issued[TALLY_FORMS][SERVICE_LANGUAGE_COUNT];
+	uint64_t refused[REFUSAL_COUNT];
+	uint64_t handshakes[HANDSHAKE_FAULT_COUNT];
+	struct latency latency[SERVICE_LANGUAGE_COUNT];
+};
+
+/* Words for metrics and the control interface: lower case, underlines. */
+const char *refusal_name(enum refusal refusal);
+const char *handshake_fault_name(enum handshake_fault fault);
+const char *mras_counters_form_name(unsigned form);
+const char *mras_counters_language_name(
+	enum service_language language); /* "https", "sip" */
+
+/* Seconds, rising; TALLY_BOUNDS of them. */
+extern const double latency_bounds[TALLY_BOUNDS];
+
+/* As service_decided_fn is told. */
+void mras_counters_decision(struct mras_counters *counters,
+			    const struct service_request *request,
+			    enum service_fault fault);
+void mras_counters_latency(struct mras_counters *counters, enum service_language language,
+			   uint64_t ns);
+
+uint64_t mras_counters_issued(const struct mras_counters *counters);
+uint64_t mras_counters_refused(const struct mras_counters *counters);
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * fair_share.h - one bandwidth for many users, divided fairly when it is not enough: that of a side
+ * or of the whole relay.
+ *
+ * Fair means here: nobody gets more than somebody else who is refused something (max-min). The
+ * unit is the user, so that many allocations of one user do not make many shares. What a user
+ * takes comes out of two buckets:
+ *
+ *	own     an equal share of the bandwidth, by the number of users who are active. It is
+ *	        theirs whatever the others do: who needs less than that loses nothing.
+ *	extra   what others leave of theirs. Everybody may take the same rate of it, and that rate
+ *	        follows what is left: it falls while the whole bucket runs low, and rises while
+ *	        users are refused although there is room. So the heaviest are held to one level,
+ *	        and it is they who lose first.
+ *
+ * Until that level is found, a second or two after a flood begins, those who need more than an
+ * equal share may lose some of the rest of it. Calls are never ended for want of bandwidth.
+ *
+ * Threads  shared by all workers; relaxed atomics.
+ * Time     nanoseconds, passed in.
+ */
+#ifndef RELAY_CORE_BANDWIDTH_FAIR_SHARE_H
+#define RELAY_CORE_BANDWIDTH_FAIR_SHARE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relay/core/tokens.h"
+
+/* What users share. All zero is one that nobody has used. */
+struct fair_share {
+	struct tokens whole;
+	uint64_t extra_bps;  /* the level; 0: not known yet, the whole */
+	uint64_t tick_ns;    /* when it was looked at last */
+	uint64_t tick_bytes; /* taken since then */
+	uint32_t refused_at_level, refused_for_want; /* since then */
+	uint32_t second;                             /* that active is of */
+	uint32_t active, active_before; /* users, in it and in the one before */
+};
+
+/* One user in it. All zero is one that has taken nothing. */
+struct fair_share_user {
+	struct tokens own, extra;
+	uint32_t second; /* in which it was counted as active */
+};
+
+/* Out of which bucket something may come. */
+enum fair_share_part { FAIR_SHARE_NOTHING, FAIR_SHARE_OWN, FAIR_SHARE_EXTRA };
+
+/* May that user take that much? bps: of the whole, not 0. Counts the user as active. */
+enum fair_share_part fair_share_ask(struct fair_share *share,
+				    struct fair_share_user *user, uint64_t bps,
+				    size_t bytes, uint64_t now_ns);
+/* Take it; part: what fair_share_ask() said, and not FAIR_SHARE_NOTHING. */
+void fair_share_take(struct fair_share *share, struct fair_share_user *user, uint64_t bps,
+		     enum fair_share_part part, size_t bytes, uint64_t now_ns);
+/* Take it although fair_share_ask() said no: how long that user should then be silent, in ns. */
+uint64_t fair_share_owe(struct fair_share *share, struct fair_share_user *user,
+			uint64_t bps, size_t bytes, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * shared.h - the tables that workers share, made together and freed together.
+ */
+#ifndef RELAY_CORE_SHARED_H
+#define RELAY_CORE_SHARED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relay/core/port_pool.h"
+#include "relay/core/turn.h"
+
+/* What decides how large they are; final. */
+struct shared_sizes {
+	struct port_pool_config pool; /* of UDP; the one of TCP differs in its seed */
+	uint64_t tcp_seed;
+	size_t reservations;
+	size_t owners; /* as many users, prefixes and shares of bandwidth */
+};
+
+/*
+ * Make all tables but half_open, whose size depends on the workers. hash_key is set. False if out
+ * of memory; shared_free() takes what there is.
+ */
+bool shared_make(struct turn_shared *shared, const struct shared_sizes *sizes);
+
+/* half_open, too. What was never made is NULL, as in zeros. */
+void shared_free(struct turn_shared *shared);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * heartbeat.h - a sign of life: the loop of a thread counts as long as it turns, and who watches
+ * sees the count move. Costs a timer of a few seconds, and nothing where nobody watches.
+ */
+#ifndef RELAY_HEARTBEAT_H
+#define RELAY_HEARTBEAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <event2/event_struct.h>
+
+struct relay;
+
+/* Embedded in a worker; beats is atomic, the rest its thread's. */
+struct heartbeat {
+	struct event timer;
+	uint64_t beats;
+	bool armed;
+};
+
+/* Before the loop of base runs. interval_ms 0: no heartbeat. False if out of memory. */
+bool heartbeat_start(struct heartbeat *heartbeat, struct event_base *base,
+		     uint64_t interval_ms);
+/* After it has ended, before base is freed; also where there was no start. */
+void heartbeat_stop(struct heartbeat *heartbeat);
+
+/* Any thread. */
+uint64_t heartbeat_count(const struct heartbeat *heartbeat);
+
+/*
+ * Has the loop of every worker turned since this last said yes? It is remembered in seen, one
+ * number for each worker, all 0 at first. *still is a worker that has not, if the answer is no.
+ */
+bool heartbeat_all_moved(const struct relay *relay, uint64_t *seen, size_t *still);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * one_fixture.h - the fixture of fake_edge.h that a test of the core has for itself, made before it
+ * and taken down after it; begin_with() makes it anew with other options. With
+ * ONE_WORLD_ALLOCATION defined alice has an allocation in it: al.
+ */
+#ifndef TESTS_UNIT_CORE_ONE_FIXTURE_H
+#define TESTS_UNIT_CORE_ONE_FIXTURE_H
+
+#include "tests/unit/core/fake_edge.h"
+#include "tests/unit/lib/unit.h"
+
+static struct fixture fixture;
+#ifdef ONE_WORLD_ALLOCATION
+static struct allocation *al;
+#endif
+
+static void begin_with(const struct fixture_options *options)
+{
+	fixture_stop(&fixture);
+	ck_assert(fixture_start(&fixture, options));
+#ifdef ONE_WORLD_ALLOCATION
+	al = fixture_allocate(&fixture, "alice", 1, NULL);
+	ck_assert_ptr_nonnull(al);
+#endif
+}
+
+static void begin(void)
+{
+	begin_with(NULL);
+}
+
+static void end(void)
+{
+	fixture_stop(&fixture);
+}
+
+#endif

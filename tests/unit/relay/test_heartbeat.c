@@ -1,0 +1,103 @@
+/*
+ * test_heartbeat.c - a loop that turns is seen to turn, and one worker that stands still is found.
+ */
+#include "relay/heartbeat.h"
+
+#include <event2/event.h>
+
+#include "relay/worker.h"
+#include "tests/unit/lib/unit.h"
+
+enum { WORKERS = 3 };
+
+static struct worker workers[WORKERS];
+static struct worker *list[WORKERS] = {&workers[0], &workers[1], &workers[2]};
+static const struct relay relay = {.workers = list, .worker_count = WORKERS};
+static uint64_t seen[WORKERS];
+static size_t still;
+
+static void beat_all(void)
+{
+	for (int i = 0; i < WORKERS; i++)
+		workers[i].heartbeat.beats++;
+}
+
+START_TEST(all_have_to_move_between_two_looks)
+{
+	ck_assert(!heartbeat_all_moved(&relay, seen, &still));
+	beat_all();
+	ck_assert(heartbeat_all_moved(&relay, seen, &still));
+	ck_assert(!heartbeat_all_moved(&relay, seen, &still));
+	beat_all();
+	beat_all();
+	ck_assert(heartbeat_all_moved(&relay, seen, &still));
+}
+END_TEST
+
+START_TEST(one_that_stands_still_is_named)
+{
+	beat_all();
+	ck_assert(heartbeat_all_moved(&relay, seen, &still));
+	beat_all();
+	workers[1].heartbeat.beats = seen[1];
+	ck_assert(!heartbeat_all_moved(&relay, seen, &still));
+	ck_assert_uint_eq(still, 1);
+}
+END_TEST
+
+/* What moved since the last yes stays moved: workers need not all beat between two looks. */
+START_TEST(a_late_one_is_waited_for)
+{
+	beat_all();
+	ck_assert(heartbeat_all_moved(&relay, seen, &still));
+	workers[0].heartbeat.beats++;
+	workers[1].heartbeat.beats++;
+	ck_assert(!heartbeat_all_moved(&relay, seen, &still));
+	ck_assert_uint_eq(still, 2);
+	workers[2].heartbeat.beats++;
+	ck_assert(heartbeat_all_moved(&relay, seen, &still));
+}
+END_TEST
+
+START_TEST(a_loop_beats_as_long_as_it_turns)
+{
+	struct event_base *base = event_base_new();
+	struct heartbeat heartbeat = {0};
+
+	ck_assert_ptr_nonnull(base);
+	ck_assert(heartbeat_start(&heartbeat, base, 1));
+	for (int i = 0; i < 3; i++)
+		event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_uint_eq(heartbeat_count(&heartbeat), 3);
+	heartbeat_stop(&heartbeat);
+	ck_assert_int_eq(event_base_loop(base, EVLOOP_ONCE), 1); /* nothing is left */
+	event_base_free(base);
+}
+END_TEST
+
+START_TEST(nobody_watches_and_nothing_beats)
+{
+	struct event_base *base = event_base_new();
+	struct heartbeat heartbeat = {0};
+
+	ck_assert(heartbeat_start(&heartbeat, base, 0));
+	ck_assert_int_eq(event_base_loop(base, EVLOOP_ONCE), 1);
+	ck_assert_uint_eq(heartbeat_count(&heartbeat), 0);
+	heartbeat_stop(&heartbeat);
+	event_base_free(base);
+}
+END_TEST
+
+static void heartbeat_suite(Suite *suite)
+{
+	TCase *tc = tcase_create("heartbeat");
+
+	tcase_add_test(tc, all_have_to_move_between_two_looks);
+	tcase_add_test(tc, one_that_stands_still_is_named);
+	tcase_add_test(tc, a_late_one_is_waited_for);
+	tcase_add_test(tc, a_loop_beats_as_long_as_it_turns);
+	tcase_add_test(tc, nobody_watches_and_nothing_beats);
+	suite_add_tcase(suite, tc);
+}
+
+UNIT_MAIN("heartbeat", heartbeat_suite)
