@@ -203,7 +203,7 @@ def thousands_are_listed_in_bounded_time(server):
     check(max(times) < 5, "an answer took %.1f s", max(times))
     check(len(waits) > 20 and max(waits) < 1, "%d round trips, the longest %.3f s", len(waits),
           max(waits))
-    check(ask(server, "DELETE", "/v1/allocations?user=load_clients") == (200, {"ended": MANY}), "")
+    check(ask(server, "DELETE", "/v1/allocations?user=load") == (200, {"ended": MANY}), "")
     check(talks(call, peer), "the call did not survive")
     load_clients.close()
     call.refresh(0)
