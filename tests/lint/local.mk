@@ -11,6 +11,8 @@ tests_lint_link_core_DEPENDENCIES = libcore.a libcredential.a libstun.a
 lint_scripts = \
 	tests/lint/core-symbols \
 	tests/lint/headers-alone \
+	tests/lint/include-circles \
+	tests/lint/include-circles-test \
 	tests/lint/include-directions \
 	tests/lint/include-directions-test \
 	tests/lint/man-pages \
@@ -19,4 +21,4 @@ lint_scripts = \
 	tests/lint/requirements-test \
 	tests/lint/shell-scripts
 TESTS += $(lint_scripts)
-EXTRA_DIST += $(lint_scripts) tests/lint/requirement-ids.txt
+EXTRA_DIST += $(lint_scripts) tests/lint/include-circles-known tests/lint/requirement-ids.txt
