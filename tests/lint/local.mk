@@ -21,4 +21,4 @@ lint_scripts = \
 	tests/lint/requirements-test \
 	tests/lint/shell-scripts
 TESTS += $(lint_scripts)
-EXTRA_DIST += $(lint_scripts) tests/lint/include-circles-known tests/lint/requirement-ids.txt
+EXTRA_DIST += $(lint_scripts) tests/lint/include-circles-known tests/lint/include-directions-known tests/lint/requirement-ids.txt
