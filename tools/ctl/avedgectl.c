@@ -1,6 +1,6 @@
 /*
- * avedgectl.c - show and steer a running edge. The commands are a table (ctl_commands.c); what
- * runs them is one file per noun.
+ * avedgectl.c - control a running edge. The commands are a table (ctl_commands.c); each noun has a
+ * file that runs its commands.
  */
 #include <locale.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/ctl_command.h"
 
-enum { COMMANDS_MAX = 64 }; /* that are looked at for one that was meant */
+enum { COMMANDS_MAX = 64 }; /* considered as what was meant */
 
 /* argc and argv begin with the name of the command. */
 static int run(const struct ctl_command *command, int used, int argc, char **argv)
@@ -32,7 +32,7 @@ static bool is_help(const char *word)
 	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-/* "new, rotate, list or show": what may follow the first word of a group. */
+/* "new, rotate, list or show": the commands of a group. */
 static const char *members_of(const char *group, char *list, size_t size)
 {
 	const char *names[16];
@@ -53,7 +53,7 @@ static const char *members_of(const char *group, char *list, size_t size)
 	return list;
 }
 
-/* The words that a command line may begin with, one after the other. */
+/* Walks the first words of all commands. */
 struct first_words {
 	char list[COMMANDS_MAX][24];
 	size_t next;
@@ -71,7 +71,7 @@ static const char *next_first_word(void *arg)
 	return word;
 }
 
-/* Words that are no command, and what is wrong with them. */
+/* Report words that are not a command. */
 static int no_command(int argc, char **argv)
 {
 	struct first_words words = {.next = 0};
@@ -79,8 +79,8 @@ static int no_command(int argc, char **argv)
 
 	if (!ctl_command_is_group(argv[0])) {
 		const char *meant = nearest_word(argv[0], next_first_word, &words);
-		return ctl_usage("avedgectl", "there is no command '%s'%s%s%s", argv[0],
-				 meant ? "; did you mean '" : ".", meant ? meant : "",
+		return ctl_usage("avedgectl", "unknown command '%s'%s%s%s", argv[0],
+				 meant ? "; did you mean '" : "", meant ? meant : "",
 				 meant ? "'?" : "");
 	}
 	if (argc > 1 && is_help(argv[1])) {
@@ -90,11 +90,12 @@ static int no_command(int argc, char **argv)
 	snprintf(name, sizeof(name), "avedgectl %s", argv[0]);
 	members_of(argv[0], list, sizeof(list));
 	if (argc > 1)
-		return ctl_usage(name, "%s, not '%s'.", list, argv[1]);
-	return ctl_usage(name, "%s?", list);
+		return ctl_usage(name, "unknown command '%s'; expected %s", argv[1],
+				 list);
+	return ctl_usage(name, "expected %s", list);
 }
 
-/* For the build, the tests and the shell; in no help, because nobody types them. */
+/* For the build, the tests and the shell: left out of the help, because nobody types them. */
 static bool is_hidden(int argc, char **argv)
 {
 	if (strcmp(argv[0], "--manual-synopsis") == 0)
@@ -116,7 +117,7 @@ static int dispatch(int argc, char **argv)
 	int used;
 
 	if (argc == 0)
-		return ctl_usage("avedgectl", "a command is missing.");
+		return ctl_usage("avedgectl", "no command given");
 	if (is_help(argv[0])) {
 		ctl_help();
 		return CTL_OK;
@@ -138,9 +139,9 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	status = dispatch(argc - 1, argv + 1);
 
-	/* A script that reads half a secret must see that it is half. */
+	/* A script that reads half a secret must see that it is incomplete. */
 	if ((fflush(stdout) != 0 || ferror(stdout)) && status == CTL_OK) {
-		perror("avedgectl: writing the output");
+		perror("avedgectl: cannot write output");
 		return CTL_FAILED;
 	}
 	return status;

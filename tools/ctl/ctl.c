@@ -40,10 +40,10 @@ int ctl_print_json(json_t *document)
 	int status = CTL_OK;
 
 	if (!document)
-		return ctl_fail("out of memory.");
+		return ctl_fail("out of memory");
 	if (json_dumpf(document, stdout,
 		       JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_ENCODE_ANY) != 0)
-		status = ctl_fail("cannot write the output.");
+		status = ctl_fail("cannot write output");
 	putchar('\n');
 	json_decref(document);
 	return status;

@@ -1,5 +1,5 @@
 /*
- * ctl_allocation.c - avedgectl allocations, kill: all allocations, and the end of some.
+ * ctl_allocation.c - avedgectl allocations, kill: list allocations and end them.
  */
 #include "tools/ctl/ctl_allocation.h"
 
@@ -85,7 +85,7 @@ static char *rows_path(const struct ctl_args *args)
 	return ctl_query("/v1/allocations", pairs);
 }
 
-/* A terminal shows the newest table in the place of the last; a file gets one after another. */
+/* On a terminal each table replaces the last; in a file they follow each other. */
 static int watch(const struct ctl_args *args, const struct ctl_daemon *daemon,
 		 const char *path)
 {
@@ -101,7 +101,7 @@ static int watch(const struct ctl_args *args, const struct ctl_daemon *daemon,
 			return status;
 		if (!terminal && !ctl_has(args, OPTION_JSON))
 			putchar('\n');
-		/* Whoever read us has gone: so do we. */
+		/* The reader has gone. */
 		if (fflush(stdout) != 0)
 			return CTL_FAILED;
 		sleep(pause_s);
@@ -137,9 +137,10 @@ int ctl_allocation_id(const struct ctl_daemon *daemon, const char *prefix,
 	int status;
 
 	if (!is_hex(prefix))
-		return ctl_fail("'%s' is no id: up to 16 hexadecimal digits; 'avedgectl "
-				"allocations' shows them.",
-				prefix);
+		return ctl_fail(
+			"'%s' is not an id: expected up to 16 hexadecimal digits, as "
+			"'avedgectl allocations' shows",
+			prefix);
 	for (i = 0; i <= len; i++)
 		id[i] = (char)tolower((unsigned char)prefix[i]);
 	if (len == CTL_ID_LEN)
@@ -160,11 +161,11 @@ int ctl_allocation_id(const struct ctl_daemon *daemon, const char *prefix,
 	if (found == 1)
 		return CTL_OK;
 	if (found == 0) {
-		ctl_fail("no allocation's id begins with %s.", prefix);
+		ctl_fail("no allocation matches %s", prefix);
 		return CTL_NOT_FOUND;
 	}
-	return ctl_fail("%zu allocations' ids begin with %s; give more digits.", found,
-			prefix);
+	return ctl_fail("%s is ambiguous: %zu allocations; give more digits", prefix,
+			found);
 }
 
 static int kill_at(const struct ctl_args *args, const struct ctl_daemon *daemon,
@@ -174,7 +175,7 @@ static int kill_at(const struct ctl_args *args, const struct ctl_daemon *daemon,
 	int status;
 
 	if (!path)
-		return ctl_fail("out of memory.");
+		return ctl_fail("out of memory");
 	status = ctl_ask(daemon, "DELETE", path, NULL, &answer, NULL);
 	if (status != CTL_OK)
 		return status;
@@ -198,7 +199,7 @@ int ctl_kill(const struct ctl_args *args)
 	int status;
 
 	if ((user != NULL) + (key != NULL) + args->operand_count != 1)
-		return ctl_usage(args->name, "one of ID, --user and --key, please.");
+		return ctl_usage(args->name, "expected one of ID, --user and --key");
 	if (args->operand_count == 1) {
 		status = ctl_allocation_id(&daemon, args->operands[0], id);
 		if (status != CTL_OK)

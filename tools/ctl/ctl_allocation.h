@@ -1,5 +1,5 @@
 /*
- * ctl_allocation.h - allocations, as the control interface names them.
+ * ctl_allocation.h - allocations as the control interface identifies them.
  */
 #ifndef TOOLS_CTL_CTL_ALLOCATION_H
 #define TOOLS_CTL_CTL_ALLOCATION_H
@@ -9,8 +9,8 @@ struct ctl_daemon;
 enum { CTL_ID_LEN = 16 };
 
 /*
- * The whole id that begins with prefix, hexadecimal digits in any case. CTL_OK, or after a
- * complaint CTL_NOT_FOUND if there is none and CTL_FAILED if there are several.
+ * Complete an id from its prefix, hexadecimal digits in any case. CTL_OK, or after a message
+ * CTL_NOT_FOUND if none matches and CTL_FAILED if several do.
  */
 int ctl_allocation_id(const struct ctl_daemon *daemon, const char *prefix,
 		      char id[CTL_ID_LEN + 1]);

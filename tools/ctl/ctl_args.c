@@ -64,7 +64,7 @@ static bool take_choice(const struct ctl_args *args, const struct ctl_option *op
 		if (strcmp(*choice, text) == 0)
 			return true;
 	}
-	ctl_usage(args->name, "--%s %s: %s.", option->name, text,
+	ctl_usage(args->name, "--%s %s: expected %s", option->name, text,
 		  ctl_choices(option, list));
 	return false;
 }
@@ -76,7 +76,7 @@ static bool take_number(const struct ctl_args *args, const struct ctl_option *op
 
 	*number = len > 0 && len < 19 ? strtoll(text, NULL, 10) : -1;
 	if (text[len] != '\0' || *number < option->min || *number > option->max) {
-		ctl_usage(args->name, "--%s %s: a number from %lld to %lld.",
+		ctl_usage(args->name, "--%s %s: expected a number from %lld to %lld",
 			  option->name, text, (long long)option->min,
 			  (long long)option->max);
 		return false;
@@ -91,13 +91,13 @@ static bool take_duration(const struct ctl_args *args, const struct ctl_option *
 
 	if (!units_duration(text, seconds)) {
 		ctl_usage(args->name,
-			  "--%s %s: not a duration such as 30s, 15m, 8h or 90d.",
+			  "--%s %s: expected a duration such as 30s, 15m, 8h or 90d",
 			  option->name, text);
 		return false;
 	}
 	if (*seconds < option->min || *seconds > option->max) {
-		ctl_usage(args->name, "--%s %s: must lie between %s and %s.",
-			  option->name, text, units_duration_text(option->min, least),
+		ctl_usage(args->name, "--%s %s: must be between %s and %s", option->name,
+			  text, units_duration_text(option->min, least),
 			  units_duration_text(option->max, most));
 		return false;
 	}
@@ -110,7 +110,8 @@ static bool take_option(struct ctl_args *args, enum ctl_option_id id, const char
 	const struct ctl_option *option = &ctl_options[id];
 
 	if (option->many && args->many_count == CTL_MANY_MAX) {
-		ctl_usage(args->name, "--%s: at most %d.", option->name, CTL_MANY_MAX);
+		ctl_usage(args->name, "--%s: given more than %d times", option->name,
+			  CTL_MANY_MAX);
 		return false;
 	}
 	if (option->many)
@@ -166,12 +167,12 @@ static int take_operands(struct ctl_args *args, int argc, char **argv)
 	for (; optind < argc; optind++) {
 		if (args->operand_count == CTL_OPERANDS_MAX ||
 		    command->operands[args->operand_count] == CTL_NOTHING)
-			return ctl_usage(args->name, "'%s' is one word too many.",
+			return ctl_usage(args->name, "unexpected argument '%s'",
 					 argv[optind]);
 		args->operands[args->operand_count++] = argv[optind];
 	}
 	if (args->operand_count < command->operands_min)
-		return ctl_usage(args->name, "%s is missing.", command->usage);
+		return ctl_usage(args->name, "%s is required", command->usage);
 	return CTL_OK;
 }
 

@@ -1,6 +1,6 @@
 /*
- * ctl_commands.c - the table of commands. The texts are plain: paragraphs with an empty line
- * between them, which --help folds and the manual page takes over. Two spaces end a sentence.
+ * ctl_commands.c - the table of commands. The texts are plain: paragraphs separated by an
+ * empty line, which --help folds and the manual page includes. Two spaces end a sentence.
  */
 #include "tools/ctl/ctl_command.h"
 
@@ -11,29 +11,29 @@
 
 const struct ctl_command ctl_commands[] = {
 	{.name = "status",
-	 .purpose = "what the running relay is and how full",
+	 .purpose = "show the state and load of the relay",
 	 .options = {OPTION_ALL_LIMITS, DAEMON},
 	 .run = ctl_status},
 	{.name = "ports",
-	 .purpose = "every address and port it has open, and what for",
-	 .text = "One line each: side, address, protocol, port, service, purpose.  Where NAT "
-		 "is in front of the relay, the address that clients are told as well.",
+	 .purpose = "list open addresses and ports and their purpose",
+	 .text = "One line per port: side, address, protocol, port, service, purpose.  Behind "
+		 "NAT, also the public address that clients are told.",
 	 .options = {OPTION_EXPLAIN, DAEMON},
 	 .run = ctl_ports},
 	{.name = "allocations",
-	 .purpose = "every allocation: who, from where, how much",
-	 .text = "One line for each: its id, the user, the client and its side and transport, "
-		 "the relayed address and its transport, age and time to expiry, how many "
-		 "permissions and channels, and the bytes both ways.  Several filters together "
-		 "mean what passes all of them.",
+	 .purpose = "list allocations",
+	 .text = "One line per allocation: id, user, side, transport and address of the client, "
+		 "relayed address and its transport, age, time to expiry, number of permissions "
+		 "and channels, bytes in each direction.  With several filters, an allocation "
+		 "must match all of them.",
 	 .options = {OPTION_USER, OPTION_SIDE, OPTION_DIALECT, OPTION_TRANSPORT,
 		     OPTION_RELAY_TRANSPORT, OPTION_CLIENT, OPTION_PEER, OPTION_KEY,
 		     OPTION_SORT, OPTION_LIMIT, OPTION_WATCH, DAEMON},
 	 .run = ctl_allocations},
 	{.name = "show",
 	 .usage = "ID",
-	 .purpose = "all there is to know about one allocation",
-	 .text = "The first digits of an id do, if no other allocation begins with them.",
+	 .purpose = "show one allocation in detail",
+	 .text = "ID may be shortened to a unique prefix.",
 	 .options = {DAEMON},
 	 .operands = {CTL_ALLOCATION},
 	 .operands_min = 1,
@@ -41,129 +41,130 @@ const struct ctl_command ctl_commands[] = {
 	{.name = "kill",
 	 .usage = "ID | --user USER | --key ID",
 	 .purpose = "end allocations",
-	 .text = "Says how many were ended.  Their clients learn it from the relay's silence, "
-		 "and may come back unless their key is gone from the keyring.  The first "
-		 "digits of an id do, if no other allocation begins with them.",
+	 .text = "Prints how many ended.  Clients are not notified: the relay just stops "
+		 "answering, and they may come back unless their key has left the keyring.  ID "
+		 "may be shortened to a unique prefix.",
 	 .options = {OPTION_KILL_USER, OPTION_KILL_KEY, DAEMON},
 	 .operands = {CTL_ALLOCATION},
 	 .run = ctl_kill},
 	{.name = "drain",
-	 .purpose = "refuse new allocations, let calls end",
+	 .purpose = "refuse new allocations and let calls finish",
 	 .text = "A second drain replaces the deadline of the first.",
 	 .options = {OPTION_DEADLINE, OPTION_WAIT, OPTION_DRAIN_MRAS, OPTION_FORCE,
 		     OPTION_MRAS_SOCKET, DAEMON},
 	 .run = ctl_drain},
 	{.name = "undrain",
-	 .purpose = "serve new allocations again",
+	 .purpose = "accept new allocations again",
 	 .options = {OPTION_DRAIN_MRAS, OPTION_MRAS_SOCKET, DAEMON},
 	 .run = ctl_undrain},
 	{.name = "reload",
-	 .purpose = "read configuration, keys and certificates again",
-	 .text = "Waits for the result: applied as a whole, with each key that changed and what "
-		 "that did, or not at all, with file and line of what is wrong and exit status "
-		 "1.",
+	 .purpose = "reload configuration, keys and certificates",
+	 .text = "Waits for the result.  A reload is applied as a whole, and every changed key is "
+		 "listed with its effect; or it is rejected as a whole, with the file and line "
+		 "of the error and exit status 1.",
 	 .options = {OPTION_RELOAD_MRAS, OPTION_MRAS_SOCKET, DAEMON},
 	 .run = ctl_reload},
 	{.name = "limits",
-	 .purpose = "the limits in force and how much of them is used",
-	 .text = "The busiest users and prefixes of addresses are listed below.",
+	 .purpose = "show the limits in force and their usage",
+	 .text = "The top users and address prefixes follow.",
 	 .options = {DAEMON},
 	 .run = ctl_limits},
 	{.name = "log-level",
 	 .usage = "[SUBSYSTEM LEVEL]",
-	 .purpose = "show or set how much is logged",
-	 .text = "LEVEL is error, warning, notice, info or debug, or default for a subsystem "
-		 "that is to follow the default again.  The subsystem default is what all "
-		 "others follow.  A level set so lasts until the next start.",
+	 .purpose = "show or set log levels",
+	 .text = "LEVEL is error, warning, notice, info or debug; or default, to follow the "
+		 "default level again.  The subsystem default is the level that all others "
+		 "follow.  A level set here lasts until the daemon restarts.",
 	 .options = {DAEMON},
 	 .operands = {CTL_SUBSYSTEM, CTL_LEVEL},
 	 .run = ctl_log_level},
 	{.name = "top",
-	 .purpose = "a live view: totals, pool, drops, busiest allocations",
-	 .text = "Keys: q ends, s chooses the next order, arrows and the page keys move, space "
-		 "asks at once.",
+	 .purpose = "live view of traffic, drops, ports and top allocations",
+	 .text = "Keys: q quits, s changes the sort order, arrow and page keys scroll, space "
+		 "refreshes.",
 	 .options = {OPTION_SORT, OPTION_INTERVAL, OPTION_ONCE, DAEMON},
 	 .run = ctl_top},
 	{.name = "records",
-	 .purpose = "what allocations came to that have ended",
-	 .text = "With --json one object a line, as the relay writes it.  Who reads too slowly "
-		 "loses records and is told how many; the relay never waits.",
+	 .purpose = "show records of ended allocations",
+	 .text = "With --json, prints one object per line, as the relay writes it.  A reader that "
+		 "falls behind loses records and is told how many; the relay never waits.",
 	 .options = {OPTION_FOLLOW, DAEMON},
 	 .run = ctl_records},
 	{.name = "counters",
-	 .purpose = "what happened since its start",
+	 .purpose = "show event counters since the start",
 	 .options = {OPTION_ALL_COUNTERS, DAEMON},
 	 .run = ctl_counters},
 	{.name = "configuration",
-	 .purpose = "the keys in force that differ from their default",
+	 .purpose = "show configuration keys that differ from their default",
 	 .options = {OPTION_ALL_KEYS, DAEMON},
 	 .run = ctl_configuration},
 	{.name = "mras status",
-	 .purpose = "what the running issuer is and what it issued",
+	 .purpose = "show the state of mrasd and what it has issued",
 	 .options = {ISSUER},
 	 .run = ctl_mras_status},
 	{.name = "mras relays",
-	 .purpose = "the relays it knows, and which of them it names",
+	 .purpose = "list the relays of mrasd and their state",
+	 .text = "mrasd sends clients to relays that are active, not to those that drain.",
 	 .options = {ISSUER},
 	 .run = ctl_mras_relays},
 	{.name = "mras drain",
 	 .usage = "ADDRESS",
-	 .purpose = "name a relay no more",
+	 .purpose = "stop sending clients to a relay",
 	 .text = "ADDRESS is the address or host name of a relay in mrasd.conf.  Credentials "
-		 "that were issued stay good; clients just are not sent there any more.",
+		 "already issued stay valid.",
 	 .options = {OPTION_FORCE, ISSUER},
 	 .operands = {CTL_MRAS_RELAY},
 	 .operands_min = 1,
 	 .run = ctl_mras_drain},
 	{.name = "mras undrain",
 	 .usage = "ADDRESS",
-	 .purpose = "name a relay again",
+	 .purpose = "send clients to a relay again",
 	 .options = {ISSUER},
 	 .operands = {CTL_MRAS_RELAY},
 	 .operands_min = 1,
 	 .run = ctl_mras_undrain},
 	{.name = "mras reload",
-	 .purpose = "read mrasd's configuration, keys and certificates again",
+	 .purpose = "reload mrasd's configuration, keys and certificates",
 	 .options = {ISSUER},
 	 .run = ctl_mras_reload},
 	{.name = "mras log-level",
 	 .usage = "[SUBSYSTEM LEVEL]",
-	 .purpose = "show or set how much mrasd logs",
+	 .purpose = "show or set log levels of mrasd",
 	 .options = {ISSUER},
 	 .operands = {CTL_MRAS_SUBSYSTEM, CTL_LEVEL},
 	 .run = ctl_mras_log_level},
 	{.name = "mras configuration",
-	 .purpose = "keys of mrasd in force that differ from their default",
+	 .purpose = "show keys of mrasd.conf that differ from their default",
 	 .options = {OPTION_ALL_KEYS, ISSUER},
 	 .run = ctl_mras_configuration},
 	{.name = "key new",
-	 .purpose = "make a key and put it last in the keyring",
-	 .text = "Without the file, makes that too, with mode 0640.\n\n"
-		 "A keyring, which relay and issuer share, holds up to 16 keys.  The first key "
-		 "that is valid now signs credentials, every key that is valid now verifies "
-		 "them.  Running daemons notice a changed file by themselves.\n\n"
-		 "While a key file is being changed, its folder is locked, so that two commands "
-		 "at once lose nothing.  The file is replaced whole; it keeps its owner, group "
-		 "and mode.  Comments in it are lost.",
+	 .purpose = "create a key and append it to the keyring",
+	 .text = "Creates the keyring, mode 0640, if it does not exist.\n\n"
+		 "The relay and mrasd share a keyring of up to 16 keys.  The first valid key "
+		 "signs credentials; every valid key verifies them.  Running daemons notice a "
+		 "changed keyring by themselves.\n\n"
+		 "The keyring's directory is locked during a change, so concurrent commands lose "
+		 "nothing.  The file is replaced as a whole and keeps its owner, group and mode.  "
+		 "Comments in it are lost.",
 	 .options = {OPTION_KEYS, OPTION_ID, OPTION_VALID, OPTION_REST, OPTION_JSON},
 	 .run = ctl_key_new},
 	{.name = "key rotate",
-	 .purpose = "make a key that signs from now on",
-	 .text = "It is put first, so that it signs once it begins.  The keys that were valid "
-		 "end after the overlap, or earlier if they already had an end.  Keys that have "
-		 "not begun yet stay as they are.  Keys that expired more than a week ago are "
-		 "dropped.",
+	 .purpose = "create a key to sign with from now on",
+	 .text = "The new key goes first in the keyring, so it signs as soon as it is valid.  "
+		 "Keys valid now expire after the overlap, or earlier if they already had an "
+		 "end.  Keys not yet valid are left alone.  Keys that expired more than a week "
+		 "ago are removed.",
 	 .options = {OPTION_KEYS, OPTION_ID, OPTION_VALID, OPTION_REST, OPTION_OVERLAP,
 		     OPTION_DELAY, OPTION_JSON},
 	 .run = ctl_key_rotate},
 	{.name = "key list",
-	 .purpose = "the keys, never their secrets",
-	 .text = "A key signs, verifies, is expired or still in the future.",
+	 .purpose = "list the keys, without secrets",
+	 .text = "The state of a key is signs, verifies, future or expired.",
 	 .options = {OPTION_KEYS, OPTION_JSON},
 	 .run = ctl_key_list},
 	{.name = "key show",
 	 .usage = "ID",
-	 .purpose = "one key",
+	 .purpose = "show one key",
 	 .options = {OPTION_KEYS, OPTION_SECRET, OPTION_JSON},
 	 .operands = {CTL_TEXT},
 	 .operands_min = 1,
@@ -171,27 +172,24 @@ const struct ctl_command ctl_commands[] = {
 	{.name = "credential",
 	 .usage = "--user NAME",
 	 .purpose = "issue a user name and password for a client",
-	 .text = "Nothing is stored and the relay is not asked: whoever can read the keyring "
+	 .text = "Stores nothing and does not contact the relay: anyone who can read the keyring "
 		 "can issue.\n\n"
-		 "With --json the answer is an object with username, password, ttl (in seconds), "
-		 "expires (RFC 3339), realm and iceServers, which an RTCPeerConnection takes as "
-		 "it is.",
+		 "With --json, prints an object with username, password, ttl (in seconds), "
+		 "expires (RFC 3339), realm and iceServers, ready for RTCPeerConnection.",
 	 .options = {OPTION_FOR_USER, OPTION_TTL, OPTION_FORM, OPTION_KEYS, OPTION_REALM,
 		     OPTION_SERVER, OPTION_JSON},
 	 .run = ctl_credential},
 	{.name = "mras-probe",
 	 .usage = "HOST[:PORT]",
-	 .purpose = "ask the issuer as a trusted server, and try its relays",
-	 .text = "Goes the way of a trusted server, from anywhere: connects to mrasd, shakes "
-		 "hands, asks for a credential, and with it asks each relay in the answer for an "
-		 "allocation over UDP, TCP and TLS, which is given back at once; "
-		 "with a token of MRAS, which Lync clients use, also as they do, over UDP, TCP "
-		 "and pseudo-TLS.  Every step is "
-		 "a line; the first that fails says why and what to do about it.  The "
-		 "certificates of both ends are shown with their names and the days that are "
-		 "left.\n\n"
-		 "The user name and the password in the output are real.  With --json the "
-		 "answer is an object with ok, steps and credential.",
+	 .purpose = "test mrasd and its relays as a trusted server would",
+	 .text = "Runs on any host: connects to mrasd, completes the TLS handshake, requests a "
+		 "credential, and with it an allocation over UDP, TCP and TLS from each relay in "
+		 "the answer, which it releases at once.  With an MRAS token, as Lync clients "
+		 "use, also tries MS-TURN over UDP, TCP and pseudo-TLS.  Each step is a line; a "
+		 "failed step says why and what to do about it.  Shows the certificates of both "
+		 "ends with their names and the days left.\n\n"
+		 "The user name and password in the output are valid.  With --json, prints an "
+		 "object with ok, steps and credential.",
 	 .options = {OPTION_PROBE_CERT, OPTION_PROBE_KEY, OPTION_PROBE_CA,
 		     OPTION_PROBE_RELAY_CA, OPTION_PROBE_NAME, OPTION_PROBE_IDENTITY,
 		     OPTION_PROBE_TTL, OPTION_PROBE_SIP, OPTION_PROBE_HTTP,
@@ -201,10 +199,10 @@ const struct ctl_command ctl_commands[] = {
 	 .run = ctl_probe},
 	{.name = "import",
 	 .usage = "turnserver.conf",
-	 .purpose = "turn coturn's configuration into ours",
-	 .text = "Writes a commented configuration for mediarelayd and, on the standard error "
-		 "output, a line for each setting that it could not carry over: its line, its "
-		 "name and the reason.  Run mediarelayd --check on the result.",
+	 .purpose = "convert a coturn configuration",
+	 .text = "Writes a commented configuration for mediarelayd.  Lists every setting that it "
+		 "cannot convert on standard error, with its line, its name and the reason.  Run "
+		 "mediarelayd --check on the result.",
 	 .options = {OPTION_OUTPUT, OPTION_INSIDE, OPTION_IMPORT_KEYS, OPTION_JSON},
 	 .operands = {CTL_FILE},
 	 .operands_min = 1,

@@ -35,7 +35,7 @@ struct credential_options {
 	bool json;
 };
 
-/* NAME as a URI of RFC 7065 has it: IPv6 addresses in brackets. False if it cannot be one. */
+/* The host of a turn URI (RFC 7065 section 3.1), IPv6 in brackets. False if it cannot be one. */
 static bool uri_host(const char *name, char *buf, size_t size)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
@@ -66,7 +66,7 @@ static json_t *server_urls(const struct credential_options *options)
 	return urls;
 }
 
-/* What RTCPeerConnection takes; an empty list where no server is known. */
+/* For RTCPeerConnection; an empty list without --server. */
 static json_t *ice_servers(const struct credential_options *options,
 			   const struct credential_pair *pair)
 {
@@ -87,7 +87,7 @@ static int print_json(const struct credential_options *options,
 				 ice_servers(options, pair));
 
 	if (!json)
-		return ctl_fail("out of memory, or --realm is not UTF-8.");
+		return ctl_fail("out of memory, or --realm is not UTF-8");
 	return ctl_print_json(json);
 }
 
@@ -97,7 +97,7 @@ static int print_pair(const struct credential_options *options,
 	char expires[TIMESTAMP_SIZE];
 
 	if (!timestamp_format(pair->expires_s, expires))
-		return ctl_fail("the credential expires after the year 9999.");
+		return ctl_fail("the credential expires after the year 9999");
 	if (options->json)
 		return print_json(options, pair, pair->expires_s - now_s, expires);
 	printf("username  %s\npassword  %s\nexpires   %s\n", pair->username,
@@ -111,7 +111,7 @@ static bool issue_mras(const struct key *key, const char *user, int64_t expires_
 	struct slice identity = {(const uint8_t *)user, strlen(user)};
 	uint64_t serial;
 
-	/* Other issuers may be at work in this second; a random start keeps us apart. */
+	/* Others may issue in this second; a random serial keeps tokens distinct. */
 	return RAND_bytes((unsigned char *)&serial, sizeof(serial)) == 1 &&
 	       credential_issue_mras(key, TOKEN_VERSION, identity, expires_s, &serial,
 				     pair);
@@ -125,21 +125,22 @@ static int issue(const struct credential_options *options, const struct keyring 
 
 	if (!key)
 		return ctl_fail(
-			"%s: no key is valid now: 'avedgectl key rotate' makes one.",
+			"%s: no valid key; create one with 'avedgectl key rotate'",
 			options->path);
 	if (!options->mras && key->rest == KEY_REST_NONE)
-		return ctl_fail("%s: key '%s' signs no REST credentials (rest=none): use "
-				"--form mras.",
+		return ctl_fail("%s: key '%s' signs no REST credentials (rest=none); use "
+				"--form mras",
 				options->path, key->id);
 	if (expires_s > key->not_after_s) {
-		/* The relay would stop believing it then anyway; do not promise more. */
+		/* The relay would refuse it from then on; do not promise more. */
 		expires_s = key->not_after_s;
-		fprintf(stderr, "avedgectl: shortened: key '%s' ends before that.\n",
+		fprintf(stderr,
+			"avedgectl: credential shortened: key '%s' expires first\n",
 			key->id);
 	}
 	if (options->mras ? !issue_mras(key, options->user, expires_s, pair)
 			  : !credential_issue_rest(key, options->user, expires_s, pair))
-		return ctl_fail("the crypto library refuses to sign.");
+		return ctl_fail("cannot sign: the crypto library failed");
 	return CTL_OK;
 }
 
@@ -161,7 +162,7 @@ static int run(const struct credential_options *options)
 	return status;
 }
 
-/* T-560 leaves the name open; a REST name goes over the wire as it is, so it stays plain. */
+/* A REST user name goes over the wire as it is, so it stays plain. */
 static bool fits_rest(const char *user)
 {
 	size_t len = 0;
@@ -187,19 +188,19 @@ int ctl_credential(const struct ctl_args *args)
 	char host[HOST_MAX];
 
 	if (!options.user)
-		return ctl_usage(command, "--user is missing: whom is it for?");
+		return ctl_usage(command, "--user is required");
 	if (!options.mras && !fits_rest(options.user))
 		return ctl_usage(command,
-				 "--user: at most %d printable ASCII characters with "
-				 "--form rest.",
+				 "--user: expected at most %d printable ASCII characters "
+				 "with --form rest",
 				 CREDENTIAL_USER_MAX);
 	if (!options.json && (options.realm || options.server_count > 0))
-		return ctl_usage(command, "--realm and --server go with --json.");
+		return ctl_usage(command, "--realm and --server require --json");
 	for (size_t i = 0; i < options.server_count; i++) {
 		if (!uri_host(options.servers[i], host, sizeof(host)))
 			return ctl_usage(
 				command,
-				"--server %s: a host name or address, without port.",
+				"--server %s: expected a host name or address, without port",
 				options.servers[i]);
 	}
 	return run(&options);

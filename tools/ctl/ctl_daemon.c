@@ -64,7 +64,7 @@ __attribute__((format(printf, 3, 4))) static int complain(const struct ctl_daemo
 	return status;
 }
 
-/* Who may ask is who may open the socket; its group has the name that the caller can join. */
+/* The socket's own group is the one to join. */
 static int not_permitted(const struct ctl_daemon *daemon)
 {
 	struct group entry, *group = NULL;
@@ -73,18 +73,17 @@ static int not_permitted(const struct ctl_daemon *daemon)
 
 	if (stat(daemon->socket, &st) == 0 && (st.st_mode & S_IWGRP) && st.st_gid != 0 &&
 	    getgrgid_r(st.st_gid, &entry, names, sizeof(names), &group) == 0 && group)
-		return complain(
-			daemon, CTL_FAILED,
-			"%s: permission denied: run as root or as a member of the "
-			"group %s ('usermod -aG %s USER', then log in again).",
-			daemon->socket, group->gr_name, group->gr_name);
+		return complain(daemon, CTL_FAILED,
+				"%s: permission denied: run as root or as a member of "
+				"group %s ('usermod -aG %s USER', then log in again)",
+				daemon->socket, group->gr_name, group->gr_name);
 	return complain(daemon, CTL_FAILED,
 			"%s: permission denied: run as root or as a member of the group "
-			"that control.group of %s.conf names.",
+			"set by control.group in %s.conf",
 			daemon->socket, daemon->name);
 }
 
-/* Why no connection came about; an exit code. */
+/* Report why there is no connection; an exit code. */
 static int unreachable(const struct ctl_daemon *daemon, int error)
 {
 	const char *socket = daemon->socket, *name = daemon->name;
@@ -92,16 +91,17 @@ static int unreachable(const struct ctl_daemon *daemon, int error)
 	if (error == EACCES || error == EPERM)
 		return not_permitted(daemon);
 	if (error == ENOENT)
-		return complain(daemon, CTL_UNREACHABLE,
-				"%s: there is no such socket: %s is not running, or its "
-				"control.socket is another one (give it with --socket).",
-				socket, name);
+		return complain(
+			daemon, CTL_UNREACHABLE,
+			"%s: no such socket: %s is not running, or its control.socket "
+			"is elsewhere (use --socket)",
+			socket, name);
 	if (error == ECONNREFUSED)
 		return complain(daemon, CTL_UNREACHABLE,
-				"%s: nobody listens: %s has ended; see 'systemctl status "
-				"%s'.",
+				"%s: connection refused: %s is not running any more; see "
+				"'systemctl status %s'",
 				socket, name, name);
-	return complain(daemon, CTL_UNREACHABLE, "%s: cannot connect: %s.", socket,
+	return complain(daemon, CTL_UNREACHABLE, "%s: cannot connect: %s", socket,
 			strerror(error));
 }
 
@@ -114,9 +114,9 @@ static int transfer_failed(CURL *curl, CURLcode code, const struct ctl_daemon *d
 		return unreachable(daemon, (int)error);
 	if (code == CURLE_OPERATION_TIMEDOUT)
 		return complain(daemon, CTL_UNREACHABLE,
-				"%s: %s does not answer in time.", daemon->socket,
+				"%s: timeout: %s does not answer", daemon->socket,
 				daemon->name);
-	return complain(daemon, CTL_UNREACHABLE, "%s: %s.", daemon->socket,
+	return complain(daemon, CTL_UNREACHABLE, "%s: %s", daemon->socket,
 			curl_easy_strerror(code));
 }
 
@@ -127,7 +127,7 @@ static CURL *new_transfer(const struct ctl_daemon *daemon, const char *path)
 
 	if (!curl)
 		return NULL;
-	/* The name of the host is for HTTP alone: the socket says who answers. */
+	/* The host name only satisfies HTTP: the socket decides who answers. */
 	if (asprintf(&url, "http://localhost%s", path) < 0 ||
 	    curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, daemon->socket) !=
 		    CURLE_OK ||
@@ -171,7 +171,7 @@ static int fetch(const struct ctl_daemon *daemon, const char *method, const char
 	CURLcode code;
 
 	if (!curl || !headers) {
-		complain(daemon, CTL_FAILED, "out of memory.");
+		complain(daemon, CTL_FAILED, "out of memory");
 		goto end;
 	}
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
@@ -196,7 +196,7 @@ end:
 	return status;
 }
 
-/* What a problem document says is for people; its status decides about the exit code. */
+/* The detail of a problem document is for people; the status decides the exit code. */
 static int refused(const struct ctl_daemon *daemon, long status, const json_t *problem)
 {
 	const char *detail = json_string_value(json_object_get(problem, "detail"));
@@ -204,7 +204,7 @@ static int refused(const struct ctl_daemon *daemon, long status, const json_t *p
 
 	if (detail && (status == 422 || status == STATUS_NOT_FOUND))
 		return complain(daemon, code, "%s", detail);
-	return complain(daemon, code, "%s: refused (%ld)%s%s.", daemon->socket, status,
+	return complain(daemon, code, "%s: refused (%ld)%s%s", daemon->socket, status,
 			detail ? ": " : "", detail ? detail : "");
 }
 
@@ -220,7 +220,7 @@ static int understand(const struct ctl_daemon *daemon, const struct answer *answ
 		json_decref(json);
 		return code;
 	}
-	/* What there is not, such as a drain that is over, is null. */
+	/* Null stands for what does not exist, such as a finished drain. */
 	if (json_is_object(json) || json_is_null(json)) {
 		*document = json;
 		return CTL_OK;
@@ -240,7 +240,7 @@ int ctl_ask(const struct ctl_daemon *daemon, const char *method, const char *pat
 
 	*answer = NULL;
 	if (body && !text)
-		code = complain(daemon, CTL_FAILED, "out of memory.");
+		code = complain(daemon, CTL_FAILED, "out of memory");
 	else
 		code = fetch(daemon, method, path, text, &got);
 	if (code == CTL_OK)
@@ -309,7 +309,7 @@ char *ctl_segment(const char *path, const char *segment, const char *tail)
 }
 
 struct lines {
-	struct answer rest; /* what has no newline yet, or the whole of a refusal */
+	struct answer rest; /* an incomplete line, or the whole of a refusal */
 	CURL *curl;
 	bool (*on_line)(void *arg, const char *line, size_t len);
 	void *arg;
@@ -348,7 +348,7 @@ int ctl_ask_lines(const struct ctl_daemon *daemon, const char *path,
 	CURLcode code;
 
 	if (!lines.curl)
-		return complain(daemon, CTL_FAILED, "out of memory.");
+		return complain(daemon, CTL_FAILED, "out of memory");
 	curl_easy_setopt(lines.curl, CURLOPT_WRITEFUNCTION, split);
 	curl_easy_setopt(lines.curl, CURLOPT_WRITEDATA, &lines);
 	code = curl_easy_perform(lines.curl);

@@ -22,7 +22,7 @@ int ctl_show_document(const struct ctl_args *args, const struct ctl_daemon *daem
 	int status;
 
 	if (!path)
-		return ctl_fail("out of memory.");
+		return ctl_fail("out of memory");
 	status = ctl_ask(daemon, "GET", path, NULL, &document, NULL);
 	if (status != CTL_OK)
 		return status;

@@ -1,5 +1,5 @@
 /*
- * ctl_drain.c - avedgectl drain, undrain: take a relay out of service and back.
+ * ctl_drain.c - avedgectl drain, undrain: take a relay out of service and put it back.
  */
 #include "tools/ctl/ctl_drain.h"
 
@@ -38,8 +38,8 @@ static bool is_listed(const json_t *ports, const char *address)
 }
 
 /*
- * Whether a relay of mrasd's, an address or a host name, is one of the addresses, bound or
- * public, in a port table. Asks the resolver about names.
+ * Whether a relay of mrasd, an address or a host name, has one of the addresses, bound or
+ * public, of a port table. Resolves names.
  */
 static bool is_relay(const json_t *ports, const char *address)
 {
@@ -57,7 +57,7 @@ static bool is_relay(const json_t *ports, const char *address)
 	return is_ours;
 }
 
-/* mrasd shall name every relay that is this one no more, or again. */
+/* Drain or undrain in mrasd every relay that is this one. */
 static int tell_mras(const struct ctl_args *args, const struct ctl_daemon *relay,
 		     bool drain)
 {
@@ -84,13 +84,12 @@ static int tell_mras(const struct ctl_args *args, const struct ctl_daemon *relay
 			break;
 		if (!ctl_has(args, OPTION_JSON))
 			printf("mrasd: %s is %s\n", address,
-			       drain ? "named no more" : "named again");
+			       drain ? "draining" : "active");
 	}
 	if (status == CTL_OK && told == 0) {
 		ctl_fail(
-			"no relay in mrasd.conf has an address of this one; "
-			"'avedgectl mras relays' shows them, 'avedgectl mras drain ADDRESS' "
-			"takes one out.");
+			"no relay in mrasd.conf has an address of this one; see 'avedgectl "
+			"mras relays', and drain one with 'avedgectl mras drain ADDRESS'");
 		status = CTL_NOT_FOUND;
 	}
 	json_decref(ports);
@@ -115,10 +114,10 @@ static int wait_until_empty(const struct ctl_args *args, const struct ctl_daemon
 		remaining = ctl_integer(drain, "remaining");
 		if (!json_is_object(drain)) {
 			json_decref(document);
-			return ctl_fail("somebody ended the drain.");
+			return ctl_fail("the drain was cancelled");
 		}
 		json_decref(document);
-		/* A line for what changed, or to say that we live. */
+		/* A line for each change, and now and then to show progress. */
 		if (!ctl_has(args, OPTION_JSON) &&
 		    (remaining != last || waited_s % REPORT_EVERY_S == 0)) {
 			printf("%" PRId64 " allocation%s left\n", remaining,
@@ -143,9 +142,9 @@ int ctl_drain(const struct ctl_args *args)
 
 	if (ctl_has(args, OPTION_FORCE) && !ctl_has(args, OPTION_DRAIN_MRAS)) {
 		json_decref(body);
-		return ctl_usage(args->name, "--force goes with --mras.");
+		return ctl_usage(args->name, "--force requires --mras");
 	}
-	/* First no new clients are sent here, then those who come are refused. */
+	/* mrasd first: no new clients are sent here, then those that still come are refused. */
 	status = ctl_has(args, OPTION_DRAIN_MRAS) ? tell_mras(args, &relay, true)
 						  : CTL_OK;
 	if (deadline_s > 0)
@@ -177,7 +176,7 @@ int ctl_undrain(const struct ctl_args *args)
 	if (status != CTL_OK)
 		return status;
 	if (!ctl_has(args, OPTION_JSON))
-		puts("mediarelayd: serves new allocations again");
+		puts("mediarelayd: accepting new allocations");
 	if (ctl_has(args, OPTION_DRAIN_MRAS))
 		status = tell_mras(args, &relay, false);
 	if (ctl_has(args, OPTION_JSON) && status == CTL_OK)

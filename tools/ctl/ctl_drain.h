@@ -1,5 +1,5 @@
 /*
- * ctl_drain.h - what mrasd is told of a relay that drains.
+ * ctl_drain.h - drain a relay in mrasd.
  */
 #ifndef TOOLS_CTL_CTL_DRAIN_H
 #define TOOLS_CTL_CTL_DRAIN_H
@@ -9,8 +9,8 @@
 #include <jansson.h>
 
 /*
- * Have mrasd name a relay no more (drain) or again. force: even the last one of a location.
- * What mrasd answers goes to *answer if that is not NULL. An exit code, after a complaint.
+ * Have mrasd drain or undrain a relay. force: even the last one of its location. The answer goes
+ * to *answer unless that is NULL. An exit code, after a message.
  */
 struct ctl_daemon;
 int ctl_mras_set(const struct ctl_daemon *mras, const char *address, bool drain,

@@ -158,7 +158,7 @@ static void draw_drops(const struct ctl_frame *frame, FILE *out)
 				 i == 0 ? ": " : ", ",
 				 ctl_clean(worst[i].reason, reason, 64),
 				 ctl_count_text(worst[i].rate, figure));
-	line(frame, out, "%s    %s since the start", text,
+	line(frame, out, "%s    %s since start", text,
 	     ctl_count_text(since_start, figure));
 }
 
@@ -359,7 +359,7 @@ static void draw_foot(const struct ctl_frame *frame, FILE *out, size_t shown)
 
 	snprintf(text, sizeof(text),
 		 "%zu-%zu of %" PRId64
-		 " by %s    q ends  s sorts  arrows and page keys move",
+		 " by %s    q quit  s sort  arrows and page keys scroll",
 		 shown > 0 ? frame->offset + 1 : 0, frame->offset + shown, all,
 		 frame->order);
 	bar(frame, out, text, "");

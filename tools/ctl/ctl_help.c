@@ -87,22 +87,22 @@ void ctl_help_group(const char *word)
 {
 	printf("Usage: avedgectl %s COMMAND [OPTION]...\n\n", word);
 	list_commands(word);
-	printf("\n  --help              after a command: its options\n");
+	printf("\n  --help              after a command: show its options\n");
 }
 
 const char *ctl_exit_meaning(enum ctl_exit code)
 {
 	switch (code) {
 	case CTL_OK:
-		return "done";
+		return "success";
 	case CTL_FAILED:
-		return "refused or failed; the reason is on the standard error output";
+		return "failed or refused; standard error says why";
 	case CTL_USAGE:
-		return "the command line is wrong; nothing was done";
+		return "usage error; nothing was done";
 	case CTL_UNREACHABLE:
-		return "nobody answers";
+		return "the daemon cannot be reached";
 	case CTL_NOT_FOUND:
-		return "there is no such allocation, relay, subsystem or key";
+		return "no such allocation, relay, subsystem or key";
 	case CTL_EXIT_COUNT:
 		break;
 	}
@@ -112,11 +112,11 @@ const char *ctl_exit_meaning(enum ctl_exit code)
 void ctl_help(void)
 {
 	puts("Usage: avedgectl COMMAND [OPTION]...\n"
-	     "Show and steer a running edge.\n");
+	     "Control a running edge.\n");
 	list_commands(NULL);
 	puts("\n"
-	     "  --help              this text; after a command: its options\n"
-	     "  --version           the version\n"
+	     "  --help              show this help; after a command: its options\n"
+	     "  --version           show the version\n"
 	     "\n"
 	     "Exit status:");
 	for (int i = 0; i < CTL_EXIT_COUNT; i++)

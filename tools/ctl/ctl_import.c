@@ -1,5 +1,5 @@
 /*
- * ctl_import.c - avedgectl import: coturn's configuration becomes ours.
+ * ctl_import.c - avedgectl import: convert coturn's configuration.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 
 enum { OUTPUT_MODE = 0644 };
 
-/* Every --inside must be an address of the list: a typing error would open the inside. */
+/* Every --inside must be a listening-ip: a typing error would open the inside. */
 static int check_inside(const struct ctl_args *args, const struct import_conf *conf)
 {
 	for (size_t i = 0; i < args->many_count; i++) {
@@ -30,13 +30,13 @@ static int check_inside(const struct ctl_args *args, const struct import_conf *c
 		bool found = false;
 
 		if (!ip_addr_parse(args->many[i], &inside))
-			return ctl_usage(args->name, "--inside %s: not an address.",
+			return ctl_usage(args->name, "--inside %s: not an address",
 					 args->many[i]);
 		while ((setting = import_next(conf, "listening-ip", &index)))
 			found = found || (ip_addr_parse(setting->value, &ip) &&
 					  ip_addr_equal(&inside, &ip));
 		if (!found)
-			return ctl_fail("%s: no listening-ip is %s.", conf->path,
+			return ctl_fail("%s: no listening-ip is %s", conf->path,
 					args->many[i]);
 	}
 	return CTL_OK;
@@ -58,7 +58,7 @@ static size_t fill_ring(struct import_conf *conf, struct keyring *ring)
 						      len);
 
 		if (!weakness && ring->count == KEYRING_MAX)
-			weakness = "a keyring holds 16 keys";
+			weakness = "the keyring is full with 16 keys";
 		if (weakness) {
 			import_note(conf, setting, NULL, "%s", weakness);
 			continue;
@@ -84,16 +84,14 @@ static int write_keys(struct import_conf *conf, const char *path, bool *written)
 	if (!path && secret)
 		import_note(
 			conf, secret, NULL,
-			"its value was not written anywhere; --keys FILE makes a keyring "
-			"of it");
+			"not written anywhere; use --keys FILE to put it into a keyring");
 	if (!path || !secret)
 		return CTL_OK;
 	if (access(path, F_OK) == 0)
-		return ctl_fail("%s: there is such a file already; it was left alone.",
-				path);
+		return ctl_fail("%s: already exists; not overwritten", path);
 	ring = calloc(1, sizeof(*ring));
 	if (!ring)
-		return ctl_fail("out of memory.");
+		return ctl_fail("out of memory");
 	*written = fill_ring(conf, ring) > 0;
 	if (*written && keyfile_save(path, ring, error, sizeof(error)) < 0)
 		status = ctl_fail("%s", error);
@@ -101,7 +99,7 @@ static int write_keys(struct import_conf *conf, const char *path, bool *written)
 	return status;
 }
 
-/* The standard output, or a file that was not there before. */
+/* Standard output, or a new file. */
 static FILE *open_output(const char *path)
 {
 	int fd;
@@ -110,10 +108,9 @@ static FILE *open_output(const char *path)
 		return stdout;
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, OUTPUT_MODE);
 	if (fd < 0) {
-		ctl_fail("%s: %s.", path,
-			 errno == EEXIST
-				 ? "there is such a file already; it was left alone"
-				 : strerror(errno));
+		ctl_fail("%s: %s", path,
+			 errno == EEXIST ? "already exists; not overwritten"
+					 : strerror(errno));
 		return NULL;
 	}
 	return fdopen(fd, "w");
@@ -138,7 +135,7 @@ static void print_notes(const struct import_conf *conf)
 	}
 }
 
-/* With --json the configuration is a text in the document. */
+/* With --json the configuration is a string in the document. */
 static int write_json(struct import_conf *conf, const struct import_plan *plan)
 {
 	char *text = NULL;
@@ -167,7 +164,7 @@ static int write_file(struct import_conf *conf, const struct import_plan *plan,
 	print_notes(conf);
 	if (out == stdout)
 		return CTL_OK; /* main() sees to its errors */
-	return fclose(out) == 0 ? CTL_OK : ctl_fail("%s: %s.", path, strerror(errno));
+	return fclose(out) == 0 ? CTL_OK : ctl_fail("%s: %s", path, strerror(errno));
 }
 
 int ctl_import(const struct ctl_args *args)
@@ -181,10 +178,9 @@ int ctl_import(const struct ctl_args *args)
 	int status;
 
 	if (output && ctl_has(args, OPTION_JSON))
-		return ctl_usage(args->name, "either --output or --json.");
+		return ctl_usage(args->name, "--output and --json exclude each other");
 	if (output && access(output, F_OK) == 0)
-		return ctl_fail("%s: there is such a file already; it was left alone.",
-				output);
+		return ctl_fail("%s: already exists; not overwritten", output);
 	conf = import_conf_load(args->operands[0]);
 	if (!conf)
 		return CTL_FAILED;

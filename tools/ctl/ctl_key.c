@@ -1,5 +1,5 @@
 /*
- * ctl_key.c - avedgectl key: make, rotate and list the keys that relay and issuer share.
+ * ctl_key.c - avedgectl key: create, rotate and list the keys that relay and issuer share.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,17 +17,17 @@
 #include "tools/ctl/ctl_command.h"
 #include "tools/ctl/ctl_run.h"
 
-/* As long as the longest credential, so that what the old key signed last stays good. */
+/* As long as the longest credential, so that the last one the old key signed stays valid. */
 static const int64_t overlap_default_s = 8 * 3600;
 /* Until then every daemon has read the new file, so that none meets a key it does not know. */
 static const int64_t delay_default_s = 30;
-/* An expired key is still listed this long, then the next rotation drops it. */
+/* How long an expired key is still listed; then the next rotation removes it. */
 static const int64_t expired_kept_s = 7 * 86400;
 
 struct key_options {
 	const char *path;
 	const char *id;
-	int64_t valid_s; /* 0: for ever */
+	int64_t valid_s; /* 0: unlimited */
 	int64_t overlap_s;
 	int64_t delay_s; /* negative: not given */
 	enum key_rest rest;
@@ -103,16 +103,16 @@ static bool make_key(const struct key_options *options, const struct keyring *ri
 		     int64_t now_s, int64_t delay_s, struct key *key)
 {
 	if (options->id && keyring_find(ring, options->id)) {
-		ctl_fail("%s: there is already a key '%s'; choose another --id.",
+		ctl_fail("%s: key '%s' already exists; choose another --id",
 			 options->path, options->id);
 		return false;
 	}
 	if (key_generate(key, options->id) < 0) {
-		ctl_fail("the system gives no random numbers.");
+		ctl_fail("cannot get random numbers from the system");
 		return false;
 	}
 	if (keyring_find(ring, key->id)) {
-		ctl_fail("%s: there is already a key '%s'; try again.", options->path,
+		ctl_fail("%s: key '%s' already exists; try again", options->path,
 			 key->id);
 		return false;
 	}
@@ -146,8 +146,8 @@ static int add_last(const struct key_options *options, struct keyring *ring,
 
 	if (ring->count == KEYRING_MAX)
 		return ctl_fail(
-			"%s: full with %d keys; 'avedgectl key rotate' drops expired "
-			"ones.",
+			"%s: full with %d keys; 'avedgectl key rotate' removes expired "
+			"ones",
 			options->path, KEYRING_MAX);
 	if (!make_key(options, ring, now_s, 0, key))
 		return CTL_FAILED;
@@ -164,13 +164,13 @@ static int run_new(const struct key_options *options, int64_t now_s)
 	int status;
 
 	if (!ring)
-		return exists ? CTL_FAILED : ctl_fail("out of memory.");
+		return exists ? CTL_FAILED : ctl_fail("out of memory");
 	status = add_last(options, ring, now_s);
 	keyring_free(ring);
 	return status;
 }
 
-/* Behind the new key: the old ones, ending at ends_s; what expired before oldest_s is dropped. */
+/* Append the old keys, ending at ends_s, without those that expired before oldest_s. */
 static bool keep_old_keys(struct keyring *to, const struct keyring *from, int64_t now_s,
 			  int64_t ends_s, int64_t oldest_s)
 {
@@ -183,14 +183,14 @@ static bool keep_old_keys(struct keyring *to, const struct keyring *from, int64_
 			return false;
 		*key = from->keys[i];
 		to->count++;
-		/* A key that has not begun is somebody's plan; leave it alone. */
+		/* A key not yet valid is planned; leave it alone. */
 		if (key->not_before_s <= now_s && key->not_after_s > ends_s)
 			key->not_after_s = ends_s;
 	}
 	return true;
 }
 
-/* Without a key that signs meanwhile there is nothing to wait for. */
+/* Without a key to sign meanwhile there is nothing to wait for. */
 static int64_t rotation_delay(const struct key_options *options,
 			      const struct keyring *old, int64_t now_s)
 {
@@ -209,12 +209,12 @@ static int rotate(const struct key_options *options, const struct keyring *old,
 		return CTL_FAILED;
 	ring->count = 1;
 	if (!keep_old_keys(ring, old, now_s, ends_s, now_s - expired_kept_s)) {
-		/* No room for the history: then only what still works. */
+		/* No room for expired keys: keep only the valid ones. */
 		ring->count = 1;
 		if (!keep_old_keys(ring, old, now_s, ends_s, now_s))
 			return ctl_fail(
-				"%s: full with %d keys that all still count; wait "
-				"until one expires.",
+				"%s: full with %d keys, none expired; wait until one "
+				"expires",
 				options->path, KEYRING_MAX);
 	}
 	if (!save(options, ring))
@@ -229,7 +229,7 @@ static int run_rotate(const struct key_options *options, int64_t now_s)
 	int status = CTL_FAILED;
 
 	if (!ring)
-		ctl_fail("out of memory.");
+		ctl_fail("out of memory");
 	else if (old)
 		status = rotate(options, old, ring, now_s);
 	keyring_free(ring);
@@ -274,14 +274,14 @@ static int run_list(const struct key_options *options, int64_t now_s)
 	return status;
 }
 
-/* The secret as text; a secret that is no text cannot be pasted anywhere. */
+/* The secret as text; a binary one cannot be pasted anywhere. */
 static int print_secret(const struct key_options *options, const struct key *key)
 {
 	for (size_t i = 0; i < key->secret_len; i++) {
 		if (key->secret[i] <= ' ' || key->secret[i] > '~')
 			return ctl_fail(
-				"%s: the secret of key '%s' is binary and has no text; "
-				"the second word of its line is its base64.",
+				"%s: the secret of key '%s' is binary; the second word "
+				"of its line is its base64",
 				options->path, key->id);
 	}
 	printf("%.*s\n", (int)key->secret_len, (const char *)key->secret);
@@ -316,8 +316,8 @@ static int run_show(const struct key_options *options, int64_t now_s)
 	if (key) {
 		status = show_key(options, ring, key, now_s);
 	} else {
-		ctl_fail("%s: there is no key '%s'; 'avedgectl key list' shows them.",
-			 options->path, options->id);
+		ctl_fail("%s: no key '%s'; see 'avedgectl key list'", options->path,
+			 options->id);
 		status = CTL_NOT_FOUND;
 	}
 	keyring_free(ring);
@@ -340,14 +340,17 @@ static bool take_options(const struct ctl_args *args, struct key_options *option
 	};
 	key_rest_parse(rest, strlen(rest), &options->rest);
 	if (options->id && !key_id_is_valid(options->id, strlen(options->id))) {
-		ctl_usage(args->name, "an id is 1 to %d letters, digits, '.', '_', '-'.",
-			  KEY_ID_MAX);
+		ctl_usage(
+			args->name,
+			"'%s' is not an id: expected 1 to %d letters, digits, '.', '_', "
+			"'-'",
+			options->id, KEY_ID_MAX);
 		return false;
 	}
 	return true;
 }
 
-/* What reads the file and replaces it does both under the lock. */
+/* Read and replace the file under one lock. */
 static int run_locked(const struct ctl_args *args,
 		      int (*run)(const struct key_options *options, int64_t now_s))
 {

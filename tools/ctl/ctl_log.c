@@ -43,7 +43,7 @@ static int set_level(const struct ctl_args *args, const struct ctl_daemon *daemo
 	int status;
 
 	if (!path)
-		return ctl_fail("out of memory.");
+		return ctl_fail("out of memory");
 	status = ctl_ask(daemon, "PUT", path,
 			 json_pack("{s:s?}", "level", follow ? NULL : level), &answer,
 			 NULL);
@@ -51,7 +51,7 @@ static int set_level(const struct ctl_args *args, const struct ctl_daemon *daemo
 	if (status == CTL_OK && ctl_has(args, OPTION_JSON))
 		return ctl_print_json(answer);
 	if (status == CTL_OK)
-		printf("%s: %s %s, until the next start\n", daemon->name, subsystem,
+		printf("%s: %s %s, until it restarts\n", daemon->name, subsystem,
 		       follow ? "follows the default" : level);
 	json_decref(answer);
 	return status;
@@ -71,11 +71,12 @@ static int run(const struct ctl_args *args, struct ctl_daemon daemon)
 	if (args->operand_count == 0)
 		return ctl_show_document(args, &daemon, "/v1/log-levels", print_levels);
 	if (args->operand_count == 1)
-		return ctl_usage(args->name, "which level for %s?", args->operands[0]);
+		return ctl_usage(args->name, "LEVEL is required");
 	if (!is_level(args->operands[1]))
-		return ctl_usage(args->name,
-				 "%s: error, warning, notice, info, debug or default.",
-				 args->operands[1]);
+		return ctl_usage(
+			args->name,
+			"%s: expected error, warning, notice, info, debug or default",
+			args->operands[1]);
 	return set_level(args, &daemon);
 }
 

@@ -1,5 +1,5 @@
 /*
- * ctl_mras.c - avedgectl mras: what a running issuer tells about itself, and its relays.
+ * ctl_mras.c - avedgectl mras: the state of a running issuer, and its relays.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "tools/ctl/ctl_table.h"
 #include "tools/ctl/ctl_text.h"
 
-/* Numbers of an object in a line, as "12 sip, 3 http"; zeros say nothing. */
+/* The numbers of an object, one per line, such as "12 sip"; zeros are left out. */
 static void print_figures(const char *title, json_t *figures)
 {
 	char cell[CTL_CELL_MAX];
@@ -110,7 +110,7 @@ static int print_relays(const struct ctl_args *args, json_t *document)
 		ctl_table_add_members(table, row, names);
 		ctl_table_add(table, json_is_true(json_object_get(row, "draining"))
 					     ? "draining"
-					     : "named");
+					     : "active");
 	}
 	return ctl_table_finish(table);
 }
@@ -133,14 +133,14 @@ int ctl_mras_set(const struct ctl_daemon *mras, const char *address, bool drain,
 
 	if (!path) {
 		json_decref(body);
-		return ctl_fail("out of memory.");
+		return ctl_fail("out of memory");
 	}
 	status = ctl_ask(mras, drain ? "PUT" : "DELETE", path, body, &own, &http);
 	free(path);
 	if (http == CTL_STATUS_CONFLICT)
 		ctl_fail(
-			"it would leave clients without a relay there; --force does it all "
-			"the same.");
+			"clients there would have no relay left; use --force to drain it "
+			"anyway");
 	if (answer)
 		*answer = own;
 	else
@@ -162,7 +162,7 @@ static int set(const struct ctl_args *args, bool drain)
 	if (ctl_has(args, OPTION_JSON))
 		return ctl_print_json(answer);
 	printf("mrasd: %s is %s\n", ctl_clean(address, cell, sizeof(cell)),
-	       drain ? "named no more" : "named again");
+	       drain ? "draining" : "active");
 	json_decref(answer);
 	return CTL_OK;
 }

@@ -1,6 +1,6 @@
 /*
- * ctl_ports.c - avedgectl ports: what the running relay has open, and what any port of an Edge
- * server is for.
+ * ctl_ports.c - avedgectl ports: the open ports of the running relay, and the purpose of any port
+ * of an Edge server.
  */
 #include <stdio.h>
 #include <string.h>
@@ -74,7 +74,7 @@ static bool row_covers(const json_t *row, uint16_t port)
 	       ctl_integer(row, "public_port") == port;
 }
 
-/* Rows of the running relay for that port; NULL if no relay tells. */
+/* Rows of the running relay for that port; NULL if it cannot be reached. */
 static json_t *open_now(const struct ctl_args *args, uint16_t port)
 {
 	struct ctl_daemon daemon = ctl_relay_of(args);
@@ -82,7 +82,7 @@ static json_t *open_now(const struct ctl_args *args, uint16_t port)
 	json_t *row;
 	size_t i;
 
-	/* Which ports an Edge server has is known without a relay. */
+	/* The ports of an Edge server are known without a relay. */
 	daemon.quiet = true;
 	if (ctl_ask(&daemon, "GET", "/v1/ports", NULL, &document, NULL) != CTL_OK) {
 		json_decref(found);
@@ -121,16 +121,16 @@ static int explain_json(uint16_t port, json_t *now)
 static void explain_row(const struct edge_port *row)
 {
 	printf("%s %s, %s%s\n", row->side, row->protocol, row->service,
-	       strcmp(row->direction, "in") == 0    ? ", opened from there"
-	       : strcmp(row->direction, "out") == 0 ? ", opened by the server"
-						    : ", opened from both ends");
+	       strcmp(row->direction, "in") == 0    ? ", incoming"
+	       : strcmp(row->direction, "out") == 0 ? ", outgoing"
+						    : ", both directions");
 	if (row->first != row->last)
 		printf("    one of %u-%u\n", row->first, row->last);
 	printf("    %s\n", row->purpose);
 	if (row->served_by)
-		printf("    avedge serves it: %s\n", row->served_by);
+		printf("    served by %s\n", row->served_by);
 	else
-		printf("    avedge does not replace this service\n");
+		printf("    not served by avedge\n");
 }
 
 static int explain(const struct ctl_args *args)
@@ -154,8 +154,8 @@ static int explain(const struct ctl_args *args)
 		puts("\nOpen now:");
 		status = print_table(now);
 	} else {
-		puts(now ? "\nThe running relay does not have it open."
-			 : "\nNo relay runs here, or it does not let us ask.");
+		puts(now ? "\nNot open on the running relay."
+			 : "\nCannot reach a relay: not running, or permission denied.");
 	}
 	json_decref(now);
 	return status;

@@ -1,5 +1,5 @@
 /*
- * ctl_probe.c - avedgectl mras-probe: go the way of a trusted server, and say where it ends.
+ * ctl_probe.c - avedgectl mras-probe: act as a trusted server, and report which step fails.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -79,10 +79,10 @@ static int run(const struct probe_options *options)
 	struct probe_tls *tls = NULL;
 	bool ok = false;
 
-	/* A refused connection may be closed while we still write. */
+	/* A peer that refuses may close the connection while we still write. */
 	signal(SIGPIPE, SIG_IGN);
 	if (!probe_report_begin(&report, options->json))
-		return ctl_fail("out of memory.");
+		return ctl_fail("out of memory");
 
 	enum probe_reached reached = probe_tls_open(options, &report, &tls);
 	if (reached == PROBE_CONNECTED)
@@ -96,7 +96,7 @@ static int run(const struct probe_options *options)
 	if (options->json)
 		print_json(options, &report, &answer, ok);
 	else
-		puts(ok ? "all is well" : "a step failed");
+		puts(ok ? "all steps passed" : "a step failed");
 	probe_report_end(&report);
 	if (ok)
 		return CTL_OK;
@@ -123,13 +123,13 @@ int ctl_probe(const struct ctl_args *args)
 
 	if (!take_host(args->operands[0], host, &options))
 		return ctl_usage(command,
-				 "'%s' is not HOST, HOST:PORT or [ADDRESS]:PORT.",
+				 "'%s': expected HOST, HOST:PORT or [ADDRESS]:PORT",
 				 args->operands[0]);
 	if ((options.certificate == NULL) != (options.key == NULL))
-		return ctl_usage(command, "--cert and --key go together.");
+		return ctl_usage(command, "--cert and --key require each other");
 	if (!options.sip && ctl_has(args, OPTION_PROBE_SIP))
-		return ctl_usage(command, "either --sip or --http.");
+		return ctl_usage(command, "--sip and --http exclude each other");
 	if (options.mras && options.sip)
-		return ctl_usage(command, "--form goes with --http.");
+		return ctl_usage(command, "--form requires --http");
 	return run(&options);
 }

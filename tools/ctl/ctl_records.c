@@ -1,5 +1,5 @@
 /*
- * ctl_records.c - avedgectl records: what allocations came to that have ended.
+ * ctl_records.c - avedgectl records: records of ended allocations.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -30,7 +30,7 @@ static void print_record(const json_t *record)
 
 struct output {
 	bool json;
-	bool broken; /* what came was no record */
+	bool broken; /* a line was not a record */
 };
 
 static bool on_line(void *arg, const char *line, size_t len)
@@ -47,13 +47,13 @@ static bool on_line(void *arg, const char *line, size_t len)
 		json_dumpf(record, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
 		putchar('\n');
 	} else if (json_object_get(record, "lost")) {
-		printf("%" PRId64 " records lost: read faster\n",
+		printf("%" PRId64 " records lost: reader too slow\n",
 		       ctl_integer(record, "lost"));
 	} else {
 		print_record(record);
 	}
 	json_decref(record);
-	/* Each as it comes, also into a pipe; whose end has gone ends us. */
+	/* Each as it comes, also into a pipe; stop when the reader has gone. */
 	return fflush(stdout) == 0;
 }
 
@@ -70,9 +70,9 @@ int ctl_records(const struct ctl_args *args)
 		return ctl_fail("%s: a line is not a record; is this the control socket "
 				"of %s?",
 				daemon.socket, daemon.name);
-	/* Only the relay ends a stream that we follow. */
+	/* Only the relay ends a stream that is followed. */
 	if (status == CTL_OK && follow && !ferror(stdout)) {
-		ctl_fail("%s: the relay has ended.", daemon.socket);
+		ctl_fail("%s: the relay has stopped", daemon.socket);
 		return CTL_UNREACHABLE;
 	}
 	return status;

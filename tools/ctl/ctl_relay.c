@@ -1,6 +1,6 @@
 /*
- * ctl_relay.c - avedgectl status, counters, limits, configuration: what a running relay tells
- * about itself.
+ * ctl_relay.c - avedgectl status, counters, limits, configuration: the state of a running
+ * relay.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 
 enum {
 	NAME_SIZE = 256,
-	DEPTH_MAX = 8, /* of nested counters; what is deeper is none of ours */
+	DEPTH_MAX = 8, /* of nested counters; ours are not deeper */
 };
 
 static void print_pool(const json_t *pool)
@@ -134,8 +134,8 @@ static const char *figure_text(const json_t *row, const char *name, const char *
 
 static int print_limit_rows(const json_t *rows)
 {
-	static const char *const headings[] = {"<LIMIT",   ">USED", ">PEAK",
-					       ">AT MOST", "<UNIT", NULL};
+	static const char *const headings[] = {"<NAME",  ">USED", ">PEAK",
+					       ">LIMIT", "<UNIT", NULL};
 	struct ctl_table *table = ctl_table_new(headings);
 	char unit[CTL_CELL_MAX], cell[CTL_CELL_MAX];
 	const json_t *row;
@@ -152,13 +152,13 @@ static int print_limit_rows(const json_t *rows)
 		ctl_table_add(table, json_is_null(json_object_get(row, "limit"))
 					     ? "none"
 					     : figure_text(row, "limit", unit, cell));
-		/* Of rates each figure has its own. */
+		/* Rates carry their unit in each figure. */
 		ctl_table_add(table, strcmp(unit, "bps") == 0 ? "" : unit);
 	}
 	return ctl_table_finish(table);
 }
 
-/* Who uses most: users, or prefixes of addresses. */
+/* The top users, or address prefixes. */
 static int print_top_allocations(const char *const *headings, const char *name,
 				 const json_t *rows)
 {
@@ -184,10 +184,9 @@ static int print_top_allocations(const char *const *headings, const char *name,
 
 static int print_limits(const struct ctl_args *args, json_t *document)
 {
-	static const char *const users[] = {"<BUSIEST USERS", ">ALLOCATIONS", ">RATE",
-					    NULL};
-	static const char *const prefixes[] = {"<BUSIEST PREFIXES", ">ALLOCATIONS",
-					       ">RATE", NULL};
+	static const char *const users[] = {"<TOP USERS", ">ALLOCATIONS", ">RATE", NULL};
+	static const char *const prefixes[] = {"<TOP PREFIXES", ">ALLOCATIONS", ">RATE",
+					       NULL};
 	int status = print_limit_rows(json_object_get(document, "limits"));
 
 	(void)args;

@@ -1,5 +1,5 @@
 /*
- * ctl_reload.c - avedgectl reload: have a daemon read its files again, and see what it did.
+ * ctl_reload.c - avedgectl reload: have a daemon reload its files, and show what changed.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "tools/ctl/ctl_run.h"
 #include "tools/ctl/ctl_text.h"
 
-/* What an effect means, where its name does not say it. */
+/* Effects whose name does not say enough. */
 static const char *effect_text(const char *effect)
 {
 	if (strcmp(effect, "new-allocations") == 0)
@@ -19,11 +19,11 @@ static const char *effect_text(const char *effect)
 	if (strcmp(effect, "restart") == 0)
 		return "NOT applied: needs a restart";
 	if (strcmp(effect, "draining") == 0)
-		return "goes with its last allocation";
+		return "until its last allocation ends";
 	return effect;
 }
 
-/* Whoever knows the key knows what a value of it looks like; nothing is still a value. */
+/* An empty value is a value, too. */
 static const char *side_of_change(const json_t *change, const char *name,
 				  char buf[CTL_CELL_MAX])
 {
@@ -74,7 +74,7 @@ static int run(const struct ctl_args *args, const struct ctl_daemon *daemons,
 	json_t *reports = json ? json_object() : NULL;
 	int status = CTL_OK, first = CTL_OK;
 
-	/* One that fails is no reason to leave the other with old files. */
+	/* One that fails must not leave the other with old files. */
 	for (size_t i = 0; i < count; i++) {
 		status = reload(&daemons[i], reports);
 		if (first == CTL_OK)

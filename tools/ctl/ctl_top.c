@@ -1,5 +1,5 @@
 /*
- * ctl_top.c - avedgectl top: the picture of ctl_frame.c, again and again.
+ * ctl_top.c - avedgectl top: the frame of ctl_frame.c, refreshed.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 #include "tools/ctl/ctl_text.h"
 
 enum {
-	ANSWER_MS = 2000, /* a relay that takes longer is shown as silent */
+	ANSWER_MS = 2000, /* a relay that takes longer is shown as not answering */
 	ONCE_COLUMNS = 160,
 	ONCE_ROWS = 20,
 	INTERVAL_S = 1,
@@ -66,10 +66,10 @@ static int ask(struct top *top)
 	if (status != CTL_OK) {
 		for (int i = 0; i < 3; i++)
 			json_decref(documents[i]);
-		top->frame.problem = "NO ANSWER: these figures are old";
+		top->frame.problem = "NO ANSWER: figures are stale";
 		return status;
 	}
-	/* Keys come fast: what is very new is replaced, as rates want time between samples. */
+	/* Keys come fast: a very new sample is replaced, as rates need time between samples. */
 	if (at_ms - top->samples[top->newest].at_ms >= RATE_MS ||
 	    at_ms - top->samples[!top->newest].at_ms >= 3 * RATE_MS)
 		top->newest = !top->newest;
@@ -156,8 +156,8 @@ static int live(struct top *top, int interval_ms)
 
 	if (!terminal)
 		return ctl_fail(
-			"this terminal cannot be used; --once prints one picture.");
-	/* An error of the terminal belongs to nobody's screen. */
+			"cannot use this terminal; use --once to print one snapshot");
+	/* Messages would spoil the screen. */
 	top->relay.quiet = true;
 	top->relay.timeout_ms = ANSWER_MS;
 	draw(top);
@@ -171,7 +171,7 @@ static int live(struct top *top, int interval_ms)
 	}
 	signal_number = key == KEY_END ? ctl_terminal_signal(terminal) : 0;
 	ctl_terminal_close(terminal);
-	/* As if we had never caught it: who sent it wants to see that. */
+	/* Die of the signal, so that the parent sees it. */
 	if (signal_number != 0) {
 		signal(signal_number, SIG_DFL);
 		raise(signal_number);
@@ -179,7 +179,7 @@ static int live(struct top *top, int interval_ms)
 	return CTL_OK;
 }
 
-/* Two samples, for the rates, and one picture. */
+/* Two samples, for the rates, and one frame. */
 static int once(struct top *top, bool json, unsigned interval_s)
 {
 	int status;

@@ -98,15 +98,15 @@ static bool read_lines(struct import_conf *conf, FILE *file)
 	while (ok && (len = getline(&line, &size, file)) >= 0) {
 		total += (size_t)len;
 		if (total > FILE_MAX || memchr(line, '\0', (size_t)len)) {
-			ctl_fail("%s: this is no configuration of coturn.", conf->path);
+			ctl_fail("%s: not a coturn configuration", conf->path);
 			ok = false;
 		} else if (!take_line(conf, line, ++number)) {
-			ctl_fail("out of memory.");
+			ctl_fail("out of memory");
 			ok = false;
 		}
 	}
 	if (ok && ferror(file)) {
-		ctl_fail("%s: %s.", conf->path, strerror(errno));
+		ctl_fail("%s: %s", conf->path, strerror(errno));
 		ok = false;
 	}
 	if (line)
@@ -122,7 +122,7 @@ struct import_conf *import_conf_read(FILE *file, const char *path)
 	if (conf)
 		conf->notes = json_array();
 	if (!conf || !conf->notes) {
-		ctl_fail("out of memory.");
+		ctl_fail("out of memory");
 		import_conf_free(conf);
 		return NULL;
 	}
@@ -139,7 +139,7 @@ struct import_conf *import_conf_load(const char *path)
 	struct import_conf *conf;
 
 	if (!file) {
-		ctl_fail("%s: %s.", path, strerror(errno));
+		ctl_fail("%s: %s", path, strerror(errno));
 		return NULL;
 	}
 	conf = import_conf_read(file, path);
@@ -260,7 +260,7 @@ bool import_number(struct import_conf *conf, const char *name, int64_t min, int6
 	value = strtoll(setting->value, &end, 10);
 	if (errno != 0 || end == setting->value || *end != '\0' || value < min ||
 	    value > max) {
-		import_note(conf, setting, NULL, "here it is a number from %lld to %lld",
+		import_note(conf, setting, NULL, "expected a number from %lld to %lld",
 			    (long long)min, (long long)max);
 		return false;
 	}
@@ -277,15 +277,14 @@ const char *import_text(struct import_conf *conf, const char *name)
 	for (const char *p = setting->value; *p; p++) {
 		/* What ends or expands a quoted string of ours; nobody needs it here. */
 		if ((unsigned char)*p < ' ' || *p == 0x7f || strchr("\"'\\$", *p)) {
-			import_note(
-				conf, setting, NULL,
-				"quotes, '\\', '$' and control characters have no place "
-				"in a value here");
+			import_note(conf, setting, NULL,
+				    "value must not contain quotes, '\\', '$' or control "
+				    "characters");
 			return NULL;
 		}
 	}
 	if (*setting->value == '\0') {
-		import_note(conf, setting, NULL, "it has no value");
+		import_note(conf, setting, NULL, "value is empty");
 		return NULL;
 	}
 	return setting->value;

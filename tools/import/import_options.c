@@ -1,6 +1,6 @@
 /*
- * import_options.c - the options of coturn's configuration file, as of 4.6, and what becomes of
- * them.
+ * import_options.c - the options of coturn's configuration file, as of 4.6, and their
+ * equivalents.
  */
 #include "tools/import/import_conf.h"
 
@@ -29,21 +29,21 @@
 		.name = name_, .fate = IMPORT_LOST, .flag = true, .reason = why \
 	}
 
-#define DATABASE                                                                       \
-	"users are in no database here: 'avedgectl credential' or a TURN REST issuer " \
-	"makes credentials from the keyring"
+#define DATABASE                                                                             \
+	"no user database: issue credentials from the keyring, with 'avedgectl credential' " \
+	"or a TURN REST issuer"
 #define DISCOVERY "NAT behaviour discovery (RFC 5780) is not served"
-#define CIPHERS "OpenSSL's own defaults are used; see openssl.cnf"
-#define CONSOLE "there is a control socket instead, for root and control.group: avedgectl"
-#define WEB "there is a read-only page instead, on metrics.listen"
-#define REDIRECT                                                                     \
-	"other relays are named only while this one drains: alternate_servers of a " \
-	"side"
-#define DEVICE "addresses are bound, not devices: name the addresses of each side"
-#define LOG "the journal or the standard error output is used, see log.level"
+#define CIPHERS "OpenSSL's defaults apply; see openssl.cnf"
+#define CONSOLE \
+	"use avedgectl on the control socket, as root or a member of control.group"
+#define WEB "use the read-only status page on metrics.listen"
+#define REDIRECT \
+	"clients are redirected only during a drain; see alternate_servers of a side"
+#define DEVICE "set the addresses of each side instead of a device"
+#define LOG "logs go to the journal or standard error; see log.level"
 
 const struct import_option import_options[] = {
-	/* where it listens and relays */
+	/* addresses and ports */
 	CARRIED("listening-port"),
 	CARRIED("tls-listening-port"),
 	CARRIED("listening-ip"),
@@ -59,24 +59,25 @@ const struct import_option import_options[] = {
 	LOST("alt-tls-listening-port", DISCOVERY),
 	LOST("listening-device", DEVICE),
 	LOST("relay-device", DEVICE),
-	LOST("aux-server", "every address of a side is served on the same ports; write a "
-			   "redirection of the firewall for others"),
-	LOST("tcp-proxy-port", "no headers of balancers are read on client ports"),
-	LOST_FLAG("no-udp-relay", "UDP relayed addresses are what a relay is for"),
+	LOST("aux-server",
+	     "all addresses of a side share the same ports; redirect others in "
+	     "the firewall"),
+	LOST("tcp-proxy-port", "the PROXY protocol is not supported"),
+	LOST_FLAG("no-udp-relay", "UDP relayed addresses cannot be disabled"),
 	/* Allocations of RFC 6062 are not served anyway. */
 	SAME_FLAG("no-tcp-relay"),
 	SAME_FLAG("udp-self-balance"),
 	SAME("ne"),
 	CARRIED("relay-threads"),
 
-	/* who may */
+	/* authentication */
 	CARRIED("realm"),
 	SAME_FLAG("lt-cred-mech"),
 	SAME_FLAG("use-auth-secret"),
 	CARRIED("static-auth-secret"),
-	LOST_FLAG("no-auth", "nobody relays without a credential"),
-	LOST("user", "there are no users with a password of their own: 'avedgectl "
-		     "credential' makes one that ends"),
+	LOST_FLAG("no-auth", "authentication cannot be disabled"),
+	LOST("user", "no static users; issue an expiring credential with 'avedgectl "
+		     "credential'"),
 	LOST("userdb", DATABASE),
 	LOST("db", DATABASE),
 	LOST("psql-userdb", DATABASE),
@@ -89,13 +90,16 @@ const struct import_option import_options[] = {
 	SAME_FLAG("no-dynamic-realms"),
 	SAME_FLAG("no-dynamic-ip-list"),
 	LOST_FLAG("oauth", "third-party authorization (RFC 7635) is not served"),
-	LOST("server-name", "it is for third-party authorization, which is not served"),
-	LOST_FLAG("check-origin-consistency", "ORIGIN is not looked at"),
-	LOST_FLAG("secure-stun", "Binding requests are answered to everybody, within "
-				 "limits.stranger_rate"),
-	LOST_FLAG("stun-only",
-		  "a relay is all this is; without credentials it is the same"),
-	LOST_FLAG("no-stun", "Binding requests are always answered, within "
+	LOST("server-name", "for third-party authorization, which is not served"),
+	LOST_FLAG("check-origin-consistency", "ORIGIN is ignored"),
+	LOST_FLAG("secure-stun",
+		  "Binding requests need no credential; limits.stranger_rate "
+		  "limits them"),
+	LOST_FLAG(
+		"stun-only",
+		"relaying cannot be disabled; clients without a credential only get Binding "
+		"responses"),
+	LOST_FLAG("no-stun", "Binding requests are always answered, up to "
 			     "limits.stranger_rate"),
 	LOST_FLAG("server-relay", "peers without permission are always refused (RFC 8656 "
 				  "section 9)"),
@@ -121,11 +125,11 @@ const struct import_option import_options[] = {
 	/* TLS */
 	CARRIED("cert"),
 	CARRIED("pkey"),
-	LOST("pkey-pwd", "a key with a passphrase cannot be used; write one without"),
-	LOST("CA-file", "clients of the relay have no certificates; credentials count"),
+	LOST("pkey-pwd", "encrypted keys are not supported; remove the passphrase"),
+	LOST("CA-file", "client certificates are not used; clients need a credential"),
 	SAME_FLAG("no-tlsv1"),
 	SAME_FLAG("no-tlsv1_1"),
-	LOST_FLAG("no-tlsv1_2", "TLS 1.2 and 1.3 are served"),
+	LOST_FLAG("no-tlsv1_2", "TLS 1.2 cannot be disabled"),
 	LOST("cipher-list", CIPHERS),
 	LOST("ec-curve-name", CIPHERS),
 	LOST("dh-file", CIPHERS),
@@ -133,7 +137,7 @@ const struct import_option import_options[] = {
 	LOST_FLAG("dh1066", CIPHERS),
 	LOST("acme-redirect", "HTTP is not served on client ports"),
 
-	/* what it says in its messages */
+	/* protocol */
 	CARRIED_FLAG("no-software-attribute"),
 	SAME_FLAG("prod"),
 	SAME_FLAG("fingerprint"),
@@ -141,12 +145,12 @@ const struct import_option import_options[] = {
 	SAME_FLAG("no-stun-backward-compatibility"),
 	SAME_FLAG("response-origin-only-with-rfc5780"),
 	CARRIED("allocation-default-address-family"),
-	LOST_FLAG("keep-address-family", "who asks for no family gets IPv4 (RFC 8656 "
+	LOST_FLAG("keep-address-family", "requests without a family get IPv4 (RFC 8656 "
 					 "section 7.2)"),
 	LOST("alternate-server", REDIRECT),
 	LOST("tls-alternate-server", REDIRECT),
 
-	/* the process, its log, and who looks at it */
+	/* process, log, administration */
 	CARRIED("proc-user"),
 	CARRIED("proc-group"),
 	SAME("pidfile"),
@@ -163,7 +167,7 @@ const struct import_option import_options[] = {
 	CARRIED_FLAG("prometheus"),
 	CARRIED("prometheus-port"),
 	LOST_FLAG("prometheus-username-labels",
-		  "users are never labels; 'avedgectl limits' has the busiest"),
+		  "users are never labels; see 'avedgectl limits' for the top users"),
 	LOST("redis-statsdb", "see 'avedgectl records --follow' and the metrics"),
 	LOST("log-file", LOG),
 	LOST("syslog-facility", LOG),
@@ -172,7 +176,7 @@ const struct import_option import_options[] = {
 	SAME_FLAG("no-stdout-log"),
 	SAME_FLAG("new-log-timestamp"),
 	LOST("new-log-timestamp-format", LOG),
-	LOST_FLAG("log-binding", "what strangers ask is counted, not logged"),
+	LOST_FLAG("log-binding", "Binding requests are counted, not logged"),
 	SAME_FLAG("verbose"),
 	CARRIED_FLAG("Verbose"),
 };

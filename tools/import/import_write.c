@@ -29,7 +29,7 @@ enum {
 	BANDWIDTH_FACTOR = 2 * 8,
 };
 
-/* Where a value comes from, behind it. */
+/* End a line with the origin of its value. */
 static void end_line(const struct import_conf *conf, const char *name, FILE *out)
 {
 	const struct import_setting *setting = import_find(conf, name);
@@ -62,8 +62,7 @@ static void write_realm(struct import_conf *conf, FILE *out)
 		return;
 	if (realm[len] != '\0' || len > REALM_MAX)
 		import_note(conf, import_find(conf, "realm"), NULL,
-			    "here it is at most %d printable ASCII characters",
-			    REALM_MAX);
+			    "expected at most %d printable ASCII characters", REALM_MAX);
 	else
 		write_text(conf, out, "realm", "realm", "");
 }
@@ -74,16 +73,15 @@ static void write_head(struct import_conf *conf, const struct import_plan *plan,
 	int64_t threads;
 
 	fprintf(out,
-		"# Made by avedgectl from a configuration of coturn. Every key is explained in\n"
-		"# mediarelayd.conf(5). Run \"mediarelayd --check\" before you use it.\n\n");
+		"# Converted from a coturn configuration by avedgectl. For the keys see\n"
+		"# mediarelayd.conf(5). Run \"mediarelayd --check\" before use.\n\n");
 	write_realm(conf, out);
 	if (!import_find(conf, "realm"))
 		import_note(
 			conf, NULL, "realm",
-			"coturn took the name of the host; here it is \"avedge\" until "
-			"realm says otherwise");
+			"coturn defaults to the host name, avedge to \"avedge\"; set realm");
 	if (plan->keys)
-		fprintf(out, "# made of static-auth-secret\nkeys = \"%s\"\n", plan->keys);
+		fprintf(out, "# from static-auth-secret\nkeys = \"%s\"\n", plan->keys);
 	if (import_find(conf, "no-software-attribute")) {
 		fprintf(out, "software = \"\"");
 		end_line(conf, "no-software-attribute", out);
@@ -96,7 +94,7 @@ static void write_head(struct import_conf *conf, const struct import_plan *plan,
 	write_text(conf, out, "proc-group", "group", "");
 }
 
-/* coturn looks for its files in folders of its own. */
+/* coturn looks for its files in directories of its own. */
 static void write_path(struct import_conf *conf, FILE *out, const char *name,
 		       const char *key)
 {
@@ -105,8 +103,8 @@ static void write_path(struct import_conf *conf, FILE *out, const char *name,
 	if (setting && *setting->value != '\0' && *setting->value != '/')
 		import_note(
 			conf, setting, NULL,
-			"a path that does not begin with '/' is looked for in the folder "
-			"where mediarelayd starts; write the whole path");
+			"relative to the directory mediarelayd starts in; write the full "
+			"path");
 	write_text(conf, out, name, key, "\t");
 }
 
@@ -143,7 +141,7 @@ static size_t write_addresses(struct import_conf *conf, const struct import_plan
 	while ((setting = import_next(conf, "listening-ip", &index))) {
 		if (!ip_addr_parse(setting->value, &ip)) {
 			if (inside)
-				import_note(conf, setting, NULL, "it is no address");
+				import_note(conf, setting, NULL, "not an address");
 			continue;
 		}
 		if (is_inside(plan, &ip) != inside)
@@ -216,9 +214,8 @@ static void write_public(struct import_conf *conf, const struct import_plan *pla
 	if (found > 0)
 		fprintf(out, "\tpublic = {%s}\t# external-ip\n", list);
 	else
-		import_note(
-			conf, external, NULL,
-			"no outside address belongs to it; see public of side outside");
+		import_note(conf, external, NULL,
+			    "matches no outside address; set public of side outside");
 	free(list);
 }
 
@@ -243,8 +240,8 @@ static struct ports ports_of(struct import_conf *conf)
 	if (has_tls && !import_find(conf, "no-tcp") && tls != plain)
 		import_note(
 			conf, import_find(conf, "listening-port"), "listening-port",
-			"one TCP port takes plain connections and TLS alike: TCP clients "
-			"of port %" PRId64 " must be told port %" PRId64,
+			"plain TCP and TLS share one port: move TCP clients from port "
+			"%" PRId64 " to %" PRId64,
 			plain, tls);
 	return ports;
 }
@@ -264,15 +261,15 @@ static void write_side(struct import_conf *conf, const struct import_plan *plan,
 	if (count > 0)
 		fprintf(out, "\taddresses = {%s}\t# listening-ip\n", list);
 	else
-		fprintf(out, "\t# write yours\n\t#addresses = {%s}\n",
+		fprintf(out, "\t# set this\n\t#addresses = {%s}\n",
 			inside ? "10.0.0.5" : "192.0.2.10");
 	free(list);
 	if (count == 0)
 		import_note(
 			conf, NULL, inside ? "side inside" : "side outside",
-			inside ? "coturn knows no sides: say with --inside which address "
-				 "of listening-ip is inside, or write one there"
-			       : "no listening-ip is left for the outside; write one there");
+			inside ? "coturn has no sides: name the inside listening-ip with "
+				 "--inside, or set addresses"
+			       : "no listening-ip is left for the outside; set addresses");
 	if (!inside)
 		write_public(conf, plan, count, out);
 	fprintf(out, "\t# listening-port and tls-listening-port\n");
@@ -299,9 +296,10 @@ static void check_relay_ips(struct import_conf *conf, const struct import_plan *
 					  !is_inside(plan, &ip));
 		}
 		if (!listed)
-			import_note(conf, relay, NULL,
-				    "relayed addresses are on the outside addresses, and "
-				    "this is none of them");
+			import_note(
+				conf, relay, NULL,
+				"relayed addresses use the outside addresses; this is "
+				"none of them");
 	}
 }
 
@@ -313,7 +311,7 @@ static void write_relay(struct import_conf *conf, FILE *out)
 	import_number(conf, "max-port", RELAY_PORT_MIN, UINT16_MAX, &last);
 	if (first > last) {
 		import_note(conf, import_find(conf, "max-port"), "max-port",
-			    "it is below min-port");
+			    "below min-port");
 		return;
 	}
 	/* The firewall has been opened for these. */
@@ -332,7 +330,7 @@ static void read_ranges(struct import_conf *conf, const char *name,
 	while ((setting = import_next(conf, name, &index))) {
 		if (!import_range_add(prefixes, setting->value))
 			import_note(conf, setting, NULL,
-				    "it is neither an address nor a range of them");
+				    "neither an address nor an address range");
 	}
 }
 
@@ -386,10 +384,9 @@ static void write_peers(struct import_conf *conf, FILE *out)
 		write_prefixes("deny", &denied, out);
 		fprintf(out, "}\n");
 	}
-	import_note(
-		conf, NULL, "peers",
-		"coturn relays to private networks unless denied-peer-ip says no; here "
-		"they are refused unless peers.allow names them");
+	import_note(conf, NULL, "peers",
+		    "coturn relays to private networks unless denied-peer-ip forbids it; "
+		    "avedge only if peers.allow permits it");
 	free(allowed.list);
 	free(denied.list);
 }
@@ -406,8 +403,7 @@ static void write_limit(struct import_conf *conf, FILE *out, const char *name,
 	} else if (!import_find(conf, name) && fallback) {
 		import_note(
 			conf, NULL, name,
-			"coturn had no such limit; limits.%s is %s unless you set it, 0 "
-			"for none",
+			"coturn had no limit; limits.%s defaults to %s, 0 disables it",
 			key, fallback);
 	}
 }
@@ -425,8 +421,7 @@ static void write_bandwidth(struct import_conf *conf, FILE *out, const char *nam
 	} else if (!import_find(conf, name) && fallback) {
 		import_note(
 			conf, NULL, name,
-			"coturn had no such limit; limits.%s is %s unless you set it, 0 "
-			"for none",
+			"coturn had no limit; limits.%s defaults to %s, 0 disables it",
 			key, fallback);
 	}
 }
@@ -436,7 +431,7 @@ static void write_nonce(struct import_conf *conf, FILE *out)
 	const struct import_setting *setting = import_find(conf, "stale-nonce");
 	int64_t value = NONCE_DEFAULT_S;
 
-	/* Without a value it is coturn's default; 0 is for ever, which we do not do. */
+	/* Without a value it is coturn's default; 0 is indefinitely, which we refuse. */
 	if (!setting)
 		return;
 	if (*setting->value == '\0' ||
@@ -446,7 +441,7 @@ static void write_nonce(struct import_conf *conf, FILE *out)
 	}
 }
 
-/* Values that RFC 8656 fixes; only another one is worth a word. */
+/* Values that RFC 8656 fixes; only another one is worth a note. */
 static void check_fixed(struct import_conf *conf, const char *name, int64_t fixed,
 			const char *section)
 {
@@ -454,8 +449,8 @@ static void check_fixed(struct import_conf *conf, const char *name, int64_t fixe
 
 	if (setting && strtoll(setting->value, NULL, 10) != fixed)
 		import_note(conf, setting, NULL,
-			    "it is %" PRId64 " seconds, as RFC 8656 section %s says",
-			    fixed, section);
+			    "fixed at %" PRId64 " seconds (RFC 8656 section %s)", fixed,
+			    section);
 }
 
 static void write_limits(struct import_conf *conf, FILE *out)
@@ -492,15 +487,15 @@ static void write_rest(struct import_conf *conf, FILE *out)
 	import_number(conf, "prometheus-port", 1, UINT16_MAX, &port);
 	if (import_find(conf, "prometheus"))
 		fprintf(out,
-			"\nmetrics {\n\t# on loopback only; names of metrics are others\n"
+			"\nmetrics {\n\t# loopback only; metric names differ from coturn's\n"
 			"\tlisten = \"127.0.0.1:%" PRId64 "\"\n}\n",
 			port);
 	if (family && strcmp(family->value, "ipv4") != 0)
 		import_note(conf, family, NULL,
-			    "who asks for no family gets IPv4 (RFC 8656 section 7.2)");
+			    "requests without a family get IPv4 (RFC 8656 section 7.2)");
 	if (separator && strcmp(separator->value, ":") != 0)
 		import_note(conf, separator, NULL,
-			    "user names of TURN REST have a colon behind their time");
+			    "TURN REST user names have a colon after the expiry time");
 }
 
 static void note_lost(struct import_conf *conf)
@@ -509,8 +504,7 @@ static void note_lost(struct import_conf *conf)
 		const struct import_setting *setting = &conf->settings[i];
 
 		if (!setting->option)
-			import_note(conf, setting, NULL,
-				    "coturn 4.6 documents no such option");
+			import_note(conf, setting, NULL, "no such option in coturn 4.6");
 		else if (setting->option->fate == IMPORT_LOST && !setting->off)
 			import_note(conf, setting, NULL, "%s", setting->option->reason);
 	}

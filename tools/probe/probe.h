@@ -1,8 +1,8 @@
 /*
  * probe.h - avedgectl mras-probe: the steps of a trusted server on its way to a call, one after
- * the other, and what is wrong with the one that fails.
+ * the other, and advice for the one that fails.
  *
- * Threads  one; everything waits, and nothing longer than PROBE_TIMEOUT_S.
+ * Threads  one; every call blocks, but no longer than PROBE_TIMEOUT_S.
  */
 #ifndef TOOLS_PROBE_PROBE_H
 #define TOOLS_PROBE_PROBE_H
@@ -31,7 +31,7 @@ struct probe_options {
 	bool json;
 };
 
-/* What has been found out so far, printed as it comes or kept for a JSON document. */
+/* The results so far, printed as they come or kept for a JSON document. */
 struct probe_report {
 	bool json;
 	json_t *steps;
@@ -41,13 +41,13 @@ bool probe_report_begin(struct probe_report *report,
 			bool json); /* false: out of memory */
 void probe_report_end(struct probe_report *report);
 
-/* A step that went well, and lines that belong to it. */
+/* A step that succeeded. */
 void probe_ok(struct probe_report *report, const char *step, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Nothing to worry about, but worth a line. */
+/* A further line of the last step. */
 void probe_note(struct probe_report *report, const char *step, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* A step that failed, and what to do; returns false. */
+/* A step that failed, and what to do about it; returns false. */
 bool probe_fail(struct probe_report *report, const char *step, const char *advice,
 		const char *format, ...) __attribute__((format(printf, 4, 5)));
 

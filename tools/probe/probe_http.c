@@ -13,16 +13,16 @@ static const char *status_advice(int status)
 {
 	switch (status) {
 	case 400:
-		return "--identity is nothing mrasd can issue for in this form.";
+		return "mrasd cannot issue this form for that --identity";
 	case 403:
-		return "'identities' of our server in mrasd.conf do not allow it: give one "
-		       "with --identity that they do.";
+		return "use an --identity that 'identities' of our server { } block in mrasd.conf "
+		       "allow";
 	case 429:
-		return "wait, or raise requests_per_second or identity_per_minute.";
+		return "wait, or raise requests_per_second or identity_per_minute";
 	case 503:
-		return "mrasd has no valid key: see 'avedgectl key list' on the edge.";
+		return "mrasd has no valid key; see 'avedgectl key list' on the edge";
 	default:
-		return "the log of mrasd says more.";
+		return "see the log of mrasd";
 	}
 }
 
@@ -42,8 +42,7 @@ static bool ask(struct probe_tls *tls, struct probe_report *report, const char *
 	if (ok) {
 		*document = json_loadb(response.body, response.body_len, 0, NULL);
 		if (*document == NULL) {
-			ok = probe_fail(report, "answer",
-					"is it mrasd that listens there?",
+			ok = probe_fail(report, "answer", "is that mrasd?",
 					"status %d without JSON", response.status);
 		} else if (response.status != 200) {
 			const char *detail =
@@ -79,8 +78,8 @@ static bool read_relays(struct probe_report *report, const json_t *document,
 		to->tls_unknown = false;
 	}
 	return answer->relay_count > 0 ||
-	       probe_fail(report, "answer", "write relay { } blocks into mrasd.conf.",
-			  "it names no relay");
+	       probe_fail(report, "answer", "add relay { } blocks to mrasd.conf",
+			  "no relays");
 }
 
 static bool ask_relays(struct probe_tls *tls, const struct probe_options *options,
@@ -111,7 +110,7 @@ bool probe_http(struct probe_tls *tls, const struct probe_options *options,
 
 	json_decref(asked);
 	if (body == NULL)
-		return probe_fail(report, "request", "give another --identity.",
+		return probe_fail(report, "request", "use another --identity",
 				  "'%s' is not UTF-8", options->identity);
 	len = snprintf(request, sizeof(request),
 		       "POST /v1/credentials HTTP/1.1\r\nHost: %s\r\n"
@@ -119,7 +118,7 @@ bool probe_http(struct probe_tls *tls, const struct probe_options *options,
 		       options->name, strlen(body), body);
 	free(body);
 	if (len >= (int)sizeof(request))
-		return probe_fail(report, "request", "give a shorter --identity.",
+		return probe_fail(report, "request", "use a shorter --identity",
 				  "the identity is too long");
 	if (!ask(tls, report, request, (size_t)len, &document))
 		return false;

@@ -1,6 +1,6 @@
 /*
- * probe_relay.c - an Allocate over every transport of every relay in an answer; and with a pair
- * that the Microsoft dialect can use, in that one, too.
+ * probe_relay.c - an Allocate over every transport of every relay in an answer; with a token, in
+ * the Microsoft dialect, too.
  */
 #include <netdb.h>
 #include <stdio.h>
@@ -31,7 +31,7 @@ static const struct way ms_over_udp = {"MS-TURN UDP", CLIENT_UDP, true};
 static const struct way ms_over_tcp = {"MS-TURN TCP", CLIENT_TCP, true};
 static const struct way ms_over_ptls = {"MS-TURN pseudo-TLS", CLIENT_PTLS, true};
 
-/* One Allocate, and the request that gives it back. */
+/* One Allocate, and its release. */
 struct trial {
 	struct event_base *base;
 	struct client *client; /* one of the two */
@@ -68,7 +68,7 @@ static void failed(void *arg, int code, const char *what)
 {
 	struct trial *trial = arg;
 
-	/* Given back is given back, whatever the relay says to that. */
+	/* A failed release does not matter. */
 	if (!trial->allocated) {
 		trial->code = code;
 		snprintf(trial->what, sizeof(trial->what), "%s", what);
@@ -82,26 +82,26 @@ static const char *advice(const struct trial *trial, enum client_transport trans
 	case 401:
 	case 431:
 	case 436:
-		return "the relay does not accept the credential: do both daemons read the "
-		       "same keys ('avedgectl key list' on both), and are the clocks right?";
+		return "the relay rejects the credential; check that both daemons use the same "
+		       "keys ('avedgectl key list' on both) and that the clocks are right";
 	case 403:
-		return "the relay forbids it: see its configuration.";
+		return "the relay forbids it; see its configuration";
 	case 437:
 	case 441:
-		return "try again.";
+		return "try again";
 	case 486:
 	case 500:
 	case 508:
-		return "the relay is full, or this user has too many allocations: see "
-		       "'avedgectl status --all'.";
+		return "the relay is full, or this user has too many allocations; see "
+		       "'avedgectl limits'";
 	default:
 		break;
 	}
 	if (transport == CLIENT_TLS)
-		return "does the relay serve TLS there, with a certificate of --relay-ca "
-		       "for that host?";
-	return "is the relay running, does a firewall drop it, are host and ports of the "
-	       "relay { } block in mrasd.conf right?";
+		return "check that the relay serves TLS there, with a certificate for that host "
+		       "from --relay-ca";
+	return "check that the relay is running, that no firewall drops it, and host and "
+	       "ports of its relay { } block in mrasd.conf";
 }
 
 static bool resolve(const char *host, uint16_t port, struct endpoint *ep,
@@ -144,7 +144,7 @@ static void try(struct trial *trial, const struct way *way, struct client_config
 	const struct client_events events = {
 		.arg = trial, .ready = ready, .released = released, .failed = failed};
 
-	snprintf(trial->what, sizeof(trial->what), "no answer in time");
+	snprintf(trial->what, sizeof(trial->what), "timeout");
 	trial->base = event_base_new();
 	config->loop = trial->base != NULL ? client_loop_new(trial->base) : NULL;
 	if (!open_client(trial, way, config, &events)) {
@@ -159,7 +159,7 @@ static void try(struct trial *trial, const struct way *way, struct client_config
 		event_base_free(trial->base);
 }
 
-/* What a relay need not serve: no word from it is an answer, too. */
+/* What a relay need not serve; silence is an answer, too. */
 static bool may_be_missing(const struct way *way, const struct probe_relay *relay,
 			   const struct trial *trial)
 {
@@ -185,9 +185,10 @@ static bool probe_one(struct probe_report *report, const struct probe_answer *an
 	const char *why;
 
 	if (!resolve(relay->host, port, &config.server, &why))
-		return probe_fail(report, "relay",
-				  "its host must be known here as it is to clients.",
-				  "%s %s: %s", relay->location, relay->host, why);
+		return probe_fail(
+			report, "relay",
+			"its host name must resolve here as it does for clients",
+			"%s %s: %s", relay->location, relay->host, why);
 	try(&trial, way, &config);
 	if (trial.allocated) {
 		probe_ok(report, "relay", "%s %s %s port %u: allocated %s, %.1f ms",
@@ -206,8 +207,8 @@ static bool probe_one(struct probe_report *report, const struct probe_answer *an
 }
 
 /*
- * The Microsoft dialect comes after the same transport in that of RFC 8656: if that has failed,
- * it would only say so again.
+ * Try the Microsoft dialect only over a transport that worked in that of RFC 8656: otherwise it
+ * would only repeat the failure.
  */
 static bool probe_all(struct probe_report *report, const struct probe_answer *answer,
 		      const struct probe_relay *relay, bool ms, SSL_CTX *tls)
@@ -244,7 +245,7 @@ static SSL_CTX *tls_context(const struct probe_options *options,
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 		return ctx;
 	}
-	probe_fail(report, "relay", "give a readable PEM file with --relay-ca.", "%s: %s",
+	probe_fail(report, "relay", "use a readable PEM file for --relay-ca", "%s: %s",
 		   ca != NULL ? ca : "system CAs", tls_error_reason());
 	SSL_CTX_free(ctx);
 	return NULL;
@@ -256,7 +257,7 @@ bool probe_relays(const struct probe_options *options, struct probe_report *repo
 	SSL_CTX *tls = tls_context(options, report);
 	bool ok = tls != NULL;
 
-	/* The dialect signs with the bytes of a token; other credentials are none to it. */
+	/* The Microsoft dialect signs with the bytes of a token and cannot use other credentials. */
 	for (size_t i = 0; tls != NULL && i < answer->relay_count; i++)
 		ok &= probe_all(report, answer, &answer->relays[i],
 				options->sip || options->mras, tls);

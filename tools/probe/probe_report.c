@@ -1,5 +1,5 @@
 /*
- * probe_report.c - what mras-probe has found out, as lines or as JSON.
+ * probe_report.c - the results of mras-probe, as lines or as JSON.
  */
 #include <stdarg.h>
 #include <stdio.h>

@@ -101,13 +101,13 @@ static void XMLCALL on_end(void *arg, const XML_Char *name)
 static const char *reason_advice(const char *reason)
 {
 	if (strcmp(reason, "Forbidden") == 0)
-		return "'identities' of our server in mrasd.conf do not allow it: give one "
-		       "with --identity that they do.";
+		return "use an --identity that 'identities' of our server { } block in mrasd.conf "
+		       "allow";
 	if (strcmp(reason, "Not Supported") == 0)
-		return "mrasd has no valid key: see 'avedgectl key list' on the edge.";
+		return "mrasd has no valid key; see 'avedgectl key list' on the edge";
 	if (strcmp(reason, "Server Busy") == 0)
-		return "wait, or raise requests_per_second or identity_per_minute.";
-	return "the log of mrasd says more.";
+		return "wait, or raise requests_per_second or identity_per_minute";
+	return "see the log of mrasd";
 }
 
 static bool read_answer(const struct probe_response *response,
@@ -118,10 +118,10 @@ static bool read_answer(const struct probe_response *response,
 	bool parsed;
 
 	if (response->status != 200)
-		return probe_fail(report, "answer", "the log of mrasd says more.", "%.*s",
+		return probe_fail(report, "answer", "see the log of mrasd", "%.*s",
 				  (int)strcspn(response->text, "\r"), response->text);
 	if (parser == NULL)
-		return probe_fail(report, "answer", "free some.", "out of memory");
+		return probe_fail(report, "answer", "free memory", "out of memory");
 	XML_SetUserData(parser, &reader);
 	XML_SetElementHandler(parser, on_start, on_end);
 	XML_SetCharacterDataHandler(parser, on_text);
@@ -129,14 +129,14 @@ static bool read_answer(const struct probe_response *response,
 		 XML_STATUS_OK;
 	XML_ParserFree(parser);
 	if (!parsed)
-		return probe_fail(report, "answer", "is it mrasd that listens there?",
+		return probe_fail(report, "answer", "is that mrasd?",
 				  "200 OK without XML");
 	if (strcmp(reader.reason, "OK") != 0)
 		return probe_fail(report, "answer", reason_advice(reader.reason),
 				  "200 OK, but reasonPhrase is \"%s\"", reader.reason);
 	return answer->relay_count > 0 ||
-	       probe_fail(report, "answer", "write relay { } blocks into mrasd.conf.",
-			  "it names no relay");
+	       probe_fail(report, "answer", "add relay { } blocks to mrasd.conf",
+			  "no relays");
 }
 
 /* Text for XML; false if it does not fit. */
@@ -168,7 +168,7 @@ bool probe_sip(struct probe_tls *tls, const struct probe_options *options,
 
 	if (RAND_bytes((unsigned char *)&id, sizeof(id)) != 1 ||
 	    !escape(options->identity, identity, sizeof(identity)))
-		return probe_fail(report, "request", "give a shorter --identity.",
+		return probe_fail(report, "request", "use a shorter --identity",
 				  "the identity is too long");
 
 	int body_len = snprintf(
@@ -194,7 +194,7 @@ bool probe_sip(struct probe_tls *tls, const struct probe_options *options,
 			   options->name, id, body_len, body);
 
 	if (body_len >= (int)sizeof(body) || len >= (int)sizeof(request))
-		return probe_fail(report, "request", "give a shorter --identity.",
+		return probe_fail(report, "request", "use a shorter --identity",
 				  "the identity is too long");
 	bool ok = probe_tls_ask(tls, report, request, (size_t)len, &response);
 	if (ok) {

@@ -33,7 +33,7 @@ struct probe_tls {
 	SSL_CTX *ctx;
 	SSL *ssl;
 	int fd;
-	bool heard; /* mrasd has said something: our certificate was good */
+	bool heard; /* mrasd has answered: it accepted our certificate */
 };
 
 static double ms_since(uint64_t start_ns)
@@ -89,7 +89,7 @@ static void show_certificates(const struct probe_tls *tls, struct probe_report *
 	X509 *ours = SSL_get_certificate(tls->ssl);
 
 	for (int i = 0; i < sk_X509_num(chain); i++)
-		show_certificate(report, i == 0 ? "theirs:" : "  above it:",
+		show_certificate(report, i == 0 ? "mrasd's:" : "  issued by:",
 				 sk_X509_value(chain, i), i == 0);
 	if (ours != NULL)
 		show_certificate(report, "ours:", ours, true);
@@ -121,14 +121,13 @@ static const char *connect_advice(int error)
 {
 	switch (error) {
 	case ECONNREFUSED:
-		return "mrasd does not run there, or listens on another address or port: "
-		       "see 'addresses' and 'port' of mrasd.conf.";
+		return "mrasd is not running there, or listens on another address or port; see "
+		       "'addresses' and 'port' in mrasd.conf";
 	case EINPROGRESS:
 	case ETIMEDOUT:
-		return "a firewall drops it, or that address is not an inside one of the "
-		       "edge.";
+		return "a firewall drops it, or that is not an inside address of the edge";
 	default:
-		return "there is no way to that address; check the route.";
+		return "no route to that address; check routing";
 	}
 }
 
@@ -141,7 +140,7 @@ static int open_socket(const struct probe_options *options, struct probe_report 
 	char name[NI_MAXHOST];
 
 	if (failed != 0) {
-		probe_fail(report, "connect", "give the name or address of mrasd.",
+		probe_fail(report, "connect", "use the name or address of mrasd",
 			   "%s: %s", options->host, gai_strerror(failed));
 		return -1;
 	}
@@ -155,37 +154,37 @@ static int open_socket(const struct probe_options *options, struct probe_report 
 	if (fd < 0)
 		probe_fail(report, "connect", connect_advice(errno), "%s port %s: %s",
 			   options->host, options->port,
-			   errno == EINPROGRESS ? "no answer" : strerror(errno));
+			   errno == EINPROGRESS ? "timeout" : strerror(errno));
 	freeaddrinfo(list);
 	return fd;
 }
 
 /* --- the handshake --------------------------------------------------------------------------- */
 
-/* What a refusal of our certificate means here, by the alert. */
+/* What the alert of a refusal means here. */
 static const char *alert_advice(int reason)
 {
 	switch (reason - ALERT_BASE) {
 	case 116: /* certificate_required */
-		return "mrasd wants a certificate: give --cert and --key.";
+		return "mrasd requires a certificate; use --cert and --key";
 	case SSL_AD_UNKNOWN_CA:
-		return "mrasd does not know who signed our certificate: add that CA to "
-		       "tls.ca of mrasd.conf, or take another certificate.";
+		return "mrasd does not trust the CA of our certificate; add it to tls.ca in "
+		       "mrasd.conf, or use another certificate";
 	case SSL_AD_CERTIFICATE_EXPIRED:
-		return "our certificate has expired, or the clock is wrong: renew it.";
+		return "our certificate has expired, or the clock is wrong; renew it";
 	case SSL_AD_CERTIFICATE_REVOKED:
-		return "our certificate is on the revocation list: take another.";
+		return "our certificate is revoked; use another";
 	case SSL_AD_HANDSHAKE_FAILURE:
-		return "our certificate names no trusted server, or we come from outside "
-		       "of its networks: add server \"NAME\" { } to mrasd.conf with one "
-		       "of our names above.";
+		return "our certificate names no trusted server, or we connect from outside its "
+		       "networks; add server \"NAME\" { } to mrasd.conf with one of our names "
+		       "above";
 	case SSL_AD_BAD_CERTIFICATE:
 	case SSL_AD_UNSUPPORTED_CERTIFICATE:
-		return "our certificate is not good for this: the log of mrasd says why.";
+		return "our certificate cannot be used for this; see the log of mrasd";
 	case SSL_AD_PROTOCOL_VERSION:
-		return "mrasd speaks TLS 1.2 and 1.3.";
+		return "mrasd supports TLS 1.2 and 1.3";
 	default:
-		return "the log of mrasd says why it refused.";
+		return "see the log of mrasd";
 	}
 }
 
@@ -194,11 +193,9 @@ static bool handshake_failed(const struct probe_tls *tls, struct probe_report *r
 	int reason = ERR_GET_REASON(ERR_peek_error());
 
 	if (ERR_peek_error() == 0)
-		return probe_fail(report, "handshake",
-				  "is it mrasd that listens there? Its log says more.",
-				  "%s",
-				  errno == EAGAIN ? "no answer in time"
-						  : "the connection was closed");
+		return probe_fail(
+			report, "handshake", "is that mrasd? If so, see its log", "%s",
+			errno == EAGAIN ? "timeout" : "the connection was closed");
 	if (tls->ssl != NULL && SSL_get_certificate(tls->ssl) == NULL &&
 	    reason == ALERT_BASE + SSL_AD_HANDSHAKE_FAILURE)
 		reason = ALERT_BASE + 116;
@@ -212,29 +209,28 @@ static bool load(struct probe_tls *tls, const struct probe_options *options,
 	tls->ctx = SSL_CTX_new(TLS_client_method());
 	if (tls->ctx == NULL ||
 	    SSL_CTX_set_min_proto_version(tls->ctx, TLS1_2_VERSION) != 1)
-		return probe_fail(report, "certificate", "see openssl version.",
+		return probe_fail(report, "certificate", "check the OpenSSL installation",
 				  "OpenSSL: %s", tls_error_reason());
 	if (options->certificate != NULL &&
 	    SSL_CTX_use_certificate_chain_file(tls->ctx, options->certificate) != 1)
 		return probe_fail(report, "certificate",
-				  "give a readable PEM file with --cert.", "%s: %s",
+				  "use a readable PEM file for --cert", "%s: %s",
 				  options->certificate, tls_error_reason());
 	if (options->key != NULL &&
 	    SSL_CTX_use_PrivateKey_file(tls->ctx, options->key, SSL_FILETYPE_PEM) != 1)
-		return probe_fail(
-			report, "certificate",
-			"give the PEM file of the certificate's key with --key.",
-			"%s: %s", options->key, tls_error_reason());
+		return probe_fail(report, "certificate",
+				  "use the PEM file of the certificate's key for --key",
+				  "%s: %s", options->key, tls_error_reason());
 	if (options->ca != NULL ? SSL_CTX_load_verify_file(tls->ctx, options->ca) != 1
 				: SSL_CTX_set_default_verify_paths(tls->ctx) != 1)
 		return probe_fail(report, "certificate",
-				  "give a readable PEM file with --ca.", "%s: %s",
+				  "use a readable PEM file for --ca", "%s: %s",
 				  options->ca != NULL ? options->ca : "system CAs",
 				  tls_error_reason());
 	return true;
 }
 
-/* Who they are is looked at afterwards, so that it can be shown even if it is wrong. */
+/* Their certificate is verified afterwards, so that a wrong one is shown, too. */
 static bool shake_hands(struct probe_tls *tls, const struct probe_options *options,
 			struct probe_report *report)
 {
@@ -264,10 +260,10 @@ static bool shake_hands(struct probe_tls *tls, const struct probe_options *optio
 		report, "certificate",
 		result == X509_V_ERR_HOSTNAME_MISMATCH ||
 				result == X509_V_ERR_IP_ADDRESS_MISMATCH
-			? "their certificate is for somebody else: give the name it shows "
-			  "with --name, or renew it."
-			: "is --ca the CA that signed their certificate?",
-		"theirs, for %s: %s", options->name,
+			? "the certificate is for another name; use that with --name, or "
+			  "reissue it"
+			: "check that --ca is the CA of mrasd's certificate",
+		"mrasd's, for %s: %s", options->name,
 		X509_verify_cert_error_string(result));
 }
 
@@ -278,7 +274,7 @@ enum probe_reached probe_tls_open(const struct probe_options *options,
 
 	*out = tls;
 	if (tls == NULL) {
-		probe_fail(report, "connect", "free some.", "out of memory");
+		probe_fail(report, "connect", "free memory", "out of memory");
 		return PROBE_REFUSED;
 	}
 	tls->fd = -1;
@@ -305,7 +301,7 @@ void probe_tls_close(struct probe_tls *tls)
 
 /* --- asking ---------------------------------------------------------------------------------- */
 
-/* Bytes of the whole response once its headers are there; 0: they are not. */
+/* Length of the whole response, or 0 until its headers are complete. */
 static size_t response_len(const char *text)
 {
 	const char *end = strstr(text, "\r\n\r\n");
@@ -327,10 +323,10 @@ static bool no_response(struct probe_tls *tls, struct probe_report *report, int 
 
 	if (error == SSL_ERROR_SSL && !tls->heard)
 		return handshake_failed(tls, report);
-	return probe_fail(report, "answer", "the log of mrasd says more.", "%s",
+	return probe_fail(report, "answer", "see the log of mrasd", "%s",
 			  error == SSL_ERROR_WANT_READ ||
 					  (error == SSL_ERROR_SYSCALL && errno == EAGAIN)
-				  ? "none in time"
+				  ? "timeout"
 				  : "the connection was closed");
 }
 
@@ -342,7 +338,7 @@ bool probe_tls_ask(struct probe_tls *tls, struct probe_report *report,
 
 	*response = (struct probe_response){.text = calloc(1, RESPONSE_MAX + 1)};
 	if (response->text == NULL)
-		return probe_fail(report, "request", "free some.", "out of memory");
+		return probe_fail(report, "request", "free memory", "out of memory");
 	ERR_clear_error();
 	errno = 0;
 	if (SSL_write(tls->ssl, request, (int)len) <= 0)
@@ -360,8 +356,8 @@ bool probe_tls_ask(struct probe_tls *tls, struct probe_report *report,
 	const char *end = strstr(response->text, "\r\n\r\n");
 	if (end == NULL || used < wanted ||
 	    sscanf(response->text, "%*[^ ] %d", &response->status) != 1)
-		return probe_fail(report, "answer", "is it mrasd that listens there?",
-				  "not understood");
+		return probe_fail(report, "answer", "is that mrasd?",
+				  "malformed response");
 	response->body = end + 4;
 	response->body_len = wanted - (size_t)(response->body - response->text);
 	return true;

@@ -101,8 +101,8 @@ def what_it_is(fixture):
     for line in ("inside +%s +udp +3478" % INSIDE, "outside +%s +tcp +443" % OUTSIDE):
         check(re.search(line, out), "no %r in the ports: %s", line, out)
     out = fixture.run("ports", "--explain", "3478")
-    check("Open now:" in out and "avedge serves it: mediarelayd" in out, "explained: %s", out)
-    check("does not have it open" in fixture.run("ports", "--explain", "5061"), "5061 is open")
+    check("Open now:" in out and "served by mediarelayd" in out, "explained: %s", out)
+    check("Not open on the running relay" in fixture.run("ports", "--explain", "5061"), "5061 is open")
     check("datagrams" in fixture.run("counters", "--all"), "no counters")
     conf = fixture.run("configuration")
     check(re.search(r'realm +avedge|control\.socket ', conf), "configuration: %s", conf)
@@ -236,7 +236,7 @@ def drain_and_back(fixture):
     with fixture.calls("alice", 2):
         check("--force" in fixture.run("drain", "--mras", status=1), "the last relay inside went")
         out = fixture.run("drain", "--mras", "--force", "--deadline", "1h")
-        check("named no more" in out and "2 of 2 allocations left" in out, "drain: %s", out)
+        check("is draining" in out and "2 of 2 allocations left" in out, "drain: %s", out)
         name, password = fixture.server.credential("dave")
         refused = subprocess.run(
             [relay.program("avedge-load"), "--server", "udp:%s:3478" % INSIDE, "--user", name,

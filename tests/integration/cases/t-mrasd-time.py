@@ -288,16 +288,16 @@ def probe_says_what_is_wrong(bench):
         check(status == 0 and out.count("allocated %s:" % OUTSIDE) == want, "%s: %s", args, out)
     document = json.loads(probe("--json")[1])
     check(document["ok"] and all(s["ok"] for s in document["steps"]), "%s", document)
-    for certificate, advice in ((None, "give --cert and --key"),
-                                ("untrusted", "add that CA to tls.ca"),
+    for certificate, advice in ((None, "use --cert and --key"),
+                                ("untrusted", "add it to tls.ca"),
                                 ("wrong-name", "add server \"NAME\""),
-                                ("expired", "renew it"), ("revoked", "take another")):
+                                ("expired", "renew it"), ("revoked", "is revoked; use another")):
         status, out = probe(certificate=certificate)
         check(status == 1 and advice in out, "%s: %d %s", certificate, status, out)
     status, out = probe("--name", "other.lab.example")
     check(status == 1 and "--name" in out, "another name: %s", out)
     status, out = probe(address=OUTSIDE)
-    check(status == 3 and "mrasd does not run there" in out, "outside: %d %s", status, out)
+    check(status == 3 and "mrasd is not running there" in out, "outside: %d %s", status, out)
     time.sleep(1.1)
     status, out = probe("--identity", "sip:a@evil.example", certificate="web01")
     check(status == 1 and "--identity" in out, "forbidden: %s", out)
