@@ -1,29 +1,54 @@
 /*
- * daemon.c - what both daemons do alike around their work.
+ * daemon.c - see daemon.h.
  */
 #include "base/daemon.h"
 
+#include <assert.h>
 #include <getopt.h>
 #include <limits.h>
-#include <signal.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <event2/event.h>
 
 #include "base/config/explain.h"
+#include "base/control/control_socket.h"
+#include "base/inbox.h"
 #include "base/log.h"
+#include "base/metrics/metrics_listener.h"
+#include "base/notify.h"
 #include "base/secret_file.h"
 #include "base/version.h"
+#include "base/watchdog.h"
 
-enum {
-	LOOK_AROUND_S = 2, /* how often key and certificate files are looked at */
-	EVENTS_MAX = 5,
-};
+enum { PERIOD_S = 2 }; /* how often key and certificate files are looked at */
+
+bool daemon_no_memory(struct daemon *daemon)
+{
+	snprintf(daemon->error, sizeof(daemon->error), "out of memory");
+	return false;
+}
+
+void daemon_tell_copy(const char *path)
+{
+	char copy[PATH_MAX];
+
+	if (secret_file_path(path, copy, sizeof(copy)) != path)
+		log_notice(
+			"%s: only root may read it; using the copy that systemd loaded at "
+			"start, and a change needs a restart",
+			path);
+}
 
 /* --- the command line ---------------------------------------------------------------------- */
 
-static void usage(const struct daemon_program *program)
+struct arguments {
+	const char *config; /* borrowed */
+	bool check;         /* stop after the configuration and the files it names */
+};
+
+static void usage(const struct daemon_ops *ops)
 {
 	printf("Usage: %s [-c FILE] [--check]\n"
 	       "%s\n\n"
@@ -34,19 +59,19 @@ static void usage(const struct daemon_program *program)
 	       "      --version      print the version\n"
 	       "      --help         print this\n\n"
 	       "%s See %s(8).\n",
-	       program->name, program->purpose, program->config, program->signals,
-	       program->name);
+	       ops->name, ops->purpose, ops->config, ops->signals, ops->name);
 }
 
-/* What is wrong has been said. */
-static void __attribute__((noreturn)) wrong_usage(const struct daemon_program *program)
+/* The error is already printed. */
+static void __attribute__((noreturn)) wrong_usage(const struct daemon_ops *ops)
 {
-	fprintf(stderr, "Try '%s --help'.\n", program->name);
+	fprintf(stderr, "Try '%s --help'.\n", ops->name);
 	exit(DAEMON_EXIT_USAGE);
 }
 
-struct daemon_arguments daemon_read_arguments(const struct daemon_program *program,
-					      int argc, char **argv)
+/* Ends the process where the arguments ask only for text, or are wrong. */
+static struct arguments read_arguments(const struct daemon_ops *ops, int argc,
+				       char **argv)
 {
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'},
@@ -56,7 +81,7 @@ struct daemon_arguments daemon_read_arguments(const struct daemon_program *progr
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
-	struct daemon_arguments arguments = {.config = program->config};
+	struct arguments arguments = {.config = ops->config};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
@@ -68,151 +93,352 @@ struct daemon_arguments daemon_read_arguments(const struct daemon_program *progr
 			arguments.check = true;
 			break;
 		case 'l':
-			program->print_keys(stdout);
+			ops->config_print_keys(stdout);
 			exit(EXIT_SUCCESS);
 		case 'V':
-			printf("%s %s\n", program->name, version_string());
+			printf("%s %s\n", ops->name, version_string());
 			exit(EXIT_SUCCESS);
 		case 'h':
-			usage(program);
+			usage(ops);
 			exit(EXIT_SUCCESS);
 		default:
-			wrong_usage(program);
+			wrong_usage(ops);
 		}
 	}
 	if (optind < argc) {
-		fprintf(stderr, "%s: '%s' is one word too many\n", program->name,
+		fprintf(stderr, "%s: unexpected argument '%s'\n", ops->name,
 			argv[optind]);
-		wrong_usage(program);
+		wrong_usage(ops);
 	}
 	return arguments;
 }
 
-/* --- users and groups ---------------------------------------------------------------------- */
+/* --- configuration ------------------------------------------------------------------------- */
 
-bool daemon_look_up(const struct daemon_names *names, struct daemon_identity *out,
-		    char *error, size_t error_size)
+static bool load_config(struct daemon *daemon)
 {
-	const char *user = names->user.text, *group = names->control_group.text;
-	const struct daemon_name *wrong = &names->user;
-	const char *key = "user";
+	/* values.path is that of the arguments until the file is read. */
+	enum log_level level;
 
-	if (!privdrop_lookup(user, NULL, &out->who, error, error_size))
-		goto fail;
-	wrong = &names->group;
-	key = "group";
-	if (!privdrop_lookup(user, wrong->text, &out->who, error, error_size))
-		goto fail;
-	wrong = &names->control_group;
-	key = "control.group";
-	out->control_group = group ? privdrop_group(group) : (gid_t)-1;
-	if (!group || out->control_group != (gid_t)-1)
-		return true;
-	snprintf(error, error_size, "there is no group \"%s\"; create it or change it",
-		 group);
-fail:
-	explain_key(names->path, wrong->line, key, error, error_size);
+	daemon->config = daemon->ops->config_load(daemon->values.path, daemon->error,
+						  sizeof(daemon->error));
+	if (daemon->config == NULL)
+		return false;
+	daemon->ops->config_values(daemon->config, &daemon->values);
+	if (log_level_parse(daemon->values.log_level, &level))
+		log_set_level(level);
+	return true;
+}
+
+static void free_config(struct daemon *daemon)
+{
+	if (!daemon->config_is_taken)
+		daemon->ops->config_free(daemon->config);
+}
+
+/* Put the place in the configuration before the sentence. Always false. */
+static bool value_error(struct daemon *daemon, unsigned line, const char *key)
+{
+	explain_key(daemon->values.path, line, key, daemon->error, sizeof(daemon->error));
 	return false;
 }
 
-/* --- files --------------------------------------------------------------------------------- */
-
-void daemon_tell_copy(const char *path)
+/* Users and groups that it names. */
+static bool look_up_names(struct daemon *daemon)
 {
-	char copy[PATH_MAX];
+	const struct daemon_config *values = &daemon->values;
+	const char *user = values->user.text, *group = values->control_group.text;
+	size_t size = sizeof(daemon->error);
 
-	if (secret_file_path(path, copy, sizeof(copy)) != path)
-		log_notice("%s: only root may read it; what systemd loaded at the start "
-			   "is used, and a change needs a restart",
-			   path);
+	if (!privdrop_lookup(user, NULL, &daemon->who, daemon->error, size))
+		return value_error(daemon, values->user.line, "user");
+	if (!privdrop_lookup(user, values->group.text, &daemon->who, daemon->error, size))
+		return value_error(daemon, values->group.line, "group");
+	daemon->control_group = group != NULL ? privdrop_group(group) : (gid_t)-1;
+	if (group == NULL || daemon->control_group != (gid_t)-1)
+		return true;
+	snprintf(daemon->error, size, "there is no group \"%s\"; create it or change it",
+		 group);
+	return value_error(daemon, values->control_group.line, "control.group");
+}
+
+static bool read_keys(struct daemon *daemon)
+{
+	daemon->config_is_taken = daemon->ops->keys.up(daemon);
+	return daemon->config_is_taken;
+}
+
+static void free_keys(struct daemon *daemon)
+{
+	daemon->ops->keys.down(daemon);
+}
+
+/* --- while we may still create directories, give files away and take low ports -------------- */
+
+static bool raise_limits(struct daemon *daemon)
+{
+	(void)daemon;
+	privdrop_raise_files();
+	return true;
+}
+
+static bool bind_control(struct daemon *daemon)
+{
+	const struct daemon_value *socket = &daemon->values.control_socket;
+
+	if (socket->text == NULL)
+		return true;
+	daemon->control = control_socket_bind(socket->text, daemon->who.uid,
+					      daemon->control_group, daemon->error,
+					      sizeof(daemon->error));
+	return daemon->control != NULL ||
+	       value_error(daemon, socket->line, "control.socket");
+}
+
+static void stop_control(struct daemon *daemon)
+{
+	control_socket_stop(daemon->control);
+	daemon->control = NULL;
+}
+
+static bool bind_metrics(struct daemon *daemon)
+{
+	const struct endpoint *where = &daemon->values.metrics_listen;
+
+	if (where->ip.family == IP_NONE)
+		return true;
+	daemon->metrics =
+		metrics_listener_bind(where, daemon->error, sizeof(daemon->error));
+	return daemon->metrics != NULL ||
+	       value_error(daemon, daemon->values.metrics_line, "metrics.listen");
+}
+
+static void stop_metrics(struct daemon *daemon)
+{
+	metrics_listener_stop(daemon->metrics);
+	daemon->metrics = NULL;
+}
+
+static bool drop_privileges(struct daemon *daemon)
+{
+	return privdrop_to(&daemon->who, daemon->ops->binds_later, daemon->error,
+			   sizeof(daemon->error));
 }
 
 /* --- signals and time ---------------------------------------------------------------------- */
 
-struct daemon_events {
-	struct event_base *base;
-	struct daemon_hooks hooks;
-	void *arg;
-	struct event *list[EVENTS_MAX];
-	size_t count;
-};
-
-static void asked_to_end(evutil_socket_t signal, short what, void *arg)
+static void on_end(evutil_socket_t signal, short what, void *arg)
 {
 	(void)what;
-	const struct daemon_events *events = arg;
+	const struct daemon *daemon = arg;
 
-	log_notice("ending on %s", strsignal((int)signal));
-	event_base_loopbreak(events->base);
+	log_notice("received SIG%s, stopping", sigabbrev_np((int)signal));
+	event_base_loopbreak(daemon->base);
 }
 
-static void asked_to_reload(evutil_socket_t signal, short what, void *arg)
+static void on_reload(evutil_socket_t signal, short what, void *arg)
 {
 	(void)signal;
 	(void)what;
-	const struct daemon_events *events = arg;
+	struct daemon *daemon = arg;
 
-	events->hooks.reload(events->arg);
+	notify_reloading();
+	daemon->ops->reload(daemon);
+	notify_ready();
 }
 
-static void asked_to_tell(evutil_socket_t signal, short what, void *arg)
+static void on_counters(evutil_socket_t signal, short what, void *arg)
 {
 	(void)signal;
 	(void)what;
-	const struct daemon_events *events = arg;
+	struct daemon *daemon = arg;
 
-	events->hooks.tell(events->arg);
+	daemon->ops->log_counters(daemon);
 }
 
-static void periodic_due(evutil_socket_t fd, short what, void *arg)
+static void tell_status(struct daemon *daemon)
+{
+	char line[sizeof(daemon->status.line)];
+
+	daemon->ops->status(daemon, line, sizeof(line));
+	notify_status(&daemon->status, line);
+}
+
+static void on_period(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	const struct daemon_events *events = arg;
+	struct daemon *daemon = arg;
 
-	events->hooks.periodic(events->arg);
+	daemon->ops->periodic(daemon);
+	tell_status(daemon);
 }
 
-static bool add(struct daemon_events *events, struct event *event,
-		const struct timeval *interval)
+static bool is_alive(void *arg)
 {
+	struct daemon *daemon = arg;
+
+	return daemon->ops->is_alive == NULL || daemon->ops->is_alive(daemon);
+}
+
+static bool add_event(struct daemon *daemon, struct event *event,
+		      const struct timeval *interval)
+{
+	assert(daemon->event_count < sizeof(daemon->events) / sizeof(daemon->events[0]));
 	if (event == NULL)
 		return false;
-	events->list[events->count++] = event;
+	daemon->events[daemon->event_count++] = event;
 	return event_add(event, interval) == 0;
 }
 
-static bool on_signal(struct daemon_events *events, int signal, event_callback_fn called)
+static bool on_signal(struct daemon *daemon, int signal, event_callback_fn called)
 {
-	return add(events, evsignal_new(events->base, signal, called, events), NULL);
+	return add_event(daemon, evsignal_new(daemon->base, signal, called, daemon),
+			 NULL);
 }
 
-struct daemon_events *daemon_events_new(struct event_base *base,
-					const struct daemon_hooks *hooks, void *arg)
+static bool make_loop(struct daemon *daemon)
 {
-	static const struct timeval interval = {.tv_sec = LOOK_AROUND_S};
-	struct daemon_events *events = calloc(1, sizeof(*events));
+	static const struct timeval period = {.tv_sec = PERIOD_S};
+	sigset_t all;
 
-	if (events == NULL)
-		return NULL;
-	events->base = base;
-	events->hooks = *hooks;
-	events->arg = arg;
-	if (on_signal(events, SIGTERM, asked_to_end) &&
-	    on_signal(events, SIGINT, asked_to_end) &&
-	    on_signal(events, SIGHUP, asked_to_reload) &&
-	    (hooks->tell == NULL || on_signal(events, SIGUSR1, asked_to_tell)) &&
-	    add(events, event_new(base, -1, EV_PERSIST, periodic_due, events), &interval))
-		return events;
-	daemon_events_free(events);
-	return NULL;
+	daemon->base = event_base_new();
+	if (daemon->base == NULL)
+		return daemon_no_memory(daemon);
+	daemon->inbox = inbox_new(daemon->base);
+	daemon->watchdog = watchdog_new(daemon->base, is_alive, daemon);
+	if (daemon->inbox == NULL || daemon->watchdog == NULL ||
+	    !on_signal(daemon, SIGTERM, on_end) || !on_signal(daemon, SIGINT, on_end) ||
+	    !on_signal(daemon, SIGHUP, on_reload) ||
+	    (daemon->ops->log_counters != NULL &&
+	     !on_signal(daemon, SIGUSR1, on_counters)) ||
+	    !add_event(daemon, event_new(daemon->base, -1, EV_PERSIST, on_period, daemon),
+		       &period))
+		return daemon_no_memory(daemon);
+	/* Threads that are made from now on inherit this: signals are main's alone. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &daemon->signals);
+	return true;
 }
 
-void daemon_events_free(struct daemon_events *events)
+static void free_loop(struct daemon *daemon)
 {
-	if (events == NULL)
-		return;
-	for (size_t i = 0; i < events->count; i++)
-		event_free(events->list[i]);
-	free(events);
+	while (daemon->event_count > 0)
+		event_free(daemon->events[--daemon->event_count]);
+	watchdog_free(daemon->watchdog);
+	inbox_free(daemon->inbox);
+	if (daemon->base != NULL)
+		event_base_free(daemon->base);
+}
+
+/* --- serving ------------------------------------------------------------------------------- */
+
+static bool self_test(struct daemon *daemon)
+{
+	return daemon->ops->self_test(daemon);
+}
+
+static bool start_answers(struct daemon *daemon)
+{
+	const struct daemon_ops *ops = daemon->ops;
+	size_t size = sizeof(daemon->error);
+	struct metrics_source source;
+
+	if (daemon->control != NULL &&
+	    !control_socket_start(daemon->control, ops->routes, ops->route_count,
+				  ops->routes_arg, daemon->error, size))
+		return value_error(daemon, daemon->values.control_socket.line,
+				   "control.socket");
+	if (daemon->metrics != NULL &&
+	    (!ops->metrics(daemon, &source) ||
+	     !metrics_listener_start(daemon->metrics, &source, daemon->error, size)))
+		return value_error(daemon, daemon->values.metrics_line, "metrics.listen");
+	return true;
+}
+
+/* What these threads wait for is answered or refused before they are waited for. */
+static void stop_answers(struct daemon *daemon)
+{
+	inbox_close(daemon->inbox);
+	stop_control(daemon);
+	stop_metrics(daemon);
+}
+
+static bool serve(struct daemon *daemon)
+{
+	pthread_sigmask(SIG_SETMASK, &daemon->signals, NULL);
+	daemon->ops->serving(daemon);
+	notify_ready();
+	tell_status(daemon);
+	event_base_dispatch(daemon->base);
+	notify_stopping();
+	if (daemon->ops->log_counters != NULL)
+		daemon->ops->log_counters(daemon);
+	return true;
+}
+
+/* --- the stages ---------------------------------------------------------------------------- */
+
+struct step {
+	const struct daemon_stage *stage;
+	int status; /* of the process, if it does not go up */
+	bool in_check;
+};
+
+static bool step_is_due(const struct step *step, bool check)
+{
+	return !check || step->in_check;
+}
+
+int daemon_run(const struct daemon_ops *ops, int argc, char **argv)
+{
+	static const struct daemon_stage
+		config = {"configuration", load_config, free_config},
+		names = {"names", look_up_names, NULL},
+		limits = {"limits", raise_limits, NULL},
+		control = {"control socket", bind_control, stop_control},
+		metrics = {"metrics", bind_metrics, stop_metrics},
+		keys = {"keys", read_keys, free_keys},
+		privileges = {"privileges", drop_privileges, NULL},
+		loop = {"loop", make_loop, free_loop},
+		test = {"self-test", self_test, NULL},
+		answers = {"answers", start_answers, stop_answers},
+		service = {"service", serve, NULL};
+	const struct step steps[] = {
+		{&config, DAEMON_EXIT_CONFIG, true}, {&names, DAEMON_EXIT_CONFIG, true},
+		{&ops->prepare, EXIT_FAILURE, true}, {&limits, EXIT_FAILURE, false},
+		{&ops->bind, EXIT_FAILURE, false},   {&control, EXIT_FAILURE, false},
+		{&metrics, EXIT_FAILURE, false},     {&keys, DAEMON_EXIT_CONFIG, true},
+		{&privileges, EXIT_FAILURE, false},  {&loop, EXIT_FAILURE, false},
+		{&ops->work, EXIT_FAILURE, false},   {&test, DAEMON_EXIT_CONFIG, false},
+		{&answers, EXIT_FAILURE, false},     {&service, EXIT_FAILURE, false},
+	};
+	const struct arguments arguments = read_arguments(ops, argc, argv);
+	struct daemon daemon = {.ops = ops, .values.path = arguments.config};
+	size_t count = sizeof(steps) / sizeof(steps[0]), reached = 0;
+	int status = EXIT_SUCCESS;
+
+	log_open(ops->name);
+	signal(SIGPIPE, SIG_IGN);
+	for (; reached < count && status == EXIT_SUCCESS; reached++) {
+		const struct step *step = &steps[reached];
+
+		if (!step_is_due(step, arguments.check))
+			continue;
+		log_debug("start: %s", step->stage->name);
+		if (!step->stage->up(&daemon))
+			status = step->status;
+	}
+	if (status != EXIT_SUCCESS)
+		log_error("%s", daemon.error);
+	else if (arguments.check)
+		printf("%s: good\n", arguments.config);
+	while (reached-- > 0) {
+		const struct step *step = &steps[reached];
+
+		if (step_is_due(step, arguments.check) && step->stage->down != NULL)
+			step->stage->down(&daemon);
+	}
+	libevent_global_shutdown();
+	return status;
 }

@@ -1,87 +1,136 @@
 /*
- * daemon.h - what both daemons do alike around their work: the command line, the users and
- * groups that their configuration names, signals, and a look around every few seconds.
+ * daemon.h - the life of a daemon, written once for both:
+ *
+ *   arguments, configuration, names, prepare, limits, bind, control socket, metrics, keys,
+ *   privileges, loop, work, self-test, answers, READY=1 ... STOPPING=1
+ *
+ * A stage goes up in that order and down in reverse from wherever the start stopped. --check
+ * goes through those that open nothing. What a daemon does in its own stages, and where its
+ * values are, it says in struct daemon_ops.
+ *
+ * Threads  main's. A thread that a stage makes inherits a mask that blocks all signals.
  */
 #ifndef BASE_DAEMON_H
 #define BASE_DAEMON_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "base/notify.h"
 #include "base/privdrop.h"
+#include "stun/endpoint.h"
 
+struct config;
+struct control_route;
+struct daemon;
+struct event;
 struct event_base;
+struct inbox;
+struct control_socket;
+struct metrics_listener;
+struct watchdog;
+struct metrics_source;
 
 enum daemon_exit {
 	DAEMON_EXIT_USAGE = 2,
 	DAEMON_EXIT_CONFIG = 3, /* the configuration, or a file that it names */
 };
 
-/* --- the command line ---------------------------------------------------------------------- */
+/* --- what a daemon says of itself ---------------------------------------------------------- */
 
-struct daemon_program {
+struct daemon_stage {
 	const char *name;
-	const char *purpose; /* for --help, as are the signals; whole lines */
-	const char *signals;
-	const char *config; /* path of its file if none is given */
-	void (*print_keys)(FILE *out);
+	bool (*up)(struct daemon *daemon); /* false with a sentence in daemon->error */
+	/* Also takes down what a failed up() left half done. NULL: nothing to undo. */
+	void (*down)(struct daemon *daemon);
 };
 
-struct daemon_arguments {
-	const char *config; /* borrowed */
-	bool check;         /* stop after the configuration and the files it names */
-};
-
-/* Ends the process where the arguments ask only for text, or are wrong. */
-struct daemon_arguments daemon_read_arguments(const struct daemon_program *program,
-					      int argc, char **argv);
-
-/* --- users and groups ---------------------------------------------------------------------- */
-
-struct daemon_name {
+/* A value of the configuration; borrowed from it. */
+struct daemon_value {
 	const char *text; /* NULL: not given */
-	unsigned line;    /* of the configuration, as explain_key() takes it */
+	unsigned line;    /* of the file, as explain_key() takes it */
 };
 
-/* As configured. */
-struct daemon_names {
-	const char *path; /* of the configuration */
-	struct daemon_name user, group, control_group;
+/* The values that every daemon has. */
+struct daemon_config {
+	const char *path, *log_level;
+	struct daemon_value user, group, control_socket, control_group;
+	struct endpoint metrics_listen; /* of family IP_NONE: nowhere */
+	unsigned metrics_line;
 };
 
-struct daemon_identity {
-	struct privdrop_identity who; /* whom to become */
-	gid_t control_group;          /* (gid_t)-1: none */
+struct daemon_ops {
+	const char *name;
+	const char *purpose, *signals; /* whole lines, for --help */
+	const char *config;            /* path of its file if none is given */
+	bool binds_later; /* a reload may bind low ports: keep that capability */
+	void *self;       /* the daemon's own state */
+
+	struct config *(*config_load)(const char *path, char *error, size_t error_size);
+	void (*config_free)(struct config *config);
+	void (*config_values)(const struct config *config, struct daemon_config *values);
+	void (*config_print_keys)(FILE *out);
+
+	struct daemon_stage prepare; /* with --check too: opens and binds nothing */
+	struct daemon_stage bind;    /* the ports it serves, while still privileged */
+	/* With --check too: files that the configuration names. On success they own it. */
+	struct daemon_stage keys;
+	struct daemon_stage work; /* what turns in the loop or in threads */
+
+	/* The keys are to blame if it fails, and starting again does not help. */
+	bool (*self_test)(struct daemon *daemon);
+	/* What GET /metrics answers from, while work is up. False with a sentence in error. */
+	bool (*metrics)(struct daemon *daemon, struct metrics_source *source);
+	const struct control_route *routes;
+	size_t route_count;
+	void *routes_arg;
+
+	/* In the loop of main, but for serving(), which says so in the log just before. */
+	void (*serving)(struct daemon *daemon);
+	void (*reload)(struct daemon *daemon); /* SIGHUP */
+	void (*periodic)(
+		struct daemon *daemon); /* every two seconds: files may have changed */
+	void (*status)(struct daemon *daemon, char *line,
+		       size_t size);                 /* for systemctl */
+	bool (*is_alive)(struct daemon *daemon);     /* NULL: if its loop turns */
+	void (*log_counters)(struct daemon *daemon); /* SIGUSR1 and at the end; or NULL */
 };
 
-/* False with a sentence in error that begins with the place in the configuration. */
-bool daemon_look_up(const struct daemon_names *names, struct daemon_identity *out,
-		    char *error, size_t error_size);
+/* Run until SIGTERM; returns the exit status. */
+int daemon_run(const struct daemon_ops *ops, int argc, char **argv);
+
+/* --- what the stages of a daemon work with --------------------------------------------------- */
+
+struct daemon {
+	const struct daemon_ops *ops;
+	struct config *config; /* as loaded; a reload may replace it once the loop turns */
+	struct event_base *base; /* of main, from work on */
+	struct inbox *inbox;     /* of main, from work on */
+	char error[512];
+
+	/* Only daemon.c uses what follows. */
+	struct daemon_config values;
+	bool config_is_taken; /* by the keys stage */
+	struct privdrop_identity who;
+	gid_t control_group; /* (gid_t)-1: none */
+	struct control_socket *control;
+	struct metrics_listener *metrics;
+	struct watchdog *watchdog;
+	struct event *events[5];
+	size_t event_count;
+	sigset_t signals;            /* as they were before threads were made */
+	struct notify_status status; /* as systemd has it */
+};
+
+/* "out of memory" as the error. Always false. */
+bool daemon_no_memory(struct daemon *daemon);
 
 /* --- files --------------------------------------------------------------------------------- */
 
 /* Log that changes of that file wait for the next start, if that is so (base/secret_file). */
 void daemon_tell_copy(const char *path);
-
-/* --- signals and time ---------------------------------------------------------------------- */
-
-/* Called in the loop, with the arg of daemon_events_new(). */
-struct daemon_hooks {
-	void (*reload)(void *arg);   /* SIGHUP */
-	void (*tell)(void *arg);     /* SIGUSR1; NULL: it is left alone */
-	void (*periodic)(void *arg); /* every two seconds: files may have changed */
-};
-
-struct daemon_events;
-
-/*
- * From now on SIGTERM and SIGINT break the loop, and hooks, which are copied, are called. NULL
- * if out of memory.
- */
-struct daemon_events *daemon_events_new(struct event_base *base,
-					const struct daemon_hooks *hooks, void *arg);
-void daemon_events_free(struct daemon_events *events); /* before base; NULL is allowed */
 
 #endif

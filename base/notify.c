@@ -1,11 +1,11 @@
 /*
- * notify.c - where we are in our life, for systemd.
+ * notify.c - see notify.h.
  */
 #include "base/notify.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include <systemd/sd-daemon.h>
@@ -30,15 +30,15 @@ void notify_stopping(void)
 	sd_notify(0, "STOPPING=1");
 }
 
-void notify_status(const char *format, ...)
+void notify_status(struct notify_status *last, const char *line)
 {
-	char text[256];
-	va_list args;
+	char now[sizeof(last->line)];
 
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	sd_notifyf(0, "STATUS=%s", text);
+	snprintf(now, sizeof(now), "%s", line);
+	if (strcmp(now, last->line) == 0)
+		return;
+	memcpy(last->line, now, sizeof(now));
+	sd_notifyf(0, "STATUS=%s", now);
 }
 
 uint64_t notify_watchdog_ms(void)

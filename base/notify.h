@@ -1,5 +1,5 @@
 /*
- * notify.h - where we are in our life, for systemd. Does nothing when nobody asked.
+ * notify.h - what a daemon tells systemd. Does nothing where systemd does not listen.
  *
  * Threads  main only.
  */
@@ -13,12 +13,16 @@ void notify_ready(void);
 void notify_reloading(void);
 void notify_stopping(void);
 
-/* The line that systemctl status shows. */
-void notify_status(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The line that systemctl status shows. All zero at first. */
+struct notify_status {
+	char line[160];
+};
+/* Send the line if it differs from the last one, which the caller keeps; it may be cut. */
+void notify_status(struct notify_status *last, const char *line);
 
-/* How often notify_alive() is expected, in milliseconds; 0: nobody waits for it. */
+/* How often notify_alive() is expected, in milliseconds; 0: never. */
 uint64_t notify_watchdog_ms(void);
-/* Whoever stays away longer is killed and started again (WatchdogSec=). */
+/* A process that stays silent longer is killed and started again (WatchdogSec=). */
 void notify_alive(void);
 
 #endif

@@ -1,10 +1,7 @@
 /*
- * main.c - the start of mediarelayd, in this order and no other: arguments, configuration
- * (--check stops here), bind, keys, drop privileges, workers, self-test, READY=1. Afterwards main waits
- * for signals, changed files and changed addresses.
+ * main.c - mediarelayd: its stages in the life of a daemon (base/daemon.h).
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
-#include "base/control/control_socket.h"
 #include "base/daemon.h"
-#include "base/inbox.h"
 #include "base/log.h"
-#include "base/notify.h"
-#include "base/privdrop.h"
+#include "base/metrics/metrics_listener.h"
 #include "base/watchdog.h"
 #include "relay/core/ids.h"
 #include "relay/core/shared.h"
@@ -39,36 +31,32 @@
 #include "relay/worker.h"
 #include "stun/integrity.h"
 
-/* Everything main owns, in the order in which it comes into being. */
-struct daemon {
-	struct config *config; /* reload's from the moment there is one */
-	struct front_sockets *sockets;
+struct mediarelayd {
 	struct relay relay;
-	struct reload *reload;
-	struct event_base *base;
+	struct front_sockets *sockets; /* one set for each worker */
 	struct addresses *addresses;
-	struct watchdog *watchdog;
-	uint64_t heartbeats[WORKERS_MAX]; /* as of the last feeding */
-	struct status_line status;
-	bool failed_itself; /* the self-test: the keys are to blame, and trying again is vain */
-	struct control_socket *control;
 	struct metrics_http *metrics_http;
-	struct daemon_identity identity;
-	char error[512];
+	struct status_line status;
+	uint64_t heartbeats[WORKERS_MAX]; /* as of the last feeding of the watchdog */
 };
 
-static const struct daemon_program program = {
-	.name = "mediarelayd",
-	.purpose = "STUN/TURN relay with an inside and an outside.",
-	.signals = "SIGHUP reloads, SIGTERM ends.",
-	.config = SYSCONFDIR "/avedge/mediarelayd.conf",
-	.print_keys = config_print_keys,
-};
-
-static bool no_memory(struct daemon *daemon)
+static struct mediarelayd *self_of(const struct daemon *daemon)
 {
-	snprintf(daemon->error, sizeof(daemon->error), "out of memory");
-	return false;
+	return daemon->ops->self;
+}
+
+static void config_values(const struct config *config, struct daemon_config *values)
+{
+	*values = (struct daemon_config){
+		.path = config->path,
+		.log_level = config->log.level,
+		.user = {config->user, config->lines.user},
+		.group = {config->group, config->lines.group},
+		.control_socket = {config->control.socket, config->lines.control_socket},
+		.control_group = {config->control.group, config->lines.control_group},
+		.metrics_listen = config->metrics.listen,
+		.metrics_line = config->lines.metrics_listen,
+	};
 }
 
 static void random_bytes(void *buf, size_t len)
@@ -86,15 +74,17 @@ static uint64_t monotonic_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+/* --- prepare: what the workers share --------------------------------------------------------- */
+
 /* Fronts and outside addresses as configured, before anything of them is open. */
 static bool make_network(struct daemon *daemon)
 {
 	struct network *network = network_new();
 	struct network_view first;
 
-	daemon->relay.network = network;
+	self_of(daemon)->relay.network = network;
 	if (network == NULL)
-		return no_memory(daemon);
+		return daemon_no_memory(daemon);
 	if (!network_plan(network, daemon->config, &first, daemon->error,
 			  sizeof(daemon->error)))
 		return false;
@@ -102,12 +92,12 @@ static bool make_network(struct daemon *daemon)
 	return true;
 }
 
-/* What the workers share. */
-static bool make_shared(struct daemon *daemon)
+static bool prepare(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
 	const struct config_side *outside = &config->sides[SIDE_OUTSIDE];
-	struct turn_shared *shared = &daemon->relay.shared;
+	struct relay *relay = &self_of(daemon)->relay;
+	struct turn_shared *shared = &relay->shared;
 	size_t ports = (size_t)(config->relay.last - config->relay.first + 1) *
 		       outside->address_count;
 	struct shared_sizes sizes = {
@@ -122,365 +112,285 @@ static bool make_shared(struct daemon *daemon)
 		.owners = 2 * ports, /* an allocation on each, UDP and TCP */
 	};
 
+	relay->config = config;
+	relay->started_s = time(NULL);
+	relay->started_ms = monotonic_ms();
 	if (!make_network(daemon))
 		return false;
-	shared->relay = network_view(daemon->relay.network)->relay;
+	shared->relay = network_view(relay->network)->relay;
 	shared->relay_count = PORT_POOL_ADDRESSES_MAX;
-	shared->fronts = network_view(daemon->relay.network)->fronts;
+	shared->fronts = network_view(relay->network)->fronts;
 	shared->front_count = FRONTS_MAX;
 	shared->allocations_total = config->fixed_limits.allocations_total;
 	random_bytes(&shared->hash_key, sizeof(shared->hash_key));
 	random_bytes(&sizes.pool.seed, sizeof(sizes.pool.seed));
 	random_bytes(&sizes.tcp_seed, sizeof(sizes.tcp_seed));
-	return shared_make(shared, &sizes) ? true : no_memory(daemon);
+	return shared_make(shared, &sizes) ? true : daemon_no_memory(daemon);
+}
+
+static void unprepare(struct daemon *daemon)
+{
+	struct relay *relay = &self_of(daemon)->relay;
+
+	shared_free(&relay->shared);
+	network_free(relay->network);
+}
+
+/* --- bind -------------------------------------------------------------------------------------- */
+
+static size_t worker_count(const struct config *config)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (config->workers != 0)
+		return config->workers;
+	return cpus < 1 ? 1 : cpus > WORKERS_MAX ? WORKERS_MAX : (size_t)cpus;
 }
 
 static bool bind_fronts(struct daemon *daemon)
 {
-	struct relay *relay = &daemon->relay;
-	const struct network_view *view = network_view(relay->network);
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct mediarelayd *self = self_of(daemon);
+	const struct network_view *view = network_view(self->relay.network);
 	bool fronts[FRONTS_MAX], addresses[PORT_POOL_ADDRESSES_MAX];
 
-	relay->worker_count = daemon->config->workers;
-	if (relay->worker_count == 0)
-		relay->worker_count = cpus < 1             ? 1
-				      : cpus > WORKERS_MAX ? WORKERS_MAX
-							   : (size_t)cpus;
-	daemon->sockets = calloc(relay->worker_count, sizeof(*daemon->sockets));
-	if (daemon->sockets == NULL)
-		return no_memory(daemon);
+	self->relay.worker_count = worker_count(daemon->config);
+	self->sockets = calloc(self->relay.worker_count, sizeof(*self->sockets));
+	if (self->sockets == NULL)
+		return daemon_no_memory(daemon);
 	for (size_t i = 0; i < FRONTS_MAX; i++)
 		fronts[i] = view->front_states[i] == NETWORK_SERVING;
 	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++)
 		addresses[i] = view->relay_states[i] == NETWORK_SERVING;
-	return fronts_bind(daemon->config, view->fronts, fronts, daemon->sockets,
-			   relay->worker_count, daemon->error, sizeof(daemon->error)) &&
+	return fronts_bind(daemon->config, view->fronts, fronts, self->sockets,
+			   self->relay.worker_count, daemon->error,
+			   sizeof(daemon->error)) &&
 	       fronts_try_outside(daemon->config, view->relay, addresses, daemon->error,
 				  sizeof(daemon->error));
 }
 
-static bool read_settings(struct daemon *daemon)
+static void unbind_fronts(struct daemon *daemon)
+{
+	free(self_of(daemon)->sockets); /* workers have adopted what is open */
+}
+
+/* --- keys -------------------------------------------------------------------------------------- */
+
+static bool read_keys(struct daemon *daemon)
 {
 	struct nonce_key nonce_key = {.lifetime_s = daemon->config->nonce_lifetime_s};
+	struct relay *relay = &self_of(daemon)->relay;
 
 	if (!stun_integrity_ready()) {
 		snprintf(
 			daemon->error, sizeof(daemon->error),
-			"OpenSSL offers no MD5, SHA-1 or SHA-256; a FIPS policy may be why");
+			"OpenSSL offers no MD5, SHA-1 or SHA-256; check its FIPS policy");
 		return false;
 	}
-
 	random_bytes(nonce_key.bytes, sizeof(nonce_key.bytes));
-	daemon->reload = reload_new(&daemon->relay, daemon->config, &nonce_key,
-				    daemon->error, sizeof(daemon->error));
-	return daemon->reload != NULL;
+	relay->reload = reload_new(relay, daemon->config, &nonce_key, daemon->error,
+				   sizeof(daemon->error));
+	return relay->reload != NULL;
 }
 
-/* Users and groups that the configuration names. */
-static bool look_up_names(struct daemon *daemon)
+static void free_keys(struct daemon *daemon)
 {
-	const struct config *config = daemon->config;
-	const struct daemon_names names = {
-		.path = config->path,
-		.user = {config->user, config->lines.user},
-		.group = {config->group, config->lines.group},
-		.control_group = {config->control.group, config->lines.control_group},
-	};
-
-	return daemon_look_up(&names, &daemon->identity, daemon->error,
-			      sizeof(daemon->error));
+	reload_free(self_of(daemon)->relay.reload);
 }
 
-/* Put the place in the configuration before the sentence. Always false. */
-static bool blame(struct daemon *daemon, unsigned line, const char *key)
+/* --- work: threads, and what main watches ------------------------------------------------------- */
+
+static bool make_worker(struct daemon *daemon, size_t index)
 {
-	config_blame(daemon->config, line, key, daemon->error, sizeof(daemon->error));
-	return false;
-}
+	struct mediarelayd *self = self_of(daemon);
+	struct settings *settings = settings_ref(reload_settings(self->relay.reload));
+	struct worker *worker = worker_new(&self->relay, (unsigned)index, settings,
+					   daemon->error, sizeof(daemon->error));
 
-/* While we may still create folders and give files away. */
-static bool bind_control(struct daemon *daemon)
-{
-	const char *socket = daemon->config->control.socket;
-
-	if (socket == NULL)
-		return true;
-	daemon->control = control_socket_bind(socket, daemon->identity.who.uid,
-					      daemon->identity.control_group,
-					      daemon->error, sizeof(daemon->error));
-	return daemon->control != NULL ||
-	       blame(daemon, daemon->config->lines.control_socket, "control.socket");
-}
-
-static bool bind_metrics_http(struct daemon *daemon)
-{
-	const struct endpoint *where = &daemon->config->metrics.listen;
-
-	if (where->ip.family == IP_NONE)
-		return true;
-	daemon->metrics_http =
-		metrics_http_bind(where, daemon->error, sizeof(daemon->error));
-	return daemon->metrics_http != NULL ||
-	       blame(daemon, daemon->config->lines.metrics_listen, "metrics.listen");
-}
-
-/* A reload may add a listener on a low port. */
-static bool drop_privileges(struct daemon *daemon)
-{
-	return bind_control(daemon) && bind_metrics_http(daemon) &&
-	       privdrop_to(&daemon->identity.who, true, daemon->error,
-			   sizeof(daemon->error));
+	self->relay.workers[index] = worker;
+	if (worker == NULL) {
+		settings_unref(settings);
+		return false;
+	}
+	if (!worker_adopt(worker, &self->sockets[index]) ||
+	    !heartbeat_start(&worker->heartbeat, worker->base, watchdog_heartbeat_ms()))
+		return daemon_no_memory(daemon);
+	return true;
 }
 
 static bool make_workers(struct daemon *daemon)
 {
-	struct relay *relay = &daemon->relay;
-	size_t count = relay->worker_count;
+	struct relay *relay = &self_of(daemon)->relay;
 
-	relay->workers = calloc(count, sizeof(*relay->workers));
-	relay->shared.half_open =
-		quota_new(count * daemon->config->fixed_limits.unauthenticated);
+	relay->workers = calloc(relay->worker_count, sizeof(*relay->workers));
+	relay->shared.half_open = quota_new(relay->worker_count *
+					    daemon->config->fixed_limits.unauthenticated);
 	if (relay->workers == NULL || relay->shared.half_open == NULL)
-		return no_memory(daemon);
-	for (size_t i = 0; i < count; i++) {
-		struct settings *settings = settings_ref(reload_settings(daemon->reload));
-		relay->workers[i] = worker_new(relay, (unsigned)i, settings,
-					       daemon->error, sizeof(daemon->error));
-		if (relay->workers[i] == NULL) {
-			settings_unref(settings);
+		return daemon_no_memory(daemon);
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		if (!make_worker(daemon, i))
 			return false;
-		}
-		if (!worker_adopt(relay->workers[i], &daemon->sockets[i]) ||
-		    !heartbeat_start(&relay->workers[i]->heartbeat,
-				     relay->workers[i]->base, watchdog_heartbeat_ms()))
-			return no_memory(daemon);
 	}
 	return true;
 }
 
-/* What other threads ask of main, and what workers tell them. */
-static bool open_inbox(struct daemon *daemon)
+static bool no_thread(struct daemon *daemon, int error)
 {
-	struct relay *relay = &daemon->relay;
-
-	relay->main = inbox_new(daemon->base);
-	relay->drain = drain_new(daemon->base, relay);
-	relay->records = records_new(RECORDS_KEPT);
-	relay->reload = daemon->reload;
-	return relay->main != NULL && relay->drain != NULL && relay->records != NULL
-		       ? true
-		       : no_memory(daemon);
+	snprintf(daemon->error, sizeof(daemon->error), "thread: %s", strerror(error));
+	return false;
 }
 
-static bool start_workers(struct daemon *daemon)
+static bool start_threads(struct daemon *daemon)
 {
-	sigset_t all, before;
+	struct relay *relay = &self_of(daemon)->relay;
 
-	/* Signals are main's alone. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	daemon->relay.record_writer = record_writer_start(daemon->relay.records);
-	if (daemon->relay.record_writer == NULL) {
-		snprintf(daemon->error, sizeof(daemon->error), "thread: %s",
-			 strerror(errno));
-		return false;
+	relay->record_writer = record_writer_start(relay->records);
+	if (relay->record_writer == NULL)
+		return no_thread(daemon, errno);
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		int error = worker_start(relay->workers[i]);
+
+		if (error != 0)
+			return no_thread(daemon, error);
 	}
-	for (size_t i = 0; i < daemon->relay.worker_count; i++) {
-		int error = worker_start(daemon->relay.workers[i]);
-		if (error != 0) {
-			snprintf(daemon->error, sizeof(daemon->error), "thread: %s",
-				 strerror(error));
-			return false;
-		}
-	}
-	if (!self_test(&daemon->relay, time(NULL), daemon->error,
-		       sizeof(daemon->error))) {
-		daemon->failed_itself = true;
-		return false;
-	}
-	if (daemon->control != NULL &&
-	    !control_socket_start(daemon->control, control_routes, control_route_count,
-				  &daemon->relay, daemon->error, sizeof(daemon->error)))
-		return blame(daemon, daemon->config->lines.control_socket,
-			     "control.socket");
-	if (daemon->metrics_http != NULL &&
-	    !metrics_http_start(daemon->metrics_http, &daemon->relay, daemon->error,
-				sizeof(daemon->error)))
-		return blame(daemon, daemon->config->lines.metrics_listen,
-			     "metrics.listen");
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return true;
-}
-
-static void asked_to_reload(void *arg)
-{
-	struct daemon *daemon = arg;
-
-	notify_reloading();
-	reload_configuration(daemon->reload, NULL);
-	notify_ready();
-}
-
-/* What systemctl status shows. */
-static void tell_status(struct daemon *daemon)
-{
-	struct drain_state drain;
-	struct counters sum;
-
-	relay_counters(&daemon->relay, &sum);
-	drain = drain_state(daemon->relay.drain);
-	if (status_line_update(&daemon->status, &sum, &drain, monotonic_ms()))
-		notify_status("%s", daemon->status.text);
-}
-
-static void periodic(void *arg)
-{
-	struct daemon *daemon = arg;
-
-	reload_watched_files(daemon->reload);
-	reload_retired(daemon->reload);
-	tell_status(daemon);
 }
 
 static void host_changed(void *arg, struct host_addresses *now)
 {
-	struct daemon *daemon = arg;
+	struct mediarelayd *self = arg;
 
-	reload_host_addresses(daemon->reload, now);
+	reload_host_addresses(self->relay.reload, now);
+}
+
+static bool start_work(struct daemon *daemon)
+{
+	struct mediarelayd *self = self_of(daemon);
+	struct relay *relay = &self->relay;
+
+	relay->main = daemon->inbox;
+	relay->drain = drain_new(daemon->base, relay);
+	relay->records = records_new(RECORDS_KEPT);
+	if (relay->drain == NULL || relay->records == NULL)
+		return daemon_no_memory(daemon);
+	self->addresses = addresses_watch(daemon->base, host_changed, self);
+	if (self->addresses == NULL) {
+		snprintf(daemon->error, sizeof(daemon->error), "netlink: %s",
+			 strerror(errno));
+		return false;
+	}
+	return make_workers(daemon) && start_threads(daemon);
+}
+
+static void stop_work(struct daemon *daemon)
+{
+	struct mediarelayd *self = self_of(daemon);
+	struct relay *relay = &self->relay;
+	size_t count = relay->workers != NULL ? relay->worker_count : 0;
+
+	metrics_http_free(self->metrics_http);
+	drain_free(relay->drain);
+	addresses_free(self->addresses);
+	for (size_t i = 0; i < count; i++) {
+		if (relay->workers[i] != NULL)
+			worker_stop(relay->workers[i]);
+	}
+	for (size_t i = 0; i < count; i++)
+		worker_free(relay->workers[i]);
+	free(relay->workers);
+	record_writer_stop(relay->record_writer);
+	records_free(relay->records);
+}
+
+static bool self_test(struct daemon *daemon)
+{
+	return relay_self_test(&self_of(daemon)->relay, time(NULL), daemon->error,
+			       sizeof(daemon->error));
+}
+
+static bool metrics(struct daemon *daemon, struct metrics_source *source)
+{
+	struct mediarelayd *self = self_of(daemon);
+
+	self->metrics_http = metrics_http_new(&self->relay, source);
+	return self->metrics_http != NULL ? true : daemon_no_memory(daemon);
+}
+
+/* --- in the loop ------------------------------------------------------------------------------- */
+
+static void serving(struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+	size_t addresses = config->sides[SIDE_OUTSIDE].address_count;
+
+	log_notice("serving: %zu workers, relay ports %u-%u on %zu outside address%s",
+		   self_of(daemon)->relay.worker_count, config->relay.first,
+		   config->relay.last, addresses, addresses == 1 ? "" : "es");
+}
+
+static void reload(struct daemon *daemon)
+{
+	reload_configuration(self_of(daemon)->relay.reload, NULL);
+}
+
+static void periodic(struct daemon *daemon)
+{
+	struct reload *reload = self_of(daemon)->relay.reload;
+
+	reload_watched_files(reload);
+	reload_retired(reload);
+}
+
+static void status(struct daemon *daemon, char *line, size_t size)
+{
+	struct mediarelayd *self = self_of(daemon);
+	struct drain_state drain = drain_state(self->relay.drain);
+	struct counters sum;
+
+	relay_counters(&self->relay, &sum);
+	status_line_write(&self->status, &sum, &drain, monotonic_ms(), line, size);
 }
 
 /* A call on a worker that stands still is dead; a restart at least ends the waiting. */
-static bool workers_live(void *arg)
+static bool is_alive(struct daemon *daemon)
 {
-	struct daemon *daemon = arg;
+	struct mediarelayd *self = self_of(daemon);
 	size_t still;
 
-	if (heartbeat_all_moved(&daemon->relay, daemon->heartbeats, &still))
+	if (heartbeat_all_moved(&self->relay, self->heartbeats, &still))
 		return true;
 	log_warning("worker %zu has stood still since the watchdog was last fed", still);
 	return false;
 }
 
-static bool serve(struct daemon *daemon)
-{
-	static const struct daemon_hooks hooks = {
-		.reload = asked_to_reload,
-		.periodic = periodic,
-	};
-	const struct config_side *outside = &daemon->config->sides[SIDE_OUTSIDE];
-	struct daemon_events *events = daemon_events_new(daemon->base, &hooks, daemon);
-	bool ok = false;
-
-	daemon->watchdog = watchdog_new(daemon->base, workers_live, daemon);
-	daemon->addresses = addresses_watch(daemon->base, host_changed, daemon);
-	if (daemon->addresses == NULL)
-		snprintf(daemon->error, sizeof(daemon->error), "netlink: %s",
-			 strerror(errno));
-	else if (events == NULL || daemon->watchdog == NULL)
-		no_memory(daemon);
-	else
-		ok = start_workers(daemon);
-	if (ok) {
-		log_notice(
-			"serving: %zu workers, relay ports %u-%u on %zu outside address%s",
-			daemon->relay.worker_count, daemon->config->relay.first,
-			daemon->config->relay.last, outside->address_count,
-			outside->address_count == 1 ? "" : "es");
-		notify_ready();
-		tell_status(daemon);
-		event_base_dispatch(daemon->base);
-		notify_stopping();
-	}
-	daemon_events_free(events);
-	return ok;
-}
-
-static void take_down(struct daemon *daemon)
-{
-	struct relay *relay = &daemon->relay;
-
-	/* Whoever still waits for main is let go before its thread is waited for. */
-	if (relay->main != NULL)
-		inbox_close(relay->main);
-	control_socket_stop(daemon->control);
-	metrics_http_stop(daemon->metrics_http);
-	drain_free(relay->drain);
-	inbox_free(relay->main);
-	addresses_free(daemon->addresses);
-	watchdog_free(daemon->watchdog);
-	for (size_t i = 0; relay->workers != NULL && i < relay->worker_count; i++) {
-		if (relay->workers[i] != NULL)
-			worker_stop(relay->workers[i]);
-	}
-	for (size_t i = 0; relay->workers != NULL && i < relay->worker_count; i++)
-		worker_free(relay->workers[i]);
-	free(relay->workers);
-	record_writer_stop(relay->record_writer);
-	records_free(relay->records);
-	if (daemon->base != NULL)
-		event_base_free(daemon->base);
-	if (daemon->reload != NULL)
-		reload_free(daemon->reload);
-	else
-		config_free(daemon->config);
-	shared_free(&relay->shared);
-	network_free(relay->network);
-	free(daemon->sockets);
-	libevent_global_shutdown();
-}
-
-static int run(struct daemon *daemon, const struct daemon_arguments *arguments)
-{
-	struct relay *relay = &daemon->relay;
-	enum log_level level;
-
-	daemon->config =
-		config_load(arguments->config, daemon->error, sizeof(daemon->error));
-	if (daemon->config == NULL)
-		return DAEMON_EXIT_CONFIG;
-	if (log_level_parse(daemon->config->log.level, &level))
-		log_set_level(level);
-	relay->config = daemon->config;
-	relay->started_s = time(NULL);
-	relay->started_ms = monotonic_ms();
-	if (!look_up_names(daemon))
-		return DAEMON_EXIT_CONFIG;
-	if (!make_shared(daemon))
-		return EXIT_FAILURE;
-	if (arguments->check) {
-		if (!read_settings(daemon))
-			return DAEMON_EXIT_CONFIG;
-		printf("%s: good\n", arguments->config);
-		return EXIT_SUCCESS;
-	}
-
-	privdrop_raise_files();
-	if (!bind_fronts(daemon))
-		return EXIT_FAILURE;
-	if (!read_settings(daemon))
-		return DAEMON_EXIT_CONFIG;
-	if (!drop_privileges(daemon))
-		return EXIT_FAILURE;
-	daemon->base = event_base_new();
-	if (daemon->base == NULL)
-		no_memory(daemon);
-	if (daemon->base == NULL || !open_inbox(daemon) || !make_workers(daemon) ||
-	    !serve(daemon))
-		return daemon->failed_itself ? DAEMON_EXIT_CONFIG : EXIT_FAILURE;
-	return EXIT_SUCCESS;
-}
-
 int main(int argc, char **argv)
 {
-	struct daemon_arguments arguments = daemon_read_arguments(&program, argc, argv);
-	static struct daemon daemon;
+	static struct mediarelayd self;
+	const struct daemon_ops ops = {
+		.name = "mediarelayd",
+		.purpose = "STUN/TURN relay with an inside and an outside.",
+		.signals = "SIGHUP reloads, SIGTERM ends.",
+		.config = SYSCONFDIR "/avedge/mediarelayd.conf",
+		.binds_later = true,
+		.self = &self,
+		.config_load = config_load,
+		.config_free = config_free,
+		.config_values = config_values,
+		.config_print_keys = config_print_keys,
+		.prepare = {"shared tables", prepare, unprepare},
+		.bind = {"fronts", bind_fronts, unbind_fronts},
+		.keys = {"keys", read_keys, free_keys},
+		.work = {"workers", start_work, stop_work},
+		.self_test = self_test,
+		.metrics = metrics,
+		.routes = control_routes,
+		.route_count = control_route_count,
+		.routes_arg = &self.relay,
+		.serving = serving,
+		.reload = reload,
+		.periodic = periodic,
+		.status = status,
+		.is_alive = is_alive,
+	};
 
-	log_open("mediarelayd");
-	signal(SIGPIPE, SIG_IGN);
-	int status = run(&daemon, &arguments);
-	if (status != EXIT_SUCCESS)
-		log_error("%s", daemon.error);
-	take_down(&daemon);
-	return status;
+	return daemon_run(&ops, argc, argv);
 }

@@ -174,7 +174,7 @@ static void ask(struct worker *worker, void *arg)
 	worker->turn.counters = before;
 }
 
-bool self_test(struct relay *relay, int64_t unix_s, char *error, size_t error_size)
+bool relay_self_test(struct relay *relay, int64_t unix_s, char *error, size_t error_size)
 {
 	for (size_t i = 0; i < relay->worker_count; i++) {
 		struct question question = {

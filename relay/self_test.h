@@ -19,6 +19,6 @@ struct relay;
  *
  * False with a sentence in error. Never from a worker's thread; waits for all of them.
  */
-bool self_test(struct relay *relay, int64_t unix_s, char *error, size_t error_size);
+bool relay_self_test(struct relay *relay, int64_t unix_s, char *error, size_t error_size);
 
 #endif

@@ -73,7 +73,7 @@ static bool issues(const struct issuer *issuer, const struct service *service,
 	return good;
 }
 
-bool self_test(const struct issuer *issuer, char *error, size_t error_size)
+bool issuer_self_test(const struct issuer *issuer, char *error, size_t error_size)
 {
 	struct service service = issuer->settings->service;
 	struct service_memory *memory = service_memory_new();

@@ -14,6 +14,6 @@ struct issuer;
  * issuer has its settings and has read the clocks. Leaves no trace in its counters, records and
  * memory. False with a sentence in error.
  */
-bool self_test(const struct issuer *issuer, char *error, size_t error_size);
+bool issuer_self_test(const struct issuer *issuer, char *error, size_t error_size);
 
 #endif

@@ -3,7 +3,6 @@
  */
 #include "relay/ops/metrics_http.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/metrics/metrics_listener.h"
@@ -12,7 +11,6 @@
 #include "relay/ops/worker_load.h"
 
 struct metrics_http {
-	struct metrics_listener *listener;
 	struct relay *relay;
 	struct worker_load *busy;
 	struct metrics_facts facts;
@@ -55,53 +53,37 @@ static char *status_text(void *arg, size_t *len)
 	return text;
 }
 
-struct metrics_http *metrics_http_bind(const struct endpoint *where, char *error,
-				       size_t error_size)
+struct metrics_http *metrics_http_new(struct relay *relay, struct metrics_source *source)
 {
 	struct metrics_http *metrics_http = calloc(1, sizeof(*metrics_http));
 
-	if (metrics_http == NULL) {
-		snprintf(error, error_size, "out of memory");
+	if (metrics_http == NULL)
+		return NULL;
+	metrics_http->relay = relay;
+	metrics_http->busy = worker_load_new(relay);
+	metrics_http->policy = page_policy();
+	if (metrics_http->busy == NULL || metrics_http->policy == NULL) {
+		metrics_http_free(metrics_http);
 		return NULL;
 	}
-	metrics_http->listener = metrics_listener_bind(where, error, error_size);
-	if (metrics_http->listener == NULL) {
-		free(metrics_http);
-		return NULL;
-	}
-	return metrics_http;
-}
-
-bool metrics_http_start(struct metrics_http *metrics_http, struct relay *relay,
-			char *error, size_t error_size)
-{
-	const struct metrics_source source = {
+	metrics_http->documents[0] = (struct metrics_document){
+		"/", "text/html; charset=utf-8", metrics_http->policy, html_text};
+	metrics_http->documents[1] = (struct metrics_document){
+		"/status.json", "application/json", NULL, status_text};
+	*source = (struct metrics_source){
 		.write = write_metrics,
 		.documents = metrics_http->documents,
 		.document_count = sizeof(metrics_http->documents) /
 				  sizeof(metrics_http->documents[0]),
 		.arg = metrics_http,
 	};
-
-	metrics_http->relay = relay;
-	metrics_http->busy = worker_load_new(relay);
-	metrics_http->policy = page_policy();
-	metrics_http->documents[0] = (struct metrics_document){
-		"/", "text/html; charset=utf-8", metrics_http->policy, html_text};
-	metrics_http->documents[1] = (struct metrics_document){
-		"/status.json", "application/json", NULL, status_text};
-	if (metrics_http->busy == NULL || metrics_http->policy == NULL) {
-		snprintf(error, error_size, "out of memory");
-		return false;
-	}
-	return metrics_listener_start(metrics_http->listener, &source, error, error_size);
+	return metrics_http;
 }
 
-void metrics_http_stop(struct metrics_http *metrics_http)
+void metrics_http_free(struct metrics_http *metrics_http)
 {
 	if (metrics_http == NULL)
 		return;
-	metrics_listener_stop(metrics_http->listener);
 	worker_load_free(metrics_http->busy);
 	free(metrics_http->policy);
 	free(metrics_http);

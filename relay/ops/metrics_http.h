@@ -5,24 +5,16 @@
 #ifndef RELAY_OPS_METRICS_HTTP_H
 #define RELAY_OPS_METRICS_HTTP_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
-#include "stun/endpoint.h"
-
 struct metrics_http;
+struct metrics_source;
 struct relay;
 
-/* Take the port; nobody is served yet. NULL with a sentence in error. */
-struct metrics_http *metrics_http_bind(const struct endpoint *where, char *error,
-				       size_t error_size);
-
 /*
- * Serve, once the workers run; they and the relay must outlive metrics_http_stop(). Signals are
- * blocked by the caller. False with a sentence in error.
+ * What a metrics listener serves of that relay, for as long as its workers run. Fills source,
+ * which borrows from the result. NULL if out of memory.
  */
-bool metrics_http_start(struct metrics_http *metrics_http, struct relay *relay,
-			char *error, size_t error_size);
-void metrics_http_stop(struct metrics_http *metrics_http); /* NULL is allowed */
+struct metrics_http *metrics_http_new(struct relay *relay, struct metrics_source *source);
+/* After the listener has stopped; NULL is allowed. */
+void metrics_http_free(struct metrics_http *metrics_http);
 
 #endif

@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 #include "relay/core/counters.h"
@@ -39,13 +38,14 @@ static void describe_drain(const struct drain_state *drain, char *text, size_t s
 		 drain->began_with);
 }
 
-bool status_line_update(struct status_line *line, const struct counters *sum,
-			const struct drain_state *drain, uint64_t now_ms)
+void status_line_write(struct status_line *line, const struct counters *sum,
+		       const struct drain_state *drain, uint64_t now_ms, char *text,
+		       size_t size)
 {
 	uint64_t bytes = bytes_relayed(sum);
 	uint64_t open = counters_open(sum->allocations_opened, sum->allocations_closed);
 	double mbps = 0;
-	char text[sizeof(line->text)], draining[96];
+	char draining[96];
 
 	if (line->at_ms != 0 && now_ms > line->at_ms)
 		mbps = (double)(bytes - line->bytes) * 8 / 1000 /
@@ -53,10 +53,6 @@ bool status_line_update(struct status_line *line, const struct counters *sum,
 	line->bytes = bytes;
 	line->at_ms = now_ms;
 	describe_drain(drain, draining, sizeof(draining));
-	snprintf(text, sizeof(text), "%" PRIu64 " allocation%s, %.1f Mbit/s%s", open,
+	snprintf(text, size, "%" PRIu64 " allocation%s, %.1f Mbit/s%s", open,
 		 open == 1 ? "" : "s", mbps, draining);
-	if (strcmp(text, line->text) == 0)
-		return false;
-	strcpy(line->text, text);
-	return true;
 }

@@ -6,24 +6,23 @@
 #ifndef RELAY_OPS_STATUS_LINE_H
 #define RELAY_OPS_STATUS_LINE_H
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct counters;
 struct drain_state;
 
-/* All zero at first. */
+/* What was relayed until the last line, and when that was. All zero at first. */
 struct status_line {
-	char text[160];
-	uint64_t bytes,
-		at_ms; /* what was relayed until the last update, and when that was */
+	uint64_t bytes, at_ms;
 };
 
 /*
- * Write the line anew from the counters of all workers; true if it reads differently now. The
- * rate is that since the last update, of payload, both directions together.
+ * Write the line from the counters of all workers. The rate is that since the line before, of
+ * payload, both directions together.
  */
-bool status_line_update(struct status_line *line, const struct counters *sum,
-			const struct drain_state *drain, uint64_t now_ms);
+void status_line_write(struct status_line *line, const struct counters *sum,
+		       const struct drain_state *drain, uint64_t now_ms, char *text,
+		       size_t size);
 
 #endif

@@ -48,7 +48,7 @@ static void never(void *arg, const struct service_server *server,
 START_TEST(passes_unseen)
 {
 	settings.service.decided = never;
-	ck_assert_msg(self_test(&issuer, error, sizeof(error)), "%s", error);
+	ck_assert_msg(issuer_self_test(&issuer, error, sizeof(error)), "%s", error);
 	for (int i = 0; i < COUNTER_COUNT; i++)
 		ck_assert_uint_eq(issuer.counters[i], 0);
 }
@@ -58,7 +58,7 @@ START_TEST(no_key_is_valid)
 {
 	for (size_t i = 0; i < fixture.keyring->count; i++)
 		fixture.keyring->keys[i].not_after_s = NOW_S;
-	ck_assert(!self_test(&issuer, error, sizeof(error)));
+	ck_assert(!issuer_self_test(&issuer, error, sizeof(error)));
 	ck_assert_msg(strstr(error, "no key of /etc/avedge/keys is valid now") != NULL,
 		      "%s", error);
 }
@@ -72,7 +72,7 @@ START_TEST(the_relay_would_refuse)
 	for (size_t i = 0; i < other.count; i++)
 		other.keys[i].mras_token[0] ^= 1;
 	settings.keyring = &other;
-	ck_assert(!self_test(&issuer, error, sizeof(error)));
+	ck_assert(!issuer_self_test(&issuer, error, sizeof(error)));
 	ck_assert_msg(strstr(error, "would be refused by the relay") != NULL, "%s",
 		      error);
 }

@@ -1,6 +1,7 @@
 unit_programs += \
 	tests/unit/base/test_control_api \
 	tests/unit/base/test_control_socket \
+	tests/unit/base/test_daemon \
 	tests/unit/base/test_inbox \
 	tests/unit/base/test_log \
 	tests/unit/base/test_metrics_listener \
@@ -17,6 +18,8 @@ unit_programs += \
 tests_unit_base_test_control_api_LDADD = libdaemon.a $(JANSSON_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_control_socket_LDADD = libdaemon.a libbase.a $(MICROHTTPD_LIBS) \
 	$(JANSSON_LIBS) $(SYSTEMD_LIBS) $(CHECK_LIBS)
+tests_unit_base_test_daemon_LDADD = libdaemon.a $(CORE_LIBS) libbase.a $(EVENT_LIBS) $(MICROHTTPD_LIBS) \
+	$(JANSSON_LIBS) $(SYSTEMD_LIBS) $(CAPNG_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_inbox_LDADD = libdaemon.a $(EVENT_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_log_LDADD = libbase.a $(SYSTEMD_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_metrics_listener_LDADD = libdaemon.a $(CORE_LIBS) libbase.a \

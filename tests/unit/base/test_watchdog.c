@@ -141,10 +141,16 @@ START_TEST(signs_of_life_come_more_often_than_feedings)
 }
 END_TEST
 
-START_TEST(status_is_one_line)
+START_TEST(status_is_sent_when_it_changed)
 {
-	notify_status("%d allocations", 3);
+	struct notify_status last = {""};
+
+	notify_status(&last, "3 allocations");
 	ck_assert_str_eq(heard(), "STATUS=3 allocations");
+	notify_status(&last, "3 allocations");
+	ck_assert_str_eq(heard(), "");
+	notify_status(&last, "4 allocations");
+	ck_assert_str_eq(heard(), "STATUS=4 allocations");
 	notify_ready();
 	ck_assert_str_eq(heard(), "READY=1");
 }
@@ -161,7 +167,7 @@ static void watchdog_suite(Suite *suite)
 	tcase_add_test(tc, nobody_watches);
 	tcase_add_test(tc, somebody_else_is_watched);
 	tcase_add_test(tc, signs_of_life_come_more_often_than_feedings);
-	tcase_add_test(tc, status_is_one_line);
+	tcase_add_test(tc, status_is_sent_when_it_changed);
 	suite_add_tcase(suite, tc);
 }
 

@@ -193,11 +193,12 @@ static const char *heard(int fd)
 
 START_TEST(notify_tells_systemd)
 {
+	struct notify_status last = {""};
 	int fd = listen_as_systemd();
 
 	notify_ready();
 	ck_assert_str_eq(heard(fd), "READY=1");
-	notify_status("%d allocations", 7);
+	notify_status(&last, "7 allocations");
 	ck_assert_str_eq(heard(fd), "STATUS=7 allocations");
 	notify_reloading();
 	ck_assert_ptr_nonnull(strstr(heard(fd), "RELOADING=1\nMONOTONIC_USEC="));
@@ -209,9 +210,11 @@ END_TEST
 
 START_TEST(notify_without_systemd_is_nothing)
 {
+	struct notify_status last = {""};
+
 	unsetenv("NOTIFY_SOCKET");
 	notify_ready();
-	notify_status("x");
+	notify_status(&last, "x");
 	notify_stopping();
 }
 END_TEST

@@ -64,8 +64,8 @@ static const struct {
 START_TEST(judges)
 {
 	relay_fixture_start(&fixture, NULL, relays[_i].change);
-	bool passed =
-		self_test(&fixture.relay, (int64_t)time(NULL), error, sizeof(error));
+	bool passed = relay_self_test(&fixture.relay, (int64_t)time(NULL), error,
+				      sizeof(error));
 	ck_assert_msg(passed == (relays[_i].want == NULL), "%s: %s", relays[_i].name,
 		      error);
 	if (!passed)
@@ -78,7 +78,8 @@ END_TEST
 START_TEST(names_the_keyring)
 {
 	relay_fixture_start(&fixture, NULL, keys_ended);
-	ck_assert(!self_test(&fixture.relay, (int64_t)time(NULL), error, sizeof(error)));
+	ck_assert(!relay_self_test(&fixture.relay, (int64_t)time(NULL), error,
+				   sizeof(error)));
 	ck_assert_msg(strstr(error, fixture.keys) != NULL, "%s", error);
 	relay_fixture_stop(&fixture);
 }
@@ -91,8 +92,8 @@ START_TEST(leaves_no_trace)
 	struct counters sum;
 
 	relay_fixture_start(&fixture, NULL, good_nonces);
-	ck_assert_msg(self_test(&fixture.relay, (int64_t)time(NULL), error,
-				sizeof(error)),
+	ck_assert_msg(relay_self_test(&fixture.relay, (int64_t)time(NULL), error,
+				      sizeof(error)),
 		      "%s", error);
 	relay_counters(&fixture.relay, &sum);
 	ck_assert_mem_eq(&sum, &none, sizeof(sum));

@@ -1,0 +1,248 @@
+/*
+ * test_daemon.c - a daemon of nothing but stages: the order of its life, what --check leaves out,
+ * the exit status of what fails, and what systemd hears.
+ */
+#include "base/daemon.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "tests/unit/lib/unit.h"
+
+struct config {
+	const char *user;
+};
+
+static struct config config;
+static char trace[1024];
+static const char *failing; /* the step that fails; "" for none */
+static int manager;         /* hears what is said to systemd */
+
+/* A word of the trace. False if that is where the daemon has to fail. */
+static bool step(struct daemon *daemon, const char *word)
+{
+	if (trace[0] != '\0')
+		strcat(trace, " ");
+	strcat(trace, word);
+	if (strcmp(word, failing) != 0)
+		return true;
+	if (daemon != NULL)
+		snprintf(daemon->error, sizeof(daemon->error), "%s fails", word);
+	return false;
+}
+
+static struct config *load(const char *path, char *error, size_t error_size)
+{
+	ck_assert_str_eq(path, "toy.conf");
+	snprintf(error, error_size, "load fails");
+	return step(NULL, "load") ? &config : NULL;
+}
+
+static void unload(struct config *loaded)
+{
+	ck_assert(loaded == &config || loaded == NULL);
+	step(NULL, "-load");
+}
+
+static void values(const struct config *loaded, struct daemon_config *out)
+{
+	*out = (struct daemon_config){
+		.path = "toy.conf", .log_level = "error", .user = {loaded->user, 7}};
+}
+
+static void print_keys(FILE *out)
+{
+	fprintf(out, "none\n");
+}
+
+#define STAGE(name)                                    \
+	static bool name##_up(struct daemon *daemon)   \
+	{                                              \
+		return step(daemon, #name);            \
+	}                                              \
+	static void name##_down(struct daemon *daemon) \
+	{                                              \
+		step(daemon, "-" #name);               \
+	}
+STAGE(prepare)
+STAGE(ports)
+STAGE(keys)
+STAGE(work)
+
+static bool self_test(struct daemon *daemon)
+{
+	sigset_t mask;
+
+	ck_assert_ptr_nonnull(daemon->base);
+	ck_assert_ptr_nonnull(daemon->inbox);
+	/* Threads that work has made inherit this. */
+	pthread_sigmask(SIG_SETMASK, NULL, &mask);
+	ck_assert_int_eq(sigismember(&mask, SIGHUP), 1);
+	return step(daemon, "self-test");
+}
+
+static void serving(struct daemon *daemon)
+{
+	step(daemon, "serving");
+	raise(SIGHUP);
+}
+
+static void reload(struct daemon *daemon)
+{
+	step(daemon, "reload");
+	raise(SIGTERM);
+}
+
+static void status(struct daemon *daemon, char *line, size_t size)
+{
+	(void)daemon;
+	snprintf(line, size, "toy");
+}
+
+static void periodic(struct daemon *daemon)
+{
+	(void)daemon;
+}
+
+static void log_counters(struct daemon *daemon)
+{
+	step(daemon, "counters");
+}
+
+static int run(bool check)
+{
+	const struct daemon_ops ops = {
+		.name = "toyd",
+		.purpose = "Does nothing.",
+		.signals = "SIGTERM ends.",
+		.config = "toy.conf",
+		.config_load = load,
+		.config_free = unload,
+		.config_values = values,
+		.config_print_keys = print_keys,
+		.prepare = {"prepare", prepare_up, prepare_down},
+		.bind = {"ports", ports_up, ports_down},
+		.keys = {"keys", keys_up, keys_down},
+		.work = {"work", work_up, work_down},
+		.self_test = self_test,
+		.serving = serving,
+		.reload = reload,
+		.periodic = periodic,
+		.status = status,
+		.log_counters = log_counters,
+	};
+	char name[] = "toyd", option[] = "--check";
+	char *argv[] = {name, option, NULL};
+
+	return daemon_run(&ops, check ? 2 : 1, argv);
+}
+
+static void setup(void)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	char name[64];
+
+	snprintf(name, sizeof(name), "@avedge-daemon-%ld", (long)getpid());
+	memcpy(at.sun_path, name, strlen(name));
+	at.sun_path[0] = '\0';
+	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	ck_assert_int_ge(manager, 0);
+	ck_assert_int_eq(
+		bind(manager, (struct sockaddr *)&at,
+		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name))),
+		0);
+	setenv("NOTIFY_SOCKET", name, 1);
+	unsetenv("WATCHDOG_USEC");
+	failing = "";
+}
+
+/* All that systemd heard, first lines only. */
+static const char *heard(void)
+{
+	static char all[512];
+	char text[256];
+	ssize_t len;
+
+	all[0] = '\0';
+	while ((len = recv(manager, text, sizeof(text) - 1, 0)) > 0) {
+		text[len] = '\0';
+		text[strcspn(text, "\n")] = '\0';
+		strcat(all, text);
+		strcat(all, " ");
+	}
+	return all;
+}
+
+START_TEST(stages_go_up_in_order_and_down_in_reverse)
+{
+	ck_assert_int_eq(run(false), EXIT_SUCCESS);
+	ck_assert_str_eq(trace, "load prepare ports keys work self-test serving reload "
+				"counters -work -keys -ports -prepare");
+}
+END_TEST
+
+START_TEST(systemd_hears_of_every_turn)
+{
+	ck_assert_int_eq(run(false), EXIT_SUCCESS);
+	ck_assert_str_eq(heard(), "READY=1 STATUS=toy RELOADING=1 READY=1 STOPPING=1 ");
+}
+END_TEST
+
+START_TEST(a_check_opens_nothing)
+{
+	ck_assert_int_eq(run(true), EXIT_SUCCESS);
+	ck_assert_str_eq(trace, "load prepare keys -keys -prepare");
+	ck_assert_str_eq(heard(), "");
+}
+END_TEST
+
+/* What failed is taken down too, and nothing behind it. */
+static const struct {
+	const char *failing;
+	int status;
+	const char *trace;
+} failures[] = {
+	{"load", DAEMON_EXIT_CONFIG, "load -load"},
+	{"prepare", EXIT_FAILURE, "load prepare -prepare -load"},
+	{"ports", EXIT_FAILURE, "load prepare ports -ports -prepare -load"},
+	{"keys", DAEMON_EXIT_CONFIG,
+	 "load prepare ports keys -keys -ports -prepare -load"},
+	{"work", EXIT_FAILURE,
+	 "load prepare ports keys work -work -keys -ports -prepare"},
+	{"self-test", DAEMON_EXIT_CONFIG,
+	 "load prepare ports keys work self-test -work -keys -ports -prepare"},
+};
+
+START_TEST(a_start_that_fails_leaves_nothing_up)
+{
+	failing = failures[_i].failing;
+	ck_assert_int_eq(run(false), failures[_i].status);
+	ck_assert_str_eq(trace, failures[_i].trace);
+	ck_assert_str_eq(heard(), "");
+}
+END_TEST
+
+START_TEST(an_unknown_user_is_the_fault_of_the_configuration)
+{
+	config.user = "no-such-user";
+	ck_assert_int_eq(run(false), DAEMON_EXIT_CONFIG);
+	ck_assert_str_eq(trace, "load -load");
+}
+END_TEST
+
+static void daemon_suite(Suite *suite)
+{
+	TCase *tc = tcase_create("daemon");
+
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_test(tc, stages_go_up_in_order_and_down_in_reverse);
+	tcase_add_test(tc, systemd_hears_of_every_turn);
+	tcase_add_test(tc, a_check_opens_nothing);
+	tcase_add_loop_test(tc, a_start_that_fails_leaves_nothing_up, 0, ROWS(failures));
+	tcase_add_test(tc, an_unknown_user_is_the_fault_of_the_configuration);
+	suite_add_tcase(suite, tc);
+}
+
+UNIT_MAIN("daemon", daemon_suite)
