@@ -10,7 +10,7 @@ libbase_a_SOURCES = \
 	base/self_name.c base/self_name.h \
 	base/sockaddr.c base/sockaddr.h \
 	base/tls_error.c base/tls_error.h \
-	base/udp_run.c base/udp_run.h \
+	base/udp_batch.c base/udp_batch.h \
 	base/units.c base/units.h \
 	base/version.c base/version.h
 
@@ -33,6 +33,5 @@ libdaemon_a_SOURCES = \
 	base/metrics/openmetrics.c base/metrics/openmetrics.h \
 	base/metrics/process_metrics.c base/metrics/process_metrics.h \
 	base/reload_report.c base/reload_report.h \
-	base/socket_drops.c base/socket_drops.h \
 	base/tls_server.c base/tls_server.h \
 	base/watchdog.c base/watchdog.h

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/udp_run.h"
+#include "base/udp_batch.h"
 #include "relay/core/ids.h"
 #include "relay/core/revocation.h"
 #include "relay/front/clients.h"

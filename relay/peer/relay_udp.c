@@ -10,31 +10,24 @@
 #include "relay/peer/relay_udp.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
-#include "base/sockaddr.h"
-#include "base/socket_drops.h"
-#include "base/udp_run.h"
+#include "base/udp_batch.h"
 #include "relay/dialect/dispatch.h"
 #include "relay/worker.h"
 
 enum {
 	BATCH = 16,
-	BURST = 4,            /* so many at once ask for UDP_GRO */
-	SOON = 16,            /* so few other reads between two of a socket */
-	IN_VAIN = 16,         /* a batch of one: no further batch for so many reads */
-	DATAGRAM_MAX = 65536, /* touched only as far as datagrams reach */
+	BURST = 4,    /* so many at once ask for UDP_GRO */
+	SOON = 16,    /* so few other reads between two of a socket */
+	IN_VAIN = 16, /* a batch of one: no further batch for so many reads */
+	/* Charged as far as it is filled; the system's default is less than one key frame. */
 	RECEIVE_BUFFER = 256 << 10,
-	TAIL = 4, /* padding of a Data indication */
-	BUFFER = (FORWARD_HEADER_MAX + DATAGRAM_MAX + TAIL + 63) / 64 * 64,
 };
 
 /* What packets touch comes first and fits a cache line. */
@@ -55,12 +48,7 @@ struct relay_udp {
 	struct relay_socket *sockets; /* of IPv4 by slot; behind them those of IPv6 */
 	size_t slots;
 	uint32_t reads;
-	uint8_t *buffers; /* BATCH times BUFFER */
-	struct mmsghdr headers[BATCH];
-	struct iovec vectors[BATCH];
-	struct sockaddr_storage sources[BATCH];
-	union udp_run_control controls[BATCH];
-	struct udp_run run; /* to a peer */
+	struct udp_batch batch; /* from peers and to a peer */
 };
 
 static struct relay_socket *socket_of(struct relay_udp *sockets, uint32_t slot,
@@ -91,29 +79,18 @@ static unsigned batch_for(struct relay_udp *sockets, struct relay_socket *rs)
 	return BATCH;
 }
 
-/* Into the buffers; how many messages, 0 if none. */
-static unsigned receive(struct relay_udp *sockets, struct relay_socket *rs,
-			unsigned batch)
+/* How many messages came. */
+static unsigned receive(struct relay_udp *sockets, struct relay_socket *rs, unsigned max)
 {
-	if (batch == 1 && !rs->bursts) {
-		struct msghdr *header = &sockets->headers[0].msg_hdr;
-		header->msg_namelen = sizeof(sockets->sources[0]);
-		header->msg_controllen = 0;
-		ssize_t len = recvfrom(rs->fd, sockets->vectors[0].iov_base, DATAGRAM_MAX,
-				       0, header->msg_name, &header->msg_namelen);
-		sockets->headers[0].msg_len = (unsigned)len;
-		return len >= 0;
-	}
-	for (unsigned i = 0; i < batch; i++) {
-		sockets->headers[i].msg_hdr.msg_namelen = sizeof(sockets->sources[i]);
-		sockets->headers[i].msg_hdr.msg_controllen = sizeof(sockets->controls[i]);
-	}
-	int count = recvmmsg(rs->fd, sockets->headers, batch, 0, NULL);
-	if (batch > 1 && count <= 1)
+	if (max == 1 && !rs->bursts)
+		return udp_batch_receive_one(&sockets->batch, rs->fd);
+
+	unsigned count = udp_batch_receive(&sockets->batch, rs->fd, max);
+	if (max > 1 && count <= 1)
 		rs->in_vain = IN_VAIN;
 	if (count >= BURST && !rs->bursts)
-		rs->bursts = udp_run_receive(rs->fd);
-	return count > 0 ? (unsigned)count : 0;
+		rs->bursts = udp_batch_enable_gro(rs->fd);
+	return count;
 }
 
 static void relay(struct worker *worker, uint32_t slot, const struct endpoint *source,
@@ -127,24 +104,17 @@ static void relay(struct worker *worker, uint32_t slot, const struct endpoint *s
 		worker_to_client(worker, &forward, room);
 }
 
-/* What one receive gave: a datagram, or several of one peer. */
 static void received(struct relay_udp *sockets, uint32_t slot, unsigned i)
 {
-	uint8_t *payload = sockets->vectors[i].iov_base;
-	struct slice rest = {payload, sockets->headers[i].msg_len};
-	size_t size = udp_run_received_size(&sockets->headers[i].msg_hdr, rest.len);
+	struct udp_message message = udp_batch_message(&sockets->batch, i);
 	struct endpoint source;
 
-	if (!sockaddr_to_endpoint(&sockets->sources[i], &source))
+	if (!udp_batch_source(&sockets->batch, i, &source))
 		return;
-	if (size == rest.len) {
-		relay(sockets->worker, slot, &source, rest, payload);
-		return;
-	}
-	for (; rest.len > size; rest = slice_skip(rest, size))
-		relay(sockets->worker, slot, &source, (struct slice){rest.data, size},
-		      NULL);
-	relay(sockets->worker, slot, &source, rest, NULL);
+	do {
+		relay(sockets->worker, slot, &source, udp_message_take(&message),
+		      message.room);
+	} while (message.rest.len > 0);
 }
 
 static void readable(evutil_socket_t fd, short events, void *arg)
@@ -167,15 +137,6 @@ static void readable(evutil_socket_t fd, short events, void *arg)
 	worker_flush_clients(worker);
 }
 
-/* Reserved, not touched: what is never used costs no memory. */
-static void *reserve(size_t size)
-{
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return memory != MAP_FAILED ? memory : NULL;
-}
-
 struct relay_udp *relay_udp_new(struct worker *worker, size_t slots)
 {
 	struct relay_udp *sockets = calloc(1, sizeof(*sockets));
@@ -184,23 +145,16 @@ struct relay_udp *relay_udp_new(struct worker *worker, size_t slots)
 
 	sockets->worker = worker;
 	sockets->slots = slots;
-	sockets->sockets = reserve(2 * slots * sizeof(struct relay_socket));
-	sockets->buffers = reserve((size_t)BATCH * BUFFER);
-	if (sockets->sockets == NULL || sockets->buffers == NULL) {
+	/* Reserved, not touched: what is never used costs no memory. */
+	sockets->sockets = mmap(NULL, 2 * slots * sizeof(struct relay_socket),
+				PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (sockets->sockets == MAP_FAILED)
+		sockets->sockets = NULL;
+	if (sockets->sockets == NULL ||
+	    !udp_batch_init(&sockets->batch, FORWARD_HEADER_MAX)) {
 		relay_udp_free(sockets);
 		return NULL;
-	}
-	for (size_t i = 0; i < BATCH; i++) {
-		sockets->vectors[i] = (struct iovec){
-			sockets->buffers + i * BUFFER + FORWARD_HEADER_MAX,
-			DATAGRAM_MAX,
-		};
-		sockets->headers[i].msg_hdr = (struct msghdr){
-			.msg_name = &sockets->sources[i],
-			.msg_iov = &sockets->vectors[i],
-			.msg_iovlen = 1,
-			.msg_control = &sockets->controls[i],
-		};
 	}
 	return sockets;
 }
@@ -213,49 +167,16 @@ void relay_udp_free(struct relay_udp *sockets)
 	if (sockets->sockets != NULL)
 		munmap(sockets->sockets,
 		       2 * sockets->slots * sizeof(struct relay_socket));
-	if (sockets->buffers != NULL)
-		munmap(sockets->buffers, (size_t)BATCH * BUFFER);
+	udp_batch_destroy(&sockets->batch);
 	free(sockets);
-}
-
-/*
- * RFC 8656 section 14 and 15, alternate behaviour (T-401): DF is not set unless a Send asks
- * for it; IPv6 keeps the system's behaviour.
- */
-static int set_discovery(int fd, uint8_t family, int mode)
-{
-	if (family != IP_V4)
-		return 0;
-	return setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &mode, sizeof(mode));
-}
-
-static int open_socket(const struct endpoint *local)
-{
-	int domain = local->ip.family == IP_V4 ? AF_INET : AF_INET6;
-	int fd = socket(domain, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-
-	struct sockaddr_storage sa;
-	socklen_t sa_len = sockaddr_from_endpoint(local, &sa);
-	int one = 1, size = RECEIVE_BUFFER;
-	if ((domain == AF_INET6 &&
-	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) ||
-	    set_discovery(fd, local->ip.family, IP_PMTUDISC_DONT) != 0 ||
-	    bind(fd, (struct sockaddr *)&sa, sa_len) != 0) {
-		int error = errno;
-		close(fd);
-		return -error;
-	}
-	/* Charged as far as it is filled; the system's default is less than one key frame. */
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	return fd;
 }
 
 int relay_udp_open(struct relay_udp *sockets, uint32_t slot, const struct endpoint *local)
 {
 	struct relay_socket *rs = socket_of(sockets, slot, local->ip.family);
-	int fd = open_socket(local);
+	int fd = udp_batch_bind(local, &(const struct udp_bind_options){
+					       .receive_buffer = RECEIVE_BUFFER,
+				       });
 	if (fd < 0)
 		return fd;
 
@@ -279,7 +200,7 @@ int relay_udp_open(struct relay_udp *sockets, uint32_t slot, const struct endpoi
 static void count_drops(struct relay_udp *sockets, struct relay_socket *rs)
 {
 	counter_add(&sockets->worker->turn.counters.socket_drops[SOCKET_RELAY],
-		    socket_drops(rs->fd, &rs->drops));
+		    udp_batch_drops(rs->fd, &rs->drops));
 }
 
 uint32_t relay_udp_count_drops(struct relay_udp *sockets, uint32_t slot, uint32_t some)
@@ -315,23 +236,23 @@ void relay_udp_close(struct relay_udp *sockets, uint32_t slot, uint8_t family)
 
 void relay_udp_flush(struct relay_udp *sockets)
 {
-	struct udp_run *run = &sockets->run;
+	uint64_t failed = udp_batch_flush(&sockets->batch);
 
-	udp_run_flush(run);
-	if (run->failed > 0) {
+	if (failed > 0)
 		counter_add(&sockets->worker->turn.counters.drops[DROP_SEND_FAILED],
-			    run->failed);
-		run->failed = 0;
-	}
+			    failed);
 }
 
-/* DF belongs to the socket, so what was added before goes out before it changes. */
+/*
+ * RFC 8656 sections 14 and 15, alternate behaviour: DF is not set unless a Send asks for it. DF
+ * belongs to the socket, so what was added before goes out before it changes.
+ */
 static void set_df(struct relay_udp *sockets, struct relay_socket *rs, bool df)
 {
 	if (rs->df == df)
 		return;
 	relay_udp_flush(sockets);
-	set_discovery(rs->fd, rs->family, df ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
+	udp_batch_set_df(rs->fd, rs->family, df);
 	rs->df = df;
 }
 
@@ -342,8 +263,8 @@ void relay_udp_send(struct relay_udp *sockets, const struct forward *forward)
 	const struct udp_datagram datagram = {.payload = forward->payload};
 
 	set_df(sockets, rs, forward->dont_fragment);
-	udp_run_add(&sockets->run, rs->fd, &forward->peer, &datagram);
-	/* Who asks for DF probes the path: each of these stands for itself. */
+	udp_batch_send(&sockets->batch, rs->fd, &forward->peer, &datagram);
+	/* A client that asks for DF probes the path: each of these goes out alone. */
 	if (forward->dont_fragment)
 		relay_udp_flush(sockets);
 }

@@ -9,8 +9,7 @@ unit_programs += \
 	tests/unit/base/test_privdrop \
 	tests/unit/base/test_secret_file \
 	tests/unit/base/test_sockaddr \
-	tests/unit/base/test_socket_drops \
-	tests/unit/base/test_udp_run \
+	tests/unit/base/test_udp_batch \
 	tests/unit/base/test_units \
 	tests/unit/base/test_version \
 	tests/unit/base/test_watchdog
@@ -25,7 +24,6 @@ tests_unit_base_test_log_LDADD = libbase.a $(SYSTEMD_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_metrics_listener_LDADD = libdaemon.a $(CORE_LIBS) libbase.a \
 	$(MICROHTTPD_LIBS) $(SYSTEMD_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_openmetrics_LDADD = libdaemon.a $(CHECK_LIBS)
-tests_unit_base_test_socket_drops_LDADD = libdaemon.a $(CORE_LIBS) libbase.a $(CHECK_LIBS)
 tests_unit_base_test_privdrop_LDADD = libbase.a $(CAPNG_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_watchdog_LDADD = libdaemon.a $(EVENT_LIBS) $(SYSTEMD_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_secret_file_LDADD = libbase.a $(CHECK_LIBS)

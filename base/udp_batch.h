@@ -1,0 +1,176 @@
+/*
+ * udp_batch.h - UDP sockets, read and written many datagrams at a time.
+ *
+ * Receiving: one call takes several messages, and each message may hold several datagrams of
+ * one sender (UDP_GRO). The buffers belong to the batch, not to a socket, and have headroom, so
+ * that a header can be written in front of a payload without copying it.
+ *
+ * Sending: consecutive datagrams of one size to one destination form a run, which the kernel
+ * takes in one call (UDP_SEGMENT). The receiver sees no difference: the same datagrams in the
+ * same order. A run ends with a datagram that does not fit it (other socket, other destination,
+ * longer) or with a shorter one, which may be its last. One or two go out one by one: for so few
+ * the one call costs more than it saves. What the kernel refuses to segment goes out one by one
+ * too, and is not tried again.
+ *
+ * Owner    whoever embeds it; one thread. The caller owns the sockets.
+ * Memory   received bytes are valid until the next receive. Payloads to send are borrowed until
+ *          the flush; headers are copied. Nothing is allocated after udp_batch_init().
+ */
+#ifndef BASE_UDP_BATCH_H
+#define BASE_UDP_BATCH_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "base/sockaddr.h"
+#include "stun/endpoint.h"
+#include "stun/wire.h"
+
+enum {
+	UDP_BATCH_MAX = 32,     /* messages of one receive */
+	UDP_BATCH_TAIL = 4,     /* bytes behind a payload that may be written */
+	UDP_BATCH_RUN_MAX = 64, /* datagrams of one send; older kernels refuse more */
+	UDP_BATCH_RUN_BYTES = 65000, /* of one send */
+	UDP_BATCH_HEADER_MAX = 64,   /* of one datagram */
+	UDP_BATCH_PIECES = 3,        /* header, payload, padding */
+};
+
+/* A datagram to send, in pieces. Only payload is borrowed; the padding is zeros. */
+struct udp_datagram {
+	struct slice header; /* copied; may be empty, else up to UDP_BATCH_HEADER_MAX */
+	struct slice payload;
+	size_t padding_len; /* 0..3 */
+};
+
+/* What one message brought: a datagram, or several of one sender. */
+struct udp_message {
+	struct slice rest; /* datagrams not yet taken */
+	size_t size;       /* of each; the last may be shorter */
+	/*
+	 * The payload, if it is the only one: the headroom in front and UDP_BATCH_TAIL bytes
+	 * behind are writable. NULL: its neighbours are datagrams.
+	 */
+	uint8_t *room;
+};
+
+union udp_batch_control {
+	struct cmsghdr alignment;
+	char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+struct udp_batch {
+	/* Receiving. */
+	unsigned used; /* messages that the last receive wrote to */
+	uint8_t *buffers;
+	size_t buffers_len;
+	struct mmsghdr messages[UDP_BATCH_MAX];
+	struct iovec buffer_of[UDP_BATCH_MAX];
+	struct sockaddr_storage sources[UDP_BATCH_MAX];
+	union udp_batch_control controls[UDP_BATCH_MAX];
+
+	/* Sending: the run. */
+	int fd;
+	struct endpoint to;
+	size_t size;  /* of all datagrams but the last */
+	size_t total; /* bytes so far */
+	unsigned count;
+	unsigned pieces;   /* of each datagram */
+	bool is_over;      /* a shorter one was added */
+	size_t refused_v4; /* the kernel does not segment into that size or larger ... */
+	size_t refused_v6; /* ... per family; 0 stands for no such size */
+	uint64_t failed;   /* datagrams not sent since the last flush */
+	struct iovec vectors[UDP_BATCH_RUN_MAX * UDP_BATCH_PIECES];
+	uint8_t headers[UDP_BATCH_RUN_MAX][UDP_BATCH_HEADER_MAX];
+};
+
+/* headroom: writable bytes in front of a payload. False if out of memory. */
+bool udp_batch_init(struct udp_batch *batch, size_t headroom);
+void udp_batch_destroy(struct udp_batch *batch); /* zeros are allowed */
+
+/* Receive up to max messages, at most UDP_BATCH_MAX, of a nonblocking socket; how many. */
+unsigned udp_batch_receive(struct udp_batch *batch, int fd, unsigned max);
+
+/* Receive 0 or 1, by the cheapest call. Only for a socket without UDP_GRO. */
+unsigned udp_batch_receive_one(struct udp_batch *batch, int fd);
+
+/* Of what size the datagrams in a message of that length are. len, if there is only one. */
+size_t udp_batch_datagram_size(struct msghdr *header, size_t len);
+
+/* A message of the last receive. */
+static inline struct udp_message udp_batch_message(struct udp_batch *batch, unsigned i)
+{
+	struct msghdr *header = &batch->messages[i].msg_hdr;
+	uint8_t *bytes = batch->buffer_of[i].iov_base;
+	size_t len = batch->messages[i].msg_len;
+	size_t size = header->msg_controllen == 0 ? len
+						  : udp_batch_datagram_size(header, len);
+
+	assert(i < batch->used);
+	return (struct udp_message){{bytes, len}, size, size == len ? bytes : NULL};
+}
+
+/* Its sender. False if it has no IP address. */
+static inline bool udp_batch_source(const struct udp_batch *batch, unsigned i,
+				    struct endpoint *source)
+{
+	assert(i < batch->used);
+	return sockaddr_to_endpoint(&batch->sources[i], source);
+}
+
+/* It was longer than the buffer. */
+static inline bool udp_batch_is_truncated(const struct udp_batch *batch, unsigned i)
+{
+	assert(i < batch->used);
+	return batch->messages[i].msg_hdr.msg_flags & MSG_TRUNC;
+}
+
+/* Take the next datagram, which may be empty. Call it once, and on while there is a rest. */
+static inline struct slice udp_message_take(struct udp_message *message)
+{
+	struct slice datagram = {
+		message->rest.data,
+		message->rest.len < message->size ? message->rest.len : message->size,
+	};
+
+	message->rest = slice_skip(message->rest, datagram.len);
+	return datagram;
+}
+
+/* Add a datagram to the run. This may send what was added before. */
+void udp_batch_send(struct udp_batch *batch, int fd, const struct endpoint *to,
+		    const struct udp_datagram *datagram);
+
+/*
+ * Send the run; due before its socket is closed and before its payloads are gone. Returns how
+ * many datagrams the kernel refused since the last flush.
+ */
+uint64_t udp_batch_flush(struct udp_batch *batch);
+
+struct udp_bind_options {
+	bool reuse_port;    /* siblings will bind to the same address */
+	bool force_buffers; /* beyond net.core.[rw]mem_max, if the process may */
+	int receive_buffer; /* bytes; 0 leaves the system's default */
+	int send_buffer;
+};
+
+/* A nonblocking socket that sends without DF. Negative errno. */
+int udp_batch_bind(const struct endpoint *local, const struct udp_bind_options *options);
+
+/* Let the kernel hand over several datagrams as one message. False if it cannot. */
+bool udp_batch_enable_gro(int fd);
+
+/* Set DF on what an IPv4 socket sends from now on; IPv6 keeps the system's behaviour. */
+int udp_batch_set_df(int fd, uint8_t family, bool df);
+
+/*
+ * Datagrams the kernel dropped because the socket's receive queue was full, since the last call
+ * with the same *seen, which starts at 0 with the socket. One system call, so not for the packet
+ * path. 0 if the kernel does not tell.
+ */
+uint32_t udp_batch_drops(int fd, uint32_t *seen);
+
+#endif

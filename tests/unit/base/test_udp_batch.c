@@ -1,0 +1,515 @@
+/*
+ * test_udp_batch.c - datagrams over loopback sockets: what arrives is what was sent, datagram by
+ * datagram, whether the kernel segments or not; what did not fit the queue is counted.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/sockaddr.h"
+#include "base/udp_batch.h"
+#include "tests/unit/lib/unit.h"
+
+enum { BUFFER = 70000, HEADROOM = 60 };
+
+static const char *const families[] = {"127.0.0.1", "::1"};
+
+static struct pair {
+	int from, to;
+	struct endpoint destination;
+} pair;
+static struct udp_batch batch;
+static uint8_t bytes[BUFFER], got[BUFFER];
+
+static int bound(const char *address, struct endpoint *local)
+{
+	struct endpoint ep = {.port = 0};
+	struct sockaddr_storage sa;
+
+	ck_assert(ip_addr_parse(address, &ep.ip));
+	socklen_t len = sockaddr_from_endpoint(&ep, &sa);
+	int fd = socket(sa.ss_family, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	ck_assert_int_ge(fd, 0);
+	int size = 4 << 20;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sa, len), 0);
+	len = sizeof(sa);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
+	ck_assert(sockaddr_to_endpoint(&sa, local));
+	return fd;
+}
+
+static void open_pair(const char *address)
+{
+	struct endpoint source;
+
+	pair.from = bound(address, &source);
+	pair.to = bound(address, &pair.destination);
+	ck_assert(udp_batch_init(&batch, HEADROOM));
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 31 + (i >> 8));
+}
+
+static void close_pair(void)
+{
+	udp_batch_destroy(&batch);
+	close(pair.from);
+	close(pair.to);
+}
+
+static void add(const struct endpoint *to, size_t offset, size_t len)
+{
+	struct udp_datagram datagram = {.payload = {bytes + offset, len}};
+
+	udp_batch_send(&batch, pair.from, to, &datagram);
+}
+
+static void expect(size_t offset, size_t len)
+{
+	ssize_t received = recv(pair.to, got, sizeof(got), 0);
+
+	ck_assert_msg(received == (ssize_t)len, "wanted %zu bytes, got %zd", len,
+		      received);
+	ck_assert(memcmp(got, bytes + offset, len) == 0);
+}
+
+static void expect_nothing(void)
+{
+	ck_assert_int_eq(recv(pair.to, got, sizeof(got), 0), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+}
+
+static const struct {
+	const char *name;
+	size_t sizes[12]; /* ends with SIZE_MAX */
+} bursts[] = {
+	{"one", {160, SIZE_MAX}},
+	{"two", {160, 160, SIZE_MAX}},
+	{"eight of one size", {1200, 1200, 1200, 1200, 1200, 1200, 1200, 1200, SIZE_MAX}},
+	{"a shorter last one", {1200, 1200, 1200, 1200, 17, SIZE_MAX}},
+	{"a shorter one in between", {900, 900, 900, 100, 900, 900, 900, SIZE_MAX}},
+	{"growing", {100, 200, 300, 400, 400, 400, 500, SIZE_MAX}},
+	{"shrinking", {500, 400, 300, 200, 100, SIZE_MAX}},
+	{"empty ones", {0, 0, 0, 100, 100, 100, 0, SIZE_MAX}},
+	{"of one byte", {1, 1, 1, 1, SIZE_MAX}},
+	{"too long together", {30000, 30000, 30000, 30000, SIZE_MAX}},
+};
+
+static void send_burst(const size_t *sizes)
+{
+	size_t offset = 0;
+
+	for (size_t i = 0; sizes[i] != SIZE_MAX; i++) {
+		add(&pair.destination, offset % 1000, sizes[i]);
+		offset += sizes[i];
+	}
+	ck_assert_uint_eq(udp_batch_flush(&batch), 0);
+}
+
+static void expect_burst(const size_t *sizes)
+{
+	size_t offset = 0;
+
+	for (size_t i = 0; sizes[i] != SIZE_MAX; i++) {
+		expect(offset % 1000, sizes[i]);
+		offset += sizes[i];
+	}
+	expect_nothing();
+}
+
+START_TEST(boundaries_and_order_are_kept)
+{
+	const size_t *sizes = bursts[_i / 2].sizes;
+
+	open_pair(families[_i % 2]);
+	send_burst(sizes);
+	expect_burst(sizes);
+	close_pair();
+}
+END_TEST
+
+/* The same when the kernel does not segment. */
+START_TEST(without_segmentation_nothing_changes)
+{
+	const size_t *sizes = bursts[_i / 2].sizes;
+
+	open_pair(families[_i % 2]);
+	batch.refused_v4 = batch.refused_v6 = 1;
+	send_burst(sizes);
+	expect_burst(sizes);
+	close_pair();
+}
+END_TEST
+
+static struct udp_message message_of(unsigned i)
+{
+	struct endpoint source, sender;
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+
+	ck_assert_int_eq(getsockname(pair.from, (struct sockaddr *)&sa, &len), 0);
+	ck_assert(sockaddr_to_endpoint(&sa, &sender));
+	ck_assert(udp_batch_source(&batch, i, &source));
+	ck_assert(endpoint_equal(&source, &sender));
+	ck_assert(!udp_batch_is_truncated(&batch, i));
+	return udp_batch_message(&batch, i);
+}
+
+static void expect_taken(struct udp_message *message, size_t offset, size_t len)
+{
+	struct slice datagram = udp_message_take(message);
+
+	ck_assert_uint_eq(datagram.len, len);
+	ck_assert(memcmp(datagram.data, bytes + offset, len) == 0);
+}
+
+START_TEST(a_run_is_one_message)
+{
+	open_pair(families[_i]);
+	ck_assert(udp_batch_enable_gro(pair.to));
+	for (size_t i = 0; i < 5; i++)
+		add(&pair.destination, 100 * i, i < 4 ? 100 : 60);
+	udp_batch_flush(&batch);
+
+	ck_assert_uint_eq(udp_batch_receive(&batch, pair.to, UDP_BATCH_MAX), 1);
+	struct udp_message message = message_of(0);
+	ck_assert_uint_eq(message.rest.len, 460);
+	ck_assert_ptr_null(message.room);
+	for (size_t i = 0; i < 5; i++)
+		expect_taken(&message, 100 * i, i < 4 ? 100 : 60);
+	ck_assert_uint_eq(message.rest.len, 0);
+	expect_nothing();
+	close_pair();
+}
+END_TEST
+
+/* Two receives, so that what the first wrote into the batch does not hinder the second. */
+START_TEST(a_receive_takes_several_messages)
+{
+	static const size_t sizes[] = {160, 0, 1200, 17, 160};
+
+	open_pair(families[_i]);
+	for (size_t i = 0; i < ROWS(sizes); i++)
+		add(&pair.destination, i, sizes[i]);
+	udp_batch_flush(&batch);
+
+	unsigned next = 0;
+	for (unsigned max = 3; next < ROWS(sizes); max = 2) {
+		ck_assert_uint_eq(udp_batch_receive(&batch, pair.to, max), max);
+		for (unsigned i = 0; i < max; i++, next++) {
+			struct udp_message message = message_of(i);
+			expect_taken(&message, next, sizes[next]);
+			ck_assert_uint_eq(message.rest.len, 0);
+		}
+	}
+	ck_assert_uint_eq(udp_batch_receive(&batch, pair.to, UDP_BATCH_MAX), 0);
+	close_pair();
+}
+END_TEST
+
+START_TEST(one_receive_of_one_datagram)
+{
+	open_pair(families[_i]);
+	ck_assert_uint_eq(udp_batch_receive_one(&batch, pair.to), 0);
+	for (size_t i = 0; i < 3; i++) {
+		add(&pair.destination, i, 160);
+		udp_batch_flush(&batch);
+		ck_assert_uint_eq(i == 1 ? udp_batch_receive(&batch, pair.to, 1)
+					 : udp_batch_receive_one(&batch, pair.to),
+				  1);
+		struct udp_message message = message_of(0);
+		expect_taken(&message, i, 160);
+	}
+	close_pair();
+}
+END_TEST
+
+/* Sanitizers see a write outside the buffer; without one this shows neighbours left alone. */
+START_TEST(around_a_single_datagram_is_room)
+{
+	open_pair("127.0.0.1");
+	for (size_t i = 0; i < 2; i++)
+		add(&pair.destination, i, i == 0 ? 65507 : 100);
+	udp_batch_flush(&batch);
+	ck_assert_uint_eq(udp_batch_receive(&batch, pair.to, 2), 2);
+	struct udp_message first = message_of(0), second = message_of(1);
+	ck_assert_ptr_eq(first.room, first.rest.data);
+	memset(first.room + first.rest.len, 0xff, UDP_BATCH_TAIL);
+	memset(second.room - HEADROOM, 0xff, HEADROOM);
+	expect_taken(&first, 0, 65507);
+	expect_taken(&second, 1, 100);
+	close_pair();
+}
+END_TEST
+
+static int bind_once(const struct endpoint *local, bool reuse_port)
+{
+	return udp_batch_bind(local, &(const struct udp_bind_options){
+					     .reuse_port = reuse_port,
+					     .receive_buffer = 100000,
+				     });
+}
+
+START_TEST(a_bound_socket_has_its_options)
+{
+	struct endpoint local = {.port = 0};
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+	int value;
+
+	ck_assert(ip_addr_parse(families[_i], &local.ip));
+	int fd = bind_once(&local, true);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
+	ck_assert(sockaddr_to_endpoint(&sa, &local));
+
+	len = sizeof(value);
+	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &value, &len), 0);
+	ck_assert_int_eq(value, 200000); /* the kernel doubles it */
+	ck_assert_int_eq(recv(fd, got, sizeof(got), 0), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	if (local.ip.family == IP_V4) {
+		ck_assert_int_eq(
+			getsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &value, &len), 0);
+		ck_assert_int_eq(value, IP_PMTUDISC_DONT);
+	}
+
+	int sibling = bind_once(&local, true);
+	ck_assert_int_ge(sibling, 0);
+	ck_assert_int_eq(bind_once(&local, false), -EADDRINUSE);
+	close(sibling);
+	close(fd);
+}
+END_TEST
+
+START_TEST(another_destination_ends_the_run)
+{
+	struct endpoint other;
+
+	open_pair("127.0.0.1");
+	int fd = bound("127.0.0.1", &other);
+	for (size_t i = 0; i < 4; i++) {
+		add(&pair.destination, i, 200);
+		add(&other, 10 + i, 200);
+	}
+	udp_batch_flush(&batch);
+	for (size_t i = 0; i < 4; i++)
+		expect(i, 200);
+	expect_nothing();
+	close(pair.to);
+	pair.to = fd;
+	for (size_t i = 0; i < 4; i++)
+		expect(10 + i, 200);
+	expect_nothing();
+	close_pair();
+}
+END_TEST
+
+START_TEST(more_than_a_call_takes)
+{
+	open_pair(families[_i]);
+	for (size_t i = 0; i < 3 * UDP_BATCH_RUN_MAX + 5; i++)
+		add(&pair.destination, i, 50);
+	udp_batch_flush(&batch);
+	for (size_t i = 0; i < 3 * UDP_BATCH_RUN_MAX + 5; i++)
+		expect(i, 50);
+	expect_nothing();
+	close_pair();
+}
+END_TEST
+
+/* Headers are copied, so that one buffer can hold them one after the other. */
+START_TEST(headers_go_in_front_and_padding_behind)
+{
+	open_pair(families[_i / 2]);
+	batch.refused_v4 = batch.refused_v6 = _i % 2;
+	for (uint8_t i = 0; i < 6; i++) {
+		uint8_t header[UDP_BATCH_HEADER_MAX];
+		memset(header, 'a' + i, sizeof(header));
+		struct udp_datagram datagram = {
+			.header = {header, sizeof(header)},
+			.payload = {bytes + i, 61},
+			.padding_len = 3,
+		};
+		udp_batch_send(&batch, pair.from, &pair.destination, &datagram);
+	}
+	udp_batch_flush(&batch);
+	for (uint8_t i = 0; i < 6; i++) {
+		uint8_t header[UDP_BATCH_HEADER_MAX];
+		memset(header, 'a' + i, sizeof(header));
+		ck_assert_int_eq(recv(pair.to, got, sizeof(got), 0), sizeof(header) + 64);
+		ck_assert(memcmp(got, header, sizeof(header)) == 0);
+		ck_assert(memcmp(got + sizeof(header), bytes + i, 61) == 0);
+		ck_assert(memcmp(got + sizeof(header) + 61, "\0\0\0", 3) == 0);
+	}
+	expect_nothing();
+	close_pair();
+}
+END_TEST
+
+START_TEST(what_is_not_sent_is_counted)
+{
+	struct endpoint nowhere = {.port = 9};
+
+	open_pair("127.0.0.1");
+	ck_assert(ip_addr_parse("255.255.255.255", &nowhere.ip)); /* needs SO_BROADCAST */
+	for (size_t i = 0; i < 5; i++)
+		add(&nowhere, i, 100);
+	ck_assert_uint_eq(udp_batch_flush(&batch), 5);
+	ck_assert_uint_eq(udp_batch_flush(&batch), 0);
+	close_pair();
+}
+END_TEST
+
+/* Larger than the device's packets: refused once, then sent one by one; smaller ones still go
+ * together. Loopback takes any, so the socket is told to keep to 1280 bytes. */
+START_TEST(a_refused_size_is_remembered)
+{
+	int mtu = 1280;
+
+	open_pair("::1");
+	ck_assert_int_eq(setsockopt(pair.from, IPPROTO_IPV6, IPV6_MTU, &mtu, sizeof(mtu)),
+			 0);
+	for (size_t i = 0; i < 4; i++)
+		add(&pair.destination, i, 1400);
+	ck_assert_uint_eq(udp_batch_flush(&batch), 0);
+	for (size_t i = 0; i < 4; i++)
+		expect(i, 1400);
+	ck_assert_uint_eq(batch.refused_v6, 1400);
+	ck_assert_uint_eq(batch.refused_v4, 0);
+	for (size_t i = 0; i < 4; i++)
+		add(&pair.destination, i, 1200);
+	udp_batch_flush(&batch);
+	for (size_t i = 0; i < 4; i++)
+		expect(i, 1200);
+	ck_assert_uint_eq(batch.refused_v6, 1400);
+	expect_nothing();
+	close_pair();
+}
+END_TEST
+
+/* A destination that refuses everything says nothing about segments. */
+START_TEST(a_refused_destination_is_not_remembered)
+{
+	struct endpoint nowhere;
+
+	open_pair(families[_i]);
+	nowhere = pair.destination;
+	nowhere.port = 0; /* EINVAL, whatever is sent */
+	for (size_t i = 0; i < 4; i++)
+		add(&nowhere, i, 100);
+	ck_assert_uint_eq(udp_batch_flush(&batch), 4);
+	ck_assert_uint_eq(batch.refused_v4, 0);
+	ck_assert_uint_eq(batch.refused_v6, 0);
+	close_pair();
+}
+END_TEST
+
+static int receiver, sender;
+
+static void open_small_queue(void)
+{
+	struct endpoint local;
+	struct sockaddr_storage sa;
+	int size = 4096;
+
+	receiver = bound("127.0.0.1", &local);
+	sender = socket(AF_INET, SOCK_DGRAM, 0);
+	socklen_t len = sockaddr_from_endpoint(&local, &sa);
+	ck_assert_int_eq(setsockopt(receiver, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)),
+			 0);
+	ck_assert_int_eq(connect(sender, (struct sockaddr *)&sa, len), 0);
+}
+
+static void close_small_queue(void)
+{
+	close(receiver);
+	close(sender);
+}
+
+/* Datagrams on loopback are in the queue, or thrown away, when send() returns. */
+static void send_some(unsigned count)
+{
+	static const char datagram[1000];
+
+	for (unsigned i = 0; i < count; i++)
+		ck_assert_int_eq(send(sender, datagram, sizeof(datagram), 0),
+				 sizeof(datagram));
+}
+
+static unsigned receive_all(void)
+{
+	char datagram[1000];
+	unsigned count = 0;
+
+	while (recv(receiver, datagram, sizeof(datagram), 0) > 0)
+		count++;
+	return count;
+}
+
+START_TEST(what_is_read_in_time_is_no_drop)
+{
+	uint32_t seen = 0;
+
+	send_some(1);
+	ck_assert_uint_eq(receive_all(), 1);
+	ck_assert_uint_eq(udp_batch_drops(receiver, &seen), 0);
+}
+END_TEST
+
+START_TEST(each_drop_is_told_once)
+{
+	uint32_t seen = 0;
+
+	send_some(100);
+	unsigned received = receive_all();
+	ck_assert_uint_lt(received, 100);
+	ck_assert_uint_eq(udp_batch_drops(receiver, &seen), 100 - received);
+	ck_assert_uint_eq(udp_batch_drops(receiver, &seen), 0);
+
+	send_some(50);
+	received = receive_all();
+	ck_assert_uint_eq(udp_batch_drops(receiver, &seen), 50 - received);
+}
+END_TEST
+
+START_TEST(no_socket_no_drops)
+{
+	uint32_t seen = 7;
+
+	ck_assert_uint_eq(udp_batch_drops(-1, &seen), 0);
+	ck_assert_uint_eq(seen, 7);
+}
+END_TEST
+
+static void add_cases(Suite *suite)
+{
+	TCase *tc = tcase_create("batch");
+	int rows = 2 * ROWS(bursts), both = ROWS(families);
+
+	tcase_add_loop_test(tc, boundaries_and_order_are_kept, 0, rows);
+	tcase_add_loop_test(tc, without_segmentation_nothing_changes, 0, rows);
+	tcase_add_loop_test(tc, a_run_is_one_message, 0, both);
+	tcase_add_loop_test(tc, a_receive_takes_several_messages, 0, both);
+	tcase_add_loop_test(tc, one_receive_of_one_datagram, 0, both);
+	tcase_add_test(tc, around_a_single_datagram_is_room);
+	tcase_add_loop_test(tc, a_bound_socket_has_its_options, 0, both);
+	tcase_add_test(tc, another_destination_ends_the_run);
+	tcase_add_loop_test(tc, more_than_a_call_takes, 0, both);
+	tcase_add_loop_test(tc, headers_go_in_front_and_padding_behind, 0, 2 * both);
+	tcase_add_test(tc, what_is_not_sent_is_counted);
+	tcase_add_test(tc, a_refused_size_is_remembered);
+	tcase_add_loop_test(tc, a_refused_destination_is_not_remembered, 0, both);
+	suite_add_tcase(suite, tc);
+
+	TCase *drops = tcase_create("drops");
+	tcase_add_checked_fixture(drops, open_small_queue, close_small_queue);
+	tcase_add_test(drops, what_is_read_in_time_is_no_drop);
+	tcase_add_test(drops, each_drop_is_told_once);
+	tcase_add_test(drops, no_socket_no_drops);
+	suite_add_tcase(suite, drops);
+}
+
+UNIT_MAIN("udp_batch", add_cases)
