@@ -12,7 +12,7 @@ libkeyfile_a_SOURCES = \
 # libmras.a: what mrasd decides, without sockets, clock and files.
 noinst_LIBRARIES += libmras.a
 libmras_a_SOURCES = \
-	auth/mras/drain.c auth/mras/drain.h \
+	auth/mras/mras_drain.c auth/mras/mras_drain.h \
 	auth/mras/identity.c auth/mras/identity.h \
 	auth/mras/mras_answer.c \
 	auth/mras/mras_xml.c auth/mras/mras_xml.h \
@@ -46,7 +46,7 @@ libissuer_a_SOURCES = \
 	auth/server/http_reply.c auth/server/http_reply.h \
 	auth/server/issuer.c auth/server/issuer.h \
 	auth/mras/language.c auth/mras/language.h \
-	auth/server/listener.c auth/server/listener.h \
+	auth/server/mras_listener.c auth/server/mras_listener.h \
 	auth/server/metrics.c auth/server/metrics.h \
 	auth/server/reload.c auth/server/reload.h \
 	auth/server/self_test.c auth/server/self_test.h \

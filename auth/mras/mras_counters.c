@@ -5,11 +5,11 @@
 
 enum { FORM_MRAS, FORM_REST, NS_PER_S = 1000000000 };
 
-const double latency_bounds[TALLY_BOUNDS] = {
+const double latency_bounds[LATENCY_BOUNDS] = {
 	0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1,
 };
 
-const char *refusal_name(enum refusal refusal)
+const char *mras_refusal_name(enum refusal refusal)
 {
 	static const char *const names[REFUSAL_COUNT] = {
 		[REFUSAL_BAD_IDENTITY] = "bad_identity",
@@ -99,7 +99,7 @@ void mras_counters_latency(struct mras_counters *counters, enum service_language
 	struct latency *latency = &counters->latency[language];
 	size_t i = 0;
 
-	while (i < TALLY_BOUNDS && (double)ns > latency_bounds[i] * NS_PER_S)
+	while (i < LATENCY_BOUNDS && (double)ns > latency_bounds[i] * NS_PER_S)
 		i++;
 	latency->counts[i]++;
 	latency->sum_ns += ns;
@@ -109,7 +109,7 @@ uint64_t mras_counters_issued(const struct mras_counters *counters)
 {
 	uint64_t sum = 0;
 
-	for (unsigned form = 0; form < TALLY_FORMS; form++) {
+	for (unsigned form = 0; form < MRAS_COUNTERS_FORMS; form++) {
 		for (int i = 0; i < SERVICE_LANGUAGE_COUNT; i++)
 			sum += counters->issued[form][i];
 	}

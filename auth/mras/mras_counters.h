@@ -43,32 +43,32 @@ enum handshake_fault {
 };
 
 enum {
-	TALLY_FORMS = 2,   /* "mras" and "rest" */
-	TALLY_BOUNDS = 10, /* of latency */
+	MRAS_COUNTERS_FORMS = 2, /* "mras" and "rest" */
+	LATENCY_BOUNDS = 10,     /* of latency */
 };
 
 /* How long it took from a complete request to its answer. */
 struct latency {
-	uint64_t counts[TALLY_BOUNDS + 1]; /* one more than bounds: what took longer */
+	uint64_t counts[LATENCY_BOUNDS + 1]; /* one more than bounds: what took longer */
 	uint64_t sum_ns;
 };
 
 struct mras_counters {
-	uint64_t issued[TALLY_FORMS][SERVICE_LANGUAGE_COUNT];
+	uint64_t issued[MRAS_COUNTERS_FORMS][SERVICE_LANGUAGE_COUNT];
 	uint64_t refused[REFUSAL_COUNT];
 	uint64_t handshakes[HANDSHAKE_FAULT_COUNT];
 	struct latency latency[SERVICE_LANGUAGE_COUNT];
 };
 
 /* Words for metrics and the control interface: lower case, underlines. */
-const char *refusal_name(enum refusal refusal);
+const char *mras_refusal_name(enum refusal refusal);
 const char *handshake_fault_name(enum handshake_fault fault);
 const char *mras_counters_form_name(unsigned form);
 const char *mras_counters_language_name(
 	enum service_language language); /* "https", "sip" */
 
-/* Seconds, rising; TALLY_BOUNDS of them. */
-extern const double latency_bounds[TALLY_BOUNDS];
+/* Seconds, rising; LATENCY_BOUNDS of them. */
+extern const double latency_bounds[LATENCY_BOUNDS];
 
 /* As service_decided_fn is told. */
 void mras_counters_decision(struct mras_counters *counters,

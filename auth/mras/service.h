@@ -39,7 +39,7 @@ struct service_relay {
 	struct ip_addr direct; /* for route "directip"; family IP_NONE if not given */
 	uint16_t udp_port, tcp_port; /* 0: not offered */
 	bool tls;                    /* real TLS on tcp_port: turns: URIs */
-	bool draining;               /* answers do not name it now; auth/drain */
+	bool draining; /* answers do not name it now; auth/mras/mras_drain */
 };
 
 /* A server that may ask. */

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "auth/credential/keyring.h"
-#include "auth/mras/drain.h"
 #include "auth/mras/mras_counters.h"
+#include "auth/mras/mras_drain.h"
 #include "auth/server/config.h"
 #include "auth/server/connections.h"
 #include "auth/server/files.h"
@@ -122,18 +122,18 @@ static void answer_drain(const struct issuer_control *control,
 		control_refuse(reply, 400, "\"force\" is not true or false");
 		return;
 	}
-	switch (drain_begin(settings->relays, settings->service.relay_count,
-			    request->parameter, json_is_true(force))) {
-	case DRAIN_UNKNOWN:
+	switch (mras_drain_begin(settings->relays, settings->service.relay_count,
+				 request->parameter, json_is_true(force))) {
+	case MRAS_DRAIN_UNKNOWN:
 		unknown_relay(request, reply);
 		return;
-	case DRAIN_LAST:
+	case MRAS_DRAIN_LAST:
 		control_refuse(reply, 409,
 			       "%s is the last relay that is named to clients of its "
 			       "location; name another again, or send {\"force\": true}",
 			       request->parameter);
 		return;
-	case DRAIN_DONE:
+	case MRAS_DRAIN_DONE:
 		break;
 	}
 	log_notice("%s drains: answers do not name it any more", request->parameter);
@@ -146,8 +146,8 @@ static void answer_undrain(const struct issuer_control *control,
 {
 	const struct settings *settings = control->issuer->settings;
 
-	if (drain_end(settings->relays, settings->service.relay_count,
-		      request->parameter) == DRAIN_UNKNOWN) {
+	if (mras_drain_end(settings->relays, settings->service.relay_count,
+			   request->parameter) == MRAS_DRAIN_UNKNOWN) {
 		unknown_relay(request, reply);
 		return;
 	}
@@ -166,7 +166,7 @@ static json_t *credentials(const struct mras_counters *counters)
 {
 	json_t *issued = json_object(), *refused = json_object();
 
-	for (unsigned form = 0; form < TALLY_FORMS; form++) {
+	for (unsigned form = 0; form < MRAS_COUNTERS_FORMS; form++) {
 		json_t *by_language = json_object();
 
 		for (int i = 0; i < SERVICE_LANGUAGE_COUNT; i++)
@@ -177,7 +177,7 @@ static json_t *credentials(const struct mras_counters *counters)
 		json_object_set_new(issued, mras_counters_form_name(form), by_language);
 	}
 	for (int i = 0; i < REFUSAL_COUNT; i++)
-		json_object_set_new(refused, refusal_name((enum refusal)i),
+		json_object_set_new(refused, mras_refusal_name((enum refusal)i),
 				    number(counters->refused[i]));
 	return json_pack("{s:o, s:o, s:o, s:o}", "issued",
 			 number(mras_counters_issued(counters)), "refused",

@@ -16,7 +16,7 @@
 struct connections;
 struct event_base;
 struct http;
-struct listeners;
+struct mras_listeners;
 struct settings;
 
 /* What happened since the start. */
@@ -51,8 +51,8 @@ struct issuer {
 	struct service_memory *memory;
 	struct connections *connections;
 	struct http *http;
-	struct listeners *listeners; /* replaced by a reload */
-	uint64_t now_ms;             /* monotonic; by issuer_tick() */
+	struct mras_listeners *listeners; /* replaced by a reload */
+	uint64_t now_ms;                  /* monotonic; by issuer_tick() */
 	int64_t unix_s;
 	int64_t started_s;
 	uint64_t started_ms;

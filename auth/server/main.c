@@ -4,14 +4,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "auth/mras/drain.h"
+#include "auth/mras/mras_drain.h"
 #include "auth/server/config.h"
 #include "auth/server/connections.h"
 #include "auth/server/control.h"
 #include "auth/server/http.h"
 #include "auth/server/issuer.h"
-#include "auth/server/listener.h"
 #include "auth/server/metrics.h"
+#include "auth/server/mras_listener.h"
 #include "auth/server/reload.h"
 #include "auth/server/self_test.h"
 #include "auth/server/settings.h"
@@ -23,7 +23,7 @@
 
 struct mrasd {
 	struct issuer issuer;
-	struct listener_sockets sockets; /* until listeners take them over */
+	struct mras_listener_sockets sockets; /* until listeners take them over */
 	struct reload *reload;
 	struct inbox *inbox;           /* borrowed from the daemon */
 	struct issuer_control control; /* the argument of the routes */
@@ -62,7 +62,7 @@ static bool bind_ports(struct daemon *daemon)
 	char *error = daemon->error;
 	size_t size = sizeof(daemon->error);
 
-	if (listener_bind(config, NULL, &self_of(daemon)->sockets, error, size))
+	if (mras_listener_bind(config, NULL, &self_of(daemon)->sockets, error, size))
 		return true;
 	config_blame(config, config->lines.addresses, "addresses", error, size);
 	return false;
@@ -70,7 +70,7 @@ static bool bind_ports(struct daemon *daemon)
 
 static void unbind_ports(struct daemon *daemon)
 {
-	listener_close(&self_of(daemon)->sockets);
+	mras_listener_close(&self_of(daemon)->sockets);
 }
 
 static bool read_keys(struct daemon *daemon)
@@ -102,7 +102,7 @@ static bool start_work(struct daemon *daemon)
 	issuer->http = http_new(issuer, daemon->error, sizeof(daemon->error));
 	if (issuer->http == NULL)
 		return false;
-	issuer->listeners = listeners_new(issuer, &self->sockets);
+	issuer->listeners = mras_listeners_new(issuer, &self->sockets);
 	return issuer->listeners != NULL ? true : daemon_no_memory(daemon);
 }
 
@@ -110,7 +110,7 @@ static void stop_work(struct daemon *daemon)
 {
 	struct issuer *issuer = &self_of(daemon)->issuer;
 
-	listeners_free(issuer->listeners);
+	mras_listeners_free(issuer->listeners);
 	connections_free(issuer->connections);
 	http_free(issuer->http);
 	service_memory_free(issuer->memory);
@@ -160,7 +160,7 @@ static void serving(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
 
-	listeners_start(self_of(daemon)->issuer.listeners, config, NULL);
+	mras_listeners_start(self_of(daemon)->issuer.listeners, config, NULL);
 	log_notice("serving on port %u of %zu inside address%s: %zu trusted server%s, "
 		   "%zu relay%s",
 		   config->port, config->address_count,
@@ -189,7 +189,7 @@ static void status(struct daemon *daemon, char *line, size_t size)
 {
 	const struct issuer *issuer = &self_of(daemon)->issuer;
 	const struct service *service = &issuer->settings->service;
-	size_t draining = drain_count(service->relays, service->relay_count);
+	size_t draining = mras_drain_count(service->relays, service->relay_count);
 	char drains[48] = "";
 
 	if (draining > 0)

@@ -6,8 +6,8 @@
 #include <math.h>
 
 #include "auth/credential/keyring.h"
-#include "auth/mras/drain.h"
 #include "auth/mras/mras_counters.h"
+#include "auth/mras/mras_drain.h"
 #include "auth/server/config.h"
 #include "auth/server/connections.h"
 #include "auth/server/files.h"
@@ -21,7 +21,7 @@ static void credentials(const struct mras_counters *counters, struct openmetrics
 {
 	openmetrics_family(om, METRIC_COUNTER, "avedge_mras_credentials_issued", NULL,
 			   "Credentials issued.");
-	for (unsigned form = 0; form < TALLY_FORMS; form++) {
+	for (unsigned form = 0; form < MRAS_COUNTERS_FORMS; form++) {
 		for (int i = 0; i < SERVICE_LANGUAGE_COUNT; i++)
 			openmetrics_count(
 				om, counters->issued[form][i], "form",
@@ -33,7 +33,7 @@ static void credentials(const struct mras_counters *counters, struct openmetrics
 			   "Requests for credentials that were refused.");
 	for (int i = 0; i < REFUSAL_COUNT; i++)
 		openmetrics_count(om, counters->refused[i], "reason",
-				  refusal_name((enum refusal)i), NULL);
+				  mras_refusal_name((enum refusal)i), NULL);
 }
 
 static void requests(const struct issuer *issuer, struct openmetrics *om)
@@ -45,7 +45,7 @@ static void requests(const struct issuer *issuer, struct openmetrics *om)
 		const struct openmetrics_histogram histogram = {
 			.bounds = latency_bounds,
 			.counts = latency->counts,
-			.bound_count = TALLY_BOUNDS,
+			.bound_count = LATENCY_BOUNDS,
 			.sum = (double)latency->sum_ns / NS_PER_S,
 		};
 

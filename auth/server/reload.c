@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "auth/credential/timestamp.h"
-#include "auth/mras/drain.h"
+#include "auth/mras/mras_drain.h"
 #include "auth/server/connections.h"
 #include "auth/server/files.h"
-#include "auth/server/listener.h"
+#include "auth/server/mras_listener.h"
 #include "auth/server/settings.h"
 #include "base/log.h"
 
@@ -33,25 +33,25 @@ struct reload {
 /* What a reload makes before it touches anything. */
 struct successor {
 	struct settings *settings;
-	struct listeners *listeners; /* NULL: nobody listens yet */
+	struct mras_listeners *listeners; /* NULL: nobody listens yet */
 	struct file_stamps stamps;
 };
 
 static bool prepare_listeners(struct reload *reload, const struct config *config,
 			      struct successor *next, char *error, size_t error_size)
 {
-	struct listener_sockets sockets;
+	struct mras_listener_sockets sockets;
 
 	if (reload->issuer->listeners == NULL)
 		return true;
-	if (!listener_bind(config, reload->issuer->listeners, &sockets, error,
-			   error_size)) {
+	if (!mras_listener_bind(config, reload->issuer->listeners, &sockets, error,
+				error_size)) {
 		config_blame(config, config->lines.addresses, "addresses", error,
 			     error_size);
 		return false;
 	}
-	next->listeners = listeners_new(reload->issuer, &sockets);
-	listener_close(&sockets);
+	next->listeners = mras_listeners_new(reload->issuer, &sockets);
+	mras_listener_close(&sockets);
 	if (next->listeners == NULL)
 		snprintf(error, error_size, "out of memory; free some");
 	return next->listeners != NULL;
@@ -83,15 +83,15 @@ static struct settings *apply(struct reload *reload, const struct successor *nex
 	struct settings *before = reload->settings;
 
 	if (before != NULL)
-		drain_carry_over(before->relays, before->service.relay_count,
-				 next->settings->relays,
-				 next->settings->service.relay_count);
+		mras_drain_carry_over(before->relays, before->service.relay_count,
+				      next->settings->relays,
+				      next->settings->service.relay_count);
 	reload->settings = next->settings;
 	reload->stamps = next->stamps;
 	issuer->settings = next->settings;
 	if (next->listeners != NULL) {
-		listeners_start(next->listeners, next->settings->config,
-				issuer->listeners);
+		mras_listeners_start(next->listeners, next->settings->config,
+				     issuer->listeners);
 		issuer->listeners = next->listeners;
 	}
 	if (issuer->connections != NULL)

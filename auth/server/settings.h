@@ -4,7 +4,7 @@
  *
  * Owner    auth/reload, which replaces them whole. What points into them (the trusted server of
  *          a connection) is looked up anew after that. Only which relays drain changes in
- *          between (auth/drain).
+ *          between (auth/mras/mras_drain).
  */
 #ifndef AUTH_SERVER_SETTINGS_H
 #define AUTH_SERVER_SETTINGS_H

@@ -19,6 +19,7 @@ lint_scripts = \
 	tests/lint/openapi \
 	tests/lint/requirements \
 	tests/lint/requirements-test \
-	tests/lint/shell-scripts
+	tests/lint/shell-scripts \
+	tests/lint/unique-symbols
 TESTS += $(lint_scripts)
 EXTRA_DIST += $(lint_scripts) tests/lint/include-circles-known tests/lint/include-directions-known tests/lint/requirement-ids.txt

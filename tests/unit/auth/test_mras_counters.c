@@ -40,7 +40,7 @@ START_TEST(mras_counters_counts_a_refusal_by_reason)
 	ck_assert_uint_eq(mras_counters_refused(&counters), 1);
 	ck_assert_uint_eq(mras_counters_issued(&counters), 0);
 	for (int i = 0; i < REFUSAL_COUNT; i++) {
-		const char *reason = refusal_name((enum refusal)i);
+		const char *reason = mras_refusal_name((enum refusal)i);
 		bool is_it = strcmp(reason, refusals[_i].want) == 0;
 
 		ck_assert_msg(counters.refused[i] == is_it, "%s: counted as %s",
@@ -85,7 +85,7 @@ START_TEST(mras_counters_counts_a_credential_by_form_and_language)
 	mras_counters_decision(&counters, &request, SERVICE_OK);
 	ck_assert_uint_eq(mras_counters_issued(&counters), 2);
 	ck_assert_uint_eq(mras_counters_refused(&counters), 0);
-	for (unsigned form = 0; form < TALLY_FORMS; form++) {
+	for (unsigned form = 0; form < MRAS_COUNTERS_FORMS; form++) {
 		for (int i = 0; i < SERVICE_LANGUAGE_COUNT; i++) {
 			enum service_language language = (enum service_language)i;
 			bool is_it = strcmp(mras_counters_form_name(form),
@@ -106,9 +106,9 @@ static const struct {
 	{0, 0},
 	{50000, 0}, /* a bound belongs to its bucket */
 	{50001, 1},
-	{100000000, TALLY_BOUNDS - 1},
-	{100000001, TALLY_BOUNDS},
-	{UINT64_C(1) << 60, TALLY_BOUNDS},
+	{100000000, LATENCY_BOUNDS - 1},
+	{100000001, LATENCY_BOUNDS},
+	{UINT64_C(1) << 60, LATENCY_BOUNDS},
 };
 
 START_TEST(mras_counters_latency_knows_its_buckets)
@@ -116,7 +116,7 @@ START_TEST(mras_counters_latency_knows_its_buckets)
 	const struct latency *latency = &counters.latency[SERVICE_SIP];
 
 	mras_counters_latency(&counters, SERVICE_SIP, times[_i].ns);
-	for (size_t i = 0; i <= TALLY_BOUNDS; i++)
+	for (size_t i = 0; i <= LATENCY_BOUNDS; i++)
 		ck_assert_uint_eq(latency->counts[i], i == times[_i].bucket);
 	ck_assert_uint_eq(latency->sum_ns, times[_i].ns);
 	ck_assert_uint_eq(counters.latency[SERVICE_HTTP].sum_ns, 0);
@@ -125,7 +125,7 @@ END_TEST
 
 START_TEST(mras_counters_bounds_rise)
 {
-	for (size_t i = 1; i < TALLY_BOUNDS; i++)
+	for (size_t i = 1; i < LATENCY_BOUNDS; i++)
 		ck_assert(latency_bounds[i] > latency_bounds[i - 1]);
 }
 END_TEST

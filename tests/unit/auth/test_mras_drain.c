@@ -1,7 +1,7 @@
 /*
  * test_mras_drain.c - relays that answers do not name, and when that is refused.
  */
-#include "auth/mras/drain.h"
+#include "auth/mras/mras_drain.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -50,33 +50,36 @@ static const struct {
 	const char *before;
 	const char *called;
 	bool force;
-	enum drain_result want;
+	enum mras_drain_result want;
 	const char *after;
 } begins[] = {
-	{"both entries of one machine", "nnnn", "av1.lab.example", false, DRAIN_DONE,
+	{"both entries of one machine", "nnnn", "av1.lab.example", false, MRAS_DRAIN_DONE,
 	 "dnnd"},
-	{"letters do not matter", "nnnn", "AV1.Lab.Example", false, DRAIN_DONE, "dnnd"},
-	{"a host that is an address", "nnnn", "2001:db8::2", false, DRAIN_DONE, "ndnn"},
+	{"letters do not matter", "nnnn", "AV1.Lab.Example", false, MRAS_DRAIN_DONE,
+	 "dnnd"},
+	{"a host that is an address", "nnnn", "2001:db8::2", false, MRAS_DRAIN_DONE,
+	 "ndnn"},
 	{"the same address spelt otherwise", "nnnn", "2001:0DB8:0::0002", false,
-	 DRAIN_DONE, "ndnn"},
-	{"the address of a relay with a name", "nnnn", "10.0.0.5", false, DRAIN_DONE,
+	 MRAS_DRAIN_DONE, "ndnn"},
+	{"the address of a relay with a name", "nnnn", "10.0.0.5", false, MRAS_DRAIN_DONE,
 	 "nndn"},
-	{"a name that is no relay's", "nnnn", "av3.lab.example", false, DRAIN_UNKNOWN,
-	 "nnnn"},
-	{"an address that is no relay's", "nnnn", "10.0.0.6", false, DRAIN_UNKNOWN,
+	{"a name that is no relay's", "nnnn", "av3.lab.example", false,
+	 MRAS_DRAIN_UNKNOWN, "nnnn"},
+	{"an address that is no relay's", "nnnn", "10.0.0.6", false, MRAS_DRAIN_UNKNOWN,
 	 "nnnn"},
 	{"an address is not what a relay without one has", "nnnn", "0.0.0.0", false,
-	 DRAIN_UNKNOWN, "nnnn"},
-	{"a part of a name", "nnnn", "av1", false, DRAIN_UNKNOWN, "nnnn"},
-	{"nothing", "nnnn", "", false, DRAIN_UNKNOWN, "nnnn"},
-	{"once more", "dnnd", "av1.lab.example", false, DRAIN_DONE, "dnnd"},
-	{"the last outside", "dnnd", "2001:db8::2", false, DRAIN_LAST, "dnnd"},
+	 MRAS_DRAIN_UNKNOWN, "nnnn"},
+	{"a part of a name", "nnnn", "av1", false, MRAS_DRAIN_UNKNOWN, "nnnn"},
+	{"nothing", "nnnn", "", false, MRAS_DRAIN_UNKNOWN, "nnnn"},
+	{"once more", "dnnd", "av1.lab.example", false, MRAS_DRAIN_DONE, "dnnd"},
+	{"the last outside", "dnnd", "2001:db8::2", false, MRAS_DRAIN_LAST, "dnnd"},
 	{"the last inside, though others are outside", "nndn", "av1.lab.example", false,
-	 DRAIN_LAST, "nndn"},
-	{"the last, by force", "dnnd", "2001:db8::2", true, DRAIN_DONE, "ddnd"},
-	{"force makes no relays", "nnnn", "av3.lab.example", true, DRAIN_UNKNOWN, "nnnn"},
+	 MRAS_DRAIN_LAST, "nndn"},
+	{"the last, by force", "dnnd", "2001:db8::2", true, MRAS_DRAIN_DONE, "ddnd"},
+	{"force makes no relays", "nnnn", "av3.lab.example", true, MRAS_DRAIN_UNKNOWN,
+	 "nnnn"},
 	{"where nobody was left, nobody is missed", "ddnn", "av1.lab.example", false,
-	 DRAIN_DONE, "ddnd"},
+	 MRAS_DRAIN_DONE, "ddnd"},
 };
 
 START_TEST(drain_begins)
@@ -84,8 +87,8 @@ START_TEST(drain_begins)
 	for (int i = 0; i < RELAYS; i++)
 		relays[i].draining = begins[_i].before[i] == 'd';
 
-	enum drain_result got =
-		drain_begin(relays, RELAYS, begins[_i].called, begins[_i].force);
+	enum mras_drain_result got =
+		mras_drain_begin(relays, RELAYS, begins[_i].called, begins[_i].force);
 	ck_assert_msg(got == begins[_i].want, "%s: got %d", begins[_i].name, (int)got);
 	ck_assert_msg(strcmp(states(), begins[_i].after) == 0, "%s: %s", begins[_i].name,
 		      states());
@@ -94,13 +97,15 @@ END_TEST
 
 START_TEST(drain_ends)
 {
-	drain_begin(relays, RELAYS, "av1.lab.example", false);
-	ck_assert_uint_eq(drain_count(relays, RELAYS), 2);
-	ck_assert_int_eq(drain_end(relays, RELAYS, "av2.lab.example"), DRAIN_UNKNOWN);
+	mras_drain_begin(relays, RELAYS, "av1.lab.example", false);
+	ck_assert_uint_eq(mras_drain_count(relays, RELAYS), 2);
+	ck_assert_int_eq(mras_drain_end(relays, RELAYS, "av2.lab.example"),
+			 MRAS_DRAIN_UNKNOWN);
 	ck_assert_str_eq(states(), "dnnd");
-	ck_assert_int_eq(drain_end(relays, RELAYS, "AV1.lab.example"), DRAIN_DONE);
+	ck_assert_int_eq(mras_drain_end(relays, RELAYS, "AV1.lab.example"),
+			 MRAS_DRAIN_DONE);
 	ck_assert_str_eq(states(), "nnnn");
-	ck_assert_uint_eq(drain_count(relays, RELAYS), 0);
+	ck_assert_uint_eq(mras_drain_count(relays, RELAYS), 0);
 }
 END_TEST
 
@@ -112,9 +117,9 @@ START_TEST(drain_goes_over_to_the_next_configuration)
 		{.location = LOCATION_INTERNET, .host = "2001:db8::2"},
 	};
 
-	drain_begin(relays, RELAYS, "av1.lab.example", false);
-	drain_begin(relays, RELAYS, "edge-in.lab.example", true);
-	drain_carry_over(relays, RELAYS, next, 3);
+	mras_drain_begin(relays, RELAYS, "av1.lab.example", false);
+	mras_drain_begin(relays, RELAYS, "edge-in.lab.example", true);
+	mras_drain_carry_over(relays, RELAYS, next, 3);
 	ck_assert(next[0].draining);
 	ck_assert_msg(!next[1].draining, "it drained at the other location");
 	ck_assert(!next[2].draining);
@@ -123,11 +128,11 @@ END_TEST
 
 START_TEST(drain_leaves_by_location)
 {
-	ck_assert(drain_leaves(relays, RELAYS, LOCATION_INTERNET));
+	ck_assert(mras_drain_leaves(relays, RELAYS, LOCATION_INTERNET));
 	relays[0].draining = relays[1].draining = true;
-	ck_assert(!drain_leaves(relays, RELAYS, LOCATION_INTERNET));
-	ck_assert(drain_leaves(relays, RELAYS, LOCATION_INTRANET));
-	ck_assert(!drain_leaves(relays, 0, LOCATION_INTRANET));
+	ck_assert(!mras_drain_leaves(relays, RELAYS, LOCATION_INTERNET));
+	ck_assert(mras_drain_leaves(relays, RELAYS, LOCATION_INTRANET));
+	ck_assert(!mras_drain_leaves(relays, 0, LOCATION_INTRANET));
 }
 END_TEST
 

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "auth/mras/drain.h"
+#include "auth/mras/mras_drain.h"
 #include "auth/server/settings.h"
 #include "tests/unit/auth/issuer_fixture.h"
 #include "tests/unit/lib/unit.h"
@@ -289,7 +289,8 @@ START_TEST(reload_keeps_relays_draining)
 {
 	struct service_relay *relays = fixture.issuer.settings->relays;
 
-	ck_assert_int_eq(drain_begin(relays, 3, "192.0.2.2", false), DRAIN_DONE);
+	ck_assert_int_eq(mras_drain_begin(relays, 3, "192.0.2.2", false),
+			 MRAS_DRAIN_DONE);
 	ck_assert(reload_with("relay { location = outside host = av0.lab.example }\n"));
 	relays = fixture.issuer.settings->relays;
 	ck_assert(!relays[0].draining);

@@ -1,8 +1,8 @@
 /*
- * listener.c - accept, admit, hand to auth/connection.
+ * mras_listener.c - accept, admit, hand to auth/connection.
  */
 #define LOG_SUBSYSTEM SUBSYSTEM_FRONT
-#include "auth/server/listener.h"
+#include "auth/server/mras_listener.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -30,7 +30,7 @@ enum {
 	UNACKNOWLEDGED_MS = 30000, /* who takes nothing for so long is gone */
 };
 
-struct listeners {
+struct mras_listeners {
 	struct issuer *issuer;
 	struct event resume;
 	size_t count;
@@ -66,7 +66,8 @@ static struct endpoint local_of(const struct config *config, size_t index)
 				 .port = config->port};
 }
 
-static bool listens_on(const struct listeners *listeners, const struct endpoint *local)
+static bool listens_on(const struct mras_listeners *listeners,
+		       const struct endpoint *local)
 {
 	for (size_t i = 0; listeners != NULL && i < listeners->count; i++) {
 		if (endpoint_equal(&listeners->list[i].local, local))
@@ -86,8 +87,9 @@ static bool is_named(const struct config *config, const struct endpoint *local)
 	return false;
 }
 
-bool listener_bind(const struct config *config, const struct listeners *now,
-		   struct listener_sockets *sockets, char *error, size_t error_size)
+bool mras_listener_bind(const struct config *config, const struct mras_listeners *now,
+			struct mras_listener_sockets *sockets, char *error,
+			size_t error_size)
 {
 	sockets->count = 0;
 	for (size_t i = 0; i < config->address_count; i++) {
@@ -101,16 +103,16 @@ bool listener_bind(const struct config *config, const struct listeners *now,
 		if (fd < 0) {
 			explain_bind_failure(&local, true, "port", -fd, error,
 					     error_size);
-			listener_close(sockets);
+			mras_listener_close(sockets);
 			return false;
 		}
 		sockets->list[sockets->count++] =
-			(struct listener_socket){.local = local, .fd = fd};
+			(struct mras_listener_socket){.local = local, .fd = fd};
 	}
 	return true;
 }
 
-void listener_close(struct listener_sockets *sockets)
+void mras_listener_close(struct mras_listener_sockets *sockets)
 {
 	for (size_t i = 0; i < sockets->count; i++)
 		close(sockets->list[i].fd);
@@ -131,7 +133,7 @@ static void accepted(struct evconnlistener *listener, evutil_socket_t fd,
 		     struct sockaddr *address, int address_len, void *arg)
 {
 	static struct log_limit elsewhere, full;
-	struct issuer *issuer = ((struct listeners *)arg)->issuer;
+	struct issuer *issuer = ((struct mras_listeners *)arg)->issuer;
 	struct sockaddr_storage sa = {0};
 	char name[ENDPOINT_TEXT_LEN];
 	struct endpoint client;
@@ -160,7 +162,7 @@ static void accepted(struct evconnlistener *listener, evutil_socket_t fd,
 	}
 }
 
-static void set_all(struct listeners *listeners, bool on)
+static void set_all(struct mras_listeners *listeners, bool on)
 {
 	for (size_t i = 0; i < listeners->count; i++) {
 		if (on)
@@ -182,7 +184,7 @@ static void stalled(struct evconnlistener *listener, void *arg)
 {
 	static struct log_limit limit;
 	static const struct timeval pause = {.tv_usec = STALLED_MS * 1000};
-	struct listeners *listeners = arg;
+	struct mras_listeners *listeners = arg;
 
 	(void)listener;
 	log_limited(&limit, LOG_LEVEL_ERROR,
@@ -191,9 +193,10 @@ static void stalled(struct evconnlistener *listener, void *arg)
 	event_add(&listeners->resume, &pause);
 }
 
-struct listeners *listeners_new(struct issuer *issuer, struct listener_sockets *sockets)
+struct mras_listeners *mras_listeners_new(struct issuer *issuer,
+					  struct mras_listener_sockets *sockets)
 {
-	struct listeners *listeners = calloc(1, sizeof(*listeners));
+	struct mras_listeners *listeners = calloc(1, sizeof(*listeners));
 
 	if (listeners == NULL)
 		return NULL;
@@ -204,14 +207,15 @@ struct listeners *listeners_new(struct issuer *issuer, struct listener_sockets *
 		return NULL;
 	}
 	while (sockets->count > 0) {
-		const struct listener_socket *socket = &sockets->list[sockets->count - 1];
+		const struct mras_listener_socket *socket =
+			&sockets->list[sockets->count - 1];
 		struct evconnlistener *accepting = evconnlistener_new(
 			issuer->base, accepted, listeners,
 			LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED,
 			0, socket->fd);
 
 		if (accepting == NULL) {
-			listeners_free(listeners);
+			mras_listeners_free(listeners);
 			return NULL;
 		}
 		evconnlistener_set_error_cb(accepting, stalled);
@@ -222,8 +226,8 @@ struct listeners *listeners_new(struct issuer *issuer, struct listener_sockets *
 	return listeners;
 }
 
-static void take_over(struct listeners *listeners, const struct config *config,
-		      struct listeners *before)
+static void take_over(struct mras_listeners *listeners, const struct config *config,
+		      struct mras_listeners *before)
 {
 	size_t stay = 0;
 
@@ -238,18 +242,18 @@ static void take_over(struct listeners *listeners, const struct config *config,
 		}
 	}
 	before->count = stay;
-	listeners_free(before);
+	mras_listeners_free(before);
 }
 
-void listeners_start(struct listeners *listeners, const struct config *config,
-		     struct listeners *before)
+void mras_listeners_start(struct mras_listeners *listeners, const struct config *config,
+			  struct mras_listeners *before)
 {
 	if (before != NULL)
 		take_over(listeners, config, before);
 	set_all(listeners, true);
 }
 
-void listeners_free(struct listeners *listeners)
+void mras_listeners_free(struct mras_listeners *listeners)
 {
 	if (listeners == NULL)
 		return;

@@ -1,7 +1,7 @@
 /*
- * drain.c - relays that answers do not name.
+ * mras_drain.c - relays that answers do not name.
  */
-#include "auth/mras/drain.h"
+#include "auth/mras/mras_drain.h"
 
 #include <strings.h>
 
@@ -18,8 +18,8 @@ static bool is_called(const struct service_relay *relay, const char *name)
 	       (ip_addr_parse(relay->host, &host) && ip_addr_equal(&host, &asked));
 }
 
-bool drain_leaves(const struct service_relay *relays, size_t count,
-		  enum service_location location)
+bool mras_drain_leaves(const struct service_relay *relays, size_t count,
+		       enum service_location location)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (relays[i].location == location && !relays[i].draining)
@@ -32,7 +32,7 @@ bool drain_leaves(const struct service_relay *relays, size_t count,
 static bool would_empty(const struct service_relay *relays, size_t count,
 			const char *name, enum service_location location)
 {
-	if (!drain_leaves(relays, count, location))
+	if (!mras_drain_leaves(relays, count, location))
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		if (relays[i].location == location && !relays[i].draining &&
@@ -42,36 +42,37 @@ static bool would_empty(const struct service_relay *relays, size_t count,
 	return true;
 }
 
-static enum drain_result set_all(struct service_relay *relays, size_t count,
-				 const char *name, bool draining)
+static enum mras_drain_result set_all(struct service_relay *relays, size_t count,
+				      const char *name, bool draining)
 {
-	enum drain_result result = DRAIN_UNKNOWN;
+	enum mras_drain_result result = MRAS_DRAIN_UNKNOWN;
 
 	for (size_t i = 0; i < count; i++) {
 		if (!is_called(&relays[i], name))
 			continue;
 		relays[i].draining = draining;
-		result = DRAIN_DONE;
+		result = MRAS_DRAIN_DONE;
 	}
 	return result;
 }
 
-enum drain_result drain_begin(struct service_relay *relays, size_t count,
-			      const char *name, bool force)
+enum mras_drain_result mras_drain_begin(struct service_relay *relays, size_t count,
+					const char *name, bool force)
 {
 	if (!force && (would_empty(relays, count, name, LOCATION_INTRANET) ||
 		       would_empty(relays, count, name, LOCATION_INTERNET)))
-		return DRAIN_LAST;
+		return MRAS_DRAIN_LAST;
 	return set_all(relays, count, name, true);
 }
 
-enum drain_result drain_end(struct service_relay *relays, size_t count, const char *name)
+enum mras_drain_result mras_drain_end(struct service_relay *relays, size_t count,
+				      const char *name)
 {
 	return set_all(relays, count, name, false);
 }
 
-void drain_carry_over(const struct service_relay *from, size_t from_count,
-		      struct service_relay *to, size_t to_count)
+void mras_drain_carry_over(const struct service_relay *from, size_t from_count,
+			   struct service_relay *to, size_t to_count)
 {
 	for (size_t i = 0; i < to_count; i++) {
 		for (size_t j = 0; j < from_count; j++) {
@@ -82,7 +83,7 @@ void drain_carry_over(const struct service_relay *from, size_t from_count,
 	}
 }
 
-size_t drain_count(const struct service_relay *relays, size_t count)
+size_t mras_drain_count(const struct service_relay *relays, size_t count)
 {
 	size_t draining = 0;
 

@@ -1,0 +1,47 @@
+/*
+ * mras_listener.h - the listening sockets of mrasd, on inside addresses only.
+ */
+#ifndef AUTH_SERVER_MRAS_LISTENER_H
+#define AUTH_SERVER_MRAS_LISTENER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "auth/server/config.h"
+
+struct issuer;
+struct mras_listeners;
+
+/* Bound sockets; at start they are taken before privileges are dropped. */
+struct mras_listener_sockets {
+	size_t count;
+	struct mras_listener_socket {
+		struct endpoint local;
+		int fd;
+	} list[CONFIG_ADDRESSES_MAX];
+};
+
+/*
+ * One for each address of the configuration, but for those that now listens on already; now may
+ * be NULL. False with a sentence in error that names who holds the port; then nothing stays
+ * open.
+ */
+bool mras_listener_bind(const struct config *config, const struct mras_listeners *now,
+			struct mras_listener_sockets *sockets, char *error,
+			size_t error_size);
+/* What was not taken over. */
+void mras_listener_close(struct mras_listener_sockets *sockets);
+
+/* Listeners that accept nobody yet; sockets are taken over. NULL: out of memory. */
+struct mras_listeners *mras_listeners_new(struct issuer *issuer,
+					  struct mras_listener_sockets *sockets);
+void mras_listeners_free(struct mras_listeners *listeners); /* NULL is allowed */
+
+/*
+ * Begin to accept. What the configuration still names is taken over from before, which is freed
+ * with the rest; connections of those go on. before may be NULL.
+ */
+void mras_listeners_start(struct mras_listeners *listeners, const struct config *config,
+			  struct mras_listeners *before);
+
+#endif
