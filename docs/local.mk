@@ -6,7 +6,14 @@ dist_man_MANS += docs/mediarelayd.8 docs/mediarelayd.conf.5
 
 dist_man_MANS += docs/mrasd.8 docs/mrasd.conf.5
 
-EXTRA_DIST += docs/requirements.md
+# For developers.
+EXTRA_DIST += docs/requirements.md docs/architecture.dot docs/architecture.svg \
+	docs/decisions/0001-dialects-on-one-core.md \
+	docs/decisions/0002-integers-instead-of-pointers.md \
+	docs/decisions/0003-strict-defaults.md \
+	docs/decisions/0005-libraries.md \
+	docs/decisions/0006-one-start-up.md \
+	docs/decisions/0007-two-planes.md
 
 # What programs ask mrasd over HTTP.
 dist_doc_DATA += docs/openapi.json
@@ -24,3 +31,8 @@ dist_doc_DATA += docs/metrics.md docs/performance-counters.md \
 .PHONY: update-manual
 update-manual: avedgectl mediarelayd mrasd
 	TOP_SRCDIR='$(abs_top_srcdir)' $(srcdir)/tests/cli/manual-test --update
+
+# The picture from its text; needs Graphviz.
+.PHONY: update-architecture
+update-architecture:
+	dot -Tsvg $(srcdir)/docs/architecture.dot >$(srcdir)/docs/architecture.svg
