@@ -266,14 +266,43 @@ static bool names_server(const char *name, const char *server)
 	return len > 0 && strlen(server) == len && strncasecmp(name, server, len) == 0;
 }
 
-const struct service_server *service_server_find(const struct service *service,
-						 const char *const *names, size_t count)
+static bool comes_from(const struct service_server *server, const struct ip_addr *source)
 {
-	for (size_t i = 0; i < service->server_count; i++) {
-		for (size_t j = 0; j < count; j++) {
-			if (names_server(names[j], service->servers[i].name))
-				return &service->servers[i];
+	if (server->network_count == 0)
+		return true;
+	for (size_t i = 0; i < server->network_count; i++) {
+		if (ip_prefix_contains(&server->networks[i], source))
+			return true;
+	}
+	return false;
+}
+
+/* Name by name: a certificate may carry those of two servers with different networks. */
+const struct service_server *service_server_find(const struct service *service,
+						 const char *const *names, size_t count,
+						 const struct ip_addr *source,
+						 bool *has_name)
+{
+	*has_name = false;
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; j < service->server_count; j++) {
+			const struct service_server *server = &service->servers[j];
+
+			if (!names_server(names[i], server->name))
+				continue;
+			if (comes_from(server, source))
+				return server;
+			*has_name = true;
 		}
 	}
 	return NULL;
+}
+
+bool service_source_allowed(const struct service *service, const struct ip_addr *source)
+{
+	for (size_t i = 0; i < service->server_count; i++) {
+		if (comes_from(&service->servers[i], source))
+			return true;
+	}
+	return false;
 }

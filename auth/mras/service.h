@@ -16,7 +16,7 @@
 
 #include "auth/credential/credential.h"
 #include "auth/credential/keyring.h"
-#include "stun/endpoint.h"
+#include "stun/ip_prefix.h"
 #include "stun/wire.h"
 
 enum {
@@ -49,6 +49,8 @@ struct service_server {
 	const char *const
 		*identities; /* suffixes it may ask for ("@lab.example"); none: any */
 	size_t identity_count;
+	const struct ip_prefix *networks; /* it may come from; none: any */
+	size_t network_count;
 	int64_t ttl_max_s;       /* 0: that of the service */
 	uint32_t requests_per_s; /* 0: no limit */
 };
@@ -135,8 +137,16 @@ void service_refused(const struct service *service, const struct service_server 
 /* Does the relay belong into an answer for that location, and is it not draining? */
 bool service_offers(const struct service_relay *relay, enum service_location location);
 
-/* The trusted server of one of these certificate names; NULL if none is trusted. */
+/*
+ * The trusted server with one of these certificate names that comes from source; NULL if there
+ * is none: *has_name tells whether one with such a name comes from other networks.
+ */
 const struct service_server *service_server_find(const struct service *service,
-						 const char *const *names, size_t count);
+						 const char *const *names, size_t count,
+						 const struct ip_addr *source,
+						 bool *has_name);
+
+/* May any trusted server come from there? */
+bool service_source_allowed(const struct service *service, const struct ip_addr *source);
 
 #endif

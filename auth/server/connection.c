@@ -18,7 +18,6 @@
 #include "auth/mras/language.h"
 #include "auth/mras/sip.h"
 #include "auth/server/config.h"
-#include "auth/server/connections.h"
 #include "auth/server/handshake.h"
 #include "auth/server/http.h"
 #include "auth/server/issuer.h"
@@ -53,7 +52,7 @@ void connection_end(struct connection *connection)
 {
 	SSL *ssl = ssl_of(connection);
 
-	connections_leave(connection->issuer->connections, connection);
+	connection->owner->ends(connection);
 	event_del(&connection->timer);
 	if (connection->http != NULL) {
 		http_detach(connection->issuer->http, connection);
@@ -172,7 +171,8 @@ static void drain(struct connection *connection)
 		linger(connection);
 }
 
-bool connection_may_ask(const struct connection *connection)
+/* A certificate can end while its connection lives. */
+static bool may_ask(const struct connection *connection)
 {
 	if (connection->issuer->unix_s <= connection->peer.not_after_s)
 		return true;
@@ -235,7 +235,7 @@ static bool answer_sip(struct connection *connection, struct slice message)
 	connection->heard_ms = issuer->now_ms;
 	connection->begun_ms = 0;
 	connection->wanted = 0;
-	if (!connection_may_ask(connection)) {
+	if (!may_ask(connection)) {
 		connection_end(connection);
 		return false;
 	}
@@ -362,15 +362,29 @@ static void http_ended(struct bufferevent *bev, short events, void *arg)
 	drain(connection);
 }
 
-void connection_answered(struct connection *connection)
+static const struct service_server *http_server(void *arg)
 {
+	const struct connection *connection = arg;
+
+	return may_ask(connection) ? connection->peer.server : NULL;
+}
+
+static void http_answered(void *arg)
+{
+	struct connection *connection = arg;
+
 	connection->heard_ms = connection->issuer->now_ms;
 	connection->begun_ms = 0;
 }
 
 static void begin_http(struct connection *connection)
 {
-	connection->http = http_attach(connection->issuer->http, connection);
+	static const struct http_client_ops ops = {
+		.server = http_server,
+		.answered = http_answered,
+	};
+
+	connection->http = http_attach(connection->issuer->http, &ops, connection);
 	if (connection->http == NULL) {
 		connection_end(connection);
 		return;
@@ -493,8 +507,11 @@ static void refused(struct connection *connection)
 
 bool connection_check_again(struct connection *connection)
 {
-	connection->peer.settings = connection->issuer->settings;
-	return tls_issuer_check_again(ssl_of(connection), &connection->peer);
+	const struct settings *settings = connection->issuer->settings;
+
+	connection->peer.service = &settings->service;
+	return tls_issuer_check_again(ssl_of(connection), settings->tls,
+				      &connection->peer);
 }
 
 static void trusted(struct connection *connection)
@@ -516,7 +533,7 @@ static void trusted(struct connection *connection)
 	connection->heard_ms = issuer->now_ms;
 	connection->begun_ms = issuer->now_ms;
 	connection->armed_ms = UINT64_MAX;
-	connections_open(issuer, connection);
+	connection->owner->opened(connection);
 	arm(connection);
 }
 
@@ -547,7 +564,9 @@ static void happened(struct bufferevent *bev, short events, void *arg)
 	}
 }
 
-void connection_accept(struct issuer *issuer, int fd, const struct endpoint *client)
+struct connection *connection_new(struct issuer *issuer,
+				  const struct connection_owner *owner, int fd,
+				  const struct endpoint *client)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
 	SSL *ssl = NULL;
@@ -555,7 +574,8 @@ void connection_accept(struct issuer *issuer, int fd, const struct endpoint *cli
 	if (connection == NULL)
 		goto fail;
 	connection->issuer = issuer;
-	connection->peer.settings = issuer->settings;
+	connection->owner = owner;
+	connection->peer.service = &issuer->settings->service;
 	connection->peer.source = client->ip;
 	connection->armed_ms = UINT64_MAX;
 	endpoint_format(client, connection->name, sizeof(connection->name));
@@ -573,11 +593,11 @@ void connection_accept(struct issuer *issuer, int fd, const struct endpoint *cli
 	bufferevent_setcb(connection->bev, readable, written, happened, connection);
 	bufferevent_enable(connection->bev, EV_READ | EV_WRITE);
 	set_state(connection, CONNECTION_HANDSHAKE);
-	connections_enter(issuer->connections, connection);
 	arm(connection);
-	return;
+	return connection;
 fail:
 	SSL_free(ssl);
 	free(connection);
 	evutil_closesocket(fd);
+	return NULL;
 }

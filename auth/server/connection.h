@@ -7,7 +7,7 @@
  * begun, and each answer once written. What is queued towards a server that does not read is
  * bounded: it is not read from either.
  *
- * Owner    itself, from connection_accept() on; connection_end() ends it.
+ * Owner    itself, from connection_new() on; connection_end() ends it.
  */
 #ifndef AUTH_SERVER_CONNECTION_H
 #define AUTH_SERVER_CONNECTION_H
@@ -23,6 +23,7 @@
 #include "stun/endpoint.h"
 
 struct bufferevent;
+struct connection;
 struct issuer;
 
 enum connection_state {
@@ -35,9 +36,16 @@ enum connection_state {
 
 enum connection_list { CONNECTION_NOWHERE, CONNECTION_HALF_OPEN, CONNECTION_OPEN };
 
+/* Who lists it, told what becomes of it. */
+struct connection_owner {
+	void (*opened)(struct connection *connection); /* the handshake is done */
+	void (*ends)(struct connection *connection);   /* it is about to be freed */
+};
+
 struct connection {
 	struct issuer *issuer;
-	TAILQ_ENTRY(connection) links; /* of auth/connections */
+	const struct connection_owner *owner;
+	TAILQ_ENTRY(connection) links; /* the owner's, as is listed */
 	enum connection_list listed;
 	enum connection_state state;
 	char name[ENDPOINT_TEXT_LEN]; /* address and port, for the log */
@@ -54,18 +62,17 @@ struct connection {
 	uint64_t unread_ms; /* since when an answer waits to be taken; 0: none does */
 };
 
-/* Take over an accepted, non-blocking socket that connections_admit() let in. */
-void connection_accept(struct issuer *issuer, int fd, const struct endpoint *client);
+/*
+ * Take over an accepted, non-blocking socket and begin the handshake. NULL if out of memory;
+ * then the socket is closed.
+ */
+struct connection *connection_new(struct issuer *issuer,
+				  const struct connection_owner *owner, int fd,
+				  const struct endpoint *client);
 
 void connection_end(struct connection *connection);
 
 /* The settings have changed: is its server still trusted? peer.why if not. */
 bool connection_check_again(struct connection *connection);
-
-/* HTTP: may it still ask? A certificate can end while its connection lives. */
-bool connection_may_ask(const struct connection *connection);
-
-/* HTTP: a request is complete and answered. */
-void connection_answered(struct connection *connection);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "auth/server/config.h"
+#include "auth/server/connection.h"
 #include "auth/server/issuer.h"
 #include "auth/server/settings.h"
 #include "base/log.h"
@@ -94,15 +95,10 @@ bool connections_admit(struct issuer *issuer, const struct ip_addr *source)
 	return connections_count(connections) < config->limits.connections;
 }
 
-void connections_enter(struct connections *connections, struct connection *connection)
+static void leave(struct connection *connection)
 {
-	TAILQ_INSERT_TAIL(&connections->half_open, connection, links);
-	connections->half_open_count++;
-	connection->listed = CONNECTION_HALF_OPEN;
-}
+	struct connections *connections = connection->issuer->connections;
 
-void connections_leave(struct connections *connections, struct connection *connection)
-{
 	switch (connection->listed) {
 	case CONNECTION_NOWHERE:
 		return;
@@ -145,15 +141,29 @@ static void bound_server(struct issuer *issuer, const struct connection *newest)
 	give_way(issuer, silent);
 }
 
-void connections_open(struct issuer *issuer, struct connection *connection)
+/* If its server has too many, the one that was silent longest gives way. */
+static void opened(struct connection *connection)
 {
-	struct connections *connections = issuer->connections;
+	struct connections *connections = connection->issuer->connections;
 
-	connections_leave(connections, connection);
+	leave(connection);
 	TAILQ_INSERT_TAIL(&connections->open, connection, links);
 	connections->open_count++;
 	connection->listed = CONNECTION_OPEN;
-	bound_server(issuer, connection);
+	bound_server(connection->issuer, connection);
+}
+
+void connections_accept(struct issuer *issuer, int fd, const struct endpoint *client)
+{
+	static const struct connection_owner owner = {.opened = opened, .ends = leave};
+	struct connections *connections = issuer->connections;
+	struct connection *connection = connection_new(issuer, &owner, fd, client);
+
+	if (connection == NULL)
+		return;
+	TAILQ_INSERT_TAIL(&connections->half_open, connection, links);
+	connections->half_open_count++;
+	connection->listed = CONNECTION_HALF_OPEN;
 }
 
 void connections_check_again(struct issuer *issuer)
@@ -162,7 +172,7 @@ void connections_check_again(struct issuer *issuer)
 
 	/* A half-open one is checked at the end of its handshake. */
 	TAILQ_FOREACH(connection, &issuer->connections->half_open, links)
-	connection->peer.settings = issuer->settings;
+	connection->peer.service = &issuer->settings->service;
 	for (connection = TAILQ_FIRST(&issuer->connections->open); connection != NULL;
 	     connection = next) {
 		next = TAILQ_NEXT(connection, links);

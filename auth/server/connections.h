@@ -4,7 +4,7 @@
  * oldest of them gives way to the newest: a trusted server's handshake takes milliseconds and
  * is not the oldest.
  *
- * Owner    main. A connection owns itself and leaves by connections_leave().
+ * Owner    main. A connection owns itself and says when it ends.
  */
 #ifndef AUTH_SERVER_CONNECTIONS_H
 #define AUTH_SERVER_CONNECTIONS_H
@@ -12,7 +12,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "auth/server/connection.h"
 #include "stun/endpoint.h"
 
 struct issuer;
@@ -25,16 +24,10 @@ void connections_free(
 /* Room for one more from there, ending another if need be. False: refuse it. */
 bool connections_admit(struct issuer *issuer, const struct ip_addr *source);
 
-/* Enter as half-open; leave, in any state. */
-void connections_enter(struct connections *connections, struct connection *connection);
-void connections_leave(struct connections *connections, struct connection *connection);
+/* Take over an accepted socket that connections_admit() let in. */
+void connections_accept(struct issuer *issuer, int fd, const struct endpoint *client);
 
-/*
- * The handshake is done. If its server has too many, the one that was silent longest gives way.
- */
-void connections_open(struct issuer *issuer, struct connection *connection);
-
-/* The settings have changed: end the connections of who is trusted no longer. */
+/* The settings have changed: end connections of servers that are no longer trusted. */
 void connections_check_again(struct issuer *issuer);
 
 /* Of all, those whose handshake is not done. */

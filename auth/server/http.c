@@ -27,7 +27,6 @@
 
 #include "auth/mras/text.h"
 #include "auth/server/config.h"
-#include "auth/server/connection.h"
 #include "auth/server/http_reply.h"
 #include "auth/server/issuer.h"
 #include "auth/server/settings.h"
@@ -41,8 +40,9 @@ enum {
 /* One connection as libmicrohttpd knows it. */
 struct http_stream {
 	TAILQ_ENTRY(http_stream) links;
-	struct connection *connection; /* NULL: has gone */
-	int fd;                        /* libmicrohttpd's end */
+	const struct http_client_ops *ops;
+	void *client; /* NULL: has gone */
+	int fd;       /* libmicrohttpd's end */
 };
 
 TAILQ_HEAD(http_streams, http_stream);
@@ -88,7 +88,7 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **c
 		return;
 	/* Its descriptor is closed and its number free for the next. */
 	stream->fd = -1;
-	if (stream->connection == NULL) {
+	if (stream->client == NULL) {
 		TAILQ_REMOVE(&http->streams, stream, links);
 		free(stream);
 	}
@@ -132,7 +132,7 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection,
 }
 
 static enum MHD_Result answer(struct http *http, struct MHD_Connection *connection,
-			      struct connection *from, const char *path,
+			      const struct service_server *server, const char *path,
 			      const char *method, struct upload *upload)
 {
 	struct issuer *issuer = http->issuer;
@@ -151,8 +151,8 @@ static enum MHD_Result answer(struct http *http, struct MHD_Connection *connecti
 	uint64_t began_ns = issuer_clock_ns();
 
 	issuer_count(issuer, COUNT_HTTP_REQUESTS);
-	http_reply(&issuer->settings->service, issuer->memory, from->peer.server,
-		   &request, issuer->now_ms, issuer->unix_s, &reply);
+	http_reply(&issuer->settings->service, issuer->memory, server, &request,
+		   issuer->now_ms, issuer->unix_s, &reply);
 	mras_counters_latency(&issuer->mras_counters, SERVICE_HTTP,
 			      issuer_clock_ns() - began_ns);
 	return send_reply(connection, &reply);
@@ -176,10 +176,13 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
 	struct http *http = arg;
 	struct upload *upload = *state;
 	const struct http_stream *stream = stream_of(connection);
+	const struct service_server *server;
 
 	(void)version;
-	if (stream == NULL || stream->connection == NULL ||
-	    !connection_may_ask(stream->connection))
+	if (stream == NULL || stream->client == NULL)
+		return MHD_NO;
+	server = stream->ops->server(stream->client);
+	if (server == NULL)
 		return MHD_NO;
 	if (upload == NULL) {
 		*state = upload = calloc(1, sizeof(*upload));
@@ -194,7 +197,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
 		*data_size = 0;
 		return MHD_YES;
 	}
-	return answer(http, connection, stream->connection, path, method, upload);
+	return answer(http, connection, server, path, method, upload);
 }
 
 static void on_completed(void *arg, struct MHD_Connection *connection, void **state,
@@ -210,8 +213,8 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **st
 		free(upload);
 		*state = NULL;
 	}
-	if (stream != NULL && stream->connection != NULL)
-		connection_answered(stream->connection);
+	if (stream != NULL && stream->client != NULL)
+		stream->ops->answered(stream->client);
 }
 
 static void on_log(void *arg, const char *format, va_list args)
@@ -300,7 +303,8 @@ void http_free(struct http *http)
 	free(http);
 }
 
-struct bufferevent *http_attach(struct http *http, struct connection *connection)
+struct bufferevent *http_attach(struct http *http, const struct http_client_ops *ops,
+				void *client)
 {
 	static const struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct http_stream *stream = calloc(1, sizeof(*stream));
@@ -313,7 +317,8 @@ struct bufferevent *http_attach(struct http *http, struct connection *connection
 	bev = bufferevent_socket_new(http->issuer->base, pair[0], BEV_OPT_CLOSE_ON_FREE);
 	if (bev == NULL)
 		goto fail;
-	stream->connection = connection;
+	stream->ops = ops;
+	stream->client = client;
 	stream->fd = pair[1];
 	TAILQ_INSERT_TAIL(&http->streams, stream, links);
 	/* It closes the descriptor if it fails. */
@@ -333,18 +338,18 @@ fail:
 	return NULL;
 }
 
-void http_detach(struct http *http, struct connection *connection)
+void http_detach(struct http *http, void *client)
 {
 	struct http_stream *stream;
 
 	TAILQ_FOREACH(stream, &http->streams, links)
 	{
-		if (stream->connection == connection)
+		if (stream->client == client)
 			break;
 	}
 	if (stream == NULL)
 		return;
-	stream->connection = NULL;
+	stream->client = NULL;
 	if (stream->fd < 0) {
 		TAILQ_REMOVE(&http->streams, stream, links);
 		free(stream);

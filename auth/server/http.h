@@ -12,18 +12,27 @@
 #include <stddef.h>
 
 struct bufferevent;
-struct connection;
 struct http;
 struct issuer;
+struct service_server;
+
+/* What is asked of the owner of a connection, client. */
+struct http_client_ops {
+	/* The trusted server at its other end; NULL: it may ask no more. */
+	const struct service_server *(*server)(void *client);
+	/* A request is complete and answered. */
+	void (*answered)(void *client);
+};
 
 /* NULL with a sentence in error. */
 struct http *http_new(struct issuer *issuer, char *error, size_t error_size);
 void http_free(struct http *http); /* after all connections; NULL is allowed */
 
 /* Begin to serve a connection: our end of the pair. NULL: no descriptor, no memory. */
-struct bufferevent *http_attach(struct http *http, struct connection *connection);
+struct bufferevent *http_attach(struct http *http, const struct http_client_ops *ops,
+				void *client);
 
-/* The connection goes, whatever it was doing. */
-void http_detach(struct http *http, struct connection *connection);
+/* The client goes, whatever it was doing. */
+void http_detach(struct http *http, void *client);
 
 #endif

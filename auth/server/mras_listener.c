@@ -1,5 +1,5 @@
 /*
- * mras_listener.c - accept, admit, hand to auth/connection.
+ * mras_listener.c - accept, admit, hand to auth/server/connections.
  */
 #define LOG_SUBSYSTEM SUBSYSTEM_FRONT
 #include "auth/server/mras_listener.h"
@@ -16,7 +16,6 @@
 #include <event2/event_struct.h>
 #include <event2/listener.h>
 
-#include "auth/server/connection.h"
 #include "auth/server/connections.h"
 #include "auth/server/issuer.h"
 #include "auth/server/settings.h"
@@ -144,7 +143,7 @@ static void accepted(struct evconnlistener *listener, evutil_socket_t fd,
 	memcpy(&sa, address, (size_t)address_len);
 	if (!sockaddr_to_endpoint(&sa, &client)) {
 		close(fd);
-	} else if (!settings_source_allowed(issuer->settings, &client.ip)) {
+	} else if (!service_source_allowed(&issuer->settings->service, &client.ip)) {
 		issuer_count(issuer, COUNT_REFUSED_SOURCE);
 		log_limited(&elsewhere, LOG_LEVEL_NOTICE,
 			    "refused %s: in the networks of no trusted server",
@@ -158,7 +157,7 @@ static void accepted(struct evconnlistener *listener, evutil_socket_t fd,
 		close(fd);
 	} else {
 		configure(fd);
-		connection_accept(issuer, fd, &client);
+		connections_accept(issuer, fd, &client);
 	}
 }
 

@@ -24,6 +24,8 @@ static bool make_servers(struct settings *settings, const struct config *config)
 		snprintf(to->name, sizeof(to->name), "%s", from->name);
 		to->identities = (const char *const *)from->identities;
 		to->identity_count = from->identity_count;
+		to->networks = from->networks;
+		to->network_count = from->network_count;
 		to->ttl_max_s = from->max_duration_s;
 		to->requests_per_s = from->requests_per_second;
 	}
@@ -119,45 +121,4 @@ void settings_free(struct settings *settings)
 	free(settings->servers);
 	free(settings->relays);
 	free(settings);
-}
-
-static bool comes_from(const struct config_server *server, const struct ip_addr *source)
-{
-	if (server->network_count == 0)
-		return true;
-	for (size_t i = 0; i < server->network_count; i++) {
-		if (ip_prefix_contains(&server->networks[i], source))
-			return true;
-	}
-	return false;
-}
-
-/* Name by name: a certificate may carry those of two servers with different networks. */
-const struct service_server *settings_server(const struct settings *settings,
-					     const char *const *names, size_t count,
-					     const struct ip_addr *source, bool *has_name)
-{
-	*has_name = false;
-	for (size_t i = 0; i < count; i++) {
-		const struct service_server *server =
-			service_server_find(&settings->service, &names[i], 1);
-
-		if (server == NULL)
-			continue;
-		if (comes_from(&settings->config->servers[server - settings->servers],
-			       source))
-			return server;
-		*has_name = true;
-	}
-	return NULL;
-}
-
-bool settings_source_allowed(const struct settings *settings,
-			     const struct ip_addr *source)
-{
-	for (size_t i = 0; i < settings->config->server_count; i++) {
-		if (comes_from(&settings->config->servers[i], source))
-			return true;
-	}
-	return false;
 }

@@ -36,17 +36,4 @@ struct settings *settings_build(const struct config *config, service_decided_fn 
 				void *arg, char *error, size_t error_size);
 void settings_free(struct settings *settings); /* NULL is allowed */
 
-/*
- * The trusted server of a certificate with these names that comes from source; NULL if there
- * is none: with *has_name, there would be one from elsewhere.
- */
-const struct service_server *settings_server(const struct settings *settings,
-					     const char *const *names, size_t count,
-					     const struct ip_addr *source,
-					     bool *has_name);
-
-/* May anybody at all come from there? */
-bool settings_source_allowed(const struct settings *settings,
-			     const struct ip_addr *source);
-
 #endif

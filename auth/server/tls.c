@@ -13,7 +13,6 @@
 #include <openssl/x509v3.h>
 
 #include "auth/server/config.h"
-#include "auth/server/settings.h"
 #include "base/tls_error.h"
 #include "base/tls_server.h"
 
@@ -167,8 +166,8 @@ static bool verify(X509_STORE_CTX *store, struct tls_peer *peer)
 		return false;
 	}
 	certificate_names(&names, certificate);
-	peer->server = settings_server(peer->settings, names.list, names.count,
-				       &peer->source, &has_name);
+	peer->server = service_server_find(peer->service, names.list, names.count,
+					   &peer->source, &has_name);
 	if (peer->server == NULL) {
 		if (has_name)
 			set_why(peer, certificate, HANDSHAKE_NETWORK,
@@ -257,9 +256,9 @@ void tls_forget(SSL *ssl)
 	SSL_set_app_data(ssl, NULL);
 }
 
-bool tls_issuer_check_again(SSL *ssl, struct tls_peer *peer)
+bool tls_issuer_check_again(SSL *ssl, SSL_CTX *ctx, struct tls_peer *peer)
 {
-	X509_STORE *trust = SSL_CTX_get_cert_store(peer->settings->tls);
+	X509_STORE *trust = SSL_CTX_get_cert_store(ctx);
 	X509 *certificate = SSL_get0_peer_certificate(ssl);
 	X509_STORE_CTX *store = X509_STORE_CTX_new();
 	bool trusted = false;

@@ -16,11 +16,10 @@
 #include <openssl/ssl.h>
 
 #include "auth/mras/mras_counters.h"
+#include "auth/mras/service.h"
 #include "stun/endpoint.h"
 
 struct config;
-struct service_server;
-struct settings;
 
 enum {
 	TLS_NAMES_MAX = 64, /* of one certificate that are looked at */
@@ -29,7 +28,7 @@ enum {
 
 /* The other end of a connection, as the handshake finds it. */
 struct tls_peer {
-	const struct settings *settings;     /* those in force; in */
+	const struct service *service;       /* the one in force; in */
 	struct ip_addr source;               /* in */
 	const struct service_server *server; /* NULL: not trusted, or not yet */
 	int64_t not_after_s;                 /* when its certificate ends */
@@ -45,9 +44,9 @@ SSL *tls_issuer_accept(SSL_CTX *ctx, struct tls_peer *peer);
 void tls_forget(SSL *ssl);
 
 /*
- * After the settings have changed: is the peer of an open connection still trusted? Looks at
- * everything again, with the CAs and revocation lists of now.
+ * After a reload: is the peer of an open connection still trusted? Checks everything again, with
+ * the CAs and revocation lists of ctx, the context in force.
  */
-bool tls_issuer_check_again(SSL *ssl, struct tls_peer *peer);
+bool tls_issuer_check_again(SSL *ssl, SSL_CTX *ctx, struct tls_peer *peer);
 
 #endif

@@ -350,14 +350,48 @@ START_TEST(service_server_of_certificate)
 {
 	const char *const *names = certificates[_i].certificate;
 	size_t count = names[0] ? names[1] ? 2 : 1 : 0;
+	const struct ip_addr source = {.family = IP_V4, .bytes = {10, 1, 2, 3}};
+	bool has_name;
 	const struct service_server *got =
-		service_server_find(&fixture.service, names, count);
+		service_server_find(&fixture.service, names, count, &source, &has_name);
 	const struct service_server *want =
 		certificates[_i].want >= 0 ? &fixture.servers[certificates[_i].want]
 					   : NULL;
 
 	ck_assert_msg(got == want, "%s: got %s", certificates[_i].name,
 		      got ? got->name : "nobody");
+	ck_assert(!has_name);
+}
+END_TEST
+
+START_TEST(service_server_from_its_networks_only)
+{
+	static const struct ip_prefix networks[] = {
+		{.ip = {.family = IP_V4, .bytes = {10, 1}}, .len = 16}};
+	const struct ip_addr inside = {.family = IP_V4, .bytes = {10, 1, 2, 3}};
+	const struct ip_addr elsewhere = {.family = IP_V4, .bytes = {10, 2, 2, 3}};
+	const char *const both[] = {"fe01.lab.example", "web01.lab.example"};
+	bool has_name;
+
+	fixture.servers[0].networks = networks;
+	fixture.servers[0].network_count = ARRAY_LEN(networks);
+	ck_assert_ptr_eq(service_server_find(&fixture.service, both, 1, &inside,
+					     &has_name),
+			 &fixture.servers[0]);
+	ck_assert_ptr_null(
+		service_server_find(&fixture.service, both, 1, &elsewhere, &has_name));
+	ck_assert(has_name);
+	/* Its second name is that of a server that may come from anywhere. */
+	ck_assert_ptr_eq(service_server_find(&fixture.service, both, 2, &elsewhere,
+					     &has_name),
+			 &fixture.servers[1]);
+	ck_assert(service_source_allowed(&fixture.service, &elsewhere));
+	for (size_t i = 0; i < fixture.service.server_count; i++) {
+		fixture.servers[i].networks = networks;
+		fixture.servers[i].network_count = ARRAY_LEN(networks);
+	}
+	ck_assert(service_source_allowed(&fixture.service, &inside));
+	ck_assert(!service_source_allowed(&fixture.service, &elsewhere));
 }
 END_TEST
 
@@ -400,6 +434,7 @@ static void service_suite(Suite *suite)
 	tcase_add_test(cases, service_rate_of_identities);
 	tcase_add_test(cases, service_rate_in_a_flood_of_identities);
 	tcase_add_loop_test(cases, service_server_of_certificate, 0, ROWS(certificates));
+	tcase_add_test(cases, service_server_from_its_networks_only);
 	tcase_add_test(cases, service_relays_of_location);
 	tcase_add_test(cases, service_fault_names);
 	suite_add_tcase(suite, cases);
