@@ -14,12 +14,15 @@ libctl_a_SOURCES = \
 # The TURN client of both programs.
 noinst_LIBRARIES += libclient.a
 libclient_a_SOURCES = \
-	tools/client/client.c tools/client/client.h \
+	tools/client/client.c tools/client/client.h tools/client/client_config.h \
+	tools/client/client_ietf.c tools/client/client_ietf.h \
 	tools/client/client_link.c tools/client/client_link.h \
+	tools/client/client_loop.c tools/client/client_loop.h \
 	tools/client/client_ms.c tools/client/client_ms.h \
-	tools/client/client_ms_data.c tools/client/client_ms_parts.h \
 	tools/client/client_request.c tools/client/client_request.h \
-	tools/client/clock.h
+	tools/client/client_state.c tools/client/client_state.h \
+	tools/client/clock.h \
+	tools/client/packet_stream.c tools/client/packet_stream.h
 
 bin_PROGRAMS += avedgectl
 avedgectl_SOURCES = \
@@ -57,7 +60,7 @@ avedgectl_SOURCES = \
 	tools/probe/probe_report.c \
 	tools/probe/probe_sip.c \
 	tools/probe/probe_tls.c
-avedgectl_LDADD = libctl.a libclient.a libloadcore.a $(TOOLS_LIBS)
+avedgectl_LDADD = libctl.a libclient.a $(TOOLS_LIBS)
 
 # What the unit tests of the load tool need of it, too.
 noinst_LIBRARIES += libloadcore.a
@@ -68,14 +71,12 @@ libloadcore_a_SOURCES = \
 	tools/load/load_result.c tools/load/load_result.h \
 	tools/load/load_traffic.c tools/load/load_traffic.h \
 	tools/load/pacer.c tools/load/pacer.h \
-	tools/load/packet_stream.c tools/load/packet_stream.h \
 	tools/load/stamp.c tools/load/stamp.h
 
 bin_PROGRAMS += avedge-load
 avedge_load_SOURCES = \
 	tools/load/avedge_load.c \
 	tools/load/load_clients.c tools/load/load_clients.h \
-	tools/load/load_dialect.c tools/load/load_dialect.h \
 	tools/load/load_json.c \
 	tools/load/load_net.c tools/load/load_net.h \
 	tools/load/load_peers.c tools/load/load_peers.h \

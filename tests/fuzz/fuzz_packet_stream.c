@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "tests/fuzz/fuzz.h"
-#include "tools/load/packet_stream.h"
+#include "tools/client/packet_stream.h"
 
 /* The stream as the packets that came of it would be written. */
 struct written {

@@ -1,95 +1,50 @@
 /*
- * client.h - a TURN client over libstun, for load and diagnosis: one allocation, one channel or
- * permission, data both ways. It keeps its allocation, permission and channel fresh by itself.
+ * client.h - a TURN client over libstun, for load and diagnosis, in the dialect of RFC 8656 or
+ * in Microsoft's: one allocation, one peer, data both ways. It keeps its allocation, permission
+ * and channel fresh.
  *
  *   CONNECTING --> ALLOCATING --> READY --> (BINDING --> READY) --> RELEASING --> gone
  *
- * Owner    who called client_new(). Callbacks may call anything but client_free().
- * Threads  those of the event base.
+ * In the Microsoft dialect over a stream the relayed address is one of TCP, and so is the peer.
+ * Both ends put the length of each packet in front of it, as packet_stream.h does.
+ *
+ * Owner    the caller of client_new(). Callbacks may call anything but client_free().
+ * Threads  that of the event base.
  */
 #ifndef TOOLS_CLIENT_CLIENT_H
 #define TOOLS_CLIENT_CLIENT_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <openssl/ssl.h>
-
-#include "stun/endpoint.h"
-#include "stun/wire.h"
+#include "tools/client/client_config.h"
 
 struct client;
-struct client_loop;
-struct event_base;
-
-enum client_transport {
-	CLIENT_UDP,
-	CLIENT_TCP,
-	CLIENT_TLS,
-	CLIENT_PTLS, /* TCP with Microsoft's pretended TLS; its dialect only */
-};
 
 /*
- * What the clients of one event base share: receive buffers, and random bytes drawn ahead so
- * that a Send indication costs no system call. NULL: no memory. Free it after the clients.
+ * Starts connecting and allocating. NULL and errno: no descriptor, no memory, or EINVAL in the
+ * Microsoft dialect: a credential that is not base64, or real TLS, which it does not have.
  */
-struct client_loop *client_loop_new(struct event_base *base);
-void client_loop_free(struct client_loop *loop); /* NULL is allowed */
-
-struct client_config {
-	struct client_loop *loop;
-	enum client_transport transport;
-	struct endpoint server;
-	SSL_CTX *tls;         /* CLIENT_TLS: verified as it says */
-	const char *tls_name; /* host name or address that the certificate must show */
-	const char *username, *password; /* borrowed for the client's life */
-	uint8_t family;    /* of the relayed address; IP_NONE: as the server likes */
-	size_t send_queue; /* bytes queued on a stream before sends are refused */
-};
-
-/* Data from a peer; borrowed for the call. */
-struct client_data {
-	uint16_t channel; /* 0: it came in a Data indication, and peer says from whom */
-	struct endpoint peer;
-	struct slice payload;
-	uint64_t arrived_ns; /* CLOCK_REALTIME, by the kernel where it can tell */
-};
-
-struct client_events {
-	void *arg;
-	/* Allocated: client_relayed() holds. */
-	void (*ready)(void *arg);
-	/* client_bind() or client_permit() has been granted. */
-	void (*bound)(void *arg);
-	void (*data)(void *arg, const struct client_data *data);
-	/* client_release() is done. */
-	void (*released)(void *arg);
-	/*
-	 * It is over: connection lost, no answer, refused. code: STUN error code or 0; what: a
-	 * whole sentence.
-	 */
-	void (*failed)(void *arg, int code, const char *what);
-};
-
-/* Starts connecting and allocating. NULL and errno: no descriptor, no memory. */
 struct client *client_new(const struct client_config *config,
 			  const struct client_events *events);
-void client_free(
-	struct client *client); /* NULL is allowed; leaves the allocation to expire */
+/* NULL is allowed; leaves the allocation to expire. */
+void client_free(struct client *client);
 
-/* After ready: bind number (0x4000..0x4FFF) to peer, or install a permission for it. */
+/*
+ * After ready: bind channel number (0x4000..0x4FFF) to the peer, or with send_mode install a
+ * permission for it. In the Microsoft dialect: send the peer an empty Send, which permits it,
+ * and make it the active destination; with send_mode bound() comes at once, because a Send is
+ * never answered.
+ */
 void client_bind(struct client *client, uint16_t number, const struct endpoint *peer);
-void client_permit(struct client *client, const struct endpoint *peer);
 
-/* After bound: send by the channel, or in a Send indication. False: it did not go out. */
-bool client_send_channel(struct client *client, uint16_t number, struct slice payload);
-bool client_send_indication(struct client *client, const struct endpoint *peer,
-			    struct slice payload);
+/* client_data.channel of what the bound peer sends. */
+uint16_t client_channel(const struct client *client);
 
-/* Refresh with lifetime 0. */
+/* After bound: a packet to the peer. False and errno: it did not go out. */
+bool client_send(struct client *client, struct slice payload);
+
+/* Refresh with lifetime 0; an Allocate with lifetime 0 in the Microsoft dialect. */
 void client_release(struct client *client);
 
+/* Valid after ready. */
 const struct endpoint *client_relayed(const struct client *client);
 
 #endif

@@ -1,13 +1,11 @@
 /*
- * client_link.c - see client_link.h. The receive buffers are shared by all clients of a loop:
- * nine thousand of them, each awake for one packet, must not each touch memory of their own.
+ * client_link.c - see client_link.h.
  */
 #include "tools/client/client_link.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -25,84 +23,13 @@
 #include "stun/ms_msg.h"
 #include "stun/pseudo_tls.h"
 #include "stun/registry.h"
+#include "tools/client/client_loop.h"
 #include "tools/client/clock.h"
 
 enum {
-	BATCH = 8, /* datagrams per system call */
-	DATAGRAM_MAX = 65536,
-	TXIDS = 1024,             /* drawn at once */
 	RECEIVE_BUFFER = 1 << 20, /* asked for; charged only when used */
 	FRAME_HEAD = 32, /* bytes that tell how long a frame is, and whether it is one */
 };
-
-struct client_loop {
-	struct event_base *base;
-	struct mmsghdr headers[BATCH];
-	struct iovec vectors[BATCH];
-	union clock_control controls[BATCH];
-	uint8_t *buffers; /* BATCH datagrams, and one to be sent */
-	uint8_t txids[TXIDS][STUN_TXID_LEN];
-	size_t txids_used;
-};
-
-struct client_loop *client_loop_new(struct event_base *base)
-{
-	struct client_loop *loop = calloc(1, sizeof(*loop));
-
-	if (loop == NULL)
-		return NULL;
-	loop->base = base;
-	loop->txids_used = TXIDS;
-	loop->buffers = malloc((size_t)(BATCH + 1) * DATAGRAM_MAX);
-	if (loop->buffers == NULL) {
-		free(loop);
-		return NULL;
-	}
-	for (size_t i = 0; i < BATCH; i++) {
-		loop->vectors[i] =
-			(struct iovec){loop->buffers + i * DATAGRAM_MAX, DATAGRAM_MAX};
-		loop->headers[i].msg_hdr.msg_iov = &loop->vectors[i];
-		loop->headers[i].msg_hdr.msg_iovlen = 1;
-		loop->headers[i].msg_hdr.msg_control = &loop->controls[i];
-	}
-	return loop;
-}
-
-void client_loop_free(struct client_loop *loop)
-{
-	if (loop == NULL)
-		return;
-	free(loop->buffers);
-	free(loop);
-}
-
-struct event_base *client_loop_base(const struct client_loop *loop)
-{
-	return loop->base;
-}
-
-uint8_t *client_loop_message(struct client_loop *loop)
-{
-	return loop->buffers + (size_t)BATCH * DATAGRAM_MAX;
-}
-
-const uint8_t *client_loop_txid(struct client_loop *loop)
-{
-	if (loop->txids_used == TXIDS) {
-		uint8_t *bytes = loop->txids[0];
-		size_t filled = 0;
-
-		while (filled < sizeof(loop->txids)) {
-			ssize_t len = getrandom(bytes + filled,
-						sizeof(loop->txids) - filled, 0);
-			if (len < 0 && errno != EINTR)
-				return NULL;
-			filled += len > 0 ? (size_t)len : 0;
-		}
-		loop->txids_used = 0;
-	}
-	return loop->txids[loop->txids_used++];
-}
 
 static void lose(struct client_link *link, const char *what)
 {
@@ -118,11 +45,9 @@ static void udp_readable(evutil_socket_t fd, short events, void *arg)
 {
 	(void)events;
 	struct client_link *link = arg;
-	struct client_loop *loop = link->loop;
+	struct mmsghdr *headers = client_loop_headers(link->loop);
+	int count = recvmmsg(fd, headers, CLIENT_LOOP_BATCH, MSG_DONTWAIT, NULL);
 
-	for (int i = 0; i < BATCH; i++)
-		loop->headers[i].msg_hdr.msg_controllen = sizeof(loop->controls[i]);
-	int count = recvmmsg(fd, loop->headers, BATCH, MSG_DONTWAIT, NULL);
 	if (count < 0) {
 		/* A hard ICMP error ends a transaction (RFC 8489 section 6.2.1). */
 		if (errno == ECONNREFUSED)
@@ -132,10 +57,11 @@ static void udp_readable(evutil_socket_t fd, short events, void *arg)
 	}
 	uint64_t now_ns = count > 0 ? clock_realtime_ns() : 0;
 	for (int i = 0; i < count && !link->ended; i++) {
-		struct slice message = {loop->vectors[i].iov_base,
-					loop->headers[i].msg_len};
-		link->events.message(link->events.arg, message,
-				     clock_arrival_ns(&loop->headers[i].msg_hdr, now_ns));
+		const struct msghdr *header = &headers[i].msg_hdr;
+		link->events.message(link->events.arg,
+				     (struct slice){header->msg_iov->iov_base,
+						    headers[i].msg_len},
+				     clock_arrival_ns(header, now_ns));
 	}
 }
 
@@ -152,7 +78,7 @@ static bool open_udp(struct client_link *link, const struct sockaddr *sa,
 	if (setsockopt(link->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)
 		setsockopt(link->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	return connect(link->fd, sa, sa_len) == 0 &&
-	       event_assign(&link->readable, link->loop->base, link->fd,
+	       event_assign(&link->readable, client_loop_base(link->loop), link->fd,
 			    EV_READ | EV_PERSIST, udp_readable, link) == 0 &&
 	       event_add(&link->readable, NULL) == 0;
 }
@@ -348,8 +274,9 @@ static bool open_stream(struct client_link *link, const struct client_config *co
 	const int on = 1;
 
 	link->bev = config->transport == CLIENT_TLS
-			    ? new_tls(link->loop->base, config->tls, config->tls_name)
-			    : bufferevent_socket_new(link->loop->base, -1,
+			    ? new_tls(client_loop_base(link->loop), config->tls,
+				      config->tls_name)
+			    : bufferevent_socket_new(client_loop_base(link->loop), -1,
 						     BEV_OPT_CLOSE_ON_FREE);
 	if (link->bev == NULL)
 		return false;

@@ -1,6 +1,6 @@
 /*
  * client_link.h - a client's way to its server: datagrams, or a stream cut into messages. For
- * client.c and client_ms.c alone.
+ * client_state.c and the dialects alone.
  *
  * Owner    the client embeds it. Callbacks must not close it.
  * Threads  those of the event base.
@@ -14,7 +14,7 @@
 
 #include <event2/event_struct.h>
 
-#include "tools/client/client.h"
+#include "tools/client/client_config.h"
 
 struct bufferevent;
 
@@ -64,11 +64,5 @@ static inline bool client_link_is_stream(const struct client_link *link)
 
 /* False and errno: it did not go out. A full queue of a stream is ENOBUFS. */
 bool client_link_send(struct client_link *link, const struct client_parts *parts);
-
-/* 12 bytes that nobody can predict, from those drawn ahead; NULL if the system has none. */
-const uint8_t *client_loop_txid(struct client_loop *loop);
-/* Room for the longest message, good until the next call: for one that is built and sent. */
-uint8_t *client_loop_message(struct client_loop *loop);
-struct event_base *client_loop_base(const struct client_loop *loop);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * client_request.h - the request that a client has under way: over UDP it is sent again with
- * doubling pauses (RFC 8489 section 6.2.1), over streams it has one deadline. For client.c and
- * client_ms.c alone.
+ * doubling pauses (RFC 8489 section 6.2.1), over streams it has one deadline. For
+ * client_state.c and the dialects alone.
  *
  * Owner    the client embeds it; its link outlives it. Zeroed, it may be stopped.
  * Threads  those of the link's event base.

@@ -21,8 +21,8 @@
 #include "base/sockaddr.h"
 #include "stun/chandata.h"
 #include "stun/registry.h"
+#include "tools/client/client_loop.h"
 #include "tools/client/clock.h"
-#include "tools/load/load_dialect.h"
 #include "tools/load/load_peers.h"
 #include "tools/load/load_streams.h"
 
@@ -50,13 +50,12 @@ enum state {
 
 /* What the packet path needs comes first. */
 struct slot {
-	void *client; /* of the dialect */
+	struct client *client;
 	struct load_clients *clients;
 	uint32_t id;
 	uint8_t ports; /* tried */
 	bool bound;
 	enum state state;
-	struct endpoint peer;       /* or the relayed address of the other */
 	struct load_stream *stream; /* of the peer, with streams */
 	socklen_t relayed_len;
 	struct sockaddr_storage relayed;
@@ -66,7 +65,6 @@ struct slot {
 struct load_clients {
 	struct load_clients_config config;
 	struct client_config client; /* the same for all */
-	const struct load_dialect *dialect;
 	struct event *reap;
 	uint32_t *reapable; /* ids */
 	uint32_t reapable_count;
@@ -176,22 +174,16 @@ static uint16_t channel_number(uint32_t id)
 			  id % (CHANNEL_NUMBER_MAX - CHANNEL_NUMBER_MIN + 1));
 }
 
-static const struct endpoint *relayed_of(const struct slot *slot)
-{
-	return slot->clients->dialect->relayed(slot->client);
-}
-
 static void bind_to(struct slot *slot, const struct endpoint *peer)
 {
-	slot->peer = *peer;
-	slot->clients->dialect->bind(slot->client, channel_number(slot->id), peer);
+	client_bind(slot->client, channel_number(slot->id), peer);
 }
 
 static void release(struct slot *slot)
 {
 	slot->bound = false;
 	set_state(slot, RELEASING);
-	slot->clients->dialect->release(slot->client);
+	client_release(slot->client);
 }
 
 static void pair_up(struct slot *slot)
@@ -202,8 +194,8 @@ static void pair_up(struct slot *slot)
 		slot_failed(slot, 0, "the other client of the pair failed");
 	} else if (other->state == WAITING) {
 		set_state(other, STARTING);
-		bind_to(slot, relayed_of(other));
-		bind_to(other, relayed_of(slot));
+		bind_to(slot, client_relayed(other->client));
+		bind_to(other, client_relayed(slot->client));
 	} else if (other->state == IDLE && slot->clients->stopped) {
 		release(slot);
 	} else {
@@ -253,8 +245,8 @@ static void bind_to_peer(struct slot *slot)
 		bind_to(slot, load_peers_endpoint(config->peers, index));
 		return;
 	}
-	slot->stream = load_streams_expect(config->streams, index, relayed_of(slot),
-					   stream_came, slot);
+	slot->stream = load_streams_expect(
+		config->streams, index, client_relayed(slot->client), stream_came, slot);
 	if (slot->stream == NULL)
 		slot_failed(slot, 0, strerror(ENOMEM));
 	else
@@ -266,7 +258,8 @@ static void client_ready(void *arg)
 	struct slot *slot = arg;
 	struct load_clients *clients = slot->clients;
 
-	slot->relayed_len = sockaddr_from_endpoint(relayed_of(slot), &slot->relayed);
+	slot->relayed_len =
+		sockaddr_from_endpoint(client_relayed(slot->client), &slot->relayed);
 	if (cycles(clients))
 		histogram_add(&clients->config.result->setup_ns,
 			      clock_monotonic_ns() - slot->started_ns);
@@ -315,7 +308,7 @@ static void open_client(struct slot *slot)
 	slot->ports++;
 	slot->bound = false;
 	slot->relayed_len = 0;
-	slot->client = slot->clients->dialect->open(&slot->clients->client, &events);
+	slot->client = client_new(&slot->clients->client, &events);
 	if (slot->client == NULL)
 		slot_failed(slot, 0, strerror(errno));
 }
@@ -389,7 +382,7 @@ static void reap(evutil_socket_t fd, short events, void *arg)
 	for (; count > 0; count--) {
 		struct slot *slot =
 			&clients->slots[clients->reapable[--clients->reapable_count]];
-		clients->dialect->close(slot->client);
+		client_free(slot->client);
 		slot->client = NULL;
 		if (slot->state == MOVING) {
 			open_client(slot);
@@ -467,11 +460,12 @@ struct load_clients *load_clients_new(const struct load_clients_config *config)
 	if (clients == NULL)
 		return NULL;
 	clients->config = *config;
-	clients->dialect = load_dialect(config->options);
 	clients->count[IDLE] = total;
 	clients->client = (struct client_config){
 		.loop = client_loop_new(config->base),
 		.transport = config->options->transport,
+		.ms = config->options->dialect_ms,
+		.send_mode = config->options->send_mode,
 		.server = config->server,
 		.tls = config->tls,
 		.tls_name = config->options->insecure ? NULL : config->options->tls_name,
@@ -499,7 +493,7 @@ void load_clients_free(struct load_clients *clients)
 	if (clients == NULL)
 		return;
 	for (uint32_t i = 0; i < clients->config.options->clients; i++) {
-		clients->dialect->close(clients->slots[i].client);
+		client_free(clients->slots[i].client);
 		load_stream_forget(clients->slots[i].stream);
 	}
 	if (clients->reap != NULL)
@@ -535,15 +529,12 @@ uint32_t load_clients_peer(const struct load_clients *clients, uint32_t id)
 
 uint16_t load_clients_channel(const struct load_clients *clients, uint32_t id)
 {
-	return clients->dialect->arrives_on(channel_number(id));
+	return client_channel(clients->slots[id].client);
 }
 
 bool load_clients_send(struct load_clients *clients, uint32_t id, struct slice payload)
 {
-	struct slot *slot = &clients->slots[id];
-
-	return clients->dialect->send(slot->client, channel_number(id), &slot->peer,
-				      payload);
+	return client_send(clients->slots[id].client, payload);
 }
 
 bool load_clients_send_down(struct load_clients *clients, uint32_t id,

@@ -17,7 +17,7 @@
 
 #include "base/sockaddr.h"
 #include "tools/client/clock.h"
-#include "tools/load/packet_stream.h"
+#include "tools/client/packet_stream.h"
 
 enum {
 	PATIENCE_S = 10,      /* for a connection that is expected */

@@ -12,7 +12,7 @@
 #include "base/sockaddr.h"
 #include "base/tls_error.h"
 #include "tools/client/client.h"
-#include "tools/client/client_ms.h"
+#include "tools/client/client_loop.h"
 #include "tools/client/clock.h"
 #include "tools/probe/probe.h"
 
@@ -34,8 +34,7 @@ static const struct way ms_over_ptls = {"MS-TURN pseudo-TLS", CLIENT_PTLS, true}
 /* One Allocate, and its release. */
 struct trial {
 	struct event_base *base;
-	struct client *client; /* one of the two */
-	struct client_ms *client_ms;
+	struct client *client;
 	bool allocated;
 	int code;
 	char relayed[ENDPOINT_TEXT_LEN];
@@ -45,16 +44,11 @@ struct trial {
 static void ready(void *arg)
 {
 	struct trial *trial = arg;
-	const struct endpoint *relayed = trial->client_ms != NULL
-						 ? client_ms_relayed(trial->client_ms)
-						 : client_relayed(trial->client);
 
 	trial->allocated = true;
-	endpoint_format(relayed, trial->relayed, sizeof(trial->relayed));
-	if (trial->client_ms != NULL)
-		client_ms_release(trial->client_ms);
-	else
-		client_release(trial->client);
+	endpoint_format(client_relayed(trial->client), trial->relayed,
+			sizeof(trial->relayed));
+	client_release(trial->client);
 }
 
 static void released(void *arg)
@@ -125,20 +119,7 @@ static bool resolve(const char *host, uint16_t port, struct endpoint *ep,
 	return true;
 }
 
-static bool open_client(struct trial *trial, const struct way *way,
-			const struct client_config *config,
-			const struct client_events *events)
-{
-	if (config->loop == NULL)
-		return false;
-	if (way->ms)
-		trial->client_ms = client_ms_new(config, events);
-	else
-		trial->client = client_new(config, events);
-	return trial->client_ms != NULL || trial->client != NULL;
-}
-
-static void try(struct trial *trial, const struct way *way, struct client_config *config)
+static void try(struct trial *trial, struct client_config *config)
 {
 	static const struct timeval limit = {.tv_sec = PROBE_TIMEOUT_S};
 	const struct client_events events = {
@@ -147,13 +128,14 @@ static void try(struct trial *trial, const struct way *way, struct client_config
 	snprintf(trial->what, sizeof(trial->what), "timeout");
 	trial->base = event_base_new();
 	config->loop = trial->base != NULL ? client_loop_new(trial->base) : NULL;
-	if (!open_client(trial, way, config, &events)) {
+	if (config->loop != NULL)
+		trial->client = client_new(config, &events);
+	if (trial->client == NULL) {
 		snprintf(trial->what, sizeof(trial->what), "out of memory");
 	} else if (event_base_loopexit(trial->base, &limit) == 0) {
 		event_base_dispatch(trial->base);
 	}
 	client_free(trial->client);
-	client_ms_free(trial->client_ms);
 	client_loop_free(config->loop);
 	if (trial->base != NULL)
 		event_base_free(trial->base);
@@ -174,6 +156,7 @@ static bool probe_one(struct probe_report *report, const struct probe_answer *an
 	uint16_t port = way->transport == CLIENT_UDP ? relay->udp_port : relay->tcp_port;
 	struct client_config config = {
 		.transport = way->transport,
+		.ms = way->ms,
 		.tls = tls,
 		.tls_name = relay->host,
 		.username = answer->username,
@@ -189,7 +172,7 @@ static bool probe_one(struct probe_report *report, const struct probe_answer *an
 			report, "relay",
 			"its host name must resolve here as it does for clients",
 			"%s %s: %s", relay->location, relay->host, why);
-	try(&trial, way, &config);
+	try(&trial, &config);
 	if (trial.allocated) {
 		probe_ok(report, "relay", "%s %s %s port %u: allocated %s, %.1f ms",
 			 relay->location, relay->host, way->name, port, trial.relayed,

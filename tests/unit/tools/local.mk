@@ -15,5 +15,5 @@ tests_unit_tools_test_load_report_LDADD = libloadcore.a libcredential.a libstun.
 	$(CRYPTO_LIBS) $(CHECK_LIBS)
 tests_unit_tools_test_load_traffic_LDADD = libloadcore.a $(CHECK_LIBS)
 tests_unit_tools_test_pacer_LDADD = libloadcore.a $(CHECK_LIBS)
-tests_unit_tools_test_packet_stream_LDADD = libloadcore.a $(CHECK_LIBS)
+tests_unit_tools_test_packet_stream_LDADD = libclient.a $(CHECK_LIBS)
 tests_unit_tools_test_stamp_LDADD = libloadcore.a $(CHECK_LIBS)

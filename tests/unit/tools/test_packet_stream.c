@@ -1,7 +1,7 @@
 /*
  * test_packet_stream.c - packets survive a stream, however it is cut.
  */
-#include "tools/load/packet_stream.h"
+#include "tools/client/packet_stream.h"
 
 #include <stdio.h>
 #include <string.h>

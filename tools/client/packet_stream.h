@@ -5,8 +5,8 @@
  *
  * Owner    whoever embeds it; zeroed is empty.
  */
-#ifndef TOOLS_LOAD_PACKET_STREAM_H
-#define TOOLS_LOAD_PACKET_STREAM_H
+#ifndef TOOLS_CLIENT_PACKET_STREAM_H
+#define TOOLS_CLIENT_PACKET_STREAM_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,7 +2,7 @@
  * packet_stream.c - see packet_stream.h. Whole packets of a piece are not copied; only a packet
  * that ends in a later piece is, into memory for the longest.
  */
-#include "tools/load/packet_stream.h"
+#include "tools/client/packet_stream.h"
 
 #include <assert.h>
 #include <stdlib.h>

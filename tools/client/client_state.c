@@ -1,0 +1,215 @@
+/*
+ * client_state.c - see client_state.h.
+ */
+#include "tools/client/client_state.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include <event2/event.h>
+
+#include "tools/client/client_loop.h"
+
+enum { ATTEMPTS_MAX = 4 }; /* refusals in a row that another try may fix */
+
+void client_state_fail(struct client *client, int code, const char *what)
+{
+	if (client->failed)
+		return;
+	client->failed = true;
+	client->kind = REQUEST_NONE;
+	client_request_stop(&client->request);
+	event_del(&client->upkeep);
+	client->events.failed(client->events.arg, code, what);
+}
+
+/* --- requests ----------------------------------------------------------------------------- */
+
+/* Build and send the request of client->kind with a new transaction id. */
+static void send_request(struct client *client)
+{
+	assert(client->kind != REQUEST_NONE);
+	if (!client_loop_random(client->config.loop, client->txid,
+				sizeof(client->txid))) {
+		client_state_fail(client, 0, "the system has no random bytes");
+		return;
+	}
+	client->request.len = client->dialect->build(client);
+	if (client->request.len == 0) {
+		client_state_fail(
+			client, 0,
+			"the request does not fit: user name, realm or nonce too long");
+		return;
+	}
+	client_request_send(&client->request);
+}
+
+static void start(struct client *client, enum client_request_kind kind)
+{
+	client->kind = kind;
+	client->attempts = 0;
+	send_request(client);
+}
+
+static void next_request(struct client *client)
+{
+	client->kind = REQUEST_NONE;
+	if (client->want_refresh) {
+		client->want_refresh = false;
+		start(client, REQUEST_REFRESH);
+	} else if (client->want_binding) {
+		client->want_binding = false;
+		start(client, REQUEST_BIND);
+	}
+}
+
+static void upkeep_due(evutil_socket_t fd, short events, void *arg)
+{
+	(void)fd;
+	(void)events;
+	struct client *client = arg;
+
+	client->want_refresh = true;
+	client->want_binding |= client->bound && client->dialect->binding_expires;
+	if (client->kind == REQUEST_NONE)
+		next_request(client);
+}
+
+static void refresh_in_time(struct client *client)
+{
+	uint32_t s = client->dialect->refresh_after_s(client->lifetime_s);
+	struct timeval tv = {.tv_sec = s > 0 ? (time_t)s : 1};
+
+	event_add(&client->upkeep, &tv);
+}
+
+/* --- answers ------------------------------------------------------------------------------ */
+
+void client_state_refused(struct client *client, bool try_again, int code,
+			  const char *reason, const char *hint)
+{
+	char what[320];
+
+	client_request_stop(&client->request);
+	if (try_again && ++client->attempts < ATTEMPTS_MAX) {
+		send_request(client);
+		return;
+	}
+	snprintf(what, sizeof(what), "%s was refused: %d %s%s",
+		 client->dialect->request_name(client), code, reason, hint);
+	client_state_fail(client, code, what);
+}
+
+void client_state_granted(struct client *client)
+{
+	enum client_request_kind kind = client->kind;
+
+	client_request_stop(&client->request);
+	client->kind = REQUEST_NONE;
+	switch (kind) {
+	case REQUEST_NONE:
+		break;
+	case REQUEST_ALLOCATE:
+		assert(client->relayed.ip.family != IP_NONE);
+		refresh_in_time(client);
+		client->events.ready(client->events.arg);
+		break;
+	case REQUEST_REFRESH:
+		refresh_in_time(client);
+		next_request(client);
+		break;
+	case REQUEST_BIND:
+		if (!client->bound) {
+			client->bound = true;
+			client->events.bound(client->events.arg);
+		}
+		if (client->kind == REQUEST_NONE && !client->failed)
+			next_request(client);
+		break;
+	case REQUEST_RELEASE:
+		event_del(&client->upkeep);
+		client->events.released(client->events.arg);
+		break;
+	}
+}
+
+/* --- the way to the server ---------------------------------------------------------------- */
+
+static void connected(void *arg)
+{
+	struct client *client = arg;
+
+	client_request_stop(&client->request);
+	start(client, REQUEST_ALLOCATE);
+}
+
+/*
+ * A stream that ends takes the allocation with it. Over UDP, once there is one, the server may be
+ * restarting and know us afterwards: the next refresh will tell.
+ */
+static void lost(void *arg, const char *what)
+{
+	struct client *client = arg;
+
+	if (client_link_is_stream(&client->link) || client->kind == REQUEST_ALLOCATE)
+		client_state_fail(client, 0, what);
+}
+
+static void unanswered(void *arg, const char *what)
+{
+	client_state_fail(arg, 0, what);
+}
+
+bool client_state_open(struct client *client)
+{
+	const struct client_link_events link_events = {
+		.arg = client,
+		.connected = connected,
+		.message = client->dialect->received,
+		.bare = client->dialect->bare,
+		.lost = lost,
+	};
+	struct event_base *base = client_loop_base(client->config.loop);
+
+	client->request.link = &client->link;
+	client->request.stream_deadline_ms = client->dialect->stream_deadline_ms;
+	client->request.failed = unanswered;
+	client->request.arg = client;
+	client_request_init(&client->request, base);
+	event_assign(&client->upkeep, base, -1, 0, upkeep_due, client);
+	if (!client_link_open(&client->link, &client->config, &link_events))
+		return false;
+	if (client_link_is_stream(&client->link))
+		client_request_await_stream(&client->request);
+	else
+		start(client, REQUEST_ALLOCATE);
+	return true;
+}
+
+void client_state_close(struct client *client)
+{
+	client_request_stop(&client->request);
+	event_del(&client->upkeep);
+	client_link_close(&client->link);
+}
+
+void client_state_bind(struct client *client)
+{
+	if (client->channel == 0 && client->dialect->permit != NULL) {
+		client->dialect->permit(client);
+		client->bound = true;
+		client->events.bound(client->events.arg);
+		return;
+	}
+	client->want_binding = true;
+	if (client->kind == REQUEST_NONE)
+		next_request(client);
+}
+
+void client_state_release(struct client *client)
+{
+	client->want_refresh = client->want_binding = false;
+	client_request_stop(&client->request);
+	start(client, REQUEST_RELEASE);
+}

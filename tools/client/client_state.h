@@ -1,0 +1,109 @@
+/*
+ * client_state.h - the state of a client and what it goes through in every dialect: one request
+ * under way at a time, refreshed in time, failed once. For client.c and the dialects alone.
+ *
+ * Owner    client.c allocates and frees it.
+ * Threads  that of the event base.
+ */
+#ifndef TOOLS_CLIENT_CLIENT_STATE_H
+#define TOOLS_CLIENT_CLIENT_STATE_H
+
+#include <event2/event_struct.h>
+
+#include "auth/credential/credential.h"
+#include "stun/integrity.h"
+#include "stun/ms_attr.h"
+#include "tools/client/client_config.h"
+#include "tools/client/client_link.h"
+#include "tools/client/client_request.h"
+#include "tools/client/packet_stream.h"
+
+enum client_request_kind {
+	REQUEST_NONE,
+	REQUEST_ALLOCATE,
+	REQUEST_REFRESH,
+	REQUEST_BIND,
+	REQUEST_RELEASE,
+};
+
+struct client;
+
+/* What a dialect does its own way. */
+struct client_dialect {
+	unsigned stream_deadline_ms; /* for a connection, and for an answer over it */
+	bool binding_expires;        /* it is bound again with each refresh */
+	/* Sets username and password. False: the configuration does not fit the dialect. */
+	bool (*take_credential)(struct client *client);
+	/* Build the request of client->kind in client->request, txid included. Its length or 0. */
+	size_t (*build)(struct client *client);
+	const char *(*request_name)(const struct client *client);
+	/* Seconds from a grant of this lifetime to the refresh. */
+	uint32_t (*refresh_after_s)(uint32_t lifetime_s);
+	/* A message arrived; content of a data frame arrived (NULL: there are none). */
+	void (*received)(void *client, struct slice message, uint64_t arrived_ns);
+	void (*bare)(void *client, struct slice data, uint64_t arrived_ns);
+	/* A packet to client->peer. False and errno: it did not go out. */
+	bool (*send)(struct client *client, struct slice payload);
+	/* Permits the peer without an answer; NULL: every binding is answered. */
+	void (*permit)(struct client *client);
+};
+
+struct client {
+	struct client_link link; /* first: the packet path needs no more */
+	const struct client_dialect *dialect;
+	struct client_events events;
+	struct client_config config;
+	struct client_request request;
+	struct event upkeep;
+
+	enum client_request_kind kind;   /* under way */
+	bool want_refresh, want_binding; /* due while another request is under way */
+	bool bound, failed;
+	int attempts;
+	uint8_t txid[MS_TXID_LEN]; /* of STUN's length in RFC 8656 */
+
+	struct slice username, password;
+	char realm[STUN_TEXT_MAX], nonce[STUN_TEXT_MAX];
+	size_t realm_len, nonce_len;
+	bool challenged; /* realm, nonce and key are valid */
+	struct stun_key key;
+
+	struct endpoint relayed, peer;
+	uint16_t channel; /* 0: permission only */
+	uint32_t lifetime_s;
+
+	/* RFC 8656: PASSWORD-ALGORITHMS as offered, to be echoed. */
+	enum stun_integrity integrity;
+	uint8_t algorithms[64];
+	size_t algorithms_len;
+
+	/* Microsoft: the bytes behind the base64 texts, and the server's numbering. */
+	uint8_t username_bytes[CREDENTIAL_USERNAME_MAX];
+	uint8_t password_bytes[CREDENTIAL_PASSWORD_MAX];
+	bool numbered;
+	struct ms_sequence sequence;
+	/* Streams: what the peer sends, and the data that completed a packet. */
+	struct packet_stream packets;
+	struct client_data arriving;
+};
+
+/* dialect, config, events and credential are set. False and errno: no descriptor, no memory. */
+bool client_state_open(struct client *client);
+void client_state_close(struct client *client);
+
+/* peer and channel are set: bind, perhaps after the request that is under way. */
+void client_state_bind(struct client *client);
+void client_state_release(struct client *client);
+
+/* For the dialects. Reports the failure, once; nothing comes after it. */
+void client_state_fail(struct client *client, int code, const char *what);
+/*
+ * The request under way was refused. Sends it again if that makes sense and is not the fourth
+ * time, else fails with code, reason and hint (" (...)" or "").
+ */
+void client_state_refused(struct client *client, bool try_again, int code,
+			  const char *reason, const char *hint);
+/* It was granted; lifetime_s is set, after an Allocate relayed too. */
+void client_state_granted(struct client *client);
+
+#endif
