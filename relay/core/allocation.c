@@ -45,16 +45,16 @@ const char *end_reason_name(enum end_reason reason)
 }
 
 /* Two hashes under independent keys: 128 bits, so that no two usernames are one owner. */
-struct owner owner_of(const struct hash_key *key, struct slice username)
+struct owner owner_of(const struct siphash_key *key, struct slice username)
 {
-	const struct hash_key second = {
-		keyed_hash(key, "owner 0", 7),
-		keyed_hash(key, "owner 1", 7),
+	const struct siphash_key second = {
+		siphash(key, "owner 0", 7),
+		siphash(key, "owner 1", 7),
 	};
 	struct owner owner;
 
-	store_be64(owner.bytes, keyed_hash(key, username.data, username.len));
-	store_be64(owner.bytes + 8, keyed_hash(&second, username.data, username.len));
+	store_be64(owner.bytes, siphash(key, username.data, username.len));
+	store_be64(owner.bytes + 8, siphash(&second, username.data, username.len));
 	return owner;
 }
 
@@ -74,7 +74,7 @@ static bool chunks_init(struct slab *slab, size_t slots, uint16_t each, size_t c
 
 struct allocation_table *allocation_table_new(size_t slots, uint16_t permissions_each,
 					      uint16_t channels_each,
-					      const struct hash_key *key)
+					      const struct siphash_key *key)
 {
 	struct allocation_table *table;
 	size_t buckets = 2;
@@ -246,7 +246,7 @@ static uint64_t prefix_hash(const struct turn *turn, const struct ip_addr *clien
 {
 	struct ip_addr prefix = source_prefix(client);
 
-	return keyed_hash(&turn->shared->hash_key, &prefix, sizeof(prefix));
+	return siphash(&turn->shared->hash_key, &prefix, sizeof(prefix));
 }
 
 /* A slot with all that the request says; NULL if the table is full. */
@@ -285,7 +285,7 @@ static struct allocation *slot_take(struct turn *turn,
 	memcpy(al->txid, request->txid, sizeof(al->txid));
 	copy_text(al->user, sizeof(al->user), request->user);
 	copy_text(al->key_id, sizeof(al->key_id), request->key_id);
-	al->user_quota = keyed_hash(&turn->shared->hash_key, al->user, strlen(al->user));
+	al->user_quota = siphash(&turn->shared->hash_key, al->user, strlen(al->user));
 	return al;
 }
 

@@ -50,7 +50,7 @@ const char *end_reason_name(enum end_reason reason);
 struct owner {
 	uint8_t bytes[16];
 };
-struct owner owner_of(const struct hash_key *key, struct slice username);
+struct owner owner_of(const struct siphash_key *key, struct slice username);
 bool owner_equal(const struct owner *a, const struct owner *b);
 
 struct allocation {
@@ -129,7 +129,7 @@ enum { ENTRIES_EACH_MAX = 256 };
  */
 struct allocation_table *allocation_table_new(size_t slots, uint16_t permissions_each,
 					      uint16_t channels_each,
-					      const struct hash_key *key);
+					      const struct siphash_key *key);
 /* Memory only: who wants sockets closed and records made deletes all allocations first. */
 void allocation_table_free(struct allocation_table *table); /* NULL is allowed */
 

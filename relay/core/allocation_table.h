@@ -61,7 +61,7 @@ struct bucket {
 };
 
 struct allocation_table {
-	struct hash_key key;
+	struct siphash_key key;
 	struct slab allocations;
 	struct slab permissions; /* chunks */
 	struct slab channels;    /* chunks */

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/siphash.h"
 #include "stun/endpoint.h"
 
 struct five_tuple {
@@ -15,15 +16,8 @@ struct five_tuple {
 	uint16_t front;
 };
 
-/* A key drawn at start; without it nobody can aim at a bucket (attack 30). */
-struct hash_key {
-	uint64_t k0, k1;
-};
-
-/* SipHash-2-4 of the bytes. */
-uint64_t keyed_hash(const struct hash_key *key, const void *data, size_t len);
-
 bool five_tuple_equal(const struct five_tuple *a, const struct five_tuple *b);
-uint64_t five_tuple_hash(const struct five_tuple *tuple, const struct hash_key *key);
+/* The key is drawn at start, so that nobody outside can aim at a bucket. */
+uint64_t five_tuple_hash(const struct five_tuple *tuple, const struct siphash_key *key);
 
 #endif

@@ -29,7 +29,7 @@ enum { ROWS = 2, CELLS = 1 << 16, WIDER = 4 };
 typedef uint64_t cell;
 
 struct limiter {
-	struct hash_key key;
+	struct siphash_key key;
 	cell rows[ROWS][CELLS];
 };
 
@@ -40,7 +40,7 @@ struct bucket {
 	uint64_t tolerance_ns; /* how far ahead of now may be answered */
 };
 
-struct limiter *limiter_new(const struct hash_key *key)
+struct limiter *limiter_new(const struct siphash_key *key)
 {
 	struct limiter *limiter = calloc(1, sizeof(*limiter));
 	if (limiter)
@@ -61,7 +61,7 @@ static struct bucket bucket_of(struct limiter *limiter, const struct ip_addr *so
 	memcpy(prefix + 2, source->bytes, bytes);
 
 	/* Disjoint bits of one keyed hash are as good as two hashes. */
-	uint64_t hash = keyed_hash(&limiter->key, prefix, 2 + bytes);
+	uint64_t hash = siphash(&limiter->key, prefix, 2 + bytes);
 	return (struct bucket){
 		.cells = {&limiter->rows[0][hash % CELLS],
 			  &limiter->rows[1][hash / CELLS % CELLS]},

@@ -22,7 +22,7 @@
 struct limiter;
 
 /* NULL if out of memory; about 1 MiB. */
-struct limiter *limiter_new(const struct hash_key *key);
+struct limiter *limiter_new(const struct siphash_key *key);
 void limiter_free(struct limiter *limiter); /* NULL is allowed */
 
 /*

@@ -61,10 +61,10 @@ static bool read_stamp(const uint8_t text[STAMP_LEN], uint64_t *stamp)
 	return true;
 }
 
-static struct hash_key key_half(const struct nonce_key *key, int half)
+static struct siphash_key key_half(const struct nonce_key *key, int half)
 {
 	const uint8_t *p = key->bytes + 16 * half;
-	return (struct hash_key){load_be64(p), load_be64(p + 8)};
+	return (struct siphash_key){load_be64(p), load_be64(p + 8)};
 }
 
 /*
@@ -74,8 +74,8 @@ static struct hash_key key_half(const struct nonce_key *key, int half)
 static uint64_t mac(const struct nonce_key *key, uint64_t tick,
 		    const struct five_tuple *source, struct slice realm)
 {
-	struct hash_key outer = key_half(key, 0);
-	struct hash_key inner = key_half(key, 1);
+	struct siphash_key outer = key_half(key, 0);
+	struct siphash_key inner = key_half(key, 1);
 	uint8_t text[STUN_NONCE_COOKIE_LEN + 8 + 8 + 1 + 16 + 2 + 2];
 	uint8_t *p = text;
 
@@ -83,14 +83,14 @@ static uint64_t mac(const struct nonce_key *key, uint64_t tick,
 	p += STUN_NONCE_COOKIE_LEN;
 	store_be64(p, tick);
 	p += 8;
-	store_be64(p, keyed_hash(&inner, realm.data, realm.len));
+	store_be64(p, siphash(&inner, realm.data, realm.len));
 	p += 8;
 	*p++ = source->client.ip.family;
 	memcpy(p, source->client.ip.bytes, 16);
 	p += 16;
 	store_be16(p, source->client.port);
 	store_be16(p + 2, source->front);
-	return keyed_hash(&outer, text, sizeof(text)) & MAC_MASK;
+	return siphash(&outer, text, sizeof(text)) & MAC_MASK;
 }
 
 void nonce_make(const struct nonce_key *key, const struct five_tuple *source,

@@ -41,7 +41,7 @@ struct range {
 
 struct port_pool {
 	pthread_mutex_t lock;
-	struct hash_key key;
+	struct siphash_key key;
 	uint64_t draws; /* of random numbers so far */
 	uint64_t rest_ms;
 	uint32_t begin, end; /* the window; end is one behind the last */
@@ -82,7 +82,7 @@ struct port_pool *port_pool_new(const struct port_pool_config *config)
 	if (!pool)
 		return NULL;
 	pthread_mutex_init(&pool->lock, NULL);
-	pool->key = (struct hash_key){config->seed, 0x706f7274706f6f6c};
+	pool->key = (struct siphash_key){config->seed, 0x706f7274706f6f6c};
 	pool->rest_ms = config->rest_ms;
 	pool->begin = config->first;
 	pool->end = config->last + 1u;
@@ -196,7 +196,7 @@ static uint64_t candidates(const struct port_pool *pool, const struct range *r,
 static uint32_t draw(struct port_pool *pool, uint32_t n)
 {
 	uint64_t count = pool->draws++;
-	uint64_t random = keyed_hash(&pool->key, &count, sizeof(count));
+	uint64_t random = siphash(&pool->key, &count, sizeof(count));
 	return (uint32_t)((random >> 32) * n >> 32);
 }
 

@@ -123,7 +123,7 @@ struct turn_shared {
 	size_t relay_count;
 	const struct front *fronts;
 	size_t front_count;
-	struct hash_key hash_key; /* for owners, quotas and tables */
+	struct siphash_key hash_key; /* for owners, quotas and tables */
 	/*
 	 * No new allocations; everything else goes on. Written by whoever drains the relay, from
 	 * any thread, with turn_set_draining().

@@ -24,7 +24,7 @@ struct clients {
 
 static struct stream **bucket(struct clients *clients, const struct five_tuple *tuple)
 {
-	const struct hash_key *key = &clients->worker->turn.shared->hash_key;
+	const struct siphash_key *key = &clients->worker->turn.shared->hash_key;
 
 	return &clients->buckets[five_tuple_hash(tuple, key) % BUCKETS];
 }
@@ -33,8 +33,7 @@ static uint64_t prefix_owner(struct clients *clients, const struct ip_addr *clie
 {
 	struct ip_addr prefix = source_prefix(client);
 
-	return keyed_hash(&clients->worker->turn.shared->hash_key, &prefix,
-			  sizeof(prefix));
+	return siphash(&clients->worker->turn.shared->hash_key, &prefix, sizeof(prefix));
 }
 
 /*

@@ -31,14 +31,14 @@ static struct ms_path open_path(const struct ms_msg *msg)
 /* Computed, so that the answer to a repeated request names it again. */
 static void add_new_reservation(const struct ms_request *rq, struct ms_builder *b)
 {
-	const struct hash_key *key = &rq->turn->shared->hash_key;
+	const struct siphash_key *key = &rq->turn->shared->hash_key;
 	uint8_t text[8 + MS_TXID_LEN + 1], id[MS_RESERVATION_ID_LEN];
 
 	store_be64(text, rq->al->id);
 	memcpy(text + 8, rq->msg->txid, MS_TXID_LEN);
 	for (uint8_t half = 0; half < 2; half++) {
 		text[sizeof(text) - 1] = half;
-		store_be64(id + 8 * half, keyed_hash(key, text, sizeof(text)));
+		store_be64(id + 8 * half, siphash(key, text, sizeof(text)));
 	}
 	ms_add_reservation_id(b, id);
 }

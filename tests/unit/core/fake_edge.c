@@ -251,7 +251,7 @@ static bool add_shared(struct fixture *fixture, const struct fixture_options *op
 		.owners = slots,
 	};
 
-	shared->hash_key = (struct hash_key){0x0123456789abcdef, 0xfedcba9876543210};
+	shared->hash_key = (struct siphash_key){0x0123456789abcdef, 0xfedcba9876543210};
 	shared->allocations_total = options->allocations_total;
 	return shared_make(shared, &sizes);
 }

@@ -270,7 +270,7 @@ END_TEST
 
 START_TEST(owners_differ_by_username) /* T-204 */
 {
-	const struct hash_key other_key = {1, 2};
+	const struct siphash_key other_key = {1, 2};
 	struct slice alice = {(const uint8_t *)"alice", 5};
 	struct owner a = owner_of(&fixture.shared.hash_key, alice);
 	struct owner again = owner_of(&fixture.shared.hash_key, alice);

@@ -9,14 +9,14 @@
 
 #include "tests/unit/lib/unit.h"
 
-static const struct hash_key key = {0x0706050403020100, 0x0f0e0d0c0b0a0908};
+static const struct siphash_key key = {0x0706050403020100, 0x0f0e0d0c0b0a0908};
 
-START_TEST(keyed_hash_is_siphash) /* the example in appendix A of its paper */
+START_TEST(siphash_gives_the_example_of_its_paper) /* appendix A */
 {
 	uint8_t message[15];
 	for (uint8_t i = 0; i < sizeof(message); i++)
 		message[i] = i;
-	ck_assert_uint_eq(keyed_hash(&key, message, sizeof(message)), 0xa129ca6149be45e5);
+	ck_assert_uint_eq(siphash(&key, message, sizeof(message)), 0xa129ca6149be45e5);
 }
 END_TEST
 
@@ -42,7 +42,7 @@ static uint64_t openssl_siphash(EVP_MAC *mac, const uint8_t *data, size_t len)
 	return result;
 }
 
-START_TEST(keyed_hash_agrees_with_openssl)
+START_TEST(siphash_agrees_with_openssl)
 {
 	EVP_MAC *mac = EVP_MAC_fetch(NULL, "SIPHASH", NULL);
 	ck_assert_ptr_nonnull(mac);
@@ -52,7 +52,7 @@ START_TEST(keyed_hash_agrees_with_openssl)
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)(i * 37 + 11);
 	for (size_t len = 0; len <= 100; len++)
-		ck_assert_msg(keyed_hash(&key, bytes + len, len) ==
+		ck_assert_msg(siphash(&key, bytes + len, len) ==
 				      openssl_siphash(mac, bytes + len, len),
 			      "%zu bytes", len);
 	EVP_MAC_free(mac);
@@ -99,7 +99,7 @@ START_TEST(five_tuples_differ_by_each_field)
 END_TEST
 
 /* How full the fullest of 65536 buckets gets from all ports of one client. */
-static unsigned fullest_bucket(const struct hash_key *k, unsigned char *first_full)
+static unsigned fullest_bucket(const struct siphash_key *k, unsigned char *first_full)
 {
 	static unsigned char fill[65536];
 	unsigned most = 0;
@@ -120,7 +120,7 @@ START_TEST(attack_30_ports_do_not_aim_at_a_bucket)
 {
 	/* 65536 balls in 65536 bins: 8 or 9 in the fullest; 15 has a chance of one in 10^7. */
 	unsigned char fill_a[16], fill_b[16];
-	const struct hash_key other = {key.k0 + 1, key.k1};
+	const struct siphash_key other = {key.k0 + 1, key.k1};
 
 	ck_assert_uint_lt(fullest_bucket(&key, fill_a), 15);
 	ck_assert_uint_lt(fullest_bucket(&other, fill_b), 15);
@@ -131,8 +131,8 @@ END_TEST
 static void five_tuple_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("five_tuple");
-	tcase_add_test(tc, keyed_hash_is_siphash);
-	tcase_add_test(tc, keyed_hash_agrees_with_openssl);
+	tcase_add_test(tc, siphash_gives_the_example_of_its_paper);
+	tcase_add_test(tc, siphash_agrees_with_openssl);
 	tcase_add_loop_test(tc, five_tuples_differ_by_each_field, 0, ROWS(rows));
 	tcase_add_test(tc, attack_30_ports_do_not_aim_at_a_bucket);
 	suite_add_tcase(suite, tc);

@@ -15,7 +15,8 @@ static struct limiter *limiter;
 
 static void setup(void)
 {
-	limiter = limiter_new(&(struct hash_key){0x0123456789abcdef, 0xfedcba9876543210});
+	limiter = limiter_new(
+		&(struct siphash_key){0x0123456789abcdef, 0xfedcba9876543210});
 }
 
 static void teardown(void)
@@ -238,7 +239,7 @@ START_TEST(keys_differ)
 	 * Fill so many cells that some innocents are refused: under another key they are others,
 	 * so whoever works out collisions on one relay has found nothing for the next start.
 	 */
-	struct limiter *other = limiter_new(&(struct hash_key){1, 1});
+	struct limiter *other = limiter_new(&(struct siphash_key){1, 1});
 	for (uint32_t i = 0; i < 20000; i++) {
 		struct ip_addr source = v4(0x30000000 + 0x100 * i);
 		for (int n = 0; n < 3; n++) {

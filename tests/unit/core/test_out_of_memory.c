@@ -40,7 +40,7 @@ static void drop_quota(void *object)
 static void *make_limiter(void *arg)
 {
 	(void)arg;
-	return limiter_new(&(struct hash_key){1, 2});
+	return limiter_new(&(struct siphash_key){1, 2});
 }
 
 static void drop_limiter(void *object)
@@ -85,7 +85,7 @@ static void drop_policy(void *object)
 static void *make_table(void *arg)
 {
 	(void)arg;
-	return allocation_table_new(100, 64, 64, &(struct hash_key){1, 2});
+	return allocation_table_new(100, 64, 64, &(struct siphash_key){1, 2});
 }
 
 static void drop_table(void *object)
@@ -129,7 +129,7 @@ START_TEST(sizes_that_overflow_are_refused)
 	ck_assert_ptr_null(reservation_table_new(SIZE_MAX / 2, NULL));
 	ck_assert_ptr_null(prefix_trie_new(SIZE_MAX / 2));
 	ck_assert_ptr_null(
-		allocation_table_new(SIZE_MAX / 2, 64, 64, &(struct hash_key){1, 2}));
+		allocation_table_new(SIZE_MAX / 2, 64, 64, &(struct siphash_key){1, 2}));
 }
 END_TEST
 

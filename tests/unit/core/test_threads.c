@@ -46,7 +46,7 @@ static void setup(void)
 	shared.pool = port_pool_new(&config);
 	shared.reservations = reservation_table_new(20, shared.pool);
 	shared.quota = quota_new(16);
-	shared.limiter = limiter_new(&(struct hash_key){1, 2});
+	shared.limiter = limiter_new(&(struct siphash_key){1, 2});
 	shared.owners = owner_table_new(4, sizeof(struct fair_share_user));
 }
 

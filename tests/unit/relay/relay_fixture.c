@@ -114,7 +114,7 @@ static void make_shared(struct relay_fixture *fixture)
 	shared->relay_count = 1;
 	shared->fronts = fixture->fronts;
 	shared->front_count = 2 * WORLD_WORKERS;
-	shared->hash_key = (struct hash_key){1, 2};
+	shared->hash_key = (struct siphash_key){1, 2};
 	shared->half_open = quota_new(1024);
 	ck_assert(shared_make(shared, &sizes) && shared->half_open);
 }

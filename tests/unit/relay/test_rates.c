@@ -15,7 +15,7 @@ static uint64_t moved;
 static void begin(void)
 {
 	moved = 0;
-	table = allocation_table_new(SLOTS, 1, 1, &(struct hash_key){1, 2});
+	table = allocation_table_new(SLOTS, 1, 1, &(struct siphash_key){1, 2});
 	rates = rates_new(SLOTS);
 	ck_assert(table && rates);
 }
