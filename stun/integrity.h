@@ -21,8 +21,11 @@
  */
 bool stun_integrity_ready(void);
 
-/* A long-term key: 16 bytes (MD5) or 32 bytes (SHA-256); short-term: the password itself. */
-#define STUN_KEY_MAX 64
+/*
+ * A long-term key: 16 bytes (MD5) or 32 bytes (SHA-256). Each allocation keeps one, so there is
+ * no room for more; a short-term key would be the password itself.
+ */
+#define STUN_KEY_MAX 32
 struct stun_key {
 	uint8_t len;
 	uint8_t bytes[STUN_KEY_MAX];
