@@ -33,10 +33,10 @@ static struct relay_allocation describe(const struct worker *worker,
 	struct relay_allocation row = {
 		.id = al->id,
 		.tuple = al->tuple,
-		.side = (enum side)al->side,
-		.transport = (enum transport)al->transport,
-		.relay_transport = (enum transport)al->relay_transport,
-		.dialect = (enum dialect)al->dialect,
+		.side = al->side,
+		.transport = al->transport,
+		.relay_transport = al->relay_transport,
+		.dialect = al->dialect,
 		.relayed_local = allocation_relayed_local(turn, al),
 		.relayed_public = allocation_relayed_public(turn, al),
 		.second_local = allocation_second_local(turn, al),
@@ -52,8 +52,8 @@ static struct relay_allocation describe(const struct worker *worker,
 		.over_average = bandwidth_is_over_average(al, now_ms),
 		.over_peak = bandwidth_is_over_peak(al, now_ms),
 	};
-	memcpy(row.user, al->user, sizeof(row.user));
-	memcpy(row.key_id, al->key_id, sizeof(row.key_id));
+	memcpy(row.user, al->owner.user, sizeof(row.user));
+	memcpy(row.key_id, al->owner.key_id, sizeof(row.key_id));
 	return row;
 }
 
@@ -77,14 +77,13 @@ static bool has_peer_in(const struct worker *worker, const struct allocation *al
 static bool is_meant(const struct worker *worker, const struct allocation *al,
 		     const struct relay_filter *filter)
 {
-	return (!filter->user || strcmp(filter->user, al->user) == 0) &&
-	       (!filter->key_id || strcmp(filter->key_id, al->key_id) == 0) &&
-	       (!filter->has_side || filter->side == (enum side)al->side) &&
-	       (!filter->has_dialect || filter->dialect == (enum dialect)al->dialect) &&
-	       (!filter->has_transport ||
-		filter->transport == (enum transport)al->transport) &&
+	return (!filter->user || strcmp(filter->user, al->owner.user) == 0) &&
+	       (!filter->key_id || strcmp(filter->key_id, al->owner.key_id) == 0) &&
+	       (!filter->has_side || filter->side == al->side) &&
+	       (!filter->has_dialect || filter->dialect == al->dialect) &&
+	       (!filter->has_transport || filter->transport == al->transport) &&
 	       (!filter->has_relay_transport ||
-		filter->relay_transport == (enum transport)al->relay_transport) &&
+		filter->relay_transport == al->relay_transport) &&
 	       (!filter->has_client ||
 		ip_prefix_contains(&filter->client, &al->tuple.client.ip)) &&
 	       (!filter->has_peer || has_peer_in(worker, al, &filter->peer));
@@ -251,9 +250,9 @@ static void show(struct worker *worker, void *arg)
 	detail->front = worker->turn.shared->fronts[al->tuple.front].local;
 	detail->active = al->active.peer;
 	detail->lifetime_s = al->lifetime_s;
-	detail->credential_expires_s = al->credential_expires_s;
+	detail->credential_expires_s = al->owner.credential_expires_s;
 	detail->ends_in_ms = time_left(al->ends_ms, worker->now_ms);
-	detail->stream_type = al->stream_type;
+	detail->stream_type = al->ms.stream_type;
 	detail->permission_count = detail->channel_count = 0;
 	list_permissions(worker, al, detail);
 	list_channels(worker, al, detail);

@@ -119,7 +119,7 @@ static enum auth_failure show(struct worker *worker, const struct five_tuple *tu
 	    STUN_PARSE_OK)
 		auth_check(turn, &msg, tuple, NULL, worker->now_ms, unix_s, &auth);
 	OPENSSL_cleanse(&key, sizeof(key));
-	OPENSSL_cleanse(&auth.key, sizeof(auth.key));
+	OPENSSL_cleanse(&auth.owner.key, sizeof(auth.owner.key));
 	return auth.failure;
 }
 

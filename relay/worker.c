@@ -246,7 +246,7 @@ void worker_client_throttle(struct worker *worker, uint32_t slot, bool throttle)
 	const struct allocation *al = allocation_at(worker->turn.table, slot);
 	struct stream *stream = NULL;
 
-	if (transport_is_stream((enum transport)al->transport))
+	if (transport_is_stream(al->transport))
 		stream = clients_find(worker->clients, &al->tuple);
 	if (stream != NULL)
 		stream_pause(stream, STREAM_PAUSE_BANDWIDTH, throttle);

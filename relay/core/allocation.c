@@ -16,8 +16,34 @@
 #include "relay/core/ids.h"
 #include "relay/core/relay_port.h"
 
-static_assert(offsetof(struct allocation, id) <= 128, "packets touch little of it");
-static_assert(sizeof(struct allocation) <= 656, "an idle call stays below 1.5 KB");
+/* What forward.c, forward_ms.c, and what they call, read or write of an allocation. */
+#define IS_HOT(field)                                                            \
+	static_assert(offsetof(struct allocation, field) +                       \
+				      sizeof(((struct allocation *)0)->field) <= \
+			      2 * (size_t)SLAB_ALIGN,                            \
+		      #field " is read by every packet")
+IS_HOT(tuple);
+IS_HOT(side);
+IS_HOT(transport);
+IS_HOT(slot);
+IS_HOT(generation);
+IS_HOT(permissions);
+IS_HOT(channels);
+IS_HOT(dialect);
+IS_HOT(relay_transport);
+IS_HOT(families);
+IS_HOT(lifetime_s);
+IS_HOT(expires_ms);
+IS_HOT(ends_ms);
+IS_HOT(active);
+IS_HOT(credit);
+IS_HOT(to_peer);
+IS_HOT(to_client);
+static_assert(sizeof(struct allocation) % SLAB_ALIGN == 0, "each starts a cache line");
+static_assert(sizeof(struct allocation) <= 640, "an idle call stays below 1.5 KB");
+static_assert(sizeof(enum side) == 1 && sizeof(enum transport) == 1 &&
+		      sizeof(enum dialect) == 1 && sizeof(enum end_reason) == 1,
+	      "the layout is the same for every compiler");
 
 const char *end_reason_name(enum end_reason reason)
 {
@@ -42,25 +68,6 @@ const char *end_reason_name(enum end_reason reason)
 		break;
 	}
 	return "unknown";
-}
-
-/* Two hashes under independent keys: 128 bits, so that no two usernames are one owner. */
-struct owner owner_of(const struct siphash_key *key, struct slice username)
-{
-	const struct siphash_key second = {
-		siphash(key, "owner 0", 7),
-		siphash(key, "owner 1", 7),
-	};
-	struct owner owner;
-
-	store_be64(owner.bytes, siphash(key, username.data, username.len));
-	store_be64(owner.bytes + 8, siphash(&second, username.data, username.len));
-	return owner;
-}
-
-bool owner_equal(const struct owner *a, const struct owner *b)
-{
-	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
 /* Chunks for each of so many allocations to be full. */
@@ -234,14 +241,6 @@ uint32_t allocation_lifetime(const struct turn *turn, uint32_t requested_s)
 	return granted_s;
 }
 
-static void copy_text(char *to, size_t size, const char *from)
-{
-	size_t len = strnlen(from, size - 1);
-
-	memcpy(to, from, len);
-	to[len] = '\0';
-}
-
 static uint64_t prefix_hash(const struct turn *turn, const struct ip_addr *client)
 {
 	struct ip_addr prefix = source_prefix(client);
@@ -267,25 +266,22 @@ static struct allocation *slot_take(struct turn *turn,
 		.slot = slot,
 		.permissions = SLOT_NONE,
 		.channels = SLOT_NONE,
-		.side = (uint8_t)front->side,
-		.transport = (uint8_t)front->transport,
-		.dialect = (uint8_t)request->dialect,
-		.relay_transport = (uint8_t)request->relay_transport,
+		.side = front->side,
+		.transport = front->transport,
+		.dialect = request->dialect,
+		.relay_transport = request->relay_transport,
 		.lifetime_s = request->lifetime_s,
 		.ends_ms = request->ends_ms != 0 ? request->ends_ms : UINT64_MAX,
-		.credential_expires_s = request->credential_expires_s,
 		.id = id_make(turn->worker, generation, slot),
 		.created_ms = now_ms,
 		.prefix_quota = prefix_hash(turn, &request->tuple.client.ip),
 		.owner = *request->owner,
 		.generation = generation,
-		.key = *request->key,
 	};
 	allocation_touch(al, now_ms);
 	memcpy(al->txid, request->txid, sizeof(al->txid));
-	copy_text(al->user, sizeof(al->user), request->user);
-	copy_text(al->key_id, sizeof(al->key_id), request->key_id);
-	al->user_quota = siphash(&turn->shared->hash_key, al->user, strlen(al->user));
+	al->user_quota =
+		siphash(&turn->shared->hash_key, al->owner.user, strlen(al->owner.user));
 	return al;
 }
 
@@ -430,7 +426,7 @@ int allocation_create(struct turn *turn, const struct allocation_request *reques
 		goto fail_joined;
 	}
 	if (request->dual)
-		al->missing_code =
+		al->dual.missing_code =
 			(uint16_t)relay_port_open_second(turn, al, request, now_ms);
 
 	table_insert(turn->table, al);
@@ -456,10 +452,10 @@ void allocation_bound(struct turn *turn, struct allocation *al, uint64_t ends_ms
 		return;
 	/* What a reload takes back, because it bound it before, comes with the next refresh. */
 	al->ends_ms = ends_ms;
-	if (al->later_family != IP_NONE && al->later_ms > ends_ms) {
-		al->later_ms = ends_ms;
+	if (al->dual.later_family != IP_NONE && al->dual.later_ms > ends_ms) {
+		al->dual.later_ms = ends_ms;
 		if (al->expires_ms >= ends_ms)
-			al->later_family = IP_NONE;
+			al->dual.later_family = IP_NONE;
 	}
 	if (al->expires_ms > ends_ms) {
 		al->expires_ms = ends_ms;
@@ -483,7 +479,7 @@ void allocation_refresh(struct turn *turn, struct allocation *al, uint32_t lifet
 			uint64_t now_ms)
 {
 	al->lifetime_s = lifetime_s;
-	al->later_family = IP_NONE;
+	al->dual.later_family = IP_NONE;
 	allocation_touch(al, now_ms);
 	expiry_set(&turn->table->expiry, al->slot, al->expires_ms);
 }
@@ -491,7 +487,7 @@ void allocation_refresh(struct turn *turn, struct allocation *al, uint32_t lifet
 void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason reason,
 		       uint64_t now_ms)
 {
-	al->end_reason = (uint8_t)reason;
+	al->end_reason = reason;
 	count_end(turn, al, now_ms);
 	count_on_front(turn, al, -1);
 	turn->edge->allocation_ended(turn->edge->self, al);
@@ -510,8 +506,8 @@ void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason
 struct allocation *allocation_end_overdue(struct turn *turn, struct allocation *al,
 					  uint64_t now_ms)
 {
-	if (al->later_family != IP_NONE && now_ms < al->later_ms) {
-		dual_end_half(turn, al, al->families & (uint8_t)~al->later_family,
+	if (al->dual.later_family != IP_NONE && now_ms < al->dual.later_ms) {
+		dual_end_half(turn, al, al->families & (uint8_t)~al->dual.later_family,
 			      now_ms);
 		return al;
 	}
@@ -562,15 +558,15 @@ struct endpoint allocation_relayed_public(const struct turn *turn,
 struct endpoint allocation_second_local(const struct turn *turn,
 					const struct allocation *al)
 {
-	if (al->second_port == 0)
+	if (al->dual.port == 0)
 		return (struct endpoint){.ip.family = IP_NONE};
-	return at_local(turn, al->second_address, al->second_port);
+	return at_local(turn, al->dual.address, al->dual.port);
 }
 
 struct endpoint allocation_second_public(const struct turn *turn,
 					 const struct allocation *al)
 {
-	if (al->second_port == 0)
+	if (al->dual.port == 0)
 		return (struct endpoint){.ip.family = IP_NONE};
-	return at_public(turn, al->second_address, al->second_port);
+	return at_public(turn, al->dual.address, al->dual.port);
 }

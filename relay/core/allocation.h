@@ -17,17 +17,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "auth/credential/credential.h"
+#include "relay/core/bandwidth/lease.h"
 #include "relay/core/counters.h"
-#include "relay/core/destination.h"
+#include "relay/core/dual.h"
 #include "relay/core/five_tuple.h"
 #include "relay/core/front.h"
-#include "relay/core/sequence.h"
-#include "relay/core/tokens.h"
-#include "stun/integrity.h"
-#include "stun/ms_registry.h"
+#include "relay/core/ms_state.h"
+#include "relay/core/owner.h"
+#include "relay/core/reservation.h"
+#include "relay/core/slab.h"
+#include "relay/core/transactions.h"
 #include "stun/registry.h"
-#include "stun/wire.h"
 
 struct turn;
 
@@ -43,79 +43,50 @@ enum end_reason {
 	END_REVOKED,    /* its user, or the key of its credential */
 	END_CREDENTIAL, /* the time of its credential is over; see core/revocation.h */
 	END_REASON_COUNT
-};
+} __attribute__((packed));
 const char *end_reason_name(enum end_reason reason);
 
-/* An owner's identity: keyed hash of the whole username, so that 16 bytes compare (T-204). */
-struct owner {
-	uint8_t bytes[16];
-};
-struct owner owner_of(const struct siphash_key *key, struct slice username);
-bool owner_equal(const struct owner *a, const struct owner *b);
-
+/*
+ * Everything that packets read or write lies in the first two cache lines; allocation.c
+ * asserts the offsets. Enums are of one byte (packed), so that a field has its type and the
+ * layout, which a memory file will hold one day, does not depend on the compiler's choice.
+ */
 struct allocation {
-	/* What every packet touches: less than 128 bytes. */
-	struct five_tuple tuple;
-	uint16_t relay_port;
+	/* What every packet touches. */
+	_Alignas(SLAB_ALIGN) struct five_tuple tuple;
+	enum side side;           /* of the client */
+	enum transport transport; /* of the client */
 	uint32_t slot;
-	uint32_t generation;    /* of the slot; odd while it is taken */
-	uint32_t permissions;   /* where its permissions start; SLOT_NONE if none */
-	uint32_t channels;      /* where its channels start */
-	uint16_t relay_address; /* index into shared->relay */
-	uint8_t side;           /* enum side of the client */
-	uint8_t transport;      /* enum transport of the client */
-	uint8_t dialect;
-	uint8_t families;     /* of its relayed addresses: IP_V4, IP_V6 or both bits */
-	uint8_t later_family; /* the half that outlives expires_ms; IP_NONE: none does */
-	uint8_t relay_transport;   /* enum transport of the relayed address: UDP or TCP */
-	uint32_t lifetime_s;       /* granted last */
-	uint32_t credit;           /* bytes that are paid for; see core/bandwidth.h */
+	uint32_t generation;  /* of the slot; odd while it is taken */
+	uint32_t permissions; /* where its permissions start; SLOT_NONE if none */
+	uint32_t channels;    /* where its channels start */
+	enum dialect dialect;
+	enum transport relay_transport; /* of the relayed address: UDP or TCP */
+	uint8_t families;    /* of its relayed addresses: IP_V4, IP_V6 or both bits */
+	uint32_t lifetime_s; /* granted last */
+	uint64_t expires_ms; /* or the half of a dual one that ends first */
+	uint64_t ends_ms;    /* it expires no later than that; UINT64_MAX: it may go on */
 	struct destination active; /* MS only */
-	uint64_t expires_ms;       /* or the half of a dual one that ends first */
+	uint32_t credit;           /* bytes that are left of its lease */
 	struct traffic to_peer, to_client;
 
 	/* What requests touch. */
 	uint64_t id; /* worker, generation, slot: see relay/core/ids.h */
 	uint64_t created_ms;
-	uint64_t ends_ms;  /* it expires no later than that; UINT64_MAX: it may go on */
-	uint64_t later_ms; /* when the later half expires; see core/dual.h */
-	uint16_t second_address; /* of a dual allocation: where the IPv6 one is, the */
-	uint16_t second_port;    /* IPv4 one being above; port 0: it has only one */
-	uint16_t missing_code;   /* why it got one of the two asked for; 0: it did not */
-	uint16_t stream_type;    /* MS-SERVICE-QUALITY; 0: the client did not say */
-	int64_t credential_expires_s;      /* Unix seconds */
-	uint64_t user_quota, prefix_quota; /* what it is charged to */
-	struct {                           /* core/bandwidth.c's */
-		struct tokens average, peak;
-		uint64_t over_average_ms, over_peak_ms; /* last refused; 0: never */
-		uint32_t user, prefix;                  /* rows */
-		uint32_t lease;                         /* bytes of the last one ... */
-		uint32_t leased_ms;                     /* ... and when: low bits */
-		uint32_t second, bytes;                 /* what passed in it */
-	} bandwidth;
-	/*
-	 * Requests of the last 40 s. IETF: successful ones, whose retransmissions outlive the
-	 * nonce (T-116). MS: numbered ones and what they came to, for who repeats them. See
-	 * relay/core/transactions.h.
-	 */
-	struct {
-		uint64_t until_ms;
-		uint8_t txid[MS_TXID_LEN];
-	} recent[4];
-	uint16_t recent_codes[4];
-	struct sequence sequence; /* MS only */
-	struct owner owner;
+	uint16_t relay_address; /* index into shared->relay */
+	uint16_t relay_port;
 	uint16_t permission_count; /* entries in use, expired ones included */
 	uint16_t channel_count;
-	uint8_t txid[STUN_TXID_LEN]; /* of the Allocate that made it (T-232) */
-	uint8_t reservation_token[8];
-	bool has_reservation;
-	bool fingerprint;   /* client sends FINGERPRINT: mirror it (T-068) */
-	uint8_t end_reason; /* set before allocation_ended() */
-	uint8_t recent_next;
-	struct stun_key key; /* the derived key, never the password (T-092) */
-	char user[CREDENTIAL_USER_MAX + 1];
-	char key_id[KEY_ID_MAX + 1]; /* of the keyring */
+	struct dual dual;
+	struct reservation reservation;
+	uint8_t txid[STUN_TXID_LEN];       /* of the Allocate that made it */
+	bool fingerprint;                  /* client sends FINGERPRINT: mirror it */
+	enum end_reason end_reason;        /* set before allocation_ended() */
+	uint64_t user_quota, prefix_quota; /* what it is charged to */
+	struct lease lease;
+	struct transactions transactions;
+	struct ms_state ms;
+	struct owner owner;
 };
 
 struct allocation_table;
@@ -158,11 +129,7 @@ struct allocation_request {
 	const uint8_t *reservation_token; /* 8 bytes, or NULL */
 	const uint8_t *txid;              /* 12 bytes */
 	const struct owner *owner;
-	const struct stun_key *key;
-	const char *user;             /* at most CREDENTIAL_USER_MAX bytes */
-	const char *key_id;           /* at most KEY_ID_MAX bytes */
-	int64_t credential_expires_s; /* Unix seconds */
-	uint64_t ends_ms;             /* see core/revocation.h; 0: never */
+	uint64_t ends_ms; /* see core/revocation.h; 0: never */
 };
 
 /*
@@ -229,7 +196,7 @@ static inline bool allocation_is_over(const struct allocation *al, uint8_t famil
 				      uint64_t now_ms)
 {
 	return al->expires_ms <= now_ms &&
-	       (al->later_family != family || al->later_ms <= now_ms);
+	       (al->dual.later_family != family || al->dual.later_ms <= now_ms);
 }
 
 /* The relayed transport address, as bound and as told to clients. */

@@ -248,10 +248,12 @@ static bool any_password_matches(const struct attempt *at, const struct credenti
 		matched = password_matches(at, cred->username, &password, &key);
 	}
 	if (matched) {
-		at->out->key = key;
-		memcpy(at->out->user, cred->user, sizeof(at->out->user));
-		memcpy(at->out->key_id, password.key->id, sizeof(at->out->key_id));
-		at->out->expires_s = cred->expires_s;
+		struct owner *owner = &at->out->owner;
+
+		owner->key = key;
+		memcpy(owner->user, cred->user, sizeof(owner->user));
+		memcpy(owner->key_id, password.key->id, sizeof(owner->key_id));
+		owner->credential_expires_s = cred->expires_s;
 	}
 	OPENSSL_cleanse(&password, sizeof(password));
 	OPENSSL_cleanse(&key, sizeof(key));
@@ -297,11 +299,10 @@ static enum auth_failure prove(const struct attempt *at, const struct allocation
 		return AUTH_FAILURE_UNKNOWN_USER;
 	}
 	if (own &&
-	    own->key.len == (claims->key_algorithm == STUN_PASSWORD_MD5 ? 16 : 32) &&
-	    stun_verify(at->msg, claims->kind, &own->key)) {
-		at->out->key = own->key;
-		memcpy(at->out->user, own->user, sizeof(at->out->user));
-		memcpy(at->out->key_id, own->key_id, sizeof(at->out->key_id));
+	    own->owner.key.len ==
+		    (claims->key_algorithm == STUN_PASSWORD_MD5 ? 16 : 32) &&
+	    stun_verify(at->msg, claims->kind, &own->owner.key)) {
+		at->out->owner = own->owner;
 		return AUTH_FAILURE_NONE;
 	}
 	if (credential_parse(claims->username, false, &cred) != CREDENTIAL_OK) {
@@ -338,7 +339,8 @@ static bool nonce_holds(const struct attempt *at, const struct five_tuple *tuple
 	case NONCE_VALID:
 		return true;
 	case NONCE_STALE:
-		return own && transactions_know(own, at->msg->txid, now_ms);
+		return own && transactions_recall(&own->transactions, at->msg->txid,
+						  STUN_TXID_LEN, now_ms) >= 0;
 	case NONCE_FOREIGN:
 		break;
 	}
@@ -385,14 +387,14 @@ void auth_check(struct turn *turn, const struct stun_msg *msg,
 	}
 
 	if (claims.username.data) {
-		out->owner = owner_of(&turn->shared->hash_key, claims.username);
-		if (al && owner_equal(&al->owner, &out->owner))
+		out->owner.id = owner_id_of(&turn->shared->hash_key, claims.username);
+		if (al && owner_id_equal(&al->owner.id, &out->owner.id))
 			own = al;
 	}
 	const struct attempt at = {turn, msg, &claims, unix_s, out};
 	failure = prove(&at, own);
 	if (failure == AUTH_FAILURE_NONE &&
-	    revoked_users_has(turn->settings->revoked, out->user))
+	    revoked_users_has(turn->settings->revoked, out->owner.user))
 		failure = AUTH_FAILURE_REVOKED;
 	if (failure != AUTH_FAILURE_NONE) {
 		*out = (struct auth){.code = STUN_UNAUTHENTICATED, .failure = failure};

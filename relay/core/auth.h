@@ -41,12 +41,8 @@ struct auth {
 	enum auth_failure failure;
 	/* Valid when code is 0; also for 438, where the MAC did match. */
 	struct owner owner;
-	struct stun_key key;
 	enum stun_integrity
 		reply_kind; /* how success and later errors are signed (T-087) */
-	char user[CREDENTIAL_USER_MAX + 1];
-	char key_id[KEY_ID_MAX + 1];
-	int64_t expires_s; /* of the credential; not with the stored key */
 };
 
 /*

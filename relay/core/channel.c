@@ -127,7 +127,7 @@ uint16_t channel_number_max(const struct turn *turn, const struct allocation *al
 {
 	enum { MD5_KEY_LEN = 16 };
 
-	if (turn->settings->rfc5766_channels && al->key.len == MD5_KEY_LEN &&
+	if (turn->settings->rfc5766_channels && al->owner.key.len == MD5_KEY_LEN &&
 	    al->fingerprint)
 		return CHANNEL_NUMBER_MAX_RFC5766;
 	return CHANNEL_NUMBER_MAX;

@@ -170,7 +170,7 @@ struct traffic {
 enum dialect {
 	DIALECT_IETF,
 	DIALECT_MS,
-};
+} __attribute__((packed));
 
 /*
  * Closed stands before opened, here and below: who sums the counters of a running worker may

@@ -11,7 +11,7 @@ bool destination_set(struct turn *turn, struct allocation *al,
 	const struct endpoint named = peer_as_named(turn, peer);
 
 	if (peer->port == 0 || !permission_find(turn, al, &named.ip, now_ms) ||
-	    peer_refused_by(turn, (enum transport)al->relay_transport, peer))
+	    peer_refused_by(turn, al->relay_transport, peer))
 		return false;
 	al->active = (struct destination){
 		.peer = named,
@@ -30,9 +30,8 @@ bool destination_is_allowed(const struct turn *turn, struct allocation *al)
 
 	if (destination->own || destination->generation != turn->settings->generation) {
 		destination->own = peer_is_own(turn, &destination->peer.ip);
-		destination->refused =
-			peer_refused_by(turn, (enum transport)al->relay_transport,
-					&destination->peer) != NULL;
+		destination->refused = peer_refused_by(turn, al->relay_transport,
+						       &destination->peer) != NULL;
 		destination->generation = turn->settings->generation;
 	}
 	return !destination->refused;

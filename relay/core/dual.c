@@ -20,7 +20,7 @@ static uint8_t other_of(uint8_t family)
 
 static uint64_t deadline_of(const struct allocation *al, uint8_t family)
 {
-	return al->later_family == family ? al->later_ms : al->expires_ms;
+	return al->dual.later_family == family ? al->dual.later_ms : al->expires_ms;
 }
 
 void dual_refresh(struct turn *turn, struct allocation *al, uint8_t family,
@@ -34,11 +34,11 @@ void dual_refresh(struct turn *turn, struct allocation *al, uint8_t family,
 	if (new_ms > al->ends_ms)
 		new_ms = al->ends_ms;
 	al->expires_ms = new_ms < kept_ms ? new_ms : kept_ms;
-	al->later_ms = new_ms < kept_ms ? kept_ms : new_ms;
+	al->dual.later_ms = new_ms < kept_ms ? kept_ms : new_ms;
 	if (new_ms == kept_ms)
-		al->later_family = IP_NONE;
+		al->dual.later_family = IP_NONE;
 	else
-		al->later_family = new_ms < kept_ms ? other : family;
+		al->dual.later_family = new_ms < kept_ms ? other : family;
 	al->lifetime_s = lifetime_s;
 	expiry_set(&turn->table->expiry, al->slot, al->expires_ms);
 }
@@ -54,7 +54,7 @@ void dual_end_half(struct turn *turn, struct allocation *al, uint8_t family,
 	channels_forget(turn->table, al, family);
 	permissions_forget(turn->table, al, family);
 	al->expires_ms = kept_ms;
-	al->later_family = IP_NONE;
+	al->dual.later_family = IP_NONE;
 	expiry_set(&turn->table->expiry, al->slot, kept_ms);
 }
 

@@ -77,9 +77,7 @@ static enum drop_reason send_refused(const struct turn *turn, const struct alloc
 	if (!permission_find(turn, al, &named.ip, now_ms))
 		return DROP_NO_PERMISSION;
 	/* The permission is for the address; the policy may name ports as well (T-314). */
-	return peer_refused_by(turn, (enum transport)al->relay_transport, peer)
-		       ? DROP_POLICY
-		       : DROP_NONE;
+	return peer_refused_by(turn, al->relay_transport, peer) ? DROP_POLICY : DROP_NONE;
 }
 
 void forward_send(struct turn *turn, struct allocation *al, const struct stun_msg *msg,
@@ -108,7 +106,7 @@ static bool wrap_channel(const struct allocation *al, uint16_t number, size_t le
 		return false;
 	chandata_write_header(out->header, number, len);
 	out->header_len = FORWARD_CHANNEL_HEADER;
-	if (transport_is_stream((enum transport)al->transport))
+	if (transport_is_stream(al->transport))
 		out->padding_len = (uint16_t)(padded4(len) - len);
 	return true;
 }

@@ -12,6 +12,7 @@
 #include <assert.h>
 
 #include "relay/core/allocation_table.h"
+#include "relay/core/destination.h"
 #include "relay/core/forward_parts.h"
 #include "relay/core/peer_policy.h"
 #include "relay/core/permission.h"
@@ -60,8 +61,7 @@ static enum drop_reason permit(struct turn *turn, struct allocation *al,
 
 	if (!allocation_has_family(al, peer->ip.family))
 		return DROP_WRONG_FAMILY;
-	if (peer->port == 0 ||
-	    peer_refused_by(turn, (enum transport)al->relay_transport, peer))
+	if (peer->port == 0 || peer_refused_by(turn, al->relay_transport, peer))
 		return DROP_POLICY;
 	if (permission_find(turn, al, &named.ip, now_ms))
 		return DROP_NONE;
@@ -93,7 +93,7 @@ void forward_ms_send(struct turn *turn, struct allocation *al,
 /* Bare data: nothing in front on UDP, a frame on a stream. */
 static bool wrap_raw(const struct allocation *al, size_t len, struct forward *out)
 {
-	if (!transport_is_stream((enum transport)al->transport))
+	if (!transport_is_stream(al->transport))
 		return len <= forward_client_max(al);
 	if (len > MS_FRAME_PAYLOAD_MAX)
 		return false;
@@ -106,7 +106,7 @@ static bool wrap_raw(const struct allocation *al, size_t len, struct forward *ou
 static bool wrap_indication(struct turn *turn, const struct allocation *al,
 			    const struct endpoint *peer, size_t len, struct forward *out)
 {
-	bool framed = transport_is_stream((enum transport)al->transport);
+	bool framed = transport_is_stream(al->transport);
 	uint8_t *message = out->header + (framed ? MS_FRAME_HEADER_LEN : 0);
 	uint8_t txid[MS_TXID_LEN];
 

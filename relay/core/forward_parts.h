@@ -39,7 +39,7 @@ static inline size_t udp_max(uint8_t family)
 /* The longest message that reaches this client in one piece. */
 static inline size_t forward_client_max(const struct allocation *al)
 {
-	switch ((enum transport)al->transport) {
+	switch (al->transport) {
 	case TRANSPORT_UDP:
 		return udp_max(al->tuple.client.ip.family);
 	case TRANSPORT_DTLS:
@@ -95,9 +95,8 @@ static inline void forward_to_peer(struct turn *turn, struct allocation *al,
 		forward_drop(turn, DROP_TOO_LARGE, out);
 		return;
 	}
-	if (!forward_pays(turn, al, payload.len,
-			  !transport_is_stream((enum transport)al->transport), now_ms,
-			  out))
+	if (!forward_pays(turn, al, payload.len, !transport_is_stream(al->transport),
+			  now_ms, out))
 		return;
 	out->kind = FORWARD_TO_PEER;
 	out->slot = al->slot;

@@ -12,7 +12,7 @@ enum side {
 	SIDE_INSIDE,  /* corporate network, never behind NAT */
 	SIDE_OUTSIDE, /* Internet; relayed addresses are here and only here */
 	SIDE_COUNT
-};
+} __attribute__((packed));
 
 enum transport {
 	TRANSPORT_UDP,
@@ -20,7 +20,7 @@ enum transport {
 	TRANSPORT_TLS,
 	TRANSPORT_DTLS,
 	TRANSPORT_COUNT
-};
+} __attribute__((packed));
 
 /*
  * One server transport address. A TCP port that also takes TLS is two fronts, so that the

@@ -36,12 +36,16 @@ libcore_a_SOURCES = \
 	relay/core/ids.h \
 	relay/core/limiter.c \
 	relay/core/limiter.h \
+	relay/core/bandwidth/lease.h \
 	relay/core/bandwidth/meter.c \
 	relay/core/bandwidth/meter.h \
 	relay/core/ms_auth.c \
 	relay/core/ms_auth.h \
+	relay/core/ms_state.h \
 	relay/core/nonce.c \
 	relay/core/nonce.h \
+	relay/core/owner.c \
+	relay/core/owner.h \
 	relay/core/owner_table.c \
 	relay/core/owner_table.h \
 	relay/core/peer_policy.c \

@@ -67,8 +67,8 @@ static bool stored_key_matches(const struct ms_msg *msg, const struct allocation
 {
 	size_t len = msg->integrity == MS_INTEGRITY_SHA256 ? 32 : 16;
 
-	return msg->integrity != MS_INTEGRITY_NONE && al->key.len == len &&
-	       ms_verify(msg, &al->key);
+	return msg->integrity != MS_INTEGRITY_NONE && al->owner.key.len == len &&
+	       ms_verify(msg, &al->owner.key);
 }
 
 bool ms_auth_send(const struct turn *turn, const struct ms_msg *msg,
@@ -79,8 +79,9 @@ bool ms_auth_send(const struct turn *turn, const struct ms_msg *msg,
 	if (claims.realm.data && !ms_auth_is_our_realm(turn, claims.realm))
 		return false;
 	if (claims.username.data) {
-		struct owner owner = owner_of(&turn->shared->hash_key, claims.username);
-		if (!owner_equal(&owner, &al->owner))
+		struct owner_id id =
+			owner_id_of(&turn->shared->hash_key, claims.username);
+		if (!owner_id_equal(&id, &al->owner.id))
 			return false;
 	}
 	return stored_key_matches(msg, al);
@@ -136,10 +137,12 @@ static bool any_password_matches(const struct turn *turn, const struct ms_msg *m
 			  ms_verify(msg, &key);
 	}
 	if (matched) {
-		out->key = key;
-		memcpy(out->user, cred->user, sizeof(out->user));
-		memcpy(out->key_id, password.key->id, sizeof(out->key_id));
-		out->expires_s = cred->expires_s;
+		struct owner *owner = &out->owner;
+
+		owner->key = key;
+		memcpy(owner->user, cred->user, sizeof(owner->user));
+		memcpy(owner->key_id, password.key->id, sizeof(owner->key_id));
+		owner->credential_expires_s = cred->expires_s;
 	}
 	OPENSSL_cleanse(&password, sizeof(password));
 	OPENSSL_cleanse(&key, sizeof(key));
@@ -155,9 +158,7 @@ static int prove(const struct turn *turn, const struct ms_msg *msg,
 	bool known;
 
 	if (own && stored_key_matches(msg, own)) {
-		out->key = own->key;
-		memcpy(out->user, own->user, sizeof(out->user));
-		memcpy(out->key_id, own->key_id, sizeof(out->key_id));
+		out->owner = own->owner;
 		return 0;
 	}
 	if (credential_parse(claims->username, true, &cred) != CREDENTIAL_OK &&
@@ -221,13 +222,13 @@ void ms_auth_check(struct turn *turn, const struct ms_msg *msg,
 		refuse(out, code, failure);
 		return;
 	}
-	out->owner = owner_of(&turn->shared->hash_key, claims.username);
-	if (al && owner_equal(&al->owner, &out->owner))
+	out->owner.id = owner_id_of(&turn->shared->hash_key, claims.username);
+	if (al && owner_id_equal(&al->owner.id, &out->owner.id))
 		own = al;
 	code = prove(turn, msg, &claims, own, unix_s, out);
 	/* The code is that of who has to ask for another credential; clients try once more. */
 	if ((code == 0 || code == MS_STALE_CREDENTIALS) &&
-	    revoked_users_has(turn->settings->revoked, out->user)) {
+	    revoked_users_has(turn->settings->revoked, out->owner.user)) {
 		refuse(out, MS_UNAUTHORIZED, AUTH_FAILURE_REVOKED);
 		return;
 	}

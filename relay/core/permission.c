@@ -188,8 +188,7 @@ int permission_install(struct turn *turn, struct allocation *al,
 	}
 	for (size_t i = 0; i < count; i++) {
 		const struct endpoint any_port = {peers[i].ip, 0};
-		const char *rule = peer_refused_by(
-			turn, (enum transport)al->relay_transport, &any_port);
+		const char *rule = peer_refused_by(turn, al->relay_transport, &any_port);
 
 		if (rule) {
 			if (refused)

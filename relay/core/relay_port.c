@@ -36,7 +36,7 @@ static uint32_t random_below(const struct turn *turn, size_t count)
 
 static struct port_pool *pool_of(const struct turn *turn, const struct allocation *al)
 {
-	return turn_ports(turn, (enum transport)al->relay_transport);
+	return turn_ports(turn, al->relay_transport);
 }
 
 /* A relayed address: an index of shared->relay and a port of that address. */
@@ -143,7 +143,7 @@ static int open_any(struct turn *turn, struct allocation *al, uint8_t family,
 /* Reservations ask for the 64 bits of the owner that are as good as all. */
 static uint64_t reservation_owner(const struct allocation *al)
 {
-	return load_be64(al->owner.bytes);
+	return load_be64(al->owner.id.bytes);
 }
 
 /* T-227, T-241: exactly the reserved port, or nothing. */
@@ -169,13 +169,13 @@ static int open_reserved(struct turn *turn, struct allocation *al, const uint8_t
 static int reserve_next(struct turn *turn, struct allocation *al,
 			const struct place *place, uint64_t now_ms)
 {
-	turn->edge->random(turn->edge->self, al->reservation_token,
-			   sizeof(al->reservation_token));
-	al->has_reservation = reservation_add(turn->shared->reservations,
-					      al->reservation_token,
-					      reservation_owner(al), place->address,
-					      place->port + 1, now_ms);
-	if (al->has_reservation)
+	turn->edge->random(turn->edge->self, al->reservation.token,
+			   sizeof(al->reservation.token));
+	al->reservation.held = reservation_add(turn->shared->reservations,
+					       al->reservation.token,
+					       reservation_owner(al), place->address,
+					       place->port + 1, now_ms);
+	if (al->reservation.held)
 		return 0;
 
 	close_socket(turn, al, place->address);
@@ -240,8 +240,8 @@ int relay_port_open_second(struct turn *turn, struct allocation *al,
 			now_ms, &place);
 	if (code)
 		return code;
-	al->second_address = place.address;
-	al->second_port = place.port;
+	al->dual.address = place.address;
+	al->dual.port = place.port;
 	al->families |= IP_V6;
 	return 0;
 }
@@ -256,21 +256,21 @@ static void close_place(struct turn *turn, const struct allocation *al, uint16_t
 void relay_port_close_half(struct turn *turn, struct allocation *al, uint8_t family,
 			   uint64_t now_ms)
 {
-	assert(al->second_port != 0);
+	assert(al->dual.port != 0);
 	if (family_of(turn, al->relay_address) == family) {
 		close_place(turn, al, al->relay_address, al->relay_port, now_ms);
-		al->relay_address = al->second_address;
-		al->relay_port = al->second_port;
+		al->relay_address = al->dual.address;
+		al->relay_port = al->dual.port;
 	} else {
-		close_place(turn, al, al->second_address, al->second_port, now_ms);
+		close_place(turn, al, al->dual.address, al->dual.port, now_ms);
 	}
-	al->second_port = 0;
+	al->dual.port = 0;
 	al->families &= (uint8_t)~family;
 }
 
 void relay_port_close(struct turn *turn, struct allocation *al, uint64_t now_ms)
 {
 	close_place(turn, al, al->relay_address, al->relay_port, now_ms);
-	if (al->second_port != 0)
-		close_place(turn, al, al->second_address, al->second_port, now_ms);
+	if (al->dual.port != 0)
+		close_place(turn, al, al->dual.address, al->dual.port, now_ms);
 }

@@ -15,6 +15,12 @@
 
 enum { RESERVATION_TOKEN_LEN = 8, RESERVATION_HOLD_MS = 30000 };
 
+/* What an allocation has promised; embedded in struct allocation. */
+struct reservation {
+	uint8_t token[RESERVATION_TOKEN_LEN];
+	bool held; /* the next port waits, or has waited, under the token */
+};
+
 struct reservation_table;
 struct port_pool;
 

@@ -21,15 +21,15 @@ static uint64_t monotonic(int64_t at_s, uint64_t now_ms, int64_t unix_s)
 	return now_ms + (uint64_t)left_s * 1000;
 }
 
-uint64_t revocation_deadline(const struct turn *turn, const char *key_id,
-			     int64_t expires_s, uint64_t now_ms, int64_t unix_s)
+uint64_t revocation_deadline(const struct turn *turn, const struct owner *owner,
+			     uint64_t now_ms, int64_t unix_s)
 {
 	const struct turn_settings *settings = turn->settings;
-	const struct key *key = keyring_find(settings->keyring, key_id);
+	const struct key *key = keyring_find(settings->keyring, owner->key_id);
 	int64_t ends_s = INT64_MAX;
 
 	if (settings->limits.enforce_credential_expiry)
-		ends_s = expires_s;
+		ends_s = owner->credential_expires_s;
 	if (key != NULL && key->not_after_s < ends_s)
 		ends_s = key->not_after_s;
 	return ends_s == INT64_MAX ? UINT64_MAX : monotonic(ends_s, now_ms, unix_s);
@@ -55,12 +55,12 @@ static size_t end_matching(struct turn *turn, match_fn *matches, const void *arg
 
 static bool is_users(const struct allocation *al, const void *user)
 {
-	return strcmp(al->user, user) == 0;
+	return strcmp(al->owner.user, user) == 0;
 }
 
 static bool is_keys(const struct allocation *al, const void *key_id)
 {
-	return strcmp(al->key_id, key_id) == 0;
+	return strcmp(al->owner.key_id, key_id) == 0;
 }
 
 size_t revocation_end_user(struct turn *turn, const char *user, enum end_reason reason,
@@ -96,10 +96,10 @@ static bool is_revoked(const struct allocation *al, const void *arg)
 	const struct change *change = arg;
 	const struct keyring *ring = change->before->keyring;
 
-	if (revoked_users_has(change->now->revoked, al->user))
+	if (revoked_users_has(change->now->revoked, al->owner.user))
 		return true;
 	for (size_t i = 0; i < ring->count; i++) {
-		if (change->gone[i] && strcmp(ring->keys[i].id, al->key_id) == 0)
+		if (change->gone[i] && strcmp(ring->keys[i].id, al->owner.key_id) == 0)
 			return true;
 	}
 	return false;
@@ -119,7 +119,5 @@ void revocation_apply(struct turn *turn, const struct turn_settings *before,
 	for (uint32_t slot = 0; (al = allocation_next(turn->table, slot)) != NULL;
 	     slot = al->slot + 1)
 		allocation_bound(turn, al,
-				 revocation_deadline(turn, al->key_id,
-						     al->credential_expires_s, now_ms,
-						     unix_s));
+				 revocation_deadline(turn, &al->owner, now_ms, unix_s));
 }

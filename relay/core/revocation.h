@@ -27,13 +27,10 @@ struct turn_settings;
 
 /*
  * When an allocation has to end whatever its client refreshes: monotonic ms, UINT64_MAX for
- * never.
- *
- * key_id     of the key behind its credential
- * expires_s  of its credential, Unix seconds
+ * never. That depends on the owner's credential and the key that made it.
  */
-uint64_t revocation_deadline(const struct turn *turn, const char *key_id,
-			     int64_t expires_s, uint64_t now_ms, int64_t unix_s);
+uint64_t revocation_deadline(const struct turn *turn, const struct owner *owner,
+			     uint64_t now_ms, int64_t unix_s);
 
 /*
  * End this worker's allocations of a user, or made with a key, by the names that records show.

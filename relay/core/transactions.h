@@ -2,30 +2,41 @@
  * transactions.h - the last requests of an allocation, for clients that repeat one because its
  * answer was lost (RFC 8489 section 6.2.1). Four are remembered, for 40 s each.
  *
+ * IETF: successful requests, whose repetitions are answered again even when the nonce has run
+ * out meanwhile. MS: numbered requests and what they came to.
+ *
+ * Owner    embedded in struct allocation; no pointers.
  * Time     monotonic milliseconds, passed in.
  */
 #ifndef RELAY_CORE_TRANSACTIONS_H
 #define RELAY_CORE_TRANSACTIONS_H
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-struct allocation;
+#include "stun/ms_registry.h"
+
+enum { TRANSACTIONS_KEPT = 4 };
+
+/* All zero is none. */
+struct transactions {
+	struct {
+		uint64_t until_ms;
+		uint8_t txid[MS_TXID_LEN];
+	} kept[TRANSACTIONS_KEPT];
+	uint16_t codes[TRANSACTIONS_KEPT];
+	uint8_t next; /* the place to write next */
+};
 
 /*
- * Remember a successful request, whose transaction id has 12 bytes; was it one of the last ones?
- * (T-029, T-116)
+ * Remember a request and what it came to: 0 for success, or an error code. len: of its
+ * transaction id, 12 bytes in the IETF dialect and 16 in the MS dialect.
  */
-void transactions_remember(struct allocation *al, const uint8_t *txid, uint64_t now_ms);
-bool transactions_know(const struct allocation *al, const uint8_t *txid, uint64_t now_ms);
+void transactions_remember(struct transactions *transactions, const uint8_t *txid,
+			   size_t len, int code, uint64_t now_ms);
 
-/*
- * The same for the MS dialect, whose transaction ids have 16 bytes: what the request came to,
- * 0 or an error code; -1 if it is not one of the last ones.
- */
-void transactions_remember_answer(struct allocation *al, const uint8_t *txid, int code,
-				  uint64_t now_ms);
-int transactions_answer(const struct allocation *al, const uint8_t *txid,
-			uint64_t now_ms);
+/* What a request came to; -1 if it is not one of the last ones. */
+int transactions_recall(const struct transactions *transactions, const uint8_t *txid,
+			size_t len, uint64_t now_ms);
 
 #endif

@@ -64,7 +64,7 @@ void reply_finish(struct request *rq, struct stun_builder *b, int code)
 	if (rq->authenticated) {
 		if (software[0] != '\0')
 			stun_builder_add(b, STUN_SOFTWARE, software, strlen(software));
-		stun_add_integrity(b, rq->auth.reply_kind, &rq->auth.key);
+		stun_add_integrity(b, rq->auth.reply_kind, &rq->auth.owner.key);
 	}
 	/* Classic clients know no FINGERPRINT, and what they sent is none (T-051). */
 	if (rq->msg->has_fingerprint && rq->msg->has_cookie)

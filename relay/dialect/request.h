@@ -35,7 +35,7 @@ struct request {
 /* Did the user who made the allocation send this? (T-204) Needs both. */
 static inline bool request_is_owners(const struct request *rq)
 {
-	return owner_equal(&rq->auth.owner, &rq->al->owner);
+	return owner_id_equal(&rq->auth.owner.id, &rq->al->owner.id);
 }
 
 #endif

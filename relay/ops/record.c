@@ -125,18 +125,18 @@ struct record record_of(const struct turn *turn, const struct allocation *al,
 {
 	struct record record = {
 		.id = al->id,
-		.side = (enum side)al->side,
-		.transport = (enum transport)al->transport,
-		.relay_transport = (enum transport)al->relay_transport,
-		.dialect = (enum dialect)al->dialect,
-		.reason = (enum end_reason)al->end_reason,
+		.side = al->side,
+		.transport = al->transport,
+		.relay_transport = al->relay_transport,
+		.dialect = al->dialect,
+		.reason = al->end_reason,
 		.client = al->tuple.client,
 		.relayed = allocation_relayed_public(turn, al),
 		.second_relayed = allocation_second_public(turn, al),
 		.to_peer = al->to_peer,
 		.to_client = al->to_client,
 		.duration_ms = now_ms - al->created_ms,
-		.stream_type = al->stream_type,
+		.stream_type = al->ms.stream_type,
 		.permissions = al->permission_count,
 		.channels = al->channel_count,
 	};
@@ -144,8 +144,8 @@ struct record record_of(const struct turn *turn, const struct allocation *al,
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	record.ended_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-	memcpy(record.user, al->user, sizeof(record.user));
-	memcpy(record.key_id, al->key_id, sizeof(record.key_id));
+	memcpy(record.user, al->owner.user, sizeof(record.user));
+	memcpy(record.key_id, al->owner.key_id, sizeof(record.key_id));
 	return record;
 }
 

@@ -117,7 +117,7 @@ static void add_token(struct session *s, struct client *c)
 	static const uint8_t none[8];
 
 	stun_builder_add(&c->b, TURN_RESERVATION_TOKEN,
-			 al != NULL ? al->reservation_token : none, 8);
+			 al != NULL ? al->reservation.token : none, 8);
 }
 
 static void do_allocate(struct session *s, struct client *c)

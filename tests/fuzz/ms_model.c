@@ -67,7 +67,7 @@ static void note_send(struct ms_model *m, const struct allocation *al,
 				   m->known[i].number != sequence.number);
 	}
 	known.number = sequence.number;
-	FUZZ_CHECK(ms_verify(msg, &al->key));
+	FUZZ_CHECK(ms_verify(msg, &al->owner.key));
 	learn(m, &known);
 }
 
@@ -127,9 +127,7 @@ void ms_model_check_to_client(const struct ms_model *m, const struct allocation 
 			      const struct forward *f)
 {
 	struct endpoint active = active_of(m, al), named = as_named(m, source), told;
-	size_t skip = transport_is_stream((enum transport)al->transport)
-			      ? MS_FRAME_HEADER_LEN
-			      : 0;
+	size_t skip = transport_is_stream(al->transport) ? MS_FRAME_HEADER_LEN : 0;
 	uint8_t wire[FORWARD_HEADER_MAX + 256];
 	size_t len = f->header_len + payload.len;
 	struct stun_attr attr;

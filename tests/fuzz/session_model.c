@@ -113,7 +113,7 @@ static void note_success(struct model *m, const struct client *c)
 	FUZZ_CHECK(stun_msg_parse((struct slice){c->message, c->message_len}, &asked) ==
 		   STUN_PARSE_OK);
 	if (asked.method != STUN_BINDING && al != NULL) {
-		FUZZ_CHECK(owner_equal(&al->owner, &c->owner));
+		FUZZ_CHECK(owner_id_equal(&al->owner.id, &c->owner));
 		FUZZ_CHECK(m->fixture->now_ms < al->expires_ms);
 	}
 	note_lifetimes(m, c, &asked);
@@ -186,8 +186,7 @@ static size_t check_sockets(const struct fixture *w, const struct allocation *al
 {
 	const struct endpoint local = allocation_relayed_local(&w->turn, al);
 	const struct endpoint second = allocation_second_local(&w->turn, al);
-	struct port_pool *pool =
-		turn_ports(&w->turn, (enum transport)al->relay_transport);
+	struct port_pool *pool = turn_ports(&w->turn, al->relay_transport);
 	const struct allocation *other;
 
 	FUZZ_CHECK(w->edge.open[al->slot]);
@@ -211,7 +210,7 @@ static size_t check_sockets(const struct fixture *w, const struct allocation *al
 	if (second.ip.family == IP_NONE)
 		return 1;
 	FUZZ_CHECK(endpoint_equal(&w->edge.second[al->slot], &second));
-	FUZZ_CHECK(port_pool_in_use(pool, al->second_address, al->second_port));
+	FUZZ_CHECK(port_pool_in_use(pool, al->dual.address, al->dual.port));
 	return 2;
 }
 
@@ -236,9 +235,9 @@ void model_check_invariants(const struct model *m)
 	     al = allocation_next(w->turn.table, al->slot + 1)) {
 		count++;
 		FUZZ_CHECK(allocation_find(w->turn.table, &al->tuple) == al);
-		FUZZ_CHECK(al->later_family == IP_NONE ||
-			   (al->second_port != 0 && al->later_ms > al->expires_ms &&
-			    al->later_ms <= al->ends_ms));
+		FUZZ_CHECK(al->dual.later_family == IP_NONE ||
+			   (al->dual.port != 0 && al->dual.later_ms > al->expires_ms &&
+			    al->dual.later_ms <= al->ends_ms));
 		sockets += check_sockets(w, al);
 		check_quota(w, al);
 	}

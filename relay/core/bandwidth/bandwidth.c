@@ -67,12 +67,12 @@ bool bandwidth_join(struct turn *turn, struct allocation *al)
 {
 	struct bandwidth *bandwidth = turn->shared->bandwidth;
 
-	al->bandwidth.user = owner_table_acquire(bandwidth->users, al->user_quota);
-	if (al->bandwidth.user == OWNER_NONE)
+	al->lease.user = owner_table_acquire(bandwidth->users, al->user_quota);
+	if (al->lease.user == OWNER_NONE)
 		return false;
-	al->bandwidth.prefix = owner_table_acquire(bandwidth->prefixes, al->prefix_quota);
-	if (al->bandwidth.prefix == OWNER_NONE) {
-		owner_table_release(bandwidth->users, al->bandwidth.user);
+	al->lease.prefix = owner_table_acquire(bandwidth->prefixes, al->prefix_quota);
+	if (al->lease.prefix == OWNER_NONE) {
+		owner_table_release(bandwidth->users, al->lease.user);
 		return false;
 	}
 	return true;
@@ -82,8 +82,8 @@ void bandwidth_leave(struct turn *turn, struct allocation *al)
 {
 	struct bandwidth *bandwidth = turn->shared->bandwidth;
 
-	owner_table_release(bandwidth->prefixes, al->bandwidth.prefix);
-	owner_table_release(bandwidth->users, al->bandwidth.user);
+	owner_table_release(bandwidth->prefixes, al->lease.prefix);
+	owner_table_release(bandwidth->users, al->lease.user);
 }
 
 size_t bandwidth_owners(struct bandwidth *bandwidth)
@@ -112,12 +112,12 @@ struct gates {
 
 static struct row *user_row(const struct turn *turn, const struct allocation *al)
 {
-	return owner_table_row(turn->shared->bandwidth->users, al->bandwidth.user);
+	return owner_table_row(turn->shared->bandwidth->users, al->lease.user);
 }
 
 static struct row *prefix_row(const struct turn *turn, const struct allocation *al)
 {
-	return owner_table_row(turn->shared->bandwidth->prefixes, al->bandwidth.prefix);
+	return owner_table_row(turn->shared->bandwidth->prefixes, al->lease.prefix);
 }
 
 static void add_pair(struct gates *gates, enum bandwidth_limit first,
@@ -143,7 +143,7 @@ static void open_gates(struct gates *gates, struct turn *turn, struct allocation
 
 	gates->now_ns = now_ms * 1000000;
 	add_pair(gates, BANDWIDTH_ALLOCATION, limits, limits->per_allocation,
-		 &al->bandwidth.average, &al->bandwidth.peak);
+		 &al->lease.average, &al->lease.peak);
 	add_pair(gates, BANDWIDTH_USER, limits, limits->per_user, &user->average,
 		 &user->peak);
 	add_pair(gates, BANDWIDTH_PREFIX, limits, limits->per_prefix, &prefix->average,
@@ -232,20 +232,20 @@ static void measure(struct turn *turn, struct allocation *al, size_t bytes,
 		  &bandwidth->peaks[BANDWIDTH_EACH_PREFIX]);
 	meter_add(&bandwidth->meters[al->side], bytes, now_ms, NULL);
 	meter_add(&bandwidth->meters[GROUP_ALL], bytes, now_ms, NULL);
-	if (al->bandwidth.second != second) {
+	if (al->lease.second != second) {
 		meter_raise(&bandwidth->peaks[BANDWIDTH_EACH_ALLOCATION],
-			    (uint64_t)al->bandwidth.bytes * 8);
-		al->bandwidth.second = second;
-		al->bandwidth.bytes = 0;
+			    (uint64_t)al->lease.bytes * 8);
+		al->lease.second = second;
+		al->lease.bytes = 0;
 	}
-	if (bytes <= UINT32_MAX - al->bandwidth.bytes)
-		al->bandwidth.bytes += (uint32_t)bytes;
+	if (bytes <= UINT32_MAX - al->lease.bytes)
+		al->lease.bytes += (uint32_t)bytes;
 }
 
 static size_t next_lease(struct allocation *al, uint64_t now_ms)
 {
-	uint32_t lasted_ms = (uint32_t)now_ms - al->bandwidth.leased_ms;
-	uint32_t lease = al->bandwidth.lease;
+	uint32_t lasted_ms = (uint32_t)now_ms - al->lease.taken_ms;
+	uint32_t lease = al->lease.size;
 
 	if (lasted_ms < LEASE_SHORT_MS)
 		lease *= 2;
@@ -265,8 +265,8 @@ static bool take_lease(struct turn *turn, struct allocation *al, struct gates *g
 		return false;
 	take(gates, bytes);
 	measure(turn, al, bytes, now_ms);
-	al->bandwidth.lease = (uint32_t)bytes;
-	al->bandwidth.leased_ms = (uint32_t)now_ms;
+	al->lease.size = (uint32_t)bytes;
+	al->lease.taken_ms = (uint32_t)now_ms;
 	al->credit += (uint32_t)bytes;
 	return true;
 }
@@ -282,10 +282,10 @@ static void note_full(struct turn *turn, struct allocation *al, enum bandwidth_l
 		      uint64_t now_ms)
 {
 	if (full == BANDWIDTH_ALLOCATION)
-		note(&al->bandwidth.over_average_ms, &turn->counters.exceeded_average,
+		note(&al->lease.over_average_ms, &turn->counters.exceeded_average,
 		     now_ms);
 	else if (full == BANDWIDTH_ALLOCATION_PEAK)
-		note(&al->bandwidth.over_peak_ms, &turn->counters.exceeded_peak, now_ms);
+		note(&al->lease.over_peak_ms, &turn->counters.exceeded_peak, now_ms);
 }
 
 /* A lease of the usual size, or of what is missing if there is no room for that. */
@@ -399,12 +399,12 @@ static bool was_over(uint64_t last_ms, uint64_t now_ms)
 
 bool bandwidth_is_over_average(const struct allocation *al, uint64_t now_ms)
 {
-	return was_over(al->bandwidth.over_average_ms, now_ms);
+	return was_over(al->lease.over_average_ms, now_ms);
 }
 
 bool bandwidth_is_over_peak(const struct allocation *al, uint64_t now_ms)
 {
-	return was_over(al->bandwidth.over_peak_ms, now_ms);
+	return was_over(al->lease.over_peak_ms, now_ms);
 }
 
 struct bandwidth_exceeding bandwidth_exceeding(const struct turn *turn, uint64_t now_ms)

@@ -119,12 +119,7 @@ static int create_one(struct request *rq, const struct ask *ask, uint8_t family)
 		.reservation_token = ask->reservation_token,
 		.txid = rq->msg->txid,
 		.owner = &rq->auth.owner,
-		.key = &rq->auth.key,
-		.user = rq->auth.user,
-		.key_id = rq->auth.key_id,
-		.credential_expires_s = rq->auth.expires_s,
-		.ends_ms = revocation_deadline(rq->turn, rq->auth.key_id,
-					       rq->auth.expires_s, rq->now_ms,
+		.ends_ms = revocation_deadline(rq->turn, &rq->auth.owner, rq->now_ms,
 					       rq->unix_s),
 	};
 
@@ -141,7 +136,7 @@ static int create(struct request *rq, const struct ask *ask)
 
 		code = create_one(rq, ask, IP_V6);
 		if (code == 0)
-			rq->al->missing_code = (uint16_t)missing;
+			rq->al->dual.missing_code = (uint16_t)missing;
 		/* Both unavailable, for whatever reasons, is 508 (T-E16). */
 		if (code == STUN_ADDRESS_FAMILY_NOT_SUPPORTED)
 			code = STUN_INSUFFICIENT_CAPACITY;
@@ -181,12 +176,12 @@ static void reply_allocated(struct request *rq)
 		stun_add_xor_address(&b, TURN_XOR_RELAYED_ADDRESS, &second);
 	stun_add_u32(&b, TURN_LIFETIME, allocation_left_s(al, rq->now_ms));
 	stun_add_xor_address(&b, STUN_XOR_MAPPED_ADDRESS, &rq->tuple->client);
-	if (al->has_reservation)
-		stun_builder_add(&b, TURN_RESERVATION_TOKEN, al->reservation_token,
+	if (al->reservation.held)
+		stun_builder_add(&b, TURN_RESERVATION_TOKEN, al->reservation.token,
 				 RESERVATION_TOKEN_LEN);
-	if (al->missing_code != 0)
+	if (al->dual.missing_code != 0)
 		add_address_error_code(&b, al->families == IP_V4 ? IP_V6 : IP_V4,
-				       al->missing_code);
+				       al->dual.missing_code);
 	reply_finish(rq, &b, 0);
 }
 
@@ -262,6 +257,7 @@ void turn_allocate(struct request *rq)
 	}
 
 	rq->al->fingerprint = rq->msg->has_fingerprint;
-	transactions_remember(rq->al, rq->msg->txid, rq->now_ms);
+	transactions_remember(&rq->al->transactions, rq->msg->txid, STUN_TXID_LEN, 0,
+			      rq->now_ms);
 	reply_allocated(rq);
 }

@@ -63,8 +63,12 @@ static bool find_lifetime(const struct stun_msg *msg, uint32_t *lifetime_s, bool
  */
 static void remember(struct request *rq)
 {
-	if (!transactions_know(rq->al, rq->msg->txid, rq->now_ms))
-		transactions_remember(rq->al, rq->msg->txid, rq->now_ms);
+	struct transactions *transactions = &rq->al->transactions;
+
+	if (transactions_recall(transactions, rq->msg->txid, STUN_TXID_LEN, rq->now_ms) <
+	    0)
+		transactions_remember(transactions, rq->msg->txid, STUN_TXID_LEN, 0,
+				      rq->now_ms);
 }
 
 /*

@@ -87,12 +87,7 @@ static int create(struct ms_request *rq, const struct ask *ask)
 		.lifetime_s = lifetime(rq, ask),
 		.txid = rq->msg->txid,
 		.owner = &rq->auth.owner,
-		.key = &rq->auth.key,
-		.user = rq->auth.user,
-		.key_id = rq->auth.key_id,
-		.credential_expires_s = rq->auth.expires_s,
-		.ends_ms = revocation_deadline(rq->turn, rq->auth.key_id,
-					       rq->auth.expires_s, rq->now_ms,
+		.ends_ms = revocation_deadline(rq->turn, &rq->auth.owner, rq->now_ms,
 					       rq->unix_s),
 	};
 
@@ -110,7 +105,7 @@ static int create(struct ms_request *rq, const struct ask *ask)
 	/* The dialect has one word for all that is wanting here: ports, quota, family. */
 	if (allocation_create(rq->turn, &request, rq->now_ms, &rq->al) != 0)
 		return MS_SERVER_ERROR;
-	rq->turn->edge->random(rq->turn->edge->self, rq->al->sequence.connection_id,
+	rq->turn->edge->random(rq->turn->edge->self, rq->al->ms.sequence.connection_id,
 			       MS_CONNECTION_ID_LEN);
 	return 0;
 }
@@ -122,7 +117,7 @@ static void note_service_quality(struct ms_request *rq)
 
 	if (ms_msg_find(rq->msg, MS_SERVICE_QUALITY, &attr) &&
 	    ms_attr_service_quality(&attr, &quality))
-		rq->al->stream_type = quality.stream_type;
+		rq->al->ms.stream_type = quality.stream_type;
 }
 
 /* What the client asks for, as far as an allocation may have that. */
@@ -146,7 +141,8 @@ static void reply_allocated(struct ms_request *rq, uint32_t lifetime_s)
 	struct ms_sequence sequence = {.number = 0};
 	struct ms_builder b;
 
-	memcpy(sequence.connection_id, al->sequence.connection_id, MS_CONNECTION_ID_LEN);
+	memcpy(sequence.connection_id, al->ms.sequence.connection_id,
+	       MS_CONNECTION_ID_LEN);
 	ms_reply_success_start(rq, &b);
 	ms_reply_add_version(rq, &b);
 	ms_add_address(&b, MS_MAPPED_ADDRESS, &relayed);
@@ -168,7 +164,7 @@ static bool names_other_connection(const struct ms_request *rq)
 
 	return ms_msg_find(rq->msg, MS_SEQUENCE_NUMBER, &attr) &&
 	       ms_attr_sequence(&attr, &sequence) &&
-	       memcmp(sequence.connection_id, rq->al->sequence.connection_id,
+	       memcmp(sequence.connection_id, rq->al->ms.sequence.connection_id,
 		      MS_CONNECTION_ID_LEN) != 0;
 }
 

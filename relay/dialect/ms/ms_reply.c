@@ -44,7 +44,7 @@ void ms_reply_finish(struct ms_request *rq, struct ms_builder *b, int code)
 						     : REQUEST_MS_SET_ACTIVE_DESTINATION;
 
 	if (rq->is_signed)
-		ms_add_integrity(b, rq->msg->integrity, &rq->auth.key);
+		ms_add_integrity(b, rq->msg->integrity, &rq->auth.owner.key);
 	size_t len = ms_builder_finish(b);
 	if (len == 0) {
 		counter_add(&counters->drops[DROP_REPLY_TOO_LARGE], 1);

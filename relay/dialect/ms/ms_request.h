@@ -35,7 +35,7 @@ struct ms_request {
 
 static inline bool ms_request_is_owners(const struct ms_request *rq)
 {
-	return owner_equal(&rq->auth.owner, &rq->al->owner);
+	return owner_id_equal(&rq->auth.owner.id, &rq->al->owner.id);
 }
 
 #endif

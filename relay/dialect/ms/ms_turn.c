@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "relay/core/destination.h"
 #include "relay/core/forward.h"
 #include "relay/core/ms_auth.h"
 #include "relay/core/transactions.h"
@@ -87,7 +88,7 @@ static bool understood(struct ms_request *rq)
 static bool is_this_connection(const struct allocation *al,
 			       const struct ms_sequence *sequence)
 {
-	return memcmp(al->sequence.connection_id, sequence->connection_id,
+	return memcmp(al->ms.sequence.connection_id, sequence->connection_id,
 		      MS_CONNECTION_ID_LEN) == 0;
 }
 
@@ -134,9 +135,10 @@ static void numbered_destination(struct ms_request *rq, const struct stun_attr *
 		ms_reply_error(rq, MS_NO_BINDING);
 		return;
 	}
-	if (!sequence_take(&rq->al->sequence, sequence.number)) {
+	if (!sequence_take(&rq->al->ms.sequence, sequence.number)) {
 		/* The client did not hear us: say it again, and do nothing. */
-		int code = transactions_answer(rq->al, rq->msg->txid, rq->now_ms);
+		int code = transactions_recall(&rq->al->transactions, rq->msg->txid,
+					       MS_TXID_LEN, rq->now_ms);
 		if (code < 0)
 			drop(rq, DROP_REPLAYED);
 		else
@@ -144,7 +146,8 @@ static void numbered_destination(struct ms_request *rq, const struct stun_attr *
 		return;
 	}
 	int code = set_destination(rq);
-	transactions_remember_answer(rq->al, rq->msg->txid, code, rq->now_ms);
+	transactions_remember(&rq->al->transactions, rq->msg->txid, MS_TXID_LEN, code,
+			      rq->now_ms);
 	reply_destination(rq, code, attr);
 }
 
@@ -180,7 +183,7 @@ static enum drop_reason send_refused(const struct ms_request *rq, struct endpoin
 			return DROP_BAD_INDICATION;
 		if (!is_this_connection(rq->al, &sequence))
 			return DROP_OTHER_CONNECTION;
-		if (!sequence_take(&rq->al->sequence, sequence.number))
+		if (!sequence_take(&rq->al->ms.sequence, sequence.number))
 			return DROP_REPLAYED;
 	}
 	if (!ms_msg_find(rq->msg, MS_DESTINATION_ADDRESS, &attr) ||

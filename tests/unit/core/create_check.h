@@ -14,11 +14,16 @@ static const struct stun_key key = {16, "0123456789abcdef"};
 static int create(const char *user, const char *client, uint16_t front, uint8_t family,
 		  struct allocation **al)
 {
+	const struct owner owner = {
+		.id = owner_id_of(&fixture.shared.hash_key,
+				  (struct slice){(const uint8_t *)user, strlen(user)}),
+		.key = key,
+	};
 	const struct allocation_request request = {
 		.tuple = fixture_tuple(client, front),
 		.family = family,
 		.txid = txid,
-		.key = &key,
+		.owner = &owner,
 	};
 
 	return fixture_create(&fixture, user, request, al);

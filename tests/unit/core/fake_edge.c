@@ -351,22 +351,23 @@ int fixture_create(struct fixture *fixture, const char *user,
 		   struct allocation_request request, struct allocation **al)
 {
 	static const uint8_t txid[STUN_TXID_LEN];
-	static const struct stun_key key = {.len = 16};
 	struct slice name = {(const uint8_t *)user, strlen(user)};
-	struct owner owner = owner_of(&fixture->shared.hash_key, name);
+	struct owner owner = {
+		.id = owner_id_of(&fixture->shared.hash_key, name),
+		.key = {.len = 16},
+	};
 
 	if (request.family == IP_NONE)
 		request.family = IP_V4;
 	if (request.lifetime_s == 0)
 		request.lifetime_s = 600;
-	if (!request.owner)
-		request.owner = &owner;
+	if (request.owner)
+		owner = *request.owner;
+	snprintf(owner.user, sizeof(owner.user), "%s", user);
+	snprintf(owner.key_id, sizeof(owner.key_id), "k1");
+	request.owner = &owner;
 	if (!request.txid)
 		request.txid = txid;
-	if (!request.key)
-		request.key = &key;
-	request.user = user;
-	request.key_id = "k1";
 	return allocation_create(&fixture->turn, &request, fixture->now_ms, al);
 }
 

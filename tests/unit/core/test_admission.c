@@ -30,7 +30,7 @@ END_TEST
 
 START_TEST(two_credentials_of_one_user_share_the_quota) /* T-568 */
 {
-	struct owner one = {{1}}, two = {{2}};
+	struct owner one = {.id = {{1}}}, two = {.id = {{2}}};
 	struct allocation_request request = {
 		.tuple = fixture_tuple("192.0.2.9:1", 3),
 		.owner = &one,

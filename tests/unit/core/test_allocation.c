@@ -29,9 +29,9 @@ START_TEST(allocation_keeps_what_it_was_given) /* T-209 */
 	ck_assert_uint_eq(al->created_ms, fixture.now_ms);
 	ck_assert_uint_eq(al->expires_ms, fixture.now_ms + 600000);
 	ck_assert_mem_eq(al->txid, txid, sizeof(txid));
-	ck_assert_mem_eq(al->key.bytes, key.bytes, 16);
-	ck_assert_str_eq(al->user, "alice");
-	ck_assert_str_eq(al->key_id, "k1");
+	ck_assert_mem_eq(al->owner.key.bytes, key.bytes, 16);
+	ck_assert_str_eq(al->owner.user, "alice");
+	ck_assert_str_eq(al->owner.key_id, "k1");
 	ck_assert_uint_eq(id_worker(al->id), fixture.turn.worker);
 	ck_assert_uint_eq(id_slot(al->id), al->slot);
 	ck_assert_uint_eq(fixture.turn.counters.allocations_opened, 1);
@@ -166,7 +166,7 @@ START_TEST(record_is_made_while_all_fields_hold)
 	al->to_peer = (struct traffic){3, 480};
 	allocation_delete(&fixture.turn, al, END_CLIENT_GONE, fixture.now_ms); /* T-213 */
 	ck_assert_uint_eq(fixture.edge.ended, 1);
-	ck_assert_str_eq(fixture.edge.last.user, "alice");
+	ck_assert_str_eq(fixture.edge.last.owner.user, "alice");
 	ck_assert_uint_eq(fixture.edge.last.to_peer.bytes, 480);
 	ck_assert_uint_eq(fixture.edge.last.permission_count, 5);
 	ck_assert_uint_eq(fixture.edge.last.channel_count, 1);
@@ -253,18 +253,21 @@ START_TEST(requests_are_remembered_for_forty_seconds) /* T-029, T-116 */
 	const uint8_t zero[STUN_TXID_LEN] = {0};
 	uint8_t id[STUN_TXID_LEN] = {0};
 
-	ck_assert(!transactions_know(al, zero, 5));
-	transactions_remember(al, txid, 1000);
-	ck_assert(transactions_know(al, txid, 1000));
-	ck_assert(transactions_know(al, txid, 1000 + 39999));
-	ck_assert(!transactions_know(al, txid, 1000 + 40000));
-	ck_assert(!transactions_know(al, zero, 1000));
+	ck_assert(transactions_recall(&al->transactions, zero, STUN_TXID_LEN, 5) < 0);
+	transactions_remember(&al->transactions, txid, STUN_TXID_LEN, 0, 1000);
+	ck_assert(transactions_recall(&al->transactions, txid, STUN_TXID_LEN, 1000) == 0);
+	ck_assert(transactions_recall(&al->transactions, txid, STUN_TXID_LEN,
+				      1000 + 39999) == 0);
+	ck_assert(transactions_recall(&al->transactions, txid, STUN_TXID_LEN,
+				      1000 + 40000) < 0);
+	ck_assert(transactions_recall(&al->transactions, zero, STUN_TXID_LEN, 1000) < 0);
 
 	/* The last four; the fifth takes the place of the first. */
 	for (id[0] = 1; id[0] <= 5; id[0]++)
-		transactions_remember(al, id, 50000);
+		transactions_remember(&al->transactions, id, STUN_TXID_LEN, 0, 50000);
 	for (id[0] = 1; id[0] <= 5; id[0]++)
-		ck_assert(transactions_know(al, id, 50000) == (id[0] > 1));
+		ck_assert((transactions_recall(&al->transactions, id, STUN_TXID_LEN,
+					       50000) == 0) == (id[0] > 1));
 }
 END_TEST
 
@@ -272,15 +275,15 @@ START_TEST(owners_differ_by_username) /* T-204 */
 {
 	const struct siphash_key other_key = {1, 2};
 	struct slice alice = {(const uint8_t *)"alice", 5};
-	struct owner a = owner_of(&fixture.shared.hash_key, alice);
-	struct owner again = owner_of(&fixture.shared.hash_key, alice);
-	struct owner shorter =
-		owner_of(&fixture.shared.hash_key, (struct slice){alice.data, 4});
-	struct owner keyed = owner_of(&other_key, alice);
+	struct owner_id a = owner_id_of(&fixture.shared.hash_key, alice);
+	struct owner_id again = owner_id_of(&fixture.shared.hash_key, alice);
+	struct owner_id shorter =
+		owner_id_of(&fixture.shared.hash_key, (struct slice){alice.data, 4});
+	struct owner_id keyed = owner_id_of(&other_key, alice);
 
-	ck_assert(owner_equal(&a, &again));
-	ck_assert(!owner_equal(&a, &shorter));
-	ck_assert(!owner_equal(&a, &keyed));
+	ck_assert(owner_id_equal(&a, &again));
+	ck_assert(!owner_id_equal(&a, &shorter));
+	ck_assert(!owner_id_equal(&a, &keyed));
 	ck_assert_mem_ne(a.bytes, a.bytes + 8, 8);
 }
 END_TEST

@@ -188,12 +188,13 @@ START_TEST(steps_come_in_the_rfcs_order) /* RFC 8489 section 9.2.4 */
 	ck_assert_msg(got.reply_kind == rows[_i].reply, "%s: reply kind %d",
 		      rows[_i].name, got.reply_kind);
 	if (code == 0 || code == 438) {
-		ck_assert_str_eq(got.user, "alice");
-		ck_assert_str_eq(got.key_id, "k1");
-		ck_assert_uint_eq(got.key.len, rows[_i].what & KEY_SHA256 ? 32 : 16);
+		ck_assert_str_eq(got.owner.user, "alice");
+		ck_assert_str_eq(got.owner.key_id, "k1");
+		ck_assert_uint_eq(got.owner.key.len,
+				  rows[_i].what & KEY_SHA256 ? 32 : 16);
 	} else {
-		ck_assert_uint_eq(got.key.len, 0);
-		ck_assert_str_eq(got.user, "");
+		ck_assert_uint_eq(got.owner.key.len, 0);
+		ck_assert_str_eq(got.owner.user, "");
 	}
 }
 END_TEST
@@ -263,7 +264,7 @@ START_TEST(every_valid_key_verifies) /* T-563, T-564 */
 			ask((struct asking){.key_id = ring[_i].key_id, .what = kinds[i]});
 		ck_assert_msg(code == ring[_i].want, "%s: got %d", ring[_i].name, code);
 		if (code == 0)
-			ck_assert_str_eq(got.key_id, ring[_i].key_id);
+			ck_assert_str_eq(got.owner.key_id, ring[_i].key_id);
 	}
 }
 END_TEST
@@ -313,9 +314,6 @@ static struct allocation *allocate(struct asking a)
 		.lifetime_s = 600,
 		.txid = txid,
 		.owner = &got.owner,
-		.key = &got.key,
-		.user = got.user,
-		.key_id = got.key_id,
 	};
 	ck_assert_int_eq(allocation_create(&fixture.turn, &request, fixture.now_ms, &al),
 			 0);
@@ -331,14 +329,14 @@ START_TEST(stored_key_saves_the_derivation)
 	ck_assert_uint_eq(work.macs, 1);
 	ck_assert_uint_eq(work.derivations, 0);
 	ck_assert_uint_eq(work.passwords, 0);
-	ck_assert_str_eq(got.user, "alice");
-	ck_assert_str_eq(got.key_id, "k1");
-	ck_assert(owner_equal(&got.owner, &al->owner));
+	ck_assert_str_eq(got.owner.user, "alice");
+	ck_assert_str_eq(got.owner.key_id, "k1");
+	ck_assert(owner_id_equal(&got.owner.id, &al->owner.id));
 
 	/* Another algorithm than at Allocate is another key. */
 	ck_assert_int_eq(ask_on((struct asking){.method = TURN_REFRESH, .what = MD5}, al),
 			 0);
-	ck_assert_uint_eq(got.key.len, 16);
+	ck_assert_uint_eq(got.owner.key.len, 16);
 	ck_assert_uint_gt(work.derivations, 0);
 	ck_assert_int_eq(ask_on((struct asking){.method = TURN_REFRESH,
 						.what = SHA256 | WRONG_PASSWORD},
@@ -350,7 +348,7 @@ START_TEST(stored_key_saves_the_derivation)
 						.key_id = "k2"},
 				al),
 			 0);
-	ck_assert_str_eq(got.key_id, "k2");
+	ck_assert_str_eq(got.owner.key_id, "k2");
 }
 END_TEST
 
@@ -383,18 +381,18 @@ END_TEST
 
 START_TEST(owner_is_the_whole_username) /* T-204 */
 {
-	struct owner first;
+	struct owner_id first;
 
 	ck_assert_int_eq(
 		ask((struct asking){.username = alice(&fixture, 10), .what = MD5}), 0);
-	first = got.owner;
+	first = got.owner.id;
 	ck_assert_int_eq(
 		ask((struct asking){.username = alice(&fixture, 10), .what = SHA256}), 0);
-	ck_assert(owner_equal(&first, &got.owner));
+	ck_assert(owner_id_equal(&first, &got.owner.id));
 	ck_assert_int_eq(
 		ask((struct asking){.username = alice(&fixture, 11), .what = MD5}), 0);
-	ck_assert(!owner_equal(&first, &got.owner));
-	ck_assert_str_eq(got.user, "alice");
+	ck_assert(!owner_id_equal(&first, &got.owner.id));
+	ck_assert_str_eq(got.owner.user, "alice");
 }
 END_TEST
 
@@ -406,7 +404,7 @@ START_TEST(repetition_outlives_the_nonce) /* T-116 */
 		.method = TURN_REFRESH, .what = MD5 | STALE_NONCE, .txid = 5};
 
 	ck_assert_int_eq(ask_on(again, al), 438);
-	transactions_remember(al, txid, fixture.now_ms);
+	transactions_remember(&al->transactions, txid, STUN_TXID_LEN, 0, fixture.now_ms);
 	ck_assert_int_eq(ask_on(again, al), 0);
 	ck_assert_int_eq(ask_on((struct asking){.method = TURN_REFRESH,
 						.what = MD5 | FOREIGN_NONCE,
@@ -414,9 +412,9 @@ START_TEST(repetition_outlives_the_nonce) /* T-116 */
 				al),
 			 438);
 	/* Somebody else's allocation remembers nothing for us. */
-	memset(&al->owner, 0, sizeof(al->owner));
+	memset(&al->owner.id, 0, sizeof(al->owner.id));
 	ck_assert_int_eq(ask_on(again, al), 438);
-	al->owner = got.owner;
+	al->owner.id = got.owner.id;
 	fixture.now_ms += 40000;
 	ck_assert_int_eq(ask_on(again, al), 438);
 }
@@ -471,7 +469,7 @@ START_TEST(mras_token_in_text_is_accepted)
 							AUTH_FAILURE_BAD_MAC};
 		ck_assert_int_eq(got.failure, why[flip]);
 		if (flip == 0)
-			ck_assert_str_eq(got.key_id, "k2");
+			ck_assert_str_eq(got.owner.key_id, "k2");
 		/* One password each, whether or not a key of ours made the token. */
 		ck_assert_uint_eq(work.macs, 1);
 		ck_assert_uint_eq(work.derivations, 1);
@@ -515,7 +513,7 @@ START_TEST(unknown_user_is_never_believed)
 	ck_assert_int_eq(ask((struct asking){.username = "mallory", .what = MI}), 401);
 	ck_assert_int_eq(ask((struct asking){.what = MI | NO_USERNAME | WITH_USERHASH}),
 			 401);
-	ck_assert_uint_eq(got.key.len, 0);
+	ck_assert_uint_eq(got.owner.key.len, 0);
 }
 END_TEST
 

@@ -43,7 +43,7 @@ START_TEST(even_port_is_even) /* T-238 */
 		ck_assert_int_eq(
 			ask((struct ask){.client = "192.0.2.9:1", .even = true}, &al), 0);
 		ck_assert_uint_eq(al->relay_port % 2, 0);
-		ck_assert(!al->has_reservation);
+		ck_assert(!al->reservation.held);
 		allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
 	}
 	ck_assert(fixture_is_clean(&fixture));
@@ -60,14 +60,14 @@ START_TEST(reserved_port_is_the_next_one) /* T-238, T-241, T-240 */
 					  .reserve = true},
 			     &rtp),
 			 0);
-	ck_assert(rtp->has_reservation);
+	ck_assert(rtp->reservation.held);
 	ck_assert_uint_eq(rtp->relay_port % 2, 0);
 	ck_assert_uint_eq(ports_used(0), 2);
 
 	/* From any 5-tuple of the server: another transport, another side. */
 	ck_assert_int_eq(ask((struct ask){.client = "10.0.0.9:1",
 					  .front = 1,
-					  .token = rtp->reservation_token},
+					  .token = rtp->reservation.token},
 			     &rtcp),
 			 0);
 	ck_assert_uint_eq(rtcp->relay_port, rtp->relay_port + 1);
@@ -91,7 +91,7 @@ START_TEST(reservation_has_the_family_of_its_address)
 			 0);
 	ck_assert_int_eq(ask((struct ask){.client = "192.0.2.9:2",
 					  .family = IP_V4,
-					  .token = rtp->reservation_token},
+					  .token = rtp->reservation.token},
 			     &rtcp),
 			 0);
 	ck_assert_uint_eq(rtcp->families, IP_V6);
@@ -124,7 +124,7 @@ START_TEST(token_is_good_once_for_thirty_seconds) /* T-227, T-239, T-240 */
 		ask((struct ask){.client = "192.0.2.9:1", .even = true, .reserve = true},
 		    &rtp),
 		0);
-	memcpy(token, rtp->reservation_token, sizeof(token));
+	memcpy(token, rtp->reservation.token, sizeof(token));
 	if (tokens[_i].used)
 		ck_assert_int_eq(
 			ask((struct ask){.client = "192.0.2.9:7", .token = token}, &al),
@@ -339,7 +339,7 @@ START_TEST(refused_socket_on_a_reserved_port_is_508) /* T-241, T-253 */
 		fixture.edge.refuse = errors[i];
 		fixture.edge.refuse_times = 1;
 		ck_assert_int_eq(ask((struct ask){.client = "192.0.2.9:2",
-						  .token = rtp->reservation_token},
+						  .token = rtp->reservation.token},
 				     &al),
 				 508);
 		ck_assert_uint_eq(ports_used(0), 1);
@@ -360,7 +360,7 @@ START_TEST(token_survives_a_refused_quota)
 		0);
 	ck_assert_int_eq(ask((struct ask){.client = "192.0.2.9:2"}, &other), 0);
 	const struct ask redeem = {.client = "192.0.2.9:3",
-				   .token = rtp->reservation_token};
+				   .token = rtp->reservation.token};
 	ck_assert_int_eq(ask(redeem, &al), 486);
 	allocation_delete(&fixture.turn, other, END_RELEASED, fixture.now_ms);
 	ck_assert_int_eq(ask(redeem, &al), 0);

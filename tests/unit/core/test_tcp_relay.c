@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "relay/core/allocation_table.h"
+#include "relay/core/destination.h"
 #include "relay/core/permission.h"
 #include "tests/unit/core/random.h"
 #include "tests/unit/core/tcp_fixture.h"

@@ -440,13 +440,13 @@ static void allocate_with_quality(const void *value, size_t len)
 START_TEST(stream_type_is_kept)
 {
 	ms_client_allocate(&alice);
-	ck_assert_uint_eq(ms_client_allocation(&alice)->stream_type, 0);
+	ck_assert_uint_eq(ms_client_allocation(&alice)->ms.stream_type, 0);
 	allocate_with_quality("\0\2\0\0", 4);
-	ck_assert_uint_eq(ms_client_allocation(&alice)->stream_type, MS_STREAM_VIDEO);
+	ck_assert_uint_eq(ms_client_allocation(&alice)->ms.stream_type, MS_STREAM_VIDEO);
 	ms_client_allocate(&alice);
-	ck_assert_uint_eq(ms_client_allocation(&alice)->stream_type, MS_STREAM_VIDEO);
+	ck_assert_uint_eq(ms_client_allocation(&alice)->ms.stream_type, MS_STREAM_VIDEO);
 	allocate_with_quality("\0\1\0", 3);
-	ck_assert_uint_eq(ms_client_allocation(&alice)->stream_type, MS_STREAM_VIDEO);
+	ck_assert_uint_eq(ms_client_allocation(&alice)->ms.stream_type, MS_STREAM_VIDEO);
 }
 END_TEST
 

@@ -202,8 +202,8 @@ START_TEST(credential_counts_in_every_form)
 	ms_client_allocate(&alice);
 	expect(&alice, 0, forms[_i].name);
 	const struct allocation *al = ms_client_allocation(&alice);
-	ck_assert_str_eq(al->key_id, "k1");
-	ck_assert_uint_gt(strlen(al->user), 0);
+	ck_assert_str_eq(al->owner.key_id, "k1");
+	ck_assert_uint_gt(strlen(al->owner.user), 0);
 	ck_assert(ms_client_send(&alice, PEER, "x", 1));
 	ms_client_activate(&alice, PEER);
 	expect(&alice, 0, forms[_i].name);
@@ -219,8 +219,8 @@ START_TEST(both_forms_of_a_token_are_one_user)
 	ms_client_credential(&bob, "carol", MS_FORM_TEXT, fixture.unix_s + 3600);
 	ms_client_allocate(&alice);
 	ms_client_allocate(&bob);
-	strcpy(user, ms_client_allocation(&alice)->user);
-	ck_assert_str_eq(user, ms_client_allocation(&bob)->user);
+	strcpy(user, ms_client_allocation(&alice)->owner.user);
+	ck_assert_str_eq(user, ms_client_allocation(&bob)->owner.user);
 	ck_assert_uint_eq(strlen(user), 40);
 	ck_assert_uint_eq(ms_client_allocation(&alice)->user_quota,
 			  ms_client_allocation(&bob)->user_quota);

@@ -349,7 +349,8 @@ static void adopt_connection(const struct agent *agent, const struct ms_msg *cap
 		return;
 	ck_assert(ms_msg_find(captured, MS_SEQUENCE_NUMBER, &attr));
 	ck_assert(ms_attr_sequence(&attr, &sequence));
-	memcpy(al->sequence.connection_id, sequence.connection_id, MS_CONNECTION_ID_LEN);
+	memcpy(al->ms.sequence.connection_id, sequence.connection_id,
+	       MS_CONNECTION_ID_LEN);
 }
 
 /*

@@ -245,7 +245,7 @@ START_TEST(each_family_reaches_its_peers) /* T-287 T-316 */
 	ck_assert_int_eq(client_refresh(&alice, 0), 0);
 	ck_assert_uint_eq(fixture.edge.ended, 1);
 	ck_assert_uint_eq(fixture.edge.last.to_peer.packets, 4);
-	ck_assert(fixture.edge.last.second_port != 0);
+	ck_assert(fixture.edge.last.dual.port != 0);
 	ck_assert(fixture_is_clean(&fixture));
 	end();
 }

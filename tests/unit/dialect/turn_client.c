@@ -136,9 +136,9 @@ static void add_credentials(struct client *c)
 
 	c->key = client_key(c);
 	c->signed_as = c->auth;
-	c->owner =
-		owner_of(&c->fixture->shared.hash_key,
-			 (struct slice){(const uint8_t *)c->username, c->username_len});
+	c->owner = owner_id_of(&c->fixture->shared.hash_key,
+			       (struct slice){(const uint8_t *)c->username,
+					      c->username_len});
 	add_user(c);
 	if (!(c->wrong & WRONG_NO_REALM))
 		stun_builder_add(&c->b, STUN_REALM, realm, strlen(realm));

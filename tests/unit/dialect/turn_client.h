@@ -89,7 +89,7 @@ struct client {
 	uint8_t message[CLIENT_MESSAGE_MAX];
 	size_t message_len;
 	struct stun_key key; /* what it was signed with, and how: answers are judged by */
-	struct owner owner;
+	struct owner_id owner;
 	enum client_auth signed_as; /* these, whatever the client learned since */
 	/* Attributes to append behind the integrity, in wire form. */
 	uint8_t tail[1024];

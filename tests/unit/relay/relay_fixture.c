@@ -322,11 +322,15 @@ static struct allocation *allocation_of(struct worker *worker,
 
 static void allocate(struct worker *worker, void *arg)
 {
-	static const struct stun_key key = {.len = 16};
 	static const uint8_t txid[STUN_TXID_LEN];
 	struct task *task = arg;
 	struct relay_client *client = task->client;
-	struct owner owner = {{1}};
+	const struct owner owner = {
+		.id = {{1}},
+		.key = {.len = 16},
+		.user = "alice",
+		.key_id = "k1",
+	};
 	struct allocation *al;
 	const struct allocation_request request = {
 		.tuple = client->tuple,
@@ -336,9 +340,6 @@ static void allocate(struct worker *worker, void *arg)
 		.lifetime_s = 600,
 		.txid = txid,
 		.owner = &owner,
-		.key = &key,
-		.user = "alice",
-		.key_id = "k1",
 	};
 
 	worker_tick(worker);

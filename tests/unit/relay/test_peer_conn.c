@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/sockaddr.h"
+#include "relay/core/destination.h"
 #include "relay/peer/tcp_socket.h"
 #include "tests/unit/lib/unit.h"
 #include "tests/unit/relay/relay_fixture.h"

@@ -33,11 +33,11 @@ static struct allocation an_allocation(void)
 		.id = 0x0100000002000003,
 		.created_ms = 1000,
 		.end_reason = END_EXPIRED,
-		.stream_type = 2,
+		.ms.stream_type = 2,
 		.permission_count = 2,
 		.channel_count = 1,
-		.user = "al ice",
-		.key_id = "k1",
+		.owner.user = "al ice",
+		.owner.key_id = "k1",
 	};
 
 	ck_assert(endpoint_parse("10.0.0.9:1234", 0, &al.tuple.client));
@@ -109,8 +109,8 @@ static struct allocation a_dual_allocation(void)
 	struct allocation al = an_allocation();
 
 	al.families = IP_V4 | IP_V6;
-	al.second_address = 1;
-	al.second_port = 50004;
+	al.dual.address = 1;
+	al.dual.port = 50004;
 	return al;
 }
 

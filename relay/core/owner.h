@@ -1,0 +1,40 @@
+/*
+ * owner.h - whose allocation it is: a user, and the credential that proved it.
+ *
+ * Authentication fills one; each allocation holds a copy. No pointers, so that an allocation
+ * may lie at any address.
+ *
+ * Owner    embedded in struct auth and struct allocation. It holds a key: whoever drops one
+ *          cleanses it.
+ */
+#ifndef RELAY_CORE_OWNER_H
+#define RELAY_CORE_OWNER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "auth/credential/credential.h"
+#include "base/siphash.h"
+#include "stun/integrity.h"
+#include "stun/wire.h"
+
+/*
+ * Keyed hash of the whole username, so that 16 bytes compare: a 5-tuple's requests must all
+ * come from one user (RFC 8656 section 5).
+ */
+struct owner_id {
+	uint8_t bytes[16];
+};
+
+struct owner {
+	struct owner_id id;
+	int64_t credential_expires_s; /* Unix seconds */
+	struct stun_key key;          /* derived; the password itself is never kept */
+	char user[CREDENTIAL_USER_MAX + 1];
+	char key_id[KEY_ID_MAX + 1]; /* of the keyring */
+};
+
+struct owner_id owner_id_of(const struct siphash_key *key, struct slice username);
+bool owner_id_equal(const struct owner_id *a, const struct owner_id *b);
+
+#endif
