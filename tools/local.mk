@@ -27,33 +27,28 @@ libclient_a_SOURCES = \
 bin_PROGRAMS += avedgectl
 avedgectl_SOURCES = \
 	tools/ctl/avedgectl.c \
-	tools/ctl/ctl_allocation.c tools/ctl/ctl_allocation.h \
-	tools/ctl/ctl_args.c \
-	tools/ctl/ctl_command.h \
-	tools/ctl/ctl_commands.c \
-	tools/ctl/ctl_complete.c \
+	tools/ctl/ctl_allocation.c \
+	tools/ctl/ctl_args.c tools/ctl/ctl_args.h \
+	tools/ctl/ctl_command.c tools/ctl/ctl_command.h \
+	tools/ctl/ctl_complete.c tools/ctl/ctl_complete.h \
 	tools/ctl/ctl_credential.c \
 	tools/ctl/ctl_daemon.c tools/ctl/ctl_daemon.h \
 	tools/ctl/ctl_document.c tools/ctl/ctl_document.h \
-	tools/ctl/ctl_drain.c tools/ctl/ctl_drain.h \
-	tools/ctl/ctl_edge_ports.c tools/ctl/ctl_edge_ports.h \
-	tools/ctl/ctl_help.c \
+	tools/ctl/ctl_drain.c \
+	tools/ctl/ctl_help.c tools/ctl/ctl_help.h \
 	tools/ctl/ctl_import.c \
 	tools/ctl/ctl_key.c \
 	tools/ctl/ctl_log.c \
-	tools/ctl/ctl_manual.c \
-	tools/ctl/ctl_mras.c \
-	tools/ctl/ctl_options.c \
+	tools/ctl/ctl_option.c tools/ctl/ctl_option.h \
 	tools/ctl/ctl_ports.c \
 	tools/ctl/ctl_probe.c \
 	tools/ctl/ctl_records.c \
-	tools/ctl/ctl_relay.c \
 	tools/ctl/ctl_reload.c \
 	tools/ctl/ctl_run.h \
-	tools/ctl/ctl_show.c \
-	tools/ctl/ctl_table.c tools/ctl/ctl_table.h \
+	tools/ctl/ctl_status.c \
 	tools/ctl/ctl_terminal.c tools/ctl/ctl_terminal.h \
 	tools/ctl/ctl_top.c \
+	tools/ctl/ctl_view.c tools/ctl/ctl_view.h \
 	tools/probe/probe.h \
 	tools/probe/probe_http.c \
 	tools/probe/probe_relay.c \

@@ -1,7 +1,8 @@
 /*
- * avedgectl.c - control a running edge. The commands are a table (ctl_commands.c); each noun has a
+ * avedgectl.c - control a running edge. The commands are a table (ctl_command.c); each noun has a
  * file that runs its commands.
  */
+#include <assert.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +12,10 @@
 #include "base/version.h"
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/ctl_command.h"
+#include "tools/ctl/ctl_complete.h"
+#include "tools/ctl/ctl_help.h"
 
-enum { COMMANDS_MAX = 64 }; /* considered as what was meant */
+enum { GROUP_MAX = 15, WORD_SIZE = 24 };
 
 /* argc and argv begin with the name of the command. */
 static int run(const struct ctl_command *command, int used, int argc, char **argv)
@@ -24,6 +27,10 @@ static int run(const struct ctl_command *command, int used, int argc, char **arg
 	snprintf(name, sizeof(name), "avedgectl %s", command->name);
 	argv[used - 1] = name;
 	status = ctl_args_parse(&args, command, argc - used + 1, argv + used - 1);
+	if (args.help) {
+		ctl_help_command(command);
+		return CTL_OK;
+	}
 	return status == CTL_OK ? command->run(&args) : status;
 }
 
@@ -33,41 +40,37 @@ static bool is_help(const char *word)
 }
 
 /* "new, rotate, list or show": the commands of a group. */
-static const char *members_of(const char *group, char *list, size_t size)
+static const char *members_of(const char *group, char list[CTL_CHOICES_SIZE])
 {
-	const char *names[16];
-	size_t len = strlen(group), count = 0, used = 0;
+	const char *names[GROUP_MAX + 1] = {NULL};
+	size_t count = 0;
 
-	for (size_t i = 0; i < ctl_command_count && count < 16; i++) {
-		if (strncmp(ctl_commands[i].name, group, len) == 0 &&
-		    ctl_commands[i].name[len] == ' ')
-			names[count++] = ctl_commands[i].name + len + 1;
+	for (size_t i = 0; i < ctl_command_count; i++) {
+		const char *name = ctl_command_in(&ctl_commands[i], group);
+
+		assert(!name || count < GROUP_MAX);
+		if (name)
+			names[count++] = name;
 	}
-	*list = '\0';
-	for (size_t i = 0; i < count && used < size; i++)
-		used += (size_t)snprintf(list + used, size - used, "%s%s",
-					 i == 0           ? ""
-					 : i + 1 == count ? " or "
-							  : ", ",
-					 names[i]);
-	return list;
+	return ctl_choices(names, list);
 }
 
 /* Walks the first words of all commands. */
 struct first_words {
-	char list[COMMANDS_MAX][24];
+	char words[64][WORD_SIZE];
 	size_t next;
 };
 
 static const char *next_first_word(void *arg)
 {
-	struct first_words *words = arg;
+	struct first_words *first = arg;
 
-	if (words->next == ctl_command_count || words->next == COMMANDS_MAX)
+	if (first->next == ctl_command_count)
 		return NULL;
-	const char *name = ctl_commands[words->next].name;
-	char *word = words->list[words->next++];
-	snprintf(word, sizeof(words->list[0]), "%.*s", (int)strcspn(name, " "), name);
+	assert(first->next < sizeof(first->words) / sizeof(first->words[0]));
+	const char *name = ctl_commands[first->next].name;
+	char *word = first->words[first->next++];
+	snprintf(word, WORD_SIZE, "%.*s", (int)strcspn(name, " "), name);
 	return word;
 }
 
@@ -75,7 +78,7 @@ static const char *next_first_word(void *arg)
 static int no_command(int argc, char **argv)
 {
 	struct first_words words = {.next = 0};
-	char name[64], list[256];
+	char name[64], list[CTL_CHOICES_SIZE];
 
 	if (!ctl_command_is_group(argv[0])) {
 		const char *meant = nearest_word(argv[0], next_first_word, &words);
@@ -88,7 +91,7 @@ static int no_command(int argc, char **argv)
 		return CTL_OK;
 	}
 	snprintf(name, sizeof(name), "avedgectl %s", argv[0]);
-	members_of(argv[0], list, sizeof(list));
+	members_of(argv[0], list);
 	if (argc > 1)
 		return ctl_usage(name, "unknown command '%s'; expected %s", argv[1],
 				 list);
@@ -98,17 +101,11 @@ static int no_command(int argc, char **argv)
 /* For the build, the tests and the shell: left out of the help, because nobody types them. */
 static bool is_hidden(int argc, char **argv)
 {
-	if (strcmp(argv[0], "--manual-synopsis") == 0)
-		ctl_manual_synopsis();
-	else if (strcmp(argv[0], "--manual-commands") == 0)
-		ctl_manual_commands();
-	else if (strcmp(argv[0], "--manual-exit") == 0)
-		ctl_manual_exit();
-	else if (strcmp(argv[0], "--complete") == 0)
+	if (strcmp(argv[0], "--complete") == 0) {
 		ctl_complete(argc - 1, argv + 1);
-	else
-		return false;
-	return true;
+		return true;
+	}
+	return strncmp(argv[0], "--manual-", 9) == 0 && ctl_help_manual(argv[0] + 9);
 }
 
 static int dispatch(int argc, char **argv)

@@ -1,37 +1,62 @@
 /*
- * ctl.c - what the commands of avedgectl share: complaints, and JSON on stdout.
+ * ctl.c - what the commands of avedgectl share: messages, and JSON on stdout.
  */
 #include "tools/ctl/ctl.h"
 
-#include <stdarg.h>
+#include <assert.h>
 #include <stdio.h>
 
 #include "tools/ctl/ctl_text.h"
 
-enum { COMPLAINT_MAX = 2048 };
+enum { MESSAGE_MAX = 2048 };
+
+/* "PREFIX: message" on stderr, cleaned. */
+static void complain(const char *prefix, const char *format, va_list args)
+{
+	char text[MESSAGE_MAX], clean[MESSAGE_MAX];
+
+	vsnprintf(text, sizeof(text), format, args);
+	fprintf(stderr, "%s: %s\n", prefix, ctl_clean(text, clean, sizeof(clean)));
+}
+
+const char *ctl_exit_meaning(enum ctl_exit code)
+{
+	static const char *const meanings[CTL_EXIT_COUNT] = {
+		[CTL_OK] = "success",
+		[CTL_FAILED] = "failed or refused; standard error says why",
+		[CTL_USAGE] = "usage error; nothing was done",
+		[CTL_UNREACHABLE] = "the daemon cannot be reached",
+		[CTL_NOT_FOUND] = "no such allocation, relay, subsystem or key",
+	};
+
+	assert(code >= 0 && code < CTL_EXIT_COUNT);
+	return meanings[code];
+}
 
 int ctl_usage(const char *command, const char *format, ...)
 {
-	char text[COMPLAINT_MAX], clean[COMPLAINT_MAX];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	complain(command, format, args);
 	va_end(args);
-	fprintf(stderr, "%s: %s\nTry '%s --help'.\n", command,
-		ctl_clean(text, clean, sizeof(clean)), command);
+	fprintf(stderr, "Try '%s --help'.\n", command);
 	return CTL_USAGE;
+}
+
+int ctl_vfail(const char *format, va_list args)
+{
+	complain("avedgectl", format, args);
+	return CTL_FAILED;
 }
 
 int ctl_fail(const char *format, ...)
 {
-	char text[COMPLAINT_MAX], clean[COMPLAINT_MAX];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	ctl_vfail(format, args);
 	va_end(args);
-	fprintf(stderr, "avedgectl: %s\n", ctl_clean(text, clean, sizeof(clean)));
 	return CTL_FAILED;
 }
 

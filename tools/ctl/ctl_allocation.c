@@ -1,69 +1,45 @@
 /*
- * ctl_allocation.c - avedgectl allocations, kill: list allocations and end them.
+ * ctl_allocation.c - avedgectl allocations, show, kill: list allocations, look at one, end them.
  */
-#include "tools/ctl/ctl_allocation.h"
-
+#include <assert.h>
 #include <ctype.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "tools/ctl/ctl.h"
-#include "tools/ctl/ctl_command.h"
+#include "tools/ctl/ctl_args.h"
 #include "tools/ctl/ctl_daemon.h"
 #include "tools/ctl/ctl_document.h"
 #include "tools/ctl/ctl_run.h"
-#include "tools/ctl/ctl_table.h"
-#include "tools/ctl/ctl_text.h"
+#include "tools/ctl/ctl_view.h"
 
-static const char *age(const json_t *row, const char *name, char buf[CTL_CELL_MAX])
+enum { ID_LEN = 16 };
+
+/* --- allocations ----------------------------------------------------------------------------- */
+
+static void print_rows(const struct ctl_args *args, json_t *document)
 {
-	char figure[CTL_FIGURE_MAX];
-
-	if (!json_object_get(row, name))
-		return "-";
-	snprintf(buf, CTL_CELL_MAX, "%s",
-		 ctl_age_text(ctl_integer(row, name) / 1000, figure));
-	return buf;
-}
-
-static void add_row(struct ctl_table *table, const json_t *row)
-{
-	static const char *const names[] = {
-		"id", "user", "side", "transport", "client", "relayed", "relay_transport",
-		NULL};
-	static const char *const more[] = {"permissions", "channels", NULL};
-	static const char *const bytes[] = {"bytes", NULL};
-	char cell[CTL_CELL_MAX];
-
-	ctl_table_add_members(table, row, names);
-	ctl_table_add(table, age(row, "age_ms", cell));
-	ctl_table_add(table, age(row, "expires_in_ms", cell));
-	ctl_table_add_members(table, row, more);
-	ctl_table_add_members(table, json_object_get(row, "to_peer"), bytes);
-	ctl_table_add_members(table, json_object_get(row, "to_client"), bytes);
-}
-
-static int print_rows(const struct ctl_args *args, json_t *document)
-{
-	static const char *const headings[] = {"<ID",        "<USER",     "<SIDE",
-					       "<TRANSPORT", "<CLIENT",   "<RELAYED",
-					       "<VIA",       ">AGE",      ">EXPIRES IN",
-					       ">PERMS",     ">CHANNELS", ">TO PEER",
-					       ">TO CLIENT", NULL};
-	struct ctl_table *table = ctl_table_new(headings);
-	const json_t *row;
-	size_t i;
+	static const struct ctl_column columns[] = {
+		{"<ID", "id"},
+		{"<USER", "user"},
+		{"<SIDE", "side"},
+		{"<TRANSPORT", "transport"},
+		{"<CLIENT", "client"},
+		{"<RELAYED", "relayed"},
+		{"<VIA", "relay_transport"},
+		{">AGE", "age_ms"},
+		{">EXPIRES IN", "expires_in_ms"},
+		{">PERMS", "permissions"},
+		{">CHANNELS", "channels"},
+		{">TO PEER", "to_peer.bytes"},
+		{">TO CLIENT", "to_client.bytes"},
+		{NULL, NULL},
+	};
 
 	(void)args;
-	json_array_foreach(json_object_get(document, "allocations"), i, row)
-	{
-		if (table)
-			add_row(table, row);
-	}
-	return ctl_table_finish(table);
+	ctl_print_table(columns, json_object_get(document, "allocations"));
 }
 
 static char *rows_path(const struct ctl_args *args)
@@ -93,6 +69,7 @@ static int watch(const struct ctl_args *args, const struct ctl_daemon *daemon,
 	bool terminal = isatty(STDOUT_FILENO) && !ctl_has(args, OPTION_JSON);
 	int status;
 
+	assert(pause_s > 0);
 	for (;;) {
 		if (terminal)
 			fputs("\033[H\033[2J", stdout);
@@ -110,40 +87,171 @@ static int watch(const struct ctl_args *args, const struct ctl_daemon *daemon,
 
 int ctl_allocations(const struct ctl_args *args)
 {
-	struct ctl_daemon daemon = ctl_relay_of(args);
+	struct ctl_daemon daemon = ctl_daemon_of(args);
 	char *path = rows_path(args);
-	int status;
+	int status = ctl_has(args, OPTION_WATCH)
+			     ? watch(args, &daemon, path)
+			     : ctl_show_document(args, &daemon, path, print_rows);
 
-	if (path && ctl_has(args, OPTION_WATCH))
-		status = watch(args, &daemon, path);
-	else
-		status = ctl_show_document(args, &daemon, path, print_rows);
 	free(path);
 	return status;
 }
 
-static bool is_hex(const char *text)
+/* --- one allocation -------------------------------------------------------------------------- */
+
+/* Members with a title of their own; the rest is shown under its name. */
+static const struct {
+	const char *member;
+	const char *title;
+} rows[] = {
+	{"id", "allocation"},
+	{"user", "user"},
+	{"key_id", "key"},
+	{"dialect", "dialect"},
+	{"stream_type", "stream type"},
+	{"side", "side"},
+	{"client", "client"},
+	{"front", "talks to"},
+	{"transport", "over"},
+	{"relayed", "relayed address"},
+	{"relayed_local", "bound to"},
+	{"second_relayed", "second address"},
+	{"second_relayed_local", "bound to"},
+	{"relay_transport", "relayed over"},
+	{"active_destination", "destination"},
+};
+
+static bool has_row(const char *member)
 {
-	return *text != '\0' && text[strspn(text, "0123456789abcdefABCDEF")] == '\0' &&
-	       strlen(text) <= CTL_ID_LEN;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (strcmp(rows[i].member, member) == 0)
+			return true;
+	}
+	return false;
 }
 
-int ctl_allocation_id(const struct ctl_daemon *daemon, const char *prefix,
-		      char id[CTL_ID_LEN + 1])
+static void print_value(const char *name, const json_t *object)
+{
+	const json_t *value = json_object_get(object, name);
+	char cell[CTL_CELL_MAX];
+
+	if (json_is_integer(value) && strcmp(name, "number") == 0)
+		printf("0x%04X", (unsigned)json_integer_value(value));
+	else
+		fputs(ctl_cell(object, name, cell), stdout);
+}
+
+/* "expires_in_ms" as "expires in", "permission_list" as "permission". */
+static const char *title_of(const char *name, char title[CTL_CELL_MAX])
+{
+	static const char *const ends[] = {"_ms", "_s", "_bps", "_pps", "_list", NULL};
+	char *end;
+
+	ctl_clean(name, title, CTL_CELL_MAX);
+	end = strrchr(title, '_');
+	if (end && end > title && ctl_is_choice(ends, end))
+		*end = '\0';
+	for (char *p = title; *p; p++) {
+		if (*p == '_')
+			*p = ' ';
+	}
+	return title;
+}
+
+/* The values of a permission, channel or connection, in a line. */
+static void print_item(json_t *item)
+{
+	char title[CTL_CELL_MAX];
+	const char *name, *gap = "";
+	json_t *value;
+
+	json_object_foreach(item, name, value)
+	{
+		if (json_is_object(value) || json_is_array(value) || json_is_null(value))
+			continue;
+		fputs(gap, stdout);
+		if (!json_is_string(value))
+			printf("%s ", title_of(name, title));
+		print_value(name, item);
+		gap = "  ";
+	}
+}
+
+static void print_list(const char *name, json_t *list)
+{
+	char title[CTL_CELL_MAX];
+	json_t *item;
+	size_t i;
+
+	title_of(name, title);
+	json_array_foreach(list, i, item)
+	{
+		printf("%-16s ", i == 0 ? title : "");
+		if (json_is_object(item))
+			print_item(item);
+		else if (json_is_string(item))
+			fputs(ctl_clean(json_string_value(item), title, sizeof(title)),
+			      stdout);
+		putchar('\n');
+	}
+}
+
+static void print_row(const char *title, const char *name, json_t *document)
+{
+	json_t *value = json_object_get(document, name);
+
+	printf("%-16s ", title);
+	if (json_is_object(value))
+		print_item(value);
+	else
+		print_value(name, document);
+	putchar('\n');
+}
+
+static void print_allocation(const struct ctl_args *args, json_t *document)
+{
+	char title[CTL_CELL_MAX];
+	const char *name;
+	json_t *value;
+
+	(void)args;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		value = json_object_get(document, rows[i].member);
+		if (value && !json_is_null(value) && !json_is_object(value))
+			print_row(rows[i].title, rows[i].member, document);
+	}
+	json_object_foreach(document, name, value)
+	{
+		if (json_is_null(value) || (has_row(name) && !json_is_object(value)))
+			continue;
+		if (json_is_array(value))
+			print_list(name, value);
+		else
+			print_row(title_of(name, title), name, document);
+	}
+}
+
+/*
+ * Complete an id from its prefix, hexadecimal digits in any case. CTL_OK, or after a message
+ * CTL_NOT_FOUND if none matches and CTL_FAILED if several do.
+ */
+static int find_id(const struct ctl_daemon *daemon, const char *prefix,
+		   char id[ID_LEN + 1])
 {
 	size_t found = 0, len = strlen(prefix), i;
 	const json_t *row;
 	json_t *document;
 	int status;
 
-	if (!is_hex(prefix))
+	if (len == 0 || len > ID_LEN ||
+	    prefix[strspn(prefix, "0123456789abcdefABCDEF")] != '\0')
 		return ctl_fail(
 			"'%s' is not an id: expected up to 16 hexadecimal digits, as "
 			"'avedgectl allocations' shows",
 			prefix);
 	for (i = 0; i <= len; i++)
 		id[i] = (char)tolower((unsigned char)prefix[i]);
-	if (len == CTL_ID_LEN)
+	if (len == ID_LEN)
 		return CTL_OK;
 	status = ctl_ask(daemon, "GET", "/v1/allocations", NULL, &document, NULL);
 	if (status != CTL_OK)
@@ -152,56 +260,71 @@ int ctl_allocation_id(const struct ctl_daemon *daemon, const char *prefix,
 	{
 		const char *other = json_string_value(json_object_get(row, "id"));
 
-		if (!other || strlen(other) != CTL_ID_LEN || strncmp(other, id, len) != 0)
+		if (!other || strlen(other) != ID_LEN || strncmp(other, id, len) != 0)
 			continue;
 		if (found++ == 0)
-			memcpy(id + len, other + len, CTL_ID_LEN + 1 - len);
+			memcpy(id + len, other + len, ID_LEN + 1 - len);
 	}
 	json_decref(document);
-	if (found == 1)
+	if (found > 1)
+		return ctl_fail("%s is ambiguous: %zu allocations; give more digits",
+				prefix, found);
+	if (found == 1) {
+		assert(strlen(id) == ID_LEN);
 		return CTL_OK;
-	if (found == 0) {
-		ctl_fail("no allocation matches %s", prefix);
-		return CTL_NOT_FOUND;
 	}
-	return ctl_fail("%s is ambiguous: %zu allocations; give more digits", prefix,
-			found);
+	ctl_fail("no allocation matches %s", prefix);
+	return CTL_NOT_FOUND;
 }
+
+int ctl_show(const struct ctl_args *args)
+{
+	struct ctl_daemon daemon = ctl_daemon_of(args);
+	char id[ID_LEN + 1];
+	char *path;
+	int status = find_id(&daemon, args->operands[0], id);
+
+	if (status != CTL_OK)
+		return status;
+	path = ctl_segment("/v1/allocations", id, "");
+	status = ctl_show_document(args, &daemon, path, print_allocation);
+	free(path);
+	return status;
+}
+
+/* --- kill ------------------------------------------------------------------------------------ */
 
 static int kill_at(const struct ctl_args *args, const struct ctl_daemon *daemon,
 		   const char *path)
 {
 	json_t *answer;
-	int status;
+	int status = ctl_ask(daemon, "DELETE", path, NULL, &answer, NULL);
 
-	if (!path)
-		return ctl_fail("out of memory");
-	status = ctl_ask(daemon, "DELETE", path, NULL, &answer, NULL);
 	if (status != CTL_OK)
 		return status;
 	if (ctl_has(args, OPTION_JSON))
 		return ctl_print_json(answer);
-
-	int64_t ended = ctl_integer(answer, "ended");
-	printf("%" PRId64 " allocation%s ended\n", ended, ended == 1 ? "" : "s");
+	ctl_print(answer, ctl_integer(answer, "ended") == 1
+				  ? "{ended} allocation ended\n"
+				  : "{ended} allocations ended\n");
 	json_decref(answer);
 	return CTL_OK;
 }
 
 int ctl_kill(const struct ctl_args *args)
 {
-	const char *user = args->values[OPTION_KILL_USER];
-	const char *key = args->values[OPTION_KILL_KEY];
+	const char *user = ctl_value(args, OPTION_KILL_USER, NULL);
+	const char *key = ctl_value(args, OPTION_KILL_KEY, NULL);
 	const struct ctl_pair pairs[] = {{"user", user}, {"key_id", key}, {NULL, NULL}};
-	struct ctl_daemon daemon = ctl_relay_of(args);
-	char id[CTL_ID_LEN + 1];
+	struct ctl_daemon daemon = ctl_daemon_of(args);
+	char id[ID_LEN + 1];
 	char *path;
 	int status;
 
 	if ((user != NULL) + (key != NULL) + args->operand_count != 1)
 		return ctl_usage(args->name, "expected one of ID, --user and --key");
 	if (args->operand_count == 1) {
-		status = ctl_allocation_id(&daemon, args->operands[0], id);
+		status = find_id(&daemon, args->operands[0], id);
 		if (status != CTL_OK)
 			return status;
 		path = ctl_segment("/v1/allocations", id, "");

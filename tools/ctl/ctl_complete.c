@@ -1,7 +1,10 @@
 /*
- * ctl_complete.c - what a shell may offer next. The running daemons are asked for ids, users,
- * keys, subsystems and relays.
+ * ctl_complete.c - completion in a shell. The running daemons supply ids, users, keys, subsystems
+ * and relays.
  */
+#include "tools/ctl/ctl_complete.h"
+
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +14,9 @@
 #include "tools/ctl/ctl_daemon.h"
 #include "tools/ctl/ctl_text.h"
 
-/* Somebody sits in front of it; and nobody reads more rows than that. */
-enum { PATIENCE_MS = 2000 };
-#define ALLOCATIONS "/v1/allocations?limit=10000"
+enum { TIMEOUT_MS = 2000 }; /* somebody is waiting */
 
-/* Who would have to be typed with escapes is not offered. */
+/* A name that needs escapes is not offered. */
 static bool is_plain(const char *text)
 {
 	char clean[CTL_CELL_MAX];
@@ -54,6 +55,7 @@ static void offer_members(const json_t *rows, const char *name, const char *type
 	json_decref(seen);
 }
 
+/* The names of an object's members, or the values of a member of the rows in a list. */
 static void offer_answer(struct ctl_daemon daemon, const char *path, const char *list,
 			 const char *name, const char *typed)
 {
@@ -61,7 +63,7 @@ static void offer_answer(struct ctl_daemon daemon, const char *path, const char 
 	const char *key;
 
 	daemon.quiet = true;
-	daemon.timeout_ms = PATIENCE_MS;
+	daemon.timeout_ms = TIMEOUT_MS;
 	if (ctl_ask(&daemon, "GET", path, NULL, &document, NULL) != CTL_OK)
 		return;
 	if (name) {
@@ -74,11 +76,16 @@ static void offer_answer(struct ctl_daemon daemon, const char *path, const char 
 	json_decref(document);
 }
 
+static void offer_allocations(const struct ctl_args *args, const char *name,
+			      const char *typed)
+{
+	offer_answer(ctl_relay_of(args), "/v1/allocations?limit=10000", "allocations",
+		     name, typed);
+}
+
 static void offer_kind(const struct ctl_args *args, enum ctl_kind kind,
 		       const char *const *choices, const char *typed)
 {
-	struct ctl_daemon relay = ctl_relay_of(args), mras = ctl_mras_of(args);
-
 	switch (kind) {
 	case CTL_FILE:
 		puts(":files");
@@ -90,22 +97,20 @@ static void offer_kind(const struct ctl_args *args, enum ctl_kind kind,
 		offer_words(ctl_levels, typed);
 		break;
 	case CTL_ALLOCATION:
-		offer_answer(relay, ALLOCATIONS, "allocations", "id", typed);
+		offer_allocations(args, "id", typed);
 		break;
 	case CTL_USER:
-		offer_answer(relay, ALLOCATIONS, "allocations", "user", typed);
+		offer_allocations(args, "user", typed);
 		break;
 	case CTL_KEY:
-		offer_answer(relay, ALLOCATIONS, "allocations", "key_id", typed);
+		offer_allocations(args, "key_id", typed);
 		break;
 	case CTL_SUBSYSTEM:
-		offer_answer(relay, "/v1/log-levels", "subsystems", NULL, typed);
-		break;
-	case CTL_MRAS_SUBSYSTEM:
-		offer_answer(mras, "/v1/log-levels", "subsystems", NULL, typed);
+		offer_answer(ctl_daemon_of(args), "/v1/log-levels", "subsystems", NULL,
+			     typed);
 		break;
 	case CTL_MRAS_RELAY:
-		offer_answer(mras, "/v1/relays", "relays", "address", typed);
+		offer_answer(ctl_mras_of(args), "/v1/relays", "relays", "address", typed);
 		break;
 	case CTL_NOTHING:
 	case CTL_FLAG:
@@ -117,7 +122,7 @@ static void offer_kind(const struct ctl_args *args, enum ctl_kind kind,
 	}
 }
 
-/* The option of a command that a word is, "--name" with or without "=value"; OPTION_NONE. */
+/* The option that a word names, "--name" with or without "=value"; or OPTION_NONE. */
 static enum ctl_option_id option_of(const struct ctl_command *command, const char *word)
 {
 	if (strncmp(word, "--", 2) != 0)
@@ -163,13 +168,14 @@ static void offer_options(const struct ctl_command *command, const char *typed)
 	offer("--help", typed);
 }
 
-/* words are those behind the command's name; the last is the one that is typed. */
+/* words are those after the command's name; the last is being typed. */
 static void complete_command(const struct ctl_command *command, int count, char **words)
 {
 	struct ctl_args args = {.command = command, .name = command->name};
 	const char *typed = words[count - 1];
 	int operands = 0;
 
+	assert(count > 0);
 	for (int i = 0; i + 1 < count; i++) {
 		enum ctl_option_id id = option_of(command, words[i]);
 		const char *equals = strchr(words[i], '=');
@@ -196,20 +202,19 @@ static void complete_command(const struct ctl_command *command, int count, char 
 		offer_kind(&args, command->operands[operands], NULL, typed);
 }
 
-/* The word of a command's name with that index, for each command that fits so far. */
+/* The first words of all commands, or the second words of a group. */
 static void offer_names(const char *group, const char *typed)
 {
-	size_t len = group ? strlen(group) : 0;
 	char word[64], last[64] = "";
 
 	for (size_t i = 0; i < ctl_command_count; i++) {
-		const char *name = ctl_commands[i].name;
+		const char *name = group ? ctl_command_in(&ctl_commands[i], group)
+					 : ctl_commands[i].name;
 
-		if (group && (strncmp(name, group, len) != 0 || name[len] != ' '))
+		if (!name)
 			continue;
-		snprintf(word, sizeof(word), "%s", group ? name + len + 1 : name);
-		word[strcspn(word, " ")] = '\0';
-		/* Commands of one group stand together. */
+		snprintf(word, sizeof(word), "%.*s", (int)strcspn(name, " "), name);
+		/* Commands of one group are adjacent. */
 		if (strcmp(word, last) != 0)
 			offer(word, typed);
 		strcpy(last, word);

@@ -3,6 +3,7 @@
  */
 #include "tools/ctl/ctl_daemon.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <grp.h>
 #include <stdarg.h>
@@ -14,7 +15,7 @@
 #include <curl/curl.h>
 
 #include "tools/ctl/ctl.h"
-#include "tools/ctl/ctl_command.h"
+#include "tools/ctl/ctl_args.h"
 
 enum {
 	CONNECT_TIMEOUT_MS = 3000,
@@ -24,10 +25,15 @@ enum {
 	STATUS_NOT_FOUND = 404,
 };
 
-struct answer {
-	char *text;
+/* An answer as it comes. */
+struct transfer {
+	CURL *curl;
+	char *text; /* what came; of a stream of lines only an incomplete one */
 	size_t len;
-	long status;
+	long status;          /* of HTTP */
+	ctl_on_line *on_line; /* NULL: collect the whole answer */
+	void *arg;
+	bool stopped; /* by on_line() */
 };
 
 struct ctl_daemon ctl_relay_of(const struct ctl_args *args)
@@ -48,19 +54,22 @@ struct ctl_daemon ctl_mras_of(const struct ctl_args *args)
 	};
 }
 
+struct ctl_daemon ctl_daemon_of(const struct ctl_args *args)
+{
+	assert(args->command->daemon != CTL_NO_DAEMON);
+	return args->command->daemon == CTL_MRAS ? ctl_mras_of(args) : ctl_relay_of(args);
+}
+
 __attribute__((format(printf, 3, 4))) static int complain(const struct ctl_daemon *daemon,
 							  int status, const char *format,
 							  ...)
 {
-	char text[2048];
 	va_list args;
 
-	if (daemon->quiet)
-		return status;
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	if (!daemon->quiet)
+		ctl_vfail(format, args);
 	va_end(args);
-	ctl_fail("%s", text);
 	return status;
 }
 
@@ -120,80 +129,60 @@ static int transfer_failed(CURL *curl, CURLcode code, const struct ctl_daemon *d
 			curl_easy_strerror(code));
 }
 
-static CURL *new_transfer(const struct ctl_daemon *daemon, const char *path)
+static size_t on_data(char *data, size_t size, size_t count, void *arg)
 {
-	CURL *curl = curl_easy_init();
+	struct transfer *transfer = arg;
+	size_t start = 0, len = size * count;
+	char *text, *end;
+
+	if (len > ANSWER_MAX - transfer->len)
+		return 0;
+	text = realloc(transfer->text, transfer->len + len + 1);
+	if (!text)
+		return 0;
+	memcpy(text + transfer->len, data, len);
+	transfer->text = text;
+	transfer->len += len;
+	curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &transfer->status);
+	if (!transfer->on_line || transfer->status != 200)
+		return len;
+	while (!transfer->stopped &&
+	       (end = memchr(text + start, '\n', transfer->len - start))) {
+		size_t line_len = (size_t)(end - text) - start;
+
+		transfer->stopped =
+			!transfer->on_line(transfer->arg, text + start, line_len);
+		start += line_len + 1;
+	}
+	assert(start <= transfer->len);
+	transfer->len -= start;
+	memmove(text, text + start, transfer->len);
+	return transfer->stopped || transfer->len > LINE_SIZE_MAX ? 0 : len;
+}
+
+/* A URL and what all requests have in common; false if out of memory. */
+static bool prepare(struct transfer *transfer, const struct ctl_daemon *daemon,
+		    const char *path)
+{
+	CURL *curl = transfer->curl = curl_easy_init();
 	char *url = NULL;
+	bool ok;
 
 	if (!curl)
-		return NULL;
+		return false;
 	/* The host name only satisfies HTTP: the socket decides who answers. */
-	if (asprintf(&url, "http://localhost%s", path) < 0 ||
-	    curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, daemon->socket) !=
-		    CURLE_OK ||
-	    curl_easy_setopt(curl, CURLOPT_URL, url) != CURLE_OK) {
-		free(url);
-		curl_easy_cleanup(curl);
-		return NULL;
-	}
+	ok = asprintf(&url, "http://localhost%s", path) >= 0 &&
+	     curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, daemon->socket) ==
+		     CURLE_OK &&
+	     curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK;
 	free(url);
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
-	return curl;
-}
-
-static size_t collect(char *data, size_t size, size_t count, void *arg)
-{
-	struct answer *answer = arg;
-	size_t len = size * count;
-	char *text;
-
-	if (len > ANSWER_MAX - answer->len)
-		return 0;
-	text = realloc(answer->text, answer->len + len + 1);
-	if (!text)
-		return 0;
-	memcpy(text + answer->len, data, len);
-	answer->text = text;
-	answer->len += len;
-	return len;
-}
-
-static int fetch(const struct ctl_daemon *daemon, const char *method, const char *path,
-		 const char *body, struct answer *answer)
-{
-	CURL *curl = new_transfer(daemon, path);
-	struct curl_slist *headers =
-		curl_slist_append(NULL, "Content-Type: application/json");
-	int status = CTL_FAILED;
-	CURLcode code;
-
-	if (!curl || !headers) {
-		complain(daemon, CTL_FAILED, "out of memory");
-		goto end;
-	}
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
-			 daemon->timeout_ms ? daemon->timeout_ms : TIMEOUT_MS);
-	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-	if (body) {
-		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-		curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	}
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
-	code = curl_easy_perform(curl);
-	if (code == CURLE_OK) {
-		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
-		status = CTL_OK;
-	} else {
-		status = transfer_failed(curl, code, daemon);
-	}
-end:
-	curl_slist_free_all(headers);
-	curl_easy_cleanup(curl);
-	return status;
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
+	return ok;
 }
 
 /* The detail of a problem document is for people; the status decides the exit code. */
@@ -208,92 +197,102 @@ static int refused(const struct ctl_daemon *daemon, long status, const json_t *p
 			detail ? ": " : "", detail ? detail : "");
 }
 
-static int understand(const struct ctl_daemon *daemon, const struct answer *answer,
-		      json_t **document)
+/* Send the request; an exit code. document is NULL for a stream of lines. */
+static int perform(const struct ctl_daemon *daemon, struct transfer *transfer,
+		   json_t **document)
 {
-	json_t *json = json_loadb(answer->text ? answer->text : "", answer->len,
-				  JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
-	int code;
+	CURLcode code = curl_easy_perform(transfer->curl);
+	json_t *json;
+	int status = CTL_OK;
 
-	if (answer->status / 100 != 2) {
-		code = refused(daemon, answer->status, json);
-		json_decref(json);
-		return code;
-	}
-	/* Null stands for what does not exist, such as a finished drain. */
-	if (json_is_object(json) || json_is_null(json)) {
+	curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &transfer->status);
+	if (transfer->stopped)
+		return CTL_OK;
+	if (code != CURLE_OK)
+		return transfer_failed(transfer->curl, code, daemon);
+	if (!document && transfer->status == 200)
+		return CTL_OK;
+	json = json_loadb(transfer->text ? transfer->text : "", transfer->len,
+			  JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+	if (transfer->status / 100 != 2 || !document) {
+		status = refused(daemon, transfer->status, json);
+	} else if (json_is_object(json) || json_is_null(json)) {
+		/* Null stands for what does not exist, such as a finished drain. */
 		*document = json;
 		return CTL_OK;
-	}
-	json_decref(json);
-	return complain(daemon, CTL_FAILED,
+	} else {
+		status = complain(
+			daemon, CTL_FAILED,
 			"%s: the answer is not JSON; is this the control socket of %s?",
 			daemon->socket, daemon->name);
+	}
+	json_decref(json);
+	return status;
 }
 
 int ctl_ask(const struct ctl_daemon *daemon, const char *method, const char *path,
 	    json_t *body, json_t **answer, long *status)
 {
-	struct answer got = {0};
+	struct transfer transfer = {0};
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	struct curl_slist *headers =
+		curl_slist_append(NULL, "Content-Type: application/json");
 	int code;
 
 	*answer = NULL;
-	if (body && !text)
+	if (!path || !headers || (body && !text) || !prepare(&transfer, daemon, path)) {
 		code = complain(daemon, CTL_FAILED, "out of memory");
-	else
-		code = fetch(daemon, method, path, text, &got);
-	if (code == CTL_OK)
-		code = understand(daemon, &got, answer);
+	} else {
+		curl_easy_setopt(transfer.curl, CURLOPT_TIMEOUT_MS,
+				 daemon->timeout_ms ? daemon->timeout_ms : TIMEOUT_MS);
+		curl_easy_setopt(transfer.curl, CURLOPT_CUSTOMREQUEST, method);
+		if (body) {
+			curl_easy_setopt(transfer.curl, CURLOPT_POSTFIELDS, text);
+			curl_easy_setopt(transfer.curl, CURLOPT_HTTPHEADER, headers);
+		}
+		code = perform(daemon, &transfer, answer);
+	}
+	assert((code == CTL_OK) == (*answer != NULL));
 	if (status)
-		*status = got.status;
+		*status = transfer.status;
+	curl_easy_cleanup(transfer.curl);
+	curl_slist_free_all(headers);
 	json_decref(body);
 	free(text);
-	free(got.text);
+	free(transfer.text);
 	return code;
 }
 
-/* Append to what asprintf() made; NULL, with everything freed, if out of memory. */
-__attribute__((format(printf, 2, 3))) static char *append(char *text, const char *format,
-							  ...)
+int ctl_ask_lines(const struct ctl_daemon *daemon, const char *path, ctl_on_line *on_line,
+		  void *arg)
 {
-	char *more = NULL, *both = NULL;
-	va_list args;
-	int len;
+	struct transfer transfer = {.on_line = on_line, .arg = arg};
+	int code = prepare(&transfer, daemon, path)
+			   ? perform(daemon, &transfer, NULL)
+			   : complain(daemon, CTL_FAILED, "out of memory");
 
-	if (!text)
-		return NULL;
-	va_start(args, format);
-	len = vasprintf(&more, format, args);
-	va_end(args);
-	if (len < 0) {
-		free(text);
-		return NULL;
-	}
-	if (asprintf(&both, "%s%s", text, more) < 0)
-		both = NULL;
-	free(more);
-	free(text);
-	return both;
+	curl_easy_cleanup(transfer.curl);
+	free(transfer.text);
+	return code;
 }
 
 char *ctl_query(const char *path, const struct ctl_pair *pairs)
 {
-	char *text = strdup(path);
-	char mark = '?';
+	char *text = strdup(path), mark = '?';
 
 	for (; pairs->name; pairs++) {
-		char *value;
+		char *value, *longer = NULL;
 
 		if (!pairs->value)
 			continue;
 		value = curl_easy_escape(NULL, pairs->value, 0);
-		if (!value) {
-			free(text);
-			return NULL;
-		}
-		text = append(text, "%c%s=%s", mark, pairs->name, value);
+		/* A query that has lost a filter must not be sent. */
+		if (!text || !value ||
+		    asprintf(&longer, "%s%c%s=%s", text, mark, pairs->name, value) < 0)
+			longer = NULL;
 		curl_free(value);
+		free(text);
+		text = longer;
 		mark = '&';
 	}
 	return text;
@@ -301,67 +300,10 @@ char *ctl_query(const char *path, const struct ctl_pair *pairs)
 
 char *ctl_segment(const char *path, const char *segment, const char *tail)
 {
-	char *escaped = curl_easy_escape(NULL, segment, 0);
-	char *text = escaped ? append(strdup(path), "/%s%s", escaped, tail) : NULL;
+	char *escaped = curl_easy_escape(NULL, segment, 0), *text = NULL;
 
+	if (!escaped || asprintf(&text, "%s/%s%s", path, escaped, tail) < 0)
+		text = NULL;
 	curl_free(escaped);
 	return text;
-}
-
-struct lines {
-	struct answer rest; /* an incomplete line, or the whole of a refusal */
-	CURL *curl;
-	bool (*on_line)(void *arg, const char *line, size_t len);
-	void *arg;
-	bool stopped;
-};
-
-static size_t split(char *data, size_t size, size_t count, void *arg)
-{
-	struct lines *lines = arg;
-	size_t start = 0;
-
-	if (collect(data, size, count, &lines->rest) != size * count)
-		return 0;
-	curl_easy_getinfo(lines->curl, CURLINFO_RESPONSE_CODE, &lines->rest.status);
-	if (lines->rest.status != 200)
-		return size * count;
-	for (size_t i = 0; i < lines->rest.len && !lines->stopped; i++) {
-		if (lines->rest.text[i] != '\n')
-			continue;
-		lines->stopped =
-			!lines->on_line(lines->arg, lines->rest.text + start, i - start);
-		start = i + 1;
-	}
-	lines->rest.len -= start;
-	memmove(lines->rest.text, lines->rest.text + start, lines->rest.len);
-	return lines->stopped || lines->rest.len > LINE_SIZE_MAX ? 0 : size * count;
-}
-
-int ctl_ask_lines(const struct ctl_daemon *daemon, const char *path,
-		  bool (*on_line)(void *arg, const char *line, size_t len), void *arg)
-{
-	struct lines lines = {
-		.curl = new_transfer(daemon, path), .on_line = on_line, .arg = arg};
-	int status = CTL_OK;
-	json_t *problem;
-	CURLcode code;
-
-	if (!lines.curl)
-		return complain(daemon, CTL_FAILED, "out of memory");
-	curl_easy_setopt(lines.curl, CURLOPT_WRITEFUNCTION, split);
-	curl_easy_setopt(lines.curl, CURLOPT_WRITEDATA, &lines);
-	code = curl_easy_perform(lines.curl);
-	curl_easy_getinfo(lines.curl, CURLINFO_RESPONSE_CODE, &lines.rest.status);
-	if (code != CURLE_OK && !lines.stopped) {
-		status = transfer_failed(lines.curl, code, daemon);
-	} else if (code == CURLE_OK && lines.rest.status != 200) {
-		problem = json_loadb(lines.rest.text ? lines.rest.text : "",
-				     lines.rest.len, 0, NULL);
-		status = refused(daemon, lines.rest.status, problem);
-		json_decref(problem);
-	}
-	curl_easy_cleanup(lines.curl);
-	free(lines.rest.text);
-	return status;
 }

@@ -1,23 +1,89 @@
 /*
- * ctl_drain.c - avedgectl drain, undrain: take a relay out of service and put it back.
+ * ctl_drain.c - avedgectl drain, undrain and those of mrasd: take a relay out of service and put it
+ * back.
  */
-#include "tools/ctl/ctl_drain.h"
-
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <netdb.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "tools/ctl/ctl.h"
-#include "tools/ctl/ctl_command.h"
+#include "tools/ctl/ctl_args.h"
 #include "tools/ctl/ctl_daemon.h"
-#include "tools/ctl/ctl_document.h"
 #include "tools/ctl/ctl_run.h"
-#include "tools/ctl/ctl_text.h"
+#include "tools/ctl/ctl_view.h"
 
 enum { WAIT_S = 1, REPORT_EVERY_S = 10 };
+
+/* --- mrasd ----------------------------------------------------------------------------------- */
+
+/*
+ * Have mrasd drain or undrain a relay. The answer goes to *answer unless that is NULL. An exit
+ * code, after a message.
+ */
+static int mras_set(const struct ctl_args *args, const struct ctl_daemon *mras,
+		    const char *address, bool drain, json_t **answer)
+{
+	char *path = ctl_segment("/v1/relays", address, "/drain");
+	bool force = drain && ctl_has(args, OPTION_FORCE);
+	json_t *own;
+	long http = 0;
+	int status = ctl_ask(mras, drain ? "PUT" : "DELETE", path,
+			     force ? json_pack("{s:b}", "force", 1) : NULL, &own, &http);
+
+	free(path);
+	if (http == CTL_STATUS_CONFLICT)
+		ctl_fail(
+			"clients there would have no relay left; use --force to drain it "
+			"anyway");
+	if (answer)
+		*answer = own;
+	else
+		json_decref(own);
+	return status;
+}
+
+static void print_state(const struct ctl_args *args, const char *address, bool drain)
+{
+	char cell[CTL_CELL_MAX];
+
+	if (!ctl_has(args, OPTION_JSON))
+		printf("mrasd: %s is %s\n", ctl_clean(address, cell, sizeof(cell)),
+		       drain ? "draining" : "active");
+}
+
+/* Print the answer of a command that has succeeded so far, and release it. */
+static int finish(const struct ctl_args *args, int status, json_t *answer)
+{
+	if (status == CTL_OK && ctl_has(args, OPTION_JSON))
+		return ctl_print_json(answer);
+	json_decref(answer);
+	return status;
+}
+
+static int mras_set_one(const struct ctl_args *args, bool drain)
+{
+	struct ctl_daemon daemon = ctl_daemon_of(args);
+	json_t *answer;
+	int status = mras_set(args, &daemon, args->operands[0], drain, &answer);
+
+	if (status == CTL_OK)
+		print_state(args, args->operands[0], drain);
+	return finish(args, status, answer);
+}
+
+int ctl_mras_drain(const struct ctl_args *args)
+{
+	return mras_set_one(args, true);
+}
+
+int ctl_mras_undrain(const struct ctl_args *args)
+{
+	return mras_set_one(args, false);
+}
 
 static bool is_listed(const json_t *ports, const char *address)
 {
@@ -78,13 +144,10 @@ static int tell_mras(const struct ctl_args *args, const struct ctl_daemon *relay
 			continue;
 		told++;
 		if (draining != drain)
-			status = ctl_mras_set(&mras, address, drain,
-					      ctl_has(args, OPTION_FORCE), NULL);
+			status = mras_set(args, &mras, address, drain, NULL);
 		if (status != CTL_OK)
 			break;
-		if (!ctl_has(args, OPTION_JSON))
-			printf("mrasd: %s is %s\n", address,
-			       drain ? "draining" : "active");
+		print_state(args, address, drain);
 	}
 	if (status == CTL_OK && told == 0) {
 		ctl_fail(
@@ -97,63 +160,62 @@ static int tell_mras(const struct ctl_args *args, const struct ctl_daemon *relay
 	return status;
 }
 
-/* Until the last allocation is gone. */
+/* --- the relay ------------------------------------------------------------------------------- */
+
+/* Until the last allocation has ended. */
 static int wait_until_empty(const struct ctl_args *args, const struct ctl_daemon *relay)
 {
-	int64_t last = -1;
+	int64_t remaining = -1, last;
 	unsigned waited_s = 0;
 
-	for (;;) {
+	do {
 		json_t *document, *drain;
-		int64_t remaining;
 		int status = ctl_ask(relay, "GET", "/v1/status", NULL, &document, NULL);
 
 		if (status != CTL_OK)
 			return status;
-		drain = json_object_get(document, "drain");
-		remaining = ctl_integer(drain, "remaining");
+		drain = json_incref(json_object_get(document, "drain"));
+		json_decref(document);
 		if (!json_is_object(drain)) {
-			json_decref(document);
+			json_decref(drain);
 			return ctl_fail("the drain was cancelled");
 		}
-		json_decref(document);
+		last = remaining;
+		remaining = ctl_integer(drain, "remaining");
 		/* A line for each change, and now and then to show progress. */
 		if (!ctl_has(args, OPTION_JSON) &&
 		    (remaining != last || waited_s % REPORT_EVERY_S == 0)) {
-			printf("%" PRId64 " allocation%s left\n", remaining,
-			       remaining == 1 ? "" : "s");
+			ctl_print(drain, remaining == 1
+						 ? "{remaining} allocation left\n"
+						 : "{remaining} allocations left\n");
 			fflush(stdout);
 		}
-		if (remaining == 0)
-			return CTL_OK;
-		last = remaining;
+		json_decref(drain);
+		if (remaining > 0)
+			sleep(WAIT_S);
 		waited_s += WAIT_S;
-		sleep(WAIT_S);
-	}
+	} while (remaining > 0);
+	return CTL_OK;
 }
 
 int ctl_drain(const struct ctl_args *args)
 {
-	struct ctl_daemon relay = ctl_relay_of(args);
+	struct ctl_daemon relay = ctl_daemon_of(args);
 	int64_t deadline_s = ctl_number(args, OPTION_DEADLINE, 0);
-	json_t *body = json_object();
+	bool mras = ctl_has(args, OPTION_DRAIN_MRAS);
 	json_t *answer;
 	int status;
 
-	if (ctl_has(args, OPTION_FORCE) && !ctl_has(args, OPTION_DRAIN_MRAS)) {
-		json_decref(body);
+	if (ctl_has(args, OPTION_FORCE) && !mras)
 		return ctl_usage(args->name, "--force requires --mras");
-	}
 	/* mrasd first: no new clients are sent here, then those that still come are refused. */
-	status = ctl_has(args, OPTION_DRAIN_MRAS) ? tell_mras(args, &relay, true)
-						  : CTL_OK;
-	if (deadline_s > 0)
-		json_object_set_new(body, "deadline_s", json_integer(deadline_s));
-	if (status != CTL_OK) {
-		json_decref(body);
-		return status;
-	}
-	status = ctl_ask(&relay, "PUT", "/v1/drain", body, &answer, NULL);
+	status = mras ? tell_mras(args, &relay, true) : CTL_OK;
+	if (status == CTL_OK)
+		status = ctl_ask(&relay, "PUT", "/v1/drain",
+				 deadline_s > 0 ? json_pack("{s:I}", "deadline_s",
+							    (json_int_t)deadline_s)
+						: json_object(),
+				 &answer, NULL);
 	if (status != CTL_OK)
 		return status;
 	if (!ctl_has(args, OPTION_JSON))
@@ -161,15 +223,12 @@ int ctl_drain(const struct ctl_args *args)
 	fflush(stdout);
 	if (ctl_has(args, OPTION_WAIT))
 		status = wait_until_empty(args, &relay);
-	if (ctl_has(args, OPTION_JSON) && status == CTL_OK)
-		return ctl_print_json(answer);
-	json_decref(answer);
-	return status;
+	return finish(args, status, answer);
 }
 
 int ctl_undrain(const struct ctl_args *args)
 {
-	struct ctl_daemon relay = ctl_relay_of(args);
+	struct ctl_daemon relay = ctl_daemon_of(args);
 	json_t *answer;
 	int status = ctl_ask(&relay, "DELETE", "/v1/drain", NULL, &answer, NULL);
 
@@ -179,8 +238,5 @@ int ctl_undrain(const struct ctl_args *args)
 		puts("mediarelayd: accepting new allocations");
 	if (ctl_has(args, OPTION_DRAIN_MRAS))
 		status = tell_mras(args, &relay, false);
-	if (ctl_has(args, OPTION_JSON) && status == CTL_OK)
-		return ctl_print_json(answer);
-	json_decref(answer);
-	return status;
+	return finish(args, status, answer);
 }

@@ -12,7 +12,7 @@
 #include "auth/credential/keyring.h"
 #include "stun/endpoint.h"
 #include "tools/ctl/ctl.h"
-#include "tools/ctl/ctl_command.h"
+#include "tools/ctl/ctl_args.h"
 #include "tools/ctl/ctl_run.h"
 #include "tools/ctl/ctl_text.h"
 #include "tools/import/import_conf.h"

@@ -14,7 +14,7 @@
 #include "auth/credential/keyring.h"
 #include "auth/credential/timestamp.h"
 #include "tools/ctl/ctl.h"
-#include "tools/ctl/ctl_command.h"
+#include "tools/ctl/ctl_args.h"
 #include "tools/ctl/ctl_run.h"
 
 /* As long as the longest credential, so that the last one the old key signed stays valid. */

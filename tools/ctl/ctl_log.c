@@ -6,32 +6,27 @@
 #include <string.h>
 
 #include "tools/ctl/ctl.h"
-#include "tools/ctl/ctl_command.h"
+#include "tools/ctl/ctl_args.h"
 #include "tools/ctl/ctl_daemon.h"
 #include "tools/ctl/ctl_document.h"
 #include "tools/ctl/ctl_run.h"
-#include "tools/ctl/ctl_table.h"
-#include "tools/ctl/ctl_text.h"
+#include "tools/ctl/ctl_view.h"
 
-static int print_levels(const struct ctl_args *args, json_t *document)
+static void print_levels(const struct ctl_args *args, json_t *document)
 {
-	static const char *const headings[] = {"<SUBSYSTEM", "<LEVEL", NULL};
-	struct ctl_table *table = ctl_table_new(headings);
-	json_t *subsystems = json_object_get(document, "subsystems"), *value;
-	char cell[CTL_CELL_MAX];
+	static const struct ctl_column columns[] = {
+		{"<SUBSYSTEM", "name"}, {"<LEVEL", "level"}, {NULL, NULL}};
+	json_t *rows = json_pack("[{s:s, s:O*}]", "name", "default", "level",
+				 json_object_get(document, "default"));
 	const char *name;
+	json_t *level;
 
 	(void)args;
-	if (!table)
-		return ctl_table_finish(NULL);
-	ctl_table_add(table, "default");
-	ctl_table_add(table, ctl_member(document, "default", cell));
-	json_object_foreach(subsystems, name, value)
-	{
-		ctl_table_add(table, ctl_clean(name, cell, sizeof(cell)));
-		ctl_table_add(table, ctl_member(subsystems, name, cell));
-	}
-	return ctl_table_finish(table);
+	json_object_foreach(json_object_get(document, "subsystems"), name, level)
+		json_array_append_new(rows, json_pack("{s:s, s:O}", "name", name, "level",
+						      level));
+	ctl_print_table(columns, rows);
+	json_decref(rows);
 }
 
 static int set_level(const struct ctl_args *args, const struct ctl_daemon *daemon)
@@ -40,13 +35,10 @@ static int set_level(const struct ctl_args *args, const struct ctl_daemon *daemo
 	bool follow = strcmp(level, "default") == 0;
 	char *path = ctl_segment("/v1/log-levels", subsystem, "");
 	json_t *answer;
-	int status;
+	int status = ctl_ask(daemon, "PUT", path,
+			     json_pack("{s:s?}", "level", follow ? NULL : level), &answer,
+			     NULL);
 
-	if (!path)
-		return ctl_fail("out of memory");
-	status = ctl_ask(daemon, "PUT", path,
-			 json_pack("{s:s?}", "level", follow ? NULL : level), &answer,
-			 NULL);
 	free(path);
 	if (status == CTL_OK && ctl_has(args, OPTION_JSON))
 		return ctl_print_json(answer);
@@ -57,35 +49,18 @@ static int set_level(const struct ctl_args *args, const struct ctl_daemon *daemo
 	return status;
 }
 
-static bool is_level(const char *text)
-{
-	for (const char *const *level = ctl_levels; *level; level++) {
-		if (strcmp(*level, text) == 0)
-			return true;
-	}
-	return false;
-}
-
-static int run(const struct ctl_args *args, struct ctl_daemon daemon)
-{
-	if (args->operand_count == 0)
-		return ctl_show_document(args, &daemon, "/v1/log-levels", print_levels);
-	if (args->operand_count == 1)
-		return ctl_usage(args->name, "LEVEL is required");
-	if (!is_level(args->operands[1]))
-		return ctl_usage(
-			args->name,
-			"%s: expected error, warning, notice, info, debug or default",
-			args->operands[1]);
-	return set_level(args, &daemon);
-}
-
 int ctl_log_level(const struct ctl_args *args)
 {
-	return run(args, ctl_relay_of(args));
-}
+	struct ctl_daemon daemon = ctl_daemon_of(args);
+	const char *level = args->operands[1];
+	char list[CTL_CHOICES_SIZE];
 
-int ctl_mras_log_level(const struct ctl_args *args)
-{
-	return run(args, ctl_mras_of(args));
+	if (args->operand_count == 0)
+		return ctl_show_document(args, &daemon, "/v1/log-levels", print_levels);
+	if (!level)
+		return ctl_usage(args->name, "LEVEL is required");
+	if (!ctl_is_choice(ctl_levels, level))
+		return ctl_usage(args->name, "%s: expected %s", level,
+				 ctl_choices(ctl_levels, list));
+	return set_level(args, &daemon);
 }

@@ -6,60 +6,125 @@
 #include <string.h>
 
 #include "tools/ctl/ctl.h"
-#include "tools/ctl/ctl_command.h"
+#include "tools/ctl/ctl_args.h"
 #include "tools/ctl/ctl_daemon.h"
 #include "tools/ctl/ctl_document.h"
-#include "tools/ctl/ctl_edge_ports.h"
 #include "tools/ctl/ctl_run.h"
-#include "tools/ctl/ctl_table.h"
-#include "tools/ctl/ctl_text.h"
+#include "tools/ctl/ctl_view.h"
 
-/* Whether NAT stands between what is bound and what clients are told. */
+struct edge_port {
+	uint16_t first, last;
+	const char *side;      /* "inside", "outside", "both" */
+	const char *protocol;  /* of transport: "tcp", "udp" */
+	const char *service;   /* the role of the Edge server */
+	const char *direction; /* of who opens: "in", "out", "both" */
+	const char *served_by; /* a program of ours; NULL: avedge does not replace it */
+	const char *purpose;   /* a sentence */
+};
+
+#define RELAY "mediarelayd"
+#define ISSUER "mrasd"
+
+/*
+ * In order of ports. Directions are those of the firewall on that side, seen from the Edge server.
+ */
+static const struct edge_port edge_ports[] = {
+	{53, 53, "outside", "udp", "DNS", "out", NULL,
+	 "The host resolves federated partners and hosts of certificate revocation lists."},
+	{53, 53, "outside", "tcp", "DNS", "out", NULL,
+	 "DNS answers too large for a datagram."},
+	{80, 80, "outside", "tcp", "HTTP", "out", NULL,
+	 "The host fetches certificate revocation lists."},
+	{443, 443, "outside", "tcp", "A/V Edge", "both", RELAY,
+	 "STUN and TURN over TCP, TLS and pseudo-TLS: media of clients whose network blocks "
+	 "UDP."},
+	{443, 443, "inside", "tcp", "A/V Edge", "in", RELAY,
+	 "STUN and TURN over TCP, TLS and pseudo-TLS for inside clients whose UDP is blocked."},
+	{443, 443, "outside", "tcp", "Access Edge", "in", NULL,
+	 "SIP over TLS of remote users, on its own address."},
+	{443, 443, "outside", "tcp", "Web Conferencing Edge", "in", NULL,
+	 "PSOM over TLS of remote users: slides, polls, whiteboards. On its own address."},
+	{444, 444, "outside", "tcp", "Web Conferencing Edge", "in", NULL,
+	 "The same service if the three roles share one outside address."},
+	{3478, 3478, "outside", "udp", "A/V Edge", "both", RELAY,
+	 "STUN and TURN over UDP: allocations, media of clients, and between relays of "
+	 "federated partners."},
+	{3478, 3478, "inside", "udp", "A/V Edge", "in", RELAY,
+	 "STUN and TURN over UDP for inside clients."},
+	{4443, 4443, "inside", "tcp", "Central Management Store", "in", NULL,
+	 "Topology replication to the Edge server over HTTPS."},
+	{5061, 5061, "outside", "tcp", "Access Edge", "both", NULL,
+	 "SIP over TLS with federated partners and remote users of old clients."},
+	{5061, 5061, "inside", "tcp", "Access Edge", "both", NULL,
+	 "SIP over TLS with the next hop inside: a Director or Front End."},
+	{5062, 5062, "inside", "tcp", "A/V Authentication", "in", ISSUER,
+	 "Trusted servers request A/V Edge credentials in SIP or HTTPS over mutual TLS."},
+	{5269, 5269, "outside", "tcp", "XMPP gateway", "both", NULL,
+	 "Federation with XMPP servers; removed in Skype for Business Server 2019."},
+	{8057, 8057, "inside", "tcp", "Web Conferencing Edge", "in", NULL,
+	 "PSOM over mutual TLS from the conferencing servers inside."},
+	{23456, 23456, "inside", "tcp", "XMPP gateway", "in", NULL,
+	 "The Front End passes messages for XMPP partners to the gateway."},
+	{50000, 59999, "outside", "udp", "A/V Edge", "both", RELAY,
+	 "Relayed addresses: media between a client's allocation and its peers. Lync partners "
+	 "since 2010 use their own relay; browsers and other peers need them open to the "
+	 "Internet."},
+	{50000, 59999, "outside", "tcp", "A/V Edge", "both", RELAY,
+	 "Relayed addresses over TCP: desktop sharing and file transfer with partners, and "
+	 "ICE-TCP."},
+	{50001, 50003, "inside", "tcp", "Centralised Logging", "in", NULL,
+	 "Control of the logging agents on the servers."},
+};
+
+enum { EDGE_PORT_COUNT = sizeof(edge_ports) / sizeof(edge_ports[0]) };
+
+static bool covers(const struct edge_port *row, uint16_t port)
+{
+	return port >= row->first && port <= row->last;
+}
+
+/* Whether NAT separates the bound addresses from those that clients are told. */
 static bool has_public(const json_t *rows)
 {
-	char bound[CTL_CELL_MAX], public[CTL_CELL_MAX];
 	const json_t *row;
 	size_t i;
 
 	json_array_foreach(rows, i, row)
 	{
-		ctl_member(row, "address", bound);
-		if (strcmp(ctl_member(row, "public_address", public), "-") != 0 &&
-		    strcmp(bound, public) != 0)
+		const json_t *public = json_object_get(row, "public_address");
+
+		if (json_is_string(public) &&
+		    !json_equal(public, json_object_get(row, "address")))
 			return true;
 	}
 	return false;
 }
 
-static int print_table(const json_t *rows)
+static void print_table(const json_t *rows)
 {
-	static const char *const plain_headings[] = {
-		"<SIDE", "<ADDRESS", "<PROTOCOL", ">PORT", "<SERVICE", "<PURPOSE", NULL};
-	static const char *const plain[] = {"side",    "address", "protocol", "port",
-					    "service", "purpose", NULL};
-	static const char *const nat_headings[] = {"<SIDE",     "<ADDRESS", "<PUBLIC",
-						   "<PROTOCOL", ">PORT",    "<SERVICE",
-						   "<PURPOSE",  NULL};
-	static const char *const nat[] = {"side", "address", "public_address", "protocol",
-					  "port", "service", "purpose",        NULL};
-	bool with_public = has_public(rows);
-	struct ctl_table *table =
-		ctl_table_new(with_public ? nat_headings : plain_headings);
-	const json_t *row;
-	size_t i;
+	static const struct ctl_column columns[] = {
+		{"<SIDE", "side"}, {"<ADDRESS", "address"}, {"<PROTOCOL", "protocol"},
+		{">PORT", "port"}, {"<SERVICE", "service"}, {"<PURPOSE", "purpose"},
+		{NULL, NULL},
+	};
+	static const struct ctl_column nat_columns[] = {
+		{"<SIDE", "side"},
+		{"<ADDRESS", "address"},
+		{"<PUBLIC", "public_address"},
+		{"<PROTOCOL", "protocol"},
+		{">PORT", "port"},
+		{"<SERVICE", "service"},
+		{"<PURPOSE", "purpose"},
+		{NULL, NULL},
+	};
 
-	json_array_foreach(rows, i, row)
-	{
-		if (table)
-			ctl_table_add_members(table, row, with_public ? nat : plain);
-	}
-	return ctl_table_finish(table);
+	ctl_print_table(has_public(rows) ? nat_columns : columns, rows);
 }
 
-static int print_ports(const struct ctl_args *args, json_t *document)
+static void print_ports(const struct ctl_args *args, json_t *document)
 {
 	(void)args;
-	return print_table(json_object_get(document, "ports"));
+	print_table(json_object_get(document, "ports"));
 }
 
 /* A row of the running relay: a port of its own, or a range of relay ports. */
@@ -77,7 +142,7 @@ static bool row_covers(const json_t *row, uint16_t port)
 /* Rows of the running relay for that port; NULL if it cannot be reached. */
 static json_t *open_now(const struct ctl_args *args, uint16_t port)
 {
-	struct ctl_daemon daemon = ctl_relay_of(args);
+	struct ctl_daemon daemon = ctl_daemon_of(args);
 	json_t *document, *found = json_array();
 	json_t *row;
 	size_t i;
@@ -110,8 +175,8 @@ static int explain_json(uint16_t port, json_t *now)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < edge_port_count; i++) {
-		if (edge_port_covers(&edge_ports[i], port))
+	for (size_t i = 0; i < EDGE_PORT_COUNT; i++) {
+		if (covers(&edge_ports[i], port))
 			json_array_append_new(list, row_json(&edge_ports[i]));
 	}
 	return ctl_print_json(json_pack("{s:i, s:o, s:o}", "port", (int)port, "uses",
@@ -138,12 +203,11 @@ static int explain(const struct ctl_args *args)
 	uint16_t port = (uint16_t)ctl_number(args, OPTION_EXPLAIN, 0);
 	json_t *now = open_now(args, port);
 	bool known = false;
-	int status = CTL_OK;
 
 	if (ctl_has(args, OPTION_JSON))
 		return explain_json(port, now);
-	for (size_t i = 0; i < edge_port_count; i++) {
-		if (!edge_port_covers(&edge_ports[i], port))
+	for (size_t i = 0; i < EDGE_PORT_COUNT; i++) {
+		if (!covers(&edge_ports[i], port))
 			continue;
 		explain_row(&edge_ports[i]);
 		known = true;
@@ -152,18 +216,18 @@ static int explain(const struct ctl_args *args)
 		printf("No service of an Edge server uses port %u by default.\n", port);
 	if (json_array_size(now) > 0) {
 		puts("\nOpen now:");
-		status = print_table(now);
+		print_table(now);
 	} else {
 		puts(now ? "\nNot open on the running relay."
 			 : "\nCannot reach a relay: not running, or permission denied.");
 	}
 	json_decref(now);
-	return status;
+	return CTL_OK;
 }
 
 int ctl_ports(const struct ctl_args *args)
 {
-	struct ctl_daemon daemon = ctl_relay_of(args);
+	struct ctl_daemon daemon = ctl_daemon_of(args);
 
 	if (ctl_has(args, OPTION_EXPLAIN))
 		return explain(args);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "tools/ctl/ctl.h"
-#include "tools/ctl/ctl_command.h"
+#include "tools/ctl/ctl_args.h"
 #include "tools/ctl/ctl_run.h"
 #include "tools/probe/probe.h"
 

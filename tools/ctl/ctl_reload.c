@@ -1,15 +1,14 @@
 /*
  * ctl_reload.c - avedgectl reload: have a daemon reload its files, and show what changed.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "tools/ctl/ctl.h"
-#include "tools/ctl/ctl_command.h"
+#include "tools/ctl/ctl_args.h"
 #include "tools/ctl/ctl_daemon.h"
 #include "tools/ctl/ctl_run.h"
-#include "tools/ctl/ctl_text.h"
+#include "tools/ctl/ctl_view.h"
 
 /* Effects whose name does not say enough. */
 static const char *effect_text(const char *effect)
@@ -24,83 +23,52 @@ static const char *effect_text(const char *effect)
 }
 
 /* An empty value is a value, too. */
-static const char *side_of_change(const json_t *change, const char *name,
-				  char buf[CTL_CELL_MAX])
+static const char *value_text(const json_t *change, const char *name,
+			      char buf[CTL_CELL_MAX])
 {
 	ctl_member(change, name, buf);
 	return *buf == '\0' ? "\"\"" : buf;
 }
 
-static void print_changes(const struct ctl_daemon *daemon, const json_t *report)
+static void print_report(const struct ctl_daemon *daemon, const json_t *report)
 {
-	char key[CTL_CELL_MAX], before[CTL_CELL_MAX], after[CTL_CELL_MAX];
-	char effect[CTL_CELL_MAX];
+	char before[CTL_CELL_MAX], after[CTL_CELL_MAX], effect[CTL_CELL_MAX];
 	const json_t *change;
 	size_t i;
 
-	printf("%s: %s", daemon->name, ctl_member(report, "result", effect));
-	if (json_object_get(report, "generation"))
-		printf(", generation %" PRId64, ctl_integer(report, "generation"));
-	putchar('\n');
+	printf("%s: ", daemon->name);
+	ctl_print(report, "{result}[, generation {generation}]\n");
 	json_array_foreach(json_object_get(report, "changes"), i, change)
 	{
-		ctl_member(change, "effect", effect);
-		printf("  %s: %s -> %s (%s)\n", ctl_member(change, "key", key),
-		       side_of_change(change, "before", before),
-		       side_of_change(change, "after", after), effect_text(effect));
+		ctl_print(change, "  {key}: ");
+		printf("%s -> %s (%s)\n", value_text(change, "before", before),
+		       value_text(change, "after", after),
+		       effect_text(ctl_member(change, "effect", effect)));
 	}
-}
-
-/* One daemon; its report goes into reports, if that is not NULL, else to stdout. */
-static int reload(const struct ctl_daemon *daemon, json_t *reports)
-{
-	json_t *report;
-	int status = ctl_ask(daemon, "POST", "/v1/reload", NULL, &report, NULL);
-
-	if (status != CTL_OK)
-		return status;
-	if (reports)
-		json_object_set(reports, daemon->name, report);
-	else
-		print_changes(daemon, report);
-	json_decref(report);
-	return CTL_OK;
-}
-
-static int run(const struct ctl_args *args, const struct ctl_daemon *daemons,
-	       size_t count)
-{
-	bool json = ctl_has(args, OPTION_JSON);
-	json_t *reports = json ? json_object() : NULL;
-	int status = CTL_OK, first = CTL_OK;
-
-	/* One that fails must not leave the other with old files. */
-	for (size_t i = 0; i < count; i++) {
-		status = reload(&daemons[i], reports);
-		if (first == CTL_OK)
-			first = status;
-	}
-	if (json && count == 1 && first == CTL_OK) {
-		ctl_print_json(json_incref(json_object_get(reports, daemons[0].name)));
-		json_decref(reports);
-	} else if (json && json_object_size(reports) > 0) {
-		ctl_print_json(reports);
-	} else {
-		json_decref(reports);
-	}
-	return first;
 }
 
 int ctl_reload(const struct ctl_args *args)
 {
-	struct ctl_daemon daemons[] = {ctl_relay_of(args), ctl_mras_of(args)};
+	struct ctl_daemon daemons[] = {ctl_daemon_of(args), ctl_mras_of(args)};
+	bool both = ctl_has(args, OPTION_RELOAD_MRAS), json = ctl_has(args, OPTION_JSON);
+	json_t *reports = json_object(), *report;
+	int status, first = CTL_OK;
 
-	return run(args, daemons, ctl_has(args, OPTION_RELOAD_MRAS) ? 2 : 1);
-}
-
-int ctl_mras_reload(const struct ctl_args *args)
-{
-	struct ctl_daemon daemon = ctl_mras_of(args);
-
-	return run(args, &daemon, 1);
+	/* One that fails must not leave the other with old files. */
+	for (size_t i = 0; i < (both ? 2 : 1); i++) {
+		status = ctl_ask(&daemons[i], "POST", "/v1/reload", NULL, &report, NULL);
+		if (first == CTL_OK)
+			first = status;
+		if (status != CTL_OK)
+			continue;
+		if (!json)
+			print_report(&daemons[i], report);
+		json_object_set_new(reports, daemons[i].name, report);
+	}
+	if (json && both && json_object_size(reports) > 0)
+		ctl_print_json(json_incref(reports));
+	else if (json && !both && first == CTL_OK)
+		ctl_print_json(json_incref(json_object_get(reports, daemons[0].name)));
+	json_decref(reports);
+	return first;
 }

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "tools/ctl/ctl.h"
-#include "tools/ctl/ctl_command.h"
+#include "tools/ctl/ctl_args.h"
 #include "tools/ctl/ctl_daemon.h"
 #include "tools/ctl/ctl_frame.h"
 #include "tools/ctl/ctl_run.h"

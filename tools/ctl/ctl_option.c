@@ -1,9 +1,14 @@
 /*
- * ctl_options.c - the table of options of all commands. An option name with two meanings
+ * ctl_option.c - the table of options of all commands. An option name with two meanings
  * has two entries.
  */
+#include "tools/ctl/ctl_option.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "tools/ctl/ctl.h"
-#include "tools/ctl/ctl_command.h"
 
 static const char *const sides[] = {"inside", "outside", NULL};
 static const char *const dialects[] = {"ietf", "ms", NULL};
@@ -190,3 +195,26 @@ const struct ctl_option ctl_options[OPTION_COUNT] = {
 			   "coturn has no sides.  May be repeated up to 16 times.",
 			   CTL_TEXT, .many = true},
 };
+
+bool ctl_is_choice(const char *const *choices, const char *text)
+{
+	while (*choices && strcmp(*choices, text) != 0)
+		choices++;
+	return *choices != NULL;
+}
+
+const char *ctl_choices(const char *const *choices, char buf[CTL_CHOICES_SIZE])
+{
+	size_t used = 0;
+
+	*buf = '\0';
+	for (size_t i = 0; choices && choices[i]; i++) {
+		used += (size_t)snprintf(buf + used, CTL_CHOICES_SIZE - used, "%s%s",
+					 i == 0           ? ""
+					 : choices[i + 1] ? ", "
+							  : " or ",
+					 choices[i]);
+		assert(used < CTL_CHOICES_SIZE);
+	}
+	return buf;
+}

@@ -1,23 +1,31 @@
 /*
- * ctl_commands.c - the table of commands. The texts are plain: paragraphs separated by an
- * empty line, which --help folds and the manual page includes. Two spaces end a sentence.
+ * ctl_command.c - the table of commands. The texts are plain: paragraphs separated by an empty
+ * line, which --help folds and the manual page includes. Two spaces end a sentence.
  */
 #include "tools/ctl/ctl_command.h"
+
+#include <assert.h>
+#include <string.h>
 
 #include "tools/ctl/ctl_run.h"
 
 #define DAEMON OPTION_SOCKET, OPTION_JSON
 #define ISSUER OPTION_MRAS_OWN_SOCKET, OPTION_JSON
 
+/* A command that shows one document of a daemon. */
+#define SHOWS(path_, print_) .run = ctl_document, .path = path_, .print = print_
+
 const struct ctl_command ctl_commands[] = {
 	{.name = "status",
 	 .purpose = "show the state and load of the relay",
+	 .daemon = CTL_RELAY,
 	 .options = {OPTION_ALL_LIMITS, DAEMON},
-	 .run = ctl_status},
+	 SHOWS("/v1/status", ctl_print_status)},
 	{.name = "ports",
 	 .purpose = "list open addresses and ports and their purpose",
 	 .text = "One line per port: side, address, protocol, port, service, purpose.  Behind "
 		 "NAT, also the public address that clients are told.",
+	 .daemon = CTL_RELAY,
 	 .options = {OPTION_EXPLAIN, DAEMON},
 	 .run = ctl_ports},
 	{.name = "allocations",
@@ -26,6 +34,7 @@ const struct ctl_command ctl_commands[] = {
 		 "relayed address and its transport, age, time to expiry, number of permissions "
 		 "and channels, bytes in each direction.  With several filters, an allocation "
 		 "must match all of them.",
+	 .daemon = CTL_RELAY,
 	 .options = {OPTION_USER, OPTION_SIDE, OPTION_DIALECT, OPTION_TRANSPORT,
 		     OPTION_RELAY_TRANSPORT, OPTION_CLIENT, OPTION_PEER, OPTION_KEY,
 		     OPTION_SORT, OPTION_LIMIT, OPTION_WATCH, DAEMON},
@@ -34,6 +43,7 @@ const struct ctl_command ctl_commands[] = {
 	 .usage = "ID",
 	 .purpose = "show one allocation in detail",
 	 .text = "ID may be shortened to a unique prefix.",
+	 .daemon = CTL_RELAY,
 	 .options = {DAEMON},
 	 .operands = {CTL_ALLOCATION},
 	 .operands_min = 1,
@@ -44,17 +54,20 @@ const struct ctl_command ctl_commands[] = {
 	 .text = "Prints how many ended.  Clients are not notified: the relay just stops "
 		 "answering, and they may come back unless their key has left the keyring.  ID "
 		 "may be shortened to a unique prefix.",
+	 .daemon = CTL_RELAY,
 	 .options = {OPTION_KILL_USER, OPTION_KILL_KEY, DAEMON},
 	 .operands = {CTL_ALLOCATION},
 	 .run = ctl_kill},
 	{.name = "drain",
 	 .purpose = "refuse new allocations and let calls finish",
 	 .text = "A second drain replaces the deadline of the first.",
+	 .daemon = CTL_RELAY,
 	 .options = {OPTION_DEADLINE, OPTION_WAIT, OPTION_DRAIN_MRAS, OPTION_FORCE,
 		     OPTION_MRAS_SOCKET, DAEMON},
 	 .run = ctl_drain},
 	{.name = "undrain",
 	 .purpose = "accept new allocations again",
+	 .daemon = CTL_RELAY,
 	 .options = {OPTION_DRAIN_MRAS, OPTION_MRAS_SOCKET, DAEMON},
 	 .run = ctl_undrain},
 	{.name = "reload",
@@ -62,19 +75,22 @@ const struct ctl_command ctl_commands[] = {
 	 .text = "Waits for the result.  A reload is applied as a whole, and every changed key is "
 		 "listed with its effect; or it is rejected as a whole, with the file and line "
 		 "of the error and exit status 1.",
+	 .daemon = CTL_RELAY,
 	 .options = {OPTION_RELOAD_MRAS, OPTION_MRAS_SOCKET, DAEMON},
 	 .run = ctl_reload},
 	{.name = "limits",
 	 .purpose = "show the limits in force and their usage",
 	 .text = "The top users and address prefixes follow.",
+	 .daemon = CTL_RELAY,
 	 .options = {DAEMON},
-	 .run = ctl_limits},
+	 SHOWS("/v1/limits", ctl_print_limits)},
 	{.name = "log-level",
 	 .usage = "[SUBSYSTEM LEVEL]",
 	 .purpose = "show or set log levels",
 	 .text = "LEVEL is error, warning, notice, info or debug; or default, to follow the "
 		 "default level again.  The subsystem default is the level that all others "
 		 "follow.  A level set here lasts until the daemon restarts.",
+	 .daemon = CTL_RELAY,
 	 .options = {DAEMON},
 	 .operands = {CTL_SUBSYSTEM, CTL_LEVEL},
 	 .run = ctl_log_level},
@@ -82,36 +98,43 @@ const struct ctl_command ctl_commands[] = {
 	 .purpose = "live view of traffic, drops, ports and top allocations",
 	 .text = "Keys: q quits, s changes the sort order, arrow and page keys scroll, space "
 		 "refreshes.",
+	 .daemon = CTL_RELAY,
 	 .options = {OPTION_SORT, OPTION_INTERVAL, OPTION_ONCE, DAEMON},
 	 .run = ctl_top},
 	{.name = "records",
 	 .purpose = "show records of ended allocations",
 	 .text = "With --json, prints one object per line, as the relay writes it.  A reader that "
 		 "falls behind loses records and is told how many; the relay never waits.",
+	 .daemon = CTL_RELAY,
 	 .options = {OPTION_FOLLOW, DAEMON},
 	 .run = ctl_records},
 	{.name = "counters",
 	 .purpose = "show event counters since the start",
+	 .daemon = CTL_RELAY,
 	 .options = {OPTION_ALL_COUNTERS, DAEMON},
-	 .run = ctl_counters},
+	 SHOWS("/v1/counters", ctl_print_counters)},
 	{.name = "configuration",
 	 .purpose = "show configuration keys that differ from their default",
+	 .daemon = CTL_RELAY,
 	 .options = {OPTION_ALL_KEYS, DAEMON},
-	 .run = ctl_configuration},
+	 SHOWS("/v1/configuration", ctl_print_configuration)},
 	{.name = "mras status",
 	 .purpose = "show the state of mrasd and what it has issued",
+	 .daemon = CTL_MRAS,
 	 .options = {ISSUER},
-	 .run = ctl_mras_status},
+	 SHOWS("/v1/status", ctl_print_mras_status)},
 	{.name = "mras relays",
 	 .purpose = "list the relays of mrasd and their state",
 	 .text = "mrasd sends clients to relays that are active, not to those that drain.",
+	 .daemon = CTL_MRAS,
 	 .options = {ISSUER},
-	 .run = ctl_mras_relays},
+	 SHOWS("/v1/relays", ctl_print_relays)},
 	{.name = "mras drain",
 	 .usage = "ADDRESS",
 	 .purpose = "stop sending clients to a relay",
 	 .text = "ADDRESS is the address or host name of a relay in mrasd.conf.  Credentials "
 		 "already issued stay valid.",
+	 .daemon = CTL_MRAS,
 	 .options = {OPTION_FORCE, ISSUER},
 	 .operands = {CTL_MRAS_RELAY},
 	 .operands_min = 1,
@@ -119,24 +142,28 @@ const struct ctl_command ctl_commands[] = {
 	{.name = "mras undrain",
 	 .usage = "ADDRESS",
 	 .purpose = "send clients to a relay again",
+	 .daemon = CTL_MRAS,
 	 .options = {ISSUER},
 	 .operands = {CTL_MRAS_RELAY},
 	 .operands_min = 1,
 	 .run = ctl_mras_undrain},
 	{.name = "mras reload",
 	 .purpose = "reload mrasd's configuration, keys and certificates",
+	 .daemon = CTL_MRAS,
 	 .options = {ISSUER},
-	 .run = ctl_mras_reload},
+	 .run = ctl_reload},
 	{.name = "mras log-level",
 	 .usage = "[SUBSYSTEM LEVEL]",
 	 .purpose = "show or set log levels of mrasd",
+	 .daemon = CTL_MRAS,
 	 .options = {ISSUER},
-	 .operands = {CTL_MRAS_SUBSYSTEM, CTL_LEVEL},
-	 .run = ctl_mras_log_level},
+	 .operands = {CTL_SUBSYSTEM, CTL_LEVEL},
+	 .run = ctl_log_level},
 	{.name = "mras configuration",
 	 .purpose = "show keys of mrasd.conf that differ from their default",
+	 .daemon = CTL_MRAS,
 	 .options = {OPTION_ALL_KEYS, ISSUER},
-	 .run = ctl_mras_configuration},
+	 SHOWS("/v1/configuration", ctl_print_configuration)},
 	{.name = "key new",
 	 .purpose = "create a key and append it to the keyring",
 	 .text = "Creates the keyring, mode 0640, if it does not exist.\n\n"
@@ -210,3 +237,37 @@ const struct ctl_command ctl_commands[] = {
 };
 
 const size_t ctl_command_count = sizeof(ctl_commands) / sizeof(ctl_commands[0]);
+
+const char *ctl_command_in(const struct ctl_command *command, const char *group)
+{
+	size_t len = strlen(group);
+
+	return strncmp(command->name, group, len) == 0 && command->name[len] == ' '
+		       ? command->name + len + 1
+		       : NULL;
+}
+
+bool ctl_command_is_group(const char *word)
+{
+	for (size_t i = 0; i < ctl_command_count; i++) {
+		if (ctl_command_in(&ctl_commands[i], word))
+			return true;
+	}
+	return false;
+}
+
+const struct ctl_command *ctl_command_find(int count, char **words, int *used)
+{
+	for (size_t i = 0; count > 0 && i < ctl_command_count; i++) {
+		const struct ctl_command *command = &ctl_commands[i];
+		const char *second = ctl_command_in(command, words[0]);
+
+		assert(command->run &&
+		       (command->path != NULL) == (command->print != NULL));
+		*used = second ? 2 : 1;
+		if (second ? count > 1 && strcmp(second, words[1]) == 0
+			   : strcmp(command->name, words[0]) == 0)
+			return command;
+	}
+	return NULL;
+}

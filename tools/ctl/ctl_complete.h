@@ -1,0 +1,13 @@
+/*
+ * ctl_complete.h - completion in a shell.
+ */
+#ifndef TOOLS_CTL_CTL_COMPLETE_H
+#define TOOLS_CTL_CTL_COMPLETE_H
+
+/*
+ * Print what fits the last of the words after "avedgectl", one per line; a line ":files" where
+ * file names fit. Asks the running daemons; prints no messages.
+ */
+void ctl_complete(int count, char **words);
+
+#endif

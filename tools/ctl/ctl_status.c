@@ -1,0 +1,306 @@
+/*
+ * ctl_status.c - documents about a daemon as a whole: status, counters, limits, configuration, and
+ * the relays of mrasd.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/ctl/ctl_args.h"
+#include "tools/ctl/ctl_run.h"
+#include "tools/ctl/ctl_view.h"
+
+enum {
+	NAME_SIZE = 256,
+	DEPTH_MAX = 8, /* of nested counters; ours are not deeper */
+};
+
+/* --- status ---------------------------------------------------------------------------------- */
+
+/* "name            value"; nothing if the member is missing. */
+static void print_line(const char *name, const json_t *object, const char *member)
+{
+	char cell[CTL_CELL_MAX];
+
+	if (json_object_get(object, member))
+		printf("%-15s %s\n", name, ctl_member(object, member, cell));
+}
+
+static void print_head(const json_t *status)
+{
+	static const char *const rows[][2] = {
+		{"version", "version"},
+		{"process", "pid"},
+		{"state", "state"},
+		{"started", "started"},
+		{"realm", "realm"},
+		{"workers", "workers"},
+		{"allocations", "allocations"},
+	};
+	int64_t s = ctl_integer(status, "uptime_s");
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		print_line(rows[i][0], status, rows[i][1]);
+	if (json_object_get(status, "uptime_s"))
+		printf("up              %" PRId64 "d %02d:%02d:%02d\n", s / 86400,
+		       (int)(s / 3600 % 24), (int)(s / 60 % 60), (int)(s % 60));
+}
+
+/* A certificate, keyring or list. Its description may include its end. */
+static void print_file(const json_t *file)
+{
+	char key[CTL_CELL_MAX], about[CTL_CELL_MAX], until[CTL_CELL_MAX];
+
+	printf("%-15s ", ctl_member(file, "key", key));
+	ctl_print(file, "{path}[: {about}]");
+	if (!strstr(ctl_member(file, "about", about),
+		    ctl_member(file, "not_after", until)))
+		ctl_print(file, "[, until {not_after}]");
+	putchar('\n');
+}
+
+static void print_key(const json_t *key)
+{
+	char state[CTL_CELL_MAX];
+
+	ctl_print(key, "key             {id}: {state}");
+	if (strcmp(ctl_member(key, "state", state), "future") == 0)
+		ctl_print(key, ", from {not_before}");
+	ctl_print(key, "[, until {not_after}]\n");
+}
+
+/* What either daemon reads, until when it is good, and the last reload. */
+static void print_files(const json_t *status)
+{
+	const json_t *file, *key, *reload = json_object_get(status, "reload");
+	size_t i;
+
+	print_line("generation", status, "generation");
+	print_line("certificate to", status, "tls_not_after");
+	json_array_foreach(json_object_get(status, "keys"), i, key) print_key(key);
+	json_array_foreach(json_object_get(status, "files"), i, file) print_file(file);
+	if (json_is_object(reload))
+		ctl_print(reload, "last reload     {at}, {result}[: {error}]\n");
+}
+
+static void print_pool(const json_t *pool)
+{
+	ctl_print(pool, "relay ports     {address}");
+	if (!json_equal(json_object_get(pool, "public"),
+			json_object_get(pool, "address")))
+		ctl_print(pool, "[ (public {public})]");
+	ctl_print(pool, " {protocol} {first}-{last}: {used} of {size} used, {resting} "
+			"resting\n");
+}
+
+void ctl_print_drain(const json_t *drain)
+{
+	if (!json_is_object(drain))
+		return;
+	ctl_print(drain, "draining        since {since}, until ");
+	ctl_print(drain, json_is_string(json_object_get(drain, "deadline"))
+				 ? "{deadline}"
+				 : "the last one ends");
+	ctl_print(drain, ": {remaining} of {began_with} allocations left\n");
+}
+
+void ctl_print_status(const struct ctl_args *args, json_t *document)
+{
+	json_t *limits = json_object_get(document, "limits"), *value;
+	const json_t *pool;
+	const char *name;
+	char cell[CTL_CELL_MAX];
+	size_t i;
+
+	print_head(document);
+	ctl_print_drain(json_object_get(document, "drain"));
+	print_files(document);
+	json_array_foreach(json_object_get(document, "ports"), i, pool) print_pool(pool);
+	if (!ctl_has(args, OPTION_ALL_LIMITS))
+		return;
+	json_object_foreach(limits, name, value)
+	{
+		printf("limit           %s", ctl_clean(name, cell, sizeof(cell)));
+		printf(" %s\n", ctl_member(limits, name, cell));
+	}
+}
+
+/* The numbers of an object, one per line, such as "12 sip"; zeros are left out. */
+static void print_figures(const char *title, json_t *figures)
+{
+	char cell[CTL_CELL_MAX];
+	const char *name;
+	json_t *figure;
+
+	json_object_foreach(figures, name, figure)
+	{
+		if (!json_is_integer(figure) || json_integer_value(figure) == 0)
+			continue;
+		printf("%-15s %" JSON_INTEGER_FORMAT, title, json_integer_value(figure));
+		printf(" %s\n", ctl_clean(name, cell, sizeof(cell)));
+		title = "";
+	}
+}
+
+void ctl_print_mras_status(const struct ctl_args *args, json_t *document)
+{
+	json_t *connections = json_object_get(document, "connections");
+	json_t *credentials = json_object_get(document, "credentials");
+	json_t *forms = json_object_get(credentials, "issued_by"), *form;
+	const json_t *relay;
+	char title[CTL_CELL_MAX], cell[CTL_CELL_MAX];
+	const char *name;
+	size_t i;
+
+	(void)args;
+	print_head(document);
+	print_line("connections", connections, "open");
+	print_line("  in handshake", connections, "handshake");
+	print_line("  accepted", connections, "accepted");
+	print_figures("  refused", json_object_get(connections, "refused_by"));
+	print_line("issued", credentials, "issued");
+	json_object_foreach(forms, name, form)
+	{
+		snprintf(title, sizeof(title), "  %.32s",
+			 ctl_clean(name, cell, sizeof(cell)));
+		print_figures(title, form);
+	}
+	print_line("refused", credentials, "refused");
+	print_figures("", json_object_get(credentials, "refused_by"));
+	print_files(document);
+	json_array_foreach(json_object_get(document, "relays"), i, relay)
+	{
+		ctl_print(relay, "relay           {address}, {location}");
+		puts(json_is_true(json_object_get(relay, "draining")) ? ", draining"
+								      : "");
+	}
+}
+
+/* --- tables ---------------------------------------------------------------------------------- */
+
+/* Append every number of a nested object to rows, as "outer.inner". */
+static void flatten(json_t *rows, json_t *object, const char *prefix, bool all, int depth)
+{
+	char name[NAME_SIZE];
+	const char *key;
+	json_t *value;
+
+	if (depth == DEPTH_MAX)
+		return;
+	json_object_foreach(object, key, value)
+	{
+		snprintf(name, sizeof(name), "%s%s%s", prefix, *prefix ? "." : "", key);
+		if (json_is_object(value))
+			flatten(rows, value, name, all, depth + 1);
+		else if (json_is_number(value) && (all || json_number_value(value) != 0))
+			json_array_append_new(rows,
+					      json_pack("{s:s#, s:O}", "name", name,
+							strlen(name), "value", value));
+	}
+}
+
+void ctl_print_counters(const struct ctl_args *args, json_t *document)
+{
+	static const struct ctl_column columns[] = {
+		{"<COUNTER", "name"}, {">VALUE", "value"}, {NULL, NULL}};
+	json_t *rows = json_array();
+
+	flatten(rows, document, "", ctl_has(args, OPTION_ALL_COUNTERS), 0);
+	ctl_print_table(columns, rows);
+	json_decref(rows);
+}
+
+/* Rates carry their unit in each figure; no limit is "none". */
+static void put_units(json_t *row)
+{
+	static const char *const names[] = {"used", "peak", "limit"};
+	const char *unit = json_string_value(json_object_get(row, "unit"));
+	char figure[CTL_FIGURE_MAX];
+
+	if (json_is_null(json_object_get(row, "limit")))
+		json_object_set_new(row, "limit", json_string("none"));
+	if (!unit || strcmp(unit, "bps") != 0)
+		return;
+	json_object_set_new(row, "unit", json_string(""));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (json_is_number(json_object_get(row, names[i])))
+			json_object_set_new(row, names[i],
+					    json_string(ctl_rate_text(
+						    ctl_real(row, names[i]), figure)));
+	}
+}
+
+static void print_top(const struct ctl_column *columns, const json_t *rows)
+{
+	if (json_array_size(rows) == 0)
+		return;
+	putchar('\n');
+	ctl_print_table(columns, rows);
+}
+
+void ctl_print_limits(const struct ctl_args *args, json_t *document)
+{
+	static const struct ctl_column columns[] = {
+		{"<NAME", "name"},   {">USED", "used"}, {">PEAK", "peak"},
+		{">LIMIT", "limit"}, {"<UNIT", "unit"}, {NULL, NULL},
+	};
+	static const struct ctl_column users[] = {{"<TOP USERS", "user"},
+						  {">ALLOCATIONS", "allocations"},
+						  {">RATE", "rate_bps"},
+						  {NULL, NULL}};
+	static const struct ctl_column prefixes[] = {{"<TOP PREFIXES", "prefix"},
+						     {">ALLOCATIONS", "allocations"},
+						     {">RATE", "rate_bps"},
+						     {NULL, NULL}};
+
+	json_t *row;
+	size_t i;
+
+	(void)args;
+	json_array_foreach(json_object_get(document, "limits"), i, row) put_units(row);
+	ctl_print_table(columns, json_object_get(document, "limits"));
+	print_top(users, json_object_get(document, "users"));
+	print_top(prefixes, json_object_get(document, "prefixes"));
+}
+
+void ctl_print_configuration(const struct ctl_args *args, json_t *document)
+{
+	static const struct ctl_column columns[] = {{"<KEY", "key"},
+						    {"<VALUE", "value"},
+						    {"<DEFAULT", "default"},
+						    {"<RELOAD", "reload"},
+						    {NULL, NULL}};
+	json_t *rows = json_array(), *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(document, "keys"), i, row)
+	{
+		if (ctl_has(args, OPTION_ALL_KEYS) ||
+		    !json_equal(json_object_get(row, "value"),
+				json_object_get(row, "default")))
+			json_array_append(rows, row);
+	}
+	ctl_print_table(columns, rows);
+	json_decref(rows);
+}
+
+void ctl_print_relays(const struct ctl_args *args, json_t *document)
+{
+	static const struct ctl_column columns[] = {{"<LOCATION", "location"},
+						    {"<SIDE", "side"},
+						    {"<ADDRESS", "address"},
+						    {"<STATE", "state"},
+						    {NULL, NULL}};
+
+	json_t *row;
+	size_t i;
+
+	(void)args;
+	json_array_foreach(json_object_get(document, "relays"), i, row)
+		json_object_set_new(
+			row, "state",
+			json_string(json_is_true(json_object_get(row, "draining"))
+					    ? "draining"
+					    : "active"));
+	ctl_print_table(columns, json_object_get(document, "relays"));
+}
