@@ -3,9 +3,9 @@
  */
 #include "relay/heartbeat.h"
 
-#include <event2/event.h>
+#include <assert.h>
 
-#include "relay/worker.h"
+#include <event2/event.h>
 
 static void beat(evutil_socket_t fd, short events, void *arg)
 {
@@ -24,6 +24,7 @@ bool heartbeat_start(struct heartbeat *heartbeat, struct event_base *base,
 		.tv_usec = (suseconds_t)(interval_ms % 1000 * 1000),
 	};
 
+	assert(!heartbeat->armed);
 	if (interval_ms == 0)
 		return true;
 	if (event_assign(&heartbeat->timer, base, -1, EV_PERSIST, beat, heartbeat) != 0 ||
@@ -45,15 +46,16 @@ uint64_t heartbeat_count(const struct heartbeat *heartbeat)
 	return __atomic_load_n(&heartbeat->beats, __ATOMIC_RELAXED);
 }
 
-bool heartbeat_all_moved(const struct relay *relay, uint64_t *seen, size_t *still)
+bool heartbeat_all_moved(const struct heartbeat *const heartbeats[], size_t count,
+			 uint64_t *seen, size_t *still)
 {
-	for (size_t i = 0; i < relay->worker_count; i++) {
-		if (heartbeat_count(&relay->workers[i]->heartbeat) == seen[i]) {
+	for (size_t i = 0; i < count; i++) {
+		if (heartbeat_count(heartbeats[i]) == seen[i]) {
 			*still = i;
 			return false;
 		}
 	}
-	for (size_t i = 0; i < relay->worker_count; i++)
-		seen[i] = heartbeat_count(&relay->workers[i]->heartbeat);
+	for (size_t i = 0; i < count; i++)
+		seen[i] = heartbeat_count(heartbeats[i]);
 	return true;
 }

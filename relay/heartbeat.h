@@ -1,5 +1,5 @@
 /*
- * heartbeat.h - a sign of life: the loop of a thread counts as long as it turns, and who watches
+ * heartbeat.h - a sign of life: the loop of a thread counts as long as it turns, and a watcher
  * sees the count move. Costs a timer of a few seconds, and nothing where nobody watches.
  */
 #ifndef RELAY_HEARTBEAT_H
@@ -11,7 +11,7 @@
 
 #include <event2/event_struct.h>
 
-struct relay;
+struct event_base;
 
 /* Embedded in a worker; beats is atomic, the rest its thread's. */
 struct heartbeat {
@@ -30,9 +30,10 @@ void heartbeat_stop(struct heartbeat *heartbeat);
 uint64_t heartbeat_count(const struct heartbeat *heartbeat);
 
 /*
- * Has the loop of every worker turned since this last said yes? It is remembered in seen, one
- * number for each worker, all 0 at first. *still is a worker that has not, if the answer is no.
+ * Has each of these moved since this last said yes? The counts are remembered in seen, one
+ * number for each heartbeat, all 0 at first. *still is one that has not, if the answer is no.
  */
-bool heartbeat_all_moved(const struct relay *relay, uint64_t *seen, size_t *still);
+bool heartbeat_all_moved(const struct heartbeat *const heartbeats[], size_t count,
+			 uint64_t *seen, size_t *still);
 
 #endif

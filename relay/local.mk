@@ -11,12 +11,13 @@ librelay_a_SOURCES = \
 	relay/reload/config_compare.c \
 	relay/reload/config_schema.c relay/reload/config_schema.h \
 	relay/reload/drain.c relay/reload/drain.h \
-	relay/handoff.c relay/handoff.h \
+	relay/delivery.h \
+	relay/loop.c relay/loop.h \
 	relay/reload/network.c relay/reload/network.h \
 	relay/rates.c relay/rates.h \
 	relay/heartbeat.c relay/heartbeat.h \
 	relay/relay.c relay/relay.h \
-	relay/relay_allocations.c \
+	relay/relay_allocations.c relay/relay_allocations.h \
 	relay/reload/reload.c relay/reload/reload.h \
 	relay/reload/revoked_file.c relay/reload/revoked_file.h \
 	relay/self_test.c relay/self_test.h \

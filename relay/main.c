@@ -27,7 +27,6 @@
 #include "relay/reload/drain.h"
 #include "relay/reload/network.h"
 #include "relay/reload/reload.h"
-#include "relay/self_test.h"
 #include "relay/worker.h"
 #include "stun/integrity.h"
 
@@ -203,7 +202,12 @@ static bool make_worker(struct daemon *daemon, size_t index)
 {
 	struct mediarelayd *self = self_of(daemon);
 	struct settings *settings = settings_ref(reload_settings(self->relay.reload));
-	struct worker *worker = worker_new(&self->relay, (unsigned)index, settings,
+	const struct worker_common common = {
+		.config = self->relay.config,
+		.shared = &self->relay.shared,
+		.records = self->relay.records,
+	};
+	struct worker *worker = worker_new(&common, (unsigned)index, settings,
 					   daemon->error, sizeof(daemon->error));
 
 	self->relay.workers[index] = worker;
@@ -211,8 +215,9 @@ static bool make_worker(struct daemon *daemon, size_t index)
 		settings_unref(settings);
 		return false;
 	}
-	if (!worker_adopt(worker, &self->sockets[index]) ||
-	    !heartbeat_start(&worker->heartbeat, worker->base, watchdog_heartbeat_ms()))
+	if (!worker_open_fronts(worker, &self->sockets[index]) ||
+	    !heartbeat_start(&worker->heartbeat, worker->loop.base,
+			     watchdog_heartbeat_ms()))
 		return daemon_no_memory(daemon);
 	return true;
 }
@@ -356,7 +361,7 @@ static bool is_alive(struct daemon *daemon)
 	struct mediarelayd *self = self_of(daemon);
 	size_t still;
 
-	if (heartbeat_all_moved(&self->relay, self->heartbeats, &still))
+	if (relay_is_alive(&self->relay, self->heartbeats, &still))
 		return true;
 	log_warning("worker %zu has stood still since the watchdog was last fed", still);
 	return false;

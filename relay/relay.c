@@ -1,17 +1,246 @@
 /*
- * relay.c - questions to a running relay. Counters are read where they are; about allocations
- * see relay_allocations.c.
+ * relay.c - see relay.h. Counters are read where they are; everything else is posted to the
+ * workers' inboxes.
  */
 #include "relay/relay.h"
 
-#include <errno.h>
+#include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "relay/reload/network.h"
+#include "relay/core/ids.h"
+#include "relay/front/fronts.h"
+#include "relay/front/udp.h"
+#include "relay/peer/relay_udp.h"
+#include "relay/reload/config.h"
+#include "relay/self_test.h"
 #include "relay/worker.h"
+
+enum { SOCKETS_AT_ONCE = 256 };
+
+struct fronts_question {
+	struct worker *worker;
+	struct front_sockets *sockets;
+	const bool *fronts;
+	bool ok;
+};
+
+static void open_fronts(void *arg)
+{
+	struct fronts_question *question = arg;
+
+	question->ok = worker_open_fronts(question->worker, question->sockets);
+}
+
+bool relay_open_fronts(struct relay *relay, struct front_sockets *sets)
+{
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		struct fronts_question question = {
+			.worker = relay->workers[i],
+			.sockets = &sets[i],
+		};
+
+		if (!inbox_call(relay->workers[i]->inbox, open_fronts, &question) ||
+		    !question.ok)
+			return false;
+	}
+	return true;
+}
+
+static void ask_fronts(struct relay *relay, inbox_fn *fn, const bool fronts[FRONTS_MAX])
+{
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		struct fronts_question question = {
+			.worker = relay->workers[i],
+			.fronts = fronts,
+		};
+
+		inbox_call(relay->workers[i]->inbox, fn, &question);
+	}
+}
+
+static void retire_fronts(void *arg)
+{
+	struct fronts_question *question = arg;
+
+	worker_retire_fronts(question->worker, question->fronts);
+}
+
+void relay_retire_fronts(struct relay *relay, const bool fronts[FRONTS_MAX])
+{
+	ask_fronts(relay, retire_fronts, fronts);
+}
+
+static void close_fronts(void *arg)
+{
+	struct fronts_question *question = arg;
+
+	loop_turn(&question->worker->loop);
+	worker_close_fronts(question->worker, question->fronts);
+}
+
+void relay_close_fronts(struct relay *relay, const bool fronts[FRONTS_MAX])
+{
+	ask_fronts(relay, close_fronts, fronts);
+}
+
+bool relay_front_is_empty(const struct relay *relay, size_t front)
+{
+	assert(front < FRONTS_MAX);
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		const struct turn *turn = &relay->workers[i]->turn;
+
+		if (__atomic_load_n(&turn->front_allocations[front], __ATOMIC_RELAXED) >
+		    0)
+			return false;
+	}
+	return true;
+}
+
+struct settings_question {
+	struct worker *worker;
+	struct settings *settings;
+};
+
+static void use_settings(void *arg)
+{
+	struct settings_question *question = arg;
+
+	loop_turn(&question->worker->loop);
+	worker_use(question->worker, question->settings);
+}
+
+void relay_publish(struct relay *relay, struct settings *settings)
+{
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		struct settings_question question = {
+			.worker = relay->workers[i],
+			.settings = settings_ref(settings),
+		};
+
+		if (!inbox_call(relay->workers[i]->inbox, use_settings, &question))
+			settings_unref(settings);
+	}
+}
+
+static void take_reference(void *arg)
+{
+	struct settings_question *question = arg;
+
+	question->settings = settings_ref(question->worker->settings);
+}
+
+struct settings *relay_settings(struct relay *relay)
+{
+	struct settings_question question = {0};
+
+	if (relay->worker_count > 0) {
+		question.worker = relay->workers[0];
+		inbox_call(question.worker->inbox, take_reference, &question);
+	}
+	return question.settings;
+}
+
+static void end_all_drained(void *arg)
+{
+	struct worker *worker = arg;
+
+	loop_turn(&worker->loop);
+	worker_end_all(worker, END_DRAINED);
+}
+
+bool relay_drain_all(struct relay *relay)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < relay->worker_count; i++)
+		ok &= inbox_post(relay->workers[i]->inbox, end_all_drained,
+				 relay->workers[i]);
+	return ok;
+}
+
+struct self_test_question {
+	struct worker *worker;
+	const char *keys;
+	int64_t unix_s;
+	char *error;
+	size_t error_size;
+	bool passed;
+};
+
+static void ask_self_test(void *arg)
+{
+	struct self_test_question *question = arg;
+	struct worker *worker = question->worker;
+
+	loop_turn(&worker->loop);
+	question->passed = self_test_run(&worker->turn, question->keys,
+					 worker->loop.now_ms, question->unix_s,
+					 question->error, question->error_size);
+}
+
+bool relay_self_test(struct relay *relay, int64_t unix_s, char *error, size_t error_size)
+{
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		struct self_test_question question = {
+			.worker = relay->workers[i],
+			.keys = relay->config->keys,
+			.unix_s = unix_s,
+			.error = error,
+			.error_size = error_size,
+		};
+
+		snprintf(error, error_size, "out of memory");
+		if (!inbox_call(relay->workers[i]->inbox, ask_self_test, &question) ||
+		    !question.passed)
+			return false;
+	}
+	return true;
+}
+
+bool relay_is_alive(const struct relay *relay, uint64_t *seen, size_t *still)
+{
+	const struct heartbeat *heartbeats[WORKERS_MAX];
+
+	assert(relay->worker_count <= WORKERS_MAX);
+	for (size_t i = 0; i < relay->worker_count; i++)
+		heartbeats[i] = &relay->workers[i]->heartbeat;
+	return heartbeat_all_moved(heartbeats, relay->worker_count, seen, still);
+}
+
+struct drops_question {
+	struct worker *worker;
+	uint32_t slot; /* to go on with */
+};
+
+static void count_front_drops(void *arg)
+{
+	struct worker *worker = arg;
+
+	udp_fronts_count_drops(worker->udp_fronts);
+}
+
+static void count_relay_drops(void *arg)
+{
+	struct drops_question *question = arg;
+
+	question->slot = relay_udp_count_drops(question->worker->relay_udp,
+					       question->slot, SOCKETS_AT_ONCE);
+}
+
+void relay_count_drops(struct relay *relay)
+{
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		struct worker *worker = relay->workers[i];
+		struct drops_question question = {.worker = worker};
+
+		inbox_call(worker->inbox, count_front_drops, worker);
+		while (question.slot != SLOT_NONE &&
+		       inbox_call(worker->inbox, count_relay_drops, &question))
+			;
+	}
+}
 
 void relay_counters(struct relay *relay, struct counters *sum)
 {
@@ -20,82 +249,25 @@ void relay_counters(struct relay *relay, struct counters *sum)
 		counters_sum(sum, &relay->workers[i]->turn.counters);
 }
 
+/* What ended is read first: one that comes and goes meanwhile does not make it negative. */
+static uint64_t difference(const uint64_t *opened, const uint64_t *closed)
+{
+	uint64_t ended = counter_read(closed);
+
+	return counter_read(opened) - ended;
+}
+
 uint64_t relay_allocation_count(const struct relay *relay)
 {
 	uint64_t count = 0;
 
 	for (size_t i = 0; i < relay->worker_count; i++) {
 		const struct counters *counters = &relay->workers[i]->turn.counters;
-		/* In this order, so that one that comes and goes meanwhile is not negative. */
-		uint64_t closed = counter_read(&counters->allocations_closed);
 
-		count += counter_read(&counters->allocations_opened) - closed;
+		count += difference(&counters->allocations_opened,
+				    &counters->allocations_closed);
 	}
 	return count;
-}
-
-/* A worker's settings are its own; it copies from them between two packets. */
-static void copy_limits(struct worker *worker, void *arg)
-{
-	struct relay_limits *limits = arg;
-
-	limits->turn = worker->settings->turn.limits;
-	limits->connections = worker->settings->stream.connections;
-}
-
-struct relay_limits relay_limits(struct relay *relay)
-{
-	const struct config *config = relay->config;
-	struct relay_limits limits = {
-		.turn = config->limits,
-		.connections = config->fixed_limits.connections,
-		.permissions = config->fixed_limits.permissions,
-		.channels = config->fixed_limits.channels,
-	};
-
-	if (relay->worker_count > 0)
-		handoff_call(relay->workers[0]->inbox, copy_limits, &limits);
-	return limits;
-}
-
-struct key_list {
-	struct relay_key *rows;
-	size_t count;
-};
-
-static const char *key_state(const struct keyring *ring, const struct key *key,
-			     int64_t unix_s)
-{
-	if (key == keyring_signer(ring, unix_s))
-		return "signs";
-	if (key_is_valid(key, unix_s))
-		return "verifies";
-	return unix_s < key->not_before_s ? "future" : "past";
-}
-
-static void copy_keys(struct worker *worker, void *arg)
-{
-	const struct keyring *ring = worker->settings->turn.keyring;
-	struct key_list *list = arg;
-
-	for (size_t i = 0; i < ring->count; i++) {
-		const struct key *key = &ring->keys[i];
-		struct relay_key *row = &list->rows[list->count++];
-
-		memcpy(row->id, key->id, sizeof(row->id));
-		row->not_before_s = key->not_before_s;
-		row->not_after_s = key->not_after_s;
-		row->state = key_state(ring, key, worker->unix_s);
-	}
-}
-
-size_t relay_keys(struct relay *relay, struct relay_key *rows)
-{
-	struct key_list list = {.rows = rows};
-
-	if (relay->worker_count > 0)
-		handoff_call(relay->workers[0]->inbox, copy_keys, &list);
-	return list.count;
 }
 
 static void add_traffic(struct traffic *sum, const struct traffic *more)
@@ -104,133 +276,36 @@ static void add_traffic(struct traffic *sum, const struct traffic *more)
 	sum->bytes += counter_read(&more->bytes);
 }
 
-struct relay_worker relay_worker(const struct relay *relay, size_t number)
+static double cpu_s(const struct worker *worker)
 {
-	const struct worker *worker = relay->workers[number];
-	const struct counters *counters = &worker->turn.counters;
-	struct relay_worker row = {.number = (unsigned)number};
-	struct timespec cpu = {0};
+	struct timespec used;
 	clockid_t clock;
 
-	/* What ended is read first: nothing is ever below zero then. */
-	uint64_t closed = counter_read(&counters->connections_closed);
-	row.connections = counter_read(&counters->connections_opened) - closed;
-	closed = counter_read(&counters->allocations_closed);
-	row.allocations = counter_read(&counters->allocations_opened) - closed;
+	if (!worker->is_running || pthread_getcpuclockid(worker->thread, &clock) != 0 ||
+	    clock_gettime(clock, &used) != 0)
+		return 0;
+	return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
+}
+
+struct relay_worker relay_worker(const struct relay *relay, size_t number)
+{
+	assert(number < relay->worker_count);
+	const struct worker *worker = relay->workers[number];
+	const struct counters *counters = &worker->turn.counters;
+	struct relay_worker row = {
+		.number = (unsigned)number,
+		.allocations = difference(&counters->allocations_opened,
+					  &counters->allocations_closed),
+		.connections = difference(&counters->connections_opened,
+					  &counters->connections_closed),
+		.cpu_s = cpu_s(worker),
+	};
+
 	for (int side = 0; side < SIDE_COUNT; side++) {
 		for (int i = 0; i < TRANSPORT_COUNT; i++) {
 			add_traffic(&row.to_peer, &counters->to_peer[side][i]);
 			add_traffic(&row.to_client, &counters->to_client[side][i]);
 		}
 	}
-	if (worker->running && pthread_getcpuclockid(worker->thread, &clock) == 0 &&
-	    clock_gettime(clock, &cpu) == 0)
-		row.cpu_s = (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9;
 	return row;
-}
-
-static const char *service_of(const struct relay *relay, bool stream)
-{
-	if (!stream)
-		return "STUN/TURN";
-	return __atomic_load_n(&relay->tls_not_after_s, __ATOMIC_RELAXED) != 0
-		       ? "STUN/TURN over TCP and TLS"
-		       : "STUN/TURN over TCP, no TLS";
-}
-
-static struct relay_port front_row(const struct relay *relay,
-				   const struct network_front *row_of)
-{
-	const struct front *front = &row_of->front;
-	bool stream = transport_is_stream(front->transport);
-	struct relay_port row = {
-		.side = front->side,
-		.address = front->local,
-		.public = front->local,
-		.protocol = stream ? "tcp" : "udp",
-		.service = service_of(relay, stream),
-	};
-	snprintf(row.purpose, sizeof(row.purpose),
-		 row_of->retired
-			 ? "%s clients from before the reload; gone with the last of them"
-			 : "%s clients reach the relay here",
-		 side_name(front->side));
-	return row;
-}
-
-static struct relay_port metrics_row(const struct endpoint *listen)
-{
-	return (struct relay_port){
-		.side = SIDE_COUNT,
-		.address = *listen,
-		.public = *listen,
-		.protocol = "tcp",
-		.service = "metrics",
-		.purpose = "Prometheus and browsers of this host see figures here",
-	};
-}
-
-static struct relay_port relayed_row(const struct relay_allocation *al,
-				     const struct endpoint *local,
-				     const struct endpoint *public)
-{
-	struct relay_port row = {
-		.side = SIDE_OUTSIDE,
-		.address = *local,
-		.public = *public,
-		.protocol = transport_name(al->relay_transport),
-		.service = "relay",
-	};
-	snprintf(row.purpose, sizeof(row.purpose), "media of an %s client on %s",
-		 side_name(al->side), transport_name(al->transport));
-	return row;
-}
-
-/* With room for more behind them. */
-static int list_listeners(const struct relay *relay, size_t more,
-			  struct relay_port **rows, size_t *count)
-{
-	struct network_front fronts[FRONTS_MAX];
-	size_t front_count = network_fronts(relay->network, fronts);
-
-	*rows = calloc(front_count + 1 + more, sizeof(**rows));
-	*count = 0;
-	if (*rows == NULL)
-		return -ENOMEM;
-	for (size_t i = 0; i < front_count; i++) {
-		/* The TLS front shares the TCP front's port. */
-		if (fronts[i].front.transport != TRANSPORT_TLS)
-			(*rows)[(*count)++] = front_row(relay, &fronts[i]);
-	}
-	if (relay->config->metrics.listen.ip.family != IP_NONE)
-		(*rows)[(*count)++] = metrics_row(&relay->config->metrics.listen);
-	return 0;
-}
-
-int relay_listener_table(const struct relay *relay, struct relay_port **rows,
-			 size_t *count)
-{
-	return list_listeners(relay, 0, rows, count);
-}
-
-int relay_port_table(struct relay *relay, struct relay_port **rows, size_t *count)
-{
-	struct relay_allocation *allocations;
-	size_t allocation_count;
-	int error = relay_allocations(relay, &allocations, &allocation_count);
-
-	if (error != 0)
-		return error;
-	error = list_listeners(relay, 2 * allocation_count, rows, count);
-	for (size_t i = 0; error == 0 && i < allocation_count; i++) {
-		const struct relay_allocation *al = &allocations[i];
-
-		(*rows)[(*count)++] =
-			relayed_row(al, &al->relayed_local, &al->relayed_public);
-		if (al->second_local.ip.family != IP_NONE)
-			(*rows)[(*count)++] =
-				relayed_row(al, &al->second_local, &al->second_public);
-	}
-	free(allocations);
-	return error;
 }

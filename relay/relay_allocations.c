@@ -1,10 +1,9 @@
 /*
- * relay_allocations.c - what people ask about allocations and do to them. The workers are
- * asked one after the other and answer on their threads, a slice of their table at a time, so
- * that packets wait for some microseconds and not for the whole table.
+ * relay_allocations.c - see relay_allocations.h.
  */
-#include "relay/relay.h"
+#include "relay/relay_allocations.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,8 @@
 #include "relay/core/channel.h"
 #include "relay/core/ids.h"
 #include "relay/core/permission.h"
-#include "relay/ops/record_writer.h"
+#include "relay/ops/records.h"
+#include "relay/relay.h"
 #include "relay/worker.h"
 
 enum { SLICE = 1024 /* slots */ };
@@ -29,7 +29,7 @@ static struct relay_allocation describe(const struct worker *worker,
 					const struct allocation *al)
 {
 	const struct turn *turn = &worker->turn;
-	uint64_t now_ms = worker->now_ms;
+	uint64_t now_ms = worker->loop.now_ms;
 	struct relay_allocation row = {
 		.id = al->id,
 		.tuple = al->tuple,
@@ -45,7 +45,7 @@ static struct relay_allocation describe(const struct worker *worker,
 		.expires_in_ms = time_left(al->expires_ms, now_ms),
 		.permission_count = al->permission_count,
 		.channel_count = al->channel_count,
-		.peer_connections = relay_tcp_connections(worker->tcp_relays, al->slot),
+		.peer_connections = relay_tcp_connections(worker->relay_tcp, al->slot),
 		.to_peer = al->to_peer,
 		.to_client = al->to_client,
 		.rate = rates_of(worker->rates, al, now_ms),
@@ -68,7 +68,7 @@ static bool has_peer_in(const struct worker *worker, const struct allocation *al
 	    ip_prefix_contains(prefix, &al->active.peer.ip))
 		return true;
 	while (permission_next(&worker->turn, &cursor, &peer, &expires_ms)) {
-		if (expires_ms > worker->now_ms && ip_prefix_contains(prefix, &peer))
+		if (expires_ms > worker->loop.now_ms && ip_prefix_contains(prefix, &peer))
 			return true;
 	}
 	return false;
@@ -91,21 +91,56 @@ static bool is_meant(const struct worker *worker, const struct allocation *al,
 
 /* A walk over one worker's table, slice by slice. */
 struct walk {
+	struct worker *worker;
 	const struct relay_filter *filter;
+	/* On the worker's thread. */
+	void (*each)(struct walk *walk, struct allocation *al);
 	uint32_t next; /* slot; UINT32_MAX: at the end */
 	/* Of a listing: */
 	struct relay_allocation *rows;
 	size_t count, room;
 	/* Of an end: */
 	int64_t ended;
+	/* Of a visit: */
+	relay_allocations_fn *visit;
+	void *arg;
 };
 
-/* One behind the slots that are to be looked at now. */
-static uint32_t slice_end(struct walk *walk, const struct worker *worker)
+static void list(struct walk *walk, struct allocation *al)
 {
-	uint32_t used = allocation_slots(worker->turn.table);
+	assert(walk->count < walk->room);
+	walk->rows[walk->count++] = describe(walk->worker, al);
+}
 
-	return used > walk->next + SLICE ? walk->next + SLICE : used;
+static void end(struct walk *walk, struct allocation *al)
+{
+	allocation_delete(&walk->worker->turn, al, END_KILLED, walk->worker->loop.now_ms);
+	walk->ended++;
+}
+
+static void visit(struct walk *walk, struct allocation *al)
+{
+	walk->visit(&walk->worker->turn, al, walk->worker->loop.now_ms, walk->arg);
+}
+
+/* The next slots of its table, on its thread. */
+static void walk_slice(void *arg)
+{
+	struct walk *walk = arg;
+	struct worker *worker = walk->worker;
+	uint32_t used = allocation_slots(worker->turn.table);
+	uint32_t stop = used > walk->next + SLICE ? walk->next + SLICE : used;
+
+	loop_turn(&worker->loop);
+	for (uint32_t slot = walk->next; slot < stop; slot++) {
+		struct allocation *al = allocation_at(worker->turn.table, slot);
+
+		if (al != NULL && is_meant(worker, al, walk->filter))
+			walk->each(walk, al);
+	}
+	walk->next = stop < used ? stop : UINT32_MAX;
+	if (walk->each == end)
+		worker_expire(worker);
 }
 
 static bool make_room(struct walk *walk, size_t more)
@@ -122,48 +157,28 @@ static bool make_room(struct walk *walk, size_t more)
 	return true;
 }
 
-static void list_slice(struct worker *worker, void *arg)
-{
-	struct walk *walk = arg;
-	uint32_t end = slice_end(walk, worker);
-
-	for (uint32_t slot = walk->next; slot < end; slot++) {
-		const struct allocation *al = allocation_at(worker->turn.table, slot);
-
-		if (al != NULL && is_meant(worker, al, walk->filter))
-			walk->rows[walk->count++] = describe(worker, al);
-	}
-	walk->next = end < allocation_slots(worker->turn.table) ? end : UINT32_MAX;
-}
-
-static void end_slice(struct worker *worker, void *arg)
-{
-	struct walk *walk = arg;
-	uint32_t end = slice_end(walk, worker);
-
-	for (uint32_t slot = walk->next; slot < end; slot++) {
-		struct allocation *al = allocation_at(worker->turn.table, slot);
-
-		if (al == NULL || !is_meant(worker, al, walk->filter))
-			continue;
-		allocation_delete(&worker->turn, al, END_KILLED, worker->now_ms);
-		walk->ended++;
-	}
-	walk->next = end < allocation_slots(worker->turn.table) ? end : UINT32_MAX;
-	worker_expire(worker);
-}
-
 /* The room of a slice is made here, and the time for its records taken: no worker has to. */
-static bool walk_worker(struct walk *walk, struct worker *worker, handoff_fn *slice)
+static bool walk_worker(struct walk *walk, struct worker *worker)
 {
-	struct record_writer *writer = worker->relay->record_writer;
+	bool wait = walk->each == end;
 
+	walk->worker = worker;
 	walk->next = 0;
 	while (walk->next != UINT32_MAX) {
-		if (slice == end_slice && !record_writer_catch_up(writer))
-			writer = NULL;
-		if ((slice == list_slice && !make_room(walk, SLICE)) ||
-		    !handoff_call(worker->inbox, slice, walk))
+		if (wait)
+			wait = records_catch_up(worker->records);
+		if ((walk->each == list && !make_room(walk, SLICE)) ||
+		    !inbox_call(worker->inbox, walk_slice, walk))
+			return false;
+	}
+	return true;
+}
+
+/* False if out of memory; what was done until then stays done. */
+static bool walk_all(struct walk *walk, struct relay *relay)
+{
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		if (!walk_worker(walk, relay->workers[i]))
 			return false;
 	}
 	return true;
@@ -172,13 +187,11 @@ static bool walk_worker(struct walk *walk, struct worker *worker, handoff_fn *sl
 int relay_allocations_like(struct relay *relay, const struct relay_filter *filter,
 			   struct relay_allocation **rows, size_t *count)
 {
-	struct walk walk = {.filter = filter};
+	struct walk walk = {.filter = filter, .each = list};
 
-	for (size_t i = 0; i < relay->worker_count; i++) {
-		if (!walk_worker(&walk, relay->workers[i], list_slice)) {
-			free(walk.rows);
-			return -ENOMEM;
-		}
+	if (!walk_all(&walk, relay)) {
+		free(walk.rows);
+		return -ENOMEM;
 	}
 	*rows = walk.rows;
 	*count = walk.count;
@@ -201,11 +214,11 @@ static void list_permissions(const struct worker *worker, const struct allocatio
 	       permission_next(&worker->turn, &cursor, &peer, &expires_ms)) {
 		size_t i = detail->permission_count;
 
-		if (expires_ms <= worker->now_ms)
+		if (expires_ms <= worker->loop.now_ms)
 			continue;
 		detail->permissions[i].peer = peer;
 		detail->permissions[i].expires_in_ms =
-			time_left(expires_ms, worker->now_ms);
+			time_left(expires_ms, worker->loop.now_ms);
 		detail->permission_count++;
 	}
 }
@@ -222,63 +235,70 @@ static void list_channels(const struct worker *worker, const struct allocation *
 	       channel_next(&worker->turn, &cursor, &number, &peer, &expires_ms)) {
 		size_t i = detail->channel_count;
 
-		if (expires_ms <= worker->now_ms)
+		if (expires_ms <= worker->loop.now_ms)
 			continue;
 		detail->channels[i].peer = peer;
 		detail->channels[i].number = number;
-		detail->channels[i].expires_in_ms = time_left(expires_ms, worker->now_ms);
+		detail->channels[i].expires_in_ms =
+			time_left(expires_ms, worker->loop.now_ms);
 		detail->channel_count++;
 	}
 }
 
 struct one {
+	struct worker *worker;
 	uint64_t id;
 	struct relay_allocation_detail *detail;
 	bool found;
 };
 
-static void show(struct worker *worker, void *arg)
+static void show(void *arg)
 {
 	struct one *one = arg;
+	struct worker *worker = one->worker;
 	struct relay_allocation_detail *detail = one->detail;
 	const struct allocation *al = allocation_by_id(worker->turn.table, one->id);
 
 	one->found = al != NULL;
 	if (al == NULL)
 		return;
+	loop_turn(&worker->loop);
 	detail->row = describe(worker, al);
 	detail->front = worker->turn.shared->fronts[al->tuple.front].local;
 	detail->active = al->active.peer;
 	detail->lifetime_s = al->lifetime_s;
 	detail->credential_expires_s = al->owner.credential_expires_s;
-	detail->ends_in_ms = time_left(al->ends_ms, worker->now_ms);
+	detail->ends_in_ms = time_left(al->ends_ms, worker->loop.now_ms);
 	detail->stream_type = al->ms.stream_type;
 	detail->permission_count = detail->channel_count = 0;
 	list_permissions(worker, al, detail);
 	list_channels(worker, al, detail);
 	detail->peer_count =
-		relay_tcp_peers(worker->tcp_relays, al->slot, detail->peers,
+		relay_tcp_peers(worker->relay_tcp, al->slot, detail->peers,
 				sizeof(detail->peers) / sizeof(detail->peers[0]));
 }
 
-static void end_one(struct worker *worker, void *arg)
+static void end_one(void *arg)
 {
 	struct one *one = arg;
+	struct worker *worker = one->worker;
 	struct allocation *al = allocation_by_id(worker->turn.table, one->id);
 
 	one->found = al != NULL;
 	if (al == NULL)
 		return;
-	allocation_delete(&worker->turn, al, END_KILLED, worker->now_ms);
+	loop_turn(&worker->loop);
+	allocation_delete(&worker->turn, al, END_KILLED, worker->loop.now_ms);
 	worker_expire(worker);
 }
 
 /* The id says which worker has it. */
-static int ask_owner(struct relay *relay, handoff_fn *fn, struct one *one)
+static int ask_owner(struct relay *relay, inbox_fn *fn, struct one *one)
 {
 	if (id_worker(one->id) >= relay->worker_count)
 		return -ENOENT;
-	if (!handoff_call(relay->workers[id_worker(one->id)]->inbox, fn, one))
+	one->worker = relay->workers[id_worker(one->id)];
+	if (!inbox_call(one->worker->inbox, fn, one))
 		return -ENOMEM;
 	return one->found ? 0 : -ENOENT;
 }
@@ -298,14 +318,20 @@ int64_t relay_end_by_id(struct relay *relay, uint64_t id)
 
 int64_t relay_end_like(struct relay *relay, const struct relay_filter *filter)
 {
-	struct walk walk = {.filter = filter};
+	struct walk walk = {.filter = filter, .each = end};
 
-	for (size_t i = 0; i < relay->worker_count; i++) {
-		if (!walk_worker(&walk, relay->workers[i], end_slice)) {
-			walk.ended = -ENOMEM;
-			break;
-		}
-	}
-	free(walk.rows);
-	return walk.ended;
+	return walk_all(&walk, relay) ? walk.ended : -ENOMEM;
+}
+
+bool relay_allocations_visit(struct relay *relay, relay_allocations_fn *visit_fn,
+			     void *arg)
+{
+	struct walk walk = {
+		.filter = &(struct relay_filter){0},
+		.each = visit,
+		.visit = visit_fn,
+		.arg = arg,
+	};
+
+	return walk_all(&walk, relay);
 }

@@ -9,9 +9,8 @@
 #include <openssl/crypto.h>
 
 #include "relay/core/auth.h"
+#include "relay/core/turn.h"
 #include "relay/dialect/dispatch.h"
-#include "relay/handoff.h"
-#include "relay/worker.h"
 #include "stun/attr.h"
 
 enum {
@@ -20,10 +19,11 @@ enum {
 	REQUEST_MAX = 1024,
 };
 
-/* What one worker is asked, and what came of it. */
-struct question {
+struct self_test {
+	struct turn *turn;
+	const char *keys;
+	uint64_t now_ms;
 	int64_t unix_s;
-	bool passed;
 	char *error;
 	size_t error_size;
 };
@@ -58,20 +58,19 @@ static bool is_answer(struct slice reply, const struct endpoint *client)
 	       endpoint_equal(&mapped, client);
 }
 
-static bool answers_binding(struct worker *worker, const struct five_tuple *tuple,
-			    int64_t unix_s)
+static bool answers_binding(const struct self_test *test, const struct five_tuple *tuple)
 {
-	uint8_t request[REQUEST_MAX];
+	uint8_t request[REQUEST_MAX], reply[DISPATCH_REPLY_MAX];
 	struct stun_builder b;
 	struct dispatch out;
 
 	stun_builder_start(&b, request, sizeof(request), STUN_BINDING, STUN_REQUEST,
 			   txid);
-	dispatch_from_client(&worker->turn, tuple,
+	dispatch_from_client(test->turn, tuple,
 			     (struct slice){request, stun_builder_finish(&b)},
-			     worker->now_ms, unix_s, worker->reply, &out);
+			     test->now_ms, test->unix_s, reply, &out);
 	return out.action == DISPATCH_REPLY &&
-	       is_answer((struct slice){worker->reply, out.reply_len}, &tuple->client);
+	       is_answer((struct slice){reply, out.reply_len}, &tuple->client);
 }
 
 /* A pair as an issuer would make it, for the shortest time that tells. */
@@ -92,10 +91,11 @@ static bool issue(const struct turn *turn, const struct key *signer, int64_t uni
 }
 
 /* What an Allocate request with that pair comes to. */
-static enum auth_failure show(struct worker *worker, const struct five_tuple *tuple,
-			      const struct credential_pair *pair, int64_t unix_s)
+static enum auth_failure show(const struct self_test *test,
+			      const struct five_tuple *tuple,
+			      const struct credential_pair *pair)
 {
-	struct turn *turn = &worker->turn;
+	struct turn *turn = test->turn;
 	const struct slice realm = text_slice(turn->settings->realm);
 	const struct slice username = text_slice(pair->username);
 	uint8_t request[2 * REQUEST_MAX];
@@ -105,7 +105,7 @@ static enum auth_failure show(struct worker *worker, const struct five_tuple *tu
 	struct stun_msg msg;
 	struct auth auth = {.failure = AUTH_FAILURE_MISSING};
 
-	nonce_make(&turn->settings->nonce_key, tuple, realm, worker->now_ms, nonce);
+	nonce_make(&turn->settings->nonce_key, tuple, realm, test->now_ms, nonce);
 	stun_builder_start(&b, request, sizeof(request), TURN_ALLOCATE, STUN_REQUEST,
 			   txid);
 	stun_builder_add(&b, STUN_USERNAME, username.data, username.len);
@@ -117,73 +117,67 @@ static enum auth_failure show(struct worker *worker, const struct five_tuple *tu
 	stun_add_integrity(&b, STUN_INTEGRITY_SHA1, &key);
 	if (stun_msg_parse((struct slice){request, stun_builder_finish(&b)}, &msg) ==
 	    STUN_PARSE_OK)
-		auth_check(turn, &msg, tuple, NULL, worker->now_ms, unix_s, &auth);
+		auth_check(turn, &msg, tuple, NULL, test->now_ms, test->unix_s, &auth);
 	OPENSSL_cleanse(&key, sizeof(key));
 	OPENSSL_cleanse(&auth.owner.key, sizeof(auth.owner.key));
 	return auth.failure;
 }
 
-static bool accepts_credential(struct worker *worker, const struct five_tuple *tuple,
-			       struct question *question)
+static bool accepts_credential(const struct self_test *test,
+			       const struct five_tuple *tuple)
 {
-	const struct key *signer =
-		keyring_signer(worker->turn.settings->keyring, question->unix_s);
+	const struct turn *turn = test->turn;
+	const struct key *signer = keyring_signer(turn->settings->keyring, test->unix_s);
 	enum auth_failure failure = AUTH_FAILURE_MISSING;
 	struct credential_pair pair;
 
 	if (signer == NULL) {
 		snprintf(
-			question->error, question->error_size,
+			test->error, test->error_size,
 			"self-test: no key of %s is valid now; see 'avedgectl key list', "
 			"and make one with 'avedgectl key new'",
-			worker->relay->config->keys);
+			test->keys);
 		return false;
 	}
-	if (issue(&worker->turn, signer, question->unix_s, &pair))
-		failure = show(worker, tuple, &pair, question->unix_s);
+	if (issue(turn, signer, test->unix_s, &pair))
+		failure = show(test, tuple, &pair);
 	OPENSSL_cleanse(&pair, sizeof(pair));
 	if (failure == AUTH_FAILURE_NONE)
 		return true;
 	snprintf(
-		question->error, question->error_size,
+		test->error, test->error_size,
 		"self-test: worker %u refuses a credential made with our own key %s (%s); "
 		"please report this",
-		worker->turn.worker, signer->id, auth_failure_name(failure));
+		turn->worker, signer->id, auth_failure_name(failure));
 	return false;
 }
 
-static void ask(struct worker *worker, void *arg)
+static bool passes(const struct self_test *test)
 {
-	struct question *question = arg;
-	const struct five_tuple tuple = own_tuple(&worker->turn);
-	const struct counters before = worker->turn.counters;
-	const struct turn_settings *in_force = worker->turn.settings;
+	const struct five_tuple tuple = own_tuple(test->turn);
+
+	if (answers_binding(test, &tuple))
+		return accepts_credential(test, &tuple);
+	snprintf(test->error, test->error_size,
+		 "self-test: worker %u does not answer a Binding request; please report "
+		 "this",
+		 test->turn->worker);
+	return false;
+}
+
+bool self_test_run(struct turn *turn, const char *keys, uint64_t now_ms, int64_t unix_s,
+		   char *error, size_t error_size)
+{
+	const struct self_test test = {turn, keys, now_ms, unix_s, error, error_size};
+	const struct counters before = turn->counters;
+	const struct turn_settings *in_force = turn->settings;
 	struct turn_settings unlimited = *in_force;
 
 	/* Many workers are one stranger to the limiter. */
 	unlimited.limits.stranger_rate = 0;
-	worker->turn.settings = &unlimited;
-	if (!answers_binding(worker, &tuple, question->unix_s))
-		snprintf(question->error, question->error_size,
-			 "self-test: worker %u does not answer a Binding request; please "
-			 "report this",
-			 worker->turn.worker);
-	else
-		question->passed = accepts_credential(worker, &tuple, question);
-	worker->turn.settings = in_force;
-	worker->turn.counters = before;
-}
-
-bool relay_self_test(struct relay *relay, int64_t unix_s, char *error, size_t error_size)
-{
-	for (size_t i = 0; i < relay->worker_count; i++) {
-		struct question question = {
-			.unix_s = unix_s, .error = error, .error_size = error_size};
-
-		snprintf(error, error_size, "out of memory");
-		if (!handoff_call(relay->workers[i]->inbox, ask, &question) ||
-		    !question.passed)
-			return false;
-	}
-	return true;
+	turn->settings = &unlimited;
+	bool passed = passes(&test);
+	turn->settings = in_force;
+	turn->counters = before;
+	return passed;
 }

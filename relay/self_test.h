@@ -10,15 +10,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct relay;
+struct turn;
 
 /*
- * The workers run and nobody reads their counters yet: these will not show the test.
+ * On the worker's thread. Its counters are as before afterwards; nobody may read them meanwhile.
  *
+ * keys    where the keyring is, for the message
  * unix_s  wall clock, for the keys
  *
- * False with a sentence in error. Never from a worker's thread; waits for all of them.
+ * False with a sentence in error.
  */
-bool relay_self_test(struct relay *relay, int64_t unix_s, char *error, size_t error_size);
+bool self_test_run(struct turn *turn, const char *keys, uint64_t now_ms, int64_t unix_s,
+		   char *error, size_t error_size);
 
 #endif

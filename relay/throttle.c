@@ -1,44 +1,40 @@
 /*
- * throttle.c - see throttle.h. One timer for the earliest of all.
+ * throttle.c - see throttle.h. One timer for the earliest deadline of all.
  */
 #include "relay/throttle.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
 #include "relay/core/expiry.h"
-#include "relay/peer/relay_tcp.h"
-#include "relay/worker.h"
+#include "relay/loop.h"
 
 struct throttle {
-	struct worker *worker;
+	struct loop *loop;
+	throttle_pause_fn *pause;
+	void *arg;
 	struct expiry until;
 	struct event timer;
 };
 
-static void pause_slot(struct throttle *throttle, uint32_t slot, bool pause)
-{
-	worker_client_throttle(throttle->worker, slot, pause);
-	relay_tcp_throttle(throttle->worker->tcp_relays, slot, pause);
-}
-
 static void arm(struct throttle *throttle)
 {
-	uint64_t now = throttle->worker->now_ms, due;
+	uint64_t due;
 	uint32_t slot;
 
-	if (!expiry_first(&throttle->until, &slot, &due)) {
+	if (expiry_first(&throttle->until, &slot, &due))
+		loop_arm(throttle->loop, &throttle->timer, due);
+	else
 		event_del(&throttle->timer);
-		return;
-	}
-	uint64_t wait_ms = due > now ? due - now : 0;
-	const struct timeval tv = {
-		.tv_sec = (time_t)(wait_ms / 1000),
-		.tv_usec = (suseconds_t)(wait_ms % 1000 * 1000),
-	};
-	event_add(&throttle->timer, &tv);
+}
+
+static void resume(struct throttle *throttle, uint32_t slot)
+{
+	expiry_clear(&throttle->until, slot);
+	throttle->pause(throttle->arg, slot, false);
 }
 
 static void timer_due(evutil_socket_t fd, short events, void *arg)
@@ -49,25 +45,25 @@ static void timer_due(evutil_socket_t fd, short events, void *arg)
 	uint64_t due;
 	uint32_t slot;
 
-	worker_tick(throttle->worker);
+	loop_turn(throttle->loop);
 	while (expiry_first(&throttle->until, &slot, &due) &&
-	       due <= throttle->worker->now_ms) {
-		expiry_clear(&throttle->until, slot);
-		pause_slot(throttle, slot, false);
-	}
+	       due <= throttle->loop->now_ms)
+		resume(throttle, slot);
 	arm(throttle);
 }
 
-struct throttle *throttle_new(struct worker *worker, size_t slots)
+struct throttle *throttle_new(struct loop *loop, size_t slots, throttle_pause_fn *pause,
+			      void *arg)
 {
 	struct throttle *throttle = calloc(1, sizeof(*throttle));
 
 	if (throttle == NULL)
 		return NULL;
-	throttle->worker = worker;
+	throttle->loop = loop;
+	throttle->pause = pause;
+	throttle->arg = arg;
 	if (!expiry_init(&throttle->until, slots) ||
-	    event_assign(&throttle->timer, worker->base, -1, 0, timer_due, throttle) !=
-		    0) {
+	    event_assign(&throttle->timer, loop->base, -1, 0, timer_due, throttle) != 0) {
 		expiry_release(&throttle->until);
 		free(throttle);
 		return NULL;
@@ -86,16 +82,17 @@ void throttle_free(struct throttle *throttle)
 
 void throttle_slot(struct throttle *throttle, uint32_t slot, uint32_t wait_ms)
 {
-	expiry_set(&throttle->until, slot, throttle->worker->now_ms + wait_ms);
-	pause_slot(throttle, slot, true);
+	assert(slot < throttle->until.size && wait_ms > 0);
+	expiry_set(&throttle->until, slot, throttle->loop->now_ms + wait_ms);
+	throttle->pause(throttle->arg, slot, true);
 	arm(throttle);
 }
 
 void throttle_forget(struct throttle *throttle, uint32_t slot)
 {
+	assert(slot < throttle->until.size);
 	if (throttle->until.places[slot] == 0)
 		return;
-	expiry_clear(&throttle->until, slot);
-	pause_slot(throttle, slot, false);
+	resume(throttle, slot);
 	arm(throttle);
 }

@@ -1,83 +1,76 @@
 /*
- * worker.c - a worker's life, and what its core asks of the world (core/edge.h).
+ * worker.c - a worker's life, what its core asks of the world (core/edge.h), and what its two
+ * sides hand to each other (delivery.h).
  */
 #include "relay/worker.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "base/log.h"
+#include <event2/event.h>
+
 #include "base/udp_batch.h"
 #include "relay/core/ids.h"
 #include "relay/core/revocation.h"
 #include "relay/front/clients.h"
 #include "relay/front/fronts.h"
-#include "relay/front/listener.h"
 #include "relay/front/stream.h"
+#include "relay/front/tcp.h"
+#include "relay/front/udp.h"
 #include "relay/ops/record.h"
-#include "relay/ops/record_writer.h"
 #include "relay/ops/records.h"
+#include "relay/peer/relay_tcp.h"
+#include "relay/peer/relay_udp.h"
+#include "relay/rates.h"
 #include "relay/throttle.h"
-
-void worker_tick(struct worker *worker)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	worker->now_ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-	clock_gettime(CLOCK_REALTIME_COARSE, &ts);
-	worker->unix_s = ts.tv_sec;
-}
 
 static int edge_open(void *self, uint32_t slot, const struct endpoint *local)
 {
 	struct worker *worker = self;
 
-	return relay_udp_open(worker->relay_sockets, slot, local);
+	return relay_udp_open(worker->relay_udp, slot, local);
 }
 
 static void edge_close(void *self, uint32_t slot, uint8_t family)
 {
 	struct worker *worker = self;
 
-	relay_udp_close(worker->relay_sockets, slot, family);
+	relay_udp_close(worker->relay_udp, slot, family);
 }
 
 static int edge_listen(void *self, uint32_t slot, const struct endpoint *local)
 {
 	struct worker *worker = self;
 
-	return relay_tcp_listen(worker->tcp_relays, slot, local);
+	return relay_tcp_listen(worker->relay_tcp, slot, local);
 }
 
 static void edge_unlisten(void *self, uint32_t slot)
 {
 	struct worker *worker = self;
 
-	relay_tcp_unlisten(worker->tcp_relays, slot);
+	relay_tcp_unlisten(worker->relay_tcp, slot);
 }
 
 static void edge_permitted(void *self, uint32_t slot)
 {
 	struct worker *worker = self;
 
-	relay_tcp_permitted(worker->tcp_relays, slot);
+	relay_tcp_permitted(worker->relay_tcp, slot);
 }
 
 static void edge_ended(void *self, const struct allocation *al)
 {
 	struct worker *worker = self;
-	struct record record = record_of(&worker->turn, al, worker->now_ms);
+	struct record record = record_of(&worker->turn, al, worker->loop.now_ms);
 
 	throttle_forget(worker->throttle, al->slot);
 	record.is_logged = worker->settings->records;
-	if (worker->relay->records != NULL)
-		records_add(worker->relay->records, &record);
+	records_add(worker->records, &record);
 }
 
 /*
@@ -111,7 +104,7 @@ static void edge_random(void *self, void *buf, size_t len)
 
 void worker_expire(struct worker *worker)
 {
-	uint64_t next = dispatch_expire(&worker->turn, worker->now_ms);
+	uint64_t next = dispatch_expire(&worker->turn, worker->loop.now_ms);
 
 	if (next == worker->expiry_armed_ms)
 		return;
@@ -120,14 +113,8 @@ void worker_expire(struct worker *worker)
 		event_del(&worker->expiry);
 		return;
 	}
-	uint64_t wait_ms = next > worker->now_ms ? next - worker->now_ms : 0;
 	/* The coarse clock may lag by a tick; one more millisecond spares a second wake-up. */
-	wait_ms += 1;
-	struct timeval tv = {
-		.tv_sec = (time_t)(wait_ms / 1000),
-		.tv_usec = (suseconds_t)(wait_ms % 1000 * 1000),
-	};
-	event_add(&worker->expiry, &tv);
+	loop_arm(&worker->loop, &worker->expiry, next + 1);
 }
 
 static void expiry_due(evutil_socket_t fd, short events, void *arg)
@@ -137,7 +124,7 @@ static void expiry_due(evutil_socket_t fd, short events, void *arg)
 	struct worker *worker = arg;
 
 	worker->expiry_armed_ms = UINT64_MAX;
-	worker_tick(worker);
+	loop_turn(&worker->loop);
 	worker_expire(worker);
 }
 
@@ -157,112 +144,138 @@ static void sample_rates(evutil_socket_t fd, short events, void *arg)
 	(void)events;
 	struct worker *worker = arg;
 
-	worker_tick(worker);
+	loop_turn(&worker->loop);
 	uint32_t wait_ms = rates_sample(worker->rates, worker->turn.table,
 					relayed_packets(&worker->turn.counters),
-					worker->now_ms);
-	const struct timeval tv = {
-		.tv_sec = wait_ms / 1000,
-		.tv_usec = (suseconds_t)(wait_ms % 1000 * 1000),
-	};
-	event_add(&worker->sampler, &tv);
+					worker->loop.now_ms);
+	loop_arm(&worker->loop, &worker->sampler, worker->loop.now_ms + wait_ms);
 }
 
-void worker_to_client(struct worker *worker, const struct forward *forward, uint8_t *room)
+static struct stream *client_of(struct worker *worker, const struct allocation *al)
 {
-	const struct allocation *al = allocation_at(worker->turn.table, forward->slot);
+	return stream_find(worker->clients, &al->tuple);
+}
 
+static void to_udp_client(struct worker *worker, const struct allocation *al,
+			  const struct forward *forward, uint8_t *room)
+{
+	struct udp_datagram datagram = {
+		.header = {forward->header, forward->header_len},
+		.payload = forward->payload,
+		.padding_len = forward->padding_len,
+	};
+
+	if (room != NULL) {
+		memcpy(room - forward->header_len, forward->header, forward->header_len);
+		memset(room + forward->payload.len, 0, forward->padding_len);
+		datagram = (struct udp_datagram){
+			.payload = {room - forward->header_len,
+				    forward->header_len + forward->payload.len +
+					    forward->padding_len},
+		};
+	}
+	udp_front_relay(worker->udp_fronts, al->tuple.front, &al->tuple.client,
+			&datagram);
+}
+
+static void to_client(void *self, const struct forward *forward, uint8_t *room)
+{
+	struct worker *worker = self;
+	const struct allocation *al = allocation_at(worker->turn.table, forward->slot);
+	struct stream *stream;
+
+	assert(al != NULL && forward->kind == FORWARD_TO_CLIENT);
 	if (forward->wait_ms > 0)
 		throttle_slot(worker->throttle, forward->slot, forward->wait_ms);
 	if (al->transport == TRANSPORT_UDP) {
-		struct udp_datagram datagram = {
-			.header = {forward->header, forward->header_len},
-			.payload = forward->payload,
-			.padding_len = forward->padding_len,
-		};
-		if (room != NULL) {
-			memcpy(room - forward->header_len, forward->header,
-			       forward->header_len);
-			memset(room + forward->payload.len, 0, forward->padding_len);
-			datagram = (struct udp_datagram){
-				.payload = {room - forward->header_len,
-					    forward->header_len + forward->payload.len +
-						    forward->padding_len},
-			};
-		}
-		udp_front_relay(worker->udp, al->tuple.front, &al->tuple.client,
-				&datagram);
+		to_udp_client(worker, al, forward, room);
 		return;
 	}
-	struct stream *stream = clients_find(worker->clients, &al->tuple);
+	stream = client_of(worker, al);
 	if (stream == NULL)
 		counter_add(&worker->turn.counters.drops[DROP_CLIENT_GONE], 1);
 	else
 		stream_send_forward(stream, forward, room);
 }
 
-void worker_flush_clients(struct worker *worker)
+static void flush_clients(void *self)
 {
-	udp_fronts_flush(worker->udp);
+	struct worker *worker = self;
+
+	udp_fronts_flush(worker->udp_fronts);
 }
 
-void worker_to_peer(struct worker *worker, const struct forward *forward)
+static void to_peer(void *self, const struct forward *forward)
 {
+	struct worker *worker = self;
 	const struct allocation *al = allocation_at(worker->turn.table, forward->slot);
 
+	assert(al != NULL && forward->kind == FORWARD_TO_PEER);
 	if (al->relay_transport == TRANSPORT_TCP)
-		relay_tcp_send(worker->tcp_relays, forward);
+		relay_tcp_send(worker->relay_tcp, forward);
 	else
-		relay_udp_send(worker->relay_sockets, forward);
+		relay_udp_send(worker->relay_udp, forward);
 	if (forward->wait_ms > 0)
 		throttle_slot(worker->throttle, forward->slot, forward->wait_ms);
 }
 
-/* NULL: it is closing, and its allocation about to end. */
-static struct stream *client_of(struct worker *worker, uint32_t slot)
+static void flush_peers(void *self)
 {
-	const struct allocation *al = allocation_at(worker->turn.table, slot);
+	struct worker *worker = self;
 
-	return clients_find(worker->clients, &al->tuple);
+	relay_udp_flush(worker->relay_udp);
 }
 
-bool worker_client_takes(struct worker *worker, uint32_t slot, size_t len)
+/* A client whose stream is closing takes everything: its allocation is about to end. */
+static bool client_takes(void *self, uint32_t slot, size_t len)
 {
-	struct stream *stream = client_of(worker, slot);
+	struct worker *worker = self;
+	struct stream *stream =
+		client_of(worker, allocation_at(worker->turn.table, slot));
 
 	return stream == NULL || stream_takes(stream, len);
 }
 
-void worker_client_wait(struct worker *worker, uint32_t slot, bool wait)
+static void client_wait(void *self, uint32_t slot, bool wait)
 {
-	struct stream *stream = client_of(worker, slot);
+	struct worker *worker = self;
+	struct stream *stream =
+		client_of(worker, allocation_at(worker->turn.table, slot));
 
 	if (stream != NULL)
 		stream_pause(stream, STREAM_PAUSE_PEERS, wait);
 }
 
-void worker_client_throttle(struct worker *worker, uint32_t slot, bool throttle)
+static void client_ready(void *self, const struct five_tuple *client)
 {
+	struct worker *worker = self;
+	const struct allocation *al = allocation_find(worker->turn.table, client);
+
+	if (al != NULL)
+		relay_tcp_client_ready(worker->relay_tcp, al->slot);
+}
+
+static void expire(void *self)
+{
+	worker_expire(self);
+}
+
+/* For want of bandwidth: the client of that slot, if it is a stream, and its TCP peers. */
+static void pause_streams(void *arg, uint32_t slot, bool pause)
+{
+	struct worker *worker = arg;
 	const struct allocation *al = allocation_at(worker->turn.table, slot);
 	struct stream *stream = NULL;
 
 	if (transport_is_stream(al->transport))
-		stream = clients_find(worker->clients, &al->tuple);
+		stream = client_of(worker, al);
 	if (stream != NULL)
-		stream_pause(stream, STREAM_PAUSE_BANDWIDTH, throttle);
+		stream_pause(stream, STREAM_PAUSE_BANDWIDTH, pause);
+	relay_tcp_throttle(worker->relay_tcp, slot, pause);
 }
 
-void worker_client_ready(struct worker *worker, const struct five_tuple *tuple)
+static size_t slots_wanted(const struct config *config)
 {
-	const struct allocation *al = allocation_find(worker->turn.table, tuple);
-
-	if (al != NULL)
-		relay_tcp_client_ready(worker->tcp_relays, al->slot);
-}
-
-static size_t slots_wanted(const struct relay *relay)
-{
-	const struct config *config = relay->config;
 	size_t ports = (size_t)(config->relay.last - config->relay.first + 1) *
 		       config->sides[SIDE_OUTSIDE].address_count;
 	size_t limit = config->fixed_limits.allocations_total;
@@ -273,32 +286,8 @@ static size_t slots_wanted(const struct relay *relay)
 	return limit < SLOTS_MAX ? limit : SLOTS_MAX;
 }
 
-/* One thread's own, so without locks. */
-static struct event_base *make_base(void)
+static void join(struct worker *worker)
 {
-	struct event_config *config = event_config_new();
-	struct event_base *base;
-
-	if (config == NULL)
-		return NULL;
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	base = event_base_new_with_config(config);
-	event_config_free(config);
-	return base;
-}
-
-struct worker *worker_new(struct relay *relay, unsigned number, struct settings *settings,
-			  char *error, size_t error_size)
-{
-	struct worker *worker = calloc(1, sizeof(*worker));
-	if (worker == NULL)
-		goto fail;
-
-	const struct config *config = relay->config;
-	size_t slots = slots_wanted(relay);
-	worker->relay = relay;
-	worker->settings = settings;
-	worker->expiry_armed_ms = UINT64_MAX;
 	worker->edge = (struct edge){
 		.self = worker,
 		.relay_open = edge_open,
@@ -309,34 +298,70 @@ struct worker *worker_new(struct relay *relay, unsigned number, struct settings 
 		.allocation_ended = edge_ended,
 		.random = edge_random,
 	};
-	worker->turn.shared = &relay->shared;
-	worker->turn.settings = &settings->turn;
+	worker->delivery = (struct delivery){
+		.loop = &worker->loop,
+		.turn = &worker->turn,
+		.settings = worker->settings,
+		.trace = &worker->trace,
+		.reply = worker->reply,
+		.self = worker,
+		.to_peer = to_peer,
+		.flush_peers = flush_peers,
+		.to_client = to_client,
+		.flush_clients = flush_clients,
+		.client_takes = client_takes,
+		.client_wait = client_wait,
+		.client_ready = client_ready,
+		.expire = expire,
+	};
+	worker->turn.settings = &worker->settings->turn;
 	worker->turn.edge = &worker->edge;
-	worker->turn.worker = (uint16_t)number;
-	worker_tick(worker);
+}
 
-	worker->base = make_base();
-	if (worker->base == NULL)
-		goto fail;
+/* False if out of memory. */
+static bool make_parts(struct worker *worker, const struct config *config)
+{
+	struct delivery *delivery = &worker->delivery;
+	size_t slots = slots_wanted(config);
 
 	worker->turn.table = allocation_table_new(slots, config->fixed_limits.permissions,
 						  config->fixed_limits.channels,
-						  &relay->shared.hash_key);
-	worker->relay_sockets = relay_udp_new(worker, slots);
-	worker->tcp_relays = relay_tcp_new(worker, slots);
-	worker->throttle = throttle_new(worker, slots);
-	worker->clients = clients_new(worker);
-	worker->udp = udp_fronts_new(worker);
-	worker->listeners = listeners_new(worker);
-	worker->inbox = handoff_new(worker->base, worker);
+						  &worker->turn.shared->hash_key);
+	worker->relay_udp = relay_udp_new(delivery, slots);
+	worker->relay_tcp = relay_tcp_new(delivery, slots);
+	worker->throttle = throttle_new(&worker->loop, slots, pause_streams, worker);
+	worker->clients = clients_new(delivery, stream_end);
+	worker->udp_fronts = udp_fronts_new(delivery);
 	worker->rates = rates_new(slots);
-	if (worker->turn.table == NULL || worker->rates == NULL ||
-	    worker->relay_sockets == NULL || worker->tcp_relays == NULL ||
-	    worker->throttle == NULL || worker->clients == NULL || worker->udp == NULL ||
-	    worker->listeners == NULL || worker->inbox == NULL ||
-	    event_assign(&worker->expiry, worker->base, -1, 0, expiry_due, worker) != 0 ||
-	    event_assign(&worker->sampler, worker->base, -1, 0, sample_rates, worker) !=
-		    0)
+	if (worker->clients != NULL)
+		worker->tcp_fronts = tcp_fronts_new(worker->clients);
+	return worker->turn.table != NULL && worker->rates != NULL &&
+	       worker->relay_udp != NULL && worker->relay_tcp != NULL &&
+	       worker->throttle != NULL && worker->udp_fronts != NULL &&
+	       worker->tcp_fronts != NULL;
+}
+
+struct worker *worker_new(const struct worker_common *common, unsigned number,
+			  struct settings *settings, char *error, size_t error_size)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+	if (worker == NULL)
+		goto fail;
+
+	worker->turn.shared = common->shared;
+	worker->turn.worker = (uint16_t)number;
+	worker->records = common->records;
+	worker->settings = settings;
+	worker->expiry_armed_ms = UINT64_MAX;
+	join(worker);
+	if (!loop_init(&worker->loop))
+		goto fail;
+	worker->inbox = inbox_new(worker->loop.base);
+	if (worker->inbox == NULL || !make_parts(worker, common->config) ||
+	    event_assign(&worker->expiry, worker->loop.base, -1, 0, expiry_due, worker) !=
+		    0 ||
+	    event_assign(&worker->sampler, worker->loop.base, -1, 0, sample_rates,
+			 worker) != 0)
 		goto fail;
 	sample_rates(-1, 0, worker); /* and from now on it calls itself */
 	return worker;
@@ -350,8 +375,8 @@ fail:
 
 static void close_front(struct worker *worker, uint16_t front)
 {
-	udp_front_close(worker->udp, front);
-	listener_close(worker->listeners, front);
+	udp_front_close(worker->udp_fronts, front);
+	tcp_front_close(worker->tcp_fronts, front);
 }
 
 static bool open_front(struct worker *worker, struct front_sockets *sockets,
@@ -360,19 +385,19 @@ static bool open_front(struct worker *worker, struct front_sockets *sockets,
 	int *udp = &sockets->udp[front], *tcp = &sockets->tcp[front];
 
 	if (*udp >= 0) {
-		if (!udp_front_open(worker->udp, front, *udp))
+		if (!udp_front_open(worker->udp_fronts, front, *udp))
 			return false;
 		*udp = -1;
 	}
 	if (*tcp >= 0) {
-		if (!listener_open(worker->listeners, front, *tcp))
+		if (!tcp_front_open(worker->tcp_fronts, front, *tcp))
 			return false;
 		*tcp = -1;
 	}
 	return true;
 }
 
-bool worker_adopt(struct worker *worker, struct front_sockets *sockets)
+bool worker_open_fronts(struct worker *worker, struct front_sockets *sockets)
 {
 	bool opened[FRONTS_MAX];
 
@@ -389,48 +414,16 @@ bool worker_adopt(struct worker *worker, struct front_sockets *sockets)
 	return true;
 }
 
-struct opening {
-	struct front_sockets *sockets;
-	bool ok;
-};
-
-static void open_fronts(struct worker *worker, void *arg)
+void worker_retire_fronts(struct worker *worker, const bool fronts[FRONTS_MAX])
 {
-	struct opening *opening = arg;
-
-	opening->ok = worker_adopt(worker, opening->sockets);
-}
-
-bool worker_open_fronts(struct worker *worker, struct front_sockets *sockets)
-{
-	struct opening opening = {.sockets = sockets};
-
-	return handoff_call(worker->inbox, open_fronts, &opening) && opening.ok;
-}
-
-struct some_fronts {
-	const bool *fronts;
-};
-
-static void retire_fronts(struct worker *worker, void *arg)
-{
-	const bool *fronts = ((struct some_fronts *)arg)->fronts;
-
 	for (uint16_t i = 0; i < FRONTS_MAX; i++) {
 		if (fronts[i])
-			listener_close(worker->listeners, i);
+			tcp_front_close(worker->tcp_fronts, i);
 	}
 }
 
-void worker_retire_fronts(struct worker *worker, const bool fronts[FRONTS_MAX])
+void worker_close_fronts(struct worker *worker, const bool fronts[FRONTS_MAX])
 {
-	handoff_call(worker->inbox, retire_fronts, &(struct some_fronts){fronts});
-}
-
-static void close_fronts(struct worker *worker, void *arg)
-{
-	const bool *fronts = ((struct some_fronts *)arg)->fronts;
-
 	struct allocation *al;
 
 	for (uint32_t slot = 0;
@@ -438,30 +431,22 @@ static void close_fronts(struct worker *worker, void *arg)
 		slot = al->slot + 1;
 		if (fronts[al->tuple.front])
 			allocation_delete(&worker->turn, al, END_SHUTDOWN,
-					  worker->now_ms);
+					  worker->loop.now_ms);
 	}
 	clients_end(worker->clients, fronts);
 	for (uint16_t i = 0; i < FRONTS_MAX; i++) {
-		if (fronts[i])
-			close_front(worker, i);
+		if (!fronts[i])
+			continue;
+		assert(worker->turn.front_allocations[i] == 0);
+		close_front(worker, i);
 	}
-}
-
-void worker_close_fronts(struct worker *worker, const bool fronts[FRONTS_MAX])
-{
-	handoff_call(worker->inbox, close_fronts, &(struct some_fronts){fronts});
-}
-
-uint32_t worker_front_allocations(const struct worker *worker, size_t front)
-{
-	return __atomic_load_n(&worker->turn.front_allocations[front], __ATOMIC_RELAXED);
 }
 
 static void *run(void *arg)
 {
 	struct worker *worker = arg;
 
-	event_base_loop(worker->base, EVLOOP_NO_EXIT_ON_EMPTY);
+	loop_run(&worker->loop);
 	return NULL;
 }
 
@@ -474,80 +459,76 @@ int worker_start(struct worker *worker)
 		return error;
 	snprintf(name, sizeof(name), "worker-%u", worker->turn.worker);
 	pthread_setname_np(worker->thread, name);
-	worker->running = true;
+	worker->is_running = true;
 	return 0;
 }
 
 void worker_end_all(struct worker *worker, enum end_reason reason)
 {
-	struct record_writer *writer = worker->relay->record_writer;
 	struct allocation *al;
 	unsigned ended = 0;
+	bool wait = true;
 
 	for (uint32_t slot = 0; (al = allocation_next(worker->turn.table, slot)) != NULL;
 	     slot = al->slot + 1) {
-		allocation_delete(&worker->turn, al, reason, worker->now_ms);
-		if (++ended % RECORD_WRITER_PAUSE == 0 && !record_writer_catch_up(writer))
-			writer = NULL;
+		allocation_delete(&worker->turn, al, reason, worker->loop.now_ms);
+		if (++ended % RECORDS_PAUSE == 0 && wait)
+			wait = records_catch_up(worker->records);
 	}
 	worker_expire(worker);
 }
 
-static void stop(struct worker *worker, void *arg)
+static void stop(void *arg)
 {
-	(void)arg;
+	struct worker *worker = arg;
+
+	loop_turn(&worker->loop);
 	worker_end_all(worker, END_SHUTDOWN);
-	event_base_loopbreak(worker->base);
+	loop_end(&worker->loop);
 }
 
 void worker_stop(struct worker *worker)
 {
-	if (!worker->running)
+	if (!worker->is_running)
 		return;
-	handoff_post(worker->inbox, stop, NULL);
+	inbox_post(worker->inbox, stop, worker);
 	pthread_join(worker->thread, NULL);
-	worker->running = false;
+	worker->is_running = false;
 }
 
 void worker_free(struct worker *worker)
 {
 	if (worker == NULL)
 		return;
-	listeners_free(worker->listeners);
+	assert(!worker->is_running);
+	tcp_fronts_free(worker->tcp_fronts);
 	clients_free(worker->clients);
-	udp_fronts_free(worker->udp);
-	handoff_free(worker->inbox);
+	udp_fronts_free(worker->udp_fronts);
+	inbox_free(worker->inbox);
 	heartbeat_stop(&worker->heartbeat);
 	allocation_table_free(worker->turn.table);
-	relay_udp_free(worker->relay_sockets);
+	relay_udp_free(worker->relay_udp);
 	throttle_free(worker->throttle);
-	relay_tcp_free(worker->tcp_relays);
+	relay_tcp_free(worker->relay_tcp);
 	if (worker->expiry.ev_base != NULL)
 		event_del(&worker->expiry);
 	if (worker->sampler.ev_base != NULL)
 		event_del(&worker->sampler);
 	rates_free(worker->rates);
-	if (worker->base != NULL)
-		event_base_free(worker->base);
+	loop_release(&worker->loop);
 	settings_unref(worker->settings);
 	free(worker);
 }
 
-static void take_settings(struct worker *worker, void *arg)
+void worker_use(struct worker *worker, struct settings *settings)
 {
 	struct settings *old = worker->settings;
 
-	worker->settings = arg;
-	worker->turn.settings = &worker->settings->turn;
-	worker_tick(worker);
-	revocation_apply(&worker->turn, &old->turn, worker->now_ms, worker->unix_s);
+	worker->settings = settings;
+	worker->delivery.settings = settings;
+	worker->turn.settings = &settings->turn;
+	revocation_apply(&worker->turn, &old->turn, worker->loop.now_ms,
+			 worker->loop.unix_s);
 	worker_expire(worker);
 	settings_unref(old);
-}
-
-void worker_publish(struct worker *worker, struct settings *settings)
-{
-	settings_ref(settings);
-	if (!handoff_call(worker->inbox, take_settings, settings))
-		settings_unref(settings);
 }

@@ -4,27 +4,31 @@
  */
 #include "relay/front/clients.h"
 
-#include <stdint.h>
+#include <assert.h>
 #include <stdlib.h>
 
 #include "relay/core/limiter.h"
 #include "relay/core/quota.h"
-#include "relay/front/stream.h"
-#include "relay/worker.h"
+#include "relay/core/turn.h"
+#include "relay/delivery.h"
+#include "relay/reload/settings.h"
 
 enum { BUCKETS = 1 << 14 };
 
+LIST_HEAD(client_list, client);
+
 struct clients {
-	struct worker *worker;
+	struct delivery *delivery;
+	void (*end)(struct client *client);
 	size_t admitted, unauthenticated;
-	struct stream *buckets[BUCKETS];
+	struct client_list buckets[BUCKETS];
 	uint8_t buffer[CLIENTS_BUFFER];
 	uint8_t message[CLIENTS_MESSAGE];
 };
 
-static struct stream **bucket(struct clients *clients, const struct five_tuple *tuple)
+static struct client_list *bucket(struct clients *clients, const struct five_tuple *tuple)
 {
-	const struct siphash_key *key = &clients->worker->turn.shared->hash_key;
+	const struct siphash_key *key = &clients->delivery->turn->shared->hash_key;
 
 	return &clients->buckets[five_tuple_hash(tuple, key) % BUCKETS];
 }
@@ -33,7 +37,8 @@ static uint64_t prefix_owner(struct clients *clients, const struct ip_addr *clie
 {
 	struct ip_addr prefix = source_prefix(client);
 
-	return siphash(&clients->worker->turn.shared->hash_key, &prefix, sizeof(prefix));
+	return siphash(&clients->delivery->turn->shared->hash_key, &prefix,
+		       sizeof(prefix));
 }
 
 /*
@@ -42,16 +47,19 @@ static uint64_t prefix_owner(struct clients *clients, const struct ip_addr *clie
  */
 static struct quota *half_open(const struct clients *clients)
 {
-	return clients->worker->turn.shared->half_open;
+	return clients->delivery->turn->shared->half_open;
 }
 
-struct clients *clients_new(struct worker *worker)
+struct clients *clients_new(struct delivery *delivery, void (*end)(struct client *client))
 {
 	struct clients *clients = calloc(1, sizeof(*clients));
 	if (clients == NULL)
 		return NULL;
 
-	clients->worker = worker;
+	clients->delivery = delivery;
+	clients->end = end;
+	for (size_t i = 0; i < BUCKETS; i++)
+		LIST_INIT(&clients->buckets[i]);
 	return clients;
 }
 
@@ -60,15 +68,21 @@ void clients_free(struct clients *clients)
 	if (clients == NULL)
 		return;
 	for (size_t i = 0; i < BUCKETS; i++) {
-		while (clients->buckets[i] != NULL)
-			stream_free(clients->buckets[i]);
+		while (!LIST_EMPTY(&clients->buckets[i]))
+			clients->end(LIST_FIRST(&clients->buckets[i]));
 	}
+	assert(clients->admitted == 0 && clients->unauthenticated == 0);
 	free(clients);
+}
+
+struct delivery *clients_delivery(struct clients *clients)
+{
+	return clients->delivery;
 }
 
 bool clients_admit(struct clients *clients, const struct ip_addr *client)
 {
-	const struct settings *settings = clients->worker->settings;
+	const struct settings *settings = clients->delivery->settings;
 
 	if (clients->admitted >= settings->stream.connections ||
 	    clients->unauthenticated >= settings->stream.unauthenticated ||
@@ -82,54 +96,49 @@ bool clients_admit(struct clients *clients, const struct ip_addr *client)
 
 void clients_discharge(struct clients *clients, const struct ip_addr *client)
 {
+	assert(clients->unauthenticated > 0);
 	clients->unauthenticated--;
 	quota_release(half_open(clients), prefix_owner(clients, client));
 }
 
 void clients_leave(struct clients *clients)
 {
+	assert(clients->admitted > clients->unauthenticated);
 	clients->admitted--;
 }
 
-void clients_add(struct clients *clients, struct stream *stream)
+void clients_add(struct clients *clients, struct client *client)
 {
-	struct stream **head = bucket(clients, stream_tuple(stream));
-
-	stream_set_chain(stream, *head);
-	*head = stream;
+	assert(client->tuple.front < FRONTS_MAX);
+	LIST_INSERT_HEAD(bucket(clients, &client->tuple), client, link);
 }
 
-void clients_remove(struct clients *clients, struct stream *stream)
+void clients_remove(struct client *client)
 {
-	struct stream **link = bucket(clients, stream_tuple(stream));
-	struct stream *before = NULL;
-
-	for (struct stream *s = *link; s != stream; s = stream_chain(s))
-		before = s;
-	if (before == NULL)
-		*link = stream_chain(stream);
-	else
-		stream_set_chain(before, stream_chain(stream));
+	LIST_REMOVE(client, link);
 }
 
-struct stream *clients_find(struct clients *clients, const struct five_tuple *tuple)
+struct client *clients_find(struct clients *clients, const struct five_tuple *tuple)
 {
-	struct stream *stream = *bucket(clients, tuple);
+	struct client *client;
 
-	while (stream != NULL && !five_tuple_equal(stream_tuple(stream), tuple))
-		stream = stream_chain(stream);
-	return stream;
+	LIST_FOREACH(client, bucket(clients, tuple), link)
+	{
+		if (five_tuple_equal(&client->tuple, tuple))
+			break;
+	}
+	return client;
 }
 
 void clients_end(struct clients *clients, const bool fronts[FRONTS_MAX])
 {
 	for (size_t i = 0; i < BUCKETS; i++) {
-		struct stream *next, *stream = clients->buckets[i];
+		struct client *next, *client = LIST_FIRST(&clients->buckets[i]);
 
-		for (; stream != NULL; stream = next) {
-			next = stream_chain(stream);
-			if (fronts[stream_tuple(stream)->front])
-				stream_free(stream);
+		for (; client != NULL; client = next) {
+			next = LIST_NEXT(client, link);
+			if (fronts[client->tuple.front])
+				clients->end(client);
 		}
 	}
 }

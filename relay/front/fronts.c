@@ -12,7 +12,7 @@
 
 #include "base/config/explain.h"
 #include "base/sockaddr.h"
-#include "relay/front/listener.h"
+#include "relay/front/tcp.h"
 #include "relay/front/udp.h"
 
 /*
@@ -42,7 +42,7 @@ static int probe(const struct front *front)
 
 static int bind_one(const struct front *front)
 {
-	return transport_is_stream(front->transport) ? listener_bind(&front->local)
+	return transport_is_stream(front->transport) ? tcp_front_bind(&front->local)
 						     : udp_front_bind(&front->local);
 }
 

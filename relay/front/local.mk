@@ -2,10 +2,10 @@
 relay_front_sources = \
 	relay/front/clients.c relay/front/clients.h \
 	relay/front/fronts.c relay/front/fronts.h \
-	relay/front/listener.c relay/front/listener.h \
 	relay/front/stream.c relay/front/stream.h \
 	relay/front/stream_io.c relay/front/stream_io.h \
 	relay/front/stream_times.c relay/front/stream_times.h \
+	relay/front/tcp.c relay/front/tcp.h \
 	relay/front/tls.c relay/front/tls.h \
 	relay/front/trace.c relay/front/trace.h \
 	relay/front/udp.c relay/front/udp.h

@@ -12,11 +12,15 @@
 #include <unistd.h>
 
 #include "relay/core/channel.h"
+#include "relay/core/turn.h"
+#include "relay/delivery.h"
+#include "relay/dialect/dispatch.h"
 #include "relay/front/clients.h"
 #include "relay/front/stream_io.h"
 #include "relay/front/stream_times.h"
 #include "relay/front/trace.h"
-#include "relay/worker.h"
+#include "relay/loop.h"
+#include "relay/reload/settings.h"
 #include "stun/chandata.h"
 #include "stun/framing.h"
 #include "stun/ms_registry.h"
@@ -29,12 +33,13 @@ enum {
 	FRAME_HEAD = MS_FRAME_HEADER_LEN + MS_MSG_MIN,
 	LARGE = 4096,       /* frames that are not moved when more of them arrives */
 	READS_PER_TURN = 4, /* then others have their turn */
+	COARSE_MS = 20,     /* the coarse clock may be a tick behind a timer */
 };
 
 struct stream {
-	struct worker *worker;
-	struct stream *chain;
-	struct five_tuple tuple; /* front: the TLS one once that is known */
+	struct client client; /* its front is the TLS one once that is known */
+	struct clients *clients;
+	struct delivery *delivery;
 	enum stream_state state;
 	bool authenticated;
 	bool ms;        /* MS framing; decided by the first bytes, like all of the next */
@@ -53,72 +58,77 @@ struct stream {
 	struct stream_times times;
 };
 
-const struct five_tuple *stream_tuple(const struct stream *stream)
+static struct stream *stream_of(struct client *client)
 {
-	return &stream->tuple;
+	return (struct stream *)((char *)client - offsetof(struct stream, client));
 }
 
-struct stream *stream_chain(const struct stream *stream)
+struct stream *stream_find(struct clients *clients, const struct five_tuple *tuple)
 {
-	return stream->chain;
+	struct client *client = clients_find(clients, tuple);
+
+	return client != NULL ? stream_of(client) : NULL;
 }
 
-void stream_set_chain(struct stream *stream, struct stream *next)
+static uint64_t now_ms(const struct stream *stream)
 {
-	stream->chain = next;
+	return stream->delivery->loop->now_ms;
 }
 
-void stream_free(struct stream *stream)
+static void stream_free(struct stream *stream)
 {
-	struct worker *worker = stream->worker;
-
-	clients_remove(worker->clients, stream);
+	clients_remove(&stream->client);
 	if (!stream->authenticated)
-		clients_discharge(worker->clients, &stream->tuple.client.ip);
-	clients_leave(worker->clients);
+		clients_discharge(stream->clients, &stream->client.tuple.client.ip);
+	clients_leave(stream->clients);
 	stream_times_end(&stream->times);
 	event_del(&stream->writable);
 	event_del(&stream->readable);
 	stream_io_close(&stream->io);
-	counter_add(&worker->turn.counters.connections_closed, 1);
+	counter_add(&stream->delivery->turn->counters.connections_closed, 1);
 	free(stream->partial.data);
 	free(stream);
 }
 
-/* The client is gone for good: its 5-tuple cannot come back (T-213). */
+void stream_end(struct client *client)
+{
+	stream_free(stream_of(client));
+}
+
+/* The client is gone for good: its 5-tuple cannot come back, so its allocation ends, too. */
 static void end(struct stream *stream)
 {
-	struct worker *worker = stream->worker;
+	struct delivery *delivery = stream->delivery;
 
-	dispatch_client_gone(&worker->turn, &stream->tuple, worker->now_ms);
+	dispatch_client_gone(delivery->turn, &stream->client.tuple, now_ms(stream));
 	stream_free(stream);
 }
 
 /* An allocation is looked for only where it matters. */
 static uint64_t deadline(const struct stream *stream)
 {
-	const struct worker *worker = stream->worker;
+	const struct delivery *delivery = stream->delivery;
 	const struct stream_waits waits = {
 		.state = stream->state,
 		.authenticated = stream->authenticated,
 		.paused = stream->paused,
 		.has_allocation = stream->state == STREAM_OPEN &&
-				  allocation_find(worker->turn.table, &stream->tuple) !=
-					  NULL,
+				  allocation_find(delivery->turn->table,
+						  &stream->client.tuple) != NULL,
 	};
 
-	return stream_times_deadline(&stream->times, &waits, worker->settings);
+	return stream_times_deadline(&stream->times, &waits, delivery->settings);
 }
 
 static void arm(struct stream *stream)
 {
-	stream_times_arm(&stream->times, deadline(stream), stream->worker->now_ms);
+	stream_times_arm(&stream->times, stream->delivery->loop, deadline(stream));
 }
 
 static void enter(struct stream *stream, enum stream_state state)
 {
 	stream->state = state;
-	stream_times_rearm(&stream->times, deadline(stream), stream->worker->now_ms);
+	stream_times_rearm(&stream->times, stream->delivery->loop, deadline(stream));
 }
 
 static void timer_due(evutil_socket_t fd, short events, void *arg)
@@ -126,15 +136,14 @@ static void timer_due(evutil_socket_t fd, short events, void *arg)
 	(void)fd;
 	(void)events;
 	struct stream *stream = arg;
-	struct worker *worker = stream->worker;
+	struct delivery *delivery = stream->delivery;
 
-	worker_tick(worker);
-	/* The coarse clock may be a tick behind the timer. */
-	if (deadline(stream) <= worker->now_ms + 20) {
-		counter_add(&worker->turn.counters.connections_timed_out, 1);
+	loop_turn(delivery->loop);
+	if (deadline(stream) <= now_ms(stream) + COARSE_MS) {
+		counter_add(&delivery->turn->counters.connections_timed_out, 1);
 		end(stream);
 	} else {
-		stream_times_rearm(&stream->times, deadline(stream), worker->now_ms);
+		stream_times_rearm(&stream->times, delivery->loop, deadline(stream));
 	}
 }
 
@@ -160,47 +169,50 @@ static void look_after(struct stream *stream)
 
 static void reply(struct stream *stream, struct slice message)
 {
-	struct worker *worker = stream->worker;
-	size_t limit = (size_t)worker->settings->stream.send_queue + REPLY_ROOM;
+	struct delivery *delivery = stream->delivery;
+	size_t limit = (size_t)delivery->settings->stream.send_queue + REPLY_ROOM;
 	unsigned dropped = stream_io_send(&stream->io, message, STREAM_IO_REPLY, limit);
 
 	if (dropped > 0)
-		counter_add(&worker->turn.counters.drops[DROP_CLIENT_SLOW], dropped);
-	trace_reply(&worker->trace, &worker->turn, &stream->tuple, message,
-		    worker->now_ms);
+		counter_add(&delivery->turn->counters.drops[DROP_CLIENT_SLOW], dropped);
+	trace_reply(delivery->trace, delivery->turn, &stream->client.tuple, message,
+		    now_ms(stream));
 }
 
 /* One complete frame. False if the stream has to end. */
 static bool handle(struct stream *stream, struct slice frame)
 {
-	struct worker *worker = stream->worker;
+	struct delivery *delivery = stream->delivery;
 	struct dispatch dispatch;
 
 	stream->times.frame_begun_ms = 0;
-	stream->times.last_frame_ms = worker->now_ms;
+	stream->times.last_frame_ms = now_ms(stream);
 	if (stream->ms)
-		dispatch_ms_frame(&worker->turn, &stream->tuple, frame, worker->now_ms,
-				  worker->unix_s, worker->reply, &dispatch);
+		dispatch_ms_frame(delivery->turn, &stream->client.tuple, frame,
+				  now_ms(stream), delivery->loop->unix_s, delivery->reply,
+				  &dispatch);
 	else
-		dispatch_from_client(&worker->turn, &stream->tuple, frame, worker->now_ms,
-				     worker->unix_s, worker->reply, &dispatch);
+		dispatch_from_client(delivery->turn, &stream->client.tuple, frame,
+				     now_ms(stream), delivery->loop->unix_s,
+				     delivery->reply, &dispatch);
 	switch (dispatch.action) {
 	case DISPATCH_NOTHING:
 		break;
 	case DISPATCH_REPLY:
-		reply(stream, (struct slice){worker->reply, dispatch.reply_len});
+		reply(stream, (struct slice){delivery->reply, dispatch.reply_len});
 		break;
 	case DISPATCH_FORWARD:
-		worker_to_peer(worker, &dispatch.forward);
+		delivery->to_peer(delivery->self, &dispatch.forward);
 		break;
 	case DISPATCH_CLOSE:
 		return false;
 	}
 	if (dispatch.authenticated) {
 		if (!stream->authenticated)
-			clients_discharge(worker->clients, &stream->tuple.client.ip);
+			clients_discharge(stream->clients,
+					  &stream->client.tuple.client.ip);
 		stream->authenticated = true;
-		worker_expire(worker);
+		delivery->expire(delivery->self);
 	}
 	return !stream->io.failed;
 }
@@ -209,11 +221,11 @@ static bool handle(struct stream *stream, struct slice frame)
 static bool next_frame(const struct stream *stream, struct slice arrived,
 		       size_t *frame_len)
 {
-	struct turn *turn = &stream->worker->turn;
+	struct turn *turn = stream->delivery->turn;
 
 	if (stream->ms)
 		return ms_framing_next(arrived, frame_len) != MS_FRAMING_BROKEN;
-	const struct allocation *al = allocation_find(turn->table, &stream->tuple);
+	const struct allocation *al = allocation_find(turn->table, &stream->client.tuple);
 	uint16_t channel_max = al != NULL ? channel_number_max(turn, al)
 					  : CHANNEL_NUMBER_MAX;
 	return framing_next_channels(arrived, channel_max, frame_len) != FRAMING_BROKEN;
@@ -236,7 +248,7 @@ static bool keep(struct stream *stream, struct slice rest, size_t frame_len)
 	stream->partial.len = rest.len;
 	stream->partial.size = large ? frame_len : 0;
 	if (stream->times.frame_begun_ms == 0)
-		stream->times.frame_begun_ms = stream->worker->now_ms;
+		stream->times.frame_begun_ms = now_ms(stream);
 	return true;
 }
 
@@ -249,9 +261,10 @@ static void forget_partial(struct stream *stream)
 /* The pretended handshake: all of its answer in one write. False if it is none. */
 static bool take_hello(struct stream *stream, struct slice *arrived)
 {
-	struct worker *worker = stream->worker;
+	struct delivery *delivery = stream->delivery;
 	uint8_t random[PSEUDO_TLS_RANDOM_LEN], session_id[PSEUDO_TLS_SESSION_ID_LEN];
 	uint8_t answer[PSEUDO_TLS_ANSWER_LEN];
+	const struct edge *edge = delivery->turn->edge;
 
 	switch (pseudo_tls_hello(*arrived)) {
 	case PSEUDO_TLS_MORE:
@@ -262,12 +275,12 @@ static bool take_hello(struct stream *stream, struct slice *arrived)
 		break;
 	}
 	*arrived = slice_skip(*arrived, PSEUDO_TLS_HELLO_LEN);
-	worker->edge.random(worker, random, sizeof(random));
-	worker->edge.random(worker, session_id, sizeof(session_id));
-	pseudo_tls_write_answer(answer, worker->unix_s, random, session_id);
+	edge->random(edge->self, random, sizeof(random));
+	edge->random(edge->self, session_id, sizeof(session_id));
+	pseudo_tls_write_answer(answer, delivery->loop->unix_s, random, session_id);
 	stream->hello_due = false;
 	stream->times.frame_begun_ms = 0;
-	stream->times.last_frame_ms = worker->now_ms;
+	stream->times.last_frame_ms = now_ms(stream);
 	enter(stream, STREAM_OPEN);
 	reply(stream, (struct slice){answer, sizeof(answer)});
 	return true;
@@ -288,7 +301,7 @@ static bool handle_all(struct stream *stream, struct slice arrived)
 		arrived = slice_skip(arrived, frame_len);
 	}
 	if (!whole) {
-		counter_add(&stream->worker->turn.counters.drops[DROP_NOT_STUN], 1);
+		counter_add(&stream->delivery->turn->counters.drops[DROP_NOT_STUN], 1);
 		return false;
 	}
 	stream->kept_back = stream->paused && arrived.len > 0;
@@ -302,7 +315,7 @@ static bool handle_kept(struct stream *stream)
 
 	memset(&stream->partial, 0, sizeof(stream->partial));
 	bool alive = handle_all(stream, kept);
-	relay_udp_flush(stream->worker->relay_sockets);
+	stream->delivery->flush_peers(stream->delivery->self);
 	free(data);
 	return alive;
 }
@@ -325,7 +338,7 @@ static enum stream_io_result read_large(struct stream *stream)
 /* Into the buffer that all streams share, until that is full or nothing more is there. */
 static enum stream_io_result read_shared(struct stream *stream)
 {
-	uint8_t *buffer = clients_buffer(stream->worker->clients);
+	uint8_t *buffer = clients_buffer(stream->clients);
 	size_t kept = stream->partial.len, total = kept, len;
 	enum stream_io_result result;
 
@@ -343,22 +356,22 @@ static enum stream_io_result read_shared(struct stream *stream)
 
 	forget_partial(stream);
 	bool alive = handle_all(stream, (struct slice){buffer, total});
-	relay_udp_flush(stream->worker->relay_sockets);
+	stream->delivery->flush_peers(stream->delivery->self);
 	return alive ? result : STREAM_IO_FAILED;
 }
 
-/* Half closed: what has been asked is still answered (RFC 8489 section 6.2.2, T-025). */
+/* Half closed: what has been asked is still answered (RFC 8489 section 6.2.2). */
 static void drain_or_end(struct stream *stream)
 {
-	struct worker *worker = stream->worker;
+	struct delivery *delivery = stream->delivery;
 
 	if (stream->state != STREAM_OPEN || stream->io.queued == 0) {
 		end(stream);
 		return;
 	}
-	dispatch_client_gone(&worker->turn, &stream->tuple, worker->now_ms);
+	dispatch_client_gone(delivery->turn, &stream->client.tuple, now_ms(stream));
 	event_del(&stream->readable);
-	stream->times.draining_ms = worker->now_ms;
+	stream->times.draining_ms = now_ms(stream);
 	enter(stream, STREAM_DRAINING);
 	look_after(stream);
 }
@@ -405,7 +418,7 @@ static void handshake(struct stream *stream)
 {
 	switch (stream_io_handshake(&stream->io)) {
 	case STREAM_IO_OK:
-		stream->times.last_frame_ms = stream->worker->now_ms;
+		stream->times.last_frame_ms = now_ms(stream);
 		enter(stream, STREAM_OPEN);
 		read_frames(stream);
 		break;
@@ -422,23 +435,23 @@ static void handshake(struct stream *stream)
 /* Plain and TLS are different fronts of one port, so the 5-tuple is another one. */
 static bool start_tls(struct stream *stream)
 {
-	struct worker *worker = stream->worker;
+	struct delivery *delivery = stream->delivery;
 
-	if (worker->settings->tls == NULL ||
-	    !stream_io_start_tls(&stream->io, worker->settings->tls))
+	if (delivery->settings->tls == NULL ||
+	    !stream_io_start_tls(&stream->io, delivery->settings->tls))
 		return false;
-	clients_remove(worker->clients, stream);
-	stream->tuple.front++;
-	clients_add(worker->clients, stream);
+	clients_remove(&stream->client);
+	stream->client.tuple.front++;
+	clients_add(stream->clients, &stream->client);
 	return true;
 }
 
 /* What the first bytes have shown. False if it is not served. */
 static bool start(struct stream *stream, enum stream_kind kind)
 {
-	const struct settings *settings = stream->worker->settings;
+	const struct settings *settings = stream->delivery->settings;
 
-	stream->times.last_frame_ms = stream->worker->now_ms;
+	stream->times.last_frame_ms = now_ms(stream);
 	switch (kind) {
 	case STREAM_STUN:
 		stream->state = STREAM_OPEN;
@@ -476,7 +489,7 @@ static void greeting(struct stream *stream)
 		end(stream);
 		return;
 	}
-	counter_add(&stream->worker->turn.counters.streams[kind], 1);
+	counter_add(&stream->delivery->turn->counters.streams[kind], 1);
 	if (!start(stream, kind))
 		end(stream);
 	else if (stream->io.ssl != NULL)
@@ -487,10 +500,12 @@ static void greeting(struct stream *stream)
 
 static void tell_who_waits(struct stream *stream)
 {
+	struct delivery *delivery = stream->delivery;
+
 	if (!stream->awaited || stream->io.queued > 0)
 		return;
 	stream->awaited = false;
-	worker_client_ready(stream->worker, &stream->tuple);
+	delivery->client_ready(delivery->self, &stream->client.tuple);
 }
 
 static void ready(evutil_socket_t fd, short events, void *arg)
@@ -498,7 +513,7 @@ static void ready(evutil_socket_t fd, short events, void *arg)
 	(void)fd;
 	struct stream *stream = arg;
 
-	worker_tick(stream->worker);
+	loop_turn(stream->delivery->loop);
 	if (stream->state == STREAM_GREETING) {
 		greeting(stream);
 	} else if (stream->state == STREAM_HANDSHAKE && stream->io.ssl != NULL) {
@@ -517,39 +532,41 @@ static void ready(evutil_socket_t fd, short events, void *arg)
 	}
 }
 
-void stream_accept(struct worker *worker, int fd, const struct five_tuple *tuple)
+void stream_accept(struct clients *clients, int fd, const struct five_tuple *tuple)
 {
+	struct delivery *delivery = clients_delivery(clients);
+	struct event_base *base = delivery->loop->base;
 	struct stream *stream = calloc(1, sizeof(*stream));
 	if (stream == NULL)
 		goto fail;
 
-	stream->worker = worker;
-	stream->tuple = *tuple;
+	stream->client.tuple = *tuple;
+	stream->clients = clients;
+	stream->delivery = delivery;
 	stream->state = STREAM_GREETING;
-	if (!stream_times_begin(&stream->times, worker->base, timer_due, stream,
-				worker->now_ms) ||
-	    event_assign(&stream->readable, worker->base, fd, EV_READ | EV_PERSIST, ready,
+	if (!stream_times_begin(&stream->times, delivery->loop, timer_due, stream) ||
+	    event_assign(&stream->readable, base, fd, EV_READ | EV_PERSIST, ready,
 			 stream) != 0 ||
-	    event_assign(&stream->writable, worker->base, fd, EV_WRITE | EV_PERSIST,
-			 ready, stream) != 0 ||
+	    event_assign(&stream->writable, base, fd, EV_WRITE | EV_PERSIST, ready,
+			 stream) != 0 ||
 	    event_add(&stream->readable, NULL) != 0)
 		goto fail;
 	stream_io_init(&stream->io, fd);
-	clients_add(worker->clients, stream);
+	clients_add(clients, &stream->client);
 	arm(stream);
 	return;
 fail:
 	free(stream);
 	close(fd);
-	clients_discharge(worker->clients, &tuple->client.ip);
-	clients_leave(worker->clients);
-	counter_add(&worker->turn.counters.connections_closed, 1);
+	clients_discharge(clients, &tuple->client.ip);
+	clients_leave(clients);
+	counter_add(&delivery->turn->counters.connections_closed, 1);
 }
 
 bool stream_takes(struct stream *stream, size_t len)
 {
 	if (stream->state != STREAM_OPEN || stream->io.failed ||
-	    stream->io.queued + len <= stream->worker->settings->stream.send_queue)
+	    stream->io.queued + len <= stream->delivery->settings->stream.send_queue)
 		return true;
 	stream->awaited = true;
 	return false;
@@ -568,7 +585,7 @@ void stream_pause(struct stream *stream, enum stream_pause why, bool pause)
 		return;
 	}
 	if (stream->times.frame_begun_ms != 0)
-		stream->times.frame_begun_ms = stream->worker->now_ms;
+		stream->times.frame_begun_ms = now_ms(stream);
 	event_add(&stream->readable, NULL);
 	event_active(&stream->readable, EV_READ, 0);
 	arm(stream);
@@ -577,15 +594,15 @@ void stream_pause(struct stream *stream, enum stream_pause why, bool pause)
 void stream_send_forward(struct stream *stream, const struct forward *forward,
 			 uint8_t *room)
 {
-	struct worker *worker = stream->worker;
+	struct delivery *delivery = stream->delivery;
 	size_t len = forward->header_len + forward->payload.len + forward->padding_len;
 
 	if (stream->state != STREAM_OPEN) {
-		counter_add(&worker->turn.counters.drops[DROP_CLIENT_GONE], 1);
+		counter_add(&delivery->turn->counters.drops[DROP_CLIENT_GONE], 1);
 		return;
 	}
 	if (room == NULL) {
-		room = clients_message(worker->clients) + FORWARD_HEADER_MAX;
+		room = clients_message(stream->clients) + FORWARD_HEADER_MAX;
 		memcpy(room, forward->payload.data, forward->payload.len);
 	}
 	uint8_t *message = room - forward->header_len;
@@ -594,8 +611,8 @@ void stream_send_forward(struct stream *stream, const struct forward *forward,
 
 	unsigned dropped = stream_io_send(&stream->io, (struct slice){message, len},
 					  STREAM_IO_MEDIA,
-					  worker->settings->stream.send_queue);
+					  delivery->settings->stream.send_queue);
 	if (dropped > 0)
-		counter_add(&worker->turn.counters.drops[DROP_CLIENT_SLOW], dropped);
+		counter_add(&delivery->turn->counters.drops[DROP_CLIENT_SLOW], dropped);
 	look_after(stream);
 }

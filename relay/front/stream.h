@@ -20,39 +20,37 @@
 #include "relay/core/five_tuple.h"
 #include "relay/core/forward.h"
 
+struct client;
+struct clients;
 struct stream;
-struct worker;
 
 /* Take over an accepted, non-blocking socket that the clients table admitted. */
-void stream_accept(struct worker *worker, int fd, const struct five_tuple *tuple);
+void stream_accept(struct clients *clients, int fd, const struct five_tuple *tuple);
+
+/* The stream of that client; NULL if there is none. */
+struct stream *stream_find(struct clients *clients, const struct five_tuple *tuple);
+
+/* For clients_new(): close it now, without ending its allocation; a shutdown ends those. */
+void stream_end(struct client *client);
 
 /*
  * Header, payload, padding as the forward says, at once or through the queue; drops and counts
- * what the queue cannot hold. room as for worker_to_client().
+ * what the queue cannot hold. room as for to_client() of delivery.h.
  */
 void stream_send_forward(struct stream *stream, const struct forward *forward,
 			 uint8_t *room);
 
 /*
- * Would a message of that length be queued, not dropped? If not, worker_client_ready() is
- * called once everything before it has been sent.
+ * Would a message of that length be queued, not dropped? If not, client_ready() of delivery.h
+ * is called once everything before it has been sent.
  */
 bool stream_takes(struct stream *stream, size_t len);
 
-/* Handle nothing more of what the client sends, until each that told so tells to go on. */
+/* Handle nothing more of what the client sends until each reason to pause is withdrawn. */
 enum stream_pause {
 	STREAM_PAUSE_PEERS = 1 << 0,     /* a TCP peer's queue is full */
 	STREAM_PAUSE_BANDWIDTH = 1 << 1, /* see relay/throttle.h */
 };
 void stream_pause(struct stream *stream, enum stream_pause why, bool pause);
-
-/* End it now, without ending its allocation (shutdown ends those by itself). */
-void stream_free(struct stream *stream);
-
-const struct five_tuple *stream_tuple(const struct stream *stream);
-
-/* Chain of the clients table. */
-struct stream *stream_chain(const struct stream *stream);
-void stream_set_chain(struct stream *stream, struct stream *next);
 
 #endif

@@ -3,14 +3,19 @@
  */
 #include "relay/front/stream_times.h"
 
+#include <assert.h>
+
+#include "relay/loop.h"
+#include "relay/reload/settings.h"
+
 enum { DRAIN_MS = 5000 }; /* for the last replies to a client that has closed */
 
-bool stream_times_begin(struct stream_times *times, struct event_base *base,
-			event_callback_fn due, void *arg, uint64_t now_ms)
+bool stream_times_begin(struct stream_times *times, const struct loop *loop,
+			event_callback_fn due, void *arg)
 {
 	times->armed_ms = UINT64_MAX;
-	times->accepted_ms = now_ms;
-	return event_assign(&times->timer, base, -1, 0, due, arg) == 0;
+	times->accepted_ms = loop->now_ms;
+	return event_assign(&times->timer, loop->base, -1, 0, due, arg) == 0;
 }
 
 void stream_times_end(struct stream_times *times)
@@ -29,6 +34,8 @@ uint64_t stream_times_deadline(const struct stream_times *times,
 {
 	uint64_t earliest = UINT64_MAX;
 
+	assert(waits->state != STREAM_DRAINING ||
+	       times->draining_ms >= times->accepted_ms);
 	switch (waits->state) {
 	case STREAM_GREETING:
 	case STREAM_HANDSHAKE:
@@ -49,22 +56,18 @@ uint64_t stream_times_deadline(const struct stream_times *times,
 	return earliest;
 }
 
-void stream_times_arm(struct stream_times *times, uint64_t deadline_ms, uint64_t now_ms)
+void stream_times_arm(struct stream_times *times, const struct loop *loop,
+		      uint64_t deadline_ms)
 {
 	if (deadline_ms >= times->armed_ms)
 		return;
-
-	uint64_t wait_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;
-	struct timeval tv = {
-		.tv_sec = (time_t)(wait_ms / 1000),
-		.tv_usec = (suseconds_t)(wait_ms % 1000 * 1000),
-	};
 	times->armed_ms = deadline_ms;
-	event_add(&times->timer, &tv);
+	loop_arm(loop, &times->timer, deadline_ms);
 }
 
-void stream_times_rearm(struct stream_times *times, uint64_t deadline_ms, uint64_t now_ms)
+void stream_times_rearm(struct stream_times *times, const struct loop *loop,
+			uint64_t deadline_ms)
 {
 	times->armed_ms = UINT64_MAX;
-	stream_times_arm(times, deadline_ms, now_ms);
+	stream_times_arm(times, loop, deadline_ms);
 }

@@ -2,8 +2,8 @@
  * stream_times.h - how long a stream client has for what it does: its first bytes, its first
  * authenticated request, the rest of a frame, silence without an allocation.
  *
- * Owner    the stream; the timer is its.
- * Time     monotonic milliseconds, passed in.
+ * Owner    embedded in the stream, with its timer.
+ * Time     monotonic milliseconds, of the loop.
  */
 #ifndef RELAY_FRONT_STREAM_TIMES_H
 #define RELAY_FRONT_STREAM_TIMES_H
@@ -14,7 +14,8 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
-#include "relay/reload/settings.h"
+struct loop;
+struct settings;
 
 enum stream_state {
 	STREAM_GREETING,
@@ -41,8 +42,8 @@ struct stream_waits {
 };
 
 /* Accepted now. due() is called by the timer. False if out of memory. */
-bool stream_times_begin(struct stream_times *times, struct event_base *base,
-			event_callback_fn due, void *arg, uint64_t now_ms);
+bool stream_times_begin(struct stream_times *times, const struct loop *loop,
+			event_callback_fn due, void *arg);
 void stream_times_end(struct stream_times *times);
 
 /* The earliest deadline that holds; UINT64_MAX if none does. */
@@ -51,9 +52,10 @@ uint64_t stream_times_deadline(const struct stream_times *times,
 			       const struct settings *settings);
 
 /* Arm the timer if it would fire too late; firing too early is harmless and rare. */
-void stream_times_arm(struct stream_times *times, uint64_t deadline_ms, uint64_t now_ms);
+void stream_times_arm(struct stream_times *times, const struct loop *loop,
+		      uint64_t deadline_ms);
 /* Other deadlines hold from now on: the timer is armed anew. */
-void stream_times_rearm(struct stream_times *times, uint64_t deadline_ms,
-			uint64_t now_ms);
+void stream_times_rearm(struct stream_times *times, const struct loop *loop,
+			uint64_t deadline_ms);
 
 #endif

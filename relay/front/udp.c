@@ -15,9 +15,12 @@
 
 #include "base/sockaddr.h"
 #include "base/udp_batch.h"
+#include "relay/core/turn.h"
+#include "relay/delivery.h"
 #include "relay/dialect/dispatch.h"
 #include "relay/front/trace.h"
-#include "relay/worker.h"
+#include "relay/loop.h"
+#include "relay/reload/settings.h"
 
 enum { SOCKET_BUFFER = 4 << 20 }; /* one socket for what all clients send and get */
 
@@ -33,7 +36,7 @@ struct udp_front {
 };
 
 struct udp_fronts {
-	struct worker *worker;
+	struct delivery *delivery;
 	struct udp_front fronts[FRONTS_MAX];
 	struct udp_batch batch; /* from clients and to a client */
 };
@@ -41,39 +44,40 @@ struct udp_fronts {
 static void send_reply(const struct udp_front *front, const struct endpoint *client,
 		       size_t len)
 {
-	struct worker *worker = front->owner->worker;
+	struct delivery *delivery = front->owner->delivery;
 	struct sockaddr_storage sa;
 	socklen_t sa_len = sockaddr_from_endpoint(client, &sa);
 
-	if (sendto(front->fd, worker->reply, len, 0, (struct sockaddr *)&sa, sa_len) < 0)
-		counter_add(&worker->turn.counters.drops[DROP_SEND_FAILED], 1);
+	if (sendto(front->fd, delivery->reply, len, 0, (struct sockaddr *)&sa, sa_len) <
+	    0)
+		counter_add(&delivery->turn->counters.drops[DROP_SEND_FAILED], 1);
 }
 
 static void handle(struct udp_front *front, const struct five_tuple *tuple,
 		   struct slice message)
 {
-	struct worker *worker = front->owner->worker;
+	struct delivery *delivery = front->owner->delivery;
 	struct dispatch dispatch;
 
-	dispatch_from_client(&worker->turn, tuple, message, worker->now_ms,
-			     worker->unix_s, worker->reply, &dispatch);
+	dispatch_from_client(delivery->turn, tuple, message, delivery->loop->now_ms,
+			     delivery->loop->unix_s, delivery->reply, &dispatch);
 	if (dispatch.action == DISPATCH_FORWARD)
-		relay_udp_send(worker->relay_sockets, &dispatch.forward);
+		delivery->to_peer(delivery->self, &dispatch.forward);
 	else if (dispatch.action == DISPATCH_REPLY) {
 		send_reply(front, &tuple->client, dispatch.reply_len);
-		trace_reply(&worker->trace, &worker->turn, tuple,
-			    (struct slice){worker->reply, dispatch.reply_len},
-			    worker->now_ms);
+		trace_reply(delivery->trace, delivery->turn, tuple,
+			    (struct slice){delivery->reply, dispatch.reply_len},
+			    delivery->loop->now_ms);
 	}
 	if (dispatch.authenticated)
-		worker_expire(worker);
+		delivery->expire(delivery->self);
 }
 
 static void received(struct udp_front *front, unsigned i)
 {
 	struct udp_batch *batch = &front->owner->batch;
-	struct worker *worker = front->owner->worker;
-	struct counters *counters = &worker->turn.counters;
+	struct delivery *delivery = front->owner->delivery;
+	struct counters *counters = &delivery->turn->counters;
 	struct udp_message message = udp_batch_message(batch, i);
 	struct five_tuple tuple = {.front = front->index};
 
@@ -83,8 +87,8 @@ static void received(struct udp_front *front, unsigned i)
 		counter_add(&counters->drops[DROP_TRUNCATED], 1);
 		return;
 	}
-	if (!settings_client_allowed(worker->settings,
-				     worker->turn.shared->fronts[front->index].side,
+	if (!settings_client_allowed(delivery->settings,
+				     delivery->turn->shared->fronts[front->index].side,
 				     &tuple.client.ip)) {
 		counter_add(&counters->drops[DROP_CLIENT_ACL], 1);
 		return;
@@ -100,24 +104,25 @@ static void readable(evutil_socket_t fd, short events, void *arg)
 	(void)events;
 	struct udp_front *front = arg;
 	struct udp_fronts *fronts = front->owner;
+	struct delivery *delivery = fronts->delivery;
 
 	unsigned count = udp_batch_receive(&fronts->batch, fd, UDP_BATCH_MAX);
 	if (count == 0)
 		return;
-	worker_tick(fronts->worker);
-	distribution_add(&fronts->worker->turn.counters.batches[SOCKET_FRONT],
+	loop_turn(delivery->loop);
+	distribution_add(&delivery->turn->counters.batches[SOCKET_FRONT],
 			 &distribution_batches, count);
 	for (unsigned i = 0; i < count; i++)
 		received(front, i);
-	relay_udp_flush(fronts->worker->relay_sockets);
+	delivery->flush_peers(delivery->self);
 }
 
-struct udp_fronts *udp_fronts_new(struct worker *worker)
+struct udp_fronts *udp_fronts_new(struct delivery *delivery)
 {
 	struct udp_fronts *fronts = calloc(1, sizeof(*fronts));
 	if (fronts == NULL)
 		return NULL;
-	fronts->worker = worker;
+	fronts->delivery = delivery;
 	if (!udp_batch_init(&fronts->batch, 0)) {
 		free(fronts);
 		return NULL;
@@ -143,7 +148,7 @@ void udp_fronts_free(struct udp_fronts *fronts)
 static void count_drops(struct udp_front *front)
 {
 	uint64_t *counter =
-		&front->owner->worker->turn.counters.socket_drops[SOCKET_FRONT];
+		&front->owner->delivery->turn->counters.socket_drops[SOCKET_FRONT];
 
 	counter_add(counter, udp_batch_drops(front->fd, &front->drops));
 }
@@ -161,8 +166,8 @@ bool udp_front_open(struct udp_fronts *fronts, uint16_t front, int fd)
 	struct udp_front *opened = &fronts->fronts[front];
 
 	assert(opened->fd < 0);
-	if (event_assign(&opened->event, fronts->worker->base, fd, EV_READ | EV_PERSIST,
-			 readable, opened) != 0 ||
+	if (event_assign(&opened->event, fronts->delivery->loop->base, fd,
+			 EV_READ | EV_PERSIST, readable, opened) != 0 ||
 	    event_add(&opened->event, NULL) != 0)
 		return false;
 	opened->fd = fd;
@@ -193,7 +198,7 @@ void udp_fronts_flush(struct udp_fronts *fronts)
 	uint64_t failed = udp_batch_flush(&fronts->batch);
 
 	if (failed > 0)
-		counter_add(&fronts->worker->turn.counters.drops[DROP_SEND_FAILED],
+		counter_add(&fronts->delivery->turn->counters.drops[DROP_SEND_FAILED],
 			    failed);
 }
 

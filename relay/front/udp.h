@@ -11,12 +11,12 @@
 
 #include "stun/endpoint.h"
 
+struct delivery;
 struct udp_datagram;
 struct udp_fronts;
-struct worker;
 
 /* None yet. NULL and errno. */
-struct udp_fronts *udp_fronts_new(struct worker *worker);
+struct udp_fronts *udp_fronts_new(struct delivery *delivery);
 void udp_fronts_free(struct udp_fronts *fronts); /* NULL is allowed; closes all */
 
 /*

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "relay/ops/record.h"
+#include "relay/relay_allocations.h"
 
 enum { LIMIT_MAX = 1000000 };
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "relay/core/auth.h"
+#include "relay/relay.h"
 
 json_t *control_count(uint64_t value)
 {

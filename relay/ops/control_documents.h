@@ -11,9 +11,10 @@
 
 #include "base/control/control_api.h"
 #include "relay/core/counters.h"
-#include "relay/relay.h"
 #include "relay/reload/drain.h"
 #include "stun/endpoint.h"
+
+struct relay;
 
 json_t *control_status(struct relay *relay);
 json_t *control_ports(struct relay *relay);

@@ -9,6 +9,10 @@
 
 #include "relay/core/bandwidth/bandwidth.h"
 #include "relay/core/limiter.h"
+#include "relay/relay.h"
+#include "relay/relay_allocations.h"
+#include "relay/reload/config.h"
+#include "relay/reload/settings.h"
 
 enum { BUSIEST = 10 };
 
@@ -212,19 +216,20 @@ static void add_bandwidth(json_t *list, const struct bandwidth *bandwidth,
 	    usage->allocation_bps, bandwidth_peak(bandwidth, BANDWIDTH_EACH_ALLOCATION));
 }
 
-static json_t *rows(const struct relay *relay, const struct relay_limits *limits,
+static json_t *rows(const struct relay *relay, const struct settings *settings,
 		    const struct usage *usage)
 {
-	const struct turn_limits *turn = &limits->turn;
+	const struct turn_limits *turn = &settings->turn.limits;
+	const struct config *started = relay->config;
 	json_t *list = json_array();
 
 	add_allocations(list, &relay->shared, turn, usage);
 	add_bandwidth(list, relay->shared.bandwidth, &turn->bandwidth, usage);
-	add(list, "limits.permissions", "permissions", limits->permissions,
+	add(list, "limits.permissions", "permissions", started->fixed_limits.permissions,
 	    usage->permissions, PEAK_UNKNOWN);
-	add(list, "limits.channels", "channels", limits->channels, usage->channels,
-	    PEAK_UNKNOWN);
-	add(list, "limits.connections", "connections", limits->connections,
+	add(list, "limits.channels", "channels", started->fixed_limits.channels,
+	    usage->channels, PEAK_UNKNOWN);
+	add(list, "limits.connections", "connections", settings->stream.connections,
 	    usage->connections, PEAK_UNKNOWN);
 	add_rate(list, "limits.stranger_rate", "answers/s", turn->stranger_rate);
 	add_rate(list, "limits.stranger_burst", "answers", turn->stranger_burst);
@@ -233,14 +238,16 @@ static json_t *rows(const struct relay *relay, const struct relay_limits *limits
 
 json_t *control_limits(struct relay *relay)
 {
-	struct relay_limits limits = relay_limits(relay);
+	struct settings *settings = relay_settings(relay);
 	struct usage usage = {0};
+	json_t *document = NULL;
 
-	if (!count_usage(relay, &usage))
-		return NULL;
-	return json_pack("{s:o, s:o, s:o, s:{s:o, s:o}}", "limits",
-			 rows(relay, &limits, &usage), "users", usage.users, "prefixes",
-			 usage.prefixes, "exceeding", "average",
-			 control_count(usage.over_average), "peak",
-			 control_count(usage.over_peak));
+	if (settings != NULL && count_usage(relay, &usage))
+		document = json_pack("{s:o, s:o, s:o, s:{s:o, s:o}}", "limits",
+				     rows(relay, settings, &usage), "users", usage.users,
+				     "prefixes", usage.prefixes, "exceeding", "average",
+				     control_count(usage.over_average), "peak",
+				     control_count(usage.over_peak));
+	settings_unref(settings);
+	return document;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "relay/ops/records.h"
+#include "relay/relay.h"
 
 /* One client's reading. */
 struct reading {

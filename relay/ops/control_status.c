@@ -10,8 +10,12 @@
 
 #include "base/control/control_common.h"
 #include "base/version.h"
+#include "relay/ops/port_table.h"
+#include "relay/relay.h"
+#include "relay/reload/config.h"
 #include "relay/reload/network.h"
 #include "relay/reload/reload.h"
+#include "relay/reload/settings.h"
 
 static uint64_t now_ms(void)
 {
@@ -55,10 +59,10 @@ static json_t *pool_figures(const struct relay *relay)
 }
 
 /* Members are named as the keys of the configuration. */
-static json_t *limits_in_force(struct relay *relay)
+static json_t *limits_in_force(const struct relay *relay, const struct settings *settings)
 {
-	struct relay_limits limits = relay_limits(relay);
-	const struct turn_limits *turn = &limits.turn;
+	const struct turn_limits *turn = &settings->turn.limits;
+	const struct config *started = relay->config;
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			 "lifetime_default", control_count(turn->lifetime_default_s),
@@ -72,9 +76,9 @@ static json_t *limits_in_force(struct relay *relay)
 			 control_count(relay->shared.allocations_total), "stranger_rate",
 			 control_count(turn->stranger_rate), "stranger_burst",
 			 control_count(turn->stranger_burst), "permissions",
-			 control_count(limits.permissions), "channels",
-			 control_count(limits.channels), "connections",
-			 control_count(limits.connections));
+			 control_count(started->fixed_limits.permissions), "channels",
+			 control_count(started->fixed_limits.channels), "connections",
+			 control_count(settings->stream.connections));
 }
 
 /* Bounds of a key's life; the keyring has the greatest number for none. */
@@ -84,18 +88,31 @@ static json_t *bound(int64_t unix_s)
 							  : control_time(unix_s);
 }
 
-static json_t *keys(struct relay *relay)
+static const char *key_state(const struct keyring *ring, const struct key *key,
+			     int64_t unix_s)
 {
-	struct relay_key rows[RELAY_KEYS_MAX];
-	size_t count = relay_keys(relay, rows);
+	if (key == keyring_signer(ring, unix_s))
+		return "signs";
+	if (key_is_valid(key, unix_s))
+		return "verifies";
+	return unix_s < key->not_before_s ? "future" : "past";
+}
+
+/* Never a secret. */
+static json_t *keys(const struct keyring *ring)
+{
+	int64_t now_s = time(NULL);
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < ring->count; i++) {
+		const struct key *key = &ring->keys[i];
+
 		json_array_append_new(list,
-				      json_pack("{s:s, s:o, s:o, s:s}", "id", rows[i].id,
-						"not_before", bound(rows[i].not_before_s),
-						"not_after", bound(rows[i].not_after_s),
-						"state", rows[i].state));
+				      json_pack("{s:s, s:o, s:o, s:s}", "id", key->id,
+						"not_before", bound(key->not_before_s),
+						"not_after", bound(key->not_after_s),
+						"state", key_state(ring, key, now_s)));
+	}
 	return list;
 }
 
@@ -132,9 +149,13 @@ json_t *control_drain(const struct drain_state *state)
 
 json_t *control_status(struct relay *relay)
 {
+	struct settings *settings = relay_settings(relay);
 	struct drain_state drain = drain_state(relay->drain);
 	struct reload_last last = reload_last(relay->reload);
 	int64_t tls = __atomic_load_n(&relay->tls_not_after_s, __ATOMIC_RELAXED);
+
+	if (settings == NULL)
+		return NULL;
 	json_t *status = json_pack("{s:s, s:i, s:o, s:o, s:s, s:i, s:o, s:o, s:o, s:o}",
 				   "version", version_string(), "pid", (int)getpid(),
 				   "started", control_time(relay->started_s), "uptime_s",
@@ -143,13 +164,15 @@ json_t *control_status(struct relay *relay)
 				   (int)relay->worker_count, "allocations",
 				   control_count(drain.remaining), "tls_not_after",
 				   control_time(tls), "ports", pool_figures(relay),
-				   "limits", limits_in_force(relay));
+				   "limits", limits_in_force(relay, settings));
 	json_t *more = json_pack("{s:s, s:o, s:o, s:o, s:i, s:o}", "state",
 				 drain.draining ? "draining" : "serving", "drain",
 				 control_drain(&drain), "per_worker", workers(relay),
-				 "keys", keys(relay), "generation", (int)last.generation,
-				 "reload", control_reload_last(&last));
+				 "keys", keys(settings->turn.keyring), "generation",
+				 (int)last.generation, "reload",
+				 control_reload_last(&last));
 
+	settings_unref(settings);
 	if (status && (!more || json_object_update(status, more) < 0)) {
 		json_decref(status);
 		status = NULL;
@@ -158,7 +181,7 @@ json_t *control_status(struct relay *relay)
 	return status;
 }
 
-static json_t *port_row(const struct relay_port *row)
+static json_t *port_row(const struct port_row *row)
 {
 	return json_pack("{s:s, s:o, s:i, s:o, s:i, s:s, s:s, s:s}", "side",
 			 row->side < SIDE_COUNT ? side_name(row->side) : "local",
@@ -171,10 +194,10 @@ static json_t *port_row(const struct relay_port *row)
 
 json_t *control_ports(struct relay *relay)
 {
-	struct relay_port *rows;
+	struct port_row *rows;
 	size_t rows_count;
 
-	if (relay_port_table(relay, &rows, &rows_count) < 0)
+	if (port_table(relay, &rows, &rows_count) < 0)
 		return NULL;
 
 	json_t *list = json_array();

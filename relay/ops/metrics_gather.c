@@ -5,16 +5,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "relay/front/udp.h"
-#include "relay/handoff.h"
 #include "relay/ops/metrics.h"
-#include "relay/peer/relay_udp.h"
 #include "relay/relay.h"
 #include "relay/reload/network.h"
 #include "relay/reload/reload.h"
-#include "relay/worker.h"
-
-enum { SOCKETS_AT_ONCE = 256 };
+#include "relay/reload/settings.h"
 
 static uint64_t monotonic_ms(void)
 {
@@ -22,28 +17,6 @@ static uint64_t monotonic_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static void count_front_drops(struct worker *worker, void *arg)
-{
-	(void)arg;
-	udp_fronts_count_drops(worker->udp);
-}
-
-static void count_relay_drops(struct worker *worker, void *arg)
-{
-	uint32_t *slot = arg;
-
-	*slot = relay_udp_count_drops(worker->relay_sockets, *slot, SOCKETS_AT_ONCE);
-}
-
-static void count_drops(struct worker *worker)
-{
-	uint32_t slot = 0;
-
-	handoff_call(worker->inbox, count_front_drops, NULL);
-	while (slot != SLOT_NONE && handoff_call(worker->inbox, count_relay_drops, &slot))
-		;
 }
 
 /* One address behind several public ones has the same ports in each. */
@@ -76,13 +49,15 @@ static void gather_pools(struct metrics_facts *facts, const struct relay *relay,
 	}
 }
 
-/* A worker's settings are its own; it looks at them for us. */
-static void look_at_keys(struct worker *worker, void *arg)
+static void gather_keys(struct metrics_facts *facts, struct relay *relay)
 {
-	struct metrics_facts *facts = arg;
+	struct settings *settings = relay_settings(relay);
 
-	settings_keys_end(worker->settings, facts->now_s, &facts->signing_key_ends_s,
+	if (settings == NULL)
+		return;
+	settings_keys_end(settings, facts->now_s, &facts->signing_key_ends_s,
 			  &facts->last_key_ends_s);
+	settings_unref(settings);
 }
 
 void metrics_gather(struct metrics_facts *facts, struct relay *relay,
@@ -93,8 +68,7 @@ void metrics_gather(struct metrics_facts *facts, struct relay *relay,
 	memset(facts, 0, sizeof(*facts));
 	facts->now_s = time(NULL);
 	facts->started_s = relay->started_s;
-	for (size_t i = 0; i < relay->worker_count; i++)
-		count_drops(relay->workers[i]);
+	relay_count_drops(relay);
 	relay_counters(relay, &facts->counters);
 	gather_pools(facts, relay, relay->shared.ports, TRANSPORT_UDP, now_ms);
 	gather_pools(facts, relay, relay->shared.tcp_ports, TRANSPORT_TCP, now_ms);
@@ -103,7 +77,7 @@ void metrics_gather(struct metrics_facts *facts, struct relay *relay,
 	       relay->worker_count * sizeof(facts->workers[0]));
 	facts->certificate_ends_s =
 		__atomic_load_n(&relay->tls_not_after_s, __ATOMIC_RELAXED);
-	handoff_call(relay->workers[0]->inbox, look_at_keys, facts);
+	gather_keys(facts, relay);
 	facts->reload = reload_last(relay->reload);
 	facts->drain = drain_state(relay->drain);
 }

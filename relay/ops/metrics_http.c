@@ -36,7 +36,7 @@ static char *html_text(void *arg, size_t *len)
 static char *status_text(void *arg, size_t *len)
 {
 	struct metrics_http *metrics_http = arg;
-	struct relay_port *listeners;
+	struct port_row *ports;
 	struct page_facts facts = {
 		.metrics = &metrics_http->facts,
 		.top_allocations = &metrics_http->top_allocations,
@@ -44,12 +44,11 @@ static char *status_text(void *arg, size_t *len)
 
 	metrics_gather(&metrics_http->facts, metrics_http->relay, metrics_http->busy);
 	top_allocations_gather(&metrics_http->top_allocations, metrics_http->relay);
-	if (relay_listener_table(metrics_http->relay, &listeners,
-				 &facts.listener_count) != 0)
+	if (port_table_permanent(metrics_http->relay, &ports, &facts.port_count) != 0)
 		return NULL;
-	facts.listeners = listeners;
+	facts.ports = ports;
 	char *text = page_status(&facts, len);
-	free(listeners);
+	free(ports);
 	return text;
 }
 

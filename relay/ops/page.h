@@ -11,8 +11,8 @@
 #include <stddef.h>
 
 #include "relay/ops/metrics.h"
+#include "relay/ops/port_table.h"
 #include "relay/ops/top_allocations.h"
-#include "relay/relay.h"
 
 /* The document, from relay/ops/page.html; malloc'ed. NULL if out of memory. */
 char *page_html(size_t *len);
@@ -26,8 +26,8 @@ char *page_policy(void);
 /* What the page shows, as JSON; malloc'ed, NULL if out of memory. */
 struct page_facts {
 	const struct metrics_facts *metrics;
-	const struct relay_port *listeners;
-	size_t listener_count;
+	const struct port_row *ports; /* permanent ones */
+	size_t port_count;
 	const struct top_allocations *top_allocations;
 };
 char *page_status(const struct page_facts *facts, size_t *len);

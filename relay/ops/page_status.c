@@ -124,8 +124,8 @@ static json_t *listeners(const struct page_facts *facts)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < facts->listener_count; i++) {
-		const struct relay_port *row = &facts->listeners[i];
+	for (size_t i = 0; i < facts->port_count; i++) {
+		const struct port_row *row = &facts->ports[i];
 
 		json_array_append_new(
 			list,

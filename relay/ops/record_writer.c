@@ -8,19 +8,15 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/log.h"
+#include "relay/ops/records.h"
 
-enum {
-	WAIT_MS = 10000,
-	LAG_MAX = RECORDS_KEPT / 2,
-	PATIENCE_MS = 500, /* of who ends thousands */
-};
+enum { WAIT_MS = 10000 };
 
 struct record_writer {
 	struct records *records;
-	uint64_t position; /* of the next to write; atomic */
+	uint64_t position; /* of the next to write */
 	pthread_t thread;
 };
 
@@ -28,10 +24,10 @@ struct record_writer {
 static void write_all(struct record_writer *writer)
 {
 	static struct log_limit limit;
-	uint64_t position = writer->position, lost = 0;
+	uint64_t lost = 0;
 	struct record record;
 
-	while (records_read(writer->records, &position, &record, &lost)) {
+	while (records_read(writer->records, &writer->position, &record, &lost)) {
 		if (lost > 0)
 			log_limited(&limit, LOG_LEVEL_WARNING,
 				    "%" PRIu64
@@ -41,7 +37,7 @@ static void write_all(struct record_writer *writer)
 		lost = 0;
 		if (record.is_logged)
 			record_log(&record);
-		__atomic_store_n(&writer->position, position, __ATOMIC_RELAXED);
+		records_set_done(writer->records, writer->position);
 	}
 }
 
@@ -69,6 +65,7 @@ struct record_writer *record_writer_start(struct records *records)
 		return NULL;
 	writer->records = records;
 	writer->position = records_first(records);
+	records_set_done(records, writer->position);
 	error = pthread_create(&writer->thread, NULL, run, writer);
 	if (error != 0) {
 		free(writer);
@@ -86,16 +83,4 @@ void record_writer_stop(struct record_writer *writer)
 	records_close(writer->records);
 	pthread_join(writer->thread, NULL);
 	free(writer);
-}
-
-bool record_writer_catch_up(struct record_writer *writer)
-{
-	for (int i = 0; writer != NULL && i < PATIENCE_MS; i++) {
-		uint64_t position = __atomic_load_n(&writer->position, __ATOMIC_RELAXED);
-
-		if (records_end(writer->records) - position < LAG_MAX)
-			return true;
-		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-	}
-	return false;
 }

@@ -7,11 +7,14 @@
 #include <stdlib.h>
 #include <time.h>
 
+enum { PATIENCE_MS = 500 }; /* with a reader that is behind */
+
 struct records {
 	pthread_mutex_t lock;
 	pthread_cond_t added;
 	size_t room;
-	uint64_t end; /* position of the next one */
+	uint64_t end;  /* position of the next one */
+	uint64_t done; /* as its reader says; UINT64_MAX: it has none. Atomic */
 	bool closed;
 	struct record *ring; /* position % room */
 };
@@ -24,6 +27,7 @@ struct records *records_new(size_t room)
 	if (records == NULL)
 		return NULL;
 	records->room = room;
+	records->done = UINT64_MAX;
 	records->ring = calloc(room, sizeof(*records->ring));
 	if (records->ring == NULL) {
 		free(records);
@@ -110,6 +114,25 @@ void records_wait(struct records *records, uint64_t position, unsigned wait_ms)
 	       pthread_cond_timedwait(&records->added, &records->lock, &until) == 0)
 		;
 	pthread_mutex_unlock(&records->lock);
+}
+
+void records_set_done(struct records *records, uint64_t position)
+{
+	__atomic_store_n(&records->done, position, __ATOMIC_RELAXED);
+}
+
+bool records_catch_up(struct records *records)
+{
+	for (int i = 0; i < PATIENCE_MS; i++) {
+		uint64_t done = __atomic_load_n(&records->done, __ATOMIC_RELAXED);
+
+		if (done == UINT64_MAX)
+			return false;
+		if (records_end(records) - done < records->room / 2)
+			return true;
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	return false;
 }
 
 void records_close(struct records *records)

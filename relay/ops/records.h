@@ -40,6 +40,16 @@ bool records_read(struct records *records, uint64_t *position, struct record *re
 /* Wait until there is one at that position or none will come, at most wait_ms. */
 void records_wait(struct records *records, uint64_t position, unsigned wait_ms);
 
+/*
+ * One reader, if any, is to lose nothing as long as it keeps up: it says what it has done with,
+ * all before that position. Whoever ends allocations by the thousand, and has no call to serve
+ * meanwhile, waits for it after each RECORDS_PAUSE of them, until there is room for more. A
+ * reader may stand still, though: false means that waiting again does not help.
+ */
+enum { RECORDS_PAUSE = 256 };
+void records_set_done(struct records *records, uint64_t position);
+bool records_catch_up(struct records *records);
+
 /* No more will come; nobody waits any longer. What is there can still be read. */
 void records_close(struct records *records);
 bool records_is_closed(struct records *records);

@@ -1,6 +1,6 @@
 /*
- * top_allocations.h - the allocations that have relayed most, a few of them, with nothing of who their
- * clients or peers are.
+ * top_allocations.h - the few allocations that have relayed most, without the names or addresses
+ * of their clients and peers.
  */
 #ifndef RELAY_OPS_TOP_ALLOCATIONS_H
 #define RELAY_OPS_TOP_ALLOCATIONS_H
@@ -31,7 +31,7 @@ struct top_allocations {
 	size_t count;
 };
 
-/* Asks the workers, in portions. Any thread but a worker's. */
+/* Asks the workers, a slice of their table at a time. Any thread but a worker's. */
 void top_allocations_gather(struct top_allocations *top_allocations, struct relay *relay);
 
 #endif

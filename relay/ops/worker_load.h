@@ -1,6 +1,6 @@
 /*
- * worker_load.h - how busy each worker is: processor time of its thread, read from outside, so that the
- * worker itself does nothing for it.
+ * worker_load.h - how busy each worker is: the processor time of its thread, read from outside,
+ * so that the worker itself does nothing for it.
  *
  * Threads  one; not a worker's.
  */
@@ -15,7 +15,7 @@ struct worker_load;
 
 /* The workers must run. NULL if out of memory. */
 struct worker_load *worker_load_new(struct relay *relay);
-void worker_load_free(struct worker_load *busy); /* NULL is allowed */
+void worker_load_free(struct worker_load *load); /* NULL is allowed */
 
 struct worker_load_reading {
 	double cpu_s; /* since the start */
@@ -23,7 +23,7 @@ struct worker_load_reading {
 };
 
 /* One for each worker, borrowed until the next look. */
-const struct worker_load_reading *worker_load_sample(struct worker_load *busy,
+const struct worker_load_reading *worker_load_sample(struct worker_load *load,
 						     uint64_t now_ms);
 
 #endif

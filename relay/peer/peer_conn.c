@@ -11,9 +11,12 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 
+#include "relay/core/turn.h"
+#include "relay/delivery.h"
 #include "relay/dialect/dispatch.h"
+#include "relay/loop.h"
 #include "relay/peer/tcp_socket.h"
-#include "relay/worker.h"
+#include "relay/reload/settings.h"
 
 enum {
 	AGAIN_MS = 250,  /* between two attempts to connect with a pair that is in use */
@@ -22,9 +25,19 @@ enum {
 	COARSE_MS = 20,     /* the coarse clock may be a tick behind a timer */
 };
 
+uint32_t tcp_port_slot(const struct tcp_port *port)
+{
+	return (uint32_t)(port - port->owner->ports);
+}
+
+struct tcp_relay_load tcp_port_load(const struct tcp_port *port)
+{
+	return (struct tcp_relay_load){port->connections, port->held, port->owner->held};
+}
+
 static void count(const struct peer_conn *conn, enum peer_event event)
 {
-	counter_add(&conn->owner->worker->turn.counters.peer_events[event], 1);
+	counter_add(&conn->owner->delivery->turn->counters.peer_events[event], 1);
 }
 
 static size_t queued(const struct peer_conn *conn)
@@ -34,21 +47,21 @@ static size_t queued(const struct peer_conn *conn)
 
 static uint64_t patience_ends(const struct peer_conn *conn)
 {
-	const struct worker *worker = conn->owner->worker;
+	const struct delivery *delivery = conn->owner->delivery;
 
-	return worker->now_ms + worker->settings->peer.timeout_ms;
+	return delivery->loop->now_ms + delivery->settings->peer.timeout_ms;
 }
 
 static void wake(struct peer_conn *conn, uint64_t at_ms)
 {
-	uint64_t now = conn->owner->worker->now_ms;
-	uint64_t wait_ms = at_ms > now ? at_ms - now : 0;
-	struct timeval tv = {
-		.tv_sec = (time_t)(wait_ms / 1000),
-		.tv_usec = (suseconds_t)(wait_ms % 1000 * 1000),
-	};
+	loop_arm(conn->owner->delivery->loop, &conn->timer, at_ms);
+}
 
-	event_add(&conn->timer, &tv);
+static void client_wait(struct tcp_port *port, bool wait)
+{
+	struct delivery *delivery = port->owner->delivery;
+
+	delivery->client_wait(delivery->self, tcp_port_slot(port), wait);
 }
 
 static void let_client_go_on(struct peer_conn *conn)
@@ -58,7 +71,7 @@ static void let_client_go_on(struct peer_conn *conn)
 	conn->client_waits = false;
 	event_del(&conn->timer);
 	if (--conn->port->full == 0)
-		worker_client_wait(conn->owner->worker, tcp_port_slot(conn->port), false);
+		client_wait(conn->port, false);
 }
 
 /* A connection that is still being made has its own deadline. */
@@ -70,7 +83,7 @@ static void let_client_wait(struct peer_conn *conn)
 	if (conn->state == PEER_CONN_OPEN)
 		wake(conn, patience_ends(conn));
 	if (conn->port->full++ == 0)
-		worker_client_wait(conn->owner->worker, tcp_port_slot(conn->port), true);
+		client_wait(conn->port, true);
 }
 
 /* Out of its list and of what is counted there. */
@@ -144,7 +157,7 @@ static void flush(struct peer_conn *conn, enum peer_event why)
 	conn->state = PEER_CONN_FLUSHING;
 	owner->flushing_count++;
 	LIST_INSERT_HEAD(&owner->flushing, conn, link);
-	wake(conn, owner->worker->now_ms + FLUSH_MS);
+	wake(conn, owner->delivery->loop->now_ms + FLUSH_MS);
 }
 
 /* False: it is gone. */
@@ -170,7 +183,7 @@ static bool send_queued(struct peer_conn *conn)
 		event_del(&conn->writable);
 	}
 	/* Half a queue of room, so that the client does not stop again at once. */
-	if (!flushing && queued(conn) <= conn->owner->worker->settings->peer.queue / 2)
+	if (!flushing && queued(conn) <= conn->owner->delivery->settings->peer.queue / 2)
 		let_client_go_on(conn);
 	return true;
 }
@@ -210,13 +223,13 @@ static void readable(evutil_socket_t fd, short events, void *arg)
 	(void)events;
 	struct peer_conn *conn = arg;
 	struct relay_tcp *owner = conn->owner;
-	struct worker *worker = owner->worker;
+	struct delivery *delivery = owner->delivery;
 	uint32_t slot = tcp_port_slot(conn->port);
 	uint8_t *piece = owner->buffer + FORWARD_HEADER_MAX;
 	struct forward forward;
 
-	worker_tick(worker);
-	if (!worker_client_takes(worker, slot, sizeof(owner->buffer))) {
+	loop_turn(delivery->loop);
+	if (!delivery->client_takes(delivery->self, slot, sizeof(owner->buffer))) {
 		let_peers_wait(conn->port);
 		return;
 	}
@@ -230,10 +243,11 @@ static void readable(evutil_socket_t fd, short events, void *arg)
 		flush(conn, PEER_CLOSED);
 		return;
 	}
-	dispatch_from_peer(&worker->turn, slot, &conn->peer,
-			   (struct slice){piece, (size_t)len}, worker->now_ms, &forward);
+	dispatch_from_peer(delivery->turn, slot, &conn->peer,
+			   (struct slice){piece, (size_t)len}, delivery->loop->now_ms,
+			   &forward);
 	if (forward.kind == FORWARD_TO_CLIENT)
-		worker_to_client(worker, &forward, piece);
+		delivery->to_client(delivery->self, &forward, piece);
 	else
 		peer_conn_reset(conn, PEER_REVOKED);
 }
@@ -249,7 +263,7 @@ static void writable(evutil_socket_t fd, short events, void *arg)
 	(void)events;
 	struct peer_conn *conn = arg;
 
-	worker_tick(conn->owner->worker);
+	loop_turn(conn->owner->delivery->loop);
 	if (conn->state != PEER_CONN_CONNECTING) {
 		send_queued(conn);
 		return;
@@ -266,7 +280,7 @@ static void writable(evutil_socket_t fd, short events, void *arg)
 /* event_assign() fails only for arguments that make no sense. */
 static void use_socket(struct peer_conn *conn, int fd)
 {
-	struct event_base *base = conn->owner->worker->base;
+	struct event_base *base = conn->owner->delivery->loop->base;
 
 	conn->fd = fd;
 	event_assign(&conn->readable, base, fd, EV_READ | EV_PERSIST, readable, conn);
@@ -276,12 +290,12 @@ static void use_socket(struct peer_conn *conn, int fd)
 /* False: it is gone. */
 static bool try_connect(struct peer_conn *conn)
 {
-	struct worker *worker = conn->owner->worker;
+	struct delivery *delivery = conn->owner->delivery;
 	int fd = tcp_socket_connect(&conn->port->local, &conn->peer,
-				    worker->settings->peer.timeout_ms);
+				    delivery->settings->peer.timeout_ms);
 
 	if (fd == -EADDRNOTAVAIL) {
-		uint64_t again_ms = worker->now_ms + AGAIN_MS;
+		uint64_t again_ms = delivery->loop->now_ms + AGAIN_MS;
 		conn->state = PEER_CONN_WAITING;
 		wake(conn, again_ms < conn->until_ms ? again_ms : conn->until_ms);
 		return true;
@@ -300,7 +314,7 @@ static bool try_connect(struct peer_conn *conn)
 bool peer_conn_judge(struct peer_conn *conn, uint64_t now_ms)
 {
 	struct tcp_port *port = conn->port;
-	struct turn *turn = &conn->owner->worker->turn;
+	struct turn *turn = conn->owner->delivery->turn;
 	struct tcp_relay_load load = tcp_port_load(port);
 
 	switch (tcp_relay_waiting(turn, allocation_at(turn->table, tcp_port_slot(port)),
@@ -325,8 +339,8 @@ static void timer_due(evutil_socket_t fd, short events, void *arg)
 	(void)events;
 	struct peer_conn *conn = arg;
 
-	worker_tick(conn->owner->worker);
-	uint64_t now_ms = conn->owner->worker->now_ms + COARSE_MS;
+	loop_turn(conn->owner->delivery->loop);
+	uint64_t now_ms = conn->owner->delivery->loop->now_ms + COARSE_MS;
 	switch (conn->state) {
 	case PEER_CONN_HELD:
 		peer_conn_judge(conn, now_ms);
@@ -361,7 +375,8 @@ static struct peer_conn *conn_new(struct tcp_port *port, const struct endpoint *
 	conn->peer = *peer;
 	conn->state = state;
 	conn->fd = -1;
-	event_assign(&conn->timer, port->owner->worker->base, -1, 0, timer_due, conn);
+	event_assign(&conn->timer, port->owner->delivery->loop->base, -1, 0, timer_due,
+		     conn);
 	LIST_INSERT_HEAD(&port->conns, conn, link);
 	return conn;
 }
@@ -426,7 +441,7 @@ static void enqueue(struct peer_conn *conn, struct slice payload)
 	}
 	if (conn->state == PEER_CONN_OPEN)
 		event_add(&conn->writable, NULL);
-	if (queued(conn) > conn->owner->worker->settings->peer.queue)
+	if (queued(conn) > conn->owner->delivery->settings->peer.queue)
 		let_client_wait(conn);
 }
 

@@ -41,9 +41,9 @@
 #include "stun/endpoint.h"
 #include "stun/wire.h"
 
+struct delivery;
 struct evbuffer;
 struct relay_tcp;
-struct worker;
 
 enum {
 	PEER_PIECE_MAX = 16 << 10, /* of a peer's stream, in one message to the client */
@@ -88,7 +88,7 @@ struct tcp_port {
 };
 
 struct relay_tcp {
-	struct worker *worker;
+	struct delivery *delivery;
 	struct tcp_port *ports;
 	size_t slots;
 	struct peer_conn_list flushing;

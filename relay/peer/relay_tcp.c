@@ -14,24 +14,17 @@
 #include <event2/event.h>
 
 #include "base/log.h"
+#include "relay/core/turn.h"
+#include "relay/delivery.h"
+#include "relay/loop.h"
 #include "relay/peer/peer_conn.h"
 #include "relay/peer/tcp_socket.h"
-#include "relay/worker.h"
+#include "relay/reload/settings.h"
 
 enum {
 	ACCEPTS_PER_TURN = 16, /* media waits for no longer than that */
 	STOPPED_MS = 200,      /* pause when descriptors have run out */
 };
-
-uint32_t tcp_port_slot(const struct tcp_port *port)
-{
-	return (uint32_t)(port - port->owner->ports);
-}
-
-struct tcp_relay_load tcp_port_load(const struct tcp_port *port)
-{
-	return (struct tcp_relay_load){port->connections, port->held, port->owner->held};
-}
 
 static struct peer_conn *find(const struct tcp_port *port, const struct endpoint *peer)
 {
@@ -47,13 +40,13 @@ static struct peer_conn *find(const struct tcp_port *port, const struct endpoint
 
 static void count(const struct relay_tcp *relays, enum peer_event event)
 {
-	counter_add(&relays->worker->turn.counters.peer_events[event], 1);
+	counter_add(&relays->delivery->turn->counters.peer_events[event], 1);
 }
 
 static void arrived(struct tcp_port *port, int fd, const struct endpoint *peer)
 {
 	struct relay_tcp *relays = port->owner;
-	struct turn *turn = &relays->worker->turn;
+	struct turn *turn = relays->delivery->turn;
 	struct peer_conn *conn = find(port, peer);
 	uint64_t until_ms = 0;
 	bool taken = false;
@@ -70,7 +63,8 @@ static void arrived(struct tcp_port *port, int fd, const struct endpoint *peer)
 
 	struct tcp_relay_load load = tcp_port_load(port);
 	switch (tcp_relay_incoming(turn, allocation_at(turn->table, tcp_port_slot(port)),
-				   peer, &load, relays->worker->now_ms, &until_ms)) {
+				   peer, &load, relays->delivery->loop->now_ms,
+				   &until_ms)) {
 	case TCP_RELAY_ACCEPT:
 		taken = peer_conn_accepted(port, fd, peer);
 		if (!taken)
@@ -96,7 +90,7 @@ static void judge_all(struct tcp_port *port)
 	     conn = next) {
 		next = LIST_NEXT(conn, link);
 		if (conn->state == PEER_CONN_HELD)
-			peer_conn_judge(conn, port->owner->worker->now_ms);
+			peer_conn_judge(conn, port->owner->delivery->loop->now_ms);
 	}
 }
 
@@ -118,15 +112,15 @@ static void acceptable(evutil_socket_t fd, short events, void *arg)
 {
 	(void)events;
 	struct tcp_port *port = arg;
-	struct worker *worker = port->owner->worker;
+	struct delivery *delivery = port->owner->delivery;
 
-	worker_tick(worker);
+	loop_turn(delivery->loop);
 	if (port->held > 0)
 		judge_all(port);
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
 		struct endpoint peer;
 		int accepted =
-			tcp_socket_accept(fd, &peer, worker->settings->peer.timeout_ms);
+			tcp_socket_accept(fd, &peer, delivery->settings->peer.timeout_ms);
 		if (accepted >= 0) {
 			arrived(port, accepted, &peer);
 			continue;
@@ -144,7 +138,7 @@ static void resume(evutil_socket_t fd, short events, void *arg)
 	(void)fd;
 	(void)events;
 	struct relay_tcp *relays = arg;
-	struct allocation_table *table = relays->worker->turn.table;
+	struct allocation_table *table = relays->delivery->turn->table;
 	const struct allocation *al;
 
 	for (uint32_t slot = 0; (al = allocation_next(table, slot)) != NULL;
@@ -157,13 +151,13 @@ static void resume(evutil_socket_t fd, short events, void *arg)
 	}
 }
 
-struct relay_tcp *relay_tcp_new(struct worker *worker, size_t slots)
+struct relay_tcp *relay_tcp_new(struct delivery *delivery, size_t slots)
 {
 	struct relay_tcp *relays = calloc(1, sizeof(*relays));
 	if (relays == NULL)
 		return NULL;
 
-	relays->worker = worker;
+	relays->delivery = delivery;
 	relays->slots = slots;
 	LIST_INIT(&relays->flushing);
 	/* Reserved, not touched: a slot that never opens costs no memory. */
@@ -174,7 +168,7 @@ struct relay_tcp *relay_tcp_new(struct worker *worker, size_t slots)
 		return NULL;
 	}
 	relays->ports = ports;
-	event_assign(&relays->resume, worker->base, -1, 0, resume, relays);
+	event_assign(&relays->resume, delivery->loop->base, -1, 0, resume, relays);
 	return relays;
 }
 
@@ -203,7 +197,7 @@ int relay_tcp_listen(struct relay_tcp *relays, uint32_t slot,
 		return fd;
 	*port = (struct tcp_port){.fd = fd, .local = *local};
 	LIST_INIT(&port->conns);
-	if (event_assign(&port->acceptable, relays->worker->base, fd,
+	if (event_assign(&port->acceptable, relays->delivery->loop->base, fd,
 			 EV_READ | EV_PERSIST, acceptable, port) != 0 ||
 	    event_add(&port->acceptable, NULL) != 0) {
 		close(fd);
@@ -238,17 +232,17 @@ void relay_tcp_permitted(struct relay_tcp *relays, uint32_t slot)
 /* Where data for that peer goes; NULL if it cannot. */
 static struct peer_conn *towards(struct tcp_port *port, const struct endpoint *peer)
 {
-	struct worker *worker = port->owner->worker;
+	struct delivery *delivery = port->owner->delivery;
 	struct tcp_relay_load load = tcp_port_load(port);
 	struct peer_conn *conn = find(port, peer);
 
 	if (conn != NULL && conn->state == PEER_CONN_HELD &&
-	    !peer_conn_judge(conn, worker->now_ms))
+	    !peer_conn_judge(conn, delivery->loop->now_ms))
 		return NULL;
 	if (conn != NULL)
 		return conn->state != PEER_CONN_HELD ? conn : NULL;
-	return tcp_relay_outgoing(&worker->turn, &load) ? peer_conn_connect(port, peer)
-							: NULL;
+	return tcp_relay_outgoing(delivery->turn, &load) ? peer_conn_connect(port, peer)
+							 : NULL;
 }
 
 void relay_tcp_send(struct relay_tcp *relays, const struct forward *forward)
@@ -258,7 +252,8 @@ void relay_tcp_send(struct relay_tcp *relays, const struct forward *forward)
 	if (conn != NULL)
 		peer_conn_send(conn, forward->payload);
 	else
-		counter_add(&relays->worker->turn.counters.drops[DROP_NO_CONNECTION], 1);
+		counter_add(&relays->delivery->turn->counters.drops[DROP_NO_CONNECTION],
+			    1);
 }
 
 /* From all who are open, unless there is a reason not to. */

@@ -15,11 +15,11 @@
 #include "relay/core/forward.h"
 #include "stun/endpoint.h"
 
+struct delivery;
 struct relay_tcp;
-struct worker;
 
 /* slots: as many as the allocation table has. NULL and errno. */
-struct relay_tcp *relay_tcp_new(struct worker *worker, size_t slots);
+struct relay_tcp *relay_tcp_new(struct delivery *delivery, size_t slots);
 void relay_tcp_free(struct relay_tcp *relays); /* NULL is allowed; closes all */
 
 /* relay_listen, relay_unlisten and relay_permitted of core/edge.h. */
@@ -34,7 +34,7 @@ void relay_tcp_permitted(struct relay_tcp *relays, uint32_t slot);
  */
 void relay_tcp_send(struct relay_tcp *relays, const struct forward *forward);
 
-/* The client of that slot takes data again, after worker_client_takes() said that it did not. */
+/* The client of that slot takes data again, after client_takes() of delivery.h said that it did not. */
 void relay_tcp_client_ready(struct relay_tcp *relays, uint32_t slot);
 
 /* Read nothing from the peers of that slot, or go on: bandwidth, see relay/throttle.h. */

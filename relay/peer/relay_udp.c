@@ -18,8 +18,10 @@
 #include <event2/event_struct.h>
 
 #include "base/udp_batch.h"
+#include "relay/core/turn.h"
+#include "relay/delivery.h"
 #include "relay/dialect/dispatch.h"
-#include "relay/worker.h"
+#include "relay/loop.h"
 
 enum {
 	BATCH = 16,
@@ -44,7 +46,7 @@ struct relay_socket {
 };
 
 struct relay_udp {
-	struct worker *worker;
+	struct delivery *delivery;
 	struct relay_socket *sockets; /* of IPv4 by slot; behind them those of IPv6 */
 	size_t slots;
 	uint32_t reads;
@@ -93,15 +95,15 @@ static unsigned receive(struct relay_udp *sockets, struct relay_socket *rs, unsi
 	return count;
 }
 
-static void relay(struct worker *worker, uint32_t slot, const struct endpoint *source,
+static void relay(struct delivery *delivery, uint32_t slot, const struct endpoint *source,
 		  struct slice payload, uint8_t *room)
 {
 	struct forward forward;
 
-	dispatch_from_peer(&worker->turn, slot, source, payload, worker->now_ms,
+	dispatch_from_peer(delivery->turn, slot, source, payload, delivery->loop->now_ms,
 			   &forward);
 	if (forward.kind == FORWARD_TO_CLIENT)
-		worker_to_client(worker, &forward, room);
+		delivery->to_client(delivery->self, &forward, room);
 }
 
 static void received(struct relay_udp *sockets, uint32_t slot, unsigned i)
@@ -112,7 +114,7 @@ static void received(struct relay_udp *sockets, uint32_t slot, unsigned i)
 	if (!udp_batch_source(&sockets->batch, i, &source))
 		return;
 	do {
-		relay(sockets->worker, slot, &source, udp_message_take(&message),
+		relay(sockets->delivery, slot, &source, udp_message_take(&message),
 		      message.room);
 	} while (message.rest.len > 0);
 }
@@ -123,27 +125,27 @@ static void readable(evutil_socket_t fd, short events, void *arg)
 	(void)events;
 	struct relay_socket *rs = arg;
 	struct relay_udp *sockets = rs->owner;
-	struct worker *worker = sockets->worker;
+	struct delivery *delivery = sockets->delivery;
 	uint32_t slot = slot_of(rs);
 
 	unsigned count = receive(sockets, rs, batch_for(sockets, rs));
 	if (count == 0)
 		return;
-	worker_tick(worker);
-	distribution_add(&worker->turn.counters.batches[SOCKET_RELAY],
+	loop_turn(delivery->loop);
+	distribution_add(&delivery->turn->counters.batches[SOCKET_RELAY],
 			 &distribution_batches, count);
 	for (unsigned i = 0; i < count; i++)
 		received(sockets, slot, i);
-	worker_flush_clients(worker);
+	delivery->flush_clients(delivery->self);
 }
 
-struct relay_udp *relay_udp_new(struct worker *worker, size_t slots)
+struct relay_udp *relay_udp_new(struct delivery *delivery, size_t slots)
 {
 	struct relay_udp *sockets = calloc(1, sizeof(*sockets));
 	if (sockets == NULL)
 		return NULL;
 
-	sockets->worker = worker;
+	sockets->delivery = delivery;
 	sockets->slots = slots;
 	/* Reserved, not touched: what is never used costs no memory. */
 	sockets->sockets = mmap(NULL, 2 * slots * sizeof(struct relay_socket),
@@ -180,8 +182,8 @@ int relay_udp_open(struct relay_udp *sockets, uint32_t slot, const struct endpoi
 	if (fd < 0)
 		return fd;
 
-	if (event_assign(&rs->event, sockets->worker->base, fd, EV_READ | EV_PERSIST,
-			 readable, rs) != 0 ||
+	if (event_assign(&rs->event, sockets->delivery->loop->base, fd,
+			 EV_READ | EV_PERSIST, readable, rs) != 0 ||
 	    event_add(&rs->event, NULL) != 0) {
 		close(fd);
 		return -ENOMEM;
@@ -199,7 +201,7 @@ int relay_udp_open(struct relay_udp *sockets, uint32_t slot, const struct endpoi
 
 static void count_drops(struct relay_udp *sockets, struct relay_socket *rs)
 {
-	counter_add(&sockets->worker->turn.counters.socket_drops[SOCKET_RELAY],
+	counter_add(&sockets->delivery->turn->counters.socket_drops[SOCKET_RELAY],
 		    udp_batch_drops(rs->fd, &rs->drops));
 }
 
@@ -207,7 +209,7 @@ uint32_t relay_udp_count_drops(struct relay_udp *sockets, uint32_t slot, uint32_
 {
 	for (; slot < sockets->slots && some > 0; slot++) {
 		const struct allocation *al =
-			allocation_next(sockets->worker->turn.table, slot);
+			allocation_next(sockets->delivery->turn->table, slot);
 
 		if (al == NULL)
 			return SLOT_NONE;
@@ -239,7 +241,7 @@ void relay_udp_flush(struct relay_udp *sockets)
 	uint64_t failed = udp_batch_flush(&sockets->batch);
 
 	if (failed > 0)
-		counter_add(&sockets->worker->turn.counters.drops[DROP_SEND_FAILED],
+		counter_add(&sockets->delivery->turn->counters.drops[DROP_SEND_FAILED],
 			    failed);
 }
 

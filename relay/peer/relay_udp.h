@@ -13,11 +13,11 @@
 #include "relay/core/forward.h"
 #include "stun/endpoint.h"
 
+struct delivery;
 struct relay_udp;
-struct worker;
 
 /* slots: as many as the allocation table has. NULL and errno. */
-struct relay_udp *relay_udp_new(struct worker *worker, size_t slots);
+struct relay_udp *relay_udp_new(struct delivery *delivery, size_t slots);
 void relay_udp_free(struct relay_udp *sockets); /* NULL is allowed; closes all */
 
 /* The functions of the same names in core/edge.h. */

@@ -10,16 +10,7 @@
 
 #include "base/log.h"
 #include "relay/front/fronts.h"
-#include "relay/worker.h"
-
-static bool front_is_empty(const struct relay *relay, size_t front)
-{
-	for (size_t i = 0; i < relay->worker_count; i++) {
-		if (worker_front_allocations(relay->workers[i], front) > 0)
-			return false;
-	}
-	return true;
-}
+#include "relay/reload/config.h"
 
 /* Retired, and so is the front that it shares its socket with, and nobody is left on either. */
 static bool front_is_over(const struct relay *relay, const struct network_view *view,
@@ -29,15 +20,17 @@ static bool front_is_over(const struct relay *relay, const struct network_view *
 		return false;
 	switch (view->fronts[front].transport) {
 	case TRANSPORT_TCP:
-		return front_is_empty(relay, front) && front_is_empty(relay, front + 1);
+		return relay_front_is_empty(relay, front) &&
+		       relay_front_is_empty(relay, front + 1);
 	case TRANSPORT_TLS:
-		return front_is_empty(relay, front - 1) && front_is_empty(relay, front);
+		return relay_front_is_empty(relay, front - 1) &&
+		       relay_front_is_empty(relay, front);
 	case TRANSPORT_UDP:
 	case TRANSPORT_DTLS:
 	case TRANSPORT_COUNT:
 		break;
 	}
-	return front_is_empty(relay, front);
+	return relay_front_is_empty(relay, front);
 }
 
 /* Reserved ports are taken as well. */
@@ -209,17 +202,15 @@ static bool any(const bool fronts[FRONTS_MAX])
 }
 
 /* What serves already, of those that were not there before, is closed. */
-static void take_back(struct change *change, size_t workers)
+static void take_back(struct change *change)
 {
 	bool fresh[FRONTS_MAX];
 
 	for (size_t i = 0; i < FRONTS_MAX; i++)
 		fresh[i] = change->opened[i] &&
 			   change->before.front_states[i] == NETWORK_FREE;
-	for (size_t i = 0; i < workers; i++) {
-		worker_retire_fronts(change->relay->workers[i], change->opened);
-		worker_close_fronts(change->relay->workers[i], fresh);
-	}
+	relay_retire_fronts(change->relay, change->opened);
+	relay_close_fronts(change->relay, fresh);
 	network_set(change->relay->network, &change->before);
 }
 
@@ -232,17 +223,12 @@ bool change_open(struct change *change, char *error, size_t error_size)
 	struct relay *relay = change->relay;
 
 	network_set(relay->network, &change->plan);
-	if (!any(change->opened))
+	if (!any(change->opened) || relay_open_fronts(relay, change->sockets))
 		return true;
-	for (size_t i = 0; i < relay->worker_count; i++) {
-		if (worker_open_fronts(relay->workers[i], &change->sockets[i]))
-			continue;
-		snprintf(error, error_size, "out of memory");
-		take_back(change, i);
-		change_abandon(change);
-		return false;
-	}
-	return true;
+	snprintf(error, error_size, "out of memory");
+	take_back(change);
+	change_abandon(change);
+	return false;
 }
 
 static void say(const struct change *change, const bool fronts[FRONTS_MAX],
@@ -269,7 +255,7 @@ static size_t ports_of(const struct config *config)
 
 void change_finish(struct change *change)
 {
-	const struct relay *relay = change->relay;
+	struct relay *relay = change->relay;
 	const struct config *config = change->config;
 
 	close_sockets(change);
@@ -277,12 +263,10 @@ void change_finish(struct change *change)
 		       config->relay.rest_ms);
 	port_pool_move(relay->shared.tcp_ports, config->relay.first, config->relay.last,
 		       config->relay.rest_ms);
-	for (size_t i = 0; i < relay->worker_count; i++) {
-		if (any(change->retired))
-			worker_retire_fronts(relay->workers[i], change->retired);
-		if (any(change->closed))
-			worker_close_fronts(relay->workers[i], change->closed);
-	}
+	if (any(change->retired))
+		relay_retire_fronts(relay, change->retired);
+	if (any(change->closed))
+		relay_close_fronts(relay, change->closed);
 	remove_addresses(change, change->removed);
 	say(change, change->opened, "is open");
 	say(change, change->retired, "takes no new clients");

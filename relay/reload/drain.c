@@ -19,7 +19,6 @@
 
 #include "base/log.h"
 #include "relay/relay.h"
-#include "relay/worker.h"
 
 struct drain {
 	struct relay *relay;
@@ -30,12 +29,6 @@ struct drain {
 	struct drain_state state; /* under the lock; remaining is not kept */
 };
 
-static void end_all(struct worker *worker, void *arg)
-{
-	(void)arg;
-	worker_end_all(worker, END_DRAINED);
-}
-
 static void deadline_came(evutil_socket_t fd, short events, void *arg)
 {
 	(void)fd;
@@ -45,10 +38,8 @@ static void deadline_came(evutil_socket_t fd, short events, void *arg)
 
 	log_notice("drain: the deadline is here; %" PRIu64 " allocations are ended",
 		   relay_allocation_count(relay));
-	for (size_t i = 0; i < relay->worker_count; i++) {
-		if (!handoff_post(relay->workers[i]->inbox, end_all, NULL))
-			log_error("drain: out of memory; worker %zu goes on", i);
-	}
+	if (!relay_drain_all(relay))
+		log_error("drain: out of memory; some workers keep their allocations");
 }
 
 static void look(evutil_socket_t fd, short events, void *arg)

@@ -16,7 +16,6 @@
 #include "relay/ops/addresses.h"
 #include "relay/reload/change.h"
 #include "relay/reload/watched.h"
-#include "relay/worker.h"
 
 struct reload {
 	struct relay *relay;
@@ -80,8 +79,7 @@ static void publish(struct reload *reload, struct settings *settings)
 	settings_unref(reload->settings);
 	reload->settings = settings;
 	publish_expiry(reload);
-	for (size_t i = 0; i < reload->relay->worker_count; i++)
-		worker_publish(reload->relay->workers[i], settings);
+	relay_publish(reload->relay, settings);
 }
 
 /*

@@ -9,7 +9,6 @@
 #include <event2/event.h>
 
 #include "base/inbox.h"
-#include "relay/ops/records.h"
 #include "relay/reload/drain.h"
 #include "relay/reload/network.h"
 #include "relay/reload/reload.h"
@@ -61,9 +60,8 @@ void control_fixture_start(struct control_fixture *cw)
 	ck_assert_ptr_nonnull(cw->base);
 	relay->main = inbox_new(cw->base);
 	relay->drain = drain_new(cw->base, relay);
-	relay->records = records_new(64);
 	relay->reload = make_reload(&cw->fixture);
-	ck_assert(relay->main && relay->drain && relay->records);
+	ck_assert(relay->main && relay->drain);
 	ck_assert_int_eq(pthread_create(&cw->main, NULL, play_main, cw), 0);
 }
 
@@ -84,10 +82,5 @@ void control_fixture_stop(struct control_fixture *cw)
 	EVENTUALLY(relay_allocation_count(relay) == 0);
 	reload_free(relay->reload);
 	network_free(relay->network);
-	/* Connections end in their own time, with records. */
-	for (unsigned i = 0; i < WORLD_WORKERS; i++)
-		worker_stop(cw->fixture.workers[i]);
-	records_free(relay->records);
-	relay->records = NULL;
 	relay_fixture_stop(&cw->fixture);
 }

@@ -18,8 +18,8 @@
 #include "relay/core/permission.h"
 #include "relay/core/shared.h"
 #include "relay/front/fronts.h"
-#include "relay/front/listener.h"
-#include "relay/handoff.h"
+#include "relay/front/tcp.h"
+#include "relay/ops/records.h"
 #include "relay/peer/relay_tcp.h"
 #include "stun/attr.h"
 #include "tests/unit/lib/unit.h"
@@ -139,7 +139,7 @@ static void bind_fronts(struct relay_fixture *fixture, int fds[WORLD_WORKERS])
 		const struct endpoint any = {*ip, 0};
 		struct front front = {.side = SIDE_INSIDE, .transport = TRANSPORT_TCP};
 
-		fds[i] = listener_bind(&any);
+		fds[i] = tcp_front_bind(&any);
 		ck_assert_int_ge(fds[i], 0);
 		front.local = name_of(fds[i]);
 		fixture->fronts[2 * i] = front;
@@ -170,14 +170,21 @@ void relay_fixture_start(struct relay_fixture *fixture, const char *extra,
 	ck_assert_msg(fixture->settings != NULL, "%s", error);
 	if (change != NULL)
 		change(fixture->settings);
+	fixture->relay.records = records_new(64);
+	ck_assert_ptr_nonnull(fixture->relay.records);
+	const struct worker_common common = {
+		.config = fixture->config,
+		.shared = &fixture->relay.shared,
+		.records = fixture->relay.records,
+	};
 	for (unsigned i = 0; i < WORLD_WORKERS; i++) {
-		fixture->workers[i] = worker_new(&fixture->relay, i,
+		fixture->workers[i] = worker_new(&common, i,
 						 settings_ref(fixture->settings), error,
 						 sizeof(error));
 		ck_assert_msg(fixture->workers[i] != NULL, "%s", error);
 		memset(&sockets, -1, sizeof(sockets));
 		sockets.tcp[2 * i] = fds[i];
-		ck_assert(worker_adopt(fixture->workers[i], &sockets));
+		ck_assert(worker_open_fronts(fixture->workers[i], &sockets));
 	}
 	fixture->relay.workers = fixture->workers;
 	fixture->relay.worker_count = WORLD_WORKERS;
@@ -206,6 +213,7 @@ void relay_fixture_stop(struct relay_fixture *fixture)
 	check_nothing_is_left(fixture);
 	for (unsigned i = 0; i < WORLD_WORKERS; i++)
 		worker_free(fixture->workers[i]);
+	records_free(fixture->relay.records);
 	settings_unref(fixture->settings);
 	shared_free(&fixture->relay.shared);
 	config_free(fixture->config);
@@ -229,8 +237,7 @@ void relay_fixture_deny(struct relay_fixture *fixture, const char *deny)
 	ck_assert_msg(settings != NULL, "%s", error);
 	settings_unref(fixture->settings);
 	fixture->settings = settings;
-	for (unsigned i = 0; i < WORLD_WORKERS; i++)
-		worker_publish(fixture->workers[i], settings);
+	relay_publish(&fixture->relay, settings);
 }
 
 uint64_t relay_fixture_events(struct relay_fixture *fixture, enum peer_event event)
@@ -249,9 +256,9 @@ uint64_t relay_fixture_drops(struct relay_fixture *fixture, enum drop_reason rea
 	return sum.drops[reason];
 }
 
-static void on_worker(struct relay_client *client, handoff_fn *fn, void *arg)
+static void on_worker(struct relay_client *client, inbox_fn *fn, void *arg)
 {
-	ck_assert(handoff_call(client->worker->inbox, fn, arg));
+	ck_assert(inbox_call(client->worker->inbox, fn, arg));
 }
 
 static void be_patient(int fd)
@@ -320,11 +327,12 @@ static struct allocation *allocation_of(struct worker *worker,
 	return allocation_by_id(worker->turn.table, client->id);
 }
 
-static void allocate(struct worker *worker, void *arg)
+static void allocate(void *arg)
 {
 	static const uint8_t txid[STUN_TXID_LEN];
 	struct task *task = arg;
 	struct relay_client *client = task->client;
+	struct worker *worker = client->worker;
 	const struct owner owner = {
 		.id = {{1}},
 		.key = {.len = 16},
@@ -342,8 +350,8 @@ static void allocate(struct worker *worker, void *arg)
 		.owner = &owner,
 	};
 
-	worker_tick(worker);
-	task->code = allocation_create(&worker->turn, &request, worker->now_ms, &al);
+	loop_turn(&worker->loop);
+	task->code = allocation_create(&worker->turn, &request, worker->loop.now_ms, &al);
 	if (task->code != 0)
 		return;
 	worker_expire(worker);
@@ -361,12 +369,13 @@ void client_allocate(struct relay_client *client, enum dialect dialect)
 	ck_assert_int_eq(task.code, 0);
 }
 
-static void release(struct worker *worker, void *arg)
+static void release(void *arg)
 {
 	struct task *task = arg;
+	struct worker *worker = task->client->worker;
 
 	allocation_delete(&worker->turn, allocation_of(worker, task->client),
-			  END_RELEASED, worker->now_ms);
+			  END_RELEASED, worker->loop.now_ms);
 }
 
 void client_release(struct relay_client *client)
@@ -374,15 +383,16 @@ void client_release(struct relay_client *client)
 	on_worker(client, release, &(struct task){.client = client});
 }
 
-static void permit(struct worker *worker, void *arg)
+static void permit(void *arg)
 {
 	struct task *task = arg;
+	struct worker *worker = task->client->worker;
 	const struct endpoint peer = {*task->ip, 0};
 
-	worker_tick(worker);
+	loop_turn(&worker->loop);
 	task->code = permission_install(&worker->turn,
 					allocation_of(worker, task->client), &peer, 1,
-					worker->now_ms, NULL);
+					worker->loop.now_ms, NULL);
 }
 
 void client_permit(struct relay_client *client, const struct ip_addr *peer)
@@ -393,13 +403,14 @@ void client_permit(struct relay_client *client, const struct ip_addr *peer)
 	ck_assert_int_eq(task.code, 0);
 }
 
-static void ask(struct worker *worker, void *arg)
+static void ask(void *arg)
 {
 	struct task *task = arg;
+	struct worker *worker = task->client->worker;
 	const struct allocation *al = allocation_of(worker, task->client);
 
 	task->result = al != NULL ? al->to_client.bytes : UINT64_MAX;
-	task->code = (int)relay_tcp_connections(worker->tcp_relays, task->client->slot);
+	task->code = (int)relay_tcp_connections(worker->relay_tcp, task->client->slot);
 }
 
 uint64_t client_received(struct relay_client *client)
@@ -418,12 +429,13 @@ unsigned client_connections(struct relay_client *client)
 	return (unsigned)task.code;
 }
 
-static void relay(struct worker *worker, void *arg)
+static void relay(void *arg)
 {
 	struct task *task = arg;
+	struct worker *worker = task->client->worker;
 
-	worker_tick(worker);
-	worker_to_peer(worker, &task->forward);
+	loop_turn(&worker->loop);
+	worker->delivery.to_peer(worker, &task->forward);
 }
 
 void client_relay(struct relay_client *client, const struct endpoint *peer,

@@ -5,42 +5,41 @@
 
 #include <event2/event.h>
 
-#include "relay/worker.h"
 #include "tests/unit/lib/unit.h"
 
 enum { WORKERS = 3 };
 
-static struct worker workers[WORKERS];
-static struct worker *list[WORKERS] = {&workers[0], &workers[1], &workers[2]};
-static const struct relay relay = {.workers = list, .worker_count = WORKERS};
+static struct heartbeat heartbeats[WORKERS];
+static const struct heartbeat *const list[WORKERS] = {&heartbeats[0], &heartbeats[1],
+						      &heartbeats[2]};
 static uint64_t seen[WORKERS];
 static size_t still;
 
 static void beat_all(void)
 {
 	for (int i = 0; i < WORKERS; i++)
-		workers[i].heartbeat.beats++;
+		heartbeats[i].beats++;
 }
 
 START_TEST(all_have_to_move_between_two_looks)
 {
-	ck_assert(!heartbeat_all_moved(&relay, seen, &still));
+	ck_assert(!heartbeat_all_moved(list, WORKERS, seen, &still));
 	beat_all();
-	ck_assert(heartbeat_all_moved(&relay, seen, &still));
-	ck_assert(!heartbeat_all_moved(&relay, seen, &still));
+	ck_assert(heartbeat_all_moved(list, WORKERS, seen, &still));
+	ck_assert(!heartbeat_all_moved(list, WORKERS, seen, &still));
 	beat_all();
 	beat_all();
-	ck_assert(heartbeat_all_moved(&relay, seen, &still));
+	ck_assert(heartbeat_all_moved(list, WORKERS, seen, &still));
 }
 END_TEST
 
 START_TEST(one_that_stands_still_is_named)
 {
 	beat_all();
-	ck_assert(heartbeat_all_moved(&relay, seen, &still));
+	ck_assert(heartbeat_all_moved(list, WORKERS, seen, &still));
 	beat_all();
-	workers[1].heartbeat.beats = seen[1];
-	ck_assert(!heartbeat_all_moved(&relay, seen, &still));
+	heartbeats[1].beats = seen[1];
+	ck_assert(!heartbeat_all_moved(list, WORKERS, seen, &still));
 	ck_assert_uint_eq(still, 1);
 }
 END_TEST
@@ -49,13 +48,13 @@ END_TEST
 START_TEST(a_late_one_is_waited_for)
 {
 	beat_all();
-	ck_assert(heartbeat_all_moved(&relay, seen, &still));
-	workers[0].heartbeat.beats++;
-	workers[1].heartbeat.beats++;
-	ck_assert(!heartbeat_all_moved(&relay, seen, &still));
+	ck_assert(heartbeat_all_moved(list, WORKERS, seen, &still));
+	heartbeats[0].beats++;
+	heartbeats[1].beats++;
+	ck_assert(!heartbeat_all_moved(list, WORKERS, seen, &still));
 	ck_assert_uint_eq(still, 2);
-	workers[2].heartbeat.beats++;
-	ck_assert(heartbeat_all_moved(&relay, seen, &still));
+	heartbeats[2].beats++;
+	ck_assert(heartbeat_all_moved(list, WORKERS, seen, &still));
 }
 END_TEST
 

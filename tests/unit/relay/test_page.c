@@ -93,12 +93,12 @@ END_TEST
 static struct metrics_facts metrics;
 static struct top_allocations top_allocations;
 
-static json_t *status(const struct relay_port *listeners, size_t count)
+static json_t *status(const struct port_row *listeners, size_t count)
 {
 	const struct page_facts facts = {
 		.metrics = &metrics,
-		.listeners = listeners,
-		.listener_count = count,
+		.ports = listeners,
+		.port_count = count,
 		.top_allocations = &top_allocations,
 	};
 	size_t len = 0;
@@ -142,7 +142,7 @@ END_TEST
 
 START_TEST(a_busy_relay_that_drains)
 {
-	const struct relay_port listeners[] = {
+	const struct port_row listeners[] = {
 		{.side = SIDE_INSIDE, .protocol = "udp", .service = "STUN/TURN"},
 		{.side = SIDE_COUNT, .protocol = "tcp", .service = "metrics"},
 	};

@@ -179,11 +179,12 @@ START_TEST(who_is_held_goes_with_the_allocation)
 }
 END_TEST
 
-static void choose(struct worker *worker, void *arg)
+static void choose(void *arg)
 {
+	struct worker *worker = alice.worker;
 	struct allocation *al = allocation_by_id(worker->turn.table, alice.id);
 
-	ck_assert(destination_set(&worker->turn, al, arg, worker->now_ms));
+	ck_assert(destination_set(&worker->turn, al, arg, worker->loop.now_ms));
 }
 
 START_TEST(a_chosen_destination_ends_the_wait_for_others)
@@ -200,7 +201,7 @@ START_TEST(a_chosen_destination_ends_the_wait_for_others)
 	client_permit(&alice, &its);
 	EVENTUALLY(events(PEER_ADMITTED) == 1);
 	ck_assert_uint_eq(events(PEER_HELD_EXPIRED), 0);
-	ck_assert(handoff_call(alice.worker->inbox, choose, &peer));
+	ck_assert(inbox_call(alice.worker->inbox, choose, &peer));
 	peer_expect_reset(other);
 	close(other);
 	other = peer_connect(&fixture, &alice.local, &stranger);
@@ -264,9 +265,10 @@ START_TEST(many_peers_and_no_more_than_allowed)
 }
 END_TEST
 
-static void send_to_other(struct worker *worker, void *arg)
+static void send_to_other(void *arg)
 {
 	struct relay_client *from = arg;
+	struct worker *worker = from->worker;
 	const struct forward forward = {
 		.kind = FORWARD_TO_PEER,
 		.slot = from->slot,
@@ -274,8 +276,8 @@ static void send_to_other(struct worker *worker, void *arg)
 		.payload = {(const uint8_t *)"from me", 7},
 	};
 
-	worker_tick(worker);
-	worker_to_peer(worker, &forward);
+	loop_turn(&worker->loop);
+	worker->delivery.to_peer(worker, &forward);
 }
 
 /* Both at once: on one worker in one turn of its loop, on two really at the same time. */
@@ -288,8 +290,8 @@ START_TEST(relayed_addresses_connect_to_each_other)
 		client_allocate(&bob, DIALECT_IETF);
 		client_permit(&alice, &fixture.address.public);
 		client_permit(&bob, &fixture.address.public);
-		handoff_post(alice.worker->inbox, send_to_other, &alice);
-		handoff_post(bob.worker->inbox, send_to_other, &bob);
+		inbox_post(alice.worker->inbox, send_to_other, &alice);
+		inbox_post(bob.worker->inbox, send_to_other, &bob);
 		expect_taken(&alice, &bob.public, "from me");
 		expect_taken(&bob, &alice.public, "from me");
 		ck_assert_uint_eq(client_connections(&alice), 1);

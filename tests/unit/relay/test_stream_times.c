@@ -3,6 +3,8 @@
  */
 #include "relay/front/stream_times.h"
 
+#include "relay/loop.h"
+#include "relay/reload/settings.h"
 #include "tests/unit/lib/unit.h"
 
 #define NEVER UINT64_MAX
@@ -86,29 +88,31 @@ static void due(evutil_socket_t fd, short events, void *arg)
 
 START_TEST(stream_timer_is_armed_for_what_is_earlier)
 {
-	struct event_base *base = event_base_new();
+	struct loop loop;
 	struct stream_times times = {0};
 	unsigned fired = 0;
 
-	ck_assert(stream_times_begin(&times, base, due, &fired, 1000));
+	ck_assert(loop_init(&loop));
+	loop.now_ms = 1000;
+	ck_assert(stream_times_begin(&times, &loop, due, &fired));
 	ck_assert_uint_eq(times.accepted_ms, 1000);
-	stream_times_arm(&times, NEVER, 1000);
+	stream_times_arm(&times, &loop, NEVER);
 	ck_assert(!event_pending(&times.timer, EV_TIMEOUT, NULL));
-	stream_times_arm(&times, 900000, 1000);
-	stream_times_arm(&times, 1000, 1000);
-	stream_times_arm(&times, 800000, 1000);
+	stream_times_arm(&times, &loop, 900000);
+	stream_times_arm(&times, &loop, 1000);
+	stream_times_arm(&times, &loop, 800000);
 	ck_assert_uint_eq(times.armed_ms, 1000);
-	event_base_loop(base, EVLOOP_ONCE);
+	event_base_loop(loop.base, EVLOOP_ONCE);
 	ck_assert_uint_eq(fired, 1);
 
 	/* Due in the past, and armed anew. */
-	stream_times_rearm(&times, 500, 1000);
-	event_base_loop(base, EVLOOP_ONCE);
+	stream_times_rearm(&times, &loop, 500);
+	event_base_loop(loop.base, EVLOOP_ONCE);
 	ck_assert_uint_eq(fired, 2);
-	stream_times_rearm(&times, NEVER, 1000);
+	stream_times_rearm(&times, &loop, NEVER);
 	ck_assert(!event_pending(&times.timer, EV_TIMEOUT, NULL));
 	stream_times_end(&times);
-	event_base_free(base);
+	loop_release(&loop);
 }
 END_TEST
 

@@ -1,9 +1,9 @@
 /*
- * listener.c - accept, admit, hand to stream.c. A stranger costs a descriptor and a small
- * object until it has proved who it is, and how many may is bounded.
+ * tcp.c - accept, admit, hand to stream.c. A client that has not authenticated costs a
+ * descriptor and a small object, and their number is bounded.
  */
 #define LOG_SUBSYSTEM SUBSYSTEM_FRONT
-#include "relay/front/listener.h"
+#include "relay/front/tcp.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,9 +19,12 @@
 
 #include "base/log.h"
 #include "base/sockaddr.h"
+#include "relay/core/turn.h"
+#include "relay/delivery.h"
 #include "relay/front/clients.h"
 #include "relay/front/stream.h"
-#include "relay/worker.h"
+#include "relay/loop.h"
+#include "relay/reload/settings.h"
 
 enum {
 	BACKLOG = 4096,
@@ -33,28 +36,29 @@ enum {
 	SEND_BUFFER = 256 << 10,
 };
 
-struct listener {
-	struct listeners *owner;
+struct tcp_front {
+	struct tcp_fronts *owner;
 	struct event event;
-	int fd; /* -1: no listening socket for this front */
-	uint16_t front;
+	int fd; /* -1: this front has no listening socket */
+	uint16_t index;
 };
 
-struct listeners {
-	struct worker *worker;
-	struct listener listeners[FRONTS_MAX];
+struct tcp_fronts {
+	struct delivery *delivery;
+	struct clients *clients;
+	struct tcp_front fronts[FRONTS_MAX];
 	struct event resume;
 };
 
-static void set_all(struct listeners *listeners, bool on)
+static void set_all(struct tcp_fronts *fronts, bool on)
 {
 	for (size_t i = 0; i < FRONTS_MAX; i++) {
-		if (listeners->listeners[i].fd < 0)
+		if (fronts->fronts[i].fd < 0)
 			continue;
 		if (on)
-			event_add(&listeners->listeners[i].event, NULL);
+			event_add(&fronts->fronts[i].event, NULL);
 		else
-			event_del(&listeners->listeners[i].event);
+			event_del(&fronts->fronts[i].event);
 	}
 }
 
@@ -65,32 +69,33 @@ static void resume(evutil_socket_t fd, short events, void *arg)
 	set_all(arg, true);
 }
 
-static void admit(struct listener *listener, int fd, const struct endpoint *client)
+static void admit(struct tcp_front *front, int fd, const struct endpoint *client)
 {
-	struct worker *worker = listener->owner->worker;
-	struct counters *counters = &worker->turn.counters;
-	struct five_tuple tuple = {.client = *client, .front = listener->front};
-	enum side side = worker->turn.shared->fronts[listener->front].side;
+	struct tcp_fronts *fronts = front->owner;
+	struct delivery *delivery = fronts->delivery;
+	struct counters *counters = &delivery->turn->counters;
+	struct five_tuple tuple = {.client = *client, .front = front->index};
+	enum side side = delivery->turn->shared->fronts[front->index].side;
 
-	if (!settings_client_allowed(worker->settings, side, &client->ip)) {
+	if (!settings_client_allowed(delivery->settings, side, &client->ip)) {
 		counter_add(&counters->drops[DROP_CLIENT_ACL], 1);
 		close(fd);
-	} else if (!clients_admit(worker->clients, &client->ip)) {
+	} else if (!clients_admit(fronts->clients, &client->ip)) {
 		counter_add(&counters->connections_refused, 1);
 		close(fd);
 	} else {
 		counter_add(&counters->connections_opened, 1);
-		stream_accept(worker, fd, &tuple);
+		stream_accept(fronts->clients, fd, &tuple);
 	}
 }
 
 static void acceptable(evutil_socket_t fd, short events, void *arg)
 {
 	(void)events;
-	struct listener *listener = arg;
-	struct worker *worker = listener->owner->worker;
+	struct tcp_front *front = arg;
+	struct tcp_fronts *fronts = front->owner;
 
-	worker_tick(worker);
+	loop_turn(fronts->delivery->loop);
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
 		struct sockaddr_storage sa;
 		socklen_t sa_len = sizeof(sa);
@@ -99,7 +104,7 @@ static void acceptable(evutil_socket_t fd, short events, void *arg)
 				       SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (accepted >= 0) {
 			if (sockaddr_to_endpoint(&sa, &client))
-				admit(listener, accepted, &client);
+				admit(front, accepted, &client);
 			else
 				close(accepted);
 			continue;
@@ -111,64 +116,66 @@ static void acceptable(evutil_socket_t fd, short events, void *arg)
 				    "cannot accept a connection: %s; raise LimitNOFILE",
 				    strerror(errno));
 			struct timeval pause = {.tv_usec = STALLED_MS * 1000};
-			set_all(listener->owner, false);
-			event_add(&listener->owner->resume, &pause);
+			set_all(fronts, false);
+			event_add(&fronts->resume, &pause);
 		}
 		return;
 	}
 }
 
-struct listeners *listeners_new(struct worker *worker)
+struct tcp_fronts *tcp_fronts_new(struct clients *clients)
 {
-	struct listeners *listeners = calloc(1, sizeof(*listeners));
-	if (listeners == NULL)
+	struct tcp_fronts *fronts = calloc(1, sizeof(*fronts));
+	if (fronts == NULL)
 		return NULL;
-	listeners->worker = worker;
-	if (event_assign(&listeners->resume, worker->base, -1, 0, resume, listeners) !=
-	    0) {
-		free(listeners);
+	fronts->delivery = clients_delivery(clients);
+	fronts->clients = clients;
+	if (event_assign(&fronts->resume, fronts->delivery->loop->base, -1, 0, resume,
+			 fronts) != 0) {
+		free(fronts);
 		return NULL;
 	}
 	for (size_t i = 0; i < FRONTS_MAX; i++) {
-		listeners->listeners[i].owner = listeners;
-		listeners->listeners[i].front = (uint16_t)i;
-		listeners->listeners[i].fd = -1;
+		fronts->fronts[i].owner = fronts;
+		fronts->fronts[i].index = (uint16_t)i;
+		fronts->fronts[i].fd = -1;
 	}
-	return listeners;
+	return fronts;
 }
 
-void listeners_free(struct listeners *listeners)
+void tcp_fronts_free(struct tcp_fronts *fronts)
 {
-	if (listeners == NULL)
+	if (fronts == NULL)
 		return;
 	for (uint16_t i = 0; i < FRONTS_MAX; i++)
-		listener_close(listeners, i);
-	event_del(&listeners->resume);
-	free(listeners);
+		tcp_front_close(fronts, i);
+	event_del(&fronts->resume);
+	free(fronts);
 }
 
-bool listener_open(struct listeners *listeners, uint16_t front, int fd)
+bool tcp_front_open(struct tcp_fronts *fronts, uint16_t front, int fd)
 {
-	struct listener *listener = &listeners->listeners[front];
+	struct tcp_front *opened = &fronts->fronts[front];
 
-	assert(listener->fd < 0);
-	if (event_assign(&listener->event, listeners->worker->base, fd,
-			 EV_READ | EV_PERSIST, acceptable, listener) != 0 ||
-	    event_add(&listener->event, NULL) != 0)
+	assert(front < FRONTS_MAX && opened->fd < 0);
+	if (event_assign(&opened->event, fronts->delivery->loop->base, fd,
+			 EV_READ | EV_PERSIST, acceptable, opened) != 0 ||
+	    event_add(&opened->event, NULL) != 0)
 		return false;
-	listener->fd = fd;
+	opened->fd = fd;
 	return true;
 }
 
-void listener_close(struct listeners *listeners, uint16_t front)
+void tcp_front_close(struct tcp_fronts *fronts, uint16_t front)
 {
-	struct listener *listener = &listeners->listeners[front];
+	struct tcp_front *closed = &fronts->fronts[front];
 
-	if (listener->fd < 0)
+	assert(front < FRONTS_MAX);
+	if (closed->fd < 0)
 		return;
-	event_del(&listener->event);
-	close(listener->fd);
-	listener->fd = -1;
+	event_del(&closed->event);
+	close(closed->fd);
+	closed->fd = -1;
 }
 
 /* Accepted sockets inherit all of this, so a connection costs no calls for it. */
@@ -185,7 +192,7 @@ static void configure(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
 }
 
-int listener_bind(const struct endpoint *local)
+int tcp_front_bind(const struct endpoint *local)
 {
 	int domain = local->ip.family == IP_V4 ? AF_INET : AF_INET6;
 	int fd = socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

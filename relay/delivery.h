@@ -1,0 +1,66 @@
+/*
+ * delivery.h - what the two sides of a worker, front and peer, know of it and of each other: the
+ * loop in which they run, the core that decides, the settings in force, and functions that hand
+ * data to the other side. worker.c fills it in; nothing else of the worker is known to them.
+ *
+ * Owner    embedded in the worker; each part borrows it for as long as the part lives.
+ * Threads  the worker's only.
+ */
+#ifndef RELAY_DELIVERY_H
+#define RELAY_DELIVERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct five_tuple;
+struct forward;
+struct loop;
+struct settings;
+struct trace;
+struct turn;
+
+struct delivery {
+	struct loop *loop;
+	struct turn *turn;
+	const struct settings *settings; /* in force; a reload puts others here */
+	struct trace *trace;             /* of replies; the front's */
+	uint8_t *reply; /* DISPATCH_REPLY_MAX bytes, for one dispatch at a time */
+
+	void *self; /* given back as the first argument */
+
+	/*
+	 * Send a FORWARD_TO_PEER, whatever the transport of its relayed address. The payload is
+	 * borrowed until flush_peers(), which is due before the loop resumes.
+	 */
+	void (*to_peer)(void *self, const struct forward *forward);
+	void (*flush_peers)(void *self);
+
+	/*
+	 * Deliver a FORWARD_TO_CLIENT to the client of its allocation, whatever the transport.
+	 * The payload is borrowed until flush_clients(), which is due before the loop resumes.
+	 *
+	 * room  the forward's own payload, writable, with FORWARD_HEADER_MAX bytes of room in
+	 *       front and 4 behind; NULL if there is none
+	 */
+	void (*to_client)(void *self, const struct forward *forward, uint8_t *room);
+	void (*flush_clients)(void *self);
+
+	/*
+	 * Between a stream client and the TCP peers of its allocation, neither of which may lose
+	 * a byte:
+	 *
+	 * client_takes  would a message of that length be queued for the client of that slot,
+	 *               not dropped? If not, its peers are told as soon as it would
+	 * client_wait   handle nothing more of what that client sends, or resume
+	 * client_ready  from the front: the queue of a client that did not take data is empty
+	 */
+	bool (*client_takes)(void *self, uint32_t slot, size_t len);
+	void (*client_wait)(void *self, uint32_t slot, bool wait);
+	void (*client_ready)(void *self, const struct five_tuple *client);
+
+	/* A request may have changed deadlines: drop what is due, and arm the one timer anew. */
+	void (*expire)(void *self);
+};
+
+#endif

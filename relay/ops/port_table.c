@@ -1,0 +1,118 @@
+/*
+ * port_table.c - see port_table.h.
+ */
+#include "relay/ops/port_table.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "relay/relay.h"
+#include "relay/relay_allocations.h"
+#include "relay/reload/config.h"
+#include "relay/reload/network.h"
+
+static const char *service_of(const struct relay *relay, bool stream)
+{
+	if (!stream)
+		return "STUN/TURN";
+	return __atomic_load_n(&relay->tls_not_after_s, __ATOMIC_RELAXED) != 0
+		       ? "STUN/TURN over TCP and TLS"
+		       : "STUN/TURN over TCP, no TLS";
+}
+
+static struct port_row front_row(const struct relay *relay,
+				 const struct network_front *row_of)
+{
+	const struct front *front = &row_of->front;
+	bool stream = transport_is_stream(front->transport);
+	struct port_row row = {
+		.side = front->side,
+		.address = front->local,
+		.public = front->local,
+		.protocol = stream ? "tcp" : "udp",
+		.service = service_of(relay, stream),
+	};
+	snprintf(row.purpose, sizeof(row.purpose),
+		 row_of->retired
+			 ? "%s clients from before the reload; gone with the last of them"
+			 : "%s clients reach the relay here",
+		 side_name(front->side));
+	return row;
+}
+
+static struct port_row metrics_row(const struct endpoint *listen)
+{
+	return (struct port_row){
+		.side = SIDE_COUNT,
+		.address = *listen,
+		.public = *listen,
+		.protocol = "tcp",
+		.service = "metrics",
+		.purpose = "Prometheus and browsers of this host see figures here",
+	};
+}
+
+static struct port_row relayed_row(const struct relay_allocation *al,
+				   const struct endpoint *local,
+				   const struct endpoint *public)
+{
+	struct port_row row = {
+		.side = SIDE_OUTSIDE,
+		.address = *local,
+		.public = *public,
+		.protocol = transport_name(al->relay_transport),
+		.service = "relay",
+	};
+	snprintf(row.purpose, sizeof(row.purpose), "media of an %s client on %s",
+		 side_name(al->side), transport_name(al->transport));
+	return row;
+}
+
+/* With room for more behind them. */
+static int list_permanent(const struct relay *relay, size_t more, struct port_row **rows,
+			  size_t *count)
+{
+	struct network_front fronts[FRONTS_MAX];
+	size_t front_count = network_fronts(relay->network, fronts);
+
+	*rows = calloc(front_count + 1 + more, sizeof(**rows));
+	*count = 0;
+	if (*rows == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < front_count; i++) {
+		/* The TLS front shares the TCP front's port. */
+		if (fronts[i].front.transport != TRANSPORT_TLS)
+			(*rows)[(*count)++] = front_row(relay, &fronts[i]);
+	}
+	if (relay->config->metrics.listen.ip.family != IP_NONE)
+		(*rows)[(*count)++] = metrics_row(&relay->config->metrics.listen);
+	return 0;
+}
+
+int port_table_permanent(const struct relay *relay, struct port_row **rows, size_t *count)
+{
+	return list_permanent(relay, 0, rows, count);
+}
+
+int port_table(struct relay *relay, struct port_row **rows, size_t *count)
+{
+	struct relay_allocation *allocations;
+	size_t allocation_count;
+	int error = relay_allocations(relay, &allocations, &allocation_count);
+
+	if (error != 0)
+		return error;
+	error = list_permanent(relay, 2 * allocation_count, rows, count);
+	for (size_t i = 0; error == 0 && i < allocation_count; i++) {
+		const struct relay_allocation *al = &allocations[i];
+
+		(*rows)[(*count)++] =
+			relayed_row(al, &al->relayed_local, &al->relayed_public);
+		if (al->second_local.ip.family != IP_NONE)
+			(*rows)[(*count)++] =
+				relayed_row(al, &al->second_local, &al->second_public);
+	}
+	free(allocations);
+	return error;
+}
