@@ -1,7 +1,7 @@
 dnl Compiler flags and dependencies of avedge.
 
 dnl _AVEDGE_LINKS(COMPILE-AND-LINK-FLAGS, LINK-FLAGS, IF-YES, IF-NO)
-dnl Warnings are errors while we ask: clang only warns about a flag it does not know.
+dnl Warnings are errors in this test, because clang only warns about an unknown flag.
 AC_DEFUN([_AVEDGE_LINKS], [
 	avedge_save_cflags=$CFLAGS
 	avedge_save_ldflags=$LDFLAGS
@@ -16,8 +16,8 @@ AC_DEFUN([_AVEDGE_LINKS], [
 ])
 
 dnl AVEDGE_ADD_CFLAGS(VARIABLE, WORD, FLAGS)
-dnl Append to VARIABLE those FLAGS that the compiler takes; what it refuses goes to
-dnl avedge_left_out. One compiler run when it takes them all, which is the usual case.
+dnl Append to VARIABLE those FLAGS that the compiler accepts, and the others to avedge_left_out.
+dnl Needs one compiler run in the usual case that it accepts them all.
 AC_DEFUN([AVEDGE_ADD_CFLAGS], [
 	AC_MSG_CHECKING([for compiler flags: $2])
 	avedge_refused=
@@ -72,8 +72,8 @@ AC_DEFUN([AVEDGE_HARDENING], [
 	AVEDGE_ADD_PAIR([], [-Wl,-z,relro,-z,now])
 	AVEDGE_ADD_PAIR([], [-Wl,-z,noexecstack])
 
-	dnl Fortification needs an optimiser, and gets in the way of the sanitizers' own
-	dnl checks of the same calls.
+	dnl Fortification needs an optimiser, and conflicts with the sanitizers' own checks of the
+	dnl same calls.
 	avedge_optimising=no
 	for avedge_flag in $CFLAGS; do
 		AS_CASE([$avedge_flag], [-O0], [avedge_optimising=no], [-O*], [avedge_optimising=yes])

@@ -1,9 +1,9 @@
-dnl Where bash looks for the completion of a command: bash-completion knows, but a make install
-dnl writes nothing outside its prefix.
+dnl Where bash looks for completions: bash-completion knows, but make install must write nothing
+dnl outside its prefix.
 AC_DEFUN([AVEDGE_BASH_COMPLETION], [
 	AC_ARG_WITH([bashcompletiondir],
 		[AS_HELP_STRING([--with-bashcompletiondir=DIR],
-			[folder of completions for bash])],
+			[directory of bash completions])],
 		[bashcompletiondir=$withval],
 		[bashcompletiondir=`$PKG_CONFIG --define-variable=prefix='${prefix}' \
 			--define-variable=datadir='${datadir}' \
