@@ -72,11 +72,11 @@ class Call:
     def count(self, way, take):
         """The records are the numbers from 0 on; pieces of a stream may be cut anywhere."""
         buffer, number, longest = b"", 0, 0
-        watch = alone.Stopwatch(self.pid)
+        watch = netns.Stopwatch(self.pid)
         try:
             while number != self.total.get(way):
                 buffer += take()
-                longest, watch = max(longest, watch.seconds()), alone.Stopwatch(self.pid)
+                longest, watch = max(longest, watch.seconds()), netns.Stopwatch(self.pid)
                 while len(buffer) >= 4:
                     if buffer[:4] != struct.pack("!I", number):
                         raise ValueError("%s instead of %d" % (buffer[:4].hex(), number))
@@ -105,7 +105,7 @@ class Call:
 
 def seconds_to_reset(server, target, number, first):
     """How long a stranger has its connection; it sends first before it listens."""
-    watch = alone.Stopwatch(server.pid())
+    watch = netns.Stopwatch(server.pid())
     with socket.socket() as sock:
         sock.settimeout(5)
         sock.bind((STRANGER, 0))
