@@ -3,6 +3,7 @@
  */
 #include "relay/front/fronts.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -16,8 +17,8 @@
 #include "relay/front/udp.h"
 
 /*
- * SO_REUSEPORT lets a second relay of the same user slip in beside the first; without it the
- * kernel says that the port is taken. So try that way once.
+ * SO_REUSEPORT lets a second relay of the same user bind beside the first; without it the kernel
+ * says that the port is taken. So try once without it.
  */
 static int probe(const struct front *front)
 {
@@ -100,11 +101,12 @@ bool fronts_try_outside(const struct config *config,
 
 		if (failed == 0)
 			continue;
-		snprintf(error, error_size,
-			 "%s: relayed addresses cannot be bound there: %s; correct "
-			 "\"addresses\" or give the address to an interface first",
-			 ip_addr_format(&table[i].local, text, sizeof(text)),
-			 strerror(failed));
+		snprintf(
+			error, error_size,
+			"cannot bind relayed addresses on %s: %s; correct \"addresses\", "
+			"or assign the address to an interface first",
+			ip_addr_format(&table[i].local, text, sizeof(text)),
+			strerror(failed));
 		blame(config, &any_port, error, error_size);
 		return false;
 	}
@@ -115,6 +117,7 @@ bool fronts_bind(const struct config *config, const struct front table[FRONTS_MA
 		 const bool wanted[FRONTS_MAX], struct front_sockets *sets,
 		 size_t workers, char *error, size_t error_size)
 {
+	assert(workers > 0);
 	none(sets, workers);
 	for (size_t i = 0; i < FRONTS_MAX; i++) {
 		if (!wanted[i] || table[i].transport == TRANSPORT_TLS)

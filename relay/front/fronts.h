@@ -21,8 +21,8 @@ struct front_sockets {
 
 /*
  * Bind the wanted ones of a table of FRONTS_MAX for all workers (sets: one per worker). A TLS
- * front has no socket of its own. False with "FILE:LINE: ..." in error, which names who holds
- * a port; then nothing stays open.
+ * front has no socket of its own. False with "FILE:LINE: ..." in error, which names the program
+ * that holds a port; then nothing stays open.
  *
  * config  has the address of each wanted front
  */
@@ -31,8 +31,8 @@ bool fronts_bind(const struct config *config, const struct front table[FRONTS_MA
 		 size_t workers, char *error, size_t error_size);
 
 /*
- * Relayed addresses will be on all outside addresses, also on those that no client is served
- * on: can a socket be bound on the wanted ones at all? False with "FILE:LINE: ..." in error.
+ * Relayed addresses will be on all outside addresses, even where no front is: can a socket be
+ * bound on the wanted ones at all? False with "FILE:LINE: ..." in error.
  */
 bool fronts_try_outside(const struct config *config,
 			const struct relay_address table[PORT_POOL_ADDRESSES_MAX],

@@ -31,7 +31,7 @@ enum {
 	REPLY_ROOM = 64 << 10,
 	/* Enough to know where a frame ends, and whether it is one. */
 	FRAME_HEAD = MS_FRAME_HEADER_LEN + MS_MSG_MIN,
-	LARGE = 4096,       /* frames that are not moved when more of them arrives */
+	LARGE = 4096,       /* a longer frame is not moved while the rest of it arrives */
 	READS_PER_TURN = 4, /* then others have their turn */
 	COARSE_MS = 20,     /* the coarse clock may be a tick behind a timer */
 };
@@ -46,8 +46,8 @@ struct stream {
 	bool hello_due; /* pseudo-TLS, whose hello has not come yet */
 	bool waits_to_write; /* for the event of that name */
 	unsigned paused;     /* by what, see stream_pause() */
-	bool kept_back;      /* partial is what that left unhandled, not one frame */
-	bool awaited;        /* somebody waits for the queue to be empty */
+	bool kept_back;      /* partial is what a pause left unhandled, not one frame */
+	bool awaited;        /* client_ready() is due when the queue is empty */
 	struct stream_io io;
 	struct {
 		uint8_t *data; /* NULL: all that has arrived is handled */
@@ -127,6 +127,7 @@ static void arm(struct stream *stream)
 
 static void enter(struct stream *stream, enum stream_state state)
 {
+	assert(state > stream->state);
 	stream->state = state;
 	stream_times_rearm(&stream->times, stream->delivery->loop, deadline(stream));
 }
@@ -149,8 +150,7 @@ static void timer_due(evutil_socket_t fd, short events, void *arg)
 
 /*
  * After everything that may have sent: wait for the socket to take more, or for nothing. A
- * connection that failed ends in its own event, because whoever sends may not be prepared for
- * that.
+ * connection that failed ends in its own event, because the sender may not be prepared for that.
  */
 static void look_after(struct stream *stream)
 {
@@ -185,6 +185,7 @@ static bool handle(struct stream *stream, struct slice frame)
 	struct delivery *delivery = stream->delivery;
 	struct dispatch dispatch;
 
+	assert(stream->state == STREAM_OPEN && frame.len > 0);
 	stream->times.frame_begun_ms = 0;
 	stream->times.last_frame_ms = now_ms(stream);
 	if (stream->ms)
@@ -232,15 +233,16 @@ static bool next_frame(const struct stream *stream, struct slice arrived,
 }
 
 /*
- * Keep what is not complete. The next bytes go behind it: with a small frame it is moved to
- * where they arrive, and a large one gets memory for all of it, so that who sends it byte by
- * byte does not have it moved for each. False if out of memory.
+ * Keep what is not complete. The next bytes go behind it: a small frame is moved to where they
+ * arrive, and a large one gets memory for all of it, so that it is not moved for each byte of a
+ * client that sends it byte by byte. False if out of memory.
  */
 static bool keep(struct stream *stream, struct slice rest, size_t frame_len)
 {
 	bool large = rest.len >= FRAME_HEAD && frame_len > LARGE;
 
-	assert(stream->partial.data == NULL);
+	assert(stream->partial.data == NULL && rest.len > 0);
+	assert(!large || rest.len < frame_len);
 	stream->partial.data = malloc(large ? frame_len : rest.len);
 	if (stream->partial.data == NULL)
 		return false;
@@ -258,7 +260,7 @@ static void forget_partial(struct stream *stream)
 	memset(&stream->partial, 0, sizeof(stream->partial));
 }
 
-/* The pretended handshake: all of its answer in one write. False if it is none. */
+/* The pretended handshake: answered in one write. False if it is none. */
 static bool take_hello(struct stream *stream, struct slice *arrived)
 {
 	struct delivery *delivery = stream->delivery;
@@ -323,6 +325,8 @@ static bool handle_kept(struct stream *stream)
 static enum stream_io_result read_large(struct stream *stream)
 {
 	size_t len = 0;
+
+	assert(stream->partial.len < stream->partial.size);
 	enum stream_io_result result =
 		stream_io_read(&stream->io, stream->partial.data + stream->partial.len,
 			       stream->partial.size - stream->partial.len, &len);
@@ -342,6 +346,7 @@ static enum stream_io_result read_shared(struct stream *stream)
 	size_t kept = stream->partial.len, total = kept, len;
 	enum stream_io_result result;
 
+	assert(kept < CLIENTS_BUFFER && !stream->kept_back);
 	if (kept > 0)
 		memcpy(buffer, stream->partial.data, kept);
 	do {
@@ -442,6 +447,8 @@ static bool start_tls(struct stream *stream)
 		return false;
 	clients_remove(&stream->client);
 	stream->client.tuple.front++;
+	assert(delivery->turn->shared->fronts[stream->client.tuple.front].transport ==
+	       TRANSPORT_TLS);
 	clients_add(stream->clients, &stream->client);
 	return true;
 }
@@ -498,7 +505,8 @@ static void greeting(struct stream *stream)
 		read_frames(stream);
 }
 
-static void tell_who_waits(struct stream *stream)
+/* Tell the TCP peers that wait for this client, if its queue is empty now. */
+static void resume_peers(struct stream *stream)
 {
 	struct delivery *delivery = stream->delivery;
 
@@ -524,7 +532,7 @@ static void ready(evutil_socket_t fd, short events, void *arg)
 		if (stream->io.queued == 0)
 			stream_free(stream);
 	} else {
-		tell_who_waits(stream);
+		resume_peers(stream);
 		if ((events & EV_READ) || stream->io.read_wants_write)
 			read_frames(stream);
 		else
@@ -537,9 +545,10 @@ void stream_accept(struct clients *clients, int fd, const struct five_tuple *tup
 	struct delivery *delivery = clients_delivery(clients);
 	struct event_base *base = delivery->loop->base;
 	struct stream *stream = calloc(1, sizeof(*stream));
+
+	assert(fd >= 0 && tuple->front < FRONTS_MAX);
 	if (stream == NULL)
 		goto fail;
-
 	stream->client.tuple = *tuple;
 	stream->clients = clients;
 	stream->delivery = delivery;
@@ -572,11 +581,12 @@ bool stream_takes(struct stream *stream, size_t len)
 	return false;
 }
 
-/* It happens in the middle of handle_all() or of anything else, so going on is for later. */
+/* This may come in the middle of handle_all(), so resuming is left to an event. */
 void stream_pause(struct stream *stream, enum stream_pause why, bool pause)
 {
 	unsigned before = stream->paused;
 
+	assert(why == STREAM_PAUSE_PEERS || why == STREAM_PAUSE_BANDWIDTH);
 	stream->paused = pause ? before | why : before & ~(unsigned)why;
 	if ((stream->paused != 0) == (before != 0) || stream->state != STREAM_OPEN)
 		return;
@@ -597,11 +607,14 @@ void stream_send_forward(struct stream *stream, const struct forward *forward,
 	struct delivery *delivery = stream->delivery;
 	size_t len = forward->header_len + forward->payload.len + forward->padding_len;
 
+	assert(forward->header_len <= FORWARD_HEADER_MAX && forward->padding_len < 4);
+	assert(room == NULL || room == forward->payload.data);
 	if (stream->state != STREAM_OPEN) {
 		counter_add(&delivery->turn->counters.drops[DROP_CLIENT_GONE], 1);
 		return;
 	}
 	if (room == NULL) {
+		assert(FORWARD_HEADER_MAX - forward->header_len + len <= CLIENTS_MESSAGE);
 		room = clients_message(stream->clients) + FORWARD_HEADER_MAX;
 		memcpy(room, forward->payload.data, forward->payload.len);
 	}

@@ -3,6 +3,7 @@
  */
 #include "relay/front/stream_io.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include <openssl/err.h>
 
+/* A message leaves the queue as soon as nothing of it is left to send. */
 struct stream_message {
 	struct stream_message *next;
 	enum stream_io_kind kind;
@@ -18,6 +20,21 @@ struct stream_message {
 	size_t len, sent;
 	uint8_t bytes[];
 };
+
+static void check_queue(const struct stream_io *io)
+{
+	assert((io->first == NULL) == (io->queued == 0));
+	assert(*io->end == NULL);
+#ifdef AVEDGE_CHECK_INVARIANTS
+	size_t queued = 0;
+
+	for (const struct stream_message *m = io->first; m != NULL; m = m->next) {
+		assert(m->sent < m->len && (m == io->first || !m->begun));
+		queued += m->len - m->sent;
+	}
+	assert(queued == io->queued);
+#endif
+}
 
 void stream_io_init(struct stream_io *io, int fd)
 {
@@ -62,6 +79,7 @@ enum stream_io_result stream_io_peek(struct stream_io *io, enum stream_kind *kin
 
 bool stream_io_start_tls(struct stream_io *io, SSL_CTX *ctx)
 {
+	assert(io->ssl == NULL && io->queued == 0);
 	io->ssl = SSL_new(ctx);
 	if (io->ssl == NULL || SSL_set_fd(io->ssl, io->fd) != 1)
 		return false;
@@ -108,6 +126,7 @@ enum stream_io_result stream_io_handshake(struct stream_io *io)
 enum stream_io_result stream_io_read(struct stream_io *io, uint8_t *buf, size_t size,
 				     size_t *len)
 {
+	assert(size > 0); /* or the end would be read, which has not come */
 	if (io->failed)
 		return STREAM_IO_FAILED;
 	if (io->ssl == NULL) {
@@ -155,6 +174,8 @@ static void unlink_message(struct stream_io *io, struct stream_message **link)
 {
 	struct stream_message *message = *link;
 
+	assert(message->sent <= message->len &&
+	       io->queued >= message->len - message->sent);
 	*link = message->next;
 	if (io->end == &message->next)
 		io->end = link;
@@ -162,7 +183,7 @@ static void unlink_message(struct stream_io *io, struct stream_message **link)
 	free(message);
 }
 
-/* Drop old media until len more fit; how many messages that took. */
+/* Drop old media until len more fit; returns how many messages. */
 static unsigned make_room(struct stream_io *io, size_t len, size_t limit)
 {
 	struct stream_message **link = &io->first;
@@ -183,7 +204,8 @@ static unsigned make_room(struct stream_io *io, size_t len, size_t limit)
 static bool enqueue(struct stream_io *io, struct slice rest, enum stream_io_kind kind,
 		    bool begun, size_t limit)
 {
-	/* A message that is begun has to be finished; it is one, and there is no second. */
+	/* A message that is begun has to be finished; it is the only one in the queue. */
+	assert(!begun || io->first == NULL);
 	if (!begun && io->queued + rest.len > limit)
 		return false;
 	struct stream_message *message = malloc(sizeof(*message) + rest.len);
@@ -222,10 +244,11 @@ unsigned stream_io_send(struct stream_io *io, struct slice message,
 	}
 	if (!enqueue(io, message, kind, begun, limit)) {
 		dropped++;
-		/* Half a message, or an answer that does not come: the connection is no good. */
+		/* Half a message, or a reply that never comes: the connection is useless. */
 		if (begun || kind == STREAM_IO_REPLY)
 			io->failed = true;
 	}
+	check_queue(io);
 	return dropped;
 }
 
@@ -246,5 +269,6 @@ enum stream_io_result stream_io_flush(struct stream_io *io)
 		else
 			unlink_message(io, &io->first);
 	}
+	check_queue(io);
 	return io->failed ? STREAM_IO_FAILED : STREAM_IO_OK;
 }

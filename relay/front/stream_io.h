@@ -52,11 +52,11 @@ bool stream_io_start_tls(struct stream_io *io, SSL_CTX *ctx);
 /* OK when done. */
 enum stream_io_result stream_io_handshake(struct stream_io *io);
 
-/* OK with *len > 0; else what is the matter. */
+/* OK with *len > 0, which is at most size; size is not 0. */
 enum stream_io_result stream_io_read(struct stream_io *io, uint8_t *buf, size_t size,
 				     size_t *len);
 
-/* Is there more that was received already? No event would tell of it. */
+/* Has more been received already? No event tells of it. */
 bool stream_io_has_more(const struct stream_io *io);
 
 enum stream_io_kind {

@@ -77,6 +77,7 @@ static void admit(struct tcp_front *front, int fd, const struct endpoint *client
 	struct five_tuple tuple = {.client = *client, .front = front->index};
 	enum side side = delivery->turn->shared->fronts[front->index].side;
 
+	assert(front->fd >= 0);
 	if (!settings_client_allowed(delivery->settings, side, &client->ip)) {
 		counter_add(&counters->drops[DROP_CLIENT_ACL], 1);
 		close(fd);
@@ -158,6 +159,7 @@ bool tcp_front_open(struct tcp_fronts *fronts, uint16_t front, int fd)
 	struct tcp_front *opened = &fronts->fronts[front];
 
 	assert(front < FRONTS_MAX && opened->fd < 0);
+	assert(fronts->delivery->turn->shared->fronts[front].transport == TRANSPORT_TCP);
 	if (event_assign(&opened->event, fronts->delivery->loop->base, fd,
 			 EV_READ | EV_PERSIST, acceptable, opened) != 0 ||
 	    event_add(&opened->event, NULL) != 0)

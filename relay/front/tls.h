@@ -12,7 +12,7 @@
 
 /*
  * A server context: no renegotiation, no tickets, no early data, no compression, forward
- * secrecy only (T-500, T-501). NULL with "FILE: what; what to do" in error: unreadable, not
+ * secrecy only (RFC 9325). NULL with "FILE: what; what to do" in error: unreadable, not
  * PEM, key does not belong to the certificate. One that has expired is accepted: see settings.h.
  */
 SSL_CTX *tls_context_new(const char *certificate, const char *private_key, char *error,

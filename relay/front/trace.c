@@ -1,6 +1,6 @@
 /*
- * trace.c - see trace.h. The reply itself says most; why credentials were refused is not in it,
- * because strangers are told as little as possible, so that is read off the counters.
+ * trace.c - see trace.h. The reply itself says most. Why credentials were refused is not in it,
+ * because an unauthenticated client is told as little as possible; the counters say that.
  */
 #define LOG_SUBSYSTEM SUBSYSTEM_FRONT
 #include "relay/front/trace.h"
@@ -44,7 +44,8 @@ static bool may_speak(struct trace *trace, uint64_t now_ms)
 	}
 	trace->lines++;
 	if (trace->lines == LINES_MAX)
-		log_debug("and more than %d answers in this second", LINES_MAX);
+		log_debug("more than %d replies in this second; omitting the rest",
+			  LINES_MAX);
 	return trace->lines < LINES_MAX;
 }
 

@@ -1,7 +1,7 @@
 /*
- * trace.h - what clients are answered, one line each, for whoever sets the level of the
- * subsystem front to debug: who asked, what, and what it came to. Otherwise a comparison for
- * each reply; packets of media never come here.
+ * trace.h - one line for each reply to a client, at level debug of the subsystem front: the
+ * client, its request and the result. At other levels a reply costs one comparison; packets of
+ * media never come here.
  *
  * Owner    the worker; its thread only.
  */
@@ -25,8 +25,8 @@ struct trace {           /* all zero at first */
 };
 
 /*
- * reply: of either dialect, with MS framing or without. At most a hundred lines a second; then
- * one that says so.
+ * reply: of either dialect, with MS framing or without. At most a hundred lines a second, the
+ * last of which says so.
  */
 void trace_reply(struct trace *trace, const struct turn *turn,
 		 const struct five_tuple *tuple, struct slice reply, uint64_t now_ms);

@@ -165,7 +165,8 @@ bool udp_front_open(struct udp_fronts *fronts, uint16_t front, int fd)
 {
 	struct udp_front *opened = &fronts->fronts[front];
 
-	assert(opened->fd < 0);
+	assert(front < FRONTS_MAX && opened->fd < 0);
+	assert(fronts->delivery->turn->shared->fronts[front].transport == TRANSPORT_UDP);
 	if (event_assign(&opened->event, fronts->delivery->loop->base, fd,
 			 EV_READ | EV_PERSIST, readable, opened) != 0 ||
 	    event_add(&opened->event, NULL) != 0)
@@ -179,8 +180,10 @@ void udp_front_close(struct udp_fronts *fronts, uint16_t front)
 {
 	struct udp_front *closed = &fronts->fronts[front];
 
+	assert(front < FRONTS_MAX);
 	if (closed->fd < 0)
 		return;
+	assert(fronts->batch.count == 0);
 	count_drops(closed);
 	event_del(&closed->event);
 	close(closed->fd);
@@ -190,6 +193,7 @@ void udp_front_close(struct udp_fronts *fronts, uint16_t front)
 void udp_front_relay(struct udp_fronts *fronts, uint16_t front,
 		     const struct endpoint *client, const struct udp_datagram *datagram)
 {
+	assert(front < FRONTS_MAX && fronts->fronts[front].fd >= 0);
 	udp_batch_send(&fronts->batch, fronts->fronts[front].fd, client, datagram);
 }
 

@@ -3,6 +3,7 @@
  */
 #include "relay/peer/peer_conn.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -27,7 +28,10 @@ enum {
 
 uint32_t tcp_port_slot(const struct tcp_port *port)
 {
-	return (uint32_t)(port - port->owner->ports);
+	size_t slot = (size_t)(port - port->owner->ports);
+
+	assert(slot < port->owner->slots);
+	return (uint32_t)slot;
 }
 
 struct tcp_relay_load tcp_port_load(const struct tcp_port *port)
@@ -68,6 +72,7 @@ static void let_client_go_on(struct peer_conn *conn)
 {
 	if (!conn->client_waits)
 		return;
+	assert(conn->port->full > 0);
 	conn->client_waits = false;
 	event_del(&conn->timer);
 	if (--conn->port->full == 0)
@@ -92,22 +97,25 @@ static void unlist(struct peer_conn *conn)
 	LIST_REMOVE(conn, link);
 	switch (conn->state) {
 	case PEER_CONN_HELD:
+		assert(conn->port->held > 0 && conn->owner->held > 0);
 		conn->port->held--;
 		conn->owner->held--;
 		break;
 	case PEER_CONN_CONNECTING:
 	case PEER_CONN_WAITING:
 	case PEER_CONN_OPEN:
+		assert(conn->port->connections > 0);
 		let_client_go_on(conn);
 		conn->port->connections--;
 		break;
 	case PEER_CONN_FLUSHING:
+		assert(conn->port == NULL && conn->owner->flushing_count > 0);
 		conn->owner->flushing_count--;
 		break;
 	}
 }
 
-/* No socket; whoever calls closes it. */
+/* The connection has no socket then; the caller closes it. */
 static int take_socket(struct peer_conn *conn)
 {
 	int fd = conn->fd;
@@ -120,7 +128,7 @@ static int take_socket(struct peer_conn *conn)
 	return fd;
 }
 
-/* reset: so that the peer knows that something is lost. */
+/* reset: tell the peer that something is lost. */
 static void conn_free(struct peer_conn *conn, bool reset)
 {
 	unlist(conn);
@@ -146,6 +154,7 @@ static void flush(struct peer_conn *conn, enum peer_event why)
 {
 	struct relay_tcp *owner = conn->owner;
 
+	assert(conn->state == PEER_CONN_OPEN);
 	count(conn, why);
 	if (queued(conn) == 0 || owner->flushing_count >= FLUSHING_MAX) {
 		conn_free(conn, queued(conn) > 0);
@@ -202,6 +211,7 @@ static bool open_conn(struct peer_conn *conn)
 
 void peer_conn_read(struct peer_conn *conn)
 {
+	assert(conn->state == PEER_CONN_OPEN);
 	event_add(&conn->readable, NULL);
 }
 
@@ -277,11 +287,12 @@ static void writable(evutil_socket_t fd, short events, void *arg)
 	open_conn(conn);
 }
 
-/* event_assign() fails only for arguments that make no sense. */
+/* event_assign() fails only for nonsensical arguments. */
 static void use_socket(struct peer_conn *conn, int fd)
 {
 	struct event_base *base = conn->owner->delivery->loop->base;
 
+	assert(fd >= 0 && conn->fd < 0);
 	conn->fd = fd;
 	event_assign(&conn->readable, base, fd, EV_READ | EV_PERSIST, readable, conn);
 	event_assign(&conn->writable, base, fd, EV_WRITE | EV_PERSIST, writable, conn);
@@ -317,6 +328,7 @@ bool peer_conn_judge(struct peer_conn *conn, uint64_t now_ms)
 	struct turn *turn = conn->owner->delivery->turn;
 	struct tcp_relay_load load = tcp_port_load(port);
 
+	assert(conn->state == PEER_CONN_HELD && port->held > 0);
 	switch (tcp_relay_waiting(turn, allocation_at(turn->table, tcp_port_slot(port)),
 				  &conn->peer, &load, conn->until_ms, now_ms)) {
 	case TCP_RELAY_HOLD:
@@ -421,6 +433,7 @@ struct peer_conn *peer_conn_connect(struct tcp_port *port, const struct endpoint
 
 void peer_conn_adopt(struct peer_conn *conn, int fd)
 {
+	assert(conn->state == PEER_CONN_CONNECTING || conn->state == PEER_CONN_WAITING);
 	int old = take_socket(conn);
 
 	if (old >= 0)
@@ -447,6 +460,7 @@ static void enqueue(struct peer_conn *conn, struct slice payload)
 
 void peer_conn_send(struct peer_conn *conn, struct slice payload)
 {
+	assert(conn->state != PEER_CONN_HELD && conn->state != PEER_CONN_FLUSHING);
 	if (conn->state == PEER_CONN_OPEN && queued(conn) == 0 && payload.len > 0) {
 		ssize_t sent = send(conn->fd, payload.data, payload.len, MSG_NOSIGNAL);
 		if (sent < 0 && errno != EAGAIN && errno != EINTR) {

@@ -1,6 +1,6 @@
 /*
- * peer_conn.h - one TCP connection between a relayed address and a peer, whoever made it. For
- * relay_tcp.c, which has the relayed addresses and their lists of connections.
+ * peer_conn.h - one TCP connection between a relayed address and a peer, whichever of them made
+ * it. For relay_tcp.c, which has the relayed addresses and their lists of connections.
  *
  *	a peer connects --> HELD --permission--+
  *	                                       v
@@ -15,14 +15,14 @@
  * use one pair of addresses and ports, so the second connect fails while the connection of the
  * first is about to be accepted. What was queued goes there.
  *
- * A stream loses nothing on its way through, so a full queue stops whoever fills it. Nothing
- * is read from peers while the client's queue has no room. And nothing is read from a client
- * while one of its peers has a full queue: that stops the client's other peers too, but what
- * else there is, closing the connection, would end every transfer to a peer with less
+ * A stream loses nothing on its way through, so a full queue stops the sender that fills it.
+ * Nothing is read from peers while the client's queue has no room. And nothing is read from a
+ * client while one of its peers has a full queue. That stops the client's other peers too, but
+ * the alternative, closing the connection, would end every transfer to a peer with less
  * bandwidth than its client. A peer that makes no room for peer_timeout is reset.
  *
- * Owner    its port, or once that is done with it, in FLUSHING, the worker's relay_tcp. Gone
- *          means freed: functions that can come to that say so.
+ * Owner    its port; in FLUSHING, when the port is done with it, the worker's relay_tcp. Gone
+ *          means freed: a function that may free it says so.
  * Threads  its worker's only.
  */
 #ifndef RELAY_PEER_PEER_CONN_H

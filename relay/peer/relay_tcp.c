@@ -38,6 +38,12 @@ static struct peer_conn *find(const struct tcp_port *port, const struct endpoint
 	return conn;
 }
 
+static struct tcp_port *port_of(const struct relay_tcp *relays, uint32_t slot)
+{
+	assert(slot < relays->slots);
+	return &relays->ports[slot];
+}
+
 static void count(const struct relay_tcp *relays, enum peer_event event)
 {
 	counter_add(&relays->delivery->turn->counters.peer_events[event], 1);
@@ -56,7 +62,7 @@ static void arrived(struct tcp_port *port, int fd, const struct endpoint *peer)
 		peer_conn_adopt(conn, fd);
 		return;
 	}
-	/* A pair of addresses has one connection: that the old one is over was not read yet. */
+	/* A pair of addresses has one connection: the end of the old one has not been read yet. */
 	if (conn != NULL)
 		peer_conn_reset(conn, conn->state == PEER_CONN_HELD ? PEER_HELD_EXPIRED
 								    : PEER_BROKEN);
@@ -107,7 +113,7 @@ static void stop_accepting(struct tcp_port *port, int error)
 	event_add(&port->owner->resume, &pause);
 }
 
-/* Somebody has connected, or somebody held may be let in. */
+/* A peer has connected, or a held one may be let in. */
 static void acceptable(evutil_socket_t fd, short events, void *arg)
 {
 	(void)events;
@@ -143,7 +149,7 @@ static void resume(evutil_socket_t fd, short events, void *arg)
 
 	for (uint32_t slot = 0; (al = allocation_next(table, slot)) != NULL;
 	     slot = al->slot + 1) {
-		struct tcp_port *port = &relays->ports[al->slot];
+		struct tcp_port *port = port_of(relays, al->slot);
 		if (port->owner == NULL || !port->stopped)
 			continue;
 		port->stopped = false;
@@ -190,9 +196,10 @@ void relay_tcp_free(struct relay_tcp *relays)
 int relay_tcp_listen(struct relay_tcp *relays, uint32_t slot,
 		     const struct endpoint *local)
 {
-	struct tcp_port *port = &relays->ports[slot];
+	struct tcp_port *port = port_of(relays, slot);
 	int fd = tcp_socket_listen(local);
 
+	assert(port->owner == NULL);
 	if (fd < 0)
 		return fd;
 	*port = (struct tcp_port){.fd = fd, .local = *local};
@@ -209,9 +216,10 @@ int relay_tcp_listen(struct relay_tcp *relays, uint32_t slot,
 
 void relay_tcp_unlisten(struct relay_tcp *relays, uint32_t slot)
 {
-	struct tcp_port *port = &relays->ports[slot];
+	struct tcp_port *port = port_of(relays, slot);
 	struct peer_conn *conn;
 
+	assert(port->owner == relays);
 	event_del(&port->acceptable);
 	close(port->fd);
 	while ((conn = LIST_FIRST(&port->conns)) != NULL)
@@ -223,8 +231,9 @@ void relay_tcp_unlisten(struct relay_tcp *relays, uint32_t slot)
 /* Not now: the core is in the middle of its work. */
 void relay_tcp_permitted(struct relay_tcp *relays, uint32_t slot)
 {
-	struct tcp_port *port = &relays->ports[slot];
+	struct tcp_port *port = port_of(relays, slot);
 
+	assert(port->owner == relays);
 	if (port->held > 0)
 		event_active(&port->acceptable, EV_READ, 0);
 }
@@ -247,8 +256,10 @@ static struct peer_conn *towards(struct tcp_port *port, const struct endpoint *p
 
 void relay_tcp_send(struct relay_tcp *relays, const struct forward *forward)
 {
-	struct peer_conn *conn = towards(&relays->ports[forward->slot], &forward->peer);
+	struct tcp_port *port = port_of(relays, forward->slot);
 
+	assert(port->owner == relays);
+	struct peer_conn *conn = towards(port, &forward->peer);
 	if (conn != NULL)
 		peer_conn_send(conn, forward->payload);
 	else
@@ -256,7 +267,7 @@ void relay_tcp_send(struct relay_tcp *relays, const struct forward *forward)
 			    1);
 }
 
-/* From all who are open, unless there is a reason not to. */
+/* From all that are open, unless there is a reason not to. */
 static void read_peers(struct tcp_port *port)
 {
 	struct peer_conn *conn;
@@ -272,7 +283,7 @@ static void read_peers(struct tcp_port *port)
 
 void relay_tcp_client_ready(struct relay_tcp *relays, uint32_t slot)
 {
-	struct tcp_port *port = &relays->ports[slot];
+	struct tcp_port *port = port_of(relays, slot);
 
 	if (port->owner == NULL || !port->peers_wait)
 		return;
@@ -282,7 +293,7 @@ void relay_tcp_client_ready(struct relay_tcp *relays, uint32_t slot)
 
 void relay_tcp_throttle(struct relay_tcp *relays, uint32_t slot, bool throttle)
 {
-	struct tcp_port *port = &relays->ports[slot];
+	struct tcp_port *port = port_of(relays, slot);
 	struct peer_conn *conn;
 
 	if (port->owner == NULL || port->throttled == throttle)
@@ -301,7 +312,7 @@ void relay_tcp_throttle(struct relay_tcp *relays, uint32_t slot, bool throttle)
 
 unsigned relay_tcp_connections(const struct relay_tcp *relays, uint32_t slot)
 {
-	const struct tcp_port *port = &relays->ports[slot];
+	const struct tcp_port *port = port_of(relays, slot);
 
 	return port->owner != NULL ? port->connections : 0;
 }
@@ -324,7 +335,7 @@ static const char *state_name(enum peer_conn_state state)
 size_t relay_tcp_peers(const struct relay_tcp *relays, uint32_t slot,
 		       struct relay_tcp_peer *peers, size_t room)
 {
-	const struct tcp_port *port = &relays->ports[slot];
+	const struct tcp_port *port = port_of(relays, slot);
 	const struct peer_conn *conn;
 	size_t count = 0;
 

@@ -3,8 +3,8 @@
  * the connections with peers (peer_conn.h). core/tcp_relay decides who may connect,
  * core/forward what passes.
  *
- * A stranger is accepted and reset in the same turn of the loop. There is no way on Linux to
- * refuse him before that depends on who he is and does more than not answer.
+ * A stranger is accepted and reset in the same turn of the loop: on Linux a listening socket
+ * cannot refuse a connection by its source address, except by not answering at all.
  */
 #ifndef RELAY_PEER_RELAY_TCP_H
 #define RELAY_PEER_RELAY_TCP_H
@@ -29,7 +29,7 @@ void relay_tcp_unlisten(struct relay_tcp *relays, uint32_t slot);
 void relay_tcp_permitted(struct relay_tcp *relays, uint32_t slot);
 
 /*
- * Send a FORWARD_TO_PEER on the connection with that peer, whoever made it, or on a new one.
+ * Send a FORWARD_TO_PEER on the connection with that peer, or on a new one.
  * What cannot be sent at once is copied; what cannot be sent at all is counted.
  */
 void relay_tcp_send(struct relay_tcp *relays, const struct forward *forward);

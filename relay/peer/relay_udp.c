@@ -9,6 +9,7 @@
  */
 #include "relay/peer/relay_udp.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -56,6 +57,7 @@ struct relay_udp {
 static struct relay_socket *socket_of(struct relay_udp *sockets, uint32_t slot,
 				      uint8_t family)
 {
+	assert(slot < sockets->slots && (family == IP_V4 || family == IP_V6));
 	return &sockets->sockets[slot + (family == IP_V6 ? sockets->slots : 0)];
 }
 
@@ -121,13 +123,13 @@ static void received(struct relay_udp *sockets, uint32_t slot, unsigned i)
 
 static void readable(evutil_socket_t fd, short events, void *arg)
 {
-	(void)fd;
 	(void)events;
 	struct relay_socket *rs = arg;
 	struct relay_udp *sockets = rs->owner;
 	struct delivery *delivery = sockets->delivery;
 	uint32_t slot = slot_of(rs);
 
+	assert(rs->fd == fd);
 	unsigned count = receive(sockets, rs, batch_for(sockets, rs));
 	if (count == 0)
 		return;
@@ -176,6 +178,8 @@ void relay_udp_free(struct relay_udp *sockets)
 int relay_udp_open(struct relay_udp *sockets, uint32_t slot, const struct endpoint *local)
 {
 	struct relay_socket *rs = socket_of(sockets, slot, local->ip.family);
+
+	assert(rs->owner == NULL);
 	int fd = udp_batch_bind(local, &(const struct udp_bind_options){
 					       .receive_buffer = RECEIVE_BUFFER,
 				       });
@@ -229,7 +233,8 @@ void relay_udp_close(struct relay_udp *sockets, uint32_t slot, uint8_t family)
 {
 	struct relay_socket *rs = socket_of(sockets, slot, family);
 
-	relay_udp_flush(sockets); /* the descriptor may be somebody else's soon */
+	assert(rs->owner == sockets && rs->family == family);
+	relay_udp_flush(sockets); /* the descriptor may soon be another socket's */
 	count_drops(sockets, rs);
 	event_del(&rs->event);
 	close(rs->fd);
@@ -264,6 +269,7 @@ void relay_udp_send(struct relay_udp *sockets, const struct forward *forward)
 		socket_of(sockets, forward->slot, forward->peer.ip.family);
 	const struct udp_datagram datagram = {.payload = forward->payload};
 
+	assert(rs->owner == sockets);
 	set_df(sockets, rs, forward->dont_fragment);
 	udp_batch_send(&sockets->batch, rs->fd, &forward->peer, &datagram);
 	/* A client that asks for DF probes the path: each of these goes out alone. */

@@ -3,6 +3,7 @@
  */
 #include "relay/peer/tcp_socket.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,7 +14,7 @@
 #include "base/sockaddr.h"
 
 enum {
-	/* Peers of one allocation; who has more at once is a flood, and gets to try again. */
+	/* Peers of one allocation; more at once are a flood, and may try again. */
 	BACKLOG = 64,
 };
 
@@ -24,6 +25,7 @@ static bool set(int fd, int level, int option, int value)
 
 static int new_socket(const struct endpoint *local)
 {
+	assert(local->port != 0); /* it is a relayed address */
 	int domain = local->ip.family == IP_V4 ? AF_INET : AF_INET6;
 	int fd = socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -80,6 +82,8 @@ int tcp_socket_connect(const struct endpoint *local, const struct endpoint *peer
 {
 	struct sockaddr_storage sa;
 	socklen_t sa_len = sockaddr_from_endpoint(peer, &sa);
+
+	assert(peer->ip.family == local->ip.family);
 	int fd = new_socket(local);
 
 	if (fd < 0)

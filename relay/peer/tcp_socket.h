@@ -9,7 +9,7 @@
 
 #include "stun/endpoint.h"
 
-/* A descriptor, or a negative errno: -EADDRINUSE if anybody else listens or connects there. */
+/* A descriptor, or a negative errno: -EADDRINUSE if that address and port are in use. */
 int tcp_socket_listen(const struct endpoint *local);
 
 /*
@@ -25,7 +25,7 @@ int tcp_socket_connect(const struct endpoint *local, const struct endpoint *peer
 /* What tcp_socket_connect() came to: 0 or a negative errno. */
 int tcp_socket_connected(int fd);
 
-/* The next connection in the queue and who made it; -EAGAIN if there is none. */
+/* The next connection in the queue, and the peer that made it; -EAGAIN if there is none. */
 int tcp_socket_accept(int fd, struct endpoint *peer, uint32_t timeout_ms);
 
 /* Close it so that the other side sees a reset, not an end. */

@@ -334,7 +334,7 @@ def debug_shows_what_clients_are_answered(server):
     check(tcp + "success" in log, "no %s", tcp)
     check(bad + "401 bad-mac" in log, "no reason in\n%s",
           [line for line in log.splitlines() if bad in line])
-    check("more than 100 answers in this second" in log, "no limit")
+    check("more than 100 replies in this second" in log, "no limit")
 
 
 @row
