@@ -2,6 +2,7 @@
  * ctl_credential.c - avedgectl credential: issue a user name and password for a client.
  */
 #include <arpa/inet.h>
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -17,26 +18,10 @@
 #include "tools/ctl/ctl_args.h"
 #include "tools/ctl/ctl_run.h"
 
-enum {
-	HOST_MAX = 256,
-	TOKEN_VERSION = 2,
-};
-
-static const int64_t ttl_default_s = 8 * 3600;
-
-struct credential_options {
-	const char *user;
-	const char *path;
-	const char *realm;
-	const char *const *servers;
-	size_t server_count;
-	int64_t ttl_s;
-	bool mras;
-	bool json;
-};
+enum { HOST_MAX = 256, TOKEN_VERSION = 2, TTL_DEFAULT_S = 8 * 3600 };
 
 /* The host of a turn URI (RFC 7065 section 3.1), IPv6 in brackets. False if it cannot be one. */
-static bool uri_host(const char *name, char *buf, size_t size)
+static bool uri_host(const char *name, char buf[HOST_MAX])
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
 				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
@@ -45,64 +30,59 @@ static bool uri_host(const char *name, char *buf, size_t size)
 
 	if (!is_ipv6 && (*name == '\0' || name[strspn(name, allowed)] != '\0'))
 		return false;
-	return snprintf(buf, size, "%s%s%s", is_ipv6 ? "[" : "", name,
-			is_ipv6 ? "]" : "") < (int)size;
-}
-
-static json_t *server_urls(const struct credential_options *options)
-{
-	json_t *urls = json_array();
-	char host[HOST_MAX];
-
-	for (size_t i = 0; i < options->server_count; i++) {
-		uri_host(options->servers[i], host, sizeof(host));
-		json_array_append_new(urls,
-				      json_sprintf("turn:%s:3478?transport=udp", host));
-		json_array_append_new(urls,
-				      json_sprintf("turn:%s:443?transport=tcp", host));
-		json_array_append_new(urls,
-				      json_sprintf("turns:%s:443?transport=tcp", host));
-	}
-	return urls;
+	return snprintf(buf, HOST_MAX, is_ipv6 ? "[%s]" : "%s", name) < HOST_MAX;
 }
 
 /* For RTCPeerConnection; an empty list without --server. */
-static json_t *ice_servers(const struct credential_options *options,
+static json_t *ice_servers(const struct ctl_args *args,
 			   const struct credential_pair *pair)
 {
-	if (options->server_count == 0)
-		return json_array();
-	return json_pack("[{s:o, s:s, s:s}]", "urls", server_urls(options), "username",
-			 pair->username, "credential", pair->password);
+	static const char *const ways[][3] = {
+		{"turn", "3478", "udp"}, {"turn", "443", "tcp"}, {"turns", "443", "tcp"}};
+	json_t *urls = json_array();
+	char host[HOST_MAX];
+
+	for (size_t i = 0; i < args->many_count; i++) {
+		bool fits = uri_host(args->many[i], host);
+
+		assert(fits);
+		(void)fits;
+		for (size_t j = 0; j < 3; j++)
+			json_array_append_new(urls, json_sprintf("%s:%s:%s?transport=%s",
+								 ways[j][0], host,
+								 ways[j][1], ways[j][2]));
+	}
+	if (args->many_count > 0)
+		return json_pack("[{s:o, s:s, s:s}]", "urls", urls, "username",
+				 pair->username, "credential", pair->password);
+	return urls;
 }
 
-static int print_json(const struct credential_options *options,
-		      const struct credential_pair *pair, int64_t ttl_s,
-		      const char *expires)
-{
-	json_t *json = json_pack("{s:s, s:s, s:I, s:s, s:s?, s:o}", "username",
-				 pair->username, "password", pair->password, "ttl",
-				 (json_int_t)ttl_s, "expires", expires, "realm",
-				 options->realm, "iceServers",
-				 ice_servers(options, pair));
-
-	if (!json)
-		return ctl_fail("out of memory, or --realm is not UTF-8");
-	return ctl_print_json(json);
-}
-
-static int print_pair(const struct credential_options *options,
-		      const struct credential_pair *pair, int64_t now_s)
+static int print_pair(const struct ctl_args *args, const struct credential_pair *pair,
+		      int64_t now_s)
 {
 	char expires[TIMESTAMP_SIZE];
+	json_t *json;
 
 	if (!timestamp_format(pair->expires_s, expires))
 		return ctl_fail("the credential expires after the year 9999");
-	if (options->json)
-		return print_json(options, pair, pair->expires_s - now_s, expires);
-	printf("username  %s\npassword  %s\nexpires   %s\n", pair->username,
-	       pair->password, expires);
-	return CTL_OK;
+	if (!ctl_has(args, OPTION_JSON)) {
+		printf("username  %s\npassword  %s\nexpires   %s\n", pair->username,
+		       pair->password, expires);
+		return CTL_OK;
+	}
+	json = json_pack("{s:s, s:s, s:I, s:s, s:s?, s:o}", "username", pair->username,
+			 "password", pair->password, "ttl",
+			 (json_int_t)(pair->expires_s - now_s), "expires", expires,
+			 "realm", ctl_value(args, OPTION_REALM, NULL), "iceServers",
+			 ice_servers(args, pair));
+	return json ? ctl_print_json(json)
+		    : ctl_fail("out of memory, or --realm is not UTF-8");
+}
+
+static bool is_mras(const struct ctl_args *args)
+{
+	return strcmp(ctl_value(args, OPTION_FORM, "rest"), "mras") == 0;
 }
 
 static bool issue_mras(const struct key *key, const char *user, int64_t expires_s,
@@ -117,20 +97,20 @@ static bool issue_mras(const struct key *key, const char *user, int64_t expires_
 				     pair);
 }
 
-static int issue(const struct credential_options *options, const struct keyring *ring,
-		 int64_t now_s, struct credential_pair *pair)
+static int issue(const struct ctl_args *args, const char *path,
+		 const struct keyring *ring, int64_t now_s, struct credential_pair *pair)
 {
+	const char *user = ctl_value(args, OPTION_FOR_USER, NULL);
 	const struct key *key = keyring_signer(ring, now_s);
-	int64_t expires_s = now_s + options->ttl_s;
+	int64_t expires_s = now_s + ctl_number(args, OPTION_TTL, TTL_DEFAULT_S);
 
 	if (!key)
 		return ctl_fail(
-			"%s: no valid key; create one with 'avedgectl key rotate'",
-			options->path);
-	if (!options->mras && key->rest == KEY_REST_NONE)
+			"%s: no valid key; create one with 'avedgectl key rotate'", path);
+	if (!is_mras(args) && key->rest == KEY_REST_NONE)
 		return ctl_fail("%s: key '%s' signs no REST credentials (rest=none); use "
 				"--form mras",
-				options->path, key->id);
+				path, key->id);
 	if (expires_s > key->not_after_s) {
 		/* The relay would refuse it from then on; do not promise more. */
 		expires_s = key->not_after_s;
@@ -138,28 +118,11 @@ static int issue(const struct credential_options *options, const struct keyring 
 			"avedgectl: credential shortened: key '%s' expires first\n",
 			key->id);
 	}
-	if (options->mras ? !issue_mras(key, options->user, expires_s, pair)
-			  : !credential_issue_rest(key, options->user, expires_s, pair))
+	assert(expires_s > now_s);
+	if (is_mras(args) ? !issue_mras(key, user, expires_s, pair)
+			  : !credential_issue_rest(key, user, expires_s, pair))
 		return ctl_fail("cannot sign: the crypto library failed");
 	return CTL_OK;
-}
-
-static int run(const struct credential_options *options)
-{
-	char error[CTL_ERROR_SIZE];
-	int64_t now_s = time(NULL);
-	struct keyring *ring = keyfile_load(options->path, error, sizeof(error));
-	struct credential_pair pair;
-	int status;
-
-	if (!ring)
-		return ctl_fail("%s", error);
-	status = issue(options, ring, now_s, &pair);
-	if (status == CTL_OK)
-		status = print_pair(options, &pair, now_s);
-	OPENSSL_cleanse(&pair, sizeof(pair));
-	keyring_free(ring);
-	return status;
 }
 
 /* A REST user name goes over the wire as it is, so it stays plain. */
@@ -172,36 +135,50 @@ static bool fits_rest(const char *user)
 	return user[len] == '\0' && len <= CREDENTIAL_USER_MAX;
 }
 
-int ctl_credential(const struct ctl_args *args)
+static int check(const struct ctl_args *args)
 {
-	const char *command = args->name;
-	struct credential_options options = {
-		.user = ctl_value(args, OPTION_FOR_USER, NULL),
-		.path = ctl_value(args, OPTION_KEYS, CTL_KEYS_PATH),
-		.realm = ctl_value(args, OPTION_REALM, NULL),
-		.servers = args->many,
-		.server_count = args->many_count,
-		.ttl_s = ctl_number(args, OPTION_TTL, ttl_default_s),
-		.mras = strcmp(ctl_value(args, OPTION_FORM, "rest"), "mras") == 0,
-		.json = ctl_has(args, OPTION_JSON),
-	};
+	const char *user = ctl_value(args, OPTION_FOR_USER, NULL);
 	char host[HOST_MAX];
 
-	if (!options.user)
-		return ctl_usage(command, "--user is required");
-	if (!options.mras && !fits_rest(options.user))
-		return ctl_usage(command,
+	if (!user)
+		return ctl_usage(args->name, "--user is required");
+	if (!is_mras(args) && !fits_rest(user))
+		return ctl_usage(args->name,
 				 "--user: expected at most %d printable ASCII characters "
 				 "with --form rest",
 				 CREDENTIAL_USER_MAX);
-	if (!options.json && (options.realm || options.server_count > 0))
-		return ctl_usage(command, "--realm and --server require --json");
-	for (size_t i = 0; i < options.server_count; i++) {
-		if (!uri_host(options.servers[i], host, sizeof(host)))
+	if (!ctl_has(args, OPTION_JSON) &&
+	    (ctl_has(args, OPTION_REALM) || args->many_count > 0))
+		return ctl_usage(args->name, "--realm and --server require --json");
+	for (size_t i = 0; i < args->many_count; i++) {
+		if (!uri_host(args->many[i], host))
 			return ctl_usage(
-				command,
-				"--server %s: expected a host name or address, without port",
-				options.servers[i]);
+				args->name,
+				"--server %s: expected a host name or address, without "
+				"port",
+				args->many[i]);
 	}
-	return run(&options);
+	return CTL_OK;
+}
+
+int ctl_credential(const struct ctl_args *args)
+{
+	const char *path = ctl_value(args, OPTION_KEYS, CTL_KEYS_PATH);
+	char error[CTL_ERROR_SIZE];
+	int64_t now_s = time(NULL);
+	struct credential_pair pair;
+	struct keyring *ring;
+	int status = check(args);
+
+	if (status != CTL_OK)
+		return status;
+	ring = keyfile_load(path, error, sizeof(error));
+	if (!ring)
+		return ctl_fail("%s", error);
+	status = issue(args, path, ring, now_s, &pair);
+	if (status == CTL_OK)
+		status = print_pair(args, &pair, now_s);
+	OPENSSL_cleanse(&pair, sizeof(pair));
+	keyring_free(ring);
+	return status;
 }

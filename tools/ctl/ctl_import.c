@@ -24,18 +24,12 @@ enum { OUTPUT_MODE = 0644 };
 static int check_inside(const struct ctl_args *args, const struct import_conf *conf)
 {
 	for (size_t i = 0; i < args->many_count; i++) {
-		const struct import_setting *setting;
-		struct ip_addr inside, ip;
-		size_t index = 0;
-		bool found = false;
+		struct ip_addr inside;
 
 		if (!ip_addr_parse(args->many[i], &inside))
 			return ctl_usage(args->name, "--inside %s: not an address",
 					 args->many[i]);
-		while ((setting = import_next(conf, "listening-ip", &index)))
-			found = found || (ip_addr_parse(setting->value, &ip) &&
-					  ip_addr_equal(&inside, &ip));
-		if (!found)
+		if (!import_has_listening(conf, &inside))
 			return ctl_fail("%s: no listening-ip is %s", conf->path,
 					args->many[i]);
 	}

@@ -1,6 +1,7 @@
 /*
  * ctl_key.c - avedgectl key: create, rotate and list the keys that relay and issuer share.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,6 @@
 #include <unistd.h>
 
 #include <jansson.h>
-#include <openssl/crypto.h>
 
 #include "auth/credential/keyfile.h"
 #include "auth/credential/keyring.h"
@@ -16,131 +16,117 @@
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/ctl_args.h"
 #include "tools/ctl/ctl_run.h"
+#include "tools/ctl/ctl_view.h"
 
-/* As long as the longest credential, so that the last one the old key signed stays valid. */
-static const int64_t overlap_default_s = 8 * 3600;
-/* Until then every daemon has read the new file, so that none meets a key it does not know. */
-static const int64_t delay_default_s = 30;
-/* How long an expired key is still listed; then the next rotation removes it. */
-static const int64_t expired_kept_s = 7 * 86400;
-
-struct key_options {
-	const char *path;
-	const char *id;
-	int64_t valid_s; /* 0: unlimited */
-	int64_t overlap_s;
-	int64_t delay_s; /* negative: not given */
-	enum key_rest rest;
-	bool json;
-	bool secret;
+enum {
+	/* As long as the longest credential, so that the last one the old key signed stays valid. */
+	OVERLAP_DEFAULT_S = 8 * 3600,
+	/* Until then every daemon has read the new file, so that none meets an unknown key. */
+	DELAY_DEFAULT_S = 30,
+	/* How long an expired key is still listed; then the next rotation removes it. */
+	EXPIRED_KEPT_S = 7 * 86400,
 };
 
-enum key_state { KEY_SIGNS, KEY_VERIFIES, KEY_FUTURE, KEY_EXPIRED };
-
-static const char *const state_names[] = {
-	[KEY_SIGNS] = "signs",
-	[KEY_VERIFIES] = "verifies",
-	[KEY_FUTURE] = "future",
-	[KEY_EXPIRED] = "expired",
-};
+static const char *path_of(const struct ctl_args *args)
+{
+	return ctl_value(args, OPTION_KEYS, CTL_KEYS_PATH);
+}
 
 static const char *key_state(const struct keyring *ring, const struct key *key,
 			     int64_t now_s)
 {
 	if (now_s >= key->not_after_s)
-		return state_names[KEY_EXPIRED];
+		return "expired";
 	if (now_s < key->not_before_s)
-		return state_names[KEY_FUTURE];
-	return state_names[key == keyring_signer(ring, now_s) ? KEY_SIGNS : KEY_VERIFIES];
+		return "future";
+	return key == keyring_signer(ring, now_s) ? "signs" : "verifies";
 }
 
-/* A bound of a key's life, or "-" for none. */
-static const char *bound_text(int64_t unix_s, char text[TIMESTAMP_SIZE])
-{
-	if (unix_s == INT64_MIN || unix_s == INT64_MAX || !timestamp_format(unix_s, text))
-		strcpy(text, "-");
-	return text;
-}
-
+/* A bound of a key's life; null for none. */
 static json_t *bound_json(int64_t unix_s)
 {
 	char text[TIMESTAMP_SIZE];
 
-	return strcmp(bound_text(unix_s, text), "-") == 0 ? json_null()
-							  : json_string(text);
+	if (unix_s == INT64_MIN || unix_s == INT64_MAX || !timestamp_format(unix_s, text))
+		return json_null();
+	return json_string(text);
 }
 
 static json_t *key_json(const struct keyring *ring, const struct key *key, int64_t now_s)
 {
+	assert(key >= ring->keys && key < ring->keys + ring->count);
 	return json_pack("{s:s, s:s, s:o, s:o, s:s}", "id", key->id, "state",
 			 key_state(ring, key, now_s), "not_before",
 			 bound_json(key->not_before_s), "not_after",
 			 bound_json(key->not_after_s), "rest", key_rest_name(key->rest));
 }
 
-static struct keyring *load(const struct key_options *options)
+/* NULL after a message. */
+static struct keyring *load(const struct ctl_args *args)
 {
 	char error[CTL_ERROR_SIZE];
-	struct keyring *ring = keyfile_load(options->path, error, sizeof(error));
+	struct keyring *ring = keyfile_load(path_of(args), error, sizeof(error));
 
 	if (!ring)
 		ctl_fail("%s", error);
 	return ring;
 }
 
-static bool save(const struct key_options *options, const struct keyring *ring)
+static int check_id(const struct ctl_args *args, const char *id)
 {
-	char error[CTL_ERROR_SIZE];
-
-	if (keyfile_save(options->path, ring, error, sizeof(error)) == 0)
-		return true;
-	ctl_fail("%s", error);
-	return false;
+	if (!id || key_id_is_valid(id, strlen(id)))
+		return CTL_OK;
+	return ctl_usage(
+		args->name,
+		"'%s' is not an id: expected 1 to %d letters, digits, '.', '_', '-'", id,
+		KEY_ID_MAX);
 }
 
-/* The key the options describe, valid after delay_s. */
-static bool make_key(const struct key_options *options, const struct keyring *ring,
-		     int64_t now_s, int64_t delay_s, struct key *key)
+/* --- new and rotate -------------------------------------------------------------------------- */
+
+/* The key that the options describe, valid after delay_s; unlike those of ring. An exit code. */
+static int make_key(const struct ctl_args *args, const struct keyring *ring,
+		    int64_t now_s, int64_t delay_s, struct key *key)
 {
-	if (options->id && keyring_find(ring, options->id)) {
-		ctl_fail("%s: key '%s' already exists; choose another --id",
-			 options->path, options->id);
-		return false;
-	}
-	if (key_generate(key, options->id) < 0) {
-		ctl_fail("cannot get random numbers from the system");
-		return false;
-	}
-	if (keyring_find(ring, key->id)) {
-		ctl_fail("%s: key '%s' already exists; try again", options->path,
-			 key->id);
-		return false;
-	}
+	const char *id = ctl_value(args, OPTION_ID, NULL);
+	const char *rest = ctl_value(args, OPTION_REST, "sha1");
+	int64_t valid_s = ctl_number(args, OPTION_VALID, 0);
+
+	if (key_generate(key, id) < 0)
+		return ctl_fail("cannot get random numbers from the system");
+	if (keyring_find(ring, key->id))
+		return ctl_fail("%s: key '%s' already exists; %s", path_of(args), key->id,
+				id ? "choose another --id" : "try again");
 	if (delay_s > 0)
 		key->not_before_s = now_s + delay_s;
-	if (options->valid_s > 0)
-		key->not_after_s = now_s + delay_s + options->valid_s;
-	key->rest = options->rest;
-	return true;
-}
-
-static int report_key(const struct key_options *options, const struct keyring *ring,
-		      const struct key *key, int64_t now_s)
-{
-	char from[TIMESTAMP_SIZE];
-
-	if (options->json)
-		return ctl_print_json(key_json(ring, key, now_s));
-	printf("%s: key %s added ", options->path, key->id);
-	if (now_s < key->not_before_s)
-		printf("(signs from %s)\n", bound_text(key->not_before_s, from));
-	else
-		printf("(%s)\n", key_state(ring, key, now_s));
+	if (valid_s > 0)
+		key->not_after_s = now_s + delay_s + valid_s;
+	key_rest_parse(rest, strlen(rest), &key->rest);
 	return CTL_OK;
 }
 
-static int add_last(const struct key_options *options, struct keyring *ring,
-		    int64_t now_s)
+/* Save a ring and show its new key. */
+static int save(const struct ctl_args *args, const struct keyring *ring,
+		const struct key *key, int64_t now_s)
+{
+	char error[CTL_ERROR_SIZE];
+	json_t *json;
+
+	assert(ring->count > 0 && ring->count <= KEYRING_MAX);
+	if (keyfile_save(path_of(args), ring, error, sizeof(error)) < 0)
+		return ctl_fail("%s", error);
+	json = key_json(ring, key, now_s);
+	if (ctl_has(args, OPTION_JSON))
+		return ctl_print_json(json);
+	printf("%s: ", path_of(args));
+	ctl_print(json, now_s < key->not_before_s
+				? "key {id} added (signs from {not_before})\n"
+				: "key {id} added ({state})\n");
+	json_decref(json);
+	return CTL_OK;
+}
+
+static int append(const struct ctl_args *args, struct keyring *ring, int64_t now_s)
 {
 	struct key *key = &ring->keys[ring->count];
 
@@ -148,26 +134,11 @@ static int add_last(const struct key_options *options, struct keyring *ring,
 		return ctl_fail(
 			"%s: full with %d keys; 'avedgectl key rotate' removes expired "
 			"ones",
-			options->path, KEYRING_MAX);
-	if (!make_key(options, ring, now_s, 0, key))
+			path_of(args), KEYRING_MAX);
+	if (make_key(args, ring, now_s, 0, key) != CTL_OK)
 		return CTL_FAILED;
 	ring->count++;
-	if (!save(options, ring))
-		return CTL_FAILED;
-	return report_key(options, ring, key, now_s);
-}
-
-static int run_new(const struct key_options *options, int64_t now_s)
-{
-	bool exists = access(options->path, F_OK) == 0;
-	struct keyring *ring = exists ? load(options) : calloc(1, sizeof(*ring));
-	int status;
-
-	if (!ring)
-		return exists ? CTL_FAILED : ctl_fail("out of memory");
-	status = add_last(options, ring, now_s);
-	keyring_free(ring);
-	return status;
+	return save(args, ring, key, now_s);
 }
 
 /* Append the old keys, ending at ends_s, without those that expired before oldest_s. */
@@ -190,204 +161,138 @@ static bool keep_old_keys(struct keyring *to, const struct keyring *from, int64_
 	return true;
 }
 
-/* Without a key to sign meanwhile there is nothing to wait for. */
-static int64_t rotation_delay(const struct key_options *options,
-			      const struct keyring *old, int64_t now_s)
+/* Make ring from a new key and those of old. */
+static int rotate_to(const struct ctl_args *args, struct keyring *ring,
+		     const struct keyring *old, int64_t now_s)
 {
-	if (options->delay_s >= 0)
-		return options->delay_s;
-	return keyring_signer(old, now_s) ? delay_default_s : 0;
-}
+	/* Without a key to sign meanwhile there is nothing to wait for. */
+	int64_t delay_s = ctl_number(args, OPTION_DELAY,
+				     keyring_signer(old, now_s) ? DELAY_DEFAULT_S : 0);
+	int64_t ends_s =
+		now_s + delay_s + ctl_number(args, OPTION_OVERLAP, OVERLAP_DEFAULT_S);
 
-static int rotate(const struct key_options *options, const struct keyring *old,
-		  struct keyring *ring, int64_t now_s)
-{
-	int64_t delay_s = rotation_delay(options, old, now_s);
-	int64_t ends_s = now_s + delay_s + options->overlap_s;
-
-	if (!make_key(options, old, now_s, delay_s, &ring->keys[0]))
+	if (make_key(args, old, now_s, delay_s, &ring->keys[0]) != CTL_OK)
 		return CTL_FAILED;
 	ring->count = 1;
-	if (!keep_old_keys(ring, old, now_s, ends_s, now_s - expired_kept_s)) {
+	if (!keep_old_keys(ring, old, now_s, ends_s, now_s - EXPIRED_KEPT_S)) {
 		/* No room for expired keys: keep only the valid ones. */
 		ring->count = 1;
 		if (!keep_old_keys(ring, old, now_s, ends_s, now_s))
 			return ctl_fail(
 				"%s: full with %d keys, none expired; wait until one "
 				"expires",
-				options->path, KEYRING_MAX);
+				path_of(args), KEYRING_MAX);
 	}
-	if (!save(options, ring))
-		return CTL_FAILED;
-	return report_key(options, ring, &ring->keys[0], now_s);
+	return save(args, ring, &ring->keys[0], now_s);
 }
 
-static int run_rotate(const struct key_options *options, int64_t now_s)
+static int rotate(const struct ctl_args *args, struct keyring *old, int64_t now_s)
 {
-	struct keyring *old = load(options);
 	struct keyring *ring = calloc(1, sizeof(*ring));
-	int status = CTL_FAILED;
+	int status = ring ? rotate_to(args, ring, old, now_s) : ctl_fail("out of memory");
 
-	if (!ring)
-		ctl_fail("out of memory");
-	else if (old)
-		status = rotate(options, old, ring, now_s);
-	keyring_free(ring);
-	keyring_free(old);
-	return status;
-}
-
-static int list_json(const struct keyring *ring, int64_t now_s)
-{
-	json_t *keys = json_array();
-
-	for (size_t i = 0; i < ring->count; i++)
-		json_array_append_new(keys, key_json(ring, &ring->keys[i], now_s));
-	return ctl_print_json(keys);
-}
-
-static int run_list(const struct key_options *options, int64_t now_s)
-{
-	struct keyring *ring = load(options);
-	char from[TIMESTAMP_SIZE];
-	char until[TIMESTAMP_SIZE];
-	int status = CTL_OK;
-
-	if (!ring)
-		return CTL_FAILED;
-	if (options->json) {
-		status = list_json(ring, now_s);
-	} else {
-		printf("%-16s %-9s %-20s %-20s %s\n", "ID", "STATE", "FROM", "UNTIL",
-		       "REST");
-		for (size_t i = 0; i < ring->count; i++) {
-			const struct key *key = &ring->keys[i];
-
-			printf("%-16s %-9s %-20s %-20s %s\n", key->id,
-			       key_state(ring, key, now_s),
-			       bound_text(key->not_before_s, from),
-			       bound_text(key->not_after_s, until),
-			       key_rest_name(key->rest));
-		}
-	}
 	keyring_free(ring);
 	return status;
-}
-
-/* The secret as text; a binary one cannot be pasted anywhere. */
-static int print_secret(const struct key_options *options, const struct key *key)
-{
-	for (size_t i = 0; i < key->secret_len; i++) {
-		if (key->secret[i] <= ' ' || key->secret[i] > '~')
-			return ctl_fail(
-				"%s: the secret of key '%s' is binary; the second word "
-				"of its line is its base64",
-				options->path, key->id);
-	}
-	printf("%.*s\n", (int)key->secret_len, (const char *)key->secret);
-	return CTL_OK;
-}
-
-static int show_key(const struct key_options *options, const struct keyring *ring,
-		    const struct key *key, int64_t now_s)
-{
-	char from[TIMESTAMP_SIZE];
-	char until[TIMESTAMP_SIZE];
-
-	if (options->secret)
-		return print_secret(options, key);
-	if (options->json)
-		return ctl_print_json(key_json(ring, key, now_s));
-	printf("id     %s\nstate  %s\nfrom   %s\nuntil  %s\nrest   %s\n", key->id,
-	       key_state(ring, key, now_s), bound_text(key->not_before_s, from),
-	       bound_text(key->not_after_s, until), key_rest_name(key->rest));
-	return CTL_OK;
-}
-
-static int run_show(const struct key_options *options, int64_t now_s)
-{
-	struct keyring *ring = load(options);
-	const struct key *key;
-	int status;
-
-	if (!ring)
-		return CTL_FAILED;
-	key = keyring_find(ring, options->id);
-	if (key) {
-		status = show_key(options, ring, key, now_s);
-	} else {
-		ctl_fail("%s: no key '%s'; see 'avedgectl key list'", options->path,
-			 options->id);
-		status = CTL_NOT_FOUND;
-	}
-	keyring_free(ring);
-	return status;
-}
-
-/* False after a complaint. */
-static bool take_options(const struct ctl_args *args, struct key_options *options)
-{
-	const char *rest = ctl_value(args, OPTION_REST, "sha1");
-
-	*options = (struct key_options){
-		.path = ctl_value(args, OPTION_KEYS, CTL_KEYS_PATH),
-		.id = ctl_value(args, OPTION_ID, args->operands[0]),
-		.valid_s = ctl_number(args, OPTION_VALID, 0),
-		.overlap_s = ctl_number(args, OPTION_OVERLAP, overlap_default_s),
-		.delay_s = ctl_number(args, OPTION_DELAY, -1),
-		.json = ctl_has(args, OPTION_JSON),
-		.secret = ctl_has(args, OPTION_SECRET),
-	};
-	key_rest_parse(rest, strlen(rest), &options->rest);
-	if (options->id && !key_id_is_valid(options->id, strlen(options->id))) {
-		ctl_usage(
-			args->name,
-			"'%s' is not an id: expected 1 to %d letters, digits, '.', '_', "
-			"'-'",
-			options->id, KEY_ID_MAX);
-		return false;
-	}
-	return true;
 }
 
 /* Read and replace the file under one lock. */
-static int run_locked(const struct ctl_args *args,
-		      int (*run)(const struct key_options *options, int64_t now_s))
+static int run_locked(const struct ctl_args *args, bool may_create,
+		      int (*change)(const struct ctl_args *args, struct keyring *ring,
+				    int64_t now_s))
 {
-	struct key_options options;
 	char error[CTL_ERROR_SIZE];
-	int lock, status;
+	struct keyring *ring;
+	int lock, status = check_id(args, ctl_value(args, OPTION_ID, NULL));
 
-	if (!take_options(args, &options))
-		return CTL_USAGE;
-	lock = keyfile_lock(options.path, error, sizeof(error));
+	if (status != CTL_OK)
+		return status;
+	lock = keyfile_lock(path_of(args), error, sizeof(error));
 	if (lock < 0)
 		return ctl_fail("%s", error);
-	status = run(&options, time(NULL));
+	if (!may_create || access(path_of(args), F_OK) == 0)
+		ring = load(args);
+	else if (!(ring = calloc(1, sizeof(*ring))))
+		ctl_fail("out of memory");
+	status = ring ? change(args, ring, time(NULL)) : CTL_FAILED;
+	keyring_free(ring);
 	close(lock);
 	return status;
 }
 
 int ctl_key_new(const struct ctl_args *args)
 {
-	return run_locked(args, run_new);
+	return run_locked(args, true, append);
 }
 
 int ctl_key_rotate(const struct ctl_args *args)
 {
-	return run_locked(args, run_rotate);
+	return run_locked(args, false, rotate);
 }
+
+/* --- list and show --------------------------------------------------------------------------- */
 
 int ctl_key_list(const struct ctl_args *args)
 {
-	struct key_options options;
+	static const struct ctl_column columns[] = {
+		{"<ID", "id"},           {"<STATE", "state"}, {"<FROM", "not_before"},
+		{"<UNTIL", "not_after"}, {"<REST", "rest"},   {NULL, NULL}};
+	struct keyring *ring = load(args);
+	json_t *keys = json_array();
+	int64_t now_s = time(NULL);
 
-	return take_options(args, &options) ? run_list(&options, time(NULL)) : CTL_USAGE;
+	for (size_t i = 0; ring && i < ring->count; i++)
+		json_array_append_new(keys, key_json(ring, &ring->keys[i], now_s));
+	keyring_free(ring);
+	if (ring && ctl_has(args, OPTION_JSON))
+		return ctl_print_json(keys);
+	if (ring)
+		ctl_print_table(columns, keys);
+	json_decref(keys);
+	return ring ? CTL_OK : CTL_FAILED;
+}
+
+/* The secret as text; a binary one cannot be pasted anywhere. */
+static int print_secret(const struct ctl_args *args, const struct key *key)
+{
+	for (size_t i = 0; i < key->secret_len; i++) {
+		if (key->secret[i] <= ' ' || key->secret[i] > '~')
+			return ctl_fail("%s: the secret of key '%s' is binary; the "
+					"second word of its line is its base64",
+					path_of(args), key->id);
+	}
+	printf("%.*s\n", (int)key->secret_len, (const char *)key->secret);
+	return CTL_OK;
+}
+
+static int show(const struct ctl_args *args, const struct keyring *ring,
+		const struct key *key)
+{
+	json_t *json;
+
+	if (!key) {
+		ctl_fail("%s: no key '%s'; see 'avedgectl key list'", path_of(args),
+			 args->operands[0]);
+		return CTL_NOT_FOUND;
+	}
+	if (ctl_has(args, OPTION_SECRET))
+		return print_secret(args, key);
+	json = key_json(ring, key, time(NULL));
+	if (ctl_has(args, OPTION_JSON))
+		return ctl_print_json(json);
+	ctl_print(json, "id     {id}\nstate  {state}\nfrom   {not_before}\n"
+			"until  {not_after}\nrest   {rest}\n");
+	json_decref(json);
+	return CTL_OK;
 }
 
 int ctl_key_show(const struct ctl_args *args)
 {
-	struct key_options options;
+	int status = check_id(args, args->operands[0]);
+	struct keyring *ring = status == CTL_OK ? load(args) : NULL;
 
-	return take_options(args, &options) ? run_show(&options, time(NULL)) : CTL_USAGE;
+	if (!ring)
+		return status == CTL_OK ? CTL_FAILED : status;
+	status = show(args, ring, keyring_find(ring, args->operands[0]));
+	keyring_free(ring);
+	return status;
 }

@@ -6,6 +6,7 @@
  */
 #include "tools/import/import_conf.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -74,6 +75,7 @@ static bool take_line(struct import_conf *conf, const char *line, unsigned numbe
 		return true;
 	if (!make_room(conf))
 		return false;
+	assert(conf->count < conf->room);
 	settings = conf->settings + conf->count;
 	*settings = (struct import_setting){.line = number,
 					    .name = strndup(name, len),
@@ -202,49 +204,46 @@ void import_note(struct import_conf *conf, const struct import_setting *setting,
 			  reason));
 }
 
-static json_int_t line_of(const json_t *note)
+struct place {
+	json_int_t line;
+	size_t index;
+	json_t *note;
+};
+
+static int by_line(const void *a, const void *b)
 {
-	const json_t *line = json_object_get(note, "line");
+	const struct place *one = a, *other = b;
 
-	return json_is_integer(line) ? json_integer_value(line) : INT_MAX;
-}
-
-/* Merging keeps the order of those that are equal. */
-static void merge(json_t **notes, json_t **room, size_t count)
-{
-	size_t half = count / 2, left = 0, right = half;
-
-	if (count < 2)
-		return;
-	merge(notes, room, half);
-	merge(notes + half, room, count - half);
-	for (size_t i = 0; i < count; i++) {
-		bool from_left =
-			right == count ||
-			(left < half && line_of(notes[left]) <= line_of(notes[right]));
-
-		room[i] = from_left ? notes[left++] : notes[right++];
-	}
-	memcpy(notes, room, count * sizeof(*notes));
+	if (one->line != other->line)
+		return one->line < other->line ? -1 : 1;
+	return one->index < other->index ? -1 : 1;
 }
 
 void import_sort_notes(struct import_conf *conf)
 {
 	size_t count = json_array_size(conf->notes);
-	json_t **notes = calloc(2 * count + 1, sizeof(*notes));
+	struct place *places = calloc(count + 1, sizeof(*places));
 	json_t *sorted = json_array();
 
-	if (notes && sorted) {
+	if (places && sorted) {
+		for (size_t i = 0; i < count; i++) {
+			json_t *note = json_array_get(conf->notes, i);
+			json_t *line = json_object_get(note, "line");
+
+			places[i] = (struct place){json_is_integer(line)
+							   ? json_integer_value(line)
+							   : INT_MAX,
+						   i, note};
+		}
+		qsort(places, count, sizeof(*places), by_line);
 		for (size_t i = 0; i < count; i++)
-			notes[i] = json_array_get(conf->notes, i);
-		merge(notes, notes + count, count);
-		for (size_t i = 0; i < count; i++)
-			json_array_append(sorted, notes[i]);
+			json_array_append(sorted, places[i].note);
+		assert(json_array_size(sorted) == count);
 		json_decref(conf->notes);
 		conf->notes = json_incref(sorted);
 	}
 	json_decref(sorted);
-	free(notes);
+	free(places);
 }
 
 bool import_number(struct import_conf *conf, const char *name, int64_t min, int64_t max,

@@ -4,30 +4,10 @@
  */
 #include "tools/import/import_conf.h"
 
-#define CARRIED(name_)                                \
-	{                                             \
-		.name = name_, .fate = IMPORT_CARRIED \
-	}
-#define CARRIED_FLAG(name_)                                         \
-	{                                                           \
-		.name = name_, .fate = IMPORT_CARRIED, .flag = true \
-	}
-#define SAME(name_)                                \
-	{                                          \
-		.name = name_, .fate = IMPORT_SAME \
-	}
-#define SAME_FLAG(name_)                                         \
-	{                                                        \
-		.name = name_, .fate = IMPORT_SAME, .flag = true \
-	}
-#define LOST(name_, why)                                          \
-	{                                                         \
-		.name = name_, .fate = IMPORT_LOST, .reason = why \
-	}
-#define LOST_FLAG(name_, why)                                                   \
-	{                                                                       \
-		.name = name_, .fate = IMPORT_LOST, .flag = true, .reason = why \
-	}
+#define CARRIED IMPORT_CARRIED
+#define SAME IMPORT_SAME
+#define LOST IMPORT_LOST
+enum { VALUE = false, FLAG = true };
 
 #define DATABASE                                                                             \
 	"no user database: issue credentials from the keyring, with 'avedgectl credential' " \
@@ -44,141 +24,149 @@
 
 const struct import_option import_options[] = {
 	/* addresses and ports */
-	CARRIED("listening-port"),
-	CARRIED("tls-listening-port"),
-	CARRIED("listening-ip"),
-	CARRIED("relay-ip"),
-	CARRIED("external-ip"),
-	CARRIED("min-port"),
-	CARRIED("max-port"),
-	CARRIED_FLAG("no-udp"),
-	CARRIED_FLAG("no-tcp"),
-	CARRIED_FLAG("no-tls"),
-	SAME_FLAG("no-dtls"),
-	LOST("alt-listening-port", DISCOVERY),
-	LOST("alt-tls-listening-port", DISCOVERY),
-	LOST("listening-device", DEVICE),
-	LOST("relay-device", DEVICE),
-	LOST("aux-server",
-	     "all addresses of a side share the same ports; redirect others in "
-	     "the firewall"),
-	LOST("tcp-proxy-port", "the PROXY protocol is not supported"),
-	LOST_FLAG("no-udp-relay", "UDP relayed addresses cannot be disabled"),
+	{"listening-port", CARRIED, VALUE, NULL},
+	{"tls-listening-port", CARRIED, VALUE, NULL},
+	{"listening-ip", CARRIED, VALUE, NULL},
+	{"relay-ip", CARRIED, VALUE, NULL},
+	{"external-ip", CARRIED, VALUE, NULL},
+	{"min-port", CARRIED, VALUE, NULL},
+	{"max-port", CARRIED, VALUE, NULL},
+	{"no-udp", CARRIED, FLAG, NULL},
+	{"no-tcp", CARRIED, FLAG, NULL},
+	{"no-tls", CARRIED, FLAG, NULL},
+	{"no-dtls", SAME, FLAG, NULL},
+	{"alt-listening-port", LOST, VALUE, DISCOVERY},
+	{"alt-tls-listening-port", LOST, VALUE, DISCOVERY},
+	{"listening-device", LOST, VALUE, DEVICE},
+	{"relay-device", LOST, VALUE, DEVICE},
+	{"aux-server", LOST, VALUE,
+	 "all addresses of a side share the same ports; redirect others in "
+	 "the firewall"},
+	{"tcp-proxy-port", LOST, VALUE, "the PROXY protocol is not supported"},
+	{"no-udp-relay", LOST, FLAG, "UDP relayed addresses cannot be disabled"},
 	/* Allocations of RFC 6062 are not served anyway. */
-	SAME_FLAG("no-tcp-relay"),
-	SAME_FLAG("udp-self-balance"),
-	SAME("ne"),
-	CARRIED("relay-threads"),
+	{"no-tcp-relay", SAME, FLAG, NULL},
+	{"udp-self-balance", SAME, FLAG, NULL},
+	{"ne", SAME, VALUE, NULL},
+	{"relay-threads", CARRIED, VALUE, NULL},
 
 	/* authentication */
-	CARRIED("realm"),
-	SAME_FLAG("lt-cred-mech"),
-	SAME_FLAG("use-auth-secret"),
-	CARRIED("static-auth-secret"),
-	LOST_FLAG("no-auth", "authentication cannot be disabled"),
-	LOST("user", "no static users; issue an expiring credential with 'avedgectl "
-		     "credential'"),
-	LOST("userdb", DATABASE),
-	LOST("db", DATABASE),
-	LOST("psql-userdb", DATABASE),
-	LOST("mysql-userdb", DATABASE),
-	LOST("mongo-userdb", DATABASE),
-	LOST("redis-userdb", DATABASE),
-	LOST("secret-key-file", DATABASE),
-	CARRIED("rest-api-separator"),
-	SAME_FLAG("no-auth-pings"),
-	SAME_FLAG("no-dynamic-realms"),
-	SAME_FLAG("no-dynamic-ip-list"),
-	LOST_FLAG("oauth", "third-party authorization (RFC 7635) is not served"),
-	LOST("server-name", "for third-party authorization, which is not served"),
-	LOST_FLAG("check-origin-consistency", "ORIGIN is ignored"),
-	LOST_FLAG("secure-stun",
-		  "Binding requests need no credential; limits.stranger_rate "
-		  "limits them"),
-	LOST_FLAG(
-		"stun-only",
-		"relaying cannot be disabled; clients without a credential only get Binding "
-		"responses"),
-	LOST_FLAG("no-stun", "Binding requests are always answered, up to "
-			     "limits.stranger_rate"),
-	LOST_FLAG("server-relay", "peers without permission are always refused (RFC 8656 "
-				  "section 9)"),
-	LOST_FLAG("mobility", "mobility (RFC 8016) is not served"),
+	{"realm", CARRIED, VALUE, NULL},
+	{"lt-cred-mech", SAME, FLAG, NULL},
+	{"use-auth-secret", SAME, FLAG, NULL},
+	{"static-auth-secret", CARRIED, VALUE, NULL},
+	{"no-auth", LOST, FLAG, "authentication cannot be disabled"},
+	{"user", LOST, VALUE,
+	 "no static users; issue an expiring credential with 'avedgectl "
+	 "credential'"},
+	{"userdb", LOST, VALUE, DATABASE},
+	{"db", LOST, VALUE, DATABASE},
+	{"psql-userdb", LOST, VALUE, DATABASE},
+	{"mysql-userdb", LOST, VALUE, DATABASE},
+	{"mongo-userdb", LOST, VALUE, DATABASE},
+	{"redis-userdb", LOST, VALUE, DATABASE},
+	{"secret-key-file", LOST, VALUE, DATABASE},
+	{"rest-api-separator", CARRIED, VALUE, NULL},
+	{"no-auth-pings", SAME, FLAG, NULL},
+	{"no-dynamic-realms", SAME, FLAG, NULL},
+	{"no-dynamic-ip-list", SAME, FLAG, NULL},
+	{"oauth", LOST, FLAG, "third-party authorization (RFC 7635) is not served"},
+	{"server-name", LOST, VALUE,
+	 "for third-party authorization, which is not served"},
+	{"check-origin-consistency", LOST, FLAG, "ORIGIN is ignored"},
+	{"secure-stun", LOST, FLAG,
+	 "Binding requests need no credential; limits.stranger_rate "
+	 "limits them"},
+	{"stun-only", LOST, FLAG,
+	 "relaying cannot be disabled; clients without a credential only get Binding "
+	 "responses"},
+	{"no-stun", LOST, FLAG,
+	 "Binding requests are always answered, up to "
+	 "limits.stranger_rate"},
+	{"server-relay", LOST, FLAG,
+	 "peers without permission are always refused (RFC 8656 "
+	 "section 9)"},
+	{"mobility", LOST, FLAG, "mobility (RFC 8016) is not served"},
 
 	/* peers */
-	CARRIED("allowed-peer-ip"),
-	CARRIED("denied-peer-ip"),
-	CARRIED_FLAG("allow-loopback-peers"),
-	SAME_FLAG("no-multicast-peers"),
+	{"allowed-peer-ip", CARRIED, VALUE, NULL},
+	{"denied-peer-ip", CARRIED, VALUE, NULL},
+	{"allow-loopback-peers", CARRIED, FLAG, NULL},
+	{"no-multicast-peers", SAME, FLAG, NULL},
 
 	/* limits */
-	CARRIED("user-quota"),
-	CARRIED("total-quota"),
-	CARRIED("max-bps"),
-	CARRIED("bps-capacity"),
-	CARRIED("stale-nonce"),
-	CARRIED("max-allocate-lifetime"),
-	CARRIED("channel-lifetime"),
-	CARRIED("permission-lifetime"),
-	LOST("max-allocate-timeout", "see limits.authentication and limits.greeting"),
+	{"user-quota", CARRIED, VALUE, NULL},
+	{"total-quota", CARRIED, VALUE, NULL},
+	{"max-bps", CARRIED, VALUE, NULL},
+	{"bps-capacity", CARRIED, VALUE, NULL},
+	{"stale-nonce", CARRIED, VALUE, NULL},
+	{"max-allocate-lifetime", CARRIED, VALUE, NULL},
+	{"channel-lifetime", CARRIED, VALUE, NULL},
+	{"permission-lifetime", CARRIED, VALUE, NULL},
+	{"max-allocate-timeout", LOST, VALUE,
+	 "see limits.authentication and limits.greeting"},
 
 	/* TLS */
-	CARRIED("cert"),
-	CARRIED("pkey"),
-	LOST("pkey-pwd", "encrypted keys are not supported; remove the passphrase"),
-	LOST("CA-file", "client certificates are not used; clients need a credential"),
-	SAME_FLAG("no-tlsv1"),
-	SAME_FLAG("no-tlsv1_1"),
-	LOST_FLAG("no-tlsv1_2", "TLS 1.2 cannot be disabled"),
-	LOST("cipher-list", CIPHERS),
-	LOST("ec-curve-name", CIPHERS),
-	LOST("dh-file", CIPHERS),
-	LOST_FLAG("dh566", CIPHERS),
-	LOST_FLAG("dh1066", CIPHERS),
-	LOST("acme-redirect", "HTTP is not served on client ports"),
+	{"cert", CARRIED, VALUE, NULL},
+	{"pkey", CARRIED, VALUE, NULL},
+	{"pkey-pwd", LOST, VALUE,
+	 "encrypted keys are not supported; remove the passphrase"},
+	{"CA-file", LOST, VALUE,
+	 "client certificates are not used; clients need a credential"},
+	{"no-tlsv1", SAME, FLAG, NULL},
+	{"no-tlsv1_1", SAME, FLAG, NULL},
+	{"no-tlsv1_2", LOST, FLAG, "TLS 1.2 cannot be disabled"},
+	{"cipher-list", LOST, VALUE, CIPHERS},
+	{"ec-curve-name", LOST, VALUE, CIPHERS},
+	{"dh-file", LOST, VALUE, CIPHERS},
+	{"dh566", LOST, FLAG, CIPHERS},
+	{"dh1066", LOST, FLAG, CIPHERS},
+	{"acme-redirect", LOST, VALUE, "HTTP is not served on client ports"},
 
 	/* protocol */
-	CARRIED_FLAG("no-software-attribute"),
-	SAME_FLAG("prod"),
-	SAME_FLAG("fingerprint"),
-	SAME_FLAG("no-rfc5780"),
-	SAME_FLAG("no-stun-backward-compatibility"),
-	SAME_FLAG("response-origin-only-with-rfc5780"),
-	CARRIED("allocation-default-address-family"),
-	LOST_FLAG("keep-address-family", "requests without a family get IPv4 (RFC 8656 "
-					 "section 7.2)"),
-	LOST("alternate-server", REDIRECT),
-	LOST("tls-alternate-server", REDIRECT),
+	{"no-software-attribute", CARRIED, FLAG, NULL},
+	{"prod", SAME, FLAG, NULL},
+	{"fingerprint", SAME, FLAG, NULL},
+	{"no-rfc5780", SAME, FLAG, NULL},
+	{"no-stun-backward-compatibility", SAME, FLAG, NULL},
+	{"response-origin-only-with-rfc5780", SAME, FLAG, NULL},
+	{"allocation-default-address-family", CARRIED, VALUE, NULL},
+	{"keep-address-family", LOST, FLAG,
+	 "requests without a family get IPv4 (RFC 8656 "
+	 "section 7.2)"},
+	{"alternate-server", LOST, VALUE, REDIRECT},
+	{"tls-alternate-server", LOST, VALUE, REDIRECT},
 
 	/* process, log, administration */
-	CARRIED("proc-user"),
-	CARRIED("proc-group"),
-	SAME("pidfile"),
-	SAME_FLAG("daemon"),
-	SAME_FLAG("no-cli"),
-	LOST("cli-ip", CONSOLE),
-	LOST("cli-port", CONSOLE),
-	LOST("cli-password", CONSOLE),
-	LOST("cli-max-output-sessions", CONSOLE),
-	LOST_FLAG("web-admin", WEB),
-	LOST("web-admin-ip", WEB),
-	LOST("web-admin-port", WEB),
-	LOST_FLAG("web-admin-listen-on-workers", WEB),
-	CARRIED_FLAG("prometheus"),
-	CARRIED("prometheus-port"),
-	LOST_FLAG("prometheus-username-labels",
-		  "users are never labels; see 'avedgectl limits' for the top users"),
-	LOST("redis-statsdb", "see 'avedgectl records --follow' and the metrics"),
-	LOST("log-file", LOG),
-	LOST("syslog-facility", LOG),
-	SAME_FLAG("syslog"),
-	SAME_FLAG("simple-log"),
-	SAME_FLAG("no-stdout-log"),
-	SAME_FLAG("new-log-timestamp"),
-	LOST("new-log-timestamp-format", LOG),
-	LOST_FLAG("log-binding", "Binding requests are counted, not logged"),
-	SAME_FLAG("verbose"),
-	CARRIED_FLAG("Verbose"),
+	{"proc-user", CARRIED, VALUE, NULL},
+	{"proc-group", CARRIED, VALUE, NULL},
+	{"pidfile", SAME, VALUE, NULL},
+	{"daemon", SAME, FLAG, NULL},
+	{"no-cli", SAME, FLAG, NULL},
+	{"cli-ip", LOST, VALUE, CONSOLE},
+	{"cli-port", LOST, VALUE, CONSOLE},
+	{"cli-password", LOST, VALUE, CONSOLE},
+	{"cli-max-output-sessions", LOST, VALUE, CONSOLE},
+	{"web-admin", LOST, FLAG, WEB},
+	{"web-admin-ip", LOST, VALUE, WEB},
+	{"web-admin-port", LOST, VALUE, WEB},
+	{"web-admin-listen-on-workers", LOST, FLAG, WEB},
+	{"prometheus", CARRIED, FLAG, NULL},
+	{"prometheus-port", CARRIED, VALUE, NULL},
+	{"prometheus-username-labels", LOST, FLAG,
+	 "users are never labels; see 'avedgectl limits' for the top users"},
+	{"redis-statsdb", LOST, VALUE,
+	 "see 'avedgectl records --follow' and the metrics"},
+	{"log-file", LOST, VALUE, LOG},
+	{"syslog-facility", LOST, VALUE, LOG},
+	{"syslog", SAME, FLAG, NULL},
+	{"simple-log", SAME, FLAG, NULL},
+	{"no-stdout-log", SAME, FLAG, NULL},
+	{"new-log-timestamp", SAME, FLAG, NULL},
+	{"new-log-timestamp-format", LOST, VALUE, LOG},
+	{"log-binding", LOST, FLAG, "Binding requests are counted, not logged"},
+	{"verbose", SAME, FLAG, NULL},
+	{"Verbose", CARRIED, FLAG, NULL},
 };
 
 const size_t import_option_count = sizeof(import_options) / sizeof(import_options[0]);

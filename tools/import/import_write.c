@@ -3,6 +3,7 @@
  */
 #include "tools/import/import_write.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,8 @@ enum {
 	/* coturn counts bytes each way, we bits of both ways together. */
 	BANDWIDTH_FACTOR = 2 * 8,
 };
+
+#define BANDWIDTH_MAX (INT64_C(1) << 40)
 
 /* End a line with the origin of its value. */
 static void end_line(const struct import_conf *conf, const char *name, FILE *out)
@@ -118,6 +121,31 @@ static void write_tls(struct import_conf *conf, FILE *out)
 	fprintf(out, "}\n");
 }
 
+/* The next listening-ip that is an address, from *index on. */
+static bool next_listening(const struct import_conf *conf, size_t *index,
+			   struct ip_addr *ip)
+{
+	const struct import_setting *setting;
+
+	while ((setting = import_next(conf, "listening-ip", index))) {
+		if (ip_addr_parse(setting->value, ip))
+			return true;
+	}
+	return false;
+}
+
+bool import_has_listening(const struct import_conf *conf, const struct ip_addr *ip)
+{
+	struct ip_addr other;
+	size_t index = 0;
+
+	while (next_listening(conf, &index, &other)) {
+		if (ip_addr_equal(&other, ip))
+			return true;
+	}
+	return false;
+}
+
 static bool is_inside(const struct import_plan *plan, const struct ip_addr *ip)
 {
 	struct ip_addr inside;
@@ -130,26 +158,31 @@ static bool is_inside(const struct import_plan *plan, const struct ip_addr *ip)
 }
 
 /* The addresses of one side, "{a, b}" without the braces; how many. */
-static size_t write_addresses(struct import_conf *conf, const struct import_plan *plan,
-			      bool inside, FILE *out)
+static size_t write_addresses(const struct import_conf *conf,
+			      const struct import_plan *plan, bool inside, FILE *out)
 {
-	const struct import_setting *setting;
 	size_t index = 0, count = 0;
 	char text[ENDPOINT_TEXT_LEN];
 	struct ip_addr ip;
 
-	while ((setting = import_next(conf, "listening-ip", &index))) {
-		if (!ip_addr_parse(setting->value, &ip)) {
-			if (inside)
-				import_note(conf, setting, NULL, "not an address");
-			continue;
-		}
-		if (is_inside(plan, &ip) != inside)
-			continue;
-		fprintf(out, "%s\"%s\"", count++ > 0 ? ", " : "",
-			ip_addr_format(&ip, text, sizeof(text)));
+	while (next_listening(conf, &index, &ip)) {
+		if (is_inside(plan, &ip) == inside)
+			fprintf(out, "%s\"%s\"", count++ > 0 ? ", " : "",
+				ip_addr_format(&ip, text, sizeof(text)));
 	}
 	return count;
+}
+
+static void check_addresses(struct import_conf *conf)
+{
+	const struct import_setting *setting;
+	struct ip_addr ip;
+	size_t index = 0;
+
+	while ((setting = import_next(conf, "listening-ip", &index))) {
+		if (!ip_addr_parse(setting->value, &ip))
+			import_note(conf, setting, NULL, "not an address");
+	}
 }
 
 /* What external-ip says about an address: "PUBLIC/PRIVATE", or "PUBLIC" for the only one. */
@@ -185,10 +218,10 @@ static const struct import_setting *public_of(const struct import_conf *conf,
 static void write_public(struct import_conf *conf, const struct import_plan *plan,
 			 size_t addresses, FILE *out)
 {
-	const struct import_setting *setting,
-		*external = import_find(conf, "external-ip");
+	const struct import_setting *external = import_find(conf, "external-ip");
 	size_t index = 0, found = 0, size = 0;
 	char text[ENDPOINT_TEXT_LEN];
+	struct ip_addr ip, public;
 	char *list = NULL;
 	FILE *stream;
 
@@ -197,10 +230,8 @@ static void write_public(struct import_conf *conf, const struct import_plan *pla
 	stream = open_memstream(&list, &size);
 	if (!stream)
 		return;
-	while ((setting = import_next(conf, "listening-ip", &index))) {
-		struct ip_addr ip, public;
-
-		if (!ip_addr_parse(setting->value, &ip) || is_inside(plan, &ip))
+	while (next_listening(conf, &index, &ip)) {
+		if (is_inside(plan, &ip))
 			continue;
 		/* One that no NAT is in front of stands for itself. */
 		if (public_of(conf, &ip, addresses, &public))
@@ -280,22 +311,13 @@ static void write_side(struct import_conf *conf, const struct import_plan *plan,
 /* Relayed addresses are on the outside addresses, whatever the client's are. */
 static void check_relay_ips(struct import_conf *conf, const struct import_plan *plan)
 {
-	const struct import_setting *relay, *listening;
+	const struct import_setting *relay;
+	struct ip_addr ip;
 	size_t index = 0;
 
 	while ((relay = import_next(conf, "relay-ip", &index))) {
-		struct ip_addr ip, other;
-		size_t position = 0;
-		bool listed = false;
-
-		if (ip_addr_parse(relay->value, &ip)) {
-			while ((listening = import_next(conf, "listening-ip", &position)))
-				listed = listed ||
-					 (ip_addr_parse(listening->value, &other) &&
-					  ip_addr_equal(&ip, &other) &&
-					  !is_inside(plan, &ip));
-		}
-		if (!listed)
+		if (!ip_addr_parse(relay->value, &ip) || is_inside(plan, &ip) ||
+		    !import_has_listening(conf, &ip))
 			import_note(
 				conf, relay, NULL,
 				"relayed addresses use the outside addresses; this is "
@@ -391,38 +413,34 @@ static void write_peers(struct import_conf *conf, FILE *out)
 	free(denied.list);
 }
 
-/* A limit that coturn has only if it is set; 0 is none in both. */
-static void write_limit(struct import_conf *conf, FILE *out, const char *name,
-			const char *key, const char *fallback)
+static const struct {
+	const char *name, *key;
+	int64_t max;
+	int factor;           /* from coturn's unit to ours */
+	const char *fallback; /* where coturn has no limit unless one is set; else NULL */
+} limits[] = {
+	{"user-quota", "allocations_per_user", UINT32_MAX, 1, "64"},
+	{"total-quota", "allocations_total", UINT32_MAX, 1, NULL},
+	{"max-bps", "bandwidth_per_allocation", BANDWIDTH_MAX, BANDWIDTH_FACTOR, "3Mbit"},
+	{"bps-capacity", "bandwidth_total", BANDWIDTH_MAX, BANDWIDTH_FACTOR, NULL},
+};
+
+/* 0 is no limit in both. */
+static void write_limit(struct import_conf *conf, FILE *out, size_t i)
 {
 	int64_t value;
 
-	if (import_number(conf, name, 0, UINT32_MAX, &value)) {
-		fprintf(out, "\t%s = %" PRId64, key, value);
-		end_line(conf, name, out);
-	} else if (!import_find(conf, name) && fallback) {
-		import_note(
-			conf, NULL, name,
-			"coturn had no limit; limits.%s defaults to %s, 0 disables it",
-			key, fallback);
-	}
-}
-
-static void write_bandwidth(struct import_conf *conf, FILE *out, const char *name,
-			    const char *key, const char *fallback)
-{
-	int64_t value;
-
-	if (import_number(conf, name, 0, INT64_C(1) << 40, &value)) {
-		if (value > 0)
+	assert(i < sizeof(limits) / sizeof(limits[0]));
+	if (import_number(conf, limits[i].name, 0, limits[i].max, &value)) {
+		if (value > 0 && limits[i].factor != 1)
 			fprintf(out, "\t# bits of both directions, from bytes of each\n");
-		fprintf(out, "\t%s = %" PRId64, key, value * BANDWIDTH_FACTOR);
-		end_line(conf, name, out);
-	} else if (!import_find(conf, name) && fallback) {
+		fprintf(out, "\t%s = %" PRId64, limits[i].key, value * limits[i].factor);
+		end_line(conf, limits[i].name, out);
+	} else if (!import_find(conf, limits[i].name) && limits[i].fallback) {
 		import_note(
-			conf, NULL, name,
+			conf, NULL, limits[i].name,
 			"coturn had no limit; limits.%s defaults to %s, 0 disables it",
-			key, fallback);
+			limits[i].key, limits[i].fallback);
 	}
 }
 
@@ -458,10 +476,8 @@ static void write_limits(struct import_conf *conf, FILE *out)
 	int64_t lifetime;
 
 	fprintf(out, "\nlimits {\n");
-	write_limit(conf, out, "user-quota", "allocations_per_user", "64");
-	write_limit(conf, out, "total-quota", "allocations_total", NULL);
-	write_bandwidth(conf, out, "max-bps", "bandwidth_per_allocation", "3Mbit");
-	write_bandwidth(conf, out, "bps-capacity", "bandwidth_total", NULL);
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		write_limit(conf, out, i);
 	if (import_number(conf, "max-allocate-lifetime", 60, DAY_S, &lifetime)) {
 		/* The default lifetime must fit below. */
 		if (lifetime < 600)
@@ -518,6 +534,7 @@ void import_write(struct import_conf *conf, const struct import_plan *plan, FILE
 	write_tls(conf, out);
 	write_side(conf, plan, true, &ports, out);
 	write_side(conf, plan, false, &ports, out);
+	check_addresses(conf);
 	check_relay_ips(conf, plan);
 	write_relay(conf, out);
 	write_peers(conf, out);
