@@ -98,16 +98,6 @@ static int no_command(int argc, char **argv)
 	return ctl_usage(name, "expected %s", list);
 }
 
-/* For the build, the tests and the shell: left out of the help, because nobody types them. */
-static bool is_hidden(int argc, char **argv)
-{
-	if (strcmp(argv[0], "--complete") == 0) {
-		ctl_complete(argc - 1, argv + 1);
-		return true;
-	}
-	return strncmp(argv[0], "--manual-", 9) == 0 && ctl_help_manual(argv[0] + 9);
-}
-
 static int dispatch(int argc, char **argv)
 {
 	const struct ctl_command *command;
@@ -123,8 +113,13 @@ static int dispatch(int argc, char **argv)
 		printf("avedgectl %s\n", version_string());
 		return CTL_OK;
 	}
-	if (is_hidden(argc, argv))
+	/* For the shell and for the build: left out of the help, because nobody types them. */
+	if (strcmp(argv[0], "--complete") == 0) {
+		ctl_complete(argc - 1, argv + 1);
 		return CTL_OK;
+	}
+	if (strcmp(argv[0], "--list-commands") == 0)
+		return ctl_help_json();
 	command = ctl_command_find(argc, argv, &used);
 	return command ? run(command, used, argc, argv) : no_command(argc, argv);
 }

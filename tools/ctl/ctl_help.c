@@ -4,6 +4,7 @@
 #include "tools/ctl/ctl_help.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,20 +12,6 @@
 #include "tools/ctl/ctl_command.h"
 
 enum { WIDTH = 80, NAME_WIDTH = 20 };
-
-/* A text of the tables begins lower case; a sentence of it does not. */
-static int capital(char c)
-{
-	return c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c;
-}
-
-/* " USAGE", or nothing. */
-static const char *usage_of(const struct ctl_command *command, char buf[64])
-{
-	snprintf(buf, 64, "%s%s", command->usage ? " " : "",
-		 command->usage ? command->usage : "");
-	return buf;
-}
 
 /* --- a terminal ------------------------------------------------------------------------------ */
 
@@ -74,12 +61,12 @@ static void help_option(const struct ctl_option *option)
 
 void ctl_help_command(const struct ctl_command *command)
 {
-	char usage[64];
-
 	assert(command->name && command->purpose);
-	printf("Usage: avedgectl %s%s%s\n", command->name, usage_of(command, usage),
+	printf("Usage: avedgectl %s%s%s%s\n", command->name, command->usage ? " " : "",
+	       command->usage ? command->usage : "",
 	       command->options[0] ? " [OPTION]..." : "");
-	printf("%c%s.\n", capital(*command->purpose), command->purpose + 1);
+	printf("%c%s.\n", toupper((unsigned char)*command->purpose),
+	       command->purpose + 1);
 	if (command->text) {
 		putchar('\n');
 		fold(command->text, 0, 0);
@@ -124,129 +111,39 @@ void ctl_help(void)
 
 /* --- the manual page ------------------------------------------------------------------------- */
 
-/* Escape what means something to troff, and dashes that readers copy. */
-static void put(int c)
+static json_t *option_json(const struct ctl_option *option)
 {
-	if (c == '\\')
-		fputs("\\e", stdout);
-	else if (c == '-')
-		fputs("\\-", stdout);
-	else
-		putchar(c);
+	json_t *choices = json_array();
+
+	for (size_t i = 0; option->choices && option->choices[i]; i++)
+		json_array_append_new(choices, json_string(option->choices[i]));
+	return json_pack("{s:s, s:s?, s:b, s:s, s:s?, s:o}", "name", option->name,
+			 "value", option->value, "value_optional",
+			 option->kind == CTL_PERIOD, "help", option->help, "more",
+			 option->more, "choices", choices);
 }
 
-/* Each sentence starts a line, and no line starts with a macro. */
-static void put_text(const char *text)
+static json_t *command_json(const struct ctl_command *command)
 {
-	bool fresh = true;
+	json_t *options = json_array();
 
-	for (const char *p = text; *p; p++) {
-		if (fresh && (*p == '.' || *p == '\''))
-			fputs("\\&", stdout);
-		fresh = false;
-		if (strncmp(p, "\n\n", 2) == 0) {
-			fputs("\n.Pp\n", stdout);
-			p++;
-			fresh = true;
-		} else if (strncmp(p, "  ", 2) == 0) {
-			putchar('\n');
-			p++;
-			fresh = true;
-		} else {
-			put(*p);
-		}
-	}
-	putchar('\n');
-}
-
-/* A line of --help as a sentence, without its full stop. */
-static void put_sentence(const char *text)
-{
-	put(capital(*text));
-	while (*++text)
-		put(*text);
-}
-
-/* An argument of a macro: blanks would end it. */
-static void put_argument(const char *text)
-{
-	putchar('"');
-	for (; *text; text++) {
-		if (*text == '"')
-			fputs("\\(dq", stdout);
-		else
-			put(*text);
-	}
-	putchar('"');
-}
-
-static void put_option(const struct ctl_option *option)
-{
-	char choices[CTL_CHOICES_SIZE];
-
-	printf(".It Fl Fl %s", option->name);
-	if (option->value)
-		printf("%s Ar %s", option->kind == CTL_PERIOD ? " Op" : "",
-		       option->value);
-	putchar('\n');
-	put_sentence(option->help);
-	printf("%s%s.\n", option->choices ? ": " : "",
-	       ctl_choices(option->choices, choices));
-	if (option->more)
-		put_text(option->more);
-}
-
-static void put_synopsis(const struct ctl_command *command)
-{
-	printf(".Nm\n.Cm ");
-	put_argument(command->name);
-	if (command->usage) {
-		printf("\n.Li ");
-		put_argument(command->usage);
-	}
-	printf("\n.Op Ar option ...\n");
-}
-
-static void put_command(const struct ctl_command *command)
-{
-	char usage[64];
-
-	printf(".Ss %s%s\n", command->name, usage_of(command, usage));
-	put_sentence(command->purpose);
-	fputs(".\n", stdout);
-	if (command->text)
-		put_text(command->text);
-	if (!command->options[0])
-		return;
-	fputs(".Bl -tag -width \"--socket PATH\"\n", stdout);
 	for (size_t i = 0; command->options[i]; i++)
-		put_option(&ctl_options[command->options[i]]);
-	fputs(".El\n", stdout);
+		json_array_append_new(options,
+				      option_json(&ctl_options[command->options[i]]));
+	return json_pack("{s:s, s:s?, s:s, s:s?, s:o}", "name", command->name, "usage",
+			 command->usage, "purpose", command->purpose, "text",
+			 command->text, "options", options);
 }
 
-static void put_exit_codes(void)
+int ctl_help_json(void)
 {
-	fputs(".Bl -tag -width \"0\" -compact\n", stdout);
-	for (int i = 0; i < CTL_EXIT_COUNT; i++) {
-		const char *meaning = ctl_exit_meaning((enum ctl_exit)i);
+	json_t *commands = json_array(), *codes = json_array();
 
-		printf(".It %d\n%c%s.\n", i, capital(*meaning), meaning + 1);
-	}
-	fputs(".El\n", stdout);
-}
-
-bool ctl_help_manual(const char *part)
-{
-	void (*put_part)(const struct ctl_command *) =
-		strcmp(part, "synopsis") == 0   ? put_synopsis
-		: strcmp(part, "commands") == 0 ? put_command
-						: NULL;
-
-	if (strcmp(part, "exit") == 0)
-		put_exit_codes();
-	else if (!put_part)
-		return false;
-	for (size_t i = 0; put_part && i < ctl_command_count; i++)
-		put_part(&ctl_commands[i]);
-	return true;
+	for (size_t i = 0; i < ctl_command_count; i++)
+		json_array_append_new(commands, command_json(&ctl_commands[i]));
+	for (int i = 0; i < CTL_EXIT_COUNT; i++)
+		json_array_append_new(codes,
+				      json_string(ctl_exit_meaning((enum ctl_exit)i)));
+	return ctl_print_json(
+		json_pack("{s:o, s:o}", "commands", commands, "exit", codes));
 }
