@@ -89,6 +89,9 @@ static int run(const struct probe_options *options)
 		ok = options->sip ? probe_sip(tls, options, &report, &answer)
 				  : probe_http(tls, options, &report, &answer);
 	probe_tls_close(tls);
+	if (ok && answer.relay_count == 0)
+		ok = probe_fail(&report, "answer", "add relay { } blocks to mrasd.conf",
+				"no relays");
 	if (ok) {
 		show_answer(&report, options, &answer);
 		ok = probe_relays(options, &report, &answer);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include <jansson.h>
+#include <openssl/types.h>
 
 enum {
 	PROBE_TIMEOUT_S = 5,
@@ -51,9 +52,15 @@ void probe_note(struct probe_report *report, const char *step, const char *forma
 bool probe_fail(struct probe_report *report, const char *step, const char *advice,
 		const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* What to do about a refusal, by its HTTP status. */
+const char *probe_refusal_advice(int status);
+
 /* --- the connection to mrasd --------------------------------------------------------------- */
 
 struct probe_tls;
+
+/* A client's context that trusts a PEM file, or the system's CAs for NULL. NULL on failure. */
+SSL_CTX *probe_tls_context(const char *ca);
 
 enum probe_reached { PROBE_UNREACHABLE, PROBE_REFUSED, PROBE_CONNECTED };
 

@@ -2,6 +2,7 @@
  * probe_relay.c - an Allocate over every transport of every relay in an answer; with a token, in
  * the Microsoft dialect, too.
  */
+#include <assert.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,18 +19,19 @@
 
 enum { SEND_QUEUE = 64 << 10 };
 
-struct way {
+/* A way to allocate; those of the Microsoft dialect follow the same transport in that of RFC 8656. */
+static const struct way {
 	const char *name;
 	enum client_transport transport;
 	bool ms;
+} ways[] = {
+	{"UDP", CLIENT_UDP, false},
+	{"MS-TURN UDP", CLIENT_UDP, true},
+	{"TCP", CLIENT_TCP, false},
+	{"MS-TURN TCP", CLIENT_TCP, true},
+	{"MS-TURN pseudo-TLS", CLIENT_PTLS, true},
+	{"TLS", CLIENT_TLS, false},
 };
-
-static const struct way over_udp = {"UDP", CLIENT_UDP, false};
-static const struct way over_tcp = {"TCP", CLIENT_TCP, false};
-static const struct way over_tls = {"TLS", CLIENT_TLS, false};
-static const struct way ms_over_udp = {"MS-TURN UDP", CLIENT_UDP, true};
-static const struct way ms_over_tcp = {"MS-TURN TCP", CLIENT_TCP, true};
-static const struct way ms_over_ptls = {"MS-TURN pseudo-TLS", CLIENT_PTLS, true};
 
 /* One Allocate, and its release. */
 struct trial {
@@ -45,6 +47,7 @@ static void ready(void *arg)
 {
 	struct trial *trial = arg;
 
+	assert(!trial->allocated);
 	trial->allocated = true;
 	endpoint_format(client_relayed(trial->client), trial->relayed,
 			sizeof(trial->relayed));
@@ -149,11 +152,16 @@ static bool may_be_missing(const struct way *way, const struct probe_relay *rela
 	       (way->transport == CLIENT_TLS && relay->tls_unknown);
 }
 
+static uint16_t port_of(const struct probe_relay *relay, const struct way *way)
+{
+	return way->transport == CLIENT_UDP ? relay->udp_port : relay->tcp_port;
+}
+
 static bool probe_one(struct probe_report *report, const struct probe_answer *answer,
 		      const struct probe_relay *relay, const struct way *way,
 		      SSL_CTX *tls)
 {
-	uint16_t port = way->transport == CLIENT_UDP ? relay->udp_port : relay->tcp_port;
+	uint16_t port = port_of(relay, way);
 	struct client_config config = {
 		.transport = way->transport,
 		.ms = way->ms,
@@ -196,52 +204,37 @@ static bool probe_one(struct probe_report *report, const struct probe_answer *an
 static bool probe_all(struct probe_report *report, const struct probe_answer *answer,
 		      const struct probe_relay *relay, bool ms, SSL_CTX *tls)
 {
-	bool ok = true;
+	bool ok = true, worked = false;
 
-	if (relay->udp_port != 0) {
-		bool udp = probe_one(report, answer, relay, &over_udp, tls);
-		if (udp && ms)
-			udp = probe_one(report, answer, relay, &ms_over_udp, tls);
-		ok &= udp;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		const struct way *way = &ways[i];
+
+		if (port_of(relay, way) == 0 || (way->ms && !(ms && worked)) ||
+		    (way->transport == CLIENT_TLS && !relay->tls && !relay->tls_unknown))
+			continue;
+		bool done = probe_one(report, answer, relay, way, tls);
+		ok &= done;
+		if (!way->ms)
+			worked = done;
 	}
-	if (relay->tcp_port != 0) {
-		bool tcp = probe_one(report, answer, relay, &over_tcp, tls);
-		if (tcp && ms)
-			tcp = probe_one(report, answer, relay, &ms_over_tcp, tls) &
-			      probe_one(report, answer, relay, &ms_over_ptls, tls);
-		ok &= tcp;
-	}
-	if (relay->tcp_port != 0 && (relay->tls || relay->tls_unknown))
-		ok &= probe_one(report, answer, relay, &over_tls, tls);
 	return ok;
-}
-
-static SSL_CTX *tls_context(const struct probe_options *options,
-			    struct probe_report *report)
-{
-	const char *ca = options->relay_ca != NULL ? options->relay_ca : options->ca;
-	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-
-	if (ctx != NULL && SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
-	    (ca != NULL ? SSL_CTX_load_verify_file(ctx, ca)
-			: SSL_CTX_set_default_verify_paths(ctx)) == 1) {
-		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-		return ctx;
-	}
-	probe_fail(report, "relay", "use a readable PEM file for --relay-ca", "%s: %s",
-		   ca != NULL ? ca : "system CAs", tls_error_reason());
-	SSL_CTX_free(ctx);
-	return NULL;
 }
 
 bool probe_relays(const struct probe_options *options, struct probe_report *report,
 		  const struct probe_answer *answer)
 {
-	SSL_CTX *tls = tls_context(options, report);
-	bool ok = tls != NULL;
+	const char *ca = options->relay_ca != NULL ? options->relay_ca : options->ca;
+	SSL_CTX *tls = probe_tls_context(ca);
+	bool ok = true;
 
+	if (tls == NULL)
+		return probe_fail(report, "relay",
+				  "use a readable PEM file for --relay-ca", "%s: %s",
+				  ca != NULL ? ca : "system CAs", tls_error_reason());
+	SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
+	assert(answer->relay_count <= PROBE_RELAYS_MAX);
 	/* The Microsoft dialect signs with the bytes of a token and cannot use other credentials. */
-	for (size_t i = 0; tls != NULL && i < answer->relay_count; i++)
+	for (size_t i = 0; i < answer->relay_count; i++)
 		ok &= probe_all(report, answer, &answer->relays[i],
 				options->sip || options->mras, tls);
 	SSL_CTX_free(tls);

@@ -1,6 +1,7 @@
 /*
  * probe_report.c - the results of mras-probe, as lines or as JSON.
  */
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -21,56 +22,70 @@ void probe_report_end(struct probe_report *report)
 	report->steps = NULL;
 }
 
-static void add(struct probe_report *report, const char *step, bool ok,
-		const char *detail, const char *advice)
+/* A step has failed if there is advice. label starts its line. */
+__attribute__((format(printf, 5, 0))) static void add(struct probe_report *report,
+						      const char *step, const char *label,
+						      const char *advice,
+						      const char *format, va_list args)
 {
-	json_t *entry = json_pack("{s:s, s:b, s:s}", "step", step, "ok", ok ? 1 : 0,
-				  "detail", detail);
+	char detail[LINE_SIZE];
 
-	if (entry != NULL && advice != NULL)
-		json_object_set_new(entry, "advice", json_string(advice));
-	json_array_append_new(report->steps, entry);
+	assert(report->steps);
+	vsnprintf(detail, sizeof(detail), format, args);
+	json_array_append_new(report->steps,
+			      json_pack("{s:s, s:b, s:s, s:s*}", "step", step, "ok",
+					advice == NULL, "detail", detail, "advice",
+					advice));
+	if (report->json)
+		return;
+	printf("%-12s %s%s\n", label, advice ? "FAILED: " : "", detail);
+	if (advice)
+		printf("%-12s %s\n", "", advice);
 }
 
 void probe_ok(struct probe_report *report, const char *step, const char *format, ...)
 {
-	char detail[LINE_SIZE];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(detail, sizeof(detail), format, args);
+	add(report, step, step, NULL, format, args);
 	va_end(args);
-	add(report, step, true, detail, NULL);
-	if (!report->json)
-		printf("%-12s %s\n", step, detail);
 }
 
 void probe_note(struct probe_report *report, const char *step, const char *format, ...)
 {
-	char detail[LINE_SIZE];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(detail, sizeof(detail), format, args);
+	add(report, step, "", NULL, format, args);
 	va_end(args);
-	add(report, step, true, detail, NULL);
-	if (!report->json)
-		printf("%-12s %s\n", "", detail);
 }
 
 bool probe_fail(struct probe_report *report, const char *step, const char *advice,
 		const char *format, ...)
 {
-	char detail[LINE_SIZE];
 	va_list args;
 
+	assert(advice);
 	va_start(args, format);
-	vsnprintf(detail, sizeof(detail), format, args);
+	add(report, step, step, advice, format, args);
 	va_end(args);
-	add(report, step, false, detail, advice);
-	if (!report->json) {
-		printf("%-12s FAILED: %s\n", step, detail);
-		printf("%-12s %s\n", "", advice);
-	}
 	return false;
+}
+
+const char *probe_refusal_advice(int status)
+{
+	switch (status) {
+	case 400:
+		return "mrasd cannot issue this form for that --identity";
+	case 403:
+		return "use an --identity that 'identities' of our server { } block in "
+		       "mrasd.conf allow";
+	case 429:
+		return "wait, or raise requests_per_second or identity_per_minute";
+	case 503:
+		return "mrasd has no valid key; see 'avedgectl key list' on the edge";
+	default:
+		return "see the log of mrasd";
+	}
 }

@@ -98,16 +98,13 @@ static void XMLCALL on_end(void *arg, const XML_Char *name)
 		relay->tcp_port = (uint16_t)strtoul(reader->value, NULL, 10);
 }
 
-static const char *reason_advice(const char *reason)
+/* The HTTP status that says the same as a reasonPhrase. */
+static int status_of(const char *reason)
 {
-	if (strcmp(reason, "Forbidden") == 0)
-		return "use an --identity that 'identities' of our server { } block in mrasd.conf "
-		       "allow";
-	if (strcmp(reason, "Not Supported") == 0)
-		return "mrasd has no valid key; see 'avedgectl key list' on the edge";
-	if (strcmp(reason, "Server Busy") == 0)
-		return "wait, or raise requests_per_second or identity_per_minute";
-	return "see the log of mrasd";
+	return strcmp(reason, "Forbidden") == 0       ? 403
+	       : strcmp(reason, "Not Supported") == 0 ? 503
+	       : strcmp(reason, "Server Busy") == 0   ? 429
+						      : 0;
 }
 
 static bool read_answer(const struct probe_response *response,
@@ -132,11 +129,10 @@ static bool read_answer(const struct probe_response *response,
 		return probe_fail(report, "answer", "is that mrasd?",
 				  "200 OK without XML");
 	if (strcmp(reader.reason, "OK") != 0)
-		return probe_fail(report, "answer", reason_advice(reader.reason),
+		return probe_fail(report, "answer",
+				  probe_refusal_advice(status_of(reader.reason)),
 				  "200 OK, but reasonPhrase is \"%s\"", reader.reason);
-	return answer->relay_count > 0 ||
-	       probe_fail(report, "answer", "add relay { } blocks to mrasd.conf",
-			  "no relays");
+	return true;
 }
 
 /* Text for XML; false if it does not fit. */

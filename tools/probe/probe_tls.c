@@ -4,6 +4,7 @@
  * In TLS 1.3 a client is done before the server has looked at its certificate: a refusal shows
  * at the first read, and its alert says which.
  */
+#include <assert.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -203,14 +204,27 @@ static bool handshake_failed(const struct probe_tls *tls, struct probe_report *r
 			  tls_error_reason());
 }
 
+SSL_CTX *probe_tls_context(const char *ca)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+
+	if (ctx != NULL && SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
+	    (ca != NULL ? SSL_CTX_load_verify_file(ctx, ca)
+			: SSL_CTX_set_default_verify_paths(ctx)) == 1)
+		return ctx;
+	SSL_CTX_free(ctx);
+	return NULL;
+}
+
 static bool load(struct probe_tls *tls, const struct probe_options *options,
 		 struct probe_report *report)
 {
-	tls->ctx = SSL_CTX_new(TLS_client_method());
-	if (tls->ctx == NULL ||
-	    SSL_CTX_set_min_proto_version(tls->ctx, TLS1_2_VERSION) != 1)
-		return probe_fail(report, "certificate", "check the OpenSSL installation",
-				  "OpenSSL: %s", tls_error_reason());
+	tls->ctx = probe_tls_context(options->ca);
+	if (tls->ctx == NULL)
+		return probe_fail(report, "certificate",
+				  "use a readable PEM file for --ca", "%s: %s",
+				  options->ca != NULL ? options->ca : "system CAs",
+				  tls_error_reason());
 	if (options->certificate != NULL &&
 	    SSL_CTX_use_certificate_chain_file(tls->ctx, options->certificate) != 1)
 		return probe_fail(report, "certificate",
@@ -221,12 +235,6 @@ static bool load(struct probe_tls *tls, const struct probe_options *options,
 		return probe_fail(report, "certificate",
 				  "use the PEM file of the certificate's key for --key",
 				  "%s: %s", options->key, tls_error_reason());
-	if (options->ca != NULL ? SSL_CTX_load_verify_file(tls->ctx, options->ca) != 1
-				: SSL_CTX_set_default_verify_paths(tls->ctx) != 1)
-		return probe_fail(report, "certificate",
-				  "use a readable PEM file for --ca", "%s: %s",
-				  options->ca != NULL ? options->ca : "system CAs",
-				  tls_error_reason());
 	return true;
 }
 
@@ -237,6 +245,7 @@ static bool shake_hands(struct probe_tls *tls, const struct probe_options *optio
 	uint64_t start = clock_monotonic_ns();
 
 	tls->ssl = SSL_new(tls->ctx);
+	assert(tls->fd >= 0);
 	if (tls->ssl == NULL || SSL_set_fd(tls->ssl, tls->fd) != 1)
 		return handshake_failed(tls, report);
 
