@@ -157,8 +157,7 @@ static bool look_up_names(struct daemon *daemon)
 	daemon->control_group = group != NULL ? privdrop_group(group) : (gid_t)-1;
 	if (group == NULL || daemon->control_group != (gid_t)-1)
 		return true;
-	snprintf(daemon->error, size, "there is no group \"%s\"; create it or change it",
-		 group);
+	snprintf(daemon->error, size, "no group \"%s\"; create it or change it", group);
 	return value_error(daemon, values->control_group.line, "control.group");
 }
 

@@ -19,7 +19,10 @@ void notify_reloading(void)
 {
 	struct timespec now;
 
-	/* The time tells systemd which READY=1 ends this reload and which came before it. */
+	/*
+	 * By the time, systemd tells the READY=1 that ends this reload from an earlier
+	 * one.
+	 */
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
 		   (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);

@@ -1,5 +1,5 @@
 /*
- * privdrop.c - from root, or whatever we were started as, to what the work needs.
+ * privdrop.c - see privdrop.h.
  */
 #include "base/privdrop.h"
 
@@ -39,7 +39,7 @@ static bool parse_id(const char *text, unsigned *id)
 	errno = 0;
 
 	unsigned long n = strtoul(text, &end, 10);
-	/* All ones is "no id" to the kernel. */
+	/* All ones means "no id" to the kernel. */
 	if (*end || errno || n >= UINT_MAX)
 		return false;
 	*id = (unsigned)n;
@@ -72,8 +72,7 @@ bool privdrop_lookup(const char *user, const char *group, struct privdrop_identi
 			out->uid = entry->pw_uid;
 		} else {
 			snprintf(error, error_size,
-				 "there is no user \"%s\"; create it or change \"user\"",
-				 user);
+				 "no user \"%s\"; create it or change \"user\"", user);
 			return false;
 		}
 		if (entry)
@@ -82,10 +81,8 @@ bool privdrop_lookup(const char *user, const char *group, struct privdrop_identi
 	if (group) {
 		out->gid = privdrop_group(group);
 		if (out->gid == (gid_t)-1) {
-			snprintf(
-				error, error_size,
-				"there is no group \"%s\"; create it or change \"group\"",
-				group);
+			snprintf(error, error_size,
+				 "no group \"%s\"; create it or change \"group\"", group);
 			return false;
 		}
 	}
@@ -98,7 +95,7 @@ static bool is_already(const struct privdrop_identity *who)
 	       getegid() == who->gid;
 }
 
-/* What is left is chosen before the identity changes; libcap-ng carries it across. */
+/* Choose before the identity changes; libcap-ng carries the choice across. */
 static void choose_capabilities(bool keep_bind)
 {
 	capng_get_caps_process();
@@ -117,13 +114,12 @@ static bool change_identity(const struct privdrop_identity *who, bool keep_bind,
 	if (geteuid() != 0) {
 		snprintf(
 			error, error_size,
-			"cannot become user %u, group %u: started as user %u; start as root, or "
-			"leave \"user\" and \"group\" out",
+			"cannot switch to user %u, group %u: started as user %u; start as root, or remove \"user\" and \"group\"",
 			who->uid, who->gid, getuid());
 		return false;
 	}
 
-	/* A container may give us root without the right to shrink the bounding set. */
+	/* In a container, root may not be allowed to shrink the bounding set. */
 	int flags = getpwuid(who->uid) ? CAPNG_INIT_SUPP_GRP : CAPNG_DROP_SUPP_GRP;
 	capng_get_caps_process();
 	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
@@ -134,8 +130,7 @@ static bool change_identity(const struct privdrop_identity *who, bool keep_bind,
 	if (result != 0) {
 		snprintf(
 			error, error_size,
-			"cannot become user %u, group %u (step %d: %s); CAP_SETUID, CAP_SETGID "
-			"and CAP_SETPCAP are needed",
+			"cannot switch to user %u, group %u (step %d: %s); needs CAP_SETUID, CAP_SETGID and CAP_SETPCAP",
 			who->uid, who->gid, -result, strerror(errno));
 		return false;
 	}
@@ -151,14 +146,14 @@ bool privdrop_to(const struct privdrop_identity *who, bool keep_bind, char *erro
 	} else if (who->uid != 0) {
 		choose_capabilities(keep_bind);
 		if (capng_apply(CAPNG_SELECT_CAPS) != 0) {
-			snprintf(error, error_size, "cannot give up capabilities: %s",
+			snprintf(error, error_size, "cannot drop capabilities: %s",
 				 strerror(errno));
 			return false;
 		}
 	}
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
-		snprintf(error, error_size, "cannot give up privileges: %s",
+		snprintf(error, error_size, "cannot drop privileges: %s",
 			 strerror(errno));
 		return false;
 	}

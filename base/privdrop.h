@@ -1,5 +1,5 @@
 /*
- * privdrop.h - from root, or whatever we were started as, to what the work needs.
+ * privdrop.h - from the user we were started as, often root, down to what the work needs.
  *
  * Threads  call before any other thread exists: capabilities belong to threads.
  */
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Raise the soft limit of open files to the hard one; the limit that holds now. */
+/* Raise the soft limit of open files to the hard one; returns the limit in force. */
 unsigned long privdrop_raise_files(void);
 
 struct privdrop_identity {
@@ -19,8 +19,9 @@ struct privdrop_identity {
 };
 
 /*
- * Look up whom to become. user NULL: stay who we are; group NULL: the user's own group. False
- * with a sentence in error if there is no such user or group. Numbers count as ids.
+ * Look up the identity to switch to. user NULL: keep the current one; group NULL: the
+ * user's own. False with a sentence in error if there is no such user or group. Numbers
+ * are ids.
  */
 bool privdrop_lookup(const char *user, const char *group, struct privdrop_identity *out,
 		     char *error, size_t error_size);
@@ -29,10 +30,11 @@ bool privdrop_lookup(const char *user, const char *group, struct privdrop_identi
 gid_t privdrop_group(const char *name);
 
 /*
- * Become that identity with its supplementary groups, for good: no capabilities (but
- * CAP_NET_BIND_SERVICE where keep_bind and we have it), none to be had by executing anything
- * (no_new_privs), no core dumps and no ptrace by others, because keys are in memory. Changing
- * nothing but that needs no rights. False with a sentence in error; the process should end.
+ * Switch to that identity and its supplementary groups for good: no capabilities (except
+ * CAP_NET_BIND_SERVICE if keep_bind and we have it), none gained by executing anything
+ * (no_new_privs), no core dumps and no ptrace by others, because keys are in memory.
+ * Needs no privileges if the identity stays the same. False with a sentence in error; the
+ * process should end.
  */
 bool privdrop_to(const struct privdrop_identity *who, bool keep_bind, char *error,
 		 size_t error_size);

@@ -10,15 +10,14 @@
 #include "base/notify.h"
 
 enum {
-	FEEDINGS =
-		4, /* in the time that systemd waits: one may be missed, and one be late */
-	PULSES = 8, /* the same for what we look at before each of them */
+	FEEDINGS = 4, /* within systemd's timeout: one may be missed and one late */
+	PULSES = 8,   /* heartbeats, looked at before each feeding */
 };
 
 struct watchdog {
 	bool (*alive)(void *arg);
 	void *arg;
-	struct event *timer; /* NULL: nobody watches */
+	struct event *timer; /* NULL: systemd does not watch */
 };
 
 uint64_t watchdog_heartbeat_ms(void)

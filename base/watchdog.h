@@ -1,5 +1,5 @@
 /*
- * watchdog.h - tells systemd that we live, for as long as that is true.
+ * watchdog.h - feeds systemd's watchdog while the process is alive.
  *
  * Owner    main. Threads: that of the event base.
  */
@@ -13,14 +13,14 @@ struct event_base;
 struct watchdog;
 
 /*
- * How often whoever has to show life should do so, in milliseconds: several times between two
- * feedings. 0: nobody watches, and nothing is to be done.
+ * The interval of a thread's heartbeat in milliseconds, several times shorter than that
+ * of feedings. 0: systemd does not watch.
  */
 uint64_t watchdog_heartbeat_ms(void);
 
 /*
- * Feed the watchdog from now on, each time that alive(arg) says yes; NULL: that this loop turns
- * is enough. Does nothing where nobody watches. NULL if out of memory.
+ * Feed the watchdog from now on whenever alive(arg); alive NULL: it is enough that this
+ * loop turns. Does nothing where systemd does not watch. NULL if out of memory.
  */
 struct watchdog *watchdog_new(struct event_base *base, bool (*alive)(void *arg),
 			      void *arg);

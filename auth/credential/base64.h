@@ -8,10 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Characters that len bytes take, with padding and the final NUL. */
+/* Characters that len bytes encode to, with padding and the final NUL. */
 #define BASE64_SIZE(len) (((len) + 2) / 3 * 4 + 1)
 
-/* Writes BASE64_SIZE(len) bytes to text, the NUL included. */
+/* Writes BASE64_SIZE(len) bytes to text, including the NUL. */
 void base64_encode(const uint8_t *data, size_t len, char *text);
 
 /*

@@ -34,7 +34,10 @@ enum {
 	TOKEN_V2_BLOB = 36,
 	TOKEN_V1_LEN = TOKEN_V1_BLOB + SHA1_LEN,
 	TOKEN_V2_LEN = TOKEN_V2_BLOB + SHA1_LEN,
-	/* Two of a hundred candidates are skipped, so this many in a row do not happen. */
+	/*
+	 * About two in a hundred candidates are skipped; this many in a row do not
+	 * happen.
+	 */
 	TOKEN_DRAWS = 1000,
 };
 
@@ -78,7 +81,7 @@ static void show_user(struct slice name, char user[CREDENTIAL_USER_MAX + 1])
 	user[at] = '\0';
 }
 
-/* T-560: digits up to the first colon or the end; no sign, no overflow. */
+/* An expiry: digits up to the first colon or the end; no sign, no overflow. */
 static bool parse_rest(struct slice username, struct credential *out)
 {
 	struct slice rest = username;
@@ -105,14 +108,14 @@ static size_t token_blob_len(const uint8_t *token, size_t len)
 	if (len == TOKEN_V1_LEN && token[0] == 1 && token[1] == 0 &&
 	    load_be16(token + 2) == TOKEN_V1_BLOB)
 		return TOKEN_V1_BLOB;
-	/* A flag we do not know may restrict the token, so none is accepted. */
+	/* An unknown flag may restrict the token, so none is accepted. */
 	if (len == TOKEN_V2_LEN && token[0] == 2 && token[1] == 0 &&
 	    load_be16(token + 2) == TOKEN_V2_BLOB && load_be32(token + TOKEN_FLAGS) == 0)
 		return TOKEN_V2_BLOB;
 	return 0;
 }
 
-/* Complete out, whose token bytes are in place. */
+/* Fill in the rest of out from its token bytes. */
 static bool parse_token(struct credential *out)
 {
 	const uint8_t *expiry = out->token + TOKEN_EXPIRY;
@@ -260,7 +263,7 @@ static bool survives_trimming(const uint8_t *bytes, size_t len)
 	return bytes[0] != '"' && bytes[len - 1] != '"' && bytes[len - 1] != 0;
 }
 
-/* The blob but for the expiry. */
+/* The blob without the expiry. */
 static bool token_begin(const struct key *key, int version, struct slice identity,
 			struct credential_pair *out)
 {

@@ -1,7 +1,7 @@
 /*
  * credential.h - short-lived credentials: issued by computation, verified by computation.
  *
- * Two presentations of one engine:
+ * One engine, two forms:
  *
  *   MRAS token  binary username (version, expiry, keyed identity, MAC) and password
  *               HMAC-SHA1(username). MS-TURN clients send the bytes; IETF clients use the
@@ -33,7 +33,7 @@ enum credential_form {
 	CREDENTIAL_MRAS_BINARY, /* decoded bytes */
 };
 
-/* Why a username is worth nothing. */
+/* Why a username is refused. */
 enum credential_status {
 	CREDENTIAL_OK,
 	CREDENTIAL_MALFORMED,   /* neither form */
@@ -42,27 +42,27 @@ enum credential_status {
 	CREDENTIAL_UNKNOWN_KEY, /* MRAS: no valid key made this token */
 };
 
-/* A username taken apart. Nothing in it is proven before the password has matched. */
+/* A parsed username. Nothing in it is proven until the password has matched. */
 struct credential {
 	enum credential_form form;
 	struct slice username; /* borrowed, as received */
 	int64_t expires_s;     /* Unix seconds, rounded down */
 	/*
-	 * Who, for quotas (T-568) and records: REST: what follows the first colon, or the
+	 * The user, for quotas and records. REST: what follows the first colon, or the
 	 * whole username if that is empty; MRAS: the keyed identity in hex. One word of
-	 * printable ASCII: other bytes, spaces, double quotes and backslashes are shown as
-	 * \xHH; cut at CREDENTIAL_USER_MAX.
+	 * printable ASCII: other bytes, spaces, double quotes and backslashes are shown
+	 * as \xHH; cut at CREDENTIAL_USER_MAX.
 	 */
 	char user[CREDENTIAL_USER_MAX + 1];
 	uint8_t token[64]; /* MRAS: decoded bytes */
 	size_t token_len;
 };
 
-/* Take a username apart; binary: it came as bytes in the MS dialect. OK or MALFORMED. */
+/* Parse a username; binary: it came as bytes in the MS dialect. OK or MALFORMED. */
 enum credential_status credential_parse(struct slice username, bool binary,
 					struct credential *out);
 
-/* T-561, T-567: OK, EXPIRED or TOO_FAR. max_ttl_s 0: no ceiling. */
+/* OK, EXPIRED or TOO_FAR. max_ttl_s 0: no ceiling. */
 enum credential_status credential_check_time(const struct credential *cred, int64_t now_s,
 					     int64_t max_ttl_s);
 
@@ -73,8 +73,8 @@ struct credential_password {
 };
 
 /*
- * The passwords this username may have, one per key that is valid at now_s (T-564). Start
- * with *position 0; false when there are no more. For MRAS only the key that made the token
+ * The passwords this username may have, one per key that is valid at now_s. Start with
+ * *position 0; false when there are no more. For MRAS only the key that made the token
  * yields one, and the token's own MAC is checked in constant time.
  */
 bool credential_next_password(const struct credential *cred, const struct keyring *ring,
@@ -86,7 +86,7 @@ struct credential_pair {
 	char username[CREDENTIAL_USERNAME_MAX + 1];
 	char password[CREDENTIAL_PASSWORD_MAX + 1];
 	int64_t expires_s;
-	/* The MRAS pair as bytes, for who speaks MS-TURN; lengths 0 for REST. */
+	/* The MRAS pair as bytes, for clients that speak MS-TURN; lengths 0 for REST. */
 	uint8_t token[64];
 	size_t token_len;
 	uint8_t secret[20];

@@ -56,10 +56,10 @@ static bool is_private(int fd, const char *path, struct failure failure)
 	if (fstat(fd, &st) < 0)
 		fail_with(failure, "%s: %s.", path, strerror(errno));
 	else if (!S_ISREG(st.st_mode))
-		fail_with(failure, "%s: this is not a regular file.", path);
+		fail_with(failure, "%s: not a regular file.", path);
 	else if ((st.st_mode & 07777 & ~(mode_t)MODE_MAX) != 0)
 		fail_with(failure,
-			  "%s: its mode is %04o but others must not read or write it: "
+			  "%s: mode %04o lets others read or write it: "
 			  "chmod 0640 %s",
 			  path, (unsigned)(st.st_mode & 07777), path);
 	else if (st.st_size > FILE_MAX)
@@ -118,13 +118,12 @@ static void open_failed(const char *path, struct failure failure)
 
 	if (errno == ENOENT)
 		fail_with(failure,
-			  "%s: there is no such file: make it with "
+			  "%s: does not exist; create it with "
 			  "'avedgectl key new --keys %s'.",
 			  path, path);
 	else if (errno == EACCES)
-		fail_with(failure,
-			  "%s: %s may not read it; put that user into its group.", path,
-			  self_name(self, sizeof(self)));
+		fail_with(failure, "%s: %s may not read it; add that user to its group.",
+			  path, self_name(self, sizeof(self)));
 	else
 		fail_with(failure, "%s: %s.", path, strerror(errno));
 }
@@ -134,7 +133,7 @@ struct keyring *keyfile_load(const char *path, char *error, size_t error_size)
 	struct failure failure = {error, error_size};
 	struct keyring *ring = NULL;
 	char copy[PATH_MAX];
-	/* Without O_NONBLOCK a named pipe in its place would stop us here. */
+	/* Without O_NONBLOCK a named pipe in its place would block us here. */
 	int fd = open(secret_file_path(path, copy, sizeof(copy)),
 		      O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	char *text;
@@ -170,7 +169,7 @@ static bool write_all(int fd, const char *text, size_t len)
 	return true;
 }
 
-/* Everything the new file needs before it may take the old one's name; false with errno. */
+/* Complete the new file before it replaces the old one; false with errno. */
 static bool write_ring(int fd, const struct keyring *ring, const struct stat *like)
 {
 	char line[KEY_LINE_MAX];
@@ -189,34 +188,34 @@ static bool write_ring(int fd, const struct keyring *ring, const struct stat *li
 	return ok && fsync(fd) == 0;
 }
 
-/* The folder that holds the file; -1 with errno. */
-static int open_folder_of(const char *path)
+/* The directory that holds the file; -1 with errno. */
+static int open_directory_of(const char *path)
 {
-	char folder[PATH_MAX];
+	char directory[PATH_MAX];
 	const char *slash = strrchr(path, '/');
-	int len = snprintf(folder, sizeof(folder), "%.*s",
+	int len = snprintf(directory, sizeof(directory), "%.*s",
 			   slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
 
-	if (len >= (int)sizeof(folder)) {
+	if (len >= (int)sizeof(directory)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	return open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 int keyfile_lock(const char *path, char *error, size_t error_size)
 {
 	struct failure failure = {error, error_size};
-	/* The folder, because the file itself is another one after each save. */
-	int fd = open_folder_of(path);
+	/* The directory, because each save replaces the file itself. */
+	int fd = open_directory_of(path);
 
 	if (fd < 0) {
-		fail_with(failure, "%s: cannot open its folder: %s.%s", path,
-			  strerror(errno), errno == ENOENT ? " Make it first." : "");
+		fail_with(failure, "%s: cannot open its directory: %s.%s", path,
+			  strerror(errno), errno == ENOENT ? " Create it first." : "");
 		return -1;
 	}
 	if (flock(fd, LOCK_EX) < 0) {
-		fail_with(failure, "%s: cannot lock its folder: %s.", path,
+		fail_with(failure, "%s: cannot lock its directory: %s.", path,
 			  strerror(errno));
 		close(fd);
 		return -1;
@@ -224,10 +223,10 @@ int keyfile_lock(const char *path, char *error, size_t error_size)
 	return fd;
 }
 
-/* A new name is safe only when the folder that holds it is on the disk. */
-static bool sync_folder_of(const char *path)
+/* A rename is durable only once its directory is on disk. */
+static bool sync_directory_of(const char *path)
 {
-	int fd = open_folder_of(path);
+	int fd = open_directory_of(path);
 	bool ok = fd >= 0 && fsync(fd) == 0;
 
 	if (fd >= 0)
@@ -270,8 +269,8 @@ int keyfile_save(const char *path, const struct keyring *ring, char *error,
 		return -1;
 	}
 	close(fd);
-	if (!sync_folder_of(target)) {
-		fail_with(failure, "%s: written, but not safe on the disk yet: %s.", path,
+	if (!sync_directory_of(target)) {
+		fail_with(failure, "%s: written, but not yet safe on disk: %s.", path,
 			  strerror(errno));
 		return -1;
 	}
@@ -312,7 +311,7 @@ int key_generate(struct key *key, const char *id)
 		return -1;
 	base64_encode(random, sizeof(random), text);
 	OPENSSL_cleanse(random, sizeof(random));
-	/* Pasted into shells and files: nothing to quote, no dash that makes it an option. */
+	/* It is pasted into shells and files: nothing to quote, no leading dash. */
 	for (size_t i = 0; i < SECRET_LEN; i++) {
 		char c = text[i] == '+' ? '.' : text[i];
 

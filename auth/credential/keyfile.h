@@ -23,15 +23,15 @@ int keyfile_save(const char *path, const struct keyring *ring, char *error,
 		 size_t error_size);
 
 /*
- * Wait until nobody else who asks is changing the file: a descriptor to close after
- * keyfile_save(), -1 with error. The file need not exist, its folder must.
+ * Wait until no other process holds this lock: a descriptor to close after
+ * keyfile_save(), -1 with error. The file need not exist, its directory must.
  */
 int keyfile_lock(const char *path, char *error, size_t error_size);
 
 /*
- * A new random key, valid for ever: 32 random bytes written as 43 printable characters, so
- * that the secret can be given as text to any TURN REST issuer. id NULL: made from the date
- * and random digits. -1 if the id is not allowed or the system has no randomness.
+ * A new random key without an end: 32 random bytes written as 43 printable characters, so
+ * that the secret can be given as text to any TURN REST issuer. id NULL: made from the
+ * date and random digits. -1 if the id is not allowed or the system has no randomness.
  */
 int key_generate(struct key *key, const char *id);
 

@@ -15,7 +15,7 @@
 #include "auth/credential/base64.h"
 #include "auth/credential/timestamp.h"
 
-/* Fewer different bytes than this are a pattern somebody typed, not a random secret. */
+/* A secret with fewer distinct bytes was typed by hand and is not random. */
 enum { SECRET_DISTINCT_MIN = 8 };
 
 static const char *const rest_names[] = {
@@ -149,7 +149,7 @@ static bool is_rest_option(struct word word)
 	return word.len > 5 && memcmp(word.text, "rest=", 5) == 0;
 }
 
-/* A moment, or a dash that leaves *unix_s as it is. */
+/* A time, or a dash that leaves *unix_s as it is. */
 static bool time_field(struct word word, int64_t *unix_s)
 {
 	if (word.len == 1 && *word.text == '-')
@@ -157,7 +157,7 @@ static bool time_field(struct word word, int64_t *unix_s)
 	return timestamp_parse(word.text, word.len, unix_s);
 }
 
-/* The words behind the secret. NULL, or why they are refused. */
+/* The words after the secret. NULL, or why they are refused. */
 static const char *parse_options(struct word line, struct key *key)
 {
 	int64_t *times[] = {&key->not_before_s, &key->not_after_s};
@@ -181,7 +181,7 @@ static const char *parse_options(struct word line, struct key *key)
 	return NULL;
 }
 
-/* One line that is not empty. NULL, or why it is refused. */
+/* One non-empty line. NULL, or why it is refused. */
 static const char *parse_key(struct word id, struct word line, struct key *key)
 {
 	struct word secret = word_take(&line);
@@ -256,8 +256,7 @@ struct keyring *keyring_parse(const char *text, size_t len, struct keyring_error
 		ring->count++;
 	}
 	if (ring->count == 0) {
-		refuse(error, 0,
-		       "There is no key in it: make one with 'avedgectl key new'.");
+		refuse(error, 0, "It holds no key: make one with 'avedgectl key new'.");
 		goto fail;
 	}
 	return ring;

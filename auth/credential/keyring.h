@@ -5,9 +5,9 @@
  *
  *     id  base64-secret  [not-before|-]  [not-after|-]  [rest=sha1|sha256|none]
  *
- * '#' starts a comment; times are RFC 3339 UTC (2026-01-31T00:00:00Z); what is left out at the
- * end of a line has its default. The first key that is valid now signs, every key that is
- * valid now verifies. Reading and writing the file is auth/keyfile.
+ * '#' starts a comment; times are RFC 3339 UTC (2026-01-31T00:00:00Z); what is left out
+ * at the end of a line has its default. The first key that is valid now signs, every key
+ * that is valid now verifies. auth/credential/keyfile reads and writes the file.
  *
  * Owner    keyring_parse() makes one, keyring_free() wipes and frees it; immutable between.
  * Threads  immutable, so any number of readers.
@@ -22,7 +22,7 @@
 enum {
 	KEYRING_MAX = 16,    /* keys in one file */
 	KEY_ID_MAX = 32,     /* bytes of an id: [A-Za-z0-9._-] */
-	KEY_SECRET_MIN = 16, /* bytes; shorter ones can be guessed offline (attack 35) */
+	KEY_SECRET_MIN = 16, /* bytes; shorter ones can be guessed offline */
 	KEY_SECRET_MAX = 128,
 	KEY_DERIVED_LEN = 20,
 };
@@ -44,7 +44,10 @@ struct key {
 	int64_t not_before_s; /* Unix seconds; INT64_MIN: always */
 	int64_t not_after_s;  /* first second it is no longer valid; INT64_MAX: never */
 	enum key_rest rest;
-	/* Made from the secret by key_derive(), one per purpose, so that no key serves two. */
+	/*
+	 * Derived from the secret by key_derive(), one per purpose, so that no key serves
+	 * two.
+	 */
 	uint8_t mras_client_id[KEY_DERIVED_LEN]; /* keys the identity inside a token */
 	uint8_t mras_token[KEY_DERIVED_LEN];     /* signs the token */
 	uint8_t mras_password[KEY_DERIVED_LEN];  /* makes the password */
@@ -55,7 +58,7 @@ struct keyring {
 	struct key keys[KEYRING_MAX];
 };
 
-/* Where and why a text was refused. Never quotes the text: a part of it is secret. */
+/* Where and why a text was refused. Never quotes it: a part of it is secret. */
 struct keyring_error {
 	unsigned line;    /* counts from 1; 0: the text as a whole */
 	char reason[160]; /* a whole sentence */
@@ -75,7 +78,7 @@ bool key_derive(struct key *key);
 /* Whether a string may be the id of a key: 1..KEY_ID_MAX of [A-Za-z0-9._-]. */
 bool key_id_is_valid(const char *id, size_t len);
 
-/* NULL, or a whole sentence that says why nobody should trust this secret. */
+/* NULL, or a whole sentence that says why this secret is too weak. */
 const char *key_secret_weakness(const uint8_t *secret, size_t len);
 
 bool key_is_valid(const struct key *key, int64_t unix_s);

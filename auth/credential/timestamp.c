@@ -1,12 +1,12 @@
 /*
- * timestamp.c - a moment as RFC 3339 text in UTC.
+ * timestamp.c - a time as RFC 3339 text in UTC.
  */
 #include "auth/credential/timestamp.h"
 
 #include <stdio.h>
 #include <time.h>
 
-/* What each character of the text has to be: 'd' a digit, else itself. */
+/* What each character of the text must be: 'd' a digit, else itself. */
 static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
 
 static int number(const char *text, size_t digits)

@@ -1,5 +1,5 @@
 /*
- * timestamp.h - a moment as RFC 3339 text in UTC: 2026-01-31T00:00:00Z.
+ * timestamp.h - a time as RFC 3339 text in UTC: 2026-01-31T00:00:00Z.
  */
 #ifndef AUTH_CREDENTIAL_TIMESTAMP_H
 #define AUTH_CREDENTIAL_TIMESTAMP_H

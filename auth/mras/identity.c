@@ -1,12 +1,12 @@
 /*
- * identity.c - whom a credential is for.
+ * identity.c - the user that a credential is for.
  */
 #include "auth/mras/identity.h"
 
 #include <string.h>
 #include <strings.h>
 
-/* Length of the UTF-8 sequence at the front (RFC 3629 section 4); 0: it is none. */
+/* Length of the UTF-8 sequence at the front (RFC 3629 section 4); 0: not UTF-8. */
 static size_t utf8_sequence(struct slice text)
 {
 	static const struct {
@@ -83,7 +83,7 @@ struct name {
 	struct slice user;   /* all of a name that has no '@' */
 	struct slice domain; /* compared without case */
 	bool has_domain;
-	bool is_ambiguous; /* more than one '@': whose name it is is a matter of opinion */
+	bool is_ambiguous; /* more than one '@': readers disagree about its domain */
 };
 
 static struct name name_in(struct slice identity)
@@ -99,7 +99,7 @@ static struct name name_in(struct slice identity)
 		name.domain = slice_skip(rest, user.len + 1);
 		name.is_ambiguous = before_any(name.domain, "@").len < name.domain.len;
 	} else if (scheme_len > 0) {
-		/* sip:domain: a server speaks for itself. */
+		/* sip:domain: the server itself. */
 		name.has_domain = true;
 		name.user = (struct slice){rest.data, 0};
 		name.domain = rest;

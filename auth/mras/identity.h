@@ -1,5 +1,6 @@
 /*
- * identity.h - whom a credential is for: "sip:user@domain" as SIP says it, or any other name.
+ * identity.h - the user that a credential is for: "sip:user@domain" as in SIP, or any
+ * other name.
  */
 #ifndef AUTH_MRAS_IDENTITY_H
 #define AUTH_MRAS_IDENTITY_H
@@ -14,7 +15,7 @@
 bool identity_is_text(struct slice identity);
 
 /*
- * Does the identity end as a suffix of the configuration demands?
+ * Does the identity match a suffix of the configuration?
  *
  *   "@lab.example"      any user of exactly that domain
  *   ".lab.example"      any user of any domain below it
@@ -22,13 +23,14 @@ bool identity_is_text(struct slice identity);
  *   "bob@lab.example"   this user
  *   "-recorder"         any name that ends so and has no domain
  *
- * A suffix that begins with a letter or digit never matches the rear part of a word, so that
- * "lab.example" does not let in notlab.example. Domains are compared without case, users with.
+ * A suffix that begins with a letter or digit never matches the tail of a word, so that
+ * "lab.example" does not let in notlab.example. Domains are compared without case, users
+ * with.
  */
 bool identity_has_suffix(struct slice identity, const char *suffix);
 
 /*
- * What quotas count by: two spellings of one identity have the same. Writes at most
+ * What quotas count by: all spellings of one identity have the same key. Writes at most
  * identity.len bytes to key, returns how many.
  */
 size_t identity_key(struct slice identity, uint8_t *key);

@@ -20,7 +20,7 @@ static bool begins_with(struct slice line, const char *begin)
 	return line.len >= len && memcmp(line.data, begin, len) == 0;
 }
 
-/* No first line of either has a control character; TLS in TLS and binary protocols do. */
+/* A first line of either has no control character; TLS in TLS and binary protocols do. */
 static bool is_text(struct slice line)
 {
 	for (size_t i = 0; i < line.len; i++) {

@@ -1,5 +1,5 @@
 /*
- * language.h - SIP or HTTP? The first line of a connection says it. Pure.
+ * language.h - SIP or HTTP? Decided by the first line of a connection. Pure.
  */
 #ifndef AUTH_MRAS_LANGUAGE_H
 #define AUTH_MRAS_LANGUAGE_H
@@ -16,8 +16,8 @@ enum language {
 };
 
 /*
- * arrived: the first bytes of a connection. An empty line in front of a request belongs to SIP,
- * whose clients keep their connections alive with it (RFC 5626 section 3.5.1).
+ * arrived: the first bytes of a connection. An empty line before a request belongs to
+ * SIP, whose clients keep their connections alive with it (RFC 5626 section 3.5.1).
  */
 enum language language_of(struct slice arrived);
 

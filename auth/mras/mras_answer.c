@@ -17,7 +17,10 @@ enum {
 		3, /* the first whose directIPAddress may be an IPv6 address */
 };
 
-/* As attribute value or text: both quotes and the white space that a parser would normalise. */
+/*
+ * Escape for an attribute value or text: both quotes, and white space that a parser would
+ * normalise.
+ */
 static void add_escaped(struct text *out, const char *string)
 {
 	static const char special[] = "<>&\"'\t\n\r";
@@ -50,8 +53,9 @@ static void add_element(struct text *out, const char *name, const char *value)
 }
 
 /*
- * Where the relay is. The schema has a name or an address, never both, and SIPE reads names
- * alone; but SIPE does not ask for addresses, so who asks gets one if there is one.
+ * Where the relay is. The schema has a name or an address, never both, and SIPE reads
+ * only names. SIPE never asks for addresses, so a client that does gets one if there is
+ * one.
  */
 static void add_relay_host(struct text *out, const struct service_relay *relay,
 			   const struct mras_request *request)
@@ -125,7 +129,7 @@ static enum mras_reason reason_of(enum service_fault fault)
 	return MRAS_OTHER_FAILURE;
 }
 
-/* A key may end within the minute, but 0 is not a duration. */
+/* A key may end within a minute, but 0 is not a valid duration. */
 static int64_t whole_minutes(int64_t ttl_s)
 {
 	return ttl_s < S_PER_MINUTE ? 1 : ttl_s / S_PER_MINUTE;
@@ -164,7 +168,7 @@ static enum mras_reason add_part(struct text *out, const struct service *service
 	struct service_answer answer;
 	enum service_fault fault;
 
-	/* The schema has no empty list: there is nothing of that side to give. */
+	/* The schema has no empty list: that location has no relay to give. */
 	if (!has_relay(service, part->location)) {
 		service_refused(service, server, &asked, SERVICE_NO_RELAY);
 		return reason_of(SERVICE_NO_RELAY);
@@ -182,7 +186,7 @@ static enum mras_reason add_part(struct text *out, const struct service *service
 	return reason_of(fault);
 }
 
-/* The version of the request if it is one that we speak, else ours. */
+/* The version of the request if we speak it, else ours. */
 static const char *answered_version(const struct mras_request *request)
 {
 	static const char *const versions[] = {SERVER_VERSION, "1.0", "2.0", "3.0"};
@@ -219,7 +223,7 @@ char *mras_respond(const struct service *service, struct service_memory *memory,
 
 	if (!request && reason == MRAS_OK)
 		reason = MRAS_INTERNAL_ERROR;
-	/* Who asks too often is told of already. */
+	/* A request over its rate is already recorded. */
 	if (reason != MRAS_OK && reason != MRAS_BUSY)
 		service_refused(service, server, NULL, SERVICE_NOT_UNDERSTOOD);
 	if (reason == MRAS_OK) {
@@ -229,7 +233,7 @@ char *mras_respond(const struct service *service, struct service_memory *memory,
 	}
 	if (reason == MRAS_OK && parts.failed)
 		reason = MRAS_INTERNAL_ERROR;
-	/* Malformed is also what only the service could see: an identity that is none. */
+	/* An identity that only the service can judge is malformed too. */
 	add_head(&out, reason == MRAS_MALFORMED ? NULL : request, reason);
 	if (reason == MRAS_OK) {
 		text_add_string(&out, ">");

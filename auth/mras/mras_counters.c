@@ -1,5 +1,5 @@
 /*
- * mras_counters.c - counters by closed sets of words.
+ * mras_counters.c - see mras_counters.h.
  */
 #include "auth/mras/mras_counters.h"
 

@@ -2,7 +2,7 @@
  * mras_counters.h - what mrasd has done since it started, counted by closed sets of words: credentials,
  * refusals, handshakes, and how long requests took. Pure.
  *
- * Owner    the issuer. Counters only grow.
+ * Owner    the issuer. Counters never decrease.
  */
 #ifndef AUTH_MRAS_MRAS_COUNTERS_H
 #define AUTH_MRAS_MRAS_COUNTERS_H
@@ -24,19 +24,19 @@ enum refusal {
 	REFUSAL_COUNT
 };
 
-/* Why a handshake came to nothing. */
+/* Why a handshake failed. */
 enum handshake_fault {
 	HANDSHAKE_NO_CERTIFICATE,
 	HANDSHAKE_UNKNOWN_CA,
 	HANDSHAKE_EXPIRED,
 	HANDSHAKE_NOT_YET_VALID,
 	HANDSHAKE_REVOKED,
-	HANDSHAKE_NO_CURRENT_CRL, /* of its CA: missing, or it has run out */
-	HANDSHAKE_PURPOSE,        /* a certificate that is not meant for TLS */
+	HANDSHAKE_NO_CURRENT_CRL, /* of its CA: missing or expired */
+	HANDSHAKE_PURPOSE,        /* a certificate that is not for TLS */
 	HANDSHAKE_NAME,           /* no trusted server has it */
-	HANDSHAKE_NETWORK,        /* a trusted server, from elsewhere */
+	HANDSHAKE_NETWORK,        /* a trusted server, from outside its networks */
 	HANDSHAKE_CERTIFICATE,    /* anything else that is wrong with it */
-	HANDSHAKE_TLS,            /* no common ground, or no TLS at all */
+	HANDSHAKE_TLS,            /* no common version or cipher, or no TLS at all */
 	HANDSHAKE_TIMED_OUT,
 	HANDSHAKE_GAVE_WAY, /* to a newer one */
 	HANDSHAKE_FAULT_COUNT
@@ -47,9 +47,9 @@ enum {
 	LATENCY_BOUNDS = 10,     /* of latency */
 };
 
-/* How long it took from a complete request to its answer. */
+/* The time from a complete request to its answer. */
 struct latency {
-	uint64_t counts[LATENCY_BOUNDS + 1]; /* one more than bounds: what took longer */
+	uint64_t counts[LATENCY_BOUNDS + 1]; /* the last: longer than every bound */
 	uint64_t sum_ns;
 };
 
@@ -60,17 +60,17 @@ struct mras_counters {
 	struct latency latency[SERVICE_LANGUAGE_COUNT];
 };
 
-/* Words for metrics and the control interface: lower case, underlines. */
+/* Words for metrics and the control interface: lower case, underscores. */
 const char *mras_refusal_name(enum refusal refusal);
 const char *handshake_fault_name(enum handshake_fault fault);
 const char *mras_counters_form_name(unsigned form);
 const char *mras_counters_language_name(
 	enum service_language language); /* "https", "sip" */
 
-/* Seconds, rising; LATENCY_BOUNDS of them. */
+/* Seconds, ascending. */
 extern const double latency_bounds[LATENCY_BOUNDS];
 
-/* As service_decided_fn is told. */
+/* Arguments as in service_decided_fn. */
 void mras_counters_decision(struct mras_counters *counters,
 			    const struct service_request *request,
 			    enum service_fault fault);

@@ -1,11 +1,11 @@
 /*
- * mras_drain.c - relays that answers do not name.
+ * mras_drain.c - see mras_drain.h.
  */
 #include "auth/mras/mras_drain.h"
 
 #include <strings.h>
 
-/* host or address of a relay, as somebody at a terminal would write it. */
+/* host or address of a relay, as typed at a terminal. */
 static bool is_called(const struct service_relay *relay, const char *name)
 {
 	struct ip_addr asked, host;
@@ -28,7 +28,7 @@ bool mras_drain_leaves(const struct service_relay *relays, size_t count,
 	return false;
 }
 
-/* Is there somebody at the location now, and nobody once those called name are gone? */
+/* Does the location have a relay now, and none once those called name are gone? */
 static bool would_empty(const struct service_relay *relays, size_t count,
 			const char *name, enum service_location location)
 {

@@ -24,7 +24,7 @@ enum {
 	NAMES_MAX = 4096,
 	MARKUP_MAX = 256 << 10,
 	WORD_MAX = 64,       /* bytes of a location or duration */
-	DURATION_DIGITS = 9, /* 1901 years: the service clamps long before */
+	DURATION_DIGITS = 9, /* 1901 years; the service clamps far below that */
 };
 
 /*
@@ -115,7 +115,7 @@ static char *copy_of(const char *text)
 	return copy ? memcpy(copy, text, size) : NULL;
 }
 
-/* The first reason stays: what follows it is not read any more. */
+/* Keep the first reason: nothing after it is read. */
 static void stop(struct reading *reading, enum mras_reason reason)
 {
 	if (reading->is_stopped)
@@ -135,7 +135,7 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Without the white space at both ends, in place. */
+/* Trim white space at both ends, in place. */
 static char *trimmed(char *text)
 {
 	size_t len = strlen(text);
@@ -147,7 +147,7 @@ static char *trimmed(char *text)
 	return text;
 }
 
-/* Attributes come in no namespace, in any order; NULL if it is missing. */
+/* Attributes have no namespace and any order; NULL if it is missing. */
 static const char *attribute(const XML_Char **attributes, const char *name)
 {
 	for (; *attributes; attributes += 2) {
@@ -157,7 +157,7 @@ static const char *attribute(const XML_Char **attributes, const char *name)
 	return NULL;
 }
 
-/* At most MRAS_ID_MAX characters; expat has seen to it that it is UTF-8. */
+/* At most MRAS_ID_MAX characters; expat has checked that it is UTF-8. */
 static bool is_id(const char *text)
 {
 	size_t characters = 0;
@@ -170,7 +170,7 @@ static bool is_id(const char *text)
 }
 
 /*
- * sip: or sips:, something that may be a host behind it, and no character that a URI cannot
+ * sip: or sips:, then something that may be a host, and no character that a URI cannot
  * have (RFC 3261 section 25.1). It is only ever sent back.
  */
 static bool is_sip_uri(const char *text)
@@ -197,7 +197,7 @@ static bool is_sip_uri(const char *text)
 	return *host != '\0' && !strchr(":;?@", *host);
 }
 
-/* major.minor; false if it is not of that form. *version 0: none that we speak. */
+/* major.minor; false if it has another form. *version 0: one that we do not speak. */
 static bool read_version(const char *text, int *version)
 {
 	size_t major = 0;
@@ -249,7 +249,7 @@ static void begin_request(struct reading *reading, const XML_Char **attributes)
 	reading->request = request;
 	reading->place = IN_REQUEST;
 	request->direct_ip = route && strcmp(route, "directip") == 0;
-	/* The version comes first: in another one a route may have other names. */
+	/* Check the version first: another one may have other names for a route. */
 	if (request->version == 0)
 		stop(reading, MRAS_VERSION_MISMATCH);
 	else if (route && !request->direct_ip && strcmp(route, "loadbalanced") != 0)
@@ -309,9 +309,8 @@ static enum leaf leaf_of(const char *name)
 }
 
 /*
- * An element of the namespace whose name we know stands only where the schema has it. Others
- * are passed over with all that is in them: they are what a later version or somebody else
- * added.
+ * A known element of the namespace is accepted only where the schema has it. Unknown ones
+ * are skipped with their content: a later version or another vendor added them.
  */
 static void begin_named(struct reading *reading, const char *name,
 			const XML_Char **attributes)

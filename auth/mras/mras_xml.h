@@ -51,19 +51,19 @@ struct mras_request {
 /*
  * Read a body. Owner: the caller, mras_request_free().
  *
- * *reason MRAS_OK: all of it is there. Another reason and a request: well-formed as far as it
- * was read, with its request_id, to and from, which go into the answer; nothing else in it
- * means anything. NULL with *reason: malformed, or nothing is known of who asks.
+ * *reason MRAS_OK: the request is complete. Another reason and a request: well-formed as
+ * far as it was read; only its request_id, to and from, which go into the answer, are
+ * valid. NULL with *reason: malformed, or its sender is unknown.
  */
 struct mras_request *mras_request_parse(struct slice body, enum mras_reason *reason);
 void mras_request_free(struct mras_request *request); /* NULL is allowed */
 
 /*
- * Do what the request asks and write the response body; with reason other than MRAS_OK a
- * response that only carries it, and request may be NULL. Owner: the caller, free().
+ * Serve the request and write the response body; with a reason other than MRAS_OK the
+ * response carries only that reason, and request may be NULL. Owner: the caller, free().
  *
- * All or nothing: [MS-AVEDGEA] knows one reasonPhrase for the whole response and none for one
- * of its parts, so if a single identity is refused nobody gets anything.
+ * All or nothing: [MS-AVEDGEA] has one reasonPhrase for the whole response and none for
+ * its parts, so one refused identity refuses them all.
  *
  * NULL if out of memory; else *len bytes.
  */

@@ -71,9 +71,9 @@ bool rate_allows(struct rate_table *table, struct slice name, uint32_t amount,
 	if (amount == 0)
 		return true;
 	if (!find_cells(table, name, cells))
-		return false; /* a library that cannot hash cannot issue either */
+		return false; /* nor could it issue a credential */
 
-	/* The cell that fewer names share knows best. */
+	/* The emptier cell is shared by fewer names and is closer to the truth. */
 	uint64_t used_until_ns = *cells[0] < *cells[1] ? *cells[0] : *cells[1];
 	if (used_until_ns < now_ns)
 		used_until_ns = now_ns;

@@ -1,10 +1,10 @@
 /*
- * rate.h - how often each of very many names may do something, in a table of fixed size.
+ * rate.h - a rate limit for each of very many names, in a table of fixed size.
  *
- * A keyed count-min sketch of token buckets: two rows of "used up until" times. A name is over
- * its rate only if both of its cells say so, and no cell is ever evicted: a flood of new names
- * neither takes memory nor buys allowance. Names are hashed with a random key, so nobody can
- * choose names that meet in both rows.
+ * A keyed count-min sketch of token buckets: two rows of "used up until" times. A name is
+ * over its rate only if both of its cells say so, and no cell is ever evicted: a flood of
+ * new names takes no memory and gains no allowance. Names are hashed with a random key,
+ * so nobody can choose names that collide in both rows.
  *
  * Threads  none of its own: the owner locks.
  * Time     monotonic milliseconds, passed in.
@@ -25,8 +25,8 @@ struct rate_table *rate_table_new(size_t cells);
 void rate_table_free(struct rate_table *table); /* NULL is allowed */
 
 /*
- * One more by name? amount per period_ms, all of which a name that was silent for a period may
- * use at once; amount 0: no limit.
+ * May name do one more? amount per period_ms; after a silent period a name may use all of
+ * it at once. amount 0: no limit.
  */
 bool rate_allows(struct rate_table *table, struct slice name, uint32_t amount,
 		 uint32_t period_ms, uint64_t now_ms);

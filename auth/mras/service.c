@@ -1,5 +1,5 @@
 /*
- * service.c - may this trusted server have a credential for that identity, for how long?
+ * service.c - see service.h.
  */
 #include "auth/mras/service.h"
 
@@ -23,7 +23,7 @@ struct service_memory {
 	pthread_mutex_t lock; /* over everything below */
 	struct rate_table *servers;
 	struct rate_table *identities;
-	uint64_t serial; /* of credential_issue_mras(): no two tokens alike */
+	uint64_t serial; /* of credential_issue_mras(), so that no two tokens are equal */
 };
 
 struct service_memory *service_memory_new(void)
@@ -136,8 +136,8 @@ static int64_t clamp(int64_t value, int64_t least, int64_t most)
 }
 
 /*
- * The time to live that is granted. A credential is worth nothing after its key, and the
- * asker hears of it: that may be less than SERVICE_TTL_MIN_S.
+ * The time to live granted. A credential ends with its key at the latest, and the answer
+ * says so, even if that is less than SERVICE_TTL_MIN_S.
  */
 static int64_t granted_ttl(const struct service *service,
 			   const struct service_request *request, const struct key *key,
@@ -156,7 +156,7 @@ static int64_t granted_ttl(const struct service *service,
 	return ttl_s;
 }
 
-/* REST names are short printable ASCII: they are read by every TURN server there is. */
+/* REST names are short printable ASCII, which every TURN server can read. */
 static bool fits_rest(struct slice identity)
 {
 	for (size_t i = 0; i < identity.len; i++) {
@@ -184,7 +184,7 @@ static bool issue(struct service_memory *memory, const struct service_request *r
 	return issued;
 }
 
-/* One more credential for this identity, whoever asks and however it is spelt. */
+/* One more credential for this identity, from any server and in any spelling. */
 static enum service_fault charge_identity(const struct service *service,
 					  struct service_memory *memory,
 					  struct slice identity, uint64_t now_ms)
@@ -256,7 +256,7 @@ bool service_offers(const struct service_relay *relay, enum service_location loc
 	       (location == LOCATION_ANY || relay->location == location);
 }
 
-/* A certificate may end a name in the dot of the root. */
+/* A name in a certificate may end with the dot of the root. */
 static bool names_server(const char *name, const char *server)
 {
 	size_t len = strlen(name);

@@ -1,7 +1,7 @@
 /*
- * service.h - the one decision behind both languages of mrasd: may this trusted server have a
- * credential for that identity, for how long, and which relays go with it. Pure: no sockets, no
- * clock, no files.
+ * service.h - the decision behind both languages of mrasd: may this trusted server have a
+ * credential for that identity, for how long, and which relays are named with it. Pure:
+ * no sockets, no clock, no files.
  *
  * Owner    made from the configuration by main, replaced whole on reload; the memory of rates
  *          and of issued expiries lives in struct service_memory, which outlives reloads.
@@ -32,17 +32,17 @@ enum service_location {
 	LOCATION_INTERNET, /* outside */
 };
 
-/* A relay as clients are told of it. */
+/* A relay as answers name it. */
 struct service_relay {
 	enum service_location location;  /* INTRANET or INTERNET */
 	char host[SERVICE_NAME_MAX + 1]; /* name, or address as text */
 	struct ip_addr direct; /* for route "directip"; family IP_NONE if not given */
 	uint16_t udp_port, tcp_port; /* 0: not offered */
 	bool tls;                    /* real TLS on tcp_port: turns: URIs */
-	bool draining; /* answers do not name it now; auth/mras/mras_drain */
+	bool draining;               /* answers do not name it; see mras_drain.h */
 };
 
-/* A server that may ask. */
+/* A trusted server. */
 struct service_server {
 	char name[SERVICE_NAME_MAX +
 		  1]; /* FQDN that its certificate must show, lower case */
@@ -67,15 +67,16 @@ enum service_fault {
 	SERVICE_FAULT_COUNT
 };
 
-/* How it was asked. */
+/* The language of the request. */
 enum service_language { SERVICE_HTTP, SERVICE_SIP, SERVICE_LANGUAGE_COUNT };
 
 struct service_request;
 struct service_answer;
 
 /*
- * Told of every decision, in the thread that asked for it. request NULL: a request as a whole
- * was not admitted. answer: what was issued, NULL with a fault other than SERVICE_OK.
+ * Called with every decision, in the thread that asked for it. request NULL: a request as
+ * a whole was not admitted. answer: what was issued, NULL with a fault other than
+ * SERVICE_OK.
  */
 typedef void service_decided_fn(void *arg, const struct service_server *server,
 				const struct service_request *request,
@@ -102,10 +103,10 @@ void service_memory_free(struct service_memory *memory); /* NULL is allowed */
 const char *service_fault_name(enum service_fault fault); /* "forbidden", for records */
 
 struct service_request {
-	const struct service_server *server; /* who asks, from its certificate */
+	const struct service_server *server; /* from its certificate */
 	struct slice identity;
 	enum service_location location;
-	int64_t ttl_s;             /* asked; 0: the default. Clamped to what is allowed */
+	int64_t ttl_s;             /* requested; 0: the default. Is clamped */
 	enum credential_form form; /* REST or MRAS_TEXT */
 	int token_version;         /* MRAS: 1 or 2 */
 	enum service_language language;
@@ -128,13 +129,13 @@ enum service_fault service_issue(const struct service *service,
 				 int64_t unix_s, struct service_answer *answer);
 
 /*
- * Tell of a request that service_issue() never saw: SERVICE_NO_RELAY, or with request NULL
- * SERVICE_NOT_UNDERSTOOD.
+ * Report a request that never reached service_issue(): SERVICE_NO_RELAY, or with request
+ * NULL SERVICE_NOT_UNDERSTOOD.
  */
 void service_refused(const struct service *service, const struct service_server *server,
 		     const struct service_request *request, enum service_fault fault);
 
-/* Does the relay belong into an answer for that location, and is it not draining? */
+/* Does the relay belong in an answer for that location, and is it not draining? */
 bool service_offers(const struct service_relay *relay, enum service_location location);
 
 /*

@@ -1,9 +1,9 @@
 /*
  * sip.c - the response to a SIP request.
  *
- * A stateless user agent server (RFC 3261 section 8.2.7): every answer is final and sent at
- * once, and the same request gets the same To tag. What an XML answer can say is said there,
- * in a 200: SIPE takes any SIP error for "there will never be credentials".
+ * A stateless user agent server (RFC 3261 section 8.2.7): every answer is final and sent
+ * at once, and the same request gets the same To tag. Faults that an XML answer can
+ * express go there, in a 200: SIPE takes any SIP error to mean "never any credentials".
  */
 #include "auth/mras/sip.h"
 
@@ -31,7 +31,7 @@ static void add_header(struct text *out, const char *name, struct slice value)
 	text_add_string(out, "\r\n");
 }
 
-/* All headers of one name, each in a line of its own as it came. */
+/* All headers of one name, each on a line of its own, as received. */
 static void add_headers(struct text *out, const struct sip_head *head,
 			enum sip_header_id id, const char *name)
 {
@@ -44,7 +44,7 @@ static void add_headers(struct text *out, const struct sip_head *head,
 	}
 }
 
-/* The tag of section 19.3, made from what tells one request from another. */
+/* The tag of section 19.3, derived from what distinguishes requests. */
 static void add_tag(struct text *out, const struct sip_message *message)
 {
 	const struct slice parts[] = {message->via, message->from, message->call_id,
@@ -64,7 +64,7 @@ static void add_tag(struct text *out, const struct sip_message *message)
 		text_format(out, "%02x", digest[i]);
 }
 
-/* Everything up to the headers of the answer's own. */
+/* Everything up to the answer's own headers. */
 static void begin_response(struct text *out, const struct sip_message *message,
 			   const char *status)
 {
@@ -97,7 +97,7 @@ static char *end_response(struct text *out, const char *body, size_t body_len,
 	return text_finish(out, len);
 }
 
-/* A response without body; header NULL or whole lines. */
+/* A response without a body; header: NULL or whole lines. */
 static char *plain_response(const struct sip_message *message, const char *status,
 			    const char *header, size_t *len)
 {
@@ -109,7 +109,7 @@ static char *plain_response(const struct sip_message *message, const char *statu
 	return end_response(&out, NULL, 0, len);
 }
 
-/* Section 8.2.2.3: nothing that may be required is supported. */
+/* Section 8.2.2.3: we support no extension that can be required. */
 static char *refuse_extensions(const struct sip_message *message, size_t *len)
 {
 	struct text out = {.limit = 0};
@@ -191,7 +191,7 @@ char *sip_respond(const struct service *service, struct service_memory *memory,
 		return plain_response(&message, "405 Method Not Allowed",
 				      "Allow: " METHODS "\r\n", len);
 	case SIP_METHOD_CANCEL:
-		/* Whatever it means to end has been answered (section 9.2). */
+		/* The transaction it cancels has already been answered (section 9.2). */
 		return plain_response(&message, "481 Call/Transaction Does Not Exist",
 				      NULL, len);
 	case SIP_METHOD_OPTIONS:

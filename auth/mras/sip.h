@@ -1,7 +1,7 @@
 /*
- * sip.h - what mrasd needs of SIP (RFC 3261): where a message ends in a stream, is it a SERVICE
- * with the body we serve, and the response to it. Pure. auth/sip_head splits lines,
- * auth/sip_framing says where a message ends, and nobody else does; libosip2 reads values.
+ * sip.h - what mrasd needs of SIP (RFC 3261): where a message ends in a stream, is it a
+ * SERVICE with the body we serve, and the response to it. Pure. Only sip_head splits
+ * lines and only sip_framing finds the end of a message; libosip2 reads values.
  */
 #ifndef AUTH_MRAS_SIP_H
 #define AUTH_MRAS_SIP_H
@@ -22,33 +22,34 @@ enum sip_framing {
 	SIP_MORE, /* the message is not complete */
 	SIP_KEEP_ALIVE, /* CRLF CRLF (RFC 5626 section 3.5.1): *frame_len bytes, answered with CRLF */
 	SIP_MESSAGE,   /* a message of *frame_len bytes, of which *head_len are headers */
-	SIP_BROKEN,    /* no framing can be trusted: sip_refuse() and close (attack 53) */
+	SIP_BROKEN,    /* framing is lost: sip_refuse() and close */
 	SIP_TOO_LARGE, /* headers or body beyond the limits: sip_refuse() and close */
 };
 
 /*
- * Look at the front of what has arrived. Lines end with CRLF and nothing else; folded headers
- * and compact names are understood. There is one Content-Length, digits only. It may be
- * missing only if no header speaks of a body, which is then empty: RFC 3261 section 20.14
- * demands it on a stream, and where a body would end nobody knows.
+ * Look at the front of what has arrived. Lines end with CRLF only; folded headers and
+ * compact names are understood. There is one Content-Length, digits only. It may be
+ * missing only if no header mentions a body, which is then empty: RFC 3261 section 20.14
+ * requires it on a stream, and without it the end of a body is unknown.
  *
- * *frame_len with SIP_MORE: what the message will take, once its headers are complete; else 0.
- * *head_len counts an empty line in front of the message (section 7.5) too.
+ * *frame_len with SIP_MORE: the length of the message once its headers are complete, else
+ * 0. *head_len includes an empty line before the message (section 7.5).
  */
 enum sip_framing sip_framing_next(struct slice arrived, size_t *frame_len,
 				  size_t *head_len);
 
 /*
- * Answer one message. NULL with *len 0: nothing is answered (ACK, responses, out of memory).
- * malloc'ed bytes of a whole SIP response otherwise; *close: the connection has to end after it.
+ * Answer one message. NULL with *len 0: no answer (ACK, responses, out of memory).
+ * malloc'ed bytes of a whole SIP response otherwise; *close: the connection has to end
+ * after it.
  */
 char *sip_respond(const struct service *service, struct service_memory *memory,
 		  const struct service_server *server, struct slice message,
 		  uint64_t now_ms, int64_t unix_s, size_t *len, bool *close);
 
 /*
- * The last words on a connection whose framing is SIP_BROKEN (400) or SIP_TOO_LARGE (513).
- * NULL with *len 0 if what has arrived is no request with complete headers.
+ * The last answer on a connection whose framing is SIP_BROKEN (400) or SIP_TOO_LARGE
+ * (513). NULL with *len 0 if what has arrived is not a request with complete headers.
  */
 char *sip_refuse(enum sip_framing why, struct slice arrived, size_t *len);
 

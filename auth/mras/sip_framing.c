@@ -12,7 +12,7 @@ static bool speaks_of_body(enum sip_header_id id)
 	       id == SIP_CONTENT_DISPOSITION || id == SIP_CONTENT_LANGUAGE;
 }
 
-/* False if nobody knows. */
+/* False if it is unknown. */
 static bool body_len(const struct sip_head *head, uint64_t *len)
 {
 	struct slice rest = head->headers;

@@ -21,8 +21,8 @@ static bool is_blank(uint8_t byte)
 }
 
 /*
- * Take a line off the front of *rest; without its CRLF. A line that has not ended yet must be
- * right as far as it goes.
+ * Take a line off the front of *rest, without its CRLF. An incomplete line must be right
+ * as far as it goes.
  */
 static enum sip_head_status line_take(struct slice *rest, struct slice *line)
 {
@@ -45,7 +45,7 @@ static enum sip_head_status line_take(struct slice *rest, struct slice *line)
 	return SIP_HEAD_COMPLETE;
 }
 
-/* The length of the name in front of the colon, 0 if the line is no header. */
+/* The length of the name before the colon; 0 if the line is not a header. */
 static size_t name_len(struct slice line)
 {
 	size_t len = 0;
@@ -58,7 +58,7 @@ static size_t name_len(struct slice line)
 	return colon < line.len && line.data[colon] == ':' ? len : 0;
 }
 
-/* "METHOD uri SIP/x" or "SIP/x ...": nothing else is worth waiting for its end. */
+/* "METHOD uri SIP/x" or "SIP/x ...": no other line is worth waiting for. */
 static bool may_be_start_line(struct slice line)
 {
 	return (line.len >= 4 && strncasecmp((const char *)line.data, "SIP/", 4) == 0) ||

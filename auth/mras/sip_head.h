@@ -1,10 +1,11 @@
 /*
- * sip_head.h - the lines in front of a SIP message (RFC 3261 section 7.3.1): start line and
- * headers, where they begin and end. The only place that knows about line ends, folding and
- * compact names; what a value means is read in auth/sip_message.
+ * sip_head.h - the head of a SIP message (RFC 3261 section 7.3.1): start line and
+ * headers, where they begin and end. The only place that knows about line ends, folding
+ * and compact names; sip_message reads values.
  *
- * Strict: a line ends with CRLF, and CR or LF alone, a NUL that is no quoted pair or a line that
- * is no header condemn the whole, because two readers may see different headers in it.
+ * Strict: a line ends with CRLF. A lone CR or LF, a NUL outside a quoted pair or a line
+ * that is not a header make the whole head broken, because two readers may see different
+ * headers in it.
  */
 #ifndef AUTH_MRAS_SIP_HEAD_H
 #define AUTH_MRAS_SIP_HEAD_H
@@ -15,7 +16,7 @@
 
 #include "stun/wire.h"
 
-/* The headers that we read; compact names (section 7.3.3) are the same. */
+/* The headers that we read, also by their compact names (section 7.3.3). */
 enum sip_header_id {
 	SIP_OTHER,
 	SIP_CALL_ID,
@@ -37,7 +38,7 @@ enum sip_header_id {
 struct sip_header {
 	enum sip_header_id id;
 	struct slice
-		value; /* as it came, folds included, without the white space around it */
+		value; /* as received, folds included, without surrounding white space */
 };
 
 struct sip_head {
@@ -47,22 +48,22 @@ struct sip_head {
 };
 
 enum sip_head_status {
-	SIP_HEAD_MORE, /* right so far, and not complete */
+	SIP_HEAD_MORE, /* right so far, but incomplete */
 	SIP_HEAD_COMPLETE,
 	SIP_HEAD_BROKEN,
 };
 
-/* Read the head at the front; all that head has is borrowed. */
+/* Parse the head at the front; everything in head is borrowed. */
 enum sip_head_status sip_head_parse(struct slice arrived, struct sip_head *head);
 
-/* Take one header off the front of *rest, which begins as head->headers. False at the end. */
+/* Take one header off the front of *rest, initially head->headers. False at the end. */
 bool sip_header_next(struct slice *rest, struct sip_header *header);
 
 /* The only header of this name; false, with *count how many there are, if it is not one. */
 bool sip_header_only(const struct sip_head *head, enum sip_header_id id,
 		     struct slice *value, size_t *count);
 
-/* Digits and nothing else; a number beyond UINT64_MAX is UINT64_MAX. */
+/* Digits only; a number beyond UINT64_MAX becomes UINT64_MAX. */
 bool sip_read_number(struct slice text, uint64_t *number);
 
 bool sip_is_token_char(uint8_t byte);

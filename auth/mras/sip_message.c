@@ -1,10 +1,10 @@
 /*
- * sip_message.c - a SIP request taken apart.
+ * sip_message.c - see sip_message.h.
  *
- * libosip2 reads the values and not the message: its own splitting of headers would be a
- * second opinion on where they end, takes a negative Content-Length for a number, rewrites
- * what we have to send back as it came, and prints its complaints to standard output. What its
- * readers of values let pass and RFC 3261 does not is checked here.
+ * libosip2 parses values, not the message: its own splitting of headers would be a second
+ * opinion on where they end, accepts a negative Content-Length, rewrites what we must
+ * send back unchanged, and prints its complaints to standard output. What its value
+ * parsers accept and RFC 3261 does not is checked here.
  */
 #include "auth/mras/sip_message.h"
 
@@ -17,8 +17,8 @@
 enum { CSEQ_MAX = 0x7FFFFFFF };
 
 /*
- * A C string for libosip2: folds and tabs are spaces, and so is the NUL of a quoted pair, the
- * only one that gets past sip_head_parse(). malloc'ed.
+ * A C string for libosip2, malloc'ed: folds and tabs become spaces, and so does the NUL
+ * of a quoted pair, the only one that sip_head_parse() accepts.
  */
 static char *value_string(struct slice value)
 {
@@ -197,7 +197,7 @@ static struct slice word_take(struct slice *rest)
 	return word;
 }
 
-/* NULL, or why nothing can be asked of this Request-URI (sections 8.2.2.1 and 19.1.1). */
+/* NULL, or why this Request-URI is refused (sections 8.2.2.1 and 19.1.1). */
 static const char *request_uri_fault(struct slice text)
 {
 	size_t scheme_len = 0;
@@ -221,7 +221,7 @@ static const char *request_uri_fault(struct slice text)
 	return valid ? NULL : "400 Bad Request-URI";
 }
 
-/* Returns the method as it came. */
+/* Returns the method as received. */
 static struct slice read_start_line(struct sip_message *message)
 {
 	struct slice rest = message->head.start_line;
@@ -283,8 +283,8 @@ static void read_vias(struct sip_message *message)
 }
 
 /*
- * Max-Forwards 0 is no fault: nobody is asked to forward (RFC 4475 section 3.3.11), and a value
- * beyond 255 is none at all (section 3.1.2.4).
+ * Max-Forwards 0 is valid, since we do not forward (RFC 4475 section 3.3.11); a value
+ * beyond 255 is not (section 3.1.2.4).
  */
 static void read_max_forwards(struct sip_message *message)
 {
@@ -319,7 +319,7 @@ static void read_headers(struct sip_message *message, struct slice method)
 		read_only(message, SIP_CSEQ, "400 Missing CSeq", "400 Repeated CSeq");
 	if (message->cseq.data && !cseq_is_valid(message->cseq, method, &is_of_method))
 		set_fault(message, "400 Bad CSeq");
-	/* A method that we do not know may know better: 501 (RFC 4475 section 3.1.2.18). */
+	/* An unknown method may differ: it gets 501 (RFC 4475 section 3.1.2.18). */
 	else if (message->cseq.data && !is_of_method &&
 		 message->method != SIP_METHOD_UNKNOWN)
 		set_fault(message, "400 CSeq Of Another Method");

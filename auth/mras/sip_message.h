@@ -1,6 +1,6 @@
 /*
- * sip_message.h - a SIP request taken apart: what a user agent server looks at before it does
- * anything (RFC 3261 section 8.2). Values are read by libosip2, one header at a time.
+ * sip_message.h - a parsed SIP request: what a user agent server inspects before it acts
+ * (RFC 3261 section 8.2). libosip2 parses the values, one header at a time.
  */
 #ifndef AUTH_MRAS_SIP_MESSAGE_H
 #define AUTH_MRAS_SIP_MESSAGE_H
@@ -24,18 +24,21 @@ struct sip_message {
 	struct slice body; /* all behind the head */
 	bool is_response;
 	enum sip_method method;
-	/* The first of each, as it came. */
+	/* The first of each, as received. */
 	struct slice via, from, to, call_id, cseq;
 	bool to_is_valid, to_has_tag;
-	/* Why the message cannot be served, or NULL: "400 Bad CSeq". The first that was found. */
+	/*
+	 * Why the message cannot be served, the first reason found, or NULL: "400 Bad
+	 * CSeq".
+	 */
 	const char *fault;
 	bool fault_is_in_start_line;
 };
 
-/* False if the head is broken or not complete; then nothing can be answered. */
+/* False if the head is broken or incomplete; then there is no answer. */
 bool sip_message_parse(struct slice bytes, struct sip_message *message);
 
-/* Is the body of this type? Parameters and case do not count. */
+/* Is the body of this type? Parameters and case are ignored. */
 bool sip_message_is_of_type(const struct sip_message *message, const char *type,
 			    const char *subtype);
 

@@ -1,5 +1,5 @@
 /*
- * text.c - text that grows.
+ * text.c - see text.h.
  */
 #include "auth/mras/text.h"
 
@@ -64,7 +64,7 @@ void text_format(struct text *text, const char *format, ...)
 	int len = vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
 	if (len < 0 || (size_t)len >= sizeof(line))
-		text->failed = true; /* longer things are added as they are */
+		text->failed = true; /* longer text is added by text_add() */
 	else
 		text_add(text, line, (size_t)len);
 }

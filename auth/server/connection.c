@@ -1,5 +1,5 @@
 /*
- * connection.c - one TLS connection on a bufferevent.
+ * connection.c - see connection.h. A bufferevent carries it.
  */
 #define LOG_SUBSYSTEM SUBSYSTEM_FRONT
 #include "auth/server/connection.h"
@@ -58,13 +58,15 @@ void connection_end(struct connection *connection)
 		http_detach(connection->issuer->http, connection);
 		bufferevent_free(connection->http);
 	}
-	/* A close_notify, for whom a bare end of the stream is an attack. */
+	/*
+	 * Send a close_notify: some clients take a bare end of the stream for an attack.
+	 */
 	if (SSL_is_init_finished(ssl)) {
 		SSL_set_shutdown(ssl, SSL_RECEIVED_SHUTDOWN);
 		SSL_shutdown(ssl);
 		ERR_clear_error();
 	}
-	/* The bufferevent outlives us by a turn of the loop, and its SSL with it. */
+	/* The bufferevent and its SSL outlive us by a turn of the loop. */
 	tls_forget(ssl);
 	bufferevent_free(connection->bev);
 	free(connection);
@@ -144,8 +146,9 @@ static void timer_due(evutil_socket_t fd, short events, void *arg)
 }
 
 /*
- * All is said. The last of it must arrive: to close while the other end still sends would be a
- * reset, which overtakes it. So what comes is read and thrown away until that end closes, too.
+ * Everything is written, and the last of it must arrive: closing while the other end
+ * still sends would be a reset, which overtakes it. So discard what arrives until that
+ * end closes too.
  */
 static void linger(struct connection *connection)
 {
@@ -161,7 +164,7 @@ static void linger(struct connection *connection)
 	evbuffer_drain(bufferevent_get_input(connection->bev), SIZE_MAX);
 }
 
-/* Say what is still to be said, then end. */
+/* Write what is queued, then end. */
 static void drain(struct connection *connection)
 {
 	set_state(connection, CONNECTION_DRAINING);
@@ -176,14 +179,14 @@ static bool may_ask(const struct connection *connection)
 {
 	if (connection->issuer->unix_s <= connection->peer.not_after_s)
 		return true;
-	log_notice("%s from %s: its certificate has ended, and so does its connection",
+	log_notice("%s from %s: certificate expired, closing the connection",
 		   connection->peer.server->name, connection->name);
 	return false;
 }
 
 /* --- SIP ------------------------------------------------------------------------------------ */
 
-/* Something waits to be taken, from now on if nothing did. */
+/* An answer waits to be read: from now on, if none did before. */
 static void note_unread(struct connection *connection)
 {
 	if (connection->unread_ms == 0)
@@ -210,7 +213,7 @@ static bool send_answer(struct connection *connection, char *answer, size_t len)
 	return false;
 }
 
-/* The framing cannot be trusted any more. */
+/* The framing is lost. */
 static void refuse_sip(struct connection *connection, enum sip_framing why,
 		       struct slice arrived)
 {
@@ -224,7 +227,7 @@ static void refuse_sip(struct connection *connection, enum sip_framing why,
 		connection_end(connection);
 }
 
-/* False if the connection has ended or will. */
+/* False if the connection has ended or will end. */
 static bool answer_sip(struct connection *connection, struct slice message)
 {
 	struct issuer *issuer = connection->issuer;
@@ -307,7 +310,10 @@ incomplete:
 	arm(connection);
 }
 
-/* --- HTTP: bytes to and from auth/http over a socket pair -------------------------------------- */
+/*
+ * --- HTTP: bytes to and from libmicrohttpd over a socket pair
+ * --------------------------------------
+ */
 
 static void move(struct bufferevent *from, struct bufferevent *to)
 {
@@ -345,7 +351,7 @@ static void http_moved(struct bufferevent *bev, void *arg)
 	pump(connection);
 }
 
-/* auth/http has closed its end: that was the last answer. */
+/* libmicrohttpd has closed its end: that was the last answer. */
 static void http_ended(struct bufferevent *bev, short events, void *arg)
 {
 	(void)events;
@@ -353,7 +359,9 @@ static void http_ended(struct bufferevent *bev, short events, void *arg)
 
 	issuer_tick(connection->issuer);
 	bufferevent_read_buffer(bev, output_of(connection));
-	/* It may have answered before it had read all: our writing fails, its answer waits. */
+	/*
+	 * It may answer before it has read everything: our writes fail, its answer waits.
+	 */
 	while (evbuffer_read(output_of(connection), bufferevent_getfd(bev), PIPE_MAX) > 0)
 		continue;
 	http_detach(connection->issuer->http, connection);
@@ -455,7 +463,7 @@ static void readable(struct bufferevent *bev, void *arg)
 	}
 }
 
-/* The queue is empty: what was said has been taken. */
+/* The queue is empty: the other end has read its answers. */
 static void written(struct bufferevent *bev, void *arg)
 {
 	(void)bev;
@@ -548,7 +556,9 @@ static void happened(struct bufferevent *bev, short events, void *arg)
 		refused(connection);
 	} else if ((events & BEV_EVENT_EOF) && connection->state != CONNECTION_GREETING &&
 		   connection->state != CONNECTION_DRAINING) {
-		/* It says no more, but may still listen; libevent has stopped both ways. */
+		/*
+		 * It sends no more, but may still read; libevent has stopped both ways.
+		 */
 		connection->heard_end = true;
 		bufferevent_disable(bev, EV_READ);
 		bufferevent_enable(bev, EV_WRITE);

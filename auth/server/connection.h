@@ -3,9 +3,9 @@
  *
  *   HANDSHAKE --trusted--> GREETING --first line--> SIP or HTTP --> DRAINING --> gone
  *
- * Deadlines are absolute, never per byte: the handshake, the first request, each request once
- * begun, and each answer once written. What is queued towards a server that does not read is
- * bounded: it is not read from either.
+ * Deadlines are absolute, never per byte: the handshake, the first request, each request
+ * once begun, and each answer once written. What is queued towards a server that does not
+ * read is bounded: we stop reading from it.
  *
  * Owner    itself, from connection_new() on; connection_end() ends it.
  */
@@ -36,7 +36,7 @@ enum connection_state {
 
 enum connection_list { CONNECTION_NOWHERE, CONNECTION_HALF_OPEN, CONNECTION_OPEN };
 
-/* Who lists it, told what becomes of it. */
+/* Lists the connection; called when its state changes. */
 struct connection_owner {
 	void (*opened)(struct connection *connection); /* the handshake is done */
 	void (*ends)(struct connection *connection);   /* it is about to be freed */
@@ -51,15 +51,15 @@ struct connection {
 	char name[ENDPOINT_TEXT_LEN]; /* address and port, for the log */
 	struct tls_peer peer;
 	struct bufferevent *bev;
-	struct bufferevent *http; /* HTTP: our end of the socket pair */
+	struct bufferevent *http; /* HTTP: our end of the socket pair, else NULL */
 	struct event timer;
-	bool heard_end;     /* nothing more will come from the other end */
+	bool heard_end;     /* the other end sends no more */
 	size_t wanted;      /* SIP: bytes of the message that has begun; 0: unknown */
 	uint64_t armed_ms;  /* when the timer will fire */
-	uint64_t state_ms;  /* since when the state is what it is */
+	uint64_t state_ms;  /* when it entered its state */
 	uint64_t heard_ms;  /* the last complete request */
 	uint64_t begun_ms;  /* of the request that is incomplete; 0: none */
-	uint64_t unread_ms; /* since when an answer waits to be taken; 0: none does */
+	uint64_t unread_ms; /* since when an answer waits to be read; 0: none does */
 };
 
 /*

@@ -1,5 +1,5 @@
 /*
- * connections.c - how many connections there may be, of whom, and which one gives way.
+ * connections.c - see connections.h.
  */
 #define LOG_SUBSYSTEM SUBSYSTEM_FRONT
 #include "auth/server/connections.h"
@@ -15,7 +15,7 @@
 TAILQ_HEAD(connection_queue, connection);
 
 struct connections {
-	struct connection_queue half_open, open; /* in the order they came */
+	struct connection_queue half_open, open; /* in order of arrival */
 	size_t half_open_count, open_count;
 };
 
@@ -60,7 +60,7 @@ static void give_way(struct issuer *issuer, struct connection *connection)
 	connection_end(connection);
 }
 
-/* The oldest half-open one from there, and how many there are. */
+/* The oldest half-open connection from source, and their number. */
 static struct connection *oldest_from(const struct connections *connections,
 				      const struct ip_addr *source, size_t *count)
 {
@@ -114,7 +114,10 @@ static void leave(struct connection *connection)
 	connection->listed = CONNECTION_NOWHERE;
 }
 
-/* Pays for a dead server that comes back: its old connections are the silent ones. */
+/*
+ * End the connection silent longest if a server has too many: one that restarts leaves
+ * dead connections behind.
+ */
 static void bound_server(struct issuer *issuer, const struct connection *newest)
 {
 	static struct log_limit limit;
@@ -135,7 +138,7 @@ static void bound_server(struct issuer *issuer, const struct connection *newest)
 	    count <= issuer->settings->config->limits.connections_per_server)
 		return;
 	log_limited(&limit, LOG_LEVEL_WARNING,
-		    "%s has more than %u connections; the one silent longest is ended",
+		    "%s has more than %u connections; closing the one silent longest",
 		    newest->peer.server->name,
 		    issuer->settings->config->limits.connections_per_server);
 	give_way(issuer, silent);
@@ -170,7 +173,7 @@ void connections_check_again(struct issuer *issuer)
 {
 	struct connection *connection, *next;
 
-	/* A half-open one is checked at the end of its handshake. */
+	/* Half-open ones are checked at the end of their handshake. */
 	TAILQ_FOREACH(connection, &issuer->connections->half_open, links)
 	connection->peer.service = &issuer->settings->service;
 	for (connection = TAILQ_FIRST(&issuer->connections->open); connection != NULL;
@@ -179,7 +182,7 @@ void connections_check_again(struct issuer *issuer)
 		if (connection_check_again(connection))
 			continue;
 		issuer_count(issuer, COUNT_NO_LONGER);
-		log_notice("%s is trusted no longer: %s", connection->name,
+		log_notice("%s is no longer trusted: %s", connection->name,
 			   connection->peer.why);
 		connection_end(connection);
 	}

@@ -1,10 +1,10 @@
 /*
- * connections.h - the connections of mrasd: how many there may be, of whom, and which one gives
- * way. Half-open ones (before the end of their handshake) cost a stranger nothing, so the
- * oldest of them gives way to the newest: a trusted server's handshake takes milliseconds and
- * is not the oldest.
+ * connections.h - the connections of mrasd: how many, from whom, and which one gives way.
+ * Half-open ones (before the end of their handshake) cost a stranger nothing, so the
+ * oldest gives way to the newest: a trusted server's handshake takes milliseconds and is
+ * not the oldest.
  *
- * Owner    main. A connection owns itself and says when it ends.
+ * Owner main. A connection owns itself and reports its end.
  */
 #ifndef AUTH_SERVER_CONNECTIONS_H
 #define AUTH_SERVER_CONNECTIONS_H
@@ -21,7 +21,7 @@ struct connections *connections_new(void); /* NULL if out of memory */
 void connections_free(
 	struct connections *connections); /* ends them all; NULL is allowed */
 
-/* Room for one more from there, ending another if need be. False: refuse it. */
+/* Make room for one more from source, ending another if need be. False: refuse it. */
 bool connections_admit(struct issuer *issuer, const struct ip_addr *source);
 
 /* Take over an accepted socket that connections_admit() let in. */
@@ -30,7 +30,7 @@ void connections_accept(struct issuer *issuer, int fd, const struct endpoint *cl
 /* The settings have changed: end connections of servers that are no longer trusted. */
 void connections_check_again(struct issuer *issuer);
 
-/* Of all, those whose handshake is not done. */
+/* Of all, those whose handshake is not complete. */
 size_t connections_half_open(const struct connections *connections);
 size_t connections_count(const struct connections *connections);
 

@@ -1,6 +1,6 @@
 /*
- * control.c - what the control interface of mrasd answers. Names of members are a contract with
- * avedgectl and with scripts: they may be joined by new ones, and stay.
+ * control.c - see control.h. Member names are a contract with avedgectl and scripts: new
+ * ones may be added, none removed.
  */
 #define LOG_SUBSYSTEM SUBSYSTEM_CONTROL
 #include "auth/server/control.h"
@@ -53,10 +53,11 @@ static void ask(void *arg, const struct control_request *request,
 	if (control->inbox == NULL)
 		on_main(&question);
 	else if (!inbox_call(control->inbox, on_main, &question))
-		control_refuse(reply, 503, "mrasd is ending; ask the next one");
+		control_refuse(reply, 503,
+			       "mrasd is stopping; ask again after its restart");
 }
 
-/* A handler that has answer_NAME() run in the loop of main. */
+/* A handler that runs answer_NAME() in the loop of main. */
 #define HANDLER(name)                                                      \
 	static void name(void *arg, const struct control_request *request, \
 			 struct control_reply *reply)                      \
@@ -106,8 +107,7 @@ static void unknown_relay(const struct control_request *request,
 			  struct control_reply *reply)
 {
 	control_refuse(reply, 404,
-		       "no relay block has the host or address %s; GET /v1/relays lists "
-		       "them",
+		       "no relay has host or address %s; GET /v1/relays lists them",
 		       request->parameter);
 }
 
@@ -119,7 +119,7 @@ static void answer_drain(const struct issuer_control *control,
 	const json_t *force = json_object_get(request->body, "force");
 
 	if (force != NULL && !json_is_boolean(force)) {
-		control_refuse(reply, 400, "\"force\" is not true or false");
+		control_refuse(reply, 400, "\"force\" must be true or false");
 		return;
 	}
 	switch (mras_drain_begin(settings->relays, settings->service.relay_count,
@@ -128,15 +128,15 @@ static void answer_drain(const struct issuer_control *control,
 		unknown_relay(request, reply);
 		return;
 	case MRAS_DRAIN_LAST:
-		control_refuse(reply, 409,
-			       "%s is the last relay that is named to clients of its "
-			       "location; name another again, or send {\"force\": true}",
-			       request->parameter);
+		control_refuse(
+			reply, 409,
+			"%s is the last active relay of its location; undrain another, or send {\"force\": true}",
+			request->parameter);
 		return;
 	case MRAS_DRAIN_DONE:
 		break;
 	}
-	log_notice("%s drains: answers do not name it any more", request->parameter);
+	log_notice("%s is draining: answers no longer name it", request->parameter);
 	answer_relays(control, request, reply);
 }
 
@@ -151,7 +151,7 @@ static void answer_undrain(const struct issuer_control *control,
 		unknown_relay(request, reply);
 		return;
 	}
-	log_notice("%s drains no more: answers name it again", request->parameter);
+	log_notice("%s is active again: answers name it", request->parameter);
 	answer_relays(control, request, reply);
 }
 
@@ -205,7 +205,7 @@ static json_t *connections(const struct issuer *issuer)
 			 number(counters[COUNT_TRUSTED]), "refused_by", refused);
 }
 
-/* A time that never comes, like one that is not known, is null. */
+/* Null for "never" and for "unknown". */
 static json_t *end_of(const struct file_facts *facts)
 {
 	return facts->count == 0 || facts->expires_s == INT64_MAX

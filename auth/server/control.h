@@ -1,8 +1,8 @@
 /*
  * control.h - the requests that the control interface of mrasd serves (docs/control-api.md).
  *
- * Threads  handlers run on the threads of base/control_socket and do their work in the loop of
- *          main, by its inbox: mrasd has one thread that knows anything.
+ * Threads handlers run on the threads of the control socket and do their work in the loop
+ * of main, through its inbox, because only that thread may touch the state of mrasd.
  */
 #ifndef AUTH_SERVER_CONTROL_H
 #define AUTH_SERVER_CONTROL_H
@@ -19,7 +19,7 @@ struct reload;
 struct issuer_control {
 	struct issuer *issuer;
 	struct reload *reload;
-	struct inbox *inbox; /* of main; NULL: who asks is main itself */
+	struct inbox *inbox; /* of main; NULL: the handlers run in main */
 };
 
 extern const struct control_route issuer_routes[];

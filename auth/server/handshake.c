@@ -1,5 +1,5 @@
 /*
- * handshake.c - a TLS handshake that came to nothing.
+ * handshake.c - see handshake.h.
  */
 #define LOG_SUBSYSTEM SUBSYSTEM_FRONT
 #include "auth/server/handshake.h"
@@ -31,9 +31,9 @@ void handshake_refused(struct issuer *issuer, const char *name,
 		     fault == HANDSHAKE_TLS ? COUNT_HANDSHAKE_ERROR : COUNT_UNTRUSTED);
 	if (fault == HANDSHAKE_TLS)
 		log_limited(&limits[fault], LOG_LEVEL_NOTICE, "refused %s: handshake: %s",
-			    name, reason != NULL ? reason : "it closed the connection");
+			    name, reason != NULL ? reason : "connection closed");
 	else
 		log_limited(&limits[fault], LOG_LEVEL_NOTICE, "refused %s: %s", name,
-			    fault == HANDSHAKE_NO_CERTIFICATE ? "it shows no certificate"
+			    fault == HANDSHAKE_NO_CERTIFICATE ? "no certificate"
 							      : peer->why);
 }

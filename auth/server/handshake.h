@@ -1,6 +1,6 @@
 /*
- * handshake.h - a TLS handshake that came to nothing: which reason of the closed set it was, and a
- * line that says so.
+ * handshake.h - a failed TLS handshake: its reason, out of a closed set, is counted and
+ * logged.
  */
 #ifndef AUTH_SERVER_HANDSHAKE_H
 #define AUTH_SERVER_HANDSHAKE_H

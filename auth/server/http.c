@@ -1,9 +1,9 @@
 /*
  * http.c - libmicrohttpd behind socket pairs.
  *
- * Its epoll descriptor is one event of our loop, so that it runs in our thread. It closes its
- * end of a pair after our last byte, or when HTTP says so; which of both ends first is open,
- * so a stream is freed when both have left it.
+ * Its epoll descriptor is one event of our loop, so that it runs in our thread. It closes
+ * its end of a pair after our last byte, or when HTTP says so. Either end may close
+ * first, so a stream is freed once both have left it.
  */
 #define LOG_SUBSYSTEM SUBSYSTEM_FRONT
 #include "auth/server/http.h"
@@ -33,7 +33,7 @@
 #include "base/log.h"
 
 enum {
-	CONNECTIONS_MAX = 100000, /* auth/connections has the real limit */
+	CONNECTIONS_MAX = 100000, /* connections.c has the real limit */
 	HEADERS_MAX = 32 << 10,   /* bytes of memory for one connection */
 };
 
@@ -54,7 +54,7 @@ struct http {
 	struct http_streams streams;
 };
 
-/* A request on its way in. */
+/* A request being received. */
 struct upload {
 	struct text body;
 };
@@ -86,7 +86,7 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **c
 	}
 	if (stream == NULL)
 		return;
-	/* Its descriptor is closed and its number free for the next. */
+	/* Its descriptor is closed and the number may be reused. */
 	stream->fd = -1;
 	if (stream->client == NULL) {
 		TAILQ_REMOVE(&http->streams, stream, links);
@@ -118,7 +118,7 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection,
 		return MHD_NO;
 	}
 	MHD_add_response_header(response, "Content-Type", reply->content_type);
-	/* A credential is nobody else's. */
+	/* A credential must not be cached. */
 	MHD_add_response_header(response, "Cache-Control", "no-store");
 	if (reply->allow != NULL)
 		MHD_add_response_header(response, "Allow", reply->allow);
@@ -158,7 +158,7 @@ static enum MHD_Result answer(struct http *http, struct MHD_Connection *connecti
 	return send_reply(connection, &reply);
 }
 
-/* What is larger is not even read: the answer comes at once and ends the connection. */
+/* A larger body is not read: the answer is sent at once and ends the connection. */
 static bool says_too_large(struct http *http, struct MHD_Connection *connection)
 {
 	const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
@@ -282,8 +282,7 @@ struct http *http_new(struct issuer *issuer, char *error, size_t error_size)
 	}
 	free(http);
 	snprintf(error, error_size,
-		 "the HTTP server does not start: out of memory, or of "
-		 "descriptors");
+		 "cannot start the HTTP server: out of memory or descriptors");
 	return NULL;
 }
 

@@ -1,8 +1,8 @@
 /*
  * http.h - the HTTP side of mrasd: libmicrohttpd behind a socket pair, driven by our loop.
  *
- * TLS ends in auth/connection, which moves the decrypted bytes; so one port, one TLS policy
- * and one check of who asks serve both languages.
+ * TLS ends in connection.c, which moves the decrypted bytes, so one port, one TLS policy
+ * and one check of the client serve both languages.
  *
  * Owner    main.
  */
@@ -16,9 +16,9 @@ struct http;
 struct issuer;
 struct service_server;
 
-/* What is asked of the owner of a connection, client. */
+/* Calls to the owner of a connection, client. */
 struct http_client_ops {
-	/* The trusted server at its other end; NULL: it may ask no more. */
+	/* The trusted server at its other end; NULL: its certificate has expired. */
 	const struct service_server *(*server)(void *client);
 	/* A request is complete and answered. */
 	void (*answered)(void *client);
@@ -28,11 +28,13 @@ struct http_client_ops {
 struct http *http_new(struct issuer *issuer, char *error, size_t error_size);
 void http_free(struct http *http); /* after all connections; NULL is allowed */
 
-/* Begin to serve a connection: our end of the pair. NULL: no descriptor, no memory. */
+/*
+ * Begin to serve a connection: our end of the pair. NULL: out of descriptors or memory.
+ */
 struct bufferevent *http_attach(struct http *http, const struct http_client_ops *ops,
 				void *client);
 
-/* The client goes, whatever it was doing. */
+/* Detach the client, whatever it was doing. */
 void http_detach(struct http *http, void *client);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * http_reply.c - what mrasd answers over HTTP.
+ * http_reply.c - see http_reply.h.
  */
 #include "auth/server/http_reply.h"
 
@@ -16,7 +16,7 @@
 
 enum {
 	TOKEN_VERSION = 2,
-	TTL_ASKED_MAX_S = 1000000000, /* what is asked beyond is clamped all the same */
+	TTL_ASKED_MAX_S = 1000000000, /* beyond any limit, so that it is clamped */
 	MINUTE_S = 60,
 };
 
@@ -39,7 +39,7 @@ problem(struct http_reply *reply, unsigned status, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(detail, sizeof(detail), format, args);
 	va_end(args);
-	/* It may quote half a character of what was asked; JSON wants whole ones. */
+	/* It may quote half a character of the request; JSON needs whole ones. */
 	for (char *p = detail; *p; p++) {
 		if (*p & 0x80)
 			*p = '?';
@@ -51,7 +51,7 @@ problem(struct http_reply *reply, unsigned status, const char *format, ...)
 
 /* --- answers ----------------------------------------------------------------------------------- */
 
-/* An IPv6 address stands in brackets in a URI (RFC 7065 section 3.1). */
+/* In a URI an IPv6 address is in brackets (RFC 7065 section 3.1). */
 static json_t *uri(const char *scheme, const struct service_relay *relay, uint16_t port,
 		   const char *transport)
 {
@@ -83,7 +83,7 @@ static json_t *relay_uris(const struct service *service, enum service_location l
 	return uris;
 }
 
-/* What RTCPeerConnection takes; no empty urls, which it would refuse. */
+/* For RTCPeerConnection, which refuses empty urls. */
 static json_t *ice_servers(const struct service *service, enum service_location location,
 			   const struct credential_pair *pair)
 {
@@ -103,7 +103,7 @@ static void grant(const struct service *service, enum service_location location,
 	char expires[TIMESTAMP_SIZE];
 
 	if (!timestamp_format(answer->pair.expires_s, expires)) {
-		problem(reply, 500, "the clock of the issuer is wrong");
+		problem(reply, 500, "the clock of mrasd is wrong");
 		return;
 	}
 	finish(reply, 200,
@@ -149,7 +149,7 @@ static void list_relays(const struct service *service, struct http_reply *reply)
 
 /* --- a request for a credential ------------------------------------------------------------------ */
 
-/* A media type, whatever its parameters: RFC 9110 section 8.3.1. */
+/* Compare a media type, ignoring parameters (RFC 9110 section 8.3.1). */
 static bool is_json(const char *content_type)
 {
 	static const char type[] = "application/json";
@@ -161,7 +161,7 @@ static bool is_json(const char *content_type)
 	return len == sizeof(type) - 1 && strncasecmp(content_type, type, len) == 0;
 }
 
-/* A text member that is one of two words; absent: the first value stays. */
+/* A text member that is one of two words; absent: *out stays. */
 static bool read_word(const json_t *value, const char *name, const char *const words[2],
 		      const int values[2], int *out, struct http_reply *reply)
 {
@@ -174,12 +174,11 @@ static bool read_word(const json_t *value, const char *name, const char *const w
 	}
 	if (value == NULL)
 		return true;
-	problem(reply, 400, "\"%s\" is neither \"%s\" nor \"%s\"", name, words[0],
-		words[1]);
+	problem(reply, 400, "\"%s\" must be \"%s\" or \"%s\"", name, words[0], words[1]);
 	return false;
 }
 
-/* A misspelt member would be an option silently ignored. */
+/* Do not silently ignore a misspelt member. */
 static bool knows_members(json_t *document, struct http_reply *reply)
 {
 	static const char *const known[] = {"user", "ttl", "location", "form"};
@@ -194,8 +193,7 @@ static bool knows_members(json_t *document, struct http_reply *reply)
 			is_known |= strcmp(name, known[i]) == 0;
 		if (!is_known) {
 			problem(reply, 400,
-				"there is no member \"%.32s\"; user, ttl, location and "
-				"form are known",
+				"unknown member \"%.32s\"; valid are user, ttl, location and form",
 				name);
 			return false;
 		}
@@ -211,7 +209,7 @@ static bool read_ttl(const json_t *value, int64_t *ttl_s, struct http_reply *rep
 	if (value == NULL)
 		return true;
 	if (!json_is_integer(value) || asked < 1) {
-		problem(reply, 400, "\"ttl\" is not a number of seconds, 1 or more");
+		problem(reply, 400, "\"ttl\" must be a number of seconds, at least 1");
 		return false;
 	}
 	*ttl_s = asked < TTL_ASKED_MAX_S ? asked : TTL_ASKED_MAX_S;
@@ -230,7 +228,7 @@ static bool read_request(json_t *document, struct service_request *request,
 	int form = CREDENTIAL_REST, location = LOCATION_ANY;
 
 	if (!json_is_object(document)) {
-		problem(reply, 400, "the body is not a JSON object");
+		problem(reply, 400, "the body must be a JSON object");
 		return false;
 	}
 	if (!knows_members(document, reply) ||
@@ -242,7 +240,7 @@ static bool read_request(json_t *document, struct service_request *request,
 		return false;
 	if (!json_is_string(user)) {
 		problem(reply, 400,
-			"\"user\" is missing: the text that says whom it is for");
+			"\"user\" is required: the name that the credential is for");
 		return false;
 	}
 	request->identity = (struct slice){(const uint8_t *)json_string_value(user),
@@ -258,19 +256,19 @@ static void refuse(enum service_fault fault, const struct service *service,
 	switch (fault) {
 	case SERVICE_BAD_IDENTITY:
 		problem(reply, 400,
-			"\"user\" is empty or too long, or not text; form \"rest\" takes "
-			"at most %d printable ASCII characters",
+			"\"user\" is empty, too long or not text; form \"rest\" takes at most %d printable ASCII characters",
 			CREDENTIAL_USER_MAX);
 		return;
 	case SERVICE_FORBIDDEN:
-		problem(reply, 403, "this server may not ask for that user");
+		problem(reply, 403,
+			"this server may not request credentials for that user");
 		return;
 	case SERVICE_BUSY:
 		problem(reply, 429, "too many credentials for that user");
 		reply->retry_after_s = 1 + MINUTE_S / (service->identity_per_minute + 1);
 		return;
 	case SERVICE_NO_KEY:
-		problem(reply, 503, "no key of the issuer is valid now for that form");
+		problem(reply, 503, "no valid key for that form");
 		reply->retry_after_s = MINUTE_S;
 		return;
 	case SERVICE_OK:
@@ -280,16 +278,16 @@ static void refuse(enum service_fault fault, const struct service *service,
 	case SERVICE_FAULT_COUNT:
 		break;
 	}
-	problem(reply, 500, "the issuer has failed; its log may say more");
+	problem(reply, 500, "internal error; see the log of mrasd");
 }
 
-/* The document of a request's body; NULL, with the reply, if it is none. */
+/* The document in a request's body; NULL, with the reply, if there is none. */
 static json_t *read_body(const struct http_request *request, struct http_reply *reply)
 {
 	json_error_t error;
 
 	if (!is_json(request->content_type)) {
-		problem(reply, 415, "the body has to be application/json");
+		problem(reply, 415, "the body must be application/json");
 		return NULL;
 	}
 	json_t *document = json_loadb((const char *)request->body.data, request->body.len,
@@ -339,12 +337,12 @@ void http_reply(const struct service *service, struct service_memory *memory,
 
 	*reply = (struct http_reply){.status = 0};
 	if (!service_admits(service, memory, server, now_ms)) {
-		problem(reply, 429, "this server asks too often");
+		problem(reply, 429, "too many requests from this server");
 		reply->retry_after_s = 1;
 		return;
 	}
 	if (!credentials && !relays) {
-		problem(reply, 404, "there are /v1/credentials and /v1/relays");
+		problem(reply, 404, "not found; try /v1/credentials or /v1/relays");
 	} else if (relays && !is_get) {
 		reply->allow = "GET, HEAD";
 		problem(reply, 405, "only GET");

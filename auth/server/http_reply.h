@@ -1,5 +1,5 @@
 /*
- * http_reply.h - what mrasd answers over HTTP: POST /v1/credentials, GET /v1/relays, and
+ * http_reply.h - answers of mrasd over HTTP: POST /v1/credentials, GET /v1/relays, and
  * problem details (RFC 9457) for everything else. Pure; docs/openapi.json describes it.
  */
 #ifndef AUTH_SERVER_HTTP_REPLY_H
@@ -16,7 +16,7 @@ struct http_request {
 	const char *method, *path;
 	const char *content_type; /* NULL: none */
 	struct slice body;
-	bool too_large; /* the body was; then there is none here */
+	bool too_large; /* the body exceeds limits.body and is not here */
 };
 
 struct http_reply {

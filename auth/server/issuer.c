@@ -1,5 +1,5 @@
 /*
- * issuer.c - time, counters and the records of decisions.
+ * issuer.c - see issuer.h.
  */
 #define LOG_SUBSYSTEM SUBSYSTEM_AUTH
 #include "auth/server/issuer.h"
@@ -67,7 +67,7 @@ void issuer_begin(struct issuer *issuer)
 	issuer->started_ms = issuer->now_ms;
 }
 
-/* A record that grows. Texts are borrowed until it is written. */
+/* A record under construction. Texts are borrowed until it is written. */
 struct record {
 	size_t count;
 	struct log_field fields[RECORD_FIELDS_MAX];
@@ -106,8 +106,8 @@ static const char *location_name(enum service_location location)
 }
 
 /*
- * What a rate refuses, and gibberish, comes in floods: a line now and then will do, the metrics
- * have it all. True if that was it.
+ * Requests over a rate, and gibberish, come in floods: log a line now and then, the
+ * metrics count all. True if the decision was such a one.
  */
 static bool only_a_line(const struct service_server *server,
 			const struct service_request *request, enum service_fault fault)
@@ -116,10 +116,9 @@ static bool only_a_line(const struct service_server *server,
 
 	if (fault == SERVICE_NOT_UNDERSTOOD)
 		log_limited(&not_understood, LOG_LEVEL_NOTICE,
-			    "a request of %s is not understood", server->name);
+			    "malformed request from %s", server->name);
 	else if (request == NULL || fault == SERVICE_BUSY)
-		log_limited(&over_rate, LOG_LEVEL_WARNING,
-			    "%s asks more often than %s allows", server->name,
+		log_limited(&over_rate, LOG_LEVEL_WARNING, "%s exceeds %s", server->name,
 			    request == NULL ? "its requests_per_second"
 					    : "limits.identity_per_minute");
 	else
@@ -127,14 +126,14 @@ static bool only_a_line(const struct service_server *server,
 	return true;
 }
 
-/* A server with a wrong identity in its configuration asks again and again. */
+/* A server configured with a wrong identity repeats its request endlessly. */
 static bool refusal_has_room(struct issuer *issuer)
 {
 	struct refusal_records *records = &issuer->refusals;
 
 	if (records->second_s != issuer->unix_s) {
 		if (records->left_out > 0)
-			log_notice("%u more refusals within a second have no record",
+			log_notice("%u more refusals within a second; not recorded",
 				   records->left_out);
 		*records = (struct refusal_records){.second_s = issuer->unix_s};
 	}

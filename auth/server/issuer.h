@@ -1,9 +1,9 @@
 /*
  * issuer.h - what the parts of mrasd share: the loop, the settings in force, time and counters.
  *
- * Owner    main.
- * Threads  one. Everything in mrasd runs in the loop of main; a credential takes microseconds,
- *          and what a stranger can make us do is bounded by the limits of connections.
+ * Owner main. Threads one. Everything in mrasd runs in the loop of main; a credential
+ * takes microseconds, and the limits of connections bound the work that a stranger can
+ * cause.
  */
 #ifndef AUTH_SERVER_ISSUER_H
 #define AUTH_SERVER_ISSUER_H
@@ -19,23 +19,23 @@ struct http;
 struct mras_listeners;
 struct settings;
 
-/* What happened since the start. */
+/* Events since the start. */
 enum issuer_counter {
 	COUNT_ACCEPTED,        /* connections */
-	COUNT_REFUSED_SOURCE,  /* from where no trusted server is */
+	COUNT_REFUSED_SOURCE,  /* outside the networks of all trusted servers */
 	COUNT_REFUSED_FULL,    /* no room */
 	COUNT_GAVE_WAY,        /* ended to make room for another */
-	COUNT_UNTRUSTED,       /* handshakes that ended because of the certificate */
+	COUNT_UNTRUSTED,       /* handshakes that failed because of the certificate */
 	COUNT_HANDSHAKE_ERROR, /* or for another reason */
 	COUNT_TRUSTED,         /* handshakes of trusted servers */
-	COUNT_NO_LONGER, /* connections ended because their server is trusted no more */
+	COUNT_NO_LONGER,       /* connections of servers no longer trusted */
 	COUNT_TIMED_OUT,
 	COUNT_NO_LANGUAGE, /* neither SIP nor HTTP */
 	COUNT_SIP_MESSAGES,
 	COUNT_SIP_BROKEN,
 	COUNT_HTTP_REQUESTS,
 	COUNT_CREDENTIALS,
-	COUNT_REFUSED_REQUESTS, /* to all of which the caller got an answer */
+	COUNT_REFUSED_REQUESTS, /* all of them answered */
 	COUNTER_COUNT
 };
 
@@ -61,13 +61,13 @@ struct issuer {
 	struct refusal_records refusals;
 };
 
-/* Read the clocks: since when we are. */
+/* Read the clocks, and remember the start. */
 void issuer_begin(struct issuer *issuer);
 
 /* Read the clocks: every callback of the loop begins with it. */
 void issuer_tick(struct issuer *issuer);
 
-/* Monotonic; to measure by. */
+/* Monotonic, for measuring. */
 uint64_t issuer_clock_ns(void);
 
 static inline void issuer_count(struct issuer *issuer, enum issuer_counter counter)

@@ -1,5 +1,5 @@
 /*
- * metrics.c - the figures of mrasd.
+ * metrics.c - see metrics.h.
  */
 #include "auth/server/metrics.h"
 
@@ -61,13 +61,13 @@ static void handshakes(const struct issuer *issuer, struct openmetrics *om)
 			   "TLS handshakes of trusted servers.");
 	openmetrics_count(om, issuer->counters[COUNT_TRUSTED], NULL);
 	openmetrics_family(om, METRIC_COUNTER, "avedge_mras_handshakes_refused", NULL,
-			   "TLS handshakes that came to nothing.");
+			   "TLS handshakes that failed.");
 	for (int i = 0; i < HANDSHAKE_FAULT_COUNT; i++)
 		openmetrics_count(om, issuer->mras_counters.handshakes[i], "reason",
 				  handshake_fault_name((enum handshake_fault)i), NULL);
 }
 
-/* What became of connections, beside their handshakes. */
+/* Why connections ended, apart from their handshakes. */
 static const struct {
 	enum issuer_counter counter;
 	const char *reason;
@@ -88,7 +88,7 @@ static void connections(const struct issuer *issuer, struct openmetrics *om)
 	openmetrics_count(om, connections_count(issuer->connections) - half_open, "state",
 			  "open", NULL);
 	openmetrics_family(om, METRIC_COUNTER, "avedge_mras_connections_accepted", NULL,
-			   "Connections accepted, whatever became of them.");
+			   "Connections accepted.");
 	openmetrics_count(om, issuer->counters[COUNT_ACCEPTED], NULL);
 	openmetrics_family(om, METRIC_COUNTER, "avedge_mras_connections_ended", NULL,
 			   "Connections that mrasd ended or refused.");
@@ -104,7 +104,7 @@ static void relays(const struct settings *settings, struct openmetrics *om)
 	static const char *const names[] = {"inside", "outside"};
 
 	openmetrics_family(om, METRIC_GAUGE, "avedge_mras_relays", NULL,
-			   "Relays of the configuration, by whether answers name them.");
+			   "Configured relays, named in answers or draining.");
 	for (int i = 0; i < 2; i++) {
 		uint64_t named = 0, draining = 0;
 
@@ -145,7 +145,7 @@ static double last_key_ends(const struct settings *settings)
 	return last_s == INT64_MAX ? HUGE_VAL : (double)last_s;
 }
 
-/* Names that both daemons have are those of the relay: who scrapes tells them apart. */
+/* Names shared with the relay: the scraper's labels tell the daemons apart. */
 static void ends_of_files(const struct issuer *issuer, struct openmetrics *om)
 {
 	const struct settings *settings = issuer->settings;
@@ -153,23 +153,21 @@ static void ends_of_files(const struct issuer *issuer, struct openmetrics *om)
 
 	openmetrics_family(om, METRIC_GAUGE,
 			   "avedge_certificate_expiry_timestamp_seconds", "seconds",
-			   "When the certificate for TLS ends, Unix time.");
+			   "When the certificate for TLS expires, Unix time.");
 	openmetrics_real(om, (double)settings->files[FILE_CERTIFICATE].expires_s, NULL);
-	openmetrics_family(om, METRIC_GAUGE, "avedge_key_expiry_timestamp_seconds",
-			   "seconds",
-			   "When keys of the keyring end, Unix time: the one that signs "
-			   "now (0: there is none) and the last of all.");
+	openmetrics_family(
+		om, METRIC_GAUGE, "avedge_key_expiry_timestamp_seconds", "seconds",
+		"When keys expire, Unix time: the one that signs now (0: none) and the last of all.");
 	openmetrics_real(om, signing_key_ends(settings, issuer->unix_s), "key", "signing",
 			 NULL);
 	openmetrics_real(om, last_key_ends(settings), "key", "last", NULL);
-	openmetrics_family(
-		om, METRIC_GAUGE, "avedge_mras_ca_expiry_timestamp_seconds", "seconds",
-		"When the first of the CAs of trusted servers ends, Unix time.");
+	openmetrics_family(om, METRIC_GAUGE, "avedge_mras_ca_expiry_timestamp_seconds",
+			   "seconds",
+			   "When the first CA of trusted servers expires, Unix time.");
 	openmetrics_real(om, (double)settings->files[FILE_CA].expires_s, NULL);
 	openmetrics_family(
 		om, METRIC_GAUGE, "avedge_mras_crl_expiry_timestamp_seconds", "seconds",
-		"When the first revocation list runs out, Unix time; not there "
-		"without lists.");
+		"When the first revocation list expires, Unix time; absent without lists.");
 	if (crl->count > 0)
 		openmetrics_real(om,
 				 crl->expires_s == INT64_MAX ? HUGE_VAL
@@ -182,17 +180,16 @@ static void reloads(const struct issuer *issuer, const struct reload *reload,
 {
 	const struct reload_last *last = reload_last(reload);
 
-	openmetrics_family(om, METRIC_GAUGE, "avedge_reload_successful", NULL,
-			   "Whether what was read last is in force: 1, or 0 if it was "
-			   "rejected.");
+	openmetrics_family(
+		om, METRIC_GAUGE, "avedge_reload_successful", NULL,
+		"Whether the last reload succeeded: 1, or 0 if it was rejected.");
 	openmetrics_count(om, last->result != RELOAD_REJECTED, NULL);
 	openmetrics_family(om, METRIC_GAUGE, "avedge_reload_timestamp_seconds", "seconds",
-			   "When the configuration, or a file that it names, was read "
-			   "last, Unix time.");
+			   "Time of the last reload, Unix time.");
 	openmetrics_real(om, (double)(last->at_s != 0 ? last->at_s : issuer->started_s),
 			 NULL);
 	openmetrics_family(om, METRIC_GAUGE, "avedge_configuration_generation", NULL,
-			   "Grows by one with every change that was applied.");
+			   "Incremented by every applied change.");
 	openmetrics_count(om, last->generation, NULL);
 }
 

@@ -1,6 +1,6 @@
 /*
- * metrics.h - the figures of mrasd for GET /metrics. Label sets are closed: nothing that a server
- * or a stranger says becomes a label.
+ * metrics.h - the metrics of mrasd. Label sets are closed: no text from a server or a
+ * stranger becomes a label.
  */
 #ifndef AUTH_SERVER_METRICS_H
 #define AUTH_SERVER_METRICS_H

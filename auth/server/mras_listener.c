@@ -1,5 +1,5 @@
 /*
- * mras_listener.c - accept, admit, hand to auth/server/connections.
+ * mras_listener.c - see mras_listener.h.
  */
 #define LOG_SUBSYSTEM SUBSYSTEM_FRONT
 #include "auth/server/mras_listener.h"
@@ -26,7 +26,7 @@
 enum {
 	BACKLOG = 1024,
 	STALLED_MS = 200,          /* pause when descriptors have run out */
-	UNACKNOWLEDGED_MS = 30000, /* who takes nothing for so long is gone */
+	UNACKNOWLEDGED_MS = 30000, /* no acknowledgement for so long: the peer is gone */
 };
 
 struct mras_listeners {
@@ -122,7 +122,7 @@ static void configure(int fd)
 {
 	int one = 1, timeout = UNACKNOWLEDGED_MS;
 
-	/* None of these is worth refusing a server for. */
+	/* Failure of any of these is no reason to refuse a server. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
@@ -146,13 +146,13 @@ static void accepted(struct evconnlistener *listener, evutil_socket_t fd,
 	} else if (!service_source_allowed(&issuer->settings->service, &client.ip)) {
 		issuer_count(issuer, COUNT_REFUSED_SOURCE);
 		log_limited(&elsewhere, LOG_LEVEL_NOTICE,
-			    "refused %s: in the networks of no trusted server",
+			    "refused %s: not in the networks of a trusted server",
 			    endpoint_format(&client, name, sizeof(name)));
 		close(fd);
 	} else if (!connections_admit(issuer, &client.ip)) {
 		issuer_count(issuer, COUNT_REFUSED_FULL);
 		log_limited(&full, LOG_LEVEL_WARNING,
-			    "refused %s: limits.connections of trusted servers are open",
+			    "refused %s: limits.connections reached by trusted servers",
 			    endpoint_format(&client, name, sizeof(name)));
 		close(fd);
 	} else {
@@ -178,7 +178,7 @@ static void resume(evutil_socket_t fd, short events, void *arg)
 	set_all(arg, true);
 }
 
-/* Out of descriptors, most likely: asking again at once would only burn time. */
+/* Most likely out of descriptors: retrying at once would only burn time. */
 static void stalled(struct evconnlistener *listener, void *arg)
 {
 	static struct log_limit limit;

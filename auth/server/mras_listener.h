@@ -22,24 +22,24 @@ struct mras_listener_sockets {
 };
 
 /*
- * One for each address of the configuration, but for those that now listens on already; now may
- * be NULL. False with a sentence in error that names who holds the port; then nothing stays
- * open.
+ * Bind one for each configured address except those that now already listens on; now may
+ * be NULL. False with a sentence in error that names the holder of the port; then nothing
+ * stays open.
  */
 bool mras_listener_bind(const struct config *config, const struct mras_listeners *now,
 			struct mras_listener_sockets *sockets, char *error,
 			size_t error_size);
-/* What was not taken over. */
+/* Close those not taken over. */
 void mras_listener_close(struct mras_listener_sockets *sockets);
 
-/* Listeners that accept nobody yet; sockets are taken over. NULL: out of memory. */
+/* Listeners that do not accept yet; sockets are taken over. NULL: out of memory. */
 struct mras_listeners *mras_listeners_new(struct issuer *issuer,
 					  struct mras_listener_sockets *sockets);
 void mras_listeners_free(struct mras_listeners *listeners); /* NULL is allowed */
 
 /*
- * Begin to accept. What the configuration still names is taken over from before, which is freed
- * with the rest; connections of those go on. before may be NULL.
+ * Begin to accept. Listeners that the configuration still names are taken over from
+ * before, which is freed with the others; their connections stay. before may be NULL.
  */
 void mras_listeners_start(struct mras_listeners *listeners, const struct config *config,
 			  struct mras_listeners *before);

@@ -16,7 +16,7 @@ static struct slice text_slice(const char *text)
 	return (struct slice){(const uint8_t *)text, strlen(text)};
 }
 
-/* What the relay does with the pair (relay/core/auth), up to the password. */
+/* Verify the pair as the relay does (relay/core/auth), up to the password. */
 static bool relay_takes(const struct settings *settings,
 			const struct credential_pair *pair, int64_t unix_s)
 {

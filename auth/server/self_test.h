@@ -1,6 +1,6 @@
 /*
- * self_test.h - before anybody is told that mrasd serves: does it issue a credential that the
- * relay will take? Sockets, trust and limits are left out.
+ * self_test.h - before mrasd reports that it is ready: does it issue a credential that
+ * the relay accepts? Sockets, trust and limits are left out.
  */
 #ifndef AUTH_SERVER_SELF_TEST_H
 #define AUTH_SERVER_SELF_TEST_H

@@ -1,5 +1,5 @@
 /*
- * tls.c - mutual TLS.
+ * tls.c - see tls.h.
  */
 #include "auth/server/tls.h"
 
@@ -29,7 +29,7 @@ struct names {
 	char text[TLS_NAMES_MAX][NAME_SIZE];
 };
 
-/* A name with a NUL inside is read differently by different people: it is no name. */
+/* Skip a name with a NUL inside: programs read it differently. */
 static void add_name(struct names *names, const ASN1_STRING *string)
 {
 	size_t len = (size_t)ASN1_STRING_length(string);
@@ -74,8 +74,8 @@ static void certificate_names(struct names *names, const X509 *certificate)
 }
 
 /*
- * Servers of Lync carry certificates for server authentication alone, and connect with them.
- * One that is for neither end of TLS (code signing, mail) is no server's.
+ * Lync servers connect with certificates for server authentication only. Refuse one that
+ * is for neither end of TLS (code signing, mail).
  */
 static bool is_for_tls(X509 *certificate)
 {
@@ -132,8 +132,8 @@ static enum handshake_fault fault_of(int error)
 }
 
 /*
- * A revocation list is demanded for the certificate itself. Those of the CAs above it are used
- * where we have them: a private root seldom publishes one.
+ * A revocation list is required for the certificate itself. Those of the CAs above it are
+ * used where we have them: a private root seldom publishes one.
  */
 static int on_verify(int ok, X509_STORE_CTX *store)
 {
@@ -161,7 +161,7 @@ static bool verify(X509_STORE_CTX *store, struct tls_peer *peer)
 	}
 	if (!is_for_tls(certificate)) {
 		set_why(peer, certificate, HANDSHAKE_PURPOSE,
-			"its certificate is not meant for TLS");
+			"certificate is not for TLS");
 		X509_STORE_CTX_set_error(store, X509_V_ERR_INVALID_PURPOSE);
 		return false;
 	}
@@ -171,10 +171,10 @@ static bool verify(X509_STORE_CTX *store, struct tls_peer *peer)
 	if (peer->server == NULL) {
 		if (has_name)
 			set_why(peer, certificate, HANDSHAKE_NETWORK,
-				"a trusted server, but from outside of its networks");
+				"trusted server, but outside its networks");
 		else
 			set_why(peer, certificate, HANDSHAKE_NAME,
-				"its certificate names no trusted server");
+				"certificate names no trusted server");
 		X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
 		return false;
 	}
@@ -200,12 +200,12 @@ static bool load_trust(SSL_CTX *ctx, const struct config *config, char *error,
 
 	if (names == NULL || X509_STORE_load_file(store, config->tls.ca) != 1) {
 		snprintf(error, error_size,
-			 "%s: %s; a readable PEM file with CA certificates is needed",
+			 "%s: %s; needs a readable PEM file with CA certificates",
 			 config->tls.ca, tls_error_reason());
 		sk_X509_NAME_pop_free(names, X509_NAME_free);
 		return false;
 	}
-	/* Told in the handshake: some clients choose their certificate by it. */
+	/* Sent in the handshake: some clients choose their certificate by it. */
 	SSL_CTX_set_client_CA_list(ctx, names);
 	if (config->tls.crl == NULL)
 		return true;
@@ -215,7 +215,7 @@ static bool load_trust(SSL_CTX *ctx, const struct config *config, char *error,
 	if (lookup == NULL ||
 	    X509_load_crl_file(lookup, config->tls.crl, X509_FILETYPE_PEM) < 1) {
 		snprintf(error, error_size,
-			 "%s: %s; a readable PEM file with revocation lists is needed",
+			 "%s: %s; needs a readable PEM file with revocation lists",
 			 config->tls.crl, tls_error_reason());
 		return false;
 	}
@@ -272,7 +272,7 @@ bool tls_issuer_check_again(SSL *ssl, SSL_CTX *ctx, struct tls_peer *peer)
 		trusted = verify(store, peer);
 	} else {
 		set_why(peer, certificate, HANDSHAKE_CERTIFICATE,
-			"it cannot be checked again");
+			"cannot be checked again");
 	}
 	X509_STORE_CTX_free(store);
 	ERR_clear_error();

@@ -1,10 +1,10 @@
 /*
- * tls.h - mutual TLS: who asks is decided inside the handshake, so that nobody else gets as far
- * as a first request.
+ * tls.h - mutual TLS: the handshake authenticates the client, so that only trusted
+ * servers get as far as a request.
  *
- * A client certificate must chain to the configured CAs, be valid now, not be revoked, be meant
- * for TLS at all, and name a trusted server (dNSName; the common name only where there is no
- * subjectAltName) that comes from its networks.
+ * A client certificate must chain to the configured CAs, be valid now, not be revoked, be
+ * for TLS at all, and name a trusted server (dNSName; the common name only where there is
+ * no subjectAltName) that comes from its networks.
  */
 #ifndef AUTH_SERVER_TLS_H
 #define AUTH_SERVER_TLS_H
@@ -22,24 +22,24 @@
 struct config;
 
 enum {
-	TLS_NAMES_MAX = 64, /* of one certificate that are looked at */
+	TLS_NAMES_MAX = 64, /* of one certificate; further ones are ignored */
 	TLS_REASON_SIZE = 256,
 };
 
-/* The other end of a connection, as the handshake finds it. */
+/* The other end of a connection, as found by the handshake. */
 struct tls_peer {
 	const struct service *service;       /* the one in force; in */
 	struct ip_addr source;               /* in */
 	const struct service_server *server; /* NULL: not trusted, or not yet */
-	int64_t not_after_s;                 /* when its certificate ends */
+	int64_t not_after_s;                 /* when its certificate expires */
 	enum handshake_fault fault;          /* with why */
-	char why[TLS_REASON_SIZE]; /* it is not trusted; "" if no certificate was seen */
+	char why[TLS_REASON_SIZE]; /* it is not trusted; "" if there was no certificate */
 };
 
 /* The server's context. NULL with a sentence in error. */
 SSL_CTX *tls_issuer_new(const struct config *config, char *error, size_t error_size);
 
-/* One connection's; peer must outlive it or be taken away by tls_forget(). NULL: no memory. */
+/* For one connection; peer must outlive it, or tls_forget() it. NULL: out of memory. */
 SSL *tls_issuer_accept(SSL_CTX *ctx, struct tls_peer *peer);
 void tls_forget(SSL *ssl);
 

@@ -33,12 +33,12 @@ def trusted_servers_are_served(bench):
 
 
 REFUSALS = (
-    (None, "shows no certificate"), ("untrusted", "unable to get local issuer"),
+    (None, "no certificate"), ("untrusted", "unable to get local issuer"),
     ("wrong-name", "names no trusted server"), ("below", "names no trusted server"),
     ("wildcard", "names no trusted server"), ("cn-and-names", "names no trusted server"),
     ("cn-and-address", "names no trusted server"), ("expired", "has expired"),
     ("not-yet", "not yet valid"), ("revoked", "revoked"),
-    ("code-signing", "not meant for TLS"), ("far", "outside of its networks"))
+    ("code-signing", "is not for TLS"), ("far", "outside its networks"))
 
 
 @row

@@ -106,7 +106,7 @@ END_TEST
 
 START_TEST(a_missing_file_says_how_to_make_one)
 {
-	refused("no such file", "avedgectl key new --keys");
+	refused("does not exist", "avedgectl key new --keys");
 }
 END_TEST
 
@@ -237,14 +237,14 @@ START_TEST(a_save_that_fails_changes_nothing)
 }
 END_TEST
 
-START_TEST(a_missing_folder_is_said)
+START_TEST(a_missing_directory_is_reported)
 {
 	struct keyring ring = {.count = 0};
 
 	snprintf(path, sizeof(path), "%s/none/keys", folder);
 	ck_assert_int_eq(keyfile_save(path, &ring, error, sizeof(error)), -1);
 	ck_assert_int_eq(keyfile_lock(path, error, sizeof(error)), -1);
-	ck_assert_msg(strstr(error, "folder"), "%s", error);
+	ck_assert_msg(strstr(error, "directory"), "%s", error);
 }
 END_TEST
 
@@ -298,7 +298,7 @@ static void keyfile_suite(Suite *suite)
 	tcase_add_test(tc, a_new_file_gets_mode_0640);
 	tcase_add_test(tc, a_save_replaces_the_file_whole);
 	tcase_add_test(tc, a_save_that_fails_changes_nothing);
-	tcase_add_test(tc, a_missing_folder_is_said);
+	tcase_add_test(tc, a_missing_directory_is_reported);
 	tcase_add_test(tc, one_changes_the_file_at_a_time);
 	tcase_add_test(tc, a_generated_key_needs_no_quotes_and_is_another_each_time);
 	suite_add_tcase(suite, tc);
