@@ -33,14 +33,11 @@ mrasd_CPPFLAGS = $(AM_CPPFLAGS) -DSYSCONFDIR=\"$(sysconfdir)\"
 mrasd_LDADD = $(ISSUER_LIBS)
 noinst_LIBRARIES += libissuer.a
 libissuer_a_SOURCES = \
-	auth/server/config.c auth/server/config.h \
-	auth/server/config_check.c \
-	auth/server/config_compare.c \
-	auth/server/config_schema.c auth/server/config_schema.h \
+	auth/server/mras_config.c auth/server/mras_config.h \
 	auth/server/connection.c auth/server/connection.h \
 	auth/server/connections.c auth/server/connections.h \
 	auth/server/control.c auth/server/control.h \
-	auth/server/files.c auth/server/files.h \
+	auth/server/mras_files.c auth/server/mras_files.h \
 	auth/server/handshake.c auth/server/handshake.h \
 	auth/server/http.c auth/server/http.h \
 	auth/server/http_reply.c auth/server/http_reply.h \
@@ -48,10 +45,10 @@ libissuer_a_SOURCES = \
 	auth/mras/language.c auth/mras/language.h \
 	auth/server/mras_listener.c auth/server/mras_listener.h \
 	auth/server/metrics.c auth/server/metrics.h \
-	auth/server/reload.c auth/server/reload.h \
+	auth/server/mras_reload.c auth/server/mras_reload.h \
 	auth/server/self_test.c auth/server/self_test.h \
-	auth/server/settings.c auth/server/settings.h \
+	auth/server/mras_settings.c auth/server/mras_settings.h \
 	auth/server/tls.c auth/server/tls.h
 ISSUER_LIBS = libissuer.a libdaemon.a libkeyfile.a libmras.a libcredential.a libstun.a libbase.a \
-	$(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(MICROHTTPD_LIBS) $(CONFUSE_LIBS) \
+	$(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(MICROHTTPD_LIBS) \
 	$(JANSSON_LIBS) $(EXPAT_LIBS) $(OSIP_LIBS) $(SYSTEMD_LIBS) $(CAPNG_LIBS)

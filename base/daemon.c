@@ -12,7 +12,7 @@
 
 #include <event2/event.h>
 
-#include "base/config/explain.h"
+#include "base/config/config.h"
 #include "base/control/control_socket.h"
 #include "base/inbox.h"
 #include "base/log.h"
@@ -93,7 +93,7 @@ static struct arguments read_arguments(const struct daemon_ops *ops, int argc,
 			arguments.check = true;
 			break;
 		case 'l':
-			ops->config_print_keys(stdout);
+			config_print_keys(ops->schema, stdout);
 			exit(EXIT_SUCCESS);
 		case 'V':
 			printf("%s %s\n", ops->name, version_string());
@@ -117,15 +117,13 @@ static struct arguments read_arguments(const struct daemon_ops *ops, int argc,
 
 static bool load_config(struct daemon *daemon)
 {
-	/* values.path is that of the arguments until the file is read. */
 	enum log_level level;
 
-	daemon->config = daemon->ops->config_load(daemon->values.path, daemon->error,
-						  sizeof(daemon->error));
+	daemon->config = config_load(daemon->ops->schema, daemon->path, daemon->error,
+				     sizeof(daemon->error));
 	if (daemon->config == NULL)
 		return false;
-	daemon->ops->config_values(daemon->config, &daemon->values);
-	if (log_level_parse(daemon->values.log_level, &level))
+	if (log_level_parse(daemon->config->log.level, &level))
 		log_set_level(level);
 	return true;
 }
@@ -133,32 +131,32 @@ static bool load_config(struct daemon *daemon)
 static void free_config(struct daemon *daemon)
 {
 	if (!daemon->config_is_taken)
-		daemon->ops->config_free(daemon->config);
+		config_free(daemon->config);
 }
 
 /* Put the place in the configuration before the sentence. Always false. */
-static bool value_error(struct daemon *daemon, unsigned line, const char *key)
+static bool value_error(struct daemon *daemon, const void *field)
 {
-	explain_key(daemon->values.path, line, key, daemon->error, sizeof(daemon->error));
-	return false;
+	return config_locate(daemon->config, field, daemon->error, sizeof(daemon->error));
 }
 
 /* Users and groups that it names. */
 static bool look_up_names(struct daemon *daemon)
 {
-	const struct daemon_config *values = &daemon->values;
-	const char *user = values->user.text, *group = values->control_group.text;
+	const struct config *config = daemon->config;
+	const char *group = config->control.group;
 	size_t size = sizeof(daemon->error);
 
-	if (!privdrop_lookup(user, NULL, &daemon->who, daemon->error, size))
-		return value_error(daemon, values->user.line, "user");
-	if (!privdrop_lookup(user, values->group.text, &daemon->who, daemon->error, size))
-		return value_error(daemon, values->group.line, "group");
+	if (!privdrop_lookup(config->user, NULL, &daemon->who, daemon->error, size))
+		return value_error(daemon, &config->user);
+	if (!privdrop_lookup(config->user, config->group, &daemon->who, daemon->error,
+			     size))
+		return value_error(daemon, &config->group);
 	daemon->control_group = group != NULL ? privdrop_group(group) : (gid_t)-1;
 	if (group == NULL || daemon->control_group != (gid_t)-1)
 		return true;
 	snprintf(daemon->error, size, "no group \"%s\"; create it or change it", group);
-	return value_error(daemon, values->control_group.line, "control.group");
+	return value_error(daemon, &config->control.group);
 }
 
 static bool read_keys(struct daemon *daemon)
@@ -183,15 +181,14 @@ static bool raise_limits(struct daemon *daemon)
 
 static bool bind_control(struct daemon *daemon)
 {
-	const struct daemon_value *socket = &daemon->values.control_socket;
+	char *const *socket = &daemon->config->control.socket;
 
-	if (socket->text == NULL)
+	if (*socket == NULL)
 		return true;
-	daemon->control = control_socket_bind(socket->text, daemon->who.uid,
+	daemon->control = control_socket_bind(*socket, daemon->who.uid,
 					      daemon->control_group, daemon->error,
 					      sizeof(daemon->error));
-	return daemon->control != NULL ||
-	       value_error(daemon, socket->line, "control.socket");
+	return daemon->control != NULL || value_error(daemon, socket);
 }
 
 static void stop_control(struct daemon *daemon)
@@ -202,14 +199,13 @@ static void stop_control(struct daemon *daemon)
 
 static bool bind_metrics(struct daemon *daemon)
 {
-	const struct endpoint *where = &daemon->values.metrics_listen;
+	const struct endpoint *where = &daemon->config->metrics.address;
 
 	if (where->ip.family == IP_NONE)
 		return true;
 	daemon->metrics =
 		metrics_listener_bind(where, daemon->error, sizeof(daemon->error));
-	return daemon->metrics != NULL ||
-	       value_error(daemon, daemon->values.metrics_line, "metrics.listen");
+	return daemon->metrics != NULL || value_error(daemon, where);
 }
 
 static void stop_metrics(struct daemon *daemon)
@@ -346,12 +342,11 @@ static bool start_answers(struct daemon *daemon)
 	if (daemon->control != NULL &&
 	    !control_socket_start(daemon->control, ops->routes, ops->route_count,
 				  ops->routes_arg, daemon->error, size))
-		return value_error(daemon, daemon->values.control_socket.line,
-				   "control.socket");
+		return value_error(daemon, &daemon->config->control.socket);
 	if (daemon->metrics != NULL &&
 	    (!ops->metrics(daemon, &source) ||
 	     !metrics_listener_start(daemon->metrics, &source, daemon->error, size)))
-		return value_error(daemon, daemon->values.metrics_line, "metrics.listen");
+		return value_error(daemon, &daemon->config->metrics.address);
 	return true;
 }
 
@@ -413,7 +408,7 @@ int daemon_run(const struct daemon_ops *ops, int argc, char **argv)
 		{&answers, EXIT_FAILURE, false},     {&service, EXIT_FAILURE, false},
 	};
 	const struct arguments arguments = read_arguments(ops, argc, argv);
-	struct daemon daemon = {.ops = ops, .values.path = arguments.config};
+	struct daemon daemon = {.ops = ops, .path = arguments.config};
 	size_t count = sizeof(steps) / sizeof(steps[0]), reached = 0;
 	int status = EXIT_SUCCESS;
 

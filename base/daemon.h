@@ -5,8 +5,8 @@
  *   privileges, loop, work, self-test, answers, READY=1 ... STOPPING=1
  *
  * A stage goes up in that order and down in reverse from wherever the start stopped. --check
- * goes through those that open nothing. What a daemon does in its own stages, and where its
- * values are, it says in struct daemon_ops.
+ * goes through those that open nothing. What a daemon does in its own stages, it says in struct
+ * daemon_ops.
  *
  * Threads  main's. A thread that a stage makes inherits a mask that blocks all signals.
  */
@@ -16,14 +16,13 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <sys/types.h>
 
 #include "base/notify.h"
 #include "base/privdrop.h"
-#include "stun/endpoint.h"
 
 struct config;
+struct config_schema;
 struct control_route;
 struct daemon;
 struct event;
@@ -48,20 +47,6 @@ struct daemon_stage {
 	void (*down)(struct daemon *daemon);
 };
 
-/* A value of the configuration; borrowed from it. */
-struct daemon_value {
-	const char *text; /* NULL: not given */
-	unsigned line;    /* of the file, as explain_key() takes it */
-};
-
-/* The values that every daemon has. */
-struct daemon_config {
-	const char *path, *log_level;
-	struct daemon_value user, group, control_socket, control_group;
-	struct endpoint metrics_listen; /* of family IP_NONE: nowhere */
-	unsigned metrics_line;
-};
-
 struct daemon_ops {
 	const char *name;
 	const char *purpose, *signals; /* whole lines, for --help */
@@ -69,10 +54,7 @@ struct daemon_ops {
 	bool binds_later; /* a reload may bind low ports: keep that capability */
 	void *self;       /* the daemon's own state */
 
-	struct config *(*config_load)(const char *path, char *error, size_t error_size);
-	void (*config_free)(struct config *config);
-	void (*config_values)(const struct config *config, struct daemon_config *values);
-	void (*config_print_keys)(FILE *out);
+	const struct config_schema *schema;
 
 	struct daemon_stage prepare; /* with --check too: opens and binds nothing */
 	struct daemon_stage bind;    /* the ports it serves, while still privileged */
@@ -106,13 +88,14 @@ int daemon_run(const struct daemon_ops *ops, int argc, char **argv);
 
 struct daemon {
 	const struct daemon_ops *ops;
-	struct config *config; /* as loaded; a reload may replace it once the loop turns */
+	/* As loaded, the struct of ops->schema; a reload may replace it once the loop turns. */
+	struct config *config;
 	struct event_base *base; /* of main, from work on */
 	struct inbox *inbox;     /* of main, from work on */
 	char error[512];
 
 	/* Only daemon.c uses what follows. */
-	struct daemon_config values;
+	const char *path;     /* of the configuration */
 	bool config_is_taken; /* by the keys stage */
 	struct privdrop_identity who;
 	gid_t control_group; /* (gid_t)-1: none */

@@ -1,8 +1,6 @@
 # base/: plumbing without protocol or policy, shared by all programs.
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
-	base/config/conffile.c base/config/conffile.h \
-	base/config/conffile_comments.c base/config/conffile_comments.h \
 	base/log.c base/log.h \
 	base/config/nearest.c base/config/nearest.h \
 	base/privdrop.c base/privdrop.h \
@@ -17,8 +15,9 @@ libbase_a_SOURCES = \
 # What daemons share besides; it uses libstun.a and stands before it.
 noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
-	base/config/config_address.c base/config/config_address.h \
-	base/config/config_format.c \
+	base/config/config.c base/config/config.h \
+	base/config/config_schema.c base/config/config_schema.h \
+	base/config/config_syntax.c base/config/config_syntax.h \
 	base/config/config_value.c base/config/config_value.h \
 	base/control/control_api.c base/control/control_api.h \
 	base/control/control_common.c base/control/control_common.h \
@@ -32,6 +31,6 @@ libdaemon_a_SOURCES = \
 	base/notify.c base/notify.h \
 	base/metrics/openmetrics.c base/metrics/openmetrics.h \
 	base/metrics/process_metrics.c base/metrics/process_metrics.h \
-	base/reload_report.c base/reload_report.h \
+	base/config/reload.c base/config/reload.h \
 	base/tls_server.c base/tls_server.h \
 	base/watchdog.c base/watchdog.h

@@ -16,15 +16,15 @@
 struct five_tuple;
 struct forward;
 struct loop;
-struct settings;
+struct relay_settings;
 struct trace;
 struct turn;
 
 struct delivery {
 	struct loop *loop;
 	struct turn *turn;
-	const struct settings *settings; /* in force; a reload puts others here */
-	struct trace *trace;             /* of replies; the front's */
+	const struct relay_settings *settings; /* in force; a reload puts others here */
+	struct trace *trace;                   /* of replies; the front's */
 	uint8_t *reply; /* DISPATCH_REPLY_MAX bytes, for one dispatch at a time */
 
 	void *self; /* given back as the first argument */

@@ -6,10 +6,7 @@ mediarelayd_LDADD = $(RELAY_LIBS)
 noinst_LIBRARIES += librelay.a
 librelay_a_SOURCES = \
 	relay/reload/change.c relay/reload/change.h \
-	relay/reload/config.c relay/reload/config.h \
-	relay/reload/config_check.c \
-	relay/reload/config_compare.c \
-	relay/reload/config_schema.c relay/reload/config_schema.h \
+	relay/reload/relay_config.c relay/reload/relay_config.h \
 	relay/reload/drain.c relay/reload/drain.h \
 	relay/delivery.h \
 	relay/loop.c relay/loop.h \
@@ -18,12 +15,10 @@ librelay_a_SOURCES = \
 	relay/heartbeat.c relay/heartbeat.h \
 	relay/relay.c relay/relay.h \
 	relay/relay_allocations.c relay/relay_allocations.h \
-	relay/reload/reload.c relay/reload/reload.h \
+	relay/reload/relay_reload.c relay/reload/relay_reload.h \
 	relay/reload/revoked_file.c relay/reload/revoked_file.h \
 	relay/self_test.c relay/self_test.h \
-	relay/reload/settings.c relay/reload/settings.h \
-	relay/reload/settings_files.c relay/reload/settings_files.h \
-	relay/reload/watched.c relay/reload/watched.h \
+	relay/reload/relay_settings.c relay/reload/relay_settings.h \
 	relay/throttle.c relay/throttle.h \
 	relay/worker.c relay/worker.h \
 	$(relay_front_sources) \

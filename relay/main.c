@@ -23,15 +23,16 @@
 #include "relay/ops/records.h"
 #include "relay/ops/status_line.h"
 #include "relay/relay.h"
-#include "relay/reload/config.h"
 #include "relay/reload/drain.h"
 #include "relay/reload/network.h"
-#include "relay/reload/reload.h"
+#include "relay/reload/relay_config.h"
+#include "relay/reload/relay_reload.h"
 #include "relay/worker.h"
 #include "stun/integrity.h"
 
 struct mediarelayd {
 	struct relay relay;
+	struct relay_reload *reload;
 	struct front_sockets *sockets; /* one set for each worker */
 	struct addresses *addresses;
 	struct metrics_http *metrics_http;
@@ -44,18 +45,9 @@ static struct mediarelayd *self_of(const struct daemon *daemon)
 	return daemon->ops->self;
 }
 
-static void config_values(const struct config *config, struct daemon_config *values)
+static const struct relay_config *config_of(const struct daemon *daemon)
 {
-	*values = (struct daemon_config){
-		.path = config->path,
-		.log_level = config->log.level,
-		.user = {config->user, config->lines.user},
-		.group = {config->group, config->lines.group},
-		.control_socket = {config->control.socket, config->lines.control_socket},
-		.control_group = {config->control.group, config->lines.control_group},
-		.metrics_listen = config->metrics.listen,
-		.metrics_line = config->lines.metrics_listen,
-	};
+	return (const struct relay_config *)daemon->config;
 }
 
 static void random_bytes(void *buf, size_t len)
@@ -84,7 +76,7 @@ static bool make_network(struct daemon *daemon)
 	self_of(daemon)->relay.network = network;
 	if (network == NULL)
 		return daemon_no_memory(daemon);
-	if (!network_plan(network, daemon->config, &first, daemon->error,
+	if (!network_plan(network, config_of(daemon), &first, daemon->error,
 			  sizeof(daemon->error)))
 		return false;
 	network_set(network, &first);
@@ -93,18 +85,19 @@ static bool make_network(struct daemon *daemon)
 
 static bool prepare(struct daemon *daemon)
 {
-	const struct config *config = daemon->config;
-	const struct config_side *outside = &config->sides[SIDE_OUTSIDE];
+	const struct relay_config *config = config_of(daemon);
+	const struct relay_config_side *outside = &config->sides[SIDE_OUTSIDE];
 	struct relay *relay = &self_of(daemon)->relay;
 	struct turn_shared *shared = &relay->shared;
-	size_t ports = (size_t)(config->relay.last - config->relay.first + 1) *
-		       outside->address_count;
+	size_t ports =
+		(size_t)(config->relay.ports.last - config->relay.ports.first + 1) *
+		outside->address_count;
 	struct shared_sizes sizes = {
 		.pool =
 			{
 				.address_count = outside->address_count,
-				.first = config->relay.first,
-				.last = config->relay.last,
+				.first = config->relay.ports.first,
+				.last = config->relay.ports.last,
 				.rest_ms = config->relay.rest_ms,
 			},
 		.reservations = ports / 2 + 1,
@@ -137,7 +130,7 @@ static void unprepare(struct daemon *daemon)
 
 /* --- bind -------------------------------------------------------------------------------------- */
 
-static size_t worker_count(const struct config *config)
+static size_t worker_count(const struct relay_config *config)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
@@ -152,7 +145,7 @@ static bool bind_fronts(struct daemon *daemon)
 	const struct network_view *view = network_view(self->relay.network);
 	bool fronts[FRONTS_MAX], addresses[PORT_POOL_ADDRESSES_MAX];
 
-	self->relay.worker_count = worker_count(daemon->config);
+	self->relay.worker_count = worker_count(config_of(daemon));
 	self->sockets = calloc(self->relay.worker_count, sizeof(*self->sockets));
 	if (self->sockets == NULL)
 		return daemon_no_memory(daemon);
@@ -160,11 +153,11 @@ static bool bind_fronts(struct daemon *daemon)
 		fronts[i] = view->front_states[i] == NETWORK_SERVING;
 	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++)
 		addresses[i] = view->relay_states[i] == NETWORK_SERVING;
-	return fronts_bind(daemon->config, view->fronts, fronts, self->sockets,
+	return fronts_bind(config_of(daemon), view->fronts, fronts, self->sockets,
 			   self->relay.worker_count, daemon->error,
 			   sizeof(daemon->error)) &&
-	       fronts_try_outside(daemon->config, view->relay, addresses, daemon->error,
-				  sizeof(daemon->error));
+	       fronts_try_outside(config_of(daemon), view->relay, addresses,
+				  daemon->error, sizeof(daemon->error));
 }
 
 static void unbind_fronts(struct daemon *daemon)
@@ -176,7 +169,7 @@ static void unbind_fronts(struct daemon *daemon)
 
 static bool read_keys(struct daemon *daemon)
 {
-	struct nonce_key nonce_key = {.lifetime_s = daemon->config->nonce_lifetime_s};
+	struct nonce_key nonce_key = {.lifetime_s = config_of(daemon)->nonce_lifetime_s};
 	struct relay *relay = &self_of(daemon)->relay;
 
 	if (!stun_integrity_ready()) {
@@ -186,14 +179,14 @@ static bool read_keys(struct daemon *daemon)
 		return false;
 	}
 	random_bytes(nonce_key.bytes, sizeof(nonce_key.bytes));
-	relay->reload = reload_new(relay, daemon->config, &nonce_key, daemon->error,
-				   sizeof(daemon->error));
-	return relay->reload != NULL;
+	self_of(daemon)->reload = relay_reload_new(relay, daemon->config, &nonce_key,
+						   daemon->error, sizeof(daemon->error));
+	return self_of(daemon)->reload != NULL;
 }
 
 static void free_keys(struct daemon *daemon)
 {
-	reload_free(self_of(daemon)->relay.reload);
+	relay_reload_free(self_of(daemon)->reload);
 }
 
 /* --- work: threads, and what main watches ------------------------------------------------------- */
@@ -201,7 +194,8 @@ static void free_keys(struct daemon *daemon)
 static bool make_worker(struct daemon *daemon, size_t index)
 {
 	struct mediarelayd *self = self_of(daemon);
-	struct settings *settings = settings_ref(reload_settings(self->relay.reload));
+	struct relay_settings *settings =
+		relay_settings_ref(relay_reload_settings(self->reload));
 	const struct worker_common common = {
 		.config = self->relay.config,
 		.shared = &self->relay.shared,
@@ -212,7 +206,7 @@ static bool make_worker(struct daemon *daemon, size_t index)
 
 	self->relay.workers[index] = worker;
 	if (worker == NULL) {
-		settings_unref(settings);
+		relay_settings_unref(settings);
 		return false;
 	}
 	if (!worker_open_fronts(worker, &self->sockets[index]) ||
@@ -228,7 +222,7 @@ static bool make_workers(struct daemon *daemon)
 
 	relay->workers = calloc(relay->worker_count, sizeof(*relay->workers));
 	relay->shared.half_open = quota_new(relay->worker_count *
-					    daemon->config->fixed_limits.unauthenticated);
+					    config_of(daemon)->stream.unauthenticated);
 	if (relay->workers == NULL || relay->shared.half_open == NULL)
 		return daemon_no_memory(daemon);
 	for (size_t i = 0; i < relay->worker_count; i++) {
@@ -264,7 +258,7 @@ static void host_changed(void *arg, struct host_addresses *now)
 {
 	struct mediarelayd *self = arg;
 
-	reload_host_addresses(self->relay.reload, now);
+	relay_reload_host_addresses(self->reload, now);
 }
 
 static bool start_work(struct daemon *daemon)
@@ -324,25 +318,22 @@ static bool metrics(struct daemon *daemon, struct metrics_source *source)
 
 static void serving(struct daemon *daemon)
 {
-	const struct config *config = daemon->config;
+	const struct relay_config *config = config_of(daemon);
 	size_t addresses = config->sides[SIDE_OUTSIDE].address_count;
 
 	log_notice("serving: %zu workers, relay ports %u-%u on %zu outside address%s",
-		   self_of(daemon)->relay.worker_count, config->relay.first,
-		   config->relay.last, addresses, addresses == 1 ? "" : "es");
+		   self_of(daemon)->relay.worker_count, config->relay.ports.first,
+		   config->relay.ports.last, addresses, addresses == 1 ? "" : "es");
 }
 
 static void reload(struct daemon *daemon)
 {
-	reload_configuration(self_of(daemon)->relay.reload, NULL);
+	reload_configuration(self_of(daemon)->relay.reload, time(NULL), NULL);
 }
 
 static void periodic(struct daemon *daemon)
 {
-	struct reload *reload = self_of(daemon)->relay.reload;
-
-	reload_watched_files(reload);
-	reload_retired(reload);
+	relay_reload_periodic(self_of(daemon)->reload);
 }
 
 static void status(struct daemon *daemon, char *line, size_t size)
@@ -377,10 +368,7 @@ int main(int argc, char **argv)
 		.config = SYSCONFDIR "/avedge/mediarelayd.conf",
 		.binds_later = true,
 		.self = &self,
-		.config_load = config_load,
-		.config_free = config_free,
-		.config_values = config_values,
-		.config_print_keys = config_print_keys,
+		.schema = &relay_config_schema,
 		.prepare = {"shared tables", prepare, unprepare},
 		.bind = {"fronts", bind_fronts, unbind_fronts},
 		.keys = {"keys", read_keys, free_keys},

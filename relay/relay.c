@@ -13,7 +13,7 @@
 #include "relay/front/fronts.h"
 #include "relay/front/udp.h"
 #include "relay/peer/relay_udp.h"
-#include "relay/reload/config.h"
+#include "relay/reload/relay_config.h"
 #include "relay/self_test.h"
 #include "relay/worker.h"
 
@@ -100,7 +100,7 @@ bool relay_front_is_empty(const struct relay *relay, size_t front)
 
 struct settings_question {
 	struct worker *worker;
-	struct settings *settings;
+	struct relay_settings *settings;
 };
 
 static void use_settings(void *arg)
@@ -111,16 +111,16 @@ static void use_settings(void *arg)
 	worker_use(question->worker, question->settings);
 }
 
-void relay_publish(struct relay *relay, struct settings *settings)
+void relay_publish(struct relay *relay, struct relay_settings *settings)
 {
 	for (size_t i = 0; i < relay->worker_count; i++) {
 		struct settings_question question = {
 			.worker = relay->workers[i],
-			.settings = settings_ref(settings),
+			.settings = relay_settings_ref(settings),
 		};
 
 		if (!inbox_call(relay->workers[i]->inbox, use_settings, &question))
-			settings_unref(settings);
+			relay_settings_unref(settings);
 	}
 }
 
@@ -128,10 +128,10 @@ static void take_reference(void *arg)
 {
 	struct settings_question *question = arg;
 
-	question->settings = settings_ref(question->worker->settings);
+	question->settings = relay_settings_ref(question->worker->settings);
 }
 
-struct settings *relay_settings(struct relay *relay)
+struct relay_settings *relay_settings(struct relay *relay)
 {
 	struct settings_question question = {0};
 
@@ -185,7 +185,7 @@ bool relay_self_test(struct relay *relay, int64_t unix_s, char *error, size_t er
 	for (size_t i = 0; i < relay->worker_count; i++) {
 		struct self_test_question question = {
 			.worker = relay->workers[i],
-			.keys = relay->config->keys,
+			.keys = relay->config->common.keys,
 			.unix_s = unix_s,
 			.error = error,
 			.error_size = error_size,

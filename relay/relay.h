@@ -16,7 +16,7 @@
 
 #include "relay/core/turn.h"
 
-struct config;
+struct relay_config;
 struct drain;
 struct front_sockets;
 struct inbox;
@@ -24,11 +24,11 @@ struct network;
 struct record_writer;
 struct records;
 struct reload;
-struct settings;
+struct relay_settings;
 struct worker;
 
 struct relay {
-	const struct config *config; /* as started; a reload replaces settings only */
+	const struct relay_config *config; /* as started; a reload replaces settings only */
 	struct turn_shared shared;
 	struct network *network; /* the tables of fronts and outside addresses */
 	size_t worker_count;
@@ -57,10 +57,10 @@ void relay_close_fronts(struct relay *relay, const bool fronts[FRONTS_MAX]);
 bool relay_front_is_empty(const struct relay *relay, size_t front);
 
 /* Replace the settings of all workers, which take references of their own. */
-void relay_publish(struct relay *relay, struct settings *settings);
+void relay_publish(struct relay *relay, struct relay_settings *settings);
 
 /* Those in force, a reference for the caller. NULL if out of memory or there are no workers. */
-struct settings *relay_settings(struct relay *relay);
+struct relay_settings *relay_settings(struct relay *relay);
 
 /* End all allocations, as drained, soon; does not wait. False if out of memory: some go on. */
 bool relay_drain_all(struct relay *relay);

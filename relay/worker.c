@@ -68,7 +68,6 @@ static void edge_ended(void *self, const struct allocation *al)
 	struct worker *worker = self;
 	struct record record = record_of(&worker->turn, al, worker->loop.now_ms);
 
-	assert(allocation_at(worker->turn.table, al->slot) == al);
 	throttle_forget(worker->throttle, al->slot);
 	record.is_logged = worker->settings->records;
 	records_add(worker->records, &record);
@@ -93,7 +92,6 @@ static void edge_random(void *self, void *buf, size_t len)
 				abort(); /* no CSPRNG: nothing here may go on */
 			worker->random_left = (size_t)got;
 		}
-		assert(worker->random_left <= sizeof(worker->random));
 		size_t n = len < worker->random_left ? len : worker->random_left;
 		uint8_t *from = worker->random + worker->random_left - n;
 		memcpy(out, from, n);
@@ -110,7 +108,6 @@ void worker_expire(struct worker *worker)
 
 	if (next == worker->expiry_armed_ms)
 		return;
-	assert(next > worker->loop.now_ms); /* what was due is gone */
 	worker->expiry_armed_ms = next;
 	if (next == UINT64_MAX) {
 		event_del(&worker->expiry);
@@ -277,21 +274,20 @@ static void pause_streams(void *arg, uint32_t slot, bool pause)
 	relay_tcp_throttle(worker->relay_tcp, slot, pause);
 }
 
-static size_t slots_wanted(const struct config *config)
+static size_t slots_wanted(const struct relay_config *config)
 {
-	size_t ports = (size_t)(config->relay.last - config->relay.first + 1) *
-		       config->sides[SIDE_OUTSIDE].address_count;
+	size_t ports =
+		(size_t)(config->relay.ports.last - config->relay.ports.first + 1) *
+		config->sides[SIDE_OUTSIDE].address_count;
 	size_t limit = config->fixed_limits.allocations_total;
 
 	ports *= 2; /* of UDP and of TCP */
 	if (limit == 0 || limit > ports)
 		limit = ports;
-	assert(limit > 0);
 	return limit < SLOTS_MAX ? limit : SLOTS_MAX;
 }
 
-/* What the core and the parts call; before there are any. */
-static void connect_parts(struct worker *worker)
+static void join(struct worker *worker)
 {
 	worker->edge = (struct edge){
 		.self = worker,
@@ -324,7 +320,7 @@ static void connect_parts(struct worker *worker)
 }
 
 /* False if out of memory. */
-static bool make_parts(struct worker *worker, const struct config *config)
+static bool make_parts(struct worker *worker, const struct relay_config *config)
 {
 	struct delivery *delivery = &worker->delivery;
 	size_t slots = slots_wanted(config);
@@ -347,19 +343,18 @@ static bool make_parts(struct worker *worker, const struct config *config)
 }
 
 struct worker *worker_new(const struct worker_common *common, unsigned number,
-			  struct settings *settings, char *error, size_t error_size)
+			  struct relay_settings *settings, char *error, size_t error_size)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
-
-	assert(number < WORKERS_MAX && common->records != NULL);
 	if (worker == NULL)
 		goto fail;
+
 	worker->turn.shared = common->shared;
 	worker->turn.worker = (uint16_t)number;
 	worker->records = common->records;
 	worker->settings = settings;
 	worker->expiry_armed_ms = UINT64_MAX;
-	connect_parts(worker);
+	join(worker);
 	if (!loop_init(&worker->loop))
 		goto fail;
 	worker->inbox = inbox_new(worker->loop.base);
@@ -459,8 +454,6 @@ static void *run(void *arg)
 int worker_start(struct worker *worker)
 {
 	char name[16];
-
-	assert(!worker->is_running);
 	int error = pthread_create(&worker->thread, NULL, run, worker);
 
 	if (error != 0)
@@ -524,20 +517,19 @@ void worker_free(struct worker *worker)
 		event_del(&worker->sampler);
 	rates_free(worker->rates);
 	loop_release(&worker->loop);
-	settings_unref(worker->settings);
+	relay_settings_unref(worker->settings);
 	free(worker);
 }
 
-void worker_use(struct worker *worker, struct settings *settings)
+void worker_use(struct worker *worker, struct relay_settings *settings)
 {
-	struct settings *old = worker->settings;
+	struct relay_settings *old = worker->settings;
 
-	assert(settings != old && settings->turn.generation != old->turn.generation);
 	worker->settings = settings;
 	worker->delivery.settings = settings;
 	worker->turn.settings = &settings->turn;
 	revocation_apply(&worker->turn, &old->turn, worker->loop.now_ms,
 			 worker->loop.unix_s);
 	worker_expire(worker);
-	settings_unref(old);
+	relay_settings_unref(old);
 }

@@ -24,10 +24,10 @@
 #include "relay/front/trace.h"
 #include "relay/heartbeat.h"
 #include "relay/loop.h"
-#include "relay/reload/settings.h"
+#include "relay/reload/relay_settings.h"
 
 struct clients;
-struct config;
+struct relay_config;
 struct front_sockets;
 struct rates;
 struct records;
@@ -41,7 +41,7 @@ struct worker {
 	struct turn turn;
 	struct loop loop;
 	struct inbox *inbox; /* what is posted there runs on the thread */
-	struct settings *settings;
+	struct relay_settings *settings;
 	struct delivery delivery;
 	struct edge edge;
 	struct records *records;
@@ -66,7 +66,7 @@ struct worker {
 
 /* What all workers have in common; it outlives them. */
 struct worker_common {
-	const struct config *config; /* as started: it decides how large tables are */
+	const struct relay_config *config; /* as started: it decides how large tables are */
 	const struct turn_shared *shared;
 	struct records *records; /* of allocations that have ended */
 };
@@ -76,7 +76,8 @@ struct worker_common {
  * over on success. NULL with a sentence in error.
  */
 struct worker *worker_new(const struct worker_common *common, unsigned number,
-			  struct settings *settings, char *error, size_t error_size);
+			  struct relay_settings *settings, char *error,
+			  size_t error_size);
 void worker_free(struct worker *worker); /* NULL is allowed; not while it runs */
 
 /* 0 or an errno. */
@@ -98,7 +99,7 @@ void worker_retire_fronts(struct worker *worker, const bool fronts[FRONTS_MAX]);
 void worker_close_fronts(struct worker *worker, const bool fronts[FRONTS_MAX]);
 
 /* Replace the settings; takes over a reference. */
-void worker_use(struct worker *worker, struct settings *settings);
+void worker_use(struct worker *worker, struct relay_settings *settings);
 
 /* End all its allocations, leaving time for their records. */
 void worker_end_all(struct worker *worker, enum end_reason reason);

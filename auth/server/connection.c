@@ -17,11 +17,11 @@
 
 #include "auth/mras/language.h"
 #include "auth/mras/sip.h"
-#include "auth/server/config.h"
 #include "auth/server/handshake.h"
 #include "auth/server/http.h"
 #include "auth/server/issuer.h"
-#include "auth/server/settings.h"
+#include "auth/server/mras_config.h"
+#include "auth/server/mras_settings.h"
 #include "base/log.h"
 #include "base/tls_server.h"
 
@@ -33,7 +33,7 @@ enum {
 	REFUSED_DRAIN_READS = 16, /* of 4 KiB, see part() */
 };
 
-static const struct config *config_of(const struct connection *connection)
+static const struct mras_config *config_of(const struct connection *connection)
 {
 	return connection->issuer->settings->config;
 }
@@ -86,7 +86,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 /* The earliest deadline that holds; UINT64_MAX if none does. */
 static uint64_t deadline(const struct connection *connection)
 {
-	const struct config *config = config_of(connection);
+	const struct mras_config *config = config_of(connection);
 	uint64_t earliest = UINT64_MAX;
 
 	switch (connection->state) {
@@ -515,7 +515,7 @@ static void refused(struct connection *connection)
 
 bool connection_check_again(struct connection *connection)
 {
-	const struct settings *settings = connection->issuer->settings;
+	const struct mras_settings *settings = connection->issuer->settings;
 
 	connection->peer.service = &settings->service;
 	return tls_issuer_check_again(ssl_of(connection), settings->tls,

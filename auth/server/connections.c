@@ -6,10 +6,10 @@
 
 #include <stdlib.h>
 
-#include "auth/server/config.h"
 #include "auth/server/connection.h"
 #include "auth/server/issuer.h"
-#include "auth/server/settings.h"
+#include "auth/server/mras_config.h"
+#include "auth/server/mras_settings.h"
 #include "base/log.h"
 
 TAILQ_HEAD(connection_queue, connection);
@@ -80,7 +80,7 @@ static struct connection *oldest_from(const struct connections *connections,
 
 bool connections_admit(struct issuer *issuer, const struct ip_addr *source)
 {
-	const struct config *config = issuer->settings->config;
+	const struct mras_config *config = issuer->settings->config;
 	struct connections *connections = issuer->connections;
 	size_t from_there;
 	struct connection *oldest = oldest_from(connections, source, &from_there);

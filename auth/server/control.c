@@ -11,12 +11,12 @@
 #include "auth/credential/keyring.h"
 #include "auth/mras/mras_counters.h"
 #include "auth/mras/mras_drain.h"
-#include "auth/server/config.h"
 #include "auth/server/connections.h"
-#include "auth/server/files.h"
 #include "auth/server/issuer.h"
-#include "auth/server/reload.h"
-#include "auth/server/settings.h"
+#include "auth/server/mras_config.h"
+#include "auth/server/mras_files.h"
+#include "auth/server/mras_reload.h"
+#include "auth/server/mras_settings.h"
 #include "base/control/control_common.h"
 #include "base/inbox.h"
 #include "base/log.h"
@@ -115,7 +115,7 @@ static void answer_drain(const struct issuer_control *control,
 			 const struct control_request *request,
 			 struct control_reply *reply)
 {
-	const struct settings *settings = control->issuer->settings;
+	const struct mras_settings *settings = control->issuer->settings;
 	const json_t *force = json_object_get(request->body, "force");
 
 	if (force != NULL && !json_is_boolean(force)) {
@@ -144,7 +144,7 @@ static void answer_undrain(const struct issuer_control *control,
 			   const struct control_request *request,
 			   struct control_reply *reply)
 {
-	const struct settings *settings = control->issuer->settings;
+	const struct mras_settings *settings = control->issuer->settings;
 
 	if (mras_drain_end(settings->relays, settings->service.relay_count,
 			   request->parameter) == MRAS_DRAIN_UNKNOWN) {
@@ -206,26 +206,26 @@ static json_t *connections(const struct issuer *issuer)
 }
 
 /* Null for "never" and for "unknown". */
-static json_t *end_of(const struct file_facts *facts)
+static json_t *end_of(const struct mras_file_facts *facts)
 {
 	return facts->count == 0 || facts->expires_s == INT64_MAX
 		       ? json_null()
 		       : control_time((long long)facts->expires_s);
 }
 
-static json_t *files(const struct settings *settings)
+static json_t *files(const struct mras_settings *settings)
 {
+	const struct config *config = &settings->config->common;
 	json_t *rows = json_array();
+	struct config_file file;
 
-	for (int i = 0; i < FILE_COUNT; i++) {
-		enum file_id id = (enum file_id)i;
-		const struct file_facts *facts = &settings->files[id];
-		const char *path = file_path(settings->config, id);
+	for (size_t i = 0; config_watched(config, i, &file); i++) {
+		const struct mras_file_facts *facts = &settings->files[i];
 
-		if (path != NULL)
+		if (file.path != NULL)
 			json_array_append_new(
 				rows, json_pack("{s:s, s:o, s:o, s:o, s:o}", "key",
-						file_key(id), "path", control_text(path),
+						file.key, "path", control_text(file.path),
 						"count", number(facts->count), "about",
 						control_text(facts->about), "not_after",
 						end_of(facts)));
@@ -271,8 +271,8 @@ static void answer_status(const struct issuer_control *control,
 			  struct control_reply *reply)
 {
 	const struct issuer *issuer = control->issuer;
-	const struct settings *settings = issuer->settings;
-	const struct reload_last *last = reload_last(control->reload);
+	const struct mras_settings *settings = issuer->settings;
+	struct reload_last last = reload_last(control->reload);
 
 	(void)request;
 	control_answer(
@@ -287,7 +287,7 @@ static void answer_status(const struct issuer_control *control,
 			credentials(&issuer->mras_counters), "keys",
 			keys(settings->keyring, issuer->unix_s), "files", files(settings),
 			"relays", relay_rows(control), "generation",
-			number(last->generation), "reload", control_reload_last(last)));
+			number(last.generation), "reload", control_reload_last(&last)));
 }
 
 /* --- configuration ------------------------------------------------------------------------- */
@@ -296,12 +296,11 @@ static void answer_configuration(const struct issuer_control *control,
 				 const struct control_request *request,
 				 struct control_reply *reply)
 {
-	const struct config *config = control->issuer->settings->config;
-	json_t *document = control_configuration(config->path);
+	json_t *document = control_configuration(reload_config(control->reload)->path);
 
 	(void)request;
 	if (document != NULL &&
-	    !config_in_force(config, control_configuration_add, document)) {
+	    !reload_values(control->reload, control_configuration_add, document)) {
 		json_decref(document);
 		document = NULL;
 	}
@@ -316,7 +315,7 @@ static void answer_reload(const struct issuer_control *control,
 
 	(void)request;
 	notify_reloading();
-	reload_configuration(control->reload, &report);
+	reload_configuration(control->reload, control->issuer->unix_s, &report);
 	notify_ready();
 	control_answer_reload(reply, &report);
 	reload_report_clear(&report);

@@ -26,10 +26,10 @@
 #include <microhttpd.h>
 
 #include "auth/mras/text.h"
-#include "auth/server/config.h"
 #include "auth/server/http_reply.h"
 #include "auth/server/issuer.h"
-#include "auth/server/settings.h"
+#include "auth/server/mras_config.h"
+#include "auth/server/mras_settings.h"
 #include "base/log.h"
 
 enum {

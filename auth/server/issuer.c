@@ -10,8 +10,8 @@
 #include <time.h>
 
 #include "auth/credential/timestamp.h"
-#include "auth/server/config.h"
-#include "auth/server/settings.h"
+#include "auth/server/mras_config.h"
+#include "auth/server/mras_settings.h"
 #include "base/log.h"
 
 enum {
@@ -78,14 +78,14 @@ static void add(struct record *record, const char *key, const char *value)
 	record->fields[record->count++] = (struct log_field){.key = key, .value = value};
 }
 
-static void add_who(struct record *record, const struct settings *settings,
+static void add_who(struct record *record, const struct mras_settings *settings,
 		    const struct service_request *request,
 		    char identity[RECORD_IDENTITY_MAX + 1])
 {
 	size_t len = request->identity.len < RECORD_IDENTITY_MAX ? request->identity.len
 								 : RECORD_IDENTITY_MAX;
 
-	if (!settings->config->log.identities)
+	if (!settings->config->log_identities)
 		return;
 	memcpy(identity, request->identity.data, len);
 	identity[len] = '\0';
@@ -168,7 +168,7 @@ void issuer_decided(void *arg, const struct service_server *server,
 	issuer_count(issuer,
 		     fault == SERVICE_OK ? COUNT_CREDENTIALS : COUNT_REFUSED_REQUESTS);
 	mras_counters_decision(&issuer->mras_counters, request, fault);
-	if (!issuer->settings->config->log.records ||
+	if (!issuer->settings->config->common.log.records ||
 	    only_a_line(server, request, fault) ||
 	    (fault != SERVICE_OK && !refusal_has_room(issuer)))
 		return;

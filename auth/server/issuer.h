@@ -17,7 +17,7 @@ struct connections;
 struct event_base;
 struct http;
 struct mras_listeners;
-struct settings;
+struct mras_settings;
 
 /* Events since the start. */
 enum issuer_counter {
@@ -47,7 +47,7 @@ struct refusal_records {
 
 struct issuer {
 	struct event_base *base;
-	const struct settings *settings; /* replaced by a reload */
+	const struct mras_settings *settings; /* replaced by a reload */
 	struct service_memory *memory;
 	struct connections *connections;
 	struct http *http;

@@ -5,16 +5,16 @@
 #include <stdio.h>
 
 #include "auth/mras/mras_drain.h"
-#include "auth/server/config.h"
 #include "auth/server/connections.h"
 #include "auth/server/control.h"
 #include "auth/server/http.h"
 #include "auth/server/issuer.h"
 #include "auth/server/metrics.h"
+#include "auth/server/mras_config.h"
 #include "auth/server/mras_listener.h"
-#include "auth/server/reload.h"
+#include "auth/server/mras_reload.h"
+#include "auth/server/mras_settings.h"
 #include "auth/server/self_test.h"
-#include "auth/server/settings.h"
 #include "base/daemon.h"
 #include "base/inbox.h"
 #include "base/log.h"
@@ -24,7 +24,7 @@
 struct mrasd {
 	struct issuer issuer;
 	struct mras_listener_sockets sockets; /* until listeners take them over */
-	struct reload *reload;
+	struct mras_reload *reload;
 	struct inbox *inbox;           /* borrowed from the daemon */
 	struct issuer_control control; /* the argument of the routes */
 };
@@ -34,18 +34,9 @@ static struct mrasd *self_of(const struct daemon *daemon)
 	return daemon->ops->self;
 }
 
-static void config_values(const struct config *config, struct daemon_config *values)
+static const struct mras_config *config_of(const struct daemon *daemon)
 {
-	*values = (struct daemon_config){
-		.path = config->path,
-		.log_level = config->log.level,
-		.user = {config->user, config->lines.user},
-		.group = {config->group, config->lines.group},
-		.control_socket = {config->control.socket, config->lines.control_socket},
-		.control_group = {config->control.group, config->lines.control_group},
-		.metrics_listen = config->metrics_listen,
-		.metrics_line = config->lines.metrics_listen,
-	};
+	return (const struct mras_config *)daemon->config;
 }
 
 /* --- stages ------------------------------------------------------------------------------------ */
@@ -58,14 +49,12 @@ static bool prepare(struct daemon *daemon)
 
 static bool bind_ports(struct daemon *daemon)
 {
-	const struct config *config = daemon->config;
+	const struct mras_config *config = config_of(daemon);
 	char *error = daemon->error;
 	size_t size = sizeof(daemon->error);
 
-	if (mras_listener_bind(config, NULL, &self_of(daemon)->sockets, error, size))
-		return true;
-	config_blame(config, config->lines.addresses, "addresses", error, size);
-	return false;
+	return mras_listener_bind(config, NULL, &self_of(daemon)->sockets, error, size) ||
+	       config_locate(&config->common, &config->addresses, error, size);
 }
 
 static void unbind_ports(struct daemon *daemon)
@@ -77,14 +66,14 @@ static bool read_keys(struct daemon *daemon)
 {
 	struct mrasd *self = self_of(daemon);
 
-	self->reload = reload_new(&self->issuer, daemon->config, daemon->error,
-				  sizeof(daemon->error));
+	self->reload = mras_reload_new(&self->issuer, daemon->config, daemon->error,
+				       sizeof(daemon->error));
 	return self->reload != NULL;
 }
 
 static void free_keys(struct daemon *daemon)
 {
-	reload_free(self_of(daemon)->reload);
+	mras_reload_free(self_of(daemon)->reload);
 }
 
 static bool start_work(struct daemon *daemon)
@@ -93,7 +82,8 @@ static bool start_work(struct daemon *daemon)
 	struct issuer *issuer = &self->issuer;
 
 	self->inbox = daemon->inbox;
-	self->control = (struct issuer_control){issuer, self->reload, daemon->inbox};
+	self->control = (struct issuer_control){issuer, mras_reload_engine(self->reload),
+						daemon->inbox};
 	issuer->base = daemon->base;
 	issuer->memory = service_memory_new();
 	issuer->connections = connections_new();
@@ -135,7 +125,8 @@ static void write_metrics(void *arg)
 {
 	const struct scrape *scrape = arg;
 
-	issuer_metrics(&scrape->self->issuer, scrape->self->reload, scrape->om);
+	issuer_metrics(&scrape->self->issuer, mras_reload_engine(scrape->self->reload),
+		       scrape->om);
 }
 
 /* On the thread of the listener; nearly empty when mrasd is stopping. */
@@ -158,7 +149,7 @@ static bool metrics(struct daemon *daemon, struct metrics_source *source)
 
 static void serving(struct daemon *daemon)
 {
-	const struct config *config = daemon->config;
+	const struct mras_config *config = config_of(daemon);
 
 	mras_listeners_start(self_of(daemon)->issuer.listeners, config, NULL);
 	log_notice("serving on port %u of %zu inside address%s: %zu trusted server%s, "
@@ -174,7 +165,7 @@ static void reload(struct daemon *daemon)
 	struct mrasd *self = self_of(daemon);
 
 	issuer_tick(&self->issuer);
-	reload_configuration(self->reload, NULL);
+	reload_configuration(mras_reload_engine(self->reload), self->issuer.unix_s, NULL);
 }
 
 static void periodic(struct daemon *daemon)
@@ -182,7 +173,7 @@ static void periodic(struct daemon *daemon)
 	struct mrasd *self = self_of(daemon);
 
 	issuer_tick(&self->issuer);
-	reload_watched_files(self->reload);
+	mras_reload_periodic(self->reload);
 }
 
 static void status(struct daemon *daemon, char *line, size_t size)
@@ -217,10 +208,7 @@ int main(int argc, char **argv)
 		.signals = "SIGHUP reloads, SIGUSR1 logs the counters, SIGTERM ends.",
 		.config = SYSCONFDIR "/avedge/mrasd.conf",
 		.self = &self,
-		.config_load = config_load,
-		.config_free = config_free,
-		.config_values = config_values,
-		.config_print_keys = config_print_keys,
+		.schema = &mras_config_schema,
 		.prepare = {"clock", prepare, NULL},
 		.bind = {"ports", bind_ports, unbind_ports},
 		.keys = {"keys", read_keys, free_keys},

@@ -8,12 +8,12 @@
 #include "auth/credential/keyring.h"
 #include "auth/mras/mras_counters.h"
 #include "auth/mras/mras_drain.h"
-#include "auth/server/config.h"
 #include "auth/server/connections.h"
-#include "auth/server/files.h"
 #include "auth/server/issuer.h"
-#include "auth/server/reload.h"
-#include "auth/server/settings.h"
+#include "auth/server/mras_config.h"
+#include "auth/server/mras_files.h"
+#include "auth/server/mras_reload.h"
+#include "auth/server/mras_settings.h"
 
 enum { NS_PER_S = 1000000000 };
 
@@ -97,7 +97,7 @@ static void connections(const struct issuer *issuer, struct openmetrics *om)
 				  ends[i].reason, NULL);
 }
 
-static void relays(const struct settings *settings, struct openmetrics *om)
+static void relays(const struct mras_settings *settings, struct openmetrics *om)
 {
 	static const enum service_location locations[] = {LOCATION_INTRANET,
 							  LOCATION_INTERNET};
@@ -123,7 +123,7 @@ static void relays(const struct settings *settings, struct openmetrics *om)
 }
 
 /* The first key that is valid now; 0: there is none. */
-static double signing_key_ends(const struct settings *settings, int64_t now_s)
+static double signing_key_ends(const struct mras_settings *settings, int64_t now_s)
 {
 	const struct key *key = keyring_signer(settings->keyring, now_s);
 
@@ -132,7 +132,7 @@ static double signing_key_ends(const struct settings *settings, int64_t now_s)
 	return key->not_after_s == INT64_MAX ? HUGE_VAL : (double)key->not_after_s;
 }
 
-static double last_key_ends(const struct settings *settings)
+static double last_key_ends(const struct mras_settings *settings)
 {
 	int64_t last_s = INT64_MIN;
 
@@ -148,13 +148,14 @@ static double last_key_ends(const struct settings *settings)
 /* Names shared with the relay: the scraper's labels tell the daemons apart. */
 static void ends_of_files(const struct issuer *issuer, struct openmetrics *om)
 {
-	const struct settings *settings = issuer->settings;
-	const struct file_facts *crl = &settings->files[FILE_CRL];
+	const struct mras_settings *settings = issuer->settings;
+	const struct mras_file_facts *crl = &settings->files[MRAS_FILE_CRL];
 
 	openmetrics_family(om, METRIC_GAUGE,
 			   "avedge_certificate_expiry_timestamp_seconds", "seconds",
 			   "When the certificate for TLS expires, Unix time.");
-	openmetrics_real(om, (double)settings->files[FILE_CERTIFICATE].expires_s, NULL);
+	openmetrics_real(om, (double)settings->files[MRAS_FILE_CERTIFICATE].expires_s,
+			 NULL);
 	openmetrics_family(
 		om, METRIC_GAUGE, "avedge_key_expiry_timestamp_seconds", "seconds",
 		"When keys expire, Unix time: the one that signs now (0: none) and the last of all.");
@@ -164,7 +165,7 @@ static void ends_of_files(const struct issuer *issuer, struct openmetrics *om)
 	openmetrics_family(om, METRIC_GAUGE, "avedge_mras_ca_expiry_timestamp_seconds",
 			   "seconds",
 			   "When the first CA of trusted servers expires, Unix time.");
-	openmetrics_real(om, (double)settings->files[FILE_CA].expires_s, NULL);
+	openmetrics_real(om, (double)settings->files[MRAS_FILE_CA].expires_s, NULL);
 	openmetrics_family(
 		om, METRIC_GAUGE, "avedge_mras_crl_expiry_timestamp_seconds", "seconds",
 		"When the first revocation list expires, Unix time; absent without lists.");
@@ -175,25 +176,25 @@ static void ends_of_files(const struct issuer *issuer, struct openmetrics *om)
 				 NULL);
 }
 
-static void reloads(const struct issuer *issuer, const struct reload *reload,
+static void reloads(const struct issuer *issuer, struct reload *reload,
 		    struct openmetrics *om)
 {
-	const struct reload_last *last = reload_last(reload);
+	struct reload_last last = reload_last(reload);
 
 	openmetrics_family(
 		om, METRIC_GAUGE, "avedge_reload_successful", NULL,
 		"Whether the last reload succeeded: 1, or 0 if it was rejected.");
-	openmetrics_count(om, last->result != RELOAD_REJECTED, NULL);
+	openmetrics_count(om, last.result != RELOAD_REJECTED, NULL);
 	openmetrics_family(om, METRIC_GAUGE, "avedge_reload_timestamp_seconds", "seconds",
 			   "Time of the last reload, Unix time.");
-	openmetrics_real(om, (double)(last->at_s != 0 ? last->at_s : issuer->started_s),
+	openmetrics_real(om, (double)(last.at_s != 0 ? last.at_s : issuer->started_s),
 			 NULL);
 	openmetrics_family(om, METRIC_GAUGE, "avedge_configuration_generation", NULL,
 			   "Incremented by every applied change.");
-	openmetrics_count(om, last->generation, NULL);
+	openmetrics_count(om, last.generation, NULL);
 }
 
-void issuer_metrics(const struct issuer *issuer, const struct reload *reload,
+void issuer_metrics(const struct issuer *issuer, struct reload *reload,
 		    struct openmetrics *om)
 {
 	credentials(&issuer->mras_counters, om);

@@ -11,7 +11,7 @@ struct issuer;
 struct reload;
 
 /* In the loop of main. */
-void issuer_metrics(const struct issuer *issuer, const struct reload *reload,
+void issuer_metrics(const struct issuer *issuer, struct reload *reload,
 		    struct openmetrics *om);
 
 #endif

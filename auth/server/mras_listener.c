@@ -18,7 +18,7 @@
 
 #include "auth/server/connections.h"
 #include "auth/server/issuer.h"
-#include "auth/server/settings.h"
+#include "auth/server/mras_settings.h"
 #include "base/config/explain.h"
 #include "base/log.h"
 #include "base/sockaddr.h"
@@ -36,7 +36,7 @@ struct mras_listeners {
 	struct listener {
 		struct endpoint local;
 		struct evconnlistener *accepting;
-	} list[CONFIG_ADDRESSES_MAX];
+	} list[MRAS_CONFIG_ADDRESSES_MAX];
 };
 
 static int bind_one(const struct endpoint *local)
@@ -59,10 +59,9 @@ static int bind_one(const struct endpoint *local)
 	return fd;
 }
 
-static struct endpoint local_of(const struct config *config, size_t index)
+static struct endpoint local_of(const struct mras_config *config, size_t index)
 {
-	return (struct endpoint){.ip = config->addresses[index].local,
-				 .port = config->port};
+	return (struct endpoint){.ip = config->addresses[index], .port = config->port};
 }
 
 static bool listens_on(const struct mras_listeners *listeners,
@@ -75,7 +74,7 @@ static bool listens_on(const struct mras_listeners *listeners,
 	return false;
 }
 
-static bool is_named(const struct config *config, const struct endpoint *local)
+static bool is_named(const struct mras_config *config, const struct endpoint *local)
 {
 	for (size_t i = 0; i < config->address_count; i++) {
 		struct endpoint named = local_of(config, i);
@@ -86,7 +85,8 @@ static bool is_named(const struct config *config, const struct endpoint *local)
 	return false;
 }
 
-bool mras_listener_bind(const struct config *config, const struct mras_listeners *now,
+bool mras_listener_bind(const struct mras_config *config,
+			const struct mras_listeners *now,
 			struct mras_listener_sockets *sockets, char *error,
 			size_t error_size)
 {
@@ -225,7 +225,7 @@ struct mras_listeners *mras_listeners_new(struct issuer *issuer,
 	return listeners;
 }
 
-static void take_over(struct mras_listeners *listeners, const struct config *config,
+static void take_over(struct mras_listeners *listeners, const struct mras_config *config,
 		      struct mras_listeners *before)
 {
 	size_t stay = 0;
@@ -244,8 +244,8 @@ static void take_over(struct mras_listeners *listeners, const struct config *con
 	mras_listeners_free(before);
 }
 
-void mras_listeners_start(struct mras_listeners *listeners, const struct config *config,
-			  struct mras_listeners *before)
+void mras_listeners_start(struct mras_listeners *listeners,
+			  const struct mras_config *config, struct mras_listeners *before)
 {
 	if (before != NULL)
 		take_over(listeners, config, before);

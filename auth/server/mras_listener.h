@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "auth/server/config.h"
+#include "auth/server/mras_config.h"
 
 struct issuer;
 struct mras_listeners;
@@ -18,7 +18,7 @@ struct mras_listener_sockets {
 	struct mras_listener_socket {
 		struct endpoint local;
 		int fd;
-	} list[CONFIG_ADDRESSES_MAX];
+	} list[MRAS_CONFIG_ADDRESSES_MAX];
 };
 
 /*
@@ -26,7 +26,8 @@ struct mras_listener_sockets {
  * be NULL. False with a sentence in error that names the holder of the port; then nothing
  * stays open.
  */
-bool mras_listener_bind(const struct config *config, const struct mras_listeners *now,
+bool mras_listener_bind(const struct mras_config *config,
+			const struct mras_listeners *now,
 			struct mras_listener_sockets *sockets, char *error,
 			size_t error_size);
 /* Close those not taken over. */
@@ -41,7 +42,8 @@ void mras_listeners_free(struct mras_listeners *listeners); /* NULL is allowed *
  * Begin to accept. Listeners that the configuration still names are taken over from
  * before, which is freed with the others; their connections stay. before may be NULL.
  */
-void mras_listeners_start(struct mras_listeners *listeners, const struct config *config,
+void mras_listeners_start(struct mras_listeners *listeners,
+			  const struct mras_config *config,
 			  struct mras_listeners *before);
 
 #endif

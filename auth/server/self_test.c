@@ -9,7 +9,7 @@
 #include <openssl/crypto.h>
 
 #include "auth/server/issuer.h"
-#include "auth/server/settings.h"
+#include "auth/server/mras_settings.h"
 
 static struct slice text_slice(const char *text)
 {
@@ -17,7 +17,7 @@ static struct slice text_slice(const char *text)
 }
 
 /* Verify the pair as the relay does (relay/core/auth), up to the password. */
-static bool relay_takes(const struct settings *settings,
+static bool relay_takes(const struct mras_settings *settings,
 			const struct credential_pair *pair, int64_t unix_s)
 {
 	struct credential cred;
@@ -56,7 +56,7 @@ static bool issues(const struct issuer *issuer, const struct service *service,
 			error, error_size,
 			"self-test: no key of %s is valid now; see 'avedgectl key list', "
 			"and make one with 'avedgectl key new'",
-			issuer->settings->config->keys);
+			issuer->settings->config->common.keys);
 	else if (fault != SERVICE_OK)
 		snprintf(
 			error, error_size,

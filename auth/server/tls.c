@@ -12,7 +12,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include "auth/server/config.h"
+#include "auth/server/mras_config.h"
 #include "base/tls_error.h"
 #include "base/tls_server.h"
 
@@ -192,7 +192,7 @@ static int on_certificate(X509_STORE_CTX *store, void *arg)
 	return peer != NULL && verify(store, peer);
 }
 
-static bool load_trust(SSL_CTX *ctx, const struct config *config, char *error,
+static bool load_trust(SSL_CTX *ctx, const struct mras_config *config, char *error,
 		       size_t error_size)
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
@@ -223,7 +223,7 @@ static bool load_trust(SSL_CTX *ctx, const struct config *config, char *error,
 	return true;
 }
 
-SSL_CTX *tls_issuer_new(const struct config *config, char *error, size_t error_size)
+SSL_CTX *tls_issuer_new(const struct mras_config *config, char *error, size_t error_size)
 {
 	SSL_CTX *ctx = tls_server_new(config->tls.certificate, config->tls.private_key,
 				      false, error, error_size);

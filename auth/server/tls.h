@@ -19,7 +19,7 @@
 #include "auth/mras/service.h"
 #include "stun/endpoint.h"
 
-struct config;
+struct mras_config;
 
 enum {
 	TLS_NAMES_MAX = 64, /* of one certificate; further ones are ignored */
@@ -37,7 +37,7 @@ struct tls_peer {
 };
 
 /* The server's context. NULL with a sentence in error. */
-SSL_CTX *tls_issuer_new(const struct config *config, char *error, size_t error_size);
+SSL_CTX *tls_issuer_new(const struct mras_config *config, char *error, size_t error_size);
 
 /* For one connection; peer must outlive it, or tls_forget() it. NULL: out of memory. */
 SSL *tls_issuer_accept(SSL_CTX *ctx, struct tls_peer *peer);

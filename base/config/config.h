@@ -22,30 +22,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "stun/ip_prefix.h"
-
-struct config_schema;
-
-/* What the configuration of every daemon begins with. */
-struct config {
-	const struct config_schema *schema;
-	char *path;                  /* where it came from */
-	struct config_place *places; /* of every value in the file */
-	size_t place_count;
-	char *keys;         /* path of the keyring file */
-	char *user, *group; /* to switch to after binding; NULL: stay */
-	struct {
-		char *level;  /* error, warning, notice, info, debug */
-		bool records; /* log a record of each allocation or credential */
-	} log;
-	struct {
-		char *socket; /* UNIX socket path; NULL: no control interface */
-		char *group;  /* may use it besides root; NULL: none */
-	} control;
-	struct {
-		struct endpoint address; /* on loopback; of family IP_NONE: nowhere */
-	} metrics;
-};
+#include "base/config/config_schema.h"
 
 /* --- reading ------------------------------------------------------------------------------- */
 
@@ -72,20 +49,15 @@ bool config_error(const struct config *config, const void *field, char *error,
 /* The same with the sentence that is in error already. */
 bool config_locate(const struct config *config, const void *field, char *error,
 		   size_t error_size);
-/* Is the field written in the file? */
-bool config_given(const struct config *config, const void *field);
+/*
+ * The same for a sentence that begins with the path of a watched file; without such a path it
+ * stays as it is.
+ */
+bool config_locate_file(const struct config *config, char *error, size_t error_size);
 /* The line of a field's value; 0: it is not in the file. */
 unsigned config_line(const struct config *config, const void *field);
 
 /* --- what is in it --------------------------------------------------------------------------- */
-
-/* What became of a changed key. */
-enum reload_effect {
-	RELOAD_EFFECT_RESTART, /* not applied; needs a restart */
-	RELOAD_EFFECT_APPLIED,
-	RELOAD_EFFECT_NEW_ALLOCATIONS, /* existing ones keep the old value until they end */
-	RELOAD_EFFECT_DRAINING,        /* a front goes with its last allocation */
-};
 
 /*
  * What differs between two configurations, one call for each key: its name as in the manual,
@@ -118,92 +90,13 @@ bool config_list(const struct config *config, config_entry_fn *report, void *arg
  */
 void config_print_keys(const struct config_schema *schema, FILE *out);
 
-/* The index-th watched file that a configuration names, and its key; see config_key.watched. */
+/* A file that is read again when it changes; see config_key.watched. */
 struct config_file {
-	const char *key;  /* "tls.certificate"; NULL: there is no such index */
-	const char *path; /* NULL: not configured */
-	const void *field;
+	char key[CONFIG_NAME_SIZE]; /* "tls.certificate" */
+	const char *path;           /* borrowed; NULL: not configured */
+	const void *field;          /* for config_error() */
 };
-struct config_file config_watched(const struct config *config, size_t index,
-				  char key[64]);
-
-/* --- the schema -------------------------------------------------------------------------------- */
-
-struct config_address {
-	struct ip_addr local;
-	struct ip_addr public; /* as others see it, where that can be configured */
-};
-
-enum config_type {
-	CONFIG_TEXT,     /* char *, printable ASCII for the wire */
-	CONFIG_PATH,     /* char * */
-	CONFIG_OPTIONAL, /* char *, "" is NULL */
-	CONFIG_BOOL,
-	CONFIG_NUMBER,       /* unsigned, of the field's size, here and below */
-	CONFIG_SECONDS,      /* a duration, kept in seconds */
-	CONFIG_MILLISECONDS, /* a duration, kept in milliseconds */
-	CONFIG_BYTES,
-	CONFIG_BITRATE, /* bits per second; 0, which min does not hold for, is no limit */
-	CONFIG_RANGE,   /* two uint16_t, first and last, next to each other */
-	CONFIG_LEVEL,   /* char *, of the log */
-	CONFIG_WORD,    /* unsigned, of the field's size: which of words */
-	CONFIG_ADDRESS, /* struct ip_addr, "" is none */
-	CONFIG_LOOPBACK,  /* struct endpoint on a loopback address, "" is none */
-	CONFIG_TEXTS,     /* char **, each as CONFIG_TEXT; from here on, lists */
-	CONFIG_ADDRESSES, /* struct config_address *, the local half */
-	CONFIG_PUBLIC,    /* the public half of the same list */
-	CONFIG_PREFIXES,  /* struct ip_prefix * */
-	CONFIG_TYPE_COUNT
-};
-
-struct config_key {
-	const char *section; /* "": top level */
-	const char *name;
-	enum config_type type;
-	enum reload_effect
-		effect; /* of a change; DRAINING: the schema's effect() decides */
-	uint16_t offset,
-		size; /* of the field, in the struct that the section describes */
-	uint16_t count_offset; /* lists: of their length, a size_t */
-	uint8_t titles;    /* where the section's titles differ: a bit for each; 0: all */
-	bool watched;      /* the path of a file that is read again when that changes */
-	uint64_t min, max; /* numbers, in the unit kept; texts, in bytes */
-	const char *fallback;     /* the default as one would write it; NULL: required */
-	const char *const *words; /* CONFIG_WORD: up to NULL */
-	const char *former;       /* what the key was called before; NULL: always this */
-	const char *doc;          /* one line */
-};
-
-enum config_form {
-	CONFIG_ONCE,   /* its keys lie in the configuration itself */
-	CONFIG_TITLED, /* one block for each of titles, in an array in the configuration */
-	CONFIG_NAMED,  /* any number, each under a title that the writer chooses */
-	CONFIG_MANY,   /* any number, without title */
-};
-
-struct config_section {
-	const char *name;
-	enum config_form form;
-	uint16_t offset, size; /* of the array or of the pointer to it; of one element */
-	uint16_t count_offset; /* NAMED, MANY: of their number, a size_t */
-	const char *const *titles; /* TITLED: up to NULL */
-	/* NAMED: an element begins with a char *, its title in lower case. */
-	uint16_t name_offset;     /* MANY: of the char * that names one in a comparison */
-	const char *there, *gone; /* NAMED: how a comparison calls that */
-};
-
-struct config_schema {
-	size_t size;                   /* of the configuration */
-	const struct config_key *keys; /* those of one section stand together */
-	size_t key_count;
-	const struct config_section *sections;
-	size_t section_count;
-	/* Complete, and check across keys. False with a sentence in error. */
-	bool (*check)(struct config *config, char *error, size_t error_size);
-	/* Of a key with RELOAD_EFFECT_DRAINING; NULL: APPLIED. element: of a TITLED section. */
-	enum reload_effect (*effect)(const struct config_key *key, size_t element,
-				     const struct config *before,
-				     const struct config *after);
-};
+/* The index-th of them, in the order of the schema. False if there are not so many. */
+bool config_watched(const struct config *config, size_t index, struct config_file *file);
 
 #endif

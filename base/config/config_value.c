@@ -1,29 +1,37 @@
 /*
- * config_value.c - one value of the configuration: from text to its field, and back.
- *
- * A reason is always two halves, "what is wrong; what to do".
+ * config_value.c - see config_value.h. A reason is always two halves, "what is wrong; what to
+ * do".
  */
 #include "base/config/config_value.h"
 
+#include <assert.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/config/config_address.h"
 #include "base/log.h"
 #include "base/units.h"
 
-static void *field_of(const struct config_key *key, void *base)
+typedef bool parse_fn(const struct config_key *key, const char *text, void *value,
+		      char *why);
+typedef void format_fn(FILE *out, const struct config_key *key, const void *value);
+
+/* Always false. */
+static bool __attribute__((format(printf, 2, 3)))
+refuse(char *why, const char *format, ...)
 {
-	return (char *)base + key->offset;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why, CONFIG_WHY_MAX, format, args);
+	va_end(args);
+	return false;
 }
 
-static const void *const_field_of(const struct config_key *key, const void *base)
-{
-	return (const char *)base + key->offset;
-}
+/* --- numbers --------------------------------------------------------------------------------- */
 
 /* Fields are unsigned (or never negative) integers of 2, 4 or 8 bytes. */
 static void store(const struct config_key *key, void *field, uint64_t value)
@@ -31,6 +39,8 @@ static void store(const struct config_key *key, void *field, uint64_t value)
 	uint16_t u16 = (uint16_t)value;
 	uint32_t u32 = (uint32_t)value;
 
+	assert(key->size == sizeof(u16) || key->size == sizeof(u32) ||
+	       key->size == sizeof(value));
 	if (key->size == sizeof(u16))
 		memcpy(field, &u16, sizeof(u16));
 	else if (key->size == sizeof(u32))
@@ -39,122 +49,137 @@ static void store(const struct config_key *key, void *field, uint64_t value)
 		memcpy(field, &value, sizeof(value));
 }
 
+static uint64_t fetch(const struct config_key *key, const void *field)
+{
+	uint16_t u16;
+	uint32_t u32;
+	uint64_t u64;
+
+	if (key->size == sizeof(u16)) {
+		memcpy(&u16, field, sizeof(u16));
+		return u16;
+	}
+	if (key->size == sizeof(u32)) {
+		memcpy(&u32, field, sizeof(u32));
+		return u32;
+	}
+	memcpy(&u64, field, sizeof(u64));
+	return u64;
+}
+
 static bool parse_number(const struct config_key *key, const char *text, void *field,
-			 const struct config_reason *why)
+			 char *why)
 {
 	uint64_t value;
 
 	/* A size without a unit is a number; the unit is what to refuse. */
 	if (text[strspn(text, "0123456789")] || !units_bytes(text, &value))
-		return config_refuse(why, "\"%s\" is not a number; write digits alone",
-				     text);
+		return refuse(why, "\"%s\" is not a number; write digits only", text);
 	if (value < key->min || value > key->max)
-		return config_refuse(why,
-				     "%s is out of range; write a number from %" PRIu64
-				     " to %" PRIu64,
-				     text, key->min, key->max);
+		return refuse(why,
+			      "%s is out of range; write a number from %" PRIu64
+			      " to %" PRIu64,
+			      text, key->min, key->max);
 	store(key, field, value);
 	return true;
 }
 
-static const char *duration_text(uint64_t milliseconds, char buf[UNITS_TEXT_MAX])
+static void format_number(FILE *out, const struct config_key *key, const void *field)
 {
-	if (milliseconds % 1000)
-		snprintf(buf, UNITS_TEXT_MAX, "%" PRIu64 "ms", milliseconds);
-	else
-		units_duration_text((int64_t)(milliseconds / 1000), buf);
-	return buf;
+	fprintf(out, "%" PRIu64, fetch(key, field));
 }
 
 static bool parse_duration(const struct config_key *key, const char *text, void *field,
-			   const struct config_reason *why)
+			   char *why)
 {
 	uint64_t scale = key->type == CONFIG_MILLISECONDS ? 1000 : 1;
 	char least[UNITS_TEXT_MAX], most[UNITS_TEXT_MAX];
 	int64_t seconds;
 
 	if (!units_duration(text, &seconds))
-		return config_refuse(
-			why,
-			"\"%s\" is not a duration; write a number and s, m, h, d or w,"
-			" such as 30s",
-			text);
+		return refuse(why,
+			      "\"%s\" is not a duration; write a number and s, m, h, d "
+			      "or w, such as 30s",
+			      text);
 
-	uint64_t value = (uint64_t)seconds;
-	if (value > key->max / scale || value * scale < key->min) {
-		/* The smallest whole second is what one can write. */
-		uint64_t from = (key->min + scale - 1) / scale;
-
-		return config_refuse(why,
-				     "%s is out of range; write a duration from %s to %s",
-				     text, duration_text(from * 1000, least),
-				     duration_text(key->max / scale * 1000, most));
-	}
+	/* The smallest whole second is what one can write. */
+	uint64_t value = (uint64_t)seconds, from = (key->min + scale - 1) / scale;
+	if (value > key->max / scale || value < from)
+		return refuse(why, "%s is out of range; write a duration from %s to %s",
+			      text, units_duration_text((int64_t)from, least),
+			      units_duration_text((int64_t)(key->max / scale), most));
 	store(key, field, value * scale);
 	return true;
 }
 
+static void format_duration(FILE *out, const struct config_key *key, const void *field)
+{
+	uint64_t value = fetch(key, field);
+	char text[UNITS_TEXT_MAX];
+
+	if (key->type == CONFIG_MILLISECONDS)
+		value /= 1000;
+	/* As the manual writes it: 0 mostly means that there is no such limit. */
+	fputs(value == 0 ? "0" : units_duration_text((int64_t)value, text), out);
+}
+
 static bool parse_bytes(const struct config_key *key, const char *text, void *field,
-			const struct config_reason *why)
+			char *why)
 {
 	uint64_t value;
 
 	if (!units_bytes(text, &value))
-		return config_refuse(
-			why,
-			"\"%s\" is not a size; write a number and B, K, M or G, such "
-			"as 256K",
-			text);
+		return refuse(why,
+			      "\"%s\" is not a size; write a number and B, K, M or G, "
+			      "such as 256K",
+			      text);
 	if (value < key->min || value > key->max)
-		return config_refuse(why,
-				     "%s is out of range; write a size from %" PRIu64
-				     "B to %" PRIu64 "B",
-				     text, key->min, key->max);
+		return refuse(why,
+			      "%s is out of range; write a size from %" PRIu64
+			      "B to %" PRIu64 "B",
+			      text, key->min, key->max);
 	store(key, field, value);
 	return true;
 }
 
+static void format_bytes(FILE *out, const struct config_key *key, const void *field)
+{
+	char text[UNITS_TEXT_MAX];
+
+	fputs(units_bytes_text(fetch(key, field), text), out);
+}
+
 static bool parse_bitrate(const struct config_key *key, const char *text, void *field,
-			  const struct config_reason *why)
+			  char *why)
 {
 	char least[UNITS_TEXT_MAX], most[UNITS_TEXT_MAX];
 	uint64_t value;
 
 	if (!units_bitrate(text, &value))
-		return config_refuse(
-			why,
-			"\"%s\" is not a bit rate; write a number and kbit, Mbit or "
-			"Gbit, such as 10Mbit",
-			text);
+		return refuse(why,
+			      "\"%s\" is not a bit rate; write a number and kbit, Mbit "
+			      "or Gbit, such as 10Mbit",
+			      text);
 	if (value != 0 && (value < key->min || value > key->max))
-		return config_refuse(
+		return refuse(
 			why,
-			"%s is out of range; write a rate from %s to %s, or 0 for "
-			"no limit",
+			"%s is out of range; write a rate from %s to %s, or 0 for no "
+			"limit",
 			text, units_bitrate_text(key->min, least),
 			units_bitrate_text(key->max, most));
 	store(key, field, value);
 	return true;
 }
 
-static bool parse_bool(const char *text, void *field, const struct config_reason *why)
+static void format_bitrate(FILE *out, const struct config_key *key, const void *field)
 {
-	static const char *const words[] = {"false", "true", "no", "yes", "off", "on"};
+	char text[UNITS_TEXT_MAX];
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strcasecmp(text, words[i]) == 0) {
-			bool value = i % 2;
-
-			memcpy(field, &value, sizeof(value));
-			return true;
-		}
-	}
-	return config_refuse(why, "\"%s\" is neither yes nor no; write true or false",
-			     text);
+	fputs(units_bitrate_text(fetch(key, field), text), out);
 }
 
 /* Port numbers as text are short; more digits than five are no port. */
-static bool parse_port(const char **text, unsigned *port)
+static bool take_port(const char **text, unsigned *port)
 {
 	size_t digits = strspn(*text, "0123456789");
 
@@ -166,100 +191,64 @@ static bool parse_port(const char **text, unsigned *port)
 }
 
 static bool parse_range(const struct config_key *key, const char *text, void *field,
-			const struct config_reason *why)
+			char *why)
 {
 	const char *p = text;
 	unsigned first, last;
 
-	if (!parse_port(&p, &first) || *p++ != '-' || !parse_port(&p, &last) || *p)
-		return config_refuse(
-			why,
-			"\"%s\" is not a port range; write FIRST-LAST, such as "
-			"50000-59999",
-			text);
+	if (!take_port(&p, &first) || *p++ != '-' || !take_port(&p, &last) || *p)
+		return refuse(why,
+			      "\"%s\" is not a port range; write FIRST-LAST, such as "
+			      "50000-59999",
+			      text);
 	if (first > last)
-		return config_refuse(why, "%s begins after its end; write %u-%u", text,
-				     last, first);
+		return refuse(why, "%s begins after its end; write %u-%u", text, last,
+			      first);
 	if (first < key->min)
-		return config_refuse(why,
-				     "%s reaches below port %" PRIu64
-				     ", where system services live; begin at %" PRIu64
-				     " or above",
-				     text, key->min, key->min);
-
-	uint16_t range[2] = {(uint16_t)first, (uint16_t)last};
-	memcpy(field, range, sizeof(range));
+		return refuse(why,
+			      "%s includes ports below %" PRIu64
+			      ", where system services live; begin at %" PRIu64
+			      " or above",
+			      text, key->min, key->min);
+	memcpy(field, (const uint16_t[2]){(uint16_t)first, (uint16_t)last},
+	       2 * sizeof(uint16_t));
 	return true;
 }
 
-static bool keep_text(const char *text, void *field, const struct config_reason *why)
+static void format_range(FILE *out, const struct config_key *key, const void *field)
 {
-	char *copy = strdup(text);
+	uint16_t range[2];
 
-	if (!copy)
-		return config_refuse(why, "out of memory; free some");
-	memcpy(field, &copy, sizeof(copy));
-	return true;
+	(void)key;
+	memcpy(range, field, sizeof(range));
+	fprintf(out, "%u-%u", range[0], range[1]);
 }
 
-static bool is_for_the_wire(const struct config_key *key)
-{
-	return key->type == CONFIG_TEXT || key->type == CONFIG_TEXTS;
-}
+/* --- words ----------------------------------------------------------------------------------- */
 
-/*
- * What goes on the wire is printable ASCII without what ends or escapes inside a quoted string
- * (RFC 8489 section 14.9); a path may be anything without control characters.
- */
-static bool is_clean(const struct config_key *key, const char *text)
+static bool parse_bool(const struct config_key *key, const char *text, void *field,
+		       char *why)
 {
-	for (const char *p = text; *p; p++) {
-		unsigned char c = (unsigned char)*p;
+	static const char *const words[] = {"false", "true", "no", "yes", "off", "on"};
 
-		if (c < 0x20 || c == 0x7F)
-			return false;
-		if (is_for_the_wire(key) && (c > 0x7F || c == '"' || c == '\\'))
-			return false;
+	(void)key;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcasecmp(text, words[i]) == 0) {
+			*(bool *)field = i % 2;
+			return true;
+		}
 	}
-	return true;
+	return refuse(why, "\"%s\" is neither true nor false; write one of them", text);
 }
 
-static bool parse_text(const struct config_key *key, const char *text, void *field,
-		       const struct config_reason *why)
+static void format_bool(FILE *out, const struct config_key *key, const void *field)
 {
-	size_t len = strlen(text);
-
-	if (len < key->min)
-		return config_refuse(why, "empty; write a value, or remove the key");
-	if (len > key->max)
-		return config_refuse(why, "longer than %" PRIu64 " bytes; shorten it",
-				     key->max);
-	if (!is_clean(key, text))
-		return config_refuse(
-			why, "contains %s; remove it",
-			is_for_the_wire(key)
-				? "a quote, a backslash or what is not printable ASCII"
-				: "a control character");
-	if (len == 0 && key->type == CONFIG_OPTIONAL)
-		return true;
-	return keep_text(text, field, why);
-}
-
-static bool parse_level(const char *text, void *field, const struct config_reason *why)
-{
-	enum log_level level;
-
-	if (!log_level_parse(text, &level))
-		return config_refuse(
-			why,
-			"\"%s\" is not a level; write error, warning, notice, info or "
-			"debug",
-			text);
-	return keep_text(text, field, why);
+	(void)key;
+	fputs(*(const bool *)field ? "true" : "false", out);
 }
 
 static bool parse_word(const struct config_key *key, const char *text, void *field,
-		       const struct config_reason *why)
+		       char *why)
 {
 	char list[128] = "";
 
@@ -267,217 +256,427 @@ static bool parse_word(const struct config_key *key, const char *text, void *fie
 		size_t len = strlen(list);
 
 		if (strcmp(text, key->words[i]) == 0) {
-			store(key, field, i);
+			store(key, field, i + 1);
 			return true;
 		}
 		snprintf(list + len, sizeof(list) - len, "%s%s", i ? " or " : "",
 			 key->words[i]);
 	}
-	return config_refuse(why, "\"%s\" is not one of its words; write %s", text, list);
+	return refuse(why, "\"%s\" is unknown; write %s", text, list);
 }
 
-static bool parse_one_address(const char *text, void *field,
-			      const struct config_reason *why)
+static void format_word(FILE *out, const struct config_key *key, const void *field)
 {
-	struct ip_addr ip = {.family = IP_NONE};
+	uint64_t word = fetch(key, field);
 
-	if (*text != '\0' && !config_address_parse(text, &ip, why))
-		return false;
-	memcpy(field, &ip, sizeof(ip));
+	fputs(word > 0 ? key->words[word - 1] : "", out);
+}
+
+static bool keep_text(const char *text, void *field, char *why)
+{
+	char *copy = strdup(text);
+
+	memcpy(field, &copy, sizeof(copy));
+	return copy ? true : refuse(why, "out of memory; free some");
+}
+
+/*
+ * What goes on the wire is printable ASCII without what ends or escapes inside a quoted string
+ * (RFC 8489 section 14.9); a path may be anything without control characters.
+ */
+static bool is_clean(const char *text, bool for_the_wire)
+{
+	for (const char *p = text; *p; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c < 0x20 || c == 0x7F)
+			return false;
+		if (for_the_wire && (c > 0x7F || c == '"' || c == '\\'))
+			return false;
+	}
 	return true;
 }
 
-static bool parse_loopback(const char *text, void *field, const struct config_reason *why)
+static bool parse_text(const struct config_key *key, const char *text, void *field,
+		       char *why)
+{
+	bool for_the_wire = key->type == CONFIG_TEXT || key->type == CONFIG_TEXTS;
+	size_t len = strlen(text);
+
+	if (len < key->min)
+		return refuse(why, "empty; write a value, or remove the key");
+	if (len > key->max)
+		return refuse(why, "longer than %" PRIu64 " bytes; shorten it", key->max);
+	if (!is_clean(text, for_the_wire))
+		return refuse(why, "contains %s; remove it",
+			      for_the_wire ? "a quote, a backslash or non-printable ASCII"
+					   : "a control character");
+	if (len == 0 && key->type == CONFIG_OPTIONAL) {
+		memset(field, 0, sizeof(char *));
+		return true;
+	}
+	return keep_text(text, field, why);
+}
+
+static bool parse_level(const struct config_key *key, const char *text, void *field,
+			char *why)
+{
+	enum log_level level;
+
+	(void)key;
+	if (!log_level_parse(text, &level))
+		return refuse(why,
+			      "\"%s\" is not a level; write error, warning, notice, info "
+			      "or debug",
+			      text);
+	return keep_text(text, field, why);
+}
+
+static void format_text(FILE *out, const struct config_key *key, const void *field)
+{
+	const char *text = *(char *const *)field;
+
+	(void)key;
+	fputs(text ? text : "", out);
+}
+
+/* --- addresses --------------------------------------------------------------------------------- */
+
+static bool is_mapped(const struct ip_addr *ip)
+{
+	static const uint8_t prefix[12] = {[10] = 0xFF, [11] = 0xFF};
+
+	return ip->family == IP_V6 && memcmp(ip->bytes, prefix, sizeof(prefix)) == 0;
+}
+
+/* The IPv4 address that an IPv4-mapped one says. */
+static const char *mapped_text(const struct ip_addr *ip, char text[ENDPOINT_TEXT_LEN])
+{
+	struct ip_addr v4 = {.family = IP_V4};
+
+	memcpy(v4.bytes, ip->bytes + 12, 4);
+	return ip_addr_format(&v4, text, ENDPOINT_TEXT_LEN);
+}
+
+/* An address that one socket can be bound to and one packet can come from. */
+static bool parse_host(const struct config_key *key, const char *text, void *field,
+		       char *why)
+{
+	static const struct ip_addr zero;
+	struct ip_addr *ip = field;
+	char v4[ENDPOINT_TEXT_LEN];
+
+	(void)key;
+	if (!ip_addr_parse(text, ip))
+		return refuse(why,
+			      "\"%s\" is not an IP address; write one such as 192.0.2.1 "
+			      "or 2001:db8::1",
+			      text);
+	if (memcmp(ip->bytes, zero.bytes, sizeof(zero.bytes)) == 0)
+		return refuse(why, "%s stands for all addresses; list each address",
+			      text);
+	if (is_mapped(ip))
+		return refuse(why, "%s is IPv4 written as IPv6; write %s", text,
+			      mapped_text(ip, v4));
+	if (ip->family == IP_V4 ? ip->bytes[0] >= 224 : ip->bytes[0] == 0xFF)
+		return refuse(
+			why, "%s is not the address of one host; write a unicast address",
+			text);
+	if (ip->family == IP_V6 && ip->bytes[0] == 0xFE && (ip->bytes[1] & 0xC0) == 0x80)
+		return refuse(why,
+			      "%s is link-local and ambiguous without its interface; "
+			      "write a global or unique local address",
+			      text);
+	return true;
+}
+
+static bool parse_address(const struct config_key *key, const char *text, void *field,
+			  char *why)
+{
+	memset(field, 0, sizeof(struct ip_addr));
+	return *text == '\0' || parse_host(key, text, field, why);
+}
+
+static void format_address(FILE *out, const struct config_key *key, const void *field)
+{
+	const struct ip_addr *ip = field;
+	char text[ENDPOINT_TEXT_LEN];
+
+	(void)key;
+	if (ip->family != IP_NONE)
+		fputs(ip_addr_format(ip, text, sizeof(text)), out);
+}
+
+static bool parse_loopback(const struct config_key *key, const char *text, void *field,
+			   char *why)
 {
 	struct endpoint ep = {.ip = {.family = IP_NONE}};
 
+	(void)key;
 	if (*text != '\0' && (!endpoint_parse(text, 0, &ep) || ep.port == 0))
-		return config_refuse(
-			why,
-			"\"%s\" is not an address and port; write one such as "
-			"127.0.0.1:9478",
-			text);
+		return refuse(why,
+			      "\"%s\" is not an address and port; write one such as "
+			      "127.0.0.1:9478",
+			      text);
 	if (*text != '\0' && !ip_addr_is_loopback(&ep.ip))
-		return config_refuse(
-			why,
-			"%s is not a loopback address; write one such as 127.0.0.1, "
-			"because everybody may ask there",
-			text);
+		return refuse(why,
+			      "%s is not a loopback address; write one such as "
+			      "127.0.0.1, because anyone may ask there",
+			      text);
 	memcpy(field, &ep, sizeof(ep));
 	return true;
 }
 
-static void *list_of(const struct config_key *key, const void *base)
+static void format_loopback(FILE *out, const struct config_key *key, const void *field)
 {
-	void *list;
+	const struct endpoint *ep = field;
+	char text[ENDPOINT_TEXT_LEN];
 
-	memcpy(&list, const_field_of(key, base), sizeof(list));
-	return list;
+	(void)key;
+	if (ep->ip.family != IP_NONE)
+		fputs(endpoint_format(ep, text, sizeof(text)), out);
 }
 
-static size_t count_of(const struct config_key *key, const void *base)
+/* ip_prefix_parse() has refused it: say why. */
+static bool explain_prefix(const char *text, char *why)
 {
-	size_t count;
+	size_t len = strcspn(text, "/"),
+	       digits = strspn(text + len + (text[len] == '/'), "0123456789");
+	char address[ENDPOINT_TEXT_LEN] = "";
+	struct ip_prefix prefix = {.len = 0};
 
-	memcpy(&count, (const char *)base + key->count_offset, sizeof(count));
-	return count;
-}
+	if (len < sizeof(address))
+		memcpy(address, text, len);
+	if (!ip_addr_parse(address, &prefix.ip))
+		return refuse(why,
+			      "\"%s\" is not a prefix; write one such as 10.0.0.0/8 or "
+			      "2001:db8::/32",
+			      text);
 
-/* Room for one more at the end of the list; NULL if out of memory. */
-static void *list_grow(const struct config_key *key, void *base, size_t element)
-{
-	size_t count = count_of(key, base) + 1;
-	void *list = reallocarray(list_of(key, base), count, element);
+	unsigned most = prefix.ip.family == IP_V4 ? 32 : 128;
+	unsigned long bits = digits ? strtoul(text + len + 1, NULL, 10) : most + 1;
+	if (bits > most || digits > 3 || text[len + 1 + digits] != '\0')
+		return refuse(why,
+			      "\"%s\" has no valid length; write a number from 0 to %u "
+			      "after the slash",
+			      text, most);
+	for (size_t i = 0; i < sizeof(prefix.ip.bytes); i++) {
+		unsigned long here = bits > 8 * i ? bits - 8 * i : 0;
 
-	if (!list)
-		return NULL;
-	memcpy(field_of(key, base), &list, sizeof(list));
-	memcpy((char *)base + key->count_offset, &count, sizeof(count));
-	return (char *)list + (count - 1) * element;
-}
-
-static bool add_text(const struct config_key *key, const char *text, void *base,
-		     const struct config_reason *why)
-{
-	char *const *known = list_of(key, base);
-	char *copy;
-
-	for (size_t i = 0; i < count_of(key, base); i++) {
-		if (strcmp(known[i], text) == 0)
-			return config_refuse(why, "\"%s\" is named twice; remove one",
-					     text);
+		if (here < 8)
+			prefix.ip.bytes[i] &= (uint8_t)(0xFF00 >> here);
 	}
-	if (!parse_text(key, text, &copy, why))
-		return false;
+	return refuse(why, "%s has host bits set; write %s/%lu", text,
+		      ip_addr_format(&prefix.ip, address, sizeof(address)), bits);
+}
 
-	char **added = list_grow(key, base, sizeof(*added));
-	if (!added) {
-		free(copy);
-		return config_refuse(why, "out of memory; free some");
-	}
-	*added = copy;
+static bool parse_prefix(const struct config_key *key, const char *text, void *field,
+			 char *why)
+{
+	struct ip_prefix *prefix = field;
+	char v4[ENDPOINT_TEXT_LEN];
+
+	(void)key;
+	if (!ip_prefix_parse(text, prefix))
+		return explain_prefix(text, why);
+	if (is_mapped(&prefix->ip) && prefix->len >= 96)
+		return refuse(why, "%s is IPv4 written as IPv6; write %s/%u", text,
+			      mapped_text(&prefix->ip, v4), prefix->len - 96u);
 	return true;
 }
 
-static bool add_address(const struct config_key *key, const char *text, void *base,
-			const struct config_reason *why)
+static void format_prefix(FILE *out, const struct config_key *key, const void *field)
 {
+	const struct ip_prefix *prefix = field;
+
+	format_address(out, key, &prefix->ip);
+	fprintf(out, "/%u", prefix->len);
+}
+
+/* --- all kinds --------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	parse_fn *parse; /* a single value, or one element of a list */
+	format_fn *format;
+	size_t element; /* of a list */
+	bool is_text;   /* a char *, ours to free */
+} types[CONFIG_TYPE_COUNT] = {
+	[CONFIG_TEXT] = {"text", parse_text, format_text, .is_text = true},
+	[CONFIG_PATH] = {"path", parse_text, format_text, .is_text = true},
+	[CONFIG_OPTIONAL] = {"text", parse_text, format_text, .is_text = true},
+	[CONFIG_BOOL] = {"true or false", parse_bool, format_bool},
+	[CONFIG_NUMBER] = {"number", parse_number, format_number},
+	[CONFIG_SECONDS] = {"duration", parse_duration, format_duration},
+	[CONFIG_MILLISECONDS] = {"duration", parse_duration, format_duration},
+	[CONFIG_BYTES] = {"size", parse_bytes, format_bytes},
+	[CONFIG_BITRATE] = {"bit rate", parse_bitrate, format_bitrate},
+	[CONFIG_RANGE] = {"port range", parse_range, format_range},
+	[CONFIG_LEVEL] = {"level", parse_level, format_text, .is_text = true},
+	[CONFIG_WORD] = {"word", parse_word, format_word},
+	[CONFIG_ADDRESS] = {"address", parse_address, format_address},
+	[CONFIG_LOOPBACK] = {"loopback address and port", parse_loopback,
+			     format_loopback},
+	[CONFIG_TEXTS] = {"texts", parse_text, format_text, sizeof(char *), true},
+	[CONFIG_ADDRESSES] = {"addresses", parse_host, format_address,
+			      sizeof(struct ip_addr)},
+	[CONFIG_PREFIXES] = {"prefixes", parse_prefix, format_prefix,
+			     sizeof(struct ip_prefix)},
+};
+
+/* Room for one value of any kind. */
+union value {
+	char *text;
+	bool yes;
+	uint64_t number;
+	uint16_t range[2];
 	struct ip_addr ip;
-
-	if (!config_address_parse(text, &ip, why))
-		return false;
-
-	const struct config_address *known = list_of(key, base);
-	for (size_t i = 0; i < count_of(key, base); i++) {
-		if (ip_addr_equal(&known[i].local, &ip))
-			return config_refuse(why, "%s is named twice; remove one", text);
-	}
-
-	struct config_address *added = list_grow(key, base, sizeof(*added));
-	if (!added)
-		return config_refuse(why, "out of memory; free some");
-	*added = (struct config_address){.local = ip, .public = {.family = IP_NONE}};
-	return true;
-}
-
-/* The public form of the first address that has none yet: they pair by position. */
-static bool add_public(const struct config_key *key, const char *text, void *base,
-		       const struct config_reason *why)
-{
-	struct config_address *addresses = list_of(key, base);
-	size_t count = count_of(key, base), i = 0;
-	struct ip_addr ip;
-
-	if (!config_address_parse(text, &ip, why))
-		return false;
-	for (; i < count && addresses[i].public.family != IP_NONE; i++) {
-		if (ip_addr_equal(&addresses[i].public, &ip))
-			return config_refuse(
-				why,
-				"%s is named twice; give each address a public one of "
-				"its own",
-				text);
-	}
-	if (i == count)
-		return config_refuse(
-			why,
-			"%s has no partner, there are only %zu \"addresses\"; write one "
-			"public address for each of them",
-			text, count);
-	if (addresses[i].local.family != ip.family) {
-		char local[ENDPOINT_TEXT_LEN];
-
-		return config_refuse(
-			why,
-			"%s is paired with %s, which is of the other family; write both "
-			"lists in the same order",
-			text, ip_addr_format(&addresses[i].local, local, sizeof(local)));
-	}
-	addresses[i].public = ip;
-	return true;
-}
-
-static bool add_prefix(const struct config_key *key, const char *text, void *base,
-		       const struct config_reason *why)
-{
 	struct ip_prefix prefix;
+	struct endpoint endpoint;
+};
 
-	if (!config_prefix_parse(text, &prefix, why))
-		return false;
+const char *config_type_name(enum config_type type)
+{
+	return types[type].name;
+}
 
-	const struct ip_prefix *known = list_of(key, base);
-	for (size_t i = 0; i < count_of(key, base); i++) {
-		if (known[i].len == prefix.len && ip_addr_equal(&known[i].ip, &prefix.ip))
-			return config_refuse(why, "%s is named twice; remove one", text);
+size_t config_element_size(enum config_type type)
+{
+	return types[type].element;
+}
+
+size_t config_list_count(const struct config_key *key, const void *base)
+{
+	return *(const size_t *)((const char *)base + key->count_offset);
+}
+
+static void free_text(enum config_type type, void *value)
+{
+	if (types[type].is_text)
+		free(*(char **)value);
+}
+
+/* As text, malloc'ed; NULL if out of memory. */
+static char *format(const struct config_key *key, const void *first, size_t count)
+{
+	size_t size, element = types[key->type].element;
+	char *text = NULL;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	for (size_t i = 0; i < count; i++) {
+		fputs(i > 0 ? ", " : "", out);
+		types[key->type].format(out, key, (const char *)first + i * element);
+	}
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+static bool is_listed(const struct config_key *key, const char *list, size_t count,
+		      const void *value)
+{
+	char *wanted = format(key, value, 1);
+	bool found = false;
+
+	for (size_t i = 0; wanted && !found && i < count; i++) {
+		char *known = format(key, list + i * types[key->type].element, 1);
+
+		found = known && strcmp(known, wanted) == 0;
+		free(known);
+	}
+	free(wanted);
+	return found;
+}
+
+/* value is taken over. */
+static bool append(const struct config_key *key, const char *text, void *base,
+		   union value *value, char *why)
+{
+	size_t element = types[key->type].element;
+	size_t *count = (size_t *)((char *)base + key->count_offset);
+	char **list = (char **)((char *)base + key->offset);
+
+	assert(element > 0 && (*list || *count == 0));
+	if (is_listed(key, *list, *count, value)) {
+		free_text(key->type, value);
+		return refuse(why, "\"%s\" is listed twice; remove one", text);
 	}
 
-	struct ip_prefix *added = list_grow(key, base, sizeof(*added));
-	if (!added)
-		return config_refuse(why, "out of memory; free some");
-	*added = prefix;
+	char *larger = reallocarray(*list, *count + 1, element);
+	if (!larger) {
+		free_text(key->type, value);
+		return refuse(why, "out of memory; free some");
+	}
+	memcpy(larger + (*count)++ * element, value, element);
+	*list = larger;
 	return true;
 }
 
 bool config_value_parse(const struct config_key *key, const char *text, void *base,
-			char *why, size_t why_size)
+			char why[CONFIG_WHY_MAX])
 {
-	const struct config_reason reason = {.text = why, .size = why_size};
-	void *field = field_of(key, base);
+	union value value = {.endpoint = {.port = 0}};
 
-	switch (key->type) {
-	case CONFIG_TEXT:
-	case CONFIG_PATH:
-	case CONFIG_OPTIONAL:
-		return parse_text(key, text, field, &reason);
-	case CONFIG_BOOL:
-		return parse_bool(text, field, &reason);
-	case CONFIG_NUMBER:
-		return parse_number(key, text, field, &reason);
-	case CONFIG_SECONDS:
-	case CONFIG_MILLISECONDS:
-		return parse_duration(key, text, field, &reason);
-	case CONFIG_BYTES:
-		return parse_bytes(key, text, field, &reason);
-	case CONFIG_BITRATE:
-		return parse_bitrate(key, text, field, &reason);
-	case CONFIG_RANGE:
-		return parse_range(key, text, field, &reason);
-	case CONFIG_LEVEL:
-		return parse_level(text, field, &reason);
-	case CONFIG_WORD:
-		return parse_word(key, text, field, &reason);
-	case CONFIG_ADDRESS:
-		return parse_one_address(text, field, &reason);
-	case CONFIG_LOOPBACK:
-		return parse_loopback(text, field, &reason);
-	case CONFIG_TEXTS:
-		return add_text(key, text, base, &reason);
-	case CONFIG_ADDRESSES:
-		return add_address(key, text, base, &reason);
-	case CONFIG_PUBLIC:
-		return add_public(key, text, base, &reason);
-	case CONFIG_PREFIXES:
-		return add_prefix(key, text, base, &reason);
+	assert(key->type < CONFIG_TYPE_COUNT);
+	if (!types[key->type].parse(key, text, &value, why))
+		return false;
+	if (types[key->type].element > 0)
+		return append(key, text, base, &value, why);
+	config_value_free(key, base);
+	memcpy((char *)base + key->offset, &value, key->size);
+	return true;
+}
+
+char *config_value_format(const struct config_key *key, const void *base)
+{
+	const char *field = (const char *)base + key->offset;
+
+	if (types[key->type].element == 0)
+		return format(key, field, 1);
+
+	char *list = format(key, *(char *const *)field, config_list_count(key, base));
+	char *braced = NULL;
+	if (list && asprintf(&braced, "{%s}", list) < 0)
+		braced = NULL;
+	free(list);
+	return braced;
+}
+
+void config_value_free(const struct config_key *key, void *base)
+{
+	char **field = (char **)((char *)base + key->offset);
+	size_t element = types[key->type].element;
+
+	if (element == 0) {
+		free_text(key->type, field);
+		memset(field, 0, key->size);
+		return;
 	}
-	return false;
+	for (size_t i = 0; i < config_list_count(key, base); i++)
+		free_text(key->type, *field + i * element);
+	free(*field);
+	*field = NULL;
+	*(size_t *)((char *)base + key->count_offset) = 0;
+}
+
+bool config_set_defaults(const struct config *config,
+			 const struct config_section *section, size_t element)
+{
+	const struct config_schema *schema = config->schema;
+	void *base = config_element(config, section, element);
+	char why[CONFIG_WHY_MAX];
+
+	for (size_t i = 0; i < schema->key_count; i++) {
+		const struct config_key *key = &schema->keys[i];
+
+		/* A default that its own key refuses is our mistake; a test walks them all. */
+		if (config_has_key(section, key, element) && key->fallback &&
+		    config_element_size(key->type) == 0 &&
+		    !config_value_parse(key, key->fallback, base, why))
+			return false;
+	}
+	return true;
 }

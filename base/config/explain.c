@@ -317,19 +317,3 @@ void explain_bind_failure(const struct endpoint *local, bool tcp, const char *ke
 		return;
 	}
 }
-
-void explain_key(const char *path, unsigned line, const char *key, char *error,
-		 size_t error_size)
-{
-	char sentence[400];
-
-	snprintf(sentence, sizeof(sentence), "%s", error);
-	/* Whoever goes on after us writes no full stop in the middle. */
-	size_t len = strlen(sentence);
-	if (len > 0 && sentence[len - 1] == '.')
-		sentence[len - 1] = '\0';
-	if (line != 0)
-		snprintf(error, error_size, "%s:%u: %s: %s", path, line, key, sentence);
-	else
-		snprintf(error, error_size, "%s: %s: %s", path, key, sentence);
-}

@@ -23,11 +23,4 @@ bool explain_port_holder(const struct endpoint *local, bool tcp, char *buf, size
 void explain_bind_failure(const struct endpoint *local, bool tcp, const char *key,
 			  int error, char *buf, size_t size);
 
-/*
- * Put "FILE:LINE: key: " before the sentence in error, which says what is wrong with the thing
- * that the value of key names; its full stop goes. line 0, a default, is left out.
- */
-void explain_key(const char *path, unsigned line, const char *key, char *error,
-		 size_t error_size);
-
 #endif

@@ -31,11 +31,11 @@ struct reload_ops {
 };
 
 /*
- * Look at the files now; the owner reads them after that, for the first time, so that none
- * changes unseen. NULL if out of memory; then config is still the caller's.
+ * The owner builds for the first time from config and the files. NULL with a sentence in error;
+ * then config is still the caller's.
  */
 struct reload *reload_new(const struct reload_ops *ops, void *owner,
-			  struct config *config);
+			  struct config *config, char *error, size_t error_size);
 void reload_free(struct reload *reload); /* NULL is allowed */
 
 /* In force; borrowed until the next reload. */

@@ -5,9 +5,8 @@
 #ifndef BASE_CONTROL_CONTROL_COMMON_H
 #define BASE_CONTROL_CONTROL_COMMON_H
 
-#include "base/config/config_value.h"
+#include "base/config/reload.h"
 #include "base/control/control_api.h"
-#include "base/reload_report.h"
 
 /* GET /v1/log-levels and PUT /v1/log-levels/{}; they need no argument. */
 control_handler control_get_log_levels;

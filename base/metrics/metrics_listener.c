@@ -259,7 +259,7 @@ static bool open_socket(struct metrics_listener *listener, const struct endpoint
 	setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(listener->fd, (const struct sockaddr *)&address, len) < 0 ||
 	    listen(listener->fd, BACKLOG) < 0) {
-		explain_bind_failure(where, true, "metrics.listen", errno, error,
+		explain_bind_failure(where, true, "metrics.address", errno, error,
 				     error_size);
 		return false;
 	}

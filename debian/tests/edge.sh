@@ -116,7 +116,7 @@ control_block()
 # metrics_block ADDRESS:PORT
 metrics_block()
 {
-	printf 'metrics {\n\tlisten = "%s"\n}\n' "$1"
+	printf 'metrics {\n\taddress = "%s"\n}\n' "$1"
 }
 
 # fetch_credential DIR PORT: as a trusted server does; sets username and password

@@ -11,7 +11,7 @@
 #include "relay/core/quota.h"
 #include "relay/core/turn.h"
 #include "relay/delivery.h"
-#include "relay/reload/settings.h"
+#include "relay/reload/relay_settings.h"
 
 enum { BUCKETS = 1 << 14 };
 
@@ -82,7 +82,7 @@ struct delivery *clients_delivery(struct clients *clients)
 
 bool clients_admit(struct clients *clients, const struct ip_addr *client)
 {
-	const struct settings *settings = clients->delivery->settings;
+	const struct relay_settings *settings = clients->delivery->settings;
 
 	if (clients->admitted >= settings->stream.connections ||
 	    clients->unauthenticated >= settings->stream.unauthenticated ||

@@ -68,23 +68,20 @@ void fronts_close(struct front_sockets *sets, size_t workers)
 	none(sets, workers);
 }
 
-/* Put the line of its address before the sentence. */
-static void blame(const struct config *config, const struct front *front, char *error,
-		  size_t error_size)
+/* Put the place of its address before the sentence. Always false. */
+static bool locate(const struct relay_config *config, const struct front *front,
+		   char *error, size_t error_size)
 {
-	const struct config_side *side = &config->sides[front->side];
-	unsigned line = 0;
-	char key[32];
+	const struct relay_config_side *side = &config->sides[front->side];
+	size_t i = 0;
 
-	for (size_t i = 0; i < side->address_count; i++) {
-		if (ip_addr_equal(&side->addresses[i].local, &front->local.ip))
-			line = side->addresses[i].line;
-	}
-	snprintf(key, sizeof(key), "side.%s.addresses", side_name(front->side));
-	config_blame(config, line, key, error, error_size);
+	while (i + 1 < side->address_count &&
+	       !ip_addr_equal(&side->addresses[i], &front->local.ip))
+		i++;
+	return config_locate(&config->common, &side->addresses[i], error, error_size);
 }
 
-bool fronts_try_outside(const struct config *config,
+bool fronts_try_outside(const struct relay_config *config,
 			const struct relay_address table[PORT_POOL_ADDRESSES_MAX],
 			const bool wanted[PORT_POOL_ADDRESSES_MAX], char *error,
 			size_t error_size)
@@ -107,13 +104,12 @@ bool fronts_try_outside(const struct config *config,
 			"or assign the address to an interface first",
 			ip_addr_format(&table[i].local, text, sizeof(text)),
 			strerror(failed));
-		blame(config, &any_port, error, error_size);
-		return false;
+		return locate(config, &any_port, error, error_size);
 	}
 	return true;
 }
 
-bool fronts_bind(const struct config *config, const struct front table[FRONTS_MAX],
+bool fronts_bind(const struct relay_config *config, const struct front table[FRONTS_MAX],
 		 const bool wanted[FRONTS_MAX], struct front_sockets *sets,
 		 size_t workers, char *error, size_t error_size)
 {
@@ -130,9 +126,8 @@ bool fronts_bind(const struct config *config, const struct front table[FRONTS_MA
 				explain_bind_failure(&table[i].local, stream,
 						     stream ? "tcp_port" : "udp_port",
 						     -fd, error, error_size);
-				blame(config, &table[i], error, error_size);
 				fronts_close(sets, workers);
-				return false;
+				return locate(config, &table[i], error, error_size);
 			}
 			*(stream ? &sets[w].tcp[i] : &sets[w].udp[i]) = fd;
 		}

@@ -11,7 +11,7 @@
 #include "relay/core/front.h"
 #include "relay/core/peer_policy.h"
 #include "relay/core/port_pool.h"
-#include "relay/reload/config.h"
+#include "relay/reload/relay_config.h"
 
 /* The sockets of one worker, by front index; -1 where there is none. */
 struct front_sockets {
@@ -21,20 +21,20 @@ struct front_sockets {
 
 /*
  * Bind the wanted ones of a table of FRONTS_MAX for all workers (sets: one per worker). A TLS
- * front has no socket of its own. False with "FILE:LINE: ..." in error, which names the program
+ * front has no socket of its own. False with "FILE:LINE:COLUMN: ..." in error, which names the program
  * that holds a port; then nothing stays open.
  *
  * config  has the address of each wanted front
  */
-bool fronts_bind(const struct config *config, const struct front table[FRONTS_MAX],
+bool fronts_bind(const struct relay_config *config, const struct front table[FRONTS_MAX],
 		 const bool wanted[FRONTS_MAX], struct front_sockets *sets,
 		 size_t workers, char *error, size_t error_size);
 
 /*
  * Relayed addresses will be on all outside addresses, even where no front is: can a socket be
- * bound on the wanted ones at all? False with "FILE:LINE: ..." in error.
+ * bound on the wanted ones at all? False with "FILE:LINE:COLUMN: ..." in error.
  */
-bool fronts_try_outside(const struct config *config,
+bool fronts_try_outside(const struct relay_config *config,
 			const struct relay_address table[PORT_POOL_ADDRESSES_MAX],
 			const bool wanted[PORT_POOL_ADDRESSES_MAX], char *error,
 			size_t error_size);

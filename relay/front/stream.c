@@ -20,7 +20,7 @@
 #include "relay/front/stream_times.h"
 #include "relay/front/trace.h"
 #include "relay/loop.h"
-#include "relay/reload/settings.h"
+#include "relay/reload/relay_settings.h"
 #include "stun/chandata.h"
 #include "stun/framing.h"
 #include "stun/ms_registry.h"
@@ -456,7 +456,7 @@ static bool start_tls(struct stream *stream)
 /* What the first bytes have shown. False if it is not served. */
 static bool start(struct stream *stream, enum stream_kind kind)
 {
-	const struct settings *settings = stream->delivery->settings;
+	const struct relay_settings *settings = stream->delivery->settings;
 
 	stream->times.last_frame_ms = now_ms(stream);
 	switch (kind) {

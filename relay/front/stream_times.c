@@ -6,7 +6,7 @@
 #include <assert.h>
 
 #include "relay/loop.h"
-#include "relay/reload/settings.h"
+#include "relay/reload/relay_settings.h"
 
 enum { DRAIN_MS = 5000 }; /* for the last replies to a client that has closed */
 
@@ -30,7 +30,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 uint64_t stream_times_deadline(const struct stream_times *times,
 			       const struct stream_waits *waits,
-			       const struct settings *settings)
+			       const struct relay_settings *settings)
 {
 	uint64_t earliest = UINT64_MAX;
 

@@ -15,7 +15,7 @@
 #include <event2/event_struct.h>
 
 struct loop;
-struct settings;
+struct relay_settings;
 
 enum stream_state {
 	STREAM_GREETING,
@@ -49,7 +49,7 @@ void stream_times_end(struct stream_times *times);
 /* The earliest deadline that holds; UINT64_MAX if none does. */
 uint64_t stream_times_deadline(const struct stream_times *times,
 			       const struct stream_waits *waits,
-			       const struct settings *settings);
+			       const struct relay_settings *settings);
 
 /* Arm the timer if it would fire too late; firing too early is harmless and rare. */
 void stream_times_arm(struct stream_times *times, const struct loop *loop,

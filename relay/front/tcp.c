@@ -24,7 +24,7 @@
 #include "relay/front/clients.h"
 #include "relay/front/stream.h"
 #include "relay/loop.h"
-#include "relay/reload/settings.h"
+#include "relay/reload/relay_settings.h"
 
 enum {
 	BACKLOG = 4096,
@@ -78,7 +78,7 @@ static void admit(struct tcp_front *front, int fd, const struct endpoint *client
 	enum side side = delivery->turn->shared->fronts[front->index].side;
 
 	assert(front->fd >= 0);
-	if (!settings_client_allowed(delivery->settings, side, &client->ip)) {
+	if (!relay_settings_client_allowed(delivery->settings, side, &client->ip)) {
 		counter_add(&counters->drops[DROP_CLIENT_ACL], 1);
 		close(fd);
 	} else if (!clients_admit(fronts->clients, &client->ip)) {

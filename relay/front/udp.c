@@ -20,7 +20,7 @@
 #include "relay/dialect/dispatch.h"
 #include "relay/front/trace.h"
 #include "relay/loop.h"
-#include "relay/reload/settings.h"
+#include "relay/reload/relay_settings.h"
 
 enum { SOCKET_BUFFER = 4 << 20 }; /* one socket for what all clients send and get */
 
@@ -87,9 +87,9 @@ static void received(struct udp_front *front, unsigned i)
 		counter_add(&counters->drops[DROP_TRUNCATED], 1);
 		return;
 	}
-	if (!settings_client_allowed(delivery->settings,
-				     delivery->turn->shared->fronts[front->index].side,
-				     &tuple.client.ip)) {
+	if (!relay_settings_client_allowed(
+		    delivery->settings, delivery->turn->shared->fronts[front->index].side,
+		    &tuple.client.ip)) {
 		counter_add(&counters->drops[DROP_CLIENT_ACL], 1);
 		return;
 	}

@@ -11,8 +11,8 @@
 #include "relay/core/limiter.h"
 #include "relay/relay.h"
 #include "relay/relay_allocations.h"
-#include "relay/reload/config.h"
-#include "relay/reload/settings.h"
+#include "relay/reload/relay_config.h"
+#include "relay/reload/relay_settings.h"
 
 enum { BUSIEST = 10 };
 
@@ -216,11 +216,11 @@ static void add_bandwidth(json_t *list, const struct bandwidth *bandwidth,
 	    usage->allocation_bps, bandwidth_peak(bandwidth, BANDWIDTH_EACH_ALLOCATION));
 }
 
-static json_t *rows(const struct relay *relay, const struct settings *settings,
+static json_t *rows(const struct relay *relay, const struct relay_settings *settings,
 		    const struct usage *usage)
 {
 	const struct turn_limits *turn = &settings->turn.limits;
-	const struct config *started = relay->config;
+	const struct relay_config *started = relay->config;
 	json_t *list = json_array();
 
 	add_allocations(list, &relay->shared, turn, usage);
@@ -238,7 +238,7 @@ static json_t *rows(const struct relay *relay, const struct settings *settings,
 
 json_t *control_limits(struct relay *relay)
 {
-	struct settings *settings = relay_settings(relay);
+	struct relay_settings *settings = relay_settings(relay);
 	struct usage usage = {0};
 	json_t *document = NULL;
 
@@ -248,6 +248,6 @@ json_t *control_limits(struct relay *relay)
 				     "prefixes", usage.prefixes, "exceeding", "average",
 				     control_count(usage.over_average), "peak",
 				     control_count(usage.over_peak));
-	settings_unref(settings);
+	relay_settings_unref(settings);
 	return document;
 }

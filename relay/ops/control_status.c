@@ -12,10 +12,10 @@
 #include "base/version.h"
 #include "relay/ops/port_table.h"
 #include "relay/relay.h"
-#include "relay/reload/config.h"
 #include "relay/reload/network.h"
-#include "relay/reload/reload.h"
-#include "relay/reload/settings.h"
+#include "relay/reload/relay_config.h"
+#include "relay/reload/relay_reload.h"
+#include "relay/reload/relay_settings.h"
 
 static uint64_t now_ms(void)
 {
@@ -59,10 +59,11 @@ static json_t *pool_figures(const struct relay *relay)
 }
 
 /* Members are named as the keys of the configuration. */
-static json_t *limits_in_force(const struct relay *relay, const struct settings *settings)
+static json_t *limits_in_force(const struct relay *relay,
+			       const struct relay_settings *settings)
 {
 	const struct turn_limits *turn = &settings->turn.limits;
-	const struct config *started = relay->config;
+	const struct relay_config *started = relay->config;
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			 "lifetime_default", control_count(turn->lifetime_default_s),
@@ -149,7 +150,7 @@ json_t *control_drain(const struct drain_state *state)
 
 json_t *control_status(struct relay *relay)
 {
-	struct settings *settings = relay_settings(relay);
+	struct relay_settings *settings = relay_settings(relay);
 	struct drain_state drain = drain_state(relay->drain);
 	struct reload_last last = reload_last(relay->reload);
 	int64_t tls = __atomic_load_n(&relay->tls_not_after_s, __ATOMIC_RELAXED);
@@ -172,7 +173,7 @@ json_t *control_status(struct relay *relay)
 				 (int)last.generation, "reload",
 				 control_reload_last(&last));
 
-	settings_unref(settings);
+	relay_settings_unref(settings);
 	if (status && (!more || json_object_update(status, more) < 0)) {
 		json_decref(status);
 		status = NULL;

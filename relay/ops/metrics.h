@@ -4,7 +4,7 @@
  * Label values come from closed sets (names in the code, addresses of the configuration), never
  * from clients: the answer has the same size after any number of users.
  *
- * Threads  those of the metrics listener; workers are asked on their own.
+ * Threads  those of the listener; workers are asked by message.
  */
 #ifndef RELAY_OPS_METRICS_H
 #define RELAY_OPS_METRICS_H
@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/config/reload.h"
 #include "base/metrics/openmetrics.h"
-#include "base/reload_report.h"
 #include "relay/core/counters.h"
 #include "relay/core/ids.h"
 #include "relay/core/port_pool.h"
@@ -31,7 +31,7 @@ struct metrics_pool {
 	struct port_pool_figures figures;
 };
 
-/* All figures, copied from where they are. */
+/* All that is told, copied from where it is. */
 struct metrics_facts {
 	int64_t now_s; /* Unix seconds */
 	int64_t started_s;
@@ -47,9 +47,9 @@ struct metrics_facts {
 	struct drain_state drain;
 };
 
-/* Gather; asks the workers. load: of that relay. */
+/* Gather; asks the workers. busy: of that relay. */
 void metrics_gather(struct metrics_facts *facts, struct relay *relay,
-		    struct worker_load *load);
+		    struct worker_load *busy);
 
 void metrics_write(const struct metrics_facts *facts, struct openmetrics *om);
 

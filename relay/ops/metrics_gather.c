@@ -1,16 +1,15 @@
 /*
- * metrics_gather.c - collects the figures. No packet waits for it: counters are read where they
- * are, workers are asked between two packets, and long walks are cut into short ones.
+ * metrics_gather.c - the figures from where they are. Nothing of it is on a packet's way: counters
+ * are read, workers are asked between two packets, and long walks are cut into short ones.
  */
-#include <assert.h>
 #include <string.h>
 #include <time.h>
 
 #include "relay/ops/metrics.h"
 #include "relay/relay.h"
 #include "relay/reload/network.h"
-#include "relay/reload/reload.h"
-#include "relay/reload/settings.h"
+#include "relay/reload/relay_reload.h"
+#include "relay/reload/relay_settings.h"
 
 static uint64_t monotonic_ms(void)
 {
@@ -21,8 +20,8 @@ static uint64_t monotonic_ms(void)
 }
 
 /* One address behind several public ones has the same ports in each. */
-static bool is_listed(const struct metrics_facts *facts, const struct ip_addr *address,
-		      enum transport protocol)
+static bool is_told(const struct metrics_facts *facts, const struct ip_addr *address,
+		    enum transport protocol)
 {
 	for (size_t i = 0; i < facts->pool_count; i++) {
 		if (facts->pools[i].protocol == protocol &&
@@ -41,9 +40,7 @@ static void gather_pools(struct metrics_facts *facts, const struct relay *relay,
 	for (size_t i = 0; i < row_count; i++) {
 		const struct ip_addr *address = &rows[i].address.local;
 
-		assert(facts->pool_count <
-		       sizeof(facts->pools) / sizeof(facts->pools[0]));
-		if (!is_listed(facts, address, protocol))
+		if (!is_told(facts, address, protocol))
 			facts->pools[facts->pool_count++] = (struct metrics_pool){
 				.address = *address,
 				.protocol = protocol,
@@ -54,17 +51,17 @@ static void gather_pools(struct metrics_facts *facts, const struct relay *relay,
 
 static void gather_keys(struct metrics_facts *facts, struct relay *relay)
 {
-	struct settings *settings = relay_settings(relay);
+	struct relay_settings *settings = relay_settings(relay);
 
 	if (settings == NULL)
 		return;
-	settings_keys_end(settings, facts->now_s, &facts->signing_key_ends_s,
-			  &facts->last_key_ends_s);
-	settings_unref(settings);
+	relay_settings_keys_end(settings, facts->now_s, &facts->signing_key_ends_s,
+				&facts->last_key_ends_s);
+	relay_settings_unref(settings);
 }
 
 void metrics_gather(struct metrics_facts *facts, struct relay *relay,
-		    struct worker_load *load)
+		    struct worker_load *busy)
 {
 	uint64_t now_ms = monotonic_ms();
 
@@ -76,7 +73,7 @@ void metrics_gather(struct metrics_facts *facts, struct relay *relay,
 	gather_pools(facts, relay, relay->shared.ports, TRANSPORT_UDP, now_ms);
 	gather_pools(facts, relay, relay->shared.tcp_ports, TRANSPORT_TCP, now_ms);
 	facts->worker_count = relay->worker_count;
-	memcpy(facts->workers, worker_load_sample(load, now_ms),
+	memcpy(facts->workers, worker_load_sample(busy, now_ms),
 	       relay->worker_count * sizeof(facts->workers[0]));
 	facts->certificate_ends_s =
 		__atomic_load_n(&relay->tls_not_after_s, __ATOMIC_RELAXED);

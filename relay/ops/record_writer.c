@@ -20,7 +20,7 @@ struct record_writer {
 	pthread_t thread;
 };
 
-/* Write all that are there. */
+/* All that is there. */
 static void write_all(struct record_writer *writer)
 {
 	static struct log_limit limit;
@@ -31,7 +31,8 @@ static void write_all(struct record_writer *writer)
 		if (lost > 0)
 			log_limited(&limit, LOG_LEVEL_WARNING,
 				    "%" PRIu64
-				    " records were not logged: the log is too slow",
+				    " records are not here: the log takes them "
+				    "too slowly",
 				    lost);
 		lost = 0;
 		if (record.is_logged)

@@ -17,7 +17,7 @@
 #include "relay/dialect/dispatch.h"
 #include "relay/loop.h"
 #include "relay/peer/tcp_socket.h"
-#include "relay/reload/settings.h"
+#include "relay/reload/relay_settings.h"
 
 enum {
 	AGAIN_MS = 250,  /* between two attempts to connect with a pair that is in use */

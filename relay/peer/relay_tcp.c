@@ -19,7 +19,7 @@
 #include "relay/loop.h"
 #include "relay/peer/peer_conn.h"
 #include "relay/peer/tcp_socket.h"
-#include "relay/reload/settings.h"
+#include "relay/reload/relay_settings.h"
 
 enum {
 	ACCEPTS_PER_TURN = 16, /* media waits for no longer than that */

@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "relay/front/fronts.h"
-#include "relay/reload/config.h"
+#include "relay/reload/relay_config.h"
 
 /* Retired, and so is the front that it shares its socket with, and nobody is left on either. */
 static bool front_is_over(const struct relay *relay, const struct network_view *view,
@@ -156,7 +156,7 @@ static bool bind_sockets(struct change *change, char *error, size_t error_size)
 }
 
 bool change_prepare(struct change *change, struct relay *relay,
-		    const struct config *config, char *error, size_t error_size)
+		    const struct relay_config *config, char *error, size_t error_size)
 {
 	memset(change, 0, sizeof(*change));
 	change->relay = relay;
@@ -247,22 +247,22 @@ static void say(const struct change *change, const bool fronts[FRONTS_MAX],
 	}
 }
 
-static size_t ports_of(const struct config *config)
+static size_t ports_of(const struct relay_config *config)
 {
-	return (size_t)(config->relay.last - config->relay.first + 1) *
+	return (size_t)(config->relay.ports.last - config->relay.ports.first + 1) *
 	       config->sides[SIDE_OUTSIDE].address_count;
 }
 
 void change_finish(struct change *change)
 {
 	struct relay *relay = change->relay;
-	const struct config *config = change->config;
+	const struct relay_config *config = change->config;
 
 	close_sockets(change);
-	port_pool_move(relay->shared.ports, config->relay.first, config->relay.last,
-		       config->relay.rest_ms);
-	port_pool_move(relay->shared.tcp_ports, config->relay.first, config->relay.last,
-		       config->relay.rest_ms);
+	port_pool_move(relay->shared.ports, config->relay.ports.first,
+		       config->relay.ports.last, config->relay.rest_ms);
+	port_pool_move(relay->shared.tcp_ports, config->relay.ports.first,
+		       config->relay.ports.last, config->relay.rest_ms);
 	if (any(change->retired))
 		relay_retire_fronts(relay, change->retired);
 	if (any(change->closed))

@@ -26,16 +26,16 @@ struct front_sockets;
 
 struct change {
 	struct relay *relay;
-	const struct config *config;
+	const struct relay_config *config;
 	struct network_view before, plan;
 	struct front_sockets *sockets; /* one set for each worker */
 	bool opened[FRONTS_MAX], retired[FRONTS_MAX], closed[FRONTS_MAX];
 	bool added[PORT_POOL_ADDRESSES_MAX], removed[PORT_POOL_ADDRESSES_MAX];
 };
 
-/* Both false with "FILE:LINE: ..." or a sentence in error, and then abandoned. */
+/* Both false with "FILE:LINE:COLUMN: ..." or a sentence in error, and then abandoned. */
 bool change_prepare(struct change *change, struct relay *relay,
-		    const struct config *config, char *error, size_t error_size);
+		    const struct relay_config *config, char *error, size_t error_size);
 bool change_open(struct change *change, char *error, size_t error_size);
 
 /* After change_prepare(), if something else has failed. */

@@ -5,7 +5,6 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,29 +31,19 @@ void network_free(struct network *network)
 	free(network);
 }
 
-/* Where one wanted thing stands in the configuration. */
+/* One wanted address. */
 struct place {
-	const struct config *config;
+	const struct relay_config *config;
 	enum side side;
-	const struct config_address *address;
+	size_t index;
+	const struct ip_addr *address;
 	char *error;
 	size_t error_size;
 };
 
-static bool __attribute__((format(printf, 2, 3)))
-refuse(const struct place *place, const char *format, ...)
-{
-	char key[32];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(place->error, place->error_size, format, args);
-	va_end(args);
-	snprintf(key, sizeof(key), "side.%s.addresses", side_name(place->side));
-	config_blame(place->config, place->address->line, key, place->error,
-		     place->error_size);
-	return false;
-}
+#define REFUSE(place, ...)                                                       \
+	config_error(&(place)->config->common, (place)->address, (place)->error, \
+		     (place)->error_size, __VA_ARGS__)
 
 /* A front of that port, whatever its side; FRONTS_MAX if there is none. */
 static size_t find_front(const struct network_view *view, enum transport transport,
@@ -86,13 +75,13 @@ static size_t find_room(const struct network_view *view, size_t wanted)
 static bool want_front(struct network_view *plan, const struct place *place,
 		       enum transport transport, uint16_t port)
 {
-	const struct endpoint local = {place->address->local, port};
+	const struct endpoint local = {*place->address, port};
 	size_t wanted = transport == TRANSPORT_TCP ? 2 : 1;
 	size_t index = find_front(plan, transport, &local);
 	char text[ENDPOINT_TEXT_LEN];
 
 	if (index < FRONTS_MAX && plan->fronts[index].side != place->side)
-		return refuse(place,
+		return REFUSE(place,
 			      "%s still serves the clients that it had on side %s; wait "
 			      "until they are gone, or restart",
 			      endpoint_format(&local, text, sizeof(text)),
@@ -100,7 +89,7 @@ static bool want_front(struct network_view *plan, const struct place *place,
 	if (index == FRONTS_MAX)
 		index = find_room(plan, wanted);
 	if (index == FRONTS_MAX)
-		return refuse(
+		return REFUSE(
 			place,
 			"%d fronts are there, those included that wait for their last "
 			"client; wait, or name fewer addresses",
@@ -118,30 +107,30 @@ static bool want_front(struct network_view *plan, const struct place *place,
 
 static bool want_relay(struct network_view *plan, const struct place *place)
 {
-	const struct config_address *wanted = place->address;
+	const struct relay_address wanted = {
+		.local = *place->address,
+		.public = place->config->sides[SIDE_OUTSIDE].public[place->index],
+	};
 	size_t free_one = PORT_POOL_ADDRESSES_MAX;
 
 	for (size_t i = PORT_POOL_ADDRESSES_MAX; i-- > 0;) {
 		if (plan->relay_states[i] == NETWORK_FREE) {
 			free_one = i;
-		} else if (ip_addr_equal(&plan->relay[i].local, &wanted->local) &&
-			   ip_addr_equal(&plan->relay[i].public, &wanted->public)) {
+		} else if (ip_addr_equal(&plan->relay[i].local, &wanted.local) &&
+			   ip_addr_equal(&plan->relay[i].public, &wanted.public)) {
 			plan->relay_states[i] = NETWORK_SERVING;
 			plan->relay[i].retired = false;
 			return true;
 		}
 	}
 	if (free_one == PORT_POOL_ADDRESSES_MAX)
-		return refuse(
+		return REFUSE(
 			place,
 			"%d outside addresses are there, those included that wait for "
 			"their last allocation; wait, or name fewer",
 			PORT_POOL_ADDRESSES_MAX);
 	plan->relay_states[free_one] = NETWORK_SERVING;
-	plan->relay[free_one] = (struct relay_address){
-		.local = wanted->local,
-		.public = wanted->public,
-	};
+	plan->relay[free_one] = wanted;
 	return true;
 }
 
@@ -160,18 +149,18 @@ static void retire_all(struct network_view *plan)
 	}
 }
 
-bool network_plan(const struct network *network, const struct config *config,
+bool network_plan(const struct network *network, const struct relay_config *config,
 		  struct network_view *plan, char *error, size_t error_size)
 {
 	*plan = network->view;
 	retire_all(plan);
 	for (int s = 0; s < SIDE_COUNT; s++) {
-		const struct config_side *side = &config->sides[s];
+		const struct relay_config_side *side = &config->sides[s];
 
 		for (size_t i = 0; i < side->address_count; i++) {
 			const struct place place = {config, (enum side)s,
-						    &side->addresses[i], error,
-						    error_size};
+						    i,      &side->addresses[i],
+						    error,  error_size};
 
 			if ((side->udp_port != 0 &&
 			     !want_front(plan, &place, TRANSPORT_UDP, side->udp_port)) ||

@@ -20,7 +20,7 @@
 #include "relay/core/front.h"
 #include "relay/core/peer_policy.h"
 #include "relay/core/port_pool.h"
-#include "relay/reload/config.h"
+#include "relay/reload/relay_config.h"
 
 enum network_state {
 	NETWORK_FREE,
@@ -44,10 +44,10 @@ void network_free(struct network *network); /* NULL is allowed */
 
 /*
  * What this configuration makes of it. Fronts and addresses that are already there keep their
- * indices, new ones get free ones, all others are retired. False with "FILE:LINE: ..." in
+ * indices, new ones get free ones, all others are retired. False with "FILE:LINE:COLUMN: ..." in
  * error: no index is free, or a front is still retired on the other side.
  */
-bool network_plan(const struct network *network, const struct config *config,
+bool network_plan(const struct network *network, const struct relay_config *config,
 		  struct network_view *plan, char *error, size_t error_size);
 
 /* From now on it is like that. */

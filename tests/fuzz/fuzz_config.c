@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "relay/reload/config_schema.h"
+#include "base/config/reload.h"
 #include "relay/reload/network.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/unit/lib/configs.h"
 
 #define BETWEEN "\n%%\n"
 
@@ -25,10 +26,11 @@ static void difference(void *arg, const char *key, const char *before, const cha
 	++*count;
 }
 
-static struct config *parse(const char *text, size_t len)
+static struct relay_config *parse(const char *text, size_t len)
 {
 	char error[600] = "";
-	struct config *config = config_parse("F", text, len, error, sizeof(error));
+	struct relay_config *config =
+		relay_config_parse("F", text, len, error, sizeof(error));
 
 	if (!config) {
 		FUZZ_CHECK(strncmp(error, "F:", 2) == 0 && strchr(error, ';'));
@@ -36,83 +38,87 @@ static struct config *parse(const char *text, size_t len)
 	}
 	for (int i = 0; i < SIDE_COUNT; i++)
 		FUZZ_CHECK(config->sides[i].address_count > 0);
-	FUZZ_CHECK(config->relay.first >= 1024 &&
-		   config->relay.first <= config->relay.last);
-	FUZZ_CHECK(config_compare(config, config, difference, NULL) == 0);
+	FUZZ_CHECK(config->relay.ports.first >= 1024 &&
+		   config->relay.ports.first <= config->relay.ports.last);
+	FUZZ_CHECK(config_compare(&config->common, &config->common, difference, NULL) ==
+		   0);
 	return config;
 }
 
 /* --- written down and read again ----------------------------------------------------------- */
 
-static void write_value(FILE *out, const struct config_key *key, const char *value)
+struct writer {
+	FILE *out;
+	char block[64]; /* that is open: "limits", "side inside" */
+};
+
+static void open_block(struct writer *writer, const char *block)
 {
-	fprintf(out, "%s = ", key->file.name);
-	if (key->file.list) {
-		fputs(value, out);
+	if (strcmp(writer->block, block) == 0)
+		return;
+	fputs(*writer->block ? "}\n" : "", writer->out);
+	snprintf(writer->block, sizeof(writer->block), "%s", block);
+	if (*block)
+		fprintf(writer->out, "%s {\n", block);
+}
+
+/* "side.inside.udp_port" becomes udp_port = '3478' in side inside { }. */
+static void write_entry(void *arg, const struct config_entry *entry)
+{
+	struct writer *writer = arg;
+	char block[64];
+
+	snprintf(block, sizeof(block), "%s", entry->key);
+	char *dot = strrchr(block, '.');
+	*(dot ? dot : block) = '\0';
+	for (char *p = block; (p = strchr(p, '.'));)
+		*p = ' ';
+	open_block(writer, block);
+	fprintf(writer->out, "%s = ", dot ? dot + 1 : entry->key);
+	if (*entry->value == '{') {
+		fputs(entry->value, writer->out);
 	} else {
-		fputc('\'', out);
-		for (; *value; value++)
-			fprintf(out, *value == '\'' || *value == '\\' ? "\\%c" : "%c",
-				*value);
-		fputc('\'', out);
+		fputc('\'', writer->out);
+		for (const char *p = entry->value; *p; p++)
+			fprintf(writer->out, *p == '\'' || *p == '\\' ? "\\%c" : "%c",
+				*p);
+		fputc('\'', writer->out);
 	}
-	fputc('\n', out);
+	fputc('\n', writer->out);
 }
 
-/* The keys of one side, or those of none; a block begins with its section's first key. */
-static void write_part(FILE *out, const struct config *config, enum side side)
-{
-	struct config_walk walk = {0};
-	const char *section = "";
-
-	while (config_walk(&walk)) {
-		if (walk.side != side)
-			continue;
-		if (strcmp(walk.key->file.section, section) != 0) {
-			fputs(*section ? "}\n" : "", out);
-			section = walk.key->file.section;
-			fprintf(out, "%s %s {\n", section,
-				side == SIDE_COUNT ? "" : side_name(side));
-		}
-		char *value =
-			config_value_format(walk.key, config_base_const(config, side));
-		FUZZ_CHECK(value != NULL);
-		write_value(out, walk.key, value);
-		free(value);
-	}
-	fputs(*section ? "}\n" : "", out);
-}
-
-static void must_survive_writing(const struct config *config)
+static void must_survive_writing(const struct relay_config *config)
 {
 	char error[600] = "", *text = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
 
 	FUZZ_CHECK(out != NULL);
-	write_part(out, config, SIDE_COUNT);
-	write_part(out, config, SIDE_INSIDE);
-	write_part(out, config, SIDE_OUTSIDE);
+	struct writer writer = {.out = out};
+	FUZZ_CHECK(config_list(&config->common, write_entry, &writer));
+	open_block(&writer, "");
 	FUZZ_CHECK(fclose(out) == 0);
 
-	struct config *again = config_parse("again", text, size, error, sizeof(error));
+	struct relay_config *again =
+		relay_config_parse("again", text, size, error, sizeof(error));
 	if (!again) {
 		fprintf(stderr, "%s\n%s", error, text);
 		abort();
 	}
-	FUZZ_CHECK(config_compare(config, again, difference, NULL) == 0);
-	config_free(again);
+	FUZZ_CHECK(config_compare(&config->common, &again->common, difference, NULL) ==
+		   0);
+	relay_config_free(again);
 	free(text);
 }
 
 /* --- a reload ------------------------------------------------------------------------------- */
 
-static size_t wanted_fronts(const struct config *config)
+static size_t wanted_fronts(const struct relay_config *config)
 {
 	size_t wanted = 0;
 
 	for (int i = 0; i < SIDE_COUNT; i++) {
-		const struct config_side *side = &config->sides[i];
+		const struct relay_config_side *side = &config->sides[i];
 
 		wanted += side->address_count *
 			  ((side->udp_port != 0) + 2u * (side->tcp_port != 0));
@@ -121,7 +127,7 @@ static size_t wanted_fronts(const struct config *config)
 }
 
 static void check_plan(const struct network_view *before, const struct network_view *plan,
-		       const struct config *config)
+		       const struct relay_config *config)
 {
 	size_t fronts = 0, addresses = 0;
 
@@ -155,7 +161,7 @@ static void check_plan(const struct network_view *before, const struct network_v
 }
 
 /* False if it is refused, which needs a reason. */
-static bool apply(struct network *network, const struct config *config)
+static bool apply(struct network *network, const struct relay_config *config)
 {
 	char error[600] = "";
 	struct network_view plan, before = *network_view(network);
@@ -169,14 +175,16 @@ static bool apply(struct network *network, const struct config *config)
 	return true;
 }
 
-static void reload(const struct config *before, const struct config *after)
+static void reload(const struct relay_config *before, const struct relay_config *after)
 {
 	struct network *network = network_new();
 	size_t there = 0, back = 0;
 
 	FUZZ_CHECK(network != NULL);
-	FUZZ_CHECK(config_compare(before, after, difference, &there) == there);
-	FUZZ_CHECK(config_compare(after, before, difference, &back) == there);
+	FUZZ_CHECK(config_compare(&before->common, &after->common, difference, &there) ==
+		   there);
+	FUZZ_CHECK(config_compare(&after->common, &before->common, difference, &back) ==
+		   there);
 	FUZZ_CHECK(there == back);
 	FUZZ_CHECK(apply(network, before));
 	/* And back again: everything is there still. */
@@ -191,15 +199,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *between = memmem(data, size, BETWEEN, strlen(BETWEEN));
 	size_t first = between ? (size_t)(between - text) : size;
 	size_t second = between ? first + strlen(BETWEEN) : size;
-	struct config *config = parse(text, first);
-	struct config *next = between && config ? parse(text + second, size - second)
-						: NULL;
+	struct relay_config *config = parse(text, first);
+	struct relay_config *next =
+		between && config ? parse(text + second, size - second) : NULL;
 
 	if (config)
 		must_survive_writing(config);
 	if (next)
 		reload(config, next);
-	config_free(config);
-	config_free(next);
+	relay_config_free(config);
+	relay_config_free(next);
 	return 0;
 }

@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "relay/reload/config.h"
+#include "relay/reload/relay_config.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/unit/lib/configs.h"
 #include "tools/import/import_conf.h"
 #include "tools/import/import_write.h"
 
@@ -29,11 +30,12 @@ static void check_result(const char *text, size_t size)
 	static const char *const broken[] = {"unknown",     "syntax",          "expected",
 					     "given twice", "open at the end", "quote"};
 	char error[600] = "";
-	struct config *config = config_parse("F", text, size, error, sizeof(error));
+	struct relay_config *config =
+		relay_config_parse("F", text, size, error, sizeof(error));
 
 	for (size_t i = 0; !config && i < sizeof(broken) / sizeof(broken[0]); i++)
 		FUZZ_CHECK(!strstr(error, broken[i]));
-	config_free(config);
+	relay_config_free(config);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

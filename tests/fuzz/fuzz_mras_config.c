@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/server/config.h"
+#include "auth/server/mras_config.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/unit/lib/configs.h"
 
 static void difference(void *arg, const char *key, const char *before, const char *after,
 		       enum reload_effect effect)
@@ -22,8 +23,8 @@ static void difference(void *arg, const char *key, const char *before, const cha
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char error[600] = "";
-	struct config *config =
-		config_parse("F", (const char *)data, size, error, sizeof(error));
+	struct mras_config *config =
+		mras_config_parse("F", (const char *)data, size, error, sizeof(error));
 
 	if (!config) {
 		FUZZ_CHECK(strncmp(error, "F:", 2) == 0 && strchr(error, ';'));
@@ -33,8 +34,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		   config->relay_count > 0);
 	FUZZ_CHECK(config->tls.certificate && config->tls.private_key && config->tls.ca);
 	for (size_t i = 0; i < config->relay_count; i++)
-		FUZZ_CHECK(config->relays[i].host && config->relays[i].location <= 1);
-	config_compare(config, config, difference, NULL);
-	config_free(config);
+		FUZZ_CHECK(config->relays[i].host &&
+			   config->relays[i].location != MRAS_CONFIG_NO_LOCATION);
+	config_compare(&config->common, &config->common, difference, NULL);
+	mras_config_free(config);
 	return 0;
 }

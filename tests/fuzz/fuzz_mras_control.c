@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "auth/server/control.h"
-#include "auth/server/settings.h"
+#include "auth/server/mras_settings.h"
 #include "base/log.h"
 #include "tests/fuzz/control_text.h"
 #include "tests/fuzz/fuzz.h"
@@ -29,7 +29,7 @@ static void begin(void)
 /* Somebody is named at each location unless "force" was said. */
 static void check_relays(bool forced)
 {
-	const struct settings *settings = fixture.issuer.settings;
+	const struct mras_settings *settings = fixture.issuer.settings;
 
 	FUZZ_CHECK(settings->service.relay_count == 3);
 	if (!forced) {

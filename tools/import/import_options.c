@@ -16,7 +16,7 @@ enum { VALUE = false, FLAG = true };
 #define CIPHERS "OpenSSL's defaults apply; see openssl.cnf"
 #define CONSOLE \
 	"use avedgectl on the control socket, as root or a member of control.group"
-#define WEB "use the read-only status page on metrics.listen"
+#define WEB "use the read-only status page on metrics.address"
 #define REDIRECT \
 	"clients are redirected only during a drain; see alternate_servers of a side"
 #define DEVICE "set the addresses of each side instead of a device"

@@ -504,7 +504,7 @@ static void write_rest(struct import_conf *conf, FILE *out)
 	if (import_find(conf, "prometheus"))
 		fprintf(out,
 			"\nmetrics {\n\t# loopback only; metric names differ from coturn's\n"
-			"\tlisten = \"127.0.0.1:%" PRId64 "\"\n}\n",
+			"\taddress = \"127.0.0.1:%" PRId64 "\"\n}\n",
 			port);
 	if (family && strcmp(family->value, "ipv4") != 0)
 		import_note(conf, family, NULL,

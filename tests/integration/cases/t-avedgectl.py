@@ -195,7 +195,7 @@ def reload_says_what_it_did(fixture):
         with open(conf, "w", encoding="utf-8") as file:
             file.write(good.replace("realm =", "ream ="))
         out = fixture.run("reload", status=1)
-        check(re.search(r"relay\.conf:1: .*realm", out), "a wrong file: %s", out)
+        check(re.search(r"relay\.conf:1:1: .*realm", out), "a wrong file: %s", out)
         check("77s" in fixture.run("configuration"), "the wrong file changed something")
         check(re.search("last reload .*rejected: .*relay.conf:1", fixture.run("status")),
               "the status does not tell of it")

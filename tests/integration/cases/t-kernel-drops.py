@@ -19,7 +19,7 @@ from netns import check  # noqa: E402
 
 INSIDE, OUTSIDE, PEER, METRICS = "127.0.1.1", "127.0.2.1", "127.0.3.1", "127.0.0.1:9478"
 SETTINGS = {"limits": relay.NO_LIMITS["limits"] + ["stranger_rate = 0"],
-            "metrics": ['listen = "%s"' % METRICS]}
+            "metrics": ['address = "%s"' % METRICS]}
 COUNT, SIZE = 20000, 1000
 
 

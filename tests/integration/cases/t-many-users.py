@@ -28,7 +28,7 @@ from netns import check  # noqa: E402
 
 INSIDE, OUTSIDE, METRICS = "127.0.1.1", "127.0.2.1", "127.0.0.1:9478"
 SETTINGS = {"limits": ["stranger_rate = 0", "nonce_lifetime = 8h"],
-            "log": ["records = false"], "metrics": ['listen = "%s"' % METRICS]}
+            "log": ["records = false"], "metrics": ['address = "%s"' % METRICS]}
 SOCKETS = 32
 MIB = 1024  # KiB
 

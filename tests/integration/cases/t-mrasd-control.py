@@ -30,7 +30,7 @@ MORE = LIMITS + ('relay {\n\tlocation = outside\n\thost = av2.lab.example\n\tadd
 
 
 def text(bench, servers=None, more=MORE):
-    return bench.text(servers, more).replace('listen = ""', 'listen = "%s:%d"' % METRICS)
+    return bench.text(servers, more).replace('address = ""', 'address = "%s:%d"' % METRICS)
 
 
 def ask(bench, method, path, body=None):
@@ -187,7 +187,7 @@ def avedgectl_drains(bench):
     check(status == 0 and "av2.lab.example" in hosts(bench)[0], "undrain: %d %s", status, out)
     bench.mrasd.configure(text(bench).replace("realm", "relm"))
     status, out = run("reload")
-    check(status != 0 and "mrasd.conf:4: unknown key" in out, "wrong: %d %s", status, out)
+    check(status != 0 and "mrasd.conf:4:1: unknown key" in out, "wrong: %d %s", status, out)
     bench.mrasd.configure(text(bench))
     status, out = run("reload")
     check(status == 0, "right: %d %s", status, out)
@@ -203,12 +203,12 @@ def changes(document):
 def a_wrong_file_changes_nothing(bench):
     generation = ask(bench, "POST", "/v1/reload")[1]["generation"]
     wrong = (
-        (text(bench).replace("realm", "relm"), "mrasd.conf:4: unknown key"),
-        (text(bench).replace("mras.pem", "ca.crl"), "mrasd.conf:7: tls.certificate: "),
-        (text(bench).replace('/keys"', '/mras.key"'), "mrasd.conf:3: keys: "),
+        (text(bench).replace("realm", "relm"), "mrasd.conf:4:1: unknown key"),
+        (text(bench).replace("mras.pem", "ca.crl"), "mrasd.conf:7:16: tls.certificate: "),
+        (text(bench).replace('/keys"', '/mras.key"'), "mrasd.conf:3:8: keys: "),
         (text(bench).replace('addresses = {"%s"}' % INSIDE,
                              'addresses = {"%s", "192.0.2.77"}' % INSIDE),
-         "mrasd.conf:1: addresses: "))
+         "mrasd.conf:1:13: addresses: "))
     with Client(bench.mrasd, "trusted") as kept:
         for config, want in wrong:
             bench.mrasd.configure(config)
@@ -289,7 +289,7 @@ def files_are_watched(bench):
     mark = bench.mrasd.mark()
     mras.write(keys, b"nonsense\n")
     os.chmod(keys, 0o640)
-    check(bench.mrasd.says("changed file: .*; everything stays as it was", mark), "not noticed")
+    check(bench.mrasd.says("changed file: .*; nothing was changed", mark), "not noticed")
     check(ask_sip(bench.mrasd)[0] == "OK", "with a wrong keyring")
     check(value(scrape(), "avedge_reload_successful") == 0, "not in the metrics")
     mark = bench.mrasd.mark()
@@ -354,7 +354,7 @@ def it_ends_whoever_asks(bench):
     third = mras.Mrasd(folder, INSIDE, PORT + 1, bench.text(more=LIMITS + (
         'control {\n\tsocket = "%s/mrasd.sock"\n}\n' % folder)).replace(
             "port = %d" % PORT, "port = %d" % (PORT + 1)).replace(
-                'listen = ""', 'listen = "127.0.0.1:9480"'))
+                'address = ""', 'address = "127.0.0.1:9480"'))
     third.start()
 
     def hammer(connect, path):

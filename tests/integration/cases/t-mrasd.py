@@ -101,7 +101,7 @@ def nothing_listens_outside(bench):
                                            % OUTSIDE, 1).encode())
     got = subprocess.run([relay.program("mrasd"), "-c", wrong], check=False, timeout=10,
                          capture_output=True, text=True)
-    check(got.returncode == 3 and "outside.conf:1: addresses: 127.0.2.1 is an outside address"
+    check(got.returncode == 3 and "outside.conf:1:14: addresses: 127.0.2.1 is an outside address"
           in got.stderr, "mrasd on an outside address: %d %s", got.returncode, got.stderr)
 
 

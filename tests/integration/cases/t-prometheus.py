@@ -31,7 +31,7 @@ INSIDE, OUTSIDE = mras_bench.INSIDE, mras_bench.OUTSIDE
 TARGETS = {"avedge-relay": "127.0.0.1:9478", "avedge-mras": "127.0.0.1:9479"}
 SERVER = "127.0.0.1:19090"
 SETTINGS = {"limits": relay.NO_LIMITS["limits"] + ["stranger_rate = 0"],
-            "metrics": ['listen = "%s"' % TARGETS["avedge-relay"]]}
+            "metrics": ['address = "%s"' % TARGETS["avedge-relay"]]}
 # These want events that nobody makes happen here: a query whose answer may be empty.
 RARE = {"avedge_mras_crl_expiry_timestamp_seconds", "avedge_drain_deadline_timestamp_seconds"}
 
@@ -224,8 +224,8 @@ def main():
                           settings=SETTINGS) as server:
         bench = mras_bench.Bench(folder)
         shutil.copy(server.path("keys"), os.path.join(folder, "keys"))
-        bench.mrasd.text = bench.text().replace('listen = ""',
-                                                'listen = "%s"' % TARGETS["avedge-mras"])
+        bench.mrasd.text = bench.text().replace('address = ""',
+                                                'address = "%s"' % TARGETS["avedge-mras"])
         with bench.mrasd.running(), prometheus(folder):
             calls = make_traffic(server, bench)
             try:

@@ -28,7 +28,7 @@ from netns import check  # noqa: E402
 
 INSIDE, OUTSIDE, METRICS = "127.0.1.1", "127.0.2.1", "127.0.0.1:9478"
 SETTINGS = {"limits": relay.NO_LIMITS["limits"] + ["stranger_rate = 0"],
-            "metrics": ['listen = "%s"' % METRICS]}
+            "metrics": ['address = "%s"' % METRICS]}
 HOSTILE = "<img src=x onerror=window.hacked=1>\"'&eve"
 PACKET, RATE = 160, 50
 KIB = 1024

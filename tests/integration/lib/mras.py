@@ -211,7 +211,7 @@ def config(folder, address, port, relays, servers, more="", crl=None, outside=()
                  '}\n' % (location, host, udp, tcp))
     if "control {" not in more:
         text += 'control {\n\tsocket = "%s/mrasd.sock"\n}\n' % folder
-    text += 'metrics {\n\tlisten = "%s"\n}\n' % metrics
+    text += 'metrics {\n\taddress = "%s"\n}\n' % metrics
     return text + more
 
 

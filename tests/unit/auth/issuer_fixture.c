@@ -142,19 +142,21 @@ void issuer_fixture_make(struct issuer_fixture *fixture, const char *more)
 	issuer_fixture_certify(fixture, 86400);
 	issuer_fixture_configure(fixture, more);
 
-	struct config *config = config_load(issuer_fixture_path(fixture, "mrasd.conf"),
+	struct config *config = config_load(&mras_config_schema,
+					    issuer_fixture_path(fixture, "mrasd.conf"),
 					    error, sizeof(error));
 
 	issuer_begin(&fixture->issuer);
 	fixture->issuer.memory = service_memory_new();
 	fixture->issuer.connections = connections_new();
 	if (config != NULL)
-		fixture->reload =
-			reload_new(&fixture->issuer, config, error, sizeof(error));
-	if (fixture->reload == NULL) {
+		fixture->mras_reload =
+			mras_reload_new(&fixture->issuer, config, error, sizeof(error));
+	if (fixture->mras_reload == NULL) {
 		fprintf(stderr, "issuer_fixture: %s\n", error);
 		abort();
 	}
+	fixture->reload = mras_reload_engine(fixture->mras_reload);
 	fixture->control =
 		(struct issuer_control){&fixture->issuer, fixture->reload, NULL};
 }
@@ -165,7 +167,7 @@ void issuer_fixture_free(struct issuer_fixture *fixture)
 	const struct dirent *entry;
 
 	connections_free(fixture->issuer.connections);
-	reload_free(fixture->reload);
+	mras_reload_free(fixture->mras_reload);
 	service_memory_free(fixture->issuer.memory);
 	MUST(folder != NULL);
 	while ((entry = readdir(folder)) != NULL) {

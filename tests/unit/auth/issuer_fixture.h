@@ -10,14 +10,15 @@
 
 #include "auth/server/control.h"
 #include "auth/server/issuer.h"
-#include "auth/server/reload.h"
+#include "auth/server/mras_reload.h"
 
 enum { WORLD_PATH_SIZE = 128 };
 
 struct issuer_fixture {
 	char folder[WORLD_PATH_SIZE / 2];
 	struct issuer issuer;
-	struct reload *reload;
+	struct mras_reload *mras_reload;
+	struct reload *reload;         /* its engine */
 	struct issuer_control control; /* asked directly: there is no inbox */
 };
 

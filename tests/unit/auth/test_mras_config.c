@@ -2,12 +2,13 @@
  * test_mras_config.c - mrasd.conf: what is read, and the sentence for everything that is not.
  * The language itself is tested with mediarelayd.conf.
  */
-#include "auth/server/config.h"
+#include "auth/server/mras_config.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "auth/server/config_schema.h"
+#include "base/config/config_value.h"
+#include "tests/unit/lib/configs.h"
 #include "tests/unit/lib/source_file.h"
 #include "tests/unit/lib/unit.h"
 
@@ -17,16 +18,16 @@
 #define RELAY "relay { location = outside host = av.lab.example }\n"
 #define GOOD ADDRESS TLS SERVER RELAY /* four lines */
 
-static struct config *parse(const char *text, char *error, size_t size)
+static struct mras_config *parse(const char *text, char *error, size_t size)
 {
 	error[0] = '\0';
-	return config_parse("F", text, strlen(text), error, size);
+	return mras_config_parse("F", text, strlen(text), error, size);
 }
 
-static struct config *must_parse(const char *text)
+static struct mras_config *must_parse(const char *text)
 {
 	char error[512];
-	struct config *config = parse(text, error, sizeof(error));
+	struct mras_config *config = parse(text, error, sizeof(error));
 
 	ck_assert_msg(config != NULL, "%s", error);
 	return config;
@@ -37,24 +38,21 @@ static const struct {
 	const char *want;
 } errors[] = {
 	/* the language: blocks that may be given many times */
-	{GOOD "prot = 5", "F:5: unknown key \"prot\"; did you mean \"port\"?"},
+	{GOOD "prot = 5", "F:5:1: unknown key \"prot\"; did you mean \"port\"?"},
 	{ADDRESS TLS RELAY "server a.example {\n network = {10.0.0.0/8} }",
-	 "F:5: unknown key \"network\" in section \"server\"; did you mean \"networks\"?"},
+	 "F:5:2: unknown key \"network\" in section \"server\"; did you mean \"networks\"?"},
 	{ADDRESS TLS SERVER "relay {\n location = inside\n hots = a }",
-	 "F:6: unknown key \"hots\" in section \"relay\"; did you mean \"host\"?"},
+	 "F:6:2: unknown key \"hots\" in section \"relay\"; did you mean \"host\"?"},
 	{GOOD "server { }",
-	 "F:5: missing title for section 'server'; write its name between "
-	 "the word and the brace"},
+	 "F:5:1: section \"server\" has no title; write it between the word and the brace"},
 	{GOOD SERVER "F:6",
-	 "F:5: found duplicate title 'fe01.lab.example'; give each section "
-	 "once"},
+	 "F:5:1: server \"fe01.lab.example\" is given a second time, first in line 3; keep one of them"},
 	{ADDRESS TLS SERVER "relay { location = inside host = a\n location = outside }",
-	 "F:5: \"location\" is given a second time, first in line 4; keep one of them"},
+	 "F:5:2: \"location\" is given a second time, first in line 4; keep one of them"},
 	{GOOD "server \"a.example\" { max_duration = 5m\n",
-	 "F:5: section \"server\" is still open at the end of the file; close it with "
-	 "\"}\""},
+	 "F:5:1: section \"server\" is still open at the end of the file; close it with \"}\""},
 	{GOOD "identities = {a}",
-	 "F:5: unknown key \"identities\"; it belongs into section \"server\""},
+	 "F:5:1: unknown key \"identities\"; it belongs in section \"server\""},
 
 	/* what must be there */
 	{TLS SERVER RELAY,
@@ -64,8 +62,7 @@ static const struct {
 	 "F: tls.certificate: missing; write tls { certificate = \"...\" private_key = "
 	 "\"...\" ca = \"...\" } with PEM files"},
 	{ADDRESS "tls { certificate = /c private_key = /k }" SERVER RELAY,
-	 "F: tls.ca: missing; write tls { certificate = \"...\" private_key = \"...\" ca = "
-	 "\"...\" } with PEM files"},
+	 "F:2:1: tls.ca: missing; write tls { certificate = \"...\" private_key = \"...\" ca = \"...\" } with PEM files"},
 	{ADDRESS TLS RELAY,
 	 "F: server: missing; write server \"fe01.lab.example\" { } for "
 	 "each server that may ask"},
@@ -75,75 +72,67 @@ static const struct {
 
 	/* addresses */
 	{"outside_addresses = {192.0.2.9,\n192.0.2.10}\naddresses = {10.0.0.5,\n192.0.2.10}\n",
-	 "F:4: addresses: 192.0.2.10 is an outside address (line 2); credentials are issued "
-	 "inside only, name an inside address"},
+	 "F:4:1: addresses: 192.0.2.10 is an outside address (line 2); credentials are issued inside only, name an inside address"},
 	{"addresses = {0.0.0.0}",
-	 "F:1: addresses: 0.0.0.0 stands for all addresses; name "
-	 "those of this side one by one"},
+	 "F:1:14: addresses: 0.0.0.0 stands for all addresses; list each address"},
 	{"addresses = {1.0.0.1,1.0.0.2,1.0.0.3,1.0.0.4,1.0.0.5,1.0.0.6,1.0.0.7,1.0.0.8,"
 	 "1.0.0.9,1.0.0.10,1.0.0.11,1.0.0.12,1.0.0.13,1.0.0.14,1.0.0.15,1.0.0.16,\n"
 	 "1.0.0.17}",
-	 "F:2: addresses: more than 16; name fewer"},
-	{"port = 0", "F:1: port: 0 is out of range; write a number from 1 to 65535"},
+	 "F:2:1: addresses: more than 16; name fewer"},
+	{"port = 0", "F:1:8: port: 0 is out of range; write a number from 1 to 65535"},
 
 	/* servers */
 	{ADDRESS TLS RELAY "server \"*.lab.example\" { }",
-	 "F:4: server \"*.lab.example\": is not a full host name; write the name in the "
-	 "server's certificate, such as fe01.lab.example"},
+	 "F:4:1: server \"*.lab.example\": is not a full host name; write the name in the server's certificate, such as fe01.lab.example"},
 	{ADDRESS TLS RELAY "server 10.0.0.7 {\n}",
-	 "F:5: server \"10.0.0.7\": is not a full host name; write the name in the server's "
-	 "certificate, such as fe01.lab.example"},
+	 "F:4:1: server \"10.0.0.7\": is not a full host name; write the name in the server's certificate, such as fe01.lab.example"},
 	{ADDRESS TLS RELAY "server fe01.lab.example { }\nserver FE01.lab.example { }",
-	 "F: server \"fe01.lab.example\": given twice, in other letters; keep one of them"},
+	 "F:5:1: server \"FE01.lab.example\" is given a second time, first in line 4; keep one of them"},
 	{ADDRESS TLS RELAY "server a.example { networks = {10.0.0.1/8} }",
-	 "F:4: server.networks: 10.0.0.1/8 has bits set behind its length; write 10.0.0.0/8"},
+	 "F:4:32: server.networks: 10.0.0.1/8 has host bits set; write 10.0.0.0/8"},
 	{ADDRESS TLS RELAY "server a.example { identities = {\"@a\", \"@a\"} }",
-	 "F:4: server.identities: \"@a\" is named twice; remove one"},
+	 "F:4:40: server.identities: \"@a\" is listed twice; remove one"},
 	{ADDRESS TLS RELAY "server a.example { identities = {\"\"} }",
-	 "F:4: server.identities: empty; write a value, or remove the key"},
+	 "F:4:34: server.identities: empty; write a value, or remove the key"},
 	{ADDRESS TLS RELAY "server a.example {\n max_duration = 30s }",
-	 "F:5: server.max_duration: 30s is less than a minute; write 1m or more, or 0 for "
-	 "duration.max"},
+	 "F:5:17: server.max_duration: 30s is less than a minute; write 1m or more, or 0 for duration.max"},
 	{ADDRESS TLS RELAY
 	 "server b.example { }\nserver a.example {\n max_duration = 9h }",
-	 "F:6: server.max_duration: longer than duration.max, 28800s; change one of them"},
+	 "F:6:17: server.max_duration: longer than duration.max, 28800s; change one of them"},
 	{ADDRESS TLS RELAY "server a.example { max_duration = 181d }",
-	 "F:4: server.max_duration: 181d is out of range; write a duration from 0s to 180d"},
+	 "F:4:35: server.max_duration: 181d is out of range; write a duration from 0s to 180d"},
 
 	/* relays */
 	{ADDRESS TLS SERVER "relay { host = a }",
-	 "F:4: relay.location: missing; write location = inside or location = outside"},
+	 "F:4:1: relay.location: missing; write location = inside or location = outside"},
 	{ADDRESS TLS SERVER "relay { location = outsid host = a }",
-	 "F:4: relay.location: \"outsid\" is not one of its words; write inside or outside"},
+	 "F:4:20: relay.location: \"outsid\" is unknown; write inside or outside"},
 	{ADDRESS TLS SERVER "relay {\n location = inside }",
-	 "F:5: relay.host: missing; write the name or address that clients connect to"},
+	 "F:4:1: relay.host: missing; write the name or address that clients connect to"},
 	{ADDRESS TLS SERVER "relay { location = inside\n host = \"a b\" }",
-	 "F:5: relay.host: \"a b\" is neither a host name nor an address; write one such as "
-	 "av.lab.example"},
+	 "F:5:9: relay.host: \"a b\" is neither a host name nor an address; write one such as av.lab.example"},
 	{ADDRESS TLS SERVER
 	 "relay { location = inside host = a }\nrelay { location = inside host = b\n"
 	 "udp_port = 0 tcp_port = 0 }",
-	 "F:6: relay.udp_port: it and tcp_port are 0, nobody could connect; set one of them"},
+	 "F:6:12: relay.udp_port: 0, as is tcp_port, and nobody could connect; set one of them"},
 	{ADDRESS TLS SERVER "relay { location = inside host = a address = b }",
-	 "F:4: relay.address: \"b\" is not an IP address; write one such as 192.0.2.1 or "
-	 "2001:db8::1"},
+	 "F:4:46: relay.address: \"b\" is not an IP address; write one such as 192.0.2.1 or 2001:db8::1"},
 
 	/* durations and limits */
 	{GOOD "duration { max = 1h }",
-	 "F:5: duration.max: 3600s is less than duration.default, 28800s; change one of "
-	 "them"},
+	 "F:5:18: duration.max: the maximum, 3600s, is less than the default, 28800s; change one of them"},
 	{GOOD "duration { max = 181d }",
-	 "F:5: duration.max: 181d is out of range; write a duration from 1m to 180d"},
+	 "F:5:18: duration.max: 181d is out of range; write a duration from 1m to 180d"},
 	{GOOD "duration { default = 59s }",
-	 "F:5: duration.default: 59s is out of range; write a duration from 1m to 180d"},
+	 "F:5:22: duration.default: 59s is out of range; write a duration from 1m to 180d"},
 	{GOOD "limits { body = 9M }",
-	 "F:5: limits.body: 9M is out of range; write a size from 1024B to 8388608B"},
+	 "F:5:17: limits.body: 9M is out of range; write a size from 1024B to 8388608B"},
 };
 
 START_TEST(mras_config_error_says_where_what_and_what_to_do)
 {
 	char error[512];
-	struct config *config = parse(errors[_i].text, error, sizeof(error));
+	struct mras_config *config = parse(errors[_i].text, error, sizeof(error));
 
 	ck_assert_msg(config == NULL, "accepted, wanted %s", errors[_i].want);
 	ck_assert_str_eq(error, errors[_i].want);
@@ -152,15 +141,15 @@ END_TEST
 
 START_TEST(mras_config_has_defaults)
 {
-	struct config *c = must_parse(GOOD);
+	struct mras_config *c = must_parse(GOOD);
 
-	ck_assert_str_eq(c->path, "F");
+	ck_assert_str_eq(c->common.path, "F");
 	ck_assert_uint_eq(c->port, 5062);
 	ck_assert_uint_eq(c->address_count, 1);
 	ck_assert_uint_eq(c->outside_count, 0);
-	ck_assert_str_eq(c->keys, "/etc/avedge/keys");
+	ck_assert_str_eq(c->common.keys, "/etc/avedge/keys");
 	ck_assert_str_eq(c->realm, "avedge");
-	ck_assert_ptr_null(c->user);
+	ck_assert_ptr_null(c->common.user);
 	ck_assert_ptr_null(c->tls.crl);
 	ck_assert_uint_eq(c->server_count, 1);
 	ck_assert_str_eq(c->servers[0].name, "fe01.lab.example");
@@ -169,7 +158,7 @@ START_TEST(mras_config_has_defaults)
 	ck_assert_uint_eq(c->servers[0].max_duration_s, 0);
 	ck_assert_uint_eq(c->servers[0].requests_per_second, 200);
 	ck_assert_uint_eq(c->relay_count, 1);
-	ck_assert_uint_eq(c->relays[0].location, CONFIG_OUTSIDE);
+	ck_assert_uint_eq(c->relays[0].location, MRAS_CONFIG_OUTSIDE);
 	ck_assert_uint_eq(c->relays[0].udp_port, 3478);
 	ck_assert_uint_eq(c->relays[0].tcp_port, 443);
 	ck_assert_uint_eq(c->relays[0].address.family, IP_NONE);
@@ -178,14 +167,14 @@ START_TEST(mras_config_has_defaults)
 	ck_assert_uint_eq(c->duration.max_s, 8 * 3600);
 	ck_assert_uint_eq(c->limits.handshake_ms, 5000);
 	ck_assert_uint_eq(c->limits.body, 1 << 20);
-	ck_assert(c->log.identities);
-	config_free(c);
+	ck_assert(c->log_identities);
+	mras_config_free(c);
 }
 END_TEST
 
 START_TEST(mras_config_keeps_blocks_apart)
 {
-	struct config *c = must_parse(
+	struct mras_config *c = must_parse(
 		ADDRESS TLS
 		"relay { host = \"2001:db8::1\" location = inside tls = no udp_port = 0 }\n"
 		"server A.example { identities = {\"@a.example\", x} max_duration = 1h }\n"
@@ -204,13 +193,13 @@ START_TEST(mras_config_keeps_blocks_apart)
 	ck_assert_uint_eq(c->servers[2].network_count, 2);
 	ck_assert_uint_eq(c->servers[2].requests_per_second, 0);
 	ck_assert_uint_eq(c->relay_count, 2);
-	ck_assert_uint_eq(c->relays[0].location, CONFIG_INSIDE);
+	ck_assert_uint_eq(c->relays[0].location, MRAS_CONFIG_INSIDE);
 	ck_assert_str_eq(c->relays[0].host, "2001:db8::1");
 	ck_assert(!c->relays[0].tls);
 	ck_assert_uint_eq(c->relays[0].udp_port, 0);
 	ck_assert_uint_eq(c->relays[1].udp_port, 3478);
 	ck_assert_uint_eq(c->relays[1].address.family, IP_V4);
-	config_free(c);
+	mras_config_free(c);
 }
 END_TEST
 
@@ -230,9 +219,9 @@ static void note(void *arg, const char *key, const char *before, const char *aft
 
 START_TEST(mras_config_compare_says_what_a_reload_applies)
 {
-	struct config *a =
+	struct mras_config *a =
 		must_parse(GOOD "server gone.example { } server stays.example { }");
-	struct config *b = must_parse(
+	struct mras_config *b = must_parse(
 		"addresses = {10.0.0.6} port = 5063 realm = x user = mras\n" TLS
 		"server stays.example { networks = {10.0.0.0/8} identities = {\"@x\"} }\n"
 		"server new.example { }\n" SERVER
@@ -240,8 +229,8 @@ START_TEST(mras_config_compare_says_what_a_reload_applies)
 		"relay { location = outside host = b }\n");
 	struct seen seen = {""};
 
-	ck_assert_uint_eq(config_compare(a, a, note, &seen), 0);
-	ck_assert_uint_eq(config_compare(a, b, note, &seen), 11);
+	ck_assert_uint_eq(config_compare(&a->common, &a->common, note, &seen), 0);
+	ck_assert_uint_eq(config_compare(&a->common, &b->common, note, &seen), 11);
 	ck_assert_str_eq(seen.text, "addresses: {10.0.0.5} -> {10.0.0.6}\n"
 				    "port: 5062 -> 5063\n"
 				    "realm: avedge -> x\n"
@@ -253,37 +242,40 @@ START_TEST(mras_config_compare_says_what_a_reload_applies)
 				    "relay.1.location: outside -> inside\n"
 				    "relay.1.address:  -> 10.0.0.9\n"
 				    "relay.2: none -> b\n");
-	config_free(a);
-	config_free(b);
+	mras_config_free(a);
+	mras_config_free(b);
 }
 END_TEST
 
 START_TEST(mras_config_keeps_what_needs_a_restart)
 {
-	struct config *a = must_parse(GOOD "user = a control { socket = /a }");
-	struct config *b = must_parse(GOOD "user = b realm = x control { group = g }\n"
-					   "metrics { listen = \"[::1]:9\" }");
-	struct config *kept =
+	struct mras_config *a = must_parse(GOOD "user = a control { socket = /a }");
+	struct mras_config *b = must_parse(GOOD
+					   "user = b realm = x control { group = g }\n"
+					   "metrics { address = \"[::1]:9\" }");
+	struct mras_config *kept =
 		must_parse(GOOD "user = a realm = x control { socket = /a }");
 	struct seen seen = {""};
 
-	config_keep_fixed(a, b);
-	ck_assert_uint_eq(config_compare(kept, b, note, &seen), 0);
-	ck_assert_str_eq(b->user, "a");
-	ck_assert_str_eq(a->user, "b");
-	config_free(a);
-	config_free(b);
-	config_free(kept);
+	ck_assert(config_keep_fixed(&a->common, &b->common));
+	ck_assert_uint_eq(config_compare(&kept->common, &b->common, note, &seen), 0);
+	ck_assert_str_eq(b->common.user, "a");
+	ck_assert_str_eq(a->common.user, "a");
+	mras_config_free(a);
+	mras_config_free(b);
+	mras_config_free(kept);
 }
 END_TEST
 
-/* config_keep_fixed() swaps single values at the top. */
+/* config_keep_fixed() copies single values at the top. */
 START_TEST(mras_config_only_single_values_need_a_restart)
 {
-	const struct config_key *key = &config_schema[_i];
+	const struct config_key *key = &mras_config_schema.keys[_i];
 
-	ck_assert(key->reloads ||
-		  (config_key_block(key) == BLOCK_TOP && !key->file.list));
+	ck_assert(key->effect != RELOAD_EFFECT_RESTART ||
+		  (strcmp(key->section, "server") != 0 &&
+		   strcmp(key->section, "relay") != 0 &&
+		   config_element_size(key->type) == 0));
 }
 END_TEST
 
@@ -300,12 +292,12 @@ static void note_entry(void *arg, const struct config_entry *entry)
 
 START_TEST(mras_config_in_force_names_blocks)
 {
-	struct config *c = must_parse(ADDRESS TLS
-				      "server b.example { max_duration = 1h }\n"
-				      "relay { location = inside host = r }\n");
+	struct mras_config *c = must_parse(ADDRESS TLS
+					   "server b.example { max_duration = 1h }\n"
+					   "relay { location = inside host = r }\n");
 	struct seen seen = {""};
 
-	ck_assert(config_in_force(c, note_entry, &seen));
+	ck_assert(config_list(&c->common, note_entry, &seen));
 	ck_assert_str_eq(seen.text, "server.b.example.networks = {}\n"
 				    "server.b.example.identities = {}\n"
 				    "server.b.example.max_duration = 1h\n"
@@ -316,22 +308,38 @@ START_TEST(mras_config_in_force_names_blocks)
 				    "relay.1.udp_port = 3478\n"
 				    "relay.1.tcp_port = 443\n"
 				    "relay.1.tls = true\n");
-	config_free(c);
+	mras_config_free(c);
 }
 END_TEST
 
-START_TEST(mras_config_blames_a_line)
+START_TEST(mras_config_errors_name_the_place_of_a_field)
 {
-	struct config *c = must_parse(ADDRESS "keys = /k\n" TLS SERVER RELAY);
-	char error[512] = "/k: is not there; create it";
+	struct mras_config *c = must_parse(ADDRESS "keys = /k\n" TLS SERVER RELAY);
+	char error[512] = "/k: no such file; create it.";
+	struct config_file file;
 
-	config_blame(c, c->lines.files[FILE_KEYS], "keys", error, sizeof(error));
-	ck_assert_str_eq(error, "F:2: keys: /k: is not there; create it");
-	ck_assert_uint_eq(c->lines.files[FILE_CA], 3);
-	ck_assert_uint_eq(c->lines.files[FILE_CRL], 0);
-	config_blame(c, 0, "tls.crl", error, sizeof(error));
-	ck_assert_str_eq(error, "F: tls.crl: F:2: keys: /k: is not there; create it");
-	config_free(c);
+	config_locate(&c->common, &c->common.keys, error, sizeof(error));
+	ck_assert_str_eq(error, "F:2:8: keys: /k: no such file; create it");
+	config_error(&c->common, &c->tls.crl, error, sizeof(error), "%d", 1);
+	ck_assert_str_eq(error, "F:3:1: tls.crl: 1");
+	config_error(&c->common, &c->common.user, error, sizeof(error), "x");
+	ck_assert_str_eq(error, "F: user: x");
+	config_error(&c->common, &c->servers[0].name, error, sizeof(error), "x");
+	ck_assert_str_eq(error, "F:4:1: server \"fe01.lab.example\": x");
+	config_error(&c->common, &c->relays[0].host, error, sizeof(error), "x");
+	ck_assert_str_eq(error, "F:5:35: relay.host: x");
+
+	snprintf(error, sizeof(error), "/a: bad");
+	config_locate_file(&c->common, error, sizeof(error));
+	ck_assert_str_eq(error, "F:3:46: tls.ca: /a: bad");
+	snprintf(error, sizeof(error), "/abc: bad");
+	config_locate_file(&c->common, error, sizeof(error));
+	ck_assert_str_eq(error, "/abc: bad");
+
+	ck_assert(config_watched(&c->common, MRAS_FILE_CRL, &file));
+	ck_assert_str_eq(file.key, "tls.crl");
+	ck_assert(!config_watched(&c->common, MRAS_FILE_COUNT, &file));
+	mras_config_free(c);
 }
 END_TEST
 
@@ -340,34 +348,35 @@ START_TEST(mras_config_manual_page_agrees)
 {
 	static const char *const section_ends[] = {"\n.Ss ", "\n.Sh ", NULL};
 	static const char *const item_ends[] = {"\n.It ", "\n.El", NULL};
-	const struct config_key *key = &config_schema[_i];
+	const struct config_key *key = &mras_config_schema.keys[_i];
 	char start[128], value[128];
 	char *page = source_file("docs/mrasd.conf.5");
 
-	if (*key->file.section == '\0')
+	if (*key->section == '\0')
 		snprintf(start, sizeof(start), "\n.Ss General\n");
 	else
-		snprintf(start, sizeof(start), "\n.Ss Section %s", key->file.section);
+		snprintf(start, sizeof(start), "\n.Ss Section %s", key->section);
 	char *section = source_part(page, start, section_ends);
-	ck_assert_msg(section != NULL, "no section %s", key->file.section);
+	ck_assert_msg(section != NULL, "no section %s", key->section);
 
-	snprintf(start, sizeof(start), "\n.It Ic %s No = ", key->file.name);
+	snprintf(start, sizeof(start), "\n.It Ic %s No = ", key->name);
 	char *item = source_part(section, start, item_ends);
-	ck_assert_msg(item != NULL, "no key %s.%s", key->file.section, key->file.name);
+	ck_assert_msg(item != NULL, "no key %s.%s", key->section, key->name);
 
 	if (!key->fallback)
 		snprintf(value, sizeof(value), "\nRequired.\n");
 	else if (*key->fallback == '\0')
 		snprintf(value, sizeof(value), "\nDefault: empty.\n");
-	else if (key->file.list)
+	else if (config_element_size(key->type) > 0)
 		snprintf(value, sizeof(value), "\nDefault: none.\n");
 	else
 		snprintf(value, sizeof(value), "\nDefault:\n.Ql %s .\n", key->fallback);
-	ck_assert_msg(strstr(item, value) != NULL, "default of %s.%s", key->file.section,
-		      key->file.name);
-	ck_assert_msg(strstr(item, key->reloads ? "\nApplied by a reload."
-						: "\nNeeds a restart.") != NULL,
-		      "reload of %s.%s", key->file.section, key->file.name);
+	ck_assert_msg(strstr(item, value) != NULL, "default of %s.%s", key->section,
+		      key->name);
+	ck_assert_msg(strstr(item, key->effect != RELOAD_EFFECT_RESTART
+					   ? "\nApplied by a reload."
+					   : "\nNeeds a restart.") != NULL,
+		      "reload of %s.%s", key->section, key->name);
 	free(item);
 	free(section);
 	free(page);
@@ -377,7 +386,7 @@ END_TEST
 START_TEST(mras_config_default_file_shows_the_defaults)
 {
 	char *text = source_file("conf/mrasd.conf");
-	struct config *shipped = must_parse(text);
+	struct mras_config *shipped = must_parse(text);
 	struct seen seen = {""};
 	size_t shown = 0;
 
@@ -392,19 +401,19 @@ START_TEST(mras_config_default_file_shows_the_defaults)
 			 strcspn(mark, "=") < strcspn(mark, "{\n");
 	}
 
-	struct config *written = must_parse(text);
-	ck_assert_uint_eq(shown, config_schema_count);
-	config_compare(shipped, written, note, &seen);
+	struct mras_config *written = must_parse(text);
+	ck_assert_uint_eq(shown, mras_config_schema.key_count);
+	config_compare(&shipped->common, &written->common, note, &seen);
 	ck_assert_str_eq(seen.text, "");
-	config_free(written);
-	config_free(shipped);
+	mras_config_free(written);
+	mras_config_free(shipped);
 	free(text);
 }
 END_TEST
 
 START_TEST(mras_config_docs_are_one_line)
 {
-	const struct config_key *key = &config_schema[_i];
+	const struct config_key *key = &mras_config_schema.keys[_i];
 
 	ck_assert_uint_gt(strlen(key->doc), 0);
 	ck_assert_ptr_null(strpbrk(key->doc, "\n\t"));
@@ -422,13 +431,13 @@ static void config_suite(Suite *suite)
 	tcase_add_test(tc, mras_config_compare_says_what_a_reload_applies);
 	tcase_add_test(tc, mras_config_keeps_what_needs_a_restart);
 	tcase_add_loop_test(tc, mras_config_only_single_values_need_a_restart, 0,
-			    (int)config_schema_count);
+			    (int)mras_config_schema.key_count);
 	tcase_add_test(tc, mras_config_in_force_names_blocks);
-	tcase_add_test(tc, mras_config_blames_a_line);
+	tcase_add_test(tc, mras_config_errors_name_the_place_of_a_field);
 	tcase_add_loop_test(tc, mras_config_manual_page_agrees, 0,
-			    (int)config_schema_count);
+			    (int)mras_config_schema.key_count);
 	tcase_add_loop_test(tc, mras_config_docs_are_one_line, 0,
-			    (int)config_schema_count);
+			    (int)mras_config_schema.key_count);
 	tcase_add_test(tc, mras_config_default_file_shows_the_defaults);
 	suite_add_tcase(suite, tc);
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "auth/server/metrics.h"
-#include "auth/server/settings.h"
+#include "auth/server/mras_settings.h"
 #include "base/log.h"
 #include "tests/unit/auth/issuer_fixture.h"
 #include "tests/unit/lib/openapi_routes.h"
@@ -141,7 +141,7 @@ START_TEST(control_says_why_a_reload_is_rejected)
 
 	ck_assert_uint_eq(reply.status, 422);
 	snprintf(want, sizeof(want),
-		 "%s:10: unknown key \"relm\"; did you mean \"realm\"?",
+		 "%s:10:1: unknown key \"relm\"; did you mean \"realm\"?",
 		 issuer_fixture_path(&fixture, "mrasd.conf"));
 	ck_assert_str_eq(json_string_value(member(problem, "detail")), want);
 
@@ -170,7 +170,7 @@ END_TEST
 static void decide(enum credential_form form, enum service_language language,
 		   enum service_fault fault)
 {
-	const struct settings *settings = fixture.issuer.settings;
+	const struct mras_settings *settings = fixture.issuer.settings;
 	const struct service_request request = {
 		.identity = {(const uint8_t *)"a", 1},
 		.form = form,

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "auth/server/issuer.h"
-#include "auth/server/settings.h"
+#include "auth/server/mras_settings.h"
 #include "base/log.h"
 #include "tests/unit/auth/issuer_fixture.h"
 #include "tests/unit/lib/unit.h"
@@ -114,7 +114,7 @@ START_TEST(record_without_identities_names_nobody)
 	struct service_request request = request_for("sip:alice@lab.example");
 
 	issuer_fixture_configure(&fixture, "log { identities = no }\n");
-	ck_assert(reload_configuration(fixture.reload, NULL));
+	ck_assert(reload_configuration(fixture.reload, fixture.issuer.unix_s, NULL));
 	written();
 	decide(&request, SERVICE_OK);
 	decide(&request, SERVICE_FORBIDDEN);
@@ -122,7 +122,7 @@ START_TEST(record_without_identities_names_nobody)
 	ck_assert_ptr_null(strstr(text, "alice"));
 
 	issuer_fixture_configure(&fixture, "log { records = no }\n");
-	ck_assert(reload_configuration(fixture.reload, NULL));
+	ck_assert(reload_configuration(fixture.reload, fixture.issuer.unix_s, NULL));
 	written();
 	decide(&request, SERVICE_OK);
 	decide(&request, SERVICE_FORBIDDEN);

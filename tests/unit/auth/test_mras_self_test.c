@@ -6,23 +6,23 @@
 #include <string.h>
 
 #include "auth/server/issuer.h"
-#include "auth/server/settings.h"
+#include "auth/server/mras_settings.h"
 #include "tests/unit/auth/mras_fixture.h"
 #include "tests/unit/lib/unit.h"
 
 static struct mras_fixture fixture;
 static char keys[] = "/etc/avedge/keys";
-static struct config config = {.keys = keys};
-static struct settings settings;
+static struct mras_config config = {.common.keys = keys};
+static struct mras_settings settings;
 static struct issuer issuer;
 static char error[512];
 
 static void setup(void)
 {
 	mras_fixture_make(&fixture);
-	settings = (struct settings){.config = &config,
-				     .service = fixture.service,
-				     .keyring = fixture.keyring};
+	settings = (struct mras_settings){.config = &config,
+					  .service = fixture.service,
+					  .keyring = fixture.keyring};
 	issuer =
 		(struct issuer){.settings = &settings, .now_ms = NOW_MS, .unix_s = NOW_S};
 	error[0] = '\0';

@@ -4,19 +4,18 @@
  */
 #include "base/daemon.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/config/config.h"
 #include "tests/unit/lib/unit.h"
 
-struct config {
-	const char *user;
-};
-
-static struct config config;
 static char trace[1024];
+static char path[64]; /* of its configuration */
+static struct config *taken;
 static const char *failing; /* the step that fails; "" for none */
 static int manager;         /* hears what is said to systemd */
 
@@ -33,29 +32,28 @@ static bool step(struct daemon *daemon, const char *word)
 	return false;
 }
 
-static struct config *load(const char *path, char *error, size_t error_size)
+/* Called once the file is read. */
+static bool load(struct config *config, char *error, size_t error_size)
 {
-	ck_assert_str_eq(path, "toy.conf");
+	(void)config;
 	snprintf(error, error_size, "load fails");
-	return step(NULL, "load") ? &config : NULL;
+	return step(NULL, "load");
 }
 
-static void unload(struct config *loaded)
-{
-	ck_assert(loaded == &config || loaded == NULL);
-	step(NULL, "-load");
-}
-
-static void values(const struct config *loaded, struct daemon_config *out)
-{
-	*out = (struct daemon_config){
-		.path = "toy.conf", .log_level = "error", .user = {loaded->user, 7}};
-}
-
-static void print_keys(FILE *out)
-{
-	fprintf(out, "none\n");
-}
+static const struct config_key config_keys[] = {
+	CONFIG_KEY(struct config, "", "user", OPTIONAL, RESTART, user, "", 0, 32, "user"),
+	CONFIG_KEY(struct config, "", "level", LEVEL, APPLIED, log.level, "error", 0, 0,
+		   "level"),
+};
+static const struct config_section config_sections[] = {{.name = ""}};
+static const struct config_schema schema = {
+	.size = sizeof(struct config),
+	.keys = config_keys,
+	.key_count = ARRAY_LEN(config_keys),
+	.sections = config_sections,
+	.section_count = ARRAY_LEN(config_sections),
+	.check = load,
+};
 
 #define STAGE(name)                                    \
 	static bool name##_up(struct daemon *daemon)   \
@@ -68,8 +66,21 @@ static void print_keys(FILE *out)
 	}
 STAGE(prepare)
 STAGE(ports)
-STAGE(keys)
 STAGE(work)
+
+static bool keys_up(struct daemon *daemon)
+{
+	bool ok = step(daemon, "keys");
+
+	taken = ok ? daemon->config : NULL;
+	return ok;
+}
+
+static void keys_down(struct daemon *daemon)
+{
+	step(daemon, "-keys");
+	config_free(taken);
+}
 
 static bool self_test(struct daemon *daemon)
 {
@@ -117,11 +128,8 @@ static int run(bool check)
 		.name = "toyd",
 		.purpose = "Does nothing.",
 		.signals = "SIGTERM ends.",
-		.config = "toy.conf",
-		.config_load = load,
-		.config_free = unload,
-		.config_values = values,
-		.config_print_keys = print_keys,
+		.config = path,
+		.schema = &schema,
 		.prepare = {"prepare", prepare_up, prepare_down},
 		.bind = {"ports", ports_up, ports_down},
 		.keys = {"keys", keys_up, keys_down},
@@ -137,6 +145,15 @@ static int run(bool check)
 	char *argv[] = {name, option, NULL};
 
 	return daemon_run(&ops, check ? 2 : 1, argv);
+}
+
+static void write_config(const char *text)
+{
+	FILE *out = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(out);
+	fputs(text, out);
+	ck_assert_int_eq(fclose(out), 0);
 }
 
 static void setup(void)
@@ -156,6 +173,13 @@ static void setup(void)
 	setenv("NOTIFY_SOCKET", name, 1);
 	unsetenv("WATCHDOG_USEC");
 	failing = "";
+	snprintf(path, sizeof(path), P_tmpdir "/avedge-daemon-%ld.conf", (long)getpid());
+	write_config("");
+}
+
+static void end(void)
+{
+	unlink(path);
 }
 
 /* All that systemd heard, first lines only. */
@@ -204,11 +228,10 @@ static const struct {
 	int status;
 	const char *trace;
 } failures[] = {
-	{"load", DAEMON_EXIT_CONFIG, "load -load"},
-	{"prepare", EXIT_FAILURE, "load prepare -prepare -load"},
-	{"ports", EXIT_FAILURE, "load prepare ports -ports -prepare -load"},
-	{"keys", DAEMON_EXIT_CONFIG,
-	 "load prepare ports keys -keys -ports -prepare -load"},
+	{"load", DAEMON_EXIT_CONFIG, "load"},
+	{"prepare", EXIT_FAILURE, "load prepare -prepare"},
+	{"ports", EXIT_FAILURE, "load prepare ports -ports -prepare"},
+	{"keys", DAEMON_EXIT_CONFIG, "load prepare ports keys -keys -ports -prepare"},
 	{"work", EXIT_FAILURE,
 	 "load prepare ports keys work -work -keys -ports -prepare"},
 	{"self-test", DAEMON_EXIT_CONFIG,
@@ -226,9 +249,9 @@ END_TEST
 
 START_TEST(an_unknown_user_is_the_fault_of_the_configuration)
 {
-	config.user = "no-such-user";
+	write_config("user = no-such-user\n");
 	ck_assert_int_eq(run(false), DAEMON_EXIT_CONFIG);
-	ck_assert_str_eq(trace, "load -load");
+	ck_assert_str_eq(trace, "load");
 }
 END_TEST
 
@@ -236,7 +259,7 @@ static void daemon_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("daemon");
 
-	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_checked_fixture(tc, setup, end);
 	tcase_add_test(tc, stages_go_up_in_order_and_down_in_reverse);
 	tcase_add_test(tc, systemd_hears_of_every_turn);
 	tcase_add_test(tc, a_check_opens_nothing);

@@ -238,7 +238,7 @@ START_TEST(a_port_is_taken_once)
 	char error[256] = "";
 
 	ck_assert_ptr_null(metrics_listener_bind(&where, error, sizeof(error)));
-	ck_assert_msg(strstr(error, "stop it or change metrics.listen") != NULL, "%s",
+	ck_assert_msg(strstr(error, "stop it or change metrics.address") != NULL, "%s",
 		      error);
 }
 END_TEST

@@ -11,7 +11,8 @@
 #include "base/inbox.h"
 #include "relay/reload/drain.h"
 #include "relay/reload/network.h"
-#include "relay/reload/reload.h"
+#include "relay/reload/relay_reload.h"
+#include "tests/unit/lib/configs.h"
 #include "tests/unit/lib/unit.h"
 
 static void *play_main(void *arg)
@@ -28,22 +29,23 @@ static void leave(void *arg)
 	event_base_loopbreak(arg);
 }
 
-static struct reload *make_reload(struct relay_fixture *fixture)
+static struct relay_reload *make_reload(struct relay_fixture *fixture)
 {
 	const struct nonce_key nonce_key = {.lifetime_s = 600};
 	char text[512], error[512];
-	struct config *config;
-	struct reload *reload;
+	struct relay_config *config;
+	struct relay_reload *reload;
 
 	snprintf(text, sizeof(text),
 		 "keys = \"%s\"\n"
 		 "side inside { addresses = {10.0.0.5} }\n"
 		 "side outside { addresses = {192.0.2.10} }\n",
 		 fixture->keys);
-	config = config_parse("/nonexistent/relay.conf", text, strlen(text), error,
-			      sizeof(error));
+	config = relay_config_parse("/nonexistent/relay.conf", text, strlen(text), error,
+				    sizeof(error));
 	ck_assert_msg(config != NULL, "%s", error);
-	reload = reload_new(&fixture->relay, config, &nonce_key, error, sizeof(error));
+	reload = relay_reload_new(&fixture->relay, &config->common, &nonce_key, error,
+				  sizeof(error));
 	ck_assert_msg(reload != NULL, "%s", error);
 	return reload;
 }
@@ -60,7 +62,7 @@ void control_fixture_start(struct control_fixture *cw)
 	ck_assert_ptr_nonnull(cw->base);
 	relay->main = inbox_new(cw->base);
 	relay->drain = drain_new(cw->base, relay);
-	relay->reload = make_reload(&cw->fixture);
+	cw->reload = make_reload(&cw->fixture);
 	ck_assert(relay->main && relay->drain);
 	ck_assert_int_eq(pthread_create(&cw->main, NULL, play_main, cw), 0);
 }
@@ -80,7 +82,7 @@ void control_fixture_stop(struct control_fixture *cw)
 	inbox_free(relay->main);
 	event_base_free(cw->base);
 	EVENTUALLY(relay_allocation_count(relay) == 0);
-	reload_free(relay->reload);
+	relay_reload_free(cw->reload);
 	network_free(relay->network);
 	relay_fixture_stop(&cw->fixture);
 }

@@ -11,6 +11,7 @@
 
 struct control_fixture {
 	struct relay_fixture fixture;
+	struct relay_reload *reload;
 	struct event_base *base;
 	pthread_t main;
 };

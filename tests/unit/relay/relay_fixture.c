@@ -2,6 +2,7 @@
  * relay_fixture.c - see relay_fixture.h.
  */
 #include "tests/unit/relay/relay_fixture.h"
+#include "tests/unit/lib/configs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -72,9 +73,10 @@ static void write_configuration(struct relay_fixture *fixture, const char *extra
 		 "         bandwidth_per_allocation = 0 bandwidth_per_user = 0 }\n"
 		 "log { records = false }\n",
 		 fixture->keys, a, b, a, b, extra != NULL ? extra : "");
-	fixture->config = config_parse("test", text, strlen(text), error, sizeof(error));
+	fixture->config =
+		relay_config_parse("test", text, strlen(text), error, sizeof(error));
 	ck_assert_msg(fixture->config != NULL, "%s", error);
-	fixture->peers = fixture->config->sides[SIDE_INSIDE].addresses[0].local;
+	fixture->peers = fixture->config->sides[SIDE_INSIDE].addresses[0];
 	fixture->peers.bytes[3] = 9;
 }
 
@@ -92,13 +94,13 @@ static struct endpoint name_of(int fd)
 static void make_shared(struct relay_fixture *fixture)
 {
 	struct turn_shared *shared = &fixture->relay.shared;
-	const struct config *config = fixture->config;
+	const struct relay_config *config = fixture->config;
 	const struct shared_sizes sizes = {
 		.pool =
 			{
 				.address_count = 1,
-				.first = config->relay.first,
-				.last = config->relay.last,
+				.first = config->relay.ports.first,
+				.last = config->relay.ports.last,
 				.seed = 1,
 			},
 		.tcp_seed = 1,
@@ -107,8 +109,8 @@ static void make_shared(struct relay_fixture *fixture)
 	};
 
 	fixture->address = (struct relay_address){
-		.local = config->sides[SIDE_OUTSIDE].addresses[0].local,
-		.public = config->sides[SIDE_OUTSIDE].addresses[0].public,
+		.local = config->sides[SIDE_OUTSIDE].addresses[0],
+		.public = config->sides[SIDE_OUTSIDE].public[0],
 	};
 	shared->relay = &fixture->address;
 	shared->relay_count = 1;
@@ -132,8 +134,7 @@ static void make_view(struct relay_fixture *fixture)
 
 static void bind_fronts(struct relay_fixture *fixture, int fds[WORLD_WORKERS])
 {
-	const struct ip_addr *ip =
-		&fixture->config->sides[SIDE_INSIDE].addresses[0].local;
+	const struct ip_addr *ip = &fixture->config->sides[SIDE_INSIDE].addresses[0];
 
 	for (int i = 0; i < WORLD_WORKERS; i++) {
 		const struct endpoint any = {*ip, 0};
@@ -149,7 +150,7 @@ static void bind_fronts(struct relay_fixture *fixture, int fds[WORLD_WORKERS])
 }
 
 void relay_fixture_start(struct relay_fixture *fixture, const char *extra,
-			 void (*change)(struct settings *settings))
+			 void (*change)(struct relay_settings *settings))
 {
 	struct front_sockets sockets;
 	int fds[WORLD_WORKERS];
@@ -163,10 +164,9 @@ void relay_fixture_start(struct relay_fixture *fixture, const char *extra,
 	fixture->relay.config = fixture->config;
 	make_shared(fixture);
 	make_view(fixture);
-	fixture->sources = (struct settings_sources){.started = fixture->config,
-						     .network = &fixture->view};
-	fixture->settings = settings_build(fixture->config, &fixture->sources, NULL, 1,
-					   error, sizeof(error));
+	fixture->sources = (struct relay_settings_sources){.network = &fixture->view};
+	fixture->settings = relay_settings_build(fixture->config, &fixture->sources, NULL,
+						 1, error, sizeof(error));
 	ck_assert_msg(fixture->settings != NULL, "%s", error);
 	if (change != NULL)
 		change(fixture->settings);
@@ -179,8 +179,8 @@ void relay_fixture_start(struct relay_fixture *fixture, const char *extra,
 	};
 	for (unsigned i = 0; i < WORLD_WORKERS; i++) {
 		fixture->workers[i] = worker_new(&common, i,
-						 settings_ref(fixture->settings), error,
-						 sizeof(error));
+						 relay_settings_ref(fixture->settings),
+						 error, sizeof(error));
 		ck_assert_msg(fixture->workers[i] != NULL, "%s", error);
 		memset(&sockets, -1, sizeof(sockets));
 		sockets.tcp[2 * i] = fds[i];
@@ -214,9 +214,9 @@ void relay_fixture_stop(struct relay_fixture *fixture)
 	for (unsigned i = 0; i < WORLD_WORKERS; i++)
 		worker_free(fixture->workers[i]);
 	records_free(fixture->relay.records);
-	settings_unref(fixture->settings);
+	relay_settings_unref(fixture->settings);
 	shared_free(&fixture->relay.shared);
-	config_free(fixture->config);
+	relay_config_free(fixture->config);
 	unlink(fixture->keys);
 	if (fixture->descriptors > 0)
 		ck_assert_uint_eq(descriptors(), fixture->descriptors);
@@ -226,16 +226,16 @@ void relay_fixture_deny(struct relay_fixture *fixture, const char *deny)
 {
 	struct ip_prefix prefix;
 	char error[512];
-	struct config other = *fixture->config;
+	struct relay_config other = *fixture->config;
 
 	ck_assert(ip_prefix_parse(deny, &prefix));
 	other.peers.deny = &prefix;
 	other.peers.deny_count = 1;
-	struct settings *settings = settings_build(&other, &fixture->sources, NULL,
-						   fixture->settings->turn.generation + 1,
-						   error, sizeof(error));
+	struct relay_settings *settings = relay_settings_build(
+		&other, &fixture->sources, NULL, fixture->settings->turn.generation + 1,
+		error, sizeof(error));
 	ck_assert_msg(settings != NULL, "%s", error);
-	settings_unref(fixture->settings);
+	relay_settings_unref(fixture->settings);
 	fixture->settings = settings;
 	relay_publish(&fixture->relay, settings);
 }

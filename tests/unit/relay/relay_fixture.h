@@ -13,17 +13,17 @@
 #include <stdint.h>
 
 #include "relay/relay.h"
-#include "relay/reload/settings.h"
+#include "relay/reload/relay_settings.h"
 #include "relay/worker.h"
 
 enum { WORLD_WORKERS = 2, WORLD_PATIENCE_MS = 5000 };
 
 struct relay_fixture {
 	struct relay relay;
-	struct config *config;
-	struct settings *settings;
+	struct relay_config *config;
+	struct relay_settings *settings;
 	struct network_view view;
-	struct settings_sources sources;
+	struct relay_settings_sources sources;
 	struct front fronts[2 * WORLD_WORKERS]; /* worker N: 2 N for TCP, then its TLS */
 	struct relay_address address;           /* public 203.0.113.9 */
 	struct worker *workers[WORLD_WORKERS];
@@ -37,7 +37,7 @@ struct relay_fixture {
  * the section relay, or NULL.
  */
 void relay_fixture_start(struct relay_fixture *fixture, const char *extra,
-			 void (*change)(struct settings *settings));
+			 void (*change)(struct relay_settings *settings));
 /* Ends all; then nothing is open or counted as open that was not before. */
 void relay_fixture_stop(struct relay_fixture *fixture);
 

@@ -11,6 +11,7 @@
 
 #include "base/sockaddr.h"
 #include "relay/front/fronts.h"
+#include "tests/unit/lib/configs.h"
 #include "tests/unit/lib/unit.h"
 #include "tests/unit/relay/relay_fixture.h"
 
@@ -34,26 +35,24 @@ static void end(void)
 
 static struct endpoint inside(uint16_t port)
 {
-	return (struct endpoint){fixture.config->sides[SIDE_INSIDE].addresses[0].local,
-				 port};
+	return (struct endpoint){fixture.config->sides[SIDE_INSIDE].addresses[0], port};
 }
 
 /* The fixture's addresses, with listeners inside on that port and nowhere else. */
-static struct config *listening_on(uint16_t port)
+static struct relay_config *listening_on(uint16_t port)
 {
 	char text[512], error[512], in[ENDPOINT_TEXT_LEN], out[ENDPOINT_TEXT_LEN];
-	const struct config_side *sides = fixture.config->sides;
+	const struct relay_config_side *sides = fixture.config->sides;
 
 	snprintf(text, sizeof(text),
 		 "side inside { addresses = {%s} udp_port = %u tcp_port = %u }\n"
 		 "side outside { addresses = {%s} public = {203.0.113.9} udp_port = 0 "
 		 "tcp_port = 0 }\n",
-		 ip_addr_format(&sides[SIDE_INSIDE].addresses[0].local, in, sizeof(in)),
-		 port, port,
-		 ip_addr_format(&sides[SIDE_OUTSIDE].addresses[0].local, out,
-				sizeof(out)));
-	struct config *config =
-		config_parse("F", text, strlen(text), error, sizeof(error));
+		 ip_addr_format(&sides[SIDE_INSIDE].addresses[0], in, sizeof(in)), port,
+		 port,
+		 ip_addr_format(&sides[SIDE_OUTSIDE].addresses[0], out, sizeof(out)));
+	struct relay_config *config =
+		relay_config_parse("F", text, strlen(text), error, sizeof(error));
 	ck_assert_msg(config != NULL, "%s", error);
 	return config;
 }
@@ -87,7 +86,7 @@ static bool datagrams_are_free(uint16_t port)
 
 static void must_change(uint16_t port)
 {
-	struct config *config = listening_on(port);
+	struct relay_config *config = listening_on(port);
 	struct change change;
 	char error[512] = "";
 
@@ -96,7 +95,7 @@ static void must_change(uint16_t port)
 		      "%s", error);
 	ck_assert_msg(change_open(&change, error, sizeof(error)), "%s", error);
 	change_finish(&change);
-	config_free(config);
+	relay_config_free(config);
 }
 
 START_TEST(listeners_appear_retire_and_go)
@@ -142,7 +141,7 @@ END_TEST
 /* The event loop takes sockets, but no files: the second worker fails. */
 START_TEST(a_change_that_fails_late_is_taken_back)
 {
-	struct config *config = listening_on(14433);
+	struct relay_config *config = listening_on(14433);
 	struct network_view before = *network_view(fixture.relay.network);
 	const struct network_view *now = network_view(fixture.relay.network);
 	struct change change;
@@ -169,7 +168,7 @@ START_TEST(a_change_that_fails_late_is_taken_back)
 	ck_assert_int_eq(memcmp(before.relay_states, now->relay_states,
 				sizeof(before.relay_states)),
 			 0);
-	config_free(config);
+	relay_config_free(config);
 	must_change(14433);
 	ck_assert(somebody_listens(14433));
 }
@@ -177,7 +176,7 @@ END_TEST
 
 START_TEST(a_change_can_be_abandoned)
 {
-	struct config *config = listening_on(14433);
+	struct relay_config *config = listening_on(14433);
 	struct change change;
 	char error[512] = "";
 
@@ -185,7 +184,7 @@ START_TEST(a_change_can_be_abandoned)
 	ck_assert(!datagrams_are_free(14433));
 	change_abandon(&change);
 	ck_assert(datagrams_are_free(14433));
-	config_free(config);
+	relay_config_free(config);
 }
 END_TEST
 

@@ -5,18 +5,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "relay/reload/config.h"
+#include "relay/reload/relay_config.h"
+#include "tests/unit/lib/configs.h"
 #include "tests/unit/lib/unit.h"
 
 #define INSIDE "side inside { addresses = {10.0.0.5} }\n"
 #define OUTSIDE "side outside { addresses = {192.0.2.10} }\n"
 #define SIDES INSIDE OUTSIDE
 
-static struct config *must_parse(const char *text)
+static struct relay_config *must_parse(const char *text)
 {
 	char error[512];
-	struct config *config =
-		config_parse("F", text, strlen(text), error, sizeof(error));
+	struct relay_config *config =
+		relay_config_parse("F", text, strlen(text), error, sizeof(error));
 
 	ck_assert_msg(config != NULL, "%s", error);
 	return config;
@@ -45,20 +46,21 @@ static void note(void *arg, const char *key, const char *before, const char *aft
 
 START_TEST(config_compare_finds_nothing_in_equals)
 {
-	struct config *a = must_parse(SIDES), *b = must_parse(OUTSIDE INSIDE);
+	struct relay_config *a = must_parse(SIDES), *b = must_parse(OUTSIDE INSIDE);
 	struct seen seen = {""};
 
-	ck_assert_uint_eq(config_compare(a, b, note, &seen), 0);
+	ck_assert_uint_eq(config_compare(&a->common, &b->common, note, &seen), 0);
 	ck_assert_str_eq(seen.text, "");
-	config_free(a);
-	config_free(b);
+	relay_config_free(a);
+	relay_config_free(b);
 }
 END_TEST
 
 START_TEST(config_compare_says_what_a_reload_applies)
 {
-	struct config *a = must_parse(SIDES "tls { certificate = /a private_key = /k }");
-	struct config *b = must_parse(
+	struct relay_config *a =
+		must_parse(SIDES "tls { certificate = /a private_key = /k }");
+	struct relay_config *b = must_parse(
 		"side inside { addresses = {10.0.0.5} networks = {10.0.0.0/8} }\n"
 		"side outside { addresses = {192.0.2.10} public = {203.0.113.1} }\n"
 		"tls { certificate = /b private_key = /k }\n"
@@ -66,18 +68,18 @@ START_TEST(config_compare_says_what_a_reload_applies)
 		"limits { stranger_rate = 20 channels = 100 }\n");
 	struct seen seen = {""};
 
-	ck_assert_uint_eq(config_compare(a, b, note, &seen), 8);
+	ck_assert_uint_eq(config_compare(&a->common, &b->common, note, &seen), 8);
 	ck_assert_str_eq(seen.text,
 			 "realm: avedge -> other (restart)\n"
 			 "tls.certificate: /a -> /b\n"
-			 "side.outside.public: {192.0.2.10} -> {203.0.113.1} (new)\n"
 			 "side.inside.networks: {} -> {10.0.0.0/8}\n"
+			 "side.outside.public: {192.0.2.10} -> {203.0.113.1} (new)\n"
 			 "relay.rest: 30s -> 1m\n"
 			 "limits.channels: 64 -> 100 (restart)\n"
 			 "limits.stranger_rate: 10 -> 20\n"
 			 "log.level: info -> debug\n");
-	config_free(a);
-	config_free(b);
+	relay_config_free(a);
+	relay_config_free(b);
 }
 END_TEST
 
@@ -113,15 +115,15 @@ static const struct {
 
 START_TEST(config_compare_tells_what_becomes_of_listeners)
 {
-	struct config *before = must_parse(listeners[_i].before);
-	struct config *after = must_parse(listeners[_i].after);
+	struct relay_config *before = must_parse(listeners[_i].before);
+	struct relay_config *after = must_parse(listeners[_i].after);
 	struct seen seen = {""};
 
-	config_compare(before, after, note, &seen);
+	config_compare(&before->common, &after->common, note, &seen);
 	ck_assert_msg(strcmp(seen.text, listeners[_i].want) == 0, "%s: %s",
 		      listeners[_i].name, seen.text);
-	config_free(before);
-	config_free(after);
+	relay_config_free(before);
+	relay_config_free(after);
 }
 END_TEST
 
@@ -139,30 +141,33 @@ static void note_entry(void *arg, const struct config_entry *entry)
 
 START_TEST(config_in_force_knows_what_waits_for_a_restart)
 {
-	struct config *started =
+	struct relay_config *started =
 		must_parse(SIDES "realm = first log { level = error }\n");
-	struct config *last = must_parse(SIDES "realm = second log { level = debug }\n");
+	struct relay_config *last =
+		must_parse(SIDES "realm = second log { level = debug }\n");
 	struct seen seen = {""};
 
-	ck_assert(config_in_force(started, last, note_entry, &seen));
+	ck_assert(config_keep_fixed(&started->common, &last->common));
+	ck_assert(config_list(&last->common, note_entry, &seen));
 	ck_assert_str_eq(seen.text, "realm = first, not avedge (restart)\n"
 				    "log.level = debug, not info\n");
-	config_free(started);
-	config_free(last);
+	relay_config_free(started);
+	relay_config_free(last);
 }
 END_TEST
 
 START_TEST(config_compare_lets_tls_come_or_go)
 {
-	struct config *a = must_parse(SIDES "tls { certificate = /a private_key = /k }");
-	struct config *b = must_parse(SIDES);
+	struct relay_config *a =
+		must_parse(SIDES "tls { certificate = /a private_key = /k }");
+	struct relay_config *b = must_parse(SIDES);
 	struct seen seen = {""};
 
-	config_compare(a, b, note, &seen);
+	config_compare(&a->common, &b->common, note, &seen);
 	ck_assert_str_eq(seen.text, "tls.certificate: /a -> \n"
 				    "tls.private_key: /k -> \n");
-	config_free(a);
-	config_free(b);
+	relay_config_free(a);
+	relay_config_free(b);
 }
 END_TEST
 

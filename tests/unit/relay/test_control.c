@@ -278,19 +278,19 @@ static const struct {
 	const char *query;
 	const char *remedy;
 } wrong[] = {
-	{"?side=middle", "use inside or outside"},
-	{"?transport=quic", "use udp, tcp or tls"},
-	{"?relay_transport=", "use udp or tcp"},
-	{"?dialect=latin", "use ietf or ms"},
+	{"?side=middle", "say inside or outside"},
+	{"?transport=quic", "say udp, tcp or tls"},
+	{"?relay_transport=", "say udp or tcp"},
+	{"?dialect=latin", "say ietf or ms"},
 	{"?client=nobody", "an address or a prefix"},
 	{"?client=", "an address or a prefix"},
 	{"?peer=10.0.0.1/8", "an address or a prefix"},
-	{"?sort=colour", "use age, bytes, rate, user or expires"},
-	{"?limit=0", "use 1 to"},
-	{"?limit=-1", "use 1 to"},
-	{"?limit=many", "use 1 to"},
-	{"?limit=1000001", "use 1 to"},
-	{"?limit=", "use 1 to"},
+	{"?sort=colour", "say age, bytes, rate, user or expires"},
+	{"?limit=0", "a number from 1 to"},
+	{"?limit=-1", "a number from 1 to"},
+	{"?limit=many", "a number from 1 to"},
+	{"?limit=1000001", "a number from 1 to"},
+	{"?limit=", "a number from 1 to"},
 	{"?colour=red", "colour"},
 };
 
@@ -483,7 +483,7 @@ START_TEST(the_configuration_in_force)
 	json_t *document = get("/v1/configuration"), *key, *found = NULL;
 	size_t i;
 
-	ck_assert_str_eq(word(document, "file"), cw.fixture.relay.config->path);
+	ck_assert_str_eq(word(document, "file"), cw.fixture.relay.config->common.path);
 	json_array_foreach(at(document, "keys"), i, key)
 	{
 		if (strcmp(word(key, "key"), "limits.channels") == 0)

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "tests/unit/lib/configs.h"
 #include "tests/unit/lib/unit.h"
 
 #define IN(more) "side inside { addresses = {10.0.0.5} " more " }\n"
@@ -28,14 +29,15 @@ static void end(void)
 /* The plan for that text; it is set if it is possible. False with the sentence in error. */
 static bool change(const char *text, char *error, size_t error_size)
 {
-	struct config *config = config_parse("F", text, strlen(text), error, error_size);
+	struct relay_config *config =
+		relay_config_parse("F", text, strlen(text), error, error_size);
 	struct network_view plan;
 
 	ck_assert_msg(config != NULL, "%s", error);
 	bool ok = network_plan(network, config, &plan, error, error_size);
 	if (ok)
 		network_set(network, &plan);
-	config_free(config);
+	relay_config_free(config);
 	return ok;
 }
 
@@ -155,8 +157,8 @@ START_TEST(a_retired_front_cannot_change_sides)
 	ck_assert(!change("side inside { addresses = {10.0.0.5,\n192.0.2.11} " UDP
 			  " }\n" OUT("192.0.2.10", UDP),
 			  error, sizeof(error)));
-	ck_assert_msg(strncmp(error, "F:2: side.inside.addresses: 192.0.2.11:3478 ",
-			      44) == 0 &&
+	ck_assert_msg(strncmp(error, "F:2:1: side.inside.addresses: 192.0.2.11:3478 ",
+			      46) == 0 &&
 			      strstr(error, "side outside") && strchr(error, ';'),
 		      "%s", error);
 	must_look_like("0 inside udp 10.0.0.5:3478\n"

@@ -19,7 +19,7 @@
 static struct relay_fixture fixture;
 static struct relay_client alice, bob;
 
-static void quick(struct settings *settings)
+static void quick(struct relay_settings *settings)
 {
 	settings->peer.timeout_ms = 400;
 	settings->turn.limits.early_peer_hold_ms = 300;

@@ -23,7 +23,7 @@ static void begin(void)
 	relay_fixture_start(&fixture, NULL, NULL);
 }
 
-static void quick(struct settings *settings)
+static void quick(struct relay_settings *settings)
 {
 	settings->peer.timeout_ms = 400;
 }

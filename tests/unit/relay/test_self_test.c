@@ -12,37 +12,37 @@
 static struct relay_fixture fixture;
 static char error[512];
 
-static void good_nonces(struct settings *settings)
+static void good_nonces(struct relay_settings *settings)
 {
 	settings->turn.nonce_key.lifetime_s = 600;
 }
 
-static void no_nonces(struct settings *settings)
+static void no_nonces(struct relay_settings *settings)
 {
 	settings->turn.nonce_key.lifetime_s = 0;
 }
 
-static void mras_only(struct settings *settings)
+static void mras_only(struct relay_settings *settings)
 {
 	good_nonces(settings);
 	settings->turn.keyring->keys[0].rest = KEY_REST_NONE;
 }
 
-static void short_lived_only(struct settings *settings)
+static void short_lived_only(struct relay_settings *settings)
 {
 	good_nonces(settings);
 	settings->turn.limits.credential_ttl_max_s = 1;
 }
 
 /* One answer a second, and none ahead: fewer than there are workers. */
-static void strict(struct settings *settings)
+static void strict(struct relay_settings *settings)
 {
 	good_nonces(settings);
 	settings->turn.limits.stranger_rate = 1;
 	settings->turn.limits.stranger_burst = 1;
 }
 
-static void keys_ended(struct settings *settings)
+static void keys_ended(struct relay_settings *settings)
 {
 	good_nonces(settings);
 	settings->turn.keyring->keys[0].not_after_s = 1;
@@ -50,7 +50,7 @@ static void keys_ended(struct settings *settings)
 
 static const struct {
 	const char *name;
-	void (*change)(struct settings *settings);
+	void (*change)(struct relay_settings *settings);
 	const char *want; /* NULL: passes */
 } relays[] = {
 	{"as usual", good_nonces, NULL},

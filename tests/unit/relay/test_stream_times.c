@@ -4,7 +4,7 @@
 #include "relay/front/stream_times.h"
 
 #include "relay/loop.h"
-#include "relay/reload/settings.h"
+#include "relay/reload/relay_settings.h"
 #include "tests/unit/lib/unit.h"
 
 #define NEVER UINT64_MAX
@@ -64,10 +64,10 @@ static const struct {
 
 START_TEST(stream_deadline_is_the_earliest_that_holds)
 {
-	struct settings settings = {.stream = {.greeting_ms = 5000,
-					       .authentication_ms = 10000,
-					       .frame_ms = 7000,
-					       .idle_ms = rows[_i].idle_ms}};
+	struct relay_settings settings = {.stream = {.greeting_ms = 5000,
+						     .authentication_ms = 10000,
+						     .frame_ms = 7000,
+						     .idle_ms = rows[_i].idle_ms}};
 	struct stream_times times = {.accepted_ms = 1000,
 				     .last_frame_ms = 20000,
 				     .frame_begun_ms = rows[_i].frame_begun_ms,

@@ -1,7 +1,7 @@
 /*
- * test_watched.c - which files a configuration names, and what a change of one looks like.
+ * test_watched.c - a reload of what a configuration names: all or nothing, and what it tells.
  */
-#include "relay/reload/watched.h"
+#include "base/config/reload.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,17 +9,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "relay/reload/config_schema.h"
+#include "tests/unit/lib/configs.h"
 #include "tests/unit/lib/unit.h"
 
 #define SIDES \
 	"side inside { addresses = {10.0.0.5} } side outside { addresses = {192.0.2.10} }\n"
 
-static char folder[64], keys[128], certificate[128];
+static char folder[64], keys[128], certificate[128], path[128];
 
-static void put(const char *path, const char *text)
+static void put(const char *file_path, const char *text)
 {
-	FILE *file = fopen(path, "w");
+	FILE *file = fopen(file_path, "w");
 
 	ck_assert_ptr_nonnull(file);
 	fputs(text, file);
@@ -27,11 +27,11 @@ static void put(const char *path, const char *text)
 }
 
 /* Dates are set by hand, so that nothing depends on the clock of the file system. */
-static void date(const char *path, time_t when_s)
+static void date(const char *file_path, time_t when_s)
 {
 	const struct timespec times[2] = {{.tv_sec = when_s}, {.tv_sec = when_s}};
 
-	ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+	ck_assert_int_eq(utimensat(AT_FDCWD, file_path, times, 0), 0);
 }
 
 static void begin(void)
@@ -40,6 +40,7 @@ static void begin(void)
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	snprintf(keys, sizeof(keys), "%s/keys", folder);
 	snprintf(certificate, sizeof(certificate), "%s/cert", folder);
+	snprintf(path, sizeof(path), "%s/conf", folder);
 	put(keys, "12345");
 	date(keys, 0);
 }
@@ -48,40 +49,72 @@ static void end(void)
 {
 	unlink(keys);
 	unlink(certificate);
+	unlink(path);
 	ck_assert_int_eq(rmdir(folder), 0);
 }
 
-static struct config *config_with(const char *keys_file)
+static size_t rebuilt;
+static bool refuses;
+
+static bool rebuild(void *owner, const struct config *config, char *error,
+		    size_t error_size)
 {
-	char text[1024], error[512];
+	(void)owner;
+	(void)config;
+	rebuilt++;
+	if (refuses)
+		snprintf(error, error_size, "no; try again");
+	return !refuses;
+}
+
+static struct reload *reload_with(struct relay_config *config)
+{
+	static const struct reload_ops ops = {.rebuild = rebuild};
+	char error[256];
+	struct reload *reload =
+		reload_new(&ops, NULL, &config->common, error, sizeof(error));
+
+	ck_assert_ptr_nonnull(reload);
+	ck_assert_uint_eq(rebuilt, 1);
+	return reload;
+}
+
+static void write_config(const char *keys_file)
+{
+	char text[1024];
 
 	snprintf(text, sizeof(text),
 		 SIDES
 		 "keys = \"%s\" tls { certificate = \"%s\" private_key = \"%s\" }\n",
 		 keys_file, certificate, certificate);
+	put(path, text);
+}
+
+static struct relay_config *config_with(const char *keys_file)
+{
+	char error[512];
+
+	write_config(keys_file);
 	struct config *config =
-		config_parse("F", text, strlen(text), error, sizeof(error));
+		config_load(&relay_config_schema, path, error, sizeof(error));
 	ck_assert_msg(config != NULL, "%s", error);
-	return config;
+	return (struct relay_config *)config;
 }
 
 START_TEST(files_of_the_schema_are_watched)
 {
-	struct config *config = config_with(keys);
-	struct watched before = watched_now(config), after = watched_now(config);
-	struct reload_report report = {0};
+	struct reload *reload = reload_with(config_with(keys));
+	struct reload_report report;
 
-	ck_assert(watched_equal(&before, &after));
-	ck_assert(watched_report(config, &before, config, &after, &report));
-	ck_assert_uint_eq(report.count, 0);
+	ck_assert(!reload_watched_files(reload, 5));
+	ck_assert_int_eq(reload_last(reload).at_s, 0);
+	ck_assert_uint_eq(rebuilt, 1);
 
 	put(keys, "123456");
 	date(keys, 86400);
 	put(certificate, "");
 	date(certificate, 86400);
-	after = watched_now(config);
-	ck_assert(!watched_equal(&before, &after));
-	ck_assert(watched_report(config, &before, config, &after, &report));
+	ck_assert(reload_configuration(reload, 5, &report));
 	ck_assert_uint_eq(report.count, 3);
 	ck_assert_str_eq(report.changes[0].key, "keys");
 	ck_assert_str_eq(report.changes[0].before, "1970-01-01T00:00:00Z, 5 bytes");
@@ -90,44 +123,76 @@ START_TEST(files_of_the_schema_are_watched)
 	ck_assert_str_eq(report.changes[1].key, "tls.certificate");
 	ck_assert_str_eq(report.changes[1].before, "no file");
 	ck_assert_str_eq(report.changes[2].key, "tls.private_key");
+	ck_assert_uint_eq(report.generation, 2);
 	reload_report_clear(&report);
-	config_free(config);
+
+	date(keys, 2 * 86400);
+	ck_assert(reload_watched_files(reload, 6));
+	ck_assert_int_eq(reload_last(reload).at_s, 6);
+	ck_assert_uint_eq(reload_last(reload).generation, 3);
+	ck_assert(!reload_watched_files(reload, 7));
+	reload_free(reload);
 }
 END_TEST
 
 /* Then the key itself has changed, and that is told already. */
 START_TEST(another_path_is_not_told_twice)
 {
-	struct config *before = config_with(keys), *after = config_with("/none");
-	struct watched looked = watched_now(before), look = watched_now(after);
-	struct reload_report report = {0};
+	struct reload *reload = reload_with(config_with(keys));
+	struct reload_report report;
 
-	ck_assert(!watched_equal(&looked, &look));
-	ck_assert(watched_report(before, &looked, after, &look, &report));
-	ck_assert_uint_eq(report.count, 0);
-	config_free(before);
-	config_free(after);
+	write_config("/none");
+	ck_assert(reload_configuration(reload, 5, &report));
+	ck_assert_uint_eq(report.count, 1);
+	ck_assert_str_eq(report.changes[0].after, "/none");
+	reload_report_clear(&report);
+	reload_free(reload);
 }
 END_TEST
 
-/* Everything that is a path to be read, and room for all of it. */
+START_TEST(what_cannot_be_built_changes_nothing)
+{
+	struct reload *reload = reload_with(config_with(keys));
+	const struct config *before = reload_config(reload);
+	struct reload_report report;
+
+	refuses = true;
+	write_config("/none");
+	ck_assert(!reload_configuration(reload, 5, &report));
+	ck_assert_uint_eq(report.count, 0);
+	ck_assert_str_eq(report.error, "no; try again");
+	ck_assert_int_eq(report.result, RELOAD_REJECTED);
+	ck_assert_uint_eq(report.generation, 1);
+	ck_assert_ptr_eq(reload_config(reload), before);
+	reload_report_clear(&report);
+
+	/* Once, and not again before a file changes again. */
+	date(keys, 86400);
+	ck_assert(!reload_watched_files(reload, 6));
+	ck_assert_int_eq(reload_last(reload).at_s, 6);
+	ck_assert(!reload_watched_files(reload, 7));
+	ck_assert_int_eq(reload_last(reload).at_s, 6);
+	reload_free(reload);
+}
+END_TEST
+
+/* Everything that is a path to be read. */
 START_TEST(every_file_has_its_place)
 {
+	const struct config_schema *schema = &relay_config_schema;
 	size_t count = 0;
 
-	for (size_t i = 0; i < config_schema_count; i++) {
-		const struct config_key *key = &config_schema[i];
+	for (size_t i = 0; i < schema->key_count; i++) {
+		const struct config_key *key = &schema->keys[i];
 
 		count += key->watched;
-		ck_assert_msg(!key->watched ||
-				      (key->sides == 0 && (key->type == CONFIG_PATH ||
-							   key->type == CONFIG_OPTIONAL)),
-			      "%s.%s", key->file.section, key->file.name);
+		ck_assert_msg(!key->watched || key->type == CONFIG_PATH ||
+				      key->type == CONFIG_OPTIONAL,
+			      "%s.%s", key->section, key->name);
 		ck_assert_msg(key->watched || key->type != CONFIG_PATH, "%s.%s",
-			      key->file.section, key->file.name);
+			      key->section, key->name);
 	}
 	ck_assert_uint_ge(count, 3);
-	ck_assert_uint_le(count, WATCHED_MAX);
 }
 END_TEST
 
@@ -138,6 +203,7 @@ static void watched_suite(Suite *suite)
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, files_of_the_schema_are_watched);
 	tcase_add_test(tc, another_path_is_not_told_twice);
+	tcase_add_test(tc, what_cannot_be_built_changes_nothing);
 	tcase_add_test(tc, every_file_has_its_place);
 	suite_add_tcase(suite, tc);
 }

@@ -1,7 +1,7 @@
 /*
- * files.c - the files that a configuration names.
+ * mras_files.c - see mras_files.h.
  */
-#include "auth/server/files.h"
+#include "auth/server/mras_files.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,47 +15,6 @@
 
 enum { SERIAL_SIZE = 48 };
 
-const char *file_key(enum file_id id)
-{
-	static const char *const keys[FILE_COUNT] = {
-		"keys", "tls.certificate", "tls.private_key", "tls.ca", "tls.crl",
-	};
-
-	return keys[id];
-}
-
-const char *file_path(const struct config *config, enum file_id id)
-{
-	switch (id) {
-	case FILE_KEYS:
-		return config->keys;
-	case FILE_CERTIFICATE:
-		return config->tls.certificate;
-	case FILE_PRIVATE_KEY:
-		return config->tls.private_key;
-	case FILE_CA:
-		return config->tls.ca;
-	case FILE_CRL:
-		return config->tls.crl;
-	case FILE_COUNT:
-		break;
-	}
-	return NULL;
-}
-
-unsigned file_line(const struct config *config, enum file_id id)
-{
-	return config->lines.files[id];
-}
-
-void files_stamp(const struct config *config, struct file_stamps *stamps)
-{
-	for (int id = 0; id < FILE_COUNT; id++)
-		stamps->list[id] = file_stamp_of(file_path(config, (enum file_id)id));
-}
-
-/* --- facts --------------------------------------------------------------------------------- */
-
 static int64_t seconds_of(const ASN1_TIME *time)
 {
 	struct tm tm;
@@ -63,7 +22,7 @@ static int64_t seconds_of(const ASN1_TIME *time)
 	return time != NULL && ASN1_TIME_to_tm(time, &tm) == 1 ? timegm(&tm) : INT64_MAX;
 }
 
-static void add_until(struct file_facts *facts)
+static void add_until(struct mras_file_facts *facts)
 {
 	size_t len = strlen(facts->about);
 	char time[TIMESTAMP_SIZE];
@@ -97,7 +56,7 @@ static int64_t last_signature(const struct keyring *keyring, int64_t now_s)
 }
 
 static void describe_keys(const struct keyring *keyring, int64_t now_s,
-			  struct file_facts *facts)
+			  struct mras_file_facts *facts)
 {
 	size_t len = 0;
 
@@ -109,7 +68,7 @@ static void describe_keys(const struct keyring *keyring, int64_t now_s,
 	add_until(facts);
 }
 
-static void describe_certificate(SSL_CTX *tls, struct file_facts *facts)
+static void describe_certificate(SSL_CTX *tls, struct mras_file_facts *facts)
 {
 	const X509 *certificate = SSL_CTX_get0_certificate(tls);
 	const ASN1_INTEGER *serial = X509_get0_serialNumber(certificate);
@@ -123,14 +82,15 @@ static void describe_certificate(SSL_CTX *tls, struct file_facts *facts)
 	add_until(facts);
 }
 
-static void count_in(struct file_facts *facts, int64_t expires_s)
+static void count_in(struct mras_file_facts *facts, int64_t expires_s)
 {
 	facts->count++;
 	if (expires_s < facts->expires_s)
 		facts->expires_s = expires_s;
 }
 
-static void describe_trust(SSL_CTX *tls, struct file_facts *ca, struct file_facts *crl)
+static void describe_trust(SSL_CTX *tls, struct mras_file_facts *ca,
+			   struct mras_file_facts *crl)
 {
 	const STACK_OF(X509_OBJECT) *objects =
 		X509_STORE_get0_objects(SSL_CTX_get_cert_store(tls));
@@ -155,19 +115,20 @@ static void describe_trust(SSL_CTX *tls, struct file_facts *ca, struct file_fact
 	add_until(crl);
 }
 
-void files_describe(const struct config *config, const struct keyring *keyring,
-		    SSL_CTX *tls, int64_t now_s, struct file_facts facts[FILE_COUNT])
+void mras_files_describe(const struct mras_config *config, const struct keyring *keyring,
+			 SSL_CTX *tls, int64_t now_s,
+			 struct mras_file_facts facts[MRAS_FILE_COUNT])
 {
-	memset(facts, 0, FILE_COUNT * sizeof(*facts));
-	for (int id = 0; id < FILE_COUNT; id++) {
+	memset(facts, 0, MRAS_FILE_COUNT * sizeof(*facts));
+	for (int id = 0; id < MRAS_FILE_COUNT; id++) {
 		facts[id].expires_s = INT64_MAX;
 		snprintf(facts[id].about, sizeof(facts[id].about), "none");
 	}
-	describe_keys(keyring, now_s, &facts[FILE_KEYS]);
-	describe_certificate(tls, &facts[FILE_CERTIFICATE]);
-	describe_trust(tls, &facts[FILE_CA], &facts[FILE_CRL]);
-	facts[FILE_PRIVATE_KEY].count = 1;
-	facts[FILE_PRIVATE_KEY].expires_s = facts[FILE_CERTIFICATE].expires_s;
-	snprintf(facts[FILE_PRIVATE_KEY].about, FILE_ABOUT_SIZE, "that of %s",
+	describe_keys(keyring, now_s, &facts[MRAS_FILE_KEYS]);
+	describe_certificate(tls, &facts[MRAS_FILE_CERTIFICATE]);
+	describe_trust(tls, &facts[MRAS_FILE_CA], &facts[MRAS_FILE_CRL]);
+	facts[MRAS_FILE_PRIVATE_KEY].count = 1;
+	facts[MRAS_FILE_PRIVATE_KEY].expires_s = facts[MRAS_FILE_CERTIFICATE].expires_s;
+	snprintf(facts[MRAS_FILE_PRIVATE_KEY].about, MRAS_FILE_ABOUT_SIZE, "that of %s",
 		 config->tls.certificate);
 }

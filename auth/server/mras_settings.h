@@ -1,5 +1,5 @@
 /*
- * settings.h - what mrasd goes by: a configuration, the keys and certificates it names, and the
+ * mras_settings.h - what mrasd goes by: a configuration, the keys and certificates it names, and the
  * decision of auth/service made from them.
  *
  * Owner    auth/reload, which replaces them whole. What points into them (the trusted server of
@@ -15,25 +15,26 @@
 #include <openssl/ssl.h>
 
 #include "auth/mras/service.h"
-#include "auth/server/config.h"
-#include "auth/server/files.h"
+#include "auth/server/mras_config.h"
+#include "auth/server/mras_files.h"
 
-struct settings {
-	const struct config *config; /* borrowed, outlives them */
+struct mras_settings {
+	const struct mras_config *config; /* borrowed, outlives them */
 	struct service service;
 	struct service_server *servers; /* by the index of config->servers */
 	struct service_relay *relays;
 	struct keyring *keyring;
 	SSL_CTX *tls;
-	struct file_facts files[FILE_COUNT]; /* as they were read */
+	struct mras_file_facts files[MRAS_FILE_COUNT]; /* as they were read */
 };
 
 /*
  * Read what config names. decided and arg: who is told of decisions. NULL with a sentence in
  * error that begins with the place in the configuration.
  */
-struct settings *settings_build(const struct config *config, service_decided_fn *decided,
-				void *arg, char *error, size_t error_size);
-void settings_free(struct settings *settings); /* NULL is allowed */
+struct mras_settings *mras_settings_build(const struct mras_config *config,
+					  service_decided_fn *decided, void *arg,
+					  char *error, size_t error_size);
+void mras_settings_free(struct mras_settings *settings); /* NULL is allowed */
 
 #endif

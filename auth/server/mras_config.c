@@ -1,0 +1,314 @@
+/*
+ * mras_config.c - mrasd.conf: its keys, and what no value can tell alone.
+ */
+#include "auth/server/mras_config.h"
+
+#include <string.h>
+
+#include "auth/mras/mras_xml.h"
+#include "auth/mras/service.h"
+
+/* --- the keys -------------------------------------------------------------------------------- */
+
+enum {
+	DAY_MS = 86400 * 1000,
+	PATH_LEN_MAX = 1023,
+	NAME_LEN_MAX = 32,
+	REALM_LEN_MAX = 127,
+	SOCKET_PATH_MAX = 107, /* sun_path */
+	IDENTITY_LEN_MAX = 255,
+};
+
+#define KEY(...) CONFIG_KEY(struct mras_config, __VA_ARGS__)
+#define LIST(...) CONFIG_LIST(struct mras_config, __VA_ARGS__)
+#define SERVER_KEY(...) CONFIG_KEY(struct mras_config_server, __VA_ARGS__)
+#define SERVER_LIST(...) CONFIG_LIST(struct mras_config_server, __VA_ARGS__)
+#define RELAY_KEY(...) CONFIG_KEY(struct mras_config_relay, __VA_ARGS__)
+
+static const char *const locations[] = {"inside", "outside", NULL};
+
+static const struct config_key keys[] = {
+	LIST("", "addresses", ADDRESSES, APPLIED, addresses, address_count, NULL,
+	     "inside addresses of this host to serve on"),
+	KEY("", "port", NUMBER, APPLIED, port, "5062", 1, UINT16_MAX,
+	    "TCP port to serve on"),
+	LIST("", "outside_addresses", ADDRESSES, APPLIED, outside, outside_count, "{}",
+	     "outside addresses of the relay; never served"),
+	KEY("", "keys", PATH, APPLIED, common.keys, "/etc/avedge/keys", 1, PATH_LEN_MAX,
+	    "keyring file shared with the relay", .watched = true),
+	KEY("", "realm", TEXT, APPLIED, realm, "avedge", 1, REALM_LEN_MAX,
+	    "realm of the relay, told with each credential"),
+	KEY("", "user", OPTIONAL, RESTART, common.user, "", 0, NAME_LEN_MAX,
+	    "user to switch to after binding; empty: stay"),
+	KEY("", "group", OPTIONAL, RESTART, common.group, "", 0, NAME_LEN_MAX,
+	    "group to switch to; empty: that of the user"),
+
+	KEY("tls", "certificate", PATH, APPLIED, tls.certificate, NULL, 1, PATH_LEN_MAX,
+	    "PEM file with our certificate, leaf first", .watched = true),
+	KEY("tls", "private_key", PATH, APPLIED, tls.private_key, NULL, 1, PATH_LEN_MAX,
+	    "PEM file of the certificate's key", .watched = true),
+	KEY("tls", "ca", PATH, APPLIED, tls.ca, NULL, 1, PATH_LEN_MAX,
+	    "PEM file with the CAs that may have signed a trusted server",
+	    .watched = true),
+	KEY("tls", "crl", OPTIONAL, APPLIED, tls.crl, "", 0, PATH_LEN_MAX,
+	    "PEM file with their revocation lists; empty: none", .watched = true),
+
+	SERVER_LIST("server", "networks", PREFIXES, APPLIED, networks, network_count,
+		    "{}", "networks this server may connect from; empty: any"),
+	SERVER_LIST("server", "identities", TEXTS, APPLIED, identities, identity_count,
+		    "{}", "suffixes of the identities it may ask for; empty: any",
+		    .min = 1, .max = IDENTITY_LEN_MAX),
+	SERVER_KEY("server", "max_duration", SECONDS, APPLIED, max_duration_s, "0", 0,
+		   SERVICE_TTL_MAX_S,
+		   "maximum lifetime of its credentials; 0: duration.max"),
+	SERVER_KEY("server", "requests_per_second", NUMBER, APPLIED, requests_per_second,
+		   "200", 0, 1000000, "requests per second it may make; 0: no limit"),
+
+	RELAY_KEY("relay", "location", WORD, APPLIED, location, NULL, 0, 0,
+		  "inside or outside: which clients it is for", .words = locations),
+	RELAY_KEY("relay", "host", TEXT, APPLIED, host, NULL, 1, SERVICE_NAME_MAX,
+		  "name or address for clients"),
+	RELAY_KEY("relay", "address", ADDRESS, APPLIED, address, "", 0, 0,
+		  "its address, for requests of route directip"),
+	RELAY_KEY("relay", "udp_port", NUMBER, APPLIED, udp_port, "3478", 0, UINT16_MAX,
+		  "its port for UDP; 0: none"),
+	RELAY_KEY("relay", "tcp_port", NUMBER, APPLIED, tcp_port, "443", 0, UINT16_MAX,
+		  "its port for TCP; 0: none"),
+	RELAY_KEY("relay", "tls", BOOL, APPLIED, tls, "true", 0, 0,
+		  "whether the TCP port serves TLS too"),
+
+	KEY("duration", "default", SECONDS, APPLIED, duration.default_s, "8h",
+	    SERVICE_TTL_MIN_S, SERVICE_TTL_MAX_S,
+	    "lifetime of a credential unless a request asks for another"),
+	KEY("duration", "max", SECONDS, APPLIED, duration.max_s, "8h", SERVICE_TTL_MIN_S,
+	    SERVICE_TTL_MAX_S, "maximum lifetime"),
+
+	KEY("limits", "connections", NUMBER, APPLIED, limits.connections, "1000", 1,
+	    100000, "concurrent connections"),
+	KEY("limits", "connections_per_server", NUMBER, APPLIED,
+	    limits.connections_per_server, "200", 1, 100000,
+	    "of them from one trusted server"),
+	KEY("limits", "half_open", NUMBER, APPLIED, limits.half_open, "256", 1, 100000,
+	    "of them in their handshake; the oldest gives way"),
+	KEY("limits", "half_open_per_source", NUMBER, APPLIED,
+	    limits.half_open_per_source, "32", 1, 100000,
+	    "of those from one address; the oldest gives way"),
+	KEY("limits", "handshake", MILLISECONDS, APPLIED, limits.handshake_ms, "5s", 100,
+	    DAY_MS, "time for the TLS handshake"),
+	KEY("limits", "request", MILLISECONDS, APPLIED, limits.request_ms, "10s", 100,
+	    DAY_MS,
+	    "time for the first request, for the rest of one once begun, and to take an answer"),
+	KEY("limits", "idle", MILLISECONDS, APPLIED, limits.idle_ms, "10m", 0, DAY_MS,
+	    "time between requests on a connection; 0: no limit"),
+	KEY("limits", "body", BYTES, APPLIED, limits.body, "1M", 1024, MRAS_BODY_MAX,
+	    "maximum body of a request"),
+	KEY("limits", "identity_per_minute", NUMBER, APPLIED, limits.identity_per_minute,
+	    "60", 0, 1000000, "credentials for one identity; 0: no limit"),
+
+	KEY("log", "level", LEVEL, APPLIED, common.log.level, "info", 0, 0,
+	    "error, warning, notice, info or debug"),
+	KEY("log", "records", BOOL, APPLIED, common.log.records, "true", 0, 0,
+	    "log a record of each credential issued or refused"),
+	KEY("log", "identities", BOOL, APPLIED, log_identities, "true", 0, 0,
+	    "records name the identity of a credential"),
+
+	KEY("control", "socket", OPTIONAL, RESTART, common.control.socket,
+	    "/run/mrasd/control.sock", 0, SOCKET_PATH_MAX,
+	    "UNIX socket for avedgectl; empty: none"),
+	KEY("control", "group", OPTIONAL, RESTART, common.control.group, "", 0,
+	    NAME_LEN_MAX, "group that may use it besides root"),
+
+	KEY("metrics", "address", LOOPBACK, RESTART, common.metrics.address, "", 0, 0,
+	    "loopback address and port for Prometheus; empty: none", .former = "listen"),
+};
+
+static const struct config_section sections[] = {
+	{.name = ""},
+	{.name = "tls"},
+	{.name = "server",
+	 .form = CONFIG_NAMED,
+	 .there = "trusted",
+	 .gone = "not trusted",
+	 .offset = offsetof(struct mras_config, servers),
+	 .size = sizeof(struct mras_config_server),
+	 .count_offset = offsetof(struct mras_config, server_count)},
+	{.name = "relay",
+	 .form = CONFIG_MANY,
+	 .name_offset = offsetof(struct mras_config_relay, host),
+	 .offset = offsetof(struct mras_config, relays),
+	 .size = sizeof(struct mras_config_relay),
+	 .count_offset = offsetof(struct mras_config, relay_count)},
+	{.name = "duration"},
+	{.name = "limits"},
+	{.name = "log"},
+	{.name = "control"},
+	{.name = "metrics"},
+};
+
+/* --- checks across keys ---------------------------------------------------------------------- */
+
+struct check {
+	const struct mras_config *config;
+	char *error;
+	size_t error_size;
+};
+
+/* The sentence about a field. Always false. */
+#define REFUSE(check, field, ...)                                     \
+	config_error(&(check)->config->common, field, (check)->error, \
+		     (check)->error_size, __VA_ARGS__)
+
+static bool check_addresses(const struct check *check)
+{
+	const struct mras_config *config = check->config;
+	char text[ENDPOINT_TEXT_LEN];
+
+	if (config->address_count == 0)
+		return REFUSE(check, &config->addresses,
+			      "missing; write addresses = {\"10.0.0.5\"} with the inside "
+			      "addresses of this host");
+	if (config->address_count > MRAS_CONFIG_ADDRESSES_MAX)
+		return REFUSE(check, &config->addresses[MRAS_CONFIG_ADDRESSES_MAX],
+			      "more than %d; name fewer", MRAS_CONFIG_ADDRESSES_MAX);
+	for (size_t i = 0; i < config->address_count; i++) {
+		const struct ip_addr *ip = &config->addresses[i];
+
+		for (size_t j = 0; j < config->outside_count; j++) {
+			if (ip_addr_equal(ip, &config->outside[j]))
+				return REFUSE(
+					check, ip,
+					"%s is an outside address (line %u); credentials "
+					"are issued inside only, name an inside address",
+					ip_addr_format(ip, text, sizeof(text)),
+					config_line(&config->common,
+						    &config->outside[j]));
+		}
+	}
+	return true;
+}
+
+static bool check_required(const struct check *check)
+{
+	static const char tls[] =
+		"missing; write tls { certificate = \"...\" private_key = "
+		"\"...\" ca = \"...\" } with PEM files";
+	const struct mras_config *config = check->config;
+
+	if (!config->tls.certificate)
+		return REFUSE(check, &config->tls.certificate, "%s", tls);
+	if (!config->tls.private_key)
+		return REFUSE(check, &config->tls.private_key, "%s", tls);
+	if (!config->tls.ca)
+		return REFUSE(check, &config->tls.ca, "%s", tls);
+	if (config->duration.default_s <= config->duration.max_s)
+		return true;
+	return REFUSE(check,
+		      config_line(&config->common, &config->duration.max_s) != 0
+			      ? &config->duration.max_s
+			      : &config->duration.default_s,
+		      "the maximum, %us, is less than the default, %us; change one "
+		      "of them",
+		      config->duration.max_s, config->duration.default_s);
+}
+
+/* Letters, digits, hyphens and underlines between dots; no wildcard. */
+static bool is_host_name(const char *name)
+{
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+	size_t len = strlen(name);
+
+	return len > 0 && len <= SERVICE_NAME_MAX && strspn(name, allowed) == len &&
+	       name[0] != '.' && name[len - 1] != '.' && strstr(name, "..") == NULL;
+}
+
+static bool check_server(const struct check *check,
+			 const struct mras_config_server *server)
+{
+	uint32_t longest = check->config->duration.max_s;
+	struct ip_addr ip;
+
+	if (!is_host_name(server->name) || ip_addr_parse(server->name, &ip))
+		return REFUSE(check, server,
+			      "is not a full host name; write the name in the server's "
+			      "certificate, such as fe01.lab.example");
+	if (server->max_duration_s != 0 && server->max_duration_s < SERVICE_TTL_MIN_S)
+		return REFUSE(check, &server->max_duration_s,
+			      "%us is less than a minute; write 1m or more, or 0 for "
+			      "duration.max",
+			      server->max_duration_s);
+	if (server->max_duration_s > longest)
+		return REFUSE(check, &server->max_duration_s,
+			      "longer than duration.max, %us; change one of them",
+			      longest);
+	return true;
+}
+
+static bool check_relay(const struct check *check, const struct mras_config_relay *relay)
+{
+	struct ip_addr ip;
+
+	if (relay->location == MRAS_CONFIG_NO_LOCATION)
+		return REFUSE(check, &relay->location,
+			      "missing; write location = inside or location = outside");
+	if (!relay->host)
+		return REFUSE(
+			check, &relay->host,
+			"missing; write the name or address that clients connect to");
+	if (!is_host_name(relay->host) && !ip_addr_parse(relay->host, &ip))
+		return REFUSE(check, &relay->host,
+			      "\"%s\" is neither a host name nor an address; write one "
+			      "such as av.lab.example",
+			      relay->host);
+	if (relay->udp_port == 0 && relay->tcp_port == 0)
+		return REFUSE(
+			check, &relay->udp_port,
+			"0, as is tcp_port, and nobody could connect; set one of them");
+	return true;
+}
+
+static bool check_blocks(const struct check *check)
+{
+	const struct mras_config *config = check->config;
+
+	for (size_t i = 0; i < config->server_count; i++) {
+		if (i == MRAS_CONFIG_SERVERS_MAX)
+			return REFUSE(check, &config->servers[i],
+				      "more than %d servers; remove some", (int)i);
+		if (!check_server(check, &config->servers[i]))
+			return false;
+	}
+	for (size_t i = 0; i < config->relay_count; i++) {
+		if (i == MRAS_CONFIG_RELAYS_MAX)
+			return REFUSE(check, &config->relays[i].location,
+				      "more than %d relays; remove some", (int)i);
+		if (!check_relay(check, &config->relays[i]))
+			return false;
+	}
+	if (config->server_count == 0)
+		return REFUSE(check, &config->servers,
+			      "missing; write server \"fe01.lab.example\" { } for each "
+			      "server that may ask");
+	if (config->relay_count == 0)
+		return REFUSE(check, &config->relays,
+			      "missing; write relay { location = outside host = "
+			      "av.lab.example } for each that clients may use");
+	return true;
+}
+
+static bool check_all(struct config *common, char *error, size_t error_size)
+{
+	const struct check check = {(const struct mras_config *)common, error,
+				    error_size};
+
+	return check_addresses(&check) && check_required(&check) && check_blocks(&check);
+}
+
+const struct config_schema mras_config_schema = {
+	.size = sizeof(struct mras_config),
+	.keys = keys,
+	.key_count = sizeof(keys) / sizeof(keys[0]),
+	.sections = sections,
+	.section_count = sizeof(sections) / sizeof(sections[0]),
+	.check = check_all,
+};

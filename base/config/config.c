@@ -1,0 +1,463 @@
+/*
+ * config.c - see config.h.
+ */
+#include "base/config/config.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/config/config_syntax.h"
+#include "base/config/config_value.h"
+#include "base/self_name.h"
+
+enum { FILE_MAX = 1 << 20 };
+
+/* --- places ---------------------------------------------------------------------------------- */
+
+/* Is it that key's field, or an element of its list? */
+static bool is_field(const struct config_walk *at, const void *field, size_t *index)
+{
+	const char *start = (const char *)at->base + at->key->offset;
+	size_t element = config_element_size(at->key->type);
+
+	*index = CONFIG_WHOLE;
+	if (start == (const char *)field)
+		return true;
+	if (element == 0)
+		return false;
+
+	uintptr_t list = *(const uintptr_t *)start, wanted = (uintptr_t)field;
+	*index = (wanted - list) / element;
+	return wanted >= list && *index < config_list_count(at->key, at->base);
+}
+
+static const struct config_place *place_of(const struct config *config,
+					   const struct config_walk *at,
+					   const struct config_key *key, size_t index)
+{
+	for (size_t i = 0; i < config->place_count; i++) {
+		const struct config_place *place = &config->places[i];
+
+		if (place->section == at->section && place->element == at->element &&
+		    place->key == key && place->index == index)
+			return place;
+	}
+	return NULL;
+}
+
+/*
+ * What the field is called, and its place in the file: that of its value, or NULL, and that of
+ * its block, or NULL.
+ */
+static const struct config_place *locate(const struct config *config, const void *field,
+					 char name[CONFIG_NAME_SIZE],
+					 const struct config_place **block)
+{
+	struct config_walk at = {0};
+	size_t index = CONFIG_WHOLE;
+
+	name[0] = '\0';
+	while (config_walk(config, &at)) {
+		bool title = at.section->form == CONFIG_NAMED && at.base == field;
+
+		if (!title && !is_field(&at, field, &index))
+			continue;
+		*block = place_of(config, &at, NULL, CONFIG_WHOLE);
+		if (title)
+			snprintf(name, CONFIG_NAME_SIZE, "%s \"%.80s\"", at.section->name,
+				 *(char *const *)at.base);
+		else
+			config_key_name(at.section, at.key, at.element, name);
+		return title ? *block : place_of(config, &at, at.key, index);
+	}
+	/* A whole section of blocks, none of which is there. */
+	*block = NULL;
+	for (size_t i = 0; i < config->schema->section_count; i++) {
+		const struct config_section *section = &config->schema->sections[i];
+
+		if ((const char *)config + section->offset == (const char *)field)
+			snprintf(name, CONFIG_NAME_SIZE, "%s", section->name);
+	}
+	return NULL;
+}
+
+static bool __attribute__((format(printf, 5, 0)))
+verror(const struct config *config, const void *field, char *error, size_t error_size,
+       const char *format, va_list args)
+{
+	const struct config_place *block, *place;
+	char name[CONFIG_NAME_SIZE], where[32] = "", sentence[400];
+
+	vsnprintf(sentence, sizeof(sentence), format, args);
+	size_t len = strlen(sentence);
+	if (len > 0 && sentence[len - 1] == '.')
+		sentence[len - 1] = '\0';
+	place = locate(config, field, name, &block);
+	if (!place)
+		place = block;
+	if (place)
+		snprintf(where, sizeof(where), ":%u:%u", place->line, place->column);
+	snprintf(error, error_size, "%s%s: %s: %s", config->path, where, name, sentence);
+	return false;
+}
+
+bool config_error(const struct config *config, const void *field, char *error,
+		  size_t error_size, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	verror(config, field, error, error_size, format, args);
+	va_end(args);
+	return false;
+}
+
+bool config_locate(const struct config *config, const void *field, char *error,
+		   size_t error_size)
+{
+	return config_error(config, field, error, error_size, "%s", error);
+}
+
+unsigned config_line(const struct config *config, const void *field)
+{
+	const struct config_place *block, *place;
+	char name[CONFIG_NAME_SIZE];
+
+	place = locate(config, field, name, &block);
+	return place ? place->line : 0;
+}
+
+/* --- making ---------------------------------------------------------------------------------- */
+
+static bool set_all_defaults(struct config *config)
+{
+	for (size_t i = 0; i < config->schema->section_count; i++) {
+		const struct config_section *section = &config->schema->sections[i];
+
+		for (size_t j = 0; j < config_element_count(config, section); j++) {
+			if (!config_set_defaults(config, section, j))
+				return false;
+		}
+	}
+	return true;
+}
+
+struct config *config_parse(const struct config_schema *schema, const char *path,
+			    const char *text, size_t len, char *error, size_t error_size)
+{
+	struct config *config = calloc(1, schema->size);
+
+	assert(schema->size >= sizeof(*config));
+	snprintf(error, error_size, "%s: out of memory; free some", path);
+	if (!config)
+		return NULL;
+	config->schema = schema;
+	config->path = strdup(path);
+	if (!config->path || !set_all_defaults(config))
+		goto fail;
+	if (memchr(text, '\0', len)) {
+		snprintf(error, error_size,
+			 "%s: not a text file; give a configuration file", path);
+		goto fail;
+	}
+	if (!config_read(config, text, len, error, error_size) ||
+	    !schema->check(config, error, error_size))
+		goto fail;
+	error[0] = '\0';
+	return config;
+fail:
+	config_free(config);
+	return NULL;
+}
+
+/* Fills text with at most size bytes; their number, or -1 with a sentence in error. */
+static ssize_t read_file(const char *path, char *text, size_t size, char *error,
+			 size_t error_size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	char self[64];
+	size_t len = 0;
+	ssize_t n = fd < 0 ? -1 : 1;
+
+	while (n > 0 && len < size) {
+		n = read(fd, text + len, size - len);
+		if (n > 0)
+			len += (size_t)n;
+	}
+	if (n < 0 && errno == EACCES)
+		snprintf(error, error_size,
+			 "%s: %s may not read it; give it permission to read the file",
+			 path, self_name(self, sizeof(self)));
+	else if (n < 0)
+		snprintf(error, error_size, "%s: %s; give the configuration file with -c",
+			 path, strerror(errno));
+	else if (len == size)
+		snprintf(error, error_size,
+			 "%s: larger than %d bytes; give a configuration file", path,
+			 FILE_MAX);
+	if (fd >= 0)
+		close(fd);
+	return n < 0 || len == size ? -1 : (ssize_t)len;
+}
+
+struct config *config_load(const struct config_schema *schema, const char *path,
+			   char *error, size_t error_size)
+{
+	struct config *config = NULL;
+	char *text = malloc(FILE_MAX + 1);
+
+	if (!text) {
+		snprintf(error, error_size, "%s: out of memory; free some", path);
+		return NULL;
+	}
+
+	ssize_t len = read_file(path, text, FILE_MAX + 1, error, error_size);
+	if (len >= 0)
+		config = config_parse(schema, path, text, (size_t)len, error, error_size);
+	free(text);
+	return config;
+}
+
+void config_free(struct config *config)
+{
+	struct config_walk at = {0};
+
+	if (!config)
+		return;
+	while (config_walk(config, &at))
+		config_value_free(at.key, at.base);
+	for (size_t i = 0; i < config->schema->section_count; i++) {
+		const struct config_section *section = &config->schema->sections[i];
+		bool named = section->form == CONFIG_NAMED;
+
+		if (!named && section->form != CONFIG_MANY)
+			continue;
+		for (size_t j = 0; named && j < config_element_count(config, section);
+		     j++)
+			free(*(char **)config_element(config, section, j));
+		free(*(char **)((char *)config + section->offset));
+	}
+	free(config->places);
+	free(config->path);
+	free(config);
+}
+
+/* --- comparing ------------------------------------------------------------------------------- */
+
+static void entry_name(const struct config_section *section, const struct config_key *key,
+		       const void *base, size_t element, char *name, size_t size)
+{
+	char prefix[CONFIG_NAME_SIZE];
+
+	config_element_name(section, base, element, prefix);
+	snprintf(name, size, "%s%s%s", prefix, *prefix ? "." : "", key->name);
+}
+
+struct comparison {
+	const struct config *before, *after;
+	config_difference_fn *report;
+	void *arg;
+	size_t differences;
+};
+
+static void differ(struct comparison *comparison, const char *name, const char *before,
+		   const char *after, enum reload_effect effect)
+{
+	comparison->differences++;
+	comparison->report(comparison->arg, name, before, after, effect);
+}
+
+static enum reload_effect effect_of(const struct comparison *comparison,
+				    const struct config_key *key, size_t element)
+{
+	if (key->effect != RELOAD_EFFECT_DRAINING)
+		return key->effect;
+	return comparison->before->schema->effect
+		       ? comparison->before->schema->effect(
+				 key, element, comparison->before, comparison->after)
+		       : RELOAD_EFFECT_APPLIED;
+}
+
+static void compare_elements(struct comparison *comparison,
+			     const struct config_section *section, size_t element,
+			     const void *before, const void *after)
+{
+	const struct config_schema *schema = comparison->before->schema;
+	char name[CONFIG_NAME_SIZE + 64];
+
+	for (size_t i = 0; i < schema->key_count; i++) {
+		const struct config_key *key = &schema->keys[i];
+
+		if (!config_has_key(section, key, element))
+			continue;
+		char *was = config_value_format(key, before);
+		char *is = config_value_format(key, after);
+
+		entry_name(section, key, before, element, name, sizeof(name));
+		/* Out of memory: better one difference too many than one unseen. */
+		if (!was || !is || strcmp(was, is) != 0)
+			differ(comparison, name, was ? was : "?", is ? is : "?",
+			       effect_of(comparison, key, element));
+		free(was);
+		free(is);
+	}
+}
+
+/* Blocks with names pair by these, others by position; NULL: there is none. */
+static const void *partner(const struct config_section *section, const void *base,
+			   size_t element, const struct config *other)
+{
+	size_t count = config_element_count(other, section);
+
+	if (section->form != CONFIG_NAMED)
+		return element < count ? config_element(other, section, element) : NULL;
+	for (size_t i = 0; i < count; i++) {
+		const void *candidate = config_element(other, section, i);
+
+		if (strcmp(*(char *const *)candidate, *(char *const *)base) == 0)
+			return candidate;
+	}
+	return NULL;
+}
+
+/* A block that is on one side only. */
+static void tell_block(struct comparison *comparison,
+		       const struct config_section *section, const void *base,
+		       size_t element, bool came)
+{
+	const char *there = section->there,
+		   *gone = section->gone ? section->gone : "none";
+	char name[CONFIG_NAME_SIZE];
+
+	if (!there)
+		there = *(char *const *)((const char *)base + section->name_offset);
+	config_element_name(section, base, element, name);
+	differ(comparison, name, came ? gone : there, came ? there : gone,
+	       RELOAD_EFFECT_APPLIED);
+}
+
+static void compare_section(struct comparison *comparison,
+			    const struct config_section *section)
+{
+	const struct config *before = comparison->before, *after = comparison->after;
+
+	for (size_t i = 0; i < config_element_count(before, section); i++) {
+		const void *was = config_element(before, section, i);
+		const void *is = partner(section, was, i, after);
+
+		if (is)
+			compare_elements(comparison, section, i, was, is);
+		else
+			tell_block(comparison, section, was, i, false);
+	}
+	for (size_t i = 0; i < config_element_count(after, section); i++) {
+		const void *is = config_element(after, section, i);
+
+		if (!partner(section, is, i, before))
+			tell_block(comparison, section, is, i, true);
+	}
+}
+
+size_t config_compare(const struct config *before, const struct config *after,
+		      config_difference_fn *report, void *arg)
+{
+	struct comparison comparison = {before, after, report, arg, 0};
+
+	assert(before->schema == after->schema);
+	for (size_t i = 0; i < before->schema->section_count; i++)
+		compare_section(&comparison, &before->schema->sections[i]);
+	return comparison.differences;
+}
+
+bool config_keep_fixed(const struct config *in_force, struct config *next)
+{
+	struct config_walk at = {0};
+	char why[CONFIG_WHY_MAX];
+
+	while (config_walk(next, &at)) {
+		if (at.key->effect != RELOAD_EFFECT_RESTART)
+			continue;
+		/* They are single values in sections that are there once; a test holds it. */
+		char *text = config_value_format(at.key, in_force);
+		bool ok = text && config_value_parse(at.key, text, next, why);
+
+		free(text);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+/* --- listing --------------------------------------------------------------------------------- */
+
+bool config_list(const struct config *config, config_entry_fn *report, void *arg)
+{
+	struct config_walk at = {0};
+	char name[CONFIG_NAME_SIZE + 64];
+	bool complete = true;
+
+	while (config_walk(config, &at)) {
+		char *value = config_value_format(at.key, at.base);
+
+		entry_name(at.section, at.key, at.base, at.element, name, sizeof(name));
+		if (value)
+			report(arg,
+			       &(struct config_entry){
+				       .key = name,
+				       .value = value,
+				       .fallback = at.key->fallback,
+				       .reloads = at.key->effect != RELOAD_EFFECT_RESTART,
+				       .doc = at.key->doc,
+			       });
+		else
+			complete = false;
+		free(value);
+	}
+	return complete;
+}
+
+void config_print_keys(const struct config_schema *schema, FILE *out)
+{
+	for (size_t i = 0; i < schema->key_count; i++) {
+		const struct config_key *key = &schema->keys[i];
+
+		fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\n", key->section, key->name,
+			config_type_name(key->type),
+			key->fallback ? key->fallback : "required",
+			key->effect == RELOAD_EFFECT_RESTART ? "restart" : "reload",
+			key->doc);
+	}
+}
+
+bool config_watched(const struct config *config, size_t index, struct config_file *file)
+{
+	struct config_walk at = {0};
+
+	while (config_walk(config, &at)) {
+		if (!at.key->watched || index-- > 0)
+			continue;
+		file->field = (const char *)at.base + at.key->offset;
+		file->path = *(char *const *)file->field;
+		config_key_name(at.section, at.key, at.element, file->key);
+		return true;
+	}
+	return false;
+}
+
+bool config_locate_file(const struct config *config, char *error, size_t error_size)
+{
+	struct config_file file;
+
+	for (size_t i = 0; config_watched(config, i, &file); i++) {
+		size_t len = file.path ? strlen(file.path) : 0;
+
+		if (len > 0 && strncmp(error, file.path, len) == 0 && error[len] == ':')
+			return config_locate(config, file.field, error, error_size);
+	}
+	return false;
+}

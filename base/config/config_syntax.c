@@ -1,0 +1,681 @@
+/*
+ * config_syntax.c - see config_syntax.h. Tokens, then statements; every value goes straight into
+ * its field. Sections do not nest.
+ */
+#include "base/config/config_syntax.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/config/config_value.h"
+#include "base/config/nearest.h"
+
+enum { TEXT_MAX = 4096, NAME_SIZE = 64 };
+
+enum token {
+	TOKEN_END,
+	TOKEN_WORD,
+	TOKEN_STRING, /* quoted */
+	TOKEN_OPEN,   /* { */
+	TOKEN_CLOSE,  /* } */
+	TOKEN_SET,    /* = */
+	TOKEN_APPEND, /* += */
+	TOKEN_COMMA,
+	TOKEN_BAD, /* an error has been written */
+};
+
+struct place {
+	unsigned line, column;
+};
+
+struct reader {
+	struct config *config;
+	const struct config_schema *schema;
+	const char *next, *end, *line_start;
+	unsigned line;
+	enum token token;    /* the one that was taken last, */
+	struct place at;     /* where it begins */
+	char text[TEXT_MAX]; /* and what a word or string says */
+	size_t len;
+	const struct config_section *section; /* the open block */
+	size_t element;
+	char *error;
+	size_t error_size;
+};
+
+/* Always false. */
+static bool __attribute__((format(printf, 3, 4)))
+fail(struct reader *reader, struct place at, const char *format, ...)
+{
+	char why[CONFIG_WHY_MAX + NAME_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why, sizeof(why), format, args);
+	va_end(args);
+	snprintf(reader->error, reader->error_size, "%s:%u:%u: %s", reader->config->path,
+		 at.line, at.column, why);
+	return false;
+}
+
+/* --- tokens ---------------------------------------------------------------------------------- */
+
+static int peek(const struct reader *reader, size_t ahead)
+{
+	return (size_t)(reader->end - reader->next) > ahead
+		       ? (unsigned char)reader->next[ahead]
+		       : EOF;
+}
+
+static struct place here(const struct reader *reader)
+{
+	return (struct place){reader->line,
+			      (unsigned)(reader->next - reader->line_start) + 1};
+}
+
+static int take(struct reader *reader)
+{
+	int c = peek(reader, 0);
+
+	assert(c != EOF);
+	reader->next++;
+	if (c == '\n') {
+		reader->line++;
+		reader->line_start = reader->next;
+	}
+	return c;
+}
+
+static bool starts(const struct reader *reader, const char *mark)
+{
+	size_t len = strlen(mark);
+
+	return (size_t)(reader->end - reader->next) >= len &&
+	       memcmp(reader->next, mark, len) == 0;
+}
+
+/* Blanks and comments. False if a comment has no end. */
+static bool skip_blanks(struct reader *reader)
+{
+	for (int c; (c = peek(reader, 0)) != EOF;) {
+		struct place at = here(reader);
+
+		if (isspace(c)) {
+			take(reader);
+		} else if (c == '#' || starts(reader, "//")) {
+			while (peek(reader, 0) != EOF && peek(reader, 0) != '\n')
+				take(reader);
+		} else if (starts(reader, "/*")) {
+			reader->next += 2;
+			while (!starts(reader, "*/")) {
+				if (peek(reader, 0) == EOF)
+					return fail(
+						reader, at,
+						"comment is never closed; close it with "
+						"\"*/\"");
+				take(reader);
+			}
+			reader->next += 2;
+		} else {
+			break;
+		}
+	}
+	return true;
+}
+
+static bool put(struct reader *reader, const char *text, size_t len)
+{
+	if (len >= sizeof(reader->text) - reader->len)
+		return fail(reader, reader->at,
+			    "value is longer than %d bytes; shorten it", TEXT_MAX - 1);
+	memcpy(reader->text + reader->len, text, len);
+	reader->len += len;
+	reader->text[reader->len] = '\0';
+	return true;
+}
+
+/* ${NAME} or ${NAME:-DEFAULT}: the environment's value. */
+static bool put_variable(struct reader *reader)
+{
+	size_t len = (size_t)(reader->end - reader->next);
+	const char *close = memchr(reader->next, '}', len);
+
+	if (!close)
+		return fail(reader, here(reader),
+			    "\"${\" is never closed; close it with \"}\"");
+	char *name = strndup(reader->next + 2, (size_t)(close - reader->next) - 2);
+	if (!name)
+		return fail(reader, here(reader), "out of memory; free some");
+
+	char *fallback = strstr(name, ":-");
+	if (fallback)
+		*fallback = '\0';
+	const char *value = getenv(name);
+	if (!value)
+		value = fallback ? fallback + 2 : "";
+	bool ok = put(reader, value, strlen(value));
+	while (reader->next <= close)
+		take(reader);
+	free(name);
+	return ok;
+}
+
+/* What follows a backslash in double quotes. No value may contain other control characters. */
+static bool put_escape(struct reader *reader)
+{
+	static const char letters[] = "nrt", meant[] = "\n\r\t";
+	struct place at = here(reader);
+	char c = (char)take(reader);
+	const char *letter = c ? strchr(letters, c) : NULL;
+
+	if (c == '\n') /* the string goes on in the next line */
+		return true;
+	if (isalnum((unsigned char)c) && !letter)
+		return fail(reader, at,
+			    "unknown escape \"\\%c\"; write \"\\\\\" for \"\\\"", c);
+	return put(reader, letter ? &meant[letter - letters] : &c, 1);
+}
+
+/* Inside single quotes only the quote and the backslash may be escaped. */
+static bool take_quoted(struct reader *reader)
+{
+	int quote = take(reader);
+
+	for (int c; (c = peek(reader, 0)) != quote;) {
+		bool ok;
+
+		if (c == EOF || (c == '\\' && peek(reader, 1) == EOF))
+			return fail(reader, reader->at,
+				    "quote is never closed; close it");
+		if (quote == '"' && starts(reader, "${")) {
+			ok = put_variable(reader);
+		} else if (quote == '"' && c == '\\') {
+			take(reader);
+			ok = put_escape(reader);
+		} else {
+			if (c == '\\' && strchr("\\'\n", peek(reader, 1)))
+				take(reader);
+			char byte = (char)take(reader);
+			ok = (byte == '\n' && reader->next[-2] == '\\') ||
+			     put(reader, &byte, 1);
+		}
+		if (!ok)
+			return false;
+	}
+	take(reader);
+	return true;
+}
+
+static bool take_word(struct reader *reader)
+{
+	for (int c; (c = peek(reader, 0)) != EOF;) {
+		bool ok;
+
+		if (starts(reader, "${"))
+			ok = put_variable(reader);
+		else if (isspace(c) || strchr("\"'{}()=+,#", c) || starts(reader, "/*"))
+			break;
+		else
+			ok = put(reader, &(char){(char)take(reader)}, 1);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+/* Take the next token; TOKEN_BAD if that fails. */
+static enum token advance(struct reader *reader)
+{
+	static const char marks[] = "{}=,";
+	static const enum token kinds[] = {TOKEN_OPEN, TOKEN_CLOSE, TOKEN_SET,
+					   TOKEN_COMMA};
+
+	reader->token = TOKEN_BAD;
+	if (!skip_blanks(reader))
+		return TOKEN_BAD;
+	reader->at = here(reader);
+	reader->len = 0;
+	reader->text[0] = '\0';
+
+	int c = peek(reader, 0);
+	const char *mark = c != EOF ? strchr(marks, c) : NULL;
+	if (c == EOF) {
+		reader->token = TOKEN_END;
+	} else if (c == '"' || c == '\'') {
+		if (take_quoted(reader))
+			reader->token = TOKEN_STRING;
+	} else if (starts(reader, "+=")) {
+		reader->next += 2;
+		reader->token = TOKEN_APPEND;
+	} else if (mark) {
+		take(reader);
+		reader->token = kinds[mark - marks];
+	} else if (strchr("()+", c)) {
+		fail(reader, reader->at, "unexpected \"%c\"; put the value in quotes", c);
+	} else if (take_word(reader)) {
+		reader->token = TOKEN_WORD;
+	}
+	return reader->token;
+}
+
+static bool is_text(enum token token)
+{
+	return token == TOKEN_WORD || token == TOKEN_STRING;
+}
+
+/* What was taken last does not belong there. Always false. */
+static bool unexpected(struct reader *reader)
+{
+	static const char *const names[] = {
+		[TOKEN_OPEN] = "\"{\"",    [TOKEN_CLOSE] = "\"}\"", [TOKEN_SET] = "\"=\"",
+		[TOKEN_APPEND] = "\"+=\"", [TOKEN_COMMA] = "\",\"",
+	};
+	char name[CONFIG_WHY_MAX / 2];
+
+	if (reader->token == TOKEN_BAD)
+		return false;
+	if (is_text(reader->token))
+		snprintf(name, sizeof(name), "\"%.80s\"", reader->text);
+	else
+		snprintf(name, sizeof(name), "%s",
+			 reader->token == TOKEN_END ? "end of file"
+						    : names[reader->token]);
+	return fail(reader, reader->at,
+		    "unexpected %s; write key = value, key = {value, value} or section "
+		    "{ ... }",
+		    name);
+}
+
+/* --- words that are not known ---------------------------------------------------------------- */
+
+/* Walks the words that would be right in the open block. */
+struct words {
+	const struct reader *reader;
+	size_t key, section;
+};
+
+static const char *next_word(void *arg)
+{
+	struct words *words = arg;
+	const struct config_schema *schema = words->reader->schema;
+	const struct config_section *open = words->reader->section;
+
+	while (words->key < schema->key_count) {
+		const struct config_key *key = &schema->keys[words->key++];
+
+		if (strcmp(key->section, open->name) == 0)
+			return key->name;
+	}
+	return *open->name == '\0' && ++words->section < schema->section_count
+		       ? schema->sections[words->section].name
+		       : NULL;
+}
+
+/* The key may exist elsewhere, or have had that name: worth more than a word like it. */
+static bool unknown_key(struct reader *reader, struct place at, const char *word)
+{
+	const struct config_schema *schema = reader->schema;
+	const char *section = reader->section->name;
+	char where[NAME_SIZE] = "";
+
+	if (*section)
+		snprintf(where, sizeof(where), " in section \"%s\"", section);
+	for (size_t i = 0; i < schema->key_count; i++) {
+		const struct config_key *key = &schema->keys[i];
+
+		if (key->former && strcmp(key->former, word) == 0 &&
+		    strcmp(key->section, section) == 0)
+			return fail(reader, at, "\"%s\"%s has a new name; write \"%s\"",
+				    word, where, key->name);
+	}
+	for (size_t i = 0; i < schema->key_count; i++) {
+		const struct config_key *key = &schema->keys[i];
+
+		if (strcmp(key->name, word) != 0)
+			continue;
+		if (*key->section)
+			return fail(reader, at,
+				    "unknown key \"%s\"%s; it belongs in section \"%s\"",
+				    word, where, key->section);
+		return fail(reader, at,
+			    "unknown key \"%s\"%s; it belongs outside of all sections",
+			    word, where);
+	}
+
+	struct words words = {.reader = reader};
+	const char *nearest = nearest_word(word, next_word, &words);
+	if (nearest)
+		return fail(reader, at, "unknown key \"%s\"%s; did you mean \"%s\"?",
+			    word, where, nearest);
+	return fail(reader, at,
+		    "unknown key \"%.80s\"%s; remove it (the manual page lists all keys)",
+		    word, where);
+}
+
+static const char *next_title(void *arg)
+{
+	const char *const **titles = arg;
+
+	return **titles ? *(*titles)++ : NULL;
+}
+
+static bool unknown_title(struct reader *reader, const struct config_section *section)
+{
+	const char *const *titles = section->titles;
+	const char *nearest = nearest_word(reader->text, next_title, &titles);
+	char list[2 * NAME_SIZE] = "";
+
+	if (nearest)
+		return fail(reader, reader->at, "unknown %s \"%s\"; did you mean \"%s\"?",
+			    section->name, reader->text, nearest);
+	for (titles = section->titles; *titles; titles++) {
+		size_t len = strlen(list);
+
+		snprintf(list + len, sizeof(list) - len, "%s\"%s\"", len ? ", " : "",
+			 *titles);
+	}
+	return fail(reader, reader->at, "unknown %s \"%.80s\"; it may be one of: %s",
+		    section->name, reader->text, list);
+}
+
+/* --- statements ------------------------------------------------------------------------------ */
+
+static bool add_place(struct reader *reader, const struct config_key *key, size_t index,
+		      struct place at)
+{
+	struct config *config = reader->config;
+	struct config_place *places = config->places;
+
+	/* Room doubles at every power of two. */
+	if ((config->place_count & (config->place_count - 1)) == 0)
+		places = reallocarray(places, 2 * config->place_count + 1,
+				      sizeof(*places));
+	if (!places)
+		return fail(reader, at, "out of memory; free some");
+	config->places = places;
+	places[config->place_count++] = (struct config_place){
+		.section = reader->section,
+		.key = key,
+		.element = reader->element,
+		.index = index,
+		.line = at.line,
+		.column = at.column,
+	};
+	return true;
+}
+
+/* Of the open block, or one of its keys. */
+static const struct config_place *find_place(const struct reader *reader,
+					     const struct config_key *key)
+{
+	for (size_t i = 0; i < reader->config->place_count; i++) {
+		const struct config_place *place = &reader->config->places[i];
+
+		if (place->section == reader->section &&
+		    place->element == reader->element && place->key == key)
+			return place;
+	}
+	return NULL;
+}
+
+static bool set_value(struct reader *reader, const struct config_key *key)
+{
+	void *base = config_element(reader->config, reader->section, reader->element);
+	bool list = config_element_size(key->type) > 0;
+	char why[CONFIG_WHY_MAX], name[CONFIG_NAME_SIZE];
+
+	if (!config_value_parse(key, reader->text, base, why)) {
+		config_key_name(reader->section, key, reader->element, name);
+		return fail(reader, reader->at, "%s: %s", name, why);
+	}
+	return !list ||
+	       add_place(reader, key, config_list_count(key, base) - 1, reader->at);
+}
+
+/* What is in the braces of a list, and the closing one. */
+static bool read_list(struct reader *reader, const struct config_key *key)
+{
+	struct place open = reader->at;
+
+	while (advance(reader) != TOKEN_CLOSE) {
+		if (reader->token == TOKEN_END)
+			return fail(reader, open,
+				    "list \"%s\" is still open at the end of the file; "
+				    "close it with \"}\"",
+				    key->name);
+		if (!is_text(reader->token))
+			return unexpected(reader);
+		if (!set_value(reader, key))
+			return false;
+		if (advance(reader) == TOKEN_CLOSE)
+			break;
+		if (reader->token == TOKEN_END)
+			continue;
+		if (reader->token != TOKEN_COMMA)
+			return unexpected(reader);
+	}
+	return true;
+}
+
+/* The key has been taken; the next token is the one after its value. */
+static bool read_value(struct reader *reader, const struct config_key *key,
+		       struct place at)
+{
+	const struct config_place *first = find_place(reader, key);
+	bool list = config_element_size(key->type) > 0;
+
+	if (!config_has_key(reader->section, key, reader->element))
+		return fail(reader, at,
+			    "\"%s\" has no meaning in %s %s; move it to %s %s", key->name,
+			    reader->section->name,
+			    reader->section->titles[reader->element],
+			    reader->section->name,
+			    reader->section->titles[!reader->element]);
+	if (advance(reader) == TOKEN_BAD)
+		return false;
+	if (reader->token != TOKEN_SET && reader->token != TOKEN_APPEND)
+		return fail(reader, at, "\"%s\" has no value; write %s = %s", key->name,
+			    key->name, list ? "{value, value}" : "value");
+	if (reader->token == TOKEN_APPEND && !list)
+		return fail(reader, at,
+			    "\"%s\" is not a list; write = instead of +=", key->name);
+	if (reader->token == TOKEN_SET && first)
+		return fail(reader, at,
+			    "\"%s\" is given a second time, first in line %u; keep one "
+			    "of them",
+			    key->name, first->line);
+	if (advance(reader) == TOKEN_BAD)
+		return false;
+	if (reader->token == TOKEN_OPEN && !list)
+		return fail(reader, reader->at, "\"%s\" is not a list; remove the braces",
+			    key->name);
+	if (reader->token == TOKEN_END || reader->token == TOKEN_CLOSE)
+		return fail(reader, at,
+			    "\"%s\" has no value; write one, or remove the key",
+			    key->name);
+	if (!first && !add_place(reader, key, CONFIG_WHOLE, reader->at))
+		return false;
+	if (reader->token == TOKEN_OPEN) {
+		if (!read_list(reader, key))
+			return false;
+	} else if (!is_text(reader->token)) {
+		return unexpected(reader);
+	} else if (!set_value(reader, key)) {
+		return false;
+	}
+	return advance(reader) != TOKEN_BAD;
+}
+
+/* One element more, with defaults, under the title that was taken last. */
+static bool add_element(struct reader *reader, const struct config_section *section)
+{
+	char **array = (char **)((char *)reader->config + section->offset);
+	size_t *count = (size_t *)((char *)reader->config + section->count_offset);
+	char *larger = reallocarray(*array, *count + 1, section->size);
+
+	if (larger) {
+		*array = larger;
+		memset(larger + *count * section->size, 0, section->size);
+		reader->element = (*count)++;
+	}
+	if (larger && section->form == CONFIG_NAMED) {
+		char *title = strdup(reader->text);
+
+		for (char *p = title; p && *p; p++)
+			*p = (char)tolower((unsigned char)*p);
+		memcpy(larger + reader->element * section->size, &title, sizeof(title));
+		if (!title)
+			larger = NULL;
+	}
+	return (larger &&
+		config_set_defaults(reader->config, section, reader->element)) ||
+	       fail(reader, reader->at, "out of memory; free some");
+}
+
+/* The element of that title; the count if there is none. */
+static size_t find_element(const struct reader *reader,
+			   const struct config_section *section, const char *title)
+{
+	size_t count = config_element_count(reader->config, section), i = 0;
+
+	for (; i < count; i++) {
+		const char *known =
+			section->form == CONFIG_TITLED
+				? section->titles[i]
+				: *(char **)config_element(reader->config, section, i);
+
+		if (section->form == CONFIG_TITLED ? strcmp(known, title) == 0
+						   : strcasecmp(known, title) == 0)
+			break;
+	}
+	return i;
+}
+
+/* The title has been taken. */
+static bool find_titled(struct reader *reader, const struct config_section *section,
+			struct place at)
+{
+	reader->element = find_element(reader, section, reader->text);
+	if (reader->element < config_element_count(reader->config, section)) {
+		const struct config_place *first = find_place(reader, NULL);
+
+		return !first || fail(reader, at,
+				      "%s \"%s\" is given a second time, first in line "
+				      "%u; keep one of them",
+				      section->name, reader->text, first->line);
+	}
+	if (section->form == CONFIG_TITLED)
+		return unknown_title(reader, section);
+	return add_element(reader, section);
+}
+
+/* The section's name has been taken; the next token is the first one in the block. */
+static bool open_block(struct reader *reader, const struct config_section *section,
+		       struct place at)
+{
+	bool titled = section->form == CONFIG_TITLED || section->form == CONFIG_NAMED;
+
+	reader->section = section;
+	reader->element = 0;
+	if (advance(reader) == TOKEN_BAD)
+		return false;
+	if (titled && !is_text(reader->token))
+		return fail(reader, at,
+			    "section \"%s\" has no title; write it between the word and "
+			    "the brace",
+			    section->name);
+	if (titled && (!find_titled(reader, section, at) || advance(reader) == TOKEN_BAD))
+		return false;
+	if (section->form == CONFIG_MANY && !add_element(reader, section))
+		return false;
+	if (reader->token != TOKEN_OPEN)
+		return fail(reader, reader->at,
+			    "section \"%s\" has no brace; write %s { ... }",
+			    section->name, section->name);
+	return add_place(reader, NULL, CONFIG_WHOLE, at) && advance(reader) != TOKEN_BAD;
+}
+
+static const struct config_section *find_section(const struct reader *reader,
+						 const char *name)
+{
+	for (size_t i = 1; i < reader->schema->section_count; i++) {
+		if (strcmp(reader->schema->sections[i].name, name) == 0)
+			return &reader->schema->sections[i];
+	}
+	return NULL;
+}
+
+static const struct config_key *find_key(const struct reader *reader, const char *name)
+{
+	for (size_t i = 0; i < reader->schema->key_count; i++) {
+		const struct config_key *key = &reader->schema->keys[i];
+
+		if (strcmp(key->section, reader->section->name) == 0 &&
+		    strcmp(key->name, name) == 0)
+			return key;
+	}
+	return NULL;
+}
+
+static bool read_statement(struct reader *reader)
+{
+	const struct config_section *top = &reader->schema->sections[0], *section;
+	const struct config_key *key;
+	struct place at = reader->at;
+
+	if (reader->token == TOKEN_CLOSE && reader->section != top) {
+		reader->section = top;
+		reader->element = 0;
+		return advance(reader) != TOKEN_BAD;
+	}
+	if (reader->token != TOKEN_WORD)
+		return unexpected(reader);
+	key = find_key(reader, reader->text);
+	if (key)
+		return read_value(reader, key, at);
+	section = find_section(reader, reader->text);
+	if (!section)
+		return unknown_key(reader, at, reader->text);
+	if (reader->section != top)
+		return fail(reader, at,
+			    "\"%s\" begins while section \"%s\" is open; close that with "
+			    "\"}\"",
+			    reader->text, reader->section->name);
+	return open_block(reader, section, at);
+}
+
+bool config_read(struct config *config, const char *text, size_t len, char *error,
+		 size_t error_size)
+{
+	struct reader reader = {
+		.config = config,
+		.schema = config->schema,
+		.next = text,
+		.end = text + len,
+		.line_start = text,
+		.line = 1,
+		.section = &config->schema->sections[0],
+		.error = error,
+		.error_size = error_size,
+	};
+
+	assert(*reader.section->name == '\0' && reader.section->form == CONFIG_ONCE);
+	if (advance(&reader) == TOKEN_BAD)
+		return false;
+	while (reader.token != TOKEN_END) {
+		if (!read_statement(&reader))
+			return false;
+	}
+	if (reader.section == &config->schema->sections[0])
+		return true;
+
+	const struct config_place *open = find_place(&reader, NULL);
+	return fail(&reader, (struct place){open->line, open->column},
+		    "section \"%s\" is still open at the end of the file; close it with "
+		    "\"}\"",
+		    reader.section->name);
+}

@@ -1,0 +1,23 @@
+/*
+ * config_syntax.h - the text of a configuration file into its fields. For config.c.
+ */
+#ifndef BASE_CONFIG_CONFIG_SYNTAX_H
+#define BASE_CONFIG_CONFIG_SYNTAX_H
+
+#include "base/config/config_schema.h"
+
+/* Where something stands in the file: a block, a key's value, one element of a list. */
+struct config_place {
+	const struct config_section *section;
+	const struct config_key *key; /* NULL: the block itself */
+	size_t element;               /* of the section */
+	size_t index;                 /* of a list; CONFIG_WHOLE: all of it */
+	unsigned line, column;        /* from 1; columns count bytes */
+};
+#define CONFIG_WHOLE SIZE_MAX
+
+/* Read the text. False with a sentence in error. */
+bool config_read(struct config *config, const char *text, size_t len, char *error,
+		 size_t error_size);
+
+#endif

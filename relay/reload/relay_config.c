@@ -1,0 +1,549 @@
+/*
+ * relay_config.c - mediarelayd.conf: its keys, and what no value can tell alone.
+ */
+#include "relay/reload/relay_config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay/core/ids.h"
+#include "relay/core/nonce.h"
+#include "relay/core/port_pool.h"
+#include "stun/ms_registry.h"
+
+/* --- the keys -------------------------------------------------------------------------------- */
+
+enum {
+	DAY_S = 86400,
+	DAY_MS = 86400 * 1000,
+	YEAR_S = 366 * DAY_S,
+	PATH_LEN_MAX = 1023,
+	SOCKET_PATH_MAX = 107, /* sun_path */
+	NAME_LEN_MAX = 32,
+	SOFTWARE_MAX = 127,
+};
+
+/* Below this a call is of no use, and one message would block its allocation for seconds. */
+#define BITRATE_MIN 64000
+#define BITRATE_MAX 1000000000000
+
+#define KEY(...) CONFIG_KEY(struct relay_config, __VA_ARGS__)
+#define LIST(...) CONFIG_LIST(struct relay_config, __VA_ARGS__)
+#define SIDE_KEY(...) CONFIG_KEY(struct relay_config_side, __VA_ARGS__)
+#define SIDE_LIST(...) CONFIG_LIST(struct relay_config_side, __VA_ARGS__)
+
+static const struct config_key keys[] = {
+	KEY("", "realm", TEXT, RESTART, realm, "avedge", 1, REALM_MAX,
+	    "realm of the credentials"),
+	KEY("", "keys", PATH, APPLIED, common.keys, "/etc/avedge/keys", 1, PATH_LEN_MAX,
+	    "keyring file shared with the issuer", .watched = true),
+	KEY("", "revoked_users", OPTIONAL, APPLIED, revoked_users, "", 0, PATH_LEN_MAX,
+	    "file of users to refuse, one per line; empty: none", .watched = true),
+	KEY("", "software", TEXT, APPLIED, software, "avedge", 0, SOFTWARE_MAX,
+	    "SOFTWARE in answers; empty leaves it out"),
+	KEY("", "rfc5766_channels", BOOL, APPLIED, rfc5766_channels, "false", 0, 0,
+	    "channel numbers up to 0x7FFF for clients older than RFC 8656"),
+	KEY("", "workers", NUMBER, RESTART, workers, "0", 0, WORKERS_MAX,
+	    "worker threads; 0: one per CPU"),
+	KEY("", "user", OPTIONAL, RESTART, common.user, "", 0, NAME_LEN_MAX,
+	    "user to switch to after binding; empty: stay"),
+	KEY("", "group", OPTIONAL, RESTART, common.group, "", 0, NAME_LEN_MAX,
+	    "group to switch to; empty: that of the user"),
+
+	KEY("tls", "certificate", OPTIONAL, APPLIED, tls.certificate, "", 0, PATH_LEN_MAX,
+	    "PEM file, leaf first; empty: no TLS", .watched = true),
+	KEY("tls", "private_key", OPTIONAL, APPLIED, tls.private_key, "", 0, PATH_LEN_MAX,
+	    "PEM file of the certificate's key", .watched = true),
+
+	SIDE_LIST("side", "addresses", ADDRESSES, DRAINING, addresses, address_count,
+		  NULL, "addresses of this side"),
+	SIDE_LIST("side", "public", ADDRESSES, NEW_ALLOCATIONS, public, public_count,
+		  "{}", "their public forms behind 1:1 NAT, by position",
+		  .titles = 1u << SIDE_OUTSIDE),
+	SIDE_LIST("side", "networks", PREFIXES, APPLIED, networks, network_count, "{}",
+		  "inside networks; refused as peers", .titles = 1u << SIDE_INSIDE),
+	SIDE_LIST("side", "clients", PREFIXES, APPLIED, clients, client_count, "{}",
+		  "networks of allowed clients; empty: any"),
+	SIDE_LIST("side", "alternate_servers", ADDRESSES, APPLIED, alternates,
+		  alternate_count, "{}",
+		  "where new clients are sent while the relay drains, one of each family"),
+	SIDE_KEY("side", "alternate_domain", OPTIONAL, APPLIED, alternate_domain, "", 0,
+		 ALTERNATE_DOMAIN_MAX, "name in the certificate there, if it differs"),
+	SIDE_KEY("side", "udp_port", NUMBER, DRAINING, udp_port, "3478", 0, UINT16_MAX,
+		 "port for UDP clients; 0: none"),
+	SIDE_KEY("side", "tcp_port", NUMBER, DRAINING, tcp_port, "443", 0, UINT16_MAX,
+		 "port for TCP and TLS clients; 0: none"),
+
+	KEY("ms", "enabled", BOOL, APPLIED, ms.enabled, "true", 0, 0,
+	    "serve the dialect of Communicator, Lync and Skype for Business"),
+	KEY("ms", "realm", TEXT, RESTART, ms.realm, "rtcmedia", 1, REALM_MAX - 2,
+	    "realm of that dialect; sent in quotes"),
+	KEY("ms", "version", NUMBER, APPLIED, ms.version, "2", 1, 4,
+	    "highest MS-VERSION that clients are told of"),
+	KEY("ms", "bandwidth_management", BOOL, APPLIED, ms.bandwidth_management, "false",
+	    0, 0, "answer bandwidth requests: there is room"),
+	KEY("ms", "ipv6", BOOL, APPLIED, ms.ipv6, "false", 0, 0,
+	    "relayed IPv6 addresses for clients of version 4"),
+
+	KEY("relay", "ports", RANGE, NEW_ALLOCATIONS, relay.ports, "50000-59999", 1024,
+	    UINT16_MAX, "ports of relayed addresses"),
+	KEY("relay", "rest", MILLISECONDS, APPLIED, relay.rest_ms, "30s", 0, DAY_MS,
+	    "how long a freed port rests if others are free"),
+	KEY("relay", "peer_connections", NUMBER, APPLIED, limits.peer_connections, "16",
+	    1, 1024, "TCP connections with peers of one allocation"),
+	KEY("relay", "peer_timeout", MILLISECONDS, APPLIED, peer.timeout_ms, "30s", 30000,
+	    DAY_MS,
+	    "time to connect to a peer, and for a peer to make room in its full queue"),
+	KEY("relay", "peer_queue", BYTES, APPLIED, peer.queue, "256K", 65536, 1 << 30,
+	    "bytes queued for a slow TCP peer before its client has to wait"),
+	KEY("relay", "held_connections", NUMBER, APPLIED, limits.held_connections, "256",
+	    0, 1000000, "early TCP connections held, per worker"),
+	KEY("relay", "early_peer_age", MILLISECONDS, APPLIED, limits.early_peer_age_ms,
+	    "10s", 0, DAY_MS, "age up to which an allocation may have early peers"),
+	KEY("relay", "early_peer_hold", MILLISECONDS, APPLIED, limits.early_peer_hold_ms,
+	    "10s", 0, DAY_MS,
+	    "how long an early peer waits for its permission; 0: it is reset"),
+
+	LIST("peers", "allow", PREFIXES, APPLIED, peers.allow, peers.allow_count, "{}",
+	     "peers allowed although special-purpose, inside or on this host"),
+	LIST("peers", "deny", PREFIXES, APPLIED, peers.deny, peers.deny_count, "{}",
+	     "peers refused although public"),
+
+	KEY("limits", "lifetime_default", SECONDS, APPLIED, limits.lifetime_default_s,
+	    "10m", 60, DAY_S, "minimum lifetime of an allocation"),
+	KEY("limits", "lifetime_max", SECONDS, APPLIED, limits.lifetime_max_s, "1h", 60,
+	    DAY_S, "maximum lifetime"),
+	KEY("limits", "nonce_lifetime", SECONDS, APPLIED, nonce_lifetime_s, "30m",
+	    2 * NONCE_TICK_S, DAY_S, "lifetime of a nonce"),
+	KEY("limits", "credential_lifetime_max", SECONDS, APPLIED,
+	    limits.credential_ttl_max_s, "0", 0, (uint64_t)10 * YEAR_S,
+	    "refuse credentials that expire later than this; 0: any"),
+	KEY("limits", "allocations_per_user", NUMBER, APPLIED,
+	    limits.allocations_per_user, "64", 0, UINT32_MAX,
+	    "concurrent allocations of one user; 0: no limit"),
+	KEY("limits", "allocations_per_prefix", NUMBER, APPLIED,
+	    limits.allocations_per_prefix, "2048", 0, UINT32_MAX,
+	    "concurrent allocations of one IPv4 address or IPv6 /64; 0: no limit"),
+	KEY("limits", "allocations_total", NUMBER, RESTART,
+	    fixed_limits.allocations_total, "0", 0, UINT32_MAX,
+	    "concurrent allocations of the relay; 0: as many as there are ports"),
+	KEY("limits", "allocations_reserved", NUMBER, APPLIED,
+	    limits.allocations_reserved, "0", 0, UINT32_MAX,
+	    "of them, reserved for users with an allocation"),
+	KEY("limits", "allocations_inside", NUMBER, APPLIED,
+	    limits.allocations_per_side[SIDE_INSIDE], "0", 0, UINT32_MAX,
+	    "of them, of inside clients; 0: no limit"),
+	KEY("limits", "allocations_outside", NUMBER, APPLIED,
+	    limits.allocations_per_side[SIDE_OUTSIDE], "0", 0, UINT32_MAX,
+	    "of them, of outside clients; 0: no limit"),
+	KEY("limits", "bandwidth_per_allocation", BITRATE, APPLIED,
+	    limits.bandwidth.per_allocation, "3Mbit", BITRATE_MIN, BITRATE_MAX,
+	    "average of one allocation, both directions; 0: no limit"),
+	KEY("limits", "bandwidth_per_user", BITRATE, APPLIED, limits.bandwidth.per_user,
+	    "10Mbit", BITRATE_MIN, BITRATE_MAX, "average of all allocations of one user"),
+	KEY("limits", "bandwidth_per_prefix", BITRATE, APPLIED,
+	    limits.bandwidth.per_prefix, "0", BITRATE_MIN, BITRATE_MAX,
+	    "average of all allocations from one IPv4 address or IPv6 /64"),
+	KEY("limits", "bandwidth_inside", BITRATE, APPLIED,
+	    limits.bandwidth.per_side[SIDE_INSIDE], "0", BITRATE_MIN, BITRATE_MAX,
+	    "of all inside clients, shared fairly by their users"),
+	KEY("limits", "bandwidth_outside", BITRATE, APPLIED,
+	    limits.bandwidth.per_side[SIDE_OUTSIDE], "0", BITRATE_MIN, BITRATE_MAX,
+	    "of all outside clients, shared fairly by their users"),
+	KEY("limits", "bandwidth_total", BITRATE, APPLIED, limits.bandwidth.total, "0",
+	    BITRATE_MIN, BITRATE_MAX, "of the whole relay, shared fairly by all users"),
+	KEY("limits", "bandwidth_burst", MILLISECONDS, APPLIED, limits.bandwidth.burst_ms,
+	    "5s", 1000, 60000, "time over which rates are averaged"),
+	KEY("limits", "bandwidth_peak", NUMBER, APPLIED, limits.bandwidth.peak_percent,
+	    "200", 100, 1000, "peak rate, in percent of the average"),
+	KEY("limits", "enforce_credential_expiry", BOOL, APPLIED,
+	    limits.enforce_credential_expiry, "false", 0, 0,
+	    "end an allocation when its credential expires"),
+	KEY("limits", "permissions", NUMBER, RESTART, fixed_limits.permissions, "64", 1,
+	    ENTRIES_EACH_MAX, "permissions of one allocation"),
+	KEY("limits", "channels", NUMBER, RESTART, fixed_limits.channels, "64", 1,
+	    ENTRIES_EACH_MAX, "channels of one allocation"),
+	KEY("limits", "stranger_rate", NUMBER, APPLIED, limits.stranger_rate, "10", 0,
+	    1000000,
+	    "UDP answers per second to one unauthenticated address; 0: no limit"),
+	KEY("limits", "stranger_burst", NUMBER, APPLIED, limits.stranger_burst, "5000", 1,
+	    1000000, "burst of such answers after silence"),
+	KEY("limits", "connections", NUMBER, APPLIED, stream.connections, "20000", 1,
+	    1000000, "TCP connections per worker"),
+	KEY("limits", "unauthenticated", NUMBER, RESTART, stream.unauthenticated, "8192",
+	    1, 1000000, "of them not yet authenticated"),
+	KEY("limits", "unauthenticated_per_prefix", NUMBER, APPLIED,
+	    stream.unauthenticated_per_prefix, "2048", 0, 1000000,
+	    "of all those from one IPv4 address or IPv6 /64; 0: no limit"),
+	KEY("limits", "greeting", MILLISECONDS, APPLIED, stream.greeting_ms, "5s", 100,
+	    DAY_MS, "time for the first bytes and the TLS handshake"),
+	KEY("limits", "authentication", MILLISECONDS, APPLIED, stream.authentication_ms,
+	    "10s", 100, DAY_MS,
+	    "time for the first authenticated request on a connection"),
+	KEY("limits", "frame", MILLISECONDS, APPLIED, stream.frame_ms, "10s", 100, DAY_MS,
+	    "time for the rest of a message once begun"),
+	KEY("limits", "idle", MILLISECONDS, APPLIED, stream.idle_ms, "5m", 0, DAY_MS,
+	    "time a connection may exist without an allocation; 0: no limit"),
+	KEY("limits", "send_queue", BYTES, APPLIED, stream.send_queue, "256K", 65536 + 4,
+	    1 << 30, "bytes queued for a slow TCP client"),
+
+	KEY("log", "level", LEVEL, APPLIED, common.log.level, "info", 0, 0,
+	    "error, warning, notice, info or debug"),
+	KEY("log", "records", BOOL, APPLIED, common.log.records, "true", 0, 0,
+	    "log a record at the end of each allocation"),
+
+	KEY("control", "socket", OPTIONAL, RESTART, common.control.socket,
+	    "/run/mediarelayd/control.sock", 0, SOCKET_PATH_MAX,
+	    "UNIX socket for avedgectl; empty: none"),
+	KEY("control", "group", OPTIONAL, RESTART, common.control.group, "", 0,
+	    NAME_LEN_MAX, "group that may use it besides root"),
+
+	KEY("metrics", "address", LOOPBACK, RESTART, common.metrics.address, "", 0, 0,
+	    "loopback address and port of metrics and status page; empty: none",
+	    .former = "listen"),
+};
+
+static const char *const sides[] = {"inside", "outside", NULL};
+
+static const struct config_section sections[] = {
+	{.name = ""},
+	{.name = "tls"},
+	{.name = "side",
+	 .form = CONFIG_TITLED,
+	 .titles = sides,
+	 .offset = offsetof(struct relay_config, sides),
+	 .size = sizeof(struct relay_config_side)},
+	{.name = "ms"},
+	{.name = "relay"},
+	{.name = "peers"},
+	{.name = "limits"},
+	{.name = "log"},
+	{.name = "control"},
+	{.name = "metrics"},
+};
+
+/* --- what a reload does to fronts ---------------------------------------------------------------- */
+
+static bool has_address(const struct relay_config_side *side, const struct ip_addr *ip)
+{
+	for (size_t i = 0; i < side->address_count; i++) {
+		if (ip_addr_equal(&side->addresses[i], ip))
+			return true;
+	}
+	return false;
+}
+
+/* Is there a front on that side that the other configuration does not have? */
+static bool loses_front(const struct relay_config_side *before,
+			const struct relay_config_side *after)
+{
+	if ((before->udp_port != 0 && before->udp_port != after->udp_port) ||
+	    (before->tcp_port != 0 && before->tcp_port != after->tcp_port))
+		return true;
+	for (size_t i = 0; i < before->address_count; i++) {
+		if (!has_address(after, &before->addresses[i]))
+			return true;
+	}
+	return false;
+}
+
+static enum reload_effect front_effect(const struct config_key *key, size_t element,
+				       const struct config *before,
+				       const struct config *after)
+{
+	const struct relay_config *was = (const struct relay_config *)before;
+	const struct relay_config *is = (const struct relay_config *)after;
+
+	if (loses_front(&was->sides[element], &is->sides[element]))
+		return RELOAD_EFFECT_DRAINING;
+	/* Outside, an address is where relayed addresses are, too. */
+	return element == SIDE_OUTSIDE && key->type == CONFIG_ADDRESSES
+		       ? RELOAD_EFFECT_NEW_ALLOCATIONS
+		       : RELOAD_EFFECT_APPLIED;
+}
+
+/* --- checks across keys ---------------------------------------------------------------------- */
+
+struct check {
+	struct relay_config *config;
+	const struct relay_config_side *inside, *outside;
+	char *error;
+	size_t error_size;
+};
+
+/* The sentence about a field. Always false. */
+#define REFUSE(check, field, ...)                                     \
+	config_error(&(check)->config->common, field, (check)->error, \
+		     (check)->error_size, __VA_ARGS__)
+
+static bool check_present(const struct check *check)
+{
+	for (int i = 0; i < SIDE_COUNT; i++) {
+		if (check->config->sides[i].address_count == 0)
+			return REFUSE(
+				check, &check->config->sides[i].addresses,
+				"missing; write side %s { addresses = {\"%s\"} } with "
+				"the addresses of this host on that side",
+				side_name((enum side)i),
+				i == SIDE_INSIDE ? "10.0.0.5" : "192.0.2.10");
+	}
+	return true;
+}
+
+/* Public addresses pair with the others by position. Without any, each address is its own. */
+static bool pair_public(const struct check *check)
+{
+	struct relay_config_side *side = &check->config->sides[SIDE_OUTSIDE];
+	char local[ENDPOINT_TEXT_LEN], text[ENDPOINT_TEXT_LEN];
+
+	if (side->public_count == 0) {
+		size_t size = side->address_count * sizeof(*side->public);
+
+		side->public = malloc(size);
+		if (!side->public)
+			return REFUSE(check, &side->public, "out of memory; free some");
+		memcpy(side->public, side->addresses, size);
+		side->public_count = side->address_count;
+	}
+	for (size_t i = 0; i < side->public_count; i++) {
+		const struct ip_addr *public = &side->public[i];
+
+		ip_addr_format(public, text, sizeof(text));
+		if (i == side->address_count)
+			return REFUSE(check, public,
+				      "%s is one too many: %zu public addresses for %zu "
+				      "\"addresses\"; write one for each of them",
+				      text, side->public_count, side->address_count);
+		ip_addr_format(&side->addresses[i], local, sizeof(local));
+		if (side->addresses[i].family != public->family)
+			return REFUSE(check, public,
+				      "%s is paired with %s of the other family; write "
+				      "both lists in the same order",
+				      text, local);
+	}
+	if (side->public_count < side->address_count)
+		return REFUSE(check, &side->public,
+			      "none for %s; write one public address for each of "
+			      "\"addresses\", or none at all",
+			      ip_addr_format(&side->addresses[side->public_count], text,
+					     sizeof(text)));
+	return true;
+}
+
+/* A side is a property of the address: the same one twice would make both meaningless. */
+static bool check_disjoint(const struct check *check)
+{
+	const struct relay_config_side *outside = check->outside;
+	char text[ENDPOINT_TEXT_LEN], local[ENDPOINT_TEXT_LEN];
+
+	for (size_t i = 0; i < outside->address_count; i++) {
+		const struct ip_addr *public = &outside->public[i];
+
+		ip_addr_format(public, text, sizeof(text));
+		ip_addr_format(&outside->addresses[i], local, sizeof(local));
+		if (has_address(check->inside, &outside->addresses[i]))
+			return REFUSE(check, &outside->addresses[i],
+				      "%s is also an inside address; give each side "
+				      "addresses of its own",
+				      local);
+		if (has_address(check->inside, public))
+			return REFUSE(check, public,
+				      "%s is an inside address; write the address that "
+				      "the Internet sees",
+				      text);
+		if (has_address(outside, public) &&
+		    !ip_addr_equal(public, &outside->addresses[i]))
+			return REFUSE(
+				check, public,
+				"%s, the public address of %s, is itself one of "
+				"\"addresses\"; write the address that the Internet "
+				"sees",
+				text, local);
+	}
+	return true;
+}
+
+static bool check_fronts(const struct check *check)
+{
+	size_t fronts = 0;
+
+	for (int i = 0; i < SIDE_COUNT; i++) {
+		const struct relay_config_side *side = &check->config->sides[i];
+		/* A TCP port is a plain and a TLS front, so that a reload can bring TLS. */
+		size_t each = (side->udp_port != 0) + 2 * (side->tcp_port != 0);
+
+		fronts += each * side->address_count;
+	}
+	if (fronts == 0)
+		return REFUSE(check, &check->inside->udp_port,
+			      "all ports of both sides are 0, nobody could connect; set "
+			      "udp_port or tcp_port");
+	if (fronts > FRONTS_MAX)
+		return REFUSE(check, &check->outside->addresses,
+			      "%zu fronts on both sides together, at most %d; name fewer "
+			      "addresses, or set udp_port or tcp_port to 0",
+			      fronts, FRONTS_MAX);
+	if (check->outside->address_count > PORT_POOL_ADDRESSES_MAX)
+		return REFUSE(check, &check->outside->addresses[PORT_POOL_ADDRESSES_MAX],
+			      "more than %d; name fewer", PORT_POOL_ADDRESSES_MAX);
+	return true;
+}
+
+static bool is_own(const struct relay_config *config, const struct ip_addr *ip)
+{
+	const struct relay_config_side *outside = &config->sides[SIDE_OUTSIDE];
+
+	for (size_t i = 0; i < outside->public_count; i++) {
+		if (ip_addr_equal(&outside->public[i], ip))
+			return true;
+	}
+	return has_address(&config->sides[SIDE_INSIDE], ip) || has_address(outside, ip);
+}
+
+static bool check_alternates(const struct check *check,
+			     const struct relay_config_side *side)
+{
+	/* RFC 8489 section 14.16: ASCII, so that a client can compare it with the certificate. */
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+	const char *domain = side->alternate_domain;
+	char text[ENDPOINT_TEXT_LEN];
+
+	/* RFC 8489 section 10: one ALTERNATE-SERVER of each family, and elsewhere. */
+	for (size_t i = 0; i < side->alternate_count; i++) {
+		const struct ip_addr *ip = &side->alternates[i];
+
+		ip_addr_format(ip, text, sizeof(text));
+		if (is_own(check->config, ip))
+			return REFUSE(check, ip,
+				      "%s is an address of this relay; name another one, "
+				      "or none",
+				      text);
+		if (i > 0 && ip->family == side->alternates[0].family)
+			return REFUSE(check, ip,
+				      "%s is the second of its family; clients are told "
+				      "one of each, remove one",
+				      text);
+	}
+	if (!domain || domain[strspn(domain, allowed)] == '\0')
+		return true;
+	return REFUSE(
+		check, &side->alternate_domain,
+		"\"%s\" is not a DNS name in ASCII; write letters, digits, dots and "
+		"hyphens",
+		domain);
+}
+
+static bool check_relay_range(const struct check *check)
+{
+	const struct relay_config *config = check->config;
+	const uint16_t *const ports[] = {&check->outside->udp_port,
+					 &check->outside->tcp_port};
+	uint16_t first = config->relay.ports.first, last = config->relay.ports.last;
+
+	for (int i = 0; i < 2; i++) {
+		if (*ports[i] < first || *ports[i] > last)
+			continue;
+		if (config_line(&config->common, &config->relay.ports) == 0)
+			return REFUSE(check, ports[i],
+				      "%u lies in relay.ports, %u-%u; move one of them",
+				      *ports[i], first, last);
+		return REFUSE(check, &config->relay.ports,
+			      "%u-%u contains side.outside.%s %u; move one of them",
+			      first, last, i == 0 ? "udp_port" : "tcp_port", *ports[i]);
+	}
+	return true;
+}
+
+static bool check_peers(const struct check *check)
+{
+	const struct relay_config *config = check->config;
+	char text[ENDPOINT_TEXT_LEN];
+
+	for (size_t i = 0; i < config->peers.deny_count; i++) {
+		const struct ip_prefix *deny = &config->peers.deny[i];
+
+		for (size_t j = 0; j < config->peers.allow_count; j++) {
+			const struct ip_prefix *allow = &config->peers.allow[j];
+
+			if (allow->len == deny->len &&
+			    ip_addr_equal(&allow->ip, &deny->ip))
+				return REFUSE(
+					check, deny,
+					"%s/%u is in peers.allow too (line %u); "
+					"remove one",
+					ip_addr_format(&deny->ip, text, sizeof(text)),
+					deny->len, config_line(&config->common, allow));
+		}
+	}
+	return true;
+}
+
+/* The key that is written in the file is the one to change. */
+static const void *given(const struct relay_config *config, const void *field,
+			 const void *other)
+{
+	return config_line(&config->common, field) != 0 ? field : other;
+}
+
+static bool check_pairs(const struct check *check)
+{
+	const struct relay_config *config = check->config;
+	const struct turn_limits *limits = &config->limits;
+
+	if (config->tls.certificate && !config->tls.private_key)
+		return REFUSE(check, &config->tls.certificate,
+			      "has no key; set tls.private_key too");
+	if (!config->tls.certificate && config->tls.private_key)
+		return REFUSE(check, &config->tls.private_key,
+			      "has no certificate; set tls.certificate too");
+	if (limits->lifetime_default_s > limits->lifetime_max_s)
+		return REFUSE(
+			check,
+			given(config, &limits->lifetime_max_s,
+			      &limits->lifetime_default_s),
+			"the maximum, %us, is less than the default, %us; change one of them",
+			limits->lifetime_max_s, limits->lifetime_default_s);
+	if (limits->allocations_reserved != 0 &&
+	    limits->allocations_reserved >= config->fixed_limits.allocations_total)
+		return REFUSE(
+			check, &limits->allocations_reserved,
+			"%u is not less than limits.allocations_total, %u; change one "
+			"of them",
+			limits->allocations_reserved,
+			config->fixed_limits.allocations_total);
+	/* IPv6 is part of version 4; without it nobody could ask for what is offered. */
+	if (config->ms.ipv6 && config->ms.version < MS_VERSION_IPV6)
+		return REFUSE(
+			check, given(config, &config->ms.version, &config->ms.ipv6),
+			"version %u has no IPv6; write version = 4, or ipv6 = false",
+			config->ms.version);
+	return true;
+}
+
+static bool check_all(struct config *common, char *error, size_t error_size)
+{
+	struct relay_config *config = (struct relay_config *)common;
+	const struct check check = {
+		.config = config,
+		.inside = &config->sides[SIDE_INSIDE],
+		.outside = &config->sides[SIDE_OUTSIDE],
+		.error = error,
+		.error_size = error_size,
+	};
+
+	return check_present(&check) && pair_public(&check) && check_disjoint(&check) &&
+	       check_fronts(&check) && check_relay_range(&check) && check_peers(&check) &&
+	       check_pairs(&check) && check_alternates(&check, check.inside) &&
+	       check_alternates(&check, check.outside);
+}
+
+const struct config_schema relay_config_schema = {
+	.size = sizeof(struct relay_config),
+	.keys = keys,
+	.key_count = sizeof(keys) / sizeof(keys[0]),
+	.sections = sections,
+	.section_count = sizeof(sections) / sizeof(sections[0]),
+	.check = check_all,
+	.effect = front_effect,
+};

@@ -1,0 +1,92 @@
+/*
+ * relay_config.h - mediarelayd.conf as checked values. See mediarelayd.conf(5) for the language
+ * and base/config/config.h for loading and comparing.
+ */
+#ifndef RELAY_RELOAD_RELAY_CONFIG_H
+#define RELAY_RELOAD_RELAY_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/config/config.h"
+#include "relay/core/front.h"
+#include "relay/core/turn.h"
+
+struct relay_config_side {
+	struct ip_addr *addresses; /* at least one */
+	size_t address_count;
+	struct ip_addr *public; /* outside: one for each, equal unless behind 1:1 NAT */
+	size_t public_count;
+	uint16_t udp_port;          /* 3478; 0: no UDP front on this side */
+	uint16_t tcp_port;          /* 443; 0: none */
+	struct ip_prefix *networks; /* inside: what lies there; refused as peers */
+	size_t network_count;
+	struct ip_prefix *clients; /* allowed clients; empty: any */
+	size_t client_count;
+	/* Where a draining relay sends new clients: one of each family at most. */
+	struct ip_addr *alternates;
+	size_t alternate_count;
+	char *alternate_domain; /* NULL: none */
+};
+
+/* Of stream clients. */
+struct relay_stream_limits {
+	uint32_t connections;     /* per worker */
+	uint32_t unauthenticated; /* of them not yet authenticated, per worker */
+	uint32_t unauthenticated_per_prefix; /* of all workers */
+	uint32_t greeting_ms;                /* first bytes and TLS handshake */
+	uint32_t authentication_ms;          /* first authenticated request */
+	uint32_t frame_ms;                   /* a frame begun must be complete */
+	uint32_t idle_ms;                    /* without allocation; 0: no limit */
+	uint32_t send_queue;                 /* bytes queued for a client */
+};
+
+/* Of TCP connections with peers. */
+struct relay_peer_limits {
+	uint32_t queue;      /* bytes queued for a peer */
+	uint32_t timeout_ms; /* to connect to it, and for that queue to drain */
+};
+
+struct relay_config {
+	struct config common;
+	char *realm;
+	char *revoked_users;   /* path of a file with one user per line; NULL: none */
+	char *software;        /* "" leaves SOFTWARE out */
+	bool rfc5766_channels; /* channel numbers up to 0x7FFF for old clients */
+	unsigned workers;      /* 0: one per CPU */
+	struct relay_config_side sides[SIDE_COUNT];
+	struct {                   /* certificate NULL: no TLS fronts */
+		char *certificate; /* PEM, leaf first, then the chain */
+		char *private_key; /* PEM */
+	} tls;
+	struct {
+		bool enabled;
+		char *realm; /* without the quotes that it is sent in */
+		uint32_t version;
+		bool bandwidth_management, ipv6;
+	} ms;
+	struct {
+		struct {
+			uint16_t first, last;
+		} ports;
+		uint32_t rest_ms; /* of a freed port */
+	} relay;
+	struct {
+		struct ip_prefix *allow, *deny;
+		size_t allow_count, deny_count;
+	} peers;
+	struct turn_limits limits;
+	uint32_t nonce_lifetime_s;
+	struct relay_stream_limits stream;
+	struct relay_peer_limits peer;
+	struct {                            /* what only a restart changes */
+		uint32_t allocations_total; /* 0: as many as there are ports */
+		uint16_t permissions;       /* per allocation, 1..256 */
+		uint16_t channels;          /* per allocation, 1..256 */
+	} fixed_limits;
+};
+
+extern const struct config_schema relay_config_schema;
+
+#endif

@@ -1,0 +1,302 @@
+/*
+ * relay_settings.c - see relay_settings.h.
+ */
+#define LOG_SUBSYSTEM SUBSYSTEM_RELOAD
+#include "relay/reload/relay_settings.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "auth/credential/keyfile.h"
+#include "base/daemon.h"
+#include "base/log.h"
+#include "relay/core/revoked_users.h"
+#include "relay/front/tls.h"
+#include "relay/reload/revoked_file.h"
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+/* What lies in files, immutable and counted: settings that differ in other things share it. */
+struct relay_files {
+	struct keyring *keyring;
+	struct revoked_users *revoked; /* NULL: no such file is configured */
+	SSL_CTX *tls;                  /* NULL: TLS is refused */
+	unsigned references;
+};
+
+/* What is wrong with a keyring is said for everybody who reads one; what to do is ours. */
+static void add_remedy(char *error, size_t error_size)
+{
+	size_t len = strlen(error);
+
+	if (strchr(error, ';') != NULL || strstr(error, "avedgectl") != NULL)
+		return;
+	if (len > 0 && error[len - 1] == '.')
+		len--;
+	snprintf(error + len, error_size - len,
+		 "; correct it, or make a keyring with 'avedgectl key new'");
+}
+
+/* See relay_settings.h: an expired certificate is served, but never changed to. */
+static bool accept_expiry(SSL_CTX *tls, const struct relay_config *config,
+			  const struct relay_files *in_force, char *error,
+			  size_t error_size)
+{
+	if (tls_context_expires(tls) > time(NULL))
+		return true;
+	if (in_force != NULL && !tls_context_same(tls, in_force->tls)) {
+		snprintf(error, error_size, "%s: the certificate has expired; renew it",
+			 config->tls.certificate);
+		return false;
+	}
+	log_warning(
+		"%s: the certificate has expired; TLS clients will refuse it; renew it",
+		config->tls.certificate);
+	return true;
+}
+
+/* The place in the configuration comes before each sentence. */
+static bool read_all(struct relay_files *files, const struct relay_config *config,
+		     const struct relay_files *in_force, char *error, size_t error_size)
+{
+	const struct config *common = &config->common;
+
+	files->keyring = keyfile_load(common->keys, error, error_size);
+	if (files->keyring == NULL) {
+		add_remedy(error, error_size);
+		return config_locate(common, &common->keys, error, error_size);
+	}
+	daemon_tell_copy(common->keys);
+	if (config->revoked_users != NULL) {
+		files->revoked =
+			revoked_file_load(config->revoked_users, error, error_size);
+		if (files->revoked == NULL)
+			return config_locate(common, &config->revoked_users, error,
+					     error_size);
+	}
+	if (config->tls.certificate == NULL)
+		return true;
+	files->tls = tls_context_new(config->tls.certificate, config->tls.private_key,
+				     error, error_size);
+	return (files->tls != NULL &&
+		accept_expiry(files->tls, config, in_force, error, error_size)) ||
+	       config_locate_file(common, error, error_size);
+}
+
+static void files_unref(struct relay_files *files)
+{
+	if (files == NULL ||
+	    __atomic_sub_fetch(&files->references, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	keyring_free(files->keyring);
+	revoked_users_free(files->revoked);
+	SSL_CTX_free(files->tls);
+	free(files);
+}
+
+/* NULL with a sentence in error. */
+static struct relay_files *files_for(const struct relay_config *config,
+				     const struct relay_settings_sources *sources,
+				     char *error, size_t error_size)
+{
+	struct relay_files *in_force =
+		sources->in_force != NULL ? sources->in_force->files : NULL;
+
+	if (sources->same_files) {
+		assert(in_force != NULL);
+		__atomic_add_fetch(&in_force->references, 1, __ATOMIC_RELAXED);
+		return in_force;
+	}
+	struct relay_files *files = calloc(1, sizeof(*files));
+	if (files == NULL) {
+		snprintf(error, error_size, "out of memory");
+		return NULL;
+	}
+	files->references = 1;
+	if (read_all(files, config, in_force, error, error_size))
+		return files;
+	files_unref(files);
+	return NULL;
+}
+
+/* --- the rest --------------------------------------------------------------------------------- */
+
+static struct peer_policy *build_policy(const struct relay_config *config,
+					const struct network_view *network)
+{
+	struct endpoint services[FRONTS_MAX];
+	struct relay_address relay[PORT_POOL_ADDRESSES_MAX];
+	const struct relay_config_side *inside = &config->sides[SIDE_INSIDE];
+	size_t service_count = 0;
+
+	for (size_t i = 0; i < FRONTS_MAX; i++) {
+		if (network->front_states[i] != NETWORK_FREE)
+			services[service_count++] = network->fronts[i].local;
+	}
+	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++)
+		relay[i] = network->relay_states[i] != NETWORK_FREE
+				   ? network->relay[i]
+				   : (struct relay_address){.local.family = IP_NONE};
+	return peer_policy_new(&(struct peer_policy_config){
+		.allow = config->peers.allow,
+		.allow_count = config->peers.allow_count,
+		.deny = config->peers.deny,
+		.deny_count = config->peers.deny_count,
+		.inside = inside->networks,
+		.inside_count = inside->network_count,
+		.relay = relay,
+		.relay_count = PORT_POOL_ADDRESSES_MAX,
+		.services = services,
+		.service_count = service_count,
+	});
+}
+
+/* Where new allocations may be, and may not. */
+static void copy_network(struct turn_settings *turn, const struct network_view *network)
+{
+	for (size_t i = 0; i < FRONTS_MAX; i++)
+		turn->retired_fronts[i] = network->front_states[i] == NETWORK_RETIRED;
+	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++) {
+		if (network->relay_states[i] == NETWORK_SERVING)
+			turn->relay[turn->relay_count++] = (uint16_t)i;
+	}
+}
+
+static bool copy_clients(struct relay_settings *settings,
+			 const struct relay_config *config)
+{
+	for (int side = 0; side < SIDE_COUNT; side++) {
+		const struct relay_config_side *from = &config->sides[side];
+		size_t size = from->client_count * sizeof(*from->clients);
+		if (size == 0)
+			continue;
+		settings->sides[side].clients = malloc(size);
+		if (settings->sides[side].clients == NULL)
+			return false;
+		memcpy(settings->sides[side].clients, from->clients, size);
+		settings->sides[side].count = from->client_count;
+	}
+	return true;
+}
+
+/* One of each family at most; relay_config has made sure. */
+static void copy_alternates(struct turn_settings *turn, const struct relay_config *config)
+{
+	for (int side = 0; side < SIDE_COUNT; side++) {
+		const struct relay_config_side *from = &config->sides[side];
+		struct turn_alternate *to = &turn->alternates[side];
+
+		for (size_t i = 0; i < from->alternate_count; i++) {
+			const struct ip_addr *ip = &from->alternates[i];
+			*(ip->family == IP_V4 ? &to->v4 : &to->v6) = *ip;
+		}
+		if (from->alternate_domain != NULL)
+			snprintf(to->domain, sizeof(to->domain), "%s",
+				 from->alternate_domain);
+	}
+}
+
+static void copy_turn(struct turn_settings *turn, const struct relay_config *config)
+{
+	snprintf(turn->realm, sizeof(turn->realm), "%s", config->realm);
+	snprintf(turn->software, sizeof(turn->software), "%s", config->software);
+	turn->rfc5766_channels = config->rfc5766_channels;
+	turn->ms.enabled = config->ms.enabled;
+	/* Microsoft's realm has its quotes on the wire; what enters keys goes without. */
+	snprintf(turn->ms.realm, sizeof(turn->ms.realm), "\"%s\"", config->ms.realm);
+	turn->ms.version = config->ms.version;
+	turn->ms.bandwidth_management = config->ms.bandwidth_management;
+	turn->ms.ipv6 = config->ms.ipv6;
+	turn->limits = config->limits;
+	turn->nonce_key.lifetime_s = config->nonce_lifetime_s;
+}
+
+struct relay_settings *relay_settings_build(const struct relay_config *config,
+					    const struct relay_settings_sources *sources,
+					    struct host_addresses *host,
+					    uint32_t generation, char *error,
+					    size_t error_size)
+{
+	struct relay_settings *settings = calloc(1, sizeof(*settings));
+	if (settings == NULL)
+		goto no_memory;
+
+	settings->references = 1;
+	settings->records = config->common.log.records;
+	settings->stream = config->stream;
+	settings->peer = config->peer;
+
+	struct turn_settings *turn = &settings->turn;
+	turn->nonce_key = sources->nonce_key;
+	turn->generation = generation;
+	copy_turn(turn, config);
+	copy_alternates(turn, config);
+	copy_network(turn, sources->network);
+
+	settings->files = files_for(config, sources, error, error_size);
+	if (settings->files == NULL)
+		goto fail;
+	turn->keyring = settings->files->keyring;
+	turn->revoked = settings->files->revoked;
+	settings->tls = settings->files->tls;
+	turn->policy = build_policy(config, sources->network);
+	if (turn->policy == NULL || !copy_clients(settings, config))
+		goto no_memory;
+	turn->host = host;
+	return settings;
+
+no_memory:
+	snprintf(error, error_size, "out of memory");
+fail:
+	relay_settings_unref(settings);
+	return NULL;
+}
+
+struct relay_settings *relay_settings_ref(struct relay_settings *settings)
+{
+	__atomic_add_fetch(&settings->references, 1, __ATOMIC_RELAXED);
+	return settings;
+}
+
+void relay_settings_unref(struct relay_settings *settings)
+{
+	if (settings == NULL ||
+	    __atomic_sub_fetch(&settings->references, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	files_unref(settings->files);
+	peer_policy_free(settings->turn.policy);
+	free(settings->turn.host);
+	for (int side = 0; side < SIDE_COUNT; side++)
+		free(settings->sides[side].clients);
+	free(settings);
+}
+
+bool relay_settings_client_allowed(const struct relay_settings *settings, enum side side,
+				   const struct ip_addr *client)
+{
+	if (settings->sides[side].count == 0)
+		return true;
+	for (size_t i = 0; i < settings->sides[side].count; i++) {
+		if (ip_prefix_contains(&settings->sides[side].clients[i], client))
+			return true;
+	}
+	return false;
+}
+
+void relay_settings_keys_end(const struct relay_settings *settings, int64_t unix_s,
+			     int64_t *signing, int64_t *last)
+{
+	const struct keyring *ring = settings->turn.keyring;
+	const struct key *signer = keyring_signer(ring, unix_s);
+
+	*signing = signer != NULL ? signer->not_after_s : 0;
+	*last = 0;
+	for (size_t i = 0; i < ring->count; i++) {
+		if (ring->keys[i].not_after_s > unix_s &&
+		    ring->keys[i].not_after_s > *last)
+			*last = ring->keys[i].not_after_s;
+	}
+}
