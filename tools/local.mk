@@ -20,6 +20,7 @@ libclient_a_SOURCES = \
 	tools/client/client_loop.c tools/client/client_loop.h \
 	tools/client/client_ms.c tools/client/client_ms.h \
 	tools/client/client_request.c tools/client/client_request.h \
+	tools/client/client_server.c tools/client/client_server.h \
 	tools/client/client_state.c tools/client/client_state.h \
 	tools/client/clock.h \
 	tools/client/packet_stream.c tools/client/packet_stream.h

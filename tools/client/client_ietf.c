@@ -166,10 +166,9 @@ static void refused(struct client *client, const struct stun_msg *msg)
 	bool is_challenge = code == STUN_STALE_NONCE ||
 			    (code == STUN_UNAUTHENTICATED && !client->challenged);
 	if (code == STUN_UNAUTHENTICATED)
-		snprintf(hint, sizeof(hint), " (is the user name or password wrong?)");
+		snprintf(hint, sizeof(hint), " (wrong user name or password?)");
 	else if (code == STUN_FORBIDDEN && client->kind == REQUEST_BIND)
-		snprintf(hint, sizeof(hint),
-			 " (may clients of the server reach the peer %s?)",
+		snprintf(hint, sizeof(hint), " (does the server permit peer %s?)",
 			 endpoint_format(&client->peer, peer, sizeof(peer)));
 	client_state_refused(client, is_challenge && take_challenge(client, msg), code,
 			     stun_error_reason(code), hint);
@@ -183,9 +182,8 @@ static void granted(struct client *client, const struct stun_msg *msg)
 		client->lifetime_s = 600;
 		if (!stun_msg_find(msg, TURN_XOR_RELAYED_ADDRESS, &attr) ||
 		    !stun_attr_xor_address(&attr, msg->txid, &client->relayed)) {
-			client_state_fail(
-				client, 0,
-				"the server's Allocate answer has no relayed address");
+			client_state_fail(client, 0,
+					  "the Allocate response has no relayed address");
 			return;
 		}
 	}

@@ -27,8 +27,9 @@
 #include "tools/client/clock.h"
 
 enum {
-	RECEIVE_BUFFER = 1 << 20, /* asked for; charged only when used */
-	FRAME_HEAD = 32, /* bytes that tell how long a frame is, and whether it is one */
+	RECEIVE_BUFFER = 1 << 20, /* requested; uses memory only when filled */
+	FRAME_HEAD =
+		32, /* enough bytes to know the length of a frame, and whether it is one */
 };
 
 static void lose(struct client_link *link, const char *what)
@@ -52,7 +53,7 @@ static void udp_readable(evutil_socket_t fd, short events, void *arg)
 		/* A hard ICMP error ends a transaction (RFC 8489 section 6.2.1). */
 		if (errno == ECONNREFUSED)
 			link->events.lost(link->events.arg,
-					  "nothing serves that port (ICMP)");
+					  "nothing listens on that port (ICMP)");
 		return;
 	}
 	uint64_t now_ns = count > 0 ? clock_realtime_ns() : 0;
@@ -73,7 +74,7 @@ static bool open_udp(struct client_link *link, const struct sockaddr *sa,
 	link->fd = socket(sa->sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (link->fd < 0)
 		return false;
-	/* Both only help: without them the times are a little later, the bursts shorter. */
+	/* Both are optional: without them times are less exact and bursts shorter. */
 	setsockopt(link->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
 	if (setsockopt(link->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)
 		setsockopt(link->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
@@ -121,7 +122,7 @@ static bool is_ms(const struct client_link *link)
 	return link->events.bare != NULL;
 }
 
-/* False: the stream is none of ours. *frame_len is 0 while it cannot be known. */
+/* False: not a valid frame. *frame_len is 0 until it is known. */
 static bool next_frame(const struct client_link *link, struct slice head,
 		       size_t *frame_len)
 {
@@ -141,14 +142,14 @@ static void take_frame(struct client_link *link, struct slice frame, uint64_t no
 				  slice_skip(frame, MS_FRAME_HEADER_LEN), now_ns);
 }
 
-/* False while the answer is not there, or is none. */
+/* False until the answer is complete, or if it is invalid. */
 static bool greeted(struct client_link *link, struct evbuffer *input)
 {
 	switch (pseudo_tls_answer(front(link, input, PSEUDO_TLS_ANSWER_LEN))) {
 	case PSEUDO_TLS_MORE:
 		return false;
 	case PSEUDO_TLS_BROKEN:
-		lose(link, "the server does not answer the hello of pseudo-TLS");
+		lose(link, "the server did not answer the pseudo-TLS hello");
 		return false;
 	case PSEUDO_TLS_COMPLETE:
 		break;
@@ -171,7 +172,7 @@ static void stream_readable(struct bufferevent *bev, void *arg)
 	while ((arrived = evbuffer_get_length(input)) > 0 && !link->ended) {
 		struct slice frame = front(link, input, FRAME_HEAD);
 		if (frame.len > 0 && !next_frame(link, frame, &frame_len))
-			lose(link, "what the server sends is no TURN stream");
+			lose(link, "the server sent something other than TURN");
 		if (link->ended || frame_len == 0 || arrived < frame_len)
 			return;
 		frame = front(link, input, frame_len);
@@ -191,7 +192,7 @@ static void stream_connected(struct client_link *link)
 		return;
 	}
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
-		lose(link, "the system has no random bytes");
+		lose(link, "no random bytes from the system");
 		return;
 	}
 	pseudo_tls_write_hello(hello, (int64_t)(clock_realtime_ns() / 1000000000u),
@@ -201,7 +202,7 @@ static void stream_connected(struct client_link *link)
 		lose(link, "out of memory");
 }
 
-/* socket_error: what counts where OpenSSL has no words; 0: there was none. */
+/* socket_error: described if OpenSSL reports nothing; 0: there was none. */
 static void describe_tls_error(struct bufferevent *bev, unsigned long error,
 			       int socket_error, char *what, size_t size)
 {
@@ -211,17 +212,17 @@ static void describe_tls_error(struct bufferevent *bev, unsigned long error,
 						     : ERR_reason_error_string(error);
 
 	if (ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED)
-		snprintf(what, size, "TLS: the server's certificate: %s",
+		snprintf(what, size, "TLS: server certificate: %s",
 			 X509_verify_cert_error_string(verified));
 	else if (reason != NULL)
 		snprintf(what, size, "TLS: %s", reason);
 	else if (socket_error != 0)
-		snprintf(what, size, "the connection: %s",
+		snprintf(what, size, "connection failed: %s",
 			 evutil_socket_error_to_string(socket_error));
 	else
 		snprintf(
 			what, size,
-			"TLS: the server closed the connection; does it serve TLS there?");
+			"TLS: the server closed the connection; check that it serves TLS on that port");
 }
 
 static void stream_event(struct bufferevent *bev, short events, void *arg)
@@ -241,7 +242,7 @@ static void stream_event(struct bufferevent *bev, short events, void *arg)
 	else if (events & BEV_EVENT_EOF || error == 0)
 		snprintf(what, sizeof(what), "the server closed the connection");
 	else
-		snprintf(what, sizeof(what), "the connection: %s",
+		snprintf(what, sizeof(what), "connection failed: %s",
 			 evutil_socket_error_to_string(error));
 	lose(link, what);
 }
@@ -284,7 +285,7 @@ static bool open_stream(struct client_link *link, const struct client_config *co
 	bufferevent_enable(link->bev, EV_READ | EV_WRITE);
 	if (bufferevent_socket_connect(link->bev, sa, (int)sa_len) != 0)
 		return false;
-	/* Media must not wait for the answer to what went before. */
+	/* Media must not wait for the acknowledgement of earlier data. */
 	setsockopt(bufferevent_getfd(link->bev), IPPROTO_TCP, TCP_NODELAY, &on,
 		   sizeof(on));
 	return true;
@@ -300,7 +301,7 @@ static bool send_stream(struct client_link *link, const struct client_parts *par
 		errno = ENOBUFS;
 		return false;
 	}
-	/* Room for all of it first: half a message would break the stream. */
+	/* Reserve room first: half a message would break the stream. */
 	if (evbuffer_expand(output, len) != 0) {
 		errno = ENOMEM;
 		return false;

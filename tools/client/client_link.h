@@ -1,5 +1,5 @@
 /*
- * client_link.h - a client's way to its server: datagrams, or a stream cut into messages. For
+ * client_link.h - a client's connection to its server: datagrams, or a stream cut into messages. For
  * client_state.c and the dialects alone.
  *
  * Owner    the client embeds it. Callbacks must not close it.
@@ -25,11 +25,11 @@ struct client_link_events {
 	/* One message or datagram; arrived_ns as in struct client_events. */
 	void (*message)(void *arg, struct slice message, uint64_t arrived_ns);
 	/*
-	 * Not NULL: a stream is framed as MS-TURN is, and this gets the contents of its data
+	 * Not NULL: streams are framed as in MS-TURN, and this receives the content of data
 	 * frames.
 	 */
 	void (*bare)(void *arg, struct slice data, uint64_t arrived_ns);
-	/* Nobody serves there, or the stream has ended; what: a whole sentence. */
+	/* Nothing listens there, or the stream has ended; what: a whole sentence. */
 	void (*lost)(void *arg, const char *what);
 };
 
@@ -40,12 +40,12 @@ struct client_link {
 	struct client_link_events events;
 	size_t send_queue;
 	enum client_transport transport;
-	bool ended;            /* lost() has been said */
+	bool ended;            /* lost() was called */
 	bool greeting;         /* waits for the answer to the hello of pseudo-TLS */
 	struct event readable; /* UDP */
 };
 
-/* What goes before, in and after a payload; sent as one message, frame header and all. */
+/* A message in parts: everything before the payload, the payload, zeros after it. */
 struct client_parts {
 	struct slice head, payload;
 	size_t padding;
@@ -54,7 +54,7 @@ struct client_parts {
 /* Starts connecting. False and errno: no descriptor, no memory. */
 bool client_link_open(struct client_link *link, const struct client_config *config,
 		      const struct client_link_events *events);
-/* A link that never opened, or failed to, is allowed if it was zeroed. */
+/* A zeroed link, or one that failed to open, is allowed. */
 void client_link_close(struct client_link *link);
 
 static inline bool client_link_is_stream(const struct client_link *link)

@@ -249,7 +249,7 @@ static void refused(struct client *client, const struct ms_msg *msg)
 	client_state_refused(client, is_worth_another_try(client, msg, code), code,
 			     ms_error_reason(code),
 			     code == MS_INTEGRITY_CHECK_FAILURE || code == MS_UNKNOWN_USER
-				     ? " (is the user name or password wrong?)"
+				     ? " (wrong user name or password?)"
 				     : "");
 }
 
@@ -261,10 +261,10 @@ static const char *take_allocation(struct client *client, const struct ms_msg *m
 	client->lifetime_s = LIFETIME_DEFAULT;
 	if (!ms_msg_find(msg, MS_MAPPED_ADDRESS, &attr) ||
 	    !stun_attr_address(&attr, &client->relayed))
-		return "the server's Allocate answer has no relayed address";
+		return "the Allocate response has no relayed address";
 	if (client->config.family != IP_NONE &&
 	    client->config.family != client->relayed.ip.family)
-		return "the relayed address is of another family than the peers";
+		return "the relayed address and the peers are of different families";
 	client->numbered = ms_msg_find(msg, MS_SEQUENCE_NUMBER, &attr) &&
 			   ms_attr_sequence(&attr, &client->sequence);
 	return NULL;

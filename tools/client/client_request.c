@@ -3,17 +3,18 @@
  */
 #include "tools/client/client_request.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #include <event2/event.h>
 
 enum {
-	RTO_MS = 500, /* first pause before a request is sent again */
+	RTO_MS = 500, /* before the first retransmission */
 	TRIES = 5,    /* gives up after 15.5 s; the RFC's 7 take a minute */
 };
 
-/* What did not go out is tried again like what was lost on the way, unless it never can. */
+/* A request that could not be sent is retried like a lost one, unless it never can be sent. */
 static bool transmit(struct client_request *request)
 {
 	struct client_parts parts = {.head = {request->bytes, request->len}};
@@ -46,7 +47,7 @@ static void retry_due(evutil_socket_t fd, short events, void *arg)
 	struct client_request *request = arg;
 
 	if (client_link_is_stream(request->link) || request->tries == TRIES) {
-		request->failed(request->arg, "the server does not answer");
+		request->failed(request->arg, "no answer from the server");
 		return;
 	}
 	request->tries++;
@@ -66,6 +67,7 @@ void client_request_await_stream(struct client_request *request)
 
 void client_request_send(struct client_request *request)
 {
+	assert(request->len > 0 && request->len <= sizeof(request->bytes));
 	request->tries = 1;
 	if (transmit(request))
 		await_answer(request);

@@ -21,7 +21,7 @@ enum { CLIENT_REQUEST_MAX = 1400 };
 struct client_request {
 	struct client_link *link;
 	unsigned stream_deadline_ms;
-	/* It cannot be sent, or nobody answers; may start no other request. */
+	/* It cannot be sent, or there is no answer; must not start another request. */
 	void (*failed)(void *arg, const char *what);
 	void *arg;
 
@@ -34,13 +34,13 @@ struct client_request {
 /* link, stream_deadline_ms, failed and arg are set; the link need not be open yet. */
 void client_request_init(struct client_request *request, struct event_base *base);
 
-/* A stream is to be connected within its deadline. */
+/* Fail unless the stream is connected within its deadline. */
 void client_request_await_stream(struct client_request *request);
 
-/* Send what was built, and again until client_request_stop(). */
+/* Send what was built, repeatedly, until client_request_stop(). */
 void client_request_send(struct client_request *request);
 
-/* It was answered, or nobody waits for that any longer. */
+/* It was answered, or the answer no longer matters. */
 void client_request_stop(struct client_request *request);
 
 #endif

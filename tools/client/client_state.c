@@ -32,14 +32,14 @@ static void send_request(struct client *client)
 	assert(client->kind != REQUEST_NONE);
 	if (!client_loop_random(client->config.loop, client->txid,
 				sizeof(client->txid))) {
-		client_state_fail(client, 0, "the system has no random bytes");
+		client_state_fail(client, 0, "no random bytes from the system");
 		return;
 	}
 	client->request.len = client->dialect->build(client);
 	if (client->request.len == 0) {
 		client_state_fail(
 			client, 0,
-			"the request does not fit: user name, realm or nonce too long");
+			"the request is too long: shorten the user name, realm or nonce");
 		return;
 	}
 	client_request_send(&client->request);

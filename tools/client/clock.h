@@ -34,7 +34,7 @@ static inline uint64_t clock_monotonic_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
-/* Arrival of a received datagram; otherwise_ns if the kernel did not say. */
+/* When a datagram arrived; otherwise_ns if the kernel did not say. */
 static inline uint64_t clock_arrival_ns(const struct msghdr *header,
 					uint64_t otherwise_ns)
 {

@@ -1,9 +1,9 @@
 /*
- * packet_stream.h - packets on a byte stream, each behind its length in two bytes (RFC 4571
- * section 2). That is how the ends of an ICE connection over TCP send packets; a relay between
- * them sees bytes and may cut them anywhere.
+ * packet_stream.h - packets on a byte stream, each with its length in two bytes in front (RFC 4571
+ * section 2). The ends of an ICE connection over TCP send packets like that; a relay between them
+ * sees bytes and may cut them anywhere.
  *
- * Owner    whoever embeds it; zeroed is empty.
+ * Owner    the struct that embeds it; zeroed is empty.
  */
 #ifndef TOOLS_CLIENT_PACKET_STREAM_H
 #define TOOLS_CLIENT_PACKET_STREAM_H

@@ -1,5 +1,5 @@
 /*
- * avedge_load.c - load a TURN server with clients and measure what comes back.
+ * avedge_load.c - puts load on a TURN server and measures loss and delay.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,12 +11,12 @@
 #include "tools/load/load_result.h"
 #include "tools/load/load_run.h"
 
-/* A script that reads half the figures must see that they are half. */
+/* A script must notice that its figures are cut short. */
 static int flushed(int status)
 {
 	if ((fflush(stdout) == 0 && !ferror(stdout)) || status != LOAD_AS_EXPECTED)
 		return status;
-	perror("avedge-load: writing the output");
+	perror("avedge-load: cannot write the output");
 	return LOAD_EXCEEDED;
 }
 
@@ -26,7 +26,7 @@ static int report(const struct load_options *options, const struct load_result *
 
 	load_judge(options, result, &verdict);
 	if (options->json && !load_report_json(stdout, options, result, &verdict))
-		fputs("avedge-load: the figures could not be written.\n", stderr);
+		fputs("avedge-load: cannot write the figures.\n", stderr);
 	else if (!options->json && !options->quiet && verdict.status != LOAD_NOTHING)
 		load_report_text(stdout, options, result);
 	for (size_t i = 0; i < verdict.count; i++)

@@ -4,6 +4,7 @@
  */
 #include "tools/load/histogram.h"
 
+#include <assert.h>
 #include <stddef.h>
 
 enum { SUB_COUNT = 1 << HISTOGRAM_SUB_BITS };
@@ -37,7 +38,9 @@ void histogram_add(struct histogram *h, uint64_t value)
 		h->max = value;
 	h->count++;
 	h->sum += (double)value;
-	h->buckets[bucket_of(value)]++;
+	size_t bucket = bucket_of(value);
+	assert(bucket < HISTOGRAM_BUCKETS);
+	h->buckets[bucket]++;
 }
 
 uint64_t histogram_percentile(const struct histogram *h, double percent)
@@ -45,7 +48,7 @@ uint64_t histogram_percentile(const struct histogram *h, double percent)
 	if (h->count == 0)
 		return 0;
 
-	/* A hair less: 7 of 100 values must not become the eighth because 0.07 is inexact. */
+	/* Slightly less: 0.07 is inexact, but 7 percent of 100 values is the seventh. */
 	double exact = percent / 100 * (double)h->count * (1 - 1e-12);
 	uint64_t rank = (uint64_t)exact, seen = 0;
 	if ((double)rank < exact || rank == 0)

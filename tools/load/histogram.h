@@ -1,9 +1,9 @@
 /*
- * histogram.h - how values of very different size are spread, in fixed memory: 128 buckets for
- * each power of two, so that a percentile is off by less than one per cent. Smallest, largest
- * and mean are exact.
+ * histogram.h - the distribution of values of any magnitude in fixed memory: 128 buckets for each
+ * power of two, so that a percentile is at most one percent too high. Minimum, maximum and mean
+ * are exact.
  *
- * Owner    who embeds it; zeroed is empty.
+ * Owner    the struct that embeds it; zeroed is empty.
  * Threads  one.
  */
 #ifndef TOOLS_LOAD_HISTOGRAM_H
@@ -28,8 +28,8 @@ struct histogram {
 void histogram_add(struct histogram *h, uint64_t value);
 
 /*
- * The value that percent (0..100) of all do not exceed: the top of its bucket, but never more
- * than the largest value. 0 if empty.
+ * The value that percent (0..100) of all values do not exceed: the top of its bucket, at most
+ * the maximum. 0 if empty.
  */
 uint64_t histogram_percentile(const struct histogram *h, double percent);
 

@@ -5,11 +5,12 @@
  *                 \__________________\___________________________\___________\--> FAILED
  *
  * With cycles READY is skipped, and RELEASED and FAILED lead back to IDLE. The answer 437 to an
- * Allocate leads to MOVING, and from there to STARTING again. Both go through a list and an
- * event, because a client must not be freed in its own callback.
+ * Allocate leads to MOVING and back to STARTING. Both go through a list and an event, because a
+ * client must not be freed in its own callback.
  */
 #include "tools/load/load_clients.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,12 +29,11 @@
 
 enum {
 	SEND_QUEUE = 1 << 20, /* bytes on a stream before packets are refused */
-	CREDIT_MS = 5,        /* set-ups that may be caught up on at once */
-	PORTS_MAX =
-		8, /* that a client tries; three are asked for (RFC 8656 section 7.4) */
+	CREDIT_MS = 5,        /* delayed set-ups of so long may start at once */
+	PORTS_MAX = 8,        /* a client tries; RFC 8656 section 7.4 recommends three */
 };
 
-/* Releases that make no progress for so long are given up. */
+/* Releases are abandoned after so long without progress. */
 #define RELEASE_PATIENCE_NS 5000000000u
 
 enum state {
@@ -75,12 +75,13 @@ struct load_clients {
 	uint32_t releasing_before;
 	double credit;  /* set-ups that may start now */
 	bool stopped;   /* start nothing more */
-	bool releasing; /* and send everybody home */
+	bool releasing; /* and release all clients */
 	struct slot slots[];
 };
 
 static void set_state(struct slot *slot, enum state state)
 {
+	assert(state < STATES && slot->clients->count[slot->state] > 0);
 	slot->clients->count[slot->state]--;
 	slot->state = state;
 	slot->clients->count[state]++;
@@ -104,6 +105,8 @@ static bool cycles(const struct load_clients *clients)
 
 static struct slot *other_of(struct slot *slot)
 {
+	assert(slot->clients->config.options->between_clients);
+	assert((slot->id ^ 1) < slot->clients->config.options->clients);
 	return &slot->clients->slots[slot->id ^ 1];
 }
 
@@ -111,11 +114,12 @@ static void reap_later(struct slot *slot)
 {
 	struct load_clients *clients = slot->clients;
 
+	assert(clients->reapable_count < clients->config.options->clients);
 	clients->reapable[clients->reapable_count++] = slot->id;
 	event_active(clients->reap, 0, 0);
 }
 
-/* --- what happens to a client ------------------------------------------------------------- */
+/* --- events of a client ------------------------------------------------------------------- */
 
 static void slot_failed(struct slot *slot, int code, const char *what)
 {
@@ -135,7 +139,7 @@ static void slot_failed(struct slot *slot, int code, const char *what)
 		reap_later(slot);
 		return;
 	}
-	/* A set-up that an interrupt cut short is no failure. */
+	/* A set-up cut short by an interrupt is not a failure. */
 	if (was_releasing)
 		result->unreleased++;
 	else if (!was_under_way || !slot->clients->releasing)
@@ -146,8 +150,8 @@ static void slot_failed(struct slot *slot, int code, const char *what)
 }
 
 /*
- * The server still knows an allocation of that 5-tuple, perhaps from a run before this one: the
- * client should come from another port.
+ * The server still has an allocation for that 5-tuple, perhaps from an earlier run: the client
+ * retries from another port.
  */
 static bool may_move(const struct slot *slot, int code)
 {
@@ -203,7 +207,7 @@ static void pair_up(struct slot *slot)
 	}
 }
 
-/* Set up once the client is bound and its peer has been reached. */
+/* A client is set up once it is bound and the server has connected to its peer. */
 static void complete(struct slot *slot)
 {
 	struct load_result *result = slot->clients->config.result;
@@ -233,7 +237,7 @@ static void stream_came(void *arg, bool ok)
 	if (ok)
 		complete(slot);
 	else if (is_under_way(slot))
-		slot_failed(slot, 0, "the server does not connect to the peer");
+		slot_failed(slot, 0, "the server did not connect to the peer");
 }
 
 static void bind_to_peer(struct slot *slot)
@@ -304,6 +308,7 @@ static void open_client(struct slot *slot)
 		.failed = client_failed,
 	};
 
+	assert(slot->client == NULL);
 	set_state(slot, STARTING);
 	slot->ports++;
 	slot->bound = false;
@@ -322,7 +327,7 @@ static void start(struct slot *slot)
 
 /* --- set-up ------------------------------------------------------------------------------- */
 
-/* When as many as may be under way have failed and none came through, none will. */
+/* If as many as may be under way failed before any succeeded, the rest would fail, too. */
 static bool is_hopeless(const struct load_clients *clients)
 {
 	const struct load_result *result = clients->config.result;
@@ -378,7 +383,7 @@ static void reap(evutil_socket_t fd, short events, void *arg)
 	struct load_clients *clients = arg;
 	uint32_t count = clients->reapable_count;
 
-	/* Taken from the end, as many as there were: who fails at once is listed again. */
+	/* Only those listed now: a client that fails at once is listed again. */
 	for (; count > 0; count--) {
 		struct slot *slot =
 			&clients->slots[clients->reapable[--clients->reapable_count]];
@@ -416,7 +421,7 @@ static void give_up_releases(struct load_clients *clients)
 	for (uint32_t i = 0; i < clients->config.options->clients; i++) {
 		if (clients->slots[i].state == RELEASING)
 			slot_failed(&clients->slots[i], 0,
-				    "the server does not answer a release");
+				    "the server did not answer a release");
 	}
 }
 
@@ -507,7 +512,7 @@ void load_clients_stop(struct load_clients *clients)
 {
 	struct slot *last = clients->next > 0 ? &clients->slots[clients->next - 1] : NULL;
 
-	/* Nobody comes for the first of a pair whose second was never started. */
+	/* The first of a pair whose second was never started would wait indefinitely. */
 	if (!clients->stopped && last != NULL && last->state == WAITING &&
 	    other_of(last)->state == IDLE)
 		release(last);
@@ -516,6 +521,7 @@ void load_clients_stop(struct load_clients *clients)
 
 bool load_clients_is_ready(const struct load_clients *clients, uint32_t id)
 {
+	assert(id < clients->config.options->clients);
 	return clients->slots[id].state == READY;
 }
 
@@ -523,7 +529,7 @@ uint32_t load_clients_peer(const struct load_clients *clients, uint32_t id)
 {
 	const struct load_options *options = clients->config.options;
 
-	/* Neighbours share a peer: they send at the same time, and it receives in batches. */
+	/* Neighbours share a peer: they send at the same time, so it receives in batches. */
 	return (uint32_t)((uint64_t)id * options->peers / options->clients);
 }
 
@@ -534,6 +540,7 @@ uint16_t load_clients_channel(const struct load_clients *clients, uint32_t id)
 
 bool load_clients_send(struct load_clients *clients, uint32_t id, struct slice payload)
 {
+	assert(clients->slots[id].state == READY);
 	return client_send(clients->slots[id].client, payload);
 }
 
@@ -542,6 +549,7 @@ bool load_clients_send_down(struct load_clients *clients, uint32_t id,
 {
 	const struct slot *slot = &clients->slots[id];
 
+	assert(slot->state == READY && slot->relayed_len > 0);
 	if (slot->stream != NULL)
 		return load_stream_send(slot->stream, payload);
 	return load_peers_send(clients->config.peers, load_clients_peer(clients, id),

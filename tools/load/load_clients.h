@@ -1,6 +1,6 @@
 /*
  * load_clients.h - the clients of a run: set up at a rate, bound to their peers or to each
- * other, released. Or, for cycles, allocated and released again and again.
+ * other, released; for cycles, allocated and released repeatedly.
  *
  * Owner    the run. Options, result, peers and streams are borrowed.
  * Threads  that of the event base.
@@ -29,9 +29,9 @@ struct load_clients_config {
 	struct endpoint server;
 	SSL_CTX *tls;   /* or NULL */
 	uint8_t family; /* of the relayed addresses */
-	/* Both NULL between clients and for cycles, else one of them. */
+	/* One of them; both NULL between clients and for cycles. */
 	struct load_peers *peers;
-	struct load_streams *streams; /* where relayed addresses are of TCP */
+	struct load_streams *streams; /* if relayed addresses are of TCP */
 	void *arg;
 	void (*data)(void *arg, uint32_t id, const struct client_data *data);
 };
@@ -39,19 +39,19 @@ struct load_clients_config {
 struct load_clients *load_clients_new(const struct load_clients_config *config);
 void load_clients_free(struct load_clients *clients); /* NULL is allowed */
 
-/* Each does what is due and is called every millisecond or so, until it says true. */
+/* Call each about every millisecond until it returns true. */
 bool load_clients_set_up(struct load_clients *clients, uint64_t now_ns);
 bool load_clients_cycle(struct load_clients *clients, uint64_t now_ns);
 bool load_clients_release(struct load_clients *clients, uint64_t now_ns);
 
-/* Start nothing more: the calls above come to their end. */
+/* Start no more clients: the calls above finish what has started. */
 void load_clients_stop(struct load_clients *clients);
 
-/* Set up and not lost since. */
+/* Set up and not failed since. */
 bool load_clients_is_ready(const struct load_clients *clients, uint32_t id);
 
 uint32_t load_clients_peer(const struct load_clients *clients, uint32_t id);
-/* client_data.channel of what its peer sends it. */
+/* client_data.channel of the packets from its peer. */
 uint16_t load_clients_channel(const struct load_clients *clients, uint32_t id);
 
 /* From the client to its peer, and from the peer to the client. False: it did not go out. */

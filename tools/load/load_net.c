@@ -4,7 +4,6 @@
 #include "tools/load/load_net.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,34 +13,9 @@
 
 #include "base/sockaddr.h"
 #include "base/tls_error.h"
+#include "tools/client/client_server.h"
 
-static bool resolve(const struct load_options *options, struct endpoint *server,
-		    char *error)
-{
-	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM}, *list;
-	struct sockaddr_storage sa = {0};
-
-	if (ip_addr_parse(options->host, &server->ip)) {
-		server->port = options->port;
-		return true;
-	}
-	int code = getaddrinfo(options->host, NULL, &hints, &list);
-	if (code != 0) {
-		snprintf(error, LOAD_ERROR_MAX, "%s: %s.", options->host,
-			 code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code));
-		return false;
-	}
-	memcpy(&sa, list->ai_addr, list->ai_addrlen);
-	freeaddrinfo(list);
-	if (!sockaddr_to_endpoint(&sa, server)) {
-		snprintf(error, LOAD_ERROR_MAX, "%s: not an IP address.", options->host);
-		return false;
-	}
-	server->port = options->port;
-	return true;
-}
-
-/* The address that the system would send from; nothing is sent. */
+/* The source address the system would choose; nothing is sent. */
 static bool own_address_towards(const struct endpoint *server, struct ip_addr *out,
 				char *error)
 {
@@ -57,7 +31,7 @@ static bool own_address_towards(const struct endpoint *server, struct ip_addr *o
 		     sockaddr_to_endpoint(&sa, &own);
 	}
 	if (!ok)
-		snprintf(error, LOAD_ERROR_MAX, "no way to the server: %s.",
+		snprintf(error, LOAD_ERROR_MAX, "no route to the server: %s.",
 			 strerror(errno));
 	if (fd >= 0)
 		close(fd);
@@ -68,10 +42,14 @@ static bool own_address_towards(const struct endpoint *server, struct ip_addr *o
 bool load_net_find(const struct load_options *options, struct load_net *net,
 		   char error[LOAD_ERROR_MAX])
 {
+	const char *why;
+
 	*net = (struct load_net){.peer_address = options->peer_address,
 				 .family = options->family};
-	if (!resolve(options, &net->server, error))
+	if (!client_server_find(options->host, options->port, &net->server, &why)) {
+		snprintf(error, LOAD_ERROR_MAX, "%s: %s.", options->host, why);
 		return false;
+	}
 	if (options->between_clients || options->task == LOAD_CYCLES)
 		return true;
 	if (net->peer_address.family == IP_NONE &&
@@ -79,40 +57,26 @@ bool load_net_find(const struct load_options *options, struct load_net *net,
 		return false;
 	if (options->family != IP_NONE && options->family != net->peer_address.family) {
 		snprintf(error, LOAD_ERROR_MAX,
-			 "--family %d needs peers of that family: name a --peer-address.",
+			 "--family %d requires a --peer-address of that family.",
 			 options->family == IP_V4 ? 4 : 6);
 		return false;
 	}
-	/* Servers give IPv4 to who does not ask, and some know nothing of the attribute. */
+	/* IPv4 is the default, and some servers do not know the attribute. */
 	if (net->peer_address.family == IP_V6)
 		net->family = IP_V6;
 	return true;
 }
 
-static bool trust(SSL_CTX *tls, const struct load_options *options)
-{
-	if (options->insecure) {
-		SSL_CTX_set_verify(tls, SSL_VERIFY_NONE, NULL);
-		return true;
-	}
-	SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
-	return options->ca_file != NULL
-		       ? SSL_CTX_load_verify_file(tls, options->ca_file) == 1
-		       : SSL_CTX_set_default_verify_paths(tls) == 1;
-}
-
 SSL_CTX *load_net_tls(const struct load_options *options, char error[LOAD_ERROR_MAX])
 {
-	SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
+	SSL_CTX *tls = client_server_tls(options->ca_file);
 
-	if (tls != NULL && SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION) == 1 &&
-	    trust(tls, options)) {
-		ERR_clear_error();
-		return tls;
-	}
-	snprintf(error, LOAD_ERROR_MAX, "%s: %s.",
-		 options->ca_file != NULL ? options->ca_file : "TLS", tls_error_reason());
+	if (tls == NULL)
+		snprintf(error, LOAD_ERROR_MAX, "%s: %s.",
+			 options->ca_file != NULL ? options->ca_file : "TLS",
+			 tls_error_reason());
+	else if (options->insecure)
+		SSL_CTX_set_verify(tls, SSL_VERIFY_NONE, NULL);
 	ERR_clear_error();
-	SSL_CTX_free(tls);
-	return NULL;
+	return tls;
 }

@@ -1,6 +1,5 @@
 /*
- * load_net.h - addresses and certificates of a run: who the server is, where the peers live,
- * whom to trust.
+ * load_net.h - addresses and certificates of a run: the server, its peers, the trusted CAs.
  */
 #ifndef TOOLS_LOAD_LOAD_NET_H
 #define TOOLS_LOAD_LOAD_NET_H
@@ -16,10 +15,10 @@
 struct load_net {
 	struct endpoint server;
 	struct ip_addr peer_address; /* IP_NONE if there are no peers */
-	uint8_t family;              /* to ask for; IP_NONE: nothing asked */
+	uint8_t family;              /* to request; IP_NONE: none */
 };
 
-/* False, with a sentence in error. May ask the name servers, which takes its time. */
+/* False, with a sentence in error. Blocks while name servers are asked. */
 bool load_net_find(const struct load_options *options, struct load_net *net,
 		   char error[LOAD_ERROR_MAX]);
 

@@ -1,5 +1,5 @@
 /*
- * load_options.c - see load_options.h. One row of a table per option.
+ * load_options.c - see load_options.h. A table has one row per option.
  */
 #include "tools/load/load_options.h"
 
@@ -19,46 +19,46 @@ enum { MS_STREAM_PORT = 443 };
 
 const char load_help[] =
 	"Usage: avedge-load --server TRANSPORT:HOST[:PORT] --user NAME --password TEXT [OPTION]...\n"
-	"Load a TURN server with clients and measure what comes back.\n"
+	"Put load on a TURN server and measure loss and delay.\n"
 	"\n"
-	"  --server TRANSPORT:HOST[:PORT]  udp, tcp, tls, or ptls for Microsoft's pseudo-TLS;\n"
-	"                                  an IPv6 address in brackets\n"
-	"  --user NAME, --password TEXT    the long-term credential\n"
-	"  --dialect ietf|ms               RFC 8656, or Microsoft's with a credential of the form\n"
+	"  --server TRANSPORT:HOST[:PORT]  transport udp, tcp, tls, or ptls for Microsoft's\n"
+	"                                  pseudo-TLS; an IPv6 address in brackets\n"
+	"  --user NAME, --password TEXT    long-term credential\n"
+	"  --dialect ietf|ms               RFC 8656, or Microsoft's, with a credential of form\n"
 	"                                  mras [ietf]\n"
 	"\n"
-	"What to do (media unless --hold or --cycles says otherwise)\n"
-	"  --clients N           clients at the same time [1]\n"
+	"Load (media, unless --hold or --cycles is given)\n"
+	"  --clients N           concurrent clients [1]\n"
 	"  --setup-rate N        new clients per second [1000]\n"
 	"  --mode channel|send   ChannelData, or Send and Data indications [channel]\n"
-	"  --family 4|6          of the relayed addresses [that of the peers]\n"
-	"  --peers N             peer sockets [as many as clients, up to 16]\n"
-	"  --peer-address ADDR   local address of the peers [the one used towards the server]\n"
-	"  --between-clients     pairs of clients talk relay to relay; no peers\n"
-	"  --packet-size BYTES   of the payload [160]\n"
-	"  --rate N              packets per second for each client and direction [50]\n"
-	"  --total-rate N        packets per second over everything, instead of --rate\n"
+	"  --family 4|6          address family of the relayed addresses [that of the peers]\n"
+	"  --peers N             peer sockets [one per client, at most 16]\n"
+	"  --peer-address ADDR   local address of the peers [the source address to the server]\n"
+	"  --between-clients     pairs of clients send to each other's relayed address; no peers\n"
+	"  --packet-size BYTES   payload of each packet [160]\n"
+	"  --rate N              packets per second, for each client and direction [50]\n"
+	"  --total-rate N        packets per second in total, instead of --rate\n"
 	"  --burst N             packets sent back to back [1]\n"
-	"  --direction both|up|down  up is from the client to the peer [both]\n"
-	"  --duration TIME       of the media or of --hold [5s]\n"
-	"  --hold                allocate, bind, stay silent for --duration, release\n"
+	"  --direction both|up|down  up is from client to peer [both]\n"
+	"  --duration TIME       length of the media or of --hold [5s]\n"
+	"  --hold                allocate, bind, send nothing for --duration, release\n"
 	"  --cycles N            allocate and release N times; no media\n"
 	"\n"
 	"TLS\n"
-	"  --ca FILE             certificates to trust [the system's]\n"
-	"  --tls-name NAME       name that the certificate must show [HOST]\n"
-	"  --insecure            take any certificate\n"
+	"  --ca FILE             trusted CA certificates [the system's]\n"
+	"  --tls-name NAME       name that the certificate must have [HOST]\n"
+	"  --insecure            accept any certificate\n"
 	"\n"
-	"What to expect and how to tell\n"
-	"  --max-loss PERCENT    of each direction\n"
-	"  --max-delay MS        one way, 99th percentile of each direction\n"
-	"  --max-setup MS        99th percentile\n"
-	"  --json                figures as JSON\n"
-	"  --quiet               no figures as text\n"
+	"Limits and output\n"
+	"  --max-loss PERCENT    packet loss in each direction\n"
+	"  --max-delay MS        99th percentile of the one-way delay in each direction\n"
+	"  --max-setup MS        99th percentile of the set-up time\n"
+	"  --json                print the figures as JSON\n"
+	"  --quiet               print errors only\n"
 	"  --help, --version\n"
 	"\n"
-	"Exit status: 0 as expected, 1 a limit was passed or a client failed, 2 wrong usage,\n"
-	"3 nothing could be set up.\n";
+	"Exit status: 0 within the limits, 1 a limit was exceeded or a client failed,\n"
+	"2 invalid command line, 3 no client could be set up.\n";
 
 struct parse {
 	struct load_options *options;
@@ -87,7 +87,7 @@ static bool number(struct parse *parse, const char *option, const char *text,
 		return refuse(parse, "--%s %s: not a number.", option, text);
 	*value = strtoull(text, NULL, 10);
 	if (*value < min || *value > max)
-		return refuse(parse, "--%s %s: must lie between %llu and %llu.", option,
+		return refuse(parse, "--%s %s: must be between %llu and %llu.", option,
 			      text, (unsigned long long)min, (unsigned long long)max);
 	return true;
 }
@@ -109,15 +109,21 @@ static bool fraction(struct parse *parse, const char *option, const char *text,
 			      text);
 	*value = strtod(text, NULL);
 	if (*value > max)
-		return refuse(parse, "--%s %s: must not be more than %g.", option, text,
-			      max);
+		return refuse(parse, "--%s %s: must be at most %g.", option, text, max);
 	return true;
 }
+
+static const char *const transports[] = {
+	[CLIENT_UDP] = "udp",
+	[CLIENT_TCP] = "tcp",
+	[CLIENT_TLS] = "tls",
+	[CLIENT_PTLS] = "ptls",
+};
 
 static bool transport(const char *text, size_t len, struct load_options *options)
 {
 	for (int i = CLIENT_UDP; i <= CLIENT_PTLS; i++) {
-		const char *name = load_transport_name((enum client_transport)i);
+		const char *name = transports[i];
 		if (strlen(name) == len && memcmp(name, text, len) == 0) {
 			options->transport = (enum client_transport)i;
 			return true;
@@ -143,7 +149,7 @@ static bool server(struct parse *parse, const char *text)
 
 	if (host == NULL || !transport(text, (size_t)(host - text), options))
 		return refuse(parse,
-			      "--server %s: must begin with udp:, tcp:, tls: or ptls:.",
+			      "--server %s: must start with udp:, tcp:, tls: or ptls:.",
 			      text);
 	host++;
 	if (*host == '[') {
@@ -159,7 +165,7 @@ static bool server(struct parse *parse, const char *text)
 	}
 	if (end == NULL || end == host || end - host > LOAD_HOST_MAX ||
 	    (*rest != '\0' && *rest != ':'))
-		return refuse(parse, "--server %s: not TRANSPORT:HOST:PORT.", text);
+		return refuse(parse, "--server %s: not TRANSPORT:HOST[:PORT].", text);
 	memcpy(options->host, host, (size_t)(end - host));
 	options->host[end - host] = '\0';
 	options->port = 0;
@@ -214,14 +220,14 @@ static bool duration(struct parse *parse, const char *text)
 		return refuse(parse, "--duration %s: not a duration such as 30s or 5m.",
 			      text);
 	return (*seconds >= 1 && *seconds <= 30 * 86400) ||
-	       refuse(parse, "--duration %s: must lie between 1s and 30d.", text);
+	       refuse(parse, "--duration %s: must be between 1s and 30d.", text);
 }
 
 static bool hold(struct parse *parse, const char *text)
 {
 	(void)text;
 	if (parse->options->task == LOAD_CYCLES)
-		return refuse(parse, "--hold and --cycles are two different things.");
+		return refuse(parse, "--hold and --cycles exclude each other.");
 	parse->options->task = LOAD_HOLD;
 	return true;
 }
@@ -229,7 +235,7 @@ static bool hold(struct parse *parse, const char *text)
 static bool cycles(struct parse *parse, const char *text)
 {
 	if (parse->options->task == LOAD_HOLD)
-		return refuse(parse, "--hold and --cycles are two different things.");
+		return refuse(parse, "--hold and --cycles exclude each other.");
 	parse->options->task = LOAD_CYCLES;
 	return number(parse, "cycles", text, 1, 1000000000, &parse->options->cycles);
 }
@@ -316,7 +322,7 @@ static const char *next_name(void *arg)
 	return *next < ROWS ? rows[(*next)++].name : NULL;
 }
 
-/* getopt_long() takes the word for none of ours. */
+/* getopt_long() does not know the word. */
 static bool refuse_word(struct parse *parse, const char *word)
 {
 	char name[64];
@@ -326,12 +332,10 @@ static bool refuse_word(struct parse *parse, const char *word)
 	const char *meant = nearest_word(name + strspn(name, "-"), next_name, &next);
 	return meant != NULL
 		       ? refuse(parse,
-				"%s: there is no such option, or not with a value; did "
-				"you mean --%s?",
+				"%s: unknown option, or it takes no value; did you mean "
+				"--%s?",
 				word, meant)
-		       : refuse(parse,
-				"%s: there is no such option, or not with a value.",
-				word);
+		       : refuse(parse, "%s: unknown option, or it takes no value.", word);
 }
 
 static void long_options(struct option out[ROWS + 1])
@@ -352,12 +356,12 @@ static bool walk(struct parse *parse, int argc, char **argv)
 	int index = 0, result;
 
 	long_options(table);
-	optind = 0; /* from the start, whoever parsed before */
+	optind = 0; /* start again, even after an earlier parse */
 	opterr = 0;
 	while ((result = getopt_long(argc, argv, ":", table, &index)) != -1) {
 		const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : "";
 		if (result == ':')
-			return refuse(parse, "%s needs a value.", word);
+			return refuse(parse, "%s requires a value.", word);
 		if (result != 0)
 			return refuse_word(parse, word);
 		if (!take(parse, &rows[index], optarg))
@@ -365,7 +369,8 @@ static bool walk(struct parse *parse, int argc, char **argv)
 		if (parse->options->help || parse->options->version)
 			return true;
 	}
-	return optind == argc || refuse(parse, "'%s' is not an option.", argv[optind]);
+	return optind == argc ||
+	       refuse(parse, "'%s': unexpected argument.", argv[optind]);
 }
 
 static bool is_base64(const char *text, size_t max)
@@ -382,14 +387,14 @@ static bool dialect_fits(struct parse *parse)
 
 	if (!options->dialect_ms)
 		return options->transport != CLIENT_PTLS ||
-		       refuse(parse, "ptls: is spoken with --dialect ms only.");
+		       refuse(parse, "ptls: requires --dialect ms.");
 	if (options->transport == CLIENT_TLS)
-		return refuse(parse, "--dialect ms: not over tls:, ptls: is meant.");
+		return refuse(parse, "--dialect ms does not run over tls:; use ptls:.");
 	return (is_base64(options->username, CREDENTIAL_USERNAME_MAX) &&
 		is_base64(options->password, CREDENTIAL_PASSWORD_MAX)) ||
 	       refuse(parse,
-		      "--dialect ms: --user and --password are not the base64 texts that "
-		      "avedgectl credential --form mras prints.");
+		      "--dialect ms requires --user and --password in base64, as printed by "
+		      "avedgectl credential --form mras.");
 }
 
 static bool families_agree(struct parse *parse)
@@ -400,8 +405,8 @@ static bool families_agree(struct parse *parse)
 	    options->family == options->peer_address.family)
 		return true;
 	return refuse(parse,
-		      "--family and --peer-address are of different families: a relayed "
-		      "address talks to its own family only.");
+		      "--family and --peer-address are of different families; a relayed "
+		      "address reaches peers of its own family only.");
 }
 
 static bool whole_makes_sense(struct parse *parse)
@@ -409,26 +414,24 @@ static bool whole_makes_sense(struct parse *parse)
 	const struct load_options *options = parse->options;
 
 	if (options->host[0] == '\0')
-		return refuse(parse, "--server is missing.");
+		return refuse(parse, "--server is required.");
 	if (options->username == NULL || options->password == NULL)
-		return refuse(parse, "--user and --password are needed.");
+		return refuse(parse, "--user and --password are required.");
 	if (options->between_clients && options->clients % 2 != 0)
 		return refuse(parse,
-			      "--between-clients needs an even number of --clients.");
+			      "--between-clients requires an even number of --clients.");
 	if (options->between_clients &&
 	    (options->peer_address.family != IP_NONE || options->peers > 0))
-		return refuse(parse,
-			      "--between-clients has no peers, so neither --peers nor "
-			      "--peer-address.");
+		return refuse(parse, "--between-clients has no peers: omit --peers and "
+				     "--peer-address.");
 	if (options->rate > 0 && options->total_rate > 0)
-		return refuse(parse, "--rate and --total-rate: choose.");
+		return refuse(parse, "--rate and --total-rate exclude each other.");
 	if (options->insecure && options->ca_file != NULL)
-		return refuse(parse,
-			      "--insecure takes any certificate, --ca does not: choose.");
+		return refuse(parse, "--insecure and --ca exclude each other.");
 	return dialect_fits(parse) && families_agree(parse);
 }
 
-/* Microsoft's servers have their streams on the port of HTTPS. */
+/* Microsoft's servers accept streams on port 443. */
 static uint16_t default_port(const struct load_options *options)
 {
 	if (options->transport == CLIENT_TLS)
@@ -471,13 +474,11 @@ bool load_options_parse(int argc, char **argv, struct load_options *options,
 	return true;
 }
 
-const char *load_transport_name(enum client_transport transport)
+const char *load_server(const struct load_options *options, char buf[LOAD_SERVER_LEN])
 {
-	static const char *const names[] = {
-		[CLIENT_UDP] = "udp",
-		[CLIENT_TCP] = "tcp",
-		[CLIENT_TLS] = "tls",
-		[CLIENT_PTLS] = "ptls",
-	};
-	return names[transport];
+	bool v6 = strchr(options->host, ':') != NULL;
+
+	snprintf(buf, LOAD_SERVER_LEN, "%s:%s%s%s:%u", transports[options->transport],
+		 v6 ? "[" : "", options->host, v6 ? "]" : "", options->port);
+	return buf;
 }

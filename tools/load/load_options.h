@@ -9,14 +9,15 @@
 #include <stdint.h>
 
 #include "stun/endpoint.h"
-#include "tools/client/client.h"
+#include "tools/client/client_config.h"
 
 enum {
 	LOAD_HOST_MAX = 255,
-	LOAD_ERROR_MAX = 400, /* room for a complaint */
+	LOAD_SERVER_LEN = LOAD_HOST_MAX + 16, /* room for load_server() */
+	LOAD_ERROR_MAX = 400,                 /* room for a complaint */
 	LOAD_CLIENTS_MAX = 1000000,
-	LOAD_PACKET_MAX = 65000,  /* with every header still one UDP datagram */
-	LOAD_UNDER_WAY_MAX = 256, /* set-ups, and releases, at the same time */
+	LOAD_PACKET_MAX = 65000,  /* one UDP datagram with every header */
+	LOAD_UNDER_WAY_MAX = 256, /* set-ups, or releases, at the same time */
 };
 
 enum load_task {
@@ -25,14 +26,14 @@ enum load_task {
 	LOAD_CYCLES,
 };
 
-/* Up is from the client to the peer; between clients from the first of a pair to the second. */
+/* Up is from a client to its peer; between clients from the first of a pair to the second. */
 enum load_direction {
 	LOAD_UP,
 	LOAD_DOWN,
 	LOAD_DIRECTIONS,
 };
 
-/* Texts are borrowed from argv. A threshold below zero is none. */
+/* Texts are borrowed from argv. A limit below zero is none. */
 struct load_options {
 	enum client_transport transport;
 	char host[LOAD_HOST_MAX + 1]; /* name or address, no brackets */
@@ -46,10 +47,10 @@ struct load_options {
 	uint32_t clients;
 	uint32_t setup_rate; /* per second */
 	uint64_t cycles;
-	uint8_t family; /* of the relayed addresses; IP_NONE: not asked for */
+	uint8_t family; /* of the relayed addresses; IP_NONE: not given */
 	bool send_mode; /* a message around each packet; no channel, no bare data */
 	bool between_clients;
-	struct ip_addr peer_address; /* IP_NONE: as seen from the server */
+	struct ip_addr peer_address; /* IP_NONE: not given */
 	uint32_t peers;
 	uint32_t packet_size; /* of the payload */
 	uint32_t rate;        /* packets per second, client and direction, or ... */
@@ -60,14 +61,15 @@ struct load_options {
 
 	double max_loss_percent, max_delay_ms, max_setup_ms;
 	bool json, quiet;
-	bool help, version; /* asked for; nothing else is set then */
+	bool help, version; /* requested; nothing else is set then */
 };
 
 /* False, with a sentence in error, if the command line is wrong. Prints nothing. */
 bool load_options_parse(int argc, char **argv, struct load_options *options,
 			char error[LOAD_ERROR_MAX]);
 
-const char *load_transport_name(enum client_transport transport);
+/* TRANSPORT:HOST:PORT as --server takes it; returns buf. */
+const char *load_server(const struct load_options *options, char buf[LOAD_SERVER_LEN]);
 
 extern const char load_help[];
 

@@ -1,11 +1,12 @@
 /*
  * load_peers.c - see load_peers.h.
  *
- * Received in batches, because all the packets of a millisecond tend to meet at one peer. Sent
- * one by one: the stamp in a packet is the time of its own system call.
+ * Receives in batches, because the packets of one millisecond tend to meet at one peer. Sends one
+ * packet at a time: the stamp in a packet is the time of its own system call.
  */
 #include "tools/load/load_peers.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,8 +19,8 @@
 
 enum {
 	BATCH = 64,
-	SLOT_EXTRA = 64,  /* a longer datagram must not look like one of ours */
-	BUFFER = 4 << 20, /* asked for, both ways */
+	SLOT_EXTRA = 64,  /* so that a longer datagram is not taken for one of ours */
+	BUFFER = 4 << 20, /* requested for both directions */
 };
 
 struct peer {
@@ -135,6 +136,7 @@ void load_peers_close(struct load_peers *peers)
 
 const struct endpoint *load_peers_endpoint(const struct load_peers *peers, uint32_t index)
 {
+	assert(index < peers->opened);
 	return &peers->peers[index].endpoint;
 }
 
@@ -142,6 +144,7 @@ bool load_peers_send(struct load_peers *peers, uint32_t index,
 		     const struct sockaddr_storage *to, socklen_t to_len,
 		     struct slice payload)
 {
+	assert(index < peers->opened);
 	return sendto(peers->peers[index].fd, payload.data, payload.len,
 		      MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)to,
 		      to_len) >= 0;

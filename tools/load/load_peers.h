@@ -1,5 +1,5 @@
 /*
- * load_peers.h - the sockets that the clients of avedge-load talk to through the server.
+ * load_peers.h - the UDP sockets that clients reach through the server.
  *
  * Owner    the run.
  * Threads  that of the event base.
@@ -17,13 +17,14 @@
 struct event_base;
 struct load_peers;
 
+/* Also that of load_streams.h. */
 struct load_peers_config {
 	struct event_base *base;
 	struct ip_addr address; /* local */
 	uint32_t count;
-	uint32_t packet_size; /* longest that is of interest */
+	uint32_t packet_size; /* of the longest packet expected */
 	void *arg;
-	/* A datagram has arrived at peer number index. arrived_ns as in struct client_events. */
+	/* A packet arrived at peer number index. arrived_ns as in struct client_data. */
 	void (*data)(void *arg, uint32_t index, struct slice payload,
 		     uint64_t arrived_ns);
 };

@@ -3,6 +3,7 @@
  */
 #include "tools/load/load_report.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
@@ -15,6 +16,7 @@ __attribute__((format(printf, 3, 4))) static void complain(struct load_verdict *
 {
 	va_list args;
 
+	assert(verdict->status <= status && status != LOAD_USAGE);
 	verdict->status = status;
 	if (verdict->count == LOAD_COMPLAINTS_MAX)
 		return;
@@ -34,26 +36,24 @@ static void judge_direction(const struct load_options *options,
 	if (!options->direction[direction])
 		return;
 	if (figures->sent == 0)
-		complain(verdict, LOAD_EXCEEDED, "%s: nothing could be sent.", name);
+		complain(verdict, LOAD_EXCEEDED, "%s: no packet could be sent.", name);
 	if (figures->misdelivered > 0 || figures->damaged > 0)
 		complain(verdict, LOAD_EXCEEDED,
-			 "%s: %" PRIu64 " packets came to the wrong place, %" PRIu64
-			 " damaged.",
+			 "%s: %" PRIu64 " packets misdelivered, %" PRIu64 " damaged.",
 			 name, figures->misdelivered, figures->damaged);
 	if (options->max_loss_percent >= 0 &&
 	    load_lost_percent(figures) > options->max_loss_percent)
-		complain(verdict, LOAD_EXCEEDED, "%s: %.3f %% lost, more than %g %%.",
-			 name, load_lost_percent(figures), options->max_loss_percent);
+		complain(verdict, LOAD_EXCEEDED, "%s: %.3f %% lost, limit %g %%.", name,
+			 load_lost_percent(figures), options->max_loss_percent);
 	if (options->max_delay_ms < 0)
 		return;
 	if (figures->received == 0)
 		complain(verdict, LOAD_EXCEEDED,
-			 "%s: no packet came whose delay could be told.", name);
+			 "%s: no packet arrived, so there is no delay to judge.", name);
 	else if (delay_ms > options->max_delay_ms)
-		complain(
-			verdict, LOAD_EXCEEDED,
-			"%s: the 99th percentile of the delay is %.3f ms, more than %g ms.",
-			name, delay_ms, options->max_delay_ms);
+		complain(verdict, LOAD_EXCEEDED,
+			 "%s: the 99th percentile of the delay is %.3f ms, limit %g ms.",
+			 name, delay_ms, options->max_delay_ms);
 }
 
 static void judge_clients(const struct load_options *options,
@@ -64,29 +64,28 @@ static void judge_clients(const struct load_options *options,
 	bool cycles = options->task == LOAD_CYCLES;
 
 	if (cycles ? result->cycles_done == 0 : result->ready == 0) {
-		bool v6 = strchr(options->host, ':') != NULL;
-		complain(verdict, LOAD_NOTHING,
-			 "nothing could be set up at %s:%s%s%s:%u: %s.",
-			 load_transport_name(options->transport), v6 ? "[" : "",
-			 options->host, v6 ? "]" : "", options->port, reason);
+		char server[LOAD_SERVER_LEN];
+		complain(verdict, LOAD_NOTHING, "no client could be set up at %s: %s.",
+			 load_server(options, server), reason);
 		return;
 	}
 	if (result->cycles_failed > 0)
 		complain(verdict, LOAD_EXCEEDED,
-			 "%" PRIu64 " of %" PRIu64 " cycles failed; the first: %s.",
+			 "%" PRIu64 " of %" PRIu64 " cycles failed; first failure: %s.",
 			 result->cycles_failed,
 			 result->cycles_failed + result->cycles_done, reason);
 	if (result->failed > 0)
 		complain(verdict, LOAD_EXCEEDED,
-			 "%u of %u clients failed; the first: %s.", result->failed,
+			 "%u of %u clients failed; first failure: %s.", result->failed,
 			 options->clients, reason);
 	if (result->unreleased > 0)
-		complain(verdict, LOAD_EXCEEDED, "%u clients could not release: %s.",
+		complain(verdict, LOAD_EXCEEDED,
+			 "%u clients could not release their allocation: %s.",
 			 result->unreleased, reason);
 	if (options->max_setup_ms >= 0 && setup_ms > options->max_setup_ms)
 		complain(
 			verdict, LOAD_EXCEEDED,
-			"the 99th percentile of the set-up time is %.3f ms, more than %g ms.",
+			"the 99th percentile of the set-up time is %.3f ms, limit %g ms.",
 			setup_ms, options->max_setup_ms);
 }
 
@@ -147,7 +146,7 @@ static void text_moved(FILE *out, const struct load_result *result)
 {
 	if (result->moved > 0)
 		fprintf(out,
-			"          %u times from another port: the server knew the first\n",
+			"          %u retries from another port (437 Allocation Mismatch)\n",
 			result->moved);
 }
 
@@ -156,10 +155,10 @@ static void text_media(FILE *out, const struct load_options *options,
 {
 	text_direction(out, options, result, LOAD_UP);
 	text_direction(out, options, result, LOAD_DOWN);
-	fprintf(out, "generator %.1f %% of a core, %.2f us for each packet",
+	fprintf(out, "generator %.1f %% of a core, %.2f us per packet",
 		load_cpu_percent(result), load_cpu_us_per_packet(result));
 	if (result->skipped > 0)
-		fprintf(out, "; too slow for %" PRIu64 " packets", result->skipped);
+		fprintf(out, "; too slow, skipped %" PRIu64 " packets", result->skipped);
 	if (result->strays > 0)
 		fprintf(out, "; %" PRIu64 " strays", result->strays);
 	fputc('\n', out);

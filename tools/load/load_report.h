@@ -1,5 +1,5 @@
 /*
- * load_report.h - the figures of a run, for people and for programs, and the verdict.
+ * load_report.h - the figures of a run as text and as JSON, and the verdict.
  */
 #ifndef TOOLS_LOAD_LOAD_REPORT_H
 #define TOOLS_LOAD_LOAD_REPORT_H
@@ -14,9 +14,9 @@
 /* Exit status; the manual page promises the values. */
 enum load_status {
 	LOAD_AS_EXPECTED = 0,
-	LOAD_EXCEEDED = 1, /* a limit was passed or a client failed */
+	LOAD_EXCEEDED = 1, /* a limit was exceeded or a client failed */
 	LOAD_USAGE = 2,
-	LOAD_NOTHING = 3, /* nothing could be set up */
+	LOAD_NOTHING = 3, /* no client could be set up */
 };
 
 enum { LOAD_COMPLAINTS_MAX = 10 };

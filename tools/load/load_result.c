@@ -1,5 +1,5 @@
 /*
- * load_result.c - what follows from the counts of a run.
+ * load_result.c - figures derived from the counts of a run.
  */
 #include "tools/load/load_result.h"
 

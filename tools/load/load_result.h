@@ -1,5 +1,5 @@
 /*
- * load_result.h - what a run of avedge-load has counted. Times are in the unit of their names.
+ * load_result.h - what a run of avedge-load counted. Names tell the units of times.
  */
 #ifndef TOOLS_LOAD_LOAD_RESULT_H
 #define TOOLS_LOAD_LOAD_RESULT_H
@@ -14,33 +14,33 @@ enum { LOAD_REASON_MAX = 200 };
 
 struct load_figures {
 	uint64_t sent;
-	uint64_t unsent;   /* the system took no more: a full queue */
+	uint64_t unsent;   /* the send queue was full */
 	uint64_t received; /* each packet once */
 	uint64_t duplicated;
 	uint64_t reordered;
-	uint64_t misdelivered; /* arrived where they were not sent */
-	uint64_t damaged;      /* not the length or the content that was sent */
+	uint64_t misdelivered; /* arrived at the wrong place */
+	uint64_t damaged;      /* length or content changed */
 	struct histogram delay_ns;
 };
 
 struct load_result {
 	uint32_t ready;  /* clients that were set up */
-	uint32_t failed; /* clients that were not, or were lost later */
+	uint32_t failed; /* clients that were not, or failed later */
 	uint32_t released, unreleased;
-	uint32_t moved; /* 437: tried again from another port */
+	uint32_t moved; /* 437: retries from another port */
 	uint64_t cycles_done, cycles_failed;
 	int reason_code;              /* of the first failure: STUN error code or 0 */
 	char reason[LOAD_REASON_MAX]; /* empty: none */
 	double setup_s, media_s;      /* cycles count as set-up */
 	double media_cpu_s;           /* of this program while the media ran */
-	uint64_t skipped;             /* packets that were due too long ago */
-	uint64_t strays;              /* arrived, but are none of ours */
+	uint64_t skipped;             /* packets not sent: the generator was too slow */
+	uint64_t strays;              /* packets of another run or program */
 	bool interrupted;
 	struct histogram setup_ns; /* first byte sent to allocated and bound */
 	struct load_figures direction[LOAD_DIRECTIONS];
 };
 
-/* What follows from the counts. Percentages and rates are 0 where nothing was counted. */
+/* Derived figures. Percentages and rates are 0 if nothing was counted. */
 const char *load_direction_name(enum load_direction direction);
 bool load_had_media(const struct load_result *result);
 double load_per_second(uint64_t count, double seconds);

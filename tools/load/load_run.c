@@ -5,10 +5,11 @@
  *      |\----> HOLD -----------------/
  *      CYCLE --> over
  *
- * SIGINT leads to DRAIN or RELEASE, whichever is next; another one later ends it at once.
+ * SIGINT leads to DRAIN or RELEASE, whichever is next; a second one ends the run at once.
  */
 #include "tools/load/load_run.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,9 +31,9 @@
 
 enum {
 	TICK_NS = 1000000,
-	DRAIN_MS = 3000, /* for packets on their way; a busy machine is slow */
+	DRAIN_MS = 3000, /* for packets in flight; a busy machine is slow */
 	SPARE_DESCRIPTORS = 64,
-	ONE_SIGNAL_MS = 200, /* timeout(1) sends its signal twice */
+	ONE_SIGNAL_MS = 200, /* timeout(1) sends its signal twice within this */
 };
 
 enum phase { SET_UP, CYCLE, HOLD, MEDIA, DRAIN, RELEASE, OVER };
@@ -50,16 +51,16 @@ struct run {
 	int timer_fd;
 	SSL_CTX *tls;
 	struct load_peers *peers;
-	struct load_streams *streams; /* instead, where relayed addresses are of TCP */
+	struct load_streams *streams; /* instead, if relayed addresses are of TCP */
 	struct load_clients *clients;
 	struct load_traffic *traffic;
-	struct sender *senders; /* in the order in which they take turns */
+	struct sender *senders; /* in the order of their turns */
 	uint32_t sender_count;
 	struct pacer pacer;
 	enum phase phase;
-	uint64_t phase_ns; /* began */
+	uint64_t phase_ns; /* when it began */
 	uint64_t interrupted_ns;
-	double cpu_s; /* used when the media began */
+	double cpu_s; /* used before the media began */
 };
 
 static double cpu_seconds(void)
@@ -82,6 +83,7 @@ static bool takes_part(const struct run *run, uint32_t id)
 
 static void add_sender(struct run *run, uint32_t id, enum load_direction direction)
 {
+	assert(run->sender_count < run->options->clients * LOAD_DIRECTIONS);
 	if (run->options->direction[direction])
 		run->senders[run->sender_count++] = (struct sender){id, direction};
 }
@@ -126,6 +128,7 @@ static void send_burst(struct run *run, const struct sender *sender)
 static void send_due(struct run *run, uint64_t now_ns)
 {
 	uint64_t first, count = pacer_due(&run->pacer, now_ns, &first);
+	assert(run->sender_count > 0);
 	uint32_t turn = (uint32_t)(first % run->sender_count);
 
 	for (; count > 0; count--) {
@@ -159,7 +162,7 @@ static void peer_data(void *arg, uint32_t index, struct slice payload,
 	struct run *run = arg;
 	struct stamp stamp;
 
-	/* The empty Send with which a client of the Microsoft dialect lets its peer in. */
+	/* The empty Send with which a client of the Microsoft dialect permits its peer. */
 	if (payload.len == 0 && run->options->dialect_ms)
 		return;
 	if (!load_traffic_read(run->traffic, payload, &stamp))
@@ -175,6 +178,7 @@ static void peer_data(void *arg, uint32_t index, struct slice payload,
 
 static void enter(struct run *run, enum phase phase, uint64_t now_ns)
 {
+	assert(phase >= run->phase);
 	run->phase = phase;
 	run->phase_ns = now_ns;
 	if (phase == OVER)
@@ -300,13 +304,13 @@ static bool complain(char *error, const char *what, const char *why)
 	return false;
 }
 
-/* A relayed address has the transport that its client came with, in that dialect. */
+/* In the Microsoft dialect a relayed address has the transport of its client. */
 static bool peers_are_streams(const struct load_options *options)
 {
 	return options->dialect_ms && options->transport != CLIENT_UDP;
 }
 
-/* Every client has a descriptor, and so has every peer, or every connection to one. */
+/* One descriptor per client, per peer, and per connection to a peer. */
 static bool raise_descriptors(const struct load_options *options, char *error)
 {
 	rlim_t need = (rlim_t)options->clients + options->peers +
@@ -323,8 +327,8 @@ static bool raise_descriptors(const struct load_options *options, char *error)
 		return true;
 	snprintf(
 		error, LOAD_ERROR_MAX,
-		"%lu descriptors are needed and not permitted; raise the limit (ulimit -n) or "
-		"use fewer --clients.",
+		"%lu file descriptors exceed the limit; raise it (ulimit -n) or use fewer "
+		"--clients.",
 		(unsigned long)need);
 	return false;
 }
@@ -369,17 +373,10 @@ static bool open_peers(struct run *run, const struct load_net *net, char *error)
 		.arg = run,
 		.data = peer_data,
 	};
-	const struct load_streams_config streams = {
-		.base = run->base,
-		.address = net->peer_address,
-		.count = run->options->peers,
-		.arg = run,
-		.data = peer_data,
-	};
 	char text[ENDPOINT_TEXT_LEN];
 
 	if (peers_are_streams(run->options))
-		run->streams = load_streams_open(&streams);
+		run->streams = load_streams_open(&config);
 	else
 		run->peers = load_peers_open(&config);
 	if (run->peers != NULL || run->streams != NULL)
@@ -401,7 +398,7 @@ static bool begin(struct run *run, char *error)
 			return false;
 	}
 	if (!open_base(run))
-		return complain(error, "the event loop", strerror(errno));
+		return complain(error, "cannot start the event loop", strerror(errno));
 	if (options->task != LOAD_CYCLES && !options->between_clients &&
 	    !open_peers(run, &net, error))
 		return false;
@@ -421,7 +418,7 @@ static bool begin(struct run *run, char *error)
 	run->clients = load_clients_new(&config);
 	run->traffic = load_traffic_new(options, run->result);
 	return (run->clients != NULL && run->traffic != NULL) ||
-	       complain(error, "the clients", strerror(errno));
+	       complain(error, "cannot create the clients", strerror(errno));
 }
 
 static void end(struct run *run)
@@ -451,7 +448,7 @@ bool load_run(const struct load_options *options, struct load_result *result,
 	bool begun = begin(&run, error);
 
 	if (begun) {
-		signal(SIGPIPE, SIG_IGN); /* a stream that the server has closed */
+		signal(SIGPIPE, SIG_IGN); /* from a stream that the server closed */
 		enter(&run, options->task == LOAD_CYCLES ? CYCLE : SET_UP,
 		      clock_monotonic_ns());
 		event_base_dispatch(run.base);

@@ -3,6 +3,7 @@
  */
 #include "tools/load/load_streams.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 #include "tools/client/packet_stream.h"
 
 enum {
-	PATIENCE_S = 10,      /* for a connection that is expected */
+	EXPECTED_S = 10,      /* time limit for an expected connection */
 	SEND_QUEUE = 1 << 20, /* bytes on a stream before packets are refused */
 	BACKLOG = 1024,
 };
@@ -32,8 +33,8 @@ struct load_stream {
 	struct endpoint from;
 	void (*came)(void *arg, bool ok);
 	void *arg;
-	struct event timer;      /* runs while it is expected */
-	struct bufferevent *bev; /* NULL before it has come and after it has ended */
+	struct event timer;      /* pending while it is expected */
+	struct bufferevent *bev; /* NULL before it arrives and after it ends */
 	bool has_come;
 	struct packet_stream packets;
 };
@@ -47,8 +48,8 @@ struct listening {
 };
 
 struct load_streams {
-	struct load_streams_config config;
-	struct load_stream_list expected; /* no more than are being set up */
+	struct load_peers_config config;
+	struct load_stream_list expected; /* at most those being set up */
 	struct listening peers[];
 };
 
@@ -68,7 +69,7 @@ static void end(struct load_stream *stream)
 	packet_stream_clear(&stream->packets);
 }
 
-/* --- what comes --------------------------------------------------------------------------- */
+/* --- arrival ------------------------------------------------------------------------------ */
 
 struct arrival {
 	const struct load_stream *stream;
@@ -79,7 +80,7 @@ static void packet_found(void *arg, struct slice packet)
 {
 	const struct arrival *arrival = arg;
 	const struct load_stream *stream = arrival->stream;
-	const struct load_streams_config *config = &stream->streams->config;
+	const struct load_peers_config *config = &stream->streams->config;
 
 	config->data(config->arg, stream->index, packet, arrival->now_ns);
 }
@@ -142,8 +143,9 @@ static void accepted(struct evconnlistener *listener, evutil_socket_t fd,
 		close(fd);
 		return;
 	}
-	/* Packets must not wait for the answer to what went before. */
+	/* Packets must not wait for the acknowledgement of earlier ones. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	assert(!stream->has_come);
 	stop_expecting(stream);
 	stream->has_come = true;
 	bufferevent_setcb(stream->bev, readable, NULL, ended, stream);
@@ -168,8 +170,9 @@ struct load_stream *load_streams_expect(struct load_streams *streams, uint32_t i
 					void (*came)(void *arg, bool ok), void *arg)
 {
 	struct load_stream *stream = calloc(1, sizeof(*stream));
-	const struct timeval patience = {.tv_sec = PATIENCE_S};
+	const struct timeval patience = {.tv_sec = EXPECTED_S};
 
+	assert(index < streams->config.count);
 	if (stream == NULL)
 		return NULL;
 	stream->streams = streams;
@@ -214,7 +217,7 @@ bool load_stream_send(struct load_stream *stream, struct slice payload)
 		errno = ENOBUFS;
 		return false;
 	}
-	/* Room for all of it first: half a packet would break the stream. */
+	/* Reserve room first: half a packet would break the stream. */
 	if (evbuffer_expand(output, len) != 0) {
 		errno = ENOMEM;
 		return false;
@@ -246,7 +249,7 @@ static bool open_peer(struct load_streams *streams, struct listening *peer)
 	       sockaddr_to_endpoint(&sa, &peer->endpoint);
 }
 
-struct load_streams *load_streams_open(const struct load_streams_config *config)
+struct load_streams *load_streams_open(const struct load_peers_config *config)
 {
 	struct load_streams *streams =
 		calloc(1, sizeof(*streams) + config->count * sizeof(struct listening));
@@ -270,6 +273,7 @@ void load_streams_close(struct load_streams *streams)
 {
 	if (streams == NULL)
 		return;
+	assert(LIST_EMPTY(&streams->expected));
 	for (uint32_t i = 0; i < streams->config.count; i++) {
 		if (streams->peers[i].listener != NULL)
 			evconnlistener_free(streams->peers[i].listener);
@@ -280,5 +284,6 @@ void load_streams_close(struct load_streams *streams)
 const struct endpoint *load_streams_endpoint(const struct load_streams *streams,
 					     uint32_t index)
 {
+	assert(index < streams->config.count);
 	return &streams->peers[index].endpoint;
 }

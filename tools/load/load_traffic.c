@@ -3,6 +3,7 @@
  */
 #include "tools/load/load_traffic.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -31,6 +32,7 @@ struct load_traffic *load_traffic_new(const struct load_options *options,
 		return NULL;
 	traffic->options = options;
 	traffic->result = result;
+	assert(options->packet_size >= STAMP_LEN);
 	traffic->packet = malloc(options->packet_size);
 	traffic->flows[LOAD_UP] = calloc(options->clients, sizeof(struct flow));
 	traffic->flows[LOAD_DOWN] = calloc(options->clients, sizeof(struct flow));
@@ -58,6 +60,7 @@ void load_traffic_free(struct load_traffic *traffic)
 struct slice load_traffic_next(struct load_traffic *traffic, uint32_t client,
 			       enum load_direction direction)
 {
+	assert(client < traffic->options->clients && direction < LOAD_DIRECTIONS);
 	struct stamp stamp = {
 		.run = traffic->run,
 		.client = client,
@@ -107,6 +110,7 @@ void load_traffic_arrived(struct load_traffic *traffic, const struct stamp *stam
 {
 	struct load_figures *figures = &traffic->result->direction[stamp->direction];
 	struct flow *flow = &traffic->flows[stamp->direction][stamp->client];
+	assert(stamp->sequence < flow->next); /* load_traffic_read() has checked it */
 	enum stamp_order order = stamp_flow_take(&flow->arrived, stamp->sequence);
 
 	if (order == STAMP_DUPLICATED) {
@@ -116,7 +120,7 @@ void load_traffic_arrived(struct load_traffic *traffic, const struct stamp *stam
 	if (order == STAMP_REORDERED)
 		figures->reordered++;
 	figures->received++;
-	/* A clock that was set back must not become a delay of centuries. */
+	/* If the clock was set back, the delay counts as 0, not as centuries. */
 	histogram_add(&figures->delay_ns,
 		      arrived_ns > stamp->sent_ns ? arrived_ns - stamp->sent_ns : 0);
 }

@@ -3,6 +3,8 @@
  */
 #include "tools/load/pacer.h"
 
+#include <assert.h>
+
 void pacer_start(struct pacer *pacer, double per_s, double seconds, uint64_t now_ns)
 {
 	*pacer = (struct pacer){
@@ -28,6 +30,7 @@ uint64_t pacer_due(struct pacer *pacer, uint64_t now_ns, uint64_t *first)
 	if (due > pacer->total)
 		due = pacer->total;
 
+	assert(pacer->done <= due);
 	uint64_t behind = due - pacer->done;
 	if (behind > worth_of(pacer, PACER_BEHIND_MS)) {
 		uint64_t skip = behind - worth_of(pacer, PACER_BEHIND_MS);

@@ -1,8 +1,7 @@
 /*
- * pacer.h - how many packets are due. A generator that was held up catches up, but with no more
- * than a few milliseconds' worth at once, because a flood after a pause would measure the pause
- * and not the server. Far behind, it is too slow for the rate: what it missed is skipped and
- * counted.
+ * pacer.h - how many packets are due. After a pause the generator catches up, but with at most a
+ * few milliseconds' worth at once, because a flood would measure the pause and not the server. If
+ * it falls far behind it is too slow for the rate: it skips and counts what it missed.
  *
  * Time     monotonic nanoseconds, passed in.
  */
@@ -25,12 +24,12 @@ struct pacer {
 	uint64_t skipped;
 };
 
-/* total is rounded down, but never to nothing. */
+/* total is rounded down, but is at least 1. */
 void pacer_start(struct pacer *pacer, double per_s, double seconds, uint64_t now_ns);
 
 /*
- * Steps to take now; *first is the number of the first one. They count as taken, and skipped
- * ones keep their numbers, so that every step belongs to the same flow whatever happens.
+ * Steps to take now; *first is the number of the first one. They count as taken. Skipped steps
+ * keep their numbers, so that a step always belongs to the same flow.
  */
 uint64_t pacer_due(struct pacer *pacer, uint64_t now_ns, uint64_t *first);
 

@@ -1,6 +1,6 @@
 /*
- * stamp.h - what every packet of avedge-load carries in front: whose it is, which one, and when
- * it left. And what a receiver learns from the sequence numbers of one flow.
+ * stamp.h - the header of every packet of avedge-load: its flow, its sequence number and when it
+ * was sent; and what a receiver learns from the sequence numbers of a flow.
  *
  *   0         4        8          12          16               24              32
  *   | magic   | run    | client   | direction | sequence       | sent, ns      | filling ...
@@ -17,7 +17,7 @@
 enum { STAMP_LEN = 32 };
 
 struct stamp {
-	uint32_t run; /* drawn at random: other runs' packets are strays */
+	uint32_t run; /* random: packets of other runs are strays */
 	uint32_t client;
 	uint32_t direction;
 	uint64_t sequence; /* from 0 for each client and direction */
@@ -36,14 +36,14 @@ struct stamp_flow {
 };
 
 enum stamp_order {
-	STAMP_IN_ORDER,  /* gaps in front are fine */
-	STAMP_REORDERED, /* a later one came before it */
+	STAMP_IN_ORDER,  /* perhaps after a gap */
+	STAMP_REORDERED, /* a later one arrived before it */
 	STAMP_DUPLICATED,
 };
 
 /*
- * Take the next packet of a flow. Duplicates are told from late packets among the last 64
- * sequence numbers; what is older than those counts as reordered.
+ * Take the next packet of a flow. Duplicates and late packets are distinguished among the last 64
+ * sequence numbers; older ones count as reordered.
  */
 enum stamp_order stamp_flow_take(struct stamp_flow *flow, uint64_t sequence);
 

@@ -59,9 +59,6 @@ const char *probe_refusal_advice(int status);
 
 struct probe_tls;
 
-/* A client's context that trusts a PEM file, or the system's CAs for NULL. NULL on failure. */
-SSL_CTX *probe_tls_context(const char *ca);
-
 enum probe_reached { PROBE_UNREACHABLE, PROBE_REFUSED, PROBE_CONNECTED };
 
 /* Connect, shake hands, show the certificates. */

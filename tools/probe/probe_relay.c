@@ -3,17 +3,15 @@
  * the Microsoft dialect, too.
  */
 #include <assert.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include <event2/event.h>
 
-#include "base/sockaddr.h"
 #include "base/tls_error.h"
 #include "tools/client/client.h"
 #include "tools/client/client_loop.h"
+#include "tools/client/client_server.h"
 #include "tools/client/clock.h"
 #include "tools/probe/probe.h"
 
@@ -101,27 +99,6 @@ static const char *advice(const struct trial *trial, enum client_transport trans
 	       "ports of its relay { } block in mrasd.conf";
 }
 
-static bool resolve(const char *host, uint16_t port, struct endpoint *ep,
-		    const char **why)
-{
-	const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
-	struct sockaddr_storage sa = {0};
-	struct addrinfo *list;
-	int error = getaddrinfo(host, NULL, &hints, &list);
-
-	if (error != 0) {
-		*why = gai_strerror(error);
-		return false;
-	}
-	*why = "no address";
-	memcpy(&sa, list->ai_addr, list->ai_addrlen);
-	freeaddrinfo(list);
-	if (!sockaddr_to_endpoint(&sa, ep))
-		return false;
-	ep->port = port;
-	return true;
-}
-
 static void try(struct trial *trial, struct client_config *config)
 {
 	static const struct timeval limit = {.tv_sec = PROBE_TIMEOUT_S};
@@ -175,7 +152,7 @@ static bool probe_one(struct probe_report *report, const struct probe_answer *an
 	uint64_t start = clock_monotonic_ns();
 	const char *why;
 
-	if (!resolve(relay->host, port, &config.server, &why))
+	if (!client_server_find(relay->host, port, &config.server, &why))
 		return probe_fail(
 			report, "relay",
 			"its host name must resolve here as it does for clients",
@@ -224,14 +201,13 @@ bool probe_relays(const struct probe_options *options, struct probe_report *repo
 		  const struct probe_answer *answer)
 {
 	const char *ca = options->relay_ca != NULL ? options->relay_ca : options->ca;
-	SSL_CTX *tls = probe_tls_context(ca);
+	SSL_CTX *tls = client_server_tls(ca);
 	bool ok = true;
 
 	if (tls == NULL)
 		return probe_fail(report, "relay",
 				  "use a readable PEM file for --relay-ca", "%s: %s",
 				  ca != NULL ? ca : "system CAs", tls_error_reason());
-	SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
 	assert(answer->relay_count <= PROBE_RELAYS_MAX);
 	/* The Microsoft dialect signs with the bytes of a token and cannot use other credentials. */
 	for (size_t i = 0; i < answer->relay_count; i++)

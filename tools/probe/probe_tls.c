@@ -20,6 +20,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/tls_error.h"
+#include "tools/client/client_server.h"
 #include "tools/client/clock.h"
 #include "tools/probe/probe.h"
 
@@ -204,22 +205,10 @@ static bool handshake_failed(const struct probe_tls *tls, struct probe_report *r
 			  tls_error_reason());
 }
 
-SSL_CTX *probe_tls_context(const char *ca)
-{
-	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-
-	if (ctx != NULL && SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
-	    (ca != NULL ? SSL_CTX_load_verify_file(ctx, ca)
-			: SSL_CTX_set_default_verify_paths(ctx)) == 1)
-		return ctx;
-	SSL_CTX_free(ctx);
-	return NULL;
-}
-
 static bool load(struct probe_tls *tls, const struct probe_options *options,
 		 struct probe_report *report)
 {
-	tls->ctx = probe_tls_context(options->ca);
+	tls->ctx = client_server_tls(options->ca);
 	if (tls->ctx == NULL)
 		return probe_fail(report, "certificate",
 				  "use a readable PEM file for --ca", "%s: %s",

@@ -148,7 +148,7 @@ in_ns host nft delete table ip load
 load 3 "peers on the inside" inside "udp:$inside_addr:$udp_port" --duration 1s
 says "peers on the inside" "403"
 load 3 "nobody serves" host "udp:$outside_addr:9" --duration 1s
-says "nobody serves" "nothing could be set up"
+says "nobody serves" "no client could be set up"
 load 3 "a certificate of somebody else" host "tls:$outside_addr:$tcp_port" \
 	--tls-name other.example
 says "a certificate of somebody else" "certificate"

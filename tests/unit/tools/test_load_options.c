@@ -13,7 +13,7 @@ static struct load_options options;
 static char error[LOAD_ERROR_MAX];
 static char line[1000];
 
-/* Words are separated by one space; a line begins behind the program's name. */
+/* Words are separated by one space; the program's name is added. */
 static bool parse(const char *text)
 {
 	char *argv[WORDS_MAX + 1] = {(char[]){"avedge-load"}};
@@ -154,7 +154,7 @@ START_TEST(help_needs_nothing_else)
 }
 END_TEST
 
-/* Each is refused with a complaint that contains the word. */
+/* Each is refused with a message that contains the word. */
 static const struct {
 	const char *text;
 	const char *word;
@@ -243,8 +243,8 @@ START_TEST(help_tells_the_truth)
 		memcpy(word, at + 2, len);
 		word[len] = '\0';
 		parse(word);
-		ck_assert_msg(strstr(error, "no such option") == NULL, "%s", error);
-		ck_assert_msg((strstr(error, "needs a value") != NULL) == shows_value,
+		ck_assert_msg(strstr(error, "unknown option") == NULL, "%s", error);
+		ck_assert_msg((strstr(error, "requires a value") != NULL) == shows_value,
 			      "%s: %s", word, error);
 		found++;
 	}

@@ -1,5 +1,5 @@
 /*
- * test_load_report.c - which results of avedge-load are a failure, and the words for it.
+ * test_load_report.c - which results of avedge-load count as failures, and their messages.
  */
 #include "tools/load/load_report.h"
 
@@ -216,17 +216,17 @@ static const struct {
 	{"delay within", delay_within, LOAD_AS_EXPECTED, NULL},
 	{"delay beyond", delay_beyond, LOAD_EXCEEDED,
 	 "up: the 99th percentile of the delay is 99."},
-	{"delay of nothing", delay_of_nothing, LOAD_EXCEEDED, "down: no packet"},
+	{"delay of nothing", delay_of_nothing, LOAD_EXCEEDED, "down: no packet arrived"},
 	{"set-up within", set_up_within, LOAD_AS_EXPECTED, NULL},
 	{"set-up beyond", set_up_beyond, LOAD_EXCEEDED, "set-up time is 4.000"},
-	{"nothing sent", nothing_sent, LOAD_EXCEEDED, "down: nothing"},
+	{"nothing sent", nothing_sent, LOAD_EXCEEDED, "down: no packet could"},
 	{"nothing sent nor asked for", nothing_sent_nor_asked, LOAD_AS_EXPECTED, NULL},
-	{"misdelivered", misdelivered, LOAD_EXCEEDED, "up: 1 packets came to the wrong"},
-	{"damaged", damaged, LOAD_EXCEEDED, "down: 0 packets came to the wrong place, 1"},
+	{"misdelivered", misdelivered, LOAD_EXCEEDED, "up: 1 packets misdelivered"},
+	{"damaged", damaged, LOAD_EXCEEDED, "down: 0 packets misdelivered, 1"},
 	{"one client failed", one_failed, LOAD_EXCEEDED,
-	 "1 of 2 clients failed; the first: Al"},
+	 "1 of 2 clients failed; first failure: Al"},
 	{"one release failed", one_unreleased, LOAD_EXCEEDED,
-	 "could not release: no answer"},
+	 "could not release their allocation: no answer"},
 	{"all clients failed", all_failed, LOAD_NOTHING,
 	 "set up at tcp:[2001:db8::1]:3478: Allocate was refused."},
 	{"interrupted early", interrupted_early, LOAD_NOTHING, "interrupted"},

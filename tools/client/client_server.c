@@ -1,0 +1,46 @@
+/*
+ * client_server.c - see client_server.h.
+ */
+#include "tools/client/client_server.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/sockaddr.h"
+
+bool client_server_find(const char *host, uint16_t port, struct endpoint *server,
+			const char **why)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
+	struct sockaddr_storage sa = {0};
+	struct addrinfo *list;
+	int code = getaddrinfo(host, NULL, &hints, &list);
+
+	if (code != 0) {
+		*why = code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code);
+		return false;
+	}
+	memcpy(&sa, list->ai_addr, list->ai_addrlen);
+	freeaddrinfo(list);
+	*why = "not an IP address";
+	if (!sockaddr_to_endpoint(&sa, server))
+		return false;
+	server->port = port;
+	return true;
+}
+
+SSL_CTX *client_server_tls(const char *ca_file)
+{
+	SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
+
+	if (tls != NULL && SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION) == 1 &&
+	    (ca_file != NULL ? SSL_CTX_load_verify_file(tls, ca_file)
+			     : SSL_CTX_set_default_verify_paths(tls)) == 1) {
+		SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
+		return tls;
+	}
+	SSL_CTX_free(tls);
+	return NULL;
+}
