@@ -23,7 +23,7 @@ struct heartbeat {
 /* Before the loop of base runs. interval_ms 0: no heartbeat. False if out of memory. */
 bool heartbeat_start(struct heartbeat *heartbeat, struct event_base *base,
 		     uint64_t interval_ms);
-/* After it has ended, before base is freed; also where there was no start. */
+/* After the loop has ended, before base is freed; also without a start. */
 void heartbeat_stop(struct heartbeat *heartbeat);
 
 /* Any thread. */

@@ -1,9 +1,10 @@
 /*
- * rates.c - see rates.h. A sample belongs to an id, not to a slot, so that nobody is shown the
- * rate of who had the slot before.
+ * rates.c - see rates.h. A sample belongs to an id, not to a slot: an allocation never shows the
+ * rate of the one that had its slot before.
  */
 #include "relay/rates.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -18,7 +19,7 @@ struct rates {
 	size_t slots;
 	uint32_t next;     /* slot to look at */
 	uint64_t moved[2]; /* when the last round through all slots began, and that before */
-	uint64_t still_ms; /* nothing moved since those, up to then */
+	uint64_t still_ms; /* nothing has moved between those and then */
 	struct sample *samples;
 };
 
@@ -46,9 +47,10 @@ void rates_free(struct rates *rates)
 	free(rates);
 }
 
-/* An allocation that nobody has looked at began with nothing when it was made. */
+/* An allocation that has no sample yet began with nothing when it was made. */
 static struct sample before(const struct rates *rates, const struct allocation *al)
 {
+	assert(al->slot < rates->slots);
 	struct sample sample = rates->samples[al->slot];
 
 	if (sample.id != al->id)
@@ -69,6 +71,8 @@ static struct rate between(const struct sample *then, const struct allocation *a
 {
 	uint64_t ms = now_ms - then->at_ms;
 
+	assert(al->to_peer.bytes >= then->to_peer.bytes &&
+	       al->to_client.bytes >= then->to_client.bytes);
 	if (then->id == 0 && ms < RATES_WINDOW_MS)
 		ms = RATES_WINDOW_MS;
 	if (ms == 0)
@@ -86,8 +90,8 @@ static struct rate between(const struct sample *then, const struct allocation *a
 }
 
 /*
- * May a round be spared? If nothing moved since the last but one began, the last one found no
- * rate but zero, and nothing has changed. Thousands of idle allocations then cost nothing.
+ * May a round be skipped? If nothing has moved since the last but one began, the last one found
+ * only rates of zero, and nothing has changed. Thousands of idle allocations then cost nothing.
  */
 static bool is_still(struct rates *rates, uint64_t moved, uint64_t now_ms)
 {
@@ -104,6 +108,7 @@ uint32_t rates_sample(struct rates *rates, struct allocation_table *table, uint6
 		      uint64_t now_ms)
 {
 	uint32_t used = allocation_slots(table);
+	assert(used <= rates->slots);
 	uint32_t slices = used > 0 ? (used + RATES_SLICE - 1) / RATES_SLICE : 1;
 
 	if (rates->next >= used)

@@ -1,6 +1,6 @@
 /*
- * rates.h - how fast each allocation of a worker is, for people: its counters, looked at about
- * once a second. Packets pay nothing for it, and what is looked at in one go is bounded.
+ * rates.h - how fast each allocation of a worker is, for people: its counters, sampled about once
+ * a second. Packets pay nothing for it, and one call samples a bounded number of slots.
  *
  * Owner    the worker; its thread only.
  * Time     monotonic milliseconds, passed in.
@@ -15,7 +15,7 @@
 #include "relay/core/allocation.h"
 
 enum {
-	RATES_SLICE = 1024, /* most slots that one call looks at */
+	RATES_SLICE = 1024, /* most slots that one call samples */
 	RATES_WINDOW_MS = 1000,
 };
 
@@ -31,14 +31,14 @@ struct rates *rates_new(size_t slots);
 void rates_free(struct rates *rates); /* NULL is allowed */
 
 /*
- * Look at the next slots; returns in how many milliseconds to call again. moved is how many packets
- * all allocations of the table, past ones included, have relayed; while it stands still there is
- * nothing to look at.
+ * Sample the next slots; returns in how many milliseconds to call again. moved: how many packets
+ * all allocations of the table, past ones included, have relayed; while it does not change there
+ * is nothing to sample.
  */
 uint32_t rates_sample(struct rates *rates, struct allocation_table *table, uint64_t moved,
 		      uint64_t now_ms);
 
-/* Of about the last second; of all its time if the allocation is younger. */
+/* Over about the last second, or over its lifetime if the allocation is younger. */
 struct rate rates_of(const struct rates *rates, const struct allocation *al,
 		     uint64_t now_ms);
 

@@ -28,6 +28,7 @@ static uint64_t time_left(uint64_t expires_ms, uint64_t now_ms)
 static struct relay_allocation describe(const struct worker *worker,
 					const struct allocation *al)
 {
+	assert(worker->loop.now_ms >= al->created_ms);
 	const struct turn *turn = &worker->turn;
 	uint64_t now_ms = worker->loop.now_ms;
 	struct relay_allocation row = {
@@ -157,7 +158,7 @@ static bool make_room(struct walk *walk, size_t more)
 	return true;
 }
 
-/* The room of a slice is made here, and the time for its records taken: no worker has to. */
+/* Memory for a slice is made, and its records are waited for, here and not on the worker. */
 static bool walk_worker(struct walk *walk, struct worker *worker)
 {
 	bool wait = walk->each == end;

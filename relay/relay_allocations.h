@@ -42,7 +42,7 @@ struct relay_allocation {
 /* All of them; *rows is malloc'ed, NULL if there are none. Returns 0 or a negative errno. */
 int relay_allocations(struct relay *relay, struct relay_allocation **rows, size_t *count);
 
-/* Which allocations are meant; what is not set is not asked for. Texts are borrowed. */
+/* Which allocations are meant; a member that is not set matches all. Texts are borrowed. */
 struct relay_filter {
 	const char *user, *key_id;
 	bool has_side, has_dialect, has_transport, has_relay_transport, has_client,

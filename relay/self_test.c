@@ -73,7 +73,7 @@ static bool answers_binding(const struct self_test *test, const struct five_tupl
 	       is_answer((struct slice){reply, out.reply_len}, &tuple->client);
 }
 
-/* A pair as an issuer would make it, for the shortest time that tells. */
+/* A pair as an issuer would make it, but with a short lifetime. */
 static bool issue(const struct turn *turn, const struct key *signer, int64_t unix_s,
 		  struct credential_pair *pair)
 {
@@ -90,7 +90,7 @@ static bool issue(const struct turn *turn, const struct key *signer, int64_t uni
 				     unix_s + lifetime_s, &serial, pair);
 }
 
-/* What an Allocate request with that pair comes to. */
+/* The result of an Allocate request with that pair. */
 static enum auth_failure show(const struct self_test *test,
 			      const struct five_tuple *tuple,
 			      const struct credential_pair *pair)
@@ -173,7 +173,7 @@ bool self_test_run(struct turn *turn, const char *keys, uint64_t now_ms, int64_t
 	const struct turn_settings *in_force = turn->settings;
 	struct turn_settings unlimited = *in_force;
 
-	/* Many workers are one stranger to the limiter. */
+	/* To the limiter all workers are one unauthenticated client. */
 	unlimited.limits.stranger_rate = 0;
 	turn->settings = &unlimited;
 	bool passed = passes(&test);

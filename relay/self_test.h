@@ -1,7 +1,7 @@
 /*
- * self_test.h - before anybody is told that we serve: does the relay do what clients will ask
- * of it? Every worker answers a Binding request and accepts a credential of its own keyring,
- * by the code that clients meet and on the thread that they will meet. Sockets are left out.
+ * self_test.h - before the relay reports that it serves: does it do what clients will ask of it?
+ * Every worker answers a Binding request and accepts a credential of its own keyring, with the
+ * code and on the thread that clients will meet. Sockets are left out.
  */
 #ifndef RELAY_SELF_TEST_H
 #define RELAY_SELF_TEST_H

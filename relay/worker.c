@@ -68,6 +68,7 @@ static void edge_ended(void *self, const struct allocation *al)
 	struct worker *worker = self;
 	struct record record = record_of(&worker->turn, al, worker->loop.now_ms);
 
+	assert(allocation_at(worker->turn.table, al->slot) == al);
 	throttle_forget(worker->throttle, al->slot);
 	record.is_logged = worker->settings->records;
 	records_add(worker->records, &record);
@@ -92,6 +93,7 @@ static void edge_random(void *self, void *buf, size_t len)
 				abort(); /* no CSPRNG: nothing here may go on */
 			worker->random_left = (size_t)got;
 		}
+		assert(worker->random_left <= sizeof(worker->random));
 		size_t n = len < worker->random_left ? len : worker->random_left;
 		uint8_t *from = worker->random + worker->random_left - n;
 		memcpy(out, from, n);
@@ -108,6 +110,7 @@ void worker_expire(struct worker *worker)
 
 	if (next == worker->expiry_armed_ms)
 		return;
+	assert(next > worker->loop.now_ms); /* what was due is gone */
 	worker->expiry_armed_ms = next;
 	if (next == UINT64_MAX) {
 		event_del(&worker->expiry);
@@ -284,10 +287,12 @@ static size_t slots_wanted(const struct relay_config *config)
 	ports *= 2; /* of UDP and of TCP */
 	if (limit == 0 || limit > ports)
 		limit = ports;
+	assert(limit > 0);
 	return limit < SLOTS_MAX ? limit : SLOTS_MAX;
 }
 
-static void join(struct worker *worker)
+/* What the core and the parts call; before there are any. */
+static void connect_parts(struct worker *worker)
 {
 	worker->edge = (struct edge){
 		.self = worker,
@@ -346,15 +351,16 @@ struct worker *worker_new(const struct worker_common *common, unsigned number,
 			  struct relay_settings *settings, char *error, size_t error_size)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
+
+	assert(number < WORKERS_MAX && common->records != NULL);
 	if (worker == NULL)
 		goto fail;
-
 	worker->turn.shared = common->shared;
 	worker->turn.worker = (uint16_t)number;
 	worker->records = common->records;
 	worker->settings = settings;
 	worker->expiry_armed_ms = UINT64_MAX;
-	join(worker);
+	connect_parts(worker);
 	if (!loop_init(&worker->loop))
 		goto fail;
 	worker->inbox = inbox_new(worker->loop.base);
@@ -454,6 +460,8 @@ static void *run(void *arg)
 int worker_start(struct worker *worker)
 {
 	char name[16];
+
+	assert(!worker->is_running);
 	int error = pthread_create(&worker->thread, NULL, run, worker);
 
 	if (error != 0)
@@ -525,6 +533,7 @@ void worker_use(struct worker *worker, struct relay_settings *settings)
 {
 	struct relay_settings *old = worker->settings;
 
+	assert(settings != old && settings->turn.generation != old->turn.generation);
 	worker->settings = settings;
 	worker->delivery.settings = settings;
 	worker->turn.settings = &settings->turn;

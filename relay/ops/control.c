@@ -1,8 +1,8 @@
 /*
  * control.c - the table of requests, and those that only main may do.
  *
- * Names of members are a contract with avedgectl and with scripts: they may be joined by new
- * ones, and stay. 64-bit ids are hex strings, because JSON numbers lose bits beyond 2^53.
+ * Member names are a contract with avedgectl and with scripts: new ones may join them, and none
+ * may go. 64-bit ids are hex strings, because JSON numbers lose bits beyond 2^53.
  */
 #define LOG_SUBSYSTEM SUBSYSTEM_CONTROL
 #include "relay/ops/control.h"
@@ -63,14 +63,14 @@ static void get_configuration(void *arg, const struct control_request *request,
 
 /* --- what main does ------------------------------------------------------------------------ */
 
-/* False, with the reply refused, if main has ended or there is no memory. */
+/* Run fn(arg) on main. False, with the reply refused, if main has ended or out of memory. */
 static bool ask_main(const struct relay *relay, inbox_fn *fn, void *arg,
 		     struct control_reply *reply)
 {
 	if (inbox_call(relay->main, fn, arg))
 		return true;
 	control_refuse(reply, 503,
-		       "the relay is ending, or out of memory; try again later");
+		       "the relay is stopping or out of memory; try again later");
 	return false;
 }
 
@@ -134,10 +134,8 @@ static void put_drain(void *arg, const struct control_request *request,
 
 	if ((deadline && !json_is_integer(deadline)) || seconds < 0 ||
 	    seconds > DRAIN_DEADLINE_MAX_S) {
-		control_refuse(
-			reply, 400,
-			"deadline_s is not a number of seconds from 0 to %d; 0 is none",
-			DRAIN_DEADLINE_MAX_S);
+		control_refuse(reply, 400, "deadline_s must be 0 (none) to %d seconds",
+			       DRAIN_DEADLINE_MAX_S);
 		return;
 	}
 	if (ask_main(relay, begin_on_main, &task, reply))

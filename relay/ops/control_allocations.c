@@ -1,6 +1,6 @@
 /*
- * control_allocations.c - allocations as JSON: which ones are meant, in what order, one in
- * full, and their end.
+ * control_allocations.c - allocations as JSON: list those that match a filter, in an order; show
+ * one in full; end them.
  */
 #include "relay/ops/control_documents.h"
 
@@ -77,7 +77,7 @@ static bool parse_transport(const char *text, enum transport *transport)
 	return false;
 }
 
-/* One argument into the filter; false if its value is none. */
+/* Add one argument to the filter; false if its value is not valid. */
 static bool add_filter(struct relay_filter *filter, const char *name, const char *value)
 {
 	bool second;
@@ -111,26 +111,26 @@ static bool add_filter(struct relay_filter *filter, const char *name, const char
 		filter->has_peer = true;
 		return ip_prefix_parse(value, &filter->peer);
 	}
-	return true; /* "sort" and "limit" are no filters */
+	return true; /* "sort" and "limit" are not filters */
 }
 
-/* What add_filter() takes. */
+/* The values that add_filter() takes. */
 static const char *values_of(const char *name)
 {
 	static const struct {
 		const char *name, *values;
 	} filters[] = {
-		{"side", "say inside or outside"},
-		{"dialect", "say ietf or ms"},
-		{"transport", "say udp, tcp or tls"},
-		{"relay_transport", "say udp or tcp"},
+		{"side", "use inside or outside"},
+		{"dialect", "use ietf or ms"},
+		{"transport", "use udp, tcp or tls"},
+		{"relay_transport", "use udp or tcp"},
 	};
 
 	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
 		if (strcmp(filters[i].name, name) == 0)
 			return filters[i].values;
 	}
-	return "give an address or a prefix, such as 192.0.2.0/24";
+	return "use an address or a prefix, such as 192.0.2.0/24";
 }
 
 static bool read_filter(const struct control_request *request,
@@ -142,8 +142,8 @@ static bool read_filter(const struct control_request *request,
 
 		if (add_filter(filter, name, value))
 			continue;
-		control_refuse(reply, 400, "\"%.100s\" is no %s; %s", value, name,
-			       values_of(name));
+		control_refuse(reply, 400, "\"%.100s\" is not a valid %s; %s", value,
+			       name, values_of(name));
 		return false;
 	}
 	return true;
@@ -220,8 +220,7 @@ static bool read_order(const struct control_request *request, const struct order
 	if (sort && !*order) {
 		control_refuse(
 			reply, 400,
-			"there is no order \"%.100s\"; say age, bytes, rate, user or "
-			"expires",
+			"unknown order \"%.100s\"; use age, bytes, rate, user or expires",
 			sort);
 		return false;
 	}
@@ -231,8 +230,8 @@ static bool read_order(const struct control_request *request, const struct order
 	if (*text >= '0' && *text <= '9' && *end == '\0' && *limit >= 1 &&
 	    *limit <= LIMIT_MAX)
 		return true;
-	control_refuse(reply, 400, "\"%.100s\" is no limit; give a number from 1 to %d",
-		       text, LIMIT_MAX);
+	control_refuse(reply, 400, "\"%.100s\" is not a valid limit; use 1 to %d", text,
+		       LIMIT_MAX);
 	return false;
 }
 
@@ -283,8 +282,7 @@ void control_end_allocations(void *arg, const struct control_request *request,
 	};
 
 	if (!filter.user == !filter.key_id) {
-		control_refuse(reply, 400,
-			       "say whose allocations end: either user or key_id");
+		control_refuse(reply, 400, "either user or key_id is required");
 		return;
 	}
 	answer_ended(reply, relay_end_like(arg, &filter));
@@ -300,18 +298,16 @@ static bool read_id(const struct control_request *request, uint64_t *id,
 		return true;
 	}
 	control_refuse(reply, 404,
-		       "an id has 16 hexadecimal digits; GET /v1/allocations "
-		       "lists them");
+		       "an id has 16 hexadecimal digits; see GET /v1/allocations");
 	return false;
 }
 
 static void refuse_unknown(struct control_reply *reply, int error)
 {
 	if (error == -ENOENT)
-		control_refuse(
-			reply, 404,
-			"there is no allocation with that id, or it has ended; GET "
-			"/v1/allocations lists them");
+		control_refuse(reply, 404,
+			       "no allocation has that id, or it has ended; see GET "
+			       "/v1/allocations");
 	else
 		control_answer(reply, NULL);
 }

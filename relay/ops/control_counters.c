@@ -47,7 +47,7 @@ static json_t *traffic_by_side(const struct traffic (*sides)[TRANSPORT_COUNT])
 	return object;
 }
 
-/* Every method and result, also those at 0: who graphs them wants no holes. */
+/* Every method and result, also those at 0, so that graphs have no holes. */
 static json_t *requests(const struct counters *sum)
 {
 	json_t *methods = json_object();

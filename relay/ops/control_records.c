@@ -1,5 +1,5 @@
 /*
- * control_records.c - records as JSON lines, for as long as the client likes.
+ * control_records.c - records as JSON lines, for as long as the client reads.
  */
 #include "relay/ops/control_documents.h"
 
@@ -15,7 +15,7 @@
 struct reading {
 	struct records *records;
 	uint64_t position, end; /* where to stop; UINT64_MAX: never */
-	uint64_t lost;          /* not yet said */
+	uint64_t lost;          /* not yet reported */
 	char *line;             /* being sent; NULL: none */
 	size_t line_len, sent;
 };
@@ -28,7 +28,7 @@ static bool next_line(struct reading *reading)
 
 	if (reading->lost == 0 && reading->position < reading->end &&
 	    records_read(reading->records, &reading->position, &record, &reading->lost)) {
-		/* Those before it are told of first; it comes again. */
+		/* The lost ones are reported first; this one is read again. */
 		if (reading->lost > 0)
 			reading->position--;
 		else
@@ -98,7 +98,7 @@ void control_stream_records(void *arg, const struct control_request *request,
 	struct reading *reading;
 
 	if (follow && strcmp(follow, "1") != 0 && strcmp(follow, "0") != 0) {
-		control_refuse(reply, 400, "follow is 1 or 0; say one of them");
+		control_refuse(reply, 400, "follow must be 0 or 1");
 		return;
 	}
 	reading = calloc(1, sizeof(*reading));

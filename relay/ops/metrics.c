@@ -1,6 +1,6 @@
 /*
  * metrics.c - facts as families. Every combination of labels is there from the start, also at 0:
- * who graphs them wants no holes, and rate() needs the 0 before the first event.
+ * graphs then have no holes, and rate() needs the 0 before the first event.
  */
 #include "relay/ops/metrics.h"
 
@@ -69,7 +69,7 @@ static void write_kind(const struct turnover *kind, struct openmetrics *om, bool
 			  "relay_transport", labels[3], NULL);
 }
 
-/* Only who has a stream can have a TCP relayed address. */
+/* Only stream clients can have TCP relayed addresses. */
 static void write_turnover(const struct counters *counters, struct openmetrics *om,
 			   bool open)
 {
@@ -107,17 +107,17 @@ static void write_allocations(const struct counters *counters, struct openmetric
 			   "Allocations made.");
 	write_turnover(counters, om, false);
 	openmetrics_family(om, METRIC_COUNTER, "avedge_allocations_ended", NULL,
-			   "Allocations that have ended, by why.");
+			   "Allocations that have ended, by reason.");
 	for (int i = 0; i < END_REASON_COUNT; i++)
 		openmetrics_count(om, counters->allocations_ended[i], "reason",
 				  end_reason_name((enum end_reason)i), NULL);
 	openmetrics_family(om, METRIC_HISTOGRAM, "avedge_allocation_duration_seconds",
-			   "seconds", "How long allocations lasted that have ended.");
+			   "seconds", "Lifetime of allocations that have ended.");
 	write_distribution(om, &counters->allocation_duration, &distribution_durations,
 			   SCALE_MS, NULL);
 	openmetrics_family(
 		om, METRIC_HISTOGRAM, "avedge_allocation_relayed_bytes", "bytes",
-		"Payload that allocations relayed, both ways, until they ended.");
+		"Payload relayed by allocations that have ended, both directions.");
 	write_distribution(om, &counters->allocation_bytes, &distribution_bytes, 1, NULL);
 }
 
@@ -125,14 +125,14 @@ static void write_limits(const struct counters *counters, struct openmetrics *om
 {
 	openmetrics_family(
 		om, METRIC_COUNTER, "avedge_allocation_refusals", NULL,
-		"Clients with a good credential that got no allocation, by why.");
+		"Authenticated requests for an allocation that were refused, by reason.");
 	for (int i = 0; i < REFUSAL_COUNT; i++)
 		openmetrics_count(om, counters->refusals[i], "reason",
 				  refusal_name((enum refusal)i), NULL);
 	openmetrics_family(
 		om, METRIC_COUNTER, "avedge_stream_waits", NULL,
-		"Times that a stream was not read from for want of bandwidth, by "
-		"limit.");
+		"Times that reading from a stream paused because bandwidth was used "
+		"up, by limit.");
 	for (int i = 0; i < BANDWIDTH_LIMIT_COUNT; i++)
 		openmetrics_count(om, counters->stream_waits[i], "limit",
 				  bandwidth_limit_name((enum bandwidth_limit)i), NULL);
@@ -145,8 +145,9 @@ static void write_limits(const struct counters *counters, struct openmetrics *om
 
 static void write_requests(const struct counters *counters, struct openmetrics *om)
 {
-	openmetrics_family(om, METRIC_COUNTER, "avedge_requests", NULL,
-			   "STUN and TURN requests, by the answer: success or its code.");
+	openmetrics_family(
+		om, METRIC_COUNTER, "avedge_requests", NULL,
+		"STUN and TURN requests, by method and result: success or the error code.");
 	for (int i = 0; i < REQUEST_METHOD_COUNT; i++)
 		for (int j = 0; j < REQUEST_RESULT_COUNT; j++) {
 			int code = request_result_code(j);
@@ -162,12 +163,12 @@ static void write_requests(const struct counters *counters, struct openmetrics *
 					  NULL);
 		}
 	openmetrics_family(om, METRIC_COUNTER, "avedge_authentication_failures", NULL,
-			   "Requests whose credential did not hold, by why.");
+			   "Requests that failed authentication, by reason.");
 	for (int i = AUTH_FAILURE_NONE + 1; i < AUTH_FAILURE_COUNT; i++)
 		openmetrics_count(om, counters->auth_failures[i], "reason",
 				  auth_failure_name((enum auth_failure)i), NULL);
 	openmetrics_family(om, METRIC_COUNTER, "avedge_binding_indications", NULL,
-			   "Binding indications (keepalives), which get no answer.");
+			   "Binding indications (keepalives), which get no response.");
 	openmetrics_count(om, counters->indications, NULL);
 }
 
@@ -203,7 +204,7 @@ static void write_traffic(const struct counters *counters, struct openmetrics *o
 			   "transport.");
 	write_direction(counters, om, false);
 	openmetrics_family(om, METRIC_COUNTER, "avedge_drops", NULL,
-			   "What the relay dropped, by why.");
+			   "Messages and packets that the relay dropped, by reason.");
 	for (int i = DROP_NONE + 1; i < DROP_REASON_COUNT; i++)
 		openmetrics_count(om, counters->drops[i], "reason",
 				  drop_reason_name((enum drop_reason)i), NULL);
@@ -211,9 +212,10 @@ static void write_traffic(const struct counters *counters, struct openmetrics *o
 
 static void write_sockets(const struct counters *counters, struct openmetrics *om)
 {
-	openmetrics_family(om, METRIC_COUNTER, "avedge_socket_drops", NULL,
-			   "Datagrams that the kernel dropped because a receive queue of "
-			   "ours was full.");
+	openmetrics_family(
+		om, METRIC_COUNTER, "avedge_socket_drops", NULL,
+		"Datagrams that the kernel dropped because a receive queue was "
+		"full.");
 	for (int i = 0; i < SOCKET_KIND_COUNT; i++)
 		openmetrics_count(om, counters->socket_drops[i], "socket",
 				  socket_kind_name((enum socket_kind)i), NULL);
@@ -222,20 +224,21 @@ static void write_sockets(const struct counters *counters, struct openmetrics *o
 	for (int i = 0; i < SOCKET_KIND_COUNT; i++)
 		write_distribution(om, &counters->batches[i], &distribution_batches, 1,
 				   socket_kind_name((enum socket_kind)i));
-	openmetrics_family(om, METRIC_COUNTER, "avedge_datagrams", NULL,
-			   "Datagrams at UDP fronts, by what their first bytes tell.");
+	openmetrics_family(
+		om, METRIC_COUNTER, "avedge_datagrams", NULL,
+		"Datagrams at UDP fronts, by the kind that their first bytes show.");
 	for (int i = 0; i < DATAGRAM_KIND_COUNT; i++)
 		openmetrics_count(om, counters->datagrams[i], "kind",
 				  datagram_kind_name((enum datagram_kind)i), NULL);
 	openmetrics_family(om, METRIC_COUNTER, "avedge_bind_failures", NULL,
-			   "Relay ports that somebody else on this host held.");
+			   "Relay ports that another program on this host held.");
 	openmetrics_count(om, counters->bind_failures, NULL);
 }
 
 static void write_connections(const struct counters *counters, struct openmetrics *om)
 {
 	openmetrics_family(om, METRIC_GAUGE, "avedge_connections", NULL,
-			   "TCP and TLS connections of clients now.");
+			   "TCP and TLS connections of clients that are open.");
 	openmetrics_count(om,
 			  counters_open(counters->connections_opened,
 					counters->connections_closed),
@@ -245,19 +248,20 @@ static void write_connections(const struct counters *counters, struct openmetric
 	openmetrics_count(om, counters->connections_opened, NULL);
 	openmetrics_family(
 		om, METRIC_COUNTER, "avedge_connections_refused", NULL,
-		"Connections of clients that were closed at once: too many are open.");
+		"Connections of clients that were closed at once: too many open.");
 	openmetrics_count(om, counters->connections_refused, NULL);
 	openmetrics_family(om, METRIC_COUNTER, "avedge_connections_timed_out", NULL,
-			   "Connections of clients that were closed for being slow.");
+			   "Connections of clients that were closed at a deadline.");
 	openmetrics_count(om, counters->connections_timed_out, NULL);
-	openmetrics_family(om, METRIC_COUNTER, "avedge_streams", NULL,
-			   "Connections of clients, by what their first bytes tell.");
+	openmetrics_family(
+		om, METRIC_COUNTER, "avedge_streams", NULL,
+		"Connections of clients, by the kind that their first bytes show.");
 	for (int i = 0; i < STREAM_KIND_COUNT; i++)
 		openmetrics_count(om, counters->streams[i], "kind",
 				  stream_kind_name((enum stream_kind)i), NULL);
-	openmetrics_family(om, METRIC_COUNTER, "avedge_peer_connections", NULL,
-			   "TCP connections between relayed addresses and peers, by what "
-			   "became of them.");
+	openmetrics_family(
+		om, METRIC_COUNTER, "avedge_peer_connections", NULL,
+		"TCP connections between relayed addresses and peers, by event.");
 	for (int i = 0; i < PEER_EVENT_COUNT; i++)
 		openmetrics_count(om, counters->peer_events[i], "event",
 				  peer_event_name((enum peer_event)i), NULL);
@@ -293,14 +297,13 @@ static void write_expiry(const struct metrics_facts *facts, struct openmetrics *
 	openmetrics_family(
 		om, METRIC_GAUGE, "avedge_certificate_expiry_timestamp_seconds",
 		"seconds",
-		"When the certificate for TLS ends, Unix time; not there without "
-		"TLS.");
+		"When the TLS certificate expires, Unix time; absent without TLS.");
 	if (facts->certificate_ends_s != 0)
 		openmetrics_real(om, end_of(facts->certificate_ends_s), NULL);
-	openmetrics_family(om, METRIC_GAUGE, "avedge_key_expiry_timestamp_seconds",
-			   "seconds",
-			   "When keys of the keyring end, Unix time: the one that signs "
-			   "now (0: there is none) and the last of all.");
+	openmetrics_family(
+		om, METRIC_GAUGE, "avedge_key_expiry_timestamp_seconds", "seconds",
+		"When keys of the keyring expire, Unix time: the one that signs "
+		"now (0: none) and the last of all.");
 	openmetrics_real(om, end_of(facts->signing_key_ends_s), "key", "signing", NULL);
 	openmetrics_real(om, end_of(facts->last_key_ends_s), "key", "last", NULL);
 }
@@ -308,7 +311,7 @@ static void write_expiry(const struct metrics_facts *facts, struct openmetrics *
 static void write_reload(const struct metrics_facts *facts, struct openmetrics *om)
 {
 	openmetrics_family(om, METRIC_GAUGE, "avedge_reload_successful", NULL,
-			   "Whether what was read last is in force: 1, or 0 if it was "
+			   "1 if the configuration read last is in force, 0 if it was "
 			   "rejected.");
 	openmetrics_count(om, facts->reload.result != RELOAD_REJECTED, NULL);
 	openmetrics_family(
@@ -320,7 +323,7 @@ static void write_reload(const struct metrics_facts *facts, struct openmetrics *
 							     : facts->started_s),
 			  NULL);
 	openmetrics_family(om, METRIC_GAUGE, "avedge_configuration_generation", NULL,
-			   "Grows by one with every change that was applied.");
+			   "Increases by one with every change that is applied.");
 	openmetrics_count(om, facts->reload.generation, NULL);
 }
 
@@ -331,13 +334,14 @@ static void write_drain(const struct metrics_facts *facts, struct openmetrics *o
 	openmetrics_family(om, METRIC_GAUGE, "avedge_draining", NULL,
 			   "1 while the relay is being taken out of service.");
 	openmetrics_count(om, drain->draining, NULL);
-	openmetrics_family(om, METRIC_GAUGE, "avedge_drain_remaining_allocations", NULL,
-			   "Allocations that a drain still waits for; 0 without one.");
+	openmetrics_family(
+		om, METRIC_GAUGE, "avedge_drain_remaining_allocations", NULL,
+		"Allocations that a drain still waits for; 0 if not draining.");
 	openmetrics_count(om, drain->draining ? drain->remaining : 0, NULL);
 	openmetrics_family(
 		om, METRIC_GAUGE, "avedge_drain_deadline_timestamp_seconds", "seconds",
-		"When a drain ends what is left, Unix time; not there without a "
-		"deadline.");
+		"When a drain ends the remaining allocations, Unix time; absent "
+		"without a deadline.");
 	if (drain->draining && drain->deadline_s != 0)
 		openmetrics_count(om, (uint64_t)drain->deadline_s, NULL);
 }

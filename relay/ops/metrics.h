@@ -4,7 +4,7 @@
  * Label values come from closed sets (names in the code, addresses of the configuration), never
  * from clients: the answer has the same size after any number of users.
  *
- * Threads  those of the listener; workers are asked by message.
+ * Threads  those of the metrics listener; workers are asked on their own.
  */
 #ifndef RELAY_OPS_METRICS_H
 #define RELAY_OPS_METRICS_H
@@ -31,7 +31,7 @@ struct metrics_pool {
 	struct port_pool_figures figures;
 };
 
-/* All that is told, copied from where it is. */
+/* All figures, copied from where they are. */
 struct metrics_facts {
 	int64_t now_s; /* Unix seconds */
 	int64_t started_s;
@@ -47,9 +47,9 @@ struct metrics_facts {
 	struct drain_state drain;
 };
 
-/* Gather; asks the workers. busy: of that relay. */
+/* Gather; asks the workers. load: of that relay. */
 void metrics_gather(struct metrics_facts *facts, struct relay *relay,
-		    struct worker_load *busy);
+		    struct worker_load *load);
 
 void metrics_write(const struct metrics_facts *facts, struct openmetrics *om);
 

@@ -1,7 +1,8 @@
 /*
- * metrics_gather.c - the figures from where they are. Nothing of it is on a packet's way: counters
- * are read, workers are asked between two packets, and long walks are cut into short ones.
+ * metrics_gather.c - collects the figures. No packet waits for it: counters are read where they
+ * are, workers are asked between two packets, and long walks are cut into short ones.
  */
+#include <assert.h>
 #include <string.h>
 #include <time.h>
 
@@ -20,8 +21,8 @@ static uint64_t monotonic_ms(void)
 }
 
 /* One address behind several public ones has the same ports in each. */
-static bool is_told(const struct metrics_facts *facts, const struct ip_addr *address,
-		    enum transport protocol)
+static bool is_listed(const struct metrics_facts *facts, const struct ip_addr *address,
+		      enum transport protocol)
 {
 	for (size_t i = 0; i < facts->pool_count; i++) {
 		if (facts->pools[i].protocol == protocol &&
@@ -40,7 +41,9 @@ static void gather_pools(struct metrics_facts *facts, const struct relay *relay,
 	for (size_t i = 0; i < row_count; i++) {
 		const struct ip_addr *address = &rows[i].address.local;
 
-		if (!is_told(facts, address, protocol))
+		assert(facts->pool_count <
+		       sizeof(facts->pools) / sizeof(facts->pools[0]));
+		if (!is_listed(facts, address, protocol))
 			facts->pools[facts->pool_count++] = (struct metrics_pool){
 				.address = *address,
 				.protocol = protocol,
@@ -61,7 +64,7 @@ static void gather_keys(struct metrics_facts *facts, struct relay *relay)
 }
 
 void metrics_gather(struct metrics_facts *facts, struct relay *relay,
-		    struct worker_load *busy)
+		    struct worker_load *load)
 {
 	uint64_t now_ms = monotonic_ms();
 
@@ -73,7 +76,7 @@ void metrics_gather(struct metrics_facts *facts, struct relay *relay,
 	gather_pools(facts, relay, relay->shared.ports, TRANSPORT_UDP, now_ms);
 	gather_pools(facts, relay, relay->shared.tcp_ports, TRANSPORT_TCP, now_ms);
 	facts->worker_count = relay->worker_count;
-	memcpy(facts->workers, worker_load_sample(busy, now_ms),
+	memcpy(facts->workers, worker_load_sample(load, now_ms),
 	       relay->worker_count * sizeof(facts->workers[0]));
 	facts->certificate_ends_s =
 		__atomic_load_n(&relay->tls_not_after_s, __ATOMIC_RELAXED);

@@ -12,7 +12,7 @@
 
 struct metrics_http {
 	struct relay *relay;
-	struct worker_load *busy;
+	struct worker_load *load;
 	struct metrics_facts facts;
 	struct top_allocations top_allocations;
 	char *policy; /* of the page */
@@ -23,7 +23,7 @@ static void write_metrics(void *arg, struct openmetrics *om)
 {
 	struct metrics_http *metrics_http = arg;
 
-	metrics_gather(&metrics_http->facts, metrics_http->relay, metrics_http->busy);
+	metrics_gather(&metrics_http->facts, metrics_http->relay, metrics_http->load);
 	metrics_write(&metrics_http->facts, om);
 }
 
@@ -42,7 +42,7 @@ static char *status_text(void *arg, size_t *len)
 		.top_allocations = &metrics_http->top_allocations,
 	};
 
-	metrics_gather(&metrics_http->facts, metrics_http->relay, metrics_http->busy);
+	metrics_gather(&metrics_http->facts, metrics_http->relay, metrics_http->load);
 	top_allocations_gather(&metrics_http->top_allocations, metrics_http->relay);
 	if (port_table_permanent(metrics_http->relay, &ports, &facts.port_count) != 0)
 		return NULL;
@@ -59,9 +59,9 @@ struct metrics_http *metrics_http_new(struct relay *relay, struct metrics_source
 	if (metrics_http == NULL)
 		return NULL;
 	metrics_http->relay = relay;
-	metrics_http->busy = worker_load_new(relay);
+	metrics_http->load = worker_load_new(relay);
 	metrics_http->policy = page_policy();
-	if (metrics_http->busy == NULL || metrics_http->policy == NULL) {
+	if (metrics_http->load == NULL || metrics_http->policy == NULL) {
 		metrics_http_free(metrics_http);
 		return NULL;
 	}
@@ -83,7 +83,7 @@ void metrics_http_free(struct metrics_http *metrics_http)
 {
 	if (metrics_http == NULL)
 		return;
-	worker_load_free(metrics_http->busy);
+	worker_load_free(metrics_http->load);
 	free(metrics_http->policy);
 	free(metrics_http);
 }

@@ -1,6 +1,6 @@
 /*
- * page.c - the document and its policy. Script and style stand in the document, so that it is
- * whole; the policy names them by their hashes, so that nothing else can ever run in it.
+ * page.c - the document and its policy. The document contains its script and style; the policy
+ * names them by their hashes, so that nothing else can run in it.
  */
 #include "relay/ops/page.h"
 

@@ -2,8 +2,8 @@
  * page.h - the status page: one HTML document and the figures it shows, for a browser on this
  * host.
  *
- * Nobody is asked who he is, so neither users nor addresses of clients or peers are in it; who
- * wants those asks the control socket.
+ * It asks for no authentication, so it shows neither users nor addresses of clients or peers;
+ * the control socket has those.
  */
 #ifndef RELAY_OPS_PAGE_H
 #define RELAY_OPS_PAGE_H

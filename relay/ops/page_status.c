@@ -1,6 +1,6 @@
 /*
- * page_status.c - the figures of the status page. Sums since the start: the page makes rates of
- * them. Lists have an end: listeners are few, allocations are the busiest ones.
+ * page_status.c - the figures of the status page. Sums since the start, from which the page makes
+ * rates. Lists are short: the permanent ports, and the busiest allocations.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -3,6 +3,7 @@
  */
 #include "relay/ops/port_table.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,11 +34,12 @@ static struct port_row front_row(const struct relay *relay,
 		.protocol = stream ? "tcp" : "udp",
 		.service = service_of(relay, stream),
 	};
-	snprintf(row.purpose, sizeof(row.purpose),
-		 row_of->retired
-			 ? "%s clients from before the reload; gone with the last of them"
-			 : "%s clients reach the relay here",
-		 side_name(front->side));
+	snprintf(
+		row.purpose, sizeof(row.purpose),
+		row_of->retired
+			? "%s clients from before the reload; closes with the last of them"
+			: "%s clients reach the relay here",
+		side_name(front->side));
 	return row;
 }
 
@@ -49,7 +51,7 @@ static struct port_row metrics_row(const struct endpoint *listen)
 		.public = *listen,
 		.protocol = "tcp",
 		.service = "metrics",
-		.purpose = "Prometheus and browsers of this host see figures here",
+		.purpose = "figures for Prometheus and browsers on this host",
 	};
 }
 
@@ -69,7 +71,7 @@ static struct port_row relayed_row(const struct relay_allocation *al,
 	return row;
 }
 
-/* With room for more behind them. */
+/* more: room for so many rows behind them. */
 static int list_permanent(const struct relay *relay, size_t more, struct port_row **rows,
 			  size_t *count)
 {
@@ -98,12 +100,13 @@ int port_table_permanent(const struct relay *relay, struct port_row **rows, size
 int port_table(struct relay *relay, struct port_row **rows, size_t *count)
 {
 	struct relay_allocation *allocations;
-	size_t allocation_count;
+	size_t allocation_count, permanent;
 	int error = relay_allocations(relay, &allocations, &allocation_count);
 
 	if (error != 0)
 		return error;
 	error = list_permanent(relay, 2 * allocation_count, rows, count);
+	permanent = *count;
 	for (size_t i = 0; error == 0 && i < allocation_count; i++) {
 		const struct relay_allocation *al = &allocations[i];
 
@@ -113,6 +116,7 @@ int port_table(struct relay *relay, struct port_row **rows, size_t *count)
 			(*rows)[(*count)++] =
 				relayed_row(al, &al->second_local, &al->second_public);
 	}
+	assert(error != 0 || *count <= permanent + 2 * allocation_count);
 	free(allocations);
 	return error;
 }

@@ -4,6 +4,7 @@
  */
 #include "relay/ops/record.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,12 +16,12 @@
 
 enum { FIELDS = 19, TEXT_LEN = ENDPOINT_TEXT_LEN };
 
-/* One field, in the order in which all of them are told. */
+/* Fields are written in the order in which they are added. */
 struct field {
-	const char *key; /* of the journal; in JSON in small letters */
+	const char *key; /* of the journal; in JSON in lower case */
 	bool is_number;
 	char text[TEXT_LEN];
-	const char *value; /* the text above, or something that lasts */
+	const char *value; /* the text above, or a string that outlives the fields */
 };
 
 struct fields {
@@ -28,43 +29,40 @@ struct fields {
 	struct field list[FIELDS];
 };
 
-static void add(struct fields *fields, const char *key, const char *value)
+/* Its value is its text, unless it is replaced. */
+static struct field *add_field(struct fields *fields, const char *key)
 {
+	assert(fields->count < FIELDS);
 	struct field *field = &fields->list[fields->count++];
 
 	field->key = key;
 	field->is_number = false;
-	field->value = value;
+	field->value = field->text;
+	return field;
+}
+
+static void add(struct fields *fields, const char *key, const char *value)
+{
+	add_field(fields, key)->value = value;
 }
 
 static void add_number(struct fields *fields, const char *key, uint64_t value)
 {
-	struct field *field = &fields->list[fields->count++];
+	struct field *field = add_field(fields, key);
 
-	field->key = key;
 	field->is_number = true;
 	snprintf(field->text, sizeof(field->text), "%" PRIu64, value);
-	field->value = field->text;
 }
 
 static void add_endpoint(struct fields *fields, const char *key,
 			 const struct endpoint *ep)
 {
-	struct field *field = &fields->list[fields->count++];
-
-	field->key = key;
-	field->is_number = false;
-	field->value = endpoint_format(ep, field->text, sizeof(field->text));
+	endpoint_format(ep, add_field(fields, key)->text, TEXT_LEN);
 }
 
 static void add_id(struct fields *fields, const char *key, uint64_t id)
 {
-	struct field *field = &fields->list[fields->count++];
-
-	field->key = key;
-	field->is_number = false;
-	snprintf(field->text, sizeof(field->text), "%016" PRIx64, id);
-	field->value = field->text;
+	snprintf(add_field(fields, key)->text, TEXT_LEN, "%016" PRIx64, id);
 }
 
 const char *dialect_name(enum dialect dialect)
@@ -78,7 +76,7 @@ const char *dialect_name(enum dialect dialect)
 	return "unknown";
 }
 
-/* What the client said that it is for (MS-SERVICE-QUALITY); others do not say. */
+/* What the client uses it for, if it said so (MS-SERVICE-QUALITY). */
 const char *stream_type_name(uint16_t type)
 {
 	switch (type) {
@@ -142,6 +140,7 @@ struct record record_of(const struct turn *turn, const struct allocation *al,
 	};
 	struct timespec now;
 
+	assert(now_ms >= al->created_ms && al->end_reason < END_REASON_COUNT);
 	clock_gettime(CLOCK_REALTIME, &now);
 	record.ended_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	memcpy(record.user, al->owner.user, sizeof(record.user));

@@ -20,7 +20,7 @@ struct record_writer {
 	pthread_t thread;
 };
 
-/* All that is there. */
+/* Write all that are there. */
 static void write_all(struct record_writer *writer)
 {
 	static struct log_limit limit;
@@ -31,8 +31,7 @@ static void write_all(struct record_writer *writer)
 		if (lost > 0)
 			log_limited(&limit, LOG_LEVEL_WARNING,
 				    "%" PRIu64
-				    " records are not here: the log takes them "
-				    "too slowly",
+				    " records were not logged: the log is too slow",
 				    lost);
 		lost = 0;
 		if (record.is_logged)

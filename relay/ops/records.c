@@ -3,6 +3,7 @@
  */
 #include "relay/ops/records.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -26,6 +27,7 @@ struct records *records_new(size_t room)
 
 	if (records == NULL)
 		return NULL;
+	assert(room > 1); /* half of it is what records_catch_up() leaves free */
 	records->room = room;
 	records->done = UINT64_MAX;
 	records->ring = calloc(room, sizeof(*records->ring));
@@ -87,6 +89,7 @@ bool records_read(struct records *records, uint64_t *position, struct record *re
 	bool found;
 
 	pthread_mutex_lock(&records->lock);
+	assert(*position <= records->end);
 	if (*position < first(records)) {
 		*lost += first(records) - *position;
 		*position = first(records);

@@ -1,8 +1,8 @@
 /*
  * records.h - the newest records in memory, for whoever asks or follows.
  *
- * A ring: writers never wait for readers. Each reader has a position of its own, and one that
- * is too slow finds its next records overwritten and is told how many.
+ * A ring: writers never wait for readers. Each reader has a position of its own; one that falls
+ * behind loses records, and is told how many.
  *
  * Threads  any. Writers and readers share a lock that is held only while one record is copied,
  *          less than a microsecond; nobody sends, formats or allocates under it.
@@ -41,10 +41,10 @@ bool records_read(struct records *records, uint64_t *position, struct record *re
 void records_wait(struct records *records, uint64_t position, unsigned wait_ms);
 
 /*
- * One reader, if any, is to lose nothing as long as it keeps up: it says what it has done with,
- * all before that position. Whoever ends allocations by the thousand, and has no call to serve
- * meanwhile, waits for it after each RECORDS_PAUSE of them, until there is room for more. A
- * reader may stand still, though: false means that waiting again does not help.
+ * One reader, the log's, reports its position with records_set_done(). A worker that ends
+ * thousands of allocations, and has no calls left to serve, calls records_catch_up() after each
+ * RECORDS_PAUSE of them: it waits until that reader has room for more. False if it stands still,
+ * or there is none; then waiting again does not help.
  */
 enum { RECORDS_PAUSE = 256 };
 void records_set_done(struct records *records, uint64_t position);

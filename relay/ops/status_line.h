@@ -1,5 +1,5 @@
 /*
- * status_line.h - the relay in one line for people who ask systemd how it is.
+ * status_line.h - the state of the relay in one line, as systemctl status shows it.
  *
  * Time     monotonic milliseconds, passed in.
  */

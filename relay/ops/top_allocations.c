@@ -3,6 +3,7 @@
  */
 #include "relay/ops/top_allocations.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "relay/core/turn.h"
@@ -32,7 +33,7 @@ static struct top_allocations_row describe(const struct turn *turn,
 	};
 }
 
-/* In its place, if it has one; the last one makes room. */
+/* Insert it in its place, if it has one; the last one makes room. */
 static void consider(const struct turn *turn, const struct allocation *al,
 		     uint64_t now_ms, void *arg)
 {
@@ -40,6 +41,7 @@ static void consider(const struct turn *turn, const struct allocation *al,
 	uint64_t bytes = payload(&al->to_peer, &al->to_client);
 	size_t at = found->count;
 
+	assert(found->count <= TOP_ALLOCATIONS_MAX);
 	while (at > 0 && payload(&found->rows[at - 1].to_peer,
 				 &found->rows[at - 1].to_client) < bytes)
 		at--;

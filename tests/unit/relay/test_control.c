@@ -278,19 +278,19 @@ static const struct {
 	const char *query;
 	const char *remedy;
 } wrong[] = {
-	{"?side=middle", "say inside or outside"},
-	{"?transport=quic", "say udp, tcp or tls"},
-	{"?relay_transport=", "say udp or tcp"},
-	{"?dialect=latin", "say ietf or ms"},
+	{"?side=middle", "use inside or outside"},
+	{"?transport=quic", "use udp, tcp or tls"},
+	{"?relay_transport=", "use udp or tcp"},
+	{"?dialect=latin", "use ietf or ms"},
 	{"?client=nobody", "an address or a prefix"},
 	{"?client=", "an address or a prefix"},
 	{"?peer=10.0.0.1/8", "an address or a prefix"},
-	{"?sort=colour", "say age, bytes, rate, user or expires"},
-	{"?limit=0", "a number from 1 to"},
-	{"?limit=-1", "a number from 1 to"},
-	{"?limit=many", "a number from 1 to"},
-	{"?limit=1000001", "a number from 1 to"},
-	{"?limit=", "a number from 1 to"},
+	{"?sort=colour", "use age, bytes, rate, user or expires"},
+	{"?limit=0", "use 1 to"},
+	{"?limit=-1", "use 1 to"},
+	{"?limit=many", "use 1 to"},
+	{"?limit=1000001", "use 1 to"},
+	{"?limit=", "use 1 to"},
 	{"?colour=red", "colour"},
 };
 

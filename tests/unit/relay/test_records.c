@@ -285,7 +285,7 @@ static void *read_all(void *arg)
 		const char *at = strstr(line, "tester: warning: ");
 
 		if (at &&
-		    sscanf(at, "tester: warning: %lu records are not here", &n) == 1)
+		    sscanf(at, "tester: warning: %lu records were not logged", &n) == 1)
 			lost += n;
 	}
 	fclose(in);
