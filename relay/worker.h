@@ -18,6 +18,7 @@
 #include <event2/event_struct.h>
 
 #include "base/inbox.h"
+#include "relay/core/allocation.h"
 #include "relay/core/turn.h"
 #include "relay/delivery.h"
 #include "relay/dialect/dispatch.h"

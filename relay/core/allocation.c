@@ -1,49 +1,17 @@
 /*
- * allocation.c - the table of allocations: making, finding and ending them. What it takes to
- * get a relayed transport address is in relay_port.c.
+ * allocation.c - making and ending allocations. What it takes to get a relayed transport
+ * address is in relay_port.c, how they are found in allocation_table.c.
  */
 #include "relay/core/allocation.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
-#include "relay/core/allocation_table.h"
 #include "relay/core/bandwidth/bandwidth.h"
 #include "relay/core/dual.h"
 #include "relay/core/ids.h"
 #include "relay/core/relay_port.h"
-
-/* What forward.c, forward_ms.c, and what they call, read or write of an allocation. */
-#define IS_HOT(field)                                                            \
-	static_assert(offsetof(struct allocation, field) +                       \
-				      sizeof(((struct allocation *)0)->field) <= \
-			      2 * (size_t)SLAB_ALIGN,                            \
-		      #field " is read by every packet")
-IS_HOT(tuple);
-IS_HOT(side);
-IS_HOT(transport);
-IS_HOT(slot);
-IS_HOT(generation);
-IS_HOT(permissions);
-IS_HOT(channels);
-IS_HOT(dialect);
-IS_HOT(relay_transport);
-IS_HOT(families);
-IS_HOT(lifetime_s);
-IS_HOT(expires_ms);
-IS_HOT(ends_ms);
-IS_HOT(active);
-IS_HOT(credit);
-IS_HOT(to_peer);
-IS_HOT(to_client);
-static_assert(sizeof(struct allocation) % SLAB_ALIGN == 0, "each starts a cache line");
-static_assert(sizeof(struct allocation) <= 640, "an idle call stays below 1.5 KB");
-static_assert(sizeof(enum side) == 1 && sizeof(enum transport) == 1 &&
-		      sizeof(enum dialect) == 1 && sizeof(enum end_reason) == 1,
-	      "the layout is the same for every compiler");
+#include "relay/core/turn.h"
 
 const char *end_reason_name(enum end_reason reason)
 {
@@ -68,165 +36,6 @@ const char *end_reason_name(enum end_reason reason)
 		break;
 	}
 	return "unknown";
-}
-
-/* Chunks for each of so many allocations to be full. */
-static bool chunks_init(struct slab *slab, size_t slots, uint16_t each, size_t chunk_size)
-{
-	size_t chunks = (each + CHUNK - 1) / CHUNK;
-
-	return slots <= (SLOT_NONE - 1) / CHUNK / (chunks ? chunks : 1) &&
-	       slab_init(slab, slots * chunks, chunk_size);
-}
-
-struct allocation_table *allocation_table_new(size_t slots, uint16_t permissions_each,
-					      uint16_t channels_each,
-					      const struct siphash_key *key)
-{
-	struct allocation_table *table;
-	size_t buckets = 2;
-
-	if (slots > SLOTS_MAX)
-		return NULL;
-	if (permissions_each > ENTRIES_EACH_MAX)
-		permissions_each = ENTRIES_EACH_MAX;
-	if (channels_each > ENTRIES_EACH_MAX)
-		channels_each = ENTRIES_EACH_MAX;
-	while (buckets < 2 * slots)
-		buckets *= 2;
-
-	table = calloc(1, sizeof(*table));
-	if (!table)
-		return NULL;
-	table->key = *key;
-	table->mask = (uint32_t)buckets - 1;
-	table->permissions_each = permissions_each;
-	table->channels_each = channels_each;
-	table->buckets = calloc(buckets, sizeof(*table->buckets));
-	if (!table->buckets ||
-	    !slab_init(&table->allocations, slots, sizeof(struct allocation)) ||
-	    !chunks_init(&table->permissions, slots, permissions_each,
-			 sizeof(struct permission_chunk)) ||
-	    !chunks_init(&table->channels, slots, channels_each,
-			 sizeof(struct channel_chunk)) ||
-	    !expiry_init(&table->expiry, slots))
-		goto fail;
-	return table;
-
-fail:
-	allocation_table_free(table);
-	return NULL;
-}
-
-void allocation_table_free(struct allocation_table *table)
-{
-	if (!table)
-		return;
-	/* Places may still hold keys. */
-	if (table->allocations.mark > 0)
-		OPENSSL_cleanse(table->allocations.places,
-				table->allocations.mark * sizeof(struct allocation));
-	slab_release(&table->allocations);
-	slab_release(&table->permissions);
-	slab_release(&table->channels);
-	expiry_release(&table->expiry);
-	free(table->buckets);
-	free(table);
-}
-
-/* The bucket of that 5-tuple, or the empty one where it would go. */
-static uint32_t bucket_of(const struct allocation_table *table,
-			  const struct five_tuple *tuple, uint32_t hash)
-{
-	uint32_t i = hash & table->mask;
-
-	for (; table->buckets[i].taken; i = (i + 1) & table->mask) {
-		const struct allocation *al;
-
-		if (table->buckets[i].hash != hash)
-			continue;
-		al = slab_at(&table->allocations, table->buckets[i].taken - 1);
-		if (five_tuple_equal(&al->tuple, tuple))
-			break;
-	}
-	return i;
-}
-
-struct allocation *allocation_find(struct allocation_table *table,
-				   const struct five_tuple *tuple)
-{
-	uint32_t hash = (uint32_t)five_tuple_hash(tuple, &table->key);
-	uint32_t taken = table->buckets[bucket_of(table, tuple, hash)].taken;
-
-	return taken ? slab_at(&table->allocations, taken - 1) : NULL;
-}
-
-static void table_insert(struct allocation_table *table, const struct allocation *al)
-{
-	uint32_t hash = (uint32_t)five_tuple_hash(&al->tuple, &table->key);
-	struct bucket *bucket = &table->buckets[bucket_of(table, &al->tuple, hash)];
-
-	assert(!bucket->taken);
-	*bucket = (struct bucket){hash, al->slot + 1};
-}
-
-/*
- * Empty its bucket and move up those behind it that would no longer be found across the gap
- * (backward shift): no tombstones, so searches stay short for years.
- */
-static void table_remove(struct allocation_table *table, const struct allocation *al)
-{
-	uint32_t hash = (uint32_t)five_tuple_hash(&al->tuple, &table->key);
-	uint32_t mask = table->mask;
-	uint32_t gap = bucket_of(table, &al->tuple, hash);
-
-	assert(table->buckets[gap].taken == al->slot + 1);
-	for (uint32_t i = (gap + 1) & mask; table->buckets[i].taken; i = (i + 1) & mask) {
-		uint32_t home = table->buckets[i].hash & mask;
-
-		if (((i - home) & mask) < ((i - gap) & mask))
-			continue;
-		table->buckets[gap] = table->buckets[i];
-		gap = i;
-	}
-	table->buckets[gap] = (struct bucket){0};
-}
-
-struct allocation *allocation_at(struct allocation_table *table, uint32_t slot)
-{
-	struct allocation *al;
-
-	if (slot >= table->allocations.mark)
-		return NULL;
-	al = slab_at(&table->allocations, slot);
-	return al->generation & 1 ? al : NULL;
-}
-
-struct allocation *allocation_by_id(struct allocation_table *table, uint64_t id)
-{
-	struct allocation *al = allocation_at(table, id_slot(id));
-
-	return al && al->id == id ? al : NULL;
-}
-
-size_t allocation_count(const struct allocation_table *table)
-{
-	return table->allocations.used;
-}
-
-uint32_t allocation_slots(const struct allocation_table *table)
-{
-	return table->allocations.mark;
-}
-
-struct allocation *allocation_next(struct allocation_table *table, uint32_t slot)
-{
-	for (; slot < table->allocations.mark; slot++) {
-		struct allocation *al = allocation_at(table, slot);
-		if (al)
-			return al;
-	}
-	return NULL;
 }
 
 uint32_t allocation_lifetime(const struct turn *turn, uint32_t requested_s)
@@ -254,46 +63,26 @@ static struct allocation *slot_take(struct turn *turn,
 				    uint64_t now_ms)
 {
 	const struct front *front = &turn->shared->fronts[request->tuple.front];
-	uint32_t slot = slab_take(&turn->table->allocations);
+	struct allocation *al = allocation_table_take(turn->table);
 
-	if (slot == SLAB_NONE)
+	if (!al)
 		return NULL;
-	struct allocation *al = slab_at(&turn->table->allocations, slot);
-	uint32_t generation = al->generation + 1;
-
-	*al = (struct allocation){
-		.tuple = request->tuple,
-		.slot = slot,
-		.permissions = SLOT_NONE,
-		.channels = SLOT_NONE,
-		.side = front->side,
-		.transport = front->transport,
-		.dialect = request->dialect,
-		.relay_transport = request->relay_transport,
-		.lifetime_s = request->lifetime_s,
-		.ends_ms = request->ends_ms != 0 ? request->ends_ms : UINT64_MAX,
-		.id = id_make(turn->worker, generation, slot),
-		.created_ms = now_ms,
-		.prefix_quota = prefix_hash(turn, &request->tuple.client.ip),
-		.owner = *request->owner,
-		.generation = generation,
-	};
-	allocation_touch(al, now_ms);
-	memcpy(al->txid, request->txid, sizeof(al->txid));
+	al->tuple = request->tuple;
+	al->side = front->side;
+	al->transport = front->transport;
+	al->dialect = request->dialect;
+	al->relay_transport = request->relay_transport;
+	al->lifetime_s = request->lifetime_s;
+	al->ends_ms = request->ends_ms != 0 ? request->ends_ms : UINT64_MAX;
+	al->id = id_make(turn->worker, al->generation, al->slot);
+	al->created_ms = now_ms;
+	al->owner = *request->owner;
+	al->prefix_quota = prefix_hash(turn, &request->tuple.client.ip);
 	al->user_quota =
 		siphash(&turn->shared->hash_key, al->owner.user, strlen(al->owner.user));
+	memcpy(al->txid, request->txid, sizeof(al->txid));
+	allocation_touch(al, now_ms);
 	return al;
-}
-
-/* Nothing of it stays but the generation: an id of the past never comes back. */
-static void slot_give(struct turn *turn, struct allocation *al)
-{
-	uint32_t slot = al->slot;
-	uint32_t generation = al->generation + 1;
-
-	OPENSSL_cleanse(al, sizeof(*al));
-	al->generation = generation;
-	slab_give(&turn->table->allocations, slot);
 }
 
 static void count_refusal(struct turn *turn, enum refusal why)
@@ -429,7 +218,7 @@ int allocation_create(struct turn *turn, const struct allocation_request *reques
 		al->dual.missing_code =
 			(uint16_t)relay_port_open_second(turn, al, request, now_ms);
 
-	table_insert(turn->table, al);
+	allocation_table_insert(turn->table, al);
 	expiry_set(&turn->table->expiry, al->slot, al->expires_ms);
 	counter_add(&turn->counters.allocations_opened, 1);
 	counter_add(&turnover_of(turn, al)->opened, 1);
@@ -442,7 +231,7 @@ fail_joined:
 fail_charged:
 	discharge(turn, al);
 fail:
-	slot_give(turn, al);
+	allocation_table_give(turn->table, al);
 	return code;
 }
 
@@ -499,8 +288,8 @@ void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason
 	permissions_free(turn->table, al);
 	channels_free(turn->table, al);
 	expiry_clear(&turn->table->expiry, al->slot);
-	table_remove(turn->table, al);
-	slot_give(turn, al);
+	allocation_table_remove(turn->table, al);
+	allocation_table_give(turn->table, al);
 }
 
 struct allocation *allocation_end_overdue(struct turn *turn, struct allocation *al,

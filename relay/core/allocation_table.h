@@ -1,27 +1,27 @@
 /*
- * allocation_table.h - inside the table: for allocation, permission, channel and forward only.
+ * allocation_table.h - where a worker's allocations, their permissions and their channels lie,
+ * and how they are found. Nothing here knows policy, quotas or sockets.
  *
- * Permissions and channels lie in chunks of four, and an allocation's chunks are chained. Most
- * allocations have a few of either, so a search is one or two steps through memory that lies
- * together, and the longest (64 entries) is sixteen. Moving the last one used to the front
- * would make that shorter, but it would have packets rewrite the chains, and what is durable
- * changes on requests only: whoever takes the memory up after a crash must find it whole.
+ * Permissions and channels are entries of chains, see chain.h; their numbers are in
+ * al->permissions, al->channels and channel->permission.
  *
- * An entry is named by chunk * 4 + its place in the chunk, in al->permissions, al->channels
- * and channel->permission alike.
+ * Owner    the worker. Pointers handed out are borrowed until the event loop resumes.
+ * Threads  one table per worker, used only by that worker. No locks.
+ * Time     monotonic milliseconds, passed in.
+ * Memory   fixed arrays, sized at start, reserved but not touched until used; objects refer to
+ *          each other by index, so the arrays may live at any address.
  */
 #ifndef RELAY_CORE_ALLOCATION_TABLE_H
 #define RELAY_CORE_ALLOCATION_TABLE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "relay/core/allocation.h"
+#include "relay/core/allocation_state.h"
+#include "relay/core/chain.h"
 #include "relay/core/expiry.h"
 #include "relay/core/slab.h"
-#include "relay/core/turn.h"
-
-enum { CHUNK = 4 };
 
 /*
  * generation is that of the settings under which peer policy judged the peer; refused is what
@@ -46,12 +46,12 @@ struct channel {
 
 struct permission_chunk {
 	uint32_t next; /* its first entry, or SLOT_NONE */
-	struct permission entries[CHUNK];
+	struct permission entries[CHAIN_CHUNK];
 };
 
 struct channel_chunk {
 	uint32_t next;
-	struct channel entries[CHUNK];
+	struct channel entries[CHAIN_CHUNK];
 };
 
 /* A bucket of the table of 5-tuples; all zero is an empty one. */
@@ -72,67 +72,69 @@ struct allocation_table {
 	uint16_t channels_each;
 };
 
-static inline struct permission_chunk *permission_chunk_at(struct allocation_table *table,
-							   uint32_t entry)
-{
-	return slab_at(&table->permissions, entry / CHUNK);
-}
-
-static inline struct permission *permission_at(struct allocation_table *table,
-					       uint32_t entry)
-{
-	return &permission_chunk_at(table, entry)->entries[entry % CHUNK];
-}
-
-static inline struct channel_chunk *channel_chunk_at(struct allocation_table *table,
-						     uint32_t entry)
-{
-	return slab_at(&table->channels, entry / CHUNK);
-}
-
-static inline struct channel *channel_at(struct allocation_table *table, uint32_t entry)
-{
-	return &channel_chunk_at(table, entry)->entries[entry % CHUNK];
-}
-
-/* The next entry of the chain, free ones included; SLOT_NONE at its end. */
-static inline uint32_t permission_after(struct allocation_table *table, uint32_t entry)
-{
-	if ((entry + 1) % CHUNK != 0)
-		return entry + 1;
-	return permission_chunk_at(table, entry)->next;
-}
-
-static inline uint32_t channel_after(struct allocation_table *table, uint32_t entry)
-{
-	if ((entry + 1) % CHUNK != 0)
-		return entry + 1;
-	return channel_chunk_at(table, entry)->next;
-}
-
-/* The live permission of that address (public form), or NULL. */
-struct permission *permission_find(const struct turn *turn, const struct allocation *al,
-				   const struct ip_addr *peer, uint64_t now_ms);
-/* Live ones, or NULL. The peer in public form. */
-struct channel *channel_by_number(const struct turn *turn, const struct allocation *al,
-				  uint16_t number, uint64_t now_ms);
-struct channel *channel_by_peer(const struct turn *turn, const struct allocation *al,
-				const struct endpoint *peer, uint64_t now_ms);
-
-/* Does the policy of the day still allow them? Judged again when the settings are new. */
-bool permission_is_allowed(const struct turn *turn, struct permission *permission);
-bool channel_is_allowed(const struct turn *turn, struct channel *channel);
+/* Most permissions, and most channels, that one allocation can be given. */
+enum { ENTRIES_EACH_MAX = 256 };
 
 /*
- * The name of the rule that refuses that peer, or NULL if none does. relay: transport of the
- * relayed address, because a peer may be another of ours, on a port of the same transport.
+ * NULL if out of memory. slots: most allocations at once, up to SLOTS_MAX. permissions_each,
+ * channels_each: per allocation; more than ENTRIES_EACH_MAX means that. The size is final.
  */
-const char *peer_refused_by(const struct turn *turn, enum transport relay,
-			    const struct endpoint *peer);
-/* A relayed address of ours; whether its port is taken is another question. */
-bool peer_is_own(const struct turn *turn, const struct ip_addr *ip);
-/* An address that clients name: ours in public form, all others as they are. */
-struct endpoint peer_as_named(const struct turn *turn, const struct endpoint *peer);
+struct allocation_table *allocation_table_new(size_t slots, uint16_t permissions_each,
+					      uint16_t channels_each,
+					      const struct siphash_key *key);
+/* Memory only: who wants sockets closed and records made deletes all allocations first. */
+void allocation_table_free(struct allocation_table *table); /* NULL is allowed */
+
+/* Borrowed, or NULL. On the packet path. */
+struct allocation *allocation_find(struct allocation_table *table,
+				   const struct five_tuple *tuple);
+/* By slot; NULL if that slot is free. */
+struct allocation *allocation_at(struct allocation_table *table, uint32_t slot);
+/* By id; NULL if that allocation is gone, even if its slot is taken again. */
+struct allocation *allocation_by_id(struct allocation_table *table, uint64_t id);
+size_t allocation_count(const struct allocation_table *table);
+/* Slots from this one on were never taken. */
+uint32_t allocation_slots(const struct allocation_table *table);
+/* Walk all: start with slot 0, continue with the found slot + 1; NULL at the end. */
+struct allocation *allocation_next(struct allocation_table *table, uint32_t slot);
+
+/*
+ * A slot for a new allocation, its generation counted up and all else zero; NULL if the table
+ * is full. It is not found by its 5-tuple before it is inserted.
+ */
+struct allocation *allocation_table_take(struct allocation_table *table);
+/* The 5-tuple must have no allocation. */
+void allocation_table_insert(struct allocation_table *table, const struct allocation *al);
+void allocation_table_remove(struct allocation_table *table, const struct allocation *al);
+/* Nothing of it stays but the generation: an id of the past never comes back. */
+void allocation_table_give(struct allocation_table *table, struct allocation *al);
+
+static inline struct permission *permission_at(const struct allocation_table *table,
+					       uint32_t entry)
+{
+	return chain_at(&table->permissions, entry, sizeof(struct permission));
+}
+
+static inline uint32_t permission_after(const struct allocation_table *table,
+					uint32_t entry)
+{
+	return chain_after(&table->permissions, entry);
+}
+
+static inline struct channel *channel_at(const struct allocation_table *table,
+					 uint32_t entry)
+{
+	return chain_at(&table->channels, entry, sizeof(struct channel));
+}
+
+static inline uint32_t channel_after(const struct allocation_table *table, uint32_t entry)
+{
+	return chain_after(&table->channels, entry);
+}
+
+/* The permission of that address, in public form, live or expired; SLOT_NONE if none. */
+uint32_t permission_entry(const struct allocation_table *table,
+			  const struct allocation *al, const struct ip_addr *peer);
 
 /* Give the chunks back. */
 void permissions_free(struct allocation_table *table, struct allocation *al);

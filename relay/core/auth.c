@@ -14,6 +14,7 @@
 
 #include <openssl/crypto.h>
 
+#include "relay/core/allocation_state.h"
 #include "relay/core/revoked_users.h"
 #include "relay/core/transactions.h"
 #include "relay/core/turn.h"

@@ -11,12 +11,15 @@
 #include <stdbool.h>
 
 #include "auth/credential/credential.h"
-#include "relay/core/allocation.h"
 #include "relay/core/five_tuple.h"
+#include "relay/core/owner.h"
 #include "stun/integrity.h"
 #include "stun/msg.h"
 
 /* Why; for counters and records only, the client sees the code. */
+struct allocation;
+struct turn;
+
 enum auth_failure {
 	AUTH_FAILURE_NONE,
 	AUTH_FAILURE_NO_INTEGRITY,

@@ -1,6 +1,6 @@
 /*
- * channel.c - a chain of chunks of four, as for permissions. A channel knows the permission of
- * its peer's address, so one search decides what happens to a datagram.
+ * channel.c - see channel.h. A channel knows the permission of its peer's address, so one
+ * search decides what happens to a datagram.
  */
 #include "relay/core/channel.h"
 
@@ -9,6 +9,7 @@
 
 #include "relay/core/allocation_table.h"
 #include "relay/core/permission.h"
+#include "relay/core/turn.h"
 #include "stun/chandata.h"
 
 struct channel *channel_by_number(const struct turn *turn, const struct allocation *al,
@@ -69,60 +70,6 @@ bool channel_is_allowed(const struct turn *turn, struct channel *ch)
 	return !ch->refused;
 }
 
-/* A free or an expired entry; SLOT_NONE if there is none. */
-static uint32_t vacant_entry(struct allocation_table *table, const struct allocation *al,
-			     uint64_t now_ms)
-{
-	uint32_t entry = al->channels;
-
-	while (entry != SLOT_NONE && now_ms < channel_at(table, entry)->expires_ms)
-		entry = channel_after(table, entry);
-	return entry;
-}
-
-static size_t live_count(struct allocation_table *table, const struct allocation *al,
-			 uint64_t now_ms)
-{
-	uint32_t entry = al->channels;
-	size_t live = 0;
-
-	for (; entry != SLOT_NONE; entry = channel_after(table, entry))
-		live += now_ms < channel_at(table, entry)->expires_ms;
-	return live;
-}
-
-static struct channel *entry_take(struct allocation_table *table, struct allocation *al,
-				  uint64_t now_ms)
-{
-	uint32_t entry = vacant_entry(table, al, now_ms);
-
-	if (entry == SLOT_NONE) {
-		uint32_t chunk = slab_take(&table->channels);
-		assert(chunk != SLAB_NONE);
-		entry = chunk * CHUNK;
-		*channel_chunk_at(table, entry) = (struct channel_chunk){
-			.next = al->channels,
-		};
-		al->channels = entry;
-	}
-	struct channel *ch = channel_at(table, entry);
-	if (ch->expires_ms == 0)
-		al->channel_count++;
-	return ch;
-}
-
-static uint32_t permission_entry(struct allocation_table *table,
-				 const struct allocation *al, const struct ip_addr *peer)
-{
-	uint32_t entry = al->permissions;
-
-	while (entry != SLOT_NONE &&
-	       (permission_at(table, entry)->expires_ms == 0 ||
-		!ip_addr_equal(&permission_at(table, entry)->peer, peer)))
-		entry = permission_after(table, entry);
-	return entry;
-}
-
 uint16_t channel_number_max(const struct turn *turn, const struct allocation *al)
 {
 	enum { MD5_KEY_LEN = 16 };
@@ -156,14 +103,21 @@ int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
 			*refused = rule;
 		return STUN_FORBIDDEN;
 	}
-	if (!ch && live_count(table, al, now_ms) >= table->channels_each)
+	if (!ch &&
+	    chain_live(&table->channels, al->channels, now_ms) >= table->channels_each)
 		return STUN_INSUFFICIENT_CAPACITY;
 	code = permission_install(turn, al, peer, 1, now_ms, refused);
 	if (code)
 		return code;
 
-	if (!ch)
-		ch = entry_take(table, al, now_ms);
+	if (!ch) {
+		bool was_free;
+		uint32_t entry =
+			chain_take(&table->channels, &al->channels, now_ms, &was_free);
+
+		al->channel_count += was_free;
+		ch = channel_at(table, entry);
+	}
 	*ch = (struct channel){
 		.expires_ms = now_ms + CHANNEL_LIFETIME_MS,
 		.permission = permission_entry(table, al, &named.ip),
@@ -173,48 +127,4 @@ int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
 		.own = peer_is_own(turn, &named.ip),
 	};
 	return 0;
-}
-
-void channels_relink(struct allocation_table *table, struct allocation *al,
-		     uint32_t permission)
-{
-	const struct ip_addr *peer = &permission_at(table, permission)->peer;
-	uint32_t entry = al->channels;
-
-	for (; entry != SLOT_NONE; entry = channel_after(table, entry)) {
-		struct channel *ch = channel_at(table, entry);
-
-		if (ch->expires_ms == 0)
-			continue;
-		if (ip_addr_equal(&ch->peer.ip, peer))
-			ch->permission = permission;
-		else if (ch->permission == permission)
-			ch->permission = SLOT_NONE;
-	}
-}
-
-void channels_forget(struct allocation_table *table, struct allocation *al,
-		     uint8_t family)
-{
-	uint32_t entry = al->channels;
-
-	for (; entry != SLOT_NONE; entry = channel_after(table, entry)) {
-		struct channel *ch = channel_at(table, entry);
-
-		if (ch->expires_ms == 0 || ch->peer.ip.family != family)
-			continue;
-		ch->expires_ms = 0;
-		al->channel_count--;
-	}
-}
-
-void channels_free(struct allocation_table *table, struct allocation *al)
-{
-	while (al->channels != SLOT_NONE) {
-		uint32_t chunk = al->channels / CHUNK;
-
-		al->channels = channel_chunk_at(table, al->channels)->next;
-		slab_give(&table->channels, chunk);
-	}
-	al->channel_count = 0;
 }

@@ -12,6 +12,7 @@
 #include "stun/endpoint.h"
 
 struct allocation;
+struct channel;
 struct turn;
 
 enum { CHANNEL_LIFETIME_MS = 600 * 1000 };
@@ -45,5 +46,14 @@ uint16_t channel_number_max(const struct turn *turn, const struct allocation *al
  */
 bool channel_next(const struct turn *turn, uint32_t *cursor, uint16_t *number,
 		  struct endpoint *peer, uint64_t *expires_ms);
+
+/* Live ones, or NULL. The peer in public form. */
+struct channel *channel_by_number(const struct turn *turn, const struct allocation *al,
+				  uint16_t number, uint64_t now_ms);
+struct channel *channel_by_peer(const struct turn *turn, const struct allocation *al,
+				const struct endpoint *peer, uint64_t now_ms);
+
+/* Does the policy of the day still allow it? Judged again when the settings are new. */
+bool channel_is_allowed(const struct turn *turn, struct channel *channel);
 
 #endif

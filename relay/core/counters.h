@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "relay/core/counter.h"
 #include "relay/core/distribution.h"
 #include "relay/core/front.h"
 #include "stun/classify.h"
@@ -221,16 +222,6 @@ struct counters {
 	struct distribution batches[SOCKET_KIND_COUNT]; /* datagrams of one receive */
 	uint64_t socket_drops[SOCKET_KIND_COUNT];       /* by the kernel: queue full */
 };
-
-static inline void counter_add(uint64_t *counter, uint64_t n)
-{
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
-}
-
-static inline uint64_t counter_read(const uint64_t *counter)
-{
-	return __atomic_load_n(counter, __ATOMIC_RELAXED);
-}
 
 /* Of all transports. */
 struct traffic traffic_sum(const struct traffic by_transport[TRANSPORT_COUNT]);

@@ -4,6 +4,8 @@
 #include "relay/core/destination.h"
 
 #include "relay/core/allocation_table.h"
+#include "relay/core/permission.h"
+#include "relay/core/turn.h"
 
 bool destination_set(struct turn *turn, struct allocation *al,
 		     const struct endpoint *peer, uint64_t now_ms)

@@ -4,7 +4,7 @@
  */
 #include "relay/core/distribution.h"
 
-#include "relay/core/counters.h"
+#include "relay/core/counter.h"
 
 enum { S = 1000, MIN = 60 * S, H = 60 * MIN };
 

@@ -7,6 +7,7 @@
 
 #include "relay/core/allocation_table.h"
 #include "relay/core/relay_port.h"
+#include "relay/core/turn.h"
 
 bool dual_has_both(const struct allocation *al)
 {

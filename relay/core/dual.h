@@ -21,15 +21,6 @@
 struct allocation;
 struct turn;
 
-/* Embedded in struct allocation; all zero but for later_family in one that is not dual. */
-struct dual {
-	uint64_t later_ms;    /* when the later half expires */
-	uint8_t later_family; /* the half that outlives expires_ms; IP_NONE: none does */
-	/* Where the IPv6 address is, the IPv4 one being the allocation's; port 0: there is none. */
-	uint16_t address, port;
-	uint16_t missing_code; /* why it got one of the two asked for; 0: it did not */
-};
-
 /* Does it have both families now? */
 bool dual_has_both(const struct allocation *al);
 

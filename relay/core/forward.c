@@ -6,8 +6,11 @@
 #include "relay/core/forward.h"
 
 #include "relay/core/allocation_table.h"
+#include "relay/core/channel.h"
+#include "relay/core/forward_ms.h"
 #include "relay/core/forward_parts.h"
 #include "relay/core/peer_policy.h"
+#include "relay/core/permission.h"
 #include "stun/attr.h"
 #include "stun/chandata.h"
 #include "stun/integrity.h"

@@ -9,6 +9,8 @@
  * On a stream both of the latter are frames. Unlike RFC 8656 what the client sends keeps its
  * allocation alive: a client exists that never refreshes.
  */
+#include "relay/core/forward_ms.h"
+
 #include <assert.h>
 
 #include "relay/core/allocation_table.h"

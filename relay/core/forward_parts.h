@@ -9,9 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "relay/core/allocation.h"
 #include "relay/core/bandwidth/bandwidth.h"
-#include "relay/core/forward.h"
+#include "relay/core/forward_verdict.h"
 #include "relay/core/turn.h"
 
 enum {
@@ -120,10 +119,5 @@ static inline void forward_to_client(struct turn *turn, struct allocation *al,
 	forward_count(&al->to_client, &turn->counters.to_client[al->side][al->transport],
 		      payload.len);
 }
-
-/* What forward_from_peer() does for an allocation of the MS dialect. */
-void forward_ms_from_peer(struct turn *turn, struct allocation *al,
-			  const struct endpoint *named, struct slice payload,
-			  uint64_t now_ms, struct forward *out);
 
 #endif

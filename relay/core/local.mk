@@ -7,13 +7,19 @@ libcore_a_SOURCES = \
 	base/siphash.h \
 	relay/core/allocation.c \
 	relay/core/allocation.h \
+	relay/core/allocation_request.h \
+	relay/core/allocation_state.h \
+	relay/core/allocation_table.c \
 	relay/core/allocation_table.h \
 	relay/core/auth.c \
 	relay/core/auth.h \
+	relay/core/chain.c \
+	relay/core/chain.h \
 	relay/core/channel.c \
 	relay/core/channel.h \
 	relay/core/shared.c \
 	relay/core/shared.h \
+	relay/core/counter.h \
 	relay/core/counters.c \
 	relay/core/counters.h \
 	relay/core/destination.c \
@@ -30,7 +36,9 @@ libcore_a_SOURCES = \
 	relay/core/forward.c \
 	relay/core/forward.h \
 	relay/core/forward_ms.c \
+	relay/core/forward_ms.h \
 	relay/core/forward_parts.h \
+	relay/core/forward_verdict.h \
 	relay/core/front.c \
 	relay/core/front.h \
 	relay/core/ids.h \

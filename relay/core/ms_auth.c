@@ -13,6 +13,7 @@
 
 #include <openssl/crypto.h>
 
+#include "relay/core/allocation_state.h"
 #include "relay/core/revoked_users.h"
 #include "relay/core/turn.h"
 #include "stun/ms_attr.h"

@@ -1,6 +1,5 @@
 /*
- * permission.c - a chain of chunks of four. An expired entry is passed over until its place is
- * needed; a packet never changes the chain.
+ * permission.c - see permission.h. A packet never changes the chain.
  */
 #include "relay/core/permission.h"
 
@@ -9,6 +8,7 @@
 
 #include "relay/core/allocation_table.h"
 #include "relay/core/peer_policy.h"
+#include "relay/core/turn.h"
 
 struct endpoint peer_as_named(const struct turn *turn, const struct endpoint *peer)
 {
@@ -45,24 +45,10 @@ bool permission_is_allowed(const struct turn *turn, struct permission *permissio
 	return !permission->refused;
 }
 
-/* The entry of that address, live or expired, or SLOT_NONE. */
-static uint32_t entry_of(struct allocation_table *table, const struct allocation *al,
-			 const struct ip_addr *peer)
-{
-	uint32_t entry = al->permissions;
-
-	for (; entry != SLOT_NONE; entry = permission_after(table, entry)) {
-		const struct permission *p = permission_at(table, entry);
-		if (p->expires_ms != 0 && ip_addr_equal(&p->peer, peer))
-			break;
-	}
-	return entry;
-}
-
 struct permission *permission_find(const struct turn *turn, const struct allocation *al,
 				   const struct ip_addr *peer, uint64_t now_ms)
 {
-	uint32_t entry = entry_of(turn->table, al, peer);
+	uint32_t entry = permission_entry(turn->table, al, peer);
 
 	if (entry == SLOT_NONE)
 		return NULL;
@@ -96,51 +82,19 @@ bool permission_next(const struct turn *turn, uint32_t *cursor, struct ip_addr *
 	return false;
 }
 
-static size_t live_count(struct allocation_table *table, const struct allocation *al,
-			 uint64_t now_ms)
-{
-	uint32_t entry = al->permissions;
-	size_t live = 0;
-
-	for (; entry != SLOT_NONE; entry = permission_after(table, entry))
-		live += now_ms < permission_at(table, entry)->expires_ms;
-	return live;
-}
-
-/* A free entry, an expired one, or one of a new chunk. There is room: the caller counted. */
-static uint32_t entry_take(struct allocation_table *table, struct allocation *al,
-			   uint64_t now_ms)
-{
-	uint32_t entry = al->permissions;
-
-	for (; entry != SLOT_NONE; entry = permission_after(table, entry)) {
-		if (permission_at(table, entry)->expires_ms <= now_ms)
-			return entry;
-	}
-
-	uint32_t chunk = slab_take(&table->permissions);
-	assert(chunk != SLAB_NONE);
-	entry = chunk * CHUNK;
-	*permission_chunk_at(table, entry) = (struct permission_chunk){
-		.next = al->permissions,
-	};
-	al->permissions = entry;
-	return entry;
-}
-
 static void install(struct turn *turn, struct allocation *al, const struct ip_addr *peer,
 		    uint64_t now_ms)
 {
 	struct allocation_table *table = turn->table;
-	uint32_t entry = entry_of(table, al, peer);
+	uint32_t entry = permission_entry(table, al, peer);
 	bool is_new = entry == SLOT_NONE;
+	bool was_free = false;
 
 	if (is_new)
-		entry = entry_take(table, al, now_ms);
-	struct permission *p = permission_at(table, entry);
-	if (is_new && p->expires_ms == 0)
-		al->permission_count++;
-	*p = (struct permission){
+		entry = chain_take(&table->permissions, &al->permissions, now_ms,
+				   &was_free);
+	al->permission_count += was_free;
+	*permission_at(table, entry) = (struct permission){
 		.expires_ms = al->dialect == DIALECT_MS ? UINT64_MAX
 							: now_ms + PERMISSION_LIFETIME_MS,
 		.generation = turn->settings->generation,
@@ -158,7 +112,8 @@ static bool have_room(const struct turn *turn, const struct allocation *al,
 		      const struct endpoint *peers, size_t count, uint64_t now_ms)
 {
 	struct ip_addr fresh[ENTRIES_EACH_MAX];
-	size_t room = turn->table->permissions_each - live_count(turn->table, al, now_ms);
+	size_t room = turn->table->permissions_each -
+		      chain_live(&turn->table->permissions, al->permissions, now_ms);
 	size_t used = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -206,30 +161,4 @@ int permission_install(struct turn *turn, struct allocation *al,
 	if (al->relay_transport == TRANSPORT_TCP)
 		turn->edge->relay_permitted(turn->edge->self, al->slot);
 	return 0;
-}
-
-void permissions_forget(struct allocation_table *table, struct allocation *al,
-			uint8_t family)
-{
-	uint32_t entry = al->permissions;
-
-	for (; entry != SLOT_NONE; entry = permission_after(table, entry)) {
-		struct permission *p = permission_at(table, entry);
-
-		if (p->expires_ms == 0 || p->peer.family != family)
-			continue;
-		p->expires_ms = 0;
-		al->permission_count--;
-	}
-}
-
-void permissions_free(struct allocation_table *table, struct allocation *al)
-{
-	while (al->permissions != SLOT_NONE) {
-		uint32_t chunk = al->permissions / CHUNK;
-
-		al->permissions = permission_chunk_at(table, al->permissions)->next;
-		slab_give(&table->permissions, chunk);
-	}
-	al->permission_count = 0;
 }

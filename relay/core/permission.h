@@ -11,9 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "relay/core/front.h"
 #include "stun/endpoint.h"
 
 struct allocation;
+struct permission;
 struct turn;
 
 /* Exactly (RFC 8656 section 9). In the MS dialect they last as long as the allocation. */
@@ -29,7 +31,13 @@ int permission_install(struct turn *turn, struct allocation *al,
 		       const struct endpoint *peers, size_t count, uint64_t now_ms,
 		       const char **refused);
 
-/* On the packet path. */
+/* The live permission of that address (public form), or NULL. */
+struct permission *permission_find(const struct turn *turn, const struct allocation *al,
+				   const struct ip_addr *peer, uint64_t now_ms);
+/* Does the policy of the day still allow it? Judged again when the settings are new. */
+bool permission_is_allowed(const struct turn *turn, struct permission *permission);
+
+/* Both together, for an address in whatever form. */
 bool permission_allows(const struct turn *turn, const struct allocation *al,
 		       const struct ip_addr *peer, uint64_t now_ms);
 
@@ -39,5 +47,16 @@ bool permission_allows(const struct turn *turn, const struct allocation *al,
  */
 bool permission_next(const struct turn *turn, uint32_t *cursor, struct ip_addr *peer,
 		     uint64_t *expires_ms);
+
+/*
+ * The name of the rule that refuses that peer, or NULL if none does. relay: transport of the
+ * relayed address, because a peer may be another of ours, on a port of the same transport.
+ */
+const char *peer_refused_by(const struct turn *turn, enum transport relay,
+			    const struct endpoint *peer);
+/* A relayed address of ours; whether its port is taken is another question. */
+bool peer_is_own(const struct turn *turn, const struct ip_addr *ip);
+/* An address that clients name: ours in public form, all others as they are. */
+struct endpoint peer_as_named(const struct turn *turn, const struct endpoint *peer);
 
 #endif

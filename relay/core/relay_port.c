@@ -7,7 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "relay/core/allocation.h"
+#include "relay/core/allocation_request.h"
+#include "relay/core/allocation_state.h"
 #include "relay/core/turn.h"
 
 enum {

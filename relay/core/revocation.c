@@ -5,8 +5,9 @@
 
 #include <string.h>
 
-#include "relay/core/allocation_table.h"
+#include "relay/core/allocation.h"
 #include "relay/core/revoked_users.h"
+#include "relay/core/turn.h"
 
 /* That moment on the monotonic clock; what lies further ahead than that counts is never. */
 static uint64_t monotonic(int64_t at_s, uint64_t now_ms, int64_t unix_s)

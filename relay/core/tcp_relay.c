@@ -3,8 +3,9 @@
  */
 #include "relay/core/tcp_relay.h"
 
-#include "relay/core/allocation_table.h"
+#include "relay/core/allocation_state.h"
 #include "relay/core/permission.h"
+#include "relay/core/turn.h"
 
 static void count(struct turn *turn, enum peer_event event)
 {

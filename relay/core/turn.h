@@ -12,7 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "relay/core/allocation.h"
 #include "relay/core/counters.h"
 #include "relay/core/edge.h"
 #include "relay/core/front.h"
@@ -22,6 +21,8 @@
 #include "relay/core/port_pool.h"
 #include "relay/core/quota.h"
 #include "relay/core/reservation.h"
+
+struct allocation_table;
 
 enum { REALM_MAX = 127, ALTERNATE_DOMAIN_MAX = 255 };
 

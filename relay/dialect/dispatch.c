@@ -5,7 +5,9 @@
 
 #include <assert.h>
 
+#include "relay/core/allocation.h"
 #include "relay/core/channel.h"
+#include "relay/core/forward_ms.h"
 #include "relay/core/turn.h"
 #include "relay/dialect/attributes.h"
 #include "relay/dialect/binding.h"
@@ -216,6 +218,7 @@ static void ms_control(const struct request *rq, struct slice message,
 		.transport = rq->transport,
 		.al = rq->al,
 		.reply = rq->reply,
+		.reply_size = rq->reply_size,
 	};
 
 	if (!ms_turn_message(&ms, message, &out->forward) &&
@@ -266,6 +269,7 @@ static bool begin(struct request *rq, uint8_t *reply, struct dispatch *out)
 	rq->transport = turn->shared->fronts[tuple->front].transport;
 	rq->al = find_allocation(turn, tuple, rq->now_ms);
 	rq->reply = reply;
+	rq->reply_size = DISPATCH_REPLY_MAX;
 	return true;
 }
 

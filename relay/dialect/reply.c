@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "relay/core/turn.h"
-#include "relay/dialect/dispatch.h"
 #include "stun/attr.h"
 #include "stun/integrity.h"
 
@@ -48,7 +47,7 @@ static enum request_method counted_as(uint16_t method)
 
 static void start(struct request *rq, struct stun_builder *b, enum stun_class class)
 {
-	stun_builder_reply(b, rq->reply, DISPATCH_REPLY_MAX, rq->msg, class);
+	stun_builder_reply(b, rq->reply, rq->reply_size, rq->msg, class);
 }
 
 void reply_success_start(struct request *rq, struct stun_builder *b)

@@ -28,8 +28,9 @@ struct request {
 	struct allocation *al;    /* of its 5-tuple, or NULL */
 	bool authenticated;       /* auth holds; replies are signed with its key */
 	struct auth auth;
-	uint8_t *reply;   /* DISPATCH_REPLY_MAX bytes of the caller's */
-	size_t reply_len; /* 0: no answer */
+	uint8_t *reply;    /* the caller's buffer */
+	size_t reply_size; /* of it */
+	size_t reply_len;  /* 0: no answer */
 };
 
 /* Did the user who made the allocation send this? (T-204) Needs both. */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "relay/core/allocation_table.h"
 #include "relay/core/channel.h"
 #include "relay/core/turn.h"
 #include "relay/delivery.h"

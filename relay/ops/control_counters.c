@@ -1,6 +1,7 @@
 /*
  * control_counters.c - the counters of all workers as JSON, and the small parts of documents.
  */
+#include "relay/core/allocation.h"
 #include "relay/ops/control_documents.h"
 
 #include <stdio.h>

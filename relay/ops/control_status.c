@@ -1,6 +1,7 @@
 /*
  * control_status.c - how the relay is, as JSON: status and port table.
  */
+#include "relay/core/allocation_table.h"
 #include "relay/ops/control_documents.h"
 
 #include <stdlib.h>

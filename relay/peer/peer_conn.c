@@ -12,6 +12,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 
+#include "relay/core/allocation_table.h"
 #include "relay/core/turn.h"
 #include "relay/delivery.h"
 #include "relay/dialect/dispatch.h"

@@ -14,6 +14,7 @@
 #include <event2/event.h>
 
 #include "base/log.h"
+#include "relay/core/allocation_table.h"
 #include "relay/core/turn.h"
 #include "relay/delivery.h"
 #include "relay/loop.h"

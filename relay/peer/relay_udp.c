@@ -19,6 +19,7 @@
 #include <event2/event_struct.h>
 
 #include "base/udp_batch.h"
+#include "relay/core/allocation_table.h"
 #include "relay/core/turn.h"
 #include "relay/delivery.h"
 #include "relay/dialect/dispatch.h"

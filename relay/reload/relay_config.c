@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "relay/core/allocation_table.h"
 #include "relay/core/ids.h"
 #include "relay/core/nonce.h"
 #include "relay/core/port_pool.h"

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "relay/core/allocation_table.h"
 #include "relay/core/bandwidth/fair_share.h"
 #include "relay/core/owner_table.h"
 #include "relay/core/turn.h"

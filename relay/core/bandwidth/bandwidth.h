@@ -33,7 +33,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "relay/core/allocation.h"
+#include "relay/core/allocation_state.h"
 #include "relay/core/bandwidth/meter.h"
 #include "relay/core/counters.h"
 

@@ -7,7 +7,6 @@
 
 #include "relay/core/ms_auth.h"
 #include "relay/core/turn.h"
-#include "relay/dialect/dispatch.h"
 #include "stun/attr.h"
 #include "stun/framing.h"
 #include "stun/ms_attr.h"
@@ -22,7 +21,7 @@ static void start(struct ms_request *rq, struct ms_builder *b, uint16_t type)
 {
 	size_t skip = frame_header_len(rq);
 
-	ms_builder_reply(b, rq->reply + skip, DISPATCH_REPLY_MAX - skip, rq->msg, type);
+	ms_builder_reply(b, rq->reply + skip, rq->reply_size - skip, rq->msg, type);
 }
 
 static bool is_allocate(const struct ms_request *rq)

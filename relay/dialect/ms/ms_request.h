@@ -29,8 +29,9 @@ struct ms_request {
 	bool authenticated;       /* who sent it may have what it asks for */
 	bool is_signed;           /* auth has the key for the answer */
 	struct auth auth;
-	uint8_t *reply;   /* DISPATCH_REPLY_MAX bytes of the caller's */
-	size_t reply_len; /* 0: no answer; on streams with the frame's header */
+	uint8_t *reply;    /* the caller's buffer */
+	size_t reply_size; /* of it */
+	size_t reply_len;  /* 0: no answer; on streams with the frame's header */
 };
 
 static inline bool ms_request_is_owners(const struct ms_request *rq)

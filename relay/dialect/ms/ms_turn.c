@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "relay/core/destination.h"
-#include "relay/core/forward.h"
+#include "relay/core/forward_ms.h"
 #include "relay/core/ms_auth.h"
 #include "relay/core/transactions.h"
 #include "relay/core/turn.h"

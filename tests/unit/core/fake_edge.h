@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "auth/credential/keyring.h"
+#include "relay/core/allocation.h"
 #include "relay/core/turn.h"
 
 enum { FAKE_SLOTS_MAX = 16384, FAKE_FRONTS = 7 };

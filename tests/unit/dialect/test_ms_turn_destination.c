@@ -2,6 +2,7 @@
  * test_ms_turn_destination.c - the MS dialect: Set Active Destination, sequence numbers, and
  * what keeps an allocation alive.
  */
+#include "relay/core/forward_ms.h"
 #include "tests/unit/dialect/ms_check.h"
 
 static struct forward out;

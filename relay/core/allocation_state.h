@@ -1,0 +1,121 @@
+/*
+ * allocation_state.h - one allocation, as it lies in the table: what the nouns of the core keep
+ * of it, side by side.
+ *
+ * Each part is a structure of its own noun. Objects name each other by index and there is no
+ * pointer, so the memory may lie at any address.
+ *
+ * Owner    the table; see allocation_table.h.
+ * Threads  its worker only.
+ * Time     monotonic milliseconds, passed in.
+ */
+#ifndef RELAY_CORE_ALLOCATION_STATE_H
+#define RELAY_CORE_ALLOCATION_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relay/core/bandwidth/lease.h"
+#include "relay/core/counters.h"
+#include "relay/core/five_tuple.h"
+#include "relay/core/front.h"
+#include "relay/core/ms_state.h"
+#include "relay/core/owner.h"
+#include "relay/core/reservation.h"
+#include "relay/core/slab.h"
+#include "relay/core/transactions.h"
+#include "stun/registry.h"
+
+#define SLOT_NONE UINT32_MAX
+
+enum end_reason {
+	END_RELEASED, /* Refresh with lifetime 0 */
+	END_EXPIRED,
+	END_CLIENT_GONE, /* stream connection closed */
+	END_KILLED,      /* by the administrator */
+	END_SHUTDOWN,
+	END_DRAINED,    /* the deadline of a drain came */
+	END_REVOKED,    /* its user, or the key of its credential */
+	END_CREDENTIAL, /* the time of its credential is over; see core/revocation.h */
+	END_REASON_COUNT
+} __attribute__((packed));
+
+/* The second relayed address of an allocation; see dual.h. */
+struct dual {
+	uint64_t later_ms;    /* when the later half expires */
+	uint8_t later_family; /* the half that outlives expires_ms; IP_NONE: none does */
+	/* Where the IPv6 address is, the IPv4 one being the allocation's; port 0: there is none. */
+	uint16_t address, port;
+	uint16_t missing_code; /* why it got one of the two asked for; 0: it did not */
+};
+
+/*
+ * Everything that packets read or write lies in the first two cache lines; allocation_table.c
+ * asserts the offsets. Enums are of one byte (packed), so that a field has its type and the
+ * layout, which a memory file will hold one day, does not depend on the compiler's choice.
+ */
+struct allocation {
+	/* What every packet touches. */
+	_Alignas(SLAB_ALIGN) struct five_tuple tuple;
+	enum side side;           /* of the client */
+	enum transport transport; /* of the client */
+	uint32_t slot;
+	uint32_t generation;  /* of the slot; odd while it is taken */
+	uint32_t permissions; /* where its permissions start; SLOT_NONE if none */
+	uint32_t channels;    /* where its channels start */
+	enum dialect dialect;
+	enum transport relay_transport; /* of the relayed address: UDP or TCP */
+	uint8_t families;    /* of its relayed addresses: IP_V4, IP_V6 or both bits */
+	uint32_t lifetime_s; /* granted last */
+	uint64_t expires_ms; /* or the half of a dual one that ends first */
+	uint64_t ends_ms;    /* it expires no later than that; UINT64_MAX: it may go on */
+	struct destination active; /* MS only */
+	uint32_t credit;           /* bytes that are left of its lease */
+	struct traffic to_peer, to_client;
+
+	/* What requests touch. */
+	uint64_t id; /* worker, generation, slot: see relay/core/ids.h */
+	uint64_t created_ms;
+	uint16_t relay_address; /* index into shared->relay */
+	uint16_t relay_port;
+	uint16_t permission_count; /* entries in use, expired ones included */
+	uint16_t channel_count;
+	struct dual dual;
+	struct reservation reservation;
+	uint8_t txid[STUN_TXID_LEN];       /* of the Allocate that made it */
+	bool fingerprint;                  /* client sends FINGERPRINT: mirror it */
+	enum end_reason end_reason;        /* set before allocation_ended() */
+	uint64_t user_quota, prefix_quota; /* what it is charged to */
+	struct lease lease;
+	struct transactions transactions;
+	struct ms_state ms;
+	struct owner owner;
+};
+
+/*
+ * The granted lifetime begins anew. For the packet path: the heap of deadlines is not touched
+ * and finds out when the old deadline comes.
+ */
+static inline void allocation_touch(struct allocation *al, uint64_t now_ms)
+{
+	uint64_t expires_ms = now_ms + (uint64_t)al->lifetime_s * 1000;
+
+	al->expires_ms = expires_ms < al->ends_ms ? expires_ms : al->ends_ms;
+}
+
+/* Is that one of the families it relays? */
+static inline bool allocation_has_family(const struct allocation *al, uint8_t family)
+{
+	return (al->families & family) != 0;
+}
+
+/* Has that family of it run out? On the packet path: nearly always the first test decides. */
+static inline bool allocation_is_over(const struct allocation *al, uint8_t family,
+				      uint64_t now_ms)
+{
+	return al->expires_ms <= now_ms &&
+	       (al->dual.later_family != family || al->dual.later_ms <= now_ms);
+}
+
+#endif

@@ -1,0 +1,292 @@
+/*
+ * allocation_table.c - slots, the hash table of 5-tuples over them, and the chains of
+ * permissions and channels.
+ */
+#include "relay/core/allocation_table.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include <openssl/crypto.h>
+
+#include "relay/core/ids.h"
+
+/* What forward.c, forward_ms.c, and what they call, read or write of an allocation. */
+#define IS_HOT(field)                                                            \
+	static_assert(offsetof(struct allocation, field) +                       \
+				      sizeof(((struct allocation *)0)->field) <= \
+			      2 * (size_t)SLAB_ALIGN,                            \
+		      #field " is read by every packet")
+IS_HOT(tuple);
+IS_HOT(side);
+IS_HOT(transport);
+IS_HOT(slot);
+IS_HOT(generation);
+IS_HOT(permissions);
+IS_HOT(channels);
+IS_HOT(dialect);
+IS_HOT(relay_transport);
+IS_HOT(families);
+IS_HOT(lifetime_s);
+IS_HOT(expires_ms);
+IS_HOT(ends_ms);
+IS_HOT(active);
+IS_HOT(credit);
+IS_HOT(to_peer);
+IS_HOT(to_client);
+static_assert(sizeof(struct allocation) % SLAB_ALIGN == 0, "each starts a cache line");
+static_assert(sizeof(struct allocation) <= 640, "an idle call stays below 1.5 KB");
+static_assert(sizeof(enum side) == 1 && sizeof(enum transport) == 1 &&
+		      sizeof(enum dialect) == 1 && sizeof(enum end_reason) == 1,
+	      "the layout is the same for every compiler");
+
+struct allocation_table *allocation_table_new(size_t slots, uint16_t permissions_each,
+					      uint16_t channels_each,
+					      const struct siphash_key *key)
+{
+	struct allocation_table *table;
+	size_t buckets = 2;
+
+	if (slots > SLOTS_MAX)
+		return NULL;
+	if (permissions_each > ENTRIES_EACH_MAX)
+		permissions_each = ENTRIES_EACH_MAX;
+	if (channels_each > ENTRIES_EACH_MAX)
+		channels_each = ENTRIES_EACH_MAX;
+	while (buckets < 2 * slots)
+		buckets *= 2;
+
+	table = calloc(1, sizeof(*table));
+	if (!table)
+		return NULL;
+	table->key = *key;
+	table->mask = (uint32_t)buckets - 1;
+	table->permissions_each = permissions_each;
+	table->channels_each = channels_each;
+	table->buckets = calloc(buckets, sizeof(*table->buckets));
+	if (!table->buckets ||
+	    !slab_init(&table->allocations, slots, sizeof(struct allocation)) ||
+	    !chain_slab_init(&table->permissions, slots, permissions_each,
+			     sizeof(struct permission_chunk)) ||
+	    !chain_slab_init(&table->channels, slots, channels_each,
+			     sizeof(struct channel_chunk)) ||
+	    !expiry_init(&table->expiry, slots))
+		goto fail;
+	return table;
+
+fail:
+	allocation_table_free(table);
+	return NULL;
+}
+
+void allocation_table_free(struct allocation_table *table)
+{
+	if (!table)
+		return;
+	/* Places may still hold keys. */
+	if (table->allocations.mark > 0)
+		OPENSSL_cleanse(table->allocations.places,
+				table->allocations.mark * sizeof(struct allocation));
+	slab_release(&table->allocations);
+	slab_release(&table->permissions);
+	slab_release(&table->channels);
+	expiry_release(&table->expiry);
+	free(table->buckets);
+	free(table);
+}
+
+/* The bucket of that 5-tuple, or the empty one where it would go. */
+static uint32_t bucket_of(const struct allocation_table *table,
+			  const struct five_tuple *tuple, uint32_t hash)
+{
+	uint32_t i = hash & table->mask;
+
+	for (; table->buckets[i].taken; i = (i + 1) & table->mask) {
+		const struct allocation *al;
+
+		if (table->buckets[i].hash != hash)
+			continue;
+		al = slab_at(&table->allocations, table->buckets[i].taken - 1);
+		if (five_tuple_equal(&al->tuple, tuple))
+			break;
+	}
+	return i;
+}
+
+struct allocation *allocation_find(struct allocation_table *table,
+				   const struct five_tuple *tuple)
+{
+	uint32_t hash = (uint32_t)five_tuple_hash(tuple, &table->key);
+	uint32_t taken = table->buckets[bucket_of(table, tuple, hash)].taken;
+
+	return taken ? slab_at(&table->allocations, taken - 1) : NULL;
+}
+
+void allocation_table_insert(struct allocation_table *table, const struct allocation *al)
+{
+	uint32_t hash = (uint32_t)five_tuple_hash(&al->tuple, &table->key);
+	struct bucket *bucket = &table->buckets[bucket_of(table, &al->tuple, hash)];
+
+	assert(!bucket->taken);
+	*bucket = (struct bucket){hash, al->slot + 1};
+}
+
+/*
+ * Empty its bucket and move up those behind it that would no longer be found across the gap
+ * (backward shift): no tombstones, so searches stay short for years.
+ */
+void allocation_table_remove(struct allocation_table *table, const struct allocation *al)
+{
+	uint32_t hash = (uint32_t)five_tuple_hash(&al->tuple, &table->key);
+	uint32_t mask = table->mask;
+	uint32_t gap = bucket_of(table, &al->tuple, hash);
+
+	assert(table->buckets[gap].taken == al->slot + 1);
+	for (uint32_t i = (gap + 1) & mask; table->buckets[i].taken; i = (i + 1) & mask) {
+		uint32_t home = table->buckets[i].hash & mask;
+
+		if (((i - home) & mask) < ((i - gap) & mask))
+			continue;
+		table->buckets[gap] = table->buckets[i];
+		gap = i;
+	}
+	table->buckets[gap] = (struct bucket){0};
+}
+
+struct allocation *allocation_table_take(struct allocation_table *table)
+{
+	uint32_t slot = slab_take(&table->allocations);
+
+	if (slot == SLAB_NONE)
+		return NULL;
+	struct allocation *al = slab_at(&table->allocations, slot);
+	uint32_t generation = al->generation + 1;
+
+	*al = (struct allocation){
+		.slot = slot,
+		.generation = generation,
+		.permissions = SLOT_NONE,
+		.channels = SLOT_NONE,
+	};
+	return al;
+}
+
+void allocation_table_give(struct allocation_table *table, struct allocation *al)
+{
+	uint32_t slot = al->slot;
+	uint32_t generation = al->generation + 1;
+
+	OPENSSL_cleanse(al, sizeof(*al));
+	al->generation = generation;
+	slab_give(&table->allocations, slot);
+}
+
+struct allocation *allocation_at(struct allocation_table *table, uint32_t slot)
+{
+	struct allocation *al;
+
+	if (slot >= table->allocations.mark)
+		return NULL;
+	al = slab_at(&table->allocations, slot);
+	return al->generation & 1 ? al : NULL;
+}
+
+struct allocation *allocation_by_id(struct allocation_table *table, uint64_t id)
+{
+	struct allocation *al = allocation_at(table, id_slot(id));
+
+	return al && al->id == id ? al : NULL;
+}
+
+size_t allocation_count(const struct allocation_table *table)
+{
+	return table->allocations.used;
+}
+
+uint32_t allocation_slots(const struct allocation_table *table)
+{
+	return table->allocations.mark;
+}
+
+struct allocation *allocation_next(struct allocation_table *table, uint32_t slot)
+{
+	for (; slot < table->allocations.mark; slot++) {
+		struct allocation *al = allocation_at(table, slot);
+		if (al)
+			return al;
+	}
+	return NULL;
+}
+
+uint32_t permission_entry(const struct allocation_table *table,
+			  const struct allocation *al, const struct ip_addr *peer)
+{
+	uint32_t entry = al->permissions;
+
+	for (; entry != SLOT_NONE; entry = permission_after(table, entry)) {
+		const struct permission *p = permission_at(table, entry);
+		if (p->expires_ms != 0 && ip_addr_equal(&p->peer, peer))
+			break;
+	}
+	return entry;
+}
+
+void permissions_forget(struct allocation_table *table, struct allocation *al,
+			uint8_t family)
+{
+	uint32_t entry = al->permissions;
+
+	for (; entry != SLOT_NONE; entry = permission_after(table, entry)) {
+		struct permission *p = permission_at(table, entry);
+
+		if (p->expires_ms == 0 || p->peer.family != family)
+			continue;
+		p->expires_ms = 0;
+		al->permission_count--;
+	}
+}
+
+void permissions_free(struct allocation_table *table, struct allocation *al)
+{
+	chain_free(&table->permissions, &al->permissions);
+	al->permission_count = 0;
+}
+
+void channels_relink(struct allocation_table *table, struct allocation *al,
+		     uint32_t permission)
+{
+	const struct ip_addr *peer = &permission_at(table, permission)->peer;
+	uint32_t entry = al->channels;
+
+	for (; entry != SLOT_NONE; entry = channel_after(table, entry)) {
+		struct channel *ch = channel_at(table, entry);
+
+		if (ch->expires_ms == 0)
+			continue;
+		if (ip_addr_equal(&ch->peer.ip, peer))
+			ch->permission = permission;
+		else if (ch->permission == permission)
+			ch->permission = SLOT_NONE;
+	}
+}
+
+void channels_forget(struct allocation_table *table, struct allocation *al,
+		     uint8_t family)
+{
+	uint32_t entry = al->channels;
+
+	for (; entry != SLOT_NONE; entry = channel_after(table, entry)) {
+		struct channel *ch = channel_at(table, entry);
+
+		if (ch->expires_ms == 0 || ch->peer.ip.family != family)
+			continue;
+		ch->expires_ms = 0;
+		al->channel_count--;
+	}
+}
+
+void channels_free(struct allocation_table *table, struct allocation *al)
+{
+	chain_free(&table->channels, &al->channels);
+	al->channel_count = 0;
+}
