@@ -34,7 +34,6 @@ avedgectl_SOURCES = \
 	tools/ctl/ctl_complete.c tools/ctl/ctl_complete.h \
 	tools/ctl/ctl_credential.c \
 	tools/ctl/ctl_daemon.c tools/ctl/ctl_daemon.h \
-	tools/ctl/ctl_document.c tools/ctl/ctl_document.h \
 	tools/ctl/ctl_drain.c \
 	tools/ctl/ctl_help.c tools/ctl/ctl_help.h \
 	tools/ctl/ctl_import.c \

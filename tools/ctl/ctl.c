@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "tools/ctl/ctl_text.h"
 
@@ -15,6 +16,7 @@ static void complain(const char *prefix, const char *format, va_list args)
 {
 	char text[MESSAGE_MAX], clean[MESSAGE_MAX];
 
+	assert(*format && !strchr(format, '\n')); /* a message is one line */
 	vsnprintf(text, sizeof(text), format, args);
 	fprintf(stderr, "%s: %s\n", prefix, ctl_clean(text, clean, sizeof(clean)));
 }

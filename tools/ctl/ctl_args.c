@@ -84,7 +84,10 @@ static void list_options(const struct ctl_command *command,
 	for (; command->options[count]; count++) {
 		const struct ctl_option *option = &ctl_options[command->options[count]];
 
-		assert(count < CTL_OPTIONS_MAX - 1 && option->name);
+		assert(count < CTL_OPTIONS_MAX - 1 && option->name && option->help);
+		assert((option->kind == CTL_FLAG) == (option->value == NULL));
+		assert((option->kind == CTL_CHOICE) == (option->choices != NULL));
+		assert(option->min <= option->max);
 		list[count] = (struct option){
 			.name = option->name,
 			.has_arg = option->kind == CTL_FLAG     ? no_argument
@@ -108,6 +111,7 @@ static int take_operands(struct ctl_args *args, int argc, char **argv)
 					 argv[optind]);
 		args->operands[args->operand_count++] = argv[optind];
 	}
+	assert(optind == argc && args->operand_count <= CTL_OPERANDS_MAX);
 	if (args->operand_count < command->operands_min)
 		return ctl_usage(args->name, "%s is required", command->usage);
 	return CTL_OK;

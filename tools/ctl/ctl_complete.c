@@ -62,6 +62,7 @@ static void offer_answer(struct ctl_daemon daemon, const char *path, const char 
 	json_t *document, *value;
 	const char *key;
 
+	assert(path && list);
 	daemon.quiet = true;
 	daemon.timeout_ms = TIMEOUT_MS;
 	if (ctl_ask(&daemon, "GET", path, NULL, &document, NULL) != CTL_OK)

@@ -16,6 +16,7 @@
 
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/ctl_args.h"
+#include "tools/ctl/ctl_run.h"
 
 enum {
 	CONNECT_TIMEOUT_MS = 3000,
@@ -118,6 +119,7 @@ static int transfer_failed(CURL *curl, CURLcode code, const struct ctl_daemon *d
 {
 	long error = 0;
 
+	assert(code != CURLE_OK);
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
 	if (code == CURLE_COULDNT_CONNECT && error != 0)
 		return unreachable(daemon, (int)error);
@@ -263,6 +265,31 @@ int ctl_ask(const struct ctl_daemon *daemon, const char *method, const char *pat
 	return code;
 }
 
+int ctl_show_document(const struct ctl_args *args, const struct ctl_daemon *daemon,
+		      const char *path,
+		      void (*print)(const struct ctl_args *args, json_t *document))
+{
+	json_t *document;
+	int status = ctl_ask(daemon, "GET", path, NULL, &document, NULL);
+
+	assert(print);
+	if (status != CTL_OK)
+		return status;
+	if (ctl_has(args, OPTION_JSON))
+		return ctl_print_json(document);
+	print(args, document);
+	json_decref(document);
+	return CTL_OK;
+}
+
+int ctl_document(const struct ctl_args *args)
+{
+	struct ctl_daemon daemon = ctl_daemon_of(args);
+
+	return ctl_show_document(args, &daemon, args->command->path,
+				 args->command->print);
+}
+
 int ctl_ask_lines(const struct ctl_daemon *daemon, const char *path, ctl_on_line *on_line,
 		  void *arg)
 {
@@ -279,6 +306,8 @@ int ctl_ask_lines(const struct ctl_daemon *daemon, const char *path, ctl_on_line
 char *ctl_query(const char *path, const struct ctl_pair *pairs)
 {
 	char *text = strdup(path), mark = '?';
+
+	assert(*path == '/');
 
 	for (; pairs->name; pairs++) {
 		char *value, *longer = NULL;

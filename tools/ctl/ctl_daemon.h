@@ -34,6 +34,14 @@ enum { CTL_STATUS_CONFLICT = 409 };
 int ctl_ask(const struct ctl_daemon *daemon, const char *method, const char *path,
 	    json_t *body, json_t **answer, long *status);
 
+/*
+ * GET path and print it, as JSON or with print(), which must cope with missing members. An exit
+ * code.
+ */
+int ctl_show_document(const struct ctl_args *args, const struct ctl_daemon *daemon,
+		      const char *path,
+		      void (*print)(const struct ctl_args *args, json_t *document));
+
 /* False to stop, which is not a failure. The line comes without its newline. */
 typedef bool ctl_on_line(void *arg, const char *line, size_t len);
 

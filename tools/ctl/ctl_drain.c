@@ -3,6 +3,7 @@
  * back.
  */
 #include <arpa/inet.h>
+#include <assert.h>
 #include <inttypes.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -58,6 +59,7 @@ static void print_state(const struct ctl_args *args, const char *address, bool d
 /* Print the answer of a command that has succeeded so far, and release it. */
 static int finish(const struct ctl_args *args, int status, json_t *answer)
 {
+	assert(status != CTL_OK || answer);
 	if (status == CTL_OK && ctl_has(args, OPTION_JSON))
 		return ctl_print_json(answer);
 	json_decref(answer);

@@ -3,6 +3,7 @@
  */
 #include "tools/ctl/ctl_frame.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
@@ -129,6 +130,7 @@ static void keep_worst(struct drop worst[WORST_DROPS], struct drop drop)
 			worst[i] = drop;
 			drop = lesser;
 		}
+		assert(i == 0 || worst[i - 1].rate >= worst[i].rate);
 	}
 }
 
@@ -274,6 +276,8 @@ static struct widths widths_of(const struct ctl_frame *frame)
 	left -= 2 * (widths.address - ADDRESS_WIDTH);
 	widths.user += left < USER_WIDTH_MAX - USER_WIDTH ? left
 							  : USER_WIDTH_MAX - USER_WIDTH;
+	assert(wide + 2 * (widths.address - ADDRESS_WIDTH) + widths.user - USER_WIDTH <=
+	       frame->columns);
 	return widths;
 }
 
@@ -283,6 +287,7 @@ static void cell(char *text, size_t size, const char *value, size_t width)
 	size_t used = strlen(text), bytes = ctl_fit(value, width);
 	char part[CTL_CELL_MAX];
 
+	assert(used < size && bytes < sizeof(part));
 	snprintf(part, sizeof(part), "%.*s", (int)bytes, value);
 	snprintf(text + used, size - used, "%s%*s ", part,
 		 (int)(width - ctl_columns(part)), "");
@@ -373,6 +378,8 @@ void ctl_frame_draw(const struct ctl_frame *frame, FILE *out)
 		draw_state, draw_traffic, draw_drops, draw_workers};
 	size_t i;
 
+	assert(frame->now && frame->before && frame->order);
+	assert(frame->columns >= 20 && frame->lines >= 4);
 	if (frame->live)
 		fputs("\033[H", out);
 	/* Of a terminal that is hardly one the first lines matter most. */

@@ -1,6 +1,7 @@
 /*
  * ctl_import.c - avedgectl import: convert coturn's configuration.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -57,6 +58,7 @@ static size_t fill_ring(struct import_conf *conf, struct keyring *ring)
 			import_note(conf, setting, NULL, "%s", weakness);
 			continue;
 		}
+		assert(ring->count < KEYRING_MAX && len <= KEY_SECRET_MAX);
 		*key = (struct key){.secret_len = len,
 				    .not_before_s = INT64_MIN,
 				    .not_after_s = INT64_MAX,

@@ -174,6 +174,7 @@ static int rotate_to(const struct ctl_args *args, struct keyring *ring,
 	if (make_key(args, old, now_s, delay_s, &ring->keys[0]) != CTL_OK)
 		return CTL_FAILED;
 	ring->count = 1;
+	assert(ends_s >= now_s);
 	if (!keep_old_keys(ring, old, now_s, ends_s, now_s - EXPIRED_KEPT_S)) {
 		/* No room for expired keys: keep only the valid ones. */
 		ring->count = 1;

@@ -8,7 +8,6 @@
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/ctl_args.h"
 #include "tools/ctl/ctl_daemon.h"
-#include "tools/ctl/ctl_document.h"
 #include "tools/ctl/ctl_run.h"
 #include "tools/ctl/ctl_view.h"
 

@@ -87,11 +87,11 @@ enum ctl_option_id {
 };
 
 struct ctl_option {
-	const char *name;  /* without dashes */
-	const char *value; /* what stands for its value in texts; NULL for a flag */
-	const char *help;  /* one line */
-	const char *more;  /* the rest of what there is to say about it; may be NULL */
+	const char *name; /* without dashes */
 	enum ctl_kind kind;
+	const char *value;          /* stands for its value in texts; NULL for a flag */
+	const char *help;           /* one line */
+	const char *more;           /* sentences; may be NULL */
 	const char *const *choices; /* of CTL_CHOICE, NULL-terminated */
 	int64_t min, max;           /* of numbers; of durations and periods in seconds */
 	bool many;                  /* may be given more than once */

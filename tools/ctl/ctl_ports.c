@@ -2,13 +2,13 @@
  * ctl_ports.c - avedgectl ports: the open ports of the running relay, and the purpose of any port
  * of an Edge server.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/ctl_args.h"
 #include "tools/ctl/ctl_daemon.h"
-#include "tools/ctl/ctl_document.h"
 #include "tools/ctl/ctl_run.h"
 #include "tools/ctl/ctl_view.h"
 
@@ -80,6 +80,7 @@ enum { EDGE_PORT_COUNT = sizeof(edge_ports) / sizeof(edge_ports[0]) };
 
 static bool covers(const struct edge_port *row, uint16_t port)
 {
+	assert(row->first <= row->last);
 	return port >= row->first && port <= row->last;
 }
 

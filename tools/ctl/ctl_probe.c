@@ -1,6 +1,7 @@
 /*
  * ctl_probe.c - avedgectl mras-probe: act as a trusted server, and report which step fails.
  */
+#include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ static bool take_host(const char *text, char host[HOST_SIZE],
 	len = (size_t)(end - text);
 	if (len == 0 || len >= HOST_SIZE || *options->port == '\0')
 		return false;
+	assert(!memchr(text, '\0', len));
 	memcpy(host, text, len);
 	host[len] = '\0';
 	options->host = host;
@@ -88,6 +90,7 @@ static int run(const struct probe_options *options)
 	if (reached == PROBE_CONNECTED)
 		ok = options->sip ? probe_sip(tls, options, &report, &answer)
 				  : probe_http(tls, options, &report, &answer);
+	assert(!ok || reached == PROBE_CONNECTED);
 	probe_tls_close(tls);
 	if (ok && answer.relay_count == 0)
 		ok = probe_fail(&report, "answer", "add relay { } blocks to mrasd.conf",

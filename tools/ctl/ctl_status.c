@@ -2,6 +2,7 @@
  * ctl_status.c - documents about a daemon as a whole: status, counters, limits, configuration, and
  * the relays of mrasd.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -185,6 +186,7 @@ static void flatten(json_t *rows, json_t *object, const char *prefix, bool all, 
 	const char *key;
 	json_t *value;
 
+	assert(json_is_array(rows) && depth <= DEPTH_MAX);
 	if (depth == DEPTH_MAX)
 		return;
 	json_object_foreach(object, key, value)

@@ -5,6 +5,7 @@
  */
 #include "tools/ctl/ctl_terminal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -84,6 +85,7 @@ void ctl_terminal_close(struct ctl_terminal *terminal)
 {
 	if (!terminal)
 		return;
+	assert(terminal->signal_fd >= 0);
 	leave(terminal);
 	close(terminal->signal_fd);
 	sigprocmask(SIG_SETMASK, &terminal->signals_before, NULL);
@@ -128,6 +130,7 @@ static const struct {
 
 static void drop_keys(struct ctl_terminal *terminal, size_t count)
 {
+	assert(count <= terminal->count);
 	terminal->count -= count;
 	memmove(terminal->keys, terminal->keys + count, terminal->count);
 }
@@ -207,6 +210,7 @@ enum ctl_key ctl_terminal_key(struct ctl_terminal *terminal, int timeout_ms)
 		if (fds[0].revents && take_signal(terminal, &key))
 			return key;
 		if (fds[1].revents) {
+			assert(terminal->count < KEYS_MAX);
 			ssize_t len = read(STDIN_FILENO, terminal->keys + terminal->count,
 					   KEYS_MAX - terminal->count);
 

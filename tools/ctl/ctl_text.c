@@ -6,6 +6,7 @@
  */
 #include "tools/ctl/ctl_text.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -53,6 +54,7 @@ const char *ctl_clean(const char *text, char *buf, size_t size)
 {
 	size_t used = 0;
 
+	assert(size > 0);
 	while (*text) {
 		char piece[ESCAPE_MAX];
 		uint32_t character = 0;
@@ -74,6 +76,7 @@ const char *ctl_clean(const char *text, char *buf, size_t size)
 		used += strlen(piece);
 		text += len ? len : 1;
 	}
+	assert(used < size);
 	buf[used] = '\0';
 	return buf;
 }
@@ -106,6 +109,7 @@ size_t ctl_fit(const char *text, size_t columns)
 		uint32_t character = '?';
 		size_t len = take(text + bytes, &character);
 
+		assert(len <= 4);
 		used += columns_of(character);
 		if (used > columns)
 			break;

@@ -1,6 +1,7 @@
 /*
  * ctl_top.c - avedgectl top: the frame of ctl_frame.c, refreshed.
  */
+#include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,7 @@ static char *rows_path(const struct top *top)
 static int ask(struct top *top)
 {
 	json_t *documents[3] = {NULL};
+	assert(top->newest == 0 || top->newest == 1);
 	char *rows = rows_path(top);
 	const char *paths[] = {"/v1/status", "/v1/counters", rows};
 	int status = rows ? CTL_OK : CTL_FAILED;
@@ -94,7 +96,8 @@ static void sort_next(struct top *top)
 
 	while (*order && strcmp(*order, top->frame.order) != 0)
 		order++;
-	top->frame.order = *order && order[1] ? order[1] : top->orders[0];
+	assert(*order); /* ctl_args_parse() takes no other */
+	top->frame.order = order[1] ? order[1] : top->orders[0];
 	top->frame.offset = 0;
 }
 
@@ -106,6 +109,7 @@ static void move_to(struct top *top, int64_t offset)
 	if (offset > last)
 		offset = last;
 	top->frame.offset = offset > 0 ? (size_t)offset : 0;
+	assert(top->frame.offset == 0 || (int64_t)top->frame.offset <= all);
 }
 
 /* Whether the relay must be asked again because of a key. */

@@ -168,6 +168,7 @@ void import_conf_free(struct import_conf *conf)
 const struct import_setting *import_next(const struct import_conf *conf, const char *name,
 					 size_t *index)
 {
+	assert(*index <= conf->count);
 	while (*index < conf->count) {
 		const struct import_setting *setting = &conf->settings[(*index)++];
 
@@ -193,6 +194,7 @@ void import_note(struct import_conf *conf, const struct import_setting *setting,
 	char reason[REASON_SIZE];
 	va_list args;
 
+	assert(setting || key);
 	va_start(args, format);
 	vsnprintf(reason, sizeof(reason), format, args);
 	va_end(args);
@@ -216,6 +218,7 @@ static int by_line(const void *a, const void *b)
 
 	if (one->line != other->line)
 		return one->line < other->line ? -1 : 1;
+	assert(one->index != other->index);
 	return one->index < other->index ? -1 : 1;
 }
 
@@ -253,6 +256,7 @@ bool import_number(struct import_conf *conf, const char *name, int64_t min, int6
 	char *end;
 	long long value;
 
+	assert(min <= max);
 	if (!setting)
 		return false;
 	errno = 0;

@@ -3,6 +3,7 @@
  */
 #include "tools/import/import_range.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ static struct ip_addr last_of(const struct ip_prefix *prefix)
 	struct ip_addr ip = prefix->ip;
 	unsigned bits = 8 * (unsigned)ip_addr_len(ip.family);
 
+	assert(prefix->len <= bits);
 	for (unsigned i = prefix->len; i < bits; i++)
 		ip.bytes[i / 8] |= (uint8_t)(0x80 >> i % 8);
 	return ip;
@@ -44,6 +46,7 @@ static struct ip_prefix largest(const struct ip_addr *first, const struct ip_add
 {
 	struct ip_prefix prefix = {*first, (uint8_t)(8 * ip_addr_len(first->family))};
 
+	assert(first->family == last->family && ip_addr_compare(first, last) <= 0);
 	while (prefix.len > 0 && !ip_addr_bit(first, prefix.len - 1u)) {
 		struct ip_prefix larger = {*first, (uint8_t)(prefix.len - 1)};
 		struct ip_addr end = last_of(&larger);
@@ -89,6 +92,7 @@ bool import_range_add(struct import_prefixes *prefixes, const char *text)
 			return false;
 		}
 		first = end = last_of(&prefix);
+		assert(ip_addr_compare(&end, &last) <= 0);
 	} while (ip_addr_compare(&end, &last) < 0 && next_of(&first));
 	return true;
 }

@@ -242,6 +242,7 @@ static void write_public(struct import_conf *conf, const struct import_plan *pla
 			ip_addr_format(&public, text, sizeof(text)));
 	}
 	fclose(stream);
+	assert(found <= addresses);
 	if (found > 0)
 		fprintf(out, "\tpublic = {%s}\t# external-ip\n", list);
 	else
@@ -384,6 +385,7 @@ static void drop_covered(struct import_prefixes *prefixes,
 		    !import_range_covers(&before, &prefixes->list[i]))
 			prefixes->list[kept++] = prefixes->list[i];
 	}
+	assert(kept <= prefixes->count);
 	prefixes->count = kept;
 }
 

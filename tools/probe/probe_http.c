@@ -1,6 +1,7 @@
 /*
  * probe_http.c - a credential over HTTP, as a web application asks.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,8 @@ static bool ask_relays(struct probe_tls *tls, const struct probe_options *option
 	int len = snprintf(request, sizeof(request),
 			   "GET /v1/relays HTTP/1.1\r\nHost: %s\r\n\r\n", options->name);
 
+	/* The longer POST with the same name did fit. */
+	assert(len > 0 && len < (int)sizeof(request));
 	if (!ask(tls, report, request, (size_t)len, &document))
 		return false;
 	read_relays(json_object_get(document, "relays"), answer);

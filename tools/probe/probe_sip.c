@@ -1,6 +1,7 @@
 /*
  * probe_sip.c - a credential over SIP, as a front end of Lync asks ([MS-AVEDGEA]).
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,7 @@ static void XMLCALL on_text(void *arg, const XML_Char *text, int len)
 	size_t room = sizeof(reader->value) - 1 - reader->len;
 	size_t taken = (size_t)len < room ? (size_t)len : room;
 
+	assert(reader->len < sizeof(reader->value) && taken <= room);
 	memcpy(reader->value + reader->len, text, taken);
 	reader->len += taken;
 	reader->value[reader->len] = '\0';

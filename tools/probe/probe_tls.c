@@ -304,15 +304,20 @@ static size_t response_len(const char *text)
 {
 	const char *end = strstr(text, "\r\n\r\n");
 	const char *line = text;
+	size_t body_len = 0;
 
 	if (end == NULL)
 		return 0;
 	while ((line = strstr(line, "\r\n")) != NULL && line < end) {
 		line += 2;
-		if (strncasecmp(line, "Content-Length:", 15) == 0)
-			return (size_t)(end + 4 - text) + strtoul(line + 15, NULL, 10);
+		if (strncasecmp(line, "Content-Length:", 15) == 0) {
+			body_len = strtoul(line + 15, NULL, 10);
+			break;
+		}
 	}
-	return (size_t)(end + 4 - text);
+	/* What is too long stays so: an addition must not wrap. */
+	return (size_t)(end + 4 - text) +
+	       (body_len < RESPONSE_MAX ? body_len : RESPONSE_MAX);
 }
 
 static bool no_response(struct probe_tls *tls, struct probe_report *report, int result)
@@ -347,6 +352,7 @@ bool probe_tls_ask(struct probe_tls *tls, struct probe_report *report,
 			return no_response(tls, report, n);
 		tls->heard = true;
 		used += (size_t)n;
+		assert(used <= RESPONSE_MAX);
 		response->text[used] = '\0';
 		wanted = response_len(response->text);
 	}
@@ -357,6 +363,7 @@ bool probe_tls_ask(struct probe_tls *tls, struct probe_report *report,
 		return probe_fail(report, "answer", "is that mrasd?",
 				  "malformed response");
 	response->body = end + 4;
+	assert(wanted >= (size_t)(response->body - response->text));
 	response->body_len = wanted - (size_t)(response->body - response->text);
 	return true;
 }
