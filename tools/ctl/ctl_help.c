@@ -117,10 +117,9 @@ static json_t *option_json(const struct ctl_option *option)
 
 	for (size_t i = 0; option->choices && option->choices[i]; i++)
 		json_array_append_new(choices, json_string(option->choices[i]));
-	return json_pack("{s:s, s:s?, s:b, s:s, s:s?, s:o}", "name", option->name,
-			 "value", option->value, "value_optional",
-			 option->kind == CTL_PERIOD, "help", option->help, "more",
-			 option->more, "choices", choices);
+	return json_pack("{s:s, s:s?, s:b, s:s, s:o}", "name", option->name, "value",
+			 option->value, "value_optional", option->kind == CTL_PERIOD,
+			 "help", option->help, "choices", choices);
 }
 
 static json_t *command_json(const struct ctl_command *command)

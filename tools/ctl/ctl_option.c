@@ -43,12 +43,9 @@ const struct ctl_option ctl_options[OPTION_COUNT] = {
 	[OPTION_ALL_LIMITS] = {"all", CTL_FLAG, NULL, "include the limits in force"},
 	[OPTION_ALL_COUNTERS] = {"all", CTL_FLAG, NULL, "include counters that are 0"},
 	[OPTION_ALL_KEYS] = {"all", CTL_FLAG, NULL, "include keys at their default"},
-	[OPTION_EXPLAIN] =
-		{"explain", CTL_NUMBER, "PORT",
-		 "explain a port of an Edge server, ours or not",
-		 "Works without a running relay; if one runs, shows whether it has "
-		 "the port open.",
-		 .max = UINT16_MAX},
+	[OPTION_EXPLAIN] = {"explain", CTL_NUMBER, "PORT",
+			    "explain a port of an Edge server, ours or not",
+			    .max = UINT16_MAX},
 	[OPTION_USER] = {"user", CTL_USER, "USER", "only allocations of this user"},
 	[OPTION_SIDE] = {"side", CTL_CHOICE, "SIDE", "only clients on this side",
 			 .choices = sides},
@@ -75,87 +72,50 @@ const struct ctl_option ctl_options[OPTION_COUNT] = {
 	[OPTION_KILL_KEY] = {"key", CTL_KEY, "ID",
 			     "all allocations authenticated by this key"},
 	[OPTION_DEADLINE] = {"deadline", CTL_DURATION, "TIME",
-			     "end remaining allocations after this time",
-			     "Without it, calls run until they end.", .min = 1,
+			     "end remaining allocations after this time", .min = 1,
 			     .max = YEAR_S},
 	[OPTION_WAIT] = {"wait", CTL_FLAG, NULL,
-			 "wait until the last allocation has ended",
-			 "Reports progress.  Fails if the drain is cancelled meanwhile."},
-	[OPTION_DRAIN_MRAS] =
-		{"mras", CTL_FLAG, NULL, "do the same to this relay in mrasd",
-		 "Applies to each relay of mrasd.conf that has an address of "
-		 "this one."},
+			 "wait until the last allocation has ended"},
+	[OPTION_DRAIN_MRAS] = {"mras", CTL_FLAG, NULL,
+			       "do the same to this relay in mrasd"},
 	[OPTION_FORCE] = {"force", CTL_FLAG, NULL,
 			  "even if it is the last relay of its location"},
 	[OPTION_RELOAD_MRAS] = {"mras", CTL_FLAG, NULL, "also reload mrasd"},
 	[OPTION_FOLLOW] = {"follow", CTL_FLAG, NULL,
 			   "keep printing new records as they come"},
-	[OPTION_ONCE] = {"once", CTL_FLAG, NULL, "print one snapshot and exit",
-			 "Implied if standard output is not a terminal."},
+	[OPTION_ONCE] = {"once", CTL_FLAG, NULL, "print one snapshot and exit"},
 	[OPTION_INTERVAL] = {"interval", CTL_NUMBER, "SECONDS",
 			     "time between updates (default: 1)", .min = 1, .max = 60},
 	[OPTION_KEYS] = {"keys", CTL_FILE, "FILE",
 			 "keyring (default: " CTL_KEYS_PATH ")"},
 	[OPTION_ID] = {"id", CTL_TEXT, "ID",
-		       "id of the new key (default: derived from the date)",
-		       "1 to 32 letters, digits, dots, underscores and dashes."},
+		       "id of the new key (default: derived from the date)"},
 	[OPTION_VALID] = {"valid", CTL_DURATION, "TIME",
 			  "lifetime of the new key (default: unlimited)", .min = 60,
 			  .max = LONGEST_S},
-	[OPTION_REST] =
-		{"rest", CTL_CHOICE, "HASH", "HMAC for the key's TURN REST credentials",
-		 "sha1, the default, is what nearly every issuer uses.  A key with none signs no "
-		 "REST credentials.",
-		 .choices = hashes},
+	[OPTION_REST] = {"rest", CTL_CHOICE, "HASH",
+			 "HMAC for the key's TURN REST credentials", .choices = hashes},
 	[OPTION_OVERLAP] = {"overlap", CTL_DURATION, "TIME",
 			    "how long old keys still verify (default: 8h)",
-			    "At least the longest credential lifetime issued; otherwise "
-			    "clients are refused before their credential expires.",
 			    .max = LONGEST_S},
-	[OPTION_DELAY] =
-		{"delay", CTL_DURATION, "TIME",
-		 "delay before the new key is valid (default: 30s)",
-		 "Until then the old key signs, so that no daemon meets a credential of a key it "
-		 "has not read yet.  Allow for the time it takes to copy the keyring to all "
-		 "relays and issuers.  The default is 0 if no key is valid now.",
-		 .max =
-			 LONGEST_S},
+	[OPTION_DELAY] = {"delay", CTL_DURATION, "TIME",
+			  "delay before the new key is valid (default: 30s)",
+			  .max = LONGEST_S},
 	[OPTION_SECRET] = {"secret", CTL_FLAG, NULL,
-			   "print only the secret, for a TURN REST issuer",
-			   "It is text, to be pasted into the issuer's configuration."},
-	[OPTION_FOR_USER] =
-		{"user", CTL_TEXT, "NAME", "name the credential is issued to",
-		 "Limits per user count by it.  With --form rest, 0 to 128 printable ASCII "
-		 "characters; with --form mras, any UTF-8 text, which does not appear in the "
-		 "credential."},
-	[OPTION_TTL] =
-		{"ttl", CTL_DURATION, "TIME",
-		 "how long clients can start calls with it (default: 8h)",
-		 "From one minute to 180 days.  A call in progress continues.  No credential "
-		 "outlives the key that signs it; a warning says if that shortens it.",
-		 .min =
-			 TTL_MIN_S,
-		 .max =
-			 TTL_MAX_S},
-	[OPTION_FORM] =
-		{"form", CTL_CHOICE, "FORM", "form of the credential",
-		 "rest, the default, works with any TURN client: the user name is EXPIRY:NAME, "
-		 "the password its HMAC in base64.  mras is a token for Lync and Skype for "
-		 "Business clients, which decode both strings from base64; other clients send "
-		 "them as they are.  No two tokens are the same.",
-		 .choices = forms},
-	[OPTION_REALM] =
-		{"realm", CTL_TEXT, "REALM", "with --json: realm to include",
-		 "Only for programs that need it beforehand; clients learn it from "
-		 "the relay."},
-	[OPTION_SERVER] =
-		{"server", CTL_TEXT, "HOST",
-		 "with --json: name or address of a relay, for iceServers",
-		 "Ports are the standard ones, 3478 and 443.  May be repeated up to 16 times.",
-		 .many = true},
+			   "print only the secret, for a TURN REST issuer"},
+	[OPTION_FOR_USER] = {"user", CTL_TEXT, "NAME",
+			     "name the credential is issued to"},
+	[OPTION_TTL] = {"ttl", CTL_DURATION, "TIME",
+			"how long clients can start calls with it (default: 8h)",
+			.min = TTL_MIN_S, .max = TTL_MAX_S},
+	[OPTION_FORM] = {"form", CTL_CHOICE, "FORM", "form of the credential",
+			 .choices = forms},
+	[OPTION_REALM] = {"realm", CTL_TEXT, "REALM", "with --json: realm to include"},
+	[OPTION_SERVER] = {"server", CTL_TEXT, "HOST",
+			   "with --json: name or address of a relay, for iceServers",
+			   .many = true},
 	[OPTION_PROBE_CERT] = {"cert", CTL_FILE, "FILE",
-			       "client certificate, PEM, with its chain",
-			       "Without --cert and --key, shows how mrasd refuses."},
+			       "client certificate, PEM, with its chain"},
 	[OPTION_PROBE_KEY] = {"key", CTL_FILE, "FILE", "private key of the certificate"},
 	[OPTION_PROBE_CA] = {"ca", CTL_FILE, "FILE",
 			     "CAs to verify mrasd with (default: the system's)"},
@@ -169,24 +129,18 @@ const struct ctl_option ctl_options[OPTION_COUNT] = {
 	[OPTION_PROBE_TTL] = {"ttl", CTL_DURATION, "TIME",
 			      "lifetime to request (default: 10m)", .min = TTL_MIN_S,
 			      .max = TTL_MAX_S},
-	[OPTION_PROBE_SIP] =
-		{"sip", CTL_FLAG, NULL, "request over SIP, as a front end does (default)",
-		 "The answer does not say whether a relay serves TLS, so a relay "
-		 "without TLS is not a failure."},
+	[OPTION_PROBE_SIP] = {"sip", CTL_FLAG, NULL,
+			      "request over SIP, as a front end does (default)"},
 	[OPTION_PROBE_HTTP] = {"http", CTL_FLAG, NULL,
 			       "request over HTTP, as a web application does"},
 	[OPTION_PROBE_FORM] = {"form", CTL_CHOICE, "FORM",
 			       "form of the credential, with --http", .choices = forms},
 	[OPTION_OUTPUT] = {"output", CTL_FILE, "FILE",
-			   "write to this file, not to standard output",
-			   "An existing file is not overwritten."},
+			   "write to this file, not to standard output"},
 	[OPTION_IMPORT_KEYS] = {"keys", CTL_FILE, "FILE",
-				"write the secrets as keys to this new file",
-				"Without it, no secret leaves the old file."},
+				"write the secrets as keys to this new file"},
 	[OPTION_INSIDE] = {"inside", CTL_TEXT, "ADDRESS",
-			   "address of a listening-ip on the inside",
-			   "coturn has no sides.  May be repeated up to 16 times.",
-			   .many = true},
+			   "address of a listening-ip on the inside", .many = true},
 };
 
 bool ctl_is_choice(const char *const *choices, const char *text)

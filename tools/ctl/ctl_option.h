@@ -91,7 +91,6 @@ struct ctl_option {
 	enum ctl_kind kind;
 	const char *value;          /* stands for its value in texts; NULL for a flag */
 	const char *help;           /* one line */
-	const char *more;           /* sentences; may be NULL */
 	const char *const *choices; /* of CTL_CHOICE, NULL-terminated */
 	int64_t min, max;           /* of numbers; of durations and periods in seconds */
 	bool many;                  /* may be given more than once */
