@@ -13,7 +13,7 @@ EXTRA_DIST += \
 	tests/integration/lib/machine.py \
 	tests/integration/lib/namespaces.py \
 	tests/integration/lib/mras.py \
-	tests/integration/lib/msclient.py \
+	tests/integration/lib/turnclient_ms.py \
 	tests/integration/lib/mras_bench.py \
 	tests/integration/lib/relay.py \
 	tests/integration/lib/turnclient.py \

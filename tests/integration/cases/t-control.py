@@ -20,7 +20,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import netns  # noqa: E402
 import control  # noqa: E402
 import openapi_check  # noqa: E402
-import msclient  # noqa: E402
+import turnclient_ms  # noqa: E402
 import relay  # noqa: E402
 import turnclient  # noqa: E402
 from netns import check  # noqa: E402
@@ -459,7 +459,7 @@ def the_microsoft_dialect_and_both_families(server):
     check(ask(server, "POST", "/v1/reload")[0] == 200, "keys with bounds")
     check(get(server, "/v1/status")["keys"][0]["not_after"] == "2099-01-01T00:00:00Z", "keys")
     pair, peer = server.credential(form="mras"), Peer()
-    dual = msclient.Client((INSIDE, 3478), "udp", *pair, version=4)
+    dual = turnclient_ms.Client((INSIDE, 3478), "udp", *pair, version=4)
     dual.allocate()
     dual.send(peer.address, b"is permitted by it")
     dual.activate(peer.address)
@@ -473,7 +473,7 @@ def the_microsoft_dialect_and_both_families(server):
           "the record")
 
     with socket.create_server((PEER, 0)) as listener:
-        stream = msclient.Client((INSIDE, 443), "tcp", *pair)
+        stream = turnclient_ms.Client((INSIDE, 443), "tcp", *pair)
         stream.allocate()
         stream.send(listener.getsockname(), b"is permitted by it")
         stream.activate(listener.getsockname())

@@ -15,7 +15,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import netns  # noqa: E402
-import msclient  # noqa: E402
+import turnclient_ms  # noqa: E402
 import relay  # noqa: E402
 from netns import check  # noqa: E402
 
@@ -75,7 +75,7 @@ def start(relays, kind, home, where):
 
 def calls(program, folder, first):
     pair = first.credential(form="mras")
-    client = msclient.Client((FIRST["inside"], 443), "ptls", *pair)
+    client = turnclient_ms.Client((FIRST["inside"], 443), "ptls", *pair)
     client.allocate()
     call(program, os.path.join(folder, "before"), "udp", pair, FIRST["outside"])
     relay.run(relay.program("avedgectl"), "drain", "--socket", first.path("relay.sock"))

@@ -11,7 +11,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import netns  # noqa: E402
-import msclient as ms  # noqa: E402
+import turnclient_ms as ms  # noqa: E402
 import relay  # noqa: E402
 import turnclient as t  # noqa: E402
 from netns import check  # noqa: E402

@@ -14,7 +14,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import netns  # noqa: E402
 import control  # noqa: E402
-import msclient  # noqa: E402
+import turnclient_ms  # noqa: E402
 import relay  # noqa: E402
 import turnclient as t  # noqa: E402
 from netns import check  # noqa: E402
@@ -162,7 +162,7 @@ def streams(server, transport):
 def ms_streams(server):
     """A stream between a Microsoft client and its TCP peer, both ways, is whole."""
     listening = socket.create_server((PEER, 0))
-    client = msclient.Client((INSIDE, 443), "tcp", *server.credential("carol", form="mras"))
+    client = turnclient_ms.Client((INSIDE, 443), "tcp", *server.credential("carol", form="mras"))
     client.allocate()
     client.send(listening.getsockname(), b"hello")
     listening.settimeout(5)

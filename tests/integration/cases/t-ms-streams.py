@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The Microsoft dialect on TCP: the pretended TLS handshake and MS framing, cut in every way,
-and what ends a connection. The same port goes on to serve everybody else.
+"""The Microsoft dialect on TCP: pseudo-TLS handshake and MS framing, cut at every kind of place,
+and what makes the relay close a connection. The same port still serves all other clients.
 """
 
 import os
@@ -13,25 +13,16 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import netns  # noqa: E402
 import relay  # noqa: E402
 import turnclient as t  # noqa: E402
+import turnclient_ms as ms  # noqa: E402
 from netns import check  # noqa: E402
+from turnclient_ms import HELLO, frame  # noqa: E402
 
 INSIDE, OUTSIDE = "127.0.1.1", "127.0.2.1"
-COOKIE = bytes.fromhex("000f000472c64bc6")
-HELLO = bytes.fromhex("160301002d010000290301") + bytes(range(32)) + bytes.fromhex("00000200180100")
 ANSWER_BEGINS = bytes.fromhex("160301004e020000460301")
 ANSWER_ENDS = bytes.fromhex("0018000e000000")
-BINDING = struct.pack("!HHI", 1, 0, 0x2112A442) + b"transaction "
-
-
-def message(kind, attributes=b"", txid=b"0123456789abcdef"):
-    return struct.pack("!HH", kind, 8 + len(attributes)) + txid + COOKIE + attributes
-
-
-def frame(kind, content):
-    return struct.pack("!BBH", kind, 0, len(content)) + content
-
-
-ASK = frame(2, message(0x0003, bytes.fromhex("8008000400000001")))
+BINDING = t.encode(t.message_type(t.BINDING, t.REQUEST))
+ALLOCATE = ms.encode(ms.ALLOCATE, [(ms.MS_VERSION, b"\0\0\0\1")])
+ASK = frame(ms.CONTROL, ALLOCATE)
 
 
 def connect(address=INSIDE):
@@ -59,14 +50,15 @@ def check_challenge(sock, name, address=INSIDE):
     kind, zero, size = struct.unpack("!BBH", read_exactly(sock, 4))
     check((kind, zero) == (2, 0), "%s: a frame of type %d", name, kind)
     got = read_exactly(sock, size)
-    check(got[:2] == b"\x01\x13" and got[20:28] == COOKIE, "%s: %s", name, got.hex())
-    server = b"\x00\x0e\x00\x08\x00\x01" + struct.pack("!H", 443) + socket.inet_aton(address)
-    check(server in got, "%s: ALTERNATE-SERVER is another address", name)
-    check(b'"rtcmedia"' in got, "%s: no realm", name)
+    reply = ms.Message(got)
+    check(reply.kind == ms.ALLOCATE_REFUSED and reply.code == 401, "%s: %s", name, got.hex())
+    check(reply.address(ms.ALTERNATE_SERVER) == (address, 443),
+          "%s: ALTERNATE-SERVER is another address", name)
+    check(reply.attrs[ms.REALM] == b'"rtcmedia"', "%s: no realm", name)
 
 
 def send_cut(sock, data, sizes):
-    """In pieces of these sizes, again and again; each a packet of its own."""
+    """Send in pieces of these sizes, repeated; each is a packet of its own."""
     at = number = 0
     while at < len(data):
         size = sizes[number % len(sizes)]
@@ -82,7 +74,7 @@ def handshakes():
         with connect() as sock:
             send_cut(sock, HELLO, sizes)
             time.sleep(0.05)
-            # A client wants all of it in one read.
+            # Clients expect all of it in one read.
             check_hello_answer(sock.recv(1000), name)
             send_cut(sock, ASK, sizes)
             check_challenge(sock, name)
@@ -103,9 +95,14 @@ def frames():
         sock.sendall(ASK * 5)
         for number in range(5):
             check_challenge(sock, "frame %d of 5" % number)
-        # Data of who has no allocation goes nowhere, and harms nobody.
+        # Data of a client without an allocation is dropped and does no harm.
         sock.sendall(frame(3, b"data") + frame(3, b"") + ASK)
         check_challenge(sock, "after data")
+
+
+def shortened(message, by):
+    """The message without its last bytes, and with the length that it has then."""
+    return message[:2] + struct.pack("!H", len(message) - 20 - by) + message[4:-by]
 
 
 def check_closed(name, data, after=b""):
@@ -130,7 +127,7 @@ def endings():
         "a frame too short for a message": frame(2, b"abcd"),
         "a message of another length than its frame": frame(2, ASK[4:] + b"x"),
         "a message without MAGIC-COOKIE": frame(2, BINDING + bytes(8)),
-        "half an attribute": frame(2, message(3, b"\x80\x08\0\x04\0")),
+        "half an attribute": frame(2, shortened(ALLOCATE, 3)),
         "bare STUN": BINDING,
     }
     for name, data in bad.items():
@@ -142,7 +139,7 @@ def endings():
         check(sock.recv(1000) == b"", "MS framing is answered on a connection of STUN")
 
 
-def others_are_served(server):
+def other_clients_are_served(server):
     for transport in ("udp", "tcp", "tls"):
         port = 3478 if transport == "udp" else 443
         client = t.Client((INSIDE, port), transport, *server.credential(),
@@ -158,13 +155,13 @@ def main():
         handshakes()
         frames()
         endings()
-        others_are_served(server)
+        other_clients_are_served(server)
     with netns.running(inside=[INSIDE], outside=[OUTSIDE],
                        settings=dict(relay.NO_LIMITS, ms=["enabled = false"])) as server:
-        check_closed("turned off: framing", ASK)
-        check_closed("turned off: pseudo-TLS", HELLO)
-        others_are_served(server)
-    print("pseudo-TLS and MS framing in whole and in pieces; what is neither ends")
+        check_closed("dialect disabled: framing", ASK)
+        check_closed("dialect disabled: pseudo-TLS", HELLO)
+        other_clients_are_served(server)
+    print("pseudo-TLS and MS framing, whole and in pieces; anything else closes the connection")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import netns  # noqa: E402
-import msclient  # noqa: E402
+import turnclient_ms  # noqa: E402
 import relay  # noqa: E402
 from netns import check  # noqa: E402
 
@@ -35,7 +35,7 @@ class Call:
         self.pid = server.pid()
         listener = socket.create_server((PEER, 0))
         listener.settimeout(5)
-        self.client = msclient.Client((INSIDE, 443), transport, *server.credential(form="mras"))
+        self.client = turnclient_ms.Client((INSIDE, 443), transport, *server.credential(form="mras"))
         self.client.allocate()
         self.client.send(listener.getsockname(), b"\0\0\0\0")
         self.peer, origin = listener.accept()
@@ -175,7 +175,7 @@ def main():
             while not refused(target):
                 check(time.monotonic() < deadline, "the port outlives its client")
                 time.sleep(0.05)
-        client = msclient.Client((INSIDE, 3478), "udp", *server.credential(form="mras"))
+        client = turnclient_ms.Client((INSIDE, 3478), "udp", *server.credential(form="mras"))
         client.allocate()
         check(refused(client.relayed), "an allocation over UDP has a TCP port")
         client.release()

@@ -17,8 +17,8 @@ import struct
 import sys
 import time
 
-import msclient
 import turnclient as t
+import turnclient_ms
 
 SMALL, LARGE = 160, 1200
 PACE_S = 0.002
@@ -65,7 +65,7 @@ class MsWay:
     """Packets to the active destination."""
 
     def __init__(self, server, transport, user, password):
-        self.client = msclient.Client(server, transport, user, password)
+        self.client = turnclient_ms.Client(server, transport, user, password)
         self.client.allocate()
         self.relayed, self.peer = self.client.relayed, None
 

@@ -1,13 +1,11 @@
 #!/usr/bin/python3
 """Thousands of TURN clients over UDP in one process, for the tests that count.
 
-A client is a generator: it yields a request and is sent the answer. LoadClients drives many of them
-at once over epoll, a window at a time, with retransmissions. Requests are put together from
-prepared parts, so that the load_clients is not slower than the relay.
+A client is a generator: it yields a request and is sent the response. LoadClients drives many of
+them at once over epoll, a window at a time, with retransmissions. Their requests are prepared, so
+that the relay is the bottleneck.
 """
 
-import hashlib
-import hmac
 import os
 import resource
 import select
@@ -18,24 +16,12 @@ import time
 
 import turnclient as t
 
-ALLOCATE = t.message_type(t.ALLOCATE, t.REQUEST)
-REFRESH = t.message_type(t.REFRESH, t.REQUEST)
-TRANSPORT = struct.pack("!HHI", t.REQUESTED_TRANSPORT, 4, 17 << 24)
-LIFETIME_0 = struct.pack("!HHI", t.LIFETIME, 4, 0)
-
-
-def attribute(kind, value):
-    return struct.pack("!HH", kind, len(value)) + value + bytes(-len(value) % 4)
-
-
-class Refused(Exception):
-    def __init__(self, reply):
-        super().__init__("refused: %r" % reply)
-        self.code = reply.code
+TRANSPORT = t.attribute(*t.UDP_TRANSPORT)
+LIFETIME_0 = t.attribute(*t.u32(t.LIFETIME, 0))
 
 
 class Member:
-    """One 5-tuple of the load_clients."""
+    """One 5-tuple of the LoadClients."""
     count = 0
 
     def __init__(self, load_clients):
@@ -43,49 +29,44 @@ class Member:
         self.sock = socket.socket(load_clients.family, socket.SOCK_DGRAM)
         self.sock.setblocking(False)
         self.sock.connect(load_clients.server)
-        self.tail = self.key = self.relayed = None
+        self.prepared = self.relayed = None
         self.errors = 0
 
-    def request(self, msg_type, body=b""):
+    def request(self, method, body):
         Member.count += 1
         txid = struct.pack("!IQ", os.getpid(), Member.count)
-        if self.tail is None:
-            return struct.pack("!HHI", msg_type, len(body), t.COOKIE) + txid + body
-        body += self.tail
-        raw = struct.pack("!HHI", msg_type, len(body) + 24, t.COOKIE) + txid + body
-        return raw + b"\0\x08\0\x14" + hmac.digest(self.key, raw, "sha1")
+        if self.prepared:
+            return self.prepared.request(method, body, txid)
+        return struct.pack("!HHI", method, len(body), t.COOKIE) + txid + body
 
-    def learn(self, reply):
-        realm, nonce = reply.get(t.REALM), reply.get(t.NONCE)
-        self.tail = (attribute(t.USERNAME, self.load_clients.user) + attribute(t.REALM, realm)
-                     + attribute(t.NONCE, nonce))
-        self.key = hashlib.md5(b":".join((self.load_clients.user, realm,
-                                          self.load_clients.password))).digest()
+    def learn(self, challenge):
+        self.prepared = t.PreparedRequests(self.load_clients.user, self.load_clients.password,
+                                           challenge)
 
-    def ask(self, msg_type, body):
+    def ask(self, method, body):
         """Use as: reply = yield from member.ask(...)"""
         for _ in range(3):
-            raw = yield self.request(msg_type, body)
+            raw = yield self.request(method, body)
             if raw[0] == 1 and not raw[1] & 0x10:	# success: nothing to look up
                 return raw
             reply = t.Msg(raw)
             if reply.code not in (401, 438):
                 break
             self.learn(reply)
-        raise Refused(reply)
+        raise t.TurnError(reply)
 
     def allocate(self):
-        raw = yield from self.ask(ALLOCATE, TRANSPORT)
+        raw = yield from self.ask(t.ALLOCATE, TRANSPORT)
         self.relayed = t.Msg(raw).address(t.XOR_RELAYED_ADDRESS)
 
     def release(self):
-        yield from self.ask(REFRESH, LIFETIME_0)
+        yield from self.ask(t.REFRESH, LIFETIME_0)
         self.relayed = None
 
     def cycle(self, times):
         for _ in range(times):
-            yield from self.ask(ALLOCATE, TRANSPORT)
-            yield from self.ask(REFRESH, LIFETIME_0)
+            yield from self.ask(t.ALLOCATE, TRANSPORT)
+            yield from self.ask(t.REFRESH, LIFETIME_0)
 
 
 class LoadClients:
@@ -106,7 +87,7 @@ class LoadClients:
         return new
 
     def run(self, members, work, window=128, seconds=120):
-        """Let every member do work(member); returns {member: Refused} of those refused."""
+        """Run work(member) for every member; returns {member: TurnError} of those refused."""
         waiting, active, refused = list(reversed(members)), {}, {}
         poll = select.epoll()
         deadline = time.monotonic() + seconds
@@ -114,8 +95,8 @@ class LoadClients:
         def advance(member, job, value):
             try:
                 raw = job.send(value)
-            except (StopIteration, Refused) as end:
-                if isinstance(end, Refused):
+            except (StopIteration, t.TurnError) as end:
+                if isinstance(end, t.TurnError):
                     refused[member] = end
                 if value is not None:
                     poll.unregister(member.sock)
@@ -140,7 +121,7 @@ class LoadClients:
                     advance(member, job, answer)
             self.resend(active)
             if time.monotonic() > deadline:
-                raise TimeoutError("%d clients without an answer" % len(active))
+                raise TimeoutError("%d clients got no response" % len(active))
         poll.close()
         return refused
 

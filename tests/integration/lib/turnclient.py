@@ -1,13 +1,13 @@
 #!/usr/bin/python3
-"""A small STUN and TURN client for the integration tests.
+"""A small STUN and TURN client for the integration tests; turnclient_ms.py has its MS-TURN part.
 
-It speaks RFC 8489 and RFC 8656 over UDP, TCP and TLS with nothing but the standard library.
-It is written apart from the relay and shares no code with it, so that a mistake in one does
-not hide the same mistake in the other. Tests that want a broken message build it by hand with
-encode(): an attribute is a (type, value) pair, or an Mi, Mi256 or Fp object, which is computed
-over what stands before it, wherever the test puts it.
+It implements RFC 8489 and RFC 8656 over UDP, TCP and TLS with the standard library alone. It
+shares no code with the relay, so that a mistake in one does not hide the same mistake in the
+other. Tests that need a broken message build it with encode(): an attribute is a (type, value)
+pair, or an Mi, Mi256 or Fp object, which is computed over everything before it, wherever the
+test puts it.
 
-As a program:  turnclient.py probe HOST PORT     exit 0 when a Binding request is answered
+As a program:  turnclient.py probe HOST PORT     exit 0 if a Binding request is answered
 """
 
 import base64
@@ -79,8 +79,18 @@ def family_attr(family, attr_type=REQUESTED_ADDRESS_FAMILY):
     return attr_type, bytes((family, 0, 0, 0))
 
 
+def attribute(kind, value):
+    """Bytes of an attribute, padded with zeros."""
+    return struct.pack("!HH", kind, len(value)) + value + bytes(-len(value) % 4)
+
+
+def error_code(value):
+    """The code in the value of ERROR-CODE, or None if there is no value."""
+    return None if value is None else (value[2] & 7) * 100 + value[3]
+
+
 class Mi:
-    """MESSAGE-INTEGRITY over what precedes it; flip spoils one bit."""
+    """MESSAGE-INTEGRITY over everything before it; flip inverts one bit."""
     type, digest, length = MESSAGE_INTEGRITY, "sha1", 20
 
     def __init__(self, key, flip=False, length=None):
@@ -97,12 +107,12 @@ class Mi:
 
 
 class Mi256(Mi):
-    """MESSAGE-INTEGRITY-SHA256, cut to length bytes."""
+    """MESSAGE-INTEGRITY-SHA256, truncated to length bytes."""
     type, digest, length = MESSAGE_INTEGRITY_SHA256, "sha256", 32
 
 
 class Fp:
-    """FINGERPRINT over what precedes it."""
+    """FINGERPRINT over everything before it."""
 
     def __init__(self, flip=0):
         self.flip = flip
@@ -114,7 +124,7 @@ class Fp:
 
 
 def encode(msg_type, attrs=(), txid=None, cookie=COOKIE, pad=b"\0"):
-    """Bytes of a message. The caller may put anything in, right or wrong."""
+    """Bytes of a message. Any content is accepted, right or wrong."""
     txid = os.urandom(12) if txid is None else txid
     body = b""
     for attr in attrs:
@@ -126,11 +136,11 @@ def encode(msg_type, attrs=(), txid=None, cookie=COOKIE, pad=b"\0"):
 
 
 class Msg:
-    """A parsed message. Parsing is strict: what the relay sends must be flawless."""
+    """A parsed message. Parsing is strict: the relay must send no flaws."""
 
     def __init__(self, raw):
         if len(raw) < 20:
-            raise ValueError("a message of %d bytes" % len(raw))
+            raise ValueError("message too short: %d bytes" % len(raw))
         msg_type, length, self.cookie = struct.unpack("!HHI", raw[:8])
         if msg_type & 0xC000 or length % 4 or length != len(raw) - 20:
             raise ValueError("bad header %s" % raw[:20].hex())
@@ -170,13 +180,10 @@ class Msg:
     @property
     def code(self):
         """Error code, or None for anything but an error response."""
-        if self.cls != ERROR:
-            return None
-        value = self.get(ERROR_CODE)
-        return (value[2] & 7) * 100 + value[3]
+        return error_code(self.get(ERROR_CODE)) if self.cls == ERROR else None
 
     def verify(self, key):
-        """'sha1' or 'sha256' when integrity is present and right, else None."""
+        """'sha1' or 'sha256' if integrity is present and right, else None."""
         for (kind, value), at in zip(self.attrs, self.offsets):
             cls = {MESSAGE_INTEGRITY: Mi, MESSAGE_INTEGRITY_SHA256: Mi256}.get(kind)
             if not cls:
@@ -209,7 +216,7 @@ class Closed(Exception):
 
 
 class Conn:
-    """One 5-tuple to a server: sends bytes, returns Msg and ChannelData objects."""
+    """One 5-tuple to a server. A subclass frames and parses what arrives: unframe(), parse()."""
 
     def __init__(self, server, transport="udp", cafile=None, bind=None, timeout=10.0,
                  sock=None, tls_options=None):
@@ -229,15 +236,10 @@ class Conn:
             self.sock = tls_context(cafile, tls_options).wrap_socket(
                 self.sock, server_hostname=server[0])
         self.local = self.sock.getsockname()[:2]
+        self.backlog = collections.deque()
 
     def send_bytes(self, data):
         self.sock.sendall(data) if self.transport != "udp" else self.sock.send(data)
-
-    def send_channel(self, number, data):
-        raw = struct.pack("!HH", number, len(data)) + data
-        if self.transport != "udp":
-            raw += bytes(-len(raw) % 4)
-        self.send_bytes(raw)
 
     def recv_bytes(self, timeout=None):
         """One datagram, or one framed message of a stream."""
@@ -245,9 +247,9 @@ class Conn:
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise TimeoutError("no answer from %s:%d" % self.server[:2])
+                raise TimeoutError("nothing arrived from %s:%d" % self.server[:2])
             if self.transport != "udp":
-                raw = self._unframe()
+                raw = self.unframe()
                 if raw is not None:
                     return raw
             self.sock.settimeout(max(left, 0.001))
@@ -263,27 +265,35 @@ class Conn:
                 raise Closed
             self.buffer += chunk
 
-    def _unframe(self):
-        if len(self.buffer) < 4:
-            return None
-        first, length = struct.unpack("!HH", self.buffer[:4])
-        if first >> 14 == 0:
-            need = 20 + length
-        elif first >> 14 == 1:
-            need = 4 + length + -length % 4
-        else:
-            raise ValueError("unframed bytes from the relay: %s" % self.buffer[:8].hex())
-        if len(self.buffer) < need:
-            return None
-        raw, self.buffer = self.buffer[:need], self.buffer[need:]
-        return raw
-
     def recv(self, timeout=None):
-        raw = self.recv_bytes(timeout)
-        if raw[0] >> 6 == 1:
-            number, length = struct.unpack("!HH", raw[:4])
-            return ChannelData(number, raw[4:4 + length])
-        return Msg(raw)
+        """The next message or packet, parsed."""
+        return self.parse(self.recv_bytes(timeout))
+
+    def next(self, deadline):
+        """The same, from those that ask() kept first."""
+        if self.backlog:
+            return self.backlog.popleft()
+        return self.recv(max(deadline - time.monotonic(), 0))
+
+    def ask(self, raw, timeout=None):
+        """Send a request, return its response; everything else is kept for data()."""
+        limit = self.timeout if timeout is None else timeout
+        deadline = time.monotonic() + limit
+        wait = 0.5 if self.transport == "udp" else limit
+        while True:
+            self.send_message(raw)
+            until = min(time.monotonic() + wait, deadline)
+            while time.monotonic() < until:
+                try:
+                    got = self.recv(until - time.monotonic())
+                except TimeoutError:
+                    break
+                if self.is_response(got, raw):
+                    return got
+                self.backlog.append(got)
+            if time.monotonic() >= deadline:
+                raise TimeoutError("no answer to %s" % raw[:20].hex())
+            wait *= 2
 
     def close(self):
         self.sock.close()
@@ -314,11 +324,30 @@ def auth_key(user, realm, password, algorithm="md5"):
     return hashlib.new(algorithm, text).digest()
 
 
+class PreparedRequests:
+    """Requests of one user from prepared parts, for thousands of clients: encode() is too slow.
+
+    challenge is the 401 or 438 that has the realm and the nonce."""
+
+    def __init__(self, user, password, challenge):
+        realm = challenge.get(REALM)
+        self.credentials = (attribute(USERNAME, user) + attribute(REALM, realm)
+                            + attribute(NONCE, challenge.get(NONCE)))
+        self.key = auth_key(user, realm, password)
+
+    def request(self, method, body, txid):
+        """Signed with SHA-1; body holds the attributes before the credentials."""
+        body += self.credentials
+        raw = struct.pack("!HHI", message_type(method, REQUEST), len(body) + 24, COOKIE)
+        raw += txid + body
+        return raw + attribute(MESSAGE_INTEGRITY, hmac.digest(self.key, raw, "sha1"))
+
+
 class Client(Conn):
     """A TURN client on one 5-tuple.
 
-    algorithm   "md5" ignores what the server offers, as old clients do; "sha256" uses
-                password algorithms (RFC 8489 section 9.2.1); "auto" follows the offer.
+    algorithm   "md5" ignores the server's offer, as old clients do; "auto" and "sha256" use a
+                password algorithm that it offers (RFC 8489 section 9.2.1).
     """
 
     def __init__(self, server, transport="udp", user=None, password=None, algorithm="auto",
@@ -328,8 +357,42 @@ class Client(Conn):
         self.password = password.encode() if isinstance(password, str) else password
         self.wanted, self.algorithm = algorithm, "md5"
         self.realm = self.nonce = self.offered = None
-        self.backlog = collections.deque()
         self.relayed = None
+
+    # messages and packets
+
+    def send_message(self, raw):
+        self.send_bytes(raw)
+
+    def send_channel(self, number, data):
+        raw = struct.pack("!HH", number, len(data)) + data
+        if self.transport != "udp":
+            raw += bytes(-len(raw) % 4)
+        self.send_bytes(raw)
+
+    def unframe(self):
+        if len(self.buffer) < 4:
+            return None
+        first, length = struct.unpack("!HH", self.buffer[:4])
+        if first >> 14 == 0:
+            need = 20 + length
+        elif first >> 14 == 1:
+            need = 4 + length + -length % 4
+        else:
+            raise ValueError("the relay sent no frame: %s" % self.buffer[:8].hex())
+        if len(self.buffer) < need:
+            return None
+        raw, self.buffer = self.buffer[:need], self.buffer[need:]
+        return raw
+
+    def parse(self, raw):
+        if raw[0] >> 6 == 1:
+            number, length = struct.unpack("!HH", raw[:4])
+            return ChannelData(number, raw[4:4 + length])
+        return Msg(raw)
+
+    def is_response(self, got, raw):
+        return isinstance(got, Msg) and got.txid == raw[8:20] and got.cls >= SUCCESS
 
     # requests
 
@@ -345,7 +408,7 @@ class Client(Conn):
             self.algorithm = "sha256"
 
     def credentials(self):
-        """The attributes of long-term authentication without the integrity."""
+        """The attributes of long-term authentication, without the integrity."""
         attrs = [(USERNAME, self.user), (REALM, self.realm), (NONCE, self.nonce)]
         if self.offered and self.wanted != "md5":
             number = 2 if self.algorithm == "sha256" else 1
@@ -360,26 +423,6 @@ class Client(Conn):
     def signed(self, method, attrs=(), txid=None, **kw):
         attrs = list(attrs) + self.credentials() + [self.integrity()]
         return encode(message_type(method, REQUEST), attrs, txid, **kw)
-
-    def ask(self, raw, timeout=None):
-        """Send a request, return its response; what else arrives is kept for data()."""
-        limit = self.timeout if timeout is None else timeout
-        deadline = time.monotonic() + limit
-        wait = 0.5 if self.transport == "udp" else limit
-        while True:
-            self.send_bytes(raw)
-            until = min(time.monotonic() + wait, deadline)
-            while time.monotonic() < until:
-                try:
-                    got = self.recv(until - time.monotonic())
-                except TimeoutError:
-                    break
-                if isinstance(got, Msg) and got.txid == raw[8:20] and got.cls >= SUCCESS:
-                    return got
-                self.backlog.append(got)
-            if time.monotonic() >= deadline:
-                raise TimeoutError("no answer to %s" % raw[:20].hex())
-            wait *= 2
 
     def challenge(self):
         """Get a realm and a nonce with a bare Allocate."""
@@ -399,7 +442,7 @@ class Client(Conn):
                 break
             self.learn(reply)
         if reply.cls == SUCCESS and not reply.verify(self.key()):
-            raise ValueError("integrity of the answer is missing or wrong: %r" % reply)
+            raise ValueError("the integrity of the response is missing or wrong: %r" % reply)
         return reply
 
     def must(self, method, attrs=()):
@@ -427,7 +470,7 @@ class Client(Conn):
         return xor_address(XOR_PEER_ADDRESS, addr, txid)
 
     def with_peers(self, method, addrs, attrs=()):
-        """XOR of an IPv6 address depends on the transaction id, so it is chosen here."""
+        """Chooses the transaction id, on which the XOR of an IPv6 address depends."""
         if self.nonce is None:
             self.challenge()
         txid = os.urandom(12)
@@ -461,8 +504,7 @@ class Client(Conn):
         the peer's address."""
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         while True:
-            got = self.backlog.popleft() if self.backlog else \
-                self.recv(max(deadline - time.monotonic(), 0))
+            got = self.next(deadline)
             if isinstance(got, ChannelData):
                 return got.number, got.data
             if (got.method, got.cls) == (DATA_METHOD, INDICATION) and got.has(DATA):

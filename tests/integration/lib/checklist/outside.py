@@ -44,7 +44,7 @@ def handshake(b, **options):
             context.set_ciphers(options["ciphers"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        conn = t.Conn(b.server(), "tls", cafile=b.cafile, tls_options=prepare)
+        conn = t.Client(b.server(), "tls", cafile=b.cafile, tls_options=prepare)
     b.opened.append(conn)
     return conn.sock
 
@@ -230,7 +230,7 @@ def forged_integrity(b):
 def slow_connections(b):
     slow = []
     for i in range(300):
-        conn = t.Conn(b.server(), "tcp", bind=("127.67.%d.1" % (i // 10), 0))
+        conn = t.Client(b.server(), "tcp", bind=("127.67.%d.1" % (i // 10), 0))
         b.opened.append(conn)
         conn.send_bytes(b"\0")
         slow.append(conn)
