@@ -23,6 +23,7 @@ EXTRA_DIST += \
 	tests/integration/lib/ice_lite.py \
 	tests/integration/lib/nice_pair.c \
 	tests/integration/lib/scenarios.py \
+	tests/integration/cases/lib.py \
 	tests/integration/cases/t-across-dialects.sh \
 	tests/integration/cases/t-aioice.sh \
 	tests/integration/cases/t-avedgectl.py \

@@ -7,9 +7,9 @@ import os
 import shutil
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import deb  # noqa: E402
-import machine as machines  # noqa: E402
+import lib  # adds ../lib to the path
+import deb
+import machine as machines
 
 
 def skip(reason):

@@ -12,11 +12,11 @@ import tempfile
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import netns  # noqa: E402
-import mras  # noqa: E402
-import relay  # noqa: E402
-from netns import check  # noqa: E402
+import lib  # adds ../lib to the path
+import netns
+import mras
+import relay
+from netns import check
 
 INSIDE, OUTSIDE = "127.0.1.1", "127.0.2.1"
 RELAYS = (("inside", INSIDE, 3478, 443), ("outside", OUTSIDE, 3478, 443),

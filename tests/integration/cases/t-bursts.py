@@ -7,17 +7,15 @@ datagrams, or asks the kernel for what belongs together, which shows that the re
 together.
 """
 
-import os
 import socket
 import struct
 import subprocess
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import netns  # noqa: E402
-import relay  # noqa: E402
-import turnclient as t  # noqa: E402
-from netns import check  # noqa: E402
+import lib  # adds ../lib to the path
+import netns
+import relay
+import turnclient as t
+from netns import check
 
 UDP_SEGMENT, UDP_GRO = 103, 104
 CHANNEL = 0x4001

@@ -16,11 +16,11 @@ import tempfile
 import time
 import traceback
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from checklist import base  # noqa: E402
-from checklist import messages, auth, turn, data, outside  # noqa: E402,F401
-import netns  # noqa: E402
-import relay  # noqa: E402
+import lib  # adds ../lib to the path
+from checklist import base
+from checklist import messages, auth, turn, data, outside  # each adds its rows
+import netns
+import relay
 
 LIMITS = ["allocations_per_user = %d" % base.USER_QUOTA, "allocations_per_prefix = 0"]
 ADDRESSES = (base.INSIDE6, base.OUTSIDE6, base.PEER6, "2002:7f00:1::1", "2001:0:1::1")

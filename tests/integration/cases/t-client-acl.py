@@ -4,16 +4,14 @@ connection before they are heard over TCP and TLS, and each is counted; a reload
 call, which a client who is let in no more cannot go on with.
 """
 
-import os
 import socket
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import netns  # noqa: E402
-import control  # noqa: E402
-import turnclient as t  # noqa: E402
-from netns import check  # noqa: E402
+import lib  # adds ../lib to the path
+import netns
+import control
+import turnclient as t
+from netns import check
 
 INSIDE, OUTSIDE = "127.0.1.1", "127.0.2.1"
 LET_IN, LEFT_OUT = "127.0.5.1", "127.0.6.1"

@@ -16,16 +16,16 @@ import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import netns  # noqa: E402
-import control  # noqa: E402
-import openapi_check  # noqa: E402
-import turnclient_ms  # noqa: E402
-import relay  # noqa: E402
-import turnclient  # noqa: E402
-from netns import check  # noqa: E402
-from control import Connection  # noqa: E402
-from load_clients import LoadClients  # noqa: E402
+import lib  # adds ../lib to the path
+import netns
+import control
+import openapi_check
+import turnclient_ms
+import relay
+import turnclient
+from netns import check
+from control import Connection
+from load_clients import LoadClients
 
 INSIDE, OUTSIDE, PEER = "127.0.1.1", ("127.0.2.1", "::1"), "127.0.3.1"
 MANY = 5000

@@ -3,18 +3,16 @@
 what the relay moves about, the largest of all, and all of them mixed. Both directions.
 """
 
-import os
 import random
 import socket
 import struct
-import sys
 import threading
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import netns  # noqa: E402
-import relay  # noqa: E402
-import turnclient as t  # noqa: E402
-from netns import check  # noqa: E402
+import lib  # adds ../lib to the path
+import netns
+import relay
+import turnclient as t
+from netns import check
 
 INSIDE, OUTSIDE, PEER = "127.0.1.1", "127.0.2.1", "127.0.3.1"
 CHANNEL, LARGEST = 0x4001, 65507

@@ -13,11 +13,11 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import netns  # noqa: E402
-import turnclient_ms  # noqa: E402
-import relay  # noqa: E402
-from netns import check  # noqa: E402
+import lib  # adds ../lib to the path
+import netns
+import turnclient_ms
+import relay
+from netns import check
 
 LIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")
 FIRST = {"inside": "127.0.1.1", "outside": "127.0.2.1"}

@@ -4,17 +4,15 @@ what is shown of them while they live; a half that ends alone.
 """
 
 import json
-import os
 import socket
 import subprocess
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import netns  # noqa: E402
-import turnclient_ms as ms  # noqa: E402
-import relay  # noqa: E402
-import turnclient as t  # noqa: E402
-from netns import check  # noqa: E402
+import lib  # adds ../lib to the path
+import netns
+import turnclient_ms as ms
+import relay
+import turnclient as t
+from netns import check
 
 INSIDE, OUTSIDE, OUTSIDE6 = "127.0.1.1", "127.0.2.1", "fd7a:1::1"
 PEERS = ("127.0.3.1", "fd7a:1::2")

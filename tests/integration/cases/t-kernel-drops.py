@@ -7,15 +7,14 @@ import os
 import re
 import signal
 import socket
-import sys
 import time
 import urllib.request
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import netns  # noqa: E402
-import relay  # noqa: E402
-import turnclient  # noqa: E402
-from netns import check  # noqa: E402
+import lib  # adds ../lib to the path
+import netns
+import relay
+import turnclient
+from netns import check
 
 INSIDE, OUTSIDE, PEER, METRICS = "127.0.1.1", "127.0.2.1", "127.0.3.1", "127.0.0.1:9478"
 SETTINGS = {"limits": relay.NO_LIMITS["limits"] + ["stranger_rate = 0"],

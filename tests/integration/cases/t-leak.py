@@ -1,16 +1,14 @@
 #!/usr/bin/python3
 """100,000 allocate and release cycles: same ports, same descriptors, flat memory."""
 
-import os
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import netns  # noqa: E402
-import relay  # noqa: E402
-from netns import check  # noqa: E402
-from checklist.base import resident_kib  # noqa: E402
-from load_clients import LoadClients  # noqa: E402
+import lib  # adds ../lib to the path
+import netns
+import relay
+from netns import check
+from checklist.base import resident_kib
+from load_clients import LoadClients
 
 INSIDE, OUTSIDE = "127.0.1.1", "127.0.2.1"
 CLIENTS, WARM_UP, CYCLES = 50, 20000, 100000

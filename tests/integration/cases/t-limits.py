@@ -11,13 +11,13 @@ import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import netns  # noqa: E402
-import control  # noqa: E402
-import turnclient_ms  # noqa: E402
-import relay  # noqa: E402
-import turnclient as t  # noqa: E402
-from netns import check  # noqa: E402
+import lib  # adds ../lib to the path
+import netns
+import control
+import turnclient_ms
+import relay
+import turnclient as t
+from netns import check
 
 INSIDE, OUTSIDE, PEER = "127.0.1.1", "127.0.2.1", "127.0.3.1"
 CHANNEL, SIZE = 0x4001, 1000

@@ -5,15 +5,13 @@
 9,000 taken again at once: a port that rests is given out rather than refused.
 """
 
-import os
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import netns  # noqa: E402
-import relay  # noqa: E402
-from netns import check  # noqa: E402
-from load_clients import LoadClients  # noqa: E402
+import lib  # adds ../lib to the path
+import netns
+import relay
+from netns import check
+from load_clients import LoadClients
 
 INSIDE, OUTSIDE = "127.0.1.1", "127.0.2.1"
 LIMITS = {"limits": relay.NO_LIMITS["limits"] + ["stranger_rate = 0"]}

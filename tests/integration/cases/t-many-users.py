@@ -10,17 +10,15 @@ import os
 import re
 import socket
 import struct
-import sys
 import time
 import urllib.request
 
 # This test measures memory, and a sanitizer keeps freed memory: prefer the normal build.
 os.environ["RELAY_BUILD_DIR"] = os.environ.get("BUILD_DIR") or os.environ.get("RELAY_BUILD_DIR", "")
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import netns  # noqa: E402
-import relay  # noqa: E402
-import turnclient as tc  # noqa: E402
-from netns import check  # noqa: E402
+import lib  # adds ../lib to the path
+import netns
+import turnclient as tc
+from netns import check
 
 INSIDE, OUTSIDE, METRICS = "127.0.1.1", "127.0.2.1", "127.0.0.1:9478"
 SETTINGS = {"limits": ["stranger_rate = 0", "nonce_lifetime = 8h"],

@@ -13,15 +13,15 @@ import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import control  # noqa: E402
-import mras  # noqa: E402
-import mras_bench  # noqa: E402
-import relay  # noqa: E402
-from netns import check  # noqa: E402
-from control import Connection  # noqa: E402
-from mras import Client, ask_http, ask_sip, http_request  # noqa: E402
-from mras_bench import INSIDE, LIMITS, OUTSIDE, PORT, row  # noqa: E402
+import lib  # adds ../lib to the path
+import control
+import mras
+import mras_bench
+import relay
+from netns import check
+from control import Connection
+from mras import Client, ask_http, ask_sip, http_request
+from mras_bench import INSIDE, LIMITS, OUTSIDE, PORT, row
 
 METRICS = ("127.0.0.1", 9479)
 SECOND = "127.0.2.2"        # another relay on the outside

@@ -10,13 +10,13 @@ import subprocess
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import mras  # noqa: E402
-import mras_bench  # noqa: E402
-import relay  # noqa: E402
-from netns import check  # noqa: E402
-from mras import Client, Refused, ask_http, ask_sip, http_request, read_answer  # noqa: E402
-from mras_bench import INSIDE, OUTSIDE, PORT, row  # noqa: E402
+import lib  # adds ../lib to the path
+import mras
+import mras_bench
+import relay
+from netns import check
+from mras import Client, Refused, ask_http, ask_sip, http_request, read_answer
+from mras_bench import INSIDE, OUTSIDE, PORT, row
 
 
 # --- who gets something -----------------------------------------------------------------------

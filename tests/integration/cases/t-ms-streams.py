@@ -3,19 +3,17 @@
 and what makes the relay close a connection. The same port still serves all other clients.
 """
 
-import os
 import socket
 import struct
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import netns  # noqa: E402
-import relay  # noqa: E402
-import turnclient as t  # noqa: E402
-import turnclient_ms as ms  # noqa: E402
-from netns import check  # noqa: E402
-from turnclient_ms import HELLO, frame  # noqa: E402
+import lib  # adds ../lib to the path
+import netns
+import relay
+import turnclient as t
+import turnclient_ms as ms
+from netns import check
+from turnclient_ms import HELLO, frame
 
 INSIDE, OUTSIDE = "127.0.1.1", "127.0.2.1"
 ANSWER_BEGINS = bytes.fromhex("160301004e020000460301")

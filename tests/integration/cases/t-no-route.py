@@ -3,18 +3,16 @@
 route, and towards a client whose address has gone. The other directions do not notice, and what
 comes back works."""
 
-import os
 import socket
 import subprocess
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import netns  # noqa: E402
-import control  # noqa: E402
-import relay  # noqa: E402
-import turnclient as t  # noqa: E402
-from netns import check  # noqa: E402
+import lib  # adds ../lib to the path
+import netns
+import control
+import relay
+import turnclient as t
+from netns import check
 
 INSIDE, OUTSIDE, PEER, MOVING = "127.0.1.1", "127.0.2.1", "127.0.3.1", "198.51.100.9"
 NOWHERE = ("198.51.100.77", 4000)

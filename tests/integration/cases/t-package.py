@@ -12,8 +12,8 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import deb  # noqa: E402
+import lib  # adds ../lib to the path
+import deb
 
 # What an administrator looks for, by package; more is welcome.
 HOLDS = {

@@ -18,12 +18,12 @@ import time
 import urllib.parse
 import urllib.request
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import netns  # noqa: E402
-import mras  # noqa: E402
-import mras_bench  # noqa: E402
-import relay  # noqa: E402
-from netns import check  # noqa: E402
+import lib  # adds ../lib to the path
+import netns
+import mras
+import mras_bench
+import relay
+from netns import check
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..")
 RULES = os.path.join(TOP, "conf", "prometheus")

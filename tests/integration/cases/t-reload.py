@@ -9,17 +9,16 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import netns  # noqa: E402
-import control  # noqa: E402
-import relay  # noqa: E402
-import turnclient  # noqa: E402
-from netns import check  # noqa: E402
-from turnclient import Client  # noqa: E402
+import lib  # adds ../lib to the path
+import netns
+import control
+import relay
+import turnclient
+from netns import check
+from turnclient import Client
 
 INSIDE, SECOND_INSIDE = "127.0.1.1", "127.0.1.2"
 OUTSIDE, SECOND_OUTSIDE = "127.0.2.1", "127.0.2.2"

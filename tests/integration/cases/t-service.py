@@ -13,9 +13,9 @@ import re
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import deb  # noqa: E402
-import machine as machines  # noqa: E402
+import lib  # adds ../lib to the path
+import deb
+import machine as machines
 
 LIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")
 RELAY, MRAS = "mediarelayd", "mrasd"

@@ -12,11 +12,11 @@ import sys
 import tempfile
 import threading
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import mras  # noqa: E402
-import mras_bench  # noqa: E402
-from netns import check  # noqa: E402
-from mras_bench import INSIDE, PORT, row  # noqa: E402
+import lib  # adds ../lib to the path
+import mras
+import mras_bench
+from netns import check
+from mras_bench import INSIDE, PORT, row
 
 FORWARDER = ("127.0.0.1", 15061)
 SCENARIO = """<?xml version="1.0" encoding="ISO-8859-1" ?>

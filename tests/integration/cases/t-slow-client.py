@@ -10,17 +10,16 @@ import os
 import socket
 import struct
 import subprocess
-import sys
 import time
 
 # Memory is judged here, and a sanitizer keeps what was freed: take the normal build if there is
 # one.
 os.environ["RELAY_BUILD_DIR"] = os.environ.get("BUILD_DIR") or os.environ.get("RELAY_BUILD_DIR", "")
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import netns  # noqa: E402
-import relay  # noqa: E402
-import turnclient as t  # noqa: E402
-from netns import check  # noqa: E402
+import lib  # adds ../lib to the path
+import netns
+import relay
+import turnclient as t
+from netns import check
 
 INSIDE, OUTSIDE, PEER = "127.0.1.1", "127.0.2.1", "127.0.3.1"
 CHANNEL, SIZE, FLOOD = 0x4001, 1000, 20000

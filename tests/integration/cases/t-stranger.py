@@ -8,18 +8,16 @@ on both ways without a gap. Times in which a busy machine let nobody run do not 
 two dialects only this one has relay ports of TCP here.)
 """
 
-import os
 import socket
 import struct
-import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import netns  # noqa: E402
-import turnclient_ms  # noqa: E402
-import relay  # noqa: E402
-from netns import check  # noqa: E402
+import lib  # adds ../lib to the path
+import netns
+import turnclient_ms
+import relay
+from netns import check
 
 INSIDE, OUTSIDE, PEER, STRANGER = "127.0.1.1", "127.0.2.1", "127.0.3.1", "127.0.4.1"
 STRANGERS = 50

@@ -25,8 +25,7 @@ import subprocess
 import sys
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import turnclient  # noqa: E402
+import turnclient
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 COTURN = os.environ.get("RELAY_UNDER_TEST") == "coturn"

@@ -10,9 +10,8 @@ import os
 import socket
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from namespaces import within  # noqa: E402
-import turnclient as t  # noqa: E402
+from namespaces import within
+import turnclient as t
 
 INSIDE, INSIDE6, OUTSIDE, OUTSIDE6 = "10.77.1.1", "fd77:1::1", "203.0.113.1", "2001:db8:77::1"
 HOST, HOST6, CLIENT = "203.0.113.50", "2001:db8:77::50", "10.77.1.10"

@@ -10,10 +10,8 @@ import os
 import re
 import socket
 import struct
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-import turnclient as t  # noqa: E402
+import turnclient as t
 
 ROWS = []
 ALL = ("udp", "tcp", "tls")
