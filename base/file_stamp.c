@@ -1,5 +1,5 @@
 /*
- * file_stamp.c - has a file changed since we looked?
+ * file_stamp.c - see file_stamp.h.
  */
 #include "base/file_stamp.h"
 

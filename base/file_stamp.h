@@ -1,6 +1,6 @@
 /*
- * file_stamp.h - has a file changed since we looked? Works alike for editors, renames,
- * configuration management and mounted secrets.
+ * file_stamp.h - has a file changed since we last looked? Sees edits, renames,
+ * configuration management and mounted secrets alike.
  */
 #ifndef BASE_FILE_STAMP_H
 #define BASE_FILE_STAMP_H
@@ -16,7 +16,7 @@ struct file_stamp {
 	struct timespec modified;
 };
 
-/* All zero for NULL and for what cannot be looked at. */
+/* All zero for NULL and for a file that stat() cannot reach. */
 struct file_stamp file_stamp_of(const char *path);
 bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b);
 

@@ -1,6 +1,6 @@
 /*
- * inbox.c - a list under a mutex and an eventfd. Posts are rare: settings, questions of the
- * control interface, the end.
+ * inbox.c - a list under a mutex, and an eventfd. Posts are rare: new settings, requests of
+ * the control interface, shutdown.
  */
 #include "base/inbox.h"
 
@@ -105,7 +105,7 @@ bool inbox_post(struct inbox *inbox, inbox_fn *fn, void *arg)
 	if (!closed) {
 		*inbox->last = post;
 		inbox->last = &post->next;
-		/* Under the lock, so that an inbox that is freed has no one left in here. */
+		/* Under the lock, so that nobody is still in here when the inbox is freed. */
 		eventfd_write(inbox->fd, 1);
 	}
 	pthread_mutex_unlock(&inbox->lock);

@@ -1,9 +1,9 @@
 /*
- * inbox.h - what other threads ask of a thread with an event loop; run there, in order, between
- * two of its events.
+ * inbox.h - calls from other threads into a thread with an event loop. They run there in order,
+ * between two of its events.
  *
- * Threads  inbox_post() and inbox_call() from any thread but, the second, the owner's;
- *          everything else on the owner's, or while nobody else has the inbox.
+ * Threads  any thread may call inbox_post(); any but the owner's may call inbox_call(). Everything
+ *          else is called on the owner's thread, or before and after other threads use the inbox.
  */
 #ifndef BASE_INBOX_H
 #define BASE_INBOX_H
@@ -19,20 +19,20 @@ typedef void inbox_fn(void *arg);
 struct inbox *inbox_new(struct event_base *base);
 
 /*
- * Run fn(arg) on the owner's thread soon. False if it never will: the inbox is closed, or out of
- * memory.
+ * Run fn(arg) on the owner's thread soon. False if it will never run: the inbox is closed, or
+ * memory is short.
  */
 bool inbox_post(struct inbox *inbox, inbox_fn *fn, void *arg);
 
-/* The same, and wait until it has run. False: it has not, and will not. */
+/* The same, and wait until it has run. False: it did not and will not run. */
 bool inbox_call(struct inbox *inbox, inbox_fn *fn, void *arg);
 
 /*
- * The owner's loop has ended: run what is there, take nothing more. From now on nobody waits
- * here, so that threads that do can be joined.
+ * The owner's loop has ended: run what is queued and accept no more. Afterwards no thread waits
+ * here, so those that did can be joined.
  */
 void inbox_close(struct inbox *inbox);
-/* Closes it first. Before its base; NULL is allowed. */
+/* Closes it first. Call it before the base is freed; NULL is allowed. */
 void inbox_free(struct inbox *inbox);
 
 #endif

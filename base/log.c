@@ -1,8 +1,9 @@
 /*
- * log.c - one line per event, to the journal when it is there, else to stderr with a level.
+ * log.c - one line per event, to the journal if stderr is connected to it, else to stderr with
+ * a level.
  *
- * Every byte that is not printable ASCII is written as \xHH, so that no text, whoever sent it,
- * can forge a line, a field or a terminal command. A line goes out in one system call.
+ * Every byte that is not printable ASCII is written as \xHH, so that no text from outside can
+ * forge a line, a field or a terminal command. A line goes out in one system call.
  */
 #include "base/log.h"
 
@@ -40,7 +41,7 @@ static const char *const subsystem_names[] = {
 #undef X
 };
 
-/* Text that grows to a fixed size; what does not fit is cut and marked with "...". */
+/* Text of limited size; what does not fit is cut and marked with "...". */
 struct line {
 	size_t len;
 	char text[LINE_MAX_LEN];
@@ -65,7 +66,7 @@ static void line_text(struct line *line, const char *text)
 	line_bytes(line, text, strlen(text));
 }
 
-/* also: characters to escape besides those that are not printable, as \xHH too. */
+/* also: printable characters to escape as well. */
 static void line_escaped(struct line *line, const char *text, const char *also)
 {
 	for (const char *p = text; *p; p++) {
@@ -110,7 +111,7 @@ bool log_level_parse(const char *text, enum log_level *level)
 	return false;
 }
 
-/* systemd tells in JOURNAL_STREAM which stream it is; a redirected stderr is another one. */
+/* JOURNAL_STREAM names the journal's stream; a redirected stderr is another one. */
 static bool stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
@@ -173,7 +174,7 @@ bool log_wants(enum subsystem subsystem, enum log_level level)
 	return level <= log_subsystem_level(subsystem, NULL);
 }
 
-/* The journal's own stream takes the level as <N> in front; people get words. */
+/* The journal's stream takes the level as a <N> prefix; people get words. */
 static void write_stderr(enum log_level level, const char *text)
 {
 	struct line line = {0};
@@ -196,7 +197,7 @@ static void write_stderr(enum log_level level, const char *text)
 		{.iov_base = &newline, .iov_len = 1},
 	};
 
-	/* Nobody is left to tell if this fails. */
+	/* If this fails, there is nowhere to report it. */
 	if (writev(STDERR_FILENO, parts, 2) < 0)
 		return;
 }
@@ -207,24 +208,24 @@ static bool write_journal(enum subsystem subsystem, enum log_level level,
 {
 	struct iovec parts[FIELDS_MAX + 4];
 	struct line message = {0};
-	char priority[16], identifier[64], speaker[64];
+	char priority[16], identifier[64], source[64];
 
 	line_text(&message, "MESSAGE=");
 	line_text(&message, text);
 	snprintf(priority, sizeof(priority), "PRIORITY=%d", (int)level);
 	snprintf(identifier, sizeof(identifier), "SYSLOG_IDENTIFIER=%s", sink.name);
-	snprintf(speaker, sizeof(speaker), "SUBSYSTEM=%s", subsystem_name(subsystem));
+	snprintf(source, sizeof(source), "SUBSYSTEM=%s", subsystem_name(subsystem));
 	parts[0] = (struct iovec){.iov_base = message.text, .iov_len = message.len};
 	parts[1] = (struct iovec){.iov_base = priority, .iov_len = strlen(priority)};
 	parts[2] = (struct iovec){.iov_base = identifier, .iov_len = strlen(identifier)};
-	parts[3] = (struct iovec){.iov_base = speaker, .iov_len = strlen(speaker)};
+	parts[3] = (struct iovec){.iov_base = source, .iov_len = strlen(source)};
 	for (size_t i = 0; i < count; i++)
 		parts[4 + i] = fields[i];
 	return sd_journal_sendv(parts, (int)(4 + count)) == 0;
 }
 
 static void __attribute__((format(printf, 4, 0)))
-log_at(enum subsystem subsystem, enum log_level level, unsigned left_out,
+log_at(enum subsystem subsystem, enum log_level level, unsigned suppressed,
        const char *format, va_list args)
 {
 	char raw[LINE_MAX_LEN];
@@ -234,8 +235,9 @@ log_at(enum subsystem subsystem, enum log_level level, unsigned left_out,
 	line_escaped(&line, raw, "");
 	if (len >= (int)sizeof(raw))
 		line_text(&line, "...");
-	if (left_out > 0) {
-		snprintf(raw, sizeof(raw), " (and %u more like this before)", left_out);
+	if (suppressed > 0) {
+		snprintf(raw, sizeof(raw), " (%u similar messages suppressed)",
+			 suppressed);
 		line_text(&line, raw);
 	}
 	if (!sink.journal || !write_journal(subsystem, level, line.text, NULL, 0))
@@ -254,10 +256,10 @@ void log_write(enum subsystem subsystem, enum log_level level, const char *forma
 }
 
 /*
- * May this call site speak? *left_out: lines it kept back in the window before. Two threads
- * that meet at the turn of a window may both reset it: that costs a line, not a flood.
+ * May this call site log? *suppressed counts its lines dropped in the previous window. Two
+ * threads at the end of a window may both reset it: that costs a line, not a flood.
  */
-static bool limit_allows(struct log_limit *limit, unsigned *left_out)
+static bool limit_allows(struct log_limit *limit, unsigned *suppressed)
 {
 	struct timespec now;
 
@@ -265,11 +267,11 @@ static bool limit_allows(struct log_limit *limit, unsigned *left_out)
 
 	unsigned long long window = (unsigned long long)now.tv_sec / LIMIT_WINDOW_S + 1;
 
-	*left_out = 0;
+	*suppressed = 0;
 	if (__atomic_exchange_n(&limit->window_s, window, __ATOMIC_RELAXED) != window) {
 		unsigned count = __atomic_exchange_n(&limit->count, 0, __ATOMIC_RELAXED);
 
-		*left_out = count > LIMIT_LINES ? count - LIMIT_LINES : 0;
+		*suppressed = count > LIMIT_LINES ? count - LIMIT_LINES : 0;
 	}
 	return __atomic_fetch_add(&limit->count, 1, __ATOMIC_RELAXED) < LIMIT_LINES;
 }
@@ -277,13 +279,13 @@ static bool limit_allows(struct log_limit *limit, unsigned *left_out)
 void log_write_limited(struct log_limit *limit, enum subsystem subsystem,
 		       enum log_level level, const char *format, ...)
 {
-	unsigned left_out;
+	unsigned suppressed;
 	va_list args;
 
-	if (!log_wants(subsystem, level) || !limit_allows(limit, &left_out))
+	if (!log_wants(subsystem, level) || !limit_allows(limit, &suppressed))
 		return;
 	va_start(args, format);
-	log_at(subsystem, level, left_out, format, args);
+	log_at(subsystem, level, suppressed, format, args);
 	va_end(args);
 }
 
@@ -304,7 +306,7 @@ static void line_field(struct line *line, const struct log_field *field)
 	line_text(line, quote);
 }
 
-/* All fields share one buffer; entry[i] points to its part of it. */
+/* All fields share one buffer; entry[i] points into it. */
 static void journal_fields(struct line *buffer, const struct log_field *fields,
 			   size_t count, struct iovec *entry)
 {

@@ -1,11 +1,13 @@
 /*
- * log.h - one line per event, to the journal when it is there, else to stderr with a level.
+ * log.h - one line per event, to the journal if stderr is connected to it, else to stderr with
+ * a level.
  *
- * What a stranger can cause is a counter, never a line; log_limited() is for the few lines that
- * a faulty environment could repeat (at most ten a minute per call site, then one that counts).
+ * Anything that a stranger can cause is a counter, never a line. log_limited() is for the few
+ * lines that a faulty environment could repeat: at most ten a minute per call site, then the
+ * number of suppressed ones.
  *
- * Threads  any thread may call; levels are atomics. The sink is the one piece of global
- *          state, set up by log_open() before other threads exist.
+ * Threads  any thread may call; levels are atomic. The sink is global state, set up by log_open()
+ *          before other threads exist.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -23,18 +25,18 @@ enum log_level {
 };
 
 /*
- * Who speaks. A file of another subsystem than main says so before it includes this:
+ * Where a line comes from. A file outside main names its subsystem before it includes this:
  *
  *	#define LOG_SUBSYSTEM SUBSYSTEM_PEER
  */
-#define SUBSYSTEMS(X)                                                           \
-	X(MAIN, "main", "start, end, signals, workers")                         \
-	X(RELOAD, "reload", "configuration, keys and certificates, read again") \
-	X(CONTROL, "control", "control interface, metrics, drain")              \
-	X(FRONT, "front", "sockets and connections of clients, TLS")            \
-	X(PEER, "peer", "sockets and connections of peers")                     \
-	X(AUTH, "auth", "credentials: what is issued, what is refused")         \
-	X(RECORDS, "records", "records of what has ended, level notice")
+#define SUBSYSTEMS(X)                                                      \
+	X(MAIN, "main", "start, stop, signals, workers")                   \
+	X(RELOAD, "reload", "reload of configuration, keys, certificates") \
+	X(CONTROL, "control", "control interface, metrics, drain")         \
+	X(FRONT, "front", "client sockets and connections, TLS")           \
+	X(PEER, "peer", "peer sockets and connections")                    \
+	X(AUTH, "auth", "credentials issued and refused")                  \
+	X(RECORDS, "records", "records of ended allocations, level notice")
 
 enum subsystem {
 #define X(id, name, text) SUBSYSTEM_##id,
@@ -50,20 +52,20 @@ enum subsystem {
 const char *subsystem_name(enum subsystem subsystem);
 bool subsystem_parse(const char *name, enum subsystem *subsystem);
 
-/* name: of the program, not copied. */
+/* name: the program's, not copied. */
 void log_open(const char *name);
-/* Of all subsystems that have no level of their own. */
+/* The level of all subsystems that have none of their own. */
 void log_set_level(enum log_level level);
 enum log_level log_level(void);
 bool log_level_parse(const char *text, enum log_level *level);
 const char *log_level_name(enum log_level level);
 
-/* own: false if the subsystem follows the level of all; then level is not looked at. */
+/* own false: the subsystem follows the common level, and level is ignored. */
 void log_set_subsystem_level(enum subsystem subsystem, bool own, enum log_level level);
-/* What is in force; *own, which may be NULL, as above. */
+/* The effective level; *own, which may be NULL, as above. */
 enum log_level log_subsystem_level(enum subsystem subsystem, bool *own);
 
-/* For who has more to do for a line than to write it. */
+/* For callers that would do work only to log it. */
 bool log_wants(enum subsystem subsystem, enum log_level level);
 
 void log_write(enum subsystem subsystem, enum log_level level, const char *format, ...)
@@ -91,7 +93,7 @@ void log_write_limited(struct log_limit *limit, enum subsystem subsystem,
 struct log_field {
 	const char *key;
 	const char *value;
-	bool escaped; /* printable ASCII, with \xHH for what was not: not escaped again */
+	bool escaped; /* already escaped: printable ASCII with \xHH for the rest */
 };
 void log_record(const char *message, const struct log_field *fields, size_t count);
 

@@ -1,5 +1,5 @@
 /*
- * notify.h - what a daemon tells systemd. Does nothing where systemd does not listen.
+ * notify.h - a daemon's messages to systemd. Does nothing where systemd is not listening.
  *
  * Threads  main only.
  */
@@ -8,21 +8,21 @@
 
 #include <stdint.h>
 
-/* Serving: at start, and when a reload is done, successful or not. */
+/* Serving: after the start and after each reload, successful or not. */
 void notify_ready(void);
 void notify_reloading(void);
 void notify_stopping(void);
 
-/* The line that systemctl status shows. All zero at first. */
+/* The line that systemctl status shows. Starts as zeros. */
 struct notify_status {
 	char line[160];
 };
-/* Send the line if it differs from the last one, which the caller keeps; it may be cut. */
+/* Send the line, cut to size, if it differs from the last one, which the caller keeps. */
 void notify_status(struct notify_status *last, const char *line);
 
-/* How often notify_alive() is expected, in milliseconds; 0: never. */
+/* The longest time between two calls of notify_alive(), in milliseconds; 0: no limit. */
 uint64_t notify_watchdog_ms(void);
-/* A process that stays silent longer is killed and started again (WatchdogSec=). */
+/* A process that stays silent longer is killed and restarted (WatchdogSec=). */
 void notify_alive(void);
 
 #endif

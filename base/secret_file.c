@@ -16,29 +16,29 @@ static bool may_read(const char *path)
 	return faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0;
 }
 
-/* Returns the name of the file, and the name of the folder it is in; "" if path tells none. */
-static const char *split(const char *path, const char **folder, int *folder_len)
+/* Returns the name of the file, and the name of its directory; "" if path has none. */
+static const char *split(const char *path, const char **dir, int *dir_len)
 {
 	const char *slash = strrchr(path, '/');
 
-	*folder = path;
-	*folder_len = 0;
+	*dir = path;
+	*dir_len = 0;
 	if (slash == NULL)
 		return path;
-	for (*folder = slash; *folder > path && (*folder)[-1] != '/'; (*folder)--)
-		(*folder_len)++;
+	for (*dir = slash; *dir > path && (*dir)[-1] != '/'; (*dir)--)
+		(*dir_len)++;
 	return slash + 1;
 }
 
-/* The credential of that file; false if there is none that we may read. */
+/* The credential for that file; false if there is none that we may read. */
 static bool find(const char *credentials, const char *path, char *buf, size_t size)
 {
-	const char *folder, *file;
-	int folder_len;
+	const char *dir, *file;
+	int dir_len;
 
-	file = split(path, &folder, &folder_len);
-	if ((size_t)snprintf(buf, size, "%s/%.*s_%s", credentials, folder_len, folder,
-			     file) < size &&
+	file = split(path, &dir, &dir_len);
+	if ((size_t)snprintf(buf, size, "%s/%.*s_%s", credentials, dir_len, dir, file) <
+		    size &&
 	    may_read(buf))
 		return true;
 	return (size_t)snprintf(buf, size, "%s/%s", credentials, file) < size &&

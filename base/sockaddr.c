@@ -1,5 +1,5 @@
 /*
- * sockaddr.c - between struct endpoint and the system's socket addresses.
+ * sockaddr.c - see sockaddr.h.
  */
 #include "base/sockaddr.h"
 

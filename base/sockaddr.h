@@ -1,7 +1,7 @@
 /*
- * sockaddr.h - between struct endpoint and the system's socket addresses.
+ * sockaddr.h - struct endpoint to and from socket addresses.
  *
- * IPv4-mapped IPv6 becomes IPv4 on the way in (one canonical form, T-041).
+ * An IPv4-mapped IPv6 address of a socket becomes IPv4, so that an address has one form.
  */
 #ifndef BASE_SOCKADDR_H
 #define BASE_SOCKADDR_H
@@ -11,7 +11,7 @@
 
 #include "stun/endpoint.h"
 
-/* Length of what was written. */
+/* Returns the length of the socket address. */
 socklen_t sockaddr_from_endpoint(const struct endpoint *ep, struct sockaddr_storage *out);
 /* False for families other than IPv4 and IPv6. */
 bool sockaddr_to_endpoint(const struct sockaddr_storage *sa, struct endpoint *out);

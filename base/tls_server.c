@@ -1,6 +1,6 @@
 /*
- * tls_server.c - the server context. What OpenSSL's default list lacks is nothing; what it has
- * too much of (renegotiation, tickets, static RSA) is switched off here.
+ * tls_server.c - the server context. OpenSSL's defaults lack nothing; what they offer beyond our
+ * needs (renegotiation, tickets, static RSA) is disabled here.
  */
 #include "base/tls_server.h"
 
@@ -18,7 +18,7 @@
 #include "base/self_name.h"
 #include "base/tls_error.h"
 
-/* A daemon has nobody to ask; OpenSSL's own function would wait at the terminal. */
+/* OpenSSL's own function would prompt on the terminal, where nobody answers a daemon. */
 static int no_passphrase(char *buf, int size, int writing, void *arg)
 {
 	(void)buf;
@@ -35,13 +35,14 @@ static void explain_file(const char *path, const char *wanted, char *error,
 	char self[64];
 
 	if (ERR_SYSTEM_ERROR(first) && ERR_GET_REASON(first) == EACCES)
-		snprintf(error, error_size,
-			 "%s: %s; let %s read it, as through its group, or put it where "
-			 "systemd hands it on",
-			 path, tls_error_reason(), self_name(self, sizeof(self)));
+		snprintf(
+			error, error_size,
+			"%s: %s; give %s read access, for example through its group, or pass "
+			"the file as a systemd credential",
+			path, tls_error_reason(), self_name(self, sizeof(self)));
 	else
-		snprintf(error, error_size, "%s: %s; a readable PEM file is needed, %s",
-			 path, tls_error_reason(), wanted);
+		snprintf(error, error_size, "%s: %s; expected a PEM file, %s", path,
+			 tls_error_reason(), wanted);
 }
 
 SSL_CTX *tls_server_new(const char *certificate, const char *private_key,
@@ -78,7 +79,7 @@ SSL_CTX *tls_server_new(const char *certificate, const char *private_key,
 			   ctx, secret_file_path(private_key, copy, sizeof(copy)),
 			   SSL_FILETYPE_PEM) != 1) {
 		explain_file(private_key,
-			     "with the key of tls.certificate, without passphrase", error,
+			     "the key of tls.certificate, without a passphrase", error,
 			     error_size);
 	} else if (!may_be_expired && tls_server_expires(ctx) <= time(NULL)) {
 		snprintf(error, error_size, "%s: the certificate has expired; renew it",

@@ -1,8 +1,8 @@
 /*
  * units.h - durations, sizes and bit rates as people write them.
  *
- * A decimal number followed at once by a unit; without a unit the base unit is meant. No
- * sign, no fraction, no space, nothing behind. Shared by the configuration and the tools.
+ * A decimal number directly followed by a unit; the default is the base unit. No sign, no
+ * fraction, no space, nothing after the unit. Shared by the configuration and the tools.
  */
 #ifndef BASE_UNITS_H
 #define BASE_UNITS_H
@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 /*
- * All three: false, with *value unchanged, on anything that is not exactly a number and one
- * of the units, and on a result that does not fit.
+ * All three return false and leave the result alone if the text is anything but a number and
+ * one of the units, or the result overflows.
  */
 
 /* Seconds: s, m, h, d, w ("30s", "15m", "8h", "90d"). */
@@ -27,13 +27,13 @@ bool units_bitrate(const char *text, uint64_t *bits_per_s);
 
 enum { UNITS_TEXT_MAX = 32 };
 
-/* A duration in the largest unit that leaves no rest ("8h", "90m"); negative ones with '-'. */
+/* A duration in the largest unit that divides it ("8h", "90m"); a negative one with '-'. */
 const char *units_duration_text(int64_t seconds, char buf[UNITS_TEXT_MAX]);
 
-/* A bit rate in the largest unit that leaves no rest ("3Mbit", "1500kbit"); 0 is "0". */
+/* A bit rate in the largest unit that divides it ("3Mbit", "1500kbit"); 0 is "0". */
 const char *units_bitrate_text(uint64_t bits_per_s, char buf[UNITS_TEXT_MAX]);
 
-/* Bytes in the largest power of 1024 that leaves no rest ("256K", "1000"); 0 is "0". */
+/* Bytes in the largest power of 1024 that divides them ("256K", "1000"); 0 is "0". */
 const char *units_bytes_text(uint64_t bytes, char buf[UNITS_TEXT_MAX]);
 
 #endif

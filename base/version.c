@@ -1,6 +1,5 @@
 /*
- * version.c - which avedge this is. The only file that is compiled again when the version
- * changes.
+ * version.c - the only file that is recompiled when the version changes.
  */
 #include "config.h"
 

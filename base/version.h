@@ -1,5 +1,5 @@
 /*
- * version.h - which avedge this is.
+ * version.h - the version of avedge.
  */
 #ifndef BASE_VERSION_H
 #define BASE_VERSION_H

@@ -10,8 +10,8 @@
 #include "base/notify.h"
 
 enum {
-	FEEDINGS = 4, /* within systemd's timeout: one may be missed and one late */
-	PULSES = 8,   /* heartbeats, looked at before each feeding */
+	FEEDINGS = 4,   /* within systemd's timeout: one may be missed and one late */
+	HEARTBEATS = 8, /* heartbeats, looked at before each feeding */
 };
 
 struct watchdog {
@@ -22,9 +22,9 @@ struct watchdog {
 
 uint64_t watchdog_heartbeat_ms(void)
 {
-	uint64_t patience_ms = notify_watchdog_ms();
+	uint64_t timeout_ms = notify_watchdog_ms();
 
-	return patience_ms == 0 ? 0 : patience_ms / PULSES + 1;
+	return timeout_ms == 0 ? 0 : timeout_ms / HEARTBEATS + 1;
 }
 
 static void feed(evutil_socket_t fd, short events, void *arg)

@@ -1,6 +1,5 @@
 /*
- * control_api.c - from a method, a path, a query and a body to a handler, and the two shapes of
- * an answer.
+ * control_api.c - finds and checks the handler of a request; builds replies.
  */
 #include "base/control/control_api.h"
 
@@ -19,7 +18,7 @@ json_t *control_text(const char *text)
 
 	if (string)
 		return string;
-	/* Not UTF-8: nobody's alphabet is known, so all beyond ASCII is spelled out. */
+	/* Not UTF-8: the encoding is unknown, so all bytes beyond ASCII are escaped. */
 	for (; *text && len + 5 < sizeof(copy); text++) {
 		if ((unsigned char)*text < 0x80)
 			copy[len++] = *text;
@@ -79,7 +78,7 @@ void control_answer_stream(struct control_reply *reply,
 	reply->stream = *stream;
 }
 
-/* Without memory even for this there is no document, and the connection ends. */
+/* If there is no memory even for this, there is no document and the connection closes. */
 void control_refuse(struct control_reply *reply, unsigned status, const char *format, ...)
 {
 	char detail[1024];
@@ -95,7 +94,7 @@ void control_refuse(struct control_reply *reply, unsigned status, const char *fo
 				    (int)status, "detail", control_text(detail));
 }
 
-/* What stands for {}: not empty and without a slash. A pattern has {} at most once. */
+/* {} stands for one segment: not empty, no slash. A pattern has it at most once. */
 static bool path_matches(const char *pattern, const char *path, char *parameter)
 {
 	const char *hole = strstr(pattern, "{}");
@@ -133,12 +132,10 @@ static const struct control_route *find_route(const struct control_route *routes
 						len > 0 ? ", " : "", routes[i].method);
 	}
 	if (len == 0) {
-		control_refuse(
-			reply, 404,
-			"nothing is served at this path; see the manual for the paths");
+		control_refuse(reply, 404, "unknown path; the manual lists the paths");
 		return NULL;
 	}
-	control_refuse(reply, 405, "this path is served with %s only", allow);
+	control_refuse(reply, 405, "wrong method; use %s", allow);
 	memcpy(reply->allow, allow, sizeof(allow));
 	return NULL;
 }
@@ -160,17 +157,15 @@ static bool arguments_are_known(const struct control_route *route,
 		const char *name = message->arguments[i].name;
 
 		if (!is_named(route->arguments, name)) {
-			control_refuse(
-				reply, 400,
-				"this request has no argument \"%.100s\"; leave it out",
-				name);
+			control_refuse(reply, 400,
+				       "unknown argument \"%.100s\"; leave it out", name);
 			return false;
 		}
 		for (size_t j = 0; j < i; j++) {
 			if (strcmp(message->arguments[j].name, name) != 0)
 				continue;
 			control_refuse(reply, 400,
-				       "the argument \"%s\" came twice; say it once",
+				       "argument \"%s\" is given twice; give it once",
 				       name);
 			return false;
 		}
@@ -178,7 +173,7 @@ static bool arguments_are_known(const struct control_route *route,
 	return true;
 }
 
-/* A new reference to the object that came, {} if nothing did; NULL with the reply refused. */
+/* A new reference to the body, {} if there is none; NULL with the reply refused. */
 static json_t *read_body(const struct control_route *route,
 			 const struct control_message *message,
 			 struct control_reply *reply)
@@ -208,8 +203,7 @@ static json_t *read_body(const struct control_route *route,
 	{
 		if (is_named(route->members, name))
 			continue;
-		control_refuse(reply, 400,
-			       "this request has no member \"%.100s\"; leave it out",
+		control_refuse(reply, 400, "unknown member \"%.100s\"; leave it out",
 			       name);
 		goto fail;
 	}

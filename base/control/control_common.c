@@ -31,7 +31,7 @@ static void refuse_level(struct control_reply *reply)
 {
 	control_refuse(
 		reply, 400,
-		"\"level\" is missing or none; say error, warning, notice, info or "
+		"\"level\" is missing or unknown; use error, warning, notice, info or "
 		"debug, or null for the default");
 }
 
@@ -50,7 +50,7 @@ void control_put_log_level(void *arg, const struct control_request *request,
 	enum log_level level = LOG_LEVEL_INFO;
 
 	if (!is_default && !subsystem_parse(request->parameter, &subsystem)) {
-		control_refuse(reply, 404, "there is no subsystem \"%s\"; name one of %s",
+		control_refuse(reply, 404, "unknown subsystem \"%s\"; use one of %s",
 			       request->parameter, subsystem_names);
 		return;
 	}

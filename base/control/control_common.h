@@ -1,6 +1,6 @@
 /*
- * control_common.h - what the control interfaces of both daemons have in common: log levels,
- * the JSON of a reload and of the configuration.
+ * control_common.h - the part that the control interfaces of both daemons share: log levels,
+ * reload and configuration as JSON.
  */
 #ifndef BASE_CONTROL_CONTROL_COMMON_H
 #define BASE_CONTROL_CONTROL_COMMON_H
@@ -8,7 +8,7 @@
 #include "base/config/reload.h"
 #include "base/control/control_api.h"
 
-/* GET /v1/log-levels and PUT /v1/log-levels/{}; they need no argument. */
+/* GET /v1/log-levels and PUT /v1/log-levels/{}; arg is not used. */
 control_handler control_get_log_levels;
 control_handler control_put_log_level;
 #define CONTROL_LOG_ROUTES                                                              \

@@ -1,12 +1,12 @@
 /*
- * control_socket.c - the control interface: libmicrohttpd on a UNIX socket of ours.
+ * control_socket.c - the control interface: libmicrohttpd on a UNIX socket that we create.
  *
- * Who may use it is decided twice: by the mode of the socket, and for every request by the
- * credentials of the peer, because a mode is easily changed by accident.
+ * Access is checked twice: by the mode of the socket, and on every request by the credentials of
+ * the peer, because a mode is easily changed by accident.
  *
- * A thread for each connection: libmicrohttpd could suspend a stream that has nothing to say,
- * but then nobody notices that its client is gone, and every answer of every client would wait
- * for the slowest handler and the largest document. There are few connections.
+ * Each connection has a thread. libmicrohttpd could suspend an idle stream instead, but then
+ * nothing would notice that its client is gone, and every reply would wait for the slowest
+ * handler and the largest document. There are few connections.
  */
 #define LOG_SUBSYSTEM SUBSYSTEM_CONTROL
 #include "base/control/control_socket.h"
@@ -33,14 +33,13 @@
 enum {
 	BACKLOG = 16,
 	CONNECTIONS_MAX = 32,
-	STREAMS_MAX = 16, /* so that there is always a connection for something else */
+	STREAMS_MAX = 16, /* leaves connections for other requests */
 	TIMEOUT_S = 10,
 	GROUPS_MAX = 256,
 	ARGUMENTS_MAX = 32,
 	STREAM_BLOCK = 16 * 1024,
-	STREAM_WAIT_MS = 250, /* how soon an end, on either side, is noticed */
-	STACK_SIZE =
-		1024 * 1024, /* bodies may nest 2048 deep, and jansson goes with them */
+	STREAM_WAIT_MS = 250,     /* how soon either side notices the other's end */
+	STACK_SIZE = 1024 * 1024, /* jansson recurses, and bodies may nest 2048 deep */
 };
 
 struct control_socket {
@@ -49,23 +48,23 @@ struct control_socket {
 	void *arg;
 	gid_t group;
 	struct sockaddr_un address;
-	int fd;     /* -1 when it is not ours to close or not open */
+	int fd;     /* -1: not open, or not ours to close */
 	bool bound; /* the path is ours to remove */
 	struct MHD_Daemon *daemon;
 	pthread_mutex_t serial; /* held while a handler runs */
-	unsigned streams;       /* atomic: how many are open */
+	unsigned streams;       /* open ones; atomic */
 	bool stopping;          /* atomic */
 };
 
-/* What has come of one request. */
+/* The part of a request received so far. */
 struct upload {
 	char *body;
 	size_t len, room;
-	size_t seen; /* of the body, kept or not */
+	size_t seen; /* bytes of the body, kept or not */
 	bool too_large;
 };
 
-/* An answer that goes on. */
+/* A stream being sent. */
 struct follower {
 	struct control_socket *control;
 	struct control_stream stream;
@@ -83,7 +82,7 @@ fail(char *error, size_t error_size, const char *format, ...)
 	return false;
 }
 
-/* The peer's primary group is known from the socket, the others from the system. */
+/* The socket tells the peer's primary group, the user database the others. */
 static bool is_member(const struct ucred *peer, gid_t group)
 {
 	gid_t groups[GROUPS_MAX];
@@ -125,7 +124,7 @@ static bool peer_allowed(const struct control_socket *control,
 	return peer.uid == 0 || peer.uid == geteuid() || is_member(&peer, control->group);
 }
 
-/* Has the client closed? One that only says no more goes on listening. */
+/* Has the client closed? One that has only shut down its sending side still listens. */
 static bool is_gone(int fd)
 {
 	struct pollfd poll_fd = {.fd = fd};
@@ -178,12 +177,12 @@ static struct MHD_Response *stream_response(struct control_socket *control,
 	__atomic_fetch_add(&control->streams, 1, __ATOMIC_RELAXED);
 	MHD_add_response_header(response, "Content-Type", reply->stream.content_type);
 	/*
-	 * Who does not read may come back to it: only the end of the connection ends it. And
-	 * since it has no time limit from now on, nothing may follow on it.
+	 * A client may pause reading, so only the end of the connection ends the stream. Since
+	 * the connection has no timeout from now on, no request may follow.
 	 */
 	MHD_add_response_header(response, "Connection", "close");
 	MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
-	reply->stream = (struct control_stream){0}; /* it is the response's now */
+	reply->stream = (struct control_stream){0}; /* the response owns it now */
 	return response;
 }
 
@@ -219,7 +218,8 @@ static enum MHD_Result send_reply(struct control_socket *control,
 
 	if (reply->stream.read &&
 	    __atomic_load_n(&control->streams, __ATOMIC_RELAXED) >= STREAMS_MAX)
-		control_refuse(reply, 503, "%d clients follow already; end one of them",
+		control_refuse(reply, 503,
+			       "%d clients are following already; stop one of them",
 			       STREAMS_MAX);
 	response = reply->stream.read ? stream_response(control, connection, reply)
 				      : document_response(reply);
@@ -243,7 +243,7 @@ static enum MHD_Result add_argument(void *arg, enum MHD_ValueKind kind, const ch
 	struct argument_list *arguments = arg;
 
 	(void)kind;
-	/* A NUL among the bytes would hide what follows it. */
+	/* A NUL would hide the bytes after it. */
 	if (arguments->count == ARGUMENTS_MAX || strlen(name) != name_len ||
 	    (value && strlen(value) != value_len)) {
 		arguments->bad = true;
@@ -273,7 +273,7 @@ static enum MHD_Result answer(struct control_socket *control,
 	message.argument_count = arguments.count;
 	if (arguments.bad) {
 		control_refuse(&reply, 400,
-			       "the query has too many arguments, or a NUL; correct it");
+			       "the query has too many arguments or contains a NUL byte");
 	} else {
 		pthread_mutex_lock(&control->serial);
 		control_dispatch(control->routes, control->route_count, control->arg,
@@ -289,11 +289,12 @@ static enum MHD_Result refuse_peer(struct control_socket *control,
 	struct control_reply reply = {0};
 
 	control_refuse(&reply, 403,
-		       "only root, the daemon's user and its control group may ask");
+		       "permission denied; only root, the daemon's user and its "
+		       "control group have access");
 	return send_reply(control, connection, &reply);
 }
 
-/* False if the connection has to end: out of memory, or more than we care to skip. */
+/* False if the connection must close: out of memory, or too much to skip. */
 static bool upload_add(struct upload *upload, const char *data, size_t len)
 {
 	upload->seen += len;
@@ -316,7 +317,7 @@ static bool upload_add(struct upload *upload, const char *data, size_t len)
 	return true;
 }
 
-/* What is larger is not even read: the answer comes at once and ends the connection. */
+/* A body announced as too large is not read: the reply is immediate and closes the connection. */
 static bool says_too_large(struct MHD_Connection *connection)
 {
 	const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
@@ -325,7 +326,7 @@ static bool says_too_large(struct MHD_Connection *connection)
 	return length && strtoull(length, NULL, 10) > CONTROL_BODY_MAX;
 }
 
-/* The first call has only the head, each further one a piece of the body, the last nothing. */
+/* The first call has only the header, each further one a piece of the body, the last nothing. */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
 				  const char *path, const char *method,
 				  const char *version, const char *data,
@@ -379,33 +380,33 @@ static void on_log(void *arg, const char *format, va_list args)
 }
 
 /*
- * The last folder only: the ones above it are the system's. One that we made belongs to whom
- * the socket belongs, so that it can be removed at the end; one that was there stays as it is.
+ * Create the last directory of the path; its parents must exist. Ours gets the owner of the
+ * socket, so that the socket can be removed at the end; an existing one is left alone.
  */
-static bool make_folder(const char *path, uid_t owner, char *error, size_t error_size)
+static bool make_directory(const char *path, uid_t owner, char *error, size_t error_size)
 {
 	char copy[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	const char *folder;
+	const char *dir;
 
 	snprintf(copy, sizeof(copy), "%s", path);
-	folder = dirname(copy);
-	if (mkdir(folder, 0755) == 0) {
-		if (owner != geteuid() && chown(folder, owner, (gid_t)-1) < 0)
+	dir = dirname(copy);
+	if (mkdir(dir, 0755) == 0) {
+		if (owner != geteuid() && chown(dir, owner, (gid_t)-1) < 0)
 			return fail(error, error_size,
-				    "cannot give the folder %s to user %u: %s; "
-				    "create it, or change control.socket",
-				    folder, owner, strerror(errno));
+				    "cannot change the owner of directory %s to user %u: "
+				    "%s; create it, or change control.socket",
+				    dir, owner, strerror(errno));
 		return true;
 	}
 	if (errno == EEXIST)
 		return true;
 	return fail(error, error_size,
-		    "cannot create the folder %s: %s; create it, or change "
+		    "cannot create directory %s: %s; create it, or change "
 		    "control.socket",
-		    folder, strerror(errno));
+		    dir, strerror(errno));
 }
 
-/* Does somebody answer there? A socket file outlives a process that was killed. */
+/* Is a process listening there? A socket file outlives a killed process. */
 static bool is_answered(const struct sockaddr_un *address)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -434,18 +435,18 @@ static bool remove_stale(const struct control_socket *control, char *error,
 			    path);
 	if (is_answered(&control->address))
 		return fail(error, error_size,
-			    "another process answers at %s; stop it, or change "
+			    "another process is listening on %s; stop it, or change "
 			    "control.socket",
 			    path);
 	if (unlink(path) < 0 && errno != ENOENT)
 		return fail(error, error_size,
-			    "cannot remove the left-over %s: %s; remove it, or "
+			    "cannot remove the stale socket %s: %s; remove it, or "
 			    "change control.socket",
 			    path, strerror(errno));
 	return true;
 }
 
-/* Nobody may connect before owner and group are right: the mode comes last. */
+/* The mode is set last: no client may connect before owner and group are set. */
 static bool bind_path(struct control_socket *control, uid_t owner, char *error,
 		      size_t error_size)
 {
@@ -455,15 +456,15 @@ static bool bind_path(struct control_socket *control, uid_t owner, char *error,
 	if (bind(control->fd, (const struct sockaddr *)&control->address,
 		 sizeof(control->address)) < 0)
 		return fail(error, error_size,
-			    "cannot create %s: %s; change its folder's owner, or "
-			    "control.socket",
+			    "cannot create %s: %s; change the owner of its directory, "
+			    "or control.socket",
 			    path, strerror(errno));
 	control->bound = true;
 	if (chown(path, owner, control->group) < 0)
 		return fail(
 			error, error_size,
-			"control.group: cannot give %s to user %u, group %u: %s; start as "
-			"root, or make the user a member of the group",
+			"control.group: cannot change the owner of %s to user %u, group "
+			"%u: %s; start as root, or add the user to the group",
 			path, owner, control->group, strerror(errno));
 	if (chmod(path, control->group != (gid_t)-1 ? 0660 : 0600) < 0 ||
 	    listen(control->fd, BACKLOG) < 0)
@@ -477,9 +478,9 @@ static bool open_socket(struct control_socket *control, uid_t owner, char *error
 {
 	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (control->fd < 0)
-		return fail(error, error_size, "%s; set it to \"\" to go without",
+		return fail(error, error_size, "%s; set it to \"\" to disable it",
 			    strerror(errno));
-	return make_folder(control->address.sun_path, owner, error, error_size) &&
+	return make_directory(control->address.sun_path, owner, error, error_size) &&
 	       remove_stale(control, error, error_size) &&
 	       bind_path(control, owner, error, error_size);
 }
@@ -502,8 +503,7 @@ bool control_socket_start(struct control_socket *control,
 		MHD_OPTION_END);
 	if (!control->daemon)
 		return fail(error, error_size,
-			    "the HTTP server does not start; set it to \"\" to go "
-			    "without");
+			    "cannot start the HTTP server; set it to \"\" to disable it");
 	control->fd = -1; /* the daemon closes it */
 	return true;
 }
@@ -522,9 +522,8 @@ struct control_socket *control_socket_bind(const char *path, uid_t owner, gid_t 
 	control->fd = -1;
 	control->address.sun_family = AF_UNIX;
 	if (strlen(path) >= sizeof(control->address.sun_path)) {
-		fail(error, error_size,
-		     "%s is too long; write a path of at most %zu bytes", path,
-		     sizeof(control->address.sun_path) - 1);
+		fail(error, error_size, "%s is too long; use a path of at most %zu bytes",
+		     path, sizeof(control->address.sun_path) - 1);
 		goto fail;
 	}
 	strcpy(control->address.sun_path, path);
@@ -545,9 +544,9 @@ void control_socket_stop(struct control_socket *control)
 		MHD_stop_daemon(control->daemon);
 	if (control->fd >= 0)
 		close(control->fd);
-	/* After a change of user the folder may not be ours; the next start finds it stale. */
+	/* After a change of user this may fail; the next start removes the stale socket. */
 	if (control->bound && unlink(control->address.sun_path) < 0)
-		log_debug("control: %s stays behind: %s", control->address.sun_path,
+		log_debug("control: cannot remove %s: %s", control->address.sun_path,
 			  strerror(errno));
 	pthread_mutex_destroy(&control->serial);
 	free(control);

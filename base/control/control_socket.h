@@ -1,11 +1,11 @@
 /*
  * control_socket.h - the control interface of a daemon: HTTP/1.1 over a UNIX socket.
  *
- * Who may ask: root, the daemon's own user and one group, by the credentials of the peer.
+ * Root, the daemon's own user and one group have access, by the credentials of the peer.
  *
- * Threads  every connection has a thread of its own, so that whoever reads slowly, or follows a
- *          stream without reading it, holds up nobody else. Handlers run on these threads but
- *          one at a time; streams run at any time. What belongs to another thread is asked there.
+ * Threads  every connection has a thread of its own, so that a client that reads slowly, or not
+ *          at all, delays no other. Handlers run on these threads, one at a time; streams run at
+ *          any time. A handler asks the owning thread for anything that is not its own.
  */
 #ifndef BASE_CONTROL_CONTROL_SOCKET_H
 #define BASE_CONTROL_CONTROL_SOCKET_H
@@ -19,22 +19,22 @@
 struct control_socket;
 
 /*
- * Create the socket, and its folder if that is missing, for a process that will run as owner;
- * before privileges are dropped. Nobody is served yet. group (gid_t)-1: nobody besides root and
- * the owner. NULL with a sentence in error.
+ * Create the socket, and its directory if that is missing, for a process that will run as owner;
+ * called before privileges are dropped. Requests are not served yet. group (gid_t)-1: only root
+ * and the owner have access. NULL with a sentence in error.
  */
 struct control_socket *control_socket_bind(const char *path, uid_t owner, gid_t group,
 					   char *error, size_t error_size);
 /*
- * Serve these routes; they, and arg, which handlers get, must outlive control_socket_stop().
+ * Serve these routes; arg is passed to the handlers. Both must outlive control_socket_stop().
  * False with a sentence in error.
  */
 bool control_socket_start(struct control_socket *control,
 			  const struct control_route *routes, size_t count, void *arg,
 			  char *error, size_t error_size);
 /*
- * Waits for handlers that run and ends streams (within half a second); removes the socket. What
- * handlers may be waiting for must still be answered. NULL is allowed.
+ * Waits for running handlers, ends streams (within half a second) and removes the socket. A
+ * thread that handlers may be waiting for must still answer. NULL is allowed.
  */
 void control_socket_stop(struct control_socket *control);
 

@@ -33,7 +33,7 @@ static const char nothing_policy[] = "default-src 'none'; frame-ancestors 'none'
 struct metrics_listener {
 	struct metrics_source source;
 	struct endpoint where;
-	int fd; /* -1 when it is not ours to close */
+	int fd; /* -1: not open, or not ours to close */
 	struct MHD_Daemon *daemon;
 };
 
@@ -157,11 +157,12 @@ static struct answer document_answer(const struct metrics_listener *listener,
 		if (strcmp(path, document->path) != 0)
 			continue;
 		answer.text = document->text(source->arg, &answer.len);
-		return answer.text != NULL ? answer
-					   : say(MHD_HTTP_SERVICE_UNAVAILABLE,
-						 "not to be had now; try again later\n");
+		return answer.text != NULL
+			       ? answer
+			       : say(MHD_HTTP_SERVICE_UNAVAILABLE,
+				     "temporarily unavailable; try again later\n");
 	}
-	return say(MHD_HTTP_NOT_FOUND, "nothing is here; metrics are at /metrics\n");
+	return say(MHD_HTTP_NOT_FOUND, "not found; metrics are at /metrics\n");
 }
 
 static struct answer answer_to(const struct metrics_listener *listener,
@@ -173,9 +174,9 @@ static struct answer answer_to(const struct metrics_listener *listener,
 
 	if (!metrics_listener_host_allowed(host))
 		return say(MHD_HTTP_MISDIRECTED_REQUEST,
-			   "this is asked by a loopback address or as localhost only\n");
+			   "wrong Host; use a loopback address or localhost\n");
 	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-		return say(MHD_HTTP_METHOD_NOT_ALLOWED, "only GET is served here\n");
+		return say(MHD_HTTP_METHOD_NOT_ALLOWED, "wrong method; use GET\n");
 	if (strcmp(path, metrics_path) == 0)
 		return metrics_answer(
 			listener, MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
@@ -219,7 +220,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
 
 	(void)version;
 	(void)upload;
-	/* The first call has only the head; a body, which nothing here takes, is skipped. */
+	/* The first call has only the header; a body is skipped. */
 	if (*state == NULL) {
 		*state = listener;
 		return MHD_YES;
@@ -254,7 +255,7 @@ static bool open_socket(struct metrics_listener *listener, const struct endpoint
 	listener->fd =
 		socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (listener->fd < 0)
-		return fail(error, error_size, "%s; set it to \"\" to go without",
+		return fail(error, error_size, "%s; set it to \"\" to disable it",
 			    strerror(errno));
 	setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(listener->fd, (const struct sockaddr *)&address, len) < 0 ||
@@ -276,8 +277,8 @@ struct metrics_listener *metrics_listener_bind(const struct endpoint *where, cha
 
 	if (!ip_addr_is_loopback(&where->ip)) {
 		fail(error, error_size,
-		     "%s is not a loopback address; write one, such as "
-		     "127.0.0.1, because nobody is asked for a password there",
+		     "%s is not a loopback address; use one, such as "
+		     "127.0.0.1: metrics are served without a password",
 		     ip_addr_format(&where->ip, text, sizeof(text)));
 		return NULL;
 	}
@@ -313,8 +314,7 @@ bool metrics_listener_start(struct metrics_listener *listener,
 		(size_t)MEMORY_OF_A_CONNECTION, MHD_OPTION_END);
 	if (listener->daemon == NULL)
 		return fail(error, error_size,
-			    "the HTTP server does not start; set it to \"\" "
-			    "to go without");
+			    "cannot start the HTTP server; set it to \"\" to disable it");
 	listener->fd = -1; /* the daemon closes it */
 	return true;
 }

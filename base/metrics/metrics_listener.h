@@ -1,11 +1,10 @@
 /*
- * metrics_listener.h - a read-only HTTP server on a loopback address: GET /metrics in the form
- * that was asked for, and other documents by a table. A thread of its own (libmicrohttpd).
+ * metrics_listener.h - a read-only HTTP server on a loopback address: GET /metrics in the
+ * requested format, and other documents from a table. Runs on a thread of its own (libmicrohttpd).
  *
- * Nobody is asked who he is, so nothing here may name users, and nothing here may change
- * anything. A browser may be lured to it by a name of its attacker's that resolves to a
- * loopback address (DNS rebinding): requests whose Host is not a loopback name are refused, and
- * no other origin is allowed to read.
+ * Clients are not authenticated, so nothing here may name users or change anything. An attacker
+ * may lure a browser here with a name that resolves to a loopback address (DNS rebinding):
+ * requests whose Host is not a loopback name are refused, and no other origin may read.
  */
 #ifndef BASE_METRICS_METRICS_LISTENER_H
 #define BASE_METRICS_METRICS_LISTENER_H
@@ -19,13 +18,12 @@
 struct metrics_listener;
 
 /*
- * What a listener serves besides /metrics, which write() answers. All functions run on the
- * listener's thread.
+ * A document besides /metrics. All functions run on the listener's thread.
  */
 struct metrics_document {
 	const char *path; /* exact, such as "/status.json" */
 	const char *content_type;
-	const char *policy; /* Content-Security-Policy; NULL: one that allows nothing */
+	const char *policy; /* Content-Security-Policy; NULL: allow nothing */
 	/* malloc'ed text and its length; NULL: answered 503. */
 	char *(*text)(void *arg, size_t *len);
 };
@@ -38,28 +36,29 @@ struct metrics_source {
 };
 
 /*
- * Take the port; nobody is served yet. where: a loopback address; port 0 is any. NULL with a
- * sentence in error.
+ * Bind the port; requests are not served yet. where: a loopback address; port 0 is any. NULL with
+ * a sentence in error.
  */
 struct metrics_listener *metrics_listener_bind(const struct endpoint *where, char *error,
 					       size_t error_size);
 
-/* As bound. */
+/* The address in use. */
 struct endpoint metrics_listener_where(const struct metrics_listener *listener);
 
 /*
- * Serve. source is copied; what it points to must outlive metrics_listener_stop(). Signals should
- * be blocked during the call, since the thread inherits the mask. False with a sentence in error.
+ * Serve. source is copied; its pointers must stay valid until metrics_listener_stop(). Signals
+ * should be blocked during the call, since the thread inherits the mask. False with a sentence in
+ * error.
  */
 bool metrics_listener_start(struct metrics_listener *listener,
 			    const struct metrics_source *source, char *error,
 			    size_t error_size);
 void metrics_listener_stop(struct metrics_listener *listener); /* NULL is allowed */
 
-/* What an Accept header asks for, NULL if there is none: OpenMetrics where it is preferred. */
+/* The format that an Accept header (NULL: none) asks for: OpenMetrics if it is preferred. */
 enum openmetrics_form metrics_listener_negotiate(const char *accept);
 
-/* May a request with that Host header be answered? NULL: there is none. */
+/* May a request with that Host header (NULL: none) be answered? */
 bool metrics_listener_host_allowed(const char *host);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * openmetrics.c - see openmetrics.h. Where the two forms differ: the older one names a counter's
- * family with _total, knows no units, no info and no end mark.
+ * openmetrics.c - see openmetrics.h. The older format differs: the name of a counter's family ends
+ * in _total, and there are no units, no info type and no end mark.
  */
 #include "base/metrics/openmetrics.h"
 
@@ -62,7 +62,7 @@ static void put(struct openmetrics *om, const char *text)
 	put_bytes(om, text, strlen(text));
 }
 
-/* A quote is escaped in label values only; the older form would show the backslash in a HELP. */
+/* Quotes: whether to escape them; the older format would show the backslash in a HELP. */
 static void put_escaped(struct openmetrics *om, const char *text, bool quotes)
 {
 	for (const char *p = text; *p != '\0'; p++) {
@@ -92,7 +92,7 @@ static const char *type_name(enum metric_type type, enum openmetrics_form form)
 	return "unknown";
 }
 
-/* What a sample's name has behind its family's. */
+/* The suffix of a sample's name. */
 static const char *sample_suffix(enum metric_type type)
 {
 	switch (type) {

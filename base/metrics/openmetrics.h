@@ -1,8 +1,8 @@
 /*
- * openmetrics.h - figures as text for Prometheus and its kin: OpenMetrics 1.0.0, or the older
- * Prometheus text format 0.0.4, from the same calls.
+ * openmetrics.h - metrics as text for Prometheus and compatible collectors: OpenMetrics 1.0.0, or the
+ * older Prometheus text format 0.0.4, from the same calls.
  *
- * A family is announced once, its samples follow; the order is the caller's. Labels are pairs of
+ * A family is announced once and its samples follow, in the caller's order. Labels are pairs of
  * name and value, ended by NULL:
  *
  *	openmetrics_family(om, METRIC_COUNTER, "avedge_relayed_bytes", "bytes", "Relayed payload.");
@@ -11,8 +11,8 @@
  * The first failure (out of memory) is remembered; later calls do nothing and
  * openmetrics_finish() returns NULL.
  *
- * Owner    whoever declares the struct; openmetrics_finish() gives the text away.
- * Threads  none of its own; one writer.
+ * Owner    the caller, who declares the struct; openmetrics_finish() hands over the text.
+ * Threads  one writer.
  */
 #ifndef BASE_METRICS_OPENMETRICS_H
 #define BASE_METRICS_OPENMETRICS_H
@@ -26,7 +26,7 @@ enum openmetrics_form {
 	PROMETHEUS_0_0_4,
 };
 
-/* For the header Content-Type. */
+/* The value of Content-Type. */
 const char *openmetrics_content_type(enum openmetrics_form form);
 
 enum metric_type {
@@ -46,26 +46,26 @@ struct openmetrics {
 	enum metric_type type;
 };
 
-/* Zeros and a form are an empty one, too. */
+/* Zeros and a form are an empty one too. */
 void openmetrics_init(struct openmetrics *om, enum openmetrics_form form);
 
 /*
- * Begin a family. name without the suffixes _total, _info, _bucket; it ends with the unit where
- * there is one. unit NULL or a base unit, such as "seconds", "bytes". All three texts must
- * outlive the last sample. help is one sentence.
+ * Begin a family. name has no suffix _total, _info or _bucket, and ends with the unit if there is
+ * one. unit is NULL or a base unit, such as "seconds" or "bytes". help is one sentence. name must
+ * stay valid until the last sample.
  */
 void openmetrics_family(struct openmetrics *om, enum metric_type type, const char *name,
 			const char *unit, const char *help);
 
-/* One sample of the family, a whole number or not; a count of a METRIC_INFO is 1. */
+/* One sample of the family, an integer or a real number; that of a METRIC_INFO is 1. */
 void openmetrics_count(struct openmetrics *om, uint64_t value, ...)
 	__attribute__((sentinel));
 void openmetrics_real(struct openmetrics *om, double value, ...)
 	__attribute__((sentinel));
 
 /*
- * One histogram of the family. bounds: bound_count upper bounds, rising; counts: one for each
- * bound, not yet added up, and one more for what is above the last bound.
+ * One histogram of the family. bounds: bound_count upper bounds, ascending; counts: one per bound,
+ * not cumulative, and one more for values above the last bound.
  */
 struct openmetrics_histogram {
 	const double *bounds;
@@ -78,8 +78,8 @@ void openmetrics_histogram(struct openmetrics *om,
 	__attribute__((sentinel));
 
 /*
- * End the text. It is terminated, malloc'ed and the caller's; *len, if not NULL, is without
- * the NUL. NULL if out of memory. om is empty again.
+ * Finish and return the text, terminated and malloc'ed, which the caller frees; *len, if len is
+ * not NULL, excludes the NUL. NULL if out of memory. om is empty again.
  */
 char *openmetrics_finish(struct openmetrics *om, size_t *len);
 

@@ -1,5 +1,5 @@
 /*
- * process_metrics.c - getrusage() and /proc/self. What cannot be found out is left out.
+ * process_metrics.c - getrusage() and /proc/self. Unavailable figures are left out.
  */
 #include "base/metrics/process_metrics.h"
 
@@ -42,14 +42,14 @@ static void write_memory(struct openmetrics *om)
 		return;
 	openmetrics_family(
 		om, METRIC_GAUGE, "process_virtual_memory_bytes", "bytes",
-		"Address space; most of it is reserved for allocations to come.");
+		"Address space; most of it is reserved for future allocations.");
 	openmetrics_count(om, total * page, NULL);
 	openmetrics_family(om, METRIC_GAUGE, "process_resident_memory_bytes", "bytes",
 			   "Memory in use.");
 	openmetrics_count(om, resident * page, NULL);
 }
 
-/* Newer kernels say how many entries there are; else they are counted. */
+/* The size of the directory on newer kernels (6.2); its entries are counted on others. */
 static uint64_t open_files(void)
 {
 	struct stat st;
@@ -57,48 +57,47 @@ static uint64_t open_files(void)
 
 	if (stat("/proc/self/fd", &st) == 0 && st.st_size > 0)
 		return (uint64_t)st.st_size;
-	DIR *folder = opendir("/proc/self/fd");
-	if (folder == NULL)
+	DIR *dir = opendir("/proc/self/fd");
+	if (dir == NULL)
 		return 0;
-	for (const struct dirent *entry; (entry = readdir(folder)) != NULL;)
+	for (const struct dirent *entry; (entry = readdir(dir)) != NULL;)
 		count += entry->d_name[0] != '.';
-	closedir(folder);
-	return count - 1; /* the folder itself */
+	closedir(dir);
+	return count - 1; /* dir itself */
 }
 
-/* Not by getrlimit(): the sandbox of the units forbids the system call that it makes. */
-static uint64_t most_files(void)
+/* Not getrlimit(): the sandbox of the units forbids its system call. */
+static uint64_t max_files(void)
 {
 	FILE *file = fopen("/proc/self/limits", "re");
-	uint64_t most = 0;
+	uint64_t max = 0;
 	char line[128];
 
 	while (file != NULL && fgets(line, sizeof(line), file) != NULL &&
-	       sscanf(line, "Max open files %" SCNu64, &most) != 1)
+	       sscanf(line, "Max open files %" SCNu64, &max) != 1)
 		;
 	if (file != NULL)
 		fclose(file);
-	return most;
+	return max;
 }
 
 static void write_files(struct openmetrics *om)
 {
-	uint64_t open = open_files(), most = most_files();
+	uint64_t open = open_files(), max = max_files();
 
-	if (open == 0 || most == 0)
+	if (open == 0 || max == 0)
 		return;
 	openmetrics_family(om, METRIC_GAUGE, "process_open_fds", NULL,
-			   "Open descriptors; each UDP allocation has one.");
+			   "Open file descriptors; each UDP allocation has one.");
 	openmetrics_count(om, open, NULL);
 	openmetrics_family(om, METRIC_GAUGE, "process_max_fds", NULL,
-			   "Most descriptors that may be open.");
-	openmetrics_count(om, most, NULL);
+			   "Limit of open file descriptors.");
+	openmetrics_count(om, max, NULL);
 }
 
 void process_metrics(struct openmetrics *om, int64_t started_s)
 {
-	openmetrics_family(om, METRIC_INFO, "avedge_build", NULL,
-			   "The version that runs.");
+	openmetrics_family(om, METRIC_INFO, "avedge_build", NULL, "The running version.");
 	openmetrics_count(om, 1, "version", version_string(), NULL);
 	openmetrics_family(om, METRIC_GAUGE, "process_start_time_seconds", "seconds",
 			   "When the daemon started, Unix time.");

@@ -1,6 +1,6 @@
 /*
- * process_metrics.h - what every daemon tells about itself: which build it is, and processor
- * time, memory and descriptors by the names that Prometheus' own clients use.
+ * process_metrics.h - metrics of the process itself: its version, and processor time, memory and
+ * file descriptors under the names that Prometheus' own clients use.
  */
 #ifndef BASE_METRICS_PROCESS_METRICS_H
 #define BASE_METRICS_PROCESS_METRICS_H
@@ -9,7 +9,7 @@
 
 #include "base/metrics/openmetrics.h"
 
-/* started_s: Unix seconds. Reads /proc, so not for a thread that serves. */
+/* started_s: Unix seconds. Reads /proc, so not for the thread of a worker. */
 void process_metrics(struct openmetrics *om, int64_t started_s);
 
 #endif

@@ -451,7 +451,7 @@ START_TEST(control_takes_nothing_from_a_living_process)
 	char want[256];
 
 	snprintf(want, sizeof(want),
-		 "another process answers at %s; stop it, or change "
+		 "another process is listening on %s; stop it, or change "
 		 "control.socket",
 		 path);
 	ck_assert_str_eq(refused(), want);

@@ -174,7 +174,7 @@ START_TEST(log_limited_counts_what_it_kept_back)
 
 	log_limited(&limit, LOG_LEVEL_WARNING, "again");
 	ck_assert_str_eq(written(),
-			 "tester: warning: again (and 15 more like this before)\n");
+			 "tester: warning: again (15 similar messages suppressed)\n");
 }
 END_TEST
 

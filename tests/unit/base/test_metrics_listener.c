@@ -182,7 +182,7 @@ static const struct {
 	 {"default-src 'none'; frame-ancestors 'none'\r\n"}},
 	{"GET /metrics HTTP/1.1\r\nHost: rebind.example\r\n" CLOSE,
 	 "HTTP/1.1 421 ",
-	 {"by a loopback address"}},
+	 {"use a loopback address"}},
 	{"GET /metrics HTTP/1.0\r\n\r\n", "HTTP/1.1 421 ", {""}},
 };
 
@@ -213,12 +213,12 @@ static const struct {
 	const char *where;
 	const char *error;
 } refused[] = {
-	{"192.0.2.1:9478", "192.0.2.1 is not a loopback address; write one, such as "
-			   "127.0.0.1, because nobody is asked for a password there"},
-	{"0.0.0.0:9478", "0.0.0.0 is not a loopback address; write one, such as "
-			 "127.0.0.1, because nobody is asked for a password there"},
-	{"[::]:9478", ":: is not a loopback address; write one, such as 127.0.0.1, "
-		      "because nobody is asked for a password there"},
+	{"192.0.2.1:9478", "192.0.2.1 is not a loopback address; use one, such as "
+			   "127.0.0.1: metrics are served without a password"},
+	{"0.0.0.0:9478", "0.0.0.0 is not a loopback address; use one, such as "
+			 "127.0.0.1: metrics are served without a password"},
+	{"[::]:9478", ":: is not a loopback address; use one, such as 127.0.0.1: "
+		      "metrics are served without a password"},
 };
 
 START_TEST(other_addresses_are_refused)
