@@ -3,6 +3,7 @@
  */
 #include "base/units.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,15 +50,16 @@ static bool take_number(const char **text, uint64_t *number)
 
 static bool parse(const char *text, const struct unit *units, uint64_t *value)
 {
-	uint64_t n;
+	uint64_t n, product;
 
 	if (!take_number(&text, &n))
 		return false;
-	for (; units->name; units++) {
-		if (strcmp(text, units->name) == 0)
-			return !__builtin_mul_overflow(n, units->factor, value);
-	}
-	return false;
+	while (units->name && strcmp(text, units->name) != 0)
+		units++;
+	if (!units->name || __builtin_mul_overflow(n, units->factor, &product))
+		return false;
+	*value = product;
+	return true;
 }
 
 bool units_duration(const char *text, int64_t *seconds)
@@ -72,64 +74,50 @@ bool units_duration(const char *text, int64_t *seconds)
 
 bool units_bytes(const char *text, uint64_t *bytes)
 {
-	uint64_t n;
-
-	if (!parse(text, sizes, &n))
-		return false;
-	*bytes = n;
-	return true;
+	return parse(text, sizes, bytes);
 }
 
 bool units_bitrate(const char *text, uint64_t *bits_per_s)
 {
-	uint64_t n;
+	return parse(text, bitrates, bits_per_s);
+}
 
-	if (!parse(text, bitrates, &n))
-		return false;
-	*bits_per_s = n;
-	return true;
+/* In the first unit that divides the value; the last one is the base unit. */
+static const char *text_of(uint64_t value, const char *sign, const struct unit *unit,
+			   char buf[UNITS_TEXT_MAX])
+{
+	for (; value % unit->factor != 0; unit++)
+		assert(unit->factor != 1);
+	int len = snprintf(buf, UNITS_TEXT_MAX, "%s%" PRIu64 "%s", sign,
+			   value / unit->factor, unit->name);
+	assert(len < UNITS_TEXT_MAX);
+	return buf;
 }
 
 const char *units_duration_text(int64_t seconds, char buf[UNITS_TEXT_MAX])
 {
 	/* Weeks are read but not written: "90d" says more than "2160h" or "12w 6d". */
-	static const struct unit written[] = {
+	static const struct unit units[] = {
 		{"d", 86400}, {"h", 3600}, {"m", 60}, {"s", 1}};
-	size_t i = 0;
 
-	while (i < 3 && (seconds == 0 || seconds % (int64_t)written[i].factor != 0))
-		i++;
-	snprintf(buf, UNITS_TEXT_MAX, "%" PRId64 "%s",
-		 seconds / (int64_t)written[i].factor, written[i].name);
-	return buf;
+	if (seconds == 0)
+		return strcpy(buf, "0s");
+	return seconds < 0 ? text_of(-(uint64_t)seconds, "-", units, buf)
+			   : text_of((uint64_t)seconds, "", units, buf);
 }
 
 const char *units_bitrate_text(uint64_t bits_per_s, char buf[UNITS_TEXT_MAX])
 {
-	static const struct unit written[] = {
+	static const struct unit units[] = {
 		{"Gbit", 1000000000}, {"Mbit", 1000000}, {"kbit", 1000}, {"bit", 1}};
-	size_t i = 0;
 
-	if (bits_per_s == 0)
-		return strcpy(buf, "0");
-	while (bits_per_s % written[i].factor != 0)
-		i++;
-	snprintf(buf, UNITS_TEXT_MAX, "%" PRIu64 "%s", bits_per_s / written[i].factor,
-		 written[i].name);
-	return buf;
+	return bits_per_s == 0 ? strcpy(buf, "0") : text_of(bits_per_s, "", units, buf);
 }
 
 const char *units_bytes_text(uint64_t bytes, char buf[UNITS_TEXT_MAX])
 {
-	static const struct unit written[] = {
+	static const struct unit units[] = {
 		{"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}, {"", 1}};
-	size_t i = 0;
 
-	if (bytes == 0)
-		return strcpy(buf, "0");
-	while (bytes % written[i].factor != 0)
-		i++;
-	snprintf(buf, UNITS_TEXT_MAX, "%" PRIu64 "%s", bytes / written[i].factor,
-		 written[i].name);
-	return buf;
+	return bytes == 0 ? strcpy(buf, "0") : text_of(bytes, "", units, buf);
 }
