@@ -4,6 +4,7 @@
  */
 #include "base/inbox.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -80,6 +81,7 @@ void inbox_close(struct inbox *inbox)
 	inbox->closed = true;
 	pthread_mutex_unlock(&inbox->lock);
 	run_all(inbox);
+	assert(inbox->first == NULL);
 }
 
 void inbox_free(struct inbox *inbox)
@@ -96,6 +98,8 @@ void inbox_free(struct inbox *inbox)
 bool inbox_post(struct inbox *inbox, inbox_fn *fn, void *arg)
 {
 	struct post *post = malloc(sizeof(*post));
+
+	assert(fn != NULL);
 	if (post == NULL)
 		return false;
 	*post = (struct post){.fn = fn, .arg = arg};
@@ -103,6 +107,7 @@ bool inbox_post(struct inbox *inbox, inbox_fn *fn, void *arg)
 	pthread_mutex_lock(&inbox->lock);
 	bool closed = inbox->closed;
 	if (!closed) {
+		assert(*inbox->last == NULL);
 		*inbox->last = post;
 		inbox->last = &post->next;
 		/* Under the lock, so that nobody is still in here when the inbox is freed. */

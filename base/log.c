@@ -7,6 +7,7 @@
  */
 #include "base/log.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -49,6 +50,7 @@ struct line {
 
 static void line_bytes(struct line *line, const char *bytes, size_t len)
 {
+	assert(line->len < sizeof(line->text));
 	size_t room = sizeof(line->text) - 1 - line->len;
 	bool cut = len > room;
 
@@ -131,6 +133,7 @@ void log_open(const char *name)
 
 void log_set_level(enum log_level level)
 {
+	assert(level >= LOG_LEVEL_ERROR && level <= LOG_LEVEL_DEBUG);
 	__atomic_store_n(&sink.level, (int)level, __ATOMIC_RELAXED);
 }
 
@@ -141,6 +144,7 @@ enum log_level log_level(void)
 
 const char *subsystem_name(enum subsystem subsystem)
 {
+	assert(subsystem < SUBSYSTEM_COUNT);
 	return subsystem_names[subsystem];
 }
 
@@ -157,11 +161,14 @@ bool subsystem_parse(const char *name, enum subsystem *subsystem)
 
 void log_set_subsystem_level(enum subsystem subsystem, bool own, enum log_level level)
 {
+	assert(subsystem < SUBSYSTEM_COUNT);
+	assert(!own || (level >= LOG_LEVEL_ERROR && level <= LOG_LEVEL_DEBUG));
 	__atomic_store_n(&sink.levels[subsystem], own ? (int)level : 0, __ATOMIC_RELAXED);
 }
 
 enum log_level log_subsystem_level(enum subsystem subsystem, bool *own)
 {
+	assert(subsystem < SUBSYSTEM_COUNT);
 	int level = __atomic_load_n(&sink.levels[subsystem], __ATOMIC_RELAXED);
 
 	if (own)
@@ -328,8 +335,7 @@ void log_record(const char *message, const struct log_field *fields, size_t coun
 
 	if (!log_wants(SUBSYSTEM_RECORDS, LOG_LEVEL_NOTICE))
 		return;
-	if (count > FIELDS_MAX)
-		count = FIELDS_MAX;
+	assert(count <= FIELDS_MAX);
 	if (sink.journal) {
 		journal_fields(&line, fields, count, entry);
 		if (write_journal(SUBSYSTEM_RECORDS, LOG_LEVEL_NOTICE, message, entry,

@@ -3,6 +3,7 @@
  */
 #include "base/privdrop.h"
 
+#include <assert.h>
 #include <cap-ng.h>
 #include <errno.h>
 #include <grp.h>
@@ -140,6 +141,8 @@ static bool change_identity(const struct privdrop_identity *who, bool keep_bind,
 bool privdrop_to(const struct privdrop_identity *who, bool keep_bind, char *error,
 		 size_t error_size)
 {
+	/* All ones would change nothing, and be reported as a success. */
+	assert(who->uid != (uid_t)-1 && who->gid != (gid_t)-1);
 	if (!is_already(who)) {
 		if (!change_identity(who, keep_bind, error, error_size))
 			return false;

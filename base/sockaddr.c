@@ -3,6 +3,7 @@
  */
 #include "base/sockaddr.h"
 
+#include <assert.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@ socklen_t sockaddr_from_endpoint(const struct endpoint *ep, struct sockaddr_stor
 		return sizeof(sin);
 	}
 
+	assert(ep->ip.family == IP_V6);
 	struct sockaddr_in6 sin6 = {.sin6_family = AF_INET6,
 				    .sin6_port = htons(ep->port)};
 

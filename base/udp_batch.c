@@ -38,6 +38,7 @@ static void make_ready(struct udp_batch *batch, unsigned i)
 
 bool udp_batch_init(struct udp_batch *batch, size_t headroom)
 {
+	assert(headroom <= DATAGRAM_MAX);
 	size_t each = (headroom + DATAGRAM_MAX + UDP_BATCH_TAIL + 63) / 64 * 64;
 
 	memset(batch, 0, sizeof(*batch));
@@ -214,6 +215,7 @@ uint64_t udp_batch_flush(struct udp_batch *batch)
 				*refused = is_about_size(error) ? batch->size : 1;
 		}
 	}
+	assert(sent <= batch->count);
 	failed += batch->count - sent;
 	batch->count = 0;
 	return failed;
@@ -249,6 +251,7 @@ void udp_batch_send(struct udp_batch *batch, int fd, const struct endpoint *to,
 		batch->is_over = size == 0;
 	}
 
+	assert(batch->count < UDP_BATCH_RUN_MAX && batch->pieces == pieces);
 	/* An iovec is not for writing only; the kernel reads from these. */
 	struct iovec payload = {(void *)(uintptr_t)datagram->payload.data,
 				datagram->payload.len};

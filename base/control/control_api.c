@@ -3,6 +3,7 @@
  */
 #include "base/control/control_api.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,6 +74,7 @@ void control_answer(struct control_reply *reply, json_t *document)
 void control_answer_stream(struct control_reply *reply,
 			   const struct control_stream *stream)
 {
+	assert(stream->read != NULL && stream->close != NULL);
 	control_reply_clear(reply);
 	reply->status = 200;
 	reply->stream = *stream;
@@ -84,6 +86,7 @@ void control_refuse(struct control_reply *reply, unsigned status, const char *fo
 	char detail[1024];
 	va_list args;
 
+	assert(status >= 400 && status < 600);
 	control_reply_clear(reply);
 	va_start(args, format);
 	vsnprintf(detail, sizeof(detail), format, args);
@@ -101,6 +104,7 @@ static bool path_matches(const char *pattern, const char *path, char *parameter)
 	size_t before = hole ? (size_t)(hole - pattern) : strlen(pattern);
 	size_t len;
 
+	assert(!hole || strstr(hole + 2, "{}") == NULL);
 	if (strncmp(pattern, path, before) != 0)
 		return false;
 	path += before;
@@ -122,6 +126,7 @@ static const struct control_route *find_route(const struct control_route *routes
 	char allow[sizeof(reply->allow)] = "";
 	size_t len = 0;
 
+	assert(reply->status == 0 && !reply->document && !reply->stream.read);
 	for (size_t i = 0; i < count; i++) {
 		if (!path_matches(routes[i].path, path, parameter))
 			continue;
@@ -238,5 +243,6 @@ void control_dispatch(const struct control_route *routes, size_t count, void *ar
 	if (!request.body)
 		return;
 	route->handler(arg, &request, reply);
+	assert(reply->status != 0);
 	json_decref(request.body);
 }

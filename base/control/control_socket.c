@@ -11,6 +11,7 @@
 #define LOG_SUBSYSTEM SUBSYSTEM_CONTROL
 #include "base/control/control_socket.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <grp.h>
 #include <libgen.h>
@@ -153,6 +154,7 @@ static void unfollow(void *arg)
 {
 	struct follower *follower = arg;
 
+	assert(__atomic_load_n(&follower->control->streams, __ATOMIC_RELAXED) > 0);
 	follower->stream.close(follower->stream.arg);
 	__atomic_fetch_sub(&follower->control->streams, 1, __ATOMIC_RELAXED);
 	free(follower);
@@ -216,6 +218,7 @@ static enum MHD_Result send_reply(struct control_socket *control,
 	struct MHD_Response *response;
 	enum MHD_Result result = MHD_NO;
 
+	assert(reply->status != 0);
 	if (reply->stream.read &&
 	    __atomic_load_n(&control->streams, __ATOMIC_RELAXED) >= STREAMS_MAX)
 		control_refuse(reply, 503,
@@ -312,6 +315,7 @@ static bool upload_add(struct upload *upload, const char *data, size_t len)
 		upload->body = body;
 		upload->room = room;
 	}
+	assert(upload->len + len == upload->seen);
 	memcpy(upload->body + upload->len, data, len);
 	upload->len += len;
 	return true;
@@ -489,6 +493,7 @@ bool control_socket_start(struct control_socket *control,
 			  const struct control_route *routes, size_t count, void *arg,
 			  char *error, size_t error_size)
 {
+	assert(control->fd >= 0 && control->daemon == NULL);
 	control->routes = routes;
 	control->route_count = count;
 	control->arg = arg;
@@ -513,6 +518,7 @@ struct control_socket *control_socket_bind(const char *path, uid_t owner, gid_t 
 {
 	struct control_socket *control = calloc(1, sizeof(*control));
 
+	assert(path[0] != '\0');
 	if (!control) {
 		fail(error, error_size, "out of memory");
 		return NULL;

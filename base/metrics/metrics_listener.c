@@ -4,6 +4,7 @@
 #define LOG_SUBSYSTEM SUBSYSTEM_CONTROL
 #include "base/metrics/metrics_listener.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -190,6 +191,7 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection,
 	struct MHD_Response *response = NULL;
 	enum MHD_Result result;
 
+	assert(answer->status != 0 && answer->content_type != NULL);
 	if (answer->text != NULL)
 		response = MHD_create_response_from_buffer(answer->len, answer->text,
 							   MHD_RESPMEM_MUST_FREE);
@@ -303,6 +305,8 @@ bool metrics_listener_start(struct metrics_listener *listener,
 			    const struct metrics_source *source, char *error,
 			    size_t error_size)
 {
+	assert(listener->fd >= 0 && listener->daemon == NULL);
+	assert(source->write != NULL);
 	listener->source = *source;
 	listener->daemon = MHD_start_daemon(
 		MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC |

@@ -4,6 +4,7 @@
  */
 #include "base/metrics/openmetrics.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -53,6 +54,7 @@ static void put_bytes(struct openmetrics *om, const char *text, size_t len)
 {
 	if (!reserve(om, len))
 		return;
+	assert(len <= om->size - om->len);
 	memcpy(om->text + om->len, text, len);
 	om->len += len;
 }
@@ -123,6 +125,7 @@ static void put_comment(struct openmetrics *om, const char *keyword, const char 
 void openmetrics_family(struct openmetrics *om, enum metric_type type, const char *name,
 			const char *unit, const char *help)
 {
+	assert(unit == NULL || strstr(name, unit) != NULL);
 	om->family = name;
 	om->type = type;
 	put_comment(om, "TYPE", type_name(type, om->form));
@@ -149,6 +152,7 @@ static void put_head(struct openmetrics *om, const char *suffix, const char *le,
 	bool is_first = true;
 	const char *name;
 
+	assert(om->family != NULL);
 	put(om, om->family);
 	put(om, suffix);
 	while ((name = va_arg(labels, const char *)) != NULL)
@@ -197,6 +201,7 @@ void openmetrics_count(struct openmetrics *om, uint64_t value, ...)
 {
 	va_list labels;
 
+	assert(om->type != METRIC_HISTOGRAM);
 	va_start(labels, value);
 	put_head(om, sample_suffix(om->type), NULL, labels);
 	va_end(labels);
@@ -207,6 +212,7 @@ void openmetrics_real(struct openmetrics *om, double value, ...)
 {
 	va_list labels;
 
+	assert(om->type != METRIC_HISTOGRAM);
 	va_start(labels, value);
 	put_head(om, sample_suffix(om->type), NULL, labels);
 	va_end(labels);
@@ -220,8 +226,11 @@ void openmetrics_histogram(struct openmetrics *om,
 	char bound[NUMBER_LEN];
 	va_list labels, copy;
 
+	assert(om->type == METRIC_HISTOGRAM);
 	va_start(labels, histogram);
 	for (size_t i = 0; i <= histogram->bound_count; i++) {
+		assert(i == 0 || i == histogram->bound_count ||
+		       histogram->bounds[i - 1] < histogram->bounds[i]);
 		count += histogram->counts[i];
 		va_copy(copy, labels);
 		put_head(om, "_bucket",

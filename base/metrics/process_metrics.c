@@ -3,6 +3,7 @@
  */
 #include "base/metrics/process_metrics.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -97,6 +98,7 @@ static void write_files(struct openmetrics *om)
 
 void process_metrics(struct openmetrics *om, int64_t started_s)
 {
+	assert(started_s > 0);
 	openmetrics_family(om, METRIC_INFO, "avedge_build", NULL, "The running version.");
 	openmetrics_count(om, 1, "version", version_string(), NULL);
 	openmetrics_family(om, METRIC_GAUGE, "process_start_time_seconds", "seconds",
