@@ -8,11 +8,16 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "relay/core/allocation_table.h"
+#include "relay/core/rate.h"
+
+/* What is looked at of an allocation. */
+enum { TO_PEER_BITS, TO_CLIENT_BITS, TO_PEER_PACKETS, TO_CLIENT_PACKETS, TOTALS };
+
 struct sample {
 	uint64_t id; /* 0: none */
 	uint64_t at_ms;
-	struct traffic to_peer, to_client;
-	struct rate rate; /* up to then */
+	struct rate rates[TOTALS];
 };
 
 struct rates {
@@ -60,33 +65,25 @@ static struct sample before(const struct rates *rates, const struct allocation *
 	return sample;
 }
 
-static uint64_t per_second(uint64_t n, uint64_t ms)
-{
-	return n * 1000 / ms;
-}
-
 /* An allocation younger than a second counts as that old: a burst just now is no rate yet. */
-static struct rate between(const struct sample *then, const struct allocation *al,
-			   uint64_t now_ms)
+static void look(struct sample *sample, const struct allocation *al, uint64_t now_ms)
 {
-	uint64_t ms = now_ms - then->at_ms;
-
-	assert(al->to_peer.bytes >= then->to_peer.bytes &&
-	       al->to_client.bytes >= then->to_client.bytes);
-	if (then->id == 0 && ms < RATES_WINDOW_MS)
-		ms = RATES_WINDOW_MS;
-	if (ms == 0)
-		ms = 1;
-	return (struct rate){
-		.to_peer_bps =
-			per_second(8 * (al->to_peer.bytes - then->to_peer.bytes), ms),
-		.to_client_bps =
-			per_second(8 * (al->to_client.bytes - then->to_client.bytes), ms),
-		.to_peer_pps =
-			per_second(al->to_peer.packets - then->to_peer.packets, ms),
-		.to_client_pps =
-			per_second(al->to_client.packets - then->to_client.packets, ms),
+	const uint64_t totals[TOTALS] = {
+		[TO_PEER_BITS] = 8 * al->to_peer.bytes,
+		[TO_CLIENT_BITS] = 8 * al->to_client.bytes,
+		[TO_PEER_PACKETS] = al->to_peer.packets,
+		[TO_CLIENT_PACKETS] = al->to_client.packets,
 	};
+	uint64_t elapsed_ms = now_ms - sample->at_ms;
+
+	if (sample->id == 0 && elapsed_ms < RATES_WINDOW_MS)
+		elapsed_ms = RATES_WINDOW_MS;
+	for (int i = 0; i < TOTALS; i++) {
+		assert(totals[i] >= sample->rates[i].total);
+		rate_sample(&sample->rates[i], totals[i], elapsed_ms);
+	}
+	sample->id = al->id;
+	sample->at_ms = now_ms;
 }
 
 /*
@@ -120,22 +117,23 @@ uint32_t rates_sample(struct rates *rates, struct allocation_table *table, uint6
 
 		if (al == NULL)
 			continue;
-		struct sample then = before(rates, al);
-		rates->samples[al->slot] = (struct sample){
-			.id = al->id,
-			.at_ms = now_ms,
-			.to_peer = al->to_peer,
-			.to_client = al->to_client,
-			.rate = between(&then, al, now_ms),
-		};
+		rates->samples[al->slot] = before(rates, al);
+		look(&rates->samples[al->slot], al, now_ms);
 	}
 	return RATES_WINDOW_MS / slices > 0 ? RATES_WINDOW_MS / slices : 1;
 }
 
-struct rate rates_of(const struct rates *rates, const struct allocation *al,
-		     uint64_t now_ms)
+struct traffic_rate rates_of(const struct rates *rates, const struct allocation *al,
+			     uint64_t now_ms)
 {
-	struct sample then = before(rates, al);
+	struct sample sample = before(rates, al);
 
-	return then.id != 0 ? then.rate : between(&then, al, now_ms);
+	if (sample.id == 0)
+		look(&sample, al, now_ms);
+	return (struct traffic_rate){
+		.to_peer_bps = rate_per_s(&sample.rates[TO_PEER_BITS]),
+		.to_client_bps = rate_per_s(&sample.rates[TO_CLIENT_BITS]),
+		.to_peer_pps = rate_per_s(&sample.rates[TO_PEER_PACKETS]),
+		.to_client_pps = rate_per_s(&sample.rates[TO_CLIENT_PACKETS]),
+	};
 }

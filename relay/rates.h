@@ -19,7 +19,7 @@ enum {
 	RATES_WINDOW_MS = 1000,
 };
 
-struct rate { /* of application data */
+struct traffic_rate { /* of application data */
 	uint64_t to_peer_bps, to_client_bps;
 	uint64_t to_peer_pps, to_client_pps;
 };
@@ -39,7 +39,7 @@ uint32_t rates_sample(struct rates *rates, struct allocation_table *table, uint6
 		      uint64_t now_ms);
 
 /* Over about the last second, or over its lifetime if the allocation is younger. */
-struct rate rates_of(const struct rates *rates, const struct allocation *al,
-		     uint64_t now_ms);
+struct traffic_rate rates_of(const struct rates *rates, const struct allocation *al,
+			     uint64_t now_ms);
 
 #endif

@@ -36,7 +36,7 @@ struct relay_allocation {
 	uint16_t permission_count, channel_count;
 	unsigned peer_connections; /* TCP ones with peers */
 	struct traffic to_peer, to_client;
-	struct rate rate;
+	struct traffic_rate rate;
 	bool over_average, over_peak; /* of its own bandwidth; see core/bandwidth.h */
 };
 /* All of them; *rows is malloc'ed, NULL if there are none. Returns 0 or a negative errno. */

@@ -66,6 +66,7 @@ libcore_a_SOURCES = \
 	relay/core/prefix_trie.h \
 	relay/core/quota.c \
 	relay/core/quota.h \
+	relay/core/rate.h \
 	relay/core/bandwidth/bandwidth.c \
 	relay/core/bandwidth/bandwidth.h \
 	relay/core/relay_port.c \

@@ -17,7 +17,7 @@
 
 enum { LIMIT_MAX = 1000000 };
 
-static json_t *rate(const struct rate *rate)
+static json_t *rate(const struct traffic_rate *rate)
 {
 	return json_pack("{s:o, s:o, s:o, s:o}", "to_peer_bps",
 			 control_count(rate->to_peer_bps), "to_peer_pps",

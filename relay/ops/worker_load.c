@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "relay/core/rate.h"
 #include "relay/relay.h"
 
 enum { INTERVAL_MIN_MS = 1000 };
@@ -13,7 +14,7 @@ enum { INTERVAL_MIN_MS = 1000 };
 struct worker_load {
 	struct relay *relay;
 	uint64_t since_ms;
-	double *since_cpu_s;
+	struct rate *cpu_ns;
 	struct worker_load_reading workers[];
 };
 
@@ -27,8 +28,8 @@ struct worker_load *worker_load_new(struct relay *relay)
 		return NULL;
 	load->relay = relay;
 	load->since_ms = relay->started_ms;
-	load->since_cpu_s = calloc(count, sizeof(*load->since_cpu_s));
-	if (load->since_cpu_s == NULL) {
+	load->cpu_ns = calloc(count, sizeof(*load->cpu_ns));
+	if (load->cpu_ns == NULL) {
 		free(load);
 		return NULL;
 	}
@@ -39,7 +40,7 @@ void worker_load_free(struct worker_load *load)
 {
 	if (load == NULL)
 		return;
-	free(load->since_cpu_s);
+	free(load->cpu_ns);
 	free(load);
 }
 
@@ -54,10 +55,9 @@ const struct worker_load_reading *worker_load_sample(struct worker_load *load,
 		worker->cpu_s = relay_worker(load->relay, i).cpu_s;
 		if (past_ms < INTERVAL_MIN_MS)
 			continue;
-		double ratio =
-			(worker->cpu_s - load->since_cpu_s[i]) / ((double)past_ms / 1000);
-		worker->ratio = ratio < 0 ? 0 : ratio > 1 ? 1 : ratio;
-		load->since_cpu_s[i] = worker->cpu_s;
+		rate_sample(&load->cpu_ns[i], (uint64_t)(worker->cpu_s * 1e9), past_ms);
+		double ratio = (double)rate_per_s(&load->cpu_ns[i]) / 1e9;
+		worker->ratio = ratio < 1 ? ratio : 1;
 	}
 	if (past_ms >= INTERVAL_MIN_MS)
 		load->since_ms = now_ms;

@@ -97,11 +97,11 @@ size_t bandwidth_owners(struct bandwidth *bandwidth)
  * The buckets that an allocation is in, those without limit too: an average and a peak one of
  * the allocation, the user and the prefix, then the shares of the user in side and relay.
  */
-struct gates {
+struct buckets {
 	struct {
 		struct tokens *tokens;
 		uint64_t bps, depth_ns;
-	} buckets[2 * PAIRS];
+	} pairs[2 * PAIRS];
 	struct {
 		struct fair_share *share;
 		struct fair_share_user *user;
@@ -121,99 +121,99 @@ static struct row *prefix_row(const struct turn *turn, const struct allocation *
 	return owner_table_row(turn->shared->bandwidth->prefixes, al->lease.prefix);
 }
 
-static void add_pair(struct gates *gates, enum bandwidth_limit first,
+static void add_pair(struct buckets *buckets, enum bandwidth_limit first,
 		     const struct turn_bandwidth *limits, uint64_t bps,
 		     struct tokens *average, struct tokens *peak)
 {
 	uint64_t burst_ns = (uint64_t)limits->burst_ms * 1000000;
 
-	gates->buckets[first].tokens = average;
-	gates->buckets[first].bps = bps;
-	gates->buckets[first].depth_ns = burst_ns;
-	gates->buckets[first + 1].tokens = peak;
-	gates->buckets[first + 1].bps = bps * limits->peak_percent / 100;
-	gates->buckets[first + 1].depth_ns = (uint64_t)PEAK_MS * 1000000;
+	buckets->pairs[first].tokens = average;
+	buckets->pairs[first].bps = bps;
+	buckets->pairs[first].depth_ns = burst_ns;
+	buckets->pairs[first + 1].tokens = peak;
+	buckets->pairs[first + 1].bps = bps * limits->peak_percent / 100;
+	buckets->pairs[first + 1].depth_ns = (uint64_t)PEAK_MS * 1000000;
 }
 
-static void open_gates(struct gates *gates, struct turn *turn, struct allocation *al,
-		       uint64_t now_ms)
+static void fill_buckets(struct buckets *buckets, struct turn *turn,
+			 struct allocation *al, uint64_t now_ms)
 {
 	const struct turn_bandwidth *limits = &turn->settings->limits.bandwidth;
 	struct bandwidth *bandwidth = turn->shared->bandwidth;
 	struct row *user = user_row(turn, al), *prefix = prefix_row(turn, al);
 
-	gates->now_ns = now_ms * 1000000;
-	add_pair(gates, BANDWIDTH_ALLOCATION, limits, limits->per_allocation,
+	buckets->now_ns = now_ms * 1000000;
+	add_pair(buckets, BANDWIDTH_ALLOCATION, limits, limits->per_allocation,
 		 &al->lease.average, &al->lease.peak);
-	add_pair(gates, BANDWIDTH_USER, limits, limits->per_user, &user->average,
+	add_pair(buckets, BANDWIDTH_USER, limits, limits->per_user, &user->average,
 		 &user->peak);
-	add_pair(gates, BANDWIDTH_PREFIX, limits, limits->per_prefix, &prefix->average,
+	add_pair(buckets, BANDWIDTH_PREFIX, limits, limits->per_prefix, &prefix->average,
 		 &prefix->peak);
-	gates->shares[0].share = &bandwidth->shares[al->side];
-	gates->shares[0].user = &user->groups[al->side];
-	gates->shares[0].bps = limits->per_side[al->side];
-	gates->shares[1].share = &bandwidth->shares[GROUP_ALL];
-	gates->shares[1].user = &user->groups[GROUP_ALL];
-	gates->shares[1].bps = limits->total;
+	buckets->shares[0].share = &bandwidth->shares[al->side];
+	buckets->shares[0].user = &user->groups[al->side];
+	buckets->shares[0].bps = limits->per_side[al->side];
+	buckets->shares[1].share = &bandwidth->shares[GROUP_ALL];
+	buckets->shares[1].user = &user->groups[GROUP_ALL];
+	buckets->shares[1].bps = limits->total;
 }
 
 /* The first limit that has no room for so much, or BANDWIDTH_LIMIT_COUNT. */
-static enum bandwidth_limit first_full(struct gates *gates, size_t bytes)
+static enum bandwidth_limit first_full(struct buckets *buckets, size_t bytes)
 {
 	for (unsigned i = 0; i < 2 * PAIRS; i++) {
-		if (!tokens_has(gates->buckets[i].tokens, gates->buckets[i].bps,
-				gates->buckets[i].depth_ns, bytes, gates->now_ns))
+		if (!tokens_has(buckets->pairs[i].tokens, buckets->pairs[i].bps,
+				buckets->pairs[i].depth_ns, bytes, buckets->now_ns))
 			return (enum bandwidth_limit)i;
 	}
 	for (unsigned i = 0; i < 2; i++) {
-		if (gates->shares[i].bps == 0)
+		if (buckets->shares[i].bps == 0)
 			continue;
-		gates->shares[i].part =
-			fair_share_ask(gates->shares[i].share, gates->shares[i].user,
-				       gates->shares[i].bps, bytes, gates->now_ns);
-		if (gates->shares[i].part == FAIR_SHARE_NOTHING)
+		buckets->shares[i].part =
+			fair_share_ask(buckets->shares[i].share, buckets->shares[i].user,
+				       buckets->shares[i].bps, bytes, buckets->now_ns);
+		if (buckets->shares[i].part == FAIR_SHARE_NOTHING)
 			return (enum bandwidth_limit)(BANDWIDTH_SIDE + i);
 	}
 	return BANDWIDTH_LIMIT_COUNT;
 }
 
-static void take_tokens(struct gates *gates, size_t bytes)
+static void take_tokens(struct buckets *buckets, size_t bytes)
 {
 	for (unsigned i = 0; i < 2 * PAIRS; i++)
-		tokens_take(gates->buckets[i].tokens, gates->buckets[i].bps, bytes,
-			    gates->now_ns);
+		tokens_take(buckets->pairs[i].tokens, buckets->pairs[i].bps, bytes,
+			    buckets->now_ns);
 }
 
-static void take(struct gates *gates, size_t bytes)
+static void take(struct buckets *buckets, size_t bytes)
 {
-	take_tokens(gates, bytes);
+	take_tokens(buckets, bytes);
 	for (unsigned i = 0; i < 2; i++) {
-		if (gates->shares[i].bps != 0)
-			fair_share_take(gates->shares[i].share, gates->shares[i].user,
-					gates->shares[i].bps, gates->shares[i].part,
-					bytes, gates->now_ns);
+		if (buckets->shares[i].bps != 0)
+			fair_share_take(buckets->shares[i].share, buckets->shares[i].user,
+					buckets->shares[i].bps, buckets->shares[i].part,
+					bytes, buckets->now_ns);
 	}
 }
 
 /* Take it from all, room or not; until when all have room again, in ns from now. */
-static uint64_t owe(struct gates *gates, size_t bytes)
+static uint64_t owe(struct buckets *buckets, size_t bytes)
 {
 	uint64_t longest_ns = 0;
 
-	take_tokens(gates, bytes);
+	take_tokens(buckets, bytes);
 	for (unsigned i = 0; i < 2 * PAIRS; i++) {
 		uint64_t wait_ns =
-			tokens_wait_ns(gates->buckets[i].tokens, gates->buckets[i].bps,
-				       gates->buckets[i].depth_ns, gates->now_ns);
+			tokens_wait_ns(buckets->pairs[i].tokens, buckets->pairs[i].bps,
+				       buckets->pairs[i].depth_ns, buckets->now_ns);
 		if (wait_ns > longest_ns)
 			longest_ns = wait_ns;
 	}
 	for (unsigned i = 0; i < 2; i++) {
-		if (gates->shares[i].bps == 0)
+		if (buckets->shares[i].bps == 0)
 			continue;
 		uint64_t wait_ns =
-			fair_share_owe(gates->shares[i].share, gates->shares[i].user,
-				       gates->shares[i].bps, bytes, gates->now_ns);
+			fair_share_owe(buckets->shares[i].share, buckets->shares[i].user,
+				       buckets->shares[i].bps, bytes, buckets->now_ns);
 		if (wait_ns > longest_ns)
 			longest_ns = wait_ns;
 	}
@@ -258,13 +258,13 @@ static size_t next_lease(struct allocation *al, uint64_t now_ms)
 }
 
 /* True if it was taken, and is in the allocation's credit. */
-static bool take_lease(struct turn *turn, struct allocation *al, struct gates *gates,
+static bool take_lease(struct turn *turn, struct allocation *al, struct buckets *buckets,
 		       size_t bytes, uint64_t now_ms, enum bandwidth_limit *full)
 {
-	*full = first_full(gates, bytes);
+	*full = first_full(buckets, bytes);
 	if (*full != BANDWIDTH_LIMIT_COUNT)
 		return false;
-	take(gates, bytes);
+	take(buckets, bytes);
 	measure(turn, al, bytes, now_ms);
 	al->lease.size = (uint32_t)bytes;
 	al->lease.taken_ms = (uint32_t)now_ms;
@@ -290,16 +290,16 @@ static void note_full(struct turn *turn, struct allocation *al, enum bandwidth_l
 }
 
 /* A lease of the usual size, or of what is missing if there is no room for that. */
-static bool lease(struct turn *turn, struct allocation *al, struct gates *gates,
+static bool lease(struct turn *turn, struct allocation *al, struct buckets *buckets,
 		  size_t len, uint64_t now_ms, enum bandwidth_limit *full)
 {
 	size_t missing = len - al->credit;
 	size_t wanted = next_lease(al, now_ms);
 
-	open_gates(gates, turn, al, now_ms);
-	if (wanted > missing && take_lease(turn, al, gates, wanted, now_ms, full))
+	fill_buckets(buckets, turn, al, now_ms);
+	if (wanted > missing && take_lease(turn, al, buckets, wanted, now_ms, full))
 		return true;
-	if (take_lease(turn, al, gates, missing, now_ms, full))
+	if (take_lease(turn, al, buckets, missing, now_ms, full))
 		return true;
 	note_full(turn, al, *full, now_ms);
 	return false;
@@ -309,9 +309,9 @@ bool bandwidth_lease(struct turn *turn, struct allocation *al, size_t len,
 		     uint64_t now_ms, enum drop_reason *reason)
 {
 	enum bandwidth_limit full;
-	struct gates gates;
+	struct buckets buckets;
 
-	if (!lease(turn, al, &gates, len, now_ms, &full)) {
+	if (!lease(turn, al, &buckets, len, now_ms, &full)) {
 		*reason = bandwidth_drop(full);
 		return false;
 	}
@@ -323,10 +323,10 @@ uint32_t bandwidth_owes(struct turn *turn, struct allocation *al, size_t len,
 			uint64_t now_ms)
 {
 	enum bandwidth_limit full;
-	struct gates gates;
+	struct buckets buckets;
 	size_t missing;
 
-	if (len <= al->credit || lease(turn, al, &gates, len, now_ms, &full)) {
+	if (len <= al->credit || lease(turn, al, &buckets, len, now_ms, &full)) {
 		al->credit -= (uint32_t)len;
 		return 0;
 	}
@@ -335,7 +335,7 @@ uint32_t bandwidth_owes(struct turn *turn, struct allocation *al, size_t len,
 	measure(turn, al, missing, now_ms);
 	counter_add(&turn->counters.stream_waits[full], 1);
 	/* Rounded up, so that there is room when it is over. */
-	return (uint32_t)(owe(&gates, missing) / 1000000) + 1;
+	return (uint32_t)(owe(&buckets, missing) / 1000000) + 1;
 }
 
 struct reading {

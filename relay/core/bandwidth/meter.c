@@ -1,5 +1,6 @@
 /*
- * meter.c - see meter.h.
+ * meter.c - see meter.h. The one that finds a new second looks at the total as it was at the
+ * end of the second before.
  */
 #include "relay/core/bandwidth/meter.h"
 
@@ -29,12 +30,15 @@ static void turn_over(struct meter *meter, uint64_t second, uint64_t *peak_bps_o
 	    !__atomic_compare_exchange_n(&meter->second, &was, second, false,
 					 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return;
-	uint64_t bps = 8 * __atomic_exchange_n(&meter->bytes, 0, __ATOMIC_RELAXED);
+	uint64_t bits = 8 * load(&meter->bytes);
 
-	meter_raise(&meter->peak_bps, bps);
+	rate_sample(&meter->bps, bits, 1000);
+	meter_raise(&meter->peak_bps, rate_per_s(&meter->bps));
 	if (peak_bps_of_all)
-		meter_raise(peak_bps_of_all, bps);
-	__atomic_store_n(&meter->last_bps, second == was + 1 ? bps : 0, __ATOMIC_RELAXED);
+		meter_raise(peak_bps_of_all, rate_per_s(&meter->bps));
+	/* Nothing came in the seconds between that one and this. */
+	if (second != was + 1)
+		rate_sample(&meter->bps, bits, 1000);
 }
 
 void meter_add(struct meter *meter, size_t bytes, uint64_t now_ms,
@@ -49,8 +53,10 @@ uint64_t meter_bps(const struct meter *meter, uint64_t now_ms)
 	uint64_t second = load(&meter->second);
 
 	if (now_ms / 1000 == second)
-		return load(&meter->last_bps);
-	return now_ms / 1000 == second + 1 ? 8 * load(&meter->bytes) : 0;
+		return rate_per_s(&meter->bps);
+	if (now_ms / 1000 == second + 1)
+		return rate_since(&meter->bps, 8 * load(&meter->bytes), 1000);
+	return 0;
 }
 
 uint64_t meter_peak_bps(const struct meter *meter)

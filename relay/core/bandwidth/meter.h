@@ -12,10 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "relay/core/rate.h"
+
 struct meter {
 	uint64_t second; /* that is being counted */
-	uint64_t bytes;  /* of it */
-	uint64_t last_bps;
+	uint64_t bytes;  /* all, since the start */
+	struct rate bps; /* of the last second that is over */
 	uint64_t peak_bps;
 };
 
