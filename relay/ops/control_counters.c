@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "relay/core/auth.h"
+#include "relay/ops/counter_sets.h"
 #include "relay/relay.h"
 
 json_t *control_count(uint64_t value)
@@ -73,108 +73,46 @@ static json_t *requests(const struct counters *sum)
 	return methods;
 }
 
-static json_t *drops(const struct counters *sum)
+/* The member of a set: one counter, or an object of them by name. */
+static json_t *set_of(const struct counter_set *set, const struct counters *sum)
 {
-	json_t *object = json_object();
+	json_t *object;
 
-	for (int i = DROP_NONE + 1; i < DROP_REASON_COUNT; i++)
-		json_object_set_new(object, drop_reason_name((enum drop_reason)i),
-				    control_count(sum->drops[i]));
-	return object;
-}
-
-static json_t *datagrams(const struct counters *sum)
-{
-	json_t *object = json_object();
-
-	for (int i = 0; i < DATAGRAM_KIND_COUNT; i++)
-		json_object_set_new(object, datagram_kind_name((enum datagram_kind)i),
-				    control_count(sum->datagrams[i]));
-	return object;
-}
-
-static json_t *streams(const struct counters *sum)
-{
-	json_t *object = json_object();
-
-	for (int i = 0; i < STREAM_KIND_COUNT; i++)
-		json_object_set_new(object, stream_kind_name((enum stream_kind)i),
-				    control_count(sum->streams[i]));
-	return object;
-}
-
-static json_t *peer_connections(const struct counters *sum)
-{
-	json_t *object = json_object();
-
-	for (int i = 0; i < PEER_EVENT_COUNT; i++)
-		json_object_set_new(object, peer_event_name((enum peer_event)i),
-				    control_count(sum->peer_events[i]));
-	return object;
-}
-
-static json_t *auth_failures(const struct counters *sum)
-{
-	json_t *object = json_object();
-
-	for (int i = AUTH_FAILURE_NONE + 1; i < AUTH_FAILURE_COUNT; i++)
-		json_object_set_new(object, auth_failure_name((enum auth_failure)i),
-				    control_count(sum->auth_failures[i]));
-	return object;
-}
-
-static json_t *refusals(const struct counters *sum)
-{
-	json_t *object = json_object();
-
-	for (int i = 0; i < REFUSAL_COUNT; i++)
-		json_object_set_new(object, refusal_name((enum refusal)i),
-				    control_count(sum->refusals[i]));
-	return object;
-}
-
-static json_t *stream_waits(const struct counters *sum)
-{
-	json_t *object = json_object();
-
-	for (int i = 0; i < BANDWIDTH_LIMIT_COUNT; i++)
-		json_object_set_new(object, bandwidth_limit_name((enum bandwidth_limit)i),
-				    control_count(sum->stream_waits[i]));
-	return object;
-}
-
-static json_t *ended(const struct counters *sum)
-{
-	json_t *object = json_object();
-
-	for (int i = 0; i < END_REASON_COUNT; i++)
-		json_object_set_new(object, end_reason_name((enum end_reason)i),
-				    control_count(sum->allocations_ended[i]));
+	if (set->label == NULL)
+		return control_count(counter_set_value(set, sum, 0));
+	object = json_object();
+	for (int i = set->first; i < set->count; i++)
+		json_object_set_new(object, set->name(i),
+				    control_count(counter_set_value(set, sum, i)));
 	return object;
 }
 
 json_t *control_counters(struct relay *relay)
 {
 	struct counters sum = {0};
+	json_t *document;
 
 	relay_counters(relay, &sum);
-	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o, s:o}, "
-		"s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}}",
-		"drops", drops(&sum), "requests", requests(&sum), "datagrams",
-		datagrams(&sum), "streams", streams(&sum), "to_peer",
-		traffic_by_side(sum.to_peer), "to_client", traffic_by_side(sum.to_client),
-		"binding_indications", control_count(sum.indications), "auth_failures",
-		auth_failures(&sum), "allocations", "opened",
+	document = json_pack(
+		"{s:o, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o}}",
+		"requests", requests(&sum), "to_peer", traffic_by_side(sum.to_peer),
+		"to_client", traffic_by_side(sum.to_client), "allocations", "opened",
 		control_count(sum.allocations_opened), "closed",
 		control_count(sum.allocations_closed), "connections", "opened",
 		control_count(sum.connections_opened), "closed",
 		control_count(sum.connections_closed), "refused",
 		control_count(sum.connections_refused), "timed_out",
-		control_count(sum.connections_timed_out), "bind_failures",
-		control_count(sum.bind_failures), "peer_connections",
-		peer_connections(&sum), "refusals", refusals(&sum), "ended", ended(&sum),
-		"stream_waits", stream_waits(&sum), "bandwidth_exceeded", "average",
+		control_count(sum.connections_timed_out), "bandwidth_exceeded", "average",
 		control_count(sum.exceeded_average), "peak",
 		control_count(sum.exceeded_peak));
+	for (size_t i = 0; document && i < counter_set_count; i++) {
+		const struct counter_set *set = &counter_sets[i];
+
+		if (set->member != NULL &&
+		    json_object_set_new(document, set->member, set_of(set, &sum)) < 0) {
+			json_decref(document);
+			document = NULL;
+		}
+	}
+	return document;
 }

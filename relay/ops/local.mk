@@ -10,6 +10,7 @@ relay_ops_sources = \
 	relay/ops/control_limits.c \
 	relay/ops/control_records.c \
 	relay/ops/control_status.c \
+	relay/ops/counter_sets.c relay/ops/counter_sets.h \
 	relay/ops/metrics.c relay/ops/metrics.h \
 	relay/ops/metrics_gather.c \
 	relay/ops/metrics_http.c relay/ops/metrics_http.h \

@@ -10,9 +10,8 @@
 
 #include "base/metrics/process_metrics.h"
 #include "relay/core/allocation.h"
-#include "relay/core/auth.h"
+#include "relay/ops/counter_sets.h"
 #include "relay/ops/record.h"
-#include "stun/classify.h"
 
 enum { SCALE_MS = 1000 };
 
@@ -106,11 +105,6 @@ static void write_allocations(const struct counters *counters, struct openmetric
 	openmetrics_family(om, METRIC_COUNTER, "avedge_allocations_opened", NULL,
 			   "Allocations made.");
 	write_turnover(counters, om, false);
-	openmetrics_family(om, METRIC_COUNTER, "avedge_allocations_ended", NULL,
-			   "Allocations that have ended, by reason.");
-	for (int i = 0; i < END_REASON_COUNT; i++)
-		openmetrics_count(om, counters->allocations_ended[i], "reason",
-				  end_reason_name((enum end_reason)i), NULL);
 	openmetrics_family(om, METRIC_HISTOGRAM, "avedge_allocation_duration_seconds",
 			   "seconds", "Lifetime of allocations that have ended.");
 	write_distribution(om, &counters->allocation_duration, &distribution_durations,
@@ -121,21 +115,8 @@ static void write_allocations(const struct counters *counters, struct openmetric
 	write_distribution(om, &counters->allocation_bytes, &distribution_bytes, 1, NULL);
 }
 
-static void write_limits(const struct counters *counters, struct openmetrics *om)
+static void write_bandwidth(const struct counters *counters, struct openmetrics *om)
 {
-	openmetrics_family(
-		om, METRIC_COUNTER, "avedge_allocation_refusals", NULL,
-		"Authenticated requests for an allocation that were refused, by reason.");
-	for (int i = 0; i < REFUSAL_COUNT; i++)
-		openmetrics_count(om, counters->refusals[i], "reason",
-				  refusal_name((enum refusal)i), NULL);
-	openmetrics_family(
-		om, METRIC_COUNTER, "avedge_stream_waits", NULL,
-		"Times that reading from a stream paused because bandwidth was used "
-		"up, by limit.");
-	for (int i = 0; i < BANDWIDTH_LIMIT_COUNT; i++)
-		openmetrics_count(om, counters->stream_waits[i], "limit",
-				  bandwidth_limit_name((enum bandwidth_limit)i), NULL);
 	openmetrics_family(om, METRIC_COUNTER, "avedge_bandwidth_exceeded", NULL,
 			   "Times that an allocation began to exceed its own limit of "
 			   "bandwidth.");
@@ -162,14 +143,6 @@ static void write_requests(const struct counters *counters, struct openmetrics *
 						     : "other",
 					  NULL);
 		}
-	openmetrics_family(om, METRIC_COUNTER, "avedge_authentication_failures", NULL,
-			   "Requests that failed authentication, by reason.");
-	for (int i = AUTH_FAILURE_NONE + 1; i < AUTH_FAILURE_COUNT; i++)
-		openmetrics_count(om, counters->auth_failures[i], "reason",
-				  auth_failure_name((enum auth_failure)i), NULL);
-	openmetrics_family(om, METRIC_COUNTER, "avedge_binding_indications", NULL,
-			   "Binding indications (keepalives), which get no response.");
-	openmetrics_count(om, counters->indications, NULL);
 }
 
 /* One traffic figure of both directions: packets or bytes. */
@@ -203,36 +176,15 @@ static void write_traffic(const struct counters *counters, struct openmetrics *o
 			   "Packets relayed, by direction and by the client's side and "
 			   "transport.");
 	write_direction(counters, om, false);
-	openmetrics_family(om, METRIC_COUNTER, "avedge_drops", NULL,
-			   "Messages and packets that the relay dropped, by reason.");
-	for (int i = DROP_NONE + 1; i < DROP_REASON_COUNT; i++)
-		openmetrics_count(om, counters->drops[i], "reason",
-				  drop_reason_name((enum drop_reason)i), NULL);
 }
 
-static void write_sockets(const struct counters *counters, struct openmetrics *om)
+static void write_batches(const struct counters *counters, struct openmetrics *om)
 {
-	openmetrics_family(
-		om, METRIC_COUNTER, "avedge_socket_drops", NULL,
-		"Datagrams that the kernel dropped because a receive queue was "
-		"full.");
-	for (int i = 0; i < SOCKET_KIND_COUNT; i++)
-		openmetrics_count(om, counters->socket_drops[i], "socket",
-				  socket_kind_name((enum socket_kind)i), NULL);
 	openmetrics_family(om, METRIC_HISTOGRAM, "avedge_receive_batch_datagrams", NULL,
 			   "Datagrams, or runs of them, of one receive call.");
 	for (int i = 0; i < SOCKET_KIND_COUNT; i++)
 		write_distribution(om, &counters->batches[i], &distribution_batches, 1,
 				   socket_kind_name((enum socket_kind)i));
-	openmetrics_family(
-		om, METRIC_COUNTER, "avedge_datagrams", NULL,
-		"Datagrams at UDP fronts, by the kind that their first bytes show.");
-	for (int i = 0; i < DATAGRAM_KIND_COUNT; i++)
-		openmetrics_count(om, counters->datagrams[i], "kind",
-				  datagram_kind_name((enum datagram_kind)i), NULL);
-	openmetrics_family(om, METRIC_COUNTER, "avedge_bind_failures", NULL,
-			   "Relay ports that another program on this host held.");
-	openmetrics_count(om, counters->bind_failures, NULL);
 }
 
 static void write_connections(const struct counters *counters, struct openmetrics *om)
@@ -243,28 +195,19 @@ static void write_connections(const struct counters *counters, struct openmetric
 			  counters_open(counters->connections_opened,
 					counters->connections_closed),
 			  NULL);
-	openmetrics_family(om, METRIC_COUNTER, "avedge_connections_opened", NULL,
-			   "Connections of clients that were accepted.");
-	openmetrics_count(om, counters->connections_opened, NULL);
-	openmetrics_family(
-		om, METRIC_COUNTER, "avedge_connections_refused", NULL,
-		"Connections of clients that were closed at once: too many open.");
-	openmetrics_count(om, counters->connections_refused, NULL);
-	openmetrics_family(om, METRIC_COUNTER, "avedge_connections_timed_out", NULL,
-			   "Connections of clients that were closed at a deadline.");
-	openmetrics_count(om, counters->connections_timed_out, NULL);
-	openmetrics_family(
-		om, METRIC_COUNTER, "avedge_streams", NULL,
-		"Connections of clients, by the kind that their first bytes show.");
-	for (int i = 0; i < STREAM_KIND_COUNT; i++)
-		openmetrics_count(om, counters->streams[i], "kind",
-				  stream_kind_name((enum stream_kind)i), NULL);
-	openmetrics_family(
-		om, METRIC_COUNTER, "avedge_peer_connections", NULL,
-		"TCP connections between relayed addresses and peers, by event.");
-	for (int i = 0; i < PEER_EVENT_COUNT; i++)
-		openmetrics_count(om, counters->peer_events[i], "event",
-				  peer_event_name((enum peer_event)i), NULL);
+}
+
+static void write_sets(const struct counters *counters, struct openmetrics *om)
+{
+	for (size_t i = 0; i < counter_set_count; i++) {
+		const struct counter_set *set = &counter_sets[i];
+
+		openmetrics_family(om, METRIC_COUNTER, set->metric, NULL, set->help);
+		for (int j = set->first; j < set->count; j++)
+			openmetrics_count(om, counter_set_value(set, counters, j),
+					  set->label, set->label ? set->name(j) : NULL,
+					  NULL);
+	}
 }
 
 static void write_workers(const struct metrics_facts *facts, struct openmetrics *om)
@@ -353,10 +296,11 @@ void metrics_write(const struct metrics_facts *facts, struct openmetrics *om)
 	process_metrics(om, facts->started_s);
 	write_pools(facts, om);
 	write_allocations(counters, om);
-	write_limits(counters, om);
+	write_bandwidth(counters, om);
 	write_requests(counters, om);
 	write_traffic(counters, om);
-	write_sockets(counters, om);
+	write_sets(counters, om);
+	write_batches(counters, om);
 	write_connections(counters, om);
 	write_workers(facts, om);
 	write_expiry(facts, om);

@@ -9,38 +9,14 @@
 #include <jansson.h>
 
 #include "base/version.h"
+#include "relay/ops/control_documents.h"
 #include "relay/ops/page.h"
 #include "relay/ops/record.h"
-
-static json_t *count(uint64_t value)
-{
-	return json_integer((json_int_t)value);
-}
-
-static json_t *ip_text(const struct ip_addr *ip)
-{
-	char text[ENDPOINT_TEXT_LEN];
-
-	return json_string(ip_addr_format(ip, text, sizeof(text)));
-}
-
-static json_t *endpoint_text(const struct endpoint *ep)
-{
-	char text[ENDPOINT_TEXT_LEN];
-
-	return json_string(endpoint_format(ep, text, sizeof(text)));
-}
 
 /* Unix seconds; null for what never comes, 0 for what has no time. */
 static json_t *moment(int64_t unix_s)
 {
 	return unix_s == INT64_MAX ? json_null() : json_integer(unix_s);
-}
-
-static json_t *traffic(struct traffic sum)
-{
-	return json_pack("{s:o, s:o}", "packets", count(sum.packets), "bytes",
-			 count(sum.bytes));
 }
 
 static json_t *both_sides(const struct traffic sides[SIDE_COUNT][TRANSPORT_COUNT])
@@ -53,7 +29,7 @@ static json_t *both_sides(const struct traffic sides[SIDE_COUNT][TRANSPORT_COUNT
 		sum.packets += side.packets;
 		sum.bytes += side.bytes;
 	}
-	return traffic(sum);
+	return control_traffic(&sum);
 }
 
 static json_t *pools(const struct metrics_facts *facts)
@@ -65,13 +41,13 @@ static json_t *pools(const struct metrics_facts *facts)
 
 		json_array_append_new(
 			list, json_pack("{s:o, s:s, s:i, s:i, s:o, s:o, s:o}", "address",
-					ip_text(&pool->address), "protocol",
+					control_ip(&pool->address), "protocol",
 					transport_name(pool->protocol), "first",
 					(int)pool->figures.first, "last",
 					(int)pool->figures.last, "size",
-					count(pool->figures.size), "used",
-					count(pool->figures.used), "resting",
-					count(pool->figures.resting)));
+					control_count(pool->figures.size), "used",
+					control_count(pool->figures.used), "resting",
+					control_count(pool->figures.resting)));
 	}
 	return list;
 }
@@ -97,7 +73,7 @@ static json_t *drops(const struct counters *counters)
 			list, json_pack("{s:s, s:s, s:o}", "reason",
 					drop_reason_name((enum drop_reason)i), "text",
 					drop_reason_text((enum drop_reason)i), "count",
-					count(counters->drops[i])));
+					control_count(counters->drops[i])));
 	}
 	return list;
 }
@@ -131,9 +107,10 @@ static json_t *listeners(const struct page_facts *facts)
 			list,
 			json_pack("{s:s, s:o, s:o, s:s, s:s, s:s}", "side",
 				  row->side < SIDE_COUNT ? side_name(row->side) : "local",
-				  "address", ip_text(&row->address.ip), "port",
-				  count(row->address.port), "protocol", row->protocol,
-				  "service", row->service, "purpose", row->purpose));
+				  "address", control_ip(&row->address.ip), "port",
+				  control_count(row->address.port), "protocol",
+				  row->protocol, "service", row->service, "purpose",
+				  row->purpose));
 	}
 	return list;
 }
@@ -148,11 +125,12 @@ static json_t *allocation(const struct top_allocations_row *row)
 			 side_name(row->side), "transport",
 			 transport_name(row->transport), "relay_transport",
 			 transport_name(row->relay_transport), "relayed",
-			 endpoint_text(&row->relayed), "age_s", count(row->age_ms / 1000),
-			 "expires_in_s", count(row->expires_in_ms / 1000), "permissions",
+			 control_endpoint(&row->relayed), "age_s",
+			 control_count(row->age_ms / 1000), "expires_in_s",
+			 control_count(row->expires_in_ms / 1000), "permissions",
 			 (int)row->permission_count, "channels", (int)row->channel_count,
-			 "to_peer", traffic(row->to_peer), "to_client",
-			 traffic(row->to_client));
+			 "to_peer", control_traffic(&row->to_peer), "to_client",
+			 control_traffic(&row->to_client));
 }
 
 static json_t *allocations(const struct top_allocations *top_allocations)
@@ -170,14 +148,15 @@ static json_t *drain(const struct drain_state *state)
 		return json_null();
 	return json_pack("{s:o, s:o, s:o, s:o}", "since_s", moment(state->since_s),
 			 "deadline_s", moment(state->deadline_s), "began_with",
-			 count(state->began_with), "remaining", count(state->remaining));
+			 control_count(state->began_with), "remaining",
+			 control_count(state->remaining));
 }
 
 static json_t *reload(const struct reload_last *last)
 {
 	return json_pack("{s:o, s:s, s:o}", "at_s", moment(last->at_s), "result",
 			 reload_result_name(last->result), "generation",
-			 count(last->generation));
+			 control_count(last->generation));
 }
 
 char *page_status(const struct page_facts *facts, size_t *len)
@@ -192,14 +171,14 @@ char *page_status(const struct page_facts *facts, size_t *len)
 		workers(metrics), "pools", pools(metrics));
 	json_t *rest = json_pack(
 		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "allocations",
-		count(counters_open(counters->allocations_opened,
-				    counters->allocations_closed)),
-		"opened", count(counters->allocations_opened), "to_peer",
+		control_count(counters_open(counters->allocations_opened,
+					    counters->allocations_closed)),
+		"opened", control_count(counters->allocations_opened), "to_peer",
 		both_sides(counters->to_peer), "to_client",
-		both_sides(counters->to_client), "drops", count(all_drops(counters)),
-		"drop_reasons", drops(counters), "socket_drops",
-		count(all_socket_drops(counters)), "certificate_ends_s",
-		moment(metrics->certificate_ends_s), "key_ends_s",
+		both_sides(counters->to_client), "drops",
+		control_count(all_drops(counters)), "drop_reasons", drops(counters),
+		"socket_drops", control_count(all_socket_drops(counters)),
+		"certificate_ends_s", moment(metrics->certificate_ends_s), "key_ends_s",
 		moment(metrics->last_key_ends_s), "listeners", listeners(facts),
 		"top_allocations", allocations(facts->top_allocations));
 	char *text = NULL;

@@ -1,0 +1,81 @@
+/*
+ * counter_sets.c - see counter_sets.h.
+ */
+#include "relay/ops/counter_sets.h"
+
+#include <assert.h>
+
+#include "relay/core/allocation.h"
+#include "relay/core/auth.h"
+#include "relay/core/counters.h"
+#include "stun/classify.h"
+
+/* The names as functions of one type. */
+#define NAMES(function, type)                        \
+	static const char *name_of_##type(int index) \
+	{                                            \
+		return function((enum type)index);   \
+	}
+NAMES(drop_reason_name, drop_reason)
+NAMES(datagram_kind_name, datagram_kind)
+NAMES(stream_kind_name, stream_kind)
+NAMES(peer_event_name, peer_event)
+NAMES(auth_failure_name, auth_failure)
+NAMES(refusal_name, refusal)
+NAMES(bandwidth_limit_name, bandwidth_limit)
+NAMES(end_reason_name, end_reason)
+NAMES(socket_kind_name, socket_kind)
+
+#define SET(array, type, end) \
+	.name = name_of_##type, .offset = offsetof(struct counters, array), .count = end
+#define ONE(counter) .offset = offsetof(struct counters, counter), .count = 1
+
+const struct counter_set counter_sets[] = {
+	{"drops", "avedge_drops",
+	 "Messages and packets that the relay dropped, by reason.", "reason",
+	 SET(drops, drop_reason, DROP_REASON_COUNT), .first = DROP_NONE + 1},
+	{"datagrams", "avedge_datagrams",
+	 "Datagrams at UDP fronts, by the kind that their first bytes show.", "kind",
+	 SET(datagrams, datagram_kind, DATAGRAM_KIND_COUNT)},
+	{"streams", "avedge_streams",
+	 "Connections of clients, by the kind that their first bytes show.", "kind",
+	 SET(streams, stream_kind, STREAM_KIND_COUNT)},
+	{"peer_connections", "avedge_peer_connections",
+	 "TCP connections between relayed addresses and peers, by event.", "event",
+	 SET(peer_events, peer_event, PEER_EVENT_COUNT)},
+	{"auth_failures", "avedge_authentication_failures",
+	 "Requests that failed authentication, by reason.", "reason",
+	 SET(auth_failures, auth_failure, AUTH_FAILURE_COUNT),
+	 .first = AUTH_FAILURE_NONE + 1},
+	{"refusals", "avedge_allocation_refusals",
+	 "Authenticated requests for an allocation that were refused, by reason.",
+	 "reason", SET(refusals, refusal, REFUSAL_COUNT)},
+	{"ended", "avedge_allocations_ended", "Allocations that have ended, by reason.",
+	 "reason", SET(allocations_ended, end_reason, END_REASON_COUNT)},
+	{"stream_waits", "avedge_stream_waits",
+	 "Times that reading from a stream paused because bandwidth was used up, by limit.",
+	 "limit", SET(stream_waits, bandwidth_limit, BANDWIDTH_LIMIT_COUNT)},
+	{NULL, "avedge_socket_drops",
+	 "Datagrams that the kernel dropped because a receive queue was full.", "socket",
+	 SET(socket_drops, socket_kind, SOCKET_KIND_COUNT)},
+	{"binding_indications", "avedge_binding_indications",
+	 "Binding indications (keepalives), which get no response.", ONE(indications)},
+	{"bind_failures", "avedge_bind_failures",
+	 "Relay ports that another program on this host held.", ONE(bind_failures)},
+	{NULL, "avedge_connections_opened", "Connections of clients that were accepted.",
+	 ONE(connections_opened)},
+	{NULL, "avedge_connections_refused",
+	 "Connections of clients that were closed at once: too many open.",
+	 ONE(connections_refused)},
+	{NULL, "avedge_connections_timed_out",
+	 "Connections of clients that were closed at a deadline.",
+	 ONE(connections_timed_out)},
+};
+const size_t counter_set_count = sizeof(counter_sets) / sizeof(counter_sets[0]);
+
+uint64_t counter_set_value(const struct counter_set *set, const struct counters *counters,
+			   int index)
+{
+	assert(index >= set->first && index < set->count);
+	return ((const uint64_t *)((const char *)counters + set->offset))[index];
+}
