@@ -151,6 +151,7 @@ struct config *config_parse(const struct config_schema *schema, const char *path
 			    const char *text, size_t len, char *error, size_t error_size)
 {
 	struct config *config = calloc(1, schema->size);
+	char *copy = NULL;
 
 	assert(schema->size >= sizeof(*config));
 	snprintf(error, error_size, "%s: out of memory; free some", path);
@@ -165,12 +166,17 @@ struct config *config_parse(const struct config_schema *schema, const char *path
 			 "%s: not a text file; give a configuration file", path);
 		goto fail;
 	}
-	if (!config_read(config, text, len, error, error_size) ||
+	copy = strndup(text, len);
+	if (!copy)
+		goto fail;
+	if (!config_read(config, copy, error, error_size) ||
 	    !schema->check(config, error, error_size))
 		goto fail;
+	free(copy);
 	error[0] = '\0';
 	return config;
 fail:
+	free(copy);
 	config_free(config);
 	return NULL;
 }

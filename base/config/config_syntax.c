@@ -16,16 +16,13 @@
 
 enum { TEXT_MAX = 4096, NAME_SIZE = 64 };
 
-enum token {
-	TOKEN_END,
-	TOKEN_WORD,
-	TOKEN_STRING, /* quoted */
-	TOKEN_OPEN,   /* { */
-	TOKEN_CLOSE,  /* } */
-	TOKEN_SET,    /* = */
-	TOKEN_APPEND, /* += */
-	TOKEN_COMMA,
-	TOKEN_BAD, /* an error has been written */
+/* What was taken last: a mark stands for itself. */
+enum {
+	TOKEN_END = '\0',
+	TOKEN_WORD = 'w',
+	TOKEN_STRING = 's', /* quoted */
+	TOKEN_APPEND = '+', /* += */
+	TOKEN_BAD = '!',    /* an error has been written */
 };
 
 struct place {
@@ -35,11 +32,11 @@ struct place {
 struct reader {
 	struct config *config;
 	const struct config_schema *schema;
-	const char *next, *end, *line_start;
+	const char *next, *line_start; /* the text ends with \0, and has no other */
 	unsigned line;
-	enum token token;    /* the one that was taken last, */
+	char token;          /* the one that was taken last, */
 	struct place at;     /* where it begins */
-	char text[TEXT_MAX]; /* and what a word or string says */
+	char text[TEXT_MAX]; /* what a word or string says */
 	size_t len;
 	const struct config_section *section; /* the open block */
 	size_t element;
@@ -64,25 +61,17 @@ fail(struct reader *reader, struct place at, const char *format, ...)
 
 /* --- tokens ---------------------------------------------------------------------------------- */
 
-static int peek(const struct reader *reader, size_t ahead)
-{
-	return (size_t)(reader->end - reader->next) > ahead
-		       ? (unsigned char)reader->next[ahead]
-		       : EOF;
-}
-
 static struct place here(const struct reader *reader)
 {
 	return (struct place){reader->line,
 			      (unsigned)(reader->next - reader->line_start) + 1};
 }
 
-static int take(struct reader *reader)
+static char take(struct reader *reader)
 {
-	int c = peek(reader, 0);
+	char c = *reader->next++;
 
-	assert(c != EOF);
-	reader->next++;
+	assert(c != '\0');
 	if (c == '\n') {
 		reader->line++;
 		reader->line_start = reader->next;
@@ -90,41 +79,40 @@ static int take(struct reader *reader)
 	return c;
 }
 
+static void take_to(struct reader *reader, const char *end)
+{
+	while (reader->next < end)
+		take(reader);
+}
+
 static bool starts(const struct reader *reader, const char *mark)
 {
-	size_t len = strlen(mark);
+	return strncmp(reader->next, mark, strlen(mark)) == 0;
+}
 
-	return (size_t)(reader->end - reader->next) >= len &&
-	       memcmp(reader->next, mark, len) == 0;
+static bool is_blank(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 /* Blanks and comments. False if a comment has no end. */
 static bool skip_blanks(struct reader *reader)
 {
-	for (int c; (c = peek(reader, 0)) != EOF;) {
-		struct place at = here(reader);
+	for (;;) {
+		const char *close = strstr(reader->next, "*/");
 
-		if (isspace(c)) {
+		if (is_blank(*reader->next))
 			take(reader);
-		} else if (c == '#' || starts(reader, "//")) {
-			while (peek(reader, 0) != EOF && peek(reader, 0) != '\n')
-				take(reader);
-		} else if (starts(reader, "/*")) {
-			reader->next += 2;
-			while (!starts(reader, "*/")) {
-				if (peek(reader, 0) == EOF)
-					return fail(
-						reader, at,
-						"comment is never closed; close it with "
-						"\"*/\"");
-				take(reader);
-			}
-			reader->next += 2;
-		} else {
-			break;
-		}
+		else if (*reader->next == '#' || starts(reader, "//"))
+			take_to(reader, reader->next + strcspn(reader->next, "\n"));
+		else if (!starts(reader, "/*"))
+			return true;
+		else if (!close)
+			return fail(reader, here(reader),
+				    "comment is never closed; close it with \"*/\"");
+		else
+			take_to(reader, close + 2);
 	}
-	return true;
 }
 
 static bool put(struct reader *reader, const char *text, size_t len)
@@ -141,27 +129,23 @@ static bool put(struct reader *reader, const char *text, size_t len)
 /* ${NAME} or ${NAME:-DEFAULT}: the environment's value. */
 static bool put_variable(struct reader *reader)
 {
-	size_t len = (size_t)(reader->end - reader->next);
-	const char *close = memchr(reader->next, '}', len);
+	const char *close = strchr(reader->next, '}');
+	char name[NAME_SIZE], *fallback;
 
-	if (!close)
+	if (!close || (size_t)(close - reader->next) >= sizeof(name))
 		return fail(reader, here(reader),
-			    "\"${\" is never closed; close it with \"}\"");
-	char *name = strndup(reader->next + 2, (size_t)(close - reader->next) - 2);
-	if (!name)
-		return fail(reader, here(reader), "out of memory; free some");
-
-	char *fallback = strstr(name, ":-");
+			    "\"${\" has no end; close it with \"}\"");
+	snprintf(name, sizeof(name), "%.*s", (int)(close - reader->next) - 2,
+		 reader->next + 2);
+	take_to(reader, close + 1);
+	fallback = strstr(name, ":-");
 	if (fallback)
 		*fallback = '\0';
+
 	const char *value = getenv(name);
 	if (!value)
 		value = fallback ? fallback + 2 : "";
-	bool ok = put(reader, value, strlen(value));
-	while (reader->next <= close)
-		take(reader);
-	free(name);
-	return ok;
+	return put(reader, value, strlen(value));
 }
 
 /* What follows a backslash in double quotes. No value may contain other control characters. */
@@ -169,9 +153,10 @@ static bool put_escape(struct reader *reader)
 {
 	static const char letters[] = "nrt", meant[] = "\n\r\t";
 	struct place at = here(reader);
-	char c = (char)take(reader);
-	const char *letter = c ? strchr(letters, c) : NULL;
+	char c = reader->next[1];
+	const char *letter = strchr(letters, c);
 
+	take_to(reader, reader->next + 2);
 	if (c == '\n') /* the string goes on in the next line */
 		return true;
 	if (isalnum((unsigned char)c) && !letter)
@@ -180,60 +165,48 @@ static bool put_escape(struct reader *reader)
 	return put(reader, letter ? &meant[letter - letters] : &c, 1);
 }
 
-/* Inside single quotes only the quote and the backslash may be escaped. */
 static bool take_quoted(struct reader *reader)
 {
-	int quote = take(reader);
+	char quote = take(reader);
+	bool ok = true;
 
-	for (int c; (c = peek(reader, 0)) != quote;) {
-		bool ok;
+	while (ok && *reader->next != quote) {
+		char next = reader->next[0] == '\0' ? '\0' : reader->next[1];
+		bool escape = *reader->next == '\\';
 
-		if (c == EOF || (c == '\\' && peek(reader, 1) == EOF))
+		if (next == '\0')
 			return fail(reader, reader->at,
 				    "quote is never closed; close it");
-		if (quote == '"' && starts(reader, "${")) {
+		if (quote == '"' && starts(reader, "${"))
 			ok = put_variable(reader);
-		} else if (quote == '"' && c == '\\') {
-			take(reader);
+		/* In single quotes, a backslash stands for itself before anything else. */
+		else if (escape && (quote == '"' || strchr("\\'\n", next)))
 			ok = put_escape(reader);
-		} else {
-			if (c == '\\' && strchr("\\'\n", peek(reader, 1)))
-				take(reader);
-			char byte = (char)take(reader);
-			ok = (byte == '\n' && reader->next[-2] == '\\') ||
-			     put(reader, &byte, 1);
-		}
-		if (!ok)
-			return false;
+		else
+			ok = put(reader, &(char){take(reader)}, 1);
 	}
-	take(reader);
-	return true;
+	return ok && take(reader) == quote;
 }
 
 static bool take_word(struct reader *reader)
 {
-	for (int c; (c = peek(reader, 0)) != EOF;) {
-		bool ok;
+	bool ok = true;
 
+	while (ok && *reader->next != '\0') {
 		if (starts(reader, "${"))
 			ok = put_variable(reader);
-		else if (isspace(c) || strchr("\"'{}()=+,#", c) || starts(reader, "/*"))
+		else if (is_blank(*reader->next) ||
+			 strchr("\"'{}()=+,#", *reader->next) || starts(reader, "/*"))
 			break;
 		else
-			ok = put(reader, &(char){(char)take(reader)}, 1);
-		if (!ok)
-			return false;
+			ok = put(reader, &(char){take(reader)}, 1);
 	}
-	return true;
+	return ok;
 }
 
 /* Take the next token; TOKEN_BAD if that fails. */
-static enum token advance(struct reader *reader)
+static char advance(struct reader *reader)
 {
-	static const char marks[] = "{}=,";
-	static const enum token kinds[] = {TOKEN_OPEN, TOKEN_CLOSE, TOKEN_SET,
-					   TOKEN_COMMA};
-
 	reader->token = TOKEN_BAD;
 	if (!skip_blanks(reader))
 		return TOKEN_BAD;
@@ -241,19 +214,15 @@ static enum token advance(struct reader *reader)
 	reader->len = 0;
 	reader->text[0] = '\0';
 
-	int c = peek(reader, 0);
-	const char *mark = c != EOF ? strchr(marks, c) : NULL;
-	if (c == EOF) {
+	char c = *reader->next;
+	if (c == '\0') {
 		reader->token = TOKEN_END;
 	} else if (c == '"' || c == '\'') {
 		if (take_quoted(reader))
 			reader->token = TOKEN_STRING;
-	} else if (starts(reader, "+=")) {
-		reader->next += 2;
-		reader->token = TOKEN_APPEND;
-	} else if (mark) {
-		take(reader);
-		reader->token = kinds[mark - marks];
+	} else if (strchr("{}=,", c) || starts(reader, "+=")) {
+		take_to(reader, reader->next + (c == '+' ? 2 : 1));
+		reader->token = c;
 	} else if (strchr("()+", c)) {
 		fail(reader, reader->at, "unexpected \"%c\"; put the value in quotes", c);
 	} else if (take_word(reader)) {
@@ -262,7 +231,7 @@ static enum token advance(struct reader *reader)
 	return reader->token;
 }
 
-static bool is_text(enum token token)
+static bool is_text(char token)
 {
 	return token == TOKEN_WORD || token == TOKEN_STRING;
 }
@@ -270,24 +239,14 @@ static bool is_text(enum token token)
 /* What was taken last does not belong there. Always false. */
 static bool unexpected(struct reader *reader)
 {
-	static const char *const names[] = {
-		[TOKEN_OPEN] = "\"{\"",    [TOKEN_CLOSE] = "\"}\"", [TOKEN_SET] = "\"=\"",
-		[TOKEN_APPEND] = "\"+=\"", [TOKEN_COMMA] = "\",\"",
-	};
-	char name[CONFIG_WHY_MAX / 2];
+	const char mark[] = {reader->token, '\0'};
 
 	if (reader->token == TOKEN_BAD)
 		return false;
-	if (is_text(reader->token))
-		snprintf(name, sizeof(name), "\"%.80s\"", reader->text);
-	else
-		snprintf(name, sizeof(name), "%s",
-			 reader->token == TOKEN_END ? "end of file"
-						    : names[reader->token]);
 	return fail(reader, reader->at,
-		    "unexpected %s; write key = value, key = {value, value} or section "
-		    "{ ... }",
-		    name);
+		    "unexpected \"%.80s\"; write key = value, key = {value, value} or "
+		    "section { ... }",
+		    is_text(reader->token) ? reader->text : mark);
 }
 
 /* --- words that are not known ---------------------------------------------------------------- */
@@ -320,6 +279,7 @@ static bool unknown_key(struct reader *reader, struct place at, const char *word
 {
 	const struct config_schema *schema = reader->schema;
 	const char *section = reader->section->name;
+	const struct config_key *elsewhere = NULL;
 	char where[NAME_SIZE] = "";
 
 	if (*section)
@@ -331,20 +291,17 @@ static bool unknown_key(struct reader *reader, struct place at, const char *word
 		    strcmp(key->section, section) == 0)
 			return fail(reader, at, "\"%s\"%s has a new name; write \"%s\"",
 				    word, where, key->name);
+		if (!elsewhere && strcmp(key->name, word) == 0)
+			elsewhere = key;
 	}
-	for (size_t i = 0; i < schema->key_count; i++) {
-		const struct config_key *key = &schema->keys[i];
-
-		if (strcmp(key->name, word) != 0)
-			continue;
-		if (*key->section)
-			return fail(reader, at,
-				    "unknown key \"%s\"%s; it belongs in section \"%s\"",
-				    word, where, key->section);
+	if (elsewhere && *elsewhere->section)
+		return fail(reader, at,
+			    "unknown key \"%s\"%s; it belongs in section \"%s\"", word,
+			    where, elsewhere->section);
+	if (elsewhere)
 		return fail(reader, at,
 			    "unknown key \"%s\"%s; it belongs outside of all sections",
 			    word, where);
-	}
 
 	struct words words = {.reader = reader};
 	const char *nearest = nearest_word(word, next_word, &words);
@@ -441,7 +398,7 @@ static bool read_list(struct reader *reader, const struct config_key *key)
 {
 	struct place open = reader->at;
 
-	while (advance(reader) != TOKEN_CLOSE) {
+	while (advance(reader) != '}') {
 		if (reader->token == TOKEN_END)
 			return fail(reader, open,
 				    "list \"%s\" is still open at the end of the file; "
@@ -451,14 +408,20 @@ static bool read_list(struct reader *reader, const struct config_key *key)
 			return unexpected(reader);
 		if (!set_value(reader, key))
 			return false;
-		if (advance(reader) == TOKEN_CLOSE)
+		if (advance(reader) == '}')
 			break;
 		if (reader->token == TOKEN_END)
 			continue;
-		if (reader->token != TOKEN_COMMA)
+		if (reader->token != ',')
 			return unexpected(reader);
 	}
 	return true;
+}
+
+static bool no_value(struct reader *reader, const struct config_key *key, struct place at)
+{
+	return fail(reader, at, "\"%s\" has no value; write one, or remove the key",
+		    key->name);
 }
 
 /* The key has been taken; the next token is the one after its value. */
@@ -477,29 +440,27 @@ static bool read_value(struct reader *reader, const struct config_key *key,
 			    reader->section->titles[!reader->element]);
 	if (advance(reader) == TOKEN_BAD)
 		return false;
-	if (reader->token != TOKEN_SET && reader->token != TOKEN_APPEND)
+	if (reader->token != '=' && reader->token != TOKEN_APPEND)
 		return fail(reader, at, "\"%s\" has no value; write %s = %s", key->name,
 			    key->name, list ? "{value, value}" : "value");
 	if (reader->token == TOKEN_APPEND && !list)
 		return fail(reader, at,
 			    "\"%s\" is not a list; write = instead of +=", key->name);
-	if (reader->token == TOKEN_SET && first)
+	if (reader->token == '=' && first)
 		return fail(reader, at,
 			    "\"%s\" is given a second time, first in line %u; keep one "
 			    "of them",
 			    key->name, first->line);
 	if (advance(reader) == TOKEN_BAD)
 		return false;
-	if (reader->token == TOKEN_OPEN && !list)
+	if (reader->token == '{' && !list)
 		return fail(reader, reader->at, "\"%s\" is not a list; remove the braces",
 			    key->name);
-	if (reader->token == TOKEN_END || reader->token == TOKEN_CLOSE)
-		return fail(reader, at,
-			    "\"%s\" has no value; write one, or remove the key",
-			    key->name);
+	if (reader->token == TOKEN_END || reader->token == '}')
+		return no_value(reader, key, at);
 	if (!first && !add_place(reader, key, CONFIG_WHOLE, reader->at))
 		return false;
-	if (reader->token == TOKEN_OPEN) {
+	if (reader->token == '{') {
 		if (!read_list(reader, key))
 			return false;
 	} else if (!is_text(reader->token)) {
@@ -507,7 +468,10 @@ static bool read_value(struct reader *reader, const struct config_key *key,
 	} else if (!set_value(reader, key)) {
 		return false;
 	}
-	return advance(reader) != TOKEN_BAD;
+	/* What was taken for its value is the next key. */
+	if (advance(reader) == '=' || reader->token == TOKEN_APPEND)
+		return no_value(reader, key, at);
+	return reader->token != TOKEN_BAD;
 }
 
 /* One element more, with defaults, under the title that was taken last. */
@@ -592,7 +556,7 @@ static bool open_block(struct reader *reader, const struct config_section *secti
 		return false;
 	if (section->form == CONFIG_MANY && !add_element(reader, section))
 		return false;
-	if (reader->token != TOKEN_OPEN)
+	if (reader->token != '{')
 		return fail(reader, reader->at,
 			    "section \"%s\" has no brace; write %s { ... }",
 			    section->name, section->name);
@@ -627,7 +591,7 @@ static bool read_statement(struct reader *reader)
 	const struct config_key *key;
 	struct place at = reader->at;
 
-	if (reader->token == TOKEN_CLOSE && reader->section != top) {
+	if (reader->token == '}' && reader->section != top) {
 		reader->section = top;
 		reader->element = 0;
 		return advance(reader) != TOKEN_BAD;
@@ -648,14 +612,12 @@ static bool read_statement(struct reader *reader)
 	return open_block(reader, section, at);
 }
 
-bool config_read(struct config *config, const char *text, size_t len, char *error,
-		 size_t error_size)
+bool config_read(struct config *config, const char *text, char *error, size_t error_size)
 {
 	struct reader reader = {
 		.config = config,
 		.schema = config->schema,
 		.next = text,
-		.end = text + len,
 		.line_start = text,
 		.line = 1,
 		.section = &config->schema->sections[0],

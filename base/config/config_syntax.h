@@ -16,8 +16,7 @@ struct config_place {
 };
 #define CONFIG_WHOLE SIZE_MAX
 
-/* Read the text. False with a sentence in error. */
-bool config_read(struct config *config, const char *text, size_t len, char *error,
-		 size_t error_size);
+/* Read the text, which a \0 ends. False with a sentence in error. */
+bool config_read(struct config *config, const char *text, char *error, size_t error_size);
 
 #endif

@@ -67,115 +67,84 @@ static uint64_t fetch(const struct config_key *key, const void *field)
 	return u64;
 }
 
-static bool parse_number(const struct config_key *key, const char *text, void *field,
-			 char *why)
-{
-	uint64_t value;
+/* How a quantity is written, and in which unit it is kept. */
+struct quantity {
+	const char *what, *remedy, *range; /* for people */
+	bool (*parse)(const char *text, uint64_t *value);
+	const char *(*text)(uint64_t value, char buf[UNITS_TEXT_MAX]);
+	uint64_t scale; /* of what is kept to what is written */
+};
 
-	/* A size without a unit is a number; the unit is what to refuse. */
-	if (text[strspn(text, "0123456789")] || !units_bytes(text, &value))
-		return refuse(why, "\"%s\" is not a number; write digits only", text);
-	if (value < key->min || value > key->max)
-		return refuse(why,
-			      "%s is out of range; write a number from %" PRIu64
-			      " to %" PRIu64,
-			      text, key->min, key->max);
-	store(key, field, value);
-	return true;
+/* A size without a unit is a number; the unit is what to refuse. */
+static bool number_parse(const char *text, uint64_t *value)
+{
+	return text[strspn(text, "0123456789")] == '\0' && units_bytes(text, value);
 }
 
-static void format_number(FILE *out, const struct config_key *key, const void *field)
+static const char *number_text(uint64_t value, char buf[UNITS_TEXT_MAX])
 {
-	fprintf(out, "%" PRIu64, fetch(key, field));
+	snprintf(buf, UNITS_TEXT_MAX, "%" PRIu64, value);
+	return buf;
 }
 
-static bool parse_duration(const struct config_key *key, const char *text, void *field,
-			   char *why)
+static bool duration_parse(const char *text, uint64_t *value)
 {
-	uint64_t scale = key->type == CONFIG_MILLISECONDS ? 1000 : 1;
-	char least[UNITS_TEXT_MAX], most[UNITS_TEXT_MAX];
 	int64_t seconds;
 
 	if (!units_duration(text, &seconds))
-		return refuse(why,
-			      "\"%s\" is not a duration; write a number and s, m, h, d "
-			      "or w, such as 30s",
-			      text);
-
-	/* The smallest whole second is what one can write. */
-	uint64_t value = (uint64_t)seconds, from = (key->min + scale - 1) / scale;
-	if (value > key->max / scale || value < from)
-		return refuse(why, "%s is out of range; write a duration from %s to %s",
-			      text, units_duration_text((int64_t)from, least),
-			      units_duration_text((int64_t)(key->max / scale), most));
-	store(key, field, value * scale);
+		return false;
+	*value = (uint64_t)seconds;
 	return true;
 }
 
-static void format_duration(FILE *out, const struct config_key *key, const void *field)
+static const char *duration_text(uint64_t value, char buf[UNITS_TEXT_MAX])
 {
-	uint64_t value = fetch(key, field);
-	char text[UNITS_TEXT_MAX];
-
-	if (key->type == CONFIG_MILLISECONDS)
-		value /= 1000;
 	/* As the manual writes it: 0 mostly means that there is no such limit. */
-	fputs(value == 0 ? "0" : units_duration_text((int64_t)value, text), out);
+	return value == 0 ? "0" : units_duration_text((int64_t)value, buf);
 }
 
-static bool parse_bytes(const struct config_key *key, const char *text, void *field,
-			char *why)
+#define DURATION \
+	"a duration", "write a number and s, m, h, d or w, such as 30s", "a duration"
+
+static const struct quantity quantities[CONFIG_TYPE_COUNT] = {
+	[CONFIG_NUMBER] = {"a number", "write digits only", "a number", number_parse,
+			   number_text, 1},
+	[CONFIG_SECONDS] = {DURATION, duration_parse, duration_text, 1},
+	[CONFIG_MILLISECONDS] = {DURATION, duration_parse, duration_text, 1000},
+	[CONFIG_BYTES] = {"a size", "write a number and B, K, M or G, such as 256K",
+			  "a size", units_bytes, units_bytes_text, 1},
+	[CONFIG_BITRATE] = {"a bit rate",
+			    "write a number and kbit, Mbit or Gbit, such as 10Mbit",
+			    "0 for no limit, or a rate", units_bitrate,
+			    units_bitrate_text, 1},
+};
+
+static bool parse_quantity(const struct config_key *key, const char *text, void *field,
+			   char *why)
 {
-	uint64_t value;
-
-	if (!units_bytes(text, &value))
-		return refuse(why,
-			      "\"%s\" is not a size; write a number and B, K, M or G, "
-			      "such as 256K",
-			      text);
-	if (value < key->min || value > key->max)
-		return refuse(why,
-			      "%s is out of range; write a size from %" PRIu64
-			      "B to %" PRIu64 "B",
-			      text, key->min, key->max);
-	store(key, field, value);
-	return true;
-}
-
-static void format_bytes(FILE *out, const struct config_key *key, const void *field)
-{
-	char text[UNITS_TEXT_MAX];
-
-	fputs(units_bytes_text(fetch(key, field), text), out);
-}
-
-static bool parse_bitrate(const struct config_key *key, const char *text, void *field,
-			  char *why)
-{
+	const struct quantity *quantity = &quantities[key->type];
 	char least[UNITS_TEXT_MAX], most[UNITS_TEXT_MAX];
-	uint64_t value;
+	/* The smallest whole unit is what one can write. */
+	uint64_t min = (key->min + quantity->scale - 1) / quantity->scale;
+	uint64_t max = key->max / quantity->scale, value;
 
-	if (!units_bitrate(text, &value))
-		return refuse(why,
-			      "\"%s\" is not a bit rate; write a number and kbit, Mbit "
-			      "or Gbit, such as 10Mbit",
-			      text);
-	if (value != 0 && (value < key->min || value > key->max))
-		return refuse(
-			why,
-			"%s is out of range; write a rate from %s to %s, or 0 for no "
-			"limit",
-			text, units_bitrate_text(key->min, least),
-			units_bitrate_text(key->max, most));
-	store(key, field, value);
+	if (!quantity->parse(text, &value))
+		return refuse(why, "\"%s\" is not %s; %s", text, quantity->what,
+			      quantity->remedy);
+	if ((value < min && (value != 0 || key->type != CONFIG_BITRATE)) || value > max)
+		return refuse(why, "%s is out of range; write %s from %s to %s", text,
+			      quantity->range, quantity->text(min, least),
+			      quantity->text(max, most));
+	store(key, field, value * quantity->scale);
 	return true;
 }
 
-static void format_bitrate(FILE *out, const struct config_key *key, const void *field)
+static void format_quantity(FILE *out, const struct config_key *key, const void *field)
 {
+	const struct quantity *quantity = &quantities[key->type];
 	char text[UNITS_TEXT_MAX];
 
-	fputs(units_bitrate_text(fetch(key, field), text), out);
+	fputs(quantity->text(fetch(key, field) / quantity->scale, text), out);
 }
 
 /* Port numbers as text are short; more digits than five are no port. */
@@ -506,11 +475,11 @@ static const struct {
 	[CONFIG_PATH] = {"path", parse_text, format_text, .is_text = true},
 	[CONFIG_OPTIONAL] = {"text", parse_text, format_text, .is_text = true},
 	[CONFIG_BOOL] = {"true or false", parse_bool, format_bool},
-	[CONFIG_NUMBER] = {"number", parse_number, format_number},
-	[CONFIG_SECONDS] = {"duration", parse_duration, format_duration},
-	[CONFIG_MILLISECONDS] = {"duration", parse_duration, format_duration},
-	[CONFIG_BYTES] = {"size", parse_bytes, format_bytes},
-	[CONFIG_BITRATE] = {"bit rate", parse_bitrate, format_bitrate},
+	[CONFIG_NUMBER] = {"number", parse_quantity, format_quantity},
+	[CONFIG_SECONDS] = {"duration", parse_quantity, format_quantity},
+	[CONFIG_MILLISECONDS] = {"duration", parse_quantity, format_quantity},
+	[CONFIG_BYTES] = {"size", parse_quantity, format_quantity},
+	[CONFIG_BITRATE] = {"bit rate", parse_quantity, format_quantity},
 	[CONFIG_RANGE] = {"port range", parse_range, format_range},
 	[CONFIG_LEVEL] = {"level", parse_level, format_text, .is_text = true},
 	[CONFIG_WORD] = {"word", parse_word, format_word},

@@ -182,7 +182,7 @@ def avedgectl_drains(bench):
     status, out = run("relays")
     check(status == 0 and "av2.lab.example" in out, "relays: %d %s", status, out)
     status, out = run("drain", OUTSIDE)
-    check(status != 0 and "last relay" in out, "the last one: %d %s", status, out)
+    check(status != 0 and "last active relay" in out, "the last one: %d %s", status, out)
     status, out = run("undrain", SECOND)
     check(status == 0 and "av2.lab.example" in hosts(bench)[0], "undrain: %d %s", status, out)
     bench.mrasd.configure(text(bench).replace("realm", "relm"))

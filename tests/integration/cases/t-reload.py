@@ -58,8 +58,9 @@ def refused(server, line, *words):
     check(status == 422, "a wrong file: %d %s", status, problem)
     with open(server.path("relay.conf"), encoding="utf-8") as conf:
         number = next(i for i, text in enumerate(conf, 1) if line in text)
-    where = "%s:%d: " % (server.path("relay.conf"), number)
-    check(problem["detail"].startswith(where), "not %s: %s", where, problem["detail"])
+    where = "%s:%d" % (server.path("relay.conf"), number)
+    check(re.match(re.escape(where) + r":[1-9]\d*: ", problem["detail"]), "not %s: %s", where,
+          problem["detail"])
     for word in words + ("; ",):
         check(word in problem["detail"], "does not say '%s': %s", word, problem["detail"])
     after = ask(server, "GET", "/v1/configuration"), ask(server, "GET", "/v1/ports")

@@ -100,7 +100,7 @@ static const struct {
 	 "server b.example { }\nserver a.example {\n max_duration = 9h }",
 	 "F:6:17: server.max_duration: longer than duration.max, 28800s; change one of them"},
 	{ADDRESS TLS RELAY "server a.example { max_duration = 181d }",
-	 "F:4:35: server.max_duration: 181d is out of range; write a duration from 0s to 180d"},
+	 "F:4:35: server.max_duration: 181d is out of range; write a duration from 0 to 180d"},
 
 	/* relays */
 	{ADDRESS TLS SERVER "relay { host = a }",
@@ -126,7 +126,7 @@ static const struct {
 	{GOOD "duration { default = 59s }",
 	 "F:5:22: duration.default: 59s is out of range; write a duration from 1m to 180d"},
 	{GOOD "limits { body = 9M }",
-	 "F:5:17: limits.body: 9M is out of range; write a size from 1024B to 8388608B"},
+	 "F:5:17: limits.body: 9M is out of range; write a size from 1K to 8M"},
 };
 
 START_TEST(mras_config_error_says_where_what_and_what_to_do)

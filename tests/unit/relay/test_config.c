@@ -70,6 +70,36 @@ static const struct {
 	{"side { }",
 	 "F:1:1: section \"side\" has no title; write it between the word and the brace"},
 
+	{"realm += a", "F:1:1: \"realm\" is not a list; write = instead of +="},
+	{"realm = {a}", "F:1:9: \"realm\" is not a list; remove the braces"},
+	{"realm a", "F:1:1: \"realm\" has no value; write realm = value"},
+	{"realm =\nkeys = /k",
+	 "F:1:1: \"realm\" has no value; write one, or remove the key"},
+	{"peers { allow }",
+	 "F:1:9: \"allow\" has no value; write allow = {value, value}"},
+	{"peers {\n  allow = {10.0.0.0/8,",
+	 "F:2:11: list \"allow\" is still open at the end of the file; close it with \"}\""},
+	{"peers { allow = {10.0.0.0/8 11.0.0.0/8} }",
+	 "F:1:29: unexpected \"11.0.0.0/8\"; write key = value, key = {value, value} or section { ... }"},
+	{"peers { allow = {=} }",
+	 "F:1:18: unexpected \"=\"; write key = value, key = {value, value} or section { ... }"},
+	{"= x",
+	 "F:1:1: unexpected \"=\"; write key = value, key = {value, value} or section { ... }"},
+	{"/* a */ }",
+	 "F:1:9: unexpected \"}\"; write key = value, key = {value, value} or section { ... }"},
+	{"realm = a(b)", "F:1:10: unexpected \"(\"; put the value in quotes"},
+	{"realm = \"a\\qb\"",
+	 "F:1:11: unknown escape \"\\q\"; write \"\\\\\" for \"\\\""},
+	{"realm = \"a\\\\b\"",
+	 "F:1:9: realm: contains a quote, a backslash or non-printable ASCII; remove it"},
+	{"keys = ${HOME\n", "F:1:8: \"${\" has no end; close it with \"}\""},
+	{"tls x { }", "F:1:5: section \"tls\" has no brace; write tls { ... }"},
+	{"tls\nrealm = a", "F:2:1: section \"tls\" has no brace; write tls { ... }"},
+	{"metrics {\r\n\tlisten = \"127.0.0.1:9478\" }",
+	 "F:2:2: \"listen\" in section \"metrics\" has a new name; write \"address\""},
+	{"software = \"a\\\nb\n c\"\nrelm = 1",
+	 "F:1:12: software: contains a quote, a backslash or non-printable ASCII; remove it"},
+
 	/* values */
 	{"realm = \"\"", "F:1:9: realm: empty; write a value, or remove the key"},
 	{"realm = 'a\"b'",
@@ -110,7 +140,7 @@ static const struct {
 	{"limits { send_queue = 256k }",
 	 "F:1:23: limits.send_queue: \"256k\" is not a size; write a number and B, K, M or G, such as 256K"},
 	{"limits { send_queue = 1 }",
-	 "F:1:23: limits.send_queue: 1 is out of range; write a size from 65540B to 1073741824B"},
+	 "F:1:23: limits.send_queue: 1 is out of range; write a size from 65540 to 1G"},
 	{"limits { permissions = 0 }",
 	 "F:1:24: limits.permissions: 0 is out of range; write a number from 1 to 256"},
 	{"ms { version = 5 }",
@@ -220,7 +250,7 @@ static const struct {
 	{SIDES "limits { allocations_total = 100\nallocations_reserved = 100 }",
 	 "F:4:24: limits.allocations_reserved: 100 is not less than limits.allocations_total, 100; change one of them"},
 	{SIDES "limits { bandwidth_total = 63999 }",
-	 "F:3:28: limits.bandwidth_total: 63999 is out of range; write a rate from 64kbit to 1000Gbit, or 0 for no limit"},
+	 "F:3:28: limits.bandwidth_total: 63999 is out of range; write 0 for no limit, or a rate from 64kbit to 1000Gbit"},
 	{SIDES "limits { bandwidth_per_user = 10MB }",
 	 "F:3:31: limits.bandwidth_per_user: \"10MB\" is not a bit rate; write a number and kbit, Mbit or Gbit, such as 10Mbit"},
 	{INSIDE
@@ -319,6 +349,21 @@ START_TEST(config_takes_values_quoted_or_not)
 	ck_assert_uint_eq(c->peers.allow_count, 3);
 	ck_assert_uint_eq(c->peers.allow[1].len, 0);
 	ck_assert_uint_eq(c->peers.allow[2].len, 32);
+	relay_config_free(c);
+}
+END_TEST
+
+START_TEST(config_takes_values_from_the_environment)
+{
+	setenv("AVEDGE_TEST", "/a b", 1);
+	unsetenv("AVEDGE_NONE");
+	struct relay_config *c = must_parse(
+		"keys = ${AVEDGE_TEST}/keys realm = \"x${AVEDGE_NONE:-y}${AVEDGE_NONE}z\"\n"
+		"revoked_users = '${AVEDGE_TEST}\\n\\\\'\n" SIDES);
+
+	ck_assert_str_eq(c->common.keys, "/a b/keys");
+	ck_assert_str_eq(c->realm, "xyz");
+	ck_assert_str_eq(c->revoked_users, "${AVEDGE_TEST}\\n\\");
 	relay_config_free(c);
 }
 END_TEST
@@ -517,6 +562,7 @@ static void config_suite(Suite *suite)
 			    ROWS(errors));
 	tcase_add_test(tc, config_has_defaults);
 	tcase_add_test(tc, config_takes_values_quoted_or_not);
+	tcase_add_test(tc, config_takes_values_from_the_environment);
 	tcase_add_test(tc, config_pairs_public_addresses_by_position);
 	tcase_add_loop_test(tc, config_schema_defaults_survive_a_round_trip, 0,
 			    (int)relay_config_schema.key_count);
