@@ -43,7 +43,7 @@ class OtherRelay(relay.Relay):
 class Server:
     """One product under test: its process, address and credential."""
 
-    def __init__(self, product, number, folder, netns, program=None):
+    def __init__(self, product, number, directory, netns, program=None):
         self.product, self.address = product, "198.18.0.%d" % (number + 1)
         inside = "10.77.9.%d" % (number + 1)
         sh("ip", "-n", netns, "addr", "add", self.address + "/16", "dev", "v0")
@@ -51,7 +51,7 @@ class Server:
         limits = relay.NO_LIMITS["limits"] + ["stranger_rate = 0"]
         kind = OtherRelay if program else relay.Relay
         self.relay = kind(
-            os.path.join(folder, product), inside=[inside], outside=[self.address], allow=[NETWORK], workers=1,
+            os.path.join(directory, product), inside=[inside], outside=[self.address], allow=[NETWORK], workers=1,
             netns=netns, coturn=product == "coturn", quiet=True, cpu=SERVER_CPU,
             settings={"limits": limits})
         self.relay.other = program
@@ -105,9 +105,9 @@ class Bed:
                 sh("ip", "-n", name, "link", "set", "v0", "up")
             sh("ip", "netns", "exec", self.generator_ns, "sysctl", "-qw",
                "net.ipv4.ip_local_port_range=10000 49000")
-            folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="avedge-bench-"))
+            directory = ends.enter_context(tempfile.TemporaryDirectory(prefix="avedge-bench-"))
             for number, (product, program) in enumerate(self.products.items()):
-                server = Server(product, number, folder, self.server_ns, program)
+                server = Server(product, number, directory, self.server_ns, program)
                 ends.callback(server.relay.stop)
                 self.servers[product] = server
             self.ends = ends.pop_all()

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The package's own tests as Debian runs them: autopkgtest installs the packages in a booted
-machine with apt, from nothing but these files, and runs what debian/tests/control lists.
+"""The package's own tests as Debian runs them: autopkgtest installs these package files with apt
+in a booted container and runs the tests in debian/tests/control.
 """
 
 import os
@@ -42,7 +42,7 @@ def main():
     ran = [line for line in result.stdout.splitlines()
            if line.startswith(("relayed-call ", "service "))]
     print(result.stdout if result.returncode not in (0, 2) else "\n".join(sorted(set(ran))))
-    # 2: something was skipped; null cannot give a test a machine of its own.
+    # 2: a test was skipped; the null runner cannot isolate a machine.
     if result.returncode not in (0, 2) or not any(line.split() == ["relayed-call", "PASS"]
                                                    for line in ran):
         raise SystemExit("FAIL: autopkgtest ended with status %d" % result.returncode)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""avedgectl and real daemons with calls up: every command that talks to one, and what it does
-to the calls."""
+"""avedgectl against real daemons during calls: every command that talks to a daemon, and its
+effect on the calls."""
 
 import contextlib
 import json
@@ -25,21 +25,21 @@ CALLS = 4
 
 
 class Fixture:
-    def __init__(self, folder, server):
+    def __init__(self, directory, server):
         self.server = server
-        self.folder = folder
-        ca = mras.Ca(folder, "ca")
+        self.directory = directory
+        ca = mras.Ca(directory, "ca")
         ca.issue("mras", "mras.lab.example", ["mras.lab.example"], [INSIDE])
-        mras.write(os.path.join(folder, "trust.pem"), ca.pem())
+        mras.write(os.path.join(directory, "trust.pem"), ca.pem())
         subprocess.run([relay.program("avedgectl"), "key", "new", "--keys",
-                        os.path.join(folder, "keys")], check=True, capture_output=True,
+                        os.path.join(directory, "keys")], check=True, capture_output=True,
                        timeout=20)
-        self.mrasd = mras.Mrasd(folder, INSIDE, 5062, mras.config(
-            folder, INSIDE, 5062, RELAYS, {"fe01.lab.example": []}))
+        self.mrasd = mras.Mrasd(directory, INSIDE, 5062, mras.config(
+            directory, INSIDE, 5062, RELAYS, {"fe01.lab.example": []}))
 
     def command(self, args):
         sockets = {"relay": self.server.path("relay.sock"),
-                   "mras": os.path.join(self.folder, "mrasd.sock")}
+                   "mras": os.path.join(self.directory, "mrasd.sock")}
         more = ["--socket", sockets["mras" if args[0] == "mras" else "relay"]]
         if "--mras" in args:
             more += ["--mras-socket", sockets["mras"]]
@@ -60,7 +60,7 @@ class Fixture:
 
     @contextlib.contextmanager
     def calls(self, user, count=CALLS, seconds=60, address=INSIDE, transport="udp"):
-        """Calls of a user through the relay, until the block ends."""
+        """Calls of a user through the relay while the block runs."""
         name, password = self.server.credential(user)
         port = self.server.udp_port if transport == "udp" else self.server.tcp_port
         child = subprocess.Popen(
@@ -263,7 +263,7 @@ def drain_and_back(fixture):
 def only_those_who_may(fixture):
     if os.geteuid() != 0 or "nobody" not in open("/etc/passwd", encoding="ascii").read():
         return
-    os.chmod(fixture.server.folder, 0o755)
+    os.chmod(fixture.server.directory, 0o755)
     socket = fixture.server.path("relay.sock")
     for mode, status, text in ((0o660, 1, "permission denied: run as root or as a member"),
                                (0o666, 1, "refused .403.")):
@@ -283,9 +283,9 @@ def main():
     if reason:
         print(reason)
         sys.exit(77)
-    with tempfile.TemporaryDirectory(prefix="avedge-") as folder, netns.running(
+    with tempfile.TemporaryDirectory(prefix="avedge-") as directory, netns.running(
             inside=(INSIDE,), outside=(OUTSIDE,), allow=("127.0.0.0/8",)) as server:
-        fixture = Fixture(folder, server)
+        fixture = Fixture(directory, server)
         with fixture.mrasd.running():
             for function in ROWS:
                 if len(sys.argv) < 2 or function.__name__ in sys.argv[1:]:

@@ -1,10 +1,9 @@
 #!/usr/bin/python3
-"""Bursts that the kernel carries as one packet (UDP_SEGMENT, UDP_GRO) arrive as what was sent:
-the same datagrams, the same bytes, the same order.
+"""Bursts that the kernel carries as one packet (UDP_SEGMENT, UDP_GRO) arrive unchanged: the same
+datagrams, bytes and order.
 
-Both directions, IPv4 and IPv6, ChannelData and indications. The receiver either takes
-datagrams, or asks the kernel for what belongs together, which shows that the relay sent it
-together.
+Both directions, IPv4 and IPv6, ChannelData and indications. The receiver either reads single
+datagrams, or uses UDP_GRO, which shows that the relay sent them as one burst.
 """
 
 import socket
@@ -21,7 +20,7 @@ UDP_SEGMENT, UDP_GRO = 103, 104
 CHANNEL = 0x4001
 SIDES = {4: ("127.0.1.1", "127.0.2.1", "127.0.3.1"), 6: ("fd00:1::1", "fd00:2::1", "fd00:3::1")}
 
-# Sizes of the payloads: one burst each, all of one size but the last.
+# Payload sizes, one burst each; only the last may be smaller.
 BURSTS = [
     [1200] * 8,
     [1200] * 7 + [700],
@@ -35,7 +34,7 @@ BURSTS = [
 
 
 def payloads(sizes, seed):
-    """No two of them alike, and none like a part of its neighbour."""
+    """All different, and none equal to a part of its neighbour."""
     return [bytes((seed * 151 + i * 89 + k * 7 + (k >> 8)) & 0xFF for k in range(size))
             for i, size in enumerate(sizes)]
 
@@ -47,7 +46,7 @@ def send_burst(sock, datagrams, to=None):
 
 
 def receive(sock, count, together):
-    """So many datagrams, and by how many calls."""
+    """Receive count datagrams; (datagrams, number of system calls)."""
     got, calls = [], 0
     sock.settimeout(3)
     while len(got) < count:
@@ -136,7 +135,7 @@ def run(server, family, channel, together):
         check(not together or len(sizes) < 3 or calls == 1, "%s up: sent by %d calls", name, calls)
         for _ in range(3):
             calls = call.down(name, burst)
-        # By now the relayed address knows that bursts come.
+        # By now the relay socket expects bursts.
         check(not together or len(sizes) < 3 or calls <= 2, "%s down: sent by %d calls", name,
               calls)
     call.close()

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""The requirement rows a client can see, one by one, against a live relay.
+"""The requirements that a client can observe, one by one, against a running relay.
 
-Runs in a network namespace of its own (loopback only). Prints one line per row; a failed row
-of level M (MUST) or D (our own decision) fails the run. Rows that need minutes of waiting are
-unit tests with a hand-moved clock. Arguments name rows to run (T-285, attack-12, a prefix).
+Runs in its own network namespace with loopback only. Prints one line per row; a failed row of
+level M (MUST) or D (our own decision) fails the run. Rows that would take minutes are unit tests
+with a simulated clock. Arguments name rows to run (T-285, attack-12, a prefix).
 
   -v    print rows that pass as well        -t udp|tcp|tls    one transport only
 """
@@ -55,7 +55,7 @@ def report(name, level, verdict, summary, why, verbose):
 
 
 def run_rows(args):
-    """Counts of verdicts; failures are kept per level."""
+    """The number of rows per verdict, failures also per level."""
     count = {"ok": 0, "skip": 0, "FAIL": 0}
     failed = {}
     for row in base.ROWS:
@@ -93,8 +93,8 @@ def main():
     netns.begin()
     set_up_addresses()
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="avedge-checklist-") as folder:
-        server = relay.Relay(folder, inside=[base.INSIDE, base.INSIDE6],
+    with tempfile.TemporaryDirectory(prefix="avedge-checklist-") as directory:
+        server = relay.Relay(directory, inside=[base.INSIDE, base.INSIDE6],
                              outside=[base.OUTSIDE, base.OUTSIDE6],
                              allow=["127.0.0.0/8", "fd77:9::3/128"],
                              settings={"limits": LIMITS}).start()

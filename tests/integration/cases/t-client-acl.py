@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Who may be a client: "clients" of a side. Others get no answer at all over UDP, lose their
-connection before they are heard over TCP and TLS, and each is counted; a reload changes it under a
-call, which a client who is let in no more cannot go on with.
+""""clients" of a side limits which addresses may be clients. Others get no response over UDP, their
+TCP and TLS connections are closed unread, and each is counted. A reload that excludes a client ends
+its call.
 """
 
 import socket
@@ -24,7 +24,7 @@ def refusals(server):
 
 
 def counted(server, before, more, what):
-    """The relay counts when it reads, which is a little later than we send."""
+    """Wait: the relay counts when it reads, a little after we send."""
     until = time.monotonic() + 5
     while refusals(server) != before + more:
         check(time.monotonic() < until, "%s: %d refusals are counted, not %d", what,
@@ -33,7 +33,7 @@ def counted(server, before, more, what):
 
 
 def is_served(source, server_address, transport):
-    """Is a Binding request answered, from that address?"""
+    """True if a Binding request from that address is answered."""
     port = 3478 if transport == "udp" else 443
     try:
         client = t.Client((server_address, port), transport, bind=(source, 0), timeout=SILENCE_S)
@@ -57,8 +57,8 @@ def only_they_are_served(server, side_address, who, others, what):
         counted(server, before, 1, "%s, %s" % (what, transport))
 
 
-def a_stranger_is_not_heard(server):
-    """Neither a credential that is good nor garbage makes a difference."""
+def an_excluded_client_is_ignored(server):
+    """Neither a valid credential nor garbage makes a difference."""
     before = refusals(server)
     user, password = server.credential("alice")
     client = t.Client((OUTSIDE, 3478), "udp", user, password, bind=(LEFT_OUT, 0), timeout=SILENCE_S)
@@ -98,12 +98,12 @@ def a_reload_changes_it(server):
 
 def main():
     netns.begin()
-    # 127.0.0.1 is who waits for the relay to serve.
+    # 127.0.0.1 is the address from which relay.py waits for the relay.
     with netns.running(inside=[INSIDE], outside=[OUTSIDE],
                        side_lines={"outside": ["clients = {127.0.5.0/24, 127.0.0.1}"]}) as server:
         only_they_are_served(server, OUTSIDE, LET_IN, LEFT_OUT, "outside")
         check(is_served(LEFT_OUT, INSIDE, "udp"), "the inside has no list, and serves nobody")
-        a_stranger_is_not_heard(server)
+        an_excluded_client_is_ignored(server)
         a_reload_changes_it(server)
     print("only clients of the list are answered, over UDP, TCP and TLS; a reload changes it")
 

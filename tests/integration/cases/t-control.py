@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""The control interface of a running relay: who may use it, one allocation in full, ends by id,
-user and key, a drain with a call that goes on, reloads with a right and a wrong file, log levels,
-records for a client that reads and for one that does not, 5,000 allocations in bounded time.
+"""The control interface of a running relay: access, one allocation in full, termination by id, user
+and key, a drain during a call, reloads with a valid and an invalid file, log levels, records for a
+client that reads and one that does not, 5,000 allocations in bounded time.
 
-Everything goes over the socket with HTTP, as a script would do it. All answers are as
-docs/control-mediarelayd.json describes them, and all that it describes is answered."""
+Uses HTTP over the socket, like a script. All responses conform to docs/control-mediarelayd.json,
+and every operation it describes is used."""
 
 import collections
 import http.client
@@ -60,7 +60,7 @@ def caller(server, user="alice", transport="udp"):
 
 
 class Peer:
-    """An echo on a socket of its own."""
+    """A UDP echo server."""
 
     def __init__(self):
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -93,11 +93,11 @@ def ids(server, query=""):
     return [r["id"] for r in get(server, "/v1/allocations" + query)["allocations"]]
 
 
-# --- who may use it ---------------------------------------------------------------------------
+# --- access ----------------------------------------------------------------------------------
 
 @row
 def others_are_refused(server):
-    """By the mode of the socket, and by who they are when somebody has changed that."""
+    """By the mode of the socket, and by their user id if that was changed."""
     if os.geteuid() != 0:
         print("not root: nobody else to be")
         return
@@ -169,7 +169,7 @@ def an_end_by_user_or_key_ends_all(server):
 
 @row
 def thousands_are_listed_in_bounded_time(server):
-    """5,000 allocations while a call goes on: neither waits for the other."""
+    """5,000 allocations during a call: neither delays the other."""
     peer, call = Peer(), caller(server, "carol")
     call.channel_bind(0x4000, peer.address)
     load_clients = LoadClients((INSIDE, 3478), *server.credential("load"))
@@ -214,7 +214,7 @@ def thousands_are_listed_in_bounded_time(server):
 # --- drain and reload -------------------------------------------------------------------------
 
 def allocate_code(server):
-    """What a new client is told; 0 if it gets an allocation."""
+    """The error code for a new client; 0 if it gets an allocation."""
     try:
         client = caller(server, "late")
     except turnclient.TurnError as error:
@@ -284,7 +284,7 @@ def reloads_apply_or_change_nothing(server):
     rewrite(server, 'software = "two"', 'sofware = "three"')
     status, problem = ask(server, "POST", "/v1/reload")
     check(status == 422, "%d %s", status, problem)
-    check(re.search(r"relay\.conf:\d+: .*sofware.*;", problem["detail"]), "%s",
+    check(re.search(r"relay\.conf:\d+:\d+: .*sofware.*;", problem["detail"]), "%s",
           problem["detail"])
     check(in_force(server, "software").strip('"') == "two", "the wrong file was applied")
     after = get(server, "/v1/status")
@@ -308,8 +308,8 @@ def log_levels_change(server):
 
 
 @row
-def debug_shows_what_clients_are_answered(server):
-    """And nothing of it at other levels, nor more than a hundred lines a second."""
+def debug_level_logs_error_responses(server):
+    """Not at other levels, and at most a hundred lines per second."""
     def allocate(transport, password=None):
         name, good = server.credential("dora")
         client = turnclient.Client((INSIDE, 3478 if transport == "udp" else 443), transport,
@@ -385,7 +385,7 @@ def records_tell_what_the_call_was(server):
 
 
 class Follower:
-    """Reads when it is told to."""
+    """Follows the records; reads only when told to."""
 
     def __init__(self, server):
         self.sock = socket.socket(socket.AF_UNIX)
@@ -447,11 +447,11 @@ def followers_that_do_not_read_cost_nothing(server):
           % (total, took, lost, kept + lost, seen["lost"]))
 
 
-# --- what else is described -------------------------------------------------------------------
+# --- the other operations ---------------------------------------------------------------------
 
 @row
 def the_microsoft_dialect_and_both_families(server):
-    """Whatever only such allocations have; their key ends one day."""
+    """Members that only such allocations have; then their key is removed."""
     with open(server.path("keys"), encoding="ascii") as keys:
         text = keys.read()
     with open(server.path("keys"), "w", encoding="ascii") as keys:
@@ -516,12 +516,12 @@ def filters_and_followers(server):
 
 
 @row
-def a_relay_ends_in_spite_of_followers(server):
-    """The last row: the caller stops the relay and wants a clean end."""
+def a_relay_stops_with_followers_connected(server):
+    """The last row: the caller stops the relay and expects a clean exit."""
     server.followers = []
 
     def one_more():
-        """The relay notices a little later that those of the last row have left."""
+        """Wait: the relay notices a little later that earlier followers have left."""
         try:
             server.followers.append(Follower(server))
         except SystemExit:

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Frames of a stream arrive whole, however TCP and TLS cut them: small ones, ones larger than
-what the relay moves about, the largest of all, and all of them mixed. Both directions.
+"""Frames of a stream arrive whole however TCP and TLS split them: small ones, ones larger than the
+relay's buffer, the largest possible, and a mix. Both directions.
 """
 
 import random
@@ -37,7 +37,7 @@ def send_cut(client, data, least, most):
 
 
 def up(client, peer, name, sizes, cut):
-    """The peer takes them while they are sent: sockets hold only so much."""
+    """The peer reads while they are sent, because socket buffers are finite."""
     want = [payload(i, size) for i, size in enumerate(sizes)]
     sender = threading.Thread(target=send_cut, daemon=True, args=(
         client, b"".join(frame(data) for data in want), *cut))
@@ -69,7 +69,7 @@ def run(server, transport):
     peer.settimeout(3)
     client.channel_bind(CHANNEL, peer.getsockname())
     for name, cut in CUTS.items():
-        # Byte by byte the large ones would take longer than a frame may.
+        # Byte by byte, large frames would exceed the time limit of a frame.
         sizes = SIZES[:-3] if cut[1] < 10 else SIZES + random.choices(SIZES, k=40)
         up(client, peer, "%s, %s" % (transport, name), sizes, cut)
     down(client, peer, transport, SIZES)

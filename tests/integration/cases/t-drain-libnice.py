@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""A draining relay sends Microsoft clients to another one, and they go.
+"""A draining relay redirects Microsoft clients to another relay, and they follow.
 
 Two relays with the same keys; the first drains and names the second. Pairs of libnice agents in
-OC2007R2 mode call over UDP, framed TCP and pseudo-TLS; they know of the first only, get 300 with
+OC2007R2 mode call over UDP, framed TCP and pseudo-TLS; they know only the first, get 300 with
 ALTERNATE-SERVER, and their relayed addresses are of the second. Before the drain they are of the
-first, and a call that is up goes on where it is.
+first, and a call in progress stays there.
 """
 
 import os
@@ -26,7 +26,7 @@ MESSAGES = 200
 
 
 class Naming(relay.Relay):
-    """A relay that names the second one of each side."""
+    """A relay configured with the second one as alternate server of each side."""
 
     def avedge_config(self):
         text = super().avedge_config()
@@ -37,24 +37,24 @@ class Naming(relay.Relay):
         return text
 
 
-def build_agent(folder):
+def build_agent(directory):
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", "nice"], check=False,
                            capture_output=True, text=True)
     if flags.returncode != 0:
         print("libnice is not installed")
         sys.exit(77)
-    program = os.path.join(folder, "nice_pair")
+    program = os.path.join(directory, "nice_pair")
     subprocess.run(["gcc", "-std=gnu11", "-O1", "-g", "-o", program,
                     os.path.join(LIB, "nice_pair.c"), *flags.stdout.split()], check=True)
     return program
 
 
-def call(program, folder, transport, pair, outside):
-    """Two agents that know of the first relay; outside: where their relayed addresses must be."""
-    os.mkdir(folder)
+def call(program, directory, transport, pair, outside):
+    """A call of two agents that know the first relay; outside: the expected relayed address."""
+    os.mkdir(directory)
     port = "3478" if transport == "udp" else "443"
     agents = [subprocess.Popen(
-        [program, folder, role, "oc2007r2", transport, FIRST[side], port, *pair, str(MESSAGES)],
+        [program, directory, role, "oc2007r2", transport, FIRST[side], port, *pair, str(MESSAGES)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for role, side in (("controlling", "inside"), ("controlled", "outside"))]
     for agent in agents:
@@ -65,7 +65,7 @@ def call(program, folder, transport, pair, outside):
 
 
 def start(relays, kind, home, where):
-    """One more relay, with the keys of the first."""
+    """Another relay with the keys of the first."""
     os.mkdir(home)
     for file in ("keys", "secret") if relays else ():
         shutil.copy(relays[0].path(file), home)
@@ -73,14 +73,14 @@ def start(relays, kind, home, where):
                        allow=["127.0.0.0/8"], settings=relay.NO_LIMITS).start())
 
 
-def calls(program, folder, first):
+def calls(program, directory, first):
     pair = first.credential(form="mras")
     client = turnclient_ms.Client((FIRST["inside"], 443), "ptls", *pair)
     client.allocate()
-    call(program, os.path.join(folder, "before"), "udp", pair, FIRST["outside"])
+    call(program, os.path.join(directory, "before"), "udp", pair, FIRST["outside"])
     relay.run(relay.program("avedgectl"), "drain", "--socket", first.path("relay.sock"))
     for transport in ("udp", "tcp", "tls"):
-        call(program, os.path.join(folder, transport), transport, pair, SECOND["outside"])
+        call(program, os.path.join(directory, transport), transport, pair, SECOND["outside"])
     was = client.relayed
     client.allocate()
     check(client.relayed == was, "who was there became %s", client.relayed)
@@ -89,13 +89,13 @@ def calls(program, folder, first):
 
 def main():
     netns.begin()
-    with tempfile.TemporaryDirectory(prefix="avedge-") as folder:
-        program = build_agent(folder)
+    with tempfile.TemporaryDirectory(prefix="avedge-") as directory:
+        program = build_agent(directory)
         relays = []
         try:
             for name, kind, where in (("first", Naming, FIRST), ("second", relay.Relay, SECOND)):
-                start(relays, kind, os.path.join(folder, name), where)
-            calls(program, folder, relays[0])
+                start(relays, kind, os.path.join(directory, name), where)
+            calls(program, directory, relays[0])
         finally:
             wrong = [text for server in relays for text in server.stop()]
     check(not wrong, "%s", "; ".join(wrong))

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Allocations with an IPv4 and an IPv6 relayed address: data with peers of both, in both dialects;
-what is shown of them while they live; a half that ends alone.
+"""Allocations with an IPv4 and an IPv6 relayed address: data with peers of both families in both
+dialects; how avedgectl shows them; one half released alone.
 """
 
 import json
@@ -21,7 +21,7 @@ ROUNDS = 50
 
 
 def ctl(server, *args):
-    """What avedgectl says."""
+    """The output of avedgectl."""
     return subprocess.run(
         [relay.program("avedgectl"), *args, "--socket", server.path("relay.sock")],
         check=True, capture_output=True, text=True, timeout=10).stdout
@@ -52,7 +52,7 @@ def addresses(reply):
             if kind == t.XOR_RELAYED_ADDRESS]
 
 
-def told_by_control(server, relayed):
+def shown_by_control(server, relayed):
     """The row of the only allocation, and the table of ports, name both addresses."""
     rows = allocations(server)
     check(len(rows) == 1, "%d allocations", len(rows))
@@ -76,7 +76,7 @@ def ietf(server, transport):
     relayed = addresses(client.allocate(BOTH))
     check([a[0] for a in relayed] == [OUTSIDE, OUTSIDE6], "%s", relayed)
     check(netns.relay_sockets() == 2, "%d sockets", netns.relay_sockets())
-    told_by_control(server, relayed)
+    shown_by_control(server, relayed)
 
     client.permit(*map(address, peers))
     for peer, own in zip(peers, relayed):
@@ -93,7 +93,7 @@ def ietf(server, transport):
             peer.sendto(b"-%d" % i, own)
             check(client.data() == (number, b"-%d" % i), "channel data")
 
-    # Half of it ends; the other half does not notice.
+    # One half is released; the other keeps working.
     client.refresh(0, t.family_attr(1))
     check(netns.relay_sockets() == 1, "%d sockets", netns.relay_sockets())
     client.send_channel(0x4000, b"nobody")
@@ -118,7 +118,7 @@ def microsoft(server):
     reply = client.allocate()
     relayed = [reply.address(ms.MAPPED_ADDRESS), reply.address(ms.MS_ALTERNATE_MAPPED_ADDRESS)]
     check([a and a[0] for a in relayed] == [OUTSIDE, OUTSIDE6], "%s", relayed)
-    told_by_control(server, relayed)
+    shown_by_control(server, relayed)
     for peer, own in zip(peers, relayed):
         client.send(address(peer), b"hello")
         expect_at(peer, b"hello", own)
@@ -140,10 +140,10 @@ def microsoft(server):
 
 
 def killed(server):
-    """One record for both addresses; both sockets go."""
+    """One record for both addresses; both sockets are closed."""
     client = t.Client((INSIDE, 3478), "udp", *server.credential())
     relayed = addresses(client.allocate(BOTH))
-    ctl(server, "kill", told_by_control(server, relayed))
+    ctl(server, "kill", shown_by_control(server, relayed))
     check(netns.relay_sockets() == 0, "%d sockets", netns.relay_sockets())
     line = next(line for line in server.log().splitlines()
                 if "SECOND_RELAYED=[%s]:%d" % relayed[1] in line)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# A peer that refuses, is prohibited, is not there or has no route to it: it costs the packet
+# A peer whose port is closed, that is prohibited, does not exist or has no route costs the packets
 # sent to it, never the allocation, its other peers or its permissions.
 # shellcheck source=../lib/topology.sh
 . "$(dirname "$0")/../lib/topology.sh"
@@ -12,7 +12,7 @@ in_ns host nft -f - <<-END || fail "nftables does not work here"
 		}
 	}
 END
-# The rejections must not be thinned out by the peer's own rate limit.
+# The peer must not rate-limit its ICMP errors.
 in_ns host sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv4.icmp_msgs_per_sec=100000 2>/dev/null
 start_relay --allow 198.51.100.0/24
 credential

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The relayed address is on the outside whatever side the client is on; nobody gets the relay
-# to send to the inside; what the relay does send there goes to its clients' 5-tuples.
+# The relayed address is on the outside whichever side the client is on. No client can make the
+# relay send to the inside, except to the 5-tuples of its own clients.
 # shellcheck source=../lib/topology.sh
 . "$(dirname "$0")/../lib/topology.sh"
 need tcpdump
@@ -16,12 +16,12 @@ end_capture outside
 no_relay_port_inside
 client='(host 10.77.1.10 or host fd77:1::10)'
 [ "$(packets inside "(udp or tcp) and not $client")" = 0 ] ||
-	fail "packets to hosts inside that are no clients"
+	fail "the relay sent packets to inside hosts that are not clients"
 [ "$(packets inside "(src host $inside_addr or src host $inside_addr6) and (udp or tcp) and
 	not src port $udp_port and not src port $tcp_port")" = 0 ] ||
-	fail "the relay sent inside from another port than its fronts"
+	fail "the relay sent to the inside from a port other than its fronts"
 [ "$(packets inside "arp and src host $inside_addr and not dst host 10.77.1.10")" = 0 ] ||
-	fail "the relay looked for hosts inside that are no clients"
+	fail "the relay sent ARP or NDP requests for inside hosts that are not clients"
 [ "$(packets outside 'net 10.77.1.0/24 or net fd77:1::/64')" = 0 ] ||
 	fail "inside addresses were seen on the outside"
 [ "$(packets outside 'udp portrange 50000-59999')" -gt 0 ] ||

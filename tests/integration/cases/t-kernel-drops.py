@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""What the kernel drops before the relay can read it is counted: every datagram that was sent while
-the relay could not run is in exactly one figure, at fronts and at relayed addresses, and none is
-lost or counted twice when an allocation ends."""
+"""Datagrams that the kernel drops before the relay can read them are counted: every datagram sent
+while the relay was stopped is in exactly one counter, at fronts and at relayed addresses, and none
+is missed or counted twice when an allocation ends."""
 
 import os
 import re
@@ -23,7 +23,7 @@ COUNT, SIZE = 20000, 1000
 
 
 def figures():
-    """Sums by name; of socket drops also by socket."""
+    """Counters by name; socket drops also by socket."""
     with urllib.request.urlopen("http://%s/metrics" % METRICS, timeout=10) as answer:
         text = answer.read().decode()
     found = {}
@@ -36,7 +36,7 @@ def figures():
 
 
 def flood(server, source, target):
-    """Many at once, while the relay may not run."""
+    """Send many datagrams while the relay is stopped."""
     os.kill(server.pid(), signal.SIGSTOP)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(source)
@@ -46,7 +46,7 @@ def flood(server, source, target):
 
 
 def settled(before, kind, want):
-    """The kernel's drops of that kind, when all that were sent are accounted for."""
+    """The kernel's drops of that kind, once every datagram sent is accounted for."""
     deadline = time.monotonic() + 30
     while True:
         now = figures()
@@ -73,7 +73,7 @@ def main():
         flood(server, (PEER, 7000), client.relayed)
         at_relay = settled(before, "relay", COUNT)
 
-        # Again, and the allocation ends before anybody has asked.
+        # Again, with the allocation released before the counters are read.
         before = figures()
         flood(server, (PEER, 7000), client.relayed)
         client.sock.setblocking(False)

@@ -1,9 +1,9 @@
 #!/bin/bash
 # timeout: 240
-# What an administrator does first: scripts/lab, and a client with the pair that mrasd gave. Two
+# The first steps of an administrator: scripts/lab, and a client with the credential from mrasd. Two
 # libnice agents in OC2007R2 mode, one at the inside address, one at the outside, relay only, over
-# UDP, framed TCP and pseudo-TLS: 200 messages of 160 and of 1200 bytes each way. NICE_RUNS: how
-# many pairs of each transport (default 3).
+# UDP, framed TCP and pseudo-TLS: 200 messages of 160 and of 1200 bytes each way. NICE_RUNS: pairs
+# of agents per transport (default 3).
 set -u
 here=$(cd "$(dirname "$0")/../lib" && pwd)
 lab=$here/../../../scripts/lab
@@ -86,5 +86,5 @@ for transport in udp tcp tls; do
 	counts="$counts, $transport $good of $runs"
 	[ $good = "$runs" ] || failed=yes
 done
-[ $failed = no ] || fail "in the lab with the pair of mrasd${counts}"
-say "in the lab with the pair of mrasd${counts}"
+[ $failed = no ] || fail "in the lab with the credential from mrasd${counts}"
+say "in the lab with the credential from mrasd${counts}"

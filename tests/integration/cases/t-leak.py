@@ -39,7 +39,7 @@ def main():
         check(netns.descriptors(pid) == fds, "descriptors: %d, then %d", fds,
               netns.descriptors(pid))
         check(grown <= GROWTH_KIB, "resident memory grew by %d KiB", grown)
-        # Every port is there: the whole range can still be taken.
+        # No port has leaked: the whole range can still be allocated.
         everybody = load_clients.grow(10000)
         refused = load_clients.run(everybody, lambda m: m.allocate())
         check(not refused, "%d of 10000 ports are lost", len(refused))

@@ -1,10 +1,9 @@
 #!/bin/bash
 # timeout: 240
-# Two libnice agents in OC2007R2 mode, the engine of Lync clients built on libnice, or in OC2007
-# mode, that of Communicator: one inside, one outside behind a NAT, relay only, with a token as
-# mrasd issues it, over UDP, framed TCP and pseudo-TLS: 200 messages of 160 and of 1200 bytes each
-# way. NICE_RUNS: how many pairs of each mode and transport (default 3); NICE_MODES and
-# NICE_TRANSPORTS: which.
+# Two libnice agents in OC2007R2 mode, as in Lync clients built on libnice, or in OC2007 mode, as in
+# Communicator: one inside, one outside behind a NAT, relay only, with a token like those of mrasd,
+# over UDP, framed TCP and pseudo-TLS: 200 messages of 160 and of 1200 bytes each way. NICE_RUNS:
+# pairs per mode and transport (default 3); NICE_MODES and NICE_TRANSPORTS select them.
 # shellcheck source=../lib/topology.sh
 . "$(dirname "$0")/../lib/topology.sh"
 need pkg-config gcc tcpdump
@@ -57,5 +56,5 @@ done
 end_capture inside
 no_relay_port_inside
 stop_relay
-[ "${failed:-no}" = no ] || fail "not every call went through"
+[ "${failed:-no}" = no ] || fail "a call failed"
 say "libnice in OC2007R2 and OC2007 mode: $runs calls each over UDP, framed TCP and pseudo-TLS"

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""What an operator limits, with real sockets: bandwidth of datagrams and of streams, fair
-shares, users who are revoked, and a reload of all of it under a call.
+"""Limits set by an operator, with real sockets: bandwidth of datagrams and streams, fair shares,
+revoked users, and a reload of all of them during a call.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ def drops(server, name):
 
 
 class Call:
-    """A client, a peer, and datagrams between them with numbers in them."""
+    """A client, a peer, and numbered datagrams between them."""
 
     def __init__(self, server, user, transport="udp"):
         port = 3478 if transport == "udp" else 443
@@ -54,8 +54,8 @@ class Call:
 
     def send(self, mbit, seconds, to_client=False):
         """
-        At that rate, in portions of 10 ms; what arrives is collected meanwhile. What a busy
-        machine has kept us from sending for 50 ms is not made up for: that would be a burst.
+        Send at that rate, every 10 ms, while collecting what arrives. After a delay of more than
+        50 ms on a busy machine the backlog is skipped: it would be a burst.
         """
         start, done, per_second = time.monotonic(), 0, mbit * 1e6 / 8 / SIZE
         while (now := time.monotonic() - start) < seconds:
@@ -84,7 +84,7 @@ class Call:
                 pass
 
     def lost_nothing(self):
-        """Whoever is late on a busy machine is not lost."""
+        """A datagram that is late on a busy machine is not lost."""
         if len(self.numbers) < self.sent:
             self.collect(3)
         return len(self.numbers) == self.sent
@@ -102,7 +102,7 @@ class Call:
 
 
 def datagrams(server):
-    """2 Mbit/s are what gets through of 12, in either direction; 1.5 lose nothing."""
+    """Of 12 Mbit/s 2 get through, in either direction; of 1.5 nothing is lost."""
     call = Call(server, "alice")
     rates = []
     for to_client in (False, True):
@@ -129,7 +129,7 @@ def datagrams(server):
 
 
 def streams(server, transport):
-    """On a stream nothing is lost; it takes as long as it has to."""
+    """A stream loses nothing; it takes longer."""
     call = Call(server, "bob", transport)
     count = 1500
     got = []
@@ -160,7 +160,7 @@ def streams(server, transport):
 
 
 def ms_streams(server):
-    """A stream between a Microsoft client and its TCP peer, both ways, is whole."""
+    """A stream between a Microsoft client and its TCP peer is complete in both directions."""
     listening = socket.create_server((PEER, 0))
     client = turnclient_ms.Client((INSIDE, 443), "tcp", *server.credential("carol", form="mras"))
     client.allocate()
@@ -175,7 +175,7 @@ def ms_streams(server):
         got = b""
         peer.settimeout(15)
         while len(got) < size + 5:
-            got += peer.recv(65536) or sys.exit("FAIL: the peer's connection ended")
+            got += peer.recv(65536) or sys.exit("FAIL: the connection to the peer was closed")
         sums["to peer"] = hashlib.sha256(got[5:]).digest()
         peer.sendall(data)
 
@@ -210,7 +210,7 @@ def reload(server):
 
 
 def shares(server):
-    """A total of 4 Mbit/s: nine small calls lose nothing beside one that wants ten times that."""
+    """With 4 Mbit/s in total nine small calls lose nothing beside one that offers ten times as much."""
     write_config(server, ["bandwidth_total = 4Mbit"])
     check(reload(server), "the reload was refused")
     small = [Call(server, "small-%d" % number) for number in range(9)]
@@ -243,7 +243,7 @@ def refused(client):
 
 
 def revoked(server):
-    """A user on the list is out as soon as the file is read; one who is not, stays."""
+    """A listed user is cut off as soon as the file is read; others stay."""
     users = server.path("revoked")
     with open(users, "w", encoding="ascii") as out:
         out.write("# nobody\n")
@@ -263,7 +263,7 @@ def revoked(server):
     except t.TurnError as error:
         check(error.reply.code == 401, "a revoked user gets %d", error.reply.code)
     alice.client.refresh()
-    # A list that cannot be read is no empty list.
+    # An unreadable list is not an empty list.
     os.rename(users, users + ".gone")
     check(not reload(server), "a reload without the list was applied")
     check(refused(mallory.client) == 401, "without the list everybody is back")
@@ -284,7 +284,7 @@ def put_drain(server, method):
 
 
 def drained(server):
-    """While it drains, the relay sends new clients to the one that its configuration names."""
+    """A draining relay redirects new clients to its configured alternate server."""
     write_config(server, [])
     with open(server.path("relay.conf"), "r+", encoding="utf-8") as conf:
         text = conf.read()
@@ -316,7 +316,7 @@ def drained(server):
 
 
 def strangers(server):
-    """TCP connections of one address that have not shown a credential: five, of all workers."""
+    """Unauthenticated TCP connections of one address: five, over all workers."""
     write_config(server, ["unauthenticated_per_prefix = 5"])
     check(reload(server), "the reload was refused")
     socks = [socket.create_connection((INSIDE, 443), source_address=("127.0.0.9", 0))
@@ -332,7 +332,7 @@ def strangers(server):
         except ConnectionResetError:
             pass
     check(alive == 5, "%d of 30 connections of one address were taken", alive)
-    # Who authenticates makes room, and others are not concerned.
+    # A client that authenticates frees its place; others are unaffected.
     call = Call(server, "alice", "tcp")
     call.close()
     for sock in socks:

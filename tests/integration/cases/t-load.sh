@@ -1,6 +1,6 @@
 #!/bin/bash
-# avedge-load against the relay: no packet is lost, repeated or changed over any transport and
-# in any mode; and its exit status tells when something is wrong.
+# avedge-load against the relay: no packet is lost, duplicated or changed over any transport in any
+# mode, and the exit status shows when something is wrong.
 # shellcheck source=../lib/topology.sh
 . "$(dirname "$0")/../lib/topology.sh"
 tool=${RELAY_BUILD_DIR:-.}/avedge-load
@@ -14,7 +14,7 @@ runs=0
 
 patience=(timeout 60)
 
-# load STATUS NAME NS SERVER OPTION...: figures in $work/load.json, complaints in $work/load.err
+# load STATUS NAME NS SERVER OPTION...: figures in $work/load.json, messages in $work/load.err
 load()
 {
 	local want=$1 name=$2 ns=$3 server=$4 status
@@ -34,13 +34,13 @@ holds()		# holds NAME JQ_EXPRESSION: of the figures
 		fail "$1: not $2: $(jq -c . "$work/load.json")"
 }
 
-says()		# says NAME TEXT: among the complaints
+says()		# says NAME TEXT: among the messages
 {
 	grep -qF -- "$2" "$work/load.err" || fail "$1: does not say '$2': $(cat "$work/load.err")"
 }
 
-# Both directions and every packet, once, whole, in its order, at its place. A busy machine may hold
-# up the generator; what it skips for that was never sent.
+# Both directions, every packet once, intact, in order, at the right place. A busy machine may delay
+# the generator; the packets that it skips then were never sent.
 complete='.media.sent + .media.skipped == 1000, (.media.up, .media.down | .sent > 25 and
 	.received == .sent and .duplicated == 0 and .reordered == 0 and .misdelivered == 0 and
 	.damaged == 0 and .unsent == 0)'
@@ -65,8 +65,8 @@ for transport in udp tcp tls; do
 	holds "$name" "[$complete] | all"
 done
 
-# The Microsoft dialect, with bare data and with Sends. Over streams relayed addresses and peers
-# are of TCP, and no packet may be lost at all.
+# The Microsoft dialect, with bare data and with Sends. Over streams, relayed addresses and peers
+# use TCP, and no packet may be lost.
 rest_name=$user_name rest_password=$user_password
 credential alice mras
 for transport in udp tcp ptls; do
@@ -131,7 +131,7 @@ load 1 "a set-up time that is too short" host "udp:$outside_addr:$udp_port" --du
 	--max-setup 0.0001
 says "a set-up time that is too short" "99th percentile of the set-up time"
 
-# The peer's host throws away what comes from the relay: nothing is received, and that is told.
+# The peer's host drops everything from the relay: nothing arrives, and that is reported.
 in_ns host nft -f - <<-END || fail "nftables does not work here"
 	table ip load {
 		chain in {
@@ -147,14 +147,14 @@ in_ns host nft delete table ip load
 
 load 3 "peers on the inside" inside "udp:$inside_addr:$udp_port" --duration 1s
 says "peers on the inside" "403"
-load 3 "nobody serves" host "udp:$outside_addr:9" --duration 1s
-says "nobody serves" "no client could be set up"
-load 3 "a certificate of somebody else" host "tls:$outside_addr:$tcp_port" \
+load 3 "no server" host "udp:$outside_addr:9" --duration 1s
+says "no server" "no client could be set up"
+load 3 "a certificate for another name" host "tls:$outside_addr:$tcp_port" \
 	--tls-name other.example
-says "a certificate of somebody else" "certificate"
+says "a certificate for another name" "certificate"
 user_password=wrong
 load 3 "a wrong password" host "udp:$outside_addr:$udp_port"
 says "a wrong password" "401"
 load 2 "a wrong option" host "udp:$outside_addr:$udp_port" --packet-size 5
 stop_relay
-say "$runs runs, each with the status and the figures it should have"
+say "$runs runs with the expected status and figures"

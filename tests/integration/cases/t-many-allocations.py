@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Every relay port of one outside address in use at once, held, and given back.
+"""Every relay port of one outside address in use at once, held, and released.
 
-9,000 allocations, then the rest of the range, then one too many (508), then all released and
-9,000 taken again at once: a port that rests is given out rather than refused.
+9,000 allocations, then the rest of the range, then one too many (508), then all are released and
+9,000 allocated again at once: ports in quarantine are used rather than refused.
 """
 
 import time
@@ -18,7 +18,7 @@ LIMITS = {"limits": relay.NO_LIMITS["limits"] + ["stranger_rate = 0"]}
 
 
 def settled(server, want):
-    """The sockets are there, or gone; releasing may take the relay a moment."""
+    """Wait for that many relay sockets; a release may take the relay a moment."""
     for _ in range(100):
         have = netns.relay_sockets()
         if have == want:
@@ -54,9 +54,9 @@ def main():
         check(not refused, "%d releases refused", len(refused))
         settled(server, 0)
         refused = load_clients.run(many, lambda m: m.allocate())
-        check(not refused, "%d of 9000 refused at the second go", len(refused))
+        check(not refused, "%d of 9000 refused the second time", len(refused))
         refused = load_clients.run(many, lambda m: m.release())
-        check(not refused, "%d releases refused at the second go", len(refused))
+        check(not refused, "%d releases refused the second time", len(refused))
         settled(server, 0)
         after = netns.descriptors(server.pid())
         check(after <= before + 2, "descriptors: %d before, %d after", before, after)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""mrasd as its operator meets it: the control interface and who may use it, relays that drain
-while credentials go on, reloads with a right and with a wrong file, and what Prometheus reads."""
+"""mrasd from its operator's side: access to the control interface, draining relays while credentials
+are issued, reloads with a valid and an invalid file, and metrics."""
 
 import http.client
 import json
@@ -56,7 +56,7 @@ def value(figures, sample):
 
 
 def hosts(bench):
-    """What servers are told, by SIP and by HTTP."""
+    """The relays in responses over SIP and over HTTP."""
     sip = ask_sip(bench.mrasd)
     check(sip[0] == "OK", "SIP: %s", sip)
     status, _, answer = ask_http(bench.mrasd, {"user": "alice"})
@@ -74,7 +74,7 @@ def hosts(bench):
 
 @row
 def others_are_refused(bench):
-    """By the mode of the socket, and by who they are when somebody has changed that."""
+    """By the mode of the socket, and by their user id if that was changed."""
     if os.geteuid() != 0:
         print("not root: nobody else to be")
         return
@@ -89,10 +89,10 @@ def a_group_may_use_it(bench):
     if os.geteuid() != 0:
         print("not root: no groups to give")
         return
-    folder = os.path.join(bench.folder, "second")
-    os.mkdir(folder)
-    second = mras.Mrasd(folder, INSIDE, PORT + 1, bench.text(more=LIMITS + (
-        'control {\n\tsocket = "%s/mrasd.sock"\n\tgroup = nogroup\n}\n' % folder)).replace(
+    directory = os.path.join(bench.directory, "second")
+    os.mkdir(directory)
+    second = mras.Mrasd(directory, INSIDE, PORT + 1, bench.text(more=LIMITS + (
+        'control {\n\tsocket = "%s/mrasd.sock"\n\tgroup = nogroup\n}\n' % directory)).replace(
             "port = %d" % PORT, "port = %d" % (PORT + 1)))
     with second.running():
         path = second.path("mrasd.sock")
@@ -104,7 +104,7 @@ def a_group_may_use_it(bench):
         check('"state":"serving"' in got.stdout, "a member of the group got %s %s",
               got.stdout, got.stderr)
     check(not os.path.exists(path), "the socket stays behind")
-    shutil.rmtree(folder)
+    shutil.rmtree(directory)
 
 
 @row
@@ -139,7 +139,7 @@ def a_draining_relay_is_not_named(bench):
         for where in hosts(bench):
             check(where == sorted([OUTSIDE] + inside), "%s drains and is named: %s", name,
                   where)
-        # A reload keeps it.
+        # A reload keeps the drain.
         check(ask(bench, "POST", "/v1/reload")[0] == 200, "reload")
         check("av2.lab.example" not in hosts(bench)[0], "a reload forgets the drain")
         pair = ask_sip(bench.mrasd)[1][0]
@@ -158,7 +158,7 @@ def the_last_relay_is_named_until_somebody_insists(bench):
     check(ask(bench, "PUT", "/v1/relays/10.9.9.9/drain")[0] == 404, "a relay from nowhere")
     check(ask(bench, "PUT", path, {"force": True})[0] == 200, "by force")
     check(INSIDE not in hosts(bench)[0], "by force, and still named")
-    # There is nobody to name to clients inside: that is an answer, too.
+    # No relay is left for inside clients: a response without relays.
     with Client(bench.mrasd, "trusted") as client:
         client.send(mras.service_request(location="intranet")[1])
         got = mras.read_answer(client.response()[2])
@@ -251,7 +251,7 @@ def changes_are_told_key_by_key(bench):
 
 @row
 def listeners_come_and_go(bench):
-    """A port that moves: new connections there, old ones go on."""
+    """The port changes: new connections use it, existing ones continue."""
     def serves(address, port):
         try:
             socket.create_connection((address, port), 2).close()
@@ -282,7 +282,7 @@ def listeners_come_and_go(bench):
 
 @row
 def files_are_watched(bench):
-    """Without being told; what changed is in the log, what is wrong changes nothing."""
+    """Without a reload; changes are logged, an invalid file changes nothing."""
     keys = bench.mrasd.path("keys")
     with open(keys, "rb") as before:
         content = before.read()
@@ -318,7 +318,7 @@ def files_are_watched(bench):
 
 @row
 def reloads_disturb_nobody(bench):
-    """A file that goes back and forth while a server asks without a pause."""
+    """Reloads that switch between two files while a server sends requests without a pause."""
     served, wrong, done = [0], [], threading.Event()
 
     def ask_on():
@@ -347,12 +347,12 @@ def reloads_disturb_nobody(bench):
 
 
 @row
-def it_ends_whoever_asks(bench):
-    """SIGTERM while the control socket and the metrics are asked without a pause."""
-    folder = os.path.join(bench.folder, "third")
-    os.mkdir(folder)
-    third = mras.Mrasd(folder, INSIDE, PORT + 1, bench.text(more=LIMITS + (
-        'control {\n\tsocket = "%s/mrasd.sock"\n}\n' % folder)).replace(
+def it_stops_during_requests(bench):
+    """SIGTERM during constant requests to the control socket and for metrics."""
+    directory = os.path.join(bench.directory, "third")
+    os.mkdir(directory)
+    third = mras.Mrasd(directory, INSIDE, PORT + 1, bench.text(more=LIMITS + (
+        'control {\n\tsocket = "%s/mrasd.sock"\n}\n' % directory)).replace(
             "port = %d" % PORT, "port = %d" % (PORT + 1)).replace(
                 'address = ""', 'address = "127.0.0.1:9480"'))
     third.start()
@@ -379,7 +379,7 @@ def it_ends_whoever_asks(bench):
     for thread in threads:
         thread.join(15)
     check(not wrong and took < 3, "it ended after %.1f s: %s", took, wrong)
-    shutil.rmtree(folder)
+    shutil.rmtree(directory)
 
 
 @row
@@ -443,8 +443,8 @@ def promtool_finds_nothing_wrong(_):
 
 
 @row
-def who_asks_slowly_holds_up_nobody(bench):
-    """Half a request to the control socket, and a scrape that nobody reads."""
+def slow_clients_delay_nobody(bench):
+    """Half a request to the control socket, and a scrape whose response is not read."""
     half = [Connection(bench.mrasd.path("mrasd.sock")) for _ in range(4)]
     for connection in half:
         connection.connect()

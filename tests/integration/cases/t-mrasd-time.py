@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""mrasd over time: those who dawdle, keys that rotate, reloads, certificates that end, and a
-credential of one minute, which is why it takes one."""
+"""mrasd over time: slow clients, key rotation, reloads, expiring certificates, and credentials that
+last a minute, which is why this test takes one."""
 
 import json
 import os
@@ -19,11 +19,11 @@ from mras import Client, Refused, ask_http, ask_sip, http_request
 from mras_bench import INSIDE, OUTSIDE, PORT, SERVERS, row
 
 
-# --- those who dawdle -------------------------------------------------------------------------
+# --- slow clients -----------------------------------------------------------------------------
 
 @row
 def half_open_connections_delay_nobody(bench):
-    """200 strangers that connect and say nothing, or begin a handshake and stop."""
+    """200 clients that connect and send nothing, or stop in the handshake."""
     hello = ssl.MemoryBIO(), ssl.MemoryBIO()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
@@ -35,7 +35,7 @@ def half_open_connections_delay_nobody(bench):
     try:
         for i in range(200):
             sock = socket.socket()
-            # From many addresses and from one, so that both limits are met.
+            # From many addresses and from one, so that both limits apply.
             sock.bind(("127.0.7.%d" % (i if i < 120 else 200), 0))
             sock.connect((INSIDE, PORT))
             sock.sendall((b"", first_bytes[:1], first_bytes[:100], first_bytes)[i % 4])
@@ -64,7 +64,7 @@ def half_open_connections_delay_nobody(bench):
 
 @row
 def slow_requests_are_ended(bench):
-    """request = 2s, whatever trickles in."""
+    """request = 2s, even if bytes keep trickling in."""
     begun = mras.service_request()[1], http_request("POST", "/v1/credentials", {"user": "a"})
     for request in begun:
         with Client(bench.mrasd, "trusted") as client:
@@ -87,8 +87,8 @@ def slow_requests_are_ended(bench):
 
 
 @row
-def who_does_not_read_is_not_listened_to(bench):
-    """Answers wait in a bounded queue; then requests do, and then the connection ends."""
+def a_client_that_does_not_read_is_not_read(bench):
+    """Responses wait in a bounded queue; then requests wait, then the connection is closed."""
     _, request = mras.service_request(count=50)
     with Client(bench.mrasd, "trusted") as client:
         client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
@@ -120,9 +120,9 @@ def answers(client):
 
 
 @row
-def the_silent_give_way(bench):
-    """A server that opens too many connections loses those it does not use; the whole has an
-    end, too."""
+def idle_connections_give_way(bench):
+    """A server that opens too many connections loses the idle ones; the total is limited,
+    too."""
     reloaded(bench, bench.text(more="limits {\n\tconnections_per_server = 3\n\tconnections = 5"
                                     "\n\tidentity_per_minute = 0\n}\n"))
     clients = []
@@ -152,7 +152,7 @@ def the_silent_give_way(bench):
 
 @row
 def strangers_are_turned_away_before_tls(bench):
-    """Where every server has networks, nobody else gets as far as a handshake."""
+    """If every server has networks, other addresses get no handshake."""
     servers = {"fe01.lab.example": ["networks = {127.0.0.0/24}", "requests_per_second = 0"]}
     mark = bench.mrasd.mark()
     reloaded(bench, bench.text(servers))
@@ -177,12 +177,12 @@ def privileges_are_given_up(bench):
     if os.geteuid() != 0:
         print("not root: privileges are not looked at")
         return
-    folder = bench.folder
-    os.chmod(folder, 0o755)
-    second = mras.Mrasd(os.path.join(folder, "second"), INSIDE, PORT + 1, bench.text().replace(
+    directory = bench.directory
+    os.chmod(directory, 0o755)
+    second = mras.Mrasd(os.path.join(directory, "second"), INSIDE, PORT + 1, bench.text().replace(
         "port = %d" % PORT, 'port = %d\nuser = "nobody"' % (PORT + 1)).replace(
             "mrasd.sock", "second/mrasd.sock"))
-    os.mkdir(second.folder)
+    os.mkdir(second.directory)
     with second.running():
         with open("/proc/%d/status" % second.child.pid, encoding="ascii") as status:
             lines = dict(line.split(":\t", 1) for line in status.read().splitlines()
@@ -190,9 +190,9 @@ def privileges_are_given_up(bench):
         check(set(lines["Uid"].split()) == {"65534"}, "Uid %s", lines["Uid"])
         check(lines["CapPrm"] == lines["CapEff"] == "0" * 16, "CapEff %s", lines["CapEff"])
         check(lines["NoNewPrivs"] == "1", "NoNewPrivs %s", lines["NoNewPrivs"])
-        second.folder = folder		# where the certificates are
+        second.directory = directory		# where the certificates are
         check(ask_sip(second)[0] == "OK", "it does not serve")
-        second.folder = os.path.join(folder, "second")
+        second.directory = os.path.join(directory, "second")
 
 
 # --- time, keys, reloads ----------------------------------------------------------------------
@@ -203,7 +203,7 @@ def keys_rotate_without_a_gap(bench):
               ask_http(bench.mrasd, {"user": "alice", "ttl": 600})[2]]
     mark = bench.mrasd.mark()
     relay.run(relay.program("avedgectl"), "key", "rotate", "--keys",
-              os.path.join(bench.folder, "keys"), "--delay", "0s", "--id", "second")
+              os.path.join(bench.directory, "keys"), "--delay", "0s", "--id", "second")
     check(bench.mrasd.says("changed file: done", mark), "keys are not noticed")
     time.sleep(2.5)		# the relay looks every two seconds, too
     mark = bench.mrasd.mark()
@@ -274,14 +274,14 @@ def a_certificate_ends_while_it_is_used(bench):
 @row
 def probe_says_what_is_wrong(bench):
     def probe(*args, certificate="trusted", address=INSIDE):
-        base = os.path.join(bench.folder, certificate) if certificate else None
+        base = os.path.join(bench.directory, certificate) if certificate else None
         own = ["--cert", base + ".pem", "--key", base + ".key"] if base else []
         got = subprocess.run(
             [relay.program("avedgectl"), "mras-probe", "%s:%d" % (address, PORT), *own, "--ca",
-             bench.ca.path("pem"), "--relay-ca", os.path.join(bench.folder, "relay-ca.pem"),
+             bench.ca.path("pem"), "--relay-ca", os.path.join(bench.directory, "relay-ca.pem"),
              *args], check=False, capture_output=True, text=True, timeout=60)
         return got.returncode, got.stdout
-    # Two relays and three transports; and again in the dialect that signs with tokens.
+    # Two relays and three transports; then the same in the Microsoft dialect.
     for args, want in ((("--sip",), 12), (("--http",), 6), (("--http", "--form", "mras"), 12),
                        (("--json",), 12)):
         status, out = probe(*args)
@@ -306,7 +306,7 @@ def probe_says_what_is_wrong(bench):
 # --- a minute ---------------------------------------------------------------------------------
 
 def minute_pairs(bench):
-    """A credential of one minute in each form, and that they are good now."""
+    """Credentials of one minute in each form, checked to be valid now."""
     pairs = [ask_sip(bench.mrasd, minutes=1)[1][0]]
     for form in ("rest", "mras"):
         answer = ask_http(bench.mrasd, {"user": "alice", "ttl": 1, "form": form})[2]

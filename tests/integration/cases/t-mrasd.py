@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""mrasd as its trusted servers, and everybody else, meet it, in both languages; and the relay
-that takes what it issues."""
+"""mrasd from the side of trusted servers and of others, over SIP and HTTP, and the relay that accepts
+its credentials."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from mras import Client, Refused, ask_http, ask_sip, http_request, read_answer
 from mras_bench import INSIDE, OUTSIDE, PORT, row
 
 
-# --- who gets something -----------------------------------------------------------------------
+# --- access -----------------------------------------------------------------------------------
 
 @row
 def trusted_servers_are_served(bench):
@@ -96,7 +96,7 @@ def nothing_listens_outside(bench):
         except ConnectionRefusedError:
             continue
         check(False, "somebody answers at %s port %d", address, PORT)
-    wrong = os.path.join(bench.folder, "outside.conf")
+    wrong = os.path.join(bench.directory, "outside.conf")
     mras.write(wrong, bench.text().replace('addresses = {"%s"}' % INSIDE, 'addresses = {"%s"}'
                                            % OUTSIDE, 1).encode())
     got = subprocess.run([relay.program("mrasd"), "-c", wrong], check=False, timeout=10,
@@ -236,7 +236,7 @@ def policy_of_a_server(bench):
 
 def curl(bench, path, *args, certificate="trusted"):
     """(status, headers, body)"""
-    base = os.path.join(bench.folder, certificate)
+    base = os.path.join(bench.directory, certificate)
     out = subprocess.run(
         ["curl", "-sS", "-i", "--max-time", "10", "--cacert", bench.ca.path("pem"), "--cert",
          base + ".pem", "--key", base + ".key", "--resolve",
@@ -256,7 +256,7 @@ def curl(bench, path, *args, certificate="trusted"):
 
 
 def method(args):
-    """As curl understands them."""
+    """The HTTP method of these curl options."""
     return args[args.index("-X") + 1] if "-X" in args else "POST" if "-d" in args else "GET"
 
 
@@ -289,7 +289,7 @@ def curl_gets_credentials(bench):
 
 @row
 def curl_gets_problems(bench):
-    large = os.path.join(bench.folder, "large")
+    large = os.path.join(bench.directory, "large")
     mras.write(large, b'{"user": "' + b"a" * 70000 + b'"}')
     rows = (("/", (), 404), ("/v1/credentials", (), 405), ("/v1/relays", ("-X", "PUT"), 405),
             ("/v1/credentials", ("-d", "user=alice"), 415),

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""What the system refuses to send is counted by name, each packet once: towards a peer without a
-route, and towards a client whose address has gone. The other directions do not notice, and what
-comes back works."""
+"""Packets that the system refuses to send are counted by reason, each once: to a peer without a
+route, and to a client whose address was removed. Other directions are unaffected, and once the
+address is back its direction works."""
 
 import socket
 import subprocess
@@ -62,7 +62,7 @@ def main():
         round_trip(client, peer, relayed)
         check(failed_sends(server) == 0, "%d at the beginning", failed_sends(server))
 
-        # A few at a time: nothing may be lost on the way to the relay.
+        # A few at a time, so that none is lost before the relay.
         for _ in range(COUNT // 10):
             for _ in range(10):
                 client.send_channel(0x4001, b"nowhere")

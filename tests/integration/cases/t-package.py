@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""The Debian packages as files: lintian finds nothing wrong, each package holds what it should
-and nothing lies in two, dependencies are there, and the installed programs make a call.
+"""The Debian packages as files: lintian finds no errors, each package has its files and no file is
+in two, dependencies are declared, and the installed programs make a call.
 
-What they do once installed is the business of t-service.
+t-service tests the installed packages.
 """
 
 import os
@@ -15,7 +15,7 @@ import tempfile
 import lib  # adds ../lib to the path
 import deb
 
-# What an administrator looks for, by package; more is welcome.
+# What an administrator needs, by package; there may be more.
 HOLDS = {
     "avedge": [
         "/lib/systemd/system/avedge.target",
@@ -42,7 +42,7 @@ HOLDS = {
     "avedge-dbgsym": [],
     "avedge-tools-dbgsym": [],
 }
-# Nothing may be installed there: it is the administrator's, or gone after a boot.
+# Nothing may be installed there: it belongs to the administrator, or is lost at boot.
 FORBIDDEN = re.compile(r"/(etc|run|var|tmp|usr/local|home|root)/.")
 
 
@@ -57,7 +57,7 @@ def check(claim, text):
 
 
 def files(path):
-    """{name: mode} of what a package installs, folders left out."""
+    """{name: mode} of what a package installs, without directories."""
     rows = [line.split(None, 5) for line in out("dpkg-deb", "--contents", path).splitlines()]
     for row in rows:
         check(row[1] == "root/root", "%s belongs to %s" % (row[5], row[1]))
@@ -83,7 +83,7 @@ def check_contents(packages):
 
 
 def check_dependencies(packages):
-    """Libraries by what was linked; the tools go with the daemons, whose reload they are."""
+    """Libraries as linked; the tools come with the daemons, whose reload command they are."""
     for name, wanted in (("avedge", ["avedge-tools (=", "libmicrohttpd12", "libsystemd0",
                                      "systemd | systemd-standalone-sysusers"]),
                          ("avedge-tools", ["libcurl4", "libjansson4"])):
@@ -92,21 +92,21 @@ def check_dependencies(packages):
             check(word in depends, "%s does not depend on %s: %s" % (name, word, depends))
 
 
-def check_examples(folder):
-    """They are complete but for what only the administrator knows, and name our group."""
+def check_examples(directory):
+    """They are complete except for site-specific values, and name the group avedge."""
     for name in ("mediarelayd", "mrasd"):
-        path = os.path.join(folder, "usr/share/doc/avedge/examples", name + ".conf")
+        path = os.path.join(directory, "usr/share/doc/avedge/examples", name + ".conf")
         with open(path, encoding="ascii") as file:
             text = file.read()
         check('\n\tgroup = "avedge"\n' in text, path + " does not name the group")
-        shown = subprocess.run([os.path.join(folder, "usr/sbin", name), "-c", path, "--check"],
+        shown = subprocess.run([os.path.join(directory, "usr/sbin", name), "-c", path, "--check"],
                                capture_output=True, text=True, timeout=30, check=False)
         check("unknown" not in shown.stderr.lower(), shown.stderr)
 
 
-def check_units(folder):
-    """The sandbox, as far as it can be judged from the files."""
-    system = os.path.join(folder, "lib/systemd/system")
+def check_units(directory):
+    """The sandbox settings of the unit files."""
+    system = os.path.join(directory, "lib/systemd/system")
     for unit, most in (("mediarelayd", 2.0), ("mrasd", 1.5)):
         last = out("systemd-analyze", "security", "--offline=true", "--no-pager",
                    os.path.join(system, unit + ".service")).splitlines()[-1]
@@ -115,16 +115,16 @@ def check_units(folder):
         check(score <= most, last)
 
 
-def source_package(folder):
-    """The source package in that folder; what dput would be given besides the others."""
-    deb.copy_source(os.path.join(folder, "avedge"))
-    out("dpkg-source", "--build", "avedge", cwd=folder)
-    return [os.path.join(folder, name) for name in os.listdir(folder)
+def source_package(directory):
+    """The source package in that directory; what dput would be given besides the others."""
+    deb.copy_source(os.path.join(directory, "avedge"))
+    out("dpkg-source", "--build", "avedge", cwd=directory)
+    return [os.path.join(directory, name) for name in os.listdir(directory)
             if name.endswith(".dsc")][0]
 
 
 def check_lintian(packages, source):
-    """No error and no warning; -i explains what else it remarks on."""
+    """No error and no warning; -i explains its tags."""
     result = subprocess.run(["lintian", "--allow-root", "-EvI", "--pedantic", "--fail-on",
                              "error,warning", packages["changes"], source],
                             capture_output=True,
@@ -135,9 +135,9 @@ def check_lintian(packages, source):
     return len(remarks)
 
 
-def check_call(folder):
-    """The test that the package itself brings."""
-    path = ":".join(os.path.join(folder, part) for part in ("usr/bin", "usr/sbin"))
+def check_call(directory):
+    """The test that is part of the package."""
+    path = ":".join(os.path.join(directory, part) for part in ("usr/bin", "usr/sbin"))
     result = subprocess.run([os.path.join(deb.TOP, "debian/tests/relayed-call")], text=True,
                             env=dict(os.environ, PATH=path + ":" + os.environ["PATH"]),
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
@@ -153,18 +153,18 @@ def main():
         sys.exit(77)
     count = check_contents(packages)
     check_dependencies(packages)
-    with tempfile.TemporaryDirectory(prefix="avedge-package-") as folder:
+    with tempfile.TemporaryDirectory(prefix="avedge-package-") as directory:
         for name in ("avedge", "avedge-tools"):
-            out("dpkg-deb", "--extract", packages[name], folder)
-        check_examples(folder)
+            out("dpkg-deb", "--extract", packages[name], directory)
+        check_examples(directory)
         if shutil.which("systemd-analyze"):
-            check_units(folder)
-        check_call(folder)
+            check_units(directory)
+        check_call(directory)
     if not shutil.which("lintian"):
         print("%d files in 4 packages; lintian is not installed" % count)
         return
-    with tempfile.TemporaryDirectory(prefix="avedge-source-") as folder:
-        remarks = check_lintian(packages, source_package(folder))
+    with tempfile.TemporaryDirectory(prefix="avedge-source-") as directory:
+        remarks = check_lintian(packages, source_package(directory))
     print("%d files in 4 packages; lintian: no error, no warning, %d remarks" % (count, remarks))
 
 

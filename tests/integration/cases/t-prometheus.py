@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""A real Prometheus scrapes both daemons while they work: the rules and their tests hold,
-promtool finds no fault with either daemon's answer, every query of the dashboard and of the
-rules returns data, and docs/metrics.md names each metric that is there and no other."""
+"""A real Prometheus scrapes both daemons under load: the rules and their tests pass, promtool
+accepts both daemons' metrics, every query of the dashboard and of the rules returns data, and
+docs/metrics.md names exactly the existing metrics."""
 
 import contextlib
 import json
@@ -32,7 +32,7 @@ TARGETS = {"avedge-relay": "127.0.0.1:9478", "avedge-mras": "127.0.0.1:9479"}
 SERVER = "127.0.0.1:19090"
 SETTINGS = {"limits": relay.NO_LIMITS["limits"] + ["stranger_rate = 0"],
             "metrics": ['address = "%s"' % TARGETS["avedge-relay"]]}
-# These want events that nobody makes happen here: a query whose answer may be empty.
+# Their events do not happen here, so these queries may return nothing.
 RARE = {"avedge_mras_crl_expiry_timestamp_seconds", "avedge_drain_deadline_timestamp_seconds"}
 
 
@@ -64,31 +64,31 @@ def check_text(text, form):
 
 
 def check_page(names):
-    """The page names what is there."""
+    """docs/metrics.md names the existing metrics."""
     with open(os.path.join(TOP, "docs", "metrics.md"), encoding="utf-8") as page:
         told = set(re.findall(r"^\| `((?:avedge|process)_\w+)`", page.read(), re.M))
     check(told == names, "docs/metrics.md lacks %s and has besides %s", names - told, told - names)
 
 
 def families(text):
-    """Names as they are asked for: of a histogram its own, without suffix."""
+    """Metric names; that of a histogram without suffix."""
     return set(re.findall(r"^# TYPE (\w+) ", text, re.M))
 
 
 # --- the server -------------------------------------------------------------------------------
 
 @contextlib.contextmanager
-def prometheus(folder):
+def prometheus(directory):
     config = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
               "rule_files": [os.path.abspath(os.path.join(RULES, "avedge.rules.yml"))],
               "scrape_configs": [{"job_name": job, "static_configs": [{"targets": [target]}]}
                                  for job, target in TARGETS.items()]}
-    with open(os.path.join(folder, "prometheus.yml"), "w", encoding="utf-8") as out:
+    with open(os.path.join(directory, "prometheus.yml"), "w", encoding="utf-8") as out:
         json.dump(config, out)  # which is YAML, too
-    with open(os.path.join(folder, "prometheus.log"), "w", encoding="utf-8") as log:
+    with open(os.path.join(directory, "prometheus.log"), "w", encoding="utf-8") as log:
         child = subprocess.Popen(
             ["prometheus", "--config.file=" + out.name, "--web.listen-address=" + SERVER,
-             "--storage.tsdb.path=" + os.path.join(folder, "data")], stdout=log, stderr=log)
+             "--storage.tsdb.path=" + os.path.join(directory, "data")], stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 30
         while True:
@@ -110,7 +110,7 @@ def prometheus(folder):
 
 
 def ask(expression):
-    """The values that a query returns now."""
+    """The current values of a query."""
     query = urllib.parse.urlencode({"query": expression})
     answer = json.loads(fetch(SERVER, "/api/v1/query?" + query))
     check(answer["status"] == "success", "%s: %s", expression, answer)
@@ -118,7 +118,7 @@ def ask(expression):
 
 
 def dashboard():
-    """(title, expression) of every query, as Grafana would fill it in."""
+    """(title, expression) of every query, with variables replaced as Grafana does."""
     with open(os.path.join(TOP, "conf", "grafana", "avedge.json"), encoding="utf-8") as file:
         board = json.load(file)
     for panel in board["panels"]:
@@ -134,14 +134,14 @@ def dashboard():
 
 
 def parts_of_rules():
-    """Each selector of the rules: what an alert looks at must exist."""
+    """Each selector of the rules: the metrics of an alert must exist."""
     with open(os.path.join(RULES, "avedge.rules.yml"), encoding="utf-8") as file:
         text = re.sub(r"^ *(summary|description|- alert|#).*$", "", file.read(), flags=re.M)
     return sorted(set(re.findall(r"\b(?:avedge|process)_\w+(?:\{[^}]*\})?", text)))
 
 
 def check_counters_page():
-    """What the page says instead of a performance counter can be asked, and has data."""
+    """Queries that replace performance counters are valid and return data."""
     with open(os.path.join(TOP, "docs", "performance-counters.md"), encoding="utf-8") as page:
         expressions = set(re.findall(r"`([^`]*avedge_[^`]*)`", page.read()))
     for expression in expressions - {"conf/prometheus/avedge.rules.yml"}:
@@ -149,7 +149,7 @@ def check_counters_page():
     return len(expressions)
 
 
-# --- something to see -------------------------------------------------------------------------
+# --- traffic ---------------------------------------------------------------------------------
 
 def load(server, where, user, *more, form="rest"):
     name, password = server.credential(user, form=form)
@@ -160,7 +160,7 @@ def load(server, where, user, *more, form="rest"):
 
 
 def make_traffic(server, bench):
-    """Calls of every kind that go on, short ones, mistakes, and credentials."""
+    """Long and short calls of every kind, errors, and credentials."""
     long = [load(server, "udp:%s:3478" % INSIDE, "alice", "--clients", "4", "--duration", "90s"),
             load(server, "tls:%s:443" % OUTSIDE, "bob", "--clients", "2", "--duration", "90s"),
             load(server, "tcp:%s:443" % OUTSIDE, "carol", "--clients", "2", "--duration", "90s"),
@@ -203,7 +203,7 @@ def check_queries():
               'relay_transport="udp"}') == [1], "the call of a Microsoft client is not there")
     alerts = [a["labels"]["alertname"] for a in json.loads(
         fetch(SERVER, "/api/v1/alerts"))["data"]["alerts"] if a["state"] == "firing"]
-    # The certificates of this test are those of a day.
+    # The certificates of this test are valid for a day.
     check(set(alerts) <= {"AvedgeCertificateEnded", "AvedgeMrasRevocationListEnds"},
           "alerts of a relay that is well: %s", alerts)
     return len(queries)
@@ -219,14 +219,14 @@ def main():
         print(mras.unavailable())
         sys.exit(77)
     check_rules()
-    with tempfile.TemporaryDirectory(prefix="avedge-prometheus-") as folder, \
+    with tempfile.TemporaryDirectory(prefix="avedge-prometheus-") as directory, \
             netns.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
                           settings=SETTINGS) as server:
-        bench = mras_bench.Bench(folder)
-        shutil.copy(server.path("keys"), os.path.join(folder, "keys"))
+        bench = mras_bench.Bench(directory)
+        shutil.copy(server.path("keys"), os.path.join(directory, "keys"))
         bench.mrasd.text = bench.text().replace('address = ""',
                                                 'address = "%s"' % TARGETS["avedge-mras"])
-        with bench.mrasd.running(), prometheus(folder):
+        with bench.mrasd.running(), prometheus(directory):
             calls = make_traffic(server, bench)
             try:
                 queries = check_queries()

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""A reload while calls run: a right file, a wrong one, listeners that come and go, another
-relay range, other outside addresses, another certificate, and 20,000 packets per second."""
+"""A reload during calls: a valid file, an invalid one, listeners added and removed, another relay
+range, other outside addresses, another certificate, and 20,000 packets per second."""
 
 import contextlib
 import json
@@ -31,7 +31,7 @@ EVERY_FRONT = [(INSIDE, "udp"), (INSIDE, "tcp"), (INSIDE, "tls"), (OUTSIDE, "udp
 # --- the relay and its control interface ---------------------------------------------------
 
 def ask(server, method, target):
-    """The status and the document of an answer."""
+    """(status, document)"""
     return control.ask(server.path("relay.sock"), method, target, timeout=30)
 
 
@@ -44,7 +44,7 @@ def write(server, **changes):
 
 
 def reload(server, **changes):
-    """Reload what is changed; the changes by key as (before, after, effect)."""
+    """Reload the changed file; returns the changes by key as (before, after, effect)."""
     write(server, **changes)
     status, document = ask(server, "POST", "/v1/reload")
     check(status == 200, "reload: %d %s", status, document)
@@ -52,7 +52,7 @@ def reload(server, **changes):
 
 
 def refused(server, line, *words):
-    """Reload; it is refused, names the line that has the text, and changes nothing."""
+    """Reload: it is refused, names the line with the text, and changes nothing."""
     before = ask(server, "GET", "/v1/configuration"), ask(server, "GET", "/v1/ports")
     status, problem = ask(server, "POST", "/v1/reload")
     check(status == 422, "a wrong file: %d %s", status, problem)
@@ -68,7 +68,7 @@ def refused(server, line, *words):
 
 
 def ports(server):
-    """What the port table says of listeners: (address:port, protocol) and its purpose."""
+    """Listeners in the port table: {(address:port, protocol): purpose}."""
     rows = ask(server, "GET", "/v1/ports")[1]["ports"]
     return {("%s:%d" % (r["address"], r["port"]), r["protocol"]): r["purpose"]
             for r in rows if r["service"] != "relay"}
@@ -94,7 +94,7 @@ def running(**options):
 # --- calls ---------------------------------------------------------------------------------
 
 class Call:
-    """A client, its relayed address and a peer that hears it."""
+    """A client, its relayed address and a peer."""
 
     def __init__(self, server, address=INSIDE, transport="udp", port=None):
         port = port or (server.udp_port if transport == "udp" else server.tcp_port)
@@ -108,7 +108,7 @@ class Call:
         self.works()
 
     def works(self):
-        """A packet each way, and its lifetime is granted again."""
+        """A packet in each direction, and a refresh, succeed."""
         self.client.send_channel(0x4000, b"to the peer")
         data, source = self.peer.recvfrom(100)
         check(data == b"to the peer" and source == self.relayed, "%s from %s, not %s", data,
@@ -124,7 +124,7 @@ class Call:
 
 
 def refusal(server, address, transport="udp", port=None):
-    """The code with which an Allocate is refused there; None if nobody listens."""
+    """The error code of an Allocate there; None if nothing listens."""
     port = port or (server.udp_port if transport == "udp" else server.tcp_port)
     try:
         client = Client((address, port), transport, *server.credential(), timeout=1)
@@ -136,7 +136,7 @@ def refusal(server, address, transport="udp", port=None):
     return 0
 
 
-# --- what is tested ------------------------------------------------------------------------
+# --- rows ----------------------------------------------------------------------------------
 
 def a_right_and_a_wrong_file():
     with running() as server:
@@ -179,13 +179,13 @@ def a_listener_comes_and_goes():
         for call in calls + new:
             call.works()
 
-        # Named again while it waits: it serves on.
+        # Configured again while it is being retired: it keeps serving.
         reload(server, inside=[INSIDE, SECOND_INSIDE])
         for transport in ("udp", "tcp", "tls"):
             Call(server, INSIDE, transport).end()
         reload(server, inside=[SECOND_INSIDE])
 
-        # It goes with its last call, and the other transport's does not hold it.
+        # It closes with its last call; that of the other transport does not keep it open.
         calls.pop(0).end()
         gone(server, *udp)
         check(refusal(server, INSIDE) is None, "a port is open that is gone")
@@ -209,9 +209,9 @@ def refuses_as_peer(call, address):
     return False
 
 
-def a_broken_file_holds_nothing_up():
-    """What is retired goes, and the policy knows new addresses of this host, although nobody
-    could read the keys again."""
+def a_broken_file_delays_nothing():
+    """Retired listeners close, and the policy learns new addresses of this host, although the keys
+    cannot be read again."""
     with running(inside=[INSIDE, SECOND_INSIDE]) as server:
         call, other = Call(server, SECOND_INSIDE), Call(server)
         reload(server, inside=[INSIDE])
@@ -263,7 +263,7 @@ def the_relay_range_moves():
         for call in calls:
             call.end()
         check(refusal(server, INSIDE) == 508, "a port of the old range is taken again")
-        # Half of the new range, half of it free.
+        # Half of the new range is free.
         reload(server, ports="40005-40014")
         new += [Call(server) for _ in range(5)]
         check({c.relayed[1] for c in new[10:]} == set(range(40010, 40015)), "%s",
@@ -281,7 +281,7 @@ def outside_addresses_change():
         new = Call(server)
         check(old.relayed[0] == OUTSIDE and new.relayed[0] == SECOND_OUTSIDE,
               "relayed addresses: %s, %s", old.relayed, new.relayed)
-        # Two calls of ours, one on an address that goes, still talk to each other.
+        # Two calls, one on an address that is removed, still reach each other.
         old.client.channel_bind(0x4001, new.relayed)
         new.client.channel_bind(0x4001, old.relayed)
         old.client.send_channel(0x4001, b"there")
@@ -290,7 +290,7 @@ def outside_addresses_change():
         check(old.client.data() == (0x4001, b"back"), "no short cut to the old address")
         on_old.works()
 
-        # Both, and then one of them again.
+        # Both addresses, then one of them again.
         reload(server, outside=[OUTSIDE, SECOND_OUTSIDE])
         more = [Call(server) for _ in range(40)]
         check({c.relayed[0] for c in more} == {OUTSIDE, SECOND_OUTSIDE}, "one address only")
@@ -346,11 +346,11 @@ def issue(server):
 
 
 def expired(server):
-    """One whose time is over; x509 cannot set dates, ca can."""
+    """An expired one; "openssl x509" cannot set dates, "openssl ca" can."""
     with open(server.path("ca.cnf"), "w", encoding="ascii") as out:
         out.write("[ca]\ndefault_ca=c\n[c]\ndatabase=%s\nserial=%s\nnew_certs_dir=%s\n"
                   "default_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n"
-                  % (server.path("index"), server.path("serial"), server.folder))
+                  % (server.path("index"), server.path("serial"), server.directory))
     with open(server.path("index"), "w", encoding="ascii"):
         pass
     with open(server.path("serial"), "w", encoding="ascii") as out:
@@ -374,7 +374,7 @@ def the_certificate_changes():
         call.works()
         Call(server, INSIDE, "tls").end()
 
-        # Watched as well: no reload, only another file.
+        # The file is also watched: it changes without a reload.
         issue(server)
         os.replace(server.path("other.pem"), server.path("relay.pem"))
         deadline = time.monotonic() + 8
@@ -392,7 +392,7 @@ def the_certificate_changes():
         call.works()
         call.end()
 
-    # At the start an expired one is served: UDP and TCP do not need it.
+    # At start an expired certificate is accepted: UDP and TCP do not need it.
     with running() as server:
         expired(server)
         wrong = server.stop()
@@ -420,7 +420,7 @@ def a_taken_port_rejects_all():
         for one in (call, other):
             one.works()
             one.end()
-        # An address that this host does not have, with listeners and without.
+        # An address that this host lacks, with and without listeners.
         write(server, inside=[INSIDE, "10.99.0.1"])
         refused(server, "10.99.0.1", "not on this host")
         write(server, inside=[INSIDE, SECOND_INSIDE], outside=[OUTSIDE, "10.99.0.1"])
@@ -432,7 +432,7 @@ def a_taken_port_rejects_all():
             conf.write(re.sub(r"(udp|tcp)_port = \d+", r"\1_port = 0 ", text[start:]))
             conf.truncate()
         refused(server, "10.99.0.1", "relayed addresses", "interface")
-        # Not on both sides at once, while calls are there.
+        # Not on both sides at once while there are calls.
         call = Call(server, SECOND_INSIDE)
         write(server, inside=[INSIDE], outside=[OUTSIDE, SECOND_INSIDE])
         refused(server, SECOND_INSIDE, "side inside")
@@ -441,8 +441,8 @@ def a_taken_port_rejects_all():
 
 
 class Unprivileged(relay.Relay):
-    """As a system manager starts it, with or without the capability; or as root, to become
-    somebody else by itself."""
+    """Started as by a system manager, with or without the capability; or as root, to switch its
+    user itself."""
     capability = None
 
     def command(self):
@@ -454,12 +454,12 @@ class Unprivileged(relay.Relay):
                 *super().command()]
 
 
-def low_ports(folder, capability, want):
+def low_ports(directory, capability, want):
     Unprivileged.capability = capability
-    server = Unprivileged(folder, inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
+    server = Unprivileged(directory, inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
                           tcp_port=4430, extra=[] if capability else ['user = "65534"'])
     server.write_config()
-    for name in [""] + os.listdir(folder):
+    for name in [""] + os.listdir(directory):
         os.chown(server.path(name), 65534, 65534)
     server.start()
     try:
@@ -485,8 +485,8 @@ def low_ports_need_a_capability():
     if os.geteuid() != 0:
         return
     for capability, want in (("+net_bind_service", 200), ("-all", 422), (None, 200)):
-        with tempfile.TemporaryDirectory(prefix="avedge-") as folder:
-            low_ports(folder, capability, want)
+        with tempfile.TemporaryDirectory(prefix="avedge-") as directory:
+            low_ports(directory, capability, want)
 
 
 def figures(server):
@@ -495,8 +495,8 @@ def figures(server):
 
 def no_packet_is_lost():
     """20,000 packets per second in both directions together; a reload with new listeners, new
-    pools and new policies every 150 ms. What a busy machine does not let the generator send is
-    not offered to the relay; all the rest arrives."""
+    pools and new policies every 150 ms. Packets that the generator skips on a busy machine were
+    never sent; all others arrive."""
     tool = relay.program("avedge-load")
     with running() as server:
         name, password = server.credential()
@@ -532,7 +532,7 @@ def main():
     netns.begin()
     a_right_and_a_wrong_file()
     a_listener_comes_and_goes()
-    a_broken_file_holds_nothing_up()
+    a_broken_file_delays_nothing()
     a_port_changes()
     the_relay_range_moves()
     outside_addresses_change()

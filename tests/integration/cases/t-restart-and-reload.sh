@@ -1,11 +1,11 @@
 #!/bin/bash
-# SIGHUP with a good, a bad and again a good file while calls run: nothing is lost, the bad
-# file changes nothing, a new certificate is served. A wrong file stops the start and names
+# SIGHUP with a valid, an invalid and again a valid file during calls: nothing is lost, the invalid
+# file changes nothing, a new certificate is served. An invalid file prevents the start and names
 # file, line and the nearest key; a port in use names the process that holds it.
 # shellcheck source=../lib/topology.sh
 . "$(dirname "$0")/../lib/topology.sh"
 need turnutils_uclient turnutils_peer openssl
-[ "${RELAY_UNDER_TEST:-}" != coturn ] || skip "this is about mediarelayd's own configuration"
+[ "${RELAY_UNDER_TEST:-}" != coturn ] || skip "tests the configuration of mediarelayd"
 topology_up
 start_relay "${for_uclient[@]}"
 credential
@@ -128,4 +128,4 @@ time.sleep(60)"
 	kill $holder
 	wait $holder 2>/dev/null
 done
-say "reloads during three calls lost nothing; wrong starts say what to do"
+say "reloads during three calls lost nothing; failed starts name the remedy"

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""The package under a real systemd: everything a service has to do in its life.
+"""The package under a real systemd: the whole life of the service.
 
-Builds the Debian packages, boots a machine, installs them in it, and works its way from
-"systemctl start avedge.target" over a call, reloads, a drain, a frozen worker, a crash and keys
-that only root may read to an upgrade. debian/tests/service, which is run first, configures the
-edge and makes the first calls.
+Builds the Debian packages, boots a container, installs them, and goes from "systemctl start
+avedge.target" through a call, reloads, a drain, a frozen worker, a crash and keys readable by root
+alone to an upgrade. debian/tests/service runs first: it configures the edge and makes the first
+calls.
 """
 
 import json
@@ -40,7 +40,7 @@ def check(claim, text):
 
 
 class Edge:
-    """The edge in the machine, as its administrator sees it."""
+    """The edge in the container, as its administrator sees it."""
 
     def __init__(self, machine):
         self.machine = machine
@@ -59,7 +59,7 @@ class Edge:
         return self.machine.out("journalctl", "--no-pager", "-q", "-u", unit, *args)
 
     def says(self, unit, text, complaint):
-        """The end of its journal, once that has the text: who writes it need not be fast."""
+        """The end of its journal, once that contains the text."""
         until = time.monotonic() + 15
         while True:
             said = self.journal(unit, "-o", "cat", "-n", "40")
@@ -91,14 +91,14 @@ class Edge:
                 "--max-loss", "0", "--quiet"]
 
     def call(self, *server):
-        """A relayed call of a second. Nothing of it may be lost."""
+        """A relayed call of one second without loss."""
         self.machine.run(*self._call(1, *server))
 
     def is_refused_a_call(self):
         return self.machine.run(*self._call(1), check=False).returncode != 0
 
     def begin_call(self, seconds):
-        """The same, and go on once media flows."""
+        """Start one; returns when media flows."""
         call = self.machine.start(*self._call(seconds))
         self.wait_until(lambda: self.document("status")["allocations"] == 1,
                         "the call did not begin")
@@ -111,7 +111,7 @@ class Edge:
             time.sleep(0.1)
 
     def wait_for_start(self, unit, not_pid):
-        """Until systemd has started it anew."""
+        """Until systemd has restarted it."""
         self.wait_until(lambda: self.active(unit) and self.pid(unit) not in (0, not_pid),
                         "%s was not started again:\n%s" % (unit, self.journal(unit, "-n", "20")))
 
@@ -135,7 +135,7 @@ def installs_and_serves(edge, packages):
 
 
 def sandbox_is_wide_enough(edge):
-    """What the daemons did so far, they may do; and what they show of themselves is there."""
+    """The sandbox has blocked nothing so far, and the files that the daemons publish exist."""
     for unit in (RELAY, MRAS):
         said = edge.journal(unit, "-p", "warning", "-o", "cat")
         check(not said, "%s complains: %s" % (unit, said))
@@ -152,7 +152,7 @@ def sandbox_is_wide_enough(edge):
 
 
 def units_are_understood(edge):
-    """Not a word about any line of them."""
+    """systemd warns about no line of them."""
     said = edge.machine.out("systemd-analyze", "verify", "mediarelayd.service",
                             "mrasd.service", "avedge.target")
     check(not said, said)
@@ -168,7 +168,7 @@ def scores(edge):
 
 
 def capabilities(edge):
-    """The one that port 443 needs, and none for mrasd."""
+    """The one for port 443; none for mrasd."""
     for unit, want in ((RELAY, 1 << 10), (MRAS, 0)):
         status = edge.machine.out("cat", "/proc/%d/status" % edge.pid(unit))
         for kind in ("CapEff", "CapPrm", "CapBnd"):
@@ -221,7 +221,7 @@ def reloads(edge):
     edge.systemctl("reload", RELAY)
     ended_well(call, "reload")
 
-    # Below 1024, long after the privileges were dropped.
+    # A port below 1024, long after dropping privileges.
     machine.write(RELAY_CONF, good.replace("tcp_port = 443", "tcp_port = 444"))
     edge.systemctl("reload", RELAY)
     edge.call("tcp:127.0.1.1:444")
@@ -304,7 +304,7 @@ def comes_back_after_a_crash(edge):
 
 
 def keys_of_root_alone(edge):
-    """The keyring too, this time; and what is said where no credential helps."""
+    """The keyring, too; and the message if it cannot be read."""
     machine = edge.machine
     configurations = {path: machine.read(path) for path in (RELAY_CONF, MRAS_CONF)}
     machine.run("install", "-m", "0600", "/etc/avedge/keys", "/etc/avedge/private/shared/keys")
@@ -327,7 +327,7 @@ def keys_of_root_alone(edge):
 
 
 def fails_for_good(edge, why):
-    """The start of the relay fails with that sentence, and nobody tries again."""
+    """The start of the relay fails with that message and is not retried."""
     check(edge.systemctl("restart", RELAY, check=False).returncode != 0, "it starts")
     said = edge.says(RELAY, why, "no such reason")
     say("not started: " + [line for line in said.splitlines() if why in line][-1])
@@ -350,7 +350,7 @@ def no_valid_key(edge):
 
 
 def waits_for_its_address(edge):
-    """An interface may come up long after the relay was started."""
+    """An interface may come up long after the start of the relay."""
     machine = edge.machine
     text = machine.read(RELAY_CONF)
     machine.write(RELAY_CONF, text.replace("{127.0.2.1}", "{10.99.99.1}"))
@@ -364,7 +364,7 @@ def waits_for_its_address(edge):
 
 
 def upgrade_cuts_no_call(edge):
-    """And leaves the configuration as it is."""
+    """The configuration stays unchanged."""
     machine = edge.machine
     before = {path: machine.read(path) for path in (RELAY_CONF, MRAS_CONF, "/etc/avedge/keys")}
     for name in ("avedge-tools", "avedge"):

@@ -1,8 +1,7 @@
 #!/bin/bash
 # Browsers and Microsoft clients at the same time on the same ports of one relay: Chromium calls
-# over UDP, TCP and TLS, and as long as they last pairs of libnice agents in OC2007R2 mode call
-# each other over UDP, framed TCP and pseudo-TLS. No call of either kind fails, and of the pairs no
-# message is lost.
+# over UDP, TCP and TLS, and meanwhile calls between pairs of libnice agents in OC2007R2 mode over
+# UDP, framed TCP and pseudo-TLS. No call fails, and the pairs lose no message.
 # shellcheck source=../lib/topology.sh
 . "$(dirname "$0")/../lib/topology.sh"
 need chromium certutil pkg-config gcc tcpdump
@@ -55,9 +54,9 @@ status=$?
 cat "$work/calls"
 if [ $status -ne 0 ]; then
 	grep -v -e dbus -e vaapi -e gpu "$work/chromium.log" | tail -n 15
-	fail "a call of the browsers failed"
+	fail "a browser call failed"
 fi
-[ $at_once -gt 0 ] || fail "no pair talked while a browser did"
+[ $at_once -gt 0 ] || fail "no pair called during a browser call"
 end_capture inside
 no_relay_port_inside
 stop_relay

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""sipp, which is not ours, asks mrasd for credentials: SERVICE and OPTIONS by the thousand, on
-one connection and on many. Debian builds it without TLS, so that a forwarder of ours carries
-the certificate."""
+"""sipp, an independent program, asks mrasd for credentials: thousands of SERVICE and OPTIONS, on
+one connection and on many. Debian builds it without TLS, so a forwarder here presents the
+certificate."""
 
 import asyncio
 import os
@@ -69,20 +69,20 @@ SCENARIO = """<?xml version="1.0" encoding="ISO-8859-1" ?>
 class Forwarder:
     """Plain TCP on one side, mutual TLS on the other."""
 
-    def __init__(self, folder):
+    def __init__(self, directory):
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self.context.load_verify_locations(os.path.join(folder, "ca.pem"))
-        base = os.path.join(folder, "trusted")
+        self.context.load_verify_locations(os.path.join(directory, "ca.pem"))
+        base = os.path.join(directory, "trusted")
         self.context.load_cert_chain(base + ".pem", base + ".key")
         self.loop, self.ready = asyncio.new_event_loop(), threading.Event()
         threading.Thread(target=self.run, daemon=True).start()
         self.ready.wait(5)
 
     @classmethod
-    def begin(cls, folder, only=[]):
-        """One serves all rows."""
+    def begin(cls, directory, only=[]):
+        """All rows share one."""
         if not only:
-            only.append(cls(folder))
+            only.append(cls(directory))
 
     def run(self):
         asyncio.set_event_loop(self.loop)
@@ -107,17 +107,17 @@ class Forwarder:
 
 def sipp(bench, calls, *args):
     """Run it; every call must succeed."""
-    Forwarder.begin(bench.folder)
-    with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
-        scenario = os.path.join(folder, "credentials.xml")
+    Forwarder.begin(bench.directory)
+    with tempfile.TemporaryDirectory(dir=bench.directory) as directory:
+        scenario = os.path.join(directory, "credentials.xml")
         mras.write(scenario, SCENARIO.encode())
         out = subprocess.run(
             ["sipp", "-sf", scenario, "-m", str(calls), "-i", "127.0.0.1", "-nostdin",
              "-timeout", "60s", "-timeout_error", "-trace_err", *args,
-             "%s:%d" % FORWARDER], check=False, capture_output=True, text=True, cwd=folder,
+             "%s:%d" % FORWARDER], check=False, capture_output=True, text=True, cwd=directory,
             timeout=90)
-        errors = "".join(open(os.path.join(folder, f), encoding="utf-8").read()[:2000]
-                         for f in os.listdir(folder) if f.endswith("_errors.log"))
+        errors = "".join(open(os.path.join(directory, f), encoding="utf-8").read()[:2000]
+                         for f in os.listdir(directory) if f.endswith("_errors.log"))
         check(out.returncode == 0, "sipp: %d\n%s\n%s", out.returncode, out.stdout[-1500:],
               errors)
 

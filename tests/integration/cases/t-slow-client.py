@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""A client on TCP or TLS that stops reading while its peer floods it (attack 21).
+"""A client on TCP or TLS that stops reading while its peer floods it (docs/requirements.md, attack 21).
 
-The relay's memory stays where it was, what does not fit is counted, and when the client reads
-again it finds whole frames in order, the newest among them.
+The relay's memory does not grow, frames that do not fit are counted, and a client that resumes
+reading gets whole frames in order, the newest among them.
 """
 
 import json
@@ -12,8 +12,7 @@ import struct
 import subprocess
 import time
 
-# Memory is judged here, and a sanitizer keeps what was freed: take the normal build if there is
-# one.
+# This test measures memory, and a sanitizer keeps freed memory: prefer the normal build.
 os.environ["RELAY_BUILD_DIR"] = os.environ.get("BUILD_DIR") or os.environ.get("RELAY_BUILD_DIR", "")
 import lib  # adds ../lib to the path
 import netns
@@ -37,7 +36,7 @@ def slow_drops(server):
 
 
 def flood(server, client, peer):
-    """More than sockets and queue hold. In portions, so that the relay's socket keeps up."""
+    """Send more than sockets and queue hold, in portions that the relay's socket can take."""
     for first in range(0, FLOOD, 100):
         for number in range(first, first + 100):
             peer.sendto(struct.pack("!I", number) * (SIZE // 4), client.relayed)
@@ -47,7 +46,7 @@ def flood(server, client, peer):
 
 
 def read_all(client):
-    """The numbers of all frames until nothing more comes."""
+    """The numbers of all frames, until no more arrive."""
     numbers = []
     try:
         while True:

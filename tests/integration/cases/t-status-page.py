@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""The status page in Chromium during calls: figures that agree with /metrics and move, light
-and dark, at desk and phone size, a drain, an end; nothing in the console, nothing of who the
-users are, even if a name wants to be markup.
+"""The status page in Chromium during calls: figures that agree with /metrics and change, light and
+dark, at desktop and phone size, a drain, a stopped relay; nothing in the console, nothing about
+users, even if a name contains markup.
 
   --screenshots DIR   write status-page-light.png, -dark.png and -phone.png there
-  --seconds N         let the calls go on for so long before (default 6)
+  --seconds N         run the calls for so long first (default 6)
 """
 
 import argparse
@@ -33,7 +33,7 @@ HOSTILE = "<img src=x onerror=window.hacked=1>\"'&eve"
 PACKET, RATE = 160, 50
 KIB = 1024
 
-# What the page shows, as its reader sees it.
+# The visible content of the page.
 READ = """(() => {
 	const text = (s) => document.querySelector(s).textContent;
 	return {
@@ -48,14 +48,14 @@ READ = """(() => {
 	};
 })()"""
 
-# Words in tables that were cut to make them fit.
+# Table text that is cut off.
 CUT = """[...document.querySelectorAll("td")].filter((td) => /^[a-z0-9.]+$/i.test(td.textContent)).filter((td) => {
 	const range = document.createRange();
 	range.selectNodeContents(td);
 	return new Set([...range.getClientRects()].map((r) => Math.round(r.top))).size > 1;
 }).map((td) => td.textContent)"""
 
-# Contrast of text and of soft text against what they stand on (WCAG 2, 1.4.3).
+# Contrast of normal and muted text with the background (WCAG 2, 1.4.3).
 CONTRAST = """(() => {
 	const parts = (c) => c.match(/[0-9.]+/g).slice(0, 3).map((n) => n / 255).map(
 		(n) => n <= 0.04045 ? n / 12.92 : ((n + 0.055) / 1.055) ** 2.4);
@@ -89,7 +89,7 @@ def total(name, text=None):
 
 
 def packed(png):
-    """The same picture, its data packed as well as can be: the browser is in a hurry."""
+    """The same picture, compressed better than the browser does."""
     head, at, data, rest = png[:8], 8, b"", []
     while at < len(png):
         length, kind = struct.unpack("!I4s", png[at:at + 8])
@@ -165,7 +165,7 @@ class Page:
         time.sleep(0.5)
 
     def complaints(self):
-        """What a developer would see in red."""
+        """Errors in the developer console."""
         found = []
         for event in list(self.browser.events):
             method, params = event.get("method"), event.get("params", {})
@@ -190,7 +190,7 @@ class Page:
 
 
 def drop_something():
-    """Datagrams that are of no protocol served here."""
+    """Send datagrams of an unknown protocol."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         for _ in range(25):
             sock.sendto(b"\xff" * 40, (OUTSIDE, 3478))
@@ -206,7 +206,7 @@ def bits(text):
 
 
 def check_live(page, calls):
-    """What is shown is what happens, and it moves."""
+    """The figures are right, and change."""
     packets, clients = RATE * calls.streams, calls.clients
     page.wait("a rate of packets", lambda now: abs(number(now["packets"]) / packets - 1) < 0.15
               if now["packets"][0].isdigit() else False)
@@ -227,7 +227,7 @@ def check_live(page, calls):
 
 
 def check_certificate(page, server):
-    """A new one on disk is a new one on the page."""
+    """A new certificate on disk appears on the page."""
     relay.run("openssl", "x509", "-req", "-in", server.path("relay.csr"), "-CA",
               server.path("ca.pem"), "-CAkey", server.path("ca.key"), "-CAcreateserial",
               "-days", "90", "-extfile", server.path("san.cnf"), "-out",
@@ -237,8 +237,8 @@ def check_certificate(page, server):
               "applied" in now["service"])
 
 
-def check_appearance(page, folder):
-    """Light, dark and phone; the pictures."""
+def check_appearance(page, directory):
+    """Light, dark and phone size; takes the screenshots."""
     for scheme in ("light", "dark"):
         page.size(1120, 900)
         page.scheme(scheme)
@@ -249,7 +249,7 @@ def check_appearance(page, folder):
         for part, ratio in ratios.items():
             wanted = 3 if part == "h1" else 4.3
             check(ratio >= wanted, "%s: contrast of %s is %.1f", scheme, part, ratio)
-        page.shoot(os.path.join(folder, "status-page-%s.png" % scheme), 1060)
+        page.shoot(os.path.join(directory, "status-page-%s.png" % scheme), 1060)
     page.scheme("light")
     page.size(390, 844, phone=True)
     time.sleep(2.5)
@@ -261,7 +261,7 @@ def check_appearance(page, folder):
     check(not beyond, "tables wider than the phone: %s", beyond)
     cut = page.browser.run(CUT)
     check(not cut, "cut in two: %s", cut)
-    page.shoot(os.path.join(folder, "status-page-phone.png"), 1250)
+    page.shoot(os.path.join(directory, "status-page-phone.png"), 1250)
     page.size(320, 640, phone=True)
     time.sleep(0.5)
     check(page.read()["width"] <= 320, "%d wide at 320", page.read()["width"])
@@ -269,7 +269,7 @@ def check_appearance(page, folder):
 
 
 def check_privacy(page, server):
-    """The hostile user has an allocation; his name is shown to nobody here."""
+    """The user with a hostile name has an allocation; the name is not shown."""
     listed = json.loads(relay.run(relay.program("avedgectl"), "allocations", "--json", "--socket",
                                   server.path("relay.sock")).stdout)
     users = {row["user"] for row in listed["allocations"]}
@@ -297,7 +297,7 @@ def check_policy(page):
 
 
 def check_pointer(page):
-    """Who points at a chart is told the figures of that moment, and not when he has gone."""
+    """Pointing at a chart shows the figures of that moment; leaving it hides them."""
     box = page.browser.run("""(() => {
         const r = document.querySelector("#chart-throughput").getBoundingClientRect();
         return [r.right - 6, r.top + r.height / 2];
@@ -313,7 +313,7 @@ def check_pointer(page):
 
 
 def check_silence(page):
-    """A relay that does not answer is shown as such, and forgotten when it does."""
+    """A relay that does not answer is shown as such until it answers."""
     def network(offline):
         page.call("Network.emulateNetworkConditions", offline=offline, latency=0,
                   downloadThroughput=-1, uploadThroughput=-1)
@@ -347,8 +347,8 @@ def main():
             sys.exit(77)
     netns.begin()
     from chromium_call import Browser  # pylint: disable=import-outside-toplevel
-    with tempfile.TemporaryDirectory(prefix="avedge-page-") as folder, \
-            open(os.path.join(folder, "chromium.log"), "wb") as log, \
+    with tempfile.TemporaryDirectory(prefix="avedge-page-") as directory, \
+            open(os.path.join(directory, "chromium.log"), "wb") as log, \
             netns.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
                           settings=SETTINGS) as server:
         calls = Calls(server, args.seconds + 120)
@@ -363,7 +363,7 @@ def main():
             check_live(page, calls)
             check_certificate(page, server)
             time.sleep(args.seconds)
-            check_appearance(page, args.screenshots or folder)
+            check_appearance(page, args.screenshots or directory)
             check_pointer(page)
             check_privacy(page, server)
             check_drain(page, server)

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""The telnet test: whoever connects to a TCP relay port without a permission is reset at once.
+"""A host without a permission that connects to a TCP relay port is reset at once.
 
 A client of the Microsoft dialect has a call over framed TCP and over pseudo-TLS, with a connected
-peer that is its active destination. Strangers connect to the relay port, one after another and
-then many at once; some send first. Each is reset within 100 ms and gets no byte, and the call goes
-on both ways without a gap. Times in which a busy machine let nobody run do not count. (Of the
-two dialects only this one has relay ports of TCP here.)
+peer that is its active destination. Hosts without a permission (strangers) connect to the relay
+port, one after another and then many at once; some send first. Each is reset within 100 ms and
+gets no byte, and the call continues in both directions without a gap. Time without CPU on a busy
+machine does not count. (Only this dialect has TCP relay ports.)
 """
 
 import socket
@@ -27,7 +27,7 @@ SILENCE_S = 0.5  # that the call may not have
 
 
 class Call:
-    """A client, its peer, and counted records that flow both ways until they are stopped."""
+    """A client, its peer, and numbered records in both directions until it is stopped."""
 
     def __init__(self, server, transport):
         self.pid = server.pid()
@@ -68,7 +68,7 @@ class Call:
             time.sleep(PAUSE_S)
 
     def count(self, way, take):
-        """The records are the numbers from 0 on; pieces of a stream may be cut anywhere."""
+        """Records are numbers from 0; a stream may be cut anywhere."""
         buffer, number, longest = b"", 0, 0
         watch = netns.Stopwatch(self.pid)
         try:
@@ -87,7 +87,7 @@ class Call:
         self.stopped.set()
         for thread in self.threads[:2]:
             thread.join()
-        # The counting ones stand in a receive: one more record ends it.
+        # The counting threads wait in a receive: one more record ends it.
         self.total = {way: sent + 1 for way, sent in self.sent.items()}
         self.client.send_bare(struct.pack("!I", self.sent["up"]))
         self.peer.sendall(struct.pack("!I", self.sent["down"]))
@@ -102,7 +102,7 @@ class Call:
 
 
 def seconds_to_reset(server, target, number, first):
-    """How long a stranger has its connection; it sends first before it listens."""
+    """How long the connection of a stranger lasts; it sends first, then reads."""
     watch = netns.Stopwatch(server.pid())
     with socket.socket() as sock:
         sock.settimeout(5)
@@ -168,7 +168,7 @@ def main():
             print("%s: %d strangers, the slowest reset after %.1f ms, of %d at once after "
                   "%.1f ms; %d records of the call, none lost" % (
                       transport, STRANGERS, 1000 * worst[0], STRANGERS, 1000 * worst[1], records))
-            # The client is gone, and its relay port with it.
+            # The client has left, and its relay port is closed.
             deadline = time.monotonic() + 5
             while not refused(target):
                 check(time.monotonic() < deadline, "the port outlives its client")

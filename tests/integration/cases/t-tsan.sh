@@ -1,8 +1,7 @@
 #!/bin/bash
-# Four workers of the ThreadSanitizer build under calls over UDP, TCP and TLS, calls of the
-# Microsoft dialect from relayed address to relayed address, allocations that come and go,
-# connections that come and go, reloads, and somebody who reads figures and the status page all
-# the time: no report.
+# Four workers of the ThreadSanitizer build during calls over UDP, TCP and TLS, calls of the
+# Microsoft dialect from relayed address to relayed address, short-lived allocations and
+# connections, reloads, and constant reads of metrics and status page: no report.
 build=${TSAN_BUILD_DIR:-${RELAY_BUILD_DIR:-.}/../tsan}
 if [ ! -x "$build/mediarelayd" ]; then
 	echo "there is no ThreadSanitizer build of mediarelayd"

@@ -14,7 +14,7 @@ capture inside edge in0
 messages=25 clients=4 runs=0 checked=0
 names=() pids=()
 
-# turnutils_uclient spends seconds waiting, so the runs over one transport go side by side.
+# turnutils_uclient mostly waits, so the runs over one transport run in parallel.
 uclient()	# uclient NAME NS SERVER OPTION...
 {
 	local name=$1 ns=$2 server=$3
@@ -73,7 +73,7 @@ for transport in udp tcp tls; do
 	finish_runs
 done
 
-# A long run, to look at its sockets while it lasts.
+# A long run, to examine its sockets meanwhile.
 background "$work/long.log" ip netns exec "$net-inside" turnutils_uclient -u "$user_name" \
 	-w "$user_password" -m 2 -n 100 -z 20 -y -p $udp_port $inside_addr
 wait_for 20 eval "in_ns edge ss -Huan | grep -qE ':5[0-9]{4} '" || fail "no relay socket"
@@ -83,4 +83,4 @@ wait "${own_pids[-1]}"
 end_capture inside
 no_relay_port_inside
 stop_relay
-say "$runs runs without loss, $((clients * messages)) packets and more in each"
+say "$runs runs without loss, each with at least $((clients * messages)) packets"

@@ -3,9 +3,9 @@
 
   aioice_agent.py DIR ROLE TRANSPORT HOST PORT USER PASSWORD COUNT
 
-ROLE is controlling or controlled, TRANSPORT udp, tcp or tls. Descriptions are left as files
-in DIR. Each side sends COUNT messages of 160 and COUNT of 1200 bytes and must receive as many.
-TLS certificates are verified against $SSL_CERT_FILE.
+ROLE is controlling or controlled, TRANSPORT udp, tcp or tls. The agents exchange their
+descriptions as files in DIR. Each sends COUNT messages of 160 and COUNT of 1200 bytes and must
+receive as many. TLS certificates are verified with $SSL_CERT_FILE.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ async def receive_all(ice, count):
         missing.discard((number, size))
 
 
-async def call(folder, role, transport, host, port, user, password, count):
+async def call(directory, role, transport, host, port, user, password, count):
     other = "controlled" if role == "controlling" else "controlling"
     ice = aioice.Connection(
         ice_controlling=role == "controlling", turn_server=(host, int(port)),
@@ -60,10 +60,10 @@ async def call(folder, role, transport, host, port, user, password, count):
         turn_transport="udp" if transport == "udp" else "tcp", use_ipv6=False,
         transport_policy=aioice.TransportPolicy.RELAY)
     await ice.gather_candidates()
-    leave_file(os.path.join(folder, role), json.dumps({
+    leave_file(os.path.join(directory, role), json.dumps({
         "user": ice.local_username, "password": ice.local_password,
         "candidates": [c.to_sdp() for c in ice.local_candidates]}))
-    description = json.loads(await other_file(os.path.join(folder, other)))
+    description = json.loads(await other_file(os.path.join(directory, other)))
     ice.remote_username, ice.remote_password = description["user"], description["password"]
     for line in description["candidates"]:
         await ice.add_remote_candidate(aioice.Candidate.from_sdp(line))
@@ -72,14 +72,14 @@ async def call(folder, role, transport, host, port, user, password, count):
     await asyncio.gather(send_all(ice, count), receive_all(ice, count))
     for candidate in ice.local_candidates + ice.remote_candidates:
         print(candidate.type, candidate.host, candidate.port)
-    leave_file(os.path.join(folder, role + ".done"), "")
-    await other_file(os.path.join(folder, other + ".done"))
+    leave_file(os.path.join(directory, role + ".done"), "")
+    await other_file(os.path.join(directory, other + ".done"))
     await ice.close()
 
 
-async def main(folder, role, transport, host, port, user, password, count):
+async def main(directory, role, transport, host, port, user, password, count):
     await asyncio.wait_for(
-        call(folder, role, transport, host, port, user, password, int(count)), 30)
+        call(directory, role, transport, host, port, user, password, int(count)), 30)
 
 if __name__ == "__main__":
     asyncio.run(main(*sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""The control interface of a daemon, as a script uses it."""
+"""A client of the control interface of a daemon."""
 
 import http.client
 import json
@@ -28,13 +28,13 @@ class Connection(http.client.HTTPConnection):
 
 
 def ask(path, method, target, body=None, timeout=20, description=None):
-    """(status, document) of a request over the socket at path; body: what becomes JSON;
-    description: of openapi_check.py, which the answer is held to."""
+    """(status, document) of a request over the socket at path. body is sent as JSON; the answer
+    must conform to description, an openapi_check.Description."""
     connection = Connection(path, timeout)
     try:
         connection.request(method, target, body=None if body is None else json.dumps(body))
     except BrokenPipeError:
-        pass  # a body that is too long is not read; its answer is there
+        pass  # a body that is too long is not read; the answer has been sent
     answer = connection.getresponse()
     document = json.loads(answer.read())
     connection.close()
@@ -47,8 +47,8 @@ def ask(path, method, target, body=None, timeout=20, description=None):
 
 
 def wrong_requests(path, description, put):
-    """Every request with an argument that it does not have, every path with the methods that it
-    does not have, a path that is none; a body that is too long for target put."""
+    """Requests that must be refused: with an unknown argument, with a method that the path lacks,
+    to unknown paths, and with a body too long for target put."""
     def asked(method, target, body=None):
         return ask(path, method, target, body, description=description)
     for template in description.paths:
@@ -64,7 +64,8 @@ def wrong_requests(path, description, put):
 
 
 def others_are_refused(path, target, description):
-    """A PUT by user nobody: by the mode of the socket, and by who asks when that was changed.
+    """A PUT by user nobody is refused by the mode of the socket, and by the user id if that was
+    changed.
 
     The caller is root."""
     check(os.stat(path).st_mode & 0o777 == 0o600, "mode %o", os.stat(path).st_mode & 0o777)

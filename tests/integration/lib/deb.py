@@ -1,6 +1,6 @@
-"""The Debian packages of this tree, for the tests of what is installed.
+"""The Debian packages of this tree, for tests of the installed programs.
 
-Built once into the build folder, and again only after a source file has changed. Needs no root.
+Built into the build directory, again only if a source file has changed. Needs no root.
 """
 
 import fcntl
@@ -12,15 +12,15 @@ import subprocess
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.abspath(os.path.join(HERE, "..", "..", ".."))
 BUILD = os.environ.get("RELAY_BUILD_DIR") or TOP
-FOLDER = os.path.join(BUILD, "debian-package")
+DIRECTORY = os.path.join(BUILD, "debian-package")
 
 
 class CannotBuild(Exception):
-    """Why not, in one sentence: a tool is missing."""
+    """The tool that is missing, in one sentence."""
 
 
 def _sources():
-    """What the release would hold, as paths below TOP."""
+    """The files of a release, as paths below TOP."""
     if os.path.exists(os.path.join(TOP, ".git")) and shutil.which("git"):
         listed = subprocess.run(
             ["git", "-c", "safe.directory=*", "-C", TOP, "ls-files", "-z", "-co",
@@ -28,10 +28,10 @@ def _sources():
         names = [n for n in listed.split("\0") if n]
     else:
         names = []
-        for folder, folders, files in os.walk(TOP):
-            folders[:] = [d for d in folders if d != os.path.basename(FOLDER) and
-                          not os.path.exists(os.path.join(folder, d, "config.status"))]
-            names += [os.path.relpath(os.path.join(folder, f), TOP) for f in files]
+        for directory, directories, files in os.walk(TOP):
+            directories[:] = [d for d in directories if d != os.path.basename(DIRECTORY) and
+                          not os.path.exists(os.path.join(directory, d, "config.status"))]
+            names += [os.path.relpath(os.path.join(directory, f), TOP) for f in files]
     return sorted(n for n in names if os.path.isfile(os.path.join(TOP, n)))
 
 
@@ -51,7 +51,7 @@ def _copy(names, to):
 
 
 def copy_source(to):
-    """The source tree without anything built."""
+    """Copy the source tree without built files."""
     _copy(_sources(), to)
 
 
@@ -61,7 +61,7 @@ def _build(log):
         environment["PATH"] = "/usr/lib/ccache:" + environment["PATH"]
     result = subprocess.run(
         ["dpkg-buildpackage", "--build=binary", "-us", "-uc", "--root-command=fakeroot"],
-        cwd=os.path.join(FOLDER, "source"), env=environment, stdout=log,
+        cwd=os.path.join(DIRECTORY, "source"), env=environment, stdout=log,
         stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=900, check=False)
     return result.returncode
 
@@ -69,7 +69,7 @@ def _build(log):
 def packages():
     """{name: path} of the built packages, and the path of their .changes file as "changes".
 
-    One builds them, whoever else comes meanwhile waits."""
+    Concurrent callers wait for the one that builds."""
     for tool in ("dpkg-buildpackage", "dh", "fakeroot"):
         if not shutil.which(tool):
             raise CannotBuild("%s is not installed" % tool)
@@ -83,7 +83,7 @@ def packages():
 
 def _packages():
     names = _sources()
-    stamp = os.path.join(FOLDER, "stamp")
+    stamp = os.path.join(DIRECTORY, "stamp")
     wanted = _fingerprint(names)
     try:
         with open(stamp, encoding="ascii") as file:
@@ -91,20 +91,20 @@ def _packages():
     except OSError:
         fresh = False
     if not fresh:
-        shutil.rmtree(FOLDER, ignore_errors=True)
-        _copy(names, os.path.join(FOLDER, "source"))
-        with open(os.path.join(FOLDER, "log"), "wb") as log:
+        shutil.rmtree(DIRECTORY, ignore_errors=True)
+        _copy(names, os.path.join(DIRECTORY, "source"))
+        with open(os.path.join(DIRECTORY, "log"), "wb") as log:
             status = _build(log)
         if status != 0:
-            with open(os.path.join(FOLDER, "log"), encoding="utf-8", errors="replace") as log:
+            with open(os.path.join(DIRECTORY, "log"), encoding="utf-8", errors="replace") as log:
                 print("".join(log.readlines()[-40:]))
             raise SystemExit("dpkg-buildpackage failed with status %d" % status)
         with open(stamp, "w", encoding="ascii") as file:
             file.write(wanted)
     found = {}
-    for name in os.listdir(FOLDER):
+    for name in os.listdir(DIRECTORY):
         if name.endswith(".deb"):
-            found[name.split("_")[0]] = os.path.join(FOLDER, name)
+            found[name.split("_")[0]] = os.path.join(DIRECTORY, name)
         elif name.endswith(".changes"):
-            found["changes"] = os.path.join(FOLDER, name)
+            found["changes"] = os.path.join(DIRECTORY, name)
     return found

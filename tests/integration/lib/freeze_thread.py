@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """freeze_thread.py PID NAME - stop the thread of that name, and no other of its process.
 
-SIGSTOP stops a process as a whole; a debugger stops one thread. Prints "frozen", and lets go
-when it is ended, or when the thread is.
+SIGSTOP stops a whole process, so this acts as a debugger. Prints "frozen"; the thread continues
+when this program ends.
 """
 
 import ctypes
@@ -34,7 +34,7 @@ def main():
             raise SystemExit("ptrace: " + os.strerror(ctypes.get_errno()))
     os.waitpid(tid, WALL)
     print("frozen", flush=True)
-    # Its process is not gone before we have taken note of its end.
+    # Reap it, or its process remains.
     while not _has_ended(os.waitpid(tid, WALL)[1]):
         pass
 

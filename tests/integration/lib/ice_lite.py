@@ -1,13 +1,13 @@
 #!/usr/bin/python3
-"""One end of a relayed ICE call that only answers checks, for a call across the dialects.
+"""One end of a relayed ICE call that only answers checks, for calls between the dialects.
 
   ice_lite.py DIR DIALECT CHECKS TRANSPORT HOST PORT USER PASSWORD COUNT
 
 DIALECT, of the relay: "ms" or "ietf". CHECKS, of the other end: "rfc5245" or "oc2007r2". An agent
-of Microsoft's ICE and one of RFC 8445 cannot talk to each other: they sign their checks over
-different texts. So a real agent talks to this one, which knows both, and needs nothing but an
-answer. It is the "controlled" one of nice_pair.c: it exchanges the same files in DIR, sends and
-counts the same messages, and ends alike.
+of Microsoft's ICE and one of RFC 8445 cannot call each other: they sign their checks over
+different bytes. So a real agent calls this one, which knows both forms. It plays the "controlled"
+agent of nice_pair.c: it exchanges the same files in DIR, sends and counts the same messages, and
+ends in the same way.
 """
 
 import hmac
@@ -22,7 +22,7 @@ import turnclient_ms
 
 SMALL, LARGE = 160, 1200
 PACE_S = 0.002
-WINDOW = 32  # messages on their way, as nice_pair has it
+WINDOW = 32  # messages in flight, as in nice_pair
 UFRAG, PWD = "lite", "a-password-of-22-bytes"
 CHANNEL = 0x4000
 USE_CANDIDATE = 0x0025
@@ -84,16 +84,16 @@ class MsWay:
         self.client.release()
 
 
-def leave(folder, name, text):
-    path = os.path.join(folder, "controlled." + name)
+def leave(directory, name, text):
+    path = os.path.join(directory, "controlled." + name)
     with open(path + ".new", "w", encoding="ascii") as out:
         out.write(text)
     os.rename(path + ".new", path)
 
 
-def take(folder, name):
+def take(directory, name):
     try:
-        with open(os.path.join(folder, "controlling." + name), encoding="ascii") as text:
+        with open(os.path.join(directory, "controlling." + name), encoding="ascii") as text:
             return text.read()
     except FileNotFoundError:
         return None
@@ -158,7 +158,7 @@ class Call:
         else:
             self.wrong += 1
 
-    def run(self, folder, patience_s):
+    def run(self, directory, patience_s):
         deadline, told = time.monotonic() + patience_s, False
         while time.monotonic() < deadline:
             try:
@@ -171,25 +171,25 @@ class Call:
                 self.sent += 1
             done = self.sent + self.received + self.wrong >= 4 * self.count
             if done and not told:
-                leave(folder, "done", "")
+                leave(directory, "done", "")
                 told = True
-            if told and take(folder, "done") is not None:
+            if told and take(directory, "done") is not None:
                 break
         return self.received == 2 * self.count and self.wrong == 0 and told
 
 
 def main():
-    folder, dialect, checks, transport, host, port, user, password, count = sys.argv[1:]
+    directory, dialect, checks, transport, host, port, user, password, count = sys.argv[1:]
     way = {"ms": MsWay, "ietf": IetfWay}[dialect]((host, int(port)), transport, user, password)
-    leave(folder, "description", describe(way.relayed))
+    leave(directory, "description", describe(way.relayed))
     deadline = time.monotonic() + 20
-    while take(folder, "description") is None:
+    while take(directory, "description") is None:
         if time.monotonic() > deadline:
             raise SystemExit("the other end does not describe itself")
         time.sleep(0.01)
-    way.open(candidate(take(folder, "description")))
+    way.open(candidate(take(directory, "description")))
     call = Call(way, checks, int(count))
-    good = call.run(folder, 25)
+    good = call.run(directory, 25)
     print("lite: sent %d received %d wrong %d, %d checks answered, local %s:%d remote %s:%d" % (
         call.sent, call.received, call.wrong, call.answered, *way.relayed, *way.peer))
     way.close()

@@ -1,6 +1,6 @@
-"""A booted Debian for tests of the service: systemd in a container (systemd-nspawn) over an
-overlay of this machine's root. What it writes goes to memory and is gone afterwards. It has a
-loopback interface of its own and no other.
+"""A booted Debian for tests of the service: systemd in a container (systemd-nspawn) on an overlay
+of this host's root. Writes go to memory and are lost afterwards. It has its own loopback interface
+and no other.
 
 Needs root and systemd-nspawn; unavailable() says what is missing.
 """
@@ -13,13 +13,13 @@ import sys
 import tempfile
 import time
 
-# What this machine happens to run at its boot is none of the test's business.
+# Other units that this host starts at boot do not concern the test.
 WANTED_UNITS = {"dbus.service", "dbus.socket", "systemd-logind.service"}
 BOOT_S = 40
 
 
 def unavailable():
-    """Why there can be no machine here, or None."""
+    """Why no container can be started here, or None."""
     if os.geteuid() != 0:
         return "needs root"
     if not shutil.which("systemd-nspawn"):
@@ -33,7 +33,7 @@ def unavailable():
 
 
 class CannotBoot(Exception):
-    """Why no machine can be had here, in one line. Nothing of ours is in it at that time."""
+    """Why no container can be started here, in one line. Nothing was installed in it yet."""
 
 
 def _mount(*args):
@@ -43,16 +43,16 @@ def _mount(*args):
 
 
 class Machine:
-    """with Machine() as machine: it is booted, and gone afterwards whatever happens.
+    """with Machine() as machine: booted inside the block, removed afterwards in any case.
 
-    Raises CannotBoot where that is impossible.
+    Raises CannotBoot if that is impossible.
     """
 
     def __init__(self):
         self.name = "avedge-%d" % os.getpid()
-        self.folder = tempfile.mkdtemp(prefix="avedge-machine-")
-        self.root = os.path.join(self.folder, "root")
-        self.console = os.path.join(self.folder, "console")
+        self.directory = tempfile.mkdtemp(prefix="avedge-machine-")
+        self.root = os.path.join(self.directory, "root")
+        self.console = os.path.join(self.directory, "console")
         self.nspawn = None
         self.leader = None
         self.mounted = []
@@ -71,7 +71,7 @@ class Machine:
     def __exit__(self, *_):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if self.nspawn is not None and self.nspawn.poll() is None:
-            # Its first process ends with it, and with that everything in the machine.
+            # Its init ends with it, and with that every process in the container.
             self.nspawn.terminate()
             try:
                 self.nspawn.wait(10)
@@ -82,13 +82,13 @@ class Machine:
                 self.nspawn.wait()
         for path in reversed(self.mounted):
             subprocess.run(["umount", "--lazy", path], check=False)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def _mount(self):
-        memory = os.path.join(self.folder, "memory")
-        for folder in (memory, self.root):
-            os.mkdir(folder)
-        # An overlay cannot write into what lies below it: hence a file system of its own.
+        memory = os.path.join(self.directory, "memory")
+        for directory in (memory, self.root):
+            os.mkdir(directory)
+        # The writable layer of an overlay needs a separate file system.
         _mount("-t", "tmpfs", "-o", "size=1g,mode=0755", self.name, memory)
         self.mounted.append(memory)
         upper, work = (os.path.join(memory, name) for name in ("upper", "work"))
@@ -106,18 +106,18 @@ class Machine:
                 for unit in os.listdir(path):
                     if unit not in WANTED_UNITS:
                         os.unlink(os.path.join(path, unit))
-        # The file says to maintainer scripts that nothing is to be started.
+        # The file keeps maintainer scripts from starting services.
         policy = os.path.join(self.root, "usr/sbin/policy-rc.d")
         if os.path.exists(policy):
             os.unlink(policy)
-        # What an installation of this machine's own left would hide the package's.
-        for folder in ("usr/local/bin", "usr/local/sbin"):
+        # Files of an installation from source would hide those of the package.
+        for directory in ("usr/local/bin", "usr/local/sbin"):
             for name in ("mediarelayd", "mrasd", "avedgectl", "avedge-load"):
-                path = os.path.join(self.root, folder, name)
+                path = os.path.join(self.root, directory, name)
                 if os.path.lexists(path):
                     os.unlink(path)
         shutil.rmtree(os.path.join(self.root, "etc/avedge"), ignore_errors=True)
-        os.mkdir(os.path.join(self.root, "avedge-test"))  # for what a test brings
+        os.mkdir(os.path.join(self.root, "avedge-test"))  # for files of the test
 
     def _boot(self):
         with open(self.console, "wb") as console:
@@ -134,8 +134,8 @@ class Machine:
                 return
             time.sleep(0.2)
         with open(self.console, encoding="utf-8", errors="replace") as console:
-            last = console.read().strip().splitlines() or ["it says nothing"]
-        raise CannotBoot("systemd-nspawn boots no machine here: " + last[-1].strip())
+            last = console.read().strip().splitlines() or ["no output"]
+        raise CannotBoot("systemd-nspawn cannot boot here: " + last[-1].strip())
 
     def _child(self):
         path = "/proc/%d/task/%d/children" % (self.nspawn.pid, self.nspawn.pid)
@@ -144,13 +144,13 @@ class Machine:
         return int(pids[0]) if pids else None
 
     def command(self, *args):
-        """The command line that runs args as root in the machine."""
+        """The command line that runs args as root in the container."""
         return ["nsenter", "--target", str(self.leader), "--all", "env", "-i",
                 "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "TERM=dumb", "LANG=C.UTF-8",
                 *args]
 
     def run(self, *args, check=True, timeout=60, **kw):
-        """Run it to its end; what it wrote is in stdout, standard error included."""
+        """Run it to completion; stdout of the result includes standard error."""
         kw.setdefault("stdout", subprocess.PIPE)
         result = subprocess.run(self.command(*args), stderr=subprocess.STDOUT, text=True,
                                 stdin=subprocess.DEVNULL, timeout=timeout, check=False, **kw)
@@ -163,7 +163,7 @@ class Machine:
         return self.run(*args, **kw).stdout.strip()
 
     def start(self, *args):
-        """Run it beside; a Popen whose stdout is text."""
+        """Run it in the background; a Popen whose stdout is text."""
         return subprocess.Popen(self.command(*args), stdin=subprocess.DEVNULL, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
@@ -171,7 +171,7 @@ class Machine:
         return self.root + inside
 
     def put(self, source, inside):
-        """Copy a file or folder of ours into it."""
+        """Copy a file or directory into it."""
         if os.path.isdir(source):
             shutil.copytree(source, self.path(inside))
         else:

@@ -1,5 +1,5 @@
-"""mrasd for the integration tests: its certificates, its life, and a client of both languages
-that shares no code with it."""
+"""mrasd for the integration tests: its certificates, start and stop, and a SIP and HTTP client that
+shares no code with it."""
 
 import contextlib
 import datetime
@@ -45,10 +45,10 @@ def seconds(count):
 
 
 class Ca:
-    """A certification authority whose files are FOLDER/NAME.pem and the like."""
+    """A certification authority; its files are DIRECTORY/NAME.pem and so on."""
 
-    def __init__(self, folder, name, parent=None):
-        self.folder, self.name, self.parent = folder, name, parent
+    def __init__(self, directory, name, parent=None):
+        self.directory, self.name, self.parent = directory, name, parent
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "CA " + name)])
         issuer = parent or self
@@ -62,14 +62,14 @@ class Ca:
         write(self.path("pem"), self.pem())
 
     def path(self, ending):
-        return os.path.join(self.folder, "%s.%s" % (self.name, ending))
+        return os.path.join(self.directory, "%s.%s" % (self.name, ending))
 
     def pem(self):
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
     def issue(self, file, common_name, names=(), addresses=(), usage=(SERVER, CLIENT),
               lasts=86400, begins=-3600, key=None):
-        """FOLDER/FILE.pem with its chain, and FOLDER/FILE.key; names None: no alternatives."""
+        """Write DIRECTORY/FILE.pem with its chain, and FILE.key; names None: no subjectAltName."""
         key = key or ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
         builder = (
@@ -87,7 +87,7 @@ class Ca:
         text = certificate.public_bytes(serialization.Encoding.PEM)
         if self.parent:
             text += self.pem()
-        base = os.path.join(self.folder, file)
+        base = os.path.join(self.directory, file)
         write(base + ".pem", text)
         write(base + ".key", key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
@@ -109,7 +109,7 @@ class Ca:
 
 
 def write(path, data):
-    """All at once: mrasd may be looking."""
+    """Replace the file atomically: mrasd may be reading."""
     with open(path + ".new", "wb") as out:
         out.write(data)
     os.rename(path + ".new", path)
@@ -118,14 +118,14 @@ def write(path, data):
 # --- the daemon -----------------------------------------------------------------------------
 
 class Mrasd:
-    """A running mrasd in a folder of its own."""
+    """A running mrasd and its directory."""
 
-    def __init__(self, folder, address, port, text, cpu=None):
-        self.folder, self.address, self.port, self.text = folder, address, port, text
+    def __init__(self, directory, address, port, text, cpu=None):
+        self.directory, self.address, self.port, self.text = directory, address, port, text
         self.child, self.cpu = None, cpu
 
     def path(self, name):
-        return os.path.join(self.folder, name)
+        return os.path.join(self.directory, name)
 
     def configure(self, text):
         self.text = text
@@ -151,7 +151,7 @@ class Mrasd:
             return log.read()
 
     def says(self, pattern, since=0, within=10):
-        """Wait until the log has it behind byte since."""
+        """Wait until the log matches after byte since."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             if re.search(pattern, self.log()[since:]):
@@ -170,11 +170,11 @@ class Mrasd:
     def stop(self):
         wrong = []
         if self.child.poll() is not None:
-            wrong.append("mrasd had died before it was stopped")
+            wrong.append("mrasd exited before it was stopped")
         self.child.send_signal(signal.SIGTERM)
         try:
             if self.child.wait(10) != 0:
-                wrong.append("mrasd ended with status %d" % self.child.returncode)
+                wrong.append("mrasd exited with status %d" % self.child.returncode)
         except subprocess.TimeoutExpired:
             self.child.kill()
             wrong.append("mrasd did not stop within ten seconds of SIGTERM")
@@ -188,29 +188,29 @@ class Mrasd:
             yield self
         except BaseException:
             self.stop()
-            print("--- the end of mrasd's log\n" + self.log()[-3000:])
+            print("--- end of mrasd's log\n" + self.log()[-3000:])
             raise
         wrong = self.stop()
         if wrong:
             raise SystemExit("\n".join(["FAIL:"] + wrong))
 
 
-def config(folder, address, port, relays, servers, more="", crl=None, outside=(), metrics=""):
+def config(directory, address, port, relays, servers, more="", crl=None, outside=(), metrics=""):
     """relays: (location, host, udp, tcp); servers: name -> lines."""
     text = 'addresses = {"%s"}\nport = %d\nkeys = "%s/keys"\nrealm = "avedge"\n' % (
-        address, port, folder)
+        address, port, directory)
     if outside:
         text += "outside_addresses = %s\n" % relay.quoted(outside)
     text += ('tls {\n\tcertificate = "%s/mras.pem"\n\tprivate_key = "%s/mras.key"\n'
              '\tca = "%s/trust.pem"\n%s}\n' % (
-                 folder, folder, folder, '\tcrl = "%s"\n' % crl if crl else ""))
+                 directory, directory, directory, '\tcrl = "%s"\n' % crl if crl else ""))
     for name, lines in servers.items():
         text += 'server "%s" {\n%s}\n' % (name, "".join("\t%s\n" % i for i in lines))
     for location, host, udp, tcp in relays:
         text += ('relay {\n\tlocation = %s\n\thost = "%s"\n\tudp_port = %d\n\ttcp_port = %d\n'
                  '}\n' % (location, host, udp, tcp))
     if "control {" not in more:
-        text += 'control {\n\tsocket = "%s/mrasd.sock"\n}\n' % folder
+        text += 'control {\n\tsocket = "%s/mrasd.sock"\n}\n' % directory
     text += 'metrics {\n\taddress = "%s"\n}\n' % metrics
     return text + more
 
@@ -218,18 +218,18 @@ def config(folder, address, port, relays, servers, more="", crl=None, outside=()
 # --- the client -----------------------------------------------------------------------------
 
 class Refused(Exception):
-    """The connection ended before anything was said."""
+    """The connection was closed without an answer, or the answer is an error."""
 
 
 class Client:
-    """One TLS connection; certificate NAME is FOLDER/NAME.pem, None shows none."""
+    """One TLS connection; certificate NAME is DIRECTORY/NAME.pem, None: no certificate."""
 
-    def __init__(self, server, certificate, folder=None, version=None, timeout=5.0):
-        folder = folder or server.folder
+    def __init__(self, server, certificate, directory=None, version=None, timeout=5.0):
+        directory = directory or server.directory
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(os.path.join(folder, "ca.pem"))
+        context.load_verify_locations(os.path.join(directory, "ca.pem"))
         if certificate:
-            base = os.path.join(folder, certificate)
+            base = os.path.join(directory, certificate)
             context.load_cert_chain(base + ".pem", base + ".key")
         if version:
             context.minimum_version = context.maximum_version = version
@@ -259,13 +259,13 @@ class Client:
         self.buffer += chunk
 
     def send_and_read(self, data, timeout=20):
-        """Send it all, keeping what comes meanwhile; one thread, for an SSL object takes no
-        more."""
+        """Send everything while buffering what arrives, in one thread: an SSL object is not
+        thread-safe."""
         self.sock.setblocking(False)
         deadline, sent = time.monotonic() + timeout, 0
         while sent < len(data):
             if time.monotonic() > deadline:
-                raise TimeoutError("%d bytes are not taken" % (len(data) - sent))
+                raise TimeoutError("mrasd did not read %d bytes" % (len(data) - sent))
             try:
                 sent += self.sock.send(data[sent:sent + 16384])
             except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
@@ -291,7 +291,7 @@ class Client:
         return first, headers, self.take(int(dict(headers).get("content-length", 0)))
 
     def ends(self, within):
-        """Does the server close the connection in that time, saying nothing more?"""
+        """True if the server closes the connection in that time without sending more."""
         self.sock.settimeout(within)
         try:
             return self.sock.recv(1) == b""
@@ -315,7 +315,7 @@ _count = 0
 
 def service_request(identity="sip:alice@lab.example", minutes=480, location=None, count=1,
                     version="2.0"):
-    """A SERVICE as a front end of Lync forwards it; (its Call-ID, bytes)."""
+    """A SERVICE as a Lync front end forwards it: (Call-ID, bytes)."""
     global _count
     _count += 1
     asked = "".join(
@@ -378,7 +378,7 @@ def http_request(method, path, document=None, headers=(), body=None):
 
 
 def ask_sip(server, certificate="trusted", **kw):
-    """Credentials and relays over a connection of its own."""
+    """Credentials and relays, over a new connection."""
     with Client(server, certificate) as client:
         client.send(service_request(**kw)[1])
         first, _, body = client.response()

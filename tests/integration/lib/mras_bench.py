@@ -1,5 +1,5 @@
-"""The bench of the tests of mrasd: a relay and mrasd in a namespace of their own, with good and
-bad certificates, and rows that are run one after the other."""
+"""The test bench for mrasd: a relay and mrasd in their own namespace, valid and invalid
+certificates, and rows that run one after the other."""
 
 import os
 import sys
@@ -37,10 +37,10 @@ def row(function):
     return function
 
 
-def make_certificates(folder):
-    ca, other = mras.Ca(folder, "ca"), mras.Ca(folder, "other")
-    middle = mras.Ca(folder, "middle", parent=ca)
-    mras.write(os.path.join(folder, "trust.pem"), ca.pem())
+def make_certificates(directory):
+    ca, other = mras.Ca(directory, "ca"), mras.Ca(directory, "other")
+    middle = mras.Ca(directory, "middle", parent=ca)
+    mras.write(os.path.join(directory, "trust.pem"), ca.pem())
     ca.issue("mras", "mras.lab.example", ["mras.lab.example"], [INSIDE], usage=[mras.SERVER])
     ca.issue("trusted", "fe01", ["fe01.lab.example"])
     ca.issue("web01", "web01", ["www.lab.example", "WEB01.lab.example"])
@@ -67,21 +67,21 @@ class Bench:
     """The two daemons and what the rows need of them. The answers of mrasd are held to the
     description, if there is one."""
 
-    def __init__(self, folder, description=None):
+    def __init__(self, directory, description=None):
         self.description = description
-        self.ca = make_certificates(folder)
-        self.crl = os.path.join(folder, "ca.crl")
-        self.folder = folder
-        self.mrasd = mras.Mrasd(folder, INSIDE, PORT, self.text())
+        self.ca = make_certificates(directory)
+        self.crl = os.path.join(directory, "ca.crl")
+        self.directory = directory
+        self.mrasd = mras.Mrasd(directory, INSIDE, PORT, self.text())
 
     def text(self, servers=None, more=LIMITS):
-        return mras.config(self.folder, INSIDE, PORT, RELAYS, servers or SERVERS, more,
+        return mras.config(self.directory, INSIDE, PORT, RELAYS, servers or SERVERS, more,
                            crl=self.crl, outside=[OUTSIDE])
 
     def allocates(self, username, password, server=(OUTSIDE, 3478), transport="udp"):
         """True, or the code of the refusal."""
         client = turnclient.Client(server, transport, username, password,
-                                   cafile=os.path.join(self.folder, "relay-ca.pem"))
+                                   cafile=os.path.join(self.directory, "relay-ca.pem"))
         try:
             client.allocate()
             client.refresh(0)
@@ -97,22 +97,22 @@ def main(begin=None, end=None, describes="openapi.json", but=None):
     what begin returned) after all rows.
 
     describes  the file in docs/ that bench.description is made of
-    but        what of it these rows do not bring about, as regular expressions; None: nobody asks"""
+    but        what these rows leave out of it, as regular expressions; None: not checked"""
     netns.begin()
     reason = mras.unavailable() or openapi_check.unavailable()
     if reason:
         print(reason)
         return 77
     wanted, done = sys.argv[1:], 0
-    with tempfile.TemporaryDirectory(prefix="avedge-mras-") as folder, \
+    with tempfile.TemporaryDirectory(prefix="avedge-mras-") as directory, \
             netns.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
                           settings={"limits": relay.NO_LIMITS["limits"] + [
                               "stranger_rate = 0"]}) as server:
-        os.symlink(server.path("ca.pem"), os.path.join(folder, "relay-ca.pem"))
-        # The daemons share the file itself, so that a rotation is one.
-        os.rename(server.path("keys"), os.path.join(folder, "keys"))
-        os.symlink(os.path.join(folder, "keys"), server.path("keys"))
-        bench = Bench(folder, openapi_check.Description(describes))
+        os.symlink(server.path("ca.pem"), os.path.join(directory, "relay-ca.pem"))
+        # The daemons share one file, so that a key rotation reaches both.
+        os.rename(server.path("keys"), os.path.join(directory, "keys"))
+        os.symlink(os.path.join(directory, "keys"), server.path("keys"))
+        bench = Bench(directory, openapi_check.Description(describes))
         with bench.mrasd.running():
             begun = begin(bench) if begin and not wanted else None
             for function in ROWS:

@@ -1,7 +1,7 @@
 """Sockets in other network namespaces, from one process.
 
-A socket belongs to the namespace its thread was in when it was made, and stays there. So one
-script can be the client inside, the peer outside and the host behind the NAT at once.
+A socket stays in the namespace of the thread that created it. So one script can be the client
+inside, the peer outside and the host behind the NAT at once.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @contextlib.contextmanager
 def within(name):
-    """Sockets made in this block live in namespace name."""
+    """Sockets created in this block belong to that namespace."""
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     there = os.open("/run/netns/" + name, os.O_RDONLY)
     try:

@@ -1,4 +1,4 @@
-"""For Python tests that need one relay on loopback: a network namespace of their own."""
+"""One relay on loopback in its own network namespace, for Python tests."""
 
 import contextlib
 import os
@@ -13,10 +13,10 @@ MARK = "AVEDGE_TEST_NAMESPACE"
 
 
 def enter_namespace():
-    """Start again in a new network namespace; 77 where that is not permitted."""
+    """Restart this program in a new network namespace; exit with 77 if not permitted."""
     if MARK in os.environ:
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        # Ports of clients must not be mistaken for those of the relay.
+        # The ports of clients must not look like those of the relay.
         subprocess.run(["sysctl", "-qw", "net.ipv4.ip_local_port_range=20000 49999"],
                        check=True)
         return
@@ -29,12 +29,12 @@ def enter_namespace():
 
 
 def begin():
-    """Leave with 77 unless the relay is there; then enter the namespace."""
+    """Exit with 77 unless the relay is built; then enter the namespace."""
     reason = relay.unavailable()
     if reason:
         print(reason)
         sys.exit(77)
-    # AddressSanitizer keeps freed memory for a while; not so much that it looks like a leak.
+    # AddressSanitizer keeps freed memory: little enough not to look like a leak.
     os.environ["ASAN_OPTIONS"] = "quarantine_size_mb=1:thread_local_quarantine_size_kb=64:" + \
         os.environ.get("ASAN_OPTIONS", "detect_leaks=1")
     enter_namespace()
@@ -42,15 +42,15 @@ def begin():
 
 @contextlib.contextmanager
 def running(**options):
-    """A relay in a folder of its own; leaving the block stops it and fails the test when it
-    did not end well."""
-    with tempfile.TemporaryDirectory(prefix="avedge-") as folder:
-        server = relay.Relay(folder, **options).start()
+    """A relay with a temporary directory; leaving the block stops it, and fails the test if it
+    did not exit cleanly."""
+    with tempfile.TemporaryDirectory(prefix="avedge-") as directory:
+        server = relay.Relay(directory, **options).start()
         try:
             yield server
         except BaseException:
             server.stop()
-            print("--- the end of the relay's log\n" + server.log()[-3000:])
+            print("--- end of the relay's log\n" + server.log()[-3000:])
             raise
         wrong = server.stop()
         if wrong:
@@ -58,7 +58,7 @@ def running(**options):
 
 
 def relay_sockets():
-    """How many UDP sockets are bound to relay ports in this namespace."""
+    """The number of UDP sockets bound to relay ports in this namespace."""
     out = subprocess.run(["ss", "-Huan"], check=True, capture_output=True, text=True).stdout
     ports = (line.split()[3].rsplit(":", 1)[1] for line in out.splitlines())
     return sum(50000 <= int(port) <= 59999 for port in ports)
@@ -69,8 +69,8 @@ def descriptors(pid):
 
 
 class Stopwatch:
-    """Counts no time in which the process, or who asks, had work and got no CPU for it: a limit
-    of time is for the relay, not for the machine."""
+    """Measures time without that in which the process or this thread waited for a CPU: time
+    limits judge the relay, not the machine."""
 
     def __init__(self, pid):
         self.pid = pid

@@ -1,16 +1,16 @@
 #!/usr/bin/python3
-"""Starts and stops the relay under test, for shell and Python tests alike.
+"""Starts and stops the relay under test, for shell and Python tests.
 
-This is the one place that knows which program is tested and how it is configured.
-RELAY_UNDER_TEST=coturn runs the same tests against Debian's turnserver, for comparison.
+Only this file knows which program is tested and how it is configured. RELAY_UNDER_TEST=coturn runs
+the same tests against Debian's turnserver, for comparison.
 
-  relay.py start --dir D --inside A... --outside A... [options]     returns when it serves
+  relay.py start --dir D --inside A... --outside A... [options]     returns once it serves
   relay.py reload|stop --dir D
   relay.py credential --dir D [--user U] [--ttl S] [--form F]       user name and password
   relay.py certificate --dir D --outside A...                       a CA and a certificate
   relay.py available                                                77 and a reason, or 0
 
-stop fails when the relay did not end by itself with status 0 or a sanitizer complained.
+stop fails if the relay did not exit with status 0 or a sanitizer reported an error.
 """
 
 import argparse
@@ -34,19 +34,19 @@ REPORT = re.compile(r"ERROR: (Address|Leak|Memory)Sanitizer|WARNING: ThreadSanit
                     r"|runtime error:|SUMMARY: \w+Sanitizer|Assertion .* failed")
 
 
-# Long, because a sanitizer looks for leaks meanwhile, perhaps on a busy machine.
+# Long, because a sanitizer searches for leaks, perhaps on a busy machine.
 STOP_S = 30
 
-# Settings of the tests that open more than one user or address may have by default.
+# For tests that need more allocations per user or address than the default limits allow.
 NO_LIMITS = {"limits": ["allocations_per_user = 0", "allocations_per_prefix = 0"]}
-# A test sends as fast as it can, unless bandwidth is what it is about.
+# Tests send as fast as they can, unless they test bandwidth.
 NO_BANDWIDTH_LIMITS = {"bandwidth_per_allocation": "0", "bandwidth_per_user": "0"}
 
 
 def program(name):
     """A built program: next to its source or at the top of the build."""
-    for folder in ("", "relay", "tools"):
-        path = os.path.abspath(os.path.join(BUILD, folder, name))
+    for directory in ("", "relay", "tools"):
+        path = os.path.abspath(os.path.join(BUILD, directory, name))
         if os.access(path, os.X_OK):
             break
     return path
@@ -66,10 +66,10 @@ def run(*args, **kw):
     return subprocess.run(args, check=True, capture_output=True, text=True, timeout=30, **kw)
 
 
-def make_certificates(folder, addresses):
+def make_certificates(directory, addresses):
     """A lab CA and a certificate for the relay's addresses."""
     def path(name):
-        return os.path.join(folder, name)
+        return os.path.join(directory, name)
     if os.path.exists(path("relay.pem")):
         return
     key = ["-newkey", "rsa:2048", "-nodes", "-days", "2"]
@@ -90,13 +90,13 @@ def quoted(values):
 
 
 class Relay:
-    """A relay that lives in a folder: its configuration, keys, log and process id."""
+    """A relay and its directory: configuration, keys, log and process id."""
 
-    def __init__(self, folder, inside=(), outside=(), inside_net=(), allow=(), public=(),
+    def __init__(self, directory, inside=(), outside=(), inside_net=(), allow=(), public=(),
                  udp_port=3478, tcp_port=443, ports="50000-59999", workers=0, netns=None,
                  extra=(), settings=None, side_lines=None, coturn=COTURN, quiet=False, cpu=None):
-        os.makedirs(folder, exist_ok=True)
-        self.folder, self.netns = os.path.abspath(folder), netns
+        os.makedirs(directory, exist_ok=True)
+        self.directory, self.netns = os.path.abspath(directory), netns
         self.inside, self.outside, self.inside_net = inside, outside, inside_net
         self.allow, self.public = allow, public
         self.udp_port, self.tcp_port, self.ports = udp_port, tcp_port, ports
@@ -106,20 +106,20 @@ class Relay:
         self.child = None
 
     @classmethod
-    def attach(cls, folder):
-        with open(os.path.join(folder, "state.json"), encoding="utf-8") as state:
-            return cls(folder, **json.load(state))
+    def attach(cls, directory):
+        with open(os.path.join(directory, "state.json"), encoding="utf-8") as state:
+            return cls(directory, **json.load(state))
 
     def path(self, name):
-        return os.path.join(self.folder, name)
+        return os.path.join(self.directory, name)
 
     # configuration
 
     def write_config(self):
-        make_certificates(self.folder, [*self.inside, *self.outside, *self.public])
+        make_certificates(self.directory, [*self.inside, *self.outside, *self.public])
         with open(self.path("state.json"), "w", encoding="utf-8") as state:
             json.dump({k: v for k, v in self.__dict__.items()
-                       if k not in ("folder", "child")}, state)
+                       if k not in ("directory", "child")}, state)
         if not os.path.exists(self.path("keys")):
             self.make_keys()
         text = self.coturn_config() if self.coturn else self.avedge_config()
@@ -184,7 +184,7 @@ class Relay:
             lines.append("external-ip=%s/%s" % (public, private))
         return "\n".join(lines) + "\n"
 
-    # life
+    # start and stop
 
     def command(self):
         prefix = ["ip", "netns", "exec", self.netns] if self.netns else []
@@ -217,7 +217,7 @@ class Relay:
         raise SystemExit("the relay does not serve:\n" + self.log()[-4000:])
 
     def serves(self):
-        """Every front answers a Binding request."""
+        """True if every front answers a Binding request."""
         prefix = ["ip", "netns", "exec", self.netns] if self.netns else []
         probe = prefix + [sys.executable, os.path.join(HERE, "turnclient.py"), "probe"]
         return all(subprocess.run(probe + [a, str(self.udp_port)], check=False, timeout=10,
@@ -245,10 +245,10 @@ class Relay:
             return False
 
     def stop(self):
-        """Complaints about how the relay lived and ended, as a list of sentences."""
+        """Stop it; returns what went wrong while it ran and stopped, as a list of sentences."""
         wrong = []
         if not self.alive():
-            wrong.append("the relay had died before it was stopped")
+            wrong.append("the relay exited before it was stopped")
         else:
             os.kill(self.pid(), signal.SIGTERM)
             deadline = time.monotonic() + STOP_S
@@ -258,7 +258,7 @@ class Relay:
                 os.kill(self.pid(), signal.SIGKILL)
                 wrong.append("the relay did not stop within %d s of SIGTERM" % STOP_S)
         if self.child and self.child.wait() != 0 and not self.coturn:
-            wrong.append("the relay ended with status %d" % self.child.returncode)
+            wrong.append("the relay exited with status %d" % self.child.returncode)
         wrong += ["log: " + line for line in self.log().splitlines() if REPORT.search(line)]
         return wrong
 

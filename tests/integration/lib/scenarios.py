@@ -3,7 +3,7 @@
 
   scenarios.py NAME NET USER PASSWORD CA_FILE     NET is the prefix of the namespaces' names
 
-The shell script of the same name sets the stage and looks at the captures afterwards.
+The shell script of the same name prepares the namespaces and checks the captures.
 """
 
 import os
@@ -18,7 +18,7 @@ HOST, HOST6, CLIENT = "203.0.113.50", "2001:db8:77::50", "10.77.1.10"
 ALL = ("udp", "tcp", "tls")
 
 
-class Stage:
+class Topology:
     def __init__(self, net, user, password, cafile):
         self.net, self.user, self.password, self.cafile = net, user, password, cafile
 
@@ -46,7 +46,7 @@ def check(condition, text, *values):
 
 
 def both_ways(client, peer, relayed, number, send):
-    """One datagram to the peer by send(data), one back; nothing else may arrive."""
+    """One datagram to the peer with send(data), one back; nothing else may arrive."""
     out, back = b"out %d" % number, b"back %d" % number
     send(out)
     data, source = peer.recvfrom(2000)
@@ -59,7 +59,7 @@ def both_ways(client, peer, relayed, number, send):
 
 
 def icmp_peer(stage):
-    """A peer that refuses or cannot be reached costs the packet to it and nothing else."""
+    """A peer that refuses or is unreachable costs the packets to it and nothing else."""
     peer = stage.peer("host", HOST)
     closed = stage.peer("host", HOST)
     closed_addr = closed.getsockname()[:2]
@@ -92,7 +92,7 @@ def icmp_peer(stage):
 
 
 def inside_outside(stage):
-    """The relayed address is outside for everybody; the inside is no peer for anybody."""
+    """Every relayed address is outside; no client may have an inside peer."""
     relayed_is_outside(stage)
     inside_to_inside(stage)
     inside_refused(stage)
@@ -116,7 +116,7 @@ def relayed_is_outside(stage):
 
 
 def inside_to_inside(stage):
-    """Two inside clients meet through their two relayed addresses."""
+    """Two inside clients communicate through their relayed addresses."""
     for first_over, second_over in (("udp", "udp"), ("udp", "tls"), ("tcp", "tcp")):
         first = stage.client("inside", INSIDE, first_over)
         second = stage.client("inside", INSIDE, second_over)
@@ -172,7 +172,7 @@ PUBLIC = "203.0.113.9"
 
 
 def public_address(stage):
-    """Behind 1:1 NAT clients and peers see the public address, and so do two of ours."""
+    """Behind 1:1 NAT clients, peers and two relayed addresses see the public address."""
     peer = stage.peer("host", HOST)
     client = stage.client("inside", "10.77.2.1")
     check(client.relayed[0] == PUBLIC, "XOR-RELAYED-ADDRESS is %s", client.relayed)
@@ -199,7 +199,7 @@ def main(args):
     if len(args) != 6 or args[1] not in ("icmp_peer", "inside_outside", "public_address"):
         print(__doc__, file=sys.stderr)
         return 2
-    globals()[args[1]](Stage(*args[2:]))
+    globals()[args[1]](Topology(*args[2:]))
     return 0
 
 

@@ -19,12 +19,12 @@
 #                                                             | 192.168.77.10   |
 #                                                             +-----------------+
 #
-# Names start with ave$$- and everything is removed when the shell ends. There is no default
-# route anywhere, so no packet can leave. Clients take their own ports below 50000: whatever
-# carries a port of 50000-59999 belongs to the relay.
+# Names start with ave$$-, and everything is removed when the shell ends. There is no default
+# route, so no packet can leave. Client ports are below 50000: ports 50000-59999 belong to the
+# relay.
 #
-# TEST-NET and benchmark ranges are special-purpose, which the relay denies as peers, so the
-# tests allow the outside net by name; the inside net stays denied.
+# The relay denies special-purpose ranges such as TEST-NET as peers, so the tests allow the outside
+# network explicitly; the inside network stays denied.
 
 # shellcheck shell=bash disable=SC2034
 
@@ -46,7 +46,7 @@ fail()
 {
 	say "FAIL: $*"
 	if [ -n "$work" ] && [ -s "$work/relay/relay.log" ]; then
-		say "--- the end of the relay's log"
+		say "--- end of the relay's log"
 		grep -v "allocation ended" "$work/relay/relay.log" | tail -n 25
 	fi
 	exit 1
@@ -144,7 +144,7 @@ topology_up()
 	address far lan0 $far_addr/24 || fail "cannot set addresses"
 	ip -n "$net-far" route add 203.0.113.0/24 via 192.168.77.1
 	in_ns nat sysctl -qw net.ipv4.ip_forward=1
-	# The kernel's masquerade answers only who was spoken to: a port-restricted NAT.
+	# Masquerading in the kernel is a port-restricted NAT.
 	in_ns nat nft -f - <<-END || fail "nftables does not work here"
 		table ip nat {
 			chain post {
@@ -157,7 +157,7 @@ topology_up()
 
 # --- the relay ----------------------------------------------------------------------------
 
-# turnutils_uclient takes channel numbers up to 0x7FFF, as RFC 5766 had them; many of it are
+# turnutils_uclient uses channel numbers up to 0x7FFF, as in RFC 5766, and has many allocations of
 # one user.
 for_uclient=(--extra 'rfc5766_channels = true' --set 'limits:allocations_per_user = 0')
 
@@ -175,11 +175,11 @@ start_relay()	# start_relay [options of relay.py start]
 
 stop_relay()
 {
-	"$relay_py" stop --dir "$work/relay" || fail "the relay did not end well"
+	"$relay_py" stop --dir "$work/relay" || fail "the relay did not exit cleanly"
 	rm -f "$work/relay/relay.pid"
 }
 
-credential()	# sets user_name and user_password; credential [USER [rest|mras]]
+credential()	# credential [USER [rest|mras]]: sets user_name and user_password
 {
 	read -r user_name user_password < <(
 		"$relay_py" credential --dir "$work/relay" --user "${1:-alice}" --form "${2:-rest}")
@@ -188,7 +188,7 @@ credential()	# sets user_name and user_password; credential [USER [rest|mras]]
 
 # --- background programs and captures -----------------------------------------------------
 
-background()	# background LOG COMMAND...: started as a child, killed at the end
+background()	# background LOG COMMAND...: killed when the test ends
 {
 	local log=$1
 	shift
@@ -224,14 +224,14 @@ end_capture()	# end_capture NAME
 	wait "${!name}" 2>/dev/null
 }
 
-packets()	# packets NAME FILTER: how many of the captured ones match
+packets()	# packets NAME FILTER: the number of captured packets that match
 {
 	tcpdump -n -r "$work/$1.pcap" "$2" 2>/dev/null | wc -l
 }
 
 # --- assertions ---------------------------------------------------------------------------
 
-# Every relay socket is bound to an outside address, and at least one is there.
+# There are relay sockets, and all are bound to outside addresses.
 relay_sockets_outside_only()
 {
 	local sockets wrong
@@ -246,7 +246,7 @@ relay_sockets_outside_only()
 	return 0
 }
 
-# The capture called inside saw traffic, and no packet with a relay port.
+# The capture named inside has traffic, but no packet with a relay port.
 no_relay_port_inside()
 {
 	[ "$(packets inside 'udp or tcp')" -gt 0 ] || fail "the inside capture saw nothing"
