@@ -1,6 +1,6 @@
 /*
  * heartbeat.h - a sign of life: the loop of a thread counts as long as it turns, and a watcher
- * sees the count move. Costs a timer of a few seconds, and nothing where nobody watches.
+ * sees the count move. Costs a timer of a few seconds, and nothing without a watcher.
  */
 #ifndef RELAY_HEARTBEAT_H
 #define RELAY_HEARTBEAT_H

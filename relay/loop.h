@@ -2,7 +2,7 @@
  * loop.h - the event loop of a worker, and the time of its current turn.
  *
  * Owner    embedded in the worker; parts of it borrow a pointer for as long as they live.
- * Threads  the one that is in loop_run(); before and after that, whoever holds the loop.
+ * Threads  the one that is in loop_run(); before and after that, the owner's.
  * Time     the coarse clocks, which cost a few nanoseconds and no system call. A callback reads
  *          them once, with loop_turn(); everything below it takes the time as an argument.
  */

@@ -3,6 +3,7 @@
  */
 #include "relay/self_test.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,6 +41,7 @@ static struct five_tuple own_tuple(const struct turn *turn)
 {
 	struct five_tuple tuple = {.front = 0};
 
+	assert(turn->shared->fronts[tuple.front].local.ip.family != IP_NONE);
 	tuple.client = turn->shared->fronts[tuple.front].local;
 	tuple.client.port = CLIENT_PORT;
 	return tuple;

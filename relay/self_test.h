@@ -13,7 +13,7 @@
 struct turn;
 
 /*
- * On the worker's thread. Its counters are as before afterwards; nobody may read them meanwhile.
+ * On the worker's thread. Its counters are as before afterwards; they must not be read meanwhile.
  *
  * keys    where the keyring is, for the message
  * unix_s  wall clock, for the keys

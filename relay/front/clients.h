@@ -1,7 +1,7 @@
 /*
  * clients.h - the stream clients of one worker, found by 5-tuple, and the limits on those that
- * have not yet authenticated: whoever opens thousands of connections and says nothing must not
- * keep others out.
+ * have not yet authenticated: a host that opens thousands of silent connections must not keep
+ * others out.
  *
  * Owner    the worker; its thread only. Clients are embedded in what speaks to them (stream.h).
  */

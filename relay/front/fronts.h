@@ -39,7 +39,7 @@ bool fronts_try_outside(const struct relay_config *config,
 			const bool wanted[PORT_POOL_ADDRESSES_MAX], char *error,
 			size_t error_size);
 
-/* Close what nobody has adopted. */
+/* Close those that no worker has taken over. */
 void fronts_close(struct front_sockets *sets, size_t workers);
 
 #endif

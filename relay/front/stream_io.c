@@ -50,7 +50,7 @@ void stream_io_close(struct stream_io *io)
 		free(message);
 	}
 	if (io->ssl != NULL) {
-		/* After an error there is nothing to say, and in a handshake nobody to say it to. */
+		/* Not after an error, and not before the handshake is done. */
 		if (!io->failed && SSL_is_init_finished(io->ssl))
 			SSL_shutdown(io->ssl);
 		SSL_free(io->ssl);

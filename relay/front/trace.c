@@ -5,6 +5,7 @@
 #define LOG_SUBSYSTEM SUBSYSTEM_FRONT
 #include "relay/front/trace.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -89,6 +90,7 @@ void trace_reply(struct trace *trace, const struct turn *turn,
 	const char *asked, *why;
 	int code = 0;
 
+	assert(tuple->front < FRONTS_MAX);
 	if (!log_wants(SUBSYSTEM_FRONT, LOG_LEVEL_DEBUG))
 		return;
 	why = auth_failure(trace, &turn->counters);

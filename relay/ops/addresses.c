@@ -1,12 +1,13 @@
 /*
  * addresses.c - the addresses of this host, followed by netlink.
  *
- * Netlink only says that something changed; what holds now is read with getifaddrs(). A burst
- * of changes (an interface comes up with ten addresses) is one list.
+ * Netlink only reports that something changed; the current list is read with getifaddrs(). A
+ * burst of changes (an interface comes up with ten addresses) is reported as one list.
  */
 #define LOG_SUBSYSTEM SUBSYSTEM_RELOAD
 #include "relay/ops/addresses.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <ifaddrs.h>
 #include <stdlib.h>
@@ -88,6 +89,7 @@ struct host_addresses *addresses_now(void)
 		errno = ENOMEM;
 		return NULL;
 	}
+	assert(count <= room);
 	host->count = sort_unique(host->addresses, count);
 	return host;
 }
@@ -121,7 +123,7 @@ static void arm(struct addresses *addresses)
 		event_add(addresses->settled, &wait);
 }
 
-/* A list that cannot be read now is read again a moment later: nothing else would ask. */
+/* A list that cannot be read now is read again a moment later: no other event would do it. */
 static void on_settled(evutil_socket_t fd, short what, void *arg)
 {
 	static struct log_limit limit;
@@ -133,12 +135,13 @@ static void on_settled(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (!kept) {
 		log_limited(&limit, LOG_LEVEL_WARNING,
-			    "cannot read the addresses of this host: %s; trying again",
+			    "cannot read the addresses of this host: %s; retrying",
 			    strerror(errno));
 		free(now);
 		arm(addresses);
 		return;
 	}
+	assert(addresses->last != NULL);
 	if (equal(now, addresses->last)) {
 		free(kept);
 		free(now);
@@ -149,7 +152,7 @@ static void on_settled(evutil_socket_t fd, short what, void *arg)
 	addresses->changed(addresses->arg, now);
 }
 
-/* What the messages say does not matter, nor that some were lost (ENOBUFS). */
+/* The content of the messages does not matter, nor that some were lost (ENOBUFS). */
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	char buffer[8192];

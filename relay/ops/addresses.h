@@ -13,8 +13,8 @@ struct addresses;
 
 /*
  * Watch. changed() is called on the base's thread with a fresh list, owned by the callee, each
- * time it differs from the last one, beginning with the list as of this call: who watches first
- * and calls addresses_now() afterwards misses nothing. NULL and errno if netlink cannot be opened.
+ * time it differs from the last one, beginning with the list as of this call: a caller that
+ * watches first and calls addresses_now() afterwards misses nothing. NULL and errno if netlink cannot be opened.
  */
 struct addresses *addresses_watch(struct event_base *base,
 				  void (*changed)(void *arg, struct host_addresses *now),

@@ -4,6 +4,7 @@
  */
 #include "relay/ops/control_documents.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -377,6 +378,9 @@ static json_t *allocation_in_full(const struct relay_allocation_detail *detail)
 {
 	int64_t created_s = time(NULL) - (int64_t)(detail->row.age_ms / 1000);
 	json_t *document = allocation_row(&detail->row);
+
+	assert(detail->permission_count <= ENTRIES_EACH_MAX &&
+	       detail->channel_count <= ENTRIES_EACH_MAX);
 	json_t *more = json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}",
 				 "created", control_time(created_s), "lifetime_s",
 				 control_count(detail->lifetime_s), "credential_expires",

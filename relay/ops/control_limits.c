@@ -4,6 +4,7 @@
  */
 #include "relay/ops/control_documents.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +107,7 @@ static json_t *top_users(const struct relay_allocation *rows, size_t count,
 		sharers[i].rate_bps = rate_of(&rows[i]);
 	}
 	merged = sharers ? merge(sharers, count) : 0;
+	assert(merged <= count);
 	if (merged > 1)
 		qsort(sharers, merged, sizeof(*sharers), by_use);
 	for (size_t i = 0; i < merged; i++) {
@@ -133,6 +135,7 @@ static bool count_usage(struct relay *relay, struct usage *usage)
 		return false;
 	usage->allocations = count;
 	for (size_t i = 0; i < count; i++) {
+		assert(rows[i].side < SIDE_COUNT);
 		usage->by_side[rows[i].side]++;
 		usage->rate_bps += rate_of(&rows[i]);
 		usage->rate_by_side[rows[i].side] += rate_of(&rows[i]);

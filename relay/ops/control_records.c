@@ -3,6 +3,7 @@
  */
 #include "relay/ops/control_documents.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +49,7 @@ static bool next_line(struct reading *reading)
 	return true;
 }
 
-/* As many lines as fit; a line that does not goes on in the next call. */
+/* As many lines as fit; a line that does not fit continues in the next call. */
 static int fill(struct reading *reading, char *buf, size_t size)
 {
 	size_t len = 0;
@@ -56,6 +57,7 @@ static int fill(struct reading *reading, char *buf, size_t size)
 	while (len < size && (reading->line || next_line(reading))) {
 		size_t n = reading->line_len - reading->sent;
 
+		assert(n > 0);
 		if (n > size - len)
 			n = size - len;
 		memcpy(buf + len, reading->line + reading->sent, n);

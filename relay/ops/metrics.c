@@ -4,6 +4,7 @@
  */
 #include "relay/ops/metrics.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -293,6 +294,8 @@ void metrics_write(const struct metrics_facts *facts, struct openmetrics *om)
 {
 	const struct counters *counters = &facts->counters;
 
+	assert(facts->worker_count <= WORKERS_MAX);
+	assert(facts->pool_count <= sizeof(facts->pools) / sizeof(facts->pools[0]));
 	process_metrics(om, facts->started_s);
 	write_pools(facts, om);
 	write_allocations(counters, om);

@@ -1,6 +1,6 @@
 /*
- * metrics_http.h - what anybody on this host may see of the relay: /metrics and a status page on a
- * loopback address. No users, no addresses of clients or peers; those are for the control socket.
+ * metrics_http.h - what every user of this host may see of the relay: /metrics and a status page
+ * on a loopback address. No users, no addresses of clients or peers; the control socket has those.
  */
 #ifndef RELAY_OPS_METRICS_HTTP_H
 #define RELAY_OPS_METRICS_HTTP_H

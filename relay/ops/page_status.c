@@ -2,6 +2,7 @@
  * page_status.c - the figures of the status page. Sums since the start, from which the page makes
  * rates. Lists are short: the permanent ports, and the busiest allocations.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -137,6 +138,7 @@ static json_t *allocations(const struct top_allocations *top_allocations)
 {
 	json_t *list = json_array();
 
+	assert(top_allocations->count <= TOP_ALLOCATIONS_MAX);
 	for (size_t i = 0; i < top_allocations->count; i++)
 		json_array_append_new(list, allocation(&top_allocations->rows[i]));
 	return list;

@@ -1,5 +1,5 @@
 /*
- * records.h - the newest records in memory, for whoever asks or follows.
+ * records.h - the newest records in memory, for the log and for control clients.
  *
  * A ring: writers never wait for readers. Each reader has a position of its own; one that falls
  * behind loses records, and is told how many.
@@ -22,7 +22,7 @@ struct records;
 
 /* room: most records kept. NULL if out of memory. */
 struct records *records_new(size_t room);
-void records_free(struct records *records); /* nobody reads any more; NULL is allowed */
+void records_free(struct records *records); /* after the last reader; NULL is allowed */
 
 void records_add(struct records *records, const struct record *record);
 
@@ -50,7 +50,7 @@ enum { RECORDS_PAUSE = 256 };
 void records_set_done(struct records *records, uint64_t position);
 bool records_catch_up(struct records *records);
 
-/* No more will come; nobody waits any longer. What is there can still be read. */
+/* No more will come, and waits return. What is there can still be read. */
 void records_close(struct records *records);
 bool records_is_closed(struct records *records);
 

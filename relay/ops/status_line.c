@@ -3,6 +3,7 @@
  */
 #include "relay/ops/status_line.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
@@ -22,7 +23,7 @@ static uint64_t bytes_relayed(const struct counters *sum)
 	return bytes;
 }
 
-/* "" if nothing is drained. */
+/* "" if not draining. */
 static void describe_drain(const struct drain_state *drain, char *text, size_t size)
 {
 	char until[48] = "";
@@ -47,9 +48,11 @@ void status_line_write(struct status_line *line, const struct counters *sum,
 	double mbps = 0;
 	char draining[96];
 
-	if (line->at_ms != 0 && now_ms > line->at_ms)
+	if (line->at_ms != 0 && now_ms > line->at_ms) {
+		assert(bytes >= line->bytes);
 		mbps = (double)(bytes - line->bytes) * 8 / 1000 /
 		       (double)(now_ms - line->at_ms);
+	}
 	line->bytes = bytes;
 	line->at_ms = now_ms;
 	describe_drain(drain, draining, sizeof(draining));

@@ -1,6 +1,6 @@
 /*
  * worker_load.c - see worker_load.h. Several may ask, each at intervals of its own: the ratio is
- * of the time since anybody asked, but never of a time so short that it is chance.
+ * of the time since the last call, unless that is too short to mean anything.
  */
 #include "relay/ops/worker_load.h"
 

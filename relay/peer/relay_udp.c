@@ -29,7 +29,7 @@ enum {
 	BATCH = 16,
 	BURST = 4,    /* so many at once ask for UDP_GRO */
 	SOON = 16,    /* so few other reads between two of a socket */
-	IN_VAIN = 16, /* a batch of one: no further batch for so many reads */
+	SINGLES = 16, /* after a batch of one: so many reads without a batch */
 	/* Charged as far as it is filled; the system's default is less than one key frame. */
 	RECEIVE_BUFFER = 256 << 10,
 };
@@ -40,7 +40,7 @@ struct relay_socket {
 	int fd;
 	uint32_t read_at; /* the number of its last read */
 	uint8_t family;
-	uint8_t in_vain; /* reads to go without a batch */
+	uint8_t singles; /* reads to go without a batch */
 	bool bursts;     /* UDP_GRO is on */
 	bool df;         /* what is sent has DF set */
 	uint32_t drops;  /* by the kernel, as counted */
@@ -77,8 +77,8 @@ static unsigned batch_for(struct relay_udp *sockets, struct relay_socket *rs)
 	rs->read_at = sockets->reads;
 	if (since > SOON && !rs->bursts)
 		return 1;
-	if (rs->in_vain > 0) {
-		rs->in_vain--;
+	if (rs->singles > 0) {
+		rs->singles--;
 		return 1;
 	}
 	return BATCH;
@@ -92,7 +92,7 @@ static unsigned receive(struct relay_udp *sockets, struct relay_socket *rs, unsi
 
 	unsigned count = udp_batch_receive(&sockets->batch, rs->fd, max);
 	if (max > 1 && count <= 1)
-		rs->in_vain = IN_VAIN;
+		rs->singles = SINGLES;
 	if (count >= BURST && !rs->bursts)
 		rs->bursts = udp_batch_enable_gro(rs->fd);
 	return count;
@@ -197,7 +197,7 @@ int relay_udp_open(struct relay_udp *sockets, uint32_t slot, const struct endpoi
 	rs->fd = fd;
 	rs->family = local->ip.family;
 	rs->read_at = sockets->reads - SOON;
-	rs->in_vain = 0;
+	rs->singles = 0;
 	rs->bursts = false;
 	rs->df = false;
 	rs->drops = 0;
