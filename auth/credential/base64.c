@@ -6,6 +6,7 @@
  */
 #include "auth/credential/base64.h"
 
+#include <assert.h>
 #include <openssl/evp.h>
 
 void base64_encode(const uint8_t *data, size_t len, char *text)
@@ -56,6 +57,7 @@ bool base64_decode(const char *text, size_t text_len, uint8_t *out, size_t size,
 	}
 	if ((bits & ((1u << have) - 1)) != 0)
 		return false;
+	assert(have < 8 && written <= text_len / 4 * 3);
 	*len = written;
 	return true;
 }

@@ -14,6 +14,7 @@
  */
 #include "auth/credential/credential.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,6 +79,7 @@ static void show_user(struct slice name, char user[CREDENTIAL_USER_MAX + 1])
 		user[at++] = hex[c >> 4];
 		user[at++] = hex[c & 15];
 	}
+	assert(at <= CREDENTIAL_USER_MAX);
 	user[at] = '\0';
 }
 
@@ -121,6 +123,7 @@ static bool parse_token(struct credential *out)
 	const uint8_t *expiry = out->token + TOKEN_EXPIRY;
 	uint64_t filetime;
 
+	assert(out->token_len <= sizeof(out->token));
 	if (token_blob_len(out->token, out->token_len) == 0)
 		return false;
 	filetime = (uint64_t)load_be32(expiry + 4) << 32 | load_be32(expiry);
@@ -180,6 +183,7 @@ static bool rest_password(const struct key *key, struct slice username,
 	    !HMAC(md, key->secret, (int)key->secret_len, username.data, username.len, mac,
 		  &mac_len))
 		return false;
+	assert(BASE64_SIZE(mac_len) <= sizeof(out->bytes));
 	base64_encode(mac, mac_len, (char *)out->bytes);
 	out->len = BASE64_SIZE(mac_len) - 1;
 	OPENSSL_cleanse(mac, sizeof(mac));
@@ -201,6 +205,8 @@ static bool token_password(const struct key *key, const struct credential *cred,
 	struct slice token = {cred->token, cred->token_len};
 	uint8_t mac[SHA1_LEN];
 
+	/* credential_parse() has found a token in it. */
+	assert(token.len == TOKEN_V1_LEN || token.len == TOKEN_V2_LEN);
 	if (!token_is_from(key, token) ||
 	    !hmac_sha1(key->mras_password, KEY_DERIVED_LEN, token, mac))
 		return false;
@@ -219,6 +225,7 @@ bool credential_next_password(const struct credential *cred, const struct keyrin
 			      int64_t now_s, size_t *position,
 			      struct credential_password *out)
 {
+	assert(ring->count <= KEYRING_MAX && *position <= ring->count);
 	while (*position < ring->count) {
 		const struct key *key = &ring->keys[(*position)++];
 
@@ -249,6 +256,7 @@ bool credential_issue_rest(const struct key *key, const char *identity, int64_t 
 	}
 	len = (size_t)snprintf(out->username, sizeof(out->username), "%" PRId64 "%s%s",
 			       expires_s, len > 0 ? ":" : "", identity);
+	assert(len < sizeof(out->username));
 	if (!rest_password(key, (struct slice){(const uint8_t *)out->username, len},
 			   &password))
 		return false;
@@ -283,6 +291,7 @@ static bool token_complete(const struct key *key, uint64_t filetime,
 {
 	size_t blob_len = out->token_len - SHA1_LEN;
 
+	assert(blob_len == TOKEN_V1_BLOB || blob_len == TOKEN_V2_BLOB);
 	store_be32(out->token + TOKEN_EXPIRY, (uint32_t)filetime);
 	store_be32(out->token + TOKEN_EXPIRY + 4, (uint32_t)(filetime >> 32));
 	return hmac_sha1(key->mras_token, KEY_DERIVED_LEN,

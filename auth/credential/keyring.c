@@ -3,6 +3,7 @@
  */
 #include "auth/credential/keyring.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ static const char *const rest_names[] = {
 
 const char *key_rest_name(enum key_rest rest)
 {
+	assert((size_t)rest < sizeof(rest_names) / sizeof(rest_names[0]));
 	return rest_names[rest];
 }
 
@@ -61,6 +63,7 @@ static bool hkdf(const struct key *key, const char *purpose, uint8_t out[KEY_DER
 
 bool key_derive(struct key *key)
 {
+	assert(key->secret_len <= KEY_SECRET_MAX);
 	return hkdf(key, "mras client id", key->mras_client_id) &&
 	       hkdf(key, "mras token", key->mras_token) &&
 	       hkdf(key, "mras password", key->mras_password);
@@ -253,6 +256,7 @@ struct keyring *keyring_parse(const char *text, size_t len, struct keyring_error
 			refuse(error, number, "%s", reason);
 			goto fail;
 		}
+		assert(key->not_before_s < key->not_after_s);
 		ring->count++;
 	}
 	if (ring->count == 0) {
@@ -294,6 +298,7 @@ int key_format(const struct key *key, char *buf, size_t size)
 	char to[TIMESTAMP_SIZE] = "-";
 	int len = -1;
 
+	assert(key->secret_len <= sizeof(key->secret));
 	base64_encode(key->secret, key->secret_len, secret);
 	if ((key->not_before_s == INT64_MIN ||
 	     timestamp_format(key->not_before_s, from)) &&

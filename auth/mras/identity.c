@@ -3,6 +3,7 @@
  */
 #include "auth/mras/identity.h"
 
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -177,6 +178,7 @@ size_t identity_key(struct slice identity, uint8_t *key)
 		for (size_t i = 0; i < name.domain.len && len < identity.len; i++)
 			key[len++] = name.domain.data[i];
 	}
+	assert(len <= identity.len);
 	for (size_t i = 0; i < len; i++) {
 		if (key[i] >= 'A' && key[i] <= 'Z')
 			key[i] = (uint8_t)(key[i] | 0x20);

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "auth/mras/mras_xml.h"
+
 #include "auth/mras/text.h"
+#include <assert.h>
 
 #define SERVER_VERSION "3.0"
 
@@ -132,6 +134,7 @@ static enum mras_reason reason_of(enum service_fault fault)
 /* A key may end within a minute, but 0 is not a valid duration. */
 static int64_t whole_minutes(int64_t ttl_s)
 {
+	assert(ttl_s > 0);
 	return ttl_s < S_PER_MINUTE ? 1 : ttl_s / S_PER_MINUTE;
 }
 
@@ -168,6 +171,7 @@ static enum mras_reason add_part(struct text *out, const struct service *service
 	struct service_answer answer;
 	enum service_fault fault;
 
+	assert(index < request->count && part->identity != NULL);
 	/* The schema has no empty list: that location has no relay to give. */
 	if (!has_relay(service, part->location)) {
 		service_refused(service, server, &asked, SERVICE_NO_RELAY);

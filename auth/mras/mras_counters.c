@@ -3,6 +3,8 @@
  */
 #include "auth/mras/mras_counters.h"
 
+#include <assert.h>
+
 enum { FORM_MRAS, FORM_REST, NS_PER_S = 1000000000 };
 
 const double latency_bounds[LATENCY_BOUNDS] = {
@@ -90,6 +92,7 @@ void mras_counters_decision(struct mras_counters *counters,
 	}
 	unsigned form = request->form == CREDENTIAL_REST ? FORM_REST : FORM_MRAS;
 
+	assert(request->language < SERVICE_LANGUAGE_COUNT);
 	counters->issued[form][request->language]++;
 }
 
@@ -99,6 +102,7 @@ void mras_counters_latency(struct mras_counters *counters, enum service_language
 	struct latency *latency = &counters->latency[language];
 	size_t i = 0;
 
+	assert(language < SERVICE_LANGUAGE_COUNT);
 	while (i < LATENCY_BOUNDS && (double)ns > latency_bounds[i] * NS_PER_S)
 		i++;
 	latency->counts[i]++;

@@ -3,6 +3,7 @@
  */
 #include "auth/mras/mras_drain.h"
 
+#include <assert.h>
 #include <strings.h>
 
 /* host or address of a relay, as typed at a terminal. */
@@ -21,6 +22,7 @@ static bool is_called(const struct service_relay *relay, const char *name)
 bool mras_drain_leaves(const struct service_relay *relays, size_t count,
 		       enum service_location location)
 {
+	assert(location == LOCATION_INTRANET || location == LOCATION_INTERNET);
 	for (size_t i = 0; i < count; i++) {
 		if (relays[i].location == location && !relays[i].draining)
 			return true;

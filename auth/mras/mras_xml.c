@@ -9,6 +9,7 @@
  */
 #include "auth/mras/mras_xml.h"
 
+#include <assert.h>
 #include <expat.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,6 +229,7 @@ static void begin_request(struct reading *reading, const XML_Char **attributes)
 	const char *from = attribute(attributes, "from");
 	const char *route = attribute(attributes, "route");
 
+	assert(reading->place == IN_DOCUMENT);
 	if (!request) {
 		stop(reading, MRAS_INTERNAL_ERROR);
 		return;
@@ -261,6 +263,7 @@ static void begin_part(struct reading *reading, const XML_Char **attributes)
 	struct mras_request *request = reading->request;
 	const char *id = attribute(attributes, "credentialsRequestID");
 
+	assert(request != NULL && request->count <= MRAS_REQUESTS_MAX);
 	if (!is_id(id)) {
 		stop(reading, MRAS_MALFORMED);
 		return;
@@ -289,6 +292,7 @@ static void begin_part(struct reading *reading, const XML_Char **attributes)
 
 static void begin_leaf(struct reading *reading, enum leaf leaf)
 {
+	assert(leaf < LEAF_COUNT);
 	if (reading->has_leaf[leaf]) {
 		stop(reading, MRAS_MALFORMED);
 		return;
@@ -435,6 +439,7 @@ static void end_leaf(struct reading *reading)
 	size_t len;
 	char *text = text_finish(&reading->text, &len);
 
+	assert(request->count > 0 && reading->leaf < LEAF_COUNT);
 	reading->place = IN_PART;
 	if (!text) {
 		stop(reading, MRAS_INTERNAL_ERROR);
@@ -455,6 +460,7 @@ static void XMLCALL on_end(void *user, const XML_Char *name)
 	(void)name;
 	if (reading->is_stopped)
 		return;
+	assert(reading->depth > reading->skipped_depth);
 	reading->depth--;
 	if (reading->skipped_depth > 0) {
 		reading->skipped_depth--;
@@ -558,6 +564,7 @@ struct mras_request *mras_request_parse(struct slice body, enum mras_reason *rea
 	feed(&reading, body);
 	XML_ParserFree(reading.parser);
 	text_free(&reading.text);
+	assert(reading.reason != MRAS_OK || reading.request != NULL);
 
 	*reason = reading.reason;
 	if (reading.reason == MRAS_MALFORMED) {

@@ -68,6 +68,7 @@ bool rate_allows(struct rate_table *table, struct slice name, uint32_t amount,
 	uint64_t period_ns = (uint64_t)period_ms * NS_PER_MS;
 	uint64_t *cells[ROWS];
 
+	assert(period_ms > 0);
 	if (amount == 0)
 		return true;
 	if (!find_cells(table, name, cells))
@@ -80,6 +81,7 @@ bool rate_allows(struct rate_table *table, struct slice name, uint32_t amount,
 	used_until_ns += period_ns / amount;
 	if (used_until_ns > now_ns + period_ns)
 		return false;
+	assert(used_until_ns >= now_ns);
 	for (size_t row = 0; row < ROWS; row++) {
 		if (*cells[row] < used_until_ns)
 			*cells[row] = used_until_ns;

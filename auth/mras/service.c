@@ -3,6 +3,7 @@
  */
 #include "auth/mras/service.h"
 
+#include <assert.h>
 #include <openssl/rand.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -84,6 +85,7 @@ const char *service_fault_name(enum service_fault fault)
 void service_refused(const struct service *service, const struct service_server *server,
 		     const struct service_request *request, enum service_fault fault)
 {
+	assert(fault != SERVICE_OK && fault < SERVICE_FAULT_COUNT);
 	if (service->decided)
 		service->decided(service->decided_arg, server, request, fault, NULL);
 }
@@ -153,6 +155,7 @@ static int64_t granted_ttl(const struct service *service,
 	if (!__builtin_sub_overflow(key->not_after_s, unix_s, &key_left_s) &&
 	    key_left_s < ttl_s)
 		ttl_s = key_left_s;
+	assert(ttl_s > 0 && ttl_s <= SERVICE_TTL_MAX_S);
 	return ttl_s;
 }
 
@@ -173,6 +176,7 @@ static bool issue(struct service_memory *memory, const struct service_request *r
 	bool issued;
 
 	if (request->form == CREDENTIAL_REST) {
+		assert(request->identity.len < sizeof(identity)); /* fits_rest() */
 		memcpy(identity, request->identity.data, request->identity.len);
 		identity[request->identity.len] = '\0';
 		return credential_issue_rest(key, identity, expires_s, pair);
@@ -199,6 +203,7 @@ static enum service_fault charge_identity(const struct service *service,
 	if (!name)
 		return SERVICE_FAILED;
 	key = (struct slice){name, identity_key(identity, name)};
+	assert(key.len <= identity.len);
 	pthread_mutex_lock(&memory->lock);
 	allowed = rate_allows(memory->identities, key, service->identity_per_minute,
 			      MS_PER_MINUTE, now_ms);
@@ -225,6 +230,7 @@ static enum service_fault decide(const struct service *service,
 	key = signing_key(service->keyring, request->form, unix_s);
 	if (!key)
 		return SERVICE_NO_KEY;
+	assert(key_is_valid(key, unix_s));
 	fault = charge_identity(service, memory, request->identity, now_ms);
 	if (fault != SERVICE_OK)
 		return fault;
@@ -244,6 +250,7 @@ enum service_fault service_issue(const struct service *service,
 	enum service_fault fault =
 		decide(service, memory, request, now_ms, unix_s, answer);
 
+	assert(fault < SERVICE_FAULT_COUNT);
 	if (service->decided)
 		service->decided(service->decided_arg, request->server, request, fault,
 				 fault == SERVICE_OK ? answer : NULL);
@@ -252,6 +259,7 @@ enum service_fault service_issue(const struct service *service,
 
 bool service_offers(const struct service_relay *relay, enum service_location location)
 {
+	assert(relay->location != LOCATION_ANY);
 	return !relay->draining &&
 	       (location == LOCATION_ANY || relay->location == location);
 }

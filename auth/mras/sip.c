@@ -7,6 +7,7 @@
  */
 #include "auth/mras/sip.h"
 
+#include <assert.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -155,6 +156,7 @@ static char *respond_service(const struct service *service, struct service_memor
 		reason = MRAS_BUSY;
 	body = mras_respond(service, memory, server, request, reason, now_ms, unix_s,
 			    &body_len);
+	assert(reason != MRAS_OK || request != NULL);
 	mras_request_free(request);
 	if (!body)
 		return plain_response(message, "500 Server Internal Error", NULL, len);
@@ -212,6 +214,7 @@ char *sip_refuse(enum sip_framing why, struct slice arrived, size_t *len)
 {
 	struct sip_message message;
 
+	assert(why == SIP_BROKEN || why == SIP_TOO_LARGE);
 	*len = 0;
 	if (!sip_message_parse(arrived, &message) || message.is_response ||
 	    message.method == SIP_METHOD_ACK)

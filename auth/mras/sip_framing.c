@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "auth/mras/sip.h"
+
 #include "auth/mras/sip_head.h"
+#include <assert.h>
 
 static bool speaks_of_body(enum sip_header_id id)
 {
@@ -65,6 +67,7 @@ enum sip_framing sip_framing_next(struct slice arrived, size_t *frame_len,
 		return SIP_BROKEN;
 	if (len > MRAS_BODY_MAX)
 		return SIP_TOO_LARGE;
+	assert(head.len > 0 && head.len <= front.len);
 	*head_len = head.len;
 	*frame_len = head.len + (size_t)len;
 	return arrived.len < *frame_len ? SIP_MORE : SIP_MESSAGE;

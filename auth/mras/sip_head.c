@@ -89,6 +89,7 @@ enum sip_head_status sip_head_parse(struct slice arrived, struct sip_head *head)
 		if (line.len == 0) {
 			head->headers.len = headers_len;
 			head->len = arrived.len - rest.len;
+			assert(head->len >= head->start_line.len + headers_len);
 			return SIP_HEAD_COMPLETE;
 		}
 		if (is_blank(line.data[0]) ? headers_len == 0 : name_len(line) == 0)
@@ -160,6 +161,7 @@ bool sip_header_next(struct slice *rest, struct sip_header *header)
 	all.len -= rest->len;
 
 	size_t len = name_len(all);
+	assert(len > 0); /* sip_head_parse() has seen its name and colon */
 	header->id = header_id((struct slice){all.data, len});
 	while (all.data[len] != ':')
 		len++;
@@ -173,6 +175,7 @@ bool sip_header_only(const struct sip_head *head, enum sip_header_id id,
 	struct slice rest = head->headers;
 	struct sip_header header;
 
+	assert(id > SIP_OTHER && id < SIP_HEADER_COUNT);
 	*count = 0;
 	while (sip_header_next(&rest, &header)) {
 		if (header.id == id && (*count)++ == 0)

@@ -8,6 +8,7 @@
  */
 #include "auth/mras/sip_message.h"
 
+#include <assert.h>
 #include <osipparser2/osip_headers.h>
 #include <osipparser2/osip_parser.h>
 #include <stdlib.h>
@@ -56,6 +57,7 @@ static struct slice value_take(struct slice *rest)
 		else if (byte == ',' && !in_quotes && !in_brackets)
 			break;
 	}
+	assert(value.len <= rest->len);
 	*rest = slice_skip(*rest, value.len < rest->len ? value.len + 1 : value.len);
 	return value;
 }
@@ -257,6 +259,7 @@ static struct slice read_only(struct sip_message *message, enum sip_header_id id
 	struct slice value = {NULL, 0};
 	size_t count;
 
+	assert(repeated != NULL);
 	if (!sip_header_only(&message->head, id, &value, &count) &&
 	    (count > 0 || missing))
 		set_fault(message, count > 0 ? repeated : missing);

@@ -3,6 +3,7 @@
  */
 #include "auth/mras/text.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,9 @@ static bool text_reserve(struct text *text, size_t len)
 	size_t size = text->size > 0 ? text->size : TEXT_FIRST_SIZE;
 	char *data;
 
+	/* The NUL has a place of its own; without data nothing is stored. */
+	assert(text->data != NULL ? text->len < text->size : text->len == 0);
+	assert(text->limit == 0 || text->len <= text->limit);
 	if (text->failed)
 		return false;
 	if (text->limit > 0 && len > text->limit - text->len)
