@@ -11,17 +11,17 @@ const double latency_bounds[LATENCY_BOUNDS] = {
 	0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1,
 };
 
-const char *mras_refusal_name(enum refusal refusal)
+const char *mras_refusal_name(enum mras_refusal refusal)
 {
-	static const char *const names[REFUSAL_COUNT] = {
-		[REFUSAL_BAD_IDENTITY] = "bad_identity",
-		[REFUSAL_FORBIDDEN] = "forbidden",
-		[REFUSAL_SERVER_RATE] = "server_rate",
-		[REFUSAL_IDENTITY_RATE] = "identity_rate",
-		[REFUSAL_NO_KEY] = "no_key",
-		[REFUSAL_NO_RELAY] = "no_relay",
-		[REFUSAL_FAILED] = "failed",
-		[REFUSAL_NOT_UNDERSTOOD] = "not_understood",
+	static const char *const names[MRAS_REFUSAL_COUNT] = {
+		[MRAS_REFUSAL_BAD_IDENTITY] = "bad_identity",
+		[MRAS_REFUSAL_FORBIDDEN] = "forbidden",
+		[MRAS_REFUSAL_SERVER_RATE] = "server_rate",
+		[MRAS_REFUSAL_IDENTITY_RATE] = "identity_rate",
+		[MRAS_REFUSAL_NO_KEY] = "no_key",
+		[MRAS_REFUSAL_NO_RELAY] = "no_relay",
+		[MRAS_REFUSAL_FAILED] = "failed",
+		[MRAS_REFUSAL_NOT_UNDERSTOOD] = "not_understood",
 	};
 
 	return names[refusal];
@@ -58,28 +58,28 @@ const char *mras_counters_language_name(enum service_language language)
 	return language == SERVICE_SIP ? "sip" : "https";
 }
 
-static enum refusal refusal_of(const struct service_request *request,
-			       enum service_fault fault)
+static enum mras_refusal refusal_of(const struct service_request *request,
+				    enum service_fault fault)
 {
 	switch (fault) {
 	case SERVICE_BAD_IDENTITY:
-		return REFUSAL_BAD_IDENTITY;
+		return MRAS_REFUSAL_BAD_IDENTITY;
 	case SERVICE_FORBIDDEN:
-		return REFUSAL_FORBIDDEN;
+		return MRAS_REFUSAL_FORBIDDEN;
 	case SERVICE_BUSY:
-		return request ? REFUSAL_IDENTITY_RATE : REFUSAL_SERVER_RATE;
+		return request ? MRAS_REFUSAL_IDENTITY_RATE : MRAS_REFUSAL_SERVER_RATE;
 	case SERVICE_NO_KEY:
-		return REFUSAL_NO_KEY;
+		return MRAS_REFUSAL_NO_KEY;
 	case SERVICE_NO_RELAY:
-		return REFUSAL_NO_RELAY;
+		return MRAS_REFUSAL_NO_RELAY;
 	case SERVICE_NOT_UNDERSTOOD:
-		return REFUSAL_NOT_UNDERSTOOD;
+		return MRAS_REFUSAL_NOT_UNDERSTOOD;
 	case SERVICE_OK:
 	case SERVICE_FAILED:
 	case SERVICE_FAULT_COUNT:
 		break;
 	}
-	return REFUSAL_FAILED;
+	return MRAS_REFUSAL_FAILED;
 }
 
 void mras_counters_decision(struct mras_counters *counters,
@@ -124,7 +124,7 @@ uint64_t mras_counters_refused(const struct mras_counters *counters)
 {
 	uint64_t sum = 0;
 
-	for (int i = 0; i < REFUSAL_COUNT; i++)
+	for (int i = 0; i < MRAS_REFUSAL_COUNT; i++)
 		sum += counters->refused[i];
 	return sum;
 }

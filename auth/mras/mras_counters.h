@@ -12,16 +12,16 @@
 #include "auth/mras/service.h"
 
 /* Why there is no credential. */
-enum refusal {
-	REFUSAL_BAD_IDENTITY,
-	REFUSAL_FORBIDDEN,
-	REFUSAL_SERVER_RATE,   /* requests_per_second of a server */
-	REFUSAL_IDENTITY_RATE, /* limits.identity_per_minute */
-	REFUSAL_NO_KEY,
-	REFUSAL_NO_RELAY,
-	REFUSAL_FAILED,
-	REFUSAL_NOT_UNDERSTOOD,
-	REFUSAL_COUNT
+enum mras_refusal {
+	MRAS_REFUSAL_BAD_IDENTITY,
+	MRAS_REFUSAL_FORBIDDEN,
+	MRAS_REFUSAL_SERVER_RATE,   /* requests_per_second of a server */
+	MRAS_REFUSAL_IDENTITY_RATE, /* limits.identity_per_minute */
+	MRAS_REFUSAL_NO_KEY,
+	MRAS_REFUSAL_NO_RELAY,
+	MRAS_REFUSAL_FAILED,
+	MRAS_REFUSAL_NOT_UNDERSTOOD,
+	MRAS_REFUSAL_COUNT
 };
 
 /* Why a handshake failed. */
@@ -55,13 +55,13 @@ struct latency {
 
 struct mras_counters {
 	uint64_t issued[MRAS_COUNTERS_FORMS][SERVICE_LANGUAGE_COUNT];
-	uint64_t refused[REFUSAL_COUNT];
+	uint64_t refused[MRAS_REFUSAL_COUNT];
 	uint64_t handshakes[HANDSHAKE_FAULT_COUNT];
 	struct latency latency[SERVICE_LANGUAGE_COUNT];
 };
 
 /* Words for metrics and the control interface: lower case, underscores. */
-const char *mras_refusal_name(enum refusal refusal);
+const char *mras_refusal_name(enum mras_refusal refusal);
 const char *handshake_fault_name(enum handshake_fault fault);
 const char *mras_counters_form_name(unsigned form);
 const char *mras_counters_language_name(

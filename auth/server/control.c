@@ -176,8 +176,8 @@ static json_t *credentials(const struct mras_counters *counters)
 				number(counters->issued[form][i]));
 		json_object_set_new(issued, mras_counters_form_name(form), by_language);
 	}
-	for (int i = 0; i < REFUSAL_COUNT; i++)
-		json_object_set_new(refused, mras_refusal_name((enum refusal)i),
+	for (int i = 0; i < MRAS_REFUSAL_COUNT; i++)
+		json_object_set_new(refused, mras_refusal_name((enum mras_refusal)i),
 				    number(counters->refused[i]));
 	return json_pack("{s:o, s:o, s:o, s:o}", "issued",
 			 number(mras_counters_issued(counters)), "refused",

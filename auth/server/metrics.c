@@ -31,9 +31,9 @@ static void credentials(const struct mras_counters *counters, struct openmetrics
 	}
 	openmetrics_family(om, METRIC_COUNTER, "avedge_mras_credentials_refused", NULL,
 			   "Requests for credentials that were refused.");
-	for (int i = 0; i < REFUSAL_COUNT; i++)
+	for (int i = 0; i < MRAS_REFUSAL_COUNT; i++)
 		openmetrics_count(om, counters->refused[i], "reason",
-				  mras_refusal_name((enum refusal)i), NULL);
+				  mras_refusal_name((enum mras_refusal)i), NULL);
 }
 
 static void requests(const struct issuer *issuer, struct openmetrics *om)

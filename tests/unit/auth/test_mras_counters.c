@@ -39,8 +39,8 @@ START_TEST(mras_counters_counts_a_refusal_by_reason)
 			       refusals[_i].fault);
 	ck_assert_uint_eq(mras_counters_refused(&counters), 1);
 	ck_assert_uint_eq(mras_counters_issued(&counters), 0);
-	for (int i = 0; i < REFUSAL_COUNT; i++) {
-		const char *reason = mras_refusal_name((enum refusal)i);
+	for (int i = 0; i < MRAS_REFUSAL_COUNT; i++) {
+		const char *reason = mras_refusal_name((enum mras_refusal)i);
 		bool is_it = strcmp(reason, refusals[_i].want) == 0;
 
 		ck_assert_msg(counters.refused[i] == is_it, "%s: counted as %s",
@@ -51,7 +51,7 @@ END_TEST
 
 START_TEST(mras_counters_has_a_reason_for_every_fault)
 {
-	ck_assert_int_eq(ARRAY_LEN(refusals), REFUSAL_COUNT);
+	ck_assert_int_eq(ARRAY_LEN(refusals), MRAS_REFUSAL_COUNT);
 	for (int i = 0; i < HANDSHAKE_FAULT_COUNT; i++) {
 		const char *name = handshake_fault_name((enum handshake_fault)i);
 

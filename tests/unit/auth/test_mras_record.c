@@ -163,7 +163,8 @@ START_TEST(records_of_refusals_are_no_flood)
 	ck_assert_ptr_nonnull(
 		strstr(written(), "30 more refusals within a second; not recorded\n"));
 	ck_assert_uint_eq(lines_with(text, "credential refused"), 1);
-	ck_assert_uint_eq(fixture.issuer.mras_counters.refused[REFUSAL_FORBIDDEN], 51);
+	ck_assert_uint_eq(fixture.issuer.mras_counters.refused[MRAS_REFUSAL_FORBIDDEN],
+			  51);
 }
 END_TEST
 
