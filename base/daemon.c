@@ -161,6 +161,7 @@ static bool look_up_names(struct daemon *daemon)
 
 static bool read_keys(struct daemon *daemon)
 {
+	assert(daemon->config != NULL && !daemon->config_is_taken);
 	daemon->config_is_taken = daemon->ops->keys.up(daemon);
 	return daemon->config_is_taken;
 }
@@ -339,6 +340,7 @@ static bool start_answers(struct daemon *daemon)
 	size_t size = sizeof(daemon->error);
 	struct metrics_source source;
 
+	assert(daemon->config_is_taken && daemon->base != NULL);
 	if (daemon->control != NULL &&
 	    !control_socket_start(daemon->control, ops->routes, ops->route_count,
 				  ops->routes_arg, daemon->error, size))
@@ -427,6 +429,7 @@ int daemon_run(const struct daemon_ops *ops, int argc, char **argv)
 		log_error("%s", daemon.error);
 	else if (arguments.check)
 		printf("%s: good\n", arguments.config);
+	assert(status == EXIT_SUCCESS ? reached == count : daemon.error[0] != '\0');
 	while (reached-- > 0) {
 		const struct step *step = &steps[reached];
 

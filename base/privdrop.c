@@ -154,6 +154,7 @@ bool privdrop_to(const struct privdrop_identity *who, bool keep_bind, char *erro
 			return false;
 		}
 	}
+	assert(is_already(who));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
 		snprintf(error, error_size, "cannot drop privileges: %s",

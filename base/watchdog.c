@@ -3,6 +3,7 @@
  */
 #include "base/watchdog.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include <event2/event.h>
@@ -43,6 +44,7 @@ struct watchdog *watchdog_new(struct event_base *base, bool (*alive)(void *arg),
 	uint64_t interval_ms = notify_watchdog_ms() / FEEDINGS;
 	struct watchdog *watchdog = calloc(1, sizeof(*watchdog));
 
+	assert(base != NULL);
 	if (watchdog == NULL)
 		return NULL;
 	watchdog->alive = alive;

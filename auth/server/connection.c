@@ -4,6 +4,7 @@
 #define LOG_SUBSYSTEM SUBSYSTEM_FRONT
 #include "auth/server/connection.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,7 @@ void connection_end(struct connection *connection)
 	SSL *ssl = ssl_of(connection);
 
 	connection->owner->ends(connection);
+	assert(connection->listed == CONNECTION_NOWHERE);
 	event_del(&connection->timer);
 	if (connection->http != NULL) {
 		http_detach(connection->issuer->http, connection);
@@ -154,6 +156,7 @@ static void linger(struct connection *connection)
 {
 	SSL *ssl = ssl_of(connection);
 
+	assert(connection->state == CONNECTION_DRAINING && connection->http == NULL);
 	if (connection->heard_end) {
 		connection_end(connection);
 		return;
@@ -234,6 +237,7 @@ static bool answer_sip(struct connection *connection, struct slice message)
 	bool close = false;
 	size_t len;
 
+	assert(connection->state == CONNECTION_SIP && connection->peer.server != NULL);
 	issuer_count(issuer, COUNT_SIP_MESSAGES);
 	connection->heard_ms = issuer->now_ms;
 	connection->begun_ms = 0;
@@ -278,6 +282,7 @@ static void read_sip(struct connection *connection)
 			return;
 		}
 		enum sip_framing framing = sip_framing_next(slice, &frame_len, &head_len);
+		assert(frame_len >= head_len);
 		if (frame_len > head_len + body_max)
 			framing = SIP_TOO_LARGE;
 		switch (framing) {
@@ -293,6 +298,7 @@ static void read_sip(struct connection *connection)
 			connection->heard_ms = connection->issuer->now_ms;
 			break;
 		case SIP_MESSAGE:
+			assert(frame_len <= slice.len);
 			slice.len = frame_len;
 			if (!answer_sip(connection, slice))
 				return;
@@ -330,6 +336,8 @@ static void pump(struct connection *connection)
 	const struct evbuffer *input = bufferevent_get_input(connection->bev);
 	const struct evbuffer *onwards = bufferevent_get_output(connection->http);
 
+	assert(connection->state == CONNECTION_HTTP ||
+	       connection->state == CONNECTION_DRAINING);
 	if (connection->begun_ms == 0 && evbuffer_get_length(input) > 0)
 		connection->begun_ms = connection->issuer->now_ms;
 	move(connection->bev, connection->http);
@@ -414,6 +422,7 @@ static void greet(struct connection *connection)
 	struct evbuffer *input = bufferevent_get_input(connection->bev);
 	size_t len = evbuffer_get_length(input);
 
+	assert(connection->peer.server != NULL); /* its handshake is complete */
 	if (len > LANGUAGE_LINE_MAX)
 		len = LANGUAGE_LINE_MAX;
 	const uint8_t *front = evbuffer_pullup(input, (ev_ssize_t)len);
@@ -527,6 +536,7 @@ static void trusted(struct connection *connection)
 	struct issuer *issuer = connection->issuer;
 	const SSL *ssl = ssl_of(connection);
 
+	assert(connection->state == CONNECTION_HANDSHAKE);
 	/* The settings may have changed during the handshake. */
 	if ((SSL_get_SSL_CTX(ssl) != issuer->settings->tls &&
 	     !connection_check_again(connection)) ||
@@ -535,6 +545,7 @@ static void trusted(struct connection *connection)
 		return;
 	}
 	issuer_count(issuer, COUNT_TRUSTED);
+	assert(connection->peer.service == &issuer->settings->service);
 	log_info("%s from %s: connected, %s", connection->peer.server->name,
 		 connection->name, SSL_get_version(ssl));
 	set_state(connection, CONNECTION_GREETING);

@@ -4,6 +4,7 @@
 #define LOG_SUBSYSTEM SUBSYSTEM_FRONT
 #include "auth/server/connections.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "auth/server/connection.h"
@@ -39,6 +40,7 @@ void connections_free(struct connections *connections)
 	while ((first = TAILQ_FIRST(&connections->half_open)) != NULL ||
 	       (first = TAILQ_FIRST(&connections->open)) != NULL)
 		connection_end(first);
+	assert(connections_count(connections) == 0);
 	free(connections);
 }
 
@@ -85,6 +87,7 @@ bool connections_admit(struct issuer *issuer, const struct ip_addr *source)
 	size_t from_there;
 	struct connection *oldest = oldest_from(connections, source, &from_there);
 
+	assert(from_there <= connections->half_open_count);
 	if (from_there >= config->limits.half_open_per_source) {
 		give_way(issuer, oldest);
 	} else if (connections->half_open_count >= config->limits.half_open ||
@@ -103,10 +106,12 @@ static void leave(struct connection *connection)
 	case CONNECTION_NOWHERE:
 		return;
 	case CONNECTION_HALF_OPEN:
+		assert(connections->half_open_count > 0);
 		TAILQ_REMOVE(&connections->half_open, connection, links);
 		connections->half_open_count--;
 		break;
 	case CONNECTION_OPEN:
+		assert(connections->open_count > 0);
 		TAILQ_REMOVE(&connections->open, connection, links);
 		connections->open_count--;
 		break;
@@ -149,6 +154,7 @@ static void opened(struct connection *connection)
 {
 	struct connections *connections = connection->issuer->connections;
 
+	assert(connection->listed == CONNECTION_HALF_OPEN);
 	leave(connection);
 	TAILQ_INSERT_TAIL(&connections->open, connection, links);
 	connections->open_count++;

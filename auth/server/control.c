@@ -5,6 +5,7 @@
 #define LOG_SUBSYSTEM SUBSYSTEM_CONTROL
 #include "auth/server/control.h"
 
+#include <assert.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -50,6 +51,7 @@ static void ask(void *arg, const struct control_request *request,
 	struct issuer_control *control = arg;
 	struct question question = {control, request, reply, answer};
 
+	assert(control->issuer->settings != NULL && control->reload != NULL);
 	if (control->inbox == NULL)
 		on_main(&question);
 	else if (!inbox_call(control->inbox, on_main, &question))
@@ -194,6 +196,7 @@ static json_t *connections(const struct issuer *issuer)
 	if (issuer->connections != NULL) {
 		all = connections_count(issuer->connections);
 		half_open = connections_half_open(issuer->connections);
+		assert(half_open <= all);
 	}
 	for (int i = 0; i < HANDSHAKE_FAULT_COUNT; i++)
 		json_object_set_new(refused,

@@ -4,6 +4,7 @@
 #define LOG_SUBSYSTEM SUBSYSTEM_FRONT
 #include "auth/server/handshake.h"
 
+#include <assert.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -26,6 +27,7 @@ void handshake_refused(struct issuer *issuer, const char *name,
 	enum handshake_fault fault = fault_of(peer, error);
 	const char *reason = ERR_reason_error_string(error);
 
+	assert(peer->server == NULL || peer->why[0] == '\0');
 	issuer->mras_counters.handshakes[fault]++;
 	issuer_count(issuer,
 		     fault == HANDSHAKE_TLS ? COUNT_HANDSHAKE_ERROR : COUNT_UNTRUSTED);

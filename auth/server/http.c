@@ -8,6 +8,7 @@
 #define LOG_SUBSYSTEM SUBSYSTEM_FRONT
 #include "auth/server/http.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -86,6 +87,7 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **c
 	}
 	if (stream == NULL)
 		return;
+	assert(code == MHD_CONNECTION_NOTIFY_CLOSED && stream->fd >= 0);
 	/* Its descriptor is closed and the number may be reused. */
 	stream->fd = -1;
 	if (stream->client == NULL) {
@@ -292,6 +294,9 @@ void http_free(struct http *http)
 
 	if (http == NULL)
 		return;
+	/* All connections have ended: nobody may be called. */
+	TAILQ_FOREACH(stream, &http->streams, links)
+	assert(stream->client == NULL);
 	event_del(&http->ready);
 	event_del(&http->timeout);
 	MHD_stop_daemon(http->daemon);
@@ -310,6 +315,7 @@ struct bufferevent *http_attach(struct http *http, const struct http_client_ops 
 	struct bufferevent *bev = NULL;
 	int pair[2] = {-1, -1};
 
+	assert(client != NULL);
 	if (stream == NULL ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
 		goto fail;

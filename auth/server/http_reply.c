@@ -3,6 +3,7 @@
  */
 #include "auth/server/http_reply.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@ enum {
 /* The document is taken over; NULL: out of memory. */
 static void finish(struct http_reply *reply, unsigned status, json_t *document)
 {
+	assert(reply->body == NULL); /* one answer to a request */
 	reply->status = status;
 	reply->content_type = status == 200 ? "application/json"
 					    : "application/problem+json";
@@ -314,6 +316,7 @@ static bool issue(const struct service *service, struct service_memory *memory,
 		enum service_fault fault =
 			service_issue(service, memory, &asked, now_ms, unix_s, &answer);
 
+		assert(fault != SERVICE_OK || answer.ttl_s > 0);
 		if (fault == SERVICE_OK)
 			grant(service, asked.location, &answer, reply);
 		else

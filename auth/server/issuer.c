@@ -4,6 +4,7 @@
 #define LOG_SUBSYSTEM SUBSYSTEM_AUTH
 #include "auth/server/issuer.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,6 +41,7 @@ static const char *issuer_counter_name(enum issuer_counter counter)
 		[COUNT_REFUSED_REQUESTS] = "REFUSED_REQUESTS",
 	};
 
+	assert(counter < COUNTER_COUNT);
 	return names[counter];
 }
 
@@ -75,6 +77,7 @@ struct record {
 
 static void add(struct record *record, const char *key, const char *value)
 {
+	assert(record->count < RECORD_FIELDS_MAX);
 	record->fields[record->count++] = (struct log_field){.key = key, .value = value};
 }
 
@@ -165,6 +168,9 @@ void issuer_decided(void *arg, const struct service_server *server,
 	char identity[RECORD_IDENTITY_MAX + 1];
 	struct record record = {.count = 0};
 
+	assert((fault == SERVICE_OK) == (answer != NULL));
+	assert(request != NULL || fault == SERVICE_BUSY ||
+	       fault == SERVICE_NOT_UNDERSTOOD);
 	issuer_count(issuer,
 		     fault == SERVICE_OK ? COUNT_CREDENTIALS : COUNT_REFUSED_REQUESTS);
 	mras_counters_decision(&issuer->mras_counters, request, fault);

@@ -4,6 +4,7 @@
 #define LOG_SUBSYSTEM SUBSYSTEM_FRONT
 #include "auth/server/mras_listener.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -105,6 +106,7 @@ bool mras_listener_bind(const struct mras_config *config,
 			mras_listener_close(sockets);
 			return false;
 		}
+		assert(sockets->count < MRAS_CONFIG_ADDRESSES_MAX);
 		sockets->list[sockets->count++] =
 			(struct mras_listener_socket){.local = local, .fd = fd};
 	}
@@ -140,6 +142,7 @@ static void accepted(struct evconnlistener *listener, evutil_socket_t fd,
 	(void)listener;
 	issuer_tick(issuer);
 	issuer_count(issuer, COUNT_ACCEPTED);
+	assert((size_t)address_len <= sizeof(sa));
 	memcpy(&sa, address, (size_t)address_len);
 	if (!sockaddr_to_endpoint(&sa, &client)) {
 		close(fd);
@@ -235,6 +238,7 @@ static void take_over(struct mras_listeners *listeners, const struct mras_config
 
 		if (is_named(config, &listener->local)) {
 			evconnlistener_set_cb(listener->accepting, accepted, listeners);
+			assert(listeners->count < MRAS_CONFIG_ADDRESSES_MAX);
 			listeners->list[listeners->count++] = *listener;
 		} else {
 			before->list[stay++] = *listener;

@@ -3,6 +3,7 @@
  */
 #include "auth/server/self_test.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -79,6 +80,7 @@ bool issuer_self_test(const struct issuer *issuer, char *error, size_t error_siz
 	struct service_memory *memory = service_memory_new();
 	bool good = false;
 
+	assert(issuer->settings->keyring != NULL);
 	service.decided = NULL;
 	snprintf(error, error_size, "out of memory");
 	if (memory != NULL)

@@ -3,6 +3,7 @@
  */
 #include "auth/server/tls.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -40,6 +41,7 @@ static void add_name(struct names *names, const ASN1_STRING *string)
 		return;
 	memcpy(names->text[names->count], data, len);
 	names->text[names->count][len] = '\0';
+	assert(names->count < TLS_NAMES_MAX);
 	names->list[names->count] = names->text[names->count];
 	names->count++;
 }
@@ -97,6 +99,7 @@ static int64_t not_after(const X509 *certificate)
 static void set_why(struct tls_peer *peer, const X509 *certificate,
 		    enum handshake_fault fault, const char *why)
 {
+	assert(fault < HANDSHAKE_FAULT_COUNT && peer->server == NULL);
 	char subject[160] = "no certificate";
 
 	if (certificate != NULL)
@@ -263,6 +266,7 @@ bool tls_issuer_check_again(SSL *ssl, SSL_CTX *ctx, struct tls_peer *peer)
 	X509_STORE_CTX *store = X509_STORE_CTX_new();
 	bool trusted = false;
 
+	assert(SSL_get_app_data(ssl) == peer && peer->service != NULL);
 	peer->server = NULL;
 	if (store != NULL && certificate != NULL &&
 	    X509_STORE_CTX_init(store, trust, certificate,
