@@ -26,10 +26,10 @@ enum {
 	STATUS_NOT_FOUND = 404,
 };
 
-/* An answer as it comes. */
+/* A request and its answer. */
 struct transfer {
 	CURL *curl;
-	char *text; /* what came; of a stream of lines only an incomplete one */
+	char *text; /* received; of a stream of lines only the incomplete last */
 	size_t len;
 	long status;          /* of HTTP */
 	ctl_on_line *on_line; /* NULL: collect the whole answer */
@@ -162,7 +162,7 @@ static size_t on_data(char *data, size_t size, size_t count, void *arg)
 	return transfer->stopped || transfer->len > LINE_SIZE_MAX ? 0 : len;
 }
 
-/* A URL and what all requests have in common; false if out of memory. */
+/* Set the URL and the common options; false if out of memory. */
 static bool prepare(struct transfer *transfer, const struct ctl_daemon *daemon,
 		    const char *path)
 {

@@ -1,5 +1,5 @@
 /*
- * ctl_frame.c - a picture of a running relay as lines of text.
+ * ctl_frame.c - a snapshot of a running relay as lines of text.
  */
 #include "tools/ctl/ctl_frame.h"
 
@@ -54,7 +54,7 @@ __attribute__((format(printf, 3, 4))) static void line(const struct ctl_frame *f
 		frame->live ? "\033[K" : "");
 }
 
-/* Full width, reversed where there is a terminal. */
+/* A line of full width, in reverse video on a terminal. */
 static void bar(const struct ctl_frame *frame, FILE *out, const char *text,
 		const char *end)
 {
@@ -87,12 +87,12 @@ static double sum_sides(const struct ctl_sample *sample, const char *direction,
 	return sum;
 }
 
-/* What a second brought since the sample before; 0 where that is not known. */
+/* Increase per second since the sample before; 0 if unknown. */
 static double rate_of(const struct ctl_frame *frame, double now, double before)
 {
 	double seconds = seconds_between(frame);
 
-	/* After a restart of the relay its counters begin anew. */
+	/* Counters restart with the relay. */
 	return seconds > 0 && now >= before ? (now - before) / seconds : 0;
 }
 
@@ -164,7 +164,7 @@ static void draw_drops(const struct ctl_frame *frame, FILE *out)
 	     ctl_count_text(since_start, figure));
 }
 
-/* All addresses of one protocol together. */
+/* The ports of all addresses of one protocol. */
 static void draw_pool(const struct ctl_frame *frame, FILE *out, const char *protocol)
 {
 	const json_t *pools = json_object_get(frame->now->status, "ports"), *pool;
@@ -183,7 +183,7 @@ static void draw_pool(const struct ctl_frame *frame, FILE *out, const char *prot
 		resting += ctl_integer(pool, "resting");
 	}
 	for (i = 0; i < BAR_WIDTH; i++)
-		/* The first port used is seen, the last one free, too. */
+		/* Rounded so that the first used port shows, and so does the last free one. */
 		gauge[i] = size > 0 && (int64_t)i * size < used * BAR_WIDTH ? '#' : '.';
 	gauge[BAR_WIDTH] = '\0';
 	line(frame, out,
@@ -191,7 +191,7 @@ static void draw_pool(const struct ctl_frame *frame, FILE *out, const char *prot
 	     protocol, gauge, used, size, resting);
 }
 
-/* The processor time of each worker's thread, of the time that passed. */
+/* Processor time of each worker's thread, in percent of elapsed time. */
 static void draw_workers(const struct ctl_frame *frame, FILE *out)
 {
 	const json_t *workers = json_object_get(frame->now->status, "per_worker"),
@@ -256,8 +256,8 @@ struct widths {
 };
 
 /*
- * What is left over goes to addresses, then to names. In a narrow terminal there is no id: its
- * first digits tell little, and the relayed address is as good a name.
+ * Spare columns go to addresses, then to names. A narrow terminal shows no id: a part of it says
+ * little, and the relayed address identifies as well.
  */
 static struct widths widths_of(const struct ctl_frame *frame)
 {
@@ -281,7 +281,7 @@ static struct widths widths_of(const struct ctl_frame *frame)
 	return widths;
 }
 
-/* A cell of a fixed number of columns, and the blank behind it. */
+/* A cell of a fixed number of columns, and a blank. */
 static void cell(char *text, size_t size, const char *value, size_t width)
 {
 	size_t used = strlen(text), bytes = ctl_fit(value, width);
@@ -382,7 +382,7 @@ void ctl_frame_draw(const struct ctl_frame *frame, FILE *out)
 	assert(frame->columns >= 20 && frame->lines >= 4);
 	if (frame->live)
 		fputs("\033[H", out);
-	/* Of a terminal that is hardly one the first lines matter most. */
+	/* In a tiny terminal the first lines matter most. */
 	for (i = 0; i < sizeof(head) / sizeof(head[0]) && i + FOOT < frame->lines; i++)
 		head[i](frame, out);
 	if (frame->lines > CTL_FRAME_HEAD) {

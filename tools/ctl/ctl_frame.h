@@ -1,6 +1,6 @@
 /*
- * ctl_frame.h - a picture of a running relay as lines of text: the part of avedgectl top that
- * knows no terminal.
+ * ctl_frame.h - a snapshot of a running relay as lines of text: the part of avedgectl top that is
+ * independent of a terminal.
  */
 #ifndef TOOLS_CTL_CTL_FRAME_H
 #define TOOLS_CTL_CTL_FRAME_H
@@ -12,9 +12,9 @@
 
 #include <jansson.h>
 
-/* What the relay said at one time. Rates are differences of two of them. */
+/* The answers of the relay at one time. Rates are differences of two samples. */
 struct ctl_sample {
-	json_t *status, *counters, *allocations; /* NULL: not known */
+	json_t *status, *counters, *allocations; /* NULL: unknown */
 	int64_t at_ms;                           /* monotonic */
 };
 
@@ -27,14 +27,14 @@ struct ctl_frame {
 	const struct ctl_sample *now, *before; /* before: may be empty */
 	size_t columns, lines;                 /* of the terminal; at least 20 and 4 */
 	size_t offset;                         /* first allocation to show */
-	const char *order;                     /* as the control interface calls it */
-	const char *problem; /* why there is nothing newer; NULL if all is well */
-	bool live; /* for a terminal: colours, to the end of each line, all lines */
+	const char *order;   /* a value of the control interface's sort */
+	const char *problem; /* why the figures are stale; NULL if they are not */
+	bool live; /* for a terminal: clear each line, fill all lines, use reverse video */
 };
 
 enum { CTL_FRAME_HEAD = 7 }; /* lines above the allocations, at least */
 
-/* Rows of allocations that such a frame has room for. */
+/* Rows of allocations that fit. */
 size_t ctl_frame_rows(const struct ctl_frame *frame);
 void ctl_frame_draw(const struct ctl_frame *frame, FILE *out);
 

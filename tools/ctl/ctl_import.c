@@ -37,7 +37,7 @@ static int check_inside(const struct ctl_args *args, const struct import_conf *c
 	return CTL_OK;
 }
 
-/* Secrets as keys, in their order: all of them verify, the first one signs. */
+/* Secrets as keys, in order: the first signs, all verify. */
 static size_t fill_ring(struct import_conf *conf, struct keyring *ring)
 {
 	const struct import_setting *setting;
@@ -69,7 +69,7 @@ static size_t fill_ring(struct import_conf *conf, struct keyring *ring)
 	return ring->count;
 }
 
-/* The keyring, if one was asked for and there is a secret for it; sets *written. */
+/* Write the keyring, if --keys is given and there is a secret; sets *written. */
 static int write_keys(struct import_conf *conf, const char *path, bool *written)
 {
 	const struct import_setting *secret = import_find(conf, "static-auth-secret");
@@ -159,7 +159,7 @@ static int write_file(struct import_conf *conf, const struct import_plan *plan,
 	import_write(conf, plan, out);
 	print_notes(conf);
 	if (out == stdout)
-		return CTL_OK; /* main() sees to its errors */
+		return CTL_OK; /* main() checks for errors */
 	return fclose(out) == 0 ? CTL_OK : ctl_fail("%s: %s", path, strerror(errno));
 }
 

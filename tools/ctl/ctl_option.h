@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What a word may be: decides how it is checked, and what a shell offers for it. */
+/* The kind of a value: how it is checked, and what completion offers. */
 enum ctl_kind {
 	CTL_NOTHING,
 	CTL_FLAG, /* an option without value */
@@ -17,7 +17,7 @@ enum ctl_kind {
 	CTL_FILE,
 	CTL_NUMBER,
 	CTL_DURATION,
-	CTL_PERIOD, /* seconds that may be left out */
+	CTL_PERIOD, /* optional seconds */
 	CTL_CHOICE,
 	CTL_ALLOCATION,
 	CTL_USER,
@@ -30,7 +30,7 @@ enum ctl_kind {
 enum ctl_option_id {
 	OPTION_NONE, /* ends a command's list */
 	OPTION_SOCKET,
-	OPTION_MRAS_OWN_SOCKET, /* --socket of the commands that talk to mrasd alone */
+	OPTION_MRAS_OWN_SOCKET, /* --socket of mrasd's own commands */
 	OPTION_MRAS_SOCKET,
 	OPTION_JSON,
 	OPTION_ALL_LIMITS,
@@ -89,7 +89,7 @@ enum ctl_option_id {
 struct ctl_option {
 	const char *name; /* without dashes */
 	enum ctl_kind kind;
-	const char *value;          /* stands for its value in texts; NULL for a flag */
+	const char *value;          /* its placeholder in texts; NULL for a flag */
 	const char *help;           /* one line */
 	const char *const *choices; /* of CTL_CHOICE, NULL-terminated */
 	int64_t min, max;           /* of numbers; of durations and periods in seconds */

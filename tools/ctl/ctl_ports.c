@@ -17,8 +17,8 @@ struct edge_port {
 	const char *side;      /* "inside", "outside", "both" */
 	const char *protocol;  /* of transport: "tcp", "udp" */
 	const char *service;   /* the role of the Edge server */
-	const char *direction; /* of who opens: "in", "out", "both" */
-	const char *served_by; /* a program of ours; NULL: avedge does not replace it */
+	const char *direction; /* of opening: "in", "out", "both" */
+	const char *served_by; /* a program of avedge; NULL: none */
 	const char *purpose;   /* a sentence */
 };
 
@@ -128,7 +128,7 @@ static void print_ports(const struct ctl_args *args, json_t *document)
 	print_table(json_object_get(document, "ports"));
 }
 
-/* A row of the running relay: a port of its own, or a range of relay ports. */
+/* Whether a row of the running relay, a port or a range of relay ports, includes a port. */
 static bool row_covers(const json_t *row, uint16_t port)
 {
 	const json_t *first = json_object_get(row, "first");

@@ -1,7 +1,7 @@
 /*
- * ctl_terminal.c - a terminal that is ours for a while.
+ * ctl_terminal.c - the terminal during avedgectl top.
  *
- * Signals are blocked and read like keys, so that every one of them takes the same way out.
+ * Signals are blocked and read like keys, so that all of them take the same way out.
  */
 #include "tools/ctl/ctl_terminal.h"
 
@@ -25,11 +25,11 @@ struct ctl_terminal {
 	sigset_t signals, signals_before;
 	int signal_fd;
 	int signal;
-	char keys[KEYS_MAX]; /* what was read and not yet understood */
+	char keys[KEYS_MAX]; /* read, but not yet decoded */
 	size_t count;
 };
 
-/* The other screen, empty and without a cursor; and the way back. */
+/* The alternate screen, cleared and without a cursor; and the way back. */
 static const char enter_text[] = "\033[?1049h\033[?25l\033[H\033[2J";
 static const char leave_text[] = "\033[0m\033[?25h\033[?1049l";
 
@@ -106,7 +106,7 @@ int ctl_terminal_signal(const struct ctl_terminal *terminal)
 	return terminal->signal;
 }
 
-/* Leave the screen to the shell, stop, and take it again. */
+/* Return the screen to the shell, stop, and take it back. */
 static void stop(struct ctl_terminal *terminal)
 {
 	leave(terminal);
@@ -135,8 +135,8 @@ static void drop_keys(struct ctl_terminal *terminal, size_t count)
 	memmove(terminal->keys, terminal->keys + count, terminal->count);
 }
 
-/* The first key of what was read; false if that may be the beginning of one. */
-static bool understand(struct ctl_terminal *terminal, bool complete, enum ctl_key *key)
+/* Decode the first key; false if it may be incomplete. */
+static bool decode(struct ctl_terminal *terminal, bool complete, enum ctl_key *key)
 {
 	for (size_t i = 0; i < sizeof(sequences) / sizeof(sequences[0]); i++) {
 		size_t len = strlen(sequences[i].text);
@@ -152,13 +152,13 @@ static bool understand(struct ctl_terminal *terminal, bool complete, enum ctl_ke
 		*key = sequences[i].key;
 		return true;
 	}
-	/* Unknown: an escape sequence as a whole, anything else by the byte. */
+	/* Unknown: drop a whole escape sequence, or one byte of anything else. */
 	drop_keys(terminal, terminal->keys[0] == '\033' ? terminal->count : 1);
 	*key = KEY_OTHER;
 	return true;
 }
 
-/* Whether key says what happened. */
+/* Turn a signal into a key; false if there is none. */
 static bool take_signal(struct ctl_terminal *terminal, enum ctl_key *key)
 {
 	struct signalfd_siginfo info;
@@ -193,10 +193,10 @@ enum ctl_key ctl_terminal_key(struct ctl_terminal *terminal, int timeout_ms)
 	enum ctl_key key;
 
 	for (;;) {
-		if (terminal->count > 0 && understand(terminal, complete, &key))
+		if (terminal->count > 0 && decode(terminal, complete, &key))
 			return key;
 
-		/* ESC alone is a key as well; only time tells. */
+		/* ESC alone is a key, too: wait for the rest of a sequence. */
 		int64_t left = terminal->count > 0 ? ESCAPE_WAIT_MS : end_ms - now_ms();
 		int ready = poll(fds, 2, left > 0 ? (int)left : 0);
 
@@ -214,7 +214,7 @@ enum ctl_key ctl_terminal_key(struct ctl_terminal *terminal, int timeout_ms)
 			ssize_t len = read(STDIN_FILENO, terminal->keys + terminal->count,
 					   KEYS_MAX - terminal->count);
 
-			/* It was readable: nothing to read means that it has gone. */
+			/* Readable without data: the terminal has gone. */
 			if (len <= 0)
 				return KEY_END;
 			terminal->count += (size_t)len;

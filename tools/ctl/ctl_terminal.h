@@ -1,9 +1,9 @@
 /*
- * ctl_terminal.h - a terminal that is ours for a while: a screen of its own, keys without
- * echo, and back as it was whatever ends us.
+ * ctl_terminal.h - the terminal during avedgectl top: the alternate screen, keys without echo,
+ * and everything restored whatever ends the program.
  *
- * Plain escape sequences and termios instead of a library: we draw whole lines of text from
- * the top, which every terminal of today understands, and the same lines go to a file.
+ * Plain escape sequences and termios instead of a library: whole lines are drawn from the top,
+ * which every current terminal supports, and the same lines go to a file.
  *
  * Owner    one at a time; ctl_terminal_close() restores.
  */
@@ -15,18 +15,18 @@
 
 struct ctl_terminal;
 
-/* NULL if standard input or output is no terminal, or does not do as told. */
+/* NULL if standard input or output is not a terminal, or cannot be set up. */
 struct ctl_terminal *ctl_terminal_open(void);
 /* NULL is allowed. */
 void ctl_terminal_close(struct ctl_terminal *terminal);
 
-/* The size now; 80x24 where nobody knows. */
+/* The current size; 80x24 if unknown. */
 void ctl_terminal_size(size_t *columns, size_t *lines);
 
 enum ctl_key {
 	KEY_TIMEOUT, /* none within the time */
 	KEY_RESIZED,
-	KEY_END, /* a signal that ends programs came: see ctl_terminal_signal() */
+	KEY_END, /* a signal or the end of the terminal: see ctl_terminal_signal() */
 	KEY_QUIT,
 	KEY_SORT,
 	KEY_REFRESH,
@@ -39,10 +39,10 @@ enum ctl_key {
 	KEY_OTHER,
 };
 
-/* The next key, or what happened instead. Stops, as Ctrl-Z wants, happen inside. */
+/* The next key, or what happened instead. Ctrl-Z is handled inside. */
 enum ctl_key ctl_terminal_key(struct ctl_terminal *terminal, int timeout_ms);
 
-/* The signal behind KEY_END, 0 if the terminal itself has gone. */
+/* The signal of a KEY_END, 0 if the terminal has gone. */
 int ctl_terminal_signal(const struct ctl_terminal *terminal);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * ctl_text.c - texts for a terminal.
  *
- * A user name comes from whoever holds a credential and ends on the screen of an
- * administrator: nothing of it may reach the terminal as a command.
+ * User names are chosen by strangers and appear on an administrator's screen: nothing in them may
+ * reach the terminal as a command.
  */
 #include "tools/ctl/ctl_text.h"
 
@@ -15,7 +15,7 @@
 
 enum { ESCAPE_MAX = 16 };
 
-/* One character of UTF-8 off the front: its length, 0 if it is none. */
+/* Decode one UTF-8 character: its length, or 0 if invalid. */
 static size_t take(const char *text, uint32_t *character)
 {
 	const unsigned char *p = (const unsigned char *)text;
@@ -40,7 +40,7 @@ static size_t take(const char *text, uint32_t *character)
 	return len;
 }
 
-/* Invisible, and able to make a line read differently from what it says. */
+/* Invisible, and can make a line read differently from what it says. */
 static bool turns_text(uint32_t character)
 {
 	return character == 0x061c || (character >= 0x200b && character <= 0x200f) ||
@@ -146,7 +146,7 @@ double ctl_real(const json_t *object, const char *name)
 	return json_number_value(json_object_get(object, name));
 }
 
-/* Three digits that count, as large as the unit lets them be. */
+/* Up to three digits, or two with a fraction, and a prefix. */
 static const char *scaled(double value, const char *unit, char buf[CTL_FIGURE_MAX])
 {
 	static const char *const prefixes[] = {"", "k", "M", "G", "T", "P", "E"};

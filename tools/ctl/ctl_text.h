@@ -1,5 +1,5 @@
 /*
- * ctl_text.h - texts for a terminal: names that strangers chose, figures that people read.
+ * ctl_text.h - text for a terminal: names chosen by strangers, figures for people.
  */
 #ifndef TOOLS_CTL_CTL_TEXT_H
 #define TOOLS_CTL_CTL_TEXT_H
@@ -15,24 +15,24 @@ enum {
 };
 
 /*
- * A copy that commands no terminal: what is not printable in this locale, ESC and its
- * relatives, what turns the direction of writing and what is not UTF-8 are written as "\x1b"
- * or "\u202e". Cut at the end of a character where size is too small. Returns buf.
+ * A copy that is safe on a terminal: control characters, what is not printable in this locale,
+ * what changes the direction of writing and what is not UTF-8 become "\x1b" or "\u202e". Cut
+ * after a whole character if size is too small. Returns buf.
  */
 const char *ctl_clean(const char *text, char *buf, size_t size);
 
 /* Columns that a cleaned text takes. */
 size_t ctl_columns(const char *text);
-/* Bytes of a cleaned text that fit into so many columns. */
+/* Bytes of a cleaned text that fit into that many columns. */
 size_t ctl_fit(const char *text, size_t columns);
 
 /* A member as a cleaned text; "-" if it is missing, null or a list. */
 const char *ctl_member(const json_t *object, const char *name, char buf[CTL_CELL_MAX]);
-/* A member as a number; 0 if it is none. */
+/* A member as a number; 0 if it is not one. */
 int64_t ctl_integer(const json_t *object, const char *name);
 double ctl_real(const json_t *object, const char *name);
 
-/* Four digits and a unit: "999", "1.2k", "34.5M"; of bytes and of bits per second. */
+/* "999", "1.2k", "34.5M"; without a unit and in bits per second. */
 const char *ctl_count_text(double value, char buf[CTL_FIGURE_MAX]);
 const char *ctl_rate_text(double bps, char buf[CTL_FIGURE_MAX]);
 /* "61s", "12m05s", "3h04m", "2d11h". */

@@ -52,7 +52,7 @@ static char *rows_path(const struct top *top)
 	return ctl_query("/v1/allocations", pairs);
 }
 
-/* Ask for a new sample; the old ones stay where that fails. An exit code. */
+/* Take a new sample; on failure the old ones stay. An exit code. */
 static int ask(struct top *top)
 {
 	json_t *documents[3] = {NULL};
@@ -112,7 +112,7 @@ static void move_to(struct top *top, int64_t offset)
 	assert(top->frame.offset == 0 || (int64_t)top->frame.offset <= all);
 }
 
-/* Whether the relay must be asked again because of a key. */
+/* Handle a key; whether it needs a new sample. */
 static bool take_key(struct top *top, enum ctl_key key)
 {
 	int64_t offset = (int64_t)top->frame.offset;

@@ -1,8 +1,8 @@
 /*
  * import_conf.c - coturn's turnserver.conf as a list of settings.
  *
- * A line is a name and, behind '=' or blanks, a value, which may stand in quotes; '#' begins a
- * comment at the start of a line only. The last one counts where only one can.
+ * A line is a name and, after '=' or blanks, a value, which may be quoted; '#' starts a comment
+ * only at the start of a line. The last of several settings of a name counts.
  */
 #include "tools/import/import_conf.h"
 
@@ -30,7 +30,7 @@ static const struct import_option *find_option(const char *name)
 	return NULL;
 }
 
-/* "0", "no", "off" and "false" in any case; everything else, and nothing, is yes. */
+/* "0", "no", "off" and "false" in any case; everything else, also no value, is yes. */
 static bool is_off(const char *value)
 {
 	return *value == '0' || tolower((unsigned char)*value) == 'n' ||
@@ -278,7 +278,7 @@ const char *import_text(struct import_conf *conf, const char *name)
 	if (!setting)
 		return NULL;
 	for (const char *p = setting->value; *p; p++) {
-		/* What ends or expands a quoted string of ours; nobody needs it here. */
+		/* These end or expand a quoted string of ours. */
 		if ((unsigned char)*p < ' ' || *p == 0x7f || strchr("\"'\\$", *p)) {
 			import_note(conf, setting, NULL,
 				    "value must not contain quotes, '\\', '$' or control "

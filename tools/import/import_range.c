@@ -19,7 +19,7 @@ static struct ip_addr last_of(const struct ip_prefix *prefix)
 	return ip;
 }
 
-/* The address behind; false behind the last one of all. */
+/* Advance to the next address; false after the last one. */
 static bool next_of(struct ip_addr *ip)
 {
 	for (size_t i = ip_addr_len(ip->family); i-- > 0;) {
@@ -41,7 +41,7 @@ static bool add(struct import_prefixes *prefixes, const struct ip_prefix *prefix
 	return true;
 }
 
-/* The largest prefix that begins at first and does not go beyond last. */
+/* The largest prefix that starts at first and does not extend beyond last. */
 static struct ip_prefix largest(const struct ip_addr *first, const struct ip_addr *last)
 {
 	struct ip_prefix prefix = {*first, (uint8_t)(8 * ip_addr_len(first->family))};

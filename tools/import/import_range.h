@@ -1,5 +1,5 @@
 /*
- * import_range.h - ranges of addresses as prefixes, which is all that we know.
+ * import_range.h - ranges of addresses as prefixes.
  */
 #ifndef TOOLS_IMPORT_IMPORT_RANGE_H
 #define TOOLS_IMPORT_IMPORT_RANGE_H
@@ -16,7 +16,7 @@ struct import_prefixes {
 
 /*
  * Add the fewest prefixes that cover exactly "FIRST-LAST" or "ADDRESS". False, with nothing
- * added, on anything else and if out of memory.
+ * added, on other text and if out of memory.
  */
 bool import_range_add(struct import_prefixes *prefixes, const char *text);
 

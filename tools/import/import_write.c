@@ -53,7 +53,7 @@ static void write_text(struct import_conf *conf, FILE *out, const char *name,
 	end_line(conf, name, out);
 }
 
-/* It goes over the wire in a quoted string. */
+/* The realm goes over the wire as a quoted string. */
 static void write_realm(struct import_conf *conf, FILE *out)
 {
 	const char *realm = import_text(conf, "realm");
@@ -214,7 +214,7 @@ static const struct import_setting *public_of(const struct import_conf *conf,
 	return NULL;
 }
 
-/* All of the outside addresses, or none, have a public form; addresses: how many there are. */
+/* Public addresses for all outside addresses, or for none; addresses: their number. */
 static void write_public(struct import_conf *conf, const struct import_plan *plan,
 			 size_t addresses, FILE *out)
 {
@@ -233,7 +233,7 @@ static void write_public(struct import_conf *conf, const struct import_plan *pla
 	while (next_listening(conf, &index, &ip)) {
 		if (is_inside(plan, &ip))
 			continue;
-		/* One that no NAT is in front of stands for itself. */
+		/* Without NAT an address is its own public address. */
 		if (public_of(conf, &ip, addresses, &public))
 			found++;
 		else
@@ -255,7 +255,7 @@ struct ports {
 	int64_t udp, tcp; /* 0: none */
 };
 
-/* Our TCP port takes plain connections and TLS alike, so there is one of them. */
+/* Our TCP port serves plain connections and TLS, so there is only one. */
 static struct ports ports_of(struct import_conf *conf)
 {
 	struct ports ports = {PORT_DEFAULT, 0};
@@ -337,7 +337,7 @@ static void write_relay(struct import_conf *conf, FILE *out)
 			    "below min-port");
 		return;
 	}
-	/* The firewall has been opened for these. */
+	/* Also the defaults: the firewall is open for these. */
 	fprintf(out,
 		"\nrelay {\n\t# min-port and max-port\n\tports = \"%" PRId64 "-%" PRId64
 		"\"\n}\n",
@@ -372,7 +372,7 @@ static void write_prefixes(const char *key, const struct import_prefixes *prefix
 	fprintf(out, "}\n");
 }
 
-/* In coturn what is allowed wins; here the longer prefix does. The same range twice is one. */
+/* In coturn allowed ranges win, here the longest prefix. Drop what another prefix covers. */
 static void drop_covered(struct import_prefixes *prefixes,
 			 const struct import_prefixes *by)
 {

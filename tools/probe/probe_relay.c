@@ -152,6 +152,7 @@ static bool probe_one(struct probe_report *report, const struct probe_answer *an
 	uint64_t start = clock_monotonic_ns();
 	const char *why;
 
+	assert(port != 0);
 	if (!client_server_find(relay->host, port, &config.server, &why))
 		return probe_fail(
 			report, "relay",

@@ -18,7 +18,7 @@ enum {
 	MINUTE_S = 60,
 };
 
-/* Where the parser is in a response. */
+/* State of the XML parser. */
 struct reader {
 	struct probe_answer *answer;
 	char reason[64];
@@ -26,7 +26,7 @@ struct reader {
 	size_t len;
 };
 
-/* Elements are known by their local names: prefixes are the writer's choice. */
+/* Elements are identified by local name: the sender chooses the prefix. */
 static const char *local_name(const char *name)
 {
 	const char *colon = strrchr(name, ':');
@@ -70,10 +70,11 @@ static void XMLCALL on_end(void *arg, const XML_Char *name)
 {
 	struct reader *reader = arg;
 	struct probe_answer *answer = reader->answer;
-	struct probe_relay nobody,
+	assert(answer->relay_count <= PROBE_RELAYS_MAX);
+	struct probe_relay outside, /* of any relay */
 		*relay = answer->relay_count > 0
 				 ? &answer->relays[answer->relay_count - 1]
-				 : &nobody;
+				 : &outside;
 	const struct {
 		const char *name;
 		char *field;

@@ -1,8 +1,8 @@
 /*
  * probe_tls.c - the connection of mras-probe to mrasd.
  *
- * In TLS 1.3 a client is done before the server has looked at its certificate: a refusal shows
- * at the first read, and its alert says which.
+ * In TLS 1.3 a client finishes before the server verifies its certificate: a refusal shows at the
+ * first read, as an alert.
  */
 #include <assert.h>
 #include <errno.h>
@@ -107,7 +107,7 @@ static int connect_to(const struct addrinfo *address)
 
 	if (fd < 0)
 		return -1;
-	/* Both hold for connecting and for the handshake, too. */
+	/* Both limit the connect and the handshake, too. */
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0 &&
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0 &&
 	    connect(fd, address->ai_addr, address->ai_addrlen) == 0)
@@ -315,7 +315,7 @@ static size_t response_len(const char *text)
 			break;
 		}
 	}
-	/* What is too long stays so: an addition must not wrap. */
+	/* The sum must not wrap: what is too long stays so. */
 	return (size_t)(end + 4 - text) +
 	       (body_len < RESPONSE_MAX ? body_len : RESPONSE_MAX);
 }
