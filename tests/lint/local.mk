@@ -15,6 +15,8 @@ lint_scripts = \
 	tests/lint/include-circles-test \
 	tests/lint/include-directions \
 	tests/lint/include-directions-test \
+	tests/lint/map \
+	tests/lint/map-test \
 	tests/lint/man-pages \
 	tests/lint/openapi \
 	tests/lint/requirements \
