@@ -263,7 +263,7 @@ static bool check_relay(const struct check *check, const struct mras_config_rela
 	if (relay->udp_port == 0 && relay->tcp_port == 0)
 		return REFUSE(
 			check, &relay->udp_port,
-			"0, as is tcp_port, and nobody could connect; set one of them");
+			"0, as is tcp_port, so no client can connect; set one of them");
 	return true;
 }
 

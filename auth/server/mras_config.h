@@ -85,7 +85,7 @@ struct mras_config {
 		uint32_t body;       /* bytes of one request */
 		uint32_t identity_per_minute; /* credentials; 0: no limit */
 	} limits;
-	bool log_identities; /* records name whom a credential is for */
+	bool log_identities; /* records name the identity of a credential */
 };
 
 extern const struct config_schema mras_config_schema;

@@ -39,17 +39,17 @@ static void add_until(struct mras_file_facts *facts)
 static int64_t last_signature(const struct keyring *keyring, int64_t now_s)
 {
 	int64_t end_s = now_s;
-	bool grown = true;
+	bool later = true;
 
-	while (grown) {
-		grown = false;
+	while (later) {
+		later = false;
 		for (size_t i = 0; i < keyring->count; i++) {
 			const struct key *key = &keyring->keys[i];
 
 			if (key->not_before_s > end_s || key->not_after_s <= end_s)
 				continue;
 			end_s = key->not_after_s;
-			grown = true;
+			later = true;
 		}
 	}
 	return end_s;

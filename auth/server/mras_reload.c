@@ -28,7 +28,7 @@ struct mras_reload {
 	uint32_t warned_generation; /* new files are warned of at once */
 };
 
-/* *listeners stays NULL while nobody listens yet. */
+/* Before the first listeners, *listeners stays NULL. */
 static bool prepare_listeners(struct mras_reload *reload,
 			      const struct mras_config *config,
 			      struct mras_listeners **listeners, char *error,
@@ -149,7 +149,7 @@ static void warn_of(const struct mras_reload *reload, size_t index, int64_t now_
 			    time);
 }
 
-/* What has expired refuses everybody: somebody should hear of it before. */
+/* Expired files refuse every server: warn before. */
 static void warn_of_ends(struct mras_reload *reload)
 {
 	struct mras_settings *settings = reload->settings;

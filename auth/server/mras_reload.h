@@ -22,12 +22,12 @@ struct mras_reload *mras_reload_new(struct issuer *issuer, struct config *config
 void mras_reload_free(
 	struct mras_reload *reload); /* NULL is allowed; after all connections */
 
-/* For reloads, and those who ask what came of one. Borrowed. */
+/* Reloads, and tells their results. Borrowed. */
 struct reload *mras_reload_engine(struct mras_reload *reload);
 
 /*
  * Have keys, certificates or revocation lists changed? Then read them again. Warns once a day of
- * what is about to end, or has.
+ * files that have expired or soon will.
  */
 void mras_reload_periodic(struct mras_reload *reload);
 

@@ -3,6 +3,7 @@
  */
 #include "auth/server/mras_settings.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,7 @@ struct mras_settings *mras_settings_build(const struct mras_config *config,
 	if (settings == NULL || !make_servers(settings, config) ||
 	    !make_relays(settings, config))
 		goto fail;
+	assert(config->server_count > 0 && config->relay_count > 0);
 	settings->config = config;
 	settings->keyring = keyfile_load(config->common.keys, error, error_size);
 	if (settings->keyring == NULL) {

@@ -29,7 +29,7 @@ struct mras_settings {
 };
 
 /*
- * Read what config names. decided and arg: who is told of decisions. NULL with a sentence in
+ * Read what config names. decided and arg: called for every decision. NULL with a sentence in
  * error that begins with the place in the configuration.
  */
 struct mras_settings *mras_settings_build(const struct mras_config *config,

@@ -117,6 +117,7 @@ static bool skip_blanks(struct reader *reader)
 
 static bool put(struct reader *reader, const char *text, size_t len)
 {
+	assert(reader->len < sizeof(reader->text));
 	if (len >= sizeof(reader->text) - reader->len)
 		return fail(reader, reader->at,
 			    "value is longer than %d bytes; shorten it", TEXT_MAX - 1);
@@ -154,6 +155,8 @@ static bool put_escape(struct reader *reader)
 	static const char letters[] = "nrt", meant[] = "\n\r\t";
 	struct place at = here(reader);
 	char c = reader->next[1];
+
+	assert(reader->next[0] == '\\' && c != '\0');
 	const char *letter = strchr(letters, c);
 
 	take_to(reader, reader->next + 2);
@@ -636,6 +639,7 @@ bool config_read(struct config *config, const char *text, char *error, size_t er
 		return true;
 
 	const struct config_place *open = find_place(&reader, NULL);
+	assert(open != NULL);
 	return fail(&reader, (struct place){open->line, open->column},
 		    "section \"%s\" is still open at the end of the file; close it with "
 		    "\"}\"",

@@ -271,6 +271,7 @@ static void replace(struct reload *reload, struct config *next,
 {
 	struct config *old = reload->config;
 
+	assert(next != old && next->schema == old->schema);
 	config_compare(old, next, add_change, report);
 	if (!config_keep_fixed(old, next))
 		snprintf(report->error, sizeof(report->error), "out of memory");

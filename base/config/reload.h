@@ -71,7 +71,7 @@ const char *reload_result_name(enum reload_result result);
 
 /*
  * Read the configuration file again and what it names. Logs what changed, key by key, or why
- * nothing did, and fills the report, which the caller clears; NULL if nobody wants one. now_s:
+ * nothing did, and fills the report, which the caller clears; may be NULL. now_s:
  * Unix seconds. False if it was rejected.
  */
 bool reload_configuration(struct reload *reload, int64_t now_s,

@@ -4,6 +4,7 @@
 #define LOG_SUBSYSTEM SUBSYSTEM_RELOAD
 #include "relay/reload/change.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 #include "relay/front/fronts.h"
 #include "relay/reload/relay_config.h"
 
-/* Retired, and so is the front that it shares its socket with, and nobody is left on either. */
+/* Retired and without allocations, as is the front that shares its socket. */
 static bool front_is_over(const struct relay *relay, const struct network_view *view,
 			  size_t front)
 {
@@ -20,9 +21,11 @@ static bool front_is_over(const struct relay *relay, const struct network_view *
 		return false;
 	switch (view->fronts[front].transport) {
 	case TRANSPORT_TCP:
+		assert(view->fronts[front + 1].transport == TRANSPORT_TLS);
 		return relay_front_is_empty(relay, front) &&
 		       relay_front_is_empty(relay, front + 1);
 	case TRANSPORT_TLS:
+		assert(view->fronts[front - 1].transport == TRANSPORT_TCP);
 		return relay_front_is_empty(relay, front - 1) &&
 		       relay_front_is_empty(relay, front);
 	case TRANSPORT_UDP:
@@ -201,7 +204,7 @@ static bool any(const bool fronts[FRONTS_MAX])
 	return false;
 }
 
-/* What serves already, of those that were not there before, is closed. */
+/* Close the fronts that are new and serve already. */
 static void take_back(struct change *change)
 {
 	bool fresh[FRONTS_MAX];
@@ -216,12 +219,13 @@ static void take_back(struct change *change)
 
 /*
  * The rows come first: workers look them up as soon as they serve. Strangers may be answered
- * before the settings that go with a new front are there, but nobody is let down by that.
+ * before the settings of a new front are published, which does no harm.
  */
 bool change_open(struct change *change, char *error, size_t error_size)
 {
 	struct relay *relay = change->relay;
 
+	assert(change->sockets != NULL); /* prepared, and not abandoned */
 	network_set(relay->network, &change->plan);
 	if (!any(change->opened) || relay_open_fronts(relay, change->sockets))
 		return true;
@@ -258,6 +262,7 @@ void change_finish(struct change *change)
 	struct relay *relay = change->relay;
 	const struct relay_config *config = change->config;
 
+	assert(change->relay->config != NULL && config->relay.ports.first != 0);
 	close_sockets(change);
 	port_pool_move(relay->shared.ports, config->relay.ports.first,
 		       config->relay.ports.last, config->relay.rest_ms);
@@ -274,8 +279,8 @@ void change_finish(struct change *change)
 	if (ports_of(config) > ports_of(relay->config) &&
 	    config->fixed_limits.allocations_total == 0)
 		log_warning(
-			"the tables have been made at the start for %zu relay ports, now "
-			"there are %zu; to use all at once, restart",
+			"the tables are sized for the %zu relay ports at start, now there "
+			"are %zu; restart to use all at once",
 			ports_of(relay->config), ports_of(config));
 }
 

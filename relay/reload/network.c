@@ -82,8 +82,8 @@ static bool want_front(struct network_view *plan, const struct place *place,
 
 	if (index < FRONTS_MAX && plan->fronts[index].side != place->side)
 		return REFUSE(place,
-			      "%s still serves the clients that it had on side %s; wait "
-			      "until they are gone, or restart",
+			      "%s still serves its former clients on side %s; wait until "
+			      "they are gone, or restart",
 			      endpoint_format(&local, text, sizeof(text)),
 			      side_name(plan->fronts[index].side));
 	if (index == FRONTS_MAX)
@@ -91,9 +91,10 @@ static bool want_front(struct network_view *plan, const struct place *place,
 	if (index == FRONTS_MAX)
 		return REFUSE(
 			place,
-			"%d fronts are there, those included that wait for their last "
-			"client; wait, or name fewer addresses",
+			"all %d fronts are in use, including those that wait for their "
+			"last client; wait, or name fewer addresses",
 			FRONTS_MAX);
+	assert(index + wanted <= FRONTS_MAX);
 	for (size_t i = 0; i < wanted; i++) {
 		plan->fronts[index + i] = (struct front){
 			.side = place->side,
@@ -126,8 +127,8 @@ static bool want_relay(struct network_view *plan, const struct place *place)
 	if (free_one == PORT_POOL_ADDRESSES_MAX)
 		return REFUSE(
 			place,
-			"%d outside addresses are there, those included that wait for "
-			"their last allocation; wait, or name fewer",
+			"all %d outside addresses are in use, including those that wait "
+			"for their last allocation; wait, or name fewer",
 			PORT_POOL_ADDRESSES_MAX);
 	plan->relay_states[free_one] = NETWORK_SERVING;
 	plan->relay[free_one] = wanted;
@@ -186,6 +187,8 @@ void network_set(struct network *network, const struct network_view *view)
 		if (now->front_states[i] == NETWORK_FREE &&
 		    view->front_states[i] != NETWORK_FREE)
 			now->fronts[i] = view->fronts[i];
+		assert(view->front_states[i] == NETWORK_FREE ||
+		       endpoint_equal(&now->fronts[i].local, &view->fronts[i].local));
 		now->front_states[i] = view->front_states[i];
 	}
 	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++) {
@@ -193,6 +196,8 @@ void network_set(struct network *network, const struct network_view *view)
 		    view->relay_states[i] != NETWORK_FREE)
 			now->relay[i] = view->relay[i];
 		now->relay[i].retired = view->relay_states[i] == NETWORK_RETIRED;
+		assert(view->relay_states[i] == NETWORK_FREE ||
+		       ip_addr_equal(&now->relay[i].local, &view->relay[i].local));
 		now->relay_states[i] = view->relay_states[i];
 	}
 	pthread_mutex_unlock(&network->lock);

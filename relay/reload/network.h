@@ -1,14 +1,14 @@
 /*
  * network.h - what the relay has on the network: its fronts and its outside addresses, each at
  * the index that allocations, tables and pools know it by. A reload adds some and retires
- * others; who is retired keeps its index until the last allocation there has ended.
+ * others; a retired one keeps its index until its last allocation ends.
  *
  *     FREE --> SERVING --> RETIRED --> FREE
  *                 ^-----------'  named again
  *
  * Owner    struct relay has one; main alone changes it.
- * Threads  workers read the two tables without a lock, at indices that they were told of by
- *          message; everybody else gets copies of the rows.
+ * Threads  workers read the two tables without a lock, at indices that they got by message; all
+ *          other threads get copies of the rows.
  */
 #ifndef RELAY_RELOAD_NETWORK_H
 #define RELAY_RELOAD_NETWORK_H
@@ -50,7 +50,7 @@ void network_free(struct network *network); /* NULL is allowed */
 bool network_plan(const struct network *network, const struct relay_config *config,
 		  struct network_view *plan, char *error, size_t error_size);
 
-/* From now on it is like that. */
+/* Put a plan in force. */
 void network_set(struct network *network, const struct network_view *view);
 
 /* As main sees it; borrowed, and it changes with network_set(). */

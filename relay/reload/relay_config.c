@@ -376,9 +376,10 @@ static bool check_fronts(const struct check *check)
 		fronts += each * side->address_count;
 	}
 	if (fronts == 0)
-		return REFUSE(check, &check->inside->udp_port,
-			      "all ports of both sides are 0, nobody could connect; set "
-			      "udp_port or tcp_port");
+		return REFUSE(
+			check, &check->inside->udp_port,
+			"all ports of both sides are 0, so no client can connect; set "
+			"udp_port or tcp_port");
 	if (fronts > FRONTS_MAX)
 		return REFUSE(check, &check->outside->addresses,
 			      "%zu fronts on both sides together, at most %d; name fewer "
@@ -513,7 +514,7 @@ static bool check_pairs(const struct check *check)
 			"of them",
 			limits->allocations_reserved,
 			config->fixed_limits.allocations_total);
-	/* IPv6 is part of version 4; without it nobody could ask for what is offered. */
+	/* IPv6 is part of version 4; without it no client can ask for what is offered. */
 	if (config->ms.ipv6 && config->ms.version < MS_VERSION_IPV6)
 		return REFUSE(
 			check, given(config, &config->ms.version, &config->ms.ipv6),

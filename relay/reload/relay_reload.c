@@ -21,7 +21,7 @@ struct relay_reload {
 	struct relay_settings_sources sources; /* the rest is filled in for a build */
 	struct host_addresses *host;
 	uint32_t generation;
-	bool stuck; /* what is over could not be let go; not before something else works */
+	bool stuck; /* closing retired fronts failed; not tried before the next reload */
 };
 
 static struct host_addresses *host_copy(const struct host_addresses *host)
@@ -97,7 +97,7 @@ static bool rebuild(struct relay_reload *reload, const struct relay_config *conf
 	return true;
 }
 
-/* The first time nobody serves yet: the fronts are main's to bind. */
+/* The first time there are no workers yet, and main binds the fronts. */
 static bool rebuild_op(void *owner, const struct config *common, char *error,
 		       size_t error_size)
 {

@@ -27,7 +27,7 @@ struct relay_files {
 	unsigned references;
 };
 
-/* What is wrong with a keyring is said for everybody who reads one; what to do is ours. */
+/* The keyring's reader says what is wrong; here is what to do. */
 static void add_remedy(char *error, size_t error_size)
 {
 	size_t len = strlen(error);
@@ -224,6 +224,9 @@ struct relay_settings *relay_settings_build(const struct relay_config *config,
 	if (settings == NULL)
 		goto no_memory;
 
+	assert(sources->in_force == NULL ||
+	       generation > sources->in_force->turn.generation);
+
 	settings->references = 1;
 	settings->records = config->common.log.records;
 	settings->stream = config->stream;
@@ -257,7 +260,11 @@ fail:
 
 struct relay_settings *relay_settings_ref(struct relay_settings *settings)
 {
-	__atomic_add_fetch(&settings->references, 1, __ATOMIC_RELAXED);
+	unsigned references =
+		__atomic_add_fetch(&settings->references, 1, __ATOMIC_RELAXED);
+
+	assert(references > 1); /* the caller's own and the new one */
+	(void)references;
 	return settings;
 }
 

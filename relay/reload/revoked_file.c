@@ -1,6 +1,6 @@
 /*
  * revoked_file.c - see revoked_file.h. A list that cannot be read is an error, never an empty
- * list: nobody gets a revoked credential back because a file is missing.
+ * list: a missing file must not make a revoked credential valid again.
  */
 #include "relay/reload/revoked_file.h"
 
@@ -29,7 +29,7 @@ static char *read_all(int fd, size_t *len)
 		errno = EINVAL;
 		return NULL;
 	}
-	/* One byte more than it had, so that one that has grown since is noticed. */
+	/* One byte more than its size, to notice a file that grew meanwhile. */
 	size_t size = st.st_size < FILE_MAX ? (size_t)st.st_size + 1 : FILE_MAX + 1;
 	text = malloc(size);
 	while (text != NULL && *len < size) {

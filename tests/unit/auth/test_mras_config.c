@@ -114,7 +114,7 @@ static const struct {
 	{ADDRESS TLS SERVER
 	 "relay { location = inside host = a }\nrelay { location = inside host = b\n"
 	 "udp_port = 0 tcp_port = 0 }",
-	 "F:6:12: relay.udp_port: 0, as is tcp_port, and nobody could connect; set one of them"},
+	 "F:6:12: relay.udp_port: 0, as is tcp_port, so no client can connect; set one of them"},
 	{ADDRESS TLS SERVER "relay { location = inside host = a address = b }",
 	 "F:4:46: relay.address: \"b\" is not an IP address; write one such as 192.0.2.1 or 2001:db8::1"},
 

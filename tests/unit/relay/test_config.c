@@ -264,7 +264,7 @@ static const struct {
 	 "F:3:20: side.outside.alternate_domain: \"b\303\274ro.de\" is not a DNS name in ASCII; write letters, digits, dots and hyphens"},
 	{"side inside { addresses = {10.0.0.5} udp_port = 0 tcp_port = 0 }\n"
 	 "side outside { addresses = {192.0.2.1} udp_port = 0 tcp_port = 0 }\n",
-	 "F:1:49: side.inside.udp_port: all ports of both sides are 0, nobody could connect; set udp_port or tcp_port"},
+	 "F:1:49: side.inside.udp_port: all ports of both sides are 0, so no client can connect; set udp_port or tcp_port"},
 };
 
 START_TEST(config_error_says_where_what_and_what_to_do)
