@@ -372,14 +372,15 @@ static void draw_foot(const struct ctl_frame *frame, FILE *out, size_t shown)
 
 void ctl_frame_draw(const struct ctl_frame *frame, FILE *out)
 {
-	const json_t *rows = json_object_get(frame->now->allocations, "allocations");
 	size_t room = ctl_frame_rows(frame), shown = 0;
+	const json_t *rows;
 	void (*const head[])(const struct ctl_frame *frame, FILE *out) = {
 		draw_state, draw_traffic, draw_drops, draw_workers};
 	size_t i;
 
 	assert(frame->now && frame->before && frame->order);
 	assert(frame->columns >= 20 && frame->lines >= 4);
+	rows = json_object_get(frame->now->allocations, "allocations");
 	if (frame->live)
 		fputs("\033[H", out);
 	/* In a tiny terminal the first lines matter most. */
