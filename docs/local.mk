@@ -11,6 +11,7 @@ EXTRA_DIST += docs/requirements.md docs/architecture.dot docs/architecture.svg \
 	docs/decisions/0001-dialects-on-one-core.md \
 	docs/decisions/0002-integers-instead-of-pointers.md \
 	docs/decisions/0003-strict-defaults.md \
+	docs/decisions/0004-configuration-parser.md \
 	docs/decisions/0005-libraries.md \
 	docs/decisions/0006-one-start-up.md \
 	docs/decisions/0007-two-planes.md

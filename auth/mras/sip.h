@@ -44,7 +44,7 @@ enum sip_framing sip_framing_next(struct slice arrived, size_t *frame_len,
  * after it.
  */
 char *sip_respond(const struct service *service, struct service_memory *memory,
-		  const struct service_server *server, struct slice message,
+		  const struct service_server *server, struct slice bytes,
 		  uint64_t now_ms, int64_t unix_s, size_t *len, bool *close);
 
 /*

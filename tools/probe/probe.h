@@ -63,7 +63,7 @@ enum probe_reached { PROBE_UNREACHABLE, PROBE_REFUSED, PROBE_CONNECTED };
 
 /* Connect, shake hands, show the certificates. */
 enum probe_reached probe_tls_open(const struct probe_options *options,
-				  struct probe_report *report, struct probe_tls **tls);
+				  struct probe_report *report, struct probe_tls **out);
 void probe_tls_close(struct probe_tls *tls); /* NULL is allowed */
 
 /* A response of HTTP or SIP: both have a first line, headers and a Content-Length. */
