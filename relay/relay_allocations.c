@@ -102,9 +102,8 @@ struct walk {
 	size_t count, room;
 	/* Of an end: */
 	int64_t ended;
-	/* Of a visit: */
-	relay_allocations_fn *visit;
-	void *arg;
+	/* Of the top ones: */
+	struct relay_top *top;
 };
 
 static void list(struct walk *walk, struct allocation *al)
@@ -119,9 +118,29 @@ static void end(struct walk *walk, struct allocation *al)
 	walk->ended++;
 }
 
-static void visit(struct walk *walk, struct allocation *al)
+static uint64_t payload(const struct traffic *to_peer, const struct traffic *to_client)
 {
-	walk->visit(&walk->worker->turn, al, walk->worker->loop.now_ms, walk->arg);
+	return to_peer->bytes + to_client->bytes;
+}
+
+/* Insert it in its place, if it has one; the last one makes room. */
+static void rank(struct walk *walk, struct allocation *al)
+{
+	struct relay_top *top = walk->top;
+	uint64_t bytes = payload(&al->to_peer, &al->to_client);
+	size_t at = top->count;
+
+	assert(top->count <= RELAY_TOP_MAX);
+	while (at > 0 &&
+	       payload(&top->rows[at - 1].to_peer, &top->rows[at - 1].to_client) < bytes)
+		at--;
+	if (at == RELAY_TOP_MAX)
+		return;
+	if (top->count < RELAY_TOP_MAX)
+		top->count++;
+	memmove(&top->rows[at + 1], &top->rows[at],
+		(top->count - 1 - at) * sizeof(top->rows[0]));
+	top->rows[at] = describe(walk->worker, al);
 }
 
 /* The next slots of its table, on its thread. */
@@ -324,15 +343,14 @@ int64_t relay_end_like(struct relay *relay, const struct relay_filter *filter)
 	return walk_all(&walk, relay) ? walk.ended : -ENOMEM;
 }
 
-bool relay_allocations_visit(struct relay *relay, relay_allocations_fn *visit_fn,
-			     void *arg)
+void relay_allocations_top(struct relay *relay, struct relay_top *top)
 {
 	struct walk walk = {
 		.filter = &(struct relay_filter){0},
-		.each = visit,
-		.visit = visit_fn,
-		.arg = arg,
+		.each = rank,
+		.top = top,
 	};
 
-	return walk_all(&walk, relay);
+	top->count = 0;
+	walk_all(&walk, relay);
 }

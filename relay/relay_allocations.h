@@ -18,7 +18,6 @@
 #include "stun/ip_prefix.h"
 
 struct relay;
-struct turn;
 
 struct relay_allocation {
 	uint64_t id;
@@ -85,9 +84,12 @@ int relay_allocation_show(struct relay *relay, uint64_t id,
 int64_t relay_end_by_id(struct relay *relay, uint64_t id);
 int64_t relay_end_like(struct relay *relay, const struct relay_filter *filter);
 
-/* Call visit() for each allocation, on its worker's thread. False if out of memory. */
-typedef void relay_allocations_fn(const struct turn *turn, const struct allocation *al,
-				  uint64_t now_ms, void *arg);
-bool relay_allocations_visit(struct relay *relay, relay_allocations_fn *visit, void *arg);
+/* The few that have relayed most payload, most first; fewer if out of memory. */
+enum { RELAY_TOP_MAX = 50 };
+struct relay_top {
+	struct relay_allocation rows[RELAY_TOP_MAX];
+	size_t count;
+};
+void relay_allocations_top(struct relay *relay, struct relay_top *top);
 
 #endif

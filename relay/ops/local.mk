@@ -1,7 +1,6 @@
 # relay/ops/: edges for people. Part of librelay.a.
 relay_ops_sources = \
 	relay/ops/addresses.c relay/ops/addresses.h \
-	relay/ops/top_allocations.c relay/ops/top_allocations.h \
 	relay/ops/worker_load.c relay/ops/worker_load.h \
 	relay/ops/control.c relay/ops/control.h \
 	relay/ops/control_documents.h \

@@ -14,7 +14,7 @@ struct metrics_http {
 	struct relay *relay;
 	struct worker_load *load;
 	struct metrics_facts facts;
-	struct top_allocations top_allocations;
+	struct relay_top top;
 	char *policy; /* of the page */
 	struct metrics_document documents[2];
 };
@@ -39,11 +39,11 @@ static char *status_text(void *arg, size_t *len)
 	struct port_row *ports;
 	struct page_facts facts = {
 		.metrics = &metrics_http->facts,
-		.top_allocations = &metrics_http->top_allocations,
+		.top = &metrics_http->top,
 	};
 
 	metrics_gather(&metrics_http->facts, metrics_http->relay, metrics_http->load);
-	top_allocations_gather(&metrics_http->top_allocations, metrics_http->relay);
+	relay_allocations_top(metrics_http->relay, &metrics_http->top);
 	if (port_table_permanent(metrics_http->relay, &ports, &facts.port_count) != 0)
 		return NULL;
 	facts.ports = ports;

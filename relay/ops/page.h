@@ -12,7 +12,7 @@
 
 #include "relay/ops/metrics.h"
 #include "relay/ops/port_table.h"
-#include "relay/ops/top_allocations.h"
+#include "relay/relay_allocations.h"
 
 /* The document, from relay/ops/page.html; malloc'ed. NULL if out of memory. */
 char *page_html(size_t *len);
@@ -28,7 +28,7 @@ struct page_facts {
 	const struct metrics_facts *metrics;
 	const struct port_row *ports; /* permanent ones */
 	size_t port_count;
-	const struct top_allocations *top_allocations;
+	const struct relay_top *top; /* users and clients of these are left out */
 };
 char *page_status(const struct page_facts *facts, size_t *len);
 

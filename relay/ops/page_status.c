@@ -116,7 +116,8 @@ static json_t *listeners(const struct page_facts *facts)
 	return list;
 }
 
-static json_t *allocation(const struct top_allocations_row *row)
+/* Without its user, and without addresses of its client and peers. */
+static json_t *allocation(const struct relay_allocation *row)
 {
 	char id[17];
 
@@ -126,7 +127,7 @@ static json_t *allocation(const struct top_allocations_row *row)
 			 side_name(row->side), "transport",
 			 transport_name(row->transport), "relay_transport",
 			 transport_name(row->relay_transport), "relayed",
-			 control_endpoint(&row->relayed), "age_s",
+			 control_endpoint(&row->relayed_public), "age_s",
 			 control_count(row->age_ms / 1000), "expires_in_s",
 			 control_count(row->expires_in_ms / 1000), "permissions",
 			 (int)row->permission_count, "channels", (int)row->channel_count,
@@ -134,13 +135,13 @@ static json_t *allocation(const struct top_allocations_row *row)
 			 control_traffic(&row->to_client));
 }
 
-static json_t *allocations(const struct top_allocations *top_allocations)
+static json_t *allocations(const struct relay_top *top)
 {
 	json_t *list = json_array();
 
-	assert(top_allocations->count <= TOP_ALLOCATIONS_MAX);
-	for (size_t i = 0; i < top_allocations->count; i++)
-		json_array_append_new(list, allocation(&top_allocations->rows[i]));
+	assert(top->count <= RELAY_TOP_MAX);
+	for (size_t i = 0; i < top->count; i++)
+		json_array_append_new(list, allocation(&top->rows[i]));
 	return list;
 }
 
@@ -182,7 +183,7 @@ char *page_status(const struct page_facts *facts, size_t *len)
 		"socket_drops", control_count(all_socket_drops(counters)),
 		"certificate_ends_s", moment(metrics->certificate_ends_s), "key_ends_s",
 		moment(metrics->last_key_ends_s), "listeners", listeners(facts),
-		"top_allocations", allocations(facts->top_allocations));
+		"top_allocations", allocations(facts->top));
 	char *text = NULL;
 
 	if (document != NULL && rest != NULL &&

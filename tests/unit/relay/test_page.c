@@ -91,7 +91,7 @@ START_TEST(the_policy_names_script_and_style)
 END_TEST
 
 static struct metrics_facts metrics;
-static struct top_allocations top_allocations;
+static struct relay_top top;
 
 static json_t *status(const struct port_row *listeners, size_t count)
 {
@@ -99,7 +99,7 @@ static json_t *status(const struct port_row *listeners, size_t count)
 		.metrics = &metrics,
 		.ports = listeners,
 		.port_count = count,
-		.top_allocations = &top_allocations,
+		.top = &top,
 	};
 	size_t len = 0;
 	char *text = page_status(&facts, &len);
@@ -123,7 +123,7 @@ static json_int_t number(const json_t *document, const char *name)
 START_TEST(an_idle_relay)
 {
 	memset(&metrics, 0, sizeof(metrics));
-	memset(&top_allocations, 0, sizeof(top_allocations));
+	memset(&top, 0, sizeof(top));
 	metrics.last_key_ends_s = INT64_MAX;
 	json_t *document = status(NULL, 0);
 
@@ -149,7 +149,7 @@ START_TEST(a_busy_relay_that_drains)
 	struct counters *counters = &metrics.counters;
 
 	memset(&metrics, 0, sizeof(metrics));
-	memset(&top_allocations, 0, sizeof(top_allocations));
+	memset(&top, 0, sizeof(top));
 	counters->allocations_opened = 70;
 	counters->allocations_closed = 20;
 	counters->drops[DROP_POLICY] = 5;
@@ -161,7 +161,7 @@ START_TEST(a_busy_relay_that_drains)
 	metrics.worker_count = 2;
 	metrics.pool_count = 1;
 	metrics.pools[0].figures.size = 100;
-	top_allocations.count = TOP_ALLOCATIONS_MAX;
+	top.count = RELAY_TOP_MAX;
 	json_t *document = status(listeners, ARRAY_LEN(listeners));
 
 	ck_assert_str_eq(json_string_value(json_object_get(document, "state")),
@@ -173,7 +173,7 @@ START_TEST(a_busy_relay_that_drains)
 	ck_assert_int_eq(number(json_object_get(document, "to_peer"), "packets"), 3);
 	ck_assert_int_eq(number(json_object_get(document, "to_peer"), "bytes"), 30);
 	ck_assert_uint_eq(json_array_size(json_object_get(document, "top_allocations")),
-			  TOP_ALLOCATIONS_MAX);
+			  RELAY_TOP_MAX);
 	ck_assert_uint_eq(json_array_size(json_object_get(document, "workers")), 2);
 	const json_t *rows = json_object_get(document, "listeners");
 	ck_assert_str_eq(
