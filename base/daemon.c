@@ -166,11 +166,6 @@ static bool read_keys(struct daemon *daemon)
 	return daemon->config_is_taken;
 }
 
-static void free_keys(struct daemon *daemon)
-{
-	daemon->ops->keys.down(daemon);
-}
-
 /* --- while we may still create directories, give files away and take low ports -------------- */
 
 static bool raise_limits(struct daemon *daemon)
@@ -329,11 +324,6 @@ static void free_loop(struct daemon *daemon)
 
 /* --- serving ------------------------------------------------------------------------------- */
 
-static bool self_test(struct daemon *daemon)
-{
-	return daemon->ops->self_test(daemon);
-}
-
 static bool start_answers(struct daemon *daemon)
 {
 	const struct daemon_ops *ops = daemon->ops;
@@ -376,38 +366,28 @@ static bool serve(struct daemon *daemon)
 /* --- the stages ---------------------------------------------------------------------------- */
 
 struct step {
-	const struct daemon_stage *stage;
+	struct daemon_stage stage;
 	int status; /* of the process, if it does not go up */
 	bool in_check;
 };
 
-static bool step_is_due(const struct step *step, bool check)
-{
-	return !check || step->in_check;
-}
-
 int daemon_run(const struct daemon_ops *ops, int argc, char **argv)
 {
-	static const struct daemon_stage
-		config = {"configuration", load_config, free_config},
-		names = {"names", look_up_names, NULL},
-		limits = {"limits", raise_limits, NULL},
-		control = {"control socket", bind_control, stop_control},
-		metrics = {"metrics", bind_metrics, stop_metrics},
-		keys = {"keys", read_keys, free_keys},
-		privileges = {"privileges", drop_privileges, NULL},
-		loop = {"loop", make_loop, free_loop},
-		test = {"self-test", self_test, NULL},
-		answers = {"answers", start_answers, stop_answers},
-		service = {"service", serve, NULL};
 	const struct step steps[] = {
-		{&config, DAEMON_EXIT_CONFIG, true}, {&names, DAEMON_EXIT_CONFIG, true},
-		{&ops->prepare, EXIT_FAILURE, true}, {&limits, EXIT_FAILURE, false},
-		{&ops->bind, EXIT_FAILURE, false},   {&control, EXIT_FAILURE, false},
-		{&metrics, EXIT_FAILURE, false},     {&keys, DAEMON_EXIT_CONFIG, true},
-		{&privileges, EXIT_FAILURE, false},  {&loop, EXIT_FAILURE, false},
-		{&ops->work, EXIT_FAILURE, false},   {&test, DAEMON_EXIT_CONFIG, false},
-		{&answers, EXIT_FAILURE, false},     {&service, EXIT_FAILURE, false},
+		{{"configuration", load_config, free_config}, DAEMON_EXIT_CONFIG, true},
+		{{"names", look_up_names, NULL}, DAEMON_EXIT_CONFIG, true},
+		{ops->prepare, EXIT_FAILURE, true},
+		{{"limits", raise_limits, NULL}, EXIT_FAILURE, false},
+		{ops->bind, EXIT_FAILURE, false},
+		{{"control socket", bind_control, stop_control}, EXIT_FAILURE, false},
+		{{"metrics", bind_metrics, stop_metrics}, EXIT_FAILURE, false},
+		{{ops->keys.name, read_keys, ops->keys.down}, DAEMON_EXIT_CONFIG, true},
+		{{"privileges", drop_privileges, NULL}, EXIT_FAILURE, false},
+		{{"loop", make_loop, free_loop}, EXIT_FAILURE, false},
+		{ops->work, EXIT_FAILURE, false},
+		{{"self-test", ops->self_test, NULL}, DAEMON_EXIT_CONFIG, false},
+		{{"answers", start_answers, stop_answers}, EXIT_FAILURE, false},
+		{{"service", serve, NULL}, EXIT_FAILURE, false},
 	};
 	const struct arguments arguments = read_arguments(ops, argc, argv);
 	struct daemon daemon = {.ops = ops, .path = arguments.config};
@@ -419,22 +399,22 @@ int daemon_run(const struct daemon_ops *ops, int argc, char **argv)
 	for (; reached < count && status == EXIT_SUCCESS; reached++) {
 		const struct step *step = &steps[reached];
 
-		if (!step_is_due(step, arguments.check))
+		if (arguments.check && !step->in_check)
 			continue;
-		log_debug("start: %s", step->stage->name);
-		if (!step->stage->up(&daemon))
+		log_debug("start: %s", step->stage.name);
+		if (!step->stage.up(&daemon))
 			status = step->status;
 	}
+	assert(status == EXIT_SUCCESS ? reached == count : daemon.error[0] != '\0');
 	if (status != EXIT_SUCCESS)
 		log_error("%s", daemon.error);
 	else if (arguments.check)
 		printf("%s: good\n", arguments.config);
-	assert(status == EXIT_SUCCESS ? reached == count : daemon.error[0] != '\0');
 	while (reached-- > 0) {
 		const struct step *step = &steps[reached];
 
-		if (step_is_due(step, arguments.check) && step->stage->down != NULL)
-			step->stage->down(&daemon);
+		if (step->stage.down != NULL && (step->in_check || !arguments.check))
+			step->stage.down(&daemon);
 	}
 	libevent_global_shutdown();
 	return status;

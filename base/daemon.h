@@ -5,8 +5,7 @@
  *   privileges, loop, work, self-test, answers, READY=1 ... STOPPING=1
  *
  * A stage goes up in that order and down in reverse from wherever the start stopped. --check
- * goes through those that open nothing. What a daemon does in its own stages, it says in struct
- * daemon_ops.
+ * goes through those that open nothing. A daemon gives its own stages in struct daemon_ops.
  *
  * Threads  main's. A thread that a stage makes inherits a mask that blocks all signals.
  */
@@ -38,7 +37,7 @@ enum daemon_exit {
 	DAEMON_EXIT_CONFIG = 3, /* the configuration, or a file that it names */
 };
 
-/* --- what a daemon says of itself ---------------------------------------------------------- */
+/* --- what a daemon provides ---------------------------------------------------------- */
 
 struct daemon_stage {
 	const char *name;
@@ -58,19 +57,19 @@ struct daemon_ops {
 
 	struct daemon_stage prepare; /* with --check too: opens and binds nothing */
 	struct daemon_stage bind;    /* the ports it serves, while still privileged */
-	/* With --check too: files that the configuration names. On success they own it. */
+	/* With --check too: reads the files that the configuration names, and then owns it. */
 	struct daemon_stage keys;
-	struct daemon_stage work; /* what turns in the loop or in threads */
+	struct daemon_stage work; /* what runs in the loop or in threads */
 
-	/* The keys are to blame if it fails, and starting again does not help. */
+	/* If it fails, the keys are wrong and a restart does not help. */
 	bool (*self_test)(struct daemon *daemon);
-	/* What GET /metrics answers from, while work is up. False with a sentence in error. */
+	/* The source of GET /metrics, valid while work is up. False with a sentence in error. */
 	bool (*metrics)(struct daemon *daemon, struct metrics_source *source);
 	const struct control_route *routes;
 	size_t route_count;
 	void *routes_arg;
 
-	/* In the loop of main, but for serving(), which says so in the log just before. */
+	/* All in the loop of main, except serving(), just before it: it logs the start. */
 	void (*serving)(struct daemon *daemon);
 	void (*reload)(struct daemon *daemon); /* SIGHUP */
 	void (*periodic)(
