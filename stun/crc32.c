@@ -1,9 +1,9 @@
 /*
- * crc32.c - CRC-32 of ITU V.42 (reflected polynomial 0xEDB88320), eight bytes at a time.
+ * crc32.c - CRC-32 with the reflected polynomial 0xEDB88320, eight bytes at a time.
  *
  * A FINGERPRINT may cover a Send indication of 1,200 bytes, so this is on the packet path.
  */
-#include "stun/integrity.h"
+#include "stun/crc32.h"
 
 /*
  * tables[n][i] is the remainder of byte i followed by n zero bytes. A remainder is linear:

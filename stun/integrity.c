@@ -9,6 +9,8 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "stun/crc32.h"
+
 /*
  * Looking an algorithm up by name costs more than the MAC of a STUN message. So they are
  * looked up once in the life of the process, and a message starts from a copy of a prepared

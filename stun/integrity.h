@@ -68,7 +68,4 @@ void stun_add_integrity(struct stun_builder *b, enum stun_integrity kind,
 /* Append FINGERPRINT; must be the last add. */
 void stun_add_fingerprint(struct stun_builder *b);
 
-/* CRC-32 as zlib computes it, for FINGERPRINT. */
-uint32_t stun_crc32(struct slice bytes);
-
 #endif

@@ -4,7 +4,7 @@ libstun_a_SOURCES = \
 	stun/attr.c stun/attr.h \
 	stun/chandata.c stun/chandata.h \
 	stun/classify.c stun/classify.h \
-	stun/crc32.c \
+	stun/crc32.c stun/crc32.h \
 	stun/endpoint.c stun/endpoint.h \
 	stun/framing.c stun/framing.h \
 	stun/integrity.c stun/integrity.h \

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "stun/integrity.h"
+#include "stun/crc32.h"
 
 /* The header's length field counts whole attributes, so it ends at 65532. */
 #define BODY_MAX ((size_t)UINT16_MAX & ~(size_t)3)

@@ -1,6 +1,7 @@
 /*
  * test_stun_integrity.c - MACs, keys and FINGERPRINT (RFC 8489 sections 9, 14.4 to 14.7).
  */
+#include "stun/crc32.h"
 #include "stun/integrity.h"
 
 #include <limits.h>
