@@ -1,5 +1,5 @@
 /*
- * attr.c - decoding and adding structured attribute values.
+ * attr.c - see attr.h.
  */
 #include "stun/attr.h"
 

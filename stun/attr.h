@@ -13,8 +13,8 @@
 #include "stun/msg.h"
 
 /*
- * Addresses: length 8 or 20 that agrees with the family byte, else false. The family is what
- * the wire says: an IPv4-mapped IPv6 address stays IPv6. txid is that of the message.
+ * Addresses: false unless the length, 8 or 20, agrees with the family byte. The family is the one
+ * on the wire: an IPv4-mapped IPv6 address stays IPv6. txid is the message's.
  */
 bool stun_attr_address(const struct stun_attr *attr, struct endpoint *out);
 bool stun_attr_xor_address(const struct stun_attr *attr, const uint8_t *txid,
@@ -25,9 +25,9 @@ void stun_add_xor_address(struct stun_builder *b, uint16_t type,
 			  const struct endpoint *ep);
 
 /*
- * What the two kinds above share, with each other and with MS-TURN: port and address XORed
- * with a mask of 16 bytes, of which the port takes the first two and the address as many as
- * it has. The endpoint to write has a family.
+ * Shared by both kinds above and by MS-TURN: port and address XORed with a mask of 16 bytes, the
+ * port with the first two, the address with as many as it has. The endpoint to write must have
+ * a family.
  */
 bool stun_attr_masked_address(const struct stun_attr *attr, const uint8_t *mask,
 			      struct endpoint *out);
@@ -39,28 +39,28 @@ void stun_write_masked_address(uint8_t *value, const uint8_t *mask,
 bool stun_attr_u32(const struct stun_attr *attr, uint32_t *out);
 void stun_add_u32(struct stun_builder *b, uint16_t type, uint32_t value);
 
-/* CHANNEL-NUMBER: length 4, RFFU ignored (T-380). The range is the channel's business. */
+/* CHANNEL-NUMBER: length 4, RFFU ignored (RFC 8656 section 18.1). The range is not checked. */
 bool stun_attr_channel_number(const struct stun_attr *attr, uint16_t *number);
-/* REQUESTED-TRANSPORT, REQUESTED- and ADDITIONAL-ADDRESS-FAMILY: first byte of four. */
+/* REQUESTED-TRANSPORT, REQUESTED- and ADDITIONAL-ADDRESS-FAMILY: the first of four bytes. */
 bool stun_attr_first_of_four(const struct stun_attr *attr, uint8_t *value);
 /* EVEN-PORT: length 1; *reserve_next is the R bit. */
 bool stun_attr_even_port(const struct stun_attr *attr, bool *reserve_next);
 
 /* ERROR-CODE: 300..699; *reason borrows. False if malformed. */
 bool stun_attr_error_code(const struct stun_attr *attr, int *code, struct slice *reason);
-/* code 300..699; reason below 128 characters, may be "" (the smallest legal reply, T-020). */
+/* code 300..699; reason below 128 characters, "" makes the smallest legal reply. */
 void stun_add_error_code(struct stun_builder *b, int code, const char *reason);
 /*
- * The types in the order given; a repeated one is listed once (T-017). Takes the square of
- * count, so the caller bounds it.
+ * The types in the order given, each once. Takes time quadratic in count, which the caller
+ * limits.
  */
 void stun_add_unknown_attributes(struct stun_builder *b, const uint16_t *types,
 				 size_t count);
 
 /*
- * PASSWORD-ALGORITHM and PASSWORD-ALGORITHMS (RFC 8489 section 14.11, 14.12). Take the next
- * entry off *rest (start with the attribute's value). False at the end or, with *malformed
- * set, when an entry passes the end.
+ * PASSWORD-ALGORITHM and PASSWORD-ALGORITHMS (RFC 8489 sections 14.11, 14.12). Take the next
+ * entry off *rest, which starts as the attribute's value. False at the end or, with *malformed
+ * set, if an entry exceeds the value.
  */
 struct stun_password_entry {
 	uint16_t algorithm;
@@ -70,11 +70,11 @@ bool stun_password_next(struct slice *rest, struct stun_password_entry *entry,
 			bool *malformed);
 
 /*
- * The nonce cookie (RFC 8489 section 9.2): the 13 characters that begin a nonce and say which
- * STUN_FEATURE_* bits the server offered. No NUL is written.
+ * The nonce cookie (RFC 8489 section 9.2): the first 13 characters of a nonce, which tell the
+ * STUN_FEATURE_* bits that the server offered. No NUL is written.
  */
 void stun_nonce_cookie(char out[STUN_NONCE_COOKIE_LEN], uint32_t features);
-/* False if the nonce does not begin with a cookie; it then promises no feature. */
+/* False if the nonce does not begin with a cookie, so offers no feature. */
 bool stun_nonce_features(struct slice nonce, uint32_t *features);
 
 #endif

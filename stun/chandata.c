@@ -1,5 +1,5 @@
 /*
- * chandata.c - the four bytes in front of channel data.
+ * chandata.c - see chandata.h.
  */
 #include "stun/chandata.h"
 

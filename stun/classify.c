@@ -1,5 +1,5 @@
 /*
- * classify.c - telling protocols apart by their first bytes.
+ * classify.c - see classify.h.
  */
 #include "stun/classify.h"
 
@@ -39,8 +39,8 @@ bool datagram_is_ms_control(struct slice datagram)
 }
 
 /*
- * How the bytes that are there compare with a constant: equal all along it, equal as far as
- * they reach, or different.
+ * How the bytes so far compare with a constant: different, equal as far as they go, or equal to
+ * all of it.
  */
 enum match {
 	MATCH_NO,
@@ -59,8 +59,8 @@ static enum match match(struct slice bytes, const void *constant, size_t len)
 
 /*
  * The client hello of Microsoft's pseudo-TLS up to its time stamp: a TLS 1.0 record of 45
- * bytes with a ClientHello of 41. No real client sends so short a hello: without extensions
- * and with one cipher suite it could not be served.
+ * bytes with a ClientHello of 41. No real client sends one that short: without extensions and
+ * with one cipher suite no server would accept it.
  */
 static const uint8_t pseudo_tls[] = {0x16, 0x03, 0x01, 0x00, 0x2d, 0x01,
 				     0x00, 0x00, 0x29, 0x03, 0x01};
@@ -109,10 +109,9 @@ static enum stream_kind classify_stun(struct slice bytes)
 }
 
 /*
- * 02 00 and 03 00 begin a frame of MS-TURN, and also the STUN types of method 0x080. Bytes
- * 4 to 7 tell: STUN has the cookie there. In MS framing the first frame is a control message,
- * and there they are type and length, 0x2112 being no type; its transaction id, which may
- * look like the cookie, begins at byte 8.
+ * 02 00 and 03 00 begin a frame of MS-TURN, and also the STUN types of method 0x080. STUN has the
+ * cookie in bytes 4 to 7. The first MS frame is a control message and has type and length there,
+ * and 0x2112 is no type; its transaction id, which may look like the cookie, begins at byte 8.
  */
 static enum stream_kind classify_ms_or_stun(struct slice bytes)
 {
@@ -120,7 +119,7 @@ static enum stream_kind classify_ms_or_stun(struct slice bytes)
 		return STREAM_UNDECIDED;
 	if (bytes.data[1] != 0x00)
 		return classify_stun(bytes);
-	/* Here the length is no evidence before the cookie: MS frames have any. */
+	/* The length proves nothing before the cookie: an MS frame may have any. */
 	switch (match_cookie(bytes)) {
 	case MATCH_NO:
 		return STREAM_MS_FRAMED;

@@ -1,9 +1,9 @@
 /*
- * classify.h - what the first bytes of a datagram or of a connection are.
+ * classify.h - classifies a datagram or a connection by its first bytes.
  *
- * Datagrams follow RFC 7983 section 7 and RFC 9443; of what they list a TURN port uses STUN,
- * DTLS and ChannelData (T-510, T-511, T-512). Both functions look at few bytes and at no
- * state, and never read past the slice.
+ * Datagrams follow RFC 7983 section 7 and RFC 9443; of the protocols listed there a TURN port
+ * uses STUN, DTLS and ChannelData. The functions look at few bytes and at no state, and never
+ * read past the slice.
  */
 #ifndef STUN_CLASSIFY_H
 #define STUN_CLASSIFY_H
@@ -28,37 +28,37 @@ enum datagram_kind datagram_classify(struct slice datagram);
 
 /*
  * Whether a datagram is a control message of MS-TURN: top two bits clear and MAGIC-COOKIE as
- * its first attribute. To be asked before the kind: the transaction id of such a message may
- * look like STUN's cookie, and all else that arrives on a 5-tuple of that dialect is data,
- * even if it looks like STUN.
+ * its first attribute. Call it before datagram_classify(): the transaction id of such a message may
+ * look like STUN's cookie, and anything else on a 5-tuple of that dialect is data, even if it
+ * looks like STUN.
  */
 bool datagram_is_ms_control(struct slice datagram);
 
 enum stream_kind {
-	STREAM_UNDECIDED, /* needs more bytes; never when STREAM_CLASSIFY_MAX are there */
-	STREAM_STUN,      /* type below 0x0400, whole length, cookie; takes 8 bytes */
-	STREAM_TLS,       /* a TLS ClientHello record */
-	STREAM_PSEUDO_TLS, /* Microsoft's constant hello, told apart within 11 bytes */
+	STREAM_UNDECIDED,  /* needs more bytes; never with STREAM_CLASSIFY_MAX of them */
+	STREAM_STUN,       /* type below 0x0400, whole length, cookie; takes 8 bytes */
+	STREAM_TLS,        /* a TLS ClientHello record */
+	STREAM_PSEUDO_TLS, /* Microsoft's constant hello, recognized by 11 bytes */
 	STREAM_MS_FRAMED,  /* 02 00 / 03 00 framing of MS-TURN */
 	STREAM_PROXY,      /* PROXY protocol v2 signature */
-	STREAM_HTTP,       /* a method name: somebody expected a web server */
+	STREAM_HTTP,       /* a method name: the client expects a web server */
 	STREAM_OTHER,
 	STREAM_KIND_COUNT
 };
 
-/* As many bytes as a decision can take. */
+/* The most bytes that a decision takes. */
 #define STREAM_CLASSIFY_MAX 12
 
 /*
- * The kind of a new connection. A kind once decided does not change when more bytes arrive,
- * however they are cut. ChannelData cannot come first (T-513): it is STREAM_OTHER.
+ * The kind of a new connection. Once decided, it does not change when more bytes arrive, however
+ * they are cut. ChannelData cannot come first, before any allocation: it is STREAM_OTHER.
  *
- * 02 00 and 03 00 begin MS framing as well as STUN of method 0x080; the STUN cookie in bytes
- * 4 to 7 tells, since a first MS frame has a message type and a length there.
+ * 02 00 and 03 00 begin MS framing as well as STUN of method 0x080; bytes 4 to 7 distinguish
+ * them: STUN has its cookie there, the first MS frame a message type and a length.
  */
 enum stream_kind stream_classify(struct slice first_bytes);
 
-/* For counters and people: "channel-data", "pseudo-tls". */
+/* "channel-data", "pseudo-tls". */
 const char *datagram_kind_name(enum datagram_kind kind);
 const char *stream_kind_name(enum stream_kind kind);
 

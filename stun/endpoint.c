@@ -1,7 +1,7 @@
 /*
- * endpoint.c - comparing, reading and writing IP addresses and transport addresses.
+ * endpoint.c - compares, reads and writes IP addresses and transport addresses.
  *
- * inet_pton and inet_ntop are the only library calls: they compute, they open nothing.
+ * inet_pton and inet_ntop are pure: they open nothing.
  */
 #include "stun/endpoint.h"
 
@@ -42,7 +42,7 @@ bool ip_addr_parse(const char *text, struct ip_addr *out)
 	return true;
 }
 
-/* Digits only, no sign, no space: strtoul would take both. */
+/* Digits only; strtoul would accept a sign and spaces. */
 static bool port_parse(const char *text, uint16_t *port)
 {
 	uint32_t value = 0;

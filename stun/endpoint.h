@@ -1,10 +1,9 @@
 /*
  * endpoint.h - IP addresses and transport addresses without sockets.
  *
- * Nothing here changes the family of an address: an IPv4-mapped IPv6 address from the wire
- * or from text stays IPv6, and who needs the embedded IPv4 address asks
- * relay/core/peer_policy. What a dual-stack socket reports is made IPv4 where a socket
- * address becomes an endpoint.
+ * Nothing here changes the family of an address: an IPv4-mapped IPv6 address from the wire or
+ * from text stays IPv6, and relay/core/peer_policy extracts the embedded IPv4 address.
+ * base/sockaddr makes an address from a dual-stack socket IPv4.
  */
 #ifndef STUN_ENDPOINT_H
 #define STUN_ENDPOINT_H
@@ -47,12 +46,12 @@ bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 bool ip_addr_parse(const char *text, struct ip_addr *out);
 
 /*
- * "192.0.2.1:3478" or "[2001:db8::1]:3478"; the port may be missing when default_port is not 0.
- * False if it is neither. A written port may be 0, which means any where a socket is bound.
+ * "192.0.2.1:3478" or "[2001:db8::1]:3478"; without a port default_port is used, unless it is 0.
+ * False if it is neither. The port may be 0, which lets the system choose when a socket is bound.
  */
 bool endpoint_parse(const char *text, uint16_t default_port, struct endpoint *out);
 
-/* Both return buf, always terminated; size is at least 1. An address of no family is "-". */
+/* Both return buf, terminated; size is at least 1. An address without a family becomes "-". */
 char *ip_addr_format(const struct ip_addr *ip, char *buf, size_t size);
 char *endpoint_format(const struct endpoint *ep, char *buf, size_t size);
 

@@ -1,8 +1,8 @@
 /*
- * framing.c - cutting a stream into messages.
+ * framing.c - see framing.h.
  *
- * Each byte is judged as soon as it is there, so a stranger's garbage is refused after one
- * byte, or eight, and not after the 64 KiB that its length field promises.
+ * Each byte is checked as it arrives, so garbage is refused after one byte, or eight, and not
+ * after the 64 KiB that its length field promises.
  */
 #include "stun/framing.h"
 
@@ -11,7 +11,7 @@
 #include "stun/registry.h"
 
 enum {
-	/* Type, length and cookie: all that framing needs of a STUN header. */
+	/* Type, length and cookie: the part of a STUN header that framing needs. */
 	STUN_PREFIX_LEN = 8,
 };
 
@@ -59,7 +59,7 @@ enum framing framing_next_channels(struct slice arrived, uint16_t channel_max,
 	if (arrived.len == 0)
 		return FRAMING_MORE;
 
-	/* Channel numbers fill exactly the first bytes 0x40 to 0x4F, or to 0x7F. */
+	/* Channel numbers occupy exactly the first bytes 0x40 to 0x4F, or 0x7F. */
 	uint8_t first = arrived.data[0];
 	if (first < CHANNEL_NUMBER_MIN >> 8)
 		return next_stun(arrived, frame_len);
@@ -68,7 +68,7 @@ enum framing framing_next_channels(struct slice arrived, uint16_t channel_max,
 	return FRAMING_BROKEN;
 }
 
-/* Whether what is there of a control frame can be a message that fills the frame. */
+/* Whether the bytes so far of a control frame can be a message that fills the frame. */
 static bool ms_can_be_message(struct slice arrived, size_t len)
 {
 	struct slice message = slice_skip(arrived, MS_FRAME_HEADER_LEN);

@@ -1,5 +1,5 @@
 /*
- * framing.h - where one message ends in a TCP or TLS stream (RFC 8489 section 6.2.2,
+ * framing.h - splits a TCP or TLS stream into messages (RFC 8489 section 6.2.2,
  * RFC 8656 section 12.5): STUN by its header length, ChannelData padded to four bytes.
  */
 #ifndef STUN_FRAMING_H
@@ -14,28 +14,28 @@ enum framing {
 	FRAMING_MORE,         /* the frame is not complete; *frame_len if known, else 0 */
 	FRAMING_STUN,         /* a STUN message of *frame_len bytes */
 	FRAMING_CHANNEL_DATA, /* ChannelData of *frame_len bytes, padding included */
-	FRAMING_BROKEN, /* cannot be framed: the connection must be closed (T-375) */
+	FRAMING_BROKEN,       /* cannot be framed: close the connection */
 };
 
 /* Longest frame: a STUN body of 65532 bytes and its header; ChannelData ends at 65540. */
 #define FRAMING_MAX (20 + 65532)
 
 /*
- * Look at the front of what has arrived. *frame_len is the size of the first frame as soon
- * as it is known, from the 4th byte of ChannelData and the 8th of STUN on; 0 before that and
- * with FRAMING_BROKEN. Broken are a ChannelData header whose number is not a channel number,
- * a STUN length that is not a multiple of four, and a wrong cookie: classic STUN is spoken
- * over UDP only. More bytes never make a broken stream whole again.
+ * Look at the front of the bytes that have arrived. *frame_len is the size of the first frame as
+ * soon as it is known, from the 4th byte of ChannelData and the 8th of STUN on; 0 before that and
+ * with FRAMING_BROKEN. A stream is broken if the number of ChannelData is not a channel number, a
+ * STUN length is not a multiple of four, or the cookie is wrong: classic STUN exists over UDP
+ * only. It stays broken whatever follows.
  */
 enum framing framing_next(struct slice arrived, size_t *frame_len);
 
-/* The same where channel numbers go up to channel_max (0x4FFF or 0x7FFF). */
+/* The same with channel numbers up to channel_max: 0x4FFF or 0x7FFF. */
 enum framing framing_next_channels(struct slice arrived, uint16_t channel_max,
 				   size_t *frame_len);
 
 /*
- * MS-TURN over a stream: each message and each piece of data has a header of four bytes, type
- * 2 or 3, zero, and the length of what follows; nothing is padded.
+ * MS-TURN over a stream: each message and each piece of data follows a header of four bytes: type
+ * 2 or 3, zero, and the length of the rest. Nothing is padded.
  */
 enum {
 	MS_FRAME_HEADER_LEN = 4,
@@ -50,21 +50,21 @@ enum ms_frame {
 
 enum ms_framing {
 	MS_FRAMING_MORE,    /* the frame is not complete; *frame_len if known, else 0 */
-	MS_FRAMING_CONTROL, /* a message; *frame_len counts its header of four bytes too */
-	MS_FRAMING_DATA, /* data of or for the active destination, the same; can be empty */
-	MS_FRAMING_BROKEN, /* cannot be framed: the connection must be closed */
+	MS_FRAMING_CONTROL, /* a message; *frame_len includes the header of four bytes */
+	MS_FRAMING_DATA, /* data from or to the active destination, likewise; may be empty */
+	MS_FRAMING_BROKEN, /* cannot be framed: close the connection */
 };
 
 /*
- * Look at the front of what has arrived. *frame_len is the size of the first frame, header
- * included, as soon as it is known; 0 before that and with MS_FRAMING_BROKEN. Broken are a
- * type other than 2 and 3, a second byte other than 0, and a control frame that cannot be a
- * message: too short, of another length than the message in it, or without MAGIC-COOKIE in
- * front. More bytes never make a broken stream whole again.
+ * Look at the front of the bytes that have arrived. *frame_len is the size of the first frame,
+ * header included, as soon as it is known; 0 before that and with MS_FRAMING_BROKEN. A stream is
+ * broken by a type other than 2 and 3, a second byte other than 0, or a control frame that cannot
+ * be a message: too short, of another length than its message, or without MAGIC-COOKIE in front.
+ * It stays broken whatever follows.
  */
 enum ms_framing ms_framing_next(struct slice arrived, size_t *frame_len);
 
-/* Write the four bytes in front of len bytes, len <= MS_FRAME_PAYLOAD_MAX. */
+/* Write the header of a frame of len bytes, at most MS_FRAME_PAYLOAD_MAX. */
 void ms_frame_write_header(uint8_t *header, enum ms_frame type, size_t len);
 
 #endif

@@ -12,10 +12,10 @@
 #include "stun/crc32.h"
 
 /*
- * Looking an algorithm up by name costs more than the MAC of a STUN message. So they are
- * looked up once in the life of the process, and a message starts from a copy of a prepared
- * HMAC. Set under the once below and constant from then on; a NULL in here (no memory at
- * that moment, or a policy without the algorithm) makes what needs it fail.
+ * Looking up an algorithm by name costs more than the MAC of a STUN message, so it is done once
+ * per process, and each message starts from a copy of a prepared HMAC. Set under the once below
+ * and constant from then on; a NULL (out of memory at that moment, or a policy without the
+ * algorithm) fails the functions that need it.
  */
 static struct {
 	EVP_MD *md5;
@@ -26,7 +26,7 @@ static struct {
 
 static pthread_once_t algorithms_once = PTHREAD_ONCE_INIT;
 
-/* An HMAC can be copied only once it has a key; every message sets its own. */
+/* An HMAC without a key cannot be copied; every message sets its own. */
 static EVP_MAC_CTX *hmac_prepare(EVP_MAC *hmac, char *digest)
 {
 	static const unsigned char any_key[1];
@@ -105,7 +105,7 @@ bool stun_userhash(uint8_t out[STUN_USERHASH_LEN], struct slice username,
 	return hash_joined(algorithms.sha256, parts, 2, out);
 }
 
-/* What differs between the two attributes. */
+/* The differences between the two attributes. */
 struct mac_kind {
 	uint16_t type;
 	size_t len;
@@ -138,8 +138,8 @@ bool stun_hmac(enum stun_integrity kind, const struct stun_key *key,
 }
 
 /*
- * The MAC of a message up to the integrity attribute at offset, as if the message ended
- * right behind that attribute (RFC 8489 section 14.5 and 14.6).
+ * The MAC of a message up to the integrity attribute at offset, as if the message ended right
+ * after that attribute (RFC 8489 sections 14.5 and 14.6).
  */
 static bool compute_mac(enum stun_integrity kind, const struct stun_key *key,
 			const uint8_t *msg, size_t offset, size_t mac_len, uint8_t *mac)
@@ -161,7 +161,7 @@ bool stun_verify(const struct stun_msg *msg, enum stun_integrity kind,
 {
 	uint8_t mac[STUN_MI256_LEN];
 
-	/* The classic MESSAGE-INTEGRITY is another computation, which TURN never had. */
+	/* The classic MESSAGE-INTEGRITY is computed differently; TURN never had it. */
 	if (kind == STUN_INTEGRITY_NONE || !msg->has_cookie)
 		return false;
 

@@ -1,9 +1,9 @@
 /*
  * integrity.h - keys and MACs of RFC 8489 sections 9.2.2, 14.4 to 14.7 and 18.5.
  *
- * Comparisons take constant time (T-066). Functions that compute with OpenSSL return false
- * only if OpenSSL is out of memory or lacks the algorithm; the caller then treats the message
- * as not verified. Any thread may call any function.
+ * Comparisons take constant time. Functions that compute with OpenSSL return false only if OpenSSL
+ * is out of memory or lacks the algorithm; the caller then treats the message as not verified.
+ * Any thread may call any function.
  */
 #ifndef STUN_INTEGRITY_H
 #define STUN_INTEGRITY_H
@@ -15,9 +15,9 @@
 #include "stun/msg.h"
 
 /*
- * Look up all algorithms, which is done once in the life of the process. Call it at the start,
- * where there is somebody to tell: false if OpenSSL lacks one, as under a policy without MD5.
- * Without this call the first function below does it.
+ * Look up all algorithms, once per process. Call it at the start, where a failure can be
+ * reported: false if OpenSSL lacks one, for example under a policy without MD5. Otherwise the
+ * first function below does it.
  */
 bool stun_integrity_ready(void);
 
@@ -46,22 +46,22 @@ bool stun_userhash(uint8_t out[STUN_USERHASH_LEN], struct slice username,
 		   struct slice realm);
 
 /*
- * The HMAC of the parts as if they were one, 20 or 32 bytes out. What a message's text is the
- * functions below know; this one is for a dialect with another text. kind is not NONE.
+ * The HMAC of the concatenated parts, 20 or 32 bytes out, for a dialect that signs another text
+ * than the functions below. kind is not NONE.
  */
 bool stun_hmac(enum stun_integrity kind, const struct stun_key *key,
 	       const struct slice *parts, size_t count, uint8_t *mac);
 
 /*
- * Verify MI or MI256, whichever is asked for. False if it is absent, of a length TURN does
- * not take, or does not match.
+ * Verify MI or MI256, by kind. False if it is absent, of a length that TURN does not allow, or
+ * does not match.
  */
 bool stun_verify(const struct stun_msg *msg, enum stun_integrity kind,
 		 const struct stun_key *key);
 
 /*
- * Append MI or MI256 over what the builder holds; NONE appends nothing. A MAC that cannot be
- * computed fails the builder.
+ * Append MI or MI256 over the message so far; NONE appends nothing. A MAC that cannot be computed
+ * fails the builder.
  */
 void stun_add_integrity(struct stun_builder *b, enum stun_integrity kind,
 			const struct stun_key *key);

@@ -1,12 +1,12 @@
 /*
- * ip_prefix.c - CIDR prefixes.
+ * ip_prefix.c - see ip_prefix.h.
  */
 #include "stun/ip_prefix.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* One to three digits without sign, blanks or a superfluous zero, at most max. */
+/* One to three digits without sign, spaces or leading zero, at most max. */
 static bool parse_len(const char *text, size_t max, uint8_t *len)
 {
 	size_t digits = strspn(text, "0123456789");

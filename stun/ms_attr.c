@@ -137,7 +137,7 @@ size_t ms_data_indication_header(uint8_t *header, const uint8_t *txid,
 	ms_add_address(&b, MS_REMOTE_ADDRESS, peer);
 	ms_builder_add(&b, MS_DATA, NULL, 0);
 
-	/* Both lengths count what the caller has behind the header. */
+	/* Both lengths include the payload, which follows the header. */
 	size_t len = ms_builder_finish(&b);
 	store_be16(header + len - 2, (uint16_t)payload_len);
 	store_be16(header + 2, (uint16_t)(len - MS_HEADER_LEN + payload_len));

@@ -1,8 +1,8 @@
 /*
  * ms_attr.h - attribute values of MS-TURN that have a structure, both ways.
  *
- * A decoder takes the attribute it is given and answers false if the value is malformed; it
- * looks at nothing else. Values that STUN shapes the same have no decoder here:
+ * A decoder returns false if the value of the attribute is malformed; it looks at nothing else.
+ * Values with the format of STUN have no decoder here:
  *
  *	stun_attr_address()       MAPPED-ADDRESS, ALTERNATE-SERVER, DESTINATION-ADDRESS,
  *	                          REMOTE-ADDRESS, MS-ALTERNATE-MAPPED-ADDRESS
@@ -19,7 +19,7 @@
 #include "stun/attr.h"
 #include "stun/ms_msg.h"
 
-/* Xored with the 16 bytes of the message's own transaction id, port and address alike. */
+/* Port and address are XORed with the 16 bytes of the message's own transaction id. */
 bool ms_attr_xor_address(const struct stun_attr *attr, const uint8_t *txid,
 			 struct endpoint *out);
 void ms_add_address(struct ms_builder *b, uint16_t type, const struct endpoint *ep);
@@ -39,8 +39,8 @@ void ms_add_unknown_attributes(struct ms_builder *b, const uint16_t *types, size
 bool ms_unknown_next(struct slice *rest, uint16_t *type);
 
 /*
- * MS-SEQUENCE-NUMBER. Numbers that we hand out begin at 0: one client takes only the first
- * byte of the number, as its top byte, for its own start.
+ * MS-SEQUENCE-NUMBER. Our numbers begin at 0: one client derives its first number only from the
+ * first byte of ours, as its top byte.
  */
 struct ms_sequence {
 	uint8_t connection_id[MS_CONNECTION_ID_LEN];
@@ -49,7 +49,7 @@ struct ms_sequence {
 bool ms_attr_sequence(const struct stun_attr *attr, struct ms_sequence *out);
 void ms_add_sequence(struct ms_builder *b, const struct ms_sequence *sequence);
 
-/* MS-SERVICE-QUALITY; numbers outside the enums are handed out as they are. */
+/* MS-SERVICE-QUALITY; numbers outside the enums are passed on unchanged. */
 enum ms_stream_type {
 	MS_STREAM_AUDIO = 1,
 	MS_STREAM_VIDEO = 2,
@@ -73,9 +73,8 @@ void ms_add_service_quality(struct ms_builder *b,
 bool ms_attr_text(const struct stun_attr *attr, struct slice *out);
 
 /*
- * The packet path: all of a Data Indication but its payload, to be written in front of it.
- * Returns the length, MS_DATA_HEADER_V4 or _V6 by the peer's family. payload_len is at most
- * MS_DATA_MAX.
+ * Packet path: write the header of a Data Indication, all but its payload. Returns the length,
+ * MS_DATA_HEADER_V4 or _V6 by the peer's family. payload_len is at most MS_DATA_MAX.
  */
 enum {
 	MS_DATA_HEADER_V4 = MS_HEADER_LEN + MS_COOKIE_ATTR_LEN + 12 + MS_ATTR_HEADER_LEN,

@@ -9,7 +9,6 @@ enum {
 	MESSAGE_LEN = 4,
 	AMOUNT_LEN = 16,
 	PATH_LEN = 12,
-	PROFILE_LEN = 4,
 };
 
 /* The top bits of a path's answer. */
@@ -105,36 +104,4 @@ void ms_add_path(struct ms_builder *b, uint16_t type, const struct ms_path *path
 	store_be32(to, bits);
 	store_be32(to + 4, path->max_send);
 	store_be32(to + 8, path->max_receive);
-}
-
-bool ms_attr_sip_id(const struct stun_attr *attr, struct slice *id)
-{
-	if (attr->value.len > MS_SIP_ID_MAX)
-		return false;
-	*id = attr->value;
-	return true;
-}
-
-bool ms_attr_location_profile(const struct stun_attr *attr,
-			      struct ms_location_profile *out)
-{
-	const uint8_t *value = attr->value.data;
-
-	if (attr->value.len != PROFILE_LEN)
-		return false;
-	*out = (struct ms_location_profile){
-		.peer = value[0],
-		.self = value[1],
-		.federation = value[2],
-	};
-	return true;
-}
-
-void ms_add_location_profile(struct ms_builder *b,
-			     const struct ms_location_profile *profile)
-{
-	const uint8_t value[PROFILE_LEN] = {profile->peer, profile->self,
-					    profile->federation, 0};
-
-	ms_builder_add(b, MS_LOCATION_PROFILE, value, sizeof(value));
 }

@@ -1,5 +1,5 @@
 /*
- * ms_integrity.c - keys and MESSAGE-INTEGRITY of MS-TURN, computed by stun/integrity.
+ * ms_integrity.c - see ms_integrity.h; stun/integrity computes.
  */
 #include "stun/ms_integrity.h"
 
@@ -64,7 +64,7 @@ void ms_add_integrity(struct ms_builder *b, enum ms_integrity kind,
 	if (kind == MS_INTEGRITY_NONE)
 		return;
 
-	/* The header's length counts the attribute before the HMAC is taken. */
+	/* The HMAC covers a length that includes the attribute. */
 	size_t offset = b->len;
 	uint8_t *value = ms_builder_reserve(b, MS_MESSAGE_INTEGRITY, mac_len(kind));
 	if (value != NULL && !compute_mac(kind, key, b->buf, offset, value))

@@ -1,13 +1,13 @@
 /*
- * ms_msg.c - proving, walking and building messages of MS-TURN.
+ * ms_msg.c - see ms_msg.h.
  */
 #include "stun/ms_msg.h"
 
 #include <string.h>
 
 /*
- * Take one attribute off the front of *rest; no padding follows it. False, with *rest
- * unchanged, if *rest is shorter than it claims.
+ * Take one attribute, which has no padding, off the front of *rest. False, with *rest unchanged,
+ * if *rest is shorter than it claims.
  */
 static inline bool attr_take(struct slice *rest, struct stun_attr *attr)
 {
@@ -60,7 +60,7 @@ enum ms_parse ms_msg_parse(struct slice bytes, struct ms_msg *msg)
 
 		if (!attr_take(&rest, &attr))
 			return MS_PARSE_BAD_ATTR;
-		/* What follows the first one is proven and ignored. */
+		/* Attributes after the first one are proven and ignored. */
 		if (attr.type != MS_MESSAGE_INTEGRITY || msg->mi_offset != 0)
 			continue;
 		if (!note_integrity(msg, &attr))
@@ -146,7 +146,7 @@ uint8_t *ms_builder_reserve(struct ms_builder *b, uint16_t type, size_t len)
 	store_be16(attr, type);
 	store_be16(attr + 2, (uint16_t)len);
 
-	/* Kept right after every add: the HMAC covers the length so far. */
+	/* Updated on every add: the HMAC covers the length so far. */
 	b->len += MS_ATTR_HEADER_LEN + len;
 	store_be16(b->buf + 2, (uint16_t)(b->len - MS_HEADER_LEN));
 	return attr + MS_ATTR_HEADER_LEN;

@@ -1,10 +1,10 @@
 /*
  * ms_msg.h - one control message of MS-TURN: proven once, walked freely, built.
  *
- * As in STUN a header of 20 bytes is followed by type-length-value attributes, but the
- * transaction id is all of its last 16 bytes, attributes are neither padded nor aligned,
- * the first one is MAGIC-COOKIE and MESSAGE-INTEGRITY ends what counts: no handler can see an
- * attribute that the integrity does not cover.
+ * As in STUN, a header of 20 bytes is followed by type-length-value attributes. But the
+ * transaction id fills the last 16 bytes of the header, attributes are neither padded nor
+ * aligned, the first one is MAGIC-COOKIE, and MESSAGE-INTEGRITY ends the body: no handler can see
+ * an attribute that the integrity does not cover.
  */
 #ifndef STUN_MS_MSG_H
 #define STUN_MS_MSG_H
@@ -17,7 +17,7 @@
 #include "stun/msg.h"
 #include "stun/wire.h"
 
-/* Which MESSAGE-INTEGRITY a message carries; its length tells. */
+/* The kind of a message's MESSAGE-INTEGRITY, by its length. */
 enum ms_integrity {
 	MS_INTEGRITY_NONE,
 	MS_INTEGRITY_SHA1,
@@ -26,9 +26,9 @@ enum ms_integrity {
 };
 
 struct ms_msg {
-	uint16_t type; /* enum ms_type, or a number we do not know */
+	uint16_t type; /* enum ms_type, or an unknown number */
 	enum ms_integrity integrity;
-	const uint8_t *txid; /* 16 bytes; the mask of xored addresses too */
+	const uint8_t *txid; /* 16 bytes; also the mask of XORed addresses */
 	struct slice bytes;  /* the whole message */
 	struct slice body;   /* attributes between MAGIC-COOKIE and MESSAGE-INTEGRITY */
 	uint32_t mi_offset; /* header of MESSAGE-INTEGRITY from bytes.data, 0 if absent */
@@ -38,8 +38,8 @@ enum ms_parse {
 	MS_PARSE_OK,
 	MS_PARSE_SHORT,         /* shorter than a header and the cookie */
 	MS_PARSE_NOT_MS,        /* top two bits set, or no MAGIC-COOKIE in front */
-	MS_PARSE_BAD_LENGTH,    /* not what arrived */
-	MS_PARSE_BAD_ATTR,      /* an attribute passes the end */
+	MS_PARSE_BAD_LENGTH,    /* not that of the bytes */
+	MS_PARSE_BAD_ATTR,      /* an attribute exceeds the message */
 	MS_PARSE_BAD_INTEGRITY, /* MESSAGE-INTEGRITY of neither 20 nor 32 bytes */
 };
 
@@ -56,19 +56,19 @@ static inline bool ms_msg_begins(struct slice bytes)
 
 /*
  * Prove one message that fills the given bytes exactly. *msg is valid only on MS_PARSE_OK and
- * borrows from bytes. What does not parse is ignored; a stream it came on should be closed.
+ * borrows from bytes. Anything else is ignored, or ends the stream that it came on.
  */
 enum ms_parse ms_msg_parse(struct slice bytes, struct ms_msg *msg);
 
-/* Walk the attributes in effect: start with rest = msg->body. False at the end. */
+/* Walk the attributes in effect; rest starts as msg->body. False at the end. */
 bool ms_attr_next(struct slice *rest, struct stun_attr *attr);
 
 /* The first attribute of that type in effect; false if there is none. */
 bool ms_msg_find(const struct ms_msg *msg, uint16_t type, struct stun_attr *attr);
 
 /*
- * The types in effect that ask for a 420, in order and each once. Writes at most max of them
- * and returns how many it wrote.
+ * The types in effect that require a 420, in order and each once. Writes and returns at most max
+ * of them.
  */
 size_t ms_msg_unknown(const struct ms_msg *msg, uint16_t *types, size_t max);
 
@@ -87,13 +87,13 @@ struct ms_builder {
 /* txid: 16 bytes, copied. */
 void ms_builder_start(struct ms_builder *b, uint8_t *buf, size_t size, uint16_t type,
 		      const uint8_t *txid);
-/* An answer of that type to a request: its transaction id. */
+/* A reply of that type, with the transaction id of the request. */
 void ms_builder_reply(struct ms_builder *b, uint8_t *buf, size_t size,
 		      const struct ms_msg *request, uint16_t type);
 void ms_builder_add(struct ms_builder *b, uint16_t type, const void *value, size_t len);
 /*
- * Append an attribute of len bytes and return where its value goes; NULL after overflow. The
- * value is not zeroed: the caller fills all of it.
+ * Append an attribute of len bytes and return the place of its value; NULL after overflow. The
+ * caller fills all of the value, which is not zeroed.
  */
 uint8_t *ms_builder_reserve(struct ms_builder *b, uint16_t type, size_t len);
 /* Length of the message, or 0 if it did not fit. The buffer is complete after every add. */

@@ -1,5 +1,5 @@
 /*
- * ms_registry.c - what the numbers in ms_registry.h are called.
+ * ms_registry.c - names of the numbers in ms_registry.h.
  */
 #include "stun/ms_registry.h"
 

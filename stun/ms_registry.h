@@ -1,9 +1,8 @@
 /*
  * ms_registry.h - the numbers of MS-TURN, Microsoft's dialect of TURN, and their names.
  *
- * The dialect grew out of drafts of 2005, so numbers it shares with STUN can mean something
- * else: NONCE and REALM have changed places, 0x0004 is Send, and no type but the documented
- * ones is taken apart into method and class.
+ * The dialect is based on drafts of 2005, so a number it shares with STUN may have another
+ * meaning: NONCE and REALM are swapped, 0x0004 is Send, and a type has no method and class.
  */
 #ifndef STUN_MS_REGISTRY_H
 #define STUN_MS_REGISTRY_H
@@ -17,17 +16,16 @@ enum {
 	MS_HEADER_LEN = 20,
 	MS_ATTR_HEADER_LEN = 4,
 	MS_TXID_LEN = 16,
-	MS_COOKIE_LEN = 4,         /* value of MAGIC-COOKIE, first in every message ... */
-	MS_COOKIE_ATTR_LEN = 8,    /* ... and with its header */
-	MS_TEXT_MAX = 128,         /* NONCE and REALM */
-	MS_CONNECTION_ID_LEN = 20, /* in MS-SEQUENCE-NUMBER */
+	MS_COOKIE_LEN = 4,      /* value of MAGIC-COOKIE, first in every message, ... */
+	MS_COOKIE_ATTR_LEN = 8, /* ... and with its header */
+	MS_TEXT_MAX = 128,      /* NONCE and REALM */
+	MS_CONNECTION_ID_LEN = 20,  /* in MS-SEQUENCE-NUMBER */
 	MS_RESERVATION_ID_LEN = 16, /* Bandwidth Reservation Identifier */
-	MS_SIP_ID_MAX = 256,        /* SIP Dialog and Call Identifier */
 	/* Lengths of MESSAGE-INTEGRITY's value tell the algorithm. */
 	MS_MI_SHA1_LEN = 20,
 	MS_MI_SHA256_LEN = 32,
 	MS_MSG_MIN = 28,    /* a header and the cookie */
-	MS_MSG_MAX = 65535, /* what a frame of a stream can hold */
+	MS_MSG_MAX = 65535, /* the payload of a frame of a stream */
 };
 
 enum ms_type {
@@ -54,8 +52,8 @@ enum ms_attr_type {
 	MS_DESTINATION_ADDRESS = 0x0011,
 	MS_REMOTE_ADDRESS = 0x0012,
 	MS_DATA = 0x0013,
-	MS_NONCE = 0x0014, /* swapped against STUN ... */
-	MS_REALM = 0x0015, /* ... both of them */
+	MS_NONCE = 0x0014, /* in STUN: REALM */
+	MS_REALM = 0x0015, /* in STUN: NONCE */
 	MS_REQUESTED_ADDRESS_FAMILY = 0x0017,
 	MS_VERSION = 0x8008,
 	MS_XOR_MAPPED_ADDRESS = 0x8020,
@@ -84,7 +82,7 @@ enum ms_attr_type {
 	MS_MULTIPLEXED_SESSION_ID = 0x8095,
 };
 
-/* What MS-VERSION promises; each includes the ones before it. */
+/* Values of MS-VERSION; each includes the features of those before it. */
 enum ms_version {
 	MS_VERSION_ICE = 1,
 	MS_VERSION_ICE2 = 2,
@@ -115,8 +113,8 @@ enum ms_error {
 };
 
 /*
- * Whether an attribute that the receiver must understand is one of the dialect. The answer to
- * another one is 420; types from 0x8000 on may be ignored, known or not.
+ * Whether the dialect has this attribute. An unknown one that the receiver must understand is
+ * answered with 420; types from 0x8000 on may be ignored.
  */
 bool ms_attr_is_known(uint16_t type);
 
@@ -125,10 +123,10 @@ static inline bool ms_attr_is_required(uint16_t type)
 	return type < 0x8000;
 }
 
-/* Reason phrase; "" for a code we do not know. */
+/* Reason phrase; "" for an unknown code. */
 const char *ms_error_reason(int code);
 
-/* "Allocate request", "MS-SEQUENCE-NUMBER"; NULL for a number we do not know. For people. */
+/* "Allocate request", "MS-SEQUENCE-NUMBER"; NULL for an unknown number. For people only. */
 const char *ms_type_name(uint16_t type);
 const char *ms_attr_name(uint16_t type);
 

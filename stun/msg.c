@@ -1,5 +1,5 @@
 /*
- * msg.c - proving, walking and building STUN messages.
+ * msg.c - see msg.h.
  */
 #include "stun/msg.h"
 
@@ -31,8 +31,8 @@ static enum stun_class type_class(uint16_t type)
 }
 
 /*
- * Take one attribute off the front of *rest (RFC 8489 section 14); padding is skipped and
- * its content ignored. False, with *rest unchanged, if *rest is shorter than it claims.
+ * Take one attribute off the front of *rest (RFC 8489 section 14); padding is skipped whatever
+ * its content. False, with *rest unchanged, if *rest is shorter than it claims.
  */
 static inline bool attr_take(struct slice *rest, struct stun_attr *attr)
 {
@@ -51,8 +51,8 @@ static inline bool attr_take(struct slice *rest, struct stun_attr *attr)
 }
 
 /*
- * The CRC covers all that precedes the attribute; the header's length counts it already,
- * because it is the last one.
+ * The CRC covers all bytes before the attribute. The header's length includes the attribute,
+ * which is the last one.
  */
 static bool fingerprint_matches(const struct stun_msg *msg, const struct stun_attr *attr,
 				size_t offset)
@@ -65,9 +65,8 @@ static bool fingerprint_matches(const struct stun_msg *msg, const struct stun_at
 }
 
 /*
- * Note one of the three attributes that end a message: [MI] [MI256] [FINGERPRINT]. What
- * else stands between them is ignored as if absent, and so are repetitions and a MI that
- * follows MI256 (RFC 8489 section 9).
+ * Note one of the three attributes that end a message: [MI] [MI256] [FINGERPRINT]. Any other
+ * between them is ignored, and so are repetitions and an MI after MI256 (RFC 8489 section 9).
  */
 static enum stun_parse note_tail(struct stun_msg *msg, const struct stun_attr *attr,
 				 size_t offset, bool is_last)
@@ -161,7 +160,7 @@ bool stun_msg_find(const struct stun_msg *msg, uint16_t type, struct stun_attr *
 	return false;
 }
 
-/* The type and an empty body; the sixteen bytes between come from the caller. */
+/* Type and length; the caller writes the other sixteen bytes of the header. */
 static void start(struct stun_builder *b, uint8_t *buf, size_t size, uint16_t method,
 		  enum stun_class class)
 {
@@ -191,7 +190,7 @@ void stun_builder_reply(struct stun_builder *b, uint8_t *buf, size_t size,
 	start(b, buf, size, request->method, class);
 	if (b->failed)
 		return;
-	/* Cookie and transaction id, or the sixteen bytes of a classic one. */
+	/* Cookie and transaction id, or the sixteen bytes of a classic id. */
 	memcpy(buf + 4, request->bytes.data + 4, 4 + STUN_TXID_LEN);
 }
 
@@ -217,7 +216,7 @@ uint8_t *stun_builder_reserve(struct stun_builder *b, uint16_t type, size_t len)
 	store_be16(attr + 2, (uint16_t)len);
 	memset(value + len, 0, padded4(len) - len);
 
-	/* Kept right after every add: the MACs and the CRC cover the length so far. */
+	/* Updated on every add: the MACs and the CRC cover the length so far. */
 	b->len += STUN_ATTR_HEADER_LEN + padded4(len);
 	store_be16(b->buf + 2, (uint16_t)(b->len - STUN_HEADER_LEN));
 	return value;

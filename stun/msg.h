@@ -1,10 +1,9 @@
 /*
- * msg.h - one STUN message (RFC 8489 section 5 and 14): proven once, walked freely, built.
+ * msg.h - one STUN message (RFC 8489 sections 5 and 14): proven once, walked freely, built.
  *
- * Parsing proves the whole message; everything that a stun_msg hands out afterwards is
- * valid and iteration cannot fail. What lies behind MESSAGE-INTEGRITY is not part of the
- * body: no handler can see an attribute that the integrity does not cover (RFC 8489
- * section 14.5, T-062).
+ * Parsing proves the whole message: all offsets and lengths in a stun_msg are valid, and
+ * iteration cannot fail. Attributes after MESSAGE-INTEGRITY are not part of the body: no handler
+ * can see an attribute that the integrity does not cover (RFC 8489 section 14.5).
  */
 #ifndef STUN_MSG_H
 #define STUN_MSG_H
@@ -29,7 +28,7 @@ struct stun_msg {
 	uint32_t mi_offset;    /* MESSAGE-INTEGRITY, not hidden behind MI256 */
 	uint32_t mi256_offset; /* MESSAGE-INTEGRITY-SHA256 */
 	uint32_t mi256_len; /* length of its value as received; 32 is what TURN takes */
-	bool bad_mi_len;    /* MI not 20 or MI256 not 32 bytes: 400 (T-064, T-065) */
+	bool bad_mi_len;    /* MI not 20 or MI256 not 32 bytes: 400 */
 };
 
 struct stun_attr {
@@ -39,11 +38,11 @@ struct stun_attr {
 
 enum stun_parse {
 	STUN_PARSE_OK,
-	STUN_PARSE_SHORT,      /* shorter than a header */
-	STUN_PARSE_NOT_STUN,   /* top two bits set */
-	STUN_PARSE_BAD_LENGTH, /* not a multiple of 4, or not what arrived (T-002, T-003) */
-	STUN_PARSE_BAD_ATTR,   /* an attribute passes the end (T-010) */
-	STUN_PARSE_BAD_FINGERPRINT, /* wrong value, or not last (T-044, T-045) */
+	STUN_PARSE_SHORT,           /* shorter than a header */
+	STUN_PARSE_NOT_STUN,        /* top two bits set */
+	STUN_PARSE_BAD_LENGTH,      /* not a multiple of 4, or not that of the bytes */
+	STUN_PARSE_BAD_ATTR,        /* an attribute exceeds the message */
+	STUN_PARSE_BAD_FINGERPRINT, /* wrong value, or not last */
 };
 
 /*
@@ -55,13 +54,13 @@ enum stun_parse stun_msg_parse(struct slice bytes, struct stun_msg *msg);
 /* Walk the attributes in effect: start with rest = msg->body. False at the end. */
 bool stun_attr_next(struct slice *rest, struct stun_attr *attr);
 
-/* The first attribute of that type in effect (T-013); false if there is none. */
+/* The first attribute of that type in effect (RFC 8489 section 14); false if there is none. */
 bool stun_msg_find(const struct stun_msg *msg, uint16_t type, struct stun_attr *attr);
 
 /*
  * A builder writes one message into the caller's buffer. It remembers its first overflow
  * (padding included); later adds do nothing and stun_builder_finish() returns 0. Padding is
- * zero (T-011, attack 46).
+ * zero, so that no memory leaks to the client.
  */
 struct stun_builder {
 	uint8_t *buf;
@@ -73,14 +72,14 @@ struct stun_builder {
 /* txid: 12 bytes, copied. */
 void stun_builder_start(struct stun_builder *b, uint8_t *buf, size_t size,
 			uint16_t method, enum stun_class class, const uint8_t *txid);
-/* The reply to a request: its method and transaction id; classic requests are echoed as such. */
+/* The reply to a request, with its method and transaction id, without a cookie if it had none. */
 void stun_builder_reply(struct stun_builder *b, uint8_t *buf, size_t size,
 			const struct stun_msg *request, enum stun_class class);
 void stun_builder_add(struct stun_builder *b, uint16_t type, const void *value,
 		      size_t len);
 /*
- * Append an attribute of len bytes and return where its value goes; NULL after overflow. The
- * padding is zeroed, the value is not: the caller fills all of it.
+ * Append an attribute of len bytes and return the place of its value; NULL after overflow. The
+ * padding is zeroed; the caller fills all of the value, which is not.
  */
 uint8_t *stun_builder_reserve(struct stun_builder *b, uint16_t type, size_t len);
 /* Length of the message, or 0 if it did not fit. The buffer is complete after every add. */

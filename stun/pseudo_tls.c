@@ -1,5 +1,5 @@
 /*
- * pseudo_tls.c - two constant messages with gaps.
+ * pseudo_tls.c - two constant messages with variable fields.
  */
 #include "stun/pseudo_tls.h"
 
@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-	/* In both messages, behind record header, handshake header and version. */
+	/* In both messages, after record header, handshake header and version. */
 	STAMP_AT = 11,
 	RANDOM_AT = 15,
 	RANDOM_END = 43,
@@ -16,7 +16,7 @@ enum {
 	SESSION_ID_END = 76,
 };
 
-/* What must stand where; the gaps in it are free. */
+/* The constant bytes; is_free() names the others. */
 static const uint8_t hello_form[PSEUDO_TLS_HELLO_LEN] = {
 	0x16,
 	0x03,

@@ -1,10 +1,10 @@
 /*
- * pseudo_tls.h - the pretended TLS handshake in front of MS framing on TCP port 443.
+ * pseudo_tls.h - the fake TLS handshake before MS framing on TCP port 443.
  *
- * The client sends 50 bytes that look like a ClientHello, the server answers 83 bytes that
- * look like ServerHello and ServerHelloDone, and from there on both speak MS framing in the
- * clear. The client sends nothing in between. Only stamps, random bytes and the session id
- * vary; all other bytes are constant and are checked.
+ * The client sends 50 bytes that look like a ClientHello, the server answers with 83 bytes that
+ * look like ServerHello and ServerHelloDone, and then both use MS framing in the clear. The
+ * client sends nothing in between. Only timestamps, random bytes and the session id vary; all
+ * other bytes are constant and are checked.
  */
 #ifndef STUN_PSEUDO_TLS_H
 #define STUN_PSEUDO_TLS_H
@@ -22,16 +22,16 @@ enum {
 
 enum pseudo_tls {
 	PSEUDO_TLS_MORE,     /* right so far, not complete */
-	PSEUDO_TLS_COMPLETE, /* the first bytes are it; what follows them is MS framing */
-	PSEUDO_TLS_BROKEN,   /* something else, and more bytes will not change that */
+	PSEUDO_TLS_COMPLETE, /* MS framing follows */
+	PSEUDO_TLS_BROKEN,   /* something else, whatever follows */
 };
 
-/* Server: is what has arrived the client's hello? Judges each byte as soon as it is there. */
+/* Server: has the client's hello arrived? Checks each byte as it arrives. */
 enum pseudo_tls pseudo_tls_hello(struct slice arrived);
 
 /*
- * Server: write the answer, PSEUDO_TLS_ANSWER_LEN bytes. It must leave in one write: a client
- * exists that wants it in one read.
+ * Server: write the answer, PSEUDO_TLS_ANSWER_LEN bytes. Send it in one write: one client expects
+ * it in one read.
  *
  * unix_s      truncated to 32 bits
  * random      PSEUDO_TLS_RANDOM_LEN bytes

@@ -1,5 +1,5 @@
 /*
- * registry.h - the numbers that IANA keeps for STUN and TURN, and their names.
+ * registry.h - the IANA numbers of STUN and TURN, and their names.
  */
 #ifndef STUN_REGISTRY_H
 #define STUN_REGISTRY_H
@@ -99,7 +99,7 @@ enum stun_password_algorithm {
 	STUN_PASSWORD_SHA256 = 0x0002,
 };
 
-/* What a nonce may begin with, and the 24 feature bits behind it (RFC 8489 section 18.1). */
+/* The prefix of a nonce cookie, and the 24 feature bits after it (RFC 8489 section 18.1). */
 #define STUN_NONCE_COOKIE "obMatJos2"
 enum {
 	STUN_FEATURE_PASSWORD_ALGORITHMS = 0x800000, /* "bit 0" counts from the left */
@@ -137,10 +137,10 @@ static inline bool stun_attr_is_required(uint16_t type)
 	return type < 0x8000;
 }
 
-/* English reason phrase of RFC 8489 and 8656; "" for a code we do not know. */
+/* English reason phrase of RFC 8489 and 8656; "" for an unknown code. */
 const char *stun_error_reason(int code);
 
-/* "Allocate", "XOR-PEER-ADDRESS"; NULL for a number we do not know. For people only. */
+/* "Allocate", "XOR-PEER-ADDRESS"; NULL for an unknown number. For people only. */
 const char *stun_method_name(uint16_t method);
 const char *stun_attr_name(uint16_t type);
 

@@ -1,8 +1,8 @@
 /*
  * wire.h - borrowed bytes, and numbers in network byte order.
  *
- * The only place where byte order is known. Loads and stores go through bytes, so any
- * alignment is allowed.
+ * The only place that knows byte order. Loads and stores go byte by byte, so any alignment is
+ * allowed.
  */
 #ifndef STUN_WIRE_H
 #define STUN_WIRE_H

@@ -138,7 +138,6 @@ static void decode_bandwidth(const struct ms_msg *msg, const struct stun_attr *a
 	uint8_t buf[64];
 	struct ms_builder b;
 	struct ms_reservation_amount amount;
-	struct ms_location_profile profile;
 	struct ms_path path, path_again;
 	struct slice id;
 	uint16_t message;
@@ -170,10 +169,6 @@ static void decode_bandwidth(const struct ms_msg *msg, const struct stun_attr *a
 		FUZZ_CHECK(path.usable == path_again.usable);
 		FUZZ_CHECK(path.pstn_failover == path_again.pstn_failover);
 	}
-	if (ms_attr_sip_id(attr, &id))
-		check_inside(attr->value, id);
-	if (ms_attr_location_profile(attr, &profile))
-		seen ^= profile.peer ^ profile.self ^ profile.federation;
 }
 
 /* The attributes in effect, signed by us, are a message with the same attributes. */

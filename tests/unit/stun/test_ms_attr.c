@@ -279,21 +279,6 @@ START_TEST(a_path_both_ways)
 }
 END_TEST
 
-START_TEST(a_location_profile_both_ways)
-{
-	struct ms_location_profile profile = {MS_LOCATION_INTERNET, MS_LOCATION_INTRANET,
-					      3},
-				   got;
-
-	ms_add_location_profile(start(), &profile);
-	struct stun_attr attr = added(MS_LOCATION_PROFILE, "01020300");
-	ck_assert(ms_attr_location_profile(&attr, &got));
-	ck_assert_uint_eq(got.peer, MS_LOCATION_INTERNET);
-	ck_assert_uint_eq(got.self, MS_LOCATION_INTRANET);
-	ck_assert_uint_eq(got.federation, 3);
-}
-END_TEST
-
 /* Decoders with the result thrown away: what counts here is the length. */
 static bool takes_sequence(const struct stun_attr *attr)
 {
@@ -337,29 +322,12 @@ static bool takes_path(const struct stun_attr *attr)
 	return ms_attr_path(attr, &out);
 }
 
-static bool takes_sip_id(const struct stun_attr *attr)
-{
-	struct slice out;
-	return ms_attr_sip_id(attr, &out);
-}
-
-static bool takes_profile(const struct stun_attr *attr)
-{
-	struct ms_location_profile out;
-	return ms_attr_location_profile(attr, &out);
-}
-
 START_TEST(a_text_is_handed_out_whole)
 {
 	const struct stun_attr attr = {MS_REALM, {(const uint8_t *)"\"rtcmedia\"", 10}};
 	struct slice out = {0};
 
 	ck_assert(ms_attr_text(&attr, &out));
-	ck_assert_ptr_eq(out.data, attr.value.data);
-	ck_assert_uint_eq(out.len, attr.value.len);
-
-	out = (struct slice){0};
-	ck_assert(ms_attr_sip_id(&attr, &out));
 	ck_assert_ptr_eq(out.data, attr.value.data);
 	ck_assert_uint_eq(out.len, attr.value.len);
 }
@@ -377,8 +345,6 @@ static const struct {
 	{"Bandwidth Reservation Identifier", takes_reservation_id, 16, 16},
 	{"Bandwidth Reservation Amount", takes_amount, 16, 16},
 	{"Site Address Response", takes_path, 12, 12},
-	{"SIP Dialog Identifier", takes_sip_id, 0, 256},
-	{"Location Profile", takes_profile, 4, 4},
 };
 
 START_TEST(a_value_of_another_length_is_refused)
@@ -558,7 +524,6 @@ static void attr_suite(Suite *suite)
 	tcase_add_test(tc, service_quality_both_ways);
 	tcase_add_test(tc, bandwidth_messages_both_ways);
 	tcase_add_loop_test(tc, a_path_both_ways, 0, ROWS(paths));
-	tcase_add_test(tc, a_location_profile_both_ways);
 	tcase_add_test(tc, a_text_is_handed_out_whole);
 	tcase_add_loop_test(tc, a_value_of_another_length_is_refused, 0, ROWS(lengths));
 	tcase_add_test(tc, adders_stop_after_an_overflow);
