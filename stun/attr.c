@@ -146,6 +146,7 @@ void stun_add_error_code(struct stun_builder *b, int code, const char *reason)
 	size_t len = strlen(reason);
 
 	assert(code >= 300 && code <= 699);
+	assert(len < 128); /* RFC 8489 section 14.8 */
 	uint8_t *value = stun_builder_reserve(b, STUN_ERROR_CODE, 4 + len);
 	if (value == NULL)
 		return;
@@ -177,9 +178,12 @@ void stun_add_unknown_attributes(struct stun_builder *b, const uint16_t *types,
 	for (size_t i = 0; i < count; i++) {
 		if (listed(types, i, types[i]))
 			continue;
+		assert(distinct > 0);
+		distinct--;
 		store_be16(to, types[i]);
 		to += 2;
 	}
+	assert(distinct == 0);
 }
 
 bool stun_password_next(struct slice *rest, struct stun_password_entry *entry,
@@ -202,11 +206,16 @@ bool stun_password_next(struct slice *rest, struct stun_password_entry *entry,
 	return false;
 }
 
+static_assert(sizeof(STUN_NONCE_COOKIE) - 1 == NONCE_COOKIE_PREFIX_LEN &&
+		      NONCE_COOKIE_PREFIX_LEN + 4 == STUN_NONCE_COOKIE_LEN,
+	      "a prefix and four digits");
+
 static const char base64[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 void stun_nonce_cookie(char out[STUN_NONCE_COOKIE_LEN], uint32_t features)
 {
+	assert(features <= 0xFFFFFF);
 	memcpy(out, STUN_NONCE_COOKIE, NONCE_COOKIE_PREFIX_LEN);
 	for (int i = 0; i < 4; i++)
 		out[NONCE_COOKIE_PREFIX_LEN + i] =

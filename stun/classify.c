@@ -170,11 +170,8 @@ static enum stream_kind classify_proxy(struct slice bytes)
 	return STREAM_OTHER;
 }
 
-enum stream_kind stream_classify(struct slice first_bytes)
+static enum stream_kind classify(struct slice first_bytes)
 {
-	if (first_bytes.len == 0)
-		return STREAM_UNDECIDED;
-
 	switch (first_bytes.data[0]) {
 	case 0x00:
 	case 0x01:
@@ -191,6 +188,15 @@ enum stream_kind stream_classify(struct slice first_bytes)
 	}
 }
 
+enum stream_kind stream_classify(struct slice first_bytes)
+{
+	enum stream_kind kind = first_bytes.len > 0 ? classify(first_bytes)
+						    : STREAM_UNDECIDED;
+
+	assert(kind != STREAM_UNDECIDED || first_bytes.len < STREAM_CLASSIFY_MAX);
+	return kind;
+}
+
 const char *datagram_kind_name(enum datagram_kind kind)
 {
 	static const char *const names[DATAGRAM_KIND_COUNT] = {
@@ -204,6 +210,7 @@ const char *datagram_kind_name(enum datagram_kind kind)
 		[DATAGRAM_OTHER] = "other",
 	};
 
+	assert(kind < DATAGRAM_KIND_COUNT);
 	return names[kind];
 }
 
@@ -220,5 +227,6 @@ const char *stream_kind_name(enum stream_kind kind)
 		[STREAM_OTHER] = "other",
 	};
 
+	assert(kind < STREAM_KIND_COUNT);
 	return names[kind];
 }

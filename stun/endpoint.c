@@ -6,6 +6,7 @@
 #include "stun/endpoint.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -97,6 +98,7 @@ char *ip_addr_format(const struct ip_addr *ip, char *buf, size_t size)
 {
 	char text[INET6_ADDRSTRLEN] = "-";
 
+	assert(size > 0);
 	if (ip->family == IP_V4)
 		inet_ntop(AF_INET, ip->bytes, text, sizeof(text));
 	else if (ip->family == IP_V6)
@@ -109,6 +111,7 @@ char *endpoint_format(const struct endpoint *ep, char *buf, size_t size)
 {
 	char host[INET6_ADDRSTRLEN];
 
+	assert(size > 0);
 	ip_addr_format(&ep->ip, host, sizeof(host));
 	snprintf(buf, size, ep->ip.family == IP_V6 ? "[%s]:%u" : "%s:%u", host, ep->port);
 	return buf;

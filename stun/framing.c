@@ -18,6 +18,7 @@ enum {
 static enum framing whole_or_more(struct slice arrived, size_t frame_len,
 				  enum framing whole)
 {
+	assert(frame_len <= FRAMING_MAX);
 	return arrived.len < frame_len ? FRAMING_MORE : whole;
 }
 
@@ -55,6 +56,8 @@ enum framing framing_next(struct slice arrived, size_t *frame_len)
 enum framing framing_next_channels(struct slice arrived, uint16_t channel_max,
 				   size_t *frame_len)
 {
+	assert(channel_max == CHANNEL_NUMBER_MAX ||
+	       channel_max == CHANNEL_NUMBER_MAX_RFC5766);
 	*frame_len = 0;
 	if (arrived.len == 0)
 		return FRAMING_MORE;
@@ -105,6 +108,7 @@ enum ms_framing ms_framing_next(struct slice arrived, size_t *frame_len)
 
 void ms_frame_write_header(uint8_t *header, enum ms_frame type, size_t len)
 {
+	assert(type == MS_FRAME_CONTROL || type == MS_FRAME_DATA);
 	assert(len <= MS_FRAME_PAYLOAD_MAX);
 	header[0] = (uint8_t)type;
 	header[1] = 0;

@@ -90,6 +90,7 @@ bool stun_key_long_term(struct stun_key *key, enum stun_password_algorithm algor
 		key->len = 16;
 		return hash_joined(algorithms.md5, parts, 3, key->bytes);
 	case STUN_PASSWORD_SHA256:
+		static_assert(STUN_KEY_MAX >= 32, "the longest long-term key fits");
 		key->len = 32;
 		return hash_joined(algorithms.sha256, parts, 3, key->bytes);
 	}
@@ -114,6 +115,7 @@ struct mac_kind {
 
 static struct mac_kind mac_kind_of(enum stun_integrity kind)
 {
+	assert(kind == STUN_INTEGRITY_SHA1 || kind == STUN_INTEGRITY_SHA256);
 	pthread_once(&algorithms_once, algorithms_prepare);
 	if (kind == STUN_INTEGRITY_SHA1)
 		return (struct mac_kind){STUN_MESSAGE_INTEGRITY, STUN_MI_LEN,
@@ -128,6 +130,7 @@ bool stun_hmac(enum stun_integrity kind, const struct stun_key *key,
 	struct mac_kind mk = mac_kind_of(kind);
 	size_t got;
 
+	assert(key->len <= STUN_KEY_MAX);
 	EVP_MAC_CTX *ctx = mk.prepared != NULL ? EVP_MAC_CTX_dup(mk.prepared) : NULL;
 	bool ok = ctx != NULL && EVP_MAC_init(ctx, key->bytes, key->len, NULL);
 	for (size_t i = 0; i < count && ok; i++)
@@ -144,6 +147,7 @@ bool stun_hmac(enum stun_integrity kind, const struct stun_key *key,
 static bool compute_mac(enum stun_integrity kind, const struct stun_key *key,
 			const uint8_t *msg, size_t offset, size_t mac_len, uint8_t *mac)
 {
+	assert(offset >= STUN_HEADER_LEN && offset % 4 == 0);
 	uint8_t header[STUN_HEADER_LEN];
 	const struct slice text[] = {
 		{header, sizeof(header)},
@@ -170,6 +174,7 @@ bool stun_verify(const struct stun_msg *msg, enum stun_integrity kind,
 	if (offset == 0 || load_be16(msg->bytes.data + offset + 2) != len)
 		return false;
 
+	assert(offset + STUN_ATTR_HEADER_LEN + len <= msg->bytes.len);
 	const uint8_t *value = msg->bytes.data + offset + STUN_ATTR_HEADER_LEN;
 	return compute_mac(kind, key, msg->bytes.data, offset, len, mac) &&
 	       CRYPTO_memcmp(mac, value, len) == 0;

@@ -3,6 +3,7 @@
  */
 #include "stun/ip_prefix.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,7 @@ bool ip_prefix_contains(const struct ip_prefix *prefix, const struct ip_addr *ip
 	if (prefix->ip.family != ip->family)
 		return false;
 
+	assert(prefix->len <= 8 * ip_addr_len(ip->family));
 	size_t whole = prefix->len / 8;
 	unsigned rest = 8 - prefix->len % 8;
 	return memcmp(prefix->ip.bytes, ip->bytes, whole) == 0 &&

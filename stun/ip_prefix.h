@@ -5,6 +5,7 @@
 #ifndef STUN_IP_PREFIX_H
 #define STUN_IP_PREFIX_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -25,6 +26,7 @@ int ip_addr_compare(const struct ip_addr *a, const struct ip_addr *b);
 /* Bit 0 is the first on the wire. */
 static inline bool ip_addr_bit(const struct ip_addr *ip, unsigned bit)
 {
+	assert(bit < 8 * sizeof(ip->bytes));
 	return ip->bytes[bit / 8] >> (7 - bit % 8) & 1;
 }
 

@@ -139,6 +139,7 @@ size_t ms_data_indication_header(uint8_t *header, const uint8_t *txid,
 
 	/* Both lengths include the payload, which follows the header. */
 	size_t len = ms_builder_finish(&b);
+	assert(len == (peer->ip.family == IP_V4 ? MS_DATA_HEADER_V4 : MS_DATA_HEADER_V6));
 	store_be16(header + len - 2, (uint16_t)payload_len);
 	store_be16(header + 2, (uint16_t)(len - MS_HEADER_LEN + payload_len));
 	return len;

@@ -30,6 +30,7 @@ bool ms_key(struct stun_key *key, enum ms_integrity kind, struct slice username,
 
 static size_t mac_len(enum ms_integrity kind)
 {
+	assert(kind != MS_INTEGRITY_NONE);
 	return kind == MS_INTEGRITY_SHA1 ? MS_MI_SHA1_LEN : MS_MI_SHA256_LEN;
 }
 
@@ -37,6 +38,7 @@ static size_t mac_len(enum ms_integrity kind)
 static bool compute_mac(enum ms_integrity kind, const struct stun_key *key,
 			const uint8_t *msg, size_t offset, uint8_t *mac)
 {
+	assert(offset >= MS_MSG_MIN);
 	static const uint8_t zeros[HMAC_BLOCK_LEN];
 	size_t padding = -offset % HMAC_BLOCK_LEN;
 	const struct slice text[] = {{msg, offset}, {zeros, padding}};
@@ -53,6 +55,8 @@ bool ms_verify(const struct ms_msg *msg, const struct stun_key *key)
 	if (msg->integrity == MS_INTEGRITY_NONE)
 		return false;
 
+	assert(msg->mi_offset + MS_ATTR_HEADER_LEN + mac_len(msg->integrity) <=
+	       msg->bytes.len);
 	const uint8_t *value = msg->bytes.data + msg->mi_offset + MS_ATTR_HEADER_LEN;
 	return compute_mac(msg->integrity, key, msg->bytes.data, msg->mi_offset, mac) &&
 	       CRYPTO_memcmp(mac, value, mac_len(msg->integrity)) == 0;

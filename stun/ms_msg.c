@@ -68,19 +68,23 @@ enum ms_parse ms_msg_parse(struct slice bytes, struct ms_msg *msg)
 		msg->mi_offset = (uint32_t)offset;
 		msg->body.len = offset - MS_MSG_MIN;
 	}
+	assert((msg->mi_offset == 0) == (msg->integrity == MS_INTEGRITY_NONE));
 	return MS_PARSE_OK;
 }
 
 bool ms_attr_next(struct slice *rest, struct stun_attr *attr)
 {
-	return attr_take(rest, attr);
+	bool taken = attr_take(rest, attr);
+
+	assert(taken || rest->len == 0); /* ms_msg_parse() has proven the body */
+	return taken;
 }
 
 bool ms_msg_find(const struct ms_msg *msg, uint16_t type, struct stun_attr *attr)
 {
 	struct slice rest = msg->body;
 
-	while (attr_take(&rest, attr))
+	while (ms_attr_next(&rest, attr))
 		if (attr->type == type)
 			return true;
 	return false;
@@ -100,7 +104,7 @@ size_t ms_msg_unknown(const struct ms_msg *msg, uint16_t *types, size_t max)
 	struct stun_attr attr;
 	size_t count = 0;
 
-	while (count < max && attr_take(&rest, &attr))
+	while (count < max && ms_attr_next(&rest, &attr))
 		if (ms_attr_is_required(attr.type) && !ms_attr_is_known(attr.type) &&
 		    !listed(types, count, attr.type))
 			types[count++] = attr.type;
@@ -136,6 +140,7 @@ uint8_t *ms_builder_reserve(struct ms_builder *b, uint16_t type, size_t len)
 	if (b->failed)
 		return NULL;
 
+	assert(b->len >= MS_MSG_MIN && b->len <= b->size && b->len <= MS_MSG_MAX);
 	size_t room = (b->size < MS_MSG_MAX ? b->size : MS_MSG_MAX) - b->len;
 	if (room < MS_ATTR_HEADER_LEN || room - MS_ATTR_HEADER_LEN < len) {
 		b->failed = true;
@@ -162,5 +167,8 @@ void ms_builder_add(struct ms_builder *b, uint16_t type, const void *value, size
 
 size_t ms_builder_finish(struct ms_builder *b)
 {
-	return b->failed ? 0 : b->len;
+	if (b->failed)
+		return 0;
+	assert(load_be16(b->buf + 2) == b->len - MS_HEADER_LEN);
+	return b->len;
 }

@@ -7,6 +7,7 @@
 #ifndef STUN_MS_REGISTRY_H
 #define STUN_MS_REGISTRY_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,6 +28,9 @@ enum {
 	MS_MSG_MIN = 28,    /* a header and the cookie */
 	MS_MSG_MAX = 65535, /* the payload of a frame of a stream */
 };
+
+static_assert(MS_MSG_MIN == MS_HEADER_LEN + MS_COOKIE_ATTR_LEN,
+	      "a header and the cookie");
 
 enum ms_type {
 	MS_ALLOCATE_REQUEST = 0x0003,

@@ -16,6 +16,7 @@ uint16_t stun_type(uint16_t method, enum stun_class class)
 	unsigned m = method;
 	unsigned c = class;
 
+	assert(m < 0x1000 && c <= STUN_ERROR);
 	return (uint16_t)((m & 0x00F) | (m & 0x070) << 1 | (m & 0xF80) << 2 |
 			  (c & 1) << 4 | (c & 2) << 7);
 }
@@ -73,6 +74,7 @@ static enum stun_parse note_tail(struct stun_msg *msg, const struct stun_attr *a
 {
 	bool first = msg->mi_offset == 0 && msg->mi256_offset == 0;
 
+	assert(offset >= STUN_HEADER_LEN && offset < msg->bytes.len);
 	if (first)
 		msg->body.len = offset - STUN_HEADER_LEN;
 
@@ -147,14 +149,17 @@ enum stun_parse stun_msg_parse(struct slice bytes, struct stun_msg *msg)
 
 bool stun_attr_next(struct slice *rest, struct stun_attr *attr)
 {
-	return attr_take(rest, attr);
+	bool taken = attr_take(rest, attr);
+
+	assert(taken || rest->len == 0); /* stun_msg_parse() has proven the body */
+	return taken;
 }
 
 bool stun_msg_find(const struct stun_msg *msg, uint16_t type, struct stun_attr *attr)
 {
 	struct slice rest = msg->body;
 
-	while (attr_take(&rest, attr))
+	while (stun_attr_next(&rest, attr))
 		if (attr->type == type)
 			return true;
 	return false;
@@ -200,6 +205,7 @@ uint8_t *stun_builder_reserve(struct stun_builder *b, uint16_t type, size_t len)
 
 	if (b->failed)
 		return NULL;
+	assert(b->len >= STUN_HEADER_LEN && b->len <= b->size);
 	if (b->size - STUN_HEADER_LEN < body_max)
 		body_max = b->size - STUN_HEADER_LEN;
 
@@ -233,5 +239,8 @@ void stun_builder_add(struct stun_builder *b, uint16_t type, const void *value,
 
 size_t stun_builder_finish(struct stun_builder *b)
 {
-	return b->failed ? 0 : b->len;
+	if (b->failed)
+		return 0;
+	assert(load_be16(b->buf + 2) == b->len - STUN_HEADER_LEN);
+	return b->len;
 }

@@ -16,6 +16,11 @@ enum {
 	SESSION_ID_END = 76,
 };
 
+static_assert(RANDOM_END - RANDOM_AT == PSEUDO_TLS_RANDOM_LEN,
+	      "random bytes fill their field");
+static_assert(SESSION_ID_END - SESSION_ID_AT == PSEUDO_TLS_SESSION_ID_LEN,
+	      "the session id fills its field");
+
 /* The constant bytes; is_free() names the others. */
 static const uint8_t hello_form[PSEUDO_TLS_HELLO_LEN] = {
 	0x16,
