@@ -14,7 +14,7 @@ fail()
 	exit 1
 }
 
-# eventually SECONDS COMMAND...: until it succeeds
+# eventually SECONDS COMMAND...: retry until it succeeds
 eventually()
 {
 	local tries=$(($1 * 10))
@@ -70,7 +70,7 @@ relay_configuration()
 			udp_port = $4
 			tcp_port = $5
 		}
-		# The test plays everything on one host.
+		# In the test everything is on one host.
 		peers {
 			allow = {127.0.0.0/8}
 		}
@@ -119,20 +119,20 @@ metrics_block()
 	printf 'metrics {\n\taddress = "%s"\n}\n' "$1"
 }
 
-# fetch_credential DIR PORT: as a trusted server does; sets username and password
+# fetch_credential DIR PORT: like a trusted server; sets username and password
 fetch_credential()
 {
 	local answer
 
 	answer=$(avedgectl mras-probe "$inside:$2" --http --form rest --identity alice --ttl 1h \
 		--ca "$1/ca.pem" --cert "$1/trusted.pem" --key "$1/trusted.key") ||
-		fail "mrasd gave no credential: $answer"
+		fail "no credential from mrasd: $answer"
 	printf '%s\n' "$answer"
 	username=$(sed -n 's/^username  *//p' <<<"$answer")
 	password=$(sed -n 's/^password  *//p' <<<"$answer")
 }
 
-# call DIR SERVER [OPTION...]: a relayed call with that credential; nothing may be lost
+# call DIR SERVER [OPTION...]: a relayed call with that credential, without loss
 call()
 {
 	local dir=$1 server=$2

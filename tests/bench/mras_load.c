@@ -1,11 +1,11 @@
 /*
- * mras_load.c - asks mrasd for credentials at a fixed rate over connections that it keeps, and
- * measures how long each answer takes. Prints JSON. For mrasd-rate.
+ * mras_load.c - requests credentials from mrasd at a fixed rate over permanent connections and
+ * measures the response times. Prints JSON. For mrasd-rate.
  *
  *	mras_load ADDRESS PORT CERTIFICATE KEY CA CONNECTIONS RATE SECONDS sip|http
  *
- * The rate does not wait for answers: a server that is late is asked all the same. What was
- * held up on this side is made up for at once.
+ * The rate does not depend on the responses: a slow server gets the same number of requests. After
+ * a delay of its own the program catches up at once.
  */
 #include <errno.h>
 #include <inttypes.h>

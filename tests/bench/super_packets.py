@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""A generator of bursts that travel as one packet (UDP_SEGMENT), as a sender with segmentation
-offload makes them, and a network card with receive offload.
+"""A generator of bursts that travel as one packet (UDP_SEGMENT), as between hosts whose network
+cards offload segmentation and reassembly.
 
   super_packets.py SERVER USER PASSWORD CLIENTS RATE SIZE BURST SECONDS
 
-Both directions, one channel each; RATE counts datagrams. Figures in the form of avedge-load's
-JSON, as far as coturn-side-by-side reads them.
+Both directions, one channel each; RATE counts datagrams. Prints the part of
+avedge-load's JSON that coturn-side-by-side reads.
 """
 
 import json
@@ -24,7 +24,7 @@ CHANNEL = 0x4001
 
 
 class Flow:
-    """One way of a call: who sends it, and the socket at which it arrives."""
+    """One direction of a call: its sender, and the socket at which it arrives."""
 
     def __init__(self, sender, receiver, to, packet, burst):
         self.sender, self.receiver, self.to = sender, receiver, to
@@ -53,7 +53,7 @@ def call(server, user, password, size, burst):
 
 
 def drain(poll, flows, sizes, wait):
-    """Take what has arrived; bytes are enough to count datagrams of one size."""
+    """Receive; the number of bytes tells that of datagrams of one size."""
     for fd, _ in poll.poll(wait):
         try:
             while True:

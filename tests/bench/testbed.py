@@ -1,13 +1,13 @@
-"""The test bed of the measurements: two network namespaces joined by a veth, the servers on one
-core, the generator on the other.
+"""The testbed for measurements: two network namespaces joined by a veth, the servers on one core,
+the generator on the other.
 
-All servers run side by side for the whole time, each on an address of its own. The one that is
-not measured is idle, and its CPU time is not counted.
+All servers run the whole time, each on its own address. Those not measured are idle, and their
+CPU time is not counted.
 
-What a server costs is the CPU time of its process, user and system, all threads. On a veth a
-send also runs the receiver's protocol code: the server pays for delivery to the generator and
-the generator for delivery to the server. Both are the same work, so the process's time stands
-for what a host would pay, less the driver of a network card.
+The cost of a server is the CPU time of its process, user and system, of all threads. On a veth a
+send also runs the receiver's protocol code: the server pays for delivery to the generator and the
+generator for delivery to the server. Both are the same work, so the time of the process equals the
+cost on a host without that of the network card's driver.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ def sh(*args):
 
 
 class OtherRelay(relay.Relay):
-    """A mediarelayd from somewhere else than the build."""
+    """A mediarelayd from another directory than the build."""
     other = None
 
     def command(self):
@@ -60,17 +60,17 @@ class Server:
         self.credential = self.relay.credential()
 
     def reached_by(self, options):
-        """The options, with --server for the transport that is the first one, or for UDP."""
+        """The options, with --server for the transport named first, or for UDP."""
         options = [str(option) for option in options]
         transport = options.pop(0) if options[0] in ("tcp", "tls") else "udp"
-        # coturn takes either on all its ports, but not TCP alone on the one for TLS.
+        # coturn accepts both on all its ports, but not TCP alone on the one for TLS.
         port = 443 if transport == "tls" or transport == "tcp" and self.product != "coturn" \
             else 3478
         insecure = ["--insecure"] if transport == "tls" else []
         return ["--server", "%s:%s:%d" % (transport, self.address, port), *insecure, *options]
 
     def cpu_ns(self):
-        """Time on a CPU of all threads."""
+        """CPU time of all threads."""
         total = 0
         for thread in os.listdir("/proc/%d/task" % self.pid):
             with contextlib.suppress(FileNotFoundError), \
@@ -85,7 +85,7 @@ class Server:
 
 
 class Bed:
-    """with Bed(build, products) as bed: namespaces and servers; gone when the block is left."""
+    """with Bed(build, products) as bed: namespaces and servers, removed after the block."""
 
     def __init__(self, build, products):
         self.build, self.products = os.path.abspath(build), products
@@ -120,7 +120,7 @@ class Bed:
         return ["ip", "netns", "exec", self.generator_ns, "taskset", "-c", str(GENERATOR_CPU)]
 
     def generator(self, product, *options):
-        """The command of an avedge-load towards that product, or of super_packets.py."""
+        """The command of avedge-load for that product, or of super_packets.py."""
         server = self.servers[product]
         user, password = server.credential
         if options[0] == "super":
@@ -162,7 +162,7 @@ def namespace(name):
 
 
 def slab_bytes():
-    """Kernel objects of the whole machine."""
+    """Memory of kernel objects of the whole machine."""
     with open("/proc/meminfo", encoding="ascii") as meminfo:
         for line in meminfo:
             if line.startswith("Slab:"):

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """Two headless Chromium browsers in two network namespaces call each other, relay only.
 
-The browsers are steered over their debugging pipes, which cross namespaces because they are
-inherited. For each transport: a data channel whose messages must all come back in order, and
-video that must be decoded on both ends; the selected pair must be relay to relay, with the
-relayed addresses on the outside.
+The browsers are controlled over debugging pipes, which are inherited and so work across
+namespaces. For each transport: a data channel whose messages must all return in order, and video
+that both ends must decode; the selected pair must be relay to relay, with relayed addresses on the
+outside.
 """
 
 import argparse
@@ -27,7 +27,7 @@ FLAGS = ("--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-ru
 
 
 class Browser:
-    """namespace None: where we are; ca_file None: no authority of its own."""
+    """namespace None: the current one; ca_file None: no additional CA."""
 
     def __init__(self, namespace, ca_file, log):
         self.home = tempfile.TemporaryDirectory(prefix="avedge-chromium-")
@@ -52,7 +52,7 @@ class Browser:
         threading.Thread(target=self.listen, daemon=True).start()
 
     def trust(self, ca_file):
-        """Make the lab CA one of the browser user's own authorities."""
+        """Add the lab CA to the authorities of the browser user."""
         database = os.path.join(self.home.name, ".pki", "nssdb")
         os.makedirs(database)
         for args in (["-N", "--empty-password"],

@@ -5,11 +5,10 @@
  *
  * ROLE is "controlling" or "controlled", MODE "rfc5245" (or another word of modes[] below),
  * TRANSPORT "udp", "tcp" or, with the Microsoft modes, "tls", which is libnice's pseudo-TLS.
- * The agents leave their descriptions as files in DIR: SDP, or for oc2007, where each candidate
- * has a user name and a password of its own, lines that name them. Each then
- * sends COUNT messages of 160 and COUNT of 1200 bytes and counts what comes. The last line
- * tells the selected pair; the exit status is 0 when every message arrived intact and both
- * candidates are relayed ones.
+ * The agents exchange their descriptions as files in DIR: SDP, or for oc2007, where each candidate
+ * has its own user name and password, lines with those. Each then sends COUNT messages of 160 and
+ * COUNT of 1200 bytes and counts what arrives. The last line shows the selected pair; the exit
+ * status is 0 if every message arrived intact and both candidates are relayed.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,8 +22,8 @@ enum {
 	STREAM_TIMEOUT_S = 30,
 	PACE_MS = 2,
 	/*
-	 * Messages that may be on their way: fewer than the smallest socket on it holds, so that
-	 * a busy machine, where all wait, loses none.
+	 * Messages in flight: fewer than the smallest socket buffer on the path holds, so that a
+	 * busy machine loses none.
 	 */
 	WINDOW = 32,
 	SMALL = 160,

@@ -1,5 +1,5 @@
-"""Answers of a daemon held to their OpenAPI description in docs/, and the description to the
-answers: what it promises and nobody ever answered is as wrong as what it does not mention."""
+"""Checks a daemon's answers against their OpenAPI description in docs/, and the description against
+the answers: anything that it describes and no answer contained is an error, too."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def is_time(value):
 
 
 class Description:
-    """One file of docs/. An element of it, or of another file that it refers to, is known by
+    """One file in docs/. An element of it, or of another file that it refers to, is identified by
     its reference, FILE#/POINTER."""
 
     def __init__(self, name):
@@ -41,10 +41,10 @@ class Description:
         self.all = set(self.promises())
         self.resolver.store.update(self.files)
 
-    # --- finding one's way
+    # --- navigation
 
     def look(self, reference):
-        """What is there."""
+        """The element at a reference."""
         name, pointer = reference.split("#")
         if name not in self.files:
             with open(os.path.join(DOCS, name), encoding="utf-8") as file:
@@ -56,7 +56,7 @@ class Description:
         return at
 
     def follow(self, reference):
-        """Where it leads to after all $ref."""
+        """The reference after following every $ref."""
         found = self.look(reference)
         while "$ref" in found:
             reference = urllib.parse.urljoin(reference.split("#")[0], found["$ref"])
@@ -71,7 +71,7 @@ class Description:
         return reference
 
     def operation(self, method, path):
-        """(template, reference), or (template, None) if only the method is not there."""
+        """(template, reference), or (template, None) if the path lacks the method."""
         for template in sorted(self.paths, key=lambda t: "{" in t):
             if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
                 here = self.below(self.name + "#/paths", template)
@@ -101,7 +101,7 @@ class Description:
         return found
 
     def of_record(self, schema, name):
-        """What remembers that a property was there: where it is described, not its type."""
+        """Where a property is described, which records that it was present."""
         schema = self.follow(schema)
         if name in self.look(schema).get("properties", ()):
             return "%s/properties/%s" % (schema, name)
@@ -110,7 +110,7 @@ class Description:
                     if name in self.properties("%s/allOf/%d" % (schema, i)))
 
     def parts(self, schema):
-        """References to what a schema is made of, one level down."""
+        """References to the parts of a schema, one level down."""
         schema = self.follow(schema)
         content = self.look(schema)
         yield from self.properties(schema).values()
@@ -130,7 +130,7 @@ class Description:
             yield from self.promised_members(part, known)
 
     def promises(self):
-        """All that the file says can happen, as members of seen are written."""
+        """Everything the file describes, in the form of the members of seen."""
         known = set()
         for template in self.paths:
             here = self.below(self.name + "#/paths", template)
@@ -159,7 +159,7 @@ class Description:
         self.note(schema, value, what)
 
     def note(self, schema, value, what):
-        """Remember what is there; nothing is there that has no description."""
+        """Record which properties are present; each must be described."""
         schema = self.follow(schema)
         content = self.look(schema)
         for i, one in enumerate(content.get("oneOf", ())):
@@ -178,7 +178,7 @@ class Description:
         for member in value if isinstance(value, list) else ():
             self.note(schema + "/items", member, what)
 
-    # --- what a test says
+    # --- interface
 
     def answer(self, method, target, body, status, kind, document):
         """An answer came; body: of the request, a document or None. Fails the test if that is
@@ -210,7 +210,7 @@ class Description:
                 self.seen.add("%s = 405" % answer)
 
     def asked(self, operation, query, body, what):
-        """What was granted must be described as something to ask for."""
+        """A request that succeeded must be described."""
         known = self.parameters(operation)
         for name, value in urllib.parse.parse_qsl(query, keep_blank_values=True):
             check(name in known, "%s: no parameter %s", what, name)
@@ -223,7 +223,7 @@ class Description:
                                  "schema"), body, what)
 
     def everything_was_seen(self, but=()):
-        """but: regular expressions of what this test cannot bring about."""
+        """but: regular expressions of what this test cannot cause."""
         missing = [one for one in sorted(self.all - self.seen)
                    if not any(re.search(pattern, one) for pattern in but)]
         check(not missing, "described, and never answered:\n%s", "\n".join(missing))

@@ -1,1 +1,1 @@
-"""Rows of the black-box checklist; t-checklist.py runs them."""
+"""The rows of t-checklist.py."""

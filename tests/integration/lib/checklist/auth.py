@@ -23,7 +23,7 @@ def with_algorithms(b):
 
 
 def is_challenge(client, reply, code=401):
-    """A complete 401 or 438: realm, nonce, algorithms when the nonce says so, no more."""
+    """A complete 401 or 438: realm, nonce, algorithms if the nonce says so, nothing else."""
     bare(code_of(reply, code))
     assert reply.get(t.REALM) == b"avedge", "no REALM in %r" % reply
     nonce = reply.get(t.NONCE)
@@ -42,7 +42,7 @@ def no_integrity(b):
             t.UDP_TRANSPORT, (t.USERNAME, b"alice"), (t.REALM, b"avedge")])))
 
 
-@row("T-081", "integrity without USERNAME, REALM or NONCE: 400, telling nothing", over=ALL)
+@row("T-081", "integrity without USERNAME, REALM or NONCE: 400 without a challenge", over=ALL)
 def incomplete(b):
     client = challenged(b)
     for missing in (t.USERNAME, t.REALM, t.NONCE):
@@ -51,7 +51,7 @@ def incomplete(b):
         bare(code_of(reply, 400), t.REALM, t.NONCE)
 
 
-@row("T-082", "bid-down: the algorithms must come back as they were offered", over=ALL)
+@row("T-082", "bid-down: PASSWORD-ALGORITHMS must come back unchanged", over=ALL)
 def bid_down(b):
     client = with_algorithms(b)
     head = [t.UDP_TRANSPORT, (t.USERNAME, client.user), (t.REALM, client.realm),
@@ -78,7 +78,7 @@ def bid_down(b):
     client.relayed = True
 
 
-@row("T-083", "unknown user, or a realm that is not ours: 401 with a challenge", over=ALL)
+@row("T-083", "unknown user or foreign realm: 401 with a challenge", over=ALL)
 def unknown_user(b):
     for user in ("nobody", "12345:alice", "%d:x" % 0, "-5:alice", "alice:99999999999"):
         client = challenged(b, user=user)
@@ -99,7 +99,7 @@ def wrong_integrity(b):
         is_challenge(client, client.ask(client.signed(t.ALLOCATE, [t.UDP_TRANSPORT])))
 
 
-@row("T-084b", "SHA256 integrity, where present, decides", over=ALL)
+@row("T-084b", "SHA256 integrity, if present, decides", over=ALL)
 def sha256_decides(b):
     client = challenged(b, "md5")
     attrs = [t.UDP_TRANSPORT] + client.credentials()
@@ -107,7 +107,7 @@ def sha256_decides(b):
         t.Mi(client.key()), t.Mi256(client.key(), flip=True)])))
 
 
-@row("T-085", "stale nonce: 438, but only after the MAC was right", over=ALL)
+@row("T-085", "stale nonce: 438, but only if the MAC is right", over=ALL)
 def stale_nonce(b):
     other, client = challenged(b), challenged(b)
     fresh, client.nonce = client.nonce, other.nonce
@@ -118,7 +118,7 @@ def stale_nonce(b):
     client.nonce = fresh
 
 
-@row("T-087", "answers carry the kind of integrity the request's handling calls for", over=ALL)
+@row("T-087", "responses carry the kind of integrity that the request requires", over=ALL)
 def integrity_kind(b):
     client = challenged(b, "md5")
     reply = succeeds(client.ask(client.signed(t.ALLOCATE, [t.UDP_TRANSPORT])))
@@ -163,7 +163,7 @@ def offer_order(b):
     assert with_algorithms(b).offered == b"\0\2\0\0\0\1\0\0"
 
 
-@row("T-094", "user names up to 763 bytes; longer or no UTF-8: 400")
+@row("T-094", "user names up to 763 bytes; longer or invalid UTF-8: 400")
 def username_limits(b):
     client = b.client()
     for length, want in ((513, None), (763, None), (764, 400)):
@@ -180,7 +180,7 @@ def username_limits(b):
     code_of(client.request(t.ALLOCATE, [t.UDP_TRANSPORT]), 400)
 
 
-@row("T-095", "realm and nonce of up to 763 bytes are understood, ours are below 128")
+@row("T-095", "realm and nonce of up to 763 bytes are accepted; the relay sends less than 128")
 def realm_nonce_limits(b):
     client = challenged(b, "md5")
     assert len(client.realm) < 128 and len(client.nonce) < 128
@@ -190,7 +190,7 @@ def realm_nonce_limits(b):
     code_of(client.ask(client.signed(t.ALLOCATE, [t.UDP_TRANSPORT])), 401)
 
 
-@row("T-098", "every request is authenticated, also on a live allocation", over=ALL)
+@row("T-098", "every request is authenticated, even on an existing allocation", over=ALL)
 def every_request(b):
     client, peer = b.pair()
     peer_attr = t.xor_address(t.XOR_PEER_ADDRESS, peer.addr)
@@ -204,7 +204,7 @@ def every_request(b):
     peer.expect(b"alive")
 
 
-@row("T-099", "indications are accepted without looking at their integrity", "D", over=ALL)
+@row("T-099", "indications are accepted whatever their integrity", "D", over=ALL)
 def indication_integrity(b):
     client, peer = b.pair()
     client.send_bytes(send_indication(peer.addr, (t.DATA, b"unproved"),
@@ -247,7 +247,7 @@ def feature_bits(b):
     assert not bits & ~(FEATURE_ALGORITHMS | FEATURE_USERHASH)
 
 
-@row("T-113", "a nonce serves one source address and port only", over=ALL)
+@row("T-113", "a nonce is valid for one source address and port", over=ALL)
 def nonce_bound_to_source(b):
     first, second = challenged(b), challenged(b)
     assert first.nonce != second.nonce
@@ -255,7 +255,7 @@ def nonce_bound_to_source(b):
     code_of(second.ask(second.signed(t.ALLOCATE, [t.UDP_TRANSPORT])), 438)
 
 
-@row("T-115", "a nonce counts exactly as issued, feature bits included", over=ALL)
+@row("T-115", "a nonce is valid exactly as issued, feature bits included", over=ALL)
 def nonce_exact(b):
     client = with_algorithms(b)
     issued = client.nonce
@@ -270,14 +270,14 @@ def nonce_exact(b):
     client.nonce = issued
 
 
-@row("T-117", "nonces cannot be foretold")
+@row("T-117", "nonces are unpredictable")
 def nonces_differ(b):
     nonces = {challenged(b).nonce for _ in range(40)}
     assert len(nonces) == 40
     assert len({n[-8:] for n in nonces}) == 40, "the ends of nonces repeat"
 
 
-@row("T-118", "the nonce of a 438 is good", over=ALL)
+@row("T-118", "the nonce of a 438 is valid", over=ALL)
 def nonce_of_438(b):
     client = challenged(b)
     client.nonce = b"obMatJos2AAAAstale"
@@ -297,12 +297,12 @@ def userhash_length(b):
         code_of(client.ask(t.encode(ALLOCATE, attrs)), 400)
 
 
-@row("T-122", "user names are no secret in a realm of time-limited credentials", "D")
+@row("T-122", "user names need no secrecy in a realm of time-limited credentials", "D")
 def no_userhash(b):
     assert not features(challenged(b).nonce) & FEATURE_USERHASH
 
 
-@row("T-561", "a credential that has expired opens nothing", "S")
+@row("T-561", "an expired credential is refused", "S")
 def expired(b):
     client = b.client()
     name, password = t.rest_credential(b.secret, "alice", -1)

@@ -1,9 +1,9 @@
-"""What every row of the checklist shares: the table of rows, clients, peers, assertions.
+"""Shared by all rows of the checklist: the table of rows, clients, peers, assertions.
 
-A row is a function with a name from docs/requirements.md. It gets a Bench, talks to the relay
-as any client would and fails by an assertion. Silence is proved without waiting: after the
-message that must not be answered the row sends one that is, and the first thing to arrive
-has to be the answer to the second. (One 5-tuple belongs to one worker, so order holds.)
+A row is a function with an id from docs/requirements.md. It gets a Bench, acts as a client of the
+relay and fails with an assertion. Rows prove silence without waiting: after a message that must
+not be answered they send one that is, and the first message to arrive must be its response. (One
+5-tuple belongs to one worker, so order is kept.)
 """
 
 import os
@@ -56,8 +56,8 @@ def features(nonce):
 
 
 class Observer:
-    """Rules that hold for every single message of the relay. complaints[row id] collects
-    what broke them, whichever row was running."""
+    """Rules for every message of the relay. complaints[row id] collects
+    violations, whichever row was running."""
 
     def __init__(self):
         self.complaints = {"T-011": [], "T-020": [], "T-069": [], "T-112": [], "T-088": []}
@@ -137,7 +137,7 @@ class Peer:
 
 
 class Bench:
-    """A row's tools. Everything it opened is closed when the row is over."""
+    """The tools of a row. Everything it opened is closed after the row."""
 
     credentials = {}	# user -> (user name, password), filled by the runner
     secret = None
@@ -193,7 +193,7 @@ class Bench:
 # --- assertions ---------------------------------------------------------------------------
 
 def marker(client):
-    """Proves that the client's 5-tuple is alive and that nothing came before this."""
+    """Proves that the client's 5-tuple is served and that nothing else arrived before."""
     raw = t.encode(t.message_type(t.BINDING, t.REQUEST))
     client.send_bytes(raw)
     try:
@@ -204,7 +204,7 @@ def marker(client):
 
 
 def silent(client, *messages):
-    """None of the messages is answered, and the relay goes on serving the 5-tuple."""
+    """The relay answers none of the messages and still serves the 5-tuple."""
     for raw in messages:
         client.send_bytes(raw)
         marker(client)
@@ -233,7 +233,7 @@ def succeeds(reply):
 
 
 def nothing_reaches(client, peer, *messages):
-    """None of the client's messages makes a packet for the peer; a Send with data does."""
+    """None of the client's messages reaches the peer; a Send with data does."""
     for raw in messages:
         client.send_bytes(raw)
     client.send_to(peer.addr, b"marker")
@@ -241,7 +241,7 @@ def nothing_reaches(client, peer, *messages):
 
 
 def protected(reply, client, kind=None):
-    """T-100: an error after authentication carries integrity under the request's key."""
+    """T-100: an error response after authentication carries integrity under the request's key."""
     got = reply.verify(client.key())
     assert got, "no valid integrity in %r" % reply
     if kind:

@@ -29,7 +29,7 @@ def send_empty(b):
     peer.expect(b"", client.relayed)
 
 
-@row("T-312", "Send without permission is dropped and makes none", over=ALL)
+@row("T-312", "Send without a permission is dropped and installs none", over=ALL)
 def send_no_permission(b):
     client, peer = b.allocated(), b.peer()
     for _ in range(3):
@@ -126,7 +126,7 @@ def send_other_family(b):
         pass
 
 
-@row("T-317", "peer data comes as Data with its source, on a channel once bound", over=ALL)
+@row("T-317", "peer data arrives as Data with its source, on a channel once bound", over=ALL)
 def inbound(b):
     client, peer = b.pair()
     peer.send(b"as Data", client.relayed)
@@ -173,7 +173,7 @@ def large(b):
     peer.expect(payload)
 
 
-@row("T-347", "a refused datagram does not lose the next one", "D", over=ALL)
+@row("T-347", "a refused datagram does not affect the next one", "D", over=ALL)
 def after_refusal(b):
     client, peer = b.pair()
     closed = b.peer()
@@ -206,7 +206,7 @@ def bind_range(b):
     client.channel_bind(0x4FFF, ("127.0.3.1", 10))
 
 
-@row("T-362", "a number serves one peer, port included", over=ALL)
+@row("T-362", "a number belongs to one peer, port included", over=ALL)
 def bind_number_taken(b):
     client, peer = b.bound()
     for other in ((peer.addr[0], peer.addr[1] ^ 1), ("127.0.3.2", peer.addr[1])):
@@ -236,7 +236,7 @@ def bind_policy(b):
     code_of(client.with_peers(t.CHANNEL_BIND, [("10.1.2.3", 9)], [channel(0x4000)]), 403)
 
 
-@row("T-366", "channels are capped: 508; those that exist live on")
+@row("T-366", "channels are limited: 508; existing ones stay")
 def bind_capacity(b):
     client, peer = b.bound()
     for i in range(1, 1100):
@@ -260,7 +260,7 @@ def bind_permission(b):
     beside.expect(b"Send, too")
 
 
-@row("T-370", "a bound peer's data never comes as Data", over=ALL)
+@row("T-370", "a bound peer's data never arrives as Data", over=ALL)
 def bound_peer(b):
     client, peer = b.bound()
     for i in range(10):
@@ -269,7 +269,7 @@ def bound_peer(b):
         assert isinstance(got, t.ChannelData) and got == (0x4000, b"%d" % i)
 
 
-@row("T-371", "channel data shorter than it claims is dropped, longer is cut")
+@row("T-371", "channel data shorter than its length is dropped, longer is cut")
 def channel_length(b):
     client, peer = b.bound()
     client.send_bytes(channel_data(0x4000, b"12345", 6))
@@ -345,7 +345,7 @@ def channel_scope(b):
     other.expect(b"new peer", first.relayed)
 
 
-@row("T-378", "channel data ahead of its ChannelBind is dropped", "D", over=ALL)
+@row("T-378", "channel data before its ChannelBind is dropped", "D", over=ALL)
 def channel_early(b):
     client, peer = b.pair()
     nothing_reaches(client, peer, channel_data(0x4000, b"early..."))

@@ -16,7 +16,7 @@ def top_bits(b):
     silent(b.client(), bytes((0x80,)) + raw[1:], bytes((0xC0,)) + raw[1:])
 
 
-@row("T-002", "a length that is no multiple of four is dropped")
+@row("T-002", "a length that is not a multiple of four is dropped")
 def odd_length(b):
     client = b.client()
     for extra in (1, 2, 3):
@@ -131,7 +131,7 @@ def unknown_optional(b):
     b.allocated((0xC0FF, b"hello"), (0x8055, b""))
 
 
-@row("T-015", "known attributes that do not belong there are ignored", "S")
+@row("T-015", "known but irrelevant attributes are ignored", "S")
 def known_unexpected(b):
     succeeds(b.client().ask(t.encode(BINDING, [t.u32(t.LIFETIME, 5)])))
 
@@ -172,13 +172,13 @@ def indication_unanswered(b):
            t.encode(t.message_type(t.SEND, t.INDICATION)))
 
 
-@row("T-021", "SOFTWARE, where sent, is shorter than 128 characters", "S")
+@row("T-021", "SOFTWARE, if sent, is shorter than 128 characters", "S")
 def software(b):
     value = b.allocated().refresh().get(t.SOFTWARE)
     assert value is None or len(value.decode("utf-8")) < 128
 
 
-@row("T-022", "the answer comes from the address that was asked")
+@row("T-022", "the response comes from the address of the request")
 def answer_source(b):
     for hosts in ((INSIDE, OUTSIDE), (INSIDE6, OUTSIDE6)):
         family = socket.AF_INET6 if ":" in hosts[0] else socket.AF_INET
@@ -217,7 +217,7 @@ def no_connect_back(b):
     raise AssertionError("the relay opened a connection to the client")
 
 
-@row("T-025", "a client that has closed its sending half still gets its answer", "S",
+@row("T-025", "a client that has shut down sending still gets its response", "S",
      over=("tcp",))
 def half_closed(b):
     client = b.client()
@@ -227,7 +227,7 @@ def half_closed(b):
     assert client.recv().txid == raw[8:20]
 
 
-@row("T-026", "STUN over TCP delimits itself, however it is cut", over=STREAMS)
+@row("T-026", "STUN over TCP is framed however it is cut", over=STREAMS)
 def segmentation(b):
     client = b.client()
     raw = t.encode(BINDING)
@@ -249,7 +249,7 @@ def unframeable(b):
         closes(client, garbage)
 
 
-@row("T-029", "a retransmitted request leaves one state and gets an equal answer")
+@row("T-029", "a retransmitted request changes state once and gets an equal response")
 def retransmission(b):
     client, peer = b.pair()
     for method, attrs in ((t.REFRESH, [t.u32(t.LIFETIME, 900)]),
@@ -333,7 +333,7 @@ def classic_allocate(b):
 
 # --- section 3 ----------------------------------------------------------------------------
 
-@row("T-060", "MESSAGE-INTEGRITY covers the right bytes, with FINGERPRINT behind", over=ALL)
+@row("T-060", "MESSAGE-INTEGRITY covers the right bytes, with FINGERPRINT after it", over=ALL)
 def integrity_with_fingerprint(b):
     client = b.client(algorithm="md5")
     client.challenge()
@@ -355,7 +355,7 @@ def integrity256_with_fingerprint(b):
     assert reply.verify(client.key()) == "sha256"
 
 
-@row("T-062", "what follows integrity counts for nothing, in the 420 test too", over=ALL)
+@row("T-062", "attributes after integrity are ignored, even for 420", over=ALL)
 def after_integrity(b):
     client = b.client(algorithm="md5")
     client.challenge()
@@ -367,7 +367,7 @@ def after_integrity(b):
     assert not reply.has(t.RESERVATION_TOKEN)
 
 
-@row("T-062b", "a wrong SHA256 integrity after a good SHA1 one is seen", over=ALL)
+@row("T-062b", "a wrong SHA256 integrity after a valid SHA1 one is detected", over=ALL)
 def both_integrities(b):
     client = b.client(algorithm="md5")
     client.challenge()
@@ -379,7 +379,7 @@ def both_integrities(b):
     client.relayed = True
 
 
-@row("T-063", "integrity behind the SHA256 one is not looked at", "D")
+@row("T-063", "integrity after the SHA256 one is ignored", "D")
 def integrity_behind_256(b):
     client = b.client(algorithm="md5")
     client.challenge()
@@ -389,7 +389,7 @@ def integrity_behind_256(b):
     client.relayed = True
 
 
-@row("T-064", "TURN takes no truncated SHA256 integrity")
+@row("T-064", "TURN refuses truncated SHA256 integrity")
 def integrity256_length(b):
     client = b.client(algorithm="md5")
     client.challenge()
@@ -409,7 +409,7 @@ def integrity_length(b):
         code_of(client.ask(t.encode(request_type(t.ALLOCATE), attrs)), 400)
 
 
-@row("T-067", "FINGERPRINT in answers is right, and given to who uses it", "D", over=ALL)
+@row("T-067", "FINGERPRINT in responses is right, and sent to clients that use it", "D", over=ALL)
 def fingerprint_value(b):
     client = b.client()
     assert client.ask(t.encode(BINDING, [t.Fp()])).fingerprint_ok()

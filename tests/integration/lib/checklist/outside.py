@@ -16,7 +16,7 @@ BINDING, ALLOCATE = request_type(t.BINDING), request_type(t.ALLOCATE)
 
 # --- first bytes and TLS ------------------------------------------------------------------
 
-@row("T-510", "first bytes that are no STUN, DTLS or channel are dropped on UDP")
+@row("T-510", "first bytes other than STUN, DTLS or a channel are dropped on UDP")
 def first_bytes(b):
     client = b.client()
     for first in list(range(4, 20)) + list(range(64, 256, 7)):
@@ -93,7 +93,7 @@ def tls_renegotiation(b):
     assert "verify return" not in after and "depth=" not in after, "renegotiated"
 
 
-# --- peers that are never relayed to ------------------------------------------------------
+# --- peers that are always refused -------------------------------------------------------
 
 DENIED4 = ("0.0.0.0", "0.1.2.3", "169.254.169.254", "224.0.0.1", "239.255.255.255",
            "240.0.0.1", "255.255.255.255", "10.0.0.1", "172.16.0.1", "172.31.255.255",
@@ -154,7 +154,7 @@ def own_addresses(b):
 
 # --- attacks ------------------------------------------------------------------------------
 
-@row("attack-8", "nothing sent to an own front through a relay makes a packet", "D")
+@row("attack-8", "nothing sent to a front through the relay causes a packet", "D")
 def loops(b):
     client, peer = b.pair()
     front = b.server()
@@ -170,7 +170,7 @@ def loops(b):
         code_of(reply, 403)
 
 
-@row("attack-9", "own errors and answers, sent back, are not answered")
+@row("attack-9", "its own errors and responses, sent back, are not answered")
 def error_ping_pong(b):
     client = b.client()
     replies = [client.ask(t.encode(BINDING)), client.challenge(),
@@ -204,7 +204,7 @@ def reply_sizes(b):
                 assert len(got.raw) <= limit, "%d bytes got %d: %r" % (size, len(got.raw), got)
 
 
-@row("attack-18", "forged integrity with random users makes no state", "D")
+@row("attack-18", "forged integrity with random users creates no state", "D")
 def forged_integrity(b):
     if not b.relay_pid:
         raise Skip("the relay is not ours to look at")
@@ -268,7 +268,7 @@ KNOWN_ATTRIBUTES = (
        (t.PASSWORD_ALGORITHMS, b"\0\1\0\0"), (t.SOFTWARE, b"x"), (0x7FFF, b"unknown")])
 
 
-@row("attack-36", "attributes behind integrity change nothing", over=ALL)
+@row("attack-36", "attributes after integrity change nothing", over=ALL)
 def appended(b):
     client, peer = b.pair()
     for extra in KNOWN_ATTRIBUTES:
@@ -285,7 +285,7 @@ def appended(b):
             assert reply.verify(client.key())
 
 
-@row("attack-13", "answers to one stranger are limited; who has a nonce is not", "D")
+@row("attack-13", "responses to an unauthenticated client are limited; clients with a nonce are not", "D")
 def limiter(b):
     friend = b.client(bind=("127.68.1.1", 0))
     friend.challenge()

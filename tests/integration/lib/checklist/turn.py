@@ -43,7 +43,7 @@ def no_allocation(b):
     silent(client, send_indication(peer.addr, (t.DATA, b"x")), b"\x40\0\0\4abcd")
 
 
-@row("T-204", "another user's requests on an allocation: 441, without effect", over=ALL)
+@row("T-204", "another user's requests on an allocation: 441, no effect", over=ALL)
 def wrong_owner(b):
     client, peer = b.pair()
     mine = client.user, client.password
@@ -58,7 +58,7 @@ def wrong_owner(b):
     assert client.refresh().number(t.LIFETIME) == 600
 
 
-@row("T-205", "the earlier rule answers when two are broken", "D", over=ALL)
+@row("T-205", "if two rules are broken, the earlier one answers", "D", over=ALL)
 def order_of_checks(b):
     client = b.client()
     code_of(client.request(t.REFRESH, [(0x7FFF, b"")]), 420)
@@ -70,7 +70,7 @@ def order_of_checks(b):
     client.user, client.password = (v.encode() for v in b.credentials["alice"])
 
 
-@row("T-207", "one allocation more than a user may have: 486; others are not concerned", "S")
+@row("T-207", "one allocation above the limit of a user: 486; other users are unaffected", "S")
 def quota(b):
     clients = [b.allocated(user="carol") for _ in range(USER_QUOTA)]
     one_more = b.client(user="carol")
@@ -80,7 +80,7 @@ def quota(b):
     one_more.allocate()
 
 
-@row("T-208", "relayed addresses are unique; ports are in range and not in order")
+@row("T-208", "relayed addresses are unique; ports are in range and not sequential")
 def unique(b):
     ports = [b.allocated().relayed[1] for _ in range(200)]
     assert len(set(ports)) == 200
@@ -111,7 +111,7 @@ def freed(b):
     silent(client, b"\x40\0\0\4abcd")
 
 
-@row("T-213", "a client that closes its connection gives its port back", "D", over=STREAMS)
+@row("T-213", "closing the connection frees the port", "D", over=STREAMS)
 def freed_by_close(b):
     client, peer = b.pair()
     peer.sock.connect(client.relayed)
@@ -186,7 +186,7 @@ for ident_, what_, attrs_, want_ in ALLOCATE_CASES:
         "D" if ident_ in ("T-269",) else "M", over=("udp", "tcp"))(refused_allocate(attrs_, want_))
 
 
-@row("T-224", "DONT-FRAGMENT is taken, or refused as unknown")
+@row("T-224", "DONT-FRAGMENT is accepted, or refused as unknown")
 def dont_fragment(b):
     client = b.client()
     reply = client.request(t.ALLOCATE, [t.UDP_TRANSPORT, (t.DONT_FRAGMENT, b"")])
@@ -195,7 +195,7 @@ def dont_fragment(b):
         assert code_of(reply, 420).get(t.UNKNOWN_ATTRIBUTES) == b"\0\x1a"
 
 
-@row("T-225", "DONT-FRAGMENT where packets are translated: 420")
+@row("T-225", "DONT-FRAGMENT between address families: 420")
 def dont_fragment_translated(b):
     client = b.client()
     attrs = [t.UDP_TRANSPORT, t.family_attr(2), (t.DONT_FRAGMENT, b"")]
@@ -203,7 +203,7 @@ def dont_fragment_translated(b):
         t.UNKNOWN_ATTRIBUTES) == b"\0\x1a"
 
 
-@row("T-227c", "a token serves once", over=ALL)
+@row("T-227c", "a token is valid once", over=ALL)
 def token_once(b):
     first = b.client()
     token = first.allocate(RESERVE).get(t.RESERVATION_TOKEN)
@@ -265,7 +265,7 @@ def reserved_port(b):
     assert second.relayed == (first.relayed[0], first.relayed[1] + 1)
 
 
-@row("T-240", "a token is worth nothing in another user's hands", "D")
+@row("T-240", "another user cannot use a token", "D")
 def token_owner(b):
     token = b.client().allocate(RESERVE).get(t.RESERVATION_TOKEN)
     thief = b.client(user="bob")
@@ -347,7 +347,7 @@ def permission_any_port(b):
     other.expect(b"to another port", client.relayed)
 
 
-@row("T-283", "without permission a peer's datagram is dropped, and nobody is told", over=ALL)
+@row("T-283", "without a permission a peer's datagram is dropped silently", over=ALL)
 def no_permission(b):
     client, peer = b.pair()
     stranger = b.peer("127.0.3.2")
@@ -420,7 +420,7 @@ def permission_port_zero(b):
     peer.expect(b"x")
 
 
-@row("T-289", "permissions per allocation are capped; refreshing one is always allowed", "D")
+@row("T-289", "permissions per allocation are limited; refreshing one is always allowed", "D")
 def permission_cap(b):
     client = b.allocated()
     client.permit(("127.0.3.1", 7))
