@@ -53,6 +53,8 @@ static json_t *media(const struct load_options *options, const struct load_resul
 {
 	const struct load_figures *up = &result->direction[LOAD_UP];
 	const struct load_figures *down = &result->direction[LOAD_DOWN];
+	json_int_t sent = (json_int_t)up->sent + (json_int_t)down->sent;
+	json_int_t received = (json_int_t)up->received + (json_int_t)down->received;
 
 	if (!load_had_media(result))
 		return json_null();
@@ -60,8 +62,8 @@ static json_t *media(const struct load_options *options, const struct load_resul
 		"{s:f, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:o}",
 		"seconds", result->media_s,
 		"packet_size", (json_int_t)options->packet_size,
-		"sent", (json_int_t)(up->sent + down->sent),
-		"received", (json_int_t)(up->received + down->received),
+		"sent", sent,
+		"received", received,
 		"skipped", (json_int_t)result->skipped,
 		"strays", (json_int_t)result->strays,
 		"cpu_percent", load_cpu_percent(result),
