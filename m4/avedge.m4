@@ -106,6 +106,11 @@ AC_DEFUN([AVEDGE_SANITIZER], [
 			AC_MSG_ERROR([$CC cannot build with -fsanitize=$enable_sanitizer])
 		])
 	])
+	dnl debug_assert() in base/debug_assert.h: for builds that look for faults.
+	CHECK_CPPFLAGS=
+	AS_IF([test "$enable_dev" = yes || test "$enable_sanitizer" != no],
+		[CHECK_CPPFLAGS=-DAVEDGE_CHECK_INVARIANTS])
+	AC_SUBST([CHECK_CPPFLAGS])
 	AC_SUBST([SANITIZER_CFLAGS])
 	AC_SUBST([SANITIZER_LDFLAGS])
 ])

@@ -168,6 +168,7 @@ static void count_on_front(struct turn *turn, const struct allocation *al, int b
 {
 	uint32_t *count = &turn->front_allocations[al->tuple.front];
 
+	assert(by > 0 || *count > 0);
 	__atomic_store_n(count, *count + (uint32_t)by, __ATOMIC_RELAXED);
 }
 
@@ -192,6 +193,9 @@ int allocation_create(struct turn *turn, const struct allocation_request *reques
 	int code;
 
 	assert(!allocation_find(turn->table, &request->tuple));
+	assert(request->tuple.front < turn->shared->front_count);
+	assert(!request->dual ||
+	       (request->family == IP_V4 && request->relay_transport == TRANSPORT_UDP));
 	if (!transports_fit(turn, request))
 		return STUN_UNSUPPORTED_TRANSPORT;
 	if (!request->reservation_token && !relay_port_has_family(turn, request->family))
@@ -223,6 +227,8 @@ int allocation_create(struct turn *turn, const struct allocation_request *reques
 	counter_add(&turn->counters.allocations_opened, 1);
 	counter_add(&turnover_of(turn, al)->opened, 1);
 	count_on_front(turn, al, 1);
+	assert(al->families != IP_NONE && al->relay_port != 0);
+	assert(al->expires_ms <= al->ends_ms);
 	*out = al;
 	return 0;
 
@@ -237,6 +243,7 @@ fail:
 
 void allocation_bound(struct turn *turn, struct allocation *al, uint64_t ends_ms)
 {
+	assert(allocation_is_live(al));
 	if (al->ends_ms == ends_ms)
 		return;
 	/* What a reload takes back, because it bound it before, comes with the next refresh. */
@@ -250,6 +257,8 @@ void allocation_bound(struct turn *turn, struct allocation *al, uint64_t ends_ms
 		al->expires_ms = ends_ms;
 		expiry_set(&turn->table->expiry, al->slot, ends_ms);
 	}
+	assert(al->expires_ms <= ends_ms);
+	assert(al->dual.later_family == IP_NONE || al->dual.later_ms <= ends_ms);
 }
 
 uint32_t allocation_left_s(const struct allocation *al, uint64_t now_ms)
@@ -267,6 +276,7 @@ enum end_reason allocation_expiry_reason(const struct allocation *al, uint64_t n
 void allocation_refresh(struct turn *turn, struct allocation *al, uint32_t lifetime_s,
 			uint64_t now_ms)
 {
+	assert(allocation_is_live(al) && lifetime_s > 0);
 	al->lifetime_s = lifetime_s;
 	al->dual.later_family = IP_NONE;
 	allocation_touch(al, now_ms);
@@ -276,6 +286,7 @@ void allocation_refresh(struct turn *turn, struct allocation *al, uint32_t lifet
 void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason reason,
 		       uint64_t now_ms)
 {
+	assert(allocation_is_live(al) && reason < END_REASON_COUNT);
 	al->end_reason = reason;
 	count_end(turn, al, now_ms);
 	count_on_front(turn, al, -1);
@@ -295,6 +306,7 @@ void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason
 struct allocation *allocation_end_overdue(struct turn *turn, struct allocation *al,
 					  uint64_t now_ms)
 {
+	assert(al->expires_ms <= now_ms);
 	if (al->dual.later_family != IP_NONE && now_ms < al->dual.later_ms) {
 		dual_end_half(turn, al, al->families & (uint8_t)~al->dual.later_family,
 			      now_ms);
@@ -313,6 +325,7 @@ uint64_t allocation_table_expire(struct turn *turn, uint64_t now_ms)
 		if (now_ms < due)
 			return due;
 		struct allocation *al = slab_at(&turn->table->allocations, slot);
+		assert(allocation_is_live(al) && due <= al->expires_ms);
 		/* Data has moved the deadline on meanwhile: see allocation_touch(). */
 		if (now_ms < al->expires_ms)
 			expiry_set(&turn->table->expiry, slot, al->expires_ms);
@@ -324,11 +337,13 @@ uint64_t allocation_table_expire(struct turn *turn, uint64_t now_ms)
 
 static struct endpoint at_local(const struct turn *turn, uint16_t address, uint16_t port)
 {
+	assert(address < turn->shared->relay_count);
 	return (struct endpoint){turn->shared->relay[address].local, port};
 }
 
 static struct endpoint at_public(const struct turn *turn, uint16_t address, uint16_t port)
 {
+	assert(address < turn->shared->relay_count);
 	return (struct endpoint){turn->shared->relay[address].public, port};
 }
 

@@ -104,6 +104,12 @@ static inline void allocation_touch(struct allocation *al, uint64_t now_ms)
 	al->expires_ms = expires_ms < al->ends_ms ? expires_ms : al->ends_ms;
 }
 
+/* Is it one that has been taken and not given back? */
+static inline bool allocation_is_live(const struct allocation *al)
+{
+	return (al->generation & 1) != 0;
+}
+
 /* Is that one of the families it relays? */
 static inline bool allocation_has_family(const struct allocation *al, uint8_t family)
 {

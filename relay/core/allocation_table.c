@@ -9,6 +9,7 @@
 
 #include <openssl/crypto.h>
 
+#include "base/debug_assert.h"
 #include "relay/core/ids.h"
 
 /* What forward.c, forward_ms.c, and what they call, read or write of an allocation. */
@@ -127,8 +128,25 @@ void allocation_table_insert(struct allocation_table *table, const struct alloca
 	uint32_t hash = (uint32_t)five_tuple_hash(&al->tuple, &table->key);
 	struct bucket *bucket = &table->buckets[bucket_of(table, &al->tuple, hash)];
 
-	assert(!bucket->taken);
+	assert(allocation_is_live(al) && !bucket->taken);
 	*bucket = (struct bucket){hash, al->slot + 1};
+	debug_assert(allocation_find(table, &al->tuple) == al);
+}
+
+/* From the bucket up to the next empty one, all are found from where they belong. */
+static bool run_is_whole(const struct allocation_table *table, uint32_t bucket)
+{
+	uint32_t mask = table->mask;
+
+	for (uint32_t i = (bucket + 1) & mask; table->buckets[i].taken;
+	     i = (i + 1) & mask) {
+		const struct allocation *al =
+			slab_at(&table->allocations, table->buckets[i].taken - 1);
+
+		if (bucket_of(table, &al->tuple, table->buckets[i].hash) != i)
+			return false;
+	}
+	return true;
 }
 
 /*
@@ -151,6 +169,7 @@ void allocation_table_remove(struct allocation_table *table, const struct alloca
 		gap = i;
 	}
 	table->buckets[gap] = (struct bucket){0};
+	debug_assert(run_is_whole(table, gap));
 }
 
 struct allocation *allocation_table_take(struct allocation_table *table)
@@ -162,6 +181,7 @@ struct allocation *allocation_table_take(struct allocation_table *table)
 	struct allocation *al = slab_at(&table->allocations, slot);
 	uint32_t generation = al->generation + 1;
 
+	assert(!allocation_is_live(al));
 	*al = (struct allocation){
 		.slot = slot,
 		.generation = generation,
@@ -176,6 +196,8 @@ void allocation_table_give(struct allocation_table *table, struct allocation *al
 	uint32_t slot = al->slot;
 	uint32_t generation = al->generation + 1;
 
+	assert(allocation_is_live(al) && al == slab_at(&table->allocations, slot));
+	assert(al->permissions == SLOT_NONE && al->channels == SLOT_NONE);
 	OPENSSL_cleanse(al, sizeof(*al));
 	al->generation = generation;
 	slab_give(&table->allocations, slot);
@@ -188,7 +210,10 @@ struct allocation *allocation_at(struct allocation_table *table, uint32_t slot)
 	if (slot >= table->allocations.mark)
 		return NULL;
 	al = slab_at(&table->allocations, slot);
-	return al->generation & 1 ? al : NULL;
+	if (!allocation_is_live(al))
+		return NULL;
+	debug_assert(al->slot == slot);
+	return al;
 }
 
 struct allocation *allocation_by_id(struct allocation_table *table, uint64_t id)
@@ -241,9 +266,34 @@ void permissions_forget(struct allocation_table *table, struct allocation *al,
 
 		if (p->expires_ms == 0 || p->peer.family != family)
 			continue;
+		assert(al->permission_count > 0);
 		p->expires_ms = 0;
 		al->permission_count--;
 	}
+}
+
+/* Its counts are those of its chains, and no channel rests on a free permission. */
+static bool entries_are_whole(const struct allocation_table *table,
+			      const struct allocation *al)
+{
+	uint32_t entry = al->channels;
+	size_t permissions, channels;
+
+	if (!chain_check(&table->permissions, al->permissions, &permissions) ||
+	    !chain_check(&table->channels, al->channels, &channels) ||
+	    permissions != al->permission_count || channels != al->channel_count)
+		return false;
+	for (; entry != SLOT_NONE; entry = channel_after(table, entry)) {
+		const struct channel *ch = channel_at(table, entry);
+		const struct permission *p;
+
+		if (ch->expires_ms == 0 || ch->permission == SLOT_NONE)
+			continue;
+		p = permission_at(table, ch->permission);
+		if (p->expires_ms == 0 || !ip_addr_equal(&p->peer, &ch->peer.ip))
+			return false;
+	}
+	return true;
 }
 
 void permissions_free(struct allocation_table *table, struct allocation *al)
@@ -258,6 +308,7 @@ void channels_relink(struct allocation_table *table, struct allocation *al,
 	const struct ip_addr *peer = &permission_at(table, permission)->peer;
 	uint32_t entry = al->channels;
 
+	assert(permission_at(table, permission)->expires_ms != 0);
 	for (; entry != SLOT_NONE; entry = channel_after(table, entry)) {
 		struct channel *ch = channel_at(table, entry);
 
@@ -280,6 +331,7 @@ void channels_forget(struct allocation_table *table, struct allocation *al,
 
 		if (ch->expires_ms == 0 || ch->peer.ip.family != family)
 			continue;
+		assert(al->channel_count > 0);
 		ch->expires_ms = 0;
 		al->channel_count--;
 	}
@@ -289,4 +341,36 @@ void channels_free(struct allocation_table *table, struct allocation *al)
 {
 	chain_free(&table->channels, &al->channels);
 	al->channel_count = 0;
+}
+
+bool allocation_table_check(const struct allocation_table *table)
+{
+	size_t buckets = 0, live = 0;
+
+	for (uint32_t i = 0; i <= table->mask; i++) {
+		const struct bucket *bucket = &table->buckets[i];
+		const struct allocation *al;
+
+		if (!bucket->taken)
+			continue;
+		if (bucket->taken > table->allocations.mark)
+			return false;
+		al = slab_at(&table->allocations, bucket->taken - 1);
+		if (!allocation_is_live(al) ||
+		    bucket->hash != (uint32_t)five_tuple_hash(&al->tuple, &table->key) ||
+		    bucket_of(table, &al->tuple, bucket->hash) != i)
+			return false;
+		buckets++;
+	}
+	for (uint32_t slot = 0; slot < table->allocations.mark; slot++) {
+		const struct allocation *al = slab_at(&table->allocations, slot);
+
+		if (!allocation_is_live(al))
+			continue;
+		if (al->slot != slot || !entries_are_whole(table, al))
+			return false;
+		live++;
+	}
+	return live == buckets && live == table->allocations.used &&
+	       expiry_check(&table->expiry);
 }

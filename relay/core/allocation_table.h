@@ -136,6 +136,9 @@ static inline uint32_t channel_after(const struct allocation_table *table, uint3
 uint32_t permission_entry(const struct allocation_table *table,
 			  const struct allocation *al, const struct ip_addr *peer);
 
+/* Look at everything; false if an invariant does not hold. For tests. */
+bool allocation_table_check(const struct allocation_table *table);
+
 /* Give the chunks back. */
 void permissions_free(struct allocation_table *table, struct allocation *al);
 void channels_free(struct allocation_table *table, struct allocation *al);

@@ -248,6 +248,7 @@ static bool any_password_matches(const struct attempt *at, const struct credenti
 		(*tried)++;
 		matched = password_matches(at, cred->username, &password, &key);
 	}
+	assert(!matched || (password.key != NULL && *tried > 0));
 	if (matched) {
 		struct owner *owner = &at->out->owner;
 
@@ -350,6 +351,7 @@ static bool nonce_holds(const struct attempt *at, const struct five_tuple *tuple
 
 static void fail(struct auth *out, int code, enum auth_failure failure)
 {
+	assert(failure > AUTH_FAILURE_NONE && failure < AUTH_FAILURE_COUNT);
 	out->code = code;
 	out->failure = failure;
 }
@@ -401,6 +403,7 @@ void auth_check(struct turn *turn, const struct stun_msg *msg,
 		*out = (struct auth){.code = STUN_UNAUTHENTICATED, .failure = failure};
 		return;
 	}
+	assert(out->owner.key.len == 16 || out->owner.key.len == 32);
 	out->reply_kind = reply_kind(&claims);
 	if (!nonce_holds(&at, tuple, own, now_ms))
 		fail(out, STUN_STALE_NONCE, AUTH_FAILURE_STALE_NONCE);

@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/debug_assert.h"
 #include "relay/core/slab.h"
 
 #define CHAIN_NONE UINT32_MAX
@@ -37,6 +38,8 @@ bool chain_slab_init(struct slab *slab, size_t chains, uint16_t each, size_t chu
 static inline void *chain_at(const struct slab *slab, uint32_t entry, size_t size)
 {
 	uint8_t *chunk = slab_at(slab, entry / CHAIN_CHUNK);
+
+	debug_assert(slab->place_size == CHAIN_HEADER + CHAIN_CHUNK * size);
 
 	return chunk + CHAIN_HEADER + entry % CHAIN_CHUNK * size;
 }

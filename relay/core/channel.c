@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/debug_assert.h"
 #include "relay/core/allocation_table.h"
 #include "relay/core/permission.h"
 #include "relay/core/turn.h"
@@ -116,6 +117,7 @@ int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
 			chain_take(&table->channels, &al->channels, now_ms, &was_free);
 
 		al->channel_count += was_free;
+		assert(al->channel_count <= ENTRIES_EACH_MAX);
 		ch = channel_at(table, entry);
 	}
 	*ch = (struct channel){
@@ -126,5 +128,8 @@ int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
 		.number = number,
 		.own = peer_is_own(turn, &named.ip),
 	};
+	assert(ch->permission != SLOT_NONE);
+	debug_assert(channel_by_number(turn, al, number, now_ms) == ch);
+	debug_assert(channel_by_peer(turn, al, &named, now_ms) == ch);
 	return 0;
 }

@@ -3,6 +3,7 @@
  */
 #include "relay/core/counters.h"
 
+#include <assert.h>
 #include <stddef.h>
 
 static const char *const drop_names[] = {
@@ -72,6 +73,7 @@ int request_result_index(int code)
 	int index = 0;
 	while (index < REQUEST_RESULT_COUNT - 1 && result_codes[index] != code)
 		index++;
+	assert(index < REQUEST_RESULT_COUNT);
 	return index;
 }
 

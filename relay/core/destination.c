@@ -3,6 +3,9 @@
  */
 #include "relay/core/destination.h"
 
+#include <assert.h>
+
+#include "base/debug_assert.h"
 #include "relay/core/allocation_table.h"
 #include "relay/core/permission.h"
 #include "relay/core/turn.h"
@@ -15,6 +18,7 @@ bool destination_set(struct turn *turn, struct allocation *al,
 	if (peer->port == 0 || !permission_find(turn, al, &named.ip, now_ms) ||
 	    peer_refused_by(turn, al->relay_transport, peer))
 		return false;
+	assert(allocation_has_family(al, named.ip.family));
 	al->active = (struct destination){
 		.peer = named,
 		.generation = turn->settings->generation,
@@ -30,6 +34,7 @@ bool destination_is_allowed(const struct turn *turn, struct allocation *al)
 {
 	struct destination *destination = &al->active;
 
+	debug_assert(destination_is_set(destination));
 	if (destination->own || destination->generation != turn->settings->generation) {
 		destination->own = peer_is_own(turn, &destination->peer.ip);
 		destination->refused = peer_refused_by(turn, al->relay_transport,

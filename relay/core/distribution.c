@@ -4,6 +4,8 @@
  */
 #include "relay/core/distribution.h"
 
+#include <assert.h>
+
 #include "relay/core/counter.h"
 
 enum { S = 1000, MIN = 60 * S, H = 60 * MIN };
@@ -29,6 +31,7 @@ void distribution_add(struct distribution *distribution,
 {
 	size_t i = 0;
 
+	assert(bounds->count <= DISTRIBUTION_BOUNDS_MAX);
 	while (i < bounds->count && value > bounds->bounds[i])
 		i++;
 	counter_add(&distribution->counts[i], 1);

@@ -16,6 +16,7 @@ bool dual_has_both(const struct allocation *al)
 
 static uint8_t other_of(uint8_t family)
 {
+	assert(family == IP_V4 || family == IP_V6);
 	return family == IP_V4 ? IP_V6 : IP_V4;
 }
 
@@ -41,6 +42,8 @@ void dual_refresh(struct turn *turn, struct allocation *al, uint8_t family,
 	else
 		al->dual.later_family = new_ms < kept_ms ? other : family;
 	al->lifetime_s = lifetime_s;
+	assert(al->dual.later_family == IP_NONE || al->expires_ms < al->dual.later_ms);
+	assert(al->expires_ms <= al->ends_ms);
 	expiry_set(&turn->table->expiry, al->slot, al->expires_ms);
 }
 
@@ -54,6 +57,7 @@ void dual_end_half(struct turn *turn, struct allocation *al, uint8_t family,
 	/* Channels rest on permissions: first who leans, then what is leant on. */
 	channels_forget(turn->table, al, family);
 	permissions_forget(turn->table, al, family);
+	assert(al->families == other_of(family) && al->dual.port == 0);
 	al->expires_ms = kept_ms;
 	al->dual.later_family = IP_NONE;
 	expiry_set(&turn->table->expiry, al->slot, kept_ms);

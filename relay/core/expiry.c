@@ -7,6 +7,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/debug_assert.h"
+
 bool expiry_init(struct expiry *expiry, size_t size)
 {
 	*expiry = (struct expiry){.size = size};
@@ -27,6 +29,7 @@ void expiry_release(struct expiry *expiry)
 
 static void put(struct expiry *expiry, size_t place, struct expiry_entry entry)
 {
+	assert(place < expiry->size && entry.item < expiry->size);
 	expiry->heap[place] = entry;
 	expiry->places[entry.item] = (uint32_t)place + 1;
 }
@@ -62,6 +65,19 @@ static void settle_down(struct expiry *expiry, size_t place, struct expiry_entry
 	put(expiry, place, entry);
 }
 
+/* The item knows its place, and lies between its parent and its children. */
+static bool is_settled(const struct expiry *expiry, uint32_t item)
+{
+	size_t place = expiry->places[item] - (size_t)1;
+	uint64_t due = expiry->heap[place].due;
+
+	return place < expiry->count && expiry->heap[place].item == item &&
+	       (place == 0 || expiry->heap[(place - 1) / 2].due <= due) &&
+	       (2 * place + 1 >= expiry->count ||
+		due <= expiry->heap[2 * place + 1].due) &&
+	       (2 * place + 2 >= expiry->count || due <= expiry->heap[2 * place + 2].due);
+}
+
 static void settle(struct expiry *expiry, size_t place, struct expiry_entry entry)
 {
 	if (place > 0 && entry.due < expiry->heap[(place - 1) / 2].due)
@@ -79,6 +95,8 @@ void expiry_set(struct expiry *expiry, uint32_t item, uint64_t due)
 		settle(expiry, expiry->places[item] - 1, entry);
 	else
 		settle_up(expiry, expiry->count++, entry);
+	assert(expiry->count <= expiry->size);
+	debug_assert(is_settled(expiry, item));
 }
 
 void expiry_clear(struct expiry *expiry, uint32_t item)
@@ -93,6 +111,22 @@ void expiry_clear(struct expiry *expiry, uint32_t item)
 	expiry->places[item] = 0;
 	if (place < expiry->count)
 		settle(expiry, place, last);
+	debug_assert(place >= expiry->count || is_settled(expiry, last.item));
+}
+
+bool expiry_check(const struct expiry *expiry)
+{
+	size_t deadlines = 0;
+
+	for (size_t i = 0; i < expiry->count; i++) {
+		if (expiry->heap[i].item >= expiry->size ||
+		    expiry->places[expiry->heap[i].item] != i + 1 ||
+		    !is_settled(expiry, expiry->heap[i].item))
+			return false;
+	}
+	for (size_t item = 0; item < expiry->size; item++)
+		deadlines += expiry->places[item] != 0;
+	return deadlines == expiry->count;
 }
 
 bool expiry_first(const struct expiry *expiry, uint32_t *item, uint64_t *due)

@@ -41,4 +41,7 @@ void expiry_clear(struct expiry *expiry, uint32_t item);
 /* The earliest deadline; false if there is none. */
 bool expiry_first(const struct expiry *expiry, uint32_t *item, uint64_t *due);
 
+/* Look at everything; false if an invariant does not hold. For tests. */
+bool expiry_check(const struct expiry *expiry);
+
 #endif

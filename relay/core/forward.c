@@ -5,6 +5,7 @@
  */
 #include "relay/core/forward.h"
 
+#include "base/debug_assert.h"
 #include "relay/core/allocation_table.h"
 #include "relay/core/channel.h"
 #include "relay/core/forward_ms.h"
@@ -51,6 +52,7 @@ void forward_channel_data(struct turn *turn, struct allocation *al, struct slice
 		forward_drop(turn, reason, out);
 		return;
 	}
+	debug_assert(allocation_has_family(al, ch->peer.ip.family));
 	struct endpoint peer = ch->peer;
 	if (ch->own)
 		peer_policy_to_local(turn->settings->policy, &peer);
@@ -137,6 +139,7 @@ static bool wrap_data(struct turn *turn, const struct allocation *al,
 	store_be16(attr, TURN_DATA_ATTR);
 	store_be16(attr + 2, (uint16_t)len);
 	store_be16(out->header + 2, (uint16_t)body_len);
+	debug_assert(header_len <= sizeof(out->header) && body_len % 4 == 0);
 	out->header_len = (uint16_t)header_len;
 	out->padding_len = (uint16_t)(padded4(len) - len);
 	return true;

@@ -13,6 +13,7 @@
 
 #include <assert.h>
 
+#include "base/debug_assert.h"
 #include "relay/core/allocation_table.h"
 #include "relay/core/destination.h"
 #include "relay/core/forward_parts.h"
@@ -120,6 +121,7 @@ static bool wrap_indication(struct turn *turn, const struct allocation *al,
 		ms_frame_write_header(out->header, MS_FRAME_CONTROL, header_len + len);
 		header_len += MS_FRAME_HEADER_LEN;
 	}
+	debug_assert(header_len <= sizeof(out->header));
 	out->header_len = (uint16_t)header_len;
 	return true;
 }
@@ -131,6 +133,7 @@ void forward_ms_from_peer(struct turn *turn, struct allocation *al,
 	enum drop_reason reason = DROP_NONE;
 	bool fits;
 
+	debug_assert(al->dialect == DIALECT_MS);
 	if (endpoint_equal(&al->active.peer, named)) {
 		if (!destination_is_allowed(turn, al))
 			reason = DROP_POLICY;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/debug_assert.h"
 #include "relay/core/bandwidth/bandwidth.h"
 #include "relay/core/forward_verdict.h"
 #include "relay/core/turn.h"
@@ -25,6 +26,7 @@ enum {
 static inline void forward_drop(struct turn *turn, enum drop_reason reason,
 				struct forward *out)
 {
+	debug_assert(reason > DROP_NONE && reason < DROP_REASON_COUNT);
 	out->kind = FORWARD_DROP;
 	out->reason = reason;
 	counter_add(&turn->counters.drops[reason], 1);
@@ -97,6 +99,7 @@ static inline void forward_to_peer(struct turn *turn, struct allocation *al,
 	if (!forward_pays(turn, al, payload.len, !transport_is_stream(al->transport),
 			  now_ms, out))
 		return;
+	debug_assert(peer->port != 0 && allocation_has_family(al, peer->ip.family));
 	out->kind = FORWARD_TO_PEER;
 	out->slot = al->slot;
 	out->payload = payload;
@@ -113,6 +116,7 @@ static inline void forward_to_client(struct turn *turn, struct allocation *al,
 	if (!forward_pays(turn, al, payload.len, al->relay_transport == TRANSPORT_UDP,
 			  now_ms, out))
 		return;
+	debug_assert(out->header_len <= FORWARD_HEADER_MAX && out->padding_len < 4);
 	out->kind = FORWARD_TO_CLIENT;
 	out->peer = *named;
 	out->payload = payload;

@@ -20,6 +20,7 @@
  */
 #include "relay/core/limiter.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +59,7 @@ static struct bucket bucket_of(struct limiter *limiter, const struct ip_addr *so
 			       size_t bytes, uint64_t interval_ns, uint64_t burst)
 {
 	uint8_t prefix[2 + sizeof(source->bytes)] = {source->family, (uint8_t)bytes};
+	assert(bytes <= sizeof(source->bytes) && burst > 0);
 	memcpy(prefix + 2, source->bytes, bytes);
 
 	/* Disjoint bits of one keyed hash are as good as two hashes. */
@@ -100,6 +102,7 @@ static void charge(const struct bucket *b, uint64_t now_ns)
 bool limiter_allows(struct limiter *limiter, const struct ip_addr *source,
 		    uint32_t rate_per_s, uint32_t burst, uint64_t now_ms)
 {
+	assert(source->family == IP_V4 || source->family == IP_V6);
 	if (rate_per_s == 0)
 		return true;
 

@@ -3,6 +3,7 @@
 # core uses of base/, so that tests/lint sees that this is pure as well.
 noinst_LIBRARIES += libcore.a
 libcore_a_SOURCES = \
+	base/debug_assert.h \
 	base/siphash.c \
 	base/siphash.h \
 	relay/core/allocation.c \

@@ -9,6 +9,7 @@
  */
 #include "relay/core/ms_auth.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -137,6 +138,7 @@ static bool any_password_matches(const struct turn *turn, const struct ms_msg *m
 				 secret) &&
 			  ms_verify(msg, &key);
 	}
+	assert(!matched || (*known && password.key != NULL));
 	if (matched) {
 		struct owner *owner = &out->owner;
 
@@ -201,6 +203,7 @@ static bool nonce_holds(const struct turn *turn, const struct five_tuple *tuple,
 
 static void refuse(struct auth *out, int code, enum auth_failure failure)
 {
+	assert(code != 0 && failure > AUTH_FAILURE_NONE && failure < AUTH_FAILURE_COUNT);
 	OPENSSL_cleanse(out, sizeof(*out));
 	*out = (struct auth){.code = code, .failure = failure};
 }
@@ -243,6 +246,7 @@ void ms_auth_check(struct turn *turn, const struct ms_msg *msg,
 		refuse(out, MS_STALE_NONCE, AUTH_FAILURE_STALE_NONCE);
 		return;
 	}
+	assert(out->owner.key.len == 16 || out->owner.key.len == 32);
 	out->code = code;
 	out->reply_kind = msg->integrity == MS_INTEGRITY_SHA256 ? STUN_INTEGRITY_SHA256
 								: STUN_INTEGRITY_SHA1;

@@ -12,6 +12,7 @@
  */
 #include "relay/core/nonce.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "stun/attr.h"
@@ -90,6 +91,7 @@ static uint64_t mac(const struct nonce_key *key, uint64_t tick,
 	p += 16;
 	store_be16(p, source->client.port);
 	store_be16(p + 2, source->front);
+	assert(p + 4 == text + sizeof(text));
 	return siphash(&outer, text, sizeof(text)) & MAC_MASK;
 }
 
@@ -125,6 +127,7 @@ enum nonce_state nonce_check(const struct nonce_key *key, const struct five_tupl
 
 	/* One comparison of the whole MAC: how much of it was right does not show (attack 41). */
 	uint64_t tick = newest - age;
+	assert(age <= 0xFFFF && (tick & 0xFFFF) == stamp >> 48);
 	if ((stamp & MAC_MASK) != mac(key, tick, source, realm))
 		return NONCE_FOREIGN;
 

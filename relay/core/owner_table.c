@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/debug_assert.h"
+
 struct entry {
 	uint64_t owner;
 	uint32_t references; /* 0: free */
@@ -66,6 +68,7 @@ void owner_table_free(struct owner_table *table)
 
 void *owner_table_row(struct owner_table *table, uint32_t number)
 {
+	debug_assert(number < table->mark);
 	return table->rows + number * table->row;
 }
 
@@ -102,6 +105,7 @@ uint32_t owner_table_acquire(struct owner_table *table, uint64_t owner)
 		*link = number + 1;
 		table->count++;
 	}
+	assert(table->count <= table->mark && table->mark <= table->size);
 	if (number != OWNER_NONE)
 		table->entries[number].references++;
 	pthread_mutex_unlock(&table->lock);
@@ -111,11 +115,13 @@ uint32_t owner_table_acquire(struct owner_table *table, uint64_t owner)
 void owner_table_release(struct owner_table *table, uint32_t number)
 {
 	pthread_mutex_lock(&table->lock);
+	assert(number < table->mark);
 	struct entry *entry = &table->entries[number];
-	assert(entry->references > 0);
+	assert(entry->references > 0 && table->count > 0);
 	if (--entry->references == 0) {
 		uint32_t *link = link_of(table, entry->owner);
 
+		assert(*link == number + 1);
 		*link = entry->next;
 		table->count--;
 		entry->next = table->free;

@@ -118,6 +118,7 @@ static void copy_relay(struct peer_policy *policy, const struct relay_address *r
 			policy->relay[policy->relay_count++] = (struct relay_ip){
 				*public, *local, i, false, relay[i].retired};
 	}
+	assert(policy->relay_count <= 2 * count);
 	qsort(policy->relay, policy->relay_count, sizeof(policy->relay[0]),
 	      compare_relay);
 }
@@ -270,6 +271,7 @@ struct embedded {
 static void embedded_add(struct embedded *e, uint8_t b0, uint8_t b1, uint8_t b2,
 			 uint8_t b3)
 {
+	assert(e->count < sizeof(e->v4) / sizeof(e->v4[0]));
 	e->v4[e->count++] = (struct ip_addr){IP_V4, {b0, b1, b2, b3}};
 }
 
@@ -311,6 +313,7 @@ static void embedded_find(struct embedded *e, const struct ip_addr *ip)
 
 static struct peer_verdict verdict(enum peer_rule rule)
 {
+	assert(rule > PEER_RULE_NONE && rule < PEER_RULE_END);
 	return (struct peer_verdict){rule_allows[rule], rule_names[rule]};
 }
 

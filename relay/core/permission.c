@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/debug_assert.h"
 #include "relay/core/allocation_table.h"
 #include "relay/core/peer_policy.h"
 #include "relay/core/turn.h"
@@ -94,6 +95,7 @@ static void install(struct turn *turn, struct allocation *al, const struct ip_ad
 		entry = chain_take(&table->permissions, &al->permissions, now_ms,
 				   &was_free);
 	al->permission_count += was_free;
+	assert(al->permission_count <= ENTRIES_EACH_MAX);
 	*permission_at(table, entry) = (struct permission){
 		.expires_ms = al->dialect == DIALECT_MS ? UINT64_MAX
 							: now_ms + PERMISSION_LIFETIME_MS,
@@ -102,6 +104,7 @@ static void install(struct turn *turn, struct allocation *al, const struct ip_ad
 	};
 	if (is_new)
 		channels_relink(table, al, entry);
+	debug_assert(permission_entry(table, al, peer) == entry);
 }
 
 /*
@@ -116,6 +119,7 @@ static bool have_room(const struct turn *turn, const struct allocation *al,
 		      chain_live(&turn->table->permissions, al->permissions, now_ms);
 	size_t used = 0;
 
+	assert(room <= turn->table->permissions_each);
 	for (size_t i = 0; i < count; i++) {
 		struct endpoint named = peer_as_named(turn, &peers[i]);
 		size_t at = 0;
@@ -128,6 +132,7 @@ static bool have_room(const struct turn *turn, const struct allocation *al,
 			continue;
 		if (used == room)
 			return false;
+		assert(used < ENTRIES_EACH_MAX);
 		fresh[used++] = named.ip;
 	}
 	return true;

@@ -195,6 +195,7 @@ static uint64_t candidates(const struct port_pool *pool, const struct range *r,
 /* A number below n: a keyed counter, because libc's generators can be predicted (attack 32). */
 static uint32_t draw(struct port_pool *pool, uint32_t n)
 {
+	assert(n > 0);
 	uint64_t count = pool->draws++;
 	uint64_t random = siphash(&pool->key, &count, sizeof(count));
 	return (uint32_t)((random >> 32) * n >> 32);
@@ -223,6 +224,7 @@ static void rest_end(struct range *r, uint32_t index)
 {
 	const struct rest *rest = &r->rests[index];
 
+	assert(bit_get(r->resting, index) && r->resting_count > 0);
 	if (rest->older != NONE)
 		r->rests[rest->older].newer = rest->newer;
 	else
@@ -241,6 +243,7 @@ static void rest_begin(struct range *r, uint32_t index, uint64_t now_ms)
 	if (r->newest != NONE && r->rests[r->newest].since_ms > now_ms)
 		now_ms = r->rests[r->newest].since_ms;
 
+	assert(!bit_get(r->resting, index) && !bit_get(r->taken, index));
 	r->rests[index] = (struct rest){r->newest, NONE, now_ms};
 	if (r->newest != NONE)
 		r->rests[r->newest].newer = index;
@@ -293,6 +296,7 @@ static void mark_taken(struct range *r, uint32_t index, size_t address)
 {
 	if (bit_get(r->resting, index))
 		rest_end(r, index);
+	assert(!bit_get(r->taken, index));
 	__atomic_store_n(&r->holders[index], (uint8_t)address, __ATOMIC_RELAXED);
 	bit_put(r->taken, index, true);
 	r->used_count++;
@@ -310,6 +314,7 @@ uint16_t port_pool_take(struct port_pool *pool, size_t address, enum port_want w
 	if (index == NONE)
 		index = find_resting(pool, r, want);
 	if (index != NONE) {
+		assert(in_window(pool, index) && (want == PORT_ANY || index % 2 == 0));
 		mark_taken(r, index, address);
 		if (want == PORT_EVEN_PAIR)
 			mark_taken(r, index + 1, address);
@@ -325,6 +330,7 @@ void port_pool_give(struct port_pool *pool, size_t address, uint16_t port,
 	struct range *r = pool->ranges[address];
 
 	pthread_mutex_lock(&pool->lock);
+	assert(r->used_count > 0);
 	bit_put(r->taken, port, false);
 	r->used_count--;
 	if (pool->rest_ms)

@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/debug_assert.h"
+
 struct node {
 	uint32_t child[2]; /* 0: none; the roots are nobody's children */
 	uint8_t value;
@@ -42,6 +44,7 @@ void prefix_trie_add(struct prefix_trie *trie, const struct ip_prefix *prefix,
 {
 	uint32_t at = prefix->ip.family == IP_V4 ? ROOT_V4 : ROOT_V6;
 
+	assert(value != 0 && prefix->len <= 8 * ip_addr_len(prefix->ip.family));
 	for (unsigned i = 0; i < prefix->len; i++) {
 		uint32_t *child = &trie->nodes[at].child[ip_addr_bit(&prefix->ip, i)];
 		if (!*child) {
@@ -65,6 +68,7 @@ uint8_t prefix_trie_find(const struct prefix_trie *trie, const struct ip_addr *i
 		uint32_t child = node->child[ip_addr_bit(ip, i)];
 		if (!child)
 			break;
+		debug_assert(child < trie->count);
 		node = &trie->nodes[child];
 		if (node->value) {
 			value = node->value;

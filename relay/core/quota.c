@@ -88,6 +88,7 @@ bool quota_acquire(struct quota *quota, uint64_t owner, uint32_t limit)
 		ok = quota->owners < quota->owners_max;
 	if (ok) {
 		quota->owners += slot->held == 0;
+		assert(quota->owners <= quota->owners_max);
 		slot->owner = owner;
 		slot->held++;
 		if (slot->held > quota->peak)
@@ -101,10 +102,11 @@ void quota_release(struct quota *quota, uint64_t owner)
 {
 	pthread_mutex_lock(&quota->lock);
 	size_t i = find(quota, owner);
-	assert(quota->slots[i].held > 0);
+	assert(quota->slots[i].held > 0 && quota->owners > 0);
 	if (--quota->slots[i].held == 0) {
 		quota->owners--;
 		close_gap(quota, i);
+		assert(quota->slots[find(quota, owner)].held == 0);
 	}
 	pthread_mutex_unlock(&quota->lock);
 }

@@ -31,6 +31,7 @@ static uint32_t random_below(const struct turn *turn, size_t count)
 {
 	uint32_t r;
 
+	assert(count > 0);
 	turn->edge->random(turn->edge->self, &r, sizeof(r));
 	return (uint32_t)(r % count);
 }
@@ -47,6 +48,7 @@ struct place {
 
 static uint8_t family_of(const struct turn *turn, size_t address)
 {
+	assert(address < turn->shared->relay_count);
 	return turn->shared->relay[address].local.family;
 }
 
@@ -101,8 +103,11 @@ static int open_on(struct turn *turn, struct allocation *al, size_t address,
 			break;
 		}
 		error = open_socket(turn, al, address, port, place);
-		if (error)
+		assert(error <= 0);
+		if (error) {
+			assert(count < TRIES);
 			refused[count++] = port;
+		}
 		if (error == -EADDRINUSE) {
 			counter_add(&turn->counters.bind_failures, 1);
 			(*tries)--;
@@ -176,6 +181,7 @@ static int reserve_next(struct turn *turn, struct allocation *al,
 					       al->reservation.token,
 					       reservation_owner(al), place->address,
 					       place->port + 1, now_ms);
+	assert(place->port % 2 == 0);
 	if (al->reservation.held)
 		return 0;
 
@@ -221,6 +227,7 @@ int relay_port_open(struct turn *turn, struct allocation *al,
 
 	if (code)
 		return code;
+	assert(place.port != 0 && al->families == IP_NONE);
 	al->relay_address = place.address;
 	al->relay_port = place.port;
 	al->families = family_of(turn, place.address);
@@ -241,6 +248,7 @@ int relay_port_open_second(struct turn *turn, struct allocation *al,
 			now_ms, &place);
 	if (code)
 		return code;
+	assert(place.port != 0 && al->dual.port == 0);
 	al->dual.address = place.address;
 	al->dual.port = place.port;
 	al->families |= IP_V6;
@@ -271,6 +279,7 @@ void relay_port_close_half(struct turn *turn, struct allocation *al, uint8_t fam
 
 void relay_port_close(struct turn *turn, struct allocation *al, uint64_t now_ms)
 {
+	assert(al->relay_port != 0);
 	close_place(turn, al, al->relay_address, al->relay_port, now_ms);
 	if (al->dual.port != 0)
 		close_place(turn, al, al->dual.address, al->dual.port, now_ms);

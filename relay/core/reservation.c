@@ -4,6 +4,7 @@
  */
 #include "relay/core/reservation.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,11 @@ static void take_out(struct reservation_table *table, uint32_t *link)
 	uint32_t i = *link;
 	struct entry *e = &table->entries[i];
 
+	assert(i != NONE);
+	assert(e->older != NONE ? table->entries[e->older].newer == i
+				: table->oldest == i);
+	assert(e->newer != NONE ? table->entries[e->newer].older == i
+				: table->newest == i);
 	if (e->older != NONE)
 		table->entries[e->older].newer = e->newer;
 	else
@@ -115,8 +121,10 @@ static uint64_t expire(struct reservation_table *table, uint64_t now_ms)
 
 		/* Two entries may share a token only if the random source repeats itself. */
 		uint32_t *link = find(table, e->token);
-		while (*link != table->oldest)
+		while (*link != table->oldest) {
+			assert(*link != NONE);
 			link = &table->entries[*link].chain;
+		}
 		port_pool_give(table->pool, e->address, e->port, now_ms);
 		take_out(table, link);
 	}
@@ -127,6 +135,7 @@ bool reservation_add(struct reservation_table *table,
 		     const uint8_t token[RESERVATION_TOKEN_LEN], uint64_t owner,
 		     size_t address, uint16_t port, uint64_t now_ms)
 {
+	assert(address < PORT_POOL_ADDRESSES_MAX && port % 2 == 1);
 	pthread_mutex_lock(&table->lock);
 	expire(table, now_ms);
 

@@ -3,6 +3,7 @@
  */
 #include "relay/core/revocation.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "relay/core/allocation.h"
@@ -26,6 +27,8 @@ uint64_t revocation_deadline(const struct turn *turn, const struct owner *owner,
 			     uint64_t now_ms, int64_t unix_s)
 {
 	const struct turn_settings *settings = turn->settings;
+
+	assert(settings->keyring != NULL);
 	const struct key *key = keyring_find(settings->keyring, owner->key_id);
 	int64_t ends_s = INT64_MAX;
 
@@ -45,6 +48,7 @@ static size_t end_matching(struct turn *turn, match_fn *matches, const void *arg
 	size_t ended = 0;
 
 	for (uint32_t slot = 0; (al = allocation_next(turn->table, slot)) != NULL;) {
+		assert(allocation_is_live(al) && al->slot >= slot);
 		slot = al->slot + 1;
 		if (!matches(al, arg))
 			continue;
@@ -112,6 +116,7 @@ void revocation_apply(struct turn *turn, const struct turn_settings *before,
 	struct change change = {.before = before, .now = turn->settings};
 	struct allocation *al;
 
+	assert(before != turn->settings && before->keyring->count <= KEYRING_MAX);
 	for (size_t i = 0; i < before->keyring->count; i++)
 		change.gone[i] = !is_still_there(&before->keyring->keys[i],
 						 turn->settings->keyring, unix_s);

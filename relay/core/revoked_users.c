@@ -4,6 +4,7 @@
  */
 #include "relay/core/revoked_users.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +75,7 @@ static bool take_words(struct revoked_users *users, struct revoked_users_error *
 		}
 		if (*word != '\0')
 			users->names[users->count++] = word;
+		assert(users->count <= number);
 		line = end;
 	}
 	return true;

@@ -3,6 +3,8 @@
  */
 #include "relay/core/sequence.h"
 
+#include <assert.h>
+
 bool sequence_take(struct sequence *sequence, uint32_t number)
 {
 	uint32_t newest = sequence->newest;
@@ -14,6 +16,7 @@ bool sequence_take(struct sequence *sequence, uint32_t number)
 		sequence->seen = step < SEQUENCE_WINDOW ? sequence->seen << step : 0;
 		sequence->seen |= 1;
 		sequence->newest = number;
+		assert(sequence->seen & 1);
 		return true;
 	}
 

@@ -24,6 +24,7 @@ bool slab_init(struct slab *slab, size_t size, size_t place_size)
 	uintptr_t start = (uintptr_t)slab->memory;
 	slab->places = (uint8_t *)slab->memory + (-start & (SLAB_ALIGN - 1));
 	slab->size = (uint32_t)size;
+	assert((uintptr_t)slab->places % SLAB_ALIGN == 0);
 	return true;
 }
 
@@ -44,6 +45,8 @@ uint32_t slab_take(struct slab *slab)
 	else
 		return SLAB_NONE;
 	slab->used++;
+	assert(place < slab->mark && slab->mark <= slab->size);
+	assert(slab->used <= slab->mark);
 	return place;
 }
 

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/debug_assert.h"
+
 #define SLAB_NONE UINT32_MAX
 
 enum { SLAB_ALIGN = 64 }; /* of the first place: a cache line */
@@ -41,6 +43,7 @@ void slab_give(struct slab *slab, uint32_t place);
 
 static inline void *slab_at(const struct slab *slab, uint32_t place)
 {
+	debug_assert(place < slab->mark);
 	return slab->places + (size_t)place * slab->place_size;
 }
 

@@ -3,6 +3,8 @@
  */
 #include "relay/core/tcp_relay.h"
 
+#include <assert.h>
+
 #include "relay/core/allocation_state.h"
 #include "relay/core/permission.h"
 #include "relay/core/turn.h"
@@ -57,6 +59,7 @@ enum tcp_relay_verdict tcp_relay_incoming(struct turn *turn, const struct alloca
 					  const struct tcp_relay_load *load,
 					  uint64_t now_ms, uint64_t *until_ms)
 {
+	assert(al->relay_transport == TRANSPORT_TCP);
 	if (is_over(al, now_ms) || peer->port == 0)
 		return reset(turn, PEER_STRANGER);
 	/* What policy refuses can never get a permission. */
@@ -82,6 +85,7 @@ enum tcp_relay_verdict tcp_relay_waiting(struct turn *turn, const struct allocat
 					 const struct tcp_relay_load *load,
 					 uint64_t until_ms, uint64_t now_ms)
 {
+	assert(al->relay_transport == TRANSPORT_TCP);
 	if (is_over(al, now_ms))
 		return reset(turn, PEER_HELD_EXPIRED);
 	if (peer_refused_by(turn, TRANSPORT_TCP, peer))

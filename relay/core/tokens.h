@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/debug_assert.h"
+
 struct tokens {
 	uint64_t full_ns;
 };
@@ -24,6 +26,7 @@ struct tokens {
 /* bps: bits per second, not 0. bytes: up to 1 GiB. */
 static inline uint64_t tokens_cost_ns(uint64_t bps, size_t bytes)
 {
+	debug_assert(bps != 0 && bytes <= (size_t)1 << 30);
 	return (bytes * UINT64_C(8000000000) + bps - 1) / bps;
 }
 

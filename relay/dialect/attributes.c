@@ -3,6 +3,7 @@
  */
 #include "relay/dialect/attributes.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "stun/registry.h"
@@ -72,5 +73,6 @@ size_t attributes_unknown(const struct stun_msg *msg,
 		seen[attr.type >> 3] |= bit;
 		types[count++] = attr.type;
 	}
+	assert(count > 0);
 	return count;
 }

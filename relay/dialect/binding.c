@@ -3,6 +3,8 @@
  */
 #include "relay/dialect/binding.h"
 
+#include <assert.h>
+
 #include "relay/dialect/attributes.h"
 #include "relay/dialect/reply.h"
 #include "stun/attr.h"
@@ -12,6 +14,7 @@ void binding_request(struct request *rq)
 	uint16_t unknown[ATTRIBUTES_UNKNOWN_MAX];
 	struct stun_builder b;
 
+	assert(rq->msg->method == STUN_BINDING && !rq->authenticated);
 	if (!reply_allowed_to_stranger(rq))
 		return;
 

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 
+#include "base/debug_assert.h"
 #include "relay/core/allocation.h"
 #include "relay/core/channel.h"
 #include "relay/core/forward_ms.h"
@@ -85,6 +86,7 @@ static void request(struct request *rq)
 
 static void forwarded(struct dispatch *out)
 {
+	assert(out->action == DISPATCH_NOTHING || out->forward.kind == FORWARD_DROP);
 	if (out->forward.kind != FORWARD_DROP)
 		out->action = DISPATCH_FORWARD;
 }
@@ -139,6 +141,8 @@ static void stun_message(struct request *rq, struct slice message, struct dispat
 		break;
 	}
 
+	assert(rq->reply_len <= rq->reply_size);
+	assert(rq->reply_len == 0 || out->action == DISPATCH_NOTHING);
 	out->authenticated = rq->authenticated;
 	if (rq->reply_len > 0) {
 		out->action = DISPATCH_REPLY;
@@ -226,6 +230,7 @@ static void ms_control(const struct request *rq, struct slice message,
 		out->action = DISPATCH_CLOSE;
 		return;
 	}
+	assert(ms.reply_len <= ms.reply_size);
 	out->authenticated = ms.authenticated;
 	if (ms.reply_len > 0) {
 		out->action = DISPATCH_REPLY;
@@ -268,6 +273,8 @@ static bool begin(struct request *rq, uint8_t *reply, struct dispatch *out)
 	}
 	rq->transport = turn->shared->fronts[tuple->front].transport;
 	rq->al = find_allocation(turn, tuple, rq->now_ms);
+	debug_assert(rq->al == NULL ||
+		     (allocation_is_live(rq->al) && rq->al->transport == rq->transport));
 	rq->reply = reply;
 	rq->reply_size = DISPATCH_REPLY_MAX;
 	return true;
@@ -325,6 +332,7 @@ void dispatch_from_peer(struct turn *turn, uint32_t slot, const struct endpoint 
 		*out = (struct forward){.kind = FORWARD_DROP, .reason = reason};
 		return;
 	}
+	debug_assert(al->slot == slot);
 	forward_from_peer(turn, al, source, payload, now_ms, out);
 }
 

@@ -3,6 +3,7 @@
  */
 #include "relay/dialect/reply.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "relay/core/turn.h"
@@ -60,6 +61,7 @@ void reply_finish(struct request *rq, struct stun_builder *b, int code)
 	struct counters *counters = &rq->turn->counters;
 	const char *software = rq->turn->settings->software;
 
+	assert(!rq->authenticated || rq->auth.code == 0);
 	if (rq->authenticated) {
 		if (software[0] != '\0')
 			stun_builder_add(b, STUN_SOFTWARE, software, strlen(software));
@@ -70,6 +72,7 @@ void reply_finish(struct request *rq, struct stun_builder *b, int code)
 		stun_add_fingerprint(b);
 
 	rq->reply_len = stun_builder_finish(b);
+	assert(rq->reply_len <= rq->reply_size);
 	if (rq->reply_len == 0) {
 		counter_add(&counters->drops[DROP_REPLY_TOO_LARGE], 1);
 		return;
@@ -90,6 +93,7 @@ void reply_success(struct request *rq)
 static void error_start(struct request *rq, struct stun_builder *b, int code)
 {
 	start(rq, b, STUN_ERROR);
+	assert(code >= 300 && code <= 699);
 	stun_add_error_code(b, code, rq->authenticated ? stun_error_reason(code) : "");
 }
 
@@ -105,6 +109,7 @@ void reply_unknown_attributes(struct request *rq, const uint16_t *types, size_t 
 {
 	struct stun_builder b;
 
+	assert(count > 0);
 	error_start(rq, &b, STUN_UNKNOWN_ATTRIBUTE);
 	stun_add_unknown_attributes(&b, types, count);
 	reply_finish(rq, &b, STUN_UNKNOWN_ATTRIBUTE);
@@ -147,6 +152,7 @@ void reply_redirect(struct request *rq)
 	const char *domain = alternate_of(rq)->domain;
 	struct stun_builder b;
 
+	assert(rq->authenticated && reply_can_redirect(rq));
 	error_start(rq, &b, STUN_TRY_ALTERNATE);
 	add_alternate(rq, &b, family);
 	add_alternate(rq, &b, family == IP_V4 ? IP_V6 : IP_V4);
@@ -164,6 +170,8 @@ void reply_challenge(struct request *rq, int code)
 	char nonce[NONCE_LEN];
 	struct stun_builder b;
 
+	assert(!rq->authenticated &&
+	       (code == STUN_UNAUTHENTICATED || code == STUN_STALE_NONCE));
 	nonce_make(&settings->nonce_key, rq->tuple, realm, rq->now_ms, nonce);
 	error_start(rq, &b, code);
 	stun_builder_add(&b, STUN_REALM, realm.data, realm.len);

@@ -254,6 +254,7 @@ void model_check_ports(const struct model *m)
 	const struct fixture *w = m->fixture;
 	size_t sockets = w->edge.opened - w->edge.closed, used = 0;
 
+	FUZZ_CHECK(allocation_table_check(w->turn.table));
 	FUZZ_CHECK(port_pool_check(w->shared.ports));
 	FUZZ_CHECK(port_pool_check(w->shared.tcp_ports));
 	for (size_t i = 0; i < w->shared.relay_count; i++) {

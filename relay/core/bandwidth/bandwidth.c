@@ -83,6 +83,7 @@ void bandwidth_leave(struct turn *turn, struct allocation *al)
 {
 	struct bandwidth *bandwidth = turn->shared->bandwidth;
 
+	assert(al->lease.user != OWNER_NONE && al->lease.prefix != OWNER_NONE);
 	owner_table_release(bandwidth->prefixes, al->lease.prefix);
 	owner_table_release(bandwidth->users, al->lease.user);
 }
@@ -142,6 +143,7 @@ static void fill_buckets(struct buckets *buckets, struct turn *turn,
 	struct bandwidth *bandwidth = turn->shared->bandwidth;
 	struct row *user = user_row(turn, al), *prefix = prefix_row(turn, al);
 
+	assert(al->side < SIDE_COUNT);
 	buckets->now_ns = now_ms * 1000000;
 	add_pair(buckets, BANDWIDTH_ALLOCATION, limits, limits->per_allocation,
 		 &al->lease.average, &al->lease.peak);
@@ -261,6 +263,7 @@ static size_t next_lease(struct allocation *al, uint64_t now_ms)
 static bool take_lease(struct turn *turn, struct allocation *al, struct buckets *buckets,
 		       size_t bytes, uint64_t now_ms, enum bandwidth_limit *full)
 {
+	assert(bytes > 0);
 	*full = first_full(buckets, bytes);
 	if (*full != BANDWIDTH_LIMIT_COUNT)
 		return false;
@@ -293,6 +296,7 @@ static void note_full(struct turn *turn, struct allocation *al, enum bandwidth_l
 static bool lease(struct turn *turn, struct allocation *al, struct buckets *buckets,
 		  size_t len, uint64_t now_ms, enum bandwidth_limit *full)
 {
+	assert(len > al->credit);
 	size_t missing = len - al->credit;
 	size_t wanted = next_lease(al, now_ms);
 
@@ -312,9 +316,11 @@ bool bandwidth_lease(struct turn *turn, struct allocation *al, size_t len,
 	struct buckets buckets;
 
 	if (!lease(turn, al, &buckets, len, now_ms, &full)) {
+		assert(full < BANDWIDTH_LIMIT_COUNT);
 		*reason = bandwidth_drop(full);
 		return false;
 	}
+	assert(len <= al->credit);
 	al->credit -= (uint32_t)len;
 	return true;
 }
@@ -330,6 +336,7 @@ uint32_t bandwidth_owes(struct turn *turn, struct allocation *al, size_t len,
 		al->credit -= (uint32_t)len;
 		return 0;
 	}
+	assert(full < BANDWIDTH_LIMIT_COUNT && len > al->credit);
 	missing = len - al->credit;
 	al->credit = 0;
 	measure(turn, al, missing, now_ms);

@@ -3,6 +3,8 @@
  */
 #include "relay/core/bandwidth/fair_share.h"
 
+#include <assert.h>
+
 enum { MS = 1000000 };
 
 /*
@@ -64,6 +66,7 @@ static uint64_t extra_bps(const struct fair_share *share, uint64_t bps)
 {
 	uint64_t level = load64(&share->extra_bps);
 
+	assert(bps != 0);
 	return level != 0 && level < bps ? level : bps;
 }
 
@@ -109,6 +112,7 @@ enum fair_share_part fair_share_ask(struct fair_share *share,
 				    struct fair_share_user *user, uint64_t bps,
 				    size_t bytes, uint64_t now_ns)
 {
+	assert(bps != 0);
 	adjust(share, bps, now_ns);
 	count_active(share, user, now_ns);
 	if (tokens_has(&user->own, own_bps(share, bps), user_depth_ns, bytes, now_ns))
@@ -128,6 +132,7 @@ enum fair_share_part fair_share_ask(struct fair_share *share,
 void fair_share_take(struct fair_share *share, struct fair_share_user *user, uint64_t bps,
 		     enum fair_share_part part, size_t bytes, uint64_t now_ns)
 {
+	assert(bps != 0 && part != FAIR_SHARE_NOTHING);
 	if (part == FAIR_SHARE_OWN)
 		tokens_take(&user->own, own_bps(share, bps), bytes, now_ns);
 	else

@@ -4,6 +4,7 @@
  * With ADDITIONAL-ADDRESS-FAMILY a client asks for a relayed address of each family. If only one
  * can be had it gets that, and ADDRESS-ERROR-CODE for the other.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "relay/core/relay_port.h"
@@ -147,6 +148,8 @@ static int create(struct request *rq, const struct ask *ask)
 static void add_address_error_code(struct stun_builder *b, uint8_t family, int code)
 {
 	const char *reason = stun_error_reason(code);
+
+	assert(family == IP_V4 || family == IP_V6);
 	size_t len = strlen(reason);
 	uint8_t *value = stun_builder_reserve(b, TURN_ADDRESS_ERROR_CODE, 4 + len);
 
@@ -221,6 +224,7 @@ void turn_allocate(struct request *rq)
 {
 	struct ask ask;
 
+	assert(rq->authenticated);
 	if (rq->al != NULL) { /* step 2 */
 		if (is_retransmission(rq))
 			reply_allocated(rq);
@@ -256,6 +260,7 @@ void turn_allocate(struct request *rq)
 		return;
 	}
 
+	assert(rq->al->families != IP_NONE);
 	rq->al->fingerprint = rq->msg->has_fingerprint;
 	transactions_remember(&rq->al->transactions, rq->msg->txid, STUN_TXID_LEN, 0,
 			      rq->now_ms);

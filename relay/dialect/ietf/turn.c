@@ -93,6 +93,7 @@ static int find_family(const struct request *rq, uint8_t *family)
 /* The same for one half of two: lifetime_s 0 ends it. Returns what it has left. */
 static uint32_t refresh_half(struct request *rq, uint8_t family, uint32_t lifetime_s)
 {
+	assert(dual_has_both(rq->al) && allocation_has_family(rq->al, family));
 	remember(rq);
 	if (lifetime_s == 0) {
 		dual_end_half(rq->turn, rq->al, family, rq->now_ms);
@@ -111,6 +112,7 @@ static uint32_t refresh_all(struct request *rq, uint32_t lifetime_s)
 		rq->al = NULL;
 		return 0;
 	}
+	assert(rq->al->families != IP_NONE);
 	allocation_refresh(rq->turn, rq->al, lifetime_s, rq->now_ms);
 	remember(rq);
 	return allocation_left_s(rq->al, rq->now_ms);
@@ -189,6 +191,7 @@ static void create_permission(struct request *rq)
 	size_t count;
 
 	int code = collect_peers(rq->msg, peers, &count);
+	assert(code != 0 || count <= PEERS_MAX);
 	if (code == 0)
 		code = permission_install(rq->turn, rq->al, peers, count, rq->now_ms,
 					  NULL);

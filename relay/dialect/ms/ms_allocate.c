@@ -6,6 +6,7 @@
  * clients does not say whether they number it, and doing it twice does nothing new. Only a
  * release that names another connection is refused, since it means an allocation that is gone.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "relay/core/revocation.h"
@@ -198,6 +199,7 @@ void ms_allocate(struct ms_request *rq)
 		return;
 	}
 
+	assert(rq->authenticated && (rq->al == NULL || rq->al->dialect == DIALECT_MS));
 	if (rq->al == NULL)
 		code = create(rq, &ask);
 	else
@@ -210,6 +212,7 @@ void ms_allocate(struct ms_request *rq)
 		ms_reply_error(rq, code);
 		return;
 	}
+	assert(rq->al != NULL);
 	note_service_quality(rq);
 	reply_allocated(rq, allocation_left_s(rq->al, rq->now_ms));
 }

@@ -3,6 +3,7 @@
  */
 #include "relay/dialect/ms/ms_reply.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "relay/core/ms_auth.h"
@@ -42,9 +43,11 @@ void ms_reply_finish(struct ms_request *rq, struct ms_builder *b, int code)
 	enum request_method method = is_allocate(rq) ? REQUEST_MS_ALLOCATE
 						     : REQUEST_MS_SET_ACTIVE_DESTINATION;
 
+	assert(!rq->is_signed || rq->auth.owner.key.len > 0);
 	if (rq->is_signed)
 		ms_add_integrity(b, rq->msg->integrity, &rq->auth.owner.key);
 	size_t len = ms_builder_finish(b);
+	assert(len + frame_header_len(rq) <= rq->reply_size);
 	if (len == 0) {
 		counter_add(&counters->drops[DROP_REPLY_TOO_LARGE], 1);
 		return;
@@ -59,6 +62,7 @@ static void error_start(struct ms_request *rq, struct ms_builder *b, int code)
 {
 	start(rq, b,
 	      is_allocate(rq) ? MS_ALLOCATE_ERROR : MS_SET_ACTIVE_DESTINATION_ERROR);
+	assert(code >= 300 && code <= 699);
 	ms_add_error_code(b, code, rq->is_signed ? ms_error_reason(code) : "");
 }
 
@@ -75,6 +79,7 @@ void ms_reply_unknown_attributes(struct ms_request *rq, const uint16_t *types,
 {
 	struct ms_builder b;
 
+	assert(count > 0);
 	error_start(rq, &b, MS_UNKNOWN_ATTRIBUTE);
 	ms_add_unknown_attributes(&b, types, count);
 	ms_reply_finish(rq, &b, MS_UNKNOWN_ATTRIBUTE);
@@ -154,6 +159,7 @@ void ms_reply_redirect(struct ms_request *rq)
 	struct endpoint server = alternate_of(rq);
 	struct ms_builder b;
 
+	assert(rq->authenticated && ms_reply_can_redirect(rq));
 	error_start(rq, &b, MS_TRY_ALTERNATE);
 	ms_add_address(&b, MS_ALTERNATE_SERVER, &server);
 	ms_reply_add_version(rq, &b);

@@ -4,6 +4,7 @@
  */
 #include "relay/dialect/ms/ms_turn.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "relay/core/destination.h"
@@ -70,6 +71,7 @@ static bool authenticate(struct ms_request *rq)
 		refuse(rq);
 		return false;
 	}
+	assert(rq->is_signed);
 	rq->authenticated = allocate || rq->al != NULL;
 	return true;
 }
@@ -146,6 +148,7 @@ static void numbered_destination(struct ms_request *rq, const struct stun_attr *
 		return;
 	}
 	int code = set_destination(rq);
+	assert(code >= 0 && code <= 699);
 	transactions_remember(&rq->al->transactions, rq->msg->txid, MS_TXID_LEN, code,
 			      rq->now_ms);
 	reply_destination(rq, code, attr);
@@ -189,6 +192,7 @@ static enum drop_reason send_refused(const struct ms_request *rq, struct endpoin
 	if (!ms_msg_find(rq->msg, MS_DESTINATION_ADDRESS, &attr) ||
 	    !stun_attr_address(&attr, peer) || !ms_msg_find(rq->msg, MS_DATA, &attr))
 		return DROP_BAD_INDICATION;
+	assert(rq->al->dialect == DIALECT_MS);
 	*data = attr.value;
 	return DROP_NONE;
 }

@@ -343,6 +343,7 @@ bool fixture_is_clean(struct fixture *fixture)
 	       fixture->edge.opened == fixture->edge.closed &&
 	       table->allocations.used == 0 && table->permissions.used == 0 &&
 	       table->channels.used == 0 && table->expiry.count == 0 &&
+	       allocation_table_check(table) &&
 	       quota_held(fixture->shared.total, 0) == 0 &&
 	       bandwidth_owners(fixture->shared.bandwidth) == 0;
 }
