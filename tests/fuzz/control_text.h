@@ -1,6 +1,6 @@
 /*
- * control_text.h - a request to a control interface, as a fuzzer writes one: "METHOD
- * PATH[?QUERY]" in the first line, the body behind it.
+ * control_text.h - a control interface request as a fuzzer writes it: "METHOD
+ * PATH[?QUERY]" in the first line, then the body.
  */
 #ifndef TESTS_FUZZ_CONTROL_TEXT_H
 #define TESTS_FUZZ_CONTROL_TEXT_H
@@ -16,11 +16,11 @@ struct control_text {
 	struct control_message message;
 };
 
-/* Taken apart as HTTP would have done it; control_text_free() it. */
+/* Split as HTTP would split it; release with control_text_free(). */
 void control_text_read(struct control_text *request, const uint8_t *data, size_t size);
 void control_text_free(struct control_text *request);
 
-/* What every answer must be: of a known status, a document that can be written, or a stream. */
+/* Every answer has a known status, and is a document that can be written, or a stream. */
 void control_text_check(const struct control_reply *reply);
 
 #endif

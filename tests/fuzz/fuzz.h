@@ -1,6 +1,6 @@
 /*
- * fuzz.h - the one function a fuzz target defines. It returns 0 always; what it finds wrong
- * it says by abort().
+ * fuzz.h - the one function a fuzz target defines. It always returns 0; it reports a
+ * fault with abort().
  */
 #ifndef TESTS_FUZZ_FUZZ_H
 #define TESTS_FUZZ_FUZZ_H
@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* What must hold for every input. */
+/* Must hold for every input. */
 #define FUZZ_CHECK(claim)        \
 	do {                     \
 		if (!(claim))    \

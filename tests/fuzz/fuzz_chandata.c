@@ -1,6 +1,6 @@
 /*
- * fuzz_chandata.c - any bytes as a datagram of ChannelData: what is taken lies inside, and
- * the header written for it is the one that was read.
+ * fuzz_chandata.c - any bytes as a ChannelData datagram: the data lies inside it, and
+ * writing its header gives the header that was read.
  */
 #include <string.h>
 
@@ -19,7 +19,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t frame_len;
 
 	if (!chandata_parse(bytes, &number, &payload)) {
-		/* Then the header's length is more than there is, or there is no header. */
+		/*
+		 * The header's length exceeds the datagram, or the header is incomplete.
+		 */
 		FUZZ_CHECK(size < CHANDATA_HEADER_LEN ||
 			   load_be16(data + 2) > size - CHANDATA_HEADER_LEN);
 		return 0;
@@ -34,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	chandata_write_header(header, number, payload.len);
 	FUZZ_CHECK(memcmp(header, data, sizeof(header)) == 0);
 
-	/* The same bytes in a stream: a frame if the padding is there too. */
+	/* In a stream the same bytes are a frame once the padding has arrived. */
 	enum framing framed = framing_next(bytes, &frame_len);
 	if (datagram_classify(bytes) == DATAGRAM_CHANNEL_DATA) {
 		FUZZ_CHECK(number >= CHANNEL_NUMBER_MIN && number <= CHANNEL_NUMBER_MAX);

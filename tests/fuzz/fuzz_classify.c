@@ -1,6 +1,6 @@
 /*
- * fuzz_classify.c - any bytes as a datagram and as the beginning of a connection: neither
- * classifier reads past them, and a kind once told does not change when more bytes come.
+ * fuzz_classify.c - any bytes as a datagram and as the start of a connection: neither
+ * classifier reads past the end, and a kind once decided does not change with more bytes.
  */
 #include <string.h>
 

@@ -1,7 +1,8 @@
 /*
- * fuzz_config.c - any text is a configuration or an error that says where and what to do. What
- * is one can be written down and read again, and two of them, with a line "%%" between, are a
- * reload: each difference has an effect, and fronts and addresses that stay keep their indices.
+ * fuzz_config.c - any text is a configuration, or an error with its place and remedy. A
+ * valid configuration can be written and read back. Two of them, separated by a line
+ * "%%", are a reload: each difference has an effect, and fronts and addresses that stay
+ * keep their indices.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,11 +46,14 @@ static struct relay_config *parse(const char *text, size_t len)
 	return config;
 }
 
-/* --- written down and read again ----------------------------------------------------------- */
+/*
+ * --- writing and reading back
+ * --------------------------------------------------------------
+ */
 
 struct writer {
 	FILE *out;
-	char block[64]; /* that is open: "limits", "side inside" */
+	char block[64]; /* the open section: "limits", "side inside" */
 };
 
 static void open_block(struct writer *writer, const char *block)
@@ -137,7 +141,10 @@ static void check_plan(const struct network_view *before, const struct network_v
 		fronts += plan->front_states[i] == NETWORK_SERVING;
 		if (before->front_states[i] == NETWORK_FREE)
 			continue;
-		/* Who is there stays what it is; to let go of it is not the plan's business. */
+		/*
+		 * A front or address that is there stays as it is; the plan does not
+		 * release it.
+		 */
 		FUZZ_CHECK(plan->front_states[i] != NETWORK_FREE);
 		FUZZ_CHECK(front->side == before->fronts[i].side &&
 			   front->transport == before->fronts[i].transport &&
@@ -160,7 +167,7 @@ static void check_plan(const struct network_view *before, const struct network_v
 	FUZZ_CHECK(addresses == config->sides[SIDE_OUTSIDE].address_count);
 }
 
-/* False if it is refused, which needs a reason. */
+/* False if it is refused, with a reason. */
 static bool apply(struct network *network, const struct relay_config *config)
 {
 	char error[600] = "";
@@ -187,7 +194,7 @@ static void reload(const struct relay_config *before, const struct relay_config 
 		   there);
 	FUZZ_CHECK(there == back);
 	FUZZ_CHECK(apply(network, before));
-	/* And back again: everything is there still. */
+	/* And back: nothing is lost. */
 	if (apply(network, after))
 		FUZZ_CHECK(apply(network, before));
 	network_free(network);

@@ -1,6 +1,7 @@
 /*
- * fuzz_control.c - any request to the control interface of the relay has one answer, and does
- * what it says and nothing else. A real relay with two workers has an allocation on each.
+ * fuzz_control.c - any request to the relay's control interface gets one answer, and has
+ * the effect it states and no other. A real relay with two workers has an allocation on
+ * each.
  */
 #include <string.h>
 
@@ -26,7 +27,7 @@ static void begin(void)
 {
 	log_open("fuzz");
 	control_fixture_start(&cw);
-	cw.fixture.descriptors = 0; /* a fuzzer opens some of its own */
+	cw.fixture.descriptors = 0; /* the fuzzer opens some itself */
 	for (unsigned i = 0; i < CLIENTS; i++) {
 		client_connect(&clients[i], &cw.fixture, i);
 		client_allocate(&clients[i], i == 0 ? DIALECT_IETF : DIALECT_MS);
@@ -40,7 +41,7 @@ static json_t *member(const struct control_reply *reply, const char *name)
 	return json_object_get(reply->document, name);
 }
 
-/* Whoever was ended is as many as the answer says, and none where it was not asked for. */
+/* As many allocations end as the answer says, and none unless asked for. */
 static void check_ends(const struct control_message *message,
 		       const struct control_reply *reply)
 {
@@ -52,7 +53,7 @@ static void check_ends(const struct control_message *message,
 		   (uint64_t)(CLIENTS - ended));
 }
 
-/* Lines come, each an object, and the stream ends unless it follows. */
+/* Each line is an object, and the stream ends unless it follows. */
 static void check_stream(struct control_reply *reply)
 {
 	char buf[4096];
@@ -68,7 +69,7 @@ static void check_stream(struct control_reply *reply)
 	}
 }
 
-/* As it was before: both allocations, no drain, levels of the start. */
+/* Restore the initial state: both allocations, no drain, initial log levels. */
 static void restore(void)
 {
 	const struct control_message undrain = {.method = "DELETE", .path = "/v1/drain"};

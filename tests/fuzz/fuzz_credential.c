@@ -1,7 +1,8 @@
 /*
  * fuzz_credential.c - bytes become user names in both forms, identities and keyrings.
  *
- * The first byte chooses: t user name as text, b as bytes, i identity of a token, k keyring.
+ * The first byte selects the kind: t user name as text, b as bytes, i identity of a
+ * token, k keyring.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -37,7 +38,7 @@ static void check_user(const char *user)
 		FUZZ_CHECK(user[i] > ' ' && user[i] <= '~' && user[i] != '"');
 }
 
-/* How many passwords the credential has; each of a legal length. */
+/* The number of passwords the credential has, each of a legal length. */
 static size_t count_passwords(const struct credential *cred)
 {
 	struct credential_password password;
@@ -66,7 +67,7 @@ static void try_username(struct slice username, bool binary)
 	credential_check_time(&cred, INT64_MIN, INT64_MAX);
 	credential_check_time(&cred, INT64_MAX, INT64_MAX);
 	FUZZ_CHECK(binary == (cred.form == CREDENTIAL_MRAS_BINARY));
-	/* Every key may have signed a REST name; nobody guesses a token. */
+	/* Any key may have signed a REST name; random bytes do not make a token. */
 	FUZZ_CHECK(count_passwords(&cred) == (cred.form == CREDENTIAL_REST ? 2 : 0));
 	if (cred.form == CREDENTIAL_MRAS_TEXT) {
 		/* A token has one spelling. */
@@ -94,7 +95,7 @@ static void try_identity(struct slice identity)
 	FUZZ_CHECK(count_passwords(&cred) == 1);
 }
 
-/* What was taken is written and read back as the same text. */
+/* An accepted keyring is written and read back as the same text. */
 static void try_keyring(struct slice text)
 {
 	struct keyring_error error = {.reason = ""};

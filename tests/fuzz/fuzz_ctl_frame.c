@@ -1,9 +1,9 @@
 /*
- * fuzz_ctl_frame.c - whatever a relay says, the picture of avedgectl top is as wide and as high
- * as the terminal at most, and nothing of it commands the terminal but our own sequences.
+ * fuzz_ctl_frame.c - whatever a relay answers, the screen of avedgectl top fits the
+ * terminal and contains no escape sequences but our own.
  *
- * The first two bytes are the size; then come status, counters and allocations as JSON, with a
- * zero byte behind each.
+ * The first two bytes are the terminal's size; status, counters and allocations follow as
+ * JSON, each ending in a zero byte.
  */
 #include <locale.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ static json_t *take_document(const uint8_t **data, size_t *size)
 	return document;
 }
 
-/* Behind a "\033[" that is ours; NULL for any other. */
+/* The text after one of our "\033[" sequences; NULL for any other. */
 static const char *skip_sequence(const char *p)
 {
 	static const char *const ours[] = {"\033[H", "\033[K", "\033[J", "\033[7m",

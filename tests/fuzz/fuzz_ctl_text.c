@@ -1,6 +1,6 @@
 /*
- * fuzz_ctl_text.c - no name, whatever its bytes, reaches a terminal as a command, and the
- * columns that it takes are known.
+ * fuzz_ctl_text.c - no name, whatever its bytes, reaches a terminal as an escape
+ * sequence, and its width in columns is known.
  */
 #include <locale.h>
 #include <stdbool.h>
@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ctl_clean(text, clean, sizes[i]);
 		FUZZ_CHECK(strlen(clean) < sizes[i]);
 		check_clean(clean);
-		/* What is clean stays as it is. */
+		/* Clean text is unchanged. */
 		FUZZ_CHECK(strcmp(ctl_clean(clean, again, sizeof(again)), clean) == 0);
 	}
 	for (size_t columns = 0; columns <= ctl_columns(clean) && columns < 40;

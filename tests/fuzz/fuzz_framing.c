@@ -1,7 +1,7 @@
 /*
  * fuzz_framing.c - a stream cut into pieces gives the same frames as the whole.
  *
- * The first byte says how large the pieces are (0: one byte each); the rest is the stream.
+ * The first byte is the size of the pieces (0: one byte each); the rest is the stream.
  */
 #include <string.h>
 
@@ -33,7 +33,7 @@ static void check_frame(enum framing kind, struct slice frame)
 	FUZZ_CHECK(CHANDATA_HEADER_LEN + padded4(payload.len) == frame.len);
 }
 
-/* Take what frames there are in stream[0..arrived), which is in memory of its own. */
+/* Take the frames in stream[0..arrived), which is an allocation of that size. */
 static void advance(struct progress *p, const uint8_t *stream, size_t arrived)
 {
 	size_t len = arrived - p->done;

@@ -1,6 +1,6 @@
 /*
- * fuzz_import.c - any configuration of coturn becomes one of ours: what mediarelayd then has to
- * complain about is what the notes name, never a key that it does not know or a broken line.
+ * fuzz_import.c - any coturn configuration becomes one of ours: mediarelayd complains
+ * only about what the notes mention, never about an unknown key or a syntax error.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "tools/import/import_conf.h"
 #include "tools/import/import_write.h"
 
-/* Every note names what it is about and says why, in one line. */
+/* Every note names its subject and the reason, in one line. */
 static void check_notes(const struct import_conf *conf)
 {
 	const json_t *note;

@@ -1,6 +1,6 @@
 /*
- * fuzz_json_request.c - any body of POST /v1/credentials has one answer: JSON, with a status we
- * know, and a credential only where the body names a user.
+ * fuzz_json_request.c - any body of POST /v1/credentials gets one answer: JSON, with a
+ * known status, and a credential only if the body names a user.
  */
 #include <stdlib.h>
 #include <string.h>

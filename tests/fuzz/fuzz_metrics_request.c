@@ -1,6 +1,6 @@
 /*
- * fuzz_metrics_request.c - what a client of the metrics listener says of itself: the headers
- * Accept and Host, one a line. A host that is allowed never has a name of somebody else's.
+ * fuzz_metrics_request.c - headers of a client of the metrics listener: Accept and Host,
+ * one per line. An allowed Host is never a foreign name.
  */
 #include <string.h>
 #include <strings.h>
@@ -8,7 +8,7 @@
 #include "base/metrics/metrics_listener.h"
 #include "tests/fuzz/fuzz.h"
 
-/* Said again, independently: a loopback name begins like this. */
+/* The same rule, written independently: a loopback name begins like this. */
 static bool looks_local(const char *host)
 {
 	return strncmp(host, "127.", 4) == 0 || strncmp(host, "[", 1) == 0 ||

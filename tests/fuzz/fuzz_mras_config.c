@@ -1,6 +1,6 @@
 /*
- * fuzz_mras_config.c - any text is a configuration of mrasd, or an error that says where and
- * what to do.
+ * fuzz_mras_config.c - any text is a configuration of mrasd, or an error with its place
+ * and remedy.
  */
 #include <stdlib.h>
 #include <string.h>

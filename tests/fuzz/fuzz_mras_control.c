@@ -1,5 +1,5 @@
 /*
- * fuzz_mras_control.c - any request to the control interface of mrasd has one answer.
+ * fuzz_mras_control.c - any request to the control interface of mrasd gets one answer.
  */
 #include <string.h>
 
@@ -19,14 +19,14 @@ static void leave(void)
 
 static void begin(void)
 {
-	/* Only what goes wrong with a reload, of which there is nothing here. */
+	/* Only a reload fails: nothing can be reloaded here. */
 	log_open("fuzz");
 	log_set_level(LOG_LEVEL_ERROR);
 	issuer_fixture_make(&fixture, "");
 	atexit(leave);
 }
 
-/* Somebody is named at each location unless "force" was said. */
+/* Each location has a relay that is not draining, unless "force" was given. */
 static void check_relays(bool forced)
 {
 	const struct mras_settings *settings = fixture.issuer.settings;

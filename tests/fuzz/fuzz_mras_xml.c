@@ -1,6 +1,7 @@
 /*
- * fuzz_mras_xml.c - bytes become the body of a SERVICE request. What was read keeps to the
- * limits, and the answer is XML that a strict reader takes, of the shape that SIPE looks for.
+ * fuzz_mras_xml.c - bytes become the body of a SERVICE request. A parsed request keeps to
+ * the limits, and the answer is XML that a strict reader accepts, in the form SIPE
+ * expects.
  */
 #include <expat.h>
 #include <stdlib.h>
@@ -77,7 +78,7 @@ static void XMLCALL on_start(void *user, const XML_Char *name,
 	for (; *attributes; attributes += 2) {
 		if (strcmp(attributes[0], "reasonPhrase") == 0)
 			seen->phrase = strcmp(attributes[1], "OK") == 0 ? "OK" : "other";
-		/* What comes back is what was sent, whatever is in it. */
+		/* The answer returns what was sent, whatever its content. */
 		if (strcmp(attributes[0], "requestID") == 0)
 			FUZZ_CHECK(seen->request &&
 				   strcmp(attributes[1], seen->request->request_id) == 0);

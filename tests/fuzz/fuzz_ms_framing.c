@@ -2,7 +2,7 @@
  * fuzz_ms_framing.c - a stream of MS frames cut into pieces gives the same frames as the
  * whole, and a frame can be written again.
  *
- * The first byte says how large the pieces are (0: one byte each); the rest is the stream.
+ * The first byte is the size of the pieces (0: one byte each); the rest is the stream.
  */
 #include <string.h>
 
@@ -32,14 +32,14 @@ static void check_frame(enum ms_framing kind, struct slice frame)
 	if (!is_control)
 		return;
 
-	/* What is left to the parser are the attributes. */
+	/* Only the attributes are left to the parser. */
 	FUZZ_CHECK(datagram_is_ms_control(inside));
 	enum ms_parse got = ms_msg_parse(inside, &msg);
 	FUZZ_CHECK(got == MS_PARSE_OK || got == MS_PARSE_BAD_ATTR ||
 		   got == MS_PARSE_BAD_INTEGRITY);
 }
 
-/* Take what frames there are in stream[0..arrived), which is in memory of its own. */
+/* Take the frames in stream[0..arrived), which is an allocation of that size. */
 static void advance(struct progress *p, const uint8_t *stream, size_t arrived)
 {
 	size_t len = arrived - p->done;
@@ -69,7 +69,7 @@ static void advance(struct progress *p, const uint8_t *stream, size_t arrived)
 	free(copy);
 }
 
-/* What opens a connection as MS framing is at least not broken by its first two bytes. */
+/* If a connection starts as MS framing, its first two bytes are valid framing. */
 static void check_classifier(const uint8_t *stream, size_t len)
 {
 	size_t frame_len;

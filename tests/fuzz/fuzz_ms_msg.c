@@ -1,11 +1,11 @@
 /*
- * fuzz_ms_msg.c - any bytes as a message of MS-TURN: parse, walk, decode as every type,
+ * fuzz_ms_msg.c - any bytes as an MS-TURN message: parse, walk, decode as every type,
  * verify, build again.
  *
- * The first byte steers: its low three bits are the alignment of the message in memory, bit 3
- * puts the right length and cookie into the header, bit 4 appends a right MESSAGE-INTEGRITY
- * (bit 5: the SHA-256 one), so that the search is not stopped by either. The rest is the
- * message.
+ * The first byte holds options: its low three bits are the alignment of the message in
+ * memory, bit 3 puts the correct length and cookie into the header, bit 4 appends a
+ * correct MESSAGE-INTEGRITY (bit 5: with SHA-256), so that neither stops the search. The
+ * rest is the message.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -25,7 +25,7 @@ enum {
 
 static const struct stun_key key = {.len = 16, .bytes = "a key of sixteen"};
 
-/* Where reads go that are made for the sanitizers to see. */
+/* A sink for reads that only serve the sanitizers. */
 static volatile unsigned seen;
 
 static void see(struct slice bytes)
@@ -41,7 +41,7 @@ static void check_inside(struct slice outer, struct slice inner)
 	FUZZ_CHECK(inner.len <= outer.len - (size_t)(inner.data - outer.data));
 }
 
-/* What was added to b, alone, has that value; compare from the given byte on. */
+/* The only attribute of b has that value; compare from the given byte on. */
 static void check_value(struct ms_builder *b, const struct stun_attr *want, size_t from)
 {
 	struct ms_msg msg;
@@ -62,7 +62,7 @@ static struct ms_builder *begin(struct ms_builder *b, uint8_t *buf, size_t size,
 	return b;
 }
 
-/* What decodes is written the same again, but for bits without meaning. */
+/* A decoded value is written back the same, except for reserved bits. */
 static void decode_addresses(const struct ms_msg *msg, const struct stun_attr *attr)
 {
 	uint8_t buf[64];
@@ -171,7 +171,7 @@ static void decode_bandwidth(const struct ms_msg *msg, const struct stun_attr *a
 	}
 }
 
-/* The attributes in effect, signed by us, are a message with the same attributes. */
+/* The attributes in effect, signed by us, make a message with the same attributes. */
 static void rebuild(const struct ms_msg *msg, enum ms_integrity kind)
 {
 	size_t size = msg->bytes.len + MS_ATTR_HEADER_LEN + MS_MI_SHA256_LEN;
@@ -201,7 +201,7 @@ static void rebuild(const struct ms_msg *msg, enum ms_integrity kind)
 	free(buf);
 }
 
-/* Message for message the same as a walk without the parser's help. */
+/* The iterator gives the same attributes as a walk without the parser. */
 static void check_unknown(const struct ms_msg *msg)
 {
 	uint16_t types[8];
@@ -289,7 +289,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(space + alignment, work, repaired);
 		if (ms_msg_parse(bytes, &msg) == MS_PARSE_OK) {
 			use(&msg);
-			/* Ours is the integrity in effect if it is the only one. */
+			/* Our integrity is in effect if it is the only one. */
 			bool ours = msg.mi_offset == len && repaired > len;
 			FUZZ_CHECK(!ours || ms_verify(&msg, &key));
 		}

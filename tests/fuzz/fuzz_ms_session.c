@@ -1,7 +1,7 @@
 /*
- * fuzz_ms_session.c - bytes become a session in the MS dialect: clients on UDP and on streams,
- * two IETF clients on the same 5-tuples as two of them, peers, reloads, refusals and a clock
- * that jumps. After each step what must hold at any time is checked against ms_model.h.
+ * fuzz_ms_session.c - bytes become a session in the MS dialect: clients on UDP and on
+ * streams, two IETF clients on the same 5-tuples as two of them, peers, reloads, refusals
+ * and a clock that jumps. After each step the invariants are checked with ms_model.h.
  */
 #include <string.h>
 
@@ -15,7 +15,7 @@ enum {
 	CLIENTS = 5,
 	IETF_CLIENTS = 2, /* on the 5-tuples of the first ones */
 	SLOTS = 16,
-	STEPS_MAX = MS_KNOWN_MAX, /* each teaches one thing at most */
+	STEPS_MAX = MS_KNOWN_MAX, /* each adds at most one fact */
 };
 
 struct session {
@@ -23,7 +23,7 @@ struct session {
 	struct fixture fixture;
 	struct ms_client clients[CLIENTS];
 	struct client ietf[IETF_CLIENTS];
-	struct model books; /* of which only those of the fixture are kept */
+	struct model books; /* only those of the fixture are remembered */
 	struct ms_model model;
 };
 
@@ -181,7 +181,7 @@ static void step_request(struct session *s, bool strange)
 	ms_client_keep_challenge(c);
 }
 
-/* What is no control message any more may be anything else, and is judged by its effect. */
+/* A changed message may no longer be a control message, so it is judged by its effect. */
 static void check_changed(struct session *s, struct ms_client *c)
 {
 	const struct slice sent = {c->message, c->message_len};
@@ -229,7 +229,7 @@ static void step_data(struct session *s)
 	if (c->out.action == DISPATCH_FORWARD)
 		ms_model_check_to_peer(&s->model, &c->tuple, sent,
 				       !framed && ms_msg_begins(sent), &c->out.forward);
-	/* A datagram that is STUN may be answered where no MS allocation is. */
+	/* A STUN datagram may be answered if its 5-tuple has no MS allocation. */
 	const struct allocation *al = ms_client_allocation(c);
 	if (c->out.action == DISPATCH_REPLY)
 		FUZZ_CHECK(al == NULL || al->dialect == DIALECT_IETF ||
@@ -253,7 +253,7 @@ static void step_from_peer(struct session *s)
 		ms_model_check_to_client(&s->model, al, &source, payload, &out);
 }
 
-/* An IETF client on the 5-tuple of an MS client: whose is it? */
+/* An IETF client on the 5-tuple of an MS client: which dialect answers? */
 static void step_ietf(struct session *s)
 {
 	struct client *c = &s->ietf[take(s) % IETF_CLIENTS];
@@ -360,7 +360,7 @@ static void step_fixture(struct session *s)
 		s->fixture.edge.refuse_family = what & 0x40 ? IP_V6 : IP_NONE;
 		break;
 	case 1:
-		/* The connection closes; the next one speaks the same. */
+		/* The connection closes; the next one uses the same dialect. */
 		if (transport_is_stream(s->fixture.fronts[c->tuple.front].transport))
 			dispatch_client_gone(&s->fixture.turn, &c->tuple,
 					     s->fixture.now_ms);
@@ -469,7 +469,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	model_check_ports(&s.books);
 
-	/* When everything has run out, everything has been given back. */
+	/* After everything has expired, all resources are released. */
 	s.fixture.now_ms += 86400u * 1000;
 	dispatch_expire(&s.fixture.turn, s.fixture.now_ms);
 	FUZZ_CHECK(fixture_is_clean(&s.fixture));

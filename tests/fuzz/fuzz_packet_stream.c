@@ -2,14 +2,14 @@
  * fuzz_packet_stream.c - a stream of packets cut into pieces gives the same packets as the
  * whole, and they can be written again.
  *
- * The first byte says how large the pieces are (0: one byte each); the rest is the stream.
+ * The first byte is the size of the pieces (0: one byte each); the rest is the stream.
  */
 #include <string.h>
 
 #include "tests/fuzz/fuzz.h"
 #include "tools/client/packet_stream.h"
 
-/* The stream as the packets that came of it would be written. */
+/* The stream, rewritten from the packets that were read. */
 struct written {
 	uint8_t *bytes;
 	size_t len, size;
@@ -27,7 +27,7 @@ static void write_again(void *arg, struct slice packet)
 	written->len += packet.len;
 }
 
-/* Each piece in memory of its own: nothing behind it may be read. */
+/* Each piece is an allocation of its own: reading past its end is an error. */
 static void take(struct packet_stream *stream, const uint8_t *bytes, size_t len,
 		 struct written *written)
 {
@@ -50,7 +50,7 @@ static size_t check(const uint8_t *bytes, size_t len, size_t piece)
 		abort();
 	for (size_t at = 0; at < len; at += piece)
 		take(&stream, bytes + at, len - at < piece ? len - at : piece, &written);
-	/* What is not written again is the packet that has begun. */
+	/* Only the incomplete last packet is not rewritten. */
 	FUZZ_CHECK(memcmp(written.bytes, bytes, written.len) == 0);
 	FUZZ_CHECK(written.len + stream.len == len);
 	packet_stream_clear(&stream);

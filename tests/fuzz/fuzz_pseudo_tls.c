@@ -1,6 +1,7 @@
 /*
- * fuzz_pseudo_tls.c - any first bytes as the pretended handshake, from either side: judged
- * the same however they are cut, and what is complete is what we would write.
+ * fuzz_pseudo_tls.c - any first bytes as a pseudo-TLS handshake, from either side: the
+ * verdict does not depend on how they are cut, and a complete handshake is the one we
+ * would write.
  */
 #include <string.h>
 
@@ -9,8 +10,8 @@
 #include "tests/fuzz/fuzz.h"
 
 /*
- * The verdict on all of it, reached byte by byte: it never goes back, and after each byte
- * it is the one that the bytes so far get at once.
+ * The verdict on the whole input, byte by byte: it never goes back, and after each byte
+ * it equals the verdict on all bytes so far.
  */
 static enum pseudo_tls judge(enum pseudo_tls (*form)(struct slice), struct slice bytes,
 			     size_t form_len)
@@ -42,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	enum pseudo_tls hello = judge(pseudo_tls_hello, bytes, PSEUDO_TLS_HELLO_LEN);
 	enum pseudo_tls answer = judge(pseudo_tls_answer, bytes, PSEUDO_TLS_ANSWER_LEN);
 
-	/* The length of the record tells them apart, in the fifth byte. */
+	/* The length of the record, in the fifth byte, tells them apart. */
 	if (bytes.len >= 5)
 		FUZZ_CHECK(hello == PSEUDO_TLS_BROKEN || answer == PSEUDO_TLS_BROKEN);
 	if (hello == PSEUDO_TLS_COMPLETE) {

@@ -1,6 +1,6 @@
 /*
- * fuzz_revoked_users.c - any bytes as a list of revoked users: what is taken is there, each
- * name is one word, and a list of the names alone is the same list.
+ * fuzz_revoked_users.c - any bytes as a list of revoked users: each name in the result is
+ * in the text, is one word, and a list of these names is the same list.
  */
 #include <string.h>
 
@@ -8,7 +8,7 @@
 #include "relay/core/revoked_users.h"
 #include "tests/fuzz/fuzz.h"
 
-/* Every word of the text that a line begins with, unless it is a comment. */
+/* Every first word of a line, unless the line is a comment. */
 static size_t check_names(const struct revoked_users *users, const char *text, size_t len,
 			  char *alone, size_t *alone_len)
 {

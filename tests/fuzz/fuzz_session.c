@@ -1,8 +1,8 @@
 /*
- * fuzz_session.c - bytes become a session: several clients, peers, reloads, refusals and a clock
- * that jumps, against the core and the dialect in the fixture of fake_edge.h. After each step
- * everything that must hold at any time is checked, against a model that knows only what was
- * answered: who was given which permission and channel, and until when.
+ * fuzz_session.c - bytes become a session: several clients, peers, reloads, refusals and
+ * a clock that jumps, against the core and the dialect in the fixture of fake_edge.h.
+ * After each step the invariants are checked against a model that knows only the answers:
+ * which permissions and channels each client got, and until when.
  */
 #include <string.h>
 
@@ -45,7 +45,9 @@ static struct client *take_client(struct session *s)
 	return &s->clients[take(s) % CLIENTS];
 }
 
-/* A peer of some kind; the interesting ones are named, some are relayed addresses of ours. */
+/*
+ * A peer: some are chosen for their special address, some are our own relayed addresses.
+ */
 static struct endpoint take_peer(struct session *s)
 {
 	static const char *const named[] = {
@@ -74,7 +76,7 @@ static struct endpoint take_peer(struct session *s)
 	return peer;
 }
 
-/* Attributes as the input wants them; most of the time what the method needs. */
+/* Attributes chosen by the input; mostly those that the method needs. */
 static void add_attributes(struct session *s, struct client *c)
 {
 	static const uint16_t types[] = {
@@ -142,7 +144,7 @@ static void do_allocate(struct session *s, struct client *c)
 		stun_add_u32(&c->b, TURN_LIFETIME, take_u16(s));
 }
 
-/* One signed request, right or wrong, built by what the input says. */
+/* One signed request, valid or not, built from the input. */
 static void do_request(struct session *s, struct client *c)
 {
 	uint8_t method = take(s);
@@ -206,7 +208,7 @@ static void step_request(struct session *s)
 	client_keep_challenge(c);
 }
 
-/* The same with attributes of any kind and content among the rest, or behind the integrity. */
+/* The same with arbitrary attributes among the others or after the integrity. */
 static void step_strange_request(struct session *s)
 {
 	struct client *c = take_client(s);
@@ -319,7 +321,7 @@ static void step_clock(struct session *s)
 	uint8_t choice = take(s);
 	uint64_t jump = jumps_ms[choice % (sizeof(jumps_ms) / sizeof(jumps_ms[0]))];
 
-	/* Now and then somebody suspended the machine for months. */
+	/* Now and then the machine was suspended for months. */
 	if (choice >= 0xF8)
 		jump *= 100;
 	s->fixture.now_ms += jump;
@@ -333,7 +335,7 @@ static void step_clock(struct session *s)
 		FUZZ_CHECK(al->expires_ms > s->fixture.now_ms && next <= al->expires_ms);
 }
 
-/* As little as there may be, in some of its places. */
+/* The smallest limits allowed, for some of them. */
 static void limit_bandwidth(struct turn_settings *settings, uint8_t what)
 {
 	settings->limits.bandwidth = (struct turn_bandwidth){
@@ -407,7 +409,7 @@ static void step_fixture(struct session *s)
 		dispatch_client_gone(&s->fixture.turn, &c->tuple, s->fixture.now_ms);
 		break;
 	case 2:
-		/* Another port, another 5-tuple, the nonce of the old one. */
+		/* A new port, so a new 5-tuple, with the old nonce. */
 		c->tuple.client.port = (uint16_t)(5000 + what / 4 % 4);
 		break;
 	default:
@@ -510,7 +512,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	model_check_ports(&s.model);
 
-	/* When everything has run out, everything has been given back. */
+	/* After everything has expired, all resources are released. */
 	s.fixture.now_ms += 86400u * 1000;
 	dispatch_expire(&s.fixture.turn, s.fixture.now_ms);
 	FUZZ_CHECK(fixture_is_clean(&s.fixture));

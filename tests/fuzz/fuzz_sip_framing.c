@@ -1,6 +1,7 @@
 /*
- * fuzz_sip_framing.c - bytes become a SIP stream that arrives in pieces of the size in the first
- * byte (0: at once). Pieces change nothing: the same messages, the same end.
+ * fuzz_sip_framing.c - bytes become a SIP stream that arrives in pieces of the size in
+ * the first byte (0: at once). Pieces make no difference: the same messages, the same
+ * end.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,10 @@ struct frames {
 	enum sip_framing last;
 };
 
-/* A frame is one message: nothing in front, its head where it says, and no second opinion. */
+/*
+ * A frame is exactly one message: nothing before it, its head of the stated length, and
+ * the same result if parsed again.
+ */
 static void check_frame(struct slice arrived, size_t frame_len, size_t head_len)
 {
 	struct slice frame = {arrived.data, frame_len};
@@ -30,7 +34,7 @@ static void check_frame(struct slice arrived, size_t frame_len, size_t head_len)
 	FUZZ_CHECK(memcmp(frame.data + head_len - 4, "\r\n\r\n", 4) == 0);
 }
 
-/* Take the frames of what has arrived; returns where the rest begins. */
+/* Take the frames that have arrived; returns where the rest begins. */
 static size_t take_frames(struct slice stream, size_t start, struct frames *frames)
 {
 	size_t frame_len;

@@ -1,6 +1,6 @@
 /*
- * fuzz_sip_message.c - bytes become a SIP message of a trusted server. A response is a whole
- * message of this protocol, and the same message has the same To tag.
+ * fuzz_sip_message.c - bytes become a SIP message from a trusted server. A response is a
+ * complete SIP message, and the same request gets the same To tag.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +46,7 @@ static size_t count_headers(const struct sip_head *head, enum sip_header_id id)
 	return count;
 }
 
-/* Framed as it says, and with every Via of the request. */
+/* Its framing matches its headers, and it has every Via of the request. */
 static void check_response(const char *response, size_t len, struct slice request)
 {
 	struct slice bytes = {(const uint8_t *)response, len};
@@ -82,7 +82,7 @@ static void try_respond(struct slice message)
 	FUZZ_CHECK(len[0] == len[1]);
 	if (responses[0]) {
 		check_response(responses[0], len[0], message);
-		/* Only what lies in an XML body, a new token, may differ. */
+		/* Only the XML body, which has a new token, may differ. */
 		const char *body = strstr(responses[0], "<?xml");
 		size_t same = body ? (size_t)(body - responses[0]) : len[0];
 		FUZZ_CHECK(memcmp(responses[0], responses[1], same) == 0);

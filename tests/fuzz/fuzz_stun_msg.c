@@ -2,9 +2,9 @@
  * fuzz_stun_msg.c - any bytes as a STUN message: parse, walk, decode as every type, verify,
  * build again.
  *
- * The first byte steers: its low three bits are the alignment of the message in memory
- * (attack 50), bit 3 puts the right length and cookie into the header, bit 4 appends a right
- * FINGERPRINT, so that the search is not stopped by either. The rest is the message.
+ * The first byte holds options: its low three bits are the alignment of the message in
+ * memory, bit 3 puts the correct length and cookie into the header, bit 4 appends a
+ * correct FINGERPRINT, so that neither stops the search. The rest is the message.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -21,7 +21,7 @@ enum {
 
 static const struct stun_key key = {.len = 16, .bytes = "a key of sixteen"};
 
-/* Where reads go that are made for the sanitizers to see. */
+/* A sink for reads that only serve the sanitizers. */
 static volatile unsigned seen;
 
 static void see(struct slice bytes)
@@ -37,7 +37,7 @@ static void check_inside(struct slice outer, struct slice inner)
 	FUZZ_CHECK(inner.len <= outer.len - (size_t)(inner.data - outer.data));
 }
 
-/* A decoded address written and read again is the same. */
+/* A decoded address can be written and read back unchanged. */
 static void check_address(const struct stun_msg *msg, const struct endpoint *ep,
 			  bool xored)
 {
@@ -66,7 +66,7 @@ static void check_address(const struct stun_msg *msg, const struct endpoint *ep,
 	FUZZ_CHECK(endpoint_parse(text, 0, &parsed) && endpoint_equal(&parsed, ep));
 }
 
-/* Every decoder is given every attribute: it has only the value's bytes to go by. */
+/* Every decoder gets every attribute: it sees only the bytes of the value. */
 static void decode_all_ways(const struct stun_msg *msg, const struct stun_attr *attr)
 {
 	struct endpoint ep;
@@ -111,7 +111,7 @@ static void decode_all_ways(const struct stun_msg *msg, const struct stun_attr *
 	seen ^= stun_attr_name(attr->type) != NULL;
 }
 
-/* Build what is in effect, sign it, and get the same attributes from the result. */
+/* Build the attributes in effect, sign the message, and read the same attributes back. */
 static void rebuild(const struct stun_msg *msg)
 {
 	size_t size = msg->bytes.len + 2 * STUN_ATTR_HEADER_LEN + STUN_MI256_LEN +
@@ -130,7 +130,7 @@ static void rebuild(const struct stun_msg *msg)
 	stun_add_integrity(&b, STUN_INTEGRITY_SHA256, &key);
 	stun_add_fingerprint(&b);
 
-	/* Only the 16 bits of the length can be too small for it. */
+	/* The 16-bit length is the only limit it can exceed. */
 	size_t len = stun_builder_finish(&b);
 	FUZZ_CHECK(len != 0 || size > STUN_HEADER_LEN + UINT16_MAX - 3);
 	if (len != 0) {

@@ -34,7 +34,7 @@ static bool is_permitted(const struct ms_model *m, const struct allocation *al,
 	return false;
 }
 
-/* The last one that was confirmed; IP_NONE if none was. */
+/* The last confirmed destination; IP_NONE if there is none. */
 static struct endpoint active_of(const struct ms_model *m, const struct allocation *al)
 {
 	struct endpoint active = {.ip.family = IP_NONE};
@@ -46,7 +46,9 @@ static struct endpoint active_of(const struct ms_model *m, const struct allocati
 	return active;
 }
 
-/* A Send left for its peer: that is what permits it, and its number is used up. */
+/*
+ * A Send left for its peer: it installs the permission, and its sequence number is used.
+ */
 static void note_send(struct ms_model *m, const struct allocation *al,
 		      const struct ms_msg *msg)
 {
@@ -81,7 +83,7 @@ void ms_model_check_to_peer(struct ms_model *m, const struct five_tuple *tuple,
 	FUZZ_CHECK(f->kind == FORWARD_TO_PEER && f->peer.port != 0);
 	FUZZ_CHECK(m->fixture->now_ms < al->expires_ms &&
 		   allocation_has_family(al, f->peer.ip.family));
-	/* It keeps the allocation alive. */
+	/* The packet keeps the allocation alive. */
 	FUZZ_CHECK(al->expires_ms ==
 		   m->fixture->now_ms + al->lifetime_s * UINT64_C(1000));
 	if (control) {
@@ -117,7 +119,7 @@ void ms_model_granted(struct ms_model *m, const struct ms_client *c)
 	known.allocation = al->id;
 	known.active = as_named(m, &known.active);
 	FUZZ_CHECK(is_permitted(m, al, &known.active));
-	/* The answer to a repetition is old; what it said may have been replaced since. */
+	/* The answer to a retransmission is old and may be out of date. */
 	if (endpoint_equal(&known.active, &al->active.peer))
 		learn(m, &known);
 }

@@ -1,7 +1,7 @@
 /*
- * ms_model.h - what must hold in a session of the MS dialect, judged by a model that knows only
- * what went to a peer, and which destination a client was told it has. What does not hold ends
- * in abort().
+ * ms_model.h - invariants of a session in the MS dialect, checked by a model that knows
+ * only which packets went to a peer and which destination each client was told. A
+ * violation calls abort().
  */
 #ifndef TESTS_FUZZ_MS_MODEL_H
 #define TESTS_FUZZ_MS_MODEL_H
@@ -12,7 +12,7 @@
 
 #include "tests/unit/dialect/ms_client.h"
 
-/* Something that is known of one allocation, by its id. */
+/* A known fact about an allocation, by its id. */
 struct ms_known {
 	uint64_t allocation;
 	struct ip_addr permitted; /* by a Send; or none */
@@ -22,21 +22,21 @@ struct ms_known {
 
 enum { MS_KNOWN_MAX = 400 };
 
-/* Zero but for the fixture. */
+/* All zero except fixture. */
 struct ms_model {
 	struct fixture *fixture;
 	struct ms_known known[MS_KNOWN_MAX];
 	size_t count;
 };
 
-/* Something leaves for a peer, from the relayed address of whoever sent it from tuple. */
+/* A packet leaves for a peer, from the relayed address of the client at tuple. */
 void ms_model_check_to_peer(struct ms_model *m, const struct five_tuple *tuple,
 			    struct slice sent, bool control, const struct forward *f);
 
-/* A request was granted: what its client believes from now on. */
+/* A request was granted: the client relies on it from now on. */
 void ms_model_granted(struct ms_model *m, const struct ms_client *c);
 
-/* What came from source to the relayed address of al became f. */
+/* A packet from source to the relayed address of al became f. */
 void ms_model_check_to_client(const struct ms_model *m, const struct allocation *al,
 			      const struct endpoint *source, struct slice payload,
 			      const struct forward *f);

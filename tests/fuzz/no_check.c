@@ -1,6 +1,6 @@
 /*
- * no_check.c - the fixtures of the unit tests without libcheck: what they assert holds, or the
- * fuzzer is told by abort().
+ * no_check.c - libcheck's assertions for fixtures of the unit tests used in fuzzers: a
+ * failure calls abort().
  */
 #include <check.h>
 #include <stdarg.h>

@@ -1,11 +1,11 @@
 /*
  * replay.c - feeds the files of corpus directories to a fuzz target, so that make check
- * runs every input that ever mattered with any compiler.
+ * runs every input of interest, with any compiler.
  *
  *	fuzz_msg [DIRECTORY ...]
  *
- * Without an argument the directory is $TOP_SRCDIR/tests/fuzz/corpus/msg. A directory that
- * is missing or has no file is a failure: a replay of nothing proves nothing.
+ * Without an argument the directory is $TOP_SRCDIR/tests/fuzz/corpus/msg. A directory
+ * that is missing or empty is a failure.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -25,8 +25,8 @@ static void announce(const char *path)
 }
 
 /*
- * The input gets an allocation of exactly its own size, so that the address sanitizer sees
- * the first byte read beyond it.
+ * The input gets an allocation of exactly its size, so that the address sanitizer detects
+ * a read past its end.
  */
 static int replay_file(const char *path, size_t size)
 {
@@ -40,7 +40,7 @@ static int replay_file(const char *path, size_t size)
 	int failed = !data || fread(data, 1, size, file) != size;
 	fclose(file);
 	if (failed) {
-		fprintf(stderr, "%s: could not be read\n", path);
+		fprintf(stderr, "%s: cannot read\n", path);
 	} else {
 		announce(path);
 		LLVMFuzzerTestOneInput(data, size);
@@ -49,7 +49,7 @@ static int replay_file(const char *path, size_t size)
 	return failed ? -1 : 0;
 }
 
-/* Returns the number of files fed, or -1 if one could not be. */
+/* Returns the number of files fed, or -1 if one could not be read. */
 static int replay_directory(const char *directory)
 {
 	struct dirent **entries;
@@ -86,7 +86,7 @@ static int replay_own_corpus(const char *program)
 	snprintf(path, sizeof(path), "%s/tests/fuzz/corpus/%s", top, name + 5);
 	int fed = replay_directory(path);
 	if (fed == 0)
-		fprintf(stderr, "%s: no file in it\n", path);
+		fprintf(stderr, "%s: directory has no files\n", path);
 	return fed;
 }
 
@@ -99,7 +99,7 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		int fed = replay_directory(argv[i]);
 		if (fed == 0)
-			fprintf(stderr, "%s: no file in it\n", argv[i]);
+			fprintf(stderr, "%s: directory has no files\n", argv[i]);
 		if (fed <= 0)
 			status = EXIT_FAILURE;
 	}

@@ -59,7 +59,7 @@ static struct endpoint of_family(uint8_t family)
 	return (struct endpoint){.ip.family = family};
 }
 
-/* How long each relayed address lasts, as the client was told. */
+/* The lifetime of each relayed address, as told to the client. */
 static void note_lifetimes(struct model *m, const struct client *c,
 			   const struct stun_msg *asked)
 {
@@ -79,7 +79,10 @@ static void note_lifetimes(struct model *m, const struct client *c,
 
 		if (only != IP_NONE && only != family)
 			continue;
-		/* A repeated Allocate is told what is left of the half that ends first. */
+		/*
+		 * The answer to a repeated Allocate has the remaining lifetime of the
+		 * half that ends first.
+		 */
 		if (asked->method == TURN_ALLOCATE &&
 		    grant_find(m, al, &it, GRANT_ADDRESS) != NULL)
 			continue;
@@ -100,7 +103,7 @@ static void check_address(const struct model *m, const struct allocation *al,
 	FUZZ_CHECK(grant_find(m, al, &it, GRANT_ADDRESS) != NULL);
 }
 
-/* What a success answer gave: read from the request, as its client would. */
+/* What a success response grants, derived from the request, as the client would. */
 static void note_success(struct model *m, const struct client *c)
 {
 	const struct allocation *al = client_allocation(c);
@@ -141,7 +144,10 @@ static void note_success(struct model *m, const struct client *c)
 	}
 }
 
-/* Something leaves for a peer: from the client's own relay, and only where it was let. */
+/*
+ * A packet leaves for a peer: from the client's own relayed address, and only if
+ * permitted.
+ */
 static void check_to_peer(const struct model *m, const struct client *c)
 {
 	const struct forward *f = &c->out.forward;
@@ -181,7 +187,10 @@ void model_check_answer(struct model *m, const struct client *c)
 	}
 }
 
-/* The sockets of one allocation, and that nobody else has their ports; how many. */
+/*
+ * Check that no other allocation has the ports of this one; returns its number of
+ * sockets.
+ */
 static size_t check_sockets(const struct fixture *w, const struct allocation *al)
 {
 	const struct endpoint local = allocation_relayed_local(&w->turn, al);
@@ -214,7 +223,7 @@ static size_t check_sockets(const struct fixture *w, const struct allocation *al
 	return 2;
 }
 
-/* However many addresses, the user is charged once for each allocation. */
+/* The user is charged once for each allocation, however many addresses it has. */
 static void check_quota(const struct fixture *w, const struct allocation *al)
 {
 	const struct allocation *other;
@@ -243,7 +252,7 @@ void model_check_invariants(const struct model *m)
 	}
 	FUZZ_CHECK(allocation_count(w->turn.table) == count);
 	FUZZ_CHECK(w->edge.opened - w->edge.closed == sockets);
-	/* A socket may close unused, when the reservation for the next port fails. */
+	/* A socket may close unused if the reservation of the next port fails. */
 	FUZZ_CHECK(w->edge.closed >= w->edge.ended);
 	FUZZ_CHECK(w->edge.ended == w->turn.counters.allocations_closed);
 	FUZZ_CHECK(quota_held(w->shared.total, 0) == count);

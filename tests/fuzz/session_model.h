@@ -1,7 +1,7 @@
 /*
- * session_model.h - what must hold at any time in a session, judged by a model that knows only
- * what was answered: who was given which permission and channel, and until when. What does not
- * hold ends in abort().
+ * session_model.h - invariants of a session, checked by a model that knows only the
+ * answers: which permissions and channels each client got, and until when. A violation
+ * calls abort().
  */
 #ifndef TESTS_FUZZ_SESSION_MODEL_H
 #define TESTS_FUZZ_SESSION_MODEL_H
@@ -24,24 +24,24 @@ struct grant {
 
 enum { GRANTS_MAX = 4096, GRANT_ADDRESS = 1 };
 
-/* Zero but for the fixture. */
+/* All zero except fixture. */
 struct model {
 	struct fixture *fixture;
 	size_t count;
 	struct grant grants[GRANTS_MAX];
 };
 
-/* The client has just sent something: the answer or forwarding in c->out, and what it gave. */
+/* The client has just sent a message: check and record what came back in c->out. */
 void model_check_answer(struct model *m, const struct client *c);
 
-/* What a datagram of source became at the relayed address of al. */
+/* A datagram from source to the relayed address of al became f. */
 void model_check_to_client(const struct model *m, const struct allocation *al,
 			   const struct endpoint *source, const struct forward *f);
 
-/* Books that must agree between any two steps: sockets, quotas, deadlines. */
+/* Sockets, quotas and deadlines, which must agree after every step. */
 void model_check_invariants(const struct model *m);
 
-/* The same of every port. It walks through all of them, so once for an input. */
+/* The same for every port. It visits all of them, so call it once per input. */
 void model_check_ports(const struct model *m);
 
 #endif
