@@ -1,5 +1,5 @@
 /*
- * credential_ring.c - two keys, and every password they make of a user name.
+ * credential_ring.c - two keys, and the passwords they derive for a user name.
  */
 #include "tests/unit/auth/credential_ring.h"
 

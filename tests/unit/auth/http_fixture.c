@@ -32,7 +32,7 @@ void http_fixture_free(void)
 	mras_fixture_free(&fixture);
 }
 
-/* Its schema, by path, method and status; NULL if the file does not have it. */
+/* Its schema, by path, method and status; NULL if the file has none. */
 static json_t *schema_of(const struct http_request *request,
 			 const struct http_reply *reply)
 {

@@ -1,6 +1,6 @@
 /*
- * http_fixture.h - the fixture of mras_fixture.h, asked over HTTP; every answer can be held to
- * docs/openapi.json.
+ * http_fixture.h - the fixture of mras_fixture.h, asked over HTTP; every answer can be
+ * checked against docs/openapi.json.
  */
 #ifndef TESTS_UNIT_AUTH_HTTP_FIXTURE_H
 #define TESTS_UNIT_AUTH_HTTP_FIXTURE_H
@@ -17,7 +17,7 @@ extern json_t *openapi;
 void http_fixture_make(void);
 void http_fixture_free(void);
 
-/* One answer, taken apart. */
+/* A parsed answer. */
 struct http_answer {
 	struct http_reply reply;
 	json_t *document;

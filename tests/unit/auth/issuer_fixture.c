@@ -1,5 +1,5 @@
 /*
- * issuer_fixture.c - mrasd without sockets, in a folder of its own.
+ * issuer_fixture.c - mrasd without sockets, in a directory of its own.
  */
 #include "tests/unit/auth/issuer_fixture.h"
 
@@ -28,9 +28,9 @@
 
 const char *issuer_fixture_path(const struct issuer_fixture *fixture, const char *name)
 {
-	static char path[WORLD_PATH_SIZE];
+	static char path[FIXTURE_PATH_SIZE];
 
-	MUST(snprintf(path, sizeof(path), "%s/%s", fixture->folder, name) <
+	MUST(snprintf(path, sizeof(path), "%s/%s", fixture->directory, name) <
 	     (int)sizeof(path));
 	return path;
 }
@@ -55,7 +55,7 @@ void issuer_fixture_write(const struct issuer_fixture *fixture, const char *name
 void issuer_fixture_configure(const struct issuer_fixture *fixture, const char *more)
 {
 	FILE *file = create(fixture, "mrasd.conf");
-	const char *folder = fixture->folder;
+	const char *directory = fixture->directory;
 
 	fprintf(file,
 		"addresses = {10.0.0.5}\n"
@@ -68,7 +68,7 @@ void issuer_fixture_configure(const struct issuer_fixture *fixture, const char *
 		"relay { location = outside host = av2.lab.example address = 192.0.2.2 }\n"
 		"relay { location = inside host = edge-in.lab.example address = 10.0.0.5 }\n"
 		"%s",
-		folder, folder, folder, folder, more);
+		directory, directory, directory, directory, more);
 	MUST(fclose(file) == 0);
 }
 
@@ -135,8 +135,8 @@ void issuer_fixture_make(struct issuer_fixture *fixture, const char *more)
 {
 	char error[512];
 
-	*fixture = (struct issuer_fixture){.folder = P_tmpdir "/avedge-issuer-XXXXXX"};
-	MUST(mkdtemp(fixture->folder) != NULL);
+	*fixture = (struct issuer_fixture){.directory = P_tmpdir "/avedge-issuer-XXXXXX"};
+	MUST(mkdtemp(fixture->directory) != NULL);
 	issuer_fixture_write(fixture, "keys",
 			     "one MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
 	issuer_fixture_certify(fixture, 86400);
@@ -163,17 +163,17 @@ void issuer_fixture_make(struct issuer_fixture *fixture, const char *more)
 
 void issuer_fixture_free(struct issuer_fixture *fixture)
 {
-	DIR *folder = opendir(fixture->folder);
+	DIR *directory = opendir(fixture->directory);
 	const struct dirent *entry;
 
 	connections_free(fixture->issuer.connections);
 	mras_reload_free(fixture->mras_reload);
 	service_memory_free(fixture->issuer.memory);
-	MUST(folder != NULL);
-	while ((entry = readdir(folder)) != NULL) {
+	MUST(directory != NULL);
+	while ((entry = readdir(directory)) != NULL) {
 		if (entry->d_name[0] != '.')
 			unlink(issuer_fixture_path(fixture, entry->d_name));
 	}
-	closedir(folder);
-	MUST(rmdir(fixture->folder) == 0);
+	closedir(directory);
+	MUST(rmdir(fixture->directory) == 0);
 }

@@ -1,7 +1,7 @@
 /*
- * issuer_fixture.h - mrasd without sockets, in a folder of its own: configuration, keyring,
- * certificate, CA and revocation list are files that a test can change. Whatever goes wrong
- * here ends the program.
+ * issuer_fixture.h - mrasd without sockets, in a directory of its own: configuration,
+ * keyring, certificate, CA and revocation list are files that a test can change. Any
+ * error here ends the program.
  */
 #ifndef TESTS_UNIT_AUTH_ISSUER_FIXTURE_H
 #define TESTS_UNIT_AUTH_ISSUER_FIXTURE_H
@@ -12,20 +12,20 @@
 #include "auth/server/issuer.h"
 #include "auth/server/mras_reload.h"
 
-enum { WORLD_PATH_SIZE = 128 };
+enum { FIXTURE_PATH_SIZE = 128 };
 
 struct issuer_fixture {
-	char folder[WORLD_PATH_SIZE / 2];
+	char directory[FIXTURE_PATH_SIZE / 2];
 	struct issuer issuer;
 	struct mras_reload *mras_reload;
 	struct reload *reload;         /* its engine */
-	struct issuer_control control; /* asked directly: there is no inbox */
+	struct issuer_control control; /* called directly: there is no inbox */
 };
 
 /*
  * Two trusted servers, two relays on the outside (av1, av2.lab.example) and one inside
- * (edge-in.lab.example, 10.0.0.5); no listeners, no loop. more: goes behind the rest of the
- * configuration, may be "".
+ * (edge-in.lab.example, 10.0.0.5); no listeners, no loop. more is appended to the
+ * configuration; may be "".
  */
 void issuer_fixture_make(struct issuer_fixture *fixture, const char *more);
 void issuer_fixture_free(struct issuer_fixture *fixture);
@@ -33,16 +33,16 @@ void issuer_fixture_free(struct issuer_fixture *fixture);
 /* Write the configuration again. */
 void issuer_fixture_configure(const struct issuer_fixture *fixture, const char *more);
 
-/* Write FOLDER/name as it is. */
+/* Write text to DIRECTORY/name. */
 void issuer_fixture_write(const struct issuer_fixture *fixture, const char *name,
 			  const char *text);
 
-/* A new certificate, which is its own CA, with its key: lasts so many seconds from now. */
+/* A new self-signed certificate with its key, valid for that many seconds from now. */
 void issuer_fixture_certify(const struct issuer_fixture *fixture, long lasts_s);
-/* A list of that CA, to be named as tls.crl = FOLDER/crl.pem. */
+/* A revocation list of that CA, for tls.crl = DIRECTORY/crl.pem. */
 void issuer_fixture_revoke(const struct issuer_fixture *fixture, long lasts_s);
 
-/* FOLDER/name; valid until the next call. */
+/* DIRECTORY/name; valid until the next call. */
 const char *issuer_fixture_path(const struct issuer_fixture *fixture, const char *name);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * mras_fixture.c - an edge whose mrasd is asked in unit tests.
+ * mras_fixture.c - mrasd of one edge, for unit tests.
  */
 #include "tests/unit/auth/mras_fixture.h"
 

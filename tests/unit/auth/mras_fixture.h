@@ -1,5 +1,5 @@
 /*
- * mras_fixture.h - an edge whose mrasd is asked in unit tests: a keyring, two trusted servers, a
+ * mras_fixture.h - mrasd of one edge, for unit tests: a keyring, two trusted servers, a
  * relay on each side.
  */
 #ifndef TESTS_UNIT_AUTH_MRAS_FIXTURE_H
@@ -33,11 +33,11 @@ struct slice slice_of(const char *text);
 bool mras_fixture_accepts(const struct mras_fixture *fixture, const char *username,
 			  const char *password, int64_t unix_s);
 
-/* The response of the fixture to the body of a request of OPEN_SERVER; the caller frees it. */
+/* The response to a request body from OPEN_SERVER; the caller frees it. */
 char *mras_fixture_respond(const struct mras_fixture *fixture, const char *body,
 			   size_t *len);
 
-/* How often needle is in haystack. */
+/* The number of times that needle occurs in haystack. */
 size_t count_of(const char *haystack, const char *needle);
 
 #endif

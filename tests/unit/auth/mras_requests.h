@@ -1,5 +1,5 @@
 /*
- * mras_requests.h - requests of [MS-AVEDGEA] as tests write them.
+ * mras_requests.h - [MS-AVEDGEA] requests for tests.
  */
 #ifndef TESTS_UNIT_AUTH_MRAS_REQUESTS_H
 #define TESTS_UNIT_AUTH_MRAS_REQUESTS_H
@@ -13,7 +13,7 @@
 #define PART(content) \
 	"<credentialsRequest credentialsRequestID=\"8\">" content "</credentialsRequest>"
 #define REQUEST(content) OPENED("") PART(content) CLOSED
-/* A whole request with these attributes in place of the usual. */
+/* A complete request with these attributes instead of the usual ones. */
 #define HEADED(attributes) "<request " attributes " " NS ">" PART(ID) CLOSED
 
 #endif

@@ -12,7 +12,7 @@ tests_unit_auth_test_mras_config_SOURCES = tests/unit/auth/test_mras_config.c \
 	tests/unit/lib/source_file.c tests/unit/lib/source_file.h
 tests_unit_auth_test_mras_config_LDADD = $(ISSUER_LIBS) $(CHECK_LIBS)
 
-# The same with files in a folder, but without sockets.
+# The same with files in a directory, but without sockets.
 check_LIBRARIES += libissuerfixture.a
 libissuerfixture_a_SOURCES = tests/unit/auth/issuer_fixture.c tests/unit/auth/issuer_fixture.h
 tests_unit_auth_test_mras_control_SOURCES = tests/unit/auth/test_mras_control.c \

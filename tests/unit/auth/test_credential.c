@@ -13,7 +13,7 @@
 #include "tests/unit/lib/unit.h"
 #include "tests/unit/lib/vectors.h"
 
-/* T-560; what is no user name of ours ends in 401. */
+/* T-560: any other form of user name gets 401. */
 static const struct {
 	const char *name;
 	const char *username;
@@ -35,8 +35,8 @@ static const struct {
 	 0, ""},
 	{"negative", "-1:x", CREDENTIAL_MALFORMED, 0, ""},
 	{"a plus sign", "+1:x", CREDENTIAL_MALFORMED, 0, ""},
-	{"a space in front", " 1:x", CREDENTIAL_MALFORMED, 0, ""},
-	{"a space behind", "1 :x", CREDENTIAL_MALFORMED, 0, ""},
+	{"leading space", " 1:x", CREDENTIAL_MALFORMED, 0, ""},
+	{"trailing space", "1 :x", CREDENTIAL_MALFORMED, 0, ""},
 	{"hexadecimal", "0x10:x", CREDENTIAL_MALFORMED, 0, ""},
 	{"a fraction", "1.5:x", CREDENTIAL_MALFORMED, 0, ""},
 	{"Arabic digits", "\xd9\xa1\xd9\xa2:x", CREDENTIAL_MALFORMED, 0, ""},
@@ -64,7 +64,7 @@ START_TEST(a_rest_username_is_digits_up_to_the_first_colon)
 }
 END_TEST
 
-/* T-094: 763 bytes are a user name, 764 are not. */
+/* T-094: a user name has at most 763 bytes. */
 START_TEST(a_username_has_at_most_763_bytes)
 {
 	char username[CREDENTIAL_USERNAME_MAX + 2];
@@ -80,7 +80,7 @@ START_TEST(a_username_has_at_most_763_bytes)
 }
 END_TEST
 
-/* What a record shows is one word of ASCII, whatever the client sent. */
+/* A record shows a name as one word of ASCII, whatever the client sent. */
 static const struct {
 	const char *name;
 	const char *identity;
@@ -198,7 +198,7 @@ START_TEST(rest_passwords_match_the_vectors)
 }
 END_TEST
 
-/* T-563: the whole way from a message to a verified one. */
+/* T-563: from a message on the wire to a verified one. */
 START_TEST(a_rest_allocate_verifies_with_the_secret)
 {
 	json_t *root = vectors_load("stun/rfc-vectors.json");
@@ -230,7 +230,7 @@ START_TEST(a_rest_allocate_verifies_with_the_secret)
 		ring.keys[1].secret_len = strlen(secret);
 		ck_assert_int_eq(credential_parse(username.value, false, &cred),
 				 CREDENTIAL_OK);
-		/* The first key is another one; the second is the one (T-564). */
+		/* The second key verifies, not the first (T-564). */
 		for (int match = 0; match < 2; match++) {
 			ck_assert(credential_next_password(&cred, &ring, NOW, &position,
 							   &password));
@@ -259,7 +259,7 @@ START_TEST(sha256_is_an_option_of_the_key)
 }
 END_TEST
 
-/* T-564: rotate; old and new both work, then the old one dies. */
+/* T-564: after a rotation both keys work, then the old one ends. */
 START_TEST(every_valid_key_verifies_and_no_other)
 {
 	struct credential_pair by_one;

@@ -1,6 +1,6 @@
 /*
- * test_http.c - what mrasd answers over HTTP, held to docs/openapi.json: every answer fits the
- * schema of its status there.
+ * test_http.c - answers of mrasd over HTTP; each must match the schema of its status in
+ * docs/openapi.json.
  */
 #include "auth/server/http_reply.h"
 
@@ -28,7 +28,7 @@ static json_int_t number_of(const struct http_answer *answer, const char *name)
 	return json_integer_value(json_object_get(answer->document, name));
 }
 
-/* What is granted: seconds, and whether the relay accepts the pair until then. */
+/* The granted lifetime in seconds; the relay accepts the pair until it ends. */
 static const struct {
 	const char *name;
 	int server;
@@ -95,7 +95,7 @@ static const struct {
 	 {.method = "GET", .path = "/"},
 	 404,
 	 "/v1/credentials"},
-	{"path with something behind",
+	{"path with a suffix",
 	 OPEN_SERVER,
 	 {.method = "GET", .path = "/v1/relays/"},
 	 404,
@@ -183,7 +183,7 @@ static const struct {
 	{"{\"user\":\"a\",\"location\":\"inside\"}", 400,
 	 "must be \"intranet\" or \"internet\""},
 	{"{\"user\":\"a\",\"tll\":60}", 400, "unknown member \"tll\""},
-	/* 32 bytes of it are quoted, which ends inside a character */
+	/* the message quotes 32 bytes, which end inside a character */
 	{"{\"user\":\"a\",\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\xc3\xa9\":60}", 400,
 	 "unknown member \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx?\""},
 };
@@ -286,7 +286,7 @@ START_TEST(http_needs_a_key)
 }
 END_TEST
 
-/* The schema of requests is the code's opinion, too. */
+/* The code accepts what the schema of requests accepts. */
 START_TEST(http_takes_what_the_schema_takes)
 {
 	json_t *schema =
@@ -306,7 +306,7 @@ START_TEST(http_takes_what_the_schema_takes)
 			bodies[i].body, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
 		const json_t *user = json_object_get(document, "user");
 
-		/* That users are text of some length, the schema leaves to words. */
+		/* The schema states the limits of user names only in its description. */
 		if (document && !json_is_string(user))
 			ck_assert_msg(!json_schema_fits(openapi, schema, document, why,
 							sizeof(why)),
@@ -381,12 +381,12 @@ static const struct {
 	  .content_type = "application/json",
 	  .too_large = true},
 	 "- not understood"},
-	{"the list is no request for a credential",
+	{"the list is not a request for a credential",
 	 {.method = "GET", .path = "/v1/relays"},
 	 ""},
 };
 
-/* Once each: the metrics count by what is told here. */
+/* One report for each request, because the metrics count reports. */
 START_TEST(http_tells_of_what_it_does_not_understand)
 {
 	for (size_t i = 0; i < ARRAY_LEN(strange); i++) {

@@ -1,5 +1,5 @@
 /*
- * test_http_relays.c - which relays mrasd names over HTTP, and how.
+ * test_http_relays.c - the list of relays that mrasd returns over HTTP.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,7 +100,7 @@ START_TEST(http_does_not_name_relays_that_drain)
 	ck_assert_ptr_nonnull(strstr(answer.reply.body, "edge-in.lab.example"));
 	http_answer_free(&answer);
 
-	/* Nobody is left, and credentials go on. */
+	/* No relay is left, and credentials are still issued. */
 	fixture.relays[1].draining = true;
 	answer = http_ask(OPEN_SERVER, &list, NOW_MS);
 	http_check_schema(&list, &answer);

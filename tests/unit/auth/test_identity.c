@@ -1,5 +1,6 @@
 /*
- * test_identity.c - whose name it is, and whom a server may ask for.
+ * test_identity.c - the domain of an identity, and the identities that a server may
+ * request.
  */
 #include <string.h>
 
@@ -29,7 +30,7 @@ static const struct {
 	{"alice", "@lab.example", false},
 	{"lab.example", "@lab.example", false},
 	{"", "@lab.example", false},
-	/* The text ends as it should; the name does not. */
+	/* The text ends properly, the name does not. */
 	{"sip:eve@evil.example;x=@lab.example", "@lab.example", false},
 	{"sip:eve@evil.example;x=.lab.example", ".lab.example", false},
 	{"sip:eve@evil.example?x=lab.example", "lab.example", false},
@@ -99,7 +100,7 @@ static const struct {
 	{"overlong, four bytes", "\xF0\x8F\xBF\xBF", 4, false},
 	{"surrogate", "\xED\xA0\x80", 3, false},
 	{"beyond U+10FFFF", "\xF4\x90\x80\x80", 4, false},
-	{"no such first byte", "\xF5\x80\x80\x80", 4, false},
+	{"invalid first byte", "\xF5\x80\x80\x80", 4, false},
 	{"bad third byte", "\xE2\x82\x28", 3, false},
 	{"bad fourth byte", "\xF0\x90\x80\x28", 4, false},
 };

@@ -1,6 +1,6 @@
 /*
- * test_keyfile.c - the keyring as a file: which files are believed, and that a save replaces
- * the old file whole or not at all.
+ * test_keyfile.c - the keyring file: which files are accepted, and that a save replaces
+ * the file completely or not at all.
  */
 #include "auth/credential/keyfile.h"
 
@@ -17,20 +17,20 @@
 
 static const char line[] = "one MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";
 
-static char folder[] = P_tmpdir "/avedge-keyfile-XXXXXX";
+static char directory[] = P_tmpdir "/avedge-keyfile-XXXXXX";
 static char path[64];
 static char error[512];
 
 static void setup(void)
 {
-	ck_assert_ptr_nonnull(mkdtemp(folder));
-	snprintf(path, sizeof(path), "%s/keys", folder);
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/keys", directory);
 }
 
-/* How many files the folder has. */
+/* The number of files in the directory. */
 static int files(void)
 {
-	DIR *dir = opendir(folder);
+	DIR *dir = opendir(directory);
 	struct dirent *entry;
 	int count = 0;
 
@@ -44,19 +44,19 @@ static int files(void)
 static void teardown(void)
 {
 	char name[512];
-	DIR *dir = opendir(folder);
+	DIR *dir = opendir(directory);
 	struct dirent *entry;
 
 	ck_assert_ptr_nonnull(dir);
 	while ((entry = readdir(dir))) {
 		if (*entry->d_name == '.')
 			continue;
-		snprintf(name, sizeof(name), "%s/%s", folder, entry->d_name);
+		snprintf(name, sizeof(name), "%s/%s", directory, entry->d_name);
 		if (unlink(name) < 0)
 			rmdir(name);
 	}
 	closedir(dir);
-	rmdir(folder);
+	rmdir(directory);
 }
 
 static void write_file(const char *text, size_t len, mode_t mode)
@@ -77,7 +77,7 @@ static struct keyring *load(void)
 	return ring;
 }
 
-/* The load fails and the error says all of these. */
+/* The load fails and the error contains all of these. */
 static void refused(const char *first, const char *second)
 {
 	ck_assert_ptr_null(keyfile_load(path, error, sizeof(error)));
@@ -154,7 +154,7 @@ START_TEST(a_link_is_followed)
 	char target[80];
 
 	write_file(line, strlen(line), 0640);
-	snprintf(target, sizeof(target), "%s/real", folder);
+	snprintf(target, sizeof(target), "%s/real", directory);
 	ck_assert_int_eq(rename(path, target), 0);
 	ck_assert_int_eq(symlink("real", path), 0);
 
@@ -188,7 +188,7 @@ START_TEST(a_new_file_gets_mode_0640)
 }
 END_TEST
 
-/* Whoever has the old file open goes on reading the old text: a new file took the name. */
+/* A reader of the old file still sees the old text, because a new file took its name. */
 START_TEST(a_save_replaces_the_file_whole)
 {
 	struct keyring *ring;
@@ -225,7 +225,7 @@ START_TEST(a_save_that_fails_changes_nothing)
 	write_file(line, strlen(line), 0640);
 	struct keyring *ring = load();
 
-	/* A year of five digits cannot be written. */
+	/* A five-digit year cannot be written. */
 	ring->keys[0].not_after_s = 253402300800;
 	ck_assert_int_eq(keyfile_save(path, ring, error, sizeof(error)), -1);
 	ck_assert_msg(strstr(error, "cannot replace"), "%s", error);
@@ -241,7 +241,7 @@ START_TEST(a_missing_directory_is_reported)
 {
 	struct keyring ring = {.count = 0};
 
-	snprintf(path, sizeof(path), "%s/none/keys", folder);
+	snprintf(path, sizeof(path), "%s/none/keys", directory);
 	ck_assert_int_eq(keyfile_save(path, &ring, error, sizeof(error)), -1);
 	ck_assert_int_eq(keyfile_lock(path, error, sizeof(error)), -1);
 	ck_assert_msg(strstr(error, "directory"), "%s", error);
@@ -251,7 +251,7 @@ END_TEST
 START_TEST(one_changes_the_file_at_a_time)
 {
 	int lock = keyfile_lock(path, error, sizeof(error));
-	int other = open(folder, O_RDONLY | O_DIRECTORY);
+	int other = open(directory, O_RDONLY | O_DIRECTORY);
 
 	ck_assert_int_ge(lock, 0);
 	ck_assert_int_eq(flock(other, LOCK_EX | LOCK_NB), -1);

@@ -1,5 +1,6 @@
 /*
- * test_keyring.c - the text of a keyring: what is taken, what is refused where and why.
+ * test_keyring.c - the text of a keyring: what is accepted, and the place and reason of
+ * each error.
  */
 #include "auth/credential/keyring.h"
 
@@ -97,7 +98,7 @@ static const struct {
 	{"a byte beyond ASCII in the id", 1, "on\xc3\xa9 " SECRET "\n"},
 	{"an id of 33 letters", 1, "abcdefghijklmnopqrstuvwxyz0123456 " SECRET "\n"},
 	{"padding missing", 1, "one MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY\n"},
-	{"stray bits behind the last byte", 1,
+	{"stray bits after the last byte", 1,
 	 "one MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWZ=\n"},
 	{"base64 for URLs", 1, "one MDEyMzQ1Njc4OWFiY2RlZj_xMjM0NTY3ODlhYmNkZWY=\n"},
 	{"120 bits (attack 35)", 1, "one MDEyMzQ1Njc4OWFiY2Rl\n"},
@@ -113,10 +114,10 @@ static const struct {
 	 "one " SECRET " 2026-02-01T00:00:00Z 2026-02-01T00:00:00Z\n"},
 	{"an unknown hash", 1, "one " SECRET " rest=md5\n"},
 	{"an empty hash", 1, "one " SECRET " rest=\n"},
-	{"a word behind rest=", 1, "one " SECRET " rest=sha1 -\n"},
+	{"a word after rest=", 1, "one " SECRET " rest=sha1 -\n"},
 	{"an unknown option", 1, "one " SECRET " - - color=red\n"},
 	{"the same id twice", 3, "one " SECRET "\ntwo " SECRET "\none " SECRET "\n"},
-	{"a fault further down", 4, "# a\none " SECRET "\n\ntwo\n"},
+	{"an error further down", 4, "# a\none " SECRET "\n\ntwo\n"},
 };
 
 START_TEST(refuses_and_says_where)
@@ -224,7 +225,10 @@ START_TEST(the_first_valid_key_signs)
 }
 END_TEST
 
-/* All lines of the ring; each fits its own length with the NUL and not one byte less. */
+/*
+ * All lines of the ring; each fits a buffer of its length with the NUL, and no smaller
+ * one.
+ */
 static void format(const struct keyring *ring, char *text, size_t size)
 {
 	size_t len = 0;

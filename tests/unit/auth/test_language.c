@@ -1,5 +1,5 @@
 /*
- * test_language.c - what a first line says.
+ * test_language.c - the protocol that a connection's first line selects.
  */
 #include "auth/mras/language.h"
 
@@ -24,10 +24,10 @@ static const struct {
 	{"HTTP", "POST /v1/credentials HTTP/1.1\r\n", LANGUAGE_HTTP},
 	{"old HTTP", "GET / HTTP/1.0\r\n", LANGUAGE_HTTP},
 	{"HTTP/2 without upgrade", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", LANGUAGE_OTHER},
-	{"SIP of another age", "SERVICE sip:a SIP/3.0\r\n", LANGUAGE_OTHER},
+	{"another SIP version", "SERVICE sip:a SIP/3.0\r\n", LANGUAGE_OTHER},
 	{"only the version", " SIP/2.0\r\n", LANGUAGE_OTHER},
 	{"the version alone", "SIP/2.0\r\n", LANGUAGE_OTHER},
-	{"something after it", "SERVICE sip:a SIP/2.0 \r\n", LANGUAGE_OTHER},
+	{"text after the version", "SERVICE sip:a SIP/2.0 \r\n", LANGUAGE_OTHER},
 	{"mail", "EHLO relay\r\n", LANGUAGE_OTHER},
 	{"TLS in TLS", "\x16\x03\x01", LANGUAGE_OTHER},
 	{"a control character", "GET /\x01 HTTP/1.1\r\n", LANGUAGE_OTHER},
@@ -44,7 +44,7 @@ START_TEST(language_of_a_first_line)
 }
 END_TEST
 
-/* However few bytes come at a time, the decision is the same and comes at the newline. */
+/* The decision does not depend on how the bytes arrive, and is made at the newline. */
 START_TEST(language_decides_at_the_newline)
 {
 	size_t line = strcspn(rows[_i].bytes, "\n") + 1;

@@ -1,5 +1,6 @@
 /*
- * test_mras_answer.c - responses of [MS-AVEDGEA] written. Requests are in test_mras_xml.
+ * test_mras_answer.c - writing responses of [MS-AVEDGEA]. For requests see
+ * test_mras_xml.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,7 +107,7 @@ static const struct {
 	const char *version, *location;
 	bool direct_ip;
 	int addresses;
-	const char *want; /* what there is of hosts, in order */
+	const char *want; /* the hosts of the answer, in order */
 } relays[] = {
 	{"both sides", "2.0", "", false, WITH_IPV4,
 	 "internet hostName av.lab.example intranet hostName edge-in.lab.example "},
@@ -122,10 +123,10 @@ static const struct {
 	 HOST_IS_ADDRESS, "internet directIPAddress 192.0.2.7 "},
 	{"the host is an address, by name", "2.0", "<location>internet</location>", false,
 	 HOST_IS_ADDRESS, "internet hostName 192.0.2.7 "},
-	{"IPv6 from 3.0 on", "3.0", "<location>internet</location>", true, WITH_IPV6,
-	 "internet directIPAddress 2001:db8::1 "},
-	{"IPv6 before 3.0", "2.0", "<location>internet</location>", true, WITH_IPV6,
-	 "internet hostName av.lab.example "},
+	{"IPv6 since version 3.0", "3.0", "<location>internet</location>", true,
+	 WITH_IPV6, "internet directIPAddress 2001:db8::1 "},
+	{"IPv6 before version 3.0", "2.0", "<location>internet</location>", true,
+	 WITH_IPV6, "internet hostName av.lab.example "},
 };
 
 /* location, kind and host of every relay in an answer. */
@@ -217,7 +218,7 @@ static const char *phrase_of(const char *body, int server)
 				    NOW_S, &len);
 	const char *phrase = between(answer, "reasonPhrase=\"", "\"");
 
-	/* Nobody gets anything if somebody is refused. */
+	/* If one part is refused, no part is granted. */
 	if (strcmp(phrase, "OK") != 0)
 		ck_assert_uint_eq(count_of(answer, "<"), 2);
 	ck_assert_uint_eq(count_of(answer, "requestID="),

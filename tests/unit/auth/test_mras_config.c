@@ -1,6 +1,6 @@
 /*
- * test_mras_config.c - mrasd.conf: what is read, and the sentence for everything that is not.
- * The language itself is tested with mediarelayd.conf.
+ * test_mras_config.c - mrasd.conf: the values read, and the message for each error. The
+ * syntax itself is tested in relay/test_config.c.
  */
 #include "auth/server/mras_config.h"
 
@@ -37,7 +37,7 @@ static const struct {
 	const char *text;
 	const char *want;
 } errors[] = {
-	/* the language: blocks that may be given many times */
+	/* syntax: sections that may be repeated */
 	{GOOD "prot = 5", "F:5:1: unknown key \"prot\"; did you mean \"port\"?"},
 	{ADDRESS TLS RELAY "server a.example {\n network = {10.0.0.0/8} }",
 	 "F:5:2: unknown key \"network\" in section \"server\"; did you mean \"networks\"?"},
@@ -267,7 +267,7 @@ START_TEST(mras_config_keeps_what_needs_a_restart)
 }
 END_TEST
 
-/* config_keep_fixed() copies single values at the top. */
+/* config_keep_fixed() copies only single values at the top level. */
 START_TEST(mras_config_only_single_values_need_a_restart)
 {
 	const struct config_key *key = &mras_config_schema.keys[_i];
@@ -343,7 +343,7 @@ START_TEST(mras_config_errors_name_the_place_of_a_field)
 }
 END_TEST
 
-/* Manual page and default file are written by hand and must agree with the table. */
+/* The manual page and the default file must agree with the table. */
 START_TEST(mras_config_manual_page_agrees)
 {
 	static const char *const section_ends[] = {"\n.Ss ", "\n.Sh ", NULL};
@@ -390,7 +390,7 @@ START_TEST(mras_config_default_file_shows_the_defaults)
 	struct seen seen = {""};
 	size_t shown = 0;
 
-	/* "#key = value" is a default; "# words" are words. */
+	/* "#key = value" is a default; "# words" is prose. */
 	for (char *p = text; (p = strstr(p, "\n")); p++) {
 		char *mark = p + 1 + strspn(p + 1, "\t");
 

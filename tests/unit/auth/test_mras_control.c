@@ -1,6 +1,6 @@
 /*
- * test_mras_control.c - what the control interface of mrasd answers, without its socket; and
- * what it tells Prometheus.
+ * test_mras_control.c - answers of mrasd's control interface, without its socket, and
+ * mrasd's metrics.
  */
 #include "auth/server/control.h"
 
@@ -63,30 +63,29 @@ static const struct {
 	{"relays", "GET", "/v1/relays", "", 200},
 	{"drain by host", "PUT", "/v1/relays/av1.lab.example/drain", "", 200},
 	{"drain by address", "PUT", "/v1/relays/192.0.2.2/drain", "{}", 200},
-	{"drain, not by force", "PUT", "/v1/relays/192.0.2.2/drain", "{\"force\":false}",
+	{"drain without force", "PUT", "/v1/relays/192.0.2.2/drain", "{\"force\":false}",
 	 200},
-	{"drain of nobody", "PUT", "/v1/relays/192.0.2.3/drain", "", 404},
+	{"drain of an unknown relay", "PUT", "/v1/relays/192.0.2.3/drain", "", 404},
 	{"drain of the last inside", "PUT", "/v1/relays/10.0.0.5/drain", "", 409},
-	{"drain of the last inside, not by force", "PUT", "/v1/relays/10.0.0.5/drain",
+	{"drain of the last inside, without force", "PUT", "/v1/relays/10.0.0.5/drain",
 	 "{\"force\":false}", 409},
-	{"drain of the last inside, by force", "PUT", "/v1/relays/10.0.0.5/drain",
+	{"drain of the last inside, with force", "PUT", "/v1/relays/10.0.0.5/drain",
 	 "{\"force\":true}", 200},
-	{"force that is no boolean", "PUT", "/v1/relays/10.0.0.5/drain", "{\"force\":1}",
+	{"force is not a boolean", "PUT", "/v1/relays/10.0.0.5/drain", "{\"force\":1}",
 	 400},
-	{"a member that is not known", "PUT", "/v1/relays/10.0.0.5/drain",
-	 "{\"deadline_s\":1}", 400},
+	{"unknown member", "PUT", "/v1/relays/10.0.0.5/drain", "{\"deadline_s\":1}", 400},
 	{"not JSON", "PUT", "/v1/relays/10.0.0.5/drain", "{", 400},
 	{"undrain", "DELETE", "/v1/relays/10.0.0.5/drain", "", 200},
-	{"undrain of nobody", "DELETE", "/v1/relays/nobody/drain", "", 404},
+	{"undrain of an unknown relay", "DELETE", "/v1/relays/nobody/drain", "", 404},
 	{"drain is a state, not an action", "POST", "/v1/relays/10.0.0.5/drain", "", 405},
 	{"reload", "POST", "/v1/reload", "", 200},
-	{"reload is no question", "GET", "/v1/reload", "", 405},
+	{"reload is not a GET", "GET", "/v1/reload", "", 405},
 	{"levels", "GET", "/v1/log-levels", "", 200},
 	{"a level", "PUT", "/v1/log-levels/auth", "{\"level\":\"debug\"}", 200},
-	{"a level of nobody", "PUT", "/v1/log-levels/nobody", "{\"level\":\"debug\"}",
-	 404},
+	{"level of an unknown subsystem", "PUT", "/v1/log-levels/nobody",
+	 "{\"level\":\"debug\"}", 404},
 	{"configuration", "GET", "/v1/configuration", "", 200},
-	{"what only the relay has", "GET", "/v1/allocations", "", 404},
+	{"a path that only the relay has", "GET", "/v1/allocations", "", 404},
 };
 
 START_TEST(control_answers)
@@ -210,7 +209,7 @@ START_TEST(control_status_counts)
 	ck_assert(json_is_null(member(key, "not_after")));
 	ck_assert_int_eq(json_integer_value(member(status, "generation")), 1);
 
-	/* No list is configured; keys that never end have no end. */
+	/* No revocation list is configured, and keys without an end have no expiry. */
 	json_t *files = member(status, "files");
 	ck_assert_uint_eq(json_array_size(files), 4);
 	json_t *keys = json_array_get(files, 0);
@@ -249,7 +248,7 @@ START_TEST(control_status_tells_keys_by_what_they_do)
 }
 END_TEST
 
-/* A member of the document for each key of the configuration, and no secret. */
+/* The document has a member for each key of the configuration, and no secret. */
 START_TEST(control_configuration_is_what_is_in_force)
 {
 	issuer_fixture_configure(&fixture, "realm = x user = y\n");
@@ -270,7 +269,7 @@ START_TEST(control_configuration_is_what_is_in_force)
 			user = strcmp(value, "") == 0;
 	}
 	ck_assert(realm);
-	ck_assert_msg(user, "what waits for a restart is shown as if it were in force");
+	ck_assert_msg(user, "a value that waits for a restart is shown as in force");
 }
 END_TEST
 
@@ -331,7 +330,7 @@ START_TEST(metrics_tell_what_happened)
 }
 END_TEST
 
-/* Label sets are closed: who asks, and for whom, makes no line longer. */
+/* Label sets are closed: the number of servers and identities adds no series. */
 START_TEST(metrics_have_the_same_lines_after_many_users)
 {
 	char *before = scrape(), *after;
@@ -362,10 +361,7 @@ START_TEST(metrics_have_the_same_lines_after_many_users)
 }
 END_TEST
 
-/*
- * A family has its name in the manual page, and each value of a label, too; the page promises
- * nothing else.
- */
+/* The manual page names each family and each value of a label, and no others. */
 START_TEST(metrics_are_in_the_manual_page)
 {
 	char *page = source_file("docs/mrasd.8"), *text = scrape(), *rest = NULL;
@@ -378,8 +374,8 @@ START_TEST(metrics_are_in_the_manual_page)
 		if (sscanf(line, "# TYPE %95s %15s", name, type) == 2) {
 			snprintf(word, sizeof(word), " %s%s", name,
 				 strcmp(type, "counter") == 0 ? "_total" : "");
-			ck_assert_msg(strstr(page, word) != NULL, "the page lacks %s",
-				      word);
+			ck_assert_msg(strstr(page, word) != NULL,
+				      "%s is missing in the manual page", word);
 		}
 		for (char *value = strchr(line, '"'); value; value = strchr(value, '"')) {
 			size_t len = strcspn(++value, "\"");
@@ -401,7 +397,7 @@ START_TEST(metrics_are_in_the_manual_page)
 		snprintf(word, sizeof(word), "%.*s", len, item);
 		if (strlen(word) > 6 && strcmp(word + strlen(word) - 6, "_total") == 0)
 			word[strlen(word) - 6] = '\0';
-		ck_assert_msg(strstr(text, word) != NULL, "nobody has seen %s", word);
+		ck_assert_msg(strstr(text, word) != NULL, "%s is in no metric", word);
 	}
 	free(text);
 	free(page);

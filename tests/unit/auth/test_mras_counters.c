@@ -1,5 +1,5 @@
 /*
- * test_mras_counters.c - every decision counts once, under a word of a closed set.
+ * test_mras_counters.c - every decision is counted once, under a name of a closed set.
  */
 #include "auth/mras/mras_counters.h"
 

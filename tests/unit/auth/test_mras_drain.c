@@ -1,5 +1,5 @@
 /*
- * test_mras_drain.c - relays that answers do not name, and when that is refused.
+ * test_mras_drain.c - relays that answers leave out, and when a drain is refused.
  */
 #include "auth/mras/mras_drain.h"
 
@@ -20,7 +20,7 @@ static struct ip_addr ip(const char *text)
 	return addr;
 }
 
-/* Two outside, one of them with an address; two inside, one of them the same machine. */
+/* Two outside, one with an address; two inside, one of which is the same machine. */
 static void make(void)
 {
 	static const char *const hosts[RELAYS] = {"av1.lab.example", "2001:db8::2",
@@ -55,30 +55,29 @@ static const struct {
 } begins[] = {
 	{"both entries of one machine", "nnnn", "av1.lab.example", false, MRAS_DRAIN_DONE,
 	 "dnnd"},
-	{"letters do not matter", "nnnn", "AV1.Lab.Example", false, MRAS_DRAIN_DONE,
+	{"case does not matter", "nnnn", "AV1.Lab.Example", false, MRAS_DRAIN_DONE,
 	 "dnnd"},
 	{"a host that is an address", "nnnn", "2001:db8::2", false, MRAS_DRAIN_DONE,
 	 "ndnn"},
-	{"the same address spelt otherwise", "nnnn", "2001:0DB8:0::0002", false,
+	{"another spelling of the address", "nnnn", "2001:0DB8:0::0002", false,
 	 MRAS_DRAIN_DONE, "ndnn"},
 	{"the address of a relay with a name", "nnnn", "10.0.0.5", false, MRAS_DRAIN_DONE,
 	 "nndn"},
-	{"a name that is no relay's", "nnnn", "av3.lab.example", false,
-	 MRAS_DRAIN_UNKNOWN, "nnnn"},
-	{"an address that is no relay's", "nnnn", "10.0.0.6", false, MRAS_DRAIN_UNKNOWN,
+	{"a name of no relay", "nnnn", "av3.lab.example", false, MRAS_DRAIN_UNKNOWN,
 	 "nnnn"},
-	{"an address is not what a relay without one has", "nnnn", "0.0.0.0", false,
+	{"an address of no relay", "nnnn", "10.0.0.6", false, MRAS_DRAIN_UNKNOWN, "nnnn"},
+	{"relays without an address do not match one", "nnnn", "0.0.0.0", false,
 	 MRAS_DRAIN_UNKNOWN, "nnnn"},
-	{"a part of a name", "nnnn", "av1", false, MRAS_DRAIN_UNKNOWN, "nnnn"},
+	{"part of a name", "nnnn", "av1", false, MRAS_DRAIN_UNKNOWN, "nnnn"},
 	{"nothing", "nnnn", "", false, MRAS_DRAIN_UNKNOWN, "nnnn"},
 	{"once more", "dnnd", "av1.lab.example", false, MRAS_DRAIN_DONE, "dnnd"},
 	{"the last outside", "dnnd", "2001:db8::2", false, MRAS_DRAIN_LAST, "dnnd"},
 	{"the last inside, though others are outside", "nndn", "av1.lab.example", false,
 	 MRAS_DRAIN_LAST, "nndn"},
-	{"the last, by force", "dnnd", "2001:db8::2", true, MRAS_DRAIN_DONE, "ddnd"},
-	{"force makes no relays", "nnnn", "av3.lab.example", true, MRAS_DRAIN_UNKNOWN,
-	 "nnnn"},
-	{"where nobody was left, nobody is missed", "ddnn", "av1.lab.example", false,
+	{"the last, with force", "dnnd", "2001:db8::2", true, MRAS_DRAIN_DONE, "ddnd"},
+	{"force with an unknown name", "nnnn", "av3.lab.example", true,
+	 MRAS_DRAIN_UNKNOWN, "nnnn"},
+	{"a location that had no relay left", "ddnn", "av1.lab.example", false,
 	 MRAS_DRAIN_DONE, "ddnd"},
 };
 
@@ -121,7 +120,7 @@ START_TEST(drain_goes_over_to_the_next_configuration)
 	mras_drain_begin(relays, RELAYS, "edge-in.lab.example", true);
 	mras_drain_carry_over(relays, RELAYS, next, 3);
 	ck_assert(next[0].draining);
-	ck_assert_msg(!next[1].draining, "it drained at the other location");
+	ck_assert_msg(!next[1].draining, "the relay drains at the other location");
 	ck_assert(!next[2].draining);
 }
 END_TEST

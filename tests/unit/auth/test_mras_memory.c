@@ -1,6 +1,6 @@
 /*
- * test_mras_memory.c - mrasd when memory runs out: each allocation of ours fails in turn. Nothing
- * is left behind, and nobody is given half an answer.
+ * test_mras_memory.c - mrasd when memory runs out: each of our allocations fails in turn.
+ * Nothing leaks, and no answer is incomplete.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * test_mras_record.c - what mrasd writes of each decision: a record for every credential, and
- * no flood of refusals.
+ * test_mras_record.c - the log of mrasd's decisions: a record for every credential, and a
+ * limited number of refusals.
  */
 #include <stdio.h>
 #include <string.h>
@@ -168,7 +168,7 @@ START_TEST(records_of_refusals_are_no_flood)
 }
 END_TEST
 
-/* Rates, and what nobody understands: at most ten lines a minute. */
+/* Rate limits and malformed requests: at most ten lines a minute. */
 START_TEST(records_of_rates_are_lines_now_and_then)
 {
 	struct service_request request = request_for("a");

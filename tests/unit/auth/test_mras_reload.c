@@ -1,6 +1,6 @@
 /*
- * test_mras_reload.c - a reload of mrasd applies a whole file or nothing of it, and says what
- * became of each key and file.
+ * test_mras_reload.c - a reload of mrasd applies the whole file or nothing, and reports
+ * the effect on each key and file.
  */
 #include "auth/server/mras_reload.h"
 
@@ -35,7 +35,7 @@ static bool reload_with(const char *more)
 	return reload_configuration(fixture.reload, fixture.issuer.unix_s, &report);
 }
 
-/* "key: before -> after (effect)", a line each. */
+/* "key: before -> after (effect)", one per line. */
 static const char *changes(void)
 {
 	static char text[4096];
@@ -84,7 +84,10 @@ START_TEST(reload_leaves_to_the_next_start_what_needs_one)
 				      "control.socket: /run/mrasd/control.sock -> "
 				      "/x (restart)\n";
 
-	/* Again and again, until there is one: what runs is not what is written. */
+	/*
+	 * Reported at each reload until a restart, because the file differs from what
+	 * runs.
+	 */
 	for (int i = 0; i < 2; i++) {
 		ck_assert(reload_with("user = nobody control { socket = /x }\n"));
 		ck_assert_int_eq(report.result, RELOAD_UNCHANGED);
@@ -100,18 +103,18 @@ static const struct {
 	const char *name;
 	const char *more; /* of the configuration */
 	const char *file, *text;
-	const char *want; /* behind the folder, %s: the folder */
+	const char *want; /* after the directory; %s: the directory */
 } wrong[] = {
-	{"a key that is not known", "relm = x\n", NULL, NULL,
+	{"an unknown key", "relm = x\n", NULL, NULL,
 	 "%s/mrasd.conf:10:1: unknown key \"relm\"; did you mean \"realm\"?"},
-	{"a keyring with a secret too short", "", "keys", "one YWJj\n",
+	{"a keyring whose secret is too short", "", "keys", "one YWJj\n",
 	 "%s/mrasd.conf:2:8: keys: %s/keys:1: "},
-	{"a certificate that is none", "", "cert.pem", "x\n",
+	{"a file that is not a certificate", "", "cert.pem", "x\n",
 	 "%s/mrasd.conf:3:21: tls.certificate: %s/cert.pem: "},
-	{"a key that is none", "", "key.pem", "x\n",
+	{"a file that is not a key", "", "key.pem", "x\n",
 	 "%s/mrasd.conf:3:72: tls.private_key: %s/key.pem: "},
-	{"a list that is not there", "tls { crl = /nowhere/crl }\n", NULL, NULL,
-	 "%s/mrasd.conf:10:13: tls.crl: /nowhere/crl: "},
+	{"a revocation list that does not exist", "tls { crl = /nowhere/crl }\n", NULL,
+	 NULL, "%s/mrasd.conf:10:13: tls.crl: /nowhere/crl: "},
 };
 
 static void expand(const char *format, char *out, size_t size)
@@ -121,7 +124,7 @@ static void expand(const char *format, char *out, size_t size)
 	for (; *format && len + 1 < size; format++) {
 		if (format[0] == '%' && format[1] == 's') {
 			len += (size_t)snprintf(out + len, size - len, "%s",
-						fixture.folder);
+						fixture.directory);
 			format++;
 		} else {
 			out[len++] = *format;
@@ -159,10 +162,10 @@ START_TEST(reload_reports_files_by_what_is_in_them)
 	ck_assert_str_eq(changes(), "keys: one -> two, one (applied)\n");
 	ck_assert_ptr_eq(strstr(changes(), "MDEy"), NULL);
 
-	/* The same text again is another file. */
+	/* Rewriting the same text makes a new file. */
 	issuer_fixture_write(&fixture, "new",
 			     "two MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWZn\n");
-	char from[WORLD_PATH_SIZE];
+	char from[FIXTURE_PATH_SIZE];
 	snprintf(from, sizeof(from), "%s", issuer_fixture_path(&fixture, "new"));
 	ck_assert_int_eq(rename(from, issuer_fixture_path(&fixture, "keys")), 0);
 	ck_assert(reload_with(""));
@@ -182,7 +185,7 @@ START_TEST(reload_watches_every_file)
 	ck_assert_ptr_ne(fixture.issuer.settings, before);
 	ck_assert_uint_eq(reload_last(fixture.reload).generation, 2);
 
-	char more[2 * WORLD_PATH_SIZE];
+	char more[2 * FIXTURE_PATH_SIZE];
 	issuer_fixture_revoke(&fixture, 600);
 	snprintf(more, sizeof(more), "tls { crl = \"%s\" }\n",
 		 issuer_fixture_path(&fixture, "crl.pem"));
@@ -209,7 +212,7 @@ START_TEST(reload_looks_once_at_a_file_that_went_wrong)
 	ck_assert_ptr_eq(fixture.issuer.settings, before);
 	ck_assert_int_eq(reload_last(fixture.reload).result, RELOAD_REJECTED);
 
-	/* Not again every two seconds: the log would say so for ever. */
+	/* Not every two seconds: that would fill the log. */
 	fixture.issuer.unix_s += 2;
 	mras_reload_periodic(fixture.mras_reload);
 	ck_assert_int_ne(reload_last(fixture.reload).at_s, fixture.issuer.unix_s);
@@ -223,8 +226,8 @@ static const struct {
 	const char *keys;
 	int64_t ends_s; /* INT64_MAX: never; 0: now */
 } endings[] = {
-	{"one for ever", "a" SECRET "WY=\n", INT64_MAX},
-	{"one that ends", "a" SECRET "WY= - 2100-01-01T00:00:00Z\n", 4102444800},
+	{"one without an end", "a" SECRET "WY=\n", INT64_MAX},
+	{"one with an end", "a" SECRET "WY= - 2100-01-01T00:00:00Z\n", 4102444800},
 	{"one after the other",
 	 "a" SECRET "WY= - 2100-01-01T00:00:00Z\n"
 	 "b" SECRET "WY= 2099-01-01T00:00:00Z 2101-01-01T00:00:00Z\n",
@@ -233,7 +236,7 @@ static const struct {
 	 "b" SECRET "WY= 2099-01-01T00:00:00Z 2101-01-01T00:00:00Z\n"
 	 "a" SECRET "WY= - 2100-01-01T00:00:00Z\n",
 	 4133980800},
-	{"a gap is an end",
+	{"a gap counts as the end",
 	 "a" SECRET "WY= - 2100-01-01T00:00:00Z\n"
 	 "b" SECRET "WY= 2100-01-01T00:00:01Z -\n",
 	 4102444800},

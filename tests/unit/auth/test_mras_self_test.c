@@ -1,5 +1,5 @@
 /*
- * test_mras_self_test.c - mrasd finds out by itself that nobody could use its credentials.
+ * test_mras_self_test.c - mrasd detects that no relay would accept its credentials.
  */
 #include "auth/server/self_test.h"
 
@@ -42,7 +42,7 @@ static void never(void *arg, const struct service_server *server,
 	(void)request;
 	(void)fault;
 	(void)answer;
-	ck_abort_msg("the self-test was told as somebody's credential");
+	ck_abort_msg("the self-test was reported as an issued credential");
 }
 
 START_TEST(passes_unseen)
@@ -64,7 +64,7 @@ START_TEST(no_key_is_valid)
 }
 END_TEST
 
-/* What signs is not what verifies. */
+/* The key that signs is not the key that verifies. */
 START_TEST(the_relay_would_refuse)
 {
 	struct keyring other = *fixture.keyring;

@@ -1,5 +1,6 @@
 /*
- * test_mras_xml.c - requests of [MS-AVEDGEA] read. Responses are in test_mras_answer.
+ * test_mras_xml.c - reading requests of [MS-AVEDGEA]. For responses see
+ * test_mras_answer.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ static const struct {
 	const char *body;
 	enum mras_reason want;
 } bodies[] = {
-	{"the least there can be", REQUEST(ID), MRAS_OK},
+	{"minimal request", REQUEST(ID), MRAS_OK},
 	{"as clients send it",
 	 OPENED(" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"")
 		 PART(ID "<location>internet</location><duration>480</duration>") CLOSED,
@@ -44,7 +45,7 @@ static const struct {
 	 " credentialsRequestID=\"\"><m:identity>a</m:identity></m:credentialsRequest>"
 	 "</m:request>",
 	 MRAS_OK},
-	{"somebody else's element",
+	{"an element of another namespace",
 	 REQUEST(ID "<x xmlns=\"urn:x\"><identity>b</identity></x>"), MRAS_OK},
 	{"an element of a later version", REQUEST(ID "<colour><red/></colour>"), MRAS_OK},
 	{"the five entities of XML",
@@ -55,7 +56,7 @@ static const struct {
 	{"white space", " \r\n", MRAS_MALFORMED},
 	{"no XML", "hello", MRAS_MALFORMED},
 	{"cut short", OPENED("") PART(ID), MRAS_MALFORMED},
-	{"something behind it", REQUEST(ID) "<a/>", MRAS_MALFORMED},
+	{"data after the end", REQUEST(ID) "<a/>", MRAS_MALFORMED},
 	{"not nested", OPENED("") "<a></b>" CLOSED, MRAS_MALFORMED},
 	{"not UTF-8", REQUEST("<identity>\xFF</identity>"), MRAS_MALFORMED},
 	{"no namespace",
@@ -86,7 +87,7 @@ static const struct {
 	{"parts in parts", REQUEST(ID PART(ID)), MRAS_MALFORMED},
 	{"a request in a request", OPENED("") OPENED("") PART(ID) CLOSED CLOSED,
 	 MRAS_MALFORMED},
-	{"no id of the part",
+	{"a part without an id",
 	 OPENED("") "<credentialsRequest>" ID "</credentialsRequest>" CLOSED,
 	 MRAS_MALFORMED},
 	{"bad location", REQUEST(ID "<location>extranet</location>"), MRAS_MALFORMED},
@@ -171,7 +172,7 @@ START_TEST(xml_version)
 				    NOW_MS, NOW_S, &len);
 	snprintf(attribute, sizeof(attribute), " version=\"%s\"", versions[_i].answered);
 	ck_assert_ptr_nonnull(strstr(answer, attribute));
-	/* Who asked is known of all that is not malformed. */
+	/* The identity is known unless the request is malformed. */
 	ck_assert_uint_eq(count_of(answer, "requestID=\"7\""), reason != MRAS_MALFORMED);
 	ck_assert_uint_eq(count_of(answer, "from=\"sip:alice@lab.example\""),
 			  reason != MRAS_MALFORMED);
@@ -304,7 +305,7 @@ START_TEST(xml_lengths)
 }
 END_TEST
 
-/* request, credentialsRequest and what lies in it. */
+/* request, credentialsRequest and the elements in it. */
 START_TEST(xml_depth)
 {
 	char inner[256] = "";
@@ -323,7 +324,7 @@ START_TEST(xml_depth)
 }
 END_TEST
 
-/* A request of count parts; the caller frees it. */
+/* A request with count parts; the caller frees it. */
 static char *request_of(unsigned count)
 {
 	char *body = malloc(256 + count * (sizeof(PART(ID)) + 8));

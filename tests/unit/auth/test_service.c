@@ -22,7 +22,7 @@ static void end(void)
 	mras_fixture_free(&fixture);
 }
 
-/* alice@lab.example, MRAS, asked by the server that may ask for anybody. */
+/* alice@lab.example, MRAS, requested by the server that may ask for any identity. */
 static struct service_request request_for(const char *identity)
 {
 	return (struct service_request){
@@ -64,8 +64,8 @@ static const struct {
 	{"one second", 1, 28800, DAY_S, 0, NO_KEY_END, 60},
 	{"negative", -5, 28800, DAY_S, 0, NO_KEY_END, 60},
 	{"the smallest number", INT64_MIN, 28800, DAY_S, 0, NO_KEY_END, 60},
-	{"the greatest number", INT64_MAX, 28800, DAY_S, 0, NO_KEY_END, DAY_S},
-	{"nobody grants more than 180 days", INT64_MAX, 28800, INT64_MAX, 0, NO_KEY_END,
+	{"the largest number", INT64_MAX, 28800, DAY_S, 0, NO_KEY_END, DAY_S},
+	{"never more than 180 days", INT64_MAX, 28800, INT64_MAX, 0, NO_KEY_END,
 	 INT64_C(180) * DAY_S},
 	{"no longer than its key", 1800, 28800, DAY_S, 0, 600, 600},
 	{"even for less than a minute", 1800, 28800, DAY_S, 0, 20, 20},
@@ -87,7 +87,7 @@ START_TEST(service_time_to_live)
 		      (long long)answer.ttl_s);
 	ck_assert_int_eq(answer.pair.expires_s, NOW_S + answer.ttl_s);
 
-	/* What is said is what holds. */
+	/* The expiry in the answer is the one that is enforced. */
 	const char *username = answer.pair.username;
 	const char *password = answer.pair.password;
 	int64_t expires_s = NOW_S + answer.ttl_s;
@@ -221,7 +221,7 @@ static void *issue_many(void *first)
 	return NULL;
 }
 
-/* One identity, one second, several threads. */
+/* One identity within one second, from several threads. */
 START_TEST(service_tokens_are_distinct)
 {
 	pthread_t threads[THREADS];
@@ -261,7 +261,7 @@ START_TEST(service_rate_of_servers)
 	ck_assert_uint_eq(admitted(&fixture.service, lab, 100, NOW_MS + 100), 1);
 	ck_assert_uint_eq(admitted(&fixture.service, lab, 100, NOW_MS + 500), 4);
 
-	/* A reload forgets nothing, and another server is another server. */
+	/* A reload keeps the rates, and each server has its own. */
 	reloaded.servers = same;
 	reloaded.server_count = 1;
 	ck_assert_uint_eq(admitted(&reloaded, &same[0], 100, NOW_MS + 500), 0);
@@ -300,7 +300,7 @@ START_TEST(service_rate_of_identities)
 	ck_assert_uint_eq(issued("alice@lab.example", 10, NOW_MS + 10000), 1);
 	ck_assert_uint_eq(issued("sip:bob@lab.example", 10, NOW_MS), 6);
 
-	/* Who is refused for another reason is not charged. */
+	/* A request refused for another reason is not charged. */
 	forbidden.server = &fixture.servers[LAB_SERVER];
 	for (int i = 0; i < 10; i++)
 		ck_assert_int_eq(issue(&forbidden), SERVICE_FORBIDDEN);
@@ -311,7 +311,9 @@ START_TEST(service_rate_of_identities)
 }
 END_TEST
 
-/* More names than the table has cells: whom it limits stays limited, newcomers are served. */
+/*
+ * More names than the table has cells: limited names stay limited, new ones are served.
+ */
 START_TEST(service_rate_in_a_flood_of_identities)
 {
 	char identity[64];
@@ -330,13 +332,13 @@ END_TEST
 static const struct {
 	const char *name;
 	const char *certificate[2];
-	int want; /* -1: nobody */
+	int want; /* -1: no server */
 } certificates[] = {
 	{"by its name", {"fe01.lab.example"}, 0},
 	{"by its second name", {"other.example", "web01.lab.example"}, 1},
 	{"case does not count", {"FE01.Lab.Example"}, 0},
-	{"nor the root's dot", {"fe01.lab.example."}, 0},
-	{"but two dots do", {"fe01.lab.example.."}, -1},
+	{"a trailing dot does not count", {"fe01.lab.example."}, 0},
+	{"two trailing dots do", {"fe01.lab.example.."}, -1},
 	{"a stranger", {"fe02.lab.example"}, -1},
 	{"the parent domain", {"lab.example"}, -1},
 	{"a longer name", {"fe01.lab.example.evil.example"}, -1},
@@ -359,7 +361,7 @@ START_TEST(service_server_of_certificate)
 					   : NULL;
 
 	ck_assert_msg(got == want, "%s: got %s", certificates[_i].name,
-		      got ? got->name : "nobody");
+		      got ? got->name : "no server");
 	ck_assert(!has_name);
 }
 END_TEST
@@ -381,7 +383,7 @@ START_TEST(service_server_from_its_networks_only)
 	ck_assert_ptr_null(
 		service_server_find(&fixture.service, both, 1, &elsewhere, &has_name));
 	ck_assert(has_name);
-	/* Its second name is that of a server that may come from anywhere. */
+	/* Its second name belongs to a server that may connect from anywhere. */
 	ck_assert_ptr_eq(service_server_find(&fixture.service, both, 2, &elsewhere,
 					     &has_name),
 			 &fixture.servers[1]);

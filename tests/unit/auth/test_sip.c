@@ -74,7 +74,7 @@ static bool begins_with(const char *text, const char *start)
 static const struct {
 	const char *name;
 	const char *message;
-	const char *status; /* "": nothing is answered */
+	const char *status; /* "": no response */
 	bool closes;
 } requests[] = {
 	{"SERVICE", SERVICE("Content-Type: " TYPE "\r\n"), "200 OK", false},
@@ -83,7 +83,7 @@ static const struct {
 	{"type with parameters", SERVICE("c: " TYPE " ; charset=\"utf-8\"\r\n"), "200 OK",
 	 false},
 	{"type folded", SERVICE("c:\r\n\t" TYPE "\r\n"), "200 OK", false},
-	{"empty line in front", "\r\n" SERVICE("c: " TYPE "\r\n"), "200 OK", false},
+	{"leading empty line", "\r\n" SERVICE("c: " TYPE "\r\n"), "200 OK", false},
 	{"no type", SERVICE(""), "415 Unsupported Media Type", false},
 	{"another type", SERVICE("c: application/sdp\r\n"), "415 Unsupported Media Type",
 	 false},
@@ -130,11 +130,11 @@ static const struct {
 	 false},
 	{"two spaces", "OPTIONS  " URI " SIP/2.0\r\n" USUAL("OPTIONS") "\r\n",
 	 "400 Bad Request Line", true},
-	{"space behind", "OPTIONS " URI " SIP/2.0 \r\n" USUAL("OPTIONS") "\r\n",
+	{"trailing space", "OPTIONS " URI " SIP/2.0 \r\n" USUAL("OPTIONS") "\r\n",
 	 "400 Bad Request Line", true},
 	{"no URI", "OPTIONS SIP/2.0\r\n" USUAL("OPTIONS") "\r\n", "400 Bad Request Line",
 	 true},
-	{"method is no token", "OPT<ONS " URI " SIP/2.0\r\n" USUAL("OPTIONS") "\r\n",
+	{"method is not a token", "OPT<ONS " URI " SIP/2.0\r\n" USUAL("OPTIONS") "\r\n",
 	 "400 Bad Request Line", true},
 	{"tel URI", "OPTIONS tel:+123 SIP/2.0\r\n" USUAL("OPTIONS") "\r\n",
 	 "416 Unsupported URI Scheme", false},
@@ -251,7 +251,7 @@ START_TEST(sip_status)
 }
 END_TEST
 
-/* Where the body of the response begins; its length is what the headers say. */
+/* The body of the response; its length matches the headers. */
 static const char *response_body(void)
 {
 	const char *body = strstr(response, "\r\n\r\n") + 4;
@@ -264,7 +264,7 @@ static const char *response_body(void)
 	return body;
 }
 
-/* What a front end forwards, and all of the answer but the XML. */
+/* A request as a front-end server forwards it, and the response without its XML. */
 START_TEST(sip_response)
 {
 	static const char service[] =
@@ -311,7 +311,10 @@ START_TEST(sip_response)
 }
 END_TEST
 
-/* The same request has the same To tag, another another (RFC 3261 section 8.2.7). */
+/*
+ * The same request gets the same To tag, another request another (RFC 3261 section
+ * 8.2.7).
+ */
 START_TEST(sip_to_tag)
 {
 	static const char *const others[] = {
@@ -333,10 +336,10 @@ START_TEST(sip_to_tag)
 	for (size_t i = 0; i < ARRAY_LEN(others); i++)
 		ck_assert_msg(!strstr(respond(others[i]), first), "request %zu", i);
 
-	/* A tag that is there stays alone. */
+	/* An existing tag is kept. */
 	respond(OPTIONS(VIA FROM "t: <sip:a@b>;tag=mine\r\n" CALL_ID CSEQ("OPTIONS")));
 	ck_assert_ptr_nonnull(strstr(response, "\r\nTo: <sip:a@b>;tag=mine\r\n"));
-	/* To what is no address nothing is added. */
+	/* No tag is added to an invalid address. */
 	respond(OPTIONS(VIA FROM "t: \"a <sip:a@b>\r\n" CALL_ID CSEQ("OPTIONS")));
 	ck_assert_ptr_nonnull(strstr(response, "\r\nTo: \"a <sip:a@b>\r\n"));
 }
@@ -367,7 +370,7 @@ START_TEST(sip_advice)
 }
 END_TEST
 
-/* Record-Route goes into answers that could make a route (section 12.1.1). */
+/* Responses that can create a route repeat Record-Route (section 12.1.1). */
 START_TEST(sip_errors_have_no_route)
 {
 	respond(REQUEST("INVITE", USUAL("INVITE") "Record-Route: <sip:fe01>\r\n"));
@@ -375,7 +378,7 @@ START_TEST(sip_errors_have_no_route)
 }
 END_TEST
 
-/* What XML can say it says in a 200. */
+/* Errors that the XML can express come in a 200. */
 START_TEST(sip_faults_in_xml)
 {
 	respond(REQUEST("SERVICE", USUAL("SERVICE") "c: " TYPE "\r\n"));

@@ -1,5 +1,6 @@
 /*
- * test_sip_framing.c - where a SIP message ends in a stream, and when nobody can say (attack 53).
+ * test_sip_framing.c - where a SIP message ends in a stream, and when its end is
+ * ambiguous.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,16 +21,16 @@ static const struct {
 	{"nothing", "", 0, SIP_MORE, 0, 0},
 	{"keep-alive", "\r\n\r\n", 0, SIP_KEEP_ALIVE, 4, 0},
 	{"half a keep-alive", "\r\n", 0, SIP_MORE, 0, 0},
-	{"three quarters", "\r\n\r", 0, SIP_MORE, 0, 0},
+	{"three quarters of a keep-alive", "\r\n\r", 0, SIP_MORE, 0, 0},
 	{"keep-alive and more", "\r\n\r\n" START, 0, SIP_KEEP_ALIVE, 4, 0},
 	{"empty line before a message", "\r\n" START "l:0\r\n\r\n", 0, SIP_MESSAGE, 34,
 	 34},
 	{"message", START "l: 0\r\n\r\n", 0, SIP_MESSAGE, 33, 33},
 	{"message and body", START "l: 3\r\n\r\nabc", 0, SIP_MESSAGE, 36, 33},
-	{"more behind it", START "l: 3\r\n\r\nabcOPTIONS", 0, SIP_MESSAGE, 36, 33},
+	{"followed by more data", START "l: 3\r\n\r\nabcOPTIONS", 0, SIP_MESSAGE, 36, 33},
 	{"response", "SIP/2.0 200 OK\r\nl: 0\r\n\r\n", 0, SIP_MESSAGE, 24, 24},
-	{"body not there yet", START "l: 3\r\n\r\nab", 0, SIP_MORE, 36, 33},
-	{"last line not there yet", START "l: 3\r\n\r", 0, SIP_MORE, 0, 0},
+	{"body incomplete", START "l: 3\r\n\r\nab", 0, SIP_MORE, 36, 33},
+	{"last line incomplete", START "l: 3\r\n\r", 0, SIP_MORE, 0, 0},
 	{"start line only", START, 0, SIP_MORE, 0, 0},
 	{"no headers at all", START "\r\n", 0, SIP_MESSAGE, 27, 27},
 
@@ -39,10 +40,11 @@ static const struct {
 	{"white space before the colon", START "l \t: 3\r\n\r\nabc", 0, SIP_MESSAGE, 38,
 	 35},
 	{"folded", START "l:\r\n  3\r\n\r\nabc", 0, SIP_MESSAGE, 39, 36},
-	{"folded behind", START "l: 3\r\n \t\r\n\r\nabc", 0, SIP_MESSAGE, 40, 37},
+	{"folded after the value", START "l: 3\r\n \t\r\n\r\nabc", 0, SIP_MESSAGE, 40,
+	 37},
 	{"leading zeros", START "l: 0003\r\n\r\nabc", 0, SIP_MESSAGE, 39, 36},
-	{"in a folded value it is text", START "x: y\r\n l: 9\r\nl: 3\r\n\r\nabc", 0,
-	 SIP_MESSAGE, 49, 46},
+	{"Content-Length inside a folded value is text",
+	 START "x: y\r\n l: 9\r\nl: 3\r\n\r\nabc", 0, SIP_MESSAGE, 49, 46},
 
 	{"no length, no body", START "t: x\r\n\r\n", 0, SIP_MESSAGE, 33, 33},
 	{"no length, but a type", START "c: text/plain\r\n\r\n", 0, SIP_BROKEN, 0, 0},
@@ -85,11 +87,13 @@ static const struct {
 	{"two empty lines around a CR", "\r\n\rOPTIONS", 0, SIP_BROKEN, 0, 0},
 	{"HTTP", "GET / HTTP/1.1\r\n", 0, SIP_BROKEN, 0, 0},
 	{"noise", "abcdef\r\n", 0, SIP_BROKEN, 0, 0},
-	{"noise that has not ended", "abcdef", 0, SIP_MORE, 0, 0},
+	{"unfinished noise", "abcdef", 0, SIP_MORE, 0, 0},
 	{"binary noise", "\x16\x03\x01\x00", 4, SIP_BROKEN, 0, 0},
 };
 
-/* A copy of exactly that size, so that the address sanitizer sees one byte too many. */
+/*
+ * A copy of exactly that size, so that the address sanitizer detects a read past its end.
+ */
 static enum sip_framing framing_of(struct slice stream, size_t *frame_len,
 				   size_t *head_len)
 {
@@ -125,7 +129,10 @@ START_TEST(framing_of_a_stream)
 }
 END_TEST
 
-/* Whatever comes first, the outcome is the same: before it is known, more is wanted. */
+/*
+ * Every prefix asks for more data until the outcome is known, and the outcome does not
+ * change.
+ */
 START_TEST(framing_of_every_beginning)
 {
 	struct slice stream = stream_of(_i);
@@ -144,7 +151,7 @@ START_TEST(framing_of_every_beginning)
 }
 END_TEST
 
-/* What a receiver does with a stream that comes in two pieces. */
+/* A receiver of a stream that arrives in two pieces. */
 static void receive(struct slice stream, size_t split, char *seen)
 {
 	size_t start = 0;

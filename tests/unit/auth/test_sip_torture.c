@@ -1,6 +1,6 @@
 /*
- * test_sip_torture.c - the messages of RFC 4475 (tests/vectors/sip), as if they came over a
- * stream from a trusted server. Where the RFC leaves a choice the row says what we chose.
+ * test_sip_torture.c - the messages of RFC 4475 (tests/vectors/sip), as if they came over
+ * a stream from a trusted server. Where the RFC leaves a choice, the row shows ours.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,14 +12,14 @@
 
 enum { VECTOR_MAX = 8192 };
 
-/* What the RFC calls well-formed and is no method of ours. */
+/* Well-formed requests with methods that we do not serve. */
 #define REFUSED "405 Method Not Allowed"
 #define UNKNOWN "501 Not Implemented"
 
 static const struct {
 	const char *name; /* of the file */
 	enum sip_framing framing;
-	const char *status; /* "": nothing is answered */
+	const char *status; /* "": no response */
 } messages[] = {
 	/* 3.1.1 Valid messages */
 	{"wsinv", SIP_MESSAGE, REFUSED},
@@ -29,7 +29,8 @@ static const struct {
 	{"esc02", SIP_MESSAGE, UNKNOWN},
 	{"lwsdisp", SIP_MESSAGE, "200 OK"},
 	{"longreq", SIP_MESSAGE, REFUSED},
-	{"dblreq", SIP_MESSAGE, REFUSED}, /* and in a stream another message, see below */
+	{"dblreq", SIP_MESSAGE,
+	 REFUSED}, /* in a stream the rest is another message, see below */
 	{"semiuri", SIP_MESSAGE, "200 OK"},
 	{"transports", SIP_MESSAGE, "200 OK"},
 	{"mpart01", SIP_MESSAGE, REFUSED},
@@ -48,7 +49,7 @@ static const struct {
 	{"lwsstart", SIP_MESSAGE, "400 Bad Request Line"},
 	{"trws", SIP_MESSAGE, "400 Bad Request Line"},
 	{"escruri", SIP_MESSAGE, "400 Bad Request-URI"},
-	{"baddate", SIP_MESSAGE, REFUSED},  /* a Date is not ours to judge */
+	{"baddate", SIP_MESSAGE, REFUSED},  /* we do not check Date */
 	{"regbadct", SIP_MESSAGE, REFUSED}, /* nor is a Contact */
 	{"badaspec", SIP_MESSAGE, "400 Bad To"},
 	{"baddn", SIP_MESSAGE, "400 Bad From"},
@@ -146,7 +147,7 @@ START_TEST(torture_message)
 }
 END_TEST
 
-/* 3.1.1.8: spurious bytes of a datagram, but the next message of a stream. */
+/* 3.1.1.8: extra bytes of a datagram are the next message of a stream. */
 START_TEST(torture_double_request)
 {
 	struct slice arrived = load("dblreq");
@@ -161,7 +162,7 @@ START_TEST(torture_double_request)
 }
 END_TEST
 
-/* 3.1.1.2: the quoted NUL goes back as it came. */
+/* 3.1.1.2: the quoted NUL is returned unchanged. */
 START_TEST(torture_quoted_nul)
 {
 	static const char want[] =
@@ -178,7 +179,7 @@ START_TEST(torture_quoted_nul)
 }
 END_TEST
 
-/* 3.1.1.7: every Via of many, whatever its name was written like, in order. */
+/* 3.1.1.7: all Via values are returned in order, whatever the spelling of the header. */
 START_TEST(torture_vias_in_order)
 {
 	struct slice arrived = load("longreq");

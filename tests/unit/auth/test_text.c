@@ -1,5 +1,5 @@
 /*
- * test_text.c - text that grows, and its end.
+ * test_text.c - text that grows, up to its limit.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +55,7 @@ START_TEST(text_grows)
 }
 END_TEST
 
-/* What does not fit is left out whole, and so is all that follows. */
+/* A piece that does not fit is left out completely, and so is everything after it. */
 START_TEST(text_has_a_limit)
 {
 	struct text text = {.limit = 5};

@@ -1,6 +1,6 @@
 /*
- * test_token.c - MRAS tokens: the accounts of captured exchanges, tokens changed by a bit or
- * a byte, and that issued ones are distinct.
+ * test_token.c - MRAS tokens: accounts of captured exchanges, tokens with a changed bit
+ * or byte, and that issued tokens are distinct.
  */
 #include "auth/credential/credential.h"
 
@@ -90,7 +90,10 @@ START_TEST(an_mras_pair_verifies_as_text_and_as_bytes)
 	ck_assert(credential_next_password(&cred, &ring, NOW, &position, &password));
 	ck_assert_uint_eq(password.len, 20);
 	ck_assert_mem_eq(password.bytes, pair.secret, 20);
-	/* Bytes are no user name of an IETF client, nor is text one of the MS dialect. */
+	/*
+	 * Bytes are not a user name in the IETF dialect, and text is not one in the MS
+	 * dialect.
+	 */
 	ck_assert_int_eq(credential_parse(token, false, &cred), CREDENTIAL_MALFORMED);
 	ck_assert_int_eq(credential_parse(vectors_slice(pair.username), true, &cred),
 			 CREDENTIAL_MALFORMED);
@@ -99,7 +102,7 @@ START_TEST(an_mras_pair_verifies_as_text_and_as_bytes)
 }
 END_TEST
 
-/* Attack 43: no bit of a token can be changed. */
+/* No bit of a token can be changed. */
 START_TEST(a_token_with_a_flipped_bit_has_no_password)
 {
 	struct credential_password password;
@@ -137,20 +140,16 @@ START_TEST(a_token_has_exactly_its_length)
 }
 END_TEST
 
-/* The MAC would refuse these as well; they are no tokens to begin with. */
+/* These are not tokens at all; the MAC would refuse them too. */
 static const struct {
 	const char *name;
 	size_t offset;
 	uint8_t value;
 } headers[] = {
-	{"major version 0", 0, 0},
-	{"major version 1 with the length of 2", 0, 1},
-	{"major version 3", 0, 3},
-	{"minor version 1", 1, 1},
-	{"size 0x0124", 2, 1},
-	{"size 0x20", 3, 0x20},
-	{"a flag we do not know", 35, 1},
-	{"a flag in the highest bit", 32, 0x80},
+	{"major version 0", 0, 0},  {"major version 1 with the length of 2", 0, 1},
+	{"major version 3", 0, 3},  {"minor version 1", 1, 1},
+	{"size 0x0124", 2, 1},      {"size 0x20", 3, 0x20},
+	{"an unknown flag", 35, 1}, {"a flag in the highest bit", 32, 0x80},
 };
 
 START_TEST(a_token_has_exactly_its_header)
@@ -211,8 +210,8 @@ static int compare(const void *a, const void *b)
 }
 
 /*
- * 100,000 tokens for one user and one expiry: all distinct, none that libnice would trim,
- * and none that lives a second longer than asked.
+ * 100,000 tokens for one user and one expiry: all are distinct, libnice would trim none,
+ * and none lasts a second longer than requested.
  */
 START_TEST(issued_tokens_are_distinct_and_survive_trimming)
 {

@@ -1,6 +1,6 @@
 /*
- * test_xml_bombs.c - bodies made to cost more than they weigh (attack 52). What is counted is
- * what expat holds and what our own code holds, at their peak, in bytes; not time.
+ * test_xml_bombs.c - bodies built to cost more than their size. The test counts the peak
+ * memory of expat and of our own code, in bytes, not time.
  *
  * The linker puts our XML_ParserCreateNS() in front of expat's, and our malloc() in front of
  * libc's for everything that is linked into this program.
@@ -110,7 +110,7 @@ static void add(const char *text)
 	body_len += len;
 }
 
-/* As often as fits into the largest body that is taken. */
+/* As often as fits into the largest body accepted. */
 static void fill(const char *text)
 {
 	size_t len = strlen(text);
@@ -119,7 +119,7 @@ static void fill(const char *text)
 		add(text);
 }
 
-/* The same with a number in it that is another each time. */
+/* The same with a number that differs each time. */
 static void fill_numbered(const char *before, const char *behind)
 {
 	char text[128];
@@ -249,7 +249,7 @@ static void many_namespaces(void)
 	fill_numbered("<x xmlns:n", "=\"urn:x\"/>");
 }
 
-/* Tags that are each short enough, with as many names as they hold. */
+/* Tags that are each short enough, with as many names as fit. */
 static void many_tags_of_many(const char *before, const char *behind)
 {
 	char text[64];
@@ -356,14 +356,14 @@ static const struct {
 	{"many namespaces in many tags", many_namespaces_in_many_tags},
 	{"huge namespace", huge_namespace},
 	{"huge identity", huge_identity},
-	{"huge text that is passed over", huge_skipped_text},
+	{"huge text in an ignored element", huge_skipped_text},
 	{"white space", white_space},
 	{"many comments", many_comments},
 	{"many references", many_references},
 	{"UTF-16", utf16},
 };
 
-/* What only has a lot of nothing in it is read to its end and refused there. */
+/* Bodies with only filler are read to the end and refused there. */
 START_TEST(bomb_is_refused_in_bounded_memory)
 {
 	enum mras_reason reason;
@@ -379,14 +379,14 @@ START_TEST(bomb_is_refused_in_bounded_memory)
 	size_t left = held;
 	ck_assert_msg(reason == MRAS_MALFORMED || reason == MRAS_TOO_LARGE, "%s: %s",
 		      bombs[_i].name, mras_reason_phrase(reason));
-	ck_assert_msg(left == 0, "%s: %zu bytes are left", bombs[_i].name, left);
+	ck_assert_msg(left == 0, "%s leaks %zu bytes", bombs[_i].name, left);
 	ck_assert_msg(reached > 0 && reached < MEMORY_MAX, "%s took %zu bytes",
 		      bombs[_i].name, reached);
 	free_body();
 }
 END_TEST
 
-/* The count counts: an honest request is seen, with its identity in it. */
+/* The counters work: a normal request is counted, with its identity. */
 START_TEST(bomb_counter_sees_an_identity)
 {
 	enum mras_reason reason;
