@@ -1,6 +1,6 @@
 /*
- * test_both_daemons.c - mediarelayd and mrasd in one program: each runs by its own code, and a
- * reload of one leaves the other alone.
+ * test_both_daemons.c - mediarelayd and mrasd in one program: each runs its own code, and
+ * a reload of one does not affect the other.
  */
 #include <string.h>
 #include <time.h>
@@ -50,7 +50,7 @@ START_TEST(each_keeps_to_its_own_configuration)
 	ck_assert_ptr_eq(relay.relay.config, relay.config);
 	ck_assert_ptr_ne((const void *)reload_config(issuer.reload),
 			 (const void *)relay.relay.config);
-	/* A reload of mrasd leaves the relay alone. */
+	/* A reload of mrasd does not affect the relay. */
 	issuer_fixture_configure(&issuer, "log { records = no }\n");
 	ck_assert(reload_configuration(issuer.reload, time(NULL), NULL));
 	ck_assert(relay_self_test(&relay.relay, time(NULL), error, sizeof(error)));

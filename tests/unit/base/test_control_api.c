@@ -1,5 +1,5 @@
 /*
- * test_control_api.c - what a request may say, and what it is told if it says something else.
+ * test_control_api.c - what a request may contain, and the answer to anything else.
  */
 #include "base/control/control_api.h"
 
@@ -82,9 +82,10 @@ static const struct {
 } requests[] = {
 	{"a path", "GET", "/v1/rows", NULL, 200, ""},
 	{"another method", "DELETE", "/v1/rows", NULL, 200, ""},
-	{"a method that it has not", "PUT", "/v1/rows", NULL, 405, "GET, DELETE"},
+	{"a method that the path does not have", "PUT", "/v1/rows", NULL, 405,
+	 "GET, DELETE"},
 	{"methods are in capitals", "get", "/v1/rows", NULL, 405, "GET, DELETE"},
-	{"a slash too many", "GET", "/v1/rows/", NULL, 404, ""},
+	{"one slash too many", "GET", "/v1/rows/", NULL, 404, ""},
 	{"an empty path", "GET", "", NULL, 404, ""},
 	{"a parameter", "GET", "/v1/rows/7", NULL, 200, ""},
 	{"a parameter with a slash", "GET", "/v1/rows/7/8", NULL, 404, ""},
@@ -92,13 +93,13 @@ static const struct {
 	{"and none", "PUT", "/v1/rows//name", NULL, 404, ""},
 	{"the braces themselves", "GET", "/v1/rows/{}", NULL, 200, ""},
 	{"a body", "PUT", "/v1/rows/7/name", "{\"x\": null}", 200, ""},
-	{"an empty object where none is taken", "GET", "/v1/rows", "{}", 200, ""},
-	{"a member where none is taken", "GET", "/v1/rows", "{\"x\": 1}", 400, ""},
-	{"a member that is not known", "PUT", "/v1/rows/7/name", "{\"z\": 1}", 400, ""},
+	{"an empty object where no body is accepted", "GET", "/v1/rows", "{}", 200, ""},
+	{"a member where no body is accepted", "GET", "/v1/rows", "{\"x\": 1}", 400, ""},
+	{"an unknown member", "PUT", "/v1/rows/7/name", "{\"z\": 1}", 400, ""},
 	{"a member twice", "PUT", "/v1/rows/7/name", "{\"x\": 1, \"x\": 2}", 400, ""},
 	{"no object", "PUT", "/v1/rows/7/name", "[1]", 400, ""},
 	{"no JSON", "PUT", "/v1/rows/7/name", "{\"x\"", 400, ""},
-	{"more than JSON", "PUT", "/v1/rows/7/name", "{} {}", 400, ""},
+	{"text after the JSON", "PUT", "/v1/rows/7/name", "{} {}", 400, ""},
 	{"a handler refuses", "POST", "/v1/refuse", NULL, 409, ""},
 };
 
@@ -154,10 +155,10 @@ static const struct {
 } queries[] = {
 	{"none", {{0}}, 0, 200},
 	{"a known one", {{"a", "1"}}, 1, 200},
-	{"an unknown one", {{"c", "1"}}, 1, 400},
-	{"one without a name", {{"", "1"}}, 1, 400},
+	{"an unknown parameter", {{"c", "1"}}, 1, 400},
+	{"a parameter without a name", {{"", "1"}}, 1, 400},
 	{"one twice", {{"a", "1"}, {"a", "1"}}, 2, 400},
-	{"bytes that are no text", {{"\xff\xfe", "\xff"}}, 1, 400},
+	{"bytes that are not text", {{"\xff\xfe", "\xff"}}, 1, 400},
 };
 
 START_TEST(arguments_are_known_and_come_once)
@@ -198,7 +199,7 @@ static const struct {
 	{"UTF-8 stays", "ren\xc3\xa9", "ren\xc3\xa9"},
 	{"Latin-1 is spelled out", "ren\xe9!", "ren\\xE9!"},
 	{"a surrogate", "\xed\xa0\x80", "\\xED\\xA0\\x80"},
-	{"control characters are JSON's business", "a\x1b\n", "a\x1b\n"},
+	{"control characters, escaped by JSON", "a\x1b\n", "a\x1b\n"},
 	{"nothing", "", ""},
 };
 

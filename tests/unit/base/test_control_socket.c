@@ -1,6 +1,6 @@
 /*
- * test_control_socket.c - the HTTP server on a UNIX socket: who may ask, bodies, streams, the
- * life of the socket file.
+ * test_control_socket.c - the HTTP server on a UNIX socket: access, bodies, streams, and
+ * the socket file.
  */
 #include "base/control/control_socket.h"
 
@@ -21,7 +21,7 @@ static int served;
 static bool lines_end;  /* atomic */
 static unsigned closed; /* atomic: streams */
 
-/* A daemon that says what it was asked. */
+/* A daemon that echoes requests. */
 
 static void get_echo(void *arg, const struct control_request *request,
 		     struct control_reply *reply)
@@ -98,23 +98,23 @@ static const struct control_route routes[] = {
 	 .arguments = {"silent"}},
 };
 
-static char folder[] = P_tmpdir "/avedge-control-XXXXXX";
+static char directory[] = P_tmpdir "/avedge-control-XXXXXX";
 static char path[64];
 static void begin(void)
 {
 	lines_end = false;
 	closed = 0;
-	strcpy(folder, P_tmpdir "/avedge-control-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
-	chmod(folder, 0755);
-	snprintf(path, sizeof(path), "%s/new/daemon.sock", folder);
+	strcpy(directory, P_tmpdir "/avedge-control-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	chmod(directory, 0755);
+	snprintf(path, sizeof(path), "%s/new/daemon.sock", directory);
 }
 
 static void end(void)
 {
 	char command[128];
 
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	snprintf(command, sizeof(command), "rm -rf %s", directory);
 	ck_assert_int_eq(system(command), 0);
 }
 
@@ -140,7 +140,7 @@ static const char *refused(void)
 	return error;
 }
 
-/* Send a request, give the whole answer; "" if not even connected. */
+/* Send a request and return the whole response; "" if the connection is refused. */
 static const char *ask(const char *request)
 {
 	static char answer[64 * 1024];
@@ -225,7 +225,7 @@ START_TEST(control_gives_a_body_to_handlers)
 }
 END_TEST
 
-/* A body of that many bytes, in one piece or with its length not said. */
+/* A body of that many bytes, with Content-Length or chunked. */
 static unsigned status_of_body(size_t len, bool chunked)
 {
 	char *request = malloc(len + 512);
@@ -261,7 +261,7 @@ START_TEST(control_takes_bodies_of_64_kib)
 }
 END_TEST
 
-/* As deep as the parser goes, and deeper: the thread of a connection has the stack for it. */
+/* Nesting up to the parser's limit and beyond: a connection's thread has enough stack. */
 START_TEST(control_takes_bodies_that_nest)
 {
 	struct control_socket *control = start((gid_t)-1);
@@ -346,7 +346,7 @@ START_TEST(control_streams_until_the_end)
 }
 END_TEST
 
-/* Clients that never read, as many as may follow: everybody else is served all the same. */
+/* As many clients as may follow, none of which reads: all others are still served. */
 START_TEST(control_serves_others_while_nobody_reads_a_stream)
 {
 	struct control_socket *control = start((gid_t)-1);
@@ -356,7 +356,10 @@ START_TEST(control_serves_others_while_nobody_reads_a_stream)
 		fds[i] = begin_request(i % 2 ? "/v1/stream" : "/v1/stream?silent");
 	for (int i = 0; i < 20; i++)
 		json_decref(get("/v1/echo", 200));
-	/* The answers to those above may still be on their way; then there is no place. */
+	/*
+	 * The responses to those above may still be pending, so that no place is free
+	 * yet.
+	 */
 	while (status_of(ask("GET /v1/stream HTTP/1.1\r\nHost: r\r\n\r\n")) != 503)
 		;
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
@@ -437,7 +440,7 @@ START_TEST(control_replaces_a_left_over_socket)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	control_socket_stop(start((gid_t)-1)); /* makes the folder */
+	control_socket_stop(start((gid_t)-1)); /* creates the directory */
 	strcpy(address.sun_path, path);
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(fd);
@@ -474,14 +477,14 @@ START_TEST(control_removes_no_ordinary_file)
 }
 END_TEST
 
-/* Root makes it all for the user that the relay will run as. */
+/* Root creates it all for the user that the relay will run as. */
 START_TEST(control_belongs_to_the_future_owner)
 {
 	char error[256] = "", parent[64];
 	struct stat st;
 
 	if (geteuid() != 0) {
-		printf("skipped: only root can give things away\n");
+		printf("skipped: only root can change owners\n");
 		return;
 	}
 
@@ -491,14 +494,14 @@ START_TEST(control_belongs_to_the_future_owner)
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_uint_eq(st.st_uid, 65534);
 	ck_assert_uint_eq(st.st_gid, 12345);
-	snprintf(parent, sizeof(parent), "%s/new", folder);
+	snprintf(parent, sizeof(parent), "%s/new", directory);
 	ck_assert_int_eq(stat(parent, &st), 0);
 	ck_assert_uint_eq(st.st_uid, 65534);
 	control_socket_stop(control);
 }
 END_TEST
 
-/* The mode of the socket is opened by accident; the credentials still decide. */
+/* The socket's mode is too open by accident; the credentials still decide. */
 static const struct {
 	const char *name;
 	uid_t uid;
@@ -515,7 +518,7 @@ START_TEST(control_asks_for_credentials)
 	int result;
 
 	if (geteuid() != 0) {
-		printf("skipped: only root can be somebody else\n");
+		printf("skipped: only root can become another user\n");
 		return;
 	}
 

@@ -1,6 +1,6 @@
 /*
- * test_daemon.c - a daemon of nothing but stages: the order of its life, what --check leaves out,
- * the exit status of what fails, and what systemd hears.
+ * test_daemon.c - a daemon with nothing but stages: their order, what --check leaves out,
+ * the exit status after a failure, and the notifications to systemd.
  */
 #include "base/daemon.h"
 
@@ -17,9 +17,9 @@ static char trace[1024];
 static char path[64]; /* of its configuration */
 static struct config *taken;
 static const char *failing; /* the step that fails; "" for none */
-static int manager;         /* hears what is said to systemd */
+static int manager;         /* receives the notifications to systemd */
 
-/* A word of the trace. False if that is where the daemon has to fail. */
+/* Add a word to the trace. False if the daemon must fail at this step. */
 static bool step(struct daemon *daemon, const char *word)
 {
 	if (trace[0] != '\0')
@@ -32,7 +32,7 @@ static bool step(struct daemon *daemon, const char *word)
 	return false;
 }
 
-/* Called once the file is read. */
+/* Called when the file has been read. */
 static bool load(struct config *config, char *error, size_t error_size)
 {
 	(void)config;
@@ -88,7 +88,7 @@ static bool self_test(struct daemon *daemon)
 
 	ck_assert_ptr_nonnull(daemon->base);
 	ck_assert_ptr_nonnull(daemon->inbox);
-	/* Threads that work has made inherit this. */
+	/* Threads that work starts inherit this. */
 	pthread_sigmask(SIG_SETMASK, NULL, &mask);
 	ck_assert_int_eq(sigismember(&mask, SIGHUP), 1);
 	return step(daemon, "self-test");
@@ -127,7 +127,7 @@ static int run(bool check)
 	const struct daemon_ops ops = {
 		.name = "toyd",
 		.purpose = "Does nothing.",
-		.signals = "SIGTERM ends.",
+		.signals = "SIGTERM stops it.",
 		.config = path,
 		.schema = &schema,
 		.prepare = {"prepare", prepare_up, prepare_down},
@@ -182,7 +182,7 @@ static void end(void)
 	unlink(path);
 }
 
-/* All that systemd heard, first lines only. */
+/* All notifications to systemd, first lines only. */
 static const char *heard(void)
 {
 	static char all[512];
@@ -222,7 +222,7 @@ START_TEST(a_check_opens_nothing)
 }
 END_TEST
 
-/* What failed is taken down too, and nothing behind it. */
+/* The stage that failed is stopped too, but none after it. */
 static const struct {
 	const char *failing;
 	int status;

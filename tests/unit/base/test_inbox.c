@@ -1,5 +1,5 @@
 /*
- * test_inbox.c - what one thread asks of another.
+ * test_inbox.c - messages and questions from one thread to another.
  */
 #include "base/inbox.h"
 
@@ -80,7 +80,10 @@ START_TEST(posts_keep_their_order)
 }
 END_TEST
 
-/* Who waits for an owner that leaves is answered or refused, and never waits for ever. */
+/*
+ * A caller waiting for an owner that leaves is answered or refused, and never waits
+ * indefinitely.
+ */
 START_TEST(nobody_waits_for_a_closed_inbox)
 {
 	int one = 1;

@@ -1,5 +1,5 @@
 /*
- * test_log.c - what reaches stderr: level filter, escaping, the limit per call site, records.
+ * test_log.c - lines on stderr: level filter, escaping, the limit per call site, records.
  */
 #include "base/log.h"
 
@@ -60,13 +60,13 @@ static const struct {
 	const char *argument;
 	const char *want;
 } escaped[] = {
-	{"plain text stays", "hello \\ \"fixture\" 100%", "hello \\ \"fixture\" 100%"},
+	{"plain text stays", "hello \\ \"log\" 100%", "hello \\ \"log\" 100%"},
 	{"a newline forges no line", "a\ntester: error: b", "a\\x0atester: error: b"},
 	{"a carriage return hides nothing", "a\rb", "a\\x0db"},
 	{"an escape sequence commands no terminal", "\x1b[2Jx", "\\x1b[2Jx"},
 	{"delete", "\x7f", "\\x7f"},
 	{"C1 control in UTF-8", "\xc2\x9b", "\\xc2\\x9b"},
-	{"bytes that are no UTF-8", "\xff\xfe", "\\xff\\xfe"},
+	{"bytes that are not UTF-8", "\xff\xfe", "\\xff\\xfe"},
 };
 
 START_TEST(log_escapes_what_is_not_printable)
@@ -169,7 +169,7 @@ END_TEST
 
 START_TEST(log_limited_counts_what_it_kept_back)
 {
-	/* As after 25 lines in a minute that is over. */
+	/* As after 25 lines in the previous minute. */
 	struct log_limit limit = {.window_s = 1, .count = 25};
 
 	log_limited(&limit, LOG_LEVEL_WARNING, "again");
@@ -209,8 +209,8 @@ START_TEST(log_record_is_one_line_of_fields)
 END_TEST
 
 /*
- * A stream that claims to be the journal's while the journal does not answer, or does: in both
- * cases nothing is written in the form meant for people.
+ * A stream that claims to be the journal's, with and without a journal that answers: in
+ * both cases nothing is written in the form meant for people.
  */
 START_TEST(log_takes_a_stream_for_the_journal_by_its_inode)
 {
@@ -222,8 +222,8 @@ START_TEST(log_takes_a_stream_for_the_journal_by_its_inode)
 		 (unsigned long long)st.st_ino + 1);
 	setenv("JOURNAL_STREAM", stream, 1);
 	log_open("tester");
-	log_info("another stream than ours");
-	ck_assert_str_eq(written(), "tester: info: another stream than ours\n");
+	log_info("not our stream");
+	ck_assert_str_eq(written(), "tester: info: not our stream\n");
 
 	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
 		 (unsigned long long)st.st_ino);

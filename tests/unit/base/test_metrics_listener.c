@@ -1,5 +1,6 @@
 /*
- * test_metrics_listener.c - who may ask, what is served and how, over a real loopback socket.
+ * test_metrics_listener.c - access, paths, formats and headers, over a real loopback
+ * socket.
  */
 #include "base/metrics/metrics_listener.h"
 
@@ -129,7 +130,7 @@ static void stop(void)
 	metrics_listener_stop(listener);
 }
 
-/* One request on a connection of its own; the whole answer, in a static buffer. */
+/* One request on its own connection; returns the whole response, in a static buffer. */
 static const char *ask(const char *request)
 {
 	static char answer[8192];
@@ -156,7 +157,7 @@ static const char *ask(const char *request)
 static const struct {
 	const char *request;
 	const char *status;
-	const char *parts[3]; /* what is in the answer */
+	const char *parts[3]; /* parts of the response */
 } requests[] = {
 	{"GET /metrics HTTP/1.1\r\nHost: localhost\r\n" CLOSE,
 	 "HTTP/1.1 200 ",
@@ -195,7 +196,7 @@ START_TEST(requests_are_answered)
 	for (size_t i = 0; i < 3 && requests[_i].parts[i]; i++)
 		ck_assert_msg(strstr(answer, requests[_i].parts[i]) != NULL, "%s-> %s",
 			      requests[_i].request, answer);
-	/* Nobody else may read it, nothing says that one may. */
+	/* No header allows another origin to read it. */
 	ck_assert_ptr_null(strstr(answer, "Access-Control"));
 }
 END_TEST

@@ -1,5 +1,5 @@
 /*
- * test_openmetrics.c - the text in both forms, to the byte.
+ * test_openmetrics.c - the text in both formats, byte by byte.
  */
 #include "base/metrics/openmetrics.h"
 

@@ -1,6 +1,6 @@
 /*
- * test_privdrop.c - what is left after privileges are dropped. Each case runs in a process of
- * its own; those that need root say so when they are skipped.
+ * test_privdrop.c - the privileges left after dropping them. Each case runs in its own
+ * process; cases that need root say so when they are skipped.
  */
 #include "base/privdrop.h"
 
@@ -23,20 +23,20 @@ static bool is_root(void)
 
 START_TEST(privdrop_finds_users_and_groups)
 {
-	struct privdrop_identity who;
+	struct privdrop_identity identity;
 	char error[256] = "";
 
-	ck_assert(privdrop_lookup(NULL, NULL, &who, error, sizeof(error)));
-	ck_assert_uint_eq(who.uid, getuid());
-	ck_assert_uint_eq(who.gid, getgid());
+	ck_assert(privdrop_lookup(NULL, NULL, &identity, error, sizeof(error)));
+	ck_assert_uint_eq(identity.uid, getuid());
+	ck_assert_uint_eq(identity.gid, getgid());
 
-	ck_assert(privdrop_lookup("root", NULL, &who, error, sizeof(error)));
-	ck_assert_uint_eq(who.uid, 0);
-	ck_assert_uint_eq(who.gid, 0);
+	ck_assert(privdrop_lookup("root", NULL, &identity, error, sizeof(error)));
+	ck_assert_uint_eq(identity.uid, 0);
+	ck_assert_uint_eq(identity.gid, 0);
 
-	ck_assert(privdrop_lookup("12345", "23456", &who, error, sizeof(error)));
-	ck_assert_uint_eq(who.uid, 12345);
-	ck_assert_uint_eq(who.gid, 23456);
+	ck_assert(privdrop_lookup("12345", "23456", &identity, error, sizeof(error)));
+	ck_assert_uint_eq(identity.uid, 12345);
+	ck_assert_uint_eq(identity.gid, 23456);
 
 	ck_assert_uint_eq(privdrop_group("root"), 0);
 	ck_assert_uint_eq(privdrop_group("no-such-group"), (gid_t)-1);
@@ -47,12 +47,14 @@ END_TEST
 
 START_TEST(privdrop_names_what_does_not_exist)
 {
-	struct privdrop_identity who;
+	struct privdrop_identity identity;
 	char error[256] = "";
 
-	ck_assert(!privdrop_lookup("no-such-user", NULL, &who, error, sizeof(error)));
+	ck_assert(
+		!privdrop_lookup("no-such-user", NULL, &identity, error, sizeof(error)));
 	ck_assert_str_eq(error, "no user \"no-such-user\"; create it or change \"user\"");
-	ck_assert(!privdrop_lookup(NULL, "no-such-group", &who, error, sizeof(error)));
+	ck_assert(
+		!privdrop_lookup(NULL, "no-such-group", &identity, error, sizeof(error)));
 	ck_assert_str_eq(error,
 			 "no group \"no-such-group\"; create it or change \"group\"");
 }
@@ -71,7 +73,7 @@ START_TEST(privdrop_raises_the_limit_of_files)
 }
 END_TEST
 
-/* The numbers that the kernel knows us by. */
+/* User and group as the kernel knows them. */
 static bool status_says(const char *line)
 {
 	char text[8192] = "";
@@ -89,19 +91,19 @@ static const struct {
 	bool keep_bind;
 	const char *effective;
 } drops[] = {
-	{"nothing is left", false, "CapEff:\t0000000000000000\n"},
-	{"the right to low ports is left", true, "CapEff:\t0000000000000400\n"},
+	{"no capability is left", false, "CapEff:\t0000000000000000\n"},
+	{"the right to bind low ports is left", true, "CapEff:\t0000000000000400\n"},
 };
 
 START_TEST(privdrop_leaves_nothing_else)
 {
-	const struct privdrop_identity who = {.uid = 12345, .gid = 23456};
+	const struct privdrop_identity identity = {.uid = 12345, .gid = 23456};
 	char error[256] = "";
 
 	if (!is_root())
 		return;
-	ck_assert_msg(privdrop_to(&who, drops[_i].keep_bind, error, sizeof(error)), "%s",
-		      error);
+	ck_assert_msg(privdrop_to(&identity, drops[_i].keep_bind, error, sizeof(error)),
+		      "%s", error);
 	ck_assert_msg(status_says("Uid:\t12345\t12345\t12345\t12345\n"), "%s",
 		      drops[_i].name);
 	ck_assert(status_says("Gid:\t23456\t23456\t23456\t23456\n"));
@@ -118,13 +120,13 @@ END_TEST
 
 START_TEST(privdrop_staying_needs_no_rights)
 {
-	struct privdrop_identity who;
+	struct privdrop_identity identity;
 	char error[256] = "";
 
 	if (geteuid() == 0)
 		ck_assert_int_eq(setresuid(12345, 12345, 12345), 0);
-	ck_assert(privdrop_lookup(NULL, NULL, &who, error, sizeof(error)));
-	ck_assert_msg(privdrop_to(&who, true, error, sizeof(error)), "%s", error);
+	ck_assert(privdrop_lookup(NULL, NULL, &identity, error, sizeof(error)));
+	ck_assert_msg(privdrop_to(&identity, true, error, sizeof(error)), "%s", error);
 	ck_assert(status_says("NoNewPrivs:\t1\n"));
 	ck_assert_int_eq(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 0);
 }
@@ -132,12 +134,12 @@ END_TEST
 
 START_TEST(privdrop_refuses_what_it_cannot_do)
 {
-	const struct privdrop_identity who = {.uid = 54321, .gid = 54321};
+	const struct privdrop_identity identity = {.uid = 54321, .gid = 54321};
 	char error[256] = "";
 
 	if (geteuid() == 0)
 		ck_assert_int_eq(setresuid(12345, 12345, 12345), 0);
-	ck_assert(!privdrop_to(&who, false, error, sizeof(error)));
+	ck_assert(!privdrop_to(&identity, false, error, sizeof(error)));
 	ck_assert_msg(strstr(error, "start as root, or remove \"user\" and \"group\"") !=
 			      NULL,
 		      "%s", error);

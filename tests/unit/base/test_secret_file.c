@@ -1,5 +1,5 @@
 /*
- * test_secret_file.c - which file is read where root keeps some for itself.
+ * test_secret_file.c - which file is read if only root may read some of them.
  */
 #include "base/secret_file.h"
 
@@ -18,8 +18,8 @@ enum { NOBODY = 65534 };
 static char top[] = P_tmpdir "/avedge-secret-XXXXXX";
 
 /*
- * open/ and private/ with the files of /etc, credentials/ with copies. private/ cannot be
- * searched, as if it were root's.
+ * open/ and private/ with files as in /etc, credentials/ with copies. private/ cannot be
+ * searched, as if it belonged to root.
  */
 static const char *const files[] = {
 	"/open/keys",
@@ -61,7 +61,7 @@ static void setup(void)
 	}
 	ck_assert_int_eq(chmod(at_top(path, "/private"), 0), 0);
 	setenv("CREDENTIALS_DIRECTORY", at_top(path, "/credentials"), 1);
-	/* Nothing is forbidden to root. */
+	/* Root may read everything. */
 	if (geteuid() == 0)
 		ck_assert_int_eq(seteuid(NOBODY), 0);
 }
@@ -85,15 +85,16 @@ static const struct {
 	const char *path;
 	const char *want;
 } rows[] = {
-	{"one that we may read is read where it is", "/open/keys", "/open/keys"},
-	{"whatever credentials there are", "/open/relay.key", "/open/relay.key"},
-	{"from its folder", "/private/keys", "/credentials/private_keys"},
-	{"the folder is more exact than the name", "/private/relay.key",
+	{"a readable file is read where it is", "/open/keys", "/open/keys"},
+	{"a readable file is read, although it has a credential", "/open/relay.key",
+	 "/open/relay.key"},
+	{"by its directory", "/private/keys", "/credentials/private_keys"},
+	{"the directory wins over the name alone", "/private/relay.key",
 	 "/credentials/private_relay.key"},
 	{"a single file", "/private/other.key", "/credentials/other.key"},
 	{"no credential: the error is about the file", "/private/no.key",
 	 "/private/no.key"},
-	{"a file that is not there is not replaced", "/open/gone.key", "/open/gone.key"},
+	{"a missing file is not replaced", "/open/gone.key", "/open/gone.key"},
 };
 
 START_TEST(is_found)

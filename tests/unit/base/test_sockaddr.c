@@ -1,5 +1,5 @@
 /*
- * test_sockaddr.c - both ways between endpoints and socket addresses.
+ * test_sockaddr.c - conversion between endpoints and socket addresses.
  */
 #include "base/sockaddr.h"
 

@@ -1,6 +1,6 @@
 /*
- * test_udp_batch.c - datagrams over loopback sockets: what arrives is what was sent, datagram by
- * datagram, whether the kernel segments or not; what did not fit the queue is counted.
+ * test_udp_batch.c - datagrams over loopback sockets: each arrives as it was sent,
+ * whether the kernel segments or not; datagrams that do not fit the queue are counted.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -185,7 +185,7 @@ START_TEST(a_run_is_one_message)
 }
 END_TEST
 
-/* Two receives, so that what the first wrote into the batch does not hinder the second. */
+/* Two receives: what the first wrote into the batch must not affect the second. */
 START_TEST(a_receive_takes_several_messages)
 {
 	static const size_t sizes[] = {160, 0, 1200, 17, 160};
@@ -226,7 +226,10 @@ START_TEST(one_receive_of_one_datagram)
 }
 END_TEST
 
-/* Sanitizers see a write outside the buffer; without one this shows neighbours left alone. */
+/*
+ * Sanitizers detect a write outside the buffer; without one this shows that neighbours
+ * are untouched.
+ */
 START_TEST(around_a_single_datagram_is_room)
 {
 	open_pair("127.0.0.1");
@@ -320,7 +323,7 @@ START_TEST(more_than_a_call_takes)
 }
 END_TEST
 
-/* Headers are copied, so that one buffer can hold them one after the other. */
+/* Headers are copied, so one buffer can serve for all of them. */
 START_TEST(headers_go_in_front_and_padding_behind)
 {
 	open_pair(families[_i / 2]);
@@ -363,8 +366,10 @@ START_TEST(what_is_not_sent_is_counted)
 }
 END_TEST
 
-/* Larger than the device's packets: refused once, then sent one by one; smaller ones still go
- * together. Loopback takes any, so the socket is told to keep to 1280 bytes. */
+/*
+ * Larger than the device's packets: refused once, then sent one by one; smaller ones are
+ * still sent together. Loopback takes any size, so the socket is limited to 1280 bytes.
+ */
 START_TEST(a_refused_size_is_remembered)
 {
 	int mtu = 1280;
@@ -390,7 +395,7 @@ START_TEST(a_refused_size_is_remembered)
 }
 END_TEST
 
-/* A destination that refuses everything says nothing about segments. */
+/* A destination that refuses everything is no sign that segmentation fails. */
 START_TEST(a_refused_destination_is_not_remembered)
 {
 	struct endpoint nowhere;
@@ -429,7 +434,7 @@ static void close_small_queue(void)
 	close(sender);
 }
 
-/* Datagrams on loopback are in the queue, or thrown away, when send() returns. */
+/* On loopback a datagram is queued or dropped when send() returns. */
 static void send_some(unsigned count)
 {
 	static const char datagram[1000];

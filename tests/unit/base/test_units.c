@@ -1,5 +1,5 @@
 /*
- * test_units.c - durations, sizes and bit rates: what is read exactly, what is refused.
+ * test_units.c - durations, sizes and bit rates: what is read, and what is refused.
  */
 #include "base/units.h"
 
@@ -82,9 +82,9 @@ static const struct {
 	{DURATION, "negative", "-1s"},
 	{DURATION, "a plus sign", "+1s"},
 	{DURATION, "a fraction", "1.5h"},
-	{DURATION, "a space in front", " 1s"},
+	{DURATION, "leading space", " 1s"},
 	{DURATION, "a space between", "1 s"},
-	{DURATION, "a space behind", "1s "},
+	{DURATION, "trailing space", "1s "},
 	{DURATION, "two units", "1h30m"},
 	{DURATION, "an unknown unit", "1y"},
 	{DURATION, "the wrong case", "1H"},

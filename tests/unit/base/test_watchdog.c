@@ -1,6 +1,5 @@
 /*
- * test_watchdog.c - what systemd hears of us on its notification socket, and when it hears
- * nothing.
+ * test_watchdog.c - messages to systemd's notification socket, and when none are sent.
  */
 #include "base/watchdog.h"
 
@@ -21,7 +20,7 @@ static struct event_base *base;
 static bool alive;
 static int asked;
 
-/* An abstract address of this process's own, so that no file is left. */
+/* An abstract address of this process, so that no file is left. */
 static void setup(void)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
@@ -122,7 +121,7 @@ START_TEST(nobody_watches)
 }
 END_TEST
 
-/* The variables of a parent are not meant for us. */
+/* The variables were meant for our parent, not for us. */
 START_TEST(somebody_else_is_watched)
 {
 	setenv("WATCHDOG_PID", "1", 1);

@@ -1,6 +1,6 @@
 /*
- * auth_request.h - requests under the long-term credential mechanism, with any of its
- * attributes left out or wrong. For the tests of auth; asserts with libcheck.
+ * auth_request.h - requests of the long-term credential mechanism, with any attribute
+ * left out or wrong. For tests of auth; asserts with libcheck.
  */
 #ifndef TESTS_UNIT_CORE_AUTH_REQUEST_H
 #define TESTS_UNIT_CORE_AUTH_REQUEST_H
@@ -11,7 +11,7 @@
 /* Two keys that verify and one that is no longer valid. */
 extern const char auth_keys[];
 
-/* What a request leaves out or gets wrong. */
+/* What a request omits or gets wrong. */
 enum {
 	NO_USERNAME = 1 << 0,
 	NO_REALM = 1 << 1,
@@ -62,10 +62,10 @@ const struct key *key_of(const struct fixture *fixture, const char *id);
 
 void add_nonce(const struct fixture *fixture, struct stun_builder *b, int what);
 
-/* Where all of them come from. */
+/* The source of all requests. */
 struct five_tuple auth_source(void);
 
-/* Built in one buffer that the next call overwrites. */
+/* Builds in one static buffer. */
 struct stun_msg auth_request(const struct fixture *fixture, struct asking asking);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * create_check.h - allocations made as a dialect makes them, in the fixture of one_fixture.h.
+ * create_check.h - allocations made as a dialect makes them, in the fixture of
+ * one_fixture.h.
  */
 #ifndef TESTS_UNIT_CORE_CREATE_CHECK_H
 #define TESTS_UNIT_CORE_CREATE_CHECK_H

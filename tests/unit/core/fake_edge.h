@@ -1,7 +1,7 @@
 /*
- * fake_edge.h - a fixture for the core: sockets that are only noted, a clock moved by hand, and
- * one worker's struct turn with everything it needs. Shared by the tests of the core and of
- * the dialects and by the session fuzzer; knows nothing of libcheck.
+ * fake_edge.h - a fixture for the core: an edge that only records sockets, a clock moved
+ * by hand, and one worker's struct turn with everything it needs. Shared by the tests of
+ * the core and the dialects and by the session fuzzers; does not use libcheck.
  *
  *	inside  10.0.0.1 and fd00::1      fronts  0 inside UDP   1 inside TCP   2 inside TLS
  *	outside 198.18.0.1, 2001:db8::1           3 outside UDP  4 outside UDP over IPv6
@@ -25,7 +25,10 @@ enum { FAKE_SLOTS_MAX = 16384, FAKE_FRONTS = 7 };
 
 struct fake_edge {
 	struct edge edge;
-	/* relay_open() and relay_listen() answer this instead of 0, the next refuse_times times. */
+	/*
+	 * relay_open() and relay_listen() return this instead of 0, the next refuse_times
+	 * times.
+	 */
 	int refuse;
 	unsigned refuse_times;
 	uint8_t refuse_family; /* only for addresses of that family; IP_NONE: of any */
@@ -33,12 +36,12 @@ struct fake_edge {
 	unsigned opened, closed, ended, permitted;
 	bool open[FAKE_SLOTS_MAX], tcp[FAKE_SLOTS_MAX];
 	struct endpoint local[FAKE_SLOTS_MAX];
-	struct endpoint second[FAKE_SLOTS_MAX]; /* of no family: the slot has but one */
-	struct allocation last; /* what allocation_ended() was last told of */
-	uint64_t random;        /* state of a generator that repeats itself */
+	struct endpoint second[FAKE_SLOTS_MAX]; /* family IP_NONE: the slot has only one */
+	struct allocation last; /* the last allocation passed to allocation_ended() */
+	uint64_t random;        /* state of a deterministic generator */
 };
 
-/* All zero means: the defaults named here. */
+/* All zero selects the defaults named here. */
 struct fixture_options {
 	size_t slots;                   /* 64 */
 	uint16_t permissions_each;      /* 8 */
@@ -67,31 +70,34 @@ struct fixture {
 
 extern const char fixture_realm[]; /* "avedge.test" */
 
-/* False if out of memory, with nothing held. options NULL: the defaults. */
+/* False if out of memory, with everything freed. options NULL: the defaults. */
 bool fixture_start(struct fixture *fixture, const struct fixture_options *options);
-/* Every allocation still there is ended first. A zeroed or half-started fixture is allowed. */
+/* Ends all allocations first. A zeroed or half-started fixture is allowed. */
 void fixture_stop(struct fixture *fixture);
 
-/* A new policy that also refuses deny (may be NULL), published as a reload does. */
+/* Publish a new policy that also refuses deny (may be NULL), as a reload does. */
 bool fixture_deny(struct fixture *fixture, const char *deny);
 
-/* The fixture holds nothing: no port taken, no quota charged, no socket open. */
+/* True if no port is taken, no quota charged and no socket open. */
 bool fixture_is_clean(struct fixture *fixture);
 
 /* "192.0.2.1:5000" */
 struct endpoint ep(const char *text);
 
-/* 5-tuple of a client on a front. */
+/* The 5-tuple of a client on a front. */
 struct five_tuple fixture_tuple(const char *client, uint16_t front);
 
 /*
- * What allocation_create() returns for a request of user. What it leaves out is IPv4, 600 s, the
- * user's owner, and a key and a transaction id of zeros.
+ * The result of allocation_create() for a request of user: IPv4, 600 s, the user's owner,
+ * and a key and a transaction id of zeros.
  */
 int fixture_create(struct fixture *fixture, const char *user,
 		   struct allocation_request request, struct allocation **al);
 
-/* An allocation of user for a UDP client 192.0.2.200:PORT, lifetime 600 s; NULL: see *code. */
+/*
+ * An allocation of user for a UDP client 192.0.2.200:PORT, lifetime 600 s; NULL on
+ * failure, with the error in *code.
+ */
 struct allocation *fixture_allocate(struct fixture *fixture, const char *user,
 				    uint16_t port, int *code);
 

@@ -1,7 +1,7 @@
 /*
- * one_fixture.h - the fixture of fake_edge.h that a test of the core has for itself, made before it
- * and taken down after it; begin_with() makes it anew with other options. With
- * ONE_WORLD_ALLOCATION defined alice has an allocation in it: al.
+ * one_fixture.h - the fixture of fake_edge.h for one test of the core, made before it and
+ * freed after it; begin_with() makes it again with other options. With
+ * ONE_FIXTURE_ALLOCATION defined alice has an allocation in it: al.
  */
 #ifndef TESTS_UNIT_CORE_ONE_FIXTURE_H
 #define TESTS_UNIT_CORE_ONE_FIXTURE_H
@@ -10,7 +10,7 @@
 #include "tests/unit/lib/unit.h"
 
 static struct fixture fixture;
-#ifdef ONE_WORLD_ALLOCATION
+#ifdef ONE_FIXTURE_ALLOCATION
 static struct allocation *al;
 #endif
 
@@ -18,7 +18,7 @@ static void begin_with(const struct fixture_options *options)
 {
 	fixture_stop(&fixture);
 	ck_assert(fixture_start(&fixture, options));
-#ifdef ONE_WORLD_ALLOCATION
+#ifdef ONE_FIXTURE_ALLOCATION
 	al = fixture_allocate(&fixture, "alice", 1, NULL);
 	ck_assert_ptr_nonnull(al);
 #endif

@@ -14,7 +14,7 @@ const struct relay_address fixture_relays[2] = {
 	{{IP_V6, {0x2a, 0, [15] = 1}}, {IP_V6, {0x2a, 0, [15] = 1}}, false},
 };
 
-const struct endpoint fixture_services[WORLD_SERVICES] = {
+const struct endpoint fixture_services[FIXTURE_SERVICES] = {
 	{{IP_V4, {10, 9, 0, 1}}, 3478},
 	{{IP_V4, {8, 8, 4, 4}}, 3478},
 	{{IP_V4, {192, 168, 7, 7}}, 3478},
@@ -61,13 +61,13 @@ static struct host_addresses *make_host(void)
 
 static void add(struct ip_prefix *list, size_t *count, const char *text)
 {
-	ck_assert_uint_lt(*count, WORLD_LIST_MAX);
+	ck_assert_uint_lt(*count, FIXTURE_LIST_MAX);
 	list[(*count)++] = fixture_prefix(text);
 }
 
 void fixture_open(struct fixture *fixture, const char *text)
 {
-	const struct port_pool_config ports = {2, WORLD_PORT, WORLD_PORT, 0, 1};
+	const struct port_pool_config ports = {2, FIXTURE_PORT, FIXTURE_PORT, 0, 1};
 	char words[512], *state;
 
 	memset(fixture, 0, sizeof(*fixture));
@@ -78,7 +78,7 @@ void fixture_open(struct fixture *fixture, const char *text)
 		.relay = fixture_relays,
 		.relay_count = 2,
 		.services = fixture_services,
-		.service_count = WORLD_SERVICES,
+		.service_count = FIXTURE_SERVICES,
 	};
 	ck_assert_uint_lt(strlen(text), sizeof(words));
 	strcpy(words, text);
@@ -98,8 +98,8 @@ void fixture_open(struct fixture *fixture, const char *text)
 	fixture->host = make_host();
 	fixture->pool = port_pool_new(&ports);
 	ck_assert_ptr_nonnull(fixture->pool);
-	ck_assert_uint_eq(port_pool_take(fixture->pool, 0, PORT_ANY, 0), WORLD_PORT);
-	ck_assert_uint_eq(port_pool_take(fixture->pool, 1, PORT_ANY, 0), WORLD_PORT);
+	ck_assert_uint_eq(port_pool_take(fixture->pool, 0, PORT_ANY, 0), FIXTURE_PORT);
+	ck_assert_uint_eq(port_pool_take(fixture->pool, 1, PORT_ANY, 0), FIXTURE_PORT);
 }
 
 void fixture_close(struct fixture *fixture)

@@ -111,7 +111,7 @@ const struct special_row special_rows[] = {
 
 const size_t special_row_count = sizeof(special_rows) / sizeof(special_rows[0]);
 
-/* The longest prefix so far, and the rule that came with it. */
+/* The longest prefix so far, and its rule. */
 struct longest {
 	int len;
 	const char *rule;

@@ -1,7 +1,7 @@
 /*
- * policy_oracle.h - the peer policy once more, as slow and as plain as can be: every list is
- * walked, addresses are 128-bit numbers. Its table of special-purpose prefixes is a second
- * one, typed from the registries, so that a slip in either shows.
+ * policy_oracle.h - the peer policy again, slow and simple: it walks every list, and
+ * addresses are 128-bit numbers. It has its own table of special-purpose prefixes, typed
+ * from the registries, so that a mistake in either table shows.
  */
 #ifndef TESTS_UNIT_CORE_POLICY_ORACLE_H
 #define TESTS_UNIT_CORE_POLICY_ORACLE_H
@@ -25,10 +25,10 @@ struct special_row {
 extern const struct special_row special_rows[];
 extern const size_t special_row_count;
 
-/* The prefix of a row; parsed once, because an assertion of libcheck is a system call. */
+/* The prefix of a row; parsed once, because a libcheck assertion makes a system call. */
 struct ip_prefix special_prefix(size_t row);
 
-/* The name of the rule that decides; *allowed is its verdict. */
+/* The name of the deciding rule; *allowed is its verdict. */
 const char *oracle_check(const struct peer_policy_config *config,
 			 const struct host_addresses *host, const struct port_pool *pool,
 			 const struct endpoint *peer, bool *allowed);

@@ -1,5 +1,5 @@
 /*
- * random.h - numbers for property tests: the same on each run, told apart by seed.
+ * random.h - numbers for property tests: the same on each run for the same seed.
  */
 #ifndef TESTS_UNIT_CORE_RANDOM_H
 #define TESTS_UNIT_CORE_RANDOM_H

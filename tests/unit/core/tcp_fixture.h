@@ -1,5 +1,6 @@
 /*
- * tcp_fixture.h - a fixture (fake_edge.h) with allocations whose relayed addresses are of TCP.
+ * tcp_fixture.h - a fixture (fake_edge.h) with allocations that have TCP relayed
+ * addresses.
  *
  * Owner    one fixture for the program; a fixture begins it and ends it.
  */
@@ -20,13 +21,13 @@ void begin(void);
 void begin_behind_nat(void);
 void end(void);
 
-/* As allocation_create() answers, for a client that comes from a new port. */
+/* The result of allocation_create() for a client with a new port. */
 int allocate(enum transport relay, uint16_t front, enum dialect dialect,
 	     struct allocation **al);
 /* One that must work. */
 struct allocation *tcp_allocation(enum dialect dialect);
 void permit(struct allocation *al, const char *peer);
-/* How often that was counted. */
+/* The value of that counter. */
 uint64_t events(enum peer_event event);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * test_admission.c - who gets an allocation: limits of users, source prefixes, sides and the
- * relay, and what is counted when one is refused (RFC 8656 section 7.2 step 10).
+ * test_admission.c - limits on allocations of users, source prefixes, sides and the
+ * relay, and the counters of refusals (RFC 8656 section 7.2 step 10).
  */
 #include <errno.h>
 #include <string.h>
@@ -21,7 +21,7 @@ START_TEST(user_quota_is_486_for_that_user_only) /* T-207, T-236, attack 23 */
 	ck_assert_int_eq(code, 486);
 	ck_assert_ptr_nonnull(fixture_allocate(&fixture, "bob", 4, NULL));
 
-	/* The charge goes with the resource (attack 27). */
+	/* The charge is released with the resource. */
 	allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
 	ck_assert_ptr_nonnull(fixture_allocate(&fixture, "alice", 5, NULL));
 	ck_assert_ptr_null(fixture_allocate(&fixture, "alice", 6, &code));
@@ -55,7 +55,7 @@ START_TEST(prefix_quota_is_486) /* attack 23 */
 	ck_assert_int_eq(create("c", "[2001:db8:1:3::1]:1", 4, IP_V4, &al), 0);
 	ck_assert_int_eq(create("d", "192.0.2.9:1", 3, IP_V4, &al), 0);
 	ck_assert_int_eq(create("e", "192.0.2.9:2", 3, IP_V4, &al), 486);
-	/* Who was refused is charged nothing, and what ends is given back. */
+	/* A refusal charges nothing, and the end of an allocation returns its charge. */
 	ck_assert_int_eq(create("b", "192.0.2.10:1", 3, IP_V4, &al), 0);
 	allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
 	ck_assert_int_eq(create("f", "192.0.2.10:2", 3, IP_V4, &al), 0);
@@ -97,7 +97,7 @@ START_TEST(the_reserve_is_for_users_who_have_one) /* attack 23 */
 	ck_assert_ptr_null(fixture_allocate(&fixture, "alice", 6, &code));
 	ck_assert_int_eq(code, 508);
 	ck_assert_uint_eq(refused(REFUSAL_TOTAL), 2);
-	/* A reserve that a reload made as large as the total is none. */
+	/* A reserve that a reload made as large as the total has no effect. */
 	fixture.settings.limits.allocations_reserved = 4;
 	allocation_delete(&fixture.turn, allocation_at(fixture.turn.table, 0),
 			  END_RELEASED, fixture.now_ms);
@@ -105,7 +105,7 @@ START_TEST(the_reserve_is_for_users_who_have_one) /* attack 23 */
 }
 END_TEST
 
-/* Each refusal under its own name, and nothing is held for any of them. */
+/* Each refusal has its own counter, and leaves nothing allocated. */
 START_TEST(refusals_are_counted_by_why)
 {
 	struct allocation *al;

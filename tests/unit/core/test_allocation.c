@@ -1,7 +1,7 @@
 /*
- * test_allocation.c - the table, and what an allocation costs and gives back (RFC 8656
- * sections 6 to 8, the part that the core decides). Reservations and refused sockets are in
- * test_relay_port.c.
+ * test_allocation.c - the table, and the resources that an allocation takes and returns
+ * (RFC 8656 sections 6 to 8, the part that the core decides). Reservations and refused
+ * sockets are in test_relay_port.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -108,7 +108,7 @@ static const struct {
 	{"between", 1800, 1800},
 	{"at the maximum", 3600, 3600},
 	{"above the maximum", 99999, 3600},
-	{"as long as it gets", UINT32_MAX, 3600},
+	{"the largest value", UINT32_MAX, 3600},
 };
 
 START_TEST(lifetime_is_between_default_and_maximum) /* T-245, T-246, T-247, T-260 */
@@ -125,7 +125,7 @@ START_TEST(maximum_below_the_default_gives_the_default)
 }
 END_TEST
 
-/* What it would hold after a while: permissions, a channel, traffic. */
+/* Typical state: permissions, a channel, traffic. */
 static struct allocation *busy_allocation(void)
 {
 	struct allocation *al = fixture_allocate(&fixture, "alice", 1, NULL);
@@ -240,7 +240,7 @@ START_TEST(refresh_counts_from_now)
 	ck_assert_uint_eq(al->expires_ms, fixture.now_ms + 5000 + 1800000);
 	ck_assert_uint_eq(allocation_table_expire(&fixture.turn, fixture.now_ms),
 			  other->expires_ms);
-	/* It may come to less than before. */
+	/* The new lifetime may end earlier than the old one. */
 	allocation_refresh(&fixture.turn, al, 1, fixture.now_ms + 5000);
 	ck_assert_uint_eq(allocation_table_expire(&fixture.turn, fixture.now_ms),
 			  fixture.now_ms + 6000);
@@ -262,7 +262,7 @@ START_TEST(requests_are_remembered_for_forty_seconds) /* T-029, T-116 */
 				      1000 + 40000) < 0);
 	ck_assert(transactions_recall(&al->transactions, zero, STUN_TXID_LEN, 1000) < 0);
 
-	/* The last four; the fifth takes the place of the first. */
+	/* It remembers the last four; the fifth replaces the first. */
 	for (id[0] = 1; id[0] <= 5; id[0]++)
 		transactions_remember(&al->transactions, id, STUN_TXID_LEN, 0, 50000);
 	for (id[0] = 1; id[0] <= 5; id[0]++)
@@ -313,7 +313,7 @@ END_TEST
 
 enum { MODEL_CLIENTS = 200, MODEL_SLOTS = 100 };
 
-/* Everything the table says about each client, against the obvious list. */
+/* Compare all that the table says about each client with a plain list. */
 static void compare_with_model(const uint64_t due[MODEL_CLIENTS], int step)
 {
 	size_t live = 0, walked = 0;

@@ -1,6 +1,6 @@
 /*
- * test_auth.c - the order of RFC 8489 section 9.2.4, row by row, and that an unknown user
- * costs as much as a wrong password (attack 41). Linked with --wrap, which counts the work.
+ * test_auth.c - the checks of RFC 8489 section 9.2.4 in their order, and that an unknown
+ * user costs as much as a wrong password. Linked with --wrap to count the work.
  */
 #include <stdio.h>
 #include <string.h>
@@ -72,7 +72,7 @@ static void begin(void)
 	fixture_stop(&fixture);
 	ck_assert(
 		fixture_start(&fixture, &(struct fixture_options){.keyring = auth_keys}));
-	fixture.now_ms = 100000000; /* older nonces than any clock of now need a past */
+	fixture.now_ms = 100000000; /* leaves room for nonces issued earlier */
 	source = auth_source();
 }
 
@@ -219,8 +219,8 @@ static const struct {
 	{"last before the surrogates", "\xed\x9f\xbf", 401},
 	{"above U+10FFFF", "\xf4\x90\x80\x80", 400},
 	{"largest", "\xf4\x8f\xbf\xbf", 401},
-	{"five bytes, as once was", "\xf8\x90\x80\x80", 400},
-	{"no such byte", "\xff", 400},
+	{"five bytes, as in old UTF-8", "\xf8\x90\x80\x80", 400},
+	{"invalid byte", "\xff", 400},
 };
 
 START_TEST(username_is_utf8) /* T-094 */
@@ -301,7 +301,7 @@ START_TEST(credential_expires_for_allocate_only) /* T-561, T-562, T-567 */
 }
 END_TEST
 
-/* An allocation as the dialect makes one: after an Allocate that was authenticated. */
+/* An allocation as the dialect makes it, after an authenticated Allocate. */
 static struct allocation *allocate(struct asking a)
 {
 	static const uint8_t txid[STUN_TXID_LEN] = {9};
@@ -333,7 +333,7 @@ START_TEST(stored_key_saves_the_derivation)
 	ck_assert_str_eq(got.owner.key_id, "k1");
 	ck_assert(owner_id_equal(&got.owner.id, &al->owner.id));
 
-	/* Another algorithm than at Allocate is another key. */
+	/* An algorithm other than that of Allocate means another key. */
 	ck_assert_int_eq(ask_on((struct asking){.method = TURN_REFRESH, .what = MD5}, al),
 			 0);
 	ck_assert_uint_eq(got.owner.key.len, 16);
@@ -374,7 +374,7 @@ START_TEST(repeated_allocate_outlives_the_credential) /* T-562, T-232 */
 	ck_assert_int_eq(ask_on((struct asking){.username = name, .what = MD5}, al), 0);
 	ck_assert_int_eq(ask_on((struct asking){.username = name, .what = SHA256}, al),
 			 0);
-	/* Without the allocation it is a new one. */
+	/* Without the allocation this is a new request. */
 	ck_assert_int_eq(ask((struct asking){.username = name, .what = MD5}), 401);
 }
 END_TEST
@@ -411,7 +411,7 @@ START_TEST(repetition_outlives_the_nonce) /* T-116 */
 						.txid = 5},
 				al),
 			 438);
-	/* Somebody else's allocation remembers nothing for us. */
+	/* Another user's allocation does not help us. */
 	memset(&al->owner.id, 0, sizeof(al->owner.id));
 	ck_assert_int_eq(ask_on(again, al), 438);
 	al->owner.id = got.owner.id;
@@ -470,7 +470,10 @@ START_TEST(mras_token_in_text_is_accepted)
 		ck_assert_int_eq(got.failure, why[flip]);
 		if (flip == 0)
 			ck_assert_str_eq(got.owner.key_id, "k2");
-		/* One password each, whether or not a key of ours made the token. */
+		/*
+		 * One password derivation each, whether or not one of our keys made the
+		 * token.
+		 */
 		ck_assert_uint_eq(work.macs, 1);
 		ck_assert_uint_eq(work.derivations, 1);
 	}
@@ -509,7 +512,7 @@ END_TEST
 
 START_TEST(unknown_user_is_never_believed)
 {
-	/* The MAC would match if the name were taken for what it is not. */
+	/* The MAC would match if the name were taken for the other form. */
 	ck_assert_int_eq(ask((struct asking){.username = "mallory", .what = MI}), 401);
 	ck_assert_int_eq(ask((struct asking){.what = MI | NO_USERNAME | WITH_USERHASH}),
 			 401);
@@ -555,7 +558,7 @@ START_TEST(attributes_behind_the_integrity_are_not_seen) /* T-062, attack 36 */
 
 	memcpy(buf, msg.bytes.data, len);
 
-	/* The NONCE that was missing, where no MAC covers it. */
+	/* The missing NONCE, after the integrity, where no MAC covers it. */
 	nonce_make(&fixture.settings.nonce_key, &source,
 		   (struct slice){(const uint8_t *)fixture_realm, strlen(fixture_realm)},
 		   fixture.now_ms, nonce);

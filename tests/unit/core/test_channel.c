@@ -9,7 +9,7 @@
 #include "relay/core/permission.h"
 #include "tests/unit/core/random.h"
 
-#define ONE_WORLD_ALLOCATION
+#define ONE_FIXTURE_ALLOCATION
 #include "tests/unit/core/one_fixture.h"
 
 static int bind_to(uint16_t number, const char *peer)
@@ -117,7 +117,7 @@ START_TEST(channel_lasts_ten_minutes_its_permission_five) /* T-367, T-377 */
 	fixture.now_ms = start + 600000;
 	ck_assert(!number_leads_to(0x4000, "192.0.2.1:9"));
 
-	/* Number and peer are free again, each for another. */
+	/* Number and peer can be bound again, each to another. */
 	ck_assert_int_eq(bind_to(0x4000, "192.0.2.2:9"), 0);
 	ck_assert_int_eq(bind_to(0x4001, "192.0.2.1:9"), 0);
 	ck_assert(number_leads_to(0x4000, "192.0.2.2:9"));
@@ -151,7 +151,7 @@ START_TEST(cap_is_508_and_changes_nothing) /* T-366 */
 	}
 	ck_assert_int_eq(bind_to(0x4100, "192.0.2.2:9"), 508);
 	ck_assert_uint_eq(al->permission_count, 1);
-	/* What is bound can be refreshed, what expired makes room. */
+	/* Bound channels can be refreshed, expired ones make room. */
 	fixture.now_ms += 1000;
 	ck_assert_int_eq(bind_to(0x4000, "192.0.2.1:9"), 0);
 	fixture.now_ms += 599000;
@@ -182,7 +182,7 @@ START_TEST(channels_belong_to_their_allocation) /* T-376 */
 			 0);
 	ck_assert(number_leads_to(0x4000, "192.0.2.1:9"));
 
-	/* They die with it: the next on the same 5-tuple begins with none. */
+	/* Channels end with their allocation: the next on the same 5-tuple has none. */
 	allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
 	al = fixture_allocate(&fixture, "alice", 1, NULL);
 	ck_assert(!find_peer(&fixture.turn, al, 0x4000, fixture.now_ms, &got));
@@ -195,7 +195,7 @@ START_TEST(channel_follows_the_permission_of_its_address)
 	struct endpoint others[8];
 	struct channel *ch;
 
-	/* The channel lives longer than its permission, whose place goes to somebody else. */
+	/* The channel outlives its permission, whose slot another address takes. */
 	ck_assert_int_eq(bind_to(0x4000, "192.0.2.1:9"), 0);
 	fixture.now_ms += 300000;
 	for (uint8_t i = 0; i < 8; i++) {
@@ -209,7 +209,7 @@ START_TEST(channel_follows_the_permission_of_its_address)
 	ck_assert_ptr_nonnull(ch);
 	ck_assert_uint_eq(ch->permission, SLOT_NONE);
 
-	/* A new permission of the address, in whatever place, is the channel's. */
+	/* A new permission for the address, in any slot, serves the channel. */
 	fixture.now_ms += 299999;
 	ck_assert_int_eq(permission_install(&fixture.turn, al, others, 7, fixture.now_ms,
 					    NULL),

@@ -1,5 +1,5 @@
 /*
- * test_counters.c - the closed sets of names, and the sum over workers.
+ * test_counters.c - the closed sets of names, and sums over workers.
  */
 #include "relay/core/counters.h"
 
@@ -8,7 +8,7 @@
 
 #include "tests/unit/lib/unit.h"
 
-/* Names become metric labels: lower case words with hyphens, each different. */
+/* Names become metric labels: lower-case words with hyphens, all different. */
 static void check_names(const char *what, const char *const *names, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -123,7 +123,9 @@ START_TEST(a_sum_takes_in_every_counter)
 	counters_sum(&sum, &two);
 	for (size_t i = 0; i < count; i++)
 		ck_assert_uint_eq(s[i], 1001 * i + 1);
-	/* The first and the last by name, lest the array above be another struct. */
+	/*
+	 * The first and the last by name, to show that the array above covers the struct.
+	 */
 	ck_assert_uint_eq(sum.drops[DROP_NONE], 1);
 	ck_assert_uint_eq(sum.bind_failures, one.bind_failures + two.bind_failures);
 	ck_assert_uint_eq(sum.to_client[SIDE_OUTSIDE][TRANSPORT_TCP].bytes,

@@ -1,5 +1,5 @@
 /*
- * test_expiry.c - the heap of deadlines against an array that is searched from end to end.
+ * test_expiry.c - the heap of deadlines, against an array searched from end to end.
  */
 #include "relay/core/expiry.h"
 #include "tests/unit/core/random.h"
@@ -67,7 +67,7 @@ START_TEST(expiry_moves_a_deadline)
 }
 END_TEST
 
-/* Nobody is due before the one above, and everybody is where the list of places says. */
+/* No entry is due before its parent, and each is where its stored place says. */
 static bool is_heap(void)
 {
 	for (size_t i = 0; i < expiry.count; i++) {

@@ -1,5 +1,5 @@
 /*
- * test_five_tuple.c - what tells 5-tuples apart, and the keyed hash under every table.
+ * test_five_tuple.c - equality of 5-tuples, and the keyed hash of all tables.
  */
 #include "relay/core/five_tuple.h"
 
@@ -47,7 +47,7 @@ START_TEST(siphash_agrees_with_openssl)
 	EVP_MAC *mac = EVP_MAC_fetch(NULL, "SIPHASH", NULL);
 	ck_assert_ptr_nonnull(mac);
 
-	/* One byte further each time, so that every alignment is met too. */
+	/* One byte further each time, to cover every alignment. */
 	uint8_t bytes[256];
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)(i * 37 + 11);
@@ -80,7 +80,7 @@ static const struct {
 
 START_TEST(five_tuples_differ_by_each_field)
 {
-	/* Padding belongs to nobody: fill it differently on both sides. */
+	/* Padding must not count: fill it differently on both sides. */
 	struct five_tuple a, b;
 	memset(&a, 0xAA, sizeof(a));
 	memset(&b, 0x55, sizeof(b));
@@ -98,7 +98,7 @@ START_TEST(five_tuples_differ_by_each_field)
 }
 END_TEST
 
-/* How full the fullest of 65536 buckets gets from all ports of one client. */
+/* The size of the fullest of 65536 buckets, with all ports of one client. */
 static unsigned fullest_bucket(const struct siphash_key *k, unsigned char *first_full)
 {
 	static unsigned char fill[65536];

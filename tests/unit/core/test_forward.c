@@ -12,7 +12,7 @@
 #include "stun/attr.h"
 #include "stun/chandata.h"
 
-#define ONE_WORLD_ALLOCATION
+#define ONE_FIXTURE_ALLOCATION
 #include "tests/unit/core/one_fixture.h"
 
 static struct forward out;
@@ -34,7 +34,7 @@ static void bind_to(uint16_t number, const char *peer)
 		channel_bind(&fixture.turn, al, number, &one, fixture.now_ms, NULL), 0);
 }
 
-/* What is dropped is counted once, under its reason and no other, and is no traffic. */
+/* A drop is counted once, under its reason and no other, and not as traffic. */
 static void check_drop(const char *name, enum drop_reason want)
 {
 	ck_assert_msg(out.kind == FORWARD_DROP && out.reason == want,
@@ -62,7 +62,7 @@ static void check_to_peer(const char *name, const char *peer, const void *data,
 		      name);
 }
 
-/* ChannelData of len bytes; claimed says what its header says. */
+/* ChannelData of len bytes; claimed is the length in its header. */
 static void send_channel_data(uint16_t number, size_t claimed, size_t len)
 {
 	chandata_write_header(big, number, claimed);
@@ -161,7 +161,7 @@ START_TEST(recycled_permission_does_not_open_the_channel) /* T-368 */
 					    NULL),
 			 0);
 	send_channel_data(0x4000, 5, 5);
-	check_drop("its place is another's", DROP_NO_PERMISSION);
+	check_drop("its slot belongs to another", DROP_NO_PERMISSION);
 }
 END_TEST
 
@@ -187,7 +187,7 @@ START_TEST(data_does_not_extend_the_allocation) /* T-212 */
 }
 END_TEST
 
-/* Parts of a Send indication. */
+/* Attributes of a Send indication. */
 enum { NO_PEER = 1, NO_DATA = 2, BAD_PEER = 4, DF = 8 };
 
 static void send_indication(const char *peer, int parts, size_t len)
@@ -356,7 +356,7 @@ START_TEST(bound_peer_comes_as_channel_data) /* T-317, T-370, T-372, T-373, T-37
 		ck_assert_uint_eq(number, 0x4321);
 		ck_assert_uint_eq(got.len, payload.len);
 	}
-	/* The port counts for the channel, not for the permission. */
+	/* The port matters for the channel, not for the permission. */
 	al->transport = TRANSPORT_UDP;
 	forward_from_peer(&fixture.turn, al, &beside, payload, fixture.now_ms, &out);
 	ck_assert_uint_eq(out.header_len, FORWARD_DATA_HEADER_V4);
@@ -479,7 +479,7 @@ START_TEST(policy_reload_stops_traffic_both_ways) /* T-584 */
 }
 END_TEST
 
-/* Two clients of ours, each knowing the other by the public form of its relayed address. */
+/* Two clients of this relay, each knowing the other by its public relayed address. */
 START_TEST(two_relayed_addresses_reach_each_other) /* T-582 */
 {
 	begin_with(&(struct fixture_options){.nat = true});
@@ -496,7 +496,7 @@ START_TEST(two_relayed_addresses_reach_each_other) /* T-582 */
 				      NULL),
 			 0);
 
-	/* Sent to where the socket is, not around the NAT. */
+	/* Sent to the socket's local address, not through the NAT. */
 	send_channel_data(0x4000, 5, 5);
 	check_to_peer("channel", endpoint_format(&theirs_local, text, sizeof(text)),
 		      big + 4, 5);
@@ -505,18 +505,18 @@ START_TEST(two_relayed_addresses_reach_each_other) /* T-582 */
 	check_to_peer("Send", endpoint_format(&theirs_local, text, sizeof(text)), "ddddd",
 		      5);
 
-	/* It arrives from the local form and is known by the public one. */
+	/* It arrives from the local address and is reported as the public one. */
 	struct endpoint source = allocation_relayed_local(&fixture.turn, al);
 	forward_from_peer(&fixture.turn, other, &source, (struct slice){big, 5},
 			  fixture.now_ms, &out);
 	ck_assert_int_eq(out.kind, FORWARD_TO_CLIENT);
 	ck_assert_uint_eq(load_be16(out.header), 0x4001);
 
-	/* When the other one is gone its port is nobody's, and may be another program's. */
+	/* When the other one has ended, its port may belong to another program. */
 	allocation_delete(&fixture.turn, other, END_RELEASED, fixture.now_ms);
 	al->to_peer = (struct traffic){0};
 	send_channel_data(0x4000, 5, 5);
-	check_drop("port given back", DROP_POLICY);
+	check_drop("port released", DROP_POLICY);
 }
 END_TEST
 

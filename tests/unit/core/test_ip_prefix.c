@@ -1,5 +1,5 @@
 /*
- * test_ip_prefix.c - prefixes as text, and the trie against 128-bit arithmetic (attack 4).
+ * test_ip_prefix.c - prefixes as text, and the trie against 128-bit arithmetic.
  */
 #include "relay/core/prefix_trie.h"
 
@@ -90,7 +90,10 @@ static const struct {
 	{"::/0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", true},
 	{"2001:db8::/127", "2001:db8::1", true},
 	{"2001:db8::/127", "2001:db8::2", false},
-	/* one byte larger and another smaller: not a box (attack 4) */
+	/*
+	 * one byte larger and another smaller: prefixes do not compare byte by byte
+	 * (attack 4)
+	 */
 	{"2001:db8::/32", "2001:db9::", false},
 	{"2001:db8::/32", "2000:db8::ffff", false},
 };
@@ -175,7 +178,7 @@ static struct oracle_entry random_entry(uint64_t *seed, uint8_t value)
 	struct oracle_entry e = {.family = random_below(seed, 2) ? IP_V4 : IP_V6,
 				 .value = value};
 	unsigned bits = e.family == IP_V4 ? 32 : 128;
-	/* Few different leading bits, so that prefixes lie inside each other. */
+	/* Few different leading bits, so that prefixes nest. */
 	number n = (number)random_u64(seed) << 64 | random_u64(seed);
 	number top = random_below(seed, 4);
 

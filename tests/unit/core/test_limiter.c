@@ -1,5 +1,5 @@
 /*
- * test_limiter.c - answers to strangers, in a clock moved by hand.
+ * test_limiter.c - answers to unauthenticated clients, with a clock moved by hand.
  */
 #include "relay/core/limiter.h"
 
@@ -38,7 +38,9 @@ static struct ip_addr v6(const char *text)
 	return ip;
 }
 
-/* Ask `times` times, evenly spread over [from_ms, to_ms); how many were allowed? */
+/*
+ * Ask `times` times, evenly spread over [from_ms, to_ms); returns how many were allowed.
+ */
 static unsigned ask(struct ip_addr source, unsigned times, uint64_t from_ms,
 		    uint64_t to_ms)
 {
@@ -52,7 +54,7 @@ static unsigned ask(struct ip_addr source, unsigned times, uint64_t from_ms,
 START_TEST(a_silent_source_has_its_burst)
 {
 	ck_assert_uint_eq(ask(v4(0x08080808), 1000, 5000, 5001), BURST);
-	/* A tenth of a second buys one more, and no more than one. */
+	/* A tenth of a second allows exactly one more. */
 	ck_assert_uint_eq(ask(v4(0x08080808), 10, 5099, 5100), 0);
 	ck_assert_uint_eq(ask(v4(0x08080808), 10, 5100, 5101), 1);
 	ck_assert_uint_eq(ask(v4(0x08080808), 1000, 1000000, 1000001), BURST);
@@ -71,7 +73,7 @@ START_TEST(a_steady_source_has_its_rate)
 	unsigned allowed = ask(v4(0x08080808), 100000, 0, 100000);
 	ck_assert_msg(allowed >= 100 * RATE + BURST - 1 && allowed <= 100 * RATE + BURST,
 		      "%u in 100 s", allowed);
-	/* Below the rate nothing is withheld. */
+	/* Below the rate nothing is refused. */
 	ck_assert_uint_eq(ask(v4(0x01010101), 900, 0, 100000), 900);
 }
 END_TEST
@@ -113,14 +115,14 @@ START_TEST(a_v4_network_has_four_times_the_allowance)
 	for (uint32_t host = 0; host < 256; host++)
 		network += ask(v4(0xC6336400 | host), 100, 1000, 1001);
 	ck_assert_uint_eq(network, 4 * BURST);
-	/* The neighbour network is not touched. */
+	/* The neighbouring network is not affected. */
 	ck_assert_uint_eq(ask(v4(0xC6336500), 100, 1000, 1001), BURST);
 }
 END_TEST
 
 START_TEST(a_v6_source_counts_by_its_networks)
 {
-	/* Within a /64 the interface identifier buys nothing. */
+	/* Within a /64 another interface identifier does not help. */
 	struct ip_addr source = v6("2001:db8:1:2::");
 	unsigned allowed = 0;
 	for (uint32_t i = 0; i < 1000; i++) {
@@ -129,7 +131,7 @@ START_TEST(a_v6_source_counts_by_its_networks)
 	}
 	ck_assert_uint_eq(allowed, BURST);
 
-	/* Within a /48 there are 65536 of those, which together have four times one. */
+	/* A /48 has 65536 of those, which together get four times the rate of one. */
 	struct ip_addr other = v6("2001:db8:2::");
 	allowed = 0;
 	for (uint32_t i = 0; i < 1000; i++) {
@@ -159,7 +161,10 @@ START_TEST(attack_13_spoofed_sources_are_answered_at_the_rate)
 			      "victim %u: %u answers", i, answers[i]);
 		total += answers[i];
 	}
-	/* The first one is aimed at with 9000 a second: answered at its rate, not silenced. */
+	/*
+	 * The first one is attacked with 9000 a second: it is answered at its rate, not
+	 * silenced.
+	 */
 	ck_assert_uint_ge(answers[0], RATE * SECONDS);
 	/* The others ask once a second each, below their rate. */
 	ck_assert_uint_gt(total - answers[0], 29000);
@@ -177,8 +182,8 @@ START_TEST(attack_13_a_victim_gets_less_than_a_hundredth)
 END_TEST
 
 /*
- * Innocent clients that each ask once while something goes on; a client that was refused asks
- * again 500 ms later as RFC 8489 says, but that does not count here.
+ * Innocent clients that each ask once during an attack. A refused client would retry
+ * after 500 ms (RFC 8489), which is not counted here.
  */
 static unsigned innocents_refused(uint32_t first, unsigned count, uint64_t now_ms)
 {
@@ -208,7 +213,7 @@ END_TEST
 
 START_TEST(attack_14_a_thousand_heavy_sources_starve_nobody)
 {
-	/* Four in each of 250 networks, which hold the network over its limit as well. */
+	/* Four in each of 250 networks, which keeps the network over its limit too. */
 	for (uint32_t i = 0; i < 250; i++) {
 		for (uint32_t host = 0; host < 4; host++)
 			ask(v4(0x30000000 + 0x10100 * i + host), 2 * BURST, 1000, 1001);
@@ -222,7 +227,10 @@ END_TEST
 
 START_TEST(attack_14_an_innocent_beside_a_heavy_source_recovers)
 {
-	/* However long a cell was held over its limit, it is free again after one burst's time. */
+	/*
+	 * However long a cell was over its limit, it is free again after the time of one
+	 * burst.
+	 */
 	for (unsigned second = 0; second < 600; second++) {
 		for (uint32_t i = 0; i < 20; i++)
 			ask(v4(0x30000000 + i), 20, second * 1000, second * 1000 + 1000);
@@ -236,8 +244,8 @@ END_TEST
 START_TEST(keys_differ)
 {
 	/*
-	 * Fill so many cells that some innocents are refused: under another key they are others,
-	 * so whoever works out collisions on one relay has found nothing for the next start.
+	 * Fill so many cells that some innocent clients are refused. Another key refuses
+	 * others, so collisions found on one relay are useless after its next start.
 	 */
 	struct limiter *other = limiter_new(&(struct siphash_key){1, 1});
 	for (uint32_t i = 0; i < 20000; i++) {

@@ -1,5 +1,5 @@
 /*
- * test_nonce.c - nonces: their form, what they are bound to, how long they live.
+ * test_nonce.c - nonces: their form, what they are bound to, their lifetime.
  */
 #include "relay/core/nonce.h"
 
@@ -53,7 +53,7 @@ static const struct {
 } cookies[] = {
 	{"T-111 password algorithms: gAAA", "obMatJos2gAAAx", true},
 	{"T-111 both features: wAAA", "obMatJos2wAAAx", true},
-	{"T-111 cookie alone, nothing behind it", "obMatJos2gAAA", true},
+	{"T-111 cookie alone", "obMatJos2gAAA", true},
 	{"T-111 user anonymity only: QAAA", "obMatJos2QAAAx", false},
 	{"T-111 no feature: AAAA", "obMatJos2AAAAx", false},
 	{"T-111 the bit at the wrong end", "obMatJos2AAABx", false},
@@ -81,7 +81,7 @@ START_TEST(nonce_offers_what_it_promises) /* T-112 */
 }
 END_TEST
 
-/* What a nonce of `client` is worth to somebody else. */
+/* A nonce issued to `client`, presented by another source. */
 static const struct {
 	const char *name;
 	struct five_tuple source;
@@ -257,7 +257,7 @@ START_TEST(nonce_works_from_the_first_millisecond)
 	ck_assert_int_eq(check_at(nonce, 0), NONCE_VALID);
 	ck_assert_int_eq(check_at(nonce, LIFETIME_S * 1000), NONCE_STALE);
 
-	/* From a time that has not come yet; the counter would be negative. */
+	/* From the future: the difference is negative. */
 	nonce_make(&key, &client, realm, 65000 * UINT64_C(16000), nonce);
 	ck_assert_int_eq(check_at(nonce, 5), NONCE_FOREIGN);
 }
@@ -275,7 +275,7 @@ START_TEST(nonce_does_not_come_back_when_its_time_wraps) /* T-114 */
 		ck_assert_int_ne(check_at(nonce, now_ms), NONCE_VALID);
 		ck_assert_int_ne(check_at(nonce, now_ms + 16000), NONCE_VALID);
 	}
-	/* And valid ones are valid on both sides of a wrap. */
+	/* Valid nonces remain valid across the wrap. */
 	for (uint64_t turn = 1; turn < 200; turn++) {
 		nonce_make(&key, &client, realm, turn * turn_ms - 1, nonce);
 		ck_assert_int_eq(check_at(nonce, turn * turn_ms + 60000), NONCE_VALID);
@@ -301,7 +301,7 @@ static int compare_u64(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The 11 characters behind the cookie as a number; its top 16 bits are the time. */
+/* The 11 characters after the cookie as a number; its top 16 bits are the time. */
 static uint64_t stamp_of(const char nonce[NONCE_LEN])
 {
 	static const char digits[] =
@@ -317,7 +317,7 @@ static uint64_t stamp_of(const char nonce[NONCE_LEN])
 
 START_TEST(attack_32_nonces_of_neighbours_tell_nothing)
 {
-	/* A million sources that differ in little, all in one tick. */
+	/* A million similar sources, all in one tick. */
 	enum { COUNT = 1000000, BITS = 48 };
 	uint64_t *macs = malloc(COUNT * sizeof(*macs));
 	unsigned ones[BITS] = {0}, flips[BITS] = {0};
@@ -337,14 +337,16 @@ START_TEST(attack_32_nonces_of_neighbours_tell_nothing)
 			flips[bit] += (unsigned)(change >> bit & 1);
 		}
 	}
-	/* Half a million each, with a standard deviation of 500: six of them. */
+	/*
+	 * Half a million expected, with a standard deviation of 500: allow six of them.
+	 */
 	for (int bit = 0; bit < BITS; bit++) {
 		ck_assert_msg(ones[bit] > 497000 && ones[bit] < 503000, "bit %d: %u ones",
 			      bit, ones[bit]);
 		ck_assert_msg(flips[bit] > 497000 && flips[bit] < 503000,
 			      "bit %d: %u flips", bit, flips[bit]);
 	}
-	/* 10^12 / 2^49 pairs: none in 998 of 1000 keys; this key is fixed. */
+	/* 10^12 / 2^49 pairs: no collision for 998 of 1000 keys; this key is fixed. */
 	qsort(macs, COUNT, sizeof(*macs), compare_u64);
 	for (unsigned i = 1; i < COUNT; i++)
 		repeats += macs[i] == macs[i - 1];
@@ -361,7 +363,7 @@ START_TEST(random_nonces_are_not_ours) /* T-117: unguessable */
 			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 		char nonce[NONCE_LEN];
 		nonce_make(&key, &client, realm, start_ms, nonce);
-		/* The time is public: keep it, guess the MAC. */
+		/* The time is public: keep it and guess the MAC. */
 		for (int c = STUN_NONCE_COOKIE_LEN + 3; c < NONCE_LEN - 1; c++)
 			nonce[c] = digits[random_below(&seed, 64)];
 		ck_assert_int_ne(check_at(nonce, start_ms), NONCE_VALID);

@@ -1,7 +1,7 @@
 /*
- * test_out_of_memory.c - every constructor of the core, with each of its allocations failing
- * in turn (attack 31), and every destructor with NULL. And after start nothing allocates, so
- * that nothing else can fail.
+ * test_out_of_memory.c - every constructor of the core, with each of its allocations
+ * failing in turn, and every destructor with NULL. After start nothing allocates, so
+ * nothing else can fail.
  */
 #include "relay/core/channel.h"
 #include "relay/core/forward.h"
@@ -97,7 +97,7 @@ static const struct {
 	const char *name;
 	void *(*make)(void *arg);
 	void (*drop)(void *object);
-	unsigned least; /* allocations that it must have */
+	unsigned least; /* number of allocations it makes at least */
 } rows[] = {
 	{"port pool of three addresses", make_pool, drop_pool, 4},
 	{"quota", make_quota, drop_quota, 1},
@@ -133,7 +133,7 @@ START_TEST(sizes_that_overflow_are_refused)
 }
 END_TEST
 
-/* A call from beginning to end; returns what was forwarded. */
+/* A call from start to end; returns the number of packets forwarded. */
 static unsigned one_call(struct fixture *fixture)
 {
 	static uint8_t data[] = {0x40, 0x00, 0x00, 0x04, 1, 2, 3, 4};

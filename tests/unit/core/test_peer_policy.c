@@ -1,6 +1,7 @@
 /*
- * test_peer_policy.c - to whom a relayed address may talk: a row for each thing that somebody
- * has tried, or that an operator relies on. test_peer_policy_model.c has the millions.
+ * test_peer_policy.c - the peers that a relayed address may reach: a row for each known
+ * attack and for each case that an operator relies on. test_peer_policy_model.c has
+ * random ones.
  */
 #include "relay/core/peer_policy.h"
 
@@ -49,7 +50,7 @@ static const struct {
 	 "+9.1.2.3", "9.1.2.3", 9641, "own-service"},
 	{"attack-5 by loopback in a lab",
 	 "+127.0.0.0/8", "127.3.2.1", 9641, "own-service"},
-	{"that port elsewhere is nobody's business", "", "1.2.3.4", 9641, "public"},
+	{"that port on another host is allowed", "", "1.2.3.4", 9641, "public"},
 
 	/* attack-2: other addresses of this host */
 	{"attack-2 a public address of this host", "", "9.1.2.3", 5, "own-address"},
@@ -60,11 +61,11 @@ static const struct {
 	{"attack-2 naming it does", "+9.1.2.3/32", "9.1.2.3", 5, "allow"},
 	{"attack-2 a private one in an allowed network",
 	 "+192.168.0.0/16", "192.168.7.7", 5, "own-address"},
-	{"attack-2 its neighbour", "+192.168.0.0/16", "192.168.7.8", 5, "allow"},
+	{"attack-2 the address next to it", "+192.168.0.0/16", "192.168.7.8", 5, "allow"},
 	{"attack-2 0.0.0.0 is not this host to us", "", "0.0.0.0", 5, "unspecified"},
 	{"attack-2 nor is ::", "", "::", 5, "unspecified"},
 	{"attack-2 loopback", "", "127.0.0.1", 5, "loopback"},
-	{"attack-2 all of it", "", "127.255.0.1", 5, "loopback"},
+	{"attack-2 all of loopback", "", "127.255.0.1", 5, "loopback"},
 	{"attack-2 ::1", "", "::1", 5, "loopback"},
 	{"a lab allows loopback", "+127.0.0.0/8 +::1", "127.0.0.1", 5, "allow"},
 	{"a lab allows ::1", "+127.0.0.0/8 +::1", "::1", 5, "allow"},
@@ -184,7 +185,7 @@ START_TEST(host_and_pool_may_be_missing)
 	struct fixture w;
 	fixture_open(&w, "");
 	struct endpoint peer = fixture_peer("9.1.2.3", 5);
-	struct endpoint relayed = fixture_peer("8.8.4.4", WORLD_PORT);
+	struct endpoint relayed = fixture_peer("8.8.4.4", FIXTURE_PORT);
 	ck_assert(peer_policy_check(w.policy, NULL, NULL, &peer).allowed);
 	ck_assert(!peer_policy_check(w.policy, NULL, NULL, &relayed).allowed);
 	fixture_close(&w);
@@ -209,9 +210,9 @@ START_TEST(a_relayed_port_is_allowed_while_it_is_taken) /* T-582 */
 {
 	struct fixture w;
 	fixture_open(&w, "");
-	struct endpoint peer = fixture_peer("8.8.4.4", WORLD_PORT);
+	struct endpoint peer = fixture_peer("8.8.4.4", FIXTURE_PORT);
 	ck_assert(fixture_check(&w, &peer).allowed);
-	port_pool_give(w.pool, 0, WORLD_PORT, 0);
+	port_pool_give(w.pool, 0, FIXTURE_PORT, 0);
 	ck_assert(!fixture_check(&w, &peer).allowed);
 	fixture_close(&w);
 }

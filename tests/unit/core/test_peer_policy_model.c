@@ -48,7 +48,7 @@ static void agree(const struct fixture *w, const struct endpoint *peer)
 	}
 }
 
-/* First, middle, last of a prefix, and what lies on either side of it. */
+/* First, middle and last address of a prefix, and its neighbours on both sides. */
 enum { EDGES = 5 };
 
 static struct endpoint edge(const struct ip_prefix *prefix, int which)
@@ -118,7 +118,7 @@ START_TEST(attack_1_an_allow_entry_flips_exactly_its_prefix)
 }
 END_TEST
 
-/* The bits behind a prefix length. */
+/* The bits after a prefix length. */
 static number host_bits(unsigned bits, unsigned len)
 {
 	return len == bits ? 0 : ~(number)0 >> (128 - bits + len);
@@ -176,7 +176,7 @@ static struct endpoint random_peer(uint64_t *seed, const struct fixture *w)
 		peer.ip =
 			w->host->addresses[random_below(seed, (uint32_t)w->host->count)];
 	if (random_below(seed, 10) == 0)
-		peer = fixture_services[random_below(seed, WORLD_SERVICES)];
+		peer = fixture_services[random_below(seed, FIXTURE_SERVICES)];
 	return peer;
 }
 
@@ -188,10 +188,10 @@ START_TEST(attack_4_policy_agrees_with_the_oracle)
 	for (int i = 0; i < WORLDS; i++) {
 		struct fixture w;
 		fixture_open(&w, "");
-		w.config.allow_count = random_below(&seed, WORLD_LIST_MAX);
-		w.config.deny_count = random_below(&seed, WORLD_LIST_MAX);
+		w.config.allow_count = random_below(&seed, FIXTURE_LIST_MAX);
+		w.config.deny_count = random_below(&seed, FIXTURE_LIST_MAX);
 		w.config.inside_count = random_below(&seed, 4);
-		for (size_t k = 0; k < WORLD_LIST_MAX; k++) {
+		for (size_t k = 0; k < FIXTURE_LIST_MAX; k++) {
 			w.allow[k] = random_prefix(&seed);
 			w.deny[k] = random_prefix(&seed);
 			w.inside[k] = random_prefix(&seed);
@@ -216,7 +216,7 @@ static struct ip_addr embed(int how, uint32_t v4, uint64_t noise)
 	switch (how) {
 	case 0: /* IPv4-mapped */
 		return address_of((number)0xffff << 32 | a, IP_V6);
-	case 1: /* IPv4-compatible; :: and ::1 are what they are */
+	case 1: /* IPv4-compatible; :: and ::1 have their own rows */
 		return address_of(a > 1 ? a : 2, IP_V6);
 	case 2: /* IPv4-translated */
 		return address_of((number)0xffff << 48 | a, IP_V6);
@@ -228,7 +228,7 @@ static struct ip_addr embed(int how, uint32_t v4, uint64_t noise)
 				  IP_V6);
 	case 5: /* NAT64 */
 		return address_of(nat64 << 96 | a, IP_V6);
-	case 6: /* local NAT64 behind 48, 56, 64 and 96 bits */
+	case 6: /* local NAT64 after 48, 56, 64 and 96 bits */
 		return address_of(local << 80 | (a >> 16) << 64 | (a & 0xffff) << 40,
 				  IP_V6);
 	case 7:
@@ -303,7 +303,7 @@ START_TEST(attack_3_an_embedding_is_never_more_permissive)
 	for (int how = 0; how < EMBEDDINGS; how++)
 		ck_assert_msg((opened[how] > 0) == (how >= 10), "embedding %d", how);
 
-	/* An operator who opens all that can be opened, except IPv4. */
+	/* A configuration that opens everything possible except IPv4. */
 	fixture_open(&open, "+::/0 +::/3 +::ffff:0:0/96 +::/96 +2002::/16 +2001::/32 "
 			    "+64:ff9b::/96 +64:ff9b:1::/48");
 	memset(opened, 0, sizeof(opened));

@@ -1,6 +1,6 @@
 /*
- * test_permission.c - who may talk through an allocation, and for how long (RFC 8656 sections
- * 9 and 10, the part that the core decides).
+ * test_permission.c - the peers that an allocation may exchange data with, and for how
+ * long (RFC 8656 sections 9 and 10, the part that the core decides).
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "relay/core/permission.h"
 #include "tests/unit/core/random.h"
 
-#define ONE_WORLD_ALLOCATION
+#define ONE_FIXTURE_ALLOCATION
 #include "tests/unit/core/one_fixture.h"
 
 static int install(const char *peer)
@@ -47,7 +47,7 @@ START_TEST(permission_lasts_five_minutes) /* T-281 */
 	fixture.now_ms = start + 300000;
 	ck_assert(!allows("192.0.2.1:5000"));
 
-	/* Refreshed by asking again, from then. */
+	/* A second request refreshes it from that time. */
 	ck_assert_int_eq(install("192.0.2.1:5000"), 0);
 	fixture.now_ms += 299999;
 	ck_assert(allows("192.0.2.1:5000"));
@@ -164,7 +164,7 @@ START_TEST(cap_is_508_and_installs_nothing) /* T-286, T-289 */
 					    NULL),
 			 508);
 
-	/* Refreshing is always possible, and naming one twice is one. */
+	/* Refreshing is always possible, and an address given twice counts once. */
 	fixture.now_ms += 1000;
 	ck_assert_int_eq(
 		permission_install(&fixture.turn, al, all, 8, fixture.now_ms, NULL), 0);
@@ -215,7 +215,7 @@ START_TEST(policy_reload_takes_effect) /* T-584 */
 	ck_assert(allows("198.51.100.1:1"));
 	ck_assert_int_eq(install("192.0.2.1:1"), 403);
 
-	/* And back: the permission is still there. */
+	/* After the opposite change the permission is still there. */
 	ck_assert(fixture_deny(&fixture, NULL));
 	ck_assert(allows("192.0.2.1:1"));
 }

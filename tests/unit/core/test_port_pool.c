@@ -1,6 +1,6 @@
 /*
- * test_port_pool.c - rows, then random operations against a model that keeps one state and one
- * time per port and looks at all of them each time.
+ * test_port_pool.c - rows, then random operations against a model that keeps one state
+ * and one time per port and searches all of them each time.
  */
 #include "relay/core/port_pool.h"
 
@@ -50,7 +50,10 @@ START_TEST(the_last_port_of_many_is_found)
 
 	for (int i = 0; i < 10000; i++)
 		port_pool_take(pool, 0, PORT_ANY, 0);
-	/* 100,000 times: a draw until free would need 10,000 tries for each. */
+	/*
+	 * 100,000 times: drawing ports until one is free would need 10,000 tries each
+	 * time.
+	 */
 	uint64_t seed = 3;
 	for (int i = 0; i < 100000; i++) {
 		uint16_t port = (uint16_t)(50000 + random_below(&seed, 10000));
@@ -103,7 +106,7 @@ END_TEST
 
 START_TEST(the_first_port_can_be_any) /* T-244 */
 {
-	/* Of 64 ports, by 2000 seeds: each is first at times, none often. */
+	/* 64 ports, 2000 seeds: each port comes first sometimes, none often. */
 	unsigned first[64] = {0};
 	for (uint64_t seed = 0; seed < 2000; seed++) {
 		struct port_pool *pool = pool_of(50000, 50063, 0, seed);
@@ -173,7 +176,7 @@ START_TEST(a_port_given_back_rests)
 	expect_figures(pool, 0, 1, 500);
 	ck_assert(!port_pool_in_use(pool, 0, port));
 
-	/* The other one, which never was in use, is preferred until this one has rested. */
+	/* The other one, never used, is preferred until this one has rested. */
 	uint16_t other = port_pool_take(pool, 0, PORT_ANY, 1499);
 	ck_assert_uint_eq(other, port ^ 1);
 	expect_figures(pool, 1, 1, 1499);
@@ -184,7 +187,7 @@ END_TEST
 
 START_TEST(resting_is_never_a_reason_to_refuse)
 {
-	/* All rest: they are taken in the order in which they were given back. */
+	/* All rest: they are taken in the order of their release. */
 	struct port_pool *pool = pool_of(50000, 50009, 60000, 1);
 	uint16_t given[10];
 
@@ -204,7 +207,10 @@ START_TEST(among_resting_pairs_the_longest_rested_is_taken)
 	struct port_pool *pool = pool_of(50000, 50005, 60000, 1);
 	for (int i = 0; i < 6; i++)
 		port_pool_take(pool, 0, PORT_ANY, 0);
-	/* 50000 is the oldest, but its neighbour stays taken; 50002's came back last. */
+	/*
+	 * 50000 is the oldest, but its neighbour is taken; that of 50002 was released
+	 * last.
+	 */
 	port_pool_give(pool, 0, 50000, 1);
 	port_pool_give(pool, 0, 50002, 2);
 	port_pool_give(pool, 0, 50005, 3);
@@ -221,7 +227,7 @@ END_TEST
 
 START_TEST(a_port_that_could_not_be_bound_is_not_tried_next)
 {
-	/* The caller gives it back and takes another until all are tried. */
+	/* The caller releases it and takes another until it has tried all. */
 	struct port_pool *pool = pool_of(50000, 50099, 1000, 1);
 	bool tried[100] = {false};
 	for (int i = 0; i < 100; i++) {
@@ -236,7 +242,10 @@ END_TEST
 
 START_TEST(a_clock_that_steps_back_is_harmless)
 {
-	/* Two workers whose turns began at different times. */
+	/*
+	 * Two workers with different times, because their turns began at different
+	 * moments.
+	 */
 	struct port_pool *pool = pool_of(50000, 50003, 1000, 1);
 	uint16_t a = port_pool_take(pool, 0, PORT_ANY, 5000);
 	uint16_t b = port_pool_take(pool, 0, PORT_ANY, 4990);
@@ -283,7 +292,7 @@ START_TEST(a_range_of_one_port)
 }
 END_TEST
 
-/* What a reload does to relay.ports. */
+/* A reload changes relay.ports. */
 START_TEST(a_moved_range_leaves_what_is_taken)
 {
 	struct port_pool *pool = pool_of(50000, 50009, 1000, 1);
@@ -302,7 +311,7 @@ START_TEST(a_moved_range_leaves_what_is_taken)
 	ck_assert_uint_eq(port_pool_take(pool, 0, PORT_ANY, 0), 0);
 	expect_figures(pool, 102, 0, 0);
 
-	/* Given back, a port of the old range rests and is not taken again. */
+	/* A released port of the old range rests and is not taken again. */
 	for (int i = 0; i < 10; i++) {
 		ck_assert(port_pool_in_use(pool, 0, old[i]));
 		port_pool_give(pool, 0, old[i], 0);
@@ -330,7 +339,7 @@ START_TEST(a_range_moves_to_either_end)
 }
 END_TEST
 
-/* One IP address that has got another public form: two addresses to us, one set of ports. */
+/* One IP address with a new public form: two addresses to us, but one set of ports. */
 START_TEST(addresses_with_the_same_ports_never_take_one_twice)
 {
 	struct port_pool *pool = pool_of(50000, 50003, 0, 1);
@@ -379,7 +388,7 @@ END_TEST
 enum { MODEL_MAX = 300, REST_MS = 500 };
 
 struct model {
-	unsigned base, size;  /* port of index 0; how many are looked at */
+	unsigned base, size;  /* port of index 0; how many are searched */
 	unsigned first, last; /* the range, within those */
 	struct {
 		bool taken;
@@ -394,7 +403,10 @@ static bool rested(const struct model *m, unsigned i, uint64_t now_ms)
 	return !m->ports[i].was_given || now_ms - m->ports[i].since_ms >= REST_MS;
 }
 
-/* May `want` start at the port of index i? *since_ms: when its younger port was given back. */
+/*
+ * May `want` start at the port of index i? *since_ms: when the later of its ports was
+ * released.
+ */
 static bool fits(const struct model *m, unsigned i, enum port_want want, uint64_t now_ms,
 		 bool *is_rested, uint64_t *since_ms)
 {
@@ -499,7 +511,7 @@ static void check_figures(const struct model *m, struct port_pool *pool, uint64_
 	ck_assert(port_pool_check(pool));
 }
 
-/* As a reload does: anywhere within the ports that are looked at. */
+/* As a reload does: anywhere within the ports that the model searches. */
 static void step_move(struct model *m, struct port_pool *pool, uint64_t *seed)
 {
 	unsigned a = m->base + random_below(seed, m->size);
@@ -535,7 +547,7 @@ START_TEST(attack_24_pool_agrees_with_its_model) /* free + used + resting == siz
 
 	ck_assert_uint_le(m.size, MODEL_MAX);
 	for (int step = 0; step < shapes[shape].steps; step++) {
-		/* In waves: almost empty, almost full; time runs, and stands still. */
+		/* In waves: almost empty, almost full; time passes or stands still. */
 		bool grow = random_below(&seed, 100) < (step / 500 % 2 ? 75 : 25);
 		if (moves && random_below(&seed, 50) == 0)
 			step_move(&m, pool, &seed);

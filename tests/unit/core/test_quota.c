@@ -1,5 +1,5 @@
 /*
- * test_quota.c - rows, and a model: an array of counts that is obviously right.
+ * test_quota.c - rows, and a model: a plain array of counts.
  */
 #include "relay/core/quota.h"
 
@@ -101,7 +101,7 @@ START_TEST(no_owner_has_no_room)
 END_TEST
 
 /*
- * Owners are chosen so that their homes collide: few different low bits, so that chains are
+ * Owners have few different low bits, so that their home slots collide and chains are
  * long and wrap around the end of the table.
  */
 static uint64_t model_owner(unsigned i)
@@ -145,7 +145,10 @@ END_TEST
 
 START_TEST(attack_23_years_of_owners_leave_nothing_behind)
 {
-	/* A million different owners through a table of 64: no tombstone may fill it. */
+	/*
+	 * A million different owners through a table of 64: deleted entries must not fill
+	 * it.
+	 */
 	struct quota *quota = quota_new(64);
 	uint64_t come = 1, go = 1;
 

@@ -1,6 +1,6 @@
 /*
- * test_relay_port.c - getting a relayed transport address: EVEN-PORT, reservations, several
- * outside addresses, and a system that refuses (RFC 8656 section 7.2).
+ * test_relay_port.c - obtaining a relayed transport address: EVEN-PORT, reservations,
+ * several outside addresses, and refusals by the system (RFC 8656 section 7.2).
  */
 #include <errno.h>
 #include <string.h>
@@ -64,7 +64,7 @@ START_TEST(reserved_port_is_the_next_one) /* T-238, T-241, T-240 */
 	ck_assert_uint_eq(rtp->relay_port % 2, 0);
 	ck_assert_uint_eq(ports_used(0), 2);
 
-	/* From any 5-tuple of the server: another transport, another side. */
+	/* From any 5-tuple: another transport, another side. */
 	ck_assert_int_eq(ask((struct ask){.client = "10.0.0.9:1",
 					  .front = 1,
 					  .token = rtp->reservation.token},
@@ -178,7 +178,10 @@ START_TEST(user_holds_no_more_reservations_than_allocations) /* attack 24 */
 	ck_assert_int_eq(ask(again, &al), 486);
 	ck_assert_uint_eq(ports_used(0), 3);
 
-	/* Others are not concerned, nor is who asks for no reservation, nor the next half minute. */
+	/*
+	 * Other users, requests without a reservation, and the next half minute are not
+	 * affected.
+	 */
 	ck_assert_int_eq(ask((struct ask){.user = "bob",
 					  .client = "192.0.2.9:2",
 					  .even = true,
@@ -278,9 +281,9 @@ static const struct {
 	int refuse;
 	unsigned times;
 	int want;
-	unsigned failures; /* counted as ports held by somebody else */
+	unsigned failures; /* counted as ports held by another program */
 } refusals[] = {
-	{"first port held by somebody else", -EADDRINUSE, 1, 0, 1},
+	{"first port held by another program", -EADDRINUSE, 1, 0, 1},
 	{"fifteen ports held", -EADDRINUSE, 15, 0, 15},
 	{"every port held", -EADDRINUSE, 1000, 508, 16},
 	{"no descriptor left", -EMFILE, 1, 508, 0},

@@ -28,7 +28,7 @@ static void teardown(void)
 	port_pool_free(pool);
 }
 
-/* Take a pair, reserve its second port for Alice; returns that port. */
+/* Take a pair and reserve its second port for Alice; returns that port. */
 static uint16_t reserve(const uint8_t *tok, uint64_t now_ms)
 {
 	uint16_t port = port_pool_take(pool, 1, PORT_EVEN_PAIR, now_ms);
@@ -138,7 +138,10 @@ START_TEST(a_full_table_refuses)
 		reserve(tokens[i], 0);
 	ck_assert(!reservation_add(table, tokens[4], ALICE, 0, 50001, 100));
 
-	/* The port of the one refused is still its caller's; room comes with time or use. */
+	/*
+	 * The port of a refused reservation stays with the caller; room comes with time
+	 * or use.
+	 */
 	size_t address;
 	uint16_t port;
 	ck_assert(reservation_redeem(table, tokens[2], ALICE, 200, &address, &port));
@@ -167,7 +170,7 @@ END_TEST
 
 START_TEST(a_random_source_that_repeats_itself_costs_no_port)
 {
-	/* Three of the same token: redeemed one by one, the last expires. */
+	/* Three with the same token: two are redeemed in turn, the last expires. */
 	size_t address;
 	uint16_t port;
 	for (int i = 0; i < 3; i++)
@@ -177,14 +180,17 @@ START_TEST(a_random_source_that_repeats_itself_costs_no_port)
 	ck_assert(reservation_redeem(table, token, ALICE, 5, &address, &port));
 	port_pool_give(pool, address, port, 5);
 	ck_assert_uint_eq(reservation_table_expire(table, 40000), UINT64_MAX);
-	/* Only the three even ports are still out. */
+	/* Only the three even ports are still taken. */
 	ck_assert_uint_eq(port_pool_figures(pool, 1, 40000).used, 3);
 }
 END_TEST
 
 START_TEST(attack_24_no_port_is_lost)
 {
-	/* Reserve, redeem, steal and wait at random; the pool is whole afterwards. */
+	/*
+	 * Reserve, redeem, try to steal and wait at random; in the end the pool is
+	 * complete.
+	 */
 	enum { ROOM = 16, STEPS = 100000 };
 	const struct port_pool_config config = {2, 50000, 50099, 1000, 1};
 	struct port_pool *ports = port_pool_new(&config);
@@ -215,7 +221,7 @@ START_TEST(attack_24_no_port_is_lost)
 			ck_assert_uint_ne(port, 0);
 			port_pool_give(ports, address, port, now_ms);
 			random_fill(&seed, model[i].token, RESERVATION_TOKEN_LEN);
-			/* Few different chains, so that they are long. */
+			/* Few chains, so that they are long. */
 			memset(model[i].token, 0, 4);
 			model[i].owner = random_below(&seed, 3);
 			model[i].added_ms = now_ms;

@@ -8,13 +8,13 @@
 #include "tests/unit/core/random.h"
 #include "tests/unit/lib/unit.h"
 
-/* Numbers in the order they arrive; a minus before one that is refused. */
+/* Numbers in the order they arrive; negative ones are refused. */
 static const struct {
 	const char *name;
-	int64_t numbers[12]; /* ends with 0 but for the first */
+	int64_t numbers[12]; /* 0 ends the list, except as its first entry */
 } rows[] = {
 	{"counting up", {1, 2, 3, 4, 5}},
-	{"the first is 0, as the server said", {0, 1, 2}},
+	{"the first is 0, as announced by the server", {0, 1, 2}},
 	{"a repetition", {1, -1, 2, -2, -1}},
 	{"reordered", {3, 1, 2, -3, -1, -2, 4}},
 	{"a loss", {1, 5, 3, 2, 4, -4}},
@@ -22,8 +22,8 @@ static const struct {
 	{"one older than the window", {100, -36, -1, 99}},
 	{"a step of 63 keeps the oldest bit", {1, 64, -1, 2}},
 	{"a step of 64 keeps none", {1, 65, -1, 64, 2, -2}},
-	{"a giant step", {1, 4000000000, -1, 3999999999, -3999999999}},
-	{"the last number of all", {4294967295, -4294967295, 4294967294, -1}},
+	{"a very large step", {1, 4000000000, -1, 3999999999, -3999999999}},
+	{"the highest number", {4294967295, -4294967295, 4294967294, -1}},
 	{"starting anywhere", {500, 501, 499, -500}},
 };
 
@@ -42,12 +42,12 @@ START_TEST(window_takes_each_number_once)
 		ck_assert_msg(got == want, "%s: number %lld", rows[_i].name,
 			      (long long)n);
 		ck_assert_msg(got || memcmp(&before, &sequence, sizeof(before)) == 0,
-			      "%s: changed by what it refused", rows[_i].name);
+			      "%s: changed by a refused number", rows[_i].name);
 	}
 }
 END_TEST
 
-/* Against a list of all that was taken. */
+/* Against a list of all accepted numbers. */
 START_TEST(window_agrees_with_a_list)
 {
 	enum { SPAN = 4096, STEPS = 20000 };

@@ -1,6 +1,6 @@
 /*
- * test_tcp_allocation.c - allocations whose relayed addresses are of TCP: who gets one, their
- * ports, and that they are peers of each other.
+ * test_tcp_allocation.c - allocations with TCP relayed addresses: which clients get one,
+ * their ports, and that they can be each other's peers.
  */
 #include <errno.h>
 
@@ -23,7 +23,7 @@ static const struct {
 	{"TCP for a TCP client", TRANSPORT_TCP, INSIDE_TCP, 0},
 	{"TCP for a TLS client", TRANSPORT_TCP, INSIDE_TLS, 0},
 	{"TCP for a UDP client", TRANSPORT_TCP, INSIDE_UDP, STUN_UNSUPPORTED_TRANSPORT},
-	{"TLS for anybody", TRANSPORT_TLS, INSIDE_TLS, STUN_UNSUPPORTED_TRANSPORT},
+	{"TLS is never relayed", TRANSPORT_TLS, INSIDE_TLS, STUN_UNSUPPORTED_TRANSPORT},
 };
 
 START_TEST(tcp_is_relayed_for_stream_clients_only)
@@ -98,8 +98,8 @@ START_TEST(the_edge_hears_of_permissions_for_tcp_only)
 END_TEST
 
 /*
- * Whether a relay port of ours is taken is asked of the pool of its own transport. Three UDP
- * allocations and two TCP ones: at least one port is taken for UDP alone.
+ * A peer that is a relay port of ours is looked up in the pool of its own transport. With
+ * three UDP allocations and two TCP ones, at least one port is taken for UDP alone.
  */
 START_TEST(a_relayed_address_of_ours_is_a_peer_on_its_own_transport)
 {
@@ -132,7 +132,7 @@ START_TEST(a_relayed_address_of_ours_is_a_peer_on_its_own_transport)
 }
 END_TEST
 
-/* A stream has no largest datagram. */
+/* A stream has no datagram limit. */
 START_TEST(a_long_message_passes_to_tcp)
 {
 	static uint8_t message[20 + 65532];
@@ -142,7 +142,7 @@ START_TEST(a_long_message_passes_to_tcp)
 	struct stun_msg msg;
 	struct forward forward;
 	static const uint8_t txid[STUN_TXID_LEN];
-	static uint8_t data[65508]; /* one more than a datagram of IPv4 takes */
+	static uint8_t data[65508]; /* one more than fits in an IPv4 datagram */
 
 	permit(al, "192.0.2.1:7");
 	stun_builder_start(&b, message, sizeof(message), TURN_SEND, STUN_INDICATION,

@@ -1,5 +1,6 @@
 /*
- * test_tcp_relay.c - who may connect to a relayed address of TCP, who is held and who is reset.
+ * test_tcp_relay.c - which peers may connect to a TCP relayed address, which are held and
+ * which are reset.
  */
 #include "relay/core/tcp_relay.h"
 
@@ -173,7 +174,7 @@ START_TEST(who_connects_is_accepted_held_or_reset)
 }
 END_TEST
 
-/* The telnet test of the field: with a call up, nobody else gets in. */
+/* As operators test with telnet: during a call no other peer can connect. */
 START_TEST(a_chosen_destination_ends_the_wait_for_others)
 {
 	struct allocation *al = tcp_allocation(DIALECT_MS);
@@ -245,7 +246,7 @@ static const struct {
 	enum peer_event counted; /* COUNT: none */
 } waiting[] = {
 	{"nothing yet", 1, NULL, NULL, {0, 1, 1}, TCP_RELAY_HOLD, PEER_EVENT_COUNT},
-	{"a permission for somebody else",
+	{"a permission for another peer",
 	 1,
 	 "192.0.2.1:7",
 	 NULL,
@@ -280,14 +281,14 @@ static const struct {
 	 {0, 1, 1},
 	 TCP_RELAY_ACCEPT,
 	 PEER_ADMITTED},
-	{"just before its time is over",
+	{"just before its time is up",
 	 HOLD_MS - 1,
 	 NULL,
 	 NULL,
 	 {0, 1, 1},
 	 TCP_RELAY_HOLD,
 	 PEER_EVENT_COUNT},
-	{"its time is over",
+	{"its time is up",
 	 HOLD_MS,
 	 NULL,
 	 NULL,
@@ -301,7 +302,7 @@ static const struct {
 	 {CONNECTIONS, CONNECTIONS, HELD_TOTAL},
 	 TCP_RELAY_HOLD,
 	 PEER_EVENT_COUNT},
-	{"policy has changed",
+	{"the policy has changed",
 	 1,
 	 "192.0.2.2:1",
 	 "192.0.2.0/25",
@@ -352,8 +353,8 @@ START_TEST(so_many_connections_are_made_and_no_more)
 END_TEST
 
 /*
- * Random histories against the rules said in another way: what the reference keeps is a list
- * of facts, and it asks each question on its own.
+ * Random histories against another formulation of the rules: the reference keeps a list
+ * of facts and derives each answer from it.
  */
 enum { PEERS = 4 };
 
@@ -434,7 +435,10 @@ START_TEST(random_histories_agree_with_the_rules)
 		case 3:
 			if (random_below(&seed, 6) != 0)
 				break;
-			/* Another allocation: the permissions of the old one go with it. */
+			/*
+			 * A new allocation: the permissions of the old one have ended
+			 * with it.
+			 */
 			allocation_delete(&fixture.turn, f.al, END_RELEASED,
 					  fixture.now_ms);
 			f = (struct facts){.denied = f.denied};
@@ -442,7 +446,7 @@ START_TEST(random_histories_agree_with_the_rules)
 								     : DIALECT_IETF);
 			break;
 		case 4:
-			/* Rarely, or nobody would ever be held. */
+			/* Rarely, or no peer would ever be held. */
 			if (random_below(&seed, 20) == 0 &&
 			    destination_set(&fixture.turn, f.al, &peer, fixture.now_ms)) {
 				ck_assert(fixture.now_ms < f.permitted_until[i]);
@@ -468,7 +472,7 @@ START_TEST(random_histories_agree_with_the_rules)
 			break;
 		}
 	}
-	/* What was never seen was not tested. */
+	/* Every outcome must have occurred. */
 	ck_assert_uint_gt(verdicts[TCP_RELAY_ACCEPT], 0);
 	ck_assert_uint_gt(verdicts[TCP_RELAY_HOLD], 0);
 	ck_assert_uint_gt(verdicts[TCP_RELAY_RESET], 0);

@@ -1,6 +1,7 @@
 /*
- * test_threads.c - what all workers share, used by four threads at once. The figures at the
- * end must be those of one thread; a build with --enable-sanitizer=thread sees the rest.
+ * test_threads.c - tables that all workers share, used by four threads at once. The
+ * totals at the end must be those of one thread; a build with --enable-sanitizer=thread
+ * finds the races.
  */
 #include <pthread.h>
 #include <string.h>
@@ -28,7 +29,7 @@ struct shared {
 	struct meter meter;
 	uint64_t taken;                          /* atomic, bytes */
 	unsigned char holders[LAST - FIRST + 1]; /* atomic: threads that hold a port */
-	unsigned faults;                         /* atomic: libcheck is for one thread */
+	unsigned faults;                         /* atomic: libcheck is not thread-safe */
 	unsigned answers;                        /* atomic */
 };
 
@@ -91,7 +92,7 @@ static void *use_ports(void *arg)
 			mine[i] = 0;
 			continue;
 		}
-		/* 80 of 100 ports are held at most: there is always one. */
+		/* At most 80 of 100 ports are held: one is always free. */
 		mine[i] = port_pool_take(s->pool, 0, PORT_ANY, now_ms);
 		expect(s, mine[i] != 0);
 		if (mine[i])
@@ -120,7 +121,7 @@ static void *use_reservations(void *arg)
 			continue;
 		random_fill(&w->seed, token, sizeof(token));
 		expect(s, reservation_add(s->reservations, token, owner, 0, even + 1, 0));
-		/* Four of each thread are left to expire, the others are used. */
+		/* Four of each thread expire, the others are used. */
 		if (step % (STEPS / 4) != 0) {
 			expect(s, reservation_redeem(s->reservations, token, owner, 0,
 						     &address, &port) &&
@@ -171,7 +172,7 @@ static void *use_limiter(void *arg)
 
 enum { SHARED_BPS = 8000000 };
 
-/* Four owners come and go in a table of four; a second of time, all users of one share. */
+/* Four owners come and go in a table of four, for one second, sharing one rate. */
 static void *use_bandwidth(void *arg)
 {
 	struct worker *w = arg;
@@ -244,7 +245,10 @@ END_TEST
 START_TEST(attack_13_workers_share_one_limit)
 {
 	run(use_limiter);
-	/* Who finds the last token together with others gets one early, and waits for it later. */
+	/*
+	 * Threads that find the last token at the same time get one early, and wait for
+	 * it later.
+	 */
 	ck_assert_msg(shared.answers >= 115 && shared.answers < 120 + THREADS,
 		      "%u answers", shared.answers);
 }
@@ -255,10 +259,10 @@ START_TEST(workers_share_bandwidth)
 	run(use_bandwidth);
 	ck_assert_uint_eq(shared.tokens.full_ns,
 			  THREADS * STEPS * tokens_cost_ns(SHARED_BPS, 100));
-	/* Some may have gone into the second before. */
+	/* Some may belong to the second before. */
 	ck_assert_uint_le(meter_bps(&shared.meter, 2000), 800 * THREADS * STEPS);
 	ck_assert_uint_ge(meter_bps(&shared.meter, 2000), 800 * THREADS * (STEPS - 100));
-	/* Whatever stayed of them, there is room for four others. */
+	/* Whichever of them remain, there is room for four others. */
 	for (uint64_t owner = 10; owner < 14; owner++)
 		ck_assert_uint_ne(owner_table_acquire(shared.owners, owner), OWNER_NONE);
 	ck_assert_uint_ge(shared.taken, SHARED_BPS / 8 * 9 / 10);

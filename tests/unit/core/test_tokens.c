@@ -69,8 +69,9 @@ START_TEST(extremes_do_not_overflow)
 END_TEST
 
 /*
- * The model holds bits scaled by a billion, fills by rate per nanosecond, and may go below
- * zero only for a piece that found it full. Rates and sizes are such that no cost is rounded.
+ * The model holds bits scaled by a billion, fills by the rate per nanosecond, and may go
+ * below zero only for a packet that found it full. Rates and sizes are chosen so that no
+ * cost is rounded.
  */
 START_TEST(a_bucket_agrees_with_its_model)
 {
@@ -116,7 +117,7 @@ START_TEST(a_meter_shows_the_last_whole_second)
 	ck_assert_uint_eq(meter_bps(&meter, 7000), 8);
 	ck_assert_uint_eq(meter_bps(&meter, 8000), 0);
 	meter_add(&meter, 1, 20000, &most);
-	ck_assert_uint_eq(meter_bps(&meter, 20000), 0); /* not that of long ago */
+	ck_assert_uint_eq(meter_bps(&meter, 20000), 0); /* not the old one */
 	ck_assert_uint_eq(meter_peak_bps(&meter), 100000);
 	ck_assert_uint_eq(most, 100000);
 }

@@ -1,5 +1,5 @@
 /*
- * configs.h - the configuration of either daemon, from memory, as its own struct.
+ * configs.h - the configuration of either daemon, parsed from memory into its struct.
  */
 #ifndef TESTS_UNIT_LIB_CONFIGS_H
 #define TESTS_UNIT_LIB_CONFIGS_H

@@ -105,7 +105,7 @@ static bool fits(const struct fit *fit, json_t *schema, json_t *value, const cha
 	if (!is_of_type(value, json_string_value(json_object_get(schema, "type"))))
 		return no(fit, "wrong type", where);
 	if ((rule = json_object_get(schema, "enum")) && !is_one_of(rule, value))
-		return no(fit, "not one of its words", where);
+		return no(fit, "not one of the enum's values", where);
 	if ((rule = json_object_get(schema, "minimum")) &&
 	    json_integer_value(value) < json_integer_value(rule))
 		return no(fit, "too small", where);

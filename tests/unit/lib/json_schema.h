@@ -1,6 +1,6 @@
 /*
- * json_schema.h - does a document fit a schema of our OpenAPI file? As much of JSON Schema as
- * that file uses; a keyword that is not known here fails the test.
+ * json_schema.h - does a document fit a schema of our OpenAPI file? As much of JSON
+ * Schema as that file uses; an unknown keyword fails the test.
  */
 #ifndef TESTS_UNIT_LIB_JSON_SCHEMA_H
 #define TESTS_UNIT_LIB_JSON_SCHEMA_H
@@ -10,7 +10,9 @@
 
 #include <jansson.h>
 
-/* root: where "$ref" counts from. False with the place and the reason in why. */
+/*
+ * root: the document that "$ref" refers to. On false, why has the place and the reason.
+ */
 bool json_schema_fits(json_t *root, json_t *schema, json_t *value, char *why,
 		      size_t why_size);
 

@@ -10,22 +10,22 @@
 
 #include <stdbool.h>
 
-/* Let n more allocations of this thread succeed and the one after them fail, once. */
+/* Let n more allocations of this thread succeed and the next one fail, once. */
 void oom_arm(unsigned n);
-/* Back to normal. Did an allocation fail since oom_arm()? */
+/* Back to normal. True if an allocation failed since oom_arm(). */
 bool oom_disarm(void);
 
 /*
- * Blocks allocated and not yet freed by this thread. Only a difference means something, and
- * only without an assertion in between, because libcheck allocates too.
+ * Blocks allocated and not yet freed by this thread. Use only differences, without an
+ * assertion in between, because libcheck allocates too.
  */
 long oom_live_blocks(void);
 
 /*
- * Call make(arg) with its first, second ... allocation failing, until one run meets no failure.
- * Asserts that each run with a failure returned NULL and left no block behind, and that the
- * last one returned something, which goes to drop(), after which nothing is left either.
- * Returns how many allocations make() needs.
+ * Call make(arg) with its first, second ... allocation failing, until one run meets no
+ * failure. Asserts that each run with a failure returned NULL and leaked nothing, and
+ * that the last one returned an object, which drop() frees completely. Returns how many
+ * allocations make() needs.
  */
 unsigned oom_try_each(void *(*make)(void *arg), void (*drop)(void *object), void *arg);
 

@@ -27,7 +27,7 @@ static json_t *load(const char *file)
 	return root;
 }
 
-/* What a node is, or what it refers to, in this file or in another. A new reference. */
+/* The node itself, or the one it refers to, in this file or another. A new reference. */
 static json_t *follow(json_t *root, json_t *node)
 {
 	const char *reference = json_string_value(json_object_get(node, "$ref"));
@@ -74,7 +74,10 @@ static const struct control_route *find(const struct control_route *routes, size
 	return NULL;
 }
 
-/* The same words on both sides? described: an object whose members are named so. */
+/*
+ * Are the names on both sides the same? documented: an object whose members have these
+ * names.
+ */
 static void same_names(const struct control_route *route, const char *const *names,
 		       json_t *described, const char *what)
 {
@@ -82,11 +85,11 @@ static void same_names(const struct control_route *route, const char *const *nam
 
 	for (; count < CONTROL_NAMES_MAX && names[count]; count++)
 		ck_assert_msg(json_object_get(described, names[count]) != NULL,
-			      "%s %s takes the %s %s and docs/ does not say so",
+			      "%s %s takes the %s %s, which docs/ does not mention",
 			      route->method, route->path, what, names[count]);
 	ck_assert_msg(json_object_size(described) == count,
-		      "%s %s: docs/ has a %s that is none", route->method, route->path,
-		      what);
+		      "%s %s: docs/ mentions a %s that does not exist", route->method,
+		      route->path, what);
 }
 
 static void check_arguments(const struct control_route *route, json_t *operation)

@@ -1,6 +1,6 @@
 /*
- * openapi_routes.h - is every request of a control interface in its OpenAPI file, and nothing
- * else?
+ * openapi_routes.h - does an OpenAPI file describe every request of a control interface,
+ * and no other?
  */
 #ifndef TESTS_UNIT_LIB_OPENAPI_ROUTES_H
 #define TESTS_UNIT_LIB_OPENAPI_ROUTES_H
@@ -8,8 +8,8 @@
 #include "base/control/control_api.h"
 
 /*
- * Fails the test unless docs/FILE has the same methods and paths, with the same arguments of the
- * query and the same members of the body.
+ * Fails the test unless docs/FILE has the same methods and paths, with the same query
+ * parameters and members of the body.
  */
 void openapi_routes_check(const struct control_route *routes, size_t count,
 			  const char *file);

@@ -1,5 +1,6 @@
 /*
- * source_file.c - pages and files of the source tree that a test holds to the code.
+ * source_file.c - manual pages and files of the source tree that tests compare with the
+ * code.
  */
 #include "tests/unit/lib/source_file.h"
 

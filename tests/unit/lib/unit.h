@@ -1,5 +1,5 @@
 /*
- * unit.h - what every unit test program shares. A test file ends with
+ * unit.h - shared by all unit test programs. A test file ends with
  *
  *	UNIT_MAIN("channel", channel_suite)
  *

@@ -41,7 +41,7 @@ unsigned vectors_number(const json_t *object, const char *key)
 
 	char *end;
 	unsigned long number = strtoul(vectors_text(object, key), &end, 16);
-	ck_assert_msg(*end == '\0', "\"%s\" is no number", key);
+	ck_assert_msg(*end == '\0', "\"%s\" is not a number", key);
 	return (unsigned)number;
 }
 
@@ -50,7 +50,7 @@ struct vectors_bytes vectors_hex(const json_t *object, const char *key)
 	const char *hex = vectors_text(object, key);
 	struct vectors_bytes bytes = {.len = strlen(hex) / 2};
 
-	ck_assert_msg(strlen(hex) % 2 == 0, "\"%s\" has half a byte", key);
+	ck_assert_msg(strlen(hex) % 2 == 0, "\"%s\" has an odd number of digits", key);
 	bytes.data = malloc(bytes.len);
 	ck_assert_ptr_nonnull(bytes.data);
 	for (size_t i = 0; i < bytes.len; i++) {

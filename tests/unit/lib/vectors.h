@@ -1,7 +1,7 @@
 /*
  * vectors.h - test vectors kept as JSON under tests/vectors/.
  *
- * Whatever cannot be read ends the test with a message; nothing here returns failure.
+ * Unreadable data fails the test with a message; no function here returns an error.
  */
 #ifndef TESTS_UNIT_LIB_VECTORS_H
 #define TESTS_UNIT_LIB_VECTORS_H
@@ -15,13 +15,13 @@
 /* tests/vectors/NAME, parsed; the caller owns it. */
 json_t *vectors_load(const char *name);
 
-/* A member that must be there: text (borrowed), or a number written "0x0013" or 19. */
+/* A required member: text (borrowed), or a number written "0x0013" or 19. */
 const char *vectors_text(const json_t *object, const char *key);
 unsigned vectors_number(const json_t *object, const char *key);
 
 /*
- * A member of hex digits as bytes, in an allocation of exactly that size, so that the address
- * sanitizer sees one byte too many. The caller frees .data.
+ * A member of hex digits as bytes, in an allocation of exactly that size, so that the
+ * address sanitizer detects a read past its end. The caller frees .data.
  */
 struct vectors_bytes {
 	uint8_t *data;
