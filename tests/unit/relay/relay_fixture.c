@@ -40,13 +40,13 @@ void nap(void)
 
 static unsigned descriptors(void)
 {
-	DIR *folder = opendir("/proc/self/fd");
+	DIR *directory = opendir("/proc/self/fd");
 	unsigned count = 0;
 
-	ck_assert_ptr_nonnull(folder);
-	while (readdir(folder) != NULL)
+	ck_assert_ptr_nonnull(directory);
+	while (readdir(directory) != NULL)
 		count++;
-	closedir(folder);
+	closedir(directory);
 	return count;
 }
 
@@ -115,7 +115,7 @@ static void make_shared(struct relay_fixture *fixture)
 	shared->relay = &fixture->address;
 	shared->relay_count = 1;
 	shared->fronts = fixture->fronts;
-	shared->front_count = 2 * WORLD_WORKERS;
+	shared->front_count = 2 * FIXTURE_WORKERS;
 	shared->hash_key = (struct siphash_key){1, 2};
 	shared->half_open = quota_new(1024);
 	ck_assert(shared_make(shared, &sizes) && shared->half_open);
@@ -124,7 +124,7 @@ static void make_shared(struct relay_fixture *fixture)
 /* Its fronts and its address, as settings are built from. */
 static void make_view(struct relay_fixture *fixture)
 {
-	for (size_t i = 0; i < 2 * WORLD_WORKERS; i++) {
+	for (size_t i = 0; i < 2 * FIXTURE_WORKERS; i++) {
 		fixture->view.fronts[i] = fixture->fronts[i];
 		fixture->view.front_states[i] = NETWORK_SERVING;
 	}
@@ -132,11 +132,11 @@ static void make_view(struct relay_fixture *fixture)
 	fixture->view.relay_states[0] = NETWORK_SERVING;
 }
 
-static void bind_fronts(struct relay_fixture *fixture, int fds[WORLD_WORKERS])
+static void bind_fronts(struct relay_fixture *fixture, int fds[FIXTURE_WORKERS])
 {
 	const struct ip_addr *ip = &fixture->config->sides[SIDE_INSIDE].addresses[0];
 
-	for (int i = 0; i < WORLD_WORKERS; i++) {
+	for (int i = 0; i < FIXTURE_WORKERS; i++) {
 		const struct endpoint any = {*ip, 0};
 		struct front front = {.side = SIDE_INSIDE, .transport = TRANSPORT_TCP};
 
@@ -153,7 +153,7 @@ void relay_fixture_start(struct relay_fixture *fixture, const char *extra,
 			 void (*change)(struct relay_settings *settings))
 {
 	struct front_sockets sockets;
-	int fds[WORLD_WORKERS];
+	int fds[FIXTURE_WORKERS];
 	char error[512];
 
 	signal(SIGPIPE, SIG_IGN);
@@ -177,7 +177,7 @@ void relay_fixture_start(struct relay_fixture *fixture, const char *extra,
 		.shared = &fixture->relay.shared,
 		.records = fixture->relay.records,
 	};
-	for (unsigned i = 0; i < WORLD_WORKERS; i++) {
+	for (unsigned i = 0; i < FIXTURE_WORKERS; i++) {
 		fixture->workers[i] = worker_new(&common, i,
 						 relay_settings_ref(fixture->settings),
 						 error, sizeof(error));
@@ -187,8 +187,8 @@ void relay_fixture_start(struct relay_fixture *fixture, const char *extra,
 		ck_assert(worker_open_fronts(fixture->workers[i], &sockets));
 	}
 	fixture->relay.workers = fixture->workers;
-	fixture->relay.worker_count = WORLD_WORKERS;
-	for (unsigned i = 0; i < WORLD_WORKERS; i++)
+	fixture->relay.worker_count = FIXTURE_WORKERS;
+	for (unsigned i = 0; i < FIXTURE_WORKERS; i++)
 		ck_assert_int_eq(worker_start(fixture->workers[i]), 0);
 }
 
@@ -208,10 +208,10 @@ static void check_nothing_is_left(struct relay_fixture *fixture)
 
 void relay_fixture_stop(struct relay_fixture *fixture)
 {
-	for (unsigned i = 0; i < WORLD_WORKERS; i++)
+	for (unsigned i = 0; i < FIXTURE_WORKERS; i++)
 		worker_stop(fixture->workers[i]);
 	check_nothing_is_left(fixture);
-	for (unsigned i = 0; i < WORLD_WORKERS; i++)
+	for (unsigned i = 0; i < FIXTURE_WORKERS; i++)
 		worker_free(fixture->workers[i]);
 	records_free(fixture->relay.records);
 	relay_settings_unref(fixture->settings);
@@ -263,7 +263,7 @@ static void on_worker(struct relay_client *client, inbox_fn *fn, void *arg)
 
 static void be_patient(int fd)
 {
-	const struct timeval patience = {.tv_sec = WORLD_PATIENCE_MS / 1000};
+	const struct timeval patience = {.tv_sec = FIXTURE_PATIENCE_MS / 1000};
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));

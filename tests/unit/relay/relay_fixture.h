@@ -16,7 +16,7 @@
 #include "relay/reload/relay_settings.h"
 #include "relay/worker.h"
 
-enum { WORLD_WORKERS = 2, WORLD_PATIENCE_MS = 5000 };
+enum { FIXTURE_WORKERS = 2, FIXTURE_PATIENCE_MS = 5000 };
 
 struct relay_fixture {
 	struct relay relay;
@@ -24,9 +24,9 @@ struct relay_fixture {
 	struct relay_settings *settings;
 	struct network_view view;
 	struct relay_settings_sources sources;
-	struct front fronts[2 * WORLD_WORKERS]; /* worker N: 2 N for TCP, then its TLS */
-	struct relay_address address;           /* public 203.0.113.9 */
-	struct worker *workers[WORLD_WORKERS];
+	struct front fronts[2 * FIXTURE_WORKERS]; /* worker N: 2 N for TCP, then its TLS */
+	struct relay_address address;             /* public 203.0.113.9 */
+	struct worker *workers[FIXTURE_WORKERS];
 	struct ip_addr peers; /* an address for peers, allowed by policy */
 	char keys[64];
 	unsigned descriptors; /* open ones before the start; 0: do not look at the end */
@@ -49,7 +49,7 @@ uint64_t relay_fixture_drops(struct relay_fixture *fixture, enum drop_reason rea
 
 #define EVENTUALLY(condition)                                            \
 	do {                                                             \
-		uint64_t until = wall_ms() + WORLD_PATIENCE_MS;          \
+		uint64_t until = wall_ms() + FIXTURE_PATIENCE_MS;        \
 		while (!(condition) && wall_ms() < until)                \
 			nap();                                           \
 		ck_assert_msg(condition, "not within 5 s: " #condition); \
@@ -95,7 +95,7 @@ size_t client_indication(const struct endpoint *peer, const void *data, size_t l
 size_t client_take(struct relay_client *client, struct endpoint *peer, uint8_t *data,
 		   size_t size);
 
-/* Sockets of peers. They block, for WORLD_PATIENCE_MS at most. */
+/* Sockets of peers. They block, for FIXTURE_PATIENCE_MS at most. */
 int peer_listen(struct relay_fixture *fixture, struct endpoint *at);
 int peer_accept(int listener, struct endpoint *from);
 int peer_connect(struct relay_fixture *fixture, const struct endpoint *to,

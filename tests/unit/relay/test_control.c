@@ -104,7 +104,7 @@ START_TEST(status)
 	document = get("/v1/status");
 	ck_assert_int_eq(number(document, "pid"), getpid());
 	ck_assert_int_eq(number(document, "allocations"), 1);
-	ck_assert_int_eq(number(document, "workers"), WORLD_WORKERS);
+	ck_assert_int_eq(number(document, "workers"), FIXTURE_WORKERS);
 	ck_assert_str_eq(word(document, "state"), "serving");
 	ck_assert(json_is_null(at(document, "drain")));
 	ck_assert(json_is_null(at(document, "tls_not_after")));
@@ -145,8 +145,8 @@ START_TEST(ports_lists_what_is_open)
 
 	client_allocate(&alice, DIALECT_IETF);
 	rows = at(get("/v1/ports"), "ports");
-	ck_assert_uint_eq(json_array_size(rows), WORLD_WORKERS + 1);
-	row = json_array_get(rows, WORLD_WORKERS);
+	ck_assert_uint_eq(json_array_size(rows), FIXTURE_WORKERS + 1);
+	row = json_array_get(rows, FIXTURE_WORKERS);
 	ck_assert_str_eq(word(row, "side"), "outside");
 	ck_assert_int_eq(number(row, "port"), alice.local.port);
 	ck_assert_str_eq(word(row, "public_address"), "203.0.113.9");

@@ -522,7 +522,7 @@ static void peer_conn_suite(Suite *suite)
 	tcase_add_test(tc, a_chosen_destination_ends_the_wait_for_others);
 	tcase_add_test(tc, many_peers_and_no_more_than_allowed);
 	tcase_add_loop_test(tc, relayed_addresses_connect_to_each_other, 0,
-			    WORLD_WORKERS);
+			    FIXTURE_WORKERS);
 	tcase_add_test(tc, a_peer_that_closes_is_forgotten_and_can_come_back);
 	tcase_add_test(tc, a_reset_of_the_peer_ends_the_connection_only);
 	tcase_add_test(tc, a_client_that_closes_closes_its_peers);

@@ -97,7 +97,7 @@ START_TEST(leaves_no_trace)
 		      "%s", error);
 	relay_counters(&fixture.relay, &sum);
 	ck_assert_mem_eq(&sum, &none, sizeof(sum));
-	for (unsigned i = 0; i < WORLD_WORKERS; i++)
+	for (unsigned i = 0; i < FIXTURE_WORKERS; i++)
 		ck_assert_ptr_eq(fixture.workers[i]->turn.settings,
 				 &fixture.settings->turn);
 	relay_fixture_stop(&fixture);

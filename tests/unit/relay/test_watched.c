@@ -15,7 +15,7 @@
 #define SIDES \
 	"side inside { addresses = {10.0.0.5} } side outside { addresses = {192.0.2.10} }\n"
 
-static char folder[64], keys[128], certificate[128], path[128];
+static char directory[64], keys[128], certificate[128], path[128];
 
 static void put(const char *file_path, const char *text)
 {
@@ -36,11 +36,11 @@ static void date(const char *file_path, time_t when_s)
 
 static void begin(void)
 {
-	strcpy(folder, P_tmpdir "/avedge-watched-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
-	snprintf(keys, sizeof(keys), "%s/keys", folder);
-	snprintf(certificate, sizeof(certificate), "%s/cert", folder);
-	snprintf(path, sizeof(path), "%s/conf", folder);
+	strcpy(directory, P_tmpdir "/avedge-watched-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(keys, sizeof(keys), "%s/keys", directory);
+	snprintf(certificate, sizeof(certificate), "%s/cert", directory);
+	snprintf(path, sizeof(path), "%s/conf", directory);
 	put(keys, "12345");
 	date(keys, 0);
 }
@@ -50,7 +50,7 @@ static void end(void)
 	unlink(keys);
 	unlink(certificate);
 	unlink(path);
-	ck_assert_int_eq(rmdir(folder), 0);
+	ck_assert_int_eq(rmdir(directory), 0);
 }
 
 static size_t rebuilt;
