@@ -34,8 +34,8 @@ enum service_location {
 
 /* A relay as answers name it. */
 struct service_relay {
-	enum service_location location;  /* INTRANET or INTERNET */
-	char host[SERVICE_NAME_MAX + 1]; /* name, or address as text */
+	enum service_location location; /* INTRANET or INTERNET */
+	const char *host;               /* name, or address as text */
 	struct ip_addr direct; /* for route "directip"; family IP_NONE if not given */
 	uint16_t udp_port, tcp_port; /* 0: not offered */
 	bool tls;                    /* real TLS on tcp_port: turns: URIs */
@@ -44,8 +44,7 @@ struct service_relay {
 
 /* A trusted server. */
 struct service_server {
-	char name[SERVICE_NAME_MAX +
-		  1]; /* FQDN that its certificate must show, lower case */
+	const char *name; /* FQDN that its certificate must show, lower case */
 	const char *const
 		*identities; /* suffixes it may ask for ("@lab.example"); none: any */
 	size_t identity_count;

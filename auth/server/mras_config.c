@@ -3,10 +3,11 @@
  */
 #include "auth/server/mras_config.h"
 
+#include <assert.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "auth/mras/mras_xml.h"
-#include "auth/mras/service.h"
 
 /* --- the keys -------------------------------------------------------------------------------- */
 
@@ -21,11 +22,13 @@ enum {
 
 #define KEY(...) CONFIG_KEY(struct mras_config, __VA_ARGS__)
 #define LIST(...) CONFIG_LIST(struct mras_config, __VA_ARGS__)
-#define SERVER_KEY(...) CONFIG_KEY(struct mras_config_server, __VA_ARGS__)
-#define SERVER_LIST(...) CONFIG_LIST(struct mras_config_server, __VA_ARGS__)
-#define RELAY_KEY(...) CONFIG_KEY(struct mras_config_relay, __VA_ARGS__)
+#define SERVER_KEY(...) CONFIG_KEY(struct service_server, __VA_ARGS__)
+#define SERVER_LIST(...) CONFIG_LIST(struct service_server, __VA_ARGS__)
+#define RELAY_KEY(...) CONFIG_KEY(struct service_relay, __VA_ARGS__)
 
+/* By enum service_location, from 1. */
 static const char *const locations[] = {"inside", "outside", NULL};
+static_assert(LOCATION_INTRANET == 1 && LOCATION_INTERNET == 2, "words count from 1");
 
 static const struct config_key keys[] = {
 	LIST("", "addresses", ADDRESSES, APPLIED, addresses, address_count, NULL,
@@ -58,17 +61,17 @@ static const struct config_key keys[] = {
 	SERVER_LIST("server", "identities", TEXTS, APPLIED, identities, identity_count,
 		    "{}", "suffixes of the identities it may ask for; empty: any",
 		    .min = 1, .max = IDENTITY_LEN_MAX),
-	SERVER_KEY("server", "max_duration", SECONDS, APPLIED, max_duration_s, "0", 0,
+	SERVER_KEY("server", "max_duration", SECONDS, APPLIED, ttl_max_s, "0", 0,
 		   SERVICE_TTL_MAX_S,
 		   "maximum lifetime of its credentials; 0: duration.max"),
-	SERVER_KEY("server", "requests_per_second", NUMBER, APPLIED, requests_per_second,
+	SERVER_KEY("server", "requests_per_second", NUMBER, APPLIED, requests_per_s,
 		   "200", 0, 1000000, "requests per second it may make; 0: no limit"),
 
 	RELAY_KEY("relay", "location", WORD, APPLIED, location, NULL, 0, 0,
 		  "inside or outside: which clients it is for", .words = locations),
 	RELAY_KEY("relay", "host", TEXT, APPLIED, host, NULL, 1, SERVICE_NAME_MAX,
 		  "name or address for clients"),
-	RELAY_KEY("relay", "address", ADDRESS, APPLIED, address, "", 0, 0,
+	RELAY_KEY("relay", "address", ADDRESS, APPLIED, direct, "", 0, 0,
 		  "its address, for requests of route directip"),
 	RELAY_KEY("relay", "udp_port", NUMBER, APPLIED, udp_port, "3478", 0, UINT16_MAX,
 		  "its port for UDP; 0: none"),
@@ -130,13 +133,13 @@ static const struct config_section sections[] = {
 	 .there = "trusted",
 	 .gone = "not trusted",
 	 .offset = offsetof(struct mras_config, servers),
-	 .size = sizeof(struct mras_config_server),
+	 .size = sizeof(struct service_server),
 	 .count_offset = offsetof(struct mras_config, server_count)},
 	{.name = "relay",
 	 .form = CONFIG_MANY,
-	 .name_offset = offsetof(struct mras_config_relay, host),
+	 .name_offset = offsetof(struct service_relay, host),
 	 .offset = offsetof(struct mras_config, relays),
-	 .size = sizeof(struct mras_config_relay),
+	 .size = sizeof(struct service_relay),
 	 .count_offset = offsetof(struct mras_config, relay_count)},
 	{.name = "duration"},
 	{.name = "limits"},
@@ -222,8 +225,7 @@ static bool is_host_name(const char *name)
 	       name[0] != '.' && name[len - 1] != '.' && strstr(name, "..") == NULL;
 }
 
-static bool check_server(const struct check *check,
-			 const struct mras_config_server *server)
+static bool check_server(const struct check *check, const struct service_server *server)
 {
 	uint32_t longest = check->config->duration.max_s;
 	struct ip_addr ip;
@@ -232,23 +234,23 @@ static bool check_server(const struct check *check,
 		return REFUSE(check, server,
 			      "is not a full host name; write the name in the server's "
 			      "certificate, such as fe01.lab.example");
-	if (server->max_duration_s != 0 && server->max_duration_s < SERVICE_TTL_MIN_S)
-		return REFUSE(check, &server->max_duration_s,
-			      "%us is less than a minute; write 1m or more, or 0 for "
-			      "duration.max",
-			      server->max_duration_s);
-	if (server->max_duration_s > longest)
-		return REFUSE(check, &server->max_duration_s,
+	if (server->ttl_max_s != 0 && server->ttl_max_s < SERVICE_TTL_MIN_S)
+		return REFUSE(check, &server->ttl_max_s,
+			      "%" PRIi64 "s is less than a minute; write 1m or more, or "
+			      "0 for duration.max",
+			      server->ttl_max_s);
+	if (server->ttl_max_s > longest)
+		return REFUSE(check, &server->ttl_max_s,
 			      "longer than duration.max, %us; change one of them",
 			      longest);
 	return true;
 }
 
-static bool check_relay(const struct check *check, const struct mras_config_relay *relay)
+static bool check_relay(const struct check *check, const struct service_relay *relay)
 {
 	struct ip_addr ip;
 
-	if (relay->location == MRAS_CONFIG_NO_LOCATION)
+	if (relay->location == LOCATION_ANY)
 		return REFUSE(check, &relay->location,
 			      "missing; write location = inside or location = outside");
 	if (!relay->host)

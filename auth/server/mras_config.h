@@ -9,38 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auth/mras/service.h"
 #include "base/config/config.h"
 
 enum {
 	MRAS_CONFIG_ADDRESSES_MAX = 16,
 	MRAS_CONFIG_SERVERS_MAX = 1000,
 	MRAS_CONFIG_RELAYS_MAX = 64,
-};
-
-/* A trusted server. */
-struct mras_config_server {
-	char *name;                 /* what its certificate must show, lower case */
-	struct ip_prefix *networks; /* where it may come from; empty: anywhere */
-	size_t network_count;
-	char **identities; /* suffixes it may ask for; empty: any */
-	size_t identity_count;
-	uint32_t max_duration_s;      /* 0: duration.max */
-	uint32_t requests_per_second; /* 0: no limit */
-};
-
-enum mras_config_location {
-	MRAS_CONFIG_NO_LOCATION,
-	MRAS_CONFIG_INSIDE,
-	MRAS_CONFIG_OUTSIDE
-};
-
-/* A relay as clients are told of it. */
-struct mras_config_relay {
-	enum mras_config_location location;
-	char *host;
-	struct ip_addr address;      /* family IP_NONE: not given */
-	uint16_t udp_port, tcp_port; /* 0: not offered; never both */
-	bool tls;
 };
 
 /* The watched files, in the order of the schema. */
@@ -67,9 +42,9 @@ struct mras_config {
 		char *ca;          /* PEM: CAs of trusted servers */
 		char *crl;         /* PEM; NULL: none */
 	} tls;
-	struct mras_config_server *servers; /* at least one */
+	struct service_server *servers; /* at least one */
 	size_t server_count;
-	struct mras_config_relay *relays; /* at least one */
+	struct service_relay *relays; /* at least one */
 	size_t relay_count;
 	struct {
 		uint32_t default_s, max_s;

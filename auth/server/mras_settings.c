@@ -13,44 +13,18 @@
 #include "auth/server/tls.h"
 #include "base/daemon.h"
 
-static bool make_servers(struct mras_settings *settings, const struct mras_config *config)
+/* Of our own, because which of them drain changes after a reload. */
+static struct service_relay *make_relays(const struct mras_config *config)
 {
-	settings->servers = calloc(config->server_count, sizeof(*settings->servers));
-	if (settings->servers == NULL)
-		return false;
-	for (size_t i = 0; i < config->server_count; i++) {
-		const struct mras_config_server *from = &config->servers[i];
-		struct service_server *to = &settings->servers[i];
+	size_t size = config->relay_count * sizeof(*config->relays);
+	struct service_relay *relays = malloc(size);
 
-		snprintf(to->name, sizeof(to->name), "%s", from->name);
-		to->identities = (const char *const *)from->identities;
-		to->identity_count = from->identity_count;
-		to->networks = from->networks;
-		to->network_count = from->network_count;
-		to->ttl_max_s = from->max_duration_s;
-		to->requests_per_s = from->requests_per_second;
-	}
-	return true;
-}
-
-static bool make_relays(struct mras_settings *settings, const struct mras_config *config)
-{
-	settings->relays = calloc(config->relay_count, sizeof(*settings->relays));
-	if (settings->relays == NULL)
-		return false;
-	for (size_t i = 0; i < config->relay_count; i++) {
-		const struct mras_config_relay *from = &config->relays[i];
-		struct service_relay *to = &settings->relays[i];
-
-		to->location = from->location == MRAS_CONFIG_INSIDE ? LOCATION_INTRANET
-								    : LOCATION_INTERNET;
-		snprintf(to->host, sizeof(to->host), "%s", from->host);
-		to->direct = from->address;
-		to->udp_port = from->udp_port;
-		to->tcp_port = from->tcp_port;
-		to->tls = from->tls && from->tcp_port != 0;
-	}
-	return true;
+	assert(config->relay_count > 0);
+	if (relays != NULL)
+		memcpy(relays, config->relays, size);
+	for (size_t i = 0; relays != NULL && i < config->relay_count; i++)
+		relays[i].tls = relays[i].tls && relays[i].tcp_port != 0;
+	return relays;
 }
 
 struct mras_settings *mras_settings_build(const struct mras_config *config,
@@ -60,11 +34,12 @@ struct mras_settings *mras_settings_build(const struct mras_config *config,
 	struct mras_settings *settings = calloc(1, sizeof(*settings));
 
 	snprintf(error, error_size, "out of memory");
-	if (settings == NULL || !make_servers(settings, config) ||
-	    !make_relays(settings, config))
+	if (settings == NULL)
 		goto fail;
-	assert(config->server_count > 0 && config->relay_count > 0);
 	settings->config = config;
+	settings->relays = make_relays(config);
+	if (settings->relays == NULL)
+		goto fail;
 	settings->keyring = keyfile_load(config->common.keys, error, error_size);
 	if (settings->keyring == NULL) {
 		config_locate(&config->common, &config->common.keys, error, error_size);
@@ -79,7 +54,7 @@ struct mras_settings *mras_settings_build(const struct mras_config *config,
 	mras_files_describe(config, settings->keyring, settings->tls, time(NULL),
 			    settings->files);
 	settings->service = (struct service){
-		.servers = settings->servers,
+		.servers = config->servers,
 		.server_count = config->server_count,
 		.relays = settings->relays,
 		.relay_count = config->relay_count,
@@ -104,7 +79,6 @@ void mras_settings_free(struct mras_settings *settings)
 		return;
 	SSL_CTX_free(settings->tls);
 	keyring_free(settings->keyring);
-	free(settings->servers);
 	free(settings->relays);
 	free(settings);
 }

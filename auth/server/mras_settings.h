@@ -21,7 +21,6 @@
 struct mras_settings {
 	const struct mras_config *config; /* borrowed, outlives them */
 	struct service service;
-	struct service_server *servers; /* by the index of config->servers */
 	struct service_relay *relays;
 	struct keyring *keyring;
 	SSL_CTX *tls;

@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_CHECK(config->tls.certificate && config->tls.private_key && config->tls.ca);
 	for (size_t i = 0; i < config->relay_count; i++)
 		FUZZ_CHECK(config->relays[i].host &&
-			   config->relays[i].location != MRAS_CONFIG_NO_LOCATION);
+			   config->relays[i].location != LOCATION_ANY);
 	config_compare(&config->common, &config->common, difference, NULL);
 	mras_config_free(config);
 	return 0;

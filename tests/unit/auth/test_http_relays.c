@@ -46,7 +46,7 @@ START_TEST(http_names_the_relays_of_a_location)
 		     "\"turn:[2001:db8::5]:444?transport=tcp\"]"},
 	};
 
-	strcpy(fixture.relays[1].host, "2001:db8::5");
+	fixture.relays[1].host = "2001:db8::5";
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char *got = urls_for(rows[i].location);
 

@@ -155,7 +155,7 @@ START_TEST(xml_relays)
 	if (relays[_i].addresses == WITH_IPV6)
 		ck_assert(ip_addr_parse("2001:db8::1", &fixture.relays[0].direct));
 	if (relays[_i].addresses == HOST_IS_ADDRESS)
-		strcpy(fixture.relays[0].host, "192.0.2.7");
+		fixture.relays[0].host = "192.0.2.7";
 	snprintf(body, sizeof(body),
 		 "<request requestID=\"7\" version=\"%s\" " URIS " %s " NS
 		 ">" PART(ID "%s") CLOSED,

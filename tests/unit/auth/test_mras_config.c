@@ -155,13 +155,13 @@ START_TEST(mras_config_has_defaults)
 	ck_assert_str_eq(c->servers[0].name, "fe01.lab.example");
 	ck_assert_uint_eq(c->servers[0].network_count, 0);
 	ck_assert_uint_eq(c->servers[0].identity_count, 0);
-	ck_assert_uint_eq(c->servers[0].max_duration_s, 0);
-	ck_assert_uint_eq(c->servers[0].requests_per_second, 200);
+	ck_assert_uint_eq(c->servers[0].ttl_max_s, 0);
+	ck_assert_uint_eq(c->servers[0].requests_per_s, 200);
 	ck_assert_uint_eq(c->relay_count, 1);
-	ck_assert_uint_eq(c->relays[0].location, MRAS_CONFIG_OUTSIDE);
+	ck_assert_uint_eq(c->relays[0].location, LOCATION_INTERNET);
 	ck_assert_uint_eq(c->relays[0].udp_port, 3478);
 	ck_assert_uint_eq(c->relays[0].tcp_port, 443);
-	ck_assert_uint_eq(c->relays[0].address.family, IP_NONE);
+	ck_assert_uint_eq(c->relays[0].direct.family, IP_NONE);
 	ck_assert(c->relays[0].tls);
 	ck_assert_uint_eq(c->duration.default_s, 8 * 3600);
 	ck_assert_uint_eq(c->duration.max_s, 8 * 3600);
@@ -187,18 +187,18 @@ START_TEST(mras_config_keeps_blocks_apart)
 	ck_assert_str_eq(c->servers[0].name, "a.example");
 	ck_assert_uint_eq(c->servers[0].identity_count, 2);
 	ck_assert_str_eq(c->servers[0].identities[1], "x");
-	ck_assert_uint_eq(c->servers[0].max_duration_s, 3600);
+	ck_assert_uint_eq(c->servers[0].ttl_max_s, 3600);
 	ck_assert_str_eq(c->servers[1].name, "b.example");
 	ck_assert_uint_eq(c->servers[1].identity_count, 0);
 	ck_assert_uint_eq(c->servers[2].network_count, 2);
-	ck_assert_uint_eq(c->servers[2].requests_per_second, 0);
+	ck_assert_uint_eq(c->servers[2].requests_per_s, 0);
 	ck_assert_uint_eq(c->relay_count, 2);
-	ck_assert_uint_eq(c->relays[0].location, MRAS_CONFIG_INSIDE);
+	ck_assert_uint_eq(c->relays[0].location, LOCATION_INTRANET);
 	ck_assert_str_eq(c->relays[0].host, "2001:db8::1");
 	ck_assert(!c->relays[0].tls);
 	ck_assert_uint_eq(c->relays[0].udp_port, 0);
 	ck_assert_uint_eq(c->relays[1].udp_port, 3478);
-	ck_assert_uint_eq(c->relays[1].address.family, IP_V4);
+	ck_assert_uint_eq(c->relays[1].direct.family, IP_V4);
 	mras_config_free(c);
 }
 END_TEST

@@ -177,7 +177,7 @@ static void decide(enum credential_form form, enum service_language language,
 	};
 	const struct service_answer answer = {.key_id = "one"};
 
-	issuer_decided(&fixture.issuer, &settings->servers[0], &request, fault,
+	issuer_decided(&fixture.issuer, &settings->service.servers[0], &request, fault,
 		       fault == SERVICE_OK ? &answer : NULL);
 }
 
@@ -347,8 +347,9 @@ START_TEST(metrics_have_the_same_lines_after_many_users)
 			.form = CREDENTIAL_MRAS_TEXT,
 		};
 
-		issuer_decided(&fixture.issuer, &fixture.issuer.settings->servers[i % 2],
-			       &request, i % 2 ? SERVICE_OK : SERVICE_BUSY,
+		issuer_decided(&fixture.issuer,
+			       &fixture.issuer.settings->service.servers[i % 2], &request,
+			       i % 2 ? SERVICE_OK : SERVICE_BUSY,
 			       i % 2 ? &(struct service_answer){.key_id = "one"} : NULL);
 	}
 	after = scrape();

@@ -30,7 +30,7 @@ static void make(void)
 	memset(relays, 0, sizeof(relays));
 	for (int i = 0; i < RELAYS; i++) {
 		relays[i].location = i < 2 ? LOCATION_INTERNET : LOCATION_INTRANET;
-		snprintf(relays[i].host, sizeof(relays[i].host), "%s", hosts[i]);
+		relays[i].host = hosts[i];
 	}
 	relays[2].direct = ip("10.0.0.5");
 }

@@ -60,8 +60,8 @@ static void decide(const struct service_request *request, enum service_fault fau
 		.key_id = "one",
 	};
 
-	issuer_decided(&fixture.issuer, &fixture.issuer.settings->servers[0], request,
-		       fault, fault == SERVICE_OK ? &answer : NULL);
+	issuer_decided(&fixture.issuer, &fixture.issuer.settings->service.servers[0],
+		       request, fault, fault == SERVICE_OK ? &answer : NULL);
 }
 
 static struct service_request request_for(const char *identity)

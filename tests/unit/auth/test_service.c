@@ -265,7 +265,7 @@ START_TEST(service_rate_of_servers)
 	reloaded.servers = same;
 	reloaded.server_count = 1;
 	ck_assert_uint_eq(admitted(&reloaded, &same[0], 100, NOW_MS + 500), 0);
-	strcpy(same[0].name, "web02.lab.example");
+	same[0].name = "web02.lab.example";
 	ck_assert_uint_eq(admitted(&reloaded, &same[0], 100, NOW_MS + 500), 10);
 
 	ck_assert_uint_eq(admitted(&fixture.service, lab, 100, NOW_MS + 5000), 10);
