@@ -24,4 +24,4 @@ lint_scripts = \
 	tests/lint/shell-scripts \
 	tests/lint/unique-symbols
 TESTS += $(lint_scripts)
-EXTRA_DIST += $(lint_scripts) tests/lint/include-circles-known tests/lint/requirement-ids.txt
+EXTRA_DIST += $(lint_scripts) tests/lint/requirement-ids.txt
