@@ -3,6 +3,7 @@
  */
 #include "tools/ctl/ctl_args.h"
 
+#include <assert.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ static int take_choice(const struct ctl_args *args, const struct ctl_option *opt
 static int take_number(const struct ctl_args *args, const struct ctl_option *option,
 		       const char *text, int64_t *number)
 {
+	assert(text != NULL);
 	size_t len = strspn(text, "0123456789");
 
 	*number = len > 0 && len < 19 ? strtoll(text, NULL, 10) : -1;

@@ -32,6 +32,7 @@ static void offer(const char *word, const char *typed)
 
 static void offer_words(const char *const *words, const char *typed)
 {
+	assert(words != NULL);
 	for (; *words; words++)
 		offer(*words, typed);
 }
