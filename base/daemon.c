@@ -4,11 +4,14 @@
 #include "base/daemon.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -22,7 +25,10 @@
 #include "base/version.h"
 #include "base/watchdog.h"
 
-enum { PERIOD_S = 2 }; /* how often key and certificate files are looked at */
+enum {
+	PERIOD_S = 2,       /* how often key and certificate files are looked at */
+	LOG_FLUSH_MS = 500, /* at the end, for a reader of the log that is behind */
+};
 
 bool daemon_no_memory(struct daemon *daemon)
 {
@@ -216,6 +222,17 @@ static bool drop_privileges(struct daemon *daemon)
 			   sizeof(daemon->error));
 }
 
+/* Not before: a thread keeps the capabilities that it began with. */
+static bool start_log(struct daemon *daemon)
+{
+	int error = log_start_writer();
+
+	if (error != 0)
+		snprintf(daemon->error, sizeof(daemon->error), "thread: %s",
+			 strerrordesc_np(error));
+	return error == 0;
+}
+
 /* --- signals and time ---------------------------------------------------------------------- */
 
 static void on_end(evutil_socket_t signal, short what, void *arg)
@@ -236,6 +253,16 @@ static void on_reload(evutil_socket_t signal, short what, void *arg)
 	notify_reloading();
 	daemon->ops->reload(daemon);
 	notify_ready();
+}
+
+/* Called once for each signal; however many there are, one reload is pending. */
+static void on_hangup(evutil_socket_t signal, short what, void *arg)
+{
+	(void)signal;
+	(void)what;
+	const struct daemon *daemon = arg;
+
+	event_active(daemon->reload, EV_TIMEOUT, 0);
 }
 
 static void on_counters(evutil_socket_t signal, short what, void *arg)
@@ -298,9 +325,10 @@ static bool make_loop(struct daemon *daemon)
 		return daemon_no_memory(daemon);
 	daemon->inbox = inbox_new(daemon->base);
 	daemon->watchdog = watchdog_new(daemon->base, is_alive, daemon);
-	if (daemon->inbox == NULL || daemon->watchdog == NULL ||
+	daemon->reload = event_new(daemon->base, -1, 0, on_reload, daemon);
+	if (daemon->inbox == NULL || daemon->watchdog == NULL || daemon->reload == NULL ||
 	    !on_signal(daemon, SIGTERM, on_end) || !on_signal(daemon, SIGINT, on_end) ||
-	    !on_signal(daemon, SIGHUP, on_reload) ||
+	    !on_signal(daemon, SIGHUP, on_hangup) ||
 	    (daemon->ops->log_counters != NULL &&
 	     !on_signal(daemon, SIGUSR1, on_counters)) ||
 	    !add_event(daemon, event_new(daemon->base, -1, EV_PERSIST, on_period, daemon),
@@ -316,6 +344,8 @@ static void free_loop(struct daemon *daemon)
 {
 	while (daemon->event_count > 0)
 		event_free(daemon->events[--daemon->event_count]);
+	if (daemon->reload != NULL)
+		event_free(daemon->reload);
 	watchdog_free(daemon->watchdog);
 	inbox_free(daemon->inbox);
 	if (daemon->base != NULL)
@@ -363,6 +393,29 @@ static bool serve(struct daemon *daemon)
 	return true;
 }
 
+/* --- the process ---------------------------------------------------------------------------- */
+
+/* A socket that took the number of a closed stream would be sent what is written there. */
+static bool open_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) == 0 || errno != EBADF)
+			continue;
+		if (open("/dev/null", O_RDWR) != fd)
+			return false;
+	}
+	return true;
+}
+
+/* libevent's own way is a write to stderr, which may block. */
+static void on_libevent_log(int severity, const char *text)
+{
+	static struct log_limit limit;
+
+	if (severity >= EVENT_LOG_WARN)
+		log_limited(&limit, LOG_LEVEL_WARNING, "libevent: %s", text);
+}
+
 /* --- the stages ---------------------------------------------------------------------------- */
 
 struct step {
@@ -383,18 +436,24 @@ int daemon_run(const struct daemon_ops *ops, int argc, char **argv)
 		{{"metrics", bind_metrics, stop_metrics}, EXIT_FAILURE, false},
 		{{ops->keys.name, read_keys, ops->keys.down}, DAEMON_EXIT_CONFIG, true},
 		{{"privileges", drop_privileges, NULL}, EXIT_FAILURE, false},
+		{{"log", start_log, NULL}, EXIT_FAILURE, false},
 		{{"loop", make_loop, free_loop}, EXIT_FAILURE, false},
 		{ops->work, EXIT_FAILURE, false},
 		{{"self-test", ops->self_test, NULL}, DAEMON_EXIT_CONFIG, false},
 		{{"answers", start_answers, stop_answers}, EXIT_FAILURE, false},
 		{{"service", serve, NULL}, EXIT_FAILURE, false},
 	};
+	/* First: what is read next may open files. */
+	if (!open_streams())
+		return EXIT_FAILURE;
+
 	const struct arguments arguments = read_arguments(ops, argc, argv);
 	struct daemon daemon = {.ops = ops, .path = arguments.config};
 	size_t count = sizeof(steps) / sizeof(steps[0]), reached = 0;
 	int status = EXIT_SUCCESS;
 
 	log_open(ops->name);
+	event_set_log_callback(on_libevent_log);
 	signal(SIGPIPE, SIG_IGN);
 	for (; reached < count && status == EXIT_SUCCESS; reached++) {
 		const struct step *step = &steps[reached];
@@ -417,5 +476,6 @@ int daemon_run(const struct daemon_ops *ops, int argc, char **argv)
 			step->stage.down(&daemon);
 	}
 	libevent_global_shutdown();
+	log_stop_writer(LOG_FLUSH_MS);
 	return status;
 }

@@ -2,7 +2,7 @@
  * daemon.h - the life of a daemon, written once for both:
  *
  *   arguments, configuration, names, prepare, limits, bind, control socket, metrics, keys,
- *   privileges, loop, work, self-test, answers, READY=1 ... STOPPING=1
+ *   privileges, log, loop, work, self-test, answers, READY=1 ... STOPPING=1
  *
  * A stage goes up in that order and down in reverse from wherever the start stopped. --check
  * goes through those that open nothing. A daemon gives its own stages in struct daemon_ops.
@@ -101,6 +101,7 @@ struct daemon {
 	struct control_socket *control;
 	struct metrics_listener *metrics;
 	struct watchdog *watchdog;
+	struct event *reload; /* active: one is pending */
 	struct event *events[5];
 	size_t event_count;
 	sigset_t signals;            /* as they were before threads were made */

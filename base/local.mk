@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
 	base/log.c base/log.h \
+	base/log_writer.c base/log_writer.h \
 	base/config/nearest.c base/config/nearest.h \
 	base/privdrop.c base/privdrop.h \
 	base/secret_file.c base/secret_file.h \

@@ -4,10 +4,16 @@
  *
  * Every byte that is not printable ASCII is written as \xHH, so that no text from outside can
  * forge a line, a field or a terminal command. A line goes out in one system call.
+ *
+ * Messages are escaped by the caller's thread and written by that of base/log_writer.h once it
+ * runs: both the journal and what stderr is connected to may block.
  */
 #include "base/log.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,6 +27,8 @@
 
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
+
+#include "base/log_writer.h"
 
 enum {
 	LINE_MAX_LEN = 4096,
@@ -181,54 +189,173 @@ bool log_wants(enum subsystem subsystem, enum log_level level)
 	return level <= log_subsystem_level(subsystem, NULL);
 }
 
+static bool needs_quotes(const char *value)
+{
+	return *value == '\0' || strpbrk(value, " \"=") != NULL;
+}
+
+static void line_field(struct line *line, const struct log_field *field)
+{
+	const char *quote = needs_quotes(field->value) ? "\"" : "";
+
+	line_text(line, " ");
+	line_text(line, field->key);
+	line_text(line, "=");
+	line_text(line, quote);
+	line_escaped(line, field->value, field->escaped ? "\"" : "\"\\");
+	line_text(line, quote);
+}
+
+/* --- writing; all of it may block ---------------------------------------------------------------- */
+
+/* stderr does not block if another process that shares it says so. 0, or errno. */
+static int write_all(const char *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(STDERR_FILENO, bytes, len);
+
+		if (n >= 0) {
+			bytes += n;
+			len -= (size_t)n;
+		} else if (errno == EAGAIN) {
+			struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+			poll(&fd, 1, -1);
+		} else if (errno != EINTR) {
+			return errno;
+		}
+	}
+	return 0;
+}
+
+/* "KEY=value" in the form meant for people. */
+static void line_entry(struct line *line, const char *entry)
+{
+	const char *value = strchr(entry, '=') + 1;
+	char key[64];
+
+	snprintf(key, sizeof(key), "%.*s", (int)(value - entry - 1), entry);
+	line_field(line, &(struct log_field){key, value, .escaped = true});
+}
+
 /* The journal's stream takes the level as a <N> prefix; people get words. */
-static void write_stderr(enum log_level level, const char *text)
+static int write_stderr(const struct log_message *message)
 {
 	struct line line = {0};
+	const char *text = message->bytes;
 	char prefix[8];
 
 	if (sink.journal) {
-		snprintf(prefix, sizeof(prefix), "<%d>", (int)level);
+		snprintf(prefix, sizeof(prefix), "<%d>", message->level);
 		line_text(&line, prefix);
 	} else {
 		line_text(&line, sink.name);
 		line_text(&line, ": ");
-		line_text(&line, log_level_name(level));
+		line_text(&line, log_level_name((enum log_level)message->level));
 		line_text(&line, ": ");
 	}
 	line_text(&line, text);
-
-	char newline = '\n';
-	struct iovec parts[] = {
-		{.iov_base = line.text, .iov_len = line.len},
-		{.iov_base = &newline, .iov_len = 1},
-	};
-
-	/* If this fails, there is nowhere to report it. */
-	if (writev(STDERR_FILENO, parts, 2) < 0)
-		return;
+	for (size_t i = 0; i < message->field_count; i++) {
+		text += strlen(text) + 1;
+		line_entry(&line, text);
+	}
+	/* In place of the NUL. */
+	line.text[line.len] = '\n';
+	return write_all(line.text, line.len + 1);
 }
 
-/* fields: complete "KEY=value" strings. */
-static bool write_journal(enum subsystem subsystem, enum log_level level,
-			  const char *text, const struct iovec *fields, size_t count)
+static int write_journal(const struct log_message *message)
 {
 	struct iovec parts[FIELDS_MAX + 4];
-	struct line message = {0};
+	struct line line = {0};
+	char *text = message->bytes;
 	char priority[16], identifier[64], source[64];
 
-	line_text(&message, "MESSAGE=");
-	line_text(&message, text);
-	snprintf(priority, sizeof(priority), "PRIORITY=%d", (int)level);
+	line_text(&line, "MESSAGE=");
+	line_text(&line, text);
+	snprintf(priority, sizeof(priority), "PRIORITY=%d", message->level);
 	snprintf(identifier, sizeof(identifier), "SYSLOG_IDENTIFIER=%s", sink.name);
-	snprintf(source, sizeof(source), "SUBSYSTEM=%s", subsystem_name(subsystem));
-	parts[0] = (struct iovec){.iov_base = message.text, .iov_len = message.len};
+	snprintf(source, sizeof(source), "SUBSYSTEM=%s",
+		 subsystem_name((enum subsystem)message->subsystem));
+	parts[0] = (struct iovec){.iov_base = line.text, .iov_len = line.len};
 	parts[1] = (struct iovec){.iov_base = priority, .iov_len = strlen(priority)};
 	parts[2] = (struct iovec){.iov_base = identifier, .iov_len = strlen(identifier)};
 	parts[3] = (struct iovec){.iov_base = source, .iov_len = strlen(source)};
-	for (size_t i = 0; i < count; i++)
-		parts[4 + i] = fields[i];
-	return sd_journal_sendv(parts, (int)(4 + count)) == 0;
+	assert(message->field_count <= FIELDS_MAX);
+	for (size_t i = 0; i < message->field_count; i++) {
+		text += strlen(text) + 1;
+		parts[4 + i] = (struct iovec){.iov_base = text, .iov_len = strlen(text)};
+	}
+	return -sd_journal_sendv(parts, (int)(4 + message->field_count));
+}
+
+/* 0, or errno. */
+static int write_message(const struct log_message *message)
+{
+	if (sink.journal && write_journal(message) == 0)
+		return 0;
+	return write_stderr(message);
+}
+
+/* "3 messages dropped (1 warning, 2 notice): log reader too slow" */
+static int write_losses(const struct log_losses *losses)
+{
+	struct line line = {0};
+	char list[128] = "", *end = list, why[128];
+	uint64_t sum = 0;
+
+	if (!log_wants(SUBSYSTEM_MAIN, LOG_LEVEL_WARNING))
+		return 0;
+	for (int i = LOG_LEVEL_ERROR; i <= LOG_LEVEL_DEBUG; i++) {
+		if (losses->count[i] == 0)
+			continue;
+		sum += losses->count[i];
+		end += snprintf(end, sizeof(list) - (size_t)(end - list),
+				"%s%" PRIu64 " %s", end > list ? ", " : "",
+				losses->count[i], log_level_name((enum log_level)i));
+		assert(end < list + sizeof(list));
+	}
+	if (losses->error == 0)
+		snprintf(why, sizeof(why), "log reader too slow");
+	else
+		snprintf(why, sizeof(why), "cannot write the log: %s",
+			 strerrordesc_np(losses->error));
+	int len = snprintf(line.text, sizeof(line.text),
+			   "%" PRIu64 " message%s dropped (%s): %s", sum,
+			   sum == 1 ? "" : "s", list, why);
+	return write_message(&(struct log_message){LOG_LEVEL_WARNING, SUBSYSTEM_MAIN,
+						   line.text, (size_t)len + 1, 0});
+}
+
+int log_start_writer(void)
+{
+	static const struct log_writer_output output = {write_message, write_losses};
+
+	return log_writer_start(&output);
+}
+
+bool log_stop_writer(unsigned flush_ms)
+{
+	return log_writer_stop(flush_ms);
+}
+
+bool log_wait_room(unsigned wait_ms)
+{
+	return log_writer_wait(wait_ms);
+}
+
+uint64_t log_dropped(enum log_level level)
+{
+	return log_writer_lost((int)level);
+}
+
+/* --- messages ------------------------------------------------------------------------------------ */
+
+static void deliver(const struct log_message *message)
+{
+	/* If writing fails, there is nowhere to report it. */
+	if (!log_writer_add(message) && write_message(message) != 0)
+		return;
 }
 
 static void __attribute__((format(printf, 4, 0)))
@@ -247,8 +374,8 @@ log_at(enum subsystem subsystem, enum log_level level, unsigned suppressed,
 			 suppressed);
 		line_text(&line, raw);
 	}
-	if (!sink.journal || !write_journal(subsystem, level, line.text, NULL, 0))
-		write_stderr(level, line.text);
+	deliver(&(struct log_message){(int)level, (int)subsystem, line.text, line.len + 1,
+				      0});
 }
 
 void log_write(enum subsystem subsystem, enum log_level level, const char *format, ...)
@@ -296,55 +423,40 @@ void log_write_limited(struct log_limit *limit, enum subsystem subsystem,
 	va_end(args);
 }
 
-static bool needs_quotes(const char *value)
+/* Behind the text, each with its NUL; a field that does not fit is left out. */
+static size_t journal_fields(struct line *buffer, const struct log_field *fields,
+			     size_t count)
 {
-	return *value == '\0' || strpbrk(value, " \"=") != NULL;
-}
+	size_t added = 0;
 
-static void line_field(struct line *line, const struct log_field *field)
-{
-	const char *quote = needs_quotes(field->value) ? "\"" : "";
-
-	line_text(line, " ");
-	line_text(line, field->key);
-	line_text(line, "=");
-	line_text(line, quote);
-	line_escaped(line, field->value, field->escaped ? "\"" : "\"\\");
-	line_text(line, quote);
-}
-
-/* All fields share one buffer; entry[i] points into it. */
-static void journal_fields(struct line *buffer, const struct log_field *fields,
-			   size_t count, struct iovec *entry)
-{
 	for (size_t i = 0; i < count; i++) {
-		size_t start = buffer->len;
+		struct line entry = {0};
 
-		line_text(buffer, fields[i].key);
-		line_text(buffer, "=");
-		line_escaped(buffer, fields[i].value, "");
-		entry[i] = (struct iovec){.iov_base = buffer->text + start,
-					  .iov_len = buffer->len - start};
+		line_text(&entry, fields[i].key);
+		line_text(&entry, "=");
+		line_escaped(&entry, fields[i].value, "");
+		if (buffer->len + 1 + entry.len >= sizeof(buffer->text))
+			continue;
+		memcpy(buffer->text + buffer->len + 1, entry.text, entry.len + 1);
+		buffer->len += 1 + entry.len;
+		added++;
 	}
+	return added;
 }
 
 void log_record(const char *message, const struct log_field *fields, size_t count)
 {
-	struct iovec entry[FIELDS_MAX];
 	struct line line = {0};
+	size_t entries = 0;
 
 	if (!log_wants(SUBSYSTEM_RECORDS, LOG_LEVEL_NOTICE))
 		return;
 	assert(count <= FIELDS_MAX);
-	if (sink.journal) {
-		journal_fields(&line, fields, count, entry);
-		if (write_journal(SUBSYSTEM_RECORDS, LOG_LEVEL_NOTICE, message, entry,
-				  count))
-			return;
-		line.len = 0;
-	}
 	line_escaped(&line, message, "");
-	for (size_t i = 0; i < count; i++)
+	if (sink.journal)
+		entries = journal_fields(&line, fields, count);
+	for (size_t i = 0; !sink.journal && i < count; i++)
 		line_field(&line, &fields[i]);
-	write_stderr(LOG_LEVEL_NOTICE, line.text);
+	deliver(&(struct log_message){LOG_LEVEL_NOTICE, SUBSYSTEM_RECORDS, line.text,
+				      line.len + 1, entries});
 }

@@ -7,13 +7,15 @@
  * number of suppressed ones.
  *
  * Threads  any thread may call; levels are atomic. The sink is global state, set up by log_open()
- *          before other threads exist.
+ *          before other threads exist. Once log_start_writer() was called, no call waits for
+ *          the reader of the log; before, and after log_stop_writer(), the caller writes.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The values are those of syslog(3). */
 enum log_level {
@@ -54,6 +56,19 @@ bool subsystem_parse(const char *name, enum subsystem *subsystem);
 
 /* name: the program's, not copied. */
 void log_open(const char *name);
+
+/*
+ * A thread writes from now on (base/log_writer.h). Not before privileges are dropped: threads keep
+ * the capabilities that they began with. 0, or errno.
+ */
+int log_start_writer(void);
+/* Wait at most flush_ms until all is written; false if it is not: the rest is dropped. */
+bool log_stop_writer(unsigned flush_ms);
+/* For callers that can wait: at most wait_ms until the queue has room for many. True if it has. */
+bool log_wait_room(unsigned wait_ms);
+/* Messages of that level that were dropped or could not be written. */
+uint64_t log_dropped(enum log_level level);
+
 /* The level of all subsystems that have none of their own. */
 void log_set_level(enum log_level level);
 enum log_level log_level(void);

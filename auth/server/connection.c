@@ -546,8 +546,8 @@ static void trusted(struct connection *connection)
 	}
 	issuer_count(issuer, COUNT_TRUSTED);
 	assert(connection->peer.service == &issuer->settings->service);
-	log_info("%s from %s: connected, %s", connection->peer.server->name,
-		 connection->name, SSL_get_version(ssl));
+	log_debug("%s from %s: connected, %s", connection->peer.server->name,
+		  connection->name, SSL_get_version(ssl));
 	set_state(connection, CONNECTION_GREETING);
 	connection->heard_ms = issuer->now_ms;
 	connection->begun_ms = issuer->now_ms;

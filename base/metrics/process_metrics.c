@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/version.h"
 
 static double seconds(const struct timeval *time)
@@ -96,6 +97,15 @@ static void write_files(struct openmetrics *om)
 	openmetrics_count(om, max, NULL);
 }
 
+static void write_log(struct openmetrics *om)
+{
+	openmetrics_family(om, METRIC_COUNTER, "avedge_log_dropped_messages", NULL,
+			   "Log messages that a stalled reader or a full disk cost.");
+	for (int i = LOG_LEVEL_ERROR; i <= LOG_LEVEL_DEBUG; i++)
+		openmetrics_count(om, log_dropped((enum log_level)i), "level",
+				  log_level_name((enum log_level)i), NULL);
+}
+
 void process_metrics(struct openmetrics *om, int64_t started_s)
 {
 	assert(started_s > 0);
@@ -107,4 +117,5 @@ void process_metrics(struct openmetrics *om, int64_t started_s)
 	write_cpu(om);
 	write_memory(om);
 	write_files(om);
+	write_log(om);
 }

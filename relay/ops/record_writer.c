@@ -8,17 +8,47 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "relay/ops/records.h"
 
-enum { WAIT_MS = 10000 };
+enum {
+	WAIT_MS = 10000,
+	LOG_WAIT_MS = 100, /* how soon a stop is noticed while the log stalls */
+	LAST_WAIT_MS = 500 /* at the stop, for all that is left */
+};
 
 struct record_writer {
 	struct records *records;
 	uint64_t position; /* of the next to write */
+	uint64_t end_ms; /* monotonic; the log is waited for until then. 0: as long as it takes */
 	pthread_t thread;
 };
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* The ring holds more than the log's queue: wait here, and leave that to more urgent messages. */
+static void wait_for_log(struct record_writer *writer)
+{
+	while (!records_is_closed(writer->records)) {
+		if (log_wait_room(LOG_WAIT_MS))
+			return;
+	}
+
+	uint64_t now = now_ms();
+
+	if (writer->end_ms == 0)
+		writer->end_ms = now + LAST_WAIT_MS;
+	if (now < writer->end_ms)
+		log_wait_room((unsigned)(writer->end_ms - now));
+}
 
 /* Write all that are there. */
 static void write_all(struct record_writer *writer)
@@ -34,8 +64,10 @@ static void write_all(struct record_writer *writer)
 				    " records were not logged: the log is too slow",
 				    lost);
 		lost = 0;
-		if (record.is_logged)
+		if (record.is_logged) {
+			wait_for_log(writer);
 			record_log(&record);
+		}
 		records_set_done(writer->records, writer->position);
 	}
 }

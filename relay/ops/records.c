@@ -14,8 +14,9 @@ struct records {
 	pthread_mutex_t lock;
 	pthread_cond_t added;
 	size_t room;
-	uint64_t end;  /* position of the next one */
-	uint64_t done; /* as its reader says; UINT64_MAX: it has none. Atomic */
+	uint64_t end;     /* position of the next one */
+	uint64_t done;    /* as its reader says; UINT64_MAX: it has none. Atomic */
+	uint64_t stalled; /* done when patience with it ended; UINT64_MAX: never. Atomic */
 	bool closed;
 	struct record *ring; /* position % room */
 };
@@ -30,6 +31,7 @@ struct records *records_new(size_t room)
 	assert(room > 1); /* half of it is what records_catch_up() leaves free */
 	records->room = room;
 	records->done = UINT64_MAX;
+	records->stalled = UINT64_MAX;
 	records->ring = calloc(room, sizeof(*records->ring));
 	if (records->ring == NULL) {
 		free(records);
@@ -126,15 +128,20 @@ void records_set_done(struct records *records, uint64_t position)
 
 bool records_catch_up(struct records *records)
 {
-	for (int i = 0; i < PATIENCE_MS; i++) {
-		uint64_t done = __atomic_load_n(&records->done, __ATOMIC_RELAXED);
+	uint64_t done = UINT64_MAX;
 
+	for (int i = 0; i < PATIENCE_MS; i++) {
+		done = __atomic_load_n(&records->done, __ATOMIC_RELAXED);
 		if (done == UINT64_MAX)
 			return false;
 		if (records_end(records) - done < records->room / 2)
 			return true;
+		/* Workers stop one after the other: only one waits for the same standstill. */
+		if (done == __atomic_load_n(&records->stalled, __ATOMIC_RELAXED))
+			return false;
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	}
+	__atomic_store_n(&records->stalled, done, __ATOMIC_RELAXED);
 	return false;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -18,6 +19,9 @@ static char path[64]; /* of its configuration */
 static struct config *taken;
 static const char *failing; /* the step that fails; "" for none */
 static int manager;         /* receives the notifications to systemd */
+/* SIGHUPs in a row, at the start and during each reload but the last. */
+static int hangups = 1;
+static int reloads = 1; /* until the end */
 
 /* Add a word to the trace. False if the daemon must fail at this step. */
 static bool step(struct daemon *daemon, const char *word)
@@ -94,16 +98,25 @@ static bool self_test(struct daemon *daemon)
 	return step(daemon, "self-test");
 }
 
+static void hang_up(void)
+{
+	for (int i = 0; i < hangups; i++)
+		raise(SIGHUP);
+}
+
 static void serving(struct daemon *daemon)
 {
 	step(daemon, "serving");
-	raise(SIGHUP);
+	hang_up();
 }
 
 static void reload(struct daemon *daemon)
 {
 	step(daemon, "reload");
-	raise(SIGTERM);
+	if (reloads-- > 1)
+		hang_up();
+	else
+		raise(SIGTERM);
 }
 
 static void status(struct daemon *daemon, char *line, size_t size)
@@ -214,6 +227,33 @@ START_TEST(systemd_hears_of_every_turn)
 }
 END_TEST
 
+START_TEST(signals_in_a_row_are_one_reload)
+{
+	hangups = 100;
+	reloads = 2;
+	ck_assert_int_eq(run(false), EXIT_SUCCESS);
+	ck_assert_str_eq(trace,
+			 "load prepare ports keys work self-test serving reload reload "
+			 "counters -work -keys -ports -prepare");
+}
+END_TEST
+
+/* What a stage opens must not take the place of a closed stream. */
+START_TEST(closed_streams_are_open_on_null)
+{
+	struct stat null, st;
+
+	ck_assert_int_eq(stat("/dev/null", &null), 0);
+	for (int fd = 0; fd <= 2; fd++)
+		close(fd);
+	ck_assert_int_eq(run(_i), EXIT_SUCCESS);
+	for (int fd = 0; fd <= 2; fd++) {
+		ck_assert_int_eq(fstat(fd, &st), 0);
+		ck_assert_uint_eq(st.st_rdev, null.st_rdev);
+	}
+}
+END_TEST
+
 START_TEST(a_check_opens_nothing)
 {
 	ck_assert_int_eq(run(true), EXIT_SUCCESS);
@@ -262,6 +302,8 @@ static void daemon_suite(Suite *suite)
 	tcase_add_checked_fixture(tc, setup, end);
 	tcase_add_test(tc, stages_go_up_in_order_and_down_in_reverse);
 	tcase_add_test(tc, systemd_hears_of_every_turn);
+	tcase_add_test(tc, signals_in_a_row_are_one_reload);
+	tcase_add_loop_test(tc, closed_streams_are_open_on_null, false, true + 1);
 	tcase_add_test(tc, a_check_opens_nothing);
 	tcase_add_loop_test(tc, a_start_that_fails_leaves_nothing_up, 0, ROWS(failures));
 	tcase_add_test(tc, an_unknown_user_is_the_fault_of_the_configuration);

@@ -1,11 +1,16 @@
 /*
- * test_log.c - lines on stderr: level filter, escaping, the limit per call site, records.
+ * test_log.c - lines on stderr: level filter, escaping, the limit per call site, records; and what
+ * happens when nobody reads them.
  */
 #include "base/log.h"
 
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/unit/lib/unit.h"
@@ -249,6 +254,263 @@ START_TEST(log_level_parse_knows_five_words)
 }
 END_TEST
 
+/* --- the thread that writes ------------------------------------------------------------------ */
+
+static int ends[2]; /* of a pipe that is stderr, full */
+
+static void begin_stalled(void)
+{
+	begin();
+	ck_assert_int_eq(pipe(ends), 0);
+	ck_assert_int_eq(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+	while (write(ends[1], "\n", 1) == 1)
+		;
+	ck_assert_int_eq(fcntl(ends[1], F_SETFL, 0), 0);
+	dup2(ends[1], STDERR_FILENO);
+	close(ends[1]);
+	ck_assert_int_eq(log_start_writer(), 0);
+}
+
+static double now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Lines as they come, until the end; frees none. */
+struct lines {
+	size_t count;
+	char *line[16384];
+};
+
+static void *read_lines(void *arg)
+{
+	static struct lines all;
+	FILE *in = arg;
+	char line[4100];
+
+	while (fgets(line, sizeof(line), in)) {
+		if (line[0] != '\n' && all.count < ARRAY_LEN(all.line))
+			all.line[all.count++] = strdup(line);
+	}
+	fclose(in);
+	return &all;
+}
+
+/* Read what is queued, until the writer has ended. */
+static const struct lines *resume(void)
+{
+	pthread_t reader;
+	void *lines;
+
+	ck_assert_int_eq(pthread_create(&reader, NULL, read_lines, fdopen(ends[0], "r")),
+			 0);
+	ck_assert(log_stop_writer(10000));
+	dup2(real_stderr, STDERR_FILENO);
+	ck_assert_int_eq(pthread_join(reader, &lines), 0);
+	return lines;
+}
+
+static uint64_t dropped(void)
+{
+	uint64_t sum = 0;
+
+	for (int i = LOG_LEVEL_ERROR; i <= LOG_LEVEL_DEBUG; i++)
+		sum += log_dropped((enum log_level)i);
+	return sum;
+}
+
+START_TEST(the_writer_writes_all_before_it_ends)
+{
+	ck_assert_int_eq(log_start_writer(), 0);
+	for (int i = 0; i < 1000; i++)
+		log_info("line %d", i);
+	log_record("last", NULL, 0);
+	ck_assert(log_stop_writer(10000));
+	written();
+	ck_assert_uint_eq(count(text, "\n"), 1001);
+	for (int i = 0; i < 1000; i++) {
+		char line[40];
+
+		snprintf(line, sizeof(line), "tester: info: line %d\n", i);
+		ck_assert_ptr_nonnull(strstr(text, line));
+	}
+	ck_assert_str_eq(strstr(text, "tester: notice:"), "tester: notice: last\n");
+	ck_assert_uint_eq(dropped(), 0);
+	log_info("and then the caller again");
+	ck_assert_str_eq(written(), "tester: info: and then the caller again\n");
+}
+END_TEST
+
+START_TEST(a_stalled_reader_stops_nobody)
+{
+	double begun = now_s();
+
+	for (int i = 0; i < 100000; i++)
+		log_info("line %d of many", i);
+	ck_assert(!log_stop_writer(50));
+	log_error("too late");
+	ck_assert(now_s() - begun < 5);
+	ck_assert_uint_gt(log_dropped(LOG_LEVEL_INFO), 50000);
+	ck_assert_uint_lt(log_dropped(LOG_LEVEL_INFO), 100000);
+	ck_assert_uint_eq(log_dropped(LOG_LEVEL_ERROR), 1);
+}
+END_TEST
+
+/* All lines in order; a gap is told where it is. */
+START_TEST(what_is_dropped_is_told_where_it_is_missing)
+{
+	int next = 0, n, told = 0;
+	uint64_t total;
+
+	for (int i = 0; i < 20000; i++)
+		log_info("line %d", i);
+	total = dropped();
+	ck_assert_uint_gt(total, 0);
+
+	const struct lines *lines = resume();
+
+	for (size_t i = 0; i < lines->count; i++) {
+		const char *line = lines->line[i];
+
+		if (sscanf(line, "tester: info: line %d", &n) == 1) {
+			ck_assert_int_eq(n, next);
+			next++;
+		} else {
+			char want[128];
+
+			ck_assert_int_eq(sscanf(line, "tester: warning: %d", &n), 1);
+			snprintf(want, sizeof(want),
+				 "tester: warning: %d messages dropped (%d info): log "
+				 "reader too slow\n",
+				 n, n);
+			ck_assert_str_eq(line, want);
+			told += n;
+			next += n;
+		}
+	}
+	ck_assert_int_eq(next, 20000);
+	ck_assert_uint_eq((uint64_t)told, total);
+	ck_assert_uint_eq(dropped(), total);
+}
+END_TEST
+
+START_TEST(errors_and_warnings_have_room_of_their_own)
+{
+	for (int i = 0; i < 20000; i++)
+		log_info("line %d", i);
+	log_error("the error");
+	log_warning("the warning");
+	ck_assert_uint_eq(log_dropped(LOG_LEVEL_ERROR), 0);
+	ck_assert_uint_eq(log_dropped(LOG_LEVEL_WARNING), 0);
+
+	const struct lines *lines = resume();
+	size_t found = 0;
+
+	for (size_t i = 0; i < lines->count; i++) {
+		found += strcmp(lines->line[i], "tester: error: the error\n") == 0;
+		found += strcmp(lines->line[i], "tester: warning: the warning\n") == 0;
+	}
+	ck_assert_uint_eq(found, 2);
+}
+END_TEST
+
+START_TEST(even_errors_have_a_bound)
+{
+	for (int i = 0; i < 20000; i++)
+		log_error("line %d", i);
+	ck_assert_uint_gt(log_dropped(LOG_LEVEL_ERROR), 0);
+	resume();
+}
+END_TEST
+
+START_TEST(there_is_no_room_while_the_reader_stalls)
+{
+	ck_assert(log_wait_room(0));
+	for (int i = 0; i < 20000; i++)
+		log_info("line %d", i);
+	ck_assert(!log_wait_room(10));
+	resume();
+	ck_assert(log_wait_room(0));
+}
+END_TEST
+
+static void *write_many(void *arg)
+{
+	for (int i = 0; i < 2000; i++)
+		log_info("%s %d", (const char *)arg, i);
+	return NULL;
+}
+
+START_TEST(threads_share_the_writer)
+{
+	static char names[][2] = {"a", "b", "c", "d"};
+	pthread_t threads[ARRAY_LEN(names)];
+	int next[ARRAY_LEN(names)] = {0};
+	uint64_t told = 0, seen = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		pthread_create(&threads[i], NULL, write_many, names[i]);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		pthread_join(threads[i], NULL);
+
+	const struct lines *lines = resume();
+
+	for (size_t i = 0; i < lines->count; i++) {
+		char name;
+		int n;
+
+		if (sscanf(lines->line[i], "tester: info: %c %d", &name, &n) == 2) {
+			ck_assert_int_ge(n, next[name - 'a']);
+			next[name - 'a'] = n + 1;
+			seen++;
+		} else {
+			ck_assert_int_eq(
+				sscanf(lines->line[i], "tester: warning: %d", &n), 1);
+			told += (uint64_t)n;
+		}
+	}
+	ck_assert_uint_eq(seen + told, 2000 * ARRAY_LEN(names));
+}
+END_TEST
+
+/* /dev/full is a disk without room. */
+START_TEST(what_cannot_be_written_is_counted_and_told)
+{
+	int full = open("/dev/full", O_WRONLY);
+
+	ck_assert_int_ge(full, 0);
+	dup2(full, STDERR_FILENO);
+	ck_assert_int_eq(log_start_writer(), 0);
+	log_info("lost");
+	log_error("lost too");
+	for (int i = 0; i < 5000 && dropped() < 2; i++)
+		usleep(1000);
+	ck_assert_uint_eq(log_dropped(LOG_LEVEL_INFO), 1);
+	ck_assert_uint_eq(log_dropped(LOG_LEVEL_ERROR), 1);
+	dup2(fileno(captured), STDERR_FILENO);
+	log_info("written");
+	ck_assert(log_stop_writer(10000));
+	ck_assert_str_eq(written(),
+			 "tester: warning: 2 messages dropped (1 error, 1 info): cannot "
+			 "write the log: No space left on device\n"
+			 "tester: info: written\n");
+	close(full);
+}
+END_TEST
+
+START_TEST(a_closed_pipe_ends_nobody)
+{
+	signal(SIGPIPE, SIG_IGN);
+	close(ends[0]);
+	log_info("to nobody");
+	ck_assert(log_stop_writer(10000));
+	ck_assert_uint_eq(log_dropped(LOG_LEVEL_INFO), 1);
+}
+END_TEST
+
 static void log_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("log");
@@ -266,6 +528,19 @@ static void log_suite(Suite *suite)
 	tcase_add_test(tc, log_record_is_one_line_of_fields);
 	tcase_add_test(tc, log_takes_a_stream_for_the_journal_by_its_inode);
 	tcase_add_test(tc, log_level_parse_knows_five_words);
+	tcase_add_test(tc, the_writer_writes_all_before_it_ends);
+	tcase_add_test(tc, what_cannot_be_written_is_counted_and_told);
+	suite_add_tcase(suite, tc);
+
+	tc = tcase_create("stalled");
+	tcase_add_checked_fixture(tc, begin_stalled, NULL);
+	tcase_add_test(tc, a_stalled_reader_stops_nobody);
+	tcase_add_test(tc, what_is_dropped_is_told_where_it_is_missing);
+	tcase_add_test(tc, errors_and_warnings_have_room_of_their_own);
+	tcase_add_test(tc, even_errors_have_a_bound);
+	tcase_add_test(tc, there_is_no_room_while_the_reader_stalls);
+	tcase_add_test(tc, threads_share_the_writer);
+	tcase_add_test(tc, a_closed_pipe_ends_nobody);
 	suite_add_tcase(suite, tc);
 }
 
