@@ -143,20 +143,18 @@ static bool bind_fronts(struct daemon *daemon)
 {
 	struct mediarelayd *self = self_of(daemon);
 	const struct network_view *view = network_view(self->relay.network);
-	bool fronts[FRONTS_MAX], addresses[PORT_POOL_ADDRESSES_MAX];
+	bool serving[NETWORK_ROWS];
 
 	self->relay.worker_count = worker_count(config_of(daemon));
 	self->sockets = calloc(self->relay.worker_count, sizeof(*self->sockets));
 	if (self->sockets == NULL)
 		return daemon_no_memory(daemon);
-	for (size_t i = 0; i < FRONTS_MAX; i++)
-		fronts[i] = view->front_states[i] == NETWORK_SERVING;
-	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++)
-		addresses[i] = view->relay_states[i] == NETWORK_SERVING;
-	return fronts_bind(config_of(daemon), view->fronts, fronts, self->sockets,
+	for (size_t i = 0; i < NETWORK_ROWS; i++)
+		serving[i] = view->states[i] == NETWORK_SERVING;
+	return fronts_bind(config_of(daemon), view->fronts, serving, self->sockets,
 			   self->relay.worker_count, daemon->error,
 			   sizeof(daemon->error)) &&
-	       fronts_try_outside(config_of(daemon), view->relay, addresses,
+	       fronts_try_outside(config_of(daemon), view->relay, &serving[FRONTS_MAX],
 				  daemon->error, sizeof(daemon->error));
 }
 

@@ -13,36 +13,33 @@
 #include "relay/front/fronts.h"
 #include "relay/reload/relay_config.h"
 
-/* Retired and without allocations, as is the front that shares its socket. */
-static bool front_is_over(const struct relay *relay, const struct network_view *view,
-			  size_t front)
+/* A TCP front and its TLS front share a socket. */
+static bool front_is_empty(const struct relay *relay, const struct network_view *view,
+			   size_t front)
 {
-	if (view->front_states[front] != NETWORK_RETIRED)
-		return false;
-	switch (view->fronts[front].transport) {
-	case TRANSPORT_TCP:
-		assert(view->fronts[front + 1].transport == TRANSPORT_TLS);
-		return relay_front_is_empty(relay, front) &&
-		       relay_front_is_empty(relay, front + 1);
-	case TRANSPORT_TLS:
-		assert(view->fronts[front - 1].transport == TRANSPORT_TCP);
-		return relay_front_is_empty(relay, front - 1) &&
-		       relay_front_is_empty(relay, front);
-	case TRANSPORT_UDP:
-	case TRANSPORT_DTLS:
-	case TRANSPORT_COUNT:
-		break;
-	}
-	return relay_front_is_empty(relay, front);
+	const struct front *fronts = view->fronts;
+	size_t other = front;
+
+	if (fronts[front].transport == TRANSPORT_TCP)
+		other = front + 1;
+	else if (fronts[front].transport == TRANSPORT_TLS)
+		other = front - 1;
+	assert(other < FRONTS_MAX &&
+	       endpoint_equal(&fronts[other].local, &fronts[front].local));
+	return relay_front_is_empty(relay, front) && relay_front_is_empty(relay, other);
 }
 
-/* Reserved ports are taken as well. */
-static bool address_is_over(const struct relay *relay, const struct network_view *view,
-			    size_t address)
+/* Retired and without allocations. Of an address, reserved ports are taken as well. */
+static bool is_over(const struct relay *relay, const struct network_view *view,
+		    size_t row)
 {
-	return view->relay_states[address] == NETWORK_RETIRED &&
-	       port_pool_held(relay->shared.ports, address) == 0 &&
-	       port_pool_held(relay->shared.tcp_ports, address) == 0;
+	assert(row < NETWORK_ROWS);
+	if (view->states[row] != NETWORK_RETIRED)
+		return false;
+	if (row < FRONTS_MAX)
+		return front_is_empty(relay, view, row);
+	return port_pool_held(relay->shared.ports, row - FRONTS_MAX) == 0 &&
+	       port_pool_held(relay->shared.tcp_ports, row - FRONTS_MAX) == 0;
 }
 
 /*
@@ -51,28 +48,21 @@ static bool address_is_over(const struct relay *relay, const struct network_view
  */
 static void leave_out_what_is_over(struct change *change)
 {
-	const struct network_view *before = &change->before;
-	struct network_view *plan = &change->plan;
-
-	for (size_t i = 0; i < FRONTS_MAX; i++) {
-		if (plan->front_states[i] == NETWORK_RETIRED &&
-		    front_is_over(change->relay, before, i))
-			plan->front_states[i] = NETWORK_FREE;
-	}
-	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++) {
-		if (plan->relay_states[i] == NETWORK_RETIRED &&
-		    address_is_over(change->relay, before, i))
-			plan->relay_states[i] = NETWORK_FREE;
+	for (size_t i = 0; i < NETWORK_ROWS; i++) {
+		if (change->plan.states[i] == NETWORK_RETIRED &&
+		    is_over(change->relay, &change->before, i))
+			change->plan.states[i] = NETWORK_FREE;
 	}
 }
 
-/* A retired front for datagrams still has its sockets; one for streams does not listen. */
-static void note_fronts(struct change *change)
+/* A retired front for streams does not listen; all else that is retired is still open. */
+static void note_rows(struct change *change)
 {
-	for (size_t i = 0; i < FRONTS_MAX; i++) {
-		enum network_state before = change->before.front_states[i];
-		enum network_state after = change->plan.front_states[i];
-		bool stream = transport_is_stream(change->plan.fronts[i].transport);
+	for (size_t i = 0; i < NETWORK_ROWS; i++) {
+		enum network_state before = change->before.states[i];
+		enum network_state after = change->plan.states[i];
+		bool stream = i < FRONTS_MAX &&
+			      transport_is_stream(change->plan.fronts[i].transport);
 
 		change->opened[i] =
 			after == NETWORK_SERVING &&
@@ -83,59 +73,59 @@ static void note_fronts(struct change *change)
 	}
 }
 
+/* --- relay ports --------------------------------------------------------------------------- */
+
 /* The address whose ports it shares: one of the same IP; itself if there is none. */
 static size_t ports_like(const struct change *change, size_t address)
 {
+	const struct relay_address *relay = change->plan.relay;
+
 	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++) {
 		bool there = change->before.relay_states[i] != NETWORK_FREE ||
-			     change->added[i];
+			     (i < address && change->opened[FRONTS_MAX + i]);
 
-		if (there && ip_addr_equal(&change->plan.relay[i].local,
-					   &change->plan.relay[address].local))
+		if (there && ip_addr_equal(&relay[i].local, &relay[address].local))
 			return i;
 	}
 	return address;
 }
 
-static bool add_address(struct change *change, size_t address)
+static bool add_address(const struct change *change, size_t address)
 {
 	const struct turn_shared *shared = &change->relay->shared;
 	size_t like = ports_like(change, address);
 
 	if (!port_pool_add(shared->ports, address, like))
 		return false;
-	if (!port_pool_add(shared->tcp_ports, address, like)) {
-		port_pool_remove(shared->ports, address);
-		return false;
-	}
-	change->added[address] = true;
-	return true;
+	if (port_pool_add(shared->tcp_ports, address, like))
+		return true;
+	port_pool_remove(shared->ports, address);
+	return false;
 }
 
-static void remove_addresses(const struct change *change,
-			     const bool addresses[PORT_POOL_ADDRESSES_MAX])
-{
-	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++) {
-		if (!addresses[i])
-			continue;
-		port_pool_remove(change->relay->shared.ports, i);
-		port_pool_remove(change->relay->shared.tcp_ports, i);
-	}
-}
-
+/* Out of memory, none that comes later is open either. */
 static bool add_addresses(struct change *change)
 {
-	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++) {
-		enum network_state before = change->before.relay_states[i];
-		enum network_state after = change->plan.relay_states[i];
-
-		change->removed[i] = before != NETWORK_FREE && after == NETWORK_FREE;
-		if (before == NETWORK_FREE && after != NETWORK_FREE &&
-		    !add_address(change, i))
-			return false;
+	for (size_t i = FRONTS_MAX; i < NETWORK_ROWS; i++) {
+		if (!change->opened[i] || add_address(change, i - FRONTS_MAX))
+			continue;
+		memset(&change->opened[i], 0, NETWORK_ROWS - i);
+		return false;
 	}
 	return true;
 }
+
+static void remove_addresses(const struct change *change, const bool rows[NETWORK_ROWS])
+{
+	for (size_t i = FRONTS_MAX; i < NETWORK_ROWS; i++) {
+		if (!rows[i])
+			continue;
+		port_pool_remove(change->relay->shared.ports, i - FRONTS_MAX);
+		port_pool_remove(change->relay->shared.tcp_ports, i - FRONTS_MAX);
+	}
+}
+
+/* --- steps --------------------------------------------------------------------------------- */
 
 static bool bind_sockets(struct change *change, char *error, size_t error_size)
 {
@@ -148,8 +138,8 @@ static bool bind_sockets(struct change *change, char *error, size_t error_size)
 	}
 	if (fronts_bind(change->config, change->plan.fronts, change->opened,
 			change->sockets, workers, error, error_size)) {
-		if (fronts_try_outside(change->config, change->plan.relay, change->added,
-				       error, error_size))
+		if (fronts_try_outside(change->config, change->plan.relay,
+				       &change->opened[FRONTS_MAX], error, error_size))
 			return true;
 		fronts_close(change->sockets, workers);
 	}
@@ -168,7 +158,7 @@ bool change_prepare(struct change *change, struct relay *relay,
 	if (!network_plan(relay->network, config, &change->plan, error, error_size))
 		return false;
 	leave_out_what_is_over(change);
-	note_fronts(change);
+	note_rows(change);
 	if (!add_addresses(change)) {
 		snprintf(error, error_size, "out of memory");
 		change_abandon(change);
@@ -192,7 +182,7 @@ static void close_sockets(struct change *change)
 void change_abandon(struct change *change)
 {
 	close_sockets(change);
-	remove_addresses(change, change->added);
+	remove_addresses(change, change->opened);
 }
 
 static bool any(const bool fronts[FRONTS_MAX])
@@ -272,7 +262,7 @@ void change_finish(struct change *change)
 		relay_retire_fronts(relay, change->retired);
 	if (any(change->closed))
 		relay_close_fronts(relay, change->closed);
-	remove_addresses(change, change->removed);
+	remove_addresses(change, change->closed);
 	say(change, change->opened, "is open");
 	say(change, change->retired, "takes no new clients");
 	say(change, change->closed, "is closed");
@@ -288,12 +278,8 @@ bool change_is_due(const struct relay *relay)
 {
 	const struct network_view *view = network_view(relay->network);
 
-	for (size_t i = 0; i < FRONTS_MAX; i++) {
-		if (front_is_over(relay, view, i))
-			return true;
-	}
-	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++) {
-		if (address_is_over(relay, view, i))
+	for (size_t i = 0; i < NETWORK_ROWS; i++) {
+		if (is_over(relay, view, i))
 			return true;
 	}
 	return false;

@@ -29,8 +29,7 @@ struct change {
 	const struct relay_config *config;
 	struct network_view before, plan;
 	struct front_sockets *sockets; /* one set for each worker */
-	bool opened[FRONTS_MAX], retired[FRONTS_MAX], closed[FRONTS_MAX];
-	bool added[PORT_POOL_ADDRESSES_MAX], removed[PORT_POOL_ADDRESSES_MAX];
+	bool opened[NETWORK_ROWS], retired[NETWORK_ROWS], closed[NETWORK_ROWS];
 };
 
 /* Both false with "FILE:LINE:COLUMN: ..." or a sentence in error, and then abandoned. */

@@ -120,7 +120,6 @@ static bool want_relay(struct network_view *plan, const struct place *place)
 		} else if (ip_addr_equal(&plan->relay[i].local, &wanted.local) &&
 			   ip_addr_equal(&plan->relay[i].public, &wanted.public)) {
 			plan->relay_states[i] = NETWORK_SERVING;
-			plan->relay[i].retired = false;
 			return true;
 		}
 	}
@@ -135,26 +134,15 @@ static bool want_relay(struct network_view *plan, const struct place *place)
 	return true;
 }
 
-/* Whatever the configuration does not name again is so. */
-static void retire_all(struct network_view *plan)
-{
-	for (size_t i = 0; i < FRONTS_MAX; i++) {
-		if (plan->front_states[i] == NETWORK_SERVING)
-			plan->front_states[i] = NETWORK_RETIRED;
-	}
-	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++) {
-		if (plan->relay_states[i] != NETWORK_SERVING)
-			continue;
-		plan->relay_states[i] = NETWORK_RETIRED;
-		plan->relay[i].retired = true;
-	}
-}
-
 bool network_plan(const struct network *network, const struct relay_config *config,
 		  struct network_view *plan, char *error, size_t error_size)
 {
 	*plan = network->view;
-	retire_all(plan);
+	/* Whatever the configuration does not name again stays so. */
+	for (size_t i = 0; i < NETWORK_ROWS; i++) {
+		if (plan->states[i] == NETWORK_SERVING)
+			plan->states[i] = NETWORK_RETIRED;
+	}
 	for (int s = 0; s < SIDE_COUNT; s++) {
 		const struct relay_config_side *side = &config->sides[s];
 
@@ -171,6 +159,8 @@ bool network_plan(const struct network *network, const struct relay_config *conf
 				return false;
 		}
 	}
+	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++)
+		plan->relay[i].retired = plan->relay_states[i] == NETWORK_RETIRED;
 	return true;
 }
 

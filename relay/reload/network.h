@@ -28,12 +28,20 @@ enum network_state {
 	NETWORK_RETIRED,
 };
 
+/* The rows of a view: all fronts, then all outside addresses. */
+enum { NETWORK_ROWS = FRONTS_MAX + PORT_POOL_ADDRESSES_MAX };
+
 /* All of it at one time: what is, or what a reload would make of it. */
 struct network_view {
 	struct front fronts[FRONTS_MAX]; /* a TCP front and its TLS front stand together */
-	enum network_state front_states[FRONTS_MAX];
 	struct relay_address relay[PORT_POOL_ADDRESSES_MAX];
-	enum network_state relay_states[PORT_POOL_ADDRESSES_MAX];
+	union {
+		enum network_state states[NETWORK_ROWS];
+		struct {
+			enum network_state front_states[FRONTS_MAX];
+			enum network_state relay_states[PORT_POOL_ADDRESSES_MAX];
+		};
+	};
 };
 
 struct network;
