@@ -36,20 +36,6 @@ static bool is_field(const struct config_walk *at, const void *field, size_t *in
 	return wanted >= list && *index < config_list_count(at->key, at->base);
 }
 
-static const struct config_place *place_of(const struct config *config,
-					   const struct config_walk *at,
-					   const struct config_key *key, size_t index)
-{
-	for (size_t i = 0; i < config->place_count; i++) {
-		const struct config_place *place = &config->places[i];
-
-		if (place->section == at->section && place->element == at->element &&
-		    place->key == key && place->index == index)
-			return place;
-	}
-	return NULL;
-}
-
 /*
  * What the field is called, and its place in the file: that of its value, or NULL, and that of
  * its block, or NULL.
@@ -67,13 +53,16 @@ static const struct config_place *locate(const struct config *config, const void
 
 		if (!title && !is_field(&at, field, &index))
 			continue;
-		*block = place_of(config, &at, NULL, CONFIG_WHOLE);
+		*block = config_find_place(config, at.section, at.element, NULL,
+					   CONFIG_WHOLE);
 		if (title)
 			snprintf(name, CONFIG_NAME_SIZE, "%s \"%.80s\"", at.section->name,
 				 *(char *const *)at.base);
 		else
 			config_key_name(at.section, at.key, at.element, name);
-		return title ? *block : place_of(config, &at, at.key, index);
+		return title ? *block
+			     : config_find_place(config, at.section, at.element, at.key,
+						 index);
 	}
 	/* A whole section of blocks, none of which is there. */
 	*block = NULL;
@@ -86,14 +75,17 @@ static const struct config_place *locate(const struct config *config, const void
 	return NULL;
 }
 
-static bool __attribute__((format(printf, 5, 0)))
-verror(const struct config *config, const void *field, char *error, size_t error_size,
-       const char *format, va_list args)
+bool config_error(const struct config *config, const void *field, char *error,
+		  size_t error_size, const char *format, ...)
 {
 	const struct config_place *block, *place;
 	char name[CONFIG_NAME_SIZE], where[32] = "", sentence[400];
+	va_list args;
 
+	va_start(args, format);
 	vsnprintf(sentence, sizeof(sentence), format, args);
+	va_end(args);
+
 	size_t len = strlen(sentence);
 	if (len > 0 && sentence[len - 1] == '.')
 		sentence[len - 1] = '\0';
@@ -103,17 +95,6 @@ verror(const struct config *config, const void *field, char *error, size_t error
 	if (place)
 		snprintf(where, sizeof(where), ":%u:%u", place->line, place->column);
 	snprintf(error, error_size, "%s%s: %s: %s", config->path, where, name, sentence);
-	return false;
-}
-
-bool config_error(const struct config *config, const void *field, char *error,
-		  size_t error_size, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	verror(config, field, error, error_size, format, args);
-	va_end(args);
 	return false;
 }
 
@@ -281,12 +262,12 @@ static void differ(struct comparison *comparison, const char *name, const char *
 static enum reload_effect effect_of(const struct comparison *comparison,
 				    const struct config_key *key, size_t element)
 {
+	const struct config_schema *schema = comparison->before->schema;
+
 	if (key->effect != RELOAD_EFFECT_DRAINING)
 		return key->effect;
-	return comparison->before->schema->effect
-		       ? comparison->before->schema->effect(
-				 key, element, comparison->before, comparison->after)
-		       : RELOAD_EFFECT_APPLIED;
+	assert(schema->effect != NULL);
+	return schema->effect(key, element, comparison->before, comparison->after);
 }
 
 static void compare_elements(struct comparison *comparison,

@@ -128,7 +128,7 @@ struct config_schema {
 	size_t section_count;
 	/* Complete, and check across keys. False with a sentence in error. */
 	bool (*check)(struct config *config, char *error, size_t error_size);
-	/* Of a key with RELOAD_EFFECT_DRAINING; NULL: APPLIED. element: of a TITLED section. */
+	/* Of a key with RELOAD_EFFECT_DRAINING; may be NULL without one. element: of a TITLED section. */
 	enum reload_effect (*effect)(const struct config_key *key, size_t element,
 				     const struct config *before,
 				     const struct config *after);

@@ -368,18 +368,27 @@ static bool add_place(struct reader *reader, const struct config_key *key, size_
 	return true;
 }
 
+const struct config_place *config_find_place(const struct config *config,
+					     const struct config_section *section,
+					     size_t element, const struct config_key *key,
+					     size_t index)
+{
+	for (size_t i = 0; i < config->place_count; i++) {
+		const struct config_place *place = &config->places[i];
+
+		if (place->section == section && place->element == element &&
+		    place->key == key && place->index == index)
+			return place;
+	}
+	return NULL;
+}
+
 /* Of the open block, or one of its keys. */
 static const struct config_place *find_place(const struct reader *reader,
 					     const struct config_key *key)
 {
-	for (size_t i = 0; i < reader->config->place_count; i++) {
-		const struct config_place *place = &reader->config->places[i];
-
-		if (place->section == reader->section &&
-		    place->element == reader->element && place->key == key)
-			return place;
-	}
-	return NULL;
+	return config_find_place(reader->config, reader->section, reader->element, key,
+				 CONFIG_WHOLE);
 }
 
 static bool set_value(struct reader *reader, const struct config_key *key)

@@ -16,6 +16,12 @@ struct config_place {
 };
 #define CONFIG_WHOLE SIZE_MAX
 
+/* The place of a block (key NULL), of a key's value or of one element of it; NULL: not in the file. */
+const struct config_place *config_find_place(const struct config *config,
+					     const struct config_section *section,
+					     size_t element, const struct config_key *key,
+					     size_t index);
+
 /* Read the text, which a \0 ends. False with a sentence in error. */
 bool config_read(struct config *config, const char *text, char *error, size_t error_size);
 

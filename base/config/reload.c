@@ -183,10 +183,6 @@ static bool finish(struct reload *reload, int64_t now_s, struct reload_report *r
 
 /* --- files ----------------------------------------------------------------------------------- */
 
-struct file_texts {
-	char before[WATCHED_MAX][RELOAD_ABOUT_MAX];
-};
-
 static void describe(const struct reload *reload, size_t index,
 		     const struct file_stamp *stamp, char text[RELOAD_ABOUT_MAX])
 {
@@ -207,7 +203,8 @@ static void describe(const struct reload *reload, size_t index,
 /* Files whose path is the same and whose content is not. */
 static void add_files(const struct reload *reload, const struct config *next,
 		      const struct file_stamp before[WATCHED_MAX],
-		      const struct file_texts *texts, struct reload_report *report)
+		      char texts[WATCHED_MAX][RELOAD_ABOUT_MAX],
+		      struct reload_report *report)
 {
 	struct config_file was, is;
 	char after[RELOAD_ABOUT_MAX];
@@ -218,10 +215,9 @@ static void add_files(const struct reload *reload, const struct config *next,
 		    file_stamp_equal(&before[i], &reload->stamps[i]))
 			continue;
 		describe(reload, i, &reload->stamps[i], after);
-		if (strcmp(texts->before[i], after) == 0)
+		if (strcmp(texts[i], after) == 0)
 			strncat(after, "; read again", sizeof(after) - strlen(after) - 1);
-		add_change(report, was.key, texts->before[i], after,
-			   RELOAD_EFFECT_APPLIED);
+		add_change(report, was.key, texts[i], after, RELOAD_EFFECT_APPLIED);
 	}
 }
 
@@ -235,14 +231,12 @@ static bool rebuild(struct reload *reload, const struct config *next,
 		    struct reload_report *report)
 {
 	struct file_stamp before[WATCHED_MAX];
-	struct file_texts texts;
+	char texts[WATCHED_MAX][RELOAD_ABOUT_MAX] = {0};
+	struct config_file file;
 
 	memcpy(before, reload->stamps, sizeof(before));
-	for (size_t i = 0; i < WATCHED_MAX; i++)
-		texts.before[i][0] = '\0';
-	struct config_file file;
 	for (size_t i = 0; config_watched(reload->config, i, &file); i++)
-		describe(reload, i, &before[i], texts.before[i]);
+		describe(reload, i, &before[i], texts[i]);
 	look(next, reload->stamps);
 	if (!reload->ops->rebuild(reload->owner, next, report->error,
 				  sizeof(report->error))) {
@@ -251,7 +245,7 @@ static bool rebuild(struct reload *reload, const struct config *next,
 			memcpy(reload->stamps, before, sizeof(before));
 		return false;
 	}
-	add_files(reload, next, before, &texts, report);
+	add_files(reload, next, before, texts, report);
 	return true;
 }
 
