@@ -43,11 +43,12 @@ static void from_in6(const struct sockaddr_in6 *sin6, struct endpoint *out)
 	out->port = ntohs(sin6->sin6_port);
 }
 
-bool sockaddr_to_endpoint(const struct sockaddr_storage *sa, struct endpoint *out)
+bool sockaddr_to_endpoint(const void *sa, struct endpoint *out)
 {
-	memset(out, 0, sizeof(*out));
+	const struct sockaddr *any = sa;
 
-	if (sa->ss_family == AF_INET) {
+	memset(out, 0, sizeof(*out));
+	if (any->sa_family == AF_INET) {
 		struct sockaddr_in sin;
 
 		memcpy(&sin, sa, sizeof(sin));
@@ -56,7 +57,7 @@ bool sockaddr_to_endpoint(const struct sockaddr_storage *sa, struct endpoint *ou
 		out->port = ntohs(sin.sin_port);
 		return true;
 	}
-	if (sa->ss_family == AF_INET6) {
+	if (any->sa_family == AF_INET6) {
 		struct sockaddr_in6 sin6;
 
 		memcpy(&sin6, sa, sizeof(sin6));

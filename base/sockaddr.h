@@ -13,7 +13,10 @@
 
 /* Returns the length of the socket address. */
 socklen_t sockaddr_from_endpoint(const struct endpoint *ep, struct sockaddr_storage *out);
-/* False for families other than IPv4 and IPv6. */
-bool sockaddr_to_endpoint(const struct sockaddr_storage *sa, struct endpoint *out);
+/*
+ * sa: a socket address of any kind, as long as its family says. False for families other than
+ * IPv4 and IPv6.
+ */
+bool sockaddr_to_endpoint(const void *sa, struct endpoint *out);
 
 #endif

@@ -195,27 +195,7 @@ static unsigned unprivileged_port_start(void)
 	return start;
 }
 
-/* Of that family, and no link-local one: such cannot have been meant. */
-static bool address_text(const struct ifaddrs *interface, uint8_t family, char *text,
-			 size_t size)
-{
-	struct sockaddr_storage sa = {0};
-	struct endpoint ep;
-
-	if (!interface->ifa_addr || (interface->ifa_addr->sa_family != AF_INET &&
-				     interface->ifa_addr->sa_family != AF_INET6))
-		return false;
-	memcpy(&sa, interface->ifa_addr,
-	       interface->ifa_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
-							 : sizeof(struct sockaddr_in6));
-	if (!sockaddr_to_endpoint(&sa, &ep) || ep.ip.family != family ||
-	    (family == IP_V6 && ep.ip.bytes[0] == 0xFE))
-		return false;
-	ip_addr_format(&ep.ip, text, size);
-	return true;
-}
-
-/* What could have been meant, as far as it fits. */
+/* What could have been meant, as far as it fits: a link-local address cannot. */
 static void list_addresses(uint8_t family, char *buf, size_t size)
 {
 	struct ifaddrs *interfaces = NULL;
@@ -226,8 +206,12 @@ static void list_addresses(uint8_t family, char *buf, size_t size)
 	if (getifaddrs(&interfaces) < 0)
 		return;
 	for (const struct ifaddrs *i = interfaces; i; i = i->ifa_next) {
-		if (!address_text(i, family, text, sizeof(text)))
+		struct endpoint ep;
+
+		if (!i->ifa_addr || !sockaddr_to_endpoint(i->ifa_addr, &ep) ||
+		    ep.ip.family != family || (family == IP_V6 && ep.ip.bytes[0] == 0xFE))
 			continue;
+		ip_addr_format(&ep.ip, text, sizeof(text));
 		if (used + strlen(text) + 3 > size)
 			break;
 		used += (size_t)snprintf(buf + used, size - used, "%s%s",

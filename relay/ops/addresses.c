@@ -39,25 +39,6 @@ static int compare(const void *a, const void *b)
 	return ip_addr_compare(a, b);
 }
 
-static bool address_of(const struct ifaddrs *interface, struct ip_addr *out)
-{
-	struct sockaddr_storage sa = {0};
-	struct endpoint ep;
-
-	if (!interface->ifa_addr)
-		return false;
-	if (interface->ifa_addr->sa_family == AF_INET)
-		memcpy(&sa, interface->ifa_addr, sizeof(struct sockaddr_in));
-	else if (interface->ifa_addr->sa_family == AF_INET6)
-		memcpy(&sa, interface->ifa_addr, sizeof(struct sockaddr_in6));
-	else
-		return false;
-	if (!sockaddr_to_endpoint(&sa, &ep))
-		return false;
-	*out = ep.ip;
-	return true;
-}
-
 static size_t sort_unique(struct ip_addr *list, size_t count)
 {
 	size_t kept = 0;
@@ -82,8 +63,12 @@ struct host_addresses *addresses_now(void)
 
 	struct host_addresses *host =
 		calloc(1, sizeof(*host) + room * sizeof(host->addresses[0]));
-	for (const struct ifaddrs *i = interfaces; host && i; i = i->ifa_next)
-		count += address_of(i, &host->addresses[count]);
+	for (const struct ifaddrs *i = interfaces; host && i; i = i->ifa_next) {
+		struct endpoint ep;
+
+		if (i->ifa_addr && sockaddr_to_endpoint(i->ifa_addr, &ep))
+			host->addresses[count++] = ep.ip;
+	}
 	freeifaddrs(interfaces);
 	if (!host) {
 		errno = ENOMEM;
