@@ -23,6 +23,16 @@ bool ip_addr_is_loopback(const struct ip_addr *ip)
 	return ip->family == IP_V4 ? ip->bytes[0] == 127 : ip_addr_equal(ip, &v6);
 }
 
+const struct ip_addr *ip_addr_find(const struct ip_addr *list, size_t count,
+				   const struct ip_addr *ip)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (ip_addr_equal(&list[i], ip))
+			return &list[i];
+	}
+	return NULL;
+}
+
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
 	return a->port == b->port && ip_addr_equal(&a->ip, &b->ip);

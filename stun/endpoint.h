@@ -39,6 +39,9 @@ static inline size_t ip_addr_len(uint8_t family)
 }
 
 bool ip_addr_equal(const struct ip_addr *a, const struct ip_addr *b);
+/* The one in the list that equals it; NULL if there is none. */
+const struct ip_addr *ip_addr_find(const struct ip_addr *list, size_t count,
+				   const struct ip_addr *ip);
 bool ip_addr_is_loopback(const struct ip_addr *ip); /* 127.0.0.0/8 and ::1 */
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 

@@ -59,6 +59,16 @@ bool ip_prefix_contains(const struct ip_prefix *prefix, const struct ip_addr *ip
 	       (rest == 8 || prefix->ip.bytes[whole] >> rest == ip->bytes[whole] >> rest);
 }
 
+bool ip_prefixes_contain(const struct ip_prefix *list, size_t count,
+			 const struct ip_addr *ip)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (ip_prefix_contains(&list[i], ip))
+			return true;
+	}
+	return false;
+}
+
 int ip_addr_compare(const struct ip_addr *a, const struct ip_addr *b)
 {
 	if (a->family != b->family)

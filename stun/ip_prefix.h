@@ -19,6 +19,9 @@ struct ip_prefix {
 /* "10.0.0.0/8", "::1"; no length means the whole address. False if host bits are set. */
 bool ip_prefix_parse(const char *text, struct ip_prefix *out);
 bool ip_prefix_contains(const struct ip_prefix *prefix, const struct ip_addr *ip);
+/* Does one of them? */
+bool ip_prefixes_contain(const struct ip_prefix *list, size_t count,
+			 const struct ip_addr *ip);
 
 /* A total order: IPv4 first, then by bytes. */
 int ip_addr_compare(const struct ip_addr *a, const struct ip_addr *b);

@@ -276,16 +276,10 @@ static bool names_server(const char *name, const char *server)
 
 static bool comes_from(const struct service_server *server, const struct ip_addr *source)
 {
-	if (server->network_count == 0)
-		return true;
-	for (size_t i = 0; i < server->network_count; i++) {
-		if (ip_prefix_contains(&server->networks[i], source))
-			return true;
-	}
-	return false;
+	return server->network_count == 0 ||
+	       ip_prefixes_contain(server->networks, server->network_count, source);
 }
 
-/* Name by name: a certificate may carry those of two servers with different networks. */
 const struct service_server *service_server_find(const struct service *service,
 						 const char *const *names, size_t count,
 						 const struct ip_addr *source,

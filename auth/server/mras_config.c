@@ -176,16 +176,14 @@ static bool check_addresses(const struct check *check)
 	for (size_t i = 0; i < config->address_count; i++) {
 		const struct ip_addr *ip = &config->addresses[i];
 
-		for (size_t j = 0; j < config->outside_count; j++) {
-			if (ip_addr_equal(ip, &config->outside[j]))
-				return REFUSE(
-					check, ip,
-					"%s is an outside address (line %u); credentials "
-					"are issued inside only, name an inside address",
-					ip_addr_format(ip, text, sizeof(text)),
-					config_line(&config->common,
-						    &config->outside[j]));
-		}
+		const struct ip_addr *outside =
+			ip_addr_find(config->outside, config->outside_count, ip);
+		if (outside)
+			return REFUSE(check, ip,
+				      "%s is an outside address (line %u); credentials "
+				      "are issued inside only, name an inside address",
+				      ip_addr_format(ip, text, sizeof(text)),
+				      config_line(&config->common, outside));
 	}
 	return true;
 }

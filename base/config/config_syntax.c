@@ -254,48 +254,28 @@ static bool unexpected(struct reader *reader)
 
 /* --- words that are not known ---------------------------------------------------------------- */
 
-/* Walks the words that would be right in the open block. */
-struct words {
-	const struct reader *reader;
-	size_t key, section;
-};
-
-static const char *next_word(void *arg)
-{
-	struct words *words = arg;
-	const struct config_schema *schema = words->reader->schema;
-	const struct config_section *open = words->reader->section;
-
-	while (words->key < schema->key_count) {
-		const struct config_key *key = &schema->keys[words->key++];
-
-		if (strcmp(key->section, open->name) == 0)
-			return key->name;
-	}
-	return *open->name == '\0' && ++words->section < schema->section_count
-		       ? schema->sections[words->section].name
-		       : NULL;
-}
-
 /* The key may exist elsewhere, or have had that name: worth more than a word like it. */
 static bool unknown_key(struct reader *reader, struct place at, const char *word)
 {
 	const struct config_schema *schema = reader->schema;
 	const char *section = reader->section->name;
 	const struct config_key *elsewhere = NULL;
+	struct nearest nearest = {.word = word};
 	char where[NAME_SIZE] = "";
 
 	if (*section)
 		snprintf(where, sizeof(where), " in section \"%s\"", section);
 	for (size_t i = 0; i < schema->key_count; i++) {
 		const struct config_key *key = &schema->keys[i];
+		bool open = strcmp(key->section, section) == 0;
 
-		if (key->former && strcmp(key->former, word) == 0 &&
-		    strcmp(key->section, section) == 0)
+		if (open && key->former && strcmp(key->former, word) == 0)
 			return fail(reader, at, "\"%s\"%s has a new name; write \"%s\"",
 				    word, where, key->name);
 		if (!elsewhere && strcmp(key->name, word) == 0)
 			elsewhere = key;
+		if (open)
+			nearest_try(&nearest, key->name);
 	}
 	if (elsewhere && *elsewhere->section)
 		return fail(reader, at,
@@ -306,38 +286,31 @@ static bool unknown_key(struct reader *reader, struct place at, const char *word
 			    "unknown key \"%s\"%s; it belongs outside of all sections",
 			    word, where);
 
-	struct words words = {.reader = reader};
-	const char *nearest = nearest_word(word, next_word, &words);
-	if (nearest)
+	for (size_t i = 1; !*section && i < schema->section_count; i++)
+		nearest_try(&nearest, schema->sections[i].name);
+	if (nearest.found)
 		return fail(reader, at, "unknown key \"%s\"%s; did you mean \"%s\"?",
-			    word, where, nearest);
+			    word, where, nearest.found);
 	return fail(reader, at,
 		    "unknown key \"%.80s\"%s; remove it (the manual page lists all keys)",
 		    word, where);
 }
 
-static const char *next_title(void *arg)
-{
-	const char *const **titles = arg;
-
-	return **titles ? *(*titles)++ : NULL;
-}
-
 static bool unknown_title(struct reader *reader, const struct config_section *section)
 {
-	const char *const *titles = section->titles;
-	const char *nearest = nearest_word(reader->text, next_title, &titles);
+	struct nearest nearest = {.word = reader->text};
 	char list[2 * NAME_SIZE] = "";
 
-	if (nearest)
-		return fail(reader, reader->at, "unknown %s \"%s\"; did you mean \"%s\"?",
-			    section->name, reader->text, nearest);
-	for (titles = section->titles; *titles; titles++) {
+	for (const char *const *title = section->titles; *title; title++) {
 		size_t len = strlen(list);
 
+		nearest_try(&nearest, *title);
 		snprintf(list + len, sizeof(list) - len, "%s\"%s\"", len ? ", " : "",
-			 *titles);
+			 *title);
 	}
+	if (nearest.found)
+		return fail(reader, reader->at, "unknown %s \"%s\"; did you mean \"%s\"?",
+			    section->name, reader->text, nearest.found);
 	return fail(reader, reader->at, "unknown %s \"%.80s\"; it may be one of: %s",
 		    section->name, reader->text, list);
 }

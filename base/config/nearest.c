@@ -3,7 +3,6 @@
  */
 #include "base/config/nearest.h"
 
-#include <stdint.h>
 #include <string.h>
 
 enum { WORD_MAX = 64 }; /* longer words are near to nothing */
@@ -34,22 +33,19 @@ static size_t distance(const char *a, const char *b)
 	return row[len];
 }
 
-const char *nearest_word(const char *word, const char *(*next)(void *arg), void *arg)
+bool nearest_try(struct nearest *nearest, const char *candidate)
 {
-	const char *found = NULL;
-	size_t len = strlen(word);
+	size_t len = strlen(nearest->word);
 	/* A third of the word may be wrong, and always two letters (a swap). */
-	size_t best = (len / 3 > 2 ? len / 3 : 2) + 1;
+	size_t limit = (len / 3 > 2 ? len / 3 : 2) + 1;
 
-	if (len == 0 || len >= WORD_MAX)
-		return NULL;
-	for (const char *name; (name = next(arg));) {
-		size_t d = strlen(name) < WORD_MAX ? distance(word, name) : SIZE_MAX;
+	if (len == 0 || len >= WORD_MAX || strlen(candidate) >= WORD_MAX)
+		return false;
 
-		if (d < best && d < strlen(name)) {
-			best = d;
-			found = name;
-		}
-	}
-	return found;
+	size_t d = distance(nearest->word, candidate);
+	if (d >= (nearest->found ? nearest->distance : limit) || d >= strlen(candidate))
+		return false;
+	nearest->found = candidate;
+	nearest->distance = d;
+	return true;
 }

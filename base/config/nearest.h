@@ -1,13 +1,21 @@
 /*
- * nearest.h - the word that was probably meant.
+ * nearest.h - the word that was probably meant: start with {.word = what was written}, then try
+ * each candidate.
  */
 #ifndef BASE_CONFIG_NEAREST_H
 #define BASE_CONFIG_NEAREST_H
 
-/*
- * The candidate that is fewest edits away from word; NULL if none is near enough to be what
- * was meant. next() gives the candidates and NULL at the end.
- */
-const char *nearest_word(const char *word, const char *(*next)(void *arg), void *arg);
+#include <stdbool.h>
+#include <stddef.h>
+
+struct nearest {
+	const char *word;
+	const char *
+		found; /* as it was tried; NULL: none is near enough to be what was meant */
+	size_t distance; /* of found: fewest edits, the first one tried if there are several */
+};
+
+/* True if it is now what was found. */
+bool nearest_try(struct nearest *nearest, const char *candidate);
 
 #endif

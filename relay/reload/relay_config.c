@@ -227,11 +227,7 @@ static const struct config_section sections[] = {
 
 static bool has_address(const struct relay_config_side *side, const struct ip_addr *ip)
 {
-	for (size_t i = 0; i < side->address_count; i++) {
-		if (ip_addr_equal(&side->addresses[i], ip))
-			return true;
-	}
-	return false;
+	return ip_addr_find(side->addresses, side->address_count, ip) != NULL;
 }
 
 /* Is there a front on that side that the other configuration does not have? */
@@ -391,15 +387,10 @@ static bool check_fronts(const struct check *check)
 	return true;
 }
 
-static bool is_own(const struct relay_config *config, const struct ip_addr *ip)
+static bool is_own(const struct check *check, const struct ip_addr *ip)
 {
-	const struct relay_config_side *outside = &config->sides[SIDE_OUTSIDE];
-
-	for (size_t i = 0; i < outside->public_count; i++) {
-		if (ip_addr_equal(&outside->public[i], ip))
-			return true;
-	}
-	return has_address(&config->sides[SIDE_INSIDE], ip) || has_address(outside, ip);
+	return has_address(check->inside, ip) || has_address(check->outside, ip) ||
+	       ip_addr_find(check->outside->public, check->outside->public_count, ip);
 }
 
 static bool check_alternates(const struct check *check,
@@ -416,7 +407,7 @@ static bool check_alternates(const struct check *check,
 		const struct ip_addr *ip = &side->alternates[i];
 
 		ip_addr_format(ip, text, sizeof(text));
-		if (is_own(check->config, ip))
+		if (is_own(check, ip))
 			return REFUSE(check, ip,
 				      "%s is an address of this relay; name another one, "
 				      "or none",

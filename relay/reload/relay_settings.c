@@ -284,13 +284,9 @@ void relay_settings_unref(struct relay_settings *settings)
 bool relay_settings_client_allowed(const struct relay_settings *settings, enum side side,
 				   const struct ip_addr *client)
 {
-	if (settings->sides[side].count == 0)
-		return true;
-	for (size_t i = 0; i < settings->sides[side].count; i++) {
-		if (ip_prefix_contains(&settings->sides[side].clients[i], client))
-			return true;
-	}
-	return false;
+	return settings->sides[side].count == 0 ||
+	       ip_prefixes_contain(settings->sides[side].clients,
+				   settings->sides[side].count, client);
 }
 
 void relay_settings_keys_end(const struct relay_settings *settings, int64_t unix_s,

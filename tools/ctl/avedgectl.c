@@ -55,36 +55,24 @@ static const char *members_of(const char *group, char list[CTL_CHOICES_SIZE])
 	return ctl_choices(names, list);
 }
 
-/* Walks the first words of all commands. */
-struct first_words {
-	char words[64][WORD_SIZE];
-	size_t next;
-};
-
-static const char *next_first_word(void *arg)
-{
-	struct first_words *first = arg;
-
-	if (first->next == ctl_command_count)
-		return NULL;
-	assert(first->next < sizeof(first->words) / sizeof(first->words[0]));
-	const char *name = ctl_commands[first->next].name;
-	char *word = first->words[first->next++];
-	snprintf(word, WORD_SIZE, "%.*s", (int)strcspn(name, " "), name);
-	return word;
-}
-
 /* Report words that are not a command. */
 static int no_command(int argc, char **argv)
 {
-	struct first_words words = {.next = 0};
-	char name[64], list[CTL_CHOICES_SIZE];
+	struct nearest nearest = {.word = argv[0]};
+	char name[64], meant[WORD_SIZE] = "", list[CTL_CHOICES_SIZE];
 
 	if (!ctl_command_is_group(argv[0])) {
-		const char *meant = nearest_word(argv[0], next_first_word, &words);
+		for (size_t i = 0; i < ctl_command_count; i++) {
+			const char *command = ctl_commands[i].name;
+
+			snprintf(name, WORD_SIZE, "%.*s", (int)strcspn(command, " "),
+				 command);
+			if (nearest_try(&nearest, name))
+				strcpy(meant, name);
+		}
 		return ctl_usage("avedgectl", "unknown command '%s'%s%s%s", argv[0],
-				 meant ? "; did you mean '" : "", meant ? meant : "",
-				 meant ? "'?" : "");
+				 *meant ? "; did you mean '" : "", meant,
+				 *meant ? "'?" : "");
 	}
 	if (argc > 1 && is_help(argv[1])) {
 		ctl_help_group(argv[0]);

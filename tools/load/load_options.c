@@ -315,26 +315,21 @@ static bool take(struct parse *parse, const struct row *row, const char *text)
 	return false;
 }
 
-static const char *next_name(void *arg)
-{
-	size_t *next = arg;
-
-	return *next < ROWS ? rows[(*next)++].name : NULL;
-}
-
 /* getopt_long() does not know the word. */
 static bool refuse_word(struct parse *parse, const char *word)
 {
 	char name[64];
-	size_t next = 0;
+	struct nearest nearest = {.word = name};
 
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
-	const char *meant = nearest_word(name + strspn(name, "-"), next_name, &next);
-	return meant != NULL
+	nearest.word += strspn(name, "-");
+	for (size_t i = 0; i < ROWS; i++)
+		nearest_try(&nearest, rows[i].name);
+	return nearest.found != NULL
 		       ? refuse(parse,
 				"%s: unknown option, or it takes no value; did you mean "
 				"--%s?",
-				word, meant)
+				word, nearest.found)
 		       : refuse(parse, "%s: unknown option, or it takes no value.", word);
 }
 
