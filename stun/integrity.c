@@ -79,6 +79,8 @@ static bool hash_joined(const EVP_MD *md, const struct slice *parts, size_t coun
 	return ok;
 }
 
+static_assert(STUN_KEY_MAX >= 32, "the longest long-term key fits");
+
 bool stun_key_long_term(struct stun_key *key, enum stun_password_algorithm algorithm,
 			struct slice username, struct slice realm, struct slice password)
 {
@@ -90,7 +92,6 @@ bool stun_key_long_term(struct stun_key *key, enum stun_password_algorithm algor
 		key->len = 16;
 		return hash_joined(algorithms.md5, parts, 3, key->bytes);
 	case STUN_PASSWORD_SHA256:
-		static_assert(STUN_KEY_MAX >= 32, "the longest long-term key fits");
 		key->len = 32;
 		return hash_joined(algorithms.sha256, parts, 3, key->bytes);
 	}
