@@ -1,6 +1,6 @@
 /*
- * allocation.c - making and ending allocations. What it takes to get a relayed transport
- * address is in relay_port.c, how they are found in allocation_table.c.
+ * allocation.c - makes and ends allocations. relay_port.c gets the relayed transport address,
+ * allocation_table.c finds allocations.
  */
 #include "relay/core/allocation.h"
 
@@ -91,8 +91,8 @@ static void count_refusal(struct turn *turn, enum refusal why)
 }
 
 /*
- * How many there may be for this one to be made (attack 23). A reserve that is all of it, after a
- * reload, leaves the total as it is.
+ * Most allocations there may be with this one. The reserve is for users that have one already;
+ * a reserve of the whole total, possible after a reload, is ignored.
  */
 static uint32_t total_for(const struct turn *turn, const struct allocation *al)
 {
@@ -105,7 +105,7 @@ static uint32_t total_for(const struct turn *turn, const struct allocation *al)
 	return total - reserved;
 }
 
-/* T-207, T-236: 0, or the code to answer with, having charged nobody. */
+/* Quotas, RFC 8656 section 7.2 step 10: 0, or the code to answer with and nothing charged. */
 static int charge(struct turn *turn, const struct allocation *al)
 {
 	const struct turn_shared *shared = turn->shared;
@@ -246,7 +246,7 @@ void allocation_bound(struct turn *turn, struct allocation *al, uint64_t ends_ms
 	assert(allocation_is_live(al));
 	if (al->ends_ms == ends_ms)
 		return;
-	/* What a reload takes back, because it bound it before, comes with the next refresh. */
+	/* After a reload that lifts an earlier bound, the next refresh applies the new one. */
 	al->ends_ms = ends_ms;
 	if (al->dual.later_family != IP_NONE && al->dual.later_ms > ends_ms) {
 		al->dual.later_ms = ends_ms;
@@ -292,7 +292,7 @@ void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason
 	count_on_front(turn, al, -1);
 	turn->edge->allocation_ended(turn->edge->self, al);
 
-	/* A port that it reserved for another allocation is held on (T-239). */
+	/* A port it reserved for another allocation stays reserved (RFC 8656 section 7.2). */
 	relay_port_close(turn, al, now_ms);
 	bandwidth_leave(turn, al);
 	discharge(turn, al);
@@ -326,7 +326,7 @@ uint64_t allocation_table_expire(struct turn *turn, uint64_t now_ms)
 			return due;
 		struct allocation *al = slab_at(&turn->table->allocations, slot);
 		assert(allocation_is_live(al) && due <= al->expires_ms);
-		/* Data has moved the deadline on meanwhile: see allocation_touch(). */
+		/* Data has extended the deadline meanwhile: see allocation_touch(). */
 		if (now_ms < al->expires_ms)
 			expiry_set(&turn->table->expiry, slot, al->expires_ms);
 		else

@@ -1,10 +1,11 @@
 /*
- * allocation.h - a client's relayed transport address and all that hangs off it
- * (RFC 8656 sections 3.2, 6, 7 and 8).
+ * allocation.h - a client's relayed transport address and everything that belongs to it (RFC
+ * 8656 sections 3.2, 6, 7 and 8).
  *
  * Owner    the table owns its allocations; an allocation owns its permissions, channels and
- *          relay port. Pointers handed out are borrowed until the event loop resumes; who
- *          keeps a reference keeps the slot number, or the id if the slot may be reused.
+ *          relay port. Pointers handed out are borrowed until the event loop resumes;
+ *          to refer to one for longer, keep the slot number, or the id if the slot may be
+ *          reused.
  * Threads  one table per worker, used only by that worker. No locks.
  * Time     monotonic milliseconds, passed in. Nothing here reads a clock.
  */
@@ -23,17 +24,17 @@ const char *end_reason_name(enum end_reason reason);
 
 /*
  * Make one: quotas, port, socket (RFC 8656 section 7.2). The 5-tuple must have none. Returns 0
- * and *out, or the error code to answer with, holding nothing (T-253):
+ * and *out, or the error code to answer with, holding nothing:
  *   440 no relayed address of that family     442 TCP for a client of datagrams
  *   486 quota of the user, of the source prefix or of the side
  *   508 no port, bad reservation token, table full, the system refused a socket
- * With a reservation token the family is the reservation's; that of the request is not asked.
- * Where a dual one lacks its IPv6 address, its missing_code says why.
+ * A reservation token decides the family, whatever the request asks for. If a dual one has no
+ * IPv6 address, its missing_code says why.
  */
 int allocation_create(struct turn *turn, const struct allocation_request *request,
 		      uint64_t now_ms, struct allocation **out);
 
-/* T-245, T-260: what a client that asked for `requested` gets; absent: requested 0. */
+/* Lifetime granted (RFC 8656 sections 7.2 and 8.2). requested: LIFETIME, or 0 without one. */
 uint32_t allocation_lifetime(const struct turn *turn, uint32_t requested_s);
 
 /* New deadline lifetime_s from now, or earlier if it has to end before that. */
@@ -47,8 +48,8 @@ void allocation_bound(struct turn *turn, struct allocation *al, uint64_t ends_ms
 uint32_t allocation_left_s(const struct allocation *al, uint64_t now_ms);
 
 /*
- * It is overdue: end it, or the half of it that is. Returns the allocation if that goes on, NULL
- * if it does not.
+ * It is overdue: end it, or its overdue half. Returns the allocation if a half remains, else
+ * NULL.
  */
 struct allocation *allocation_end_overdue(struct turn *turn, struct allocation *al,
 					  uint64_t now_ms);

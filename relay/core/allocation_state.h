@@ -1,6 +1,6 @@
 /*
- * allocation_state.h - one allocation, as it lies in the table: what the nouns of the core keep
- * of it, side by side.
+ * allocation_state.h - one allocation as it lies in the table: what each noun of the core keeps
+ * of it.
  *
  * Each part is a structure of its own noun. Objects name each other by index and there is no
  * pointer, so the memory may lie at any address.
@@ -36,8 +36,8 @@ enum end_reason {
 	END_KILLED,      /* by the administrator */
 	END_SHUTDOWN,
 	END_DRAINED,    /* the deadline of a drain came */
-	END_REVOKED,    /* its user, or the key of its credential */
-	END_CREDENTIAL, /* the time of its credential is over; see core/revocation.h */
+	END_REVOKED,    /* its user or key was revoked */
+	END_CREDENTIAL, /* its credential expired; see core/revocation.h */
 	END_REASON_COUNT
 } __attribute__((packed));
 
@@ -94,8 +94,8 @@ struct allocation {
 };
 
 /*
- * The granted lifetime begins anew. For the packet path: the heap of deadlines is not touched
- * and finds out when the old deadline comes.
+ * Restart the granted lifetime. For the packet path: does not touch the heap of deadlines,
+ * which notices at the old deadline.
  */
 static inline void allocation_touch(struct allocation *al, uint64_t now_ms)
 {
@@ -104,19 +104,19 @@ static inline void allocation_touch(struct allocation *al, uint64_t now_ms)
 	al->expires_ms = expires_ms < al->ends_ms ? expires_ms : al->ends_ms;
 }
 
-/* Is it one that has been taken and not given back? */
+/* Is its slot taken? */
 static inline bool allocation_is_live(const struct allocation *al)
 {
 	return (al->generation & 1) != 0;
 }
 
-/* Is that one of the families it relays? */
+/* Does it relay that family? */
 static inline bool allocation_has_family(const struct allocation *al, uint8_t family)
 {
 	return (al->families & family) != 0;
 }
 
-/* Has that family of it run out? On the packet path: nearly always the first test decides. */
+/* Has that family of it expired? On the packet path: nearly always the first test decides. */
 static inline bool allocation_is_over(const struct allocation *al, uint8_t family,
 				      uint64_t now_ms)
 {

@@ -82,7 +82,7 @@ enum { ENTRIES_EACH_MAX = 256 };
 struct allocation_table *allocation_table_new(size_t slots, uint16_t permissions_each,
 					      uint16_t channels_each,
 					      const struct siphash_key *key);
-/* Memory only: who wants sockets closed and records made deletes all allocations first. */
+/* Frees memory only: to close sockets and make records, delete all allocations first. */
 void allocation_table_free(struct allocation_table *table); /* NULL is allowed */
 
 /* Borrowed, or NULL. On the packet path. */
@@ -106,7 +106,7 @@ struct allocation *allocation_table_take(struct allocation_table *table);
 /* The 5-tuple must have no allocation. */
 void allocation_table_insert(struct allocation_table *table, const struct allocation *al);
 void allocation_table_remove(struct allocation_table *table, const struct allocation *al);
-/* Nothing of it stays but the generation: an id of the past never comes back. */
+/* Only its generation stays, so an old id never becomes valid again. */
 void allocation_table_give(struct allocation_table *table, struct allocation *al);
 
 static inline struct permission *permission_at(const struct allocation_table *table,

@@ -2,10 +2,9 @@
  * auth.c - the checks of RFC 8489 section 9.2.4, in its order; each step is a function.
  *
  * What this costs a stranger's message: a nonce that is not ours does not end the checks,
- * because the order of the RFC tells 401 (bad MAC) from 438 (good MAC) and a client that lost
- * its credentials has to learn that first (T-085). The price is a key and a MAC per key of the
- * ring, about 2 us each, less than sending the answer, and the limiter bounds the answers. No
- * state is kept in any case (attack 18).
+ * because the order of the RFC tells 401 (bad MAC) from 438 (good MAC) and a client with wrong
+ * credentials must learn that first. The price is a key and a MAC per key of the ring, about 2
+ * us each, less than sending the answer, and the limiter bounds the answers. No state is kept.
  */
 #include "relay/core/auth.h"
 
@@ -83,7 +82,7 @@ struct claims {
 	enum stun_password_algorithm key_algorithm;
 };
 
-/* The first of each counts (T-013). */
+/* The first of each counts (RFC 8489 section 14). */
 static void note(struct slice *claim, struct slice value)
 {
 	if (!claim->data)
@@ -155,7 +154,7 @@ static bool is_utf8(struct slice text)
 	return true;
 }
 
-/* Step 2, and what we do not accept in it (T-064, T-081, T-094, T-095, T-121, T-123). */
+/* Step 2, and what is malformed (RFC 8489 sections 14.3, 14.4, 14.6, 14.9 and 14.10): 400. */
 static bool is_complete(const struct stun_msg *msg, const struct claims *claims)
 {
 	bool named = (claims->username.data != NULL) != (claims->userhash.data != NULL);
@@ -183,9 +182,9 @@ static bool chosen_algorithm(struct slice value, enum stun_password_algorithm *a
 }
 
 /*
- * Step 3 (T-082). Only a nonce that says we offer algorithms can be ours, so what stands
- * beside another nonce is not judged: it ends in 401 or 438. The key is made as the client
- * says, so that one whose nonce was tampered with gets a fresh nonce (438, T-115).
+ * Step 3, against bid-down. Only a nonce that says we offer algorithms can be ours, so
+ * algorithms beside any other nonce are not judged: that request ends in 401 or 438. The key is
+ * made as the client says, so that a client whose nonce was altered gets a fresh one (438).
  */
 static bool agree_on_algorithm(struct claims *claims)
 {
@@ -217,7 +216,7 @@ static struct slice our_realm(const struct turn *turn)
 			      strlen(turn->settings->realm)};
 }
 
-/* Derive the key of this password and compare; both are done whatever comes out. */
+/* Derive the key of this password and compare; always does both. */
 static bool password_matches(const struct attempt *at, struct slice username,
 			     const struct credential_password *password,
 			     struct stun_key *key)
@@ -263,9 +262,8 @@ static bool any_password_matches(const struct attempt *at, const struct credenti
 }
 
 /*
- * The work of a wrong password, for a user that we do not know: as many keys and MACs, and
- * the outcome thrown away, so that neither the answer nor its delay tells the two apart
- * (attack 41).
+ * The work of a wrong password, for a user that we do not know: as many keys and MACs, and the
+ * outcome thrown away, so that neither the answer nor its delay tells the two apart.
  */
 static void pretend(const struct attempt *at, struct slice username, unsigned most)
 {
@@ -284,14 +282,14 @@ static void pretend(const struct attempt *at, struct slice username, unsigned mo
 	OPENSSL_cleanse(&ignored, sizeof(ignored));
 }
 
-/* Steps 4 and 5: who is it, and does the MAC prove it? */
+/* Steps 4 and 5: identify the user and verify the MAC. */
 static enum auth_failure prove(const struct attempt *at, const struct allocation *own)
 {
 	const struct claims *claims = at->claims;
 	struct credential cred;
 	unsigned tried;
 
-	/* We never offer USERHASH, so it names nobody (T-122). */
+	/* We never offer USERHASH, so it names no user. */
 	if (!claims->username.data) {
 		pretend(at, claims->userhash, UINT32_MAX);
 		return AUTH_FAILURE_UNKNOWN_USER;
@@ -319,8 +317,8 @@ static enum auth_failure prove(const struct attempt *at, const struct allocation
 	}
 
 	/*
-	 * T-561, T-562, T-567: its time matters when something new is asked for. It is looked at
-	 * last, because only now it is known to be what we issued; the answer is 401 all the same.
+	 * The credential's expiry matters only for a new allocation. It is checked last,
+	 * because only now do we know that we issued it; the answer is 401 all the same.
 	 */
 	if (at->msg->method == TURN_ALLOCATE && !own)
 		return auth_failure_of(credential_check_time(
@@ -330,8 +328,8 @@ static enum auth_failure prove(const struct attempt *at, const struct allocation
 }
 
 /*
- * Step 6. The repetition of a request that was answered with success is answered again, even
- * if the nonce grew stale in between (T-116).
+ * Step 6. A repeated request that succeeded before is answered again, even if its nonce became
+ * stale in between.
  */
 static bool nonce_holds(const struct attempt *at, const struct five_tuple *tuple,
 			const struct allocation *own, uint64_t now_ms)
@@ -357,8 +355,8 @@ static void fail(struct auth *out, int code, enum auth_failure failure)
 }
 
 /*
- * T-087, T-089: MI256, unless the request was taken for MD5 because it named no algorithm.
- * Read literally, that holds for a request signed with MI256 as well (T-E04).
+ * RFC 8489 section 9.2.4: MI256, unless the request named no algorithm and so meant MD5. Read
+ * literally, this includes a request signed with MI256.
  */
 static enum stun_integrity reply_kind(const struct claims *claims)
 {

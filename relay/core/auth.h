@@ -1,9 +1,9 @@
 /*
- * auth.h - the long-term credential mechanism on the server's side, in the exact order of
- * RFC 8489 section 9.2.4 (T-080 to T-087), against a keyring instead of a user database.
+ * auth.h - the long-term credential mechanism on the server's side, in the exact order of RFC
+ * 8489 section 9.2.4, against a keyring instead of a user database.
  *
- * A stranger costs computation only, never state (attack 18). An unknown user costs the same
- * work and gets the same answer as a wrong password (attack 41).
+ * A stranger costs computation only, never state. An unknown user costs the same work and gets
+ * the same answer as a wrong password, so that user names cannot be probed.
  */
 #ifndef RELAY_CORE_AUTH_H
 #define RELAY_CORE_AUTH_H
@@ -26,17 +26,17 @@ enum auth_failure {
 	AUTH_FAILURE_MISSING,      /* an attribute that belongs to it */
 	AUTH_FAILURE_BID_DOWN,     /* password algorithms were tampered with */
 	AUTH_FAILURE_UNKNOWN_USER, /* malformed username, wrong realm */
-	AUTH_FAILURE_EXPIRED,      /* the credential, on Allocate (T-561) */
+	AUTH_FAILURE_EXPIRED,      /* the credential, on Allocate */
 	AUTH_FAILURE_BAD_MAC,
 	AUTH_FAILURE_STALE_NONCE,
 	AUTH_FAILURE_UNKNOWN_KEY, /* no valid key of ours made the credential */
-	AUTH_FAILURE_TOO_FAR,     /* it is good for longer than we accept (T-567) */
-	AUTH_FAILURE_REVOKED,     /* its user is on the list of revoked ones (T-566) */
+	AUTH_FAILURE_TOO_FAR,     /* it is valid for longer than we accept */
+	AUTH_FAILURE_REVOKED,     /* its user is revoked */
 	AUTH_FAILURE_COUNT
 };
 const char *auth_failure_name(enum auth_failure failure);
 
-/* What a status of credential_check_time() is called here. */
+/* The failure for a status of credential_check_time(). */
 enum auth_failure auth_failure_of(enum credential_status status);
 
 struct auth {
@@ -44,22 +44,21 @@ struct auth {
 	enum auth_failure failure;
 	/* Valid when code is 0; also for 438, where the MAC did match. */
 	struct owner owner;
-	enum stun_integrity
-		reply_kind; /* how success and later errors are signed (T-087) */
+	enum stun_integrity reply_kind; /* how success and later errors are signed */
 };
 
 /*
  * Authenticate one request.
  *
  * al      the allocation of its 5-tuple or NULL; if the same owner's, its stored key is used,
- *         and the credential's expiry no longer matters (T-562)
+ *         and the credential's expiry no longer matters
  * unix_s  wall clock for the expiry of credentials
  */
 void auth_check(struct turn *turn, const struct stun_msg *msg,
 		const struct five_tuple *tuple, const struct allocation *al,
 		uint64_t now_ms, int64_t unix_s, struct auth *out);
 
-/* The value of PASSWORD-ALGORITHMS as we offer it: SHA-256, then MD5 (T-093). */
+/* The value of PASSWORD-ALGORITHMS as we offer it: SHA-256 first, then MD5. */
 #define AUTH_PASSWORD_ALGORITHMS_LEN 8
 extern const uint8_t auth_password_algorithms[AUTH_PASSWORD_ALGORITHMS_LEN];
 

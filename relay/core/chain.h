@@ -4,8 +4,9 @@
  *
  * Most owners have a few entries, so a search is one or two steps through memory that lies
  * together, and the longest (64 entries) is sixteen. Moving the last one used to the front
- * would make that shorter, but it would have packets rewrite the chains, and what is durable
- * changes on requests only: whoever takes the memory up after a crash must find it whole.
+ * would make that shorter, but it would have packets rewrite the chains, and durable state
+ * changes on requests only: a process that takes over the memory after a crash must find it
+ * whole.
  *
  * An entry is named by chunk * 4 + its place in the chunk. It begins with a uint64_t, its
  * deadline in milliseconds; 0 is a free entry. An expired one is passed over until its place

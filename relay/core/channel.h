@@ -32,16 +32,16 @@ int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
 		 const struct endpoint *peer, uint64_t now_ms, const char **refused);
 
 /*
- * The highest channel number of this client: 0x4FFF; 0x7FFF if the configuration allows for
- * RFC 5766 and the client is of that age. The only ones known that draw such numbers are
- * turnutils_uclient and what else is built on coturn's client library: they take an MD5 key
- * where SHA-256 was offered and add FINGERPRINT to every request. Everybody else stays within
- * RFC 8656 even where old clients are allowed for.
+ * The highest channel number of this client: 0x4FFF; 0x7FFF if the configuration allows for RFC
+ * 5766 and the client is that old. The only ones known that draw such numbers
+ * are turnutils_uclient and other programs with coturn's client library: they take an MD5 key
+ * where SHA-256 was offered and add FINGERPRINT to every request. All other clients stay within
+ * RFC 8656 even where old clients are allowed.
  */
 uint16_t channel_number_max(const struct turn *turn, const struct allocation *al);
 
 /*
- * Walk for people and records: *cursor starts at al->channels; false at the end. Expired ones
+ * Walk for lists and records: *cursor starts at al->channels; false at the end. Expired ones
  * are among them until their place is needed.
  */
 bool channel_next(const struct turn *turn, uint32_t *cursor, uint16_t *number,
@@ -53,7 +53,7 @@ struct channel *channel_by_number(const struct turn *turn, const struct allocati
 struct channel *channel_by_peer(const struct turn *turn, const struct allocation *al,
 				const struct endpoint *peer, uint64_t now_ms);
 
-/* Does the policy of the day still allow it? Judged again when the settings are new. */
+/* Does the current policy still allow it? Judged again after the settings change. */
 bool channel_is_allowed(const struct turn *turn, struct channel *channel);
 
 #endif

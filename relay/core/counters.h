@@ -2,7 +2,7 @@
  * counters.h - what happened, by closed sets of names. Every drop has a reason here.
  *
  * Owner    one struct per worker, embedded in its struct turn.
- * Threads  one writer; others read with counter_read(). No locks, 64 bits (attack 25).
+ * Threads  one writer; others read with counter_read(). No locks; 64 bits, so that none wraps.
  */
 #ifndef RELAY_CORE_COUNTERS_H
 #define RELAY_CORE_COUNTERS_H
@@ -14,17 +14,17 @@
 #include "relay/core/front.h"
 #include "stun/classify.h"
 
-/* Why bytes went nowhere: identifier, name for people and metrics, explanation. */
+/* Why a datagram or frame was dropped: identifier, name for people and metrics, explanation. */
 #define DROP_REASONS(X)                                                                  \
 	X(NONE, "none", "not dropped")                                                   \
 	X(NOT_STUN, "not-stun", "first byte belongs to no protocol served here")         \
-	X(MALFORMED, "malformed", "STUN header or attribute lengths do not add up")      \
+	X(MALFORMED, "malformed", "STUN header or attribute lengths are inconsistent")   \
 	X(BAD_COOKIE, "bad-cookie",                                                      \
 	  "not the magic cookie, and not a classic Binding request")                     \
 	X(BAD_FINGERPRINT, "bad-fingerprint", "FINGERPRINT wrong or not last")           \
 	X(UNKNOWN_METHOD, "unknown-method",                                              \
 	  "method not served, or class not allowed for it")                              \
-	X(UNEXPECTED_RESPONSE, "unexpected-response", "a response to nothing we asked")  \
+	X(UNEXPECTED_RESPONSE, "unexpected-response", "response without a request")      \
 	X(UNKNOWN_ATTRIBUTE, "unknown-attribute",                                        \
 	  "indication with an unknown required attribute")                               \
 	X(BAD_INDICATION, "bad-indication", "Send without peer address or data")         \
@@ -36,20 +36,20 @@
 	X(WRONG_FAMILY, "wrong-family",                                                  \
 	  "peer is of another address family than the relay")                            \
 	X(POLICY, "policy", "peer policy refuses this peer")                             \
-	X(TOO_LARGE, "too-large", "does not fit into one datagram or frame")             \
+	X(TOO_LARGE, "too-large", "does not fit in one datagram or frame")               \
 	X(CLIENT_SLOW, "client-slow", "send queue towards a stream client is full")      \
 	X(CLIENT_GONE, "client-gone", "client connection is closing")                    \
 	X(SEND_FAILED, "send-failed", "the system refused the send")                     \
-	X(NO_CONNECTION, "no-connection", "no TCP connection to this peer can be had")   \
+	X(NO_CONNECTION, "no-connection", "no TCP connection to this peer")              \
 	X(SOURCE_PORT_ZERO, "source-port-zero", "source port 0 cannot be answered")      \
 	X(CLIENT_ACL, "client-acl", "client address not allowed on this side")           \
 	X(REPLY_TOO_LARGE, "reply-too-large", "reply did not fit its buffer")            \
-	X(BAD_INTEGRITY, "bad-integrity", "MS Send without integrity that holds")        \
+	X(BAD_INTEGRITY, "bad-integrity", "MS Send without valid integrity")             \
 	X(REPLAYED, "replayed", "MS sequence number used before, or too old")            \
-	X(OTHER_CONNECTION, "other-connection", "MS Send of another allocation's time")  \
+	X(OTHER_CONNECTION, "other-connection", "MS Send for an earlier allocation")     \
 	X(NO_DESTINATION, "no-destination", "raw MS data without an active destination") \
-	X(PERMISSIONS_FULL, "permissions-full", "MS Send to one peer more than fit")     \
-	X(MULTIPLEXED, "multiplexed", "multiplexed TURN, which is not served")           \
+	X(PERMISSIONS_FULL, "permissions-full", "MS Send to one peer too many")          \
+	X(MULTIPLEXED, "multiplexed", "multiplexed TURN, which is not supported")        \
 	X(TRUNCATED, "truncated", "datagram larger than the receive buffer")             \
 	X(BANDWIDTH_ALLOCATION, "bandwidth-allocation",                                  \
 	  "allocation above its average bandwidth")                                      \
@@ -78,22 +78,22 @@ const char *drop_reason_text(enum drop_reason reason);
  * What became of TCP connections between relayed addresses and peers. Open ones are those
  * connected, accepted and admitted less those revoked, stalled, closed, broken and ended.
  */
-#define PEER_EVENTS(X)                                                                 \
-	X(CONNECTED, "connected", "made to a peer")                                    \
-	X(ACCEPTED, "accepted", "taken from a peer with a permission")                 \
-	X(HELD, "held", "kept waiting, since its permission may come")                 \
-	X(ADMITTED, "admitted", "held, and its permission came")                       \
-	X(STRANGER, "stranger", "reset: no permission")                                \
-	X(REFUSED, "refused", "reset: peer policy refuses this peer")                  \
-	X(FULL, "full", "not taken or made: the allocation has too many")              \
-	X(HELD_FULL, "held-full", "reset: too many are held")                          \
-	X(HELD_EXPIRED, "held-expired", "reset: held, and no permission came")         \
-	X(CONNECT_FAILED, "connect-failed", "the peer refuses or cannot be reached")   \
-	X(CONNECT_TIMEOUT, "connect-timeout", "the peer did not answer")               \
-	X(REVOKED, "revoked", "reset: its permission has ended or policy has changed") \
-	X(STALLED, "stalled", "reset: the peer takes too little of what is sent")      \
-	X(CLOSED, "closed", "by the peer")                                             \
-	X(BROKEN, "broken", "reset by the peer or lost")                               \
+#define PEER_EVENTS(X)                                                               \
+	X(CONNECTED, "connected", "made to a peer")                                  \
+	X(ACCEPTED, "accepted", "accepted from a peer with a permission")            \
+	X(HELD, "held", "waiting: the client may still permit it")                   \
+	X(ADMITTED, "admitted", "held, then permitted")                              \
+	X(STRANGER, "stranger", "reset: no permission")                              \
+	X(REFUSED, "refused", "reset: peer policy refuses this peer")                \
+	X(FULL, "full", "reset or not made: the allocation is full")                 \
+	X(HELD_FULL, "held-full", "reset: too many are held")                        \
+	X(HELD_EXPIRED, "held-expired", "reset: held and not permitted in time")     \
+	X(CONNECT_FAILED, "connect-failed", "the peer refuses or cannot be reached") \
+	X(CONNECT_TIMEOUT, "connect-timeout", "the peer did not answer")             \
+	X(REVOKED, "revoked", "reset: permission expired or policy changed")         \
+	X(STALLED, "stalled", "reset: the peer reads too slowly")                    \
+	X(CLOSED, "closed", "by the peer")                                           \
+	X(BROKEN, "broken", "reset by the peer or lost")                             \
 	X(ENDED, "ended", "with its allocation")
 
 enum peer_event {
@@ -125,15 +125,15 @@ static inline enum drop_reason bandwidth_drop(enum bandwidth_limit limit)
 
 const char *bandwidth_limit_name(enum bandwidth_limit limit); /* "peak-user" */
 
-/* Why somebody with a good credential got no allocation. */
-#define REFUSALS(X)                                                      \
-	X(USER, "user", "the user has as many as one may")               \
-	X(PREFIX, "prefix", "the source prefix has as many as one may")  \
-	X(SIDE, "side", "clients of that side have as many as they may") \
-	X(TOTAL, "total", "the relay has as many as it may")             \
-	X(CAPACITY, "capacity", "no port, no socket or no room for it")  \
-	X(DRAINING, "draining", "the relay takes no new ones")           \
-	X(REDIRECTED, "redirected", "the same, and another relay was named to it")
+/* Why an authenticated client got no allocation. */
+#define REFUSALS(X)                                               \
+	X(USER, "user", "the user is at the limit")               \
+	X(PREFIX, "prefix", "the source prefix is at the limit")  \
+	X(SIDE, "side", "the side is at the limit")               \
+	X(TOTAL, "total", "the relay is at the limit")            \
+	X(CAPACITY, "capacity", "no port, socket or table space") \
+	X(DRAINING, "draining", "the relay is draining")          \
+	X(REDIRECTED, "redirected", "draining; client redirected to another relay")
 
 enum refusal {
 #define X(id, name, text) REFUSAL_##id,
@@ -144,7 +144,7 @@ enum refusal {
 
 const char *refusal_name(enum refusal refusal);
 
-/* What a request came to; index of counters.requests. Methods outside TURN count as OTHER. */
+/* Methods of requests; index of counters.requests. Methods outside TURN count as OTHER. */
 enum request_method {
 	REQUEST_BINDING,
 	REQUEST_ALLOCATE,
@@ -174,8 +174,8 @@ enum dialect {
 } __attribute__((packed));
 
 /*
- * Closed stands before opened, here and below: who sums the counters of a running worker may
- * find an allocation that was opened meanwhile, and never one that was closed only.
+ * Closed stands before opened, here and below: a sum made while the worker runs may include an
+ * allocation opened meanwhile, but never one closed and not opened.
  */
 struct turnover {
 	uint64_t closed, opened;
@@ -217,7 +217,7 @@ struct counters {
 	uint64_t connections_closed;
 	uint64_t connections_refused;   /* limit of unauthenticated ones */
 	uint64_t connections_timed_out; /* deadline for slow clients */
-	uint64_t bind_failures;         /* relay port held by somebody else */
+	uint64_t bind_failures;         /* relay port held by another program */
 	uint64_t peer_events[PEER_EVENT_COUNT];
 	struct distribution batches[SOCKET_KIND_COUNT]; /* datagrams of one receive */
 	uint64_t socket_drops[SOCKET_KIND_COUNT];       /* by the kernel: queue full */
@@ -226,7 +226,7 @@ struct counters {
 /* Of all transports. */
 struct traffic traffic_sum(const struct traffic by_transport[TRANSPORT_COUNT]);
 
-/* How many are open, of a sum that was made while they came and went. */
+/* How many are open, from a sum made while allocations came and went. */
 static inline uint64_t counters_open(uint64_t opened, uint64_t closed)
 {
 	return opened > closed ? opened - closed : 0;

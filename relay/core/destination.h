@@ -20,7 +20,7 @@ struct turn;
 bool destination_set(struct turn *turn, struct allocation *al,
 		     const struct endpoint *peer, uint64_t now_ms);
 
-/* Does the policy of the day still allow it? Judged again when the settings are new. */
+/* Does the current policy still allow it? Judged again after the settings change. */
 bool destination_is_allowed(const struct turn *turn, struct allocation *al);
 
 #endif

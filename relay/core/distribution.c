@@ -1,6 +1,6 @@
 /*
- * distribution.c - see distribution.h. The bounds are few: what graphs and alerts ask is whether
- * calls fail at once, and whether batches are full.
+ * distribution.c - see distribution.h. The bounds are few: graphs and alerts show whether calls
+ * fail at once and whether batches are full.
  */
 #include "relay/core/distribution.h"
 

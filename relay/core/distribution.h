@@ -1,6 +1,5 @@
 /*
- * distribution.h - how often a figure was how large: a histogram with fixed bounds, as counters
- * among others in struct counters.
+ * distribution.h - a histogram with fixed bounds, made of counters in struct counters.
  *
  * Threads  one writer; others read as they read counters.
  */

@@ -54,7 +54,7 @@ void dual_end_half(struct turn *turn, struct allocation *al, uint8_t family,
 
 	assert(dual_has_both(al));
 	relay_port_close_half(turn, al, family, now_ms);
-	/* Channels rest on permissions: first who leans, then what is leant on. */
+	/* Channels refer to permissions, so channels go first. */
 	channels_forget(turn->table, al, family);
 	permissions_forget(turn->table, al, family);
 	assert(al->families == other_of(family) && al->dual.port == 0);

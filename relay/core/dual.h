@@ -7,8 +7,8 @@
  *	      --Refresh without a family--------->  both, ending together
  *	      --one deleted, or its time is over->  the other alone
  *
- * expires_ms of the allocation is the deadline that comes first, so that whoever looks at nothing
- * else is right, or asks once too often; struct dual has that of the other half.
+ * expires_ms of the allocation is the earlier deadline, so code that reads only that is right,
+ * or checks once too often; struct dual has that of the other half.
  *
  * Time     monotonic milliseconds, passed in.
  */

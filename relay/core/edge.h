@@ -1,6 +1,6 @@
 /*
- * edge.h - what the core asks of the world. One table of functions per worker; tests and
- * fuzzers give a fake one and move the clock by hand.
+ * edge.h - what the core needs from outside. One table of functions per worker; tests and
+ * fuzzers provide a fake one and advance the clock themselves.
  */
 #ifndef RELAY_CORE_EDGE_H
 #define RELAY_CORE_EDGE_H
@@ -18,9 +18,9 @@ struct edge {
 	/*
 	 * Open the relayed transport address of an allocation: a UDP socket bound to local,
 	 * whose datagrams come back with the allocation's slot. Returns 0 or a negative errno:
-	 * -EADDRINUSE (somebody else has that port; the core tries another), -EMFILE, -ENOMEM.
-	 * A slot has at most one of each address family, and what is sent to a peer leaves from
-	 * that of the peer's family.
+	 * -EADDRINUSE (another program has that port; the core tries the next), -EMFILE,
+	 * -ENOMEM. A slot has at most one of each address family, and what is sent to a peer
+	 * leaves from that of the peer's family.
 	 */
 	int (*relay_open)(void *self, uint32_t slot, const struct endpoint *local);
 	/* Close it. Only after relay_open() succeeded for that slot and family. */
@@ -35,8 +35,8 @@ struct edge {
 
 	/*
 	 * A permission was installed, or the destination was chosen, for an allocation whose
-	 * relayed address is TCP: who waits there (core/tcp_relay) is to be judged again. Must
-	 * not call back into the core.
+	 * relayed address is TCP: judge the peers held there (core/tcp_relay) again. Must not
+	 * call back into the core.
 	 */
 	void (*relay_permitted)(void *self, uint32_t slot);
 

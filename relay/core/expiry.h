@@ -3,8 +3,8 @@
  *
  * An item is a slot number below the size; it has one deadline or none. The earliest is where
  * the worker's one timer points. The heap moves on requests only: data does not extend an
- * allocation (T-212), and where it does, in the MS dialect, the new deadline is put in when
- * the old one is due.
+ * allocation, and where it does, in the MS dialect, the heap gets the new deadline when the old
+ * one is due.
  *
  * Owner    embedded in what it serves; one worker.
  * Time     only compared; any unit does.
@@ -35,7 +35,7 @@ void expiry_release(struct expiry *expiry); /* a zeroed one is allowed */
 
 /* Give an item a deadline, or another one. */
 void expiry_set(struct expiry *expiry, uint32_t item, uint64_t due);
-/* It has none any more; it may have had none. */
+/* Remove its deadline, if it has one. */
 void expiry_clear(struct expiry *expiry, uint32_t item);
 
 /* The earliest deadline; false if there is none. */

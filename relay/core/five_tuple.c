@@ -12,7 +12,7 @@ bool five_tuple_equal(const struct five_tuple *a, const struct five_tuple *b)
 
 uint64_t five_tuple_hash(const struct five_tuple *tuple, const struct siphash_key *key)
 {
-	/* Not the struct itself: its padding is not part of who the client is. */
+	/* Not the struct itself, because of its padding. */
 	uint8_t bytes[5 + sizeof(tuple->client.ip.bytes)];
 	size_t ip_len = ip_addr_len(tuple->client.ip.family);
 

@@ -1,6 +1,6 @@
 /*
- * five_tuple.h - who talks to which front (RFC 8656 section 6). The front's index stands for
- * server address, server port and transport.
+ * five_tuple.h - a client's address and the front it talks to (RFC 8656 section 6). The front's
+ * index stands for server address, server port and transport.
  */
 #ifndef RELAY_CORE_FIVE_TUPLE_H
 #define RELAY_CORE_FIVE_TUPLE_H
@@ -17,7 +17,7 @@ struct five_tuple {
 };
 
 bool five_tuple_equal(const struct five_tuple *a, const struct five_tuple *b);
-/* The key is drawn at start, so that nobody outside can aim at a bucket. */
+/* The key is drawn at start, so that an attacker cannot aim at a bucket. */
 uint64_t five_tuple_hash(const struct five_tuple *tuple, const struct siphash_key *key);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * forward.c - the verdict on one datagram. Nothing here extends a lifetime (T-212, T-282,
- * T-369) and nothing is answered: what may not pass is counted and dropped. The MS dialect's
- * verdicts are in forward_ms.c.
+ * forward.c - the verdict on one datagram. Nothing here extends the lifetime of an allocation,
+ * permission or channel, and nothing is answered: what may not pass is counted and dropped. The
+ * MS dialect's verdicts are in forward_ms.c.
  */
 #include "relay/core/forward.h"
 
@@ -20,7 +20,7 @@
 static enum drop_reason channel_refuses(const struct turn *turn, struct channel *ch,
 					uint64_t now_ms)
 {
-	/* T-368: a live binding does not replace the permission (RFC 8656 section 9). */
+	/* A live binding does not replace the permission (RFC 8656 section 9). */
 	if (ch->permission == SLOT_NONE ||
 	    permission_at(turn->table, ch->permission)->expires_ms <= now_ms)
 		return DROP_NO_PERMISSION;
@@ -81,7 +81,7 @@ static enum drop_reason send_refused(const struct turn *turn, const struct alloc
 	struct endpoint named = peer_as_named(turn, peer);
 	if (!permission_find(turn, al, &named.ip, now_ms))
 		return DROP_NO_PERMISSION;
-	/* The permission is for the address; the policy may name ports as well (T-314). */
+	/* The permission is for the address; the policy may name ports as well. */
 	return peer_refused_by(turn, al->relay_transport, peer) ? DROP_POLICY : DROP_NONE;
 }
 
@@ -103,7 +103,7 @@ void forward_send(struct turn *turn, struct allocation *al, const struct stun_ms
 	forward_to_peer(turn, al, &peer, payload, now_ms, out);
 }
 
-/* ChannelData: padding on streams only, where frames are aligned (T-372, T-373). */
+/* ChannelData: padding on streams only (RFC 8656 section 12.5). */
 static bool wrap_channel(const struct allocation *al, uint16_t number, size_t len,
 			 struct forward *out)
 {
@@ -116,7 +116,7 @@ static bool wrap_channel(const struct allocation *al, uint16_t number, size_t le
 	return true;
 }
 
-/* A Data indication up to its payload; no integrity, no FINGERPRINT (T-319). */
+/* A Data indication up to its payload; no integrity, no FINGERPRINT. */
 static bool wrap_data(struct turn *turn, const struct allocation *al,
 		      const struct endpoint *peer, size_t len, struct forward *out)
 {

@@ -1,6 +1,6 @@
 /*
- * forward.h - the packet path's decision: given a datagram, who gets what, or why nobody.
- * Pure; the caller sends. The MS dialect's decisions are in forward_ms.h.
+ * forward.h - the packet path's decision: given a datagram, what to send where, or why it is
+ * dropped. Pure; the caller sends. The MS dialect's decisions are in forward_ms.h.
  */
 #ifndef RELAY_CORE_FORWARD_H
 #define RELAY_CORE_FORWARD_H

@@ -36,15 +36,15 @@ struct forward {
 	enum forward_kind kind;
 	enum drop_reason reason;
 	uint32_t slot;
-	/* TO_PEER: where to, own public address already translated. TO_CLIENT: from whom, as told. */
+	/* TO_PEER: destination, own public address translated. TO_CLIENT: the source as told. */
 	struct endpoint peer;
 	struct slice payload; /* borrowed from the input */
 	/*
-	 * Bandwidth is used up, but what came on a stream is sent all the same: read no more of
-	 * it for so long. 0: go on.
+	 * Bandwidth is used up. What came on a stream is sent all the same; stop reading the
+	 * stream for this long. 0: go on.
 	 */
 	uint32_t wait_ms;
-	bool dont_fragment;   /* TO_PEER: DF=1 (T-313, T-401) */
+	bool dont_fragment;   /* TO_PEER: DF=1 */
 	uint16_t header_len;  /* TO_CLIENT: write these in front of the payload ... */
 	uint16_t padding_len; /* ... and that many zero bytes behind (0..3) */
 	uint8_t header[FORWARD_HEADER_MAX];

@@ -1,5 +1,5 @@
 /*
- * front.h - what the core knows of a socket that clients talk to. Immutable while it is there.
+ * front.h - what the core knows of a socket that serves clients. Immutable while it exists.
  */
 #ifndef RELAY_CORE_FRONT_H
 #define RELAY_CORE_FRONT_H
@@ -23,8 +23,8 @@ enum transport {
 } __attribute__((packed));
 
 /*
- * One server transport address. A TCP port that also takes TLS is two fronts, so that the
- * index alone tells 5-tuples apart (RFC 8656 section 6, T-202).
+ * One server transport address. A TCP port that also takes TLS is two fronts, so that the index
+ * alone tells 5-tuples apart (RFC 8656 section 6).
  */
 struct front {
 	enum side side;

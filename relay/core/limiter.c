@@ -5,10 +5,10 @@
  *
  * What a collision does. A cell is at least as far ahead as any source that uses it deserves,
  * so sharing never buys allowance. It can only cost some, and only if both cells of a source
- * are over, each for its own reason. Nobody outside knows the hash key, so an attacker who
- * holds K prefixes over their limit blocks each prefix of an innocent with probability
- * (K / 65536)^2: 0.02 % for K = 1000, 0.5 % for 4600. To hold them there costs 10 packets a
- * second each after the burst is spent, and what they get for it stays limited.
+ * are over, each for its own reason. The hash key is secret, so an attacker with K prefixes
+ * over their limit blocks each prefix of an innocent with probability (K / 65536)^2: 0.02 % for
+ * K = 1000, 0.5 % for 4600. To hold them there costs 10 packets a second each after the burst
+ * is spent, and what they get for it stays limited.
  *
  * What a flood of new sources does. Each random source moves each of its cells once: by 1/rate
  * for the narrow prefix and a quarter of that for the wide one. With 65536 cells a row and 10

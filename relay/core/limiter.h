@@ -1,6 +1,6 @@
 /*
- * limiter.h - bounds the answers to strangers (attacks 12 to 14): sources that have neither
- * an allocation nor a valid nonce with integrity. TCP and TLS never meet it.
+ * limiter.h - bounds the answers to strangers, against reflection and floods: sources that have
+ * neither an allocation nor a valid nonce with integrity. TCP and TLS never meet it.
  *
  * A keyed count-min sketch of token buckets: two rows, each a table of "allowed again from"
  * times; a source is over its limit only if both of its cells say so, and no cell is ever
@@ -26,8 +26,8 @@ struct limiter *limiter_new(const struct siphash_key *key);
 void limiter_free(struct limiter *limiter); /* NULL is allowed */
 
 /*
- * May we send one more answer to source? rate_per_s 0: no limit. burst: answers that a
- * source which was silent may get at once, at least 1.
+ * May we send one more answer to source? rate_per_s 0: no limit. burst: answers a source may
+ * get at once after silence, at least 1.
  */
 bool limiter_allows(struct limiter *limiter, const struct ip_addr *source,
 		    uint32_t rate_per_s, uint32_t burst, uint64_t now_ms);

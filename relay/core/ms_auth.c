@@ -1,11 +1,10 @@
 /*
  * ms_auth.c - see ms_auth.h. The order is that of RFC 3489 section 9.2: what is missing, then
- * who it is, then the integrity, then the nonce; a nonce of no value comes last because a
- * client with the wrong password has to learn that first.
+ * the user, then the integrity, then the nonce; an invalid nonce comes last because a client
+ * with the wrong password must learn that first.
  *
- * Unlike core/auth an unknown user is told apart from a wrong password: the dialect has a code
- * for each. What can be learned from it is whether a token is one of ours, and nobody can make
- * one that is.
+ * Unlike core/auth, this tells an unknown user from a wrong password: the dialect has a code
+ * for each. That reveals whether a token is one of ours, which an attacker cannot forge.
  */
 #include "relay/core/ms_auth.h"
 
@@ -108,7 +107,7 @@ static int check_claims(const struct turn *turn, const struct ms_msg *msg,
 		*failure = AUTH_FAILURE_UNKNOWN_USER;
 		return MS_UNAUTHORIZED;
 	}
-	/* Who was told of no version with SHA-256 does not sign with it. */
+	/* A client that was offered no version with SHA-256 does not sign with it. */
 	if (msg->integrity == MS_INTEGRITY_SHA256 &&
 	    turn->settings->ms.version < MS_VERSION_SHA256) {
 		*failure = AUTH_FAILURE_BAD_MAC;
@@ -152,7 +151,7 @@ static bool any_password_matches(const struct turn *turn, const struct ms_msg *m
 	return matched;
 }
 
-/* Who is it, and does the integrity prove it? Expired: all but the time is right. */
+/* Identify the user and verify the integrity. Expired: only the time is wrong. */
 static int prove(const struct turn *turn, const struct ms_msg *msg,
 		 const struct claims *claims, const struct allocation *own,
 		 int64_t unix_s, struct auth *out)
@@ -230,7 +229,7 @@ void ms_auth_check(struct turn *turn, const struct ms_msg *msg,
 	if (al && owner_id_equal(&al->owner.id, &out->owner.id))
 		own = al;
 	code = prove(turn, msg, &claims, own, unix_s, out);
-	/* The code is that of who has to ask for another credential; clients try once more. */
+	/* The code for a client that needs another credential; clients try once more. */
 	if ((code == 0 || code == MS_STALE_CREDENTIALS) &&
 	    revoked_users_has(turn->settings->revoked, out->owner.user)) {
 		refuse(out, MS_UNAUTHORIZED, AUTH_FAILURE_REVOKED);
@@ -240,7 +239,7 @@ void ms_auth_check(struct turn *turn, const struct ms_msg *msg,
 		refuse(out, code, out->failure);
 		return;
 	}
-	/* A signed refusal goes to who has shown the way back, like success. */
+	/* A signed refusal, like success, goes only to a client whose return path is proved. */
 	if (msg->type == MS_ALLOCATE_REQUEST &&
 	    !nonce_holds(turn, tuple, claims.nonce, own, now_ms)) {
 		refuse(out, MS_STALE_NONCE, AUTH_FAILURE_STALE_NONCE);

@@ -8,7 +8,7 @@
  *
  * The 16 bits of time wrap after 12 days, far beyond the longest lifetime. They name one full
  * counter value in the 65536 ticks that end one tick from now, and that full value is what the
- * MAC covers, so a nonce of an earlier turn of the counter is not recognised at all.
+ * MAC covers, so a nonce from before the last wrap is not recognised.
  */
 #include "relay/core/nonce.h"
 
@@ -118,14 +118,14 @@ enum nonce_state nonce_check(const struct nonce_key *key, const struct five_tupl
 
 	/*
 	 * The newest tick it may come from is the next one: workers read the clock at different
-	 * times, and what one issued may come back to another whose turn began earlier.
+	 * times, and a nonce from one may come back to another whose turn began earlier.
 	 */
 	uint64_t newest = now_ms / TICK_MS + 1;
 	uint64_t age = (newest - (stamp >> 48)) & 0xFFFF;
 	if (age > newest)
 		return NONCE_FOREIGN;
 
-	/* One comparison of the whole MAC: how much of it was right does not show (attack 41). */
+	/* One comparison of the whole MAC, in constant time: its delay reveals nothing. */
 	uint64_t tick = newest - age;
 	assert(age <= 0xFFFF && (tick & 0xFFFF) == stamp >> 48);
 	if ((stamp & MAC_MASK) != mac(key, tick, source, realm))

@@ -5,7 +5,7 @@
  *   "obMatJos2" + base64 of the feature bits ("gAAA": password algorithms) = 13 characters
  *   base64url( 16 bits of time, 48 bits of MAC )                           = 11 characters
  *
- * The MAC covers the cookie and its feature bits, so that stripping one shows (T-115).
+ * The MAC covers the cookie and its feature bits, so that removing a bit invalidates the nonce.
  */
 #ifndef RELAY_CORE_NONCE_H
 #define RELAY_CORE_NONCE_H
@@ -24,8 +24,8 @@ enum {
 struct nonce_key {
 	uint8_t bytes[32]; /* from the CSPRNG, one per start or reset; same for all workers */
 	/*
-	 * 2 * NONCE_TICK_S..86400; at most an hour by default (T-114). No nonce is accepted
-	 * longer than this; one made late in its tick may end up to NONCE_TICK_S earlier.
+	 * 2 * NONCE_TICK_S..86400; an hour by default. No nonce is accepted longer than this;
+	 * one made late in its tick may end up to NONCE_TICK_S earlier.
 	 */
 	uint32_t lifetime_s;
 };
@@ -43,7 +43,7 @@ enum nonce_state {
 enum nonce_state nonce_check(const struct nonce_key *key, const struct five_tuple *source,
 			     struct slice realm, struct slice nonce, uint64_t now_ms);
 
-/* Does it begin with the nonce cookie with the password-algorithms bit set (T-082)? */
+/* Does it begin with the nonce cookie with the password-algorithms bit set? */
 bool nonce_offers_password_algorithms(struct slice nonce);
 
 #endif

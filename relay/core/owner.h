@@ -1,11 +1,11 @@
 /*
- * owner.h - whose allocation it is: a user, and the credential that proved it.
+ * owner.h - the owner of an allocation: a user, and the credential that proved it.
  *
  * Authentication fills one; each allocation holds a copy. No pointers, so that an allocation
  * may lie at any address.
  *
- * Owner    embedded in struct auth and struct allocation. It holds a key: whoever drops one
- *          cleanses it.
+ * Owner    embedded in struct auth and struct allocation. It holds a key:
+ *          cleanse it before dropping it.
  */
 #ifndef RELAY_CORE_OWNER_H
 #define RELAY_CORE_OWNER_H

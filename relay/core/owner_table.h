@@ -3,7 +3,7 @@
  * anything. Its number stays the same until the owner has let go of everything.
  *
  * Threads  shared by all workers; a mutex, because it is touched on allocate and free only.
- *          What is in the rows is for who holds one to agree on.
+ *          How rows are accessed is up to the holders of their references.
  * Memory   fixed tables, untouched until used.
  */
 #ifndef RELAY_CORE_OWNER_TABLE_H
@@ -35,8 +35,8 @@ size_t owner_table_count(struct owner_table *table);
 void *owner_table_row(struct owner_table *table, uint32_t number);
 
 /*
- * Call with the row of that owner, if it holds something, while the table is locked: for who
- * holds no reference.
+ * Call with the row of that owner, if it holds something, with the table locked: for callers
+ * without a reference.
  */
 void owner_table_visit(struct owner_table *table, uint64_t owner,
 		       void (*visit)(void *arg, const void *row), void *arg);

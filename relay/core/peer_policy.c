@@ -242,7 +242,7 @@ static enum peer_rule judge(const struct peer_policy *policy,
 	return rule ? (enum peer_rule)rule : PEER_RULE_PUBLIC;
 }
 
-/* The embeddings of IPv4 that nobody has a reason to use towards a relay (T-292, T-580). */
+/* Embedded IPv4 forms that no peer of a relay has a reason to use. */
 static enum peer_rule refused_embedding(const struct ip_addr *ip)
 {
 	static const uint8_t zero[16];

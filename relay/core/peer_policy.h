@@ -1,11 +1,11 @@
 /*
- * peer_policy.h - to whom a relayed address may talk. Deny by default, by named sets; what
- * the configuration allows is explicit (attacks 1 to 4, 10).
+ * peer_policy.h - which peers a relayed address may talk to. Deny by default, by named sets;
+ * what the configuration allows is explicit.
  *
  * Addresses that carry an IPv4 address inside IPv6 come first. Mapped, compatible, translated,
- * 6to4 and Teredo forms are never allowed, whatever the configuration says (T-292, T-580).
- * NAT64 and ISATAP forms are never allowed where the bare IPv4 address is not; beyond that they
- * are ordinary addresses, and the NAT64 prefixes are among the special-purpose ones.
+ * 6to4 and Teredo forms are never allowed, whatever the configuration says. NAT64 and ISATAP
+ * forms are never allowed where the bare IPv4 address is not; beyond that they are ordinary
+ * addresses, and the NAT64 prefixes are among the special-purpose ones.
  *
  * Longest prefix wins; at equal length allow wins over a built-in deny. The order of checks:
  *
@@ -95,8 +95,8 @@ struct peer_verdict peer_policy_check(const struct peer_policy *policy,
  * Our own relayed address behind NAT: *ep in public form becomes local and true; else false and
  * unchanged. And back, for the source of what arrives.
  *
- * pool  answers as whose a port is taken: after a reload a local address may have an old public
- *       form, for allocations that exist, and a new one. NULL: the new one
+ * pool  knows for which address a port is taken: after a reload a local address may have an old
+ *       public form, for existing allocations, and a new one. NULL: the new one
  */
 bool peer_policy_to_local(const struct peer_policy *policy, struct endpoint *ep);
 bool peer_policy_to_public(const struct peer_policy *policy, const struct port_pool *pool,

@@ -39,7 +39,7 @@ bool permission_is_allowed(const struct turn *turn, struct permission *permissio
 	if (permission->generation != turn->settings->generation) {
 		const struct endpoint peer = {permission->peer, 0};
 
-		/* Without a port it does not matter whose ports are asked. */
+		/* Without a port any pool will do. */
 		permission->refused = peer_refused_by(turn, TRANSPORT_UDP, &peer) != NULL;
 		permission->generation = turn->settings->generation;
 	}

@@ -22,8 +22,8 @@ struct turn;
 enum { PERMISSION_LIFETIME_MS = 300 * 1000 };
 
 /*
- * Install or refresh permissions for all peers, or for none (T-286). Returns 0, or the error
- * code, having changed nothing:
+ * Install or refresh permissions for all peers, or for none (RFC 8656 section 10.2). Returns 0,
+ * or the error code, having changed nothing:
  *   403 policy refuses one     443 family differs from the relayed address    508 no room
  * *refused, if not NULL, is the rule's name on 403.
  */
@@ -34,7 +34,7 @@ int permission_install(struct turn *turn, struct allocation *al,
 /* The live permission of that address (public form), or NULL. */
 struct permission *permission_find(const struct turn *turn, const struct allocation *al,
 				   const struct ip_addr *peer, uint64_t now_ms);
-/* Does the policy of the day still allow it? Judged again when the settings are new. */
+/* Does the current policy still allow it? Judged again after the settings change. */
 bool permission_is_allowed(const struct turn *turn, struct permission *permission);
 
 /* Both together, for an address in whatever form. */
@@ -42,8 +42,8 @@ bool permission_allows(const struct turn *turn, const struct allocation *al,
 		       const struct ip_addr *peer, uint64_t now_ms);
 
 /*
- * Walk for people and records: *cursor starts at al->permissions; false at the end. Expired
- * ones are among them until their place is needed. UINT64_MAX: never expires.
+ * Walk for lists and records: *cursor starts at al->permissions; false at the end. Expired ones
+ * are among them until their place is needed. UINT64_MAX: never expires.
  */
 bool permission_next(const struct turn *turn, uint32_t *cursor, struct ip_addr *peer,
 		     uint64_t *expires_ms);

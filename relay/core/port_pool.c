@@ -192,7 +192,7 @@ static uint64_t candidates(const struct port_pool *pool, const struct range *r,
 	return 0;
 }
 
-/* A number below n: a keyed counter, because libc's generators can be predicted (attack 32). */
+/* A number below n: a keyed counter, because libc's generators can be predicted. */
 static uint32_t draw(struct port_pool *pool, uint32_t n)
 {
 	assert(n > 0);

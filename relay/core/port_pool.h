@@ -4,16 +4,16 @@
  * Choice   a random start and a linear probe over a bitmap, never "draw until free". A port
  *          given back rests first: rested ports are preferred, and when none is left that
  *          fits, the one (or the pair) that has rested longest is taken. Resting is never a
- *          reason to refuse. A port that somebody else holds on this host is given back like
- *          any other and so comes last.
+ *          reason to refuse. A port that another program holds is given back like any
+ *          other and so comes last.
  *          The range may be moved and addresses may come and go while ports are taken: what
  *          is taken outside of the range stays so until it is given back.
  * Threads  shared by all workers; take and give lock a mutex (allocate and free only).
  *          port_pool_in_use() and port_pool_holds() take no lock and may be called on the
- *          packet path. main adds an address before it tells anybody of it, and removes one
- *          after everybody has forgotten it.
+ *          packet path. main adds an address before any worker knows of it, and
+ *          removes one after all workers have dropped it.
  * Time     monotonic milliseconds, passed in.
- * Invariant free + used + resting == size at any time (attack 24); port_pool_check() proves it.
+ * Invariant free + used + resting == size at any time; port_pool_check() proves it.
  */
 #ifndef RELAY_CORE_PORT_POOL_H
 #define RELAY_CORE_PORT_POOL_H

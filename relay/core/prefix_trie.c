@@ -9,7 +9,7 @@
 #include "base/debug_assert.h"
 
 struct node {
-	uint32_t child[2]; /* 0: none; the roots are nobody's children */
+	uint32_t child[2]; /* 0: none; the roots are not children */
 	uint8_t value;
 };
 

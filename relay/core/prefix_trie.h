@@ -10,7 +10,7 @@
 #include "stun/ip_prefix.h"
 
 /*
- * A binary trie over both families, one bit a level. Built once, then read by anybody.
+ * A binary trie over both families, one bit a level. Built once, then read by any thread.
  *
  * The nodes are one array that refers to itself by index. A walk ends where the set says no
  * more about the address: three to sixteen levels for most public ones.

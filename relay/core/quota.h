@@ -23,7 +23,7 @@ void quota_free(struct quota *quota); /* NULL is allowed */
  * changed, if it already holds limit; limit 0 means no limit.
  */
 bool quota_acquire(struct quota *quota, uint64_t owner, uint32_t limit);
-/* One less; the owner must hold at least one. The charge follows the resource (attack 27). */
+/* One less; the owner must hold at least one. The charge follows the resource. */
 void quota_release(struct quota *quota, uint64_t owner);
 uint32_t quota_held(struct quota *quota, uint64_t owner);
 /* The most that any one owner has held since the start. */

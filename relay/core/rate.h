@@ -1,11 +1,11 @@
 /*
- * rate.h - how much per second, by looking at a total now and then. For people; nothing is
- * decided by it.
+ * rate.h - the rate at which a total grows, from a look now and then. For display; no decision
+ * uses it.
  *
  * The one measure of mediarelayd: bits and packets of an allocation (relay/rates), bits of a
  * user, a side or the relay (bandwidth/meter), processor time of a worker (ops/worker_load).
- * They differ in when they look; whoever looks keeps the time, because one look often takes
- * in several totals.
+ * They look at different times. The caller keeps the time, because one look often covers
+ * several totals.
  *
  * Threads  any may read per_s. Two that look at the same time may count a piece twice.
  */

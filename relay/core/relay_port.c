@@ -12,7 +12,7 @@
 #include "relay/core/turn.h"
 
 enum {
-	/* Ports that somebody else on this host holds; after so many it is not bad luck. */
+	/* Give up after this many ports held by other programs: that is no coincidence. */
 	TRIES = 16,
 };
 
@@ -83,9 +83,9 @@ static void give(struct port_pool *pool, size_t address, uint16_t port,
 }
 
 /*
- * A port of that address with a socket on it. Ports that turn out to be taken by somebody
- * else are kept until the end, so that the pool does not offer them twice. Returns 0 or a
- * negative errno; -EADDRNOTAVAIL if the pool has none left there.
+ * A port of that address with a socket on it. Ports that another program turns out to hold are
+ * kept until the end, so that the pool does not offer them twice. Returns 0 or a negative
+ * errno; -EADDRNOTAVAIL if the pool has none left there.
  */
 static int open_on(struct turn *turn, struct allocation *al, size_t address,
 		   enum port_want want, uint64_t now_ms, unsigned *tries,
@@ -152,7 +152,7 @@ static uint64_t reservation_owner(const struct allocation *al)
 	return load_be64(al->owner.id.bytes);
 }
 
-/* T-227, T-241: exactly the reserved port, or nothing. */
+/* Exactly the reserved port, or nothing (RFC 8656 section 7.2). */
 static int open_reserved(struct turn *turn, struct allocation *al, const uint8_t *token,
 			 uint64_t now_ms, struct place *place)
 {
@@ -171,7 +171,7 @@ static int open_reserved(struct turn *turn, struct allocation *al, const uint8_t
 	return STUN_INSUFFICIENT_CAPACITY;
 }
 
-/* Hold the next port, which is taken already, under a fresh token (T-238, T-242). */
+/* Hold the next port, which is taken already, under a fresh token. */
 static int reserve_next(struct turn *turn, struct allocation *al,
 			const struct place *place, uint64_t now_ms)
 {
@@ -197,7 +197,7 @@ static int open_first(struct turn *turn, struct allocation *al,
 	const struct turn_shared *shared = turn->shared;
 	uint32_t limit = turn->settings->limits.allocations_per_user;
 
-	/* Whoever wants a pair or half of one wants UDP (RFC 6062 section 5.1). */
+	/* EVEN-PORT and RESERVATION-TOKEN are for UDP only (RFC 6062 section 5.1). */
 	assert(al->relay_transport == TRANSPORT_UDP ||
 	       (!request->reservation_token && !request->even_port));
 	if (request->reservation_token)
@@ -208,9 +208,9 @@ static int open_first(struct turn *turn, struct allocation *al,
 		return open_any(turn, al, request->family, PORT_EVEN, now_ms, place);
 
 	/*
-	 * A reserved port is an allocation to come and outlives the one that asked for it. So
-	 * nobody holds more of them than allocations; otherwise a loop of Allocate and Refresh
-	 * with lifetime 0 would empty the pool for 30 s (attack 24).
+	 * A reserved port outlives the allocation that asked for it. So an owner may hold no
+	 * more of them than allocations; otherwise a loop of Allocate and Refresh with lifetime
+	 * 0 would empty the pool for 30 s.
 	 */
 	if (limit > 0 && reservation_held(shared->reservations, reservation_owner(al),
 					  now_ms) >= limit)

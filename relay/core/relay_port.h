@@ -1,6 +1,6 @@
 /*
- * relay_port.h - getting an allocation its relayed transport address, and giving it back
- * (RFC 8656 section 7.2). Inside the core, for allocation.c.
+ * relay_port.h - gets an allocation its relayed transport address, and gives it back (RFC 8656
+ * section 7.2). Inside the core, for allocation.c.
  */
 #ifndef RELAY_CORE_RELAY_PORT_H
 #define RELAY_CORE_RELAY_PORT_H

@@ -1,6 +1,6 @@
 /*
- * reservation.h - the port N + 1 that EVEN-PORT with R set holds for a later Allocate
- * (RFC 8656 section 7.2): 64 random bits, single use, 30 seconds, same owner (T-238..T-242).
+ * reservation.h - the port N + 1 that EVEN-PORT with R set holds for a later Allocate (RFC 8656
+ * section 7.2): 64 random bits, single use, 30 seconds, same owner.
  *
  * The table is shared by all workers, like the port pool it belongs to: a token may come back
  * on any 5-tuple, thus on any worker, and finds its port without asking another thread. The

@@ -10,7 +10,7 @@
 #include "relay/core/revoked_users.h"
 #include "relay/core/turn.h"
 
-/* That moment on the monotonic clock; what lies further ahead than that counts is never. */
+/* That moment on the monotonic clock; beyond its range it is never. */
 static uint64_t monotonic(int64_t at_s, uint64_t now_ms, int64_t unix_s)
 {
 	int64_t left_s;

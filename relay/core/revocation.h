@@ -1,18 +1,18 @@
 /*
- * revocation.h - allocations that end before their lifetime does, because what they were made
- * with is worth nothing any more.
+ * revocation.h - ends allocations before their lifetime does, because their credential is no
+ * longer valid.
  *
- *	user on the list of revoked ones    ends when the list is read; 401 from then on (T-566)
+ *	user on the list of revoked ones    ends when the list is read; 401 from then on
  *	key gone from the ring, or another
  *	secret under its id                 ends when the ring is read
  *	not-after of its key has come       ends at that time
  *	its credential has expired          ends at that time, if enforce_credential_expiry
  *
- * T-562 leaves the last one to us. The allocation's lifetime is cut to its credential's: the
- * client is told so in LIFETIME, as RFC 7635 section 4 does with its tokens, and has time to
- * make another allocation. Refusing the refresh instead would let it go on for up to an hour
- * and then come as a surprise. A key's not-after is kept in the same way: issuers give out
- * nothing that lasts longer, so only who refreshes beyond its own credential notices.
+ * The last one is optional. The allocation's lifetime is cut to its credential's: the client is
+ * told so in LIFETIME, as RFC 7635 section 4 does with its tokens, and has time to make another
+ * allocation. Refusing the refresh instead would let it continue for up to an hour and then end
+ * without warning. A key's not-after works in the same way: issuers give out nothing that lasts
+ * longer, so only a client that refreshes beyond its own credential notices.
  */
 #ifndef RELAY_CORE_REVOCATION_H
 #define RELAY_CORE_REVOCATION_H
@@ -42,7 +42,7 @@ size_t revocation_end_key(struct turn *turn, const char *key_id, enum end_reason
 			  uint64_t now_ms);
 
 /*
- * turn->settings are new ones: end what they revoke, and set the deadlines of the rest.
+ * turn->settings have changed: end what they revoke, and set the deadlines of the rest.
  *
  * before  the settings until now
  */

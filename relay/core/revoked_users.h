@@ -1,10 +1,9 @@
 /*
- * revoked_users.h - users whose credentials are no longer accepted (T-566): the operator's
- * list, from text to a set.
+ * revoked_users.h - users with revoked credentials: the operator's list, from text to a set.
  *
  * One user a line, as records and lists of allocations show them: one word of printable ASCII
  * in which other bytes stand as \xHH. Blank lines are ignored, and so is what follows a '#' at
- * the beginning of a line or behind a blank. Who is named twice is named.
+ * the beginning of a line or behind a blank. Duplicates are allowed.
  *
  * Owner    revoked_users_parse() makes one, revoked_users_free() frees it.
  * Threads  immutable between, so any number of readers.

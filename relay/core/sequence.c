@@ -9,7 +9,7 @@ bool sequence_take(struct sequence *sequence, uint32_t number)
 {
 	uint32_t newest = sequence->newest;
 
-	/* The client counts up from what the Allocate response said; nobody gets around 2^32. */
+	/* The client counts up from the Allocate response's number and never reaches 2^32. */
 	if (number > newest) {
 		uint32_t step = number - newest;
 

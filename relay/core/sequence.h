@@ -24,8 +24,8 @@ struct sequence {
 
 /*
  * Use up a number. False, and nothing has changed, if it was used before or is older than the
- * window. Only for messages whose integrity holds: whoever could move the window without that
- * could shut the client out.
+ * window. Only for messages with valid integrity: otherwise an attacker could move the window
+ * and lock the client out.
  */
 bool sequence_take(struct sequence *sequence, uint32_t number);
 

@@ -25,7 +25,7 @@ struct shared_sizes {
  */
 bool shared_make(struct turn_shared *shared, const struct shared_sizes *sizes);
 
-/* half_open, too. What was never made is NULL, as in zeros. */
+/* Includes half_open. Tables never made are NULL; all zero is allowed. */
 void shared_free(struct turn_shared *shared);
 
 #endif

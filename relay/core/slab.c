@@ -1,5 +1,5 @@
 /*
- * slab.c - a mark and a list of what was given back, chained through its first four bytes.
+ * slab.c - a mark and a list of the places given back, chained through its first four bytes.
  */
 #include "relay/core/slab.h"
 

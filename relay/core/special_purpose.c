@@ -1,7 +1,7 @@
 /*
  * special_purpose.c - the table. Blocks inside blocks are listed as the registries list them:
- * each is a line of its own for the operator, who allows exactly what he names and nothing
- * that has a longer line here.
+ * each is a line of its own for the operator: allowing one allows nothing that has a longer
+ * line here.
  *
  * Not here are IPv4-mapped, -compatible and -translated addresses, 6to4 and Teredo: nothing
  * can allow those, so peer_policy refuses them before it looks at any table.
@@ -66,14 +66,14 @@ const struct special_purpose special_purposes[] = {
 	{"fec0::/10", RULE(SITE_LOCAL)},              /* RFC 3879, withdrawn */
 	{"ff00::/8", RULE(MULTICAST)},                /* RFC 4291 */
 
-	/* IPv6 address space: nothing outside 2000::/3 is given to anybody (RFC 4291) */
+	/* IPv6 address space: nothing outside 2000::/3 is allocated (RFC 4291) */
 	{"::/3", RULE(UNALLOCATED)},
 	{"4000::/2", RULE(UNALLOCATED)},
 	{"8000::/1", RULE(UNALLOCATED)},
 
 	/*
 	 * Metadata and credential services. Most lie in a range from above; named here so that
-	 * an operator who opens that range does not open the keys to his cloud account with it.
+	 * an operator who opens that range does not expose the keys to a cloud account with it.
 	 */
 	{"169.254.169.254/32",
 	 RULE(CLOUD_METADATA)}, /* AWS, Azure, Google and most others */

@@ -30,7 +30,7 @@ static bool is_over(const struct allocation *al, uint64_t now_ms)
 	return al->expires_ms <= now_ms;
 }
 
-/* Is a permission for somebody whom the client has not named yet to be expected? */
+/* May the client still permit a peer that it has not named yet? */
 static bool expects_peers(const struct allocation *al)
 {
 	return al->dialect == DIALECT_MS && !destination_is_set(&al->active);
@@ -45,7 +45,7 @@ static bool may_wait(const struct turn *turn, const struct allocation *al,
 	       now_ms - al->created_ms < limits->early_peer_age_ms;
 }
 
-/* One allocation may keep as many waiting as it may have: who floods one starves no other. */
+/* An allocation may hold as many as it may have connections: flooding one starves no other. */
 static bool may_hold_more(const struct turn *turn, const struct tcp_relay_load *load)
 {
 	const struct turn_limits *limits = &turn->settings->limits;

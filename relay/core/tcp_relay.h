@@ -1,6 +1,6 @@
 /*
- * tcp_relay.h - what may happen on a relayed address that is TCP: who may connect to it, who
- * is kept waiting, how many. Decisions only; the sockets are in relay/peer/peer_conn.
+ * tcp_relay.h - decisions about connections at a TCP relayed address: which to accept, hold or
+ * reset, and how many; the sockets are in relay/peer/peer_conn.
  *
  *	a peer connects  --its address has a permission-->  ACCEPT
  *	                 --none, but one may come soon-->   HOLD --permission--> ACCEPT
@@ -26,7 +26,7 @@
 struct allocation;
 struct turn;
 
-/* Whoever has the sockets counts them. */
+/* Counted by the caller, which has the sockets. */
 struct tcp_relay_load {
 	uint32_t connections; /* of this allocation, either way, also those being made */
 	uint32_t held;        /* of this allocation, not among the connections */

@@ -1,13 +1,13 @@
 /*
- * tokens.h - one token bucket, as the time at which it would be full again (GCRA). Taking
- * moves that time on; there is room while it lies less than the bucket's depth ahead. So
- * nothing has to be filled, and 0 is a full bucket.
+ * tokens.h - one token bucket, as the time at which it would be full again (GCRA). Taking moves
+ * that time on; there is room while it lies less than the bucket's depth ahead. So no timer
+ * fills it, and 0 is a full bucket.
  *
  * What is larger than the bucket passes when the bucket is full, and is paid off afterwards:
  * in any time t no more than rate * t + the larger of depth and one piece gets through.
  *
- * Threads  any number; each operation is one relaxed atomic. Who asks and then takes may find
- *          that others did too: then all have taken, and all wait for it.
+ * Threads  any number; each operation is one relaxed atomic. Threads that ask at the same
+ *          time may all take; then all of them wait longer.
  * Time     nanoseconds, passed in.
  */
 #ifndef RELAY_CORE_TOKENS_H

@@ -2,8 +2,8 @@
  * transactions.h - the last requests of an allocation, for clients that repeat one because its
  * answer was lost (RFC 8489 section 6.2.1). Four are remembered, for 40 s each.
  *
- * IETF: successful requests, whose repetitions are answered again even when the nonce has run
- * out meanwhile. MS: numbered requests and what they came to.
+ * IETF: successful requests, whose repetitions are answered again even if the nonce expired
+ * meanwhile. MS: numbered requests and their results.
  *
  * Owner    embedded in struct allocation; no pointers.
  * Time     monotonic milliseconds, passed in.
@@ -29,13 +29,13 @@ struct transactions {
 };
 
 /*
- * Remember a request and what it came to: 0 for success, or an error code. len: of its
- * transaction id, 12 bytes in the IETF dialect and 16 in the MS dialect.
+ * Remember a request and its result: 0 for success, or an error code. len: of its transaction
+ * id, 12 bytes in the IETF dialect and 16 in the MS dialect.
  */
 void transactions_remember(struct transactions *transactions, const uint8_t *txid,
 			   size_t len, int code, uint64_t now_ms);
 
-/* What a request came to; -1 if it is not one of the last ones. */
+/* The result of a request; -1 if it is not one of the last ones. */
 int transactions_recall(const struct transactions *transactions, const uint8_t *txid,
 			size_t len, uint64_t now_ms);
 

@@ -1,6 +1,6 @@
 /*
- * turn.h - all that one worker's TURN needs, in one place: what it owns, what it shares, what
- * it was told. The core and the dialects take it as their first argument.
+ * turn.h - everything that TURN needs in one worker: its own tables, shared tables and
+ * settings. The core and the dialects take it as their first argument.
  *
  * Owner    worker.c owns the struct and its table; shared are main's, shared by all workers
  *          (each says how in its header); settings are immutable and replaced whole on reload.
@@ -48,15 +48,15 @@ struct turn_limits {
 	uint32_t allocations_per_side[SIDE_COUNT];
 	uint32_t allocations_reserved; /* of the total, for users who have one already */
 	struct turn_bandwidth bandwidth;
-	bool enforce_credential_expiry; /* T-562: the strict way */
+	bool enforce_credential_expiry; /* strict; see core/revocation.h */
 	uint32_t stranger_rate;         /* answers per second and prefix */
 	uint32_t stranger_burst;
-	int64_t credential_ttl_max_s; /* T-567; 0: no ceiling */
+	int64_t credential_ttl_max_s; /* 0: no ceiling */
 	/* Of TCP relayed addresses, see core/tcp_relay.h. */
 	uint32_t peer_connections;   /* 16, of one allocation */
 	uint32_t held_connections;   /* 256, of one worker */
 	uint32_t early_peer_age_ms;  /* 10 s: how long an allocation is young */
-	uint32_t early_peer_hold_ms; /* 10 s; 0: nobody is held */
+	uint32_t early_peer_hold_ms; /* 10 s; 0: hold no peer */
 };
 
 /* The dialect of Microsoft's clients. */
@@ -78,22 +78,22 @@ struct turn_alternate {
 /* What a reload may change. Immutable once published. */
 struct turn_settings {
 	/*
-	 * Another number with every publication. Permissions and channels note the one their peer
-	 * was judged under, and are judged again by the first packet under a new one (T-584).
+	 * A new number with every publication. Permissions and channels note the one their peer
+	 * was judged under, and the first packet under a new one judges them again.
 	 */
 	uint32_t generation;
 	char realm[REALM_MAX + 1];
-	char software[128]; /* SOFTWARE in answers; "" leaves it out (T-021) */
+	char software[128]; /* SOFTWARE in answers; "" leaves it out */
 	/*
-	 * Clients of RFC 5766 may use channel numbers up to 0x7FFF. RFC 8656 wants them refused
-	 * (T-361), so this is off unless the operator has such clients.
+	 * Clients of RFC 5766 may use channel numbers up to 0x7FFF. RFC 8656 section 12 wants
+	 * them refused, so this is off unless the operator has such clients.
 	 */
 	bool rfc5766_channels;
 	struct turn_ms ms;
 	struct turn_limits limits;
 	struct turn_alternate alternates[SIDE_COUNT]; /* by the client's side */
 	struct keyring *keyring;
-	struct revoked_users *revoked; /* NULL: nobody */
+	struct revoked_users *revoked; /* NULL: none */
 	struct peer_policy *policy;
 	struct host_addresses *host;
 	struct nonce_key nonce_key;
@@ -126,8 +126,8 @@ struct turn_shared {
 	size_t front_count;
 	struct siphash_key hash_key; /* for owners, quotas and tables */
 	/*
-	 * No new allocations; everything else goes on. Written by whoever drains the relay, from
-	 * any thread, with turn_set_draining().
+	 * Refuse new allocations; everything else continues. Any thread may change it, with
+	 * turn_set_draining().
 	 */
 	bool draining;
 };

@@ -11,9 +11,9 @@
 #include "stun/msg.h"
 
 /*
- * Is there a comprehension-required attribute that no method of this server understands? What
- * some method understands is ignored where it does not belong (T-015); what the registry knows
- * and this server does not implement is unknown (T-215).
+ * Is there a comprehension-required attribute that no method of this server understands? An
+ * attribute that some method understands is ignored where it does not belong; one that is
+ * registered but not implemented here is unknown.
  */
 bool attributes_has_unknown(const struct stun_msg *msg);
 

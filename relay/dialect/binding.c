@@ -1,5 +1,5 @@
 /*
- * binding.c - "where do I come from?"
+ * binding.c - see binding.h.
  */
 #include "relay/dialect/binding.h"
 
@@ -18,7 +18,7 @@ void binding_request(struct request *rq)
 	if (!reply_allowed_to_stranger(rq))
 		return;
 
-	/* No authentication stands before this check here (T-547, T-E14). */
+	/* Binding is not authenticated, so this check comes first: ICE attributes get 420. */
 	size_t count = attributes_unknown(rq->msg, unknown);
 	if (count > 0) {
 		reply_unknown_attributes(rq, unknown, count);

@@ -7,8 +7,9 @@
 struct request;
 
 /*
- * Answer a Binding request: never authenticated, and as small as is legal (T-042, attack 12).
- * Without the cookie it is classic STUN (RFC 3489) and is answered in its terms (T-050).
+ * Answer a Binding request: never authenticated, and as small as is legal, so that reflecting
+ * it gains little. Without the cookie it is classic STUN (RFC 3489) and is answered in that
+ * format.
  */
 void binding_request(struct request *rq);
 

@@ -1,5 +1,5 @@
 /*
- * dispatch.c - what kind of message, and who decides about it.
+ * dispatch.c - which handler decides about a message.
  */
 #include "relay/dialect/dispatch.h"
 
@@ -39,14 +39,14 @@ static enum drop_reason parse_drop_reason(enum stun_parse parse)
 	return DROP_MALFORMED;
 }
 
-/* Where a frame of a stream ends is known from its length; if that was wrong, all is lost. */
+/* Frames of a stream are found by length; after a wrong one the stream cannot be framed. */
 static bool breaks_framing(enum stun_parse parse)
 {
 	return parse == STUN_PARSE_SHORT || parse == STUN_PARSE_NOT_STUN ||
 	       parse == STUN_PARSE_BAD_LENGTH;
 }
 
-/* RFC 3489, what is left of it: Binding over UDP, nothing else (T-050, T-053, T-054). */
+/* Of RFC 3489 only Binding over UDP is served (RFC 8489 section 11). */
 static void classic_request(struct request *rq)
 {
 	if (rq->transport == TRANSPORT_DTLS) {
@@ -91,7 +91,7 @@ static void forwarded(struct dispatch *out)
 		out->action = DISPATCH_FORWARD;
 }
 
-/* Indications are never answered and never authenticated (RFC 8489 section 6.3.2, T-099). */
+/* Indications are never answered and never authenticated (RFC 8489 section 6.3.2). */
 static void indication(struct turn *turn, struct allocation *al,
 		       const struct stun_msg *msg, uint64_t now_ms, struct dispatch *out)
 {
@@ -125,7 +125,7 @@ static void stun_message(struct request *rq, struct slice message, struct dispat
 		return;
 	}
 
-	/* Whoever answers what is not a request can be kept busy with his own answers (attack 9). */
+	/* Answering anything but requests would allow a loop of answers. */
 	switch (msg.class) {
 	case STUN_REQUEST:
 		rq->msg = &msg;
@@ -174,7 +174,7 @@ static enum datagram_kind classify(const struct request *rq, struct slice messag
 	return kind;
 }
 
-/* Versions 5 and 6 of MS-TURN put it there; nobody is told that we speak them. */
+/* Versions 5 and 6 of MS-TURN put it there; we never announce them. */
 static bool is_multiplexed(struct slice datagram)
 {
 	return datagram.len >= 4 && load_be16(datagram.data) == 0xFF10;
@@ -249,7 +249,7 @@ static void ms_data(const struct request *rq, struct slice data, struct dispatch
 	forwarded(out);
 }
 
-/* Steps 1 to 3 of dispatch.h. Who holds an allocation keeps it when the dialect is turned off. */
+/* Steps 1 to 3 of dispatch.h. An allocation survives when the dialect is turned off. */
 static bool is_ms_control(const struct request *rq, struct slice message)
 {
 	if (rq->transport != TRANSPORT_UDP)
@@ -259,7 +259,7 @@ static bool is_ms_control(const struct request *rq, struct slice message)
 	return rq->turn->settings->ms.enabled && datagram_is_ms_control(message);
 }
 
-/* What every message of a client goes through first; false if it ends there. */
+/* Checks that every message of a client passes first; false if it ends there. */
 static bool begin(struct request *rq, uint8_t *reply, struct dispatch *out)
 {
 	struct turn *turn = rq->turn;

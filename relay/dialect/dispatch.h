@@ -2,7 +2,7 @@
  * dispatch.h - one message in, what to do about it out. No I/O: the caller sends.
  *
  * Two dialects share the UDP ports, and the dialect of a 5-tuple never changes while it has an
- * allocation (attack 54). For a datagram of a client the order is:
+ * allocation. For a datagram of a client the order is:
  *
  *   1. an IETF allocation owns everything on its 5-tuple
  *   2. MAGIC-COOKIE where MS-TURN has it: a control message of the MS dialect; it comes first
@@ -10,9 +10,8 @@
  *   3. an MS allocation owns everything else: data for the active destination, whatever it
  *      looks like; ICE sends STUN checks that way
  *   4. IETF: first byte, then parse, FINGERPRINT, then authentication, 420, 437, 441, method
- *      (T-205)
  *
- * On a stream its first bytes have decided, and the front calls the one or the other.
+ * On a stream the first bytes decide, and the front calls one or the other.
  */
 #ifndef RELAY_DIALECT_DISPATCH_H
 #define RELAY_DIALECT_DISPATCH_H
@@ -38,7 +37,7 @@ struct dispatch {
 	enum dispatch_action action;
 	size_t reply_len;
 	/*
-	 * The client proved who it is with this message: its connection is no longer one of the
+	 * The client authenticated with this message: its connection is no longer one of the
 	 * unauthenticated ones.
 	 */
 	bool authenticated;
@@ -70,7 +69,7 @@ void dispatch_ms_frame(struct turn *turn, const struct five_tuple *tuple,
 void dispatch_from_peer(struct turn *turn, uint32_t slot, const struct endpoint *source,
 			struct slice payload, uint64_t now_ms, struct forward *out);
 
-/* A stream client is gone: its allocation, if any, ends (T-213). */
+/* A stream client is gone: its allocation, if any, ends. */
 void dispatch_client_gone(struct turn *turn, const struct five_tuple *tuple,
 			  uint64_t now_ms);
 

@@ -67,7 +67,7 @@ void reply_finish(struct request *rq, struct stun_builder *b, int code)
 			stun_builder_add(b, STUN_SOFTWARE, software, strlen(software));
 		stun_add_integrity(b, rq->auth.reply_kind, &rq->auth.owner.key);
 	}
-	/* Classic clients know no FINGERPRINT, and what they sent is none (T-051). */
+	/* Classic clients know no FINGERPRINT; an attribute of that type means nothing. */
 	if (rq->msg->has_fingerprint && rq->msg->has_cookie)
 		stun_add_fingerprint(b);
 
@@ -156,7 +156,7 @@ void reply_redirect(struct request *rq)
 	error_start(rq, &b, STUN_TRY_ALTERNATE);
 	add_alternate(rq, &b, family);
 	add_alternate(rq, &b, family == IP_V4 ? IP_V6 : IP_V4);
-	/* T-183: only MESSAGE-INTEGRITY-SHA256 proves that nobody else has named it. */
+	/* Only MESSAGE-INTEGRITY-SHA256 proves that the relay named it. */
 	if (domain[0] != '\0' && rq->auth.reply_kind == STUN_INTEGRITY_SHA256 &&
 	    (rq->transport == TRANSPORT_TLS || rq->transport == TRANSPORT_DTLS))
 		stun_builder_add(&b, STUN_ALTERNATE_DOMAIN, domain, strlen(domain));

@@ -1,14 +1,14 @@
 /*
- * reply.h - the one place that builds answers and counts what requests came to.
+ * reply.h - the one place that builds answers and counts the results of requests.
  *
  * Two kinds of answers leave here:
  *
  *   to strangers         the smallest that is legal: no reason phrase, no SOFTWARE, no
- *                        integrity (attack 12)
- *   to who proved who    reason phrase, SOFTWARE, integrity with the request's key and of
- *   they are             the request's kind (T-087, T-100)
+ *                        integrity
+ *   to authenticated     reason phrase, SOFTWARE, integrity with the request's key and of
+ *   clients              the request's kind
  *
- * Both have FINGERPRINT exactly if the request had it (T-068).
+ * Both have FINGERPRINT exactly if the request had it (RFC 8489 section 7).
  */
 #ifndef RELAY_DIALECT_REPLY_H
 #define RELAY_DIALECT_REPLY_H
@@ -22,7 +22,7 @@
 
 /*
  * May a request that proved nothing be answered? Streams have proved their return path, and so
- * has who holds an allocation on this 5-tuple; everybody else meets the limiter (attack 13).
+ * have clients with an allocation on this 5-tuple; the limiter bounds answers to all others.
  * False: withheld, and counted. Asking spends allowance, so ask once and before building.
  */
 bool reply_allowed_to_stranger(struct request *rq);
@@ -44,16 +44,16 @@ void reply_error(struct request *rq, int code);
 void reply_unknown_attributes(struct request *rq, const uint16_t *types, size_t count);
 
 /*
- * 300 with the other relays of the client's side, that of the client's own family first (T-181,
- * T-182). Authenticated requests only (T-180), and only if there is one of that family.
+ * 300 with the other relays of the client's side, that of the client's own family first (RFC
+ * 8489 section 10). Authenticated requests only, and only if there is one of that family.
  */
 bool reply_can_redirect(const struct request *rq);
 void reply_redirect(struct request *rq);
 
 /*
- * 401 or 438 with REALM, a fresh NONCE and PASSWORD-ALGORITHMS. Never signed: a 401 has no
- * key to be signed with, and a 438, which may be, goes to a source that has not shown its
- * return path yet, so it stays as small and as cheap as the 401 (T-086).
+ * 401 or 438 with REALM, a fresh NONCE and PASSWORD-ALGORITHMS. Never signed: a 401 has no key
+ * to be signed with, and a 438, which may be, goes to a source that has not shown its return
+ * path yet, so it stays as small and as cheap as the 401.
  */
 void reply_challenge(struct request *rq, int code);
 

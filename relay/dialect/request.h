@@ -33,7 +33,7 @@ struct request {
 	size_t reply_len;  /* 0: no answer */
 };
 
-/* Did the user who made the allocation send this? (T-204) Needs both. */
+/* Is the request from the allocation's user (RFC 8656 section 5)? Needs both. */
 static inline bool request_is_owners(const struct request *rq)
 {
 	return owner_id_equal(&rq->auth.owner.id, &rq->al->owner.id);

@@ -2,25 +2,25 @@
  * bandwidth.h - how much an allocation, a user, a source prefix, a side and the relay as a
  * whole may carry, both directions together, counted in payload.
  *
- * Average and peak. Microsoft's A/V Edge limits a "port" (an allocation) and a user, counts
- * the sessions that exceed their average and their peak limit, and throttles them; how it
- * measures the two is not documented. Here both are token buckets. The average one holds
- * bandwidth_burst (5 s) of the limit: that is the time over which somebody may be above it.
- * The peak one is filled bandwidth_peak (2 times) as fast and holds a quarter of a second,
- * enough for the key frame of a video: nobody is above that even for a short time. What
- * exceeds either is dropped and counted by its name.
+ * Average and peak. Microsoft's A/V Edge limits a "port" (an allocation) and a user, counts the
+ * sessions that exceed their average and their peak limit, and throttles them; how it measures
+ * the two is not documented. Here both are token buckets. The average one holds bandwidth_burst
+ * (5 s) of the limit: that is how long a user may exceed it. The peak one is filled
+ * bandwidth_peak (2 times) as fast and holds a quarter of a second, enough for the key frame of
+ * a video. Nothing exceeds that, even briefly. What exceeds either is dropped and counted by
+ * its name.
  *
  * Datagrams are dropped, as RFC 8656 section 5 has it: their senders adapt. Bytes of a stream
- * cannot be: who sends them is not read from until they are paid for, so the kernel's window
- * closes and the sender's TCP slows down. That holds for a client on TCP or TLS, and for TCP
- * peers; datagrams of a peer for a client on a stream are dropped.
+ * cannot be: the stream is not read until they are paid for, so the kernel's window closes and
+ * the sender's TCP slows down. That holds for a client on TCP or TLS, and for TCP peers;
+ * datagrams of a peer for a client on a stream are dropped.
  *
  * Sides and the relay are divided among users, see fair_share.h.
  *
  * What a packet costs. An allocation takes a lease from all its buckets at once and pays
- * packets out of it: a comparison and a subtraction in memory that the packet touches anyway.
- * A lease is what it used in the last tenth of a second or so, 2 to 64 KiB; what is left of
- * one is not given back. Nothing passes that was not taken from every bucket first.
+ * packets out of it: a comparison and a subtraction in memory that the packet touches anyway. A
+ * lease is what it used in the last tenth of a second or so, 2 to 64 KiB; what is left of one
+ * is not given back. Every byte that passes was taken from every bucket first.
  *
  * Owner    struct bandwidth is main's, shared by all workers; an allocation has its own
  *          buckets.

@@ -8,8 +8,8 @@
 enum { MS = 1000000 };
 
 /*
- * Depths. Who takes from others (extra) finds the bucket empty at half its depth: the other
- * half is for those who take what is their own.
+ * Depths. For users taking extra, the bucket is empty at half its depth: the other half is for
+ * users within their own share.
  */
 static const uint64_t whole_depth_ns = 200 * (uint64_t)MS;
 static const uint64_t reserve_ns = 100 * (uint64_t)MS;
@@ -84,7 +84,7 @@ static uint64_t next_level(uint64_t level, uint64_t bps, uint64_t used_bps, bool
 	return level < bps ? (level > step ? level : step) : bps;
 }
 
-/* Whoever comes first after a tick is over does it for all. */
+/* The first thread after the end of a tick does it for all. */
 static void adjust(struct fair_share *share, uint64_t bps, uint64_t now_ns)
 {
 	uint64_t tick_ns = load64(&share->tick_ns);

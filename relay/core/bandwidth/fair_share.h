@@ -1,20 +1,20 @@
 /*
- * fair_share.h - one bandwidth for many users, divided fairly when it is not enough: that of a side
- * or of the whole relay.
+ * fair_share.h - divides the bandwidth of a side, or of the whole relay, fairly among users when
+ * it is not enough.
  *
- * Fair means here: nobody gets more than somebody else who is refused something (max-min). The
+ * Fair means here: no user gets more than another user who is refused something (max-min). The
  * unit is the user, so that many allocations of one user do not make many shares. What a user
  * takes comes out of two buckets:
  *
  *	own     an equal share of the bandwidth, by the number of users who are active. It is
- *	        theirs whatever the others do: who needs less than that loses nothing.
- *	extra   what others leave of theirs. Everybody may take the same rate of it, and that rate
+ *	        theirs whatever the others do: a user below it loses nothing.
+ *	extra   what others leave of theirs. All may take the same rate of it, and that rate
  *	        follows what is left: it falls while the whole bucket runs low, and rises while
- *	        users are refused although there is room. So the heaviest are held to one level,
- *	        and it is they who lose first.
+ *	        users are refused although there is room. So the heaviest users
+ *	        are held to one level and lose first.
  *
- * Until that level is found, a second or two after a flood begins, those who need more than an
- * equal share may lose some of the rest of it. Calls are never ended for want of bandwidth.
+ * Until that level is found, a second or two after a flood begins, users above an equal share
+ * may lose some of the excess. Lack of bandwidth never ends a call.
  *
  * Threads  shared by all workers; relaxed atomics.
  * Time     nanoseconds, passed in.
@@ -28,7 +28,7 @@
 
 #include "relay/core/tokens.h"
 
-/* What users share. All zero is one that nobody has used. */
+/* What users share. All zero: unused so far. */
 struct fair_share {
 	struct tokens whole;
 	uint64_t extra_bps;  /* the level; 0: not known yet, the whole */

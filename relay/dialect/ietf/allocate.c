@@ -26,7 +26,7 @@ struct ask {
 
 /*
  * On Linux a program cannot see whether DF was set on what it receives, so a translation from
- * IPv4 to IPv6 cannot honour it, and section 3.7 wants the request refused (T-225).
+ * IPv4 to IPv6 cannot honour it, and section 3.7 wants the request refused.
  */
 static bool dont_fragment_is_lost(const struct request *rq, uint8_t families)
 {
@@ -95,7 +95,7 @@ static int check(const struct request *rq, struct ask *ask)
 {
 	struct stun_attr attr;
 
-	/* Without REQUESTED-ADDRESS-FAMILY it is IPv4, whatever the client speaks (T-230). */
+	/* Without REQUESTED-ADDRESS-FAMILY it is IPv4, whatever the client's own family. */
 	*ask = (struct ask){.family = IP_V4};
 
 	int code = check_transport(rq->msg);
@@ -138,7 +138,7 @@ static int create(struct request *rq, const struct ask *ask)
 		code = create_one(rq, ask, IP_V6);
 		if (code == 0)
 			rq->al->dual.missing_code = (uint16_t)missing;
-		/* Both unavailable, for whatever reasons, is 508 (T-E16). */
+		/* Both unavailable, for any reasons: 508. */
 		if (code == STUN_ADDRESS_FAMILY_NOT_SUPPORTED)
 			code = STUN_INSUFFICIENT_CAPACITY;
 	}
@@ -164,7 +164,7 @@ static void add_address_error_code(struct stun_builder *b, uint8_t family, int c
 
 /*
  * Everything in the answer comes from the allocation and from the request's own bytes, so that
- * a retransmission gets the same answer again (T-232).
+ * a retransmission gets the same answer again.
  */
 static void reply_allocated(struct request *rq)
 {
@@ -205,8 +205,8 @@ static void refuse(struct request *rq, int code)
 }
 
 /*
- * Step 11, and a quota of nobody's (step 10) where no other relay can be named. A reservation
- * was promised before, and no other relay knows of it.
+ * Step 11: 300, or 486 as in step 10 if no other relay can be named. A reservation is honoured,
+ * because no other relay knows of it.
  */
 static void refuse_while_draining(struct request *rq)
 {

@@ -1,5 +1,5 @@
 /*
- * turn.c - what all requests of TURN have in common, and the short ones among them.
+ * turn.c - common checks of all TURN requests, and the handlers of the short ones.
  */
 #include "relay/dialect/ietf/turn.h"
 
@@ -58,8 +58,8 @@ static bool find_lifetime(const struct stun_msg *msg, uint32_t *lifetime_s, bool
 }
 
 /*
- * Its retransmissions are answered even when the nonce has run out. They do not renew that, or
- * whoever recorded one request could repeat it for ever.
+ * Its retransmissions are answered even when the nonce has run out. They do not extend that
+ * time, or a recorded request could be repeated indefinitely.
  */
 static void remember(struct request *rq)
 {
@@ -103,11 +103,11 @@ static uint32_t refresh_half(struct request *rq, uint8_t family, uint32_t lifeti
 	return dual_left_s(rq->al, family, rq->now_ms);
 }
 
-/* What the client has from now on; 0 ends the allocation. Returns what is left of it. */
+/* Set the lifetime; 0 ends the allocation. Returns what is left of it. */
 static uint32_t refresh_all(struct request *rq, uint32_t lifetime_s)
 {
 	if (lifetime_s == 0) {
-		/* The reply is signed with the copy of the key in rq->auth (T-267). */
+		/* The reply is signed with the copy of the key in rq->auth. */
 		allocation_delete(rq->turn, rq->al, END_RELEASED, rq->now_ms);
 		rq->al = NULL;
 		return 0;
@@ -153,7 +153,7 @@ static int collect_peers(const struct stun_msg *msg, struct endpoint peers[PEERS
 	struct stun_attr attr;
 	size_t found = 0;
 
-	/* All must be well formed before any other check may speak (T-286). */
+	/* All must be well formed before any other check (RFC 8656 section 10.2). */
 	while (stun_attr_next(&rest, &attr)) {
 		struct endpoint peer;
 
@@ -173,7 +173,7 @@ static int collect_peers(const struct stun_msg *msg, struct endpoint peers[PEERS
 	return 0;
 }
 
-/* What changes permissions or channels ends the same way. */
+/* Common end of requests that change permissions or channels. */
 static void finish(struct request *rq, int code)
 {
 	if (code != 0) {
@@ -227,7 +227,7 @@ void turn_request(struct request *rq)
 		return;
 	}
 
-	/* An Allocate on a 5-tuple in use is 437 whoever asks, never 441 (T-204). */
+	/* An Allocate on a 5-tuple in use is 437, never 441 (RFC 8656 section 7.2). */
 	if (rq->msg->method == TURN_ALLOCATE) {
 		turn_allocate(rq);
 		return;

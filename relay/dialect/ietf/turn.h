@@ -1,8 +1,8 @@
 /*
  * turn.h - the requests of RFC 8656: Allocate, Refresh, CreatePermission, ChannelBind.
  *
- * The order is the same for all (T-205): authentication, 420, 437, 441, then the method's own
- * checks. Refusals before authentication is through go to a stranger, later ones are signed.
+ * The order is the same for all: authentication, 420, 437, 441, then the method's own checks.
+ * Refusals before authentication is through go to a stranger, later ones are signed.
  */
 #ifndef RELAY_DIALECT_IETF_TURN_H
 #define RELAY_DIALECT_IETF_TURN_H

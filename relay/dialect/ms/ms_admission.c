@@ -3,7 +3,7 @@
  * room for everything, and no reservation is kept.
  *
  * A check is answered with a response for each path, a commit with an identifier as well, and
- * an update repeats the identifier. Clients that do not ask see none of this.
+ * an update repeats the identifier. Clients that do not ask get none of this.
  */
 #include <string.h>
 

@@ -2,9 +2,9 @@
  * ms_allocate.c - Allocate of the MS dialect: make, refresh, release.
  *
  * Everything in an answer comes from the allocation and from the request, so a repeated request
- * gets the same answer again. MS-SEQUENCE-NUMBER is not asked for here: what is known of
- * clients does not say whether they number it, and doing it twice does nothing new. Only a
- * release that names another connection is refused, since it means an allocation that is gone.
+ * gets the same answer again. MS-SEQUENCE-NUMBER is not required here: it is not known whether
+ * clients number it, and a repetition has no effect. Only a release that names another
+ * connection is refused, since it means an allocation that is gone.
  */
 #include <assert.h>
 #include <string.h>
@@ -30,8 +30,9 @@ struct ask {
 };
 
 /*
- * Families are asked for from version 4 on; before that the attribute means nothing. Who does not
- * ask gets both, but not on a stream: there the second would be one more port that listens.
+ * Families are asked for from version 4 on; before that the attribute means nothing. A client
+ * that does not ask gets both, but not on a stream: there the second would be one more port
+ * that listens.
  */
 static bool check_family(const struct ms_request *rq, struct ask *ask)
 {
@@ -63,7 +64,7 @@ static bool check(const struct ms_request *rq, struct ask *ask)
 }
 
 /*
- * On a stream the connection ends the allocation. Its lifetime is only there for clients that
+ * On a stream the connection ends the allocation. The lifetime only matters for clients that
  * fell silent, and long: a client exists that never refreshes on pseudo-TLS and that misreads
  * the answer to a refresh while it exchanges bare data.
  */
@@ -103,7 +104,7 @@ static int create(struct ms_request *rq, const struct ask *ask)
 			    1);
 		return redirect ? MS_TRY_ALTERNATE : MS_SERVER_ERROR;
 	}
-	/* The dialect has one word for all that is wanting here: ports, quota, family. */
+	/* The dialect has one code for every lack here: ports, quota, family. */
 	if (allocation_create(rq->turn, &request, rq->now_ms, &rq->al) != 0)
 		return MS_SERVER_ERROR;
 	rq->turn->edge->random(rq->turn->edge->self, rq->al->ms.sequence.connection_id,

@@ -1,11 +1,11 @@
 /*
- * ms_reply.h - the one place that builds answers of the MS dialect and counts what requests
- * came to.
+ * ms_reply.h - the one place that builds answers of the MS dialect and counts the results of
+ * requests.
  *
  *   to strangers         a challenge, whatever the code: REALM, NONCE, ALTERNATE-SERVER, no
  *                        reason phrase, no integrity; 400 and 431 without those
- *   to who proved who    signed with the request's key and kind: a client exists that ignores
- *   they are             unsigned errors but 300, 400, 401 and 438
+ *   to authenticated     signed with the request's key and kind: a client exists that ignores
+ *   clients              unsigned errors but 300, 400, 401 and 438
  */
 #ifndef RELAY_DIALECT_MS_MS_REPLY_H
 #define RELAY_DIALECT_MS_MS_REPLY_H

@@ -26,7 +26,7 @@ struct ms_request {
 	int64_t unix_s;
 	enum transport transport; /* of the front it came in by */
 	struct allocation *al;    /* of its 5-tuple, or NULL */
-	bool authenticated;       /* who sent it may have what it asks for */
+	bool authenticated;       /* the sender may have what it asks for */
 	bool is_signed;           /* auth has the key for the answer */
 	struct auth auth;
 	uint8_t *reply;    /* the caller's buffer */

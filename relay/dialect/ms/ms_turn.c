@@ -1,6 +1,5 @@
 /*
- * ms_turn.c - what all messages of the MS dialect have in common; Send and Set Active
- * Destination.
+ * ms_turn.c - common checks of all messages of the MS dialect; Send and Set Active Destination.
  */
 #include "relay/dialect/ms/ms_turn.h"
 

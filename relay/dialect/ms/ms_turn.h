@@ -3,7 +3,7 @@
  *
  *	Allocate                  also refreshes and, with lifetime 0, releases
  *	Send                      data to a peer, which makes its permission; never answered
- *	Set Active Destination    the peer of all that is no control message
+ *	Set Active Destination    the peer for all other data
  *
  * For requests that are answered the order is: authentication, 420, 437 or 441, then the
  * method's own checks.
