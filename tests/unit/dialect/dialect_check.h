@@ -1,6 +1,6 @@
 /*
- * dialect_check.h - what the tests of the dialect share: one fixture, some clients, rows of
- * attributes in wire form.
+ * dialect_check.h - shared by the tests of the IETF dialect: one fixture, some clients,
+ * rows of attributes in wire form.
  */
 #ifndef TESTS_UNIT_DIALECT_DIALECT_CHECK_H
 #define TESTS_UNIT_DIALECT_DIALECT_CHECK_H
@@ -39,7 +39,7 @@ static inline void end(void)
 	fixture_stop(&fixture);
 }
 
-/* The answer is well formed and its code is this one. */
+/* The answer is well formed and has this code. */
 static inline void expect(const struct client *c, int want, const char *name)
 {
 	ck_assert_msg(c->fault == NULL, "%s: %s", name, c->fault);
@@ -77,7 +77,7 @@ static inline void add_rows(struct client *c, const struct attr_row *attrs, size
 
 #define ADD_ROWS(c, attrs) add_rows(c, attrs, ARRAY_LEN(attrs))
 
-/* Attributes as they appear in rows. */
+/* Attributes for rows of tables. */
 #define TRANSPORT(protocol)                  \
 	{                                    \
 		TURN_REQUESTED_TRANSPORT, 4, \
@@ -136,7 +136,7 @@ static inline void add_rows(struct client *c, const struct attr_row *attrs, size
 		}          \
 	}
 
-/* Allocate with these attributes; logs in first if need be. */
+/* Allocate with these attributes, after a login if necessary. */
 static inline int allocate(struct client *c, const struct attr_row *attrs, size_t count)
 {
 	if (c->nonce_len == 0)
@@ -147,7 +147,7 @@ static inline int allocate(struct client *c, const struct attr_row *attrs, size_
 	return client_ask(c);
 }
 
-/* The relayed transport address of the answer has this IP address. */
+/* True if the relayed transport address in the answer has this IP address. */
 static inline void expect_relayed(const struct client *c, const char *address,
 				  const char *name)
 {

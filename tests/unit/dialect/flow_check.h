@@ -1,6 +1,6 @@
 /*
- * flow_check.h - flows of packets at given rates in the fixture of fake_edge.h, time moved by
- * hand, and what gets through; for the tests of bandwidth.
+ * flow_check.h - flows of packets at given rates in the fixture of fake_edge.h, with time
+ * moved by hand, and what passes; for the tests of bandwidth.
  */
 #ifndef TESTS_UNIT_DIALECT_FLOW_CHECK_H
 #define TESTS_UNIT_DIALECT_FLOW_CHECK_H
@@ -16,12 +16,12 @@
 
 enum { FLOWS_MAX = 64, STEP_MS = 10 };
 
-/* Who sends how much, and what became of it. */
+/* A flow: its sender, its rate, and how much passed. */
 struct flow {
 	struct allocation *al;
 	uint64_t bps;
 	size_t packet; /* bytes */
-	uint64_t owed; /* bit-milliseconds that it has not sent yet */
+	uint64_t owed; /* bit-milliseconds not sent yet */
 	uint64_t sent, passed;
 	uint64_t refused[DROP_REASON_COUNT];
 };
@@ -45,7 +45,7 @@ static inline void begin_flows(void)
 	limits()->peak_percent = 200;
 }
 
-/* A client of the outside, each from an address of its own. */
+/* An outside client, with an address of its own. */
 static inline struct flow *add_flow(const char *user, uint64_t bps, size_t packet)
 {
 	struct flow *flow = &flows[flow_count];
@@ -73,7 +73,7 @@ static inline void offer(struct flow *flow)
 		flow->refused[reason] += flow->packet;
 }
 
-/* Let all flows send for so long, in an order that changes. */
+/* Run all flows for that time, in varying order. */
 static inline void run(uint64_t ms)
 {
 	for (uint64_t t = 0; t < ms; t += STEP_MS) {

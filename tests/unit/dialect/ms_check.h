@@ -1,5 +1,5 @@
 /*
- * ms_check.h - what the tests of the MS dialect share: one fixture, some clients.
+ * ms_check.h - shared by the tests of the MS dialect: one fixture, some clients.
  */
 #ifndef TESTS_UNIT_DIALECT_MS_CHECK_H
 #define TESTS_UNIT_DIALECT_MS_CHECK_H
@@ -34,7 +34,7 @@ static inline void begin(void)
 	begin_with(NULL);
 }
 
-/* Alice is the client of a stream, and her relayed address TCP. */
+/* Alice is a stream client with a TCP relayed address. */
 static inline void begin_on_stream(void)
 {
 	begin();
@@ -46,14 +46,14 @@ static inline void end(void)
 	fixture_stop(&fixture);
 }
 
-/* The answer is well formed and its code is this one. */
+/* The answer is well formed and has this code. */
 static inline void expect(const struct ms_client *c, int want, const char *name)
 {
 	ck_assert_msg(c->fault == NULL, "%s: %s", name, c->fault);
 	ck_assert_msg(c->code == want, "%s: got %d, want %d", name, c->code, want);
 }
 
-/* What alice sent last was dropped without an answer, and counted as this. */
+/* Alice's last message was dropped without an answer, and counted under this reason. */
 static inline void expect_drop(const struct ms_client *c, enum drop_reason reason,
 			       uint64_t before, const char *name)
 {
@@ -87,7 +87,7 @@ static inline bool is_peer(const struct endpoint *ep_, const char *text)
 	return endpoint_equal(ep_, &want);
 }
 
-/* An allocation, and a permission for PEER's address. */
+/* An allocation with a permission for PEER's address. */
 static inline void permit(void)
 {
 	ms_client_allocate(&alice);

@@ -193,12 +193,15 @@ static bool is_challenge(int code)
 	       code == MS_UNKNOWN_USER || code == MS_STALE_NONCE;
 }
 
-/* Who answers so does not know the key, or the client has no right to an answer with it. */
+/*
+ * Codes of an answer without the key: the relay does not know it, or the client has not
+ * proved it.
+ */
 static bool is_unsigned(const struct ms_client *c)
 {
 	if (is_challenge(c->code) || c->code == MS_INTEGRITY_CHECK_FAILURE)
 		return true;
-	/* 400 comes before the integrity was looked at, or after it. */
+	/* 400 can be sent before or after the integrity is checked. */
 	return c->code == MS_BAD_REQUEST && c->answer.integrity == MS_INTEGRITY_NONE;
 }
 
@@ -217,7 +220,7 @@ static const char *judge_class(struct ms_client *c, uint16_t asked)
 	    !stun_attr_error_code(&attr, &c->code, &reason))
 		return "error without ERROR-CODE";
 	if (is_unsigned(c) ? reason.len != 0 : reason.len == 0)
-		return "a reason where there should be none, or the reverse";
+		return "a reason phrase where there must be none, or the reverse";
 	return NULL;
 }
 
@@ -246,7 +249,7 @@ static const char *judge_challenge(const struct ms_client *c)
 	    ms_client_has(c, MS_NONCE) != challenge ||
 	    ms_client_has(c, MS_ALTERNATE_SERVER) !=
 		    (challenge || c->code == MS_TRY_ALTERNATE))
-		return "parts of a challenge where they do not belong, or missing";
+		return "parts of a challenge missing or out of place";
 	if (ms_client_has(c, MS_USERNAME))
 		return "a user's name in an answer";
 	return NULL;
@@ -262,7 +265,9 @@ static const char *judge_version(const struct ms_client *c, const struct ms_msg 
 	if (ms_msg_find(asked, MS_VERSION, &attr) && !stun_attr_u32(&attr, &theirs))
 		theirs = 0;
 	if (!wanted || theirs == 0)
-		return ms_client_has(c, MS_VERSION) ? "MS-VERSION for nobody" : NULL;
+		return ms_client_has(c, MS_VERSION)
+			       ? "MS-VERSION that the client did not ask for"
+			       : NULL;
 	if (ms_client_u32(c, MS_VERSION) != (theirs < ours ? theirs : ours))
 		return "MS-VERSION is not the lower of both";
 	return NULL;
@@ -300,7 +305,7 @@ static const char *judge(struct ms_client *c)
 		return "longer than the buffer";
 	for (size_t i = c->out.reply_len; i < DISPATCH_REPLY_MAX; i++)
 		if (c->reply[i] != c->poison)
-			return "wrote behind the reply";
+			return "wrote past the end of the reply";
 	const struct slice whole = {c->reply, c->out.reply_len};
 	if (skip > 0 && (ms_framing_next(whole, &frame_len) != MS_FRAMING_CONTROL ||
 			 frame_len != whole.len))
@@ -309,10 +314,10 @@ static const char *judge(struct ms_client *c)
 		return "answer does not parse";
 	if (ms_msg_parse((struct slice){c->message, c->message_len}, &asked) !=
 	    MS_PARSE_OK)
-		return "answered what is no message";
+		return "answered bytes that are not a message";
 	if (asked.type != MS_ALLOCATE_REQUEST &&
 	    asked.type != MS_SET_ACTIVE_DESTINATION_REQUEST)
-		return "answered what is never answered";
+		return "answered a message that is never answered";
 	if (memcmp(c->answer.txid, asked.txid, MS_TXID_LEN) != 0)
 		return "another transaction";
 	if ((fault = judge_class(c, asked.type)) != NULL ||

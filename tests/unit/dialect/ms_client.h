@@ -1,15 +1,16 @@
 /*
- * ms_client.h - a client of the MS dialect that talks to dispatch.h: builds messages with the
- * codec, signs them, and judges every answer. Knows nothing of libcheck, so that the fuzzer can
- * use it. Its fronts are those of turn_client.h; on a stream all is framed.
+ * ms_client.h - a client of the MS dialect that calls dispatch.h: builds messages with
+ * the codec, signs them, and checks every answer. Does not use libcheck, so that the
+ * fuzzer can use it. Its fronts are those of turn_client.h; on a stream every message is
+ * framed.
  *
  *	ms_client_init(&c, &fixture, "192.0.2.200:5000", FRONT_OUTSIDE_UDP, "alice");
  *	ms_client_allocate(&c);
  *	ms_client_send(&c, "192.0.2.1:7000", "x", 1);
  *
- * What is wrong with an answer whatever was asked (other transaction, integrity that does not
- * match, is missing or where it does not belong, parts of a challenge elsewhere ...) ends up as
- * a sentence in c.fault; NULL means nothing was.
+ * A fault that is wrong in any answer (another transaction, an integrity that does not
+ * match, is missing or out of place, parts of a challenge in other answers ...) is
+ * described in c.fault; NULL if there is none.
  */
 #ifndef TESTS_UNIT_DIALECT_MS_CLIENT_H
 #define TESTS_UNIT_DIALECT_MS_CLIENT_H
@@ -23,14 +24,14 @@
 #include "stun/ms_integrity.h"
 #include "tests/unit/core/fake_edge.h"
 
-/* Which form of the credential the client sends. */
+/* The form of the credential that the client sends. */
 enum ms_form {
 	MS_FORM_BINARY, /* the token's bytes */
 	MS_FORM_TEXT,   /* the same token in base64 */
 	MS_FORM_REST,
 };
 
-/* What a message leaves out or gets wrong, bits of client.wrong. */
+/* What a message omits or gets wrong; bits of client.wrong. */
 enum {
 	MS_NO_USERNAME = 1 << 0,
 	MS_NO_REALM = 1 << 1,
@@ -39,7 +40,7 @@ enum {
 	MS_WRONG_MAC = 1 << 4,
 	MS_WRONG_REALM = 1 << 5,
 	MS_WRONG_CONNECTION = 1 << 6,
-	MS_SAME_NUMBER = 1 << 7, /* the number of the message before */
+	MS_SAME_NUMBER = 1 << 7, /* the number of the previous message */
 	MS_LONG_REALM = 1 << 8,  /* 129 bytes */
 	MS_LONG_NONCE = 1 << 9,
 	MS_BARE_NONCE = 1 << 10, /* without its quotes */
@@ -53,7 +54,7 @@ struct ms_client {
 	enum ms_integrity kind;
 	bool bare; /* no credentials at all */
 	unsigned wrong;
-	uint8_t poison;   /* what the reply buffer holds before */
+	uint8_t poison;   /* contents of the reply buffer before the answer */
 	uint32_t version; /* MS-VERSION to send; 0: none */
 
 	uint8_t username[CREDENTIAL_USERNAME_MAX + 1];
@@ -65,9 +66,9 @@ struct ms_client {
 	size_t nonce_len;
 	uint8_t connection_id[MS_CONNECTION_ID_LEN]; /* of the last Allocate response */
 	uint32_t number;                             /* last used */
-	uint64_t transactions; /* the transaction id comes from it */
+	uint64_t transactions;                       /* source of transaction ids */
 
-	/* The message being built; then what was sent, without a frame's header. */
+	/* The message being built; afterwards the bytes sent, without frame header. */
 	struct ms_builder b;
 	uint8_t message[MS_CLIENT_MESSAGE_MAX];
 	size_t message_len;
@@ -82,10 +83,10 @@ struct ms_client {
 	const char *fault;
 };
 
-/* The dialect is on, with the realm that Microsoft has. */
+/* The dialect is on, with Microsoft's realm. */
 void ms_fixture_enable(struct fixture *fixture);
 
-/* The credential is good for a day. */
+/* The credential is valid for a day. */
 void ms_client_init(struct ms_client *c, struct fixture *fixture, const char *address,
 		    uint16_t front, const char *user);
 void ms_client_credential(struct ms_client *c, const char *user, enum ms_form form,
@@ -94,32 +95,34 @@ void ms_client_credential(struct ms_client *c, const char *user, enum ms_form fo
 /* The key of its credential and realm. */
 struct stun_key ms_client_key(const struct ms_client *c);
 
-/* Ask without credentials and keep realm and nonce of the 401; its code. */
+/* Ask without credentials and keep realm and nonce of the 401; returns its code. */
 int ms_client_login(struct ms_client *c);
 void ms_client_keep_challenge(struct ms_client *c);
 
 /* Begin a message with a new transaction id. */
 void ms_client_start(struct ms_client *c, uint16_t type);
 void ms_client_add_peer(struct ms_client *c, const char *peer);
-/* Credentials, number and integrity as its type wants them; finishes without sending. */
+/*
+ * Add credentials, number and integrity as its type requires; finishes without sending.
+ */
 void ms_client_sign(struct ms_client *c);
-/* Send it, judge the answer; code. */
+/* Send it and check the answer; returns the code. */
 int ms_client_ask(struct ms_client *c);
 /* Send the same bytes again. */
 int ms_client_again(struct ms_client *c);
 /* Send these bytes as a control message. */
 int ms_client_raw(struct ms_client *c, const void *bytes, size_t len);
 
-/* An allocation with nothing special, after a login if need be; code. */
+/* A plain allocation, after a login if necessary; returns the code. */
 int ms_client_allocate(struct ms_client *c);
 int ms_client_lifetime(struct ms_client *c, uint32_t lifetime_s);
 int ms_client_activate(struct ms_client *c, const char *peer);
 
-/* Send request, or bare data; what became of it is in out. True if it goes to a peer. */
+/* Send request, or bare data; the result is in out. True if it goes to a peer. */
 bool ms_client_send(struct ms_client *c, const char *peer, const void *data, size_t len);
 bool ms_client_data(struct ms_client *c, const void *data, size_t len);
 
-/* The first attribute of the answer of that type; false if there is none. */
+/* The answer's first attribute of that type; false if there is none. */
 bool ms_client_find(const struct ms_client *c, uint16_t type, struct stun_attr *attr);
 bool ms_client_has(const struct ms_client *c, uint16_t type);
 uint32_t ms_client_u32(const struct ms_client *c, uint16_t type);
@@ -128,7 +131,7 @@ struct endpoint ms_client_address(const struct ms_client *c, uint16_t type);
 struct allocation *ms_client_allocation(const struct ms_client *c);
 
 /*
- * Data from peer arrives at the relayed address of this client. True if something goes to the
+ * Data from peer arrives at this client's relayed address. True if it is forwarded to the
  * client.
  */
 bool ms_client_from_peer(struct ms_client *c, const char *peer, const void *data,

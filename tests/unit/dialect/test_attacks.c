@@ -1,5 +1,5 @@
 /*
- * test_attacks.c - the attacks that need no more than a packet. The numbers are those of
+ * test_attacks.c - attacks that need only a packet. The numbers are those of
  * docs/requirements.md.
  */
 #include <stdio.h>
@@ -43,7 +43,7 @@ START_TEST(no_loops) /* attack 8 */
 	ck_assert_msg(!client_send(&alice, "198.18.0.1:3478", "x", 1),
 		      "attack 8: Send to our own front");
 
-	/* What comes out for one datagram from a peer is one message, and nothing for that. */
+	/* A datagram from a peer results in one message, and that message in none. */
 	ck_assert_int_eq(client_permit(&alice, PEER), 0);
 	ck_assert(client_from_peer(&alice, PEER, "abcd", 4, &out));
 	memcpy(wire, out.header, out.header_len);
@@ -97,7 +97,7 @@ START_TEST(our_own_answers_get_none) /* attack 9 */
 }
 END_TEST
 
-/* Largest answer to a request that proves nothing. */
+/* The largest answer to an unauthenticated request. */
 static size_t answer_bound(const struct client *c)
 {
 	size_t fingerprint = c->answer.has_fingerprint ? 8 : 0;
@@ -107,14 +107,14 @@ static size_t answer_bound(const struct client *c)
 	if (c->answer.method == STUN_BINDING && c->code == 0)
 		least = mapped;
 	else if (c->code == 420)
-		least = 44; /* one to five unknown attributes; from there on the request is larger */
+		least = 44; /* one to five unknown attributes; above, the request is larger */
 	else if (c->code == 401 || c->code == 438)
 		least = 80;
 	return c->message_len > least + fingerprint ? c->message_len
 						    : least + fingerprint;
 }
 
-/* Attributes of random kinds up to a size; credentials among them now and then. */
+/* Random attributes up to a size; sometimes with credentials. */
 static void fill(struct client *c, uint64_t *random, size_t target)
 {
 	static const uint16_t types[] = {
@@ -221,7 +221,7 @@ START_TEST(smallest_requests_and_their_answers) /* attack 12 */
 }
 END_TEST
 
-/* Ten seconds of 10,000 packets each, all with the victim's address as source. */
+/* Ten seconds with 10,000 packets each, all with the victim's address as source. */
 static const struct {
 	const char *name;
 	uint16_t method;
@@ -267,7 +267,10 @@ START_TEST(reflection_is_limited)
 }
 END_TEST
 
-/* Guesses get few answers, all are counted, and whoever has the password is not held up. */
+/*
+ * Guesses get few answers, all are counted, and a client with the password is not
+ * delayed.
+ */
 START_TEST(guessing_passwords_is_limited) /* attack 33 */
 {
 	const uint64_t *failures = fixture.turn.counters.auth_failures;
@@ -284,7 +287,7 @@ START_TEST(guessing_passwords_is_limited) /* attack 33 */
 		stun_add_u32(&alice.b, TURN_REQUESTED_TRANSPORT, 17u << 24);
 		answers += client_ask(&alice) == 401;
 	}
-	/* The burst, and ten for each of ten seconds. */
+	/* The burst, plus ten per second for ten seconds. */
 	ck_assert_msg(answers <= 20 + 100, "attack 33: %u answers", answers);
 	ck_assert_uint_eq(failures[AUTH_FAILURE_BAD_MAC], 10000);
 	client_credential(&alice, "alice", fixture.unix_s + 600);
@@ -303,7 +306,7 @@ START_TEST(limiter_spares_who_proved_something) /* attack 13 */
 	client_login(&bob);
 	client_login(&bob);
 	client_login(&bob);
-	expect(&bob, -1, "burst used up by somebody at the same address: silence");
+	expect(&bob, -1, "burst used up by another client at the same address: silence");
 	for (unsigned i = 0; i < 10; i++) {
 		client_refresh(&alice, 600);
 		expect(&alice, 0, "a request that authenticates never meets the limiter");
@@ -312,7 +315,7 @@ START_TEST(limiter_spares_who_proved_something) /* attack 13 */
 	expect(&bob, 0, "not even the first one");
 	alice.wrong = WRONG_MAC;
 	client_refresh(&alice, 600);
-	expect(&alice, 401, "who has an allocation is no stranger");
+	expect(&alice, 401, "a client with an allocation is not limited");
 	client_init(&bob, &fixture, "192.0.2.200:5002", FRONT_OUTSIDE_TCP, "bob");
 	client_login(&bob);
 	expect(&bob, 401, "and streams have shown their return path");
@@ -336,7 +339,7 @@ START_TEST(spoofed_packets_leave_no_state) /* attacks 17 and 18, T-030 */
 	stun_add_u32(&alice.b, TURN_REQUESTED_TRANSPORT, 17u << 24);
 	client_sign(&alice);
 	for (unsigned i = 0; i < 1000000; i++) {
-		/* One in eight carries a forged MAC and costs us real ones. */
+		/* One in eight carries a forged MAC, which makes us compute real ones. */
 		struct client *c = i % 8 ? &alice : &bob;
 
 		store_be64(c->tuple.client.ip.bytes, random_u64(&random));
@@ -364,7 +367,7 @@ START_TEST(spoofed_packets_leave_no_state) /* attacks 17 and 18, T-030 */
 }
 END_TEST
 
-/* One good request of each method; what it left behind is compared by the caller. */
+/* One valid request of each method; the caller compares the state it leaves. */
 static void ask_one(struct client *c, unsigned method, const uint16_t *tail_type)
 {
 	static const uint8_t zero[20];
@@ -400,7 +403,7 @@ START_TEST(attributes_behind_the_integrity) /* attack 36 */
 		for (unsigned upto = 0; upto < 4; upto++) {
 			size_t want_len = 0;
 
-			/* Once without, once with; the fake fixture repeats itself exactly. */
+			/* Once without, once with; the fixture is deterministic. */
 			for (unsigned with = 0; with < 2; with++) {
 				begin();
 				client_login(&alice);

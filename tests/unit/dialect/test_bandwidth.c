@@ -1,6 +1,6 @@
 /*
- * test_bandwidth.c - limits of bandwidth in the fixture of fake_edge.h: flows of packets at
- * given rates, time moved by hand, and what gets through.
+ * test_bandwidth.c - limits of bandwidth in the fixture of fake_edge.h: flows of packets
+ * at given rates, with time moved by hand, and what passes.
  */
 #include "relay/core/bandwidth/bandwidth.h"
 
@@ -15,7 +15,7 @@ START_TEST(without_limits_all_passes)
 }
 END_TEST
 
-/* Each limit alone: 1 Mbit/s of it, and two flows that it does or does not bind together. */
+/* Each limit alone, at 1 Mbit/s, and two flows that do or do not share it. */
 static const struct {
 	const char *name;
 	size_t offset;
@@ -114,7 +114,7 @@ START_TEST(average_and_peak)
 	limits()->per_allocation = MBIT;
 	struct flow *flow = add_flow("alice", 20 * MBIT, 1000);
 
-	/* At first twice the average, for as long as the burst lasts ... */
+	/* At first twice the average, until the burst is used up ... */
 	run(4000);
 	near("first seconds", mbit_of(flow, 4000), 2, 0.1);
 	ck_assert_uint_gt(flow->refused[DROP_BANDWIDTH_ALLOCATION_PEAK], 0);
@@ -125,7 +125,10 @@ START_TEST(average_and_peak)
 	run(10000);
 	near("later", mbit_of(flow, 10000), 1, 0.02);
 	ck_assert_uint_gt(flow->refused[DROP_BANDWIDTH_ALLOCATION], 0);
-	/* Silence fills it again, and with peak at 100 percent there is no more than that. */
+	/*
+	 * Silence refills the burst, and with a peak of 100 percent it gives no more than
+	 * the average.
+	 */
 	limits()->peak_percent = 100;
 	fixture.now_ms += 10000;
 	forget();
@@ -202,8 +205,8 @@ START_TEST(who_comes_after_somebody_owes_nothing)
 END_TEST
 
 /*
- * In every window of time what passes is within rate * time + depth + what can lie in leases
- * or in one packet that found the bucket full; and all of it is used if there is demand.
+ * In every window of time at most rate * time + depth passes, plus what leases can hold
+ * and one packet that found the bucket full; and all of it is used if there is demand.
  */
 START_TEST(limits_hold_in_every_window)
 {
@@ -245,7 +248,7 @@ START_TEST(limits_hold_in_every_window)
 }
 END_TEST
 
-/* Streams: nothing is lost, and who waits as long as told keeps to the limit. */
+/* Streams lose nothing, and a stream that waits as long as told keeps to the limit. */
 START_TEST(a_stream_waits_instead_of_losing_bytes)
 {
 	const uint64_t rates[] = {64 * KBIT, MBIT, 10 * MBIT};
@@ -256,7 +259,7 @@ START_TEST(a_stream_waits_instead_of_losing_bytes)
 		limits()->per_allocation = rate;
 	else
 		limits()->total = rate;
-	/* Use up what is there at first. */
+	/* Use up the initial burst. */
 	for (int i = 0; i < 2000; i++)
 		fixture.now_ms +=
 			bandwidth_owes(&fixture.turn, flow->al, 1000, fixture.now_ms);
@@ -297,7 +300,7 @@ START_TEST(both_directions_are_counted_and_drops_have_names)
 	ck_assert_int_eq(out.kind, FORWARD_DROP);
 	ck_assert_int_eq(out.reason, DROP_BANDWIDTH_ALLOCATION_PEAK);
 	ck_assert_uint_eq(client_allocation(&alice)->to_peer.packets, 2);
-	/* What is no data is never refused. */
+	/* Messages other than data are never refused. */
 	ck_assert_int_eq(client_refresh(&alice, 600), 0);
 	ck_assert_int_eq(client_permit(&alice, PEER_B), 0);
 }

@@ -55,10 +55,10 @@ static const struct {
 } attributes[] = {
 	{"T-014 unknown comprehension-optional attribute: ignored", 0, {{0xC0FF, 4, {0}}}},
 	{"T-015 LIFETIME, known and out of place: ignored", 0, {LIFETIME(0, 60)}},
-	{"T-042 credentials of anybody: ignored",
+	{"T-042 any credentials: ignored",
 	 0,
 	 {{STUN_USERNAME, 4, {'a', 'b', 'c', 'd'}}, {STUN_MESSAGE_INTEGRITY, 20, {1}}}},
-	{"T-065 integrity of 4 bytes, which nobody reads: ignored",
+	{"T-065 integrity of 4 bytes, not checked here: ignored",
 	 0,
 	 {{STUN_MESSAGE_INTEGRITY, 4, {1}}}},
 	{"T-547 PRIORITY: 420 at once", 420, {{STUN_PRIORITY, 4, {0}}}},
@@ -84,7 +84,10 @@ START_TEST(binding_and_other_attributes)
 }
 END_TEST
 
-/* What some method of this server understands (T-015); USERNAME to RESERVATION-TOKEN. */
+/*
+ * Attributes that some method of this server understands (T-015): USERNAME to
+ * RESERVATION-TOKEN.
+ */
 static const uint16_t understood[] = {
 	0x0001, 0x0006, 0x0009, 0x000A, 0x000C, 0x000D, 0x0012, 0x0013, 0x0014, 0x0015,
 	0x0016, 0x0017, 0x0018, 0x0019, 0x001A, 0x001D, 0x001E, 0x0020, 0x0022,

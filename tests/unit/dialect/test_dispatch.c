@@ -1,5 +1,5 @@
 /*
- * test_dispatch.c - what dispatch does with any bytes at all: headers, classes, methods.
+ * test_dispatch.c - dispatch of any bytes: headers, classes, methods.
  */
 #include "tests/unit/dialect/dialect_check.h"
 
@@ -54,11 +54,11 @@ static const struct {
 	 20,
 	 {1, 3, 0, 0, COOKIE, TXID},
 	 DROP_UNEXPECTED_RESPONSE},
-	{"T-009 Binding success nobody waits for",
+	{"T-009 unexpected Binding success",
 	 20,
 	 {1, 1, 0, 0, COOKIE, TXID},
 	 DROP_UNEXPECTED_RESPONSE},
-	{"T-009 Binding error nobody waits for",
+	{"T-009 unexpected Binding error",
 	 20,
 	 {1, 0x11, 0, 0, COOKIE, TXID},
 	 DROP_UNEXPECTED_RESPONSE},
@@ -98,7 +98,7 @@ START_TEST(most_bytes_get_no_answer)
 	expect_silence(&alice, packets[_i].reason, 0, packets[_i].name);
 	client_start(&alice, STUN_BINDING);
 	client_ask(&alice);
-	expect(&alice, 0, "the server lives");
+	expect(&alice, 0, "the server still answers");
 	end();
 }
 END_TEST
@@ -125,7 +125,7 @@ START_TEST(padding_of_others_is_ignored) /* T-011 T-012 */
 	client_login(&alice);
 	alice.bare = true;
 	client_start(&alice, STUN_BINDING);
-	stun_builder_add(&alice.b, STUN_SOFTWARE, "somebody 11", 11);
+	stun_builder_add(&alice.b, STUN_SOFTWARE, "software 11", 11);
 	client_sign(&alice);
 	ck_assert_msg(load_be16(alice.message + 22) == 11,
 		      "T-012 length without padding");
@@ -238,7 +238,7 @@ START_TEST(expiry_tells_when) /* T-211 T-239 */
 	ck_assert_uint_eq(dispatch_expire(&fixture.turn, fixture.now_ms),
 			  fixture.now_ms + 570000);
 	fixture.now_ms += 570000;
-	/* Not swept yet, and gone all the same. */
+	/* Not swept yet, but expired all the same. */
 	client_refresh(&alice, 600);
 	expect(&alice, 437, "T-211 overdue: 437");
 	ck_assert(fixture_is_clean(&fixture));

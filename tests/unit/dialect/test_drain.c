@@ -1,6 +1,7 @@
 /*
- * test_drain.c - a relay that drains: who may still have what, and where the others are sent
- * (RFC 8489 section 10, RFC 8656 section 7.2 steps 10 and 11), in both dialects.
+ * test_drain.c - a relay that drains: the requests it still grants, and where other
+ * clients are redirected (RFC 8489 section 10, RFC 8656 section 7.2 steps 10 and 11), in
+ * both dialects.
  */
 #include "tests/unit/dialect/dialect_check.h"
 #include "tests/unit/dialect/ms_client.h"
@@ -128,7 +129,7 @@ START_TEST(draining_does_not_redirect_what_is_wrong_in_itself)
 }
 END_TEST
 
-/* Who is sent where; an empty address: refused with 486 instead. */
+/* Where clients are redirected; an empty address: refused with 486 instead. */
 static const struct {
 	const char *name;
 	const char *client;
@@ -145,7 +146,7 @@ static const struct {
 	 "198.18.9.9:3478", NULL},
 	{"T-181 only the other family known: refused", ALICE, FRONT_OUTSIDE_UDP, NULL,
 	 OTHER_V6, NULL, NULL},
-	{"TCP: the port that TCP clients know", ALICE, FRONT_OUTSIDE_TCP, OTHER_V4, NULL,
+	{"TCP: the port of TCP clients", ALICE, FRONT_OUTSIDE_TCP, OTHER_V4, NULL,
 	 "198.18.9.9:443", NULL},
 	{"inside, where no other relay is known: refused", "10.0.0.7:5000",
 	 FRONT_INSIDE_UDP, OTHER_V4, OTHER_V6, NULL, NULL},
@@ -208,7 +209,10 @@ START_TEST(draining_names_another_relay_in_the_ms_dialect)
 }
 END_TEST
 
-/* T-183: the name of another certificate, to who can trust the answer and will see it. */
+/*
+ * T-183: ALTERNATE-DOMAIN goes only to clients that can trust the answer and will check
+ * the certificate.
+ */
 static const struct {
 	const char *name;
 	uint16_t front;

@@ -1,11 +1,15 @@
 /*
- * test_fair_share.c - one bandwidth for many users: who loses what when it is not enough.
+ * test_fair_share.c - one bandwidth for many users: which of them lose packets when it is
+ * not enough.
  */
 #include "relay/core/bandwidth/fair_share.h"
 
 #include "tests/unit/dialect/flow_check.h"
 
-/* Ten small calls and a huge one: the small ones lose nothing, not even in the first second. */
+/*
+ * Ten small calls and a huge one: the small ones lose nothing, not even in the first
+ * second.
+ */
 START_TEST(small_calls_lose_nothing_beside_a_huge_one)
 {
 	char user[24];
@@ -30,7 +34,7 @@ START_TEST(small_calls_lose_nothing_beside_a_huge_one)
 }
 END_TEST
 
-/* Max-min: whoever is refused something has as much as every other who is. */
+/* Max-min: all users that lose packets get the same rate. */
 START_TEST(the_heaviest_are_held_to_one_level)
 {
 	char user[24];
@@ -81,7 +85,9 @@ START_TEST(attack_28_many_allocations_are_one_share)
 }
 END_TEST
 
-/* A stream that is told to wait, beside small calls: they lose nothing, it loses nothing. */
+/*
+ * A stream that is told to wait, next to small calls: neither it nor they lose anything.
+ */
 START_TEST(small_calls_lose_nothing_beside_a_stream)
 {
 	uint64_t ready_ms = 0, bytes = 0;

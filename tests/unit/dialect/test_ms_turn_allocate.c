@@ -17,7 +17,10 @@ START_TEST(response_has_all_that_the_client_needs)
 	ms_client_allocate(&alice);
 	expect(&alice, 0, "allocate");
 	ck_assert(alice.out.authenticated);
-	/* Those of the worked example, in its order; the integrity is judged. */
+	/*
+	 * The attributes of the worked example, in its order; the client checks the
+	 * integrity.
+	 */
 	for (rest = alice.answer.body; ms_attr_next(&rest, &attr); i++) {
 		ck_assert_uint_lt(i, ARRAY_LEN(order));
 		ck_assert_uint_eq(attr.type, order[i]);
@@ -84,10 +87,12 @@ static const struct {
 	uint32_t want;
 } lifetimes[] = {
 	{"not asked", false, -1, 600},
-	{"less than the least", false, 10, 600},
+	{"less than the minimum", false, 10, 600},
 	{"between", false, 1000, 1000},
-	{"more than the most", false, 100000, 3600},
-	/* A client that never refreshes, or cannot take the answer, is not made to. */
+	{"more than the maximum", false, 100000, 3600},
+	/*
+	 * A client that never refreshes, or cannot handle the answer, gets the maximum.
+	 */
 	{"not asked, on a stream", true, -1, 3600},
 	{"between, on a stream", true, 1000, 1000},
 };
@@ -173,13 +178,13 @@ START_TEST(release_is_lifetime_zero)
 	expect(&alice, 0, "release");
 	ck_assert(ms_client_has(&alice, MS_LIFETIME));
 	ck_assert_uint_eq(ms_client_u32(&alice, MS_LIFETIME), 0);
-	/* All else is as in any response, as clients have seen it. */
+	/* Everything else is as in any other response. */
 	struct endpoint told = ms_client_address(&alice, MS_MAPPED_ADDRESS);
 	ck_assert(endpoint_equal(&relayed, &told));
 	ck_assert(fixture_is_clean(&fixture));
 	ck_assert_int_eq(fixture.edge.last.end_reason, END_RELEASED);
 
-	/* libnice has two candidates on one TCP allocation and releases twice. */
+	/* libnice has two candidates on one TCP allocation and releases it twice. */
 	ms_client_lifetime(&alice, 0);
 	expect(&alice, MS_NO_BINDING, "second release");
 	ck_assert_int_eq(alice.answer.integrity, MS_INTEGRITY_SHA1);
@@ -199,7 +204,7 @@ static void release_with_connection(const uint8_t *id, uint32_t number)
 	ms_client_ask(&alice);
 }
 
-/* A recorded release ends nothing that it was not meant for. */
+/* A recorded release ends only the allocation it was meant for. */
 START_TEST(release_of_another_connection_is_refused)
 {
 	uint8_t first[MS_CONNECTION_ID_LEN];
@@ -211,14 +216,14 @@ START_TEST(release_of_another_connection_is_refused)
 	ms_client_allocate(&alice);
 	ck_assert_mem_ne(alice.connection_id, first, sizeof(first));
 	release_with_connection(first, 8);
-	expect(&alice, MS_NO_BINDING, "release of the one before");
+	expect(&alice, MS_NO_BINDING, "release of the previous one");
 	ck_assert_ptr_nonnull(ms_client_allocation(&alice));
 	release_with_connection(alice.connection_id, 0);
 	expect(&alice, 0, "release of this one");
 }
 END_TEST
 
-/* Allocate is not numbered by all clients, and doing it twice does nothing new. */
+/* Not all clients number Allocate, and a repetition has no new effect. */
 START_TEST(number_does_not_matter_to_refreshes)
 {
 	struct ms_sequence sequence = {.number = 0};
@@ -268,7 +273,7 @@ START_TEST(unknown_attributes_are_420)
 	ck_assert_uint_eq(attr.value.len, 4);
 	ck_assert_mem_eq(attr.value.data, "\x7f\xff\x00\x03", 4);
 
-	/* Who has not proved anything is told what to prove. */
+	/* An unauthenticated client is told to authenticate. */
 	alice.bare = true;
 	ms_client_start(&alice, MS_ALLOCATE_REQUEST);
 	ms_builder_add(&alice.b, 0x7FFF, "abc", 3);
@@ -300,7 +305,7 @@ START_TEST(optional_attributes_are_passed_over)
 }
 END_TEST
 
-/* Signed, because the client has shown who it is. */
+/* Signed, because the client has authenticated. */
 START_TEST(malformed_lifetime_is_400)
 {
 	ms_client_login(&alice);
@@ -341,7 +346,7 @@ START_TEST(what_is_wanting_is_500)
 }
 END_TEST
 
-/* Also on a stream, where it is a listening one. */
+/* Also on a stream, where it is a listening socket. */
 START_TEST(socket_that_is_refused_is_500)
 {
 	fixture.edge.refuse = -95;
@@ -469,7 +474,7 @@ static const struct {
 	{"commit", true, 1, true, false, false, {1, 0, 1, 1, 1}},
 	{"update", true, 2, true, false, true, {1, 0, 1, 1, 1}},
 	{"update of nothing", true, 2, true, false, false, {0, 0, 0, 0, 0}},
-	{"a message nobody knows", true, 3, true, true, true, {0, 0, 0, 0, 0}},
+	{"an unknown message", true, 3, true, true, true, {0, 0, 0, 0, 0}},
 };
 
 static const uint8_t reservation[MS_RESERVATION_ID_LEN] = {9, 8, 7, 6, 5, 4, 3, 2, 1};

@@ -1,5 +1,6 @@
 /*
- * test_ms_turn_auth.c - the MS dialect: who may ask, and how the refused are answered.
+ * test_ms_turn_auth.c - the MS dialect: authentication, and the answers to requests that
+ * fail it.
  */
 #include "relay/core/auth.h"
 #include "relay/core/nonce.h"
@@ -24,7 +25,10 @@ START_TEST(challenge_has_all_that_the_client_needs)
 }
 END_TEST
 
-/* A client compares it with where it sent the request, and goes away if they differ. */
+/*
+ * A client compares it with the address it sent the request to, and gives up if they
+ * differ.
+ */
 static const struct {
 	const char *name;
 	const char *client;
@@ -58,7 +62,7 @@ START_TEST(alternate_server_is_where_the_request_went)
 }
 END_TEST
 
-/* Every code of a request that is not authenticated. That they are unsigned is judged. */
+/* Every code of an unauthenticated request. The client checks that they are unsigned. */
 static const struct {
 	const char *name;
 	unsigned wrong;
@@ -148,7 +152,7 @@ START_TEST(realm_counts_without_its_quotes)
 {
 	struct stun_attr attr;
 
-	/* In Allocate the client sends what it hashes, quoted or not. */
+	/* In Allocate the client sends the string it hashes, quoted or not. */
 	ms_client_login(&alice);
 	strcpy(alice.realm, "rtcmedia");
 	ms_client_allocate(&alice);
@@ -162,7 +166,7 @@ START_TEST(realm_counts_without_its_quotes)
 	activate_with_realm("other");
 	expect(&alice, MS_UNAUTHORIZED, "another one");
 
-	/* The challenge repeats what the request calls it. */
+	/* The challenge repeats the realm of the request. */
 	bob.bare = true;
 	ms_client_start(&bob, MS_ALLOCATE_REQUEST);
 	ms_builder_add(&bob.b, MS_REALM, "rtcmedia", 8);
@@ -210,7 +214,7 @@ START_TEST(credential_counts_in_every_form)
 }
 END_TEST
 
-/* Quotas and records count the token's identity, in whichever form the token came. */
+/* Quotas and records use the token's identity, whatever form the token has. */
 START_TEST(both_forms_of_a_token_are_one_user)
 {
 	char user[CREDENTIAL_USER_MAX + 1];
@@ -233,7 +237,7 @@ static const struct {
 	size_t len;
 	int want;
 } usernames[] = {
-	{"not a credential at all", 0, 3, 436},
+	{"not a credential", 0, 3, 436},
 	{"empty", 0, 0, 436},
 	{"of another version", 0, 52, 436},
 	{"another expiry: no key made this", 5, 52, 436},
@@ -294,7 +298,7 @@ START_TEST(credential_may_expire_during_the_call)
 	advance(120000);
 	ms_client_allocate(&alice);
 	expect(&alice, 0, "refresh");
-	/* Also where the stored key is of no use. */
+	/* Also if the stored key cannot be used. */
 	alice.kind = MS_INTEGRITY_SHA256;
 	ms_client_allocate(&alice);
 	expect(&alice, 0, "refresh with the other kind of integrity");
@@ -323,7 +327,7 @@ START_TEST(nonce_is_bound_to_who_was_challenged)
 }
 END_TEST
 
-/* A client refreshes with its first nonce as long as it lives. */
+/* A client refreshes with its first nonce indefinitely. */
 START_TEST(nonce_lasts_as_long_as_the_allocation)
 {
 	fixture.settings.nonce_key.lifetime_s = 64;
@@ -348,14 +352,17 @@ START_TEST(stale_nonce_of_another_user_does_not_count)
 	fixture.settings.nonce_key.lifetime_s = 64;
 	ms_client_allocate(&alice);
 	advance(100000);
-	/* The same 5-tuple, so the nonce is of the right source, but somebody else. */
+	/* The same 5-tuple, so the nonce is valid, but another user. */
 	ms_client_credential(&alice, "mallory", MS_FORM_BINARY, fixture.unix_s + 3600);
 	ms_client_allocate(&alice);
 	expect(&alice, MS_STALE_NONCE, "another user");
 }
 END_TEST
 
-/* No nonce of one dialect is one of the other: their realms differ, and that is in the MAC. */
+/*
+ * A nonce of one dialect is not valid in the other: their realms differ, which the MAC
+ * covers.
+ */
 START_TEST(nonce_of_the_other_dialect_is_foreign)
 {
 	static struct client ietf;
@@ -394,7 +401,10 @@ START_TEST(sha256_is_taken_where_it_is_offered)
 	ms_client_activate(&alice, PEER);
 	expect(&alice, 0, sha256[_i].name);
 
-	/* The stored key is of the other kind: it is made anew, or the message is dropped. */
+	/*
+	 * The stored key is of the other kind: it is derived again, or the message is
+	 * dropped.
+	 */
 	uint64_t before = fixture_drops(&fixture, DROP_BAD_INTEGRITY);
 	alice.kind = MS_INTEGRITY_SHA1;
 	ms_client_activate(&alice, PEER);
@@ -404,7 +414,7 @@ START_TEST(sha256_is_taken_where_it_is_offered)
 }
 END_TEST
 
-/* A key that is rotated out ends nothing that has begun. */
+/* A key that is rotated out does not end existing allocations. */
 START_TEST(key_may_go_during_the_call)
 {
 	struct keyring_error error;
@@ -436,7 +446,7 @@ START_TEST(limiter_stands_before_every_answer_to_a_stranger)
 
 	ms_client_login(&alice);
 	be_strict();
-	ms_client_login(&bob); /* uses up what there is for bob's address */
+	ms_client_login(&bob); /* uses up the limit of bob's address */
 	uint64_t before = fixture_drops(&fixture, DROP_LIMITED);
 	bob.wrong = wrong[_i];
 	bob.bare = _i == 0;
@@ -454,7 +464,7 @@ START_TEST(limiter_never_meets_who_proves_himself)
 		ms_client_allocate(&alice);
 		expect(&alice, 0, "allocate or refresh");
 	}
-	/* Nor whom it answers on an allocation of his own. */
+	/* A client with an allocation is answered without a limit too. */
 	for (int i = 0; i < 20; i++) {
 		ms_client_login(&alice);
 		expect(&alice, MS_UNAUTHORIZED, "challenge on an allocation");
@@ -463,7 +473,7 @@ START_TEST(limiter_never_meets_who_proves_himself)
 }
 END_TEST
 
-/* Without allocation and nonce it may be a recording, and its source anybody. */
+/* Without allocation and nonce it may be a replay from a forged source. */
 START_TEST(limiter_meets_a_destination_without_allocation)
 {
 	ms_client_login(&alice);

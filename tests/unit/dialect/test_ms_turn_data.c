@@ -21,7 +21,7 @@ START_TEST(send_passes_its_data_on)
 }
 END_TEST
 
-/* Whatever is wrong with a Send, it is dropped and counted and never answered. */
+/* A faulty Send is dropped and counted, and never answered. */
 static const struct {
 	const char *name;
 	unsigned wrong;
@@ -43,7 +43,7 @@ static const struct {
 	{"refused by policy", 0, false, PEER_REFUSED, false, 0, DROP_POLICY},
 	{"inside", 0, false, "10.0.0.7:80", false, 0, DROP_POLICY},
 	{"our own front", 0, false, "198.18.0.1:3478", false, 0, DROP_POLICY},
-	{"a relay port of ours that nobody has", 0, false, "198.18.0.1:50099", false, 0,
+	{"an unused relay port of ours", 0, false, "198.18.0.1:50099", false, 0,
 	 DROP_POLICY},
 	{"the other family", 0, false, PEER_V6, false, 0, DROP_WRONG_FAMILY},
 };
@@ -69,7 +69,7 @@ START_TEST(send_that_is_wrong_is_dropped_in_silence)
 }
 END_TEST
 
-/* The owner's signature is enough, whoever it says that it is not. */
+/* The owner's signature is enough, even with another USERNAME in second place. */
 START_TEST(send_may_leave_out_what_is_known)
 {
 	ms_client_allocate(&alice);
@@ -101,7 +101,7 @@ START_TEST(send_may_carry_realm_and_nonce)
 	ck_assert(send_with(MS_NONCE, "whatever"));
 	ck_assert(!send_with(MS_REALM, "another"));
 	/* The first USERNAME counts, and it is not the owner's. */
-	ck_assert(!send_with(MS_USERNAME, "somebody else"));
+	ck_assert(!send_with(MS_USERNAME, "another user"));
 }
 END_TEST
 
@@ -180,7 +180,7 @@ START_TEST(policy_may_change_its_mind)
 }
 END_TEST
 
-/* Header and payload as the client reads them. */
+/* Header and payload, as parsed by the client. */
 static size_t assemble(uint8_t *to, size_t size)
 {
 	size_t len = out.header_len + out.payload.len;
@@ -216,7 +216,7 @@ static void check_indication(struct slice message, const char *peer, const char 
 
 START_TEST(data_of_a_permitted_peer_is_indicated)
 {
-	static const char *const data[] = {"", "a", "odd", "four", "hello fixture"};
+	static const char *const data[] = {"", "a", "odd", "four", "hello world"};
 	uint8_t bytes[256], first[MS_TXID_LEN];
 
 	permit();
@@ -226,7 +226,7 @@ START_TEST(data_of_a_permitted_peer_is_indicated)
 		ck_assert_uint_eq(out.header_len, FORWARD_MS_DATA_HEADER_V4);
 		size_t len = assemble(bytes, sizeof(bytes));
 		check_indication((struct slice){bytes, len}, PEER_OTHER_PORT, data[i]);
-		/* Its transaction id is nobody's, and another one each time. */
+		/* Its transaction id belongs to no request, and differs each time. */
 		ck_assert(i == 0 || memcmp(first, bytes + 4, MS_TXID_LEN) != 0);
 		memcpy(first, bytes + 4, MS_TXID_LEN);
 	}
@@ -310,7 +310,7 @@ START_TEST(send_goes_on_beside_a_destination)
 }
 END_TEST
 
-/* Two of our relayed addresses meet, behind NAT by their public forms. */
+/* Two relayed addresses of ours exchange data, behind NAT by their public addresses. */
 START_TEST(our_own_relayed_addresses_may_talk)
 {
 	char at_alice[ENDPOINT_TEXT_LEN], at_bob[ENDPOINT_TEXT_LEN];
@@ -333,17 +333,20 @@ START_TEST(our_own_relayed_addresses_may_talk)
 	ck_assert(ms_client_data(&alice, "x", 1));
 	ck_assert(endpoint_equal(sent_to(&alice), &local));
 
-	/* It arrives from the local form and is told, and compared, in the public one. */
+	/*
+	 * It arrives from the local address, and is reported and compared as the public
+	 * one.
+	 */
 	endpoint_format(&local, at_bob, sizeof(at_bob));
 	ck_assert(ms_client_from_peer(&alice, at_bob, "x", 1, &out));
 	ck_assert_uint_eq(out.header_len, 0);
 	ck_assert(endpoint_equal(&out.peer, &b));
 
-	/* Bob's port is not his any more. */
+	/* Bob no longer owns the port. */
 	ms_client_lifetime(&bob, 0);
 	uint64_t before = fixture_drops(&fixture, DROP_POLICY);
 	ck_assert(!ms_client_data(&alice, "x", 1));
-	expect_drop(&alice, DROP_POLICY, before, "a port that nobody has");
+	expect_drop(&alice, DROP_POLICY, before, "an unused port");
 }
 END_TEST
 
@@ -357,7 +360,7 @@ START_TEST(what_does_not_fit_the_peers_datagram_is_dropped)
 	advance(1000);
 	uint64_t before = fixture_drops(&fixture, DROP_TOO_LARGE);
 	ck_assert(!ms_client_data(&alice, data, sizeof(data)));
-	expect_drop(&alice, DROP_TOO_LARGE, before, "one byte more");
+	expect_drop(&alice, DROP_TOO_LARGE, before, "one byte too many");
 	ck_assert_uint_eq(ms_client_allocation(&alice)->expires_ms, expires_ms);
 	ck_assert(ms_client_data(&alice, data, sizeof(data) - 1));
 }

@@ -31,7 +31,7 @@ START_TEST(response_to_destination_echoes_the_number)
 }
 END_TEST
 
-/* An error leaves the destination as it was. All of these are signed. */
+/* An error leaves the destination unchanged. All of these are signed. */
 static const struct {
 	const char *name;
 	unsigned wrong;
@@ -85,7 +85,7 @@ START_TEST(destination_without_allocation_is_437)
 }
 END_TEST
 
-/* Attack 42. The same bytes again: the answer is repeated, the destination stays. */
+/* The same bytes again: the answer is repeated, the destination stays. */
 START_TEST(repeated_destination_is_answered_and_not_obeyed)
 {
 	static uint8_t request[512], answer[512];
@@ -105,7 +105,7 @@ START_TEST(repeated_destination_is_answered_and_not_obeyed)
 	ck_assert(ms_client_data(&alice, "x", 1));
 	ck_assert(is_peer(sent_to(&alice), PEER_B));
 
-	/* Nobody repeats after that long. */
+	/* No client repeats after that long. */
 	advance(40000);
 	uint64_t before = fixture_drops(&fixture, DROP_REPLAYED);
 	ms_client_raw(&alice, request, len);
@@ -128,7 +128,7 @@ START_TEST(repeated_refusal_is_refused_again)
 }
 END_TEST
 
-/* Attack 42: the number was used, and this is not the request that used it. */
+/* The number was used, and this is not the request that used it. */
 START_TEST(used_number_of_another_request_is_dropped)
 {
 	permit();
@@ -169,7 +169,7 @@ START_TEST(numbers_may_come_out_of_order)
 }
 END_TEST
 
-/* Who cannot sign cannot move the window. */
+/* A message without a valid signature does not move the window. */
 START_TEST(forged_number_moves_nothing)
 {
 	permit();
@@ -182,7 +182,7 @@ START_TEST(forged_number_moves_nothing)
 }
 END_TEST
 
-/* Attack 42: what was recorded on an allocation is worth nothing on the next. */
+/* A message recorded on one allocation is not valid on the next. */
 START_TEST(recording_of_the_allocation_before_is_dropped)
 {
 	static uint8_t send[512], set[512];
@@ -288,7 +288,7 @@ START_TEST(lifetime_begins_anew_with_what_the_client_does)
 }
 END_TEST
 
-/* Data moves the deadline; the heap learns it when the old one comes. */
+/* Data moves the deadline; the heap is updated when the old one is due. */
 START_TEST(timer_is_told_the_deadline_that_holds)
 {
 	permit();
@@ -306,7 +306,7 @@ START_TEST(timer_is_told_the_deadline_that_holds)
 }
 END_TEST
 
-/* Over the deadline, though the table has not been swept yet. */
+/* Past the deadline, although the table has not been swept yet. */
 START_TEST(overdue_allocation_forwards_nothing)
 {
 	permit();
@@ -318,7 +318,7 @@ START_TEST(overdue_allocation_forwards_nothing)
 			   (struct slice){(const uint8_t *)"x", 1}, fixture.now_ms, &out);
 	ck_assert_int_eq(out.reason, DROP_NO_ALLOCATION);
 
-	/* Dispatch would have ended it by now; the verdicts do not rely on that. */
+	/* Dispatch would have ended it by now, but the verdicts do not rely on that. */
 	struct allocation *al = ms_client_allocation(&alice);
 	forward_ms_raw(&fixture.turn, al, (struct slice){NULL, 0}, fixture.now_ms, &out);
 	ck_assert_int_eq(out.reason, DROP_NO_ALLOCATION);

@@ -1,6 +1,6 @@
 /*
- * test_ms_turn_dual.c - clients of version 4 that do not say which family they want get an IPv6
- * address next to the IPv4 one, in MS-ALTERNATE-MAPPED-ADDRESS.
+ * test_ms_turn_dual.c - clients of version 4 that do not request a family get an IPv6
+ * address in addition to the IPv4 one, in MS-ALTERNATE-MAPPED-ADDRESS.
  */
 #include <errno.h>
 
@@ -25,13 +25,13 @@ static const struct {
 } asks[] = {
 	{"version 4, no family: both", true, 4, 4, 0, FRONT_OUTSIDE_UDP, false, true},
 	{"a newer client: both", true, 4, 6, 0, FRONT_OUTSIDE_UDP, false, true},
-	{"IPv4 asked for: that alone", true, 4, 4, 1, FRONT_OUTSIDE_UDP, false, false},
-	{"IPv6 asked for: that alone", true, 4, 4, 2, FRONT_OUTSIDE_UDP, false, false},
+	{"IPv4 requested: only that", true, 4, 4, 1, FRONT_OUTSIDE_UDP, false, false},
+	{"IPv6 requested: only that", true, 4, 4, 2, FRONT_OUTSIDE_UDP, false, false},
 	{"client of version 3", true, 4, 3, 0, FRONT_OUTSIDE_UDP, false, false},
 	{"client without version", true, 4, 0, 0, FRONT_OUTSIDE_UDP, false, false},
 	{"relay of version 3", true, 3, 4, 0, FRONT_OUTSIDE_UDP, false, false},
 	{"turned off", false, 4, 4, 0, FRONT_OUTSIDE_UDP, false, false},
-	{"no IPv6 here", true, 4, 4, 0, FRONT_OUTSIDE_UDP, true, false},
+	{"no IPv6 on this relay", true, 4, 4, 0, FRONT_OUTSIDE_UDP, true, false},
 	{"on a stream: IPv4", true, 4, 4, 0, FRONT_OUTSIDE_TCP, false, false},
 };
 
@@ -135,7 +135,9 @@ END_TEST
 
 static const char *const peers[] = {PEER, PEER_V6};
 
-/* The destination may be of either family, and the others are indicated. */
+/*
+ * The destination may be of either family; data of other peers comes in Data Indications.
+ */
 START_TEST(each_family_reaches_its_peers)
 {
 	const char *active = peers[_i], *other = peers[1 - _i];

@@ -1,5 +1,5 @@
 /*
- * test_ms_turn_mixed.c - two dialects on the same ports: whose message is it? (attack 54)
+ * test_ms_turn_mixed.c - two dialects on the same ports: which one a message belongs to.
  */
 #include "stun/framing.h"
 #include "tests/unit/dialect/ms_check.h"
@@ -12,7 +12,7 @@ static void begin_mixed(void)
 	client_init(&ietf, &fixture, ALICE, FRONT_OUTSIDE_UDP, "alice");
 }
 
-/* What begins like this belongs to other protocols. */
+/* Messages that begin like this belong to other protocols. */
 static const struct {
 	const char *name;
 	const char *bytes;
@@ -50,7 +50,7 @@ static const struct {
 	 "sessionid"
 	 "data",
 	 16, DROP_MULTIPLEXED},
-	{"what begins like it", "\xff\x10\0", 3, DROP_NOT_STUN},
+	{"begins like multiplexed TURN", "\xff\x10\0", 3, DROP_NOT_STUN},
 	{"the cookie one byte late",
 	 "\0\3\0\x0c"
 	 "abcdefghijklmnop"
@@ -85,7 +85,7 @@ START_TEST(ms_allocation_owns_what_looks_foreign)
 	ck_assert(passed.len == 0 ||
 		  memcmp(passed.data, foreign[_i].bytes, passed.len) == 0);
 
-	/* And on the way back nobody looks at all. */
+	/* In the other direction the payload is not inspected. */
 	struct forward out;
 	ck_assert(ms_client_from_peer(&alice, PEER, foreign[_i].bytes, foreign[_i].len,
 				      &out));
@@ -105,7 +105,7 @@ START_TEST(foreign_message_alone_is_what_it_looks_like)
 }
 END_TEST
 
-/* A Binding request that anybody else would get an answer to. */
+/* A Binding request that any other client would get an answer to. */
 START_TEST(stun_check_is_data_on_an_ms_allocation)
 {
 	client_start(&ietf, STUN_BINDING);
@@ -141,7 +141,7 @@ START_TEST(dialect_of_a_tuple_does_not_change)
 	uint64_t before = fixture_drops(&fixture, DROP_BAD_COOKIE);
 	ms_client_login(&alice);
 	expect_drop(&alice, DROP_BAD_COOKIE, before, "challenge");
-	/* Attributes without padding do not even parse as STUN. */
+	/* Attributes without padding do not parse as STUN. */
 	before = fixture_drops(&fixture, DROP_MALFORMED);
 	ms_client_allocate(&alice);
 	expect_drop(&alice, DROP_MALFORMED, before, "allocate");
@@ -177,12 +177,14 @@ START_TEST(message_of_both_belongs_to_the_tuple)
 			 STUN_PARSE_OK);
 	ck_assert(as_stun.has_cookie && as_stun.method == TURN_ALLOCATE);
 
-	/* Nobody's: MS, because by chance an MS transaction id looks like that. */
+	/*
+	 * No allocation: MS, because an MS transaction id may look like that by chance.
+	 */
 	alice.bare = true;
 	ms_client_raw(&alice, message, len);
 	expect(&alice, MS_UNAUTHORIZED, "on a free 5-tuple");
 
-	/* An IETF allocation: IETF, and its challenge. */
+	/* An IETF allocation: IETF, with its challenge. */
 	client_allocate(&ietf);
 	ietf.bare = true;
 	client_raw(&ietf, message, len);
@@ -220,7 +222,7 @@ START_TEST(turned_off_it_is_not_there)
 	ms_client_login(&bob);
 	expect_drop(&bob, DROP_BAD_COOKIE, before, "a new client");
 
-	/* Who has an allocation keeps it to its end. */
+	/* A client with an allocation keeps it to its end. */
 	ms_client_allocate(&alice);
 	expect(&alice, 0, "refresh");
 	ms_client_activate(&alice, PEER);
@@ -233,7 +235,7 @@ START_TEST(turned_off_it_is_not_there)
 }
 END_TEST
 
-/* Control messages of the dialect that are none of a client's. */
+/* Control messages of the dialect that a client never sends. */
 static const struct {
 	const char *name;
 	uint16_t type;
@@ -271,7 +273,7 @@ static const struct {
 	const char *bytes;
 	size_t len;
 } malformed[] = {
-	{"a length that is too great",
+	{"a length that is too large",
 	 "\0\3\0\x09"
 	 "abcdefghijklmnop"
 	 "\0\x0f\0\4\x72\xc6\x4b\xc6",
@@ -305,7 +307,7 @@ START_TEST(malformed_message_is_ignored)
 	ms_client_raw(&alice, malformed[_i].bytes, malformed[_i].len);
 	expect_drop(&alice, DROP_MALFORMED, before, malformed[_i].name);
 
-	/* On a stream nothing behind it can be trusted. */
+	/* On a stream nothing after it can be trusted. */
 	ms_client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 	ms_client_raw(&alice, malformed[_i].bytes, malformed[_i].len);
 	ck_assert_int_eq(alice.out.action, DISPATCH_CLOSE);
@@ -340,7 +342,7 @@ START_TEST(nested_messages_are_data)
 	ck_assert_uint_eq(alice.out.forward.payload.len, len);
 	ck_assert_mem_eq(alice.out.forward.payload.data, inner, len);
 
-	/* From the peer it reaches the client as it is. */
+	/* From the peer it reaches the client unchanged. */
 	ms_client_activate(&alice, PEER);
 	ck_assert(ms_client_from_peer(&alice, PEER, inner, len, &out));
 	ck_assert_uint_eq(out.header_len, 0);
@@ -348,13 +350,13 @@ START_TEST(nested_messages_are_data)
 }
 END_TEST
 
-/* The first bytes of a stream have decided; later ones that look otherwise change nothing. */
+/* The first bytes of a stream decide; later bytes that look different do not matter. */
 START_TEST(stream_speaks_what_it_began_with)
 {
 	ms_client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 	client_init(&ietf, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 
-	/* Of an IETF stream: an MS message is none, even if its framing fits. */
+	/* On an IETF stream an MS message is invalid, even if its framing fits. */
 	uint8_t message[256];
 	size_t len = write_both(message);
 	ietf.bare = true;
@@ -362,7 +364,7 @@ START_TEST(stream_speaks_what_it_began_with)
 	ck_assert_msg(ietf.fault == NULL, "%s", ietf.fault);
 	ck_assert_int_eq(ietf.code, STUN_UNAUTHENTICATED);
 
-	/* Of an MS stream: STUN is no control message, and data goes nowhere. */
+	/* On an MS stream STUN is not a control message, and data is dropped. */
 	client_start(&ietf, STUN_BINDING);
 	client_sign(&ietf);
 	ms_client_raw(&alice, ietf.message, ietf.message_len);
@@ -373,7 +375,7 @@ START_TEST(stream_speaks_what_it_began_with)
 }
 END_TEST
 
-/* Cannot happen while fronts keep their word; then nothing is forwarded or answered. */
+/* Fronts never pass this; if they did, nothing would be forwarded or answered. */
 START_TEST(stream_of_the_other_dialect_is_closed)
 {
 	client_init(&ietf, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
@@ -384,7 +386,7 @@ START_TEST(stream_of_the_other_dialect_is_closed)
 }
 END_TEST
 
-/* An MS relayed address and an IETF one are the same to each other. */
+/* MS and IETF relayed addresses can be each other's peers. */
 START_TEST(dialects_meet_through_their_relayed_addresses)
 {
 	char at_alice[ENDPOINT_TEXT_LEN], at_bob[ENDPOINT_TEXT_LEN];

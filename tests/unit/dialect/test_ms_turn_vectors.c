@@ -1,11 +1,11 @@
 /*
- * test_ms_turn_vectors.c - the captured exchanges of ms-turn-vectors.json, replayed: what the
- * clients sent goes in as they sent it, what comes out is compared with what they were
- * answered, attribute by attribute and where it can be byte by byte.
+ * test_ms_turn_vectors.c - the captured exchanges of ms-turn-vectors.json, replayed: the
+ * clients' messages go in unchanged, and our answers are compared with the captured ones,
+ * attribute by attribute and where possible byte by byte.
  *
- * Two things of a capture are not ours: the nonces, so a signed Allocate is refused first and
- * then signed again with a nonce of ours and the captured key; and the connection ids, which
- * are put in place of ours so that everything else needs no change.
+ * Two things in a capture cannot be ours: the nonces, so a signed Allocate is refused
+ * first and then signed again with our nonce and the captured key; and the connection
+ * ids, which replace ours so that no other message needs a change.
  */
 #include <string.h>
 
@@ -21,16 +21,16 @@
 
 enum { SETS = 4, CLIENTS = 2, ANSWERS = 16, REQUEST_MAX = 1024 };
 
-/* How many answers each set holds. */
+/* The number of answers in each set. */
 static const unsigned expected[SETS] = {8, 14, 6, 8};
 
-/* One agent of a set: where it is and what it has been told. */
+/* One agent of a set: its address and what it has learned. */
 struct agent {
 	struct five_tuple tuple;
 	uint8_t nonce[MS_TEXT_MAX];
 	size_t nonce_len;
 	struct endpoint active;
-	/* Requests of it and our answers without a frame's header; the newest at count - 1. */
+	/* Its requests and our answers without frame headers; the newest at count - 1. */
 	struct answer {
 		uint8_t request[REQUEST_MAX];
 		size_t request_len;
@@ -52,7 +52,7 @@ static unsigned compared;
 static uint8_t reply[DISPATCH_REPLY_MAX];
 static struct dispatch out;
 
-/* The keys of the capture; its tokens are good until 2100. */
+/* The keys of the capture; its tokens are valid until 2100. */
 static void use_captured_keys(void)
 {
 	struct key *key = &fixture.settings.keyring->keys[0];
@@ -67,7 +67,7 @@ static void use_captured_keys(void)
 	free(password.data);
 }
 
-/* The capture is of one host, which may talk to itself. */
+/* The capture is of one host, which may be its own peer. */
 static void allow_loopback(void)
 {
 	struct ip_prefix loopback;
@@ -191,7 +191,7 @@ static int error_code(const struct agent *agent)
 	return code;
 }
 
-/* The same request with a nonce of ours. */
+/* The same request with our nonce. */
 static void sign_again(struct agent *agent, const struct ms_msg *msg,
 		       const struct stun_key *key)
 {
@@ -220,7 +220,7 @@ static void request_allocate(struct agent *agent, const json_t *vector,
 		keep_nonce(agent);
 		return;
 	}
-	ck_assert_msg(error_code(agent) == MS_STALE_NONCE, "%s: a nonce of others", id);
+	ck_assert_msg(error_code(agent) == MS_STALE_NONCE, "%s: a foreign nonce", id);
 	keep_nonce(agent);
 	agent->count--; /* not the one that was captured */
 	struct stun_key key = captured_key(vector);
@@ -282,7 +282,9 @@ static void from_client(const json_t *vector, struct slice bytes)
 	}
 }
 
-/* Must this attribute be the same as captured? Otherwise it must only be there. */
+/*
+ * True if this attribute must equal the captured one; otherwise it must only be present.
+ */
 static bool is_compared(uint16_t type, const struct ms_msg *captured)
 {
 	switch (type) {
@@ -292,20 +294,20 @@ static bool is_compared(uint16_t type, const struct ms_msg *captured)
 	case MS_MAPPED_ADDRESS: /* a port of that server */
 		return false;
 	case MS_SEQUENCE_NUMBER:
-		/* Put in place after the first Allocate response. */
+		/* Replaced after the first Allocate response. */
 		return captured->type != MS_ALLOCATE_RESPONSE;
 	case MS_ERROR_CODE:
-		/* Strangers get no reason phrase. */
+		/* Unauthenticated clients get no reason phrase. */
 		return captured->integrity != MS_INTEGRITY_NONE;
 	case MS_VERSION:
-		/* That server told its own, we tell the lower of both. */
+		/* That server sent its own, we send the lower of both. */
 		return false;
 	default:
 		return true;
 	}
 }
 
-/* Our streams are granted the greatest lifetime, for clients that never refresh there. */
+/* On streams we grant the maximum lifetime, for clients that never refresh there. */
 static void compare_lifetime(const struct stun_attr *got, const struct stun_attr *want)
 {
 	uint32_t ours, theirs;
@@ -335,10 +337,10 @@ static void compare_attributes(const struct ms_msg *got, const struct ms_msg *wa
 						     theirs.value.len) == 0,
 				      "%s: 0x%04x differs", id, theirs.type);
 	}
-	ck_assert_msg(!ms_attr_next(&a, &ours), "%s: 0x%04x more", id, ours.type);
+	ck_assert_msg(!ms_attr_next(&a, &ours), "%s: 0x%04x is extra", id, ours.type);
 }
 
-/* From now on the connection is the captured one, so that its messages need no change. */
+/* From now on use the captured connection id, so that its messages need no change. */
 static void adopt_connection(const struct agent *agent, const struct ms_msg *captured)
 {
 	struct allocation *al = allocation_find(fixture.turn.table, &agent->tuple);
@@ -354,8 +356,8 @@ static void adopt_connection(const struct agent *agent, const struct ms_msg *cap
 }
 
 /*
- * Our answer of that transaction. The capture leaves out repetitions of requests, though not
- * the answers to them: an answer that comes a second time is to the request a second time.
+ * Our answer of that transaction. The capture omits retransmitted requests, but not the
+ * answers to them: when an answer comes a second time, send the request a second time.
  */
 static const struct answer *answer_to(struct agent *agent, const uint8_t *txid)
 {
@@ -387,7 +389,7 @@ static void compare_answer(struct agent *agent, const json_t *vector,
 		struct stun_key key = captured_key(vector);
 		ck_assert_msg(ms_verify(&got, &key), "%s: integrity", id);
 	}
-	/* What holds nothing of the server's own is the same to the last byte. */
+	/* An answer without server-specific values is equal byte by byte. */
 	if (captured->type == MS_SET_ACTIVE_DESTINATION_RESPONSE ||
 	    (captured->type == MS_ALLOCATE_ERROR &&
 	     captured->integrity != MS_INTEGRITY_NONE)) {
@@ -399,7 +401,9 @@ static void compare_answer(struct agent *agent, const json_t *vector,
 	compared++;
 }
 
-/* What reached the client came from a peer: feed that in, and see the same come out. */
+/*
+ * Data that reached the client came from a peer: feed it in, and expect the same output.
+ */
 static void compare_forwarded(const struct agent *agent, const struct endpoint *peer,
 			      struct slice payload, struct slice captured, bool control)
 {
@@ -458,7 +462,7 @@ START_TEST(captured_exchange_goes_the_same_way)
 
 		snprintf(id, sizeof(id), "set %d, message %zu, %s", _i, i,
 			 vectors_text(vector, "note"));
-		/* The pretended handshake is over before there are messages. */
+		/* The pseudo-TLS handshake precedes all messages. */
 		if (strcmp(vectors_text(vector, "kind"), "pseudo-tls") == 0)
 			;
 		else if (strcmp(vectors_text(vector, "dir"), "client-to-server") == 0)

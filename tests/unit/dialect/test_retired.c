@@ -1,6 +1,6 @@
 /*
  * test_retired.c - fronts and outside addresses that a reload has taken out of the
- * configuration: nothing new begins there, and who is there keeps what was given.
+ * configuration: nothing new begins there, and existing clients and allocations stay.
  */
 #include "relay/core/channel.h"
 #include "tests/unit/dialect/dialect_check.h"
@@ -15,7 +15,7 @@ static void begin_both(const struct fixture_options *options)
 	ms_client_init(&carol, &fixture, "192.0.2.202:5000", FRONT_OUTSIDE_UDP, "carol");
 }
 
-/* New relayed addresses are here and nowhere else from now on. */
+/* From now on new relayed addresses are only here. */
 static void serve_only(uint16_t address)
 {
 	for (uint16_t i = 0; i < fixture.shared.relay_count; i++)
@@ -62,7 +62,7 @@ START_TEST(a_retired_front_keeps_its_clients)
 }
 END_TEST
 
-/* Data of al's client on that channel. */
+/* Data from al's client on that channel. */
 static struct forward sends(struct allocation *al, uint16_t number)
 {
 	uint8_t data[] = {(uint8_t)(number >> 8), (uint8_t)number, 0, 1, 'x', 0, 0, 0};
@@ -82,7 +82,10 @@ static struct endpoint goes_to(struct allocation *al, uint16_t number)
 	return out.peer;
 }
 
-/* A datagram of that source: the channel that al's client gets it on; 0 if none. */
+/*
+ * A datagram from that source; returns the channel on which al's client gets it, 0 if
+ * none.
+ */
 static uint16_t comes_on(struct allocation *al, const struct endpoint *source)
 {
 	struct forward out;
@@ -103,7 +106,7 @@ static struct allocation *allocation(uint16_t client_port)
 	return al;
 }
 
-/* Two clients of ours, one on an address that goes and one on its successor. */
+/* Two clients of ours, one on an address that is removed and one on its successor. */
 static void must_talk(struct allocation *a, struct allocation *b)
 {
 	const struct endpoint a_public = allocation_relayed_public(&fixture.turn, a);
@@ -151,7 +154,7 @@ START_TEST(no_address_of_a_family_is_left)
 	ck_assert_ptr_null(fixture_allocate(&fixture, "alice", 1, &code));
 	ck_assert_int_eq(code, 440);
 	client_allocate(&alice);
-	expect(&alice, 440, "IPv4, which is what a client gets that does not say");
+	expect(&alice, 440, "IPv4, the default family");
 	end();
 }
 END_TEST
@@ -181,7 +184,7 @@ START_TEST(a_public_address_is_kept_by_who_was_told)
 }
 END_TEST
 
-/* A peer becomes one of our own addresses while somebody has a channel to it, and stops. */
+/* A peer with a channel to it becomes one of our own addresses, and gets nothing more. */
 START_TEST(a_channel_learns_whether_its_peer_is_ours)
 {
 	const struct endpoint peer = ep("192.0.2.77:50000");

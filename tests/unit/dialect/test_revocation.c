@@ -1,7 +1,7 @@
 /*
- * test_revocation.c - users and keys that are revoked, and allocations that end with their
- * credential (T-562, T-566), in both dialects. A reload is new settings and what
- * revocation_apply() makes of them.
+ * test_revocation.c - users and keys that are revoked, and allocations that end with
+ * their credential (T-562, T-566), in both dialects. A reload is new settings followed by
+ * revocation_apply().
  */
 #include "relay/core/revocation.h"
 
@@ -44,7 +44,7 @@ static struct keyring *ring(const char *text)
 	return keys;
 }
 
-/* keys NULL: as they were; revoked NULL: nobody. */
+/* keys NULL: unchanged; revoked NULL: no user. */
 static void reload(const char *keys, const char *revoked)
 {
 	struct revoked_users_error error;
@@ -120,19 +120,19 @@ START_TEST(revoked_user_learns_no_more_than_a_wrong_password) /* attack 41 */
 	client_allocate(&alice);
 	expect(&alice, 401, "wrong password");
 	ck_assert_uint_eq(alice.out.reply_len, revoked_len);
-	/* Nor does the counter grow for who cannot show that he is that user. */
+	/* A client that cannot prove that user name does not increase the counter. */
 	ck_assert_uint_eq(auth_failures(AUTH_FAILURE_REVOKED), 1);
 }
 END_TEST
 
-/* What a new keyring means for an allocation that was made with k1. */
+/* The effect of a new keyring on an allocation made with k1. */
 static const struct {
 	const char *name;
 	const char *keys;
 	bool ends;
 } rings[] = {
 	{"the same", K1, false},
-	{"a new key in front", K2 K1, false},
+	{"a new first key", K2 K1, false},
 	{"k1 removed", K2, true},
 	{"another secret under that id", K1_OTHER_SECRET, true},
 	{"its not-after has passed",
@@ -183,7 +183,7 @@ START_TEST(end_by_user_and_by_key_say_how_many)
 }
 END_TEST
 
-/* Credentials of alice that are good for 700 s, and one of carol's. */
+/* Credentials of alice that are valid for 700 s, and one of carol. */
 static void short_credentials(void)
 {
 	client_init(&alice, &fixture, "192.0.2.200:6000", FRONT_OUTSIDE_UDP, "alice");
@@ -220,7 +220,7 @@ START_TEST(credential_expiry_bounds_the_lifetime_when_asked) /* T-562 */
 	ck_assert_uint_eq(client_u32(&alice, TURN_LIFETIME), 300);
 	ck_assert_int_eq(ms_client_lifetime(&carol, 3600), 0);
 	ck_assert_uint_eq(ms_client_u32(&carol, MS_LIFETIME), 300);
-	/* Data of the MS dialect, which extends a lifetime, does not extend this. */
+	/* Data in the MS dialect extends the lifetime, but not the credential. */
 	advance(200000);
 	ck_assert(ms_client_send(&carol, PEER, "x", 1));
 	advance(99999);
@@ -233,7 +233,7 @@ START_TEST(credential_expiry_bounds_the_lifetime_when_asked) /* T-562 */
 	ck_assert_str_eq(end_reason_name(END_CREDENTIAL), "credential-expired");
 	ck_assert_uint_ge(fixture.edge.ended, ended + 2);
 	client_refresh(&alice, 600);
-	expect(&alice, 437, "refresh of what is over");
+	expect(&alice, 437, "refresh after the end");
 }
 END_TEST
 

@@ -3,7 +3,7 @@
  */
 #include "tests/unit/dialect/dialect_check.h"
 
-/* One fixture for each constellation of relayed addresses. */
+/* One fixture for each combination of relayed addresses. */
 enum lab {
 	LAB_BOTH,
 	LAB_NO_V4,
@@ -142,7 +142,7 @@ START_TEST(allocate_checks_the_request)
 	ck_assert_msg((client_allocation(&alice) != NULL) == (checks[_i].want == 0),
 		      "%s: allocation", checks[_i].name);
 	if (checks[_i].want != 0)
-		ck_assert_msg(fixture_is_clean(&fixture), "%s: left something behind",
+		ck_assert_msg(fixture_is_clean(&fixture), "%s: resources leaked",
 			      checks[_i].name);
 	end();
 }
@@ -274,7 +274,7 @@ START_TEST(software_can_be_switched_off) /* T-021 T-206 */
 	begin();
 	client_login(&alice);
 	ck_assert_msg(!client_has(&alice, STUN_SOFTWARE),
-		      "T-586 no SOFTWARE for strangers");
+		      "T-586 no SOFTWARE for unauthenticated clients");
 	client_start(&alice, TURN_ALLOCATE);
 	ck_assert_int_eq(client_ask(&alice), 400);
 	ck_assert_msg(client_has(&alice, STUN_SOFTWARE), "T-206 SOFTWARE in errors too");
@@ -304,7 +304,7 @@ START_TEST(second_allocate_is_a_mismatch) /* T-221 T-232 */
 
 	advance(30000);
 	client_again(&alice);
-	expect(&alice, 0, "T-232 later: same address, what is left of the lifetime");
+	expect(&alice, 0, "T-232 later: same address, remaining lifetime");
 	ck_assert_uint_eq(client_address(&alice, TURN_XOR_RELAYED_ADDRESS).port, port);
 	ck_assert_uint_eq(client_u32(&alice, TURN_LIFETIME), 570);
 
@@ -373,7 +373,7 @@ START_TEST(retransmission_outlives_the_nonce) /* T-116 T-029 */
 	ck_assert_uint_eq(fixture.edge.opened, 1);
 	advance(2000);
 	client_again(&alice);
-	expect(&alice, 438, "T-116 after 40 s nothing is remembered: 438");
+	expect(&alice, 438, "T-116 after 40 s it is forgotten: 438");
 	end();
 }
 END_TEST
@@ -395,7 +395,7 @@ START_TEST(tunnelled_clients_are_refused)
 	client_allocate(&alice);
 	expect(&alice, 403, tunnels[_i].name);
 	client_bind(&alice, 0x4000, PEER);
-	expect(&alice, 437, "T-580 and so nothing to bind a channel on");
+	expect(&alice, 437, "T-580 so there is no allocation to bind a channel on");
 	ck_assert(fixture_is_clean(&fixture));
 	end();
 }
@@ -410,7 +410,7 @@ START_TEST(quotas) /* T-207 T-236 attack 23 */
 	client_allocate(&alice);
 	expect(&alice, 486, "T-236 one more than the user may have: 486");
 	client_allocate(&bob);
-	expect(&bob, 0, "T-207 another user still may");
+	expect(&bob, 0, "T-207 another user may still allocate");
 	end();
 }
 END_TEST

@@ -1,5 +1,5 @@
 /*
- * test_turn_auth.c - the long-term credential mechanism as a client meets it (RFC 8489
+ * test_turn_auth.c - the long-term credential mechanism as a client sees it (RFC 8489
  * section 9.2.4), and how answers are signed.
  */
 #include "relay/core/auth.h"
@@ -11,7 +11,7 @@ static void expect_attribute(const struct client *c, uint16_t type, const void *
 {
 	struct stun_attr attr;
 
-	ck_assert_msg(client_find(c, type, &attr), "%s: not there", name);
+	ck_assert_msg(client_find(c, type, &attr), "%s: missing", name);
 	ck_assert_msg(attr.value.len == len && memcmp(attr.value.data, value, len) == 0,
 		      "%s", name);
 }
@@ -24,7 +24,7 @@ START_TEST(challenge_is_complete_and_small) /* T-080 T-093 T-110 T-111 T-112 att
 	begin();
 	strcpy(fixture.settings.realm, "avedge");
 	client_login(&alice);
-	expect(&alice, 401, "T-080 nothing to prove anything with: 401");
+	expect(&alice, 401, "T-080 no credentials: 401");
 	expect_attribute(&alice, STUN_REALM, "avedge", 6, "T-080 REALM");
 	expect_attribute(&alice, STUN_PASSWORD_ALGORITHMS, algorithms, 8,
 			 "T-093 SHA-256 is offered before MD5");
@@ -35,7 +35,8 @@ START_TEST(challenge_is_complete_and_small) /* T-080 T-093 T-110 T-111 T-112 att
 	ck_assert_msg(alice.out.reply_len <= 80, "attack 12: %zu bytes",
 		      alice.out.reply_len);
 	ck_assert(client_find(&alice, STUN_ERROR_CODE, &attr));
-	ck_assert_msg(attr.value.len == 4, "no reason phrase for strangers");
+	ck_assert_msg(attr.value.len == 4,
+		      "no reason phrase for unauthenticated clients");
 	ck_assert(!alice.out.authenticated);
 
 	alice.fingerprint = true;
@@ -108,7 +109,7 @@ static const struct {
 	 {0, 2, 0, 0}},
 	{"T-082 list shortened: 400", 400, 4, {0, 1, 0, 0}, 4, {0, 1, 0, 0}},
 	{"T-082 list reordered: 400", 400, 8, {0, 1, 0, 0, 0, 2, 0, 0}, 4, {0, 2, 0, 0}},
-	{"T-082 list prolonged: 400",
+	{"T-082 list extended: 400",
 	 400,
 	 12,
 	 {0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0},
@@ -127,7 +128,7 @@ static const struct {
 	 8,
 	 {0, 2, 0, 4, 1, 2, 3, 4}},
 	{"T-082 choice cut: 400", 400, 8, {0, 2, 0, 0, 0, 1, 0, 0}, 2, {0, 2}},
-	{"T-082 choice claims more than there is: 400",
+	{"T-082 choice claims more than it has: 400",
 	 400,
 	 8,
 	 {0, 2, 0, 0, 0, 1, 0, 0},
@@ -209,7 +210,7 @@ START_TEST(answers_are_signed_in_kind) /* T-087 T-089 T-091 T-100 */
 }
 END_TEST
 
-/* Every error behind authentication that this server has; judged by the client. */
+/* Every error this server sends after authentication; checked by the client. */
 START_TEST(later_errors_are_signed) /* T-100 */
 {
 	static const struct {
@@ -255,7 +256,7 @@ START_TEST(stale_nonce) /* T-085 T-114 T-118 */
 	client_refresh(&alice, 600);
 	expect(&alice, 438, "T-114 nonce expired within the hour: 438");
 	ck_assert_msg(client_answer_kind(&alice) == STUN_INTEGRITY_NONE,
-		      "T-086 as small and unsigned as a 401");
+		      "T-086 as small as a 401, and unsigned");
 	ck_assert_ptr_nonnull(client_allocation(&alice));
 	client_keep_challenge(&alice);
 	client_refresh(&alice, 600);
@@ -336,7 +337,7 @@ START_TEST(long_usernames) /* T-094 */
 }
 END_TEST
 
-/* A request with everything in place, but with an integrity attribute of that length. */
+/* A valid request, except that its integrity attribute has that length. */
 static const struct {
 	const char *name;
 	uint16_t type;
@@ -409,7 +410,7 @@ START_TEST(credentials_expire) /* T-561 T-562 T-563 */
 	expect(&bob, 401, "T-561 at its expiry: 401");
 	advance(60000);
 	client_refresh(&alice, 600);
-	expect(&alice, 0, "T-562 what is there may be refreshed");
+	expect(&alice, 0, "T-562 an existing allocation may be refreshed");
 	client_permit(&alice, PEER);
 	expect(&alice, 0, "T-562 and used");
 	end();

@@ -94,7 +94,7 @@ START_TEST(channels_are_capped) /* T-366 */
 	client_bind(&alice, 0x4100, "192.0.2.1:8000");
 	expect(&alice, 508, "T-366 one more: 508");
 	client_bind(&alice, 0x4000, "192.0.2.1:7000");
-	expect(&alice, 0, "T-366 refreshing what there is: success");
+	expect(&alice, 0, "T-366 refreshing existing channels: success");
 	end();
 }
 END_TEST
@@ -166,7 +166,7 @@ START_TEST(peer_data_uses_the_channel) /* T-317 T-318 T-370 T-373 T-374 */
 	ck_assert_int_eq(client_bind(&alice, 0x4000, PEER), 0);
 	ck_assert(client_from_peer(&alice, PEER, "hello", 5, &out));
 	ck_assert_msg(out.header_len == FORWARD_CHANNEL_HEADER,
-		      "T-370 ChannelData, never Data");
+		      "T-370 ChannelData, not Data");
 	ck_assert_mem_eq(out.header, "\x40\x00\x00\x05", 4);
 	ck_assert_msg(out.padding_len == 0, "T-373 no padding over UDP");
 	ck_assert(client_from_peer(&alice, PEER, "", 0, &out));
@@ -336,14 +336,16 @@ static const struct {
 	uint16_t number;
 	int want;
 } old_clients[] = {
-	{"T-361 0x7FFF, if old clients are allowed for: success", true, CLIENT_MD5, true,
+	{"T-361 0x7FFF, if old clients are supported: success", true, CLIENT_MD5, true,
 	 0x7FFF, 0},
-	{"T-361 0x5000 likewise", true, CLIENT_MD5, true, 0x5000, 0},
-	{"T-361 not for who can do SHA-256: 400", true, CLIENT_SHA256, true, 0x7FFF, 400},
-	{"T-361 not for who sends no FINGERPRINT: 400", true, CLIENT_MD5, false, 0x5000,
+	{"T-361 0x5000, if old clients are supported: success", true, CLIENT_MD5, true,
+	 0x5000, 0},
+	{"T-361 not for a client with SHA-256: 400", true, CLIENT_SHA256, true, 0x7FFF,
 	 400},
-	{"T-361 and nothing above: 400", true, CLIENT_MD5, true, 0x8000, 400},
-	{"T-361 old client, not allowed for: 400", false, CLIENT_MD5, true, 0x5000, 400},
+	{"T-361 not for a client without FINGERPRINT: 400", true, CLIENT_MD5, false,
+	 0x5000, 400},
+	{"T-361 and no number above: 400", true, CLIENT_MD5, true, 0x8000, 400},
+	{"T-361 old client, not supported: 400", false, CLIENT_MD5, true, 0x5000, 400},
 };
 
 START_TEST(channels_of_old_clients) /* T-361, RFC 5766 section 11 */

@@ -39,7 +39,7 @@ static size_t ports_used(void)
 	return used;
 }
 
-/* The relayed addresses of the answer, in its order; how many. */
+/* The relayed addresses in the answer, in order; returns their number. */
 static size_t relayed_addresses(const struct client *c, struct endpoint out[4])
 {
 	struct slice rest = c->answer.body;
@@ -74,9 +74,9 @@ START_TEST(both_are_told) /* T-234 T-235 */
 		ck_assert_uint_eq(told[1].ip.family, IP_V6);
 		ck_assert(!client_has(&alice, TURN_ADDRESS_ERROR_CODE));
 		client_again(&alice);
-		expect(&alice, 0, "T-232 and so again");
+		expect(&alice, 0, "T-232 repeated: the same again");
 	}
-	/* Two sockets and two ports, but one allocation where it is counted. */
+	/* Two sockets and two ports, but counted as one allocation. */
 	ck_assert_uint_eq(fixture.edge.opened, 2);
 	ck_assert_uint_eq(ports_used(), 2);
 	ck_assert_uint_eq(allocation_count(fixture.turn.table), 1);
@@ -148,7 +148,7 @@ static const struct {
 	const char *name;
 	uint8_t refused;
 	int error;
-	unsigned times; /* as often as the core tries one after the other */
+	unsigned times; /* as many as the core tries in turn */
 } refusals[] = {
 	{"T-234 no descriptor for IPv6: 508 for it", IP_V6, -EMFILE, 1},
 	{"T-234 no descriptor for IPv4: 508 for it", IP_V4, -EMFILE, 1},
@@ -171,7 +171,7 @@ START_TEST(half_that_the_system_refuses) /* T-234 */
 	expect_missing(&alice, refusals[_i].refused, 508, name);
 	ck_assert_uint_eq(ports_used(), 1);
 	ck_assert_uint_eq(fixture.edge.opened, 1);
-	/* What is not there can be neither refreshed nor permitted. */
+	/* A missing half can be neither refreshed nor get a permission. */
 	refresh(&alice, refusals[_i].refused, 600);
 	expect(&alice, 443, "Refresh of what was not granted");
 	client_permit(&alice, refusals[_i].refused == IP_V4 ? PEER : PEER_V6);
@@ -281,7 +281,7 @@ START_TEST(two_dual_ones_reach_each_other)
 }
 END_TEST
 
-/* Halves: which one goes, and what is left. */
+/* Halves: which one is deleted, and what remains. */
 static const struct {
 	const char *name;
 	uint8_t gone, left;
@@ -302,7 +302,7 @@ static void bind_both(int row)
 			 0);
 }
 
-/* One half is gone with all that hung off it; the other has lost nothing. */
+/* One half has ended with all its state; the other has lost nothing. */
 static void expect_half(int row)
 {
 	const struct allocation *al = client_allocation(&alice);
@@ -344,7 +344,7 @@ START_TEST(half_is_deleted) /* T-262 T-263 T-265 */
 	refresh(&alice, halves[_i].gone, 600);
 	expect(&alice, 443, "T-262 the half that is gone");
 	ck_assert_uint_eq(fixture.edge.ended, 0);
-	/* Its 5-tuple is taken until the last half goes. */
+	/* Its 5-tuple is taken until the last half ends. */
 	alice.auth = CLIENT_SHA256;
 	allocate(&alice, both, 1);
 	expect(&alice, 437, "Allocate over half an allocation");
@@ -354,7 +354,7 @@ START_TEST(half_is_deleted) /* T-262 T-263 T-265 */
 	ck_assert_uint_eq(fixture.edge.ended, 1);
 	ck_assert(fixture_is_clean(&fixture));
 	refresh(&alice, halves[_i].left, 600);
-	expect(&alice, 437, "T-265 nothing is left");
+	expect(&alice, 437, "T-265 no half is left");
 	allocate(&alice, both, 1);
 	expect(&alice, 0, "T-265 the 5-tuple is free");
 	end();
@@ -375,7 +375,7 @@ START_TEST(half_that_is_not_refreshed_expires) /* T-263 */
 	ck_assert(passes_from(halves[_i].gone_peer));
 	advance(1);
 	expect_half(_i);
-	/* 1500 s after the beginning the other one goes, too. */
+	/* 1500 s after the start the other one ends too. */
 	advance(899999);
 	ck_assert_ptr_nonnull(client_allocation(&alice));
 	advance(1);
@@ -404,7 +404,7 @@ START_TEST(half_that_is_overdue_is_over) /* T-263 */
 	ck_assert_uint_eq(fixture_drops(&fixture, DROP_NO_ALLOCATION), before + 1);
 	ck_assert(passes_from(halves[_i].left_peer));
 	ck_assert(dual_has_both(client_allocation(&alice)));
-	/* What the client sends finds that out first. */
+	/* The client's packets find the expired half first. */
 	ck_assert(client_channel_data(&alice, (uint16_t)(0x4000 + halves[_i].left), "x",
 				      1));
 	ck_assert(!dual_has_both(client_allocation(&alice)));

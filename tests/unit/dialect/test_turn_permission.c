@@ -47,7 +47,7 @@ START_TEST(create_permission_checks_the_request)
 	for (size_t i = 0; i < 3 && checks[_i].peers[i]; i++) {
 		struct endpoint peer = {.port = 0};
 
-		/* endpoint_parse() takes port 0 for no port at all. */
+		/* endpoint_parse() does not accept port 0. */
 		if (strcmp(checks[_i].peers[i], "192.0.2.1:0") == 0)
 			ck_assert(ip_addr_parse("192.0.2.1", &peer.ip));
 		else
@@ -105,7 +105,9 @@ START_TEST(no_peer_in_disguise) /* T-292 T-382 */
 	client_start(&alice, TURN_CREATE_PERMISSION);
 	struct endpoint peer = {.ip.family = IP_V6, .port = 1};
 	if (strncmp(mapped[_i].peer, "[::ffff:", 8) == 0) {
-		/* The parser of addresses canonicalises; a hostile client does not. */
+		/*
+		 * The parser of addresses canonicalises, but a hostile client does not.
+		 */
 		struct endpoint v4 = ep(_i == 0 ? "127.0.0.1:1" : "192.0.2.1:1");
 		peer.ip.bytes[10] = peer.ip.bytes[11] = 0xFF;
 		memcpy(peer.ip.bytes + 12, v4.ip.bytes, 4);
@@ -136,7 +138,7 @@ START_TEST(permission_is_an_address) /* T-280 T-283 T-284 */
 	ck_assert_int_eq(out.reason, DROP_NO_PERMISSION);
 	ck_assert_msg(!client_from_peer(&bob, PEER, "x", 1, &out),
 		      "T-284 to another allocation: dropped");
-	ck_assert_msg(!client_send(&bob, PEER, "x", 1), "T-284 and from it too");
+	ck_assert_msg(!client_send(&bob, PEER, "x", 1), "T-284 and from it");
 	end();
 }
 END_TEST
@@ -198,7 +200,7 @@ START_TEST(permissions_are_capped) /* T-289 attack 26 */
 	permit_many(&alice, 9, 1);
 	expect(&alice, 508, "T-289 one more: 508");
 	permit_many(&alice, 1, 8);
-	expect(&alice, 0, "T-289 refreshing what there is: success");
+	expect(&alice, 0, "T-289 refreshing existing permissions: success");
 	advance(300000);
 	permit_many(&alice, 9, 8);
 	expect(&alice, 0, "expired ones make room");

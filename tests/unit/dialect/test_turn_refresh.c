@@ -1,6 +1,6 @@
 /*
- * test_turn_refresh.c - Refresh (RFC 8656 section 8.2) and what all requests after Allocate
- * have in common (section 5).
+ * test_turn_refresh.c - Refresh (RFC 8656 section 8.2) and rules common to all requests
+ * after Allocate (section 5).
  */
 #include "tests/unit/dialect/dialect_check.h"
 
@@ -82,16 +82,17 @@ START_TEST(refresh_to_zero_deletes) /* T-261 T-265 T-266 T-267 T-376 */
 	ck_assert_int_eq(client_permit(&alice, PEER), 0);
 	ck_assert_int_eq(client_bind(&alice, 0x4000, PEER_B), 0);
 	client_refresh(&alice, 0);
-	expect(&alice, 0, "T-267 the last answer is signed with the key of what is gone");
+	expect(&alice, 0,
+	       "T-267 the last answer is signed with the key of the deleted allocation");
 	ck_assert(fixture_is_clean(&fixture));
 	ck_assert_uint_eq(fixture.edge.last.end_reason, END_RELEASED);
 	client_again(&alice);
-	expect(&alice, 437, "T-266 retransmitted delete: 437, which says the same");
+	expect(&alice, 437, "T-266 retransmitted delete: 437, which means the same");
 	client_allocate(&alice);
 	expect(&alice, 0, "T-265 the 5-tuple is free again");
 	ck_assert(!client_send(&alice, PEER, "x", 1));
 	ck_assert_msg(!client_channel_data(&alice, 0x4000, "x", 1),
-		      "T-376 channels died with the old allocation");
+		      "T-376 channels ended with the old allocation");
 	client_bind(&alice, 0x4000, PEER_C);
 	expect(&alice, 0, "T-376 number on a new allocation: free");
 	end();
@@ -159,7 +160,7 @@ START_TEST(dual_refresh_of_the_half_there_is) /* T-263 T-264 */
 	client_ask(&alice);
 	expect(&alice, 443, "T-263 the half that was never granted: 443");
 	client_refresh(&alice, 1200);
-	expect(&alice, 0, "T-264 without family: what there is");
+	expect(&alice, 0, "T-264 without family: the existing half");
 	end();
 }
 END_TEST

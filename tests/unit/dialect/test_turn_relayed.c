@@ -16,13 +16,13 @@ static const struct {
 	 FRONT_OUTSIDE_UDP,
 	 {{0}},
 	 "198.18.0.1"},
-	{"T-230 IPv6 client, no family: IPv4 all the same",
+	{"T-230 IPv6 client, no family: IPv4 too",
 	 "[2001:db8:9::1]:5000",
 	 FRONT_OUTSIDE_UDP6,
 	 {{0}},
 	 "198.18.0.1"},
-	{"T-251 IPv4 asked for", ALICE, FRONT_OUTSIDE_UDP, {FAMILY(1)}, "198.18.0.1"},
-	{"T-229 IPv6 asked for", ALICE, FRONT_OUTSIDE_UDP, {FAMILY(2)}, "2001:db8::1"},
+	{"T-251 IPv4 requested", ALICE, FRONT_OUTSIDE_UDP, {FAMILY(1)}, "198.18.0.1"},
+	{"T-229 IPv6 requested", ALICE, FRONT_OUTSIDE_UDP, {FAMILY(2)}, "2001:db8::1"},
 	{"T-225 DONT-FRAGMENT between IPv6 and IPv6: success",
 	 "[2001:db8:9::1]:5000",
 	 FRONT_OUTSIDE_UDP6,
@@ -60,10 +60,10 @@ START_TEST(public_address_behind_nat) /* T-250 */
 {
 	begin_with(&(struct fixture_options){.nat = true});
 	ck_assert_int_eq(client_allocate(&alice), 0);
-	expect_relayed(&alice, "203.0.113.1", "T-250 the public address is told");
+	expect_relayed(&alice, "203.0.113.1", "T-250 the answer has the public address");
 	struct endpoint local = fixture.edge.local[client_allocation(&alice)->slot];
 	struct endpoint want = ep("198.18.0.1:1");
-	ck_assert_msg(ip_addr_equal(&local.ip, &want.ip), "local one is bound");
+	ck_assert_msg(ip_addr_equal(&local.ip, &want.ip), "the local address is bound");
 	end();
 }
 END_TEST
@@ -111,7 +111,7 @@ START_TEST(relayed_addresses_are_unique) /* T-208 T-244 */
 }
 END_TEST
 
-/* What EVEN-PORT with R gave: the token of the answer, and N. */
+/* The result of EVEN-PORT with R: the token of the answer, and the port N. */
 static uint16_t take_pair(struct client *c, struct attr_row *token)
 {
 	static const struct attr_row pair[] = {EVEN_PORT(0x80)};
@@ -186,8 +186,7 @@ START_TEST(token_expires) /* T-239 T-227 */
 	allocate(&bob, &token, 1);
 	expect(&bob, 508, "T-227 token after 31 s: 508");
 	client_refresh(&alice, 0);
-	ck_assert_msg(fixture_is_clean(&fixture),
-		      "T-239 unused reservation is given back");
+	ck_assert_msg(fixture_is_clean(&fixture), "T-239 unused reservation is released");
 	end();
 }
 END_TEST
@@ -206,7 +205,7 @@ START_TEST(token_where_there_is_no_ipv4) /* T-226 T-230 */
 	alice.tuple.client.port++;
 	alice.nonce_len = 0;
 	allocate(&alice, &token, 1);
-	expect(&alice, 0, "T-226 a token brings its family, without IPv4 too");
+	expect(&alice, 0, "T-226 a token sets the family, even without IPv4");
 	expect_relayed(&alice, "2001:db8::1", "its family");
 	end();
 }
@@ -260,7 +259,7 @@ START_TEST(half_of_a_dual_allocation) /* T-232 T-234 */
 	expect_half(&alice, "198.18.0.1", IP_V6, 440,
 		    "T-234 no IPv6: IPv4, 440 for IPv6");
 	client_again(&alice);
-	expect_half(&alice, "198.18.0.1", IP_V6, 440, "T-232 and so again");
+	expect_half(&alice, "198.18.0.1", IP_V6, 440, "T-232 repeated: the same again");
 	end();
 
 	begin_with(&(struct fixture_options){.no_v4 = true});

@@ -59,7 +59,7 @@ static const struct {
 	 {DATA, {0xC0FF, 4, {0}}},
 	 DROP_NONE,
 	 false},
-	{"T-099 integrity of nobody in particular: relayed",
+	{"T-099 integrity of an unknown key: relayed",
 	 PEER,
 	 {DATA, {0x0008, 20, {1}}},
 	 DROP_NONE,
@@ -142,7 +142,7 @@ START_TEST(policy_is_asked_again) /* T-314 T-584 */
 }
 END_TEST
 
-/* Header and payload as the client gets them, parsed. */
+/* Header and payload, as parsed by the client. */
 static void receive(const struct forward *out, uint8_t *bytes, struct stun_msg *msg)
 {
 	memcpy(bytes, out->header, out->header_len);

@@ -184,7 +184,7 @@ static bool padding_is_zero(const struct stun_msg *msg)
 	return true;
 }
 
-/* Sets the code; the fault of an error response as such, or NULL (T-020). */
+/* Sets the code; returns the fault of an error response, or NULL (T-020). */
 static const char *judge_class(struct client *c)
 {
 	struct stun_attr attr;
@@ -198,28 +198,29 @@ static const char *judge_class(struct client *c)
 	if (!client_find(c, STUN_ERROR_CODE, &attr))
 		return "error without ERROR-CODE";
 	if (!stun_attr_error_code(&attr, &c->code, &reason))
-		return "ERROR-CODE that cannot be read";
+		return "malformed ERROR-CODE";
 	if (attr.value.data[0] != 0 || attr.value.data[1] != 0 ||
 	    (attr.value.data[2] & 0xF8) != 0)
 		return "ERROR-CODE with reserved bits set";
 	if (reason.len >= 128)
 		return "reason phrase too long";
 	if ((c->code == STUN_UNKNOWN_ATTRIBUTE) != client_has(c, STUN_UNKNOWN_ATTRIBUTES))
-		return "UNKNOWN-ATTRIBUTES belongs to 420 and to nothing else";
+		return "UNKNOWN-ATTRIBUTES without 420, or 420 without it";
 	return NULL;
 }
 
 /*
- * An answer is signed exactly if the request was authentic, with its key, by one attribute of
- * the kind that follows from the request (T-087, T-100).
+ * An answer is signed if and only if the request was authenticated, with its key, by the
+ * one attribute that the request implies (T-087, T-100).
  */
 static const char *judge_integrity(const struct client *c)
 {
 	enum stun_integrity kind = client_answer_kind(c);
 
 	if (!c->out.authenticated)
-		return kind == STUN_INTEGRITY_NONE ? NULL
-						   : "signed, but nobody proved anything";
+		return kind == STUN_INTEGRITY_NONE
+			       ? NULL
+			       : "signed, but the request was not authenticated";
 
 	if (c->answer.mi_offset != 0 && c->answer.mi256_offset != 0)
 		return "two kinds of integrity";
@@ -234,7 +235,7 @@ static const char *judge_integrity(const struct client *c)
 	return NULL;
 }
 
-/* REALM, NONCE and PASSWORD-ALGORITHMS come with 401 and 438 and with nothing else. */
+/* REALM, NONCE and PASSWORD-ALGORITHMS come only with 401 and 438. */
 static const char *judge_challenge(const struct client *c)
 {
 	bool challenge = c->code == STUN_UNAUTHENTICATED || c->code == STUN_STALE_NONCE;
@@ -242,7 +243,7 @@ static const char *judge_challenge(const struct client *c)
 	if (client_has(c, STUN_REALM) != challenge ||
 	    client_has(c, STUN_NONCE) != challenge ||
 	    client_has(c, STUN_PASSWORD_ALGORITHMS) != challenge)
-		return "parts of a challenge where they do not belong, or missing";
+		return "parts of a challenge missing or out of place";
 	if (client_has(c, STUN_USERNAME) || client_has(c, STUN_USERHASH))
 		return "a user's name in an answer";
 	return NULL;
@@ -259,15 +260,15 @@ static const char *judge(struct client *c)
 		return "longer than the buffer";
 	for (size_t i = c->out.reply_len; i < DISPATCH_REPLY_MAX; i++)
 		if (c->reply[i] != c->poison)
-			return "wrote behind the reply";
+			return "wrote past the end of the reply";
 	if (stun_msg_parse((struct slice){c->reply, c->out.reply_len}, &c->answer) !=
 	    STUN_PARSE_OK)
 		return "answer does not parse";
 	if (stun_msg_parse((struct slice){c->message, c->message_len}, &asked) !=
 	    STUN_PARSE_OK)
-		return "answered what is not STUN";
+		return "answered a datagram that is not STUN";
 	if (asked.class != STUN_REQUEST)
-		return "answered what is not a request";
+		return "answered a message that is not a request";
 	if (c->answer.method != asked.method)
 		return "another method (T-006)";
 	if (memcmp(c->reply + 4, c->message + 4, 16) != 0)

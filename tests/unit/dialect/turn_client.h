@@ -1,6 +1,7 @@
 /*
- * turn_client.h - a TURN client that talks to dispatch.h: builds requests with the codec, signs
- * them, and judges every answer. Knows nothing of libcheck, so that the fuzzer can use it.
+ * turn_client.h - a TURN client that calls dispatch.h: builds requests with the codec,
+ * signs them, and checks every answer. Does not use libcheck, so that the fuzzer can use
+ * it.
  *
  *	client_init(&c, &fixture, "192.0.2.200:5000", FRONT_OUTSIDE_UDP, "alice");
  *	client_login(&c);
@@ -8,9 +9,9 @@
  *	stun_add_u32(&c.b, ...);
  *	int code = client_ask(&c);	(0: success, -1: silence)
  *
- * What is wrong with an answer whatever was asked (other transaction, MAC that does not match,
- * integrity missing or where it does not belong, padding that is not zero ...) ends up as a
- * sentence in c.fault; NULL means nothing was.
+ * A fault that is wrong in any answer (another transaction, a MAC that does not match, an
+ * integrity that is missing or out of place, padding that is not zero ...) is described
+ * in c.fault; NULL if there is none.
  */
 #ifndef TESTS_UNIT_DIALECT_TURN_CLIENT_H
 #define TESTS_UNIT_DIALECT_TURN_CLIENT_H
@@ -47,7 +48,7 @@ enum client_auth {
 	CLIENT_AUTH_COUNT
 };
 
-/* What a request leaves out or gets wrong, bits of client.wrong. */
+/* What a request omits or gets wrong; bits of client.wrong. */
 enum {
 	WRONG_NO_USERNAME = 1 << 0,
 	WRONG_NO_REALM = 1 << 1,
@@ -70,7 +71,7 @@ struct client {
 	bool bare;        /* no credentials at all */
 	bool fingerprint; /* add one, expect one */
 	unsigned wrong;
-	uint8_t poison; /* what the reply buffer holds before */
+	uint8_t poison; /* contents of the reply buffer before the answer */
 
 	char username[CREDENTIAL_USERNAME_MAX + 2];
 	size_t username_len;
@@ -82,16 +83,17 @@ struct client {
 	size_t algorithms_len;
 	uint8_t algorithm[16]; /* value of PASSWORD-ALGORITHM; length 0: as auth says */
 	size_t algorithm_len;
-	uint64_t transactions; /* the transaction id comes from it */
+	uint64_t transactions; /* source of transaction ids */
 
-	/* The request being built; then the bytes that were sent. */
+	/* The request being built; afterwards the bytes sent. */
 	struct stun_builder b;
 	uint8_t message[CLIENT_MESSAGE_MAX];
 	size_t message_len;
-	struct stun_key key; /* what it was signed with, and how: answers are judged by */
+	/* How it was signed: answers are checked with these, whatever was learned since. */
+	struct stun_key key;
 	struct owner_id owner;
-	enum client_auth signed_as; /* these, whatever the client learned since */
-	/* Attributes to append behind the integrity, in wire form. */
+	enum client_auth signed_as;
+	/* Attributes to append after the integrity, in wire form. */
 	uint8_t tail[1024];
 	size_t tail_len;
 
@@ -103,64 +105,67 @@ struct client {
 	const char *fault;
 };
 
-/* client may be what endpoint_parse() takes. The credential is good for a day. */
+/* client is an address for endpoint_parse(). The credential is valid for a day. */
 void client_init(struct client *c, struct fixture *fixture, const char *address,
 		 uint16_t front, const char *user);
 
 /* Another credential for the same client. */
 void client_credential(struct client *c, const char *user, int64_t expires_s);
 
-/* Ask without credentials and keep realm, nonce and algorithms of the 401; its code. */
+/*
+ * Ask without credentials and keep realm, nonce and algorithms of the 401; returns its
+ * code.
+ */
 int client_login(struct client *c);
-/* Keep those of the answer at hand, if it has them. */
+/* Keep those of the current answer, if it has them. */
 void client_keep_challenge(struct client *c);
 
 /* Begin a request (or another class) with a new transaction id. */
 void client_start(struct client *c, uint16_t method);
 void client_start_class(struct client *c, uint16_t method, enum stun_class class);
 void client_add_peer(struct client *c, const char *peer);
-/* Append an attribute behind the integrity of the next request. */
+/* Append an attribute after the integrity of the next request. */
 void client_add_tail(struct client *c, uint16_t type, const void *value, size_t len);
 
-/* Sign and finish what was built, without sending it. */
+/* Sign and finish the request, without sending it. */
 void client_sign(struct client *c);
-/* Send it, judge the answer; code. */
+/* Send it and check the answer; returns the code. */
 int client_ask(struct client *c);
 /* Send the same bytes again. */
 int client_again(struct client *c);
 /* Send these bytes as they are. */
 int client_raw(struct client *c, const void *bytes, size_t len);
 
-/* A UDP allocation with nothing special, after a login; code. */
+/* A plain UDP allocation, after a login; returns the code. */
 int client_allocate(struct client *c);
 int client_refresh(struct client *c, uint32_t lifetime_s);
 int client_permit(struct client *c, const char *peer);
 int client_bind(struct client *c, uint16_t number, const char *peer);
 
-/* Send indication, or ChannelData; what became of it is in out. True if it goes to a peer. */
+/* Send indication, or ChannelData; the result is in out. True if it goes to a peer. */
 bool client_send(struct client *c, const char *peer, const void *data, size_t len);
 bool client_channel_data(struct client *c, uint16_t number, const void *data, size_t len);
 
-/* The first attribute of the answer of that type; false if there is none. */
+/* The answer's first attribute of that type; false if there is none. */
 bool client_find(const struct client *c, uint16_t type, struct stun_attr *attr);
 bool client_has(const struct client *c, uint16_t type);
-/* Its value as a number or address; 0 or family 0 if it is not there. */
+/* Its value as a number or address; 0 or family 0 if it is missing. */
 uint32_t client_u32(const struct client *c, uint16_t type);
 struct endpoint client_address(const struct client *c, uint16_t type);
-/* The integrity the answer carries. */
+/* The integrity attribute of the answer. */
 enum stun_integrity client_answer_kind(const struct client *c);
 
 /* The allocation of this client, or NULL. */
 struct allocation *client_allocation(const struct client *c);
 
 /*
- * A datagram from peer arrives at the relayed address of this client. True if something goes
+ * A datagram from peer arrives at this client's relayed address. True if it is forwarded
  * to the client; header and payload are in *out.
  */
 bool client_from_peer(struct client *c, const char *peer, const void *data, size_t len,
 		      struct forward *out);
 
-/* Drops counted for a reason so far. */
+/* The number of drops for that reason so far. */
 uint64_t fixture_drops(const struct fixture *fixture, enum drop_reason reason);
 
 #endif
