@@ -1,6 +1,7 @@
 /*
- * control_fixture.h - a real relay in this process (relay_fixture.h) with what its control interface
- * needs besides: a thread that plays main, drain, reload, records. Needs libcheck.
+ * control_fixture.h - a real relay in this process (relay_fixture.h) with the parts that
+ * its control interface needs: a thread that acts as main, drain, reload, records. Uses
+ * libcheck.
  */
 #ifndef TESTS_UNIT_RELAY_CONTROL_FIXTURE_H
 #define TESTS_UNIT_RELAY_CONTROL_FIXTURE_H
@@ -16,9 +17,9 @@ struct control_fixture {
 	pthread_t main;
 };
 
-/* Main's configuration came from no file, so that every reload is rejected. */
+/* Main's configuration has no file, so that every reload is rejected. */
 void control_fixture_start(struct control_fixture *cw);
-/* Main leaves; whoever asks it is refused. Stopping does it, too. */
+/* Main leaves, and requests to it are refused. Stopping the fixture does the same. */
 void control_fixture_end_main(struct control_fixture *cw);
 void control_fixture_stop(struct control_fixture *cw);
 

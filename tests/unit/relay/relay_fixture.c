@@ -50,7 +50,7 @@ static unsigned descriptors(void)
 	return count;
 }
 
-/* Each process has a corner of 127.0.0.0/8 for itself, so that ports collide with nobody's. */
+/* Each process uses its own part of 127.0.0.0/8, so that ports do not collide. */
 static void write_configuration(struct relay_fixture *fixture, const char *extra)
 {
 	static const char secret[] = "k1 MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";
@@ -121,7 +121,7 @@ static void make_shared(struct relay_fixture *fixture)
 	ck_assert(shared_make(shared, &sizes) && shared->half_open);
 }
 
-/* Its fronts and its address, as settings are built from. */
+/* Its fronts and its address, from which settings are built. */
 static void make_view(struct relay_fixture *fixture)
 {
 	for (size_t i = 0; i < 2 * FIXTURE_WORKERS; i++) {
@@ -516,7 +516,7 @@ int peer_accept(int listener, struct endpoint *from)
 	socklen_t len = sizeof(sa);
 	int fd = accept4(listener, (struct sockaddr *)&sa, &len, SOCK_CLOEXEC);
 
-	ck_assert_msg(fd >= 0, "nobody connects: %s", strerror(errno));
+	ck_assert_msg(fd >= 0, "no connection: %s", strerror(errno));
 	be_patient(fd);
 	ck_assert(sockaddr_to_endpoint(&sa, from));
 	return fd;

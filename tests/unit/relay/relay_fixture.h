@@ -1,9 +1,9 @@
 /*
- * relay_fixture.h - a real relay in this process for tests of its sockets: two workers with TCP
- * fronts and relayed addresses on a loopback address of this process's own, clients that are
- * connected, and allocations made without a dialect.
+ * relay_fixture.h - a real relay in this process for tests of its sockets: two workers
+ * with TCP fronts and relayed addresses on a loopback address of this process, connected
+ * clients, and allocations made without a dialect.
  *
- * What belongs to a worker is asked of it on its thread. Needs libcheck.
+ * State of a worker is read on its thread. Uses libcheck.
  */
 #ifndef TESTS_UNIT_RELAY_RELAY_FIXTURE_H
 #define TESTS_UNIT_RELAY_RELAY_FIXTURE_H
@@ -29,19 +29,19 @@ struct relay_fixture {
 	struct worker *workers[FIXTURE_WORKERS];
 	struct ip_addr peers; /* an address for peers, allowed by policy */
 	char keys[64];
-	unsigned descriptors; /* open ones before the start; 0: do not look at the end */
+	unsigned descriptors; /* open before the start; 0: no check at the end */
 };
 
 /*
- * change, if not NULL, may change the settings before the workers see them. extra: lines of
+ * change, if not NULL, may change the settings before the workers start. extra: lines of
  * the section relay, or NULL.
  */
 void relay_fixture_start(struct relay_fixture *fixture, const char *extra,
 			 void (*change)(struct relay_settings *settings));
-/* Ends all; then nothing is open or counted as open that was not before. */
+/* Ends everything and checks that no descriptor leaked. */
 void relay_fixture_stop(struct relay_fixture *fixture);
 
-/* Other settings for all workers: peers refuses that prefix too. */
+/* New settings for all workers that also refuse peers in that prefix. */
 void relay_fixture_deny(struct relay_fixture *fixture, const char *deny);
 
 uint64_t relay_fixture_events(struct relay_fixture *fixture, enum peer_event event);
@@ -57,7 +57,7 @@ uint64_t relay_fixture_drops(struct relay_fixture *fixture, enum drop_reason rea
 uint64_t wall_ms(void);
 void nap(void);
 
-/* A client on a TCP connection, which has spoken STUN. */
+/* A client on a TCP connection that has sent STUN. */
 struct relay_client {
 	struct relay_fixture *fixture;
 	struct worker *worker;
@@ -74,24 +74,24 @@ void client_connect(struct relay_client *client, struct relay_fixture *fixture,
 		    unsigned worker);
 void client_close(struct relay_client *client);
 
-/* An allocation on TCP for it; the dialect's word is not asked. */
+/* A TCP allocation for it, made without a dialect. */
 void client_allocate(struct relay_client *client, enum dialect dialect);
 void client_release(struct relay_client *client); /* as Refresh with lifetime 0 does */
 void client_permit(struct relay_client *client, const struct ip_addr *peer);
 
-/* What the allocation has sent to its client, in bytes; UINT64_MAX when it is gone. */
+/* Bytes that the allocation has sent to its client; UINT64_MAX after its end. */
 uint64_t client_received(struct relay_client *client);
 unsigned client_connections(struct relay_client *client);
 
-/* Make the relay send to a peer, as the verdict on a message of this client. */
+/* Make the relay send to a peer, as if on a verdict about a message of this client. */
 void client_relay(struct relay_client *client, const struct endpoint *peer,
 		  const void *data, size_t len);
 
-/* A Send indication; as much of it as the buffer of the test needs. Returns its length. */
+/* Write a Send indication; returns its length. */
 size_t client_indication(const struct endpoint *peer, const void *data, size_t len,
 			 uint8_t *message, size_t size);
 
-/* The next Data indication: from whom, and the data. Fails the test if none comes. */
+/* The next Data indication: its peer and data. Fails the test if none comes. */
 size_t client_take(struct relay_client *client, struct endpoint *peer, uint8_t *data,
 		   size_t size);
 

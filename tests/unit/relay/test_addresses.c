@@ -1,7 +1,7 @@
 /*
- * test_addresses.c - the list of this host's addresses, and that netlink tells of changes. The
- * change is made on the loopback interface of a network namespace of our own; where the system
- * does not let us have one, that test says so and proves nothing.
+ * test_addresses.c - the list of this host's addresses, and notification of changes by
+ * netlink. The change is made on the loopback interface of a new network namespace;
+ * without the right to create one, the test reports that it is skipped.
  */
 #include "relay/ops/addresses.h"
 
@@ -72,7 +72,7 @@ static void run(const char *command)
 	ck_assert_msg(system(command) == 0, "%s", command);
 }
 
-/* Until a change is heard, at most some seconds. */
+/* Wait for a change, at most some seconds. */
 static void wait_for_change(struct heard *heard)
 {
 	const struct timeval most = {.tv_sec = 5};
@@ -106,7 +106,7 @@ START_TEST(addresses_follow_the_kernel)
 	struct addresses *addresses = addresses_watch(heard.base, on_change, &heard);
 	ck_assert_ptr_nonnull(addresses);
 
-	/* Two changes at once are one list. */
+	/* Two changes at once result in one list. */
 	run("ip address add 192.0.2.1/32 dev lo && ip address add 192.0.2.2/32 dev lo");
 	wait_for_change(&heard);
 	ck_assert_uint_eq(heard.calls, 1);

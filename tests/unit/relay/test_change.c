@@ -1,6 +1,6 @@
 /*
- * test_change.c - fronts of running workers appear and go, and a change that fails at the last
- * moment leaves nothing behind.
+ * test_change.c - adding and removing fronts of running workers; a change that fails at
+ * the last moment leaves nothing behind.
  */
 #include "relay/reload/change.h"
 
@@ -38,7 +38,7 @@ static struct endpoint inside(uint16_t port)
 	return (struct endpoint){fixture.config->sides[SIDE_INSIDE].addresses[0], port};
 }
 
-/* The fixture's addresses, with listeners inside on that port and nowhere else. */
+/* The fixture's addresses, with fronts only inside and on that port. */
 static struct relay_config *listening_on(uint16_t port)
 {
 	char text[512], error[512], in[ENDPOINT_TEXT_LEN], out[ENDPOINT_TEXT_LEN];
@@ -70,7 +70,10 @@ static bool somebody_listens(uint16_t port)
 	return ok;
 }
 
-/* Can somebody else have it? SO_REUSEPORT is not asked for, so any socket of ours is in the way. */
+/*
+ * True if another program could bind it. Without SO_REUSEPORT any socket of ours prevents
+ * that.
+ */
 static bool datagrams_are_free(uint16_t port)
 {
 	struct endpoint to = inside(port);
@@ -117,7 +120,7 @@ START_TEST(listeners_appear_retire_and_go)
 }
 END_TEST
 
-/* A client keeps the listener that it came through, and no other. */
+/* A client keeps the front it came through, and no other. */
 START_TEST(a_listener_waits_for_its_last_allocation)
 {
 	static struct relay_client client;
@@ -138,7 +141,7 @@ START_TEST(a_listener_waits_for_its_last_allocation)
 }
 END_TEST
 
-/* The event loop takes sockets, but no files: the second worker fails. */
+/* The event loop accepts sockets but not files, so the second worker fails. */
 START_TEST(a_change_that_fails_late_is_taken_back)
 {
 	struct relay_config *config = listening_on(14433);

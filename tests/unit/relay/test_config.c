@@ -1,5 +1,5 @@
 /*
- * test_config.c - mediarelayd.conf: what is read, and the sentence for everything that is not.
+ * test_config.c - mediarelayd.conf: the values read, and the message for each error.
  */
 #include "relay/reload/relay_config.h"
 
@@ -30,7 +30,7 @@ static struct relay_config *must_parse(const char *text)
 	return config;
 }
 
-/* Text in, sentence out. Lines count: the sides take the first two. */
+/* Text and error message. Line numbers matter: the sides are the first two lines. */
 static const struct {
 	const char *text;
 	const char *want;
@@ -236,7 +236,7 @@ static const struct {
 	 "peers { allow = {10.0.0.0/8,\n10.1.1.1}\ndeny = {11.0.0.0/8,\n10.1.1.1/32} }",
 	 "F:6:1: peers.deny: 10.1.1.1/32 is in peers.allow too (line 4); remove one"},
 
-	/* what belongs together */
+	/* keys that depend on each other */
 	{SIDES "tls { certificate = /c }",
 	 "F:3:21: tls.certificate: has no key; set tls.private_key too"},
 	{SIDES "tls {\n private_key = /k }",
@@ -385,7 +385,7 @@ START_TEST(config_pairs_public_addresses_by_position)
 }
 END_TEST
 
-/* What a value prints can be written into a file, and means the same. */
+/* A printed value can be written into a file and means the same. */
 START_TEST(config_schema_defaults_survive_a_round_trip)
 {
 	const struct config_key *key = &relay_config_schema.keys[_i];
@@ -412,7 +412,7 @@ START_TEST(config_schema_defaults_survive_a_round_trip)
 }
 END_TEST
 
-/* What waits for a restart is copied as text from the configuration that was started with. */
+/* Values that wait for a restart are copied as text from the configuration at start. */
 START_TEST(config_only_single_values_need_a_restart)
 {
 	const struct config_key *key = &relay_config_schema.keys[_i];
@@ -468,8 +468,8 @@ START_TEST(config_metrics_are_on_loopback)
 END_TEST
 
 /*
- * Manual page and default file are written by hand and must agree with the table: every key,
- * its default, and whether a reload applies it.
+ * The manual page and the default file must agree with the table: every key, its default,
+ * and whether a reload applies it.
  */
 START_TEST(config_manual_page_agrees)
 {
@@ -532,7 +532,7 @@ START_TEST(config_default_file_shows_the_defaults)
 
 	relay_config_free(must_parse(text)); /* as it is shipped */
 
-	/* "#key = value" is a default; "# words" are words. */
+	/* "#key = value" is a default; "# words" is prose. */
 	for (char *p = text; (p = strstr(p, "\n")); p++) {
 		char *mark = p + 1 + strspn(p + 1, "\t");
 

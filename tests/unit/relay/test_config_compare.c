@@ -1,6 +1,6 @@
 /*
- * test_config_compare.c - what differs between two configurations, what a reload makes of it,
- * and what is in force.
+ * test_config_compare.c - differences between two configurations, their effect in a
+ * reload, and the values in force.
  */
 #include <stdio.h>
 #include <string.h>
@@ -83,21 +83,21 @@ START_TEST(config_compare_says_what_a_reload_applies)
 }
 END_TEST
 
-/* What becomes of listeners: side.inside and side.outside blocks before and after. */
+/* The effect on fronts: sections side inside and side outside before and after. */
 static const struct {
 	const char *name, *before, *after, *want;
 } listeners[] = {
-	{"an inside address more", "side inside { addresses = {10.0.0.5} }\n" OUTSIDE,
+	{"an added inside address", "side inside { addresses = {10.0.0.5} }\n" OUTSIDE,
 	 "side inside { addresses = {10.0.0.5, 10.0.0.6} }\n" OUTSIDE,
 	 "side.inside.addresses: {10.0.0.5} -> {10.0.0.5, 10.0.0.6}\n"},
-	{"an inside address less",
+	{"a removed inside address",
 	 "side inside { addresses = {10.0.0.5, 10.0.0.6} }\n" OUTSIDE,
 	 "side inside { addresses = {10.0.0.6} }\n" OUTSIDE,
 	 "side.inside.addresses: {10.0.0.5, 10.0.0.6} -> {10.0.0.6} (draining)\n"},
 	{"another order", "side inside { addresses = {10.0.0.5, 10.0.0.6} }\n" OUTSIDE,
 	 "side inside { addresses = {10.0.0.6, 10.0.0.5} }\n" OUTSIDE,
 	 "side.inside.addresses: {10.0.0.5, 10.0.0.6} -> {10.0.0.6, 10.0.0.5}\n"},
-	{"an outside address more", "side outside { addresses = {192.0.2.10} }\n" INSIDE,
+	{"an added outside address", "side outside { addresses = {192.0.2.10} }\n" INSIDE,
 	 "side outside { addresses = {192.0.2.10, 192.0.2.11} }\n" INSIDE,
 	 "side.outside.addresses: {192.0.2.10} -> {192.0.2.10, 192.0.2.11} (new)\n"
 	 "side.outside.public: {192.0.2.10} -> {192.0.2.10, 192.0.2.11} (new)\n"},

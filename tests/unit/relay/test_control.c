@@ -1,6 +1,7 @@
 /*
- * test_control.c - what the relay's control interface answers and does, without HTTP: a real
- * relay with two workers, a thread that plays main, and requests given to the routes.
+ * test_control.c - answers and effects of the relay's control interface, without HTTP: a
+ * real relay with two workers, a thread that acts as main, and requests passed to the
+ * routes.
  */
 #include "relay/ops/control.h"
 
@@ -32,7 +33,10 @@ static void end(void)
 	control_fixture_stop(&cw);
 }
 
-/* method and path with its query; body may be NULL. The answer is kept until the next one. */
+/*
+ * Method and path with its query; body may be NULL. The answer is valid until the next
+ * call.
+ */
 static json_t *ask(unsigned want, const char *method, const char *path, const char *body)
 {
 	struct control_argument arguments[8];
@@ -399,7 +403,7 @@ START_TEST(the_deadline_of_a_drain_ends_what_is_left)
 	client_allocate(&bob, DIALECT_IETF);
 	ask(200, "PUT", "/v1/drain", "{\"deadline_s\": 3600}");
 	ck_assert(json_is_string(at(get("/v1/drain"), "deadline")));
-	/* A second one only replaces the deadline. */
+	/* A second drain only replaces the deadline. */
 	ask(200, "PUT", "/v1/drain", "{\"deadline_s\": 1}");
 	ck_assert_int_eq(number(get("/v1/drain"), "began_with"), 2);
 	EVENTUALLY(relay_allocation_count(&cw.fixture.relay) == 0);
@@ -442,7 +446,7 @@ START_TEST(a_rejected_reload_says_why)
 }
 END_TEST
 
-/* After main has left nobody waits for it. */
+/* After main has left, no request waits for it. */
 START_TEST(what_only_main_can_do_is_refused_at_the_end)
 {
 	control_fixture_end_main(&cw);

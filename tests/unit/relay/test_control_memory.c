@@ -1,6 +1,6 @@
 /*
- * test_control_memory.c - the control interface when memory runs out at any point of an answer:
- * nothing crashes, nothing is left behind, and the next request is answered.
+ * test_control_memory.c - the control interface when memory runs out at any point of an
+ * answer: no crash, no leak, and the next request is answered.
  */
 #include "relay/ops/control.h"
 
@@ -14,7 +14,7 @@
 static struct control_fixture cw;
 static struct relay_client alice;
 
-/* All of jansson's memory; from the one behind room on, none is given. */
+/* All of jansson's allocations; after `room` of them all others fail. */
 static unsigned room = UINT32_MAX;
 static bool ran_out;
 static long live;
@@ -109,8 +109,7 @@ START_TEST(an_answer_without_memory)
 	unsigned allowed = 0;
 	do {
 		ask(requests[_i].method, path, requests[_i].body, allowed);
-		ck_assert_msg(live == before,
-			      "%s %s: %ld blocks are left with %u allowed",
+		ck_assert_msg(live == before, "%s %s: %ld blocks leaked with %u allowed",
 			      requests[_i].method, path, live - before, allowed);
 		allowed++;
 	} while (ran_out);

@@ -1,6 +1,6 @@
 /*
- * test_explain.c - who holds a port, and the sentence for a bind that failed. The holder is
- * this program itself.
+ * test_explain.c - the process that holds a port, and the message for a failed bind. The
+ * holder is this program itself.
  */
 #include "base/config/explain.h"
 
@@ -14,7 +14,7 @@
 #include "base/sockaddr.h"
 #include "tests/unit/lib/unit.h"
 
-/* A socket on a port that the system chooses; *ep gets the port. */
+/* A socket on a port chosen by the system; *ep gets the port. */
 static int hold(struct endpoint *ep, bool tcp)
 {
 	struct sockaddr_storage sa;
@@ -105,7 +105,7 @@ static const struct {
 	int error;
 	const char *begin, *end;
 } failures[] = {
-	{"nobody to be seen", "127.0.0.1:1", true, EADDRINUSE,
+	{"no visible process", "127.0.0.1:1", true, EADDRINUSE,
 	 "TCP 127.0.0.1:1 is held by another process; find it with ss -lnp",
 	 "stop it or change tcp_port"},
 	{"not allowed", "127.0.0.1:0", false, EACCES,
@@ -129,7 +129,10 @@ START_TEST(explain_bind_failure_is_a_whole_sentence)
 	char got[512];
 	size_t end_len = strlen(failures[_i].end);
 
-	/* Port 0 cannot be written, but every setting of the lowest free port is above it. */
+	/*
+	 * Port 0 cannot be configured, but it is below every setting of the lowest
+	 * unprivileged port.
+	 */
 	if (!endpoint_parse(failures[_i].local, 0, &ep)) {
 		ck_assert(ip_addr_parse("127.0.0.1", &ep.ip));
 		ep.port = 0;

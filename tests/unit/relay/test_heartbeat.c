@@ -1,5 +1,5 @@
 /*
- * test_heartbeat.c - a loop that turns is seen to turn, and one worker that stands still is found.
+ * test_heartbeat.c - a running loop is recognised, and a single stalled worker is found.
  */
 #include "relay/heartbeat.h"
 
@@ -44,7 +44,9 @@ START_TEST(one_that_stands_still_is_named)
 }
 END_TEST
 
-/* What moved since the last yes stays moved: workers need not all beat between two looks. */
+/*
+ * Beats since the last success are kept: not all workers need to beat between two checks.
+ */
 START_TEST(a_late_one_is_waited_for)
 {
 	beat_all();

@@ -1,6 +1,6 @@
 /*
- * test_metrics.c - the relay's figures: the same families and samples whoever came, values
- * that agree with what happened.
+ * test_metrics.c - the relay's metrics: the same families and samples whatever the
+ * clients, and values that agree with what happened.
  */
 #include "relay/ops/metrics.h"
 
@@ -51,7 +51,7 @@ static char *scrape(size_t *len)
 	return text;
 }
 
-/* The value of that sample, name and labels as written; NAN if it is not there. */
+/* The value of that sample, by name and labels as written; NAN if it is missing. */
 static double value_of(const char *text, const char *sample)
 {
 	size_t len = strlen(sample);
@@ -184,13 +184,13 @@ START_TEST(drops_and_traffic_have_their_labels)
 }
 END_TEST
 
-/* Every digit as the same: what is left has to be the same text. */
+/* Replace every digit: the rest must be the same text. */
 static void blur(char *text)
 {
 	char *to = text;
 
 	for (char *p = text; *p != '\0'; p++) {
-		/* Only values: behind the last space of a line that is no comment. */
+		/* Only values: after the last space of a line that is not a comment. */
 		if (*p == ' ' && text[0] != '\0' &&
 		    strcspn(p + 1, " \n") == strcspn(p + 1, "\n")) {
 			*to++ = ' ';
@@ -231,7 +231,7 @@ START_TEST(a_hundred_thousand_users_change_no_line)
 }
 END_TEST
 
-/* A family is announced once, and its samples are together behind it. */
+/* A family is announced once, and its samples follow it together. */
 START_TEST(no_sample_stands_twice)
 {
 	char *text = scrape(NULL);

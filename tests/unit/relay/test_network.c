@@ -1,6 +1,6 @@
 /*
- * test_network.c - what one configuration after another makes of fronts and outside addresses.
- * A picture is every row in the order of the indices.
+ * test_network.c - the effect of successive configurations on fronts and outside
+ * addresses. A picture lists every row in the order of the indices.
  */
 #include "relay/reload/network.h"
 
@@ -26,7 +26,7 @@ static void end(void)
 	network_free(network);
 }
 
-/* The plan for that text; it is set if it is possible. False with the sentence in error. */
+/* The plan for that text, applied if it is possible. False with the message in error. */
 static bool change(const char *text, char *error, size_t error_size)
 {
 	struct relay_config *config =
@@ -99,7 +99,7 @@ START_TEST(who_stays_keeps_its_index_and_who_goes_retires)
 		       "relay 1 192.0.2.11 192.0.2.11\n"
 		       "relay 2 192.0.2.12 192.0.2.12\n");
 
-	/* Named again, at its old place. */
+	/* Listed again, at its old index. */
 	must_change(IN(UDP) OUT("192.0.2.10", UDP));
 	must_look_like("0 inside udp 10.0.0.5:3478\n"
 		       "1 outside udp 192.0.2.10:3478\n"
@@ -148,7 +148,7 @@ START_TEST(another_public_form_is_another_address)
 }
 END_TEST
 
-/* Its sockets are open still, and whose clients come there is no question of taste. */
+/* Its sockets are still open, so a change of side would mix up their clients. */
 START_TEST(a_retired_front_cannot_change_sides)
 {
 	char error[512] = "";
@@ -169,7 +169,7 @@ START_TEST(a_retired_front_cannot_change_sides)
 }
 END_TEST
 
-/* Every reload with other addresses, none of which loses its last client. */
+/* Each reload has other addresses, and none of them loses its last client. */
 START_TEST(indices_run_out_before_they_are_taken_twice)
 {
 	char text[512], error[512] = "";

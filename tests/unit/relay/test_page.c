@@ -1,6 +1,6 @@
 /*
- * test_page.c - the status page: whole, without anything from elsewhere, and figures that are
- * JSON whatever the facts.
+ * test_page.c - the status page: complete, without external resources, and with figures
+ * that are always JSON.
  */
 #include "relay/ops/page.h"
 
@@ -27,7 +27,7 @@ static void end(void)
 	free(html);
 }
 
-/* What would be fetched from elsewhere, or would need a policy that allows more. */
+/* External resources, or code that needs a more permissive policy. */
 static const char *const forbidden[] = {
 	"src=",      "@import",   "url(",           "style=\"",
 	"onclick",   "onload",    "onerror",        "javascript:",

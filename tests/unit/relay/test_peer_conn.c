@@ -1,6 +1,7 @@
 /*
- * test_peer_conn.c - TCP relayed addresses on real sockets: connections both ways, early peers,
- * strangers, relays that connect to each other. For who is too slow see test_peer_queue.c.
+ * test_peer_conn.c - TCP relayed addresses on real sockets: connections both ways, early
+ * peers, strangers, relays that connect to each other. For slow peers and clients see
+ * test_peer_queue.c.
  */
 #include "relay/peer/peer_conn.h"
 
@@ -280,7 +281,7 @@ static void send_to_other(void *arg)
 	worker->delivery.to_peer(worker, &forward);
 }
 
-/* Both at once: on one worker in one turn of its loop, on two really at the same time. */
+/* Both at once: on one worker in one turn of its loop, on two workers in parallel. */
 START_TEST(relayed_addresses_connect_to_each_other)
 {
 	for (int i = 0; i < 50; i++) {

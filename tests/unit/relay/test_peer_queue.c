@@ -1,6 +1,6 @@
 /*
- * test_peer_queue.c - TCP relayed addresses when somebody is slow: nothing is lost, nothing is
- * held without bound, and nobody waits for ever (T-433, attack 21).
+ * test_peer_queue.c - TCP relayed addresses with a slow peer or client: nothing is lost,
+ * queues are bounded, and neither side waits indefinitely (T-433).
  */
 #include "relay/peer/peer_conn.h"
 
@@ -13,7 +13,7 @@
 #include "tests/unit/lib/unit.h"
 #include "tests/unit/relay/relay_fixture.h"
 
-enum { MOST = 256 << 20 }; /* whoever takes so much has no bound */
+enum { MOST = 256 << 20 }; /* a queue that takes this much has no bound */
 
 static struct relay_fixture fixture;
 static struct relay_client alice;
@@ -48,7 +48,7 @@ static uint64_t events(enum peer_event event)
 	return relay_fixture_events(&fixture, event);
 }
 
-/* What both sides of the tests for slow ones send: byte n of the stream. */
+/* The stream that both sides send in these tests: its byte n. */
 static uint8_t stream_byte(size_t n)
 {
 	return (uint8_t)(n * 7 + n / 251);
@@ -60,17 +60,17 @@ static void fill(uint8_t *data, size_t len, size_t from)
 		data[i] = stream_byte(from + i);
 }
 
-/* One check for all: libcheck writes a line for each. */
+/* One check for all: libcheck writes a record for each. */
 static void expect_stream(const uint8_t *data, size_t len, size_t from)
 {
 	size_t i = 0;
 
 	while (i < len && data[i] == stream_byte(from + i))
 		i++;
-	ck_assert_msg(i == len, "byte %zu is another", from + i);
+	ck_assert_msg(i == len, "byte %zu differs", from + i);
 }
 
-/* The peer sends as long as anything is taken; how much that was. */
+/* The peer sends as long as anything is accepted; returns the number of bytes. */
 static size_t flood(int fd)
 {
 	static uint8_t data[8192];
@@ -89,7 +89,7 @@ static size_t flood(int fd)
 		}
 	}
 	fcntl(fd, F_SETFL, 0);
-	ck_assert_msg(sent < MOST, "nothing stops a peer");
+	ck_assert_msg(sent < MOST, "the peer is never stopped");
 	return sent;
 }
 
@@ -104,7 +104,7 @@ START_TEST(a_client_that_does_not_read_slows_its_peer_down)
 	client_permit(&alice, &fixture.peers);
 	int fd = peer_connect(&fixture, &alice.local, &peer);
 	size_t sent = flood(fd);
-	/* All of it lies in queues now: those of the system, and ours, which is bounded. */
+	/* All of it is in queues now: the system's and ours, which is bounded. */
 	uint64_t handed = client_received(&alice);
 	ck_assert_uint_lt(handed, sent);
 	nap();
@@ -124,10 +124,13 @@ START_TEST(a_client_that_does_not_read_slows_its_peer_down)
 }
 END_TEST
 
-/* Small frames, and large ones that are not handled where they were read. */
+/* Small frames, and large ones that are buffered before they are handled. */
 static const size_t sizes[] = {100, 1000, 30000, 65000};
 
-/* The client sends Send indications as long as they are taken; how many bytes were in them. */
+/*
+ * The client sends Send indications as long as they are accepted; returns the bytes of
+ * data.
+ */
 static size_t flood_indications(struct relay_client *client, const struct endpoint *peer,
 				size_t size)
 {
@@ -153,7 +156,7 @@ static size_t flood_indications(struct relay_client *client, const struct endpoi
 		}
 	}
 	fcntl(client->fd, F_SETFL, 0);
-	ck_assert_msg(sent < MOST, "nothing stops a client");
+	ck_assert_msg(sent < MOST, "the client is never stopped");
 	return at == len ? sent : sent - size;
 }
 
@@ -195,7 +198,7 @@ START_TEST(a_peer_that_never_reads_is_reset_and_its_client_goes_on)
 	client_permit(&alice, &fixture.peers);
 	int fd = peer_connect(&fixture, &alice.local, &peer);
 	EVENTUALLY(client_connections(&alice) == 1);
-	/* Whole messages only, as many as wait: the last one is for somebody else. */
+	/* Only whole messages, as many as wait: the last one is for another peer. */
 	for (int i = 0; events(PEER_STALLED) + events(PEER_BROKEN) == 0; i++) {
 		size_t len =
 			client_indication(&peer, data, sizeof(data), big, sizeof(big));
@@ -209,7 +212,8 @@ START_TEST(a_peer_that_never_reads_is_reset_and_its_client_goes_on)
 	close(next);
 	while ((n = recv(fd, data, sizeof(data), 0)) > 0)
 		;
-	ck_assert_msg(n < 0 && errno == ECONNRESET, "an end that looks like a good one");
+	ck_assert_msg(n < 0 && errno == ECONNRESET,
+		      "an abort that looks like a normal end");
 	close(fd);
 	close(listener);
 	client_close(&alice);
@@ -217,8 +221,8 @@ START_TEST(a_peer_that_never_reads_is_reset_and_its_client_goes_on)
 END_TEST
 
 /*
- * The queue fills in the middle of what was read at once, and nothing more follows: the rest
- * must not wait for the next bytes. The peer's listener has no room, so it answers late.
+ * The queue fills in the middle of one read, and no more data follows: the rest must not
+ * wait for further bytes. The peer's accept queue is full, so it answers late.
  */
 START_TEST(what_a_client_sent_before_it_had_to_wait_is_handled_then)
 {
@@ -264,7 +268,7 @@ START_TEST(what_a_client_sent_before_it_had_to_wait_is_handled_then)
 }
 END_TEST
 
-/* Of a client that releases, and to a peer that has closed its own direction. */
+/* From a client that releases, and to a peer that has closed its own direction. */
 START_TEST(last_words_reach_a_slow_peer)
 {
 	static uint8_t got[65536];
@@ -277,7 +281,7 @@ START_TEST(last_words_reach_a_slow_peer)
 	client_permit(&alice, &fixture.peers);
 	int fd = peer_connect(&fixture, &alice.local, &peer);
 	EVENTUALLY(client_connections(&alice) == 1);
-	/* More than the system takes; who sends like this is not told to wait. */
+	/* More than the system accepts; this sender is not told to wait. */
 	static uint8_t data[10000];
 	size_t sent = 0;
 	while (sent < 24 << 20) {

@@ -1,5 +1,5 @@
 /*
- * test_rates.c - how fast allocations are, with a clock that is moved by hand.
+ * test_rates.c - rates of allocations, with a clock moved by hand.
  */
 #include "relay/rates.h"
 
@@ -26,7 +26,7 @@ static void end(void)
 	allocation_table_free(table);
 }
 
-/* A taken slot, and nothing else of an allocation. */
+/* Just a slot in use, not a real allocation. */
 static struct allocation *take(uint64_t id, uint64_t now_ms)
 {
 	uint32_t slot = slab_take(&table->allocations);
@@ -83,7 +83,7 @@ START_TEST(a_new_allocation_has_a_rate_before_anybody_looked)
 	send(al, 10, 100);
 	ck_assert_uint_eq(rates_of(rates, al, 5001).to_peer_bps, 800);
 	ck_assert_uint_eq(rates_of(rates, al, 7000).to_peer_bps, 400);
-	/* Time 0 is no division by zero. */
+	/* Time 0 does not divide by zero. */
 	ck_assert_uint_eq(rates_of(rates, al, 5000).to_peer_bps, 800);
 }
 END_TEST
@@ -103,7 +103,7 @@ START_TEST(who_takes_a_slot_does_not_inherit_its_rate)
 }
 END_TEST
 
-/* A second takes them all in, in slices, whoever has many. */
+/* All are measured within a second, in slices, however many there are. */
 START_TEST(every_slot_is_looked_at_in_a_second)
 {
 	struct allocation *all[SLOTS];
@@ -135,7 +135,7 @@ START_TEST(an_idle_relay_is_looked_at_once_a_second)
 }
 END_TEST
 
-/* While nothing moves nobody is looked at; who begins again has the rate of a second then. */
+/* Idle allocations are skipped; one that starts again has the rate of one second. */
 START_TEST(a_pause_is_not_part_of_a_rate)
 {
 	struct allocation *al = take(1, 0), *other = take(2, 0);

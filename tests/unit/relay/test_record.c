@@ -1,6 +1,6 @@
 /*
- * test_record.c - the record that ends an allocation, complete and in order; and what systemd
- * is told.
+ * test_record.c - the record of an allocation that ended, complete and in order; and
+ * notifications to systemd.
  */
 #include "relay/ops/record.h"
 
@@ -128,7 +128,10 @@ START_TEST(record_of_a_dual_one_has_both_addresses)
 }
 END_TEST
 
-/* docs/records.md is the schema: it names each field, its journal field, and nothing else. */
+/*
+ * docs/records.md is the schema: it lists each field with its journal field, and no
+ * others.
+ */
 START_TEST(record_is_documented)
 {
 	struct allocation al = a_dual_allocation();
@@ -146,19 +149,20 @@ START_TEST(record_is_documented)
 		if (sscanf(line, "| `%31[a-z_]` |", field) != 1)
 			continue;
 		rows++;
-		ck_assert_msg(json_object_get(json, field) != NULL, "%s: no such field",
+		ck_assert_msg(json_object_get(json, field) != NULL, "%s: unknown field",
 			      field);
 		json_object_del(json, field);
 	}
 	ck_assert_uint_gt(rows, 15);
 	json_object_foreach(json, name, value)
-		ck_abort_msg("docs/records.md lacks %s", name);
+		ck_abort_msg("%s is missing in docs/records.md", name);
 	for (int i = 0; i < END_REASON_COUNT; i++) {
 		char row[64];
 
 		snprintf(row, sizeof(row), "\n| `%s` |",
 			 end_reason_name((enum end_reason)i));
-		ck_assert_msg(strstr(page, row) != NULL, "docs/records.md lacks %s", row);
+		ck_assert_msg(strstr(page, row) != NULL,
+			      "%s is missing in docs/records.md", row);
 	}
 	json_decref(json);
 	free(table);

@@ -1,5 +1,5 @@
 /*
- * test_records.c - the newest records in memory, and the lines that a client gets of them.
+ * test_records.c - the newest records in memory, and the lines that a client gets.
  */
 #include "relay/ops/records.h"
 
@@ -88,7 +88,7 @@ START_TEST(a_wait_ends_with_a_record)
 	struct record record;
 	pthread_t thread;
 
-	records_wait(relay.records, 0, 1); /* none comes, and it returns */
+	records_wait(relay.records, 0, 1); /* no record comes, but the call returns */
 	ck_assert_int_eq(pthread_create(&thread, NULL, add_later, NULL), 0);
 	records_wait(relay.records, 0, 60000);
 	ck_assert(records_read(relay.records, &position, &record, &lost));
@@ -96,7 +96,7 @@ START_TEST(a_wait_ends_with_a_record)
 }
 END_TEST
 
-/* Four writers and a reader: nothing is torn, doubled or lost without being counted. */
+/* Four writers and a reader: no record is torn or doubled, and lost ones are counted. */
 enum { WRITERS = 4, EACH = 20000 };
 
 static void *write_many(void *arg)
@@ -155,7 +155,7 @@ static void get(const char *follow, unsigned want)
 	ck_assert_uint_eq(reply.status, want);
 }
 
-/* All that comes at once, in pieces of that size. */
+/* All that is available, in pieces of that size. */
 static const char *lines(size_t size)
 {
 	static char text[16 * 1024];
@@ -169,7 +169,7 @@ static const char *lines(size_t size)
 	return text;
 }
 
-/* A line is a record, or a number of lost ones; returns the id, or minus that number. */
+/* A line is a record or the number of lost ones; returns the id, or minus that number. */
 static json_int_t meaning(char *line)
 {
 	json_t *json = json_loads(line, 0, NULL);
@@ -238,7 +238,7 @@ END_TEST
 
 /* --- to the log ---------------------------------------------------------------------------- */
 
-/* The log goes to that descriptor, or back to where it was. */
+/* Redirect the log to that descriptor, or restore it. */
 static void log_to(int fd)
 {
 	fflush(stderr);
@@ -292,7 +292,7 @@ static void *read_all(void *arg)
 	return (void *)lost;
 }
 
-/* A pipe that nobody reads stands for a journal that stands still. */
+/* A pipe without a reader simulates a stalled journal. */
 START_TEST(a_log_that_stands_still_holds_up_nobody)
 {
 	struct record_writer *writer;

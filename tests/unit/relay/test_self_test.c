@@ -1,5 +1,5 @@
 /*
- * test_self_test.c - a relay that could not serve says so before it claims to.
+ * test_self_test.c - a relay that cannot serve reports it before it is ready.
  */
 #include "relay/self_test.h"
 
@@ -34,7 +34,7 @@ static void short_lived_only(struct relay_settings *settings)
 	settings->turn.limits.credential_ttl_max_s = 1;
 }
 
-/* One answer a second, and none ahead: fewer than there are workers. */
+/* One answer per second and no burst: fewer than workers. */
 static void strict(struct relay_settings *settings)
 {
 	good_nonces(settings);
@@ -85,7 +85,7 @@ START_TEST(names_the_keyring)
 }
 END_TEST
 
-/* What operators see begins with their first client. */
+/* Counters that operators see start with the first real client. */
 START_TEST(leaves_no_trace)
 {
 	static const struct counters none;

@@ -1,5 +1,5 @@
 /*
- * test_status_line.c - what systemctl status shows of a relay.
+ * test_status_line.c - the status of a relay in systemctl status.
  */
 #include "relay/ops/status_line.h"
 
@@ -39,7 +39,7 @@ END_TEST
 START_TEST(rates_are_those_since_the_last_time)
 {
 	sum.to_peer[SIDE_INSIDE][TRANSPORT_UDP].bytes =
-		5000000; /* before the first look: of no time */
+		5000000; /* before the first measurement: no time has passed */
 	ck_assert_str_eq(line_at(1000), "0 allocations, 0.0 Mbit/s");
 	sum.allocations_opened = 12;
 	sum.allocations_closed = 10;

@@ -1,6 +1,6 @@
 /*
- * The bytes of a connection over a socket pair: what the reader gets is whole messages in the
- * order of sending, however slowly it reads.
+ * test_stream_io.c - the bytes of a connection over a socket pair: the reader gets whole
+ * messages in order, however slowly it reads.
  */
 #include <signal.h>
 #include <string.h>
@@ -17,7 +17,7 @@
 enum {
 	LIMIT = 64 << 10,
 	MESSAGE = 1000,
-	MANY = 2000, /* more than socket and queue take */
+	MANY = 2000, /* more than socket and queue hold */
 };
 
 static struct stream_io io;
@@ -95,7 +95,7 @@ static void open_either(int tls)
 		open_pair();
 }
 
-/* A message says which one it is, all through. */
+/* Every word of a message is its number. */
 static unsigned send_number(uint32_t number, enum stream_io_kind kind, size_t limit)
 {
 	uint32_t words[MESSAGE / sizeof(uint32_t)];
@@ -114,7 +114,7 @@ static ssize_t read_some(uint8_t *buf, size_t size)
 	return got > 0 ? got : -1;
 }
 
-/* Read as much as is there; the numbers of the messages, and how many. */
+/* Read all that is available; returns the count and numbers of the messages. */
 static size_t read_numbers(uint32_t *numbers)
 {
 	static uint8_t bytes[MANY * MESSAGE];
@@ -173,7 +173,7 @@ START_TEST(old_media_makes_room)
 	ck_assert_uint_eq(count + dropped, MANY);
 	for (size_t i = 1; i < count; i++)
 		ck_assert_uint_lt(numbers[i - 1], numbers[i]);
-	/* What is left are the first ones, which the socket had, and the last ones. */
+	/* The first ones, which the socket held, and the last ones remain. */
 	ck_assert_uint_eq(numbers[0], 0);
 	ck_assert_uint_eq(numbers[count - 1], MANY - 1);
 	ck_assert_uint_eq(numbers[count - 40], MANY - 40);
@@ -216,7 +216,7 @@ START_TEST(replies_are_bounded_too)
 }
 END_TEST
 
-/* One message that the queue could never hold is finished nevertheless once it is begun. */
+/* A message larger than the queue is still completed once it has begun. */
 START_TEST(a_begun_message_is_finished)
 {
 	static uint8_t message[300000], got[sizeof(message)];
@@ -241,7 +241,7 @@ START_TEST(a_begun_message_is_finished)
 }
 END_TEST
 
-/* turnutils_uclient takes one record for one message. */
+/* turnutils_uclient expects one record per message. */
 START_TEST(one_message_is_one_record)
 {
 	uint8_t got[4 * MESSAGE];
@@ -274,7 +274,7 @@ START_TEST(what_tls_holds_is_told)
 }
 END_TEST
 
-/* STUN over TCP is known by its first bytes; one of them can be the first of many things. */
+/* STUN over TCP is known by its first bytes, but the first byte alone is ambiguous. */
 START_TEST(first_bytes_are_looked_at_and_stay)
 {
 	static const uint8_t allocate[] = {0x00, 0x03, 0x00, 0x00,
@@ -359,7 +359,7 @@ END_TEST
 
 static void ignore_sigpipe(void)
 {
-	signal(SIGPIPE, SIG_IGN); /* as main does; TLS writes without MSG_NOSIGNAL */
+	signal(SIGPIPE, SIG_IGN); /* as main does: TLS writes without MSG_NOSIGNAL */
 }
 
 static void add_cases(Suite *suite)

@@ -1,5 +1,5 @@
 /*
- * test_stream_times.c - which deadline of a stream client holds when.
+ * test_stream_times.c - the deadlines of a stream client and when each applies.
  */
 #include "relay/front/stream_times.h"
 
@@ -17,18 +17,18 @@ static const struct {
 	uint32_t idle_ms;
 	uint64_t want;
 } rows[] = {
-	{"nothing has come",
+	{"nothing received",
 	 {STREAM_GREETING, false, false, false},
 	 0,
 	 300000,
 	 1000 + 5000},
-	{"the handshake is part of the greeting",
+	{"the handshake counts as greeting",
 	 {STREAM_HANDSHAKE, false, false, false},
 	 0,
 	 300000,
 	 1000 + 5000},
 	{"a stranger", {STREAM_OPEN, false, false, false}, 0, 300000, 1000 + 10000},
-	{"a stranger's frame does not buy time",
+	{"an unauthenticated frame does not extend it",
 	 {STREAM_OPEN, false, false, false},
 	 20000,
 	 300000,
@@ -38,7 +38,11 @@ static const struct {
 	 0,
 	 300000,
 	 20000 + 300000},
-	{"silent for ever, if configured", {STREAM_OPEN, true, false, false}, 0, 0, NEVER},
+	{"silent indefinitely, if configured",
+	 {STREAM_OPEN, true, false, false},
+	 0,
+	 0,
+	 NEVER},
 	{"an allocation keeps it", {STREAM_OPEN, true, false, true}, 0, 300000, NEVER},
 	{"a frame has begun",
 	 {STREAM_OPEN, true, false, true},

@@ -1,5 +1,5 @@
 /*
- * test_trace.c - the lines about answers to clients, which the level debug shows.
+ * test_trace.c - the log lines about answers to clients at level debug.
  */
 #include "relay/front/trace.h"
 
@@ -85,7 +85,7 @@ static struct slice ms(bool framed, uint16_t type, int code)
 START_TEST(answers_of_both_dialects)
 {
 	turn.counters.auth_failures[AUTH_FAILURE_NONE + 1] =
-		7; /* before anybody looked */
+		7; /* before the level is enabled */
 	trace_reply(&trace, &turn, &tuple, ietf(STUN_SUCCESS, 0), 0);
 	trace_reply(&trace, &turn, &tuple, ietf(STUN_ERROR, 486), 0);
 	tuple.front = 1;

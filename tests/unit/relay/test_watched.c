@@ -1,5 +1,6 @@
 /*
- * test_watched.c - a reload of what a configuration names: all or nothing, and what it tells.
+ * test_watched.c - reloading the files that a configuration names: all or nothing, and
+ * what is reported.
  */
 #include "base/config/reload.h"
 
@@ -26,7 +27,7 @@ static void put(const char *file_path, const char *text)
 	ck_assert_int_eq(fclose(file), 0);
 }
 
-/* Dates are set by hand, so that nothing depends on the clock of the file system. */
+/* Dates are set explicitly, so that nothing depends on the file system's clock. */
 static void date(const char *file_path, time_t when_s)
 {
 	const struct timespec times[2] = {{.tv_sec = when_s}, {.tv_sec = when_s}};
@@ -135,7 +136,7 @@ START_TEST(files_of_the_schema_are_watched)
 }
 END_TEST
 
-/* Then the key itself has changed, and that is told already. */
+/* Here the configuration key itself has changed, which is already reported. */
 START_TEST(another_path_is_not_told_twice)
 {
 	struct reload *reload = reload_with(config_with(keys));
@@ -166,7 +167,7 @@ START_TEST(what_cannot_be_built_changes_nothing)
 	ck_assert_ptr_eq(reload_config(reload), before);
 	reload_report_clear(&report);
 
-	/* Once, and not again before a file changes again. */
+	/* Once, and not again until a file changes. */
 	date(keys, 86400);
 	ck_assert(!reload_watched_files(reload, 6));
 	ck_assert_int_eq(reload_last(reload).at_s, 6);
@@ -176,7 +177,7 @@ START_TEST(what_cannot_be_built_changes_nothing)
 }
 END_TEST
 
-/* Everything that is a path to be read. */
+/* Every key that is the path of a file to read. */
 START_TEST(every_file_has_its_place)
 {
 	const struct config_schema *schema = &relay_config_schema;

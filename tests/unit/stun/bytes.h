@@ -12,8 +12,8 @@
 #include "stun/wire.h"
 
 /*
- * A copy that is exactly as large as it says, so that the address sanitizer sees the first
- * byte read beyond it. Free .data with bytes_free().
+ * A copy of exactly that size, so that the address sanitizer detects a read past its end.
+ * Free .data with bytes_free().
  */
 static inline struct slice bytes_exact(const void *from, size_t len)
 {
@@ -35,7 +35,7 @@ static inline int bytes_digit(char c)
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* "0001 0000 2112a442": lower case digits, blanks where wanted. */
+/* "0001 0000 2112a442": lower-case digits, optional blanks. */
 static inline struct slice bytes_hex(const char *hex)
 {
 	uint8_t buf[1024];

@@ -9,7 +9,10 @@
 
 #include "stun/ms_msg.h"
 
-/* The value, read by the decoder made for it; txid: of its message. Fails the test if it cannot. */
+/*
+ * The value, as text, read by its decoder; txid is that of its message. Fails the test if
+ * it is malformed.
+ */
 void ms_attr_describe(const struct stun_attr *attr, const uint8_t *txid, char *out,
 		      size_t size);
 

@@ -1,6 +1,6 @@
 /*
- * test_ms_attr.c - attribute values of MS-TURN and of its bandwidth management, both ways,
- * and the names of its numbers.
+ * test_ms_attr.c - attribute values of MS-TURN and of its bandwidth management, decoded
+ * and encoded, and the names of its numbers.
  */
 #include "stun/ms_attr.h"
 
@@ -8,7 +8,10 @@
 #include "tests/unit/lib/unit.h"
 #include "tests/unit/stun/bytes.h"
 
-/* That of the Allocate response in the worked example of tests/vectors/ms-turn. */
+/*
+ * The transaction id of the Allocate response in the worked example of
+ * tests/vectors/ms-turn.
+ */
 static const uint8_t txid[MS_TXID_LEN] = {0x1c, 0xd6, 0xc0, 0x35, 0xb8, 0x30, 0xbb, 0x49,
 					  0x37, 0x8a, 0x03, 0x49, 0x28, 0xca, 0x38, 0x91};
 
@@ -21,7 +24,7 @@ static struct ms_builder *start(void)
 	return &builder;
 }
 
-/* The one attribute added since start(), whose value must be this. */
+/* The one attribute added since start() must have this value. */
 static struct stun_attr added(uint16_t type, const char *value_hex)
 {
 	struct slice want = bytes_hex(value_hex);
@@ -196,7 +199,7 @@ START_TEST(service_quality_both_ways)
 	ck_assert_uint_eq(got.stream_type, 2);
 	ck_assert_uint_eq(got.quality, 1);
 
-	/* Numbers nobody has named are handed out as they are. */
+	/* Unassigned numbers are returned unchanged. */
 	attr.value = bytes_hex("ffff fffe");
 	ck_assert(ms_attr_service_quality(&attr, &got));
 	ck_assert_uint_eq(got.stream_type, 0xFFFF);
@@ -269,7 +272,7 @@ START_TEST(a_path_both_ways)
 	ck_assert_uint_eq(got.max_send, 2000);
 	ck_assert_uint_eq(got.max_receive, UINT32_MAX);
 
-	/* Reserved bits are ignored, the failover's where it has no meaning too. */
+	/* Reserved bits are ignored, and the failover bit where it has no meaning. */
 	uint8_t value[12] = {0x7f, 0xff, 0xff, 0xff};
 	attr.value = (struct slice){value, sizeof(value)};
 	ck_assert(ms_attr_path(&attr, &got));
@@ -279,7 +282,7 @@ START_TEST(a_path_both_ways)
 }
 END_TEST
 
-/* Decoders with the result thrown away: what counts here is the length. */
+/* Decoders with the result ignored: only the length matters here. */
 static bool takes_sequence(const struct stun_attr *attr)
 {
 	struct ms_sequence out;
@@ -362,7 +365,7 @@ START_TEST(a_value_of_another_length_is_refused)
 }
 END_TEST
 
-/* After an overflow an adder adds nothing, and does not look at what was never written. */
+/* After an overflow an adder adds nothing, and does not read what was never written. */
 START_TEST(adders_stop_after_an_overflow)
 {
 	const struct endpoint ep = {.ip.family = IP_V4};

@@ -33,10 +33,10 @@ static const struct {
 	{"data short by one", "0300 0003 5859", MS_FRAMING_MORE, 7},
 	{"data and more", "0300 0001 58 ff", MS_FRAMING_DATA, 5},
 	{"longest data", "0300 ffff", MS_FRAMING_MORE, MS_FRAMING_MAX},
-	{"data like a message is data", "0300 0008 0003 0004 72c64bc6", MS_FRAMING_DATA,
-	 12},
+	{"data that looks like a message is data", "0300 0008 0003 0004 72c64bc6",
+	 MS_FRAMING_DATA, 12},
 	{"empty control", "0200 0000", MS_FRAMING_BROKEN, 0},
-	{"control too short by one", "0200 001b", MS_FRAMING_BROKEN, 0},
+	{"control short by one", "0200 001b", MS_FRAMING_BROKEN, 0},
 	{"shortest control", "0200 001c", MS_FRAMING_MORE, 32},
 	{"longest control", "0200 ffff", MS_FRAMING_MORE, MS_FRAMING_MAX},
 	{"control, seven bytes", "0200 001c 0003 00", MS_FRAMING_MORE, 32},
@@ -58,7 +58,7 @@ static const struct {
 	 "0200 0040 0003 002c" TXID "8008 0004 00000001", MS_FRAMING_BROKEN, 0},
 	{"control with top bits set", "0200 001c c003 0008" TXID COOKIE,
 	 MS_FRAMING_BROKEN, 0},
-	{"an attribute out of bounds is for the parser",
+	{"an attribute out of bounds is left to the parser",
 	 "0200 0020 0003 000c" TXID COOKIE "8037 ffff", MS_FRAMING_CONTROL, 36},
 };
 
@@ -75,7 +75,7 @@ START_TEST(frame_row)
 }
 END_TEST
 
-/* What is broken early stays so, and what is whole was not broken before. */
+/* Broken framing stays broken, and a whole frame was never broken before. */
 START_TEST(a_verdict_does_not_change_with_more_bytes)
 {
 	struct slice bytes = bytes_hex(frames[_i].hex);
@@ -121,7 +121,7 @@ START_TEST(data_of_every_size)
 }
 END_TEST
 
-/* The longest message that a builder makes is the longest that a frame takes. */
+/* The longest message that a builder makes is the longest that fits a frame. */
 START_TEST(the_longest_message_fits)
 {
 	static const uint8_t txid[MS_TXID_LEN];
@@ -175,7 +175,7 @@ START_TEST(a_stream_byte_by_byte)
 }
 END_TEST
 
-/* The first frame of a connection is what the classifier sends here. */
+/* The classifier recognises the first frame of a connection. */
 START_TEST(the_classifier_agrees)
 {
 	struct slice first = bytes_hex("0200 001c 0003 0008 2112a442"
@@ -200,14 +200,14 @@ static const struct {
 	{"the smallest message", "0003 0008" TXID COOKIE, true},
 	{"a transaction id like STUN's cookie",
 	 "0003 0010 2112a442 0405060708090a0b0c0d0e0f" COOKIE "8008 0004 00000001", true},
-	{"what its length says is for the parser", "0003 ffff" TXID COOKIE, true},
+	{"its length is left to the parser", "0003 ffff" TXID COOKIE, true},
 	{"first byte 0x3f", "3f03 0008" TXID COOKIE, true},
 	{"first byte 0x40", "4003 0008" TXID COOKIE, false},
 	{"first byte 0x80", "8003 0008" TXID COOKIE, false},
 	{"another type first", "0003 0008" TXID "8008 0004 72c64bc6", false},
 	{"another length", "0003 0008" TXID "000f 0005 72c64bc6", false},
 	{"another cookie", "0003 0008" TXID "000f 0004 72c64bc7", false},
-	{"cookie later", "0003 0010" TXID "8008 0004 00000001" COOKIE, false},
+	{"cookie not first", "0003 0010" TXID "8008 0004 00000001" COOKIE, false},
 	{"a STUN keep-alive sent as data",
 	 "0011 0008 2112a442 2e281970940deb30fcdbc580 8028 0004 135754ed", false},
 	{"ChannelData", "4000 0018" TXID "58585858" COOKIE, false},

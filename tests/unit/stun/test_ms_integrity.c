@@ -1,6 +1,6 @@
 /*
- * test_ms_integrity.c - keys and MESSAGE-INTEGRITY of MS-TURN: what is trimmed, what is
- * padded, and one login from its first message to its answer.
+ * test_ms_integrity.c - keys and MESSAGE-INTEGRITY of MS-TURN: trimming, padding, and one
+ * login from its first message to its answer.
  */
 #include "stun/ms_integrity.h"
 
@@ -16,7 +16,7 @@ static struct slice text_of(const char *text)
 	return (struct slice){(const uint8_t *)text, strlen(text)};
 }
 
-/* Account alice of the vectors, the realm as it travels. */
+/* Account alice of the vectors, with the realm as on the wire. */
 #define ALICE                                                                 \
 	"01000020 77640000 022f7163 101d6dfd399260388b4fa87041a8d5385b87afd8" \
 	"6edbd48ee3409711cbc1603a792b2cad802985c6"
@@ -43,14 +43,14 @@ static const struct {
 	{"nothing", "", ""},
 	{"plain", "6162", "6162"},
 	{"quoted", "22 6162 22", "6162"},
-	{"quote in front", "22 6162", "6162"},
-	{"quote behind", "6162 22", "6162"},
+	{"leading quote", "22 6162", "6162"},
+	{"trailing quote", "6162 22", "6162"},
 	{"several quotes", "2222 6162 222222", "6162"},
 	{"NUL behind", "6162 00", "6162"},
-	{"quotes and NULs behind, in any order", "6162 0022002200", "6162"},
-	{"NUL in front stays", "00 6162", "006162"},
-	{"a quote behind a NUL in front stays", "0022 6162", "00226162"},
-	{"inside everything stays", "61 220022 62", "6122002262"},
+	{"trailing quotes and NULs, in any order", "6162 0022002200", "6162"},
+	{"leading NUL stays", "00 6162", "006162"},
+	{"a quote after a leading NUL stays", "0022 6162", "00226162"},
+	{"quotes and NULs inside stay", "61 220022 62", "6122002262"},
 	{"one quote", "22", ""},
 	{"one NUL", "00", ""},
 	{"only quotes", "222222", ""},
@@ -159,7 +159,7 @@ static struct ms_builder *begin(struct slice want)
 	return &builder;
 }
 
-/* What was built is what is wanted. Frees it. */
+/* The built message is the wanted one. Frees it. */
 static void built(struct slice want)
 {
 	ck_assert_uint_eq(ms_builder_finish(&builder), want.len);
@@ -267,7 +267,7 @@ START_TEST(the_login_of_the_worked_example_is_verified)
 }
 END_TEST
 
-/* Quotes hashed in are another key: what a server does that does not trim. */
+/* Quotes included in the hash give another key, as in a server that does not trim. */
 START_TEST(quotes_do_not_enter_the_key)
 {
 	struct slice username = bytes_hex(ALICE);
@@ -289,7 +289,9 @@ START_TEST(quotes_do_not_enter_the_key)
 }
 END_TEST
 
-/* The MAC by another way: one call of libcrypto over a copy with its zeros written out. */
+/*
+ * The MAC computed independently: one call of libcrypto over a copy with explicit zeros.
+ */
 static void check_mac(const uint8_t *bytes, size_t offset, enum ms_integrity kind,
 		      const struct stun_key *key)
 {
@@ -308,7 +310,7 @@ static void check_mac(const uint8_t *bytes, size_t offset, enum ms_integrity kin
 	free(copy);
 }
 
-/* Each length of a text modulo 64, those that need no padding among them. */
+/* Each length of the text modulo 64, including those that need no padding. */
 START_TEST(the_text_is_padded_to_64_bytes)
 {
 	static const uint8_t txid[MS_TXID_LEN] = "sixteen bytes...";
@@ -355,7 +357,7 @@ START_TEST(one_changed_bit_is_noticed)
 }
 END_TEST
 
-/* The length is hashed as it is on the wire: who appends an attribute changes it. */
+/* The length is hashed as on the wire, so appending an attribute changes the MAC. */
 START_TEST(an_appended_attribute_breaks_the_integrity)
 {
 	struct slice bytes = bytes_hex(destination_set);

@@ -1,5 +1,5 @@
 /*
- * test_ms_msg.c - messages of MS-TURN: what parses, what is in effect, what is built.
+ * test_ms_msg.c - messages of MS-TURN: parsing, attributes in effect, building.
  */
 #include "stun/ms_msg.h"
 
@@ -67,15 +67,15 @@ static const struct {
 	 MS_PARSE_BAD_INTEGRITY, 0, 0},
 	{"empty integrity", "0003 000c" TXID COOKIE "0008 0000", MS_PARSE_BAD_INTEGRITY,
 	 0, 0},
-	{"behind integrity nothing is in effect",
+	{"after the integrity nothing is in effect",
 	 "0003 0030" TXID COOKIE "8008 0004 00000001"
 	 "0008 0014 0000000000000000000000000000000000000000 000d 0004 00000000",
 	 MS_PARSE_OK, 8, MS_INTEGRITY_SHA1},
-	{"a second integrity is ignored, whatever it is",
+	{"a second integrity is ignored, even if malformed",
 	 "0003 0024" TXID COOKIE
 	 "0008 0014 0000000000000000000000000000000000000000 0008 0000",
 	 MS_PARSE_OK, 0, MS_INTEGRITY_SHA1},
-	{"behind integrity attributes are proven too",
+	{"attributes after the integrity must be well formed too",
 	 "0003 0024" TXID COOKIE
 	 "0008 0014 0000000000000000000000000000000000000000 000d 0001",
 	 MS_PARSE_BAD_ATTR, 0, 0},
@@ -110,7 +110,7 @@ END_TEST
 static const uint8_t txid[MS_TXID_LEN] = {0, 1, 2,  3,  4,  5,  6,  7,
 					  8, 9, 10, 11, 12, 13, 14, 15};
 
-/* Cut anywhere, with the length as it was or repaired, nothing is read beyond the end. */
+/* Cut anywhere, with the original or a corrected length, nothing is read past the end. */
 START_TEST(a_message_cut_short)
 {
 	struct slice whole = bytes_hex("0003 0030" TXID COOKIE "0006 0003 616263"
@@ -207,9 +207,9 @@ static const struct {
 	{MS_REQUESTED_ADDRESS_FAMILY, false},
 	{0x0019, true}, /* REQUESTED-TRANSPORT */
 	{0x7FFF, true},
-	{0x8000, false}, /* from here on one may ignore */
+	{0x8000, false}, /* from here on comprehension is optional */
 	{MS_VERSION, false},
-	{0x8006, false}, /* seen in the field, nobody knows what it is */
+	{0x8006, false}, /* seen in the field, meaning unknown */
 	{0xFFFF, false},
 };
 
@@ -228,7 +228,7 @@ START_TEST(unknown_attributes_are_listed_once)
 	ck_assert_int_eq(ms_msg_parse((struct slice){buf, ms_builder_finish(&b)}, &msg),
 			 MS_PARSE_OK);
 
-	/* What was in the array before is not looked at. */
+	/* Previous contents of the array do not matter. */
 	types[0] = types[1] = 0x0002;
 	size_t count = ms_msg_unknown(&msg, types, ARRAY_LEN(types));
 	for (size_t i = 0; i < ARRAY_LEN(required); i++) {
@@ -240,7 +240,7 @@ START_TEST(unknown_attributes_are_listed_once)
 	}
 	ck_assert_uint_eq(count, want);
 
-	/* No more than there is room for. */
+	/* No more than fit. */
 	types[2] = 0x1234;
 	ck_assert_uint_eq(ms_msg_unknown(&msg, types, 2), 2);
 	ck_assert_uint_eq(types[2], 0x1234);
@@ -288,7 +288,7 @@ START_TEST(a_reply_has_the_transaction_id_of_its_request)
 }
 END_TEST
 
-/* Two attributes in buffers of every size: all of it or nothing, and never one byte more. */
+/* Two attributes in buffers of every size: all or nothing, and never a byte too many. */
 START_TEST(a_builder_remembers_its_overflow)
 {
 	enum { WHOLE = MS_MSG_MIN + 4 + 5 + 4 + 1 };
@@ -305,7 +305,7 @@ START_TEST(a_builder_remembers_its_overflow)
 		free(buf);
 	}
 
-	/* What would fit again after the failure is not added. */
+	/* After the failure nothing is added, even if it would fit. */
 	uint8_t small[MS_MSG_MIN + 8];
 	struct ms_builder b;
 	ms_builder_start(&b, small, sizeof(small), MS_ALLOCATE_RESPONSE, txid);
@@ -348,10 +348,10 @@ static const struct {
 	{"IPv4, empty", IP_V4, MS_DATA_HEADER_V4, 0},
 	{"IPv4, one byte", IP_V4, MS_DATA_HEADER_V4, 1},
 	{"IPv4, media", IP_V4, MS_DATA_HEADER_V4, 172},
-	{"IPv4, as long as may be", IP_V4, MS_DATA_HEADER_V4, MS_DATA_MAX},
+	{"IPv4, maximum length", IP_V4, MS_DATA_HEADER_V4, MS_DATA_MAX},
 	{"IPv6, empty", IP_V6, MS_DATA_HEADER_V6, 0},
 	{"IPv6, one byte", IP_V6, MS_DATA_HEADER_V6, 1},
-	{"IPv6, as long as may be", IP_V6, MS_DATA_HEADER_V6, MS_DATA_MAX},
+	{"IPv6, maximum length", IP_V6, MS_DATA_HEADER_V6, MS_DATA_MAX},
 };
 
 START_TEST(a_header_in_front_of_a_payload_is_a_data_indication)

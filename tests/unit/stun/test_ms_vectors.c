@@ -1,10 +1,10 @@
 /*
- * test_ms_vectors.c - every message of ms-turn-vectors.json: parsed, each attribute read and
- * compared, the integrity verified with the account's key and computed by other means, built
- * again byte for byte.
+ * test_ms_vectors.c - every message of ms-turn-vectors.json: parsed, each attribute read
+ * and compared, the integrity verified with the account's key and computed independently,
+ * rebuilt byte by byte.
  *
- * Each member of a message has a row below that checks it or says why it cannot; a member
- * without a row fails.
+ * Each member of a message has a row below that checks it or gives a reason not to; a
+ * member without a row fails.
  */
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -26,7 +26,7 @@ enum {
 	COMPOSED = 2,
 };
 
-/* One vector while it is driven. */
+/* The vector being tested. */
 static json_t *root;
 static const json_t *set; /* NULL for a composed one */
 static const json_t *vector;
@@ -60,7 +60,7 @@ static void check_transaction_id(void)
 	free(want.data);
 }
 
-/* "Allocate request", "401 Unauthorized": what kind of message it is, for people. */
+/* "Allocate request", "401 Unauthorized": the kind of message, as text. */
 static void check_note(void)
 {
 	const char *note = vectors_text(vector, "note");
@@ -86,7 +86,7 @@ static void check_note(void)
 	}
 }
 
-/* The address that the relay saw is what its answers to Allocate say. */
+/* The address that the relay saw, as stated in its answers to Allocate. */
 static void check_client(void)
 {
 	struct stun_attr attr;
@@ -119,7 +119,7 @@ static void attribute_is(const struct stun_attr *attr, const char *want)
 	ck_assert_msg(strcmp(text, want) == 0, "%s: %s is not %s", id, text, want);
 }
 
-/* The list holds cookie and integrity too; between them stands what is in effect. */
+/* The list includes cookie and integrity; the attributes in effect are between them. */
 static void check_attributes(void)
 {
 	const json_t *list = json_object_get(vector, "attributes");
@@ -139,7 +139,7 @@ static void check_attributes(void)
 		size_t len = msg.integrity == MS_INTEGRITY_SHA1 ? MS_MI_SHA1_LEN
 								: MS_MI_SHA256_LEN;
 
-		/* The last attribute, and at the very end. */
+		/* The last attribute, and nothing after it. */
 		ck_assert_uint_eq(msg.mi_offset + MS_ATTR_HEADER_LEN + len, whole.len);
 		attr = (struct stun_attr){MS_MESSAGE_INTEGRITY,
 					  slice_skip(whole,
@@ -159,7 +159,7 @@ static const json_t *account_named(const char *name)
 	return NULL;
 }
 
-/* The realm that the set was captured with; a composed message brings its own. */
+/* The realm of the captured set; a composed message has its own. */
 static struct slice realm_in_force(void)
 {
 	struct stun_attr attr;
@@ -186,7 +186,10 @@ static void make_key(const json_t *integrity)
 	free(want.data);
 }
 
-/* The MAC by another way: one call of libcrypto over the text with its zeros written out. */
+/*
+ * The MAC computed independently: one call of libcrypto over the text with explicit
+ * zeros.
+ */
 static void check_mac(size_t padded_len)
 {
 	const EVP_MD *md = msg.integrity == MS_INTEGRITY_SHA1 ? EVP_sha1() : EVP_sha256();
@@ -198,7 +201,7 @@ static void check_mac(size_t padded_len)
 	memcpy(text, whole.data, msg.mi_offset);
 	ck_assert_ptr_nonnull(HMAC(md, key.bytes, key.len, text, padded_len, mac, &len));
 	ck_assert_msg(memcmp(whole.data + whole.len - len, mac, len) == 0,
-		      "%s: HMAC by other means", id);
+		      "%s: HMAC computed independently", id);
 	free(text);
 }
 
@@ -221,7 +224,7 @@ static void check_integrity(void)
 	ck_assert_msg(!ms_verify(&msg, &other), "%s: verified with another key", id);
 }
 
-/* The four bytes that stood in front of it, and the frame that they make with it. */
+/* The four bytes of its frame header, and the frame that they form with it. */
 static void check_frame_header(void)
 {
 	struct vectors_bytes want = vectors_hex(vector, "frame_header_hex");
@@ -277,7 +280,7 @@ static void check_fields(void)
 
 		while (i < ARRAY_LEN(fields) && strcmp(fields[i].key, name) != 0)
 			i++;
-		ck_assert_msg(i < ARRAY_LEN(fields), "%s: nobody checks \"%s\"", id,
+		ck_assert_msg(i < ARRAY_LEN(fields), "%s: no row checks \"%s\"", id,
 			      name);
 		ck_assert(fields[i].check || fields[i].why_not);
 		if (fields[i].check && (is_control() || !fields[i].of_control))
@@ -341,7 +344,7 @@ static void rebuild(void)
 	ck_assert_msg(memcmp(buf, whole.data, whole.len) == 0, "%s: rebuilt message", id);
 }
 
-/* The packet path's way to the same bytes. */
+/* The packet path builds the same bytes in another way. */
 static void rebuild_data_indication(void)
 {
 	uint8_t buf[512];
@@ -377,7 +380,7 @@ static void drive_control(void)
 		rebuild_data_indication();
 }
 
-/* What goes between the active destination and its client, STUN keep-alives among it. */
+/* Bare data between the active destination and its client, including STUN keep-alives. */
 static void drive_data(void)
 {
 	ck_assert_msg(!datagram_is_ms_control(whole), "%s is a message", id);
@@ -451,7 +454,7 @@ START_TEST(composed)
 }
 END_TEST
 
-/* The loops above end at numbers written here; so many must there be. */
+/* The loops above have fixed ends; the vectors must have these counts. */
 START_TEST(all_are_driven)
 {
 	root = vectors_load("ms-turn/ms-turn-vectors.json");
@@ -480,7 +483,7 @@ static void append(uint8_t *stream, size_t *len, const json_t *object, const cha
 	free(part.data);
 }
 
-/* What one client sent over a connection, in pieces of 7 bytes: the frames come out as sent. */
+/* A client's bytes of a connection, in pieces of 7 bytes, give the frames as sent. */
 START_TEST(a_connection_in_pieces)
 {
 	root = vectors_load("ms-turn/ms-turn-vectors.json");

@@ -1,5 +1,6 @@
 /*
- * test_pseudo_tls.c - the pretended handshake: which bytes must be right, and what is written.
+ * test_pseudo_tls.c - the pseudo-TLS handshake: which bytes are checked, and what is
+ * written.
  */
 #include "stun/pseudo_tls.h"
 
@@ -7,7 +8,7 @@
 #include "tests/unit/lib/unit.h"
 #include "tests/unit/stun/bytes.h"
 
-/* As captured from a client and a server that it accepted. */
+/* As captured from a client and from a server that it accepted. */
 static const char hello_hex[] = "16 0301 002d 01 000029 0301 c1fcd5a3"
 				"6d93dd7e0b45673fec7985fbbc3fd660c2ce8485081b8121bcaa10fb"
 				"00 0002 0018 01 00";
@@ -22,7 +23,7 @@ static const struct {
 	const char *hex;
 	size_t len;
 	enum pseudo_tls (*judge)(struct slice arrived);
-	/* Bytes that may be anything: from, to (exclusive), twice. */
+	/* Bytes that may have any value: from, to (exclusive), twice. */
 	size_t free[4];
 } forms[] = {
 	{"hello", hello_hex, 50, pseudo_tls_hello, {11, 43, 43, 43}},
@@ -64,7 +65,7 @@ static bool may_be_anything(const size_t *gaps, size_t at)
 	return (at >= gaps[0] && at < gaps[1]) || (at >= gaps[2] && at < gaps[3]);
 }
 
-/* Every byte, changed: refused as soon as it is there, or of no account. */
+/* Every byte, changed: refused as soon as it arrives, or ignored. */
 START_TEST(a_wrong_byte_is_noticed_at_once)
 {
 	struct slice bytes = bytes_hex(forms[_i].hex);
@@ -111,7 +112,7 @@ START_TEST(the_captured_ones_are_written)
 }
 END_TEST
 
-/* The year 2106 and a clock before 1970 do no harm. */
+/* The year 2106 and a clock before 1970 are harmless. */
 START_TEST(a_stamp_has_32_bits)
 {
 	static const uint8_t random[PSEUDO_TLS_RANDOM_LEN];
@@ -127,7 +128,10 @@ START_TEST(a_stamp_has_32_bits)
 }
 END_TEST
 
-/* Whoever the classifier sends here is served, unless the rest of the hello is wrong. */
+/*
+ * Every start that the classifier recognises is served, unless the rest of the hello is
+ * wrong.
+ */
 START_TEST(the_classifier_agrees)
 {
 	struct slice bytes = bytes_hex(hello_hex);

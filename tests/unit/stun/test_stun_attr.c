@@ -183,7 +183,7 @@ START_TEST(error_code_row) /* T-020 */
 }
 END_TEST
 
-/* T-020: every code of the registry, written as RFC 8489 section 14.8 says. */
+/* T-020: every code of the registry, encoded as in RFC 8489 section 14.8. */
 START_TEST(every_error_is_well_formed)
 {
 	unsigned known = 0;
@@ -291,14 +291,14 @@ static const struct {
 	uint32_t bits;
 } nonces[] = {
 	{"nothing else", "obMatJos2gAAA", true, 0x800000},
-	{"something behind", "obMatJos2AAACf//499k954", true, 0x000002},
+	{"trailing data", "obMatJos2AAACf//499k954", true, 0x000002},
 	{"all bits", "obMatJos2////", true, 0xFFFFFF},
 	{"all digits of base64", "obMatJos2+z9Z", true, 0xFB3F59},
 	{"short by one", "obMatJos2gAA", false, 0},
 	{"cookie without features", "obMatJos2", false, 0},
 	{"empty", "", false, 0},
 	{"another cookie", "obMatJos3gAAA", false, 0},
-	{"small letters", "obmatjos2gAAA", false, 0},
+	{"lower case", "obmatjos2gAAA", false, 0},
 	{"base64url", "obMatJos2_AAA", false, 0},
 	{"padding", "obMatJos2gA==", false, 0},
 	{"no cookie", "f//499k954d6OL34oL9FSTvy64sA", false, 0},

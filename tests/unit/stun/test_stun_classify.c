@@ -15,7 +15,7 @@ static const struct {
 	enum datagram_kind want;
 } datagrams[] = {
 	{"STUN (T-510)", 0, 3, DATAGRAM_STUN},
-	{"methods above 0x0FF are nobody's (T-511)", 4, 15, DATAGRAM_OTHER},
+	{"methods above 0x0FF are unassigned (T-511)", 4, 15, DATAGRAM_OTHER},
 	{"ZRTP (T-510)", 16, 19, DATAGRAM_ZRTP},
 	{"DTLS (T-510)", 20, 63, DATAGRAM_DTLS},
 	{"ChannelData (T-510)", 64, 79, DATAGRAM_CHANNEL_DATA},
@@ -58,7 +58,7 @@ START_TEST(cookie_does_not_save_a_high_method) /* T-511 */
 }
 END_TEST
 
-/* The kind at the end, and after how many bytes it was known. */
+/* The kind at the end, and the number of bytes that decided it. */
 static const struct {
 	const char *name;
 	const char *hex;
@@ -77,7 +77,7 @@ static const struct {
 	{"type 0x0400 (T-511)", "0400 0000 2112a442 00010203", STREAM_OTHER, 1},
 	{"zeros", "000000000000000000000000", STREAM_OTHER, 5},
 
-	/* MS framing and STUN of method 0x080 begin alike. */
+	/* MS framing and STUN of method 0x080 begin with the same byte. */
 	{"MS control frame with Allocate", "02 00 0024 0003 0010 f25068f0",
 	 STREAM_MS_FRAMED, 5},
 	{"MS control frame of any length", "02 00 0025 0003 0011 f25068f0",
@@ -89,7 +89,7 @@ static const struct {
 	 STREAM_MS_FRAMED, 8},
 	{"STUN method 0x080 request", "02 00 0024 2112a442 00010203", STREAM_STUN, 8},
 	{"STUN method 0x080 success", "03 00 0024 2112a442 00010203", STREAM_STUN, 8},
-	{"cookie behind a length that is not STUN's", "02 00 0025 2112a442 00010203",
+	{"cookie after a length that is not STUN's", "02 00 0025 2112a442 00010203",
 	 STREAM_OTHER, 8},
 	{"02 with a reserved byte that is not 0", "02 01 0024 0003 0010 f25068f0",
 	 STREAM_OTHER, 5},
@@ -160,7 +160,7 @@ START_TEST(stream_row)
 }
 END_TEST
 
-/* Once a kind is told more bytes do not change it, and twelve always tell. */
+/* Once decided, the kind does not change with more bytes, and twelve always decide. */
 static bool prefixes_agree(const uint8_t *bytes, size_t len)
 {
 	enum stream_kind before = STREAM_UNDECIDED;
@@ -183,7 +183,7 @@ START_TEST(kinds_do_not_change)
 		uint8_t bytes[16];
 
 		if (round % 2) {
-			/* Near something that has a kind. */
+			/* Random changes of a known start. */
 			struct slice near = bytes_hex(
 				streams[(size_t)round % ARRAY_LEN(streams)].hex);
 			memset(bytes, 0, sizeof(bytes));

@@ -95,7 +95,7 @@ START_TEST(equality)
 	struct endpoint a = {{IP_V4, {192, 0, 2, 1}}, 80};
 	struct endpoint b = a;
 
-	/* Bytes that the family does not use are no part of the address. */
+	/* Bytes that the family does not use are not part of the address. */
 	b.ip.bytes[4] = 1;
 	ck_assert(endpoint_equal(&a, &b));
 	b.ip.bytes[3] = 2;

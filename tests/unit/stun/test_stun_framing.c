@@ -1,5 +1,5 @@
 /*
- * test_stun_framing.c - ChannelData and the cutting of streams (RFC 8656 sections 12.4 to
+ * test_stun_framing.c - ChannelData and the framing of streams (RFC 8656 sections 12.4 to
  * 12.6, RFC 8489 section 6.2.2).
  */
 #include "stun/framing.h"
@@ -25,10 +25,10 @@ static const struct {
 	{"claims 65535 (T-371)", "4000 ffff 48", false, 0, 0},
 	{"padding is not payload (T-371)", "4000 0001 48000000", true, 0x4000, 1},
 	{"excess is not payload (T-371)", "4000 0001 4848484848484848", true, 0x4000, 1},
-	{"excess behind nothing (T-371)", "4000 0000 48", true, 0x4000, 0},
+	{"excess after empty data (T-371)", "4000 0000 48", true, 0x4000, 0},
 	{"three bytes", "4abc 0003 484848", true, 0x4ABC, 3},
 	{"four bytes", "4fff 0004 48484848", true, 0x4FFF, 4},
-	{"the number is for the caller to judge (T-375)", "5000 0000", true, 0x5000, 0},
+	{"the number is left to the caller (T-375)", "5000 0000", true, 0x5000, 0},
 };
 
 START_TEST(channel_data_row)
@@ -47,7 +47,7 @@ START_TEST(channel_data_row)
 }
 END_TEST
 
-/* Sizes at both ends of 16 bits (attack 49), on datagrams and in streams. */
+/* Sizes at both ends of 16 bits, in datagrams and streams. */
 static const size_t sizes[] = {0,     1,     2,     3,     4,     5,
 			       65515, 65516, 65517, 65527, 65528, 65529,
 			       65531, 65532, 65533, 65534, 65535};
@@ -72,7 +72,7 @@ START_TEST(channel_data_of_every_size)
 							 CHANDATA_HEADER_LEN + len - 1},
 					  &number, &payload));
 
-	/* T-372: the frame of a stream ends behind the padding. */
+	/* T-372: the frame of a stream ends after the padding. */
 	ck_assert_uint_le(padded, FRAMING_MAX);
 	ck_assert_int_eq(framing_next((struct slice){buf, padded}, &frame_len),
 			 FRAMING_CHANNEL_DATA);
@@ -104,7 +104,7 @@ static const struct {
 	 FRAMING_STUN, 20},
 	{"STUN short by one", "0001 0000 2112a442 000102030405060708090a", FRAMING_MORE,
 	 20},
-	{"more behind STUN", "0001 0000 2112a442 000102030405060708090a0b ff",
+	{"more after STUN", "0001 0000 2112a442 000102030405060708090a0b ff",
 	 FRAMING_STUN, 20},
 	{"STUN length 1 (T-027)", "0001 0001", FRAMING_BROKEN, 0},
 	{"STUN length 2 (T-027)", "0001 0002", FRAMING_BROKEN, 0},
@@ -161,7 +161,7 @@ static size_t add_frame(uint8_t *to, uint64_t *seed, enum framing *kind)
 	return STUN_HEADER_LEN + padded4(len);
 }
 
-/* T-026: the same frames come out however the stream is cut; lengths 0.. back to back. */
+/* T-026: the same frames result however the stream is cut; lengths 0.. back to back. */
 START_TEST(any_cut_gives_the_same_frames)
 {
 	uint64_t seed = 6062;
@@ -191,7 +191,7 @@ START_TEST(any_cut_gives_the_same_frames)
 				front = slice_skip(front, frame_len);
 				found++;
 			}
-			/* A length that is known while more is awaited is the right one. */
+			/* A length known before the frame is complete is correct. */
 			ck_assert(frame_len == 0 || done + frame_len == ends[found]);
 			bytes_free(rest);
 		}
@@ -200,7 +200,7 @@ START_TEST(any_cut_gives_the_same_frames)
 }
 END_TEST
 
-/* More bytes never mend a broken stream, and never change a kind once told. */
+/* More bytes never fix a broken stream, and never change a kind once decided. */
 START_TEST(more_bytes_do_not_mend)
 {
 	uint64_t seed = 27;

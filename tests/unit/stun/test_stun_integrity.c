@@ -50,9 +50,9 @@ static size_t build(uint8_t *buf, size_t size, int shape)
 }
 
 /*
- * T-060, T-061, T-069: what is signed verifies, also with attributes behind, and no bit that
- * the MAC covers can change. The length in the header is not covered as it stands: there a
- * changed message does not parse.
+ * T-060, T-061, T-069: a signed message verifies, even with attributes after the MAC, and
+ * no bit that the MAC covers can change. The MAC does not cover the length in the header
+ * as it is, but with another length the message does not parse.
  */
 START_TEST(every_covered_bit_counts)
 {
@@ -109,7 +109,7 @@ START_TEST(absent_does_not_verify)
 }
 END_TEST
 
-/* T-062: an attribute slipped in behind MI leaves the MAC good and is not seen. */
+/* T-062: an attribute inserted after MI leaves the MAC valid and is ignored. */
 START_TEST(addition_behind_mi_has_no_effect)
 {
 	uint8_t buf[256];
@@ -128,7 +128,7 @@ START_TEST(addition_behind_mi_has_no_effect)
 }
 END_TEST
 
-/* T-063: a valid MI behind MI256 is never looked at. */
+/* T-063: a valid MI after MI256 is ignored. */
 START_TEST(mi_behind_mi256_is_never_looked_at)
 {
 	uint8_t buf[256];
@@ -146,7 +146,7 @@ START_TEST(mi_behind_mi256_is_never_looked_at)
 }
 END_TEST
 
-/* T-064, T-065: a right beginning of the MAC, shorter or longer than TURN takes. */
+/* T-064, T-065: a correct prefix of the MAC, shorter or longer than TURN accepts. */
 static const struct {
 	const char *name;
 	uint16_t type;
@@ -189,7 +189,7 @@ START_TEST(mac_length)
 }
 END_TEST
 
-/* Without cookie a MAC is RFC 3489's, which is computed in another way. */
+/* Without cookie the MAC is that of RFC 3489, which is computed differently. */
 START_TEST(classic_message_does_not_verify)
 {
 	uint8_t buf[256];
@@ -264,7 +264,7 @@ START_TEST(long_term_key_of_the_rfc)
 }
 END_TEST
 
-/* T-091: the algorithm belongs to the key, the MAC is chosen apart. */
+/* T-091: the algorithm of the key and the MAC are independent. */
 START_TEST(any_key_with_any_mac)
 {
 	static const enum stun_password_algorithm algorithms[] = {STUN_PASSWORD_MD5,
@@ -303,7 +303,7 @@ START_TEST(unknown_algorithm_makes_no_key)
 }
 END_TEST
 
-/* Empty parts are hashed as such: MD5("::") and SHA-256(":"), T-121. */
+/* Empty parts are hashed as empty: MD5("::") and SHA-256(":"), T-121. */
 START_TEST(empty_names)
 {
 	struct slice md5 = bytes_hex("4501c091b0366d76ea3218b6cfdd8097");
@@ -322,7 +322,7 @@ START_TEST(empty_names)
 }
 END_TEST
 
-/* One bit at a time, as the polynomial says. */
+/* One bit at a time, as the polynomial defines it. */
 static uint32_t crc32_bit_by_bit(struct slice bytes)
 {
 	uint32_t crc = 0xFFFFFFFFu;
@@ -366,7 +366,9 @@ START_TEST(fingerprint_covers_all)
 	for (size_t bit = 0; bit < 8 * len; bit++) {
 		buf[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		enum stun_parse got = stun_msg_parse((struct slice){buf, len}, &msg);
-		/* Its own type changed, it is some attribute that MESSAGE-INTEGRITY hides. */
+		/*
+		 * With its type changed it is an attribute that MESSAGE-INTEGRITY hides.
+		 */
 		ck_assert_msg(got != STUN_PARSE_OK || !msg.has_fingerprint, "bit %zu",
 			      bit);
 		buf[bit / 8] ^= (uint8_t)(1 << bit % 8);
@@ -376,7 +378,7 @@ START_TEST(fingerprint_covers_all)
 }
 END_TEST
 
-/* T-068: a FINGERPRINT goes onto any class, alone or behind the MACs, and is never needed. */
+/* T-068: a FINGERPRINT fits any class, alone or after the MACs, and is never required. */
 START_TEST(fingerprint_on_every_class)
 {
 	for (int class = STUN_REQUEST; class <= STUN_ERROR; class ++) {
@@ -400,7 +402,7 @@ START_TEST(fingerprint_on_every_class)
 }
 END_TEST
 
-/* How many allocations OpenSSL still gets. */
+/* The number of allocations that OpenSSL still gets. */
 static unsigned budget = UINT_MAX;
 
 static bool afford(void)
@@ -429,7 +431,10 @@ static void scarce_free(void *old, const char *file, int line)
 	free(old);
 }
 
-/* Out of memory after any number of allocations: false or a failed builder, nothing worse. */
+/*
+ * Out of memory after any number of allocations: false or a failed builder, nothing
+ * worse.
+ */
 START_TEST(without_memory_nothing_verifies)
 {
 	const char *fork = getenv("CK_FORK");
@@ -440,7 +445,7 @@ START_TEST(without_memory_nothing_verifies)
 	unsigned failures = 0, n = 0;
 	bool all;
 
-	/* OpenSSL takes other functions only before its first allocation. */
+	/* OpenSSL accepts other functions only before its first allocation. */
 	if (fork && strcmp(fork, "no") == 0)
 		return;
 	ck_assert(CRYPTO_set_mem_functions(scarce_malloc, scarce_realloc, scarce_free));
@@ -479,7 +484,7 @@ static void *verify_often(void *arg)
 	return (void *)good;
 }
 
-/* Workers share what is prepared once; the thread sanitizer watches. */
+/* Workers share state that is prepared once; for the thread sanitizer. */
 START_TEST(threads_verify_side_by_side)
 {
 	pthread_t threads[4];

@@ -34,7 +34,7 @@ static const struct {
 	{"length 3 (T-002)", "0001 0003" COOKIE TXID "000000", STUN_PARSE_BAD_LENGTH},
 	{"claims more than arrived (T-003)", "0001 0004" COOKIE TXID,
 	 STUN_PARSE_BAD_LENGTH},
-	{"claims all that is possible", "0001 fffc" COOKIE TXID, STUN_PARSE_BAD_LENGTH},
+	{"claims the maximum", "0001 fffc" COOKIE TXID, STUN_PARSE_BAD_LENGTH},
 	{"trailing bytes (T-003)", "0001 0000" COOKIE TXID "00000000",
 	 STUN_PARSE_BAD_LENGTH},
 	{"one trailing byte (T-003)", "0001 0000" COOKIE TXID "00",
@@ -63,7 +63,7 @@ static const struct {
 	{"fingerprint of 8 bytes (T-044)",
 	 "0001 000c" COOKIE TXID "8028 0008 0000000000000000",
 	 STUN_PARSE_BAD_FINGERPRINT},
-	{"attribute behind the fingerprint (T-045)",
+	{"attribute after the fingerprint (T-045)",
 	 "0001 000c" COOKIE TXID "8028 0004 2807d133 8022 0000",
 	 STUN_PARSE_BAD_FINGERPRINT},
 	{"two fingerprints (T-045)",
@@ -148,7 +148,7 @@ START_TEST(reply_echoes_transaction_and_method)
 }
 END_TEST
 
-/* T-011, T-012, attack 46: a buffer full of secrets leaves no trace in the message. */
+/* T-011, T-012: old contents of the buffer do not leak into the message. */
 START_TEST(builder_zeroes_padding)
 {
 	for (size_t len = 0; len <= 9; len++) {
@@ -197,7 +197,7 @@ END_TEST
 	"001c 0020 2222222222222222222222222222222222222222222222222222222222222222 "
 #define LIFETIME "000d 0004 00000258 "
 
-/* What is in effect of a tail; offsets count from the end of the first LIFETIME. */
+/* Attributes in effect after a tail; offsets count from the end of the first LIFETIME. */
 static const struct {
 	const char *name;
 	const char *tail;
@@ -209,13 +209,13 @@ static const struct {
 	{"MI", MI, 0, -1, 0, false},
 	{"MI256", MI256, -1, 0, 32, false},
 	{"MI then MI256", MI MI256, 0, 24, 32, false},
-	{"MI256 hides a MI behind it (T-063)", MI256 MI, -1, 0, 32, false},
+	{"MI256 hides a MI after it (T-063)", MI256 MI, -1, 0, 32, false},
 	{"MI256 hides a MI of wrong length (T-063)", MI256 "0008 0000", -1, 0, 32, false},
-	{"LIFETIME behind MI is ignored (T-062)", MI LIFETIME, 0, -1, 0, false},
-	{"unknown 0x7abc behind MI is ignored (T-062)", MI "7abc 0000", 0, -1, 0, false},
-	{"MI256 behind an ignored one counts (T-062)", MI LIFETIME MI256, 0, 32, 32,
+	{"LIFETIME after MI is ignored (T-062)", MI LIFETIME, 0, -1, 0, false},
+	{"unknown 0x7abc after MI is ignored (T-062)", MI "7abc 0000", 0, -1, 0, false},
+	{"MI256 after an ignored one counts (T-062)", MI LIFETIME MI256, 0, 32, 32,
 	 false},
-	{"LIFETIME behind MI256 is ignored (T-062)", MI256 LIFETIME, -1, 0, 32, false},
+	{"LIFETIME after MI256 is ignored (T-062)", MI256 LIFETIME, -1, 0, 32, false},
 	{"a second MI is ignored", MI "0008 0000", 0, -1, 0, false},
 	{"a second MI256 is ignored", MI256 "001c 0000", -1, 0, 32, false},
 	{"MI of 0 bytes (T-065)", "0008 0000", 0, -1, 0, true},
@@ -258,7 +258,7 @@ START_TEST(tail_row)
 		      msg.mi256_len);
 	ck_assert_msg(msg.bad_mi_len == tails[_i].bad_len, "%s: length", tails[_i].name);
 
-	/* One LIFETIME is in effect, nothing else. */
+	/* Exactly one LIFETIME is in effect. */
 	struct slice rest = msg.body;
 	ck_assert(stun_attr_next(&rest, &attr));
 	ck_assert_uint_eq(attr.type, TURN_LIFETIME);
@@ -269,7 +269,7 @@ START_TEST(tail_row)
 }
 END_TEST
 
-/* Attack 49: sizes where 16 bits are nearly or just not enough. */
+/* Sizes for which 16 bits are just enough or just not enough. */
 static const struct {
 	const char *name;
 	size_t len;
@@ -286,7 +286,7 @@ static const struct {
 	{"one more", 65529, false},
 	{"65532", 65532, false},
 	{"65535", 65535, false},
-	{"more than a length says", 65536, false},
+	{"more than the length field can hold", 65536, false},
 	{"65540", 65540, false},
 	{"all", SIZE_MAX - 3, false},
 	{"really all", SIZE_MAX, false},
@@ -320,7 +320,10 @@ START_TEST(longest_attribute)
 }
 END_TEST
 
-/* A length field that lies by up to 20 in a message of every size near the end of 16 bits. */
+/*
+ * A length field that is wrong by up to 20, in messages of every size near the end of 16
+ * bits.
+ */
 START_TEST(lying_lengths_near_the_end)
 {
 	for (size_t body = 65512; body <= 65532; body += 4) {
@@ -381,7 +384,7 @@ START_TEST(builder_remembers_overflow)
 }
 END_TEST
 
-/* A random message: what went in, in order. */
+/* The attributes of a random message, in order. */
 struct plan {
 	size_t count;
 	struct {
@@ -399,7 +402,7 @@ static void plan_random(struct plan *plan, uint64_t *seed)
 {
 	plan->count = bytes_random(seed) % (ARRAY_LEN(plan->attrs) + 1);
 	for (size_t i = 0; i < plan->count; i++) {
-		/* Never 0x0008, 0x001C or 0x8028, which have a place of their own. */
+		/* Never 0x0008, 0x001C or 0x8028, which have fixed places. */
 		plan->attrs[i].type = (uint16_t)(bytes_random(seed) << 8 | 0x40);
 		plan->attrs[i].len =
 			bytes_random(seed) % (sizeof(plan->attrs[i].value) + 1);
@@ -465,10 +468,13 @@ START_TEST(what_is_built_parses_the_same)
 }
 END_TEST
 
-/* Where reads go that are made for the address sanitizer to see. */
+/* A sink for reads that only serve the address sanitizer. */
 static volatile unsigned seen;
 
-/* Any bytes near a good message: whatever parses stays inside its bytes and adds up. */
+/*
+ * Bytes similar to a valid message: if they parse, all attributes are inside and their
+ * sizes add up.
+ */
 START_TEST(mutations_stay_inside)
 {
 	uint64_t seed = 8656;
@@ -513,7 +519,7 @@ START_TEST(mutations_stay_inside)
 }
 END_TEST
 
-/* Attack 50: nothing depends on where the datagram lies. UBSan watches. */
+/* Nothing depends on the datagram's alignment; for UBSan. */
 START_TEST(every_alignment)
 {
 	for (size_t offset = 0; offset < 8; offset++) {

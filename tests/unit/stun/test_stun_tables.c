@@ -1,9 +1,9 @@
 /*
- * test_stun_tables.c - the lists of rfc-vectors.json beside the messages: malformed input,
- * ChannelData, message types, addresses, keys, nonce cookies, first bytes.
+ * test_stun_tables.c - the lists of rfc-vectors.json other than messages: malformed
+ * input, ChannelData, message types, addresses, keys, nonce cookies, first bytes.
  *
- * Every list of the file has a row in `lists` with its length and its test, or the reason why
- * it is none of the codec's business; a list or a vector without one fails.
+ * Every list of the file has a row in `lists` with its length and its test, or the reason
+ * why it does not concern the codec; a list or a vector without one fails.
  */
 #include <stdio.h>
 #include <string.h>
@@ -43,8 +43,8 @@ static void equals_hex(const json_t *vector, const char *key, const void *got, s
 }
 
 /*
- * What the codec says about each. The last ones are well-formed messages that the server
- * discards for their method, class or lack of a cookie: the codec must show just that.
+ * The codec's result for each. The last ones are well-formed messages that the server
+ * discards for their method, class or missing cookie: the codec must report these.
  */
 static const struct {
 	const char *id;
@@ -94,7 +94,7 @@ START_TEST(malformed)
 }
 END_TEST
 
-/* The frames that the vector lists, one after the other. */
+/* The frames in the vector's list, in order. */
 static void check_stream(const json_t *vector, struct slice stream)
 {
 	const json_t *frames = json_object_get(vector, "frames");
@@ -260,7 +260,7 @@ START_TEST(long_term_keys)
 }
 END_TEST
 
-/* The password of TURN REST is made in auth/; the key that comes of it is made here. */
+/* auth/ derives the password of TURN REST; here the key is derived from it. */
 START_TEST(turn_rest)
 {
 	check_keys(row("turn_rest", _i));
@@ -295,7 +295,7 @@ START_TEST(nonce_cookies)
 }
 END_TEST
 
-/* T-510..T-512: the ranges as the file writes them, "20-63". */
+/* T-510..T-512: the ranges as written in the file, "20-63". */
 static const struct {
 	const char *protocol;
 	enum datagram_kind kind;
@@ -354,7 +354,7 @@ static const struct {
 	{"first_byte_demux", ROWS(protocols), &first_byte_demux, NULL},
 	{"oauth_tokens", 3, NULL, "OAuth (RFC 7635) is not part of the product"},
 	{"prepared_strings", 5, NULL,
-	 "preparation is no part of the codec: it takes prepared"},
+	 "preparation is not part of the codec: it takes prepared"},
 	{"notes", 4, NULL, "for people"},
 };
 
@@ -373,7 +373,7 @@ START_TEST(all_are_accounted_for)
 		}
 		while (i < ARRAY_LEN(lists) && strcmp(lists[i].list, name) != 0)
 			i++;
-		ck_assert_msg(i < ARRAY_LEN(lists), "nobody drives \"%s\"", name);
+		ck_assert_msg(i < ARRAY_LEN(lists), "no row for \"%s\"", name);
 		ck_assert_int_eq((int)json_array_size(list), lists[i].count);
 		ck_assert((lists[i].test != NULL) != (lists[i].why_not != NULL));
 	}

@@ -1,10 +1,10 @@
 /*
  * test_stun_vectors.c - every message of rfc-vectors.json: parsed, walked, its typed
- * attributes compared, its MACs verified and computed again by other means, rebuilt.
+ * attributes compared, its MACs verified and computed independently, rebuilt.
  *
- * Each member of a message has a row below that checks it or says why it cannot; a member
- * without a row fails. (T-001, T-010, T-012, T-044, T-045, T-060..T-065, T-067, T-069, T-090,
- * T-091, T-121)
+ * Each member of a message has a row below that checks it or gives a reason not to; a
+ * member without a row fails. (T-001, T-010, T-012, T-044, T-045, T-060..T-065, T-067,
+ * T-069, T-090, T-091, T-121)
  */
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -20,7 +20,7 @@ enum {
 	MESSAGES = 76,
 };
 
-/* One vector while it is driven. */
+/* The vector being tested. */
 static json_t *root;
 static json_t *vector;
 static const char *id;
@@ -82,7 +82,7 @@ static void check_transaction_id(void)
 	free(want.data);
 }
 
-/* A reply or an indication carries no USERNAME; there it only says whose key it is. */
+/* A reply or an indication has no USERNAME; there the member only identifies the key. */
 static void check_username(void)
 {
 	if (msg.class == STUN_REQUEST && !json_object_get(vector, "userhash"))
@@ -98,7 +98,7 @@ static void check_username_hex(void)
 	free(want.data);
 }
 
-/* neg-missing-realm lacks it on purpose; a reply may leave it out. */
+/* neg-missing-realm lacks it on purpose; a reply may omit it. */
 static void check_realm(void)
 {
 	struct stun_attr attr;
@@ -142,7 +142,7 @@ static void check_userhash(void)
 	userhash_is(attr_of(STUN_USERHASH).value);
 }
 
-/* The nth attribute of the type, XORed or not, is that transport address. */
+/* The nth attribute of that type, XORed or not, is that transport address. */
 static void attr_is_address(uint16_t type, int nth, const char *text)
 {
 	struct slice rest = msg.body;
@@ -157,7 +157,9 @@ static void attr_is_address(uint16_t type, int nth, const char *text)
 	ck_assert(type == STUN_MAPPED_ADDRESS
 			  ? stun_attr_address(&attr, &got)
 			  : stun_attr_xor_address(&attr, msg.txid, &got));
-	/* A bare address is a peer of CreatePermission, whose port is of no matter. */
+	/*
+	 * A bare address is a peer of CreatePermission, where the port does not matter.
+	 */
 	if (strchr(text, '[') || (strchr(text, '.') && strchr(text, ':')))
 		endpoint_format(&got, got_text, sizeof(got_text));
 	else
@@ -227,7 +229,10 @@ static void check_connection_id(void)
 	ck_assert_uint_eq(got, vectors_number(vector, "connection_id"));
 }
 
-/* Carried as it is: the layout is chosen above the codec (T-E05); the figure has 7 + 9 bits. */
+/*
+ * Passed through: the layout is chosen above the codec (T-E05); the RFC's figure has 7 +
+ * 9 bits.
+ */
 static void check_icmp(void)
 {
 	const json_t *icmp = json_object_get(vector, "icmp");
@@ -242,7 +247,7 @@ static void check_icmp(void)
 	ck_assert_uint_eq(load_be32(value.data + 4), vectors_number(icmp, "error_data"));
 }
 
-/* The key of the vector must come out of the names and the password (T-090, T-091). */
+/* The names and the password must give the key of the vector (T-090, T-091). */
 static void check_password(void)
 {
 	struct slice password = vectors_slice(vectors_text(vector, "password"));
@@ -261,7 +266,10 @@ static void check_password(void)
 	equals((struct slice){got.bytes, got.len}, key.bytes, key.len, "long-term key");
 }
 
-/* JSON's list holds all attributes, those without effect too: walk without the parser. */
+/*
+ * The list in the JSON has all attributes, even those without effect: walk without the
+ * parser.
+ */
 static void check_attributes(void)
 {
 	const json_t *list = json_object_get(vector, "attributes");
@@ -287,7 +295,10 @@ static void check_attributes(void)
 	ck_assert_uint_eq(offset, bytes.len);
 }
 
-/* What the parser says is in effect, against the rule of RFC 8489 section 9 on the list. */
+/*
+ * Compare the attributes in effect with the rule of RFC 8489 section 9 applied to the
+ * list.
+ */
 static void check_effect(void)
 {
 	const json_t *list = json_object_get(vector, "attributes");
@@ -322,7 +333,10 @@ static void check_effect(void)
 	ck_assert(msg.has_fingerprint == fingerprint);
 }
 
-/* The MAC by another way: one call of libcrypto over a copy with the length patched in. */
+/*
+ * The MAC computed independently: one call of libcrypto over a copy with the length
+ * adjusted.
+ */
 static bool mac_prefix_matches(size_t offset, const EVP_MD *md, unsigned header_len)
 {
 	size_t len = load_be16(bytes.data + offset + 2);
@@ -339,7 +353,7 @@ static bool mac_prefix_matches(size_t offset, const EVP_MD *md, unsigned header_
 	       memcmp(mac, bytes.data + offset + STUN_ATTR_HEADER_LEN, len) == 0;
 }
 
-/* Where the list has the attribute; 0 if nowhere. */
+/* The attribute's place in the list; 0 if missing. */
 static unsigned listed_offset(unsigned type)
 {
 	const json_t *list = json_object_get(vector, "attributes");
@@ -361,7 +375,7 @@ static void check_mac(enum stun_integrity kind, bool match)
 	ck_assert_uint_ne(offset, 0);
 	ck_assert_msg(mac_prefix_matches(offset, sha1 ? EVP_sha1() : EVP_sha256(),
 					 offset + 4 + len - STUN_HEADER_LEN) == match,
-		      "%s: HMAC by other means", id);
+		      "%s: HMAC computed independently", id);
 
 	/* A valid prefix is not enough in TURN (T-064). */
 	ck_assert(msg.bad_mi_len == (strcmp(id, "neg-mi256-trunc16") == 0));
@@ -437,20 +451,20 @@ static const struct {
 	{"id", NULL, "names the vector"},
 	{"source", NULL, "for people"},
 	{"description", NULL, "for people"},
-	{"care", NULL, "for people; what it warns of are rows of this file"},
+	{"care", NULL, "for readers; its warnings have rows in this file"},
 	{"hex", NULL, "the message itself"},
 	{"length", NULL, "checked before parsing"},
-	{"verified", NULL, "checked apart, refused messages too"},
+	{"verified", NULL, "checked separately, for refused messages too"},
 	{"key_hex", NULL, "the key itself"},
-	{"password", NULL, "checked apart, refused messages too"},
+	{"password", NULL, "checked separately, for refused messages too"},
 	{"password_algorithm", NULL, "read with the password"},
 	{"mechanism", NULL, "read with the password"},
-	{"algorithm", NULL, "\"verified\" names the attribute that shows it"},
-	{"expected", NULL, "what a server does: tests of the dialect"},
+	{"algorithm", NULL, "\"verified\" names the attribute for it"},
+	{"expected", NULL, "server behaviour: tests of the dialect"},
 	{"expected_server_behaviour", NULL,
-	 "the discard is checked as the parser's answer"},
-	{"password_before_hex", NULL, "string preparation is not the codec's"},
-	{"password_before_saslprep", NULL, "string preparation is not the codec's"},
+	 "the discard is checked as the parser's result"},
+	{"password_before_hex", NULL, "string preparation is not part of the codec"},
+	{"password_before_saslprep", NULL, "string preparation is not part of the codec"},
 	{"server_name", NULL, "OAuth is not part of the product"},
 	{"token", NULL, "OAuth is not part of the product"},
 	{"clock_note", NULL, "OAuth is not part of the product"},
@@ -469,7 +483,7 @@ static void check_fields(void)
 
 		while (i < ARRAY_LEN(fields) && strcmp(fields[i].key, name) != 0)
 			i++;
-		ck_assert_msg(i < ARRAY_LEN(fields), "%s: nobody checks \"%s\"", id,
+		ck_assert_msg(i < ARRAY_LEN(fields), "%s: no row checks \"%s\"", id,
 			      name);
 		ck_assert(fields[i].check || fields[i].why_not);
 		if (fields[i].check)
@@ -520,7 +534,7 @@ static void add_typed(struct stun_builder *b, const struct stun_attr *attr)
 	}
 }
 
-/* Vectors whose padding is not ours: the MACs cover it, so they cannot come out equal. */
+/* Vectors with padding other than ours: the MACs cover it, so they cannot be equal. */
 static bool padding_is_zero(void)
 {
 	const json_t *list = json_object_get(vector, "attributes");
@@ -536,7 +550,10 @@ static bool padding_is_zero(void)
 	return true;
 }
 
-/* From the parsed message to the same bytes, MACs and CRC computed by the builder (T-069). */
+/*
+ * Rebuild the same bytes from the parsed message, with MACs and CRC of the builder
+ * (T-069).
+ */
 static void rebuild(void)
 {
 	uint8_t buf[512];
@@ -613,7 +630,7 @@ START_TEST(message)
 }
 END_TEST
 
-/* The loop above ends at MESSAGES; the refused ones must be in it. */
+/* The loop above ends at MESSAGES; the refused ones must be among them. */
 START_TEST(all_are_driven)
 {
 	root = vectors_load("stun/rfc-vectors.json");

@@ -1,5 +1,5 @@
 /*
- * test_ctl_text.c - names that strangers chose and figures that people read, as avedgectl
+ * test_ctl_text.c - names chosen by clients and human-readable figures, as avedgectl
  * writes them.
  */
 #include "tools/ctl/ctl_text.h"
@@ -15,9 +15,9 @@ static const struct {
 	const char *want;
 } names[] = {
 	{"plain", "alice@example.org", "alice@example.org"},
-	{"of another alphabet", "\xd0\xb0\xd0\xbb", "\xd0\xb0\xd0\xbb"},
+	{"in another alphabet", "\xd0\xb0\xd0\xbb", "\xd0\xb0\xd0\xbb"},
 	{"wide", "\xe6\xbc\xa2", "\xe6\xbc\xa2"},
-	{"with an accent of its own", "e\xcc\x81", "e\xcc\x81"},
+	{"with a combining accent", "e\xcc\x81", "e\xcc\x81"},
 	{"clears the screen", "a\033[2J", "a\\x1b[2J"},
 	{"sets the title", "\033]0;x\a", "\\x1b]0;x\\x07"},
 	{"8-bit CSI in UTF-8",
@@ -29,12 +29,12 @@ static const struct {
 	 "31m",
 	 "\\x9b31m"},
 	{"lines", "a\r\nb\tc\x7f", "a\\x0d\\x0ab\\x09c\\x7f"},
-	{"turns the direction",
+	{"changes the direction",
 	 "a\xe2\x80\xae"
 	 "b",
 	 "a\\u202eb"},
 	{"isolates", "\xe2\x81\xa6x", "\\u2066x"},
-	{"no width at all",
+	{"zero width",
 	 "a\xe2\x80\x8b"
 	 "b\xef\xbb\xbf",
 	 "a\\u200bb\\ufeff"},
@@ -75,7 +75,7 @@ START_TEST(takes_columns)
 	ck_assert_uint_eq(ctl_columns(wide), 4);
 	ck_assert_uint_eq(ctl_columns("e\xcc\x81"), 1);
 	ck_assert_uint_eq(ctl_fit(wide, 1), 1);
-	ck_assert_uint_eq(ctl_fit(wide, 2), 1); /* half a character is none */
+	ck_assert_uint_eq(ctl_fit(wide, 2), 1); /* half a character is dropped */
 	ck_assert_uint_eq(ctl_fit(wide, 3), 4);
 	ck_assert_uint_eq(ctl_fit(wide, 100), 5);
 }

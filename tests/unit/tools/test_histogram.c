@@ -1,5 +1,5 @@
 /*
- * test_histogram.c - percentiles against sorted values, and where the buckets meet.
+ * test_histogram.c - percentiles against sorted values, and the edges of the buckets.
  */
 #include "tools/load/histogram.h"
 
@@ -17,7 +17,7 @@ static void empty(void)
 	h = (struct histogram){0};
 }
 
-/* A fixed sequence that visits every size of number. */
+/* A fixed sequence with numbers of every magnitude. */
 static uint64_t next_value(uint64_t *state)
 {
 	*state = *state * 6364136223846793005u + 1442695040888963407u;
@@ -87,7 +87,7 @@ START_TEST(percentiles_agree_with_sorted_values)
 }
 END_TEST
 
-/* Each value on both sides of a power of two must come back within one per cent. */
+/* Values on both sides of a power of two must be reported within one per cent. */
 START_TEST(no_value_falls_between_buckets)
 {
 	for (unsigned bit = 0; bit < HISTOGRAM_VALUE_BITS; bit++) {

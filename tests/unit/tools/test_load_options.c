@@ -1,5 +1,5 @@
 /*
- * test_load_options.c - what the command line of avedge-load means, and what it refuses.
+ * test_load_options.c - the command line of avedge-load: values and errors.
  */
 #include "tools/load/load_options.h"
 
@@ -13,7 +13,7 @@ static struct load_options options;
 static char error[LOAD_ERROR_MAX];
 static char line[1000];
 
-/* Words are separated by one space; the program's name is added. */
+/* Words are separated by one space; the program's name is prepended. */
 static bool parse(const char *text)
 {
 	char *argv[WORDS_MAX + 1] = {(char[]){"avedge-load"}};
@@ -229,7 +229,10 @@ START_TEST(refuses)
 }
 END_TEST
 
-/* Every option of the help is known, and wants a value exactly if the help shows one. */
+/*
+ * Every option of the help is known, and requires a value if and only if the help shows
+ * one.
+ */
 START_TEST(help_tells_the_truth)
 {
 	char word[64];

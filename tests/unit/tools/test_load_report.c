@@ -13,7 +13,7 @@ static struct load_options options;
 static struct load_result result;
 static struct load_verdict verdict;
 
-/* A run of two clients, 100 packets each way, delays of 1 to 100 ms, nothing wrong. */
+/* A run without errors: two clients, 100 packets each way, delays of 1 to 100 ms. */
 static void good_run(void)
 {
 	options = (struct load_options){
@@ -205,22 +205,23 @@ static const struct {
 	const char *name;
 	void (*change)(void);
 	enum load_status want;
-	const char *word; /* in the complaint, if there should be one */
+	const char *word; /* part of the message, if there must be one */
 } runs[] = {
 	{"all well", nothing, LOAD_AS_EXPECTED, NULL},
 	{"loss without a limit", two_lost, LOAD_AS_EXPECTED, NULL},
 	{"loss at the limit", two_lost_of_two_allowed, LOAD_AS_EXPECTED, NULL},
 	{"loss beyond", two_lost_of_one_allowed, LOAD_EXCEEDED, "up: 2.000 % lost"},
-	{"loss beyond none", one_lost_of_none_allowed, LOAD_EXCEEDED, "down: 1.000 %"},
+	{"loss with limit 0", one_lost_of_none_allowed, LOAD_EXCEEDED, "down: 1.000 %"},
 	{"duplicates", duplicates_are_no_loss, LOAD_AS_EXPECTED, NULL},
-	{"delay within", delay_within, LOAD_AS_EXPECTED, NULL},
-	{"delay beyond", delay_beyond, LOAD_EXCEEDED,
+	{"delay within the limit", delay_within, LOAD_AS_EXPECTED, NULL},
+	{"delay beyond the limit", delay_beyond, LOAD_EXCEEDED,
 	 "up: the 99th percentile of the delay is 99."},
-	{"delay of nothing", delay_of_nothing, LOAD_EXCEEDED, "down: no packet arrived"},
-	{"set-up within", set_up_within, LOAD_AS_EXPECTED, NULL},
-	{"set-up beyond", set_up_beyond, LOAD_EXCEEDED, "set-up time is 4.000"},
+	{"delay without packets", delay_of_nothing, LOAD_EXCEEDED,
+	 "down: no packet arrived"},
+	{"set-up within the limit", set_up_within, LOAD_AS_EXPECTED, NULL},
+	{"set-up beyond the limit", set_up_beyond, LOAD_EXCEEDED, "set-up time is 4.000"},
 	{"nothing sent", nothing_sent, LOAD_EXCEEDED, "down: no packet could"},
-	{"nothing sent nor asked for", nothing_sent_nor_asked, LOAD_AS_EXPECTED, NULL},
+	{"nothing sent, as requested", nothing_sent_nor_asked, LOAD_AS_EXPECTED, NULL},
 	{"misdelivered", misdelivered, LOAD_EXCEEDED, "up: 1 packets misdelivered"},
 	{"damaged", damaged, LOAD_EXCEEDED, "down: 0 packets misdelivered, 1"},
 	{"one client failed", one_failed, LOAD_EXCEEDED,

@@ -1,5 +1,6 @@
 /*
- * test_load_traffic.c - what the figures make of packets that come, come twice, come changed.
+ * test_load_traffic.c - counters for packets that arrive, arrive twice, or arrive
+ * changed.
  */
 #include "tools/load/load_traffic.h"
 
@@ -27,7 +28,7 @@ static void end(void)
 	load_traffic_free(traffic);
 }
 
-/* The next packet of the flow, out and away. */
+/* Send the next packet of the flow. */
 static void take_packet(uint8_t out[SIZE])
 {
 	struct slice packet = load_traffic_next(traffic, CLIENT, LOAD_UP);
@@ -119,7 +120,7 @@ START_TEST(elsewhere_is_not_received)
 }
 END_TEST
 
-/* A change of one byte at an offset: is it a stray, or one of ours that was damaged? */
+/* One byte changed at an offset: a stray packet, or a damaged one of ours? */
 static const struct {
 	const char *name;
 	size_t offset;
@@ -131,11 +132,11 @@ static const struct {
 	{"a client that does not exist", 8, SIZE, true},
 	{"a direction that does not exist", 12, SIZE, true},
 	{"a packet that was never sent", 16, SIZE, false},
-	{"the first byte of the filling", STAMP_LEN, SIZE, false},
-	{"the last byte of the filling", SIZE - 1, SIZE, false},
+	{"the first byte of padding", STAMP_LEN, SIZE, false},
+	{"the last byte of padding", SIZE - 1, SIZE, false},
 	{"shorter", SIZE, SIZE - 1, false},
 	{"longer", SIZE, SIZE + 1, false},
-	{"the stamp alone", SIZE, STAMP_LEN, false},
+	{"only the stamp", SIZE, STAMP_LEN, false},
 	{"less than a stamp", SIZE, STAMP_LEN - 1, true},
 	{"nothing", SIZE, 0, true},
 };

@@ -1,5 +1,6 @@
 /*
- * test_pacer.c - the rate is kept, a pause is caught up on gently, a slow generator skips.
+ * test_pacer.c - the rate is kept, a pause is made up gradually, a slow generator skips
+ * steps.
  */
 #include "tools/load/pacer.h"
 

@@ -1,5 +1,5 @@
 /*
- * test_packet_stream.c - packets survive a stream, however it is cut.
+ * test_packet_stream.c - packets pass through a stream unchanged, however it is cut.
  */
 #include "tools/client/packet_stream.h"
 
@@ -36,7 +36,7 @@ static void check(const char *name, const struct seen *seen, const char *const *
 			      "%s: packet %zu", name, i);
 }
 
-/* RFC 4571 section 2: an empty one is a packet too. */
+/* RFC 4571 section 2: an empty packet is valid. */
 static const uint8_t stream_bytes[] = {0,   3, 'o', 'n', 'e', 0,   0,   0,  1,
 				       'x', 0, 5,   't', 'h', 'r', 'e', 'e'};
 static const char *const packets[] = {"one", "", "x", "three"};
@@ -77,7 +77,7 @@ START_TEST(half_a_packet_is_none)
 				     &seen));
 	ck_assert_uint_eq(seen.count, 0);
 	packet_stream_clear(&stream);
-	/* Nothing of it is left. */
+	/* Nothing of it remains. */
 	ck_assert(packet_stream_take(&stream,
 				     (struct slice){stream_bytes, sizeof(stream_bytes)},
 				     found, &seen));

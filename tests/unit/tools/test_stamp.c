@@ -1,5 +1,6 @@
 /*
- * test_stamp.c - stamps survive the way, and sequence numbers tell loss from disorder.
+ * test_stamp.c - stamps are transferred unchanged, and sequence numbers tell loss from
+ * reordering.
  */
 #include "tools/load/stamp.h"
 
@@ -29,7 +30,7 @@ START_TEST(comes_back_as_written)
 }
 END_TEST
 
-/* What each arrival of a sequence is called: i in order, r reordered, d duplicated. */
+/* The classification of each arrival: i in order, r reordered, d duplicated. */
 static const struct {
 	const char *name;
 	uint64_t numbers[8];
@@ -44,8 +45,8 @@ static const struct {
 	{"late, then repeated", {0, 3, 1, 1, 2, 2}, "iirdrd"},
 	{"repeated after others", {0, 1, 2, 0, 1, 2}, "iiiddd"},
 	{"63 behind", {0, 63, 0}, "iid"},
-	{"64 behind is too old to tell", {0, 64, 0}, "iir"},
-	{"63 behind and new", {1, 64, 1, 2, 3, 2}, "iidrrd"},
+	{"64 behind is too old to classify", {0, 64, 0}, "iir"},
+	{"63 behind, seen first", {1, 64, 1, 2, 3, 2}, "iidrrd"},
 	{"a jump forgets the window", {0, 1, 65, 2, 1, 2, 2}, "iiirrdd"},
 	{"the highest number there is", {UINT64_MAX - 1, 0, UINT64_MAX - 1}, "ird"},
 };
@@ -67,7 +68,7 @@ START_TEST(order_is_told)
 }
 END_TEST
 
-/* Against a list of all that came, with every disorder the window can hold. */
+/* Against a list of all arrivals, with every reordering within the window. */
 START_TEST(agrees_with_a_list)
 {
 	enum { COUNT = 4000, NEAR = 40 };
