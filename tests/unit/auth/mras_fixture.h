@@ -11,7 +11,7 @@
 #define NOW_MS UINT64_C(5000000)
 
 enum {
-	OPEN_SERVER, /* may ask for anybody */
+	OPEN_SERVER, /* may ask for any identity */
 	LAB_SERVER,  /* for @lab.example, 1 hour at most, 10 requests per second */
 	SERVER_COUNT
 };

@@ -157,7 +157,7 @@ static const struct {
 	{"year 0", -62167219200, NOW, 3600, CREDENTIAL_EXPIRED},
 };
 
-START_TEST(a_credential_lives_until_its_second)
+START_TEST(a_credential_is_valid_until_its_last_second)
 {
 	struct credential cred = {.expires_s = times[_i].expires_s};
 	enum credential_status got =
@@ -324,7 +324,8 @@ static void credential_suite(Suite *suite)
 	tcase_add_loop_test(tc, the_user_is_safe_to_show, 0, ROWS(shown));
 	tcase_add_test(tc, a_nul_in_the_identity_does_not_end_the_user);
 	tcase_add_test(tc, a_long_user_is_cut_between_characters);
-	tcase_add_loop_test(tc, a_credential_lives_until_its_second, 0, ROWS(times));
+	tcase_add_loop_test(tc, a_credential_is_valid_until_its_last_second, 0,
+			    ROWS(times));
 	suite_add_tcase(suite, tc);
 
 	tc = tcase_create("rest");

@@ -202,7 +202,7 @@ START_TEST(http_refuses_the_body)
 }
 END_TEST
 
-START_TEST(http_limits_what_rest_names_hold)
+START_TEST(http_limits_rest_names)
 {
 	char body[256], user[CREDENTIAL_USER_MAX + 2];
 
@@ -220,7 +220,7 @@ START_TEST(http_limits_what_rest_names_hold)
 }
 END_TEST
 
-START_TEST(http_forbids_users_of_others)
+START_TEST(http_forbids_users_of_other_domains)
 {
 	struct http_request request = http_post("{\"user\":\"sip:eve@other.example\"}");
 	struct http_answer answer = http_ask(LAB_SERVER, &request, NOW_MS);
@@ -231,7 +231,7 @@ START_TEST(http_forbids_users_of_others)
 }
 END_TEST
 
-START_TEST(http_says_when_to_come_again)
+START_TEST(http_says_when_to_retry)
 {
 	struct http_request request = {.method = "GET", .path = "/v1/relays"};
 	struct http_answer answer;
@@ -287,7 +287,7 @@ START_TEST(http_needs_a_key)
 END_TEST
 
 /* The code accepts what the schema of requests accepts. */
-START_TEST(http_takes_what_the_schema_takes)
+START_TEST(http_accepts_what_the_schema_accepts)
 {
 	json_t *schema =
 		json_schema_find(openapi, "#/components/schemas/CredentialRequest");
@@ -334,7 +334,7 @@ static void note(void *arg, const struct service_server *server,
 		 answer ? (int)answer->ttl_s : 0);
 }
 
-START_TEST(http_decisions_are_told)
+START_TEST(http_decisions_are_reported)
 {
 	struct told told = {""};
 	struct http_request good = http_post("{\"user\":\"a@lab.example\",\"ttl\":60}"),
@@ -387,7 +387,7 @@ static const struct {
 };
 
 /* One report for each request, because the metrics count reports. */
-START_TEST(http_tells_of_what_it_does_not_understand)
+START_TEST(http_reports_malformed_requests)
 {
 	for (size_t i = 0; i < ARRAY_LEN(strange); i++) {
 		struct told told = {""};
@@ -415,14 +415,14 @@ static void http_suite(Suite *suite)
 	tcase_add_loop_test(tc, http_grants_what_the_relay_accepts, 0, ROWS(grants));
 	tcase_add_loop_test(tc, http_refuses_the_envelope, 0, ROWS(refusals));
 	tcase_add_loop_test(tc, http_refuses_the_body, 0, ROWS(bodies));
-	tcase_add_test(tc, http_limits_what_rest_names_hold);
-	tcase_add_test(tc, http_forbids_users_of_others);
-	tcase_add_test(tc, http_says_when_to_come_again);
+	tcase_add_test(tc, http_limits_rest_names);
+	tcase_add_test(tc, http_forbids_users_of_other_domains);
+	tcase_add_test(tc, http_says_when_to_retry);
 	tcase_add_test(tc, http_counts_credentials_of_one_identity);
 	tcase_add_test(tc, http_needs_a_key);
-	tcase_add_test(tc, http_tells_of_what_it_does_not_understand);
-	tcase_add_test(tc, http_takes_what_the_schema_takes);
-	tcase_add_test(tc, http_decisions_are_told);
+	tcase_add_test(tc, http_reports_malformed_requests);
+	tcase_add_test(tc, http_accepts_what_the_schema_accepts);
+	tcase_add_test(tc, http_decisions_are_reported);
 	suite_add_tcase(suite, tc);
 }
 

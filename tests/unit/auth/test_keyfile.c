@@ -110,7 +110,7 @@ START_TEST(a_missing_file_says_how_to_make_one)
 }
 END_TEST
 
-START_TEST(a_fault_names_its_line)
+START_TEST(an_error_names_its_line)
 {
 	static const char text[] = "# comment\n\none short\n";
 
@@ -139,7 +139,7 @@ START_TEST(a_file_of_64_kib_is_the_largest)
 }
 END_TEST
 
-START_TEST(a_pipe_or_folder_is_no_keyring)
+START_TEST(a_pipe_or_directory_is_not_a_keyring)
 {
 	if (_i == 0)
 		ck_assert_int_eq(mkfifo(path, 0640), 0);
@@ -189,7 +189,7 @@ START_TEST(a_new_file_gets_mode_0640)
 END_TEST
 
 /* A reader of the old file still sees the old text, because a new file took its name. */
-START_TEST(a_save_replaces_the_file_whole)
+START_TEST(a_save_replaces_the_whole_file)
 {
 	struct keyring *ring;
 	struct stat before;
@@ -248,7 +248,7 @@ START_TEST(a_missing_directory_is_reported)
 }
 END_TEST
 
-START_TEST(one_changes_the_file_at_a_time)
+START_TEST(one_process_changes_the_file_at_a_time)
 {
 	int lock = keyfile_lock(path, error, sizeof(error));
 	int other = open(directory, O_RDONLY | O_DIRECTORY);
@@ -261,7 +261,7 @@ START_TEST(one_changes_the_file_at_a_time)
 }
 END_TEST
 
-START_TEST(a_generated_key_needs_no_quotes_and_is_another_each_time)
+START_TEST(a_generated_key_needs_no_quotes_and_differs_each_time)
 {
 	struct key a;
 	struct key b;
@@ -290,17 +290,17 @@ static void keyfile_suite(Suite *suite)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, only_owner_and_group_may_read_it, 0, ROWS(modes));
 	tcase_add_test(tc, a_missing_file_says_how_to_make_one);
-	tcase_add_test(tc, a_fault_names_its_line);
+	tcase_add_test(tc, an_error_names_its_line);
 	tcase_add_test(tc, an_empty_file_names_no_line);
 	tcase_add_test(tc, a_file_of_64_kib_is_the_largest);
-	tcase_add_loop_test(tc, a_pipe_or_folder_is_no_keyring, 0, 2);
+	tcase_add_loop_test(tc, a_pipe_or_directory_is_not_a_keyring, 0, 2);
 	tcase_add_test(tc, a_link_is_followed);
 	tcase_add_test(tc, a_new_file_gets_mode_0640);
-	tcase_add_test(tc, a_save_replaces_the_file_whole);
+	tcase_add_test(tc, a_save_replaces_the_whole_file);
 	tcase_add_test(tc, a_save_that_fails_changes_nothing);
 	tcase_add_test(tc, a_missing_directory_is_reported);
-	tcase_add_test(tc, one_changes_the_file_at_a_time);
-	tcase_add_test(tc, a_generated_key_needs_no_quotes_and_is_another_each_time);
+	tcase_add_test(tc, one_process_changes_the_file_at_a_time);
+	tcase_add_test(tc, a_generated_key_needs_no_quotes_and_differs_each_time);
 	suite_add_tcase(suite, tc);
 }
 

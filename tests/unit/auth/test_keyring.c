@@ -120,7 +120,7 @@ static const struct {
 	{"an error further down", 4, "# a\none " SECRET "\n\ntwo\n"},
 };
 
-START_TEST(refuses_and_says_where)
+START_TEST(errors_name_their_line)
 {
 	struct keyring_error error = {.line = 4711};
 	struct keyring *ring =
@@ -135,7 +135,7 @@ START_TEST(refuses_and_says_where)
 }
 END_TEST
 
-START_TEST(a_nul_byte_is_no_blank)
+START_TEST(a_nul_byte_is_not_a_blank)
 {
 	static const char text[] = "one\0" SECRET;
 	struct keyring_error error;
@@ -144,7 +144,7 @@ START_TEST(a_nul_byte_is_no_blank)
 }
 END_TEST
 
-START_TEST(sixteen_keys_fit_and_no_more)
+START_TEST(at_most_sixteen_keys_fit)
 {
 	char text[(KEYRING_MAX + 1) * 64] = "";
 	struct keyring_error error;
@@ -174,7 +174,7 @@ static void drop_ring(void *ring)
 	keyring_free(ring);
 }
 
-START_TEST(without_memory_there_is_no_ring)
+START_TEST(without_memory_there_is_no_keyring)
 {
 	char text[] = "one " SECRET "\n";
 
@@ -381,10 +381,10 @@ static void keyring_suite(Suite *suite)
 	TCase *tc = tcase_create("keyring");
 	tcase_add_test(tc, a_key_is_taken_as_written);
 	tcase_add_loop_test(tc, each_purpose_has_its_own_key, 0, ROWS(derived));
-	tcase_add_loop_test(tc, refuses_and_says_where, 0, ROWS(refused));
-	tcase_add_test(tc, a_nul_byte_is_no_blank);
-	tcase_add_test(tc, sixteen_keys_fit_and_no_more);
-	tcase_add_test(tc, without_memory_there_is_no_ring);
+	tcase_add_loop_test(tc, errors_name_their_line, 0, ROWS(refused));
+	tcase_add_test(tc, a_nul_byte_is_not_a_blank);
+	tcase_add_test(tc, at_most_sixteen_keys_fit);
+	tcase_add_test(tc, without_memory_there_is_no_keyring);
 	tcase_add_test(tc, secrets_of_16_to_128_bytes);
 	tcase_add_test(tc, a_key_is_valid_from_its_first_second_and_not_in_its_last);
 	tcase_add_test(tc, the_first_valid_key_signs);

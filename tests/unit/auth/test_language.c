@@ -61,7 +61,7 @@ START_TEST(language_decides_at_the_newline)
 }
 END_TEST
 
-START_TEST(language_waits_for_no_endless_line)
+START_TEST(language_does_not_wait_for_an_endless_line)
 {
 	static uint8_t line[LANGUAGE_LINE_MAX + 100];
 
@@ -84,7 +84,7 @@ static void language_suite(Suite *suite)
 
 	tcase_add_loop_test(tc, language_of_a_first_line, 0, ROWS(rows));
 	tcase_add_loop_test(tc, language_decides_at_the_newline, 0, ROWS(rows));
-	tcase_add_test(tc, language_waits_for_no_endless_line);
+	tcase_add_test(tc, language_does_not_wait_for_an_endless_line);
 	suite_add_tcase(suite, tc);
 }
 

@@ -23,7 +23,7 @@ static void end(void)
 	mras_fixture_free(&fixture);
 }
 /* The text between two others; static. */
-static const char *between(const char *text, const char *before, const char *behind)
+static const char *between(const char *text, const char *before, const char *after)
 {
 	static char found[4][256];
 	static unsigned turn;
@@ -32,8 +32,8 @@ static const char *between(const char *text, const char *before, const char *beh
 
 	ck_assert_msg(start != NULL, "no %s in %s", before, text);
 	start += strlen(before);
-	const char *stop = strstr(start, behind);
-	ck_assert_msg(stop != NULL && stop - start < 256, "no %s in %s", behind, start);
+	const char *stop = strstr(start, after);
+	ck_assert_msg(stop != NULL && stop - start < 256, "no %s in %s", after, start);
 	memcpy(out, start, (size_t)(stop - start));
 	out[stop - start] = '\0';
 	return out;
@@ -186,7 +186,7 @@ START_TEST(xml_ports_that_are_not_offered)
 }
 END_TEST
 
-START_TEST(xml_relays_that_drain_are_not_named)
+START_TEST(xml_relays_that_drain_are_left_out)
 {
 	size_t len;
 	char *answer;
@@ -297,7 +297,7 @@ static void mras_answer_suite(Suite *suite)
 	tcase_add_test(responses, xml_response_escapes);
 	tcase_add_loop_test(responses, xml_relays, 0, ROWS(relays));
 	tcase_add_test(responses, xml_ports_that_are_not_offered);
-	tcase_add_test(responses, xml_relays_that_drain_are_not_named);
+	tcase_add_test(responses, xml_relays_that_drain_are_left_out);
 	tcase_add_test(responses, xml_faults_of_the_service);
 	tcase_add_test(responses, xml_duration_is_what_was_granted);
 	tcase_add_test(responses, xml_reason_phrases);

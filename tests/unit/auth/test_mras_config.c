@@ -129,7 +129,7 @@ static const struct {
 	 "F:5:17: limits.body: 9M is out of range; write a size from 1K to 8M"},
 };
 
-START_TEST(mras_config_error_says_where_what_and_what_to_do)
+START_TEST(mras_config_errors_have_place_fault_and_remedy)
 {
 	char error[512];
 	struct mras_config *config = parse(errors[_i].text, error, sizeof(error));
@@ -172,7 +172,7 @@ START_TEST(mras_config_has_defaults)
 }
 END_TEST
 
-START_TEST(mras_config_keeps_blocks_apart)
+START_TEST(mras_config_keeps_sections_apart)
 {
 	struct mras_config *c = must_parse(
 		ADDRESS TLS
@@ -290,7 +290,7 @@ static void note_entry(void *arg, const struct config_entry *entry)
 			 entry->key, entry->value);
 }
 
-START_TEST(mras_config_in_force_names_blocks)
+START_TEST(mras_config_in_force_names_sections)
 {
 	struct mras_config *c = must_parse(ADDRESS TLS
 					   "server b.example { max_duration = 1h }\n"
@@ -424,15 +424,15 @@ static void config_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("mras_config");
 
-	tcase_add_loop_test(tc, mras_config_error_says_where_what_and_what_to_do, 0,
+	tcase_add_loop_test(tc, mras_config_errors_have_place_fault_and_remedy, 0,
 			    ROWS(errors));
 	tcase_add_test(tc, mras_config_has_defaults);
-	tcase_add_test(tc, mras_config_keeps_blocks_apart);
+	tcase_add_test(tc, mras_config_keeps_sections_apart);
 	tcase_add_test(tc, mras_config_compare_says_what_a_reload_applies);
 	tcase_add_test(tc, mras_config_keeps_what_needs_a_restart);
 	tcase_add_loop_test(tc, mras_config_only_single_values_need_a_restart, 0,
 			    (int)mras_config_schema.key_count);
-	tcase_add_test(tc, mras_config_in_force_names_blocks);
+	tcase_add_test(tc, mras_config_in_force_names_sections);
 	tcase_add_test(tc, mras_config_errors_name_the_place_of_a_field);
 	tcase_add_loop_test(tc, mras_config_manual_page_agrees, 0,
 			    (int)mras_config_schema.key_count);

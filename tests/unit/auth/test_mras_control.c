@@ -114,7 +114,7 @@ static const char *relay_states(void)
 	return text;
 }
 
-START_TEST(control_drains_and_names_again)
+START_TEST(control_drains_and_undrains)
 {
 	ask("PUT", "/v1/relays/av1.lab.example/drain", "");
 	ck_assert_str_eq(relay_states(), "outside/av1.lab.example! "
@@ -220,7 +220,7 @@ START_TEST(control_status_counts)
 }
 END_TEST
 
-START_TEST(control_status_tells_keys_by_what_they_do)
+START_TEST(control_status_shows_keys_by_their_use)
 {
 	static const char *const want[] = {"past", "signs", "verifies", "future"};
 
@@ -292,7 +292,7 @@ static void must_have(const char *text, const char *line)
 	ck_assert_msg(strstr(text, want) != NULL, "no line %s in\n%s", line, text);
 }
 
-START_TEST(metrics_tell_what_happened)
+START_TEST(metrics_agree_with_events)
 {
 	decide(CREDENTIAL_REST, SERVICE_HTTP, SERVICE_OK);
 	decide(CREDENTIAL_MRAS_TEXT, SERVICE_SIP, SERVICE_NO_KEY);
@@ -417,14 +417,14 @@ static void control_suite(Suite *suite)
 
 	tcase_add_checked_fixture(tc, make, end);
 	tcase_add_loop_test(tc, control_answers, 0, ROWS(requests));
-	tcase_add_test(tc, control_drains_and_names_again);
+	tcase_add_test(tc, control_drains_and_undrains);
 	tcase_add_test(tc, control_says_why_a_reload_is_rejected);
 	tcase_add_test(tc, control_reload_names_changes);
 	tcase_add_test(tc, control_status_counts);
-	tcase_add_test(tc, control_status_tells_keys_by_what_they_do);
+	tcase_add_test(tc, control_status_shows_keys_by_their_use);
 	tcase_add_test(tc, control_configuration_is_what_is_in_force);
 	tcase_add_test(tc, requests_are_those_of_the_openapi_file);
-	tcase_add_test(tc, metrics_tell_what_happened);
+	tcase_add_test(tc, metrics_agree_with_events);
 	tcase_add_test(tc, metrics_are_in_the_manual_page);
 	tcase_add_test(tc, metrics_have_the_same_lines_after_many_users);
 	suite_add_tcase(suite, tc);

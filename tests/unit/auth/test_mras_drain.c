@@ -108,7 +108,7 @@ START_TEST(drain_ends)
 }
 END_TEST
 
-START_TEST(drain_goes_over_to_the_next_configuration)
+START_TEST(drain_survives_a_reload)
 {
 	struct service_relay next[3] = {
 		{.location = LOCATION_INTRANET, .host = "AV1.lab.example"},
@@ -142,7 +142,7 @@ static void drain_suite(Suite *suite)
 	tcase_add_checked_fixture(tc, make, NULL);
 	tcase_add_loop_test(tc, drain_begins, 0, ROWS(begins));
 	tcase_add_test(tc, drain_ends);
-	tcase_add_test(tc, drain_goes_over_to_the_next_configuration);
+	tcase_add_test(tc, drain_survives_a_reload);
 	tcase_add_test(tc, drain_leaves_by_location);
 	suite_add_tcase(suite, tc);
 }

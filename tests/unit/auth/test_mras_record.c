@@ -109,7 +109,7 @@ START_TEST(record_of_a_refusal)
 }
 END_TEST
 
-START_TEST(record_without_identities_names_nobody)
+START_TEST(record_without_identities_has_no_identity)
 {
 	struct service_request request = request_for("sip:alice@lab.example");
 
@@ -145,7 +145,7 @@ START_TEST(record_cuts_an_identity)
 }
 END_TEST
 
-START_TEST(records_of_refusals_are_no_flood)
+START_TEST(records_of_refusals_are_limited)
 {
 	struct service_request request = request_for("a");
 
@@ -169,7 +169,7 @@ START_TEST(records_of_refusals_are_no_flood)
 END_TEST
 
 /* Rate limits and malformed requests: at most ten lines a minute. */
-START_TEST(records_of_rates_are_lines_now_and_then)
+START_TEST(records_of_rate_limits_are_few_lines)
 {
 	struct service_request request = request_for("a");
 
@@ -193,10 +193,10 @@ static void record_suite(Suite *suite)
 	tcase_add_checked_fixture(tc, make, end);
 	tcase_add_test(tc, record_of_a_credential);
 	tcase_add_test(tc, record_of_a_refusal);
-	tcase_add_test(tc, record_without_identities_names_nobody);
+	tcase_add_test(tc, record_without_identities_has_no_identity);
 	tcase_add_test(tc, record_cuts_an_identity);
-	tcase_add_test(tc, records_of_refusals_are_no_flood);
-	tcase_add_test(tc, records_of_rates_are_lines_now_and_then);
+	tcase_add_test(tc, records_of_refusals_are_limited);
+	tcase_add_test(tc, records_of_rate_limits_are_few_lines);
 	suite_add_tcase(suite, tc);
 }
 

@@ -78,7 +78,7 @@ START_TEST(reload_names_every_change)
 }
 END_TEST
 
-START_TEST(reload_leaves_to_the_next_start_what_needs_one)
+START_TEST(reload_leaves_some_keys_to_a_restart)
 {
 	static const char waiting[] = "user:  -> nobody (restart)\n"
 				      "control.socket: /run/mrasd/control.sock -> "
@@ -133,7 +133,7 @@ static void expand(const char *format, char *out, size_t size)
 	out[len] = '\0';
 }
 
-START_TEST(reload_of_something_wrong_changes_nothing)
+START_TEST(reload_of_a_faulty_file_changes_nothing)
 {
 	const struct mras_settings *before = fixture.issuer.settings;
 	char want[512];
@@ -152,7 +152,7 @@ START_TEST(reload_of_something_wrong_changes_nothing)
 }
 END_TEST
 
-START_TEST(reload_reports_files_by_what_is_in_them)
+START_TEST(reload_reports_files_by_content)
 {
 	issuer_fixture_write(&fixture, "keys",
 			     "two MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWZn\n"
@@ -203,7 +203,7 @@ START_TEST(reload_watches_every_file)
 }
 END_TEST
 
-START_TEST(reload_looks_once_at_a_file_that_went_wrong)
+START_TEST(reload_tries_a_faulty_file_once)
 {
 	const struct mras_settings *before = fixture.issuer.settings;
 
@@ -310,12 +310,11 @@ static void reload_suite(Suite *suite)
 	tcase_add_checked_fixture(tc, make, end);
 	tcase_add_test(tc, reload_of_the_same_file_changes_nothing);
 	tcase_add_test(tc, reload_names_every_change);
-	tcase_add_test(tc, reload_leaves_to_the_next_start_what_needs_one);
-	tcase_add_loop_test(tc, reload_of_something_wrong_changes_nothing, 0,
-			    ROWS(wrong));
-	tcase_add_test(tc, reload_reports_files_by_what_is_in_them);
+	tcase_add_test(tc, reload_leaves_some_keys_to_a_restart);
+	tcase_add_loop_test(tc, reload_of_a_faulty_file_changes_nothing, 0, ROWS(wrong));
+	tcase_add_test(tc, reload_reports_files_by_content);
 	tcase_add_test(tc, reload_watches_every_file);
-	tcase_add_test(tc, reload_looks_once_at_a_file_that_went_wrong);
+	tcase_add_test(tc, reload_tries_a_faulty_file_once);
 	tcase_add_loop_test(tc, reload_knows_until_when_keys_sign, 0, ROWS(endings));
 	tcase_add_test(tc, reload_warns_of_ends_once_a_day);
 	tcase_add_test(tc, reload_keeps_relays_draining);

@@ -45,7 +45,7 @@ static void never(void *arg, const struct service_server *server,
 	ck_abort_msg("the self-test was reported as an issued credential");
 }
 
-START_TEST(passes_unseen)
+START_TEST(success_leaves_no_trace)
 {
 	settings.service.decided = never;
 	ck_assert_msg(issuer_self_test(&issuer, error, sizeof(error)), "%s", error);
@@ -83,7 +83,7 @@ static void mras_self_test_suite(Suite *suite)
 	TCase *tc = tcase_create("mras_self_test");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, passes_unseen);
+	tcase_add_test(tc, success_leaves_no_trace);
 	tcase_add_test(tc, no_key_is_valid);
 	tcase_add_test(tc, the_relay_would_refuse);
 	suite_add_tcase(suite, tc);

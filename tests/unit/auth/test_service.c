@@ -348,7 +348,7 @@ static const struct {
 	{"no name", {NULL}, -1},
 };
 
-START_TEST(service_server_of_certificate)
+START_TEST(service_server_by_certificate)
 {
 	const char *const *names = certificates[_i].certificate;
 	size_t count = names[0] ? names[1] ? 2 : 1 : 0;
@@ -435,7 +435,7 @@ static void service_suite(Suite *suite)
 	tcase_add_test(cases, service_rate_of_servers);
 	tcase_add_test(cases, service_rate_of_identities);
 	tcase_add_test(cases, service_rate_in_a_flood_of_identities);
-	tcase_add_loop_test(cases, service_server_of_certificate, 0, ROWS(certificates));
+	tcase_add_loop_test(cases, service_server_by_certificate, 0, ROWS(certificates));
 	tcase_add_test(cases, service_server_from_its_networks_only);
 	tcase_add_test(cases, service_relays_of_location);
 	tcase_add_test(cases, service_fault_names);

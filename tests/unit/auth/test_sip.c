@@ -420,7 +420,7 @@ static const struct {
 	{"no SIP", SIP_BROKEN, "GET / HTTP/1.1\r\n\r\n", ""},
 };
 
-START_TEST(sip_last_words)
+START_TEST(sip_answers_before_it_closes)
 {
 	char want[64];
 
@@ -449,7 +449,7 @@ static void sip_suite(Suite *suite)
 	tcase_add_loop_test(cases, sip_advice, 0, ROWS(advice));
 	tcase_add_test(cases, sip_errors_have_no_route);
 	tcase_add_test(cases, sip_faults_in_xml);
-	tcase_add_loop_test(cases, sip_last_words, 0, ROWS(refusals));
+	tcase_add_loop_test(cases, sip_answers_before_it_closes, 0, ROWS(refusals));
 	suite_add_tcase(suite, cases);
 }
 

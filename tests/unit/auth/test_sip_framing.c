@@ -133,7 +133,7 @@ END_TEST
  * Every prefix asks for more data until the outcome is known, and the outcome does not
  * change.
  */
-START_TEST(framing_of_every_beginning)
+START_TEST(framing_of_every_prefix)
 {
 	struct slice stream = stream_of(_i);
 	size_t frame_len;
@@ -223,7 +223,7 @@ static void sip_framing_suite(Suite *suite)
 	TCase *cases = tcase_create("framing");
 
 	tcase_add_loop_test(cases, framing_of_a_stream, 0, ROWS(streams));
-	tcase_add_loop_test(cases, framing_of_every_beginning, 0, ROWS(streams));
+	tcase_add_loop_test(cases, framing_of_every_prefix, 0, ROWS(streams));
 	tcase_add_test(cases, framing_of_a_pipeline_split_anywhere);
 	tcase_add_test(cases, framing_limits_headers);
 	suite_add_tcase(suite, cases);

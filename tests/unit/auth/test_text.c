@@ -8,7 +8,7 @@
 #include "tests/unit/lib/oom.h"
 #include "tests/unit/lib/unit.h"
 
-START_TEST(text_is_what_was_added)
+START_TEST(text_has_all_that_was_added)
 {
 	struct text text = {.len = 0};
 	size_t len;
@@ -109,7 +109,7 @@ static void text_suite(Suite *suite)
 {
 	TCase *cases = tcase_create("text");
 
-	tcase_add_test(cases, text_is_what_was_added);
+	tcase_add_test(cases, text_has_all_that_was_added);
 	tcase_add_test(cases, text_of_nothing);
 	tcase_add_test(cases, text_grows);
 	tcase_add_test(cases, text_has_a_limit);

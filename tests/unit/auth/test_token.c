@@ -166,7 +166,7 @@ START_TEST(a_token_has_exactly_its_header)
 }
 END_TEST
 
-START_TEST(a_token_dies_with_its_key)
+START_TEST(a_token_ends_with_its_key)
 {
 	struct credential_pair pair;
 
@@ -252,7 +252,7 @@ static void token_suite(Suite *suite)
 	tcase_add_loop_test(tc, a_token_with_a_flipped_bit_has_no_password, 1, 3);
 	tcase_add_loop_test(tc, a_token_has_exactly_its_length, 1, 3);
 	tcase_add_loop_test(tc, a_token_has_exactly_its_header, 0, ROWS(headers));
-	tcase_add_test(tc, a_token_dies_with_its_key);
+	tcase_add_test(tc, a_token_ends_with_its_key);
 	tcase_add_test(tc, the_identity_is_keyed_and_stable);
 	tcase_add_test(tc, issued_tokens_are_distinct_and_survive_trimming);
 	suite_add_tcase(suite, tc);

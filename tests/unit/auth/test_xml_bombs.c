@@ -120,12 +120,12 @@ static void fill(const char *text)
 }
 
 /* The same with a number that differs each time. */
-static void fill_numbered(const char *before, const char *behind)
+static void fill_numbered(const char *before, const char *after)
 {
 	char text[128];
 
 	for (unsigned i = 0; body_len < BOMB_SIZE - 256; i++) {
-		snprintf(text, sizeof(text), "%s%u%s", before, i, behind);
+		snprintf(text, sizeof(text), "%s%u%s", before, i, after);
 		add(text);
 	}
 }
@@ -250,7 +250,7 @@ static void many_namespaces(void)
 }
 
 /* Tags that are each short enough, with as many names as fit. */
-static void many_tags_of_many(const char *before, const char *behind)
+static void many_tags_of_many(const char *before, const char *after)
 {
 	char text[64];
 
@@ -258,7 +258,7 @@ static void many_tags_of_many(const char *before, const char *behind)
 	for (unsigned i = 0; body_len < BOMB_SIZE - 256; i++) {
 		if (i % 300 == 0)
 			add(i > 0 ? "/><x" : "<x");
-		snprintf(text, sizeof(text), "%s%x%s", before, i, behind);
+		snprintf(text, sizeof(text), "%s%x%s", before, i, after);
 		add(text);
 	}
 }

@@ -44,7 +44,7 @@ START_TEST(each_passes_its_self_test)
 }
 END_TEST
 
-START_TEST(each_keeps_to_its_own_configuration)
+START_TEST(each_uses_its_own_configuration)
 {
 	ck_assert_ptr_nonnull(reload_config(issuer.reload));
 	ck_assert_ptr_eq(relay.relay.config, relay.config);
@@ -63,7 +63,7 @@ static void both_suite(Suite *suite)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, each_passes_its_self_test);
-	tcase_add_test(tc, each_keeps_to_its_own_configuration);
+	tcase_add_test(tc, each_uses_its_own_configuration);
 	suite_add_tcase(suite, tc);
 }
 

@@ -125,7 +125,7 @@ START_TEST(requests_are_found_or_refused)
 }
 END_TEST
 
-START_TEST(handlers_see_parameter_arguments_and_body)
+START_TEST(handlers_get_parameter_arguments_and_body)
 {
 	const struct control_argument arguments[] = {{"b", "2"}, {"a", NULL}};
 	struct control_reply reply = dispatch("GET", "/v1/rows", arguments, 2, NULL);
@@ -173,7 +173,7 @@ START_TEST(arguments_are_known_and_come_once)
 }
 END_TEST
 
-START_TEST(a_parameter_has_a_greatest_length)
+START_TEST(a_parameter_has_a_maximum_length)
 {
 	char path[1024] = "/v1/rows/";
 	size_t at = strlen(path);
@@ -229,9 +229,9 @@ static void control_api_suite(Suite *suite)
 
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_loop_test(tc, requests_are_found_or_refused, 0, ROWS(requests));
-	tcase_add_test(tc, handlers_see_parameter_arguments_and_body);
+	tcase_add_test(tc, handlers_get_parameter_arguments_and_body);
 	tcase_add_loop_test(tc, arguments_are_known_and_come_once, 0, ROWS(queries));
-	tcase_add_test(tc, a_parameter_has_a_greatest_length);
+	tcase_add_test(tc, a_parameter_has_a_maximum_length);
 	tcase_add_loop_test(tc, any_bytes_become_text, 0, ROWS(texts));
 	tcase_add_test(tc, times_are_utc);
 	suite_add_tcase(suite, tc);

@@ -196,7 +196,7 @@ static const char *word(json_t *object, const char *key)
 	return json_string_value(value);
 }
 
-START_TEST(control_gives_arguments_to_handlers)
+START_TEST(control_passes_arguments_to_handlers)
 {
 	struct control_socket *control = start((gid_t)-1);
 	json_t *document = get("/v1/echo?word=a%20b%2fc", 200);
@@ -212,7 +212,7 @@ START_TEST(control_gives_arguments_to_handlers)
 }
 END_TEST
 
-START_TEST(control_gives_a_body_to_handlers)
+START_TEST(control_passes_a_body_to_handlers)
 {
 	struct control_socket *control = start((gid_t)-1);
 	const char *answer =
@@ -249,7 +249,7 @@ static unsigned status_of_body(size_t len, bool chunked)
 	return status;
 }
 
-START_TEST(control_takes_bodies_of_64_kib)
+START_TEST(control_accepts_bodies_of_64_kib)
 {
 	struct control_socket *control = start((gid_t)-1);
 
@@ -262,7 +262,7 @@ START_TEST(control_takes_bodies_of_64_kib)
 END_TEST
 
 /* Nesting up to the parser's limit and beyond: a connection's thread has enough stack. */
-START_TEST(control_takes_bodies_that_nest)
+START_TEST(control_accepts_nested_bodies)
 {
 	struct control_socket *control = start((gid_t)-1);
 	const int depths[] = {2000, 30000};
@@ -285,7 +285,7 @@ START_TEST(control_takes_bodies_that_nest)
 }
 END_TEST
 
-START_TEST(control_knows_nothing_else)
+START_TEST(control_refuses_unknown_paths)
 {
 	struct control_socket *control = start((gid_t)-1);
 	json_t *problem = get("/v1/../../etc/passwd", 404);
@@ -347,7 +347,7 @@ START_TEST(control_streams_until_the_end)
 END_TEST
 
 /* As many clients as may follow, none of which reads: all others are still served. */
-START_TEST(control_serves_others_while_nobody_reads_a_stream)
+START_TEST(control_serves_others_while_streams_are_not_read)
 {
 	struct control_socket *control = start((gid_t)-1);
 	int fds[16];
@@ -368,7 +368,7 @@ START_TEST(control_serves_others_while_nobody_reads_a_stream)
 }
 END_TEST
 
-START_TEST(control_stops_in_spite_of_streams)
+START_TEST(control_stops_despite_streams)
 {
 	struct control_socket *control = start((gid_t)-1);
 	int stuck = begin_request("/v1/stream"),
@@ -448,7 +448,7 @@ START_TEST(control_replaces_a_left_over_socket)
 }
 END_TEST
 
-START_TEST(control_takes_nothing_from_a_living_process)
+START_TEST(control_keeps_the_socket_of_a_running_process)
 {
 	struct control_socket *control = start((gid_t)-1);
 	char want[256];
@@ -513,7 +513,7 @@ static const struct {
 	{"root", 0, 0, 200},
 };
 
-START_TEST(control_asks_for_credentials)
+START_TEST(control_checks_peer_credentials)
 {
 	int result;
 
@@ -549,23 +549,23 @@ static void control_suite(Suite *suite)
 
 	tcase_set_timeout(tc, 20);
 	tcase_add_checked_fixture(tc, begin, end);
-	tcase_add_test(tc, control_gives_arguments_to_handlers);
-	tcase_add_test(tc, control_gives_a_body_to_handlers);
-	tcase_add_test(tc, control_takes_bodies_of_64_kib);
-	tcase_add_test(tc, control_takes_bodies_that_nest);
-	tcase_add_test(tc, control_knows_nothing_else);
+	tcase_add_test(tc, control_passes_arguments_to_handlers);
+	tcase_add_test(tc, control_passes_a_body_to_handlers);
+	tcase_add_test(tc, control_accepts_bodies_of_64_kib);
+	tcase_add_test(tc, control_accepts_nested_bodies);
+	tcase_add_test(tc, control_refuses_unknown_paths);
 	tcase_add_test(tc, control_names_the_methods_of_a_path);
 	tcase_add_test(tc, control_streams_until_the_end);
-	tcase_add_test(tc, control_serves_others_while_nobody_reads_a_stream);
-	tcase_add_test(tc, control_stops_in_spite_of_streams);
+	tcase_add_test(tc, control_serves_others_while_streams_are_not_read);
+	tcase_add_test(tc, control_stops_despite_streams);
 	tcase_add_test(tc, control_notices_that_a_silent_follower_is_gone);
 	tcase_add_test(tc, control_socket_is_removed_and_closed);
 	tcase_add_test(tc, control_socket_mode_follows_the_group);
 	tcase_add_test(tc, control_replaces_a_left_over_socket);
-	tcase_add_test(tc, control_takes_nothing_from_a_living_process);
+	tcase_add_test(tc, control_keeps_the_socket_of_a_running_process);
 	tcase_add_test(tc, control_removes_no_ordinary_file);
 	tcase_add_test(tc, control_belongs_to_the_future_owner);
-	tcase_add_loop_test(tc, control_asks_for_credentials, 0, ROWS(peers));
+	tcase_add_loop_test(tc, control_checks_peer_credentials, 0, ROWS(peers));
 	suite_add_tcase(suite, tc);
 }
 

@@ -212,7 +212,7 @@ static const char *heard(void)
 	return all;
 }
 
-START_TEST(stages_go_up_in_order_and_down_in_reverse)
+START_TEST(stages_start_in_order_and_stop_in_reverse)
 {
 	ck_assert_int_eq(run(false), EXIT_SUCCESS);
 	ck_assert_str_eq(trace, "load prepare ports keys work self-test serving reload "
@@ -220,7 +220,7 @@ START_TEST(stages_go_up_in_order_and_down_in_reverse)
 }
 END_TEST
 
-START_TEST(systemd_hears_of_every_turn)
+START_TEST(systemd_is_notified_of_every_step)
 {
 	ck_assert_int_eq(run(false), EXIT_SUCCESS);
 	ck_assert_str_eq(heard(), "READY=1 STATUS=toy RELOADING=1 READY=1 STOPPING=1 ");
@@ -278,7 +278,7 @@ static const struct {
 	 "load prepare ports keys work self-test -work -keys -ports -prepare"},
 };
 
-START_TEST(a_start_that_fails_leaves_nothing_up)
+START_TEST(a_failed_start_stops_what_has_started)
 {
 	failing = failures[_i].failing;
 	ck_assert_int_eq(run(false), failures[_i].status);
@@ -287,7 +287,7 @@ START_TEST(a_start_that_fails_leaves_nothing_up)
 }
 END_TEST
 
-START_TEST(an_unknown_user_is_the_fault_of_the_configuration)
+START_TEST(an_unknown_user_is_a_configuration_error)
 {
 	write_config("user = no-such-user\n");
 	ck_assert_int_eq(run(false), DAEMON_EXIT_CONFIG);
@@ -300,13 +300,13 @@ static void daemon_suite(Suite *suite)
 	TCase *tc = tcase_create("daemon");
 
 	tcase_add_checked_fixture(tc, setup, end);
-	tcase_add_test(tc, stages_go_up_in_order_and_down_in_reverse);
-	tcase_add_test(tc, systemd_hears_of_every_turn);
+	tcase_add_test(tc, stages_start_in_order_and_stop_in_reverse);
+	tcase_add_test(tc, systemd_is_notified_of_every_step);
 	tcase_add_test(tc, signals_in_a_row_are_one_reload);
 	tcase_add_loop_test(tc, closed_streams_are_open_on_null, false, true + 1);
 	tcase_add_test(tc, a_check_opens_nothing);
-	tcase_add_loop_test(tc, a_start_that_fails_leaves_nothing_up, 0, ROWS(failures));
-	tcase_add_test(tc, an_unknown_user_is_the_fault_of_the_configuration);
+	tcase_add_loop_test(tc, a_failed_start_stops_what_has_started, 0, ROWS(failures));
+	tcase_add_test(tc, an_unknown_user_is_a_configuration_error);
 	suite_add_tcase(suite, tc);
 }
 

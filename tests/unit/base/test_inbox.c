@@ -53,7 +53,7 @@ static void end(void)
 	event_base_free(base);
 }
 
-START_TEST(a_call_runs_on_the_owners_thread_and_has_run_when_it_returns)
+START_TEST(a_call_completes_on_the_owners_thread)
 {
 	int one = 1;
 
@@ -84,7 +84,7 @@ END_TEST
  * A caller waiting for an owner that leaves is answered or refused, and never waits
  * indefinitely.
  */
-START_TEST(nobody_waits_for_a_closed_inbox)
+START_TEST(no_caller_waits_for_a_closed_inbox)
 {
 	int one = 1;
 
@@ -105,9 +105,9 @@ static void inbox_suite(Suite *suite)
 	TCase *tc = tcase_create("inbox");
 
 	tcase_add_checked_fixture(tc, begin, end);
-	tcase_add_test(tc, a_call_runs_on_the_owners_thread_and_has_run_when_it_returns);
+	tcase_add_test(tc, a_call_completes_on_the_owners_thread);
 	tcase_add_test(tc, posts_keep_their_order);
-	tcase_add_test(tc, nobody_waits_for_a_closed_inbox);
+	tcase_add_test(tc, no_caller_waits_for_a_closed_inbox);
 	suite_add_tcase(suite, tc);
 }
 

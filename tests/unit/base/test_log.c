@@ -98,7 +98,7 @@ START_TEST(log_names_its_levels)
 }
 END_TEST
 
-START_TEST(log_leaves_out_what_is_below_the_level)
+START_TEST(log_omits_lines_below_the_level)
 {
 	log_set_level(LOG_LEVEL_WARNING);
 	log_notice("no");
@@ -159,7 +159,7 @@ START_TEST(log_cuts_what_is_too_long)
 }
 END_TEST
 
-START_TEST(log_limited_says_ten_a_minute)
+START_TEST(log_limited_writes_ten_a_minute)
 {
 	struct log_limit limit = {0};
 
@@ -172,7 +172,7 @@ START_TEST(log_limited_says_ten_a_minute)
 }
 END_TEST
 
-START_TEST(log_limited_counts_what_it_kept_back)
+START_TEST(log_limited_counts_what_it_suppressed)
 {
 	/* As after 25 lines in the previous minute. */
 	struct log_limit limit = {.window_s = 1, .count = 25};
@@ -217,7 +217,7 @@ END_TEST
  * A stream that claims to be the journal's, with and without a journal that answers: in
  * both cases nothing is written in the form meant for people.
  */
-START_TEST(log_takes_a_stream_for_the_journal_by_its_inode)
+START_TEST(log_recognises_the_journal_by_its_inode)
 {
 	struct stat st;
 	char stream[64];
@@ -518,15 +518,15 @@ static void log_suite(Suite *suite)
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_loop_test(tc, log_escapes_what_is_not_printable, 0, ROWS(escaped));
 	tcase_add_test(tc, log_names_its_levels);
-	tcase_add_test(tc, log_leaves_out_what_is_below_the_level);
+	tcase_add_test(tc, log_omits_lines_below_the_level);
 	tcase_add_test(tc, a_subsystem_has_a_level_of_its_own);
 	tcase_add_test(tc, records_are_a_subsystem);
 	tcase_add_test(tc, log_cuts_what_is_too_long);
-	tcase_add_test(tc, log_limited_says_ten_a_minute);
-	tcase_add_test(tc, log_limited_counts_what_it_kept_back);
+	tcase_add_test(tc, log_limited_writes_ten_a_minute);
+	tcase_add_test(tc, log_limited_counts_what_it_suppressed);
 	tcase_add_test(tc, log_limited_spends_nothing_below_the_level);
 	tcase_add_test(tc, log_record_is_one_line_of_fields);
-	tcase_add_test(tc, log_takes_a_stream_for_the_journal_by_its_inode);
+	tcase_add_test(tc, log_recognises_the_journal_by_its_inode);
 	tcase_add_test(tc, log_level_parse_knows_five_words);
 	tcase_add_test(tc, the_writer_writes_all_before_it_ends);
 	tcase_add_test(tc, what_cannot_be_written_is_counted_and_told);

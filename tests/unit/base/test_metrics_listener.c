@@ -36,7 +36,7 @@ static const struct {
 	{";q=", PROMETHEUS_0_0_4},
 };
 
-START_TEST(the_form_is_negotiated)
+START_TEST(the_format_is_negotiated)
 {
 	const char *accept = accepts[_i].accept;
 
@@ -247,7 +247,7 @@ END_TEST
 static void metrics_listener_suite(Suite *suite)
 {
 	TCase *pure = tcase_create("negotiation");
-	tcase_add_loop_test(pure, the_form_is_negotiated, 0, ROWS(accepts));
+	tcase_add_loop_test(pure, the_format_is_negotiated, 0, ROWS(accepts));
 	tcase_add_loop_test(pure, only_loopback_names_are_hosts, 0, ROWS(hosts));
 	tcase_add_loop_test(pure, other_addresses_are_refused, 0, ROWS(refused));
 	suite_add_tcase(suite, pure);

@@ -67,7 +67,7 @@ START_TEST(openmetrics_of_each_type)
 }
 END_TEST
 
-START_TEST(the_older_form_differs)
+START_TEST(the_older_format_differs)
 {
 	begin(PROMETHEUS_0_0_4);
 	openmetrics_family(&om, METRIC_COUNTER, "a_bytes", "bytes", "Bytes.");
@@ -144,7 +144,7 @@ START_TEST(a_long_text_grows)
 }
 END_TEST
 
-START_TEST(what_has_failed_stays_so)
+START_TEST(a_failure_is_remembered)
 {
 	begin(OPENMETRICS_1_0_0);
 	om.failed = true;
@@ -159,11 +159,11 @@ static void openmetrics_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("openmetrics");
 	tcase_add_test(tc, openmetrics_of_each_type);
-	tcase_add_test(tc, the_older_form_differs);
+	tcase_add_test(tc, the_older_format_differs);
 	tcase_add_test(tc, labels_are_escaped);
 	tcase_add_loop_test(tc, numbers_read_back_as_they_were, 0, ROWS(numbers));
 	tcase_add_test(tc, a_long_text_grows);
-	tcase_add_test(tc, what_has_failed_stays_so);
+	tcase_add_test(tc, a_failure_is_remembered);
 	suite_add_tcase(suite, tc);
 }
 

@@ -95,7 +95,7 @@ static const struct {
 	{"the right to bind low ports is left", true, "CapEff:\t0000000000000400\n"},
 };
 
-START_TEST(privdrop_leaves_nothing_else)
+START_TEST(privdrop_leaves_no_other_privilege)
 {
 	const struct privdrop_identity identity = {.uid = 12345, .gid = 23456};
 	char error[256] = "";
@@ -118,7 +118,7 @@ START_TEST(privdrop_leaves_nothing_else)
 }
 END_TEST
 
-START_TEST(privdrop_staying_needs_no_rights)
+START_TEST(privdrop_without_a_user_needs_no_privilege)
 {
 	struct privdrop_identity identity;
 	char error[256] = "";
@@ -153,8 +153,8 @@ static void privdrop_suite(Suite *suite)
 	tcase_add_test(tc, privdrop_finds_users_and_groups);
 	tcase_add_test(tc, privdrop_names_what_does_not_exist);
 	tcase_add_test(tc, privdrop_raises_the_limit_of_files);
-	tcase_add_loop_test(tc, privdrop_leaves_nothing_else, 0, ROWS(drops));
-	tcase_add_test(tc, privdrop_staying_needs_no_rights);
+	tcase_add_loop_test(tc, privdrop_leaves_no_other_privilege, 0, ROWS(drops));
+	tcase_add_test(tc, privdrop_without_a_user_needs_no_privilege);
 	tcase_add_test(tc, privdrop_refuses_what_it_cannot_do);
 	suite_add_tcase(suite, tc);
 }

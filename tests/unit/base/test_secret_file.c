@@ -35,7 +35,7 @@ static const char *const files[] = {
 	"/credentials/other.key",
 	"/credentials/gone.key",
 };
-static const char *const folders[] = {"/open", "/private", "/credentials"};
+static const char *const directories[] = {"/open", "/private", "/credentials"};
 
 static char *at_top(char *buf, const char *path)
 {
@@ -50,8 +50,8 @@ static void setup(void)
 	strcpy(top + strlen(top) - 6, "XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(top));
 	ck_assert_int_eq(chmod(top, 0755), 0);
-	for (size_t i = 0; i < ARRAY_LEN(folders); i++)
-		ck_assert_int_eq(mkdir(at_top(path, folders[i]), 0755), 0);
+	for (size_t i = 0; i < ARRAY_LEN(directories); i++)
+		ck_assert_int_eq(mkdir(at_top(path, directories[i]), 0755), 0);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 		int fd = open(at_top(path, files[i]), O_CREAT | O_WRONLY | O_CLOEXEC,
 			      0644);
@@ -75,8 +75,8 @@ static void teardown(void)
 	chmod(at_top(path, "/private"), 0755);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		unlink(at_top(path, files[i]));
-	for (size_t i = 0; i < ARRAY_LEN(folders); i++)
-		rmdir(at_top(path, folders[i]));
+	for (size_t i = 0; i < ARRAY_LEN(directories); i++)
+		rmdir(at_top(path, directories[i]));
 	rmdir(top);
 }
 
@@ -117,7 +117,7 @@ START_TEST(without_systemd_nothing_changes)
 }
 END_TEST
 
-START_TEST(names_too_long_are_not_cut)
+START_TEST(long_names_are_not_cut)
 {
 	char path[PATH_MAX], want[PATH_MAX];
 	char buf[PATH_MAX];
@@ -137,7 +137,7 @@ static void secret_file_suite(Suite *suite)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, is_found, 0, ROWS(rows));
 	tcase_add_test(tc, without_systemd_nothing_changes);
-	tcase_add_test(tc, names_too_long_are_not_cut);
+	tcase_add_test(tc, long_names_are_not_cut);
 	suite_add_tcase(suite, tc);
 }
 

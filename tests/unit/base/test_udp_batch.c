@@ -230,7 +230,7 @@ END_TEST
  * Sanitizers detect a write outside the buffer; without one this shows that neighbours
  * are untouched.
  */
-START_TEST(around_a_single_datagram_is_room)
+START_TEST(a_single_datagram_has_room_around_it)
 {
 	open_pair("127.0.0.1");
 	for (size_t i = 0; i < 2; i++)
@@ -310,7 +310,7 @@ START_TEST(another_destination_ends_the_run)
 }
 END_TEST
 
-START_TEST(more_than_a_call_takes)
+START_TEST(more_than_one_call_takes)
 {
 	open_pair(families[_i]);
 	for (size_t i = 0; i < 3 * UDP_BATCH_RUN_MAX + 5; i++)
@@ -324,7 +324,7 @@ START_TEST(more_than_a_call_takes)
 END_TEST
 
 /* Headers are copied, so one buffer can serve for all of them. */
-START_TEST(headers_go_in_front_and_padding_behind)
+START_TEST(headers_go_before_and_padding_after)
 {
 	open_pair(families[_i / 2]);
 	batch.refused_v4 = batch.refused_v6 = _i % 2;
@@ -454,7 +454,7 @@ static unsigned receive_all(void)
 	return count;
 }
 
-START_TEST(what_is_read_in_time_is_no_drop)
+START_TEST(datagrams_read_in_time_are_not_drops)
 {
 	uint32_t seen = 0;
 
@@ -464,7 +464,7 @@ START_TEST(what_is_read_in_time_is_no_drop)
 }
 END_TEST
 
-START_TEST(each_drop_is_told_once)
+START_TEST(each_drop_is_reported_once)
 {
 	uint32_t seen = 0;
 
@@ -499,11 +499,11 @@ static void add_cases(Suite *suite)
 	tcase_add_loop_test(tc, a_run_is_one_message, 0, both);
 	tcase_add_loop_test(tc, a_receive_takes_several_messages, 0, both);
 	tcase_add_loop_test(tc, one_receive_of_one_datagram, 0, both);
-	tcase_add_test(tc, around_a_single_datagram_is_room);
+	tcase_add_test(tc, a_single_datagram_has_room_around_it);
 	tcase_add_loop_test(tc, a_bound_socket_has_its_options, 0, both);
 	tcase_add_test(tc, another_destination_ends_the_run);
-	tcase_add_loop_test(tc, more_than_a_call_takes, 0, both);
-	tcase_add_loop_test(tc, headers_go_in_front_and_padding_behind, 0, 2 * both);
+	tcase_add_loop_test(tc, more_than_one_call_takes, 0, both);
+	tcase_add_loop_test(tc, headers_go_before_and_padding_after, 0, 2 * both);
 	tcase_add_test(tc, what_is_not_sent_is_counted);
 	tcase_add_test(tc, a_refused_size_is_remembered);
 	tcase_add_loop_test(tc, a_refused_destination_is_not_remembered, 0, both);
@@ -511,8 +511,8 @@ static void add_cases(Suite *suite)
 
 	TCase *drops = tcase_create("drops");
 	tcase_add_checked_fixture(drops, open_small_queue, close_small_queue);
-	tcase_add_test(drops, what_is_read_in_time_is_no_drop);
-	tcase_add_test(drops, each_drop_is_told_once);
+	tcase_add_test(drops, datagrams_read_in_time_are_not_drops);
+	tcase_add_test(drops, each_drop_is_reported_once);
 	tcase_add_test(drops, no_socket_no_drops);
 	suite_add_tcase(suite, drops);
 }

@@ -67,7 +67,7 @@ static const char *heard(void)
 	return text;
 }
 
-START_TEST(fed_while_we_live)
+START_TEST(fed_while_the_worker_runs)
 {
 	struct watchdog *watchdog = watchdog_new(base, is_alive, &alive);
 
@@ -82,7 +82,7 @@ START_TEST(fed_while_we_live)
 }
 END_TEST
 
-START_TEST(hungry_while_we_do_not)
+START_TEST(not_fed_while_the_worker_stalls)
 {
 	struct watchdog *watchdog = watchdog_new(base, is_alive, &alive);
 
@@ -108,7 +108,7 @@ START_TEST(a_single_loop_needs_no_proof)
 }
 END_TEST
 
-START_TEST(nobody_watches)
+START_TEST(without_a_watchdog_nothing_is_sent)
 {
 	unsetenv("WATCHDOG_USEC");
 	struct watchdog *watchdog = watchdog_new(base, is_alive, &alive);
@@ -122,14 +122,14 @@ START_TEST(nobody_watches)
 END_TEST
 
 /* The variables were meant for our parent, not for us. */
-START_TEST(somebody_else_is_watched)
+START_TEST(a_watchdog_of_another_process_is_ignored)
 {
 	setenv("WATCHDOG_PID", "1", 1);
 	ck_assert_uint_eq(notify_watchdog_ms(), 0);
 }
 END_TEST
 
-START_TEST(signs_of_life_come_more_often_than_feedings)
+START_TEST(heartbeats_are_more_frequent_than_notifications)
 {
 	setenv("WATCHDOG_USEC", "30000000", 1);
 	ck_assert_uint_eq(notify_watchdog_ms(), 30000);
@@ -160,12 +160,12 @@ static void watchdog_suite(Suite *suite)
 	TCase *tc = tcase_create("watchdog");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, fed_while_we_live);
-	tcase_add_test(tc, hungry_while_we_do_not);
+	tcase_add_test(tc, fed_while_the_worker_runs);
+	tcase_add_test(tc, not_fed_while_the_worker_stalls);
 	tcase_add_test(tc, a_single_loop_needs_no_proof);
-	tcase_add_test(tc, nobody_watches);
-	tcase_add_test(tc, somebody_else_is_watched);
-	tcase_add_test(tc, signs_of_life_come_more_often_than_feedings);
+	tcase_add_test(tc, without_a_watchdog_nothing_is_sent);
+	tcase_add_test(tc, a_watchdog_of_another_process_is_ignored);
+	tcase_add_test(tc, heartbeats_are_more_frequent_than_notifications);
 	tcase_add_test(tc, status_is_sent_when_it_changed);
 	suite_add_tcase(suite, tc);
 }

@@ -106,7 +106,7 @@ START_TEST(the_reserve_is_for_users_who_have_one) /* attack 23 */
 END_TEST
 
 /* Each refusal has its own counter, and leaves nothing allocated. */
-START_TEST(refusals_are_counted_by_why)
+START_TEST(refusals_are_counted_by_reason)
 {
 	struct allocation *al;
 
@@ -166,7 +166,7 @@ static void admission_suite(Suite *suite)
 	tcase_add_test(tc, prefix_quota_is_486);
 	tcase_add_test(tc, quota_of_a_side_is_486);
 	tcase_add_test(tc, the_reserve_is_for_users_who_have_one);
-	tcase_add_test(tc, refusals_are_counted_by_why);
+	tcase_add_test(tc, refusals_are_counted_by_reason);
 	tcase_add_test(tc, total_limit_and_full_table_are_508);
 	suite_add_tcase(suite, tc);
 }

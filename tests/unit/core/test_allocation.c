@@ -56,7 +56,7 @@ START_TEST(fronts_tell_5_tuples_apart) /* T-202 */
 }
 END_TEST
 
-START_TEST(public_address_is_told_and_local_one_bound) /* T-250 */
+START_TEST(the_answer_has_the_public_address_and_the_local_one_is_bound) /* T-250 */
 {
 	begin_with(&(struct fixture_options){.nat = true});
 	struct allocation *al = fixture_allocate(&fixture, "alice", 1, NULL);
@@ -83,7 +83,7 @@ static const struct {
 	{"no family at all", false, false, 3, 440},
 };
 
-START_TEST(allocation_has_the_family_asked_for) /* T-229, T-230 */
+START_TEST(allocation_has_the_requested_family) /* T-229, T-230 */
 {
 	struct allocation *al;
 
@@ -159,7 +159,7 @@ START_TEST(expiry_frees_everything) /* T-211 */
 }
 END_TEST
 
-START_TEST(record_is_made_while_all_fields_hold)
+START_TEST(record_is_made_before_fields_are_cleared)
 {
 	struct allocation *al = busy_allocation();
 
@@ -415,13 +415,13 @@ static void allocation_suite(Suite *suite)
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, allocation_keeps_what_it_was_given);
 	tcase_add_test(tc, fronts_tell_5_tuples_apart);
-	tcase_add_test(tc, public_address_is_told_and_local_one_bound);
-	tcase_add_loop_test(tc, allocation_has_the_family_asked_for, 0, ROWS(families));
+	tcase_add_test(tc, the_answer_has_the_public_address_and_the_local_one_is_bound);
+	tcase_add_loop_test(tc, allocation_has_the_requested_family, 0, ROWS(families));
 	tcase_add_loop_test(tc, lifetime_is_between_default_and_maximum, 0,
 			    ROWS(lifetimes));
 	tcase_add_test(tc, maximum_below_the_default_gives_the_default);
 	tcase_add_test(tc, expiry_frees_everything);
-	tcase_add_test(tc, record_is_made_while_all_fields_hold);
+	tcase_add_test(tc, record_is_made_before_fields_are_cleared);
 	tcase_add_test(tc, ends_are_counted_by_kind_and_reason);
 	tcase_add_test(tc, key_does_not_outlive_the_allocation);
 	tcase_add_test(tc, id_of_the_past_names_nothing);

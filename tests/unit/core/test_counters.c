@@ -173,7 +173,7 @@ static const struct {
 	{"a full batch", &distribution_batches, 32, 5},
 };
 
-START_TEST(figures_find_their_bucket)
+START_TEST(values_find_their_bucket)
 {
 	struct distribution distribution = {0};
 
@@ -218,7 +218,7 @@ static void counters_suite(Suite *suite)
 	tcase_add_test(tc, a_sum_takes_in_every_counter);
 	tcase_add_test(tc, transports_add_up);
 	tcase_add_test(tc, a_gap_between_reads_opens_nothing);
-	tcase_add_loop_test(tc, figures_find_their_bucket, 0, ROWS(figures));
+	tcase_add_loop_test(tc, values_find_their_bucket, 0, ROWS(figures));
 	tcase_add_test(tc, bounds_rise);
 	tcase_add_test(tc, attack_25_counters_pass_32_bits);
 	suite_add_tcase(suite, tc);

@@ -232,7 +232,7 @@ static const struct {
 	{"IPv4-mapped (T-292)", "[::ffff:192.0.2.1]:9", 0, DROP_WRONG_FAMILY},
 };
 
-START_TEST(send_is_judged) /* T-310 to T-316 */
+START_TEST(send_is_checked) /* T-310 to T-316 */
 {
 	permit("192.0.2.1:1");
 	permit("198.18.0.1:1");
@@ -520,7 +520,7 @@ START_TEST(two_relayed_addresses_reach_each_other) /* T-582 */
 }
 END_TEST
 
-START_TEST(data_from_our_own_address_names_the_public_form)
+START_TEST(data_from_our_own_address_has_the_public_one)
 {
 	uint8_t txid[STUN_TXID_LEN];
 
@@ -560,7 +560,7 @@ static void forward_suite(Suite *suite)
 	tcase_add_test(tc, channel_needs_a_live_permission);
 	tcase_add_test(tc, recycled_permission_does_not_open_the_channel);
 	tcase_add_test(tc, data_does_not_extend_the_allocation);
-	tcase_add_loop_test(tc, send_is_judged, 0, ROWS(sends));
+	tcase_add_loop_test(tc, send_is_checked, 0, ROWS(sends));
 	tcase_add_test(tc, send_of_nothing_is_an_empty_datagram);
 	tcase_add_test(tc, send_never_refreshes_a_permission);
 	tcase_add_test(tc, peer_without_permission_is_silent);
@@ -573,7 +573,7 @@ static void forward_suite(Suite *suite)
 	tcase_add_test(tc, stream_payload_beyond_a_datagram_is_dropped);
 	tcase_add_test(tc, policy_reload_stops_traffic_both_ways);
 	tcase_add_test(tc, two_relayed_addresses_reach_each_other);
-	tcase_add_test(tc, data_from_our_own_address_names_the_public_form);
+	tcase_add_test(tc, data_from_our_own_address_has_the_public_one);
 	tcase_add_test(tc, stun_from_a_peer_is_data);
 	suite_add_tcase(suite, tc);
 }

@@ -116,10 +116,10 @@ static const struct {
 	{"T-252 first of Teredo", "2001::", true},
 	{"T-252 last of Teredo", "2001:0:ffff:ffff:ffff:ffff:ffff:ffff", true},
 	{"T-252 before Teredo", "2000:ffff:ffff:ffff:ffff:ffff:ffff:ffff", false},
-	{"T-252 behind Teredo", "2001:1::", false},
+	{"T-252 after Teredo", "2001:1::", false},
 	{"T-252 first of 6to4", "2002::", true},
 	{"T-252 last of 6to4", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff", true},
-	{"T-252 behind 6to4", "2003::", false},
+	{"T-252 after 6to4", "2003::", false},
 	{"T-252 an ordinary address", "2a00::1", false},
 	{"T-252 IPv4 with the same bytes", "32.2.0.0", false},
 };

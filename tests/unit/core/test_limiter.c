@@ -195,7 +195,7 @@ static unsigned innocents_refused(uint32_t first, unsigned count, uint64_t now_m
 	return refused;
 }
 
-START_TEST(attack_14_a_flood_of_new_sources_starves_nobody)
+START_TEST(attack_14_a_flood_of_new_sources_starves_no_client)
 {
 	/* 300,000 random sources a second for three seconds; 1000 innocents each second. */
 	uint64_t seed = 14;
@@ -211,7 +211,7 @@ START_TEST(attack_14_a_flood_of_new_sources_starves_nobody)
 }
 END_TEST
 
-START_TEST(attack_14_a_thousand_heavy_sources_starve_nobody)
+START_TEST(attack_14_a_thousand_heavy_sources_starve_no_client)
 {
 	/* Four in each of 250 networks, which keeps the network over its limit too. */
 	for (uint32_t i = 0; i < 250; i++) {
@@ -299,8 +299,8 @@ static void limiter_suite(Suite *suite)
 	tcase_add_test(tc, a_v6_source_counts_by_its_networks);
 	tcase_add_test(tc, attack_13_spoofed_sources_are_answered_at_the_rate);
 	tcase_add_test(tc, attack_13_a_victim_gets_less_than_a_hundredth);
-	tcase_add_test(tc, attack_14_a_flood_of_new_sources_starves_nobody);
-	tcase_add_test(tc, attack_14_a_thousand_heavy_sources_starve_nobody);
+	tcase_add_test(tc, attack_14_a_flood_of_new_sources_starves_no_client);
+	tcase_add_test(tc, attack_14_a_thousand_heavy_sources_starve_no_client);
 	tcase_add_test(tc, attack_14_an_innocent_beside_a_heavy_source_recovers);
 	tcase_add_test(tc, keys_differ);
 	tcase_add_loop_test(tc, quotas_count_by_prefix, 0, ROWS(prefixes));

@@ -315,7 +315,7 @@ static uint64_t stamp_of(const char nonce[NONCE_LEN])
 	       (uint64_t)(strchr(digits, nonce[NONCE_LEN - 1]) - digits) >> 2;
 }
 
-START_TEST(attack_32_nonces_of_neighbours_tell_nothing)
+START_TEST(attack_32_nonces_of_neighbours_reveal_nothing)
 {
 	/* A million similar sources, all in one tick. */
 	enum { COUNT = 1000000, BITS = 48 };
@@ -391,7 +391,7 @@ static void nonce_suite(Suite *suite)
 	tcase_add_test(tc, nonce_works_from_the_first_millisecond);
 	tcase_add_test(tc, nonce_does_not_come_back_when_its_time_wraps);
 	tcase_add_test(tc, nonce_is_the_same_within_a_tick_for_one_source);
-	tcase_add_test(tc, attack_32_nonces_of_neighbours_tell_nothing);
+	tcase_add_test(tc, attack_32_nonces_of_neighbours_reveal_nothing);
 	tcase_add_test(tc, random_nonces_are_not_ours);
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);

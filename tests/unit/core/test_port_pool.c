@@ -154,7 +154,7 @@ START_TEST(pairs_are_an_even_port_and_the_next) /* T-238, R = 1 */
 }
 END_TEST
 
-START_TEST(attack_24_both_ports_of_a_pair_come_back)
+START_TEST(attack_24_both_ports_of_a_pair_are_released)
 {
 	struct port_pool *pool = pool_of(50000, 50009, 0, 1);
 	for (int i = 0; i < 10000; i++) {
@@ -168,7 +168,7 @@ START_TEST(attack_24_both_ports_of_a_pair_come_back)
 }
 END_TEST
 
-START_TEST(a_port_given_back_rests)
+START_TEST(a_released_port_rests)
 {
 	struct port_pool *pool = pool_of(50000, 50001, 1000, 1);
 	uint16_t port = port_pool_take(pool, 0, PORT_ANY, 0);
@@ -580,8 +580,8 @@ static void port_pool_suite(Suite *suite)
 	tcase_add_test(tc, the_first_port_can_be_any);
 	tcase_add_test(tc, even_ports_are_even);
 	tcase_add_test(tc, pairs_are_an_even_port_and_the_next);
-	tcase_add_test(tc, attack_24_both_ports_of_a_pair_come_back);
-	tcase_add_test(tc, a_port_given_back_rests);
+	tcase_add_test(tc, attack_24_both_ports_of_a_pair_are_released);
+	tcase_add_test(tc, a_released_port_rests);
 	tcase_add_test(tc, resting_is_never_a_reason_to_refuse);
 	tcase_add_test(tc, among_resting_pairs_the_longest_rested_is_taken);
 	tcase_add_test(tc, a_port_that_could_not_be_bound_is_not_tried_next);

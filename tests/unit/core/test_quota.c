@@ -24,7 +24,7 @@ START_TEST(attack_23_a_limit_holds_for_its_owner_alone)
 }
 END_TEST
 
-START_TEST(the_peak_is_that_of_one_owner_and_stays)
+START_TEST(the_peak_is_that_of_one_owner_and_remains)
 {
 	struct quota *quota = quota_new(4);
 
@@ -91,7 +91,7 @@ START_TEST(a_full_table_refuses_new_owners_only)
 }
 END_TEST
 
-START_TEST(no_owner_has_no_room)
+START_TEST(no_owner_is_ever_without_room)
 {
 	struct quota *quota = quota_new(0);
 	ck_assert(!quota_acquire(quota, 1, 0));
@@ -167,12 +167,12 @@ static void quota_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("quota");
 	tcase_add_test(tc, attack_23_a_limit_holds_for_its_owner_alone);
-	tcase_add_test(tc, the_peak_is_that_of_one_owner_and_stays);
+	tcase_add_test(tc, the_peak_is_that_of_one_owner_and_remains);
 	tcase_add_test(tc, limit_0_is_no_limit);
 	tcase_add_test(tc, a_lowered_limit_waits_for_releases);
 	tcase_add_test(tc, owner_0_is_an_owner);
 	tcase_add_test(tc, a_full_table_refuses_new_owners_only);
-	tcase_add_test(tc, no_owner_has_no_room);
+	tcase_add_test(tc, no_owner_is_ever_without_room);
 	tcase_add_loop_test(tc, quota_agrees_with_its_model, 1, 4);
 	tcase_add_test(tc, attack_23_years_of_owners_leave_nothing_behind);
 	tcase_set_timeout(tc, 60);

@@ -115,7 +115,7 @@ static const struct {
 	{"its allocation ended", 1000, NULL, false, false, true, 0},
 };
 
-START_TEST(token_is_good_once_for_thirty_seconds) /* T-227, T-239, T-240 */
+START_TEST(token_is_valid_once_for_thirty_seconds) /* T-227, T-239, T-240 */
 {
 	struct allocation *rtp, *al;
 	uint8_t token[8];
@@ -143,7 +143,7 @@ START_TEST(token_is_good_once_for_thirty_seconds) /* T-227, T-239, T-240 */
 }
 END_TEST
 
-START_TEST(unused_reservation_is_given_back) /* T-239, attack 24 */
+START_TEST(unused_reservation_is_released) /* T-239, attack 24 */
 {
 	struct allocation *rtp;
 
@@ -312,7 +312,7 @@ static void check_refusal(int row, struct ask a, const char *what)
 		fixture.now_ms += 30000;
 		reservation_table_expire(fixture.shared.reservations, fixture.now_ms);
 	}
-	ck_assert_msg(fixture_is_clean(&fixture), "%s, %s: left something behind",
+	ck_assert_msg(fixture_is_clean(&fixture), "%s, %s: resources leaked",
 		      refusals[row].name, what);
 }
 
@@ -377,8 +377,8 @@ static void relay_port_suite(Suite *suite)
 	tcase_add_test(tc, even_port_is_even);
 	tcase_add_test(tc, reserved_port_is_the_next_one);
 	tcase_add_test(tc, reservation_has_the_family_of_its_address);
-	tcase_add_loop_test(tc, token_is_good_once_for_thirty_seconds, 0, ROWS(tokens));
-	tcase_add_test(tc, unused_reservation_is_given_back);
+	tcase_add_loop_test(tc, token_is_valid_once_for_thirty_seconds, 0, ROWS(tokens));
+	tcase_add_test(tc, unused_reservation_is_released);
 	tcase_add_test(tc, user_holds_no_more_reservations_than_allocations);
 	tcase_add_test(tc, full_reservation_table_is_508_and_holds_nothing);
 	tcase_add_loop_test(tc, port_that_is_not_there_is_508, 0, ROWS(ranges));

@@ -51,7 +51,7 @@ static const struct {
 	{"T-240 another user: 508", BOB, 1000, false},
 };
 
-START_TEST(a_token_is_good_for_its_owner_and_time)
+START_TEST(a_token_is_valid_for_its_owner_and_time)
 {
 	size_t address = 9;
 	uint16_t port = 9;
@@ -79,7 +79,7 @@ START_TEST(a_token_is_used_once) /* T-242 */
 }
 END_TEST
 
-START_TEST(somebody_else_does_not_use_it_up) /* T-240 */
+START_TEST(another_user_does_not_use_it_up) /* T-240 */
 {
 	size_t address;
 	uint16_t port;
@@ -103,7 +103,7 @@ START_TEST(a_token_counts_as_a_whole) /* T-242 */
 }
 END_TEST
 
-START_TEST(what_expires_goes_back_to_the_pool) /* T-239 */
+START_TEST(an_expired_port_returns_to_the_pool) /* T-239 */
 {
 	uint16_t first = reserve(token, 1000);
 	const uint8_t later[RESERVATION_TOKEN_LEN] = {9};
@@ -120,7 +120,7 @@ START_TEST(what_expires_goes_back_to_the_pool) /* T-239 */
 }
 END_TEST
 
-START_TEST(what_was_redeemed_does_not_expire)
+START_TEST(a_redeemed_token_does_not_expire)
 {
 	size_t address;
 	uint16_t port;
@@ -151,7 +151,7 @@ START_TEST(a_full_table_refuses)
 }
 END_TEST
 
-START_TEST(an_owner_is_told_how_many_he_holds) /* attack 24 */
+START_TEST(the_reservations_of_an_owner_are_counted) /* attack 24 */
 {
 	const uint8_t other[RESERVATION_TOKEN_LEN] = {9};
 	size_t address;
@@ -168,7 +168,7 @@ START_TEST(an_owner_is_told_how_many_he_holds) /* attack 24 */
 }
 END_TEST
 
-START_TEST(a_random_source_that_repeats_itself_costs_no_port)
+START_TEST(a_repeating_random_source_loses_no_port)
 {
 	/* Three with the same token: two are redeemed in turn, the last expires. */
 	size_t address;
@@ -261,15 +261,15 @@ static void reservation_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("reservation");
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, a_token_is_good_for_its_owner_and_time, 0, ROWS(rows));
+	tcase_add_loop_test(tc, a_token_is_valid_for_its_owner_and_time, 0, ROWS(rows));
 	tcase_add_test(tc, a_token_is_used_once);
-	tcase_add_test(tc, somebody_else_does_not_use_it_up);
+	tcase_add_test(tc, another_user_does_not_use_it_up);
 	tcase_add_test(tc, a_token_counts_as_a_whole);
-	tcase_add_test(tc, what_expires_goes_back_to_the_pool);
-	tcase_add_test(tc, what_was_redeemed_does_not_expire);
+	tcase_add_test(tc, an_expired_port_returns_to_the_pool);
+	tcase_add_test(tc, a_redeemed_token_does_not_expire);
 	tcase_add_test(tc, a_full_table_refuses);
-	tcase_add_test(tc, an_owner_is_told_how_many_he_holds);
-	tcase_add_test(tc, a_random_source_that_repeats_itself_costs_no_port);
+	tcase_add_test(tc, the_reservations_of_an_owner_are_counted);
+	tcase_add_test(tc, a_repeating_random_source_loses_no_port);
 	tcase_add_test(tc, attack_24_no_port_is_lost);
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);

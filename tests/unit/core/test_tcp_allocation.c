@@ -63,7 +63,7 @@ START_TEST(tcp_and_udp_have_all_ports_each)
 }
 END_TEST
 
-START_TEST(a_port_that_somebody_has_is_passed_over)
+START_TEST(a_port_in_use_is_skipped)
 {
 	struct allocation *al;
 
@@ -78,7 +78,7 @@ START_TEST(a_port_that_somebody_has_is_passed_over)
 }
 END_TEST
 
-START_TEST(the_edge_hears_of_permissions_for_tcp_only)
+START_TEST(the_edge_is_told_of_permissions_for_tcp_only)
 {
 	struct allocation *udp = fixture_allocate(&fixture, "bob", 1, NULL);
 	struct allocation *tcp = tcp_allocation(DIALECT_IETF);
@@ -172,8 +172,8 @@ static void tcp_allocation_suite(Suite *suite)
 	tcase_add_loop_test(tc, tcp_is_relayed_for_stream_clients_only, 0,
 			    ROWS(transports));
 	tcase_add_test(tc, tcp_and_udp_have_all_ports_each);
-	tcase_add_test(tc, a_port_that_somebody_has_is_passed_over);
-	tcase_add_test(tc, the_edge_hears_of_permissions_for_tcp_only);
+	tcase_add_test(tc, a_port_in_use_is_skipped);
+	tcase_add_test(tc, the_edge_is_told_of_permissions_for_tcp_only);
 	tcase_add_test(tc, a_relayed_address_of_ours_is_a_peer_on_its_own_transport);
 	tcase_add_test(tc, a_long_message_passes_to_tcp);
 	suite_add_tcase(suite, tc);

@@ -152,7 +152,7 @@ static const struct {
 	 PEER_STRANGER},
 };
 
-START_TEST(who_connects_is_accepted_held_or_reset)
+START_TEST(a_connection_is_accepted_held_or_reset)
 {
 	struct allocation *al = tcp_allocation(incoming[_i].dialect);
 	const struct endpoint peer = ep(incoming[_i].peer);
@@ -204,7 +204,7 @@ START_TEST(a_chosen_destination_ends_the_wait_for_others)
 }
 END_TEST
 
-START_TEST(nobody_is_held_when_it_is_switched_off)
+START_TEST(no_connection_is_held_when_that_is_off)
 {
 	struct allocation *al = tcp_allocation(DIALECT_MS);
 	const struct endpoint peer = ep("192.0.2.2:7");
@@ -219,7 +219,7 @@ START_TEST(nobody_is_held_when_it_is_switched_off)
 }
 END_TEST
 
-START_TEST(an_allocation_that_is_over_takes_nobody)
+START_TEST(an_ended_allocation_accepts_no_connection)
 {
 	struct allocation *al = tcp_allocation(DIALECT_MS);
 	const struct endpoint peer = ep("192.0.2.2:7");
@@ -311,7 +311,7 @@ static const struct {
 	 PEER_REFUSED},
 };
 
-START_TEST(who_is_held_is_let_in_or_reset)
+START_TEST(a_held_connection_is_accepted_or_reset)
 {
 	struct allocation *al = tcp_allocation(DIALECT_MS);
 	const struct endpoint peer = ep("192.0.2.2:7");
@@ -340,7 +340,7 @@ START_TEST(who_is_held_is_let_in_or_reset)
 }
 END_TEST
 
-START_TEST(so_many_connections_are_made_and_no_more)
+START_TEST(connections_are_capped)
 {
 	const struct tcp_relay_load some = {CONNECTIONS - 1, CONNECTIONS, HELD_TOTAL};
 	const struct tcp_relay_load all = {CONNECTIONS, 0, 0};
@@ -484,13 +484,13 @@ static void tcp_relay_suite(Suite *suite)
 	TCase *tc = tcase_create("tcp relay");
 
 	tcase_add_checked_fixture(tc, begin, end);
-	tcase_add_loop_test(tc, who_connects_is_accepted_held_or_reset, 0,
+	tcase_add_loop_test(tc, a_connection_is_accepted_held_or_reset, 0,
 			    ROWS(incoming));
 	tcase_add_test(tc, a_chosen_destination_ends_the_wait_for_others);
-	tcase_add_test(tc, nobody_is_held_when_it_is_switched_off);
-	tcase_add_test(tc, an_allocation_that_is_over_takes_nobody);
-	tcase_add_loop_test(tc, who_is_held_is_let_in_or_reset, 0, ROWS(waiting));
-	tcase_add_test(tc, so_many_connections_are_made_and_no_more);
+	tcase_add_test(tc, no_connection_is_held_when_that_is_off);
+	tcase_add_test(tc, an_ended_allocation_accepts_no_connection);
+	tcase_add_loop_test(tc, a_held_connection_is_accepted_or_reset, 0, ROWS(waiting));
+	tcase_add_test(tc, connections_are_capped);
 	tcase_add_loop_test(tc, random_histories_agree_with_the_rules, 0, 60);
 	suite_add_tcase(suite, tc);
 }

@@ -234,7 +234,7 @@ START_TEST(tokens_belong_to_one_thread)
 }
 END_TEST
 
-START_TEST(quotas_hold_and_are_given_back)
+START_TEST(quotas_hold_and_are_released)
 {
 	run(use_quota);
 	for (unsigned owner = 0; owner < 8; owner++)
@@ -275,7 +275,7 @@ static void threads_suite(Suite *suite)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, ports_belong_to_one_thread);
 	tcase_add_test(tc, tokens_belong_to_one_thread);
-	tcase_add_test(tc, quotas_hold_and_are_given_back);
+	tcase_add_test(tc, quotas_hold_and_are_released);
 	tcase_add_test(tc, attack_13_workers_share_one_limit);
 	tcase_add_test(tc, workers_share_bandwidth);
 	tcase_set_timeout(tc, 60);

@@ -55,7 +55,7 @@ START_TEST(no_loops) /* attack 8 */
 }
 END_TEST
 
-START_TEST(our_own_answers_get_none) /* attack 9 */
+START_TEST(our_own_answers_get_no_answer) /* attack 9 */
 {
 	static const struct {
 		uint16_t method;
@@ -151,7 +151,7 @@ static void fill(struct client *c, uint64_t *random, size_t target)
 	}
 }
 
-START_TEST(answers_to_strangers_are_small) /* attack 12 */
+START_TEST(unauthenticated_answers_are_small) /* attack 12 */
 {
 	static const uint16_t methods[] = {STUN_BINDING, TURN_ALLOCATE, TURN_REFRESH,
 					   TURN_CREATE_PERMISSION, TURN_CHANNEL_BIND};
@@ -296,7 +296,7 @@ START_TEST(guessing_passwords_is_limited) /* attack 33 */
 }
 END_TEST
 
-START_TEST(limiter_spares_who_proved_something) /* attack 13 */
+START_TEST(limiter_spares_authenticated_clients) /* attack 13 */
 {
 	begin();
 	fixture.settings.limits.stranger_rate = 1;
@@ -472,12 +472,12 @@ static void attacks_suite(Suite *suite)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, software_of_the_client_changes_nothing);
 	tcase_add_test(tc, no_loops);
-	tcase_add_test(tc, our_own_answers_get_none);
-	tcase_add_test(tc, answers_to_strangers_are_small);
+	tcase_add_test(tc, our_own_answers_get_no_answer);
+	tcase_add_test(tc, unauthenticated_answers_are_small);
 	tcase_add_test(tc, smallest_requests_and_their_answers);
 	tcase_add_loop_test(tc, reflection_is_limited, 0, ROWS(floods));
 	tcase_add_test(tc, guessing_passwords_is_limited);
-	tcase_add_test(tc, limiter_spares_who_proved_something);
+	tcase_add_test(tc, limiter_spares_authenticated_clients);
 	tcase_add_test(tc, spoofed_packets_leave_no_state);
 	tcase_add_test(tc, attributes_behind_the_integrity);
 	tcase_add_test(tc, no_byte_of_the_buffer_leaves);

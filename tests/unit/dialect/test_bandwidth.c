@@ -57,7 +57,7 @@ START_TEST(a_limit_holds_and_is_used_up)
 }
 END_TEST
 
-START_TEST(a_prefix_is_bound_whoever_is_in_it)
+START_TEST(a_prefix_is_limited_as_a_whole)
 {
 	limits()->per_prefix = MBIT;
 	flows[0] = (struct flow){.al = fixture_allocate(&fixture, "alice", 7000, NULL),
@@ -87,7 +87,7 @@ START_TEST(one_side_is_not_the_other)
 }
 END_TEST
 
-START_TEST(who_stays_below_loses_nothing)
+START_TEST(a_flow_below_the_limit_loses_nothing)
 {
 	limits()->per_allocation = 3 * MBIT;
 	limits()->per_user = 3 * MBIT;
@@ -137,7 +137,7 @@ START_TEST(average_and_peak)
 }
 END_TEST
 
-START_TEST(a_quarter_of_a_second_is_bound_by_the_peak)
+START_TEST(the_peak_limits_a_quarter_of_a_second)
 {
 	limits()->per_allocation = 3 * MBIT;
 	struct flow *flow = add_flow("alice", 0, 1200);
@@ -172,7 +172,7 @@ START_TEST(exceeding_is_counted_once_until_it_is_over)
 }
 END_TEST
 
-START_TEST(a_reload_binds_what_runs)
+START_TEST(a_reload_limits_existing_allocations)
 {
 	struct flow *flow = add_flow("alice", 5 * MBIT, 1000);
 
@@ -190,7 +190,7 @@ START_TEST(a_reload_binds_what_runs)
 }
 END_TEST
 
-START_TEST(who_comes_after_somebody_owes_nothing)
+START_TEST(a_new_user_of_a_slot_starts_afresh)
 {
 	limits()->per_user = 64 * KBIT;
 	struct flow *alice_flow = add_flow("alice", MBIT, 1000);
@@ -378,14 +378,14 @@ static void bandwidth_suite(Suite *suite)
 	tcase_add_checked_fixture(tc, begin_flows, end);
 	tcase_add_test(tc, without_limits_all_passes);
 	tcase_add_loop_test(tc, a_limit_holds_and_is_used_up, 0, ROWS(kinds));
-	tcase_add_test(tc, a_prefix_is_bound_whoever_is_in_it);
+	tcase_add_test(tc, a_prefix_is_limited_as_a_whole);
 	tcase_add_test(tc, one_side_is_not_the_other);
-	tcase_add_test(tc, who_stays_below_loses_nothing);
+	tcase_add_test(tc, a_flow_below_the_limit_loses_nothing);
 	tcase_add_test(tc, average_and_peak);
-	tcase_add_test(tc, a_quarter_of_a_second_is_bound_by_the_peak);
+	tcase_add_test(tc, the_peak_limits_a_quarter_of_a_second);
 	tcase_add_test(tc, exceeding_is_counted_once_until_it_is_over);
-	tcase_add_test(tc, a_reload_binds_what_runs);
-	tcase_add_test(tc, who_comes_after_somebody_owes_nothing);
+	tcase_add_test(tc, a_reload_limits_existing_allocations);
+	tcase_add_test(tc, a_new_user_of_a_slot_starts_afresh);
 	tcase_add_loop_test(tc, limits_hold_in_every_window, 1, 9);
 	tcase_add_loop_test(tc, a_stream_waits_instead_of_losing_bytes, 0, 6);
 	tcase_add_test(tc, both_directions_are_counted_and_drops_have_names);

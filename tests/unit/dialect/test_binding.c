@@ -105,7 +105,7 @@ START_TEST(understood_attributes_are_ignored) /* T-015 */
 }
 END_TEST
 
-START_TEST(repeated_attributes_hide_no_other) /* T-016 T-017 */
+START_TEST(repeated_attributes_do_not_hide_others) /* T-016 T-017 */
 {
 	struct stun_attr attr;
 
@@ -125,7 +125,7 @@ START_TEST(repeated_attributes_hide_no_other) /* T-016 T-017 */
 }
 END_TEST
 
-START_TEST(unknown_attributes_without_end) /* T-016 */
+START_TEST(very_many_unknown_attributes) /* T-016 */
 {
 	struct stun_attr attr;
 
@@ -264,8 +264,8 @@ static void binding_suite(Suite *suite)
 	tcase_add_loop_test(tc, binding_tells_the_source, 0, ROWS(fronts));
 	tcase_add_loop_test(tc, binding_and_other_attributes, 0, ROWS(attributes));
 	tcase_add_loop_test(tc, understood_attributes_are_ignored, 0, ROWS(understood));
-	tcase_add_test(tc, repeated_attributes_hide_no_other);
-	tcase_add_test(tc, unknown_attributes_without_end);
+	tcase_add_test(tc, repeated_attributes_do_not_hide_others);
+	tcase_add_test(tc, very_many_unknown_attributes);
 	tcase_add_test(tc, binding_indication_is_a_keepalive);
 	tcase_add_test(tc, classic_binding);
 	tcase_add_test(tc, classic_with_fingerprint);

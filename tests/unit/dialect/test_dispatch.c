@@ -114,7 +114,7 @@ START_TEST(fingerprint_must_be_last) /* T-045 */
 	alice.message[3] = (uint8_t)(alice.message[3] + 4);
 	client_again(&alice);
 	expect_silence(&alice, DROP_BAD_FINGERPRINT, 0,
-		       "T-045 SOFTWARE behind FINGERPRINT");
+		       "T-045 SOFTWARE after FINGERPRINT");
 	end();
 }
 END_TEST
@@ -209,7 +209,7 @@ START_TEST(port_zero) /* attack 54 */
 }
 END_TEST
 
-START_TEST(stream_client_is_gone) /* T-213 */
+START_TEST(stream_client_disconnects) /* T-213 */
 {
 	begin();
 	client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
@@ -224,7 +224,7 @@ START_TEST(stream_client_is_gone) /* T-213 */
 }
 END_TEST
 
-START_TEST(expiry_tells_when) /* T-211 T-239 */
+START_TEST(expiry_reports_the_next_deadline) /* T-211 T-239 */
 {
 	begin();
 	ck_assert(dispatch_expire(&fixture.turn, fixture.now_ms) == UINT64_MAX);
@@ -255,8 +255,8 @@ static void dispatch_suite(Suite *suite)
 	tcase_add_loop_test(tc, frames_of_a_stream, 0, ROWS(frames));
 	tcase_add_test(tc, datagrams_are_counted_by_kind);
 	tcase_add_test(tc, port_zero);
-	tcase_add_test(tc, stream_client_is_gone);
-	tcase_add_test(tc, expiry_tells_when);
+	tcase_add_test(tc, stream_client_disconnects);
+	tcase_add_test(tc, expiry_reports_the_next_deadline);
 	suite_add_tcase(suite, tc);
 }
 

@@ -99,7 +99,7 @@ START_TEST(draining_keeps_a_reservation)
 }
 END_TEST
 
-START_TEST(draining_tells_a_stranger_nothing) /* T-180 */
+START_TEST(draining_reveals_nothing_without_authentication) /* T-180 */
 {
 	fixture.settings.alternates[SIDE_OUTSIDE].v4 = address(OTHER_V4);
 	turn_set_draining(&fixture.shared, true);
@@ -116,7 +116,7 @@ START_TEST(draining_tells_a_stranger_nothing) /* T-180 */
 }
 END_TEST
 
-START_TEST(draining_does_not_redirect_what_is_wrong_in_itself)
+START_TEST(draining_does_not_redirect_invalid_requests)
 {
 	static const struct attr_row no_transport[] = {EVEN_PORT(0)};
 
@@ -254,8 +254,8 @@ static void drain_suite(Suite *suite)
 	tcase_add_test(tc, draining_lets_running_allocations_go_on);
 	tcase_add_test(tc, draining_answers_a_repeated_allocate_as_before);
 	tcase_add_test(tc, draining_keeps_a_reservation);
-	tcase_add_test(tc, draining_tells_a_stranger_nothing);
-	tcase_add_test(tc, draining_does_not_redirect_what_is_wrong_in_itself);
+	tcase_add_test(tc, draining_reveals_nothing_without_authentication);
+	tcase_add_test(tc, draining_does_not_redirect_invalid_requests);
 	tcase_add_loop_test(tc, draining_names_other_relays, 0, ROWS(redirections));
 	tcase_add_test(tc, draining_names_another_relay_in_the_ms_dialect);
 	tcase_add_loop_test(tc, draining_names_the_certificate_of_the_other_relay, 0,

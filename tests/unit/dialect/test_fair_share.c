@@ -35,7 +35,7 @@ START_TEST(small_calls_lose_nothing_beside_a_huge_one)
 END_TEST
 
 /* Max-min: all users that lose packets get the same rate. */
-START_TEST(the_heaviest_are_held_to_one_level)
+START_TEST(the_heaviest_get_equal_shares)
 {
 	char user[24];
 
@@ -119,7 +119,7 @@ START_TEST(small_calls_lose_nothing_beside_a_stream)
 }
 END_TEST
 
-START_TEST(what_a_heavy_user_leaves_is_there_for_others)
+START_TEST(what_a_heavy_user_leaves_goes_to_others)
 {
 	seed = (uint64_t)_i;
 	limits()->total = 10 * MBIT;
@@ -143,10 +143,10 @@ static void share_suite(Suite *suite)
 	TCase *tc = tcase_create("share");
 	tcase_add_checked_fixture(tc, begin_flows, end);
 	tcase_add_loop_test(tc, small_calls_lose_nothing_beside_a_huge_one, 1, 4);
-	tcase_add_loop_test(tc, the_heaviest_are_held_to_one_level, 1, 4);
+	tcase_add_loop_test(tc, the_heaviest_get_equal_shares, 1, 4);
 	tcase_add_loop_test(tc, attack_28_many_allocations_are_one_share, 1, 4);
 	tcase_add_loop_test(tc, small_calls_lose_nothing_beside_a_stream, 1, 4);
-	tcase_add_loop_test(tc, what_a_heavy_user_leaves_is_there_for_others, 1, 4);
+	tcase_add_loop_test(tc, what_a_heavy_user_leaves_goes_to_others, 1, 4);
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
 }

@@ -282,7 +282,7 @@ START_TEST(unknown_attributes_are_420)
 }
 END_TEST
 
-START_TEST(optional_attributes_are_passed_over)
+START_TEST(optional_attributes_are_ignored)
 {
 	static const uint16_t types[] = {
 		0x8006,
@@ -329,7 +329,7 @@ static const struct {
 	{"the table", {.slots = 1}},
 };
 
-START_TEST(what_is_wanting_is_500)
+START_TEST(missing_resources_are_500)
 {
 	fixture_stop(&fixture);
 	begin_with(&scarcities[_i].options);
@@ -347,7 +347,7 @@ START_TEST(what_is_wanting_is_500)
 END_TEST
 
 /* Also on a stream, where it is a listening socket. */
-START_TEST(socket_that_is_refused_is_500)
+START_TEST(refused_socket_is_500)
 {
 	fixture.edge.refuse = -95;
 	fixture.edge.refuse_times = 1;
@@ -388,7 +388,7 @@ static const struct {
 	{"turned off", false, 4, 4, 2, IP_V4, 0},
 };
 
-START_TEST(family_is_asked_for_from_version_4_on)
+START_TEST(family_can_be_requested_since_version_4)
 {
 	fixture.settings.ms.ipv6 = families[_i].enabled;
 	fixture.settings.ms.version = families[_i].ours;
@@ -419,7 +419,7 @@ START_TEST(family_without_address_is_500)
 }
 END_TEST
 
-START_TEST(bandwidth_that_was_asked_for_is_granted_up_to_the_limit)
+START_TEST(requested_bandwidth_is_granted_up_to_the_limit)
 {
 	ms_client_login(&alice);
 	for (uint32_t limit = 0; limit <= 3000; limit += 3000) {
@@ -500,7 +500,7 @@ static void ask_for_bandwidth(int row)
 	expect(&alice, 0, checks[row].name);
 }
 
-START_TEST(bandwidth_is_there_for_who_asks)
+START_TEST(bandwidth_management_answers_requests)
 {
 	static const uint16_t types[] = {MS_REMOTE_SITE_RESPONSE,
 					 MS_REMOTE_RELAY_SITE_RESPONSE,
@@ -530,7 +530,7 @@ START_TEST(bandwidth_is_there_for_who_asks)
 }
 END_TEST
 
-START_TEST(reservation_is_named_again_in_a_repeated_answer)
+START_TEST(reservation_is_repeated_in_a_repeated_answer)
 {
 	uint8_t first[MS_RESERVATION_ID_LEN];
 	struct stun_attr attr;
@@ -581,17 +581,18 @@ static void allocate_suite(Suite *suite)
 	tcase_add_test(tc, number_does_not_matter_to_refreshes);
 	tcase_add_test(tc, another_user_is_441);
 	tcase_add_test(tc, unknown_attributes_are_420);
-	tcase_add_test(tc, optional_attributes_are_passed_over);
+	tcase_add_test(tc, optional_attributes_are_ignored);
 	tcase_add_test(tc, malformed_lifetime_is_400);
-	tcase_add_loop_test(tc, what_is_wanting_is_500, 0, ROWS(scarcities));
-	tcase_add_test(tc, socket_that_is_refused_is_500);
+	tcase_add_loop_test(tc, missing_resources_are_500, 0, ROWS(scarcities));
+	tcase_add_test(tc, refused_socket_is_500);
 	tcase_add_test(tc, tunnelled_client_is_600);
-	tcase_add_loop_test(tc, family_is_asked_for_from_version_4_on, 0, ROWS(families));
+	tcase_add_loop_test(tc, family_can_be_requested_since_version_4, 0,
+			    ROWS(families));
 	tcase_add_test(tc, family_without_address_is_500);
-	tcase_add_test(tc, bandwidth_that_was_asked_for_is_granted_up_to_the_limit);
+	tcase_add_test(tc, requested_bandwidth_is_granted_up_to_the_limit);
 	tcase_add_test(tc, stream_type_is_kept);
-	tcase_add_loop_test(tc, bandwidth_is_there_for_who_asks, 0, ROWS(checks));
-	tcase_add_test(tc, reservation_is_named_again_in_a_repeated_answer);
+	tcase_add_loop_test(tc, bandwidth_management_answers_requests, 0, ROWS(checks));
+	tcase_add_test(tc, reservation_is_repeated_in_a_repeated_answer);
 	tcase_add_test(tc, requests_are_counted_by_result);
 	suite_add_tcase(suite, tc);
 }

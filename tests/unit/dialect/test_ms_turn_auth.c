@@ -48,7 +48,7 @@ static const struct {
 	 "10.0.0.1:3478"},
 };
 
-START_TEST(alternate_server_is_where_the_request_went)
+START_TEST(alternate_server_is_the_address_of_the_request)
 {
 	struct endpoint want = ep(servers[_i].server), got;
 
@@ -148,7 +148,7 @@ static void activate_with_realm(const char *realm)
 	ms_client_ask(&alice);
 }
 
-START_TEST(realm_counts_without_its_quotes)
+START_TEST(realm_is_compared_without_quotes)
 {
 	struct stun_attr attr;
 
@@ -182,7 +182,7 @@ START_TEST(realm_counts_without_its_quotes)
 }
 END_TEST
 
-START_TEST(unquoted_realm_is_as_good)
+START_TEST(unquoted_realm_is_accepted)
 {
 	strcpy(fixture.settings.ms.realm, "rtcmedia");
 	ms_client_allocate(&alice);
@@ -191,7 +191,7 @@ START_TEST(unquoted_realm_is_as_good)
 }
 END_TEST
 
-START_TEST(credential_counts_in_every_form)
+START_TEST(credential_is_accepted_in_every_form)
 {
 	static const struct {
 		const char *name;
@@ -245,7 +245,7 @@ static const struct {
 	{"another signature: no key made this", 51, 52, 436},
 };
 
-START_TEST(username_that_is_not_ours_is_436)
+START_TEST(foreign_username_is_436)
 {
 	ms_client_login(&alice);
 	if (usernames[_i].len > 0)
@@ -313,7 +313,7 @@ START_TEST(credential_may_expire_during_the_call)
 }
 END_TEST
 
-START_TEST(nonce_is_bound_to_who_was_challenged)
+START_TEST(nonce_is_bound_to_the_challenged_client)
 {
 	ms_client_login(&alice);
 	memcpy(bob.nonce, alice.nonce, alice.nonce_len);
@@ -387,7 +387,7 @@ static const struct {
 	{"offered with IPv6", 4, 0},
 };
 
-START_TEST(sha256_is_taken_where_it_is_offered)
+START_TEST(sha256_is_accepted_where_it_is_offered)
 {
 	fixture.settings.ms.version = sha256[_i].version;
 	alice.version = 6;
@@ -415,7 +415,7 @@ START_TEST(sha256_is_taken_where_it_is_offered)
 END_TEST
 
 /* A key that is rotated out does not end existing allocations. */
-START_TEST(key_may_go_during_the_call)
+START_TEST(key_may_be_removed_during_the_call)
 {
 	struct keyring_error error;
 	static const char other[] = "k2 c29tZXRoaW5nIGVsc2UgYWx0b2dldGhlciEhISEhIQ==\n";
@@ -439,7 +439,7 @@ static void be_strict(void)
 	fixture.settings.limits.stranger_burst = 1;
 }
 
-START_TEST(limiter_stands_before_every_answer_to_a_stranger)
+START_TEST(limiter_covers_every_unauthenticated_answer)
 {
 	static const unsigned wrong[] = {0,           MS_NO_USERNAME, MS_NO_REALM,
 					 MS_NO_NONCE, MS_WRONG_MAC,   MS_LONG_REALM};
@@ -456,7 +456,7 @@ START_TEST(limiter_stands_before_every_answer_to_a_stranger)
 }
 END_TEST
 
-START_TEST(limiter_never_meets_who_proves_himself)
+START_TEST(limiter_spares_authenticated_clients)
 {
 	ms_client_login(&alice);
 	be_strict();
@@ -474,7 +474,7 @@ START_TEST(limiter_never_meets_who_proves_himself)
 END_TEST
 
 /* Without allocation and nonce it may be a replay from a forged source. */
-START_TEST(limiter_meets_a_destination_without_allocation)
+START_TEST(limiter_covers_a_destination_without_allocation)
 {
 	ms_client_login(&alice);
 	be_strict();
@@ -487,7 +487,7 @@ START_TEST(limiter_meets_a_destination_without_allocation)
 }
 END_TEST
 
-START_TEST(limiter_leaves_streams_alone)
+START_TEST(limiter_does_not_apply_to_streams)
 {
 	be_strict();
 	ms_client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
@@ -504,31 +504,31 @@ static void auth_suite(Suite *suite)
 
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, challenge_has_all_that_the_client_needs);
-	tcase_add_loop_test(tc, alternate_server_is_where_the_request_went, 0,
+	tcase_add_loop_test(tc, alternate_server_is_the_address_of_the_request, 0,
 			    ROWS(servers));
 	tcase_add_loop_test(tc, allocate_is_refused_with_the_code_for_it, 0,
 			    ROWS(refusals));
 	tcase_add_loop_test(tc, challenge_of_any_code_lets_the_client_in, 0, 3);
 	tcase_add_loop_test(tc, set_active_destination_is_authenticated, 0,
 			    ROWS(destinations));
-	tcase_add_test(tc, realm_counts_without_its_quotes);
-	tcase_add_test(tc, unquoted_realm_is_as_good);
-	tcase_add_loop_test(tc, credential_counts_in_every_form, 0, 3);
+	tcase_add_test(tc, realm_is_compared_without_quotes);
+	tcase_add_test(tc, unquoted_realm_is_accepted);
+	tcase_add_loop_test(tc, credential_is_accepted_in_every_form, 0, 3);
 	tcase_add_test(tc, both_forms_of_a_token_are_one_user);
-	tcase_add_loop_test(tc, username_that_is_not_ours_is_436, 0, ROWS(usernames));
+	tcase_add_loop_test(tc, foreign_username_is_436, 0, ROWS(usernames));
 	tcase_add_test(tc, wrong_password_is_431);
 	tcase_add_test(tc, expired_credential_is_430);
 	tcase_add_test(tc, credential_may_expire_during_the_call);
-	tcase_add_test(tc, nonce_is_bound_to_who_was_challenged);
+	tcase_add_test(tc, nonce_is_bound_to_the_challenged_client);
 	tcase_add_test(tc, nonce_lasts_as_long_as_the_allocation);
 	tcase_add_test(tc, stale_nonce_of_another_user_does_not_count);
 	tcase_add_test(tc, nonce_of_the_other_dialect_is_foreign);
-	tcase_add_loop_test(tc, sha256_is_taken_where_it_is_offered, 0, ROWS(sha256));
-	tcase_add_test(tc, key_may_go_during_the_call);
-	tcase_add_loop_test(tc, limiter_stands_before_every_answer_to_a_stranger, 0, 6);
-	tcase_add_test(tc, limiter_never_meets_who_proves_himself);
-	tcase_add_test(tc, limiter_meets_a_destination_without_allocation);
-	tcase_add_test(tc, limiter_leaves_streams_alone);
+	tcase_add_loop_test(tc, sha256_is_accepted_where_it_is_offered, 0, ROWS(sha256));
+	tcase_add_test(tc, key_may_be_removed_during_the_call);
+	tcase_add_loop_test(tc, limiter_covers_every_unauthenticated_answer, 0, 6);
+	tcase_add_test(tc, limiter_spares_authenticated_clients);
+	tcase_add_test(tc, limiter_covers_a_destination_without_allocation);
+	tcase_add_test(tc, limiter_does_not_apply_to_streams);
 	suite_add_tcase(suite, tc);
 }
 

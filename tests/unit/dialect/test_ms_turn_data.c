@@ -48,7 +48,7 @@ static const struct {
 	{"the other family", 0, false, PEER_V6, false, 0, DROP_WRONG_FAMILY},
 };
 
-START_TEST(send_that_is_wrong_is_dropped_in_silence)
+START_TEST(faulty_send_is_dropped_silently)
 {
 	ms_client_allocate(&alice);
 	ck_assert(ms_client_send(&alice, PEER_B, "x", 1));
@@ -70,7 +70,7 @@ START_TEST(send_that_is_wrong_is_dropped_in_silence)
 END_TEST
 
 /* The owner's signature is enough, even with another USERNAME in second place. */
-START_TEST(send_may_leave_out_what_is_known)
+START_TEST(send_may_omit_known_attributes)
 {
 	ms_client_allocate(&alice);
 	alice.wrong = MS_NO_USERNAME;
@@ -159,7 +159,7 @@ START_TEST(permissions_are_bounded)
 }
 END_TEST
 
-START_TEST(policy_may_change_its_mind)
+START_TEST(policy_may_change)
 {
 	permit();
 	activate(PEER);
@@ -416,7 +416,7 @@ START_TEST(stream_frames_both_ways)
 }
 END_TEST
 
-START_TEST(stream_frame_holds_no_more_than_it_can)
+START_TEST(stream_frame_has_a_maximum_length)
 {
 	static uint8_t data[65536];
 
@@ -436,15 +436,14 @@ static void data_suite(Suite *suite)
 
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, send_passes_its_data_on);
-	tcase_add_loop_test(tc, send_that_is_wrong_is_dropped_in_silence, 0,
-			    ROWS(bad_sends));
-	tcase_add_test(tc, send_may_leave_out_what_is_known);
+	tcase_add_loop_test(tc, faulty_send_is_dropped_silently, 0, ROWS(bad_sends));
+	tcase_add_test(tc, send_may_omit_known_attributes);
 	tcase_add_test(tc, send_may_carry_realm_and_nonce);
 	tcase_add_test(tc, send_without_allocation_is_dropped);
 	tcase_add_test(tc, permission_is_for_the_address);
 	tcase_add_test(tc, permission_lasts_as_long_as_the_allocation);
 	tcase_add_test(tc, permissions_are_bounded);
-	tcase_add_test(tc, policy_may_change_its_mind);
+	tcase_add_test(tc, policy_may_change);
 	tcase_add_test(tc, data_of_a_permitted_peer_is_indicated);
 	tcase_add_test(tc, data_of_a_v6_peer_is_indicated);
 	tcase_add_test(tc, bare_data_needs_a_destination);
@@ -459,7 +458,7 @@ static void data_suite(Suite *suite)
 	tc = tcase_create("ms_turn_data_stream");
 	tcase_add_checked_fixture(tc, begin_on_stream, end);
 	tcase_add_test(tc, stream_frames_both_ways);
-	tcase_add_test(tc, stream_frame_holds_no_more_than_it_can);
+	tcase_add_test(tc, stream_frame_has_a_maximum_length);
 	suite_add_tcase(suite, tc);
 }
 

@@ -54,7 +54,7 @@ static const struct {
 	{"malformed number", MS_NO_SEQUENCE, MS_SEQUENCE_NUMBER, "abc", 3, 400},
 };
 
-START_TEST(destination_that_is_refused_changes_nothing)
+START_TEST(refused_destination_changes_nothing)
 {
 	permit();
 	ck_assert(ms_client_send(&alice, PEER_B, "x", 1));
@@ -86,7 +86,7 @@ START_TEST(destination_without_allocation_is_437)
 END_TEST
 
 /* The same bytes again: the answer is repeated, the destination stays. */
-START_TEST(repeated_destination_is_answered_and_not_obeyed)
+START_TEST(repeated_destination_is_answered_without_effect)
 {
 	static uint8_t request[512], answer[512];
 
@@ -143,7 +143,7 @@ START_TEST(used_number_of_another_request_is_dropped)
 }
 END_TEST
 
-START_TEST(send_is_not_passed_on_twice)
+START_TEST(send_is_not_forwarded_twice)
 {
 	permit();
 	uint64_t before = fixture_drops(&fixture, DROP_REPLAYED);
@@ -152,7 +152,7 @@ START_TEST(send_is_not_passed_on_twice)
 }
 END_TEST
 
-START_TEST(numbers_may_come_out_of_order)
+START_TEST(numbers_may_arrive_out_of_order)
 {
 	ms_client_allocate(&alice);
 	alice.number = 100;
@@ -170,7 +170,7 @@ START_TEST(numbers_may_come_out_of_order)
 END_TEST
 
 /* A message without a valid signature does not move the window. */
-START_TEST(forged_number_moves_nothing)
+START_TEST(forged_number_does_not_move_the_window)
 {
 	permit();
 	alice.wrong = MS_WRONG_MAC;
@@ -183,7 +183,7 @@ START_TEST(forged_number_moves_nothing)
 END_TEST
 
 /* A message recorded on one allocation is not valid on the next. */
-START_TEST(recording_of_the_allocation_before_is_dropped)
+START_TEST(replay_from_the_previous_allocation_is_dropped)
 {
 	static uint8_t send[512], set[512];
 	size_t send_len, set_len;
@@ -268,7 +268,7 @@ static void act(enum act what)
 	}
 }
 
-START_TEST(lifetime_begins_anew_with_what_the_client_does)
+START_TEST(activity_of_the_client_restarts_the_lifetime)
 {
 	permit();
 	activate(PEER);
@@ -289,7 +289,7 @@ START_TEST(lifetime_begins_anew_with_what_the_client_does)
 END_TEST
 
 /* Data moves the deadline; the heap is updated when the old one is due. */
-START_TEST(timer_is_told_the_deadline_that_holds)
+START_TEST(timer_gets_the_current_deadline)
 {
 	permit();
 	activate(PEER);
@@ -336,19 +336,19 @@ static void destination_suite(Suite *suite)
 
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, response_to_destination_echoes_the_number);
-	tcase_add_loop_test(tc, destination_that_is_refused_changes_nothing, 0,
+	tcase_add_loop_test(tc, refused_destination_changes_nothing, 0,
 			    ROWS(bad_destinations));
 	tcase_add_test(tc, destination_without_allocation_is_437);
-	tcase_add_test(tc, repeated_destination_is_answered_and_not_obeyed);
+	tcase_add_test(tc, repeated_destination_is_answered_without_effect);
 	tcase_add_test(tc, repeated_refusal_is_refused_again);
 	tcase_add_test(tc, used_number_of_another_request_is_dropped);
-	tcase_add_test(tc, send_is_not_passed_on_twice);
-	tcase_add_test(tc, numbers_may_come_out_of_order);
-	tcase_add_test(tc, forged_number_moves_nothing);
-	tcase_add_test(tc, recording_of_the_allocation_before_is_dropped);
-	tcase_add_loop_test(tc, lifetime_begins_anew_with_what_the_client_does, 0,
+	tcase_add_test(tc, send_is_not_forwarded_twice);
+	tcase_add_test(tc, numbers_may_arrive_out_of_order);
+	tcase_add_test(tc, forged_number_does_not_move_the_window);
+	tcase_add_test(tc, replay_from_the_previous_allocation_is_dropped);
+	tcase_add_loop_test(tc, activity_of_the_client_restarts_the_lifetime, 0,
 			    ROWS(acts));
-	tcase_add_test(tc, timer_is_told_the_deadline_that_holds);
+	tcase_add_test(tc, timer_gets_the_current_deadline);
 	tcase_add_test(tc, overdue_allocation_forwards_nothing);
 	suite_add_tcase(suite, tc);
 }

@@ -35,7 +35,7 @@ static const struct {
 	{"on a stream: IPv4", true, 4, 4, 0, FRONT_OUTSIDE_TCP, false, false},
 };
 
-START_TEST(who_gets_both)
+START_TEST(which_clients_get_both)
 {
 	begin_v4(&(struct fixture_options){.no_v6 = asks[_i].no_v6});
 	ms_client_init(&alice, &fixture, ALICE, asks[_i].front, "alice");
@@ -74,7 +74,7 @@ static void expect_both_told(const char *name)
 	ck_assert_uint_eq(alternate.ip.family, IP_V6);
 }
 
-START_TEST(every_answer_names_both)
+START_TEST(every_answer_has_both)
 {
 	begin_v4(&(struct fixture_options){.nat = true});
 	ms_client_allocate(&alice);
@@ -106,7 +106,7 @@ START_TEST(release_ends_both)
 }
 END_TEST
 
-START_TEST(without_a_socket_for_ipv6_there_is_ipv4)
+START_TEST(without_a_socket_for_ipv6_ipv4_is_granted)
 {
 	begin_v4(NULL);
 	fixture.edge.refuse = -EMFILE;
@@ -123,7 +123,7 @@ START_TEST(without_a_socket_for_ipv6_there_is_ipv4)
 }
 END_TEST
 
-START_TEST(without_ipv4_there_is_nothing)
+START_TEST(without_ipv4_nothing_is_granted)
 {
 	begin_v4(&(struct fixture_options){.no_v4 = true});
 	ms_client_allocate(&alice);
@@ -168,11 +168,11 @@ END_TEST
 static void dual_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("dual");
-	tcase_add_loop_test(tc, who_gets_both, 0, ROWS(asks));
-	tcase_add_test(tc, every_answer_names_both);
+	tcase_add_loop_test(tc, which_clients_get_both, 0, ROWS(asks));
+	tcase_add_test(tc, every_answer_has_both);
 	tcase_add_test(tc, release_ends_both);
-	tcase_add_test(tc, without_a_socket_for_ipv6_there_is_ipv4);
-	tcase_add_test(tc, without_ipv4_there_is_nothing);
+	tcase_add_test(tc, without_a_socket_for_ipv6_ipv4_is_granted);
+	tcase_add_test(tc, without_ipv4_nothing_is_granted);
 	tcase_add_loop_test(tc, each_family_reaches_its_peers, 0, ROWS(peers));
 	suite_add_tcase(suite, tc);
 }

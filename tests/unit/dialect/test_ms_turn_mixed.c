@@ -61,14 +61,14 @@ static const struct {
 	 "abcdefghijklmnop"
 	 "\0\x0f\0\4\x72\xc6\x4b\xc7",
 	 28, DROP_BAD_COOKIE},
-	{"the cookie behind the bits of ChannelData",
+	{"the cookie after the bits of ChannelData",
 	 "\x40\3\0\x18"
 	 "abcdefghijklmnop"
 	 "\0\x0f\0\4\x72\xc6\x4b\xc6",
 	 28, DROP_NO_ALLOCATION},
 };
 
-START_TEST(ms_allocation_owns_what_looks_foreign)
+START_TEST(ms_allocation_gets_what_looks_like_another_protocol)
 {
 	const char *name = foreign[_i].name;
 
@@ -93,7 +93,7 @@ START_TEST(ms_allocation_owns_what_looks_foreign)
 }
 END_TEST
 
-START_TEST(foreign_message_alone_is_what_it_looks_like)
+START_TEST(without_allocation_another_protocol_is_recognised)
 {
 	uint64_t before = fixture_drops(&fixture, foreign[_i].alone);
 
@@ -213,7 +213,7 @@ START_TEST(message_of_both_is_ms_on_an_ms_allocation)
 }
 END_TEST
 
-START_TEST(turned_off_it_is_not_there)
+START_TEST(switched_off_the_dialect_is_not_served)
 {
 	ms_client_allocate(&alice);
 	ck_assert(ms_client_send(&alice, PEER, "x", 1));
@@ -351,7 +351,7 @@ START_TEST(nested_messages_are_data)
 END_TEST
 
 /* The first bytes of a stream decide; later bytes that look different do not matter. */
-START_TEST(stream_speaks_what_it_began_with)
+START_TEST(stream_keeps_its_dialect)
 {
 	ms_client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 	client_init(&ietf, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
@@ -427,19 +427,20 @@ static void mixed_suite(Suite *suite)
 	TCase *tc = tcase_create("ms_turn_mixed");
 
 	tcase_add_checked_fixture(tc, begin_mixed, end);
-	tcase_add_loop_test(tc, ms_allocation_owns_what_looks_foreign, 0, ROWS(foreign));
-	tcase_add_loop_test(tc, foreign_message_alone_is_what_it_looks_like, 0,
+	tcase_add_loop_test(tc, ms_allocation_gets_what_looks_like_another_protocol, 0,
+			    ROWS(foreign));
+	tcase_add_loop_test(tc, without_allocation_another_protocol_is_recognised, 0,
 			    ROWS(foreign));
 	tcase_add_test(tc, stun_check_is_data_on_an_ms_allocation);
 	tcase_add_test(tc, dialect_of_a_tuple_does_not_change);
 	tcase_add_test(tc, message_of_both_belongs_to_the_tuple);
 	tcase_add_test(tc, message_of_both_is_ms_on_an_ms_allocation);
-	tcase_add_test(tc, turned_off_it_is_not_there);
+	tcase_add_test(tc, switched_off_the_dialect_is_not_served);
 	tcase_add_loop_test(tc, other_types_are_never_answered, 0, ROWS(types));
 	tcase_add_loop_test(tc, malformed_message_is_ignored, 0, ROWS(malformed));
 	tcase_add_test(tc, source_port_zero_is_dropped);
 	tcase_add_test(tc, nested_messages_are_data);
-	tcase_add_test(tc, stream_speaks_what_it_began_with);
+	tcase_add_test(tc, stream_keeps_its_dialect);
 	tcase_add_test(tc, stream_of_the_other_dialect_is_closed);
 	tcase_add_test(tc, dialects_meet_through_their_relayed_addresses);
 	tcase_add_test(tc, datagrams_are_counted_by_their_first_byte);

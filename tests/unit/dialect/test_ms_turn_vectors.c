@@ -451,7 +451,7 @@ static void to_client(const json_t *vector, struct slice bytes)
 	compare_forwarded(agent, &peer, attr.value, bytes, true);
 }
 
-START_TEST(captured_exchange_goes_the_same_way)
+START_TEST(captured_exchange_gives_the_same_answers)
 {
 	start(_i);
 	const json_t *messages = json_object_get(set, "messages");
@@ -487,7 +487,7 @@ static void vectors_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("ms_turn_vectors");
 
-	tcase_add_loop_test(tc, captured_exchange_goes_the_same_way, 0, SETS);
+	tcase_add_loop_test(tc, captured_exchange_gives_the_same_answers, 0, SETS);
 	suite_add_tcase(suite, tc);
 }
 

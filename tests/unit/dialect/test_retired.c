@@ -25,7 +25,7 @@ static void serve_only(uint16_t address)
 	ck_assert(fixture_deny(&fixture, NULL));
 }
 
-START_TEST(a_retired_front_takes_nobody_new)
+START_TEST(a_retired_front_accepts_no_new_client)
 {
 	begin_both(NULL);
 	fixture.settings.retired_fronts[FRONT_OUTSIDE_UDP] = true;
@@ -127,7 +127,7 @@ static void must_talk(struct allocation *a, struct allocation *b)
 	ck_assert_uint_eq(comes_on(a, &b_local), 0x4001);
 }
 
-START_TEST(a_retired_address_is_for_who_has_it)
+START_TEST(a_retired_address_serves_existing_allocations)
 {
 	begin_both(&(struct fixture_options){.second_v4 = true, .no_v6 = true});
 	serve_only(0);
@@ -160,7 +160,7 @@ START_TEST(no_address_of_a_family_is_left)
 END_TEST
 
 /* Behind 1:1 NAT: one local address, whose public form has changed. */
-START_TEST(a_public_address_is_kept_by_who_was_told)
+START_TEST(a_public_address_is_kept_by_existing_allocations)
 {
 	begin_both(&(struct fixture_options){.nat = true, .no_v6 = true});
 
@@ -185,7 +185,7 @@ START_TEST(a_public_address_is_kept_by_who_was_told)
 END_TEST
 
 /* A peer with a channel to it becomes one of our own addresses, and gets nothing more. */
-START_TEST(a_channel_learns_whether_its_peer_is_ours)
+START_TEST(a_channel_notices_when_its_peer_becomes_ours)
 {
 	const struct endpoint peer = ep("192.0.2.77:50000");
 	const struct endpoint local = ep("198.18.0.2:50000");
@@ -221,12 +221,12 @@ static void retired_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("retired");
 
-	tcase_add_test(tc, a_retired_front_takes_nobody_new);
+	tcase_add_test(tc, a_retired_front_accepts_no_new_client);
 	tcase_add_test(tc, a_retired_front_keeps_its_clients);
-	tcase_add_test(tc, a_retired_address_is_for_who_has_it);
+	tcase_add_test(tc, a_retired_address_serves_existing_allocations);
 	tcase_add_test(tc, no_address_of_a_family_is_left);
-	tcase_add_test(tc, a_public_address_is_kept_by_who_was_told);
-	tcase_add_test(tc, a_channel_learns_whether_its_peer_is_ours);
+	tcase_add_test(tc, a_public_address_is_kept_by_existing_allocations);
+	tcase_add_test(tc, a_channel_notices_when_its_peer_becomes_ours);
 	suite_add_tcase(suite, tc);
 }
 

@@ -153,7 +153,7 @@ START_TEST(revoked_key_ends_its_allocations)
 }
 END_TEST
 
-START_TEST(key_that_runs_out_ends_its_allocations)
+START_TEST(expired_key_ends_its_allocations)
 {
 	reload(rings[5].keys, NULL);
 	advance(999);
@@ -164,7 +164,7 @@ START_TEST(key_that_runs_out_ends_its_allocations)
 }
 END_TEST
 
-START_TEST(end_by_user_and_by_key_say_how_many)
+START_TEST(end_by_user_and_by_key_return_the_count)
 {
 	client_init(&bob, &fixture, "192.0.2.201:5001", FRONT_OUTSIDE_UDP, "alice");
 	ck_assert_int_eq(client_allocate(&bob), 0);
@@ -206,7 +206,7 @@ START_TEST(credential_expiry_is_not_enforced_by_default) /* T-562 */
 }
 END_TEST
 
-START_TEST(credential_expiry_bounds_the_lifetime_when_asked) /* T-562 */
+START_TEST(credential_expiry_bounds_the_lifetime_if_configured) /* T-562 */
 {
 	fixture.settings.limits.enforce_credential_expiry = true;
 	short_credentials();
@@ -326,10 +326,10 @@ static void revocation_suite(Suite *suite)
 	tcase_add_test(tc, revoked_user_is_refused_with_401);
 	tcase_add_test(tc, revoked_user_learns_no_more_than_a_wrong_password);
 	tcase_add_loop_test(tc, revoked_key_ends_its_allocations, 0, ROWS(rings));
-	tcase_add_test(tc, key_that_runs_out_ends_its_allocations);
-	tcase_add_test(tc, end_by_user_and_by_key_say_how_many);
+	tcase_add_test(tc, expired_key_ends_its_allocations);
+	tcase_add_test(tc, end_by_user_and_by_key_return_the_count);
 	tcase_add_test(tc, credential_expiry_is_not_enforced_by_default);
-	tcase_add_test(tc, credential_expiry_bounds_the_lifetime_when_asked);
+	tcase_add_test(tc, credential_expiry_bounds_the_lifetime_if_configured);
 	tcase_add_test(tc, credential_expiry_can_be_turned_on_and_off_by_a_reload);
 	suite_add_tcase(suite, tc);
 

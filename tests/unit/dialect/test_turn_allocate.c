@@ -192,7 +192,7 @@ START_TEST(unknown_attributes_are_listed_once) /* T-016 T-017 T-225 */
 }
 END_TEST
 
-START_TEST(strangers_are_challenged_first) /* T-016 T-220 T-252 */
+START_TEST(clients_are_challenged_first) /* T-016 T-220 T-252 */
 {
 	begin();
 	alice.bare = true;
@@ -320,7 +320,7 @@ START_TEST(second_allocate_is_a_mismatch) /* T-221 T-232 */
 }
 END_TEST
 
-START_TEST(retransmission_is_its_owners) /* T-232 */
+START_TEST(retransmission_belongs_to_its_owner) /* T-232 */
 {
 	begin();
 	ck_assert_int_eq(client_allocate(&alice), 0);
@@ -415,7 +415,7 @@ START_TEST(quotas) /* T-207 T-236 attack 23 */
 }
 END_TEST
 
-START_TEST(failures_leave_nothing) /* T-253 */
+START_TEST(failures_leak_nothing) /* T-253 */
 {
 	static const struct {
 		const char *name;
@@ -445,18 +445,18 @@ static void allocate_suite(Suite *suite)
 	TCase *tc = tcase_create("allocate");
 	tcase_add_loop_test(tc, allocate_checks_the_request, 0, ROWS(checks));
 	tcase_add_test(tc, unknown_attributes_are_listed_once);
-	tcase_add_test(tc, strangers_are_challenged_first);
+	tcase_add_test(tc, clients_are_challenged_first);
 	tcase_add_loop_test(tc, lifetime_is_bounded, 0, ROWS(lifetimes));
 	tcase_add_test(tc, success_has_all_attributes);
 	tcase_add_test(tc, software_can_be_switched_off);
 	tcase_add_test(tc, second_allocate_is_a_mismatch);
-	tcase_add_test(tc, retransmission_is_its_owners);
+	tcase_add_test(tc, retransmission_belongs_to_its_owner);
 	tcase_add_test(tc, retransmission_is_for_datagrams);
 	tcase_add_test(tc, retransmission_repeats_the_token);
 	tcase_add_test(tc, retransmission_outlives_the_nonce);
 	tcase_add_loop_test(tc, tunnelled_clients_are_refused, 0, ROWS(tunnels));
 	tcase_add_test(tc, quotas);
-	tcase_add_test(tc, failures_leave_nothing);
+	tcase_add_test(tc, failures_leak_nothing);
 	suite_add_tcase(suite, tc);
 }
 

@@ -370,7 +370,7 @@ START_TEST(integrity_of_another_length)
 }
 END_TEST
 
-START_TEST(what_stands_behind_integrity_counts_for_nothing) /* T-062 T-063 */
+START_TEST(attributes_after_integrity_have_no_effect) /* T-062 T-063 */
 {
 	static const uint8_t zero[20];
 
@@ -378,19 +378,19 @@ START_TEST(what_stands_behind_integrity_counts_for_nothing) /* T-062 T-063 */
 	client_login(&alice);
 	client_add_tail(&alice, TURN_LIFETIME, "\x00\x00\x07\x08", 4);
 	client_allocate(&alice);
-	expect(&alice, 0, "T-062 LIFETIME behind the integrity");
+	expect(&alice, 0, "T-062 LIFETIME after the integrity");
 	ck_assert_msg(client_u32(&alice, TURN_LIFETIME) == 600, "T-062 has no effect");
 
 	client_add_tail(&alice, 0x7FFF, zero, 4);
 	client_refresh(&alice, 600);
-	expect(&alice, 0, "T-062 unknown attribute behind the integrity: no 420");
+	expect(&alice, 0, "T-062 unknown attribute after the integrity: no 420");
 	client_add_tail(&alice, STUN_MESSAGE_INTEGRITY, zero, 20);
 	client_refresh(&alice, 600);
-	expect(&alice, 0, "T-063 MESSAGE-INTEGRITY behind -SHA256: never looked at");
+	expect(&alice, 0, "T-063 MESSAGE-INTEGRITY after -SHA256: ignored");
 	alice.fingerprint = true;
 	client_add_tail(&alice, 0x7FFF, zero, 4);
 	client_refresh(&alice, 600);
-	expect(&alice, 0, "T-062 FINGERPRINT behind all of it still counts");
+	expect(&alice, 0, "T-062 FINGERPRINT after all of it still counts");
 	end();
 }
 END_TEST
@@ -471,7 +471,7 @@ static void auth_suite(Suite *suite)
 	tcase_add_test(tc, foreign_nonces);
 	tcase_add_test(tc, long_usernames);
 	tcase_add_loop_test(tc, integrity_of_another_length, 0, ROWS(lengths));
-	tcase_add_test(tc, what_stands_behind_integrity_counts_for_nothing);
+	tcase_add_test(tc, attributes_after_integrity_have_no_effect);
 	tcase_add_test(tc, credentials_expire);
 	tcase_add_test(tc, fingerprint_is_mirrored);
 	tcase_add_test(tc, failures_are_counted);

@@ -55,7 +55,7 @@ static size_t relayed_addresses(const struct client *c, struct endpoint out[4])
 	return count;
 }
 
-START_TEST(both_are_told) /* T-234 T-235 */
+START_TEST(the_answer_has_both) /* T-234 T-235 */
 {
 	struct endpoint told[4];
 
@@ -387,7 +387,7 @@ START_TEST(half_that_is_not_refreshed_expires) /* T-263 */
 END_TEST
 
 /* Packets may come before the table is swept. */
-START_TEST(half_that_is_overdue_is_over) /* T-263 */
+START_TEST(overdue_half_has_ended) /* T-263 */
 {
 	uint64_t before;
 
@@ -432,7 +432,7 @@ START_TEST(refresh_without_family_is_for_both) /* T-264 */
 }
 END_TEST
 
-START_TEST(halves_take_turns_at_being_later) /* T-263 */
+START_TEST(either_half_may_expire_last) /* T-263 */
 {
 	begin_dual();
 	for (int i = 0; i < 6; i++) {
@@ -459,7 +459,7 @@ START_TEST(halves_take_turns_at_being_later) /* T-263 */
 }
 END_TEST
 
-START_TEST(bound_of_the_allocation_is_that_of_both)
+START_TEST(limit_of_the_allocation_covers_both)
 {
 	struct allocation *al;
 
@@ -496,7 +496,7 @@ END_TEST
 static void dual_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("dual");
-	tcase_add_test(tc, both_are_told);
+	tcase_add_test(tc, the_answer_has_both);
 	tcase_add_test(tc, both_have_even_ports);
 	tcase_add_loop_test(tc, dont_fragment_of_both, 0, ROWS(fragments));
 	tcase_add_loop_test(tc, half_that_the_system_refuses, 0, ROWS(refusals));
@@ -505,10 +505,10 @@ static void dual_suite(Suite *suite)
 	tcase_add_test(tc, two_dual_ones_reach_each_other);
 	tcase_add_loop_test(tc, half_is_deleted, 0, ROWS(halves));
 	tcase_add_loop_test(tc, half_that_is_not_refreshed_expires, 0, ROWS(halves));
-	tcase_add_loop_test(tc, half_that_is_overdue_is_over, 0, ROWS(halves));
+	tcase_add_loop_test(tc, overdue_half_has_ended, 0, ROWS(halves));
 	tcase_add_test(tc, refresh_without_family_is_for_both);
-	tcase_add_test(tc, halves_take_turns_at_being_later);
-	tcase_add_test(tc, bound_of_the_allocation_is_that_of_both);
+	tcase_add_test(tc, either_half_may_expire_last);
+	tcase_add_test(tc, limit_of_the_allocation_covers_both);
 	tcase_add_test(tc, administrator_ends_both);
 	suite_add_tcase(suite, tc);
 }

@@ -65,7 +65,7 @@ START_TEST(create_permission_checks_the_request)
 }
 END_TEST
 
-START_TEST(success_is_bare) /* T-290 */
+START_TEST(success_has_no_other_attributes) /* T-290 */
 {
 	struct slice rest;
 	struct stun_attr attr;
@@ -91,7 +91,7 @@ static const struct {
 	{"T-580 6to4 peer: 403", "[2002:c000:0201::1]:1"},
 };
 
-START_TEST(no_peer_in_disguise) /* T-292 T-382 */
+START_TEST(no_disguised_peer) /* T-292 T-382 */
 {
 	struct attr_row v6[] = {UDP, FAMILY(2)};
 	struct stun_attr attr;
@@ -238,8 +238,8 @@ static void permission_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("permission");
 	tcase_add_loop_test(tc, create_permission_checks_the_request, 0, ROWS(checks));
-	tcase_add_test(tc, success_is_bare);
-	tcase_add_loop_test(tc, no_peer_in_disguise, 0, ROWS(mapped));
+	tcase_add_test(tc, success_has_no_other_attributes);
+	tcase_add_loop_test(tc, no_disguised_peer, 0, ROWS(mapped));
 	tcase_add_test(tc, permission_is_an_address);
 	tcase_add_test(tc, permission_lasts_five_minutes);
 	tcase_add_test(tc, permissions_are_capped);

@@ -113,7 +113,7 @@ START_TEST(refresh_again) /* T-029 */
 }
 END_TEST
 
-START_TEST(refresh_touches_no_permission) /* T-270 */
+START_TEST(refresh_does_not_refresh_permissions) /* T-270 */
 {
 	begin();
 	ck_assert_int_eq(client_allocate(&alice), 0);
@@ -147,7 +147,7 @@ START_TEST(traffic_extends_nothing) /* T-212 */
 }
 END_TEST
 
-START_TEST(dual_refresh_of_the_half_there_is) /* T-263 T-264 */
+START_TEST(dual_refresh_of_the_existing_half) /* T-263 T-264 */
 {
 	begin_with(&(struct fixture_options){.no_v6 = true});
 	client_login(&alice);
@@ -235,9 +235,9 @@ static void refresh_suite(Suite *suite)
 	tcase_add_test(tc, refresh_moves_the_deadline);
 	tcase_add_test(tc, refresh_to_zero_deletes);
 	tcase_add_test(tc, refresh_again);
-	tcase_add_test(tc, refresh_touches_no_permission);
+	tcase_add_test(tc, refresh_does_not_refresh_permissions);
 	tcase_add_test(tc, traffic_extends_nothing);
-	tcase_add_test(tc, dual_refresh_of_the_half_there_is);
+	tcase_add_test(tc, dual_refresh_of_the_existing_half);
 	tcase_add_loop_test(tc, every_request_needs_allocation_and_owner, 0,
 			    ROWS(methods));
 	suite_add_tcase(suite, tc);

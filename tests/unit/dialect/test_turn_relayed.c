@@ -191,7 +191,7 @@ START_TEST(token_expires) /* T-239 T-227 */
 }
 END_TEST
 
-START_TEST(token_where_there_is_no_ipv4) /* T-226 T-230 */
+START_TEST(token_without_ipv4) /* T-226 T-230 */
 {
 	static const struct attr_row pair[] = {FAMILY(2), EVEN_PORT(0x80)};
 	struct attr_row token = {.type = TURN_RESERVATION_TOKEN, .len = 8};
@@ -211,7 +211,7 @@ START_TEST(token_where_there_is_no_ipv4) /* T-226 T-230 */
 }
 END_TEST
 
-START_TEST(token_of_ipv6_knows_no_dont_fragment) /* T-225 */
+START_TEST(token_of_ipv6_refuses_dont_fragment) /* T-225 */
 {
 	static const struct attr_row pair[] = {FAMILY(2), EVEN_PORT(0x80)};
 	struct attr_row with_token[2] = {{0}, DONT_FRAGMENT};
@@ -270,7 +270,7 @@ START_TEST(half_of_a_dual_allocation) /* T-232 T-234 */
 }
 END_TEST
 
-START_TEST(half_of_a_dual_allocation_for_want_of_ports) /* T-234 T-E16 */
+START_TEST(half_of_a_dual_allocation_without_ports) /* T-234 T-E16 */
 {
 	static const struct attr_row both[] = {ADDITIONAL(2)};
 
@@ -297,10 +297,10 @@ static void relayed_suite(Suite *suite)
 	tcase_add_test(tc, even_ports);
 	tcase_add_test(tc, token_gets_the_next_port);
 	tcase_add_test(tc, token_expires);
-	tcase_add_test(tc, token_where_there_is_no_ipv4);
-	tcase_add_test(tc, token_of_ipv6_knows_no_dont_fragment);
+	tcase_add_test(tc, token_without_ipv4);
+	tcase_add_test(tc, token_of_ipv6_refuses_dont_fragment);
 	tcase_add_test(tc, half_of_a_dual_allocation);
-	tcase_add_test(tc, half_of_a_dual_allocation_for_want_of_ports);
+	tcase_add_test(tc, half_of_a_dual_allocation_without_ports);
 	suite_add_tcase(suite, tc);
 }
 

@@ -126,7 +126,7 @@ START_TEST(send_without_allocation) /* T-203 */
 }
 END_TEST
 
-START_TEST(policy_is_asked_again) /* T-314 T-584 */
+START_TEST(policy_is_checked_again) /* T-314 T-584 */
 {
 	begin();
 	ck_assert_int_eq(client_allocate(&alice), 0);
@@ -246,7 +246,7 @@ START_TEST(two_of_our_clients) /* T-582 */
 }
 END_TEST
 
-START_TEST(nothing_at_a_slot_that_is_free) /* T-211 */
+START_TEST(a_free_slot_has_no_connection) /* T-211 */
 {
 	struct forward out;
 	struct endpoint source = ep(PEER);
@@ -266,11 +266,11 @@ static void send_suite(Suite *suite)
 	tcase_add_loop_test(tc, send_checks_the_indication, 0, ROWS(checks));
 	tcase_add_test(tc, send_installs_no_permission);
 	tcase_add_test(tc, send_without_allocation);
-	tcase_add_test(tc, policy_is_asked_again);
+	tcase_add_test(tc, policy_is_checked_again);
 	tcase_add_loop_test(tc, peer_data_is_indicated, 0, ROWS(data));
 	tcase_add_test(tc, peer_data_is_only_data);
 	tcase_add_test(tc, two_of_our_clients);
-	tcase_add_test(tc, nothing_at_a_slot_that_is_free);
+	tcase_add_test(tc, a_free_slot_has_no_connection);
 	suite_add_tcase(suite, tc);
 }
 

@@ -79,15 +79,15 @@ static const struct control_route *find(const struct control_route *routes, size
  * names.
  */
 static void same_names(const struct control_route *route, const char *const *names,
-		       json_t *described, const char *what)
+		       json_t *documented, const char *what)
 {
 	size_t count = 0;
 
 	for (; count < CONTROL_NAMES_MAX && names[count]; count++)
-		ck_assert_msg(json_object_get(described, names[count]) != NULL,
+		ck_assert_msg(json_object_get(documented, names[count]) != NULL,
 			      "%s %s takes the %s %s, which docs/ does not mention",
 			      route->method, route->path, what, names[count]);
-	ck_assert_msg(json_object_size(described) == count,
+	ck_assert_msg(json_object_size(documented) == count,
 		      "%s %s: docs/ mentions a %s that does not exist", route->method,
 		      route->path, what);
 }
@@ -131,7 +131,7 @@ void openapi_routes_check(const struct control_route *routes, size_t count,
 {
 	static const char *const methods[] = {"get", "put", "post", "delete"};
 	json_t *root = load(file), *item;
-	size_t described = 0;
+	size_t documented = 0;
 	const char *template;
 
 	json_object_foreach(json_object_get(root, "paths"), template, item)
@@ -147,10 +147,10 @@ void openapi_routes_check(const struct control_route *routes, size_t count,
 				      file, methods[i], template);
 			check_arguments(route, operation);
 			check_members(route, root, operation);
-			described++;
+			documented++;
 		}
 	}
-	ck_assert_msg(described == count, "%s has %zu of %zu requests", file, described,
+	ck_assert_msg(documented == count, "%s has %zu of %zu requests", file, documented,
 		      count);
 	json_decref(root);
 }

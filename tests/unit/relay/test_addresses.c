@@ -125,7 +125,7 @@ START_TEST(addresses_follow_the_kernel)
 }
 END_TEST
 
-START_TEST(addresses_that_come_and_go_at_once_are_no_change)
+START_TEST(addresses_added_and_removed_at_once_are_no_change)
 {
 	struct heard heard = {0};
 	const struct timeval half = {.tv_usec = 500 * 1000};
@@ -154,7 +154,7 @@ static void addresses_suite(Suite *suite)
 	tcase_add_test(tc, addresses_contain_loopback);
 	tcase_add_test(tc, addresses_are_sorted_and_unique);
 	tcase_add_test(tc, addresses_follow_the_kernel);
-	tcase_add_test(tc, addresses_that_come_and_go_at_once_are_no_change);
+	tcase_add_test(tc, addresses_added_and_removed_at_once_are_no_change);
 	suite_add_tcase(suite, tc);
 }
 

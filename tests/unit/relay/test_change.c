@@ -101,7 +101,7 @@ static void must_change(uint16_t port)
 	relay_config_free(config);
 }
 
-START_TEST(listeners_appear_retire_and_go)
+START_TEST(fronts_are_added_retired_and_removed)
 {
 	struct network_front rows[FRONTS_MAX];
 
@@ -121,7 +121,7 @@ START_TEST(listeners_appear_retire_and_go)
 END_TEST
 
 /* A client keeps the front it came through, and no other. */
-START_TEST(a_listener_waits_for_its_last_allocation)
+START_TEST(a_front_waits_for_its_last_allocation)
 {
 	static struct relay_client client;
 
@@ -142,7 +142,7 @@ START_TEST(a_listener_waits_for_its_last_allocation)
 END_TEST
 
 /* The event loop accepts sockets but not files, so the second worker fails. */
-START_TEST(a_change_that_fails_late_is_taken_back)
+START_TEST(a_late_failure_undoes_the_change)
 {
 	struct relay_config *config = listening_on(14433);
 	struct network_view before = *network_view(fixture.relay.network);
@@ -197,9 +197,9 @@ static void change_suite(Suite *suite)
 
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_set_timeout(tc, 30);
-	tcase_add_test(tc, listeners_appear_retire_and_go);
-	tcase_add_test(tc, a_listener_waits_for_its_last_allocation);
-	tcase_add_test(tc, a_change_that_fails_late_is_taken_back);
+	tcase_add_test(tc, fronts_are_added_retired_and_removed);
+	tcase_add_test(tc, a_front_waits_for_its_last_allocation);
+	tcase_add_test(tc, a_late_failure_undoes_the_change);
 	tcase_add_test(tc, a_change_can_be_abandoned);
 	suite_add_tcase(suite, tc);
 }

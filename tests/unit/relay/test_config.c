@@ -267,7 +267,7 @@ static const struct {
 	 "F:1:49: side.inside.udp_port: all ports of both sides are 0, so no client can connect; set udp_port or tcp_port"},
 };
 
-START_TEST(config_error_says_where_what_and_what_to_do)
+START_TEST(config_errors_have_place_fault_and_remedy)
 {
 	char error[512];
 	struct relay_config *config = parse(errors[_i].text, error, sizeof(error));
@@ -324,7 +324,7 @@ START_TEST(config_has_defaults)
 }
 END_TEST
 
-START_TEST(config_takes_values_quoted_or_not)
+START_TEST(config_accepts_values_quoted_or_not)
 {
 	struct relay_config *c =
 		must_parse("relay { ports = 40000-40099 rest = \"2m\" } # one\n"
@@ -353,7 +353,7 @@ START_TEST(config_takes_values_quoted_or_not)
 }
 END_TEST
 
-START_TEST(config_takes_values_from_the_environment)
+START_TEST(config_accepts_values_from_the_environment)
 {
 	setenv("AVEDGE_TEST", "/a b", 1);
 	unsetenv("AVEDGE_NONE");
@@ -423,7 +423,7 @@ START_TEST(config_only_single_values_need_a_restart)
 }
 END_TEST
 
-START_TEST(config_file_that_is_not_there)
+START_TEST(config_file_that_does_not_exist)
 {
 	char error[512];
 
@@ -558,11 +558,11 @@ static void config_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("config");
 
-	tcase_add_loop_test(tc, config_error_says_where_what_and_what_to_do, 0,
+	tcase_add_loop_test(tc, config_errors_have_place_fault_and_remedy, 0,
 			    ROWS(errors));
 	tcase_add_test(tc, config_has_defaults);
-	tcase_add_test(tc, config_takes_values_quoted_or_not);
-	tcase_add_test(tc, config_takes_values_from_the_environment);
+	tcase_add_test(tc, config_accepts_values_quoted_or_not);
+	tcase_add_test(tc, config_accepts_values_from_the_environment);
 	tcase_add_test(tc, config_pairs_public_addresses_by_position);
 	tcase_add_loop_test(tc, config_schema_defaults_survive_a_round_trip, 0,
 			    (int)relay_config_schema.key_count);
@@ -572,7 +572,7 @@ static void config_suite(Suite *suite)
 	tcase_add_loop_test(tc, config_manual_page_agrees, 0,
 			    (int)relay_config_schema.key_count);
 	tcase_add_test(tc, config_default_file_shows_the_defaults);
-	tcase_add_test(tc, config_file_that_is_not_there);
+	tcase_add_test(tc, config_file_that_does_not_exist);
 	tcase_add_test(tc, config_file_that_is_not_text);
 	suite_add_tcase(suite, tc);
 }

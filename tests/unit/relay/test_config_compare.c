@@ -113,7 +113,7 @@ static const struct {
 	 "relay.ports: 50000-59999 -> 40000-40999 (new)\n"},
 };
 
-START_TEST(config_compare_tells_what_becomes_of_listeners)
+START_TEST(config_compare_shows_the_effect_on_fronts)
 {
 	struct relay_config *before = must_parse(listeners[_i].before);
 	struct relay_config *after = must_parse(listeners[_i].after);
@@ -139,7 +139,7 @@ static void note_entry(void *arg, const struct config_entry *entry)
 	ck_assert_uint_gt(strlen(entry->doc), 0);
 }
 
-START_TEST(config_in_force_knows_what_waits_for_a_restart)
+START_TEST(config_in_force_shows_what_waits_for_a_restart)
 {
 	struct relay_config *started =
 		must_parse(SIDES "realm = first log { level = error }\n");
@@ -156,7 +156,7 @@ START_TEST(config_in_force_knows_what_waits_for_a_restart)
 }
 END_TEST
 
-START_TEST(config_compare_lets_tls_come_or_go)
+START_TEST(config_compare_allows_tls_to_change)
 {
 	struct relay_config *a =
 		must_parse(SIDES "tls { certificate = /a private_key = /k }");
@@ -177,10 +177,10 @@ static void config_compare_suite(Suite *suite)
 
 	tcase_add_test(tc, config_compare_finds_nothing_in_equals);
 	tcase_add_test(tc, config_compare_says_what_a_reload_applies);
-	tcase_add_test(tc, config_compare_lets_tls_come_or_go);
-	tcase_add_loop_test(tc, config_compare_tells_what_becomes_of_listeners, 0,
+	tcase_add_test(tc, config_compare_allows_tls_to_change);
+	tcase_add_loop_test(tc, config_compare_shows_the_effect_on_fronts, 0,
 			    ROWS(listeners));
-	tcase_add_test(tc, config_in_force_knows_what_waits_for_a_restart);
+	tcase_add_test(tc, config_in_force_shows_what_waits_for_a_restart);
 	suite_add_tcase(suite, tc);
 }
 

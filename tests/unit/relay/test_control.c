@@ -265,7 +265,7 @@ static const struct {
 	{"?sort=expires", 2},
 };
 
-START_TEST(filters_let_through_what_they_name)
+START_TEST(filters_select_rows)
 {
 	char path[256];
 
@@ -298,7 +298,7 @@ static const struct {
 	{"?colour=red", "colour"},
 };
 
-START_TEST(filters_refuse_what_they_do_not_know)
+START_TEST(filters_refuse_unknown_values)
 {
 	char path[256];
 
@@ -367,7 +367,7 @@ static const char *const strange_ids[] = {
 	"zzzzzzzzzzzzzzzz",
 };
 
-START_TEST(ids_that_nobody_has)
+START_TEST(unknown_ids)
 {
 	char path[64];
 
@@ -447,7 +447,7 @@ START_TEST(a_rejected_reload_says_why)
 END_TEST
 
 /* After main has left, no request waits for it. */
-START_TEST(what_only_main_can_do_is_refused_at_the_end)
+START_TEST(requests_to_main_are_refused_at_the_end)
 {
 	control_fixture_end_main(&cw);
 	ask(503, "POST", "/v1/reload", NULL);
@@ -456,7 +456,7 @@ START_TEST(what_only_main_can_do_is_refused_at_the_end)
 }
 END_TEST
 
-START_TEST(limits_tell_how_much_is_used)
+START_TEST(limits_show_their_use)
 {
 	json_t *document, *row, *user = NULL;
 	size_t i;
@@ -534,12 +534,12 @@ static void add_allocations(TCase *tc)
 {
 	tcase_add_test(tc, an_allocation_in_full);
 	tcase_add_test(tc, peers_over_tcp_are_listed);
-	tcase_add_loop_test(tc, filters_let_through_what_they_name, 0, ROWS(filters));
-	tcase_add_loop_test(tc, filters_refuse_what_they_do_not_know, 0, ROWS(wrong));
+	tcase_add_loop_test(tc, filters_select_rows, 0, ROWS(filters));
+	tcase_add_loop_test(tc, filters_refuse_unknown_values, 0, ROWS(wrong));
 	tcase_add_test(tc, rows_are_sorted_and_limited);
 	tcase_add_test(tc, an_end_by_id_ends_one);
 	tcase_add_test(tc, an_end_by_user_or_key_ends_all_of_all_workers);
-	tcase_add_loop_test(tc, ids_that_nobody_has, 0, ROWS(strange_ids));
+	tcase_add_loop_test(tc, unknown_ids, 0, ROWS(strange_ids));
 }
 
 static void control_suite(Suite *suite)
@@ -558,8 +558,8 @@ static void control_suite(Suite *suite)
 	tcase_add_test(tc, an_ended_drain_has_no_deadline);
 	tcase_add_loop_test(tc, deadlines_are_seconds, 0, ROWS(wrong_deadlines));
 	tcase_add_test(tc, a_rejected_reload_says_why);
-	tcase_add_test(tc, what_only_main_can_do_is_refused_at_the_end);
-	tcase_add_test(tc, limits_tell_how_much_is_used);
+	tcase_add_test(tc, requests_to_main_are_refused_at_the_end);
+	tcase_add_test(tc, limits_show_their_use);
 	tcase_add_test(tc, the_configuration_in_force);
 	tcase_add_test(tc, log_levels_are_set_and_follow_the_default_again);
 	tcase_add_test(tc, requests_are_those_of_the_openapi_file);

@@ -123,7 +123,7 @@ static const struct {
 	 "TCP 127.0.0.1:5 cannot be bound: No buffer space available", "see bind(2)"},
 };
 
-START_TEST(explain_bind_failure_is_a_whole_sentence)
+START_TEST(explain_bind_failure_is_a_complete_sentence)
 {
 	struct endpoint ep;
 	char got[512];
@@ -170,7 +170,7 @@ static void explain_suite(Suite *suite)
 
 	tcase_add_loop_test(tc, explain_finds_the_holder, 0, ROWS(holders));
 	tcase_add_test(tc, explain_does_not_blame_another_address);
-	tcase_add_loop_test(tc, explain_bind_failure_is_a_whole_sentence, 0,
+	tcase_add_loop_test(tc, explain_bind_failure_is_a_complete_sentence, 0,
 			    ROWS(failures));
 	tcase_add_test(tc, explain_bind_failure_names_the_holder);
 	suite_add_tcase(suite, tc);

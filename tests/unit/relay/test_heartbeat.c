@@ -21,7 +21,7 @@ static void beat_all(void)
 		heartbeats[i].beats++;
 }
 
-START_TEST(all_have_to_move_between_two_looks)
+START_TEST(all_workers_must_beat_between_two_checks)
 {
 	ck_assert(!heartbeat_all_moved(list, WORKERS, seen, &still));
 	beat_all();
@@ -33,7 +33,7 @@ START_TEST(all_have_to_move_between_two_looks)
 }
 END_TEST
 
-START_TEST(one_that_stands_still_is_named)
+START_TEST(a_stalled_worker_is_named)
 {
 	beat_all();
 	ck_assert(heartbeat_all_moved(list, WORKERS, seen, &still));
@@ -47,7 +47,7 @@ END_TEST
 /*
  * Beats since the last success are kept: not all workers need to beat between two checks.
  */
-START_TEST(a_late_one_is_waited_for)
+START_TEST(a_late_worker_is_waited_for)
 {
 	beat_all();
 	ck_assert(heartbeat_all_moved(list, WORKERS, seen, &still));
@@ -60,7 +60,7 @@ START_TEST(a_late_one_is_waited_for)
 }
 END_TEST
 
-START_TEST(a_loop_beats_as_long_as_it_turns)
+START_TEST(a_running_loop_beats)
 {
 	struct event_base *base = event_base_new();
 	struct heartbeat heartbeat = {0};
@@ -76,7 +76,7 @@ START_TEST(a_loop_beats_as_long_as_it_turns)
 }
 END_TEST
 
-START_TEST(nobody_watches_and_nothing_beats)
+START_TEST(without_a_watchdog_nothing_beats)
 {
 	struct event_base *base = event_base_new();
 	struct heartbeat heartbeat = {0};
@@ -93,11 +93,11 @@ static void heartbeat_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("heartbeat");
 
-	tcase_add_test(tc, all_have_to_move_between_two_looks);
-	tcase_add_test(tc, one_that_stands_still_is_named);
-	tcase_add_test(tc, a_late_one_is_waited_for);
-	tcase_add_test(tc, a_loop_beats_as_long_as_it_turns);
-	tcase_add_test(tc, nobody_watches_and_nothing_beats);
+	tcase_add_test(tc, all_workers_must_beat_between_two_checks);
+	tcase_add_test(tc, a_stalled_worker_is_named);
+	tcase_add_test(tc, a_late_worker_is_waited_for);
+	tcase_add_test(tc, a_running_loop_beats);
+	tcase_add_test(tc, without_a_watchdog_nothing_beats);
 	suite_add_tcase(suite, tc);
 }
 

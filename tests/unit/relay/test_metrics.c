@@ -76,7 +76,7 @@ static unsigned lines_of(const char *text)
 	return lines;
 }
 
-START_TEST(figures_are_those_of_the_facts)
+START_TEST(values_agree_with_the_facts)
 {
 	char *text = scrape(NULL);
 
@@ -201,7 +201,7 @@ static void blur(char *text)
 	*to = '\0';
 }
 
-START_TEST(a_hundred_thousand_users_change_no_line)
+START_TEST(a_hundred_thousand_users_add_no_line)
 {
 	char user[32], *before = scrape(NULL);
 	unsigned lines = lines_of(before);
@@ -232,7 +232,7 @@ START_TEST(a_hundred_thousand_users_change_no_line)
 END_TEST
 
 /* A family is announced once, and its samples follow it together. */
-START_TEST(no_sample_stands_twice)
+START_TEST(no_sample_appears_twice)
 {
 	char *text = scrape(NULL);
 
@@ -256,11 +256,11 @@ static void metrics_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("metrics");
 	tcase_add_checked_fixture(tc, begin, end);
-	tcase_add_test(tc, figures_are_those_of_the_facts);
+	tcase_add_test(tc, values_agree_with_the_facts);
 	tcase_add_test(tc, an_allocation_is_seen_while_it_lives);
 	tcase_add_test(tc, drops_and_traffic_have_their_labels);
-	tcase_add_test(tc, a_hundred_thousand_users_change_no_line);
-	tcase_add_test(tc, no_sample_stands_twice);
+	tcase_add_test(tc, a_hundred_thousand_users_add_no_line);
+	tcase_add_test(tc, no_sample_appears_twice);
 	suite_add_tcase(suite, tc);
 }
 

@@ -87,7 +87,7 @@ START_TEST(a_port_for_streams_is_two_fronts)
 }
 END_TEST
 
-START_TEST(who_stays_keeps_its_index_and_who_goes_retires)
+START_TEST(a_kept_row_keeps_its_index_and_a_removed_one_retires)
 {
 	must_change(IN(UDP) OUT("192.0.2.10, 192.0.2.11", UDP));
 	must_change(IN(UDP) OUT("192.0.2.12, 192.0.2.11", UDP));
@@ -137,7 +137,7 @@ START_TEST(a_free_index_is_used_again)
 }
 END_TEST
 
-START_TEST(another_public_form_is_another_address)
+START_TEST(another_public_address_is_another_address)
 {
 	must_change(IN(UDP) OUT("192.0.2.10", UDP " public = {203.0.113.1}"));
 	must_change(IN(UDP) OUT("192.0.2.10", UDP " public = {203.0.113.2}"));
@@ -170,7 +170,7 @@ START_TEST(a_retired_front_cannot_change_sides)
 END_TEST
 
 /* Each reload has other addresses, and none of them loses its last client. */
-START_TEST(indices_run_out_before_they_are_taken_twice)
+START_TEST(indices_run_out_before_they_are_used_twice)
 {
 	char text[512], error[512] = "";
 	unsigned done = 0;
@@ -204,11 +204,11 @@ static void network_suite(Suite *suite)
 
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, a_port_for_streams_is_two_fronts);
-	tcase_add_test(tc, who_stays_keeps_its_index_and_who_goes_retires);
+	tcase_add_test(tc, a_kept_row_keeps_its_index_and_a_removed_one_retires);
 	tcase_add_test(tc, a_free_index_is_used_again);
-	tcase_add_test(tc, another_public_form_is_another_address);
+	tcase_add_test(tc, another_public_address_is_another_address);
 	tcase_add_test(tc, a_retired_front_cannot_change_sides);
-	tcase_add_test(tc, indices_run_out_before_they_are_taken_twice);
+	tcase_add_test(tc, indices_run_out_before_they_are_used_twice);
 	suite_add_tcase(suite, tc);
 }
 

@@ -35,7 +35,7 @@ static const char *const forbidden[] = {
 	"eval(",     "<script ",  "<style ",
 };
 
-START_TEST(the_page_is_whole)
+START_TEST(the_page_is_complete)
 {
 	ck_assert_msg(strstr(html, forbidden[_i]) == NULL, "%s", forbidden[_i]);
 }
@@ -190,7 +190,7 @@ static void page_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("page");
 	tcase_add_checked_fixture(tc, begin, end);
-	tcase_add_loop_test(tc, the_page_is_whole, 0, ROWS(forbidden));
+	tcase_add_loop_test(tc, the_page_is_complete, 0, ROWS(forbidden));
 	tcase_add_test(tc, links_stay_here);
 	tcase_add_test(tc, the_policy_names_script_and_style);
 	tcase_add_test(tc, an_idle_relay);

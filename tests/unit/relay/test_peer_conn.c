@@ -124,7 +124,7 @@ START_TEST(strangers_are_reset_at_once)
 }
 END_TEST
 
-START_TEST(an_early_peer_is_let_in_when_its_permission_comes)
+START_TEST(an_early_peer_is_accepted_when_its_permission_comes)
 {
 	struct endpoint peer;
 
@@ -165,7 +165,7 @@ START_TEST(an_early_peer_whose_permission_does_not_come_is_reset)
 }
 END_TEST
 
-START_TEST(who_is_held_goes_with_the_allocation)
+START_TEST(a_held_connection_ends_with_the_allocation)
 {
 	struct endpoint peer;
 
@@ -388,7 +388,7 @@ START_TEST(a_peer_that_refuses_costs_that_message)
 END_TEST
 
 /* A listener whose queue is full does not answer. */
-START_TEST(a_peer_that_does_not_answer_is_given_up)
+START_TEST(an_attempt_without_answer_is_abandoned)
 {
 	struct endpoint peer, from;
 	int listener = peer_listen(&fixture, &peer), filler[2];
@@ -518,8 +518,8 @@ static void peer_conn_suite(Suite *suite)
 	tcase_add_test(tc, connects_from_the_relayed_address);
 	tcase_add_test(tc, a_connection_of_the_peer_serves_both_ways);
 	tcase_add_test(tc, strangers_are_reset_at_once);
-	tcase_add_test(tc, an_early_peer_is_let_in_when_its_permission_comes);
-	tcase_add_test(tc, who_is_held_goes_with_the_allocation);
+	tcase_add_test(tc, an_early_peer_is_accepted_when_its_permission_comes);
+	tcase_add_test(tc, a_held_connection_ends_with_the_allocation);
 	tcase_add_test(tc, a_chosen_destination_ends_the_wait_for_others);
 	tcase_add_test(tc, many_peers_and_no_more_than_allowed);
 	tcase_add_loop_test(tc, relayed_addresses_connect_to_each_other, 0,
@@ -537,7 +537,7 @@ static void peer_conn_suite(Suite *suite)
 	tcase_set_timeout(impatient, 60);
 	tcase_add_checked_fixture(impatient, begin_quick, end);
 	tcase_add_test(impatient, an_early_peer_whose_permission_does_not_come_is_reset);
-	tcase_add_test(impatient, a_peer_that_does_not_answer_is_given_up);
+	tcase_add_test(impatient, an_attempt_without_answer_is_abandoned);
 	suite_add_tcase(suite, impatient);
 }
 

@@ -224,7 +224,7 @@ END_TEST
  * The queue fills in the middle of one read, and no more data follows: the rest must not
  * wait for further bytes. The peer's accept queue is full, so it answers late.
  */
-START_TEST(what_a_client_sent_before_it_had_to_wait_is_handled_then)
+START_TEST(data_read_before_a_pause_is_handled_after_it)
 {
 	enum { MESSAGES = 100, SIZE = 1000, FILLERS = 2 };
 	static uint8_t message[MESSAGES * (SIZE + 64)], data[SIZE];
@@ -269,7 +269,7 @@ START_TEST(what_a_client_sent_before_it_had_to_wait_is_handled_then)
 END_TEST
 
 /* From a client that releases, and to a peer that has closed its own direction. */
-START_TEST(last_words_reach_a_slow_peer)
+START_TEST(last_data_reaches_a_slow_peer)
 {
 	static uint8_t got[65536];
 	struct endpoint peer;
@@ -318,8 +318,8 @@ static void peer_queue_suite(Suite *suite)
 	tcase_add_test(tc, a_client_that_does_not_read_slows_its_peer_down);
 	tcase_add_loop_test(tc, a_peer_that_does_not_read_slows_its_client_down, 0,
 			    ROWS(sizes));
-	tcase_add_test(narrow, what_a_client_sent_before_it_had_to_wait_is_handled_then);
-	tcase_add_loop_test(tc, last_words_reach_a_slow_peer, 0, 2);
+	tcase_add_test(narrow, data_read_before_a_pause_is_handled_after_it);
+	tcase_add_loop_test(tc, last_data_reaches_a_slow_peer, 0, 2);
 	suite_add_tcase(suite, tc);
 
 	tcase_set_timeout(narrow, 60);

@@ -64,7 +64,7 @@ START_TEST(a_rate_is_of_the_last_second)
 }
 END_TEST
 
-START_TEST(a_late_look_takes_a_longer_time)
+START_TEST(a_late_measurement_covers_a_longer_time)
 {
 	struct allocation *al = take(1, 0);
 
@@ -76,7 +76,7 @@ START_TEST(a_late_look_takes_a_longer_time)
 }
 END_TEST
 
-START_TEST(a_new_allocation_has_a_rate_before_anybody_looked)
+START_TEST(a_new_allocation_has_a_rate_before_the_first_measurement)
 {
 	struct allocation *al = take(1, 5000);
 
@@ -88,7 +88,7 @@ START_TEST(a_new_allocation_has_a_rate_before_anybody_looked)
 }
 END_TEST
 
-START_TEST(who_takes_a_slot_does_not_inherit_its_rate)
+START_TEST(a_new_allocation_does_not_inherit_the_rate_of_its_slot)
 {
 	struct allocation *al = take(1, 0);
 
@@ -104,7 +104,7 @@ START_TEST(who_takes_a_slot_does_not_inherit_its_rate)
 END_TEST
 
 /* All are measured within a second, in slices, however many there are. */
-START_TEST(every_slot_is_looked_at_in_a_second)
+START_TEST(every_slot_is_measured_within_a_second)
 {
 	struct allocation *all[SLOTS];
 	uint64_t now_ms = 0;
@@ -127,7 +127,7 @@ START_TEST(every_slot_is_looked_at_in_a_second)
 }
 END_TEST
 
-START_TEST(an_idle_relay_is_looked_at_once_a_second)
+START_TEST(an_idle_relay_is_measured_once_a_second)
 {
 	ck_assert_uint_eq(rates_sample(rates, table, moved, 0), 1000);
 	take(1, 0);
@@ -169,11 +169,11 @@ static void rates_suite(Suite *suite)
 
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, a_rate_is_of_the_last_second);
-	tcase_add_test(tc, a_late_look_takes_a_longer_time);
-	tcase_add_test(tc, a_new_allocation_has_a_rate_before_anybody_looked);
-	tcase_add_test(tc, who_takes_a_slot_does_not_inherit_its_rate);
-	tcase_add_test(tc, every_slot_is_looked_at_in_a_second);
-	tcase_add_test(tc, an_idle_relay_is_looked_at_once_a_second);
+	tcase_add_test(tc, a_late_measurement_covers_a_longer_time);
+	tcase_add_test(tc, a_new_allocation_has_a_rate_before_the_first_measurement);
+	tcase_add_test(tc, a_new_allocation_does_not_inherit_the_rate_of_its_slot);
+	tcase_add_test(tc, every_slot_is_measured_within_a_second);
+	tcase_add_test(tc, an_idle_relay_is_measured_once_a_second);
 	tcase_add_test(tc, a_pause_is_not_part_of_a_rate);
 	suite_add_tcase(suite, tc);
 }

@@ -50,7 +50,7 @@ static struct allocation an_allocation(void)
 	return al;
 }
 
-START_TEST(record_says_everything)
+START_TEST(record_has_all_fields)
 {
 	struct allocation al = an_allocation();
 	struct record record = record_of(&turn, &al, 61500);
@@ -195,7 +195,7 @@ static const char *heard(int fd)
 	return text;
 }
 
-START_TEST(notify_tells_systemd)
+START_TEST(notify_reaches_systemd)
 {
 	struct notify_status last = {""};
 	int fd = listen_as_systemd();
@@ -227,11 +227,11 @@ static void record_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("record");
 
-	tcase_add_test(tc, record_says_everything);
+	tcase_add_test(tc, record_has_all_fields);
 	tcase_add_test(tc, record_in_json_has_the_same_fields);
 	tcase_add_test(tc, record_of_a_dual_one_has_both_addresses);
 	tcase_add_test(tc, record_is_documented);
-	tcase_add_test(tc, notify_tells_systemd);
+	tcase_add_test(tc, notify_reaches_systemd);
 	tcase_add_test(tc, notify_without_systemd_is_nothing);
 	suite_add_tcase(suite, tc);
 }

@@ -60,7 +60,7 @@ START_TEST(records_come_in_order)
 }
 END_TEST
 
-START_TEST(who_is_too_slow_is_told_how_many_are_lost)
+START_TEST(a_slow_reader_is_told_how_many_are_lost)
 {
 	uint64_t position = records_first(relay.records), lost = 0;
 	struct record record;
@@ -252,7 +252,7 @@ static void add_logged(uint64_t id, bool is_logged)
 	records_add(relay.records, &record);
 }
 
-START_TEST(the_writer_logs_what_the_log_wants)
+START_TEST(the_writer_logs_if_the_log_is_on)
 {
 	FILE *captured = tmpfile();
 	struct record_writer *writer;
@@ -293,7 +293,7 @@ static void *read_all(void *arg)
 }
 
 /* A pipe without a reader simulates a stalled journal. */
-START_TEST(a_log_that_stands_still_holds_up_nobody)
+START_TEST(a_stalled_log_blocks_no_worker)
 {
 	struct record_writer *writer;
 	pthread_t reader;
@@ -340,14 +340,14 @@ static void records_suite(Suite *suite)
 	tcase_set_timeout(tc, 30);
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, records_come_in_order);
-	tcase_add_test(tc, who_is_too_slow_is_told_how_many_are_lost);
+	tcase_add_test(tc, a_slow_reader_is_told_how_many_are_lost);
 	tcase_add_test(tc, a_wait_ends_with_a_record);
 	tcase_add_test(tc, writers_and_a_reader_share_the_ring);
 	tcase_add_test(tc, without_follow_it_ends);
 	tcase_add_test(tc, with_follow_it_goes_on);
 	tcase_add_test(tc, follow_is_yes_or_no);
-	tcase_add_test(tc, the_writer_logs_what_the_log_wants);
-	tcase_add_test(tc, a_log_that_stands_still_holds_up_nobody);
+	tcase_add_test(tc, the_writer_logs_if_the_log_is_on);
+	tcase_add_test(tc, a_stalled_log_blocks_no_worker);
 	tcase_add_test(tc, a_closed_ring_ends_followers);
 	suite_add_tcase(suite, tc);
 }

@@ -36,7 +36,7 @@ START_TEST(reads_the_same_while_nothing_changes)
 }
 END_TEST
 
-START_TEST(rates_are_those_since_the_last_time)
+START_TEST(rates_count_from_the_last_line)
 {
 	sum.to_peer[SIDE_INSIDE][TRANSPORT_UDP].bytes =
 		5000000; /* before the first measurement: no time has passed */
@@ -52,7 +52,7 @@ START_TEST(rates_are_those_since_the_last_time)
 }
 END_TEST
 
-START_TEST(a_clock_that_stands_is_no_division_by_zero)
+START_TEST(a_stopped_clock_does_not_divide_by_zero)
 {
 	line_at(1000);
 	sum.to_peer[SIDE_INSIDE][TRANSPORT_UDP].bytes = 1000000;
@@ -60,7 +60,7 @@ START_TEST(a_clock_that_stands_is_no_division_by_zero)
 }
 END_TEST
 
-START_TEST(a_drain_is_told)
+START_TEST(a_drain_is_shown)
 {
 	sum.allocations_opened = 3;
 	drain = (struct drain_state){.draining = true, .began_with = 5};
@@ -80,9 +80,9 @@ static void status_line_suite(Suite *suite)
 
 	tcase_add_test(tc, an_idle_relay);
 	tcase_add_test(tc, reads_the_same_while_nothing_changes);
-	tcase_add_test(tc, rates_are_those_since_the_last_time);
-	tcase_add_test(tc, a_clock_that_stands_is_no_division_by_zero);
-	tcase_add_test(tc, a_drain_is_told);
+	tcase_add_test(tc, rates_count_from_the_last_line);
+	tcase_add_test(tc, a_stopped_clock_does_not_divide_by_zero);
+	tcase_add_test(tc, a_drain_is_shown);
 	suite_add_tcase(suite, tc);
 }
 

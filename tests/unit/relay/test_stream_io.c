@@ -141,7 +141,7 @@ static size_t read_numbers(uint32_t *numbers)
 	return count;
 }
 
-START_TEST(what_the_socket_takes_is_never_queued)
+START_TEST(data_that_the_socket_accepts_is_not_queued)
 {
 	uint32_t numbers[MANY];
 
@@ -155,7 +155,7 @@ START_TEST(what_the_socket_takes_is_never_queued)
 }
 END_TEST
 
-START_TEST(old_media_makes_room)
+START_TEST(old_media_is_dropped_first)
 {
 	static uint32_t numbers[MANY];
 	unsigned dropped = 0;
@@ -182,7 +182,7 @@ START_TEST(old_media_makes_room)
 }
 END_TEST
 
-START_TEST(a_reply_stays_when_media_goes)
+START_TEST(a_reply_is_kept_when_media_is_dropped)
 {
 	static uint32_t numbers[MANY];
 	uint32_t reply = MANY + 1;
@@ -255,7 +255,7 @@ START_TEST(one_message_is_one_record)
 }
 END_TEST
 
-START_TEST(what_tls_holds_is_told)
+START_TEST(data_held_by_tls_is_reported)
 {
 	uint8_t bytes[500] = {0}, got[500];
 	size_t len;
@@ -275,7 +275,7 @@ START_TEST(what_tls_holds_is_told)
 END_TEST
 
 /* STUN over TCP is known by its first bytes, but the first byte alone is ambiguous. */
-START_TEST(first_bytes_are_looked_at_and_stay)
+START_TEST(first_bytes_are_only_peeked_at)
 {
 	static const uint8_t allocate[] = {0x00, 0x03, 0x00, 0x00,
 					   0x21, 0x12, 0xa4, 0x42};
@@ -325,7 +325,7 @@ START_TEST(the_end_of_a_direction_is_not_a_failure)
 }
 END_TEST
 
-START_TEST(a_reader_that_is_gone_is_a_failure)
+START_TEST(a_closed_reader_is_a_failure)
 {
 	uint8_t got[100];
 	size_t len;
@@ -342,7 +342,7 @@ START_TEST(a_reader_that_is_gone_is_a_failure)
 }
 END_TEST
 
-START_TEST(rubbish_ends_a_handshake)
+START_TEST(garbage_ends_a_handshake)
 {
 	static const char rubbish[] = "\x16\x03\x01\x00\x05rubbish, not a ClientHello";
 
@@ -367,17 +367,17 @@ static void add_cases(Suite *suite)
 	TCase *tc = tcase_create("stream_io");
 
 	tcase_add_checked_fixture(tc, ignore_sigpipe, NULL);
-	tcase_add_loop_test(tc, what_the_socket_takes_is_never_queued, 0, 2);
-	tcase_add_loop_test(tc, old_media_makes_room, 0, 2);
-	tcase_add_loop_test(tc, a_reply_stays_when_media_goes, 0, 2);
+	tcase_add_loop_test(tc, data_that_the_socket_accepts_is_not_queued, 0, 2);
+	tcase_add_loop_test(tc, old_media_is_dropped_first, 0, 2);
+	tcase_add_loop_test(tc, a_reply_is_kept_when_media_is_dropped, 0, 2);
 	tcase_add_loop_test(tc, replies_are_bounded_too, 0, 2);
 	tcase_add_loop_test(tc, a_begun_message_is_finished, 0, 2);
 	tcase_add_test(tc, one_message_is_one_record);
-	tcase_add_test(tc, what_tls_holds_is_told);
-	tcase_add_test(tc, first_bytes_are_looked_at_and_stay);
+	tcase_add_test(tc, data_held_by_tls_is_reported);
+	tcase_add_test(tc, first_bytes_are_only_peeked_at);
 	tcase_add_loop_test(tc, the_end_of_a_direction_is_not_a_failure, 0, 2);
-	tcase_add_loop_test(tc, a_reader_that_is_gone_is_a_failure, 0, 2);
-	tcase_add_test(tc, rubbish_ends_a_handshake);
+	tcase_add_loop_test(tc, a_closed_reader_is_a_failure, 0, 2);
+	tcase_add_test(tc, garbage_ends_a_handshake);
 	suite_add_tcase(suite, tc);
 }
 

@@ -117,7 +117,7 @@ START_TEST(why_credentials_were_refused)
 }
 END_TEST
 
-START_TEST(other_bytes_are_no_answer)
+START_TEST(other_bytes_are_not_an_answer)
 {
 	static const uint8_t bytes[] = {0x40, 0x00, 0x00, 0x00, 0xFF};
 
@@ -127,7 +127,7 @@ START_TEST(other_bytes_are_no_answer)
 }
 END_TEST
 
-START_TEST(a_second_has_a_hundred_lines)
+START_TEST(at_most_a_hundred_lines_a_second)
 {
 	const char *text;
 	size_t lines = 0;
@@ -160,8 +160,8 @@ static void trace_suite(Suite *suite)
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, answers_of_both_dialects);
 	tcase_add_test(tc, why_credentials_were_refused);
-	tcase_add_test(tc, other_bytes_are_no_answer);
-	tcase_add_test(tc, a_second_has_a_hundred_lines);
+	tcase_add_test(tc, other_bytes_are_not_an_answer);
+	tcase_add_test(tc, at_most_a_hundred_lines_a_second);
 	tcase_add_test(tc, other_levels_show_nothing);
 	suite_add_tcase(suite, tc);
 }

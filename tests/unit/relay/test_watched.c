@@ -137,7 +137,7 @@ START_TEST(files_of_the_schema_are_watched)
 END_TEST
 
 /* Here the configuration key itself has changed, which is already reported. */
-START_TEST(another_path_is_not_told_twice)
+START_TEST(another_path_is_not_reported_twice)
 {
 	struct reload *reload = reload_with(config_with(keys));
 	struct reload_report report;
@@ -151,7 +151,7 @@ START_TEST(another_path_is_not_told_twice)
 }
 END_TEST
 
-START_TEST(what_cannot_be_built_changes_nothing)
+START_TEST(a_failed_build_changes_nothing)
 {
 	struct reload *reload = reload_with(config_with(keys));
 	const struct config *before = reload_config(reload);
@@ -178,7 +178,7 @@ START_TEST(what_cannot_be_built_changes_nothing)
 END_TEST
 
 /* Every key that is the path of a file to read. */
-START_TEST(every_file_has_its_place)
+START_TEST(every_file_is_watched_with_its_place)
 {
 	const struct config_schema *schema = &relay_config_schema;
 	size_t count = 0;
@@ -203,9 +203,9 @@ static void watched_suite(Suite *suite)
 
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, files_of_the_schema_are_watched);
-	tcase_add_test(tc, another_path_is_not_told_twice);
-	tcase_add_test(tc, what_cannot_be_built_changes_nothing);
-	tcase_add_test(tc, every_file_has_its_place);
+	tcase_add_test(tc, another_path_is_not_reported_twice);
+	tcase_add_test(tc, a_failed_build_changes_nothing);
+	tcase_add_test(tc, every_file_is_watched_with_its_place);
 	suite_add_tcase(suite, tc);
 }
 

@@ -325,7 +325,7 @@ static bool takes_path(const struct stun_attr *attr)
 	return ms_attr_path(attr, &out);
 }
 
-START_TEST(a_text_is_handed_out_whole)
+START_TEST(a_text_is_returned_whole)
 {
 	const struct stun_attr attr = {MS_REALM, {(const uint8_t *)"\"rtcmedia\"", 10}};
 	struct slice out = {0};
@@ -527,7 +527,7 @@ static void attr_suite(Suite *suite)
 	tcase_add_test(tc, service_quality_both_ways);
 	tcase_add_test(tc, bandwidth_messages_both_ways);
 	tcase_add_loop_test(tc, a_path_both_ways, 0, ROWS(paths));
-	tcase_add_test(tc, a_text_is_handed_out_whole);
+	tcase_add_test(tc, a_text_is_returned_whole);
 	tcase_add_loop_test(tc, a_value_of_another_length_is_refused, 0, ROWS(lengths));
 	tcase_add_test(tc, adders_stop_after_an_overflow);
 	suite_add_tcase(suite, tc);

@@ -46,7 +46,7 @@ static const struct {
 	{"leading quote", "22 6162", "6162"},
 	{"trailing quote", "6162 22", "6162"},
 	{"several quotes", "2222 6162 222222", "6162"},
-	{"NUL behind", "6162 00", "6162"},
+	{"trailing NUL", "6162 00", "6162"},
 	{"trailing quotes and NULs, in any order", "6162 0022002200", "6162"},
 	{"leading NUL stays", "00 6162", "006162"},
 	{"a quote after a leading NUL stays", "0022 6162", "00226162"},
@@ -268,7 +268,7 @@ START_TEST(the_login_of_the_worked_example_is_verified)
 END_TEST
 
 /* Quotes included in the hash give another key, as in a server that does not trim. */
-START_TEST(quotes_do_not_enter_the_key)
+START_TEST(quotes_are_not_part_of_the_key)
 {
 	struct slice username = bytes_hex(ALICE);
 	struct slice password = bytes_hex(PASSWORD);
@@ -338,7 +338,7 @@ START_TEST(the_text_is_padded_to_64_bytes)
 }
 END_TEST
 
-START_TEST(one_changed_bit_is_noticed)
+START_TEST(one_changed_bit_is_detected)
 {
 	struct slice bytes = bytes_hex(_i == 0 ? allocated : destination_set);
 	struct stun_key key = alice_key(MS_INTEGRITY_SHA1);
@@ -405,9 +405,9 @@ static void integrity_suite(Suite *suite)
 	tcase_add_test(tc, the_login_of_the_worked_example_is_built);
 	tcase_add_loop_test(tc, the_login_of_the_worked_example_is_verified, 0,
 			    ROWS(login));
-	tcase_add_test(tc, quotes_do_not_enter_the_key);
+	tcase_add_test(tc, quotes_are_not_part_of_the_key);
 	tcase_add_loop_test(tc, the_text_is_padded_to_64_bytes, 0, 2);
-	tcase_add_loop_test(tc, one_changed_bit_is_noticed, 0, 2);
+	tcase_add_loop_test(tc, one_changed_bit_is_detected, 0, 2);
 	tcase_add_test(tc, an_appended_attribute_breaks_the_integrity);
 	tcase_add_test(tc, signing_needs_room_and_a_kind);
 	suite_add_tcase(suite, tc);

@@ -172,7 +172,7 @@ START_TEST(attributes_are_walked_in_order)
 }
 END_TEST
 
-START_TEST(behind_integrity_nothing_is_found)
+START_TEST(after_integrity_nothing_is_found)
 {
 	struct slice bytes =
 		bytes_hex("0003 0028" TXID COOKIE
@@ -392,7 +392,7 @@ static void msg_suite(Suite *suite)
 	tcase_add_loop_test(tc, message_row, 0, ROWS(messages));
 	tcase_add_test(tc, a_message_cut_short);
 	tcase_add_test(tc, attributes_are_walked_in_order);
-	tcase_add_test(tc, behind_integrity_nothing_is_found);
+	tcase_add_test(tc, after_integrity_nothing_is_found);
 	tcase_add_test(tc, unknown_attributes_are_listed_once);
 	suite_add_tcase(suite, tc);
 

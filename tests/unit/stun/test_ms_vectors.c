@@ -455,7 +455,7 @@ START_TEST(composed)
 END_TEST
 
 /* The loops above have fixed ends; the vectors must have these counts. */
-START_TEST(all_are_driven)
+START_TEST(all_vectors_are_tested)
 {
 	root = vectors_load("ms-turn/ms-turn-vectors.json");
 	const json_t *sets = json_object_get(root, "sets");
@@ -538,7 +538,7 @@ static void vectors_suite(Suite *suite)
 	TCase *tc = tcase_create("messages");
 	tcase_add_loop_test(tc, captured, 0, CAPTURED);
 	tcase_add_loop_test(tc, composed, 0, COMPOSED);
-	tcase_add_test(tc, all_are_driven);
+	tcase_add_test(tc, all_vectors_are_tested);
 	tcase_add_loop_test(tc, a_connection_in_pieces, 1, 3);
 	suite_add_tcase(suite, tc);
 }

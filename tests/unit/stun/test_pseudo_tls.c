@@ -45,7 +45,7 @@ START_TEST(a_captured_one_is_recognised)
 }
 END_TEST
 
-START_TEST(what_follows_is_not_looked_at)
+START_TEST(following_bytes_are_not_read)
 {
 	struct slice bytes = bytes_hex(forms[_i].hex);
 	uint8_t longer[100];
@@ -66,7 +66,7 @@ static bool may_be_anything(const size_t *gaps, size_t at)
 }
 
 /* Every byte, changed: refused as soon as it arrives, or ignored. */
-START_TEST(a_wrong_byte_is_noticed_at_once)
+START_TEST(a_wrong_byte_is_detected_at_once)
 {
 	struct slice bytes = bytes_hex(forms[_i].hex);
 	uint8_t *data = (uint8_t *)(uintptr_t)bytes.data;
@@ -172,8 +172,8 @@ static void pseudo_tls_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("pseudo_tls");
 	tcase_add_loop_test(tc, a_captured_one_is_recognised, 0, ROWS(forms));
-	tcase_add_loop_test(tc, what_follows_is_not_looked_at, 0, ROWS(forms));
-	tcase_add_loop_test(tc, a_wrong_byte_is_noticed_at_once, 0, ROWS(forms));
+	tcase_add_loop_test(tc, following_bytes_are_not_read, 0, ROWS(forms));
+	tcase_add_loop_test(tc, a_wrong_byte_is_detected_at_once, 0, ROWS(forms));
 	tcase_add_test(tc, the_captured_ones_are_written);
 	tcase_add_test(tc, a_stamp_has_32_bits);
 	tcase_add_test(tc, the_classifier_agrees);

@@ -68,7 +68,7 @@ START_TEST(address_row)
 }
 END_TEST
 
-START_TEST(addresses_go_and_come_back)
+START_TEST(addresses_survive_a_round_trip)
 {
 	uint64_t seed = 14;
 
@@ -338,7 +338,7 @@ static void attr_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("attributes");
 	tcase_add_loop_test(tc, address_row, 0, ROWS(addresses));
-	tcase_add_test(tc, addresses_go_and_come_back);
+	tcase_add_test(tc, addresses_survive_a_round_trip);
 	tcase_add_loop_test(tc, fixed_length, 0, ROWS(fixed));
 	tcase_add_test(tc, even_port_reads_one_bit);
 	tcase_add_loop_test(tc, error_code_row, 0, ROWS(error_codes));

@@ -201,7 +201,7 @@ START_TEST(any_cut_gives_the_same_frames)
 END_TEST
 
 /* More bytes never fix a broken stream, and never change a kind once decided. */
-START_TEST(more_bytes_do_not_mend)
+START_TEST(more_bytes_do_not_fix_a_broken_stream)
 {
 	uint64_t seed = 27;
 
@@ -241,7 +241,7 @@ static void framing_suite(Suite *suite)
 	tc = tcase_create("streams");
 	tcase_add_loop_test(tc, frame_row, 0, ROWS(frames));
 	tcase_add_test(tc, any_cut_gives_the_same_frames);
-	tcase_add_test(tc, more_bytes_do_not_mend);
+	tcase_add_test(tc, more_bytes_do_not_fix_a_broken_stream);
 	suite_add_tcase(suite, tc);
 }
 

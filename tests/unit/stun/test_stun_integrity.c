@@ -110,7 +110,7 @@ START_TEST(absent_does_not_verify)
 END_TEST
 
 /* T-062: an attribute inserted after MI leaves the MAC valid and is ignored. */
-START_TEST(addition_behind_mi_has_no_effect)
+START_TEST(attribute_after_mi_has_no_effect)
 {
 	uint8_t buf[256];
 	struct stun_builder b;
@@ -129,7 +129,7 @@ START_TEST(addition_behind_mi_has_no_effect)
 END_TEST
 
 /* T-063: a valid MI after MI256 is ignored. */
-START_TEST(mi_behind_mi256_is_never_looked_at)
+START_TEST(mi_after_mi256_is_ignored)
 {
 	uint8_t buf[256];
 	struct stun_builder b;
@@ -485,7 +485,7 @@ static void *verify_often(void *arg)
 }
 
 /* Workers share state that is prepared once; for the thread sanitizer. */
-START_TEST(threads_verify_side_by_side)
+START_TEST(threads_verify_in_parallel)
 {
 	pthread_t threads[4];
 	uint8_t buf[256];
@@ -511,13 +511,13 @@ static void integrity_suite(Suite *suite)
 	tcase_add_loop_test(tc, every_covered_bit_counts, 0, ROWS(shapes));
 	tcase_add_loop_test(tc, another_key_does_not_verify, 0, ROWS(shapes));
 	tcase_add_test(tc, absent_does_not_verify);
-	tcase_add_test(tc, addition_behind_mi_has_no_effect);
-	tcase_add_test(tc, mi_behind_mi256_is_never_looked_at);
+	tcase_add_test(tc, attribute_after_mi_has_no_effect);
+	tcase_add_test(tc, mi_after_mi256_is_ignored);
 	tcase_add_loop_test(tc, mac_length, 0, ROWS(lengths));
 	tcase_add_test(tc, classic_message_does_not_verify);
 	tcase_add_test(tc, keys_of_every_length);
 	tcase_add_test(tc, integrity_overflow_fails_the_message);
-	tcase_add_test(tc, threads_verify_side_by_side);
+	tcase_add_test(tc, threads_verify_in_parallel);
 	tcase_add_test(tc, without_memory_nothing_verifies);
 	suite_add_tcase(suite, tc);
 

@@ -631,7 +631,7 @@ START_TEST(message)
 END_TEST
 
 /* The loop above ends at MESSAGES; the refused ones must be among them. */
-START_TEST(all_are_driven)
+START_TEST(all_vectors_are_tested)
 {
 	root = vectors_load("stun/rfc-vectors.json");
 	const json_t *messages = json_object_get(root, "messages");
@@ -651,7 +651,7 @@ static void vectors_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("messages");
 	tcase_add_loop_test(tc, message, 0, MESSAGES);
-	tcase_add_test(tc, all_are_driven);
+	tcase_add_test(tc, all_vectors_are_tested);
 	suite_add_tcase(suite, tc);
 }
 

@@ -68,7 +68,7 @@ START_TEST(every_way_to_cut_gives_the_same)
 }
 END_TEST
 
-START_TEST(half_a_packet_is_none)
+START_TEST(half_a_packet_is_not_a_packet)
 {
 	struct packet_stream stream = {0};
 	struct seen seen = {0};
@@ -113,7 +113,7 @@ static void packet_stream_suite(Suite *suite)
 	TCase *tc = tcase_create("packet_stream");
 
 	tcase_add_test(tc, every_way_to_cut_gives_the_same);
-	tcase_add_test(tc, half_a_packet_is_none);
+	tcase_add_test(tc, half_a_packet_is_not_a_packet);
 	tcase_add_test(tc, the_longest_fits);
 	suite_add_tcase(suite, tc);
 }

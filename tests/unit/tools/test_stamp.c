@@ -51,7 +51,7 @@ static const struct {
 	{"the highest number there is", {UINT64_MAX - 1, 0, UINT64_MAX - 1}, "ird"},
 };
 
-START_TEST(order_is_told)
+START_TEST(order_is_reported)
 {
 	static const char letters[] = {
 		[STAMP_IN_ORDER] = 'i',
@@ -93,7 +93,7 @@ static void stamp_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("stamp");
 	tcase_add_test(tc, comes_back_as_written);
-	tcase_add_loop_test(tc, order_is_told, 0, ROWS(flows));
+	tcase_add_loop_test(tc, order_is_reported, 0, ROWS(flows));
 	tcase_add_test(tc, agrees_with_a_list);
 	suite_add_tcase(suite, tc);
 }
