@@ -9,6 +9,7 @@ unit_programs += \
 	tests/unit/auth/test_mras_reload \
 	tests/unit/auth/test_mras_self_test
 tests_unit_auth_test_mras_config_SOURCES = tests/unit/auth/test_mras_config.c \
+	tests/unit/lib/config_docs.c tests/unit/lib/config_docs.h \
 	tests/unit/lib/source_file.c tests/unit/lib/source_file.h
 tests_unit_auth_test_mras_config_LDADD = $(ISSUER_LIBS) $(CHECK_LIBS)
 

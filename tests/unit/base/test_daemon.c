@@ -6,12 +6,11 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/config/config.h"
+#include "tests/unit/lib/notify_listener.h"
 #include "tests/unit/lib/unit.h"
 
 static char trace[1024];
@@ -171,19 +170,7 @@ static void write_config(const char *text)
 
 static void setup(void)
 {
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	char name[64];
-
-	snprintf(name, sizeof(name), "@avedge-daemon-%ld", (long)getpid());
-	memcpy(at.sun_path, name, strlen(name));
-	at.sun_path[0] = '\0';
-	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	ck_assert_int_ge(manager, 0);
-	ck_assert_int_eq(
-		bind(manager, (struct sockaddr *)&at,
-		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name))),
-		0);
-	setenv("NOTIFY_SOCKET", name, 1);
+	manager = notify_listener_open();
 	unsetenv("WATCHDOG_USEC");
 	failing = "";
 	snprintf(path, sizeof(path), P_tmpdir "/avedge-daemon-%ld.conf", (long)getpid());
@@ -199,14 +186,11 @@ static void end(void)
 static const char *heard(void)
 {
 	static char all[512];
-	char text[256];
-	ssize_t len;
+	const char *text;
 
 	all[0] = '\0';
-	while ((len = recv(manager, text, sizeof(text) - 1, 0)) > 0) {
-		text[len] = '\0';
-		text[strcspn(text, "\n")] = '\0';
-		strcat(all, text);
+	while (*(text = notify_listener_heard(manager)) != '\0') {
+		strncat(all, text, strcspn(text, "\n"));
 		strcat(all, " ");
 	}
 	return all;

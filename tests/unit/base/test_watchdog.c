@@ -6,13 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
 #include "base/notify.h"
+#include "tests/unit/lib/notify_listener.h"
 #include "tests/unit/lib/unit.h"
 
 static int manager;
@@ -20,22 +19,9 @@ static struct event_base *base;
 static bool alive;
 static int asked;
 
-/* An abstract address of this process, so that no file is left. */
 static void setup(void)
 {
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	char name[64];
-
-	snprintf(name, sizeof(name), "@avedge-test-%ld", (long)getpid());
-	memcpy(at.sun_path, name, strlen(name));
-	at.sun_path[0] = '\0';
-	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	ck_assert_int_ge(manager, 0);
-	ck_assert_int_eq(
-		bind(manager, (struct sockaddr *)&at,
-		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name))),
-		0);
-	setenv("NOTIFY_SOCKET", name, 1);
+	manager = notify_listener_open();
 	setenv("WATCHDOG_USEC", "8000", 1);
 	unsetenv("WATCHDOG_PID");
 	base = event_base_new();
@@ -60,11 +46,7 @@ static bool is_alive(void *arg)
 /* The next message to systemd; "" if there is none. */
 static const char *heard(void)
 {
-	static char text[512];
-	ssize_t len = recv(manager, text, sizeof(text) - 1, 0);
-
-	text[len > 0 ? len : 0] = '\0';
-	return text;
+	return notify_listener_heard(manager);
 }
 
 START_TEST(fed_while_the_worker_runs)

@@ -24,6 +24,7 @@ unit_programs += \
 
 tests_unit_relay_test_addresses_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_config_SOURCES = tests/unit/relay/test_config.c \
+	tests/unit/lib/config_docs.c tests/unit/lib/config_docs.h \
 	tests/unit/lib/source_file.c tests/unit/lib/source_file.h
 tests_unit_relay_test_config_compare_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_config_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)

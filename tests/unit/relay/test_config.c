@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/config/config_value.h"
+#include "tests/unit/lib/config_docs.h"
 #include "tests/unit/lib/configs.h"
 #include "tests/unit/lib/source_file.h"
 #include "tests/unit/lib/unit.h"
@@ -473,40 +474,7 @@ END_TEST
  */
 START_TEST(config_manual_page_agrees)
 {
-	static const char *const section_ends[] = {"\n.Ss ", "\n.Sh ", NULL};
-	static const char *const item_ends[] = {"\n.It ", "\n.El", NULL};
-	const struct config_key *key = &relay_config_schema.keys[_i];
-	char start[128], value[128];
-	char *page = source_file("docs/mediarelayd.conf.5");
-
-	if (*key->section == '\0')
-		snprintf(start, sizeof(start), "\n.Ss General\n");
-	else
-		snprintf(start, sizeof(start), "\n.Ss Section %s", key->section);
-	char *section = source_part(page, start, section_ends);
-	ck_assert_msg(section != NULL, "no section %s", key->section);
-
-	snprintf(start, sizeof(start), "\n.It Ic %s No = ", key->name);
-	char *item = source_part(section, start, item_ends);
-	ck_assert_msg(item != NULL, "no key %s.%s", key->section, key->name);
-
-	if (!key->fallback)
-		snprintf(value, sizeof(value), "\nRequired.\n");
-	else if (*key->fallback == '\0')
-		snprintf(value, sizeof(value), "\nDefault: empty.\n");
-	else if (config_element_size(key->type) > 0)
-		snprintf(value, sizeof(value), "\nDefault: none.\n");
-	else
-		snprintf(value, sizeof(value), "\nDefault:\n.Ql %s .\n", key->fallback);
-	ck_assert_msg(strstr(item, value) != NULL, "default of %s.%s", key->section,
-		      key->name);
-	ck_assert_msg(strstr(item, key->effect != RELOAD_EFFECT_RESTART
-					   ? "\nApplied by a reload."
-					   : "\nNeeds a restart.") != NULL,
-		      "reload of %s.%s", key->section, key->name);
-	free(item);
-	free(section);
-	free(page);
+	config_docs_check_key("docs/mediarelayd.conf.5", &relay_config_schema.keys[_i]);
 }
 END_TEST
 
@@ -528,20 +496,10 @@ START_TEST(config_default_file_shows_the_defaults)
 {
 	char *text = source_file("conf/mediarelayd.conf");
 	struct relay_config *defaults = must_parse(SIDES);
-	size_t shown = 0;
 
 	relay_config_free(must_parse(text)); /* as it is shipped */
 
-	/* "#key = value" is a default; "# words" is prose. */
-	for (char *p = text; (p = strstr(p, "\n")); p++) {
-		char *mark = p + 1 + strspn(p + 1, "\t");
-
-		if (mark[0] == '#' && mark[1] >= 'a' && mark[1] <= 'z')
-			*mark = ' ';
-		mark += strspn(mark, " ");
-		shown += *mark >= 'a' && *mark <= 'z' &&
-			 strcspn(mark, "=") < strcspn(mark, "{\n");
-	}
+	size_t shown = config_docs_uncomment(text);
 
 	struct relay_config *written = must_parse(text);
 	size_t keys = 0;

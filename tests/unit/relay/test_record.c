@@ -6,13 +6,12 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/notify.h"
 #include "relay/core/turn.h"
+#include "tests/unit/lib/notify_listener.h"
 #include "tests/unit/lib/source_file.h"
 #include "tests/unit/lib/unit.h"
 
@@ -170,44 +169,20 @@ START_TEST(record_is_documented)
 }
 END_TEST
 
-/* systemd's end of the notification socket, in the abstract namespace. */
-static int listen_as_systemd(void)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-	char name[64];
-	socklen_t len;
-
-	snprintf(name, sizeof(name), "@avedge-test-%d", (int)getpid());
-	setenv("NOTIFY_SOCKET", name, 1);
-	memcpy(address.sun_path + 1, name + 1, strlen(name + 1));
-	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name));
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, len), 0);
-	return fd;
-}
-
-static const char *heard(int fd)
-{
-	static char text[512];
-	ssize_t n = recv(fd, text, sizeof(text) - 1, 0);
-
-	text[n < 0 ? 0 : n] = '\0';
-	return text;
-}
-
 START_TEST(notify_reaches_systemd)
 {
 	struct notify_status last = {""};
-	int fd = listen_as_systemd();
+	int fd = notify_listener_open();
 
 	notify_ready();
-	ck_assert_str_eq(heard(fd), "READY=1");
+	ck_assert_str_eq(notify_listener_heard(fd), "READY=1");
 	notify_status(&last, "7 allocations");
-	ck_assert_str_eq(heard(fd), "STATUS=7 allocations");
+	ck_assert_str_eq(notify_listener_heard(fd), "STATUS=7 allocations");
 	notify_reloading();
-	ck_assert_ptr_nonnull(strstr(heard(fd), "RELOADING=1\nMONOTONIC_USEC="));
+	ck_assert_ptr_nonnull(
+		strstr(notify_listener_heard(fd), "RELOADING=1\nMONOTONIC_USEC="));
 	notify_stopping();
-	ck_assert_str_eq(heard(fd), "STOPPING=1");
+	ck_assert_str_eq(notify_listener_heard(fd), "STOPPING=1");
 	close(fd);
 }
 END_TEST
