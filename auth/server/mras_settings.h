@@ -1,13 +1,13 @@
 /*
- * mras_settings.h - what mrasd goes by: a configuration, the keys and certificates it names, and the
- * decision of auth/service made from them.
+ * mras_settings.h - what mrasd goes by: a configuration, the keys and certificates it names,
+ * and the service made from them (auth/mras/service).
  *
- * Owner    auth/reload, which replaces them whole. What points into them (the trusted server of
- *          a connection) is looked up anew after that. Only which relays drain changes in
- *          between (auth/mras/mras_drain).
+ * Owner    auth/server/mras_reload, which replaces them whole. What points into them (the
+ *          trusted server of a connection) is looked up anew after that. Only which relays
+ *          drain changes in between (auth/mras/mras_drain).
  */
-#ifndef AUTH_SERVER_SETTINGS_H
-#define AUTH_SERVER_SETTINGS_H
+#ifndef AUTH_SERVER_MRAS_SETTINGS_H
+#define AUTH_SERVER_MRAS_SETTINGS_H
 
 #include <stdbool.h>
 #include <stddef.h>
