@@ -13,6 +13,7 @@ libkeyfile_a_SOURCES = \
 noinst_LIBRARIES += libmras.a
 libmras_a_SOURCES = \
 	auth/mras/mras_drain.c auth/mras/mras_drain.h \
+	auth/mras/http_framing.c auth/mras/http_framing.h \
 	auth/mras/identity.c auth/mras/identity.h \
 	auth/mras/mras_answer.c \
 	auth/mras/mras_xml.c auth/mras/mras_xml.h \

@@ -49,7 +49,9 @@ enum language language_of(struct slice arrived)
 		return LANGUAGE_UNDECIDED;
 	if (line.len == 0 || ends_in(line, " SIP/2.0") || begins_with(line, "SIP/2.0 "))
 		return LANGUAGE_SIP;
-	if (ends_in(line, " HTTP/1.1") || ends_in(line, " HTTP/1.0"))
+	/* Of any version: http_framing says which are served. */
+	if (line.len > 9 && memcmp(line.data + line.len - 9, " HTTP/", 6) == 0 &&
+	    line.data[line.len - 2] == '.')
 		return LANGUAGE_HTTP;
 	return LANGUAGE_OTHER;
 }

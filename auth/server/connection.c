@@ -20,6 +20,7 @@
 #include "auth/mras/sip.h"
 #include "auth/server/handshake.h"
 #include "auth/server/http.h"
+#include "auth/server/http_reply.h"
 #include "auth/server/issuer.h"
 #include "auth/server/mras_config.h"
 #include "auth/server/mras_settings.h"
@@ -29,7 +30,8 @@
 enum {
 	DRAIN_MS = 5000,          /* for the last answer */
 	QUEUE_MAX = 256 << 10,    /* bytes of answers before we stop listening */
-	PIPE_MAX = 64 << 10,      /* bytes on their way to and from HTTP */
+	INPUT_MAX = 64 << 10,     /* bytes that wait for HTTP */
+	ANSWER_READ = 64 << 10,   /* bytes of an answer at a time */
 	TIMER_EARLY_MS = 20,      /* libevent's clock may be that much ahead of ours */
 	REFUSED_DRAIN_READS = 16, /* of 4 KiB, see part() */
 };
@@ -59,6 +61,7 @@ void connection_end(struct connection *connection)
 	if (connection->http != NULL) {
 		http_detach(connection->issuer->http, connection);
 		bufferevent_free(connection->http);
+		http_framing_free(&connection->framing);
 	}
 	/*
 	 * Send a close_notify: some clients take a bare end of the stream for an attack.
@@ -156,7 +159,7 @@ static void linger(struct connection *connection)
 {
 	SSL *ssl = ssl_of(connection);
 
-	assert(connection->state == CONNECTION_DRAINING && connection->http == NULL);
+	assert(connection->state == CONNECTION_DRAINING);
 	if (connection->heard_end) {
 		connection_end(connection);
 		return;
@@ -170,10 +173,11 @@ static void linger(struct connection *connection)
 /* Write what is queued, then end. */
 static void drain(struct connection *connection)
 {
+	assert(connection->http == NULL);
 	set_state(connection, CONNECTION_DRAINING);
 	connection->armed_ms = UINT64_MAX;
 	arm(connection);
-	if (connection->http == NULL && evbuffer_get_length(output_of(connection)) == 0)
+	if (evbuffer_get_length(output_of(connection)) == 0)
 		linger(connection);
 }
 
@@ -316,38 +320,130 @@ incomplete:
 	arm(connection);
 }
 
-/*
- * --- HTTP: bytes to and from libmicrohttpd over a socket pair
- * --------------------------------------
- */
+/* --- HTTP: one request at a time, to libmicrohttpd over a socket pair ------------------------- */
 
-static void move(struct bufferevent *from, struct bufferevent *to)
+static void end_http(struct connection *connection)
 {
-	struct evbuffer *queue = bufferevent_get_output(to);
-	size_t queued = evbuffer_get_length(queue);
-
-	if (queued < PIPE_MAX)
-		evbuffer_remove_buffer(bufferevent_get_input(from), queue,
-				       PIPE_MAX - queued);
+	http_detach(connection->issuer->http, connection);
+	bufferevent_free(connection->http);
+	connection->http = NULL;
 }
 
-static void pump(struct connection *connection)
+/* Nothing more is read: write what is queued, then end. */
+static void drain_http(struct connection *connection)
+{
+	end_http(connection);
+	http_framing_free(&connection->framing);
+	http_framing_init(&connection->framing);
+	drain(connection);
+}
+
+static void refuse_http(struct connection *connection)
+{
+	static struct log_limit limit;
+	struct issuer *issuer = connection->issuer;
+	const struct http_refusal *refusal = &connection->framing.refusal;
+	size_t len;
+	char *answer = http_reply_refuse(refusal->status, refusal->sentence,
+					 issuer->unix_s, &len);
+
+	issuer_count(issuer, COUNT_HTTP_BROKEN);
+	service_refused(&issuer->settings->service, connection->peer.server, NULL,
+			SERVICE_NOT_UNDERSTOOD);
+	log_limited(&limit, LOG_LEVEL_NOTICE,
+		    "%s from %s: HTTP request refused with %u: %s",
+		    connection->peer.server->name, connection->name, refusal->status,
+		    refusal->sentence);
+	if (answer != NULL && send_answer(connection, answer, len))
+		drain_http(connection);
+	else
+		connection_end(connection);
+}
+
+/* False if the connection has ended. */
+static bool ask_http(struct connection *connection)
+{
+	size_t len;
+
+	assert(!connection->is_asking && !connection->is_last);
+	connection->is_last = connection->framing.close;
+	connection->is_asking = true;
+	char *request = http_framing_take(&connection->framing, &len);
+
+	if (request == NULL ||
+	    evbuffer_add_reference(bufferevent_get_output(connection->http), request, len,
+				   free_answer, request) != 0) {
+		free(request);
+		connection_end(connection);
+		return false;
+	}
+	return true;
+}
+
+/* Read what has arrived, piece by piece; false if the connection has ended or will end. */
+static bool read_requests(struct connection *connection)
+{
+	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct evbuffer *input = bufferevent_get_input(connection->bev);
+	size_t piece;
+
+	while (!connection->is_asking && !connection->is_last &&
+	       evbuffer_get_length(output_of(connection)) < QUEUE_MAX &&
+	       (piece = evbuffer_get_contiguous_space(input)) > 0) {
+		struct slice rest = {evbuffer_pullup(input, (ev_ssize_t)piece), piece};
+		enum http_framing_result result = http_framing_feed(
+			&connection->framing, &rest, config_of(connection)->limits.body);
+
+		evbuffer_drain(input, piece - rest.len);
+		if (connection->begun_ms == 0)
+			connection->begun_ms = connection->issuer->now_ms;
+		switch (result) {
+		case HTTP_MORE:
+			assert(rest.len == 0);
+			break;
+		case HTTP_CONTINUE:
+			evbuffer_add(output_of(connection), go_on, sizeof(go_on) - 1);
+			note_unread(connection);
+			break;
+		case HTTP_REQUEST:
+			if (!ask_http(connection))
+				return false;
+			break;
+		case HTTP_REFUSED:
+			refuse_http(connection);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void read_http(struct connection *connection)
 {
 	const struct evbuffer *input = bufferevent_get_input(connection->bev);
-	const struct evbuffer *onwards = bufferevent_get_output(connection->http);
 
-	assert(connection->state == CONNECTION_HTTP ||
-	       connection->state == CONNECTION_DRAINING);
-	if (connection->begun_ms == 0 && evbuffer_get_length(input) > 0)
-		connection->begun_ms = connection->issuer->now_ms;
-	move(connection->bev, connection->http);
-	move(connection->http, connection->bev);
-	if (connection->state == CONNECTION_DRAINING && evbuffer_get_length(input) == 0 &&
-	    evbuffer_get_length(onwards) == 0)
-		shutdown(bufferevent_getfd(connection->http), SHUT_WR);
-	if (evbuffer_get_length(output_of(connection)) > 0)
-		note_unread(connection);
+	assert(connection->state == CONNECTION_HTTP && connection->http != NULL);
+	if (!read_requests(connection))
+		return;
+	/* An incomplete request stays so if the other end sends no more. */
+	if (connection->heard_end && !connection->is_asking &&
+	    (connection->is_last || evbuffer_get_length(input) == 0)) {
+		drain_http(connection);
+		return;
+	}
 	arm(connection);
+}
+
+/* Move what libmicrohttpd has written so far. */
+static void take_answer(struct connection *connection)
+{
+	struct evbuffer *output = output_of(connection);
+
+	bufferevent_read_buffer(connection->http, output);
+	while (evbuffer_read(output, bufferevent_getfd(connection->http), ANSWER_READ) >
+	       0)
+		continue;
+	if (evbuffer_get_length(output) > 0)
+		note_unread(connection);
 }
 
 static void http_moved(struct bufferevent *bev, void *arg)
@@ -356,26 +452,24 @@ static void http_moved(struct bufferevent *bev, void *arg)
 	struct connection *connection = arg;
 
 	issuer_tick(connection->issuer);
-	pump(connection);
+	take_answer(connection);
+	if (connection->is_answered) {
+		connection->is_answered = false;
+		connection->is_asking = false;
+	}
+	read_http(connection);
 }
 
 /* libmicrohttpd has closed its end: that was the last answer. */
 static void http_ended(struct bufferevent *bev, short events, void *arg)
 {
+	(void)bev;
 	(void)events;
 	struct connection *connection = arg;
 
 	issuer_tick(connection->issuer);
-	bufferevent_read_buffer(bev, output_of(connection));
-	/*
-	 * It may answer before it has read everything: our writes fail, its answer waits.
-	 */
-	while (evbuffer_read(output_of(connection), bufferevent_getfd(bev), PIPE_MAX) > 0)
-		continue;
-	http_detach(connection->issuer->http, connection);
-	bufferevent_free(connection->http);
-	connection->http = NULL;
-	drain(connection);
+	take_answer(connection);
+	drain_http(connection);
 }
 
 static const struct service_server *http_server(void *arg)
@@ -385,12 +479,16 @@ static const struct service_server *http_server(void *arg)
 	return may_ask(connection) ? connection->peer.server : NULL;
 }
 
+/* libmicrohttpd calls this, so the next request waits until it has returned. */
 static void http_answered(void *arg)
 {
 	struct connection *connection = arg;
 
 	connection->heard_ms = connection->issuer->now_ms;
 	connection->begun_ms = 0;
+	connection->is_answered = true;
+	bufferevent_trigger(connection->http, EV_READ,
+			    BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
 }
 
 static void begin_http(struct connection *connection)
@@ -406,12 +504,11 @@ static void begin_http(struct connection *connection)
 		return;
 	}
 	set_state(connection, CONNECTION_HTTP);
-	bufferevent_setwatermark(connection->bev, EV_READ, 0, PIPE_MAX);
-	bufferevent_setwatermark(connection->http, EV_READ, 0, PIPE_MAX);
-	bufferevent_setcb(connection->http, http_moved, http_moved, http_ended,
-			  connection);
+	http_framing_init(&connection->framing);
+	bufferevent_setwatermark(connection->bev, EV_READ, 0, INPUT_MAX);
+	bufferevent_setcb(connection->http, http_moved, NULL, http_ended, connection);
 	bufferevent_enable(connection->http, EV_READ | EV_WRITE);
-	pump(connection);
+	read_http(connection);
 }
 
 /* --- both ------------------------------------------------------------------------------------ */
@@ -457,8 +554,7 @@ static void readable(struct bufferevent *bev, void *arg)
 	case CONNECTION_HANDSHAKE:
 		return;
 	case CONNECTION_DRAINING:
-		if (connection->http == NULL)
-			evbuffer_drain(bufferevent_get_input(bev), SIZE_MAX);
+		evbuffer_drain(bufferevent_get_input(bev), SIZE_MAX);
 		return;
 	case CONNECTION_GREETING:
 		greet(connection);
@@ -467,7 +563,7 @@ static void readable(struct bufferevent *bev, void *arg)
 		read_sip(connection);
 		return;
 	case CONNECTION_HTTP:
-		pump(connection);
+		read_http(connection);
 		return;
 	}
 }
@@ -488,13 +584,10 @@ static void written(struct bufferevent *bev, void *arg)
 		read_sip(connection);
 		return;
 	case CONNECTION_HTTP:
-		pump(connection);
+		read_http(connection);
 		return;
 	case CONNECTION_DRAINING:
-		if (connection->http != NULL)
-			pump(connection);
-		else
-			linger(connection);
+		linger(connection);
 		return;
 	}
 }
@@ -573,13 +666,10 @@ static void happened(struct bufferevent *bev, short events, void *arg)
 		connection->heard_end = true;
 		bufferevent_disable(bev, EV_READ);
 		bufferevent_enable(bev, EV_WRITE);
-		if (connection->http != NULL) {
-			set_state(connection, CONNECTION_DRAINING);
-			connection->armed_ms = UINT64_MAX;
-			pump(connection);
-		} else {
+		if (connection->http != NULL)
+			read_http(connection);
+		else
 			drain(connection);
-		}
 	} else {
 		connection_end(connection);
 	}

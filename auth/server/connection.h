@@ -3,6 +3,8 @@
  *
  *   HANDSHAKE --trusted--> GREETING --first line--> SIP or HTTP --> DRAINING --> gone
  *
+ * HTTP: one request at a time goes to libmicrohttpd; the bytes that follow wait for its answer.
+ *
  * Deadlines are absolute, never per byte: the handshake, the first request, each request
  * once begun, and each answer once written. What is queued towards a server that does not
  * read is bounded: we stop reading from it.
@@ -19,6 +21,7 @@
 
 #include <event2/event_struct.h>
 
+#include "auth/mras/http_framing.h"
 #include "auth/server/tls.h"
 #include "stun/endpoint.h"
 
@@ -51,10 +54,14 @@ struct connection {
 	char name[ENDPOINT_TEXT_LEN]; /* address and port, for the log */
 	struct tls_peer peer;
 	struct bufferevent *bev;
-	struct bufferevent *http; /* HTTP: our end of the socket pair, else NULL */
+	struct bufferevent *http;    /* HTTP: our end of the socket pair, else NULL */
+	struct http_framing framing; /* HTTP: of the request that arrives */
 	struct event timer;
-	bool heard_end;     /* the other end sends no more */
-	size_t wanted;      /* SIP: bytes of the message that has begun; 0: unknown */
+	bool heard_end;   /* the other end sends no more */
+	bool is_asking;   /* HTTP: libmicrohttpd has a request that it has not answered */
+	bool is_answered; /* HTTP: it has, and the answer is in the pair */
+	bool is_last;     /* HTTP: the connection ends with the request it has */
+	size_t wanted;    /* SIP: bytes of the message that has begun; 0: unknown */
 	uint64_t armed_ms;  /* when the timer will fire */
 	uint64_t state_ms;  /* when it entered its state */
 	uint64_t heard_ms;  /* the last complete request */

@@ -29,13 +29,13 @@
 #include "auth/mras/text.h"
 #include "auth/server/http_reply.h"
 #include "auth/server/issuer.h"
-#include "auth/server/mras_config.h"
 #include "auth/server/mras_settings.h"
 #include "base/log.h"
 
 enum {
 	CONNECTIONS_MAX = 100000, /* connections.c has the real limit */
-	HEADERS_MAX = 32 << 10,   /* bytes of memory for one connection */
+	/* Bytes of memory for one connection: HTTP_HEAD_OUT_MAX, its fields and ours. */
+	MEMORY_MAX = 64 << 10,
 };
 
 /* One connection as libmicrohttpd knows it. */
@@ -55,7 +55,7 @@ struct http {
 	struct http_streams streams;
 };
 
-/* A request being received. */
+/* A request being received; http_framing has bounded it. */
 struct upload {
 	struct text body;
 };
@@ -146,7 +146,6 @@ static enum MHD_Result answer(struct http *http, struct MHD_Connection *connecti
 		.body = {(const uint8_t *)(upload->body.data != NULL ? upload->body.data
 								     : ""),
 			 upload->body.len},
-		.too_large = upload->body.failed,
 	};
 	struct http_reply reply;
 
@@ -158,16 +157,6 @@ static enum MHD_Result answer(struct http *http, struct MHD_Connection *connecti
 	mras_counters_latency(&issuer->mras_counters, SERVICE_HTTP,
 			      issuer_clock_ns() - began_ns);
 	return send_reply(connection, &reply);
-}
-
-/* A larger body is not read: the answer is sent at once and ends the connection. */
-static bool says_too_large(struct http *http, struct MHD_Connection *connection)
-{
-	const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
-							 "Content-Length");
-
-	return length != NULL &&
-	       strtoull(length, NULL, 10) > http->issuer->settings->config->limits.body;
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
@@ -188,16 +177,12 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
 		return MHD_NO;
 	if (upload == NULL) {
 		*state = upload = calloc(1, sizeof(*upload));
-		if (upload == NULL)
-			return MHD_NO;
-		upload->body.limit = http->issuer->settings->config->limits.body;
-		upload->body.failed = says_too_large(http, connection);
-		if (!upload->body.failed)
-			return MHD_YES;
-	} else if (*data_size > 0) {
+		return upload != NULL ? MHD_YES : MHD_NO;
+	}
+	if (*data_size > 0) {
 		text_add(&upload->body, data, *data_size);
 		*data_size = 0;
-		return MHD_YES;
+		return upload->body.failed ? MHD_NO : MHD_YES; /* out of memory */
 	}
 	return answer(http, connection, server, path, method, upload);
 }
@@ -256,7 +241,7 @@ static bool start(struct http *http)
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX, MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_MAX, MHD_OPTION_END);
 	if (http->daemon == NULL)
 		return false;
 

@@ -1,8 +1,9 @@
 /*
  * http.h - the HTTP side of mrasd: libmicrohttpd behind a socket pair, driven by our loop.
  *
- * TLS ends in connection.c, which moves the decrypted bytes, so one port, one TLS policy
- * and one check of the client serve both languages.
+ * TLS ends in connection.c, so one port, one TLS policy and one check of the client serve
+ * both languages. What it writes to the pair is one request at a time, as http_framing
+ * makes it; the library never sees a client's own framing.
  *
  * Owner    main.
  */
@@ -20,7 +21,7 @@ struct service_server;
 struct http_client_ops {
 	/* The trusted server at its other end; NULL: its certificate has expired. */
 	const struct service_server *(*server)(void *client);
-	/* A request is complete and answered. */
+	/* The answer to the request is in the pair, as a whole. */
 	void (*answered)(void *client);
 };
 

@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include <jansson.h>
 
 #include "auth/credential/timestamp.h"
+#include "auth/mras/text.h"
 #include "base/http_status.h"
 
 enum {
@@ -352,8 +354,6 @@ void http_reply(const struct service *service, struct service_memory *memory,
 	} else if (credentials && strcmp(request->method, "POST") != 0) {
 		reply->allow = "POST";
 		problem(reply, 405, "only POST");
-	} else if (request->too_large) {
-		problem(reply, 413, "the body is larger than limits.body allows");
 	} else if (relays) {
 		list_relays(service, reply);
 		understood = true;
@@ -363,4 +363,30 @@ void http_reply(const struct service *service, struct service_memory *memory,
 	}
 	if (!understood)
 		service_refused(service, server, NULL, SERVICE_NOT_UNDERSTOOD);
+}
+
+char *http_reply_refuse(unsigned status, const char *sentence, int64_t unix_s,
+			size_t *len)
+{
+	const time_t now = (time_t)unix_s;
+	struct http_reply reply = {.status = 0};
+	struct text response = {.limit = 0};
+	char date[64] = "";
+	struct tm tm;
+
+	*len = 0;
+	problem(&reply, status, "%s", sentence);
+	if (reply.body == NULL)
+		return NULL;
+	if (gmtime_r(&now, &tm) != NULL)
+		strftime(date, sizeof(date), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
+	text_format(&response, "HTTP/1.1 %u %s\r\n", status, http_status_title(status));
+	text_add_string(&response, date);
+	text_format(&response,
+		    "Content-Type: %s\r\nCache-Control: no-store\r\nConnection: close\r\n"
+		    "Content-Length: %zu\r\n\r\n",
+		    reply.content_type, strlen(reply.body));
+	text_add_string(&response, reply.body);
+	free(reply.body);
+	return text_finish(&response, len);
 }

@@ -16,7 +16,6 @@ struct http_request {
 	const char *method, *path;
 	const char *content_type; /* NULL: none */
 	struct slice body;
-	bool too_large; /* the body exceeds limits.body and is not here */
 };
 
 struct http_reply {
@@ -31,5 +30,12 @@ struct http_reply {
 void http_reply(const struct service *service, struct service_memory *memory,
 		const struct service_server *server, const struct http_request *request,
 		uint64_t now_ms, int64_t unix_s, struct http_reply *reply);
+
+/*
+ * The whole response, malloc'ed, to a request whose framing is refused; the connection has to
+ * end after it. NULL with *len 0: out of memory.
+ */
+char *http_reply_refuse(unsigned status, const char *sentence, int64_t unix_s,
+			size_t *len);
 
 #endif

@@ -37,6 +37,7 @@ static const char *issuer_counter_name(enum issuer_counter counter)
 		[COUNT_SIP_MESSAGES] = "SIP_MESSAGES",
 		[COUNT_SIP_BROKEN] = "SIP_BROKEN",
 		[COUNT_HTTP_REQUESTS] = "HTTP_REQUESTS",
+		[COUNT_HTTP_BROKEN] = "HTTP_BROKEN",
 		[COUNT_CREDENTIALS] = "CREDENTIALS",
 		[COUNT_REFUSED_REQUESTS] = "REFUSED_REQUESTS",
 	};

@@ -34,6 +34,7 @@ enum issuer_counter {
 	COUNT_SIP_MESSAGES,
 	COUNT_SIP_BROKEN,
 	COUNT_HTTP_REQUESTS,
+	COUNT_HTTP_BROKEN, /* requests whose framing was refused */
 	COUNT_CREDENTIALS,
 	COUNT_REFUSED_REQUESTS, /* all of them answered */
 	COUNTER_COUNT

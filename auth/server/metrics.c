@@ -75,7 +75,7 @@ static const struct {
 	{COUNT_REFUSED_SOURCE, "source"},       {COUNT_REFUSED_FULL, "full"},
 	{COUNT_GAVE_WAY, "gave_way"},           {COUNT_TIMED_OUT, "timed_out"},
 	{COUNT_NO_LONGER, "no_longer_trusted"}, {COUNT_NO_LANGUAGE, "no_language"},
-	{COUNT_SIP_BROKEN, "sip_broken"},
+	{COUNT_SIP_BROKEN, "sip_broken"},       {COUNT_HTTP_BROKEN, "http_broken"},
 };
 
 static void connections(const struct issuer *issuer, struct openmetrics *om)

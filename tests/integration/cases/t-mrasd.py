@@ -333,7 +333,7 @@ def http_is_kept_alive_and_pipelined(bench):
 
 @row
 def other_languages_are_closed(bench):
-    for talk in (b"EHLO there\r\n", b"\x16\x03\x01\x02\x00", b"GET / HTTP/2.0\r\n",
+    for talk in (b"EHLO there\r\n", b"\x16\x03\x01\x02\x00", b"GET / QUIC/2.0\r\n",
                  b"A" * 9000):
         with Client(bench.mrasd, "trusted") as client:
             client.send(talk)

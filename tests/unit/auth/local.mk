@@ -18,6 +18,7 @@ check_LIBRARIES += libmrasfixture.a
 libmrasfixture_a_SOURCES = tests/unit/auth/mras_fixture.c tests/unit/auth/mras_fixture.h
 mras_test_libs = libmrasfixture.a $(MRAS_LIBS) $(CHECK_LIBS)
 unit_programs += \
+	tests/unit/auth/test_http_framing \
 	tests/unit/auth/test_identity \
 	tests/unit/auth/test_mras_answer \
 	tests/unit/auth/test_mras_drain \
@@ -30,6 +31,7 @@ unit_programs += \
 	tests/unit/auth/test_mras_counters \
 	tests/unit/auth/test_text \
 	tests/unit/auth/test_xml_bombs
+tests_unit_auth_test_http_framing_LDADD = $(mras_test_libs)
 tests_unit_auth_test_identity_LDADD = $(mras_test_libs)
 tests_unit_auth_test_mras_drain_LDADD = $(mras_test_libs)
 tests_unit_auth_test_service_LDADD = $(mras_test_libs)
