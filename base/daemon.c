@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -26,8 +27,9 @@
 #include "base/watchdog.h"
 
 enum {
-	PERIOD_S = 2,       /* how often key and certificate files are looked at */
-	LOG_FLUSH_MS = 500, /* at the end, for a reader of the log that is behind */
+	PERIOD_S = 2,          /* how often key and certificate files are looked at */
+	RELOAD_PAUSE_MS = 250, /* between reloads: signals in a row are one */
+	LOG_FLUSH_MS = 500,    /* at the end, for a reader of the log that is behind */
 };
 
 bool daemon_no_memory(struct daemon *daemon)
@@ -244,6 +246,14 @@ static void on_end(evutil_socket_t signal, short what, void *arg)
 	event_base_loopbreak(daemon->base);
 }
 
+static uint64_t monotonic_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static void on_reload(evutil_socket_t signal, short what, void *arg)
 {
 	(void)signal;
@@ -253,16 +263,23 @@ static void on_reload(evutil_socket_t signal, short what, void *arg)
 	notify_reloading();
 	daemon->ops->reload(daemon);
 	notify_ready();
+	daemon->reloaded_ms = monotonic_ms();
 }
 
-/* Called once for each signal; however many there are, one reload is pending. */
+/* Called once for each signal; however many there are, one reload at most is pending. */
 static void on_hangup(evutil_socket_t signal, short what, void *arg)
 {
 	(void)signal;
 	(void)what;
 	const struct daemon *daemon = arg;
+	uint64_t now = monotonic_ms(), due = daemon->reloaded_ms + RELOAD_PAUSE_MS;
+	struct timeval wait = {0};
 
-	event_active(daemon->reload, EV_TIMEOUT, 0);
+	if (evtimer_pending(daemon->reload, NULL))
+		return;
+	if (daemon->reloaded_ms > 0 && now < due)
+		wait.tv_usec = (suseconds_t)(due - now) * 1000;
+	event_add(daemon->reload, &wait);
 }
 
 static void on_counters(evutil_socket_t signal, short what, void *arg)

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/notify.h"
@@ -101,7 +102,8 @@ struct daemon {
 	struct control_socket *control;
 	struct metrics_listener *metrics;
 	struct watchdog *watchdog;
-	struct event *reload; /* active: one is pending */
+	struct event *reload; /* a timer; runs if one is pending */
+	uint64_t reloaded_ms; /* monotonic, when the last one was over; 0: none yet */
 	struct event *events[5];
 	size_t event_count;
 	sigset_t signals;            /* as they were before threads were made */
