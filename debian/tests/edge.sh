@@ -72,7 +72,7 @@ relay_configuration()
 		}
 		# In the test everything is on one host.
 		peers {
-			allow = {127.0.0.0/8}
+			allow = {127.0.0.0/8, 127.0.0.1}
 		}
 	CONF
 }

@@ -28,6 +28,8 @@ struct peer_policy {
 	size_t relay_count;
 	struct endpoint *services; /* sorted by IP address, then port */
 	size_t service_count;
+	struct ip_addr *own; /* sorted */
+	size_t own_count;
 };
 
 static const char *const rule_names[] = {"none",
@@ -133,7 +135,8 @@ struct peer_policy *peer_policy_new(const struct peer_policy_config *config)
 	/* One entry more than needed: an empty array is not the same as no memory. */
 	policy->relay = calloc(2 * config->relay_count + 1, sizeof(policy->relay[0]));
 	policy->services = calloc(config->service_count + 1, sizeof(policy->services[0]));
-	if (!policy->prefixes || !policy->relay || !policy->services)
+	policy->own = calloc(config->own_count + 1, sizeof(policy->own[0]));
+	if (!policy->prefixes || !policy->relay || !policy->services || !policy->own)
 		goto fail;
 
 	copy_relay(policy, config->relay, config->relay_count);
@@ -142,6 +145,10 @@ struct peer_policy *peer_policy_new(const struct peer_policy_config *config)
 	policy->service_count = config->service_count;
 	qsort(policy->services, policy->service_count, sizeof(policy->services[0]),
 	      compare_endpoint);
+	for (size_t i = 0; i < config->own_count; i++)
+		policy->own[i] = config->own[i];
+	policy->own_count = config->own_count;
+	qsort(policy->own, policy->own_count, sizeof(policy->own[0]), compare_ip);
 	return policy;
 
 fail:
@@ -156,6 +163,7 @@ void peer_policy_free(struct peer_policy *policy)
 	prefix_trie_free(policy->prefixes);
 	free(policy->relay);
 	free(policy->services);
+	free(policy->own);
 	free(policy);
 }
 
@@ -227,9 +235,10 @@ static enum peer_rule judge(const struct peer_policy *policy,
 			return PEER_RULE_RELAYED;
 	}
 
-	bool loopback = is_loopback(&peer->ip);
-	bool on_host = host_has(host, &peer->ip);
-	if (is_service(policy, peer, relays || loopback || on_host))
+	bool own = host_has(host, &peer->ip) ||
+		   bsearch(&peer->ip, policy->own, policy->own_count,
+			   sizeof(policy->own[0]), compare_ip);
+	if (is_service(policy, peer, relays || own || is_loopback(&peer->ip)))
 		return PEER_RULE_OWN_SERVICE;
 
 	uint8_t len;
@@ -237,7 +246,8 @@ static enum peer_rule judge(const struct peer_policy *policy,
 	bool named = rule == PEER_RULE_ALLOW && len == 8 * ip_addr_len(peer->ip.family);
 	if (relays && !named)
 		return PEER_RULE_RELAY_PORT_IDLE;
-	if (on_host && !loopback && !named)
+	/* Of what nothing allows, "loopback" says more. */
+	if (own && !named && rule != PEER_RULE_LOOPBACK)
 		return PEER_RULE_OWN_ADDRESS;
 	return rule ? (enum peer_rule)rule : PEER_RULE_PUBLIC;
 }

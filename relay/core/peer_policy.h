@@ -13,7 +13,7 @@
  *      port is taken now (short-cut between two of our clients), otherwise refused unless the
  *      configuration allows exactly this address and nothing below refuses it
  *   2. our fronts, address and port, and the endpoints this host serves or connects to: refused
- *   3. another address of this host, outside 127.0.0.0/8 and ::1: refused unless the
+ *   3. another address of this host or of our fronts, on loopback too: refused unless the
  *      configuration allows exactly this address (/32, /128)
  *   4. operator's allow and deny, the inside networks, special-purpose registries: longest
  *      prefix; inside networks and special-purpose ranges are denies
@@ -64,6 +64,12 @@ struct peer_policy_config {
 	 */
 	const struct endpoint *services;
 	size_t service_count;
+	/*
+	 * Addresses of this host besides those that netlink reports: all of 127.0.0.0/8 is local,
+	 * and it reports what is configured.
+	 */
+	const struct ip_addr *own;
+	size_t own_count;
 };
 
 /*

@@ -127,15 +127,20 @@ static struct relay_files *files_for(const struct relay_config *config,
 static struct peer_policy *build_policy(const struct relay_config *config,
 					const struct network_view *network)
 {
-	struct endpoint services[FRONTS_MAX];
+	struct endpoint services[FRONTS_MAX + 1];
+	struct ip_addr own[FRONTS_MAX];
 	struct relay_address relay[PORT_POOL_ADDRESSES_MAX];
 	const struct relay_config_side *inside = &config->sides[SIDE_INSIDE];
-	size_t service_count = 0;
+	size_t service_count = 0, own_count = 0;
 
 	for (size_t i = 0; i < FRONTS_MAX; i++) {
-		if (network->front_states[i] != NETWORK_FREE)
-			services[service_count++] = network->fronts[i].local;
+		if (network->front_states[i] == NETWORK_FREE)
+			continue;
+		services[service_count++] = network->fronts[i].local;
+		own[own_count++] = network->fronts[i].local.ip;
 	}
+	if (config->common.metrics.address.ip.family != IP_NONE)
+		services[service_count++] = config->common.metrics.address;
 	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++)
 		relay[i] = network->relay_states[i] != NETWORK_FREE
 				   ? network->relay[i]
@@ -151,6 +156,8 @@ static struct peer_policy *build_policy(const struct relay_config *config,
 		.relay_count = PORT_POOL_ADDRESSES_MAX,
 		.services = services,
 		.service_count = service_count,
+		.own = own,
+		.own_count = own_count,
 	});
 }
 

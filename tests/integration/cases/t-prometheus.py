@@ -155,7 +155,7 @@ def load(server, where, user, *more, form="rest"):
     name, password = server.credential(user, form=form)
     return subprocess.Popen(
         [relay.program("avedge-load"), "--server", where, "--user", name, "--password", password,
-         "--peer-address", "127.0.0.1", "--insecure", "--quiet", *more],
+         "--peer-address", "127.0.3.1", "--insecure", "--quiet", *more],
         stdout=subprocess.DEVNULL)
 
 
@@ -172,7 +172,7 @@ def make_traffic(server, bench):
             short = load(server, "udp:%s:3478" % OUTSIDE, "dave", "--cycles", "5")
             wrong = subprocess.run(
                 [relay.program("avedge-load"), "--server", "udp:%s:3478" % OUTSIDE, "--user",
-                 "9999999999:eve", "--password", "guessed", "--peer-address", "127.0.0.1",
+                 "9999999999:eve", "--password", "guessed", "--peer-address", "127.0.3.1",
                  "--quiet"], check=False, capture_output=True, timeout=30)
             check(wrong.returncode != 0, "a guessed password works")
             noise.sendto(b"\xff" * 30, (OUTSIDE, 3478))

@@ -117,7 +117,7 @@ class Calls:
         self.streams += clients * (2 if direction == "both" else 1)
         self.children.append(subprocess.Popen(
             [relay.program("avedge-load"), "--server", where, "--user", name, "--password",
-             password, "--clients", str(clients), "--peer-address", "127.0.0.1",
+             password, "--clients", str(clients), "--peer-address", "127.0.3.1",
              "--packet-size", str(PACKET), "--rate", str(RATE), "--duration",
              "%ds" % self.seconds, "--direction", direction, "--insecure", "--quiet"],
             stdout=subprocess.DEVNULL))

@@ -22,6 +22,12 @@ const struct endpoint fixture_services[FIXTURE_SERVICES] = {
 	{{IP_V6, {0}}, 9641},
 };
 
+/* As in a lab: loopback addresses that netlink does not report. */
+const struct ip_addr fixture_own[FIXTURE_OWN] = {
+	{IP_V4, {192, 168, 7, 7}},
+	{IP_V4, {127, 9, 0, 1}},
+};
+
 static const char *const host_addresses[] = {
 	"2a00::1",   "fe80::1",     "2a00::2", "10.9.0.1",
 	"127.0.0.1", "192.168.7.7", "9.1.2.3",
@@ -79,6 +85,8 @@ void fixture_open(struct fixture *fixture, const char *text)
 		.relay_count = 2,
 		.services = fixture_services,
 		.service_count = FIXTURE_SERVICES,
+		.own = fixture_own,
+		.own_count = FIXTURE_OWN,
 	};
 	ck_assert_uint_lt(strlen(text), sizeof(words));
 	strcpy(words, text);

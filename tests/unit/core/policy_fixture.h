@@ -19,6 +19,10 @@ extern const struct relay_address fixture_relays[2];
 enum { FIXTURE_SERVICES = 5 };
 extern const struct endpoint fixture_services[FIXTURE_SERVICES];
 
+/* Addresses of fronts. */
+enum { FIXTURE_OWN = 2 };
+extern const struct ip_addr fixture_own[FIXTURE_OWN];
+
 struct fixture {
 	struct ip_prefix allow[FIXTURE_LIST_MAX], deny[FIXTURE_LIST_MAX],
 		inside[FIXTURE_LIST_MAX];

@@ -191,6 +191,8 @@ static const char *judge(const struct peer_policy_config *c,
 
 	for (size_t i = 0; host && i < host->count; i++)
 		own |= ip_addr_equal(&host->addresses[i], &peer->ip);
+	for (size_t i = 0; i < c->own_count; i++)
+		own |= ip_addr_equal(&c->own[i], &peer->ip);
 	number n = number_of(&peer->ip);
 	bool loopback = peer->ip.family == IP_V4 ? n >> 24 == 127 : n == 1;
 
@@ -207,14 +209,14 @@ static const char *judge(const struct peer_policy_config *c,
 			 ip_addr_equal(&c->allow[i].ip, &peer->ip);
 	if (relay && !named)
 		return "relay-port-idle";
-	if (own && !loopback && !named)
-		return "own-address";
 
 	struct longest best = {-1, "public"};
 	try_special(&best, &peer->ip, false);
 	try_list(&best, c->inside, c->inside_count, "inside", &peer->ip);
 	try_list(&best, c->deny, c->deny_count, "deny", &peer->ip);
 	try_list(&best, c->allow, c->allow_count, "allow", &peer->ip);
+	if (own && !named && strcmp(best.rule, "loopback") != 0)
+		return "own-address";
 	return best.rule;
 }
 

@@ -67,7 +67,16 @@ static const struct {
 	{"attack-2 loopback", "", "127.0.0.1", 5, "loopback"},
 	{"attack-2 all of loopback", "", "127.255.0.1", 5, "loopback"},
 	{"attack-2 ::1", "", "::1", 5, "loopback"},
-	{"a lab allows loopback", "+127.0.0.0/8 +::1", "127.0.0.1", 5, "allow"},
+	{"attack-2 loopback is no exemption", "+127.0.0.0/8", "127.0.0.1", 5, "own-address"},
+	{"attack-2 nor is it for a front's address, which netlink does not report",
+	 "+127.9.0.0/16", "127.9.0.1", 5062, "own-address"},
+	{"attack-2 that as a permission", "+127.9.0.0/16", "127.9.0.1", 0, "own-address"},
+	{"attack-2 that through NAT64",
+	 "+64:ff9b::/96 +127.0.0.0/8", "64:ff9b::127.9.0.1", 5062, "own-address"},
+	{"attack-2 ::1 in a network", "+::/127", "::1", 5, "loopback"},
+	{"naming that address opens it", "+127.9.0.1", "127.9.0.1", 5062, "allow"},
+	{"a lab allows loopback", "+127.0.0.0/8 +::1", "127.0.3.1", 5, "allow"},
+	{"a lab names its own", "+127.0.0.0/8 +127.0.0.1", "127.0.0.1", 5, "allow"},
 	{"a lab allows ::1", "+127.0.0.0/8 +::1", "::1", 5, "allow"},
 
 	/* attack-1, T-581 */
