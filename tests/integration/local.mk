@@ -57,7 +57,9 @@ EXTRA_DIST += \
 	tests/integration/cases/t-reload.py \
 	tests/integration/cases/t-restart-and-reload.sh \
 	tests/integration/cases/t-side-by-side.sh \
+	tests/integration/cases/t-log-stalled.py \
 	tests/integration/cases/t-no-route.py \
+	tests/integration/cases/t-own-addresses.py \
 	tests/integration/cases/t-package.py \
 	tests/integration/cases/t-service.py \
 	tests/integration/cases/t-sipp.py \
