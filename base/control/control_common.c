@@ -96,6 +96,15 @@ void control_answer_reload(struct control_reply *reply,
 				 (json_int_t)report->generation, "changes", changes));
 }
 
+json_t *control_log_dropped(void)
+{
+	uint64_t sum = 0;
+
+	for (int i = LOG_LEVEL_ERROR; i <= LOG_LEVEL_DEBUG; i++)
+		sum += log_dropped((enum log_level)i);
+	return json_integer((json_int_t)sum);
+}
+
 json_t *control_reload_last(const struct reload_last *last)
 {
 	if (last->at_s == 0)

@@ -167,12 +167,13 @@ json_t *control_status(struct relay *relay)
 				   control_count(drain.remaining), "tls_not_after",
 				   control_time(tls), "ports", pool_figures(relay),
 				   "limits", limits_in_force(relay, settings));
-	json_t *more = json_pack("{s:s, s:o, s:o, s:o, s:i, s:o}", "state",
+	json_t *more = json_pack("{s:s, s:o, s:o, s:o, s:i, s:o, s:o}", "state",
 				 drain.draining ? "draining" : "serving", "drain",
 				 control_drain(&drain), "per_worker", workers(relay),
 				 "keys", keys(settings->turn.keyring), "generation",
 				 (int)last.generation, "reload",
-				 control_reload_last(&last));
+				 control_reload_last(&last), "log_dropped",
+				 control_log_dropped());
 
 	relay_settings_unref(settings);
 	if (status && (!more || json_object_update(status, more) < 0)) {

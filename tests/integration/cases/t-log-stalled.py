@@ -7,7 +7,6 @@ they serve as ever. A hundred SIGHUPs in a row are two reloads at most.
 """
 
 import fcntl
-import json
 import os
 import re
 import select
@@ -21,6 +20,7 @@ import time
 
 import lib  # adds ../lib to the path
 import netns
+import control
 import mras
 import mras_bench
 import relay
@@ -133,11 +133,9 @@ class Bench:
                 client.send(mras.service_request("sip:user%d@lab.example" % number)[1])
                 check(client.response()[0] == "SIP/2.0 200 OK", "request %d", number)
 
-    def dropped(self):
-        out = subprocess.run([relay.program("avedgectl"), "status", "--socket",
-                              self.relay.path("relay.sock"), "--json"], check=True, timeout=10,
-                             capture_output=True, text=True)
-        return json.loads(out.stdout)
+    def status(self, name):
+        path = (self.relay if name == "relay.sock" else self.mrasd).path(name)
+        return control.ask(path, "GET", "/v1/status")[1]
 
 
 class Call:
@@ -175,7 +173,7 @@ def serves_on(bench, stalled):
     bench.connect(CONNECTIONS)
     check(stalled(), "the log does not stall: this tests nothing")
     call.goes_on()
-    bench.dropped()
+    bench.status("relay.sock")
     return call
 
 
@@ -203,6 +201,7 @@ def a_reader_that_resumes(bench):
     check(pipe.says(rb"mrasd: warning: \d+ messages dropped \(\d+ notice\): log reader too slow"),
           "what is missing is not told: %s", pipe.text[-500:])
     bench.connect(1)
+    check(bench.status("mrasd.sock")["log_dropped"] > 0, "the status does not tell")
     bench.stop()
     check(pipe.says(rb"mrasd: notice: received SIGTERM"), "the last lines are missing")
     return "a reader that resumes"
