@@ -391,20 +391,25 @@ def what_is_asked_wrongly(bench):
 @row
 def log_levels_are_set(bench):
     check("front" in ask(bench, "GET", "/v1/log-levels")[1]["subsystems"], "no front")
+
+    def connect():
+        """The answer comes after the line."""
+        with Client(bench.mrasd, "trusted") as client:
+            client.send(mras.service_request()[1])
+            client.response()
+
     mark = bench.mrasd.mark()
-    with Client(bench.mrasd, "trusted"):
-        pass
+    connect()
+    check("connected" not in bench.mrasd.log()[mark:], "front logs each connection")
     check(ask(bench, "PUT", "/v1/log-levels/front", {"level": "debug"})[0] == 200, "set")
-    check("connected" not in bench.mrasd.log()[mark:], "front speaks of each connection")
-    with Client(bench.mrasd, "trusted"):
-        pass
+    connect()
     check(bench.mrasd.says("connected", mark), "front is silent")
     check(ask(bench, "PUT", "/v1/log-levels/front", {"level": None})[0] == 200, "back")
+    check(bench.mrasd.says("log level of front: the default", mark), "back is not logged")
     mark = bench.mrasd.mark()
-    with Client(bench.mrasd, "trusted"):
-        pass
-    check(ask(bench, "GET", "/v1/log-levels")[0] == 200, "a step of main's loop")
-    check("connected" not in bench.mrasd.log()[mark:], "front still speaks")
+    connect()
+    check(bench.mrasd.says("credential issued", mark), "no record")
+    check("connected" not in bench.mrasd.log()[mark:], "front still logs each connection")
 
 
 # --- metrics ----------------------------------------------------------------------------------
