@@ -11,7 +11,8 @@ libbase_a_SOURCES = \
 	base/tls_error.c base/tls_error.h \
 	base/udp_batch.c base/udp_batch.h \
 	base/units.c base/units.h \
-	base/version.c base/version.h
+	base/version.c base/version.h \
+	base/whole_file.c base/whole_file.h
 
 # What daemons share besides; it uses libstun.a and stands before it.
 noinst_LIBRARIES += libdaemon.a

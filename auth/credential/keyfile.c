@@ -21,6 +21,7 @@
 #include "auth/credential/base64.h"
 #include "base/secret_file.h"
 #include "base/self_name.h"
+#include "base/whole_file.h"
 
 enum {
 	FILE_MAX = 64 * 1024,
@@ -69,36 +70,18 @@ static bool is_private(int fd, const char *path, struct failure failure)
 	return false;
 }
 
-/* Bytes read, at most size; -1 with errno. */
-static ssize_t read_all(int fd, char *buf, size_t size)
-{
-	size_t len = 0;
-
-	while (len < size) {
-		ssize_t n = read(fd, buf + len, size - len);
-
-		if (n == 0)
-			break;
-		if (n > 0)
-			len += (size_t)n;
-		else if (errno != EINTR)
-			return -1;
-	}
-	return (ssize_t)len;
-}
-
 static struct keyring *parse_file(int fd, const char *path, char *text,
 				  struct failure failure)
 {
 	struct keyring_error refused;
 	struct keyring *ring;
-	ssize_t len = read_all(fd, text, FILE_MAX + 1);
+	ssize_t len = whole_file_read(fd, text, FILE_MAX + 1);
 
-	if (len < 0) {
+	if (len < 0 && errno != EFBIG) {
 		fail_with(failure, "%s: %s.", path, strerror(errno));
 		return NULL;
 	}
-	if (len > FILE_MAX) {
+	if (len < 0) {
 		fail_with(failure, "%s: larger than 64 KiB, this is no keyring.", path);
 		return NULL;
 	}

@@ -14,6 +14,7 @@
 #include "base/config/config_syntax.h"
 #include "base/config/config_value.h"
 #include "base/self_name.h"
+#include "base/whole_file.h"
 
 enum { FILE_MAX = 1 << 20 };
 
@@ -162,34 +163,28 @@ fail:
 	return NULL;
 }
 
-/* Fills text with at most size bytes; their number, or -1 with a sentence in error. */
-static ssize_t read_file(const char *path, char *text, size_t size, char *error,
+/* Fills text with at most FILE_MAX bytes; their number, or -1 with a sentence in error. */
+static ssize_t read_file(const char *path, char text[FILE_MAX + 1], char *error,
 			 size_t error_size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	ssize_t len = fd < 0 ? -1 : whole_file_read(fd, text, FILE_MAX + 1);
 	char self[64];
-	size_t len = 0;
-	ssize_t n = fd < 0 ? -1 : 1;
 
-	while (n > 0 && len < size) {
-		n = read(fd, text + len, size - len);
-		if (n > 0)
-			len += (size_t)n;
-	}
-	if (n < 0 && errno == EACCES)
+	if (len < 0 && errno == EACCES)
 		snprintf(error, error_size,
 			 "%s: %s may not read it; give it permission to read the file",
 			 path, self_name(self, sizeof(self)));
-	else if (n < 0)
-		snprintf(error, error_size, "%s: %s; give the configuration file with -c",
-			 path, strerror(errno));
-	else if (len == size)
+	else if (len < 0 && errno == EFBIG)
 		snprintf(error, error_size,
 			 "%s: larger than %d bytes; give a configuration file", path,
 			 FILE_MAX);
+	else if (len < 0)
+		snprintf(error, error_size, "%s: %s; give the configuration file with -c",
+			 path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
-	return n < 0 || len == size ? -1 : (ssize_t)len;
+	return len;
 }
 
 struct config *config_load(const struct config_schema *schema, const char *path,
@@ -203,7 +198,7 @@ struct config *config_load(const struct config_schema *schema, const char *path,
 		return NULL;
 	}
 
-	ssize_t len = read_file(path, text, FILE_MAX + 1, error, error_size);
+	ssize_t len = read_file(path, text, error, error_size);
 	if (len >= 0)
 		config = config_parse(schema, path, text, (size_t)len, error, error_size);
 	free(text);

@@ -12,42 +12,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/whole_file.h"
 #include "relay/core/revoked_users.h"
 
 enum { FILE_MAX = 16 << 20 };
 
-/* All of it, malloc'ed; NULL with errno, EFBIG if it is too large. */
-static char *read_all(int fd, size_t *len)
+/* Their number, or -1 with errno. */
+static ssize_t read_all(int fd, char text[FILE_MAX + 1])
 {
 	struct stat st;
-	char *text = NULL;
 
-	*len = 0;
 	if (fstat(fd, &st) != 0)
-		return NULL;
-	if (!S_ISREG(st.st_mode)) {
-		errno = EINVAL;
-		return NULL;
-	}
-	/* One byte more than its size, to notice a file that grew meanwhile. */
-	size_t size = st.st_size < FILE_MAX ? (size_t)st.st_size + 1 : FILE_MAX + 1;
-	text = malloc(size);
-	while (text != NULL && *len < size) {
-		ssize_t n = read(fd, text + *len, size - *len);
-
-		if (n == 0)
-			return text;
-		if (n > 0) {
-			*len += (size_t)n;
-		} else if (errno != EINTR) {
-			free(text);
-			return NULL;
-		}
-	}
-	if (text != NULL)
-		errno = size > FILE_MAX ? EFBIG : EAGAIN;
-	free(text);
-	return NULL;
+		return -1;
+	if (S_ISREG(st.st_mode))
+		return whole_file_read(fd, text, FILE_MAX + 1);
+	errno = EINVAL;
+	return -1;
 }
 
 struct revoked_users *revoked_file_load(const char *path, char *error, size_t error_size)
@@ -56,16 +36,16 @@ struct revoked_users *revoked_file_load(const char *path, char *error, size_t er
 	struct revoked_users *users = NULL;
 	/* Without O_NONBLOCK a named pipe in its place would stop us here. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	size_t len = 0;
-	char *text = fd >= 0 ? read_all(fd, &len) : NULL;
+	char *text = malloc(FILE_MAX + 1); /* pages that are not used cost nothing */
+	ssize_t len = fd >= 0 && text != NULL ? read_all(fd, text) : -1;
 
-	if (text == NULL) {
+	if (len < 0) {
 		snprintf(error, error_size, "%s: %s; %s", path, strerror(errno),
 			 errno == ENOENT ? "create it, it may be empty"
 					 : "give a text file of at most 16 MiB that the "
 					   "relay may read");
 	} else {
-		users = revoked_users_parse(text, len, &refused);
+		users = revoked_users_parse(text, (size_t)len, &refused);
 		if (users == NULL && refused.line > 0)
 			snprintf(error, error_size, "%s:%u: %s", path, refused.line,
 				 refused.reason);
