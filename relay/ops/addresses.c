@@ -90,7 +90,7 @@ static bool equal(const struct host_addresses *a, const struct host_addresses *b
 	return true;
 }
 
-static struct host_addresses *copy(const struct host_addresses *host)
+struct host_addresses *addresses_copy(const struct host_addresses *host)
 {
 	size_t size = sizeof(*host) + host->count * sizeof(host->addresses[0]);
 	struct host_addresses *made = malloc(size);
@@ -114,7 +114,7 @@ static void on_settled(evutil_socket_t fd, short what, void *arg)
 	static struct log_limit limit;
 	struct addresses *addresses = arg;
 	struct host_addresses *now = addresses_now();
-	struct host_addresses *kept = now ? copy(now) : NULL;
+	struct host_addresses *kept = now ? addresses_copy(now) : NULL;
 
 	(void)fd;
 	(void)what;

@@ -23,5 +23,7 @@ void addresses_free(struct addresses *addresses); /* NULL is allowed */
 
 /* The list as it is now (getifaddrs); free(). NULL and errno on failure. */
 struct host_addresses *addresses_now(void);
+/* NULL if out of memory. */
+struct host_addresses *addresses_copy(const struct host_addresses *host);
 
 #endif

@@ -24,16 +24,6 @@ struct relay_reload {
 	bool stuck; /* closing retired fronts failed; not tried before the next reload */
 };
 
-static struct host_addresses *host_copy(const struct host_addresses *host)
-{
-	size_t size = sizeof(*host) + host->count * sizeof(host->addresses[0]);
-	struct host_addresses *copy = malloc(size);
-
-	if (copy != NULL)
-		memcpy(copy, host, size);
-	return copy;
-}
-
 /* NULL with a sentence in error. */
 static struct relay_settings *build(struct relay_reload *reload,
 				    const struct relay_config *config,
@@ -41,7 +31,7 @@ static struct relay_settings *build(struct relay_reload *reload,
 				    char *error, size_t error_size)
 {
 	struct relay_settings_sources sources = reload->sources;
-	struct host_addresses *host = host_copy(reload->host);
+	struct host_addresses *host = addresses_copy(reload->host);
 
 	if (host == NULL) {
 		snprintf(error, error_size, "out of memory");
