@@ -60,7 +60,7 @@ static const struct config_place *locate(const struct config *config, const void
 			snprintf(name, CONFIG_NAME_SIZE, "%s \"%.80s\"", at.section->name,
 				 *(char *const *)at.base);
 		else
-			config_key_name(at.section, at.key, at.element, name);
+			config_key_name(at.section, at.key, NULL, at.element, name);
 		return title ? *block
 			     : config_find_place(config, at.section, at.element, at.key,
 						 index);
@@ -231,15 +231,6 @@ void config_free(struct config *config)
 
 /* --- comparing ------------------------------------------------------------------------------- */
 
-static void entry_name(const struct config_section *section, const struct config_key *key,
-		       const void *base, size_t element, char *name, size_t size)
-{
-	char prefix[CONFIG_NAME_SIZE];
-
-	config_element_name(section, base, element, prefix);
-	snprintf(name, size, "%s%s%s", prefix, *prefix ? "." : "", key->name);
-}
-
 struct comparison {
 	const struct config *before, *after;
 	config_difference_fn *report;
@@ -270,7 +261,7 @@ static void compare_elements(struct comparison *comparison,
 			     const void *before, const void *after)
 {
 	const struct config_schema *schema = comparison->before->schema;
-	char name[CONFIG_NAME_SIZE + 64];
+	char name[CONFIG_NAME_SIZE];
 
 	for (size_t i = 0; i < schema->key_count; i++) {
 		const struct config_key *key = &schema->keys[i];
@@ -280,7 +271,7 @@ static void compare_elements(struct comparison *comparison,
 		char *was = config_value_format(key, before);
 		char *is = config_value_format(key, after);
 
-		entry_name(section, key, before, element, name, sizeof(name));
+		config_key_name(section, key, before, element, name);
 		/* Out of memory: better one difference too many than one unseen. */
 		if (!was || !is || strcmp(was, is) != 0)
 			differ(comparison, name, was ? was : "?", is ? is : "?",
@@ -380,13 +371,13 @@ bool config_keep_fixed(const struct config *in_force, struct config *next)
 bool config_list(const struct config *config, config_entry_fn *report, void *arg)
 {
 	struct config_walk at = {0};
-	char name[CONFIG_NAME_SIZE + 64];
+	char name[CONFIG_NAME_SIZE];
 	bool complete = true;
 
 	while (config_walk(config, &at)) {
 		char *value = config_value_format(at.key, at.base);
 
-		entry_name(at.section, at.key, at.base, at.element, name, sizeof(name));
+		config_key_name(at.section, at.key, at.base, at.element, name);
 		if (value)
 			report(arg,
 			       &(struct config_entry){
@@ -425,7 +416,7 @@ bool config_watched(const struct config *config, size_t index, struct config_fil
 			continue;
 		file->field = (const char *)at.base + at.key->offset;
 		file->path = *(char *const *)file->field;
-		config_key_name(at.section, at.key, at.element, file->key);
+		config_key_name(at.section, at.key, NULL, at.element, file->key);
 		return true;
 	}
 	return false;

@@ -97,11 +97,16 @@ void config_element_name(const struct config_section *section, const void *base,
 }
 
 void config_key_name(const struct config_section *section, const struct config_key *key,
-		     size_t element, char name[CONFIG_NAME_SIZE])
+		     const void *base, size_t element, char name[CONFIG_NAME_SIZE])
 {
-	const char *title = section->form == CONFIG_TITLED ? section->titles[element]
-							   : "";
+	bool once = section->form == CONFIG_ONCE || section->form == CONFIG_TITLED;
 
-	snprintf(name, CONFIG_NAME_SIZE, "%s%s%s%s%s", section->name, *title ? "." : "",
-		 title, *section->name ? "." : "", key->name);
+	if (once || base)
+		config_element_name(section, base, element, name);
+	else
+		snprintf(name, CONFIG_NAME_SIZE, "%s", section->name);
+
+	size_t len = strlen(name);
+	snprintf(name + len, CONFIG_NAME_SIZE - len, "%s%s", len > 0 ? "." : "",
+		 key->name);
 }

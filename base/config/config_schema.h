@@ -156,14 +156,14 @@ struct config_walk {
 };
 bool config_walk(const struct config *config, struct config_walk *walk);
 
-enum { CONFIG_NAME_SIZE = 384 };
+enum { CONFIG_NAME_SIZE = 448 };
 
 /* "", "side.inside", "server.fe01.lab.example", "relay.1" */
 void config_element_name(const struct config_section *section, const void *base,
 			 size_t element, char name[CONFIG_NAME_SIZE]);
 
-/* "side.inside.addresses". Where a place follows, repeated blocks need no names. */
+/* "side.inside.addresses". base NULL: repeated blocks without their names, "server.networks". */
 void config_key_name(const struct config_section *section, const struct config_key *key,
-		     size_t element, char name[CONFIG_NAME_SIZE]);
+		     const void *base, size_t element, char name[CONFIG_NAME_SIZE]);
 
 #endif

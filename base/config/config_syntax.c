@@ -371,7 +371,7 @@ static bool set_value(struct reader *reader, const struct config_key *key)
 	char why[CONFIG_WHY_MAX], name[CONFIG_NAME_SIZE];
 
 	if (!config_value_parse(key, reader->text, base, why)) {
-		config_key_name(reader->section, key, reader->element, name);
+		config_key_name(reader->section, key, NULL, reader->element, name);
 		return fail(reader, reader->at, "%s: %s", name, why);
 	}
 	return !list ||

@@ -36,35 +36,21 @@ refuse(char *why, const char *format, ...)
 /* Fields are unsigned (or never negative) integers of 2, 4 or 8 bytes. */
 static void store(const struct config_key *key, void *field, uint64_t value)
 {
-	uint16_t u16 = (uint16_t)value;
-	uint32_t u32 = (uint32_t)value;
-
-	assert(key->size == sizeof(u16) || key->size == sizeof(u32) ||
-	       key->size == sizeof(value));
-	if (key->size == sizeof(u16))
-		memcpy(field, &u16, sizeof(u16));
-	else if (key->size == sizeof(u32))
-		memcpy(field, &u32, sizeof(u32));
+	if (key->size == sizeof(uint16_t))
+		*(uint16_t *)field = (uint16_t)value;
+	else if (key->size == sizeof(uint32_t))
+		*(uint32_t *)field = (uint32_t)value;
 	else
-		memcpy(field, &value, sizeof(value));
+		*(uint64_t *)field = value;
 }
 
 static uint64_t fetch(const struct config_key *key, const void *field)
 {
-	uint16_t u16;
-	uint32_t u32;
-	uint64_t u64;
-
-	if (key->size == sizeof(u16)) {
-		memcpy(&u16, field, sizeof(u16));
-		return u16;
-	}
-	if (key->size == sizeof(u32)) {
-		memcpy(&u32, field, sizeof(u32));
-		return u32;
-	}
-	memcpy(&u64, field, sizeof(u64));
-	return u64;
+	assert(key->size == sizeof(uint16_t) || key->size == sizeof(uint32_t) ||
+	       key->size == sizeof(uint64_t));
+	return key->size == sizeof(uint16_t)   ? *(const uint16_t *)field
+	       : key->size == sizeof(uint32_t) ? *(const uint32_t *)field
+					       : *(const uint64_t *)field;
 }
 
 /* How a quantity is written, and in which unit it is kept. */
@@ -498,6 +484,7 @@ union value {
 	char *text;
 	bool yes;
 	uint64_t number;
+	uint32_t small;
 	uint16_t range[2];
 	struct ip_addr ip;
 	struct ip_prefix prefix;
@@ -526,7 +513,8 @@ static void free_text(enum config_type type, void *value)
 }
 
 /* As text, malloc'ed; NULL if out of memory. */
-static char *format(const struct config_key *key, const void *first, size_t count)
+static char *format(const struct config_key *key, const void *first, size_t count,
+		    bool braces)
 {
 	size_t size, element = types[key->type].element;
 	char *text = NULL;
@@ -534,10 +522,12 @@ static char *format(const struct config_key *key, const void *first, size_t coun
 
 	if (!out)
 		return NULL;
+	fputs(braces ? "{" : "", out);
 	for (size_t i = 0; i < count; i++) {
 		fputs(i > 0 ? ", " : "", out);
 		types[key->type].format(out, key, (const char *)first + i * element);
 	}
+	fputs(braces ? "}" : "", out);
 	if (fclose(out) == 0)
 		return text;
 	free(text);
@@ -547,11 +537,11 @@ static char *format(const struct config_key *key, const void *first, size_t coun
 static bool is_listed(const struct config_key *key, const char *list, size_t count,
 		      const void *value)
 {
-	char *wanted = format(key, value, 1);
+	char *wanted = format(key, value, 1, false);
 	bool found = false;
 
 	for (size_t i = 0; wanted && !found && i < count; i++) {
-		char *known = format(key, list + i * types[key->type].element, 1);
+		char *known = format(key, list + i * types[key->type].element, 1, false);
 
 		found = known && strcmp(known, wanted) == 0;
 		free(known);
@@ -603,15 +593,9 @@ char *config_value_format(const struct config_key *key, const void *base)
 {
 	const char *field = (const char *)base + key->offset;
 
-	if (types[key->type].element == 0)
-		return format(key, field, 1);
-
-	char *list = format(key, *(char *const *)field, config_list_count(key, base));
-	char *braced = NULL;
-	if (list && asprintf(&braced, "{%s}", list) < 0)
-		braced = NULL;
-	free(list);
-	return braced;
+	return types[key->type].element == 0 ? format(key, field, 1, false)
+					     : format(key, *(char *const *)field,
+						      config_list_count(key, base), true);
 }
 
 void config_value_free(const struct config_key *key, void *base)
