@@ -3,6 +3,7 @@
  */
 #include "auth/server/mras_files.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -60,6 +61,7 @@ static void describe_keys(const struct keyring *keyring, int64_t now_s,
 {
 	size_t len = 0;
 
+	assert(keyring->count > 0); /* an empty keyring is refused */
 	facts->count = keyring->count;
 	facts->expires_s = last_signature(keyring, now_s);
 	for (size_t i = 0; i < keyring->count && len < sizeof(facts->about); i++)
@@ -74,6 +76,7 @@ static void describe_certificate(SSL_CTX *tls, struct mras_file_facts *facts)
 	const ASN1_INTEGER *serial = X509_get0_serialNumber(certificate);
 	char hex[SERIAL_SIZE] = "";
 
+	assert(certificate != NULL && serial != NULL);
 	for (int i = 0; i < serial->length && i < (SERIAL_SIZE - 1) / 2; i++)
 		snprintf(hex + 2 * (size_t)i, 3, "%02X", serial->data[i]);
 	facts->count = 1;

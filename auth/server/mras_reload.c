@@ -56,6 +56,7 @@ static void apply(struct mras_reload *reload, struct mras_settings *settings,
 	struct issuer *issuer = reload->issuer;
 	struct mras_settings *before = reload->settings;
 
+	assert(settings != before && (listeners == NULL || issuer->listeners != NULL));
 	if (before != NULL)
 		mras_drain_carry_over(before->relays, before->service.relay_count,
 				      settings->relays, settings->service.relay_count);

@@ -23,11 +23,11 @@ enum { FILE_MAX = 1 << 20 };
 /* Is it that key's field, or an element of its list? */
 static bool is_field(const struct config_walk *at, const void *field, size_t *index)
 {
-	const char *start = (const char *)at->base + at->key->offset;
+	const void *start = config_member(at->base, at->key->offset);
 	size_t element = config_element_size(at->key->type);
 
 	*index = CONFIG_WHOLE;
-	if (start == (const char *)field)
+	if (start == field)
 		return true;
 	if (element == 0)
 		return false;
@@ -70,7 +70,7 @@ static const struct config_place *locate(const struct config *config, const void
 	for (size_t i = 0; i < config->schema->section_count; i++) {
 		const struct config_section *section = &config->schema->sections[i];
 
-		if ((const char *)config + section->offset == (const char *)field)
+		if (config_member(config, section->offset) == field)
 			snprintf(name, CONFIG_NAME_SIZE, "%s", section->name);
 	}
 	return NULL;
@@ -91,6 +91,7 @@ bool config_error(const struct config *config, const void *field, char *error,
 	if (len > 0 && sentence[len - 1] == '.')
 		sentence[len - 1] = '\0';
 	place = locate(config, field, name, &block);
+	assert(name[0] != '\0'); /* of this configuration, and a row's */
 	if (!place)
 		place = block;
 	if (place)
@@ -222,7 +223,7 @@ void config_free(struct config *config)
 		for (size_t j = 0; named && j < config_element_count(config, section);
 		     j++)
 			free(*(char **)config_element(config, section, j));
-		free(*(char **)((char *)config + section->offset));
+		free(*(void **)config_member(config, section->offset));
 	}
 	free(config->places);
 	free(config->path);
@@ -307,8 +308,9 @@ static void tell_block(struct comparison *comparison,
 		   *gone = section->gone ? section->gone : "none";
 	char name[CONFIG_NAME_SIZE];
 
+	assert(section->form == CONFIG_NAMED || section->form == CONFIG_MANY);
 	if (!there)
-		there = *(char *const *)((const char *)base + section->name_offset);
+		there = *(char *const *)config_member(base, section->name_offset);
 	config_element_name(section, base, element, name);
 	differ(comparison, name, came ? gone : there, came ? there : gone,
 	       RELOAD_EFFECT_APPLIED);
@@ -352,10 +354,12 @@ bool config_keep_fixed(const struct config *in_force, struct config *next)
 	struct config_walk at = {0};
 	char why[CONFIG_WHY_MAX];
 
+	assert(in_force->schema == next->schema);
 	while (config_walk(next, &at)) {
 		if (at.key->effect != RELOAD_EFFECT_RESTART)
 			continue;
-		/* They are single values in sections that are there once; a test holds it. */
+		/* A single value in a section that is there once: as a test holds. */
+		assert(at.base == next && config_element_size(at.key->type) == 0);
 		char *text = config_value_format(at.key, in_force);
 		bool ok = text && config_value_parse(at.key, text, next, why);
 
@@ -414,7 +418,8 @@ bool config_watched(const struct config *config, size_t index, struct config_fil
 	while (config_walk(config, &at)) {
 		if (!at.key->watched || index-- > 0)
 			continue;
-		file->field = (const char *)at.base + at.key->offset;
+		assert(at.key->size == sizeof(file->path));
+		file->field = config_member(at.base, at.key->offset);
 		file->path = *(char *const *)file->field;
 		config_key_name(at.section, at.key, NULL, at.element, file->key);
 		return true;

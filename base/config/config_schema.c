@@ -23,26 +23,27 @@ size_t config_element_count(const struct config *config,
 	case CONFIG_MANY:
 		break;
 	}
-	return *(const size_t *)((const char *)config + section->count_offset);
+	return *(const size_t *)config_member(config, section->count_offset);
 }
 
 void *config_element(const struct config *config, const struct config_section *section,
 		     size_t element)
 {
-	/* Of a constant configuration, the caller keeps the element constant. */
-	char *start = (char *)(uintptr_t)config, *field = start + section->offset;
+	char *field = config_member(config, section->offset);
 
 	assert(element < config_element_count(config, section));
 	switch (section->form) {
 	case CONFIG_ONCE:
-		return start;
+		return config_member(config, 0);
 	case CONFIG_TITLED:
 		return field + element * section->size;
 	case CONFIG_NAMED:
 	case CONFIG_MANY:
 		break;
 	}
-	return *(char **)field + element * section->size;
+	field = *(char **)config_member(config, section->offset);
+	assert(field != NULL);
+	return field + element * section->size;
 }
 
 bool config_has_key(const struct config_section *section, const struct config_key *key,

@@ -136,6 +136,12 @@ struct config_schema {
 
 /* --- sections, their elements and keys ---------------------------------------------------------- */
 
+/* The member of a struct at that offset; of a constant struct, the caller keeps it constant. */
+static inline void *config_member(const void *base, size_t offset)
+{
+	return (char *)(uintptr_t)base + offset;
+}
+
 /* How many elements the section has, and the struct that offsets of its keys count from. */
 size_t config_element_count(const struct config *config,
 			    const struct config_section *section);

@@ -133,6 +133,7 @@ static bool put_variable(struct reader *reader)
 	const char *close = strchr(reader->next, '}');
 	char name[NAME_SIZE], *fallback;
 
+	assert(starts(reader, "${"));
 	if (!close || (size_t)(close - reader->next) >= sizeof(name))
 		return fail(reader, here(reader),
 			    "\"${\" has no end; close it with \"}\"");
@@ -323,6 +324,8 @@ static bool add_place(struct reader *reader, const struct config_key *key, size_
 	struct config *config = reader->config;
 	struct config_place *places = config->places;
 
+	assert(at.line > 0 && at.line <= reader->line && at.column > 0);
+	assert(!key || config_has_key(reader->section, key, reader->element));
 	/* Room doubles at every power of two. */
 	if ((config->place_count & (config->place_count - 1)) == 0)
 		places = reallocarray(places, 2 * config->place_count + 1,
@@ -346,6 +349,7 @@ const struct config_place *config_find_place(const struct config *config,
 					     size_t element, const struct config_key *key,
 					     size_t index)
 {
+	assert(key || index == CONFIG_WHOLE);
 	for (size_t i = 0; i < config->place_count; i++) {
 		const struct config_place *place = &config->places[i];
 
@@ -370,6 +374,7 @@ static bool set_value(struct reader *reader, const struct config_key *key)
 	bool list = config_element_size(key->type) > 0;
 	char why[CONFIG_WHY_MAX], name[CONFIG_NAME_SIZE];
 
+	assert(is_text(reader->token));
 	if (!config_value_parse(key, reader->text, base, why)) {
 		config_key_name(reader->section, key, NULL, reader->element, name);
 		return fail(reader, reader->at, "%s: %s", name, why);
@@ -383,6 +388,7 @@ static bool read_list(struct reader *reader, const struct config_key *key)
 {
 	struct place open = reader->at;
 
+	assert(reader->token == '{' && config_element_size(key->type) > 0);
 	while (advance(reader) != '}') {
 		if (reader->token == TOKEN_END)
 			return fail(reader, open,
@@ -416,6 +422,7 @@ static bool read_value(struct reader *reader, const struct config_key *key,
 	const struct config_place *first = find_place(reader, key);
 	bool list = config_element_size(key->type) > 0;
 
+	assert(strcmp(key->section, reader->section->name) == 0);
 	if (!config_has_key(reader->section, key, reader->element))
 		return fail(reader, at,
 			    "\"%s\" has no meaning in %s %s; move it to %s %s", key->name,
@@ -462,10 +469,11 @@ static bool read_value(struct reader *reader, const struct config_key *key,
 /* One element more, with defaults, under the title that was taken last. */
 static bool add_element(struct reader *reader, const struct config_section *section)
 {
-	char **array = (char **)((char *)reader->config + section->offset);
-	size_t *count = (size_t *)((char *)reader->config + section->count_offset);
+	char **array = config_member(reader->config, section->offset);
+	size_t *count = config_member(reader->config, section->count_offset);
 	char *larger = reallocarray(*array, *count + 1, section->size);
 
+	assert(section->form == CONFIG_NAMED || section->form == CONFIG_MANY);
 	if (larger) {
 		*array = larger;
 		memset(larger + *count * section->size, 0, section->size);
@@ -508,6 +516,7 @@ static size_t find_element(const struct reader *reader,
 static bool find_titled(struct reader *reader, const struct config_section *section,
 			struct place at)
 {
+	assert(section->form != CONFIG_ONCE && is_text(reader->token));
 	reader->element = find_element(reader, section, reader->text);
 	if (reader->element < config_element_count(reader->config, section)) {
 		const struct config_place *first = find_place(reader, NULL);

@@ -36,6 +36,7 @@ refuse(char *why, const char *format, ...)
 /* Fields are unsigned (or never negative) integers of 2, 4 or 8 bytes. */
 static void store(const struct config_key *key, void *field, uint64_t value)
 {
+	assert(value <= UINT64_MAX >> (64 - 8 * key->size)); /* as key->max promises */
 	if (key->size == sizeof(uint16_t))
 		*(uint16_t *)field = (uint16_t)value;
 	else if (key->size == sizeof(uint32_t))
@@ -151,6 +152,7 @@ static bool parse_range(const struct config_key *key, const char *text, void *fi
 	const char *p = text;
 	unsigned first, last;
 
+	assert(key->size == 2 * sizeof(uint16_t));
 	if (!take_port(&p, &first) || *p++ != '-' || !take_port(&p, &last) || *p)
 		return refuse(why,
 			      "\"%s\" is not a port range; write FIRST-LAST, such as "
@@ -207,6 +209,7 @@ static bool parse_word(const struct config_key *key, const char *text, void *fie
 {
 	char list[128] = "";
 
+	assert(key->words != NULL && key->words[0] != NULL);
 	for (uint64_t i = 0; key->words[i]; i++) {
 		size_t len = strlen(list);
 
@@ -457,26 +460,26 @@ static const struct {
 	size_t element; /* of a list */
 	bool is_text;   /* a char *, ours to free */
 } types[CONFIG_TYPE_COUNT] = {
-	[CONFIG_TEXT] = {"text", parse_text, format_text, .is_text = true},
-	[CONFIG_PATH] = {"path", parse_text, format_text, .is_text = true},
-	[CONFIG_OPTIONAL] = {"text", parse_text, format_text, .is_text = true},
-	[CONFIG_BOOL] = {"true or false", parse_bool, format_bool},
-	[CONFIG_NUMBER] = {"number", parse_quantity, format_quantity},
-	[CONFIG_SECONDS] = {"duration", parse_quantity, format_quantity},
-	[CONFIG_MILLISECONDS] = {"duration", parse_quantity, format_quantity},
-	[CONFIG_BYTES] = {"size", parse_quantity, format_quantity},
-	[CONFIG_BITRATE] = {"bit rate", parse_quantity, format_quantity},
-	[CONFIG_RANGE] = {"port range", parse_range, format_range},
-	[CONFIG_LEVEL] = {"level", parse_level, format_text, .is_text = true},
-	[CONFIG_WORD] = {"word", parse_word, format_word},
-	[CONFIG_ADDRESS] = {"address", parse_address, format_address},
-	[CONFIG_LOOPBACK] = {"loopback address and port", parse_loopback,
-			     format_loopback},
+	[CONFIG_TEXT] = {"text", parse_text, format_text, 0, true},
+	[CONFIG_PATH] = {"path", parse_text, format_text, 0, true},
+	[CONFIG_OPTIONAL] = {"text", parse_text, format_text, 0, true},
+	[CONFIG_BOOL] = {"true or false", parse_bool, format_bool, 0, false},
+	[CONFIG_NUMBER] = {"number", parse_quantity, format_quantity, 0, false},
+	[CONFIG_SECONDS] = {"duration", parse_quantity, format_quantity, 0, false},
+	[CONFIG_MILLISECONDS] = {"duration", parse_quantity, format_quantity, 0, false},
+	[CONFIG_BYTES] = {"size", parse_quantity, format_quantity, 0, false},
+	[CONFIG_BITRATE] = {"bit rate", parse_quantity, format_quantity, 0, false},
+	[CONFIG_RANGE] = {"port range", parse_range, format_range, 0, false},
+	[CONFIG_LEVEL] = {"level", parse_level, format_text, 0, true},
+	[CONFIG_WORD] = {"word", parse_word, format_word, 0, false},
+	[CONFIG_ADDRESS] = {"address", parse_address, format_address, 0, false},
+	[CONFIG_LOOPBACK] = {"loopback address and port", parse_loopback, format_loopback,
+			     0, false},
 	[CONFIG_TEXTS] = {"texts", parse_text, format_text, sizeof(char *), true},
 	[CONFIG_ADDRESSES] = {"addresses", parse_host, format_address,
-			      sizeof(struct ip_addr)},
+			      sizeof(struct ip_addr), false},
 	[CONFIG_PREFIXES] = {"prefixes", parse_prefix, format_prefix,
-			     sizeof(struct ip_prefix)},
+			     sizeof(struct ip_prefix), false},
 };
 
 /* Room for one value of any kind. */
@@ -493,6 +496,7 @@ union value {
 
 const char *config_type_name(enum config_type type)
 {
+	assert(type < CONFIG_TYPE_COUNT);
 	return types[type].name;
 }
 
@@ -503,7 +507,7 @@ size_t config_element_size(enum config_type type)
 
 size_t config_list_count(const struct config_key *key, const void *base)
 {
-	return *(const size_t *)((const char *)base + key->count_offset);
+	return *(const size_t *)config_member(base, key->count_offset);
 }
 
 static void free_text(enum config_type type, void *value)
@@ -555,8 +559,8 @@ static bool append(const struct config_key *key, const char *text, void *base,
 		   union value *value, char *why)
 {
 	size_t element = types[key->type].element;
-	size_t *count = (size_t *)((char *)base + key->count_offset);
-	char **list = (char **)((char *)base + key->offset);
+	size_t *count = config_member(base, key->count_offset);
+	char **list = config_member(base, key->offset);
 
 	assert(element > 0 && (*list || *count == 0));
 	if (is_listed(key, *list, *count, value)) {
@@ -585,13 +589,14 @@ bool config_value_parse(const struct config_key *key, const char *text, void *ba
 	if (types[key->type].element > 0)
 		return append(key, text, base, &value, why);
 	config_value_free(key, base);
-	memcpy((char *)base + key->offset, &value, key->size);
+	assert(key->size <= sizeof(value));
+	memcpy(config_member(base, key->offset), &value, key->size);
 	return true;
 }
 
 char *config_value_format(const struct config_key *key, const void *base)
 {
-	const char *field = (const char *)base + key->offset;
+	const void *field = config_member(base, key->offset);
 
 	return types[key->type].element == 0 ? format(key, field, 1, false)
 					     : format(key, *(char *const *)field,
@@ -600,7 +605,7 @@ char *config_value_format(const struct config_key *key, const void *base)
 
 void config_value_free(const struct config_key *key, void *base)
 {
-	char **field = (char **)((char *)base + key->offset);
+	char **field = config_member(base, key->offset);
 	size_t element = types[key->type].element;
 
 	if (element == 0) {
@@ -612,7 +617,7 @@ void config_value_free(const struct config_key *key, void *base)
 		free_text(key->type, *field + i * element);
 	free(*field);
 	*field = NULL;
-	*(size_t *)((char *)base + key->count_offset) = 0;
+	*(size_t *)config_member(base, key->count_offset) = 0;
 }
 
 bool config_set_defaults(const struct config *config,

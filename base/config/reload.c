@@ -41,6 +41,7 @@ struct reload *reload_new(const struct reload_ops *ops, void *owner,
 {
 	struct reload *reload = calloc(1, sizeof(*reload));
 
+	assert(config != NULL && ops->rebuild != NULL);
 	if (!reload) {
 		snprintf(error, error_size, "out of memory");
 		return NULL;
@@ -156,6 +157,7 @@ static bool finish(struct reload *reload, int64_t now_s, struct reload_report *r
 {
 	size_t applied = 0;
 
+	assert(report->count == 0 || report->changes != NULL);
 	for (size_t i = 0; i < report->count; i++)
 		applied += report->changes[i].effect != RELOAD_EFFECT_RESTART;
 	report->result = report->error[0] != '\0' ? RELOAD_REJECTED
@@ -189,6 +191,7 @@ static void describe(const struct reload *reload, size_t index,
 	struct tm tm;
 	char date[32];
 
+	assert(index < WATCHED_MAX);
 	if (reload->ops->about) {
 		reload->ops->about(reload->owner, index, text);
 	} else if (stamp->inode == 0 || !gmtime_r(&stamp->modified.tv_sec, &tm)) {

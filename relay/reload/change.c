@@ -92,6 +92,8 @@ static size_t ports_like(const struct change *change, size_t address)
 
 static bool add_address(const struct change *change, size_t address)
 {
+	assert(change->before.relay_states[address] == NETWORK_FREE);
+
 	const struct turn_shared *shared = &change->relay->shared;
 	size_t like = ports_like(change, address);
 
@@ -131,6 +133,7 @@ static bool bind_sockets(struct change *change, char *error, size_t error_size)
 {
 	size_t workers = change->relay->worker_count;
 
+	assert(workers > 0 && change->sockets == NULL);
 	change->sockets = calloc(workers, sizeof(*change->sockets));
 	if (change->sockets == NULL) {
 		snprintf(error, error_size, "out of memory");
@@ -243,6 +246,7 @@ static void say(const struct change *change, const bool fronts[FRONTS_MAX],
 
 static size_t ports_of(const struct relay_config *config)
 {
+	assert(config->relay.ports.first <= config->relay.ports.last);
 	return (size_t)(config->relay.ports.last - config->relay.ports.first + 1) *
 	       config->sides[SIDE_OUTSIDE].address_count;
 }
@@ -252,7 +256,7 @@ void change_finish(struct change *change)
 	struct relay *relay = change->relay;
 	const struct relay_config *config = change->config;
 
-	assert(change->relay->config != NULL && config->relay.ports.first != 0);
+	assert(change->sockets != NULL && change->relay->config != NULL);
 	close_sockets(change);
 	port_pool_move(relay->shared.ports, config->relay.ports.first,
 		       config->relay.ports.last, config->relay.rest_ms);

@@ -80,6 +80,7 @@ static bool want_front(struct network_view *plan, const struct place *place,
 	size_t index = find_front(plan, transport, &local);
 	char text[ENDPOINT_TEXT_LEN];
 
+	assert(port != 0 && transport != TRANSPORT_TLS);
 	if (index < FRONTS_MAX && plan->fronts[index].side != place->side)
 		return REFUSE(place,
 			      "%s still serves its former clients on side %s; wait until "
@@ -114,6 +115,7 @@ static bool want_relay(struct network_view *plan, const struct place *place)
 	};
 	size_t free_one = PORT_POOL_ADDRESSES_MAX;
 
+	assert(place->index < place->config->sides[SIDE_OUTSIDE].public_count);
 	for (size_t i = PORT_POOL_ADDRESSES_MAX; i-- > 0;) {
 		if (plan->relay_states[i] == NETWORK_FREE) {
 			free_one = i;

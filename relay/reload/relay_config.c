@@ -3,6 +3,7 @@
  */
 #include "relay/reload/relay_config.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -251,6 +252,7 @@ static enum reload_effect front_effect(const struct config_key *key, size_t elem
 	const struct relay_config *was = (const struct relay_config *)before;
 	const struct relay_config *is = (const struct relay_config *)after;
 
+	assert(element < SIDE_COUNT && key->effect == RELOAD_EFFECT_DRAINING);
 	if (loses_front(&was->sides[element], &is->sides[element]))
 		return RELOAD_EFFECT_DRAINING;
 	/* Outside, an address is where relayed addresses are, too. */
@@ -324,6 +326,7 @@ static bool pair_public(const struct check *check)
 			      "\"addresses\", or none at all",
 			      ip_addr_format(&side->addresses[side->public_count], text,
 					     sizeof(text)));
+	assert(side->public_count == side->address_count);
 	return true;
 }
 

@@ -4,6 +4,7 @@
 #define LOG_SUBSYSTEM SUBSYSTEM_RELOAD
 #include "relay/reload/relay_reload.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,7 @@ static void publish(struct relay_reload *reload, struct relay_settings *settings
 	struct relay *relay = reload->relay;
 	bool first = reload->settings == NULL; /* workers begin with those */
 
+	assert(settings->turn.generation == reload->generation + 1);
 	reload->generation++;
 	relay_settings_unref(reload->settings);
 	reload->settings = settings;
@@ -172,6 +174,7 @@ void relay_reload_host_addresses(struct relay_reload *reload, struct host_addres
 {
 	char error[512];
 
+	assert(host != NULL && reload->settings != NULL);
 	free(reload->host);
 	reload->host = host;
 	if (rebuild_same(reload, error, sizeof(error)))

@@ -198,6 +198,8 @@ static void copy_alternates(struct turn_settings *turn, const struct relay_confi
 
 		for (size_t i = 0; i < from->alternate_count; i++) {
 			const struct ip_addr *ip = &from->alternates[i];
+
+			assert(i < 2 && ip->family != IP_NONE);
 			*(ip->family == IP_V4 ? &to->v4 : &to->v6) = *ip;
 		}
 		if (from->alternate_domain != NULL)
@@ -208,6 +210,9 @@ static void copy_alternates(struct turn_settings *turn, const struct relay_confi
 
 static void copy_turn(struct turn_settings *turn, const struct relay_config *config)
 {
+	assert(strlen(config->realm) < sizeof(turn->realm) &&
+	       strlen(config->software) < sizeof(turn->software) &&
+	       strlen(config->ms.realm) + 2 < sizeof(turn->ms.realm));
 	snprintf(turn->realm, sizeof(turn->realm), "%s", config->realm);
 	snprintf(turn->software, sizeof(turn->software), "%s", config->software);
 	turn->rfc5766_channels = config->rfc5766_channels;
@@ -234,6 +239,7 @@ struct relay_settings *relay_settings_build(const struct relay_config *config,
 	assert(sources->in_force == NULL ||
 	       generation > sources->in_force->turn.generation);
 
+	assert(config->sides[SIDE_OUTSIDE].public_count > 0);
 	settings->references = 1;
 	settings->records = config->common.log.records;
 	settings->stream = config->stream;
@@ -291,6 +297,7 @@ void relay_settings_unref(struct relay_settings *settings)
 bool relay_settings_client_allowed(const struct relay_settings *settings, enum side side,
 				   const struct ip_addr *client)
 {
+	assert(side < SIDE_COUNT);
 	return settings->sides[side].count == 0 ||
 	       ip_prefixes_contain(settings->sides[side].clients,
 				   settings->sides[side].count, client);
