@@ -3,6 +3,7 @@
  */
 #include "base/config/explain.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <ifaddrs.h>
@@ -220,84 +221,80 @@ static void list_addresses(uint8_t family, char *buf, size_t size)
 	freeifaddrs(interfaces);
 }
 
+/* What follows the port in a sentence; key: what the configuration calls it. */
 static void explain_in_use(const struct endpoint *local, bool tcp, const char *key,
-			   const char *what, char *buf, size_t size)
+			   char *buf, size_t size)
 {
 	char holder[128];
+	bool known = explain_port_holder(local, tcp, holder, sizeof(holder));
 
-	if (explain_port_holder(local, tcp, holder, sizeof(holder)))
-		snprintf(buf, size, "%s is held by %s; stop it or change %s", what,
-			 holder, key);
-	else
-		snprintf(
-			buf, size,
-			"%s is held by another process; find it with ss -lnp, stop it or change %s",
-			what, key);
+	snprintf(buf, size, " is held by %s; %sstop it or change %s",
+		 known ? holder : "another process",
+		 known ? "" : "find it with ss -lnp, ", key);
 }
 
-static void explain_no_right(const struct endpoint *local, const char *key,
-			     const char *what, char *buf, size_t size)
+static void explain_no_right(const struct endpoint *local, const char *key, char *buf,
+			     size_t size)
 {
 	unsigned start = unprivileged_port_start();
 
 	if (local->port < start)
 		snprintf(
 			buf, size,
-			"%s needs CAP_NET_BIND_SERVICE, as every port below %u; start by systemd or "
+			" needs CAP_NET_BIND_SERVICE, as every port below %u; start by systemd or "
 			"as root, or change %s",
-			what, start, key);
+			start, key);
 	else
 		snprintf(
 			buf, size,
-			"%s is refused by the system's security policy; look into its audit log",
-			what);
+			" is refused by the system's security policy; look into its audit log");
 }
 
-static void explain_no_address(const struct endpoint *local, const char *what, char *buf,
-			       size_t size)
+static void explain_no_address(const struct endpoint *local, char *buf, size_t size)
 {
 	char list[256];
 
 	list_addresses(local->ip.family, list, sizeof(list));
 	snprintf(
 		buf, size,
-		"%s: the address is not on this host (which has %s); correct \"addresses\" or "
+		": the address is not on this host (which has %s); correct \"addresses\" or "
 		"give the address to an interface first",
-		what, *list ? list : "none of that family");
+		*list ? list : "none of that family");
 }
 
 void explain_bind_failure(const struct endpoint *local, bool tcp, const char *key,
 			  int error, char *buf, size_t size)
 {
-	char address[ENDPOINT_TEXT_LEN], what[ENDPOINT_TEXT_LEN + 8];
+	char address[ENDPOINT_TEXT_LEN];
+	size_t len = (size_t)snprintf(buf, size, "%s %s", tcp ? "TCP" : "UDP",
+				      endpoint_format(local, address, sizeof(address)));
 
-	endpoint_format(local, address, sizeof(address));
-	snprintf(what, sizeof(what), "%s %s", tcp ? "TCP" : "UDP", address);
+	assert(len < size);
+	buf += len;
+	size -= len;
 	switch (error) {
 	case EADDRINUSE:
-		explain_in_use(local, tcp, key, what, buf, size);
+		explain_in_use(local, tcp, key, buf, size);
 		return;
 	case EACCES:
 	case EPERM:
-		explain_no_right(local, key, what, buf, size);
+		explain_no_right(local, key, buf, size);
 		return;
 	case EADDRNOTAVAIL:
-		explain_no_address(local, what, buf, size);
+		explain_no_address(local, buf, size);
 		return;
 	case EAFNOSUPPORT:
 		snprintf(
 			buf, size,
-			"%s: this system has IPv6 switched off; remove the address or enable IPv6",
-			what);
+			": this system has IPv6 switched off; remove the address or enable IPv6");
 		return;
 	case EMFILE:
 	case ENFILE:
 		snprintf(buf, size,
-			 "%s: too many open files; raise LimitNOFILE= of the unit", what);
+			 ": too many open files; raise LimitNOFILE= of the unit");
 		return;
 	default:
-		snprintf(buf, size, "%s cannot be bound: %s; see bind(2)", what,
-			 strerror(error));
+		snprintf(buf, size, " cannot be bound: %s; see bind(2)", strerror(error));
 		return;
 	}
 }
