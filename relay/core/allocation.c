@@ -303,10 +303,10 @@ void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason
 	allocation_table_give(turn->table, al);
 }
 
-struct allocation *allocation_end_overdue(struct turn *turn, struct allocation *al,
+struct allocation *allocation_end_expired(struct turn *turn, struct allocation *al,
 					  uint64_t now_ms)
 {
-	assert(al->expires_ms <= now_ms);
+	assert(allocation_has_expired(al, now_ms));
 	if (al->dual.later_family != IP_NONE && now_ms < al->dual.later_ms) {
 		dual_end_half(turn, al, al->families & (uint8_t)~al->dual.later_family,
 			      now_ms);
@@ -330,7 +330,7 @@ uint64_t allocation_table_expire(struct turn *turn, uint64_t now_ms)
 		if (now_ms < al->expires_ms)
 			expiry_set(&turn->table->expiry, slot, al->expires_ms);
 		else
-			allocation_end_overdue(turn, al, now_ms);
+			allocation_end_expired(turn, al, now_ms);
 	}
 	return UINT64_MAX;
 }

@@ -48,13 +48,13 @@ void allocation_bound(struct turn *turn, struct allocation *al, uint64_t ends_ms
 uint32_t allocation_left_s(const struct allocation *al, uint64_t now_ms);
 
 /*
- * It is overdue: end it, or its overdue half. Returns the allocation if a half remains, else
+ * It has expired: end it, or its expired half. Returns the allocation if a half remains, else
  * NULL.
  */
-struct allocation *allocation_end_overdue(struct turn *turn, struct allocation *al,
+struct allocation *allocation_end_expired(struct turn *turn, struct allocation *al,
 					  uint64_t now_ms);
 
-/* It is overdue: END_EXPIRED or END_CREDENTIAL. */
+/* It has expired: END_EXPIRED or END_CREDENTIAL. */
 enum end_reason allocation_expiry_reason(const struct allocation *al, uint64_t now_ms);
 
 /* End it: record, relay socket, port, quotas, permissions, channels. */

@@ -79,7 +79,7 @@ struct allocation {
 	uint64_t created_ms;
 	uint16_t relay_address; /* index into shared->relay */
 	uint16_t relay_port;
-	uint16_t permission_count; /* entries in use, expired ones included */
+	uint16_t permission_count; /* entries in use, including expired ones */
 	uint16_t channel_count;
 	struct dual dual;
 	struct reservation reservation;
@@ -116,11 +116,20 @@ static inline bool allocation_has_family(const struct allocation *al, uint8_t fa
 	return (al->families & family) != 0;
 }
 
-/* Has that family of it expired? On the packet path: nearly always the first test decides. */
-static inline bool allocation_is_over(const struct allocation *al, uint8_t family,
-				      uint64_t now_ms)
+/*
+ * Has it expired, or one half of it? Expired ones remain in the table until they are ended, once
+ * per turn of the loop; what a client sends ends an expired half first.
+ */
+static inline bool allocation_has_expired(const struct allocation *al, uint64_t now_ms)
 {
-	return al->expires_ms <= now_ms &&
+	return al->expires_ms <= now_ms;
+}
+
+/* Has that family of it expired? On the packet path: nearly always the first test decides. */
+static inline bool allocation_family_has_expired(const struct allocation *al,
+						 uint8_t family, uint64_t now_ms)
+{
+	return allocation_has_expired(al, now_ms) &&
 	       (al->dual.later_family != family || al->dual.later_ms <= now_ms);
 }
 

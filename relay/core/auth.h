@@ -4,6 +4,9 @@
  *
  * A stranger costs computation only, never state. An unknown user costs the same work and gets
  * the same answer as a wrong password, so that user names cannot be probed.
+ *
+ * Threads  the worker of turn.
+ * Time     monotonic milliseconds and Unix seconds, passed in.
  */
 #ifndef RELAY_CORE_AUTH_H
 #define RELAY_CORE_AUTH_H

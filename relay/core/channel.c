@@ -57,8 +57,8 @@ bool channel_next(const struct turn *turn, uint32_t *cursor, uint16_t *number,
 }
 
 /*
- * A verdict holds until the settings change. Only for relayed addresses of ours it does not:
- * their ports come and go with their allocations.
+ * A verdict holds until the settings change, except for our own relayed addresses: their ports
+ * come and go with their allocations.
  */
 bool channel_is_allowed(const struct turn *turn, struct channel *ch)
 {

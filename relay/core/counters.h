@@ -14,7 +14,7 @@
 #include "relay/core/front.h"
 #include "stun/classify.h"
 
-/* Why a datagram or frame was dropped: identifier, name for people and metrics, explanation. */
+/* Why a datagram or frame was dropped: identifier, name for lists and metrics, explanation. */
 #define DROP_REASONS(X)                                                                  \
 	X(NONE, "none", "not dropped")                                                   \
 	X(NOT_STUN, "not-stun", "first byte belongs to no protocol served here")         \
@@ -75,8 +75,8 @@ const char *drop_reason_name(enum drop_reason reason);
 const char *drop_reason_text(enum drop_reason reason);
 
 /*
- * What became of TCP connections between relayed addresses and peers. Open ones are those
- * connected, accepted and admitted less those revoked, stalled, closed, broken and ended.
+ * Events of TCP connections between relayed addresses and peers. Open ones are those connected,
+ * accepted and admitted less those revoked, stalled, closed, broken and ended.
  */
 #define PEER_EVENTS(X)                                                               \
 	X(CONNECTED, "connected", "made to a peer")                                  \

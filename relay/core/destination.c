@@ -29,7 +29,7 @@ bool destination_set(struct turn *turn, struct allocation *al,
 	return true;
 }
 
-/* As with channels: ports of our own relayed addresses come and go, so they are asked for. */
+/* As with channels: ports of our own relayed addresses come and go, so check each time. */
 bool destination_is_allowed(const struct turn *turn, struct allocation *al)
 {
 	struct destination *destination = &al->active;

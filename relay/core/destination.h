@@ -1,5 +1,9 @@
 /*
  * destination.h - the active destination of an allocation in the MS dialect; see ms_state.h.
+ *
+ * Owner    embedded in the allocation.
+ * Threads  the allocation's worker only.
+ * Time     monotonic milliseconds, passed in.
  */
 #ifndef RELAY_CORE_DESTINATION_H
 #define RELAY_CORE_DESTINATION_H

@@ -1,6 +1,9 @@
 /*
  * edge.h - what the core needs from outside. One table of functions per worker; tests and
  * fuzzers provide a fake one and advance the clock themselves.
+ *
+ * Owner    the worker; struct turn borrows it.
+ * Threads  called on the worker's thread only.
  */
 #ifndef RELAY_CORE_EDGE_H
 #define RELAY_CORE_EDGE_H
@@ -41,8 +44,8 @@ struct edge {
 	void (*relay_permitted)(void *self, uint32_t slot);
 
 	/*
-	 * The allocation is about to disappear; all its fields still hold. For the record that
-	 * ends it. Must not call back into the core.
+	 * The allocation is about to be freed; all its fields are still valid. For its final
+	 * record. Must not call back into the core.
 	 */
 	void (*allocation_ended)(void *self, const struct allocation *al);
 

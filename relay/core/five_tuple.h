@@ -1,6 +1,8 @@
 /*
  * five_tuple.h - a client's address and the front it talks to (RFC 8656 section 6). The front's
  * index stands for server address, server port and transport.
+ *
+ * Owner    a value; copied freely, no pointers.
  */
 #ifndef RELAY_CORE_FIVE_TUPLE_H
 #define RELAY_CORE_FIVE_TUPLE_H

@@ -34,7 +34,7 @@ void forward_channel_data(struct turn *turn, struct allocation *al, struct slice
 	struct slice payload;
 
 	*out = (struct forward){.slot = al->slot};
-	if (forward_is_over(al, now_ms)) {
+	if (allocation_has_expired(al, now_ms)) {
 		forward_drop(turn, DROP_NO_ALLOCATION, out);
 		return;
 	}
@@ -66,7 +66,7 @@ static enum drop_reason send_refused(const struct turn *turn, const struct alloc
 {
 	struct stun_attr attr;
 
-	if (forward_is_over(al, now_ms))
+	if (allocation_has_expired(al, now_ms))
 		return DROP_NO_ALLOCATION;
 	if (!stun_msg_find(msg, TURN_XOR_PEER_ADDRESS, &attr) ||
 	    !stun_attr_xor_address(&attr, msg->txid, peer) ||
@@ -154,7 +154,7 @@ void forward_from_peer(struct turn *turn, struct allocation *al,
 	bool fits;
 
 	*out = (struct forward){.slot = al->slot};
-	if (allocation_is_over(al, source->ip.family, now_ms)) {
+	if (allocation_family_has_expired(al, source->ip.family, now_ms)) {
 		forward_drop(turn, DROP_NO_ALLOCATION, out);
 		return;
 	}

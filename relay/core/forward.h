@@ -1,6 +1,9 @@
 /*
  * forward.h - the packet path's decision: given a datagram, what to send where, or why it is
  * dropped. Pure; the caller sends. The MS dialect's decisions are in forward_ms.h.
+ *
+ * Threads  the worker of turn.
+ * Time     monotonic milliseconds, passed in.
  */
 #ifndef RELAY_CORE_FORWARD_H
 #define RELAY_CORE_FORWARD_H

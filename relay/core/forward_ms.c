@@ -3,10 +3,10 @@
  *
  *	client   control message: Send    -> its peer, which thereby gets a permission
  *	client   anything else            -> the active destination
- *	peer     the active destination   -> client, as it is
+ *	peer     the active destination   -> client, unchanged
  *	peer     another permitted one    -> client, in a Data Indication
  *
- * On a stream both of the latter are frames. Unlike RFC 8656 what the client sends keeps its
+ * On a stream the last two are frames. Unlike RFC 8656 what the client sends keeps its
  * allocation alive: a client exists that never refreshes.
  */
 #include "relay/core/forward_ms.h"
@@ -46,7 +46,7 @@ void forward_ms_raw(struct turn *turn, struct allocation *al, struct slice paylo
 	const struct destination *active = &al->active;
 
 	*out = (struct forward){.slot = al->slot};
-	if (forward_is_over(al, now_ms))
+	if (allocation_has_expired(al, now_ms))
 		forward_drop(turn, DROP_NO_ALLOCATION, out);
 	else if (!destination_is_set(active))
 		forward_drop(turn, DROP_NO_DESTINATION, out);
@@ -85,7 +85,7 @@ void forward_ms_send(struct turn *turn, struct allocation *al,
 	enum drop_reason reason = DROP_NO_ALLOCATION;
 
 	*out = (struct forward){.slot = al->slot};
-	if (!forward_is_over(al, now_ms))
+	if (!allocation_has_expired(al, now_ms))
 		reason = permit(turn, al, peer, now_ms);
 	if (reason != DROP_NONE)
 		forward_drop(turn, reason, out);

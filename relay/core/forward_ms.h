@@ -1,5 +1,8 @@
 /*
  * forward_ms.h - the packet path's decision in the MS dialect; see forward.h.
+ *
+ * Threads  the worker of turn.
+ * Time     monotonic milliseconds, passed in.
  */
 #ifndef RELAY_CORE_FORWARD_MS_H
 #define RELAY_CORE_FORWARD_MS_H
@@ -12,15 +15,15 @@ struct allocation;
 struct turn;
 
 /*
- * Bytes of the client that are no control message. They go to the active
- * destination; a frame of a stream without its header.
+ * Client data that is no control message. They go to the active destination; a frame of a
+ * stream without its header.
  */
 void forward_ms_raw(struct turn *turn, struct allocation *al, struct slice payload,
 		    uint64_t now_ms, struct forward *out);
 
 /*
- * A Send request whose integrity and number are good. It is what makes the
- * permission for its peer.
+ * A Send request with valid integrity and a new number. It is what makes the permission for its
+ * peer.
  */
 void forward_ms_send(struct turn *turn, struct allocation *al,
 		     const struct endpoint *peer, struct slice payload, uint64_t now_ms,

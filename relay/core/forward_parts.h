@@ -53,15 +53,6 @@ static inline size_t forward_client_max(const struct allocation *al)
 	return SIZE_MAX;
 }
 
-/*
- * The table is swept once per turn of the loop; until then an allocation can be overdue. What a
- * client sends has ended an overdue half before it comes here.
- */
-static inline bool forward_is_over(const struct allocation *al, uint64_t now_ms)
-{
-	return al->expires_ms <= now_ms;
-}
-
 static inline void forward_count(struct traffic *of_allocation, struct traffic *of_side,
 				 size_t bytes)
 {
@@ -71,7 +62,7 @@ static inline void forward_count(struct traffic *of_allocation, struct traffic *
 	counter_add(&of_side->bytes, bytes);
 }
 
-/* Does its limit of bandwidth let it pass? lossy: it may be dropped, not only delayed. */
+/* Is it within the bandwidth limits? lossy: it may be dropped, not only delayed. */
 static inline bool forward_pays(struct turn *turn, struct allocation *al, size_t len,
 				bool lossy, uint64_t now_ms, struct forward *out)
 {

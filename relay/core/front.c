@@ -1,5 +1,5 @@
 /*
- * front.c - the words for sides and transports, as people and metrics read them.
+ * front.c - names of sides and transports, for lists and metrics.
  */
 #include "relay/core/front.h"
 

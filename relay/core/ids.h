@@ -1,9 +1,9 @@
 /*
- * ids.h - numbers we hand out that must find their way back to the worker that owns the thing:
+ * ids.h - public ids of objects, which name the worker that owns the object:
  *
  *   bits 63..56 worker   55..24 generation of the slot   23..0 slot
  *
- * The worker of an id tells handoff where to send what arrived elsewhere.
+ * handoff sends a message that arrived elsewhere to the worker in its id.
  */
 #ifndef RELAY_CORE_IDS_H
 #define RELAY_CORE_IDS_H

@@ -1,7 +1,7 @@
 /*
- * limiter.c - a count-min sketch whose counters are token buckets in GCRA form: a cell holds
- * the time at which its bucket would be full again. An answer moves that time on by 1/rate;
- * it is allowed while the time lies less than burst/rate ahead of now.
+ * limiter.c - a count-min sketch of token buckets in GCRA form: a cell holds the time at which
+ * its bucket would be full again. An answer moves that time on by 1/rate; it is allowed while
+ * the time lies less than burst/rate ahead of now.
  *
  * What a collision does. A cell is at least as far ahead as any source that uses it deserves,
  * so sharing never buys allowance. It can only cost some, and only if both cells of a source

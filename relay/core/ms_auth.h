@@ -4,6 +4,9 @@
  *
  * A username is an MRAS token, as the bytes that Microsoft's clients send or as text like that
  * of IETF clients, or a REST username.
+ *
+ * Threads  the worker of turn.
+ * Time     monotonic milliseconds and Unix seconds, passed in.
  */
 #ifndef RELAY_CORE_MS_AUTH_H
 #define RELAY_CORE_MS_AUTH_H

@@ -6,6 +6,10 @@
  *   base64url( 16 bits of time, 48 bits of MAC )                           = 11 characters
  *
  * The MAC covers the cookie and its feature bits, so that removing a bit invalidates the nonce.
+ *
+ * Owner    no state but the key, which is immutable.
+ * Threads  any.
+ * Time     monotonic milliseconds, passed in.
  */
 #ifndef RELAY_CORE_NONCE_H
 #define RELAY_CORE_NONCE_H

@@ -83,7 +83,7 @@ static void add_all(struct prefix_trie *trie, const struct ip_prefix *prefixes,
 		prefix_trie_add(trie, &prefixes[i], (uint8_t)rule);
 }
 
-/* What comes later wins at equal length: the operator over the registries, allow over all. */
+/* At equal length a later entry wins: the operator over the registries, allow over all. */
 static struct prefix_trie *build_prefixes(const struct peer_policy_config *config)
 {
 	size_t bits = 128 * special_purpose_count +

@@ -1,13 +1,13 @@
 /*
  * port_pool.c - two bitmaps per address, taken and resting; what is in neither is free.
  *
- * The bitmaps hold all ports, of which the configured range is a window, so that the window
- * can move while ports outside of it are taken: 20 KB for each address, and the pages of the
- * rest come into being with the first port that lies in them. An even port and its odd
- * neighbour share a word, so a search for a pair looks at 32 of them at once: the last free
- * port of 10,000 is at most 158 words away. Resting ports also hang in a list in the order in
- * which they were given back; the whole list is walked only when nothing rested fits, which
- * means a pool that is all but exhausted.
+ * The bitmaps hold all ports, of which the configured range is a window, so that the window can
+ * move while ports outside of it are taken: 20 KB for each address, and the other pages are
+ * touched with the first port in them. An even port and its odd neighbour share a word, so a
+ * search for a pair looks at 32 of them at once: the last free port of 10,000 is at most 158
+ * words away. Resting ports also hang in a list in the order in which they were given back; the
+ * whole list is walked only when nothing rested fits, which means that the pool is almost
+ * exhausted.
  */
 #include "relay/core/port_pool.h"
 

@@ -1,5 +1,8 @@
 /*
  * prefix_trie.h - a longest-prefix match over a set of prefixes of both families.
+ *
+ * Owner    the caller of prefix_trie_new().
+ * Threads  immutable once filled, then read by any thread.
  */
 #ifndef RELAY_CORE_PREFIX_TRIE_H
 #define RELAY_CORE_PREFIX_TRIE_H

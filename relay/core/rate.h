@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-/* All zero is a total of 0 that was looked at. */
+/* All zero: a total of 0 at the last look. */
 struct rate {
 	uint64_t total; /* at the last look */
 	uint64_t per_s; /* in the time before it */

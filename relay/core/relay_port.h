@@ -1,6 +1,10 @@
 /*
  * relay_port.h - gets an allocation its relayed transport address, and gives it back (RFC 8656
  * section 7.2). Inside the core, for allocation.c.
+ *
+ * Owner    the allocation owns the port and the socket.
+ * Threads  the worker of turn.
+ * Time     monotonic milliseconds, passed in.
  */
 #ifndef RELAY_CORE_RELAY_PORT_H
 #define RELAY_CORE_RELAY_PORT_H
@@ -30,8 +34,7 @@ int relay_port_open_second(struct turn *turn, struct allocation *al,
 			   const struct allocation_request *request, uint64_t now_ms);
 
 /*
- * The same for the half of that family of a dual allocation, whose other half is then its only
- * relayed address.
+ * The same for one half of a dual allocation; the other half remains its only relayed address.
  */
 void relay_port_close_half(struct turn *turn, struct allocation *al, uint8_t family,
 			   uint64_t now_ms);

@@ -5,6 +5,10 @@
  * The table is shared by all workers, like the port pool it belongs to: a token may come back
  * on any 5-tuple, thus on any worker, and finds its port without asking another thread. The
  * port stays taken in the pool while it is reserved; no socket is open.
+ *
+ * Owner    the table owns its entries and, until redeemed or expired, their ports.
+ * Threads  shared by all workers; a mutex.
+ * Time     monotonic milliseconds, passed in.
  */
 #ifndef RELAY_CORE_RESERVATION_H
 #define RELAY_CORE_RESERVATION_H

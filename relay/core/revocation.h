@@ -13,6 +13,9 @@
  * allocation. Refusing the refresh instead would let it continue for up to an hour and then end
  * without warning. A key's not-after works in the same way: issuers give out nothing that lasts
  * longer, so only a client that refreshes beyond its own credential notices.
+ *
+ * Threads  the worker of turn.
+ * Time     monotonic milliseconds and Unix seconds, passed in.
  */
 #ifndef RELAY_CORE_REVOCATION_H
 #define RELAY_CORE_REVOCATION_H

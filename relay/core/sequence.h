@@ -15,7 +15,7 @@
 
 enum { SEQUENCE_WINDOW = 64 };
 
-/* All zero but for the id: no number was used. */
+/* All zero except the id: no number used. */
 struct sequence {
 	uint64_t seen; /* bit i: newest - i was used */
 	uint32_t newest;

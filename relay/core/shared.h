@@ -1,5 +1,8 @@
 /*
  * shared.h - the tables that workers share, made together and freed together.
+ *
+ * Owner    main makes and frees them; workers borrow them.
+ * Threads  each table says how in its header.
  */
 #ifndef RELAY_CORE_SHARED_H
 #define RELAY_CORE_SHARED_H

@@ -1,5 +1,5 @@
 /*
- * slab.h - places for things of one size, named by number.
+ * slab.h - a pool of places of one size, named by number.
  *
  * Reserved whole at start; a page is touched when the first thing in it is taken, because the
  * places never taken so far lie behind a mark and are in no list. What was given back is taken
@@ -35,8 +35,8 @@ bool slab_init(struct slab *slab, size_t size, size_t place_size);
 void slab_release(struct slab *slab); /* a zeroed one is allowed */
 
 /*
- * A place, or SLAB_NONE. Zero when taken for the first time; later as it was given back but
- * for its first four bytes.
+ * A place, or SLAB_NONE. Zero when first taken; later it keeps its old content except its first
+ * four bytes.
  */
 uint32_t slab_take(struct slab *slab);
 void slab_give(struct slab *slab, uint32_t place);

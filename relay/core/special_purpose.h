@@ -2,13 +2,15 @@
  * special_purpose.h - the rules of the peer policy by name, and the prefixes that are refused
  * because of what they are: both IANA special-purpose registries (RFC 6890 and later), IANA's
  * unallocated IPv6 space, multicast, and the metadata services of cloud providers.
+ *
+ * Threads  constant tables, read by any thread.
  */
 #ifndef RELAY_CORE_SPECIAL_PURPOSE_H
 #define RELAY_CORE_SPECIAL_PURPOSE_H
 
 #include <stddef.h>
 
-/* Identifier, name, whether it allows. The order is of no meaning; 0 is no rule. */
+/* Identifier, name, whether it allows. The order has no meaning; 0 is no rule. */
 #define PEER_RULES(X)                                          \
 	X(PUBLIC, "public", true)                              \
 	X(ALLOW, "allow", true)                                \

@@ -25,11 +25,6 @@ static bool has_room(const struct turn *turn, const struct tcp_relay_load *load)
 	return load->connections < turn->settings->limits.peer_connections;
 }
 
-static bool is_over(const struct allocation *al, uint64_t now_ms)
-{
-	return al->expires_ms <= now_ms;
-}
-
 /* May the client still permit a peer that it has not named yet? */
 static bool expects_peers(const struct allocation *al)
 {
@@ -60,7 +55,7 @@ enum tcp_relay_verdict tcp_relay_incoming(struct turn *turn, const struct alloca
 					  uint64_t now_ms, uint64_t *until_ms)
 {
 	assert(al->relay_transport == TRANSPORT_TCP);
-	if (is_over(al, now_ms) || peer->port == 0)
+	if (allocation_has_expired(al, now_ms) || peer->port == 0)
 		return reset(turn, PEER_STRANGER);
 	/* What policy refuses can never get a permission. */
 	if (peer_refused_by(turn, TRANSPORT_TCP, peer))
@@ -86,7 +81,7 @@ enum tcp_relay_verdict tcp_relay_waiting(struct turn *turn, const struct allocat
 					 uint64_t until_ms, uint64_t now_ms)
 {
 	assert(al->relay_transport == TRANSPORT_TCP);
-	if (is_over(al, now_ms))
+	if (allocation_has_expired(al, now_ms))
 		return reset(turn, PEER_HELD_EXPIRED);
 	if (peer_refused_by(turn, TRANSPORT_TCP, peer))
 		return reset(turn, PEER_REFUSED);

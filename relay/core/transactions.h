@@ -18,7 +18,7 @@
 
 enum { TRANSACTIONS_KEPT = 4 };
 
-/* All zero is none. */
+/* All zero: none. */
 struct transactions {
 	struct {
 		uint64_t until_ms;

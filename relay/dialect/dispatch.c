@@ -150,7 +150,7 @@ static void stun_message(struct request *rq, struct slice message, struct dispat
 	}
 }
 
-/* The table is swept once per turn of the loop; what is overdue until then is gone already. */
+/* The table is swept once per turn of the loop; what has expired since is ended here. */
 static struct allocation *find_allocation(struct turn *turn,
 					  const struct five_tuple *tuple, uint64_t now_ms)
 {
@@ -158,7 +158,7 @@ static struct allocation *find_allocation(struct turn *turn,
 
 	if (al == NULL || now_ms < al->expires_ms)
 		return al;
-	return allocation_end_overdue(turn, al, now_ms);
+	return allocation_end_expired(turn, al, now_ms);
 }
 
 /* The first byte decides, and for clients of RFC 5766 a few more bytes are ChannelData. */

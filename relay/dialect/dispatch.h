@@ -12,6 +12,9 @@
  *   4. IETF: first byte, then parse, FINGERPRINT, then authentication, 420, 437, 441, method
  *
  * On a stream the first bytes decide, and the front calls one or the other.
+ *
+ * Threads  the worker of turn.
+ * Time     monotonic milliseconds and Unix seconds, passed in.
  */
 #ifndef RELAY_DIALECT_DISPATCH_H
 #define RELAY_DIALECT_DISPATCH_H

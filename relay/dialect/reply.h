@@ -9,6 +9,9 @@
  *   clients              the request's kind
  *
  * Both have FINGERPRINT exactly if the request had it (RFC 8489 section 7).
+ *
+ * Owner    the reply is in the caller's buffer, see request.h.
+ * Threads  the worker of the request's turn.
  */
 #ifndef RELAY_DIALECT_REPLY_H
 #define RELAY_DIALECT_REPLY_H

@@ -99,7 +99,7 @@ static void check_address(const struct model *m, const struct allocation *al,
 	const struct endpoint it = of_family(family);
 
 	FUZZ_CHECK(allocation_has_family(al, family));
-	FUZZ_CHECK(!allocation_is_over(al, family, m->fixture->now_ms));
+	FUZZ_CHECK(!allocation_family_has_expired(al, family, m->fixture->now_ms));
 	FUZZ_CHECK(grant_find(m, al, &it, GRANT_ADDRESS) != NULL);
 }
 

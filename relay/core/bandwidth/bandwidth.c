@@ -222,7 +222,7 @@ static uint64_t owe(struct buckets *buckets, size_t bytes)
 	return longest_ns;
 }
 
-/* What was taken is as good as sent. */
+/* Treat what was taken as sent. */
 static void measure(struct turn *turn, struct allocation *al, size_t bytes,
 		    uint64_t now_ms)
 {

@@ -73,7 +73,7 @@ static inline bool bandwidth_pays(struct turn *turn, struct allocation *al, size
 uint32_t bandwidth_owes(struct turn *turn, struct allocation *al, size_t len,
 			uint64_t now_ms);
 
-/* For people; any thread. */
+/* For display; any thread. */
 enum bandwidth_level {
 	BANDWIDTH_EACH_ALLOCATION,
 	BANDWIDTH_EACH_USER,

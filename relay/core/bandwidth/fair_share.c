@@ -74,7 +74,7 @@ static uint64_t extra_bps(const struct fair_share *share, uint64_t bps)
 static uint64_t next_level(uint64_t level, uint64_t bps, uint64_t used_bps, bool at_level,
 			   bool for_want)
 {
-	/* A thousandth of the whole gets it off the ground again. */
+	/* At least a thousandth of the whole, so that it can rise again. */
 	uint64_t step = bps / 1000 + 1;
 
 	if (for_want)

@@ -39,7 +39,7 @@ struct fair_share {
 	uint32_t active, active_before; /* users, in it and in the one before */
 };
 
-/* One user in it. All zero is one that has taken nothing. */
+/* One user in it. All zero: nothing taken. */
 struct fair_share_user {
 	struct tokens own, extra;
 	uint32_t second; /* in which it was counted as active */

@@ -1,6 +1,6 @@
 /*
  * meter.h - how much goes through, in bits per second: of the last whole second, and the most
- * of any second since the start. For people; nothing is decided by it.
+ * of any second since the start. For display; no decision uses it.
  *
  * Threads  any number of writers and readers. Two writers that both find the second over may
  *          put a piece into the wrong one.

@@ -1,8 +1,8 @@
 /*
  * allocate.c - Allocate (RFC 8656 section 7.2), step by step in the order of its list.
  *
- * With ADDITIONAL-ADDRESS-FAMILY a client asks for a relayed address of each family. If only one
- * can be had it gets that, and ADDRESS-ERROR-CODE for the other.
+ * With ADDITIONAL-ADDRESS-FAMILY a client asks for a relayed address of each family. If only
+ * one is available, it gets that one and ADDRESS-ERROR-CODE for the other.
  */
 #include <assert.h>
 #include <string.h>
@@ -252,7 +252,7 @@ void turn_allocate(struct request *rq)
 		return;
 	}
 
-	/* A reservation, or what could be had of a dual one, tells its families only now. */
+	/* The families of a reservation or a partly made dual allocation are known only now. */
 	if (dont_fragment_is_lost(rq, rq->al->families)) {
 		allocation_delete(rq->turn, rq->al, END_RELEASED, rq->now_ms);
 		rq->al = NULL;

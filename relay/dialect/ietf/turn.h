@@ -3,6 +3,8 @@
  *
  * The order is the same for all: authentication, 420, 437, 441, then the method's own checks.
  * Refusals before authentication is through go to a stranger, later ones are signed.
+ *
+ * Threads  the worker of the request's turn.
  */
 #ifndef RELAY_DIALECT_IETF_TURN_H
 #define RELAY_DIALECT_IETF_TURN_H

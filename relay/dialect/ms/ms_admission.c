@@ -13,7 +13,7 @@
 #include "stun/ms_attr.h"
 #include "stun/ms_bandwidth.h"
 
-/* As much as the client would like, or as much as there is. */
+/* As much as the client asks for, or as much as there is. */
 static struct ms_path open_path(const struct ms_msg *msg)
 {
 	struct ms_path path = {true, false, UINT32_MAX, UINT32_MAX};
@@ -43,7 +43,7 @@ static void add_new_reservation(const struct ms_request *rq, struct ms_builder *
 	ms_add_reservation_id(b, id);
 }
 
-/* False if there is nothing to say about bandwidth: not asked, or not in a way we know. */
+/* False without a bandwidth request that we understand. */
 static bool wanted(const struct ms_request *rq, uint16_t *message, struct slice *id)
 {
 	struct stun_attr attr;

@@ -17,7 +17,7 @@
 #include "stun/ms_attr.h"
 
 enum {
-	/* kbit/s, what servers of the time said. */
+	/* kbit/s, the value that servers of that time sent */
 	BANDWIDTH_DEFAULT = 750,
 };
 
@@ -170,7 +170,7 @@ static bool names_other_connection(const struct ms_request *rq)
 		      MS_CONNECTION_ID_LEN) != 0;
 }
 
-/* The second of two releases is 437, signed: a client with two candidates sends two. */
+/* A second release gets 437, signed: a client with two candidates sends two. */
 static void release(struct ms_request *rq)
 {
 	if (rq->al == NULL || names_other_connection(rq)) {

@@ -12,7 +12,7 @@
 #include "stun/framing.h"
 #include "stun/ms_attr.h"
 
-/* On streams the message stands behind the header of its frame. */
+/* On streams the message follows the header of its frame. */
 static size_t frame_header_len(const struct ms_request *rq)
 {
 	return transport_is_stream(rq->transport) ? MS_FRAME_HEADER_LEN : 0;
@@ -105,8 +105,8 @@ void ms_reply_add_version(const struct ms_request *rq, struct ms_builder *b)
 }
 
 /*
- * What the request calls our realm, if it is that but for the quotes: a client compares what
- * it sent with what comes back.
+ * The realm as the request spells it, if only the quotes differ: a client compares it with the
+ * answer's.
  */
 static struct slice realm_for(const struct ms_request *rq)
 {

@@ -6,6 +6,9 @@
  *                        reason phrase, no integrity; 400 and 431 without those
  *   to authenticated     signed with the request's key and kind: a client exists that ignores
  *   clients              unsigned errors but 300, 400, 401 and 438
+ *
+ * Owner    the reply is in the caller's buffer, see ms_request.h.
+ * Threads  the worker of the request's turn.
  */
 #ifndef RELAY_DIALECT_MS_MS_REPLY_H
 #define RELAY_DIALECT_MS_MS_REPLY_H

@@ -61,8 +61,8 @@ static bool authenticate(struct ms_request *rq)
 	if (rq->auth.code != 0)
 		counter_add(&rq->turn->counters.auth_failures[rq->auth.failure], 1);
 	/*
-	 * A nonce that holds has shown the way back. Set Active Destination has none, so without
-	 * an allocation it could be a recording from anywhere.
+	 * A valid nonce proves the return path. Set Active Destination has none, so without an
+	 * allocation it could be a replay from anywhere.
 	 */
 	if (has_integrity && !(allocate && rq->is_signed) && !allowed_to_stranger(rq))
 		return false;
@@ -137,7 +137,7 @@ static void numbered_destination(struct ms_request *rq, const struct stun_attr *
 		return;
 	}
 	if (!sequence_take(&rq->al->ms.sequence, sequence.number)) {
-		/* The client did not hear us: say it again, and do nothing. */
+		/* The client missed the answer: repeat it and do nothing else. */
 		int code = transactions_recall(&rq->al->transactions, rq->msg->txid,
 					       MS_TXID_LEN, rq->now_ms);
 		if (code < 0)
@@ -196,7 +196,7 @@ static enum drop_reason send_refused(const struct ms_request *rq, struct endpoin
 	return DROP_NONE;
 }
 
-/* Whatever is wrong with it, it is never answered. */
+/* Never answered, not even with an error. */
 static void send_request(struct ms_request *rq, struct forward *forward)
 {
 	struct endpoint peer;

@@ -7,6 +7,8 @@
  *
  * For requests that are answered the order is: authentication, 420, 437 or 441, then the
  * method's own checks.
+ *
+ * Threads  the worker of the request's turn.
  */
 #ifndef RELAY_DIALECT_MS_MS_TURN_H
 #define RELAY_DIALECT_MS_MS_TURN_H
@@ -19,8 +21,8 @@
 struct forward;
 
 /*
- * One control message. rq is filled but for msg; *forward says what becomes of a Send. False
- * if the message is none: a stream that it came on cannot be trusted any more.
+ * One control message. rq is filled but for msg; *forward is the verdict on a Send. False if it
+ * is no such message: then its stream can no longer be trusted.
  */
 bool ms_turn_message(struct ms_request *rq, struct slice message,
 		     struct forward *forward);
@@ -28,7 +30,7 @@ bool ms_turn_message(struct ms_request *rq, struct slice message,
 /* The method checks of Allocate; the request is authenticated and has no unknown attributes. */
 void ms_allocate(struct ms_request *rq);
 
-/* What an Allocate response says about bandwidth; nothing if the request did not ask. */
+/* Add the bandwidth part of an Allocate response; nothing if the request did not ask. */
 void ms_admission_add(const struct ms_request *rq, struct ms_builder *b);
 
 #endif
