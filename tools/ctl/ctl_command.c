@@ -178,9 +178,10 @@ const struct ctl_command ctl_commands[] = {
 	{.name = "key rotate",
 	 .purpose = "create a key to sign with from now on",
 	 .text = "The new key goes first in the keyring, so it signs as soon as it is valid.  "
-		 "Keys valid now expire after the overlap, or earlier if they already had an "
-		 "end.  Keys not yet valid are left alone.  Keys that expired more than a week "
-		 "ago are removed.",
+		 "Keys valid by then expire after the overlap, or earlier if they already had an "
+		 "end; so does the key of an earlier rotation whose delay is not over.  Keys "
+		 "valid only later are left alone.  Keys that expired more than a week ago are "
+		 "removed.",
 	 .options = {OPTION_KEYS, OPTION_ID, OPTION_VALID, OPTION_REST, OPTION_OVERLAP,
 		     OPTION_DELAY, OPTION_JSON},
 	 .run = ctl_key_rotate},

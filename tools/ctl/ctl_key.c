@@ -141,10 +141,17 @@ static int append(const struct ctl_args *args, struct keyring *ring, int64_t now
 	return save(args, ring, key, now_s);
 }
 
-/* Append the old keys, ending at ends_s, without those that expired before oldest_s. */
+/*
+ * Append the old keys, without those that expired before oldest_s. The first of to replaces those
+ * that are valid once it is: they end at ends_s.
+ */
 static bool keep_old_keys(struct keyring *to, const struct keyring *from, int64_t now_s,
 			  int64_t ends_s, int64_t oldest_s)
 {
+	int64_t start_s = to->keys[0].not_before_s;
+
+	if (start_s < now_s)
+		start_s = now_s;
 	for (size_t i = 0; i < from->count; i++) {
 		struct key *key = &to->keys[to->count];
 
@@ -154,8 +161,8 @@ static bool keep_old_keys(struct keyring *to, const struct keyring *from, int64_
 			return false;
 		*key = from->keys[i];
 		to->count++;
-		/* A key not yet valid is planned; leave it alone. */
-		if (key->not_before_s <= now_s && key->not_after_s > ends_s)
+		/* A key valid only later is planned; leave it alone. */
+		if (key->not_before_s <= start_s && key->not_after_s > ends_s)
 			key->not_after_s = ends_s;
 	}
 	return true;

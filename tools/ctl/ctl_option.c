@@ -96,7 +96,7 @@ const struct ctl_option ctl_options[OPTION_COUNT] = {
 	[OPTION_REST] = {"rest", CTL_CHOICE, "HASH",
 			 "HMAC for the key's TURN REST credentials", .choices = hashes},
 	[OPTION_OVERLAP] = {"overlap", CTL_DURATION, "TIME",
-			    "how long old keys still verify (default: 8h)",
+			    "how long old keys still verify after the delay (default: 8h)",
 			    .max = LONGEST_S},
 	[OPTION_DELAY] = {"delay", CTL_DURATION, "TIME",
 			  "delay before the new key is valid (default: 30s)",
