@@ -379,8 +379,8 @@ static bool start_answers(struct daemon *daemon)
 
 	assert(daemon->config_is_taken && daemon->base != NULL);
 	if (daemon->control != NULL &&
-	    !control_socket_start(daemon->control, ops->routes, ops->route_count,
-				  ops->routes_arg, daemon->error, size))
+	    !control_socket_start(daemon->control, ops->name, ops->routes,
+				  ops->route_count, ops->routes_arg, daemon->error, size))
 		return value_error(daemon, &daemon->config->control.socket);
 	if (daemon->metrics != NULL &&
 	    (!ops->metrics(daemon, &source) ||

@@ -44,6 +44,7 @@ enum {
 };
 
 struct control_socket {
+	const char *name; /* of the daemon */
 	const struct control_route *routes;
 	size_t route_count;
 	void *arg;
@@ -227,6 +228,7 @@ static enum MHD_Result send_reply(struct control_socket *control,
 	response = reply->stream.read ? stream_response(control, connection, reply)
 				      : document_response(reply);
 	if (response) {
+		MHD_add_response_header(response, "Server", control->name);
 		result = MHD_queue_response(connection, reply->status, response);
 		MHD_destroy_response(response);
 	}
@@ -489,11 +491,12 @@ static bool open_socket(struct control_socket *control, uid_t owner, char *error
 	       bind_path(control, owner, error, error_size);
 }
 
-bool control_socket_start(struct control_socket *control,
+bool control_socket_start(struct control_socket *control, const char *name,
 			  const struct control_route *routes, size_t count, void *arg,
 			  char *error, size_t error_size)
 {
 	assert(control->fd >= 0 && control->daemon == NULL);
+	control->name = name;
 	control->routes = routes;
 	control->route_count = count;
 	control->arg = arg;

@@ -26,10 +26,10 @@ struct control_socket;
 struct control_socket *control_socket_bind(const char *path, uid_t owner, gid_t group,
 					   char *error, size_t error_size);
 /*
- * Serve these routes; arg is passed to the handlers. Both must outlive control_socket_stop().
- * False with a sentence in error.
+ * Serve these routes; arg is passed to the handlers. name is the daemon's, which every answer
+ * carries as its Server. All must outlive control_socket_stop(). False with a sentence in error.
  */
-bool control_socket_start(struct control_socket *control,
+bool control_socket_start(struct control_socket *control, const char *name,
 			  const struct control_route *routes, size_t count, void *arg,
 			  char *error, size_t error_size);
 /*

@@ -105,16 +105,16 @@ class Daemon:
                 "type": "about:blank", "title": "Refused", "status": refusal.status,
                 "detail": refusal.detail}).encode())
 
-    @staticmethod
-    def send(http, status, body):
-        http.send_response(status)
+    def send(self, http, status, body):
+        http.send_response_only(status)
+        http.send_header("Server", self.NAME)
         http.send_header("Content-Length", str(len(body)))
         http.end_headers()
         http.wfile.write(body)
 
-    @staticmethod
-    def send_lines(http, lines):
-        http.send_response(200)
+    def send_lines(self, http, lines):
+        http.send_response_only(200)
+        http.send_header("Server", self.NAME)
         http.send_header("Connection", "close")
         http.end_headers()
         for line in lines:
@@ -146,6 +146,8 @@ class Daemon:
 
 
 class Relay(Daemon):
+    NAME = "mediarelayd"
+
     def __init__(self, path):
         self.allocations = []
         self.drain = None
@@ -245,6 +247,8 @@ class Relay(Daemon):
 
 
 class Issuer(Daemon):
+    NAME = "mrasd"
+
     def __init__(self, path):
         self.relays = [{"location": "intranet", "side": "inside", "address": "10.0.0.1",
                         "draining": False},

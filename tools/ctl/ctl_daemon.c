@@ -18,6 +18,9 @@
 #include "tools/ctl/ctl_args.h"
 #include "tools/ctl/ctl_run.h"
 
+#define RELAY "mediarelayd"
+#define ISSUER "mrasd"
+
 enum {
 	CONNECT_TIMEOUT_MS = 3000,
 	TIMEOUT_MS = 60000,     /* a reload may read a hundred files and lists */
@@ -40,8 +43,9 @@ struct transfer {
 struct ctl_daemon ctl_relay_of(const struct ctl_args *args)
 {
 	return (struct ctl_daemon){
-		.name = "mediarelayd",
+		.name = RELAY,
 		.socket = ctl_value(args, OPTION_SOCKET, CTL_SOCKET_PATH),
+		.option = "--socket",
 	};
 }
 
@@ -50,8 +54,10 @@ struct ctl_daemon ctl_mras_of(const struct ctl_args *args)
 	const char *socket = ctl_value(args, OPTION_MRAS_SOCKET, CTL_MRAS_SOCKET_PATH);
 
 	return (struct ctl_daemon){
-		.name = "mrasd",
+		.name = ISSUER,
 		.socket = ctl_value(args, OPTION_MRAS_OWN_SOCKET, socket),
+		.option = args->command->daemon == CTL_MRAS ? "--socket"
+							    : "--mras-socket",
 	};
 }
 
@@ -104,8 +110,8 @@ static int unreachable(const struct ctl_daemon *daemon, int error)
 		return complain(
 			daemon, CTL_UNREACHABLE,
 			"%s: no such socket: %s is not running, or its control.socket "
-			"is elsewhere (use --socket)",
-			socket, name);
+			"is elsewhere (use %s)",
+			socket, name, daemon->option);
 	if (error == ECONNREFUSED)
 		return complain(daemon, CTL_UNREACHABLE,
 				"%s: connection refused: %s is not running any more; see "
@@ -199,6 +205,20 @@ static int refused(const struct ctl_daemon *daemon, long status, const json_t *p
 			detail ? ": " : "", detail ? detail : "");
 }
 
+/* Whether the other daemon of avedge answered; after a message. */
+static bool is_other(const struct ctl_daemon *daemon, CURL *curl)
+{
+	const char *other = strcmp(daemon->name, RELAY) == 0 ? ISSUER : RELAY;
+	struct curl_header *server;
+
+	if (curl_easy_header(curl, "Server", 0, CURLH_HEADER, -1, &server) != CURLHE_OK ||
+	    strcmp(server->value, other) != 0)
+		return false;
+	complain(daemon, CTL_UNREACHABLE, "%s: belongs to %s; use %s with that of %s",
+		 daemon->socket, other, daemon->option, daemon->name);
+	return true;
+}
+
 /* Send the request; an exit code. document is NULL for a stream of lines. */
 static int perform(const struct ctl_daemon *daemon, struct transfer *transfer,
 		   json_t **document)
@@ -212,6 +232,8 @@ static int perform(const struct ctl_daemon *daemon, struct transfer *transfer,
 		return CTL_OK;
 	if (code != CURLE_OK)
 		return transfer_failed(transfer->curl, code, daemon);
+	if (is_other(daemon, transfer->curl))
+		return CTL_UNREACHABLE;
 	if (!document && transfer->status == 200)
 		return CTL_OK;
 	json = json_loadb(transfer->text ? transfer->text : "", transfer->len,

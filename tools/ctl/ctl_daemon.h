@@ -13,6 +13,7 @@
 struct ctl_daemon {
 	const char *name;   /* "mediarelayd" */
 	const char *socket; /* path */
+	const char *option; /* that sets the path: "--socket" */
 	bool quiet;         /* no messages; for a view that shows them itself */
 	long timeout_ms;    /* for an answer; 0: long enough for a reload */
 };

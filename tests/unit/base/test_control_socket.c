@@ -125,8 +125,8 @@ static struct control_socket *start(gid_t group)
 		control_socket_bind(path, geteuid(), group, error, sizeof(error));
 
 	ck_assert_msg(control != NULL, "%s", error);
-	ck_assert_msg(control_socket_start(control, routes, ARRAY_LEN(routes), &served,
-					   error, sizeof(error)),
+	ck_assert_msg(control_socket_start(control, "testd", routes, ARRAY_LEN(routes),
+					   &served, error, sizeof(error)),
 		      "%s", error);
 	return control;
 }
@@ -337,6 +337,7 @@ START_TEST(control_streams_until_the_end)
 
 	ck_assert_int_gt(n, 0);
 	ck_assert_ptr_nonnull(strstr(text, "Content-Type: application/jsonl\r\n"));
+	ck_assert_ptr_nonnull(strstr(text, "Server: testd\r\n"));
 	__atomic_store_n(&lines_end, true, __ATOMIC_RELAXED);
 	while (read(fd, text, sizeof(text)) > 0)
 		;
