@@ -485,7 +485,7 @@ int daemon_run(const struct daemon_ops *ops, int argc, char **argv)
 	if (status != EXIT_SUCCESS)
 		log_error("%s", daemon.error);
 	else if (arguments.check)
-		printf("%s: good\n", arguments.config);
+		printf("%s: valid\n", arguments.config);
 	while (reached-- > 0) {
 		const struct step *step = &steps[reached];
 

@@ -108,9 +108,7 @@ static void answer_relays(const struct issuer_control *control,
 static void unknown_relay(const struct control_request *request,
 			  struct control_reply *reply)
 {
-	control_refuse(reply, 404,
-		       "no relay has host or address %s; GET /v1/relays lists them",
-		       request->parameter);
+	control_refuse(reply, 404, "no relay has host or address %s", request->parameter);
 }
 
 static void answer_drain(const struct issuer_control *control,
@@ -132,7 +130,7 @@ static void answer_drain(const struct issuer_control *control,
 	case MRAS_DRAIN_LAST:
 		control_refuse(
 			reply, 409,
-			"%s is the last active relay of its location; undrain another, or send {\"force\": true}",
+			"%s is the last active relay of its location; undrain another, or force it",
 			request->parameter);
 		return;
 	case MRAS_DRAIN_DONE:

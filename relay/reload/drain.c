@@ -18,6 +18,7 @@
 #include <event2/event_struct.h>
 
 #include "base/log.h"
+#include "base/units.h"
 #include "relay/relay.h"
 
 struct drain {
@@ -83,14 +84,16 @@ void drain_free(struct drain *drain)
 static void set_deadline(struct drain *drain, uint32_t deadline_s)
 {
 	const struct timeval wait = {.tv_sec = (time_t)deadline_s};
+	char text[UNITS_TEXT_MAX];
 
 	event_del(&drain->deadline);
 	if (deadline_s == 0)
-		log_notice("drain: no new allocations; the others have all the time");
+		log_notice(
+			"drain: no new allocations; existing ones may run until they end");
 	else if (event_add(&drain->deadline, &wait) == 0)
-		log_notice("drain: no new allocations; the others have %" PRIu32
-			   " seconds",
-			   deadline_s);
+		log_notice(
+			"drain: no new allocations; existing ones may run for up to %s",
+			units_duration_text(deadline_s, text));
 	else
 		log_error("drain: out of memory; there is no deadline");
 }

@@ -36,6 +36,8 @@ static int mras_set(const struct ctl_args *args, const struct ctl_daemon *mras,
 			     force ? json_pack("{s:b}", "force", 1) : NULL, &own, &http);
 
 	free(path);
+	if (status == CTL_NOT_FOUND)
+		ctl_fail("see 'avedgectl mras relays' for hosts and addresses");
 	if (http == CTL_STATUS_CONFLICT)
 		ctl_fail(
 			"clients there would have no relay left; use --force to drain it "
