@@ -132,10 +132,10 @@ int ctl_probe(const struct ctl_args *args)
 				 "'%s': expected HOST, HOST:PORT or [ADDRESS]:PORT",
 				 args->operands[0]);
 	if ((options.certificate == NULL) != (options.key == NULL))
-		return ctl_usage(command, "--cert and --key require each other");
+		return ctl_usage(command, "--cert and --key must be given together");
 	if (!options.sip && ctl_has(args, OPTION_PROBE_SIP))
-		return ctl_usage(command, "--sip and --http exclude each other");
-	if (options.mras && options.sip)
+		return ctl_usage(command, "--sip and --http cannot be combined");
+	if (ctl_has(args, OPTION_PROBE_FORM) && options.sip)
 		return ctl_usage(command, "--form requires --http");
 	return run(&options);
 }

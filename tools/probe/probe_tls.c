@@ -254,15 +254,15 @@ static bool shake_hands(struct probe_tls *tls, const struct probe_options *optio
 	long result = SSL_get_verify_result(tls->ssl);
 	if (result == X509_V_OK)
 		return true;
-	return probe_fail(
-		report, "certificate",
-		result == X509_V_ERR_HOSTNAME_MISMATCH ||
-				result == X509_V_ERR_IP_ADDRESS_MISMATCH
-			? "the certificate is for another name; use that with --name, or "
-			  "reissue it"
-			: "check that --ca is the CA of mrasd's certificate",
-		"mrasd's, for %s: %s", options->name,
-		X509_verify_cert_error_string(result));
+	return probe_fail(report, "certificate",
+			  result == X509_V_ERR_HOSTNAME_MISMATCH ||
+					  result == X509_V_ERR_IP_ADDRESS_MISMATCH
+				  ? "give a name that it has with --name, or reissue it"
+			  : options->ca == NULL
+				  ? "give mrasd's CA with --ca"
+				  : "check that --ca is the CA of mrasd's certificate",
+			  "mrasd's is not valid for %s: %s", options->name,
+			  X509_verify_cert_error_string(result));
 }
 
 enum probe_reached probe_tls_open(const struct probe_options *options,
