@@ -232,10 +232,10 @@ static void print_allocation(const struct ctl_args *args, json_t *document)
 
 /*
  * Complete an id from its prefix, hexadecimal digits in any case. CTL_OK, or after a message
- * CTL_NOT_FOUND if none matches and CTL_FAILED if several do.
+ * CTL_USAGE for anything else, CTL_NOT_FOUND if none matches and CTL_FAILED if several do.
  */
-static int find_id(const struct ctl_daemon *daemon, const char *prefix,
-		   char id[ID_LEN + 1])
+static int find_id(const struct ctl_args *args, const struct ctl_daemon *daemon,
+		   const char *prefix, char id[ID_LEN + 1])
 {
 	size_t found = 0, len = strlen(prefix), i;
 	const json_t *row;
@@ -244,7 +244,8 @@ static int find_id(const struct ctl_daemon *daemon, const char *prefix,
 
 	if (len == 0 || len > ID_LEN ||
 	    prefix[strspn(prefix, "0123456789abcdefABCDEF")] != '\0')
-		return ctl_fail(
+		return ctl_usage(
+			args->name,
 			"'%s' is not an id: expected up to 16 hexadecimal digits, as "
 			"'avedgectl allocations' shows",
 			prefix);
@@ -281,7 +282,7 @@ int ctl_show(const struct ctl_args *args)
 	struct ctl_daemon daemon = ctl_daemon_of(args);
 	char id[ID_LEN + 1];
 	char *path;
-	int status = find_id(&daemon, args->operands[0], id);
+	int status = find_id(args, &daemon, args->operands[0], id);
 
 	if (status != CTL_OK)
 		return status;
@@ -323,7 +324,7 @@ int ctl_kill(const struct ctl_args *args)
 	if ((user != NULL) + (key != NULL) + args->operand_count != 1)
 		return ctl_usage(args->name, "expected one of ID, --user and --key");
 	if (args->operand_count == 1) {
-		status = find_id(&daemon, args->operands[0], id);
+		status = find_id(args, &daemon, args->operands[0], id);
 		if (status != CTL_OK)
 			return status;
 		path = ctl_segment("/v1/allocations", id, "");

@@ -5,11 +5,14 @@
 
 #include <assert.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/units.h"
+#include "stun/endpoint.h"
+#include "stun/ip_prefix.h"
 #include "tools/ctl/ctl.h"
 
 enum { LETTER_HELP = 'h', LETTER_FIRST = 1000, PERIOD_DEFAULT_S = 2 };
@@ -56,6 +59,35 @@ static int take_duration(const struct ctl_args *args, const struct ctl_option *o
 			 units_duration_text(option->max, most));
 }
 
+/* The relay refuses host bits: what was meant is not clear, so name the prefix they are in. */
+static int check_prefix(const struct ctl_args *args, const struct ctl_option *option,
+			const char *text)
+{
+	const char *slash = strchr(text, '/');
+	char ip[ENDPOINT_TEXT_LEN];
+	struct ip_prefix prefix;
+	struct ip_addr addr;
+	unsigned len, bits;
+	size_t digits;
+
+	if (ip_prefix_parse(text, &prefix))
+		return CTL_OK;
+	snprintf(ip, sizeof(ip), "%.*s", slash ? (int)(slash - text) : 0, text);
+	digits = slash ? strspn(slash + 1, "0123456789") : 0;
+	len = digits > 0 && digits <= 3 ? (unsigned)strtoul(slash + 1, NULL, 10)
+					: UINT_MAX;
+	bits = ip_addr_parse(ip, &addr) ? addr.family == IP_V4 ? 32 : 128 : 0;
+	if (!slash || slash[1 + digits] != '\0' || len > bits)
+		return ctl_usage(args->name,
+				 "--%s %s: expected an address or a prefix such as "
+				 "192.0.2.0/24",
+				 option->name, text);
+	for (unsigned bit = len; bit < bits; bit++)
+		addr.bytes[bit / 8] &= (uint8_t) ~(0x80U >> bit % 8);
+	return ctl_usage(args->name, "--%s %s: has host bits set; use %s/%u",
+			 option->name, text, ip_addr_format(&addr, ip, sizeof(ip)), len);
+}
+
 /* text is NULL for a flag and for a period without value. */
 static int take_option(struct ctl_args *args, enum ctl_option_id id, const char *text)
 {
@@ -71,6 +103,8 @@ static int take_option(struct ctl_args *args, enum ctl_option_id id, const char 
 	args->numbers[id] = PERIOD_DEFAULT_S;
 	if (option->kind == CTL_CHOICE)
 		return take_choice(args, option, text);
+	if (option->kind == CTL_PREFIX)
+		return check_prefix(args, option, text);
 	if (option->kind == CTL_DURATION)
 		return take_duration(args, option, text, &args->numbers[id]);
 	if (option->kind == CTL_NUMBER || (option->kind == CTL_PERIOD && text))

@@ -20,7 +20,9 @@ const struct ctl_command ctl_commands[] = {
 	 .purpose = "show the state and load of the relay",
 	 .daemon = CTL_RELAY,
 	 .options = {OPTION_ALL_LIMITS, DAEMON},
-	 SHOWS("/v1/status", ctl_print_status)},
+	 .path = "/v1/status",
+	 .print = ctl_print_status,
+	 .run = ctl_status},
 	{.name = "ports",
 	 .purpose = "list open addresses and ports and their purpose",
 	 .text = "One line per port: side, address, protocol, port, service, purpose.  Behind "

@@ -174,7 +174,7 @@ int ctl_import(const struct ctl_args *args)
 	int status;
 
 	if (output && ctl_has(args, OPTION_JSON))
-		return ctl_usage(args->name, "--output and --json exclude each other");
+		return ctl_usage(args->name, "--output and --json cannot be combined");
 	if (output && access(output, F_OK) == 0)
 		return ctl_fail("%s: already exists; not overwritten", output);
 	conf = import_conf_load(args->operands[0]);

@@ -18,6 +18,7 @@ enum ctl_kind {
 	CTL_NUMBER,
 	CTL_DURATION,
 	CTL_PERIOD, /* optional seconds */
+	CTL_PREFIX, /* an address or a CIDR prefix */
 	CTL_CHOICE,
 	CTL_ALLOCATION,
 	CTL_USER,

@@ -218,9 +218,12 @@ static int explain(const struct ctl_args *args)
 	if (json_array_size(now) > 0) {
 		puts("\nOpen now:");
 		print_table(now);
+	} else if (now) {
+		puts("\nNot open on the running relay.");
 	} else {
-		puts(now ? "\nNot open on the running relay."
-			 : "\nCannot reach a relay: not running, or permission denied.");
+		printf("\nCannot reach a relay at %s: not running, permission denied, or its "
+		       "control.socket is elsewhere (use --socket).\n",
+		       ctl_daemon_of(args).socket);
 	}
 	json_decref(now);
 	return CTL_OK;

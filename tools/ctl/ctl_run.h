@@ -11,6 +11,7 @@ struct ctl_args;
 /* Show the document of the command's path, with its print(). */
 int ctl_document(const struct ctl_args *args);
 
+int ctl_status(const struct ctl_args *args);
 int ctl_allocations(const struct ctl_args *args);
 int ctl_show(const struct ctl_args *args);
 int ctl_kill(const struct ctl_args *args);

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/ctl/ctl.h"
 #include "tools/ctl/ctl_args.h"
+#include "tools/ctl/ctl_daemon.h"
 #include "tools/ctl/ctl_run.h"
 #include "tools/ctl/ctl_view.h"
 
@@ -77,7 +79,8 @@ static void print_files(const json_t *status)
 	size_t i;
 
 	print_line("generation", status, "generation");
-	print_line("certificate to", status, "tls_not_after");
+	if (json_object_get(status, "tls_not_after"))
+		ctl_print(status, "certificate     until {tls_not_after}\n");
 	json_array_foreach(json_object_get(status, "keys"), i, key) print_key(key);
 	json_array_foreach(json_object_get(status, "files"), i, file) print_file(file);
 	if (json_is_object(reload))
@@ -109,23 +112,14 @@ void ctl_print_drain(const json_t *drain)
 
 void ctl_print_status(const struct ctl_args *args, json_t *document)
 {
-	json_t *limits = json_object_get(document, "limits"), *value;
 	const json_t *pool;
-	const char *name;
-	char cell[CTL_CELL_MAX];
 	size_t i;
 
+	(void)args;
 	print_head(document);
 	ctl_print_drain(json_object_get(document, "drain"));
 	print_files(document);
 	json_array_foreach(json_object_get(document, "ports"), i, pool) print_pool(pool);
-	if (!ctl_has(args, OPTION_ALL_LIMITS))
-		return;
-	json_object_foreach(limits, name, value)
-	{
-		printf("limit           %s", ctl_clean(name, cell, sizeof(cell)));
-		printf(" %s\n", ctl_member(limits, name, cell));
-	}
 }
 
 /* The numbers of an object, one per line, such as "12 sip"; zeros are left out. */
@@ -265,6 +259,18 @@ void ctl_print_limits(const struct ctl_args *args, json_t *document)
 	ctl_print_table(columns, json_object_get(document, "limits"));
 	print_top(users, json_object_get(document, "users"));
 	print_top(prefixes, json_object_get(document, "prefixes"));
+}
+
+int ctl_status(const struct ctl_args *args)
+{
+	struct ctl_daemon daemon = ctl_daemon_of(args);
+	int status = ctl_document(args);
+
+	if (status != CTL_OK || !ctl_has(args, OPTION_ALL_LIMITS) ||
+	    ctl_has(args, OPTION_JSON))
+		return status;
+	putchar('\n');
+	return ctl_show_document(args, &daemon, "/v1/limits", ctl_print_limits);
 }
 
 void ctl_print_configuration(const struct ctl_args *args, json_t *document)
