@@ -37,6 +37,16 @@ static int check_inside(const struct ctl_args *args, const struct import_conf *c
 	return CTL_OK;
 }
 
+/* A file none of whose lines is an option of coturn is not its configuration. */
+static bool is_foreign(const struct import_conf *conf)
+{
+	for (size_t i = 0; i < conf->count; i++) {
+		if (conf->settings[i].option)
+			return false;
+	}
+	return conf->count > 0;
+}
+
 /* Secrets as keys, in order: the first signs, all verify. */
 static size_t fill_ring(struct import_conf *conf, struct keyring *ring)
 {
@@ -180,7 +190,10 @@ int ctl_import(const struct ctl_args *args)
 	conf = import_conf_load(args->operands[0]);
 	if (!conf)
 		return CTL_FAILED;
-	status = check_inside(args, conf);
+	status = is_foreign(conf) ? ctl_fail("%s: no line is an option of coturn's "
+					     "turnserver.conf",
+					     conf->path)
+				  : check_inside(args, conf);
 	if (status == CTL_OK)
 		status = write_keys(conf, keys, &written);
 	plan.keys = written ? keys : NULL;
