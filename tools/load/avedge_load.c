@@ -26,7 +26,7 @@ static int report(const struct load_options *options, const struct load_result *
 
 	load_judge(options, result, &verdict);
 	if (options->json && !load_report_json(stdout, options, result, &verdict))
-		fputs("avedge-load: cannot write the figures.\n", stderr);
+		fputs("avedge-load: cannot write the figures\n", stderr);
 	else if (!options->json && !options->quiet && verdict.status != LOAD_NOTHING)
 		load_report_text(stdout, options, result);
 	for (size_t i = 0; i < verdict.count; i++)

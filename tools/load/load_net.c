@@ -31,7 +31,7 @@ static bool own_address_towards(const struct endpoint *server, struct ip_addr *o
 		     sockaddr_to_endpoint(&sa, &own);
 	}
 	if (!ok)
-		snprintf(error, LOAD_ERROR_MAX, "no route to the server: %s.",
+		snprintf(error, LOAD_ERROR_MAX, "no route to the server: %s",
 			 strerror(errno));
 	if (fd >= 0)
 		close(fd);
@@ -47,7 +47,7 @@ bool load_net_find(const struct load_options *options, struct load_net *net,
 	*net = (struct load_net){.peer_address = options->peer_address,
 				 .family = options->family};
 	if (!client_server_find(options->host, options->port, &net->server, &why)) {
-		snprintf(error, LOAD_ERROR_MAX, "%s: %s.", options->host, why);
+		snprintf(error, LOAD_ERROR_MAX, "%s: %s", options->host, why);
 		return false;
 	}
 	if (options->between_clients || options->task == LOAD_CYCLES)
@@ -57,7 +57,7 @@ bool load_net_find(const struct load_options *options, struct load_net *net,
 		return false;
 	if (options->family != IP_NONE && options->family != net->peer_address.family) {
 		snprintf(error, LOAD_ERROR_MAX,
-			 "--family %d requires a --peer-address of that family.",
+			 "--family %d requires a --peer-address of that family",
 			 options->family == IP_V4 ? 4 : 6);
 		return false;
 	}
@@ -72,7 +72,7 @@ SSL_CTX *load_net_tls(const struct load_options *options, char error[LOAD_ERROR_
 	SSL_CTX *tls = client_server_tls(options->ca_file);
 
 	if (tls == NULL)
-		snprintf(error, LOAD_ERROR_MAX, "%s: %s.",
+		snprintf(error, LOAD_ERROR_MAX, "%s: %s",
 			 options->ca_file != NULL ? options->ca_file : "TLS",
 			 tls_error_reason());
 	else if (options->insecure)

@@ -84,10 +84,10 @@ static bool number(struct parse *parse, const char *option, const char *text,
 	size_t digits = strspn(text, "0123456789");
 
 	if (digits == 0 || digits > 18 || text[digits] != '\0')
-		return refuse(parse, "--%s %s: not a number.", option, text);
+		return refuse(parse, "--%s %s: not a number", option, text);
 	*value = strtoull(text, NULL, 10);
 	if (*value < min || *value > max)
-		return refuse(parse, "--%s %s: must be between %llu and %llu.", option,
+		return refuse(parse, "--%s %s: must be between %llu and %llu", option,
 			      text, (unsigned long long)min, (unsigned long long)max);
 	return true;
 }
@@ -105,11 +105,11 @@ static bool fraction(struct parse *parse, const char *option, const char *text,
 		rest += 1 + after;
 	}
 	if (whole + after == 0 || whole + after > 15 || *rest != '\0')
-		return refuse(parse, "--%s %s: not a number such as 2 or 0.5.", option,
+		return refuse(parse, "--%s %s: not a number such as 2 or 0.5", option,
 			      text);
 	*value = strtod(text, NULL);
 	if (*value > max)
-		return refuse(parse, "--%s %s: must be at most %g.", option, text, max);
+		return refuse(parse, "--%s %s: must be at most %g", option, text, max);
 	return true;
 }
 
@@ -148,9 +148,9 @@ static bool server(struct parse *parse, const char *text)
 	const char *host = strchr(text, ':'), *end, *rest;
 
 	if (host == NULL || !transport(text, (size_t)(host - text), options))
-		return refuse(parse,
-			      "--server %s: must start with udp:, tcp:, tls: or ptls:.",
-			      text);
+		return refuse(
+			parse,
+			"--server %s: must start with udp:, tcp:, tls: or ptls:", text);
 	host++;
 	if (*host == '[') {
 		host++;
@@ -160,12 +160,12 @@ static bool server(struct parse *parse, const char *text)
 		end = rest = host + strcspn(host, ":");
 		if (strchr(rest, ':') != strrchr(rest, ':'))
 			return refuse(parse,
-				      "--server %s: write an IPv6 address in brackets.",
+				      "--server %s: write an IPv6 address in brackets",
 				      text);
 	}
 	if (end == NULL || end == host || end - host > LOAD_HOST_MAX ||
 	    (*rest != '\0' && *rest != ':'))
-		return refuse(parse, "--server %s: not TRANSPORT:HOST[:PORT].", text);
+		return refuse(parse, "--server %s: not TRANSPORT:HOST[:PORT]", text);
 	memcpy(options->host, host, (size_t)(end - host));
 	options->host[end - host] = '\0';
 	options->port = 0;
@@ -176,14 +176,14 @@ static bool dialect(struct parse *parse, const char *text)
 {
 	parse->options->dialect_ms = strcmp(text, "ms") == 0;
 	return parse->options->dialect_ms || strcmp(text, "ietf") == 0 ||
-	       refuse(parse, "--dialect %s: must be ietf or ms.", text);
+	       refuse(parse, "--dialect %s: must be ietf or ms", text);
 }
 
 static bool mode(struct parse *parse, const char *text)
 {
 	parse->options->send_mode = strcmp(text, "send") == 0;
 	return parse->options->send_mode || strcmp(text, "channel") == 0 ||
-	       refuse(parse, "--mode %s: must be channel or send.", text);
+	       refuse(parse, "--mode %s: must be channel or send", text);
 }
 
 static bool family(struct parse *parse, const char *text)
@@ -192,13 +192,13 @@ static bool family(struct parse *parse, const char *text)
 				 : strcmp(text, "6") == 0 ? IP_V6
 							  : IP_NONE;
 	return parse->options->family != IP_NONE ||
-	       refuse(parse, "--family %s: must be 4 or 6.", text);
+	       refuse(parse, "--family %s: must be 4 or 6", text);
 }
 
 static bool peer_address(struct parse *parse, const char *text)
 {
 	return ip_addr_parse(text, &parse->options->peer_address) ||
-	       refuse(parse, "--peer-address %s: not an IP address.", text);
+	       refuse(parse, "--peer-address %s: not an IP address", text);
 }
 
 static bool direction(struct parse *parse, const char *text)
@@ -209,7 +209,7 @@ static bool direction(struct parse *parse, const char *text)
 	parse->options->direction[LOAD_DOWN] = both || strcmp(text, "down") == 0;
 	return parse->options->direction[LOAD_UP] ||
 	       parse->options->direction[LOAD_DOWN] ||
-	       refuse(parse, "--direction %s: must be both, up or down.", text);
+	       refuse(parse, "--direction %s: must be both, up or down", text);
 }
 
 static bool duration(struct parse *parse, const char *text)
@@ -217,17 +217,17 @@ static bool duration(struct parse *parse, const char *text)
 	int64_t *seconds = &parse->options->duration_s;
 
 	if (!units_duration(text, seconds))
-		return refuse(parse, "--duration %s: not a duration such as 30s or 5m.",
+		return refuse(parse, "--duration %s: not a duration such as 30s or 5m",
 			      text);
 	return (*seconds >= 1 && *seconds <= 30 * 86400) ||
-	       refuse(parse, "--duration %s: must be between 1s and 30d.", text);
+	       refuse(parse, "--duration %s: must be between 1s and 30d", text);
 }
 
 static bool hold(struct parse *parse, const char *text)
 {
 	(void)text;
 	if (parse->options->task == LOAD_CYCLES)
-		return refuse(parse, "--hold and --cycles exclude each other.");
+		return refuse(parse, "--hold and --cycles cannot be combined");
 	parse->options->task = LOAD_HOLD;
 	return true;
 }
@@ -235,7 +235,7 @@ static bool hold(struct parse *parse, const char *text)
 static bool cycles(struct parse *parse, const char *text)
 {
 	if (parse->options->task == LOAD_HOLD)
-		return refuse(parse, "--hold and --cycles exclude each other.");
+		return refuse(parse, "--hold and --cycles cannot be combined");
 	parse->options->task = LOAD_CYCLES;
 	return number(parse, "cycles", text, 1, 1000000000, &parse->options->cycles);
 }
@@ -299,7 +299,7 @@ static bool take(struct parse *parse, const struct row *row, const char *text)
 	case TEXT:
 		*(const char **)member = text;
 		return *text != '\0' ||
-		       refuse(parse, "--%s must not be empty.", row->name);
+		       refuse(parse, "--%s must not be empty", row->name);
 	case COUNT32:
 		if (!number(parse, row->name, text, row->min, row->max, &value))
 			return false;
@@ -330,7 +330,7 @@ static bool refuse_word(struct parse *parse, const char *word)
 				"%s: unknown option, or it takes no value; did you mean "
 				"--%s?",
 				word, nearest.found)
-		       : refuse(parse, "%s: unknown option, or it takes no value.", word);
+		       : refuse(parse, "%s: unknown option, or it takes no value", word);
 }
 
 static void long_options(struct option out[ROWS + 1])
@@ -356,7 +356,7 @@ static bool walk(struct parse *parse, int argc, char **argv)
 	while ((result = getopt_long(argc, argv, ":", table, &index)) != -1) {
 		const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : "";
 		if (result == ':')
-			return refuse(parse, "%s requires a value.", word);
+			return refuse(parse, "%s requires a value", word);
 		if (result != 0)
 			return refuse_word(parse, word);
 		if (!take(parse, &rows[index], optarg))
@@ -364,8 +364,7 @@ static bool walk(struct parse *parse, int argc, char **argv)
 		if (parse->options->help || parse->options->version)
 			return true;
 	}
-	return optind == argc ||
-	       refuse(parse, "'%s': unexpected argument.", argv[optind]);
+	return optind == argc || refuse(parse, "'%s': unexpected argument", argv[optind]);
 }
 
 static bool is_base64(const char *text, size_t max)
@@ -382,26 +381,36 @@ static bool dialect_fits(struct parse *parse)
 
 	if (!options->dialect_ms)
 		return options->transport != CLIENT_PTLS ||
-		       refuse(parse, "ptls: requires --dialect ms.");
+		       refuse(parse, "ptls: requires --dialect ms");
 	if (options->transport == CLIENT_TLS)
-		return refuse(parse, "--dialect ms does not run over tls:; use ptls:.");
+		return refuse(parse, "--dialect ms does not run over tls:; use ptls:");
 	return (is_base64(options->username, CREDENTIAL_USERNAME_MAX) &&
 		is_base64(options->password, CREDENTIAL_PASSWORD_MAX)) ||
 	       refuse(parse,
 		      "--dialect ms requires --user and --password in base64, as printed by "
-		      "avedgectl credential --form mras.");
+		      "avedgectl credential --form mras");
 }
 
+/* Without --peer-address the peers have an address of the server's family. */
 static bool families_agree(struct parse *parse)
 {
 	const struct load_options *options = parse->options;
+	bool own_peers = !options->between_clients && options->task != LOAD_CYCLES;
+	struct ip_addr server;
+
+	if (options->family != IP_NONE && options->peer_address.family == IP_NONE &&
+	    own_peers && ip_addr_parse(options->host, &server) &&
+	    server.family != options->family)
+		return refuse(parse,
+			      "--family %d requires a --peer-address of that family",
+			      options->family == IP_V4 ? 4 : 6);
 
 	if (options->family == IP_NONE || options->peer_address.family == IP_NONE ||
 	    options->family == options->peer_address.family)
 		return true;
 	return refuse(parse,
 		      "--family and --peer-address are of different families; a relayed "
-		      "address reaches peers of its own family only.");
+		      "address reaches peers of its own family only");
 }
 
 static bool whole_makes_sense(struct parse *parse)
@@ -409,20 +418,20 @@ static bool whole_makes_sense(struct parse *parse)
 	const struct load_options *options = parse->options;
 
 	if (options->host[0] == '\0')
-		return refuse(parse, "--server is required.");
+		return refuse(parse, "--server is required");
 	if (options->username == NULL || options->password == NULL)
-		return refuse(parse, "--user and --password are required.");
+		return refuse(parse, "--user and --password are required");
 	if (options->between_clients && options->clients % 2 != 0)
 		return refuse(parse,
-			      "--between-clients requires an even number of --clients.");
+			      "--between-clients requires an even number of --clients");
 	if (options->between_clients &&
 	    (options->peer_address.family != IP_NONE || options->peers > 0))
 		return refuse(parse, "--between-clients has no peers: omit --peers and "
-				     "--peer-address.");
+				     "--peer-address");
 	if (options->rate > 0 && options->total_rate > 0)
-		return refuse(parse, "--rate and --total-rate exclude each other.");
+		return refuse(parse, "--rate and --total-rate cannot be combined");
 	if (options->insecure && options->ca_file != NULL)
-		return refuse(parse, "--insecure and --ca exclude each other.");
+		return refuse(parse, "--insecure and --ca cannot be combined");
 	return dialect_fits(parse) && families_agree(parse);
 }
 

@@ -36,23 +36,23 @@ static void judge_direction(const struct load_options *options,
 	if (!options->direction[direction])
 		return;
 	if (figures->sent == 0)
-		complain(verdict, LOAD_EXCEEDED, "%s: no packet could be sent.", name);
+		complain(verdict, LOAD_EXCEEDED, "%s: no packet could be sent", name);
 	if (figures->misdelivered > 0 || figures->damaged > 0)
 		complain(verdict, LOAD_EXCEEDED,
-			 "%s: %" PRIu64 " packets misdelivered, %" PRIu64 " damaged.",
+			 "%s: %" PRIu64 " packets misdelivered, %" PRIu64 " damaged",
 			 name, figures->misdelivered, figures->damaged);
 	if (options->max_loss_percent >= 0 &&
 	    load_lost_percent(figures) > options->max_loss_percent)
-		complain(verdict, LOAD_EXCEEDED, "%s: %.3f %% lost, limit %g %%.", name,
+		complain(verdict, LOAD_EXCEEDED, "%s: %.3f %% lost, limit %g %%", name,
 			 load_lost_percent(figures), options->max_loss_percent);
 	if (options->max_delay_ms < 0)
 		return;
 	if (figures->received == 0)
 		complain(verdict, LOAD_EXCEEDED,
-			 "%s: no packet arrived, so there is no delay to judge.", name);
+			 "%s: no packet arrived, so there is no delay to judge", name);
 	else if (delay_ms > options->max_delay_ms)
 		complain(verdict, LOAD_EXCEEDED,
-			 "%s: the 99th percentile of the delay is %.3f ms, limit %g ms.",
+			 "%s: the 99th percentile of the delay is %.3f ms, limit %g ms",
 			 name, delay_ms, options->max_delay_ms);
 }
 
@@ -65,28 +65,27 @@ static void judge_clients(const struct load_options *options,
 
 	if (cycles ? result->cycles_done == 0 : result->ready == 0) {
 		char server[LOAD_SERVER_LEN];
-		complain(verdict, LOAD_NOTHING, "no client could be set up at %s: %s.",
+		complain(verdict, LOAD_NOTHING, "no client could be set up at %s: %s",
 			 load_server(options, server), reason);
 		return;
 	}
 	if (result->cycles_failed > 0)
 		complain(verdict, LOAD_EXCEEDED,
-			 "%" PRIu64 " of %" PRIu64 " cycles failed; first failure: %s.",
+			 "%" PRIu64 " of %" PRIu64 " cycles failed; first failure: %s",
 			 result->cycles_failed,
 			 result->cycles_failed + result->cycles_done, reason);
 	if (result->failed > 0)
 		complain(verdict, LOAD_EXCEEDED,
-			 "%u of %u clients failed; first failure: %s.", result->failed,
+			 "%u of %u clients failed; first failure: %s", result->failed,
 			 options->clients, reason);
 	if (result->unreleased > 0)
 		complain(verdict, LOAD_EXCEEDED,
-			 "%u clients could not release their allocation: %s.",
+			 "%u clients could not release their allocation: %s",
 			 result->unreleased, reason);
 	if (options->max_setup_ms >= 0 && setup_ms > options->max_setup_ms)
-		complain(
-			verdict, LOAD_EXCEEDED,
-			"the 99th percentile of the set-up time is %.3f ms, limit %g ms.",
-			setup_ms, options->max_setup_ms);
+		complain(verdict, LOAD_EXCEEDED,
+			 "the 99th percentile of the set-up time is %.3f ms, limit %g ms",
+			 setup_ms, options->max_setup_ms);
 }
 
 void load_judge(const struct load_options *options, const struct load_result *result,

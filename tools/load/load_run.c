@@ -300,7 +300,7 @@ static void interrupted(evutil_socket_t signal_number, short events, void *arg)
 
 static bool complain(char *error, const char *what, const char *why)
 {
-	snprintf(error, LOAD_ERROR_MAX, "%s: %s.", what, why);
+	snprintf(error, LOAD_ERROR_MAX, "%s: %s", what, why);
 	return false;
 }
 
@@ -328,7 +328,7 @@ static bool raise_descriptors(const struct load_options *options, char *error)
 	snprintf(
 		error, LOAD_ERROR_MAX,
 		"%lu file descriptors exceed the limit; raise it (ulimit -n) or use fewer "
-		"--clients.",
+		"--clients",
 		(unsigned long)need);
 	return false;
 }

@@ -201,6 +201,8 @@ static const struct {
 	{"--server udp:h" WHO " --direction left", "--direction"},
 	{"--server udp:h" WHO " --peer-address h", "--peer-address"},
 	{"--server udp:h" WHO " --family 6 --peer-address 127.0.0.1", "families"},
+	{"--server udp:192.0.2.1" WHO " --family 6", "requires a --peer-address"},
+	{"--server udp:[::1]" WHO " --family 4", "requires a --peer-address"},
 	{"--server udp:h" WHO " --clients 3 --between-clients", "even"},
 	{"--server udp:h" WHO " --clients 2 --between-clients --peer-address ::1",
 	 "no peers"},

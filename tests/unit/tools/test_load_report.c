@@ -229,7 +229,7 @@ static const struct {
 	{"one release failed", one_unreleased, LOAD_EXCEEDED,
 	 "could not release their allocation: no answer"},
 	{"all clients failed", all_failed, LOAD_NOTHING,
-	 "set up at tcp:[2001:db8::1]:3478: Allocate was refused."},
+	 "set up at tcp:[2001:db8::1]:3478: Allocate was refused"},
 	{"interrupted early", interrupted_early, LOAD_NOTHING, "interrupted"},
 	{"interrupted before the media", interrupted_before_media, LOAD_AS_EXPECTED,
 	 NULL},
