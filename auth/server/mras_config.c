@@ -21,6 +21,8 @@ enum {
 };
 
 #define KEY(...) CONFIG_KEY(struct mras_config, __VA_ARGS__)
+/* A limit that a reload applies. */
+#define LIMIT(name, type, ...) KEY("limits", name, type, APPLIED, __VA_ARGS__)
 #define LIST(...) CONFIG_LIST(struct mras_config, __VA_ARGS__)
 #define SERVER_KEY(...) CONFIG_KEY(struct service_server, __VA_ARGS__)
 #define SERVER_LIST(...) CONFIG_LIST(struct service_server, __VA_ARGS__)
@@ -86,27 +88,24 @@ static const struct config_key keys[] = {
 	KEY("duration", "max", SECONDS, APPLIED, duration.max_s, "8h", SERVICE_TTL_MIN_S,
 	    SERVICE_TTL_MAX_S, "maximum lifetime"),
 
-	KEY("limits", "connections", NUMBER, APPLIED, limits.connections, "1000", 1,
-	    100000, "concurrent connections"),
-	KEY("limits", "connections_per_server", NUMBER, APPLIED,
-	    limits.connections_per_server, "200", 1, 100000,
-	    "of them from one trusted server"),
-	KEY("limits", "half_open", NUMBER, APPLIED, limits.half_open, "256", 1, 100000,
-	    "of them in their handshake; the oldest gives way"),
-	KEY("limits", "half_open_per_source", NUMBER, APPLIED,
-	    limits.half_open_per_source, "32", 1, 100000,
-	    "of those from one address; the oldest gives way"),
-	KEY("limits", "handshake", MILLISECONDS, APPLIED, limits.handshake_ms, "5s", 100,
-	    DAY_MS, "time for the TLS handshake"),
-	KEY("limits", "request", MILLISECONDS, APPLIED, limits.request_ms, "10s", 100,
-	    DAY_MS,
-	    "time for the first request, for the rest of one once begun, and to take an answer"),
-	KEY("limits", "idle", MILLISECONDS, APPLIED, limits.idle_ms, "10m", 0, DAY_MS,
-	    "time between requests on a connection; 0: no limit"),
-	KEY("limits", "body", BYTES, APPLIED, limits.body, "1M", 1024, MRAS_BODY_MAX,
-	    "maximum body of a request"),
-	KEY("limits", "identity_per_minute", NUMBER, APPLIED, limits.identity_per_minute,
-	    "60", 0, 1000000, "credentials for one identity; 0: no limit"),
+	LIMIT("connections", NUMBER, limits.connections, "1000", 1, 100000,
+	      "concurrent connections"),
+	LIMIT("connections_per_server", NUMBER, limits.connections_per_server, "200", 1,
+	      100000, "of them from one trusted server"),
+	LIMIT("half_open", NUMBER, limits.half_open, "256", 1, 100000,
+	      "of them in their handshake; the oldest gives way"),
+	LIMIT("half_open_per_source", NUMBER, limits.half_open_per_source, "32", 1,
+	      100000, "of those from one address; the oldest gives way"),
+	LIMIT("handshake", MILLISECONDS, limits.handshake_ms, "5s", 100, DAY_MS,
+	      "time for the TLS handshake"),
+	LIMIT("request", MILLISECONDS, limits.request_ms, "10s", 100, DAY_MS,
+	      "time for the first request, for the rest of one once begun, and to take an answer"),
+	LIMIT("idle", MILLISECONDS, limits.idle_ms, "10m", 0, DAY_MS,
+	      "time between requests on a connection; 0: no limit"),
+	LIMIT("body", BYTES, limits.body, "1M", 1024, MRAS_BODY_MAX,
+	      "maximum body of a request"),
+	LIMIT("identity_per_minute", NUMBER, limits.identity_per_minute, "60", 0, 1000000,
+	      "credentials for one identity; 0: no limit"),
 
 	KEY("log", "level", LEVEL, APPLIED, common.log.level, "info", 0, 0,
 	    "error, warning, notice, info or debug"),
@@ -190,17 +189,18 @@ static bool check_addresses(const struct check *check)
 
 static bool check_required(const struct check *check)
 {
-	static const char tls[] =
-		"missing; write tls { certificate = \"...\" private_key = "
-		"\"...\" ca = \"...\" } with PEM files";
 	const struct mras_config *config = check->config;
 
-	if (!config->tls.certificate)
-		return REFUSE(check, &config->tls.certificate, "%s", tls);
-	if (!config->tls.private_key)
-		return REFUSE(check, &config->tls.private_key, "%s", tls);
-	if (!config->tls.ca)
-		return REFUSE(check, &config->tls.ca, "%s", tls);
+	char *const *const files[] = {&config->tls.certificate, &config->tls.private_key,
+				      &config->tls.ca};
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		if (!*files[i])
+			return REFUSE(
+				check, files[i],
+				"missing; write tls { certificate = \"...\" "
+				"private_key = \"...\" ca = \"...\" } with PEM files");
+	}
 	if (config->duration.default_s <= config->duration.max_s)
 		return true;
 	return REFUSE(check,
