@@ -30,33 +30,25 @@ struct socket_line {
 enum { STATE_LISTEN = 0x0A }; /* the kernel's TCP_LISTEN */
 
 /* Addresses are hex of 32-bit words as they lie in memory; the port is a number. */
-static bool parse_local(const char *hex, struct endpoint *out)
-{
-	size_t digits = strcspn(hex, ":");
-	unsigned port;
-
-	memset(out, 0, sizeof(*out));
-	if ((digits != 8 && digits != 32) || sscanf(hex + digits, ":%4x", &port) != 1)
-		return false;
-	for (size_t word = 0; word < digits / 8; word++) {
-		uint32_t value;
-
-		if (sscanf(hex + word * 8, "%8" SCNx32, &value) != 1)
-			return false;
-		memcpy(out->ip.bytes + word * 4, &value, sizeof(value));
-	}
-	out->ip.family = digits == 8 ? IP_V4 : IP_V6;
-	out->port = (uint16_t)port;
-	return true;
-}
-
 static bool parse_line(const char *line, struct socket_line *out)
 {
-	char local[48];
+	uint32_t words[4];
+	unsigned port;
+	char hex[8 * 4 + 1];
 
-	return sscanf(line, "%*u: %47s %*s %x %*s %*s %*s %u %*u %lu", local, &out->state,
-		      &out->uid, &out->inode) == 4 &&
-	       parse_local(local, &out->local);
+	memset(out, 0, sizeof(*out));
+	if (sscanf(line, "%*u: %32[0-9A-F]:%4x %*s %x %*s %*s %*s %u %*u %lu", hex, &port,
+		   &out->state, &out->uid, &out->inode) != 5)
+		return false;
+
+	int count = sscanf(hex, "%8" SCNx32 "%8" SCNx32 "%8" SCNx32 "%8" SCNx32,
+			   &words[0], &words[1], &words[2], &words[3]);
+	if (count != 1 && count != 4)
+		return false;
+	memcpy(out->local.ip.bytes, words, (size_t)count * sizeof(words[0]));
+	out->local.ip.family = count == 1 ? IP_V4 : IP_V6;
+	out->local.port = (uint16_t)port;
+	return true;
 }
 
 /* The same address, or the wildcard that includes it: "::" takes IPv4 too, as a rule. */
