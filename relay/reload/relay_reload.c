@@ -19,33 +19,26 @@
 struct relay_reload {
 	struct relay *relay;
 	struct relay_settings *settings;
-	struct relay_settings_sources sources; /* the rest is filled in for a build */
+	struct nonce_key nonce_key;
 	struct host_addresses *host;
-	uint32_t generation;
 	bool stuck; /* closing retired fronts failed; not tried before the next reload */
 };
 
 /* NULL with a sentence in error. */
-static struct relay_settings *build(struct relay_reload *reload,
+static struct relay_settings *build(const struct relay_reload *reload,
 				    const struct relay_config *config,
 				    const struct network_view *network, bool same_files,
 				    char *error, size_t error_size)
 {
-	struct relay_settings_sources sources = reload->sources;
-	struct host_addresses *host = addresses_copy(reload->host);
+	const struct relay_settings_sources sources = {
+		.nonce_key = reload->nonce_key,
+		.network = network,
+		.host = reload->host,
+		.in_force = reload->settings,
+		.same_files = same_files,
+	};
 
-	if (host == NULL) {
-		snprintf(error, error_size, "out of memory");
-		return NULL;
-	}
-	sources.network = network;
-	sources.in_force = reload->settings;
-	sources.same_files = same_files;
-	struct relay_settings *settings = relay_settings_build(
-		config, &sources, host, reload->generation + 1, error, error_size);
-	if (settings == NULL)
-		free(host);
-	return settings;
+	return relay_settings_build(config, &sources, error, error_size);
 }
 
 /* Also to the control interface, which shows the expiry from its own thread. */
@@ -54,8 +47,7 @@ static void publish(struct relay_reload *reload, struct relay_settings *settings
 	struct relay *relay = reload->relay;
 	bool first = reload->settings == NULL; /* workers begin with those */
 
-	assert(settings->turn.generation == reload->generation + 1);
-	reload->generation++;
+	assert(first || settings->turn.generation > reload->settings->turn.generation);
 	relay_settings_unref(reload->settings);
 	reload->settings = settings;
 	__atomic_store_n(&relay->tls_not_after_s,
@@ -117,7 +109,7 @@ struct relay_reload *relay_reload_new(struct relay *relay, struct config *config
 	if (reload == NULL)
 		return NULL;
 	reload->relay = relay;
-	reload->sources.nonce_key = *nonce_key;
+	reload->nonce_key = *nonce_key;
 	reload->host = addresses_now();
 	if (reload->host == NULL)
 		snprintf(error, error_size, "cannot list the addresses of this host: %s",

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "relay/core/revoked_users.h"
 #include "relay/front/tls.h"
+#include "relay/ops/addresses.h"
 #include "relay/reload/revoked_file.h"
 
 /* --- files ------------------------------------------------------------------------------------ */
@@ -228,16 +229,11 @@ static void copy_turn(struct turn_settings *turn, const struct relay_config *con
 
 struct relay_settings *relay_settings_build(const struct relay_config *config,
 					    const struct relay_settings_sources *sources,
-					    struct host_addresses *host,
-					    uint32_t generation, char *error,
-					    size_t error_size)
+					    char *error, size_t error_size)
 {
 	struct relay_settings *settings = calloc(1, sizeof(*settings));
 	if (settings == NULL)
 		goto no_memory;
-
-	assert(sources->in_force == NULL ||
-	       generation > sources->in_force->turn.generation);
 
 	assert(config->sides[SIDE_OUTSIDE].public_count > 0);
 	settings->references = 1;
@@ -247,7 +243,8 @@ struct relay_settings *relay_settings_build(const struct relay_config *config,
 
 	struct turn_settings *turn = &settings->turn;
 	turn->nonce_key = sources->nonce_key;
-	turn->generation = generation;
+	turn->generation =
+		sources->in_force != NULL ? sources->in_force->turn.generation + 1 : 1;
 	copy_turn(turn, config);
 	copy_alternates(turn, config);
 	copy_network(turn, sources->network);
@@ -261,8 +258,11 @@ struct relay_settings *relay_settings_build(const struct relay_config *config,
 	turn->policy = build_policy(config, sources->network);
 	if (turn->policy == NULL || !copy_clients(settings, config))
 		goto no_memory;
-	turn->host = host;
-	return settings;
+	if (sources->host == NULL)
+		return settings;
+	turn->host = addresses_copy(sources->host);
+	if (turn->host != NULL)
+		return settings;
 
 no_memory:
 	snprintf(error, error_size, "out of memory");

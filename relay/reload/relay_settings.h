@@ -43,19 +43,17 @@ struct relay_settings {
 struct relay_settings_sources {
 	struct nonce_key nonce_key;            /* the same from start to end */
 	const struct network_view *network;    /* as it will be */
+	const struct host_addresses *host;     /* copied; NULL: not known */
 	const struct relay_settings *in_force; /* NULL: these are the first */
 	bool same_files; /* use the files of in_force again, without reading them */
 };
 
 /*
- * Read the files, build the policy. host is taken over on success.
- * generation: higher than that of any settings before. NULL with a sentence in error.
+ * Read the files, build the policy; with the next generation. NULL with a sentence in error.
  */
 struct relay_settings *relay_settings_build(const struct relay_config *config,
 					    const struct relay_settings_sources *sources,
-					    struct host_addresses *host,
-					    uint32_t generation, char *error,
-					    size_t error_size);
+					    char *error, size_t error_size);
 
 struct relay_settings *relay_settings_ref(struct relay_settings *settings);
 void relay_settings_unref(struct relay_settings *settings); /* NULL is allowed */

@@ -165,8 +165,8 @@ void relay_fixture_start(struct relay_fixture *fixture, const char *extra,
 	make_shared(fixture);
 	make_view(fixture);
 	fixture->sources = (struct relay_settings_sources){.network = &fixture->view};
-	fixture->settings = relay_settings_build(fixture->config, &fixture->sources, NULL,
-						 1, error, sizeof(error));
+	fixture->settings = relay_settings_build(fixture->config, &fixture->sources,
+						 error, sizeof(error));
 	ck_assert_msg(fixture->settings != NULL, "%s", error);
 	if (change != NULL)
 		change(fixture->settings);
@@ -231,9 +231,9 @@ void relay_fixture_deny(struct relay_fixture *fixture, const char *deny)
 	ck_assert(ip_prefix_parse(deny, &prefix));
 	other.peers.deny = &prefix;
 	other.peers.deny_count = 1;
-	struct relay_settings *settings = relay_settings_build(
-		&other, &fixture->sources, NULL, fixture->settings->turn.generation + 1,
-		error, sizeof(error));
+	fixture->sources.in_force = fixture->settings;
+	struct relay_settings *settings =
+		relay_settings_build(&other, &fixture->sources, error, sizeof(error));
 	ck_assert_msg(settings != NULL, "%s", error);
 	relay_settings_unref(fixture->settings);
 	fixture->settings = settings;
