@@ -131,6 +131,29 @@ static void arm(struct connection *connection)
 	event_add(&connection->timer, &tv);
 }
 
+/*
+ * Stop reading while enough waits, and arm the timer. Not by libevent's watermark: it stops
+ * within a TLS record, and no event tells of the rest, which OpenSSL has already read.
+ */
+static void await(struct connection *connection)
+{
+	size_t max = connection->state == CONNECTION_SIP
+			     ? SIP_HEADERS_MAX + config_of(connection)->limits.body
+			     : INPUT_MAX;
+	bool is_full = evbuffer_get_length(bufferevent_get_input(connection->bev)) >= max;
+
+	assert(connection->state == CONNECTION_SIP ||
+	       connection->state == CONNECTION_HTTP);
+	if (is_full != connection->is_full && !connection->heard_end) {
+		connection->is_full = is_full;
+		if (is_full)
+			bufferevent_disable(connection->bev, EV_READ);
+		else
+			bufferevent_enable(connection->bev, EV_READ);
+	}
+	arm(connection);
+}
+
 static void timer_due(evutil_socket_t fd, short events, void *arg)
 {
 	(void)fd;
@@ -175,6 +198,8 @@ static void drain(struct connection *connection)
 {
 	assert(connection->http == NULL);
 	set_state(connection, CONNECTION_DRAINING);
+	if (connection->is_full && !connection->heard_end)
+		bufferevent_enable(connection->bev, EV_READ);
 	connection->armed_ms = UINT64_MAX;
 	arm(connection);
 	if (evbuffer_get_length(output_of(connection)) == 0)
@@ -317,7 +342,7 @@ static void read_sip(struct connection *connection)
 incomplete:
 	if (evbuffer_get_length(input) > 0 && connection->begun_ms == 0)
 		connection->begun_ms = connection->issuer->now_ms;
-	arm(connection);
+	await(connection);
 }
 
 /* --- HTTP: one request at a time, to libmicrohttpd over a socket pair ------------------------- */
@@ -430,7 +455,7 @@ static void read_http(struct connection *connection)
 		drain_http(connection);
 		return;
 	}
-	arm(connection);
+	await(connection);
 }
 
 /* Move what libmicrohttpd has written so far. */
@@ -505,7 +530,6 @@ static void begin_http(struct connection *connection)
 	}
 	set_state(connection, CONNECTION_HTTP);
 	http_framing_init(&connection->framing);
-	bufferevent_setwatermark(connection->bev, EV_READ, 0, INPUT_MAX);
 	bufferevent_setcb(connection->http, http_moved, NULL, http_ended, connection);
 	bufferevent_enable(connection->http, EV_READ | EV_WRITE);
 	read_http(connection);
@@ -699,8 +723,6 @@ struct connection *connection_new(struct issuer *issuer,
 	if (connection->bev == NULL)
 		goto fail;
 	bufferevent_openssl_set_allow_dirty_shutdown(connection->bev, 1);
-	bufferevent_setwatermark(connection->bev, EV_READ, 0,
-				 SIP_HEADERS_MAX + issuer->settings->config->limits.body);
 	bufferevent_setcb(connection->bev, readable, written, happened, connection);
 	bufferevent_enable(connection->bev, EV_READ | EV_WRITE);
 	set_state(connection, CONNECTION_HANDSHAKE);

@@ -58,6 +58,7 @@ struct connection {
 	struct http_framing framing; /* HTTP: of the request that arrives */
 	struct event timer;
 	bool heard_end;   /* the other end sends no more */
+	bool is_full;     /* enough waits in its input: nothing is read */
 	bool is_asking;   /* HTTP: libmicrohttpd has a request that it has not answered */
 	bool is_answered; /* HTTP: it has, and the answer is in the pair */
 	bool is_last;     /* HTTP: the connection ends with the request it has */

@@ -13,7 +13,7 @@ import time
 import lib  # adds ../lib to the path
 import mras_bench
 from netns import check
-from mras import Client, Refused
+from mras import Client, Refused, service_request
 from mras_bench import INSIDE, LIMITS, PORT, row
 
 POST = b"POST /v1/credentials HTTP/1.1\r\nHost: mras.lab.example\r\nContent-Type: application/json\r\n"
@@ -136,6 +136,17 @@ def requests_are_served_in_every_order_of_arrival(bench):
             answers = conversation(bench, request + last + HIDDEN, pieces)
             check(answers is not None and statuses(answers) == want + [200],
                   "%s, pieces of %s: %s", name, pieces, answers)
+
+
+@row
+def long_pipelines_do_not_stall(bench):
+    http, sip = POST + LENGTH + b"\r\n" + BODY, service_request()[1]
+    for name, request, count in (("HTTP", http, 6000), ("SIP", sip, 2000)):
+        with Client(bench.mrasd, "trusted", timeout=20) as client:
+            client.send_and_read(request * count)
+            for i in range(count):
+                first = client.response()[0]
+                check(first.endswith(" 200 OK"), "%s, answer %d: %s", name, i, first)
 
 
 @row
