@@ -38,7 +38,8 @@ struct reader {
 	struct place at;     /* where it begins */
 	char text[TEXT_MAX]; /* what a word or string says */
 	size_t len;
-	const struct config_section *section; /* the open block */
+	const struct config_section *section; /* the open block, */
+	struct place opened;                  /* where it begins */
 	size_t element;
 	char *error;
 	size_t error_size;
@@ -130,24 +131,29 @@ static bool put(struct reader *reader, const char *text, size_t len)
 /* ${NAME} or ${NAME:-DEFAULT}: the environment's value. */
 static bool put_variable(struct reader *reader)
 {
-	const char *close = strchr(reader->next, '}');
-	char name[NAME_SIZE], *fallback;
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		"0123456789_";
+	struct place at = here(reader);
+	const char *start = reader->next + 2, *value;
+	size_t len = strspn(start, letters), rest = strcspn(start + len, "}\n");
+	bool has_default = strncmp(start + len, ":-", 2) == 0;
+	char name[NAME_SIZE];
 
 	assert(starts(reader, "${"));
-	if (!close || (size_t)(close - reader->next) >= sizeof(name))
-		return fail(reader, here(reader),
-			    "\"${\" has no end; close it with \"}\"");
-	snprintf(name, sizeof(name), "%.*s", (int)(close - reader->next) - 2,
-		 reader->next + 2);
-	take_to(reader, close + 1);
-	fallback = strstr(name, ":-");
-	if (fallback)
-		*fallback = '\0';
-
-	const char *value = getenv(name);
-	if (!value)
-		value = fallback ? fallback + 2 : "";
-	return put(reader, value, strlen(value));
+	if (start[len + rest] != '}')
+		return fail(reader, at, "\"${\" has no end; close it with \"}\"");
+	if (len == 0 || len >= sizeof(name) || (rest > 0 && !has_default))
+		return fail(reader, at,
+			    "\"%.*s\" is not a variable; write ${NAME} or "
+			    "${NAME:-DEFAULT}",
+			    (int)(len + rest < 80 ? len + rest + 3 : 80), reader->next);
+	snprintf(name, sizeof(name), "%.*s", (int)len, start);
+	take_to(reader, start + len + rest + 1);
+	value = getenv(name);
+	if (value)
+		return put(reader, value, strlen(value));
+	return !has_default || put(reader, start + len + 2, rest - 2);
 }
 
 /* What follows a backslash in double quotes. No value may contain other control characters. */
@@ -178,9 +184,10 @@ static bool take_quoted(struct reader *reader)
 		char next = reader->next[0] == '\0' ? '\0' : reader->next[1];
 		bool escape = *reader->next == '\\';
 
-		if (next == '\0')
+		/* No value holds a line break, so this is the line that lacks it. */
+		if (next == '\0' || *reader->next == '\n')
 			return fail(reader, reader->at,
-				    "quote is never closed; close it");
+				    "quote is not closed on its line; close it");
 		if (quote == '"' && starts(reader, "${"))
 			ok = put_variable(reader);
 		/* In single quotes, a backslash stands for itself before anything else. */
@@ -538,6 +545,7 @@ static bool open_block(struct reader *reader, const struct config_section *secti
 	bool titled = section->form == CONFIG_TITLED || section->form == CONFIG_NAMED;
 
 	reader->section = section;
+	reader->opened = at;
 	reader->element = 0;
 	if (advance(reader) == TOKEN_BAD)
 		return false;
@@ -629,9 +637,7 @@ bool config_read(struct config *config, const char *text, char *error, size_t er
 	if (reader.section == &config->schema->sections[0])
 		return true;
 
-	const struct config_place *open = find_place(&reader, NULL);
-	assert(open != NULL);
-	return fail(&reader, (struct place){open->line, open->column},
+	return fail(&reader, reader.opened,
 		    "section \"%s\" is still open at the end of the file; close it with "
 		    "\"}\"",
 		    reader.section->name);

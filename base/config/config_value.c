@@ -116,7 +116,7 @@ static bool parse_quantity(const struct config_key *key, const char *text, void 
 	uint64_t max = key->max / quantity->scale, value;
 
 	if (!quantity->parse(text, &value))
-		return refuse(why, "\"%s\" is not %s; %s", text, quantity->what,
+		return refuse(why, "\"%.80s\" is not %s; %s", text, quantity->what,
 			      quantity->remedy);
 	if ((value < min && (value != 0 || key->type != CONFIG_BITRATE)) || value > max)
 		return refuse(why, "%s is out of range; write %s from %s to %s", text,
@@ -155,7 +155,7 @@ static bool parse_range(const struct config_key *key, const char *text, void *fi
 	assert(key->size == 2 * sizeof(uint16_t));
 	if (!take_port(&p, &first) || *p++ != '-' || !take_port(&p, &last) || *p)
 		return refuse(why,
-			      "\"%s\" is not a port range; write FIRST-LAST, such as "
+			      "\"%.80s\" is not a port range; write FIRST-LAST, such as "
 			      "50000-59999",
 			      text);
 	if (first > last)
@@ -195,7 +195,8 @@ static bool parse_bool(const struct config_key *key, const char *text, void *fie
 			return true;
 		}
 	}
-	return refuse(why, "\"%s\" is neither true nor false; write one of them", text);
+	return refuse(why, "\"%.80s\" is neither true nor false; write one of them",
+		      text);
 }
 
 static void format_bool(FILE *out, const struct config_key *key, const void *field)
@@ -220,7 +221,7 @@ static bool parse_word(const struct config_key *key, const char *text, void *fie
 		snprintf(list + len, sizeof(list) - len, "%s%s", i ? " or " : "",
 			 key->words[i]);
 	}
-	return refuse(why, "\"%s\" is unknown; write %s", text, list);
+	return refuse(why, "\"%.80s\" is unknown; write %s", text, list);
 }
 
 static void format_word(FILE *out, const struct config_key *key, const void *field)
@@ -283,10 +284,11 @@ static bool parse_level(const struct config_key *key, const char *text, void *fi
 
 	(void)key;
 	if (!log_level_parse(text, &level))
-		return refuse(why,
-			      "\"%s\" is not a level; write error, warning, notice, info "
-			      "or debug",
-			      text);
+		return refuse(
+			why,
+			"\"%.80s\" is not a level; write error, warning, notice, info "
+			"or debug",
+			text);
 	return keep_text(text, field, why);
 }
 
@@ -326,10 +328,11 @@ static bool parse_host(const struct config_key *key, const char *text, void *fie
 
 	(void)key;
 	if (!ip_addr_parse(text, ip))
-		return refuse(why,
-			      "\"%s\" is not an IP address; write one such as 192.0.2.1 "
-			      "or 2001:db8::1",
-			      text);
+		return refuse(
+			why,
+			"\"%.80s\" is not an IP address; write one such as 192.0.2.1 "
+			"or 2001:db8::1",
+			text);
 	if (memcmp(ip->bytes, zero.bytes, sizeof(zero.bytes)) == 0)
 		return refuse(why, "%s stands for all addresses; list each address",
 			      text);
@@ -373,7 +376,7 @@ static bool parse_loopback(const struct config_key *key, const char *text, void 
 	(void)key;
 	if (*text != '\0' && (!endpoint_parse(text, 0, &ep) || ep.port == 0))
 		return refuse(why,
-			      "\"%s\" is not an address and port; write one such as "
+			      "\"%.80s\" is not an address and port; write one such as "
 			      "127.0.0.1:9478",
 			      text);
 	if (*text != '\0' && !ip_addr_is_loopback(&ep.ip))
@@ -406,18 +409,20 @@ static bool explain_prefix(const char *text, char *why)
 	if (len < sizeof(address))
 		memcpy(address, text, len);
 	if (!ip_addr_parse(address, &prefix.ip))
-		return refuse(why,
-			      "\"%s\" is not a prefix; write one such as 10.0.0.0/8 or "
-			      "2001:db8::/32",
-			      text);
+		return refuse(
+			why,
+			"\"%.80s\" is not a prefix; write one such as 10.0.0.0/8 or "
+			"2001:db8::/32",
+			text);
 
 	unsigned most = prefix.ip.family == IP_V4 ? 32 : 128;
 	unsigned long bits = digits ? strtoul(text + len + 1, NULL, 10) : most + 1;
 	if (bits > most || digits > 3 || text[len + 1 + digits] != '\0')
-		return refuse(why,
-			      "\"%s\" has no valid length; write a number from 0 to %u "
-			      "after the slash",
-			      text, most);
+		return refuse(
+			why,
+			"\"%.80s\" has no valid length; write a number from 0 to %u "
+			"after the slash",
+			text, most);
 	for (size_t i = 0; i < sizeof(prefix.ip.bytes); i++) {
 		unsigned long here = bits > 8 * i ? bits - 8 * i : 0;
 
@@ -538,20 +543,19 @@ static char *format(const struct config_key *key, const void *first, size_t coun
 	return NULL;
 }
 
+/* Values are parsed into zeroed memory, so equal ones have equal bytes. */
 static bool is_listed(const struct config_key *key, const char *list, size_t count,
-		      const void *value)
+		      const union value *value)
 {
-	char *wanted = format(key, value, 1, false);
-	bool found = false;
+	size_t element = types[key->type].element;
 
-	for (size_t i = 0; wanted && !found && i < count; i++) {
-		char *known = format(key, list + i * types[key->type].element, 1, false);
-
-		found = known && strcmp(known, wanted) == 0;
-		free(known);
+	for (size_t i = 0; i < count; i++, list += element) {
+		if (types[key->type].is_text
+			    ? strcmp(*(char *const *)(const void *)list, value->text) == 0
+			    : memcmp(list, value, element) == 0)
+			return true;
 	}
-	free(wanted);
-	return found;
+	return false;
 }
 
 /* value is taken over. */
@@ -565,25 +569,29 @@ static bool append(const struct config_key *key, const char *text, void *base,
 	assert(element > 0 && (*list || *count == 0));
 	if (is_listed(key, *list, *count, value)) {
 		free_text(key->type, value);
-		return refuse(why, "\"%s\" is listed twice; remove one", text);
+		return refuse(why, "\"%.80s\" is listed twice; remove one", text);
 	}
 
-	char *larger = reallocarray(*list, *count + 1, element);
-	if (!larger) {
-		free_text(key->type, value);
-		return refuse(why, "out of memory; free some");
+	/* Room doubles at every power of two. */
+	if ((*count & (*count - 1)) == 0) {
+		char *larger = reallocarray(*list, 2 * *count + 1, element);
+		if (!larger) {
+			free_text(key->type, value);
+			return refuse(why, "out of memory; free some");
+		}
+		*list = larger;
 	}
-	memcpy(larger + (*count)++ * element, value, element);
-	*list = larger;
+	memcpy(*list + (*count)++ * element, value, element);
 	return true;
 }
 
 bool config_value_parse(const struct config_key *key, const char *text, void *base,
 			char why[CONFIG_WHY_MAX])
 {
-	union value value = {.endpoint = {.port = 0}};
+	union value value;
 
 	assert(key->type < CONFIG_TYPE_COUNT);
+	memset(&value, 0, sizeof(value));
 	if (!types[key->type].parse(key, text, &value, why))
 		return false;
 	if (types[key->type].element > 0)

@@ -17,4 +17,4 @@ include tests/unit/tools/local.mk
 
 check_PROGRAMS += $(unit_programs)
 TESTS += $(unit_programs)
-EXTRA_DIST += tests/unit/lib/notify_listener.h tests/unit/lib/unit.h
+EXTRA_DIST += tests/unit/lib/configs.h tests/unit/lib/notify_listener.h tests/unit/lib/unit.h
