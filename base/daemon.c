@@ -30,6 +30,7 @@ enum {
 	PERIOD_S = 2,          /* how often key and certificate files are looked at */
 	RELOAD_PAUSE_MS = 250, /* between reloads: signals in a row are one */
 	LOG_FLUSH_MS = 500,    /* at the end, for a reader of the log that is behind */
+	REMARK_MAX = 2048,     /* one of the configuration, with its place */
 };
 
 bool daemon_no_memory(struct daemon *daemon)
@@ -54,14 +55,16 @@ void daemon_tell_copy(const char *path)
 struct arguments {
 	const char *config; /* borrowed */
 	bool check;         /* stop after the configuration and the files it names */
+	bool strict;        /* a warning is a failure */
 };
 
 static void usage(const struct daemon_ops *ops)
 {
-	printf("Usage: %s [-c FILE] [--check]\n"
+	printf("Usage: %s [-c FILE] [--check [--strict]]\n"
 	       "%s\n\n"
 	       "  -c, --config FILE  configuration (default %s)\n"
 	       "      --check        check the configuration and the files it names; stop\n"
+	       "      --strict       with --check: fail on warnings, too\n"
 	       "      --list-keys    print every key of the configuration, its default and\n"
 	       "                     whether a reload applies it\n"
 	       "      --version      print the version\n"
@@ -84,6 +87,7 @@ static struct arguments read_arguments(const struct daemon_ops *ops, int argc,
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"check", no_argument, NULL, 'k'},
+		{"strict", no_argument, NULL, 's'},
 		{"list-keys", no_argument, NULL, 'l'},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, 'h'},
@@ -99,6 +103,9 @@ static struct arguments read_arguments(const struct daemon_ops *ops, int argc,
 			break;
 		case 'k':
 			arguments.check = true;
+			break;
+		case 's':
+			arguments.strict = true;
 			break;
 		case 'l':
 			config_print_keys(ops->schema, stdout);
@@ -116,6 +123,10 @@ static struct arguments read_arguments(const struct daemon_ops *ops, int argc,
 	if (optind < argc) {
 		fprintf(stderr, "%s: unexpected argument '%s'\n", ops->name,
 			argv[optind]);
+		wrong_usage(ops);
+	}
+	if (arguments.strict && !arguments.check) {
+		fprintf(stderr, "%s: --strict belongs to --check; add that\n", ops->name);
 		wrong_usage(ops);
 	}
 	return arguments;
@@ -172,6 +183,40 @@ static bool read_keys(struct daemon *daemon)
 	assert(daemon->config != NULL && !daemon->config_is_taken);
 	daemon->config_is_taken = daemon->ops->keys.up(daemon);
 	return daemon->config_is_taken;
+}
+
+/* A check prints the remarks, a start logs them. */
+static void tell_remarks(const struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+	char text[REMARK_MAX];
+
+	for (size_t i = 0; i < config->remark_count; i++) {
+		const struct config_remark *remark = &config->remarks[i];
+
+		config_remark_text(config, remark, daemon->check, text, sizeof(text));
+		if (daemon->check)
+			fprintf(stderr, "%s\n", text);
+		else if (remark->level == CONFIG_WARNING)
+			log_warning("%s", text);
+		else
+			log_info("%s", text);
+	}
+}
+
+static bool inspect(struct daemon *daemon)
+{
+	bool ok = daemon->ops->inspect == NULL || daemon->ops->inspect(daemon);
+
+	tell_remarks(daemon);
+	if (!ok || !daemon->strict)
+		return ok;
+
+	size_t warnings = config_remark_count(daemon->config, CONFIG_WARNING);
+	snprintf(daemon->error, sizeof(daemon->error),
+		 "%s: %zu warning%s; correct the file, or check it without --strict",
+		 daemon->path, warnings, warnings == 1 ? "" : "s");
+	return warnings == 0;
 }
 
 /* --- while we may still create directories, give files away and take low ports -------------- */
@@ -452,6 +497,7 @@ int daemon_run(const struct daemon_ops *ops, int argc, char **argv)
 		{{"control socket", bind_control, stop_control}, EXIT_FAILURE, false},
 		{{"metrics", bind_metrics, stop_metrics}, EXIT_FAILURE, false},
 		{{ops->keys.name, read_keys, ops->keys.down}, DAEMON_EXIT_CONFIG, true},
+		{{"remarks", inspect, NULL}, DAEMON_EXIT_CONFIG, true},
 		{{"privileges", drop_privileges, NULL}, EXIT_FAILURE, false},
 		{{"log", start_log, NULL}, EXIT_FAILURE, false},
 		{{"loop", make_loop, free_loop}, EXIT_FAILURE, false},
@@ -465,7 +511,12 @@ int daemon_run(const struct daemon_ops *ops, int argc, char **argv)
 		return EXIT_FAILURE;
 
 	const struct arguments arguments = read_arguments(ops, argc, argv);
-	struct daemon daemon = {.ops = ops, .path = arguments.config};
+	struct daemon daemon = {
+		.ops = ops,
+		.path = arguments.config,
+		.check = arguments.check,
+		.strict = arguments.strict,
+	};
 	size_t count = sizeof(steps) / sizeof(steps[0]), reached = 0;
 	int status = EXIT_SUCCESS;
 

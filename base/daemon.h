@@ -1,11 +1,11 @@
 /*
  * daemon.h - the life of a daemon, written once for both:
  *
- *   arguments, configuration, names, prepare, limits, bind, control socket, metrics, keys,
+ *   arguments, configuration, names, prepare, limits, bind, control socket, metrics, keys, remarks,
  *   privileges, log, loop, work, self-test, answers, READY=1 ... STOPPING=1
  *
  * A stage goes up in that order and down in reverse from wherever the start stopped. --check
- * goes through those that open nothing. A daemon gives its own stages in struct daemon_ops.
+ * goes through those that open nothing, and prints what the others log as warnings. A daemon gives its own stages in struct daemon_ops.
  *
  * Threads  main's. A thread that a stage makes inherits a mask that blocks all signals.
  */
@@ -60,6 +60,11 @@ struct daemon_ops {
 	struct daemon_stage bind;    /* the ports it serves, while still privileged */
 	/* With --check too: reads the files that the configuration names, and then owns it. */
 	struct daemon_stage keys;
+	/*
+	 * With --check too: adds remarks on those files and this host to daemon->config. False
+	 * with a sentence in daemon->error where a start would fail later. May be NULL.
+	 */
+	bool (*inspect)(struct daemon *daemon);
 	struct daemon_stage work; /* what runs in the loop or in threads */
 
 	/* If it fails, the keys are wrong and a restart does not help. */
@@ -96,6 +101,7 @@ struct daemon {
 
 	/* Only daemon.c uses what follows. */
 	const char *path;     /* of the configuration */
+	bool check, strict;   /* as asked for */
 	bool config_is_taken; /* by the keys stage */
 	struct privdrop_identity who;
 	gid_t control_group; /* (gid_t)-1: none */

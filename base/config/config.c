@@ -37,13 +37,9 @@ static bool is_field(const struct config_walk *at, const void *field, size_t *in
 	return wanted >= list && *index < config_list_count(at->key, at->base);
 }
 
-/*
- * What the field is called, and its place in the file: that of its value, or NULL, and that of
- * its block, or NULL.
- */
-static const struct config_place *locate(const struct config *config, const void *field,
-					 char name[CONFIG_NAME_SIZE],
-					 const struct config_place **block)
+const struct config_place *config_place_of(const struct config *config, const void *field,
+					   char name[CONFIG_NAME_SIZE],
+					   const struct config_place **block)
 {
 	struct config_walk at = {0};
 	size_t index = CONFIG_WHOLE;
@@ -90,7 +86,7 @@ bool config_error(const struct config *config, const void *field, char *error,
 	size_t len = strlen(sentence);
 	if (len > 0 && sentence[len - 1] == '.')
 		sentence[len - 1] = '\0';
-	place = locate(config, field, name, &block);
+	place = config_place_of(config, field, name, &block);
 	assert(name[0] != '\0'); /* of this configuration, and a row's */
 	if (!place)
 		place = block;
@@ -111,7 +107,7 @@ unsigned config_line(const struct config *config, const void *field)
 	const struct config_place *block, *place;
 	char name[CONFIG_NAME_SIZE];
 
-	place = locate(config, field, name, &block);
+	place = config_place_of(config, field, name, &block);
 	return place ? place->line : 0;
 }
 
@@ -225,6 +221,9 @@ void config_free(struct config *config)
 			free(*(char **)config_element(config, section, j));
 		free(*(void **)config_member(config, section->offset));
 	}
+	for (size_t i = 0; i < config->remark_count; i++)
+		free(config->remarks[i].sentence);
+	free(config->remarks);
 	free(config->places);
 	free(config->path);
 	free(config);

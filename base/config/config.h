@@ -8,7 +8,8 @@
  *     section { key = 30s }
  *     section title { key = value }
  *
- * Every error is one sentence, "FILE:LINE:COLUMN: what is wrong; what to do".
+ * Every error is one sentence, "FILE:LINE:COLUMN: what is wrong; what to do". Remarks are such
+ * sentences about what is valid.
  *
  * Owner    config_load() makes a configuration, config_free() frees it; immutable between. A
  *          reload makes a second one and compares.
@@ -56,6 +57,41 @@ bool config_locate(const struct config *config, const void *field, char *error,
 bool config_locate_file(const struct config *config, char *error, size_t error_size);
 /* The line of a field's value; 0: it is not in the file. */
 unsigned config_line(const struct config *config, const void *field);
+
+/* --- remarks --------------------------------------------------------------------------------- */
+
+enum config_remark_level {
+	CONFIG_INFO,    /* worth knowing; nothing to correct */
+	CONFIG_WARNING, /* valid, and probably not what is meant: --check --strict fails */
+};
+
+struct config_remark {
+	enum config_remark_level level;
+	unsigned line, column; /* 0: about the file as a whole */
+	char *sentence;        /* "KEY: what is doubtful; what to do", no full stop */
+};
+
+/*
+ * Remark on the value of a field (or its block, or the file), as config_error() does, in a
+ * configuration that nobody else reads yet. One that is there already is not added again; out of
+ * memory, it is lost. A full stop is dropped.
+ */
+void config_warn(struct config *config, const void *field, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void config_inform(struct config *config, const void *field, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The same about a place; line 0: the file. */
+void config_remark_at(struct config *config, enum config_remark_level level,
+		      unsigned line, unsigned column, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+
+/* How many there are of that level. All of them are in config->remarks. */
+size_t config_remark_count(const struct config *config, enum config_remark_level level);
+/* "info" or "warning" */
+const char *config_remark_level_name(enum config_remark_level level);
+/* "FILE:LINE:COLUMN: SENTENCE"; named: with "warning: " or "info: " after the place. */
+void config_remark_text(const struct config *config, const struct config_remark *remark,
+			bool named, char *text, size_t size);
 
 /* --- what is in it --------------------------------------------------------------------------- */
 

@@ -12,6 +12,8 @@
 #include "stun/ip_prefix.h"
 
 struct config_schema;
+struct config_place;
+struct config_remark;
 
 /* What the configuration of every daemon begins with. */
 struct config {
@@ -19,6 +21,8 @@ struct config {
 	char *path;                  /* where it came from */
 	struct config_place *places; /* of every value in the file */
 	size_t place_count;
+	struct config_remark *remarks; /* in the order of the file; see config.h */
+	size_t remark_count;
 	char *keys;         /* path of the keyring file */
 	char *user, *group; /* to switch to after binding; NULL: stay */
 	struct {

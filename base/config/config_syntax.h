@@ -22,6 +22,14 @@ const struct config_place *config_find_place(const struct config *config,
 					     size_t element, const struct config_key *key,
 					     size_t index);
 
+/*
+ * What a field of the configuration is called, and its place in the file: that of its value, or
+ * NULL, and that of its block, or NULL. The name is "" if no row describes the field.
+ */
+const struct config_place *config_place_of(const struct config *config, const void *field,
+					   char name[CONFIG_NAME_SIZE],
+					   const struct config_place **block);
+
 /* Read the text, which a \0 ends. False with a sentence in error. */
 bool config_read(struct config *config, const char *text, char *error, size_t error_size);
 

@@ -262,6 +262,33 @@ static void set_log_level(const struct config *before, const struct config *afte
 		log_set_level(level);
 }
 
+static bool has_remark(const struct config *config, const struct config_remark *wanted)
+{
+	for (size_t i = 0; i < config->remark_count; i++) {
+		if (strcmp(config->remarks[i].sentence, wanted->sentence) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What has been said of the configuration in force is not said again. */
+static void log_remarks(const struct config *before, const struct config *after)
+{
+	char text[2048];
+
+	for (size_t i = 0; i < after->remark_count; i++) {
+		const struct config_remark *remark = &after->remarks[i];
+
+		if (has_remark(before, remark))
+			continue;
+		config_remark_text(after, remark, false, text, sizeof(text));
+		if (remark->level == CONFIG_WARNING)
+			log_warning("%s", text);
+		else
+			log_info("%s", text);
+	}
+}
+
 /* next is taken over. */
 static void replace(struct reload *reload, struct config *next,
 		    struct reload_report *report)
@@ -277,6 +304,7 @@ static void replace(struct reload *reload, struct config *next,
 		return;
 	}
 	set_log_level(old, next);
+	log_remarks(old, next);
 	pthread_mutex_lock(&reload->lock);
 	reload->config = next;
 	pthread_mutex_unlock(&reload->lock);

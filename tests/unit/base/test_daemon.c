@@ -21,6 +21,7 @@ static int manager;         /* receives the notifications to systemd */
 /* SIGHUPs in a row, at the start and during each reload but the last. */
 static int hangups = 1;
 static int reloads = 1; /* until the end */
+static bool doubtful;   /* the configuration */
 
 /* Add a word to the trace. False if the daemon must fail at this step. */
 static bool step(struct daemon *daemon, const char *word)
@@ -38,7 +39,11 @@ static bool step(struct daemon *daemon, const char *word)
 /* Called when the file has been read. */
 static bool load(struct config *config, char *error, size_t error_size)
 {
-	(void)config;
+	if (doubtful) {
+		config_inform(config, &config->log.level, "loud; quiet may do.");
+		config_warn(config, &config->user, "odd; change it");
+		config_warn(config, &config->user, "odd; change it");
+	}
 	snprintf(error, error_size, "load fails");
 	return step(NULL, "load");
 }
@@ -83,6 +88,13 @@ static void keys_down(struct daemon *daemon)
 {
 	step(daemon, "-keys");
 	config_free(taken);
+}
+
+static bool inspect(struct daemon *daemon)
+{
+	if (doubtful)
+		config_remark_at(daemon->config, CONFIG_WARNING, 0, 0, "%s", "too short");
+	return step(daemon, "inspect");
 }
 
 static bool self_test(struct daemon *daemon)
@@ -134,7 +146,8 @@ static void log_counters(struct daemon *daemon)
 	step(daemon, "counters");
 }
 
-static int run(bool check)
+/* option NULL: a start. */
+static int run_with(const char *option, const char *second)
 {
 	const struct daemon_ops ops = {
 		.name = "toyd",
@@ -145,6 +158,7 @@ static int run(bool check)
 		.prepare = {"prepare", prepare_up, prepare_down},
 		.bind = {"ports", ports_up, ports_down},
 		.keys = {"keys", keys_up, keys_down},
+		.inspect = inspect,
 		.work = {"work", work_up, work_down},
 		.self_test = self_test,
 		.serving = serving,
@@ -153,10 +167,19 @@ static int run(bool check)
 		.status = status,
 		.log_counters = log_counters,
 	};
-	char name[] = "toyd", option[] = "--check";
-	char *argv[] = {name, option, NULL};
+	char words[3][16] = {"toyd"};
+	char *argv[] = {words[0], words[1], words[2], NULL};
+	int argc = 1 + (option != NULL) + (second != NULL);
 
-	return daemon_run(&ops, check ? 2 : 1, argv);
+	snprintf(words[1], sizeof(words[1]), "%s", option ? option : "");
+	snprintf(words[2], sizeof(words[2]), "%s", second ? second : "");
+	argv[argc] = NULL;
+	return daemon_run(&ops, argc, argv);
+}
+
+static int run(bool check)
+{
+	return run_with(check ? "--check" : NULL, NULL);
 }
 
 static void write_config(const char *text)
@@ -199,8 +222,9 @@ static const char *heard(void)
 START_TEST(stages_start_in_order_and_stop_in_reverse)
 {
 	ck_assert_int_eq(run(false), EXIT_SUCCESS);
-	ck_assert_str_eq(trace, "load prepare ports keys work self-test serving reload "
-				"counters -work -keys -ports -prepare");
+	ck_assert_str_eq(trace,
+			 "load prepare ports keys inspect work self-test serving reload "
+			 "counters -work -keys -ports -prepare");
 }
 END_TEST
 
@@ -216,9 +240,10 @@ START_TEST(signals_in_a_row_are_one_reload)
 	hangups = 100;
 	reloads = 2;
 	ck_assert_int_eq(run(false), EXIT_SUCCESS);
-	ck_assert_str_eq(trace,
-			 "load prepare ports keys work self-test serving reload reload "
-			 "counters -work -keys -ports -prepare");
+	ck_assert_str_eq(
+		trace,
+		"load prepare ports keys inspect work self-test serving reload reload "
+		"counters -work -keys -ports -prepare");
 }
 END_TEST
 
@@ -241,7 +266,7 @@ END_TEST
 START_TEST(a_check_opens_nothing)
 {
 	ck_assert_int_eq(run(true), EXIT_SUCCESS);
-	ck_assert_str_eq(trace, "load prepare keys -keys -prepare");
+	ck_assert_str_eq(trace, "load prepare keys inspect -keys -prepare");
 	ck_assert_str_eq(heard(), "");
 }
 END_TEST
@@ -256,10 +281,12 @@ static const struct {
 	{"prepare", EXIT_FAILURE, "load prepare -prepare"},
 	{"ports", EXIT_FAILURE, "load prepare ports -ports -prepare"},
 	{"keys", DAEMON_EXIT_CONFIG, "load prepare ports keys -keys -ports -prepare"},
+	{"inspect", DAEMON_EXIT_CONFIG,
+	 "load prepare ports keys inspect -keys -ports -prepare"},
 	{"work", EXIT_FAILURE,
-	 "load prepare ports keys work -work -keys -ports -prepare"},
+	 "load prepare ports keys inspect work -work -keys -ports -prepare"},
 	{"self-test", DAEMON_EXIT_CONFIG,
-	 "load prepare ports keys work self-test -work -keys -ports -prepare"},
+	 "load prepare ports keys inspect work self-test -work -keys -ports -prepare"},
 };
 
 START_TEST(a_failed_start_stops_what_has_started)
@@ -279,6 +306,66 @@ START_TEST(an_unknown_user_is_a_configuration_error)
 }
 END_TEST
 
+/* What it writes to stderr. */
+static const char *stderr_of(int status, const char *option, const char *second)
+{
+	static char text[1024];
+	FILE *file = tmpfile();
+	int keep = dup(2);
+
+	ck_assert_ptr_nonnull(file);
+	dup2(fileno(file), 2);
+	int got = run_with(option, second);
+	fflush(stderr);
+	dup2(keep, 2);
+	close(keep);
+	ck_assert_int_eq(got, status);
+	rewind(file);
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	return text;
+}
+
+#define DOUBTFUL "\nlevel = notice\n  user = root\n"
+
+/* In the order of the file, each once. */
+static const struct {
+	const char *name, *option, *second;
+	int status;
+	const char *want; /* @ is the path */
+} remarks[] = {
+	{"a check prints them", "--check", NULL, EXIT_SUCCESS,
+	 "@: warning: too short\n@:2:9: info: level: loud; quiet may do\n"
+	 "@:3:10: warning: user: odd; change it\n"},
+	{"a strict check fails", "--check", "--strict", DAEMON_EXIT_CONFIG,
+	 "@: warning: too short\n@:2:9: info: level: loud; quiet may do\n"
+	 "@:3:10: warning: user: odd; change it\n"
+	 "toyd: error: @: 2 warnings; correct the file, or check it without --strict\n"},
+	{"a start logs the warnings", NULL, NULL, EXIT_SUCCESS,
+	 "toyd: warning: @: too short\ntoyd: warning: @:3:10: user: odd; change it\n"
+	 "toyd: notice: received SIGTERM, stopping\n"},
+};
+
+START_TEST(remarks_are_told_with_their_place)
+{
+	char want[1024] = "";
+
+	doubtful = true;
+	write_config(DOUBTFUL);
+	for (const char *p = remarks[_i].want; *p; p++)
+		strncat(want, *p == '@' ? path : p, *p == '@' ? sizeof(path) : 1);
+	ck_assert_str_eq(stderr_of(remarks[_i].status, remarks[_i].option,
+				   remarks[_i].second),
+			 want);
+}
+END_TEST
+
+START_TEST(a_strict_check_accepts_what_is_not_doubtful)
+{
+	ck_assert_int_eq(run_with("--check", "--strict"), EXIT_SUCCESS);
+}
+END_TEST
+
 static void daemon_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("daemon");
@@ -290,6 +377,8 @@ static void daemon_suite(Suite *suite)
 	tcase_add_loop_test(tc, closed_streams_are_open_on_null, false, true + 1);
 	tcase_add_test(tc, a_check_opens_nothing);
 	tcase_add_loop_test(tc, a_failed_start_stops_what_has_started, 0, ROWS(failures));
+	tcase_add_loop_test(tc, remarks_are_told_with_their_place, 0, ROWS(remarks));
+	tcase_add_test(tc, a_strict_check_accepts_what_is_not_doubtful);
 	tcase_add_test(tc, an_unknown_user_is_a_configuration_error);
 	suite_add_tcase(suite, tc);
 }
