@@ -93,6 +93,12 @@ enum stun_attr_type {
 	TURN_MOBILITY_TICKET = 0x8030,
 };
 
+/* Flags of CHANGE-REQUEST (RFC 5780 section 7.2). */
+enum {
+	STUN_CHANGE_PORT = 0x2,
+	STUN_CHANGE_IP = 0x4,
+};
+
 /* RFC 8489 section 18.5; the values of PASSWORD-ALGORITHM(S). */
 enum stun_password_algorithm {
 	STUN_PASSWORD_MD5 = 0x0001,

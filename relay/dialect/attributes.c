@@ -8,9 +8,22 @@
 
 #include "stun/registry.h"
 
-static bool is_understood(uint16_t type)
+/*
+ * There is one address to answer from, so this server cannot change it. With neither flag set
+ * CHANGE-REQUEST asks for a plain Binding, as clients of RFC 3489 send it (section 11.2.4 there,
+ * RFC 5780 section 7.2).
+ */
+static bool changes_nothing(const struct stun_msg *msg, const struct stun_attr *attr)
 {
-	switch (type) {
+	return msg->method == STUN_BINDING && attr->value.len == 4 &&
+	       (load_be32(attr->value.data) & (STUN_CHANGE_IP | STUN_CHANGE_PORT)) == 0;
+}
+
+static bool is_understood(const struct stun_msg *msg, const struct stun_attr *attr)
+{
+	switch (attr->type) {
+	case STUN_CHANGE_REQUEST:
+		return changes_nothing(msg, attr);
 	case STUN_MAPPED_ADDRESS:
 	case STUN_USERNAME:
 	case STUN_MESSAGE_INTEGRITY:
@@ -34,7 +47,7 @@ static bool is_understood(uint16_t type)
 	case TURN_RESERVATION_TOKEN:
 		return true;
 	default:
-		return !stun_attr_is_required(type);
+		return !stun_attr_is_required(attr->type);
 	}
 }
 
@@ -44,7 +57,7 @@ bool attributes_has_unknown(const struct stun_msg *msg)
 	struct stun_attr attr;
 
 	while (stun_attr_next(&rest, &attr))
-		if (!is_understood(attr.type))
+		if (!is_understood(msg, &attr))
 			return true;
 	return false;
 }
@@ -68,7 +81,7 @@ size_t attributes_unknown(const struct stun_msg *msg,
 	while (count < ATTRIBUTES_UNKNOWN_MAX && stun_attr_next(&rest, &attr)) {
 		uint8_t bit = (uint8_t)(1u << (attr.type & 7));
 
-		if (is_understood(attr.type) || (seen[attr.type >> 3] & bit))
+		if (is_understood(msg, &attr) || (seen[attr.type >> 3] & bit))
 			continue;
 		seen[attr.type >> 3] |= bit;
 		types[count++] = attr.type;

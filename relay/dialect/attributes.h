@@ -13,7 +13,8 @@
 /*
  * Is there a comprehension-required attribute that no method of this server understands? An
  * attribute that some method understands is ignored where it does not belong; one that is
- * registered but not implemented here is unknown.
+ * registered but not implemented here is unknown. CHANGE-REQUEST is understood in Binding if it
+ * asks for no change.
  */
 bool attributes_has_unknown(const struct stun_msg *msg);
 

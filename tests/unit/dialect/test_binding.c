@@ -63,7 +63,25 @@ static const struct {
 	 {{STUN_MESSAGE_INTEGRITY, 4, {1}}}},
 	{"T-547 PRIORITY: 420 at once", 420, {{STUN_PRIORITY, 4, {0}}}},
 	{"T-547 USE-CANDIDATE: 420 at once", 420, {{STUN_USE_CANDIDATE, 0, {0}}}},
-	{"T-531 CHANGE-REQUEST: 420", 420, {{STUN_CHANGE_REQUEST, 4, {0}}}},
+	{"T-531 CHANGE-REQUEST, change IP: 420",
+	 420,
+	 {{STUN_CHANGE_REQUEST, 4, {0, 0, 0, 4}}}},
+	{"T-531 CHANGE-REQUEST, change port: 420",
+	 420,
+	 {{STUN_CHANGE_REQUEST, 4, {0, 0, 0, 2}}}},
+	{"T-531 CHANGE-REQUEST, both: 420", 420, {{STUN_CHANGE_REQUEST, 4, {0, 0, 0, 6}}}},
+	{"T-531 CHANGE-REQUEST of two bytes: 420",
+	 420,
+	 {{STUN_CHANGE_REQUEST, 2, {0, 0}}}},
+	{"T-531 CHANGE-REQUEST, no flag: a plain Binding",
+	 0,
+	 {{STUN_CHANGE_REQUEST, 4, {0}}}},
+	{"T-531 CHANGE-REQUEST, undefined bits only: a plain Binding",
+	 0,
+	 {{STUN_CHANGE_REQUEST, 4, {0xFF, 0xFF, 0xFF, 0xF9}}}},
+	{"T-531 twice, and the second has a flag: 420",
+	 420,
+	 {{STUN_CHANGE_REQUEST, 4, {0}}, {STUN_CHANGE_REQUEST, 4, {0, 0, 0, 4}}}},
 	{"T-537 RESPONSE-PORT: 420", 420, {{STUN_RESPONSE_PORT, 2, {0x12, 0x34}}}},
 	{"T-535 PADDING: 420", 420, {{STUN_PADDING, 8, {0}}}},
 	{"T-052 RESPONSE-ADDRESS of RFC 3489: 420", 420, {{0x0002, 8, {0, 1}}}},
@@ -258,6 +276,66 @@ START_TEST(unknown_in_a_classic_request) /* T-055 */
 }
 END_TEST
 
+/* As clients of RFC 3489 send it, flags in the last byte; with and without the magic cookie. */
+#define CHANGE_REQUEST(cookie, flags)                                                  \
+	{                                                                              \
+		0x00, 0x01, 0x00, 0x08, cookie, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, \
+			0x00, 0x03, 0x00, 0x04, 0x00, 0x00, 0x00, flags                \
+	}
+#define COOKIE 0x21, 0x12, 0xA4, 0x42
+#define NO_COOKIE 0xDE, 0xAD, 0xBE, 0xEF
+
+static const struct {
+	const char *name;
+	uint8_t request[28];
+	int want;
+	uint16_t mapped;
+	uint16_t front;
+} changes[] = {
+	{"T-531 no cookie, no flag", CHANGE_REQUEST(NO_COOKIE, 0), 0, STUN_MAPPED_ADDRESS,
+	 FRONT_OUTSIDE_UDP},
+	{"T-531 cookie, no flag", CHANGE_REQUEST(COOKIE, 0), 0, STUN_XOR_MAPPED_ADDRESS,
+	 FRONT_OUTSIDE_UDP},
+	{"T-531 cookie, no flag, TCP", CHANGE_REQUEST(COOKIE, 0), 0,
+	 STUN_XOR_MAPPED_ADDRESS, FRONT_OUTSIDE_TCP},
+	{"T-531 no cookie, change IP", CHANGE_REQUEST(NO_COOKIE, 4), 420, 0,
+	 FRONT_OUTSIDE_UDP},
+	{"T-531 cookie, change port", CHANGE_REQUEST(COOKIE, 2), 420, 0,
+	 FRONT_OUTSIDE_UDP},
+};
+
+START_TEST(change_request_without_a_flag_is_a_plain_binding) /* T-531 */
+{
+	begin();
+	client_init(&alice, &fixture, ALICE, changes[_i].front, "alice");
+	alice.bare = true;
+	client_raw(&alice, changes[_i].request, sizeof(changes[_i].request));
+	expect(&alice, changes[_i].want, changes[_i].name);
+	if (changes[_i].want == 0) {
+		struct endpoint mapped = client_address(&alice, changes[_i].mapped);
+
+		ck_assert_uint_eq(alice.out.reply_len, 32);
+		ck_assert(endpoint_equal(&mapped, &alice.tuple.client));
+	}
+	end();
+}
+END_TEST
+
+START_TEST(keepalive_with_change_request) /* T-531 T-046 */
+{
+	begin();
+	client_start_class(&alice, STUN_BINDING, STUN_INDICATION);
+	stun_builder_add(&alice.b, STUN_CHANGE_REQUEST, "\0\0\0\0", 4);
+	client_ask(&alice);
+	ck_assert_uint_eq(fixture.turn.counters.indications, 1);
+	client_start_class(&alice, STUN_BINDING, STUN_INDICATION);
+	stun_builder_add(&alice.b, STUN_CHANGE_REQUEST, "\0\0\0\4", 4);
+	client_ask(&alice);
+	expect_silence(&alice, DROP_UNKNOWN_ATTRIBUTE, 0, "a flag in an indication");
+	end();
+}
+END_TEST
+
 static void binding_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("binding");
@@ -272,6 +350,9 @@ static void binding_suite(Suite *suite)
 	tcase_add_loop_test(tc, only_binding_was_ever_classic, 0, ROWS(cookieless));
 	tcase_add_test(tc, nothing_classic_over_dtls);
 	tcase_add_test(tc, unknown_in_a_classic_request);
+	tcase_add_loop_test(tc, change_request_without_a_flag_is_a_plain_binding, 0,
+			    ROWS(changes));
+	tcase_add_test(tc, keepalive_with_change_request);
 	suite_add_tcase(suite, tc);
 }
 
