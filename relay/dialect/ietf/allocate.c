@@ -107,13 +107,14 @@ static int check(const struct request *rq, struct ask *ask)
 	return code;
 }
 
-static int create_one(struct request *rq, const struct ask *ask, uint8_t family)
+static int create_one(struct request *rq, const struct ask *ask, uint8_t family,
+		      bool dual)
 {
 	const struct allocation_request request = {
 		.tuple = *rq->tuple,
 		.dialect = DIALECT_IETF,
 		.family = family,
-		.dual = ask->dual && family == IP_V4,
+		.dual = dual,
 		.lifetime_s = allocation_lifetime(rq->turn, ask->lifetime_s),
 		.even_port = ask->even_port,
 		.reserve_next = ask->reserve_next,
@@ -127,22 +128,38 @@ static int create_one(struct request *rq, const struct ask *ask, uint8_t family)
 	return allocation_create(rq->turn, &request, rq->now_ms, &rq->al);
 }
 
+/*
+ * Both families. If only one is available it is that one; an IPv6 address that cannot honour
+ * DONT-FRAGMENT is not, and 440 tells the client not to ask for it again (section 7.3).
+ */
+static int create_dual(struct request *rq, const struct ask *ask)
+{
+	bool v6_is_lost = dont_fragment_is_lost(rq, IP_V6);
+	int missing = create_one(rq, ask, IP_V4, !v6_is_lost);
+
+	if (missing == 0) {
+		if (v6_is_lost)
+			rq->al->dual.missing_code = STUN_ADDRESS_FAMILY_NOT_SUPPORTED;
+		return 0;
+	}
+	if (missing != STUN_ADDRESS_FAMILY_NOT_SUPPORTED &&
+	    missing != STUN_INSUFFICIENT_CAPACITY)
+		return missing;
+	/* What is left is IPv6 alone, which the client may have without DONT-FRAGMENT. */
+	if (v6_is_lost)
+		return STUN_UNKNOWN_ATTRIBUTE;
+
+	int code = create_one(rq, ask, IP_V6, false);
+	if (code == 0)
+		rq->al->dual.missing_code = (uint16_t)missing;
+	/* Both unavailable, for any reasons: 508. */
+	return code == STUN_ADDRESS_FAMILY_NOT_SUPPORTED ? STUN_INSUFFICIENT_CAPACITY
+							 : code;
+}
+
 static int create(struct request *rq, const struct ask *ask)
 {
-	int code = create_one(rq, ask, ask->family);
-
-	if (ask->dual && (code == STUN_ADDRESS_FAMILY_NOT_SUPPORTED ||
-			  code == STUN_INSUFFICIENT_CAPACITY)) {
-		int missing = code;
-
-		code = create_one(rq, ask, IP_V6);
-		if (code == 0)
-			rq->al->dual.missing_code = (uint16_t)missing;
-		/* Both unavailable, for any reasons: 508. */
-		if (code == STUN_ADDRESS_FAMILY_NOT_SUPPORTED)
-			code = STUN_INSUFFICIENT_CAPACITY;
-	}
-	return code;
+	return ask->dual ? create_dual(rq, ask) : create_one(rq, ask, ask->family, false);
 }
 
 static void add_address_error_code(struct stun_builder *b, uint8_t family, int code)
@@ -252,7 +269,7 @@ void turn_allocate(struct request *rq)
 		return;
 	}
 
-	/* The families of a reservation or a partly made dual allocation are known only now. */
+	/* The family of a reservation is known only now. */
 	if (dont_fragment_is_lost(rq, rq->al->families)) {
 		allocation_delete(rq->turn, rq->al, END_RELEASED, rq->now_ms);
 		rq->al = NULL;

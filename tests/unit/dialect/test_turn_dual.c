@@ -105,29 +105,6 @@ START_TEST(both_have_even_ports) /* T-231 */
 }
 END_TEST
 
-static const struct {
-	const char *name;
-	const char *client;
-	uint16_t front;
-	int want;
-} fragments[] = {
-	{"T-225 IPv4 client, one half IPv6: 420", ALICE, FRONT_OUTSIDE_UDP, 420},
-	{"T-225 IPv6 client: success", "[2001:db8:9::1]:5000", FRONT_OUTSIDE_UDP6, 0},
-};
-
-START_TEST(dont_fragment_of_both) /* T-225 */
-{
-	static const struct attr_row rows[] = {ADDITIONAL(2), DONT_FRAGMENT};
-
-	begin();
-	client_init(&alice, &fixture, fragments[_i].client, fragments[_i].front, "alice");
-	allocate(&alice, rows, 2);
-	expect(&alice, fragments[_i].want, fragments[_i].name);
-	ck_assert_uint_eq(ports_used(), fragments[_i].want == 0 ? 2 : 0);
-	end();
-}
-END_TEST
-
 static void expect_missing(const struct client *c, uint8_t family, int code,
 			   const char *name)
 {
@@ -143,6 +120,66 @@ static void expect_missing(const struct client *c, uint8_t family, int code,
 	ck_assert_msg(attr.value.data[2] * 100 + attr.value.data[3] == code,
 		      "%s: code %u%02u", name, attr.value.data[2], attr.value.data[3]);
 }
+
+static const struct attr_row whole[] = {ADDITIONAL(2), DONT_FRAGMENT};
+
+START_TEST(dont_fragment_costs_an_ipv4_client_the_ipv6_half) /* T-225 */
+{
+	struct stun_attr attr;
+
+	begin();
+	allocate(&alice, whole, 2);
+	expect_missing(&alice, IP_V6, 440, "IPv4 alone, and why");
+	ck_assert(client_find(&alice, TURN_ADDRESS_ERROR_CODE, &attr));
+	ck_assert_uint_eq(attr.value.len, 4 + strlen("Address Family not Supported"));
+	ck_assert_mem_eq(attr.value.data,
+			 "\2\0\4\x28"
+			 "Address Family not Supported",
+			 attr.value.len);
+	ck_assert_uint_eq(ports_used(), 1);
+	client_again(&alice);
+	expect_missing(&alice, IP_V6, 440, "repeated: the same again");
+	ck_assert_uint_eq(ports_used(), 1);
+
+	ck_assert_int_eq(client_permit(&alice, PEER), 0);
+	ck_assert(client_send(&alice, PEER, "x", 1));
+	client_permit(&alice, PEER_V6);
+	expect(&alice, 443, "no permission for the half that was not made");
+	ck_assert_int_eq(refresh(&alice, IP_NONE, 0), 0);
+	ck_assert(fixture_is_clean(&fixture));
+	end();
+}
+END_TEST
+
+START_TEST(dont_fragment_without_an_ipv4_half) /* T-225 */
+{
+	struct stun_attr attr;
+
+	begin();
+	fixture.edge.refuse = -EMFILE;
+	fixture.edge.refuse_times = 1;
+	fixture.edge.refuse_family = IP_V4;
+	allocate(&alice, whole, 2);
+	expect(&alice, 420, "IPv6 is left, which cannot honour it");
+	ck_assert(client_find(&alice, STUN_UNKNOWN_ATTRIBUTES, &attr));
+	ck_assert_mem_eq(attr.value.data, "\0\x1A", 2);
+	ck_assert(fixture_is_clean(&fixture));
+	end();
+}
+END_TEST
+
+START_TEST(dont_fragment_of_an_ipv6_client) /* T-225 */
+{
+	begin();
+	client_init(&alice, &fixture, "[2001:db8:9::1]:5000", FRONT_OUTSIDE_UDP6,
+		    "alice");
+	allocate(&alice, whole, 2);
+	expect(&alice, 0, "both");
+	ck_assert_uint_eq(ports_used(), 2);
+	ck_assert(!client_has(&alice, TURN_ADDRESS_ERROR_CODE));
+	end();
+}
+END_TEST
 
 static const struct {
 	const char *name;
@@ -498,7 +535,9 @@ static void dual_suite(Suite *suite)
 	TCase *tc = tcase_create("dual");
 	tcase_add_test(tc, the_answer_has_both);
 	tcase_add_test(tc, both_have_even_ports);
-	tcase_add_loop_test(tc, dont_fragment_of_both, 0, ROWS(fragments));
+	tcase_add_test(tc, dont_fragment_costs_an_ipv4_client_the_ipv6_half);
+	tcase_add_test(tc, dont_fragment_without_an_ipv4_half);
+	tcase_add_test(tc, dont_fragment_of_an_ipv6_client);
 	tcase_add_loop_test(tc, half_that_the_system_refuses, 0, ROWS(refusals));
 	tcase_add_test(tc, second_address_used_up);
 	tcase_add_test(tc, each_family_reaches_its_peers);

@@ -203,6 +203,14 @@ def dont_fragment_translated(b):
         t.UNKNOWN_ATTRIBUTES) == b"\0\x1a"
 
 
+@row("T-225b", "DONT-FRAGMENT with both families: IPv4, and 440 for IPv6")
+def dont_fragment_of_both(b):
+    client = b.client()
+    reply = client.allocate(t.family_attr(2, t.ADDITIONAL_ADDRESS_FAMILY), (t.DONT_FRAGMENT, b""))
+    assert client.relayed[0] == OUTSIDE
+    assert reply.get(0x8001)[:4] == b"\2\0\4\x28"
+
+
 @row("T-227c", "a token is valid once", over=ALL)
 def token_once(b):
     first = b.client()
