@@ -132,14 +132,14 @@ size_t ms_data_indication_header(uint8_t *header, const uint8_t *txid,
 {
 	struct ms_builder b;
 
-	assert(payload_len <= MS_DATA_MAX);
+	assert(payload_len <= MS_MSG_MAX - ms_data_header_len(peer));
 	ms_builder_start(&b, header, MS_DATA_HEADER_V6, MS_DATA_INDICATION, txid);
 	ms_add_address(&b, MS_REMOTE_ADDRESS, peer);
 	ms_builder_add(&b, MS_DATA, NULL, 0);
 
 	/* Both lengths include the payload, which follows the header. */
 	size_t len = ms_builder_finish(&b);
-	assert(len == (peer->ip.family == IP_V4 ? MS_DATA_HEADER_V4 : MS_DATA_HEADER_V6));
+	assert(len == ms_data_header_len(peer));
 	store_be16(header + len - 2, (uint16_t)payload_len);
 	store_be16(header + 2, (uint16_t)(len - MS_HEADER_LEN + payload_len));
 	return len;

@@ -73,14 +73,19 @@ void ms_add_service_quality(struct ms_builder *b,
 bool ms_attr_text(const struct stun_attr *attr, struct slice *out);
 
 /*
- * Packet path: write the header of a Data Indication, all but its payload. Returns the length,
- * MS_DATA_HEADER_V4 or _V6 by the peer's family. payload_len is at most MS_DATA_MAX.
+ * Packet path: write the header of a Data Indication, all but its payload. Returns its length,
+ * ms_data_header_len(); together with the payload at most MS_MSG_MAX.
  */
 enum {
 	MS_DATA_HEADER_V4 = MS_HEADER_LEN + MS_COOKIE_ATTR_LEN + 12 + MS_ATTR_HEADER_LEN,
 	MS_DATA_HEADER_V6 = MS_HEADER_LEN + MS_COOKIE_ATTR_LEN + 24 + MS_ATTR_HEADER_LEN,
-	MS_DATA_MAX = MS_MSG_MAX - MS_DATA_HEADER_V6,
 };
+
+static inline size_t ms_data_header_len(const struct endpoint *peer)
+{
+	return peer->ip.family == IP_V4 ? MS_DATA_HEADER_V4 : MS_DATA_HEADER_V6;
+}
+
 size_t ms_data_indication_header(uint8_t *header, const uint8_t *txid,
 				 const struct endpoint *peer, size_t payload_len);
 

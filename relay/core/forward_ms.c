@@ -111,12 +111,13 @@ static bool wrap_indication(struct turn *turn, const struct allocation *al,
 {
 	bool framed = transport_is_stream(al->transport);
 	uint8_t *message = out->header + (framed ? MS_FRAME_HEADER_LEN : 0);
+	size_t header_len = ms_data_header_len(peer);
 	uint8_t txid[MS_TXID_LEN];
 
-	if (len > MS_DATA_MAX || len + MS_DATA_HEADER_V6 > forward_client_max(al))
+	if (len > MS_MSG_MAX - header_len || len + header_len > forward_client_max(al))
 		return false;
 	turn->edge->random(turn->edge->self, txid, sizeof(txid));
-	size_t header_len = ms_data_indication_header(message, txid, peer, len);
+	ms_data_indication_header(message, txid, peer, len);
 	if (framed) {
 		ms_frame_write_header(out->header, MS_FRAME_CONTROL, header_len + len);
 		header_len += MS_FRAME_HEADER_LEN;

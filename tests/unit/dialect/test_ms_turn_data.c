@@ -248,6 +248,11 @@ START_TEST(data_of_a_v6_peer_is_indicated)
 	ck_assert_uint_eq(out.header_len, FORWARD_MS_DATA_HEADER_V6);
 	size_t len = assemble(bytes, sizeof(bytes));
 	check_indication((struct slice){bytes, len}, PEER_V6, "hello");
+
+	static uint8_t data[65536];
+	ck_assert(ms_client_from_peer(&alice, PEER_V6, data, 65507 - 56, &out));
+	ck_assert(!ms_client_from_peer(&alice, PEER_V6, data, 65507 - 55, &out));
+	ck_assert_int_eq(out.reason, DROP_TOO_LARGE);
 }
 END_TEST
 
@@ -373,7 +378,8 @@ static const struct {
 	bool fits;
 } sizes[] = {
 	{"bare, the largest datagram", true, 65507, true},
-	{"indicated, the largest datagram", false, 65507 - 56, true},
+	{"indicated, the largest datagram", false, 65507 - 44, true},
+	{"indicated, one byte more", false, 65507 - 43, false},
 	{"indicated, larger", false, 65507, false},
 };
 
@@ -421,8 +427,8 @@ START_TEST(stream_frame_has_a_maximum_length)
 	static uint8_t data[65536];
 
 	permit();
-	ck_assert(ms_client_from_peer(&alice, PEER, data, MS_DATA_MAX, &out));
-	ck_assert(!ms_client_from_peer(&alice, PEER, data, MS_DATA_MAX + 1, &out));
+	ck_assert(ms_client_from_peer(&alice, PEER, data, 65535 - 44, &out));
+	ck_assert(!ms_client_from_peer(&alice, PEER, data, 65535 - 43, &out));
 	ck_assert_int_eq(out.reason, DROP_TOO_LARGE);
 	activate(PEER);
 	ck_assert(ms_client_from_peer(&alice, PEER, data, 65535, &out));

@@ -348,10 +348,12 @@ static const struct {
 	{"IPv4, empty", IP_V4, MS_DATA_HEADER_V4, 0},
 	{"IPv4, one byte", IP_V4, MS_DATA_HEADER_V4, 1},
 	{"IPv4, media", IP_V4, MS_DATA_HEADER_V4, 172},
-	{"IPv4, maximum length", IP_V4, MS_DATA_HEADER_V4, MS_DATA_MAX},
+	{"IPv4, maximum length", IP_V4, MS_DATA_HEADER_V4,
+	 MS_MSG_MAX - MS_DATA_HEADER_V4},
 	{"IPv6, empty", IP_V6, MS_DATA_HEADER_V6, 0},
 	{"IPv6, one byte", IP_V6, MS_DATA_HEADER_V6, 1},
-	{"IPv6, maximum length", IP_V6, MS_DATA_HEADER_V6, MS_DATA_MAX},
+	{"IPv6, maximum length", IP_V6, MS_DATA_HEADER_V6,
+	 MS_MSG_MAX - MS_DATA_HEADER_V6},
 };
 
 START_TEST(a_header_in_front_of_a_payload_is_a_data_indication)
