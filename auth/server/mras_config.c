@@ -41,7 +41,7 @@ static const struct config_key keys[] = {
 	     "outside addresses of the relay; never served"),
 	KEY("", "keys", PATH, APPLIED, common.keys, "/etc/avedge/keys", 1, PATH_LEN_MAX,
 	    "keyring file shared with the relay", .watched = true),
-	KEY("", "realm", TEXT, APPLIED, realm, "avedge", 1, REALM_LEN_MAX,
+	KEY("", "realm", TEXT, APPLIED, realm, "edge", 1, REALM_LEN_MAX,
 	    "realm of the relay, told with each credential"),
 	KEY("", "user", OPTIONAL, RESTART, common.user, "", 0, NAME_LEN_MAX,
 	    "user to switch to after binding; empty: stay"),
@@ -297,11 +297,28 @@ static bool check_blocks(const struct check *check)
 	return true;
 }
 
+/*
+ * Clients exist that echo REALM with its padding, and never get beyond a 401 (RFC 8489 section
+ * 14: the length of an attribute is that before padding).
+ */
+static void remark_on_realm(struct mras_config *config)
+{
+	size_t len = strlen(config->realm);
+
+	if (len % 4 != 0)
+		config_inform(
+			&config->common, &config->realm,
+			"a few old clients cannot log in to a realm of %zu characters; "
+			"for them use %zu, a multiple of four",
+			len, len + 4 - len % 4);
+}
+
 static bool check_all(struct config *common, char *error, size_t error_size)
 {
-	const struct check check = {(const struct mras_config *)common, error,
-				    error_size};
+	struct mras_config *config = (struct mras_config *)common;
+	const struct check check = {config, error, error_size};
 
+	remark_on_realm(config);
 	return check_addresses(&check) && check_required(&check) && check_blocks(&check);
 }
 

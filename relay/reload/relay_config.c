@@ -37,7 +37,7 @@ enum {
 #define SIDE_LIST(...) CONFIG_LIST(struct relay_config_side, __VA_ARGS__)
 
 static const struct config_key keys[] = {
-	KEY("", "realm", TEXT, RESTART, realm, "avedge", 1, REALM_MAX,
+	KEY("", "realm", TEXT, RESTART, realm, "edge", 1, REALM_MAX,
 	    "realm of the credentials"),
 	KEY("", "keys", PATH, APPLIED, common.keys, "/etc/avedge/keys", 1, PATH_LEN_MAX,
 	    "keyring file shared with the issuer", .watched = true),
@@ -514,6 +514,22 @@ static bool check_pairs(const struct check *check)
 	return true;
 }
 
+/*
+ * Clients exist that echo REALM with its padding, and never get beyond a 401 (RFC 8489 section
+ * 14: the length of an attribute is that before padding).
+ */
+static void remark_on_realm(struct relay_config *config)
+{
+	size_t len = strlen(config->realm);
+
+	if (len % 4 != 0)
+		config_inform(
+			&config->common, &config->realm,
+			"a few old clients cannot log in to a realm of %zu characters; "
+			"for them use %zu, a multiple of four",
+			len, len + 4 - len % 4);
+}
+
 static bool check_all(struct config *common, char *error, size_t error_size)
 {
 	struct relay_config *config = (struct relay_config *)common;
@@ -525,6 +541,7 @@ static bool check_all(struct config *common, char *error, size_t error_size)
 		.error_size = error_size,
 	};
 
+	remark_on_realm(config);
 	return check_present(&check) && pair_public(&check) && check_disjoint(&check) &&
 	       check_fronts(&check) && check_relay_range(&check) && check_peers(&check) &&
 	       check_pairs(&check) && check_alternates(&check, check.inside) &&

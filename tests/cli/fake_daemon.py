@@ -54,7 +54,7 @@ class Daemon:
         self.requests = []
         self.reload = {"result": "unchanged", "generation": 1, "changes": []}
         self.levels = {"default": "info", "subsystems": {"control": "info", "relay": "info"}}
-        self.keys = [{"key": "realm", "value": "lab", "default": "avedge", "reload": True,
+        self.keys = [{"key": "realm", "value": "lab", "default": "edge", "reload": True,
                       "doc": "realm of the credentials"},
                      {"key": "workers", "value": "0", "default": "0", "reload": False,
                       "doc": "worker threads"}]

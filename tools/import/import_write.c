@@ -82,7 +82,7 @@ static void write_head(struct import_conf *conf, const struct import_plan *plan,
 	if (!import_find(conf, "realm"))
 		import_note(
 			conf, NULL, "realm",
-			"coturn defaults to the host name, avedge to \"avedge\"; set realm");
+			"coturn defaults to the host name, avedge to \"edge\"; set realm");
 	if (plan->keys)
 		fprintf(out, "# from static-auth-secret\nkeys = \"%s\"\n", plan->keys);
 	if (import_find(conf, "no-software-attribute")) {

@@ -105,7 +105,7 @@ def what_it_is(fixture):
     check("Not open on the running relay" in fixture.run("ports", "--explain", "5061"), "5061 is open")
     check("datagrams" in fixture.run("counters", "--all"), "no counters")
     conf = fixture.run("configuration")
-    check(re.search(r'realm +avedge|control\.socket ', conf), "configuration: %s", conf)
+    check(re.search(r'realm +edge|control\.socket ', conf), "configuration: %s", conf)
     check(len(fixture.run("configuration", "--all").splitlines()) > 40, "keys are missing")
 
 

@@ -233,11 +233,11 @@ def changes_are_told_key_by_key(bench):
     servers = {"fe01.lab.example": ["requests_per_second = 0"],
                "new.lab.example": ["max_duration = 1h"]}
     bench.mrasd.configure('user = "nobody"\n' + text(bench, servers).replace(
-        'realm = "avedge"', 'realm = "other"'))
+        'realm = "edge"', 'realm = "other"'))
     status, document = ask(bench, "POST", "/v1/reload")
     check(status == 200 and document["result"] == "applied", "%d %s", status, document)
     check(changes(document) == {
-        "realm": ("avedge", "other", "applied"),
+        "realm": ("edge", "other", "applied"),
         "user": ("", "nobody", "restart"),
         "server.web01.lab.example": ("trusted", "not trusted", "applied"),
         "server.far.lab.example": ("trusted", "not trusted", "applied"),
@@ -334,7 +334,7 @@ def reloads_disturb_nobody(bench):
     try:
         for i in range(40):
             bench.mrasd.configure(text(bench).replace(
-                'realm = "avedge"', 'realm = "r%d"' % i))
+                'realm = "edge"', 'realm = "r%d"' % i))
             status, document = ask(bench, "POST", "/v1/reload")
             check(status == 200 and changes(document)["realm"][1] == "r%d" % i, "%d %s", status,
                   document)

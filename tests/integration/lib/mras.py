@@ -197,7 +197,7 @@ class Mrasd:
 
 def config(directory, address, port, relays, servers, more="", crl=None, outside=(), metrics=""):
     """relays: (location, host, udp, tcp); servers: name -> lines."""
-    text = 'addresses = {"%s"}\nport = %d\nkeys = "%s/keys"\nrealm = "avedge"\n' % (
+    text = 'addresses = {"%s"}\nport = %d\nkeys = "%s/keys"\nrealm = "edge"\n' % (
         address, port, directory)
     if outside:
         text += "outside_addresses = %s\n" % relay.quoted(outside)

@@ -151,7 +151,7 @@ class Relay:
         limits = sections.setdefault("limits", [])
         limits += ["%s = %s" % (key, value) for key, value in NO_BANDWIDTH_LIMITS.items()
                    if not any(line.split()[0] == key for line in limits)]
-        text = 'realm = "avedge"\nkeys = "%s"\n' % self.path("keys")
+        text = 'realm = "edge"\nkeys = "%s"\n' % self.path("keys")
         if self.workers:
             text += "workers = %d\n" % self.workers
         text += "".join(line + "\n" for line in self.extra)
@@ -165,7 +165,7 @@ class Relay:
     def coturn_config(self):
         lines = ["use-auth-secret", "static-auth-secret=" + self.secret()]
         low, high = self.ports.split("-")
-        lines += ["realm=avedge", "listening-port=%d" % self.udp_port, "simple-log",
+        lines += ["realm=edge", "listening-port=%d" % self.udp_port, "simple-log",
                   "tls-listening-port=%d" % self.tcp_port, "min-port=" + low,
                   "max-port=" + high, "cert=" + self.path("relay.pem"), "no-cli",
                   "pkey=" + self.path("relay.key"), "userdb=" + self.path("turndb"),

@@ -149,7 +149,7 @@ START_TEST(mras_config_has_defaults)
 	ck_assert_uint_eq(c->address_count, 1);
 	ck_assert_uint_eq(c->outside_count, 0);
 	ck_assert_str_eq(c->common.keys, "/etc/avedge/keys");
-	ck_assert_str_eq(c->realm, "avedge");
+	ck_assert_str_eq(c->realm, "edge");
 	ck_assert_ptr_null(c->common.user);
 	ck_assert_ptr_null(c->tls.crl);
 	ck_assert_uint_eq(c->server_count, 1);
@@ -234,7 +234,7 @@ START_TEST(mras_config_compare_says_what_a_reload_applies)
 	ck_assert_uint_eq(config_compare(&a->common, &b->common, note, &seen), 11);
 	ck_assert_str_eq(seen.text, "addresses: {10.0.0.5} -> {10.0.0.6}\n"
 				    "port: 5062 -> 5063\n"
-				    "realm: avedge -> x\n"
+				    "realm: edge -> x\n"
 				    "user:  -> mras (restart)\n"
 				    "server.gone.example: trusted -> not trusted\n"
 				    "server.stays.example.networks: {} -> {10.0.0.0/8}\n"
@@ -378,6 +378,22 @@ START_TEST(mras_config_docs_are_one_line)
 }
 END_TEST
 
+START_TEST(mras_config_remarks_on_a_realm_with_padding)
+{
+	struct mras_config *c = must_parse(GOOD);
+
+	ck_assert_uint_eq(config_remark_count(&c->common, CONFIG_INFO), 0);
+	mras_config_free(c);
+	c = must_parse(GOOD "realm = lab\n");
+	ck_assert_uint_eq(config_remark_count(&c->common, CONFIG_INFO), 1);
+	ck_assert_str_eq(
+		c->common.remarks[0].sentence,
+		"realm: a few old clients cannot log in to a realm of 3 characters; for them "
+		"use 4, a multiple of four");
+	mras_config_free(c);
+}
+END_TEST
+
 static void config_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("mras_config");
@@ -385,6 +401,7 @@ static void config_suite(Suite *suite)
 	tcase_add_loop_test(tc, mras_config_errors_have_place_fault_and_remedy, 0,
 			    ROWS(errors));
 	tcase_add_test(tc, mras_config_has_defaults);
+	tcase_add_test(tc, mras_config_remarks_on_a_realm_with_padding);
 	tcase_add_test(tc, mras_config_keeps_sections_apart);
 	tcase_add_test(tc, mras_config_compare_says_what_a_reload_applies);
 	tcase_add_test(tc, mras_config_keeps_what_needs_a_restart);

@@ -68,7 +68,7 @@ START_TEST(reload_names_every_change)
 	ck_assert_int_eq(report.result, RELOAD_APPLIED);
 	ck_assert_uint_eq(report.generation, 2);
 	ck_assert_str_eq(changes(),
-			 "realm: avedge -> x (applied)\n"
+			 "realm: edge -> x (applied)\n"
 			 "server.new.example: not trusted -> trusted (applied)\n"
 			 "relay.4: none -> r (applied)\n"
 			 "limits.idle: 10m -> 5m (applied)\n");

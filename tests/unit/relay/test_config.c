@@ -289,7 +289,7 @@ START_TEST(config_has_defaults)
 	struct relay_config *c = must_parse(SIDES);
 
 	ck_assert_str_eq(c->common.path, "F");
-	ck_assert_str_eq(c->realm, "avedge");
+	ck_assert_str_eq(c->realm, "edge");
 	ck_assert_str_eq(c->common.keys, "/etc/avedge/keys");
 	ck_assert_str_eq(c->software, "avedge");
 	ck_assert_uint_eq(c->workers, 0);
@@ -518,6 +518,26 @@ START_TEST(config_default_file_shows_the_defaults)
 }
 END_TEST
 
+START_TEST(config_remarks_on_a_realm_with_padding)
+{
+	struct relay_config *c = must_parse(SIDES);
+
+	ck_assert_uint_eq(config_remark_count(&c->common, CONFIG_INFO), 0);
+	relay_config_free(c);
+	c = must_parse(SIDES "realm = example.com\n");
+	ck_assert_uint_eq(config_remark_count(&c->common, CONFIG_INFO), 1);
+	ck_assert_uint_eq(config_remark_count(&c->common, CONFIG_WARNING), 0);
+	ck_assert_str_eq(
+		c->common.remarks[0].sentence,
+		"realm: a few old clients cannot log in to a realm of 11 characters; for them "
+		"use 12, a multiple of four");
+	relay_config_free(c);
+	c = must_parse(SIDES "realm = turn.example.com\n");
+	ck_assert_uint_eq(config_remark_count(&c->common, CONFIG_INFO), 0);
+	relay_config_free(c);
+}
+END_TEST
+
 static void config_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("config");
@@ -536,6 +556,7 @@ static void config_suite(Suite *suite)
 	tcase_add_loop_test(tc, config_manual_page_agrees, 0,
 			    (int)relay_config_schema.key_count);
 	tcase_add_test(tc, config_default_file_shows_the_defaults);
+	tcase_add_test(tc, config_remarks_on_a_realm_with_padding);
 	tcase_add_test(tc, config_file_that_does_not_exist);
 	tcase_add_test(tc, config_file_that_is_not_text);
 	suite_add_tcase(suite, tc);

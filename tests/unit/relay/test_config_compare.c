@@ -70,7 +70,7 @@ START_TEST(config_compare_says_what_a_reload_applies)
 
 	ck_assert_uint_eq(config_compare(&a->common, &b->common, note, &seen), 8);
 	ck_assert_str_eq(seen.text,
-			 "realm: avedge -> other (restart)\n"
+			 "realm: edge -> other (restart)\n"
 			 "tls.certificate: /a -> /b\n"
 			 "side.inside.networks: {} -> {10.0.0.0/8}\n"
 			 "side.outside.public: {192.0.2.10} -> {203.0.113.1} (new)\n"
@@ -149,7 +149,7 @@ START_TEST(config_in_force_shows_what_waits_for_a_restart)
 
 	ck_assert(config_keep_fixed(&started->common, &last->common));
 	ck_assert(config_list(&last->common, note_entry, &seen));
-	ck_assert_str_eq(seen.text, "realm = first, not avedge (restart)\n"
+	ck_assert_str_eq(seen.text, "realm = first, not edge (restart)\n"
 				    "log.level = debug, not info\n");
 	relay_config_free(started);
 	relay_config_free(last);

@@ -25,7 +25,7 @@ def with_algorithms(b):
 def is_challenge(client, reply, code=401):
     """A complete 401 or 438: realm, nonce, algorithms if the nonce says so, nothing else."""
     bare(code_of(reply, code))
-    assert reply.get(t.REALM) == b"avedge", "no REALM in %r" % reply
+    assert reply.get(t.REALM) == b"edge", "no REALM in %r" % reply
     nonce = reply.get(t.NONCE)
     assert nonce, "no NONCE in %r" % reply
     if client.offered:
@@ -39,7 +39,7 @@ def no_integrity(b):
     for method in AUTHENTICATED:
         is_challenge(client, client.ask(t.encode(request_type(method))))
         is_challenge(client, client.ask(t.encode(request_type(method), [
-            t.UDP_TRANSPORT, (t.USERNAME, b"alice"), (t.REALM, b"avedge")])))
+            t.UDP_TRANSPORT, (t.USERNAME, b"alice"), (t.REALM, b"edge")])))
 
 
 @row("T-081", "integrity without USERNAME, REALM or NONCE: 400 without a challenge", over=ALL)

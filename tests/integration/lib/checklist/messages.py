@@ -109,7 +109,7 @@ def padding_ignored(b):
 @row("T-012", "the length of an attribute does not count its padding", over=ALL)
 def attribute_length(b):
     client = b.client()
-    assert client.challenge().get(t.REALM) == b"avedge"
+    assert client.challenge().get(t.REALM) == b"edge"
     client.allocate()
     value = client.refresh().get(t.SOFTWARE)
     assert value is None or not value.endswith(b"\0")

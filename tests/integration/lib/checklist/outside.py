@@ -215,7 +215,7 @@ def forged_integrity(b):
         for _ in range(count):
             client.send_bytes(t.encode(ALLOCATE, [
                 t.UDP_TRANSPORT, (t.USERNAME, b"4102444800:" + os.urandom(6).hex().encode()),
-                (t.REALM, b"avedge"), (t.NONCE, os.urandom(12).hex().encode()),
+                (t.REALM, b"edge"), (t.NONCE, os.urandom(12).hex().encode()),
                 (t.MESSAGE_INTEGRITY, os.urandom(20))]))
     flood(3000)
     before, fds = resident_kib(b.relay_pid), len(os.listdir(descriptors))
