@@ -49,7 +49,8 @@ libissuer_a_SOURCES = \
 	auth/server/mras_reload.c auth/server/mras_reload.h \
 	auth/server/self_test.c auth/server/self_test.h \
 	auth/server/mras_settings.c auth/server/mras_settings.h \
-	auth/server/tls.c auth/server/tls.h
+	auth/server/tls.c auth/server/tls.h \
+	auth/server/tls_hello.c auth/server/tls_hello.h
 ISSUER_LIBS = libissuer.a libdaemon.a libkeyfile.a libmras.a libcredential.a libstun.a libbase.a \
 	$(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(MICROHTTPD_LIBS) \
 	$(JANSSON_LIBS) $(EXPAT_LIBS) $(OSIP_LIBS) $(SYSTEMD_LIBS) $(CAPNG_LIBS)

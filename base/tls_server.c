@@ -45,12 +45,12 @@ static void explain_file(const char *path, const char *wanted, char *error,
 			 tls_error_reason(), wanted);
 }
 
+#define AEAD_SUITES "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"
+#define NO_SUITES ":!aNULL:!eNULL:!PSK"
+
 SSL_CTX *tls_server_new(const char *certificate, const char *private_key,
 			bool may_be_expired, char *error, size_t error_size)
 {
-	static const char ciphers[] =
-		"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aNULL:!PSK";
-
 	char copy[PATH_MAX];
 
 	ERR_clear_error();
@@ -70,7 +70,7 @@ SSL_CTX *tls_server_new(const char *certificate, const char *private_key,
 	SSL_CTX_set_dh_auto(ctx, 1);
 	SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
 
-	if (SSL_CTX_set_cipher_list(ctx, ciphers) != 1) {
+	if (SSL_CTX_set_cipher_list(ctx, AEAD_SUITES NO_SUITES) != 1) {
 		snprintf(error, error_size, "TLS: %s", tls_error_reason());
 	} else if (SSL_CTX_use_certificate_chain_file(
 			   ctx, secret_file_path(certificate, copy, sizeof(copy))) != 1) {
@@ -90,6 +90,14 @@ SSL_CTX *tls_server_new(const char *certificate, const char *private_key,
 	}
 	SSL_CTX_free(ctx);
 	return NULL;
+}
+
+bool tls_server_permit_legacy(SSL *ssl)
+{
+	/* TLS 1.0 and 1.1 sign MD5 with SHA-1, which level 1 refuses. */
+	SSL_set_security_level(ssl, 0);
+	return SSL_set_min_proto_version(ssl, TLS1_VERSION) == 1 &&
+	       SSL_set_cipher_list(ssl, AEAD_SUITES ":ECDHE+AES:DHE+AES" NO_SUITES) == 1;
 }
 
 int64_t tls_server_expires(SSL_CTX *ctx)

@@ -18,6 +18,13 @@
 SSL_CTX *tls_server_new(const char *certificate, const char *private_key,
 			bool may_be_expired, char *error, size_t error_size);
 
+/*
+ * Permit this connection TLS 1.0 and 1.1, CBC suites with AES, and SHA-1 in the handshake, after what
+ * every other may use; forward secrecy stays. From the callback of its ClientHello, before
+ * a version is chosen. False: out of memory.
+ */
+bool tls_server_permit_legacy(SSL *ssl);
+
 /* When the leaf certificate expires, Unix seconds; INT64_MAX if ctx is NULL. */
 int64_t tls_server_expires(SSL_CTX *ctx);
 

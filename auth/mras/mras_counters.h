@@ -35,8 +35,10 @@ enum handshake_fault {
 	HANDSHAKE_PURPOSE,        /* a certificate that is not for TLS */
 	HANDSHAKE_NAME,           /* no trusted server has it */
 	HANDSHAKE_NETWORK,        /* a trusted server, from outside its networks */
-	HANDSHAKE_CERTIFICATE,    /* anything else that is wrong with it */
-	HANDSHAKE_TLS,            /* no common version or cipher, or no TLS at all */
+	HANDSHAKE_CERTIFICATE_SIZE,
+	HANDSHAKE_CERTIFICATE,       /* anything else that is wrong with it */
+	HANDSHAKE_VERSION_OR_CIPHER, /* too old for this server; see legacy_tls */
+	HANDSHAKE_TLS,               /* anything else, or no TLS at all */
 	HANDSHAKE_TIMED_OUT,
 	HANDSHAKE_GAVE_WAY, /* to a newer one */
 	HANDSHAKE_FAULT_COUNT

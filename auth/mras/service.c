@@ -265,13 +265,14 @@ bool service_offers(const struct service_relay *relay, enum service_location loc
 }
 
 /* A name in a certificate may end with the dot of the root. */
-static bool names_server(const char *name, const char *server)
+static bool names_server(struct slice name, const char *server)
 {
-	size_t len = strlen(name);
+	size_t len = name.len;
 
-	if (len > 0 && name[len - 1] == '.')
+	if (len > 0 && name.data[len - 1] == '.')
 		len--;
-	return len > 0 && strlen(server) == len && strncasecmp(name, server, len) == 0;
+	return len > 0 && strlen(server) == len &&
+	       strncasecmp((const char *)name.data, server, len) == 0;
 }
 
 static bool comes_from(const struct service_server *server, const struct ip_addr *source)
@@ -280,24 +281,36 @@ static bool comes_from(const struct service_server *server, const struct ip_addr
 	       ip_prefixes_contain(server->networks, server->network_count, source);
 }
 
-const struct service_server *service_server_find(const struct service *service,
-						 const char *const *names, size_t count,
-						 const struct ip_addr *source,
-						 bool *has_name)
+enum service_trust service_server_find(const struct service *service, struct slice name,
+				       const struct ip_addr *source, bool legacy_tls,
+				       const struct service_server **server)
 {
-	*has_name = false;
-	for (size_t i = 0; i < count; i++) {
-		for (size_t j = 0; j < service->server_count; j++) {
-			const struct service_server *server = &service->servers[j];
+	*server = NULL;
+	for (size_t i = 0; i < service->server_count; i++) {
+		const struct service_server *one = &service->servers[i];
 
-			if (!names_server(names[i], server->name))
-				continue;
-			if (comes_from(server, source))
-				return server;
-			*has_name = true;
-		}
+		if (!names_server(name, one->name))
+			continue;
+		*server = one;
+		if (!comes_from(one, source))
+			return SERVICE_OTHER_NETWORK;
+		return legacy_tls && !one->legacy_tls ? SERVICE_LEGACY_TLS
+						      : SERVICE_TRUSTED;
 	}
-	return NULL;
+	return SERVICE_NO_NAME;
+}
+
+bool service_permits_legacy_tls(const struct service *service,
+				const struct ip_addr *source)
+{
+	for (size_t i = 0; i < service->server_count; i++) {
+		const struct service_server *server = &service->servers[i];
+
+		assert(!server->legacy_tls || server->network_count > 0);
+		if (server->legacy_tls && comes_from(server, source))
+			return true;
+	}
+	return false;
 }
 
 bool service_source_allowed(const struct service *service, const struct ip_addr *source)

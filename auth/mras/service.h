@@ -52,6 +52,15 @@ struct service_server {
 	size_t network_count;
 	int64_t ttl_max_s;       /* 0: that of the service */
 	uint32_t requests_per_s; /* 0: no limit */
+	bool legacy_tls; /* it may connect with old TLS, see tls_is_legacy(); has networks */
+};
+
+/* What a name in a certificate is worth, in ascending order. */
+enum service_trust {
+	SERVICE_NO_NAME,       /* no server has it */
+	SERVICE_OTHER_NETWORK, /* a server has it that comes from other networks */
+	SERVICE_LEGACY_TLS,    /* or that may not connect with old TLS */
+	SERVICE_TRUSTED,
 };
 
 enum service_fault {
@@ -138,13 +147,16 @@ void service_refused(const struct service *service, const struct service_server 
 bool service_offers(const struct service_relay *relay, enum service_location location);
 
 /*
- * The trusted server with one of these certificate names that comes from source; NULL if there
- * is none: *has_name tells whether one with such a name comes from other networks.
+ * The server with this name, as a certificate states it, that connects from source;
+ * legacy_tls: with old TLS. *server is NULL if SERVICE_NO_NAME.
  */
-const struct service_server *service_server_find(const struct service *service,
-						 const char *const *names, size_t count,
-						 const struct ip_addr *source,
-						 bool *has_name);
+enum service_trust service_server_find(const struct service *service, struct slice name,
+				       const struct ip_addr *source, bool legacy_tls,
+				       const struct service_server **server);
+
+/* May a server that connects from there use old TLS? Who it is shows at the end of a handshake. */
+bool service_permits_legacy_tls(const struct service *service,
+				const struct ip_addr *source);
 
 /* May any trusted server come from there? */
 bool service_source_allowed(const struct service *service, const struct ip_addr *source);

@@ -635,6 +635,7 @@ static void part(struct connection *connection)
 static void refused(struct connection *connection)
 {
 	handshake_refused(connection->issuer, connection->name, &connection->peer,
+			  ssl_of(connection),
 			  bufferevent_get_openssl_error(connection->bev));
 	part(connection);
 }
@@ -663,8 +664,9 @@ static void trusted(struct connection *connection)
 	}
 	issuer_count(issuer, COUNT_TRUSTED);
 	assert(connection->peer.service == &issuer->settings->service);
-	log_debug("%s from %s: connected, %s", connection->peer.server->name,
-		  connection->name, SSL_get_version(ssl));
+	log_debug("%s from %s: connected, %s with %s%s", connection->peer.server->name,
+		  connection->name, SSL_get_version(ssl), SSL_get_cipher_name(ssl),
+		  tls_is_legacy(ssl) ? ", which legacy_tls permits" : "");
 	set_state(connection, CONNECTION_GREETING);
 	connection->heard_ms = issuer->now_ms;
 	connection->begun_ms = issuer->now_ms;

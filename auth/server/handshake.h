@@ -9,10 +9,10 @@
 #include "auth/server/tls.h"
 
 /*
- * Counts and logs it. name: of the other end, for the log; peer: as the handshake found it;
- * error: of OpenSSL, 0 if it has none.
+ * Counts and logs it. name: of the other end, for the log; peer: as the handshake of ssl
+ * found it; error: of OpenSSL, 0 if it has none.
  */
 void handshake_refused(struct issuer *issuer, const char *name,
-		       const struct tls_peer *peer, unsigned long error);
+		       const struct tls_peer *peer, SSL *ssl, unsigned long error);
 
 #endif

@@ -68,6 +68,8 @@ static const struct config_key keys[] = {
 		   "maximum lifetime of its credentials; 0: duration.max"),
 	SERVER_KEY("server", "requests_per_second", NUMBER, APPLIED, requests_per_s,
 		   "200", 0, 1000000, "requests per second it may make; 0: no limit"),
+	SERVER_KEY("server", "legacy_tls", BOOL, APPLIED, legacy_tls, "false", 0, 0,
+		   "whether it may use TLS 1.0, TLS 1.1 and CBC suites; needs networks"),
 
 	RELAY_KEY("relay", "location", WORD, APPLIED, location, NULL, 0, 0,
 		  "inside or outside: which clients it is for", .words = locations),
@@ -242,6 +244,11 @@ static bool check_server(const struct check *check, const struct service_server 
 		return REFUSE(check, &server->ttl_max_s,
 			      "longer than duration.max, %us; change one of them",
 			      longest);
+	if (server->legacy_tls && server->network_count == 0)
+		return REFUSE(check, &server->legacy_tls,
+			      "needs networks, because a handshake begins before the "
+			      "server is known; write networks = {\"10.0.0.7/32\"} with "
+			      "its addresses");
 	return true;
 }
 

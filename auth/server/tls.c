@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include <openssl/err.h>
@@ -18,61 +17,76 @@
 #include "base/tls_server.h"
 
 enum {
-	CERTIFICATES_MAX = 32 << 10, /* bytes of a client's chain */
+	CERTIFICATES_MAX =
+		64 << 10, /* bytes of a client's chain: no other bound on its names */
 	CHAIN_DEPTH_MAX = 8,
-	NAME_SIZE = SERVICE_NAME_MAX + 1,
 };
 
-/* Names found in a certificate. */
-struct names {
-	size_t count;
-	const char *list[TLS_NAMES_MAX];
-	char text[TLS_NAMES_MAX][NAME_SIZE];
+/* What is being looked for, and the best that was found. */
+struct search {
+	const struct tls_peer *peer;
+	bool legacy_tls; /* the connection uses it */
+	enum service_trust trust;
+	const struct service_server *server;
 };
 
-/* Skip a name with a NUL inside: programs read it differently. */
-static void add_name(struct names *names, const ASN1_STRING *string)
+static void try_name(struct search *search, const ASN1_STRING *string)
 {
-	size_t len = (size_t)ASN1_STRING_length(string);
-	const unsigned char *data = ASN1_STRING_get0_data(string);
+	const struct slice name = {ASN1_STRING_get0_data(string),
+				   (size_t)ASN1_STRING_length(string)};
+	const struct service_server *server;
+	enum service_trust trust = service_server_find(search->peer->service, name,
+						       &search->peer->source,
+						       search->legacy_tls, &server);
 
-	if (names->count == TLS_NAMES_MAX || len == 0 || len >= NAME_SIZE ||
-	    memchr(data, '\0', len) != NULL)
+	if (trust <= search->trust)
 		return;
-	memcpy(names->text[names->count], data, len);
-	names->text[names->count][len] = '\0';
-	assert(names->count < TLS_NAMES_MAX);
-	names->list[names->count] = names->text[names->count];
-	names->count++;
+	search->trust = trust;
+	search->server = server;
 }
 
-static void common_names(struct names *names, const X509 *certificate)
+static void try_common_names(struct search *search, const X509 *certificate)
 {
 	const X509_NAME *subject = X509_get_subject_name(certificate);
 	int at = -1;
 
 	while ((at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0)
-		add_name(names,
+		try_name(search,
 			 X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
 }
 
-static void certificate_names(struct names *names, const X509 *certificate)
+static void try_names(struct search *search, const X509 *certificate)
 {
+	if (X509_get_ext_by_NID(certificate, NID_subject_alt_name, -1) < 0) {
+		try_common_names(search, certificate);
+		return;
+	}
 	GENERAL_NAMES *alternatives =
 		X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
 
-	names->count = 0;
-	if (X509_get_ext_by_NID(certificate, NID_subject_alt_name, -1) < 0) {
-		common_names(names, certificate);
-		return;
-	}
 	for (int i = 0; i < sk_GENERAL_NAME_num(alternatives); i++) {
 		const GENERAL_NAME *name = sk_GENERAL_NAME_value(alternatives, i);
 
 		if (name->type == GEN_DNS)
-			add_name(names, name->d.dNSName);
+			try_name(search, name->d.dNSName);
 	}
 	GENERAL_NAMES_free(alternatives);
+}
+
+/* Of a handshake that has chosen its cipher, or of a connection. */
+static const SSL_CIPHER *cipher_of(const SSL *ssl)
+{
+	const SSL_CIPHER *pending = SSL_get_pending_cipher(ssl);
+
+	return pending != NULL ? pending : SSL_get_current_cipher(ssl);
+}
+
+bool tls_is_legacy(const SSL *ssl)
+{
+	const SSL_CIPHER *cipher = cipher_of(ssl);
+
+	return SSL_version(ssl) < TLS1_2_VERSION || cipher == NULL ||
+	       SSL_CIPHER_is_aead(cipher) != 1;
 }
 
 /*
@@ -146,15 +160,48 @@ static int on_verify(int ok, X509_STORE_CTX *store)
 	return ok;
 }
 
-static bool verify(X509_STORE_CTX *store, struct tls_peer *peer)
+/* No server may be let in: why? */
+static void refuse_names(X509_STORE_CTX *store, struct tls_peer *peer, const SSL *ssl,
+			 const struct search *search)
+{
+	const X509 *certificate = X509_STORE_CTX_get0_cert(store);
+	char why[TLS_REASON_SIZE];
+
+	switch (search->trust) {
+	case SERVICE_NO_NAME:
+		set_why(peer, certificate, HANDSHAKE_NAME,
+			"certificate names no trusted server");
+		break;
+	case SERVICE_OTHER_NETWORK:
+		set_why(peer, certificate, HANDSHAKE_NETWORK,
+			"trusted server, but outside its networks");
+		break;
+	case SERVICE_LEGACY_TLS:
+		snprintf(why, sizeof(why),
+			 "%s with %s is too old; update the server, or set legacy_tls = "
+			 "true and networks in server \"%.*s\"",
+			 SSL_get_version(ssl), SSL_CIPHER_get_name(cipher_of(ssl)),
+			 SERVICE_NAME_MAX, search->server->name);
+		set_why(peer, certificate, HANDSHAKE_VERSION_OR_CIPHER, why);
+		break;
+	case SERVICE_TRUSTED:
+		assert(!"a trusted server");
+	}
+	X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+}
+
+static bool verify(X509_STORE_CTX *store, struct tls_peer *peer, const SSL *ssl)
 {
 	X509 *certificate = X509_STORE_CTX_get0_cert(store);
-	struct names names;
-	bool has_name;
+	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(store);
+	struct search search = {.peer = peer, .legacy_tls = tls_is_legacy(ssl)};
 
 	peer->server = NULL;
 	X509_STORE_CTX_set_verify_cb(store, on_verify);
-	X509_VERIFY_PARAM_set_purpose(X509_STORE_CTX_get0_param(store), X509_PURPOSE_ANY);
+	X509_VERIFY_PARAM_set_purpose(param, X509_PURPOSE_ANY);
+	/* A certificate is held to the usual level, even where legacy TLS is permitted. */
+	X509_VERIFY_PARAM_set_auth_level(
+		param, SSL_CTX_get_security_level(SSL_get_SSL_CTX(ssl)));
 	if (X509_verify_cert(store) != 1) {
 		int error = X509_STORE_CTX_get_error(store);
 
@@ -168,19 +215,12 @@ static bool verify(X509_STORE_CTX *store, struct tls_peer *peer)
 		X509_STORE_CTX_set_error(store, X509_V_ERR_INVALID_PURPOSE);
 		return false;
 	}
-	certificate_names(&names, certificate);
-	peer->server = service_server_find(peer->service, names.list, names.count,
-					   &peer->source, &has_name);
-	if (peer->server == NULL) {
-		if (has_name)
-			set_why(peer, certificate, HANDSHAKE_NETWORK,
-				"trusted server, but outside its networks");
-		else
-			set_why(peer, certificate, HANDSHAKE_NAME,
-				"certificate names no trusted server");
-		X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+	try_names(&search, certificate);
+	if (search.trust != SERVICE_TRUSTED) {
+		refuse_names(store, peer, ssl, &search);
 		return false;
 	}
+	peer->server = search.server;
 	peer->not_after_s = not_after(certificate);
 	return true;
 }
@@ -192,7 +232,23 @@ static int on_certificate(X509_STORE_CTX *store, void *arg)
 		X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct tls_peer *peer = SSL_get_app_data(ssl);
 
-	return peer != NULL && verify(store, peer);
+	return peer != NULL && verify(store, peer, ssl);
+}
+
+/* The identity is not known yet: the address decides, and verify() makes sure. */
+static int on_hello(SSL *ssl, int *alert, void *arg)
+{
+	struct tls_peer *peer = SSL_get_app_data(ssl);
+
+	(void)arg;
+	*alert = SSL_AD_INTERNAL_ERROR;
+	if (peer == NULL)
+		return SSL_CLIENT_HELLO_ERROR;
+	tls_hello_read(ssl, &peer->hello);
+	if (service_permits_legacy_tls(peer->service, &peer->source) &&
+	    !tls_server_permit_legacy(ssl))
+		return SSL_CLIENT_HELLO_ERROR;
+	return SSL_CLIENT_HELLO_SUCCESS;
 }
 
 static bool load_trust(SSL_CTX *ctx, const struct mras_config *config, char *error,
@@ -242,6 +298,7 @@ SSL_CTX *tls_issuer_new(const struct mras_config *config, char *error, size_t er
 	SSL_CTX_set_verify_depth(ctx, CHAIN_DEPTH_MAX);
 	SSL_CTX_set_max_cert_list(ctx, CERTIFICATES_MAX);
 	SSL_CTX_set_cert_verify_callback(ctx, on_certificate, NULL);
+	SSL_CTX_set_client_hello_cb(ctx, on_hello, NULL);
 	return ctx;
 }
 
@@ -273,7 +330,7 @@ bool tls_issuer_check_again(SSL *ssl, SSL_CTX *ctx, struct tls_peer *peer)
 				SSL_get_peer_cert_chain(ssl)) == 1) {
 		X509_VERIFY_PARAM_set_depth(X509_STORE_CTX_get0_param(store),
 					    CHAIN_DEPTH_MAX);
-		trusted = verify(store, peer);
+		trusted = verify(store, peer, ssl);
 	} else {
 		set_why(peer, certificate, HANDSHAKE_CERTIFICATE,
 			"cannot be checked again");

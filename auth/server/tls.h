@@ -4,7 +4,8 @@
  *
  * A client certificate must chain to the configured CAs, be valid now, not be revoked, be
  * for TLS at all, and name a trusted server (dNSName; the common name only where there is
- * no subjectAltName) that comes from its networks.
+ * no subjectAltName) that comes from its networks. TLS 1.0, TLS 1.1 and CBC suites are for
+ * servers with legacy_tls alone.
  */
 #ifndef AUTH_SERVER_TLS_H
 #define AUTH_SERVER_TLS_H
@@ -17,13 +18,13 @@
 
 #include "auth/mras/mras_counters.h"
 #include "auth/mras/service.h"
+#include "auth/server/tls_hello.h"
 #include "stun/endpoint.h"
 
 struct mras_config;
 
 enum {
-	TLS_NAMES_MAX = 64, /* of one certificate; further ones are ignored */
-	TLS_REASON_SIZE = 256,
+	TLS_REASON_SIZE = 640, /* with the names of a server and of a certificate */
 };
 
 /* The other end of a connection, as found by the handshake. */
@@ -31,8 +32,9 @@ struct tls_peer {
 	const struct service *service;       /* the one in force; in */
 	struct ip_addr source;               /* in */
 	const struct service_server *server; /* NULL: not trusted, or not yet */
-	int64_t not_after_s;                 /* when its certificate expires */
-	enum handshake_fault fault;          /* with why */
+	struct tls_hello hello;
+	int64_t not_after_s;        /* when its certificate expires */
+	enum handshake_fault fault; /* with why */
 	char why[TLS_REASON_SIZE]; /* it is not trusted; "" if there was no certificate */
 };
 
@@ -42,6 +44,9 @@ SSL_CTX *tls_issuer_new(const struct mras_config *config, char *error, size_t er
 /* For one connection; peer must outlive it, or tls_forget() it. NULL: out of memory. */
 SSL *tls_issuer_accept(SSL_CTX *ctx, struct tls_peer *peer);
 void tls_forget(SSL *ssl);
+
+/* Is it older than TLS 1.2 with an AEAD suite? Known once a suite is chosen. */
+bool tls_is_legacy(const SSL *ssl);
 
 /*
  * After a reload: is the peer of an open connection still trusted? Checks everything again, with

@@ -52,6 +52,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-ms-streams.py \
 	tests/integration/cases/t-mrasd-http.py \
 	tests/integration/cases/t-mrasd-time.py \
+	tests/integration/cases/t-mrasd-tls.py \
 	tests/integration/cases/t-prometheus.py \
 	tests/integration/cases/t-public-address.sh \
 	tests/integration/cases/t-reload.py \

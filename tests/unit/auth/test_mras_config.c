@@ -102,6 +102,8 @@ static const struct {
 	 "F:6:17: server.max_duration: longer than duration.max, 28800s; change one of them"},
 	{ADDRESS TLS RELAY "server a.example { max_duration = 181d }",
 	 "F:4:35: server.max_duration: 181d is out of range; write a duration from 0 to 180d"},
+	{ADDRESS TLS RELAY "server a.example {\n legacy_tls = true }",
+	 "F:5:15: server.legacy_tls: needs networks, because a handshake begins before the server is known; write networks = {\"10.0.0.7/32\"} with its addresses"},
 
 	/* relays */
 	{ADDRESS TLS SERVER "relay { host = a }",
@@ -303,6 +305,7 @@ START_TEST(mras_config_in_force_names_sections)
 				    "server.b.example.identities = {}\n"
 				    "server.b.example.max_duration = 1h\n"
 				    "server.b.example.requests_per_second = 200\n"
+				    "server.b.example.legacy_tls = false\n"
 				    "relay.1.location = inside\n"
 				    "relay.1.host = r\n"
 				    "relay.1.address = \n"

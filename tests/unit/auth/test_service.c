@@ -330,70 +330,104 @@ START_TEST(service_rate_in_a_flood_of_identities)
 END_TEST
 
 static const struct {
-	const char *name;
-	const char *certificate[2];
-	int want; /* -1: no server */
+	const char *what;
+	const char *name; /* in the certificate */
+	int want;         /* -1: no server */
 } certificates[] = {
-	{"by its name", {"fe01.lab.example"}, 0},
-	{"by its second name", {"other.example", "web01.lab.example"}, 1},
-	{"case does not count", {"FE01.Lab.Example"}, 0},
-	{"a trailing dot does not count", {"fe01.lab.example."}, 0},
-	{"two trailing dots do", {"fe01.lab.example.."}, -1},
-	{"a stranger", {"fe02.lab.example"}, -1},
-	{"the parent domain", {"lab.example"}, -1},
-	{"a longer name", {"fe01.lab.example.evil.example"}, -1},
-	{"a wildcard names no server", {"*.lab.example"}, -1},
-	{"an empty name", {""}, -1},
-	{"the root", {"."}, -1},
-	{"no name", {NULL}, -1},
+	{"its name", "fe01.lab.example", 0},
+	{"another", "web01.lab.example", 1},
+	{"case does not count", "FE01.Lab.Example", 0},
+	{"a trailing dot does not count", "fe01.lab.example.", 0},
+	{"two trailing dots do", "fe01.lab.example..", -1},
+	{"a stranger", "fe02.lab.example", -1},
+	{"the parent domain", "lab.example", -1},
+	{"a longer name", "fe01.lab.example.evil.example", -1},
+	{"a wildcard names no server", "*.lab.example", -1},
+	{"an empty name", "", -1},
+	{"the root", ".", -1},
 };
 
 START_TEST(service_server_by_certificate)
 {
-	const char *const *names = certificates[_i].certificate;
-	size_t count = names[0] ? names[1] ? 2 : 1 : 0;
 	const struct ip_addr source = {.family = IP_V4, .bytes = {10, 1, 2, 3}};
-	bool has_name;
-	const struct service_server *got =
-		service_server_find(&fixture.service, names, count, &source, &has_name);
 	const struct service_server *want =
 		certificates[_i].want >= 0 ? &fixture.servers[certificates[_i].want]
 					   : NULL;
+	const struct service_server *got;
+	enum service_trust trust = service_server_find(
+		&fixture.service, slice_of(certificates[_i].name), &source, false, &got);
 
-	ck_assert_msg(got == want, "%s: got %s", certificates[_i].name,
+	ck_assert_msg(got == want, "%s: got %s", certificates[_i].what,
 		      got ? got->name : "no server");
-	ck_assert(!has_name);
+	ck_assert_int_eq(trust, want ? SERVICE_TRUSTED : SERVICE_NO_NAME);
 }
 END_TEST
 
+/* Names in a certificate may contain NUL. */
+START_TEST(service_server_name_has_no_nul)
+{
+	static const char name[] = "fe01.lab.example\0.evil.example";
+	const struct ip_addr source = {.family = IP_V4, .bytes = {10, 1, 2, 3}};
+	const struct service_server *got;
+
+	for (size_t len = 0; len < sizeof(name); len++) {
+		const struct slice text = {(const uint8_t *)name, len};
+
+		ck_assert_int_eq(service_server_find(&fixture.service, text, &source,
+						     false, &got),
+				 len == strlen(name) ? SERVICE_TRUSTED : SERVICE_NO_NAME);
+	}
+}
+END_TEST
+
+static enum service_trust trust(int server, const struct ip_addr *source, bool legacy_tls)
+{
+	const struct service_server *found;
+	enum service_trust trust = service_server_find(
+		&fixture.service, slice_of(fixture.servers[server].name), source,
+		legacy_tls, &found);
+
+	ck_assert_ptr_eq(found, &fixture.servers[server]);
+	return trust;
+}
+
+static const struct ip_prefix networks[] = {
+	{.ip = {.family = IP_V4, .bytes = {10, 1}}, .len = 16}};
+static const struct ip_addr from_inside = {.family = IP_V4, .bytes = {10, 1, 2, 3}};
+static const struct ip_addr from_elsewhere = {.family = IP_V4, .bytes = {10, 2, 2, 3}};
+
 START_TEST(service_server_from_its_networks_only)
 {
-	static const struct ip_prefix networks[] = {
-		{.ip = {.family = IP_V4, .bytes = {10, 1}}, .len = 16}};
-	const struct ip_addr inside = {.family = IP_V4, .bytes = {10, 1, 2, 3}};
-	const struct ip_addr elsewhere = {.family = IP_V4, .bytes = {10, 2, 2, 3}};
-	const char *const both[] = {"fe01.lab.example", "web01.lab.example"};
-	bool has_name;
-
 	fixture.servers[0].networks = networks;
 	fixture.servers[0].network_count = ARRAY_LEN(networks);
-	ck_assert_ptr_eq(service_server_find(&fixture.service, both, 1, &inside,
-					     &has_name),
-			 &fixture.servers[0]);
-	ck_assert_ptr_null(
-		service_server_find(&fixture.service, both, 1, &elsewhere, &has_name));
-	ck_assert(has_name);
-	/* Its second name belongs to a server that may connect from anywhere. */
-	ck_assert_ptr_eq(service_server_find(&fixture.service, both, 2, &elsewhere,
-					     &has_name),
-			 &fixture.servers[1]);
-	ck_assert(service_source_allowed(&fixture.service, &elsewhere));
+	ck_assert_int_eq(trust(0, &from_inside, false), SERVICE_TRUSTED);
+	ck_assert_int_eq(trust(0, &from_elsewhere, false), SERVICE_OTHER_NETWORK);
+	/* This one may connect from anywhere. */
+	ck_assert_int_eq(trust(1, &from_elsewhere, false), SERVICE_TRUSTED);
+	ck_assert(service_source_allowed(&fixture.service, &from_elsewhere));
 	for (size_t i = 0; i < fixture.service.server_count; i++) {
 		fixture.servers[i].networks = networks;
 		fixture.servers[i].network_count = ARRAY_LEN(networks);
 	}
-	ck_assert(service_source_allowed(&fixture.service, &inside));
-	ck_assert(!service_source_allowed(&fixture.service, &elsewhere));
+	ck_assert(service_source_allowed(&fixture.service, &from_inside));
+	ck_assert(!service_source_allowed(&fixture.service, &from_elsewhere));
+}
+END_TEST
+
+START_TEST(service_legacy_tls_is_for_one_server_and_its_networks)
+{
+	ck_assert(!service_permits_legacy_tls(&fixture.service, &from_inside));
+	fixture.servers[0].networks = networks;
+	fixture.servers[0].network_count = ARRAY_LEN(networks);
+	fixture.servers[0].legacy_tls = true;
+	ck_assert(service_permits_legacy_tls(&fixture.service, &from_inside));
+	ck_assert(!service_permits_legacy_tls(&fixture.service, &from_elsewhere));
+	ck_assert_int_eq(trust(0, &from_inside, true), SERVICE_TRUSTED);
+	ck_assert_int_eq(trust(0, &from_inside, false), SERVICE_TRUSTED);
+	ck_assert_int_eq(trust(0, &from_elsewhere, true), SERVICE_OTHER_NETWORK);
+	/* Another server at the same address. */
+	ck_assert_int_eq(trust(1, &from_inside, true), SERVICE_LEGACY_TLS);
+	ck_assert_int_eq(trust(1, &from_inside, false), SERVICE_TRUSTED);
 }
 END_TEST
 
@@ -436,7 +470,9 @@ static void service_suite(Suite *suite)
 	tcase_add_test(cases, service_rate_of_identities);
 	tcase_add_test(cases, service_rate_in_a_flood_of_identities);
 	tcase_add_loop_test(cases, service_server_by_certificate, 0, ROWS(certificates));
+	tcase_add_test(cases, service_server_name_has_no_nul);
 	tcase_add_test(cases, service_server_from_its_networks_only);
+	tcase_add_test(cases, service_legacy_tls_is_for_one_server_and_its_networks);
 	tcase_add_test(cases, service_relays_of_location);
 	tcase_add_test(cases, service_fault_names);
 	suite_add_tcase(suite, cases);
