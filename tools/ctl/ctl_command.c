@@ -181,9 +181,9 @@ const struct ctl_command ctl_commands[] = {
 	 .purpose = "create a key to sign with from now on",
 	 .text = "The new key goes first in the keyring, so it signs as soon as it is valid.  "
 		 "Keys valid by then expire after the overlap, or earlier if they already had an "
-		 "end; so does the key of an earlier rotation whose delay is not over.  Keys "
-		 "valid only later are left alone.  Keys that expired more than a week ago are "
-		 "removed.",
+		 "end; so does the key of an earlier rotation whose delay is not over, which "
+		 "never signs.  Other keys valid only later are left alone.  Keys that expired "
+		 "more than a week ago are removed.",
 	 .options = {OPTION_KEYS, OPTION_ID, OPTION_VALID, OPTION_REST, OPTION_OVERLAP,
 		     OPTION_DELAY, OPTION_JSON},
 	 .run = ctl_key_rotate},

@@ -141,29 +141,51 @@ static int append(const struct ctl_args *args, struct keyring *ring, int64_t now
 	return save(args, ring, key, now_s);
 }
 
+/* When a new key is valid, and how long those that it replaces verify after that. */
+struct rotation {
+	int64_t now_s, start_s, overlap_s;
+};
+
 /*
- * Append the old keys, without those that expired before oldest_s. The first of to replaces those
- * that are valid once it is: they end at ends_s.
+ * Whether the new key replaces one of ring: it is valid once the new one is, or it is of an earlier
+ * rotation whose delay is not over, and so stands before the key that signs meanwhile. A key that
+ * stands behind it and is valid only later is planned; it is left alone.
  */
-static bool keep_old_keys(struct keyring *to, const struct keyring *from, int64_t now_s,
-			  int64_t ends_s, int64_t oldest_s)
+static bool is_replaced(const struct rotation *rotation, const struct keyring *ring,
+			const struct key *key)
 {
-	int64_t start_s = to->keys[0].not_before_s;
+	const struct key *signer = keyring_signer(ring, rotation->now_s);
 
-	if (start_s < now_s)
-		start_s = now_s;
+	return key->not_before_s <= rotation->start_s || (signer && key < signer);
+}
+
+/* When a key that is replaced ends. One that is not valid yet gets its overlap, too. */
+static int64_t end_of(const struct rotation *rotation, const struct key *key)
+{
+	int64_t from_s = key->not_before_s > rotation->start_s ? key->not_before_s
+							       : rotation->start_s;
+	int64_t end_s = from_s + rotation->overlap_s;
+
+	return end_s < key->not_after_s ? end_s : key->not_after_s;
+}
+
+/* Append the old keys, without those that expired before oldest_s. False: they do not fit. */
+static bool keep_old_keys(struct keyring *to, const struct keyring *from,
+			  const struct rotation *rotation, int64_t oldest_s)
+{
 	for (size_t i = 0; i < from->count; i++) {
-		struct key *key = &to->keys[to->count];
+		struct key key = from->keys[i];
 
-		if (from->keys[i].not_after_s <= oldest_s)
+		if (key.not_after_s <= oldest_s)
+			continue;
+		if (is_replaced(rotation, from, &from->keys[i]))
+			key.not_after_s = end_of(rotation, &key);
+		/* Without overlap, one that is not valid yet never would be. */
+		if (key.not_before_s >= key.not_after_s)
 			continue;
 		if (to->count == KEYRING_MAX)
 			return false;
-		*key = from->keys[i];
-		to->count++;
-		/* A key valid only later is planned; leave it alone. */
-		if (key->not_before_s <= start_s && key->not_after_s > ends_s)
-			key->not_after_s = ends_s;
+		to->keys[to->count++] = key;
 	}
 	return true;
 }
@@ -175,17 +197,20 @@ static int rotate_to(const struct ctl_args *args, struct keyring *ring,
 	/* Without a key to sign meanwhile there is nothing to wait for. */
 	int64_t delay_s = ctl_number(args, OPTION_DELAY,
 				     keyring_signer(old, now_s) ? DELAY_DEFAULT_S : 0);
-	int64_t ends_s =
-		now_s + delay_s + ctl_number(args, OPTION_OVERLAP, OVERLAP_DEFAULT_S);
+	const struct rotation rotation = {
+		.now_s = now_s,
+		.start_s = now_s + delay_s,
+		.overlap_s = ctl_number(args, OPTION_OVERLAP, OVERLAP_DEFAULT_S),
+	};
 
 	if (make_key(args, old, now_s, delay_s, &ring->keys[0]) != CTL_OK)
 		return CTL_FAILED;
 	ring->count = 1;
-	assert(ends_s >= now_s);
-	if (!keep_old_keys(ring, old, now_s, ends_s, now_s - EXPIRED_KEPT_S)) {
+	assert(rotation.start_s >= now_s && rotation.overlap_s >= 0);
+	if (!keep_old_keys(ring, old, &rotation, now_s - EXPIRED_KEPT_S)) {
 		/* No room for expired keys: keep only the valid ones. */
 		ring->count = 1;
-		if (!keep_old_keys(ring, old, now_s, ends_s, now_s))
+		if (!keep_old_keys(ring, old, &rotation, now_s))
 			return ctl_fail(
 				"%s: full with %d keys, none expired; wait until one "
 				"expires",
