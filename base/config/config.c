@@ -387,6 +387,9 @@ bool config_list(const struct config *config, config_entry_fn *report, void *arg
 				       .key = name,
 				       .value = value,
 				       .fallback = at.key->fallback,
+				       .is_set = config_find_place(config, at.section,
+								   at.element, at.key,
+								   CONFIG_WHOLE) != NULL,
 				       .reloads = at.key->effect != RELOAD_EFFECT_RESTART,
 				       .doc = at.key->doc,
 			       });

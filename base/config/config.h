@@ -113,8 +113,9 @@ struct config_entry {
 	const char *key; /* as in the manual, "limits.idle" */
 	const char *value;
 	const char *fallback; /* NULL: it has none, the key is required */
-	bool reloads;         /* a reload applies a change */
-	const char *doc;      /* one line */
+	bool is_set;     /* the file has it; else it is the default, or follows others */
+	bool reloads;    /* a reload applies a change */
+	const char *doc; /* one line */
 };
 typedef void config_entry_fn(void *arg, const struct config_entry *entry);
 /* All keys in the order of the manual. False if out of memory; then some are missing. */

@@ -54,9 +54,11 @@ class Daemon:
         self.requests = []
         self.reload = {"result": "unchanged", "generation": 1, "changes": []}
         self.levels = {"default": "info", "subsystems": {"control": "info", "relay": "info"}}
-        self.keys = [{"key": "realm", "value": "lab", "default": "edge", "reload": True,
+        self.keys = [{"key": "realm", "value": "lab", "default": "edge", "set": True,
+                      "reload": True,
                       "doc": "realm of the credentials"},
-                     {"key": "workers", "value": "0", "default": "0", "reload": False,
+                     {"key": "workers", "value": "0", "default": "0", "set": False,
+                      "reload": False,
                       "doc": "worker threads"}]
         self.raw = {}           # path -> (status, bytes), before all else
         daemon = self

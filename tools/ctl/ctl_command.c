@@ -15,6 +15,10 @@
 /* A command that shows one document of a daemon. */
 #define SHOWS(path_, print_) .run = ctl_document, .path = path_, .print = print_
 
+#define CONFIGURATION_TEXT                                                             \
+	"A key that the file does not set and that follows others, as public follows " \
+	"addresses, counts as default."
+
 const struct ctl_command ctl_commands[] = {
 	{.name = "status",
 	 .purpose = "show the state and load of the relay",
@@ -117,6 +121,7 @@ const struct ctl_command ctl_commands[] = {
 	 SHOWS("/v1/counters", ctl_print_counters)},
 	{.name = "configuration",
 	 .purpose = "show configuration keys that differ from their default",
+	 .text = CONFIGURATION_TEXT,
 	 .daemon = CTL_RELAY,
 	 .options = {OPTION_ALL_KEYS, DAEMON},
 	 SHOWS("/v1/configuration", ctl_print_configuration)},
@@ -163,6 +168,7 @@ const struct ctl_command ctl_commands[] = {
 	 .run = ctl_log_level},
 	{.name = "mras configuration",
 	 .purpose = "show keys of mrasd.conf that differ from their default",
+	 .text = CONFIGURATION_TEXT,
 	 .daemon = CTL_MRAS,
 	 .options = {OPTION_ALL_KEYS, ISSUER},
 	 SHOWS("/v1/configuration", ctl_print_configuration)},

@@ -275,19 +275,20 @@ int ctl_status(const struct ctl_args *args)
 
 void ctl_print_configuration(const struct ctl_args *args, json_t *document)
 {
-	static const struct ctl_column columns[] = {{"<KEY", "key"},
-						    {"<VALUE", "value"},
-						    {"<DEFAULT", "default"},
-						    {"<RELOAD", "reload"},
-						    {NULL, NULL}};
+	static const struct ctl_column columns[] = {
+		{"<KEY", "key"}, {"<VALUE", "value"},   {"<DEFAULT", "default"},
+		{"<SET", "set"}, {"<RELOAD", "reload"}, {NULL, NULL}};
 	json_t *rows = json_array(), *row;
 	size_t i;
 
 	json_array_foreach(json_object_get(document, "keys"), i, row)
 	{
-		if (ctl_has(args, OPTION_ALL_KEYS) ||
-		    !json_equal(json_object_get(row, "value"),
-				json_object_get(row, "default")))
+		/* A key that follows others differs from its default, but nobody set it. */
+		bool differs = !json_is_false(json_object_get(row, "set")) &&
+			       !json_equal(json_object_get(row, "value"),
+					   json_object_get(row, "default"));
+
+		if (ctl_has(args, OPTION_ALL_KEYS) || differs)
 			json_array_append(rows, row);
 	}
 	ctl_print_table(columns, rows);

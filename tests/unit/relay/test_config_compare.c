@@ -139,6 +139,32 @@ static void note_entry(void *arg, const struct config_entry *entry)
 	ck_assert_uint_gt(strlen(entry->doc), 0);
 }
 
+static void note_set(void *arg, const struct config_entry *entry)
+{
+	struct seen *seen = arg;
+	size_t len = strlen(seen->text);
+
+	if (entry->is_set)
+		snprintf(seen->text + len, sizeof(seen->text) - len, "%s ", entry->key);
+}
+
+/* side.outside.public follows addresses, so its value is not its default. */
+START_TEST(config_list_tells_what_the_file_has)
+{
+	struct relay_config *config =
+		must_parse(SIDES "realm = avedge log { level = debug }\n");
+	struct seen seen = {""};
+
+	ck_assert(config_list(&config->common, note_set, &seen));
+	ck_assert_ptr_nonnull(strstr(seen.text, "realm "));
+	ck_assert_ptr_nonnull(strstr(seen.text, "log.level "));
+	ck_assert_ptr_nonnull(strstr(seen.text, "side.outside.addresses "));
+	ck_assert_ptr_null(strstr(seen.text, "side.outside.public "));
+	ck_assert_ptr_null(strstr(seen.text, "limits."));
+	relay_config_free(config);
+}
+END_TEST
+
 START_TEST(config_in_force_shows_what_waits_for_a_restart)
 {
 	struct relay_config *started =
