@@ -168,6 +168,11 @@ static size_t on_data(char *data, size_t size, size_t count, void *arg)
 	return transfer->stopped || transfer->len > LINE_SIZE_MAX ? 0 : len;
 }
 
+static long timeout_ms(const struct ctl_daemon *daemon)
+{
+	return daemon->timeout_ms ? daemon->timeout_ms : TIMEOUT_MS;
+}
+
 /* Set the URL and the common options; false if out of memory. */
 static bool prepare(struct transfer *transfer, const struct ctl_daemon *daemon,
 		    const char *path)
@@ -254,8 +259,33 @@ static int perform(const struct ctl_daemon *daemon, struct transfer *transfer,
 	return status;
 }
 
-int ctl_ask(const struct ctl_daemon *daemon, const char *method, const char *path,
-	    json_t *body, json_t **answer, long *status)
+/*
+ * Before a request that changes something: see that the socket is not the other daemon's, with a
+ * question that both answer at once. An exit code; whatever else is wrong, the request itself tells.
+ */
+static int check_identity(const struct ctl_daemon *daemon)
+{
+	struct transfer transfer = {0};
+	CURLcode curl_code;
+	int code = CTL_OK;
+
+	if (!prepare(&transfer, daemon, "/v1/log-levels")) {
+		code = complain(daemon, CTL_FAILED, "out of memory");
+	} else {
+		curl_easy_setopt(transfer.curl, CURLOPT_TIMEOUT_MS, timeout_ms(daemon));
+		curl_code = curl_easy_perform(transfer.curl);
+		if (curl_code != CURLE_OK)
+			code = transfer_failed(transfer.curl, curl_code, daemon);
+		else if (is_other(daemon, transfer.curl))
+			code = CTL_UNREACHABLE;
+	}
+	curl_easy_cleanup(transfer.curl);
+	free(transfer.text);
+	return code;
+}
+
+static int ask(const struct ctl_daemon *daemon, const char *method, const char *path,
+	       json_t *body, json_t **answer, long *status)
 {
 	struct transfer transfer = {0};
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
@@ -267,8 +297,7 @@ int ctl_ask(const struct ctl_daemon *daemon, const char *method, const char *pat
 	if (!path || !headers || (body && !text) || !prepare(&transfer, daemon, path)) {
 		code = complain(daemon, CTL_FAILED, "out of memory");
 	} else {
-		curl_easy_setopt(transfer.curl, CURLOPT_TIMEOUT_MS,
-				 daemon->timeout_ms ? daemon->timeout_ms : TIMEOUT_MS);
+		curl_easy_setopt(transfer.curl, CURLOPT_TIMEOUT_MS, timeout_ms(daemon));
 		curl_easy_setopt(transfer.curl, CURLOPT_CUSTOMREQUEST, method);
 		if (body) {
 			curl_easy_setopt(transfer.curl, CURLOPT_POSTFIELDS, text);
@@ -281,9 +310,22 @@ int ctl_ask(const struct ctl_daemon *daemon, const char *method, const char *pat
 		*status = transfer.status;
 	curl_easy_cleanup(transfer.curl);
 	curl_slist_free_all(headers);
-	json_decref(body);
 	free(text);
 	free(transfer.text);
+	return code;
+}
+
+int ctl_ask(const struct ctl_daemon *daemon, const char *method, const char *path,
+	    json_t *body, json_t **answer, long *status)
+{
+	int code = strcmp(method, "GET") == 0 ? CTL_OK : check_identity(daemon);
+
+	*answer = NULL;
+	if (status)
+		*status = 0;
+	if (code == CTL_OK)
+		code = ask(daemon, method, path, body, answer, status);
+	json_decref(body);
 	return code;
 }
 

@@ -28,7 +28,7 @@ struct ctl_daemon ctl_mras_of(const struct ctl_args *args);
 enum { CTL_STATUS_CONFLICT = 409 };
 
 /*
- * Ask. path NULL counts as out of memory; body, which is released, may be NULL. CTL_OK with a new
+ * Ask; before a method other than GET, also who listens there. path NULL counts as out of memory; body, which is released, may be NULL. CTL_OK with a new
  * reference in *answer, or after a message CTL_UNREACHABLE, CTL_NOT_FOUND (404) or CTL_FAILED.
  * status, which may be NULL: that of HTTP, 0 without an answer.
  */
