@@ -28,7 +28,7 @@ const char *ctl_exit_meaning(enum ctl_exit code)
 		[CTL_FAILED] = "failed or refused; standard error says why",
 		[CTL_USAGE] = "usage error; nothing was done",
 		[CTL_UNREACHABLE] = "the daemon cannot be reached",
-		[CTL_NOT_FOUND] = "no such allocation, relay, subsystem or key",
+		[CTL_NOT_FOUND] = "no such allocation, user, key, relay or subsystem",
 	};
 
 	assert(code >= 0 && code < CTL_EXIT_COUNT);

@@ -294,21 +294,29 @@ int ctl_show(const struct ctl_args *args)
 
 /* --- kill ------------------------------------------------------------------------------------ */
 
+/* what: the option that selects them, for the message that there are none. */
 static int kill_at(const struct ctl_args *args, const struct ctl_daemon *daemon,
-		   const char *path)
+		   const char *path, const char *what)
 {
 	json_t *answer;
 	int status = ctl_ask(daemon, "DELETE", path, NULL, &answer, NULL);
 
 	if (status != CTL_OK)
 		return status;
+	/* An answer without the figure is that of another version: it did what it was told. */
+	if (json_is_integer(json_object_get(answer, "ended")) &&
+	    ctl_integer(answer, "ended") == 0)
+		status = CTL_NOT_FOUND;
 	if (ctl_has(args, OPTION_JSON))
-		return ctl_print_json(answer);
-	ctl_print(answer, ctl_integer(answer, "ended") == 1
-				  ? "{ended} allocation ended\n"
-				  : "{ended} allocations ended\n");
+		ctl_print_json(json_incref(answer));
+	else if (status == CTL_OK)
+		ctl_print(answer, ctl_integer(answer, "ended") == 1
+					  ? "{ended} allocation ended\n"
+					  : "{ended} allocations ended\n");
+	if (status == CTL_NOT_FOUND)
+		ctl_fail("no allocation matches %s; see 'avedgectl allocations'", what);
 	json_decref(answer);
-	return CTL_OK;
+	return status;
 }
 
 int ctl_kill(const struct ctl_args *args)
@@ -317,7 +325,7 @@ int ctl_kill(const struct ctl_args *args)
 	const char *key = ctl_value(args, OPTION_KILL_KEY, NULL);
 	const struct ctl_pair pairs[] = {{"user", user}, {"key_id", key}, {NULL, NULL}};
 	struct ctl_daemon daemon = ctl_daemon_of(args);
-	char id[ID_LEN + 1];
+	char id[ID_LEN + 1], what[CTL_CELL_MAX];
 	char *path;
 	int status;
 
@@ -331,7 +339,14 @@ int ctl_kill(const struct ctl_args *args)
 	} else {
 		path = ctl_query("/v1/allocations", pairs);
 	}
-	status = kill_at(args, &daemon, path);
+	snprintf(what, sizeof(what), "%s%s",
+		 user  ? "--user "
+		 : key ? "--key "
+		       : "",
+		 user  ? user
+		 : key ? key
+		       : args->operands[0]);
+	status = kill_at(args, &daemon, path, what);
 	free(path);
 	return status;
 }
