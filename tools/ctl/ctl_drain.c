@@ -240,7 +240,7 @@ int ctl_undrain(const struct ctl_args *args)
 		return status;
 	if (!ctl_has(args, OPTION_JSON))
 		puts("mediarelayd: accepting new allocations");
-	if (ctl_has(args, OPTION_DRAIN_MRAS))
+	if (ctl_has(args, OPTION_UNDRAIN_MRAS))
 		status = tell_mras(args, &relay, false);
 	return finish(args, status, answer);
 }
