@@ -191,9 +191,10 @@ static struct MHD_Response *stream_response(struct control_socket *control,
 
 static struct MHD_Response *document_response(const struct control_reply *reply)
 {
-	char *text = reply->document
-			     ? json_dumps(reply->document, JSON_COMPACT | JSON_ENCODE_ANY)
-			     : NULL;
+	char *text = reply->document ? json_dumps(reply->document,
+						  JSON_COMPACT | JSON_ENCODE_ANY |
+							  JSON_REAL_PRECISION(9))
+				     : NULL;
 	struct MHD_Response *response = NULL;
 
 	if (text)

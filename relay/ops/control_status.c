@@ -120,9 +120,12 @@ static json_t *keys(const struct keyring *ring)
 
 static json_t *worker_row(const struct relay_worker *row)
 {
+	/* Tenths of a millisecond: what is below is noise. */
+	double cpu_s = (double)(int64_t)(row->cpu_s * 1e4 + 0.5) / 1e4;
+
 	return json_pack("{s:i, s:o, s:o, s:f, s:o, s:o}", "number", (int)row->number,
 			 "allocations", control_count(row->allocations), "connections",
-			 control_count(row->connections), "cpu_s", row->cpu_s, "to_peer",
+			 control_count(row->connections), "cpu_s", cpu_s, "to_peer",
 			 control_traffic(&row->to_peer), "to_client",
 			 control_traffic(&row->to_client));
 }

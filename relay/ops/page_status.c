@@ -188,7 +188,7 @@ char *page_status(const struct page_facts *facts, size_t *len)
 
 	if (document != NULL && rest != NULL &&
 	    json_object_update_missing(document, rest) == 0)
-		text = json_dumps(document, JSON_COMPACT);
+		text = json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(9));
 	json_decref(document);
 	json_decref(rest);
 	if (text != NULL)

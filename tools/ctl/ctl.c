@@ -69,7 +69,8 @@ int ctl_print_json(json_t *document)
 	if (!document)
 		return ctl_fail("out of memory");
 	if (json_dumpf(document, stdout,
-		       JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_ENCODE_ANY) != 0)
+		       JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_ENCODE_ANY |
+			       JSON_REAL_PRECISION(9)) != 0)
 		status = ctl_fail("cannot write output");
 	putchar('\n');
 	json_decref(document);
