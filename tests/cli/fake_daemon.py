@@ -252,6 +252,7 @@ class Issuer(Daemon):
     NAME = "mrasd"
 
     def __init__(self, path):
+        self.file_end = "2097-01-01T00:00:00Z"
         self.relays = [{"location": "intranet", "side": "inside", "address": "10.0.0.1",
                         "draining": False},
                        {"location": "intranet", "side": "inside", "address": "10.0.0.2",
@@ -280,7 +281,7 @@ class Issuer(Daemon):
                     "credentials": {"issued": 7, "refused": 1, "refused_by": {"rate": 1},
                                     "issued_by": {"mras": {"sip": 3}, "rest": {"http": 4}}},
                     "files": [{"key": "tls.certificate", "path": "/c.pem", "count": 1,
-                               "about": "CN=x", "not_after": "2027-01-01T00:00:00Z"}],
+                               "about": "CN=x", "not_after": self.file_end}],
                     "keys": [{"id": "k2", "not_before": "2027-01-01T00:00:00Z",
                               "not_after": None, "state": "future"}], "generation": 3,
                     "reload": {"at": "2026-01-01T00:00:00Z", "result": "rejected",

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/ctl_args.h"
@@ -53,13 +54,14 @@ static void print_head(const json_t *status)
 static void print_file(const json_t *file)
 {
 	char key[CTL_CELL_MAX], about[CTL_CELL_MAX], until[CTL_CELL_MAX];
+	char left[CTL_FIGURE_MAX];
 
 	printf("%-15s ", ctl_member(file, "key", key));
 	ctl_print(file, "{path}[: {about}]");
-	if (!strstr(ctl_member(file, "about", about),
-		    ctl_member(file, "not_after", until)))
+	ctl_member(file, "not_after", until);
+	if (!strstr(ctl_member(file, "about", about), until))
 		ctl_print(file, "[, until {not_after}]");
-	putchar('\n');
+	puts(ctl_left_text(until, time(NULL), left));
 }
 
 static void print_key(const json_t *key)
@@ -76,11 +78,16 @@ static void print_key(const json_t *key)
 static void print_files(const json_t *status)
 {
 	const json_t *file, *key, *reload = json_object_get(status, "reload");
+	char until[CTL_CELL_MAX], left[CTL_FIGURE_MAX];
 	size_t i;
 
 	print_line("generation", status, "generation");
-	if (json_object_get(status, "tls_not_after"))
-		ctl_print(status, "certificate     until {tls_not_after}\n");
+	ctl_member(status, "tls_not_after", until);
+	if (json_is_string(json_object_get(status, "tls_not_after")))
+		printf("certificate     until %s%s\n", until,
+		       ctl_left_text(until, time(NULL), left));
+	else if (json_object_get(status, "tls_not_after"))
+		puts("certificate     none: TLS is not served");
 	json_array_foreach(json_object_get(status, "keys"), i, key) print_key(key);
 	json_array_foreach(json_object_get(status, "files"), i, file) print_file(file);
 	if (json_is_object(reload))

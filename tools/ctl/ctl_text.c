@@ -13,7 +13,9 @@
 #include <string.h>
 #include <wchar.h>
 
-enum { ESCAPE_MAX = 16 };
+#include "auth/credential/timestamp.h"
+
+enum { ESCAPE_MAX = 16, DAY_S = 86400, SOON_DAYS = 30 };
 
 /* Decode one UTF-8 character: its length, or 0 if invalid. */
 static size_t take(const char *text, uint32_t *character)
@@ -185,5 +187,24 @@ const char *ctl_age_text(int64_t seconds, char buf[CTL_FIGURE_MAX])
 	else
 		snprintf(buf, CTL_FIGURE_MAX, "%" PRId64 "d%02" PRId64 "h", s / 86400,
 			 s / 3600 % 24);
+	return buf;
+}
+
+const char *ctl_left_text(const char *not_after, int64_t now_s, char buf[CTL_FIGURE_MAX])
+{
+	char age[CTL_FIGURE_MAX];
+	int64_t end_s, left_s;
+
+	*buf = '\0';
+	if (!timestamp_parse(not_after, strlen(not_after), &end_s))
+		return buf;
+	left_s = end_s - now_s;
+	if (left_s <= 0)
+		snprintf(buf, CTL_FIGURE_MAX, ", EXPIRED %.16s ago",
+			 ctl_age_text(-left_s, age));
+	else if (left_s < 2 * DAY_S)
+		snprintf(buf, CTL_FIGURE_MAX, ", %.16s left", ctl_age_text(left_s, age));
+	else if (left_s < SOON_DAYS * DAY_S)
+		snprintf(buf, CTL_FIGURE_MAX, ", %d days left", (int)(left_s / DAY_S));
 	return buf;
 }

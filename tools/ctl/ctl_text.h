@@ -35,6 +35,12 @@ double ctl_real(const json_t *object, const char *name);
 /* "999", "1.2k", "34.5M"; without a unit and in bits per second. */
 const char *ctl_count_text(double value, char buf[CTL_FIGURE_MAX]);
 const char *ctl_rate_text(double bps, char buf[CTL_FIGURE_MAX]);
+/*
+ * What a date such as "2027-01-01T00:00:00Z" means for who has to renew something: ", 12 days
+ * left" within a month, ", 5h02m left" within two days, ", EXPIRED 3h04m ago"; else "".
+ */
+const char *ctl_left_text(const char *not_after, int64_t now_s, char buf[CTL_FIGURE_MAX]);
+
 /* "61s", "12m05s", "3h04m", "2d11h". */
 const char *ctl_age_text(int64_t seconds, char buf[CTL_FIGURE_MAX]);
 

@@ -207,6 +207,7 @@ static void config_compare_suite(Suite *suite)
 	tcase_add_loop_test(tc, config_compare_shows_the_effect_on_fronts, 0,
 			    ROWS(listeners));
 	tcase_add_test(tc, config_in_force_shows_what_waits_for_a_restart);
+	tcase_add_test(tc, config_list_tells_what_the_file_has);
 	suite_add_tcase(suite, tc);
 }
 

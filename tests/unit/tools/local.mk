@@ -7,7 +7,7 @@ unit_programs += \
 	tests/unit/tools/test_pacer \
 	tests/unit/tools/test_packet_stream \
 	tests/unit/tools/test_stamp
-tests_unit_tools_test_ctl_text_LDADD = libctl.a $(JANSSON_LIBS) $(CHECK_LIBS)
+tests_unit_tools_test_ctl_text_LDADD = libctl.a libcredential.a $(JANSSON_LIBS) $(CHECK_LIBS)
 tests_unit_tools_test_histogram_LDADD = libloadcore.a $(CHECK_LIBS)
 tests_unit_tools_test_load_options_LDADD = libloadcore.a libcredential.a libstun.a libbase.a \
 	$(CRYPTO_LIBS) $(CHECK_LIBS)

@@ -118,6 +118,33 @@ START_TEST(ages_have_two_units)
 }
 END_TEST
 
+static const struct {
+	const char *name;
+	const char *not_after;
+	const char *want;
+} ends[] = {
+	{"in two months", "2026-03-02T00:00:00Z", ""},
+	{"in thirty days", "2026-01-31T00:00:00Z", ""},
+	{"within thirty days", "2026-01-30T23:59:59Z", ", 29 days left"},
+	{"in two days", "2026-01-03T00:00:00Z", ", 2 days left"},
+	{"tomorrow", "2026-01-02T01:02:00Z", ", 1d01h left"},
+	{"in a minute", "2026-01-01T00:01:00Z", ", 60s left"},
+	{"now", "2026-01-01T00:00:00Z", ", EXPIRED 0s ago"},
+	{"three hours ago", "2025-12-31T20:56:00Z", ", EXPIRED 3h04m ago"},
+	{"missing", "-", ""},
+	{"no date", "tomorrow", ""},
+};
+
+START_TEST(what_ends_soon_says_so)
+{
+	char buf[CTL_FIGURE_MAX];
+	const int64_t now_s = 1767225600; /* 2026-01-01 */
+
+	ctl_left_text(ends[_i].not_after, now_s, buf);
+	ck_assert_msg(strcmp(buf, ends[_i].want) == 0, "%s: %s", ends[_i].name, buf);
+}
+END_TEST
+
 START_TEST(members_of_any_kind)
 {
 	json_t *object = json_pack("{s:s, s:i, s:f, s:b, s:n, s:[], s:{}}", "text",
@@ -157,6 +184,7 @@ static void ctl_text_suite(Suite *suite)
 	tcase_add_test(tc, takes_columns);
 	tcase_add_loop_test(tc, figures_have_three_digits, 0, ROWS(figures));
 	tcase_add_loop_test(tc, ages_have_two_units, 0, ROWS(ages));
+	tcase_add_loop_test(tc, what_ends_soon_says_so, 0, ROWS(ends));
 	tcase_add_test(tc, members_of_any_kind);
 	suite_add_tcase(suite, tc);
 }
