@@ -249,6 +249,19 @@ void relay_counters(struct relay *relay, struct counters *sum)
 		counters_sum(sum, &relay->workers[i]->turn.counters);
 }
 
+struct turn_refusal relay_refusal(const struct relay *relay)
+{
+	struct turn_refusal last = {0};
+
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		struct turn_refusal refusal = turn_read_refusal(&relay->workers[i]->turn);
+
+		if (refusal.at_s >= last.at_s)
+			last = refusal;
+	}
+	return last;
+}
+
 /* What ended is read first: one that comes and goes meanwhile does not make it negative. */
 static uint64_t difference(const uint64_t *opened, const uint64_t *closed)
 {

@@ -80,6 +80,9 @@ void relay_count_drops(struct relay *relay);
 /* Sum over all workers. */
 void relay_counters(struct relay *relay, struct counters *sum);
 
+/* The last credential that any worker refused for its time alone. */
+struct turn_refusal relay_refusal(const struct relay *relay);
+
 /* How many there are, over all workers. */
 uint64_t relay_allocation_count(const struct relay *relay);
 

@@ -159,16 +159,40 @@ enum credential_status credential_parse(struct slice username, bool binary,
 	return CREDENTIAL_MALFORMED;
 }
 
-enum credential_status credential_check_time(const struct credential *cred, int64_t now_s,
-					     int64_t max_ttl_s)
+/* Saturates: a time beyond the range is the end of time. */
+static int64_t later(int64_t at_s, int64_t by_s)
+{
+	int64_t sum_s;
+
+	return __builtin_add_overflow(at_s, by_s, &sum_s) ? INT64_MAX : sum_s;
+}
+
+static int64_t difference(int64_t later_s, int64_t earlier_s)
+{
+	int64_t difference_s;
+
+	assert(later_s >= earlier_s);
+	return __builtin_sub_overflow(later_s, earlier_s, &difference_s) ? INT64_MAX
+									 : difference_s;
+}
+
+enum credential_status credential_check_time(const struct credential *cred,
+					     const struct credential_clock *clock,
+					     int64_t max_ttl_s, int64_t *off_s)
 {
 	int64_t latest_s;
 
-	if (now_s >= cred->expires_s)
+	assert(clock->skew_s >= 0 && max_ttl_s >= 0);
+	*off_s = 0;
+	if (clock->now_s >= later(cred->expires_s, clock->skew_s)) {
+		*off_s = difference(clock->now_s, cred->expires_s);
 		return CREDENTIAL_EXPIRED;
-	if (max_ttl_s > 0 && !__builtin_add_overflow(now_s, max_ttl_s, &latest_s) &&
-	    cred->expires_s > latest_s)
+	}
+	latest_s = later(clock->now_s, max_ttl_s);
+	if (max_ttl_s > 0 && cred->expires_s > later(latest_s, clock->skew_s)) {
+		*off_s = difference(cred->expires_s, latest_s);
 		return CREDENTIAL_TOO_FAR;
+	}
 	return CREDENTIAL_OK;
 }
 
@@ -222,14 +246,14 @@ static bool token_password(const struct key *key, const struct credential *cred,
 }
 
 bool credential_next_password(const struct credential *cred, const struct keyring *ring,
-			      int64_t now_s, size_t *position,
+			      const struct credential_clock *clock, size_t *position,
 			      struct credential_password *out)
 {
 	assert(ring->count <= KEYRING_MAX && *position <= ring->count);
 	while (*position < ring->count) {
 		const struct key *key = &ring->keys[(*position)++];
 
-		if (!key_is_valid(key, now_s))
+		if (!key_verifies(key, clock->now_s, clock->skew_s))
 			continue;
 		if (cred->form == CREDENTIAL_REST
 			    ? rest_password(key, cred->username, out)

@@ -37,8 +37,8 @@ enum credential_form {
 enum credential_status {
 	CREDENTIAL_OK,
 	CREDENTIAL_MALFORMED,   /* neither form */
-	CREDENTIAL_EXPIRED,     /* now >= expiry */
-	CREDENTIAL_TOO_FAR,     /* expires later than max_ttl_s from now */
+	CREDENTIAL_EXPIRED,     /* now >= expiry, beyond the clock's skew */
+	CREDENTIAL_TOO_FAR,     /* expires later than max_ttl_s from now, likewise */
 	CREDENTIAL_UNKNOWN_KEY, /* MRAS: no valid key made this token */
 };
 
@@ -62,9 +62,21 @@ struct credential {
 enum credential_status credential_parse(struct slice username, bool binary,
 					struct credential *out);
 
-/* OK, EXPIRED or TOO_FAR. max_ttl_s 0: no ceiling. */
-enum credential_status credential_check_time(const struct credential *cred, int64_t now_s,
-					     int64_t max_ttl_s);
+/* The verifier's clock. */
+struct credential_clock {
+	int64_t now_s; /* Unix seconds */
+	int64_t skew_s; /* by which that of the issuer may differ, either way; not negative */
+};
+
+/*
+ * OK, EXPIRED or TOO_FAR. max_ttl_s 0: no ceiling.
+ *
+ * off_s  for EXPIRED the seconds since the expiry, for TOO_FAR those beyond the ceiling,
+ *        neither with the skew taken off; 0 for OK
+ */
+enum credential_status credential_check_time(const struct credential *cred,
+					     const struct credential_clock *clock,
+					     int64_t max_ttl_s, int64_t *off_s);
 
 struct credential_password {
 	size_t len;
@@ -73,12 +85,12 @@ struct credential_password {
 };
 
 /*
- * The passwords this username may have, one per key that is valid at now_s. Start with
+ * The passwords this username may have, one per key that verifies by that clock. Start with
  * *position 0; false when there are no more. For MRAS only the key that made the token
  * yields one, and the token's own MAC is checked in constant time.
  */
 bool credential_next_password(const struct credential *cred, const struct keyring *ring,
-			      int64_t now_s, size_t *position,
+			      const struct credential_clock *clock, size_t *position,
 			      struct credential_password *out);
 
 /* An issued pair, both as text. */

@@ -282,6 +282,18 @@ bool key_is_valid(const struct key *key, int64_t unix_s)
 	return unix_s >= key->not_before_s && unix_s < key->not_after_s;
 }
 
+bool key_verifies(const struct key *key, int64_t unix_s, int64_t skew_s)
+{
+	int64_t latest_s, earliest_s;
+
+	assert(skew_s >= 0);
+	if (__builtin_add_overflow(unix_s, skew_s, &latest_s))
+		latest_s = INT64_MAX;
+	if (__builtin_sub_overflow(unix_s, skew_s, &earliest_s))
+		earliest_s = INT64_MIN;
+	return latest_s >= key->not_before_s && earliest_s < key->not_after_s;
+}
+
 const struct key *keyring_signer(const struct keyring *ring, int64_t unix_s)
 {
 	for (size_t i = 0; i < ring->count; i++) {

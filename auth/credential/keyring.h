@@ -82,6 +82,11 @@ bool key_id_is_valid(const char *id, size_t len);
 const char *key_secret_weakness(const uint8_t *secret, size_t len);
 
 bool key_is_valid(const struct key *key, int64_t unix_s);
+/*
+ * Valid by a clock that may be skew_s off either way: an issuer whose clock is ahead signs with
+ * a key before its time has come here, and one whose clock is behind after it.
+ */
+bool key_verifies(const struct key *key, int64_t unix_s, int64_t skew_s);
 /* The key that signs now, or NULL if none is valid. */
 const struct key *keyring_signer(const struct keyring *ring, int64_t unix_s);
 

@@ -116,20 +116,33 @@ static bool may_ask_for(const struct service_server *server, struct slice identi
 	return false;
 }
 
-/* The first key that is valid now and signs this form. */
-static const struct key *signing_key(const struct keyring *ring,
+static bool signs(const struct key *key, enum credential_form form)
+{
+	return form != CREDENTIAL_REST || key->rest != KEY_REST_NONE;
+}
+
+/*
+ * The first key that is valid now and signs this form; if there is none, the first that will
+ * be by a clock that is ahead of ours within the skew: its keyring is fresh, and relays take
+ * it with the same patience. A key that has ended does not sign: nothing may outlive it.
+ */
+static const struct key *signing_key(const struct service *service,
 				     enum credential_form form, int64_t unix_s)
 {
-	if (!ring)
-		return NULL;
-	for (size_t i = 0; i < ring->count; i++) {
+	const struct keyring *ring = service->keyring;
+	const struct key *soon = NULL;
+
+	for (size_t i = 0; ring && i < ring->count; i++) {
 		const struct key *key = &ring->keys[i];
 
-		if (key_is_valid(key, unix_s) &&
-		    (form != CREDENTIAL_REST || key->rest != KEY_REST_NONE))
+		if (!signs(key, form) || unix_s >= key->not_after_s)
+			continue;
+		if (unix_s >= key->not_before_s)
 			return key;
+		if (!soon && key_verifies(key, unix_s, service->clock_skew_s))
+			soon = key;
 	}
-	return NULL;
+	return soon;
 }
 
 static int64_t clamp(int64_t value, int64_t least, int64_t most)
@@ -227,10 +240,10 @@ static enum service_fault decide(const struct service *service,
 		return SERVICE_BAD_IDENTITY;
 	if (!may_ask_for(request->server, request->identity))
 		return SERVICE_FORBIDDEN;
-	key = signing_key(service->keyring, request->form, unix_s);
+	key = signing_key(service, request->form, unix_s);
 	if (!key)
 		return SERVICE_NO_KEY;
-	assert(key_is_valid(key, unix_s));
+	assert(key_verifies(key, unix_s, service->clock_skew_s));
 	fault = charge_identity(service, memory, request->identity, now_ms);
 	if (fault != SERVICE_OK)
 		return fault;

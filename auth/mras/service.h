@@ -98,6 +98,7 @@ struct service {
 	size_t relay_count;
 	const char *realm; /* of the relay */
 	int64_t ttl_default_s, ttl_max_s;
+	int64_t clock_skew_s;          /* of whoever dated the keys against us */
 	uint32_t identity_per_minute;  /* credentials for one identity; 0: no limit */
 	const struct keyring *keyring; /* NULL or no valid key: not supported */
 	service_decided_fn *decided;   /* NULL: nobody is told */

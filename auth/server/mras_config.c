@@ -13,6 +13,7 @@
 
 enum {
 	DAY_MS = 86400 * 1000,
+	HOUR_S = 3600,
 	PATH_LEN_MAX = 1023,
 	NAME_LEN_MAX = 32,
 	REALM_LEN_MAX = 127,
@@ -41,6 +42,8 @@ static const struct config_key keys[] = {
 	     "outside addresses of the relay; never served"),
 	KEY("", "keys", PATH, APPLIED, common.keys, "/etc/avedge/keys", 1, PATH_LEN_MAX,
 	    "keyring file shared with the relay", .watched = true),
+	KEY("", "clock_skew", SECONDS, APPLIED, clock_skew_s, "60s", 0, HOUR_S,
+	    "by how much the clock that dated a key may differ"),
 	KEY("", "realm", TEXT, APPLIED, realm, "edge", 1, REALM_LEN_MAX,
 	    "realm of the relay, told with each credential"),
 	KEY("", "user", OPTIONAL, RESTART, common.user, "", 0, NAME_LEN_MAX,

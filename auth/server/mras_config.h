@@ -36,6 +36,7 @@ struct mras_config {
 	struct ip_addr *outside; /* outside_addresses */
 	size_t outside_count;
 	char *realm; /* of the relay */
+	int64_t clock_skew_s;
 	struct {
 		char *certificate; /* PEM, leaf first, then the chain */
 		char *private_key; /* PEM */

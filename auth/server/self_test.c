@@ -21,15 +21,17 @@ static struct slice text_slice(const char *text)
 static bool relay_takes(const struct mras_settings *settings,
 			const struct credential_pair *pair, int64_t unix_s)
 {
+	const struct credential_clock clock = {unix_s, settings->service.clock_skew_s};
 	struct credential cred;
 	struct credential_password password;
 	size_t position = 0;
+	int64_t off_s;
 	bool same = false;
 
 	if (credential_parse(text_slice(pair->username), false, &cred) != CREDENTIAL_OK ||
-	    credential_check_time(&cred, unix_s, 0) != CREDENTIAL_OK)
+	    credential_check_time(&cred, &clock, 0, &off_s) != CREDENTIAL_OK)
 		return false;
-	while (!same && credential_next_password(&cred, settings->keyring, unix_s,
+	while (!same && credential_next_password(&cred, settings->keyring, &clock,
 						 &position, &password))
 		same = password.len == strlen(pair->password) &&
 		       CRYPTO_memcmp(password.bytes, pair->password, password.len) == 0;

@@ -58,21 +58,23 @@ const char *auth_failure_name(enum auth_failure failure)
 	return "unknown";
 }
 
-enum auth_failure auth_failure_of(enum credential_status status)
+enum auth_failure auth_check_time(struct turn *turn, const struct credential *cred,
+				  int64_t unix_s)
 {
-	switch (status) {
-	case CREDENTIAL_OK:
+	const struct turn_limits *limits = &turn->settings->limits;
+	const struct credential_clock clock = {unix_s, limits->clock_skew_s};
+	struct turn_refusal *refusal = &turn->refusal;
+	int64_t off_s;
+	enum credential_status status =
+		credential_check_time(cred, &clock, limits->credential_ttl_max_s, &off_s);
+
+	if (status == CREDENTIAL_OK)
 		return AUTH_FAILURE_NONE;
-	case CREDENTIAL_EXPIRED:
-		return AUTH_FAILURE_EXPIRED;
-	case CREDENTIAL_TOO_FAR:
-		return AUTH_FAILURE_TOO_FAR;
-	case CREDENTIAL_UNKNOWN_KEY:
-		return AUTH_FAILURE_UNKNOWN_KEY;
-	case CREDENTIAL_MALFORMED:
-		break;
-	}
-	return AUTH_FAILURE_UNKNOWN_USER;
+	assert(status == CREDENTIAL_EXPIRED || status == CREDENTIAL_TOO_FAR);
+	counter_set(&refusal->off_s, (uint64_t)off_s);
+	counter_set(&refusal->too_far, status == CREDENTIAL_TOO_FAR);
+	counter_set(&refusal->at_s, (uint64_t)unix_s);
+	return status == CREDENTIAL_EXPIRED ? AUTH_FAILURE_EXPIRED : AUTH_FAILURE_TOO_FAR;
 }
 
 /* The attributes of the mechanism; data is NULL for one that is absent. */
@@ -203,7 +205,7 @@ static bool agree_on_algorithm(struct claims *claims)
 
 /* One request on its way through steps 4 and 5. */
 struct attempt {
-	const struct turn *turn;
+	struct turn *turn;
 	const struct stun_msg *msg;
 	const struct claims *claims;
 	int64_t unix_s;
@@ -235,6 +237,8 @@ static bool password_matches(const struct attempt *at, struct slice username,
 static bool any_password_matches(const struct attempt *at, const struct credential *cred,
 				 unsigned most, unsigned *tried)
 {
+	const struct turn_settings *settings = at->turn->settings;
+	const struct credential_clock clock = {at->unix_s, settings->limits.clock_skew_s};
 	struct credential_password password;
 	struct stun_key key = {0};
 	size_t position = 0;
@@ -242,8 +246,8 @@ static bool any_password_matches(const struct attempt *at, const struct credenti
 
 	*tried = 0;
 	while (!matched && *tried < most &&
-	       credential_next_password(cred, at->turn->settings->keyring, at->unix_s,
-					&position, &password)) {
+	       credential_next_password(cred, settings->keyring, &clock, &position,
+					&password)) {
 		(*tried)++;
 		matched = password_matches(at, cred->username, &password, &key);
 	}
@@ -321,9 +325,7 @@ static enum auth_failure prove(const struct attempt *at, const struct allocation
 	 * because only now do we know that we issued it; the answer is 401 all the same.
 	 */
 	if (at->msg->method == TURN_ALLOCATE && !own)
-		return auth_failure_of(credential_check_time(
-			&cred, at->unix_s,
-			at->turn->settings->limits.credential_ttl_max_s));
+		return auth_check_time(at->turn, &cred, at->unix_s);
 	return AUTH_FAILURE_NONE;
 }
 

@@ -39,8 +39,12 @@ enum auth_failure {
 };
 const char *auth_failure_name(enum auth_failure failure);
 
-/* The failure for a status of credential_check_time(). */
-enum auth_failure auth_failure_of(enum credential_status status);
+/*
+ * Judge the time of a credential whose password has matched: FAILURE_NONE, EXPIRED or TOO_FAR.
+ * A refusal is noted in turn->refusal.
+ */
+enum auth_failure auth_check_time(struct turn *turn, const struct credential *cred,
+				  int64_t unix_s);
 
 struct auth {
 	int code; /* 0: authenticated; else 400, 401 or 438 */

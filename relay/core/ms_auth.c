@@ -122,13 +122,15 @@ static bool any_password_matches(const struct turn *turn, const struct ms_msg *m
 				 const struct credential *cred, int64_t unix_s,
 				 bool *known, struct auth *out)
 {
+	const struct turn_settings *settings = turn->settings;
+	const struct credential_clock clock = {unix_s, settings->limits.clock_skew_s};
 	struct credential_password password = {0};
 	struct stun_key key = {0};
 	size_t position = 0;
 	bool matched = false;
 
 	*known = false;
-	while (!matched && credential_next_password(cred, turn->settings->keyring, unix_s,
+	while (!matched && credential_next_password(cred, settings->keyring, &clock,
 						    &position, &password)) {
 		const struct slice secret = {password.bytes, password.len};
 
@@ -152,9 +154,8 @@ static bool any_password_matches(const struct turn *turn, const struct ms_msg *m
 }
 
 /* Identify the user and verify the integrity. Expired: only the time is wrong. */
-static int prove(const struct turn *turn, const struct ms_msg *msg,
-		 const struct claims *claims, const struct allocation *own,
-		 int64_t unix_s, struct auth *out)
+static int prove(struct turn *turn, const struct ms_msg *msg, const struct claims *claims,
+		 const struct allocation *own, int64_t unix_s, struct auth *out)
 {
 	struct credential cred;
 	bool known;
@@ -173,8 +174,7 @@ static int prove(const struct turn *turn, const struct ms_msg *msg,
 		return known ? MS_INTEGRITY_CHECK_FAILURE : MS_UNKNOWN_USER;
 	}
 	if (msg->type == MS_ALLOCATE_REQUEST && !own)
-		out->failure = auth_failure_of(credential_check_time(
-			&cred, unix_s, turn->settings->limits.credential_ttl_max_s));
+		out->failure = auth_check_time(turn, &cred, unix_s);
 	if (out->failure != AUTH_FAILURE_NONE)
 		return MS_STALE_CREDENTIALS;
 	return 0;

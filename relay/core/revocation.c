@@ -36,6 +36,9 @@ uint64_t revocation_deadline(const struct turn *turn, const struct owner *owner,
 		ends_s = owner->credential_expires_s;
 	if (key != NULL && key->not_after_s < ends_s)
 		ends_s = key->not_after_s;
+	/* New ones are admitted until then. */
+	if (__builtin_add_overflow(ends_s, settings->limits.clock_skew_s, &ends_s))
+		ends_s = INT64_MAX;
 	return ends_s == INT64_MAX ? UINT64_MAX : monotonic(ends_s, now_ms, unix_s);
 }
 
@@ -81,12 +84,12 @@ size_t revocation_end_key(struct turn *turn, const char *key_id, enum end_reason
 }
 
 /* The same key, not only one of the same name. */
-static bool is_still_there(const struct key *was, const struct keyring *ring,
+static bool is_still_there(const struct key *was, const struct turn_settings *settings,
 			   int64_t unix_s)
 {
-	const struct key *is = keyring_find(ring, was->id);
+	const struct key *is = keyring_find(settings->keyring, was->id);
 
-	return is != NULL && key_is_valid(is, unix_s) &&
+	return is != NULL && key_verifies(is, unix_s, settings->limits.clock_skew_s) &&
 	       is->secret_len == was->secret_len &&
 	       memcmp(is->secret, was->secret, was->secret_len) == 0;
 }
@@ -119,7 +122,7 @@ void revocation_apply(struct turn *turn, const struct turn_settings *before,
 	assert(before != turn->settings && before->keyring->count <= KEYRING_MAX);
 	for (size_t i = 0; i < before->keyring->count; i++)
 		change.gone[i] = !is_still_there(&before->keyring->keys[i],
-						 turn->settings->keyring, unix_s);
+						 turn->settings, unix_s);
 	end_matching(turn, is_revoked, &change, END_REVOKED, now_ms);
 
 	for (uint32_t slot = 0; (al = allocation_next(turn->table, slot)) != NULL;

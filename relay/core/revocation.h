@@ -5,8 +5,9 @@
  *	user on the list of revoked ones    ends when the list is read; 401 from then on
  *	key gone from the ring, or another
  *	secret under its id                 ends when the ring is read
- *	not-after of its key has come       ends at that time
- *	its credential has expired          ends at that time, if enforce_credential_expiry
+ *	not-after of its key has come       ends at that time, and
+ *	its credential has expired          at that time if enforce_credential_expiry; both with
+ *	                                    clock_skew_s, as long as new allocations are made
  *
  * The last one is optional. The allocation's lifetime is cut to its credential's: the client is
  * told so in LIFETIME, as RFC 7635 section 4 does with its tokens, and has time to make another

@@ -52,6 +52,7 @@ struct turn_limits {
 	uint32_t stranger_rate;         /* answers per second and prefix */
 	uint32_t stranger_burst;
 	int64_t credential_ttl_max_s; /* 0: no ceiling */
+	int64_t clock_skew_s; /* 60: of issuers against us, for credentials and keys */
 	/* Of TCP relayed addresses, see core/tcp_relay.h. */
 	uint32_t peer_connections;   /* 16, of one allocation */
 	uint32_t held_connections;   /* 256, of one worker */
@@ -142,15 +143,36 @@ static inline bool turn_is_draining(const struct turn_shared *shared)
 	return __atomic_load_n(&shared->draining, __ATOMIC_RELAXED);
 }
 
+/*
+ * The last credential that was refused for its time alone. Read from any thread as counters
+ * are, so that its members may be of two refusals.
+ */
+struct turn_refusal {
+	uint64_t at_s;    /* Unix time; 0: none was */
+	uint64_t off_s;   /* since its expiry, or beyond credential_ttl_max_s */
+	uint64_t too_far; /* 1: the latter */
+};
+
 struct turn {
 	const struct turn_shared *shared;
 	const struct turn_settings *settings;
 	const struct edge *edge;
 	struct allocation_table *table;
 	struct counters counters;
+	struct turn_refusal refusal;
 	uint16_t worker; /* its number, part of every id it issues */
 	uint32_t front_allocations[FRONTS_MAX]; /* written by the worker, read by main */
 };
+
+/* From any thread. */
+static inline struct turn_refusal turn_read_refusal(const struct turn *turn)
+{
+	return (struct turn_refusal){
+		.at_s = counter_read(&turn->refusal.at_s),
+		.off_s = counter_read(&turn->refusal.off_s),
+		.too_far = counter_read(&turn->refusal.too_far),
+	};
+}
 
 /* Are there new allocations for clients of that front? */
 static inline bool turn_takes_new(const struct turn *turn, uint16_t front)

@@ -6,6 +6,7 @@
 #include "relay/front/trace.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,10 +20,11 @@
 
 enum { LINES_MAX = 100 /* in a second */ };
 
-/* The reason that has been counted since the reply before; NULL if there is none. */
-static const char *auth_failure(struct trace *trace, const struct counters *counters)
+/* The reason that has been counted since the reply before; NONE if there is none. */
+static enum auth_failure auth_failure(struct trace *trace,
+				      const struct counters *counters)
 {
-	const char *name = NULL;
+	enum auth_failure failure = AUTH_FAILURE_NONE;
 	bool is_first = !trace->has_seen;
 
 	trace->has_seen = true;
@@ -30,10 +32,27 @@ static const char *auth_failure(struct trace *trace, const struct counters *coun
 		uint64_t count = counter_read(&counters->auth_failures[i]);
 
 		if (count != trace->auth_failures[i] && !is_first)
-			name = auth_failure_name((enum auth_failure)i);
+			failure = (enum auth_failure)i;
 		trace->auth_failures[i] = count;
 	}
-	return name;
+	return failure;
+}
+
+/* " expired 75s ago": why credentials were refused, and by how much if it was their time. */
+static void explain(const struct turn *turn, enum auth_failure failure, char *text,
+		    size_t size)
+{
+	const char *name = auth_failure_name(failure);
+	struct turn_refusal refusal = turn_read_refusal(turn);
+
+	if (failure == AUTH_FAILURE_NONE)
+		text[0] = '\0';
+	else if (failure == AUTH_FAILURE_EXPIRED)
+		snprintf(text, size, " %s %" PRIu64 "s ago", name, refusal.off_s);
+	else if (failure == AUTH_FAILURE_TOO_FAR)
+		snprintf(text, size, " %s by %" PRIu64 "s", name, refusal.off_s);
+	else
+		snprintf(text, size, " %s", name);
 }
 
 /* False: the second has had its lines. */
@@ -86,23 +105,24 @@ static const char *read_ms(struct slice reply, int *code)
 void trace_reply(struct trace *trace, const struct turn *turn,
 		 const struct five_tuple *tuple, struct slice reply, uint64_t now_ms)
 {
-	char client[ENDPOINT_TEXT_LEN], result[64] = "success";
-	const char *asked, *why;
+	char client[ENDPOINT_TEXT_LEN], result[96] = "success", why[64];
+	enum auth_failure failure;
+	const char *asked;
 	int code = 0;
 
 	assert(tuple->front < FRONTS_MAX);
 	if (!log_wants(SUBSYSTEM_FRONT, LOG_LEVEL_DEBUG))
 		return;
-	why = auth_failure(trace, &turn->counters);
+	failure = auth_failure(trace, &turn->counters);
 	/* In this order: a message of the other one can pass for classic STUN. */
 	asked = read_ms(reply, &code);
 	if (asked == NULL)
 		asked = read_ietf(reply, &code);
 	if (asked == NULL || !may_speak(trace, now_ms))
 		return;
+	explain(turn, failure, why, sizeof(why));
 	if (code != 0)
-		snprintf(result, sizeof(result), "%d%s%s", code, why != NULL ? " " : "",
-			 why != NULL ? why : "");
+		snprintf(result, sizeof(result), "%d%s", code, why);
 	log_debug("%s over %s: %s: %s",
 		  endpoint_format(&tuple->client, client, sizeof(client)),
 		  transport_name(turn->shared->fronts[tuple->front].transport), asked,

@@ -11,6 +11,7 @@
 
 #include "base/control/control_common.h"
 #include "base/version.h"
+#include "relay/core/auth.h"
 #include "relay/ops/port_table.h"
 #include "relay/relay.h"
 #include "relay/reload/network.h"
@@ -66,11 +67,12 @@ static json_t *limits_in_force(const struct relay *relay,
 	const struct turn_limits *turn = &settings->turn.limits;
 	const struct relay_config *started = relay->config;
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			 "lifetime_default", control_count(turn->lifetime_default_s),
 			 "lifetime_max", control_count(turn->lifetime_max_s),
 			 "credential_lifetime_max",
 			 control_count((uint64_t)turn->credential_ttl_max_s),
+			 "clock_skew", control_count((uint64_t)turn->clock_skew_s),
 			 "allocations_per_user",
 			 control_count(turn->allocations_per_user),
 			 "allocations_per_prefix",
@@ -91,17 +93,17 @@ static json_t *bound(int64_t unix_s)
 }
 
 static const char *key_state(const struct keyring *ring, const struct key *key,
-			     int64_t unix_s)
+			     int64_t unix_s, int64_t skew_s)
 {
 	if (key == keyring_signer(ring, unix_s))
 		return "signs";
-	if (key_is_valid(key, unix_s))
+	if (key_verifies(key, unix_s, skew_s))
 		return "verifies";
 	return unix_s < key->not_before_s ? "future" : "past";
 }
 
 /* Never a secret. */
-static json_t *keys(const struct keyring *ring)
+static json_t *keys(const struct keyring *ring, int64_t skew_s)
 {
 	int64_t now_s = time(NULL);
 	json_t *list = json_array();
@@ -109,13 +111,27 @@ static json_t *keys(const struct keyring *ring)
 	for (size_t i = 0; i < ring->count; i++) {
 		const struct key *key = &ring->keys[i];
 
-		json_array_append_new(list,
-				      json_pack("{s:s, s:o, s:o, s:s}", "id", key->id,
-						"not_before", bound(key->not_before_s),
-						"not_after", bound(key->not_after_s),
-						"state", key_state(ring, key, now_s)));
+		json_array_append_new(
+			list, json_pack("{s:s, s:o, s:o, s:s}", "id", key->id,
+					"not_before", bound(key->not_before_s),
+					"not_after", bound(key->not_after_s), "state",
+					key_state(ring, key, now_s, skew_s)));
 	}
 	return list;
+}
+
+/* The last one refused for its time: an issuer's clock is wrong, or a client came late. */
+static json_t *credential_refused(const struct relay *relay)
+{
+	struct turn_refusal refusal = relay_refusal(relay);
+
+	if (refusal.at_s == 0)
+		return json_null();
+	return json_pack("{s:o, s:s, s:o}", "at", control_time((long long)refusal.at_s),
+			 "reason",
+			 auth_failure_name(refusal.too_far != 0 ? AUTH_FAILURE_TOO_FAR
+								: AUTH_FAILURE_EXPIRED),
+			 "by_s", control_count(refusal.off_s));
 }
 
 static json_t *worker_row(const struct relay_worker *row)
@@ -170,13 +186,14 @@ json_t *control_status(struct relay *relay)
 				   control_count(drain.remaining), "tls_not_after",
 				   control_time(tls), "ports", pool_figures(relay),
 				   "limits", limits_in_force(relay, settings));
-	json_t *more = json_pack("{s:s, s:o, s:o, s:o, s:i, s:o, s:o}", "state",
-				 drain.draining ? "draining" : "serving", "drain",
-				 control_drain(&drain), "per_worker", workers(relay),
-				 "keys", keys(settings->turn.keyring), "generation",
-				 (int)last.generation, "reload",
-				 control_reload_last(&last), "log_dropped",
-				 control_log_dropped());
+	json_t *more = json_pack(
+		"{s:s, s:o, s:o, s:o, s:o, s:i, s:o, s:o}", "state",
+		drain.draining ? "draining" : "serving", "drain", control_drain(&drain),
+		"per_worker", workers(relay), "keys",
+		keys(settings->turn.keyring, settings->turn.limits.clock_skew_s),
+		"credential_refused", credential_refused(relay), "generation",
+		(int)last.generation, "reload", control_reload_last(&last), "log_dropped",
+		control_log_dropped());
 
 	relay_settings_unref(settings);
 	if (status && (!more || json_object_update(status, more) < 0)) {

@@ -16,6 +16,7 @@
 /* --- the keys -------------------------------------------------------------------------------- */
 
 enum {
+	HOUR_S = 3600,
 	DAY_S = 86400,
 	DAY_MS = 86400 * 1000,
 	YEAR_S = 366 * DAY_S,
@@ -41,6 +42,8 @@ static const struct config_key keys[] = {
 	    "realm of the credentials"),
 	KEY("", "keys", PATH, APPLIED, common.keys, "/etc/avedge/keys", 1, PATH_LEN_MAX,
 	    "keyring file shared with the issuer", .watched = true),
+	KEY("", "clock_skew", SECONDS, APPLIED, limits.clock_skew_s, "60s", 0, HOUR_S,
+	    "by how much clocks of issuers may differ"),
 	KEY("", "revoked_users", OPTIONAL, APPLIED, revoked_users, "", 0, PATH_LEN_MAX,
 	    "file of users to refuse, one per line; empty: none", .watched = true),
 	KEY("", "software", TEXT, APPLIED, software, "avedge", 0, SOFTWARE_MAX,

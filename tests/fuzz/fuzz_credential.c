@@ -41,16 +41,32 @@ static void check_user(const char *user)
 /* The number of passwords the credential has, each of a legal length. */
 static size_t count_passwords(const struct credential *cred)
 {
+	const struct credential_clock clock = {NOW, 60};
 	struct credential_password password;
 	size_t position = 0;
 	size_t count = 0;
 
-	while (credential_next_password(cred, two_keys(), NOW, &position, &password)) {
+	while (credential_next_password(cred, two_keys(), &clock, &position, &password)) {
 		FUZZ_CHECK(password.key != NULL && password.len > 0 &&
 			   password.len <= CREDENTIAL_PASSWORD_MAX);
 		count++;
 	}
 	return count;
+}
+
+static enum credential_status judge(const struct credential *cred, int64_t now_s,
+				    int64_t skew_s, int64_t max_ttl_s)
+{
+	const struct credential_clock clock = {now_s, skew_s};
+	int64_t off_s;
+	enum credential_status status =
+		credential_check_time(cred, &clock, max_ttl_s, &off_s);
+
+	FUZZ_CHECK(off_s >= 0 && (status != CREDENTIAL_OK || off_s == 0));
+	FUZZ_CHECK(status != CREDENTIAL_TOO_FAR || off_s > skew_s);
+	FUZZ_CHECK(status != CREDENTIAL_EXPIRED || off_s >= skew_s ||
+		   cred->expires_s > INT64_MAX - skew_s);
+	return status;
 }
 
 static void try_username(struct slice username, bool binary)
@@ -62,10 +78,11 @@ static void try_username(struct slice username, bool binary)
 		return;
 	check_user(cred.user);
 	for (int i = -1; i <= 1; i++)
-		FUZZ_CHECK((credential_check_time(&cred, NOW + i, 0) == CREDENTIAL_OK) ==
+		FUZZ_CHECK((judge(&cred, NOW + i, 0, 0) == CREDENTIAL_OK) ==
 			   (cred.expires_s > NOW + i));
-	credential_check_time(&cred, INT64_MIN, INT64_MAX);
-	credential_check_time(&cred, INT64_MAX, INT64_MAX);
+	judge(&cred, INT64_MIN, 60, INT64_MAX);
+	judge(&cred, INT64_MAX, 60, INT64_MAX);
+	judge(&cred, NOW, INT64_MAX, 3600);
 	FUZZ_CHECK(binary == (cred.form == CREDENTIAL_MRAS_BINARY));
 	/* Any key may have signed a REST name; random bytes do not make a token. */
 	FUZZ_CHECK(count_passwords(&cred) == (cred.form == CREDENTIAL_REST ? 2 : 0));

@@ -117,6 +117,17 @@ void ctl_print_drain(const json_t *drain)
 	ctl_print(drain, ": {remaining} of {began_with} allocations left\n");
 }
 
+/* A credential whose time alone was wrong. */
+static void print_refused(const json_t *refused)
+{
+	char reason[CTL_CELL_MAX];
+
+	ctl_print(refused, "refused         {at}, a credential ");
+	ctl_print(refused, strcmp(ctl_member(refused, "reason", reason), "expired") == 0
+				   ? "expired {by_s} before\n"
+				   : "{by_s} beyond limits.credential_lifetime_max\n");
+}
+
 void ctl_print_status(const struct ctl_args *args, json_t *document)
 {
 	const json_t *pool;
@@ -126,6 +137,8 @@ void ctl_print_status(const struct ctl_args *args, json_t *document)
 	print_head(document);
 	ctl_print_drain(json_object_get(document, "drain"));
 	print_files(document);
+	if (json_is_object(json_object_get(document, "credential_refused")))
+		print_refused(json_object_get(document, "credential_refused"));
 	json_array_foreach(json_object_get(document, "ports"), i, pool) print_pool(pool);
 }
 

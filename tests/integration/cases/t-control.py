@@ -308,6 +308,32 @@ def log_levels_change(server):
 
 
 @row
+def refusals_for_time_say_by_how_much(server):
+    """In the log and in the status; the client gets 401 and the challenge, no more."""
+    def allocate(ttl):
+        client = turnclient.Client((INSIDE, 3478), "udp", *turnclient.rest_credential(
+            server.secret(), "eve", ttl))
+        reply = client.request(turnclient.ALLOCATE, (turnclient.UDP_TRANSPORT,))
+        if reply.code is None:
+            client.refresh(0)
+        return reply
+
+    check(get(server, "/v1/status")["credential_refused"] is None, "before the first")
+    ask(server, "PUT", "/v1/log-levels/front", {"level": "debug"})
+    reply = allocate(-75)
+    ask(server, "PUT", "/v1/log-levels/front", {"level": None})
+    refused = get(server, "/v1/status")["credential_refused"]
+    check(reply.code == 401 and b"75" not in reply.get(turnclient.ERROR_CODE), "%r", reply)
+    check(refused["reason"] == "expired" and 75 <= refused["by_s"] <= 80, "%s", refused)
+    check(re.search("Allocate: 401 expired 7[5-9]s ago", server.log()), "%s", server.log()[-500:])
+    check(allocate(-50).code is None, "50 s is within clock_skew")
+    shown = relay.run(relay.program("avedgectl"), "status", "--socket",
+                      server.path("relay.sock")).stdout
+    check(re.search("^refused +.*, a credential expired 7[5-9]s before$", shown, re.M), "%s",
+          shown)
+
+
+@row
 def debug_level_logs_error_responses(server):
     """Not at other levels, and at most a hundred lines per second."""
     def allocate(transport, password=None):

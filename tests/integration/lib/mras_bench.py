@@ -13,6 +13,7 @@ import relay
 import turnclient
 
 INSIDE, OUTSIDE, PORT = "127.0.1.1", "127.0.2.1", 5062
+SKEW_S = 3		# of the relay
 RELAYS = (("inside", INSIDE, 3478, 443), ("outside", OUTSIDE, 3478, 443))
 LIMITS = """limits {
 	half_open = 100
@@ -106,6 +107,7 @@ def main(begin=None, end=None, describes="openapi.json", but=None):
     wanted, done = sys.argv[1:], 0
     with tempfile.TemporaryDirectory(prefix="avedge-mras-") as directory, \
             netns.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
+                          extra=["clock_skew = %ds" % SKEW_S],
                           settings={"limits": relay.NO_LIMITS["limits"] + [
                               "stranger_rate = 0"]}) as server:
         os.symlink(server.path("ca.pem"), os.path.join(directory, "relay-ca.pem"))

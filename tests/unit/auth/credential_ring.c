@@ -10,6 +10,7 @@
 #include "tests/unit/lib/vectors.h"
 
 struct keyring ring;
+const struct credential_clock ring_clock = {NOW, 0};
 
 static void make_key(struct key *key, const char *id, uint8_t first)
 {
@@ -43,7 +44,7 @@ const char *passwords(const char *username)
 
 	*all = '\0';
 	ck_assert_int_eq(parse(username, &cred), CREDENTIAL_OK);
-	while (credential_next_password(&cred, &ring, NOW, &position, &password))
+	while (credential_next_password(&cred, &ring, &ring_clock, &position, &password))
 		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s=%.*s",
 					len > 0 ? " " : "", password.key->id,
 					(int)password.len, (const char *)password.bytes);

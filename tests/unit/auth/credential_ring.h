@@ -14,6 +14,8 @@
  * again.
  */
 extern struct keyring ring;
+/* NOW, without skew. */
+extern const struct credential_clock ring_clock;
 void setup(void);
 
 /* A user name as text. */

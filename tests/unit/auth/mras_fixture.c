@@ -61,14 +61,16 @@ struct slice slice_of(const char *text)
 bool mras_fixture_accepts(const struct mras_fixture *fixture, const char *username,
 			  const char *password, int64_t unix_s)
 {
+	const struct credential_clock clock = {unix_s, fixture->service.clock_skew_s};
 	struct credential cred;
 	struct credential_password right;
 	size_t position = 0;
+	int64_t off_s;
 
 	if (credential_parse(slice_of(username), false, &cred) != CREDENTIAL_OK ||
-	    credential_check_time(&cred, unix_s, 0) != CREDENTIAL_OK)
+	    credential_check_time(&cred, &clock, 0, &off_s) != CREDENTIAL_OK)
 		return false;
-	while (credential_next_password(&cred, fixture->keyring, unix_s, &position,
+	while (credential_next_password(&cred, fixture->keyring, &clock, &position,
 					&right)) {
 		if (right.len == strlen(password) &&
 		    memcmp(right.bytes, password, right.len) == 0)

@@ -140,30 +140,47 @@ static const struct {
 	const char *name;
 	int64_t expires_s;
 	int64_t now_s;
+	int64_t skew_s;
 	int64_t max_ttl_s;
 	enum credential_status want;
+	int64_t off_s;
 } times[] = {
-	{"one second before", NOW + 1, NOW, 0, CREDENTIAL_OK},
-	{"at the second", NOW, NOW, 0, CREDENTIAL_EXPIRED},
-	{"one second after", NOW - 1, NOW, 0, CREDENTIAL_EXPIRED},
-	{"at the ceiling", NOW + 3600, NOW, 3600, CREDENTIAL_OK},
-	{"one second beyond the ceiling", NOW + 3601, NOW, 3600, CREDENTIAL_TOO_FAR},
-	{"expired beats the ceiling", NOW, NOW, 1, CREDENTIAL_EXPIRED},
-	{"the end of time without ceiling", INT64_MAX, NOW, 0, CREDENTIAL_OK},
-	{"the end of time with ceiling", INT64_MAX, NOW, 3600, CREDENTIAL_TOO_FAR},
-	{"a ceiling beyond the end of time", INT64_MAX, NOW, INT64_MAX, CREDENTIAL_OK},
-	{"a clock before 1970", INT64_MAX, -5, 3600, CREDENTIAL_TOO_FAR},
-	{"a clock at its beginning", INT64_MAX, INT64_MIN, 3600, CREDENTIAL_TOO_FAR},
-	{"year 0", -62167219200, NOW, 3600, CREDENTIAL_EXPIRED},
+	{"one second before", NOW + 1, NOW, 0, 0, CREDENTIAL_OK, 0},
+	{"at the second", NOW, NOW, 0, 0, CREDENTIAL_EXPIRED, 0},
+	{"one second after", NOW - 1, NOW, 0, 0, CREDENTIAL_EXPIRED, 1},
+	{"within the skew", NOW - 59, NOW, 60, 0, CREDENTIAL_OK, 0},
+	{"at the end of the skew", NOW - 60, NOW, 60, 0, CREDENTIAL_EXPIRED, 60},
+	{"one second beyond the skew", NOW - 61, NOW, 60, 0, CREDENTIAL_EXPIRED, 61},
+	{"at the ceiling", NOW + 3600, NOW, 0, 3600, CREDENTIAL_OK, 0},
+	{"one second beyond the ceiling", NOW + 3601, NOW, 0, 3600, CREDENTIAL_TOO_FAR,
+	 1},
+	{"the same within the skew", NOW + 3601, NOW, 60, 3600, CREDENTIAL_OK, 0},
+	{"at the ceiling and skew", NOW + 3660, NOW, 60, 3600, CREDENTIAL_OK, 0},
+	{"one second beyond both", NOW + 3661, NOW, 60, 3600, CREDENTIAL_TOO_FAR, 61},
+	{"expired beats the ceiling", NOW, NOW, 0, 1, CREDENTIAL_EXPIRED, 0},
+	{"the end of time without ceiling", INT64_MAX, NOW, 60, 0, CREDENTIAL_OK, 0},
+	{"the end of time with ceiling", INT64_MAX, NOW, 0, 3600, CREDENTIAL_TOO_FAR,
+	 INT64_MAX - NOW - 3600},
+	{"a ceiling beyond the end of time", INT64_MAX, NOW, 60, INT64_MAX, CREDENTIAL_OK,
+	 0},
+	{"a clock before 1970", INT64_MAX, -5, 0, 3600, CREDENTIAL_TOO_FAR,
+	 INT64_MAX - 3595},
+	{"a clock at its beginning", INT64_MAX, INT64_MIN, 0, 3600, CREDENTIAL_TOO_FAR,
+	 INT64_MAX},
+	{"year 0", -62167219200, NOW, 60, 3600, CREDENTIAL_EXPIRED, NOW + 62167219200},
 };
 
 START_TEST(a_credential_is_valid_until_its_last_second)
 {
 	struct credential cred = {.expires_s = times[_i].expires_s};
+	const struct credential_clock clock = {times[_i].now_s, times[_i].skew_s};
+	int64_t off_s = -1;
 	enum credential_status got =
-		credential_check_time(&cred, times[_i].now_s, times[_i].max_ttl_s);
+		credential_check_time(&cred, &clock, times[_i].max_ttl_s, &off_s);
 
 	ck_assert_msg(got == times[_i].want, "%s: %d", times[_i].name, (int)got);
+	ck_assert_msg(off_s == times[_i].off_s, "%s: off by %lld", times[_i].name,
+		      (long long)off_s);
 }
 END_TEST
 
@@ -232,15 +249,15 @@ START_TEST(a_rest_allocate_verifies_with_the_secret)
 				 CREDENTIAL_OK);
 		/* The second key verifies, not the first (T-564). */
 		for (int match = 0; match < 2; match++) {
-			ck_assert(credential_next_password(&cred, &ring, NOW, &position,
-							   &password));
+			ck_assert(credential_next_password(&cred, &ring, &ring_clock,
+							   &position, &password));
 			ck_assert(stun_key_long_term(
 				&key, STUN_PASSWORD_MD5, username.value, realm.value,
 				(struct slice){password.bytes, password.len}));
 			ck_assert_int_eq(stun_verify(&msg, STUN_INTEGRITY_SHA1, &key),
 					 match);
 		}
-		ck_assert(!credential_next_password(&cred, &ring, NOW, &position,
+		ck_assert(!credential_next_password(&cred, &ring, &ring_clock, &position,
 						    &password));
 		free(hex.data);
 	}

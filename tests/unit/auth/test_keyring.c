@@ -209,6 +209,27 @@ START_TEST(a_key_is_valid_from_its_first_second_and_not_in_its_last)
 }
 END_TEST
 
+START_TEST(a_key_verifies_for_the_skew_before_and_after)
+{
+	struct keyring *ring = parse("one " SECRET
+				     " 2026-01-01T00:00:00Z 2026-02-01T00:00:00Z\n"
+				     "two " SECRET "\n");
+	const struct key *key = &ring->keys[0];
+
+	ck_assert(!key_verifies(key, JANUARY - 1, 0));
+	ck_assert(key_verifies(key, JANUARY, 0));
+	ck_assert(key_verifies(key, FEBRUARY - 1, 0));
+	ck_assert(!key_verifies(key, FEBRUARY, 0));
+	ck_assert(!key_verifies(key, JANUARY - 61, 60));
+	ck_assert(key_verifies(key, JANUARY - 60, 60));
+	ck_assert(key_verifies(key, FEBRUARY + 59, 60));
+	ck_assert(!key_verifies(key, FEBRUARY + 60, 60));
+	ck_assert(key_verifies(&ring->keys[1], INT64_MIN, 60));
+	ck_assert(key_verifies(&ring->keys[1], INT64_MAX - 60, 60));
+	keyring_free(ring);
+}
+END_TEST
+
 START_TEST(the_first_valid_key_signs)
 {
 	struct keyring *ring = parse("future " SECRET " 2026-02-01T00:00:00Z\n"
@@ -387,6 +408,7 @@ static void keyring_suite(Suite *suite)
 	tcase_add_test(tc, without_memory_there_is_no_keyring);
 	tcase_add_test(tc, secrets_of_16_to_128_bytes);
 	tcase_add_test(tc, a_key_is_valid_from_its_first_second_and_not_in_its_last);
+	tcase_add_test(tc, a_key_verifies_for_the_skew_before_and_after);
 	tcase_add_test(tc, the_first_valid_key_signs);
 	tcase_add_test(tc, what_is_written_reads_back);
 	tcase_add_test(tc, the_longest_line_fits);

@@ -182,6 +182,47 @@ START_TEST(service_needs_a_key)
 }
 END_TEST
 
+/* The keyring was made on a host whose clock is ahead. */
+START_TEST(service_signs_with_a_key_that_begins_within_the_skew)
+{
+	struct service_request request = request_for("alice");
+	struct key *key = &fixture.keyring->keys[0];
+
+	fixture.service.clock_skew_s = 60;
+	key->not_before_s = NOW_S + 61;
+	ck_assert_int_eq(issue(&request), SERVICE_NO_KEY);
+	key->not_before_s = NOW_S + 60;
+	ck_assert_int_eq(issue(&request), SERVICE_OK);
+	ck_assert(mras_fixture_accepts(&fixture, answer.pair.username,
+				       answer.pair.password, NOW_S));
+	/* Nothing outlives its key. */
+	key->not_after_s = NOW_S + 61;
+	ck_assert_int_eq(issue(&request), SERVICE_OK);
+	ck_assert_int_eq(answer.ttl_s, 61);
+	key->not_before_s = INT64_MIN;
+	key->not_after_s = NOW_S;
+	ck_assert_int_eq(issue(&request), SERVICE_NO_KEY);
+	key->not_after_s = NOW_S + 1;
+	ck_assert_int_eq(issue(&request), SERVICE_OK);
+	ck_assert_int_eq(answer.ttl_s, 1);
+}
+END_TEST
+
+START_TEST(service_prefers_a_key_that_is_valid_now)
+{
+	struct service_request request = request_for("alice");
+	struct key *soon = &fixture.keyring->keys[0], *now = &fixture.keyring->keys[1];
+
+	fixture.service.clock_skew_s = 60;
+	fixture.keyring->count = 2;
+	*now = *soon;
+	strcpy(now->id, "now");
+	soon->not_before_s = NOW_S + 1;
+	ck_assert_int_eq(issue(&request), SERVICE_OK);
+	ck_assert_str_eq(answer.key_id, "now");
+}
+END_TEST
+
 START_TEST(service_token_versions)
 {
 	struct service_request request = request_for("sip:alice@lab.example");
@@ -464,6 +505,8 @@ static void service_suite(Suite *suite)
 	tcase_add_loop_test(cases, service_faults, 0, ROWS(faults));
 	tcase_add_test(cases, service_length_of_identities);
 	tcase_add_test(cases, service_needs_a_key);
+	tcase_add_test(cases, service_signs_with_a_key_that_begins_within_the_skew);
+	tcase_add_test(cases, service_prefers_a_key_that_is_valid_now);
 	tcase_add_test(cases, service_token_versions);
 	tcase_add_test(cases, service_tokens_are_distinct);
 	tcase_add_test(cases, service_rate_of_servers);

@@ -49,13 +49,14 @@ static struct slice password_of(const struct fixture *fixture, struct slice user
 {
 	static struct credential_password password;
 	struct credential cred = {.form = CREDENTIAL_REST, .username = username};
+	const struct credential_clock clock = {fixture->unix_s, 0};
 	struct keyring ring = {.count = 1};
 	size_t position = 0;
 
 	ring.keys[0] = *key_of(fixture, key_id);
+	ring.keys[0].not_before_s = INT64_MIN;
 	ring.keys[0].not_after_s = INT64_MAX;
-	ck_assert(credential_next_password(&cred, &ring, fixture->unix_s, &position,
-					   &password));
+	ck_assert(credential_next_password(&cred, &ring, &clock, &position, &password));
 	return (struct slice){password.bytes, password.len};
 }
 

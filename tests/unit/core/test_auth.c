@@ -273,31 +273,65 @@ static const struct {
 	const char *name;
 	uint16_t method;
 	int64_t expires_in_s;
+	int64_t skew_s;
 	int64_t ttl_max_s;
 	int want;
+	uint64_t off_s;
 } times[] = {
-	{"one second left", TURN_ALLOCATE, 1, 0, 0},
-	{"reached (T-561)", TURN_ALLOCATE, 0, 0, 401},
-	{"long ago (T-561)", TURN_ALLOCATE, -100000, 0, 401},
-	{"within the ceiling", TURN_ALLOCATE, 3600, 3600, 0},
-	{"beyond the ceiling (T-567)", TURN_ALLOCATE, 3601, 3600, 401},
-	{"Refresh after expiry (T-562)", TURN_REFRESH, -1, 0, 0},
-	{"CreatePermission after expiry (T-562)", TURN_CREATE_PERMISSION, -1, 0, 0},
-	{"ChannelBind after expiry (T-562)", TURN_CHANNEL_BIND, -1, 0, 0},
+	{"one second left", TURN_ALLOCATE, 1, 0, 0, 0, 0},
+	{"reached (T-561)", TURN_ALLOCATE, 0, 0, 0, 401, 0},
+	{"long ago (T-561)", TURN_ALLOCATE, -100000, 60, 0, 401, 100000},
+	{"a clock 60 s behind", TURN_ALLOCATE, -59, 60, 0, 0, 0},
+	{"a clock further behind", TURN_ALLOCATE, -60, 60, 0, 401, 60},
+	{"within the ceiling", TURN_ALLOCATE, 3600, 0, 3600, 0, 0},
+	{"beyond the ceiling (T-567)", TURN_ALLOCATE, 3601, 0, 3600, 401, 1},
+	{"a clock 60 s ahead", TURN_ALLOCATE, 3660, 60, 3600, 0, 0},
+	{"a clock further ahead", TURN_ALLOCATE, 3661, 60, 3600, 401, 61},
+	{"Refresh after expiry (T-562)", TURN_REFRESH, -1, 0, 0, 0, 0},
+	{"CreatePermission after expiry (T-562)", TURN_CREATE_PERMISSION, -1, 0, 0, 0, 0},
+	{"ChannelBind after expiry (T-562)", TURN_CHANNEL_BIND, -1, 0, 0, 0, 0},
 };
 
 START_TEST(credential_expires_for_allocate_only) /* T-561, T-562, T-567 */
 {
+	struct turn_refusal refusal;
+
 	fixture.settings.limits.credential_ttl_max_s = times[_i].ttl_max_s;
+	fixture.settings.limits.clock_skew_s = times[_i].skew_s;
 	int code =
 		ask((struct asking){.method = times[_i].method,
 				    .username = alice(&fixture, times[_i].expires_in_s),
 				    .what = MD5});
 	ck_assert_msg(code == times[_i].want, "%s: got %d", times[_i].name, code);
-	if (code)
-		ck_assert_int_eq(got.failure, times[_i].expires_in_s > 0
-						      ? AUTH_FAILURE_TOO_FAR
-						      : AUTH_FAILURE_EXPIRED);
+	refusal = turn_read_refusal(&fixture.turn);
+	if (!code) {
+		ck_assert_uint_eq(refusal.at_s, 0);
+		return;
+	}
+	ck_assert_int_eq(got.failure, times[_i].expires_in_s > 0 ? AUTH_FAILURE_TOO_FAR
+								 : AUTH_FAILURE_EXPIRED);
+	ck_assert_uint_eq(refusal.at_s, (uint64_t)fixture.unix_s);
+	ck_assert_uint_eq(refusal.off_s, times[_i].off_s);
+	ck_assert_uint_eq(refusal.too_far, times[_i].expires_in_s > 0);
+}
+END_TEST
+
+/* Every form of credential, and a key that is not valid yet or no longer. */
+START_TEST(keys_verify_for_the_skew)
+{
+	struct key *key = &fixture.settings.keyring->keys[1];
+
+	fixture.settings.limits.clock_skew_s = 60;
+	ck_assert_ptr_eq(key, key_of(&fixture, "k2"));
+	key->not_before_s = fixture.unix_s + 60;
+	ck_assert_int_eq(ask((struct asking){.key_id = "k2", .what = MD5}), 0);
+	key->not_before_s = fixture.unix_s + 61;
+	ck_assert_int_eq(ask((struct asking){.key_id = "k2", .what = MD5}), 401);
+	key->not_before_s = INT64_MIN;
+	key->not_after_s = fixture.unix_s - 59;
+	ck_assert_int_eq(ask((struct asking){.key_id = "k2", .what = MD5}), 0);
+	key->not_after_s = fixture.unix_s - 60;
+	ck_assert_int_eq(ask((struct asking){.key_id = "k2", .what = MD5}), 401);
 }
 END_TEST
 
@@ -583,6 +617,7 @@ static void auth_suite(Suite *suite)
 	tcase_add_test(tc, username_has_up_to_763_bytes);
 	tcase_add_loop_test(tc, every_valid_key_verifies, 0, ROWS(ring));
 	tcase_add_loop_test(tc, credential_expires_for_allocate_only, 0, ROWS(times));
+	tcase_add_test(tc, keys_verify_for_the_skew);
 	tcase_add_test(tc, stored_key_saves_the_derivation);
 	tcase_add_test(tc, stored_key_does_not_excuse_the_realm);
 	tcase_add_test(tc, repeated_allocate_outlives_the_credential);

@@ -289,6 +289,38 @@ START_TEST(expired_credential_is_430)
 }
 END_TEST
 
+/* Binary tokens, their text, and REST names alike, at the last second and after it. */
+START_TEST(clocks_may_differ_by_the_skew)
+{
+	static const enum ms_form forms[] = {MS_FORM_BINARY, MS_FORM_TEXT, MS_FORM_REST};
+	static const struct {
+		int64_t expires_in_s;
+		int want;
+		uint64_t off_s;
+	} rows[] = {{-59, 0, 0},
+		    {-60, MS_STALE_CREDENTIALS, 60},
+		    {3660, 0, 0},
+		    {3661, MS_STALE_CREDENTIALS, 61}};
+
+	fixture.settings.limits.clock_skew_s = 60;
+	fixture.settings.limits.credential_ttl_max_s = 3600;
+	for (size_t i = 0; i < ARRAY_LEN(forms) * ARRAY_LEN(rows); i++) {
+		const enum ms_form form = forms[i / ARRAY_LEN(rows)];
+		const int64_t in_s = rows[i % ARRAY_LEN(rows)].expires_in_s;
+		const int want = rows[i % ARRAY_LEN(rows)].want;
+
+		ms_client_credential(&alice, "alice", form, fixture.unix_s + in_s);
+		ms_client_allocate(&alice);
+		expect(&alice, want, "an expiry at the edge");
+		if (want != 0)
+			ck_assert_uint_eq(turn_read_refusal(&fixture.turn).off_s,
+					  rows[i % ARRAY_LEN(rows)].off_s);
+		else
+			ms_client_lifetime(&alice, 0);
+	}
+}
+END_TEST
+
 START_TEST(credential_may_expire_during_the_call)
 {
 	ms_client_credential(&alice, "alice", MS_FORM_BINARY, fixture.unix_s + 60);
@@ -518,6 +550,7 @@ static void auth_suite(Suite *suite)
 	tcase_add_loop_test(tc, foreign_username_is_436, 0, ROWS(usernames));
 	tcase_add_test(tc, wrong_password_is_431);
 	tcase_add_test(tc, expired_credential_is_430);
+	tcase_add_test(tc, clocks_may_differ_by_the_skew);
 	tcase_add_test(tc, credential_may_expire_during_the_call);
 	tcase_add_test(tc, nonce_is_bound_to_the_challenged_client);
 	tcase_add_test(tc, nonce_lasts_as_long_as_the_allocation);

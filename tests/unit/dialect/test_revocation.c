@@ -237,6 +237,23 @@ START_TEST(credential_expiry_bounds_the_lifetime_if_configured) /* T-562 */
 }
 END_TEST
 
+/* An allocation made within the skew is not ended at once. */
+START_TEST(credential_expiry_ends_an_allocation_after_the_skew)
+{
+	fixture.settings.limits.enforce_credential_expiry = true;
+	fixture.settings.limits.clock_skew_s = 60;
+	client_init(&alice, &fixture, "192.0.2.200:6000", FRONT_OUTSIDE_UDP, "alice");
+	client_credential(&alice, "alice", fixture.unix_s - 20);
+	ck_assert_int_eq(client_allocate(&alice), 0);
+	ck_assert_uint_eq(client_u32(&alice, TURN_LIFETIME), 40);
+	advance(39999);
+	ck_assert_ptr_nonnull(client_allocation(&alice));
+	advance(1);
+	ck_assert_ptr_null(client_allocation(&alice));
+	ck_assert_int_eq(last_reason(), END_CREDENTIAL);
+}
+END_TEST
+
 START_TEST(credential_expiry_can_be_turned_on_and_off_by_a_reload)
 {
 	short_credentials();
@@ -330,6 +347,7 @@ static void revocation_suite(Suite *suite)
 	tcase_add_test(tc, end_by_user_and_by_key_return_the_count);
 	tcase_add_test(tc, credential_expiry_is_not_enforced_by_default);
 	tcase_add_test(tc, credential_expiry_bounds_the_lifetime_if_configured);
+	tcase_add_test(tc, credential_expiry_ends_an_allocation_after_the_skew);
 	tcase_add_test(tc, credential_expiry_can_be_turned_on_and_off_by_a_reload);
 	suite_add_tcase(suite, tc);
 

@@ -117,6 +117,24 @@ START_TEST(why_credentials_were_refused)
 }
 END_TEST
 
+START_TEST(by_how_much_the_time_of_credentials_was_wrong)
+{
+	trace_reply(&trace, &turn, &tuple, ietf(STUN_ERROR, 401), 0);
+	turn.counters.auth_failures[AUTH_FAILURE_EXPIRED]++;
+	turn.refusal = (struct turn_refusal){.at_s = 1, .off_s = 75};
+	trace_reply(&trace, &turn, &tuple, ietf(STUN_ERROR, 401), 0);
+	turn.counters.auth_failures[AUTH_FAILURE_TOO_FAR]++;
+	turn.refusal = (struct turn_refusal){.at_s = 1, .off_s = 61, .too_far = 1};
+	trace_reply(&trace, &turn, &tuple, ms(false, MS_ALLOCATE_ERROR, 430), 0);
+	ck_assert_str_eq(
+		written(),
+		"tester: debug: 10.0.0.9:1234 over udp: Allocate: 401\n"
+		"tester: debug: 10.0.0.9:1234 over udp: Allocate: 401 expired 75s ago\n"
+		"tester: debug: 10.0.0.9:1234 over udp: Allocate error response: 430 "
+		"too-far by 61s\n");
+}
+END_TEST
+
 START_TEST(other_bytes_are_not_an_answer)
 {
 	static const uint8_t bytes[] = {0x40, 0x00, 0x00, 0x00, 0xFF};
@@ -160,6 +178,7 @@ static void trace_suite(Suite *suite)
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, answers_of_both_dialects);
 	tcase_add_test(tc, why_credentials_were_refused);
+	tcase_add_test(tc, by_how_much_the_time_of_credentials_was_wrong);
 	tcase_add_test(tc, other_bytes_are_not_an_answer);
 	tcase_add_test(tc, at_most_a_hundred_lines_a_second);
 	tcase_add_test(tc, other_levels_show_nothing);

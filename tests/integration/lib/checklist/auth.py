@@ -302,9 +302,9 @@ def no_userhash(b):
     assert not features(challenged(b).nonce) & FEATURE_USERHASH
 
 
-@row("T-561", "an expired credential is refused", "S")
+@row("T-561", "an expired credential is refused, beyond the skew of clocks", "S")
 def expired(b):
     client = b.client()
-    name, password = t.rest_credential(b.secret, "alice", -1)
+    name, password = t.rest_credential(b.secret, "alice", -61)
     client.user, client.password = name.encode(), password.encode()
     code_of(client.request(t.ALLOCATE, [t.UDP_TRANSPORT]), 401)
