@@ -46,6 +46,7 @@ libissuer_a_SOURCES = \
 	auth/mras/language.c auth/mras/language.h \
 	auth/server/mras_listener.c auth/server/mras_listener.h \
 	auth/server/metrics.c auth/server/metrics.h \
+	auth/server/mras_remarks.c auth/server/mras_remarks.h \
 	auth/server/mras_reload.c auth/server/mras_reload.h \
 	auth/server/self_test.c auth/server/self_test.h \
 	auth/server/mras_settings.c auth/server/mras_settings.h \

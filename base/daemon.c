@@ -30,7 +30,6 @@ enum {
 	PERIOD_S = 2,          /* how often key and certificate files are looked at */
 	RELOAD_PAUSE_MS = 250, /* between reloads: signals in a row are one */
 	LOG_FLUSH_MS = 500,    /* at the end, for a reader of the log that is behind */
-	REMARK_MAX = 2048,     /* one of the configuration, with its place */
 };
 
 bool daemon_no_memory(struct daemon *daemon)
@@ -185,30 +184,11 @@ static bool read_keys(struct daemon *daemon)
 	return daemon->config_is_taken;
 }
 
-/* A check prints the remarks, a start logs them. */
-static void tell_remarks(const struct daemon *daemon)
-{
-	const struct config *config = daemon->config;
-	char text[REMARK_MAX];
-
-	for (size_t i = 0; i < config->remark_count; i++) {
-		const struct config_remark *remark = &config->remarks[i];
-
-		config_remark_text(config, remark, daemon->check, text, sizeof(text));
-		if (daemon->check)
-			fprintf(stderr, "%s\n", text);
-		else if (remark->level == CONFIG_WARNING)
-			log_warning("%s", text);
-		else
-			log_info("%s", text);
-	}
-}
-
 static bool inspect(struct daemon *daemon)
 {
 	bool ok = daemon->ops->inspect == NULL || daemon->ops->inspect(daemon);
 
-	tell_remarks(daemon);
+	config_tell_remarks(daemon->config, daemon->check ? stderr : NULL);
 	if (!ok || !daemon->strict)
 		return ok;
 

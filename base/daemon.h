@@ -61,8 +61,8 @@ struct daemon_ops {
 	/* With --check too: reads the files that the configuration names, and then owns it. */
 	struct daemon_stage keys;
 	/*
-	 * With --check too: adds remarks on those files and this host to daemon->config. False
-	 * with a sentence in daemon->error where a start would fail later. May be NULL.
+	 * With --check too: false with a sentence in daemon->error where a start would fail
+	 * later. May be NULL. What remarks there are is told next.
 	 */
 	bool (*inspect)(struct daemon *daemon);
 	struct daemon_stage work; /* what runs in the loop or in threads */

@@ -27,6 +27,8 @@ libdaemon_a_SOURCES = \
 	base/control/control_socket.c base/control/control_socket.h \
 	base/daemon.c base/daemon.h \
 	base/config/explain.c base/config/explain.h \
+	base/config/host_remarks.c base/config/host_remarks.h \
+	base/config/tls_remarks.c base/config/tls_remarks.h \
 	base/file_stamp.c base/file_stamp.h \
 	base/http_status.c base/http_status.h \
 	base/inbox.c base/inbox.h \

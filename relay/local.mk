@@ -15,6 +15,7 @@ librelay_a_SOURCES = \
 	relay/heartbeat.c relay/heartbeat.h \
 	relay/relay.c relay/relay.h \
 	relay/relay_allocations.c relay/relay_allocations.h \
+	relay/reload/relay_remarks.c relay/reload/relay_remarks.h \
 	relay/reload/relay_reload.c relay/reload/relay_reload.h \
 	relay/reload/revoked_file.c relay/reload/revoked_file.h \
 	relay/self_test.c relay/self_test.h \

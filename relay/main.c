@@ -27,6 +27,7 @@
 #include "relay/reload/network.h"
 #include "relay/reload/relay_config.h"
 #include "relay/reload/relay_reload.h"
+#include "relay/reload/relay_remarks.h"
 #include "relay/worker.h"
 #include "stun/integrity.h"
 
@@ -185,6 +186,15 @@ static bool read_keys(struct daemon *daemon)
 static void free_keys(struct daemon *daemon)
 {
 	relay_reload_free(self_of(daemon)->reload);
+}
+
+static bool inspect(struct daemon *daemon)
+{
+	const struct mediarelayd *self = self_of(daemon);
+
+	return relay_remarks_start(config_of(daemon), network_view(self->relay.network),
+				   relay_reload_settings(self->reload), time(NULL),
+				   daemon->error, sizeof(daemon->error));
 }
 
 /* --- work: threads, and what main watches ------------------------------------------------------- */
@@ -370,6 +380,7 @@ int main(int argc, char **argv)
 		.prepare = {"shared tables", prepare, unprepare},
 		.bind = {"fronts", bind_fronts, unbind_fronts},
 		.keys = {"keys", read_keys, free_keys},
+		.inspect = inspect,
 		.work = {"workers", start_work, stop_work},
 		.self_test = self_test,
 		.metrics = metrics,

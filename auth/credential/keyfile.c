@@ -60,8 +60,8 @@ static bool is_private(int fd, const char *path, struct failure failure)
 		fail_with(failure, "%s: not a regular file.", path);
 	else if ((st.st_mode & 07777 & ~(mode_t)MODE_MAX) != 0)
 		fail_with(failure,
-			  "%s: mode %04o lets others read or write it: "
-			  "chmod 0640 %s",
+			  "%s: mode %04o lets others read or write it; "
+			  "run 'chmod 0640 %s'",
 			  path, (unsigned)(st.st_mode & 07777), path);
 	else if (st.st_size > FILE_MAX)
 		fail_with(failure, "%s: larger than 64 KiB, this is no keyring.", path);

@@ -164,6 +164,31 @@ bool identity_has_suffix(struct slice identity, const char *suffix)
 	return ends_with(name.user, user, false);
 }
 
+const char *identity_suffix_fault(const char *suffix)
+{
+	const struct slice text = {(const uint8_t *)suffix, strlen(suffix)};
+	const char *at = strchr(suffix, '@');
+	const char *domain = at ? at + 1 : suffix;
+	size_t len = strlen(suffix);
+
+	if (sip_scheme_len(text) > 0)
+		return "identities are compared without \"sip:\"; write what follows it";
+	if (strchr(suffix, '*'))
+		return "\"*\" is no wildcard; write the end of the identities, such as "
+		       "\"@lab.example\"";
+	if (strpbrk(suffix, " \t"))
+		return "it contains a blank; remove it";
+	if (at && strchr(domain, '@'))
+		return "it has two \"@\"; write one user@domain in each element";
+	if (*domain == '\0')
+		return "no domain follows the \"@\"; write one";
+	if (len > 1 && suffix[len - 1] == '.')
+		return "it ends with a dot; write the domain without it";
+	if (at && strpbrk(domain, ":;?/"))
+		return "a domain has no port or parameters; write the domain alone";
+	return NULL;
+}
+
 size_t identity_key(struct slice identity, uint8_t *key)
 {
 	struct name name = name_in(identity);

@@ -30,6 +30,12 @@ bool identity_is_text(struct slice identity);
 bool identity_has_suffix(struct slice identity, const char *suffix);
 
 /*
+ * NULL, or why no identity, at least none that anybody would have, has that suffix: a phrase with
+ * its remedy, "... ; write ...".
+ */
+const char *identity_suffix_fault(const char *suffix);
+
+/*
  * What quotas count by: all spellings of one identity have the same key. Writes at most
  * identity.len bytes to key, returns how many.
  */

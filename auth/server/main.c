@@ -13,6 +13,7 @@
 #include "auth/server/mras_config.h"
 #include "auth/server/mras_listener.h"
 #include "auth/server/mras_reload.h"
+#include "auth/server/mras_remarks.h"
 #include "auth/server/mras_settings.h"
 #include "auth/server/self_test.h"
 #include "base/daemon.h"
@@ -74,6 +75,14 @@ static bool read_keys(struct daemon *daemon)
 static void free_keys(struct daemon *daemon)
 {
 	mras_reload_free(self_of(daemon)->reload);
+}
+
+static bool inspect(struct daemon *daemon)
+{
+	const struct issuer *issuer = &self_of(daemon)->issuer;
+
+	return mras_remarks_start(issuer->settings, issuer->unix_s, daemon->error,
+				  sizeof(daemon->error));
 }
 
 static bool start_work(struct daemon *daemon)
@@ -212,6 +221,7 @@ int main(int argc, char **argv)
 		.prepare = {"clock", prepare, NULL},
 		.bind = {"ports", bind_ports, unbind_ports},
 		.keys = {"keys", read_keys, free_keys},
+		.inspect = inspect,
 		.work = {"listeners", start_work, stop_work},
 		.self_test = self_test,
 		.metrics = metrics,

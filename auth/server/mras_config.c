@@ -193,6 +193,21 @@ static bool check_addresses(const struct check *check)
 	return true;
 }
 
+/* An address of metrics is a loopback address, and so may be one of ours. */
+static bool check_metrics(const struct check *check)
+{
+	const struct mras_config *config = check->config;
+	const struct endpoint *metrics = &config->common.metrics.address;
+	char text[ENDPOINT_TEXT_LEN];
+
+	if (metrics->port != config->port ||
+	    !ip_addr_find(config->addresses, config->address_count, &metrics->ip))
+		return true;
+	return REFUSE(check, metrics,
+		      "%s is the port for trusted servers; write another port",
+		      endpoint_format(metrics, text, sizeof(text)));
+}
+
 static bool check_required(const struct check *check)
 {
 	const struct mras_config *config = check->config;
@@ -329,7 +344,8 @@ static bool check_all(struct config *common, char *error, size_t error_size)
 	const struct check check = {config, error, error_size};
 
 	remark_on_realm(config);
-	return check_addresses(&check) && check_required(&check) && check_blocks(&check);
+	return check_addresses(&check) && check_metrics(&check) &&
+	       check_required(&check) && check_blocks(&check);
 }
 
 const struct config_schema mras_config_schema = {

@@ -12,6 +12,7 @@
 #include "auth/mras/mras_drain.h"
 #include "auth/server/connections.h"
 #include "auth/server/mras_listener.h"
+#include "auth/server/mras_remarks.h"
 #include "auth/server/mras_settings.h"
 #include "base/log.h"
 
@@ -98,10 +99,17 @@ static void about(void *owner, size_t index, char text[RELOAD_ABOUT_MAX])
 	snprintf(text, RELOAD_ABOUT_MAX, "%s", reload->settings->files[index].about);
 }
 
+static void remark(void *owner, struct config *config, int64_t now_s)
+{
+	const struct mras_reload *reload = owner;
+
+	mras_remarks_add((struct mras_config *)config, reload->settings, now_s);
+}
+
 struct mras_reload *mras_reload_new(struct issuer *issuer, struct config *config,
 				    char *error, size_t error_size)
 {
-	static const struct reload_ops ops = {rebuild, about};
+	static const struct reload_ops ops = {rebuild, remark, about};
 	struct mras_reload *reload = calloc(1, sizeof(*reload));
 
 	if (reload == NULL) {

@@ -126,6 +126,17 @@ static bool set_all_defaults(struct config *config)
 	return true;
 }
 
+/* The directory of a daemon is not that of whoever asks it. */
+static bool check_socket(const struct config *config, char *error, size_t error_size)
+{
+	const char *path = config->control.socket;
+
+	return !path || *path == '/' ||
+	       config_error(config, &config->control.socket, error, error_size,
+			    "\"%.80s\" is not an absolute path; begin it with \"/\"",
+			    path);
+}
+
 struct config *config_parse(const struct config_schema *schema, const char *path,
 			    const char *text, size_t len, char *error, size_t error_size)
 {
@@ -149,6 +160,7 @@ struct config *config_parse(const struct config_schema *schema, const char *path
 	if (!copy)
 		goto fail;
 	if (!config_read(config, copy, error, error_size) ||
+	    !check_socket(config, error, error_size) ||
 	    !schema->check(config, error, error_size))
 		goto fail;
 	free(copy);

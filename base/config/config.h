@@ -69,6 +69,7 @@ struct config_remark {
 	enum config_remark_level level;
 	unsigned line, column; /* 0: about the file as a whole */
 	char *sentence;        /* "KEY: what is doubtful; what to do", no full stop */
+	bool told;
 };
 
 /*
@@ -84,14 +85,18 @@ void config_inform(struct config *config, const void *field, const char *format,
 void config_remark_at(struct config *config, enum config_remark_level level,
 		      unsigned line, unsigned column, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
+/* On each block of a section without titles that says the same as one before it. */
+void config_warn_of_twins(struct config *config);
 
 /* How many there are of that level. All of them are in config->remarks. */
 size_t config_remark_count(const struct config *config, enum config_remark_level level);
-/* "info" or "warning" */
-const char *config_remark_level_name(enum config_remark_level level);
-/* "FILE:LINE:COLUMN: SENTENCE"; named: with "warning: " or "info: " after the place. */
-void config_remark_text(const struct config *config, const struct config_remark *remark,
-			bool named, char *text, size_t size);
+/*
+ * Log those that have not been told yet; or, unless out is NULL, print them there as
+ * "FILE:LINE:COLUMN: warning: KEY: ...".
+ */
+void config_tell_remarks(struct config *config, FILE *out);
+/* What has been told about one configuration is not told again about the next. */
+void config_remember_remarks(const struct config *before, struct config *next);
 
 /* --- what is in it --------------------------------------------------------------------------- */
 

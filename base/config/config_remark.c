@@ -8,14 +8,10 @@
 
 #include "base/config/config.h"
 #include "base/config/config_syntax.h"
+#include "base/config/config_value.h"
+#include "base/log.h"
 
 enum { SENTENCE_MAX = 600 };
-
-const char *config_remark_level_name(enum config_remark_level level)
-{
-	assert(level == CONFIG_INFO || level == CONFIG_WARNING);
-	return level == CONFIG_INFO ? "info" : "warning";
-}
 
 size_t config_remark_count(const struct config *config, enum config_remark_level level)
 {
@@ -26,16 +22,41 @@ size_t config_remark_count(const struct config *config, enum config_remark_level
 	return count;
 }
 
-void config_remark_text(const struct config *config, const struct config_remark *remark,
-			bool named, char *text, size_t size)
+static void tell(const struct config *config, const struct config_remark *remark,
+		 FILE *out)
 {
+	bool warning = remark->level == CONFIG_WARNING;
 	char where[32] = "";
 
 	if (remark->line != 0)
 		snprintf(where, sizeof(where), ":%u:%u", remark->line, remark->column);
-	snprintf(text, size, "%s%s: %s%s%s", config->path, where,
-		 named ? config_remark_level_name(remark->level) : "", named ? ": " : "",
-		 remark->sentence);
+	if (out)
+		fprintf(out, "%s%s: %s: %s\n", config->path, where,
+			warning ? "warning" : "info", remark->sentence);
+	else
+		log_write(LOG_SUBSYSTEM, warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+			  "%s%s: %s", config->path, where, remark->sentence);
+}
+
+void config_tell_remarks(struct config *config, FILE *out)
+{
+	for (size_t i = 0; i < config->remark_count; i++) {
+		if (!config->remarks[i].told)
+			tell(config, &config->remarks[i], out);
+		config->remarks[i].told = true;
+	}
+}
+
+void config_remember_remarks(const struct config *before, struct config *next)
+{
+	for (size_t i = 0; i < next->remark_count; i++) {
+		struct config_remark *remark = &next->remarks[i];
+
+		for (size_t j = 0; j < before->remark_count && !remark->told; j++)
+			remark->told = before->remarks[j].told &&
+				       strcmp(before->remarks[j].sentence,
+					      remark->sentence) == 0;
+	}
 }
 
 static bool is_before(const struct config_remark *a, const struct config_remark *b)
@@ -82,7 +103,7 @@ static void add(struct config *config, enum config_remark_level level, unsigned 
 	size_t end = strlen(sentence);
 	if (end > 0 && sentence[end - 1] == '.')
 		sentence[end - 1] = '\0';
-	insert(config, &(struct config_remark){level, line, column, sentence});
+	insert(config, &(struct config_remark){level, line, column, sentence, false});
 }
 
 static void add_on(struct config *config, enum config_remark_level level,
@@ -125,4 +146,56 @@ void config_remark_at(struct config *config, enum config_remark_level level,
 	va_start(args, format);
 	add(config, level, line, column, "", format, args);
 	va_end(args);
+}
+
+static bool is_twin(const struct config *config, const struct config_section *section,
+		    size_t a, size_t b)
+{
+	const struct config_schema *schema = config->schema;
+	bool same = true;
+
+	for (size_t i = 0; same && i < schema->key_count; i++) {
+		const struct config_key *key = &schema->keys[i];
+
+		if (!config_has_key(section, key, a))
+			continue;
+		char *one = config_value_format(key, config_element(config, section, a));
+		char *two = config_value_format(key, config_element(config, section, b));
+
+		same = one && two && strcmp(one, two) == 0;
+		free(one);
+		free(two);
+	}
+	return same;
+}
+
+static void warn_of_twin(struct config *config, const struct config_section *section,
+			 size_t element)
+{
+	for (size_t i = 0; i < element; i++) {
+		const struct config_place *one, *two;
+
+		if (!is_twin(config, section, element, i))
+			continue;
+		one = config_find_place(config, section, element, NULL, CONFIG_WHOLE);
+		two = config_find_place(config, section, i, NULL, CONFIG_WHOLE);
+		assert(one && two); /* blocks are there only if they are written */
+		config_remark_at(config, CONFIG_WARNING, one->line, one->column,
+				 "%s: says the same as the one in line %u; remove one of "
+				 "them",
+				 section->name, two->line);
+		return;
+	}
+}
+
+void config_warn_of_twins(struct config *config)
+{
+	for (size_t i = 0; i < config->schema->section_count; i++) {
+		const struct config_section *section = &config->schema->sections[i];
+
+		for (size_t j = 0; section->form == CONFIG_MANY &&
+				   j < config_element_count(config, section);
+		     j++)
+			warn_of_twin(config, section, j);
+	}
 }

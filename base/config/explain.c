@@ -188,8 +188,7 @@ static unsigned unprivileged_port_start(void)
 	return start;
 }
 
-/* What could have been meant, as far as it fits: a link-local address cannot. */
-static void list_addresses(uint8_t family, char *buf, size_t size)
+void explain_addresses(uint8_t family, char *buf, size_t size)
 {
 	struct ifaddrs *interfaces = NULL;
 	char text[ENDPOINT_TEXT_LEN];
@@ -246,7 +245,7 @@ static void explain_no_address(const struct endpoint *local, char *buf, size_t s
 {
 	char list[256];
 
-	list_addresses(local->ip.family, list, sizeof(list));
+	explain_addresses(local->ip.family, list, sizeof(list));
 	snprintf(
 		buf, size,
 		": the address is not on this host (which has %s); correct \"addresses\" or "

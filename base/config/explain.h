@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "stun/endpoint.h"
 
@@ -14,6 +15,12 @@
  * if it cannot be found out (another user's process, another namespace).
  */
 bool explain_port_holder(const struct endpoint *local, bool tcp, char *buf, size_t size);
+
+/*
+ * The addresses of that family on this host, as far as they fit, but not link-local ones: "10.0.0.5,
+ * 192.0.2.1", or "".
+ */
+void explain_addresses(uint8_t family, char *buf, size_t size);
 
 /*
  * A whole sentence for a bind that failed with error: what, why, what to do ("... is held by

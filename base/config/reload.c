@@ -9,11 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/file_stamp.h"
 #include "base/log.h"
 
-enum { WATCHED_MAX = 16 };
+enum {
+	WATCHED_MAX = 16,
+	REMARK_EVERY_S = 86400,
+};
 
 struct reload {
 	const struct reload_ops *ops;
@@ -22,8 +26,12 @@ struct reload {
 	struct config *config;
 	struct file_stamp
 		stamps[WATCHED_MAX]; /* how the watched files looked, if there are so many */
-	pthread_mutex_t lock; /* of config as a pointer, and of last: others look at them */
+	int64_t remarked_s;          /* Unix seconds of the last look for remarks */
+	/* Of config as a pointer and of what follows: others look at them. */
+	pthread_mutex_t lock;
 	struct reload_last last;
+	char **pending; /* keys whose value in the file waits for a restart */
+	size_t pending_count;
 };
 
 static void look(const struct config *config, struct file_stamp stamps[WATCHED_MAX])
@@ -34,6 +42,22 @@ static void look(const struct config *config, struct file_stamp stamps[WATCHED_M
 		assert(i < WATCHED_MAX);
 		stamps[i] = file_stamp_of(file.path);
 	}
+}
+
+static void remark(struct reload *reload, int64_t now_s)
+{
+	if (reload->ops->remark)
+		reload->ops->remark(reload->owner, reload->config, now_s);
+	reload->remarked_s = now_s;
+}
+
+static void free_pending(struct reload *reload)
+{
+	for (size_t i = 0; i < reload->pending_count; i++)
+		free(reload->pending[i]);
+	free(reload->pending);
+	reload->pending = NULL;
+	reload->pending_count = 0;
 }
 
 struct reload *reload_new(const struct reload_ops *ops, void *owner,
@@ -55,8 +79,10 @@ struct reload *reload_new(const struct reload_ops *ops, void *owner,
 		.last.generation = 1,
 	};
 	look(config, reload->stamps);
-	if (ops->rebuild(owner, config, error, error_size))
+	if (ops->rebuild(owner, config, error, error_size)) {
+		remark(reload, time(NULL));
 		return reload;
+	}
 	free(reload);
 	return NULL;
 }
@@ -68,6 +94,7 @@ void reload_free(struct reload *reload)
 	if (reload->config != reload->first)
 		config_free(reload->config);
 	config_free(reload->first);
+	free_pending(reload);
 	pthread_mutex_destroy(&reload->lock);
 	free(reload);
 }
@@ -262,35 +289,23 @@ static void set_log_level(const struct config *before, const struct config *afte
 		log_set_level(level);
 }
 
-static bool has_remark(const struct config *config, const struct config_remark *wanted)
+/* Out of memory, some are not told. The lock is held. */
+static void set_pending(struct reload *reload, const struct reload_report *report)
 {
-	for (size_t i = 0; i < config->remark_count; i++) {
-		if (strcmp(config->remarks[i].sentence, wanted->sentence) == 0)
-			return true;
-	}
-	return false;
-}
+	free_pending(reload);
+	reload->pending = calloc(report->count + 1, sizeof(*reload->pending));
+	for (size_t i = 0; reload->pending && i < report->count; i++) {
+		const struct reload_change *change = &report->changes[i];
+		char *key = change->effect == RELOAD_EFFECT_RESTART ? strdup(change->key)
+								    : NULL;
 
-/* What has been said of the configuration in force is not said again. */
-static void log_remarks(const struct config *before, const struct config *after)
-{
-	char text[2048];
-
-	for (size_t i = 0; i < after->remark_count; i++) {
-		const struct config_remark *remark = &after->remarks[i];
-
-		if (has_remark(before, remark))
-			continue;
-		config_remark_text(after, remark, false, text, sizeof(text));
-		if (remark->level == CONFIG_WARNING)
-			log_warning("%s", text);
-		else
-			log_info("%s", text);
+		if (key)
+			reload->pending[reload->pending_count++] = key;
 	}
 }
 
 /* next is taken over. */
-static void replace(struct reload *reload, struct config *next,
+static void replace(struct reload *reload, struct config *next, int64_t now_s,
 		    struct reload_report *report)
 {
 	struct config *old = reload->config;
@@ -304,10 +319,13 @@ static void replace(struct reload *reload, struct config *next,
 		return;
 	}
 	set_log_level(old, next);
-	log_remarks(old, next);
 	pthread_mutex_lock(&reload->lock);
 	reload->config = next;
+	set_pending(reload, report);
 	pthread_mutex_unlock(&reload->lock);
+	remark(reload, now_s);
+	config_remember_remarks(old, next);
+	config_tell_remarks(next, NULL);
 	if (old != reload->first)
 		config_free(old);
 }
@@ -323,7 +341,7 @@ bool reload_configuration(struct reload *reload, int64_t now_s,
 	struct config *next = config_load(config->schema, config->path, into->error,
 					  sizeof(into->error));
 	if (next)
-		replace(reload, next, into);
+		replace(reload, next, now_s, into);
 	bool ok = finish(reload, now_s, into, "reload");
 	reload_report_clear(&own);
 	return ok;
@@ -338,10 +356,18 @@ bool reload_watched_files(struct reload *reload, int64_t now_s)
 	look(reload->config, now);
 	for (size_t i = 0; i < WATCHED_MAX; i++)
 		same = same && file_stamp_equal(&now[i], &reload->stamps[i]);
+	if (same && now_s - reload->remarked_s >= REMARK_EVERY_S) {
+		remark(reload, now_s);
+		config_tell_remarks(reload->config, NULL);
+	}
 	if (same)
 		return false;
 	rebuild(reload, reload->config, &report);
 	bool ok = finish(reload, now_s, &report, "changed file");
+	if (ok) {
+		remark(reload, now_s);
+		config_tell_remarks(reload->config, NULL);
+	}
 	reload_report_clear(&report);
 	return ok;
 }
@@ -352,6 +378,16 @@ struct reload_last reload_last(struct reload *reload)
 	struct reload_last last = reload->last;
 	pthread_mutex_unlock(&reload->lock);
 	return last;
+}
+
+size_t reload_pending(struct reload *reload, reload_pending_fn *report, void *arg)
+{
+	pthread_mutex_lock(&reload->lock);
+	size_t count = reload->pending_count;
+	for (size_t i = 0; report && i < count; i++)
+		report(arg, reload->pending[i]);
+	pthread_mutex_unlock(&reload->lock);
+	return count;
 }
 
 bool reload_values(struct reload *reload, config_entry_fn *report, void *arg)

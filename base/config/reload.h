@@ -4,7 +4,7 @@
  * here is what both do alike: read, compare, watch files, report and log.
  *
  * Owner    reload_new() takes the configuration over; the first one lives until reload_free().
- * Threads  main only, but for reload_last() and reload_values().
+ * Threads  main only, but for reload_last(), reload_pending() and reload_values().
  */
 #ifndef BASE_CONFIG_RELOAD_H
 #define BASE_CONFIG_RELOAD_H
@@ -26,6 +26,8 @@ struct reload_ops {
 	 */
 	bool (*rebuild)(void *owner, const struct config *config, char *error,
 			size_t error_size);
+	/* Add remarks on that configuration, which is in force, and on its files. May be NULL. */
+	void (*remark)(void *owner, struct config *config, int64_t now_s);
 	/* What is in the index-th watched file, never a secret. NULL: its date and size do. */
 	void (*about)(void *owner, size_t index, char text[RELOAD_ABOUT_MAX]);
 };
@@ -77,7 +79,10 @@ const char *reload_result_name(enum reload_result result);
 bool reload_configuration(struct reload *reload, int64_t now_s,
 			  struct reload_report *report);
 
-/* Has a watched file changed? Then read them again. True if that put new ones in force. */
+/*
+ * Has a watched file changed? Then read them again. True if that put new ones in force. Once a day
+ * it looks for new remarks, too: certificates come to their end.
+ */
 bool reload_watched_files(struct reload *reload, int64_t now_s);
 
 /* What the last one came to, for the status. */
@@ -88,6 +93,14 @@ struct reload_last {
 	char error[512];     /* of RELOAD_REJECTED, otherwise empty */
 };
 struct reload_last reload_last(struct reload *reload);
+
+/*
+ * Each key whose new value in the file waits for a restart: since the last reload that was not
+ * rejected, until the restart, or until the old value is back. Returns how many; report may be
+ * NULL, and a reload waits meanwhile. Any thread.
+ */
+typedef void reload_pending_fn(void *arg, const char *key);
+size_t reload_pending(struct reload *reload, reload_pending_fn *report, void *arg);
 
 /* config_list() of what is in force. A reload waits meanwhile, so report() only copies. */
 bool reload_values(struct reload *reload, config_entry_fn *report, void *arg);

@@ -15,6 +15,7 @@
 #include "relay/front/tls.h"
 #include "relay/ops/addresses.h"
 #include "relay/reload/change.h"
+#include "relay/reload/relay_remarks.h"
 
 struct relay_reload {
 	struct relay *relay;
@@ -98,11 +99,19 @@ static bool rebuild_op(void *owner, const struct config *common, char *error,
 	return settings != NULL;
 }
 
+static void remark(void *owner, struct config *config, int64_t now_s)
+{
+	const struct relay_reload *reload = owner;
+
+	relay_remarks_add((struct relay_config *)config,
+			  network_view(reload->relay->network), reload->settings, now_s);
+}
+
 struct relay_reload *relay_reload_new(struct relay *relay, struct config *config,
 				      const struct nonce_key *nonce_key, char *error,
 				      size_t error_size)
 {
-	static const struct reload_ops ops = {.rebuild = rebuild_op};
+	static const struct reload_ops ops = {.rebuild = rebuild_op, .remark = remark};
 	struct relay_reload *reload = calloc(1, sizeof(*reload));
 
 	snprintf(error, error_size, "out of memory");

@@ -1,7 +1,6 @@
 /*
  * relay_settings.c - see relay_settings.h.
  */
-#define LOG_SUBSYSTEM SUBSYSTEM_RELOAD
 #include "relay/reload/relay_settings.h"
 
 #include <assert.h>
@@ -12,7 +11,6 @@
 
 #include "auth/credential/keyfile.h"
 #include "base/daemon.h"
-#include "base/log.h"
 #include "relay/core/revoked_users.h"
 #include "relay/front/tls.h"
 #include "relay/ops/addresses.h"
@@ -53,10 +51,7 @@ static bool accept_expiry(SSL_CTX *tls, const struct relay_config *config,
 			 config->tls.certificate);
 		return false;
 	}
-	log_warning(
-		"%s: the certificate has expired; TLS clients will refuse it; renew it",
-		config->tls.certificate);
-	return true;
+	return true; /* relay_remarks warns of it */
 }
 
 /* The place in the configuration comes before each sentence. */

@@ -1,6 +1,7 @@
 # tests/cli/: the tools as a user meets them; run from the top of the build directory.
 cli_tests = \
 	tests/cli/avedgectl-test \
+	tests/cli/check-test \
 	tests/cli/completion-test \
 	tests/cli/control-test \
 	tests/cli/guides-test \

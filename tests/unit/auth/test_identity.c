@@ -68,6 +68,45 @@ static const struct {
 	{"anything", "", false},
 };
 
+/* Those that no identity has, and how the reason begins; "": it may match. */
+static const struct {
+	const char *suffix, *want;
+} useless[] = {
+	{"@lab.example", ""},
+	{".lab.example", ""},
+	{"lab.example", ""},
+	{"bob@lab.example", ""},
+	{"-recorder", ""},
+	{"recorder", ""},
+	{"sip:bob@lab.example", "identities are compared without \"sip:\""},
+	{"SIPS:lab.example", "identities are compared without \"sip:\""},
+	{"*@lab.example", "\"*\" is no wildcard"},
+	{"*.lab.example", "\"*\" is no wildcard"},
+	{" @lab.example", "it contains a blank"},
+	{"@a.example @b.example", "it contains a blank"},
+	{"bob@a.example@b.example", "it has two \"@\""},
+	{"@", "no domain follows the \"@\""},
+	{"bob@", "no domain follows the \"@\""},
+	{"@lab.example.", "it ends with a dot"},
+	{"@lab.example:5061", "a domain has no port or parameters"},
+};
+
+START_TEST(identity_suffix_that_matches_nothing)
+{
+	const char *want = useless[_i].want;
+	const char *got = identity_suffix_fault(useless[_i].suffix);
+
+	if (*want == '\0') {
+		ck_assert_ptr_null(got);
+		return;
+	}
+	ck_assert_ptr_nonnull(got);
+	ck_assert_msg(strncmp(got, want, strlen(want)) == 0, "%s: %s", useless[_i].suffix,
+		      got);
+	ck_assert_ptr_nonnull(strstr(got, "; ")); /* a remedy */
+}
+END_TEST
+
 START_TEST(identity_suffix)
 {
 	bool got =
@@ -150,6 +189,8 @@ static void identity_suite(Suite *suite)
 {
 	TCase *cases = tcase_create("identity");
 
+	tcase_add_loop_test(cases, identity_suffix_that_matches_nothing, 0,
+			    ROWS(useless));
 	tcase_add_loop_test(cases, identity_suffix, 0, ROWS(suffixes));
 	tcase_add_loop_test(cases, identity_text, 0, ROWS(texts));
 	tcase_add_loop_test(cases, identity_key_of_spellings, 0, ROWS(spellings));
