@@ -229,8 +229,8 @@ static bool make_workers(struct daemon *daemon)
 	struct relay *relay = &self_of(daemon)->relay;
 
 	relay->workers = calloc(relay->worker_count, sizeof(*relay->workers));
-	relay->shared.half_open = quota_new(relay->worker_count *
-					    config_of(daemon)->stream.unauthenticated);
+	relay->shared.half_open = quota_new(
+		relay->worker_count * config_of(daemon)->stream.unauthenticated, 0);
 	if (relay->workers == NULL || relay->shared.half_open == NULL)
 		return daemon_no_memory(daemon);
 	for (size_t i = 0; i < relay->worker_count; i++) {

@@ -100,6 +100,7 @@ static bool parse_rest(struct slice username, struct credential *out)
 
 	out->form = CREDENTIAL_REST;
 	out->expires_s = expires_s;
+	out->nameless = rest.len <= 1;
 	show_user(rest.len > 1 ? slice_skip(rest, 1) : username, out->user);
 	return true;
 }

@@ -54,6 +54,7 @@ struct credential {
 	 * as \xHH; cut at CREDENTIAL_USER_MAX.
 	 */
 	char user[CREDENTIAL_USER_MAX + 1];
+	bool nameless;     /* REST: the username is an expiry and no identity */
 	uint8_t token[64]; /* MRAS: decoded bytes */
 	size_t token_len;
 };

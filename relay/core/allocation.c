@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "relay/core/bandwidth/bandwidth.h"
+#include "relay/core/charge.h"
 #include "relay/core/dual.h"
 #include "relay/core/ids.h"
 #include "relay/core/relay_port.h"
@@ -50,13 +50,6 @@ uint32_t allocation_lifetime(const struct turn *turn, uint32_t requested_s)
 	return granted_s;
 }
 
-static uint64_t prefix_hash(const struct turn *turn, const struct ip_addr *client)
-{
-	struct ip_addr prefix = source_prefix(client);
-
-	return siphash(&turn->shared->hash_key, &prefix, sizeof(prefix));
-}
-
 /* A slot with all that the request says; NULL if the table is full. */
 static struct allocation *slot_take(struct turn *turn,
 				    const struct allocation_request *request,
@@ -77,9 +70,6 @@ static struct allocation *slot_take(struct turn *turn,
 	al->id = id_make(turn->worker, al->generation, al->slot);
 	al->created_ms = now_ms;
 	al->owner = *request->owner;
-	al->prefix_quota = prefix_hash(turn, &request->tuple.client.ip);
-	al->user_quota =
-		siphash(&turn->shared->hash_key, al->owner.user, strlen(al->owner.user));
 	memcpy(al->txid, request->txid, sizeof(al->txid));
 	allocation_touch(al, now_ms);
 	return al;
@@ -88,62 +78,6 @@ static struct allocation *slot_take(struct turn *turn,
 static void count_refusal(struct turn *turn, enum refusal why)
 {
 	counter_add(&turn->counters.refusals[why], 1);
-}
-
-/*
- * Most allocations there may be with this one. The reserve is for users that have one already;
- * a reserve of the whole total, possible after a reload, is ignored.
- */
-static uint32_t total_for(const struct turn *turn, const struct allocation *al)
-{
-	uint32_t total = turn->shared->allocations_total;
-	uint32_t reserved = turn->settings->limits.allocations_reserved;
-
-	if (reserved == 0 || reserved >= total ||
-	    quota_held(turn->shared->users, al->user_quota) > 0)
-		return total;
-	return total - reserved;
-}
-
-/* Quotas, RFC 8656 section 7.2 step 10: 0, or the code to answer with and nothing charged. */
-static int charge(struct turn *turn, const struct allocation *al)
-{
-	const struct turn_shared *shared = turn->shared;
-	const struct turn_limits *limits = &turn->settings->limits;
-	enum refusal why = REFUSAL_TOTAL;
-
-	if (!quota_acquire(shared->total, 0, total_for(turn, al)))
-		goto no_total;
-	why = REFUSAL_SIDE;
-	if (!quota_acquire(shared->sides[al->side], 0,
-			   limits->allocations_per_side[al->side]))
-		goto no_side;
-	why = REFUSAL_USER;
-	if (!quota_acquire(shared->users, al->user_quota, limits->allocations_per_user))
-		goto no_user;
-	why = REFUSAL_PREFIX;
-	if (!quota_acquire(shared->prefixes, al->prefix_quota,
-			   limits->allocations_per_prefix))
-		goto no_prefix;
-	return 0;
-
-no_prefix:
-	quota_release(shared->users, al->user_quota);
-no_user:
-	quota_release(shared->sides[al->side], 0);
-no_side:
-	quota_release(shared->total, 0);
-no_total:
-	count_refusal(turn, why);
-	return why == REFUSAL_TOTAL ? STUN_INSUFFICIENT_CAPACITY : STUN_QUOTA_REACHED;
-}
-
-static void discharge(struct turn *turn, const struct allocation *al)
-{
-	quota_release(turn->shared->prefixes, al->prefix_quota);
-	quota_release(turn->shared->users, al->user_quota);
-	quota_release(turn->shared->sides[al->side], 0);
-	quota_release(turn->shared->total, 0);
 }
 
 /* A stream of bytes cannot be relayed to a client that may lose some (RFC 6062 section 5.1). */
@@ -190,6 +124,7 @@ int allocation_create(struct turn *turn, const struct allocation_request *reques
 		      uint64_t now_ms, struct allocation **out)
 {
 	struct allocation *al;
+	enum refusal why;
 	int code;
 
 	assert(!allocation_find(turn->table, &request->tuple));
@@ -205,18 +140,17 @@ int allocation_create(struct turn *turn, const struct allocation_request *reques
 		count_refusal(turn, REFUSAL_CAPACITY);
 		return STUN_INSUFFICIENT_CAPACITY;
 	}
-	code = charge(turn, al);
-	if (code)
+	if (!charge_take(turn, al, &why)) {
+		count_refusal(turn, why);
+		code = why == REFUSAL_TOTAL ? STUN_INSUFFICIENT_CAPACITY
+					    : STUN_QUOTA_REACHED;
 		goto fail;
-	if (!bandwidth_join(turn, al)) {
-		code = STUN_INSUFFICIENT_CAPACITY;
-		count_refusal(turn, REFUSAL_CAPACITY);
-		goto fail_charged;
 	}
 	code = relay_port_open(turn, al, request, now_ms);
 	if (code) {
-		count_refusal(turn, REFUSAL_CAPACITY);
-		goto fail_joined;
+		count_refusal(turn, code == STUN_QUOTA_REACHED ? REFUSAL_USER
+							       : REFUSAL_CAPACITY);
+		goto fail_charged;
 	}
 	if (request->dual)
 		al->dual.missing_code =
@@ -232,10 +166,8 @@ int allocation_create(struct turn *turn, const struct allocation_request *reques
 	*out = al;
 	return 0;
 
-fail_joined:
-	bandwidth_leave(turn, al);
 fail_charged:
-	discharge(turn, al);
+	charge_return(turn, al);
 fail:
 	allocation_table_give(turn->table, al);
 	return code;
@@ -294,8 +226,7 @@ void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason
 
 	/* A port it reserved for another allocation stays reserved (RFC 8656 section 7.2). */
 	relay_port_close(turn, al, now_ms);
-	bandwidth_leave(turn, al);
-	discharge(turn, al);
+	charge_return(turn, al);
 	permissions_free(turn->table, al);
 	channels_free(turn->table, al);
 	expiry_clear(&turn->table->expiry, al->slot);

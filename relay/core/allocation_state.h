@@ -86,7 +86,8 @@ struct allocation {
 	uint8_t txid[STUN_TXID_LEN];       /* of the Allocate that made it */
 	bool fingerprint;                  /* client sends FINGERPRINT: mirror it */
 	enum end_reason end_reason;        /* set before allocation_ended() */
-	uint64_t user_quota, prefix_quota; /* what it is charged to */
+	uint64_t user_quota, prefix_quota; /* what it is charged to ... */
+	uint32_t user_row, prefix_row;     /* ... and the rows of these quotas */
 	struct lease lease;
 	struct transactions transactions;
 	struct ms_state ms;

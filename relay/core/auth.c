@@ -259,6 +259,7 @@ static bool any_password_matches(const struct attempt *at, const struct credenti
 		memcpy(owner->user, cred->user, sizeof(owner->user));
 		memcpy(owner->key_id, password.key->id, sizeof(owner->key_id));
 		owner->credential_expires_s = cred->expires_s;
+		owner->nameless = cred->nameless;
 	}
 	OPENSSL_cleanse(&password, sizeof(password));
 	OPENSSL_cleanse(&key, sizeof(key));

@@ -172,6 +172,7 @@ enum dialect {
 	DIALECT_IETF,
 	DIALECT_MS,
 } __attribute__((packed));
+enum { DIALECT_COUNT = DIALECT_MS + 1 };
 
 /*
  * Closed stands before opened, here and below: a sum made while the worker runs may include an
@@ -183,7 +184,6 @@ struct turnover {
 
 /* How allocations are told apart in counters. */
 enum {
-	COUNTED_DIALECTS = DIALECT_MS + 1,
 	COUNTED_RELAYS =
 		TRANSPORT_TCP + 1, /* transports of relayed addresses: UDP and TCP */
 	COUNTED_REASONS = 12,      /* for enum end_reason */
@@ -208,7 +208,7 @@ struct counters {
 	uint64_t exceeded_peak;
 	uint64_t allocations_closed;
 	uint64_t allocations_opened;
-	struct turnover allocations[COUNTED_DIALECTS][SIDE_COUNT][TRANSPORT_COUNT]
+	struct turnover allocations[DIALECT_COUNT][SIDE_COUNT][TRANSPORT_COUNT]
 				   [COUNTED_RELAYS];
 	uint64_t allocations_ended[COUNTED_REASONS];
 	struct distribution allocation_duration; /* ms */

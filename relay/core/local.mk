@@ -18,6 +18,8 @@ libcore_a_SOURCES = \
 	relay/core/chain.h \
 	relay/core/channel.c \
 	relay/core/channel.h \
+	relay/core/charge.c \
+	relay/core/charge.h \
 	relay/core/shared.c \
 	relay/core/shared.h \
 	relay/core/counter.h \
@@ -55,8 +57,7 @@ libcore_a_SOURCES = \
 	relay/core/nonce.h \
 	relay/core/owner.c \
 	relay/core/owner.h \
-	relay/core/owner_table.c \
-	relay/core/owner_table.h \
+	relay/core/owner_row.h \
 	relay/core/peer_policy.c \
 	relay/core/peer_policy.h \
 	relay/core/permission.c \

@@ -32,6 +32,7 @@ struct owner {
 	struct stun_key key;          /* derived; the password itself is never kept */
 	char user[CREDENTIAL_USER_MAX + 1];
 	char key_id[KEY_ID_MAX + 1]; /* of the keyring */
+	bool nameless;               /* the credential is for anybody; see charge.h */
 };
 
 struct owner_id owner_id_of(const struct siphash_key *key, struct slice username);

@@ -1,120 +1,216 @@
 /*
- * quota.c - open addressing with linear probing. A slot is empty when it holds nothing, so an
- * owner leaves the table with its last release, and the slots behind it move up (backward
- * shift): no tombstones, hence no slow growth over months of users coming and going.
+ * quota.c - a chained hash table in arrays. A link is the number of an entry plus one, so that
+ * zeroed memory is an empty table. Owners that hold nothing stay in their chains and are also
+ * in the idle list, the one that has been idle longest first.
  */
 #include "relay/core/quota.h"
 
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
-struct slot {
+#include "base/debug_assert.h"
+
+struct entry {
 	uint64_t owner;
-	uint32_t held; /* 0: empty */
+	uint32_t held; /* 0: idle */
+	uint32_t next; /* in its chain */
+	uint32_t older, newer;
 };
 
 struct quota {
 	pthread_mutex_t lock;
-	size_t owners_max;
-	size_t owners; /* slots in use; at most half of them ever are */
+	size_t size;
+	size_t active; /* owners that hold something */
+	uint32_t mark; /* entries above have never been used */
+	uint32_t oldest, newest;
 	uint32_t peak;
-	size_t mask; /* number of slots - 1, a power of two */
-	struct slot slots[];
+	size_t mask; /* number of heads - 1, a power of two */
+	uint32_t *heads;
+	struct entry *entries;
+	size_t row;
+	char *rows;
 };
 
-struct quota *quota_new(size_t owners)
+static void *zeroed(size_t count, size_t size)
 {
-	if (owners > SIZE_MAX / 8 / sizeof(struct slot))
+	return calloc(count > 0 ? count : 1, size > 0 ? size : 1);
+}
+
+struct quota *quota_new(size_t owners, size_t row)
+{
+	struct quota *quota;
+	size_t heads = 1;
+
+	if (owners > INT32_MAX)
 		return NULL;
-
-	size_t slots = 2;
-	while (slots < 2 * owners)
-		slots *= 2;
-
-	struct quota *quota = calloc(1, sizeof(*quota) + slots * sizeof(quota->slots[0]));
-	if (!quota)
+	while (heads < owners)
+		heads *= 2;
+	quota = calloc(1, sizeof(*quota));
+	if (quota == NULL)
 		return NULL;
 	pthread_mutex_init(&quota->lock, NULL);
-	quota->owners_max = owners;
-	quota->mask = slots - 1;
+	quota->size = owners;
+	quota->mask = heads - 1;
+	quota->row = row;
+	quota->heads = zeroed(heads, sizeof(*quota->heads));
+	quota->entries = zeroed(owners, sizeof(*quota->entries));
+	quota->rows = zeroed(owners, row);
+	if (quota->heads == NULL || quota->entries == NULL || quota->rows == NULL) {
+		quota_free(quota);
+		return NULL;
+	}
 	return quota;
 }
 
 void quota_free(struct quota *quota)
 {
-	if (!quota)
+	if (quota == NULL)
 		return;
 	pthread_mutex_destroy(&quota->lock);
+	free(quota->heads);
+	free(quota->entries);
+	free(quota->rows);
 	free(quota);
 }
 
-/* Where that owner is, or the empty slot where it would go. An owner is a keyed hash already. */
-static size_t find(const struct quota *quota, uint64_t owner)
+static struct entry *at(struct quota *quota, uint32_t link)
 {
-	size_t i = (size_t)owner & quota->mask;
-	while (quota->slots[i].held && quota->slots[i].owner != owner)
-		i = (i + 1) & quota->mask;
-	return i;
+	assert(link > 0 && link <= quota->mark);
+	return &quota->entries[link - 1];
 }
 
-/* Close the gap at i: move up what would no longer be found across it. */
-static void close_gap(struct quota *quota, size_t gap)
+/* The link that leads to that owner, or the end of its chain. */
+static uint32_t *link_of(struct quota *quota, uint64_t owner)
 {
-	for (size_t i = gap;;) {
-		i = (i + 1) & quota->mask;
-		if (!quota->slots[i].held)
-			break;
+	uint32_t *link = &quota->heads[owner & quota->mask];
 
-		/* How far from its home is this one, and how far is the gap from it? */
-		size_t home = (size_t)quota->slots[i].owner & quota->mask;
-		if (((i - home) & quota->mask) < ((i - gap) & quota->mask))
-			continue;
-		quota->slots[gap] = quota->slots[i];
-		gap = i;
+	while (*link != 0 && at(quota, *link)->owner != owner)
+		link = &at(quota, *link)->next;
+	return link;
+}
+
+/* Into the idle list, as the newest. */
+static void rest(struct quota *quota, uint32_t link)
+{
+	struct entry *entry = at(quota, link);
+
+	assert(entry->held == 0);
+	entry->older = quota->newest;
+	entry->newer = 0;
+	if (quota->newest != 0)
+		at(quota, quota->newest)->newer = link;
+	else
+		quota->oldest = link;
+	quota->newest = link;
+}
+
+/* Out of the idle list. */
+static void wake(struct quota *quota, uint32_t link)
+{
+	struct entry *entry = at(quota, link);
+
+	assert(entry->held == 0);
+	if (entry->older != 0)
+		at(quota, entry->older)->newer = entry->newer;
+	else
+		quota->oldest = entry->newer;
+	if (entry->newer != 0)
+		at(quota, entry->newer)->older = entry->older;
+	else
+		quota->newest = entry->older;
+}
+
+/* An entry that nobody needs, in no list and no chain; 0 if there is none. */
+static uint32_t take_entry(struct quota *quota)
+{
+	if (quota->mark < quota->size)
+		return ++quota->mark;
+
+	uint32_t link = quota->oldest;
+
+	if (link == 0)
+		return 0;
+	wake(quota, link);
+	uint32_t *from = link_of(quota, at(quota, link)->owner);
+	assert(*from == link);
+	*from = at(quota, link)->next;
+	return link;
+}
+
+/* The entry of that owner, not idle any more; 0 if there is no room for another owner. */
+static uint32_t enter(struct quota *quota, uint64_t owner)
+{
+	uint32_t link = *link_of(quota, owner);
+
+	if (link != 0) {
+		wake(quota, link);
+		return link;
 	}
-	quota->slots[gap].held = 0;
+	link = take_entry(quota);
+	if (link == 0)
+		return 0;
+	*at(quota, link) = (struct entry){.owner = owner};
+	memset(quota->rows + (link - 1) * quota->row, 0, quota->row);
+	*link_of(quota, owner) = link;
+	return link;
+}
+
+uint32_t quota_acquire_row(struct quota *quota, uint64_t owner, uint32_t limit)
+{
+	uint32_t most = limit != 0 ? limit : UINT32_MAX;
+
+	pthread_mutex_lock(&quota->lock);
+	uint32_t link = *link_of(quota, owner);
+	if (link == 0 || at(quota, link)->held == 0) {
+		link = enter(quota, owner);
+		quota->active += link != 0;
+	} else if (at(quota, link)->held >= most) {
+		link = 0;
+	}
+	if (link != 0) {
+		struct entry *entry = at(quota, link);
+
+		entry->held++;
+		if (entry->held > quota->peak)
+			quota->peak = entry->held;
+	}
+	assert(quota->active <= quota->mark && quota->mark <= quota->size);
+	pthread_mutex_unlock(&quota->lock);
+	return link != 0 ? link - 1 : QUOTA_NONE;
 }
 
 bool quota_acquire(struct quota *quota, uint64_t owner, uint32_t limit)
 {
-	bool ok;
-
-	pthread_mutex_lock(&quota->lock);
-	struct slot *slot = &quota->slots[find(quota, owner)];
-	if (slot->held)
-		ok = slot->held < UINT32_MAX && (limit == 0 || slot->held < limit);
-	else
-		ok = quota->owners < quota->owners_max;
-	if (ok) {
-		quota->owners += slot->held == 0;
-		assert(quota->owners <= quota->owners_max);
-		slot->owner = owner;
-		slot->held++;
-		if (slot->held > quota->peak)
-			quota->peak = slot->held;
-	}
-	pthread_mutex_unlock(&quota->lock);
-	return ok;
+	return quota_acquire_row(quota, owner, limit) != QUOTA_NONE;
 }
 
 void quota_release(struct quota *quota, uint64_t owner)
 {
 	pthread_mutex_lock(&quota->lock);
-	size_t i = find(quota, owner);
-	assert(quota->slots[i].held > 0 && quota->owners > 0);
-	if (--quota->slots[i].held == 0) {
-		quota->owners--;
-		close_gap(quota, i);
-		assert(quota->slots[find(quota, owner)].held == 0);
+	uint32_t link = *link_of(quota, owner);
+	struct entry *entry = at(quota, link);
+
+	assert(entry->held > 0 && quota->active > 0);
+	if (--entry->held == 0) {
+		quota->active--;
+		rest(quota, link);
 	}
 	pthread_mutex_unlock(&quota->lock);
+}
+
+void *quota_row(struct quota *quota, uint32_t number)
+{
+	debug_assert(number < quota->size); /* the mark needs the lock */
+	return quota->rows + number * quota->row;
 }
 
 uint32_t quota_held(struct quota *quota, uint64_t owner)
 {
 	pthread_mutex_lock(&quota->lock);
-	uint32_t held = quota->slots[find(quota, owner)].held;
+	uint32_t link = *link_of(quota, owner);
+	uint32_t held = link != 0 ? at(quota, link)->held : 0;
 	pthread_mutex_unlock(&quota->lock);
 	return held;
 }
@@ -125,4 +221,12 @@ uint32_t quota_peak(struct quota *quota)
 	uint32_t peak = quota->peak;
 	pthread_mutex_unlock(&quota->lock);
 	return peak;
+}
+
+size_t quota_owners(struct quota *quota)
+{
+	pthread_mutex_lock(&quota->lock);
+	size_t active = quota->active;
+	pthread_mutex_unlock(&quota->lock);
+	return active;
 }

@@ -1,9 +1,15 @@
 /*
- * quota.h - how much each of many owners holds: allocations per user, per source prefix.
+ * quota.h - how much each of many owners holds (allocations of a user, of a source prefix), and
+ * a row of memory for what else must be known about the owner.
+ *
+ * A row outlives what its owner holds, so that giving back everything and starting again wins
+ * nothing: it is kept until its place is needed for another owner, and then those that have held
+ * nothing for the longest time go first.
  *
  * Threads  shared by all workers; a mutex, because it is touched on allocate and free only.
- * Memory   a fixed table; an owner takes a slot while it holds something. When the table is
- *          full (more owners than the relay can have allocations) acquire refuses.
+ *          How rows are accessed is up to those who hold something.
+ * Memory   fixed tables, untouched until used. When as many owners as there is room for hold
+ *          something (more than the relay can have allocations), acquire refuses another one.
  */
 #ifndef RELAY_CORE_QUOTA_H
 #define RELAY_CORE_QUOTA_H
@@ -14,8 +20,13 @@
 
 struct quota;
 
-/* owners: most owners that can hold something at once. NULL if out of memory. */
-struct quota *quota_new(size_t owners);
+#define QUOTA_NONE UINT32_MAX
+
+/*
+ * owners: most owners that can hold something at once, below 2^31. row: bytes for each, may be
+ * 0. NULL if out of memory.
+ */
+struct quota *quota_new(size_t owners, size_t row);
 void quota_free(struct quota *quota); /* NULL is allowed */
 
 /*
@@ -23,10 +34,21 @@ void quota_free(struct quota *quota); /* NULL is allowed */
  * changed, if it already holds limit; limit 0 means no limit.
  */
 bool quota_acquire(struct quota *quota, uint64_t owner, uint32_t limit);
+/*
+ * The same; returns the number of its row, which stays the same as long as the owner holds
+ * something, or QUOTA_NONE. A row is zero when it is new.
+ */
+uint32_t quota_acquire_row(struct quota *quota, uint64_t owner, uint32_t limit);
 /* One less; the owner must hold at least one. The charge follows the resource. */
 void quota_release(struct quota *quota, uint64_t owner);
+
+/* The row of an owner that holds something. Takes no lock. */
+void *quota_row(struct quota *quota, uint32_t number);
+
 uint32_t quota_held(struct quota *quota, uint64_t owner);
 /* The most that any one owner has held since the start. */
 uint32_t quota_peak(struct quota *quota);
+/* How many owners hold something. */
+size_t quota_owners(struct quota *quota);
 
 #endif

@@ -14,6 +14,8 @@
 enum {
 	/* Give up after this many ports held by other programs: that is no coincidence. */
 	TRIES = 16,
+	/* Reserved ports of one user whose allocations are not limited. */
+	RESERVED_MAX = 64,
 };
 
 bool relay_port_has_family(const struct turn *turn, uint8_t family)
@@ -195,7 +197,7 @@ static int open_first(struct turn *turn, struct allocation *al,
 		      struct place *place)
 {
 	const struct turn_shared *shared = turn->shared;
-	uint32_t limit = turn->settings->limits.allocations_per_user;
+	uint32_t limit = turn->settings->limits.allocations_per_user[al->dialect];
 
 	/* EVEN-PORT and RESERVATION-TOKEN are for UDP only (RFC 6062 section 5.1). */
 	assert(al->relay_transport == TRANSPORT_UDP ||
@@ -209,11 +211,14 @@ static int open_first(struct turn *turn, struct allocation *al,
 
 	/*
 	 * A reserved port outlives the allocation that asked for it. So an owner may hold no
-	 * more of them than allocations; otherwise a loop of Allocate and Refresh with lifetime
-	 * 0 would empty the pool for 30 s.
+	 * more of them than allocations, or than RESERVED_MAX if those are not limited;
+	 * otherwise a loop of Allocate and Refresh with lifetime 0 would empty the pool for
+	 * 30 s.
 	 */
-	if (limit > 0 && reservation_held(shared->reservations, reservation_owner(al),
-					  now_ms) >= limit)
+	if (limit == 0)
+		limit = RESERVED_MAX;
+	if (reservation_held(shared->reservations, reservation_owner(al), now_ms) >=
+	    limit)
 		return STUN_QUOTA_REACHED;
 	int code = open_any(turn, al, request->family, PORT_EVEN_PAIR, now_ms, place);
 	return code ? code : reserve_next(turn, al, place, now_ms);

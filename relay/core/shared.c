@@ -5,6 +5,7 @@
 
 #include "relay/core/bandwidth/bandwidth.h"
 #include "relay/core/limiter.h"
+#include "relay/core/owner_row.h"
 #include "relay/core/quota.h"
 #include "relay/core/reservation.h"
 
@@ -18,14 +19,17 @@ bool shared_make(struct turn_shared *shared, const struct shared_sizes *sizes)
 	if (!shared->ports || !shared->tcp_ports)
 		return false;
 	shared->reservations = reservation_table_new(sizes->reservations, shared->ports);
-	shared->users = quota_new(sizes->owners);
-	shared->prefixes = quota_new(sizes->owners);
+	for (int dialect = 0; dialect < DIALECT_COUNT; dialect++)
+		shared->users[dialect] =
+			quota_new(sizes->owners, sizeof(struct owner_row));
+	shared->prefixes = quota_new(sizes->owners, sizeof(struct owner_row));
 	for (int side = 0; side < SIDE_COUNT; side++)
-		shared->sides[side] = quota_new(1);
-	shared->total = quota_new(1);
-	shared->bandwidth = bandwidth_new(sizes->owners);
+		shared->sides[side] = quota_new(1, 0);
+	shared->total = quota_new(1, 0);
+	shared->bandwidth = bandwidth_new();
 	shared->strangers = limiter_new(&shared->hash_key);
-	return shared->reservations && shared->users && shared->prefixes &&
+	return shared->reservations && shared->users[DIALECT_IETF] &&
+	       shared->users[DIALECT_MS] && shared->prefixes &&
 	       shared->sides[SIDE_INSIDE] && shared->sides[SIDE_OUTSIDE] &&
 	       shared->total && shared->bandwidth && shared->strangers;
 }
@@ -35,7 +39,8 @@ void shared_free(struct turn_shared *shared)
 	reservation_table_free(shared->reservations);
 	port_pool_free(shared->ports);
 	port_pool_free(shared->tcp_ports);
-	quota_free(shared->users);
+	for (int dialect = 0; dialect < DIALECT_COUNT; dialect++)
+		quota_free(shared->users[dialect]);
 	quota_free(shared->prefixes);
 	for (int side = 0; side < SIDE_COUNT; side++)
 		quota_free(shared->sides[side]);

@@ -28,11 +28,11 @@ enum { REALM_MAX = 127, ALTERNATE_DOMAIN_MAX = 255 };
 
 /*
  * Bits per second of what clients and peers send through the relay, both directions together,
- * headers not counted; 0: no limit. See core/bandwidth.h for what average and peak mean.
+ * headers not counted; 0: no limit. See core/bandwidth/bandwidth.h for what average and peak mean.
  */
 struct turn_bandwidth {
-	uint64_t per_allocation; /* 3 Mbit/s */
-	uint64_t per_user;       /* 10 Mbit/s */
+	uint64_t per_allocation[DIALECT_COUNT];
+	uint64_t per_user[DIALECT_COUNT];
 	uint64_t per_prefix;
 	uint64_t per_side[SIDE_COUNT]; /* of the client */
 	uint64_t total;
@@ -41,9 +41,9 @@ struct turn_bandwidth {
 };
 
 struct turn_limits {
-	uint32_t lifetime_default_s;   /* 600 */
-	uint32_t lifetime_max_s;       /* 3600 */
-	uint32_t allocations_per_user; /* 0: no limit, here and below */
+	uint32_t lifetime_default_s;                  /* 600 */
+	uint32_t lifetime_max_s;                      /* 3600 */
+	uint32_t allocations_per_user[DIALECT_COUNT]; /* 0: no limit, here and below */
 	uint32_t allocations_per_prefix;
 	uint32_t allocations_per_side[SIDE_COUNT];
 	uint32_t allocations_reserved; /* of the total, for users who have one already */
@@ -109,12 +109,13 @@ struct turn_shared {
 	struct port_pool *ports;     /* of relayed addresses on UDP ... */
 	struct port_pool *tcp_ports; /* ... and on TCP; the same range */
 	struct reservation_table *reservations;
-	struct quota *users;
+	/* Of allocations, with a struct owner_row each; a user counts in each dialect. */
+	struct quota *users[DIALECT_COUNT];
 	struct quota *prefixes;
 	struct quota *sides[SIDE_COUNT]; /* one owner, 0: all clients of that side */
 	struct quota *total;             /* one owner, 0: all allocations of the relay */
-	struct quota *half_open;     /* stream clients yet to authenticate, by prefix */
-	struct bandwidth *bandwidth; /* bandwidth */
+	struct quota *half_open; /* stream clients yet to authenticate, by prefix */
+	struct bandwidth *bandwidth;
 	struct limiter *strangers;
 	uint32_t allocations_total; /* limit; 0: none but the ports */
 	/*

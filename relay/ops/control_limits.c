@@ -10,6 +10,7 @@
 
 #include "relay/core/bandwidth/bandwidth.h"
 #include "relay/core/limiter.h"
+#include "relay/ops/record.h"
 #include "relay/relay.h"
 #include "relay/relay_allocations.h"
 #include "relay/reload/relay_config.h"
@@ -17,9 +18,10 @@
 
 enum { BUSIEST = 10 };
 
-/* Who shares a limit: a user, or a source prefix. */
+/* Who shares a limit: a user in one dialect, or a source prefix. */
 struct sharer {
 	char name[CREDENTIAL_USER_MAX + 1];
+	enum dialect dialect; /* of prefixes DIALECT_IETF: they count both */
 	uint64_t allocations;
 	uint64_t rate_bps;
 };
@@ -29,9 +31,10 @@ struct usage {
 	uint64_t rate_bps, rate_by_side[SIDE_COUNT];
 	uint64_t over_average, over_peak; /* allocations */
 	/* The greatest of any one: */
-	uint64_t allocation_bps, permissions, channels, connections;
-	struct sharer user, prefix; /* each figure by itself; no name */
-	json_t *users, *prefixes;   /* the busiest */
+	uint64_t allocation_bps[DIALECT_COUNT], permissions, channels, connections;
+	/* Each figure by itself; no name. */
+	struct sharer user[DIALECT_COUNT], prefix[DIALECT_COUNT];
+	json_t *users, *prefixes; /* the busiest */
 };
 
 static uint64_t greater(uint64_t a, uint64_t b)
@@ -44,24 +47,32 @@ static uint64_t rate_of(const struct relay_allocation *row)
 	return row->rate.to_peer_bps + row->rate.to_client_bps;
 }
 
-static void user_of(const struct relay_allocation *row, char *name)
-{
-	memcpy(name, row->user, sizeof(row->user));
-}
-
-static void prefix_of(const struct relay_allocation *row, char *name)
+static void prefix_of(const struct relay_allocation *row, struct sharer *sharer)
 {
 	struct ip_addr prefix = source_prefix(&row->tuple.client.ip);
 	char text[ENDPOINT_TEXT_LEN];
 
-	snprintf(name, CREDENTIAL_USER_MAX + 1, "%s%s",
+	snprintf(sharer->name, sizeof(sharer->name), "%s%s",
 		 ip_addr_format(&prefix, text, sizeof(text)),
 		 prefix.family == IP_V6 ? "/64" : "");
 }
 
+/* As the core charges them: see charge.h. */
+static void user_of(const struct relay_allocation *row, struct sharer *sharer)
+{
+	sharer->dialect = row->dialect;
+	if (row->nameless)
+		prefix_of(row, sharer);
+	else
+		memcpy(sharer->name, row->user, sizeof(row->user));
+}
+
 static int by_name(const void *a, const void *b)
 {
-	return strcmp(((const struct sharer *)a)->name, ((const struct sharer *)b)->name);
+	const struct sharer *x = a, *y = b;
+
+	return x->dialect != y->dialect ? (int)x->dialect - (int)y->dialect
+					: strcmp(x->name, y->name);
 }
 
 static int by_use(const void *a, const void *b)
@@ -80,8 +91,7 @@ static size_t merge(struct sharer *sharers, size_t count)
 
 	qsort(sharers, count, sizeof(*sharers), by_name);
 	for (size_t i = 0; i < count; i++) {
-		if (merged == 0 ||
-		    strcmp(sharers[merged - 1].name, sharers[i].name) != 0) {
+		if (merged == 0 || by_name(&sharers[merged - 1], &sharers[i]) != 0) {
 			sharers[merged++] = sharers[i];
 			continue;
 		}
@@ -91,18 +101,31 @@ static size_t merge(struct sharer *sharers, size_t count)
 	return merged;
 }
 
+static json_t *sharer_json(const struct sharer *sharer, const char *label, bool is_user)
+{
+	json_t *json = json_pack("{s:o, s:o, s:o}", label, control_text(sharer->name),
+				 "allocations", control_count(sharer->allocations),
+				 "rate_bps", control_count(sharer->rate_bps));
+
+	if (json != NULL && is_user)
+		json_object_set_new(json, "dialect",
+				    json_string(dialect_name(sharer->dialect)));
+	return json;
+}
+
 /* A list of the busiest, and the greatest figures of any; NULL if out of memory. */
 static json_t *top_users(const struct relay_allocation *rows, size_t count,
 			 const char *label,
-			 void (*name_of)(const struct relay_allocation *row, char *name),
-			 struct sharer *most)
+			 void (*name_of)(const struct relay_allocation *row,
+					 struct sharer *sharer),
+			 struct sharer most[DIALECT_COUNT])
 {
 	struct sharer *sharers = calloc(count > 0 ? count : 1, sizeof(*sharers));
 	json_t *list = sharers ? json_array() : NULL;
 	size_t merged;
 
 	for (size_t i = 0; sharers && i < count; i++) {
-		name_of(&rows[i], sharers[i].name);
+		name_of(&rows[i], &sharers[i]);
 		sharers[i].allocations = 1;
 		sharers[i].rate_bps = rate_of(&rows[i]);
 	}
@@ -111,16 +134,13 @@ static json_t *top_users(const struct relay_allocation *rows, size_t count,
 	if (merged > 1)
 		qsort(sharers, merged, sizeof(*sharers), by_use);
 	for (size_t i = 0; i < merged; i++) {
-		most->allocations = greater(most->allocations, sharers[i].allocations);
-		most->rate_bps = greater(most->rate_bps, sharers[i].rate_bps);
+		struct sharer *all = &most[sharers[i].dialect];
+
+		all->allocations = greater(all->allocations, sharers[i].allocations);
+		all->rate_bps = greater(all->rate_bps, sharers[i].rate_bps);
 		if (i < BUSIEST)
-			json_array_append_new(
-				list,
-				json_pack("{s:o, s:o, s:o}", label,
-					  control_text(sharers[i].name), "allocations",
-					  control_count(sharers[i].allocations),
-					  "rate_bps",
-					  control_count(sharers[i].rate_bps)));
+			json_array_append_new(list, sharer_json(&sharers[i], label,
+								name_of == user_of));
 	}
 	free(sharers);
 	return list;
@@ -139,15 +159,16 @@ static bool count_usage(struct relay *relay, struct usage *usage)
 		usage->by_side[rows[i].side]++;
 		usage->rate_bps += rate_of(&rows[i]);
 		usage->rate_by_side[rows[i].side] += rate_of(&rows[i]);
-		usage->allocation_bps = greater(usage->allocation_bps, rate_of(&rows[i]));
+		usage->allocation_bps[rows[i].dialect] = greater(
+			usage->allocation_bps[rows[i].dialect], rate_of(&rows[i]));
 		usage->permissions =
 			greater(usage->permissions, rows[i].permission_count);
 		usage->channels = greater(usage->channels, rows[i].channel_count);
 		usage->over_average += rows[i].over_average;
 		usage->over_peak += rows[i].over_peak;
 	}
-	usage->users = top_users(rows, count, "user", user_of, &usage->user);
-	usage->prefixes = top_users(rows, count, "prefix", prefix_of, &usage->prefix);
+	usage->users = top_users(rows, count, "user", user_of, usage->user);
+	usage->prefixes = top_users(rows, count, "prefix", prefix_of, usage->prefix);
 	free(rows);
 	for (size_t i = 0; i < relay->worker_count; i++)
 		usage->connections =
@@ -184,6 +205,10 @@ static void add_rate(json_t *list, const char *name, const char *unit, uint64_t 
 static void add_allocations(json_t *list, const struct turn_shared *shared,
 			    const struct turn_limits *limits, const struct usage *usage)
 {
+	static const char *const users[DIALECT_COUNT] = {
+		[DIALECT_IETF] = "limits.allocations_per_user",
+		[DIALECT_MS] = "ms.allocations_per_user",
+	};
 	const char *unit = "allocations";
 
 	add(list, "limits.allocations_total", unit, shared->allocations_total,
@@ -194,15 +219,25 @@ static void add_allocations(json_t *list, const struct turn_shared *shared,
 	add(list, "limits.allocations_outside", unit,
 	    limits->allocations_per_side[SIDE_OUTSIDE], usage->by_side[SIDE_OUTSIDE],
 	    quota_peak(shared->sides[SIDE_OUTSIDE]));
-	add(list, "limits.allocations_per_user", unit, limits->allocations_per_user,
-	    usage->user.allocations, quota_peak(shared->users));
+	for (int dialect = 0; dialect < DIALECT_COUNT; dialect++)
+		add(list, users[dialect], unit, limits->allocations_per_user[dialect],
+		    usage->user[dialect].allocations, quota_peak(shared->users[dialect]));
 	add(list, "limits.allocations_per_prefix", unit, limits->allocations_per_prefix,
-	    usage->prefix.allocations, quota_peak(shared->prefixes));
+	    usage->prefix[0].allocations, quota_peak(shared->prefixes));
 }
 
 static void add_bandwidth(json_t *list, const struct bandwidth *bandwidth,
 			  const struct turn_bandwidth *limits, const struct usage *usage)
 {
+	static const char *const users[DIALECT_COUNT] = {
+		[DIALECT_IETF] = "limits.bandwidth_per_user",
+		[DIALECT_MS] = "ms.bandwidth_per_user",
+	};
+	static const char *const allocations[DIALECT_COUNT] = {
+		[DIALECT_IETF] = "limits.bandwidth_per_allocation",
+		[DIALECT_MS] = "ms.bandwidth_per_allocation",
+	};
+
 	add(list, "limits.bandwidth_total", "bps", limits->total, usage->rate_bps,
 	    bandwidth_peak_of_all(bandwidth));
 	add(list, "limits.bandwidth_inside", "bps", limits->per_side[SIDE_INSIDE],
@@ -211,12 +246,15 @@ static void add_bandwidth(json_t *list, const struct bandwidth *bandwidth,
 	add(list, "limits.bandwidth_outside", "bps", limits->per_side[SIDE_OUTSIDE],
 	    usage->rate_by_side[SIDE_OUTSIDE],
 	    bandwidth_peak_of_side(bandwidth, SIDE_OUTSIDE));
-	add(list, "limits.bandwidth_per_user", "bps", limits->per_user,
-	    usage->user.rate_bps, bandwidth_peak(bandwidth, BANDWIDTH_EACH_USER));
+	for (int i = 0; i < DIALECT_COUNT; i++)
+		add(list, users[i], "bps", limits->per_user[i], usage->user[i].rate_bps,
+		    bandwidth_peak_of_users(bandwidth, (enum dialect)i));
 	add(list, "limits.bandwidth_per_prefix", "bps", limits->per_prefix,
-	    usage->prefix.rate_bps, bandwidth_peak(bandwidth, BANDWIDTH_EACH_PREFIX));
-	add(list, "limits.bandwidth_per_allocation", "bps", limits->per_allocation,
-	    usage->allocation_bps, bandwidth_peak(bandwidth, BANDWIDTH_EACH_ALLOCATION));
+	    usage->prefix[0].rate_bps, bandwidth_peak_of_prefixes(bandwidth));
+	for (int i = 0; i < DIALECT_COUNT; i++)
+		add(list, allocations[i], "bps", limits->per_allocation[i],
+		    usage->allocation_bps[i],
+		    bandwidth_peak_of_allocations(bandwidth, (enum dialect)i));
 }
 
 static json_t *rows(const struct relay *relay, const struct relay_settings *settings,

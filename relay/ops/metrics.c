@@ -73,8 +73,7 @@ static void write_kind(const struct turnover *kind, struct openmetrics *om, bool
 static void write_turnover(const struct counters *counters, struct openmetrics *om,
 			   bool open)
 {
-	const int kinds =
-		COUNTED_DIALECTS * SIDE_COUNT * TRANSPORT_COUNT * COUNTED_RELAYS;
+	const int kinds = DIALECT_COUNT * SIDE_COUNT * TRANSPORT_COUNT * COUNTED_RELAYS;
 
 	for (int i = 0; i < kinds; i++) {
 		enum transport relay = (enum transport)(i % COUNTED_RELAYS);

@@ -34,6 +34,9 @@ def sh(*args):
 class OtherRelay(relay.Relay):
     """A mediarelayd from another directory than the build."""
     other = None
+    # Its own defaults may limit clients of the IETF dialect, and it may not know the limits of the
+    # Microsoft dialect.
+    unlimited = {"limits": relay.NO_BANDWIDTH_LIMITS}
 
     def command(self):
         return [self.other if part == relay.program("mediarelayd") else part

@@ -339,8 +339,8 @@ static void step_clock(struct session *s)
 static void limit_bandwidth(struct turn_settings *settings, uint8_t what)
 {
 	settings->limits.bandwidth = (struct turn_bandwidth){
-		.per_allocation = what & 8 ? 64000 : 0,
-		.per_user = what & 16 ? 64000 : 0,
+		.per_allocation[DIALECT_IETF] = what & 8 ? 64000 : 0,
+		.per_user[DIALECT_IETF] = what & 16 ? 64000 : 0,
 		.per_prefix = what & 32 ? 64000 : 0,
 		.per_side[SIDE_OUTSIDE] = what & 64 ? 64000 : 0,
 		.total = what & 128 ? 64000 : 0,
@@ -374,7 +374,7 @@ static void step_reload(struct session *s)
 		settings->nonce_key.lifetime_s = what & 8 ? 16 : 3600;
 		break;
 	case 5:
-		settings->limits.allocations_per_user = what / 8 % 4;
+		settings->limits.allocations_per_user[DIALECT_IETF] = what / 8 % 4;
 		settings->limits.allocations_per_prefix = what / 32 % 4;
 		limit_bandwidth(settings, what);
 		break;

@@ -231,8 +231,9 @@ static void check_quota(const struct fixture *w, const struct allocation *al)
 
 	for (other = allocation_next(w->turn.table, 0); other != NULL;
 	     other = allocation_next(w->turn.table, other->slot + 1))
-		same += other->user_quota == al->user_quota;
-	FUZZ_CHECK(quota_held(w->shared.users, al->user_quota) == same);
+		same += other->dialect == al->dialect &&
+			other->user_quota == al->user_quota;
+	FUZZ_CHECK(quota_held(w->shared.users[al->dialect], al->user_quota) == same);
 }
 
 void model_check_invariants(const struct model *m)

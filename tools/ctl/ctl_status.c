@@ -265,6 +265,7 @@ void ctl_print_limits(const struct ctl_args *args, json_t *document)
 	static const struct ctl_column users[] = {{"<TOP USERS", "user"},
 						  {">ALLOCATIONS", "allocations"},
 						  {">RATE", "rate_bps"},
+						  {"<DIALECT", "dialect"},
 						  {NULL, NULL}};
 	static const struct ctl_column prefixes[] = {{"<TOP PREFIXES", "prefix"},
 						     {">ALLOCATIONS", "allocations"},

@@ -418,13 +418,12 @@ static void write_peers(struct import_conf *conf, FILE *out)
 static const struct {
 	const char *name, *key;
 	int64_t max;
-	int factor;           /* from coturn's unit to ours */
-	const char *fallback; /* where coturn has no limit unless one is set; else NULL */
+	int factor; /* from coturn's unit to ours */
 } limits[] = {
-	{"user-quota", "allocations_per_user", UINT32_MAX, 1, "64"},
-	{"total-quota", "allocations_total", UINT32_MAX, 1, NULL},
-	{"max-bps", "bandwidth_per_allocation", BANDWIDTH_MAX, BANDWIDTH_FACTOR, "3Mbit"},
-	{"bps-capacity", "bandwidth_total", BANDWIDTH_MAX, BANDWIDTH_FACTOR, NULL},
+	{"user-quota", "allocations_per_user", UINT32_MAX, 1},
+	{"total-quota", "allocations_total", UINT32_MAX, 1},
+	{"max-bps", "bandwidth_per_allocation", BANDWIDTH_MAX, BANDWIDTH_FACTOR},
+	{"bps-capacity", "bandwidth_total", BANDWIDTH_MAX, BANDWIDTH_FACTOR},
 };
 
 /* 0 is no limit in both. */
@@ -438,11 +437,6 @@ static void write_limit(struct import_conf *conf, FILE *out, size_t i)
 			fprintf(out, "\t# bits of both directions, from bytes of each\n");
 		fprintf(out, "\t%s = %" PRId64, limits[i].key, value * limits[i].factor);
 		end_line(conf, limits[i].name, out);
-	} else if (!import_find(conf, limits[i].name) && limits[i].fallback) {
-		import_note(
-			conf, NULL, limits[i].name,
-			"coturn had no limit; limits.%s defaults to %s, 0 disables it",
-			limits[i].key, limits[i].fallback);
 	}
 }
 

@@ -8,7 +8,8 @@
 
 #include "relay/core/allocation_table.h"
 #include "relay/core/bandwidth/fair_share.h"
-#include "relay/core/owner_table.h"
+#include "relay/core/owner_row.h"
+#include "relay/core/quota.h"
 #include "relay/core/turn.h"
 
 enum {
@@ -19,79 +20,26 @@ enum {
 	LEASE_LONG_MS = 100,
 	PEAK_MS = 250,
 	EXCEEDING_MS = 10000,
-	GROUP_ALL = SIDE_COUNT,
-	GROUPS, /* each side, and all */
 	PAIRS = 3,
 };
 
 static_assert((int)BANDWIDTH_SIDE == 2 * (int)PAIRS, "pairs of limits come first");
 
-/* One user or prefix. */
-struct row {
-	struct tokens average, peak;
-	struct meter meter;
-	struct fair_share_user groups[GROUPS]; /* of users */
-};
-
 struct bandwidth {
-	struct owner_table *users, *prefixes;
-	struct fair_share shares[GROUPS];
-	struct meter meters[GROUPS];
-	uint64_t peaks[BANDWIDTH_EACH_PREFIX + 1]; /* the most of any one of each */
+	struct fair_share shares[SHARED_COUNT];
+	struct meter meters[SHARED_COUNT];
+	/* The most of any one: */
+	uint64_t allocation_peaks[DIALECT_COUNT], user_peaks[DIALECT_COUNT], prefix_peak;
 };
 
-struct bandwidth *bandwidth_new(size_t owners)
+struct bandwidth *bandwidth_new(void)
 {
-	struct bandwidth *bandwidth = calloc(1, sizeof(*bandwidth));
-
-	if (bandwidth == NULL)
-		return NULL;
-	bandwidth->users = owner_table_new(owners, sizeof(struct row));
-	bandwidth->prefixes = owner_table_new(owners, sizeof(struct row));
-	if (bandwidth->users == NULL || bandwidth->prefixes == NULL) {
-		bandwidth_free(bandwidth);
-		return NULL;
-	}
-	return bandwidth;
+	return calloc(1, sizeof(struct bandwidth));
 }
 
 void bandwidth_free(struct bandwidth *bandwidth)
 {
-	if (bandwidth == NULL)
-		return;
-	owner_table_free(bandwidth->users);
-	owner_table_free(bandwidth->prefixes);
 	free(bandwidth);
-}
-
-bool bandwidth_join(struct turn *turn, struct allocation *al)
-{
-	struct bandwidth *bandwidth = turn->shared->bandwidth;
-
-	al->lease.user = owner_table_acquire(bandwidth->users, al->user_quota);
-	if (al->lease.user == OWNER_NONE)
-		return false;
-	al->lease.prefix = owner_table_acquire(bandwidth->prefixes, al->prefix_quota);
-	if (al->lease.prefix == OWNER_NONE) {
-		owner_table_release(bandwidth->users, al->lease.user);
-		return false;
-	}
-	return true;
-}
-
-void bandwidth_leave(struct turn *turn, struct allocation *al)
-{
-	struct bandwidth *bandwidth = turn->shared->bandwidth;
-
-	assert(al->lease.user != OWNER_NONE && al->lease.prefix != OWNER_NONE);
-	owner_table_release(bandwidth->prefixes, al->lease.prefix);
-	owner_table_release(bandwidth->users, al->lease.user);
-}
-
-size_t bandwidth_owners(struct bandwidth *bandwidth)
-{
-	return owner_table_count(bandwidth->users) +
-	       owner_table_count(bandwidth->prefixes);
 }
 
 /*
@@ -112,14 +60,14 @@ struct buckets {
 	uint64_t now_ns;
 };
 
-static struct row *user_row(const struct turn *turn, const struct allocation *al)
+static struct owner_row *user_row(const struct turn *turn, const struct allocation *al)
 {
-	return owner_table_row(turn->shared->bandwidth->users, al->lease.user);
+	return quota_row(turn->shared->users[al->dialect], al->user_row);
 }
 
-static struct row *prefix_row(const struct turn *turn, const struct allocation *al)
+static struct owner_row *prefix_row(const struct turn *turn, const struct allocation *al)
 {
-	return owner_table_row(turn->shared->bandwidth->prefixes, al->lease.prefix);
+	return quota_row(turn->shared->prefixes, al->prefix_row);
 }
 
 static void add_pair(struct buckets *buckets, enum bandwidth_limit first,
@@ -141,21 +89,22 @@ static void fill_buckets(struct buckets *buckets, struct turn *turn,
 {
 	const struct turn_bandwidth *limits = &turn->settings->limits.bandwidth;
 	struct bandwidth *bandwidth = turn->shared->bandwidth;
-	struct row *user = user_row(turn, al), *prefix = prefix_row(turn, al);
+	struct owner_row *user = user_row(turn, al), *prefix = prefix_row(turn, al);
 
-	assert(al->side < SIDE_COUNT);
+	assert(al->side < SIDE_COUNT && (unsigned)al->dialect < DIALECT_COUNT);
 	buckets->now_ns = now_ms * 1000000;
-	add_pair(buckets, BANDWIDTH_ALLOCATION, limits, limits->per_allocation,
-		 &al->lease.average, &al->lease.peak);
-	add_pair(buckets, BANDWIDTH_USER, limits, limits->per_user, &user->average,
-		 &user->peak);
+	add_pair(buckets, BANDWIDTH_ALLOCATION, limits,
+		 limits->per_allocation[al->dialect], &al->lease.average,
+		 &al->lease.peak);
+	add_pair(buckets, BANDWIDTH_USER, limits, limits->per_user[al->dialect],
+		 &user->average, &user->peak);
 	add_pair(buckets, BANDWIDTH_PREFIX, limits, limits->per_prefix, &prefix->average,
 		 &prefix->peak);
 	buckets->shares[0].share = &bandwidth->shares[al->side];
-	buckets->shares[0].user = &user->groups[al->side];
+	buckets->shares[0].user = &user->shares[al->side];
 	buckets->shares[0].bps = limits->per_side[al->side];
-	buckets->shares[1].share = &bandwidth->shares[GROUP_ALL];
-	buckets->shares[1].user = &user->groups[GROUP_ALL];
+	buckets->shares[1].share = &bandwidth->shares[SHARED_BY_ALL];
+	buckets->shares[1].user = &user->shares[SHARED_BY_ALL];
 	buckets->shares[1].bps = limits->total;
 }
 
@@ -230,13 +179,12 @@ static void measure(struct turn *turn, struct allocation *al, size_t bytes,
 	uint32_t second = (uint32_t)(now_ms / 1000);
 
 	meter_add(&user_row(turn, al)->meter, bytes, now_ms,
-		  &bandwidth->peaks[BANDWIDTH_EACH_USER]);
-	meter_add(&prefix_row(turn, al)->meter, bytes, now_ms,
-		  &bandwidth->peaks[BANDWIDTH_EACH_PREFIX]);
+		  &bandwidth->user_peaks[al->dialect]);
+	meter_add(&prefix_row(turn, al)->meter, bytes, now_ms, &bandwidth->prefix_peak);
 	meter_add(&bandwidth->meters[al->side], bytes, now_ms, NULL);
-	meter_add(&bandwidth->meters[GROUP_ALL], bytes, now_ms, NULL);
+	meter_add(&bandwidth->meters[SHARED_BY_ALL], bytes, now_ms, NULL);
 	if (al->lease.second != second) {
-		meter_raise(&bandwidth->peaks[BANDWIDTH_EACH_ALLOCATION],
+		meter_raise(&bandwidth->allocation_peaks[al->dialect],
 			    (uint64_t)al->lease.bytes * 8);
 		al->lease.second = second;
 		al->lease.bytes = 0;
@@ -345,35 +293,6 @@ uint32_t bandwidth_owes(struct turn *turn, struct allocation *al, size_t len,
 	return (uint32_t)(owe(&buckets, missing) / 1000000) + 1;
 }
 
-struct reading {
-	uint64_t now_ms, bps;
-};
-
-static void read_row(void *arg, const void *row)
-{
-	struct reading *reading = arg;
-
-	reading->bps = meter_bps(&((const struct row *)row)->meter, reading->now_ms);
-}
-
-static uint64_t rate_of(struct owner_table *table, uint64_t owner, uint64_t now_ms)
-{
-	struct reading reading = {.now_ms = now_ms};
-
-	owner_table_visit(table, owner, read_row, &reading);
-	return reading.bps;
-}
-
-uint64_t bandwidth_of_user(struct bandwidth *bandwidth, uint64_t owner, uint64_t now_ms)
-{
-	return rate_of(bandwidth->users, owner, now_ms);
-}
-
-uint64_t bandwidth_of_prefix(struct bandwidth *bandwidth, uint64_t owner, uint64_t now_ms)
-{
-	return rate_of(bandwidth->prefixes, owner, now_ms);
-}
-
 uint64_t bandwidth_of_side(const struct bandwidth *bandwidth, enum side side,
 			   uint64_t now_ms)
 {
@@ -382,12 +301,28 @@ uint64_t bandwidth_of_side(const struct bandwidth *bandwidth, enum side side,
 
 uint64_t bandwidth_of_all(const struct bandwidth *bandwidth, uint64_t now_ms)
 {
-	return meter_bps(&bandwidth->meters[GROUP_ALL], now_ms);
+	return meter_bps(&bandwidth->meters[SHARED_BY_ALL], now_ms);
 }
 
-uint64_t bandwidth_peak(const struct bandwidth *bandwidth, enum bandwidth_level level)
+static uint64_t load(const uint64_t *peak)
 {
-	return __atomic_load_n(&bandwidth->peaks[level], __ATOMIC_RELAXED);
+	return __atomic_load_n(peak, __ATOMIC_RELAXED);
+}
+
+uint64_t bandwidth_peak_of_allocations(const struct bandwidth *bandwidth,
+				       enum dialect dialect)
+{
+	return load(&bandwidth->allocation_peaks[dialect]);
+}
+
+uint64_t bandwidth_peak_of_users(const struct bandwidth *bandwidth, enum dialect dialect)
+{
+	return load(&bandwidth->user_peaks[dialect]);
+}
+
+uint64_t bandwidth_peak_of_prefixes(const struct bandwidth *bandwidth)
+{
+	return load(&bandwidth->prefix_peak);
 }
 
 uint64_t bandwidth_peak_of_side(const struct bandwidth *bandwidth, enum side side)
@@ -397,7 +332,7 @@ uint64_t bandwidth_peak_of_side(const struct bandwidth *bandwidth, enum side sid
 
 uint64_t bandwidth_peak_of_all(const struct bandwidth *bandwidth)
 {
-	return meter_peak_bps(&bandwidth->meters[GROUP_ALL]);
+	return meter_peak_bps(&bandwidth->meters[SHARED_BY_ALL]);
 }
 
 static bool was_over(uint64_t last_ms, uint64_t now_ms)

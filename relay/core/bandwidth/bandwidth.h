@@ -22,9 +22,12 @@
  * lease is what it used in the last tenth of a second or so, 2 to 64 KiB; what is left of one
  * is not given back. Every byte that passes was taken from every bucket first.
  *
+ * What an allocation and a user may carry depends on the dialect; see charge.h for who is a
+ * user. Their buckets outlive their allocations, so that a new allocation is no new burst.
+ *
  * Owner    struct bandwidth is main's, shared by all workers; an allocation has its own
- *          buckets.
- * Threads  relaxed atomics; joining and leaving take a mutex.
+ *          buckets, those of users and prefixes are in the rows of their quotas.
+ * Threads  relaxed atomics.
  */
 #ifndef RELAY_CORE_BANDWIDTH_BANDWIDTH_H
 #define RELAY_CORE_BANDWIDTH_BANDWIDTH_H
@@ -40,16 +43,9 @@
 struct bandwidth;
 struct turn;
 
-/* owners: most users, and most prefixes, at once. NULL if out of memory. */
-struct bandwidth *bandwidth_new(size_t owners);
+/* NULL if out of memory. */
+struct bandwidth *bandwidth_new(void);
 void bandwidth_free(struct bandwidth *bandwidth); /* NULL is allowed */
-
-/* A new allocation, its quotas filled, joins its user and prefix. False if there is no room. */
-bool bandwidth_join(struct turn *turn, struct allocation *al);
-void bandwidth_leave(struct turn *turn, struct allocation *al);
-
-/* Users and prefixes that have an allocation now. */
-size_t bandwidth_owners(struct bandwidth *bandwidth);
 
 /* The slow half of bandwidth_pays(): a new lease. */
 bool bandwidth_lease(struct turn *turn, struct allocation *al, size_t len,
@@ -73,22 +69,15 @@ static inline bool bandwidth_pays(struct turn *turn, struct allocation *al, size
 uint32_t bandwidth_owes(struct turn *turn, struct allocation *al, size_t len,
 			uint64_t now_ms);
 
-/* For display; any thread. */
-enum bandwidth_level {
-	BANDWIDTH_EACH_ALLOCATION,
-	BANDWIDTH_EACH_USER,
-	BANDWIDTH_EACH_PREFIX
-};
-
-/* Of the last second: that of one user or prefix, by its quota's owner; 0 if there is none. */
-uint64_t bandwidth_of_user(struct bandwidth *bandwidth, uint64_t owner, uint64_t now_ms);
-uint64_t bandwidth_of_prefix(struct bandwidth *bandwidth, uint64_t owner,
-			     uint64_t now_ms);
+/* For display; any thread. Of the last second: */
 uint64_t bandwidth_of_side(const struct bandwidth *bandwidth, enum side side,
 			   uint64_t now_ms);
 uint64_t bandwidth_of_all(const struct bandwidth *bandwidth, uint64_t now_ms);
-/* The most of any second since the start, of any one of that level. */
-uint64_t bandwidth_peak(const struct bandwidth *bandwidth, enum bandwidth_level level);
+/* The most of any second since the start; of any one of them. */
+uint64_t bandwidth_peak_of_allocations(const struct bandwidth *bandwidth,
+				       enum dialect dialect);
+uint64_t bandwidth_peak_of_users(const struct bandwidth *bandwidth, enum dialect dialect);
+uint64_t bandwidth_peak_of_prefixes(const struct bandwidth *bandwidth);
 uint64_t bandwidth_peak_of_side(const struct bandwidth *bandwidth, enum side side);
 uint64_t bandwidth_peak_of_all(const struct bandwidth *bandwidth);
 

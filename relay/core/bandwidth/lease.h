@@ -2,8 +2,7 @@
  * lease.h - what bandwidth.c keeps of one allocation. The part of it that packets touch, the
  * credit that is left of the lease, lies among the allocation's hot fields.
  *
- * Owner    embedded in struct allocation; no pointers: user and prefix are rows of bandwidth's
- *          tables of owners.
+ * Owner    embedded in struct allocation; no pointers.
  * Time     monotonic milliseconds.
  */
 #ifndef RELAY_CORE_BANDWIDTH_LEASE_H
@@ -16,10 +15,9 @@
 struct lease {
 	struct tokens average, peak;
 	uint64_t over_average_ms, over_peak_ms; /* last refused; 0: never */
-	uint32_t user, prefix;
-	uint32_t size;          /* bytes of the last one ... */
-	uint32_t taken_ms;      /* ... and when: low bits */
-	uint32_t second, bytes; /* what passed in it */
+	uint32_t size;                          /* bytes of the last one ... */
+	uint32_t taken_ms;                      /* ... and when: low bits */
+	uint32_t second, bytes;                 /* what passed in it */
 };
 
 #endif

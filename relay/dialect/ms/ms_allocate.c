@@ -125,7 +125,8 @@ static void note_service_quality(struct ms_request *rq)
 /* What the client asks for, as far as an allocation may have that. */
 static uint32_t bandwidth(const struct ms_request *rq)
 {
-	uint64_t most = rq->turn->settings->limits.bandwidth.per_allocation / 1000;
+	uint64_t most =
+		rq->turn->settings->limits.bandwidth.per_allocation[DIALECT_MS] / 1000;
 	struct stun_attr attr;
 	uint32_t kbit;
 

@@ -343,7 +343,8 @@ def strangers(server):
 def main():
     netns.begin()
     with netns.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"], workers=2,
-                       settings={"limits": relay.NO_LIMITS["limits"] + LIMITS}) as server:
+                       settings={"limits": relay.NO_LIMITS["limits"] + LIMITS,
+                                 "ms": LIMITS[:1]}) as server:
         said = [datagrams(server), streams(server, "tcp"), streams(server, "tls"),
                 ms_streams(server), shares(server), revoked(server),
                 drained(server), strangers(server)]

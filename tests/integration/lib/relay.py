@@ -37,10 +37,11 @@ REPORT = re.compile(r"ERROR: (Address|Leak|Memory)Sanitizer|WARNING: ThreadSanit
 # Long, because a sanitizer searches for leaks, perhaps on a busy machine.
 STOP_S = 30
 
-# For tests that need more allocations per user or address than the default limits allow.
+# For tests that need more allocations per address than the default limits allow.
 NO_LIMITS = {"limits": ["allocations_per_user = 0", "allocations_per_prefix = 0"]}
-# Tests send as fast as they can, unless they test bandwidth.
+# Tests send as fast as they can, unless they test limits; clients of the IETF dialect may anyway.
 NO_BANDWIDTH_LIMITS = {"bandwidth_per_allocation": "0", "bandwidth_per_user": "0"}
+NO_MS_LIMITS = {"allocations_per_user": "0", **NO_BANDWIDTH_LIMITS}
 
 
 def program(name):
@@ -91,6 +92,7 @@ def quoted(values):
 
 class Relay:
     """A relay and its directory: configuration, keys, log and process id."""
+    unlimited = {"ms": NO_MS_LIMITS}	# where the settings name no limit; {}: the defaults
 
     def __init__(self, directory, inside=(), outside=(), inside_net=(), allow=(), public=(),
                  udp_port=3478, tcp_port=443, ports="50000-59999", workers=0, netns=None,
@@ -148,9 +150,10 @@ class Relay:
                     "control": ['socket = "%s"' % self.path("relay.sock")]}
         for section, lines in self.settings.items():
             sections.setdefault(section, []).extend(lines)
-        limits = sections.setdefault("limits", [])
-        limits += ["%s = %s" % (key, value) for key, value in NO_BANDWIDTH_LIMITS.items()
-                   if not any(line.split()[0] == key for line in limits)]
+        for section, limits in self.unlimited.items():
+            lines = sections.get(section, [])
+            sections[section] = lines + ["%s = %s" % (key, value) for key, value in limits.items()
+                                         if not any(line.split()[0] == key for line in lines)]
         text = 'realm = "edge"\nkeys = "%s"\n' % self.path("keys")
         if self.workers:
             text += "workers = %d\n" % self.workers

@@ -61,6 +61,8 @@ START_TEST(a_rest_username_is_digits_up_to_the_first_colon)
 		      usernames[_i].name, (long long)cred.expires_s);
 	ck_assert_msg(strcmp(cred.user, usernames[_i].user) == 0, "%s: user %s",
 		      usernames[_i].name, cred.user);
+	/* A username that is all there is to show names nobody. */
+	ck_assert(cred.nameless == (strcmp(cred.user, usernames[_i].username) == 0));
 }
 END_TEST
 

@@ -216,7 +216,8 @@ static bool add_settings(struct fixture *fixture, const struct fixture_options *
 	settings->limits = (struct turn_limits){
 		.lifetime_default_s = 600,
 		.lifetime_max_s = 3600,
-		.allocations_per_user = options->allocations_per_user,
+		.allocations_per_user = {options->allocations_per_user,
+					 options->allocations_per_user},
 		.allocations_per_prefix = options->allocations_per_prefix,
 		.peer_connections = 4,
 		.held_connections = 8,
@@ -345,7 +346,9 @@ bool fixture_is_clean(struct fixture *fixture)
 	       table->channels.used == 0 && table->expiry.count == 0 &&
 	       allocation_table_check(table) &&
 	       quota_held(fixture->shared.total, 0) == 0 &&
-	       bandwidth_owners(fixture->shared.bandwidth) == 0;
+	       quota_owners(fixture->shared.users[DIALECT_IETF]) == 0 &&
+	       quota_owners(fixture->shared.users[DIALECT_MS]) == 0 &&
+	       quota_owners(fixture->shared.prefixes) == 0;
 }
 
 int fixture_create(struct fixture *fixture, const char *user,

@@ -45,6 +45,57 @@ START_TEST(two_credentials_of_one_user_share_the_quota) /* T-568 */
 }
 END_TEST
 
+START_TEST(each_dialect_has_a_quota_of_its_own)
+{
+	struct allocation_request request = {.tuple = fixture_tuple("192.0.2.9:1", 3)};
+	struct allocation *al;
+
+	fixture.settings.limits.allocations_per_user[DIALECT_MS] = 1;
+	for (; request.tuple.client.port < 10; request.tuple.client.port++)
+		ck_assert_int_eq(fixture_create(&fixture, "alice", request, &al), 0);
+	request.dialect = DIALECT_MS;
+	ck_assert_int_eq(fixture_create(&fixture, "alice", request, &al), 0);
+	request.tuple.client.port++;
+	ck_assert_int_eq(fixture_create(&fixture, "alice", request, &al), 486);
+	ck_assert_uint_eq(quota_owners(fixture.shared.users[DIALECT_IETF]), 1);
+	ck_assert_uint_eq(quota_held(fixture.shared.users[DIALECT_MS], al->user_quota),
+			  1);
+	ck_assert_uint_eq(quota_peak(fixture.shared.users[DIALECT_IETF]), 9);
+}
+END_TEST
+
+/* A site that gives everybody the same username, an expiry and nothing else. */
+START_TEST(a_credential_that_names_nobody_counts_by_address)
+{
+	struct owner anybody = {.nameless = true};
+	struct allocation_request request = {
+		.tuple = fixture_tuple("192.0.2.9:1", 3),
+		.owner = &anybody,
+	};
+	struct allocation *al;
+
+	begin_with(&(struct fixture_options){.allocations_per_user = 2});
+	ck_assert_int_eq(fixture_create(&fixture, "1700003600", request, &al), 0);
+	request.tuple.client.port = 2;
+	/* The same client with the next credential is the same user ... */
+	ck_assert_int_eq(fixture_create(&fixture, "1700007200", request, &al), 0);
+	request.tuple.client.port = 3;
+	ck_assert_int_eq(fixture_create(&fixture, "1700007200", request, &al), 486);
+	/* ... and another client is another one. */
+	request.tuple = fixture_tuple("192.0.2.10:1", 3);
+	ck_assert_int_eq(fixture_create(&fixture, "1700003600", request, &al), 0);
+	request.tuple = fixture_tuple("[2001:db8:1:2::1]:1", 4);
+	ck_assert_int_eq(fixture_create(&fixture, "1700003600", request, &al), 0);
+	request.tuple = fixture_tuple("[2001:db8:1:2::2]:1", 4);
+	ck_assert_int_eq(fixture_create(&fixture, "1700003600", request, &al), 0);
+	request.tuple = fixture_tuple("[2001:db8:1:2::3]:1", 4);
+	ck_assert_int_eq(fixture_create(&fixture, "1700003600", request, &al), 486);
+	/* Named users from there are others still. */
+	request.owner = NULL;
+	ck_assert_int_eq(fixture_create(&fixture, "alice", request, &al), 0);
+}
+END_TEST
+
 START_TEST(prefix_quota_is_486) /* attack 23 */
 {
 	struct allocation *al;
@@ -163,6 +214,8 @@ static void admission_suite(Suite *suite)
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, user_quota_is_486_for_that_user_only);
 	tcase_add_test(tc, two_credentials_of_one_user_share_the_quota);
+	tcase_add_test(tc, each_dialect_has_a_quota_of_its_own);
+	tcase_add_test(tc, a_credential_that_names_nobody_counts_by_address);
 	tcase_add_test(tc, prefix_quota_is_486);
 	tcase_add_test(tc, quota_of_a_side_is_486);
 	tcase_add_test(tc, the_reserve_is_for_users_who_have_one);

@@ -29,7 +29,7 @@ static void drop_pool(void *object)
 static void *make_quota(void *arg)
 {
 	(void)arg;
-	return quota_new(100);
+	return quota_new(100, 8);
 }
 
 static void drop_quota(void *object)
@@ -100,7 +100,7 @@ static const struct {
 	unsigned least; /* number of allocations it makes at least */
 } rows[] = {
 	{"port pool of three addresses", make_pool, drop_pool, 4},
-	{"quota", make_quota, drop_quota, 1},
+	{"quota", make_quota, drop_quota, 4},
 	{"limiter", make_limiter, drop_limiter, 1},
 	{"reservation table", make_reservations, drop_reservations, 2},
 	{"peer policy", make_policy, drop_policy, 2},
@@ -125,7 +125,7 @@ END_TEST
 
 START_TEST(sizes_that_overflow_are_refused)
 {
-	ck_assert_ptr_null(quota_new(SIZE_MAX / 2));
+	ck_assert_ptr_null(quota_new(SIZE_MAX / 2, 0));
 	ck_assert_ptr_null(reservation_table_new(SIZE_MAX / 2, NULL));
 	ck_assert_ptr_null(prefix_trie_new(SIZE_MAX / 2));
 	ck_assert_ptr_null(

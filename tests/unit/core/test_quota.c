@@ -8,7 +8,7 @@
 
 START_TEST(attack_23_a_limit_holds_for_its_owner_alone)
 {
-	struct quota *quota = quota_new(10);
+	struct quota *quota = quota_new(10, 0);
 
 	ck_assert(quota_acquire(quota, 1, 2));
 	ck_assert(quota_acquire(quota, 1, 2));
@@ -26,7 +26,7 @@ END_TEST
 
 START_TEST(the_peak_is_that_of_one_owner_and_remains)
 {
-	struct quota *quota = quota_new(4);
+	struct quota *quota = quota_new(4, 0);
 
 	ck_assert_uint_eq(quota_peak(quota), 0);
 	for (uint64_t owner = 0; owner < 3; owner++)
@@ -43,7 +43,7 @@ END_TEST
 
 START_TEST(limit_0_is_no_limit)
 {
-	struct quota *quota = quota_new(1);
+	struct quota *quota = quota_new(1, 0);
 	for (int i = 0; i < 10000; i++)
 		ck_assert(quota_acquire(quota, 7, 0));
 	ck_assert_uint_eq(quota_held(quota, 7), 10000);
@@ -53,7 +53,7 @@ END_TEST
 
 START_TEST(a_lowered_limit_waits_for_releases)
 {
-	struct quota *quota = quota_new(1);
+	struct quota *quota = quota_new(1, 0);
 	for (int i = 0; i < 5; i++)
 		ck_assert(quota_acquire(quota, 7, 5));
 	quota_release(quota, 7);
@@ -67,7 +67,7 @@ END_TEST
 
 START_TEST(owner_0_is_an_owner)
 {
-	struct quota *quota = quota_new(2);
+	struct quota *quota = quota_new(2, 0);
 	ck_assert(quota_acquire(quota, 0, 1));
 	ck_assert(!quota_acquire(quota, 0, 1));
 	quota_release(quota, 0);
@@ -78,7 +78,7 @@ END_TEST
 
 START_TEST(a_full_table_refuses_new_owners_only)
 {
-	struct quota *quota = quota_new(3);
+	struct quota *quota = quota_new(3, 0);
 	for (uint64_t owner = 0; owner < 3; owner++)
 		ck_assert(quota_acquire(quota, owner, 0));
 	ck_assert(!quota_acquire(quota, 99, 0));
@@ -93,26 +93,23 @@ END_TEST
 
 START_TEST(no_owner_is_ever_without_room)
 {
-	struct quota *quota = quota_new(0);
+	struct quota *quota = quota_new(0, 0);
 	ck_assert(!quota_acquire(quota, 1, 0));
 	ck_assert_uint_eq(quota_held(quota, 1), 0);
 	quota_free(quota);
 }
 END_TEST
 
-/*
- * Owners have few different low bits, so that their home slots collide and chains are
- * long and wrap around the end of the table.
- */
+/* Owners have few different low bits, so that many share a chain. */
 static uint64_t model_owner(unsigned i)
 {
-	return (uint64_t)i << 32 | (i % 3 ? 0xFFFFFFFE + i % 2 : i);
+	return (uint64_t)i << 32 | i % 5;
 }
 
 START_TEST(quota_agrees_with_its_model)
 {
 	enum { OWNERS = 48, ROOM = 32, LIMIT = 4, STEPS = 200000 };
-	struct quota *quota = quota_new(ROOM);
+	struct quota *quota = quota_new(ROOM, 0);
 	uint32_t held[OWNERS] = {0};
 	unsigned present = 0;
 	uint64_t seed = (uint64_t)_i;
@@ -143,13 +140,108 @@ START_TEST(quota_agrees_with_its_model)
 }
 END_TEST
 
+struct row {
+	uint64_t owner; /* of it, plus one */
+};
+
+START_TEST(a_row_outlives_what_its_owner_holds)
+{
+	struct quota *quota = quota_new(2, sizeof(struct row));
+	uint32_t one = quota_acquire_row(quota, 1, 0);
+	struct row *row = quota_row(quota, one);
+
+	ck_assert_uint_eq(row->owner, 0);
+	row->owner = 4711;
+	quota_release(quota, 1);
+	ck_assert_uint_eq(quota_owners(quota), 0);
+	ck_assert_uint_ne(quota_acquire_row(quota, 2, 0), one);
+	quota_release(quota, 2);
+	ck_assert_uint_eq(quota_acquire_row(quota, 1, 0), one);
+	ck_assert_uint_eq(row->owner, 4711);
+	quota_release(quota, 1);
+
+	/* The place of the one that has held nothing for the longest time is taken first. */
+	ck_assert_uint_ne(quota_acquire_row(quota, 3, 0), one);
+	ck_assert_uint_eq(row->owner, 4711);
+	ck_assert_uint_eq(quota_acquire_row(quota, 4, 0), one);
+	ck_assert_uint_eq(row->owner, 0);
+	ck_assert_uint_eq(quota_acquire_row(quota, 1, 0), QUOTA_NONE);
+	quota_free(quota);
+}
+END_TEST
+
+/* Owners that hold nothing, the one that has been idle longest first. */
+static unsigned idle[64], idle_count;
+
+static void model_wake(unsigned owner)
+{
+	unsigned at = 0;
+
+	for (unsigned i = 0; i < idle_count; i++) {
+		if (idle[i] != owner)
+			idle[at++] = idle[i];
+	}
+	idle_count = at;
+}
+
+START_TEST(rows_agree_with_their_model)
+{
+	enum { OWNERS = 40, ROOM = 24 };
+	struct quota *quota = quota_new(ROOM, sizeof(struct row));
+	uint32_t held[OWNERS] = {0}, numbers[OWNERS];
+	bool known[OWNERS] = {false}; /* it has a row */
+	unsigned active = 0;
+	uint64_t seed = (uint64_t)_i;
+
+	idle_count = 0;
+	for (int step = 0; step < 100000; step++) {
+		unsigned i = random_below(&seed, OWNERS);
+
+		if (random_below(&seed, 100) < (step / 1000 % 2 ? 70u : 30u)) {
+			uint32_t number = quota_acquire_row(quota, model_owner(i), 0);
+
+			if (number == QUOTA_NONE) {
+				ck_assert(held[i] == 0 && active == ROOM);
+				continue;
+			}
+			ck_assert_uint_lt(number, ROOM);
+			struct row *row = quota_row(quota, number);
+			ck_assert_uint_eq(row->owner, known[i] ? i + 1 : 0);
+			if (!known[i] && active + idle_count == ROOM) {
+				known[idle[0]] = false;
+				ck_assert_uint_eq(number, numbers[idle[0]]);
+				model_wake(idle[0]);
+			}
+			if (known[i])
+				ck_assert_uint_eq(number, numbers[i]);
+			if (held[i]++ == 0) {
+				active++;
+				model_wake(i);
+			}
+			known[i] = true;
+			numbers[i] = number;
+			row->owner = i + 1;
+		} else if (held[i] > 0) {
+			quota_release(quota, model_owner(i));
+			if (--held[i] == 0) {
+				active--;
+				idle[idle_count++] = i;
+			}
+		}
+		ck_assert_uint_eq(quota_owners(quota), active);
+		ck_assert_uint_eq(quota_held(quota, model_owner(i)), held[i]);
+	}
+	quota_free(quota);
+}
+END_TEST
+
 START_TEST(attack_23_years_of_owners_leave_nothing_behind)
 {
 	/*
 	 * A million different owners through a table of 64: deleted entries must not fill
 	 * it.
 	 */
-	struct quota *quota = quota_new(64);
+	struct quota *quota = quota_new(64, 0);
 	uint64_t come = 1, go = 1;
 
 	for (int i = 0; i < 64; i++)
@@ -174,6 +266,8 @@ static void quota_suite(Suite *suite)
 	tcase_add_test(tc, a_full_table_refuses_new_owners_only);
 	tcase_add_test(tc, no_owner_is_ever_without_room);
 	tcase_add_loop_test(tc, quota_agrees_with_its_model, 1, 4);
+	tcase_add_test(tc, a_row_outlives_what_its_owner_holds);
+	tcase_add_loop_test(tc, rows_agree_with_their_model, 1, 4);
 	tcase_add_test(tc, attack_23_years_of_owners_leave_nothing_behind);
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);

@@ -352,6 +352,23 @@ START_TEST(refused_socket_on_a_reserved_port_is_508) /* T-241, T-253 */
 }
 END_TEST
 
+/* Also where the configuration limits no user. */
+START_TEST(a_user_holds_64_reservations_at_most)
+{
+	const struct ask once = {.client = "192.0.2.9:1", .even = true, .reserve = true};
+	struct allocation *al;
+
+	begin_with(&(struct fixture_options){.reservations = 100, .last_port = 50999});
+	for (int i = 0; i < 64; i++) {
+		ck_assert_int_eq(ask(once, &al), 0);
+		allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
+	}
+	ck_assert_int_eq(ask(once, &al), 486);
+	ck_assert_uint_eq(fixture.turn.counters.refusals[REFUSAL_USER], 1);
+	ck_assert_uint_eq(ports_used(0), 64);
+}
+END_TEST
+
 START_TEST(token_survives_a_refused_quota)
 {
 	struct allocation *rtp, *other, *al;
@@ -380,6 +397,7 @@ static void relay_port_suite(Suite *suite)
 	tcase_add_loop_test(tc, token_is_valid_once_for_thirty_seconds, 0, ROWS(tokens));
 	tcase_add_test(tc, unused_reservation_is_released);
 	tcase_add_test(tc, user_holds_no_more_reservations_than_allocations);
+	tcase_add_test(tc, a_user_holds_64_reservations_at_most);
 	tcase_add_test(tc, full_reservation_table_is_508_and_holds_nothing);
 	tcase_add_loop_test(tc, port_that_is_not_there_is_508, 0, ROWS(ranges));
 	tcase_add_test(tc, addresses_of_a_family_are_used_up_in_turn);

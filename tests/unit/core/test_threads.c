@@ -9,7 +9,6 @@
 #include "relay/core/bandwidth/fair_share.h"
 #include "relay/core/bandwidth/meter.h"
 #include "relay/core/limiter.h"
-#include "relay/core/owner_table.h"
 #include "relay/core/port_pool.h"
 #include "relay/core/quota.h"
 #include "relay/core/reservation.h"
@@ -23,7 +22,7 @@ struct shared {
 	struct reservation_table *reservations;
 	struct quota *quota;
 	struct limiter *limiter;
-	struct owner_table *owners;
+	struct quota *owners;
 	struct tokens tokens;
 	struct fair_share share;
 	struct meter meter;
@@ -46,9 +45,9 @@ static void setup(void)
 	memset(&shared, 0, sizeof(shared));
 	shared.pool = port_pool_new(&config);
 	shared.reservations = reservation_table_new(20, shared.pool);
-	shared.quota = quota_new(16);
+	shared.quota = quota_new(16, 0);
 	shared.limiter = limiter_new(&(struct siphash_key){1, 2});
-	shared.owners = owner_table_new(4, sizeof(struct fair_share_user));
+	shared.owners = quota_new(4, sizeof(struct fair_share_user));
 }
 
 static void teardown(void)
@@ -57,7 +56,7 @@ static void teardown(void)
 	port_pool_free(shared.pool);
 	quota_free(shared.quota);
 	limiter_free(shared.limiter);
-	owner_table_free(shared.owners);
+	quota_free(shared.owners);
 }
 
 static void expect(struct shared *s, bool ok)
@@ -180,13 +179,13 @@ static void *use_bandwidth(void *arg)
 
 	for (uint64_t step = 0; step < STEPS; step++) {
 		uint64_t now_ms = 1000 + step / (STEPS / 1000);
-		uint32_t number =
-			owner_table_acquire(s->owners, random_below(&w->seed, 4));
+		uint64_t owner = random_below(&w->seed, 4);
+		uint32_t number = quota_acquire_row(s->owners, owner, 0);
 
-		expect(s, number != OWNER_NONE);
-		if (number == OWNER_NONE)
+		expect(s, number != QUOTA_NONE);
+		if (number == QUOTA_NONE)
 			continue;
-		struct fair_share_user *user = owner_table_row(s->owners, number);
+		struct fair_share_user *user = quota_row(s->owners, number);
 		enum fair_share_part part = fair_share_ask(&s->share, user, SHARED_BPS,
 							   100, now_ms * 1000000);
 		if (part != FAIR_SHARE_NOTHING) {
@@ -196,7 +195,7 @@ static void *use_bandwidth(void *arg)
 		}
 		tokens_take(&s->tokens, SHARED_BPS, 100, 0);
 		meter_add(&s->meter, 100, now_ms, NULL);
-		owner_table_release(s->owners, number);
+		quota_release(s->owners, owner);
 	}
 	return NULL;
 }
@@ -262,9 +261,9 @@ START_TEST(workers_share_bandwidth)
 	/* Some may belong to the second before. */
 	ck_assert_uint_le(meter_bps(&shared.meter, 2000), 800 * THREADS * STEPS);
 	ck_assert_uint_ge(meter_bps(&shared.meter, 2000), 800 * THREADS * (STEPS - 100));
-	/* Whichever of them remain, there is room for four others. */
+	ck_assert_uint_eq(quota_owners(shared.owners), 0);
 	for (uint64_t owner = 10; owner < 14; owner++)
-		ck_assert_uint_ne(owner_table_acquire(shared.owners, owner), OWNER_NONE);
+		ck_assert(quota_acquire(shared.owners, owner, 0));
 	ck_assert_uint_ge(shared.taken, SHARED_BPS / 8 * 9 / 10);
 }
 END_TEST

@@ -5,7 +5,6 @@
 #include "relay/core/tokens.h"
 
 #include "relay/core/bandwidth/meter.h"
-#include "relay/core/owner_table.h"
 #include "tests/unit/core/random.h"
 #include "tests/unit/lib/unit.h"
 
@@ -123,70 +122,6 @@ START_TEST(a_meter_shows_the_last_whole_second)
 }
 END_TEST
 
-struct row {
-	uint64_t owner;
-	uint32_t zero;
-};
-
-static void see(void *arg, const void *row)
-{
-	*(uint64_t *)arg = ((const struct row *)row)->owner;
-}
-
-START_TEST(owners_agree_with_their_model)
-{
-	enum { OWNERS = 40, ROOM = 24 };
-	struct owner_table *table = owner_table_new(ROOM, sizeof(struct row));
-	uint32_t references[OWNERS] = {0}, numbers[OWNERS];
-	unsigned present = 0;
-	uint64_t seed = (uint64_t)_i;
-
-	for (int step = 0; step < 100000; step++) {
-		unsigned i = random_below(&seed, OWNERS);
-		/* Many share a chain. */
-		uint64_t owner = (uint64_t)i << 40 | i % 5;
-
-		if (random_below(&seed, 100) < (step / 1000 % 2 ? 70u : 30u)) {
-			uint32_t number = owner_table_acquire(table, owner);
-
-			if (number == OWNER_NONE) {
-				ck_assert(references[i] == 0 && present == ROOM);
-				continue;
-			}
-			struct row *row = owner_table_row(table, number);
-			ck_assert_uint_lt(number, ROOM);
-			if (references[i] == 0) {
-				ck_assert_uint_eq(row->owner, 0);
-				row->owner = owner + 1;
-				numbers[i] = number;
-				present++;
-			}
-			ck_assert_uint_eq(row->owner, owner + 1);
-			ck_assert_uint_eq(number, numbers[i]);
-			references[i]++;
-		} else if (references[i] > 0) {
-			owner_table_release(table, numbers[i]);
-			present -= --references[i] == 0;
-		}
-		ck_assert_uint_eq(owner_table_count(table), present);
-		uint64_t seen = 0;
-		owner_table_visit(table, owner, see, &seen);
-		ck_assert_uint_eq(seen, references[i] > 0 ? owner + 1 : 0);
-	}
-	owner_table_free(table);
-}
-END_TEST
-
-START_TEST(no_room_for_owners)
-{
-	struct owner_table *table = owner_table_new(0, 8);
-
-	ck_assert_uint_eq(owner_table_acquire(table, 1), OWNER_NONE);
-	owner_table_free(table);
-	owner_table_free(NULL);
-}
-END_TEST
-
 static void tokens_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("tokens");
@@ -199,11 +134,6 @@ static void tokens_suite(Suite *suite)
 
 	tc = tcase_create("meter");
 	tcase_add_test(tc, a_meter_shows_the_last_whole_second);
-	suite_add_tcase(suite, tc);
-
-	tc = tcase_create("owner_table");
-	tcase_add_loop_test(tc, owners_agree_with_their_model, 1, 4);
-	tcase_add_test(tc, no_room_for_owners);
 	suite_add_tcase(suite, tc);
 }
 

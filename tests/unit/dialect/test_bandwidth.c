@@ -24,12 +24,12 @@ static const struct {
 	enum drop_reason reason;
 	double tolerance;
 } kinds[] = {
-	{"allocation", offsetof(struct turn_bandwidth, per_allocation), "alice", false,
-	 DROP_BANDWIDTH_ALLOCATION, 0.02},
-	{"user, two allocations", offsetof(struct turn_bandwidth, per_user), "alice",
-	 true, DROP_BANDWIDTH_USER, 0.02},
-	{"user, another user", offsetof(struct turn_bandwidth, per_user), "bob", false,
-	 DROP_BANDWIDTH_USER, 0.02},
+	{"allocation", offsetof(struct turn_bandwidth, per_allocation[DIALECT_IETF]),
+	 "alice", false, DROP_BANDWIDTH_ALLOCATION, 0.02},
+	{"user, two allocations", offsetof(struct turn_bandwidth, per_user[DIALECT_IETF]),
+	 "alice", true, DROP_BANDWIDTH_USER, 0.02},
+	{"user, another user", offsetof(struct turn_bandwidth, per_user[DIALECT_IETF]),
+	 "bob", false, DROP_BANDWIDTH_USER, 0.02},
 	{"outside", offsetof(struct turn_bandwidth, per_side[SIDE_OUTSIDE]), "bob", true,
 	 DROP_BANDWIDTH_SIDE, 0.05},
 	{"total", offsetof(struct turn_bandwidth, total), "bob", true,
@@ -89,8 +89,8 @@ END_TEST
 
 START_TEST(a_flow_below_the_limit_loses_nothing)
 {
-	limits()->per_allocation = 3 * MBIT;
-	limits()->per_user = 3 * MBIT;
+	limits()->per_allocation[DIALECT_IETF] = 3 * MBIT;
+	limits()->per_user[DIALECT_IETF] = 3 * MBIT;
 	struct flow *video = add_flow("alice", 2900 * KBIT, 1200);
 
 	run(30000);
@@ -111,7 +111,7 @@ END_TEST
 
 START_TEST(average_and_peak)
 {
-	limits()->per_allocation = MBIT;
+	limits()->per_allocation[DIALECT_IETF] = MBIT;
 	struct flow *flow = add_flow("alice", 20 * MBIT, 1000);
 
 	/* At first twice the average, until the burst is used up ... */
@@ -139,7 +139,7 @@ END_TEST
 
 START_TEST(the_peak_limits_a_quarter_of_a_second)
 {
-	limits()->per_allocation = 3 * MBIT;
+	limits()->per_allocation[DIALECT_IETF] = 3 * MBIT;
 	struct flow *flow = add_flow("alice", 0, 1200);
 
 	for (int i = 0; i < 1000; i++)
@@ -152,7 +152,7 @@ END_TEST
 
 START_TEST(exceeding_is_counted_once_until_it_is_over)
 {
-	limits()->per_allocation = MBIT;
+	limits()->per_allocation[DIALECT_IETF] = MBIT;
 	struct flow *flow = add_flow("alice", 20 * MBIT, 1000);
 
 	run(20000);
@@ -178,12 +178,12 @@ START_TEST(a_reload_limits_existing_allocations)
 
 	run(3000);
 	lost_nothing("no limit", flow);
-	limits()->per_user = MBIT;
+	limits()->per_user[DIALECT_IETF] = MBIT;
 	run(10000);
 	forget();
 	run(10000);
 	near("limit", mbit_of(flow, 10000), 1, 0.02);
-	limits()->per_user = 0;
+	limits()->per_user[DIALECT_IETF] = 0;
 	forget();
 	run(3000);
 	lost_nothing("no limit any more", flow);
@@ -192,15 +192,41 @@ END_TEST
 
 START_TEST(a_new_user_of_a_slot_starts_afresh)
 {
-	limits()->per_user = 64 * KBIT;
+	limits()->per_user[DIALECT_IETF] = 64 * KBIT;
 	struct flow *alice_flow = add_flow("alice", MBIT, 1000);
 	run(5000);
 	ck_assert_uint_lt(alice_flow->passed, alice_flow->sent);
+	for (uint64_t passed = UINT64_MAX; passed != alice_flow->passed;) {
+		passed = alice_flow->passed;
+		offer(alice_flow);
+	}
 	allocation_delete(&fixture.turn, alice_flow->al, END_RELEASED, fixture.now_ms);
 	flow_count = 0;
 	struct flow *next = add_flow("bob", 0, 1000);
 	offer(next);
 	lost_nothing("first packet", next);
+
+	/* The same user does not: what was used up stays used up. */
+	next = add_flow("alice", 0, 1000);
+	offer(next);
+	ck_assert_uint_eq(next->passed, 0);
+	fixture.now_ms += 60000;
+	offer(next);
+	ck_assert_uint_gt(next->passed, 0);
+}
+END_TEST
+
+START_TEST(each_dialect_has_limits_of_its_own)
+{
+	limits()->per_user[DIALECT_MS] = MBIT;
+	limits()->per_allocation[DIALECT_MS] = MBIT;
+	struct flow *alice_flow = add_flow("alice", 20 * MBIT, 1000);
+	run(5000);
+	lost_nothing("IETF", alice_flow);
+
+	limits()->per_user[DIALECT_IETF] = MBIT;
+	run(5000);
+	ck_assert_uint_gt(alice_flow->refused[DROP_BANDWIDTH_USER_PEAK], 0);
 }
 END_TEST
 
@@ -217,7 +243,7 @@ START_TEST(limits_hold_in_every_window)
 
 	seed = (uint64_t)_i;
 	rate = (1 + random_below(&seed, 40)) * 250 * KBIT;
-	limits()->per_user = rate;
+	limits()->per_user[DIALECT_IETF] = rate;
 	limits()->burst_ms = 1000 + random_below(&seed, 5000);
 	limits()->peak_percent = 100 + random_below(&seed, 300);
 	for (int i = 0; i < 6; i++)
@@ -256,7 +282,7 @@ START_TEST(a_stream_waits_instead_of_losing_bytes)
 	struct flow *flow = add_flow("alice", 0, 0);
 
 	if (_i < 3)
-		limits()->per_allocation = rate;
+		limits()->per_allocation[DIALECT_IETF] = rate;
 	else
 		limits()->total = rate;
 	/* Use up the initial burst. */
@@ -286,7 +312,7 @@ START_TEST(both_directions_are_counted_and_drops_have_names)
 	struct forward out;
 	unsigned to_peer = 0, to_client = 0;
 
-	limits()->per_allocation = 64 * KBIT;
+	limits()->per_allocation[DIALECT_IETF] = 64 * KBIT;
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	ck_assert_int_eq(client_bind(&alice, 0x4000, PEER), 0);
 	for (int i = 0; i < 5; i++) {
@@ -311,7 +337,7 @@ START_TEST(a_client_on_a_stream_is_told_to_wait)
 	uint8_t data[2000] = {0};
 	struct forward out;
 
-	limits()->per_allocation = 64 * KBIT;
+	limits()->per_allocation[DIALECT_IETF] = 64 * KBIT;
 	client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	ck_assert_int_eq(client_bind(&alice, 0x4000, PEER), 0);
@@ -334,25 +360,22 @@ END_TEST
 START_TEST(meters_tell_users_sides_and_peaks)
 {
 	struct bandwidth *bandwidth = fixture.shared.bandwidth;
-	struct flow *a = add_flow("alice", MBIT, 1000);
-
+	add_flow("alice", MBIT, 1000);
 	add_flow("alice", 2 * MBIT, 1000);
 	run(5000);
-	uint64_t user = bandwidth_of_user(bandwidth, a->al->user_quota, fixture.now_ms);
-	uint64_t prefix =
-		bandwidth_of_prefix(bandwidth, a->al->prefix_quota, fixture.now_ms);
-	near("user", (double)user / 1e6, 3, 0.1);
-	near("prefix", (double)prefix / 1e6, 1, 0.1);
 	near("side",
 	     (double)bandwidth_of_side(bandwidth, SIDE_OUTSIDE, fixture.now_ms) / 1e6, 3,
 	     0.1);
 	near("all", (double)bandwidth_of_all(bandwidth, fixture.now_ms) / 1e6, 3, 0.1);
 	ck_assert_uint_eq(bandwidth_of_side(bandwidth, SIDE_INSIDE, fixture.now_ms), 0);
-	near("peak user", (double)bandwidth_peak(bandwidth, BANDWIDTH_EACH_USER) / 1e6, 3,
-	     0.1);
+	near("peak user", (double)bandwidth_peak_of_users(bandwidth, DIALECT_IETF) / 1e6,
+	     3, 0.1);
+	near("peak prefix", (double)bandwidth_peak_of_prefixes(bandwidth) / 1e6, 2, 0.1);
 	near("peak allocation",
-	     (double)bandwidth_peak(bandwidth, BANDWIDTH_EACH_ALLOCATION) / 1e6, 2, 0.1);
-	ck_assert_uint_eq(bandwidth_of_user(bandwidth, 4711, fixture.now_ms), 0);
+	     (double)bandwidth_peak_of_allocations(bandwidth, DIALECT_IETF) / 1e6, 2,
+	     0.1);
+	ck_assert_uint_eq(bandwidth_peak_of_users(bandwidth, DIALECT_MS), 0);
+	ck_assert_uint_eq(bandwidth_peak_of_allocations(bandwidth, DIALECT_MS), 0);
 	fixture.now_ms += 10000;
 	ck_assert_uint_eq(bandwidth_of_all(bandwidth, fixture.now_ms), 0);
 }
@@ -386,6 +409,7 @@ static void bandwidth_suite(Suite *suite)
 	tcase_add_test(tc, exceeding_is_counted_once_until_it_is_over);
 	tcase_add_test(tc, a_reload_limits_existing_allocations);
 	tcase_add_test(tc, a_new_user_of_a_slot_starts_afresh);
+	tcase_add_test(tc, each_dialect_has_limits_of_its_own);
 	tcase_add_loop_test(tc, limits_hold_in_every_window, 1, 9);
 	tcase_add_loop_test(tc, a_stream_waits_instead_of_losing_bytes, 0, 6);
 	tcase_add_test(tc, both_directions_are_counted_and_drops_have_names);

@@ -423,7 +423,8 @@ START_TEST(requested_bandwidth_is_granted_up_to_the_limit)
 {
 	ms_client_login(&alice);
 	for (uint32_t limit = 0; limit <= 3000; limit += 3000) {
-		fixture.settings.limits.bandwidth.per_allocation = limit * 1000;
+		fixture.settings.limits.bandwidth.per_allocation[DIALECT_MS] =
+			limit * 1000;
 		ms_client_start(&alice, MS_ALLOCATE_REQUEST);
 		ms_add_u32(&alice.b, MS_BANDWIDTH, 4000);
 		ms_client_ask(&alice);

@@ -81,7 +81,8 @@ START_TEST(the_answer_has_both) /* T-234 T-235 */
 	ck_assert_uint_eq(ports_used(), 2);
 	ck_assert_uint_eq(allocation_count(fixture.turn.table), 1);
 	ck_assert_uint_eq(quota_held(fixture.shared.total, 0), 1);
-	ck_assert_uint_eq(quota_held(fixture.shared.users, al->user_quota), 1);
+	ck_assert_uint_eq(quota_held(fixture.shared.users[DIALECT_IETF], al->user_quota),
+			  1);
 	ck_assert_uint_eq(fixture.turn.counters.allocations_opened, 1);
 	end();
 }

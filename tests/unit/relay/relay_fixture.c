@@ -117,7 +117,7 @@ static void make_shared(struct relay_fixture *fixture)
 	shared->fronts = fixture->fronts;
 	shared->front_count = 2 * FIXTURE_WORKERS;
 	shared->hash_key = (struct siphash_key){1, 2};
-	shared->half_open = quota_new(1024);
+	shared->half_open = quota_new(1024, 0);
 	ck_assert(shared_make(shared, &sizes) && shared->half_open);
 }
 

@@ -305,8 +305,14 @@ START_TEST(config_has_defaults)
 	ck_assert_uint_eq(c->limits.lifetime_default_s, 600); /* T-245 */
 	ck_assert_uint_eq(c->limits.lifetime_max_s, 3600);    /* T-246 */
 	ck_assert_uint_eq(c->nonce_lifetime_s, 1800);         /* T-114 */
-	ck_assert_uint_eq(c->limits.bandwidth.per_allocation, 3000000);
-	ck_assert_uint_eq(c->limits.bandwidth.per_user, 10000000);
+	/* What one person may have follows the dialect. */
+	ck_assert_uint_eq(c->limits.allocations_per_user[DIALECT_IETF], 0);
+	ck_assert_uint_eq(c->limits.bandwidth.per_allocation[DIALECT_IETF], 0);
+	ck_assert_uint_eq(c->limits.bandwidth.per_user[DIALECT_IETF], 0);
+	ck_assert_uint_eq(c->limits.allocations_per_user[DIALECT_MS], 64);
+	ck_assert_uint_eq(c->limits.bandwidth.per_allocation[DIALECT_MS], 3000000);
+	ck_assert_uint_eq(c->limits.bandwidth.per_user[DIALECT_MS], 10000000);
+	ck_assert_uint_eq(c->limits.allocations_per_prefix, 2048);
 	ck_assert_uint_eq(c->limits.bandwidth.total, 0);
 	ck_assert_uint_eq(c->limits.bandwidth.burst_ms, 5000);
 	ck_assert_uint_eq(c->limits.bandwidth.peak_percent, 200);

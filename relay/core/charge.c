@@ -1,0 +1,87 @@
+/*
+ * charge.c - see charge.h.
+ */
+#include "relay/core/charge.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "relay/core/allocation_state.h"
+#include "relay/core/limiter.h"
+#include "relay/core/quota.h"
+#include "relay/core/turn.h"
+
+static struct quota *users_of(const struct turn *turn, const struct allocation *al)
+{
+	assert((unsigned)al->dialect < DIALECT_COUNT);
+	return turn->shared->users[al->dialect];
+}
+
+static void name_owners(const struct turn *turn, struct allocation *al)
+{
+	const struct siphash_key *key = &turn->shared->hash_key;
+	struct ip_addr prefix = source_prefix(&al->tuple.client.ip);
+
+	al->prefix_quota = siphash(key, &prefix, sizeof(prefix));
+	al->user_quota = al->owner.nameless
+				 ? al->prefix_quota
+				 : siphash(key, al->owner.user, strlen(al->owner.user));
+}
+
+/*
+ * Most allocations there may be with this one. The reserve is for users that have one already;
+ * a reserve of the whole total, possible after a reload, is ignored.
+ */
+static uint32_t total_for(const struct turn *turn, const struct allocation *al)
+{
+	uint32_t total = turn->shared->allocations_total;
+	uint32_t reserved = turn->settings->limits.allocations_reserved;
+
+	if (reserved == 0 || reserved >= total ||
+	    quota_held(users_of(turn, al), al->user_quota) > 0)
+		return total;
+	return total - reserved;
+}
+
+bool charge_take(struct turn *turn, struct allocation *al, enum refusal *why)
+{
+	const struct turn_shared *shared = turn->shared;
+	const struct turn_limits *limits = &turn->settings->limits;
+
+	name_owners(turn, al);
+	*why = REFUSAL_TOTAL;
+	if (!quota_acquire(shared->total, 0, total_for(turn, al)))
+		return false;
+	*why = REFUSAL_SIDE;
+	if (!quota_acquire(shared->sides[al->side], 0,
+			   limits->allocations_per_side[al->side]))
+		goto no_side;
+	*why = REFUSAL_USER;
+	al->user_row = quota_acquire_row(users_of(turn, al), al->user_quota,
+					 limits->allocations_per_user[al->dialect]);
+	if (al->user_row == QUOTA_NONE)
+		goto no_user;
+	*why = REFUSAL_PREFIX;
+	al->prefix_row = quota_acquire_row(shared->prefixes, al->prefix_quota,
+					   limits->allocations_per_prefix);
+	if (al->prefix_row == QUOTA_NONE)
+		goto no_prefix;
+	return true;
+
+no_prefix:
+	quota_release(users_of(turn, al), al->user_quota);
+no_user:
+	quota_release(shared->sides[al->side], 0);
+no_side:
+	quota_release(shared->total, 0);
+	return false;
+}
+
+void charge_return(struct turn *turn, const struct allocation *al)
+{
+	assert(al->user_row != QUOTA_NONE && al->prefix_row != QUOTA_NONE);
+	quota_release(turn->shared->prefixes, al->prefix_quota);
+	quota_release(users_of(turn, al), al->user_quota);
+	quota_release(turn->shared->sides[al->side], 0);
+	quota_release(turn->shared->total, 0);
+}
