@@ -10,6 +10,7 @@ libbase_a_SOURCES = \
 	base/sockaddr.c base/sockaddr.h \
 	base/tls_error.c base/tls_error.h \
 	base/udp_batch.c base/udp_batch.h \
+	base/udp_errors.c base/udp_errors.h \
 	base/units.c base/units.h \
 	base/version.c base/version.h \
 	base/whole_file.c base/whole_file.h

@@ -127,6 +127,20 @@ static size_t *refused_size(struct udp_batch *batch)
 	return batch->to.ip.family == IP_V4 ? &batch->refused_v4 : &batch->refused_v6;
 }
 
+/* 0 or an errno. */
+static int send_message(int fd, const struct msghdr *message)
+{
+	if (sendmsg(fd, message, 0) >= 0)
+		return 0;
+	/*
+	 * An ICMP error about an earlier datagram fails the next call, which sends nothing; any
+	 * other error comes again.
+	 */
+	if (errno != EAGAIN && sendmsg(fd, message, 0) >= 0)
+		return 0;
+	return errno;
+}
+
 /* One after the other; how many the kernel took. */
 static unsigned send_each(struct udp_batch *batch, struct sockaddr_storage *sa,
 			  socklen_t sa_len)
@@ -135,20 +149,20 @@ static unsigned send_each(struct udp_batch *batch, struct sockaddr_storage *sa,
 	unsigned sent = 0;
 
 	for (unsigned i = 0; i < batch->count; i++, pieces += batch->pieces) {
-		ssize_t done;
-		if (batch->pieces == 1) {
-			done = sendto(batch->fd, pieces->iov_base, pieces->iov_len, 0,
-				      (struct sockaddr *)sa, sa_len);
-		} else {
-			struct msghdr message = {
-				.msg_name = sa,
-				.msg_namelen = sa_len,
-				.msg_iov = pieces,
-				.msg_iovlen = batch->pieces,
-			};
-			done = sendmsg(batch->fd, &message, 0);
+		/* sendto() is cheaper for the one datagram of one piece that most are. */
+		if (batch->pieces == 1 &&
+		    sendto(batch->fd, pieces->iov_base, pieces->iov_len, 0,
+			   (struct sockaddr *)sa, sa_len) >= 0) {
+			sent++;
+			continue;
 		}
-		sent += done >= 0;
+		const struct msghdr message = {
+			.msg_name = sa,
+			.msg_namelen = sa_len,
+			.msg_iov = pieces,
+			.msg_iovlen = batch->pieces,
+		};
+		sent += send_message(batch->fd, &message) == 0;
 	}
 	return sent;
 }
@@ -176,7 +190,7 @@ static int send_together(struct udp_batch *batch, struct sockaddr_storage *sa,
 	uint16_t size = (uint16_t)batch->size;
 
 	memcpy(CMSG_DATA(&control.header), &size, sizeof(size));
-	return sendmsg(batch->fd, &message, 0) < 0 ? errno : 0;
+	return send_message(batch->fd, &message);
 }
 
 /* Larger than what the device sends in one packet; which of them depends on the kernel. */
@@ -273,7 +287,8 @@ void udp_batch_send(struct udp_batch *batch, int fd, const struct endpoint *to,
 
 int udp_batch_set_df(int fd, uint8_t family, bool df)
 {
-	int mode = df ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT;
+	/* Like DONT, but an ICMP error about a datagram sent with DF is still told. */
+	int mode = df ? IP_PMTUDISC_PROBE : IP_PMTUDISC_OMIT;
 
 	if (family != IP_V4)
 		return 0;
@@ -296,12 +311,13 @@ int udp_batch_bind(const struct endpoint *local, const struct udp_bind_options *
 	if (fd < 0)
 		return -errno;
 
-	int one = 1;
+	int one = 1, dont = IP_PMTUDISC_DONT;
 	struct sockaddr_storage sa;
 	socklen_t sa_len = sockaddr_from_endpoint(local, &sa);
 	if ((domain == AF_INET6 &&
 	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) ||
-	    udp_batch_set_df(fd, local->ip.family, false) != 0 ||
+	    (domain == AF_INET &&
+	     setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &dont, sizeof(dont)) != 0) ||
 	    (options->reuse_port &&
 	     setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) != 0) ||
 	    bind(fd, (struct sockaddr *)&sa, sa_len) != 0) {

@@ -20,6 +20,7 @@
 #include "relay/core/counters.h"
 #include "relay/core/five_tuple.h"
 #include "relay/core/front.h"
+#include "relay/core/icmp_limit.h"
 #include "relay/core/ms_state.h"
 #include "relay/core/owner.h"
 #include "relay/core/reservation.h"
@@ -83,9 +84,10 @@ struct allocation {
 	uint16_t channel_count;
 	struct dual dual;
 	struct reservation reservation;
-	uint8_t txid[STUN_TXID_LEN];       /* of the Allocate that made it */
-	bool fingerprint;                  /* client sends FINGERPRINT: mirror it */
-	enum end_reason end_reason;        /* set before allocation_ended() */
+	uint8_t txid[STUN_TXID_LEN]; /* of the Allocate that made it */
+	bool fingerprint;            /* client sends FINGERPRINT: mirror it */
+	enum end_reason end_reason;  /* set before allocation_ended() */
+	struct icmp_limit icmp_limit;
 	uint64_t user_quota, prefix_quota; /* what it is charged to ... */
 	uint32_t user_row, prefix_row;     /* ... and the rows of these quotas */
 	struct lease lease;

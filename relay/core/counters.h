@@ -51,6 +51,9 @@
 	X(PERMISSIONS_FULL, "permissions-full", "MS Send to one peer too many")          \
 	X(MULTIPLEXED, "multiplexed", "multiplexed TURN, which is not supported")        \
 	X(TRUNCATED, "truncated", "datagram larger than the receive buffer")             \
+	X(ICMP_TYPE, "icmp-type", "ICMP error of a type that clients are not told")      \
+	X(ICMP_LIMIT, "icmp-limit", "more ICMP errors than an allocation is told")       \
+	X(ICMP_DIALECT, "icmp-dialect", "ICMP error for a client of MS-TURN")            \
 	X(BANDWIDTH_ALLOCATION, "bandwidth-allocation",                                  \
 	  "allocation above its average bandwidth")                                      \
 	X(BANDWIDTH_ALLOCATION_PEAK, "bandwidth-peak-allocation",                        \
@@ -201,6 +204,7 @@ struct counters {
 	struct traffic to_peer[SIDE_COUNT][TRANSPORT_COUNT]; /* by the client's */
 	struct traffic to_client[SIDE_COUNT][TRANSPORT_COUNT];
 	uint64_t indications;       /* Binding indications, kept silent */
+	uint64_t icmp_told;         /* ICMP errors that became Data indications */
 	uint64_t auth_failures[12]; /* by enum auth_failure */
 	uint64_t refusals[REFUSAL_COUNT];
 	uint64_t stream_waits[BANDWIDTH_LIMIT_COUNT]; /* streams not read from, by limit */

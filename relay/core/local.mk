@@ -44,6 +44,9 @@ libcore_a_SOURCES = \
 	relay/core/forward_verdict.h \
 	relay/core/front.c \
 	relay/core/front.h \
+	relay/core/icmp.c \
+	relay/core/icmp.h \
+	relay/core/icmp_limit.h \
 	relay/core/ids.h \
 	relay/core/limiter.c \
 	relay/core/limiter.h \

@@ -9,6 +9,7 @@
 #include "relay/core/allocation.h"
 #include "relay/core/channel.h"
 #include "relay/core/forward_ms.h"
+#include "relay/core/icmp.h"
 #include "relay/core/turn.h"
 #include "relay/dialect/attributes.h"
 #include "relay/dialect/binding.h"
@@ -334,6 +335,19 @@ void dispatch_from_peer(struct turn *turn, uint32_t slot, const struct endpoint 
 	}
 	debug_assert(al->slot == slot);
 	forward_from_peer(turn, al, source, payload, now_ms, out);
+}
+
+void dispatch_icmp(struct turn *turn, uint32_t slot, const struct icmp_error *error,
+		   uint64_t now_ms, struct forward *out)
+{
+	struct allocation *al = allocation_at(turn->table, slot);
+
+	if (al != NULL) {
+		icmp_to_client(turn, al, error, now_ms, out);
+		return;
+	}
+	drop(turn, DROP_NO_ALLOCATION);
+	*out = (struct forward){.kind = FORWARD_DROP, .reason = DROP_NO_ALLOCATION};
 }
 
 void dispatch_client_gone(struct turn *turn, const struct five_tuple *tuple,

@@ -27,6 +27,7 @@
 #include "relay/core/forward.h"
 #include "stun/wire.h"
 
+struct icmp_error;
 struct turn;
 
 enum dispatch_action {
@@ -71,6 +72,10 @@ void dispatch_ms_frame(struct turn *turn, const struct five_tuple *tuple,
 /* One datagram that arrived at the relayed address of a slot. */
 void dispatch_from_peer(struct turn *turn, uint32_t slot, const struct endpoint *source,
 			struct slice payload, uint64_t now_ms, struct forward *out);
+
+/* An ICMP error about a datagram sent from the relayed address of a slot (RFC 8656 section 11.5). */
+void dispatch_icmp(struct turn *turn, uint32_t slot, const struct icmp_error *error,
+		   uint64_t now_ms, struct forward *out);
 
 /* A stream client is gone: its allocation, if any, ends. */
 void dispatch_client_gone(struct turn *turn, const struct five_tuple *tuple,

@@ -19,7 +19,9 @@
 #include <event2/event_struct.h>
 
 #include "base/udp_batch.h"
+#include "base/udp_errors.h"
 #include "relay/core/allocation_table.h"
+#include "relay/core/icmp.h"
 #include "relay/core/turn.h"
 #include "relay/delivery.h"
 #include "relay/dialect/dispatch.h"
@@ -29,6 +31,7 @@ enum {
 	BATCH = 16,
 	BURST = 4,    /* so many at once ask for UDP_GRO */
 	SOON = 16,    /* so few other reads between two of a socket */
+	ERRORS = 16,  /* taken at once */
 	SINGLES = 16, /* after a batch of one: so many reads without a batch */
 	/* Charged as far as it is filled; the system's default is less than one key frame. */
 	RECEIVE_BUFFER = 256 << 10,
@@ -122,6 +125,40 @@ static void received(struct relay_udp *sockets, uint32_t slot, unsigned i)
 	} while (message.rest.len > 0);
 }
 
+/* RFC 8656 section 11.5. */
+static void tell_error(struct delivery *delivery, uint32_t slot,
+		       const struct udp_error *error)
+{
+	const struct icmp_error icmp = {
+		.destination = error->destination,
+		.type = error->type,
+		.code = error->code,
+		.mtu = error->mtu,
+	};
+	struct forward forward;
+
+	dispatch_icmp(delivery->turn, slot, &icmp, delivery->loop->now_ms, &forward);
+	if (forward.kind == FORWARD_TO_CLIENT)
+		delivery->to_client(delivery->self, &forward, NULL);
+}
+
+/* A pending error wakes the loop and fails a read as well: both end when the queue is empty. */
+static void read_errors(struct relay_udp *sockets, struct relay_socket *rs)
+{
+	struct delivery *delivery = sockets->delivery;
+	struct udp_error error;
+
+	if (!udp_errors_next(rs->fd, &error))
+		return;
+	loop_turn(delivery->loop);
+	for (unsigned some = ERRORS; some > 0; some--) {
+		tell_error(delivery, slot_of(rs), &error);
+		if (!udp_errors_next(rs->fd, &error))
+			break;
+	}
+	delivery->flush_clients(delivery->self);
+}
+
 static void readable(evutil_socket_t fd, short events, void *arg)
 {
 	(void)events;
@@ -132,8 +169,10 @@ static void readable(evutil_socket_t fd, short events, void *arg)
 
 	assert(rs->fd == fd);
 	unsigned count = receive(sockets, rs, batch_for(sockets, rs));
-	if (count == 0)
+	if (count == 0) {
+		read_errors(sockets, rs);
 		return;
+	}
 	loop_turn(delivery->loop);
 	distribution_add(&delivery->turn->counters.batches[SOCKET_RELAY],
 			 &distribution_batches, count);
@@ -187,6 +226,11 @@ int relay_udp_open(struct relay_udp *sockets, uint32_t slot, const struct endpoi
 	if (fd < 0)
 		return fd;
 
+	int failed = udp_errors_enable(fd, local->ip.family);
+	if (failed != 0) {
+		close(fd);
+		return failed;
+	}
 	if (event_assign(&rs->event, sockets->delivery->loop->base, fd,
 			 EV_READ | EV_PERSIST, readable, rs) != 0 ||
 	    event_add(&rs->event, NULL) != 0) {

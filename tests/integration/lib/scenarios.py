@@ -91,6 +91,51 @@ def icmp_peer(stage):
     print("50 datagrams each way beside 300 lost ones, over %d transports" % len(ALL))
 
 
+def icmp_told(stage):
+    """The client is told what the network says of its datagrams (RFC 8656 section 11.5)."""
+    clients = [(server, transport, family) for transport in ALL
+               for server, family in ((OUTSIDE, 1), (OUTSIDE, 2), (OUTSIDE6, 2))]
+    for number, (server, transport, family) in enumerate(clients):
+        client = stage.client("host", server, transport, attrs=[t.family_attr(family)])
+        # The kernel remembers the MTU of an IPv6 path and asks once for each destination.
+        far = "192.168.77.10" if family == 1 else "fd77:2::%x" % (16 + number)
+        errors_of(stage, client, HOST if family == 1 else HOST6, far)
+        client.refresh(0)
+        client.close()
+    print("closed port, prohibited and too big are told, over %d transports" % len(ALL))
+
+
+def errors_of(stage, client, host, far):
+    closed = stage.peer("host", host)
+    gone = closed.getsockname()[:2]
+    closed.close()
+    port, prohibited, too_big = (3, 3, 0), (3, 13, 0), (3, 4, 1280)
+    if ":" in host:
+        port, prohibited, too_big = (1, 4, 0), (1, 1, 0), (2, 0, 1280)
+    good = stage.peer("host", host)
+    client.permit(gone)
+    for send in (lambda data: client.send_to(gone, data),
+                 lambda data: client.send_channel(0x4001, data)):
+        send(b"lost")
+        told(client, gone, port)
+        # The error does not cost the datagram after it.
+        both_ways(client, good, client.relayed, 1,
+                  lambda data: client.send_to(good.getsockname()[:2], data))
+        client.channel_bind(0x4001, gone)
+    client.send_to((host, 7777), b"lost")
+    told(client, (host, 7777), prohibited)
+
+    # The router that says so needs no permission.
+    client.permit((far, 5000))
+    client.send_to((far, 5000), b"x" * 1400, (t.DONT_FRAGMENT, b""))
+    told(client, (far, 5000), too_big)
+
+
+def told(client, peer, want):
+    got = client.icmp_error()
+    check(got == (peer,) + want, "told %s, expected %s", got, (peer,) + want)
+
+
 def inside_outside(stage):
     """Every relayed address is outside; no client may have an inside peer."""
     relayed_is_outside(stage)
@@ -196,7 +241,7 @@ def public_address(stage):
 
 
 def main(args):
-    if len(args) != 6 or args[1] not in ("icmp_peer", "inside_outside", "public_address"):
+    if len(args) != 6 or args[1] not in ("icmp_peer", "icmp_told", "inside_outside", "public_address"):
         print(__doc__, file=sys.stderr)
         return 2
     globals()[args[1]](Topology(*args[2:]))

@@ -36,7 +36,7 @@ XOR_RELAYED_ADDRESS, REQUESTED_ADDRESS_FAMILY, EVEN_PORT = 0x0016, 0x0017, 0x001
 REQUESTED_TRANSPORT, DONT_FRAGMENT, MESSAGE_INTEGRITY_SHA256 = 0x0019, 0x001A, 0x001C
 PASSWORD_ALGORITHM, USERHASH, XOR_MAPPED_ADDRESS = 0x001D, 0x001E, 0x0020
 RESERVATION_TOKEN, ADDITIONAL_ADDRESS_FAMILY = 0x0022, 0x8000
-PASSWORD_ALGORITHMS, SOFTWARE, FINGERPRINT = 0x8002, 0x8022, 0x8028
+PASSWORD_ALGORITHMS, ICMP, SOFTWARE, FINGERPRINT = 0x8002, 0x8004, 0x8022, 0x8028
 
 UDP_TRANSPORT = (REQUESTED_TRANSPORT, b"\x11\0\0\0")
 
@@ -498,6 +498,17 @@ class Client(Conn):
         txid = os.urandom(12)
         self.send_bytes(encode(message_type(SEND, INDICATION),
                                [self._peer(addr, txid), (DATA, data)] + list(attrs), txid))
+
+    def icmp_error(self, timeout=None):
+        """The next ICMP error about a peer as (peer, type, code, error data)."""
+        deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
+        while True:
+            got = self.next(deadline)
+            if isinstance(got, Msg) and got.cls == INDICATION and got.has(ICMP):
+                reserved, value, data = struct.unpack("!HHL", got.get(ICMP))
+                if reserved or got.method != DATA_METHOD or got.has(DATA):
+                    raise ValueError("bad ICMP indication: %r" % got)
+                return got.address(XOR_PEER_ADDRESS), value >> 9, value & 511, data
 
     def data(self, timeout=None):
         """The next payload from a peer as (origin, bytes); origin is a channel number or

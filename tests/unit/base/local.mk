@@ -11,6 +11,7 @@ unit_programs += \
 	tests/unit/base/test_secret_file \
 	tests/unit/base/test_sockaddr \
 	tests/unit/base/test_udp_batch \
+	tests/unit/base/test_udp_errors \
 	tests/unit/base/test_units \
 	tests/unit/base/test_version \
 	tests/unit/base/test_watchdog

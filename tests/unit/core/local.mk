@@ -11,6 +11,7 @@ unit_programs += \
 	tests/unit/core/test_expiry \
 	tests/unit/core/test_five_tuple \
 	tests/unit/core/test_forward \
+	tests/unit/core/test_icmp \
 	tests/unit/core/test_ip_prefix \
 	tests/unit/core/test_limiter \
 	tests/unit/core/test_nonce \
@@ -42,6 +43,7 @@ tests_unit_core_test_auth_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=stun_verify,--wrap=stun_key_long_term,--wrap=HMAC
 tests_unit_core_test_channel_LDADD = $(fixture_libs)
 tests_unit_core_test_forward_LDADD = $(fixture_libs)
+tests_unit_core_test_icmp_LDADD = $(fixture_libs)
 tests_unit_core_test_permission_LDADD = $(fixture_libs)
 tests_unit_core_test_relay_port_LDADD = $(fixture_libs)
 tcp_fixture = tests/unit/core/tcp_fixture.c tests/unit/core/tcp_fixture.h
