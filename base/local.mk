@@ -9,8 +9,8 @@ libbase_a_SOURCES = \
 	base/self_name.c base/self_name.h \
 	base/sockaddr.c base/sockaddr.h \
 	base/tls_error.c base/tls_error.h \
-	base/udp_batch.c base/udp_batch.h \
-	base/udp_errors.c base/udp_errors.h \
+	base/udp/udp_batch.c base/udp/udp_batch.h \
+	base/udp/udp_errors.c base/udp/udp_errors.h \
 	base/units.c base/units.h \
 	base/version.c base/version.h \
 	base/whole_file.c base/whole_file.h

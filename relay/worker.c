@@ -13,7 +13,7 @@
 
 #include <event2/event.h>
 
-#include "base/udp_batch.h"
+#include "base/udp/udp_batch.h"
 #include "relay/core/ids.h"
 #include "relay/core/revocation.h"
 #include "relay/front/clients.h"

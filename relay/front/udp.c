@@ -1,6 +1,6 @@
 /*
  * udp.c - receives in batches, because a front serves many clients at once. Replies are sent
- * one by one; what is relayed goes out in runs (base/udp_batch.h), which end with the batch
+ * one by one; what is relayed goes out in runs (base/udp/udp_batch.h), which end with the batch
  * that holds their payloads.
  */
 #include "relay/front/udp.h"
@@ -14,7 +14,7 @@
 #include <event2/event_struct.h>
 
 #include "base/sockaddr.h"
-#include "base/udp_batch.h"
+#include "base/udp/udp_batch.h"
 #include "relay/core/turn.h"
 #include "relay/delivery.h"
 #include "relay/dialect/dispatch.h"

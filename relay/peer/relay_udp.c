@@ -18,8 +18,8 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
-#include "base/udp_batch.h"
-#include "base/udp_errors.h"
+#include "base/udp/udp_batch.h"
+#include "base/udp/udp_errors.h"
 #include "relay/core/allocation_table.h"
 #include "relay/core/icmp.h"
 #include "relay/core/turn.h"

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/sockaddr.h"
-#include "base/udp_batch.h"
+#include "base/udp/udp_batch.h"
 #include "tests/unit/lib/unit.h"
 
 enum { BUFFER = 70000, HEADROOM = 60 };

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/sockaddr.h"
-#include "base/udp_batch.h"
-#include "base/udp_errors.h"
+#include "base/udp/udp_batch.h"
+#include "base/udp/udp_errors.h"
 #include "tests/unit/lib/unit.h"
 
 static const struct {

@@ -3,7 +3,7 @@
  *
  * The kernel matches an error to a socket by the address and port that the datagram came from.
  * It also fails the next call on the socket with the error, whatever that call is about
- * (base/udp_batch sends again).
+ * (base/udp/udp_batch sends again).
  */
 #ifndef BASE_UDP_ERRORS_H
 #define BASE_UDP_ERRORS_H

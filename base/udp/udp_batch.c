@@ -4,7 +4,7 @@
  * Measured on a veth: a send costs some 4 us however long the datagram is, nearly all of it in
  * the kernel's protocol code, and a segmented one passes that code once.
  */
-#include "base/udp_batch.h"
+#include "base/udp/udp_batch.h"
 
 #include <assert.h>
 #include <errno.h>

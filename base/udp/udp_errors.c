@@ -1,7 +1,7 @@
 /*
  * udp_errors.c - see udp_errors.h, and IP_RECVERR in ip(7).
  */
-#include "base/udp_errors.h"
+#include "base/udp/udp_errors.h"
 
 #include <errno.h>
 #include <netinet/in.h>
