@@ -279,7 +279,7 @@ static void answer_status(const struct issuer_control *control,
 	control_answer(
 		reply,
 		json_pack(
-			"{s:s, s:i, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			"{s:s, s:i, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			"version", version_string(), "pid", (int)getpid(), "started",
 			control_time((long long)issuer->started_s), "uptime_s",
 			number((issuer->now_ms - issuer->started_ms) / 1000), "state",
@@ -289,6 +289,7 @@ static void answer_status(const struct issuer_control *control,
 			keys(settings->keyring, issuer->unix_s), "files", files(settings),
 			"relays", relay_rows(control), "generation",
 			number(last.generation), "reload", control_reload_last(&last),
+			"restart_pending", control_restart_pending(control->reload),
 			"log_dropped", control_log_dropped()));
 }
 

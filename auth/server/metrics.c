@@ -189,6 +189,10 @@ static void reloads(const struct issuer *issuer, struct reload *reload,
 			   "Time of the last reload, Unix time.");
 	openmetrics_real(om, (double)(last.at_s != 0 ? last.at_s : issuer->started_s),
 			 NULL);
+	openmetrics_family(om, METRIC_GAUGE, "avedge_restart_pending", NULL,
+			   "Whether a changed key of the configuration waits for a "
+			   "restart: 1, or 0.");
+	openmetrics_count(om, last.restart_pending[0] != '\0', NULL);
 	openmetrics_family(om, METRIC_GAUGE, "avedge_configuration_generation", NULL,
 			   "Incremented by every applied change.");
 	openmetrics_count(om, last.generation, NULL);

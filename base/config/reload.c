@@ -194,7 +194,7 @@ static bool finish(struct reload *reload, int64_t now_s, struct reload_report *r
 	pthread_mutex_lock(&reload->lock);
 	report->generation = reload->last.generation + (report->result == RELOAD_APPLIED);
 	reload->last =
-		(struct reload_last){now_s, report->result, report->generation, ""};
+		(struct reload_last){now_s, report->result, report->generation, "", ""};
 	memcpy(reload->last.error, report->error, sizeof(reload->last.error));
 	pthread_mutex_unlock(&reload->lock);
 
@@ -376,6 +376,14 @@ struct reload_last reload_last(struct reload *reload)
 {
 	pthread_mutex_lock(&reload->lock);
 	struct reload_last last = reload->last;
+	size_t len = 0;
+	for (size_t i = 0; i < reload->pending_count; i++) {
+		size_t room = sizeof(last.restart_pending) - len;
+
+		if (strlen(reload->pending[i]) + 2 < room)
+			len += (size_t)snprintf(last.restart_pending + len, room, "%s%s",
+						len > 0 ? ", " : "", reload->pending[i]);
+	}
 	pthread_mutex_unlock(&reload->lock);
 	return last;
 }

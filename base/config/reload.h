@@ -91,6 +91,8 @@ struct reload_last {
 	enum reload_result result;
 	uint32_t generation; /* of what is in force now */
 	char error[512];     /* of RELOAD_REJECTED, otherwise empty */
+	/* Keys that reload_pending() tells, as "realm, workers"; "" for none. */
+	char restart_pending[384];
 };
 struct reload_last reload_last(struct reload *reload);
 

@@ -81,19 +81,24 @@ static json_t *change(const struct reload_change *change)
 void control_answer_reload(struct control_reply *reply,
 			   const struct reload_report *report)
 {
-	json_t *changes;
+	json_t *changes, *pending;
 
 	if (report->result == RELOAD_REJECTED) {
 		control_refuse(reply, 422, "%s", report->error);
 		return;
 	}
 	changes = json_array();
-	for (size_t i = 0; i < report->count; i++)
+	pending = json_array();
+	for (size_t i = 0; i < report->count; i++) {
 		json_array_append_new(changes, change(&report->changes[i]));
-	control_answer(reply,
-		       json_pack("{s:s, s:I, s:o}", "result",
-				 reload_result_name(report->result), "generation",
-				 (json_int_t)report->generation, "changes", changes));
+		if (report->changes[i].effect == RELOAD_EFFECT_RESTART)
+			json_array_append_new(pending,
+					      control_text(report->changes[i].key));
+	}
+	control_answer(reply, json_pack("{s:s, s:I, s:o, s:o}", "result",
+					reload_result_name(report->result), "generation",
+					(json_int_t)report->generation, "changes",
+					changes, "restart_pending", pending));
 }
 
 json_t *control_log_dropped(void)
@@ -113,6 +118,19 @@ json_t *control_reload_last(const struct reload_last *last)
 			 reload_result_name(last->result), "error",
 			 last->result == RELOAD_REJECTED ? control_text(last->error)
 							 : json_null());
+}
+
+static void add_name(void *arg, const char *key)
+{
+	json_array_append_new(arg, control_text(key));
+}
+
+json_t *control_restart_pending(struct reload *reload)
+{
+	json_t *keys = json_array();
+
+	reload_pending(reload, add_name, keys);
+	return keys;
 }
 
 json_t *control_configuration(const char *file)

@@ -25,6 +25,8 @@ void control_answer_reload(struct control_reply *reply,
 			   const struct reload_report *report);
 /* The member "reload" of a status: null if there was none. NULL if out of memory. */
 json_t *control_reload_last(const struct reload_last *last);
+/* The member "restart_pending": names of keys. NULL if out of memory. */
+json_t *control_restart_pending(struct reload *reload);
 /* The member "log_dropped": messages of all levels since the start. NULL if out of memory. */
 json_t *control_log_dropped(void);
 

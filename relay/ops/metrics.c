@@ -265,6 +265,10 @@ static void write_reload(const struct metrics_facts *facts, struct openmetrics *
 			  (uint64_t)(facts->reload.at_s != 0 ? facts->reload.at_s
 							     : facts->started_s),
 			  NULL);
+	openmetrics_family(om, METRIC_GAUGE, "avedge_restart_pending", NULL,
+			   "Whether a changed key of the configuration waits for a "
+			   "restart: 1, or 0.");
+	openmetrics_count(om, facts->reload.restart_pending[0] != '\0', NULL);
 	openmetrics_family(om, METRIC_GAUGE, "avedge_configuration_generation", NULL,
 			   "Increases by one with every change that is applied.");
 	openmetrics_count(om, facts->reload.generation, NULL);

@@ -157,9 +157,10 @@ static json_t *drain(const struct drain_state *state)
 
 static json_t *reload(const struct reload_last *last)
 {
-	return json_pack("{s:o, s:s, s:o}", "at_s", moment(last->at_s), "result",
+	return json_pack("{s:o, s:s, s:o, s:s}", "at_s", moment(last->at_s), "result",
 			 reload_result_name(last->result), "generation",
-			 control_count(last->generation));
+			 control_count(last->generation), "restart_pending",
+			 last->restart_pending);
 }
 
 char *page_status(const struct page_facts *facts, size_t *len)

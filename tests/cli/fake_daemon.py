@@ -52,7 +52,9 @@ class Daemon:
     def __init__(self, path):
         self.path = path
         self.requests = []
-        self.reload = {"result": "unchanged", "generation": 1, "changes": []}
+        self.reload = {"result": "unchanged", "generation": 1, "changes": [],
+                       "restart_pending": []}
+        self.restart_pending = []
         self.levels = {"default": "info", "subsystems": {"control": "info", "relay": "info"}}
         self.keys = [{"key": "realm", "value": "lab", "default": "edge", "set": True,
                       "reload": True,
@@ -275,7 +277,8 @@ class Issuer(Daemon):
 
     def answer(self, method, parts, query, body):
         if method == "GET" and parts == ["status"]:
-            return {"version": "9.9", "pid": 8, "uptime_s": 61, "relays": self.relays,
+            return {"version": "9.9", "pid": 8, "uptime_s": 61,
+                    "restart_pending": self.restart_pending, "relays": self.relays,
                     "connections": {"open": 2, "handshake": 0, "accepted": 5,
                                     "refused_by": {"no_certificate": 1}},
                     "credentials": {"issued": 7, "refused": 1, "refused_by": {"rate": 1},

@@ -36,8 +36,15 @@ static void print_report(const struct ctl_daemon *daemon, const json_t *report)
 	const json_t *change;
 	size_t i;
 
+	json_t *pending = json_object_get(report, "restart_pending");
+	bool nothing = strcmp(ctl_member(report, "result", before), "unchanged") == 0;
+
 	printf("%s: ", daemon->name);
-	ctl_print(report, "{result}[, generation {generation}]\n");
+	if (nothing && json_array_size(pending) > 0)
+		printf("nothing applied");
+	else
+		ctl_print(report, "{result}");
+	ctl_print(report, "[, generation {generation}]\n");
 	json_array_foreach(json_object_get(report, "changes"), i, change)
 	{
 		ctl_print(change, "  {key}: ");
@@ -45,6 +52,7 @@ static void print_report(const struct ctl_daemon *daemon, const json_t *report)
 		       value_text(change, "after", after),
 		       effect_text(ctl_member(change, "effect", effect)));
 	}
+	ctl_print_names("  restart pending: ", pending);
 }
 
 int ctl_reload(const struct ctl_args *args)

@@ -92,6 +92,7 @@ static void print_files(const json_t *status)
 	json_array_foreach(json_object_get(status, "files"), i, file) print_file(file);
 	if (json_is_object(reload))
 		ctl_print(reload, "last reload     {at}, {result}[: {error}]\n");
+	ctl_print_names("restart pending ", json_object_get(status, "restart_pending"));
 	if (ctl_integer(status, "log_dropped") > 0)
 		ctl_print(status, "log             {log_dropped} messages dropped\n");
 }

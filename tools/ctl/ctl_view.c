@@ -110,6 +110,23 @@ static void print_cell(const struct ctl_column *column, size_t width, const char
 		printf("%s%*s%s", text, column[1].heading ? pad : 0, "", end);
 }
 
+void ctl_print_names(const char *title, const json_t *names)
+{
+	char buf[CTL_CELL_MAX];
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach(names, i, name)
+	{
+		const char *text = json_string_value(name);
+
+		printf("%s%s", i == 0 ? title : ", ",
+		       ctl_clean(text ? text : "-", buf, sizeof(buf)));
+	}
+	if (json_array_size(names) > 0)
+		putchar('\n');
+}
+
 void ctl_print_table(const struct ctl_column *columns, const json_t *rows)
 {
 	size_t widths[COLUMNS_MAX], count = 0;

@@ -20,6 +20,9 @@ const char *ctl_cell(const json_t *object, const char *name, char buf[CTL_CELL_M
  */
 void ctl_print(const json_t *object, const char *format);
 
+/* A title, and the names in a list, as "realm, workers". Nothing if there are none. */
+void ctl_print_names(const char *title, const json_t *names);
+
 struct ctl_column {
 	const char *heading; /* starts with '<' or '>', for left or right */
 	const char *path;    /* of the cell, as in a template */

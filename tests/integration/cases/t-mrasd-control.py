@@ -224,7 +224,7 @@ def a_wrong_file_changes_nothing(bench):
     bench.mrasd.configure(text(bench))
     status, document = ask(bench, "POST", "/v1/reload")
     check(status == 200 and document == {"result": "unchanged", "generation": generation,
-                                         "changes": []}, "%d %s", status, document)
+                                         "changes": [], "restart_pending": []}, "%d %s", status, document)
     check(value(scrape(), "avedge_reload_successful") == 1, "still failed in the metrics")
 
 

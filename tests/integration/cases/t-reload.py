@@ -138,6 +138,10 @@ def refusal(server, address, transport="udp", port=None):
 
 # --- rows ----------------------------------------------------------------------------------
 
+def pending(server):
+    return ask(server, "GET", "/v1/status")[1]["restart_pending"]
+
+
 def a_right_and_a_wrong_file():
     with running() as server:
         calls = [Call(server, *front) for front in EVERY_FRONT]
@@ -156,6 +160,10 @@ def a_right_and_a_wrong_file():
               "changes: %s", changes)
         last = ask(server, "GET", "/v1/status")[1]["reload"]
         check(last["result"] == "applied", "the last reload: %s", last)
+        check(pending(server) == ["limits.channels"], "restart pending: %s", pending(server))
+        server.settings["limits"].pop()
+        reload(server)
+        check(pending(server) == [], "restart pending: %s", pending(server))
         for call in calls:
             call.works()
             call.end()

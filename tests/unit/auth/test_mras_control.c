@@ -326,6 +326,13 @@ START_TEST(metrics_agree_with_events)
 	ask("POST", "/v1/reload", "");
 	text = scrape();
 	must_have(text, "avedge_reload_successful 0");
+	must_have(text, "avedge_restart_pending 0");
+	free(text);
+
+	issuer_fixture_configure(&fixture, "user = nobody\n");
+	ask("POST", "/v1/reload", "");
+	text = scrape();
+	must_have(text, "avedge_restart_pending 1");
 	free(text);
 }
 END_TEST

@@ -93,9 +93,19 @@ START_TEST(reload_leaves_some_keys_to_a_restart)
 		ck_assert_int_eq(report.result, RELOAD_UNCHANGED);
 		ck_assert_str_eq(changes(), waiting);
 		ck_assert_ptr_null(fixture.issuer.settings->config->common.user);
+		ck_assert_str_eq(reload_last(fixture.reload).restart_pending,
+				 "user, control.socket");
 	}
-	ck_assert(reload_with(""));
+	/* A file that cannot be read tells nothing new. */
+	ck_assert(!reload_with("relm = x\n"));
+	ck_assert_str_eq(reload_last(fixture.reload).restart_pending,
+			 "user, control.socket");
+	ck_assert(reload_with("user = nobody realm = y\n"));
+	ck_assert_str_eq(reload_last(fixture.reload).restart_pending, "user");
+	ck_assert_uint_eq(reload_pending(fixture.reload, NULL, NULL), 1);
+	ck_assert(reload_with("realm = y\n"));
 	ck_assert_str_eq(changes(), "");
+	ck_assert_str_eq(reload_last(fixture.reload).restart_pending, "");
 }
 END_TEST
 

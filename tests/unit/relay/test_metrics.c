@@ -97,14 +97,17 @@ START_TEST(values_agree_with_the_facts)
 	       (double)INFINITY);
 	EXPECT(text, "avedge_reload_successful", 1);
 	EXPECT(text, "avedge_reload_timestamp_seconds", 1700000000);
+	EXPECT(text, "avedge_restart_pending", 0);
 	EXPECT(text, "avedge_draining", 0);
 	ck_assert(isnan(value_of(text, "avedge_certificate_expiry_timestamp_seconds")));
 	ck_assert(isnan(value_of(text, "avedge_drain_deadline_timestamp_seconds")));
 	free(text);
 
 	facts.certificate_ends_s = 1800000000;
-	facts.reload = (struct reload_last){
-		.at_s = 1700000009, .result = RELOAD_REJECTED, .generation = 4};
+	facts.reload = (struct reload_last){.at_s = 1700000009,
+					    .result = RELOAD_REJECTED,
+					    .generation = 4,
+					    .restart_pending = "realm, workers"};
 	facts.drain = (struct drain_state){
 		.draining = true, .deadline_s = 1700000500, .remaining = 6};
 	text = scrape(NULL);
@@ -112,6 +115,7 @@ START_TEST(values_agree_with_the_facts)
 	EXPECT(text, "avedge_reload_successful", 0);
 	EXPECT(text, "avedge_reload_timestamp_seconds", 1700000009);
 	EXPECT(text, "avedge_configuration_generation", 4);
+	EXPECT(text, "avedge_restart_pending", 1);
 	EXPECT(text, "avedge_draining", 1);
 	EXPECT(text, "avedge_drain_remaining_allocations", 6);
 	EXPECT(text, "avedge_drain_deadline_timestamp_seconds", 1700000500);
