@@ -14,6 +14,7 @@ noinst_LIBRARIES += libmras.a
 libmras_a_SOURCES = \
 	auth/mras/mras_drain.c auth/mras/mras_drain.h \
 	auth/mras/http_framing.c auth/mras/http_framing.h \
+	auth/mras/http_head.c auth/mras/http_head.h \
 	auth/mras/identity.c auth/mras/identity.h \
 	auth/mras/mras_answer.c \
 	auth/mras/mras_xml.c auth/mras/mras_xml.h \
@@ -40,8 +41,9 @@ libissuer_a_SOURCES = \
 	auth/server/control.c auth/server/control.h \
 	auth/server/mras_files.c auth/server/mras_files.h \
 	auth/server/handshake.c auth/server/handshake.h \
-	auth/server/http.c auth/server/http.h \
+	auth/server/greeting.c auth/server/greeting.h \
 	auth/server/http_reply.c auth/server/http_reply.h \
+	auth/server/http_stream.c auth/server/http_stream.h \
 	auth/server/issuer.c auth/server/issuer.h \
 	auth/mras/language.c auth/mras/language.h \
 	auth/server/mras_listener.c auth/server/mras_listener.h \
@@ -49,6 +51,7 @@ libissuer_a_SOURCES = \
 	auth/server/mras_remarks.c auth/server/mras_remarks.h \
 	auth/server/mras_reload.c auth/server/mras_reload.h \
 	auth/server/self_test.c auth/server/self_test.h \
+	auth/server/sip_stream.c auth/server/sip_stream.h \
 	auth/server/mras_settings.c auth/server/mras_settings.h \
 	auth/server/tls.c auth/server/tls.h \
 	auth/server/tls_hello.c auth/server/tls_hello.h

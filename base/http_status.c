@@ -6,6 +6,8 @@
 const char *http_status_title(unsigned status)
 {
 	switch (status) {
+	case 200:
+		return "OK";
 	case 400:
 		return "Bad Request";
 	case 403:

@@ -1,5 +1,5 @@
 /*
- * http_status.h - names of HTTP statuses, for the title of a problem.
+ * http_status.h - names of HTTP statuses, for status lines and titles of problems.
  */
 #ifndef BASE_HTTP_STATUS_H
 #define BASE_HTTP_STATUS_H

@@ -18,7 +18,11 @@ enum language {
 /*
  * arrived: the first bytes of a connection. An empty line before a request belongs to
  * SIP, whose clients keep their connections alive with it (RFC 5626 section 3.5.1).
+ *
+ * A line that begins as a request of HTTP is HTTP even with a control character or without an end:
+ * http_framing then refuses it with a sentence. With LANGUAGE_OTHER, *why continues "its
+ * first line".
  */
-enum language language_of(struct slice arrived);
+enum language language_of(struct slice arrived, const char **why);
 
 #endif

@@ -1,9 +1,7 @@
 /*
- * connection.h - one TLS connection, from accept to close.
+ * connection.h - one TLS connection, from accept to close; read by the language that it speaks.
  *
- *   HANDSHAKE --trusted--> GREETING --first line--> SIP or HTTP --> DRAINING --> gone
- *
- * HTTP: one request at a time goes to libmicrohttpd; the bytes that follow wait for its answer.
+ *   HANDSHAKE --trusted--> SERVING --> DRAINING --> gone
  *
  * Deadlines are absolute, never per byte: the handshake, the first request, each request
  * once begun, and each answer once written. What is queued towards a server that does not
@@ -27,13 +25,13 @@
 
 struct bufferevent;
 struct connection;
+struct evbuffer;
 struct issuer;
+struct mras_config;
 
 enum connection_state {
 	CONNECTION_HANDSHAKE,
-	CONNECTION_GREETING,
-	CONNECTION_SIP,
-	CONNECTION_HTTP,
+	CONNECTION_SERVING,
 	CONNECTION_DRAINING,
 };
 
@@ -45,6 +43,13 @@ struct connection_owner {
 	void (*ends)(struct connection *connection);   /* it is about to be freed */
 };
 
+/*
+ * Serve what has arrived at an open connection: called after bytes, after the end of what the other
+ * end sends (heard_end), and after all answers were read. It finishes with connection_await(),
+ * connection_drain() or connection_end().
+ */
+typedef void connection_read_fn(struct connection *connection);
+
 struct connection {
 	struct issuer *issuer;
 	const struct connection_owner *owner;
@@ -54,15 +59,12 @@ struct connection {
 	char name[ENDPOINT_TEXT_LEN]; /* address and port, for the log */
 	struct tls_peer peer;
 	struct bufferevent *bev;
-	struct bufferevent *http;    /* HTTP: our end of the socket pair, else NULL */
+	connection_read_fn *read;
+	size_t wanted; /* SIP: bytes of the message that has begun; 0: unknown */
 	struct http_framing framing; /* HTTP: of the request that arrives */
 	struct event timer;
-	bool heard_end;   /* the other end sends no more */
-	bool is_full;     /* enough waits in its input: nothing is read */
-	bool is_asking;   /* HTTP: libmicrohttpd has a request that it has not answered */
-	bool is_answered; /* HTTP: it has, and the answer is in the pair */
-	bool is_last;     /* HTTP: the connection ends with the request it has */
-	size_t wanted;    /* SIP: bytes of the message that has begun; 0: unknown */
+	bool heard_end;     /* the other end sends no more */
+	bool is_full;       /* enough waits in its input: nothing is read */
 	uint64_t armed_ms;  /* when the timer will fire */
 	uint64_t state_ms;  /* when it entered its state */
 	uint64_t heard_ms;  /* the last complete request */
@@ -71,16 +73,44 @@ struct connection {
 };
 
 /*
- * Take over an accepted, non-blocking socket and begin the handshake. NULL if out of memory;
- * then the socket is closed.
+ * Take over an accepted, non-blocking socket and begin the handshake; read is for what comes after
+ * it. NULL if out of memory; then the socket is closed.
  */
 struct connection *connection_new(struct issuer *issuer,
-				  const struct connection_owner *owner, int fd,
+				  const struct connection_owner *owner,
+				  connection_read_fn *read, int fd,
 				  const struct endpoint *client);
 
 void connection_end(struct connection *connection);
 
 /* The settings have changed: is its server still trusted? peer.why if not. */
 bool connection_check_again(struct connection *connection);
+
+/* --- for a connection_read_fn --- */
+
+const struct mras_config *connection_config(const struct connection *connection);
+struct evbuffer *connection_input(const struct connection *connection);
+
+/* False, with a line in the log, if its certificate has expired since: end it. */
+bool connection_may_ask(const struct connection *connection);
+
+/* Is there room for one more answer? If not, read is called once there is. */
+bool connection_has_room(const struct connection *connection);
+
+/* answer is taken over; NULL: there is none. False if out of memory: end it. */
+bool connection_send(struct connection *connection, char *answer, size_t len);
+bool connection_send_static(struct connection *connection, const char *text);
+
+/* A complete request was read, or a keep-alive. */
+void connection_served(struct connection *connection);
+
+/*
+ * Nothing more can be served now: wait for bytes or room. has_begun: part of a request has arrived;
+ * input_max: bytes of input at which to stop reading. After heard_end it drains.
+ */
+void connection_await(struct connection *connection, bool has_begun, size_t input_max);
+
+/* Write what is queued, then end; nothing more is read. */
+void connection_drain(struct connection *connection);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "auth/server/connection.h"
+#include "auth/server/greeting.h"
 #include "auth/server/issuer.h"
 #include "auth/server/mras_config.h"
 #include "auth/server/mras_settings.h"
@@ -166,7 +167,8 @@ void connections_accept(struct issuer *issuer, int fd, const struct endpoint *cl
 {
 	static const struct connection_owner owner = {.opened = opened, .ends = leave};
 	struct connections *connections = issuer->connections;
-	struct connection *connection = connection_new(issuer, &owner, fd, client);
+	struct connection *connection =
+		connection_new(issuer, &owner, greeting_read, fd, client);
 
 	if (connection == NULL)
 		return;

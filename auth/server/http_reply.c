@@ -365,28 +365,49 @@ void http_reply(const struct service *service, struct service_memory *memory,
 		service_refused(service, server, NULL, SERVICE_NOT_UNDERSTOOD);
 }
 
-char *http_reply_refuse(unsigned status, const char *sentence, int64_t unix_s,
-			size_t *len)
+static void add_date(struct text *response, int64_t unix_s)
 {
 	const time_t now = (time_t)unix_s;
-	struct http_reply reply = {.status = 0};
-	struct text response = {.limit = 0};
-	char date[64] = "";
+	char date[64];
 	struct tm tm;
 
+	if (gmtime_r(&now, &tm) != NULL &&
+	    strftime(date, sizeof(date), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm) > 0)
+		text_add_string(response, date);
+}
+
+char *http_reply_write(struct http_reply *reply, const struct http_request *request,
+		       int64_t unix_s, size_t *len)
+{
+	struct text response = {.limit = 0};
+
 	*len = 0;
-	problem(&reply, status, "%s", sentence);
-	if (reply.body == NULL)
+	if (reply->body == NULL)
 		return NULL;
-	if (gmtime_r(&now, &tm) != NULL)
-		strftime(date, sizeof(date), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
-	text_format(&response, "HTTP/1.1 %u %s\r\n", status, http_status_title(status));
-	text_add_string(&response, date);
+	text_format(&response, "HTTP/1.1 %u %s\r\n", reply->status,
+		    http_status_title(reply->status));
+	add_date(&response, unix_s);
+	/* A credential must not be cached. */
 	text_format(&response,
-		    "Content-Type: %s\r\nCache-Control: no-store\r\nConnection: close\r\n"
-		    "Content-Length: %zu\r\n\r\n",
-		    reply.content_type, strlen(reply.body));
-	text_add_string(&response, reply.body);
-	free(reply.body);
+		    "Content-Type: %s\r\nCache-Control: no-store\r\nConnection: %s\r\n",
+		    reply->content_type, request->close ? "close" : "keep-alive");
+	if (reply->allow != NULL)
+		text_format(&response, "Allow: %s\r\n", reply->allow);
+	if (reply->retry_after_s != 0)
+		text_format(&response, "Retry-After: %u\r\n", reply->retry_after_s);
+	text_format(&response, "Content-Length: %zu\r\n\r\n", strlen(reply->body));
+	if (strcmp(request->method, "HEAD") != 0)
+		text_add_string(&response, reply->body);
+	free(reply->body);
+	reply->body = NULL;
 	return text_finish(&response, len);
+}
+
+char *http_reply_refuse(const struct http_refusal *refusal, int64_t unix_s, size_t *len)
+{
+	static const struct http_request unknown = {.method = "", .close = true};
+	struct http_reply reply = {.status = 0};
+
+	problem(&reply, refusal->status, "%s", refusal->sentence);
+	return http_reply_write(&reply, &unknown, unix_s, len);
 }

@@ -9,14 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auth/mras/http_head.h"
 #include "auth/mras/service.h"
-#include "stun/wire.h"
-
-struct http_request {
-	const char *method, *path;
-	const char *content_type; /* NULL: none */
-	struct slice body;
-};
 
 struct http_reply {
 	unsigned status;
@@ -26,16 +20,19 @@ struct http_reply {
 	unsigned retry_after_s; /* 0: no Retry-After */
 };
 
-/* The caller frees reply->body. */
+/* The caller frees reply->body, or has http_reply_write() do it. */
 void http_reply(const struct service *service, struct service_memory *memory,
 		const struct service_server *server, const struct http_request *request,
 		uint64_t now_ms, int64_t unix_s, struct http_reply *reply);
 
 /*
- * The whole response, malloc'ed, to a request whose framing is refused; the connection has to
- * end after it. NULL with *len 0: out of memory.
+ * The whole response, malloc'ed, and without a body if request is HEAD. It says whether the connection
+ * ends, as request does. Frees reply->body. NULL with *len 0: out of memory.
  */
-char *http_reply_refuse(unsigned status, const char *sentence, int64_t unix_s,
-			size_t *len);
+char *http_reply_write(struct http_reply *reply, const struct http_request *request,
+		       int64_t unix_s, size_t *len);
+
+/* The same for a request whose framing is refused: the connection ends. */
+char *http_reply_refuse(const struct http_refusal *refusal, int64_t unix_s, size_t *len);
 
 #endif

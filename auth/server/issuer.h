@@ -15,7 +15,6 @@
 
 struct connections;
 struct event_base;
-struct http;
 struct mras_listeners;
 struct mras_settings;
 
@@ -51,7 +50,6 @@ struct issuer {
 	const struct mras_settings *settings; /* replaced by a reload */
 	struct service_memory *memory;
 	struct connections *connections;
-	struct http *http;
 	struct mras_listeners *listeners; /* replaced by a reload */
 	uint64_t now_ms;                  /* monotonic; by issuer_tick() */
 	int64_t unix_s;

@@ -7,7 +7,6 @@
 #include "auth/mras/mras_drain.h"
 #include "auth/server/connections.h"
 #include "auth/server/control.h"
-#include "auth/server/http.h"
 #include "auth/server/issuer.h"
 #include "auth/server/metrics.h"
 #include "auth/server/mras_config.h"
@@ -98,9 +97,6 @@ static bool start_work(struct daemon *daemon)
 	issuer->connections = connections_new();
 	if (issuer->memory == NULL || issuer->connections == NULL)
 		return daemon_no_memory(daemon);
-	issuer->http = http_new(issuer, daemon->error, sizeof(daemon->error));
-	if (issuer->http == NULL)
-		return false;
 	issuer->listeners = mras_listeners_new(issuer, &self->sockets);
 	return issuer->listeners != NULL ? true : daemon_no_memory(daemon);
 }
@@ -111,7 +107,6 @@ static void stop_work(struct daemon *daemon)
 
 	mras_listeners_free(issuer->listeners);
 	connections_free(issuer->connections);
-	http_free(issuer->http);
 	service_memory_free(issuer->memory);
 }
 

@@ -1,79 +1,48 @@
 /*
- * fuzz_http_framing.c - bytes become an HTTP stream that arrives in pieces of the size in the
- * first byte (0: at once). Pieces change nothing: the same requests, the same refusal at the
- * same byte. What is handed on has one body of the length it names, and reads as itself.
+ * fuzz_http_framing.c - bytes become an HTTP stream that arrives at once, in pieces of the size in
+ * the first byte, byte by byte, and cut in two at every position. That changes nothing: the
+ * same requests, the same refusal at the same byte.
  */
 #include <string.h>
-#include <strings.h>
 
 #include "auth/mras/http_framing.h"
+#include "tests/fuzz/cuts.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { BODY_MAX = 4096, SEEN_MAX = 256 << 10 };
 
 struct seen {
-	size_t requests, continues, len, read;
-	unsigned status; /* 0: not refused */
-	bool has_begun;
-	char bytes[SEEN_MAX]; /* what is handed on, one after the other */
+	size_t requests, continues, closes, len, read;
+	struct http_refusal refusal;
+	bool has_begun, is_full;
+	char bytes[SEEN_MAX]; /* of the requests, one after the other */
 };
 
-/* Take a line with its CRLF; there are no other control characters in it. */
-static struct slice take_line(struct slice *rest)
+static void add(struct seen *seen, const void *bytes, size_t len)
 {
-	struct slice line = *rest;
-
-	for (line.len = 0; line.len + 2 <= rest->len; line.len++) {
-		uint8_t byte = rest->data[line.len];
-
-		if (byte == '\r')
-			break;
-		FUZZ_CHECK((byte >= ' ' && byte != 0x7F) || byte == '\t');
-	}
-	FUZZ_CHECK(rest->len >= line.len + 2 && line.data[line.len + 1] == '\n');
-	*rest = slice_skip(*rest, line.len + 2);
-	return line;
-}
-
-static bool is_field(struct slice line, const char *name)
-{
-	size_t len = strlen(name);
-
-	return line.len > len && line.data[len] == ':' &&
-	       strncasecmp((const char *)line.data, name, len) == 0;
-}
-
-/* A head in lines, then the one body that it announces. */
-static void check_request(struct slice request)
-{
-	static const char name[] = "Content-Length: ";
-	struct slice rest = request, line = take_line(&rest);
-	size_t lengths = 0, body = 0;
-
-	FUZZ_CHECK(line.len > 0);
-	while ((line = take_line(&rest)).len > 0) {
-		FUZZ_CHECK(!is_field(line, "Transfer-Encoding"));
-		if (!is_field(line, "Content-Length"))
-			continue;
-		lengths++;
-		body = strtoull((const char *)line.data + strlen(name), NULL, 10);
-	}
-	FUZZ_CHECK(lengths <= 1 && rest.len == body && body <= BODY_MAX);
-	FUZZ_CHECK(request.len - body <= HTTP_HEAD_OUT_MAX);
+	FUZZ_CHECK(len <= SEEN_MAX - seen->len);
+	memcpy(seen->bytes + seen->len, bytes, len);
+	seen->len += len;
 }
 
 static void take(struct http_framing *framing, struct seen *seen)
 {
-	size_t len;
-	char *request = http_framing_take(framing, &len);
+	const struct http_request request = http_framing_request(framing);
 
-	FUZZ_CHECK(request != NULL);
-	check_request((struct slice){(const uint8_t *)request, len});
-	FUZZ_CHECK(len <= sizeof(seen->bytes) - seen->len);
-	memcpy(seen->bytes + seen->len, request, len);
-	seen->len += len;
+	FUZZ_CHECK(request.method[0] != '\0' && strpbrk(request.method, " \r\n") == NULL);
+	FUZZ_CHECK(request.path[0] == '/' && strlen(request.path) <= HTTP_LINE_MAX);
+	FUZZ_CHECK(request.body.len <= BODY_MAX && request.body.data != NULL);
+	add(seen, request.method, strlen(request.method) + 1);
+	add(seen, request.path, strlen(request.path) + 1);
+	if (request.content_type != NULL) {
+		FUZZ_CHECK(strpbrk(request.content_type, "\r\n") == NULL);
+		add(seen, request.content_type, strlen(request.content_type) + 1);
+	}
+	add(seen, request.body.data, request.body.len);
 	seen->requests++;
-	free(request);
+	seen->closes += request.close;
+	seen->is_full = seen->len > SEEN_MAX - 2 * HTTP_HEAD_MAX - BODY_MAX;
+	http_framing_next(framing);
 }
 
 /* False if nothing more may be fed. */
@@ -96,33 +65,47 @@ static bool feed(struct http_framing *framing, struct slice piece, struct seen *
 			break;
 		case HTTP_REQUEST:
 			take(framing, seen);
-			if (seen->len > SEEN_MAX - HTTP_HEAD_OUT_MAX - BODY_MAX)
+			if (seen->is_full)
 				return false;
 			break;
 		case HTTP_REFUSED:
-			FUZZ_CHECK(framing->refusal.sentence != NULL);
-			seen->status = framing->refusal.status;
-			FUZZ_CHECK(seen->status >= 400 && seen->status != 500);
+			seen->refusal = framing->head.refusal;
+			FUZZ_CHECK(seen->refusal.status >= 400 &&
+				   seen->refusal.status != 500 &&
+				   seen->refusal.sentence != NULL);
 			return false;
 		}
 	}
 }
 
-static void receive(struct slice stream, size_t piece, struct seen *seen)
+/* The first piece, then pieces of that size. */
+static void receive(struct slice stream, size_t first, size_t piece, struct seen *seen)
 {
 	struct http_framing framing;
+	size_t len = first;
 	bool more = true;
 
 	memset(seen, 0, offsetof(struct seen, bytes));
 	http_framing_init(&framing);
 	while (more && stream.len > 0) {
-		size_t len = stream.len < piece ? stream.len : piece;
-
+		if (len > stream.len)
+			len = stream.len;
 		more = feed(&framing, (struct slice){stream.data, len}, seen);
 		stream = slice_skip(stream, len);
+		len = piece;
 	}
 	seen->has_begun = http_framing_has_begun(&framing);
 	http_framing_free(&framing);
+}
+
+static bool is_equal(const struct seen *a, const struct seen *b)
+{
+	return a->requests == b->requests && a->continues == b->continues &&
+	       a->closes == b->closes && a->read == b->read &&
+	       a->refusal.status == b->refusal.status &&
+	       a->refusal.sentence == b->refusal.sentence &&
+	       a->has_begun == b->has_begun && a->len == b->len &&
+	       memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -132,16 +115,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 2)
 		return 0;
 	struct slice stream = {data + 1, size - 1};
-	receive(stream, stream.len, &whole);
-	receive(stream, data[0] > 0 ? data[0] : stream.len, &pieces);
-	FUZZ_CHECK(memcmp(&whole, &pieces, offsetof(struct seen, bytes)) == 0);
-	FUZZ_CHECK(memcmp(whole.bytes, pieces.bytes, whole.len) == 0);
-	if (whole.len == 0)
-		return 0;
-	receive((struct slice){(const uint8_t *)whole.bytes, whole.len}, whole.len,
-		&pieces);
-	FUZZ_CHECK(pieces.status == 0 && !pieces.has_begun &&
-		   pieces.requests == whole.requests && pieces.len == whole.len);
-	FUZZ_CHECK(memcmp(whole.bytes, pieces.bytes, whole.len) == 0);
+	size_t cuts = cuts_count(stream.len);
+
+	receive(stream, stream.len, stream.len, &whole);
+	for (size_t i = 0; i < cuts + 2; i++) {
+		if (i < cuts)
+			receive(stream, cuts_at(stream.len, i), stream.len, &pieces);
+		else if (i == cuts)
+			receive(stream, 1, 1, &pieces);
+		else if (data[0] > 1)
+			receive(stream, data[0], data[0], &pieces);
+		FUZZ_CHECK(is_equal(&whole, &pieces));
+	}
 	return 0;
 }

@@ -1,13 +1,14 @@
 /*
- * fuzz_sip_framing.c - bytes become a SIP stream that arrives in pieces of the size in
- * the first byte (0: at once). Pieces make no difference: the same messages, the same
- * end.
+ * fuzz_sip_framing.c - bytes become a SIP stream that arrives at once, in pieces of the size in
+ * the first byte (0: of one byte), and cut in two at every position. That changes nothing: the
+ * same messages, the same end.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "auth/mras/sip.h"
 #include "auth/mras/sip_head.h"
+#include "tests/fuzz/cuts.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { FRAMES_MAX = 256 };
@@ -59,15 +60,25 @@ static size_t take_frames(struct slice stream, size_t start, struct frames *fram
 	}
 }
 
-static void receive(struct slice stream, size_t piece, struct frames *frames)
+/* The first piece, then pieces of that size. */
+static void receive(struct slice stream, size_t first, size_t piece,
+		    struct frames *frames)
 {
-	size_t start = 0;
+	size_t start = 0, end = 0, len = first;
 
 	*frames = (struct frames){.last = SIP_MORE};
-	for (size_t end = 0; end < stream.len && frames->last == SIP_MORE;) {
-		end = stream.len - end > piece ? end + piece : stream.len;
+	while (end < stream.len && frames->last == SIP_MORE) {
+		end = stream.len - end > len ? end + len : stream.len;
 		start = take_frames((struct slice){stream.data, end}, start, frames);
+		len = piece;
 	}
+}
+
+static bool is_equal(const struct frames *a, const struct frames *b)
+{
+	return a->count == b->count &&
+	       memcmp(a->ends, b->ends, a->count * sizeof(a->ends[0])) == 0 &&
+	       (a->count == FRAMES_MAX || a->last == b->last);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -78,11 +89,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	struct slice stream = {data + 1, size - 1};
-	receive(stream, stream.len, &whole);
-	receive(stream, data[0] > 0 ? data[0] : stream.len, &pieces);
-	FUZZ_CHECK(pieces.count == whole.count);
-	FUZZ_CHECK(memcmp(pieces.ends, whole.ends, whole.count * sizeof(whole.ends[0])) ==
-		   0);
-	FUZZ_CHECK(whole.count == FRAMES_MAX || pieces.last == whole.last);
+	size_t cuts = cuts_count(stream.len);
+
+	receive(stream, stream.len, stream.len, &whole);
+	for (size_t i = 0; i < cuts; i++) {
+		receive(stream, cuts_at(stream.len, i), stream.len, &pieces);
+		FUZZ_CHECK(is_equal(&pieces, &whole));
+	}
+	if (data[0] > 0 || stream.len <= CUTS_EVERY_MAX) {
+		size_t piece = data[0] > 0 ? data[0] : 1;
+
+		receive(stream, piece, piece, &pieces);
+		FUZZ_CHECK(is_equal(&pieces, &whole));
+	}
 	return 0;
 }

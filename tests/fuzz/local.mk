@@ -10,7 +10,7 @@ fuzz_programs =
 control_text = tests/fuzz/control_text.c tests/fuzz/control_text.h
 
 check_PROGRAMS += $(fuzz_programs)
-EXTRA_DIST += tests/fuzz/fuzz.h
+EXTRA_DIST += tests/fuzz/fuzz.h tests/fuzz/cuts.h
 
 if ENABLE_FUZZER
 FUZZ_LIBS = $(FUZZER_LDFLAGS) $(CORE_LIBS) libbase.a

@@ -51,6 +51,9 @@ def get(*lines, line=b"GET /v1/relays HTTP/1.1", host=b"Host: mras.lab.example")
 REFUSED = (
     ("bare LF", get().replace(b"\r\n", b"\n"), 400),
     ("bare CR in a field", get(b"X: a\rContent-Length: 3"), 400),
+    ("control character in the request line", get(line=b"GET /\x01 HTTP/1.1"), 400),
+    ("bare CR in the request line", get(line=b"GET / HTTP/1.1\rHost: a"), 400),
+    ("request line without an end", b"GET /" + b"a" * 9000, 414),
     ("NUL in a field", get(b"X: a\0b"), 400),
     ("blank before the colon", POST + LENGTH.replace(b":", b" :") + b"\r\n" + BODY, 400),
     ("folded field", get(b"X: a", b" b"), 400),

@@ -333,11 +333,16 @@ def http_is_kept_alive_and_pipelined(bench):
 
 @row
 def other_languages_are_closed(bench):
-    for talk in (b"EHLO there\r\n", b"\x16\x03\x01\x02\x00", b"GET / QUIC/2.0\r\n",
-                 b"A" * 9000):
+    for talk, why in ((b"EHLO there\r\n", "ends in neither SIP/2.0 nor HTTP/1.1"),
+                      (b"\x16\x03\x01\x02\x00", "has a control character"),
+                      (b"GET / QUIC/2.0\r\n", "ends in neither SIP/2.0 nor HTTP/1.1"),
+                      (b"A" * 9000, "is too long")):
+        mark = bench.mrasd.mark()
         with Client(bench.mrasd, "trusted") as client:
             client.send(talk)
             check(client.ends(1), "%r stays open", talk[:20])
+        check(bench.mrasd.says("speaks neither SIP nor HTTP: its first line " + why, mark),
+              "%s", bench.mrasd.log()[mark:])
 
 
 if __name__ == "__main__":

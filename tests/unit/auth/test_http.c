@@ -396,6 +396,70 @@ START_TEST(http_reports_malformed_requests)
 }
 END_TEST
 
+/* The bytes of a response, apart from its Date. */
+static void check_written(struct http_reply reply, const char *method, bool close,
+			  const char *want)
+{
+	const struct http_request request = {.method = method, .close = close};
+	size_t len;
+	char *response, *date;
+
+	reply.body = strdup(reply.body);
+	response = http_reply_write(&reply, &request, NOW_S, &len);
+	ck_assert_ptr_nonnull(response);
+	ck_assert_ptr_null(reply.body);
+	ck_assert_uint_eq(len, strlen(response));
+	date = strstr(response, "Date: ");
+	ck_assert_ptr_nonnull(date);
+	ck_assert(strncmp(date, "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n", 37) == 0);
+	memmove(date, date + 37, strlen(date + 37) + 1);
+	ck_assert_str_eq(response, want);
+	free(response);
+}
+
+START_TEST(http_responses_are_written)
+{
+	char body[] = "{}";
+	const struct http_reply good = {
+		.status = 200, .body = body, .content_type = "application/json"};
+	const struct http_reply refused = {.status = 405,
+					   .body = body,
+					   .content_type = "application/problem+json",
+					   .allow = "POST",
+					   .retry_after_s = 7};
+
+	check_written(good, "GET", false,
+		      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+		      "Cache-Control: no-store\r\nConnection: keep-alive\r\n"
+		      "Content-Length: 2\r\n\r\n{}");
+	check_written(good, "HEAD", true,
+		      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+		      "Cache-Control: no-store\r\nConnection: close\r\n"
+		      "Content-Length: 2\r\n\r\n");
+	check_written(refused, "GET", false,
+		      "HTTP/1.1 405 Method Not Allowed\r\n"
+		      "Content-Type: application/problem+json\r\n"
+		      "Cache-Control: no-store\r\nConnection: keep-alive\r\n"
+		      "Allow: POST\r\nRetry-After: 7\r\n"
+		      "Content-Length: 2\r\n\r\n{}");
+}
+END_TEST
+
+START_TEST(http_refusals_close)
+{
+	const struct http_refusal refusal = {431, "too many header fields"};
+	size_t len;
+	char *response = http_reply_refuse(&refusal, NOW_S, &len);
+
+	ck_assert_ptr_nonnull(response);
+	ck_assert(strncmp(response, "HTTP/1.1 431 Request Header Fields Too Large\r\n",
+			  46) == 0);
+	ck_assert_ptr_nonnull(strstr(response, "\r\nConnection: close\r\n"));
+	ck_assert_ptr_nonnull(strstr(response, "\"detail\":\"too many header fields\""));
+	free(response);
+}
+END_TEST
+
 static void http_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("http");
@@ -412,6 +476,8 @@ static void http_suite(Suite *suite)
 	tcase_add_test(tc, http_reports_malformed_requests);
 	tcase_add_test(tc, http_accepts_what_the_schema_accepts);
 	tcase_add_test(tc, http_decisions_are_reported);
+	tcase_add_test(tc, http_responses_are_written);
+	tcase_add_test(tc, http_refusals_close);
 	suite_add_tcase(suite, tc);
 }
 
