@@ -22,6 +22,7 @@
 #include "relay/front/tcp.h"
 #include "relay/front/udp.h"
 #include "relay/ops/record.h"
+#include "relay/ops/record_sums.h"
 #include "relay/ops/records.h"
 #include "relay/peer/relay_tcp.h"
 #include "relay/peer/relay_udp.h"
@@ -71,7 +72,10 @@ static void edge_ended(void *self, const struct allocation *al)
 	assert(allocation_at(worker->turn.table, al->slot) == al);
 	throttle_forget(worker->throttle, al->slot);
 	record.is_logged = worker->settings->records;
-	records_add(worker->records, &record);
+	if (record_is_short(&record))
+		records_add_short(worker->records, &record, worker->loop.now_ms);
+	else
+		records_add(worker->records, &record);
 }
 
 /*

@@ -75,9 +75,12 @@ static struct allocation *slot_take(struct turn *turn,
 	return al;
 }
 
-static void count_refusal(struct turn *turn, enum refusal why)
+static void refuse(struct turn *turn, const struct allocation_request *request,
+		   enum refusal why)
 {
 	counter_add(&turn->counters.refusals[why], 1);
+	if (request->why != NULL)
+		*request->why = why;
 }
 
 /* A stream of bytes cannot be relayed to a client that may lose some (RFC 6062 section 5.1). */
@@ -137,19 +140,19 @@ int allocation_create(struct turn *turn, const struct allocation_request *reques
 		return STUN_ADDRESS_FAMILY_NOT_SUPPORTED;
 	al = slot_take(turn, request, now_ms);
 	if (!al) {
-		count_refusal(turn, REFUSAL_CAPACITY);
+		refuse(turn, request, REFUSAL_CAPACITY);
 		return STUN_INSUFFICIENT_CAPACITY;
 	}
-	if (!charge_take(turn, al, &why)) {
-		count_refusal(turn, why);
+	if (!charge_take(turn, al, now_ms, &why)) {
+		refuse(turn, request, why);
 		code = why == REFUSAL_TOTAL ? STUN_INSUFFICIENT_CAPACITY
 					    : STUN_QUOTA_REACHED;
 		goto fail;
 	}
 	code = relay_port_open(turn, al, request, now_ms);
 	if (code) {
-		count_refusal(turn, code == STUN_QUOTA_REACHED ? REFUSAL_USER
-							       : REFUSAL_CAPACITY);
+		refuse(turn, request,
+		       code == STUN_QUOTA_REACHED ? REFUSAL_USER : REFUSAL_CAPACITY);
 		goto fail_charged;
 	}
 	if (request->dual)

@@ -26,7 +26,7 @@ const char *end_reason_name(enum end_reason reason);
  * Make one: quotas, port, socket (RFC 8656 section 7.2). The 5-tuple must have none. Returns 0
  * and *out, or the error code to answer with, holding nothing:
  *   440 no relayed address of that family     442 TCP for a client of datagrams
- *   486 quota of the user, of the source prefix or of the side
+ *   486 quota of the user, of the source prefix or of the side, or the user is too fast
  *   508 no port, bad reservation token, table full, the system refused a socket
  * A reservation token decides the family, whatever the request asks for. If a dual one has no
  * IPv6 address, its missing_code says why.

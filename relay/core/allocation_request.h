@@ -25,7 +25,8 @@ struct allocation_request {
 	const uint8_t *reservation_token; /* 8 bytes, or NULL */
 	const uint8_t *txid;              /* 12 bytes */
 	const struct owner *owner;
-	uint64_t ends_ms; /* see core/revocation.h; 0: never */
+	uint64_t ends_ms;  /* see core/revocation.h; 0: never */
+	enum refusal *why; /* set with 486 and 508; NULL: not asked */
 };
 
 #endif

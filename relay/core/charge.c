@@ -8,6 +8,7 @@
 
 #include "relay/core/allocation_state.h"
 #include "relay/core/limiter.h"
+#include "relay/core/owner_row.h"
 #include "relay/core/quota.h"
 #include "relay/core/turn.h"
 
@@ -43,7 +44,28 @@ static uint32_t total_for(const struct turn *turn, const struct allocation *al)
 	return total - reserved;
 }
 
-bool charge_take(struct turn *turn, struct allocation *al, enum refusal *why)
+/* One more, if the user has not made too many lately. */
+static bool take_turn(const struct turn *turn, const struct allocation *al,
+		      uint64_t now_ms)
+{
+	const struct turn_limits *limits = &turn->settings->limits;
+	struct owner_row *row = quota_row(users_of(turn, al), al->user_row);
+	/* A bucket is filled in bits; an allocation is a byte of it. */
+	uint64_t bps = 8 * (uint64_t)limits->allocation_rate_per_user;
+
+	if (bps == 0)
+		return true;
+
+	uint64_t depth_ns = tokens_cost_ns(bps, 1) * limits->allocation_burst_per_user;
+
+	if (!tokens_has(&row->allocations, bps, depth_ns, 1, now_ms * 1000000))
+		return false;
+	tokens_take(&row->allocations, bps, 1, now_ms * 1000000);
+	return true;
+}
+
+bool charge_take(struct turn *turn, struct allocation *al, uint64_t now_ms,
+		 enum refusal *why)
 {
 	const struct turn_shared *shared = turn->shared;
 	const struct turn_limits *limits = &turn->settings->limits;
@@ -66,8 +88,13 @@ bool charge_take(struct turn *turn, struct allocation *al, enum refusal *why)
 					   limits->allocations_per_prefix);
 	if (al->prefix_row == QUOTA_NONE)
 		goto no_prefix;
+	*why = REFUSAL_RATE;
+	if (!take_turn(turn, al, now_ms))
+		goto too_fast;
 	return true;
 
+too_fast:
+	quota_release(shared->prefixes, al->prefix_quota);
 no_prefix:
 	quota_release(users_of(turn, al), al->user_quota);
 no_user:

@@ -7,11 +7,13 @@
  * it: there each source prefix counts as a user.
  *
  * Threads  the worker of turn; what is counted is shared by all workers.
+ * Time     monotonic milliseconds, passed in.
  */
 #ifndef RELAY_CORE_CHARGE_H
 #define RELAY_CORE_CHARGE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "relay/core/counters.h"
 
@@ -21,8 +23,12 @@ struct turn;
 /*
  * Charge a new allocation and note to whom. False if a limit is reached: *why says which, and
  * nothing is charged.
+ *
+ * The last limit is how fast a user may make new ones. Its bucket is in the user's row, so it
+ * does not matter whether the earlier ones still exist; see quota.h for how long rows last.
  */
-bool charge_take(struct turn *turn, struct allocation *al, enum refusal *why);
+bool charge_take(struct turn *turn, struct allocation *al, uint64_t now_ms,
+		 enum refusal *why);
 
 /* It ended. */
 void charge_return(struct turn *turn, const struct allocation *al);

@@ -54,9 +54,20 @@ static const char *const refusal_names[] = {
 #undef X
 };
 
+static const char *const refusal_texts[] = {
+#define X(id, name, text) [REFUSAL_##id] = text,
+	REFUSALS(X)
+#undef X
+};
+
 const char *refusal_name(enum refusal refusal)
 {
 	return (unsigned)refusal < REFUSAL_COUNT ? refusal_names[refusal] : "?";
+}
+
+const char *refusal_text(enum refusal refusal)
+{
+	return (unsigned)refusal < REFUSAL_COUNT ? refusal_texts[refusal] : "?";
 }
 
 /*

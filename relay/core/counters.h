@@ -132,6 +132,7 @@ const char *bandwidth_limit_name(enum bandwidth_limit limit); /* "peak-user" */
 #define REFUSALS(X)                                               \
 	X(USER, "user", "the user is at the limit")               \
 	X(PREFIX, "prefix", "the source prefix is at the limit")  \
+	X(RATE, "rate", "too many new allocations of the user")   \
 	X(SIDE, "side", "the side is at the limit")               \
 	X(TOTAL, "total", "the relay is at the limit")            \
 	X(CAPACITY, "capacity", "no port, socket or table space") \
@@ -146,6 +147,7 @@ enum refusal {
 };
 
 const char *refusal_name(enum refusal refusal);
+const char *refusal_text(enum refusal refusal);
 
 /* Methods of requests; index of counters.requests. Methods outside TURN count as OTHER. */
 enum request_method {

@@ -19,6 +19,7 @@ enum {
 };
 
 struct owner_row {
+	struct tokens allocations;   /* new ones of a user, one byte each */
 	struct tokens average, peak; /* of bandwidth */
 	struct meter meter;
 	struct fair_share_user shares[SHARED_COUNT]; /* of users */

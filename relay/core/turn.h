@@ -46,6 +46,8 @@ struct turn_limits {
 	uint32_t allocations_per_user[DIALECT_COUNT]; /* 0: no limit, here and below */
 	uint32_t allocations_per_prefix;
 	uint32_t allocations_per_side[SIDE_COUNT];
+	uint32_t allocation_rate_per_user;  /* new ones, per second */
+	uint32_t allocation_burst_per_user; /* of them, after a pause */
 	uint32_t allocations_reserved; /* of the total, for users who have one already */
 	struct turn_bandwidth bandwidth;
 	bool enforce_credential_expiry; /* strict; see core/revocation.h */

@@ -4,6 +4,7 @@
 #include "relay/dialect/reply.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "relay/core/turn.h"
@@ -102,6 +103,18 @@ void reply_error(struct request *rq, int code)
 	struct stun_builder b;
 
 	error_start(rq, &b, code);
+	reply_finish(rq, &b, code);
+}
+
+void reply_error_because(struct request *rq, int code, const char *why)
+{
+	char reason[128]; /* RFC 8489 section 14.8: fewer characters than that */
+	struct stun_builder b;
+
+	assert(rq->authenticated && code >= 300 && code <= 699);
+	snprintf(reason, sizeof(reason), "%s: %s", stun_error_reason(code), why);
+	start(rq, &b, STUN_ERROR);
+	stun_add_error_code(&b, code, reason);
 	reply_finish(rq, &b, code);
 }
 

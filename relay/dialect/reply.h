@@ -42,6 +42,8 @@ void reply_finish(struct request *rq, struct stun_builder *b, int code);
 void reply_success(struct request *rq);
 
 void reply_error(struct request *rq, int code);
+/* Its reason phrase says why, too: a few words. */
+void reply_error_because(struct request *rq, int code, const char *why);
 
 /* 420 with what was not understood, each type once. */
 void reply_unknown_attributes(struct request *rq, const uint16_t *types, size_t count);

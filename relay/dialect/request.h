@@ -28,9 +28,10 @@ struct request {
 	struct allocation *al;    /* of its 5-tuple, or NULL */
 	bool authenticated;       /* auth holds; replies are signed with its key */
 	struct auth auth;
-	uint8_t *reply;    /* the caller's buffer */
-	size_t reply_size; /* of it */
-	size_t reply_len;  /* 0: no answer */
+	enum refusal refusal; /* of Allocate: at which limit; REFUSAL_COUNT: at none */
+	uint8_t *reply;       /* the caller's buffer */
+	size_t reply_size;    /* of it */
+	size_t reply_len;     /* 0: no answer */
 };
 
 /* Is the request from the allocation's user (RFC 8656 section 5)? Needs both. */

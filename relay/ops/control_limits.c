@@ -272,6 +272,10 @@ static json_t *rows(const struct relay *relay, const struct relay_settings *sett
 	    usage->channels, PEAK_UNKNOWN);
 	add(list, "limits.connections", "connections", settings->stream.connections,
 	    usage->connections, PEAK_UNKNOWN);
+	add_rate(list, "limits.allocation_rate_per_user", "allocations/s",
+		 turn->allocation_rate_per_user);
+	add_rate(list, "limits.allocation_burst_per_user", "allocations",
+		 turn->allocation_burst_per_user);
 	add_rate(list, "limits.stranger_rate", "answers/s", turn->stranger_rate);
 	add_rate(list, "limits.stranger_burst", "answers", turn->stranger_burst);
 	return list;

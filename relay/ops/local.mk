@@ -18,6 +18,7 @@ relay_ops_sources = \
 	relay/ops/page_status.c \
 	relay/ops/port_table.c relay/ops/port_table.h \
 	relay/ops/record.c relay/ops/record.h \
+	relay/ops/record_sums.c relay/ops/record_sums.h \
 	relay/ops/record_writer.c relay/ops/record_writer.h \
 	relay/ops/records.c relay/ops/records.h \
 	relay/ops/status_line.c relay/ops/status_line.h

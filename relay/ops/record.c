@@ -95,8 +95,14 @@ const char *stream_type_name(uint16_t type)
 
 static void list_fields(const struct record *record, struct fields *fields)
 {
+	bool is_sum = record->allocations > 1;
+
 	fields->count = 0;
-	add_id(fields, "ALLOCATION_ID", record->id);
+	/* What only one of them can have is left out of a sum. */
+	if (is_sum)
+		add_number(fields, "ALLOCATIONS", record->allocations);
+	else
+		add_id(fields, "ALLOCATION_ID", record->id);
 	add(fields, "USER", record->user);
 	add(fields, "KEY_ID", record->key_id);
 	add(fields, "SIDE", side_name(record->side));
@@ -105,8 +111,9 @@ static void list_fields(const struct record *record, struct fields *fields)
 	add(fields, "DIALECT", dialect_name(record->dialect));
 	add(fields, "STREAM_TYPE", stream_type_name(record->stream_type));
 	add_endpoint(fields, "CLIENT", &record->client);
-	add_endpoint(fields, "RELAYED", &record->relayed);
-	if (record->second_relayed.ip.family != IP_NONE)
+	if (!is_sum)
+		add_endpoint(fields, "RELAYED", &record->relayed);
+	if (!is_sum && record->second_relayed.ip.family != IP_NONE)
 		add_endpoint(fields, "SECOND_RELAYED", &record->second_relayed);
 	add_number(fields, "PACKETS_TO_PEER", record->to_peer.packets);
 	add_number(fields, "BYTES_TO_PEER", record->to_peer.bytes);
@@ -123,6 +130,7 @@ struct record record_of(const struct turn *turn, const struct allocation *al,
 {
 	struct record record = {
 		.id = al->id,
+		.allocations = 1,
 		.side = al->side,
 		.transport = al->transport,
 		.relay_transport = al->relay_transport,
@@ -162,7 +170,8 @@ void record_log(const struct record *record)
 			.escaped = fields.list[i].value == record->user,
 		};
 	}
-	log_record("allocation ended", list, fields.count);
+	log_record(record->allocations > 1 ? "allocations ended" : "allocation ended",
+		   list, fields.count);
 }
 
 /* RFC 3339 in UTC, to the millisecond. */
@@ -197,8 +206,9 @@ static void set_field(json_t *object, const struct field *field)
 
 json_t *record_json(const struct record *record)
 {
-	json_t *object = json_pack("{s:s, s:o}", "record", "allocation", "ended",
-				   time_of(record->ended_ms));
+	json_t *object = json_pack("{s:s, s:o}", "record",
+				   record->allocations > 1 ? "allocations" : "allocation",
+				   "ended", time_of(record->ended_ms));
 	struct fields fields;
 
 	list_fields(record, &fields);

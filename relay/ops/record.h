@@ -15,7 +15,8 @@ struct turn;
 
 struct record {
 	uint64_t id;
-	int64_t ended_ms; /* Unix milliseconds */
+	uint32_t allocations; /* 1; more: it stands for so many, see record_sums.h */
+	int64_t ended_ms;     /* Unix milliseconds */
 	enum side side;
 	enum transport transport, relay_transport;
 	enum dialect dialect;

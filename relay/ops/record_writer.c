@@ -80,9 +80,13 @@ static void *run(void *arg)
 	do {
 		/* Asked first: after it is closed nothing comes that is not seen below. */
 		is_closed = records_is_closed(writer->records);
+
+		uint64_t wait_ms = records_add_sums(writer->records, now_ms());
+
 		write_all(writer);
 		if (!is_closed)
-			records_wait(writer->records, writer->position, WAIT_MS);
+			records_wait(writer->records, writer->position,
+				     wait_ms < WAIT_MS ? (unsigned)wait_ms : WAIT_MS);
 	} while (!is_closed);
 	return NULL;
 }

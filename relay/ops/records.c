@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "relay/ops/record_sums.h"
+
 enum { PATIENCE_MS = 500 }; /* with a reader that is behind */
 
 struct records {
@@ -18,6 +20,7 @@ struct records {
 	uint64_t done;    /* as its reader says; UINT64_MAX: it has none. Atomic */
 	uint64_t stalled; /* done when patience with it ended; UINT64_MAX: never. Atomic */
 	bool closed;
+	struct record_sums sums;
 	struct record *ring; /* position % room */
 };
 
@@ -55,13 +58,54 @@ void records_free(struct records *records)
 	free(records);
 }
 
+static void append(struct records *records, const struct record *record)
+{
+	records->ring[records->end % records->room] = *record;
+	records->end++;
+}
+
+static uint64_t append_sums(struct records *records, uint64_t now_ms)
+{
+	struct record sum;
+	uint64_t wait_ms;
+
+	while (record_sums_take(&records->sums, now_ms, &sum, &wait_ms))
+		append(records, &sum);
+	return wait_ms;
+}
+
 void records_add(struct records *records, const struct record *record)
 {
 	pthread_mutex_lock(&records->lock);
-	records->ring[records->end % records->room] = *record;
-	records->end++;
+	append(records, record);
 	pthread_mutex_unlock(&records->lock);
 	pthread_cond_broadcast(&records->added);
+}
+
+void records_add_short(struct records *records, const struct record *record,
+		       uint64_t now_ms)
+{
+	pthread_mutex_lock(&records->lock);
+	uint64_t before = records->end;
+	append_sums(records, now_ms);
+	if (!record_sums_add(&records->sums, record, now_ms))
+		append(records, record);
+	bool is_more = records->end != before;
+	pthread_mutex_unlock(&records->lock);
+	if (is_more)
+		pthread_cond_broadcast(&records->added);
+}
+
+uint64_t records_add_sums(struct records *records, uint64_t now_ms)
+{
+	pthread_mutex_lock(&records->lock);
+	uint64_t before = records->end;
+	uint64_t wait_ms = append_sums(records, now_ms);
+	bool is_more = records->end != before;
+	pthread_mutex_unlock(&records->lock);
+	if (is_more)
+		pthread_cond_broadcast(&records->added);
+	return wait_ms;
 }
 
 static uint64_t first(const struct records *records)
@@ -148,6 +192,7 @@ bool records_catch_up(struct records *records)
 void records_close(struct records *records)
 {
 	pthread_mutex_lock(&records->lock);
+	append_sums(records, UINT64_MAX);
 	records->closed = true;
 	pthread_mutex_unlock(&records->lock);
 	pthread_cond_broadcast(&records->added);

@@ -5,7 +5,8 @@
  * behind loses records, and is told how many.
  *
  * Threads  any. Writers and readers share a lock that is held only while one record is copied,
- *          less than a microsecond; nobody sends, formats or allocates under it.
+ *          about a microsecond; nobody sends, formats or allocates under it.
+ * Time     monotonic milliseconds, passed in.
  */
 #ifndef RELAY_OPS_RECORDS_H
 #define RELAY_OPS_RECORDS_H
@@ -25,6 +26,14 @@ struct records *records_new(size_t room);
 void records_free(struct records *records); /* after the last reader; NULL is allowed */
 
 void records_add(struct records *records, const struct record *record);
+/* The same for one that record_is_short(): it may be summed up, and come later. */
+void records_add_short(struct records *records, const struct record *record,
+		       uint64_t now_ms);
+/*
+ * Add the sums that are due. Returns how long until the next may be, in ms; UINT64_MAX: nothing
+ * is summed up.
+ */
+uint64_t records_add_sums(struct records *records, uint64_t now_ms);
 
 /* Where the oldest one is, and one behind the newest; positions only grow. */
 uint64_t records_first(struct records *records);
@@ -50,7 +59,7 @@ enum { RECORDS_PAUSE = 256 };
 void records_set_done(struct records *records, uint64_t position);
 bool records_catch_up(struct records *records);
 
-/* No more will come, and waits return. What is there can still be read. */
+/* Adds all sums. No more will come, and waits return. What is there can still be read. */
 void records_close(struct records *records);
 bool records_is_closed(struct records *records);
 

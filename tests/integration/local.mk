@@ -31,6 +31,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-bursts.py \
 	tests/integration/cases/t-checklist.py \
 	tests/integration/cases/t-chromium.sh \
+	tests/integration/cases/t-churn.py \
 	tests/integration/cases/t-client-acl.py \
 	tests/integration/cases/t-control.py \
 	tests/integration/cases/t-cut-frames.py \
@@ -60,6 +61,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-side-by-side.sh \
 	tests/integration/cases/t-log-stalled.py \
 	tests/integration/cases/t-no-route.py \
+	tests/integration/cases/t-one-rest-name.py \
 	tests/integration/cases/t-own-addresses.py \
 	tests/integration/cases/t-package.py \
 	tests/integration/cases/t-service.py \

@@ -29,6 +29,11 @@ static bool on_line(void *arg, const char *line, size_t len)
 		putchar('\n');
 	} else if (json_object_get(record, "lost")) {
 		ctl_print(record, "{lost} records lost: reader too slow\n");
+	} else if (json_object_get(record, "allocations")) {
+		ctl_print(record,
+			  "{ended} {allocations} allocations {user} {side} {transport} "
+			  "{dialect} {client} {reason} after {duration_ms} together, "
+			  "nothing relayed\n");
 	} else {
 		ctl_print(
 			record,

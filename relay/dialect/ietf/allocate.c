@@ -123,6 +123,7 @@ static int create_one(struct request *rq, const struct ask *ask, uint8_t family,
 		.owner = &rq->auth.owner,
 		.ends_ms = revocation_deadline(rq->turn, &rq->auth.owner, rq->now_ms,
 					       rq->unix_s),
+		.why = &rq->refusal,
 	};
 
 	return allocation_create(rq->turn, &request, rq->now_ms, &rq->al);
@@ -217,6 +218,8 @@ static void refuse(struct request *rq, int code)
 
 	if (code == STUN_UNKNOWN_ATTRIBUTE)
 		reply_unknown_attributes(rq, dont_fragment, 1);
+	else if (rq->refusal != REFUSAL_COUNT)
+		reply_error_because(rq, code, refusal_text(rq->refusal));
 	else
 		reply_error(rq, code);
 }
@@ -242,6 +245,7 @@ void turn_allocate(struct request *rq)
 	struct ask ask;
 
 	assert(rq->authenticated);
+	rq->refusal = REFUSAL_COUNT;
 	if (rq->al != NULL) { /* step 2 */
 		if (is_retransmission(rq))
 			reply_allocated(rq);

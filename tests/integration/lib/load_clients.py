@@ -24,9 +24,11 @@ class Member:
     """One 5-tuple of the LoadClients."""
     count = 0
 
-    def __init__(self, load_clients):
+    def __init__(self, load_clients, address=None):
         self.load_clients = load_clients
         self.sock = socket.socket(load_clients.family, socket.SOCK_DGRAM)
+        if address:
+            self.sock.bind((address, 0))
         self.sock.setblocking(False)
         self.sock.connect(load_clients.server)
         self.prepared = self.relayed = None
@@ -77,12 +79,13 @@ class LoadClients:
         self.members = []
         self.resent = 0
 
-    def grow(self, count):
+    def grow(self, count, addresses=()):
+        """That many more; each from an address of its own if there are any."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         need = len(self.members) + count + 100
         if soft < need:
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(need, hard), hard))
-        new = [Member(self) for _ in range(count)]
+        new = [Member(self, addresses[i] if addresses else None) for i in range(count)]
         self.members += new
         return new
 

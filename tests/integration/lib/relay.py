@@ -92,11 +92,13 @@ def quoted(values):
 
 class Relay:
     """A relay and its directory: configuration, keys, log and process id."""
-    unlimited = {"ms": NO_MS_LIMITS}	# where the settings name no limit; {}: the defaults
+    # What is written where the settings name no limit, unless the defaults are wanted.
+    unlimited = {"ms": NO_MS_LIMITS, "limits": {"allocation_rate_per_user": "0"}}
 
     def __init__(self, directory, inside=(), outside=(), inside_net=(), allow=(), public=(),
                  udp_port=3478, tcp_port=443, ports="50000-59999", workers=0, netns=None,
-                 extra=(), settings=None, side_lines=None, coturn=COTURN, quiet=False, cpu=None):
+                 extra=(), settings=None, side_lines=None, coturn=COTURN, quiet=False, cpu=None,
+                 defaults=False):
         os.makedirs(directory, exist_ok=True)
         self.directory, self.netns = os.path.abspath(directory), netns
         self.inside, self.outside, self.inside_net = inside, outside, inside_net
@@ -105,6 +107,7 @@ class Relay:
         self.workers, self.extra, self.settings = workers, extra, settings or {}
         self.side_lines = side_lines or {}
         self.coturn, self.quiet, self.cpu = coturn, quiet, cpu
+        self.defaults = defaults
         self.child = None
 
     @classmethod
@@ -150,7 +153,7 @@ class Relay:
                     "control": ['socket = "%s"' % self.path("relay.sock")]}
         for section, lines in self.settings.items():
             sections.setdefault(section, []).extend(lines)
-        for section, limits in self.unlimited.items():
+        for section, limits in ({} if self.defaults else self.unlimited).items():
             lines = sections.get(section, [])
             sections[section] = lines + ["%s = %s" % (key, value) for key, value in limits.items()
                                          if not any(line.split()[0] == key for line in lines)]

@@ -8,6 +8,11 @@
 #include "relay/core/allocation_table.h"
 #include "tests/unit/core/create_check.h"
 
+static uint64_t refused(enum refusal why)
+{
+	return fixture.turn.counters.refusals[why];
+}
+
 START_TEST(user_quota_is_486_for_that_user_only) /* T-207, T-236, attack 23 */
 {
 	struct allocation *al;
@@ -96,6 +101,97 @@ START_TEST(a_credential_that_names_nobody_counts_by_address)
 }
 END_TEST
 
+/* How many of them the user gets, each released at once. */
+static unsigned churn(const char *user, unsigned times)
+{
+	unsigned made = 0;
+
+	for (unsigned i = 0; i < times; i++) {
+		struct allocation *al = fixture_allocate(&fixture, user, 1, NULL);
+
+		if (al == NULL)
+			continue;
+		made++;
+		allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
+	}
+	return made;
+}
+
+static void limit_rate(uint32_t rate, uint32_t burst)
+{
+	fixture.settings.limits.allocation_rate_per_user = rate;
+	fixture.settings.limits.allocation_burst_per_user = burst;
+}
+
+START_TEST(attack_23_a_user_makes_so_many_allocations_per_second)
+{
+	limit_rate(100, 50);
+	ck_assert_uint_eq(churn("alice", 1000), 50);
+	ck_assert_uint_eq(refused(REFUSAL_RATE), 950);
+	ck_assert_uint_eq(churn("bob", 10), 10);
+	/* Nothing of alice's is left, and still she has to wait. */
+	ck_assert_uint_eq(quota_owners(fixture.shared.users[DIALECT_IETF]), 0);
+	ck_assert(fixture_is_clean(&fixture));
+
+	fixture.now_ms += 9;
+	ck_assert_uint_eq(churn("alice", 10), 0);
+	fixture.now_ms += 1;
+	ck_assert_uint_eq(churn("alice", 10), 1);
+	/* In a minute as many as the rate says, however often she asks. */
+	unsigned made = 0;
+	for (int i = 0; i < 6000; i++) {
+		fixture.now_ms += 10;
+		made += churn("alice", 3);
+	}
+	ck_assert_uint_eq(made, 6000);
+	fixture.now_ms += 60000;
+	ck_assert_uint_eq(churn("alice", 1000), 50);
+}
+END_TEST
+
+START_TEST(the_rate_is_of_each_dialect_and_of_a_nameless_client)
+{
+	struct owner anybody = {.nameless = true};
+	struct allocation_request request = {.tuple = fixture_tuple("192.0.2.9:1", 3)};
+	enum refusal why = REFUSAL_COUNT;
+	struct allocation *al;
+
+	limit_rate(1, 1);
+	request.why = &why;
+	ck_assert_int_eq(fixture_create(&fixture, "alice", request, &al), 0);
+	request.tuple.client.port++;
+	ck_assert_int_eq(fixture_create(&fixture, "alice", request, &al), 486);
+	ck_assert_int_eq(why, REFUSAL_RATE);
+	ck_assert_str_eq(refusal_text(why), "too many new allocations of the user");
+	request.dialect = DIALECT_MS;
+	ck_assert_int_eq(fixture_create(&fixture, "alice", request, &al), 0);
+
+	request = (struct allocation_request){.tuple = fixture_tuple("192.0.2.9:3", 3),
+					      .owner = &anybody};
+	ck_assert_int_eq(fixture_create(&fixture, "1700003600", request, &al), 0);
+	request.tuple.client.port++;
+	ck_assert_int_eq(fixture_create(&fixture, "1700007200", request, &al), 486);
+	request.tuple = fixture_tuple("192.0.2.10:3", 3);
+	ck_assert_int_eq(fixture_create(&fixture, "1700007200", request, &al), 0);
+}
+END_TEST
+
+START_TEST(a_refusal_does_not_count_as_a_new_allocation)
+{
+	int code;
+
+	limit_rate(1, 3);
+	fixture.settings.limits.allocations_per_user[DIALECT_IETF] = 2;
+	struct allocation *al = fixture_allocate(&fixture, "alice", 1, NULL);
+	ck_assert_ptr_nonnull(fixture_allocate(&fixture, "alice", 2, NULL));
+	for (int i = 0; i < 10; i++)
+		ck_assert_ptr_null(fixture_allocate(&fixture, "alice", 3, &code));
+	ck_assert_uint_eq(refused(REFUSAL_USER), 10);
+	allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
+	ck_assert_ptr_nonnull(fixture_allocate(&fixture, "alice", 3, NULL));
+}
+END_TEST
+
 START_TEST(prefix_quota_is_486) /* attack 23 */
 {
 	struct allocation *al;
@@ -112,11 +208,6 @@ START_TEST(prefix_quota_is_486) /* attack 23 */
 	ck_assert_int_eq(create("f", "192.0.2.10:2", 3, IP_V4, &al), 0);
 }
 END_TEST
-
-static uint64_t refused(enum refusal why)
-{
-	return fixture.turn.counters.refusals[why];
-}
 
 START_TEST(quota_of_a_side_is_486)
 {
@@ -216,6 +307,9 @@ static void admission_suite(Suite *suite)
 	tcase_add_test(tc, two_credentials_of_one_user_share_the_quota);
 	tcase_add_test(tc, each_dialect_has_a_quota_of_its_own);
 	tcase_add_test(tc, a_credential_that_names_nobody_counts_by_address);
+	tcase_add_test(tc, attack_23_a_user_makes_so_many_allocations_per_second);
+	tcase_add_test(tc, the_rate_is_of_each_dialect_and_of_a_nameless_client);
+	tcase_add_test(tc, a_refusal_does_not_count_as_a_new_allocation);
 	tcase_add_test(tc, prefix_quota_is_486);
 	tcase_add_test(tc, quota_of_a_side_is_486);
 	tcase_add_test(tc, the_reserve_is_for_users_who_have_one);

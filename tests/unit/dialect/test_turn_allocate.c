@@ -401,6 +401,34 @@ START_TEST(tunnelled_clients_are_refused)
 }
 END_TEST
 
+static void expect_reason(const struct client *c, const char *want)
+{
+	struct stun_attr attr;
+
+	ck_assert(stun_msg_find(&c->answer, STUN_ERROR_CODE, &attr));
+	ck_assert_uint_eq(attr.value.len, 4 + strlen(want));
+	ck_assert(memcmp(attr.value.data + 4, want, strlen(want)) == 0);
+}
+
+/* The reason phrase names the limit, and has fewer than 128 characters. */
+START_TEST(a_user_that_is_too_fast_is_told)
+{
+	begin();
+	fixture.settings.limits.allocation_rate_per_user = 1;
+	fixture.settings.limits.allocation_burst_per_user = 1;
+	ck_assert_int_eq(client_allocate(&alice), 0);
+	alice.tuple.client.port++;
+	alice.nonce_len = 0;
+	client_allocate(&alice);
+	expect(&alice, 486, "too many new allocations");
+	expect_reason(&alice,
+		      "Allocation Quota Reached: too many new allocations of the user");
+	for (int i = 0; i < REFUSAL_COUNT; i++)
+		ck_assert_uint_lt(strlen(refusal_text((enum refusal)i)), 90);
+	end();
+}
+END_TEST
+
 START_TEST(quotas) /* T-207 T-236 attack 23 */
 {
 	begin_with(&(struct fixture_options){.allocations_per_user = 1});
@@ -409,6 +437,7 @@ START_TEST(quotas) /* T-207 T-236 attack 23 */
 	alice.nonce_len = 0;
 	client_allocate(&alice);
 	expect(&alice, 486, "T-236 one more than the user may have: 486");
+	expect_reason(&alice, "Allocation Quota Reached: the user is at the limit");
 	client_allocate(&bob);
 	expect(&bob, 0, "T-207 another user may still allocate");
 	end();
@@ -456,6 +485,7 @@ static void allocate_suite(Suite *suite)
 	tcase_add_test(tc, retransmission_outlives_the_nonce);
 	tcase_add_loop_test(tc, tunnelled_clients_are_refused, 0, ROWS(tunnels));
 	tcase_add_test(tc, quotas);
+	tcase_add_test(tc, a_user_that_is_too_fast_is_told);
 	tcase_add_test(tc, failures_leak_nothing);
 	suite_add_tcase(suite, tc);
 }

@@ -313,6 +313,8 @@ START_TEST(config_has_defaults)
 	ck_assert_uint_eq(c->limits.bandwidth.per_allocation[DIALECT_MS], 3000000);
 	ck_assert_uint_eq(c->limits.bandwidth.per_user[DIALECT_MS], 10000000);
 	ck_assert_uint_eq(c->limits.allocations_per_prefix, 2048);
+	ck_assert_uint_eq(c->limits.allocation_rate_per_user, 100);
+	ck_assert_uint_eq(c->limits.allocation_burst_per_user, 5000);
 	ck_assert_uint_eq(c->limits.bandwidth.total, 0);
 	ck_assert_uint_eq(c->limits.bandwidth.burst_ms, 5000);
 	ck_assert_uint_eq(c->limits.bandwidth.peak_percent, 200);

@@ -106,6 +106,27 @@ START_TEST(record_in_json_has_the_same_fields)
 }
 END_TEST
 
+START_TEST(record_of_many_leaves_out_what_one_has)
+{
+	make_allocation();
+
+	struct record record = record_of(&turn, &al, 61500);
+
+	ck_assert_uint_eq(record.allocations, 1);
+	record.allocations = 990;
+	json_t *json = record_json(&record);
+
+	ck_assert_str_eq(json_string_value(json_object_get(json, "record")),
+			 "allocations");
+	ck_assert_int_eq(json_integer_value(json_object_get(json, "allocations")), 990);
+	ck_assert_str_eq(json_string_value(json_object_get(json, "client")),
+			 "10.0.0.9:1234");
+	ck_assert_ptr_null(json_object_get(json, "allocation_id"));
+	ck_assert_ptr_null(json_object_get(json, "relayed"));
+	json_decref(json);
+}
+END_TEST
+
 static void make_dual_allocation(void)
 {
 	make_allocation();
@@ -207,6 +228,7 @@ static void record_suite(Suite *suite)
 
 	tcase_add_test(tc, record_has_all_fields);
 	tcase_add_test(tc, record_in_json_has_the_same_fields);
+	tcase_add_test(tc, record_of_many_leaves_out_what_one_has);
 	tcase_add_test(tc, record_of_a_dual_one_has_both_addresses);
 	tcase_add_test(tc, record_is_documented);
 	tcase_add_test(tc, notify_reaches_systemd);

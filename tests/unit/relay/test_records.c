@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "relay/ops/control.h"
+#include "relay/ops/record_sums.h"
 #include "relay/ops/record_writer.h"
 #include "relay/relay.h"
 #include "tests/unit/lib/unit.h"
@@ -72,6 +73,133 @@ START_TEST(a_slow_reader_is_told_how_many_are_lost)
 	ck_assert_uint_eq(lost, 3);
 	ck_assert_uint_eq(records_first(relay.records), 3);
 	ck_assert_uint_eq(records_end(relay.records), ROOM + 3);
+}
+END_TEST
+
+static void add_short(const char *user, uint64_t id, uint64_t now_ms)
+{
+	struct record record = {.id = id,
+				.allocations = 1,
+				.duration_ms = 7,
+				.permissions = 1,
+				.ended_ms = (int64_t)now_ms};
+
+	snprintf(record.user, sizeof(record.user), "%s", user);
+	ck_assert(record_is_short(&record));
+	records_add_short(relay.records, &record, now_ms);
+}
+
+/* Reads all that are left; returns how many allocations they stand for. */
+static unsigned read_rest(uint64_t *position, unsigned *count, struct record *last)
+{
+	unsigned allocations = 0;
+	struct record record;
+	uint64_t lost = 0;
+
+	for (*count = 0; records_read(relay.records, position, &record, &lost);
+	     (*count)++) {
+		allocations += record.allocations;
+		*last = record;
+	}
+	ck_assert_uint_eq(lost, 0);
+	return allocations;
+}
+
+static void begin_again(size_t room)
+{
+	records_free(relay.records);
+	relay.records = records_new(room);
+	ck_assert_ptr_nonnull(relay.records);
+}
+
+START_TEST(only_idle_and_short_allocations_are_summed_up)
+{
+	ck_assert(record_is_short(&(struct record){.duration_ms = 999}));
+	ck_assert(!record_is_short(&(struct record){.duration_ms = 1000}));
+	ck_assert(!record_is_short(&(struct record){.to_peer.packets = 1}));
+	ck_assert(!record_is_short(&(struct record){.to_client.packets = 1}));
+}
+END_TEST
+
+START_TEST(many_short_ones_are_one_record)
+{
+	uint64_t position = 0;
+	struct record last;
+	unsigned count;
+
+	begin_again(256);
+	ck_assert_uint_eq(records_add_sums(relay.records, 1000), UINT64_MAX);
+	for (uint64_t i = 0; i < 1000; i++)
+		add_short("alice", i, 1000 + i);
+	for (uint64_t i = 0; i < 10; i++)
+		add_short("bob", 2000 + i, 2000);
+	ck_assert_uint_eq(read_rest(&position, &count, &last), 20);
+	ck_assert_uint_eq(records_add_sums(relay.records, 2000), 4000);
+	ck_assert_uint_eq(records_add_sums(relay.records, 5999), 1);
+	ck_assert_uint_eq(read_rest(&position, &count, &last), 0);
+	/* Bob's time goes on; he has no sum. */
+	ck_assert_uint_eq(records_add_sums(relay.records, 6000), 1000);
+	ck_assert_uint_eq(read_rest(&position, &count, &last), 990);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_str_eq(last.user, "alice");
+	ck_assert_uint_eq(last.id, 999);
+	ck_assert_uint_eq(last.duration_ms, 990 * 7);
+	ck_assert_uint_eq(last.permissions, 990);
+	ck_assert_int_eq(last.ended_ms, 1999);
+	ck_assert_uint_eq(records_add_sums(relay.records, 7000), UINT64_MAX);
+	/* A new time, and ten of her own again. */
+	add_short("alice", 1, 8000);
+	ck_assert_uint_eq(read_rest(&position, &count, &last), 1);
+}
+END_TEST
+
+START_TEST(a_sum_of_one_is_its_record)
+{
+	uint64_t position = 0;
+	struct record last;
+	unsigned count;
+
+	begin_again(256);
+	for (uint64_t i = 0; i < 11; i++)
+		add_short("alice", i, 1000);
+	ck_assert_uint_eq(read_rest(&position, &count, &last), 10);
+	records_close(relay.records);
+	ck_assert_uint_eq(read_rest(&position, &count, &last), 1);
+	ck_assert_uint_eq(last.id, 10);
+	ck_assert_uint_eq(last.allocations, 1);
+}
+END_TEST
+
+START_TEST(no_allocation_is_missing_from_sums)
+{
+	enum { USERS = 100, EACH_USER = 50 };
+	unsigned count, total = 0;
+	uint64_t position = 0;
+	struct record last;
+	char user[16];
+
+	begin_again(8192);
+	/* More users than there is room for sums. */
+	for (uint64_t i = 0; i < USERS * EACH_USER; i++) {
+		snprintf(user, sizeof(user), "user%d", (int)(i / 20 % USERS));
+		add_short(user, i, 1000 + i);
+	}
+	total += read_rest(&position, &count, &last);
+	ck_assert_uint_lt(count, USERS * EACH_USER);
+	records_close(relay.records);
+	total += read_rest(&position, &count, &last);
+	ck_assert_uint_eq(total, USERS * EACH_USER);
+	/* All places sum: others stay alone. */
+	begin_again(8192);
+	position = 0;
+	for (uint64_t i = 0; i < 80 * 11; i++) {
+		snprintf(user, sizeof(user), "user%d", (int)(i / 11));
+		add_short(user, i, 1000);
+	}
+	total = read_rest(&position, &count, &last);
+	ck_assert_uint_eq(total, 64 * 10 + 16 * 11);
+	records_close(relay.records);
+	ck_assert_uint_eq(read_rest(&position, &count, &last), 64);
 }
 END_TEST
 
@@ -341,6 +469,10 @@ static void records_suite(Suite *suite)
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, records_come_in_order);
 	tcase_add_test(tc, a_slow_reader_is_told_how_many_are_lost);
+	tcase_add_test(tc, only_idle_and_short_allocations_are_summed_up);
+	tcase_add_test(tc, many_short_ones_are_one_record);
+	tcase_add_test(tc, a_sum_of_one_is_its_record);
+	tcase_add_test(tc, no_allocation_is_missing_from_sums);
 	tcase_add_test(tc, a_wait_ends_with_a_record);
 	tcase_add_test(tc, writers_and_a_reader_share_the_ring);
 	tcase_add_test(tc, without_follow_it_ends);
