@@ -57,12 +57,24 @@ void reply_success_start(struct request *rq, struct stun_builder *b)
 	start(rq, b, STUN_SUCCESS);
 }
 
+/* RFC 7982 section 3.3: the request's count, and none of ours, because answers are not counted. */
+static void add_transmit_counter(const struct request *rq, struct stun_builder *b)
+{
+	struct stun_attr attr;
+
+	if (stun_msg_find(rq->msg, STUN_TRANSACTION_TRANSMIT_COUNTER, &attr) &&
+	    attr.value.len == 4)
+		stun_add_u32(b, STUN_TRANSACTION_TRANSMIT_COUNTER,
+			     (uint32_t)attr.value.data[2] << 8);
+}
+
 void reply_finish(struct request *rq, struct stun_builder *b, int code)
 {
 	struct counters *counters = &rq->turn->counters;
 	const char *software = rq->turn->settings->software;
 
 	assert(!rq->authenticated || rq->auth.code == 0);
+	add_transmit_counter(rq, b);
 	if (rq->authenticated) {
 		if (software[0] != '\0')
 			stun_builder_add(b, STUN_SOFTWARE, software, strlen(software));

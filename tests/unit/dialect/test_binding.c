@@ -102,6 +102,37 @@ START_TEST(binding_and_other_attributes)
 }
 END_TEST
 
+START_TEST(transmit_counter_is_echoed) /* T-545 */
+{
+	static const uint8_t request[] = {0xAA, 0xBB, 3, 9}, short_one[] = {0, 0, 3};
+	struct stun_attr attr;
+
+	begin();
+	for (int round = 0; round < 3; round++) {
+		alice.bare = round < 2;
+		if (!alice.bare)
+			client_login(&alice);
+		client_start(&alice, round == 0 ? STUN_BINDING : TURN_ALLOCATE);
+		stun_builder_add(&alice.b, STUN_TRANSACTION_TRANSMIT_COUNTER, request,
+				 sizeof(request));
+		if (round == 2)
+			ADD_ROWS(&alice, ((const struct attr_row[]){UDP}));
+		client_ask(&alice);
+		ck_assert(stun_msg_find(&alice.answer, STUN_TRANSACTION_TRANSMIT_COUNTER,
+					&attr));
+		ck_assert_uint_eq(load_be32(attr.value.data), 0x0300);
+	}
+	alice.bare = true;
+	client_start(&alice, STUN_BINDING);
+	stun_builder_add(&alice.b, STUN_TRANSACTION_TRANSMIT_COUNTER, short_one,
+			 sizeof(short_one));
+	client_ask(&alice);
+	expect(&alice, 0, "of three bytes: ignored");
+	ck_assert(!client_has(&alice, STUN_TRANSACTION_TRANSMIT_COUNTER));
+	end();
+}
+END_TEST
+
 /*
  * Attributes that some method of this server understands (T-015): USERNAME to
  * RESERVATION-TOKEN.
@@ -340,6 +371,7 @@ static void binding_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("binding");
 	tcase_add_loop_test(tc, binding_tells_the_source, 0, ROWS(fronts));
+	tcase_add_test(tc, transmit_counter_is_echoed);
 	tcase_add_loop_test(tc, binding_and_other_attributes, 0, ROWS(attributes));
 	tcase_add_loop_test(tc, understood_attributes_are_ignored, 0, ROWS(understood));
 	tcase_add_test(tc, repeated_attributes_do_not_hide_others);
