@@ -42,6 +42,7 @@ static struct {
 	bool journal;
 	int level;                   /* atomic */
 	int levels[SUBSYSTEM_COUNT]; /* atomic; 0: as level */
+	bool omitted[SUBSYSTEM_COUNT];
 } sink = {.name = "avedge", .level = LOG_LEVEL_INFO};
 
 static const char *const subsystem_names[] = {
@@ -165,6 +166,18 @@ bool subsystem_parse(const char *name, enum subsystem *subsystem)
 		}
 	}
 	return false;
+}
+
+void log_omit_subsystem(enum subsystem subsystem)
+{
+	assert(subsystem < SUBSYSTEM_COUNT);
+	sink.omitted[subsystem] = true;
+}
+
+bool log_has_subsystem(enum subsystem subsystem)
+{
+	assert(subsystem < SUBSYSTEM_COUNT);
+	return !sink.omitted[subsystem];
 }
 
 void log_set_subsystem_level(enum subsystem subsystem, bool own, enum log_level level)

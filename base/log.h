@@ -54,6 +54,10 @@ enum subsystem {
 const char *subsystem_name(enum subsystem subsystem);
 bool subsystem_parse(const char *name, enum subsystem *subsystem);
 
+/* This program has no such part, and does not offer its level. Before it starts threads. */
+void log_omit_subsystem(enum subsystem subsystem);
+bool log_has_subsystem(enum subsystem subsystem);
+
 /* name: the program's, not copied. */
 void log_open(const char *name);
 

@@ -229,7 +229,7 @@ char *mras_respond(const struct service *service, struct service_memory *memory,
 		reason = MRAS_INTERNAL_ERROR;
 	/* A request over its rate is already recorded. */
 	if (reason != MRAS_OK && reason != MRAS_BUSY)
-		service_refused(service, server, NULL, SERVICE_NOT_UNDERSTOOD);
+		service_not_understood(service, server, mras_reason_phrase(reason));
 	if (reason == MRAS_OK) {
 		for (size_t i = 0; i < request->count && reason == MRAS_OK; i++)
 			reason = add_part(&parts, service, memory, server, request, i,

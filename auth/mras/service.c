@@ -87,7 +87,16 @@ void service_refused(const struct service *service, const struct service_server 
 {
 	assert(fault != SERVICE_OK && fault < SERVICE_FAULT_COUNT);
 	if (service->decided)
-		service->decided(service->decided_arg, server, request, fault, NULL);
+		service->decided(service->decided_arg, server, request, fault, NULL,
+				 NULL);
+}
+
+void service_not_understood(const struct service *service,
+			    const struct service_server *server, const char *why)
+{
+	if (service->decided)
+		service->decided(service->decided_arg, server, NULL,
+				 SERVICE_NOT_UNDERSTOOD, why, NULL);
 }
 
 bool service_admits(const struct service *service, struct service_memory *memory,
@@ -266,7 +275,7 @@ enum service_fault service_issue(const struct service *service,
 	assert(fault < SERVICE_FAULT_COUNT);
 	if (service->decided)
 		service->decided(service->decided_arg, request->server, request, fault,
-				 fault == SERVICE_OK ? answer : NULL);
+				 NULL, fault == SERVICE_OK ? answer : NULL);
 	return fault;
 }
 

@@ -84,11 +84,12 @@ struct service_answer;
 /*
  * Called with every decision, in the thread that asked for it. request NULL: a request as
  * a whole was not admitted. answer: what was issued, NULL with a fault other than
- * SERVICE_OK.
+ * SERVICE_OK. why: of SERVICE_NOT_UNDERSTOOD, a sentence that may quote the request; NULL if
+ * it is logged already.
  */
 typedef void service_decided_fn(void *arg, const struct service_server *server,
 				const struct service_request *request,
-				enum service_fault fault,
+				enum service_fault fault, const char *why,
 				const struct service_answer *answer);
 
 struct service {
@@ -137,12 +138,13 @@ enum service_fault service_issue(const struct service *service,
 				 const struct service_request *request, uint64_t now_ms,
 				 int64_t unix_s, struct service_answer *answer);
 
-/*
- * Report a request that never reached service_issue(): SERVICE_NO_RELAY, or with request
- * NULL SERVICE_NOT_UNDERSTOOD.
- */
+/* Report a request for a credential that never reached service_issue(). */
 void service_refused(const struct service *service, const struct service_server *server,
 		     const struct service_request *request, enum service_fault fault);
+
+/* Report a request that is none for a credential; why as in service_decided_fn. */
+void service_not_understood(const struct service *service,
+			    const struct service_server *server, const char *why);
 
 /* Does the relay belong in an answer for that location, and is it not draining? */
 bool service_offers(const struct service_relay *relay, enum service_location location);

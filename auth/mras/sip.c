@@ -147,7 +147,10 @@ static char *respond_service(const struct service *service, struct service_memor
 	else if (!sip_message_is_of_type(message, MRAS_TYPE, MRAS_SUBTYPE))
 		refused = "Accept: " MRAS_TYPE "/" MRAS_SUBTYPE "\r\n";
 	if (refused) {
-		service_refused(service, server, NULL, SERVICE_NOT_UNDERSTOOD);
+		service_not_understood(
+			service, server,
+			"415 Unsupported Media Type; SERVICE needs " MRAS_TYPE
+			"/" MRAS_SUBTYPE);
 		return plain_response(message, "415 Unsupported Media Type", refused,
 				      len);
 	}

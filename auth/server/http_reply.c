@@ -37,11 +37,11 @@ static void finish(struct http_reply *reply, unsigned status, json_t *document)
 static void __attribute__((format(printf, 3, 4)))
 problem(struct http_reply *reply, unsigned status, const char *format, ...)
 {
-	char detail[256];
+	char *detail = reply->detail;
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(detail, sizeof(detail), format, args);
+	vsnprintf(detail, sizeof(reply->detail), format, args);
 	va_end(args);
 	/* It may quote half a character of the request; JSON needs whole ones. */
 	for (char *p = detail; *p; p++) {
@@ -328,6 +328,17 @@ static bool issue(const struct service *service, struct service_memory *memory,
 	return understood;
 }
 
+static void report(const struct service *service, const struct service_server *server,
+		   const struct http_request *request, const struct http_reply *reply)
+{
+	char why[sizeof(reply->detail) + 160];
+
+	snprintf(why, sizeof(why), "%.16s %.64s: %u %s: %s", request->method,
+		 request->path, reply->status, http_status_title(reply->status),
+		 reply->detail);
+	service_not_understood(service, server, why);
+}
+
 /* --- everything -------------------------------------------------------------------------------- */
 
 void http_reply(const struct service *service, struct service_memory *memory,
@@ -362,7 +373,7 @@ void http_reply(const struct service *service, struct service_memory *memory,
 			issue(service, memory, server, request, now_ms, unix_s, reply);
 	}
 	if (!understood)
-		service_refused(service, server, NULL, SERVICE_NOT_UNDERSTOOD);
+		report(service, server, request, reply);
 }
 
 static void add_date(struct text *response, int64_t unix_s)

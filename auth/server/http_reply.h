@@ -18,6 +18,7 @@ struct http_reply {
 	const char *content_type;
 	const char *allow;      /* NULL: no Allow */
 	unsigned retry_after_s; /* 0: no Retry-After */
+	char detail[256];       /* of a problem, as in its body; "" if there is none */
 };
 
 /* The caller frees reply->body, or has http_reply_write() do it. */

@@ -26,8 +26,7 @@ static void refuse(struct connection *connection)
 	char *response = http_reply_refuse(refusal, issuer->unix_s, &len);
 
 	issuer_count(issuer, COUNT_HTTP_BROKEN);
-	service_refused(&issuer->settings->service, connection->peer.server, NULL,
-			SERVICE_NOT_UNDERSTOOD);
+	service_not_understood(&issuer->settings->service, connection->peer.server, NULL);
 	log_limited(&limit, LOG_LEVEL_NOTICE,
 		    "%s from %s: HTTP request refused with %u: %s",
 		    connection->peer.server->name, connection->name, refusal->status,

@@ -114,13 +114,16 @@ static const char *location_name(enum service_location location)
  * metrics count all. True if the decision was such a one.
  */
 static bool only_a_line(const struct service_server *server,
-			const struct service_request *request, enum service_fault fault)
+			const struct service_request *request, enum service_fault fault,
+			const char *why)
 {
 	static struct log_limit over_rate, not_understood;
 
-	if (fault == SERVICE_NOT_UNDERSTOOD)
-		log_limited(&not_understood, LOG_LEVEL_NOTICE,
-			    "malformed request from %s", server->name);
+	if (fault == SERVICE_NOT_UNDERSTOOD && why != NULL)
+		log_limited(&not_understood, LOG_LEVEL_NOTICE, "%s: request refused: %s",
+			    server->name, why);
+	else if (fault == SERVICE_NOT_UNDERSTOOD)
+		return true;
 	else if (request == NULL || fault == SERVICE_BUSY)
 		log_limited(&over_rate, LOG_LEVEL_WARNING, "%s exceeds %s", server->name,
 			    request == NULL ? "its requests_per_second"
@@ -163,7 +166,7 @@ static void write_issued(struct record *record, const struct service_answer *ans
 
 void issuer_decided(void *arg, const struct service_server *server,
 		    const struct service_request *request, enum service_fault fault,
-		    const struct service_answer *answer)
+		    const char *why, const struct service_answer *answer)
 {
 	struct issuer *issuer = arg;
 	char identity[RECORD_IDENTITY_MAX + 1];
@@ -176,7 +179,7 @@ void issuer_decided(void *arg, const struct service_server *server,
 		     fault == SERVICE_OK ? COUNT_CREDENTIALS : COUNT_REFUSED_REQUESTS);
 	mras_counters_decision(&issuer->mras_counters, request, fault);
 	if (!issuer->settings->config->common.log.records ||
-	    only_a_line(server, request, fault) ||
+	    only_a_line(server, request, fault, why) ||
 	    (fault != SERVICE_OK && !refusal_has_room(issuer)))
 		return;
 	add(&record, "SERVER", server->name);

@@ -43,6 +43,8 @@ static const struct mras_config *config_of(const struct daemon *daemon)
 
 static bool prepare(struct daemon *daemon)
 {
+	/* Credentials have no peers. */
+	log_omit_subsystem(SUBSYSTEM_PEER);
 	issuer_begin(&self_of(daemon)->issuer);
 	return true;
 }

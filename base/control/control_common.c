@@ -4,6 +4,8 @@
 #define LOG_SUBSYSTEM SUBSYSTEM_CONTROL
 #include "base/control/control_common.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -18,9 +20,11 @@ void control_get_log_levels(void *arg, const struct control_request *request,
 	for (int i = 0; i < SUBSYSTEM_COUNT; i++) {
 		enum subsystem subsystem = (enum subsystem)i;
 
-		json_object_set_new(subsystems, subsystem_name(subsystem),
-				    json_string(log_level_name(
-					    log_subsystem_level(subsystem, NULL))));
+		if (log_has_subsystem(subsystem))
+			json_object_set_new(
+				subsystems, subsystem_name(subsystem),
+				json_string(log_level_name(
+					log_subsystem_level(subsystem, NULL))));
 	}
 	control_answer(reply,
 		       json_pack("{s:s, s:o}", "default", log_level_name(log_level()),
@@ -35,11 +39,20 @@ static void refuse_level(struct control_reply *reply)
 		"debug, or null for the default");
 }
 
-static const char subsystem_names[] = "default"
-#define X(id, name, text) ", " name
-	SUBSYSTEMS(X)
-#undef X
-	;
+static void refuse_subsystem(struct control_reply *reply, const char *name)
+{
+	char names[128] = "default";
+	size_t len = strlen(names);
+
+	for (int i = 0; i < SUBSYSTEM_COUNT; i++) {
+		if (log_has_subsystem((enum subsystem)i))
+			len += (size_t)snprintf(names + len, sizeof(names) - len, ", %s",
+						subsystem_name((enum subsystem)i));
+		assert(len < sizeof(names));
+	}
+	control_refuse(reply, 404, "unknown subsystem \"%s\"; use one of %s", name,
+		       names);
+}
 
 void control_put_log_level(void *arg, const struct control_request *request,
 			   struct control_reply *reply)
@@ -49,9 +62,9 @@ void control_put_log_level(void *arg, const struct control_request *request,
 	enum subsystem subsystem = SUBSYSTEM_MAIN;
 	enum log_level level = LOG_LEVEL_INFO;
 
-	if (!is_default && !subsystem_parse(request->parameter, &subsystem)) {
-		control_refuse(reply, 404, "unknown subsystem \"%s\"; use one of %s",
-			       request->parameter, subsystem_names);
+	if (!is_default && (!subsystem_parse(request->parameter, &subsystem) ||
+			    !log_has_subsystem(subsystem))) {
+		refuse_subsystem(reply, request->parameter);
 		return;
 	}
 	if (json_is_null(value) && !is_default) {

@@ -66,9 +66,10 @@ static void print_file(const json_t *file)
 
 static void print_key(const json_t *key)
 {
-	char state[CTL_CELL_MAX];
+	char id[CTL_CELL_MAX], state[CTL_CELL_MAX];
 
-	ctl_print(key, "key             {id}: {state}");
+	printf("  %-13s ", ctl_member(key, "id", id));
+	ctl_print(key, "{state}");
 	if (strcmp(ctl_member(key, "state", state), "future") == 0)
 		ctl_print(key, ", from {not_before}");
 	ctl_print(key, "[, until {not_after}]\n");
@@ -78,8 +79,8 @@ static void print_key(const json_t *key)
 static void print_files(const json_t *status)
 {
 	const json_t *file, *key, *reload = json_object_get(status, "reload");
-	char until[CTL_CELL_MAX], left[CTL_FIGURE_MAX];
-	size_t i;
+	char until[CTL_CELL_MAX], left[CTL_FIGURE_MAX], name[CTL_CELL_MAX];
+	size_t i, j;
 
 	print_line("generation", status, "generation");
 	ctl_member(status, "tls_not_after", until);
@@ -88,8 +89,14 @@ static void print_files(const json_t *status)
 		       ctl_left_text(until, time(NULL), left));
 	else if (json_object_get(status, "tls_not_after"))
 		puts("certificate     none: TLS is not served");
-	json_array_foreach(json_object_get(status, "keys"), i, key) print_key(key);
-	json_array_foreach(json_object_get(status, "files"), i, file) print_file(file);
+	json_array_foreach(json_object_get(status, "files"), i, file)
+	{
+		print_file(file);
+		if (strcmp(ctl_member(file, "key", name), "keys") != 0)
+			continue;
+		json_array_foreach(json_object_get(status, "keys"), j, key)
+			print_key(key);
+	}
 	if (json_is_object(reload))
 		ctl_print(reload, "last reload     {at}, {result}[: {error}]\n");
 	ctl_print_names("restart pending ", json_object_get(status, "restart_pending"));

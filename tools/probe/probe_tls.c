@@ -190,19 +190,20 @@ static const char *alert_advice(int reason)
 	}
 }
 
-static bool handshake_failed(const struct probe_tls *tls, struct probe_report *report)
+/* step: where it shows. With TLS 1.3 mrasd checks our certificate when we are done. */
+static bool handshake_failed(const struct probe_tls *tls, const char *step,
+			     struct probe_report *report)
 {
 	int reason = ERR_GET_REASON(ERR_peek_error());
 
 	if (ERR_peek_error() == 0)
-		return probe_fail(
-			report, "handshake", "is that mrasd? If so, see its log", "%s",
-			errno == EAGAIN ? "timeout" : "the connection was closed");
+		return probe_fail(report, step, "is that mrasd? If so, see its log", "%s",
+				  errno == EAGAIN ? "timeout"
+						  : "the connection was closed");
 	if (tls->ssl != NULL && SSL_get_certificate(tls->ssl) == NULL &&
 	    reason == ALERT_BASE + SSL_AD_HANDSHAKE_FAILURE)
 		reason = ALERT_BASE + 116;
-	return probe_fail(report, "handshake", alert_advice(reason), "%s",
-			  tls_error_reason());
+	return probe_fail(report, step, alert_advice(reason), "%s", tls_error_reason());
 }
 
 static bool load(struct probe_tls *tls, const struct probe_options *options,
@@ -236,7 +237,7 @@ static bool shake_hands(struct probe_tls *tls, const struct probe_options *optio
 	tls->ssl = SSL_new(tls->ctx);
 	assert(tls->fd >= 0);
 	if (tls->ssl == NULL || SSL_set_fd(tls->ssl, tls->fd) != 1)
-		return handshake_failed(tls, report);
+		return handshake_failed(tls, "handshake", report);
 
 	X509_VERIFY_PARAM *param = SSL_get0_param(tls->ssl);
 	SSL_set_verify(tls->ssl, SSL_VERIFY_NONE, NULL);
@@ -246,7 +247,7 @@ static bool shake_hands(struct probe_tls *tls, const struct probe_options *optio
 	}
 	ERR_clear_error();
 	if (SSL_connect(tls->ssl) != 1)
-		return handshake_failed(tls, report);
+		return handshake_failed(tls, "handshake", report);
 	probe_ok(report, "handshake", "%s, %s, %.1f ms", SSL_get_version(tls->ssl),
 		 SSL_get_cipher_name(tls->ssl), ms_since(start));
 	show_certificates(tls, report);
@@ -325,7 +326,7 @@ static bool no_response(struct probe_tls *tls, struct probe_report *report, int 
 	int error = SSL_get_error(tls->ssl, result);
 
 	if (error == SSL_ERROR_SSL && !tls->heard)
-		return handshake_failed(tls, report);
+		return handshake_failed(tls, "access", report);
 	return probe_fail(report, "answer", "see the log of mrasd", "%s",
 			  error == SSL_ERROR_WANT_READ ||
 					  (error == SSL_ERROR_SYSCALL && errno == EAGAIN)

@@ -390,7 +390,11 @@ def what_is_asked_wrongly(bench):
 
 @row
 def log_levels_are_set(bench):
-    check("front" in ask(bench, "GET", "/v1/log-levels")[1]["subsystems"], "no front")
+    levels = ask(bench, "GET", "/v1/log-levels")[1]["subsystems"]
+    check("front" in levels and "peer" not in levels, "%s", levels)
+    status, answer = ask(bench, "PUT", "/v1/log-levels/peer", {"level": "debug"})
+    check(status == 404 and answer["detail"].endswith(
+        "use one of default, main, reload, control, front, auth, records"), "%d %s", status, answer)
 
     def connect():
         """The answer comes after the line."""

@@ -294,6 +294,10 @@ def probe_says_what_is_wrong(bench):
                                 ("expired", "renew it"), ("revoked", "is revoked; use another")):
         status, out = probe(certificate=certificate)
         check(status == 1 and advice in out, "%s: %d %s", certificate, status, out)
+        # No step is shown as done and as failed.
+        steps = [line.split()[0] for line in out.splitlines() if line[:1] != " "]
+        check(len(steps) == len(set(steps)) and "access       FAILED: " in out, "%s: %s",
+              certificate, out)
     status, out = probe("--name", "other.lab.example")
     check(status == 1 and "--name" in out, "another name: %s", out)
     status, out = probe(address=OUTSIDE)

@@ -317,16 +317,16 @@ struct told {
 
 static void note(void *arg, const struct service_server *server,
 		 const struct service_request *request, enum service_fault fault,
-		 const struct service_answer *answer)
+		 const char *why, const struct service_answer *answer)
 {
 	struct told *told = arg;
 	size_t len = strlen(told->text);
 
-	snprintf(told->text + len, sizeof(told->text) - len, "%s %.*s %s %s %d\n",
+	snprintf(told->text + len, sizeof(told->text) - len, "%s %.*s %s%s%s %s %d\n",
 		 server->name, request ? (int)request->identity.len : 1,
 		 request ? (const char *)request->identity.data : "-",
-		 service_fault_name(fault), answer ? answer->key_id : "-",
-		 answer ? (int)answer->ttl_s : 0);
+		 service_fault_name(fault), why ? ", " : "", why ? why : "",
+		 answer ? answer->key_id : "-", answer ? (int)answer->ttl_s : 0);
 }
 
 START_TEST(http_decisions_are_reported)
@@ -357,19 +357,24 @@ static const struct {
 	struct http_request request;
 	const char *want;
 } strange[] = {
-	{"no such path", {.method = "GET", .path = "/"}, "- not understood"},
+	{"no such path",
+	 {.method = "GET", .path = "/"},
+	 "- not understood, GET /: 404 Not Found: not found; try /v1/credentials or /v1/relays"},
 	{"another method",
 	 {.method = "GET", .path = "/v1/credentials"},
-	 "- not understood"},
+	 "- not understood, GET /v1/credentials: 405 Method Not Allowed: only POST"},
 	{"another method of the list",
 	 {.method = "POST", .path = "/v1/relays"},
-	 "- not understood"},
+	 "- not understood, POST /v1/relays: 405 Method Not Allowed: only GET"},
 	{"no JSON",
 	 {.method = "POST",
 	  .path = "/v1/credentials",
 	  .content_type = "application/json",
 	  .body = {(const uint8_t *)"{", 1}},
-	 "- not understood"},
+	 "- not understood, POST /v1/credentials: 400 Bad Request: not JSON: line 1, column 1: string or '}' expected near end of file"},
+	{"another media type",
+	 {.method = "POST", .path = "/v1/credentials", .body = {(const uint8_t *)"{}", 2}},
+	 "- not understood, POST /v1/credentials: 415 Unsupported Media Type: the body must be application/json"},
 	{"the list is not a request for a credential",
 	 {.method = "GET", .path = "/v1/relays"},
 	 ""},
@@ -380,7 +385,7 @@ START_TEST(http_reports_malformed_requests)
 {
 	for (size_t i = 0; i < ARRAY_LEN(strange); i++) {
 		struct told told = {""};
-		char want[128] = "";
+		char want[256] = "";
 		struct http_answer answer;
 
 		fixture.service.decided = note;

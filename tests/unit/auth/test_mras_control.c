@@ -178,7 +178,7 @@ static void decide(enum credential_form form, enum service_language language,
 	const struct service_answer answer = {.key_id = "one"};
 
 	issuer_decided(&fixture.issuer, &settings->service.servers[0], &request, fault,
-		       fault == SERVICE_OK ? &answer : NULL);
+		       NULL, fault == SERVICE_OK ? &answer : NULL);
 }
 
 START_TEST(control_status_counts)
@@ -356,7 +356,7 @@ START_TEST(metrics_have_the_same_lines_after_many_users)
 
 		issuer_decided(&fixture.issuer,
 			       &fixture.issuer.settings->service.servers[i % 2], &request,
-			       i % 2 ? SERVICE_OK : SERVICE_BUSY,
+			       i % 2 ? SERVICE_OK : SERVICE_BUSY, NULL,
 			       i % 2 ? &(struct service_answer){.key_id = "one"} : NULL);
 	}
 	after = scrape();

@@ -61,7 +61,9 @@ static void decide(const struct service_request *request, enum service_fault fau
 	};
 
 	issuer_decided(&fixture.issuer, &fixture.issuer.settings->service.servers[0],
-		       request, fault, fault == SERVICE_OK ? &answer : NULL);
+		       request, fault,
+		       fault == SERVICE_NOT_UNDERSTOOD ? "GET /: 404" : NULL,
+		       fault == SERVICE_OK ? &answer : NULL);
 }
 
 static struct service_request request_for(const char *identity)
@@ -181,7 +183,7 @@ START_TEST(records_of_rate_limits_are_few_lines)
 	ck_assert_uint_le(lines_with(written(), "\n"), 40); /* at the turn of a minute */
 	ck_assert_uint_ge(lines_with(text, "limits.identity_per_minute"), 1);
 	ck_assert_uint_ge(lines_with(text, "requests_per_second"), 1);
-	ck_assert_uint_ge(lines_with(text, "malformed request from"), 1);
+	ck_assert_uint_ge(lines_with(text, ": request refused: GET /: 404"), 1);
 	ck_assert_uint_eq(lines_with(text, "credential"), 0);
 }
 END_TEST

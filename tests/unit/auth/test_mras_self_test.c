@@ -35,12 +35,13 @@ static void teardown(void)
 
 static void never(void *arg, const struct service_server *server,
 		  const struct service_request *request, enum service_fault fault,
-		  const struct service_answer *answer)
+		  const char *why, const struct service_answer *answer)
 {
 	(void)arg;
 	(void)server;
 	(void)request;
 	(void)fault;
+	(void)why;
 	(void)answer;
 	ck_abort_msg("the self-test was reported as an issued credential");
 }
