@@ -21,15 +21,18 @@
 /* OpenSSL's own function would prompt on the terminal, where nobody answers a daemon. */
 static int no_passphrase(char *buf, int size, int writing, void *arg)
 {
+	bool *wanted = arg;
+
 	(void)buf;
 	(void)size;
 	(void)writing;
-	(void)arg;
+	*wanted = true;
 	return -1;
 }
 
-static void explain_file(const char *path, const char *wanted, char *error,
-			 size_t error_size)
+/* kind: what the file should hold. */
+static void explain_file(const char *path, const char *kind, const char *wanted,
+			 char *error, size_t error_size)
 {
 	unsigned long first = ERR_peek_error();
 	char self[64];
@@ -40,19 +43,51 @@ static void explain_file(const char *path, const char *wanted, char *error,
 			"%s: %s; give %s read access, for example through its group, or pass "
 			"the file as a systemd credential",
 			path, tls_error_reason(), self_name(self, sizeof(self)));
-	else
+	else if (ERR_SYSTEM_ERROR(first))
 		snprintf(error, error_size, "%s: %s; expected a PEM file, %s", path,
 			 tls_error_reason(), wanted);
+	else
+		snprintf(error, error_size,
+			 "%s: holds no %s in PEM form (%s); expected a PEM file, %s",
+			 path, kind, tls_error_reason(), wanted);
+}
+
+static void explain_key(const char *path, const char *certificate, bool passphrase,
+			char *error, size_t error_size)
+{
+	unsigned long last = ERR_peek_last_error();
+	int lib = ERR_GET_LIB(last), reason = ERR_GET_REASON(last);
+	/* A key of another kind goes to a slot of its own, which has no certificate. */
+	bool mismatch = (lib == ERR_LIB_X509 && (reason == X509_R_KEY_VALUES_MISMATCH ||
+						 reason == X509_R_KEY_TYPE_MISMATCH)) ||
+			(lib == ERR_LIB_SSL && reason == SSL_R_NO_CERTIFICATE_ASSIGNED);
+
+	if (passphrase)
+		snprintf(error, error_size,
+			 "%s: needs a passphrase, which nobody types for a daemon; write "
+			 "the key without one (openssl pkey -in %s -out ...)",
+			 path, path);
+	else if (mismatch)
+		snprintf(error, error_size,
+			 "%s: is not the key of the certificate %s; name the two that "
+			 "belong together",
+			 path, certificate);
+	else
+		explain_file(path, "private key", "the key of tls.certificate", error,
+			     error_size);
 }
 
 #define AEAD_SUITES "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"
 #define NO_SUITES ":!aNULL:!eNULL:!PSK"
 
 SSL_CTX *tls_server_new(const char *certificate, const char *private_key,
-			bool may_be_expired, char *error, size_t error_size)
+			bool may_be_expired, const char **faulty, char *error,
+			size_t error_size)
 {
 	char copy[PATH_MAX];
+	bool passphrase = false;
 
+	*faulty = NULL;
 	ERR_clear_error();
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	if (ctx == NULL) {
@@ -69,22 +104,27 @@ SSL_CTX *tls_server_new(const char *certificate, const char *private_key,
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_dh_auto(ctx, 1);
 	SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
+	SSL_CTX_set_default_passwd_cb_userdata(ctx, &passphrase);
 
 	if (SSL_CTX_set_cipher_list(ctx, AEAD_SUITES NO_SUITES) != 1) {
 		snprintf(error, error_size, "TLS: %s", tls_error_reason());
 	} else if (SSL_CTX_use_certificate_chain_file(
 			   ctx, secret_file_path(certificate, copy, sizeof(copy))) != 1) {
-		explain_file(certificate, "server certificate first", error, error_size);
+		*faulty = certificate;
+		explain_file(certificate, "certificate", "server certificate first",
+			     error, error_size);
 	} else if (SSL_CTX_use_PrivateKey_file(
 			   ctx, secret_file_path(private_key, copy, sizeof(copy)),
-			   SSL_FILETYPE_PEM) != 1) {
-		explain_file(private_key,
-			     "the key of tls.certificate, without a passphrase", error,
-			     error_size);
+			   SSL_FILETYPE_PEM) != 1 ||
+		   SSL_CTX_check_private_key(ctx) != 1) {
+		*faulty = private_key;
+		explain_key(private_key, certificate, passphrase, error, error_size);
 	} else if (!may_be_expired && tls_server_expires(ctx) <= time(NULL)) {
+		*faulty = certificate;
 		snprintf(error, error_size, "%s: the certificate has expired; renew it",
 			 certificate);
 	} else {
+		SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
 		daemon_tell_copy(private_key);
 		return ctx;
 	}

@@ -13,10 +13,12 @@
 
 /*
  * A context with certificate and key from PEM files. NULL with "FILE: problem; remedy" in error:
- * unreadable, not PEM, key of another certificate, certificate expired (unless may_be_expired).
+ * unreadable, not PEM, key with a passphrase or of another certificate, certificate expired (unless
+ * may_be_expired). *faulty is then certificate or private_key, whichever it is about, or NULL.
  */
 SSL_CTX *tls_server_new(const char *certificate, const char *private_key,
-			bool may_be_expired, char *error, size_t error_size);
+			bool may_be_expired, const char **faulty, char *error,
+			size_t error_size);
 
 /*
  * Permit this connection TLS 1.0 and 1.1, CBC suites with AES, and SHA-1 in the handshake, after what

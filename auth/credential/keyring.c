@@ -260,7 +260,7 @@ struct keyring *keyring_parse(const char *text, size_t len, struct keyring_error
 		ring->count++;
 	}
 	if (ring->count == 0) {
-		refuse(error, 0, "It holds no key: make one with 'avedgectl key new'.");
+		refuse(error, 0, "no key in it; make one with 'avedgectl key new'");
 		goto fail;
 	}
 	return ring;

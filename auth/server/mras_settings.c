@@ -32,6 +32,7 @@ struct mras_settings *mras_settings_build(const struct mras_config *config,
 					  char *error, size_t error_size)
 {
 	struct mras_settings *settings = calloc(1, sizeof(*settings));
+	const char *faulty;
 
 	snprintf(error, error_size, "out of memory");
 	if (settings == NULL)
@@ -46,9 +47,9 @@ struct mras_settings *mras_settings_build(const struct mras_config *config,
 		goto fail;
 	}
 	daemon_tell_copy(config->common.keys);
-	settings->tls = tls_issuer_new(config, error, error_size);
+	settings->tls = tls_issuer_new(config, &faulty, error, error_size);
 	if (settings->tls == NULL) {
-		config_locate_file(&config->common, error, error_size);
+		config_locate_file(&config->common, faulty, error, error_size);
 		goto fail;
 	}
 	mras_files_describe(config, settings->keyring, settings->tls, time(NULL),

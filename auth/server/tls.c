@@ -251,12 +251,13 @@ static int on_hello(SSL *ssl, int *alert, void *arg)
 	return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-static bool load_trust(SSL_CTX *ctx, const struct mras_config *config, char *error,
-		       size_t error_size)
+static bool load_trust(SSL_CTX *ctx, const struct mras_config *config,
+		       const char **faulty, char *error, size_t error_size)
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
 	STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(config->tls.ca);
 
+	*faulty = config->tls.ca;
 	if (names == NULL || X509_STORE_load_file(store, config->tls.ca) != 1) {
 		snprintf(error, error_size,
 			 "%s: %s; needs a readable PEM file with CA certificates",
@@ -271,6 +272,7 @@ static bool load_trust(SSL_CTX *ctx, const struct mras_config *config, char *err
 
 	X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
 
+	*faulty = config->tls.crl;
 	if (lookup == NULL ||
 	    X509_load_crl_file(lookup, config->tls.crl, X509_FILETYPE_PEM) < 1) {
 		snprintf(error, error_size,
@@ -282,15 +284,16 @@ static bool load_trust(SSL_CTX *ctx, const struct mras_config *config, char *err
 	return true;
 }
 
-SSL_CTX *tls_issuer_new(const struct mras_config *config, char *error, size_t error_size)
+SSL_CTX *tls_issuer_new(const struct mras_config *config, const char **faulty,
+			char *error, size_t error_size)
 {
 	SSL_CTX *ctx = tls_server_new(config->tls.certificate, config->tls.private_key,
-				      false, error, error_size);
+				      false, faulty, error, error_size);
 
 	if (ctx == NULL)
 		return NULL;
 	ERR_clear_error();
-	if (!load_trust(ctx, config, error, error_size)) {
+	if (!load_trust(ctx, config, faulty, error, error_size)) {
 		SSL_CTX_free(ctx);
 		return NULL;
 	}

@@ -38,8 +38,12 @@ struct tls_peer {
 	char why[TLS_REASON_SIZE]; /* it is not trusted; "" if there was no certificate */
 };
 
-/* The server's context. NULL with a sentence in error. */
-SSL_CTX *tls_issuer_new(const struct mras_config *config, char *error, size_t error_size);
+/*
+ * The server's context. NULL with a sentence in error; *faulty is then the path in config->tls that
+ * it is about, or NULL.
+ */
+SSL_CTX *tls_issuer_new(const struct mras_config *config, const char **faulty,
+			char *error, size_t error_size);
 
 /* For one connection; peer must outlive it, or tls_forget() it. NULL: out of memory. */
 SSL *tls_issuer_accept(SSL_CTX *ctx, struct tls_peer *peer);

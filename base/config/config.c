@@ -441,14 +441,13 @@ bool config_watched(const struct config *config, size_t index, struct config_fil
 	return false;
 }
 
-bool config_locate_file(const struct config *config, char *error, size_t error_size)
+bool config_locate_file(const struct config *config, const char *path, char *error,
+			size_t error_size)
 {
 	struct config_file file;
 
-	for (size_t i = 0; config_watched(config, i, &file); i++) {
-		size_t len = file.path ? strlen(file.path) : 0;
-
-		if (len > 0 && strncmp(error, file.path, len) == 0 && error[len] == ':')
+	for (size_t i = 0; path && config_watched(config, i, &file); i++) {
+		if (file.path == path)
 			return config_locate(config, file.field, error, error_size);
 	}
 	return false;

@@ -51,10 +51,11 @@ bool config_error(const struct config *config, const void *field, char *error,
 bool config_locate(const struct config *config, const void *field, char *error,
 		   size_t error_size);
 /*
- * The same for a sentence that begins with the path of a watched file; without such a path it
- * stays as it is.
+ * The same for the watched file whose key holds that very string: two keys may name one file. NULL:
+ * the sentence stays as it is.
  */
-bool config_locate_file(const struct config *config, char *error, size_t error_size);
+bool config_locate_file(const struct config *config, const char *path, char *error,
+			size_t error_size);
 /* The line of a field's value; 0: it is not in the file. */
 unsigned config_line(const struct config *config, const void *field);
 

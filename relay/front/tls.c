@@ -21,10 +21,11 @@ static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
 	return SSL_TLSEXT_ERR_OK;
 }
 
-SSL_CTX *tls_context_new(const char *certificate, const char *private_key, char *error,
-			 size_t error_size)
+SSL_CTX *tls_context_new(const char *certificate, const char *private_key,
+			 const char **faulty, char *error, size_t error_size)
 {
-	SSL_CTX *ctx = tls_server_new(certificate, private_key, true, error, error_size);
+	SSL_CTX *ctx =
+		tls_server_new(certificate, private_key, true, faulty, error, error_size);
 
 	if (ctx != NULL)
 		SSL_CTX_set_alpn_select_cb(ctx, select_alpn, NULL);

@@ -13,10 +13,10 @@
 /*
  * A server context: no renegotiation, no tickets, no early data, no compression, forward
  * secrecy only (RFC 9325). NULL with "FILE: what; what to do" in error: unreadable, not
- * PEM, key does not belong to the certificate. One that has expired is accepted: see settings.h.
+ * PEM, key does not belong to the certificate. One that has expired is accepted: see relay_settings.h. *faulty as in base/tls_server.h.
  */
-SSL_CTX *tls_context_new(const char *certificate, const char *private_key, char *error,
-			 size_t error_size);
+SSL_CTX *tls_context_new(const char *certificate, const char *private_key,
+			 const char **faulty, char *error, size_t error_size);
 
 /* Do both serve the same leaf certificate? NULL serves none. */
 bool tls_context_same(SSL_CTX *a, SSL_CTX *b);

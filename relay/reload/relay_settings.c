@@ -59,6 +59,7 @@ static bool read_all(struct relay_files *files, const struct relay_config *confi
 		     const struct relay_files *in_force, char *error, size_t error_size)
 {
 	const struct config *common = &config->common;
+	const char *faulty;
 
 	files->keyring = keyfile_load(common->keys, error, error_size);
 	if (files->keyring == NULL) {
@@ -76,10 +77,11 @@ static bool read_all(struct relay_files *files, const struct relay_config *confi
 	if (config->tls.certificate == NULL)
 		return true;
 	files->tls = tls_context_new(config->tls.certificate, config->tls.private_key,
-				     error, error_size);
-	return (files->tls != NULL &&
-		accept_expiry(files->tls, config, in_force, error, error_size)) ||
-	       config_locate_file(common, error, error_size);
+				     &faulty, error, error_size);
+	if (files->tls == NULL)
+		return config_locate_file(common, faulty, error, error_size);
+	return accept_expiry(files->tls, config, in_force, error, error_size) ||
+	       config_locate(common, &config->tls.certificate, error, error_size);
 }
 
 static void files_unref(struct relay_files *files)

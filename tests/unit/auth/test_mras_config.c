@@ -334,15 +334,32 @@ START_TEST(mras_config_errors_name_the_place_of_a_field)
 	ck_assert_str_eq(error, "F:5:35: relay.host: x");
 
 	snprintf(error, sizeof(error), "/a: bad");
-	config_locate_file(&c->common, error, sizeof(error));
+	config_locate_file(&c->common, c->tls.ca, error, sizeof(error));
 	ck_assert_str_eq(error, "F:3:46: tls.ca: /a: bad");
-	snprintf(error, sizeof(error), "/abc: bad");
-	config_locate_file(&c->common, error, sizeof(error));
-	ck_assert_str_eq(error, "/abc: bad");
+	snprintf(error, sizeof(error), "TLS: bad");
+	config_locate_file(&c->common, NULL, error, sizeof(error));
+	ck_assert_str_eq(error, "TLS: bad");
 
 	ck_assert(config_watched(&c->common, MRAS_FILE_CRL, &file));
 	ck_assert_str_eq(file.key, "tls.crl");
 	ck_assert(!config_watched(&c->common, MRAS_FILE_COUNT, &file));
+	mras_config_free(c);
+}
+END_TEST
+
+/* Which of them is wrong is not to be guessed from the path. */
+START_TEST(mras_config_tells_two_keys_of_one_file_apart)
+{
+	struct mras_config *c = must_parse(
+		ADDRESS
+		"tls { certificate = /x\nprivate_key = /x\nca = /x }\n" SERVER RELAY);
+	char error[512] = "/x: bad";
+
+	config_locate_file(&c->common, c->tls.private_key, error, sizeof(error));
+	ck_assert_str_eq(error, "F:3:15: tls.private_key: /x: bad");
+	snprintf(error, sizeof(error), "/x: bad");
+	config_locate_file(&c->common, c->tls.ca, error, sizeof(error));
+	ck_assert_str_eq(error, "F:4:6: tls.ca: /x: bad");
 	mras_config_free(c);
 }
 END_TEST
@@ -403,6 +420,7 @@ static void config_suite(Suite *suite)
 
 	tcase_add_loop_test(tc, mras_config_errors_have_place_fault_and_remedy, 0,
 			    ROWS(errors));
+	tcase_add_test(tc, mras_config_tells_two_keys_of_one_file_apart);
 	tcase_add_test(tc, mras_config_has_defaults);
 	tcase_add_test(tc, mras_config_remarks_on_a_realm_with_padding);
 	tcase_add_test(tc, mras_config_keeps_sections_apart);
