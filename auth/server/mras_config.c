@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "auth/mras/mras_xml.h"
+#include "base/units.h"
 
 /* --- the keys -------------------------------------------------------------------------------- */
 
@@ -211,6 +212,7 @@ static bool check_metrics(const struct check *check)
 static bool check_required(const struct check *check)
 {
 	const struct mras_config *config = check->config;
+	char usual[UNITS_TEXT_MAX], most[UNITS_TEXT_MAX];
 
 	char *const *const files[] = {&config->tls.certificate, &config->tls.private_key,
 				      &config->tls.ca};
@@ -224,13 +226,15 @@ static bool check_required(const struct check *check)
 	}
 	if (config->duration.default_s <= config->duration.max_s)
 		return true;
-	return REFUSE(check,
-		      config_line(&config->common, &config->duration.max_s) != 0
-			      ? &config->duration.max_s
-			      : &config->duration.default_s,
-		      "the maximum, %us, is less than the default, %us; change one "
-		      "of them",
-		      config->duration.max_s, config->duration.default_s);
+	units_duration_text(config->duration.default_s, usual);
+	units_duration_text(config->duration.max_s, most);
+	if (config_line(&config->common, &config->duration.max_s) != 0)
+		return REFUSE(check, &config->duration.max_s,
+			      "%s is less than duration.default, %s; change one of them",
+			      most, usual);
+	return REFUSE(check, &config->duration.default_s,
+		      "%s is more than duration.max, %s; change one of them", usual,
+		      most);
 }
 
 /* Letters, digits, hyphens and underlines between dots; no wildcard. */
@@ -247,6 +251,7 @@ static bool is_host_name(const char *name)
 static bool check_server(const struct check *check, const struct service_server *server)
 {
 	uint32_t longest = check->config->duration.max_s;
+	char asked[UNITS_TEXT_MAX], most[UNITS_TEXT_MAX];
 	struct ip_addr ip;
 
 	if (!is_host_name(server->name) || ip_addr_parse(server->name, &ip))
@@ -260,8 +265,9 @@ static bool check_server(const struct check *check, const struct service_server 
 			      server->ttl_max_s);
 	if (server->ttl_max_s > longest)
 		return REFUSE(check, &server->ttl_max_s,
-			      "longer than duration.max, %us; change one of them",
-			      longest);
+			      "%s is more than duration.max, %s; change one of them",
+			      units_duration_text(server->ttl_max_s, asked),
+			      units_duration_text(longest, most));
 	if (server->legacy_tls && server->network_count == 0)
 		return REFUSE(check, &server->legacy_tls,
 			      "needs networks, because a handshake begins before the "

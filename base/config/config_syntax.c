@@ -14,7 +14,7 @@
 #include "base/config/config_value.h"
 #include "base/config/nearest.h"
 
-enum { TEXT_MAX = 4096, NAME_SIZE = 64 };
+enum { TEXT_MAX = 4096, NAME_SIZE = 64, REST_SIZE = 48 };
 
 /* What was taken last: a mark stands for itself. */
 enum {
@@ -24,6 +24,9 @@ enum {
 	TOKEN_APPEND = '+', /* += */
 	TOKEN_BAD = '!',    /* an error has been written */
 };
+
+static const char blanks[] = " \t\n\v\f\r";
+static const char marks_and_blanks[] = "\"'{}()=+,;# \t\n\v\f\r";
 
 struct place {
 	unsigned line, column;
@@ -153,7 +156,12 @@ static bool put_variable(struct reader *reader)
 	value = getenv(name);
 	if (value)
 		return put(reader, value, strlen(value));
-	return !has_default || put(reader, start + len + 2, rest - 2);
+	if (!has_default)
+		return fail(reader, at,
+			    "environment variable %s is not set; set it, or write "
+			    "${%s:-DEFAULT}",
+			    name, name);
+	return put(reader, start + len + 2, rest - 2);
 }
 
 /* What follows a backslash in double quotes. No value may contain other control characters. */
@@ -207,7 +215,7 @@ static bool take_word(struct reader *reader)
 		if (starts(reader, "${"))
 			ok = put_variable(reader);
 		else if (is_blank(*reader->next) ||
-			 strchr("\"'{}()=+,#", *reader->next) || starts(reader, "/*"))
+			 strchr("\"'{}()=+,;#", *reader->next) || starts(reader, "/*"))
 			break;
 		else
 			ok = put(reader, &(char){take(reader)}, 1);
@@ -234,12 +242,22 @@ static char advance(struct reader *reader)
 	} else if (strchr("{}=,", c) || starts(reader, "+=")) {
 		take_to(reader, reader->next + (c == '+' ? 2 : 1));
 		reader->token = c;
+	} else if (c == ';') {
+		fail(reader, reader->at,
+		     "unexpected \";\"; remove it, because a value needs no mark at its "
+		     "end, or put the value in quotes");
 	} else if (strchr("()+", c)) {
 		fail(reader, reader->at, "unexpected \"%c\"; put the value in quotes", c);
 	} else if (take_word(reader)) {
 		reader->token = TOKEN_WORD;
 	}
 	return reader->token;
+}
+
+/* What follows the token that was taken last, behind blanks; '\0' at the end. */
+static char peek(const struct reader *reader)
+{
+	return reader->next[strspn(reader->next, blanks)];
 }
 
 static bool is_text(char token)
@@ -254,6 +272,13 @@ static bool unexpected(struct reader *reader)
 
 	if (reader->token == TOKEN_BAD)
 		return false;
+	if (reader->token == '}')
+		return fail(
+			reader, reader->at,
+			"\"}\" closes nothing; remove it, or open the section or list");
+	if (reader->token == TOKEN_WORD && *reader->text == '[')
+		return fail(reader, reader->at,
+			    "unexpected \"[\"; write a list in braces, {value, value}");
 	return fail(reader, reader->at,
 		    "unexpected \"%.80s\"; write key = value, key = {value, value} or "
 		    "section { ... }",
@@ -302,6 +327,41 @@ static bool unknown_key(struct reader *reader, struct place at, const char *word
 	return fail(reader, at,
 		    "unknown key \"%.80s\"%s; remove it (the manual page lists all keys)",
 		    word, where);
+}
+
+/* Does a block open, after a title or without one, behind the word that was taken last? */
+static bool opens_block(const struct reader *reader)
+{
+	const char *next = reader->next + strspn(reader->next, blanks);
+	const char quote[] = {*next, '\0'};
+
+	if (*next == '"' || *next == '\'') {
+		next += 1 + strcspn(next + 1, quote);
+		next += *next != '\0';
+	} else {
+		next += strcspn(next, marks_and_blanks);
+	}
+	return next[strspn(next, blanks)] == '{';
+}
+
+static bool unknown_section(struct reader *reader, struct place at, const char *word)
+{
+	const struct config_schema *schema = reader->schema;
+	struct nearest nearest = {.word = word};
+	char list[4 * NAME_SIZE] = "";
+
+	for (size_t i = 1; i < schema->section_count; i++) {
+		size_t len = strlen(list);
+
+		nearest_try(&nearest, schema->sections[i].name);
+		snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "",
+			 schema->sections[i].name);
+	}
+	if (nearest.found)
+		return fail(reader, at, "unknown section \"%s\"; did you mean \"%s\"?",
+			    word, nearest.found);
+	return fail(reader, at, "unknown section \"%.80s\"; it may be one of: %s", word,
+		    list);
 }
 
 static bool unknown_title(struct reader *reader, const struct config_section *section)
@@ -390,6 +450,48 @@ static bool set_value(struct reader *reader, const struct config_key *key)
 	       add_place(reader, key, config_list_count(key, base) - 1, reader->at);
 }
 
+static const struct config_section *find_section(const struct reader *reader,
+						 const char *name)
+{
+	for (size_t i = 1; i < reader->schema->section_count; i++) {
+		if (strcmp(reader->schema->sections[i].name, name) == 0)
+			return &reader->schema->sections[i];
+	}
+	return NULL;
+}
+
+static const struct config_key *find_key(const struct reader *reader, const char *name)
+{
+	for (size_t i = 0; i < reader->schema->key_count; i++) {
+		const struct config_key *key = &reader->schema->keys[i];
+
+		if (strcmp(key->section, reader->section->name) == 0 &&
+		    strcmp(key->name, name) == 0)
+			return key;
+	}
+	return NULL;
+}
+
+/* Is the word that was taken last the start of the next statement, and not an element? */
+static bool ends_list(const struct reader *reader)
+{
+	char next = peek(reader);
+
+	return reader->token == TOKEN_WORD &&
+	       (next == '=' || next == '{' ||
+		(find_section(reader, reader->text) && next != ',' && next != '}'));
+}
+
+static bool not_closed(struct reader *reader, const struct config_key *key,
+		       struct place open)
+{
+	return fail(
+		reader, open,
+		"list \"%s\" is still open before \"%.80s\" in line %u; close it with "
+		"\"}\"",
+		key->name, reader->text, reader->at.line);
+}
+
 /* What is in the braces of a list, and the closing one. */
 static bool read_list(struct reader *reader, const struct config_key *key)
 {
@@ -402,6 +504,8 @@ static bool read_list(struct reader *reader, const struct config_key *key)
 				    "list \"%s\" is still open at the end of the file; "
 				    "close it with \"}\"",
 				    key->name);
+		if (ends_list(reader))
+			return not_closed(reader, key, open);
 		if (!is_text(reader->token))
 			return unexpected(reader);
 		if (!set_value(reader, key))
@@ -410,6 +514,12 @@ static bool read_list(struct reader *reader, const struct config_key *key)
 			break;
 		if (reader->token == TOKEN_END)
 			continue;
+		if (ends_list(reader))
+			return not_closed(reader, key, open);
+		if (is_text(reader->token))
+			return fail(reader, reader->at,
+				    "no comma before \"%.80s\"; write {value, value}",
+				    reader->text);
 		if (reader->token != ',')
 			return unexpected(reader);
 	}
@@ -422,12 +532,55 @@ static bool no_value(struct reader *reader, const struct config_key *key, struct
 		    key->name);
 }
 
+/*
+ * A word that follows the value on its line and begins no statement: the value has a blank. False
+ * if there is none.
+ */
+static bool find_rest(const struct reader *reader, char rest[REST_SIZE])
+{
+	const char *word = reader->next + strspn(reader->next, " \t");
+	size_t len = strcspn(word, marks_and_blanks);
+	char next = word[len + strspn(word + len, blanks)];
+
+	snprintf(rest, REST_SIZE, "%.*s", len < REST_SIZE ? (int)len : REST_SIZE - 1,
+		 word);
+	return len > 0 && strncmp(word, "//", 2) != 0 && strncmp(word, "/*", 2) != 0 &&
+	       next != '=' && next != '+' && next != '{' && !find_key(reader, rest) &&
+	       !find_section(reader, rest);
+}
+
+/* The first word of the value was taken last. Always false. */
+static bool refuse_blank(struct reader *reader, const struct config_key *key,
+			 const char *rest)
+{
+	void *base = config_element(reader->config, reader->section, reader->element);
+	bool text = config_is_text(key->type);
+	char name[CONFIG_NAME_SIZE], why[CONFIG_WHY_MAX], whole[2 * REST_SIZE];
+
+	config_key_name(reader->section, key, NULL, reader->element, name);
+	if (config_element_size(key->type) > 0)
+		return fail(reader, reader->at,
+			    "%s: more than one value; write {%.40s, %s}", name,
+			    reader->text, rest);
+	snprintf(whole, sizeof(whole), "%.40s%s", reader->text, rest);
+	/* What is read is lost with the rest of the file. */
+	if (!text && config_value_parse(key, whole, base, why))
+		return fail(reader, reader->at, "%s: \"%.40s %s\" has a blank; write %s",
+			    name, reader->text, rest, whole);
+	snprintf(whole, sizeof(whole), "%.40s %s", reader->text, rest);
+	if (text || config_value_parse(key, whole, base, why))
+		return fail(reader, reader->at,
+			    "%s: \"%s\" has a blank; put it in quotes", name, whole);
+	return fail(reader, reader->at, "%s: %s", name, why);
+}
+
 /* The key has been taken; the next token is the one after its value. */
 static bool read_value(struct reader *reader, const struct config_key *key,
 		       struct place at)
 {
 	const struct config_place *first = find_place(reader, key);
 	bool list = config_element_size(key->type) > 0;
+	char rest[REST_SIZE];
 
 	assert(strcmp(key->section, reader->section->name) == 0);
 	if (!config_has_key(reader->section, key, reader->element))
@@ -457,6 +610,8 @@ static bool read_value(struct reader *reader, const struct config_key *key,
 			    key->name);
 	if (reader->token == TOKEN_END || reader->token == '}')
 		return no_value(reader, key, at);
+	if (list && reader->token == TOKEN_WORD && *reader->text == '[')
+		return unexpected(reader);
 	if (!first && !add_place(reader, key, CONFIG_WHOLE, reader->at))
 		return false;
 	if (reader->token == '{') {
@@ -464,6 +619,8 @@ static bool read_value(struct reader *reader, const struct config_key *key,
 			return false;
 	} else if (!is_text(reader->token)) {
 		return unexpected(reader);
+	} else if (find_rest(reader, rest)) {
+		return refuse_blank(reader, key, rest);
 	} else if (!set_value(reader, key)) {
 		return false;
 	}
@@ -565,28 +722,6 @@ static bool open_block(struct reader *reader, const struct config_section *secti
 	return add_place(reader, NULL, CONFIG_WHOLE, at) && advance(reader) != TOKEN_BAD;
 }
 
-static const struct config_section *find_section(const struct reader *reader,
-						 const char *name)
-{
-	for (size_t i = 1; i < reader->schema->section_count; i++) {
-		if (strcmp(reader->schema->sections[i].name, name) == 0)
-			return &reader->schema->sections[i];
-	}
-	return NULL;
-}
-
-static const struct config_key *find_key(const struct reader *reader, const char *name)
-{
-	for (size_t i = 0; i < reader->schema->key_count; i++) {
-		const struct config_key *key = &reader->schema->keys[i];
-
-		if (strcmp(key->section, reader->section->name) == 0 &&
-		    strcmp(key->name, name) == 0)
-			return key;
-	}
-	return NULL;
-}
-
 static bool read_statement(struct reader *reader)
 {
 	const struct config_section *top = &reader->schema->sections[0], *section;
@@ -604,6 +739,8 @@ static bool read_statement(struct reader *reader)
 	if (key)
 		return read_value(reader, key, at);
 	section = find_section(reader, reader->text);
+	if (!section && opens_block(reader))
+		return unknown_section(reader, at, reader->text);
 	if (!section)
 		return unknown_key(reader, at, reader->text);
 	if (reader->section != top)
@@ -628,6 +765,9 @@ bool config_read(struct config *config, const char *text, char *error, size_t er
 	};
 
 	assert(*reader.section->name == '\0' && reader.section->form == CONFIG_ONCE);
+	/* Editors on other systems mark UTF-8 so; the mark is no part of the text. */
+	if (starts(&reader, "\xEF\xBB\xBF"))
+		reader.line_start = reader.next += 3;
 	if (advance(&reader) == TOKEN_BAD)
 		return false;
 	while (reader.token != TOKEN_END) {

@@ -510,6 +510,11 @@ size_t config_element_size(enum config_type type)
 	return types[type].element;
 }
 
+bool config_is_text(enum config_type type)
+{
+	return types[type].parse == parse_text;
+}
+
 size_t config_list_count(const struct config_key *key, const void *base)
 {
 	return *(const size_t *)config_member(base, key->count_offset);

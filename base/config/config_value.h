@@ -14,6 +14,9 @@ const char *config_type_name(enum config_type type);
 /* Bytes of one element of a list; 0: it is no list. */
 size_t config_element_size(enum config_type type);
 
+/* Is it kept as the text that is written? */
+bool config_is_text(enum config_type type);
+
 size_t config_list_count(const struct config_key *key, const void *base);
 
 /*

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/units.h"
 #include "relay/core/allocation_table.h"
 #include "relay/core/ids.h"
 #include "relay/core/nonce.h"
@@ -499,6 +500,24 @@ static const void *given(const struct relay_config *config, const void *field,
 	return config_line(&config->common, field) != 0 ? field : other;
 }
 
+static bool check_lifetimes(const struct check *check)
+{
+	const struct turn_limits *limits = &check->config->limits;
+	char usual[UNITS_TEXT_MAX], most[UNITS_TEXT_MAX];
+
+	if (limits->lifetime_default_s <= limits->lifetime_max_s)
+		return true;
+	units_duration_text(limits->lifetime_default_s, usual);
+	units_duration_text(limits->lifetime_max_s, most);
+	if (config_line(&check->config->common, &limits->lifetime_max_s) != 0)
+		return REFUSE(check, &limits->lifetime_max_s,
+			      "%s is less than lifetime_default, %s; change one of them",
+			      most, usual);
+	return REFUSE(check, &limits->lifetime_default_s,
+		      "%s is more than lifetime_max, %s; change one of them", usual,
+		      most);
+}
+
 static bool check_pairs(const struct check *check)
 {
 	const struct relay_config *config = check->config;
@@ -510,13 +529,8 @@ static bool check_pairs(const struct check *check)
 	if (!config->tls.certificate && config->tls.private_key)
 		return REFUSE(check, &config->tls.private_key,
 			      "has no certificate; set tls.certificate too");
-	if (limits->lifetime_default_s > limits->lifetime_max_s)
-		return REFUSE(
-			check,
-			given(config, &limits->lifetime_max_s,
-			      &limits->lifetime_default_s),
-			"the maximum, %us, is less than the default, %us; change one of them",
-			limits->lifetime_max_s, limits->lifetime_default_s);
+	if (!check_lifetimes(check))
+		return false;
 	if (limits->allocations_reserved != 0 &&
 	    limits->allocations_reserved >= config->fixed_limits.allocations_total)
 		return REFUSE(

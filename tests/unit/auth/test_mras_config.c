@@ -99,7 +99,7 @@ static const struct {
 	 "F:5:17: server.max_duration: 30s is less than a minute; write 1m or more, or 0 for duration.max"},
 	{ADDRESS TLS RELAY
 	 "server b.example { }\nserver a.example {\n max_duration = 9h }",
-	 "F:6:17: server.max_duration: longer than duration.max, 28800s; change one of them"},
+	 "F:6:17: server.max_duration: 9h is more than duration.max, 8h; change one of them"},
 	{ADDRESS TLS RELAY "server a.example { max_duration = 181d }",
 	 "F:4:35: server.max_duration: 181d is out of range; write a duration from 0 to 180d"},
 	{ADDRESS TLS RELAY "server a.example {\n legacy_tls = true }",
@@ -123,7 +123,9 @@ static const struct {
 
 	/* durations and limits */
 	{GOOD "duration { max = 1h }",
-	 "F:5:18: duration.max: the maximum, 3600s, is less than the default, 28800s; change one of them"},
+	 "F:5:18: duration.max: 1h is less than duration.default, 8h; change one of them"},
+	{GOOD "duration { default = 9h }",
+	 "F:5:22: duration.default: 9h is more than duration.max, 8h; change one of them"},
 	{GOOD "duration { max = 181d }",
 	 "F:5:18: duration.max: 181d is out of range; write a duration from 1m to 180d"},
 	{GOOD "duration { default = 59s }",
