@@ -32,6 +32,7 @@ avedgectl_SOURCES = \
 	tools/ctl/ctl_args.c tools/ctl/ctl_args.h \
 	tools/ctl/ctl_command.c tools/ctl/ctl_command.h \
 	tools/ctl/ctl_complete.c tools/ctl/ctl_complete.h \
+	tools/ctl/ctl_counters.c \
 	tools/ctl/ctl_credential.c \
 	tools/ctl/ctl_daemon.c tools/ctl/ctl_daemon.h \
 	tools/ctl/ctl_drain.c \

@@ -161,6 +161,7 @@ class Relay(Daemon):
         self.counters = {"drops": {"policy": 5, "limited": 0},
                          "to_peer": {"inside": {"packets": 10, "bytes": 1000}},
                          "to_client": {"inside": {"packets": 20, "bytes": 2000}}}
+        self.grow = lambda counters: None
         self.limits = {"limits": [], "users": [], "prefixes": []}
         self.ports = []
         self.status = {
@@ -244,6 +245,7 @@ class Relay(Daemon):
             self.drain = None
             return None
         if what == ("GET", "counters", 1):
+            self.grow(self.counters)
             return self.counters
         if what == ("GET", "limits", 1):
             return self.limits

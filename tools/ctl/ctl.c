@@ -62,17 +62,27 @@ int ctl_fail(const char *format, ...)
 	return CTL_FAILED;
 }
 
-int ctl_print_json(json_t *document)
+static int print_json(json_t *document, size_t layout)
 {
 	int status = CTL_OK;
 
 	if (!document)
 		return ctl_fail("out of memory");
 	if (json_dumpf(document, stdout,
-		       JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_ENCODE_ANY |
+		       layout | JSON_ENSURE_ASCII | JSON_ENCODE_ANY |
 			       JSON_REAL_PRECISION(9)) != 0)
 		status = ctl_fail("cannot write output");
 	putchar('\n');
 	json_decref(document);
 	return status;
+}
+
+int ctl_print_json(json_t *document)
+{
+	return print_json(document, JSON_INDENT(2));
+}
+
+int ctl_print_json_line(json_t *document)
+{
+	return print_json(document, JSON_COMPACT);
 }

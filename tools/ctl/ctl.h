@@ -44,5 +44,7 @@ __attribute__((format(printf, 1, 0))) int ctl_vfail(const char *format, va_list 
  * Pure ASCII: a terminal may take more than ESC for the start of a command. An exit code.
  */
 int ctl_print_json(json_t *document);
+/* The same on one line, for output that repeats: a reader takes line after line. */
+int ctl_print_json_line(json_t *document);
 
 #endif

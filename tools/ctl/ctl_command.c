@@ -109,7 +109,11 @@ const struct ctl_command ctl_commands[] = {
 	 .run = ctl_top},
 	{.name = "records",
 	 .purpose = "show records of ended allocations",
-	 .text = "With --json, prints one object per line, as the relay writes it.  A reader that "
+	 .text = "One line per allocation: when it ended, id, user, side, transport and dialect, "
+		 "content that an MS client announced, client, relayed address, why it ended, "
+		 "duration, bytes in each direction.  The relay keeps the newest 4096, oldest "
+		 "first.  With several filters, a record must match all of them.\n\n"
+		 "With --json, prints one object per line, as the relay writes it.  A reader that "
 		 "falls behind loses records and is told how many; the relay never waits.",
 	 .daemon = CTL_RELAY,
 	 .options = {OPTION_FOLLOW, DAEMON},
@@ -117,8 +121,10 @@ const struct ctl_command ctl_commands[] = {
 	{.name = "counters",
 	 .purpose = "show event counters since the start",
 	 .daemon = CTL_RELAY,
-	 .options = {OPTION_ALL_COUNTERS, DAEMON},
-	 SHOWS("/v1/counters", ctl_print_counters)},
+	 .text = "With --watch, prints at each interval what the counters have grown by, and how "
+		 "much that is per second; with --json, one object per line.",
+	 .options = {OPTION_ALL_COUNTERS, OPTION_WATCH_COUNTERS, DAEMON},
+	 .run = ctl_counters},
 	{.name = "configuration",
 	 .purpose = "show configuration keys that differ from their default",
 	 .text = CONFIGURATION_TEXT,

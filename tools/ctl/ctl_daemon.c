@@ -340,7 +340,8 @@ int ctl_show_document(const struct ctl_args *args, const struct ctl_daemon *daem
 	if (status != CTL_OK)
 		return status;
 	if (ctl_has(args, OPTION_JSON))
-		return ctl_print_json(document);
+		return ctl_has(args, OPTION_WATCH) ? ctl_print_json_line(document)
+						   : ctl_print_json(document);
 	print(args, document);
 	json_decref(document);
 	return CTL_OK;

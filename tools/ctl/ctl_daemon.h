@@ -36,8 +36,8 @@ int ctl_ask(const struct ctl_daemon *daemon, const char *method, const char *pat
 	    json_t *body, json_t **answer, long *status);
 
 /*
- * GET path and print it, as JSON or with print(), which must cope with missing members. An exit
- * code.
+ * GET path and print it, as JSON (on one line with --watch) or with print(), which must cope with
+ * missing members. An exit code.
  */
 int ctl_show_document(const struct ctl_args *args, const struct ctl_daemon *daemon,
 		      const char *path,

@@ -86,6 +86,19 @@ const struct ctl_option ctl_options[OPTION_COUNT] = {
 	[OPTION_RELOAD_MRAS] = {"mras", CTL_FLAG, NULL, "also reload mrasd"},
 	[OPTION_FOLLOW] = {"follow", CTL_FLAG, NULL,
 			   "keep printing new records as they come"},
+	[OPTION_RECORDS_USER] = {"user", CTL_TEXT, "USER", "only records of this user"},
+	[OPTION_SINCE] =
+		{"since", CTL_SINCE, "TIME",
+		 "only records that ended at this time or later: 15m, or a UTC time "
+		 "such as 2026-01-31T00:00:00Z",
+		 .max =
+			 LONGEST_S},
+	[OPTION_RECORDS_LIMIT] = {"limit", CTL_NUMBER, "NUMBER",
+				  "of the records so far only this many, the newest",
+				  .max = 1000000},
+	[OPTION_WATCH_COUNTERS] = {"watch", CTL_PERIOD, "SECONDS",
+				   "print differences at this interval (default: 2)",
+				   .min = 1, .max = 3600},
 	[OPTION_ONCE] = {"once", CTL_FLAG, NULL, "print one snapshot and exit"},
 	[OPTION_INTERVAL] = {"interval", CTL_NUMBER, "SECONDS",
 			     "time between updates (default: 1)", .min = 1, .max = 60},

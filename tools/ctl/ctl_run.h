@@ -24,6 +24,7 @@ int ctl_reload(const struct ctl_args *args);
 int ctl_log_level(const struct ctl_args *args);
 int ctl_top(const struct ctl_args *args);
 int ctl_records(const struct ctl_args *args);
+int ctl_counters(const struct ctl_args *args);
 int ctl_key_new(const struct ctl_args *args);
 int ctl_key_rotate(const struct ctl_args *args);
 int ctl_key_list(const struct ctl_args *args);
@@ -38,7 +39,6 @@ int ctl_import(const struct ctl_args *args);
  */
 void ctl_print_status(const struct ctl_args *args, json_t *document);
 void ctl_print_mras_status(const struct ctl_args *args, json_t *document);
-void ctl_print_counters(const struct ctl_args *args, json_t *document);
 void ctl_print_limits(const struct ctl_args *args, json_t *document);
 void ctl_print_configuration(const struct ctl_args *args, json_t *document);
 void ctl_print_relays(const struct ctl_args *args, json_t *document);

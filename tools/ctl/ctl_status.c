@@ -1,6 +1,6 @@
 /*
- * ctl_status.c - documents about a daemon as a whole: status, counters, limits, configuration, and
- * the relays of mrasd.
+ * ctl_status.c - documents about a daemon as a whole: status, limits, configuration, and the relays of
+ * mrasd.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -13,11 +13,6 @@
 #include "tools/ctl/ctl_daemon.h"
 #include "tools/ctl/ctl_run.h"
 #include "tools/ctl/ctl_view.h"
-
-enum {
-	NAME_SIZE = 256,
-	DEPTH_MAX = 8, /* of nested counters; ours are not deeper */
-};
 
 /* --- status ---------------------------------------------------------------------------------- */
 
@@ -202,39 +197,6 @@ void ctl_print_mras_status(const struct ctl_args *args, json_t *document)
 }
 
 /* --- tables ---------------------------------------------------------------------------------- */
-
-/* Append every number of a nested object to rows, as "outer.inner". */
-static void flatten(json_t *rows, json_t *object, const char *prefix, bool all, int depth)
-{
-	char name[NAME_SIZE];
-	const char *key;
-	json_t *value;
-
-	assert(json_is_array(rows) && depth <= DEPTH_MAX);
-	if (depth == DEPTH_MAX)
-		return;
-	json_object_foreach(object, key, value)
-	{
-		snprintf(name, sizeof(name), "%s%s%s", prefix, *prefix ? "." : "", key);
-		if (json_is_object(value))
-			flatten(rows, value, name, all, depth + 1);
-		else if (json_is_number(value) && (all || json_number_value(value) != 0))
-			json_array_append_new(rows,
-					      json_pack("{s:s#, s:O}", "name", name,
-							strlen(name), "value", value));
-	}
-}
-
-void ctl_print_counters(const struct ctl_args *args, json_t *document)
-{
-	static const struct ctl_column columns[] = {
-		{"<COUNTER", "name"}, {">VALUE", "value"}, {NULL, NULL}};
-	json_t *rows = json_array();
-
-	flatten(rows, document, "", ctl_has(args, OPTION_ALL_COUNTERS), 0);
-	ctl_print_table(columns, rows);
-	json_decref(rows);
-}
 
 /* Rates carry their unit in each figure; no limit is "none". */
 static void put_units(json_t *row)
