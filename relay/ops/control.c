@@ -191,7 +191,7 @@ const struct control_route control_routes[] = {
 	{.method = "GET",
 	 .path = "/v1/records",
 	 .handler = control_stream_records,
-	 .arguments = {"follow"}},
+	 .arguments = {"follow", "user", "since", "limit"}},
 	CONTROL_LOG_ROUTES,
 };
 const size_t control_route_count = sizeof(control_routes) / sizeof(control_routes[0]);

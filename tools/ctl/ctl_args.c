@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "auth/credential/timestamp.h"
 #include "base/units.h"
 #include "stun/endpoint.h"
 #include "stun/ip_prefix.h"
@@ -59,6 +61,38 @@ static int take_duration(const struct ctl_args *args, const struct ctl_option *o
 			 units_duration_text(option->max, most));
 }
 
+/* "2026-01-31T00:00:00Z", also with the fraction that records have, which is dropped. */
+static bool parse_time(const char *text, int64_t *unix_s)
+{
+	const char *dot = strchr(text, '.');
+	size_t whole = dot ? (size_t)(dot - text) : strlen(text);
+	char time[TIMESTAMP_SIZE];
+
+	if (whole >= sizeof(time) ||
+	    (dot && strcmp(dot + 1 + strspn(dot + 1, "0123456789"), "Z") != 0))
+		return false;
+	snprintf(time, sizeof(time), "%.*s%s", (int)whole, text, dot ? "Z" : "");
+	return timestamp_parse(time, strlen(time), unix_s) && *unix_s >= 0;
+}
+
+/* Unix seconds; of a duration those that are so long ago. */
+static int take_since(const struct ctl_args *args, const struct ctl_option *option,
+		      const char *text, int64_t *unix_s)
+{
+	int64_t now_s = time(NULL), ago_s;
+
+	if (parse_time(text, unix_s))
+		return CTL_OK;
+	if (!units_duration(text, &ago_s) || ago_s > option->max)
+		return ctl_usage(
+			args->name,
+			"--%s %s: expected a duration such as 15m, or a UTC time "
+			"such as 2026-01-31T00:00:00Z",
+			option->name, text);
+	*unix_s = ago_s < now_s ? now_s - ago_s : 0;
+	return CTL_OK;
+}
+
 /* The relay refuses host bits: what was meant is not clear, so name the prefix they are in. */
 static int check_prefix(const struct ctl_args *args, const struct ctl_option *option,
 			const char *text)
@@ -105,6 +139,8 @@ static int take_option(struct ctl_args *args, enum ctl_option_id id, const char 
 		return take_choice(args, option, text);
 	if (option->kind == CTL_PREFIX)
 		return check_prefix(args, option, text);
+	if (option->kind == CTL_SINCE)
+		return take_since(args, option, text, &args->numbers[id]);
 	if (option->kind == CTL_DURATION)
 		return take_duration(args, option, text, &args->numbers[id]);
 	if (option->kind == CTL_NUMBER || (option->kind == CTL_PERIOD && text))

@@ -116,7 +116,8 @@ const struct ctl_command ctl_commands[] = {
 		 "With --json, prints one object per line, as the relay writes it.  A reader that "
 		 "falls behind loses records and is told how many; the relay never waits.",
 	 .daemon = CTL_RELAY,
-	 .options = {OPTION_FOLLOW, DAEMON},
+	 .options = {OPTION_FOLLOW, OPTION_RECORDS_USER, OPTION_SINCE,
+		     OPTION_RECORDS_LIMIT, DAEMON},
 	 .run = ctl_records},
 	{.name = "counters",
 	 .purpose = "show event counters since the start",

@@ -121,6 +121,7 @@ static void offer_kind(const struct ctl_args *args, enum ctl_kind kind,
 	case CTL_DURATION:
 	case CTL_PERIOD:
 	case CTL_PREFIX:
+	case CTL_SINCE:
 		break;
 	}
 }

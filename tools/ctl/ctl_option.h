@@ -19,6 +19,7 @@ enum ctl_kind {
 	CTL_DURATION,
 	CTL_PERIOD, /* optional seconds */
 	CTL_PREFIX, /* an address or a CIDR prefix */
+	CTL_SINCE,  /* a time in the past, or how long ago it was */
 	CTL_CHOICE,
 	CTL_ALLOCATION,
 	CTL_USER,
@@ -58,11 +59,11 @@ enum ctl_option_id {
 	OPTION_FORCE,
 	OPTION_RELOAD_MRAS,
 	OPTION_FOLLOW,
-	OPTION_ONCE,
 	OPTION_RECORDS_USER,
 	OPTION_SINCE,
 	OPTION_RECORDS_LIMIT,
 	OPTION_WATCH_COUNTERS,
+	OPTION_ONCE,
 	OPTION_INTERVAL,
 	OPTION_KEYS,
 	OPTION_ID,

@@ -127,6 +127,21 @@ void ctl_print_names(const char *title, const json_t *names)
 		putchar('\n');
 }
 
+void ctl_print_heading(const struct ctl_column *columns, const size_t *widths)
+{
+	for (; columns->heading; columns++)
+		print_cell(columns, *widths++, columns->heading + 1);
+}
+
+void ctl_print_row(const struct ctl_column *columns, const size_t *widths,
+		   const json_t *row)
+{
+	char buf[CTL_CELL_MAX];
+
+	for (; columns->heading; columns++)
+		print_cell(columns, *widths++, cell_at(row, columns->path, buf));
+}
+
 void ctl_print_table(const struct ctl_column *columns, const json_t *rows)
 {
 	size_t widths[COLUMNS_MAX], count = 0;
@@ -146,12 +161,6 @@ void ctl_print_table(const struct ctl_column *columns, const json_t *rows)
 				widths[count] = width;
 		}
 	}
-	for (size_t j = 0; j < count; j++)
-		print_cell(&columns[j], widths[j], columns[j].heading + 1);
-	json_array_foreach(rows, i, row)
-	{
-		for (size_t j = 0; j < count; j++)
-			print_cell(&columns[j], widths[j],
-				   cell_at(row, columns[j].path, buf));
-	}
+	ctl_print_heading(columns, widths);
+	json_array_foreach(rows, i, row) ctl_print_row(columns, widths, row);
 }

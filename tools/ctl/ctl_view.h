@@ -28,6 +28,14 @@ struct ctl_column {
 	const char *path;    /* of the cell, as in a template */
 };
 
+/*
+ * A row, and the heading above it, of a table that goes on: columns are as wide as they are told,
+ * or as the cell where that is wider. widths: one for each column.
+ */
+void ctl_print_row(const struct ctl_column *columns, const size_t *widths,
+		   const json_t *row);
+void ctl_print_heading(const struct ctl_column *columns, const size_t *widths);
+
 /* As wide as the widest cells. The columns end with a NULL heading; rows is an array or NULL. */
 void ctl_print_table(const struct ctl_column *columns, const json_t *rows);
 

@@ -104,6 +104,9 @@ def what_it_is(fixture):
     check("Open now:" in out and "served by mediarelayd" in out, "explained: %s", out)
     check("Not open on the running relay" in fixture.run("ports", "--explain", "5061"), "5061 is open")
     check("datagrams" in fixture.run("counters", "--all"), "no counters")
+    changed = fixture.run("configuration")
+    check("side.outside.public" not in changed and "side.outside.addresses" in changed,
+          "configuration: %s", changed)
     conf = fixture.run("configuration")
     check(re.search(r'realm +edge|control\.socket ', conf), "configuration: %s", conf)
     check(len(fixture.run("configuration", "--all").splitlines()) > 40, "keys are missing")
@@ -148,6 +151,8 @@ def calls_are_ended(fixture):
         ident = fixture.rows("--user", "bob")[0]["id"]
         check(fixture.run("kill", ident) == "1 allocation ended\n", "not ended")
         check(ident not in [row["id"] for row in fixture.rows()], "it lives on")
+        check("no allocation matches --user nobody" in
+              fixture.run("kill", "--user", "nobody", status=4), "who ended?")
         fixture.run("kill", ident, status=4)
         fixture.run("show", ident, status=4)
         out = fixture.run("kill", "--user", "alice")
@@ -175,7 +180,15 @@ def records_of_what_ended(fixture):
         follower.wait()
         check(found == 2, "%d records", found)
     out = fixture.run("records")
-    check(len(re.findall("(?m)^20.* carol ", out)) >= 2, "records: %s", out)
+    check(out.startswith("ENDED ") and len(re.findall("(?m)^20.* carol ", out)) >= 2,
+          "records: %s", out)
+    with fixture.calls("dora", 2):
+        pass
+    lines = fixture.run("records", "--user", "dora").splitlines()
+    check(len(lines) == 3 and all(" dora " in line for line in lines[1:]), "dora: %s", lines)
+    check(len(fixture.run("records", "--user", "dora", "--limit", "1").splitlines()) == 2, "newest")
+    check(len(fixture.run("records", "--since", "1h").splitlines()) >= 5, "since an hour")
+    check(len(fixture.run("records", "--since", "2090-01-01T00:00:00Z").splitlines()) == 1, "later")
 
 
 @row

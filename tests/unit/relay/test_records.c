@@ -268,19 +268,23 @@ START_TEST(writers_and_a_reader_share_the_ring)
 }
 END_TEST
 
-static void get(const char *follow, unsigned want)
+static void ask(const struct control_argument *arguments, size_t count, unsigned want)
 {
-	const struct control_argument argument = {"follow", follow};
 	const struct control_message message = {
 		.method = "GET",
 		.path = "/v1/records",
-		.arguments = &argument,
-		.argument_count = follow ? 1 : 0,
+		.arguments = arguments,
+		.argument_count = count,
 	};
 
 	control_reply_clear(&reply);
 	control_dispatch(control_routes, control_route_count, &relay, &message, &reply);
 	ck_assert_uint_eq(reply.status, want);
+}
+
+static void get(const char *follow, unsigned want)
+{
+	ask(&(struct control_argument){"follow", follow}, follow ? 1 : 0, want);
 }
 
 /* All that is available, in pieces of that size. */
@@ -361,6 +365,73 @@ START_TEST(follow_is_yes_or_no)
 	get("0", 200);
 	get("2", 400);
 	get("", 400);
+}
+END_TEST
+
+static void add_of(uint64_t id, const char *user, int64_t ended_ms)
+{
+	struct record record = {.id = id, .ended_ms = ended_ms};
+
+	strcpy(record.user, user);
+	records_add(relay.records, &record);
+}
+
+static const struct {
+	const char *name;
+	struct control_argument arguments[4];
+	unsigned status;
+	size_t count;
+	json_int_t want[ROOM];
+} selections[] = {
+	{"a user", {{"user", "bob"}}, 200, 2, {3, 5}},
+	{"an unknown user", {{"user", "eve"}}, 200, 0, {0}},
+	{"a user is no prefix", {{"user", "bo"}}, 200, 0, {0}},
+	{"since", {{"since", "4"}}, 200, 2, {4, 5}},
+	{"since the beginning", {{"since", "0"}}, 200, 4, {2, 3, 4, 5}},
+	{"the newest", {{"limit", "1"}}, 200, 1, {5}},
+	{"more than there are", {{"limit", "100"}}, 200, 4, {2, 3, 4, 5}},
+	{"none", {{"limit", "0"}}, 200, 0, {0}},
+	{"the newest of a user", {{"limit", "1"}, {"user", "alice"}}, 200, 1, {4}},
+	{"all three", {{"limit", "9"}, {"user", "bob"}, {"since", "4"}}, 200, 1, {5}},
+	{"no number", {{"since", "2026-01-31"}}, 400, 0, {0}},
+	{"negative", {{"limit", "-1"}}, 400, 0, {0}},
+	{"too many", {{"limit", "1000001"}}, 400, 0, {0}},
+	{"empty", {{"since", ""}}, 400, 0, {0}},
+	{"no value", {{"limit", NULL}}, 400, 0, {0}},
+};
+
+START_TEST(the_query_selects)
+{
+	size_t count = 0;
+
+	for (uint64_t id = 1; id <= ROOM + 1; id++)
+		add_of(id, id % 2 == 0 ? "alice" : "bob", (int64_t)id * 1000);
+	while (count < 4 && selections[_i].arguments[count].name)
+		count++;
+	ask(selections[_i].arguments, count, selections[_i].status);
+	if (selections[_i].status == 200)
+		expect(lines(100), selections[_i].want, selections[_i].count);
+}
+END_TEST
+
+START_TEST(the_query_selects_what_comes)
+{
+	const struct control_argument bob[] = {
+		{"follow", "1"}, {"user", "bob"}, {"limit", "1"}};
+
+	add_of(1, "bob", 0);
+	add_of(2, "bob", 0);
+	ask(bob, 3, 200);
+	expect(lines(100), (json_int_t[]){2}, 1);
+	add_of(3, "alice", 0);
+	expect(lines(100), NULL, 0);
+	add_of(4, "bob", 0);
+	add_of(5, "bob", 0);
+	expect(lines(100), (json_int_t[]){4, 5}, 2);
+	/* What was lost may have been wanted. */
+	for (uint64_t id = 6; id < 6 + ROOM + 2; id++)
+		add_of(id, "alice", 0);
+	expect(lines(100), (json_int_t[]){-2}, 1);
 }
 END_TEST
 
@@ -478,6 +549,8 @@ static void records_suite(Suite *suite)
 	tcase_add_test(tc, without_follow_it_ends);
 	tcase_add_test(tc, with_follow_it_goes_on);
 	tcase_add_test(tc, follow_is_yes_or_no);
+	tcase_add_loop_test(tc, the_query_selects, 0, ROWS(selections));
+	tcase_add_test(tc, the_query_selects_what_comes);
 	tcase_add_test(tc, the_writer_logs_if_the_log_is_on);
 	tcase_add_test(tc, a_stalled_log_blocks_no_worker);
 	tcase_add_test(tc, a_closed_ring_ends_followers);
