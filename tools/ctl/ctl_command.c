@@ -102,10 +102,14 @@ const struct ctl_command ctl_commands[] = {
 	 .run = ctl_log_level},
 	{.name = "top",
 	 .purpose = "live view of traffic, drops, ports and top allocations",
-	 .text = "Keys: q quits, s changes the sort order, arrow and page keys scroll, space "
-		 "refreshes.",
+	 .text = "Keys: q quits, h or ? shows all keys, s changes the sort order, arrow and page "
+		 "keys scroll, space refreshes.  Three keys filter the allocations: u asks for a "
+		 "user, a for an address or prefix of clients, d goes through the dialects; c "
+		 "clears all filters.  While one asks, Enter applies what was typed, nothing "
+		 "typed clears the filter, Escape leaves it as it was.",
 	 .daemon = CTL_RELAY,
-	 .options = {OPTION_SORT, OPTION_INTERVAL, OPTION_ONCE, DAEMON},
+	 .options = {OPTION_USER, OPTION_CLIENT, OPTION_DIALECT, OPTION_SORT,
+		     OPTION_INTERVAL, OPTION_ONCE, DAEMON},
 	 .run = ctl_top},
 	{.name = "records",
 	 .purpose = "show records of ended allocations",

@@ -362,12 +362,42 @@ static void draw_foot(const struct ctl_frame *frame, FILE *out, size_t shown)
 	int64_t all = ctl_integer(frame->now->allocations, "total");
 	char text[LINE_SIZE];
 
-	snprintf(text, sizeof(text),
-		 "%zu-%zu of %" PRId64
-		 " by %s    q quit  s sort  arrows and page keys scroll",
-		 shown > 0 ? frame->offset + 1 : 0, frame->offset + shown, all,
-		 frame->order);
+	if (frame->prompt)
+		snprintf(text, sizeof(text), "%s_", frame->prompt);
+	else
+		snprintf(text, sizeof(text),
+			 "%zu-%zu of %" PRId64
+			 " by %s%s    q quit  ? help  s sort  u a d filter",
+			 shown > 0 ? frame->offset + 1 : 0, frame->offset + shown, all,
+			 frame->order, frame->filter ? frame->filter : "");
 	bar(frame, out, text, "");
+}
+
+static void draw_help(const struct ctl_frame *frame, FILE *out)
+{
+	static const char *const lines[] = {
+		"Keys of avedgectl top",
+		"",
+		"q                    quit",
+		"h ?                  this help; any key leaves it",
+		"s                    next sort order: age, bytes, rate, user, expires",
+		"u                    only allocations of a user",
+		"a                    only clients at an address or in a prefix",
+		"d                    only one dialect: ietf, ms, both again",
+		"c                    clear these filters",
+		"arrows, j k          scroll by a line",
+		"page keys, f b       scroll by a page",
+		"Home End, g G        first and last page",
+		"space                refresh now",
+		"Ctrl-Z               suspend",
+		"",
+		"u and a ask: Enter applies, nothing typed clears, Escape leaves it as it was.",
+	};
+	size_t count = sizeof(lines) / sizeof(lines[0]);
+
+	for (size_t i = 0; i + FOOT < frame->lines; i++)
+		line(frame, out, "%s", i < count ? lines[i] : "");
+	bar(frame, out, "any key: back", "");
 }
 
 void ctl_frame_draw(const struct ctl_frame *frame, FILE *out)
@@ -383,6 +413,11 @@ void ctl_frame_draw(const struct ctl_frame *frame, FILE *out)
 	rows = json_object_get(frame->now->allocations, "allocations");
 	if (frame->live)
 		fputs("\033[H", out);
+	if (frame->help) {
+		draw_help(frame, out);
+		fputs(frame->live ? "\033[J" : "", out);
+		return;
+	}
 	/* In a tiny terminal the first lines matter most. */
 	for (i = 0; i < sizeof(head) / sizeof(head[0]) && i + FOOT < frame->lines; i++)
 		head[i](frame, out);

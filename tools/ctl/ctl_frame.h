@@ -29,6 +29,9 @@ struct ctl_frame {
 	size_t offset;                         /* first allocation to show */
 	const char *order;   /* a value of the control interface's sort */
 	const char *problem; /* why the figures are stale; NULL if they are not */
+	const char *filter;  /* ", user alice" for the foot; "" for none */
+	const char *prompt;  /* instead of the foot; NULL: nothing is being typed */
+	bool help;           /* the keys instead of the allocations and figures */
 	bool live; /* for a terminal: clear each line, fill all lines, use reverse video */
 };
 

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { COLUMNS = 80, LINES = 24, ESCAPE_WAIT_MS = 50, KEYS_MAX = 16 };
+enum { COLUMNS = 80, LINES = 24, ESCAPE_WAIT_MS = 50, KEYS_MAX = 16, CTRL_U = 0x15 };
 
 struct ctl_terminal {
 	struct termios before;
@@ -27,6 +27,8 @@ struct ctl_terminal {
 	int signal;
 	char keys[KEYS_MAX]; /* read, but not yet decoded */
 	size_t count;
+	char *typed; /* of ctl_terminal_type(); NULL: keys are commands */
+	size_t typed_size;
 };
 
 /* The alternate screen, cleared and without a cursor; and the way back. */
@@ -126,6 +128,8 @@ static const struct {
 	{"\033OF", KEY_LAST},     {"\033[4~", KEY_LAST}, {"G", KEY_LAST},
 	{"q", KEY_QUIT},          {"Q", KEY_QUIT},       {"s", KEY_SORT},
 	{"S", KEY_SORT},          {" ", KEY_REFRESH},    {"\n", KEY_REFRESH},
+	{"h", KEY_HELP},          {"?", KEY_HELP},       {"u", KEY_USER},
+	{"a", KEY_ADDRESS},       {"d", KEY_DIALECT},    {"c", KEY_CLEAR},
 };
 
 static void drop_keys(struct ctl_terminal *terminal, size_t count)
@@ -135,8 +139,58 @@ static void drop_keys(struct ctl_terminal *terminal, size_t count)
 	memmove(terminal->keys, terminal->keys + count, terminal->count);
 }
 
+/* A character that was typed, complete or not: a byte after the other. */
+static void append(struct ctl_terminal *terminal, char byte)
+{
+	size_t len = strlen(terminal->typed);
+
+	if (len + 1 < terminal->typed_size) {
+		terminal->typed[len] = byte;
+		terminal->typed[len + 1] = '\0';
+	}
+}
+
+/* With all bytes of it. */
+static void take_back(struct ctl_terminal *terminal)
+{
+	size_t len = strlen(terminal->typed);
+
+	while (len > 0 && ((unsigned char)terminal->typed[--len] & 0xc0) == 0x80)
+		;
+	terminal->typed[len] = '\0';
+}
+
+/* The same while a text is typed. */
+static bool decode_typed(struct ctl_terminal *terminal, bool complete, enum ctl_key *key)
+{
+	char byte = terminal->keys[0];
+
+	assert(terminal->count > 0 && terminal->typed);
+	if (byte == '\033') {
+		if (terminal->count == 1 && !complete)
+			return false;
+		*key = terminal->count == 1 ? KEY_CANCEL : KEY_OTHER;
+		drop_keys(terminal, terminal->count);
+		return true;
+	}
+	drop_keys(terminal, 1);
+	*key = KEY_TYPED;
+	if (byte == '\n' || byte == '\r')
+		*key = KEY_ENTER;
+	else if (byte == 0x7f || byte == '\b')
+		take_back(terminal);
+	else if (byte == CTRL_U)
+		*terminal->typed = '\0';
+	else if ((unsigned char)byte < ' ')
+		*key = KEY_OTHER;
+	else
+		append(terminal, byte);
+	return true;
+}
+
 /* Decode the first key; false if it may be incomplete. */
-static bool decode(struct ctl_terminal *terminal, bool complete, enum ctl_key *key)
+static bool decode_command(struct ctl_terminal *terminal, bool complete,
+			   enum ctl_key *key)
 {
 	for (size_t i = 0; i < sizeof(sequences) / sizeof(sequences[0]); i++) {
 		size_t len = strlen(sequences[i].text);
@@ -156,6 +210,12 @@ static bool decode(struct ctl_terminal *terminal, bool complete, enum ctl_key *k
 	drop_keys(terminal, terminal->keys[0] == '\033' ? terminal->count : 1);
 	*key = KEY_OTHER;
 	return true;
+}
+
+static bool decode(struct ctl_terminal *terminal, bool complete, enum ctl_key *key)
+{
+	return terminal->typed ? decode_typed(terminal, complete, key)
+			       : decode_command(terminal, complete, key);
 }
 
 /* Turn a signal into a key; false if there is none. */
@@ -220,4 +280,17 @@ enum ctl_key ctl_terminal_key(struct ctl_terminal *terminal, int timeout_ms)
 			terminal->count += (size_t)len;
 		}
 	}
+}
+
+enum ctl_key ctl_terminal_type(struct ctl_terminal *terminal, int timeout_ms, char *text,
+			       size_t size)
+{
+	enum ctl_key key;
+
+	assert(size > 1 && strlen(text) < size);
+	terminal->typed = text;
+	terminal->typed_size = size;
+	key = ctl_terminal_key(terminal, timeout_ms);
+	terminal->typed = NULL;
+	return key;
 }

@@ -29,6 +29,11 @@ enum ctl_key {
 	KEY_END, /* a signal or the end of the terminal: see ctl_terminal_signal() */
 	KEY_QUIT,
 	KEY_SORT,
+	KEY_HELP,
+	KEY_USER,
+	KEY_ADDRESS,
+	KEY_DIALECT,
+	KEY_CLEAR,
 	KEY_REFRESH,
 	KEY_UP,
 	KEY_DOWN,
@@ -37,10 +42,22 @@ enum ctl_key {
 	KEY_FIRST,
 	KEY_LAST,
 	KEY_OTHER,
+	/* Of ctl_terminal_type() alone: */
+	KEY_TYPED, /* the text has changed */
+	KEY_ENTER,
+	KEY_CANCEL,
 };
 
 /* The next key, or what happened instead. Ctrl-Z is handled inside. */
 enum ctl_key ctl_terminal_key(struct ctl_terminal *terminal, int timeout_ms);
+
+/*
+ * The same while somebody types a text of at most size - 1 bytes of UTF-8: KEY_TYPED, KEY_ENTER,
+ * KEY_CANCEL (Escape), KEY_OTHER for what types nothing, or KEY_TIMEOUT, KEY_RESIZED, KEY_END.
+ * Backspace takes a character back, Ctrl-U all of them.
+ */
+enum ctl_key ctl_terminal_type(struct ctl_terminal *terminal, int timeout_ms, char *text,
+			       size_t size);
 
 /* The signal of a KEY_END, 0 if the terminal has gone. */
 int ctl_terminal_signal(const struct ctl_terminal *terminal);

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "stun/ip_prefix.h"
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/ctl_args.h"
 #include "tools/ctl/ctl_daemon.h"
@@ -23,7 +24,11 @@ enum {
 	ONCE_ROWS = 20,
 	INTERVAL_S = 1,
 	RATE_MS = 900, /* at least between two samples that make a rate */
+	TYPED_SIZE = 256,
 };
+
+/* What is being typed. */
+enum question { NO_QUESTION, ASK_USER, ASK_ADDRESS };
 
 struct top {
 	struct ctl_daemon relay;
@@ -31,6 +36,15 @@ struct top {
 	int newest; /* of samples */
 	struct ctl_frame frame;
 	const char *const *orders;
+	/* Filters; NULL: none. The texts are those below, or of the command line. */
+	const char *user, *client, *dialect;
+	const char *const *dialects;
+	char user_text[TYPED_SIZE], client_text[TYPED_SIZE];
+	char filter[3 * CTL_CELL_MAX]; /* for the foot */
+	enum question question;
+	bool refused; /* what was typed is no address */
+	char typed[TYPED_SIZE];
+	char prompt[2 * CTL_CELL_MAX];
 };
 
 static int64_t now_ms(void)
@@ -45,7 +59,10 @@ static char *rows_path(const struct top *top)
 {
 	char limit[CTL_FIGURE_MAX];
 	const struct ctl_pair pairs[] = {
-		{"sort", top->frame.order}, {"limit", limit}, {NULL, NULL}};
+		{"user", top->user},       {"client", top->client},
+		{"dialect", top->dialect}, {"sort", top->frame.order},
+		{"limit", limit},          {NULL, NULL},
+	};
 
 	snprintf(limit, sizeof(limit), "%zu",
 		 top->frame.offset + ctl_frame_rows(&top->frame) + 1);
@@ -83,8 +100,37 @@ static int ask(struct top *top)
 	return CTL_OK;
 }
 
+/* "user" and "alice" as ", user alice", behind what is there. */
+static void add_filter(struct top *top, const char *name, const char *value)
+{
+	size_t used = strlen(top->filter);
+	char clean[CTL_CELL_MAX];
+
+	if (value)
+		snprintf(top->filter + used, sizeof(top->filter) - used, ", %s %s", name,
+			 ctl_clean(value, clean, sizeof(clean)));
+}
+
+/* What the foot says: the filters, or the question with the answer so far. */
+static void set_foot(struct top *top)
+{
+	char clean[CTL_CELL_MAX];
+
+	*top->filter = '\0';
+	add_filter(top, "user", top->user);
+	add_filter(top, "client", top->client);
+	add_filter(top, "dialect", top->dialect);
+	top->frame.filter = top->filter;
+	snprintf(top->prompt, sizeof(top->prompt), "%s%s: %s",
+		 top->refused ? "not an address or prefix; " : "",
+		 top->question == ASK_USER ? "user" : "client address or prefix",
+		 ctl_clean(top->typed, clean, sizeof(clean)));
+	top->frame.prompt = top->question != NO_QUESTION ? top->prompt : NULL;
+}
+
 static void draw(struct top *top)
 {
+	set_foot(top);
 	ctl_terminal_size(&top->frame.columns, &top->frame.lines);
 	ctl_frame_draw(&top->frame, stdout);
 	fflush(stdout);
@@ -99,6 +145,66 @@ static void sort_next(struct top *top)
 	assert(*order); /* ctl_args_parse() takes no other */
 	top->frame.order = order[1] ? order[1] : top->orders[0];
 	top->frame.offset = 0;
+}
+
+static void next_dialect(struct top *top)
+{
+	const char *const *next = top->dialects;
+
+	while (top->dialect && *next && strcmp(*next, top->dialect) != 0)
+		next++;
+	if (top->dialect)
+		next++;
+	top->dialect = *next; /* NULL behind the last */
+	top->frame.offset = 0;
+}
+
+static void clear_filters(struct top *top)
+{
+	top->user = top->client = top->dialect = NULL;
+	top->frame.offset = 0;
+}
+
+static void begin_question(struct top *top, enum question question)
+{
+	top->question = question;
+	top->refused = false;
+	*top->typed = '\0';
+}
+
+static const char *keep(char *text, const char *typed)
+{
+	return *typed ? strcpy(text, typed) : NULL;
+}
+
+/* Enter: what was typed becomes the filter. An address must be one, or the relay refuses it. */
+static void answer_question(struct top *top)
+{
+	struct ip_prefix prefix;
+
+	assert(top->question != NO_QUESTION);
+	if (top->question == ASK_USER) {
+		top->user = keep(top->user_text, top->typed);
+	} else if (*top->typed && !ip_prefix_parse(top->typed, &prefix)) {
+		top->refused = true;
+		return;
+	} else {
+		top->client = keep(top->client_text, top->typed);
+	}
+	top->question = NO_QUESTION;
+	top->frame.offset = 0;
+}
+
+/* Handle a key while something is typed; whether it needs a new sample. */
+static bool take_typed(struct top *top, enum ctl_key key)
+{
+	if (key == KEY_ENTER)
+		answer_question(top);
+	else if (key == KEY_CANCEL)
+		top->question = NO_QUESTION;
+	else if (key == KEY_TYPED)
+		top->refused = false;
+	return key == KEY_ENTER || key == KEY_TIMEOUT || key == KEY_RESIZED;
 }
 
 static void move_to(struct top *top, int64_t offset)
@@ -118,7 +224,26 @@ static bool take_key(struct top *top, enum ctl_key key)
 	int64_t offset = (int64_t)top->frame.offset;
 	int64_t page = (int64_t)ctl_frame_rows(&top->frame);
 
+	if (top->frame.help && key != KEY_TIMEOUT && key != KEY_RESIZED) {
+		top->frame.help = false;
+		return true;
+	}
 	switch (key) {
+	case KEY_HELP:
+		top->frame.help = true;
+		break;
+	case KEY_USER:
+		begin_question(top, ASK_USER);
+		break;
+	case KEY_ADDRESS:
+		begin_question(top, ASK_ADDRESS);
+		break;
+	case KEY_DIALECT:
+		next_dialect(top);
+		break;
+	case KEY_CLEAR:
+		clear_filters(top);
+		break;
 	case KEY_SORT:
 		sort_next(top);
 		break;
@@ -144,6 +269,9 @@ static bool take_key(struct top *top, enum ctl_key key)
 	case KEY_REFRESH:
 	case KEY_RESIZED:
 		break;
+	case KEY_TYPED:
+	case KEY_ENTER:
+	case KEY_CANCEL:
 	case KEY_OTHER:
 	case KEY_END:
 	case KEY_QUIT:
@@ -157,6 +285,7 @@ static int live(struct top *top, int interval_ms)
 	struct ctl_terminal *terminal = ctl_terminal_open();
 	enum ctl_key key = KEY_TIMEOUT;
 	int signal_number = 0;
+	bool was_help = false; /* which any key leaves, q too */
 
 	if (!terminal)
 		return ctl_fail(
@@ -165,13 +294,20 @@ static int live(struct top *top, int interval_ms)
 	top->relay.quiet = true;
 	top->relay.timeout_ms = ANSWER_MS;
 	draw(top);
-	while (key != KEY_QUIT && key != KEY_END) {
-		key = ctl_terminal_key(terminal, interval_ms);
-		if (!take_key(top, key))
-			continue;
+	while (key != KEY_END && (key != KEY_QUIT || was_help)) {
+		bool typing = top->question != NO_QUESTION;
+
+		was_help = top->frame.help;
+		key = typing ? ctl_terminal_type(terminal, interval_ms, top->typed,
+						 sizeof(top->typed))
+			     : ctl_terminal_key(terminal, interval_ms);
+		bool stale = typing ? take_typed(top, key) : take_key(top, key);
+
 		ctl_terminal_size(&top->frame.columns, &top->frame.lines);
-		ask(top);
-		draw(top);
+		if (stale)
+			ask(top);
+		if (stale || typing)
+			draw(top);
 	}
 	signal_number = key == KEY_END ? ctl_terminal_signal(terminal) : 0;
 	ctl_terminal_close(terminal);
@@ -213,6 +349,10 @@ int ctl_top(const struct ctl_args *args)
 			  .order = ctl_value(args, OPTION_SORT, "rate"),
 			  .live = !is_once},
 		.orders = ctl_options[OPTION_SORT].choices,
+		.dialects = ctl_options[OPTION_DIALECT].choices,
+		.user = ctl_value(args, OPTION_USER, NULL),
+		.client = ctl_value(args, OPTION_CLIENT, NULL),
+		.dialect = ctl_value(args, OPTION_DIALECT, NULL),
 	};
 	int status;
 
