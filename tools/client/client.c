@@ -70,6 +70,11 @@ void client_release(struct client *client)
 	client_state_release(client);
 }
 
+bool client_holds(const struct client *client)
+{
+	return client->holds;
+}
+
 const struct endpoint *client_relayed(const struct client *client)
 {
 	return &client->relayed;

@@ -24,7 +24,10 @@ struct client;
  */
 struct client *client_new(const struct client_config *config,
 			  const struct client_events *events);
-/* NULL is allowed; leaves the allocation to expire. */
+/*
+ * NULL is allowed. What the client holds over UDP is released by one last datagram, whose answer
+ * nobody awaits; the end of a stream releases it anyway.
+ */
 void client_free(struct client *client);
 
 /*
@@ -41,8 +44,17 @@ uint16_t client_channel(const struct client *client);
 /* After bound: a packet to the peer. False and errno: it did not go out. */
 bool client_send(struct client *client, struct slice payload);
 
-/* Refresh with lifetime 0; an Allocate with lifetime 0 in the Microsoft dialect. */
+/*
+ * Refresh with lifetime 0; an Allocate with lifetime 0 in the Microsoft dialect. Also after
+ * failed(), if client_holds(): then released() or failed() comes once more.
+ */
 void client_release(struct client *client);
+
+/*
+ * Whether the server has an allocation of this client, as far as it knows: one was granted, or
+ * requested with credentials and perhaps the answer was lost.
+ */
+bool client_holds(const struct client *client);
 
 /* Valid after ready. */
 const struct endpoint *client_relayed(const struct client *client);

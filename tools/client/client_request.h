@@ -21,7 +21,7 @@ enum { CLIENT_REQUEST_MAX = 1400 };
 struct client_request {
 	struct client_link *link;
 	unsigned stream_deadline_ms;
-	/* It cannot be sent, or there is no answer; must not start another request. */
+	/* It cannot be sent, or there is no answer. May start another request. */
 	void (*failed)(void *arg, const char *what);
 	void *arg;
 

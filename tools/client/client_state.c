@@ -9,9 +9,14 @@
 
 #include <event2/event.h>
 
+#include "stun/ms_registry.h"
+#include "stun/registry.h"
 #include "tools/client/client_loop.h"
 
 enum { ATTEMPTS_MAX = 4 }; /* refusals in a row that another try may fix */
+
+/* A client is told that it has no allocation by the same number in both dialects. */
+static_assert((int)STUN_ALLOCATION_MISMATCH == (int)MS_NO_BINDING, "437");
 
 void client_state_fail(struct client *client, int code, const char *what)
 {
@@ -35,6 +40,8 @@ static void send_request(struct client *client)
 		client_state_fail(client, 0, "no random bytes from the system");
 		return;
 	}
+	if (client->kind == REQUEST_ALLOCATE && client->challenged)
+		client->holds = true;
 	client->request.len = client->dialect->build(client);
 	if (client->request.len == 0) {
 		client_state_fail(
@@ -92,6 +99,8 @@ void client_state_refused(struct client *client, bool try_again, int code,
 	char what[320];
 
 	client_request_stop(&client->request);
+	if (client->kind == REQUEST_ALLOCATE || code == STUN_ALLOCATION_MISMATCH)
+		client->holds = false;
 	if (try_again && ++client->attempts < ATTEMPTS_MAX) {
 		send_request(client);
 		return;
@@ -112,6 +121,7 @@ void client_state_granted(struct client *client)
 		break;
 	case REQUEST_ALLOCATE:
 		assert(client->relayed.ip.family != IP_NONE);
+		client->holds = true;
 		refresh_in_time(client);
 		client->events.ready(client->events.arg);
 		break;
@@ -128,6 +138,7 @@ void client_state_granted(struct client *client)
 			next_request(client);
 		break;
 	case REQUEST_RELEASE:
+		client->holds = false;
 		event_del(&client->upkeep);
 		client->events.released(client->events.arg);
 		break;
@@ -152,6 +163,7 @@ static void lost(void *arg, const char *what)
 {
 	struct client *client = arg;
 
+	client->holds &= !client_link_is_stream(&client->link);
 	if (client_link_is_stream(&client->link) || client->kind == REQUEST_ALLOCATE)
 		client_state_fail(client, 0, what);
 }
@@ -187,8 +199,24 @@ bool client_state_open(struct client *client)
 	return true;
 }
 
+/* If this datagram is lost, the allocation expires. */
+static void release_unheard(struct client *client)
+{
+	struct client_parts parts = {0};
+
+	client->kind = REQUEST_RELEASE;
+	if (!client_loop_random(client->config.loop, client->txid, sizeof(client->txid)))
+		return;
+	parts.head =
+		(struct slice){client->request.bytes, client->dialect->build(client)};
+	if (parts.head.len > 0)
+		client_link_send(&client->link, &parts);
+}
+
 void client_state_close(struct client *client)
 {
+	if (client->holds && !client_link_is_stream(&client->link))
+		release_unheard(client);
 	client_request_stop(&client->request);
 	event_del(&client->upkeep);
 	client_link_close(&client->link);
@@ -209,6 +237,7 @@ void client_state_bind(struct client *client)
 
 void client_state_release(struct client *client)
 {
+	client->failed = false;
 	client->want_refresh = client->want_binding = false;
 	client_request_stop(&client->request);
 	start(client, REQUEST_RELEASE);

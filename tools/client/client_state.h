@@ -59,6 +59,7 @@ struct client {
 	enum client_request_kind kind;   /* under way */
 	bool want_refresh, want_binding; /* due while another request is under way */
 	bool bound, failed;
+	bool holds; /* an allocation, as far as is known; see client_holds() */
 	int attempts;
 	uint8_t txid[MS_TXID_LEN]; /* of STUN's length in RFC 8656 */
 

@@ -2,9 +2,11 @@
  * load_clients.c - see load_clients.h.
  *
  *   IDLE --> STARTING --> (WAITING for the other of a pair) --> READY --> RELEASING --> RELEASED
- *                 \__________________\___________________________\___________\--> FAILED
+ *                 \__________________\___________________________\___________\
+ *                                                                             --> (CLEANING) --> FAILED
  *
- * With cycles READY is skipped, and RELEASED and FAILED lead back to IDLE. The answer 437 to an
+ * A client that failed and may have left an allocation at the server is CLEANING until that is
+ * released, too. With cycles READY is skipped, and RELEASED and FAILED lead back to IDLE. The answer 437 to an
  * Allocate leads to MOVING and back to STARTING. Both go through a list and an event, because a
  * client must not be freed in its own callback.
  */
@@ -21,6 +23,7 @@
 
 #include "base/sockaddr.h"
 #include "stun/chandata.h"
+#include "stun/ms_registry.h"
 #include "stun/registry.h"
 #include "tools/client/client_loop.h"
 #include "tools/client/clock.h"
@@ -44,6 +47,7 @@ enum state {
 	RELEASING,
 	RELEASED,
 	MOVING,
+	CLEANING,
 	FAILED,
 	STATES,
 };
@@ -121,6 +125,80 @@ static void reap_later(struct slot *slot)
 
 /* --- events of a client ------------------------------------------------------------------- */
 
+/*
+ * The server permits no such peer. In the Microsoft dialect a refused Send is not answered; that the
+ * peer is no destination then is.
+ */
+static bool is_peer_refused(const struct slot *slot, int code)
+{
+	const struct load_options *options = slot->clients->config.options;
+
+	return slot->relayed_len > 0 && !options->between_clients &&
+	       code == (options->dialect_ms ? MS_NO_DESTINATION : STUN_FORBIDDEN);
+}
+
+static bool is_loopback(const struct ip_addr *ip)
+{
+	static const uint8_t one[16] = {[15] = 1};
+
+	return ip->family == IP_V4
+		       ? ip->bytes[0] == 127
+		       : ip->family == IP_V6 && memcmp(ip->bytes, one, sizeof(one)) == 0;
+}
+
+static void peer_advice(const struct slot *slot, char *text, size_t size)
+{
+	const struct ip_addr *peer = &slot->clients->config.peer_address;
+	char ip[ENDPOINT_TEXT_LEN];
+
+	snprintf(text, size,
+		 "; %sname %s in the relay's peers.allow, or use --between-clients",
+		 is_loopback(peer) ? "relays refuse loopback addresses: " : "",
+		 ip_addr_format(peer, ip, sizeof(ip)));
+}
+
+/* Nothing more to do for it. */
+static void end_slot(struct slot *slot)
+{
+	set_state(slot, FAILED);
+	if (cycles(slot->clients))
+		reap_later(slot);
+}
+
+/* A client that failed has released what it left, or cannot. */
+static void slot_cleaned(struct slot *slot, bool released)
+{
+	assert(slot->state == CLEANING);
+	if (!released)
+		slot->clients->config.result->unreleased++;
+	end_slot(slot);
+}
+
+/* It failed: now, or once it has released what it left at the server. */
+static void abandon(struct slot *slot, bool was_releasing)
+{
+	if (was_releasing || slot->client == NULL || !client_holds(slot->client)) {
+		end_slot(slot);
+		return;
+	}
+	set_state(slot, CLEANING);
+	client_release(slot->client);
+}
+
+static void note_reason(struct slot *slot, int code, const char *what)
+{
+	struct load_result *result = slot->clients->config.result;
+
+	char advice[160] = "";
+
+	if (result->reason[0] != '\0')
+		return;
+	if (is_peer_refused(slot, code))
+		peer_advice(slot, advice, sizeof(advice));
+	result->reason_code = code;
+	snprintf(result->reason, sizeof(result->reason), "%s%s", what, advice);
+}
+
 static void slot_failed(struct slot *slot, int code, const char *what)
 {
 	struct load_result *result = slot->clients->config.result;
@@ -129,16 +207,19 @@ static void slot_failed(struct slot *slot, int code, const char *what)
 
 	if (slot->state == FAILED)
 		return;
-	if (result->reason[0] == '\0') {
-		result->reason_code = code;
-		snprintf(result->reason, sizeof(result->reason), "%s", what);
-	}
-	set_state(slot, FAILED);
-	if (cycles(slot->clients)) {
-		result->cycles_failed++;
-		reap_later(slot);
+	if (slot->state == CLEANING) {
+		/* That there is none is as good. */
+		slot_cleaned(slot, slot->client == NULL || !client_holds(slot->client));
 		return;
 	}
+	note_reason(slot, code, what);
+	/* What is counted before it is abandoned: that may fail at once, too. */
+	if (cycles(slot->clients)) {
+		result->cycles_failed++;
+		abandon(slot, was_releasing);
+		return;
+	}
+	abandon(slot, was_releasing);
 	/* A set-up cut short by an interrupt is not a failure. */
 	if (was_releasing)
 		result->unreleased++;
@@ -281,6 +362,10 @@ static void client_released(void *arg)
 	struct slot *slot = arg;
 	struct load_result *result = slot->clients->config.result;
 
+	if (slot->state == CLEANING) {
+		slot_cleaned(slot, true);
+		return;
+	}
 	set_state(slot, RELEASED);
 	if (cycles(slot->clients)) {
 		result->cycles_done++;
@@ -411,7 +496,7 @@ bool load_clients_cycle(struct load_clients *clients, uint64_t now_ns)
 			start_cycle(&clients->slots[i]);
 	}
 	return !may_cycle(clients) && under_way(clients) == 0 &&
-	       clients->count[RELEASING] == 0;
+	       clients->count[RELEASING] == 0 && clients->count[CLEANING] == 0;
 }
 
 /* --- release ------------------------------------------------------------------------------ */
@@ -419,7 +504,8 @@ bool load_clients_cycle(struct load_clients *clients, uint64_t now_ns)
 static void give_up_releases(struct load_clients *clients)
 {
 	for (uint32_t i = 0; i < clients->config.options->clients; i++) {
-		if (clients->slots[i].state == RELEASING)
+		if (clients->slots[i].state == RELEASING ||
+		    clients->slots[i].state == CLEANING)
 			slot_failed(&clients->slots[i], 0,
 				    "the server did not answer a release");
 	}
@@ -442,8 +528,8 @@ bool load_clients_release(struct load_clients *clients, uint64_t now_ns)
 			continue;
 		release(slot);
 	}
-	uint32_t left =
-		clients->count[READY] + clients->count[RELEASING] + under_way(clients);
+	uint32_t left = clients->count[READY] + clients->count[RELEASING] +
+			clients->count[CLEANING] + under_way(clients);
 	if (left != clients->releasing_before) {
 		clients->releasing_before = left;
 		clients->progress_ns = now_ns;

@@ -32,6 +32,7 @@ struct load_clients_config {
 	/* One of them; both NULL between clients and for cycles. */
 	struct load_peers *peers;
 	struct load_streams *streams; /* if relayed addresses are of TCP */
+	struct ip_addr peer_address;  /* of either */
 	void *arg;
 	void (*data)(void *arg, uint32_t id, const struct client_data *data);
 };

@@ -56,6 +56,20 @@ static void judge_direction(const struct load_options *options,
 			 name, delay_ms, options->max_delay_ms);
 }
 
+/* Nothing of a run may be left at the server unsaid. */
+static void judge_releases(const struct load_result *result, struct load_verdict *verdict)
+{
+	enum load_status status = verdict->status == LOAD_NOTHING ? LOAD_NOTHING
+								  : LOAD_EXCEEDED;
+
+	if (result->unreleased > 0)
+		complain(
+			verdict, status,
+			"%u clients could not release their allocation, which the server "
+			"may keep until it expires: %s",
+			result->unreleased, result->reason);
+}
+
 static void judge_clients(const struct load_options *options,
 			  const struct load_result *result, struct load_verdict *verdict)
 {
@@ -67,6 +81,7 @@ static void judge_clients(const struct load_options *options,
 		char server[LOAD_SERVER_LEN];
 		complain(verdict, LOAD_NOTHING, "no client could be set up at %s: %s",
 			 load_server(options, server), reason);
+		judge_releases(result, verdict);
 		return;
 	}
 	if (result->cycles_failed > 0)
@@ -78,10 +93,7 @@ static void judge_clients(const struct load_options *options,
 		complain(verdict, LOAD_EXCEEDED,
 			 "%u of %u clients failed; first failure: %s", result->failed,
 			 options->clients, reason);
-	if (result->unreleased > 0)
-		complain(verdict, LOAD_EXCEEDED,
-			 "%u clients could not release their allocation: %s",
-			 result->unreleased, reason);
+	judge_releases(result, verdict);
 	if (options->max_setup_ms >= 0 && setup_ms > options->max_setup_ms)
 		complain(verdict, LOAD_EXCEEDED,
 			 "the 99th percentile of the set-up time is %.3f ms, limit %g ms",

@@ -4,6 +4,7 @@
 # shellcheck source=../lib/topology.sh
 . "$(dirname "$0")/../lib/topology.sh"
 tool=${RELAY_BUILD_DIR:-.}/avedge-load
+control=${RELAY_BUILD_DIR:-.}/avedgectl
 [ -x "$tool" ] || skip "avedge-load is not built"
 need jq
 topology_up
@@ -37,6 +38,18 @@ holds()		# holds NAME JQ_EXPRESSION: of the figures
 says()		# says NAME TEXT: among the messages
 {
 	grep -qF -- "$2" "$work/load.err" || fail "$1: does not say '$2': $(cat "$work/load.err")"
+}
+
+# left_nothing NAME [SECONDS]: the relay has no allocation, at once or within that time.
+left_nothing()
+{
+	local end=$((SECONDS + ${2:-0})) left
+	while :; do
+		left=$("$control" status --socket "$work/relay/relay.sock" --json | jq .allocations)
+		[ "$left" != 0 ] || return 0
+		[ $SECONDS -lt $end ] || fail "$1: $left allocations are left"
+		sleep 0.2
+	done
 }
 
 # Both directions, every packet once, intact, in order, at the right place. A busy machine may delay
@@ -102,6 +115,8 @@ load 3 "Microsoft dialect, no pseudo-TLS" host "ptls:$outside_addr:9" --dialect 
 load 3 "Microsoft dialect, peers on the inside" inside "udp:$inside_addr:$udp_port" \
 	--dialect ms --duration 1s
 says "Microsoft dialect, peers on the inside" "440"
+says "Microsoft dialect, peers on the inside" "in the relay's peers.allow, or use --between-clients"
+left_nothing "Microsoft dialect, peers on the inside"
 user_password=AAAA
 load 3 "Microsoft dialect, a wrong password" host "udp:$outside_addr:$udp_port" --dialect ms
 says "Microsoft dialect, a wrong password" "431"
@@ -122,7 +137,50 @@ patience=(timeout --preserve-status -s INT 1.5)
 load 0 "an interrupt" host "udp:$outside_addr:$udp_port" --clients 10 --duration 20s --max-loss 0
 holds "an interrupt" '.media.up.received > 100 and .media.down.received > 100'
 holds "an interrupt" '.interrupted and .set_up.released == 10 and .media.seconds < 2'
+left_nothing "an interrupt"
+for signal in TERM HUP; do
+	patience=(timeout --preserve-status -s $signal 1.5)
+	load 0 "SIG$signal" host "udp:$outside_addr:$udp_port" --clients 300 --hold --duration 20s
+	holds "SIG$signal" '.interrupted and .set_up.released == 300'
+	left_nothing "SIG$signal"
+done
 patience=(timeout 60)
+
+# Two signals while the relay stands still: the last datagrams wait at its socket.
+name="two interrupts"
+ip netns exec "$net-host" "$tool" --server "udp:$outside_addr:$udp_port" \
+	--user "$user_name" --password "$user_password" --clients 100 --hold --duration 20s --progress \
+	>"$work/load.out" 2>"$work/load.err" &
+load_pid=$!
+own_pids+=($load_pid)
+for ((i = 0; i < 100; i++)); do
+	grep -q "^avedge-load: hold: [0-9]* of 20 s, 100 clients, 0 failed$" "$work/load.err" && break
+	sleep 0.1
+done
+[ $i -lt 100 ] || fail "$name: no progress: $(cat "$work/load.err")"
+kill -STOP "$relay_pid"
+kill -INT $load_pid
+sleep 0.5
+kill -INT $load_pid
+wait $load_pid || fail "$name: status $?"
+grep -q "^release   0 of 100 clients$" "$work/load.out" || fail "$name: $(cat "$work/load.out")"
+kill -CONT "$relay_pid"
+left_nothing "$name" 5
+
+# The server loses every fifth datagram to it: requests are repeated, releases too.
+in_ns edge nft -f - <<-END || fail "nftables does not work here"
+	table ip lossy {
+		chain in {
+			type filter hook input priority 0;
+			udp dport $udp_port numgen random mod 5 == 0 drop
+		}
+	}
+END
+load 0 "releases over a bad link" host "udp:$outside_addr:$udp_port" --clients 4 --hold \
+	--duration 1s
+holds "releases over a bad link" '.set_up.released == 4'
+left_nothing "releases over a bad link"
+in_ns edge nft delete table ip lossy
 
 load 1 "a delay that is too short" host "udp:$outside_addr:$udp_port" --duration 1s \
 	--max-delay 0.0001
@@ -147,6 +205,14 @@ in_ns host nft delete table ip load
 
 load 3 "peers on the inside" inside "udp:$inside_addr:$udp_port" --duration 1s
 says "peers on the inside" "403"
+says "peers on the inside" "name 10.77.1.10 in the relay's peers.allow, or use --between-clients"
+left_nothing "peers on the inside"
+load 3 "more peers on the inside" inside "udp:$inside_addr:$udp_port" --clients 700
+left_nothing "more peers on the inside"
+load 3 "peers on loopback" host "udp:$outside_addr:$udp_port" --peer-address 127.0.0.1
+says "peers on loopback" "relays refuse loopback addresses: name 127.0.0.1"
+left_nothing "peers on loopback"
+load 0 "after refused runs" host "udp:$outside_addr:$udp_port" --clients 3 --duration 1s
 load 3 "no server" host "udp:$outside_addr:9" --duration 1s
 says "no server" "no client could be set up"
 load 3 "a certificate for another name" host "tls:$outside_addr:$tcp_port" \
@@ -154,7 +220,11 @@ load 3 "a certificate for another name" host "tls:$outside_addr:$tcp_port" \
 says "a certificate for another name" "certificate"
 user_password=wrong
 load 3 "a wrong password" host "udp:$outside_addr:$udp_port"
-says "a wrong password" "401"
+says "a wrong password" "401 Unauthenticated (wrong user name or password?)"
+user_name=$(($(date +%s) - 3 * 3600 - 60)):alice
+load 3 "an expired user name" host "udp:$outside_addr:$udp_port"
+says "an expired user name" "401 Unauthenticated (the user name expired 3 h ago"
+left_nothing "clients that were refused"
 load 2 "a wrong option" host "udp:$outside_addr:$udp_port" --packet-size 5
 stop_relay
 say "$runs runs with the expected status and figures"

@@ -153,6 +153,27 @@ static void one_unreleased(void)
 	fails_with("no answer");
 }
 
+static void failed_and_unreleased(void)
+{
+	result.ready = result.released = 0;
+	result.failed = 2;
+	result.unreleased = 1;
+	fails_with("ChannelBind was refused");
+}
+
+/* A run that could do nothing says, too, what it left. */
+START_TEST(what_is_left_is_said_in_any_case)
+{
+	failed_and_unreleased();
+	load_judge(&options, &result, &verdict);
+	ck_assert_int_eq(verdict.status, LOAD_NOTHING);
+	ck_assert_uint_eq(verdict.count, 2);
+	ck_assert_ptr_nonnull(strstr(verdict.complaints[0], "no client could be set up"));
+	ck_assert_ptr_nonnull(
+		strstr(verdict.complaints[1], "1 clients could not release"));
+}
+END_TEST
+
 static void all_failed(void)
 {
 	result.ready = 0;
@@ -227,7 +248,7 @@ static const struct {
 	{"one client failed", one_failed, LOAD_EXCEEDED,
 	 "1 of 2 clients failed; first failure: Al"},
 	{"one release failed", one_unreleased, LOAD_EXCEEDED,
-	 "could not release their allocation: no answer"},
+	 "release their allocation, which the server may keep until it expires: no answer"},
 	{"all clients failed", all_failed, LOAD_NOTHING,
 	 "set up at tcp:[2001:db8::1]:3478: Allocate was refused"},
 	{"interrupted early", interrupted_early, LOAD_NOTHING, "interrupted"},
@@ -297,6 +318,7 @@ static void report_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("report");
 	tcase_add_checked_fixture(tc, good_run, NULL);
+	tcase_add_test(tc, what_is_left_is_said_in_any_case);
 	tcase_add_loop_test(tc, verdict_fits_the_run, 0, ROWS(runs));
 	tcase_add_test(tc, many_complaints_keep_their_room);
 	tcase_add_test(tc, text_has_the_figures);
