@@ -15,6 +15,7 @@ libctl_a_SOURCES = \
 noinst_LIBRARIES += libclient.a
 libclient_a_SOURCES = \
 	tools/client/client.c tools/client/client.h tools/client/client_config.h \
+	tools/client/client_credential.c \
 	tools/client/client_ietf.c tools/client/client_ietf.h \
 	tools/client/client_link.c tools/client/client_link.h \
 	tools/client/client_loop.c tools/client/client_loop.h \
@@ -76,6 +77,7 @@ avedge_load_SOURCES = \
 	tools/load/load_json.c \
 	tools/load/load_net.c tools/load/load_net.h \
 	tools/load/load_peers.c tools/load/load_peers.h \
+	tools/load/load_progress.c tools/load/load_progress.h \
 	tools/load/load_run.c tools/load/load_run.h \
 	tools/load/load_streams.c tools/load/load_streams.h
 avedge_load_LDADD = libclient.a libloadcore.a $(TOOLS_LIBS)

@@ -155,7 +155,7 @@ static bool take_challenge(struct client *client, const struct stun_msg *msg)
 
 static void refused(struct client *client, const struct stun_msg *msg)
 {
-	char hint[120] = "", peer[ENDPOINT_TEXT_LEN];
+	char hint[CLIENT_HINT_MAX] = "", peer[ENDPOINT_TEXT_LEN];
 	struct stun_attr attr;
 	struct slice reason;
 	int code = 0;
@@ -166,7 +166,7 @@ static void refused(struct client *client, const struct stun_msg *msg)
 	bool is_challenge = code == STUN_STALE_NONCE ||
 			    (code == STUN_UNAUTHENTICATED && !client->challenged);
 	if (code == STUN_UNAUTHENTICATED)
-		snprintf(hint, sizeof(hint), " (wrong user name or password?)");
+		client_credential_hint(client->username, false, hint);
 	else if (code == STUN_FORBIDDEN && client->kind == REQUEST_BIND)
 		snprintf(hint, sizeof(hint), " (does the server permit peer %s?)",
 			 endpoint_format(&client->peer, peer, sizeof(peer)));

@@ -239,6 +239,7 @@ static bool is_worth_another_try(struct client *client, const struct ms_msg *msg
 
 static void refused(struct client *client, const struct ms_msg *msg)
 {
+	char hint[CLIENT_HINT_MAX] = "";
 	struct stun_attr attr;
 	struct slice reason;
 	int code = 0;
@@ -246,11 +247,11 @@ static void refused(struct client *client, const struct ms_msg *msg)
 	if (!ms_msg_find(msg, MS_ERROR_CODE, &attr) ||
 	    !stun_attr_error_code(&attr, &code, &reason))
 		code = 0;
+	if (code == MS_INTEGRITY_CHECK_FAILURE || code == MS_UNKNOWN_USER ||
+	    code == MS_STALE_CREDENTIALS)
+		client_credential_hint(client->username, true, hint);
 	client_state_refused(client, is_worth_another_try(client, msg, code), code,
-			     ms_error_reason(code),
-			     code == MS_INTEGRITY_CHECK_FAILURE || code == MS_UNKNOWN_USER
-				     ? " (wrong user name or password?)"
-				     : "");
+			     ms_error_reason(code), hint);
 }
 
 /* NULL, or what is wrong with the answer. */

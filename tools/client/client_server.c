@@ -10,19 +10,31 @@
 
 #include "base/sockaddr.h"
 
-bool client_server_find(const char *host, uint16_t port, struct endpoint *server,
-			const char **why)
+static int family_of(const struct addrinfo *info)
+{
+	return info->ai_family == AF_INET    ? IP_V4
+	       : info->ai_family == AF_INET6 ? IP_V6
+					     : IP_NONE;
+}
+
+bool client_server_find(const char *host, uint16_t port, uint8_t family,
+			struct endpoint *server, const char **why)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
 	struct sockaddr_storage sa = {0};
-	struct addrinfo *list;
+	struct addrinfo *list, *found;
 	int code = getaddrinfo(host, NULL, &hints, &list);
 
 	if (code != 0) {
 		*why = code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code);
 		return false;
 	}
-	memcpy(&sa, list->ai_addr, list->ai_addrlen);
+	found = list;
+	while (found != NULL && family != IP_NONE && family_of(found) != family)
+		found = found->ai_next;
+	if (found == NULL)
+		found = list;
+	memcpy(&sa, found->ai_addr, found->ai_addrlen);
 	freeaddrinfo(list);
 	*why = "not an IP address";
 	if (!sockaddr_to_endpoint(&sa, server))

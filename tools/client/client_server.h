@@ -11,9 +11,12 @@
 
 #include "stun/endpoint.h"
 
-/* The first address of a host name, or the address. False, with the reason in *why. Blocks. */
-bool client_server_find(const char *host, uint16_t port, struct endpoint *server,
-			const char **why);
+/*
+ * The address, or the first of a host name; of that family, if the name has one (IP_NONE: of any).
+ * False, with the reason in *why. Blocks.
+ */
+bool client_server_find(const char *host, uint16_t port, uint8_t family,
+			struct endpoint *server, const char **why);
 
 /*
  * TLS 1.2 or later. Trusts the certificates in ca_file, or the system's if it is NULL. NULL if

@@ -104,6 +104,13 @@ void client_state_fail(struct client *client, int code, const char *what);
  */
 void client_state_refused(struct client *client, bool try_again, int code,
 			  const char *reason, const char *hint);
+/*
+ * " (the user name expired 5 min ago)" if it did, by this host's clock, else " (wrong user name or
+ * password?)": for credentials that the server rejects. binary: the user name is bytes. Returns buf.
+ */
+enum { CLIENT_HINT_MAX = 120 };
+const char *client_credential_hint(struct slice username, bool binary,
+				   char buf[CLIENT_HINT_MAX]);
 /* It was granted; lifetime_s is set, after an Allocate relayed too. */
 void client_state_granted(struct client *client);
 

@@ -57,8 +57,8 @@ int main(int argc, char **argv)
 		perror("avedge-load");
 		return LOAD_NOTHING;
 	}
-	int status = LOAD_NOTHING;
-	if (load_run(&options, result, error))
+	int status = (int)load_run(&options, result, error);
+	if (status == LOAD_AS_EXPECTED)
 		status = report(&options, result);
 	else
 		fprintf(stderr, "avedge-load: %s\n", error);

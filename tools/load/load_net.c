@@ -39,32 +39,41 @@ static bool own_address_towards(const struct endpoint *server, struct ip_addr *o
 	return ok;
 }
 
-bool load_net_find(const struct load_options *options, struct load_net *net,
-		   char error[LOAD_ERROR_MAX])
+enum load_status load_net_find(const struct load_options *options, struct load_net *net,
+			       char error[LOAD_ERROR_MAX])
 {
 	const char *why;
 
 	*net = (struct load_net){.peer_address = options->peer_address,
 				 .family = options->family};
-	if (!client_server_find(options->host, options->port, &net->server, &why)) {
+	bool has_peers = !options->between_clients && options->task != LOAD_CYCLES;
+	bool finds_peers = has_peers && options->peer_address.family == IP_NONE;
+
+	/* The address of the peers is the one towards the server. */
+	if (!client_server_find(options->host, options->port,
+				finds_peers ? options->family : IP_NONE, &net->server,
+				&why)) {
 		snprintf(error, LOAD_ERROR_MAX, "%s: %s", options->host, why);
-		return false;
+		return LOAD_NOTHING;
 	}
-	if (options->between_clients || options->task == LOAD_CYCLES)
-		return true;
-	if (net->peer_address.family == IP_NONE &&
-	    !own_address_towards(&net->server, &net->peer_address, error))
-		return false;
-	if (options->family != IP_NONE && options->family != net->peer_address.family) {
+	if (!has_peers)
+		return LOAD_AS_EXPECTED;
+	if (options->family != IP_NONE && finds_peers &&
+	    options->family != net->server.ip.family) {
+		int family = options->family == IP_V4 ? 4 : 6;
+
 		snprintf(error, LOAD_ERROR_MAX,
-			 "--family %d requires a --peer-address of that family",
-			 options->family == IP_V4 ? 4 : 6);
-		return false;
+			 "%s has no IPv%d address: --family %d then requires a "
+			 "--peer-address of that family",
+			 options->host, family, family);
+		return LOAD_USAGE;
 	}
+	if (finds_peers && !own_address_towards(&net->server, &net->peer_address, error))
+		return LOAD_NOTHING;
 	/* IPv4 is the default, and some servers do not know the attribute. */
 	if (net->peer_address.family == IP_V6)
 		net->family = IP_V6;
-	return true;
+	return LOAD_AS_EXPECTED;
 }
 
 SSL_CTX *load_net_tls(const struct load_options *options, char error[LOAD_ERROR_MAX])

@@ -11,6 +11,7 @@
 
 #include "stun/endpoint.h"
 #include "tools/load/load_options.h"
+#include "tools/load/load_result.h"
 
 struct load_net {
 	struct endpoint server;
@@ -18,9 +19,12 @@ struct load_net {
 	uint8_t family;              /* to request; IP_NONE: none */
 };
 
-/* False, with a sentence in error. Blocks while name servers are asked. */
-bool load_net_find(const struct load_options *options, struct load_net *net,
-		   char error[LOAD_ERROR_MAX]);
+/*
+ * LOAD_AS_EXPECTED; or, with a sentence in error, LOAD_USAGE if the options do not fit what is found,
+ * LOAD_NOTHING if nothing is. Blocks while name servers are asked.
+ */
+enum load_status load_net_find(const struct load_options *options, struct load_net *net,
+			       char error[LOAD_ERROR_MAX]);
 
 /* NULL, with a sentence in error. */
 SSL_CTX *load_net_tls(const struct load_options *options, char error[LOAD_ERROR_MAX]);

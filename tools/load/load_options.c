@@ -55,6 +55,7 @@ const char load_help[] =
 	"  --max-setup MS        99th percentile of the set-up time\n"
 	"  --json                print the figures as JSON\n"
 	"  --quiet               print errors only\n"
+	"  --progress            show progress on standard error every 3 s [on a terminal]\n"
 	"  --help, --version\n"
 	"\n"
 	"Exit status: 0 within the limits, 1 a limit was exceeded or a client failed,\n"
@@ -280,6 +281,7 @@ static const struct row {
 	{"max-setup", FRACTION, MEMBER(max_setup_ms), .max = 1000000},
 	{"json", FLAG, MEMBER(json)},
 	{"quiet", FLAG, MEMBER(quiet)},
+	{"progress", FLAG, MEMBER(progress)},
 	{"help", FLAG, MEMBER(help)},
 	{"version", FLAG, MEMBER(version)},
 #undef MEMBER
@@ -430,6 +432,8 @@ static bool whole_makes_sense(struct parse *parse)
 				     "--peer-address");
 	if (options->rate > 0 && options->total_rate > 0)
 		return refuse(parse, "--rate and --total-rate cannot be combined");
+	if (options->progress && options->quiet)
+		return refuse(parse, "--progress and --quiet cannot be combined");
 	if (options->insecure && options->ca_file != NULL)
 		return refuse(parse, "--insecure and --ca cannot be combined");
 	return dialect_fits(parse) && families_agree(parse);

@@ -14,7 +14,7 @@
 enum {
 	LOAD_HOST_MAX = 255,
 	LOAD_SERVER_LEN = LOAD_HOST_MAX + 16, /* room for load_server() */
-	LOAD_ERROR_MAX = 400,                 /* room for a complaint */
+	LOAD_ERROR_MAX = 640,                 /* room for a complaint */
 	LOAD_CLIENTS_MAX = 1000000,
 	LOAD_PACKET_MAX = 65000,  /* one UDP datagram with every header */
 	LOAD_UNDER_WAY_MAX = 256, /* set-ups, or releases, at the same time */
@@ -60,7 +60,7 @@ struct load_options {
 	int64_t duration_s;
 
 	double max_loss_percent, max_delay_ms, max_setup_ms;
-	bool json, quiet;
+	bool json, quiet, progress;
 	bool help, version; /* requested; nothing else is set then */
 };
 

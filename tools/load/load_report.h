@@ -11,14 +11,6 @@
 #include "tools/load/load_options.h"
 #include "tools/load/load_result.h"
 
-/* Exit status; the manual page promises the values. */
-enum load_status {
-	LOAD_AS_EXPECTED = 0,
-	LOAD_EXCEEDED = 1, /* a limit was exceeded or a client failed */
-	LOAD_USAGE = 2,
-	LOAD_NOTHING = 3, /* no client could be set up */
-};
-
 enum { LOAD_COMPLAINTS_MAX = 10 };
 
 struct load_verdict {

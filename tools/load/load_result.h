@@ -10,7 +10,15 @@
 #include "tools/load/histogram.h"
 #include "tools/load/load_options.h"
 
-enum { LOAD_REASON_MAX = 200 };
+/* Exit status; the manual page promises the values. */
+enum load_status {
+	LOAD_AS_EXPECTED = 0,
+	LOAD_EXCEEDED = 1, /* a limit was exceeded or a client failed */
+	LOAD_USAGE = 2,
+	LOAD_NOTHING = 3, /* no client could be set up */
+};
+
+enum { LOAD_REASON_MAX = 480 };
 
 struct load_figures {
 	uint64_t sent;

@@ -5,12 +5,14 @@
  *      |\----> HOLD -----------------/
  *      CYCLE --> over
  *
- * SIGINT leads to DRAIN or RELEASE, whichever is next; a second one ends the run at once.
+ * SIGINT, SIGTERM and SIGHUP lead to DRAIN or RELEASE, whichever is next; a second one ends the run
+ * at once, when load_clients_free() still sends one release for each allocation.
  */
 #include "tools/load/load_run.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +27,7 @@
 #include "tools/load/load_clients.h"
 #include "tools/load/load_net.h"
 #include "tools/load/load_peers.h"
+#include "tools/load/load_progress.h"
 #include "tools/load/load_streams.h"
 #include "tools/load/load_traffic.h"
 #include "tools/load/pacer.h"
@@ -47,7 +50,7 @@ struct run {
 	const struct load_options *options;
 	struct load_result *result;
 	struct event_base *base;
-	struct event *tick, *interrupt, *terminate;
+	struct event *tick, *interrupt, *terminate, *hangup;
 	int timer_fd;
 	SSL_CTX *tls;
 	struct load_peers *peers;
@@ -61,6 +64,7 @@ struct run {
 	uint64_t phase_ns; /* when it began */
 	uint64_t interrupted_ns;
 	double cpu_s; /* used before the media began */
+	struct load_progress progress;
 };
 
 static double cpu_seconds(void)
@@ -206,7 +210,7 @@ static void set_up_is_over(struct run *run, uint64_t now_ns)
 {
 	run->result->setup_s = (double)(now_ns - run->phase_ns) * 1e-9;
 	if (run->result->ready == 0)
-		enter(run, OVER, now_ns);
+		enter(run, RELEASE, now_ns);
 	else if (run->options->task == LOAD_HOLD)
 		enter(run, HOLD, now_ns);
 	else
@@ -264,13 +268,63 @@ static void step(struct run *run, uint64_t now_ns)
 	}
 }
 
+static void show_progress(struct run *run, uint64_t now_ns)
+{
+	const struct load_result *result = run->result;
+	const struct load_options *options = run->options;
+	uint64_t seconds = (now_ns - run->phase_ns) / 1000000000u;
+
+	if (!load_progress_is_due(&run->progress, now_ns))
+		return;
+	switch (run->phase) {
+	case SET_UP:
+		load_progress_show(&run->progress, "set-up: %u of %u clients, %u failed",
+				   result->ready, options->clients, result->failed);
+		break;
+	case CYCLE:
+		load_progress_show(&run->progress,
+				   "cycles: %" PRIu64 " of %" PRIu64 ", %" PRIu64
+				   " failed",
+				   result->cycles_done, options->cycles,
+				   result->cycles_failed);
+		break;
+	case HOLD:
+		load_progress_show(&run->progress,
+				   "hold: %" PRIu64 " of %" PRId64
+				   " s, %u clients, %u failed",
+				   seconds, options->duration_s, result->ready,
+				   result->failed);
+		break;
+	case MEDIA:
+		load_progress_show(&run->progress,
+				   "media: %" PRIu64 " of %" PRId64 " s, sent %" PRIu64
+				   ", received %" PRIu64 ", %u clients failed",
+				   seconds, options->duration_s,
+				   result->direction[LOAD_UP].sent +
+					   result->direction[LOAD_DOWN].sent,
+				   result->direction[LOAD_UP].received +
+					   result->direction[LOAD_DOWN].received,
+				   result->failed);
+		break;
+	case RELEASE:
+		load_progress_show(&run->progress, "release: %u of %u clients",
+				   result->released, result->ready);
+		break;
+	case DRAIN:
+	case OVER:
+		break;
+	}
+}
+
 static void tick(evutil_socket_t fd, short events, void *arg)
 {
 	(void)events;
-	uint64_t expired;
+	uint64_t expired, now_ns = clock_monotonic_ns();
 
-	if (read(fd, &expired, sizeof(expired)) == sizeof(expired))
-		step(arg, clock_monotonic_ns());
+	if (read(fd, &expired, sizeof(expired)) != sizeof(expired))
+		return;
+	step(arg, now_ns);
+	show_progress(arg, now_ns);
 }
 
 static void interrupted(evutil_socket_t signal_number, short events, void *arg)
@@ -346,9 +400,11 @@ static bool open_timer(struct run *run)
 	run->tick = event_new(run->base, run->timer_fd, EV_READ | EV_PERSIST, tick, run);
 	run->interrupt = evsignal_new(run->base, SIGINT, interrupted, run);
 	run->terminate = evsignal_new(run->base, SIGTERM, interrupted, run);
+	run->hangup = evsignal_new(run->base, SIGHUP, interrupted, run);
 	return run->tick != NULL && run->interrupt != NULL && run->terminate != NULL &&
-	       event_add(run->tick, NULL) == 0 && event_add(run->interrupt, NULL) == 0 &&
-	       event_add(run->terminate, NULL) == 0;
+	       run->hangup != NULL && event_add(run->tick, NULL) == 0 &&
+	       event_add(run->interrupt, NULL) == 0 &&
+	       event_add(run->terminate, NULL) == 0 && event_add(run->hangup, NULL) == 0;
 }
 
 static bool open_base(struct run *run)
@@ -385,12 +441,11 @@ static bool open_peers(struct run *run, const struct load_net *net, char *error)
 			strerror(errno));
 }
 
-static bool begin(struct run *run, char *error)
+static bool begin(struct run *run, const struct load_net *net, char *error)
 {
 	const struct load_options *options = run->options;
-	struct load_net net;
 
-	if (!load_net_find(options, &net, error) || !raise_descriptors(options, error))
+	if (!raise_descriptors(options, error))
 		return false;
 	if (options->transport == CLIENT_TLS) {
 		run->tls = load_net_tls(options, error);
@@ -400,18 +455,19 @@ static bool begin(struct run *run, char *error)
 	if (!open_base(run))
 		return complain(error, "cannot start the event loop", strerror(errno));
 	if (options->task != LOAD_CYCLES && !options->between_clients &&
-	    !open_peers(run, &net, error))
+	    !open_peers(run, net, error))
 		return false;
 
 	struct load_clients_config config = {
 		.base = run->base,
 		.options = options,
 		.result = run->result,
-		.server = net.server,
+		.server = net->server,
 		.tls = run->tls,
-		.family = net.family,
+		.family = net->family,
 		.peers = run->peers,
 		.streams = run->streams,
+		.peer_address = net->peer_address,
 		.arg = run,
 		.data = client_data,
 	};
@@ -435,24 +491,32 @@ static void end(struct run *run)
 		event_free(run->interrupt);
 	if (run->terminate != NULL)
 		event_free(run->terminate);
+	if (run->hangup != NULL)
+		event_free(run->hangup);
 	if (run->timer_fd >= 0)
 		close(run->timer_fd);
 	if (run->base != NULL)
 		event_base_free(run->base);
 }
 
-bool load_run(const struct load_options *options, struct load_result *result,
-	      char error[LOAD_ERROR_MAX])
+enum load_status load_run(const struct load_options *options, struct load_result *result,
+			  char error[LOAD_ERROR_MAX])
 {
 	struct run run = {.options = options, .result = result, .timer_fd = -1};
-	bool begun = begin(&run, error);
+	struct load_net net;
+	enum load_status status = load_net_find(options, &net, error);
 
-	if (begun) {
-		signal(SIGPIPE, SIG_IGN); /* from a stream that the server closed */
-		enter(&run, options->task == LOAD_CYCLES ? CYCLE : SET_UP,
-		      clock_monotonic_ns());
-		event_base_dispatch(run.base);
+	if (status != LOAD_AS_EXPECTED)
+		return status;
+	if (!begin(&run, &net, error)) {
+		end(&run);
+		return LOAD_NOTHING;
 	}
+	signal(SIGPIPE, SIG_IGN); /* from a stream that the server closed */
+	enter(&run, options->task == LOAD_CYCLES ? CYCLE : SET_UP, clock_monotonic_ns());
+	load_progress_start(&run.progress, options, run.phase_ns);
+	event_base_dispatch(run.base);
+	load_progress_end(&run.progress);
 	end(&run);
-	return begun;
+	return LOAD_AS_EXPECTED;
 }

@@ -153,7 +153,7 @@ static bool probe_one(struct probe_report *report, const struct probe_answer *an
 	const char *why;
 
 	assert(port != 0);
-	if (!client_server_find(relay->host, port, &config.server, &why))
+	if (!client_server_find(relay->host, port, IP_NONE, &config.server, &why))
 		return probe_fail(
 			report, "relay",
 			"its host name must resolve here as it does for clients",

@@ -111,6 +111,15 @@ START_TEST(everything_at_once)
 }
 END_TEST
 
+START_TEST(progress_goes_with_json)
+{
+	ck_assert(parse("--server udp:h" WHO));
+	ck_assert(!options.progress);
+	ck_assert(parse("--server udp:h" WHO " --progress --json"));
+	ck_assert(options.progress && options.json);
+}
+END_TEST
+
 START_TEST(tasks)
 {
 	ck_assert(parse("--server udp:h" WHO " --hold --duration 1s"));
@@ -184,6 +193,7 @@ static const struct {
 	{"--server udp:h" WHO " --clients 18446744073709551617", "--clients"},
 	{"--server udp:h" WHO " --packet-size 31", "--packet-size"},
 	{"--server udp:h" WHO " --packet-size 65536", "--packet-size"},
+	{"--server udp:h" WHO " --progress --quiet", "--quiet cannot be combined"},
 	{"--server udp:h" WHO " --rate 0", "--rate"},
 	{"--server udp:h" WHO " --rate 1.5", "--rate"},
 	{"--server udp:h" WHO " --burst 0", "--burst"},
@@ -263,6 +273,7 @@ static void options_suite(Suite *suite)
 	tcase_add_loop_test(tc, server_is_read, 0, ROWS(servers));
 	tcase_add_test(tc, defaults);
 	tcase_add_test(tc, everything_at_once);
+	tcase_add_test(tc, progress_goes_with_json);
 	tcase_add_test(tc, tasks);
 	tcase_add_test(tc, dialects);
 	tcase_add_test(tc, help_needs_nothing_else);
