@@ -139,7 +139,7 @@ holds "an interrupt" '.media.up.received > 100 and .media.down.received > 100'
 holds "an interrupt" '.interrupted and .set_up.released == 10 and .media.seconds < 2'
 left_nothing "an interrupt"
 for signal in TERM HUP; do
-	patience=(timeout --preserve-status -s $signal 1.5)
+	patience=(timeout --preserve-status -s "$signal" 1.5)
 	load 0 "SIG$signal" host "udp:$outside_addr:$udp_port" --clients 300 --hold --duration 20s
 	holds "SIG$signal" '.interrupted and .set_up.released == 300'
 	left_nothing "SIG$signal"
@@ -152,7 +152,7 @@ ip netns exec "$net-host" "$tool" --server "udp:$outside_addr:$udp_port" \
 	--user "$user_name" --password "$user_password" --clients 100 --hold --duration 20s --progress \
 	>"$work/load.out" 2>"$work/load.err" &
 load_pid=$!
-own_pids+=($load_pid)
+own_pids+=("$load_pid")
 for ((i = 0; i < 100; i++)); do
 	grep -q "^avedge-load: hold: [0-9]* of 20 s, 100 clients, 0 failed$" "$work/load.err" && break
 	sleep 0.1
