@@ -9,21 +9,26 @@ dist_prometheusexamples_DATA = conf/prometheus/prometheus.yml \
 grafanaexamplesdir = $(examplesdir)/grafana
 dist_grafanaexamples_DATA = conf/grafana/avedge.json
 
-# Found by bash under the name of the command.
+# bash and fish find them under the name of the command, zsh by the first line of the file.
 dist_bashcompletion_DATA = conf/completion/avedgectl
-EXTRA_DIST += conf/completion/avedge
+dist_zshcompletion_DATA = conf/completion/_avedgectl conf/completion/_avedge
+dist_fishcompletion_DATA = conf/completion/avedgectl.fish
+EXTRA_DIST += conf/completion/avedge conf/completion/avedge.fish
 completion_names = mediarelayd mrasd avedge-load
 
 # The keyring is made by avedgectl, the rest by the administrator.
 .PHONY: install-conf uninstall-conf
 install-conf:
 	$(MKDIR_P) '$(DESTDIR)$(sysconfdir)/avedge'
-	$(MKDIR_P) '$(DESTDIR)$(bashcompletiondir)'
+	$(MKDIR_P) '$(DESTDIR)$(bashcompletiondir)' '$(DESTDIR)$(fishcompletiondir)'
 	for name in $(completion_names); do \
 		$(INSTALL_DATA) $(srcdir)/conf/completion/avedge \
-			'$(DESTDIR)$(bashcompletiondir)'/$$name || exit 1; \
+			'$(DESTDIR)$(bashcompletiondir)'/$$name && \
+		$(INSTALL_DATA) $(srcdir)/conf/completion/avedge.fish \
+			'$(DESTDIR)$(fishcompletiondir)'/$$name.fish || exit 1; \
 	done
 
 uninstall-conf:
 	cd '$(DESTDIR)$(bashcompletiondir)' && rm -f $(completion_names)
+	cd '$(DESTDIR)$(fishcompletiondir)' && rm -f $(completion_names:=.fish)
 	-rmdir '$(DESTDIR)$(sysconfdir)/avedge'

@@ -102,8 +102,9 @@ static int dispatch(int argc, char **argv)
 		return CTL_OK;
 	}
 	/* For the shell and for the build: left out of the help, because nobody types them. */
-	if (strcmp(argv[0], "--complete") == 0) {
-		ctl_complete(argc - 1, argv + 1);
+	if (strcmp(argv[0], "--complete") == 0 ||
+	    strcmp(argv[0], "--complete-described") == 0) {
+		ctl_complete(argc - 1, argv + 1, strcmp(argv[0], "--complete") != 0);
 		return CTL_OK;
 	}
 	if (strcmp(argv[0], "--list-commands") == 0)

@@ -16,6 +16,12 @@
 
 enum { TIMEOUT_MS = 2000 }; /* somebody is waiting */
 
+/* What is being typed, and whether candidates are followed by a tab and their description. */
+struct typing {
+	const char *word;
+	bool described;
+};
+
 /* A name that needs escapes is not offered. */
 static bool is_plain(const char *text)
 {
@@ -24,21 +30,33 @@ static bool is_plain(const char *text)
 	return *text != '\0' && strcmp(ctl_clean(text, clean, sizeof(clean)), text) == 0;
 }
 
-static void offer(const char *word, const char *typed)
+/* about: what it is; NULL if the word says so itself. */
+static void offer_described(const char *word, const char *about,
+			    const struct typing *typing)
 {
-	if (strncmp(word, typed, strlen(typed)) == 0 && is_plain(word))
+	if (strncmp(word, typing->word, strlen(typing->word)) != 0 || !is_plain(word))
+		return;
+	if (typing->described && about)
+		printf("%s\t%s\n", word, about);
+	else
 		puts(word);
 }
 
-static void offer_words(const char *const *words, const char *typed)
+static void offer(const char *word, const struct typing *typing)
+{
+	offer_described(word, NULL, typing);
+}
+
+static void offer_words(const char *const *words, const struct typing *typing)
 {
 	assert(words != NULL);
 	for (; *words; words++)
-		offer(*words, typed);
+		offer(*words, typing);
 }
 
 /* Each value once: a user has many allocations. */
-static void offer_members(const json_t *rows, const char *name, const char *typed)
+static void offer_members(const json_t *rows, const char *name,
+			  const struct typing *typing)
 {
 	json_t *seen = json_object();
 	const json_t *row;
@@ -51,14 +69,14 @@ static void offer_members(const json_t *rows, const char *name, const char *type
 		if (!word || json_object_get(seen, word))
 			continue;
 		json_object_set_new(seen, word, json_true());
-		offer(word, typed);
+		offer(word, typing);
 	}
 	json_decref(seen);
 }
 
 /* The names of an object's members, or the values of a member of the rows in a list. */
 static void offer_answer(struct ctl_daemon daemon, const char *path, const char *list,
-			 const char *name, const char *typed)
+			 const char *name, const struct typing *typing)
 {
 	json_t *document, *value;
 	const char *key;
@@ -69,50 +87,51 @@ static void offer_answer(struct ctl_daemon daemon, const char *path, const char 
 	if (ctl_ask(&daemon, "GET", path, NULL, &document, NULL) != CTL_OK)
 		return;
 	if (name) {
-		offer_members(json_object_get(document, list), name, typed);
+		offer_members(json_object_get(document, list), name, typing);
 	} else {
-		offer("default", typed);
+		offer("default", typing);
 		json_object_foreach(json_object_get(document, list), key, value)
-			offer(key, typed);
+			offer(key, typing);
 	}
 	json_decref(document);
 }
 
 static void offer_allocations(const struct ctl_args *args, const char *name,
-			      const char *typed)
+			      const struct typing *typing)
 {
 	offer_answer(ctl_relay_of(args), "/v1/allocations?limit=10000", "allocations",
-		     name, typed);
+		     name, typing);
 }
 
 static void offer_kind(const struct ctl_args *args, enum ctl_kind kind,
-		       const char *const *choices, const char *typed)
+		       const char *const *choices, const struct typing *typing)
 {
 	switch (kind) {
 	case CTL_FILE:
 		puts(":files");
 		break;
 	case CTL_CHOICE:
-		offer_words(choices, typed);
+		offer_words(choices, typing);
 		break;
 	case CTL_LEVEL:
-		offer_words(ctl_levels, typed);
+		offer_words(ctl_levels, typing);
 		break;
 	case CTL_ALLOCATION:
-		offer_allocations(args, "id", typed);
+		offer_allocations(args, "id", typing);
 		break;
 	case CTL_USER:
-		offer_allocations(args, "user", typed);
+		offer_allocations(args, "user", typing);
 		break;
 	case CTL_KEY:
-		offer_allocations(args, "key_id", typed);
+		offer_allocations(args, "key_id", typing);
 		break;
 	case CTL_SUBSYSTEM:
 		offer_answer(ctl_daemon_of(args), "/v1/log-levels", "subsystems", NULL,
-			     typed);
+			     typing);
 		break;
 	case CTL_MRAS_RELAY:
-		offer_answer(ctl_mras_of(args), "/v1/relays", "relays", "address", typed);
+		offer_answer(ctl_mras_of(args), "/v1/relays", "relays", "address",
+			     typing);
 		break;
 	case CTL_NOTHING:
 	case CTL_FLAG:
@@ -149,34 +168,37 @@ static bool takes_word(enum ctl_option_id id)
 }
 
 /* "--option=VAL": values are offered, without the option. */
-static bool complete_assignment(const struct ctl_args *args, const char *typed)
+static bool complete_assignment(const struct ctl_args *args, const struct typing *typing)
 {
-	enum ctl_option_id id = option_of(args->command, typed);
-	const char *equals = strchr(typed, '=');
+	enum ctl_option_id id = option_of(args->command, typing->word);
+	const char *equals = strchr(typing->word, '=');
+	struct typing value = *typing;
 
 	if (!equals || id == OPTION_NONE)
 		return false;
-	offer_kind(args, ctl_options[id].kind, ctl_options[id].choices, equals + 1);
+	value.word = equals + 1;
+	offer_kind(args, ctl_options[id].kind, ctl_options[id].choices, &value);
 	return true;
 }
 
-static void offer_options(const struct ctl_command *command, const char *typed)
+static void offer_options(const struct ctl_command *command, const struct typing *typing)
 {
 	char word[64];
 
 	for (size_t i = 0; command->options[i]; i++) {
-		snprintf(word, sizeof(word), "--%s",
-			 ctl_options[command->options[i]].name);
-		offer(word, typed);
+		const struct ctl_option *option = &ctl_options[command->options[i]];
+
+		snprintf(word, sizeof(word), "--%s", option->name);
+		offer_described(word, option->help, typing);
 	}
-	offer("--help", typed);
+	offer_described("--help", "show the options of this command", typing);
 }
 
-/* words are those after the command's name; the last is being typed. */
-static void complete_command(const struct ctl_command *command, int count, char **words)
+/* words are those after the command's name; the last is the one being typed. */
+static void complete_command(const struct ctl_command *command, int count, char **words,
+			     const struct typing *typing)
 {
 	struct ctl_args args = {.command = command, .name = command->name};
-	const char *typed = words[count - 1];
 	int operands = 0;
 
 	assert(count > 0);
@@ -194,24 +216,25 @@ static void complete_command(const struct ctl_command *command, int count, char 
 			args.values[id] = words[++i];
 		} else {
 			offer_kind(&args, ctl_options[id].kind, ctl_options[id].choices,
-				   typed);
+				   typing);
 			return;
 		}
 	}
-	if (complete_assignment(&args, typed))
+	if (complete_assignment(&args, typing))
 		return;
-	if (*typed == '-')
-		offer_options(command, typed);
+	if (*typing->word == '-')
+		offer_options(command, typing);
 	else if (operands < CTL_OPERANDS_MAX)
-		offer_kind(&args, command->operands[operands], NULL, typed);
+		offer_kind(&args, command->operands[operands], NULL, typing);
 }
 
 /* The first words of all commands, or the second words of a group. */
-static void offer_names(const char *group, const char *typed)
+static void offer_names(const char *group, const struct typing *typing)
 {
 	char word[64], last[64] = "";
 
 	for (size_t i = 0; i < ctl_command_count; i++) {
+		const char *about = ctl_commands[i].purpose;
 		const char *name = group ? ctl_command_in(&ctl_commands[i], group)
 					 : ctl_commands[i].name;
 
@@ -220,26 +243,28 @@ static void offer_names(const char *group, const char *typed)
 		snprintf(word, sizeof(word), "%.*s", (int)strcspn(name, " "), name);
 		/* Commands of one group are adjacent. */
 		if (strcmp(word, last) != 0)
-			offer(word, typed);
+			offer_described(word, strchr(name, ' ') ? NULL : about, typing);
 		strcpy(last, word);
 	}
 }
 
-void ctl_complete(int count, char **words)
+void ctl_complete(int count, char **words, bool described)
 {
 	const struct ctl_command *command;
+	struct typing typing = {.described = described};
 	int used;
 
 	if (count == 0)
 		return;
+	typing.word = words[count - 1];
 	command = ctl_command_find(count - 1, words, &used);
 	if (command) {
-		complete_command(command, count - used, words + used);
+		complete_command(command, count - used, words + used, &typing);
 	} else if (count == 1) {
-		offer_names(NULL, words[0]);
-		offer("--help", words[0]);
-		offer("--version", words[0]);
+		offer_names(NULL, &typing);
+		offer_described("--help", "show all commands", &typing);
+		offer_described("--version", "show the version", &typing);
 	} else if (count == 2 && ctl_command_is_group(words[0])) {
-		offer_names(words[0], words[1]);
+		offer_names(words[0], &typing);
 	}
 }
