@@ -195,6 +195,11 @@ static void note_reason(struct slot *slot, int code, const char *what)
 		return;
 	if (is_peer_refused(slot, code))
 		peer_advice(slot, advice, sizeof(advice));
+	else if (code == 0 && strstr(what, "server certificate"))
+		snprintf(
+			advice, sizeof(advice),
+			"; --ca FILE trusts its issuer, --tls-name NAME takes another name, "
+			"--insecure accepts any");
 	result->reason_code = code;
 	snprintf(result->reason, sizeof(result->reason), "%s%s", what, advice);
 }

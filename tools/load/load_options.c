@@ -28,7 +28,7 @@ const char load_help[] =
 	"                                  mras [ietf]\n"
 	"\n"
 	"Load (media, unless --hold or --cycles is given)\n"
-	"  --clients N           concurrent clients [1]\n"
+	"  --clients N           concurrent clients [1; 2 with --between-clients]\n"
 	"  --setup-rate N        new clients per second [1000]\n"
 	"  --mode channel|send   ChannelData, or Send and Data indications [channel]\n"
 	"  --family 4|6          address family of the relayed addresses [that of the peers]\n"
@@ -454,7 +454,6 @@ bool load_options_parse(int argc, char **argv, struct load_options *options,
 	struct parse parse = {options, error};
 
 	*options = (struct load_options){
-		.clients = 1,
 		.setup_rate = 1000,
 		.packet_size = 160,
 		.burst = 1,
@@ -469,6 +468,8 @@ bool load_options_parse(int argc, char **argv, struct load_options *options,
 		return false;
 	if (options->help || options->version)
 		return true;
+	if (options->clients == 0)
+		options->clients = options->between_clients ? 2 : 1;
 	if (!whole_makes_sense(&parse))
 		return false;
 	if (options->rate == 0)

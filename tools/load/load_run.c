@@ -437,8 +437,13 @@ static bool open_peers(struct run *run, const struct load_net *net, char *error)
 		run->peers = load_peers_open(&config);
 	if (run->peers != NULL || run->streams != NULL)
 		return true;
-	return complain(error, ip_addr_format(&net->peer_address, text, sizeof(text)),
-			strerror(errno));
+	ip_addr_format(&net->peer_address, text, sizeof(text));
+	if (errno == EADDRNOTAVAIL)
+		snprintf(error, LOAD_ERROR_MAX,
+			 "--peer-address %s: this host does not have that address", text);
+	else
+		complain(error, text, strerror(errno));
+	return false;
 }
 
 static bool begin(struct run *run, const struct load_net *net, char *error)

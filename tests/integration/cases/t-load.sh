@@ -218,6 +218,7 @@ says "no server" "no client could be set up"
 load 3 "a certificate for another name" host "tls:$outside_addr:$tcp_port" \
 	--tls-name other.example
 says "a certificate for another name" "certificate"
+says "a certificate for another name" "--ca FILE trusts its issuer"
 user_password=wrong
 load 3 "a wrong password" host "udp:$outside_addr:$udp_port"
 says "a wrong password" "401 Unauthenticated (wrong user name or password?)"
@@ -225,6 +226,8 @@ user_name=$(($(date +%s) - 3 * 3600 - 60)):alice
 load 3 "an expired user name" host "udp:$outside_addr:$udp_port"
 says "an expired user name" "401 Unauthenticated (the user name expired 3 h ago"
 left_nothing "clients that were refused"
+load 3 "peers at an address of others" host "udp:$outside_addr:$udp_port" --peer-address 10.9.8.7
+says "peers at an address of others" "--peer-address 10.9.8.7: this host does not have that address"
 load 2 "a wrong option" host "udp:$outside_addr:$udp_port" --packet-size 5
 stop_relay
 say "$runs runs with the expected status and figures"

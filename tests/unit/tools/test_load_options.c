@@ -111,6 +111,16 @@ START_TEST(everything_at_once)
 }
 END_TEST
 
+START_TEST(pairs_are_two_clients)
+{
+	ck_assert(parse("--server udp:h" WHO " --between-clients"));
+	ck_assert_uint_eq(options.clients, 2);
+	ck_assert(parse("--server udp:h" WHO " --between-clients --clients 6"));
+	ck_assert_uint_eq(options.clients, 6);
+	ck_assert(!parse("--server udp:h" WHO " --between-clients --clients 1"));
+}
+END_TEST
+
 START_TEST(progress_goes_with_json)
 {
 	ck_assert(parse("--server udp:h" WHO));
@@ -273,6 +283,7 @@ static void options_suite(Suite *suite)
 	tcase_add_loop_test(tc, server_is_read, 0, ROWS(servers));
 	tcase_add_test(tc, defaults);
 	tcase_add_test(tc, everything_at_once);
+	tcase_add_test(tc, pairs_are_two_clients);
 	tcase_add_test(tc, progress_goes_with_json);
 	tcase_add_test(tc, tasks);
 	tcase_add_test(tc, dialects);
