@@ -86,6 +86,26 @@ static int no_command(int argc, char **argv)
 	return ctl_usage(name, "expected %s", list);
 }
 
+/* "help COMMAND", which people type before they know of --help. */
+static int help(int argc, char **argv)
+{
+	const struct ctl_command *command;
+	int used;
+
+	if (argc == 0) {
+		ctl_help();
+		return CTL_OK;
+	}
+	command = ctl_command_find(argc, argv, &used);
+	if (command)
+		ctl_help_command(command);
+	else if (argc == 1 && ctl_command_is_group(argv[0]))
+		ctl_help_group(argv[0]);
+	else
+		return no_command(argc, argv);
+	return CTL_OK;
+}
+
 static int dispatch(int argc, char **argv)
 {
 	const struct ctl_command *command;
@@ -97,6 +117,8 @@ static int dispatch(int argc, char **argv)
 		ctl_help();
 		return CTL_OK;
 	}
+	if (strcmp(argv[0], "help") == 0)
+		return help(argc - 1, argv + 1);
 	if (strcmp(argv[0], "--version") == 0 || strcmp(argv[0], "-V") == 0) {
 		printf("avedgectl %s\n", version_string());
 		return CTL_OK;

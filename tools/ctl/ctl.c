@@ -15,9 +15,14 @@ enum { MESSAGE_MAX = 2048 };
 static void complain(const char *prefix, const char *format, va_list args)
 {
 	char text[MESSAGE_MAX], clean[MESSAGE_MAX];
+	size_t len;
 
 	assert(*format && !strchr(format, '\n')); /* a message is one line */
 	vsnprintf(text, sizeof(text), format, args);
+	/* Sentences of other modules end with a full stop, ours do not. */
+	len = strlen(text);
+	if (len > 1 && text[len - 1] == '.' && text[len - 2] != '.')
+		text[len - 1] = '\0';
 	fprintf(stderr, "%s: %s\n", prefix, ctl_clean(text, clean, sizeof(clean)));
 }
 

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "auth/credential/timestamp.h"
+#include "base/config/nearest.h"
 #include "base/units.h"
 #include "stun/endpoint.h"
 #include "stun/ip_prefix.h"
@@ -189,6 +190,24 @@ static int take_operands(struct ctl_args *args, int argc, char **argv)
 	return CTL_OK;
 }
 
+/* After getopt's own message: the option that a word was perhaps meant to be. */
+static void suggest(const char *name, const struct option *list, const char *word)
+{
+	char typed[64];
+	struct nearest nearest = {.word = typed};
+
+	if (strncmp(word, "--", 2) != 0)
+		return;
+	snprintf(typed, sizeof(typed), "%.*s", (int)strcspn(word + 2, "="), word + 2);
+	for (; list->name; list++) {
+		if (strcmp(list->name, typed) == 0)
+			return; /* it lacks its value, or has one too many */
+		nearest_try(&nearest, list->name);
+	}
+	if (nearest.found)
+		fprintf(stderr, "%s: did you mean '--%s'?\n", name, nearest.found);
+}
+
 int ctl_args_parse(struct ctl_args *args, const struct ctl_command *command, int argc,
 		   char **argv)
 {
@@ -204,6 +223,7 @@ int ctl_args_parse(struct ctl_args *args, const struct ctl_command *command, int
 			return CTL_OK;
 		}
 		if (letter < LETTER_FIRST) {
+			suggest(args->name, list, argv[optind - 1]);
 			fprintf(stderr, "Try '%s --help'.\n", args->name);
 			return CTL_USAGE;
 		}

@@ -103,6 +103,7 @@ static int not_permitted(const struct ctl_daemon *daemon)
 static int unreachable(const struct ctl_daemon *daemon, int error)
 {
 	const char *socket = daemon->socket, *name = daemon->name;
+	struct stat st;
 
 	if (error == EACCES || error == EPERM)
 		return not_permitted(daemon);
@@ -112,6 +113,9 @@ static int unreachable(const struct ctl_daemon *daemon, int error)
 			"%s: no such socket: %s is not running, or its control.socket "
 			"is elsewhere (use %s)",
 			socket, name, daemon->option);
+	if (stat(socket, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return complain(daemon, CTL_UNREACHABLE, "%s: not a socket; use %s",
+				socket, daemon->option);
 	if (error == ECONNREFUSED)
 		return complain(daemon, CTL_UNREACHABLE,
 				"%s: connection refused: %s is not running any more; see "
