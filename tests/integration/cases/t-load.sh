@@ -213,6 +213,18 @@ load 3 "peers on loopback" host "udp:$outside_addr:$udp_port" --peer-address 127
 says "peers on loopback" "relays refuse loopback addresses: name 127.0.0.1"
 left_nothing "peers on loopback"
 load 0 "after refused runs" host "udp:$outside_addr:$udp_port" --clients 3 --duration 1s
+# A name with addresses of both families: --family takes the one that its peers need.
+printf '%s both.test\n%s both.test\n%s six.test\n' $outside_addr6 $outside_addr \
+	$outside_addr6 >"$work/hosts"
+# shellcheck disable=SC2016 # for the inner shell
+patience=(timeout 60 unshare -m sh -c 'mount --bind "$0" /etc/hosts && exec "$@"' "$work/hosts")
+for family in 4 6; do
+	load 0 "a name with two addresses, IPv$family" host "udp:both.test:$udp_port" \
+		--family $family --duration 1s --max-loss 0
+done
+load 2 "a name without an IPv4 address" host "udp:six.test:$udp_port" --family 4
+says "a name without an IPv4 address" "six.test has no IPv4 address: --family 4 then requires"
+patience=(timeout 60)
 load 3 "no server" host "udp:$outside_addr:9" --duration 1s
 says "no server" "no client could be set up"
 load 3 "a certificate for another name" host "tls:$outside_addr:$tcp_port" \
