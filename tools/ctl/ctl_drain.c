@@ -166,8 +166,9 @@ static int tell_mras(const struct ctl_args *args, const struct ctl_daemon *relay
 
 /* --- the relay ------------------------------------------------------------------------------- */
 
-/* Until the last allocation has ended. */
-static int wait_until_empty(const struct ctl_args *args, const struct ctl_daemon *relay)
+/* Until the last allocation has ended. *answer, the state of the drain, is kept up to date. */
+static int wait_until_empty(const struct ctl_args *args, const struct ctl_daemon *relay,
+			    json_t **answer)
 {
 	int64_t remaining = -1, last;
 	unsigned waited_s = 0;
@@ -194,7 +195,8 @@ static int wait_until_empty(const struct ctl_args *args, const struct ctl_daemon
 						 : "{remaining} allocations left\n");
 			fflush(stdout);
 		}
-		json_decref(drain);
+		json_decref(*answer);
+		*answer = drain;
 		if (remaining > 0)
 			sleep(WAIT_S);
 		waited_s += WAIT_S;
@@ -226,7 +228,7 @@ int ctl_drain(const struct ctl_args *args)
 		ctl_print_drain(answer);
 	fflush(stdout);
 	if (ctl_has(args, OPTION_WAIT))
-		status = wait_until_empty(args, &relay);
+		status = wait_until_empty(args, &relay, &answer);
 	return finish(args, status, answer);
 }
 

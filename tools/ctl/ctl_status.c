@@ -255,10 +255,15 @@ void ctl_print_limits(const struct ctl_args *args, json_t *document)
 int ctl_status(const struct ctl_args *args)
 {
 	struct ctl_daemon daemon = ctl_daemon_of(args);
-	int status = ctl_document(args);
+	bool all = ctl_has(args, OPTION_ALL_LIMITS);
+	int status;
 
-	if (status != CTL_OK || !ctl_has(args, OPTION_ALL_LIMITS) ||
-	    ctl_has(args, OPTION_JSON))
+	if (all && ctl_has(args, OPTION_JSON))
+		return ctl_usage(args->name,
+				 "--all and --json cannot be combined; the limits have a "
+				 "document of their own: 'avedgectl limits --json'");
+	status = ctl_document(args);
+	if (status != CTL_OK || !all)
 		return status;
 	putchar('\n');
 	return ctl_show_document(args, &daemon, "/v1/limits", ctl_print_limits);
