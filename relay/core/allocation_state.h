@@ -67,10 +67,11 @@ struct allocation {
 	uint32_t channels;    /* where its channels start */
 	enum dialect dialect;
 	enum transport relay_transport; /* of the relayed address: UDP or TCP */
-	uint8_t families;    /* of its relayed addresses: IP_V4, IP_V6 or both bits */
-	uint32_t lifetime_s; /* granted last */
-	uint64_t expires_ms; /* or the half of a dual one that ends first */
-	uint64_t ends_ms;    /* it expires no later than that; UINT64_MAX: it may go on */
+	uint8_t families;     /* of its relayed addresses: IP_V4, IP_V6 or both bits */
+	bool rfc5766_channel; /* a number above 0x4FFF was bound; see channel.h */
+	uint32_t lifetime_s;  /* granted last */
+	uint64_t expires_ms;  /* or the half of a dual one that ends first */
+	uint64_t ends_ms; /* it expires no later than that; UINT64_MAX: it may go on */
 	struct destination active; /* MS only */
 	uint32_t credit;           /* bytes that are left of its lease */
 	struct traffic to_peer, to_client;
@@ -85,7 +86,8 @@ struct allocation {
 	struct dual dual;
 	struct reservation reservation;
 	uint8_t txid[STUN_TXID_LEN]; /* of the Allocate that made it */
-	bool fingerprint;            /* client sends FINGERPRINT: mirror it */
+	bool fingerprint : 1;        /* client sends FINGERPRINT: mirror it */
+	bool shows_rfc8656 : 1;      /* its client knows that RFC; see channel.h */
 	enum end_reason end_reason;  /* set before allocation_ended() */
 	struct icmp_limit icmp_limit;
 	uint64_t user_quota, prefix_quota; /* what it is charged to ... */

@@ -73,12 +73,14 @@ bool channel_is_allowed(const struct turn *turn, struct channel *ch)
 
 uint16_t channel_number_max(const struct turn *turn, const struct allocation *al)
 {
-	enum { MD5_KEY_LEN = 16 };
+	return turn->settings->rfc5766_channels && !al->shows_rfc8656
+		       ? CHANNEL_NUMBER_MAX_RFC5766
+		       : CHANNEL_NUMBER_MAX;
+}
 
-	if (turn->settings->rfc5766_channels && al->owner.key.len == MD5_KEY_LEN &&
-	    al->fingerprint)
-		return CHANNEL_NUMBER_MAX_RFC5766;
-	return CHANNEL_NUMBER_MAX;
+uint16_t channel_data_max(const struct allocation *al)
+{
+	return al->rfc5766_channel ? CHANNEL_NUMBER_MAX_RFC5766 : CHANNEL_NUMBER_MAX;
 }
 
 int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
@@ -128,7 +130,8 @@ int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
 		.number = number,
 		.own = peer_is_own(turn, &named.ip),
 	};
-	assert(ch->permission != SLOT_NONE);
+	al->rfc5766_channel = al->rfc5766_channel || number > CHANNEL_NUMBER_MAX;
+	assert(ch->permission != SLOT_NONE && number <= channel_data_max(al));
 	debug_assert(channel_by_number(turn, al, number, now_ms) == ch);
 	debug_assert(channel_by_peer(turn, al, &named, now_ms) == ch);
 	return 0;

@@ -32,13 +32,17 @@ int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
 		 const struct endpoint *peer, uint64_t now_ms, const char **refused);
 
 /*
- * The highest channel number of this client: 0x4FFF; 0x7FFF if the configuration allows for RFC
- * 5766 and the client is that old. The only ones known that draw such numbers
- * are turnutils_uclient and other programs with coturn's client library: they take an MD5 key
- * where SHA-256 was offered and add FINGERPRINT to every request. All other clients stay within
- * RFC 8656 even where old clients are allowed.
+ * The highest number that this client may bind: 0x7FFF, as in RFC 5766 section 11, if it has
+ * shown nothing of RFC 8656 (shows_rfc8656) and the configuration does not forbid it; otherwise
+ * 0x4FFF. Programs with coturn's client library, turnutils_uclient for one, draw such numbers.
  */
 uint16_t channel_number_max(const struct turn *turn, const struct allocation *al);
+
+/*
+ * The highest number with which its ChannelData is told from other protocols by the first byte:
+ * 0x7FFF once a number above 0x4FFF was bound, until then 0x4FFF as in RFC 7983 section 7.
+ */
+uint16_t channel_data_max(const struct allocation *al);
 
 /*
  * Walk for lists and records: *cursor starts at al->channels; false at the end. Expired ones

@@ -88,8 +88,8 @@ struct turn_settings {
 	char realm[REALM_MAX + 1];
 	char software[128]; /* SOFTWARE in answers; "" leaves it out */
 	/*
-	 * Clients of RFC 5766 may use channel numbers up to 0x7FFF. RFC 8656 section 12 wants
-	 * them refused, so this is off unless the operator has such clients.
+	 * Clients that show nothing of RFC 8656 may use channel numbers up to 0x7FFF, as in RFC
+	 * 5766; RFC 8656 section 12 wants them refused.
 	 */
 	bool rfc5766_channels;
 	struct turn_ms ms;

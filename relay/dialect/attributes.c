@@ -51,6 +51,30 @@ static bool is_understood(const struct stun_msg *msg, const struct stun_attr *at
 	}
 }
 
+bool attributes_show_rfc8656(const struct stun_msg *msg)
+{
+	struct slice rest = msg->body;
+	struct stun_attr attr;
+
+	if (msg->mi256_offset != 0)
+		return true;
+	while (stun_attr_next(&rest, &attr)) {
+		switch (attr.type) {
+		case STUN_PASSWORD_ALGORITHM:
+		case STUN_PASSWORD_ALGORITHMS:
+		case STUN_USERHASH:
+		case STUN_ALTERNATE_DOMAIN:
+		case TURN_ADDITIONAL_ADDRESS_FAMILY:
+		case TURN_ADDRESS_ERROR_CODE:
+		case TURN_ICMP:
+			return true;
+		default:
+			break;
+		}
+	}
+	return false;
+}
+
 bool attributes_has_unknown(const struct stun_msg *msg)
 {
 	struct slice rest = msg->body;

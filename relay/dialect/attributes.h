@@ -26,4 +26,11 @@ enum { ATTRIBUTES_UNKNOWN_MAX = 384 };
 size_t attributes_unknown(const struct stun_msg *msg,
 			  uint16_t types[ATTRIBUTES_UNKNOWN_MAX]);
 
+/*
+ * Does the client know RFC 8656, or RFC 8489 which belongs to it? It does if there is an
+ * attribute that one of them introduced: MESSAGE-INTEGRITY-SHA256, PASSWORD-ALGORITHM(S),
+ * USERHASH, ALTERNATE-DOMAIN, ADDITIONAL-ADDRESS-FAMILY, ADDRESS-ERROR-CODE or ICMP.
+ */
+bool attributes_show_rfc8656(const struct stun_msg *msg);
+
 #endif

@@ -162,13 +162,13 @@ static struct allocation *find_allocation(struct turn *turn,
 	return allocation_end_expired(turn, al, now_ms);
 }
 
-/* The first byte decides, and for clients of RFC 5766 a few more bytes are ChannelData. */
+/* The first byte decides; see channel_data_max() for channels of RFC 5766. */
 static enum datagram_kind classify(const struct request *rq, struct slice message)
 {
 	enum datagram_kind kind = datagram_classify(message);
 
 	if (kind == DATAGRAM_QUIC && rq->al != NULL &&
-	    message.data[0] <= channel_number_max(rq->turn, rq->al) >> 8)
+	    message.data[0] <= channel_data_max(rq->al) >> 8)
 		kind = DATAGRAM_CHANNEL_DATA;
 	if (!transport_is_stream(rq->transport))
 		counter_add(&rq->turn->counters.datagrams[kind], 1);

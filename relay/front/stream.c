@@ -228,8 +228,7 @@ static bool next_frame(const struct stream *stream, struct slice arrived,
 	if (stream->ms)
 		return ms_framing_next(arrived, frame_len) != MS_FRAMING_BROKEN;
 	const struct allocation *al = allocation_find(turn->table, &stream->client.tuple);
-	uint16_t channel_max = al != NULL ? channel_number_max(turn, al)
-					  : CHANNEL_NUMBER_MAX;
+	uint16_t channel_max = al != NULL ? channel_data_max(al) : CHANNEL_NUMBER_MAX;
 	return framing_next_channels(arrived, channel_max, frame_len) != FRAMING_BROKEN;
 }
 

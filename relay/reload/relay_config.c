@@ -49,7 +49,7 @@ static const struct config_key keys[] = {
 	    "file of users to refuse, one per line; empty: none", .watched = true),
 	KEY("", "software", TEXT, APPLIED, software, "avedge", 0, SOFTWARE_MAX,
 	    "SOFTWARE in answers; empty leaves it out"),
-	KEY("", "rfc5766_channels", BOOL, APPLIED, rfc5766_channels, "false", 0, 0,
+	KEY("", "rfc5766_channels", BOOL, APPLIED, rfc5766_channels, "true", 0, 0,
 	    "channel numbers up to 0x7FFF for clients older than RFC 8656"),
 	KEY("", "workers", NUMBER, RESTART, workers, "0", 0, WORKERS_MAX,
 	    "worker threads; 0: one per CPU"),

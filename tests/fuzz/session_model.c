@@ -127,7 +127,7 @@ static void note_success(struct model *m, const struct client *c)
 		FUZZ_CHECK(stun_msg_find(&asked, TURN_CHANNEL_NUMBER, &attr));
 		FUZZ_CHECK(stun_attr_channel_number(&attr, &number) && number >= 0x4000);
 		FUZZ_CHECK(number <=
-			   (m->fixture->settings.rfc5766_channels && al->fingerprint
+			   (m->fixture->settings.rfc5766_channels && !al->shows_rfc8656
 				    ? 0x7FFF
 				    : 0x4FFF));
 	}

@@ -11,6 +11,7 @@
 #include "relay/core/revocation.h"
 #include "relay/core/transactions.h"
 #include "relay/core/turn.h"
+#include "relay/dialect/attributes.h"
 #include "relay/dialect/ietf/turn.h"
 #include "relay/dialect/reply.h"
 #include "stun/attr.h"
@@ -283,6 +284,7 @@ void turn_allocate(struct request *rq)
 
 	assert(rq->al->families != IP_NONE);
 	rq->al->fingerprint = rq->msg->has_fingerprint;
+	rq->al->shows_rfc8656 = attributes_show_rfc8656(rq->msg);
 	transactions_remember(&rq->al->transactions, rq->msg->txid, STUN_TXID_LEN, 0,
 			      rq->now_ms);
 	reply_allocated(rq);

@@ -13,6 +13,7 @@
 #include "relay/dialect/attributes.h"
 #include "relay/dialect/reply.h"
 #include "stun/attr.h"
+#include "stun/chandata.h"
 
 /*
  * More addresses than that in one CreatePermission are refused with 508; a datagram of 1500
@@ -198,20 +199,39 @@ static void create_permission(struct request *rq)
 	finish(rq, code);
 }
 
+/* Why the numbers of a ChannelBind were answered with 400. */
+static const char *bad_channel(const struct request *rq, uint16_t number,
+			       const struct endpoint *peer)
+{
+	if (number < CHANNEL_NUMBER_MIN || number > CHANNEL_NUMBER_MAX_RFC5766)
+		return "no channel number";
+	if (number > channel_number_max(rq->turn, rq->al))
+		return "channel number above 0x4FFF (RFC 8656)";
+	if (peer->port == 0)
+		return "peer port 0";
+	return "channel or peer bound otherwise";
+}
+
 /* RFC 8656 section 12.2. */
 static void bind_channel(struct request *rq)
 {
 	struct stun_attr number_attr, peer_attr;
 	struct endpoint peer;
 	uint16_t number;
-	int code = STUN_BAD_REQUEST;
 
-	if (stun_msg_find(rq->msg, TURN_CHANNEL_NUMBER, &number_attr) &&
-	    stun_attr_channel_number(&number_attr, &number) &&
-	    stun_msg_find(rq->msg, TURN_XOR_PEER_ADDRESS, &peer_attr) &&
-	    stun_attr_xor_address(&peer_attr, rq->msg->txid, &peer))
-		code = channel_bind(rq->turn, rq->al, number, &peer, rq->now_ms, NULL);
-	finish(rq, code);
+	if (!stun_msg_find(rq->msg, TURN_CHANNEL_NUMBER, &number_attr) ||
+	    !stun_attr_channel_number(&number_attr, &number) ||
+	    !stun_msg_find(rq->msg, TURN_XOR_PEER_ADDRESS, &peer_attr) ||
+	    !stun_attr_xor_address(&peer_attr, rq->msg->txid, &peer)) {
+		reply_error(rq, STUN_BAD_REQUEST);
+		return;
+	}
+
+	int code = channel_bind(rq->turn, rq->al, number, &peer, rq->now_ms, NULL);
+	if (code == STUN_BAD_REQUEST)
+		reply_error_because(rq, code, bad_channel(rq, number, &peer));
+	else
+		finish(rq, code);
 }
 
 void turn_request(struct request *rq)
@@ -240,6 +260,8 @@ void turn_request(struct request *rq)
 		reply_error(rq, STUN_WRONG_CREDENTIALS);
 		return;
 	}
+	if (attributes_show_rfc8656(rq->msg))
+		rq->al->shows_rfc8656 = true;
 
 	switch (rq->msg->method) {
 	case TURN_REFRESH:

@@ -7,7 +7,7 @@
 need turnutils_uclient turnutils_peer openssl
 [ "${RELAY_UNDER_TEST:-}" != coturn ] || skip "tests the configuration of mediarelayd"
 topology_up
-start_relay "${for_uclient[@]}"
+start_relay
 credential
 conf=$work/relay/relay.conf
 daemon=${RELAY_BUILD_DIR:-.}/mediarelayd

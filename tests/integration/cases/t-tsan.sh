@@ -14,7 +14,7 @@ export TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1:exitcode=99
 . "$(dirname "$0")/../lib/topology.sh"
 need turnutils_uclient turnutils_peer curl
 topology_up
-start_relay "${for_uclient[@]}" --workers 4 --set 'limits:stranger_rate = 0' \
+start_relay --workers 4 --set 'limits:stranger_rate = 0' \
 	--set 'metrics:address = "127.0.0.1:9478"'
 credential
 background "$work/peer.log" ip netns exec "$net-host" turnutils_peer -L $host_addr

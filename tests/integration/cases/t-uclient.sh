@@ -1,11 +1,13 @@
 #!/bin/bash
 # turnutils_uclient over UDP, TCP and TLS, with channels and Send, IPv4 and IPv6 relays, from
-# the inside and the outside, to a peer and from relay to relay: no packet may be lost.
+# the inside and the outside, to a peer and from relay to relay, on a default configuration that
+# only allows the peers: no packet may be lost. The program draws channel numbers up to 0x7FFF and
+# has all allocations as one user.
 # shellcheck source=../lib/topology.sh
 . "$(dirname "$0")/../lib/topology.sh"
 need turnutils_uclient turnutils_peer tcpdump
 topology_up
-start_relay "${for_uclient[@]}"
+start_relay --defaults
 credential
 
 background "$work/peer.log" ip netns exec "$net-host" turnutils_peer -L $host_addr

@@ -297,6 +297,7 @@ def main():
         parser.add_argument("--" + name, type=int, default=default)
     parser.add_argument("--ports", default="50000-59999")
     parser.add_argument("--netns")
+    parser.add_argument("--defaults", action="store_true")
     args = parser.parse_args()
 
     if args.verb == "available":
@@ -314,7 +315,7 @@ def main():
             settings.setdefault(section, []).append(line)
         options = {k: getattr(args, k) for k in (
             "inside", "outside", "inside_net", "allow", "public", "extra", "udp_port",
-            "tcp_port", "workers", "ports", "netns")}
+            "tcp_port", "workers", "ports", "netns", "defaults")}
         Relay(args.dir, settings=settings, **options).start()
         return 0
     relay = Relay.attach(args.dir)

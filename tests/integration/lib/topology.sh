@@ -157,10 +157,6 @@ topology_up()
 
 # --- the relay ----------------------------------------------------------------------------
 
-# turnutils_uclient uses channel numbers up to 0x7FFF, as in RFC 5766, and has many allocations of
-# one user.
-for_uclient=(--extra 'rfc5766_channels = true' --set 'limits:allocations_per_user = 0')
-
 start_relay()	# start_relay [options of relay.py start]
 {
 	"$relay_py" start --dir "$work/relay" --netns "$net-edge" \

@@ -213,6 +213,7 @@ static bool add_settings(struct fixture *fixture, const struct fixture_options *
 	settings->generation = 1;
 	strcpy(settings->realm, fixture_realm);
 	strcpy(settings->software, "avedge");
+	settings->rfc5766_channels = true;
 	settings->limits = (struct turn_limits){
 		.lifetime_default_s = 600,
 		.lifetime_max_s = 3600,

@@ -76,6 +76,7 @@ static const struct {
 START_TEST(channel_bind_checks_number_and_peer) /* T-361 to T-365, T-381 */
 {
 	ck_assert_int_eq(bind_to(0x4001, "192.0.2.1:1"), 0);
+	al->shows_rfc8656 = true;
 	int got = bind_to(binds[_i].number, binds[_i].peer);
 	ck_assert_msg(got == binds[_i].want, "%s: got %d", binds[_i].name, got);
 	ck_assert(number_leads_to(0x4001, "192.0.2.1:1"));

@@ -328,24 +328,42 @@ START_TEST(tunnelled_peers_are_refused) /* T-382 */
 }
 END_TEST
 
+static void expect_reason(const struct client *c, const char *want)
+{
+	struct stun_attr attr;
+
+	ck_assert(stun_msg_find(&c->answer, STUN_ERROR_CODE, &attr));
+	ck_assert_uint_eq(attr.value.len, 4 + strlen(want));
+	ck_assert(memcmp(attr.value.data + 4, want, strlen(want)) == 0);
+}
+
+static const char above_0x4fff[] = "Bad Request: channel number above 0x4FFF (RFC 8656)";
+
 static const struct {
 	const char *name;
 	bool allowed;
 	enum client_auth auth;
-	bool fingerprint;
 	uint16_t number;
 	int want;
+	const char *reason;
 } old_clients[] = {
-	{"T-361 0x7FFF, if old clients are supported: success", true, CLIENT_MD5, true,
-	 0x7FFF, 0},
-	{"T-361 0x5000, if old clients are supported: success", true, CLIENT_MD5, true,
-	 0x5000, 0},
-	{"T-361 not for a client with SHA-256: 400", true, CLIENT_SHA256, true, 0x7FFF,
-	 400},
-	{"T-361 not for a client without FINGERPRINT: 400", true, CLIENT_MD5, false,
-	 0x5000, 400},
-	{"T-361 and no number above: 400", true, CLIENT_MD5, true, 0x8000, 400},
-	{"T-361 old client, not supported: 400", false, CLIENT_MD5, true, 0x5000, 400},
+	{"T-361 0x7FFF, nothing of RFC 8656 shown: success", true, CLIENT_MD5, 0x7FFF, 0,
+	 NULL},
+	{"T-361 0x5000, nothing of RFC 8656 shown: success", true, CLIENT_MD5, 0x5000, 0,
+	 NULL},
+	{"T-361 not for a client with SHA-256: 400", true, CLIENT_SHA256, 0x7FFF, 400,
+	 above_0x4fff},
+	{"T-361 nor with MESSAGE-INTEGRITY-SHA256: 400", true, CLIENT_MD5_MI256, 0x5000,
+	 400, above_0x4fff},
+	{"T-361 nor with PASSWORD-ALGORITHM: 400", true, CLIENT_SHA256_MI, 0x5000, 400,
+	 above_0x4fff},
+	{"T-361 0x4FFF is for all: success", true, CLIENT_SHA256, 0x4FFF, 0, NULL},
+	{"T-361 and no number above 0x7FFF: 400", true, CLIENT_MD5, 0x8000, 400,
+	 "Bad Request: no channel number"},
+	{"T-361 nor below 0x4000: 400", true, CLIENT_MD5, 0x3FFF, 400,
+	 "Bad Request: no channel number"},
+	{"T-361 old client, not supported: 400", false, CLIENT_MD5, 0x5000, 400,
+	 above_0x4fff},
 };
 
 START_TEST(channels_of_old_clients) /* T-361, RFC 5766 section 11 */
@@ -355,10 +373,11 @@ START_TEST(channels_of_old_clients) /* T-361, RFC 5766 section 11 */
 	begin();
 	fixture.settings.rfc5766_channels = old_clients[_i].allowed;
 	alice.auth = old_clients[_i].auth;
-	alice.fingerprint = old_clients[_i].fingerprint;
 	ck_assert_int_eq(client_allocate(&alice), 0);
 	client_bind(&alice, old_clients[_i].number, PEER);
 	expect(&alice, old_clients[_i].want, old_clients[_i].name);
+	if (old_clients[_i].reason != NULL)
+		expect_reason(&alice, old_clients[_i].reason);
 	ck_assert_msg(client_channel_data(&alice, old_clients[_i].number, "x", 1) ==
 			      (old_clients[_i].want == 0),
 		      "%s: data", old_clients[_i].name);
@@ -366,6 +385,95 @@ START_TEST(channels_of_old_clients) /* T-361, RFC 5766 section 11 */
 		ck_assert(client_from_peer(&alice, PEER, "x", 1, &out));
 		ck_assert_uint_eq(load_be16(out.header), old_clients[_i].number);
 	}
+	end();
+}
+END_TEST
+
+START_TEST(a_refused_channel_says_why) /* T-362, T-363, T-381 */
+{
+	struct endpoint peer = {.port = 0};
+
+	begin();
+	ck_assert_int_eq(client_allocate(&alice), 0);
+	ck_assert_int_eq(client_bind(&alice, 0x4000, PEER), 0);
+	client_bind(&alice, 0x4000, PEER_B);
+	expect(&alice, 400, "number bound to another peer");
+	expect_reason(&alice, "Bad Request: channel or peer bound otherwise");
+	client_start(&alice, TURN_CHANNEL_BIND);
+	stun_add_u32(&alice.b, TURN_CHANNEL_NUMBER, 0x4001u << 16);
+	ck_assert(ip_addr_parse("192.0.2.9", &peer.ip));
+	stun_add_xor_address(&alice.b, TURN_XOR_PEER_ADDRESS, &peer);
+	client_ask(&alice);
+	expect(&alice, 400, "port 0");
+	expect_reason(&alice, "Bad Request: peer port 0");
+	end();
+}
+END_TEST
+
+/* An Allocate for both families is of RFC 8656, however old the credentials are. */
+START_TEST(both_families_show_rfc_8656) /* T-361 */
+{
+	begin();
+	alice.auth = CLIENT_MD5;
+	client_login(&alice);
+	client_start(&alice, TURN_ALLOCATE);
+	ADD_ROWS(&alice, ((struct attr_row[]){UDP, {0x8000, 4, {2}}}));
+	ck_assert_int_eq(client_ask(&alice), 0);
+	client_bind(&alice, 0x5000, PEER);
+	expect(&alice, 400, "T-361 ADDITIONAL-ADDRESS-FAMILY");
+	expect_reason(&alice, above_0x4fff);
+	end();
+}
+END_TEST
+
+/* What a client shows later counts from then on, and ends no channel. */
+START_TEST(rfc_8656_shown_later) /* T-361 */
+{
+	begin();
+	alice.auth = CLIENT_MD5;
+	ck_assert_int_eq(client_allocate(&alice), 0);
+	ck_assert_int_eq(client_bind(&alice, 0x6000, PEER), 0);
+	alice.auth = CLIENT_MD5_MI256;
+	client_bind(&alice, 0x6001, PEER_B);
+	expect(&alice, 400, "T-361 with MESSAGE-INTEGRITY-SHA256");
+	alice.auth = CLIENT_MD5;
+	client_bind(&alice, 0x6001, PEER_B);
+	expect(&alice, 400, "T-361 and after it");
+	ck_assert(client_channel_data(&alice, 0x6000, "x", 1));
+	end();
+}
+END_TEST
+
+/*
+ * RFC 7983 section 7: 80 to 127 are another protocol's, so they are ChannelData only where such
+ * a channel was bound.
+ */
+START_TEST(first_bytes_of_old_channels) /* T-375, T-512 */
+{
+	static const uint8_t frame[] = {0x60, 0, 0, 4, 1, 2, 3, 4};
+	const uint64_t *kinds = fixture.turn.counters.datagrams;
+
+	begin();
+	alice.auth = bob.auth = CLIENT_MD5;
+	ck_assert_int_eq(client_allocate(&alice), 0);
+	ck_assert_int_eq(client_allocate(&bob), 0);
+	ck_assert_int_eq(client_bind(&alice, 0x4FFF, PEER_B), 0);
+	client_raw(&alice, frame, sizeof(frame));
+	expect_silence(&alice, DROP_NOT_STUN, 0, "nothing bound there");
+	ck_assert_uint_eq(kinds[DATAGRAM_QUIC], 1);
+	ck_assert_int_eq(client_bind(&alice, 0x7000, PEER), 0);
+	client_raw(&alice, frame, sizeof(frame));
+	expect_silence(&alice, DROP_NO_CHANNEL, 0, "another number bound");
+	ck_assert_uint_eq(kinds[DATAGRAM_QUIC], 1);
+	client_raw(&bob, frame, sizeof(frame));
+	expect_silence(&bob, DROP_NOT_STUN, 1, "another allocation");
+	ck_assert_uint_eq(kinds[DATAGRAM_QUIC], 2);
+
+	/* The slot's next allocation starts without it. */
+	ck_assert_int_eq(client_refresh(&alice, 0), 0);
+	ck_assert_int_eq(client_allocate(&alice), 0);
+	client_raw(&alice, frame, sizeof(frame));
+	expect_silence(&alice, DROP_NOT_STUN, 2, "a new allocation");
 	end();
 }
 END_TEST
@@ -385,6 +493,10 @@ static void channel_suite(Suite *suite)
 	tcase_add_test(tc, channels_are_the_allocations_own);
 	tcase_add_test(tc, tunnelled_peers_are_refused);
 	tcase_add_loop_test(tc, channels_of_old_clients, 0, ROWS(old_clients));
+	tcase_add_test(tc, a_refused_channel_says_why);
+	tcase_add_test(tc, both_families_show_rfc_8656);
+	tcase_add_test(tc, rfc_8656_shown_later);
+	tcase_add_test(tc, first_bytes_of_old_channels);
 	suite_add_tcase(suite, tc);
 }
 
