@@ -91,6 +91,7 @@ static int create(struct ms_request *rq, const struct ask *ask)
 		.owner = &rq->auth.owner,
 		.ends_ms = revocation_deadline(rq->turn, &rq->auth.owner, rq->now_ms,
 					       rq->unix_s),
+		.why = &rq->refusal,
 	};
 
 	/* Tunnels can turn one packet into many: RFC 8656 section 21.4. */
@@ -202,12 +203,17 @@ void ms_allocate(struct ms_request *rq)
 	}
 
 	assert(rq->authenticated && (rq->al == NULL || rq->al->dialect == DIALECT_MS));
+	rq->refusal = REFUSAL_COUNT;
 	if (rq->al == NULL)
 		code = create(rq, &ask);
 	else
 		allocation_refresh(rq->turn, rq->al, lifetime(rq, &ask), rq->now_ms);
 	if (code == MS_TRY_ALTERNATE) {
 		ms_reply_redirect(rq);
+		return;
+	}
+	if (code != 0 && rq->refusal != REFUSAL_COUNT) {
+		ms_reply_error_because(rq, code, refusal_text(rq->refusal));
 		return;
 	}
 	if (code != 0) {

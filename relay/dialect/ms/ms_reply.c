@@ -4,6 +4,7 @@
 #include "relay/dialect/ms/ms_reply.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "relay/core/ms_auth.h"
@@ -71,6 +72,19 @@ void ms_reply_error(struct ms_request *rq, int code)
 	struct ms_builder b;
 
 	error_start(rq, &b, code);
+	ms_reply_finish(rq, &b, code);
+}
+
+void ms_reply_error_because(struct ms_request *rq, int code, const char *why)
+{
+	struct ms_builder b;
+	char reason[128];
+
+	assert(rq->is_signed && code >= 300 && code <= 699);
+	snprintf(reason, sizeof(reason), "%s: %s", ms_error_reason(code), why);
+	start(rq, &b,
+	      is_allocate(rq) ? MS_ALLOCATE_ERROR : MS_SET_ACTIVE_DESTINATION_ERROR);
+	ms_add_error_code(&b, code, reason);
 	ms_reply_finish(rq, &b, code);
 }
 

@@ -21,6 +21,8 @@ void ms_reply_success_start(struct ms_request *rq, struct ms_builder *b);
 void ms_reply_finish(struct ms_request *rq, struct ms_builder *b, int code);
 
 void ms_reply_error(struct ms_request *rq, int code);
+/* Its reason phrase says why, too: a few words. The request is authenticated. */
+void ms_reply_error_because(struct ms_request *rq, int code, const char *why);
 
 /* 420 with what was not understood, each type once. */
 void ms_reply_unknown_attributes(struct ms_request *rq, const uint16_t *types,

@@ -29,9 +29,10 @@ struct ms_request {
 	bool authenticated;       /* the sender may have what it asks for */
 	bool is_signed;           /* auth has the key for the answer */
 	struct auth auth;
-	uint8_t *reply;    /* the caller's buffer */
-	size_t reply_size; /* of it */
-	size_t reply_len;  /* 0: no answer; on streams with the frame's header */
+	enum refusal refusal; /* of Allocate: at which limit; REFUSAL_COUNT: at none */
+	uint8_t *reply;       /* the caller's buffer */
+	size_t reply_size;    /* of it */
+	size_t reply_len;     /* 0: no answer; on streams with the frame's header */
 };
 
 static inline bool ms_request_is_owners(const struct ms_request *rq)

@@ -1,6 +1,8 @@
 /*
  * test_ms_turn_allocate.c - Allocate of the MS dialect: make, refresh, release.
  */
+#include <stdio.h>
+
 #include "stun/ms_bandwidth.h"
 #include "tests/unit/dialect/ms_check.h"
 
@@ -321,16 +323,20 @@ END_TEST
 static const struct {
 	const char *name;
 	struct fixture_options options;
+	enum refusal why;
 } scarcities[] = {
-	{"no port", {.first_port = 50000, .last_port = 50000}},
-	{"quota of the user", {.allocations_per_user = 1}},
-	{"quota of the prefix", {.allocations_per_prefix = 1}},
-	{"the whole relay", {.allocations_total = 1}},
-	{"the table", {.slots = 1}},
+	{"no port", {.first_port = 50000, .last_port = 50000}, REFUSAL_CAPACITY},
+	{"quota of the user", {.allocations_per_user = 1}, REFUSAL_USER},
+	{"quota of the prefix", {.allocations_per_prefix = 1}, REFUSAL_PREFIX},
+	{"the whole relay", {.allocations_total = 1}, REFUSAL_TOTAL},
+	{"the table", {.slots = 1}, REFUSAL_CAPACITY},
 };
 
 START_TEST(missing_resources_are_500)
 {
+	struct stun_attr attr;
+	char reason[128];
+
 	fixture_stop(&fixture);
 	begin_with(&scarcities[_i].options);
 	ms_client_init(&bob, &fixture, "192.0.2.200:5001", FRONT_OUTSIDE_UDP, "alice");
@@ -339,6 +345,11 @@ START_TEST(missing_resources_are_500)
 	ms_client_allocate(&bob);
 	expect(&bob, MS_SERVER_ERROR, scarcities[_i].name);
 	ck_assert_int_eq(bob.answer.integrity, MS_INTEGRITY_SHA1);
+	snprintf(reason, sizeof(reason), "%s: %s", ms_error_reason(MS_SERVER_ERROR),
+		 refusal_text(scarcities[_i].why));
+	ck_assert(ms_msg_find(&bob.answer, MS_ERROR_CODE, &attr));
+	ck_assert_uint_eq(attr.value.len, 4 + strlen(reason));
+	ck_assert(memcmp(attr.value.data + 4, reason, strlen(reason)) == 0);
 	ck_assert_ptr_null(ms_client_allocation(&bob));
 	ms_client_lifetime(&alice, 0);
 	ms_client_allocate(&bob);
