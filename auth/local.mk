@@ -1,6 +1,7 @@
 # auth/: credentials. libcredential.a is pure and linked into the relay and the tools;
-# libkeyfile.a stands before it for whoever reads the keyring from a file.
-noinst_LIBRARIES += libcredential.a libkeyfile.a
+# libkeyfile.a stands before it for whoever reads the keyring from a file, libopaquestring.a for
+# whoever issues credentials for names.
+noinst_LIBRARIES += libcredential.a libkeyfile.a libopaquestring.a
 libcredential_a_SOURCES = \
 	auth/credential/base64.c auth/credential/base64.h \
 	auth/credential/credential.c auth/credential/credential.h \
@@ -8,6 +9,8 @@ libcredential_a_SOURCES = \
 	auth/credential/timestamp.c auth/credential/timestamp.h
 libkeyfile_a_SOURCES = \
 	auth/credential/keyfile.c auth/credential/keyfile.h
+libopaquestring_a_SOURCES = \
+	auth/credential/opaque_string.c auth/credential/opaque_string.h
 
 # libmras.a: what mrasd decides, without sockets, clock and files.
 noinst_LIBRARIES += libmras.a
@@ -26,7 +29,8 @@ libmras_a_SOURCES = \
 	auth/mras/sip_message.c auth/mras/sip_message.h \
 	auth/mras/mras_counters.c auth/mras/mras_counters.h \
 	auth/mras/text.c auth/mras/text.h
-MRAS_LIBS = libmras.a libcredential.a libstun.a $(CRYPTO_LIBS) $(EXPAT_LIBS) $(OSIP_LIBS)
+MRAS_LIBS = libmras.a libopaquestring.a libcredential.a libstun.a $(CRYPTO_LIBS) $(EXPAT_LIBS) \
+	$(OSIP_LIBS) $(UNISTRING_LIBS)
 
 # mrasd. Everything but its main is in libissuer.a so that tests can link it.
 sbin_PROGRAMS += mrasd
@@ -55,6 +59,7 @@ libissuer_a_SOURCES = \
 	auth/server/mras_settings.c auth/server/mras_settings.h \
 	auth/server/tls.c auth/server/tls.h \
 	auth/server/tls_hello.c auth/server/tls_hello.h
-ISSUER_LIBS = libissuer.a libdaemon.a libkeyfile.a libmras.a libcredential.a libstun.a libbase.a \
+ISSUER_LIBS = libissuer.a libdaemon.a libkeyfile.a libmras.a libopaquestring.a libcredential.a \
+	libstun.a libbase.a $(UNISTRING_LIBS) \
 	$(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(MICROHTTPD_LIBS) \
 	$(JANSSON_LIBS) $(EXPAT_LIBS) $(OSIP_LIBS) $(SYSTEMD_LIBS) $(CAPNG_LIBS)

@@ -86,8 +86,8 @@ static bool issue(const struct turn *turn, const struct key *signer, int64_t uni
 	if (most_s > 0 && most_s < lifetime_s)
 		lifetime_s = most_s;
 	if (signer->rest != KEY_REST_NONE)
-		return credential_issue_rest(signer, "self-test", unix_s + lifetime_s,
-					     pair);
+		return credential_issue_rest(signer, text_slice("self-test"),
+					     unix_s + lifetime_s, pair);
 	return credential_issue_mras(signer, 2, text_slice("self-test"),
 				     unix_s + lifetime_s, &serial, pair);
 }

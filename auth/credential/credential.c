@@ -28,6 +28,9 @@
 enum {
 	SHA1_LEN = 20,
 	SHA256_LEN = 32,
+	/* Of a name that is cut: how much of its digest, and that with what leads to it. */
+	USER_DIGEST_LEN = 16,
+	USER_TAIL_LEN = 2 + 2 * USER_DIGEST_LEN,
 	TOKEN_EXPIRY = 4,
 	TOKEN_CLIENT_ID = 12,
 	TOKEN_FLAGS = 32,
@@ -58,29 +61,67 @@ static bool is_one_word(uint8_t c)
 	return c > ' ' && c < 0x7f && c != '"' && c != '\\';
 }
 
-/* The name as one word of printable ASCII, cut between characters. */
-static void show_user(struct slice name, char user[CREDENTIAL_USER_MAX + 1])
-{
-	static const char hex[] = "0123456789abcdef";
-	size_t at = 0;
+static const char hex_digits[] = "0123456789abcdef";
 
-	for (size_t i = 0; i < name.len; i++) {
+/* As much of the name as fits into room bytes; returns how many it took, *written has them. */
+static size_t write_escaped(struct slice name, char *out, size_t room, size_t *written)
+{
+	size_t at = 0, i;
+
+	for (i = 0; i < name.len; i++) {
 		uint8_t c = name.data[i];
 		size_t width = is_one_word(c) ? 1 : 4;
 
-		if (CREDENTIAL_USER_MAX - at < width)
+		if (room - at < width)
 			break;
 		if (width == 1) {
-			user[at++] = (char)c;
+			out[at++] = (char)c;
 			continue;
 		}
-		user[at++] = '\\';
-		user[at++] = 'x';
-		user[at++] = hex[c >> 4];
-		user[at++] = hex[c & 15];
+		out[at++] = '\\';
+		out[at++] = 'x';
+		out[at++] = hex_digits[c >> 4];
+		out[at++] = hex_digits[c & 15];
+	}
+	assert(at <= room);
+	*written = at;
+	return i;
+}
+
+void credential_show_user(struct slice name, char user[CREDENTIAL_USER_MAX + 1])
+{
+	uint8_t digest[SHA256_LEN];
+	size_t at;
+
+	if (write_escaped(name, user, CREDENTIAL_USER_MAX, &at) == name.len) {
+		user[at] = '\0';
+		return;
+	}
+	write_escaped(name, user, CREDENTIAL_USER_MAX - USER_TAIL_LEN, &at);
+	user[at++] = '\\';
+	user[at++] = '~';
+	/* It cannot fail but for want of memory; then it is the cut name alone. */
+	if (EVP_Digest(name.data, name.len, digest, NULL, EVP_sha256(), NULL) != 1)
+		memset(digest, 0, sizeof(digest));
+	for (size_t i = 0; i < USER_DIGEST_LEN; i++) {
+		user[at++] = hex_digits[digest[i] >> 4];
+		user[at++] = hex_digits[digest[i] & 15];
 	}
 	assert(at <= CREDENTIAL_USER_MAX);
 	user[at] = '\0';
+}
+
+void credential_read_user(const char *text, char user[CREDENTIAL_USER_MAX + 1])
+{
+	const struct slice name = {(const uint8_t *)text, strlen(text)};
+	bool is_shown = name.len <= CREDENTIAL_USER_MAX;
+
+	for (size_t i = 0; i < name.len && is_shown; i++)
+		is_shown = is_one_word(name.data[i]) || name.data[i] == '\\';
+	if (is_shown)
+		memcpy(user, text, name.len + 1);
+	else
+		credential_show_user(name, user);
 }
 
 /* An expiry: digits up to the first colon or the end; no sign, no overflow. */
@@ -101,7 +142,7 @@ static bool parse_rest(struct slice username, struct credential *out)
 	out->form = CREDENTIAL_REST;
 	out->expires_s = expires_s;
 	out->nameless = rest.len <= 1;
-	show_user(rest.len > 1 ? slice_skip(rest, 1) : username, out->user);
+	credential_show_user(rest.len > 1 ? slice_skip(rest, 1) : username, out->user);
 	return true;
 }
 
@@ -266,22 +307,26 @@ bool credential_next_password(const struct credential *cred, const struct keyrin
 	return false;
 }
 
-bool credential_issue_rest(const struct key *key, const char *identity, int64_t expires_s,
-			   struct credential_pair *out)
+size_t credential_rest_room(int64_t expires_s)
+{
+	return CREDENTIAL_ISSUED_MAX -
+	       (size_t)snprintf(NULL, 0, "%" PRId64 ":", expires_s);
+}
+
+bool credential_issue_rest(const struct key *key, struct slice identity,
+			   int64_t expires_s, struct credential_pair *out)
 {
 	struct credential_password password;
-	size_t len = strlen(identity);
+	size_t len;
 
 	*out = (struct credential_pair){.expires_s = expires_s};
-	if (expires_s < 0 || len > CREDENTIAL_USER_MAX)
+	if (expires_s < 0 || identity.len > credential_rest_room(expires_s))
 		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (identity[i] < ' ' || identity[i] > '~')
-			return false;
-	}
-	len = (size_t)snprintf(out->username, sizeof(out->username), "%" PRId64 "%s%s",
-			       expires_s, len > 0 ? ":" : "", identity);
-	assert(len < sizeof(out->username));
+	len = (size_t)snprintf(out->username, sizeof(out->username), "%" PRId64 "%s",
+			       expires_s, identity.len > 0 ? ":" : "");
+	memcpy(out->username + len, identity.data, identity.len);
+	len += identity.len;
+	assert(len <= CREDENTIAL_ISSUED_MAX);
 	if (!rest_password(key, (struct slice){(const uint8_t *)out->username, len},
 			   &password))
 		return false;

@@ -22,9 +22,11 @@
 #include "stun/wire.h"
 
 enum {
-	CREDENTIAL_USERNAME_MAX = 763, /* bytes, as STUN takes them */
+	CREDENTIAL_USERNAME_MAX = 763, /* bytes, as STUN takes them (RFC 5389) */
+	CREDENTIAL_ISSUED_MAX = 508,   /* bytes, as issued (RFC 8489 section 14.3) */
 	CREDENTIAL_PASSWORD_MAX = 64,  /* base64 of HMAC-SHA256 is 44 */
-	CREDENTIAL_USER_MAX = 128, /* bytes of the user's name in records and quotas */
+	CREDENTIAL_USER_MAX =
+		231, /* bytes of the name in records and quotas; each allocation has one */
 };
 
 enum credential_form {
@@ -48,16 +50,30 @@ struct credential {
 	struct slice username; /* borrowed, as received */
 	int64_t expires_s;     /* Unix seconds, rounded down */
 	/*
-	 * The user, for quotas and records. REST: what follows the first colon, or the
-	 * whole username if that is empty; MRAS: the keyed identity in hex. One word of
-	 * printable ASCII: other bytes, spaces, double quotes and backslashes are shown
-	 * as \xHH; cut at CREDENTIAL_USER_MAX.
+	 * The user, for quotas and records, as credential_show_user() writes it. REST: what
+	 * follows the first colon, or the whole username if that is empty; MRAS: the keyed
+	 * identity in hex.
 	 */
 	char user[CREDENTIAL_USER_MAX + 1];
 	bool nameless;     /* REST: the username is an expiry and no identity */
 	uint8_t token[64]; /* MRAS: decoded bytes */
 	size_t token_len;
 };
+
+/*
+ * A user's name as one word of printable ASCII, for quotas, records, logs and terminals: other
+ * bytes, spaces, double quotes and backslashes become \xHH. Different names stay different: one
+ * that would be longer than CREDENTIAL_USER_MAX is cut between characters and ends in \~ and 128
+ * bits of its SHA-256 in hex, which no other name can have.
+ */
+void credential_show_user(struct slice name, char user[CREDENTIAL_USER_MAX + 1]);
+
+/*
+ * The same for a name that a person typed, as it was issued or as it is shown: one that could
+ * have been shown is left alone. A backslash in an issued name that has none of what is
+ * escaped must therefore be typed as \x5c.
+ */
+void credential_read_user(const char *text, char user[CREDENTIAL_USER_MAX + 1]);
 
 /* Parse a username; binary: it came as bytes in the MS dialect. OK or MALFORMED. */
 enum credential_status credential_parse(struct slice username, bool binary,
@@ -107,11 +123,15 @@ struct credential_pair {
 };
 
 /*
- * REST pair for identity (printable ASCII, no NUL, at most CREDENTIAL_USER_MAX bytes), valid
- * until expires_s. False if the key signs no REST credentials or the identity does not fit.
+ * REST pair for identity, which has passed opaque_string_enforce() or is empty, valid until
+ * expires_s. False if the key signs no REST credentials, expires_s is negative, or the user name
+ * would be longer than CREDENTIAL_ISSUED_MAX.
  */
-bool credential_issue_rest(const struct key *key, const char *identity, int64_t expires_s,
-			   struct credential_pair *out);
+bool credential_issue_rest(const struct key *key, struct slice identity,
+			   int64_t expires_s, struct credential_pair *out);
+
+/* How many bytes an identity may have in a REST user name with that expiry. */
+size_t credential_rest_room(int64_t expires_s);
 
 /*
  * MRAS pair, token version 1 or 2, valid until expires_s; identity is UTF-8 of any length.

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "auth/credential/opaque_string.h"
 #include "auth/mras/identity.h"
 #include "auth/mras/rate.h"
 
@@ -181,31 +182,37 @@ static int64_t granted_ttl(const struct service *service,
 	return ttl_s;
 }
 
-/* REST names are short printable ASCII, which every TURN server can read. */
-static bool fits_rest(struct slice identity)
+/*
+ * The identity as it is issued. Form REST: it becomes part of a user name of STUN, so it must
+ * have the profile of one (RFC 8489 section 14.3), and fit in. Everything is decided about what
+ * comes out. Form MRAS: any text; it enters a MAC.
+ */
+static bool read_identity(const struct service_request *request,
+			  uint8_t name[CREDENTIAL_ISSUED_MAX], struct slice *identity)
 {
-	for (size_t i = 0; i < identity.len; i++) {
-		if (identity.data[i] < ' ' || identity.data[i] > '~')
-			return false;
-	}
-	return identity.len <= CREDENTIAL_USER_MAX;
+	struct opaque_string_error error;
+
+	*identity = request->identity;
+	if (identity->len > SERVICE_IDENTITY_MAX || !identity_is_text(*identity))
+		return false;
+	if (request->form != CREDENTIAL_REST)
+		return true;
+	identity->data = name;
+	return opaque_string_enforce(request->identity, name, CREDENTIAL_ISSUED_MAX,
+				     &identity->len, &error);
 }
 
 static bool issue(struct service_memory *memory, const struct service_request *request,
-		  const struct key *key, int64_t expires_s, struct credential_pair *pair)
+		  const struct key *key, struct slice identity, int64_t expires_s,
+		  struct credential_pair *pair)
 {
-	char identity[CREDENTIAL_USER_MAX + 1];
 	bool issued;
 
-	if (request->form == CREDENTIAL_REST) {
-		assert(request->identity.len < sizeof(identity)); /* fits_rest() */
-		memcpy(identity, request->identity.data, request->identity.len);
-		identity[request->identity.len] = '\0';
+	if (request->form == CREDENTIAL_REST)
 		return credential_issue_rest(key, identity, expires_s, pair);
-	}
 	pthread_mutex_lock(&memory->lock);
-	issued = credential_issue_mras(key, request->token_version, request->identity,
-				       expires_s, &memory->serial, pair);
+	issued = credential_issue_mras(key, request->token_version, identity, expires_s,
+				       &memory->serial, pair);
 	pthread_mutex_unlock(&memory->lock);
 	return issued;
 }
@@ -239,27 +246,30 @@ static enum service_fault decide(const struct service *service,
 				 const struct service_request *request, uint64_t now_ms,
 				 int64_t unix_s, struct service_answer *answer)
 {
+	uint8_t name[CREDENTIAL_ISSUED_MAX];
+	struct slice identity;
 	const struct key *key;
 	enum service_fault fault;
 
 	*answer = (struct service_answer){.ttl_s = 0};
-	if (request->identity.len > SERVICE_IDENTITY_MAX ||
-	    !identity_is_text(request->identity) ||
-	    (request->form == CREDENTIAL_REST && !fits_rest(request->identity)))
+	if (!read_identity(request, name, &identity))
 		return SERVICE_BAD_IDENTITY;
-	if (!may_ask_for(request->server, request->identity))
+	if (!may_ask_for(request->server, identity))
 		return SERVICE_FORBIDDEN;
 	key = signing_key(service, request->form, unix_s);
 	if (!key)
 		return SERVICE_NO_KEY;
 	assert(key_verifies(key, unix_s, service->clock_skew_s));
-	fault = charge_identity(service, memory, request->identity, now_ms);
+	answer->ttl_s = granted_ttl(service, request, key, unix_s);
+	if (request->form == CREDENTIAL_REST &&
+	    identity.len > credential_rest_room(unix_s + answer->ttl_s))
+		return SERVICE_BAD_IDENTITY;
+	fault = charge_identity(service, memory, identity, now_ms);
 	if (fault != SERVICE_OK)
 		return fault;
 
-	answer->ttl_s = granted_ttl(service, request, key, unix_s);
 	answer->key_id = key->id;
-	if (!issue(memory, request, key, unix_s + answer->ttl_s, &answer->pair))
+	if (!issue(memory, request, key, identity, unix_s + answer->ttl_s, &answer->pair))
 		return SERVICE_FAILED;
 	return SERVICE_OK;
 }

@@ -65,7 +65,7 @@ enum service_trust {
 
 enum service_fault {
 	SERVICE_OK,
-	SERVICE_BAD_IDENTITY,   /* empty, too long, NUL or not UTF-8 */
+	SERVICE_BAD_IDENTITY,   /* empty, too long, no text; REST: not a user name */
 	SERVICE_FORBIDDEN,      /* this server may not ask for this identity */
 	SERVICE_BUSY,           /* a rate is exceeded */
 	SERVICE_NO_KEY,         /* no key signs now, or none for that form */

@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 
+#include "auth/credential/opaque_string.h"
 #include "auth/credential/timestamp.h"
 #include "auth/mras/text.h"
 #include "base/http_status.h"
@@ -254,14 +255,33 @@ static bool read_request(json_t *document, struct service_request *request,
 	return true;
 }
 
+/* What is wrong with the identity of a request. */
+static void refuse_identity(const struct service_request *asked, struct http_reply *reply)
+{
+	uint8_t name[CREDENTIAL_ISSUED_MAX];
+	struct opaque_string_error error;
+	char why[128];
+	size_t len;
+
+	if (asked->form != CREDENTIAL_REST) {
+		problem(reply, 400, "\"user\" is empty, too long or not text");
+		return;
+	}
+	if (opaque_string_enforce(asked->identity, name, sizeof(name), &len, &error) ||
+	    error.fault == OPAQUE_STRING_TOO_LONG)
+		snprintf(why, sizeof(why), "and its expiry are longer than %d bytes",
+			 CREDENTIAL_ISSUED_MAX);
+	else
+		opaque_string_explain(&error, why, sizeof(why));
+	problem(reply, 400, "\"user\" %s; form \"mras\" takes any text", why);
+}
+
 static void refuse(enum service_fault fault, const struct service *service,
-		   struct http_reply *reply)
+		   const struct service_request *asked, struct http_reply *reply)
 {
 	switch (fault) {
 	case SERVICE_BAD_IDENTITY:
-		problem(reply, 400,
-			"\"user\" is empty, too long or not text; form \"rest\" takes at most %d printable ASCII characters",
-			CREDENTIAL_USER_MAX);
+		refuse_identity(asked, reply);
 		return;
 	case SERVICE_FORBIDDEN:
 		problem(reply, 403,
@@ -322,7 +342,7 @@ static bool issue(const struct service *service, struct service_memory *memory,
 		if (fault == SERVICE_OK)
 			grant(service, asked.location, &answer, reply);
 		else
-			refuse(fault, service, reply);
+			refuse(fault, service, &asked, reply);
 	}
 	json_decref(document);
 	return understood;

@@ -37,7 +37,7 @@ IS_HOT(credit);
 IS_HOT(to_peer);
 IS_HOT(to_client);
 static_assert(sizeof(struct allocation) % SLAB_ALIGN == 0, "each starts a cache line");
-static_assert(sizeof(struct allocation) <= 640, "an idle call stays below 1.5 KB");
+static_assert(sizeof(struct allocation) <= 768, "an idle call stays below 1.5 KB");
 static_assert(sizeof(enum side) == 1 && sizeof(enum transport) == 1 &&
 		      sizeof(enum dialect) == 1 && sizeof(enum end_reason) == 1,
 	      "the layout is the same for every compiler");

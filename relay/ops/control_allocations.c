@@ -236,6 +236,15 @@ static bool read_order(const struct control_request *request, const struct order
 	return false;
 }
 
+/* Users are compared as they are shown; a request may also have a name as it was issued. */
+static void take_user(struct relay_filter *filter, char user[CREDENTIAL_USER_MAX + 1])
+{
+	if (filter->user == NULL)
+		return;
+	credential_read_user(filter->user, user);
+	filter->user = user;
+}
+
 /* --- the requests -------------------------------------------------------------------------- */
 
 void control_list_allocations(void *arg, const struct control_request *request,
@@ -243,6 +252,7 @@ void control_list_allocations(void *arg, const struct control_request *request,
 {
 	struct relay *relay = arg;
 	struct relay_filter filter = {0};
+	char user[CREDENTIAL_USER_MAX + 1];
 	struct relay_allocation *rows = NULL;
 	const struct order *order;
 	size_t total, limit;
@@ -251,6 +261,7 @@ void control_list_allocations(void *arg, const struct control_request *request,
 	if (!read_filter(request, &filter, reply) ||
 	    !read_order(request, &order, &limit, reply))
 		return;
+	take_user(&filter, user);
 	if (relay_allocations_like(relay, &filter, &rows, &total) < 0) {
 		control_answer(reply, NULL);
 		return;
@@ -281,11 +292,13 @@ void control_end_allocations(void *arg, const struct control_request *request,
 		.user = control_argument(request, "user"),
 		.key_id = control_argument(request, "key_id"),
 	};
+	char user[CREDENTIAL_USER_MAX + 1];
 
 	if (!filter.user == !filter.key_id) {
 		control_refuse(reply, 400, "either user or key_id is required");
 		return;
 	}
+	take_user(&filter, user);
 	answer_ended(reply, relay_end_like(arg, &filter));
 }
 

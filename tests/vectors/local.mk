@@ -2,6 +2,8 @@
 EXTRA_DIST += \
 	tests/vectors/ms-turn/README \
 	tests/vectors/ms-turn/ms-turn-vectors.json \
+	tests/vectors/precis/README \
+	tests/vectors/precis/freeform.json \
 	tests/vectors/sip \
 	tests/vectors/stun/README \
 	tests/vectors/stun/rfc-vectors.json

@@ -13,6 +13,7 @@
 
 #include "auth/credential/credential.h"
 #include "auth/credential/keyfile.h"
+#include "auth/credential/opaque_string.h"
 #include "auth/credential/timestamp.h"
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/ctl_args.h"
@@ -97,12 +98,50 @@ static bool issue_mras(const struct key *key, const char *user, int64_t expires_
 				     pair);
 }
 
+static int64_t wanted_expiry(const struct ctl_args *args, int64_t now_s)
+{
+	return now_s + ctl_number(args, OPTION_TTL, TTL_DEFAULT_S);
+}
+
+/*
+ * The name of --user as REST credentials have it, into bytes of *name; empty is allowed. False
+ * if it cannot be part of a user name of STUN; why says so.
+ */
+static bool read_rest_name(const struct ctl_args *args, int64_t now_s,
+			   uint8_t bytes[CREDENTIAL_ISSUED_MAX], struct slice *name,
+			   char why[CTL_ERROR_SIZE])
+{
+	const char *user = ctl_value(args, OPTION_FOR_USER, NULL);
+	const struct slice text = {(const uint8_t *)user, strlen(user)};
+	const size_t room = credential_rest_room(wanted_expiry(args, now_s));
+	struct opaque_string_error error;
+
+	*name = (struct slice){bytes, 0};
+	if (text.len == 0 || opaque_string_enforce(text, bytes, room, &name->len, &error))
+		return true;
+	if (error.fault == OPAQUE_STRING_TOO_LONG)
+		snprintf(why, CTL_ERROR_SIZE, "is longer than %zu bytes", room);
+	else
+		opaque_string_explain(&error, why, CTL_ERROR_SIZE);
+	return false;
+}
+
+static bool issue_rest(const struct ctl_args *args, const struct key *key, int64_t now_s,
+		       int64_t expires_s, struct credential_pair *pair)
+{
+	uint8_t bytes[CREDENTIAL_ISSUED_MAX];
+	char why[CTL_ERROR_SIZE];
+	struct slice name;
+
+	return read_rest_name(args, now_s, bytes, &name, why) &&
+	       credential_issue_rest(key, name, expires_s, pair);
+}
+
 static int issue(const struct ctl_args *args, const char *path,
 		 const struct keyring *ring, int64_t now_s, struct credential_pair *pair)
 {
-	const char *user = ctl_value(args, OPTION_FOR_USER, NULL);
 	const struct key *key = keyring_signer(ring, now_s);
-	int64_t expires_s = now_s + ctl_number(args, OPTION_TTL, TTL_DEFAULT_S);
+	int64_t expires_s = wanted_expiry(args, now_s);
 
 	if (!key)
 		return ctl_fail(
@@ -119,34 +158,24 @@ static int issue(const struct ctl_args *args, const char *path,
 			key->id);
 	}
 	assert(expires_s > now_s);
-	if (is_mras(args) ? !issue_mras(key, user, expires_s, pair)
-			  : !credential_issue_rest(key, user, expires_s, pair))
+	if (is_mras(args) ? !issue_mras(key, ctl_value(args, OPTION_FOR_USER, NULL),
+					expires_s, pair)
+			  : !issue_rest(args, key, now_s, expires_s, pair))
 		return ctl_fail("cannot sign: the crypto library failed");
 	return CTL_OK;
 }
 
-/* A REST user name goes over the wire as it is, so it stays plain. */
-static bool fits_rest(const char *user)
+static int check(const struct ctl_args *args, int64_t now_s)
 {
-	size_t len = 0;
+	uint8_t bytes[CREDENTIAL_ISSUED_MAX];
+	char host[HOST_MAX], why[CTL_ERROR_SIZE];
+	struct slice name;
 
-	while (user[len] >= ' ' && user[len] <= '~')
-		len++;
-	return user[len] == '\0' && len <= CREDENTIAL_USER_MAX;
-}
-
-static int check(const struct ctl_args *args)
-{
-	const char *user = ctl_value(args, OPTION_FOR_USER, NULL);
-	char host[HOST_MAX];
-
-	if (!user)
+	if (!ctl_has(args, OPTION_FOR_USER))
 		return ctl_usage(args->name, "--user is required");
-	if (!is_mras(args) && !fits_rest(user))
-		return ctl_usage(args->name,
-				 "--user: expected at most %d printable ASCII characters "
-				 "with --form rest",
-				 CREDENTIAL_USER_MAX);
+	if (!is_mras(args) && !read_rest_name(args, now_s, bytes, &name, why))
+		return ctl_usage(args->name, "--user %s; --form mras takes any text",
+				 why);
 	if (!ctl_has(args, OPTION_JSON) &&
 	    (ctl_has(args, OPTION_REALM) || args->many_count > 0))
 		return ctl_usage(args->name, "--realm and --server require --json");
@@ -168,7 +197,7 @@ int ctl_credential(const struct ctl_args *args)
 	int64_t now_s = time(NULL);
 	struct credential_pair pair;
 	struct keyring *ring;
-	int status = check(args);
+	int status = check(args, now_s);
 
 	if (status != CTL_OK)
 		return status;

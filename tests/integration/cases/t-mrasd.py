@@ -2,8 +2,12 @@
 """mrasd from the side of trusted servers and of others, over SIP and HTTP, and the relay that accepts
 its credentials."""
 
+import base64
+import hashlib
+import hmac
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -14,6 +18,7 @@ import lib  # adds ../lib to the path
 import mras
 import mras_bench
 import relay
+import turnclient
 from netns import check
 from mras import Client, Refused, ask_http, ask_sip, http_request, read_answer
 from mras_bench import INSIDE, OUTSIDE, PORT, row
@@ -230,6 +235,154 @@ def policy_of_a_server(bench):
             reasons.append(read_answer(client.response()[2])[0])
         check(reasons[:5] == ["OK"] * 5 and "Server Busy" in reasons[5:],
               "five requests per second: %s", reasons)
+
+
+# --- user names ---------------------------------------------------------------------------------
+
+# The name asked for; None: it is issued so; the user as records and avedgectl show it.
+NAMES = (
+    ("alice", None, "alice"),
+    ("a b", None, r"a\x20b"),
+    ('"a"', None, r"\x22a\x22"),
+    ("a:b:1767225600", None, "a:b:1767225600"),
+    (":", None, ":"),
+    ("1767225600:alice", None, "1767225600:alice"),
+    ("\\x41%00%s';--<b>&", None, r"\x5cx41%00%s';--<b>&"),
+    ("sip:alice@lab.example;gruu", None, "sip:alice@lab.example;gruu"),
+    ("jos\u00e9", None, r"jos\xc3\xa9"),
+    ("jose\u0301", "jos\u00e9", r"jos\xc3\xa9"),
+    ("a\u00a0b", "a b", r"a\x20b"),
+    ("\u0410\u043b\u0438\u0441\u0430 \u4e2d", None, None),
+    ("\U0001f600", None, r"\xf0\x9f\x98\x80"),
+    ("\ufb01", None, r"\xef\xac\x81"),
+    ("x" * 200, None, "x" * 200),
+    ("\u00e9" * 200, None, None),
+    ("y" * 497, None, None),
+)
+REFUSED = (("", "is empty"), ("a\nb", "U+000A"), ("\u200b", "U+200B"), ("\u202e", "U+202E"),
+           ("\x1b[2J", "U+001B"), ("\x00", "U+0000"), ("x" * 498, "longer than 508 bytes"))
+
+
+def shown(name):
+    """The user in a record: one word of ASCII, 231 bytes at most."""
+    words = [chr(b) if 0x20 < b < 0x7f and b not in b'"\\' else r"\x%02x" % b
+             for b in name.encode()]
+    if sum(map(len, words)) <= 231:
+        return "".join(words)
+    kept = ""
+    for word in words:
+        if len(kept + word) > 231 - 34:
+            break
+        kept += word
+    return kept + r"\~" + hashlib.sha256(name.encode()).hexdigest()[:32]
+
+
+def within(seconds, true, what):
+    deadline = time.monotonic() + seconds
+    while not true():
+        check(time.monotonic() < deadline, "not within %d s: %s", seconds, what)
+        time.sleep(0.02)
+
+
+def ctl(bench, *args):
+    out = subprocess.run([relay.program("avedgectl"), *args], check=False, capture_output=True,
+                         timeout=20)
+    return out.returncode, out.stdout.decode(), out.stderr.decode()
+
+
+def issue_everywhere(bench, name):
+    """The pairs of the two issuers; they must have the same user name but for the expiry."""
+    status, _, answer = ask_http(bench.mrasd, {"user": name, "form": "rest", "ttl": 600})
+    check(status == 200, "%r: %d %s", name, status, answer)
+    code, out, err = ctl(bench, "credential", "--keys", bench.mrasd.path("keys"), "--user", name,
+                         "--form", "rest", "--json")
+    check(code == 0, "avedgectl credential --user %r: %s", name, err)
+    pairs = [answer, json.loads(out)]
+    names = [pair["username"].split(":", 1)[1] for pair in pairs]
+    check(names[0] == names[1] and len(answer["username"].encode()) <= 508, "%s", names)
+    check(answer["iceServers"][0]["username"] == answer["username"], "%s", answer)
+    return pairs, names[0]
+
+
+@row
+def rest_names_work_from_end_to_end(bench):
+    socket_path = bench.relay.path("relay.sock")
+    for name, issued, user in NAMES:
+        pairs, got = issue_everywhere(bench, name)
+        issued, user = issued or name, user or shown(issued or name)
+        check(got == issued and shown(issued) == user, "%r was issued as %r", name, got)
+        for pair in pairs:
+            client = turnclient.Client((OUTSIDE, 3478), "udp", pair["username"],
+                                       pair["password"])
+            client.allocate()
+            for spelling in (user, issued):
+                code, out, err = ctl(bench, "allocations", "--socket", socket_path, "--json",
+                                     "--user", spelling)
+                if spelling == issued and "\\" in issued and " " not in issued:
+                    continue  # must be typed as it is shown
+                rows = json.loads(out)["allocations"] if code == 0 else []
+                check([r["user"] for r in rows] == [user], "%r as %r: %s %s", name, spelling,
+                      out, err)
+            out = ctl(bench, "limits", "--socket", socket_path, "--json")[1]
+            check({"user": user, "allocations": 1} in [
+                {k: r[k] for k in ("user", "allocations")} for r in json.loads(out)["users"]],
+                  "%r in limits: %s", name, out)
+            out = ctl(bench, "allocations", "--socket", socket_path)[1]
+            check(out.isprintable() or all(c == "\n" or c.isprintable() for c in out), "%r", out)
+            mark = len(bench.relay.log())
+            code, out, err = ctl(bench, "kill", "--socket", socket_path, "--user", user)
+            check(code == 0, "kill --user %s: %s", user, err)
+            field = ' USER="?%s"? ' % re.escape(user)
+            within(5, lambda: re.search(field, bench.relay.log()[mark:]), "the record of " + user)
+            client.close()
+
+
+@row
+def one_user_is_one_quota(bench):
+    """In both spellings, and not another whose first 231 bytes are the same."""
+    long_ones = ["z" * 400 + end for end in "ab"]
+    users = [shown(name) for name in long_ones]
+    check(users[0] != users[1], "%s", users)
+    clients = []
+    for name in (long_ones[0], long_ones[0], long_ones[1], "e\u0301", "\u00e9"):
+        pair = ask_http(bench.mrasd, {"user": name, "form": "rest"})[2]
+        clients.append(turnclient.Client((OUTSIDE, 3478), "udp", pair["username"],
+                                         pair["password"]))
+        clients[-1].allocate()
+    out = ctl(bench, "limits", "--socket", bench.relay.path("relay.sock"), "--json")[1]
+    got = {r["user"]: r["allocations"] for r in json.loads(out)["users"]}
+    check(got == {users[0]: 2, users[1]: 1, shown("\u00e9"): 2}, "%s", got)
+    for client in clients:
+        client.refresh(0)
+        client.close()
+
+
+@row
+def names_outside_the_profile_are_refused(bench):
+    for name, why in REFUSED:
+        status, _, answer = ask_http(bench.mrasd, {"user": name, "form": "rest"})
+        check(status == 400 and why in answer["detail"], "%r: %d %s", name, status, answer)
+
+
+@row
+def others_may_issue_any_name(bench):
+    """An application with the secret may issue what we do not: UTF-8 outside the profile is
+    served, other bytes are no user name of STUN (RFC 8489 section 14.3)."""
+    for name, want in ((b"a\xe2\x80\x8b", None), (b"e\xcc\x81", None), (b"\x1b[2J", None),
+                       (b"jos\xe9", 400), (b"\xff\xfe", 400)):
+        user = b"%d:" % (time.time() + 600) + name
+        password = base64.b64encode(hmac.new(bench.relay.secret().encode(), user,
+                                             "sha1").digest())
+        client = turnclient.Client((OUTSIDE, 3478), "udp", user, password)
+        reply = client.request(turnclient.ALLOCATE, (turnclient.UDP_TRANSPORT,))
+        check(reply.code == want, "%r: %s", name, reply.code)
+        if want is None:
+            code, out, err = ctl(bench, "allocations", "--socket",
+                                 bench.relay.path("relay.sock"), "--json")
+            check(code == 0 and [r["user"] for r in json.loads(out)["allocations"]] ==
+                  [shown(name.decode())], "%r: %s %s", name, out, err)
+            client.refresh(0)
+        client.close()
 
 
 # --- HTTP -------------------------------------------------------------------------------------

@@ -115,6 +115,7 @@ def main(begin=None, end=None, describes="openapi.json", but=None):
         os.rename(server.path("keys"), os.path.join(directory, "keys"))
         os.symlink(os.path.join(directory, "keys"), server.path("keys"))
         bench = Bench(directory, openapi_check.Description(describes))
+        bench.relay = server
         with bench.mrasd.running():
             begun = begin(bench) if begin and not wanted else None
             for function in ROWS:

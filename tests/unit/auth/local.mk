@@ -4,7 +4,12 @@ unit_programs += \
 	tests/unit/auth/test_credential \
 	tests/unit/auth/test_keyfile \
 	tests/unit/auth/test_keyring \
+	tests/unit/auth/test_opaque_string \
 	tests/unit/auth/test_token
+tests_unit_auth_test_opaque_string_SOURCES = tests/unit/auth/test_opaque_string.c \
+	tests/unit/lib/vectors.c
+tests_unit_auth_test_opaque_string_LDADD = libopaquestring.a $(LDADD) $(JANSSON_LIBS) \
+	$(UNISTRING_LIBS)
 tests_unit_auth_test_credential_SOURCES = tests/unit/auth/test_credential.c $(credential_helpers)
 tests_unit_auth_test_credential_LDADD = $(LDADD) $(JANSSON_LIBS)
 tests_unit_auth_test_token_SOURCES = tests/unit/auth/test_token.c $(credential_helpers)

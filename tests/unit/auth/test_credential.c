@@ -125,15 +125,66 @@ START_TEST(a_nul_in_the_identity_does_not_end_the_user)
 }
 END_TEST
 
-START_TEST(a_long_user_is_cut_between_characters)
+/* Two long names stay two users, and neither is what another name can look like. */
+START_TEST(a_long_user_is_cut_and_stays_itself)
 {
-	char username[3 + 127 + 2 + 1] = "12:";
-	struct credential cred;
+	char name[CREDENTIAL_USERNAME_MAX], first[CREDENTIAL_USER_MAX + 1],
+		second[CREDENTIAL_USER_MAX + 1];
+	const struct slice whole = {(const uint8_t *)name, CREDENTIAL_USER_MAX};
+	const struct slice more = {(const uint8_t *)name, CREDENTIAL_USER_MAX + 1};
 
-	memset(username + 3, 'x', 127);
-	memcpy(username + 3 + 127, "\xc3\xa9", 3);
-	ck_assert_int_eq(parse(username, &cred), CREDENTIAL_OK);
-	ck_assert_uint_eq(strlen(cred.user), 127);
+	memset(name, 'x', sizeof(name));
+	credential_show_user(whole, first);
+	ck_assert_uint_eq(strlen(first), CREDENTIAL_USER_MAX);
+	ck_assert(strspn(first, "x") == CREDENTIAL_USER_MAX);
+	credential_show_user(more, first);
+	ck_assert_uint_eq(strlen(first), CREDENTIAL_USER_MAX);
+	ck_assert_uint_eq(strspn(first, "x"), CREDENTIAL_USER_MAX - 34);
+	ck_assert_mem_eq(first + CREDENTIAL_USER_MAX - 34, "\\~", 2);
+	name[CREDENTIAL_USER_MAX] = 'y';
+	credential_show_user(more, second);
+	ck_assert_str_ne(first, second);
+	/* Escapes are not cut in two. */
+	name[CREDENTIAL_USER_MAX - 36] = '\n';
+	credential_show_user(more, second);
+	ck_assert_uint_eq(strspn(second, "x"), CREDENTIAL_USER_MAX - 36);
+	ck_assert_mem_eq(second + CREDENTIAL_USER_MAX - 36, "\\~", 2);
+	/* As many bytes of UTF-8 as there may be. */
+	memset(name, 0xC3, sizeof(name));
+	credential_show_user((struct slice){(const uint8_t *)name, sizeof(name)}, first);
+	ck_assert_uint_le(strlen(first), CREDENTIAL_USER_MAX);
+}
+END_TEST
+
+/* What a person types: the name itself, or what was shown. */
+static const struct {
+	const char *typed, *want;
+} typed[] = {
+	{"alice", "alice"},
+	{"jos\xc3\xa9", "jos\\xc3\\xa9"},
+	{"jos\\xc3\\xa9", "jos\\xc3\\xa9"},
+	{"a b", "a\\x20b"},
+	{"a\\x20b", "a\\x20b"},
+	{"a \\b", "a\\x20\\x5cb"},
+	{"\"", "\\x22"},
+	{"", ""},
+};
+
+START_TEST(a_user_may_be_typed_in_both_ways)
+{
+	char name[CREDENTIAL_USERNAME_MAX] = "", seen[CREDENTIAL_USER_MAX + 1],
+	     user[CREDENTIAL_USER_MAX + 1];
+
+	credential_read_user(typed[_i].typed, user);
+	ck_assert_str_eq(user, typed[_i].want);
+	credential_read_user(user, seen);
+	ck_assert_str_eq(seen, user);
+	memset(name, 'x', 400);
+	credential_read_user(name, user);
+	credential_show_user(vectors_slice(name), seen);
+	ck_assert_str_eq(user, seen);
+	credential_read_user(seen, user);
+	ck_assert_str_eq(user, seen);
 }
 END_TEST
 
@@ -285,8 +336,10 @@ START_TEST(every_valid_key_verifies_and_no_other)
 	struct credential_pair by_two;
 	char want[256];
 
-	ck_assert(credential_issue_rest(&ring.keys[0], "bob", NOW + 60, &by_one));
-	ck_assert(credential_issue_rest(&ring.keys[1], "bob", NOW + 60, &by_two));
+	ck_assert(credential_issue_rest(&ring.keys[0], vectors_slice("bob"), NOW + 60,
+					&by_one));
+	ck_assert(credential_issue_rest(&ring.keys[1], vectors_slice("bob"), NOW + 60,
+					&by_two));
 	ck_assert_str_eq(by_one.username, "1767225660:bob");
 	ck_assert_str_eq(by_two.username, by_one.username);
 
@@ -302,23 +355,48 @@ START_TEST(every_valid_key_verifies_and_no_other)
 }
 END_TEST
 
+/* What OpaqueString allows, up to 508 bytes with the expiry (RFC 8489 section 14.3). */
+START_TEST(any_user_name_of_stun_can_be_issued)
+{
+	static const char *const names[] = {"a b",   "\"a\"",    "a:b:c",       ":",
+					    "\\x41", "\xc3\xa9", "1767225600:a"};
+	const size_t room = CREDENTIAL_ISSUED_MAX - strlen("1767225600:");
+	char longest[CREDENTIAL_ISSUED_MAX + 1] = "";
+	struct credential_pair pair;
+	struct credential cred;
+	char want[600];
+
+	for (size_t i = 0; i < ROWS(names); i++) {
+		ck_assert(credential_issue_rest(&ring.keys[0], vectors_slice(names[i]),
+						NOW, &pair));
+		snprintf(want, sizeof(want), "1767225600:%s", names[i]);
+		ck_assert_str_eq(pair.username, want);
+		ck_assert_int_eq(parse(pair.username, &cred), CREDENTIAL_OK);
+		ck_assert_int_eq(cred.expires_s, NOW);
+		credential_show_user(vectors_slice(names[i]), want);
+		ck_assert_str_eq(cred.user, want);
+	}
+	ck_assert_uint_eq(credential_rest_room(NOW), room);
+	memset(longest, 'x', room);
+	ck_assert(
+		credential_issue_rest(&ring.keys[0], vectors_slice(longest), NOW, &pair));
+	ck_assert_uint_eq(strlen(pair.username), 508);
+	longest[room] = 'x';
+	ck_assert(!credential_issue_rest(&ring.keys[0], vectors_slice(longest), NOW,
+					 &pair));
+}
+END_TEST
+
 START_TEST(what_cannot_be_issued_is_refused)
 {
-	char name[CREDENTIAL_USER_MAX + 2] = "";
 	struct credential_pair pair;
 	uint64_t serial = 0;
 
-	memset(name, 'x', CREDENTIAL_USER_MAX);
-	ck_assert(credential_issue_rest(&ring.keys[0], name, NOW, &pair));
-	ck_assert(credential_issue_rest(&ring.keys[0], "", NOW, &pair));
+	ck_assert(credential_issue_rest(&ring.keys[0], vectors_slice(""), NOW, &pair));
 	ck_assert_str_eq(pair.username, "1767225600");
-	name[CREDENTIAL_USER_MAX] = 'x';
-	ck_assert(!credential_issue_rest(&ring.keys[0], name, NOW, &pair));
-	ck_assert(!credential_issue_rest(&ring.keys[0], "a\nb", NOW, &pair));
-	ck_assert(!credential_issue_rest(&ring.keys[0], "\xc3\xa9", NOW, &pair));
-	ck_assert(!credential_issue_rest(&ring.keys[0], "a", -1, &pair));
+	ck_assert(!credential_issue_rest(&ring.keys[0], vectors_slice("a"), -1, &pair));
 	ring.keys[0].rest = KEY_REST_NONE;
-	ck_assert(!credential_issue_rest(&ring.keys[0], "a", NOW, &pair));
+	ck_assert(!credential_issue_rest(&ring.keys[0], vectors_slice("a"), NOW, &pair));
 
 	struct slice identity = vectors_slice("a");
 	ck_assert(credential_issue_mras(&ring.keys[0], 1, identity, NOW, &serial, &pair));
@@ -342,7 +420,8 @@ static void credential_suite(Suite *suite)
 	tcase_add_test(tc, a_username_has_at_most_763_bytes);
 	tcase_add_loop_test(tc, the_user_is_safe_to_show, 0, ROWS(shown));
 	tcase_add_test(tc, a_nul_in_the_identity_does_not_end_the_user);
-	tcase_add_test(tc, a_long_user_is_cut_between_characters);
+	tcase_add_test(tc, a_long_user_is_cut_and_stays_itself);
+	tcase_add_loop_test(tc, a_user_may_be_typed_in_both_ways, 0, ROWS(typed));
 	tcase_add_loop_test(tc, a_credential_is_valid_until_its_last_second, 0,
 			    ROWS(times));
 	suite_add_tcase(suite, tc);
@@ -353,6 +432,7 @@ static void credential_suite(Suite *suite)
 	tcase_add_test(tc, a_rest_allocate_verifies_with_the_secret);
 	tcase_add_test(tc, sha256_is_an_option_of_the_key);
 	tcase_add_test(tc, every_valid_key_verifies_and_no_other);
+	tcase_add_test(tc, any_user_name_of_stun_can_be_issued);
 	tcase_add_test(tc, what_cannot_be_issued_is_refused);
 	suite_add_tcase(suite, tc);
 }

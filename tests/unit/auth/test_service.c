@@ -109,8 +109,17 @@ static const struct {
 	 SERVICE_BAD_IDENTITY},
 	{"UTF-8", "sip:jos\xC3\xA9@lab.example", OPEN_SERVER, CREDENTIAL_MRAS_TEXT,
 	 SERVICE_OK},
-	{"UTF-8 in a REST name", "jos\xC3\xA9", OPEN_SERVER, CREDENTIAL_REST,
+	{"UTF-8 in a REST name", "jos\xC3\xA9", OPEN_SERVER, CREDENTIAL_REST, SERVICE_OK},
+	{"quotes, colons and blanks in one", "\"a b\":c", OPEN_SERVER, CREDENTIAL_REST,
+	 SERVICE_OK},
+	{"a zero width space in one", "a\xE2\x80\x8B", OPEN_SERVER, CREDENTIAL_REST,
 	 SERVICE_BAD_IDENTITY},
+	{"the same in a token", "a\xE2\x80\x8B", OPEN_SERVER, CREDENTIAL_MRAS_TEXT,
+	 SERVICE_OK},
+	{"a control character (C1)", "a\xC2\x85", OPEN_SERVER, CREDENTIAL_REST,
+	 SERVICE_BAD_IDENTITY},
+	{"a domain that is not ours until NFC", "a@lab.exampl\xCC\x81", LAB_SERVER,
+	 CREDENTIAL_REST, SERVICE_FORBIDDEN},
 	{"REST", "alice", OPEN_SERVER, CREDENTIAL_REST, SERVICE_OK},
 	{"of its domain", "sip:alice@lab.example", LAB_SERVER, CREDENTIAL_MRAS_TEXT,
 	 SERVICE_OK},
@@ -149,15 +158,43 @@ START_TEST(service_length_of_identities)
 	request = request_for(identity);
 	ck_assert_int_eq(issue(&request), SERVICE_BAD_IDENTITY);
 
-	identity[CREDENTIAL_USER_MAX] = '\0';
+	const size_t room = credential_rest_room(NOW_S);
+	identity[room] = '\0';
 	request = request_for(identity);
 	request.form = CREDENTIAL_REST;
 	ck_assert_int_eq(issue(&request), SERVICE_OK);
-	identity[CREDENTIAL_USER_MAX] = 'a';
-	identity[CREDENTIAL_USER_MAX + 1] = '\0';
+	ck_assert_uint_eq(strlen(answer.pair.username), CREDENTIAL_ISSUED_MAX);
+	identity[room] = 'a';
+	identity[room + 1] = '\0';
 	request = request_for(identity);
 	request.form = CREDENTIAL_REST;
 	ck_assert_int_eq(issue(&request), SERVICE_BAD_IDENTITY);
+}
+END_TEST
+
+/* The name in the answer is the one to use: as clients that follow RFC 8265 send it. */
+START_TEST(service_issues_rest_names_in_their_profile)
+{
+	struct service_request request = request_for("jose\xCC\x81\xC2\xA0x");
+
+	request.form = CREDENTIAL_REST;
+	ck_assert_int_eq(issue(&request), SERVICE_OK);
+	ck_assert_str_eq(strchr(answer.pair.username, ':'), ":jos\xC3\xA9 x");
+	ck_assert(mras_fixture_accepts(&fixture, answer.pair.username,
+				       answer.pair.password, NOW_S));
+}
+END_TEST
+
+/* A limit per identity counts both spellings as one. */
+START_TEST(service_counts_a_rest_name_as_issued)
+{
+	struct service_request composed = request_for("\xC3\xA9");
+	struct service_request decomposed = request_for("e\xCC\x81");
+
+	composed.form = decomposed.form = CREDENTIAL_REST;
+	fixture.service.identity_per_minute = 1;
+	ck_assert_int_eq(issue(&composed), SERVICE_OK);
+	ck_assert_int_eq(issue(&decomposed), SERVICE_BUSY);
 }
 END_TEST
 
@@ -504,6 +541,8 @@ static void service_suite(Suite *suite)
 	tcase_add_loop_test(cases, service_time_to_live, 0, ROWS(times));
 	tcase_add_loop_test(cases, service_faults, 0, ROWS(faults));
 	tcase_add_test(cases, service_length_of_identities);
+	tcase_add_test(cases, service_issues_rest_names_in_their_profile);
+	tcase_add_test(cases, service_counts_a_rest_name_as_issued);
 	tcase_add_test(cases, service_needs_a_key);
 	tcase_add_test(cases, service_signs_with_a_key_that_begins_within_the_skew);
 	tcase_add_test(cases, service_prefers_a_key_that_is_valid_now);

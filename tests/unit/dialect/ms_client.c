@@ -35,7 +35,7 @@ void ms_client_credential(struct ms_client *c, const char *user, enum ms_form fo
 
 	assert(key != NULL);
 	bool issued = form == MS_FORM_REST
-			      ? credential_issue_rest(key, user, expires_s, &pair)
+			      ? credential_issue_rest(key, identity, expires_s, &pair)
 			      : credential_issue_mras(key, 1, identity, expires_s,
 						      &serial, &pair);
 	assert(issued);

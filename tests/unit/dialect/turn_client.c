@@ -12,10 +12,11 @@ void client_credential(struct client *c, const char *user, int64_t expires_s)
 {
 	const struct key *key =
 		keyring_signer(c->fixture->settings.keyring, c->fixture->unix_s);
+	const struct slice identity = {(const uint8_t *)user, strlen(user)};
 	struct credential_pair pair;
 
 	assert(key != NULL);
-	bool issued = credential_issue_rest(key, user, expires_s, &pair);
+	bool issued = credential_issue_rest(key, identity, expires_s, &pair);
 	assert(issued);
 	(void)issued;
 	c->username_len = strlen(pair.username);

@@ -64,5 +64,6 @@ tests_unit_relay_test_trace_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 # Both daemons in one program: no global symbol of theirs has the same name.
 unit_programs += tests/unit/base/test_both_daemons
 tests_unit_base_test_both_daemons_SOURCES = tests/unit/base/test_both_daemons.c $(relay_fixture)
-tests_unit_base_test_both_daemons_LDADD = libissuerfixture.a libissuer.a libmras.a $(RELAY_LIBS) \
+tests_unit_base_test_both_daemons_LDADD = libissuerfixture.a libissuer.a libmras.a \
+	libopaquestring.a $(UNISTRING_LIBS) $(RELAY_LIBS) \
 	$(EXPAT_LIBS) $(OSIP_LIBS) $(CHECK_LIBS)
