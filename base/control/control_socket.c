@@ -29,6 +29,7 @@
 
 #include <microhttpd.h>
 
+#include "base/http_body.h"
 #include "base/log.h"
 
 enum {
@@ -300,6 +301,15 @@ static enum MHD_Result refuse_peer(struct control_socket *control,
 	return send_reply(control, connection, &reply);
 }
 
+static enum MHD_Result refuse_body(struct control_socket *control,
+				   struct MHD_Connection *connection, const char *fault)
+{
+	struct control_reply reply = {0};
+
+	control_refuse(&reply, 400, "%s", fault);
+	return send_reply(control, connection, &reply);
+}
+
 /* False if the connection must close: out of memory, or too much to skip. */
 static bool upload_add(struct upload *upload, const char *data, size_t len)
 {
@@ -342,10 +352,13 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
 	struct control_socket *control = arg;
 	struct upload *upload = *state;
 
-	(void)version;
 	if (!upload) {
+		const char *fault = http_body_fault(connection, version);
+
 		if (!peer_allowed(control, connection))
 			return refuse_peer(control, connection);
+		if (fault)
+			return refuse_body(control, connection, fault);
 		*state = upload = calloc(1, sizeof(*upload));
 		if (!upload)
 			return MHD_NO;

@@ -17,6 +17,7 @@
 #include <microhttpd.h>
 
 #include "base/config/explain.h"
+#include "base/http_body.h"
 #include "base/log.h"
 #include "base/sockaddr.h"
 
@@ -220,12 +221,17 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
 {
 	struct metrics_listener *listener = arg;
 
-	(void)version;
 	(void)upload;
 	/* The first call has only the header; a body is skipped. */
 	if (*state == NULL) {
+		const char *fault = http_body_fault(connection, version);
+		struct answer answer;
+
 		*state = listener;
-		return MHD_YES;
+		if (fault == NULL)
+			return MHD_YES;
+		answer = say(MHD_HTTP_BAD_REQUEST, fault);
+		return send_answer(connection, &answer);
 	}
 	if (*upload_size > 0) {
 		*upload_size = 0;

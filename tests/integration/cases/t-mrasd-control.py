@@ -388,6 +388,67 @@ def what_is_asked_wrongly(bench):
                            "/v1/relays/%s/drain" % SECOND)
 
 
+HIDDEN = b"GET /v1/log-levels HTTP/1.1\r\nHost: localhost\r\n\r\n"
+PUT = (b"PUT /v1/log-levels/main HTTP/1.1\r\nHost: localhost\r\n"
+       b"Content-Type: application/json\r\n")
+BODY = b'{"level": null}'
+LENGTH, LONGER = (b"Content-Length: %d\r\n" % n for n in (len(BODY), len(BODY) + len(HIDDEN)))
+CHUNKED, CHUNKS = b"Transfer-Encoding: chunked\r\n", b"f\r\n" + BODY + b"\r\n0\r\n\r\n"
+
+# Two readers may see another end: the first is refused, nothing after it is served.
+AMBIGUOUS = (
+    ("length and chunked", PUT + b"Content-Length: 4\r\n" + CHUNKED + b"\r\n" + CHUNKS),
+    ("chunked and longer length", PUT + CHUNKED + LONGER + b"\r\n" + CHUNKS),
+    ("two lengths", PUT + LENGTH + LONGER + b"\r\n" + BODY),
+    ("the longer length first", PUT + LONGER + LENGTH + b"\r\n" + BODY),
+    ("equal lengths", PUT + LENGTH + LENGTH + b"\r\n" + BODY),
+    ("chunked, then identity", PUT + CHUNKED + b"Transfer-Encoding: identity\r\n\r\n" + CHUNKS),
+    ("identity", PUT + LENGTH + b"Transfer-Encoding: identity\r\n\r\n" + BODY),
+    ("unknown coding", PUT + b"Transfer-Encoding: xchunked\r\n\r\n" + CHUNKS),
+    ("tab before the coding", PUT + b"Transfer-Encoding:\tchunked\r\n" + LENGTH + b"\r\n" + BODY),
+    ("HTTP/1.0 with chunked", PUT.replace(b"1.1", b"1.0") + CHUNKED +
+     b"Connection: keep-alive\r\n\r\n" + CHUNKS),
+    ("blank before the colon", PUT + LENGTH.replace(b":", b" :") + b"\r\n" + BODY),
+    ("two Hosts", PUT + b"Host: localhost\r\n" + LENGTH + b"\r\n" + BODY),
+    ("negative length", PUT + b"Content-Length: -1\r\n\r\n" + BODY),
+)
+
+
+def answered(sock, data):
+    """The statuses of everything that comes before the connection closes; None: it does not."""
+    sock.settimeout(3)
+    sock.sendall(data)
+    got = b""
+    try:
+        while piece := sock.recv(65536):
+            got += piece
+    except ConnectionResetError:
+        pass
+    except TimeoutError:
+        return None
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", got)]
+
+
+@row
+def ambiguous_requests_hide_nothing(bench):
+    """Over the control socket, and at the listener of metrics."""
+    for name, request in AMBIGUOUS:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(bench.mrasd.path("mrasd.sock"))
+            got = answered(sock, request + HIDDEN)
+            check(got and set(got) == {400}, "control, %s: %s", name, got)
+        get = request.replace(b"PUT /v1/log-levels/main", b"GET /metrics")
+        with socket.create_connection(METRICS) as sock:
+            got = answered(sock, get + HIDDEN.replace(b"/v1/log-levels", b"/metrics"))
+            check(got and set(got) == {400}, "metrics, %s: %s", name, got)
+    last = HIDDEN.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    for request in (PUT + LENGTH + b"\r\n" + BODY, PUT + CHUNKED + b"\r\n" + CHUNKS):
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(bench.mrasd.path("mrasd.sock"))
+            got = answered(sock, request + last)
+            check(got == [200, 200], "%s: %s", request, got)
+
+
 @row
 def log_levels_are_set(bench):
     levels = ask(bench, "GET", "/v1/log-levels")[1]["subsystems"]

@@ -4,11 +4,14 @@ whatever pieces it arrives, and no request that strict framing would not see."""
 
 import json
 import os
+import random
 import re
 import socket
 import subprocess
 import sys
 import time
+
+import h11
 
 import lib  # adds ../lib to the path
 import mras_bench
@@ -218,6 +221,99 @@ def aborted_bodies_give_their_descriptors_back(bench):
         check(took < 2.5, "%d of %r: the descriptors came back after %.1f s", count, part[:60],
               took)
     reloaded(bench, bench.text())
+
+
+# --- an independent reader ----------------------------------------------------------------------
+
+def seen_by_h11(data):
+    """(method, path, body) of the complete requests that h11 finds in a stream."""
+    # Blanks before a chunk extension are allowed (RFC 9112 section 7.1.1), but not by h11.
+    seen, data = [], re.sub(rb"(\r\n[0-9a-fA-F]+)[ \t]+;", rb"\1;", data)
+    while data:
+        server = h11.Connection(h11.SERVER)
+        # One empty line may precede a request (RFC 9112 section 2.2); h11 knows none.
+        server.receive_data(data[2:] if data.startswith(b"\r\n") else data)
+        try:
+            request, body = server.next_event(), b""
+            if not isinstance(request, h11.Request):
+                return seen
+            while isinstance(event := server.next_event(), h11.Data):
+                body += event.data
+        except h11.RemoteProtocolError:
+            return seen
+        if not isinstance(event, h11.EndOfMessage):
+            return seen
+        seen.append((request.method, request.target.partition(b"?")[0], bytes(body)))
+        if request.method == b"CONNECT":
+            return seen
+        server.send(h11.Response(status_code=200, headers=[("Content-Length", "0")]))
+        server.send(h11.EndOfMessage())
+        if server.our_state is not h11.DONE:
+            return seen
+        data = server.trailing_data[0]
+    return seen
+
+
+def served(bench, data):
+    """The responses to requests of a stream, without a refusal of its framing."""
+    with Client(bench.mrasd, "trusted") as client:
+        try:
+            client.send(data)
+            socket.socket.shutdown(client.sock, socket.SHUT_WR)  # TLS goes on
+            while True:
+                client.more()
+        except Refused:
+            pass
+        responses = re.split(rb"(?=HTTP/1\.1 \d{3} [A-Z])", client.buffer)[1:]
+    responses = [r for r in responses if not r.startswith(b"HTTP/1.1 100 ")]
+    refused = [r for r in responses if re.match(rb"HTTP/1\.1 (400|413|414|431|501|505) ", r) and
+               b"Connection: close" in r and b'"detail"' in r and not is_answer(r)]
+    check(len(refused) <= 1 and responses[len(responses) - len(refused):] == refused,
+          "%r: a refusal is not the last response: %s", data, responses)
+    return responses[:len(responses) - len(refused)]
+
+
+def is_answer(response):
+    """A problem of /v1/credentials, whose framing was right."""
+    return b"not JSON" in response or b"member" in response or b'\\"' in response
+
+
+def streams():
+    """Every shape above, hidden requests behind it, then each with bytes changed at random."""
+    last = get(b"Connection: close")
+    shapes = [data + HIDDEN for _, data, _ in REFUSED] + [data + last + HIDDEN
+                                                          for _, data, _ in SERVED]
+    yield from shapes
+    rng = random.Random(9112)
+    pieces = (b"\r\n", b"\n", b"\r", b" ", b"\t", b"\0", b":", b",", b"0", b"Content-Length: 3\r\n",
+              b"Transfer-Encoding: chunked\r\n", b"HTTP/1.1\r\n", b"\r\n\r\n", b"0\r\n\r\n", HIDDEN)
+    good = [shape for shape in shapes[len(REFUSED):] if len(shape) < 1000]
+    bad = [shape for shape in shapes[:len(REFUSED)] if len(shape) < 1000]
+    for _ in range(1000):
+        data = bytearray(rng.choice(rng.choice((good, good, bad))))
+        for _ in range(rng.randint(1, 2)):
+            at = rng.randrange(len(data))
+            data[at:at + rng.choice((0, 0, 1, 2))] = rng.choice(pieces)
+        yield bytes(data)
+
+
+@row
+def no_request_is_served_that_h11_does_not_see(bench):
+    total = found = 0
+    for data in streams():
+        answers, requests = served(bench, data), seen_by_h11(data)
+        check(len(answers) <= len(requests), "%r: %d served, h11 sees %s: %s", data, len(answers),
+              requests, answers)
+        for answer, (method, path, body) in zip(answers, requests):
+            status = int(answer[9:12])
+            if (method, path) == (b"GET", b"/v1/relays"):
+                check(status == 200, "%r: %s for %s", data, answer, (method, path, body))
+            elif status == 200 and method == b"POST":
+                check(path == b"/v1/credentials" and json.loads(body), "%r: %s for %s", data,
+                      answer, (method, path, body))
+        total, found = total + len(answers), found + len(requests)
+    print("        %d requests served of %d that h11 sees" % (total, found))
+    check(total > 300, "only %d served", total)
 
 
 def curl(bench, *args):
