@@ -59,12 +59,14 @@ static void print_file(const json_t *file)
 	puts(ctl_left_text(until, time(NULL), left));
 }
 
-static void print_key(const json_t *key)
+/* Below the file that it is from; a line of its own where the status lists no files. */
+static void print_key(const json_t *key, bool below)
 {
 	char id[CTL_CELL_MAX], state[CTL_CELL_MAX];
 
-	printf("  %-13s ", ctl_member(key, "id", id));
-	ctl_print(key, "{state}");
+	if (below)
+		printf("  %-13s ", ctl_member(key, "id", id));
+	ctl_print(key, below ? "{state}" : "key             {id}: {state}");
 	if (strcmp(ctl_member(key, "state", state), "future") == 0)
 		ctl_print(key, ", from {not_before}");
 	ctl_print(key, "[, until {not_after}]\n");
@@ -74,6 +76,7 @@ static void print_key(const json_t *key)
 static void print_files(const json_t *status)
 {
 	const json_t *file, *key, *reload = json_object_get(status, "reload");
+	const json_t *keys = json_object_get(status, "keys"); /* not shown yet */
 	char until[CTL_CELL_MAX], left[CTL_FIGURE_MAX], name[CTL_CELL_MAX];
 	size_t i, j;
 
@@ -89,9 +92,10 @@ static void print_files(const json_t *status)
 		print_file(file);
 		if (strcmp(ctl_member(file, "key", name), "keys") != 0)
 			continue;
-		json_array_foreach(json_object_get(status, "keys"), j, key)
-			print_key(key);
+		json_array_foreach(keys, j, key) print_key(key, true);
+		keys = NULL;
 	}
+	json_array_foreach(keys, j, key) print_key(key, false);
 	if (json_is_object(reload))
 		ctl_print(reload, "last reload     {at}, {result}[: {error}]\n");
 	ctl_print_names("restart pending ", json_object_get(status, "restart_pending"));

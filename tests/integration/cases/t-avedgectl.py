@@ -95,7 +95,7 @@ def row(function):
 def what_it_is(fixture):
     out = fixture.run("status")
     for line in ("version ", "process +%d" % fixture.server.pid(), "state +serving",
-                 "keys +[^\n]*/keys: k1\n  k1 +signs", "relay ports +%s udp 50000-59999: " % OUTSIDE):
+                 "key +k1: signs", "relay ports +%s udp 50000-59999: " % OUTSIDE):
         check(re.search("(?m)^" + line, out), "no %r in the status: %s", line, out)
     out = fixture.run("ports")
     for line in ("inside +%s +udp +3478" % INSIDE, "outside +%s +tcp +443" % OUTSIDE):
