@@ -137,6 +137,21 @@ static bool check_socket(const struct config *config, char *error, size_t error_
 			    path);
 }
 
+static void warn_of_former_names(struct config *config)
+{
+	for (size_t i = 0; i < config->place_count; i++) {
+		const struct config_place *place = &config->places[i];
+		const char *section = place->section->name;
+
+		if (place->index != CONFIG_FORMER)
+			continue;
+		config_remark_at(config, CONFIG_WARNING, place->line, place->column,
+				 "\"%s\"%s%s%s has a new name; write \"%s\"",
+				 place->key->former, *section ? " in section \"" : "",
+				 section, *section ? "\"" : "", place->key->name);
+	}
+}
+
 struct config *config_parse(const struct config_schema *schema, const char *path,
 			    const char *text, size_t len, char *error, size_t error_size)
 {
@@ -164,6 +179,7 @@ struct config *config_parse(const struct config_schema *schema, const char *path
 	    !schema->check(config, error, error_size))
 		goto fail;
 	free(copy);
+	warn_of_former_names(config);
 	error[0] = '\0';
 	return config;
 fail:

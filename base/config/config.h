@@ -4,7 +4,7 @@
  * Reading, defaults, comparing, printing and the place of every error come from the rows.
  *
  *     key = value                    # comment, also // and C's
- *     list = {"a", b}                # list += {c} appends
+ *     list = {"a", b}                # list += {c} appends, list = a is a list of one
  *     section { key = 30s }
  *     section title { key = value }
  *

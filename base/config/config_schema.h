@@ -15,6 +15,9 @@ struct config_schema;
 struct config_place;
 struct config_remark;
 
+/* A list of ports has at most so many. */
+enum { CONFIG_PORTS_MAX = 8 };
+
 /* What the configuration of every daemon begins with. */
 struct config {
 	const struct config_schema *schema;
@@ -64,6 +67,7 @@ enum config_type {
 	CONFIG_TEXTS,     /* char **, each as CONFIG_TEXT; from here on, lists */
 	CONFIG_ADDRESSES, /* struct ip_addr * */
 	CONFIG_PREFIXES,  /* struct ip_prefix * */
+	CONFIG_PORTS,     /* uint16_t *, none of them 0 */
 	CONFIG_TYPE_COUNT
 };
 
@@ -82,7 +86,7 @@ struct config_key {
 	uint8_t titles; /* of a TITLED section: which may have it, a bit for each; 0: all */
 	bool watched;   /* the path of a file that is read again when it changes */
 	const char *const *words; /* CONFIG_WORD: up to NULL */
-	const char *former;       /* what the key was called before; NULL: always this */
+	const char *former; /* its name before, read with a warning; NULL: always this */
 };
 
 /* A row: KEY("limits", "idle", SECONDS, APPLIED, limits.idle_s, "5m", min, max, "doc", ...) */

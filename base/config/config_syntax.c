@@ -287,7 +287,7 @@ static bool unexpected(struct reader *reader)
 
 /* --- words that are not known ---------------------------------------------------------------- */
 
-/* The key may exist elsewhere, or have had that name: worth more than a word like it. */
+/* The key may exist elsewhere: worth more than a word like it. */
 static bool unknown_key(struct reader *reader, struct place at, const char *word)
 {
 	const struct config_schema *schema = reader->schema;
@@ -302,9 +302,6 @@ static bool unknown_key(struct reader *reader, struct place at, const char *word
 		const struct config_key *key = &schema->keys[i];
 		bool open = strcmp(key->section, section) == 0;
 
-		if (open && key->former && strcmp(key->former, word) == 0)
-			return fail(reader, at, "\"%s\"%s has a new name; write \"%s\"",
-				    word, where, key->name);
 		if (!elsewhere && strcmp(key->name, word) == 0)
 			elsewhere = key;
 		if (open)
@@ -460,13 +457,18 @@ static const struct config_section *find_section(const struct reader *reader,
 	return NULL;
 }
 
+static bool is_former(const struct config_key *key, const char *name)
+{
+	return key->former && strcmp(key->former, name) == 0;
+}
+
 static const struct config_key *find_key(const struct reader *reader, const char *name)
 {
 	for (size_t i = 0; i < reader->schema->key_count; i++) {
 		const struct config_key *key = &reader->schema->keys[i];
 
 		if (strcmp(key->section, reader->section->name) == 0 &&
-		    strcmp(key->name, name) == 0)
+		    (strcmp(key->name, name) == 0 || is_former(key, name)))
 			return key;
 	}
 	return NULL;
@@ -579,7 +581,8 @@ static bool read_value(struct reader *reader, const struct config_key *key,
 		       struct place at)
 {
 	const struct config_place *first = find_place(reader, key);
-	bool list = config_element_size(key->type) > 0;
+	void *base = config_element(reader->config, reader->section, reader->element);
+	bool list = config_element_size(key->type) > 0, assigned;
 	char rest[REST_SIZE];
 
 	assert(strcmp(key->section, reader->section->name) == 0);
@@ -598,7 +601,8 @@ static bool read_value(struct reader *reader, const struct config_key *key,
 	if (reader->token == TOKEN_APPEND && !list)
 		return fail(reader, at,
 			    "\"%s\" is not a list; write = instead of +=", key->name);
-	if (reader->token == '=' && first)
+	assigned = reader->token == '=';
+	if (assigned && first)
 		return fail(reader, at,
 			    "\"%s\" is given a second time, first in line %u; keep one "
 			    "of them",
@@ -614,6 +618,9 @@ static bool read_value(struct reader *reader, const struct config_key *key,
 		return unexpected(reader);
 	if (!first && !add_place(reader, key, CONFIG_WHOLE, reader->at))
 		return false;
+	/* A list that is written replaces the default; += appends to it. */
+	if (list && assigned)
+		config_value_free(key, base);
 	if (reader->token == '{') {
 		if (!read_list(reader, key))
 			return false;
@@ -621,6 +628,8 @@ static bool read_value(struct reader *reader, const struct config_key *key,
 		return unexpected(reader);
 	} else if (find_rest(reader, rest)) {
 		return refuse_blank(reader, key, rest);
+	} else if (list && assigned && config_value_is_none(key, reader->text)) {
+		/* Empty already. */
 	} else if (!set_value(reader, key)) {
 		return false;
 	}
@@ -736,6 +745,10 @@ static bool read_statement(struct reader *reader)
 	if (reader->token != TOKEN_WORD)
 		return unexpected(reader);
 	key = find_key(reader, reader->text);
+	if (key && is_former(key, reader->text) &&
+	    config_has_key(reader->section, key, reader->element) &&
+	    !add_place(reader, key, CONFIG_FORMER, at))
+		return false;
 	if (key)
 		return read_value(reader, key, at);
 	section = find_section(reader, reader->text);

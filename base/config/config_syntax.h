@@ -11,10 +11,11 @@ struct config_place {
 	const struct config_section *section;
 	const struct config_key *key; /* NULL: the block itself */
 	size_t element;               /* of the section */
-	size_t index;                 /* of a list; CONFIG_WHOLE: all of it */
+	size_t index;                 /* of a list, or one of the words below */
 	unsigned line, column;        /* from 1; columns count bytes */
 };
-#define CONFIG_WHOLE SIZE_MAX
+#define CONFIG_WHOLE SIZE_MAX        /* the value, or all of a list */
+#define CONFIG_FORMER (SIZE_MAX - 1) /* the key itself, under its former name */
 
 /* The place of a block (key NULL), of a key's value or of one element of it; NULL: not in the file. */
 const struct config_place *config_find_place(const struct config *config,

@@ -172,6 +172,28 @@ static bool parse_range(const struct config_key *key, const char *text, void *fi
 	return true;
 }
 
+static bool parse_port(const struct config_key *key, const char *text, void *field,
+		       char *why)
+{
+	const char *p = text;
+	unsigned port;
+
+	(void)key;
+	if (!take_port(&p, &port) || *p)
+		return refuse(why, "\"%.80s\" is not a port; write a number from 1 to %d",
+			      text, UINT16_MAX);
+	if (port == 0)
+		return refuse(why, "0 is not a port; remove it, or write {} for none");
+	*(uint16_t *)field = (uint16_t)port;
+	return true;
+}
+
+static void format_port(FILE *out, const struct config_key *key, const void *field)
+{
+	(void)key;
+	fprintf(out, "%u", *(const uint16_t *)field);
+}
+
 static void format_range(FILE *out, const struct config_key *key, const void *field)
 {
 	uint16_t range[2];
@@ -485,6 +507,7 @@ static const struct {
 			      sizeof(struct ip_addr), false},
 	[CONFIG_PREFIXES] = {"prefixes", parse_prefix, format_prefix,
 			     sizeof(struct ip_prefix), false},
+	[CONFIG_PORTS] = {"ports", parse_port, format_port, sizeof(uint16_t), false},
 };
 
 /* Room for one value of any kind. */
@@ -493,7 +516,7 @@ union value {
 	bool yes;
 	uint64_t number;
 	uint32_t small;
-	uint16_t range[2];
+	uint16_t port, range[2];
 	struct ip_addr ip;
 	struct ip_prefix prefix;
 	struct endpoint endpoint;
@@ -518,6 +541,11 @@ bool config_is_text(enum config_type type)
 size_t config_list_count(const struct config_key *key, const void *base)
 {
 	return *(const size_t *)config_member(base, key->count_offset);
+}
+
+bool config_value_is_none(const struct config_key *key, const char *text)
+{
+	return key->type == CONFIG_PORTS && strcmp(text, "0") == 0;
 }
 
 static void free_text(enum config_type type, void *value)
@@ -576,6 +604,8 @@ static bool append(const struct config_key *key, const char *text, void *base,
 		free_text(key->type, value);
 		return refuse(why, "\"%.80s\" is listed twice; remove one", text);
 	}
+	if (key->type == CONFIG_PORTS && *count == CONFIG_PORTS_MAX)
+		return refuse(why, "more than %d ports; list fewer", CONFIG_PORTS_MAX);
 
 	/* Room doubles at every power of two. */
 	if ((*count & (*count - 1)) == 0) {
@@ -633,20 +663,34 @@ void config_value_free(const struct config_key *key, void *base)
 	*(size_t *)config_member(base, key->count_offset) = 0;
 }
 
+/* A list is in braces, and needs no quotes. */
+static bool set_default(const struct config_key *key, void *base)
+{
+	char why[CONFIG_WHY_MAX], text[64], *rest;
+	bool ok = true;
+
+	if (config_element_size(key->type) == 0)
+		return config_value_parse(key, key->fallback, base, why);
+	assert(strlen(key->fallback) < sizeof(text));
+	strcpy(text, key->fallback);
+	for (char *value = strtok_r(text, "{}, ", &rest); ok && value;
+	     value = strtok_r(NULL, "{}, ", &rest))
+		ok = config_value_parse(key, value, base, why);
+	return ok;
+}
+
 bool config_set_defaults(const struct config *config,
 			 const struct config_section *section, size_t element)
 {
 	const struct config_schema *schema = config->schema;
 	void *base = config_element(config, section, element);
-	char why[CONFIG_WHY_MAX];
 
 	for (size_t i = 0; i < schema->key_count; i++) {
 		const struct config_key *key = &schema->keys[i];
 
 		/* A default that its own key refuses is our mistake; a test walks them all. */
 		if (config_has_key(section, key, element) && key->fallback &&
-		    config_element_size(key->type) == 0 &&
-		    !config_value_parse(key, key->fallback, base, why))
+		    !set_default(key, base))
 			return false;
 	}
 	return true;

@@ -19,6 +19,9 @@ bool config_is_text(enum config_type type);
 
 size_t config_list_count(const struct config_key *key, const void *base);
 
+/* Does that text, without braces, stand for an empty list? 0 does where a list of ports is expected. */
+bool config_value_is_none(const struct config_key *key, const char *text);
+
 /*
  * Parse one written value into the field of that key: a list gets one element more, anything
  * else its value replaced. base is the struct that offsets count from. False with "what is
@@ -31,8 +34,7 @@ bool config_value_parse(const struct config_key *key, const char *text, void *ba
 char *config_value_format(const struct config_key *key, const void *base);
 
 /*
- * Fill the fields of one element of a section with their defaults; lists have none. False if out
- * of memory.
+ * Fill the fields of one element of a section with their defaults. False if out of memory.
  */
 bool config_set_defaults(const struct config *config,
 			 const struct config_section *section, size_t element);

@@ -24,7 +24,7 @@ void explain_addresses(uint8_t family, char *buf, size_t size);
 
 /*
  * A whole sentence for a bind that failed with error: what, why, what to do ("... is held by
- * nginx (pid 812); stop it or change tcp_port", "needs CAP_NET_BIND_SERVICE ...", "address is
+ * nginx (pid 812); stop it or change tcp_ports", "needs CAP_NET_BIND_SERVICE ...", "address is
  * not on this host ..."). key: what the configuration calls the port.
  */
 void explain_bind_failure(const struct endpoint *local, bool tcp, const char *key,

@@ -146,6 +146,15 @@ json_t *control_restart_pending(struct reload *reload)
 	return keys;
 }
 
+json_t *control_port_list(const uint16_t *ports, size_t count)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, json_integer(ports[i]));
+	return list;
+}
+
 json_t *control_configuration(const char *file)
 {
 	return json_pack("{s:o, s:[]}", "file", control_text(file), "keys");

@@ -5,6 +5,9 @@
 #ifndef BASE_CONTROL_CONTROL_COMMON_H
 #define BASE_CONTROL_CONTROL_COMMON_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "base/config/reload.h"
 #include "base/control/control_api.h"
 
@@ -29,6 +32,9 @@ json_t *control_reload_last(const struct reload_last *last);
 json_t *control_restart_pending(struct reload *reload);
 /* The member "log_dropped": messages of all levels since the start. NULL if out of memory. */
 json_t *control_log_dropped(void);
+
+/* An array of numbers; NULL if out of memory. */
+json_t *control_port_list(const uint16_t *ports, size_t count);
 
 /* The document of GET /v1/configuration; NULL if out of memory. */
 json_t *control_configuration(const char *file);

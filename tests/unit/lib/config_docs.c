@@ -33,7 +33,7 @@ void config_docs_check_key(const char *name, const struct config_key *key)
 		snprintf(value, sizeof(value), "\nRequired.\n");
 	else if (*key->fallback == '\0')
 		snprintf(value, sizeof(value), "\nDefault: empty.\n");
-	else if (config_element_size(key->type) > 0)
+	else if (strcmp(key->fallback, "{}") == 0)
 		snprintf(value, sizeof(value), "\nDefault: none.\n");
 	else
 		snprintf(value, sizeof(value), "\nDefault:\n.Ql %s .\n", key->fallback);

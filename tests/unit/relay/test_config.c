@@ -78,7 +78,7 @@ static const struct {
 	{SIDES "/* never closed", "F:3:1: comment is never closed; close it with \"*/\""},
 	{"side middle { }",
 	 "F:1:6: unknown side \"middle\"; it may be one of: \"inside\", \"outside\""},
-	{"side insde { udp_port = 1 }",
+	{"side insde { udp_ports = 1 }",
 	 "F:1:6: unknown side \"insde\"; did you mean \"inside\"?"},
 	{SIDES INSIDE,
 	 "F:3:1: side \"inside\" is given a second time, first in line 1; keep one of them"},
@@ -177,8 +177,6 @@ static const struct {
 	 "F:1:8: \"${A-B}\" is not a variable; write ${NAME} or ${NAME:-DEFAULT}"},
 	{"tls x { }", "F:1:5: section \"tls\" has no brace; write tls { ... }"},
 	{"tls\nrealm = a", "F:2:1: section \"tls\" has no brace; write tls { ... }"},
-	{"metrics {\r\n\tlisten = \"127.0.0.1:9478\" }",
-	 "F:2:2: \"listen\" in section \"metrics\" has a new name; write \"address\""},
 	{"software = \"a\\\nb\n c\"\nrelm = 1",
 	 "F:1:12: quote is not closed on its line; close it"},
 
@@ -324,9 +322,9 @@ static const struct {
 	{SIDES "tls {\n private_key = /k }",
 	 "F:4:16: tls.private_key: has no certificate; set tls.certificate too"},
 	{SIDES "relay { ports = 3000-4000 }",
-	 "F:3:17: relay.ports: 3000-4000 contains side.outside.udp_port 3478; move one of them"},
-	{INSIDE "side outside { addresses = {192.0.2.1}\n tcp_port = 50443 }",
-	 "F:3:13: side.outside.tcp_port: 50443 lies in relay.ports, 50000-59999; move one of them"},
+	 "F:3:17: relay.ports: 3000-4000 contains 3478 of side.outside.udp_ports; move one of them"},
+	{INSIDE "side outside { addresses = {192.0.2.1}\n tcp_ports = 50443 }",
+	 "F:3:14: side.outside.tcp_ports: 50443 lies in relay.ports, 50000-59999; move one of them"},
 	{SIDES "limits { lifetime_max = 5m }",
 	 "F:3:25: limits.lifetime_max: 5m is less than lifetime_default, 10m; change one of them"},
 	{SIDES "limits { lifetime_max = 1m }",
@@ -348,9 +346,34 @@ static const struct {
 	{INSIDE
 	 "side outside { addresses = {192.0.2.1}\nalternate_domain = \"b\303\274ro.de\" }",
 	 "F:3:20: side.outside.alternate_domain: \"b\303\274ro.de\" is not a DNS name in ASCII; write letters, digits, dots and hyphens"},
-	{"side inside { addresses = {10.0.0.5} udp_port = 0 tcp_port = 0 }\n"
+	{"side inside { addresses = {10.0.0.5} udp_ports = 0 tcp_ports = {} }\n"
 	 "side outside { addresses = {192.0.2.1} udp_port = 0 tcp_port = 0 }\n",
-	 "F:1:49: side.inside.udp_port: all ports of both sides are 0, so no client can connect; set udp_port or tcp_port"},
+	 "F:1:50: side.inside.udp_ports: both sides are without ports, so no client can connect; list some in udp_ports or tcp_ports"},
+
+	/* lists of ports */
+	{"side inside { udp_ports = {3478,\n0} }",
+	 "F:2:1: side.inside.udp_ports: 0 is not a port; remove it, or write {} for none"},
+	{"side inside { udp_ports = 65536 }",
+	 "F:1:27: side.inside.udp_ports: \"65536\" is not a port; write a number from 1 to 65535"},
+	{"side inside { udp_ports = {3478-3480} }",
+	 "F:1:28: side.inside.udp_ports: \"3478-3480\" is not a port; write a number from 1 to 65535"},
+	{"side inside { udp_ports = {-1} }",
+	 "F:1:28: side.inside.udp_ports: \"-1\" is not a port; write a number from 1 to 65535"},
+	{"side inside { tcp_ports = {443, 3478, 0443} }",
+	 "F:1:39: side.inside.tcp_ports: \"0443\" is listed twice; remove one"},
+	{"side inside { tcp_ports += 443 }",
+	 "F:1:28: side.inside.tcp_ports: \"443\" is listed twice; remove one"},
+	{"side inside { tcp_ports = {1, 2, 3, 4, 5, 6, 7, 8,\n9} }",
+	 "F:2:1: side.inside.tcp_ports: more than 8 ports; list fewer"},
+	{"side inside { udp_ports = 3478\nudp_port = 3479 }",
+	 "F:2:1: \"udp_ports\" is given a second time, first in line 1; keep one of them"},
+	{INSIDE "side outside { addresses = {192.0.2.1}\n udp_ports = {3478,\n50000} }",
+	 "F:4:1: side.outside.udp_ports: 50000 lies in relay.ports, 50000-59999; move one of them"},
+	{"side inside { addresses = {10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4, 10.0.0.5}\n"
+	 "udp_ports = {1, 2, 3, 4, 5, 6, 7, 8} tcp_ports = {1, 2, 3, 4, 5, 6, 7, 8} }\n"
+	 "side outside { addresses = {192.0.2.1} udp_ports = {3478, 443, 53}\n"
+	 "tcp_ports = {443, 3478, 5349} }\n",
+	 "F:3:28: side.outside.addresses: 129 fronts on both sides together, at most 128; list fewer addresses or ports"},
 };
 
 START_TEST(config_errors_have_place_fault_and_remedy)
@@ -360,6 +383,88 @@ START_TEST(config_errors_have_place_fault_and_remedy)
 
 	ck_assert_msg(config == NULL, "accepted, wanted %s", errors[_i].want);
 	ck_assert_str_eq(error, errors[_i].want);
+}
+END_TEST
+
+/* What is written in side inside; each list as it is read, and how many warnings there are. */
+static const struct {
+	const char *text;
+	uint16_t udp[4], tcp[4]; /* up to 0 */
+	const char *warning;     /* NULL: none */
+} ports[] = {
+	{"", {3478}, {443}, NULL},
+	{"udp_ports = {3478, 443} tcp_ports = {443, 3478, 5349}",
+	 {3478, 443},
+	 {443, 3478, 5349},
+	 NULL},
+	{"udp_ports = 443 tcp_ports = \"3478\"", {443}, {3478}, NULL},
+	{"udp_ports = {}", {0}, {443}, NULL},
+	{"udp_ports = 0", {0}, {443}, NULL},
+	{"udp_ports += {443} tcp_ports += 5349", {3478, 443}, {443, 5349}, NULL},
+	{"udp_ports = {443} udp_ports += {3478}", {443, 3478}, {443}, NULL},
+	{"udp_port = 3479",
+	 {3479},
+	 {443},
+	 "F:1:38: \"udp_port\" in section \"side\" has a new name; write \"udp_ports\""},
+	{"tcp_port = 0",
+	 {3478},
+	 {0},
+	 "F:1:38: \"tcp_port\" in section \"side\" has a new name; write \"tcp_ports\""},
+};
+
+static void check_ports(const uint16_t want[4], const uint16_t *got, size_t count,
+			const char *text)
+{
+	size_t wanted = 0;
+
+	while (wanted < 4 && want[wanted] != 0)
+		wanted++;
+	ck_assert_msg(count == wanted && (count == 0 ||
+					  memcmp(got, want, count * sizeof(*got)) == 0),
+		      "%s: %zu ports", text, count);
+}
+
+/* The only one, but for what else is remarked; NULL: none about a name. */
+static void check_warning(const struct relay_config *config, const char *want)
+{
+	char got[512] = "";
+
+	for (size_t i = 0; i < config->common.remark_count; i++) {
+		const struct config_remark *remark = &config->common.remarks[i];
+
+		if (strstr(remark->sentence, "new name"))
+			snprintf(got, sizeof(got), "%s:%u:%u: %s", config->common.path,
+				 remark->line, remark->column, remark->sentence);
+	}
+	ck_assert_str_eq(got, want ? want : "");
+}
+
+START_TEST(config_reads_lists_of_ports)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text),
+		 "side inside { addresses = {10.0.0.5} %s }\n" OUTSIDE, ports[_i].text);
+
+	struct relay_config *c = must_parse(text);
+	const struct relay_config_side *inside = &c->sides[SIDE_INSIDE];
+
+	check_ports(ports[_i].udp, inside->udp_ports, inside->udp_port_count, text);
+	check_ports(ports[_i].tcp, inside->tcp_ports, inside->tcp_port_count, text);
+	check_warning(c, ports[_i].warning);
+	relay_config_free(c);
+}
+END_TEST
+
+START_TEST(config_reads_former_names)
+{
+	struct relay_config *c =
+		must_parse(SIDES "metrics {\r\n\tlisten = \"127.0.0.1:9478\" }");
+
+	ck_assert_uint_eq(c->common.metrics.address.port, 9478);
+	check_warning(c, "F:4:2: \"listen\" in section \"metrics\" has a new name; write "
+			 "\"address\"");
+	relay_config_free(c);
 }
 END_TEST
 
@@ -409,8 +514,10 @@ START_TEST(config_has_defaults)
 	ck_assert_uint_eq(c->common.metrics.address.ip.family, IP_NONE);
 	for (int i = 0; i < SIDE_COUNT; i++) {
 		ck_assert_uint_eq(c->sides[i].address_count, 1);
-		ck_assert_uint_eq(c->sides[i].udp_port, 3478);
-		ck_assert_uint_eq(c->sides[i].tcp_port, 443);
+		ck_assert_uint_eq(c->sides[i].udp_port_count, 1);
+		ck_assert_uint_eq(c->sides[i].udp_ports[0], 3478);
+		ck_assert_uint_eq(c->sides[i].tcp_port_count, 1);
+		ck_assert_uint_eq(c->sides[i].tcp_ports[0], 443);
 	}
 	ck_assert(ip_addr_equal(&c->sides[SIDE_OUTSIDE].addresses[0],
 				&c->sides[SIDE_OUTSIDE].public[0]));
@@ -631,6 +738,8 @@ static void config_suite(Suite *suite)
 
 	tcase_add_loop_test(tc, config_errors_have_place_fault_and_remedy, 0,
 			    ROWS(errors));
+	tcase_add_loop_test(tc, config_reads_lists_of_ports, 0, ROWS(ports));
+	tcase_add_test(tc, config_reads_former_names);
 	tcase_add_test(tc, config_has_defaults);
 	tcase_add_test(tc, config_accepts_values_quoted_or_not);
 	tcase_add_test(tc, config_accepts_values_from_the_environment);
