@@ -62,13 +62,13 @@ relay_configuration()
 		}
 		side inside {
 			addresses = {$inside}
-			udp_port = $4
-			tcp_port = $5
+			udp_ports = $4
+			tcp_ports = $5
 		}
 		side outside {
 			addresses = {$outside}
-			udp_port = $4
-			tcp_port = $5
+			udp_ports = $4
+			tcp_ports = $5
 		}
 		# In the test everything is on one host.
 		peers {
@@ -100,8 +100,8 @@ mras_configuration()
 			relay {
 				location = $location
 				host = ${!location}
-				udp_port = $6
-				tcp_port = $7
+				udp_ports = $6
+				tcp_ports = $7
 			}
 		CONF
 	done

@@ -124,7 +124,7 @@ bool fronts_bind(const struct relay_config *config, const struct front table[FRO
 			int fd = taken != 0 ? -taken : bind_one(&table[i]);
 			if (fd < 0) {
 				explain_bind_failure(&table[i].local, stream,
-						     stream ? "tcp_port" : "udp_port",
+						     stream ? "tcp_ports" : "udp_ports",
 						     -fd, error, error_size);
 				fronts_close(sets, workers);
 				return locate(config, &table[i], error, error_size);

@@ -13,28 +13,36 @@
 #include "relay/front/fronts.h"
 #include "relay/reload/relay_config.h"
 
-/* A TCP front and its TLS front share a socket. */
+/* A TCP front and the TLS front after it share a socket, so they go together. */
+static bool is_second_of_pair(const struct network_view *view, size_t row)
+{
+	return row < FRONTS_MAX && view->front_states[row] != NETWORK_FREE &&
+	       view->fronts[row].transport == TRANSPORT_TLS;
+}
+
 static bool front_is_empty(const struct relay *relay, const struct network_view *view,
 			   size_t front)
 {
 	const struct front *fronts = view->fronts;
-	size_t other = front;
 
-	if (fronts[front].transport == TRANSPORT_TCP)
-		other = front + 1;
-	else if (fronts[front].transport == TRANSPORT_TLS)
-		other = front - 1;
-	assert(other < FRONTS_MAX &&
-	       endpoint_equal(&fronts[other].local, &fronts[front].local));
-	return relay_front_is_empty(relay, front) && relay_front_is_empty(relay, other);
+	assert(fronts[front].transport != TRANSPORT_TLS);
+	if (fronts[front].transport != TRANSPORT_TCP)
+		return relay_front_is_empty(relay, front);
+	assert(front + 1 < FRONTS_MAX && is_second_of_pair(view, front + 1) &&
+	       endpoint_equal(&fronts[front + 1].local, &fronts[front].local));
+	return relay_front_is_empty(relay, front) &&
+	       relay_front_is_empty(relay, front + 1);
 }
 
-/* Retired and without allocations. Of an address, reserved ports are taken as well. */
+/*
+ * Retired and without allocations; a pair is judged at its first row. Of an address, reserved
+ * ports are taken as well.
+ */
 static bool is_over(const struct relay *relay, const struct network_view *view,
 		    size_t row)
 {
 	assert(row < NETWORK_ROWS);
-	if (view->states[row] != NETWORK_RETIRED)
+	if (view->states[row] != NETWORK_RETIRED || is_second_of_pair(view, row))
 		return false;
 	if (row < FRONTS_MAX)
 		return front_is_empty(relay, view, row);
@@ -49,9 +57,13 @@ static bool is_over(const struct relay *relay, const struct network_view *view,
 static void leave_out_what_is_over(struct change *change)
 {
 	for (size_t i = 0; i < NETWORK_ROWS; i++) {
-		if (change->plan.states[i] == NETWORK_RETIRED &&
-		    is_over(change->relay, &change->before, i))
-			change->plan.states[i] = NETWORK_FREE;
+		if (change->plan.states[i] != NETWORK_RETIRED ||
+		    !is_over(change->relay, &change->before, i))
+			continue;
+		change->plan.states[i] = NETWORK_FREE;
+		/* Asked once: the last allocation may end between two questions. */
+		if (i < FRONTS_MAX && change->plan.fronts[i].transport == TRANSPORT_TCP)
+			change->plan.states[i + 1] = NETWORK_FREE;
 	}
 }
 

@@ -93,7 +93,7 @@ static bool want_front(struct network_view *plan, const struct place *place,
 		return REFUSE(
 			place,
 			"all %d fronts are in use, including those that wait for their "
-			"last client; wait, or name fewer addresses",
+			"last client; wait, or list fewer addresses or ports",
 			FRONTS_MAX);
 	assert(index + wanted <= FRONTS_MAX);
 	for (size_t i = 0; i < wanted; i++) {
@@ -103,6 +103,16 @@ static bool want_front(struct network_view *plan, const struct place *place,
 			.local = local,
 		};
 		plan->front_states[index + i] = NETWORK_SERVING;
+	}
+	return true;
+}
+
+static bool want_ports(struct network_view *plan, const struct place *place,
+		       enum transport transport, const uint16_t *ports, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!want_front(plan, place, transport, ports[i]))
+			return false;
 	}
 	return true;
 }
@@ -153,10 +163,10 @@ bool network_plan(const struct network *network, const struct relay_config *conf
 						    i,      &side->addresses[i],
 						    error,  error_size};
 
-			if ((side->udp_port != 0 &&
-			     !want_front(plan, &place, TRANSPORT_UDP, side->udp_port)) ||
-			    (side->tcp_port != 0 &&
-			     !want_front(plan, &place, TRANSPORT_TCP, side->tcp_port)) ||
+			if (!want_ports(plan, &place, TRANSPORT_UDP, side->udp_ports,
+					side->udp_port_count) ||
+			    !want_ports(plan, &place, TRANSPORT_TCP, side->tcp_ports,
+					side->tcp_port_count) ||
 			    (s == SIDE_OUTSIDE && !want_relay(plan, &place)))
 				return false;
 		}

@@ -77,10 +77,11 @@ static const struct config_key keys[] = {
 		  "where new clients are sent while the relay drains, one of each family"),
 	SIDE_KEY("side", "alternate_domain", OPTIONAL, APPLIED, alternate_domain, "", 0,
 		 ALTERNATE_DOMAIN_MAX, "name in the certificate there, if it differs"),
-	SIDE_KEY("side", "udp_port", NUMBER, DRAINING, udp_port, "3478", 0, UINT16_MAX,
-		 "port for UDP clients; 0: none"),
-	SIDE_KEY("side", "tcp_port", NUMBER, DRAINING, tcp_port, "443", 0, UINT16_MAX,
-		 "port for TCP and TLS clients; 0: none"),
+	SIDE_LIST("side", "udp_ports", PORTS, DRAINING, udp_ports, udp_port_count,
+		  "{3478}", "ports for UDP clients; empty: none", .former = "udp_port"),
+	SIDE_LIST("side", "tcp_ports", PORTS, DRAINING, tcp_ports, tcp_port_count,
+		  "{443}", "ports for TCP and TLS clients; empty: none",
+		  .former = "tcp_port"),
 
 	KEY("ms", "enabled", BOOL, APPLIED, ms.enabled, "true", 0, 0,
 	    "serve the dialect of Communicator, Lync and Skype for Business"),
@@ -249,13 +250,29 @@ static bool has_address(const struct relay_config_side *side, const struct ip_ad
 	return ip_addr_find(side->addresses, side->address_count, ip) != NULL;
 }
 
+static bool has_port(const uint16_t *ports, size_t count, uint16_t port)
+{
+	size_t i = 0;
+
+	while (i < count && ports[i] != port)
+		i++;
+	return i < count;
+}
+
 /* Is there a front on that side that the other configuration does not have? */
 static bool loses_front(const struct relay_config_side *before,
 			const struct relay_config_side *after)
 {
-	if ((before->udp_port != 0 && before->udp_port != after->udp_port) ||
-	    (before->tcp_port != 0 && before->tcp_port != after->tcp_port))
-		return true;
+	for (size_t i = 0; i < before->udp_port_count; i++) {
+		if (!has_port(after->udp_ports, after->udp_port_count,
+			      before->udp_ports[i]))
+			return true;
+	}
+	for (size_t i = 0; i < before->tcp_port_count; i++) {
+		if (!has_port(after->tcp_ports, after->tcp_port_count,
+			      before->tcp_ports[i]))
+			return true;
+	}
 	for (size_t i = 0; i < before->address_count; i++) {
 		if (!has_address(after, &before->addresses[i]))
 			return true;
@@ -388,19 +405,19 @@ static bool check_fronts(const struct check *check)
 	for (int i = 0; i < SIDE_COUNT; i++) {
 		const struct relay_config_side *side = &check->config->sides[i];
 		/* A TCP port is a plain and a TLS front, so that a reload can bring TLS. */
-		size_t each = (side->udp_port != 0) + 2 * (side->tcp_port != 0);
+		size_t each = side->udp_port_count + 2 * side->tcp_port_count;
 
 		fronts += each * side->address_count;
 	}
 	if (fronts == 0)
 		return REFUSE(
-			check, &check->inside->udp_port,
-			"all ports of both sides are 0, so no client can connect; set "
-			"udp_port or tcp_port");
+			check, &check->inside->udp_ports,
+			"both sides are without ports, so no client can connect; list "
+			"some in udp_ports or tcp_ports");
 	if (fronts > FRONTS_MAX)
 		return REFUSE(check, &check->outside->addresses,
-			      "%zu fronts on both sides together, at most %d; name fewer "
-			      "addresses, or set udp_port or tcp_port to 0",
+			      "%zu fronts on both sides together, at most %d; list fewer "
+			      "addresses or ports",
 			      fronts, FRONTS_MAX);
 	if (check->outside->address_count > PORT_POOL_ADDRESSES_MAX)
 		return REFUSE(check, &check->outside->addresses[PORT_POOL_ADDRESSES_MAX],
@@ -448,25 +465,35 @@ static bool check_alternates(const struct check *check,
 		domain);
 }
 
-static bool check_relay_range(const struct check *check)
+/* Ports of outside clients; name: of their key. */
+static bool check_relay_ports(const struct check *check, const char *name,
+			      const uint16_t *ports, size_t count)
 {
 	const struct relay_config *config = check->config;
-	const uint16_t *const ports[] = {&check->outside->udp_port,
-					 &check->outside->tcp_port};
 	uint16_t first = config->relay.ports.first, last = config->relay.ports.last;
 
-	for (int i = 0; i < 2; i++) {
-		if (*ports[i] < first || *ports[i] > last)
+	for (size_t i = 0; i < count; i++) {
+		if (ports[i] < first || ports[i] > last)
 			continue;
 		if (config_line(&config->common, &config->relay.ports) == 0)
-			return REFUSE(check, ports[i],
+			return REFUSE(check, &ports[i],
 				      "%u lies in relay.ports, %u-%u; move one of them",
-				      *ports[i], first, last);
+				      ports[i], first, last);
 		return REFUSE(check, &config->relay.ports,
-			      "%u-%u contains side.outside.%s %u; move one of them",
-			      first, last, i == 0 ? "udp_port" : "tcp_port", *ports[i]);
+			      "%u-%u contains %u of side.outside.%s; move one of them",
+			      first, last, ports[i], name);
 	}
 	return true;
+}
+
+static bool check_relay_range(const struct check *check)
+{
+	const struct relay_config_side *outside = check->outside;
+
+	return check_relay_ports(check, "udp_ports", outside->udp_ports,
+				 outside->udp_port_count) &&
+	       check_relay_ports(check, "tcp_ports", outside->tcp_ports,
+				 outside->tcp_port_count);
 }
 
 static bool check_peers(const struct check *check)

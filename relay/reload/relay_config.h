@@ -18,8 +18,8 @@ struct relay_config_side {
 	size_t address_count;
 	struct ip_addr *public; /* outside: one for each, equal unless behind 1:1 NAT */
 	size_t public_count;
-	uint16_t udp_port;          /* 3478; 0: no UDP front on this side */
-	uint16_t tcp_port;          /* 443; 0: none */
+	uint16_t *udp_ports, *tcp_ports; /* on each address, at most CONFIG_PORTS_MAX */
+	size_t udp_port_count, tcp_port_count; /* 0: no such front on this side */
 	struct ip_prefix *networks; /* inside: what lies there; refused as peers */
 	size_t network_count;
 	struct ip_prefix *clients; /* allowed clients; empty: any */

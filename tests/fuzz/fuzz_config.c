@@ -66,7 +66,7 @@ static void open_block(struct writer *writer, const char *block)
 		fprintf(writer->out, "%s {\n", block);
 }
 
-/* "side.inside.udp_port" becomes udp_port = '3478' in side inside { }. */
+/* "limits.idle" becomes idle = '5m' in limits { }. */
 static void write_entry(void *arg, const struct config_entry *entry)
 {
 	struct writer *writer = arg;
@@ -125,7 +125,7 @@ static size_t wanted_fronts(const struct relay_config *config)
 		const struct relay_config_side *side = &config->sides[i];
 
 		wanted += side->address_count *
-			  ((side->udp_port != 0) + 2u * (side->tcp_port != 0));
+			  (side->udp_port_count + 2 * side->tcp_port_count);
 	}
 	return wanted;
 }

@@ -245,7 +245,7 @@ def a_port_changes():
     with running() as server:
         call = Call(server)
         changes = reload(server, udp_port=3479)
-        check(changes["side.inside.udp_port"] == ("3478", "3479", "draining"), "changes: %s",
+        check(changes["side.inside.udp_ports"] == ("{3478}", "{3479}", "draining"), "changes: %s",
               changes)
         other = Call(server)
         call.works()

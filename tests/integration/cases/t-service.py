@@ -222,7 +222,7 @@ def reloads(edge):
     ended_well(call, "reload")
 
     # A port below 1024, long after dropping privileges.
-    machine.write(RELAY_CONF, good.replace("tcp_port = 443", "tcp_port = 444"))
+    machine.write(RELAY_CONF, good.replace("tcp_ports = 443", "tcp_ports = 444"))
     edge.systemctl("reload", RELAY)
     edge.call("tcp:127.0.1.1:444")
     machine.write(RELAY_CONF, good)

@@ -207,7 +207,7 @@ def config(directory, address, port, relays, servers, more="", crl=None, outside
     for name, lines in servers.items():
         text += 'server "%s" {\n%s}\n' % (name, "".join("\t%s\n" % i for i in lines))
     for location, host, udp, tcp in relays:
-        text += ('relay {\n\tlocation = %s\n\thost = "%s"\n\tudp_port = %d\n\ttcp_port = %d\n'
+        text += ('relay {\n\tlocation = %s\n\thost = "%s"\n\tudp_ports = %d\n\ttcp_ports = %d\n'
                  '}\n' % (location, host, udp, tcp))
     if "control {" not in more:
         text += 'control {\n\tsocket = "%s/mrasd.sock"\n}\n' % directory

@@ -90,6 +90,10 @@ def quoted(values):
     return "{%s}" % ", ".join('"%s"' % v for v in values)
 
 
+def port_list(first, more):
+    return "{%s}" % ", ".join("%d" % port for port in (first, *more))
+
+
 class Relay:
     """A relay and its directory: configuration, keys, log and process id."""
     # What is written where the settings name no limit, unless the defaults are wanted.
@@ -98,12 +102,13 @@ class Relay:
     def __init__(self, directory, inside=(), outside=(), inside_net=(), allow=(), public=(),
                  udp_port=3478, tcp_port=443, ports="50000-59999", workers=0, netns=None,
                  extra=(), settings=None, side_lines=None, coturn=COTURN, quiet=False, cpu=None,
-                 defaults=False):
+                 defaults=False, more_udp=(), more_tcp=()):
         os.makedirs(directory, exist_ok=True)
         self.directory, self.netns = os.path.abspath(directory), netns
         self.inside, self.outside, self.inside_net = inside, outside, inside_net
         self.allow, self.public = allow, public
         self.udp_port, self.tcp_port, self.ports = udp_port, tcp_port, ports
+        self.more_udp, self.more_tcp = more_udp, more_tcp
         self.workers, self.extra, self.settings = workers, extra, settings or {}
         self.side_lines = side_lines or {}
         self.coturn, self.quiet, self.cpu = coturn, quiet, cpu
@@ -144,8 +149,9 @@ class Relay:
             if not addresses:
                 return ""
             more += "".join("\t%s\n" % line for line in self.side_lines.get(name, ()))
-            return ("side %s {\n\taddresses = %s\n%s\tudp_port = %d\n\ttcp_port = %d\n}\n"
-                    % (name, quoted(addresses), more, self.udp_port, self.tcp_port))
+            return ("side %s {\n\taddresses = %s\n%s\tudp_ports = %s\n\ttcp_ports = %s\n}\n"
+                    % (name, quoted(addresses), more, port_list(self.udp_port, self.more_udp),
+                       port_list(self.tcp_port, self.more_tcp)))
         nets = "\tnetworks = %s\n" % quoted(self.inside_net) if self.inside_net else ""
         public = "\tpublic = %s\n" % quoted(self.public) if self.public else ""
         sections = {"relay": ['ports = "%s"' % self.ports],

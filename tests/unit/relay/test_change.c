@@ -45,9 +45,9 @@ static struct relay_config *listening_on(uint16_t port)
 	const struct relay_config_side *sides = fixture.config->sides;
 
 	snprintf(text, sizeof(text),
-		 "side inside { addresses = {%s} udp_port = %u tcp_port = %u }\n"
-		 "side outside { addresses = {%s} public = {203.0.113.9} udp_port = 0 "
-		 "tcp_port = 0 }\n",
+		 "side inside { addresses = {%s} udp_ports = %u tcp_ports = %u }\n"
+		 "side outside { addresses = {%s} public = {203.0.113.9} udp_ports = 0 "
+		 "tcp_ports = 0 }\n",
 		 ip_addr_format(&sides[SIDE_INSIDE].addresses[0], in, sizeof(in)), port,
 		 port,
 		 ip_addr_format(&sides[SIDE_OUTSIDE].addresses[0], out, sizeof(out)));
@@ -141,6 +141,34 @@ START_TEST(a_front_waits_for_its_last_allocation)
 }
 END_TEST
 
+/* A TCP front and its TLS front go at once, with the last allocation of both. */
+START_TEST(a_pair_is_judged_as_one)
+{
+	const struct network_view *now = network_view(fixture.relay.network);
+	size_t tcp = 0;
+
+	must_change(14433);
+	must_change(14434);
+	while (now->fronts[tcp].transport != TRANSPORT_TCP ||
+	       now->front_states[tcp] != NETWORK_RETIRED)
+		ck_assert_uint_lt(++tcp, FRONTS_MAX);
+	ck_assert_int_eq(now->fronts[tcp + 1].transport, TRANSPORT_TLS);
+
+	uint32_t *held = &fixture.relay.workers[1]->turn.front_allocations[tcp + 1];
+	__atomic_store_n(held, 1, __ATOMIC_RELAXED);
+	must_change(14434);
+	ck_assert_int_eq(now->front_states[tcp], NETWORK_RETIRED);
+	ck_assert_int_eq(now->front_states[tcp + 1], NETWORK_RETIRED);
+	ck_assert(!change_is_due(&fixture.relay));
+
+	__atomic_store_n(held, 0, __ATOMIC_RELAXED);
+	ck_assert(change_is_due(&fixture.relay));
+	must_change(14434);
+	ck_assert_int_eq(now->front_states[tcp], NETWORK_FREE);
+	ck_assert_int_eq(now->front_states[tcp + 1], NETWORK_FREE);
+}
+END_TEST
+
 /* The event loop accepts sockets but not files, so the second worker fails. */
 START_TEST(a_late_failure_undoes_the_change)
 {
@@ -199,6 +227,7 @@ static void change_suite(Suite *suite)
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, fronts_are_added_retired_and_removed);
 	tcase_add_test(tc, a_front_waits_for_its_last_allocation);
+	tcase_add_test(tc, a_pair_is_judged_as_one);
 	tcase_add_test(tc, a_late_failure_undoes_the_change);
 	tcase_add_test(tc, a_change_can_be_abandoned);
 	suite_add_tcase(suite, tc);

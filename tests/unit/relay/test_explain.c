@@ -107,10 +107,10 @@ static const struct {
 } failures[] = {
 	{"no visible process", "127.0.0.1:1", true, EADDRINUSE,
 	 "TCP 127.0.0.1:1 is held by another process; find it with ss -lnp",
-	 "stop it or change tcp_port"},
+	 "stop it or change tcp_ports"},
 	{"not allowed", "127.0.0.1:0", false, EACCES,
 	 "UDP 127.0.0.1:0 needs CAP_NET_BIND_SERVICE",
-	 "start by systemd or as root, or change udp_port"},
+	 "start by systemd or as root, or change udp_ports"},
 	{"not here", "192.0.2.77:3478", false, EADDRNOTAVAIL,
 	 "UDP 192.0.2.77:3478: the address is not on this host (which has ",
 	 "correct \"addresses\" or give the address to an interface first"},
@@ -138,7 +138,7 @@ START_TEST(explain_bind_failure_is_a_complete_sentence)
 		ep.port = 0;
 	}
 	explain_bind_failure(&ep, failures[_i].tcp,
-			     failures[_i].tcp ? "tcp_port" : "udp_port",
+			     failures[_i].tcp ? "tcp_ports" : "udp_ports",
 			     failures[_i].error, got, sizeof(got));
 	ck_assert_msg(strncmp(got, failures[_i].begin, strlen(failures[_i].begin)) == 0,
 		      "%s: %s", failures[_i].name, got);
@@ -156,8 +156,8 @@ START_TEST(explain_bind_failure_names_the_holder)
 	ck_assert(ip_addr_parse("127.0.0.1", &ep.ip));
 
 	int fd = hold(&ep, true);
-	explain_bind_failure(&ep, true, "tcp_port", EADDRINUSE, got, sizeof(got));
-	snprintf(want, sizeof(want), "(pid %d); stop it or change tcp_port",
+	explain_bind_failure(&ep, true, "tcp_ports", EADDRINUSE, got, sizeof(got));
+	snprintf(want, sizeof(want), "(pid %d); stop it or change tcp_ports",
 		 (int)getpid());
 	ck_assert_msg(strstr(got, want) != NULL, "%s", got);
 	close(fd);

@@ -11,7 +11,7 @@
 
 #define IN(more) "side inside { addresses = {10.0.0.5} " more " }\n"
 #define OUT(addresses, more) "side outside { addresses = {" addresses "} " more " }\n"
-#define UDP "tcp_port = 0"
+#define UDP "tcp_ports = 0"
 
 static struct network *network;
 
@@ -77,13 +77,55 @@ static void must_look_like(const char *want)
 
 START_TEST(a_port_for_streams_is_two_fronts)
 {
-	must_change(IN("") OUT("192.0.2.10", "udp_port = 0"));
+	must_change(IN("") OUT("192.0.2.10", "udp_ports = 0"));
 	must_look_like("0 inside udp 10.0.0.5:3478\n"
 		       "1 inside tcp 10.0.0.5:443\n"
 		       "2 inside tls 10.0.0.5:443\n"
 		       "3 outside tcp 192.0.2.10:443\n"
 		       "4 outside tls 192.0.2.10:443\n"
 		       "relay 0 192.0.2.10 192.0.2.10\n");
+}
+END_TEST
+
+START_TEST(every_port_of_a_list_is_on_every_address)
+{
+	must_change(IN(UDP) OUT("192.0.2.10, 192.0.2.11",
+				"udp_ports = {3478, 443} tcp_ports = {443, 5349}"));
+	must_look_like("0 inside udp 10.0.0.5:3478\n"
+		       "1 outside udp 192.0.2.10:3478\n"
+		       "2 outside udp 192.0.2.10:443\n"
+		       "3 outside tcp 192.0.2.10:443\n"
+		       "4 outside tls 192.0.2.10:443\n"
+		       "5 outside tcp 192.0.2.10:5349\n"
+		       "6 outside tls 192.0.2.10:5349\n"
+		       "7 outside udp 192.0.2.11:3478\n"
+		       "8 outside udp 192.0.2.11:443\n"
+		       "9 outside tcp 192.0.2.11:443\n"
+		       "10 outside tls 192.0.2.11:443\n"
+		       "11 outside tcp 192.0.2.11:5349\n"
+		       "12 outside tls 192.0.2.11:5349\n"
+		       "relay 0 192.0.2.10 192.0.2.10\n"
+		       "relay 1 192.0.2.11 192.0.2.11\n");
+
+	/* One goes, one comes, the order changes. */
+	must_change(IN(UDP) OUT("192.0.2.10",
+				"udp_ports = {443, 53, 3478} tcp_ports = 5349"));
+	must_look_like("0 inside udp 10.0.0.5:3478\n"
+		       "1 outside udp 192.0.2.10:3478\n"
+		       "2 outside udp 192.0.2.10:443\n"
+		       "3 outside tcp 192.0.2.10:443 retired\n"
+		       "4 outside tls 192.0.2.10:443 retired\n"
+		       "5 outside tcp 192.0.2.10:5349\n"
+		       "6 outside tls 192.0.2.10:5349\n"
+		       "7 outside udp 192.0.2.11:3478 retired\n"
+		       "8 outside udp 192.0.2.11:443 retired\n"
+		       "9 outside tcp 192.0.2.11:443 retired\n"
+		       "10 outside tls 192.0.2.11:443 retired\n"
+		       "11 outside tcp 192.0.2.11:5349 retired\n"
+		       "12 outside tls 192.0.2.11:5349 retired\n"
+		       "13 outside udp 192.0.2.10:53\n"
+		       "relay 0 192.0.2.10 192.0.2.10\n"
+		       "relay 1 192.0.2.11 192.0.2.11 retired\n");
 }
 END_TEST
 
@@ -187,14 +229,14 @@ START_TEST(indices_run_out_before_they_are_used_twice)
 	network = network_new();
 	for (done = 0; done < 200; done++) {
 		snprintf(text, sizeof(text),
-			 "side inside { addresses = {10.0.0.%u} udp_port = 0 }\n" OUT(
+			 "side inside { addresses = {10.0.0.%u} udp_ports = 0 }\n" OUT(
 				 "192.0.2.1", UDP),
 			 done + 1);
 		if (!change(text, error, sizeof(error)))
 			break;
 	}
 	ck_assert_uint_eq(done, (FRONTS_MAX - 1) / 2);
-	ck_assert_msg(strstr(error, "; wait, or name fewer") != NULL, "%s", error);
+	ck_assert_msg(strstr(error, "; wait, or list fewer") != NULL, "%s", error);
 }
 END_TEST
 
@@ -204,6 +246,7 @@ static void network_suite(Suite *suite)
 
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, a_port_for_streams_is_two_fronts);
+	tcase_add_test(tc, every_port_of_a_list_is_on_every_address);
 	tcase_add_test(tc, a_kept_row_keeps_its_index_and_a_removed_one_retires);
 	tcase_add_test(tc, a_free_index_is_used_again);
 	tcase_add_test(tc, another_public_address_is_another_address);
