@@ -90,10 +90,14 @@ static void add_relays(struct text *out, const struct service *service,
 			    relay->location == LOCATION_INTRANET ? "intranet"
 								 : "internet");
 		add_relay_host(out, relay, request);
-		if (relay->udp_port != 0)
-			text_format(out, "<udpPort>%u</udpPort>", relay->udp_port);
-		if (relay->tcp_port != 0)
-			text_format(out, "<tcpPort>%u</tcpPort>", relay->tcp_port);
+		/*
+		 * A mediaRelay has room for one port of each. A second one with the same
+		 * host would be a second relay to clients, and get an allocation too.
+		 */
+		if (relay->udp_port_count > 0)
+			text_format(out, "<udpPort>%u</udpPort>", relay->udp_ports[0]);
+		if (relay->tcp_port_count > 0)
+			text_format(out, "<tcpPort>%u</tcpPort>", relay->tcp_ports[0]);
 		text_add_string(out, "</mediaRelay>");
 	}
 	text_add_string(out, "</mediaRelayList>");

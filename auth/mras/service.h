@@ -37,9 +37,11 @@ struct service_relay {
 	enum service_location location; /* INTRANET or INTERNET */
 	const char *host;               /* name, or address as text */
 	struct ip_addr direct; /* for route "directip"; family IP_NONE if not given */
-	uint16_t udp_port, tcp_port; /* 0: not offered */
-	bool tls;                    /* real TLS on tcp_port: turns: URIs */
-	bool draining;               /* answers do not name it; see mras_drain.h */
+	/* In the order of preference; empty: not offered. */
+	const uint16_t *udp_ports, *tcp_ports;
+	size_t udp_port_count, tcp_port_count;
+	bool tls;      /* real TLS on the TCP ports: turns: URIs */
+	bool draining; /* answers do not name it; see mras_drain.h */
 };
 
 /* A trusted server. */

@@ -73,12 +73,13 @@ static json_t *relay_row(const struct service_relay *relay)
 {
 	bool inside = relay->location == LOCATION_INTRANET;
 	char ip[ENDPOINT_TEXT_LEN];
-	json_t *row = json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:b}", "location",
-				inside ? "intranet" : "internet", "side",
-				inside ? "inside" : "outside", "address", relay->host,
-				"udp_port", (int)relay->udp_port, "tcp_port",
-				(int)relay->tcp_port, "tls", relay->tls, "draining",
-				relay->draining);
+	json_t *row = json_pack(
+		"{s:s, s:s, s:s, s:o, s:o, s:b, s:b}", "location",
+		inside ? "intranet" : "internet", "side", inside ? "inside" : "outside",
+		"address", relay->host, "udp_ports",
+		control_port_list(relay->udp_ports, relay->udp_port_count), "tcp_ports",
+		control_port_list(relay->tcp_ports, relay->tcp_port_count), "tls",
+		relay->tls, "draining", relay->draining);
 
 	if (relay->direct.family != IP_NONE)
 		json_object_set_new(

@@ -16,12 +16,14 @@
 #include "auth/credential/opaque_string.h"
 #include "auth/credential/timestamp.h"
 #include "auth/mras/text.h"
+#include "base/control/control_common.h"
 #include "base/http_status.h"
 
 enum {
 	TOKEN_VERSION = 2,
 	TTL_ASKED_MAX_S = 1000000000, /* beyond any limit, so that it is clamped */
 	MINUTE_S = 60,
+	TLS_PORT = 5349,
 };
 
 /* The document is taken over; NULL: out of memory. */
@@ -66,6 +68,18 @@ static json_t *uri(const char *scheme, const struct service_relay *relay, uint16
 			    relay->host, is_ipv6 ? "]" : "", port, transport);
 }
 
+/*
+ * A TCP port is named for plain TCP and, with TLS, for TLS. Port 5349 is assigned to TURN over TLS
+ * (RFC 8656 section 4.1), so that clients and firewalls expect nothing else there.
+ */
+static void add_tcp_uris(json_t *uris, const struct service_relay *relay, uint16_t port)
+{
+	if (!relay->tls || port != TLS_PORT)
+		json_array_append_new(uris, uri("turn", relay, port, "tcp"));
+	if (relay->tls)
+		json_array_append_new(uris, uri("turns", relay, port, "tcp"));
+}
+
 static json_t *relay_uris(const struct service *service, enum service_location location)
 {
 	json_t *uris = json_array();
@@ -75,15 +89,11 @@ static json_t *relay_uris(const struct service *service, enum service_location l
 
 		if (!service_offers(relay, location))
 			continue;
-		if (relay->udp_port != 0)
-			json_array_append_new(uris,
-					      uri("turn", relay, relay->udp_port, "udp"));
-		if (relay->tcp_port != 0)
-			json_array_append_new(uris,
-					      uri("turn", relay, relay->tcp_port, "tcp"));
-		if (relay->tls)
-			json_array_append_new(uris, uri("turns", relay, relay->tcp_port,
-							"tcp"));
+		for (size_t j = 0; j < relay->udp_port_count; j++)
+			json_array_append_new(uris, uri("turn", relay,
+							relay->udp_ports[j], "udp"));
+		for (size_t j = 0; j < relay->tcp_port_count; j++)
+			add_tcp_uris(uris, relay, relay->tcp_ports[j]);
 	}
 	return uris;
 }
@@ -131,10 +141,10 @@ static json_t *relay_document(const struct service_relay *relay)
 		json_object_set_new(document, "address",
 				    json_string(ip_addr_format(&relay->direct, address,
 							       sizeof(address))));
-	if (relay->udp_port != 0)
-		json_object_set_new(document, "udpPort", json_integer(relay->udp_port));
-	if (relay->tcp_port != 0)
-		json_object_set_new(document, "tcpPort", json_integer(relay->tcp_port));
+	json_object_set_new(document, "udpPorts",
+			    control_port_list(relay->udp_ports, relay->udp_port_count));
+	json_object_set_new(document, "tcpPorts",
+			    control_port_list(relay->tcp_ports, relay->tcp_port_count));
 	json_object_set_new(document, "tls", json_boolean(relay->tls));
 	return document;
 }

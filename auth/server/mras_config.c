@@ -29,6 +29,7 @@ enum {
 #define SERVER_KEY(...) CONFIG_KEY(struct service_server, __VA_ARGS__)
 #define SERVER_LIST(...) CONFIG_LIST(struct service_server, __VA_ARGS__)
 #define RELAY_KEY(...) CONFIG_KEY(struct service_relay, __VA_ARGS__)
+#define RELAY_LIST(...) CONFIG_LIST(struct service_relay, __VA_ARGS__)
 
 /* By enum service_location, from 1. */
 static const char *const locations[] = {"inside", "outside", NULL};
@@ -81,12 +82,12 @@ static const struct config_key keys[] = {
 		  "name or address for clients"),
 	RELAY_KEY("relay", "address", ADDRESS, APPLIED, direct, "", 0, 0,
 		  "its address, for requests of route directip"),
-	RELAY_KEY("relay", "udp_port", NUMBER, APPLIED, udp_port, "3478", 0, UINT16_MAX,
-		  "its port for UDP; 0: none"),
-	RELAY_KEY("relay", "tcp_port", NUMBER, APPLIED, tcp_port, "443", 0, UINT16_MAX,
-		  "its port for TCP; 0: none"),
+	RELAY_LIST("relay", "udp_ports", PORTS, APPLIED, udp_ports, udp_port_count,
+		   "{3478}", "its ports for UDP; empty: none", .former = "udp_port"),
+	RELAY_LIST("relay", "tcp_ports", PORTS, APPLIED, tcp_ports, tcp_port_count,
+		   "{443}", "its ports for TCP; empty: none", .former = "tcp_port"),
 	RELAY_KEY("relay", "tls", BOOL, APPLIED, tls, "true", 0, 0,
-		  "whether the TCP port serves TLS too"),
+		  "whether the TCP ports serve TLS too"),
 
 	KEY("duration", "default", SECONDS, APPLIED, duration.default_s, "8h",
 	    SERVICE_TTL_MIN_S, SERVICE_TTL_MAX_S,
@@ -292,10 +293,11 @@ static bool check_relay(const struct check *check, const struct service_relay *r
 			      "\"%s\" is neither a host name nor an address; write one "
 			      "such as av.lab.example",
 			      relay->host);
-	if (relay->udp_port == 0 && relay->tcp_port == 0)
+	if (relay->udp_port_count == 0 && relay->tcp_port_count == 0)
 		return REFUSE(
-			check, &relay->udp_port,
-			"0, as is tcp_port, so no client can connect; set one of them");
+			check, &relay->udp_ports,
+			"empty, as is tcp_ports, so no client can connect; set one of "
+			"them");
 	return true;
 }
 

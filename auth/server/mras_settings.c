@@ -23,7 +23,7 @@ static struct service_relay *make_relays(const struct mras_config *config)
 	if (relays != NULL)
 		memcpy(relays, config->relays, size);
 	for (size_t i = 0; relays != NULL && i < config->relay_count; i++)
-		relays[i].tls = relays[i].tls && relays[i].tcp_port != 0;
+		relays[i].tls = relays[i].tls && relays[i].tcp_port_count > 0;
 	return relays;
 }
 

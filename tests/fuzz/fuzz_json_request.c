@@ -32,10 +32,13 @@ static void check_credential(const json_t *document, const uint8_t *data, size_t
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct service_server server = {.name = "fe01.lab.example"};
+	static const uint16_t ports[] = {3478, 443};
 	static const struct service_relay relay = {.location = LOCATION_INTERNET,
 						   .host = "av.lab.example",
-						   .udp_port = 3478,
-						   .tcp_port = 443};
+						   .udp_ports = ports,
+						   .udp_port_count = 2,
+						   .tcp_ports = ports,
+						   .tcp_port_count = 2};
 	static struct service_memory *memory;
 	static struct keyring *keyring;
 	struct keyring_error error;

@@ -14,9 +14,16 @@
 #define NOW_S 1767225600
 
 static struct service_server server = {.name = "fe01.lab.example"};
+static const uint16_t ports[] = {3478, 443};
 static const struct service_relay relays[] = {
-	{.location = LOCATION_INTERNET, .host = "av.lab.example", .udp_port = 3478},
-	{.location = LOCATION_INTRANET, .host = "192.0.2.1", .tcp_port = 443},
+	{.location = LOCATION_INTERNET,
+	 .host = "av.lab.example",
+	 .udp_ports = ports,
+	 .udp_port_count = 2},
+	{.location = LOCATION_INTRANET,
+	 .host = "192.0.2.1",
+	 .tcp_ports = ports,
+	 .tcp_port_count = 2},
 };
 static struct service service = {
 	.servers = &server,

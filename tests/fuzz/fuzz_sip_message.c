@@ -12,9 +12,11 @@
 #define NOW_S 1767225600
 
 static struct service_server server = {.name = "fe01.lab.example"};
+static const uint16_t ports[] = {3478, 443};
 static const struct service_relay relay = {.location = LOCATION_INTERNET,
 					   .host = "av.lab.example",
-					   .udp_port = 3478};
+					   .udp_ports = ports,
+					   .udp_port_count = 2};
 static struct service service = {
 	.servers = &server,
 	.server_count = 1,

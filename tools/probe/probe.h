@@ -18,6 +18,7 @@ enum {
 	PROBE_TIMEOUT_S = 5,
 	PROBE_HOST_MAX = 253,
 	PROBE_RELAYS_MAX = 64,
+	PROBE_PORTS_MAX = 8,  /* of one transport of a relay */
 	PROBE_TEXT_MAX = 800, /* a user name or password, as STUN takes them */
 };
 
@@ -83,9 +84,9 @@ bool probe_tls_ask(struct probe_tls *tls, struct probe_report *report,
 struct probe_relay {
 	char location[16];
 	char host[PROBE_HOST_MAX + 1];
-	uint16_t udp_port, tcp_port; /* 0: none */
-	bool tls;                    /* the answer promises TLS on tcp_port */
-	bool tls_unknown;            /* it does not say */
+	uint16_t udp_ports[PROBE_PORTS_MAX], tcp_ports[PROBE_PORTS_MAX]; /* 0: no more */
+	bool tls;         /* the answer promises TLS on tcp_ports */
+	bool tls_unknown; /* it does not say */
 };
 
 struct probe_answer {

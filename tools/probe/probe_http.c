@@ -43,6 +43,13 @@ static bool ask(struct probe_tls *tls, struct probe_report *report, const char *
 	return ok;
 }
 
+static void read_ports(const json_t *list, uint16_t ports[PROBE_PORTS_MAX])
+{
+	memset(ports, 0, PROBE_PORTS_MAX * sizeof(*ports));
+	for (size_t i = 0; i < json_array_size(list) && i < PROBE_PORTS_MAX; i++)
+		ports[i] = (uint16_t)json_integer_value(json_array_get(list, i));
+}
+
 static void read_relays(const json_t *relays, struct probe_answer *answer)
 {
 	answer->relay_count = 0;
@@ -52,10 +59,8 @@ static void read_relays(const json_t *relays, struct probe_answer *answer)
 
 		copy(to->location, sizeof(to->location), from, "location");
 		copy(to->host, sizeof(to->host), from, "host");
-		to->udp_port =
-			(uint16_t)json_integer_value(json_object_get(from, "udpPort"));
-		to->tcp_port =
-			(uint16_t)json_integer_value(json_object_get(from, "tcpPort"));
+		read_ports(json_object_get(from, "udpPorts"), to->udp_ports);
+		read_ports(json_object_get(from, "tcpPorts"), to->tcp_ports);
 		to->tls = json_is_true(json_object_get(from, "tls"));
 		to->tls_unknown = false;
 	}

@@ -129,16 +129,18 @@ static bool may_be_missing(const struct way *way, const struct probe_relay *rela
 	       (way->transport == CLIENT_TLS && relay->tls_unknown);
 }
 
-static uint16_t port_of(const struct probe_relay *relay, const struct way *way)
+/* 0: none, nor any after it. */
+static uint16_t port_of(const struct probe_relay *relay, const struct way *way, size_t i)
 {
-	return way->transport == CLIENT_UDP ? relay->udp_port : relay->tcp_port;
+	if (i == PROBE_PORTS_MAX)
+		return 0;
+	return way->transport == CLIENT_UDP ? relay->udp_ports[i] : relay->tcp_ports[i];
 }
 
 static bool probe_one(struct probe_report *report, const struct probe_answer *answer,
 		      const struct probe_relay *relay, const struct way *way,
-		      SSL_CTX *tls)
+		      uint16_t port, SSL_CTX *tls)
 {
-	uint16_t port = port_of(relay, way);
 	struct client_config config = {
 		.transport = way->transport,
 		.ms = way->ms,
@@ -183,17 +185,22 @@ static bool probe_all(struct probe_report *report, const struct probe_answer *an
 		      const struct probe_relay *relay, bool ms, SSL_CTX *tls)
 {
 	bool ok = true, worked = false;
+	uint16_t port;
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		const struct way *way = &ways[i];
 
-		if (port_of(relay, way) == 0 || (way->ms && !(ms && worked)) ||
+		if ((way->ms && !(ms && worked)) ||
 		    (way->transport == CLIENT_TLS && !relay->tls && !relay->tls_unknown))
 			continue;
-		bool done = probe_one(report, answer, relay, way, tls);
-		ok &= done;
 		if (!way->ms)
-			worked = done;
+			worked = true;
+		for (size_t j = 0; (port = port_of(relay, way, j)) != 0; j++) {
+			bool done = probe_one(report, answer, relay, way, port, tls);
+
+			ok &= done;
+			worked &= done;
+		}
 	}
 	return ok;
 }

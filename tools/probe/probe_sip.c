@@ -96,9 +96,9 @@ static void XMLCALL on_end(void *arg, const XML_Char *name)
 	if (strcmp(local_name(name), "duration") == 0)
 		answer->ttl_s = strtol(reader->value, NULL, 10) * MINUTE_S;
 	else if (strcmp(local_name(name), "udpPort") == 0)
-		relay->udp_port = (uint16_t)strtoul(reader->value, NULL, 10);
+		relay->udp_ports[0] = (uint16_t)strtoul(reader->value, NULL, 10);
 	else if (strcmp(local_name(name), "tcpPort") == 0)
-		relay->tcp_port = (uint16_t)strtoul(reader->value, NULL, 10);
+		relay->tcp_ports[0] = (uint16_t)strtoul(reader->value, NULL, 10);
 }
 
 /* The HTTP status that says the same as a reasonPhrase. */

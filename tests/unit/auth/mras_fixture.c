@@ -10,6 +10,7 @@
 #include "auth/mras/mras_xml.h"
 
 static const char keys[] = "one MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";
+static const uint16_t ports[] = {3478, 443, 3479, 444};
 static const char *const lab_identities[] = {"@lab.example"};
 
 void mras_fixture_make(struct mras_fixture *fixture)
@@ -25,12 +26,16 @@ void mras_fixture_make(struct mras_fixture *fixture)
 			     .requests_per_s = 10}},
 		.relays = {{.location = LOCATION_INTERNET,
 			    .host = "av.lab.example",
-			    .udp_port = 3478,
-			    .tcp_port = 443},
+			    .udp_ports = ports,
+			    .udp_port_count = 1,
+			    .tcp_ports = ports + 1,
+			    .tcp_port_count = 1},
 			   {.location = LOCATION_INTRANET,
 			    .host = "edge-in.lab.example",
-			    .udp_port = 3479,
-			    .tcp_port = 444}},
+			    .udp_ports = ports + 2,
+			    .udp_port_count = 1,
+			    .tcp_ports = ports + 3,
+			    .tcp_port_count = 1}},
 	};
 	fixture->keyring = keyring_parse(keys, sizeof(keys) - 1, &error);
 	fixture->memory = service_memory_new();

@@ -61,23 +61,54 @@ START_TEST(http_names_the_relays_of_a_location)
 }
 END_TEST
 
+START_TEST(http_names_every_port)
+{
+	static const uint16_t udp[] = {3478, 443}, tcp[] = {443, 3478, 5349};
+
+	fixture.service.relay_count = 1;
+	fixture.relays[0].udp_ports = udp;
+	fixture.relays[0].udp_port_count = ARRAY_LEN(udp);
+	fixture.relays[0].tcp_ports = tcp;
+	fixture.relays[0].tcp_port_count = ARRAY_LEN(tcp);
+	fixture.relays[0].tls = true;
+	char *tls = urls_for("\"location\":\"internet\"");
+	ck_assert_str_eq(tls, "[\"turn:av.lab.example:3478?transport=udp\","
+			      "\"turn:av.lab.example:443?transport=udp\","
+			      "\"turn:av.lab.example:443?transport=tcp\","
+			      "\"turns:av.lab.example:443?transport=tcp\","
+			      "\"turn:av.lab.example:3478?transport=tcp\","
+			      "\"turns:av.lab.example:3478?transport=tcp\","
+			      "\"turns:av.lab.example:5349?transport=tcp\"]");
+	free(tls);
+	/* Without TLS, 5349 is a port like any other. */
+	fixture.relays[0].tls = false;
+	fixture.relays[0].udp_port_count = 0;
+	char *plain = urls_for("\"location\":\"internet\"");
+	ck_assert_str_eq(plain, "[\"turn:av.lab.example:443?transport=tcp\","
+				"\"turn:av.lab.example:3478?transport=tcp\","
+				"\"turn:av.lab.example:5349?transport=tcp\"]");
+	free(plain);
+}
+END_TEST
+
 START_TEST(http_lists_relays)
 {
 	struct http_request request = {.method = "GET", .path = "/v1/relays"};
 	struct http_answer answer;
 
 	ck_assert(ip_addr_parse("192.0.2.7", &fixture.relays[0].direct));
-	fixture.relays[1].udp_port = 0;
+	fixture.relays[1].udp_port_count = 0;
 	answer = http_ask(OPEN_SERVER, &request, NOW_MS);
 	ck_assert_uint_eq(answer.reply.status, 200);
 	http_check_schema(&request, &answer);
-	ck_assert_str_eq(answer.reply.body,
-			 "{\"realm\":\"avedge\",\"relays\":["
-			 "{\"location\":\"internet\",\"host\":\"av.lab.example\","
-			 "\"address\":\"192.0.2.7\",\"udpPort\":3478,\"tcpPort\":443,"
-			 "\"tls\":true},"
-			 "{\"location\":\"intranet\",\"host\":\"edge-in.lab.example\","
-			 "\"tcpPort\":444,\"tls\":false}]}");
+	ck_assert_str_eq(
+		answer.reply.body,
+		"{\"realm\":\"avedge\",\"relays\":["
+		"{\"location\":\"internet\",\"host\":\"av.lab.example\","
+		"\"address\":\"192.0.2.7\",\"udpPorts\":[3478],\"tcpPorts\":[443],"
+		"\"tls\":true},"
+		"{\"location\":\"intranet\",\"host\":\"edge-in.lab.example\","
+		"\"udpPorts\":[],\"tcpPorts\":[444],\"tls\":false}]}");
 	http_answer_free(&answer);
 }
 END_TEST
@@ -121,6 +152,7 @@ static void http_relays_suite(Suite *suite)
 
 	tcase_add_checked_fixture(tc, http_fixture_make, http_fixture_free);
 	tcase_add_test(tc, http_names_the_relays_of_a_location);
+	tcase_add_test(tc, http_names_every_port);
 	tcase_add_test(tc, http_lists_relays);
 	tcase_add_test(tc, http_does_not_name_relays_that_drain);
 	suite_add_tcase(suite, tc);

@@ -174,14 +174,35 @@ START_TEST(xml_ports_that_are_not_offered)
 	size_t len;
 	char *answer;
 
-	fixture.relays[0].udp_port = 0;
-	fixture.relays[1].tcp_port = 0;
+	fixture.relays[0].udp_port_count = 0;
+	fixture.relays[1].tcp_port_count = 0;
 	answer = mras_fixture_respond(&fixture, REQUEST(ID), &len);
 	ck_assert_ptr_nonnull(strstr(
 		answer, "<hostName>av.lab.example</hostName><tcpPort>443</tcpPort></m"));
 	ck_assert_ptr_nonnull(strstr(
 		answer,
 		"<hostName>edge-in.lab.example</hostName><udpPort>3479</udpPort></m"));
+	free(answer);
+}
+END_TEST
+
+/* The schema has room for one; a second mediaRelay would be a second relay to clients. */
+START_TEST(xml_names_the_first_port_of_each_transport)
+{
+	static const uint16_t udp[] = {3478, 443}, tcp[] = {443, 3478, 5349};
+	size_t len;
+	char *answer;
+
+	fixture.service.relay_count = 1;
+	fixture.relays[0].udp_ports = udp;
+	fixture.relays[0].udp_port_count = ARRAY_LEN(udp);
+	fixture.relays[0].tcp_ports = tcp;
+	fixture.relays[0].tcp_port_count = ARRAY_LEN(tcp);
+	answer = mras_fixture_respond(&fixture, REQUEST(ID), &len);
+	ck_assert_uint_eq(count_of(answer, "<mediaRelay>"), 1);
+	ck_assert_ptr_nonnull(strstr(answer,
+				     "<hostName>av.lab.example</hostName><udpPort>3478</"
+				     "udpPort><tcpPort>443</tcpPort></m"));
 	free(answer);
 }
 END_TEST
@@ -297,6 +318,7 @@ static void mras_answer_suite(Suite *suite)
 	tcase_add_test(responses, xml_response_escapes);
 	tcase_add_loop_test(responses, xml_relays, 0, ROWS(relays));
 	tcase_add_test(responses, xml_ports_that_are_not_offered);
+	tcase_add_test(responses, xml_names_the_first_port_of_each_transport);
 	tcase_add_test(responses, xml_relays_that_drain_are_left_out);
 	tcase_add_test(responses, xml_faults_of_the_service);
 	tcase_add_test(responses, xml_duration_is_what_was_granted);

@@ -116,8 +116,8 @@ static const struct {
 	 "F:5:9: relay.host: \"a b\" is neither a host name nor an address; write one such as av.lab.example"},
 	{ADDRESS TLS SERVER
 	 "relay { location = inside host = a }\nrelay { location = inside host = b\n"
-	 "udp_port = 0 tcp_port = 0 }",
-	 "F:6:12: relay.udp_port: 0, as is tcp_port, so no client can connect; set one of them"},
+	 "udp_ports = 0 tcp_ports = 0 }",
+	 "F:6:13: relay.udp_ports: empty, as is tcp_ports, so no client can connect; set one of them"},
 	{ADDRESS TLS SERVER "relay { location = inside host = a address = b }",
 	 "F:4:46: relay.address: \"b\" is not an IP address; write one such as 192.0.2.1 or 2001:db8::1"},
 
@@ -164,8 +164,10 @@ START_TEST(mras_config_has_defaults)
 	ck_assert_uint_eq(c->servers[0].requests_per_s, 200);
 	ck_assert_uint_eq(c->relay_count, 1);
 	ck_assert_uint_eq(c->relays[0].location, LOCATION_INTERNET);
-	ck_assert_uint_eq(c->relays[0].udp_port, 3478);
-	ck_assert_uint_eq(c->relays[0].tcp_port, 443);
+	ck_assert_uint_eq(c->relays[0].udp_port_count, 1);
+	ck_assert_uint_eq(c->relays[0].udp_ports[0], 3478);
+	ck_assert_uint_eq(c->relays[0].tcp_port_count, 1);
+	ck_assert_uint_eq(c->relays[0].tcp_ports[0], 443);
 	ck_assert_uint_eq(c->relays[0].direct.family, IP_NONE);
 	ck_assert(c->relays[0].tls);
 	ck_assert_uint_eq(c->duration.default_s, 8 * 3600);
@@ -181,9 +183,9 @@ START_TEST(mras_config_keeps_sections_apart)
 {
 	struct mras_config *c = must_parse(
 		ADDRESS TLS
-		"relay { host = \"2001:db8::1\" location = inside tls = no udp_port = 0 }\n"
+		"relay { host = \"2001:db8::1\" location = inside tls = no udp_ports = 0 }\n"
 		"server A.example { identities = {\"@a.example\", x} max_duration = 1h }\n"
-		"relay { location = outside host = b address = 192.0.2.7 }\n"
+		"relay { location = outside host = b address = 192.0.2.7 udp_ports = {3478, 443} }\n"
 		"server \"b.example\" { }\n"
 		"server c.example { networks = {10.0.0.0/8}\n"
 		"                   networks += {192.0.2.1} requests_per_second = 0 }\n");
@@ -201,8 +203,9 @@ START_TEST(mras_config_keeps_sections_apart)
 	ck_assert_uint_eq(c->relays[0].location, LOCATION_INTRANET);
 	ck_assert_str_eq(c->relays[0].host, "2001:db8::1");
 	ck_assert(!c->relays[0].tls);
-	ck_assert_uint_eq(c->relays[0].udp_port, 0);
-	ck_assert_uint_eq(c->relays[1].udp_port, 3478);
+	ck_assert_uint_eq(c->relays[0].udp_port_count, 0);
+	ck_assert_uint_eq(c->relays[1].udp_port_count, 2);
+	ck_assert_uint_eq(c->relays[1].udp_ports[1], 443);
 	ck_assert_uint_eq(c->relays[1].direct.family, IP_V4);
 	mras_config_free(c);
 }
@@ -311,8 +314,8 @@ START_TEST(mras_config_in_force_names_sections)
 				    "relay.1.location = inside\n"
 				    "relay.1.host = r\n"
 				    "relay.1.address = \n"
-				    "relay.1.udp_port = 3478\n"
-				    "relay.1.tcp_port = 443\n"
+				    "relay.1.udp_ports = {3478}\n"
+				    "relay.1.tcp_ports = {443}\n"
 				    "relay.1.tls = true\n");
 	mras_config_free(c);
 }
