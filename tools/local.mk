@@ -43,6 +43,7 @@ avedgectl_SOURCES = \
 	tools/ctl/ctl_log.c \
 	tools/ctl/ctl_option.c tools/ctl/ctl_option.h \
 	tools/ctl/ctl_ports.c \
+	tools/ctl/ctl_ports_config.c \
 	tools/ctl/ctl_probe.c \
 	tools/ctl/ctl_records.c \
 	tools/ctl/ctl_reload.c \
@@ -50,6 +51,7 @@ avedgectl_SOURCES = \
 	tools/ctl/ctl_status.c \
 	tools/ctl/ctl_terminal.c tools/ctl/ctl_terminal.h \
 	tools/ctl/ctl_top.c \
+	tools/ctl/ctl_uris.c tools/ctl/ctl_uris.h \
 	tools/ctl/ctl_view.c tools/ctl/ctl_view.h \
 	tools/probe/probe.h \
 	tools/probe/probe_http.c \
@@ -57,7 +59,8 @@ avedgectl_SOURCES = \
 	tools/probe/probe_report.c \
 	tools/probe/probe_sip.c \
 	tools/probe/probe_tls.c
-avedgectl_LDADD = libctl.a libclient.a $(TOOLS_LIBS)
+# The schema of mediarelayd.conf is the relay's own.
+avedgectl_LDADD = libctl.a libclient.a librelay.a libdaemon.a $(CORE_LIBS) $(TOOLS_LIBS) $(SYSTEMD_LIBS)
 
 # What the unit tests of the load tool need of it, too.
 noinst_LIBRARIES += libloadcore.a

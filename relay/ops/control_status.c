@@ -207,13 +207,58 @@ json_t *control_status(struct relay *relay)
 
 static json_t *port_row(const struct port_row *row)
 {
-	return json_pack("{s:s, s:o, s:i, s:o, s:i, s:s, s:s, s:s}", "side",
-			 row->side < SIDE_COUNT ? side_name(row->side) : "local",
-			 "address", control_ip(&row->address.ip), "port",
-			 (int)row->address.port, "public_address",
-			 control_ip(&row->public.ip), "public_port",
-			 (int)row->public.port, "protocol", row->protocol, "service",
-			 row->service, "purpose", row->purpose);
+	json_t *object = json_pack(
+		"{s:s, s:o, s:i, s:o, s:i, s:s, s:s, s:s, s:s}", "side",
+		row->side < SIDE_COUNT ? side_name(row->side) : "local", "address",
+		control_ip(&row->address.ip), "port", (int)row->address.port,
+		"public_address", control_ip(&row->public.ip), "public_port",
+		(int)row->public.port, "protocol", row->protocol, "direction",
+		row->direction, "service", row->service, "purpose", row->purpose);
+
+	if (row->is_front) {
+		json_object_set_new(object, "transports",
+				    row->tls ? json_pack("[s, s]", "tcp", "tls")
+					     : json_pack("[s]", row->protocol));
+		json_object_set_new(object, "draining", json_boolean(row->draining));
+	}
+	return object;
+}
+
+/* What a firewall must let through for relayed addresses, whether in use or not. */
+static void add_ranges(json_t *list, const struct relay *relay, struct port_pool *pool,
+		       const char *protocol)
+{
+	struct network_address rows[PORT_POOL_ADDRESSES_MAX];
+	size_t row_count = network_addresses(relay->network, rows);
+
+	for (size_t i = 0; i < row_count; i++) {
+		const struct relay_address *address = &rows[i].address;
+		struct port_pool_figures figures =
+			port_pool_figures(pool, rows[i].index, now_ms());
+
+		json_array_append_new(
+			list, json_pack("{s:s, s:o, s:o, s:i, s:i, s:s, s:s, s:s, s:s}",
+					"side", side_name(SIDE_OUTSIDE), "address",
+					control_ip(&address->local), "public_address",
+					control_ip(&address->public), "first",
+					(int)figures.first, "last", (int)figures.last,
+					"protocol", protocol, "direction", "both",
+					"service", "relayed addresses", "purpose",
+					"media between clients and their peers"));
+	}
+}
+
+/* Only clients of the Microsoft dialect have relayed addresses over TCP. */
+static json_t *port_ranges(struct relay *relay)
+{
+	struct relay_settings *settings = relay_settings(relay);
+	json_t *list = json_array();
+
+	add_ranges(list, relay, relay->shared.ports, "udp");
+	if (settings != NULL && settings->turn.ms.enabled)
+		add_ranges(list, relay, relay->shared.tcp_ports, "tcp");
+	relay_settings_unref(settings);
+	return list;
 }
 
 json_t *control_ports(struct relay *relay)
@@ -228,5 +273,5 @@ json_t *control_ports(struct relay *relay)
 	for (size_t i = 0; i < rows_count; i++)
 		json_array_append_new(list, port_row(&rows[i]));
 	free(rows);
-	return json_pack("{s:o}", "ports", list);
+	return json_pack("{s:o, s:o}", "ports", list, "ranges", port_ranges(relay));
 }

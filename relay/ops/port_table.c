@@ -13,26 +13,40 @@
 #include "relay/reload/network.h"
 #include "relay/reload/relay_config.h"
 
-static const char *service_of(const struct relay *relay, bool stream)
+/* What the Internet sees of a front; its own address unless that is behind 1:1 NAT. */
+static struct endpoint public_of(const struct front *front,
+				 const struct network_address *addresses, size_t count)
 {
-	if (!stream)
-		return "STUN/TURN";
-	return __atomic_load_n(&relay->tls_not_after_s, __ATOMIC_RELAXED) != 0
-		       ? "STUN/TURN over TCP and TLS"
-		       : "STUN/TURN over TCP, no TLS";
+	struct endpoint public = front->local;
+
+	for (size_t i = 0; front->side == SIDE_OUTSIDE && i < count; i++) {
+		if (ip_addr_equal(&addresses[i].address.local, &front->local.ip) &&
+		    !addresses[i].address.retired)
+		public.ip = addresses[i].address.public;
+	}
+	return public;
 }
 
 static struct port_row front_row(const struct relay *relay,
-				 const struct network_front *row_of)
+				 const struct network_front *row_of,
+				 const struct endpoint *public)
 {
 	const struct front *front = &row_of->front;
 	bool stream = transport_is_stream(front->transport);
+	bool tls = stream &&
+		   __atomic_load_n(&relay->tls_not_after_s, __ATOMIC_RELAXED) != 0;
 	struct port_row row = {
 		.side = front->side,
 		.address = front->local,
-		.public = front->local,
+		.public = *public,
 		.protocol = stream ? "tcp" : "udp",
-		.service = service_of(relay, stream),
+		.direction = "in",
+		.is_front = true,
+		.tls = tls,
+		.draining = row_of->retired,
+		.service = !stream ? "STUN/TURN"
+			   : tls   ? "STUN/TURN over TCP and TLS"
+				   : "STUN/TURN over TCP, no TLS",
 	};
 	snprintf(
 		row.purpose, sizeof(row.purpose),
@@ -50,6 +64,7 @@ static struct port_row metrics_row(const struct endpoint *listen)
 		.address = *listen,
 		.public = *listen,
 		.protocol = "tcp",
+		.direction = "in",
 		.service = "metrics",
 		.purpose = "figures for Prometheus and browsers on this host",
 	};
@@ -64,6 +79,7 @@ static struct port_row relayed_row(const struct relay_allocation *al,
 		.address = *local,
 		.public = *public,
 		.protocol = transport_name(al->relay_transport),
+		.direction = "both",
 		.service = "relay",
 	};
 	snprintf(row.purpose, sizeof(row.purpose), "media of an %s client on %s",
@@ -76,16 +92,21 @@ static int list_permanent(const struct relay *relay, size_t more, struct port_ro
 			  size_t *count)
 {
 	struct network_front fronts[FRONTS_MAX];
+	struct network_address addresses[PORT_POOL_ADDRESSES_MAX];
 	size_t front_count = network_fronts(relay->network, fronts);
+	size_t address_count = network_addresses(relay->network, addresses);
 
 	*rows = calloc(front_count + 1 + more, sizeof(**rows));
 	*count = 0;
 	if (*rows == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < front_count; i++) {
+		struct endpoint public =
+			public_of(&fronts[i].front, addresses, address_count);
+
 		/* The TLS front shares the TCP front's port. */
 		if (fronts[i].front.transport != TRANSPORT_TLS)
-			(*rows)[(*count)++] = front_row(relay, &fronts[i]);
+			(*rows)[(*count)++] = front_row(relay, &fronts[i], &public);
 	}
 	if (relay->config->common.metrics.address.ip.family != IP_NONE)
 		(*rows)[(*count)++] = metrics_row(&relay->config->common.metrics.address);

@@ -7,6 +7,7 @@
 #ifndef RELAY_OPS_PORT_TABLE_H
 #define RELAY_OPS_PORT_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "relay/core/front.h"
@@ -19,6 +20,10 @@ struct port_row {
 	struct endpoint address; /* as bound */
 	struct endpoint public;  /* as told to clients; equal without NAT */
 	const char *protocol;    /* "udp", "tcp" */
+	const char *direction;   /* of the firewall, seen from here: "in", "both" */
+	bool is_front;           /* clients connect here, */
+	bool tls;                /* with TLS too, */
+	bool draining;           /* those from before a reload only */
 	const char *service;     /* "STUN/TURN over TCP and TLS", "relay" ... */
 	char purpose[96];        /* for people; relay ports name their client's side */
 };

@@ -29,10 +29,12 @@ const struct ctl_command ctl_commands[] = {
 	 .run = ctl_status},
 	{.name = "ports",
 	 .purpose = "list open addresses and ports and their purpose",
-	 .text = "One line per port: side, address, protocol, port, service, purpose.  Behind "
-		 "NAT, also the public address that clients are told.",
+	 .text = "One line per port: side, address, protocol, port, direction, service, purpose.  "
+		 "Behind NAT, also the public address that clients are told.  The direction is "
+		 "that of the firewall, seen from the relay.  The range of relayed addresses is "
+		 "listed as a whole, and then those in use.",
 	 .daemon = CTL_RELAY,
-	 .options = {OPTION_EXPLAIN, DAEMON},
+	 .options = {OPTION_EXPLAIN, OPTION_PORTS_CONFIG, DAEMON},
 	 .run = ctl_ports},
 	{.name = "allocations",
 	 .purpose = "list allocations",
@@ -219,12 +221,12 @@ const struct ctl_command ctl_commands[] = {
 	{.name = "credential",
 	 .usage = "--user NAME",
 	 .purpose = "issue a user name and password for a client",
-	 .text = "Stores nothing and does not contact the relay: anyone who can read the keyring "
-		 "can issue.\n\n"
+	 .text = "Stores nothing: anyone who can read the keyring can issue.  With --server, "
+		 "asks the relay for its ports and prints a turn: or turns: URI for each.\n\n"
 		 "With --json, prints an object with username, password, ttl (in seconds), "
 		 "expires (RFC 3339), realm and iceServers, ready for RTCPeerConnection.",
 	 .options = {OPTION_FOR_USER, OPTION_TTL, OPTION_FORM, OPTION_KEYS, OPTION_REALM,
-		     OPTION_SERVER, OPTION_JSON},
+		     OPTION_SERVER, OPTION_SOCKET, OPTION_JSON},
 	 .run = ctl_credential},
 	{.name = "mras-probe",
 	 .usage = "HOST[:PORT]",

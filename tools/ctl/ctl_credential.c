@@ -1,7 +1,6 @@
 /*
  * ctl_credential.c - avedgectl credential: issue a user name and password for a client.
  */
-#include <arpa/inet.h>
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,65 +17,49 @@
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/ctl_args.h"
 #include "tools/ctl/ctl_run.h"
+#include "tools/ctl/ctl_uris.h"
 
-enum { HOST_MAX = 256, TOKEN_VERSION = 2, TTL_DEFAULT_S = 8 * 3600 };
+enum { TOKEN_VERSION = 2, TTL_DEFAULT_S = 8 * 3600 };
 
-/* The host of a turn URI (RFC 7065 section 3.1), IPv6 in brackets. False if it cannot be one. */
-static bool uri_host(const char *name, char buf[HOST_MAX])
+/* For RTCPeerConnection; an empty list without --server. uris is taken over. */
+static json_t *ice_servers(json_t *uris, const struct credential_pair *pair)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
-				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
-	struct in6_addr address;
-	bool is_ipv6 = inet_pton(AF_INET6, name, &address) == 1;
-
-	if (!is_ipv6 && (*name == '\0' || name[strspn(name, allowed)] != '\0'))
-		return false;
-	return snprintf(buf, HOST_MAX, is_ipv6 ? "[%s]" : "%s", name) < HOST_MAX;
+	if (json_array_size(uris) == 0)
+		return uris;
+	return json_pack("[{s:o, s:s, s:s}]", "urls", uris, "username", pair->username,
+			 "credential", pair->password);
 }
 
-/* For RTCPeerConnection; an empty list without --server. */
-static json_t *ice_servers(const struct ctl_args *args,
-			   const struct credential_pair *pair)
+static void print_text(const struct credential_pair *pair, const char *expires,
+		       const json_t *uris)
 {
-	static const char *const ways[][3] = {
-		{"turn", "3478", "udp"}, {"turn", "443", "tcp"}, {"turns", "443", "tcp"}};
-	json_t *urls = json_array();
-	char host[HOST_MAX];
+	const json_t *uri;
+	size_t i;
 
-	for (size_t i = 0; i < args->many_count; i++) {
-		bool fits = uri_host(args->many[i], host);
-
-		assert(fits);
-		(void)fits;
-		for (size_t j = 0; j < 3; j++)
-			json_array_append_new(urls, json_sprintf("%s:%s:%s?transport=%s",
-								 ways[j][0], host,
-								 ways[j][1], ways[j][2]));
-	}
-	if (args->many_count > 0)
-		return json_pack("[{s:o, s:s, s:s}]", "urls", urls, "username",
-				 pair->username, "credential", pair->password);
-	return urls;
+	printf("username  %s\npassword  %s\nexpires   %s\n", pair->username,
+	       pair->password, expires);
+	json_array_foreach(uris, i, uri) printf("uri       %s\n", json_string_value(uri));
 }
 
 static int print_pair(const struct ctl_args *args, const struct credential_pair *pair,
 		      int64_t now_s)
 {
 	char expires[TIMESTAMP_SIZE];
-	json_t *json;
+	json_t *json, *uris;
 
 	if (!timestamp_format(pair->expires_s, expires))
 		return ctl_fail("the credential expires after the year 9999");
+	uris = ctl_uris(args);
 	if (!ctl_has(args, OPTION_JSON)) {
-		printf("username  %s\npassword  %s\nexpires   %s\n", pair->username,
-		       pair->password, expires);
+		print_text(pair, expires, uris);
+		json_decref(uris);
 		return CTL_OK;
 	}
 	json = json_pack("{s:s, s:s, s:I, s:s, s:s?, s:o}", "username", pair->username,
 			 "password", pair->password, "ttl",
 			 (json_int_t)(pair->expires_s - now_s), "expires", expires,
 			 "realm", ctl_value(args, OPTION_REALM, NULL), "iceServers",
-			 ice_servers(args, pair));
+			 ice_servers(uris, pair));
 	return json ? ctl_print_json(json)
 		    : ctl_fail("out of memory, or --realm is not UTF-8");
 }
@@ -168,7 +151,7 @@ static int issue(const struct ctl_args *args, const char *path,
 static int check(const struct ctl_args *args, int64_t now_s)
 {
 	uint8_t bytes[CREDENTIAL_ISSUED_MAX];
-	char host[HOST_MAX], why[CTL_ERROR_SIZE];
+	char why[CTL_ERROR_SIZE];
 	struct slice name;
 
 	if (!ctl_has(args, OPTION_FOR_USER))
@@ -176,15 +159,14 @@ static int check(const struct ctl_args *args, int64_t now_s)
 	if (!is_mras(args) && !read_rest_name(args, now_s, bytes, &name, why))
 		return ctl_usage(args->name, "--user %s; --form mras takes any text",
 				 why);
-	if (!ctl_has(args, OPTION_JSON) &&
-	    (ctl_has(args, OPTION_REALM) || args->many_count > 0))
-		return ctl_usage(args->name, "--realm and --server require --json");
+	if (!ctl_has(args, OPTION_JSON) && ctl_has(args, OPTION_REALM))
+		return ctl_usage(args->name, "--realm requires --json");
 	for (size_t i = 0; i < args->many_count; i++) {
-		if (!uri_host(args->many[i], host))
+		if (!ctl_uris_fits(args->many[i]))
 			return ctl_usage(
 				args->name,
-				"--server %s: expected a host name or address, without "
-				"port",
+				"--server %s: expected a host name or address and, if "
+				"needed, a port: HOST:PORT or [IPV6]:PORT",
 				args->many[i]);
 	}
 	return CTL_OK;

@@ -1,6 +1,6 @@
 /*
- * ctl_ports.c - avedgectl ports: the open ports of the running relay, and the purpose of any port
- * of an Edge server.
+ * ctl_ports.c - avedgectl ports: the open ports of the running relay or of a configuration, and
+ * the purpose of any port of an Edge server.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -21,6 +21,9 @@ struct edge_port {
 	const char *served_by; /* a program of avedge; NULL: none */
 	const char *purpose;   /* a sentence */
 };
+
+/* The range of relayed addresses that the configuration of the relay has by default. */
+enum { RANGE_FIRST = 50000, RANGE_LAST = 59999 };
 
 #define RELAY "mediarelayd"
 #define ISSUER "mrasd"
@@ -65,11 +68,11 @@ static const struct edge_port edge_ports[] = {
 	 "PSOM over mutual TLS from the conferencing servers inside."},
 	{23456, 23456, "inside", "tcp", "XMPP gateway", "in", NULL,
 	 "The Front End passes messages for XMPP partners to the gateway."},
-	{50000, 59999, "outside", "udp", "A/V Edge", "both", RELAY,
+	{RANGE_FIRST, RANGE_LAST, "outside", "udp", "A/V Edge", "both", RELAY,
 	 "Relayed addresses: media between a client's allocation and its peers. Lync partners "
 	 "since 2010 use their own relay; browsers and other peers need them open to the "
 	 "Internet."},
-	{50000, 59999, "outside", "tcp", "A/V Edge", "both", RELAY,
+	{RANGE_FIRST, RANGE_LAST, "outside", "tcp", "A/V Edge", "both", RELAY,
 	 "Relayed addresses over TCP: desktop sharing and file transfer with partners, and "
 	 "ICE-TCP."},
 	{50001, 50003, "inside", "tcp", "Centralised Logging", "in", NULL,
@@ -78,9 +81,22 @@ static const struct edge_port edge_ports[] = {
 
 enum { EDGE_PORT_COUNT = sizeof(edge_ports) / sizeof(edge_ports[0]) };
 
+/* A row with the range of that relay, if it is known; ranges may be NULL. */
+static struct edge_port row_of(size_t index, const json_t *ranges)
+{
+	struct edge_port row = edge_ports[index];
+	const json_t *range = json_array_get(ranges, 0);
+
+	assert(index < EDGE_PORT_COUNT && row.first <= row.last);
+	if (range != NULL && row.first == RANGE_FIRST && row.last == RANGE_LAST) {
+		row.first = (uint16_t)ctl_integer(range, "first");
+		row.last = (uint16_t)ctl_integer(range, "last");
+	}
+	return row;
+}
+
 static bool covers(const struct edge_port *row, uint16_t port)
 {
-	assert(row->first <= row->last);
 	return port >= row->first && port <= row->last;
 }
 
@@ -104,9 +120,10 @@ static bool has_public(const json_t *rows)
 static void print_table(const json_t *rows)
 {
 	static const struct ctl_column columns[] = {
-		{"<SIDE", "side"}, {"<ADDRESS", "address"}, {"<PROTOCOL", "protocol"},
-		{">PORT", "port"}, {"<SERVICE", "service"}, {"<PURPOSE", "purpose"},
-		{NULL, NULL},
+		{"<SIDE", "side"},           {"<ADDRESS", "address"},
+		{"<PROTOCOL", "protocol"},   {">PORT", "port"},
+		{"<DIRECTION", "direction"}, {"<SERVICE", "service"},
+		{"<PURPOSE", "purpose"},     {NULL, NULL},
 	};
 	static const struct ctl_column nat_columns[] = {
 		{"<SIDE", "side"},
@@ -114,6 +131,7 @@ static void print_table(const json_t *rows)
 		{"<PUBLIC", "public_address"},
 		{"<PROTOCOL", "protocol"},
 		{">PORT", "port"},
+		{"<DIRECTION", "direction"},
 		{"<SERVICE", "service"},
 		{"<PURPOSE", "purpose"},
 		{NULL, NULL},
@@ -122,45 +140,90 @@ static void print_table(const json_t *rows)
 	ctl_print_table(has_public(rows) ? nat_columns : columns, rows);
 }
 
+/* A range as a row of the table. */
+static json_t *range_row(const json_t *range)
+{
+	json_t *row = json_copy((json_t *)(uintptr_t)range);
+
+	json_object_set_new(row, "port",
+			    json_sprintf("%d-%d", (int)ctl_integer(range, "first"),
+					 (int)ctl_integer(range, "last")));
+	return row;
+}
+
+static void add_ranges(json_t *rows, const json_t *ranges)
+{
+	const json_t *range;
+	size_t i;
+
+	json_array_foreach(ranges, i, range)
+		json_array_append_new(rows, range_row(range));
+}
+
+static bool is_relayed(const json_t *row)
+{
+	const char *service = json_string_value(json_object_get(row, "service"));
+
+	return service != NULL && strcmp(service, "relay") == 0;
+}
+
+/* Ranges come before the relayed addresses, which may be many. */
 static void print_ports(const struct ctl_args *args, json_t *document)
 {
+	json_t *ranges = json_object_get(document, "ranges");
+	json_t *rows = json_array(), *row;
+	bool done = false;
+	size_t i;
+
 	(void)args;
-	print_table(json_object_get(document, "ports"));
+	json_array_foreach(json_object_get(document, "ports"), i, row)
+	{
+		if (!done && is_relayed(row)) {
+			add_ranges(rows, ranges);
+			done = true;
+		}
+		json_array_append(rows, row);
+	}
+	if (!done)
+		add_ranges(rows, ranges);
+	print_table(rows);
+	json_decref(rows);
 }
 
-/* Whether a row of the running relay, a port or a range of relay ports, includes a port. */
-static bool row_covers(const json_t *row, uint16_t port)
+/* --- what a port is for ---------------------------------------------------------------------- */
+
+/* The rows that include a port; those of ranges only where it is not about what is open. */
+static json_t *rows_with(const json_t *document, uint16_t port, bool configured)
 {
-	const json_t *first = json_object_get(row, "first");
+	json_t *found = json_array(), *row;
+	size_t i;
 
-	if (first)
-		return port >= json_integer_value(first) &&
-		       port <= ctl_integer(row, "last");
-	return ctl_integer(row, "port") == port ||
-	       ctl_integer(row, "public_port") == port;
+	json_array_foreach(json_object_get(document, "ports"), i, row)
+	{
+		if (ctl_integer(row, "port") == port ||
+		    ctl_integer(row, "public_port") == port)
+			json_array_append(found, row);
+	}
+	json_array_foreach(json_object_get(document, "ranges"), i, row)
+	{
+		if (configured && port >= ctl_integer(row, "first") &&
+		    port <= ctl_integer(row, "last"))
+			json_array_append_new(found, range_row(row));
+	}
+	return found;
 }
 
-/* Rows of the running relay for that port; NULL if it cannot be reached. */
-static json_t *open_now(const struct ctl_args *args, uint16_t port)
+/* The ports of the running relay; NULL if it cannot be reached. */
+static json_t *ask_ports(const struct ctl_args *args)
 {
 	struct ctl_daemon daemon = ctl_daemon_of(args);
-	json_t *document, *found = json_array();
-	json_t *row;
-	size_t i;
+	json_t *document;
 
 	/* The ports of an Edge server are known without a relay. */
 	daemon.quiet = true;
-	if (ctl_ask(&daemon, "GET", "/v1/ports", NULL, &document, NULL) != CTL_OK) {
-		json_decref(found);
-		return NULL;
-	}
-	json_array_foreach(json_object_get(document, "ports"), i, row)
-	{
-		if (row_covers(row, port))
-			json_array_append(found, row);
-	}
-	json_decref(document);
-	return found;
+	return ctl_ask(&daemon, "GET", "/v1/ports", NULL, &document, NULL) == CTL_OK
+		       ? document
+		       : NULL;
 }
 
 static json_t *row_json(const struct edge_port *row)
@@ -172,16 +235,24 @@ static json_t *row_json(const struct edge_port *row)
 			 row->served_by, "purpose", row->purpose);
 }
 
-static int explain_json(uint16_t port, json_t *now)
+/* document NULL: the ports of the relay are not known. */
+static int explain_json(const struct ctl_args *args, uint16_t port,
+			const json_t *document)
 {
+	const json_t *ranges = json_object_get(document, "ranges");
+	bool configured = ctl_has(args, OPTION_PORTS_CONFIG);
+	json_t *rows = document ? rows_with(document, port, configured) : json_null();
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < EDGE_PORT_COUNT; i++) {
-		if (covers(&edge_ports[i], port))
-			json_array_append_new(list, row_json(&edge_ports[i]));
+		struct edge_port row = row_of(i, ranges);
+
+		if (covers(&row, port))
+			json_array_append_new(list, row_json(&row));
 	}
 	return ctl_print_json(json_pack("{s:i, s:o, s:o}", "port", (int)port, "uses",
-					list, "open_now", now ? now : json_null()));
+					list, configured ? "configured" : "open_now",
+					rows));
 }
 
 static void explain_row(const struct edge_port *row)
@@ -199,41 +270,82 @@ static void explain_row(const struct edge_port *row)
 		printf("    not served by avedge\n");
 }
 
-static int explain(const struct ctl_args *args)
+/* The rows of the table of Edge servers, for people. */
+static void explain_uses(uint16_t port, const json_t *ranges)
 {
-	uint16_t port = (uint16_t)ctl_number(args, OPTION_EXPLAIN, 0);
-	json_t *now = open_now(args, port);
+	const json_t *range = json_array_get(ranges, 0);
 	bool known = false;
 
-	if (ctl_has(args, OPTION_JSON))
-		return explain_json(port, now);
 	for (size_t i = 0; i < EDGE_PORT_COUNT; i++) {
-		if (!covers(&edge_ports[i], port))
+		struct edge_port row = row_of(i, ranges);
+
+		if (!covers(&row, port))
 			continue;
-		explain_row(&edge_ports[i]);
+		explain_row(&row);
 		known = true;
 	}
-	if (!known)
+	if (!known && range != NULL && port >= RANGE_FIRST && port <= RANGE_LAST)
+		printf("Port %u is in the default range of relayed addresses, %d-%d; this "
+		       "relay has %d-%d.\n",
+		       port, RANGE_FIRST, RANGE_LAST, (int)ctl_integer(range, "first"),
+		       (int)ctl_integer(range, "last"));
+	else if (!known)
 		printf("No service of an Edge server uses port %u by default.\n", port);
-	if (json_array_size(now) > 0) {
-		puts("\nOpen now:");
-		print_table(now);
-	} else if (now) {
-		puts("\nNot open on the running relay.");
+}
+
+static void explain_rows(const struct ctl_args *args, const json_t *rows)
+{
+	bool configured = ctl_has(args, OPTION_PORTS_CONFIG);
+
+	if (json_array_size(rows) > 0) {
+		puts(configured ? "\nIn the configuration:" : "\nOpen now:");
+		print_table(rows);
+	} else if (rows) {
+		puts(configured ? "\nNot in the configuration."
+				: "\nNot open on the running relay.");
 	} else {
 		printf("\nCannot reach a relay at %s: not running, permission denied, or its "
 		       "control.socket is elsewhere (use --socket).\n",
 		       ctl_daemon_of(args).socket);
 	}
-	json_decref(now);
+}
+
+static int explain(const struct ctl_args *args, const json_t *document)
+{
+	uint16_t port = (uint16_t)ctl_number(args, OPTION_EXPLAIN, 0);
+
+	if (ctl_has(args, OPTION_JSON))
+		return explain_json(args, port, document);
+	json_t *rows =
+		document ? rows_with(document, port, ctl_has(args, OPTION_PORTS_CONFIG))
+			 : NULL;
+
+	explain_uses(port, json_object_get(document, "ranges"));
+	explain_rows(args, rows);
+	json_decref(rows);
 	return CTL_OK;
 }
 
 int ctl_ports(const struct ctl_args *args)
 {
+	const char *path = ctl_value(args, OPTION_PORTS_CONFIG, NULL);
 	struct ctl_daemon daemon = ctl_daemon_of(args);
+	json_t *document = path ? ctl_ports_of_config(path) : NULL;
+	int status = CTL_OK;
 
-	if (ctl_has(args, OPTION_EXPLAIN))
-		return explain(args);
-	return ctl_show_document(args, &daemon, "/v1/ports", print_ports);
+	if (path && !document)
+		return CTL_FAILED;
+	if (ctl_has(args, OPTION_EXPLAIN)) {
+		if (!path)
+			document = ask_ports(args);
+		status = explain(args, document);
+	} else if (!path) {
+		return ctl_show_document(args, &daemon, "/v1/ports", print_ports);
+	} else if (ctl_has(args, OPTION_JSON)) {
+		return ctl_print_json(document);
+	} else {
+		print_ports(args, document);
+	}
+	json_decref(document);
+	return status;
 }

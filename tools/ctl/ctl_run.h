@@ -34,6 +34,12 @@ int ctl_probe(const struct ctl_args *args);
 int ctl_import(const struct ctl_args *args);
 
 /*
+ * The ports that a mediarelayd.conf asks for, as GET /v1/ports (docs/control-api.md) without what
+ * clients allocate. NULL after a message.
+ */
+json_t *ctl_ports_of_config(const char *path);
+
+/*
  * Documents as text. Members may be missing or of another kind, so that an avedgectl and a daemon
  * of different versions understand each other.
  */

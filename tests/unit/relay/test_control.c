@@ -165,6 +165,30 @@ START_TEST(ports_lists_what_is_open)
 		ck_assert_str_eq(word(row, "service"),
 				 tls ? "STUN/TURN over TCP and TLS"
 				     : "STUN/TURN over TCP, no TLS");
+		ck_assert_uint_eq(json_array_size(at(row, "transports")), tls ? 2 : 1);
+		ck_assert(json_is_false(at(row, "draining")));
+		ck_assert_str_eq(word(row, "direction"), "in");
+	}
+}
+END_TEST
+
+/* What a firewall must let through, whether it is in use or not. */
+START_TEST(ports_lists_the_range_of_relayed_addresses)
+{
+	json_t *ranges = at(get("/v1/ports"), "ranges");
+
+	ck_assert_uint_eq(json_array_size(ranges), 2);
+	for (size_t i = 0; i < 2; i++) {
+		json_t *row = json_array_get(ranges, i);
+
+		ck_assert_str_eq(word(row, "side"), "outside");
+		ck_assert_str_eq(word(row, "public_address"), "203.0.113.9");
+		ck_assert_str_eq(word(row, "protocol"), i == 0 ? "udp" : "tcp");
+		ck_assert_str_eq(word(row, "direction"), "both");
+		ck_assert_int_eq(number(row, "first"),
+				 cw.fixture.config->relay.ports.first);
+		ck_assert_int_eq(number(row, "last"),
+				 cw.fixture.config->relay.ports.last);
 	}
 }
 END_TEST
@@ -551,6 +575,7 @@ static void control_suite(Suite *suite)
 	tcase_add_test(tc, status);
 	tcase_add_test(tc, status_tells_when_the_certificate_ends);
 	tcase_add_test(tc, ports_lists_what_is_open);
+	tcase_add_test(tc, ports_lists_the_range_of_relayed_addresses);
 	tcase_add_test(tc, counters_are_sums);
 	add_allocations(tc);
 	tcase_add_test(tc, a_drain_goes_on_until_the_last_call_ends);
