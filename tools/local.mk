@@ -8,7 +8,9 @@ libctl_a_SOURCES = \
 	tools/ctl/ctl_text.c tools/ctl/ctl_text.h \
 	tools/import/import_conf.c tools/import/import_conf.h \
 	tools/import/import_options.c \
+	tools/import/import_ports.c tools/import/import_ports.h \
 	tools/import/import_range.c tools/import/import_range.h \
+	tools/import/import_sides.c tools/import/import_sides.h \
 	tools/import/import_write.c tools/import/import_write.h
 
 # The TURN client of both programs.

@@ -12,7 +12,6 @@ enum { VALUE = false, FLAG = true };
 #define DATABASE                                                                             \
 	"no user database: issue credentials from the keyring, with 'avedgectl credential' " \
 	"or a TURN REST issuer"
-#define DISCOVERY "NAT behaviour discovery (RFC 5780) is not served"
 #define CIPHERS "OpenSSL's defaults apply; see openssl.cnf"
 #define CONSOLE \
 	"use avedgectl on the control socket, as root or a member of control.group"
@@ -35,13 +34,11 @@ const struct import_option import_options[] = {
 	{"no-tcp", CARRIED, FLAG, NULL},
 	{"no-tls", CARRIED, FLAG, NULL},
 	{"no-dtls", SAME, FLAG, NULL},
-	{"alt-listening-port", LOST, VALUE, DISCOVERY},
-	{"alt-tls-listening-port", LOST, VALUE, DISCOVERY},
+	{"alt-listening-port", CARRIED, VALUE, NULL},
+	{"alt-tls-listening-port", CARRIED, VALUE, NULL},
 	{"listening-device", LOST, VALUE, DEVICE},
 	{"relay-device", LOST, VALUE, DEVICE},
-	{"aux-server", LOST, VALUE,
-	 "all addresses of a side share the same ports; redirect others in "
-	 "the firewall"},
+	{"aux-server", CARRIED, VALUE, NULL},
 	{"tcp-proxy-port", LOST, VALUE, "the PROXY protocol is not supported"},
 	{"no-udp-relay", LOST, FLAG, "UDP relayed addresses cannot be disabled"},
 	/* Allocations of RFC 6062 are not served anyway. */

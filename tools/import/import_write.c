@@ -10,11 +10,10 @@
 
 #include "stun/endpoint.h"
 #include "tools/import/import_conf.h"
+#include "tools/import/import_ports.h"
 #include "tools/import/import_range.h"
 
 enum {
-	PORT_DEFAULT = 3478,
-	TLS_PORT_DEFAULT = 5349,
 	MIN_PORT_DEFAULT = 49152,
 	MAX_PORT_DEFAULT = 65535,
 	RELAY_PORT_MIN = 1024,
@@ -121,42 +120,6 @@ static void write_tls(struct import_conf *conf, FILE *out)
 	fprintf(out, "}\n");
 }
 
-/* The next listening-ip that is an address, from *index on. */
-static bool next_listening(const struct import_conf *conf, size_t *index,
-			   struct ip_addr *ip)
-{
-	const struct import_setting *setting;
-
-	while ((setting = import_next(conf, "listening-ip", index))) {
-		if (ip_addr_parse(setting->value, ip))
-			return true;
-	}
-	return false;
-}
-
-bool import_has_listening(const struct import_conf *conf, const struct ip_addr *ip)
-{
-	struct ip_addr other;
-	size_t index = 0;
-
-	while (next_listening(conf, &index, &other)) {
-		if (ip_addr_equal(&other, ip))
-			return true;
-	}
-	return false;
-}
-
-static bool is_inside(const struct import_plan *plan, const struct ip_addr *ip)
-{
-	struct ip_addr inside;
-
-	for (size_t i = 0; i < plan->inside_count; i++) {
-		if (ip_addr_parse(plan->inside[i], &inside) && ip_addr_equal(&inside, ip))
-			return true;
-	}
-	return false;
-}
-
 /* The addresses of one side, "{a, b}" without the braces; how many. */
 static size_t write_addresses(const struct import_conf *conf,
 			      const struct import_plan *plan, bool inside, FILE *out)
@@ -165,8 +128,8 @@ static size_t write_addresses(const struct import_conf *conf,
 	char text[ENDPOINT_TEXT_LEN];
 	struct ip_addr ip;
 
-	while (next_listening(conf, &index, &ip)) {
-		if (is_inside(plan, &ip) == inside)
+	while (import_next_listening(conf, &index, &ip)) {
+		if (import_is_inside(plan, &ip) == inside)
 			fprintf(out, "%s\"%s\"", count++ > 0 ? ", " : "",
 				ip_addr_format(&ip, text, sizeof(text)));
 	}
@@ -230,8 +193,8 @@ static void write_public(struct import_conf *conf, const struct import_plan *pla
 	stream = open_memstream(&list, &size);
 	if (!stream)
 		return;
-	while (next_listening(conf, &index, &ip)) {
-		if (is_inside(plan, &ip))
+	while (import_next_listening(conf, &index, &ip)) {
+		if (import_is_inside(plan, &ip))
 			continue;
 		/* Without NAT an address is its own public address. */
 		if (public_of(conf, &ip, addresses, &public))
@@ -251,35 +214,8 @@ static void write_public(struct import_conf *conf, const struct import_plan *pla
 	free(list);
 }
 
-struct ports {
-	int64_t udp, tcp; /* 0: none */
-};
-
-/* Our TCP port serves plain connections and TLS, so there is only one. */
-static struct ports ports_of(struct import_conf *conf)
-{
-	struct ports ports = {PORT_DEFAULT, 0};
-	int64_t plain = PORT_DEFAULT, tls = TLS_PORT_DEFAULT;
-	bool has_tls = !import_find(conf, "no-tls") && import_find(conf, "cert");
-
-	import_number(conf, "listening-port", 1, UINT16_MAX, &plain);
-	import_number(conf, "tls-listening-port", 1, UINT16_MAX, &tls);
-	ports.udp = import_find(conf, "no-udp") ? 0 : plain;
-	if (has_tls)
-		ports.tcp = tls;
-	else if (!import_find(conf, "no-tcp"))
-		ports.tcp = plain;
-	if (has_tls && !import_find(conf, "no-tcp") && tls != plain)
-		import_note(
-			conf, import_find(conf, "listening-port"), "listening-port",
-			"plain TCP and TLS share one port: move TCP clients from port "
-			"%" PRId64 " to %" PRId64,
-			plain, tls);
-	return ports;
-}
-
 static void write_side(struct import_conf *conf, const struct import_plan *plan,
-		       bool inside, const struct ports *ports, FILE *out)
+		       bool inside, const struct import_side_ports *ports, FILE *out)
 {
 	char *list = NULL;
 	size_t size = 0, count;
@@ -304,9 +240,11 @@ static void write_side(struct import_conf *conf, const struct import_plan *plan,
 			       : "no listening-ip is left for the outside; set addresses");
 	if (!inside)
 		write_public(conf, plan, count, out);
-	fprintf(out, "\t# listening-port and tls-listening-port\n");
-	fprintf(out, "\tudp_port = %" PRId64 "\n\ttcp_port = %" PRId64 "\n}\n",
-		ports->udp, ports->tcp);
+	fprintf(out, "\t# listening-port, tls-listening-port and their like\n");
+	import_ports_write("udp_ports", &ports->udp, out);
+	fputc('\n', out);
+	import_ports_write("tcp_ports", &ports->tcp, out);
+	fprintf(out, "}\n");
 }
 
 /* Relayed addresses are on the outside addresses, whatever the client's are. */
@@ -317,7 +255,7 @@ static void check_relay_ips(struct import_conf *conf, const struct import_plan *
 	size_t index = 0;
 
 	while ((relay = import_next(conf, "relay-ip", &index))) {
-		if (!ip_addr_parse(relay->value, &ip) || is_inside(plan, &ip) ||
+		if (!ip_addr_parse(relay->value, &ip) || import_is_inside(plan, &ip) ||
 		    !import_has_listening(conf, &ip))
 			import_note(
 				conf, relay, NULL,
@@ -524,12 +462,13 @@ static void note_lost(struct import_conf *conf)
 
 void import_write(struct import_conf *conf, const struct import_plan *plan, FILE *out)
 {
-	struct ports ports = ports_of(conf);
+	struct import_side_ports sides[2];
 
 	write_head(conf, plan, out);
 	write_tls(conf, out);
-	write_side(conf, plan, true, &ports, out);
-	write_side(conf, plan, false, &ports, out);
+	import_ports_find(conf, plan, sides);
+	write_side(conf, plan, true, &sides[0], out);
+	write_side(conf, plan, false, &sides[1], out);
 	check_addresses(conf);
 	check_relay_ips(conf, plan);
 	write_relay(conf, out);
