@@ -256,6 +256,78 @@ def a_port_changes():
         other.end()
 
 
+def relays_for_uclient(server, address, port, *how):
+    """turnutils_uclient reaches itself through the relay on that port."""
+    name, password = server.credential()
+    if not shutil.which("turnutils_uclient"):
+        return
+    got = subprocess.run(["turnutils_uclient", "-y", "-s", "-c", "-m", "1", "-n", "3", "-u", name,
+                          "-w", password, "-p", str(port), *how, address], check=False,
+                         capture_output=True, text=True, timeout=60)
+    check(got.returncode == 0 and "Total lost packets 0 " in got.stdout, "uclient on %d: %s",
+          port, (got.stdout + got.stderr)[-2000:])
+
+
+def draining(server):
+    """(address, protocol, port) of what takes no new clients."""
+    return {(r["address"], r["protocol"], r["port"])
+            for r in ask(server, "GET", "/v1/ports")[1]["ports"] if r.get("draining")}
+
+
+def lists_of_ports():
+    """Two ports of each transport, on both sides; in each list one comes and one goes."""
+    places = [(address, transport, port) for address in (INSIDE, OUTSIDE)
+              for transport, ports in (("udp", (3478, 443)), ("tcp", (443, 5349)),
+                                       ("tls", (443, 5349))) for port in ports]
+    with running(more_udp=(443,), more_tcp=(5349,),
+                 allow=["127.0.0.0/8", INSIDE]) as server:
+        calls = {place: Call(server, *place) for place in places}
+
+        changes = reload(server, more_udp=(53,), more_tcp=(3478,))
+        check(changes["side.inside.udp_ports"] == ("{3478, 443}", "{3478, 53}", "draining") and
+              changes["side.outside.tcp_ports"] == ("{443, 5349}", "{443, 3478}", "draining"),
+              "changes: %s", changes)
+        check(draining(server) == {(a, p, n) for a in (INSIDE, OUTSIDE)
+                                   for p, n in (("udp", 443), ("tcp", 5349))},
+              "draining: %s", draining(server))
+        new = [Call(server, INSIDE, *place) for place in
+               (("udp", 53), ("tcp", 3478), ("tls", 3478))]
+        for call in [*calls.values(), *new]:
+            call.works()
+        check(refusal(server, INSIDE, "udp", 443) == 486, "a removed port takes a client")
+        check(refusal(server, INSIDE, "tcp", 5349) is None, "a removed port is open")
+
+        # The relay's own ports are no peers, although its address is allowed.
+        call = calls[INSIDE, "udp", 3478]
+        for number, port in enumerate((3478, 53, 443)):
+            try:
+                call.client.channel_bind(0x4100 + number, (INSIDE, port))
+                check(False, "the relay's own port %d is a peer", port)
+            except turnclient.TurnError as error:
+                check(error.code == 403, "port %d as a peer: %d", port, error.code)
+        call.client.channel_bind(0x4200, (INSIDE, 9))
+
+        # Each goes with its own last call.
+        calls.pop((INSIDE, "udp", 443)).end()
+        gone(server, INSIDE + ":443", "udp")
+        calls.pop((OUTSIDE, "tcp", 5349)).end()
+        calls.pop((OUTSIDE, "tls", 5349)).end()
+        gone(server, OUTSIDE + ":5349", "tcp")
+        check(draining(server) == {(INSIDE, "tcp", 5349), (OUTSIDE, "udp", 443)},
+              "draining: %s", draining(server))
+
+        # Listed again, in another order.
+        reload(server, udp_port=53, more_udp=(443, 3478), more_tcp=(3478, 5349))
+        check(draining(server) == set(), "draining: %s", draining(server))
+        new += [Call(server, INSIDE, "udp", 443), Call(server, OUTSIDE, "tls", 5349)]
+        for call in [*calls.values(), *new]:
+            call.works()
+            call.end()
+        relays_for_uclient(server, INSIDE, 443)
+        relays_for_uclient(server, OUTSIDE, 5349, "-t")
+        relays_for_uclient(server, INSIDE, 5349, "-t", "-S")
+
+
 def the_relay_range_moves():
     with running(ports="50000-50009") as server:
         calls = [Call(server) for _ in range(10)]
@@ -542,6 +614,7 @@ def main():
     a_listener_comes_and_goes()
     a_broken_file_delays_nothing()
     a_port_changes()
+    lists_of_ports()
     the_relay_range_moves()
     outside_addresses_change()
     the_public_address_changes()
