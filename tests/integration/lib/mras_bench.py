@@ -107,7 +107,7 @@ def main(begin=None, end=None, describes="openapi.json", but=None):
     wanted, done = sys.argv[1:], 0
     with tempfile.TemporaryDirectory(prefix="avedge-mras-") as directory, \
             netns.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
-                          extra=["clock_skew = %ds" % SKEW_S],
+                          extra=["clock_skew = %ds" % SKEW_S], more_udp=(443,), more_tcp=(5349,),
                           settings={"limits": relay.NO_LIMITS["limits"] + [
                               "stranger_rate = 0"]}) as server:
         os.symlink(server.path("ca.pem"), os.path.join(directory, "relay-ca.pem"))
