@@ -34,9 +34,15 @@ def sh(*args):
 class OtherRelay(relay.Relay):
     """A mediarelayd from another directory than the build."""
     other = None
-    # Its own defaults may limit clients of the IETF dialect, and it may not know the limits of the
-    # Microsoft dialect.
-    unlimited = {"limits": relay.NO_BANDWIDTH_LIMITS}
+    # An older one has no limits of the Microsoft dialect, and others for everybody.
+    older = {"limits": relay.NO_BANDWIDTH_LIMITS}
+
+    def write_config(self):
+        super().write_config()
+        if subprocess.run([self.other, "-c", self.path("relay.conf"), "--check"],
+                          capture_output=True, timeout=30, check=False).returncode != 0:
+            self.unlimited = self.older
+            super().write_config()
 
     def command(self):
         return [self.other if part == relay.program("mediarelayd") else part

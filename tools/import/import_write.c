@@ -356,12 +356,13 @@ static void write_peers(struct import_conf *conf, FILE *out)
 static const struct {
 	const char *name, *key;
 	int64_t max;
-	int factor; /* from coturn's unit to ours */
+	int factor;         /* from coturn's unit to ours */
+	bool is_of_dialect; /* section ms has one for Microsoft's clients */
 } limits[] = {
-	{"user-quota", "allocations_per_user", UINT32_MAX, 1},
-	{"total-quota", "allocations_total", UINT32_MAX, 1},
-	{"max-bps", "bandwidth_per_allocation", BANDWIDTH_MAX, BANDWIDTH_FACTOR},
-	{"bps-capacity", "bandwidth_total", BANDWIDTH_MAX, BANDWIDTH_FACTOR},
+	{"user-quota", "allocations_per_user", UINT32_MAX, 1, true},
+	{"total-quota", "allocations_total", UINT32_MAX, 1, false},
+	{"max-bps", "bandwidth_per_allocation", BANDWIDTH_MAX, BANDWIDTH_FACTOR, true},
+	{"bps-capacity", "bandwidth_total", BANDWIDTH_MAX, BANDWIDTH_FACTOR, false},
 };
 
 /* 0 is no limit in both. */
@@ -373,6 +374,9 @@ static void write_limit(struct import_conf *conf, FILE *out, size_t i)
 	if (import_number(conf, limits[i].name, 0, limits[i].max, &value)) {
 		if (value > 0 && limits[i].factor != 1)
 			fprintf(out, "\t# bits of both directions, from bytes of each\n");
+		if (limits[i].is_of_dialect)
+			fprintf(out,
+				"\t# clients of Microsoft have their own in section ms\n");
 		fprintf(out, "\t%s = %" PRId64, limits[i].key, value * limits[i].factor);
 		end_line(conf, limits[i].name, out);
 	}
