@@ -410,6 +410,19 @@ def records_tell_what_the_call_was(server):
     check("ALLOCATION_ID=" + record["allocation_id"] in server.log(), "not in the log")
 
 
+@row
+def short_allocations_share_a_record(server):
+    load_clients = LoadClients((INSIDE, 3478), *server.credential("churn"))
+    refused = load_clients.run(load_clients.grow(1), lambda m: m.cycle(30))
+    check(not refused, "refused: %s", list(refused.values()))
+    load_clients.close()
+
+    def stand_for():
+        return [r.get("allocations", 1) for r in records(server) if r["user"] == "churn"]
+    until(lambda: sum(stand_for()) == 30, "records of all")
+    check(len(stand_for()) < 30, "none is summed up: %s", stand_for())
+
+
 class Follower:
     """Follows the records; reads only when told to."""
 
@@ -439,7 +452,7 @@ def followers_that_do_not_read_cost_nothing(server):
     until(lambda: not ids(server), "a clean start")
     reader, stuck = Follower(server), Follower(server)
     total, seen = 12000, collections.Counter()
-    marks = [r["allocation_id"] for r in records(server)]
+    marks = records(server)
 
     def read():
         while sum(seen.values()) < len(marks) + total:
@@ -451,7 +464,8 @@ def followers_that_do_not_read_cost_nothing(server):
     load_clients = LoadClients((INSIDE, 3478), *server.credential("load"))
     members = load_clients.grow(300)
     start = time.monotonic()
-    refused = load_clients.run(members, lambda m: m.cycle(total // 300))
+    peer = Peer()
+    refused = load_clients.run(members, lambda m: m.calls(total // 300, peer.address))
     took = time.monotonic() - start
     check(not refused, "%d refused", len(refused))
     thread.join(30)

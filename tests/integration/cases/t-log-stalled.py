@@ -157,11 +157,13 @@ class Call:
 
 
 def churn(bench, count):
-    """Allocations that end: a record each."""
+    """Allocations that end: a record each, as they relay something."""
     user = bench.relay.credential("bob")
     for _ in range(count):
         client = t.Client((INSIDE, 3478), "udp", *user)
         client.allocate()
+        client.permit((PEER, 9))
+        client.send_to((PEER, 9), b"x")
         client.refresh(0)
         client.close()
 

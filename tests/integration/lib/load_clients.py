@@ -70,6 +70,16 @@ class Member:
             yield from self.ask(t.ALLOCATE, TRANSPORT)
             yield from self.ask(t.REFRESH, LIFETIME_0)
 
+    def calls(self, times, peer):
+        """The same with a datagram to an IPv4 peer, so that each has a record of its own."""
+        address = t.attribute(*t.xor_address(t.XOR_PEER_ADDRESS, peer))
+        for _ in range(times):
+            yield from self.ask(t.ALLOCATE, TRANSPORT)
+            yield from self.ask(t.CREATE_PERMISSION, address)
+            self.sock.send(t.encode(t.message_type(t.SEND, t.INDICATION),
+                                    [t.xor_address(t.XOR_PEER_ADDRESS, peer), (t.DATA, b"x")]))
+            yield from self.ask(t.REFRESH, LIFETIME_0)
+
 
 class LoadClients:
     def __init__(self, server, user, password):
