@@ -170,6 +170,7 @@ static void to_udp_client(struct worker *worker, const struct allocation *al,
 		.header = {forward->header, forward->header_len},
 		.payload = forward->payload,
 		.padding_len = forward->padding_len,
+		.tos = forward->tos,
 	};
 
 	if (room != NULL) {
@@ -179,6 +180,7 @@ static void to_udp_client(struct worker *worker, const struct allocation *al,
 			.payload = {room - forward->header_len,
 				    forward->header_len + forward->payload.len +
 					    forward->padding_len},
+			.tos = forward->tos,
 		};
 	}
 	udp_front_relay(worker->udp_fronts, al->tuple.front, &al->tuple.client,

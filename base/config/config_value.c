@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/dscp.h"
 #include "base/log.h"
 #include "base/units.h"
 
@@ -478,6 +479,29 @@ static void format_prefix(FILE *out, const struct config_key *key, const void *f
 	fprintf(out, "/%u", prefix->len);
 }
 
+/* --- code points ------------------------------------------------------------------------------- */
+
+static bool parse_dscp(const struct config_key *key, const char *text, void *field,
+		       char *why)
+{
+	uint8_t *dscp = field;
+
+	if (!dscp_parse(text, dscp) || *dscp > key->max)
+		return refuse(why,
+			      "\"%.80s\" is not a DSCP that goes here; write %sa name "
+			      "such as ef or af41, or a number from 0 to %d",
+			      text, key->max == DSCP_COPY ? "copy, " : "", DSCP_MAX);
+	return true;
+}
+
+static void format_dscp(FILE *out, const struct config_key *key, const void *field)
+{
+	char text[DSCP_TEXT_LEN];
+
+	(void)key;
+	fputs(dscp_format(*(const uint8_t *)field, text), out);
+}
+
 /* --- all kinds --------------------------------------------------------------------------------- */
 
 static const struct {
@@ -499,6 +523,7 @@ static const struct {
 	[CONFIG_RANGE] = {"port range", parse_range, format_range, 0, false},
 	[CONFIG_LEVEL] = {"level", parse_level, format_text, 0, true},
 	[CONFIG_WORD] = {"word", parse_word, format_word, 0, false},
+	[CONFIG_DSCP] = {"DSCP", parse_dscp, format_dscp, 0, false},
 	[CONFIG_ADDRESS] = {"address", parse_address, format_address, 0, false},
 	[CONFIG_LOOPBACK] = {"loopback address and port", parse_loopback, format_loopback,
 			     0, false},

@@ -97,29 +97,43 @@ unsigned udp_batch_receive_one(struct udp_batch *batch, int fd)
 
 	if (batch->used > 1)
 		reset(batch);
-	header->msg_namelen = sizeof(batch->sources[0]);
-	header->msg_controllen = 0;
+	make_ready(batch, 0);
 	header->msg_flags = 0;
-	ssize_t len = recvfrom(fd, batch->buffer_of[0].iov_base, DATAGRAM_MAX, 0,
-			       header->msg_name, &header->msg_namelen);
+	ssize_t len = recvmsg(fd, header, 0);
 	batch->messages[0].msg_len = (unsigned)len;
 	batch->used = 1;
 	return len >= 0;
 }
 
-size_t udp_batch_datagram_size(struct msghdr *header, size_t len)
+static bool is_tos(const struct cmsghdr *control)
+{
+	return (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_TOS) ||
+	       (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_TCLASS);
+}
+
+void udp_batch_read_controls(struct msghdr *header, struct udp_message *message)
 {
 	struct cmsghdr *control = CMSG_FIRSTHDR(header);
-	int size;
+	int value;
 
 	for (; control != NULL; control = CMSG_NXTHDR(header, control)) {
-		if (control->cmsg_level != IPPROTO_UDP || control->cmsg_type != UDP_GRO)
-			continue;
-		memcpy(&size, CMSG_DATA(control), sizeof(size));
-		if (size > 0 && (size_t)size < len)
-			return (size_t)size;
+		if (is_tos(control)) {
+			/* One byte of IPv4, an int of IPv6. */
+			if (control->cmsg_level == IPPROTO_IP) {
+				message->tos = *CMSG_DATA(control);
+			} else {
+				memcpy(&value, CMSG_DATA(control), sizeof(value));
+				message->tos = (uint8_t)value;
+			}
+		} else if (control->cmsg_level == IPPROTO_UDP &&
+			   control->cmsg_type == UDP_GRO) {
+			memcpy(&value, CMSG_DATA(control), sizeof(value));
+			if (value > 0 && (size_t)value < message->rest.len) {
+				message->size = (size_t)value;
+				message->room = NULL;
+			}
+		}
 	}
-	return len;
 }
 
 static size_t *refused_size(struct udp_batch *batch)
@@ -141,27 +155,65 @@ static int send_message(int fd, const struct msghdr *message)
 	return errno;
 }
 
+/* UDP_SEGMENT, and IP_TOS or IPV6_TCLASS. */
+union send_control {
+	struct cmsghdr alignment;
+	char bytes[CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(int))];
+};
+
+/* Add one to the message's, whose buffer has room for it. */
+static void add_control(struct msghdr *message, int level, int type, const void *value,
+			size_t size)
+{
+	struct cmsghdr *control =
+		(struct cmsghdr *)(void *)((char *)message->msg_control +
+					   message->msg_controllen);
+
+	control->cmsg_level = level;
+	control->cmsg_type = type;
+	control->cmsg_len = CMSG_LEN(size);
+	memcpy(CMSG_DATA(control), value, size);
+	message->msg_controllen += CMSG_SPACE(size);
+	assert(message->msg_controllen <= sizeof(union send_control));
+}
+
+/* The socket's own TOS is 0, so that most datagrams need none of this. */
+static void add_tos(struct msghdr *message, const struct udp_batch *batch)
+{
+	int tos = batch->tos;
+
+	if (tos == 0)
+		return;
+	if (batch->to.ip.family == IP_V4)
+		add_control(message, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+	else
+		add_control(message, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
+}
+
 /* One after the other; how many the kernel took. */
 static unsigned send_each(struct udp_batch *batch, struct sockaddr_storage *sa,
 			  socklen_t sa_len)
 {
 	struct iovec *pieces = batch->vectors;
+	union send_control control = {0};
 	unsigned sent = 0;
+	struct msghdr message = {
+		.msg_name = sa,
+		.msg_namelen = sa_len,
+		.msg_iovlen = batch->pieces,
+		.msg_control = &control,
+	};
 
+	add_tos(&message, batch);
 	for (unsigned i = 0; i < batch->count; i++, pieces += batch->pieces) {
 		/* sendto() is cheaper for the one datagram of one piece that most are. */
-		if (batch->pieces == 1 &&
+		if (batch->pieces == 1 && batch->tos == 0 &&
 		    sendto(batch->fd, pieces->iov_base, pieces->iov_len, 0,
 			   (struct sockaddr *)sa, sa_len) >= 0) {
 			sent++;
 			continue;
 		}
-		const struct msghdr message = {
-			.msg_name = sa,
-			.msg_namelen = sa_len,
-			.msg_iov = pieces,
-			.msg_iovlen = batch->pieces,
-		};
+		message.msg_iov = pieces;
 		sent += send_message(batch->fd, &message) == 0;
 	}
 	return sent;
@@ -171,25 +223,18 @@ static unsigned send_each(struct udp_batch *batch, struct sockaddr_storage *sa,
 static int send_together(struct udp_batch *batch, struct sockaddr_storage *sa,
 			 socklen_t sa_len)
 {
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(uint16_t))];
-	} control = {.header = {
-			     .cmsg_len = CMSG_LEN(sizeof(uint16_t)),
-			     .cmsg_level = IPPROTO_UDP,
-			     .cmsg_type = UDP_SEGMENT,
-		     }};
+	union send_control control = {0};
+	uint16_t size = (uint16_t)batch->size;
 	struct msghdr message = {
 		.msg_name = sa,
 		.msg_namelen = sa_len,
 		.msg_iov = batch->vectors,
 		.msg_iovlen = batch->count * batch->pieces,
 		.msg_control = &control,
-		.msg_controllen = sizeof(control),
 	};
-	uint16_t size = (uint16_t)batch->size;
 
-	memcpy(CMSG_DATA(&control.header), &size, sizeof(size));
+	add_control(&message, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
+	add_tos(&message, batch);
 	return send_message(batch->fd, &message);
 }
 
@@ -236,10 +281,11 @@ uint64_t udp_batch_flush(struct udp_batch *batch)
 }
 
 static bool joins(const struct udp_batch *batch, int fd, const struct endpoint *to,
-		  size_t size, unsigned pieces)
+		  size_t size, unsigned pieces, uint8_t tos)
 {
-	return batch->fd == fd && !batch->is_over && size > 0 && size <= batch->size &&
-	       batch->pieces == pieces && batch->count < UDP_BATCH_RUN_MAX &&
+	return batch->fd == fd && batch->tos == tos && !batch->is_over && size > 0 &&
+	       size <= batch->size && batch->pieces == pieces &&
+	       batch->count < UDP_BATCH_RUN_MAX &&
 	       batch->total + size <= UDP_BATCH_RUN_BYTES &&
 	       endpoint_equal(&batch->to, to);
 }
@@ -254,13 +300,14 @@ void udp_batch_send(struct udp_batch *batch, int fd, const struct endpoint *to,
 
 	assert(header_len <= UDP_BATCH_HEADER_MAX &&
 	       datagram->padding_len < sizeof(zeros));
-	if (batch->count > 0 && !joins(batch, fd, to, size, pieces))
+	if (batch->count > 0 && !joins(batch, fd, to, size, pieces, datagram->tos))
 		batch->failed = udp_batch_flush(batch);
 	if (batch->count == 0) {
 		batch->fd = fd;
 		batch->to = *to;
 		batch->size = size;
 		batch->total = 0;
+		batch->tos = datagram->tos;
 		batch->pieces = pieces;
 		batch->is_over = size == 0;
 	}
@@ -311,6 +358,7 @@ int udp_batch_bind(const struct endpoint *local, const struct udp_bind_options *
 	if (fd < 0)
 		return -errno;
 
+	bool v4 = local->ip.family == IP_V4;
 	int one = 1, dont = IP_PMTUDISC_DONT;
 	struct sockaddr_storage sa;
 	socklen_t sa_len = sockaddr_from_endpoint(local, &sa);
@@ -318,6 +366,9 @@ int udp_batch_bind(const struct endpoint *local, const struct udp_bind_options *
 	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) ||
 	    (domain == AF_INET &&
 	     setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &dont, sizeof(dont)) != 0) ||
+	    (options->receive_tos &&
+	     setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6,
+			v4 ? IP_RECVTOS : IPV6_RECVTCLASS, &one, sizeof(one)) != 0) ||
 	    (options->reuse_port &&
 	     setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) != 0) ||
 	    bind(fd, (struct sockaddr *)&sa, sa_len) != 0) {

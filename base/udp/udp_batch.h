@@ -44,6 +44,7 @@ struct udp_datagram {
 	struct slice header; /* copied; may be empty, else up to UDP_BATCH_HEADER_MAX */
 	struct slice payload;
 	size_t padding_len; /* 0..3 */
+	uint8_t tos;        /* of its IP header: DSCP and ECN */
 };
 
 /* What one message brought: a datagram, or several of one sender. */
@@ -55,11 +56,13 @@ struct udp_message {
 	 * behind are writable. NULL: its neighbours are datagrams.
 	 */
 	uint8_t *room;
+	uint8_t tos; /* of all of them; 0 unless the socket was bound with receive_tos */
 };
 
+/* UDP_GRO, and IP_TOS or IPV6_TCLASS. */
 union udp_batch_control {
 	struct cmsghdr alignment;
-	char bytes[CMSG_SPACE(sizeof(int))];
+	char bytes[2 * CMSG_SPACE(sizeof(int))];
 };
 
 struct udp_batch {
@@ -77,6 +80,7 @@ struct udp_batch {
 	struct endpoint to;
 	size_t size;  /* of all datagrams but the last */
 	size_t total; /* bytes so far */
+	uint8_t tos;
 	unsigned count;
 	unsigned pieces;   /* of each datagram */
 	bool is_over;      /* a shorter one was added */
@@ -97,8 +101,8 @@ unsigned udp_batch_receive(struct udp_batch *batch, int fd, unsigned max);
 /* Receive 0 or 1, by the cheapest call. Only for a socket without UDP_GRO. */
 unsigned udp_batch_receive_one(struct udp_batch *batch, int fd);
 
-/* Of what size the datagrams in a message of that length are. len, if there is only one. */
-size_t udp_batch_datagram_size(struct msghdr *header, size_t len);
+/* What the kernel says of a message: the size of its datagrams, its TOS. */
+void udp_batch_read_controls(struct msghdr *header, struct udp_message *message);
 
 /* A message of the last receive. */
 static inline struct udp_message udp_batch_message(struct udp_batch *batch, unsigned i)
@@ -106,11 +110,12 @@ static inline struct udp_message udp_batch_message(struct udp_batch *batch, unsi
 	struct msghdr *header = &batch->messages[i].msg_hdr;
 	uint8_t *bytes = batch->buffer_of[i].iov_base;
 	size_t len = batch->messages[i].msg_len;
-	size_t size = header->msg_controllen == 0 ? len
-						  : udp_batch_datagram_size(header, len);
+	struct udp_message message = {.rest = {bytes, len}, .size = len, .room = bytes};
 
 	assert(i < batch->used);
-	return (struct udp_message){{bytes, len}, size, size == len ? bytes : NULL};
+	if (header->msg_controllen > 0)
+		udp_batch_read_controls(header, &message);
+	return message;
 }
 
 /* Its sender. False if it has no IP address. */
@@ -152,6 +157,7 @@ uint64_t udp_batch_flush(struct udp_batch *batch);
 
 struct udp_bind_options {
 	bool reuse_port;    /* siblings will bind to the same address */
+	bool receive_tos;   /* tell the TOS of what arrives */
 	bool force_buffers; /* beyond net.core.[rw]mem_max, if the process may */
 	int receive_buffer; /* bytes; 0 leaves the system's default */
 	int send_buffer;

@@ -78,6 +78,16 @@ static inline bool forward_pays(struct turn *turn, struct allocation *al, size_t
 	return false;
 }
 
+static inline struct marking forward_marking(const struct turn *turn,
+					     const struct allocation *al,
+					     enum marking_leg leg)
+{
+	/* Only MS clients say what they send; the others need not touch that part of it. */
+	unsigned stream = al->dialect == DIALECT_MS ? al->ms.stream_type : 0;
+
+	return turn->settings->markings[leg][stream < MARKING_STREAM_COUNT ? stream : 0];
+}
+
 static inline void forward_to_peer(struct turn *turn, struct allocation *al,
 				   const struct endpoint *peer, struct slice payload,
 				   uint64_t now_ms, struct forward *out)
@@ -95,6 +105,7 @@ static inline void forward_to_peer(struct turn *turn, struct allocation *al,
 	out->slot = al->slot;
 	out->payload = payload;
 	out->peer = *peer;
+	out->marking = forward_marking(turn, al, MARKING_PEERS);
 	forward_count(&al->to_peer, &turn->counters.to_peer[al->side][al->transport],
 		      payload.len);
 }
@@ -111,6 +122,8 @@ static inline void forward_to_client(struct turn *turn, struct allocation *al,
 	out->kind = FORWARD_TO_CLIENT;
 	out->peer = *named;
 	out->payload = payload;
+	out->marking = forward_marking(
+		turn, al, al->side == SIDE_INSIDE ? MARKING_INSIDE : MARKING_OUTSIDE);
 	forward_count(&al->to_client, &turn->counters.to_client[al->side][al->transport],
 		      payload.len);
 }

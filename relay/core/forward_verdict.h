@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "relay/core/counters.h"
+#include "relay/core/marking.h"
 #include "stun/endpoint.h"
 #include "stun/wire.h"
 
@@ -44,6 +45,8 @@ struct forward {
 	 * stream for this long. 0: go on.
 	 */
 	uint32_t wait_ms;
+	struct marking marking;
+	uint8_t tos;          /* by the caller: marking applied to what came in */
 	bool dont_fragment;   /* TO_PEER: DF=1 */
 	uint16_t header_len;  /* TO_CLIENT: write these in front of the payload ... */
 	uint16_t padding_len; /* ... and that many zero bytes behind (0..3) */

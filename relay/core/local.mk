@@ -48,6 +48,7 @@ libcore_a_SOURCES = \
 	relay/core/icmp.h \
 	relay/core/icmp_limit.h \
 	relay/core/ids.h \
+	relay/core/marking.h \
 	relay/core/limiter.c \
 	relay/core/limiter.h \
 	relay/core/bandwidth/lease.h \

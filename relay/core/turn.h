@@ -16,6 +16,7 @@
 #include "relay/core/edge.h"
 #include "relay/core/front.h"
 #include "relay/core/limiter.h"
+#include "relay/core/marking.h"
 #include "relay/core/nonce.h"
 #include "relay/core/peer_policy.h"
 #include "relay/core/port_pool.h"
@@ -95,6 +96,7 @@ struct turn_settings {
 	struct turn_ms ms;
 	struct turn_limits limits;
 	struct turn_alternate alternates[SIDE_COUNT]; /* by the client's side */
+	struct marking markings[MARKING_LEG_COUNT][MARKING_STREAM_COUNT];
 	struct keyring *keyring;
 	struct revoked_users *revoked; /* NULL: none */
 	struct peer_policy *policy;

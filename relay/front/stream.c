@@ -204,6 +204,7 @@ static bool handle(struct stream *stream, struct slice frame)
 		reply(stream, (struct slice){delivery->reply, dispatch.reply_len});
 		break;
 	case DISPATCH_FORWARD:
+		dispatch.forward.tos = marking_apply(dispatch.forward.marking, 0);
 		delivery->to_peer(delivery->self, &dispatch.forward);
 		break;
 	case DISPATCH_CLOSE:

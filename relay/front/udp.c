@@ -54,16 +54,17 @@ static void send_reply(const struct udp_front *front, const struct endpoint *cli
 }
 
 static void handle(struct udp_front *front, const struct five_tuple *tuple,
-		   struct slice message)
+		   struct slice message, uint8_t tos)
 {
 	struct delivery *delivery = front->owner->delivery;
 	struct dispatch dispatch;
 
 	dispatch_from_client(delivery->turn, tuple, message, delivery->loop->now_ms,
 			     delivery->loop->unix_s, delivery->reply, &dispatch);
-	if (dispatch.action == DISPATCH_FORWARD)
+	if (dispatch.action == DISPATCH_FORWARD) {
+		dispatch.forward.tos = marking_apply(dispatch.forward.marking, tos);
 		delivery->to_peer(delivery->self, &dispatch.forward);
-	else if (dispatch.action == DISPATCH_REPLY) {
+	} else if (dispatch.action == DISPATCH_REPLY) {
 		send_reply(front, &tuple->client, dispatch.reply_len);
 		trace_reply(delivery->trace, delivery->turn, tuple,
 			    (struct slice){delivery->reply, dispatch.reply_len},
@@ -95,7 +96,7 @@ static void received(struct udp_front *front, unsigned i)
 	}
 
 	do {
-		handle(front, &tuple, udp_message_take(&message));
+		handle(front, &tuple, udp_message_take(&message), message.tos);
 	} while (message.rest.len > 0);
 }
 
@@ -210,6 +211,7 @@ int udp_front_bind(const struct endpoint *local)
 {
 	int fd = udp_batch_bind(local, &(const struct udp_bind_options){
 					       .reuse_port = true,
+					       .receive_tos = true,
 					       .force_buffers = true,
 					       .receive_buffer = SOCKET_BUFFER,
 					       .send_buffer = SOCKET_BUFFER,

@@ -102,14 +102,16 @@ static unsigned receive(struct relay_udp *sockets, struct relay_socket *rs, unsi
 }
 
 static void relay(struct delivery *delivery, uint32_t slot, const struct endpoint *source,
-		  struct slice payload, uint8_t *room)
+		  struct slice payload, const struct udp_message *message)
 {
 	struct forward forward;
 
 	dispatch_from_peer(delivery->turn, slot, source, payload, delivery->loop->now_ms,
 			   &forward);
-	if (forward.kind == FORWARD_TO_CLIENT)
-		delivery->to_client(delivery->self, &forward, room);
+	if (forward.kind != FORWARD_TO_CLIENT)
+		return;
+	forward.tos = marking_apply(forward.marking, message->tos);
+	delivery->to_client(delivery->self, &forward, message->room);
 }
 
 static void received(struct relay_udp *sockets, uint32_t slot, unsigned i)
@@ -121,7 +123,7 @@ static void received(struct relay_udp *sockets, uint32_t slot, unsigned i)
 		return;
 	do {
 		relay(sockets->delivery, slot, &source, udp_message_take(&message),
-		      message.room);
+		      &message);
 	} while (message.rest.len > 0);
 }
 
@@ -221,6 +223,7 @@ int relay_udp_open(struct relay_udp *sockets, uint32_t slot, const struct endpoi
 
 	assert(rs->owner == NULL);
 	int fd = udp_batch_bind(local, &(const struct udp_bind_options){
+					       .receive_tos = true,
 					       .receive_buffer = RECEIVE_BUFFER,
 				       });
 	if (fd < 0)
@@ -312,7 +315,10 @@ void relay_udp_send(struct relay_udp *sockets, const struct forward *forward)
 {
 	struct relay_socket *rs =
 		socket_of(sockets, forward->slot, forward->peer.ip.family);
-	const struct udp_datagram datagram = {.payload = forward->payload};
+	const struct udp_datagram datagram = {
+		.payload = forward->payload,
+		.tos = forward->tos,
+	};
 
 	assert(rs->owner == sockets);
 	set_df(sockets, rs, forward->dont_fragment);

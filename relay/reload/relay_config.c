@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/dscp.h"
 #include "base/units.h"
 #include "relay/core/allocation_table.h"
 #include "relay/core/ids.h"
 #include "relay/core/nonce.h"
 #include "relay/core/port_pool.h"
+#include "stun/ms_attr.h"
 #include "stun/ms_registry.h"
 
 /* --- the keys -------------------------------------------------------------------------------- */
@@ -122,6 +124,28 @@ static const struct config_key keys[] = {
 	KEY("relay", "early_peer_hold", MILLISECONDS, APPLIED, limits.early_peer_hold_ms,
 	    "10s", 0, DAY_MS,
 	    "how long an early peer waits for its permission; 0: it is reset"),
+
+	KEY("dscp", "peers", DSCP, APPLIED, dscp.legs[MARKING_PEERS], "copy", 0,
+	    DSCP_COPY,
+	    "DSCP of datagrams to peers: copy (as it came), a name or a number"),
+	KEY("dscp", "inside", DSCP, APPLIED, dscp.legs[MARKING_INSIDE], "copy", 0,
+	    DSCP_COPY, "DSCP of datagrams to inside clients"),
+	KEY("dscp", "outside", DSCP, APPLIED, dscp.legs[MARKING_OUTSIDE], "copy", 0,
+	    DSCP_COPY, "DSCP of datagrams to outside clients"),
+	KEY("dscp", "inside_tcp", DSCP, APPLIED, dscp.connections[SIDE_INSIDE], "default",
+	    0, DSCP_MAX, "DSCP of new TCP connections of inside clients"),
+	KEY("dscp", "outside_tcp", DSCP, APPLIED, dscp.connections[SIDE_OUTSIDE],
+	    "default", 0, DSCP_MAX, "DSCP of new TCP connections of outside clients"),
+	KEY("dscp", "audio", DSCP, APPLIED, dscp.streams[MS_STREAM_AUDIO], "", 0,
+	    DSCP_NONE,
+	    "DSCP of all datagrams of MS-TURN allocations for audio; empty: as above"),
+	KEY("dscp", "video", DSCP, APPLIED, dscp.streams[MS_STREAM_VIDEO], "", 0,
+	    DSCP_NONE, "the same for video"),
+	KEY("dscp", "supplemental_video", DSCP, APPLIED,
+	    dscp.streams[MS_STREAM_SUPPLEMENTAL_VIDEO], "", 0, DSCP_NONE,
+	    "the same for supplemental video"),
+	KEY("dscp", "data", DSCP, APPLIED, dscp.streams[MS_STREAM_DATA], "", 0, DSCP_NONE,
+	    "the same for data"),
 
 	LIST("peers", "allow", PREFIXES, APPLIED, peers.allow, peers.allow_count, "{}",
 	     "peers allowed although special-purpose, inside or on this host"),
@@ -236,6 +260,7 @@ static const struct config_section sections[] = {
 	 .size = sizeof(struct relay_config_side)},
 	{.name = "ms"},
 	{.name = "relay"},
+	{.name = "dscp"},
 	{.name = "peers"},
 	{.name = "limits"},
 	{.name = "log"},

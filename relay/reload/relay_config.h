@@ -72,6 +72,11 @@ struct relay_config {
 		} ports;
 		uint32_t rest_ms; /* of a freed port */
 	} relay;
+	struct { /* see base/dscp.h */
+		uint8_t legs[MARKING_LEG_COUNT];
+		uint8_t connections[SIDE_COUNT];       /* over TCP */
+		uint8_t streams[MARKING_STREAM_COUNT]; /* by enum ms_stream_type */
+	} dscp;
 	struct {
 		struct ip_prefix *allow, *deny;
 		size_t allow_count, deny_count;

@@ -11,6 +11,7 @@
 
 #include "auth/credential/keyfile.h"
 #include "base/daemon.h"
+#include "base/dscp.h"
 #include "relay/core/revoked_users.h"
 #include "relay/front/tls.h"
 #include "relay/ops/addresses.h"
@@ -120,6 +121,31 @@ static struct relay_files *files_for(const struct relay_config *config,
 	return NULL;
 }
 
+/* --- marks ------------------------------------------------------------------------------------ */
+
+/* A stream's word counts on all legs. ECN is always kept (RFC 8656 section 14). */
+static struct marking marking_of(uint8_t leg, uint8_t stream)
+{
+	uint8_t dscp = stream != DSCP_NONE ? stream : leg;
+
+	if (dscp == DSCP_COPY)
+		return (struct marking){.keep = MARKING_DSCP | MARKING_ECN};
+	assert(dscp <= DSCP_MAX);
+	return (struct marking){.keep = MARKING_ECN, .set = (uint8_t)(dscp << 2)};
+}
+
+static void fill_markings(struct turn_settings *turn, const struct relay_config *config)
+{
+	for (int leg = 0; leg < MARKING_LEG_COUNT; leg++) {
+		uint8_t dscp = config->dscp.legs[leg];
+
+		turn->markings[leg][0] = marking_of(dscp, DSCP_NONE);
+		for (int stream = 1; stream < MARKING_STREAM_COUNT; stream++)
+			turn->markings[leg][stream] =
+				marking_of(dscp, config->dscp.streams[stream]);
+	}
+}
+
 /* --- the rest --------------------------------------------------------------------------------- */
 
 static struct peer_policy *build_policy(const struct relay_config *config,
@@ -221,6 +247,7 @@ static void copy_turn(struct turn_settings *turn, const struct relay_config *con
 	turn->ms.bandwidth_management = config->ms.bandwidth_management;
 	turn->ms.ipv6 = config->ms.ipv6;
 	turn->limits = config->limits;
+	fill_markings(turn, config);
 	turn->nonce_key.lifetime_s = config->nonce_lifetime_s;
 }
 
@@ -237,6 +264,8 @@ struct relay_settings *relay_settings_build(const struct relay_config *config,
 	settings->records = config->common.log.records;
 	settings->stream = config->stream;
 	settings->peer = config->peer;
+	memcpy(settings->connection_dscp, config->dscp.connections,
+	       sizeof(settings->connection_dscp));
 
 	struct turn_settings *turn = &settings->turn;
 	turn->nonce_key = sources->nonce_key;

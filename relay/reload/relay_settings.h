@@ -32,6 +32,7 @@ struct relay_settings {
 	bool records;              /* write one at the end of every allocation */
 	struct relay_stream_limits stream;
 	struct relay_peer_limits peer;
+	uint8_t connection_dscp[SIDE_COUNT]; /* of clients over TCP */
 	struct {
 		struct ip_prefix *clients; /* empty: everybody */
 		size_t count;

@@ -38,6 +38,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-drain-libnice.py \
 	tests/integration/cases/t-dual.py \
 	tests/integration/cases/t-icmp-peer.sh \
+	tests/integration/cases/t-ip-header.sh \
 	tests/integration/cases/t-inside-outside.sh \
 	tests/integration/cases/t-lab-libnice.sh \
 	tests/integration/cases/t-kernel-drops.py \

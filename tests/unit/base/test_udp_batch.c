@@ -352,6 +352,40 @@ START_TEST(headers_go_before_and_padding_after)
 }
 END_TEST
 
+/* One by one, together, and in pieces; what differs in TOS is no run. */
+START_TEST(tos_goes_out_and_is_told)
+{
+	static const uint8_t marks[] = {0,    0xb8, 0xb8, 0xb8, 0xb8,
+					0x03, 0x02, 0xff, 0,    0};
+	int on = 1;
+
+	open_pair(families[_i / 2]);
+	batch.refused_v4 = batch.refused_v6 = _i % 2;
+	bool v4 = pair.destination.ip.family == IP_V4;
+	ck_assert_int_eq(setsockopt(pair.to, v4 ? IPPROTO_IP : IPPROTO_IPV6,
+				    v4 ? IP_RECVTOS : IPV6_RECVTCLASS, &on, sizeof(on)),
+			 0);
+	for (uint8_t i = 0; i < sizeof(marks); i++) {
+		const struct udp_datagram datagram = {
+			.header = {bytes, i % 3 == 0 ? 4 : 0},
+			.payload = {bytes + i, 100},
+			.tos = marks[i],
+		};
+		udp_batch_send(&batch, pair.from, &pair.destination, &datagram);
+	}
+	ck_assert_uint_eq(udp_batch_flush(&batch), 0);
+	for (uint8_t i = 0; i < sizeof(marks); i++) {
+		ck_assert_uint_eq(i % 2 ? udp_batch_receive(&batch, pair.to, 1)
+					: udp_batch_receive_one(&batch, pair.to),
+				  1);
+		struct udp_message message = message_of(0);
+		ck_assert_uint_eq(message.tos, marks[i]);
+		ck_assert_uint_eq(message.rest.len, i % 3 == 0 ? 104 : 100);
+	}
+	close_pair();
+}
+END_TEST
+
 START_TEST(what_is_not_sent_is_counted)
 {
 	struct endpoint nowhere = {.port = 9};
@@ -504,6 +538,7 @@ static void add_cases(Suite *suite)
 	tcase_add_test(tc, another_destination_ends_the_run);
 	tcase_add_loop_test(tc, more_than_one_call_takes, 0, both);
 	tcase_add_loop_test(tc, headers_go_before_and_padding_after, 0, 2 * both);
+	tcase_add_loop_test(tc, tos_goes_out_and_is_told, 0, 2 * ROWS(families));
 	tcase_add_test(tc, what_is_not_sent_is_counted);
 	tcase_add_test(tc, a_refused_size_is_remembered);
 	tcase_add_loop_test(tc, a_refused_destination_is_not_remembered, 0, both);

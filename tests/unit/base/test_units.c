@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 
+#include "base/dscp.h"
 #include "tests/unit/lib/unit.h"
 
 enum kind { DURATION, BYTES, BITRATE };
@@ -194,6 +195,40 @@ START_TEST(writes_a_size_that_reads_the_same)
 }
 END_TEST
 
+START_TEST(dscp_has_names_and_numbers)
+{
+	static const struct {
+		const char *text;
+		uint8_t dscp;
+		const char *printed;
+	} names[] = {
+		{"copy", DSCP_COPY, "copy"},
+		{"", DSCP_NONE, ""},
+		{"0", 0, "default"},
+		{"CS0", 0, "default"},
+		{"ef", 46, "ef"},
+		{"46", 46, "ef"},
+		{"AF41", 34, "af41"},
+		{"63", 63, "63"},
+		{"1", 1, "le"},
+		{"07", 7, "7"},
+		{"va", 44, "va"},
+	};
+	static const char *const wrong[] = {"64",  "-1",  "046", "0x2e",
+					    "e f", "efx", "cs8", " 1"};
+	char text[DSCP_TEXT_LEN];
+	uint8_t dscp;
+
+	for (size_t i = 0; i < ROWS(names); i++) {
+		ck_assert_msg(dscp_parse(names[i].text, &dscp), "%s", names[i].text);
+		ck_assert_uint_eq(dscp, names[i].dscp);
+		ck_assert_str_eq(dscp_format(dscp, text), names[i].printed);
+	}
+	for (size_t i = 0; i < ROWS(wrong); i++)
+		ck_assert_msg(!dscp_parse(wrong[i], &dscp), "%s", wrong[i]);
+}
+END_TEST
+
 static void units_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("units");
@@ -202,6 +237,7 @@ static void units_suite(Suite *suite)
 	tcase_add_loop_test(tc, writes_the_largest_unit_without_rest, 0, ROWS(texts));
 	tcase_add_loop_test(tc, writes_a_bit_rate_that_reads_the_same, 0, ROWS(rates));
 	tcase_add_loop_test(tc, writes_a_size_that_reads_the_same, 0, ROWS(sizes));
+	tcase_add_test(tc, dscp_has_names_and_numbers);
 	suite_add_tcase(suite, tc);
 }
 
