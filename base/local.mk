@@ -4,7 +4,7 @@ libbase_a_SOURCES = \
 	base/log.c base/log.h \
 	base/log_writer.c base/log_writer.h \
 	base/config/nearest.c base/config/nearest.h \
-	base/dscp.c base/dscp.h \
+	base/config/dscp.c base/config/dscp.h \
 	base/privdrop.c base/privdrop.h \
 	base/secret_file.c base/secret_file.h \
 	base/self_name.c base/self_name.h \

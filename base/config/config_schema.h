@@ -62,7 +62,7 @@ enum config_type {
 	CONFIG_RANGE,   /* two uint16_t, first and last, next to each other */
 	CONFIG_LEVEL,   /* char *, of the log */
 	CONFIG_WORD, /* unsigned, of the field's size: which of words, from 1; 0: none */
-	CONFIG_DSCP, /* uint8_t, see base/dscp.h */
+	CONFIG_DSCP, /* uint8_t, see base/config/dscp.h */
 	CONFIG_ADDRESS,   /* struct ip_addr, "" is none */
 	CONFIG_LOOPBACK,  /* struct endpoint on a loopback address, "" is none */
 	CONFIG_TEXTS,     /* char **, each as CONFIG_TEXT; from here on, lists */

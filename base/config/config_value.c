@@ -12,7 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/dscp.h"
+#include "base/config/dscp.h"
 #include "base/log.h"
 #include "base/units.h"
 

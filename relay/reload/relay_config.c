@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/dscp.h"
+#include "base/config/dscp.h"
 #include "base/units.h"
 #include "relay/core/allocation_table.h"
 #include "relay/core/ids.h"

@@ -72,7 +72,7 @@ struct relay_config {
 		} ports;
 		uint32_t rest_ms; /* of a freed port */
 	} relay;
-	struct { /* see base/dscp.h */
+	struct { /* see base/config/dscp.h */
 		uint8_t legs[MARKING_LEG_COUNT];
 		uint8_t connections[SIDE_COUNT];       /* over TCP */
 		uint8_t streams[MARKING_STREAM_COUNT]; /* by enum ms_stream_type */

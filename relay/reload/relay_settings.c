@@ -10,8 +10,8 @@
 #include <time.h>
 
 #include "auth/credential/keyfile.h"
+#include "base/config/dscp.h"
 #include "base/daemon.h"
-#include "base/dscp.h"
 #include "relay/core/revoked_users.h"
 #include "relay/front/tls.h"
 #include "relay/ops/addresses.h"

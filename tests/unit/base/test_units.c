@@ -5,7 +5,7 @@
 
 #include <inttypes.h>
 
-#include "base/dscp.h"
+#include "base/config/dscp.h"
 #include "tests/unit/lib/unit.h"
 
 enum kind { DURATION, BYTES, BITRATE };

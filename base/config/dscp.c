@@ -1,7 +1,7 @@
 /*
  * dscp.c - see dscp.h; names of RFC 2474, RFC 2597, RFC 3246, RFC 5865 and RFC 8622.
  */
-#include "base/dscp.h"
+#include "base/config/dscp.h"
 
 #include <assert.h>
 #include <stdio.h>
