@@ -19,6 +19,7 @@
 #include "relay/ops/addresses.h"
 #include "relay/ops/control.h"
 #include "relay/ops/metrics_http.h"
+#include "relay/ops/port_conflicts.h"
 #include "relay/ops/record_writer.h"
 #include "relay/ops/records.h"
 #include "relay/ops/status_line.h"
@@ -38,6 +39,7 @@ struct mediarelayd {
 	struct addresses *addresses;
 	struct metrics_http *metrics_http;
 	struct status_line status;
+	struct port_conflicts conflicts;
 	uint64_t heartbeats[WORKERS_MAX]; /* as of the last feeding of the watchdog */
 };
 
@@ -341,7 +343,10 @@ static void reload(struct daemon *daemon)
 
 static void periodic(struct daemon *daemon)
 {
-	relay_reload_periodic(self_of(daemon)->reload);
+	struct mediarelayd *self = self_of(daemon);
+
+	relay_reload_periodic(self->reload);
+	port_conflicts_tell(&self->conflicts, &self->relay, monotonic_ms());
 }
 
 static void status(struct daemon *daemon, char *line, size_t size)

@@ -262,6 +262,25 @@ struct turn_refusal relay_refusal(const struct relay *relay)
 	return last;
 }
 
+uint64_t relay_conflicts(const struct relay *relay, struct endpoint *local, bool *tcp)
+{
+	uint64_t count = 0;
+
+	*local = (struct endpoint){.port = 0};
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		const struct turn *turn = &relay->workers[i]->turn;
+		struct turn_conflict conflict = turn_read_conflict(turn);
+
+		count += counter_read(&turn->counters.bind_failures);
+		if (conflict.port == 0)
+			continue;
+		*local = (struct endpoint){relay->shared.relay[conflict.address].local,
+					   conflict.port};
+		*tcp = conflict.tcp;
+	}
+	return count;
+}
+
 /* What ended is read first: one that comes and goes meanwhile does not make it negative. */
 static uint64_t difference(const uint64_t *opened, const uint64_t *closed)
 {

@@ -83,6 +83,12 @@ void relay_counters(struct relay *relay, struct counters *sum);
 /* The last credential that any worker refused for its time alone. */
 struct turn_refusal relay_refusal(const struct relay *relay);
 
+/*
+ * Relay ports that other programs held when a worker wanted them: how many since the start, and one
+ * of them; *local has port 0 if there was none.
+ */
+uint64_t relay_conflicts(const struct relay *relay, struct endpoint *local, bool *tcp);
+
 /* How many there are, over all workers. */
 uint64_t relay_allocation_count(const struct relay *relay);
 

@@ -1,5 +1,6 @@
 /*
- * explain.c - whose fault it is, in a sentence. Only for start-up errors: walking /proc is slow.
+ * explain.c - whose fault it is, in a sentence. Only for errors at the start and now and then:
+ * walking /proc is slow.
  */
 #include "base/config/explain.h"
 
@@ -90,12 +91,14 @@ static bool find_in(const char *path, const struct endpoint *local, bool tcp,
 	return any;
 }
 
+/* Through /proc/self: that is there even where systemd shows processes alone (ProcSubset=pid). */
 static bool find_socket(const struct endpoint *local, bool tcp, struct socket_line *found)
 {
 	if (local->ip.family == IP_V4 &&
-	    find_in(tcp ? "/proc/net/tcp" : "/proc/net/udp", local, tcp, found))
+	    find_in(tcp ? "/proc/self/net/tcp" : "/proc/self/net/udp", local, tcp, found))
 		return true;
-	return find_in(tcp ? "/proc/net/tcp6" : "/proc/net/udp6", local, tcp, found);
+	return find_in(tcp ? "/proc/self/net/tcp6" : "/proc/self/net/udp6", local, tcp,
+		       found);
 }
 
 static bool has_socket(const char *pid, unsigned long inode)

@@ -76,6 +76,18 @@ static void close_socket(struct turn *turn, const struct allocation *al, size_t 
 		edge->relay_close(edge->self, al->slot, family_of(turn, address));
 }
 
+/* Another program has that port. */
+static void count_conflict(struct turn *turn, const struct allocation *al, size_t address,
+			   uint16_t port)
+{
+	counter_add(&turn->counters.bind_failures, 1);
+	turn_note_conflict(turn, (struct turn_conflict){
+					 .address = (uint16_t)address,
+					 .port = port,
+					 .tcp = al->relay_transport == TRANSPORT_TCP,
+				 });
+}
+
 static void give(struct port_pool *pool, size_t address, uint16_t port,
 		 enum port_want want, uint64_t now_ms)
 {
@@ -111,7 +123,7 @@ static int open_on(struct turn *turn, struct allocation *al, size_t address,
 			refused[count++] = port;
 		}
 		if (error == -EADDRINUSE) {
-			counter_add(&turn->counters.bind_failures, 1);
+			count_conflict(turn, al, address, port);
 			(*tries)--;
 		}
 	}
@@ -168,7 +180,7 @@ static int open_reserved(struct turn *turn, struct allocation *al, const uint8_t
 	if (error == 0)
 		return 0;
 	if (error == -EADDRINUSE)
-		counter_add(&turn->counters.bind_failures, 1);
+		count_conflict(turn, al, address, port);
 	port_pool_give(turn->shared->ports, address, port, now_ms);
 	return STUN_INSUFFICIENT_CAPACITY;
 }

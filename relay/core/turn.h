@@ -158,6 +158,15 @@ struct turn_refusal {
 	uint64_t too_far; /* 1: the latter */
 };
 
+/*
+ * A relay port that another program held: an index of shared->relay, a port, and its protocol in one
+ * word, so that any thread reads all of one; port 0: none was.
+ */
+struct turn_conflict {
+	uint16_t address, port;
+	bool tcp;
+};
+
 struct turn {
 	const struct turn_shared *shared;
 	const struct turn_settings *settings;
@@ -165,7 +174,8 @@ struct turn {
 	struct allocation_table *table;
 	struct counters counters;
 	struct turn_refusal refusal;
-	uint16_t worker; /* its number, part of every id it issues */
+	uint64_t conflict; /* the last one, see turn_read_conflict() */
+	uint16_t worker;   /* its number, part of every id it issues */
 	uint32_t front_allocations[FRONTS_MAX]; /* written by the worker, read by main */
 };
 
@@ -176,6 +186,25 @@ static inline struct turn_refusal turn_read_refusal(const struct turn *turn)
 		.at_s = counter_read(&turn->refusal.at_s),
 		.off_s = counter_read(&turn->refusal.off_s),
 		.too_far = counter_read(&turn->refusal.too_far),
+	};
+}
+
+static inline void turn_note_conflict(struct turn *turn, struct turn_conflict conflict)
+{
+	counter_set(&turn->conflict, (uint64_t)conflict.tcp << 32 |
+					     (uint64_t)conflict.address << 16 |
+					     conflict.port);
+}
+
+/* From any thread. */
+static inline struct turn_conflict turn_read_conflict(const struct turn *turn)
+{
+	uint64_t word = counter_read(&turn->conflict);
+
+	return (struct turn_conflict){
+		.address = (uint16_t)(word >> 16),
+		.port = (uint16_t)word,
+		.tcp = word >> 32 != 0,
 	};
 }
 

@@ -16,6 +16,7 @@ relay_ops_sources = \
 	relay/ops/page.c relay/ops/page.h \
 	relay/ops/page_html.h \
 	relay/ops/page_status.c \
+	relay/ops/port_conflicts.c relay/ops/port_conflicts.h \
 	relay/ops/port_table.c relay/ops/port_table.h \
 	relay/ops/record.c relay/ops/record.h \
 	relay/ops/record_sums.c relay/ops/record_sums.h \

@@ -306,6 +306,10 @@ static void check_refusal(int row, struct ask a, const char *what)
 	ck_assert_msg(got == refusals[row].want, "%s, %s: got %d", refusals[row].name,
 		      what, got);
 	ck_assert_uint_eq(fixture.turn.counters.bind_failures, refusals[row].failures);
+	/* The last one is noted, for the log. */
+	ck_assert_int_eq(turn_read_conflict(&fixture.turn).port != 0,
+			 refusals[row].failures > 0);
+	ck_assert(!turn_read_conflict(&fixture.turn).tcp);
 	if (got == 0) {
 		ck_assert_uint_eq(ports_used(0) + ports_used(1), a.reserve ? 2 : 1);
 		allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);

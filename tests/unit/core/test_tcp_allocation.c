@@ -71,6 +71,7 @@ START_TEST(a_port_in_use_is_skipped)
 	fixture.edge.refuse_times = 3;
 	al = tcp_allocation(DIALECT_IETF);
 	ck_assert_uint_eq(fixture.turn.counters.bind_failures, 3);
+	ck_assert(turn_read_conflict(&fixture.turn).tcp);
 	ck_assert_uint_eq(
 		port_pool_figures(fixture.shared.tcp_ports, 0, fixture.now_ms).used, 1);
 	allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
