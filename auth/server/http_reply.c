@@ -381,6 +381,7 @@ void http_reply(const struct service *service, struct service_memory *memory,
 		      strcmp(request->method, "HEAD") == 0;
 	bool understood = false;
 
+	assert(request->method != NULL && request->path[0] == '/');
 	*reply = (struct http_reply){.status = 0};
 	if (!service_admits(service, memory, server, now_ms)) {
 		problem(reply, 429, "too many requests from this server");
@@ -425,6 +426,7 @@ char *http_reply_write(struct http_reply *reply, const struct http_request *requ
 	*len = 0;
 	if (reply->body == NULL)
 		return NULL;
+	assert(reply->status >= 200 && reply->content_type != NULL);
 	text_format(&response, "HTTP/1.1 %u %s\r\n", reply->status,
 		    http_status_title(reply->status));
 	add_date(&response, unix_s);

@@ -9,6 +9,8 @@
 #include "base/config/host_remarks.h"
 #include "base/config/tls_remarks.h"
 
+enum { LEGACY_MIN_V4 = 24, LEGACY_MIN_V6 = 64 }; /* bits of a network without remark */
+
 static void check_identities(struct mras_config *config)
 {
 	for (size_t i = 0; i < config->server_count; i++) {
@@ -21,6 +23,26 @@ static void check_identities(struct mras_config *config)
 				config_warn(&config->common, &server->identities[j],
 					    "\"%s\" matches no identity: %s",
 					    server->identities[j], fault);
+		}
+	}
+}
+
+/* Whoever connects from there may use old TLS up to the end of a handshake. */
+static void check_legacy_tls(struct mras_config *config)
+{
+	for (size_t i = 0; i < config->server_count; i++) {
+		const struct service_server *server = &config->servers[i];
+
+		for (size_t j = 0; server->legacy_tls && j < server->network_count; j++) {
+			const struct ip_prefix *network = &server->networks[j];
+			bool is_ipv4 = network->ip.family == IP_V4;
+
+			if (network->len < (is_ipv4 ? LEGACY_MIN_V4 : LEGACY_MIN_V6))
+				config_warn(
+					&config->common, network,
+					"legacy_tls of server \"%s\" permits old TLS to "
+					"a whole /%u; list the addresses of the server",
+					server->name, network->len);
 		}
 	}
 }
@@ -43,6 +65,7 @@ void mras_remarks_add(struct mras_config *config, const struct mras_settings *se
 		      int64_t now_s)
 {
 	check_identities(config);
+	check_legacy_tls(config);
 	config_warn_of_twins(&config->common);
 	check_tls(config, settings, now_s);
 	host_remarks_addresses(&config->common, config->addresses, config->address_count);

@@ -8,8 +8,8 @@
 #include <stddef.h>
 
 enum {
-	CUTS_EVERY_MAX = 600, /* bytes of a stream that is cut everywhere */
-	CUTS_LONG = 61, /* cuts of a longer one; a prime, so that they differ by length */
+	CUTS_EVERY_MAX = 200, /* bytes of a stream that is cut everywhere */
+	CUTS_LONG = 31, /* cuts of a longer one; a prime, so that they differ by length */
 };
 
 static inline size_t cuts_count(size_t len)
