@@ -30,6 +30,7 @@ struct relay_allocation {
 	struct endpoint second_local, second_public; /* of no family: it is not dual */
 	char user[CREDENTIAL_USER_MAX + 1];
 	char key_id[KEY_ID_MAX + 1];
+	struct credential_quota quota; /* of its user, from the credential */
 	bool nameless; /* the credential is for anybody; see relay/core/charge.h */
 	uint64_t age_ms;
 	uint64_t expires_in_ms;

@@ -87,9 +87,9 @@ static bool issue(const struct turn *turn, const struct key *signer, int64_t uni
 		lifetime_s = most_s;
 	if (signer->rest != KEY_REST_NONE)
 		return credential_issue_rest(signer, text_slice("self-test"),
-					     unix_s + lifetime_s, pair);
+					     unix_s + lifetime_s, NULL, pair);
 	return credential_issue_mras(signer, 2, text_slice("self-test"),
-				     unix_s + lifetime_s, &serial, pair);
+				     unix_s + lifetime_s, NULL, &serial, pair);
 }
 
 /* The result of an Allocate request with that pair. */

@@ -3,11 +3,12 @@
  *
  * An MRAS token, all numbers big endian:
  *
- *      0  major version: 1, or 2 with flags      1  minor version, 0
- *      2  size of the blob, 16 bits: 32 or 36
+ *      0  major version: 1, 2 with flags, 3 with a quota      1  minor version, 0
+ *      2  size of the blob, 16 bits: 32, 36 or 44
  *      4  expiry, FILETIME: low word             8  high word
  *     12  HMAC-SHA1(mras_client_id, identity)
- *     32  flags, 0 (version 2)
+ *     32  flags, 0 (from version 2)
+ *     36  allocations of the quota, 40 its bandwidth in 1000 bit/s; 0: none (version 3)
  *   size  HMAC-SHA1(mras_token, blob)
  *
  * Its password is HMAC-SHA1(mras_password, token).
@@ -34,10 +35,15 @@ enum {
 	TOKEN_EXPIRY = 4,
 	TOKEN_CLIENT_ID = 12,
 	TOKEN_FLAGS = 32,
+	TOKEN_ALLOCATIONS = 36,
+	TOKEN_BANDWIDTH = 40,
 	TOKEN_V1_BLOB = 32,
 	TOKEN_V2_BLOB = 36,
+	TOKEN_V3_BLOB = 44,
 	TOKEN_V1_LEN = TOKEN_V1_BLOB + SHA1_LEN,
 	TOKEN_V2_LEN = TOKEN_V2_BLOB + SHA1_LEN,
+	TOKEN_V3_LEN = TOKEN_V3_BLOB + SHA1_LEN,
+	KBIT = 1000,
 	/*
 	 * About two in a hundred candidates are skipped; this many in a row do not
 	 * happen.
@@ -48,6 +54,8 @@ enum {
 /* FILETIME counts 100 ns units from 1601-01-01. */
 static const int64_t filetime_epoch_s = 11644473600;
 static const uint64_t filetime_per_s = 10000000;
+
+static_assert((int)TOKEN_V3_LEN <= (int)CREDENTIAL_TOKEN_MAX, "every token has room");
 
 static bool hmac_sha1(const uint8_t *key, size_t key_len, struct slice text,
 		      uint8_t mac[SHA1_LEN])
@@ -124,25 +132,78 @@ void credential_read_user(const char *text, char user[CREDENTIAL_USER_MAX + 1])
 		credential_show_user(name, user);
 }
 
-/* An expiry: digits up to the first colon or the end; no sign, no overflow. */
+static uint64_t kbits_of(const struct credential_quota *quota)
+{
+	uint64_t kbits = quota->bandwidth_bps / KBIT + (quota->bandwidth_bps % KBIT != 0);
+
+	return kbits < UINT32_MAX ? kbits : UINT32_MAX;
+}
+
+enum { QUOTA_TEXT_SIZE = 24 }; /* two commas, two numbers of ten digits */
+
+/* As it stands in a REST username; "" for none. Returns its length. */
+static size_t write_quota(const struct credential_quota *quota,
+			  char text[QUOTA_TEXT_SIZE])
+{
+	text[0] = '\0';
+	if (quota == NULL || !credential_quota_is_set(quota))
+		return 0;
+	return (size_t)snprintf(text, QUOTA_TEXT_SIZE, ",%" PRIu32 ",%" PRIu64,
+				quota->allocations, kbits_of(quota));
+}
+
+/* Digits off the front of *rest; no sign, no overflow of max. False if there are none. */
+static bool take_number(struct slice *rest, int64_t max, int64_t *number)
+{
+	size_t before = rest->len;
+
+	*number = 0;
+	for (; rest->len > 0 && *rest->data >= '0' && *rest->data <= '9';
+	     *rest = slice_skip(*rest, 1)) {
+		int digit = *rest->data - '0';
+
+		if (*number > (max - digit) / 10)
+			return false;
+		*number = *number * 10 + digit;
+	}
+	return rest->len < before;
+}
+
+/* ",allocations,kbits", both in one spelling, before the colon. */
+static bool take_quota(struct slice *rest, struct credential_quota *quota)
+{
+	int64_t allocations, kbits;
+	struct slice start = *rest;
+	char spelt[QUOTA_TEXT_SIZE];
+
+	*rest = slice_skip(*rest, 1);
+	if (!take_number(rest, UINT32_MAX, &allocations) || rest->len == 0 ||
+	    *rest->data != ',')
+		return false;
+	*rest = slice_skip(*rest, 1);
+	if (!take_number(rest, UINT32_MAX, &kbits) || rest->len == 0 ||
+	    *rest->data != ':')
+		return false;
+	*quota = (struct credential_quota){(uint32_t)allocations, (uint64_t)kbits * KBIT};
+	return write_quota(quota, spelt) == start.len - rest->len &&
+	       memcmp(spelt, start.data, start.len - rest->len) == 0;
+}
+
+/* An expiry up to the first colon, comma or the end. */
 static bool parse_rest(struct slice username, struct credential *out)
 {
 	struct slice rest = username;
-	int64_t expires_s = 0;
 
-	for (; rest.len > 0 && *rest.data != ':'; rest = slice_skip(rest, 1)) {
-		if (*rest.data < '0' || *rest.data > '9' ||
-		    __builtin_mul_overflow(expires_s, 10, &expires_s) ||
-		    __builtin_add_overflow(expires_s, *rest.data - '0', &expires_s))
-			return false;
-	}
-	if (rest.len == username.len)
+	if (!take_number(&rest, INT64_MAX, &out->expires_s))
+		return false;
+	if (rest.len > 0 && *rest.data == ',' && !take_quota(&rest, &out->quota))
+		return false;
+	if (rest.len > 0 && *rest.data != ':')
 		return false;
 
 	out->form = CREDENTIAL_REST;
-	out->expires_s = expires_s;
 	out->nameless = rest.len <= 1;
-	credential_show_user(rest.len > 1 ? slice_skip(rest, 1) : username, out->user);
+	credential_show_user(out->nameless ? username : slice_skip(rest, 1), out->user);
 	return true;
 }
 
@@ -156,6 +217,9 @@ static size_t token_blob_len(const uint8_t *token, size_t len)
 	if (len == TOKEN_V2_LEN && token[0] == 2 && token[1] == 0 &&
 	    load_be16(token + 2) == TOKEN_V2_BLOB && load_be32(token + TOKEN_FLAGS) == 0)
 		return TOKEN_V2_BLOB;
+	if (len == TOKEN_V3_LEN && token[0] == 3 && token[1] == 0 &&
+	    load_be16(token + 2) == TOKEN_V3_BLOB && load_be32(token + TOKEN_FLAGS) == 0)
+		return TOKEN_V3_BLOB;
 	return 0;
 }
 
@@ -170,6 +234,10 @@ static bool parse_token(struct credential *out)
 		return false;
 	filetime = (uint64_t)load_be32(expiry + 4) << 32 | load_be32(expiry);
 	out->expires_s = (int64_t)(filetime / filetime_per_s) - filetime_epoch_s;
+	if (out->token_len == TOKEN_V3_LEN)
+		out->quota = (struct credential_quota){
+			load_be32(out->token + TOKEN_ALLOCATIONS),
+			(uint64_t)load_be32(out->token + TOKEN_BANDWIDTH) * KBIT};
 	for (size_t i = 0; i < SHA1_LEN; i++)
 		snprintf(out->user + 2 * i, 3, "%02x", out->token[TOKEN_CLIENT_ID + i]);
 	return true;
@@ -238,16 +306,27 @@ enum credential_status credential_check_time(const struct credential *cred,
 	return CREDENTIAL_OK;
 }
 
-static bool rest_password(const struct key *key, struct slice username,
+/* The MAC of a REST username: with the secret itself as others compute it, or our own. */
+static bool rest_mac(const struct key *key, struct slice username, bool has_quota,
+		     uint8_t mac[SHA256_LEN], unsigned *mac_len)
+{
+	const EVP_MD *md = has_quota || key->rest == KEY_REST_SHA256 ? EVP_sha256()
+								     : EVP_sha1();
+	const uint8_t *secret = has_quota ? key->rest_quota : key->secret;
+	size_t secret_len = has_quota ? KEY_DERIVED_LEN : key->secret_len;
+
+	return key->rest != KEY_REST_NONE &&
+	       HMAC(md, secret, (int)secret_len, username.data, username.len, mac,
+		    mac_len) != NULL;
+}
+
+static bool rest_password(const struct key *key, struct slice username, bool has_quota,
 			  struct credential_password *out)
 {
-	const EVP_MD *md = key->rest == KEY_REST_SHA256 ? EVP_sha256() : EVP_sha1();
 	uint8_t mac[SHA256_LEN];
 	unsigned mac_len = 0;
 
-	if (key->rest == KEY_REST_NONE ||
-	    !HMAC(md, key->secret, (int)key->secret_len, username.data, username.len, mac,
-		  &mac_len))
+	if (!rest_mac(key, username, has_quota, mac, &mac_len))
 		return false;
 	assert(BASE64_SIZE(mac_len) <= sizeof(out->bytes));
 	base64_encode(mac, mac_len, (char *)out->bytes);
@@ -272,7 +351,7 @@ static bool token_password(const struct key *key, const struct credential *cred,
 	uint8_t mac[SHA1_LEN];
 
 	/* credential_parse() has found a token in it. */
-	assert(token.len == TOKEN_V1_LEN || token.len == TOKEN_V2_LEN);
+	assert(token_blob_len(token.data, token.len) != 0);
 	if (!token_is_from(key, token) ||
 	    !hmac_sha1(key->mras_password, KEY_DERIVED_LEN, token, mac))
 		return false;
@@ -298,7 +377,8 @@ bool credential_next_password(const struct credential *cred, const struct keyrin
 		if (!key_verifies(key, clock->now_s, clock->skew_s))
 			continue;
 		if (cred->form == CREDENTIAL_REST
-			    ? rest_password(key, cred->username, out)
+			    ? rest_password(key, cred->username,
+					    credential_quota_is_set(&cred->quota), out)
 			    : token_password(key, cred, out)) {
 			out->key = key;
 			return true;
@@ -307,28 +387,34 @@ bool credential_next_password(const struct credential *cred, const struct keyrin
 	return false;
 }
 
-size_t credential_rest_room(int64_t expires_s)
+size_t credential_rest_room(int64_t expires_s, const struct credential_quota *quota)
 {
+	char text[QUOTA_TEXT_SIZE];
+
+	write_quota(quota, text);
 	return CREDENTIAL_ISSUED_MAX -
-	       (size_t)snprintf(NULL, 0, "%" PRId64 ":", expires_s);
+	       (size_t)snprintf(NULL, 0, "%" PRId64 "%s:", expires_s, text);
 }
 
 bool credential_issue_rest(const struct key *key, struct slice identity,
-			   int64_t expires_s, struct credential_pair *out)
+			   int64_t expires_s, const struct credential_quota *quota,
+			   struct credential_pair *out)
 {
 	struct credential_password password;
+	char text[QUOTA_TEXT_SIZE];
+	bool has_quota = write_quota(quota, text) > 0;
 	size_t len;
 
 	*out = (struct credential_pair){.expires_s = expires_s};
-	if (expires_s < 0 || identity.len > credential_rest_room(expires_s))
+	if (expires_s < 0 || identity.len > credential_rest_room(expires_s, quota))
 		return false;
-	len = (size_t)snprintf(out->username, sizeof(out->username), "%" PRId64 "%s",
-			       expires_s, identity.len > 0 ? ":" : "");
+	len = (size_t)snprintf(out->username, sizeof(out->username), "%" PRId64 "%s%s",
+			       expires_s, text, identity.len > 0 || has_quota ? ":" : "");
 	memcpy(out->username + len, identity.data, identity.len);
 	len += identity.len;
 	assert(len <= CREDENTIAL_ISSUED_MAX);
 	if (!rest_password(key, (struct slice){(const uint8_t *)out->username, len},
-			   &password))
+			   has_quota, &password))
 		return false;
 	memcpy(out->password, password.bytes, password.len);
 	OPENSSL_cleanse(&password, sizeof(password));
@@ -343,9 +429,17 @@ static bool survives_trimming(const uint8_t *bytes, size_t len)
 
 /* The blob without the expiry. */
 static bool token_begin(const struct key *key, int version, struct slice identity,
-			struct credential_pair *out)
+			const struct credential_quota *quota, struct credential_pair *out)
 {
-	size_t blob_len = version == 1 ? TOKEN_V1_BLOB : TOKEN_V2_BLOB;
+	static const uint16_t blob_lens[] = {0, TOKEN_V1_BLOB, TOKEN_V2_BLOB,
+					     TOKEN_V3_BLOB};
+
+	if (quota != NULL && credential_quota_is_set(quota)) {
+		version = 3;
+		store_be32(out->token + TOKEN_ALLOCATIONS, quota->allocations);
+		store_be32(out->token + TOKEN_BANDWIDTH, (uint32_t)kbits_of(quota));
+	}
+	size_t blob_len = blob_lens[version];
 
 	out->token[0] = (uint8_t)version;
 	store_be16(out->token + 2, (uint16_t)blob_len);
@@ -361,7 +455,8 @@ static bool token_complete(const struct key *key, uint64_t filetime,
 {
 	size_t blob_len = out->token_len - SHA1_LEN;
 
-	assert(blob_len == TOKEN_V1_BLOB || blob_len == TOKEN_V2_BLOB);
+	assert(blob_len == TOKEN_V1_BLOB || blob_len == TOKEN_V2_BLOB ||
+	       blob_len == TOKEN_V3_BLOB);
 	store_be32(out->token + TOKEN_EXPIRY, (uint32_t)filetime);
 	store_be32(out->token + TOKEN_EXPIRY + 4, (uint32_t)(filetime >> 32));
 	return hmac_sha1(key->mras_token, KEY_DERIVED_LEN,
@@ -371,8 +466,8 @@ static bool token_complete(const struct key *key, uint64_t filetime,
 }
 
 bool credential_issue_mras(const struct key *key, int version, struct slice identity,
-			   int64_t expires_s, uint64_t *serial,
-			   struct credential_pair *out)
+			   int64_t expires_s, const struct credential_quota *quota,
+			   uint64_t *serial, struct credential_pair *out)
 {
 	const int64_t latest_s =
 		(int64_t)(UINT64_MAX / filetime_per_s) - filetime_epoch_s - 1;
@@ -380,7 +475,7 @@ bool credential_issue_mras(const struct key *key, int version, struct slice iden
 
 	*out = (struct credential_pair){.expires_s = expires_s};
 	if (version < 1 || version > 2 || expires_s < -filetime_epoch_s ||
-	    expires_s > latest_s || !token_begin(key, version, identity, out))
+	    expires_s > latest_s || !token_begin(key, version, identity, quota, out))
 		return false;
 	filetime = (uint64_t)(expires_s + filetime_epoch_s) * filetime_per_s;
 

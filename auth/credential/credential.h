@@ -9,6 +9,12 @@
  *   TURN REST   username "expiry:identity" (Unix seconds), password
  *               base64(HMAC-SHA1(secret, username)), or HMAC-SHA256 where the key says so.
  *
+ * Either may carry a quota of its user. A REST username is then
+ * "expiry,allocations,kbits:identity" and its password base64(HMAC-SHA256(key, username)) with a
+ * key derived from the secret for that alone. Clients need not understand a username. An
+ * application that issues "expiry:identity" with the secret cannot make one, whatever identity
+ * its user chose.
+ *
  * Pure: no clock, no files, no state but what the caller holds.
  */
 #ifndef AUTH_CREDENTIAL_CREDENTIAL_H
@@ -24,6 +30,7 @@
 enum {
 	CREDENTIAL_USERNAME_MAX = 763, /* bytes, as STUN takes them (RFC 5389) */
 	CREDENTIAL_ISSUED_MAX = 508,   /* bytes, as issued (RFC 8489 section 14.3) */
+	CREDENTIAL_TOKEN_MAX = 64,     /* bytes of an MRAS token */
 	CREDENTIAL_PASSWORD_MAX = 64,  /* base64 of HMAC-SHA256 is 44 */
 	CREDENTIAL_USER_MAX =
 		231, /* bytes of the name in records and quotas; each allocation has one */
@@ -34,6 +41,17 @@ enum credential_form {
 	CREDENTIAL_MRAS_TEXT,   /* base64 strings */
 	CREDENTIAL_MRAS_BINARY, /* decoded bytes */
 };
+
+/* What a user may hold in place of the relay's limits; 0: as the relay has it. */
+struct credential_quota {
+	uint32_t allocations;
+	uint64_t bandwidth_bps; /* a multiple of 1000 below 2^32 of them */
+};
+
+static inline bool credential_quota_is_set(const struct credential_quota *quota)
+{
+	return quota->allocations != 0 || quota->bandwidth_bps != 0;
+}
 
 /* Why a username is refused. */
 enum credential_status {
@@ -55,8 +73,9 @@ struct credential {
 	 * identity in hex.
 	 */
 	char user[CREDENTIAL_USER_MAX + 1];
-	bool nameless;     /* REST: the username is an expiry and no identity */
-	uint8_t token[64]; /* MRAS: decoded bytes */
+	bool nameless; /* REST: the username is an expiry and no identity */
+	struct credential_quota quota;
+	uint8_t token[CREDENTIAL_TOKEN_MAX]; /* MRAS: decoded bytes */
 	size_t token_len;
 };
 
@@ -116,7 +135,7 @@ struct credential_pair {
 	char password[CREDENTIAL_PASSWORD_MAX + 1];
 	int64_t expires_s;
 	/* The MRAS pair as bytes, for clients that speak MS-TURN; lengths 0 for REST. */
-	uint8_t token[64];
+	uint8_t token[CREDENTIAL_TOKEN_MAX];
 	size_t token_len;
 	uint8_t secret[20];
 	size_t secret_len;
@@ -124,17 +143,19 @@ struct credential_pair {
 
 /*
  * REST pair for identity, which has passed opaque_string_enforce() or is empty, valid until
- * expires_s. False if the key signs no REST credentials, expires_s is negative, or the user name
+ * expires_s. quota NULL: none; its bandwidth is rounded up to 1000 bit/s, here and below. False if the key signs no REST credentials, expires_s is negative, or the user name
  * would be longer than CREDENTIAL_ISSUED_MAX.
  */
 bool credential_issue_rest(const struct key *key, struct slice identity,
-			   int64_t expires_s, struct credential_pair *out);
+			   int64_t expires_s, const struct credential_quota *quota,
+			   struct credential_pair *out);
 
-/* How many bytes an identity may have in a REST user name with that expiry. */
-size_t credential_rest_room(int64_t expires_s);
+/* How many bytes an identity may have in a REST user name with that expiry and quota. */
+size_t credential_rest_room(int64_t expires_s, const struct credential_quota *quota);
 
 /*
- * MRAS pair, token version 1 or 2, valid until expires_s; identity is UTF-8 of any length.
+ * MRAS pair, token version 1 or 2, valid until expires_s; identity is UTF-8 of any length. With
+ * a quota it is of version 3, whatever was asked for: clients do not look into a token.
  *
  * *serial is the issuer's memory. It becomes the part of the expiry below a second (100 ns
  * units), which never changes expires_s but makes every token of one issuer distinct, and
@@ -145,7 +166,7 @@ size_t credential_rest_room(int64_t expires_s);
  * False if the version or the expiry cannot be written.
  */
 bool credential_issue_mras(const struct key *key, int version, struct slice identity,
-			   int64_t expires_s, uint64_t *serial,
-			   struct credential_pair *out);
+			   int64_t expires_s, const struct credential_quota *quota,
+			   uint64_t *serial, struct credential_pair *out);
 
 #endif

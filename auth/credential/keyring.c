@@ -66,7 +66,8 @@ bool key_derive(struct key *key)
 	assert(key->secret_len <= KEY_SECRET_MAX);
 	return hkdf(key, "mras client id", key->mras_client_id) &&
 	       hkdf(key, "mras token", key->mras_token) &&
-	       hkdf(key, "mras password", key->mras_password);
+	       hkdf(key, "mras password", key->mras_password) &&
+	       hkdf(key, "rest quota", key->rest_quota);
 }
 
 bool key_id_is_valid(const char *id, size_t len)

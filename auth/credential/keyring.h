@@ -51,6 +51,8 @@ struct key {
 	uint8_t mras_client_id[KEY_DERIVED_LEN]; /* keys the identity inside a token */
 	uint8_t mras_token[KEY_DERIVED_LEN];     /* signs the token */
 	uint8_t mras_password[KEY_DERIVED_LEN];  /* makes the password */
+	uint8_t rest_quota
+		[KEY_DERIVED_LEN]; /* makes the password of a REST name with a quota */
 };
 
 struct keyring {
@@ -70,7 +72,7 @@ void keyring_free(struct keyring *ring); /* NULL is allowed; wipes the secrets *
 
 /*
  * Fill the derived fields from the secret: HKDF-SHA256 (RFC 5869) with salt "avedge keyring"
- * and, as info, "mras client id", "mras token" and "mras password". False if the library
+ * and, as info, "mras client id", "mras token", "mras password" and "rest quota". False if the library
  * refuses.
  */
 bool key_derive(struct key *key);

@@ -208,11 +208,13 @@ static bool issue(struct service_memory *memory, const struct service_request *r
 {
 	bool issued;
 
+	const struct credential_quota *quota = &request->server->quota;
+
 	if (request->form == CREDENTIAL_REST)
-		return credential_issue_rest(key, identity, expires_s, pair);
+		return credential_issue_rest(key, identity, expires_s, quota, pair);
 	pthread_mutex_lock(&memory->lock);
 	issued = credential_issue_mras(key, request->token_version, identity, expires_s,
-				       &memory->serial, pair);
+				       quota, &memory->serial, pair);
 	pthread_mutex_unlock(&memory->lock);
 	return issued;
 }
@@ -262,9 +264,12 @@ static enum service_fault decide(const struct service *service,
 	assert(key_verifies(key, unix_s, service->clock_skew_s));
 	answer->ttl_s = granted_ttl(service, request, key, unix_s);
 	if (request->form == CREDENTIAL_REST &&
-	    identity.len > credential_rest_room(unix_s + answer->ttl_s))
+	    identity.len >
+		    credential_rest_room(unix_s + answer->ttl_s, &request->server->quota))
 		return SERVICE_BAD_IDENTITY;
-	fault = charge_identity(service, memory, identity, now_ms);
+	fault = credential_quota_is_set(&request->server->quota)
+			? SERVICE_OK
+			: charge_identity(service, memory, identity, now_ms);
 	if (fault != SERVICE_OK)
 		return fault;
 

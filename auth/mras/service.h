@@ -54,6 +54,11 @@ struct service_server {
 	size_t network_count;
 	int64_t ttl_max_s;       /* 0: that of the service */
 	uint32_t requests_per_s; /* 0: no limit */
+	/*
+	 * Of each user it asks for, carried by the credential to the relay. A server with one
+	 * is a gateway, whose few identities are not subject to identity_per_minute.
+	 */
+	struct credential_quota quota;
 	bool legacy_tls; /* it may connect with old TLS, see tls_is_legacy(); has networks */
 };
 

@@ -152,15 +152,25 @@ static bool refusal_has_room(struct issuer *issuer)
 	return false;
 }
 
-static void write_issued(struct record *record, const struct service_answer *answer)
+static void write_issued(struct record *record, const struct credential_quota *quota,
+			 const struct service_answer *answer)
 {
-	char ttl[24], expires[TIMESTAMP_SIZE];
+	char ttl[24], expires[TIMESTAMP_SIZE], allocations[24], bandwidth[24];
 
 	snprintf(ttl, sizeof(ttl), "%" PRId64, answer->ttl_s);
 	add(record, "TTL_S", ttl);
 	if (timestamp_format(answer->pair.expires_s, expires))
 		add(record, "EXPIRES", expires);
 	add(record, "KEY_ID", answer->key_id);
+	if (quota->allocations != 0) {
+		snprintf(allocations, sizeof(allocations), "%" PRIu32,
+			 quota->allocations);
+		add(record, "QUOTA_ALLOCATIONS", allocations);
+	}
+	if (quota->bandwidth_bps != 0) {
+		snprintf(bandwidth, sizeof(bandwidth), "%" PRIu64, quota->bandwidth_bps);
+		add(record, "QUOTA_BANDWIDTH_BPS", bandwidth);
+	}
 	log_record("credential issued", record->fields, record->count);
 }
 
@@ -188,7 +198,7 @@ void issuer_decided(void *arg, const struct service_server *server,
 	add(&record, "TRANSPORT", mras_counters_language_name(request->language));
 	add(&record, "LOCATION", location_name(request->location));
 	if (fault == SERVICE_OK) {
-		write_issued(&record, answer);
+		write_issued(&record, &server->quota, answer);
 		return;
 	}
 	add(&record, "REASON", service_fault_name(fault));

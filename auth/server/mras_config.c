@@ -31,6 +31,10 @@ enum {
 #define RELAY_KEY(...) CONFIG_KEY(struct service_relay, __VA_ARGS__)
 #define RELAY_LIST(...) CONFIG_LIST(struct service_relay, __VA_ARGS__)
 
+/* As limits of bandwidth in mediarelayd.conf. */
+#define BITRATE_MIN 64000
+#define BITRATE_MAX 1000000000000
+
 /* By enum service_location, from 1. */
 static const char *const locations[] = {"inside", "outside", NULL};
 static_assert(LOCATION_INTRANET == 1 && LOCATION_INTERNET == 2, "words count from 1");
@@ -75,6 +79,13 @@ static const struct config_key keys[] = {
 		   "200", 0, 1000000, "requests per second it may make; 0: no limit"),
 	SERVER_KEY("server", "legacy_tls", BOOL, APPLIED, legacy_tls, "false", 0, 0,
 		   "whether it may use TLS 1.0, TLS 1.1 and CBC suites; needs networks"),
+
+	SERVER_KEY("server", "allocations", NUMBER, APPLIED, quota.allocations, "0", 0,
+		   UINT32_MAX,
+		   "allocations of each user it asks for; 0: as the relay limits users"),
+	SERVER_KEY("server", "bandwidth", BITRATE, APPLIED, quota.bandwidth_bps, "0",
+		   BITRATE_MIN, BITRATE_MAX,
+		   "bandwidth of each user it asks for; 0: as the relay limits users"),
 
 	RELAY_KEY("relay", "location", WORD, APPLIED, location, NULL, 0, 0,
 		  "inside or outside: which clients it is for", .words = locations),

@@ -252,15 +252,8 @@ static bool any_password_matches(const struct attempt *at, const struct credenti
 		matched = password_matches(at, cred->username, &password, &key);
 	}
 	assert(!matched || (password.key != NULL && *tried > 0));
-	if (matched) {
-		struct owner *owner = &at->out->owner;
-
-		owner->key = key;
-		memcpy(owner->user, cred->user, sizeof(owner->user));
-		memcpy(owner->key_id, password.key->id, sizeof(owner->key_id));
-		owner->credential_expires_s = cred->expires_s;
-		owner->nameless = cred->nameless;
-	}
+	if (matched)
+		owner_prove(&at->out->owner, cred, password.key, &key);
 	OPENSSL_cleanse(&password, sizeof(password));
 	OPENSSL_cleanse(&key, sizeof(key));
 	return matched;

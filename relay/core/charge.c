@@ -64,6 +64,13 @@ static bool take_turn(const struct turn *turn, const struct allocation *al,
 	return true;
 }
 
+uint32_t charge_user_limit(const struct turn *turn, const struct allocation *al)
+{
+	if (al->owner.quota.allocations != 0)
+		return al->owner.quota.allocations;
+	return turn->settings->limits.allocations_per_user[al->dialect];
+}
+
 bool charge_take(struct turn *turn, struct allocation *al, uint64_t now_ms,
 		 enum refusal *why)
 {
@@ -80,7 +87,7 @@ bool charge_take(struct turn *turn, struct allocation *al, uint64_t now_ms,
 		goto no_side;
 	*why = REFUSAL_USER;
 	al->user_row = quota_acquire_row(users_of(turn, al), al->user_quota,
-					 limits->allocations_per_user[al->dialect]);
+					 charge_user_limit(turn, al));
 	if (al->user_row == QUOTA_NONE)
 		goto no_user;
 	*why = REFUSAL_PREFIX;

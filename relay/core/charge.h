@@ -6,6 +6,9 @@
  * that names nobody, whose username is only an expiry, is shared by everybody whom a site gave
  * it: there each source prefix counts as a user.
  *
+ * A credential may carry a quota of its user, which an issuer gives to a gateway that works for
+ * many: it takes the place of the limits per user, in both dialects.
+ *
  * Threads  the worker of turn; what is counted is shared by all workers.
  * Time     monotonic milliseconds, passed in.
  */
@@ -29,6 +32,9 @@ struct turn;
  */
 bool charge_take(struct turn *turn, struct allocation *al, uint64_t now_ms,
 		 enum refusal *why);
+
+/* How many allocations its user may have; 0: no limit. The credential's quota comes first. */
+uint32_t charge_user_limit(const struct turn *turn, const struct allocation *al);
 
 /* It ended. */
 void charge_return(struct turn *turn, const struct allocation *al);

@@ -140,14 +140,8 @@ static bool any_password_matches(const struct turn *turn, const struct ms_msg *m
 			  ms_verify(msg, &key);
 	}
 	assert(!matched || (*known && password.key != NULL));
-	if (matched) {
-		struct owner *owner = &out->owner;
-
-		owner->key = key;
-		memcpy(owner->user, cred->user, sizeof(owner->user));
-		memcpy(owner->key_id, password.key->id, sizeof(owner->key_id));
-		owner->credential_expires_s = cred->expires_s;
-	}
+	if (matched)
+		owner_prove(&out->owner, cred, password.key, &key);
 	OPENSSL_cleanse(&password, sizeof(password));
 	OPENSSL_cleanse(&key, sizeof(key));
 	return matched;

@@ -5,6 +5,17 @@
 
 #include <string.h>
 
+void owner_prove(struct owner *owner, const struct credential *cred,
+		 const struct key *made_by, const struct stun_key *key)
+{
+	owner->key = *key;
+	memcpy(owner->user, cred->user, sizeof(owner->user));
+	memcpy(owner->key_id, made_by->id, sizeof(owner->key_id));
+	owner->credential_expires_s = cred->expires_s;
+	owner->quota = cred->quota;
+	owner->nameless = cred->nameless;
+}
+
 struct owner_id owner_id_of(const struct siphash_key *key, struct slice username)
 {
 	const struct siphash_key second = {

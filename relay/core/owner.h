@@ -31,9 +31,17 @@ struct owner {
 	int64_t credential_expires_s; /* Unix seconds */
 	struct stun_key key;          /* derived; the password itself is never kept */
 	char user[CREDENTIAL_USER_MAX + 1];
-	char key_id[KEY_ID_MAX + 1]; /* of the keyring */
-	bool nameless;               /* the credential is for anybody; see charge.h */
+	char key_id[KEY_ID_MAX + 1];   /* of the keyring */
+	struct credential_quota quota; /* in place of the limits per user */
+	bool nameless;                 /* the credential is for anybody; see charge.h */
 };
+
+/*
+ * All but the id, from a credential whose password has matched: the key that made it, and the one
+ * derived from its password.
+ */
+void owner_prove(struct owner *owner, const struct credential *cred,
+		 const struct key *made_by, const struct stun_key *key);
 
 struct owner_id owner_id_of(const struct siphash_key *key, struct slice username);
 bool owner_id_equal(const struct owner_id *a, const struct owner_id *b);

@@ -9,6 +9,7 @@
 
 #include "relay/core/allocation_request.h"
 #include "relay/core/allocation_state.h"
+#include "relay/core/charge.h"
 #include "relay/core/turn.h"
 
 enum {
@@ -209,7 +210,7 @@ static int open_first(struct turn *turn, struct allocation *al,
 		      struct place *place)
 {
 	const struct turn_shared *shared = turn->shared;
-	uint32_t limit = turn->settings->limits.allocations_per_user[al->dialect];
+	uint32_t limit = charge_user_limit(turn, al);
 
 	/* EVEN-PORT and RESERVATION-TOKEN are for UDP only (RFC 6062 section 5.1). */
 	assert(al->relay_transport == TRANSPORT_UDP ||

@@ -15,6 +15,11 @@ json_t *control_count(uint64_t value)
 	return json_integer((json_int_t)value);
 }
 
+json_t *control_figure(uint64_t value)
+{
+	return value != 0 ? control_count(value) : json_null();
+}
+
 json_t *control_ip(const struct ip_addr *ip)
 {
 	char text[ENDPOINT_TEXT_LEN];

@@ -33,6 +33,7 @@ control_handler control_end_allocation;
 control_handler control_stream_records;
 
 json_t *control_count(uint64_t value);
+json_t *control_figure(uint64_t value); /* null for 0: not set */
 json_t *control_ip(const struct ip_addr *ip);
 json_t *control_endpoint(const struct endpoint *ep);
 json_t *control_traffic(const struct traffic *traffic);

@@ -21,7 +21,8 @@ enum { BUSIEST = 10 };
 /* Who shares a limit: a user in one dialect, or a source prefix. */
 struct sharer {
 	char name[CREDENTIAL_USER_MAX + 1];
-	enum dialect dialect; /* of prefixes DIALECT_IETF: they count both */
+	struct credential_quota quota; /* of a user, from its credentials */
+	enum dialect dialect;          /* of prefixes DIALECT_IETF: they count both */
 	uint64_t allocations;
 	uint64_t rate_bps;
 };
@@ -61,6 +62,7 @@ static void prefix_of(const struct relay_allocation *row, struct sharer *sharer)
 static void user_of(const struct relay_allocation *row, struct sharer *sharer)
 {
 	sharer->dialect = row->dialect;
+	sharer->quota = row->quota;
 	if (row->nameless)
 		prefix_of(row, sharer);
 	else
@@ -84,6 +86,15 @@ static int by_use(const void *a, const void *b)
 	return (x->allocations < y->allocations) - (x->allocations > y->allocations);
 }
 
+/* One user may have credentials with a quota and without. */
+static void raise_quota(struct credential_quota *quota,
+			const struct credential_quota *other)
+{
+	if (other->allocations > quota->allocations)
+		quota->allocations = other->allocations;
+	quota->bandwidth_bps = greater(quota->bandwidth_bps, other->bandwidth_bps);
+}
+
 /* One entry for each allocation becomes one for each name; returns how many. */
 static size_t merge(struct sharer *sharers, size_t count)
 {
@@ -97,6 +108,7 @@ static size_t merge(struct sharer *sharers, size_t count)
 		}
 		sharers[merged - 1].allocations++;
 		sharers[merged - 1].rate_bps += sharers[i].rate_bps;
+		raise_quota(&sharers[merged - 1].quota, &sharers[i].quota);
 	}
 	return merged;
 }
@@ -107,9 +119,13 @@ static json_t *sharer_json(const struct sharer *sharer, const char *label, bool 
 				 "allocations", control_count(sharer->allocations),
 				 "rate_bps", control_count(sharer->rate_bps));
 
-	if (json != NULL && is_user)
-		json_object_set_new(json, "dialect",
-				    json_string(dialect_name(sharer->dialect)));
+	if (json == NULL || !is_user)
+		return json;
+	json_object_set_new(json, "dialect", json_string(dialect_name(sharer->dialect)));
+	json_object_set_new(json, "quota_allocations",
+			    control_figure(sharer->quota.allocations));
+	json_object_set_new(json, "quota_bandwidth_bps",
+			    control_figure(sharer->quota.bandwidth_bps));
 	return json;
 }
 

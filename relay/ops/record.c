@@ -14,7 +14,7 @@
 #include "relay/core/turn.h"
 #include "stun/ms_attr.h"
 
-enum { FIELDS = 19, TEXT_LEN = ENDPOINT_TEXT_LEN };
+enum { FIELDS = 21, TEXT_LEN = ENDPOINT_TEXT_LEN };
 
 /* Fields are written in the order in which they are added. */
 struct field {
@@ -105,6 +105,10 @@ static void list_fields(const struct record *record, struct fields *fields)
 		add_id(fields, "ALLOCATION_ID", record->id);
 	add(fields, "USER", record->user);
 	add(fields, "KEY_ID", record->key_id);
+	if (record->quota.allocations != 0)
+		add_number(fields, "QUOTA_ALLOCATIONS", record->quota.allocations);
+	if (record->quota.bandwidth_bps != 0)
+		add_number(fields, "QUOTA_BANDWIDTH_BPS", record->quota.bandwidth_bps);
 	add(fields, "SIDE", side_name(record->side));
 	add(fields, "TRANSPORT", transport_name(record->transport));
 	add(fields, "RELAY_TRANSPORT", transport_name(record->relay_transport));
@@ -153,6 +157,7 @@ struct record record_of(const struct turn *turn, const struct allocation *al,
 	record.ended_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	memcpy(record.user, al->owner.user, sizeof(record.user));
 	memcpy(record.key_id, al->owner.key_id, sizeof(record.key_id));
+	record.quota = al->owner.quota;
 	return record;
 }
 

@@ -27,6 +27,7 @@ struct record {
 	uint64_t duration_ms;
 	uint16_t stream_type, permissions, channels;
 	char user[CREDENTIAL_USER_MAX + 1];
+	struct credential_quota quota;
 	char key_id[KEY_ID_MAX + 1];
 	bool is_logged; /* the log wants it, too */
 };

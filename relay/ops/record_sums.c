@@ -19,6 +19,8 @@ static bool is_same_kind(const struct record *a, const struct record *b)
 	return a->side == b->side && a->transport == b->transport &&
 	       a->relay_transport == b->relay_transport && a->dialect == b->dialect &&
 	       a->reason == b->reason && a->is_logged == b->is_logged &&
+	       a->quota.allocations == b->quota.allocations &&
+	       a->quota.bandwidth_bps == b->quota.bandwidth_bps &&
 	       strcmp(a->user, b->user) == 0 && strcmp(a->key_id, b->key_id) == 0;
 }
 

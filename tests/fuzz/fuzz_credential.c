@@ -97,15 +97,19 @@ static void try_username(struct slice username, bool binary)
 static void try_identity(struct slice identity)
 {
 	const struct key *key = &two_keys()->keys[identity.len % 2];
+	const struct credential_quota quota = {(uint32_t)identity.len / 4 % 3,
+					       identity.len / 12 % 3 * 64000};
 	struct credential_pair pair;
 	struct credential cred;
 	uint64_t serial = identity.len;
 
 	FUZZ_CHECK(credential_issue_mras(key, 1 + (int)(identity.len / 2 % 2), identity,
-					 NOW, &serial, &pair));
+					 NOW, &quota, &serial, &pair));
 	FUZZ_CHECK(credential_parse((struct slice){pair.token, pair.token_len}, true,
 				    &cred) == CREDENTIAL_OK);
 	FUZZ_CHECK(cred.expires_s == NOW && count_passwords(&cred) == 1);
+	FUZZ_CHECK(cred.quota.allocations == quota.allocations &&
+		   cred.quota.bandwidth_bps == quota.bandwidth_bps);
 	FUZZ_CHECK(credential_parse((struct slice){(const uint8_t *)pair.username,
 						   strlen(pair.username)},
 				    false, &cred) == CREDENTIAL_OK);

@@ -25,9 +25,9 @@ static void issue(struct slice name)
 	char want[CREDENTIAL_USER_MAX + 1], again[CREDENTIAL_USER_MAX + 1];
 	struct credential_pair pair;
 	struct credential cred;
-	bool fits = name.len <= credential_rest_room(EXPIRES);
+	bool fits = name.len <= credential_rest_room(EXPIRES, NULL);
 
-	FUZZ_CHECK(credential_issue_rest(any_key(), name, EXPIRES, &pair) == fits);
+	FUZZ_CHECK(credential_issue_rest(any_key(), name, EXPIRES, NULL, &pair) == fits);
 	if (!fits)
 		return;
 	FUZZ_CHECK(strlen(pair.username) <= CREDENTIAL_ISSUED_MAX);

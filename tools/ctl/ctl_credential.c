@@ -77,8 +77,8 @@ static bool issue_mras(const struct key *key, const char *user, int64_t expires_
 
 	/* Others may issue in this second; a random serial keeps tokens distinct. */
 	return RAND_bytes((unsigned char *)&serial, sizeof(serial)) == 1 &&
-	       credential_issue_mras(key, TOKEN_VERSION, identity, expires_s, &serial,
-				     pair);
+	       credential_issue_mras(key, TOKEN_VERSION, identity, expires_s, NULL,
+				     &serial, pair);
 }
 
 static int64_t wanted_expiry(const struct ctl_args *args, int64_t now_s)
@@ -96,7 +96,7 @@ static bool read_rest_name(const struct ctl_args *args, int64_t now_s,
 {
 	const char *user = ctl_value(args, OPTION_FOR_USER, NULL);
 	const struct slice text = {(const uint8_t *)user, strlen(user)};
-	const size_t room = credential_rest_room(wanted_expiry(args, now_s));
+	const size_t room = credential_rest_room(wanted_expiry(args, now_s), NULL);
 	struct opaque_string_error error;
 
 	*name = (struct slice){bytes, 0};
@@ -117,7 +117,7 @@ static bool issue_rest(const struct ctl_args *args, const struct key *key, int64
 	struct slice name;
 
 	return read_rest_name(args, now_s, bytes, &name, why) &&
-	       credential_issue_rest(key, name, expires_s, pair);
+	       credential_issue_rest(key, name, expires_s, NULL, pair);
 }
 
 static int issue(const struct ctl_args *args, const char *path,

@@ -240,6 +240,8 @@ void ctl_print_limits(const struct ctl_args *args, json_t *document)
 						  {">ALLOCATIONS", "allocations"},
 						  {">RATE", "rate_bps"},
 						  {"<DIALECT", "dialect"},
+						  {">QUOTA", "quota_allocations"},
+						  {">RATE QUOTA", "quota_bandwidth_bps"},
 						  {NULL, NULL}};
 	static const struct ctl_column prefixes[] = {{"<TOP PREFIXES", "prefix"},
 						     {">ALLOCATIONS", "allocations"},

@@ -337,9 +337,9 @@ START_TEST(every_valid_key_verifies_and_no_other)
 	char want[256];
 
 	ck_assert(credential_issue_rest(&ring.keys[0], vectors_slice("bob"), NOW + 60,
-					&by_one));
+					NULL, &by_one));
 	ck_assert(credential_issue_rest(&ring.keys[1], vectors_slice("bob"), NOW + 60,
-					&by_two));
+					NULL, &by_two));
 	ck_assert_str_eq(by_one.username, "1767225660:bob");
 	ck_assert_str_eq(by_two.username, by_one.username);
 
@@ -368,7 +368,7 @@ START_TEST(any_user_name_of_stun_can_be_issued)
 
 	for (size_t i = 0; i < ROWS(names); i++) {
 		ck_assert(credential_issue_rest(&ring.keys[0], vectors_slice(names[i]),
-						NOW, &pair));
+						NOW, NULL, &pair));
 		snprintf(want, sizeof(want), "1767225600:%s", names[i]);
 		ck_assert_str_eq(pair.username, want);
 		ck_assert_int_eq(parse(pair.username, &cred), CREDENTIAL_OK);
@@ -376,13 +376,13 @@ START_TEST(any_user_name_of_stun_can_be_issued)
 		credential_show_user(vectors_slice(names[i]), want);
 		ck_assert_str_eq(cred.user, want);
 	}
-	ck_assert_uint_eq(credential_rest_room(NOW), room);
+	ck_assert_uint_eq(credential_rest_room(NOW, NULL), room);
 	memset(longest, 'x', room);
-	ck_assert(
-		credential_issue_rest(&ring.keys[0], vectors_slice(longest), NOW, &pair));
+	ck_assert(credential_issue_rest(&ring.keys[0], vectors_slice(longest), NOW, NULL,
+					&pair));
 	ck_assert_uint_eq(strlen(pair.username), 508);
 	longest[room] = 'x';
-	ck_assert(!credential_issue_rest(&ring.keys[0], vectors_slice(longest), NOW,
+	ck_assert(!credential_issue_rest(&ring.keys[0], vectors_slice(longest), NOW, NULL,
 					 &pair));
 }
 END_TEST
@@ -392,22 +392,26 @@ START_TEST(what_cannot_be_issued_is_refused)
 	struct credential_pair pair;
 	uint64_t serial = 0;
 
-	ck_assert(credential_issue_rest(&ring.keys[0], vectors_slice(""), NOW, &pair));
+	ck_assert(credential_issue_rest(&ring.keys[0], vectors_slice(""), NOW, NULL,
+					&pair));
 	ck_assert_str_eq(pair.username, "1767225600");
-	ck_assert(!credential_issue_rest(&ring.keys[0], vectors_slice("a"), -1, &pair));
+	ck_assert(!credential_issue_rest(&ring.keys[0], vectors_slice("a"), -1, NULL,
+					 &pair));
 	ring.keys[0].rest = KEY_REST_NONE;
-	ck_assert(!credential_issue_rest(&ring.keys[0], vectors_slice("a"), NOW, &pair));
+	ck_assert(!credential_issue_rest(&ring.keys[0], vectors_slice("a"), NOW, NULL,
+					 &pair));
 
 	struct slice identity = vectors_slice("a");
-	ck_assert(credential_issue_mras(&ring.keys[0], 1, identity, NOW, &serial, &pair));
-	ck_assert(
-		!credential_issue_mras(&ring.keys[0], 0, identity, NOW, &serial, &pair));
-	ck_assert(
-		!credential_issue_mras(&ring.keys[0], 3, identity, NOW, &serial, &pair));
-	ck_assert(!credential_issue_mras(&ring.keys[0], 2, identity, INT64_MAX, &serial,
+	ck_assert(credential_issue_mras(&ring.keys[0], 1, identity, NOW, NULL, &serial,
+					&pair));
+	ck_assert(!credential_issue_mras(&ring.keys[0], 0, identity, NOW, NULL, &serial,
 					 &pair));
-	ck_assert(!credential_issue_mras(&ring.keys[0], 2, identity, INT64_MIN, &serial,
+	ck_assert(!credential_issue_mras(&ring.keys[0], 3, identity, NOW, NULL, &serial,
 					 &pair));
+	ck_assert(!credential_issue_mras(&ring.keys[0], 2, identity, INT64_MAX, NULL,
+					 &serial, &pair));
+	ck_assert(!credential_issue_mras(&ring.keys[0], 2, identity, INT64_MIN, NULL,
+					 &serial, &pair));
 }
 END_TEST
 

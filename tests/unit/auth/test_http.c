@@ -200,7 +200,7 @@ END_TEST
 START_TEST(http_limits_rest_names)
 {
 	char body[1024], user[CREDENTIAL_ISSUED_MAX];
-	const size_t room = credential_rest_room(NOW_S);
+	const size_t room = credential_rest_room(NOW_S, NULL);
 
 	for (size_t len = room; len <= room + 1; len++) {
 		memset(user, 'a', len);

@@ -311,6 +311,8 @@ START_TEST(mras_config_in_force_names_sections)
 				    "server.b.example.max_duration = 1h\n"
 				    "server.b.example.requests_per_second = 200\n"
 				    "server.b.example.legacy_tls = false\n"
+				    "server.b.example.allocations = 0\n"
+				    "server.b.example.bandwidth = 0\n"
 				    "relay.1.location = inside\n"
 				    "relay.1.host = r\n"
 				    "relay.1.address = \n"

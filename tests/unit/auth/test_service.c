@@ -158,7 +158,7 @@ START_TEST(service_length_of_identities)
 	request = request_for(identity);
 	ck_assert_int_eq(issue(&request), SERVICE_BAD_IDENTITY);
 
-	const size_t room = credential_rest_room(NOW_S);
+	const size_t room = credential_rest_room(NOW_S, NULL);
 	identity[room] = '\0';
 	request = request_for(identity);
 	request.form = CREDENTIAL_REST;
@@ -257,6 +257,34 @@ START_TEST(service_prefers_a_key_that_is_valid_now)
 	soon->not_before_s = NOW_S + 1;
 	ck_assert_int_eq(issue(&request), SERVICE_OK);
 	ck_assert_str_eq(answer.key_id, "now");
+}
+END_TEST
+
+/* A gateway asks for one identity all the time, and gets a quota for it in every form. */
+START_TEST(service_gives_a_gateway_its_quota)
+{
+	struct service_request request = request_for("sip:gateway@lab.example");
+	struct credential cred;
+
+	fixture.servers[OPEN_SERVER].quota = (struct credential_quota){500, 50000000};
+	fixture.service.identity_per_minute = 1;
+	for (int i = 0; i < 100; i++)
+		ck_assert_int_eq(issue(&request), SERVICE_OK);
+	for (int form = 0; form < 2; form++) {
+		request.form = form == 0 ? CREDENTIAL_MRAS_TEXT : CREDENTIAL_REST;
+		ck_assert_int_eq(issue(&request), SERVICE_OK);
+		ck_assert_int_eq(credential_parse(slice_of(answer.pair.username), false,
+						  &cred),
+				 CREDENTIAL_OK);
+		ck_assert_uint_eq(cred.quota.allocations, 500);
+		ck_assert_uint_eq(cred.quota.bandwidth_bps, 50000000);
+		ck_assert(mras_fixture_accepts(&fixture, answer.pair.username,
+					       answer.pair.password, NOW_S));
+	}
+	/* Another server, the same identity. */
+	request.server = &fixture.servers[LAB_SERVER];
+	ck_assert_int_eq(issue(&request), SERVICE_OK);
+	ck_assert_int_eq(issue(&request), SERVICE_BUSY);
 }
 END_TEST
 
@@ -543,6 +571,7 @@ static void service_suite(Suite *suite)
 	tcase_add_test(cases, service_length_of_identities);
 	tcase_add_test(cases, service_issues_rest_names_in_their_profile);
 	tcase_add_test(cases, service_counts_a_rest_name_as_issued);
+	tcase_add_test(cases, service_gives_a_gateway_its_quota);
 	tcase_add_test(cases, service_needs_a_key);
 	tcase_add_test(cases, service_signs_with_a_key_that_begins_within_the_skew);
 	tcase_add_test(cases, service_prefers_a_key_that_is_valid_now);

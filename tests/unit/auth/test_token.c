@@ -4,6 +4,7 @@
  */
 #include "auth/credential/credential.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,16 +61,22 @@ START_TEST(mras_accounts_match_the_vectors)
 }
 END_TEST
 
+/* Version 3 is what carries a quota. */
+static const struct credential_quota quota = {200, 20000000};
+
 static void issue(int version, struct credential_pair *pair)
 {
 	uint64_t serial = 0;
 
-	ck_assert(credential_issue_mras(&ring.keys[0], version, vectors_slice("sip:bob"),
-					NOW, &serial, pair));
+	ck_assert(credential_issue_mras(&ring.keys[0], version == 3 ? 1 : version,
+					vectors_slice("sip:bob"), NOW,
+					version == 3 ? &quota : NULL, &serial, pair));
 }
 
 START_TEST(an_mras_pair_verifies_as_text_and_as_bytes)
 {
+	static const size_t lens[] = {0, 52, 56, 64};
+	static const char *const begins[] = {"", "AQAAI", "AgAAJ", "AwAAL"};
 	struct credential_password password;
 	struct credential_pair pair;
 	struct credential cred;
@@ -77,10 +84,9 @@ START_TEST(an_mras_pair_verifies_as_text_and_as_bytes)
 	char want[128];
 
 	issue(_i, &pair);
-	ck_assert_uint_eq(pair.token_len, _i == 1 ? 52 : 56);
+	ck_assert_uint_eq(pair.token_len, lens[_i]);
 	ck_assert_uint_eq(pair.secret_len, 20);
-	ck_assert_msg(strncmp(pair.username, _i == 1 ? "AQAAI" : "AgAAJ", 5) == 0, "%s",
-		      pair.username);
+	ck_assert_msg(strncmp(pair.username, begins[_i], 5) == 0, "%s", pair.username);
 	snprintf(want, sizeof(want), "one=%s", pair.password);
 	ck_assert_str_eq(passwords(pair.username), want);
 
@@ -167,6 +173,118 @@ START_TEST(a_token_has_exactly_its_header)
 }
 END_TEST
 
+static const struct {
+	const char *name;
+	struct credential_quota issued, read;
+} quotas[] = {
+	{"none", {0, 0}, {0, 0}},
+	{"both", {200, 20000000}, {200, 20000000}},
+	{"allocations only", {1, 0}, {1, 0}},
+	{"bandwidth only", {0, 64000}, {0, 64000}},
+	{"rounded up", {0, 64001}, {0, 65000}},
+	{"the greatest", {UINT32_MAX, 1000000000000}, {UINT32_MAX, 1000000000000}},
+	{"beyond what fits", {1, UINT64_MAX}, {1, UINT64_C(4294967295000)}},
+};
+
+/* Tokens and REST names alike; the relay gets what the issuer said. */
+START_TEST(a_credential_carries_the_quota_of_its_user)
+{
+	const struct credential_quota *issued = &quotas[_i].issued;
+	const struct credential_quota *want = &quotas[_i].read;
+	struct credential_pair pair;
+	struct credential cred;
+	uint64_t serial = 0;
+	char one[128];
+
+	for (int rest = 0; rest < 2; rest++) {
+		ck_assert(rest ? credential_issue_rest(&ring.keys[0],
+						       vectors_slice("sip:bob"), NOW,
+						       issued, &pair)
+			       : credential_issue_mras(&ring.keys[0], 2,
+						       vectors_slice("sip:bob"), NOW,
+						       issued, &serial, &pair));
+		ck_assert_int_eq(parse(pair.username, &cred), CREDENTIAL_OK);
+		ck_assert_msg(cred.quota.allocations == want->allocations &&
+				      cred.quota.bandwidth_bps == want->bandwidth_bps,
+			      "%s: %s", quotas[_i].name, pair.username);
+		ck_assert_int_eq(cred.expires_s, NOW);
+		snprintf(one, sizeof(one), "one=%s", pair.password);
+		ck_assert_msg(strncmp(passwords(pair.username), one, strlen(one)) == 0,
+			      "%s: %s", quotas[_i].name, pair.username);
+		if (rest)
+			ck_assert_str_eq(cred.user, "sip:bob");
+	}
+}
+END_TEST
+
+/* A quota does not make another user. */
+START_TEST(a_quota_leaves_the_user_the_same)
+{
+	struct credential_pair with, without;
+	struct credential one, other;
+
+	issue(3, &with);
+	issue(1, &without);
+	ck_assert_int_eq(parse(with.username, &one), CREDENTIAL_OK);
+	ck_assert_int_eq(parse(without.username, &other), CREDENTIAL_OK);
+	ck_assert_str_eq(one.user, other.user);
+	ck_assert(credential_quota_is_set(&one.quota));
+	ck_assert(!credential_quota_is_set(&other.quota));
+}
+END_TEST
+
+/* What the secret of an application signs is no quota, whatever name its user chose. */
+START_TEST(the_secret_alone_does_not_sign_a_quota)
+{
+	struct credential_pair plain, quoted;
+	struct credential cred;
+	char forged[64];
+
+	ck_assert(credential_issue_rest(&ring.keys[0], vectors_slice("200,20000:bob"),
+					NOW, NULL, &plain));
+	ck_assert_int_eq(parse(plain.username, &cred), CREDENTIAL_OK);
+	ck_assert(!credential_quota_is_set(&cred.quota));
+	ck_assert_str_eq(cred.user, "200,20000:bob");
+	ck_assert(credential_issue_rest(&ring.keys[0], vectors_slice("bob"), NOW, &quota,
+					&quoted));
+	ck_assert_str_eq(quoted.username, "1767225600,200,20000:bob");
+	/* The MAC of the same name under the secret itself. */
+	ring.keys[0].rest = KEY_REST_SHA256;
+	memcpy(ring.keys[0].rest_quota, ring.keys[0].secret, KEY_DERIVED_LEN);
+	ck_assert(credential_issue_rest(&ring.keys[0], vectors_slice("bob"), NOW, &quota,
+					&plain));
+	ck_assert_str_ne(plain.password, quoted.password);
+	snprintf(forged, sizeof(forged), "%s", "1767225600,100000,0:bob");
+	ck_assert_ptr_null(strstr(passwords(forged), quoted.password));
+}
+END_TEST
+
+static const struct {
+	const char *name, *username;
+} quota_names[] = {
+	{"one figure", "1767225600,200:bob"},
+	{"three figures", "1767225600,1,2,3:bob"},
+	{"no figure", "1767225600,:bob"},
+	{"an empty first figure", "1767225600,,1:bob"},
+	{"an empty second figure", "1767225600,1,:bob"},
+	{"no name and no colon", "1767225600,1,2"},
+	{"a sign", "1767225600,+1,2:bob"},
+	{"a zero in front", "1767225600,01,2:bob"},
+	{"no quota at all", "1767225600,0,0:bob"},
+	{"more than 32 bits", "1767225600,4294967296,0:bob"},
+	{"more than 64 bits", "1767225600,1,18446744073709551616:bob"},
+	{"letters", "1767225600,x,1:bob"},
+};
+
+START_TEST(a_quota_has_one_spelling)
+{
+	struct credential cred;
+
+	ck_assert_msg(parse(quota_names[_i].username, &cred) == CREDENTIAL_MALFORMED,
+		      "%s: taken", quota_names[_i].name);
+}
+END_TEST
+
 START_TEST(a_token_ends_with_its_key)
 {
 	struct credential_pair pair;
@@ -195,7 +313,7 @@ START_TEST(the_identity_is_keyed_and_stable)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		ck_assert(credential_issue_mras(&ring.keys[rows[i].key], 2,
 						vectors_slice(rows[i].name),
-						rows[i].expires_s, &serial, &pair));
+						rows[i].expires_s, NULL, &serial, &pair));
 		ck_assert_int_eq(parse(pair.username, &cred[i]), CREDENTIAL_OK);
 	}
 	ck_assert_uint_eq(strlen(cred[0].user), 40);
@@ -224,7 +342,7 @@ START_TEST(issued_tokens_are_distinct_and_survive_trimming)
 
 	for (size_t i = 0; i < COUNT; i++) {
 		ck_assert(credential_issue_mras(&ring.keys[0], 2, vectors_slice("bob"),
-						NOW, &serial, &pair));
+						NOW, NULL, &serial, &pair));
 		ck_assert_uint_eq(pair.token_len, 56);
 		memcpy(tokens[i], pair.token, 56);
 		ck_assert(pair.token[0] != '"' && pair.token[55] != '"' &&
@@ -249,10 +367,15 @@ static void token_suite(Suite *suite)
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, mras_accounts_match_the_vectors);
-	tcase_add_loop_test(tc, an_mras_pair_verifies_as_text_and_as_bytes, 1, 3);
-	tcase_add_loop_test(tc, a_token_with_a_flipped_bit_has_no_password, 1, 3);
-	tcase_add_loop_test(tc, a_token_has_exactly_its_length, 1, 3);
+	tcase_add_loop_test(tc, an_mras_pair_verifies_as_text_and_as_bytes, 1, 4);
+	tcase_add_loop_test(tc, a_token_with_a_flipped_bit_has_no_password, 1, 4);
+	tcase_add_loop_test(tc, a_token_has_exactly_its_length, 1, 4);
 	tcase_add_loop_test(tc, a_token_has_exactly_its_header, 0, ROWS(headers));
+	tcase_add_loop_test(tc, a_credential_carries_the_quota_of_its_user, 0,
+			    ROWS(quotas));
+	tcase_add_test(tc, a_quota_leaves_the_user_the_same);
+	tcase_add_test(tc, the_secret_alone_does_not_sign_a_quota);
+	tcase_add_loop_test(tc, a_quota_has_one_spelling, 0, ROWS(quota_names));
 	tcase_add_test(tc, a_token_ends_with_its_key);
 	tcase_add_test(tc, the_identity_is_keyed_and_stable);
 	tcase_add_test(tc, issued_tokens_are_distinct_and_survive_trimming);

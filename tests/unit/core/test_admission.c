@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "relay/core/allocation_table.h"
+#include "relay/core/charge.h"
 #include "tests/unit/core/create_check.h"
 
 static uint64_t refused(enum refusal why)
@@ -70,6 +71,36 @@ START_TEST(each_dialect_has_a_quota_of_its_own)
 END_TEST
 
 /* A site that gives everybody the same username, an expiry and nothing else. */
+/* The quota that a credential carries takes the place of the limit, in both dialects. */
+START_TEST(a_quota_of_the_credential_comes_before_the_limit)
+{
+	struct owner owner = {.id = {{1}}, .quota = {.allocations = 3}};
+	struct allocation_request request = {
+		.tuple = fixture_tuple("192.0.2.9:1", 3),
+		.owner = &owner,
+	};
+	struct allocation *al;
+
+	for (int dialect = 0; dialect < DIALECT_COUNT; dialect++) {
+		fixture.settings.limits.allocations_per_user[dialect] = 1;
+		request.dialect = (enum dialect)dialect;
+		for (int i = 0; i < 3; i++) {
+			request.tuple.client.port++;
+			ck_assert_int_eq(
+				fixture_create(&fixture, "gateway", request, &al), 0);
+			ck_assert_uint_eq(charge_user_limit(&fixture.turn, al), 3);
+		}
+		request.tuple.client.port++;
+		ck_assert_int_eq(fixture_create(&fixture, "gateway", request, &al), 486);
+		ck_assert_int_eq(fixture_create(&fixture, "alice", request, &al), 0);
+		request.tuple.client.port++;
+	}
+	/* A credential without one goes by the limit, though the user holds more. */
+	owner.quota.allocations = 0;
+	ck_assert_int_eq(fixture_create(&fixture, "gateway", request, &al), 486);
+}
+END_TEST
+
 START_TEST(a_credential_that_names_nobody_counts_by_address)
 {
 	struct owner anybody = {.nameless = true};
@@ -306,6 +337,7 @@ static void admission_suite(Suite *suite)
 	tcase_add_test(tc, user_quota_is_486_for_that_user_only);
 	tcase_add_test(tc, two_credentials_of_one_user_share_the_quota);
 	tcase_add_test(tc, each_dialect_has_a_quota_of_its_own);
+	tcase_add_test(tc, a_quota_of_the_credential_comes_before_the_limit);
 	tcase_add_test(tc, a_credential_that_names_nobody_counts_by_address);
 	tcase_add_test(tc, attack_23_a_user_makes_so_many_allocations_per_second);
 	tcase_add_test(tc, the_rate_is_of_each_dialect_and_of_a_nameless_client);

@@ -467,7 +467,7 @@ START_TEST(mras_token_in_text_is_accepted)
 
 	ck_assert(credential_issue_mras(key_of(&fixture, "k2"), 2,
 					(struct slice){(const uint8_t *)"bob", 3},
-					fixture.unix_s + 60, &serial, &pair));
+					fixture.unix_s + 60, NULL, &serial, &pair));
 	for (int flip = 0; flip < 3; flip++) {
 		static const int want[] = {0, 401, 401};
 

@@ -34,10 +34,11 @@ void ms_client_credential(struct ms_client *c, const char *user, enum ms_form fo
 	uint64_t serial = 1;
 
 	assert(key != NULL);
-	bool issued = form == MS_FORM_REST
-			      ? credential_issue_rest(key, identity, expires_s, &pair)
-			      : credential_issue_mras(key, 1, identity, expires_s,
-						      &serial, &pair);
+	bool issued =
+		form == MS_FORM_REST
+			? credential_issue_rest(key, identity, expires_s, NULL, &pair)
+			: credential_issue_mras(key, 1, identity, expires_s, NULL,
+						&serial, &pair);
 	assert(issued);
 	(void)issued;
 	if (form == MS_FORM_BINARY) {

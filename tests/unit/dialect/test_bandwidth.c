@@ -234,6 +234,23 @@ END_TEST
  * In every window of time at most rate * time + depth passes, plus what leases can hold
  * and one packet that found the bucket full; and all of it is used if there is demand.
  */
+/* The quota that a credential carries takes the place of the user's limit. */
+START_TEST(a_quota_of_the_credential_comes_before_the_limit)
+{
+	limits()->per_user[DIALECT_IETF] = MBIT;
+	struct flow *gateway = add_flow("gateway", 5 * MBIT, 600);
+	struct flow *user = add_flow("alice", 5 * MBIT, 600);
+
+	gateway->al->owner.quota.bandwidth_bps = 3 * MBIT;
+	run(10000);
+	forget();
+	run(20000);
+	near("a gateway", mbit_of(gateway, 20000), 3, 0.02);
+	near("a user", mbit_of(user, 20000), 1, 0.02);
+	ck_assert_uint_gt(gateway->refused[DROP_BANDWIDTH_USER], 0);
+}
+END_TEST
+
 START_TEST(limits_hold_in_every_window)
 {
 	enum { STEPS = 600, USERS = 3 };
@@ -410,6 +427,7 @@ static void bandwidth_suite(Suite *suite)
 	tcase_add_test(tc, a_reload_limits_existing_allocations);
 	tcase_add_test(tc, a_new_user_of_a_slot_starts_afresh);
 	tcase_add_test(tc, each_dialect_has_limits_of_its_own);
+	tcase_add_test(tc, a_quota_of_the_credential_comes_before_the_limit);
 	tcase_add_loop_test(tc, limits_hold_in_every_window, 1, 9);
 	tcase_add_loop_test(tc, a_stream_waits_instead_of_losing_bytes, 0, 6);
 	tcase_add_test(tc, both_directions_are_counted_and_drops_have_names);

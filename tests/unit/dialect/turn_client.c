@@ -16,7 +16,7 @@ void client_credential(struct client *c, const char *user, int64_t expires_s)
 	struct credential_pair pair;
 
 	assert(key != NULL);
-	bool issued = credential_issue_rest(key, identity, expires_s, &pair);
+	bool issued = credential_issue_rest(key, identity, expires_s, NULL, &pair);
 	assert(issued);
 	(void)issued;
 	c->username_len = strlen(pair.username);

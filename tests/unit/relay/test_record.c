@@ -150,6 +150,28 @@ START_TEST(record_of_a_dual_one_has_both_addresses)
 }
 END_TEST
 
+START_TEST(record_names_the_quota_of_the_credential)
+{
+	make_allocation();
+	al.owner.quota = (struct credential_quota){200, 20000000};
+
+	struct record record = record_of(&turn, &al, 61500);
+	json_t *json = record_json(&record);
+
+	ck_assert_int_eq(json_integer_value(json_object_get(json, "quota_allocations")),
+			 200);
+	ck_assert_int_eq(json_integer_value(json_object_get(json, "quota_bandwidth_bps")),
+			 20000000);
+	json_decref(json);
+	al.owner.quota = (struct credential_quota){0};
+	record = record_of(&turn, &al, 61500);
+	json = record_json(&record);
+	ck_assert_ptr_null(json_object_get(json, "quota_allocations"));
+	ck_assert_ptr_null(json_object_get(json, "quota_bandwidth_bps"));
+	json_decref(json);
+}
+END_TEST
+
 /*
  * docs/records.md is the schema: it lists each field with its journal field, and no
  * others.
@@ -157,6 +179,7 @@ END_TEST
 START_TEST(record_is_documented)
 {
 	make_dual_allocation();
+	al.owner.quota = (struct credential_quota){200, 20000000};
 
 	struct record record = record_of(&turn, &al, 61500);
 	json_t *json = record_json(&record), *value;
@@ -230,6 +253,7 @@ static void record_suite(Suite *suite)
 	tcase_add_test(tc, record_in_json_has_the_same_fields);
 	tcase_add_test(tc, record_of_many_leaves_out_what_one_has);
 	tcase_add_test(tc, record_of_a_dual_one_has_both_addresses);
+	tcase_add_test(tc, record_names_the_quota_of_the_credential);
 	tcase_add_test(tc, record_is_documented);
 	tcase_add_test(tc, notify_reaches_systemd);
 	tcase_add_test(tc, notify_without_systemd_is_nothing);

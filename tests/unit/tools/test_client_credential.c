@@ -65,7 +65,7 @@ START_TEST(an_expired_token_of_either_dialect_is_called_expired)
 	strcpy(key.id, "k1");
 	ck_assert(credential_issue_mras(
 		&key, 2, (struct slice){(const uint8_t *)identity, strlen(identity)},
-		time(NULL) - 2 * 3600 - 1, &serial, &pair));
+		time(NULL) - 2 * 3600 - 1, NULL, &serial, &pair));
 	client_credential_hint((struct slice){(const uint8_t *)pair.username,
 					      strlen(pair.username)},
 			       false, hint);
