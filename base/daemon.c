@@ -188,7 +188,9 @@ static bool inspect(struct daemon *daemon)
 {
 	bool ok = daemon->ops->inspect == NULL || daemon->ops->inspect(daemon);
 
-	config_tell_remarks(daemon->config, daemon->check ? stderr : NULL);
+	/* At a start they wait for the log's thread, so that a journal nobody reads is no harm. */
+	if (daemon->check || !ok)
+		config_tell_remarks(daemon->config, daemon->check ? stderr : NULL);
 	if (!ok || !daemon->strict)
 		return ok;
 
@@ -257,6 +259,7 @@ static bool start_log(struct daemon *daemon)
 	if (error != 0)
 		snprintf(daemon->error, sizeof(daemon->error), "thread: %s",
 			 strerrordesc_np(error));
+	config_tell_remarks(daemon->config, NULL);
 	return error == 0;
 }
 
