@@ -32,6 +32,7 @@ libdaemon_a_SOURCES = \
 	base/config/host_remarks.c base/config/host_remarks.h \
 	base/config/tls_remarks.c base/config/tls_remarks.h \
 	base/file_stamp.c base/file_stamp.h \
+	base/half_open.c base/half_open.h \
 	base/http_body.c base/http_body.h \
 	base/http_status.c base/http_status.h \
 	base/inbox.c base/inbox.h \
@@ -40,5 +41,6 @@ libdaemon_a_SOURCES = \
 	base/metrics/openmetrics.c base/metrics/openmetrics.h \
 	base/metrics/process_metrics.c base/metrics/process_metrics.h \
 	base/config/reload.c base/config/reload.h \
+	base/siphash.c base/siphash.h \
 	base/tls_server.c base/tls_server.h \
 	base/watchdog.c base/watchdog.h

@@ -21,6 +21,7 @@
 
 #include "auth/mras/http_framing.h"
 #include "auth/server/tls.h"
+#include "base/half_open.h"
 #include "stun/endpoint.h"
 
 struct bufferevent;
@@ -53,7 +54,8 @@ typedef void connection_read_fn(struct connection *connection);
 struct connection {
 	struct issuer *issuer;
 	const struct connection_owner *owner;
-	TAILQ_ENTRY(connection) links; /* the owner's, as is listed */
+	TAILQ_ENTRY(connection) links; /* the owner's, as are the next two */
+	struct half_open_entry half_open;
 	enum connection_list listed;
 	enum connection_state state;
 	char name[ENDPOINT_TEXT_LEN]; /* address and port, for the log */

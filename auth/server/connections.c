@@ -5,30 +5,45 @@
 #include "auth/server/connections.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
+
+#include <openssl/rand.h>
 
 #include "auth/server/connection.h"
 #include "auth/server/greeting.h"
 #include "auth/server/issuer.h"
 #include "auth/server/mras_config.h"
 #include "auth/server/mras_settings.h"
+#include "base/half_open.h"
 #include "base/log.h"
 
 TAILQ_HEAD(connection_queue, connection);
 
 struct connections {
 	struct connection_queue half_open, open; /* in order of arrival */
-	size_t half_open_count, open_count;
+	struct half_open *sources;               /* of the half-open ones */
+	size_t open_count;
 };
+
+/* More are allowed; it only takes longer to find a source. */
+enum { SOURCES_EXPECTED = 256 };
 
 struct connections *connections_new(void)
 {
 	struct connections *connections = calloc(1, sizeof(*connections));
+	struct siphash_key key;
 
-	if (connections != NULL) {
-		TAILQ_INIT(&connections->half_open);
-		TAILQ_INIT(&connections->open);
+	if (connections == NULL)
+		return NULL;
+	if (RAND_bytes((uint8_t *)&key, sizeof(key)) == 1)
+		connections->sources = half_open_new(SOURCES_EXPECTED, &key);
+	if (connections->sources == NULL) {
+		free(connections);
+		return NULL;
 	}
+	TAILQ_INIT(&connections->half_open);
+	TAILQ_INIT(&connections->open);
 	return connections;
 }
 
@@ -42,17 +57,18 @@ void connections_free(struct connections *connections)
 	       (first = TAILQ_FIRST(&connections->open)) != NULL)
 		connection_end(first);
 	assert(connections_count(connections) == 0);
+	half_open_free(connections->sources);
 	free(connections);
 }
 
 size_t connections_half_open(const struct connections *connections)
 {
-	return connections->half_open_count;
+	return half_open_count(connections->sources);
 }
 
 size_t connections_count(const struct connections *connections)
 {
-	return connections->half_open_count + connections->open_count;
+	return connections_half_open(connections) + connections->open_count;
 }
 
 static void give_way(struct issuer *issuer, struct connection *connection)
@@ -63,39 +79,27 @@ static void give_way(struct issuer *issuer, struct connection *connection)
 	connection_end(connection);
 }
 
-/* The oldest half-open connection from source, and their number. */
-static struct connection *oldest_from(const struct connections *connections,
-				      const struct ip_addr *source, size_t *count)
+static void entry_gives_way(struct issuer *issuer, struct half_open_entry *entry)
 {
-	struct connection *oldest = NULL, *connection;
-
-	*count = 0;
-	TAILQ_FOREACH(connection, &connections->half_open, links)
-	{
-		if (!ip_addr_equal(&connection->peer.source, source))
-			continue;
-		if (oldest == NULL)
-			oldest = connection;
-		++*count;
-	}
-	return oldest;
+	give_way(issuer, (struct connection *)((char *)entry -
+					       offsetof(struct connection, half_open)));
 }
 
 bool connections_admit(struct issuer *issuer, const struct ip_addr *source)
 {
 	const struct mras_config *config = issuer->settings->config;
 	struct connections *connections = issuer->connections;
-	size_t from_there;
-	struct connection *oldest = oldest_from(connections, source, &from_there);
+	size_t all = connections_half_open(connections), of_fullest;
 
-	assert(from_there <= connections->half_open_count);
-	if (from_there >= config->limits.half_open_per_source) {
-		give_way(issuer, oldest);
-	} else if (connections->half_open_count >= config->limits.half_open ||
-		   (connections->half_open_count > 0 &&
-		    connections_count(connections) >= config->limits.connections)) {
-		give_way(issuer, TAILQ_FIRST(&connections->half_open));
-	}
+	if (half_open_count_from(connections->sources, source) >=
+	    config->limits.half_open_per_source)
+		entry_gives_way(issuer,
+				half_open_oldest_from(connections->sources, source));
+	else if (all >= config->limits.half_open ||
+		 (all > 0 &&
+		  connections_count(connections) >= config->limits.connections))
+		entry_gives_way(issuer, half_open_oldest_of_fullest(connections->sources,
+								    &of_fullest));
 	return connections_count(connections) < config->limits.connections;
 }
 
@@ -107,9 +111,8 @@ static void leave(struct connection *connection)
 	case CONNECTION_NOWHERE:
 		return;
 	case CONNECTION_HALF_OPEN:
-		assert(connections->half_open_count > 0);
+		half_open_remove(connections->sources, &connection->half_open);
 		TAILQ_REMOVE(&connections->half_open, connection, links);
-		connections->half_open_count--;
 		break;
 	case CONNECTION_OPEN:
 		assert(connections->open_count > 0);
@@ -172,8 +175,11 @@ void connections_accept(struct issuer *issuer, int fd, const struct endpoint *cl
 
 	if (connection == NULL)
 		return;
+	if (!half_open_add(connections->sources, &connection->half_open, &client->ip)) {
+		connection_end(connection);
+		return;
+	}
 	TAILQ_INSERT_TAIL(&connections->half_open, connection, links);
-	connections->half_open_count++;
 	connection->listed = CONNECTION_HALF_OPEN;
 }
 

@@ -111,7 +111,7 @@ static const struct config_key keys[] = {
 	LIMIT("connections_per_server", NUMBER, limits.connections_per_server, "200", 1,
 	      100000, "concurrent connections of one trusted server"),
 	LIMIT("half_open", NUMBER, limits.half_open, "256", 1, 100000,
-	      "connections in their handshake; the oldest gives way"),
+	      "connections in their handshake; the oldest of the fullest source gives way"),
 	LIMIT("half_open_per_source", NUMBER, limits.half_open_per_source, "32", 1,
 	      100000,
 	      "connections in their handshake from one address; the oldest gives way"),
