@@ -22,6 +22,8 @@ const char *end_reason_name(enum end_reason reason)
 		return "expired";
 	case END_CLIENT_GONE:
 		return "client-gone";
+	case END_UNPADDED:
+		return "unpadded-channel-data";
 	case END_KILLED:
 		return "killed";
 	case END_SHUTDOWN:

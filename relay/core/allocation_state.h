@@ -38,6 +38,7 @@ enum end_reason {
 	END_SHUTDOWN,
 	END_DRAINED,    /* the deadline of a drain came */
 	END_REVOKED,    /* its user or key was revoked */
+	END_UNPADDED,   /* stream closed: ChannelData without padding */
 	END_CREDENTIAL, /* its credential expired; see core/revocation.h */
 	END_REASON_COUNT
 } __attribute__((packed));

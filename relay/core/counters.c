@@ -28,6 +28,28 @@ const char *drop_reason_text(enum drop_reason reason)
 	return (unsigned)reason < DROP_REASON_COUNT ? drop_texts[reason] : "?";
 }
 
+static const char *const connection_end_names[] = {
+#define X(id, name, text) [CONNECTION_END_##id] = name,
+	CONNECTION_ENDS(X)
+#undef X
+};
+
+static const char *const connection_end_texts[] = {
+#define X(id, name, text) [CONNECTION_END_##id] = text,
+	CONNECTION_ENDS(X)
+#undef X
+};
+
+const char *connection_end_name(enum connection_end end)
+{
+	return (unsigned)end < CONNECTION_END_COUNT ? connection_end_names[end] : "?";
+}
+
+const char *connection_end_text(enum connection_end end)
+{
+	return (unsigned)end < CONNECTION_END_COUNT ? connection_end_texts[end] : "?";
+}
+
 static const char *const peer_names[] = {
 #define X(id, name, text) [PEER_##id] = name,
 	PEER_EVENTS(X)

@@ -65,7 +65,9 @@
 	X(BANDWIDTH_PREFIX_PEAK, "bandwidth-peak-prefix",                                \
 	  "source prefix above the peak bandwidth")                                      \
 	X(BANDWIDTH_SIDE, "bandwidth-side", "user above the fair share of the side")     \
-	X(BANDWIDTH_TOTAL, "bandwidth-total", "user above the fair share of the relay")
+	X(BANDWIDTH_TOTAL, "bandwidth-total", "user above the fair share of the relay")  \
+	X(UNPADDED_CHANNEL_DATA, "unpadded-channel-data",                                \
+	  "message not found behind ChannelData on a stream: its padding is missing")
 
 enum drop_reason {
 #define X(id, name, text) DROP_##id,
@@ -76,6 +78,41 @@ enum drop_reason {
 
 const char *drop_reason_name(enum drop_reason reason);
 const char *drop_reason_text(enum drop_reason reason);
+
+/* Why the connection of a stream client ended. A refused one has never been opened. */
+#define CONNECTION_ENDS(X)                                                                  \
+	X(CLIENT, "client-closed", "the client closed it")                                  \
+	X(BROKEN, "broken", "reset by the client, lost, or out of memory")                  \
+	X(GREETING, "greeting-timeout",                                                     \
+	  "limits.greeting: no protocol or no TLS in time")                                 \
+	X(AUTHENTICATION, "authentication-timeout",                                         \
+	  "limits.authentication: no valid credentials in time")                            \
+	X(FRAME, "frame-timeout", "limits.frame: a message begun, not complete in time")    \
+	X(IDLE, "idle-timeout", "limits.idle: silent without an allocation")                \
+	X(GAVE_WAY_PREFIX, "gave-way-prefix",                                               \
+	  "limits.unauthenticated_per_prefix: the oldest of its source gave way")           \
+	X(GAVE_WAY, "gave-way",                                                             \
+	  "limits.unauthenticated or limits.connections: the oldest of the fullest source " \
+	  "gave way")                                                                       \
+	X(NOT_SERVED, "not-served", "the first bytes belong to no protocol served here")    \
+	X(NOT_STUN, "not-stun", "bytes that are no message")                                \
+	X(UNPADDED, "unpadded-channel-data",                                                \
+	  "ChannelData not padded to a multiple of four bytes (RFC 8656 section 12.5)")     \
+	X(HANDSHAKE, "tls-handshake", "the TLS handshake failed")                           \
+	X(ALPN_H2, "alpn-h2", "ALPN offers HTTP/2, no protocol of STUN")                    \
+	X(ALPN_HTTP_1_1, "alpn-http-1-1", "ALPN offers HTTP/1.1, no protocol of STUN")      \
+	X(ALPN_OTHER, "alpn-other", "ALPN offers no protocol of STUN")                      \
+	X(RELAY, "relay", "the relay stopped, or no longer listens there")
+
+enum connection_end {
+#define X(id, name, text) CONNECTION_END_##id,
+	CONNECTION_ENDS(X)
+#undef X
+		CONNECTION_END_COUNT
+};
+
+const char *connection_end_name(enum connection_end end);
+const char *connection_end_text(enum connection_end end);
 
 /*
  * Events of TCP connections between relayed addresses and peers. Open ones are those connected,
@@ -221,9 +258,10 @@ struct counters {
 	struct distribution allocation_bytes;    /* payload, both ways */
 	uint64_t connections_opened;
 	uint64_t connections_closed;
-	uint64_t connections_refused;   /* limit of unauthenticated ones */
+	uint64_t connections_refused;   /* all of limits.connections are authenticated */
 	uint64_t connections_timed_out; /* deadline for slow clients */
-	uint64_t bind_failures;         /* relay port held by another program */
+	uint64_t connections_ended[CONNECTION_END_COUNT];
+	uint64_t bind_failures; /* relay port held by another program */
 	uint64_t peer_events[PEER_EVENT_COUNT];
 	struct distribution batches[SOCKET_KIND_COUNT]; /* datagrams of one receive */
 	uint64_t socket_drops[SOCKET_KIND_COUNT];       /* by the kernel: queue full */

@@ -351,12 +351,12 @@ void dispatch_icmp(struct turn *turn, uint32_t slot, const struct icmp_error *er
 }
 
 void dispatch_client_gone(struct turn *turn, const struct five_tuple *tuple,
-			  uint64_t now_ms)
+			  enum end_reason reason, uint64_t now_ms)
 {
 	struct allocation *al = allocation_find(turn->table, tuple);
 
 	if (al != NULL)
-		allocation_delete(turn, al, END_CLIENT_GONE, now_ms);
+		allocation_delete(turn, al, reason, now_ms);
 }
 
 uint64_t dispatch_expire(struct turn *turn, uint64_t now_ms)

@@ -23,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "relay/core/allocation_state.h"
 #include "relay/core/five_tuple.h"
 #include "relay/core/forward.h"
 #include "stun/wire.h"
@@ -77,9 +78,9 @@ void dispatch_from_peer(struct turn *turn, uint32_t slot, const struct endpoint 
 void dispatch_icmp(struct turn *turn, uint32_t slot, const struct icmp_error *error,
 		   uint64_t now_ms, struct forward *out);
 
-/* A stream client is gone: its allocation, if any, ends. */
+/* A stream client is gone: its allocation, if any, ends for that reason. */
 void dispatch_client_gone(struct turn *turn, const struct five_tuple *tuple,
-			  uint64_t now_ms);
+			  enum end_reason reason, uint64_t now_ms);
 
 /* Everything that is due; when to call again, UINT64_MAX for never. */
 uint64_t dispatch_expire(struct turn *turn, uint64_t now_ms);

@@ -2,11 +2,13 @@
  * clients.c - a chained hash table; streams are few next to datagrams, and each carries its
  * own link.
  */
+#define LOG_SUBSYSTEM SUBSYSTEM_FRONT
 #include "relay/front/clients.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "relay/core/limiter.h"
 #include "relay/core/quota.h"
 #include "relay/core/turn.h"
@@ -19,8 +21,9 @@ LIST_HEAD(client_list, client);
 
 struct clients {
 	struct delivery *delivery;
-	void (*end)(struct client *client);
-	size_t admitted, unauthenticated;
+	void (*end)(struct client *client, enum connection_end why);
+	size_t count;
+	struct half_open *half_open; /* those of them that have not authenticated */
 	struct client_list buckets[BUCKETS];
 	uint8_t buffer[CLIENTS_BUFFER];
 	uint8_t message[CLIENTS_MESSAGE];
@@ -33,24 +36,34 @@ static struct client_list *bucket(struct clients *clients, const struct five_tup
 	return &clients->buckets[five_tuple_hash(tuple, key) % BUCKETS];
 }
 
-static uint64_t prefix_owner(struct clients *clients, const struct ip_addr *client)
+static uint64_t prefix_owner(struct clients *clients, const struct ip_addr *prefix)
 {
-	struct ip_addr prefix = source_prefix(client);
-
-	return siphash(&clients->delivery->turn->shared->hash_key, &prefix,
-		       sizeof(prefix));
+	return siphash(&clients->delivery->turn->shared->hash_key, prefix,
+		       sizeof(*prefix));
 }
 
 /*
  * All workers' together: the kernel spreads the connections of an address over all of them, so
  * that a limit of each would be another one on every machine.
  */
-static struct quota *half_open(const struct clients *clients)
+static struct quota *of_all_workers(const struct clients *clients)
 {
 	return clients->delivery->turn->shared->half_open;
 }
 
-struct clients *clients_new(struct delivery *delivery, void (*end)(struct client *client))
+static const struct relay_stream_limits *limits(const struct clients *clients)
+{
+	return &clients->delivery->settings->stream;
+}
+
+static void check_counts(const struct clients *clients)
+{
+	assert(half_open_count(clients->half_open) <= clients->count);
+	(void)clients;
+}
+
+struct clients *clients_new(struct delivery *delivery,
+			    void (*end)(struct client *client, enum connection_end why))
 {
 	struct clients *clients = calloc(1, sizeof(*clients));
 	if (clients == NULL)
@@ -58,6 +71,12 @@ struct clients *clients_new(struct delivery *delivery, void (*end)(struct client
 
 	clients->delivery = delivery;
 	clients->end = end;
+	clients->half_open = half_open_new(limits(clients)->unauthenticated,
+					   &delivery->turn->shared->hash_key);
+	if (clients->half_open == NULL) {
+		free(clients);
+		return NULL;
+	}
 	for (size_t i = 0; i < BUCKETS; i++)
 		LIST_INIT(&clients->buckets[i]);
 	return clients;
@@ -69,9 +88,11 @@ void clients_free(struct clients *clients)
 		return;
 	for (size_t i = 0; i < BUCKETS; i++) {
 		while (!LIST_EMPTY(&clients->buckets[i]))
-			clients->end(LIST_FIRST(&clients->buckets[i]));
+			clients->end(LIST_FIRST(&clients->buckets[i]),
+				     CONNECTION_END_RELAY);
 	}
-	assert(clients->admitted == 0 && clients->unauthenticated == 0);
+	assert(clients->count == 0);
+	half_open_free(clients->half_open);
 	free(clients);
 }
 
@@ -80,42 +101,120 @@ struct delivery *clients_delivery(struct clients *clients)
 	return clients->delivery;
 }
 
-bool clients_admit(struct clients *clients, const struct ip_addr *client)
+static void give_way(struct clients *clients, struct half_open_entry *entry,
+		     enum connection_end why, size_t count)
 {
-	const struct relay_settings *settings = clients->delivery->settings;
+	static struct log_limit limit;
+	struct client *client =
+		(struct client *)((char *)entry - offsetof(struct client, half_open));
+	char text[ENDPOINT_TEXT_LEN];
 
-	if (clients->admitted >= settings->stream.connections ||
-	    clients->unauthenticated >= settings->stream.unauthenticated ||
-	    !quota_acquire(half_open(clients), prefix_owner(clients, client),
-			   settings->stream.unauthenticated_per_prefix))
-		return false;
-	clients->admitted++;
-	clients->unauthenticated++;
+	log_limited(&limit, LOG_LEVEL_WARNING,
+		    "%s has %zu unauthenticated connections; the oldest gives way to the "
+		    "next client, because of %s",
+		    ip_addr_format(&client->tuple.client.ip, text, sizeof(text)), count,
+		    why == CONNECTION_END_GAVE_WAY_PREFIX
+			    ? "limits.unauthenticated_per_prefix"
+			    : "limits.unauthenticated or limits.connections");
+	clients->end(client, why);
+}
+
+bool clients_make_room(struct clients *clients, const struct ip_addr *client)
+{
+	const struct relay_stream_limits *limit = limits(clients);
+	struct ip_addr prefix = source_prefix(client);
+	struct half_open_entry *oldest =
+		half_open_oldest_from(clients->half_open, &prefix);
+	size_t count;
+
+	/* If others have closed their share, too, none of it is on this worker: take one. */
+	if (limit->unauthenticated_per_prefix != 0 && oldest != NULL) {
+		count = quota_held(of_all_workers(clients),
+				   prefix_owner(clients, &prefix));
+		if (count >= limit->unauthenticated_per_prefix)
+			give_way(clients, oldest, CONNECTION_END_GAVE_WAY_PREFIX, count);
+	}
+	/* More than one only after a reload that lowered the limit. */
+	while (half_open_count(clients->half_open) >= limit->unauthenticated ||
+	       clients->count >= limit->connections) {
+		oldest = half_open_oldest_of_fullest(clients->half_open, &count);
+		if (oldest == NULL)
+			return false;
+		give_way(clients, oldest, CONNECTION_END_GAVE_WAY, count);
+	}
 	return true;
 }
 
-void clients_discharge(struct clients *clients, const struct ip_addr *client)
+/* The limit has been looked at: another worker may have taken the last place meanwhile. */
+bool clients_enter(struct clients *clients, struct client *client)
 {
-	assert(clients->unauthenticated > 0);
-	clients->unauthenticated--;
-	quota_release(half_open(clients), prefix_owner(clients, client));
-}
+	struct ip_addr prefix = source_prefix(&client->tuple.client.ip);
 
-void clients_leave(struct clients *clients)
-{
-	assert(clients->admitted > clients->unauthenticated);
-	clients->admitted--;
-}
-
-void clients_add(struct clients *clients, struct client *client)
-{
 	assert(client->tuple.front < FRONTS_MAX);
+	if (!half_open_add(clients->half_open, &client->half_open, &prefix))
+		return false;
+	if (!quota_acquire(of_all_workers(clients), prefix_owner(clients, &prefix), 0)) {
+		half_open_remove(clients->half_open, &client->half_open);
+		return false;
+	}
+	clients->count++;
+	LIST_INSERT_HEAD(bucket(clients, &client->tuple), client, link);
+	check_counts(clients);
+	return true;
+}
+
+void clients_authenticated(struct clients *clients, struct client *client)
+{
+	struct ip_addr prefix = source_prefix(&client->tuple.client.ip);
+
+	if (!half_open_has(&client->half_open))
+		return;
+	half_open_remove(clients->half_open, &client->half_open);
+	quota_release(of_all_workers(clients), prefix_owner(clients, &prefix));
+}
+
+void clients_leave(struct clients *clients, struct client *client)
+{
+	assert(clients->count > 0);
+	clients_authenticated(clients, client);
+	LIST_REMOVE(client, link);
+	clients->count--;
+	check_counts(clients);
+}
+
+void clients_move(struct clients *clients, struct client *client, uint16_t front)
+{
+	assert(front < FRONTS_MAX);
+	LIST_REMOVE(client, link);
+	client->tuple.front = front;
 	LIST_INSERT_HEAD(bucket(clients, &client->tuple), client, link);
 }
 
-void clients_remove(struct client *client)
+static unsigned fullness(size_t count, size_t room)
 {
-	LIST_REMOVE(client, link);
+	return count >= room ? CLIENTS_FULL : (unsigned)(count * CLIENTS_FULL / room);
+}
+
+unsigned clients_pressure(struct clients *clients, const struct client *client)
+{
+	const struct relay_stream_limits *limit = limits(clients);
+	struct ip_addr prefix = source_prefix(&client->tuple.client.ip);
+	size_t half_open = half_open_count(clients->half_open);
+	size_t authenticated = clients->count - half_open;
+	size_t room = limit->connections > authenticated
+			      ? limit->connections - authenticated
+			      : 0;
+	unsigned worker, source = 0;
+
+	assert(half_open_has(&client->half_open));
+	if (room > limit->unauthenticated)
+		room = limit->unauthenticated;
+	worker = fullness(half_open, room);
+	if (limit->unauthenticated_per_prefix != 0)
+		source = fullness(quota_held(of_all_workers(clients),
+					     prefix_owner(clients, &prefix)),
+				  limit->unauthenticated_per_prefix);
+	return worker > source ? worker : source;
 }
 
 struct client *clients_find(struct clients *clients, const struct five_tuple *tuple)
@@ -138,7 +237,7 @@ void clients_end(struct clients *clients, const bool fronts[FRONTS_MAX])
 		for (; client != NULL; client = next) {
 			next = LIST_NEXT(client, link);
 			if (fronts[client->tuple.front])
-				clients->end(client);
+				clients->end(client, CONNECTION_END_RELAY);
 		}
 	}
 }

@@ -1,7 +1,7 @@
 /*
  * clients.h - the stream clients of one worker, found by 5-tuple, and the limits on those that
  * have not yet authenticated: a host that opens thousands of silent connections must not keep
- * others out.
+ * others out, so the oldest of them gives way (base/half_open.h).
  *
  * Owner    the worker; its thread only. Clients are embedded in what speaks to them (stream.h).
  */
@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "base/half_open.h"
+#include "relay/core/counters.h"
 #include "relay/core/five_tuple.h"
 #include "relay/core/front.h"
 
@@ -22,33 +24,45 @@ struct delivery;
 /* The 5-tuple must not change while the client is in the table. */
 struct client {
 	LIST_ENTRY(client) link;
+	struct half_open_entry half_open; /* in one until it authenticates */
 	struct five_tuple tuple;
 };
 
 /*
- * end    close that client's connection; it removes and frees itself
+ * end    close that client's connection for that reason; it leaves and frees itself
  *
  * NULL and errno.
  */
 struct clients *clients_new(struct delivery *delivery,
-			    void (*end)(struct client *client));
+			    void (*end)(struct client *client, enum connection_end why));
 void clients_free(struct clients *clients); /* NULL is allowed; ends all clients */
 
 /* How its clients reach the worker. */
 struct delivery *clients_delivery(struct clients *clients);
 
 /*
- * May one more client connect from that address? Charges it if so: in total, among the
- * unauthenticated, and to its prefix.
+ * May one more client connect from that address? An unauthenticated one is ended for it if need
+ * be. False: all that may be there have authenticated.
  */
-bool clients_admit(struct clients *clients, const struct ip_addr *client);
-/* An admitted client is no longer unauthenticated: it has authenticated, or is gone. */
-void clients_discharge(struct clients *clients, const struct ip_addr *client);
-/* An admitted connection is gone. */
-void clients_leave(struct clients *clients);
+bool clients_make_room(struct clients *clients, const struct ip_addr *client);
 
-void clients_add(struct clients *clients, struct client *client);
-void clients_remove(struct client *client);
+/* A client for which there is room: one of the unauthenticated. False if out of memory. */
+bool clients_enter(struct clients *clients, struct client *client);
+/* It has authenticated. */
+void clients_authenticated(struct clients *clients, struct client *client);
+/* It is gone. */
+void clients_leave(struct clients *clients, struct client *client);
+
+/* Its front is now another one. */
+void clients_move(struct clients *clients, struct client *client, uint16_t front);
+
+/*
+ * How full the room is that an unauthenticated client is in, in thousandths: the worker's, or that
+ * of its source, whichever is fuller.
+ */
+enum { CLIENTS_FULL = 1000 };
+unsigned clients_pressure(struct clients *clients, const struct client *client);
+
 /* The newest; a connection that was reset may not have been noticed yet. NULL: none. */
 struct client *clients_find(struct clients *clients, const struct five_tuple *tuple);
 

@@ -3,7 +3,10 @@ relay_front_sources = \
 	relay/front/clients.c relay/front/clients.h \
 	relay/front/fronts.c relay/front/fronts.h \
 	relay/front/stream.c relay/front/stream.h \
+	relay/front/stream_conn.c relay/front/stream_conn.h \
+	relay/front/stream_frames.c relay/front/stream_frames.h \
 	relay/front/stream_io.c relay/front/stream_io.h \
+	relay/front/stream_opening.c relay/front/stream_opening.h \
 	relay/front/stream_times.c relay/front/stream_times.h \
 	relay/front/tcp.c relay/front/tcp.h \
 	relay/front/tls.c relay/front/tls.h \

@@ -5,7 +5,8 @@
  *            --> DRAINING --> gone
  *
  * Deadlines are absolute, never per byte: greeting and handshake, first authenticated request,
- * each frame once begun, and a connection that has no allocation. What is queued towards a slow
+ * each frame once begun, and a connection that has no allocation (stream_times.h). An
+ * unauthenticated one can also give way to the next client (clients.h). What is queued towards a slow
  * client is bounded: media beyond it is dropped and counted.
  *
  * Owner    itself, from stream_accept() on; the clients table can end it.
@@ -17,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "relay/core/counters.h"
 #include "relay/core/five_tuple.h"
 #include "relay/core/forward.h"
 
@@ -24,14 +26,17 @@ struct client;
 struct clients;
 struct stream;
 
-/* Take over an accepted, non-blocking socket that the clients table admitted. */
+/* Take over an accepted, non-blocking socket that the clients table has made room for. */
 void stream_accept(struct clients *clients, int fd, const struct five_tuple *tuple);
 
 /* The stream of that client; NULL if there is none. */
 struct stream *stream_find(struct clients *clients, const struct five_tuple *tuple);
 
-/* For clients_new(): close it now, without ending its allocation; a shutdown ends those. */
-void stream_end(struct client *client);
+/*
+ * For clients_new(). CONNECTION_END_RELAY: close it now, without ending its allocation; a shutdown
+ * ends those. If it gives way it is reset; it is not authenticated.
+ */
+void stream_end(struct client *client, enum connection_end why);
 
 /*
  * Header, payload, padding as the forward says, at once or through the queue; drops and counts

@@ -59,6 +59,14 @@ void stream_io_close(struct stream_io *io)
 	close(io->fd);
 }
 
+void stream_io_abort(struct stream_io *io)
+{
+	static const struct linger at_once = {.l_onoff = 1};
+
+	io->failed = true;
+	setsockopt(io->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
 enum stream_io_result stream_io_peek(struct stream_io *io, enum stream_kind *kind)
 {
 	uint8_t first[STREAM_CLASSIFY_MAX];

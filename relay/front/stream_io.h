@@ -40,6 +40,8 @@ enum stream_io_result {
 /* The descriptor is taken over. */
 void stream_io_init(struct stream_io *io, int fd);
 void stream_io_close(struct stream_io *io);
+/* Let the close that follows reset it, so that the kernel keeps nothing of it either. */
+void stream_io_abort(struct stream_io *io);
 
 /*
  * What the first bytes show, which stay to be read. OK when that is decided; AGAIN when more of

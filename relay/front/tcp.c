@@ -1,5 +1,5 @@
 /*
- * tcp.c - accept, admit, hand to stream.c. A client that has not authenticated costs a
+ * tcp.c - accept, make room, hand to stream.c. A client that has not authenticated costs a
  * descriptor and a small object, and their number is bounded.
  */
 #define LOG_SUBSYSTEM SUBSYSTEM_FRONT
@@ -94,7 +94,12 @@ static void admit(struct tcp_front *front, int fd, const struct endpoint *client
 	if (!relay_settings_client_allowed(delivery->settings, side, &client->ip)) {
 		counter_add(&counters->drops[DROP_CLIENT_ACL], 1);
 		close(fd);
-	} else if (!clients_admit(fronts->clients, &client->ip)) {
+	} else if (!clients_make_room(fronts->clients, &client->ip)) {
+		static struct log_limit limit;
+		log_limited(
+			&limit, LOG_LEVEL_WARNING,
+			"refusing connections: limits.connections of a worker are open "
+			"and authenticated");
 		counter_add(&counters->connections_refused, 1);
 		close(fd);
 	} else {

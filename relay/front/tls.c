@@ -3,22 +3,89 @@
  */
 #include "relay/front/tls.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/tls_server.h"
 
-/* RFC 7443; RFC 7301 section 3.2: none in common ends the handshake. */
+/* Printable ASCII with \xHH for the rest, as much as there is room for. */
+static size_t escape(char *to, size_t size, const unsigned char *name, size_t len)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < len && used + sizeof("\\xHH") <= size; i++) {
+		if (name[i] > ' ' && name[i] < 0x7F && name[i] != '\\')
+			to[used++] = (char)name[i];
+		else
+			used += (size_t)snprintf(to + used, size - used, "\\x%02X",
+						 name[i]);
+	}
+	to[used] = '\0';
+	return used;
+}
+
+/* in: as on the wire, a length before each name. */
+static void describe(struct tls_refusal *refusal, const unsigned char *in, size_t in_len)
+{
+	size_t used = 0;
+
+	for (size_t at = 0; at < in_len; at += 1 + (size_t)in[at]) {
+		if (in[at] >= in_len - at || used + 2 >= sizeof(refusal->offered))
+			return;
+		if (used > 0)
+			refusal->offered[used++] = ',';
+		used += escape(refusal->offered + used, sizeof(refusal->offered) - used,
+			       in + at + 1, in[at]);
+	}
+}
+
+/* By the first name: what the client would like most. */
+static enum connection_end kind_of(const unsigned char *in, size_t in_len)
+{
+	static const struct {
+		const char *name;
+		enum connection_end why;
+	} known[] = {
+		{"\x02h2", CONNECTION_END_ALPN_H2},
+		{"\x08http/1.1", CONNECTION_END_ALPN_HTTP_1_1},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		size_t len = strlen(known[i].name);
+
+		if (in_len >= len && memcmp(in, known[i].name, len) == 0)
+			return known[i].why;
+	}
+	return CONNECTION_END_ALPN_OTHER;
+}
+
+/*
+ * RFC 7443. A client that offers none of these names ends its handshake with the alert
+ * no_application_protocol (RFC 7301 section 3.2); one without ALPN never comes here.
+ */
 static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 		       const unsigned char *in, unsigned in_len, void *arg)
 {
-	static const unsigned char served[] = "\x09stun.turn";
-	(void)ssl;
-	(void)arg;
+	static const unsigned char served[] = "\x09stun.turn\x12stun.nat-discovery";
+	struct tls_refusal *refusal = SSL_get_app_data(ssl);
 	unsigned char *chosen;
 
+	(void)arg;
 	if (SSL_select_next_proto(&chosen, out_len, served, sizeof(served) - 1, in,
-				  in_len) != OPENSSL_NPN_NEGOTIATED)
-		return SSL_TLSEXT_ERR_ALERT_FATAL;
-	*out = chosen;
-	return SSL_TLSEXT_ERR_OK;
+				  in_len) == OPENSSL_NPN_NEGOTIATED) {
+		*out = chosen;
+		return SSL_TLSEXT_ERR_OK;
+	}
+	if (refusal != NULL && in_len > 0) {
+		refusal->why = kind_of(in, in_len);
+		describe(refusal, in, in_len);
+	}
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+void tls_refusal_attach(SSL *ssl, struct tls_refusal *refusal)
+{
+	SSL_set_app_data(ssl, refusal);
 }
 
 SSL_CTX *tls_context_new(const char *certificate, const char *private_key,

@@ -10,13 +10,27 @@
 
 #include <openssl/ssl.h>
 
+#include "relay/core/counters.h"
+
 /*
  * A server context: no renegotiation, no tickets, no early data, no compression, forward
- * secrecy only (RFC 9325). NULL with "FILE: what; what to do" in error: unreadable, not
- * PEM, key does not belong to the certificate. One that has expired is accepted: see relay_settings.h. *faulty as in base/tls_server.h.
+ * secrecy only (RFC 9325). ALPN is stun.turn or stun.nat-discovery (RFC 7443), or absent. NULL
+ * with "FILE: what; what to do" in error: unreadable, not PEM, key does not belong to the
+ * certificate. One that has expired is accepted: see relay_settings.h. *faulty as in
+ * base/tls_server.h.
  */
 SSL_CTX *tls_context_new(const char *certificate, const char *private_key,
 			 const char **faulty, char *error, size_t error_size);
+
+/* Why a handshake was refused; the rest is OpenSSL's to say. */
+enum { TLS_OFFERED_LEN = 128 };
+struct tls_refusal {
+	enum connection_end why; /* CONNECTION_END_ALPN_... */
+	char offered[TLS_OFFERED_LEN]; /* names of ALPN, escaped; "" if they are not the reason */
+};
+
+/* Fill it in during the next SSL_do_handshake(). NULL: no longer. */
+void tls_refusal_attach(SSL *ssl, struct tls_refusal *refusal);
 
 /* Do both serve the same leaf certificate? NULL serves none. */
 bool tls_context_same(SSL_CTX *a, SSL_CTX *b);

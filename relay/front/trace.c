@@ -64,7 +64,7 @@ static bool may_speak(struct trace *trace, uint64_t now_ms)
 	}
 	trace->lines++;
 	if (trace->lines == LINES_MAX)
-		log_debug("more than %d replies in this second; omitting the rest",
+		log_debug("more than %d lines in this second; omitting the rest",
 			  LINES_MAX);
 	return trace->lines < LINES_MAX;
 }
@@ -127,4 +127,18 @@ void trace_reply(struct trace *trace, const struct turn *turn,
 		  endpoint_format(&tuple->client, client, sizeof(client)),
 		  transport_name(turn->shared->fronts[tuple->front].transport), asked,
 		  result);
+}
+
+void trace_end(struct trace *trace, const struct turn *turn,
+	       const struct five_tuple *tuple, enum connection_end why, uint64_t now_ms)
+{
+	char client[ENDPOINT_TEXT_LEN];
+
+	assert(tuple->front < FRONTS_MAX && why < CONNECTION_END_COUNT);
+	if (!log_wants(SUBSYSTEM_FRONT, LOG_LEVEL_DEBUG) || !may_speak(trace, now_ms))
+		return;
+	log_debug("%s over %s: connection ended: %s (%s)",
+		  endpoint_format(&tuple->client, client, sizeof(client)),
+		  transport_name(turn->shared->fronts[tuple->front].transport),
+		  connection_end_name(why), connection_end_text(why));
 }

@@ -1,7 +1,7 @@
 /*
  * trace.h - one line for each reply to a client, at level debug of the subsystem front: the
- * client, its request and the result. At other levels a reply costs one comparison; packets of
- * media never come here.
+ * client, its request and the result; and one for each connection that ends, with the reason. At
+ * other levels a reply costs one comparison; packets of media never come here.
  *
  * Owner    the worker; its thread only.
  */
@@ -30,5 +30,9 @@ struct trace {           /* all zero at first */
  */
 void trace_reply(struct trace *trace, const struct turn *turn,
 		 const struct five_tuple *tuple, struct slice reply, uint64_t now_ms);
+
+/* The connection of a client has ended. Among the same hundred lines. */
+void trace_end(struct trace *trace, const struct turn *turn,
+	       const struct five_tuple *tuple, enum connection_end why, uint64_t now_ms);
 
 #endif

@@ -19,6 +19,7 @@
 NAMES(drop_reason_name, drop_reason)
 NAMES(datagram_kind_name, datagram_kind)
 NAMES(stream_kind_name, stream_kind)
+NAMES(connection_end_name, connection_end)
 NAMES(peer_event_name, peer_event)
 NAMES(auth_failure_name, auth_failure)
 NAMES(refusal_name, refusal)
@@ -40,6 +41,9 @@ const struct counter_set counter_sets[] = {
 	{"streams", "avedge_streams",
 	 "Connections of clients, by the kind that their first bytes show.", "kind",
 	 SET(streams, stream_kind, STREAM_KIND_COUNT)},
+	{"connection_ends", "avedge_connections_ended",
+	 "Connections of clients that have ended, by reason.", "reason",
+	 SET(connections_ended, connection_end, CONNECTION_END_COUNT)},
 	{"peer_connections", "avedge_peer_connections",
 	 "TCP connections between relayed addresses and peers, by event.", "event",
 	 SET(peer_events, peer_event, PEER_EVENT_COUNT)},
@@ -68,7 +72,7 @@ const struct counter_set counter_sets[] = {
 	{NULL, "avedge_connections_opened", "Connections of clients that were accepted.",
 	 ONE(connections_opened)},
 	{NULL, "avedge_connections_refused",
-	 "Connections of clients that were closed at once: too many open.",
+	 "Connections of clients that were closed at once: too many authenticated ones.",
 	 ONE(connections_refused)},
 	{NULL, "avedge_connections_timed_out",
 	 "Connections of clients that were closed at a deadline.",

@@ -35,11 +35,13 @@ struct relay_stream_limits {
 	uint32_t connections;     /* per worker */
 	uint32_t unauthenticated; /* of them not yet authenticated, per worker */
 	uint32_t unauthenticated_per_prefix; /* of all workers */
-	uint32_t greeting_ms;                /* first bytes and TLS handshake */
-	uint32_t authentication_ms;          /* first authenticated request */
-	uint32_t frame_ms;                   /* a frame begun must be complete */
-	uint32_t idle_ms;                    /* without allocation; 0: no limit */
-	uint32_t send_queue;                 /* bytes queued for a client */
+	/* First bytes and TLS handshake; the second under pressure (front/stream_times.h). */
+	uint32_t greeting_ms, greeting_min_ms;
+	/* First authenticated request, likewise. */
+	uint32_t authentication_ms, authentication_min_ms;
+	uint32_t frame_ms;   /* a frame begun must be complete */
+	uint32_t idle_ms;    /* without allocation; 0: no limit */
+	uint32_t send_queue; /* bytes queued for a client */
 };
 
 /* Of TCP connections with peers. */

@@ -362,7 +362,7 @@ static void step_fixture(struct session *s)
 	case 1:
 		/* The connection closes; the next one uses the same dialect. */
 		if (transport_is_stream(s->fixture.fronts[c->tuple.front].transport))
-			dispatch_client_gone(&s->fixture.turn, &c->tuple,
+			dispatch_client_gone(&s->fixture.turn, &c->tuple, END_CLIENT_GONE,
 					     s->fixture.now_ms);
 		break;
 	case 2:

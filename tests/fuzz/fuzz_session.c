@@ -406,7 +406,8 @@ static void step_fixture(struct session *s)
 		s->fixture.edge.refuse_family = what & 0x40 ? IP_V6 : IP_NONE;
 		break;
 	case 1:
-		dispatch_client_gone(&s->fixture.turn, &c->tuple, s->fixture.now_ms);
+		dispatch_client_gone(&s->fixture.turn, &c->tuple, END_CLIENT_GONE,
+				     s->fixture.now_ms);
 		break;
 	case 2:
 		/* A new port, so a new 5-tuple, with the old nonce. */

@@ -28,11 +28,16 @@ START_TEST(every_name_is_there_once)
 {
 	const char *drops[DROP_REASON_COUNT], *methods[REQUEST_METHOD_COUNT];
 	const char *sides[SIDE_COUNT], *transports[TRANSPORT_COUNT];
+	const char *ends[CONNECTION_END_COUNT];
 	const char *peers[PEER_EVENT_COUNT], *sockets[SOCKET_KIND_COUNT];
 
 	for (int i = 0; i < DROP_REASON_COUNT; i++) {
 		drops[i] = drop_reason_name((enum drop_reason)i);
 		ck_assert_int_gt(strlen(drop_reason_text((enum drop_reason)i)), 5);
+	}
+	for (int i = 0; i < CONNECTION_END_COUNT; i++) {
+		ends[i] = connection_end_name((enum connection_end)i);
+		ck_assert_int_gt(strlen(connection_end_text((enum connection_end)i)), 5);
 	}
 	for (int i = 0; i < PEER_EVENT_COUNT; i++)
 		peers[i] = peer_event_name((enum peer_event)i);
@@ -48,6 +53,7 @@ START_TEST(every_name_is_there_once)
 
 	check_names("socket", sockets, ARRAY_LEN(sockets));
 	check_names("drop reason", drops, ARRAY_LEN(drops));
+	check_names("end of a connection", ends, ARRAY_LEN(ends));
 	check_names("peer event", peers, ARRAY_LEN(peers));
 	check_names("method", methods, ARRAY_LEN(methods));
 	check_names("side", sides, ARRAY_LEN(sides));
@@ -58,6 +64,8 @@ END_TEST
 START_TEST(numbers_outside_the_sets_have_a_name_too)
 {
 	ck_assert_str_eq(drop_reason_name(DROP_REASON_COUNT), "?");
+	ck_assert_str_eq(connection_end_name(CONNECTION_END_COUNT), "?");
+	ck_assert_str_eq(connection_end_text(CONNECTION_END_COUNT), "?");
 	ck_assert_str_eq(drop_reason_text((enum drop_reason) - 1), "?");
 	ck_assert_str_eq(peer_event_name(PEER_EVENT_COUNT), "?");
 	ck_assert_str_eq(request_method_name(REQUEST_METHOD_COUNT), "?");

@@ -214,9 +214,10 @@ START_TEST(stream_client_disconnects) /* T-213 */
 	begin();
 	client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
 	ck_assert_int_eq(client_allocate(&alice), 0);
-	dispatch_client_gone(&fixture.turn, &bob.tuple, fixture.now_ms);
+	dispatch_client_gone(&fixture.turn, &bob.tuple, END_CLIENT_GONE, fixture.now_ms);
 	ck_assert_ptr_nonnull(client_allocation(&alice));
-	dispatch_client_gone(&fixture.turn, &alice.tuple, fixture.now_ms);
+	dispatch_client_gone(&fixture.turn, &alice.tuple, END_CLIENT_GONE,
+			     fixture.now_ms);
 	ck_assert_msg(fixture_is_clean(&fixture),
 		      "T-213 the allocation ends with its connection");
 	ck_assert_uint_eq(fixture.edge.last.end_reason, END_CLIENT_GONE);

@@ -124,7 +124,8 @@ START_TEST(stream_gets_a_relayed_address_of_its_own_transport)
 	ms_client_allocate(&alice);
 	expect(&alice, 0, "allocate");
 	ck_assert_int_eq(ms_client_allocation(&alice)->relay_transport, TRANSPORT_TCP);
-	dispatch_client_gone(&fixture.turn, &alice.tuple, fixture.now_ms);
+	dispatch_client_gone(&fixture.turn, &alice.tuple, END_CLIENT_GONE,
+			     fixture.now_ms);
 	ck_assert_ptr_null(ms_client_allocation(&alice));
 	ck_assert(fixture_is_clean(&fixture));
 }

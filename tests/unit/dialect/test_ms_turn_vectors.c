@@ -476,7 +476,7 @@ START_TEST(captured_exchange_gives_the_same_answers)
 	for (size_t i = 0; i < agent_count; i++)
 		if (framed)
 			dispatch_client_gone(&fixture.turn, &agents[i].tuple,
-					     fixture.now_ms);
+					     END_CLIENT_GONE, fixture.now_ms);
 	ck_assert(fixture_is_clean(&fixture));
 	fixture_stop(&fixture);
 	json_decref(root);

@@ -1,6 +1,7 @@
 unit_programs += \
 	tests/unit/relay/test_addresses \
 	tests/unit/relay/test_change \
+	tests/unit/relay/test_clients \
 	tests/unit/relay/test_config \
 	tests/unit/relay/test_config_compare \
 	tests/unit/relay/test_control \
@@ -18,6 +19,7 @@ unit_programs += \
 	tests/unit/relay/test_self_test \
 	tests/unit/relay/test_status_line \
 	tests/unit/relay/test_stream_io \
+	tests/unit/relay/test_stream_padding \
 	tests/unit/relay/test_stream_times \
 	tests/unit/relay/test_watched \
 	tests/unit/relay/test_trace
@@ -57,6 +59,9 @@ tests_unit_relay_test_status_line_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_rates_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_records_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_network_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_relay_test_clients_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_relay_test_stream_padding_SOURCES = tests/unit/relay/test_stream_padding.c $(relay_fixture)
+tests_unit_relay_test_stream_padding_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_stream_times_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_watched_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_trace_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)

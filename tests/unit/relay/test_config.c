@@ -506,7 +506,10 @@ START_TEST(config_has_defaults)
 	ck_assert_uint_eq(c->limits.stranger_rate, 10);
 	ck_assert_uint_eq(c->limits.stranger_burst, 5000);
 	ck_assert_uint_eq(c->stream.send_queue, 256 * 1024);
-	ck_assert_uint_eq(c->stream.greeting_ms, 5000);
+	ck_assert_uint_eq(c->stream.greeting_ms, 30000);
+	ck_assert_uint_eq(c->stream.greeting_min_ms, 5000);
+	ck_assert_uint_eq(c->stream.authentication_ms, 60000);
+	ck_assert_uint_eq(c->stream.authentication_min_ms, 10000);
 	ck_assert(c->common.log.records);
 	ck_assert_str_eq(c->common.log.level, "info");
 	ck_assert_str_eq(c->common.control.socket, "/run/mediarelayd/control.sock");

@@ -157,8 +157,8 @@ START_TEST(at_most_a_hundred_lines_a_second)
 	for (const char *p = text; (p = strchr(p, '\n')); p++)
 		lines++;
 	ck_assert_uint_eq(lines, 101);
-	ck_assert_ptr_nonnull(strstr(
-		text, "more than 100 replies in this second; omitting the rest\n"));
+	ck_assert_ptr_nonnull(
+		strstr(text, "more than 100 lines in this second; omitting the rest\n"));
 	ck_assert_ptr_nonnull(strstr(text, "Allocate: 400\n"));
 }
 END_TEST

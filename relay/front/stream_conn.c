@@ -1,0 +1,91 @@
+/*
+ * stream_conn.c - see stream_conn.h.
+ */
+#include "relay/front/stream_conn.h"
+
+#include <assert.h>
+
+#include "relay/core/allocation_table.h"
+#include "relay/core/turn.h"
+#include "relay/delivery.h"
+#include "relay/front/trace.h"
+#include "relay/loop.h"
+#include "relay/reload/relay_settings.h"
+
+enum {
+	/* A reply never waits behind more than the media queue and this much more. */
+	REPLY_ROOM = 64 << 10,
+};
+
+uint64_t stream_conn_now_ms(const struct stream *stream)
+{
+	return stream->delivery->loop->now_ms;
+}
+
+/* An allocation is looked for only where it matters. */
+static struct stream_waits waits_of(const struct stream *stream, unsigned pressure)
+{
+	return (struct stream_waits){
+		.state = stream->state,
+		.authenticated = stream->authenticated,
+		.paused = stream->paused,
+		.has_allocation = stream->state == STREAM_OPEN &&
+				  allocation_find(stream->delivery->turn->table,
+						  &stream->client.tuple) != NULL,
+		.pressure = pressure,
+	};
+}
+
+struct stream_deadline stream_conn_deadline(const struct stream *stream,
+					    unsigned pressure)
+{
+	struct stream_waits waits = waits_of(stream, pressure);
+
+	return stream_times_deadline(&stream->times, &waits, stream->delivery->settings);
+}
+
+static uint64_t next_look(const struct stream *stream, unsigned pressure)
+{
+	struct stream_waits waits = waits_of(stream, pressure);
+
+	return stream_times_next(&stream->times, &waits, stream->delivery->settings,
+				 stream_conn_now_ms(stream));
+}
+
+/* The pressure, which takes a lock, is looked at when the timer fires. */
+void stream_conn_arm(struct stream *stream)
+{
+	stream_times_arm(&stream->times, stream->delivery->loop,
+			 next_look(stream, STREAM_PRESSURE_LOW));
+}
+
+void stream_conn_rearm(struct stream *stream, unsigned pressure)
+{
+	stream_times_rearm(&stream->times, stream->delivery->loop,
+			   next_look(stream, pressure));
+}
+
+void stream_conn_enter(struct stream *stream, enum stream_state state)
+{
+	assert(state > stream->state);
+	stream->state = state;
+	stream_conn_rearm(stream, STREAM_PRESSURE_LOW);
+}
+
+bool stream_conn_fail(struct stream *stream, enum connection_end why)
+{
+	stream->why = why;
+	return false;
+}
+
+void stream_conn_reply(struct stream *stream, struct slice message)
+{
+	struct delivery *delivery = stream->delivery;
+	size_t limit = (size_t)delivery->settings->stream.send_queue + REPLY_ROOM;
+	unsigned dropped = stream_io_send(&stream->io, message, STREAM_IO_REPLY, limit);
+
+	if (dropped > 0)
+		counter_add(&delivery->turn->counters.drops[DROP_CLIENT_SLOW], dropped);
+	trace_reply(delivery->trace, delivery->turn, &stream->client.tuple, message,
+		    stream_conn_now_ms(stream));
+}

@@ -1,0 +1,66 @@
+/*
+ * stream_conn.h - one connection of a client as its parts know it: opening (stream_opening.h),
+ * frames (stream_frames.h), and the rest (stream.h). For these files only.
+ *
+ * Owner    itself; see stream.h.
+ */
+#ifndef RELAY_FRONT_STREAM_CONN_H
+#define RELAY_FRONT_STREAM_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <event2/event_struct.h>
+
+#include "relay/front/clients.h"
+#include "relay/front/stream_io.h"
+#include "relay/front/stream_times.h"
+#include "stun/padding.h"
+#include "stun/wire.h"
+
+struct delivery;
+
+struct stream {
+	struct client client; /* its front is the TLS one once that is known */
+	struct clients *clients;
+	struct delivery *delivery;
+	enum stream_state state;
+	enum connection_end why; /* it ends, once a part says that it has to */
+	bool authenticated;
+	bool ms;        /* MS framing; decided by the first bytes, like all of the next */
+	bool hello_due; /* pseudo-TLS, whose hello has not come yet */
+	bool waits_to_write; /* for the event of that name */
+	unsigned paused;     /* by what, see stream_pause() */
+	bool kept_back;      /* partial is what a pause left unhandled, not one frame */
+	bool awaited;        /* client_ready() is due when the queue is empty */
+	bool is_unpadded;    /* a frame began in the padding of the one before */
+	struct padding padding; /* of the frame before */
+	struct stream_io io;
+	struct {
+		uint8_t *data; /* NULL: all that has arrived is handled */
+		size_t len;
+		size_t size; /* of a large frame, which has memory for all of it; or 0 */
+	} partial;
+	struct event readable, writable;
+	struct stream_times times;
+};
+
+uint64_t stream_conn_now_ms(const struct stream *stream);
+
+/* What holds now; pressure as for stream_times.h. */
+struct stream_deadline stream_conn_deadline(const struct stream *stream,
+					    unsigned pressure);
+
+/* Look at the deadlines again: they may be earlier, or other ones hold. */
+void stream_conn_arm(struct stream *stream);
+void stream_conn_rearm(struct stream *stream, unsigned pressure);
+
+void stream_conn_enter(struct stream *stream, enum stream_state state);
+
+/* Has to end for that reason. Always false. */
+bool stream_conn_fail(struct stream *stream, enum connection_end why);
+
+void stream_conn_reply(struct stream *stream, struct slice message);
+
+#endif

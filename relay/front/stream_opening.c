@@ -1,0 +1,153 @@
+/*
+ * stream_opening.c - see stream_opening.h.
+ */
+#define LOG_SUBSYSTEM SUBSYSTEM_FRONT
+#include "relay/front/stream_opening.h"
+
+#include <assert.h>
+
+#include "base/log.h"
+#include "relay/core/turn.h"
+#include "relay/delivery.h"
+#include "relay/front/stream_conn.h"
+#include "relay/front/tls.h"
+#include "relay/loop.h"
+#include "relay/reload/relay_settings.h"
+#include "stun/pseudo_tls.h"
+
+/* A foreign protocol is most likely a monitor or proxy that someone configured for the web. */
+static void explain_alpn(const struct stream *stream, const struct tls_refusal *refusal)
+{
+	static struct log_limit limit;
+	char client[ENDPOINT_TEXT_LEN];
+
+	log_limited(&limit, LOG_LEVEL_NOTICE,
+		    "refused TLS of %s: ALPN offers %s; this port speaks stun.turn and "
+		    "stun.nat-discovery, also without ALPN",
+		    endpoint_format(&stream->client.tuple.client, client, sizeof(client)),
+		    refusal->offered);
+}
+
+static enum stream_opening handshake(struct stream *stream)
+{
+	struct tls_refusal refusal = {.why = CONNECTION_END_HANDSHAKE};
+	enum stream_io_result result;
+
+	tls_refusal_attach(stream->io.ssl, &refusal);
+	result = stream_io_handshake(&stream->io);
+	tls_refusal_attach(stream->io.ssl, NULL);
+	switch (result) {
+	case STREAM_IO_OK:
+		stream->times.last_frame_ms = stream_conn_now_ms(stream);
+		stream_conn_enter(stream, STREAM_OPEN);
+		return STREAM_OPENING_FRAMES;
+	case STREAM_IO_AGAIN:
+		return STREAM_OPENING_WAITS;
+	case STREAM_IO_ENDED:
+	case STREAM_IO_FAILED:
+		break;
+	}
+	stream_conn_fail(stream, refusal.why);
+	if (refusal.offered[0] != '\0')
+		explain_alpn(stream, &refusal);
+	return STREAM_OPENING_ENDS;
+}
+
+/* Plain and TLS are different fronts of one port, so the 5-tuple is another one. */
+static bool start_tls(struct stream *stream)
+{
+	struct delivery *delivery = stream->delivery;
+	uint16_t front = stream->client.tuple.front + 1;
+
+	if (delivery->settings->tls == NULL)
+		return stream_conn_fail(stream, CONNECTION_END_NOT_SERVED);
+	if (!stream_io_start_tls(&stream->io, delivery->settings->tls))
+		return stream_conn_fail(stream, CONNECTION_END_BROKEN);
+	assert(delivery->turn->shared->fronts[front].transport == TRANSPORT_TLS);
+	clients_move(stream->clients, &stream->client, front);
+	return true;
+}
+
+/* What the first bytes have shown. False if it is not served. */
+static bool start(struct stream *stream, enum stream_kind kind)
+{
+	const struct relay_settings *settings = stream->delivery->settings;
+
+	stream->times.last_frame_ms = stream_conn_now_ms(stream);
+	switch (kind) {
+	case STREAM_STUN:
+		stream->state = STREAM_OPEN;
+		return true;
+	case STREAM_TLS:
+		stream->state = STREAM_HANDSHAKE;
+		return start_tls(stream);
+	case STREAM_MS_FRAMED:
+	case STREAM_PSEUDO_TLS:
+		stream->ms = true;
+		stream->hello_due = kind == STREAM_PSEUDO_TLS;
+		stream->state = stream->hello_due ? STREAM_HANDSHAKE : STREAM_OPEN;
+		if (settings->turn.ms.enabled)
+			return true;
+		break;
+	case STREAM_UNDECIDED:
+	case STREAM_PROXY:
+	case STREAM_HTTP:
+	case STREAM_OTHER:
+	case STREAM_KIND_COUNT:
+		break;
+	}
+	return stream_conn_fail(stream, CONNECTION_END_NOT_SERVED);
+}
+
+enum stream_opening stream_opening_ready(struct stream *stream)
+{
+	enum stream_kind kind;
+
+	if (stream->state == STREAM_HANDSHAKE)
+		return handshake(stream);
+	assert(stream->state == STREAM_GREETING);
+	switch (stream_io_peek(&stream->io, &kind)) {
+	case STREAM_IO_OK:
+		break;
+	case STREAM_IO_AGAIN:
+		return STREAM_OPENING_WAITS;
+	case STREAM_IO_ENDED:
+		stream_conn_fail(stream, CONNECTION_END_CLIENT);
+		return STREAM_OPENING_ENDS;
+	case STREAM_IO_FAILED:
+		stream_conn_fail(stream, CONNECTION_END_BROKEN);
+		return STREAM_OPENING_ENDS;
+	}
+	counter_add(&stream->delivery->turn->counters.streams[kind], 1);
+	if (!start(stream, kind))
+		return STREAM_OPENING_ENDS;
+	return stream->io.ssl != NULL ? handshake(stream) : STREAM_OPENING_FRAMES;
+}
+
+bool stream_opening_hello(struct stream *stream, struct slice *arrived)
+{
+	struct delivery *delivery = stream->delivery;
+	uint8_t random[PSEUDO_TLS_RANDOM_LEN], session_id[PSEUDO_TLS_SESSION_ID_LEN];
+	uint8_t answer[PSEUDO_TLS_ANSWER_LEN];
+	const struct edge *edge = delivery->turn->edge;
+
+	assert(stream->hello_due);
+	switch (pseudo_tls_hello(*arrived)) {
+	case PSEUDO_TLS_MORE:
+		return true;
+	case PSEUDO_TLS_BROKEN:
+		return false;
+	case PSEUDO_TLS_COMPLETE:
+		break;
+	}
+	*arrived = slice_skip(*arrived, PSEUDO_TLS_HELLO_LEN);
+	edge->random(edge->self, random, sizeof(random));
+	edge->random(edge->self, session_id, sizeof(session_id));
+	pseudo_tls_write_answer(answer, delivery->loop->unix_s, random, session_id);
+	stream->hello_due = false;
+	stream->times.frame_begun_ms = 0;
+	stream->times.last_frame_ms = stream_conn_now_ms(stream);
+	stream_conn_enter(stream, STREAM_OPEN);
+	stream_conn_reply(stream, (struct slice){answer, sizeof(answer)});
+	return true;
+}

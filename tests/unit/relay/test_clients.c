@@ -1,0 +1,225 @@
+/*
+ * test_clients.c - the limits of stream clients: which unauthenticated one gives way, and how
+ * full the room is.
+ */
+#include "relay/front/clients.h"
+
+#include <string.h>
+
+#include "relay/core/quota.h"
+#include "relay/core/turn.h"
+#include "relay/delivery.h"
+#include "relay/reload/relay_settings.h"
+#include "tests/unit/lib/unit.h"
+
+enum { CLIENTS = 32, WORKERS = 2 };
+
+static struct turn_shared shared;
+static struct turn turn;
+static struct relay_settings settings;
+static struct delivery delivery;
+static struct clients *workers[WORKERS];
+
+struct fake {
+	struct client client; /* first */
+	struct clients *worker;
+	enum connection_end ended; /* CONNECTION_END_COUNT: it is there */
+};
+static struct fake fakes[CLIENTS];
+
+static void end(struct client *client, enum connection_end why)
+{
+	struct fake *fake = (struct fake *)client;
+
+	ck_assert_int_eq(fake->ended, CONNECTION_END_COUNT);
+	fake->ended = why;
+	clients_leave(fake->worker, client);
+}
+
+static void set_up(void)
+{
+	shared.hash_key = (struct siphash_key){3, 4};
+	shared.half_open = quota_new(CLIENTS * WORKERS);
+	turn.shared = &shared;
+	settings.stream = (struct relay_stream_limits){
+		.connections = 100,
+		.unauthenticated = 100,
+		.unauthenticated_per_prefix = 100,
+	};
+	delivery.turn = &turn;
+	delivery.settings = &settings;
+	for (int i = 0; i < WORKERS; i++) {
+		workers[i] = clients_new(&delivery, end);
+		ck_assert_ptr_nonnull(workers[i]);
+	}
+}
+
+static void tear_down(void)
+{
+	for (int i = 0; i < WORKERS; i++)
+		clients_free(workers[i]);
+	ck_assert_uint_le(quota_peak(shared.half_open), CLIENTS);
+	quota_free(shared.half_open);
+}
+
+/* The next client, on that worker. NULL if it is refused. */
+static struct fake *connects(unsigned index, unsigned worker, const char *from)
+{
+	struct fake *fake = &fakes[index];
+
+	memset(fake, 0, sizeof(*fake));
+	fake->worker = workers[worker];
+	fake->ended = CONNECTION_END_COUNT;
+	ck_assert(ip_addr_parse(from, &fake->client.tuple.client.ip));
+	fake->client.tuple.client.port = (uint16_t)(1024 + index);
+	if (!clients_make_room(workers[worker], &fake->client.tuple.client.ip))
+		return NULL;
+	ck_assert(clients_enter(workers[worker], &fake->client));
+	return fake;
+}
+
+static bool is_there(unsigned index)
+{
+	return fakes[index].ended == CONNECTION_END_COUNT;
+}
+
+START_TEST(the_oldest_of_a_full_source_gives_way)
+{
+	settings.stream.unauthenticated_per_prefix = 3;
+	connects(0, 0, "192.0.2.9");
+	for (unsigned i = 1; i < 8; i++)
+		connects(i, 0, "192.0.2.1");
+	for (unsigned i = 1; i < 8; i++)
+		ck_assert_msg(is_there(i) == (i > 4), "%u", i);
+	ck_assert_int_eq(fakes[1].ended, CONNECTION_END_GAVE_WAY_PREFIX);
+	ck_assert(is_there(0));
+}
+END_TEST
+
+START_TEST(an_ipv6_source_is_a_64)
+{
+	settings.stream.unauthenticated_per_prefix = 2;
+	connects(0, 0, "2001:db8:0:1::1");
+	connects(1, 0, "2001:db8:0:1:ffff::2");
+	connects(2, 0, "2001:db8:0:2::1");
+	ck_assert(is_there(0) && is_there(1) && is_there(2));
+	connects(3, 0, "2001:db8:0:1::3");
+	ck_assert(!is_there(0) && is_there(1) && is_there(2));
+}
+END_TEST
+
+START_TEST(the_oldest_of_the_fullest_source_gives_way)
+{
+	settings.stream.unauthenticated = 6;
+	connects(0, 0, "192.0.2.9");
+	connects(1, 0, "192.0.2.8");
+	for (unsigned i = 2; i < 6; i++)
+		connects(i, 0, "192.0.2.1");
+	/* Honest ones from elsewhere: the flood pays for them. */
+	connects(6, 0, "192.0.2.10");
+	connects(7, 0, "192.0.2.11");
+	ck_assert(is_there(0) && is_there(1) && is_there(6) && is_there(7));
+	ck_assert(!is_there(2) && !is_there(3) && is_there(4) && is_there(5));
+	ck_assert_int_eq(fakes[2].ended, CONNECTION_END_GAVE_WAY);
+}
+END_TEST
+
+START_TEST(who_has_authenticated_never_gives_way)
+{
+	settings.stream.connections = 3;
+	for (unsigned i = 0; i < 2; i++)
+		clients_authenticated(workers[0], &connects(i, 0, "192.0.2.1")->client);
+	connects(2, 0, "192.0.2.2");
+	connects(3, 0, "192.0.2.1");
+	ck_assert(is_there(0) && is_there(1) && is_there(3));
+	ck_assert_int_eq(fakes[2].ended, CONNECTION_END_GAVE_WAY);
+	clients_authenticated(workers[0], &fakes[3].client);
+	ck_assert_ptr_null(connects(4, 0, "192.0.2.3"));
+	ck_assert(is_there(0) && is_there(1) && is_there(3));
+	/* One leaves, and the next one has its place. */
+	clients_leave(workers[0], &fakes[1].client);
+	ck_assert_ptr_nonnull(connects(5, 0, "192.0.2.3"));
+}
+END_TEST
+
+START_TEST(a_source_has_its_share_over_all_workers)
+{
+	settings.stream.unauthenticated_per_prefix = 4;
+	for (unsigned i = 0; i < 4; i++)
+		connects(i, 0, "192.0.2.1");
+	/* The other worker has none to end, so it takes one more, and then its own gives way. */
+	connects(4, 1, "192.0.2.1");
+	ck_assert(is_there(0) && is_there(4));
+	connects(5, 1, "192.0.2.1");
+	ck_assert(is_there(0) && !is_there(4) && is_there(5));
+	connects(6, 0, "192.0.2.1");
+	ck_assert(!is_there(0) && is_there(5) && is_there(6));
+}
+END_TEST
+
+START_TEST(a_lowered_limit_is_kept_with_the_next_client)
+{
+	for (unsigned i = 0; i < 10; i++)
+		connects(i, 0, "192.0.2.1");
+	settings.stream.connections = 4;
+	connects(10, 0, "192.0.2.2");
+	for (unsigned i = 0; i < 10; i++)
+		ck_assert_msg(is_there(i) == (i > 6), "%u", i);
+	ck_assert(is_there(10));
+}
+END_TEST
+
+START_TEST(no_limit_of_a_source_is_none)
+{
+	settings.stream.unauthenticated_per_prefix = 0;
+	for (unsigned i = 0; i < CLIENTS; i++)
+		connects(i, 0, "192.0.2.1");
+	ck_assert(is_there(0));
+	ck_assert_uint_eq(clients_pressure(workers[0], &fakes[0].client),
+			  CLIENTS * CLIENTS_FULL / 100);
+}
+END_TEST
+
+START_TEST(pressure_is_that_of_the_fuller_room)
+{
+	settings.stream = (struct relay_stream_limits){
+		.connections = 20,
+		.unauthenticated = 10,
+		.unauthenticated_per_prefix = 4,
+	};
+	connects(0, 0, "192.0.2.1");
+	ck_assert_uint_eq(clients_pressure(workers[0], &fakes[0].client), 250);
+	connects(1, 1, "192.0.2.1");
+	connects(2, 1, "192.0.2.1");
+	/* Of the source 3 of 4; for others the worker: 1 and 2 of 10. */
+	ck_assert_uint_eq(clients_pressure(workers[0], &fakes[0].client), 750);
+	settings.stream.unauthenticated_per_prefix = 100;
+	connects(3, 0, "192.0.2.2");
+	ck_assert_uint_eq(clients_pressure(workers[0], &fakes[3].client), 200);
+
+	/* What authenticated ones leave of all connections is the room then. */
+	for (unsigned i = 4; i < 20; i++)
+		clients_authenticated(workers[0], &connects(i, 0, "192.0.2.3")->client);
+	ck_assert_uint_eq(clients_pressure(workers[0], &fakes[3].client), 500);
+	settings.stream.connections = 10;
+	ck_assert_uint_eq(clients_pressure(workers[0], &fakes[3].client), CLIENTS_FULL);
+}
+END_TEST
+
+static void clients_suite(Suite *suite)
+{
+	TCase *tc = tcase_create("clients");
+
+	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_add_test(tc, the_oldest_of_a_full_source_gives_way);
+	tcase_add_test(tc, an_ipv6_source_is_a_64);
+	tcase_add_test(tc, the_oldest_of_the_fullest_source_gives_way);
+	tcase_add_test(tc, who_has_authenticated_never_gives_way);
+	tcase_add_test(tc, a_source_has_its_share_over_all_workers);
+	tcase_add_test(tc, a_lowered_limit_is_kept_with_the_next_client);
+	tcase_add_test(tc, no_limit_of_a_source_is_none);
+	tcase_add_test(tc, pressure_is_that_of_the_fuller_room);
+	suite_add_tcase(suite, tc);
+}
+
+UNIT_MAIN("clients", clients_suite)
