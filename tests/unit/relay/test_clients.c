@@ -39,7 +39,7 @@ static void end(struct client *client, enum connection_end why)
 static void set_up(void)
 {
 	shared.hash_key = (struct siphash_key){3, 4};
-	shared.half_open = quota_new(CLIENTS * WORKERS);
+	shared.half_open = quota_new(CLIENTS * WORKERS, 0);
 	turn.shared = &shared;
 	settings.stream = (struct relay_stream_limits){
 		.connections = 100,
