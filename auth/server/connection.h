@@ -21,7 +21,7 @@
 
 #include "auth/mras/http_framing.h"
 #include "auth/server/tls.h"
-#include "base/half_open.h"
+#include "base/net/half_open.h"
 #include "stun/endpoint.h"
 
 struct bufferevent;

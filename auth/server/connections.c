@@ -15,8 +15,8 @@
 #include "auth/server/issuer.h"
 #include "auth/server/mras_config.h"
 #include "auth/server/mras_settings.h"
-#include "base/half_open.h"
 #include "base/log.h"
+#include "base/net/half_open.h"
 
 TAILQ_HEAD(connection_queue, connection);
 

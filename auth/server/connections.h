@@ -1,7 +1,7 @@
 /*
  * connections.h - the connections of mrasd: how many, from whom, and which one gives way.
  * Half-open ones (before the end of their handshake) give way to the newest: the oldest of
- * their own source, or of the source that has most (base/half_open.h).
+ * their own source, or of the source that has most (base/net/half_open.h).
  *
  * Owner main. A connection owns itself and reports its end.
  */

@@ -1,7 +1,7 @@
 /*
  * clients.h - the stream clients of one worker, found by 5-tuple, and the limits on those that
  * have not yet authenticated: a host that opens thousands of silent connections must not keep
- * others out, so the oldest of them gives way (base/half_open.h).
+ * others out, so the oldest of them gives way (base/net/half_open.h).
  *
  * Owner    the worker; its thread only. Clients are embedded in what speaks to them (stream.h).
  */
@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "base/half_open.h"
+#include "base/net/half_open.h"
 #include "relay/core/counters.h"
 #include "relay/core/five_tuple.h"
 #include "relay/core/front.h"

@@ -1,7 +1,7 @@
 /*
  * test_half_open.c - who gives way, and a model: a plain list in order of arrival.
  */
-#include "base/half_open.h"
+#include "base/net/half_open.h"
 
 #include <string.h>
 

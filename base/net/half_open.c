@@ -3,7 +3,7 @@
  * entries: a source moves to the next list with an entry that comes or goes, so the fullest
  * ones are always in the last list that is not empty.
  */
-#include "base/half_open.h"
+#include "base/net/half_open.h"
 
 #include <assert.h>
 #include <stdlib.h>
