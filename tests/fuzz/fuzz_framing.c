@@ -1,5 +1,6 @@
 /*
- * fuzz_framing.c - a stream cut into pieces gives the same frames as the whole.
+ * fuzz_framing.c - a stream cut into pieces gives the same frames as the whole, and where it
+ * breaks the same verdict on the padding of the frame before.
  *
  * The first byte is the size of the pieces (0: one byte each); the rest is the stream.
  */
@@ -7,6 +8,7 @@
 
 #include "stun/chandata.h"
 #include "stun/framing.h"
+#include "stun/padding.h"
 #include "stun/registry.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -15,7 +17,16 @@ struct progress {
 	size_t frames;
 	size_t done;
 	enum framing state;
+	struct padding padding; /* of the last frame */
+	enum padding_verdict verdict;
 };
+
+/* Every other channel is bound. */
+static bool is_bound(const void *self, uint16_t number)
+{
+	(void)self;
+	return number % 2 != 0;
+}
 
 /* Of the client: both kinds see the same bytes. */
 static uint16_t channel_max;
@@ -59,11 +70,21 @@ static void advance(struct progress *p, const uint8_t *stream, size_t arrived)
 			break;
 		FUZZ_CHECK(frame_len > 0 && frame_len <= rest.len);
 		check_frame(p->state, (struct slice){rest.data, frame_len});
+		padding_note(&p->padding, (struct slice){rest.data, frame_len});
 		rest = slice_skip(rest, frame_len);
 		p->done += frame_len;
 		p->frames++;
 	}
+	p->verdict = padding_judge(&p->padding, rest, channel_max, is_bound, NULL);
+	if (rest.len >= 8)
+		FUZZ_CHECK(p->verdict != PADDING_UNCERTAIN);
 	free(copy);
+}
+
+/* Nothing that follows can change what is known now. */
+static bool is_decided(const struct progress *p)
+{
+	return p->state == FRAMING_BROKEN && p->verdict != PADDING_UNCERTAIN;
 }
 
 static void compare(const uint8_t *data, size_t size)
@@ -74,7 +95,7 @@ static void compare(const uint8_t *data, size_t size)
 	struct progress whole = {0}, cut = {0};
 
 	advance(&whole, stream, len);
-	for (size_t arrived = 0; cut.state != FRAMING_BROKEN;) {
+	for (size_t arrived = 0; !is_decided(&cut);) {
 		advance(&cut, stream, arrived);
 		if (arrived == len)
 			break;
@@ -83,6 +104,7 @@ static void compare(const uint8_t *data, size_t size)
 	FUZZ_CHECK(whole.frames == cut.frames);
 	FUZZ_CHECK(whole.done == cut.done);
 	FUZZ_CHECK(whole.state == cut.state);
+	FUZZ_CHECK(whole.verdict == cut.verdict);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

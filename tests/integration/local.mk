@@ -26,6 +26,7 @@ EXTRA_DIST += \
 	tests/integration/cases/lib.py \
 	tests/integration/cases/t-across-dialects.sh \
 	tests/integration/cases/t-aioice.sh \
+	tests/integration/cases/t-alpn.py \
 	tests/integration/cases/t-avedgectl.py \
 	tests/integration/cases/t-autopkgtest.py \
 	tests/integration/cases/t-bursts.py \
@@ -33,6 +34,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-chromium.sh \
 	tests/integration/cases/t-churn.py \
 	tests/integration/cases/t-client-acl.py \
+	tests/integration/cases/t-connections-give-way.py \
 	tests/integration/cases/t-control.py \
 	tests/integration/cases/t-cut-frames.py \
 	tests/integration/cases/t-drain-libnice.py \
@@ -56,6 +58,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-mrasd-http.py \
 	tests/integration/cases/t-mrasd-time.py \
 	tests/integration/cases/t-mrasd-tls.py \
+	tests/integration/cases/t-patience.py \
 	tests/integration/cases/t-prometheus.py \
 	tests/integration/cases/t-public-address.sh \
 	tests/integration/cases/t-reload.py \

@@ -22,7 +22,8 @@ from checklist import messages, auth, turn, data, outside  # each adds its rows
 import netns
 import relay
 
-LIMITS = ["allocations_per_user = %d" % base.USER_QUOTA, "allocations_per_prefix = 0"]
+LIMITS = ["allocations_per_user = %d" % base.USER_QUOTA, "allocations_per_prefix = 0",
+          "greeting = 5s", "authentication = 10s"]
 ADDRESSES = (base.INSIDE6, base.OUTSIDE6, base.PEER6, "2002:7f00:1::1", "2001:0:1::1")
 
 
