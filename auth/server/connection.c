@@ -329,11 +329,11 @@ bool connection_check_again(struct connection *connection)
 static void trusted(struct connection *connection)
 {
 	struct issuer *issuer = connection->issuer;
-	const SSL *ssl = ssl_of(connection);
+	SSL *ssl = ssl_of(connection);
 
 	assert(connection->state == CONNECTION_HANDSHAKE);
-	/* The settings may have changed during the handshake. */
-	if ((SSL_get_SSL_CTX(ssl) != issuer->settings->tls &&
+	/* The settings may have changed during the handshake, and its signature is known now. */
+	if (((SSL_get_SSL_CTX(ssl) != issuer->settings->tls || tls_is_legacy(ssl)) &&
 	     !connection_check_again(connection)) ||
 	    connection->peer.server == NULL) {
 		refused(connection);

@@ -81,12 +81,26 @@ static const SSL_CIPHER *cipher_of(const SSL *ssl)
 	return pending != NULL ? pending : SSL_get_current_cipher(ssl);
 }
 
-bool tls_is_legacy(const SSL *ssl)
+/* TLS 1.0 and 1.1 have no other signature. */
+static bool is_weak(int digest)
+{
+	return digest == NID_sha1 || digest == NID_md5_sha1 || digest == NID_md5;
+}
+
+static bool has_weak_signature(SSL *ssl)
+{
+	int digest;
+
+	return (SSL_get_signature_nid(ssl, &digest) == 1 && is_weak(digest)) ||
+	       (SSL_get_peer_signature_nid(ssl, &digest) == 1 && is_weak(digest));
+}
+
+bool tls_is_legacy(SSL *ssl)
 {
 	const SSL_CIPHER *cipher = cipher_of(ssl);
 
 	return SSL_version(ssl) < TLS1_2_VERSION || cipher == NULL ||
-	       SSL_CIPHER_is_aead(cipher) != 1;
+	       SSL_CIPHER_is_aead(cipher) != 1 || has_weak_signature(ssl);
 }
 
 /*
@@ -161,7 +175,7 @@ static int on_verify(int ok, X509_STORE_CTX *store)
 }
 
 /* No server may be let in: why? */
-static void refuse_names(X509_STORE_CTX *store, struct tls_peer *peer, const SSL *ssl,
+static void refuse_names(X509_STORE_CTX *store, struct tls_peer *peer, SSL *ssl,
 			 const struct search *search)
 {
 	const X509 *certificate = X509_STORE_CTX_get0_cert(store);
@@ -177,11 +191,13 @@ static void refuse_names(X509_STORE_CTX *store, struct tls_peer *peer, const SSL
 			"trusted server, but outside its networks");
 		break;
 	case SERVICE_LEGACY_TLS:
-		snprintf(why, sizeof(why),
-			 "%s with %s is too old; update the server, or set legacy_tls = "
-			 "true and networks in server \"%.*s\"",
-			 SSL_get_version(ssl), SSL_CIPHER_get_name(cipher_of(ssl)),
-			 SERVICE_NAME_MAX, search->server->name);
+		snprintf(
+			why, sizeof(why),
+			"%s with %s%s is too old; update the server, or set legacy_tls = "
+			"true and networks in server \"%.*s\"",
+			SSL_get_version(ssl), SSL_CIPHER_get_name(cipher_of(ssl)),
+			has_weak_signature(ssl) ? " and SHA-1" : "", SERVICE_NAME_MAX,
+			search->server->name);
 		set_why(peer, certificate, HANDSHAKE_VERSION_OR_CIPHER, why);
 		break;
 	case SERVICE_TRUSTED:
@@ -190,7 +206,7 @@ static void refuse_names(X509_STORE_CTX *store, struct tls_peer *peer, const SSL
 	X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
 }
 
-static bool verify(X509_STORE_CTX *store, struct tls_peer *peer, const SSL *ssl)
+static bool verify(X509_STORE_CTX *store, struct tls_peer *peer, SSL *ssl)
 {
 	X509 *certificate = X509_STORE_CTX_get0_cert(store);
 	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(store);
@@ -228,7 +244,7 @@ static bool verify(X509_STORE_CTX *store, struct tls_peer *peer, const SSL *ssl)
 static int on_certificate(X509_STORE_CTX *store, void *arg)
 {
 	(void)arg;
-	const SSL *ssl =
+	SSL *ssl =
 		X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct tls_peer *peer = SSL_get_app_data(ssl);
 

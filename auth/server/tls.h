@@ -49,8 +49,11 @@ SSL_CTX *tls_issuer_new(const struct mras_config *config, const char **faulty,
 SSL *tls_issuer_accept(SSL_CTX *ctx, struct tls_peer *peer);
 void tls_forget(SSL *ssl);
 
-/* Is it older than TLS 1.2 with an AEAD suite? Known once a suite is chosen. */
-bool tls_is_legacy(const SSL *ssl);
+/*
+ * Is it older than TLS 1.2 with an AEAD suite, or signed with SHA-1? Version and suite are known
+ * when the certificate is verified, the client's signature at the end of the handshake.
+ */
+bool tls_is_legacy(SSL *ssl);
 
 /*
  * After a reload: is the peer of an open connection still trusted? Checks everything again, with

@@ -297,8 +297,15 @@ def streams():
         yield bytes(data)
 
 
+def restarted(bench):
+    wrong = bench.mrasd.stop()
+    check(not wrong, "%s", wrong)
+    bench.mrasd.start()
+
+
 @row
 def no_request_is_served_that_h11_does_not_see(bench):
+    restarted(bench)
     total = found = 0
     for data in streams():
         answers, requests = served(bench, data), seen_by_h11(data)
@@ -313,6 +320,12 @@ def no_request_is_served_that_h11_does_not_see(bench):
                       answer, (method, path, body))
         total, found = total + len(answers), found + len(requests)
     print("        %d requests served of %d that h11 sees" % (total, found))
+    # By its own count, too: none was served without a response.
+    mark = bench.mrasd.mark()
+    restarted(bench)
+    counted = re.search(r" HTTP_REQUESTS=(\d+) ", bench.mrasd.log()[mark:])
+    check(counted and int(counted.group(1)) == total, "%d responses, but %s", total,
+          counted and counted.group(0))
     check(total > 300, "only %d served", total)
 
 

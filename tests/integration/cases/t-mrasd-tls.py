@@ -101,6 +101,24 @@ def others_at_its_address_are_served_with_new_tls(bench):
 
 
 @row
+def signatures_with_sha_1_are_old_too(bench):
+    weak = ("-tls1_2", "-client_sigalgs", "ECDSA+SHA1")
+    for options in (weak, weak + ("-sigalgs", "ECDSA+SHA1")):
+        restarted(bench)  # the log has ten lines of a kind in a minute
+        out, errors = s_client(bench, *options)
+        check(out.startswith(b"HTTP/1.1 200 OK"), "%s: %s", options, errors)
+        before, mark = refused(bench, "version_or_cipher"), bench.mrasd.mark()
+        out, errors = s_client(bench, *options, certificate="trusted")
+        check(b"HTTP" not in out, "%s: %s", options, out)
+        check(bench.mrasd.says("TLSv1.2 with ECDHE-ECDSA-AES256-GCM-SHA384 and SHA-1 is too old",
+                               mark), "%s: %s", options, bench.mrasd.log()[mark:])
+        check(refused(bench, "version_or_cipher") == before + 1, "%s: not counted", options)
+        for certificate in ("trusted", "old"):
+            out, errors = s_client(bench, *options, source=FAR, certificate=certificate)
+            check(b"HTTP" not in out, "%s from elsewhere: %s", options, out)
+
+
+@row
 def forward_secrecy_and_strong_certificates_are_required(bench):
     for certificate, cipher, want in (("old", "AES128-SHA", "version_or_cipher"),
                                       ("old", "NULL", "version_or_cipher"),
@@ -138,9 +156,8 @@ def the_log_names_client_offer_and_key(bench):
              "AES128-SHA; legacy_tls permits TLS 1.0 to 1.2 with ECDHE or DHE and AES: update "
              "the server"),
             (("-tls1_1",), "ALL", OLD, "trusted",
-             r"refused %s:[0-9]+: TLSv1.1 with ECDHE-ECDSA-AES256-SHA is too old" % OLD +
+             r"refused %s:[0-9]+: TLSv1.1 with ECDHE-ECDSA-AES256-SHA and SHA-1 is too old" % OLD +
              remedy % "fe01.lab.example")):
-        # One after the other, as the log has ten lines of a kind in a minute.
         restarted(bench)
         mark = bench.mrasd.mark()
         s_client(bench, *options, cipher=cipher, source=source, certificate=certificate)
