@@ -509,7 +509,7 @@ def a_taken_port_rejects_all():
             text = conf.read()
             start = text.index("side outside")
             conf.seek(start)
-            conf.write(re.sub(r"(udp|tcp)_port = \d+", r"\1_port = 0 ", text[start:]))
+            conf.write(re.sub(r"(udp|tcp)_ports = \{.*\}", r"\1_ports = {}", text[start:]))
             conf.truncate()
         refused(server, "10.99.0.1", "relayed addresses", "interface")
         # Not on both sides at once while there are calls.
