@@ -20,9 +20,11 @@ libbase_a_SOURCES = \
 noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
 	base/config/config.c base/config/config.h \
+	base/config/config_address.c base/config/config_address.h \
 	base/config/config_remark.c \
 	base/config/config_schema.c base/config/config_schema.h \
 	base/config/config_syntax.c base/config/config_syntax.h \
+	base/config/config_token.c base/config/config_token.h \
 	base/config/config_value.c base/config/config_value.h \
 	base/control/control_api.c base/control/control_api.h \
 	base/control/control_common.c base/control/control_common.h \

@@ -11,6 +11,8 @@
 
 #include "stun/ip_prefix.h"
 
+enum { CONFIG_WHY_MAX = 400 }; /* of what is wrong with a value */
+
 struct config_schema;
 struct config_place;
 struct config_remark;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/config/config_address.h"
 #include "base/config/dscp.h"
 #include "base/log.h"
 #include "base/units.h"
@@ -99,8 +100,10 @@ static const struct quantity quantities[CONFIG_TYPE_COUNT] = {
 			   number_text, 1},
 	[CONFIG_SECONDS] = {DURATION, duration_parse, duration_text, 1},
 	[CONFIG_MILLISECONDS] = {DURATION, duration_parse, duration_text, 1000},
-	[CONFIG_BYTES] = {"a size", "write a number and B, K, M or G, such as 256K",
-			  "a size", units_bytes, units_bytes_text, 1},
+	[CONFIG_BYTES] =
+		{"a size",
+		 "write a number and B, K, M or G (of 1024), or kB, MB or GB, such as 256K",
+		 "a size", units_bytes, units_bytes_text, 1},
 	[CONFIG_BITRATE] = {"a bit rate",
 			    "write a number and kbit, Mbit or Gbit, such as 10Mbit",
 			    "0 for no limit, or a rate", units_bitrate,
@@ -147,6 +150,17 @@ static bool take_port(const char **text, unsigned *port)
 	return *port <= UINT16_MAX;
 }
 
+/* A range of numbers, not all of which are ports. */
+static bool is_beyond_ports(const char *text)
+{
+	unsigned long first, last;
+	int used = 0;
+
+	return strspn(text, "0123456789-") == strlen(text) &&
+	       sscanf(text, "%9lu-%9lu%n", &first, &last, &used) == 2 &&
+	       text[used] == '\0' && (first > UINT16_MAX || last > UINT16_MAX);
+}
+
 static bool parse_range(const struct config_key *key, const char *text, void *field,
 			char *why)
 {
@@ -154,6 +168,10 @@ static bool parse_range(const struct config_key *key, const char *text, void *fi
 	unsigned first, last;
 
 	assert(key->size == 2 * sizeof(uint16_t));
+	if (is_beyond_ports(text))
+		return refuse(
+			why, "\"%.80s\" goes beyond the last port; end it at %d or below",
+			text, UINT16_MAX);
 	if (!take_port(&p, &first) || *p++ != '-' || !take_port(&p, &last) || *p)
 		return refuse(why,
 			      "\"%.80s\" is not a port range; write FIRST-LAST, such as "
@@ -323,162 +341,6 @@ static void format_text(FILE *out, const struct config_key *key, const void *fie
 	fputs(text ? text : "", out);
 }
 
-/* --- addresses --------------------------------------------------------------------------------- */
-
-static bool is_mapped(const struct ip_addr *ip)
-{
-	static const uint8_t prefix[12] = {[10] = 0xFF, [11] = 0xFF};
-
-	return ip->family == IP_V6 && memcmp(ip->bytes, prefix, sizeof(prefix)) == 0;
-}
-
-/* The IPv4 address that an IPv4-mapped one says. */
-static const char *mapped_text(const struct ip_addr *ip, char text[ENDPOINT_TEXT_LEN])
-{
-	struct ip_addr v4 = {.family = IP_V4};
-
-	memcpy(v4.bytes, ip->bytes + 12, 4);
-	return ip_addr_format(&v4, text, ENDPOINT_TEXT_LEN);
-}
-
-/* An address that one socket can be bound to and one packet can come from. */
-static bool parse_host(const struct config_key *key, const char *text, void *field,
-		       char *why)
-{
-	static const struct ip_addr zero;
-	struct ip_addr *ip = field;
-	char v4[ENDPOINT_TEXT_LEN];
-
-	(void)key;
-	if (!ip_addr_parse(text, ip))
-		return refuse(
-			why,
-			"\"%.80s\" is not an IP address; write one such as 192.0.2.1 "
-			"or 2001:db8::1",
-			text);
-	if (memcmp(ip->bytes, zero.bytes, sizeof(zero.bytes)) == 0)
-		return refuse(why, "%s stands for all addresses; list each address",
-			      text);
-	if (is_mapped(ip))
-		return refuse(why, "%s is IPv4 written as IPv6; write %s", text,
-			      mapped_text(ip, v4));
-	if (ip->family == IP_V4 ? ip->bytes[0] >= 224 : ip->bytes[0] == 0xFF)
-		return refuse(
-			why, "%s is not the address of one host; write a unicast address",
-			text);
-	if (ip->family == IP_V6 && ip->bytes[0] == 0xFE && (ip->bytes[1] & 0xC0) == 0x80)
-		return refuse(why,
-			      "%s is link-local and ambiguous without its interface; "
-			      "write a global or unique local address",
-			      text);
-	return true;
-}
-
-static bool parse_address(const struct config_key *key, const char *text, void *field,
-			  char *why)
-{
-	memset(field, 0, sizeof(struct ip_addr));
-	return *text == '\0' || parse_host(key, text, field, why);
-}
-
-static void format_address(FILE *out, const struct config_key *key, const void *field)
-{
-	const struct ip_addr *ip = field;
-	char text[ENDPOINT_TEXT_LEN];
-
-	(void)key;
-	if (ip->family != IP_NONE)
-		fputs(ip_addr_format(ip, text, sizeof(text)), out);
-}
-
-static bool parse_loopback(const struct config_key *key, const char *text, void *field,
-			   char *why)
-{
-	struct endpoint ep = {.ip = {.family = IP_NONE}};
-
-	(void)key;
-	if (*text != '\0' && (!endpoint_parse(text, 0, &ep) || ep.port == 0))
-		return refuse(why,
-			      "\"%.80s\" is not an address and port; write one such as "
-			      "127.0.0.1:9478",
-			      text);
-	if (*text != '\0' && !ip_addr_is_loopback(&ep.ip))
-		return refuse(why,
-			      "%s is not a loopback address; write one such as "
-			      "127.0.0.1, because anyone may ask there",
-			      text);
-	memcpy(field, &ep, sizeof(ep));
-	return true;
-}
-
-static void format_loopback(FILE *out, const struct config_key *key, const void *field)
-{
-	const struct endpoint *ep = field;
-	char text[ENDPOINT_TEXT_LEN];
-
-	(void)key;
-	if (ep->ip.family != IP_NONE)
-		fputs(endpoint_format(ep, text, sizeof(text)), out);
-}
-
-/* ip_prefix_parse() has refused it: say why. */
-static bool explain_prefix(const char *text, char *why)
-{
-	size_t len = strcspn(text, "/"),
-	       digits = strspn(text + len + (text[len] == '/'), "0123456789");
-	char address[ENDPOINT_TEXT_LEN] = "";
-	struct ip_prefix prefix = {.len = 0};
-
-	if (len < sizeof(address))
-		memcpy(address, text, len);
-	if (!ip_addr_parse(address, &prefix.ip))
-		return refuse(
-			why,
-			"\"%.80s\" is not a prefix; write one such as 10.0.0.0/8 or "
-			"2001:db8::/32",
-			text);
-
-	unsigned most = prefix.ip.family == IP_V4 ? 32 : 128;
-	unsigned long bits = digits ? strtoul(text + len + 1, NULL, 10) : most + 1;
-	if (bits > most || digits > 3 || text[len + 1 + digits] != '\0')
-		return refuse(
-			why,
-			"\"%.80s\" has no valid length; write a number from 0 to %u "
-			"after the slash",
-			text, most);
-	for (size_t i = 0; i < sizeof(prefix.ip.bytes); i++) {
-		unsigned long here = bits > 8 * i ? bits - 8 * i : 0;
-
-		if (here < 8)
-			prefix.ip.bytes[i] &= (uint8_t)(0xFF00 >> here);
-	}
-	return refuse(why, "%s has host bits set; write %s/%lu", text,
-		      ip_addr_format(&prefix.ip, address, sizeof(address)), bits);
-}
-
-static bool parse_prefix(const struct config_key *key, const char *text, void *field,
-			 char *why)
-{
-	struct ip_prefix *prefix = field;
-	char v4[ENDPOINT_TEXT_LEN];
-
-	(void)key;
-	if (!ip_prefix_parse(text, prefix))
-		return explain_prefix(text, why);
-	if (is_mapped(&prefix->ip) && prefix->len >= 96)
-		return refuse(why, "%s is IPv4 written as IPv6; write %s/%u", text,
-			      mapped_text(&prefix->ip, v4), prefix->len - 96u);
-	return true;
-}
-
-static void format_prefix(FILE *out, const struct config_key *key, const void *field)
-{
-	const struct ip_prefix *prefix = field;
-
-	format_address(out, key, &prefix->ip);
-	fprintf(out, "/%u", prefix->len);
-}
-
 /* --- code points ------------------------------------------------------------------------------- */
 
 static bool parse_dscp(const struct config_key *key, const char *text, void *field,
@@ -524,13 +386,14 @@ static const struct {
 	[CONFIG_LEVEL] = {"level", parse_level, format_text, 0, true},
 	[CONFIG_WORD] = {"word", parse_word, format_word, 0, false},
 	[CONFIG_DSCP] = {"DSCP", parse_dscp, format_dscp, 0, false},
-	[CONFIG_ADDRESS] = {"address", parse_address, format_address, 0, false},
-	[CONFIG_LOOPBACK] = {"loopback address and port", parse_loopback, format_loopback,
-			     0, false},
+	[CONFIG_ADDRESS] = {"address", config_parse_address, config_format_address, 0,
+			    false},
+	[CONFIG_LOOPBACK] = {"loopback address and port", config_parse_loopback,
+			     config_format_loopback, 0, false},
 	[CONFIG_TEXTS] = {"texts", parse_text, format_text, sizeof(char *), true},
-	[CONFIG_ADDRESSES] = {"addresses", parse_host, format_address,
+	[CONFIG_ADDRESSES] = {"addresses", config_parse_host, config_format_address,
 			      sizeof(struct ip_addr), false},
-	[CONFIG_PREFIXES] = {"prefixes", parse_prefix, format_prefix,
+	[CONFIG_PREFIXES] = {"prefixes", config_parse_prefix, config_format_prefix,
 			     sizeof(struct ip_prefix), false},
 	[CONFIG_PORTS] = {"ports", parse_port, format_port, sizeof(uint16_t), false},
 };

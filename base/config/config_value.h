@@ -7,8 +7,6 @@
 
 #include "base/config/config_schema.h"
 
-enum { CONFIG_WHY_MAX = 400 };
-
 const char *config_type_name(enum config_type type);
 
 /* Bytes of one element of a list; 0: it is no list. */

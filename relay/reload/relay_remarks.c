@@ -143,10 +143,11 @@ static void check_served(struct relay_config *config, const struct network_view 
 	}
 	for (int i = 0; i < SIDE_COUNT; i++) {
 		if (!served[i])
-			config_warn(&config->common, &config->sides[i].addresses,
-				    "no client can connect on side %s, because its ports "
-				    "are 0; set one of them",
-				    side_name((enum side)i));
+			config_warn(
+				&config->common, &config->sides[i].addresses,
+				"no client can connect on side %s, which has no ports; "
+				"write one in udp_ports or tcp_ports",
+				side_name((enum side)i));
 	}
 }
 
