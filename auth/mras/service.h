@@ -21,6 +21,7 @@
 
 enum {
 	SERVICE_NAME_MAX = 253,       /* bytes of a DNS name */
+	SERVICE_HOST_MAX = 64,        /* of a relay: hostName, [MS-AVEDGEA] 2.2.3.1.3.2 */
 	SERVICE_IDENTITY_MAX = 65536, /* bytes, [MS-AVEDGEA] 2.2.3.1.2 */
 	SERVICE_TTL_MIN_S = 60,
 	SERVICE_TTL_MAX_S = 180 * 86400,

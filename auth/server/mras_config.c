@@ -89,7 +89,7 @@ static const struct config_key keys[] = {
 
 	RELAY_KEY("relay", "location", WORD, APPLIED, location, NULL, 0, 0,
 		  "inside or outside: which clients it is for", .words = locations),
-	RELAY_KEY("relay", "host", TEXT, APPLIED, host, NULL, 1, SERVICE_NAME_MAX,
+	RELAY_KEY("relay", "host", TEXT, APPLIED, host, NULL, 1, SERVICE_HOST_MAX,
 		  "name or address for clients"),
 	RELAY_KEY("relay", "address", ADDRESS, APPLIED, direct, "", 0, 0,
 		  "its address, for requests of route directip"),

@@ -138,7 +138,7 @@ static bool read_answer(const struct probe_response *response,
 	return true;
 }
 
-/* Text for XML; false if it does not fit. */
+/* Text for XML; false if it does not fit, or has characters that XML cannot have. */
 static bool escape(const char *text, char *buf, size_t size)
 {
 	size_t used = 0;
@@ -150,7 +150,7 @@ static bool escape(const char *text, char *buf, size_t size)
 				  : *text == '"' ? "&quot;"
 						 : one;
 
-		if (used + strlen(out) >= size)
+		if ((unsigned char)*text < ' ' || used + strlen(out) >= size)
 			return false;
 		used += (size_t)snprintf(buf + used, size - used, "%s", out);
 	}
@@ -167,8 +167,9 @@ bool probe_sip(struct probe_tls *tls, const struct probe_options *options,
 
 	if (RAND_bytes((unsigned char *)&id, sizeof(id)) != 1 ||
 	    !escape(options->identity, identity, sizeof(identity)))
-		return probe_fail(report, "request", "use a shorter --identity",
-				  "the identity is too long");
+		return probe_fail(report, "request",
+				  "use an --identity that is text, and shorter",
+				  "the identity is too long, or has control characters");
 
 	int body_len = snprintf(
 		body, sizeof(body),

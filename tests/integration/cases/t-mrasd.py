@@ -220,6 +220,59 @@ def sip_faults_have_their_answers(bench):
 
 
 @row
+def all_reasons_fit_the_schema(bench):
+    """Each answer is validated as it is read, see mras.fits_schema(); here, one per reason."""
+    def ask(old=b"", new=b"", certificate="trusted", **kw):
+        with Client(bench.mrasd, certificate) as client:
+            request = mras.service_request(**kw)[1]
+            head, body = request.split(b"\r\n\r\n", 1)
+            body = body.replace(old, new) if old else body
+            client.send(re.sub(rb"Content-Length: \d+", b"Content-Length: %d" % len(body), head) +
+                        b"\r\n\r\n" + body)
+            return read_answer(client.response()[2])[0]
+    got = [ask(minutes=1), ask(minutes=259200), ask(version="1.0"), ask(version="3.0"),
+           ask(b"from=", b"route='directip' from=", version="3.0"), ask(count=100),
+           ask(b"<identity>", b"<identity "), ask(b"requestID=", b"requestid="), ask(count=101),
+           ask(version="4.0"), ask(b"from=", b"route='other' from="),
+           ask(certificate="web01", identity="sip:bob@evil.example")]
+    check(got == 6 * ["OK"] + 2 * ["Request Malformed"] + ["Request Too Large",
+          "Version Mismatch", "Not Supported", "Forbidden"], "%s", got)
+
+
+def capture_request(bench, *args):
+    """What avedgectl mras-probe sends: the body of its SERVICE request."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(bench.mrasd.path("mras.pem"), bench.mrasd.path("mras.key"))
+    with socket.create_server((INSIDE, 0)) as server:
+        server.settimeout(20)
+        with subprocess.Popen(
+                [relay.program("avedgectl"), "mras-probe", "%s:%d" % server.getsockname(),
+                 "--cert", bench.mrasd.path("trusted.pem"), "--key",
+                 bench.mrasd.path("trusted.key"), "--ca", bench.ca.path("pem"), "--sip", *args],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as probe:
+            connection = context.wrap_socket(server.accept()[0], server_side=True)
+            connection.settimeout(20)
+            with connection:
+                data = b""
+                while b"\r\n\r\n" not in data:
+                    data += connection.recv(65536)
+                head, body = data.split(b"\r\n\r\n", 1)
+                length = int(re.search(rb"Content-Length: (\d+)", head).group(1))
+                while len(body) < length:
+                    body += connection.recv(65536)
+            probe.wait(20)
+    return body
+
+
+@row
+def requests_of_the_probe_fit_the_schema(bench):
+    for args in ((), ("--ttl", "1m"), ("--ttl", "90s"), ("--ttl", "180d"),
+                 ("--identity", "sip:a&b<c>\"d\"@lab.example"),
+                 ("--identity", "jos\u00e9 \u4e2d")):
+        mras.fits_schema(capture_request(bench, *args))
+
+
+@row
 def policy_of_a_server(bench):
     for identity, want in (("sip:bob@lab.example", "OK"), ("sip:bob@evil.example", "Forbidden"),
                            ("sip:bob@notlab.example", "Forbidden")):

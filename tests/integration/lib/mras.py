@@ -3,6 +3,7 @@ shares no code with it."""
 
 import contextlib
 import datetime
+import functools
 import json
 import os
 import re
@@ -21,6 +22,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 import relay
 
+try:
+    import lxml.etree
+except ImportError:
+    lxml = None
+
 NAMESPACE = "{http://schemas.microsoft.com/2006/09/sip/mrasp}"
 CONTENT_TYPE = "application/msrtc-media-relay-auth+xml"
 SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
@@ -31,7 +37,21 @@ def unavailable():
     for name in ("mrasd", "avedgectl"):
         if not os.access(relay.program(name), os.X_OK):
             return "%s is not built" % name
-    return None
+    return None if lxml else "python3-lxml is not installed"
+
+
+@functools.cache
+def schema():
+    return lxml.etree.XMLSchema(file=os.path.join(
+        os.path.dirname(os.path.abspath(__file__)), "../../vectors/mras/mrasp.xsd"))
+
+
+def fits_schema(body):
+    """Fail unless this message of [MS-AVEDGEA] is valid."""
+    try:
+        schema().assertValid(lxml.etree.fromstring(body))
+    except (lxml.etree.DocumentInvalid, lxml.etree.XMLSyntaxError) as err:
+        raise SystemExit("FAIL: not in the schema: %s: %s" % (err, body)) from err
 
 
 # --- certificates ---------------------------------------------------------------------------
@@ -288,7 +308,10 @@ class Client:
         first, *lines = head[:-4].split("\r\n")
         headers = [(k.strip().lower(), v.strip()) for k, v in
                    (line.split(":", 1) for line in lines)]
-        return first, headers, self.take(int(dict(headers).get("content-length", 0)))
+        body = self.take(int(dict(headers).get("content-length", 0)))
+        if dict(headers).get("content-type") == CONTENT_TYPE:
+            fits_schema(body)
+        return first, headers, body
 
     def ends(self, within):
         """True if the server closes the connection in that time without sending more."""

@@ -43,7 +43,8 @@ tests_unit_auth_test_service_LDADD = $(mras_test_libs)
 tests_unit_auth_test_mras_memory_SOURCES = tests/unit/auth/test_mras_memory.c tests/unit/lib/oom.c
 tests_unit_auth_test_mras_memory_LDADD = $(mras_test_libs)
 tests_unit_auth_test_mras_memory_LDFLAGS = $(AM_LDFLAGS) $(oom_wrap)
-tests_unit_auth_test_mras_answer_SOURCES = tests/unit/auth/test_mras_answer.c tests/unit/auth/mras_requests.h
+tests_unit_auth_test_mras_answer_SOURCES = tests/unit/auth/test_mras_answer.c \
+	tests/unit/auth/mras_requests.h tests/unit/auth/mras_schema.c tests/unit/auth/mras_schema.h
 tests_unit_auth_test_mras_answer_LDADD = $(mras_test_libs)
 tests_unit_auth_test_mras_xml_SOURCES = tests/unit/auth/test_mras_xml.c tests/unit/auth/mras_requests.h
 tests_unit_auth_test_mras_xml_LDADD = $(mras_test_libs)

@@ -9,6 +9,7 @@
 #include "auth/mras/mras_xml.h"
 #include "tests/unit/auth/mras_fixture.h"
 #include "tests/unit/auth/mras_requests.h"
+#include "tests/unit/auth/mras_schema.h"
 #include "tests/unit/lib/unit.h"
 
 static struct mras_fixture fixture;
@@ -22,6 +23,24 @@ static void end(void)
 {
 	mras_fixture_free(&fixture);
 }
+
+static void check_schema(const char *answer)
+{
+	if (mras_schema_is_available())
+		ck_assert_msg(*mras_schema_fault(answer) == '\0', "%s%s",
+			      mras_schema_fault(answer), answer);
+}
+
+/* The answer to that body, which fits the schema. */
+static char *respond(const char *body, size_t *len)
+{
+	char *answer = mras_fixture_respond(&fixture, body, len);
+
+	ck_assert_ptr_nonnull(answer);
+	check_schema(answer);
+	return answer;
+}
+
 /* The text between two others; static. */
 static const char *between(const char *text, const char *before, const char *after)
 {
@@ -46,10 +65,9 @@ START_TEST(xml_response)
 	char *answer;
 
 	fixture.service.realm = "relay & \"co\"";
-	answer = mras_fixture_respond(
-		&fixture,
-		REQUEST(ID "<location>internet</location><duration>480</duration>"),
-		&len);
+	answer = respond(REQUEST(ID
+				 "<location>internet</location><duration>480</duration>"),
+			 &len);
 	const char *username = between(answer, "<username>", "</username>");
 	const char *password = between(answer, "<password>", "</password>");
 	snprintf(
@@ -76,7 +94,7 @@ END_TEST
 START_TEST(xml_response_to_a_malformed_request)
 {
 	size_t len;
-	char *answer = mras_fixture_respond(&fixture, "<request/>", &len);
+	char *answer = respond("<request/>", &len);
 
 	ck_assert_str_eq(answer, "<?xml version=\"1.0\"?>\r\n<response " NS
 				 " version=\"3.0\" serverVersion=\"3.0\""
@@ -88,11 +106,9 @@ END_TEST
 START_TEST(xml_response_escapes)
 {
 	size_t len;
-	char *answer = mras_fixture_respond(
-		&fixture,
-		"<request requestID=\"&lt;&amp;&gt;&quot;&#39;&#9;&#10;\""
-		" version=\"2.0\" " URIS " " NS ">" PART(ID) CLOSED,
-		&len);
+	char *answer = respond("<request requestID=\"&lt;&amp;&gt;&quot;&#39;&#9;&#10;\""
+			       " version=\"2.0\" " URIS " " NS ">" PART(ID) CLOSED,
+			       &len);
 
 	ck_assert_str_eq(between(answer, "requestID=\"", "\""),
 			 "&lt;&amp;&gt;&quot;&apos;&#9;&#10;");
@@ -161,7 +177,7 @@ START_TEST(xml_relays)
 		 ">" PART(ID "%s") CLOSED,
 		 relays[_i].version, relays[_i].direct_ip ? "route=\"directip\"" : "",
 		 relays[_i].location);
-	char *answer = mras_fixture_respond(&fixture, body, &len);
+	char *answer = respond(body, &len);
 	list_relays(answer, list);
 	ck_assert_msg(strcmp(list, relays[_i].want) == 0, "%s: got %s", relays[_i].name,
 		      list);
@@ -176,7 +192,7 @@ START_TEST(xml_ports_that_are_not_offered)
 
 	fixture.relays[0].udp_port_count = 0;
 	fixture.relays[1].tcp_port_count = 0;
-	answer = mras_fixture_respond(&fixture, REQUEST(ID), &len);
+	answer = respond(REQUEST(ID), &len);
 	ck_assert_ptr_nonnull(strstr(
 		answer, "<hostName>av.lab.example</hostName><tcpPort>443</tcpPort></m"));
 	ck_assert_ptr_nonnull(strstr(
@@ -198,7 +214,7 @@ START_TEST(xml_names_the_first_port_of_each_transport)
 	fixture.relays[0].udp_port_count = ARRAY_LEN(udp);
 	fixture.relays[0].tcp_ports = tcp;
 	fixture.relays[0].tcp_port_count = ARRAY_LEN(tcp);
-	answer = mras_fixture_respond(&fixture, REQUEST(ID), &len);
+	answer = respond(REQUEST(ID), &len);
 	ck_assert_uint_eq(count_of(answer, "<mediaRelay>"), 1);
 	ck_assert_ptr_nonnull(strstr(answer,
 				     "<hostName>av.lab.example</hostName><udpPort>3478</"
@@ -213,7 +229,7 @@ START_TEST(xml_relays_that_drain_are_left_out)
 	char *answer;
 
 	fixture.relays[0].draining = true;
-	answer = mras_fixture_respond(&fixture, REQUEST(ID), &len);
+	answer = respond(REQUEST(ID), &len);
 	ck_assert_ptr_nonnull(strstr(answer, "reasonPhrase=\"OK\""));
 	ck_assert_uint_eq(count_of(answer, "<username>"), 1);
 	ck_assert_uint_eq(count_of(answer, "<mediaRelay>"), 1);
@@ -221,8 +237,7 @@ START_TEST(xml_relays_that_drain_are_left_out)
 	free(answer);
 
 	/* The schema has no empty list. */
-	answer = mras_fixture_respond(&fixture,
-				      REQUEST(ID "<location>internet</location>"), &len);
+	answer = respond(REQUEST(ID "<location>internet</location>"), &len);
 	ck_assert_ptr_nonnull(strstr(answer, "reasonPhrase=\"Not Supported\""));
 	ck_assert_uint_eq(count_of(answer, "<username>"), 0);
 	free(answer);
@@ -239,6 +254,7 @@ static const char *phrase_of(const char *body, int server)
 				    NOW_S, &len);
 	const char *phrase = between(answer, "reasonPhrase=\"", "\"");
 
+	check_schema(answer);
 	/* If one part is refused, no part is granted. */
 	if (strcmp(phrase, "OK") != 0)
 		ck_assert_uint_eq(count_of(answer, "<"), 2);
@@ -281,14 +297,106 @@ END_TEST
 START_TEST(xml_duration_is_what_was_granted)
 {
 	size_t len;
-	char *answer = mras_fixture_respond(
-		&fixture, REQUEST(ID "<duration>99999</duration>"), &len);
+	char *answer = respond(REQUEST(ID "<duration>99999</duration>"), &len);
 
 	ck_assert_str_eq(between(answer, "<duration>", "<"), "1440");
 	free(answer);
 	fixture.keyring->keys[0].not_after_s = NOW_S + 30;
-	answer = mras_fixture_respond(&fixture, REQUEST(ID), &len);
+	answer = respond(REQUEST(ID), &len);
 	ck_assert_str_eq(between(answer, "<duration>", "<"), "1");
+	free(answer);
+}
+END_TEST
+
+/* A minute to 180 days, 8 hours if nothing is asked for. */
+static const struct {
+	const char *asked;
+	const char *want;
+} durations[] = {
+	{"", "480"},
+	{"<duration>1</duration>", "1"},
+	{"<duration>480</duration>", "480"},
+	{"<duration>259200</duration>", "259200"},
+	{"<duration>259201</duration>", "259200"},
+	{"<duration>4294967295</duration>", "259200"},
+};
+
+START_TEST(xml_durations_of_the_schema)
+{
+	char body[1024];
+	size_t len;
+
+	fixture.service.ttl_max_s = SERVICE_TTL_MAX_S;
+	snprintf(body, sizeof(body), OPENED("") PART(ID "%s") CLOSED,
+		 durations[_i].asked);
+	char *answer = respond(body, &len);
+	ck_assert_str_eq(between(answer, "<duration>", "<"), durations[_i].want);
+	free(answer);
+}
+END_TEST
+
+START_TEST(xml_realm_is_last_and_optional)
+{
+	size_t len;
+	char *answer;
+
+	fixture.service.realm = "edge";
+	answer = respond(REQUEST(ID), &len);
+	ck_assert_ptr_nonnull(
+		strstr(answer, "</duration><realm>edge</realm></credentials>"));
+	free(answer);
+	fixture.service.realm = "";
+	answer = respond(REQUEST(ID), &len);
+	ck_assert_ptr_nonnull(strstr(answer, "</duration></credentials>"));
+	free(answer);
+}
+END_TEST
+
+/* 64 characters, as long as a name or address in an answer may be. */
+START_TEST(xml_longest_host)
+{
+	char host[SERVICE_HOST_MAX + 1] = "";
+	size_t len;
+
+	memset(host, 'a', SERVICE_HOST_MAX);
+	fixture.relays[0].host = host;
+	free(respond(REQUEST(ID), &len));
+	ck_assert_uint_eq(strlen(host), 64);
+}
+END_TEST
+
+/* The schema does refuse what is wrong. */
+START_TEST(xml_schema_refuses_other_answers)
+{
+	static const char *const wrong[][2] = {
+		{"<hostName>av.lab.example<", "<hostName><"},
+		{"<hostName>av.lab.example<",
+		 "<hostName>aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa<"},
+		{"<duration>480<", "<duration>0<"},
+		{"<duration>480<", "<duration>259201<"},
+		{"<udpPort>3478</udpPort><tcpPort>443</tcpPort>",
+		 "<tcpPort>443</tcpPort><udpPort>3478</udpPort>"},
+		{"reasonPhrase=\"OK\"", "reasonPhrase=\"Fine\""},
+		{"reasonPhrase=\"OK\"", ""},
+		{" version=\"2.0\"", ""},
+		{"<location>internet<", "<location>outside<"},
+		{"</password>", "</password><realm>early</realm>"},
+	};
+	char changed[8192];
+	size_t len;
+
+	if (!mras_schema_is_available())
+		return;
+	fixture.service.realm = "edge";
+	char *answer = respond(REQUEST(ID), &len);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		const char *at = strstr(answer, wrong[i][0]);
+
+		ck_assert_msg(at != NULL, "no %s", wrong[i][0]);
+		snprintf(changed, sizeof(changed), "%.*s%s%s", (int)(at - answer), answer,
+			 wrong[i][1], at + strlen(wrong[i][0]));
+		ck_assert_msg(*mras_schema_fault(changed) != '\0', "taken: %s", changed);
+	}
 	free(answer);
 }
 END_TEST
@@ -314,7 +422,12 @@ static void mras_answer_suite(Suite *suite)
 
 	tcase_add_checked_fixture(responses, make, end);
 	tcase_add_test(responses, xml_response);
+	tcase_set_timeout(responses, 60);
 	tcase_add_test(responses, xml_response_to_a_malformed_request);
+	tcase_add_loop_test(responses, xml_durations_of_the_schema, 0, ROWS(durations));
+	tcase_add_test(responses, xml_realm_is_last_and_optional);
+	tcase_add_test(responses, xml_longest_host);
+	tcase_add_test(responses, xml_schema_refuses_other_answers);
 	tcase_add_test(responses, xml_response_escapes);
 	tcase_add_loop_test(responses, xml_relays, 0, ROWS(relays));
 	tcase_add_test(responses, xml_ports_that_are_not_offered);

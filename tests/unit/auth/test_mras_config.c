@@ -114,6 +114,10 @@ static const struct {
 	 "F:4:1: relay.host: missing; write the name or address that clients connect to"},
 	{ADDRESS TLS SERVER "relay { location = inside\n host = \"a b\" }",
 	 "F:5:9: relay.host: \"a b\" is neither a host name nor an address; write one such as av.lab.example"},
+	{ADDRESS TLS SERVER "relay { location = inside\n host = "
+			    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+			    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa }",
+	 "F:5:9: relay.host: longer than 64 bytes; shorten it"},
 	{ADDRESS TLS SERVER
 	 "relay { location = inside host = a }\nrelay { location = inside host = b\n"
 	 "udp_ports = 0 tcp_ports = 0 }",
