@@ -131,13 +131,8 @@ static bool signs(const struct key *key, enum credential_form form)
 	return form != CREDENTIAL_REST || key->rest != KEY_REST_NONE;
 }
 
-/*
- * The first key that is valid now and signs this form; if there is none, the first that will
- * be by a clock that is ahead of ours within the skew: its keyring is fresh, and relays take
- * it with the same patience. A key that has ended does not sign: nothing may outlive it.
- */
-static const struct key *signing_key(const struct service *service,
-				     enum credential_form form, int64_t unix_s)
+const struct key *service_signer(const struct service *service, enum credential_form form,
+				 int64_t unix_s)
 {
 	const struct keyring *ring = service->keyring;
 	const struct key *soon = NULL;
@@ -258,7 +253,7 @@ static enum service_fault decide(const struct service *service,
 		return SERVICE_BAD_IDENTITY;
 	if (!may_ask_for(request->server, identity))
 		return SERVICE_FORBIDDEN;
-	key = signing_key(service, request->form, unix_s);
+	key = service_signer(service, request->form, unix_s);
 	if (!key)
 		return SERVICE_NO_KEY;
 	assert(key_verifies(key, unix_s, service->clock_skew_s));

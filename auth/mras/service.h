@@ -136,6 +136,14 @@ struct service_answer {
 	const char *key_id; /* of the key that signed, borrowed from the keyring */
 };
 
+/*
+ * The first key that is valid now and signs this form; if there is none, the first that will be
+ * by a clock that is ahead of ours within the skew: its keyring is fresh, and relays take it with
+ * the same patience. A key that has ended does not sign: nothing may outlive it. Borrowed, or NULL.
+ */
+const struct key *service_signer(const struct service *service, enum credential_form form,
+				 int64_t unix_s);
+
 /* One request of a server, of either language, against requests_per_s. */
 bool service_admits(const struct service *service, struct service_memory *memory,
 		    const struct service_server *server, uint64_t now_ms);

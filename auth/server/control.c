@@ -235,14 +235,14 @@ static json_t *files(const struct mras_settings *settings)
 	return rows;
 }
 
-static const char *key_state(const struct keyring *ring, const struct key *key,
+static const char *key_state(const struct service *service, const struct key *key,
 			     int64_t now_s)
 {
+	if (key == service_signer(service, CREDENTIAL_MRAS_TEXT, now_s))
+		return "signs";
 	if (now_s >= key->not_after_s)
 		return "past";
-	if (now_s < key->not_before_s)
-		return "future";
-	return key == keyring_signer(ring, now_s) ? "signs" : "verifies";
+	return now_s < key->not_before_s ? "future" : "verifies";
 }
 
 static json_t *bound(int64_t unix_s)
@@ -252,8 +252,9 @@ static json_t *bound(int64_t unix_s)
 		       : control_time((long long)unix_s);
 }
 
-static json_t *keys(const struct keyring *ring, int64_t now_s)
+static json_t *keys(const struct service *service, int64_t now_s)
 {
+	const struct keyring *ring = service->keyring;
 	json_t *rows = json_array();
 
 	for (size_t i = 0; i < ring->count; i++) {
@@ -263,7 +264,7 @@ static json_t *keys(const struct keyring *ring, int64_t now_s)
 				      json_pack("{s:s, s:o, s:o, s:s}", "id", key->id,
 						"not_before", bound(key->not_before_s),
 						"not_after", bound(key->not_after_s),
-						"state", key_state(ring, key, now_s)));
+						"state", key_state(service, key, now_s)));
 	}
 	return rows;
 }
@@ -287,8 +288,8 @@ static void answer_status(const struct issuer_control *control,
 			"serving", "realm", settings->config->realm, "connections",
 			connections(issuer), "credentials",
 			credentials(&issuer->mras_counters), "keys",
-			keys(settings->keyring, issuer->unix_s), "files", files(settings),
-			"relays", relay_rows(control), "generation",
+			keys(&settings->service, issuer->unix_s), "files",
+			files(settings), "relays", relay_rows(control), "generation",
 			number(last.generation), "reload", control_reload_last(&last),
 			"restart_pending", control_restart_pending(control->reload),
 			"log_dropped", control_log_dropped()));

@@ -125,7 +125,8 @@ static void relays(const struct mras_settings *settings, struct openmetrics *om)
 /* The first key that is valid now; 0: there is none. */
 static double signing_key_ends(const struct mras_settings *settings, int64_t now_s)
 {
-	const struct key *key = keyring_signer(settings->keyring, now_s);
+	const struct key *key =
+		service_signer(&settings->service, CREDENTIAL_MRAS_TEXT, now_s);
 
 	if (key == NULL)
 		return 0;
