@@ -166,15 +166,16 @@ static inline enum drop_reason bandwidth_drop(enum bandwidth_limit limit)
 const char *bandwidth_limit_name(enum bandwidth_limit limit); /* "peak-user" */
 
 /* Why an authenticated client got no allocation. */
-#define REFUSALS(X)                                               \
-	X(USER, "user", "the user is at the limit")               \
-	X(PREFIX, "prefix", "the source prefix is at the limit")  \
-	X(RATE, "rate", "too many new allocations of the user")   \
-	X(SIDE, "side", "the side is at the limit")               \
-	X(TOTAL, "total", "the relay is at the limit")            \
-	X(CAPACITY, "capacity", "no port, socket or table space") \
-	X(DRAINING, "draining", "the relay is draining")          \
-	X(REDIRECTED, "redirected", "draining; client redirected to another relay")
+#define REFUSALS(X)                                                                 \
+	X(USER, "user", "the user is at the limit")                                 \
+	X(PREFIX, "prefix", "the source prefix is at the limit")                    \
+	X(RATE, "rate", "too many new allocations of the user")                     \
+	X(SIDE, "side", "the side is at the limit")                                 \
+	X(TOTAL, "total", "the relay is at the limit")                              \
+	X(CAPACITY, "capacity", "no port, socket or table space")                   \
+	X(DRAINING, "draining", "the relay is draining")                            \
+	X(REDIRECTED, "redirected", "draining; client redirected to another relay") \
+	X(IGNORED, "ignored", "draining; request not answered")
 
 enum refusal {
 #define X(id, name, text) REFUSAL_##id,

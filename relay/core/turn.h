@@ -72,6 +72,13 @@ struct turn_ms {
 	bool ipv6;                 /* relayed IPv6 addresses, with version 4 */
 };
 
+/* What a client that wants a new allocation is told while this relay drains. */
+enum drain_answer {
+	DRAIN_REDIRECT, /* 300 and another relay; as DRAIN_REFUSE if none of its family is known */
+	DRAIN_REFUSE, /* 486, in the MS dialect 500 */
+	DRAIN_IGNORE, /* nothing; a stream is closed */
+};
+
 /* Where new clients are sent while this relay drains (RFC 8489 section 10). */
 struct turn_alternate {
 	struct ip_addr v4,
@@ -96,6 +103,7 @@ struct turn_settings {
 	struct turn_ms ms;
 	struct turn_limits limits;
 	struct turn_alternate alternates[SIDE_COUNT]; /* by the client's side */
+	enum drain_answer drain_answers[SIDE_COUNT];
 	struct marking markings[MARKING_LEG_COUNT][MARKING_STREAM_COUNT];
 	struct keyring *keyring;
 	struct revoked_users *revoked; /* NULL: none */
@@ -212,6 +220,21 @@ static inline struct turn_conflict turn_read_conflict(const struct turn *turn)
 static inline bool turn_takes_new(const struct turn *turn, uint16_t front)
 {
 	return !turn_is_draining(turn->shared) && !turn->settings->retired_fronts[front];
+}
+
+/* How a client of that front is refused then: redirected, told that it drains, or ignored. */
+static inline enum refusal turn_drain_refusal(const struct turn *turn, uint16_t front,
+					      bool can_redirect)
+{
+	switch (turn->settings->drain_answers[turn->shared->fronts[front].side]) {
+	case DRAIN_REDIRECT:
+		return can_redirect ? REFUSAL_REDIRECTED : REFUSAL_DRAINING;
+	case DRAIN_IGNORE:
+		return REFUSAL_IGNORED;
+	case DRAIN_REFUSE:
+		break;
+	}
+	return REFUSAL_DRAINING;
 }
 
 /* The relay ports of that transport. */

@@ -148,6 +148,8 @@ static void stun_message(struct request *rq, struct slice message, struct dispat
 	if (rq->reply_len > 0) {
 		out->action = DISPATCH_REPLY;
 		out->reply_len = rq->reply_len;
+	} else if (rq->close) {
+		out->action = DISPATCH_CLOSE;
 	}
 }
 
@@ -236,6 +238,9 @@ static void ms_control(const struct request *rq, struct slice message,
 	if (ms.reply_len > 0) {
 		out->action = DISPATCH_REPLY;
 		out->reply_len = ms.reply_len;
+	} else if (ms.close) {
+		out->action = DISPATCH_CLOSE;
+		return;
 	}
 	forwarded(out);
 }

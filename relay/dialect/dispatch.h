@@ -35,7 +35,7 @@ enum dispatch_action {
 	DISPATCH_NOTHING, /* dropped and counted, or done */
 	DISPATCH_REPLY,   /* send reply_len bytes of the reply buffer to the client */
 	DISPATCH_FORWARD, /* see forward */
-	DISPATCH_CLOSE,   /* stream only: the stream cannot be framed any more */
+	DISPATCH_CLOSE, /* stream only: it cannot be framed any more, or it is to be ignored */
 };
 
 struct dispatch {

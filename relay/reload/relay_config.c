@@ -40,6 +40,10 @@ enum {
 #define SIDE_KEY(...) CONFIG_KEY(struct relay_config_side, __VA_ARGS__)
 #define SIDE_LIST(...) CONFIG_LIST(struct relay_config_side, __VA_ARGS__)
 
+static const char *const drain_answers[] = {"redirect", "refuse", "ignore", NULL};
+static_assert(DRAIN_REDIRECT == 0 && DRAIN_REFUSE == 1 && DRAIN_IGNORE == 2,
+	      "words count from 1");
+
 static const struct config_key keys[] = {
 	KEY("", "realm", TEXT, RESTART, realm, "edge", 1, REALM_MAX,
 	    "realm of the credentials"),
@@ -79,6 +83,9 @@ static const struct config_key keys[] = {
 		  "where new clients are sent while the relay drains, one of each family"),
 	SIDE_KEY("side", "alternate_domain", OPTIONAL, APPLIED, alternate_domain, "", 0,
 		 ALTERNATE_DOMAIN_MAX, "name in the certificate there, if it differs"),
+	SIDE_KEY("side", "drain_answer", WORD, APPLIED, drain_answer, "redirect", 0, 0,
+		 "what new clients get while the relay drains: redirect, refuse or ignore",
+		 .words = drain_answers),
 	SIDE_LIST("side", "udp_ports", PORTS, DRAINING, udp_ports, udp_port_count,
 		  "{3478}", "ports for UDP clients; empty: none", .former = "udp_port"),
 	SIDE_LIST("side", "tcp_ports", PORTS, DRAINING, tcp_ports, tcp_port_count,
@@ -471,6 +478,11 @@ static bool check_alternates(const struct check *check,
 	const char *domain = side->alternate_domain;
 	char text[ENDPOINT_TEXT_LEN];
 
+	if (side->alternate_count == 0 && side->drain_answer == DRAIN_REDIRECT + 1 &&
+	    config_line(&check->config->common, &side->drain_answer) != 0)
+		config_warn(&check->config->common, &side->drain_answer,
+			    "nowhere to redirect clients to, so they are refused; set "
+			    "alternate_servers, or write \"refuse\"");
 	/* RFC 8489 section 10: one ALTERNATE-SERVER of each family, and elsewhere. */
 	for (size_t i = 0; i < side->alternate_count; i++) {
 		const struct ip_addr *ip = &side->alternates[i];

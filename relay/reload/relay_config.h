@@ -28,6 +28,7 @@ struct relay_config_side {
 	struct ip_addr *alternates;
 	size_t alternate_count;
 	char *alternate_domain; /* NULL: none */
+	uint16_t drain_answer;  /* enum drain_answer + 1 */
 };
 
 /* Of stream clients. */

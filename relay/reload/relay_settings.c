@@ -220,6 +220,8 @@ static void copy_alternates(struct turn_settings *turn, const struct relay_confi
 		const struct relay_config_side *from = &config->sides[side];
 		struct turn_alternate *to = &turn->alternates[side];
 
+		assert(from->drain_answer > 0 && from->drain_answer <= DRAIN_IGNORE + 1);
+		turn->drain_answers[side] = (enum drain_answer)(from->drain_answer - 1);
 		for (size_t i = 0; i < from->alternate_count; i++) {
 			const struct ip_addr *ip = &from->alternates[i];
 

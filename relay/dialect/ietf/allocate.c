@@ -226,19 +226,21 @@ static void refuse(struct request *rq, int code)
 }
 
 /*
- * Step 11: 300, or 486 as in step 10 if no other relay can be named. A reservation is honoured,
- * because no other relay knows of it.
+ * Step 11: 300, or 486 as in step 10 if no other relay can be named, or silence, as configured. A
+ * reservation is honoured, because no other relay knows of it.
  */
 static void refuse_while_draining(struct request *rq)
 {
-	counter_add(
-		&rq->turn->counters.refusals[reply_can_redirect(rq) ? REFUSAL_REDIRECTED
-								    : REFUSAL_DRAINING],
-		1);
-	if (reply_can_redirect(rq))
+	enum refusal why =
+		turn_drain_refusal(rq->turn, rq->tuple->front, reply_can_redirect(rq));
+
+	counter_add(&rq->turn->counters.refusals[why], 1);
+	if (why == REFUSAL_REDIRECTED)
 		reply_redirect(rq);
-	else
+	else if (why == REFUSAL_DRAINING)
 		reply_error(rq, STUN_QUOTA_REACHED);
+	else
+		rq->close = transport_is_stream(rq->transport);
 }
 
 void turn_allocate(struct request *rq)

@@ -94,23 +94,41 @@ static int create(struct ms_request *rq, const struct ask *ask)
 		.why = &rq->refusal,
 	};
 
-	/* Tunnels can turn one packet into many: RFC 8656 section 21.4. */
-	if (ip_addr_is_tunnelled(&rq->tuple->client.ip))
-		return MS_GLOBAL_FAILURE;
-	if (!turn_takes_new(rq->turn, rq->tuple->front)) {
-		bool redirect = ms_reply_can_redirect(rq);
-
-		counter_add(&rq->turn->counters.refusals[redirect ? REFUSAL_REDIRECTED
-								  : REFUSAL_DRAINING],
-			    1);
-		return redirect ? MS_TRY_ALTERNATE : MS_SERVER_ERROR;
-	}
 	/* The dialect has one code for every lack here: ports, quota, family. */
 	if (allocation_create(rq->turn, &request, rq->now_ms, &rq->al) != 0)
 		return MS_SERVER_ERROR;
 	rq->turn->edge->random(rq->turn->edge->self, rq->al->ms.sequence.connection_id,
 			       MS_CONNECTION_ID_LEN);
 	return 0;
+}
+
+static void refuse_while_draining(struct ms_request *rq)
+{
+	enum refusal why =
+		turn_drain_refusal(rq->turn, rq->tuple->front, ms_reply_can_redirect(rq));
+
+	counter_add(&rq->turn->counters.refusals[why], 1);
+	if (why == REFUSAL_REDIRECTED)
+		ms_reply_redirect(rq);
+	else if (why == REFUSAL_DRAINING)
+		ms_reply_error(rq, MS_SERVER_ERROR);
+	else
+		rq->close = transport_is_stream(rq->transport);
+}
+
+/* False if the client can have no new allocation, and has been told. */
+static bool may_create(struct ms_request *rq)
+{
+	/* Tunnels can turn one packet into many: RFC 8656 section 21.4. */
+	if (ip_addr_is_tunnelled(&rq->tuple->client.ip)) {
+		ms_reply_error(rq, MS_GLOBAL_FAILURE);
+		return false;
+	}
+	if (!turn_takes_new(rq->turn, rq->tuple->front)) {
+		refuse_while_draining(rq);
+		return false;
+	}
+	return true;
 }
 
 static void note_service_quality(struct ms_request *rq)
@@ -204,14 +222,12 @@ void ms_allocate(struct ms_request *rq)
 
 	assert(rq->authenticated && (rq->al == NULL || rq->al->dialect == DIALECT_MS));
 	rq->refusal = REFUSAL_COUNT;
+	if (rq->al == NULL && !may_create(rq))
+		return;
 	if (rq->al == NULL)
 		code = create(rq, &ask);
 	else
 		allocation_refresh(rq->turn, rq->al, lifetime(rq, &ask), rq->now_ms);
-	if (code == MS_TRY_ALTERNATE) {
-		ms_reply_redirect(rq);
-		return;
-	}
 	if (code != 0 && rq->refusal != REFUSAL_COUNT) {
 		ms_reply_error_because(rq, code, refusal_text(rq->refusal));
 		return;

@@ -33,6 +33,7 @@ struct ms_request {
 	uint8_t *reply;       /* the caller's buffer */
 	size_t reply_size;    /* of it */
 	size_t reply_len;     /* 0: no answer; on streams with the frame's header */
+	bool close;           /* and the stream that it came on ends */
 };
 
 static inline bool ms_request_is_owners(const struct ms_request *rq)

@@ -289,7 +289,8 @@ def drained(server):
     with open(server.path("relay.conf"), "r+", encoding="utf-8") as conf:
         text = conf.read()
         conf.seek(0)
-        conf.write(text.replace("side inside {", 'side inside {\n\talternate_servers = {"127.0.9.9"}'))
+        text = text.replace("side inside {", 'side inside {\n\talternate_servers = {"127.0.9.9"}')
+        conf.write(text.replace("side outside {", 'side outside {\n\tdrain_answer = "refuse"'))
     check(reload(server), "the reload was refused")
     call = Call(server, "alice")
     put_drain(server, "PUT")
@@ -302,7 +303,18 @@ def drained(server):
         fresh.close()
     outside = t.Client((OUTSIDE, 3478), "udp", *server.credential("bob"))
     check(outside.request(t.ALLOCATE, (t.UDP_TRANSPORT,)).code == 486,
-          "outside, where no other relay is named: not 486")
+          "outside, with drain_answer = refuse: not 486")
+    with open(server.path("relay.conf"), "r+", encoding="utf-8") as conf:
+        text = conf.read()
+        conf.seek(0)
+        conf.write(text.replace('"refuse"', '"ignore"'))
+    check(reload(server), "the reload of drain_answer was refused")
+    silent = t.Client((OUTSIDE, 443), "tcp", *server.credential("bob"))
+    silent.challenge()
+    silent.sock.sendall(silent.signed(t.ALLOCATE, [t.UDP_TRANSPORT]))
+    silent.sock.settimeout(5)
+    check(silent.sock.recv(1) == b"", "ignored over TCP: not closed")
+    silent.close()
     call.client.refresh()
     call.send(1, 0.5)
     check(call.lost_nothing(), "a call suffers from the drain")
@@ -311,8 +323,9 @@ def drained(server):
     outside.close()
     call.close()
     refusals = get(server, "/v1/counters")["refusals"]
-    check(refusals["redirected"] == 2 and refusals["draining"] == 1, "counted %s", refusals)
-    return "300 and 486 while it drains"
+    check(refusals["redirected"] == 2 and refusals["draining"] == 1 and refusals["ignored"] == 1,
+          "counted %s", refusals)
+    return "300, 486 and silence while it drains"
 
 
 def strangers(server):

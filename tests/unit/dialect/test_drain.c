@@ -246,6 +246,74 @@ START_TEST(draining_names_the_certificate_of_the_other_relay)
 }
 END_TEST
 
+/* What drain_answer makes of it, by client. */
+static const struct {
+	const char *name;
+	enum drain_answer answer;
+	bool known; /* another relay */
+	uint16_t front;
+	int want, want_ms; /* -1: silence */
+	enum refusal counted;
+} answers[] = {
+	{"redirect", DRAIN_REDIRECT, true, FRONT_OUTSIDE_UDP, 300, 300,
+	 REFUSAL_REDIRECTED},
+	{"redirect, nowhere to", DRAIN_REDIRECT, false, FRONT_OUTSIDE_UDP, 486, 500,
+	 REFUSAL_DRAINING},
+	{"redirect over TCP", DRAIN_REDIRECT, true, FRONT_OUTSIDE_TCP, 300, 300,
+	 REFUSAL_REDIRECTED},
+	{"refuse, although another relay is known", DRAIN_REFUSE, true, FRONT_OUTSIDE_UDP,
+	 486, 500, REFUSAL_DRAINING},
+	{"refuse over TCP", DRAIN_REFUSE, true, FRONT_OUTSIDE_TCP, 486, 500,
+	 REFUSAL_DRAINING},
+	{"ignore", DRAIN_IGNORE, true, FRONT_OUTSIDE_UDP, -1, -1, REFUSAL_IGNORED},
+	{"ignore, nowhere to", DRAIN_IGNORE, false, FRONT_OUTSIDE_UDP, -1, -1,
+	 REFUSAL_IGNORED},
+	{"ignore over TCP: closed", DRAIN_IGNORE, true, FRONT_OUTSIDE_TCP, -1, -1,
+	 REFUSAL_IGNORED},
+};
+
+static void expect_ignored(const struct dispatch *out, uint16_t front, const char *name)
+{
+	bool stream = transport_is_stream(fixture.fronts[front].transport);
+
+	ck_assert_msg(out->action == (stream ? DISPATCH_CLOSE : DISPATCH_NOTHING), "%s",
+		      name);
+}
+
+START_TEST(draining_answers_as_configured)
+{
+	const char *name = answers[_i].name;
+	uint16_t front = answers[_i].front;
+
+	if (answers[_i].known)
+		fixture.settings.alternates[SIDE_OUTSIDE].v4 = address(OTHER_V4);
+	fixture.settings.drain_answers[SIDE_OUTSIDE] = answers[_i].answer;
+	client_init(&alice, &fixture, ALICE, front, "alice");
+	ms_client_init(&carol, &fixture, "192.0.2.202:5000", front, "carol");
+	/* What is already there is served as before, whatever new clients get. */
+	ck_assert_int_eq(client_allocate(&alice), 0);
+	ck_assert_int_eq(ms_client_allocate(&carol), 0);
+	turn_set_draining(&fixture.shared, true);
+	ck_assert_int_eq(client_refresh(&alice, 600), 0);
+	ck_assert_int_eq(ms_client_lifetime(&carol, 600), 0);
+	ck_assert_int_eq(client_refresh(&alice, 0), 0);
+	ck_assert_int_eq(ms_client_lifetime(&carol, 0), 0);
+
+	client_allocate(&alice);
+	expect(&alice, answers[_i].want, name);
+	if (answers[_i].want == -1)
+		expect_ignored(&alice.out, front, name);
+	ms_client_login(&carol);
+	ck_assert_msg(ms_client_allocate(&carol) == answers[_i].want_ms, "%s: MS %d",
+		      name, carol.code);
+	ck_assert_ptr_null(carol.fault);
+	if (answers[_i].want_ms == -1)
+		expect_ignored(&carol.out, front, name);
+	ck_assert_uint_eq(refused(answers[_i].counted), 2);
+	ck_assert(fixture_is_clean(&fixture));
+}
+END_TEST
+
 static void drain_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("drain");
@@ -260,6 +328,7 @@ static void drain_suite(Suite *suite)
 	tcase_add_test(tc, draining_names_another_relay_in_the_ms_dialect);
 	tcase_add_loop_test(tc, draining_names_the_certificate_of_the_other_relay, 0,
 			    ROWS(domains));
+	tcase_add_loop_test(tc, draining_answers_as_configured, 0, ROWS(answers));
 	suite_add_tcase(suite, tc);
 }
 

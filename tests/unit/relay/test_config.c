@@ -723,6 +723,42 @@ START_TEST(config_default_file_shows_the_defaults)
 }
 END_TEST
 
+START_TEST(config_drain_answer_is_one_of_three)
+{
+	static const struct {
+		const char *text;
+		enum drain_answer answer;
+		size_t warnings;
+	} rows[] = {
+		{SIDES, DRAIN_REDIRECT, 0},
+		{INSIDE
+		 "side outside { addresses = {192.0.2.1} drain_answer = redirect }",
+		 DRAIN_REDIRECT, 1},
+		{INSIDE "side outside { addresses = {192.0.2.1} drain_answer = redirect\n"
+			"alternate_servers = {192.0.2.8} }",
+		 DRAIN_REDIRECT, 0},
+		{INSIDE "side outside { addresses = {192.0.2.1} drain_answer = refuse }",
+		 DRAIN_REFUSE, 0},
+		{INSIDE
+		 "side outside { addresses = {192.0.2.1} drain_answer = \"ignore\" }",
+		 DRAIN_IGNORE, 0},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct relay_config *c = must_parse(rows[i].text);
+		bool warned = false;
+
+		ck_assert_uint_eq(c->sides[SIDE_OUTSIDE].drain_answer,
+				  rows[i].answer + 1);
+		for (size_t j = 0; j < c->common.remark_count; j++)
+			warned |= strstr(c->common.remarks[j].sentence,
+					 "nowhere to redirect") != NULL;
+		ck_assert_uint_eq(warned, rows[i].warnings);
+		relay_config_free(c);
+	}
+}
+END_TEST
+
 START_TEST(config_remarks_on_a_realm_with_padding)
 {
 	struct relay_config *c = must_parse(SIDES);
@@ -763,6 +799,7 @@ static void config_suite(Suite *suite)
 	tcase_add_loop_test(tc, config_manual_page_agrees, 0,
 			    (int)relay_config_schema.key_count);
 	tcase_add_test(tc, config_default_file_shows_the_defaults);
+	tcase_add_test(tc, config_drain_answer_is_one_of_three);
 	tcase_add_test(tc, config_remarks_on_a_realm_with_padding);
 	tcase_add_test(tc, config_file_that_does_not_exist);
 	tcase_add_test(tc, config_file_that_is_not_text);
