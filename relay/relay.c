@@ -281,6 +281,18 @@ uint64_t relay_conflicts(const struct relay *relay, struct endpoint *local, bool
 	return count;
 }
 
+size_t relay_unknown_attributes(const struct relay *relay,
+				struct attribute_count list[ATTRIBUTE_COUNTS_MAX])
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < relay->worker_count; i++)
+		attribute_counts_merge(&relay->workers[i]->turn.unknown_attributes, list,
+				       &len);
+	attribute_counts_sort(list, len);
+	return len;
+}
+
 /* What ended is read first: one that comes and goes meanwhile does not make it negative. */
 static uint64_t difference(const uint64_t *opened, const uint64_t *closed)
 {

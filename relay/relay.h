@@ -79,6 +79,9 @@ void relay_count_drops(struct relay *relay);
 
 /* Sum over all workers. */
 void relay_counters(struct relay *relay, struct counters *sum);
+/* The unknown attributes of the MS dialect, most frequent first; returns how many. Any thread. */
+size_t relay_unknown_attributes(const struct relay *relay,
+				struct attribute_count list[ATTRIBUTE_COUNTS_MAX]);
 
 /* The last credential that any worker refused for its time alone. */
 struct turn_refusal relay_refusal(const struct relay *relay);

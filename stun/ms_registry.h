@@ -59,9 +59,16 @@ enum ms_attr_type {
 	MS_NONCE = 0x0014, /* in STUN: REALM */
 	MS_REALM = 0x0015, /* in STUN: NONCE */
 	MS_REQUESTED_ADDRESS_FAMILY = 0x0017,
+	/* Clients of Skype send these; not documented. A 420 would end their call. */
+	MS_SKYPE_0800 = 0x0800,
+	MS_SKYPE_24DF = 0x24DF,
+	MS_SKYPE_3802 = 0x3802,
+	MS_UNDOCUMENTED_8006 =
+		0x8006, /* seen from clients, ignored as any of that range */
 	MS_VERSION = 0x8008,
 	MS_XOR_MAPPED_ADDRESS = 0x8020,
 	MS_ALTERNATE_HOST_NAME = 0x8032,
+	MS_UNDOCUMENTED_8036 = 0x8036,
 	MS_APP_ID = 0x8037,
 	MS_SECURE_TAG = 0x8039,
 	MS_SEQUENCE_NUMBER = 0x8050,
@@ -117,8 +124,8 @@ enum ms_error {
 };
 
 /*
- * Whether the dialect has this attribute. An unknown one that the receiver must understand is
- * answered with 420; types from 0x8000 on may be ignored.
+ * Whether the dialect has this attribute, or clients are known to send it. An unknown one that
+ * the receiver must understand is answered with 420; types from 0x8000 on may be ignored.
  */
 bool ms_attr_is_known(uint16_t type);
 

@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <stddef.h>
 
+#include "stun/ms_registry.h"
+
 static const char *const drop_names[] = {
 #define X(id, name, text) [DROP_##id] = name,
 	DROP_REASONS(X)
@@ -90,6 +92,32 @@ const char *refusal_name(enum refusal refusal)
 const char *refusal_text(enum refusal refusal)
 {
 	return (unsigned)refusal < REFUSAL_COUNT ? refusal_texts[refusal] : "?";
+}
+
+static const char *const ms_attribute_names[] = {
+#define X(id, name) [MS_ATTRIBUTE_##id] = name,
+	MS_ATTRIBUTES(X)
+#undef X
+};
+
+enum ms_attribute ms_attribute_of(uint16_t type)
+{
+	switch (type) {
+	case MS_SKYPE_0800:
+		return MS_ATTRIBUTE_0800;
+	case MS_SKYPE_24DF:
+		return MS_ATTRIBUTE_24DF;
+	case MS_SKYPE_3802:
+		return MS_ATTRIBUTE_3802;
+	default:
+		return MS_ATTRIBUTE_OTHER;
+	}
+}
+
+const char *ms_attribute_name(enum ms_attribute attribute)
+{
+	return (unsigned)attribute < MS_ATTRIBUTE_COUNT ? ms_attribute_names[attribute]
+							: "?";
 }
 
 /*

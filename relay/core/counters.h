@@ -187,6 +187,26 @@ enum refusal {
 const char *refusal_name(enum refusal refusal);
 const char *refusal_text(enum refusal refusal);
 
+/*
+ * Attributes of the MS dialect that a server must understand and that ours does not, by number:
+ * those that are ignored because clients are known to send them, and those that get a 420.
+ */
+#define MS_ATTRIBUTES(X)  \
+	X(0800, "0x0800") \
+	X(24DF, "0x24df") \
+	X(3802, "0x3802") \
+	X(OTHER, "other")
+
+enum ms_attribute {
+#define X(id, name) MS_ATTRIBUTE_##id,
+	MS_ATTRIBUTES(X)
+#undef X
+		MS_ATTRIBUTE_COUNT
+};
+
+enum ms_attribute ms_attribute_of(uint16_t type);
+const char *ms_attribute_name(enum ms_attribute attribute);
+
 /* Methods of requests; index of counters.requests. Methods outside TURN count as OTHER. */
 enum request_method {
 	REQUEST_BINDING,
@@ -247,6 +267,7 @@ struct counters {
 	uint64_t icmp_told;         /* ICMP errors that became Data indications */
 	uint64_t auth_failures[12]; /* by enum auth_failure */
 	uint64_t refusals[REFUSAL_COUNT];
+	uint64_t ms_attributes[MS_ATTRIBUTE_COUNT];   /* one for each message with it */
 	uint64_t stream_waits[BANDWIDTH_LIMIT_COUNT]; /* streams not read from, by limit */
 	uint64_t exceeded_average; /* times that an allocation began to be above its limit */
 	uint64_t exceeded_peak;

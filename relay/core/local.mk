@@ -12,6 +12,8 @@ libcore_a_SOURCES = \
 	relay/core/allocation_state.h \
 	relay/core/allocation_table.c \
 	relay/core/allocation_table.h \
+	relay/core/attribute_counts.c \
+	relay/core/attribute_counts.h \
 	relay/core/auth.c \
 	relay/core/auth.h \
 	relay/core/chain.c \

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "relay/core/attribute_counts.h"
 #include "relay/core/counters.h"
 #include "relay/core/edge.h"
 #include "relay/core/front.h"
@@ -182,6 +183,7 @@ struct turn {
 	struct allocation_table *table;
 	struct counters counters;
 	struct turn_refusal refusal;
+	struct attribute_counts unknown_attributes; /* of the MS dialect */
 	uint64_t conflict; /* the last one, see turn_read_conflict() */
 	uint16_t worker;   /* its number, part of every id it issues */
 	uint32_t front_allocations[FRONTS_MAX]; /* written by the worker, read by main */

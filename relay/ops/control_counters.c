@@ -92,6 +92,22 @@ static json_t *set_of(const struct counter_set *set, const struct counters *sum)
 	return object;
 }
 
+/* By number, as they came. */
+static json_t *unknown_attributes(const struct relay *relay)
+{
+	struct attribute_count list[ATTRIBUTE_COUNTS_MAX];
+	size_t len = relay_unknown_attributes(relay, list);
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < len; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "0x%04x", list[i].type);
+		json_object_set_new(object, name, control_count(list[i].count));
+	}
+	return object;
+}
+
 json_t *control_counters(struct relay *relay)
 {
 	struct counters sum = {0};
@@ -99,8 +115,9 @@ json_t *control_counters(struct relay *relay)
 
 	relay_counters(relay, &sum);
 	document = json_pack(
-		"{s:o, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o}}",
-		"requests", requests(&sum), "to_peer", traffic_by_side(sum.to_peer),
+		"{s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o}}",
+		"requests", requests(&sum), "ms_unknown_attributes",
+		unknown_attributes(relay), "to_peer", traffic_by_side(sum.to_peer),
 		"to_client", traffic_by_side(sum.to_client), "allocations", "opened",
 		control_count(sum.allocations_opened), "closed",
 		control_count(sum.allocations_closed), "connections", "opened",

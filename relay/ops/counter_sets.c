@@ -23,6 +23,7 @@ NAMES(connection_end_name, connection_end)
 NAMES(peer_event_name, peer_event)
 NAMES(auth_failure_name, auth_failure)
 NAMES(refusal_name, refusal)
+NAMES(ms_attribute_name, ms_attribute)
 NAMES(bandwidth_limit_name, bandwidth_limit)
 NAMES(end_reason_name, end_reason)
 NAMES(socket_kind_name, socket_kind)
@@ -54,6 +55,10 @@ const struct counter_set counter_sets[] = {
 	{"refusals", "avedge_allocation_refusals",
 	 "Authenticated requests for an allocation that were refused, by reason.",
 	 "reason", SET(refusals, refusal, REFUSAL_COUNT)},
+	{"ms_attributes", "avedge_ms_attributes",
+	 "Messages of Microsoft's dialect with an attribute that the relay must understand and "
+	 "does not; all but other are ignored.",
+	 "type", SET(ms_attributes, ms_attribute, MS_ATTRIBUTE_COUNT)},
 	{"ended", "avedge_allocations_ended", "Allocations that have ended, by reason.",
 	 "reason", SET(allocations_ended, end_reason, END_REASON_COUNT)},
 	{"stream_waits", "avedge_stream_waits",

@@ -75,12 +75,34 @@ static bool authenticate(struct ms_request *rq)
 	return true;
 }
 
+static void count_attribute(const struct ms_request *rq, uint16_t type)
+{
+	enum ms_attribute attribute = ms_attribute_of(type);
+
+	counter_add(&rq->turn->counters.ms_attributes[attribute], 1);
+	attribute_counts_add(&rq->turn->unknown_attributes, type);
+}
+
+/* Those that are ignored although a server must understand them. */
+static void count_ignored(const struct ms_request *rq)
+{
+	static const uint16_t ignored[] = {MS_SKYPE_0800, MS_SKYPE_24DF, MS_SKYPE_3802};
+	struct stun_attr attr;
+
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		if (ms_msg_find(rq->msg, ignored[i], &attr))
+			count_attribute(rq, ignored[i]);
+}
+
 /* False if the request has been answered with 420. */
 static bool understood(struct ms_request *rq)
 {
 	uint16_t unknown[UNKNOWN_MAX];
 	size_t count = ms_msg_unknown(rq->msg, unknown, UNKNOWN_MAX);
 
+	count_ignored(rq);
+	for (size_t i = 0; i < count; i++)
+		count_attribute(rq, unknown[i]);
 	if (count > 0)
 		ms_reply_unknown_attributes(rq, unknown, count);
 	return count == 0;
@@ -178,8 +200,10 @@ static enum drop_reason send_refused(const struct ms_request *rq, struct endpoin
 		return DROP_NO_ALLOCATION;
 	if (!ms_auth_send(rq->turn, rq->msg, rq->al))
 		return DROP_BAD_INTEGRITY;
-	if (ms_msg_unknown(rq->msg, &unknown, 1) > 0)
+	if (ms_msg_unknown(rq->msg, &unknown, 1) > 0) {
+		count_attribute(rq, unknown);
 		return DROP_UNKNOWN_ATTRIBUTE;
+	}
 	if (ms_msg_find(rq->msg, MS_SEQUENCE_NUMBER, &attr)) {
 		if (!ms_attr_sequence(&attr, &sequence))
 			return DROP_BAD_INDICATION;

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "relay/core/attribute_counts.h"
 #include "tests/unit/lib/unit.h"
 
 /* Names become metric labels: lower-case words with hyphens, all different. */
@@ -206,6 +207,49 @@ START_TEST(bounds_rise)
 }
 END_TEST
 
+START_TEST(attributes_are_counted_by_number)
+{
+	static struct attribute_counts workers[2];
+	struct attribute_count list[ATTRIBUTE_COUNTS_MAX];
+	size_t len = 0;
+
+	attribute_counts_merge(&workers[0], list, &len);
+	ck_assert_uint_eq(len, 0);
+	for (unsigned i = 0; i < 5; i++)
+		attribute_counts_add(&workers[i % 2], 0x7FFF);
+	attribute_counts_add(&workers[1], 0x0000); /* a type like any other */
+	for (unsigned i = 0; i < 9; i++)
+		attribute_counts_add(&workers[1], 0x0018);
+	for (unsigned i = 0; i < 2; i++)
+		attribute_counts_merge(&workers[i], list, &len);
+	attribute_counts_sort(list, len);
+	ck_assert_uint_eq(len, 3);
+	ck_assert(list[0].type == 0x0018 && list[0].count == 9);
+	ck_assert(list[1].type == 0x7FFF && list[1].count == 5);
+	ck_assert(list[2].type == 0x0000 && list[2].count == 1);
+}
+END_TEST
+
+START_TEST(attribute_numbers_are_bounded)
+{
+	static struct attribute_counts workers[2];
+	struct attribute_count list[ATTRIBUTE_COUNTS_MAX];
+	size_t len = 0;
+
+	for (unsigned type = 0; type < 0x8000; type++) {
+		attribute_counts_add(&workers[0], (uint16_t)type);
+		attribute_counts_add(&workers[1], (uint16_t)(0x7FFF - type));
+	}
+	attribute_counts_add(&workers[0], 5);
+	for (unsigned i = 0; i < 2; i++)
+		attribute_counts_merge(&workers[i], list, &len);
+	attribute_counts_sort(list, len);
+	ck_assert_uint_eq(len, ATTRIBUTE_COUNTS_MAX);
+	ck_assert(list[0].type == 5 && list[0].count == 2);
+	ck_assert(list[len - 1].type == ATTRIBUTE_COUNTS_MAX - 1);
+}
+END_TEST
+
 START_TEST(attack_25_counters_pass_32_bits)
 {
 	uint64_t counter = UINT32_MAX;
@@ -228,6 +272,8 @@ static void counters_suite(Suite *suite)
 	tcase_add_test(tc, a_gap_between_reads_opens_nothing);
 	tcase_add_loop_test(tc, values_find_their_bucket, 0, ROWS(figures));
 	tcase_add_test(tc, bounds_rise);
+	tcase_add_test(tc, attributes_are_counted_by_number);
+	tcase_add_test(tc, attribute_numbers_are_bounded);
 	tcase_add_test(tc, attack_25_counters_pass_32_bits);
 	suite_add_tcase(suite, tc);
 }

@@ -285,6 +285,98 @@ START_TEST(unknown_attributes_are_420)
 }
 END_TEST
 
+/* As clients of today send them: type, length, value, no padding. */
+static const struct {
+	const char *name;
+	uint8_t bytes[12];
+	uint8_t len;
+	enum ms_attribute counted; /* MS_ATTRIBUTE_COUNT: ignored as any optional one */
+} odd_attributes[] = {
+	{"0x0800", {0x08, 0x00, 0x00, 0x04, 0, 0, 0, 1}, 8, MS_ATTRIBUTE_0800},
+	{"0x24DF", {0x24, 0xDF, 0x00, 0x03, 'a', 'b', 'c'}, 7, MS_ATTRIBUTE_24DF},
+	{"0x3802, empty", {0x38, 0x02, 0x00, 0x00}, 4, MS_ATTRIBUTE_3802},
+	{"0x8006", {0x80, 0x06, 0x00, 0x04, 0, 0, 0, 1}, 8, MS_ATTRIBUTE_COUNT},
+	{"0x8036", {0x80, 0x36, 0x00, 0x01, 7}, 5, MS_ATTRIBUTE_COUNT},
+};
+
+static void add_bytes(struct ms_client *c, const uint8_t *bytes, size_t len)
+{
+	void *to = ms_builder_reserve(&c->b, load_be16(bytes), len - MS_ATTR_HEADER_LEN);
+
+	if (len > MS_ATTR_HEADER_LEN)
+		memcpy(to, bytes + MS_ATTR_HEADER_LEN, len - MS_ATTR_HEADER_LEN);
+}
+
+START_TEST(attributes_of_todays_clients_are_ignored)
+{
+	const struct counters *counters = &fixture.turn.counters;
+	struct attribute_count list[ATTRIBUTE_COUNTS_MAX];
+	uint64_t sum = 0;
+	size_t len = 0;
+
+	ms_client_login(&alice);
+	for (int i = 0; i < 2; i++) {
+		ms_client_start(&alice, MS_ALLOCATE_REQUEST);
+		add_bytes(&alice, odd_attributes[_i].bytes, odd_attributes[_i].len);
+		ms_client_ask(&alice);
+		expect(&alice, 0, odd_attributes[_i].name);
+	}
+	/* A Send with it passes, and is not counted: Sends are many. */
+	ms_client_start(&alice, MS_SEND_REQUEST);
+	ms_client_add_peer(&alice, PEER);
+	add_bytes(&alice, odd_attributes[_i].bytes, odd_attributes[_i].len);
+	ms_builder_add(&alice.b, MS_DATA, "x", 1);
+	ms_client_ask(&alice);
+	ck_assert_int_eq(alice.out.action, DISPATCH_FORWARD);
+
+	for (int i = 0; i < MS_ATTRIBUTE_COUNT; i++)
+		sum += counters->ms_attributes[i];
+	attribute_counts_merge(&fixture.turn.unknown_attributes, list, &len);
+	if (odd_attributes[_i].counted == MS_ATTRIBUTE_COUNT) {
+		ck_assert_uint_eq(sum + len, 0);
+		return;
+	}
+	ck_assert_uint_eq(counters->ms_attributes[odd_attributes[_i].counted], 2);
+	ck_assert_uint_eq(sum, 2);
+	ck_assert_uint_eq(len, 1);
+	ck_assert_uint_eq(list[0].type, load_be16(odd_attributes[_i].bytes));
+	ck_assert_uint_eq(list[0].count, 2);
+}
+END_TEST
+
+START_TEST(refused_attributes_are_counted_by_number)
+{
+	struct attribute_count list[ATTRIBUTE_COUNTS_MAX];
+	size_t len = 0;
+
+	ms_client_login(&alice);
+	for (int i = 0; i < 3; i++) {
+		ms_client_start(&alice, MS_ALLOCATE_REQUEST);
+		ms_builder_add(&alice.b, 0x0800, "", 0);
+		ms_builder_add(&alice.b, 0x7FFF, "", 0);
+		if (i == 0)
+			ms_builder_add(&alice.b, 0x0018, "", 0);
+		ms_client_ask(&alice);
+		expect(&alice, MS_UNKNOWN_ATTRIBUTE, "0x7FFF");
+	}
+	ck_assert_uint_eq(fixture.turn.counters.ms_attributes[MS_ATTRIBUTE_OTHER], 4);
+	ck_assert_uint_eq(fixture.turn.counters.ms_attributes[MS_ATTRIBUTE_0800], 3);
+	attribute_counts_merge(&fixture.turn.unknown_attributes, list, &len);
+	attribute_counts_sort(list, len);
+	ck_assert_uint_eq(len, 3);
+	ck_assert_uint_eq(list[0].type, 0x0800);
+	ck_assert_uint_eq(list[1].type, 0x7FFF);
+	ck_assert_uint_eq(list[1].count, 3);
+	ck_assert_uint_eq(list[2].type, 0x0018);
+	/* Nobody is counted who has not authenticated. */
+	alice.bare = true;
+	ms_client_start(&alice, MS_ALLOCATE_REQUEST);
+	ms_builder_add(&alice.b, 0x7FFF, "", 0);
+	ms_client_ask(&alice);
+	ck_assert_uint_eq(fixture.turn.counters.ms_attributes[MS_ATTRIBUTE_OTHER], 4);
+}
+END_TEST
+
 START_TEST(optional_attributes_are_ignored)
 {
 	static const uint16_t types[] = {
@@ -594,6 +686,9 @@ static void allocate_suite(Suite *suite)
 	tcase_add_test(tc, number_does_not_matter_to_refreshes);
 	tcase_add_test(tc, another_user_is_441);
 	tcase_add_test(tc, unknown_attributes_are_420);
+	tcase_add_loop_test(tc, attributes_of_todays_clients_are_ignored, 0,
+			    ROWS(odd_attributes));
+	tcase_add_test(tc, refused_attributes_are_counted_by_number);
 	tcase_add_test(tc, optional_attributes_are_ignored);
 	tcase_add_test(tc, malformed_lifetime_is_400);
 	tcase_add_loop_test(tc, missing_resources_are_500, 0, ROWS(scarcities));

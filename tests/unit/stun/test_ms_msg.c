@@ -209,7 +209,11 @@ static const struct {
 	{0x7FFF, true},
 	{0x8000, false}, /* from here on comprehension is optional */
 	{MS_VERSION, false},
-	{0x8006, false}, /* seen in the field, meaning unknown */
+	{0x0800, false}, /* seen in the field, meaning unknown, as the next four */
+	{0x24DF, false},
+	{0x3802, false},
+	{0x8006, false},
+	{0x8036, false},
 	{0xFFFF, false},
 };
 
