@@ -11,6 +11,7 @@
 #include "relay/core/bandwidth/bandwidth.h"
 #include "relay/core/channel.h"
 #include "relay/core/ids.h"
+#include "relay/core/ms_reservation.h"
 #include "relay/core/permission.h"
 #include "relay/ops/records.h"
 #include "relay/relay.h"
@@ -52,6 +53,7 @@ static struct relay_allocation describe(const struct worker *worker,
 		.to_peer = al->to_peer,
 		.to_client = al->to_client,
 		.rate = rates_of(worker->rates, al, now_ms),
+		.reserved_bps = ms_reservation_of(turn, al)->bps,
 		.over_average = bandwidth_is_over_average(al, now_ms),
 		.over_peak = bandwidth_is_over_peak(al, now_ms),
 	};
@@ -284,6 +286,7 @@ static void show(void *arg)
 	one->found = al != NULL;
 	if (al == NULL)
 		return;
+	const struct ms_reservation *reservation = ms_reservation_of(&worker->turn, al);
 	loop_turn(&worker->loop);
 	detail->row = describe(worker, al);
 	detail->front = worker->turn.shared->fronts[al->tuple.front].local;
@@ -292,6 +295,10 @@ static void show(void *arg)
 	detail->credential_expires_s = al->owner.credential_expires_s;
 	detail->ends_in_ms = time_left(al->ends_ms, worker->loop.now_ms);
 	detail->stream_type = al->ms.stream_type;
+	detail->reservation_in_ms =
+		reservation->state == MS_RESERVATION_MADE
+			? time_left(reservation->expires_ms, worker->loop.now_ms)
+			: UINT64_MAX;
 	detail->permission_count = detail->channel_count = 0;
 	list_permissions(worker, al, detail);
 	list_channels(worker, al, detail);

@@ -38,6 +38,7 @@ struct relay_allocation {
 	unsigned peer_connections; /* TCP ones with peers */
 	struct traffic to_peer, to_client;
 	struct traffic_rate rate;
+	uint64_t reserved_bps;        /* [MS-TURNBWM] */
 	bool over_average, over_peak; /* of its own bandwidth; see core/bandwidth.h */
 };
 /* All of them; *rows is malloc'ed, NULL if there are none. Returns 0 or a negative errno. */
@@ -66,6 +67,7 @@ struct relay_allocation_detail {
 	int64_t credential_expires_s; /* Unix seconds */
 	uint64_t ends_in_ms;          /* whatever is refreshed; UINT64_MAX: it need not */
 	uint16_t stream_type;
+	uint64_t reservation_in_ms; /* until it expires; UINT64_MAX: there is none */
 	size_t permission_count, channel_count, peer_count;
 	struct {
 		struct ip_addr peer;

@@ -4,7 +4,8 @@
  * reservation. All may be ignored.
  *
  * Site addresses (0x8059 to 0x805C) are XORed: ms_attr_xor_address(), ms_add_xor_address().
- * Decoders return false if the value is malformed. Amounts are presumably kbit/s.
+ * Decoders return false if the value is malformed. The unit of amounts is not documented; clients
+ * presumably count kbit/s.
  */
 #ifndef STUN_MS_BANDWIDTH_H
 #define STUN_MS_BANDWIDTH_H
@@ -34,6 +35,13 @@ struct ms_reservation_amount {
 	uint32_t min_receive;
 	uint32_t max_receive;
 };
+/* Does each direction have a maximum that is not below its minimum? */
+static inline bool ms_reservation_amount_is_valid(
+	const struct ms_reservation_amount *amount)
+{
+	return amount->min_send <= amount->max_send &&
+	       amount->min_receive <= amount->max_receive;
+}
 bool ms_attr_reservation_amount(const struct stun_attr *attr,
 				struct ms_reservation_amount *out);
 void ms_add_reservation_amount(struct ms_builder *b,

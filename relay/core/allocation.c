@@ -10,6 +10,7 @@
 #include "relay/core/charge.h"
 #include "relay/core/dual.h"
 #include "relay/core/ids.h"
+#include "relay/core/ms_reservation.h"
 #include "relay/core/relay_port.h"
 #include "relay/core/turn.h"
 
@@ -231,6 +232,7 @@ void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason
 
 	/* A port it reserved for another allocation stays reserved (RFC 8656 section 7.2). */
 	relay_port_close(turn, al, now_ms);
+	ms_reservation_forget(turn, al);
 	charge_return(turn, al);
 	permissions_free(turn->table, al);
 	channels_free(turn->table, al);

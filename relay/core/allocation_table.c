@@ -66,13 +66,15 @@ struct allocation_table *allocation_table_new(size_t slots, uint16_t permissions
 	table->permissions_each = permissions_each;
 	table->channels_each = channels_each;
 	table->buckets = calloc(buckets, sizeof(*table->buckets));
-	if (!table->buckets ||
+	table->reservations = calloc(slots + 1, sizeof(*table->reservations));
+	if (!table->buckets || !table->reservations ||
 	    !slab_init(&table->allocations, slots, sizeof(struct allocation)) ||
 	    !chain_slab_init(&table->permissions, slots, permissions_each,
 			     sizeof(struct permission_chunk)) ||
 	    !chain_slab_init(&table->channels, slots, channels_each,
 			     sizeof(struct channel_chunk)) ||
-	    !expiry_init(&table->expiry, slots))
+	    !expiry_init(&table->expiry, slots) ||
+	    !expiry_init(&table->reservation_expiry, slots))
 		goto fail;
 	return table;
 
@@ -93,6 +95,8 @@ void allocation_table_free(struct allocation_table *table)
 	slab_release(&table->permissions);
 	slab_release(&table->channels);
 	expiry_release(&table->expiry);
+	expiry_release(&table->reservation_expiry);
+	free(table->reservations);
 	free(table->buckets);
 	free(table);
 }
@@ -373,5 +377,5 @@ bool allocation_table_check(const struct allocation_table *table)
 		live++;
 	}
 	return live == buckets && live == table->allocations.used &&
-	       expiry_check(&table->expiry);
+	       expiry_check(&table->expiry) && expiry_check(&table->reservation_expiry);
 }

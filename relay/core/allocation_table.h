@@ -66,6 +66,9 @@ struct allocation_table {
 	struct slab permissions; /* chunks */
 	struct slab channels;    /* chunks */
 	struct expiry expiry;
+	struct ms_reservation
+		*reservations; /* of bandwidth, by slot; see ms_reservation.h */
+	struct expiry reservation_expiry;
 	struct bucket *buckets;
 	uint32_t mask; /* number of buckets - 1, a power of two */
 	uint16_t permissions_each;

@@ -94,6 +94,17 @@ const char *refusal_text(enum refusal refusal)
 	return (unsigned)refusal < REFUSAL_COUNT ? refusal_texts[refusal] : "?";
 }
 
+static const char *const admission_names[] = {
+#define X(id, name, text) [ADMISSION_##id] = name,
+	ADMISSIONS(X)
+#undef X
+};
+
+const char *admission_name(enum admission event)
+{
+	return (unsigned)event < ADMISSION_COUNT ? admission_names[event] : "?";
+}
+
 static const char *const ms_attribute_names[] = {
 #define X(id, name) [MS_ATTRIBUTE_##id] = name,
 	MS_ATTRIBUTES(X)

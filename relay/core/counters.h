@@ -207,6 +207,28 @@ enum ms_attribute {
 enum ms_attribute ms_attribute_of(uint16_t type);
 const char *ms_attribute_name(enum ms_attribute attribute);
 
+/* What became of requests for bandwidth ([MS-TURNBWM]) and of reservations. */
+#define ADMISSIONS(X)                                                             \
+	X(CHECK_MET, "check-met", "check: room for the maxima")                   \
+	X(CHECK_LOWERED, "check-lowered", "check: room for less than the maxima") \
+	X(CHECK_FAILED, "check-failed", "check: no room for the minima")          \
+	X(COMMITTED, "committed", "commit: reserved")                             \
+	X(COMMIT_DENIED, "commit-denied", "commit: no room")                      \
+	X(UPDATED, "updated", "update: changed as asked")                         \
+	X(UPDATE_DENIED, "update-denied", "update: no room for more, unchanged")  \
+	X(CANCELLED, "cancelled", "update: given back")                           \
+	X(EXPIRED, "expired", "reservation at the end of its lifetime")           \
+	X(IGNORED, "ignored", "incomplete, or of an unknown reservation")
+
+enum admission {
+#define X(id, name, text) ADMISSION_##id,
+	ADMISSIONS(X)
+#undef X
+		ADMISSION_COUNT
+};
+
+const char *admission_name(enum admission event);
+
 /* Methods of requests; index of counters.requests. Methods outside TURN count as OTHER. */
 enum request_method {
 	REQUEST_BINDING,
@@ -267,6 +289,7 @@ struct counters {
 	uint64_t icmp_told;         /* ICMP errors that became Data indications */
 	uint64_t auth_failures[12]; /* by enum auth_failure */
 	uint64_t refusals[REFUSAL_COUNT];
+	uint64_t admissions[ADMISSION_COUNT];
 	uint64_t ms_attributes[MS_ATTRIBUTE_COUNT];   /* one for each message with it */
 	uint64_t stream_waits[BANDWIDTH_LIMIT_COUNT]; /* streams not read from, by limit */
 	uint64_t exceeded_average; /* times that an allocation began to be above its limit */

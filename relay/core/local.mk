@@ -58,6 +58,8 @@ libcore_a_SOURCES = \
 	relay/core/bandwidth/meter.h \
 	relay/core/ms_auth.c \
 	relay/core/ms_auth.h \
+	relay/core/ms_reservation.c \
+	relay/core/ms_reservation.h \
 	relay/core/ms_state.h \
 	relay/core/nonce.c \
 	relay/core/nonce.h \

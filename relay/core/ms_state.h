@@ -16,6 +16,7 @@
 
 #include "relay/core/sequence.h"
 #include "stun/endpoint.h"
+#include "stun/ms_bandwidth.h"
 
 struct destination {
 	struct endpoint
@@ -29,6 +30,26 @@ static inline bool destination_is_set(const struct destination *destination)
 {
 	return destination->peer.ip.family != IP_NONE;
 }
+
+/*
+ * Bandwidth that the client has reserved; see ms_reservation.h. Few allocations have any, so it
+ * lies in a table of its own, under the same slot.
+ */
+enum ms_reservation_state {
+	MS_RESERVATION_NONE,
+	MS_RESERVATION_MADE,
+	MS_RESERVATION_ENDED, /* given back or expired: the identifier is still known */
+};
+
+struct ms_reservation {
+	enum ms_reservation_state state;
+	uint8_t id[MS_RESERVATION_ID_LEN];
+	struct ms_reservation_amount
+		amount; /* in the client's units; all zero unless made */
+	uint64_t bps;   /* both maxima; 0 unless made */
+	uint64_t expires_ms;
+	uint64_t packets; /* relayed, both ways, when the client reported last */
+};
 
 struct ms_state {
 	struct sequence sequence;

@@ -23,6 +23,7 @@ struct owner_row {
 	struct tokens average, peak; /* of bandwidth */
 	struct meter meter;
 	struct fair_share_user shares[SHARED_COUNT]; /* of users */
+	uint64_t reserved_bps; /* under the lock of ms_reservation.c */
 };
 
 #endif

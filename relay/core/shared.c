@@ -5,6 +5,7 @@
 
 #include "relay/core/bandwidth/bandwidth.h"
 #include "relay/core/limiter.h"
+#include "relay/core/ms_reservation.h"
 #include "relay/core/owner_row.h"
 #include "relay/core/quota.h"
 #include "relay/core/reservation.h"
@@ -27,11 +28,13 @@ bool shared_make(struct turn_shared *shared, const struct shared_sizes *sizes)
 		shared->sides[side] = quota_new(1, 0);
 	shared->total = quota_new(1, 0);
 	shared->bandwidth = bandwidth_new();
+	shared->reserved = ms_reserved_new();
 	shared->strangers = limiter_new(&shared->hash_key);
 	return shared->reservations && shared->users[DIALECT_IETF] &&
 	       shared->users[DIALECT_MS] && shared->prefixes &&
 	       shared->sides[SIDE_INSIDE] && shared->sides[SIDE_OUTSIDE] &&
-	       shared->total && shared->bandwidth && shared->strangers;
+	       shared->total && shared->bandwidth && shared->reserved &&
+	       shared->strangers;
 }
 
 void shared_free(struct turn_shared *shared)
@@ -47,5 +50,6 @@ void shared_free(struct turn_shared *shared)
 	quota_free(shared->total);
 	quota_free(shared->half_open);
 	bandwidth_free(shared->bandwidth);
+	ms_reserved_free(shared->reserved);
 	limiter_free(shared->strangers);
 }

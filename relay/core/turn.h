@@ -64,13 +64,18 @@ struct turn_limits {
 	uint32_t early_peer_hold_ms; /* 10 s; 0: hold no peer */
 };
 
+enum { MS_BANDWIDTH_UNIT_MAX = 8000000 };
+
 /* The dialect of Microsoft's clients. */
 struct turn_ms {
 	bool enabled;
 	char realm[REALM_MAX + 1]; /* as sent, with its quotes if it has any */
 	uint32_t version;          /* highest MS-VERSION we admit to */
-	bool bandwidth_management; /* answer bandwidth requests: there is room */
-	bool ipv6;                 /* relayed IPv6 addresses, with version 4 */
+	bool bandwidth_management; /* answer bandwidth requests */
+	bool pstn_failover;        /* suggest the telephone where a path has no room */
+	uint32_t reservation_lifetime_s;
+	uint32_t bandwidth_unit_bps; /* of amounts, 1 to MS_BANDWIDTH_UNIT_MAX */
+	bool ipv6;                   /* relayed IPv6 addresses, with version 4 */
 };
 
 /* What a client that wants a new allocation is told while this relay drains. */
@@ -129,6 +134,7 @@ struct turn_shared {
 	struct quota *total;             /* one owner, 0: all allocations of the relay */
 	struct quota *half_open; /* stream clients yet to authenticate, by prefix */
 	struct bandwidth *bandwidth;
+	struct ms_reserved *reserved; /* bandwidth, by clients of the MS dialect */
 	struct limiter *strangers;
 	uint32_t allocations_total; /* limit; 0: none but the ports */
 	/*

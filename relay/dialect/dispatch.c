@@ -10,6 +10,7 @@
 #include "relay/core/channel.h"
 #include "relay/core/forward_ms.h"
 #include "relay/core/icmp.h"
+#include "relay/core/ms_reservation.h"
 #include "relay/core/turn.h"
 #include "relay/dialect/attributes.h"
 #include "relay/dialect/binding.h"
@@ -370,5 +371,8 @@ uint64_t dispatch_expire(struct turn *turn, uint64_t now_ms)
 	uint64_t reservations =
 		reservation_table_expire(turn->shared->reservations, now_ms);
 
-	return allocations < reservations ? allocations : reservations;
+	uint64_t bandwidth = ms_reservation_expire(turn, now_ms);
+	uint64_t next = allocations < reservations ? allocations : reservations;
+
+	return next < bandwidth ? next : bandwidth;
 }

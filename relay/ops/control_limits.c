@@ -24,15 +24,17 @@ struct sharer {
 	struct credential_quota quota; /* of a user, from its credentials */
 	enum dialect dialect;          /* of prefixes DIALECT_IETF: they count both */
 	uint64_t allocations;
-	uint64_t rate_bps;
+	uint64_t rate_bps, reserved_bps;
 };
 
 struct usage {
 	uint64_t allocations, by_side[SIDE_COUNT];
 	uint64_t rate_bps, rate_by_side[SIDE_COUNT];
 	uint64_t over_average, over_peak; /* allocations */
+	uint64_t reserved_bps, reserved_by_side[SIDE_COUNT], reservations;
 	/* The greatest of any one: */
-	uint64_t allocation_bps[DIALECT_COUNT], permissions, channels, connections;
+	uint64_t reserved_each[DIALECT_COUNT], allocation_bps[DIALECT_COUNT], permissions,
+		channels, connections;
 	/* Each figure by itself; no name. */
 	struct sharer user[DIALECT_COUNT], prefix[DIALECT_COUNT];
 	json_t *users, *prefixes; /* the busiest */
@@ -109,6 +111,7 @@ static size_t merge(struct sharer *sharers, size_t count)
 		sharers[merged - 1].allocations++;
 		sharers[merged - 1].rate_bps += sharers[i].rate_bps;
 		raise_quota(&sharers[merged - 1].quota, &sharers[i].quota);
+		sharers[merged - 1].reserved_bps += sharers[i].reserved_bps;
 	}
 	return merged;
 }
@@ -144,6 +147,7 @@ static json_t *top_users(const struct relay_allocation *rows, size_t count,
 		name_of(&rows[i], &sharers[i]);
 		sharers[i].allocations = 1;
 		sharers[i].rate_bps = rate_of(&rows[i]);
+		sharers[i].reserved_bps = rows[i].reserved_bps;
 	}
 	merged = sharers ? merge(sharers, count) : 0;
 	assert(merged <= count);
@@ -154,6 +158,7 @@ static json_t *top_users(const struct relay_allocation *rows, size_t count,
 
 		all->allocations = greater(all->allocations, sharers[i].allocations);
 		all->rate_bps = greater(all->rate_bps, sharers[i].rate_bps);
+		all->reserved_bps = greater(all->reserved_bps, sharers[i].reserved_bps);
 		if (i < BUSIEST)
 			json_array_append_new(list, sharer_json(&sharers[i], label,
 								name_of == user_of));
@@ -180,6 +185,11 @@ static bool count_usage(struct relay *relay, struct usage *usage)
 		usage->permissions =
 			greater(usage->permissions, rows[i].permission_count);
 		usage->channels = greater(usage->channels, rows[i].channel_count);
+		usage->reservations += rows[i].reserved_bps > 0;
+		usage->reserved_bps += rows[i].reserved_bps;
+		usage->reserved_by_side[rows[i].side] += rows[i].reserved_bps;
+		usage->reserved_each[rows[i].dialect] = greater(
+			usage->reserved_each[rows[i].dialect], rows[i].reserved_bps);
 		usage->over_average += rows[i].over_average;
 		usage->over_peak += rows[i].over_peak;
 	}
@@ -198,24 +208,37 @@ static bool count_usage(struct relay *relay, struct usage *usage)
  * limit 0: there is none. peak: the most since the start, counted elsewhere and in other
  * seconds, so that what is used now may be more.
  */
-static void add(json_t *list, const char *name, const char *unit, uint64_t limit,
-		uint64_t used, uint64_t peak)
+static void add_row(json_t *list, const char *name, const char *unit, uint64_t limit,
+		    uint64_t used, uint64_t peak, json_t *reserved)
 {
 	json_array_append_new(
-		list, json_pack("{s:s, s:o, s:s, s:o, s:o}", "name", name, "limit",
+		list, json_pack("{s:s, s:o, s:s, s:o, s:o, s:o}", "name", name, "limit",
 				limit > 0 ? control_count(limit) : json_null(), "unit",
 				unit, "used", control_count(used), "peak",
 				peak != PEAK_UNKNOWN ? control_count(greater(peak, used))
-						     : json_null()));
+						     : json_null(),
+				"reserved", reserved));
+}
+
+static void add(json_t *list, const char *name, const char *unit, uint64_t limit,
+		uint64_t used, uint64_t peak)
+{
+	add_row(list, name, unit, limit, used, peak, json_null());
+}
+
+static void add_bps(json_t *list, const char *name, uint64_t limit, uint64_t used,
+		    uint64_t peak, uint64_t reserved)
+{
+	add_row(list, name, "bps", limit, used, peak, control_count(reserved));
 }
 
 /* How fast something may happen has no amount that is used. */
 static void add_rate(json_t *list, const char *name, const char *unit, uint64_t limit)
 {
 	json_array_append_new(
-		list, json_pack("{s:s, s:o, s:s, s:n, s:n}", "name", name, "limit",
+		list, json_pack("{s:s, s:o, s:s, s:n, s:n, s:n}", "name", name, "limit",
 				limit > 0 ? control_count(limit) : json_null(), "unit",
-				unit, "used", "peak"));
+				unit, "used", "peak", "reserved"));
 }
 
 static void add_allocations(json_t *list, const struct turn_shared *shared,
@@ -254,23 +277,28 @@ static void add_bandwidth(json_t *list, const struct bandwidth *bandwidth,
 		[DIALECT_MS] = "ms.bandwidth_per_allocation",
 	};
 
-	add(list, "limits.bandwidth_total", "bps", limits->total, usage->rate_bps,
-	    bandwidth_peak_of_all(bandwidth));
-	add(list, "limits.bandwidth_inside", "bps", limits->per_side[SIDE_INSIDE],
-	    usage->rate_by_side[SIDE_INSIDE],
-	    bandwidth_peak_of_side(bandwidth, SIDE_INSIDE));
-	add(list, "limits.bandwidth_outside", "bps", limits->per_side[SIDE_OUTSIDE],
-	    usage->rate_by_side[SIDE_OUTSIDE],
-	    bandwidth_peak_of_side(bandwidth, SIDE_OUTSIDE));
+	add_bps(list, "limits.bandwidth_total", limits->total, usage->rate_bps,
+		bandwidth_peak_of_all(bandwidth), usage->reserved_bps);
+	add_bps(list, "limits.bandwidth_inside", limits->per_side[SIDE_INSIDE],
+		usage->rate_by_side[SIDE_INSIDE],
+		bandwidth_peak_of_side(bandwidth, SIDE_INSIDE),
+		usage->reserved_by_side[SIDE_INSIDE]);
+	add_bps(list, "limits.bandwidth_outside", limits->per_side[SIDE_OUTSIDE],
+		usage->rate_by_side[SIDE_OUTSIDE],
+		bandwidth_peak_of_side(bandwidth, SIDE_OUTSIDE),
+		usage->reserved_by_side[SIDE_OUTSIDE]);
 	for (int i = 0; i < DIALECT_COUNT; i++)
-		add(list, users[i], "bps", limits->per_user[i], usage->user[i].rate_bps,
-		    bandwidth_peak_of_users(bandwidth, (enum dialect)i));
-	add(list, "limits.bandwidth_per_prefix", "bps", limits->per_prefix,
-	    usage->prefix[0].rate_bps, bandwidth_peak_of_prefixes(bandwidth));
+		add_bps(list, users[i], limits->per_user[i], usage->user[i].rate_bps,
+			bandwidth_peak_of_users(bandwidth, (enum dialect)i),
+			usage->user[i].reserved_bps);
+	add_bps(list, "limits.bandwidth_per_prefix", limits->per_prefix,
+		usage->prefix[0].rate_bps, bandwidth_peak_of_prefixes(bandwidth),
+		usage->prefix[0].reserved_bps);
 	for (int i = 0; i < DIALECT_COUNT; i++)
-		add(list, allocations[i], "bps", limits->per_allocation[i],
-		    usage->allocation_bps[i],
-		    bandwidth_peak_of_allocations(bandwidth, (enum dialect)i));
+		add_bps(list, allocations[i], limits->per_allocation[i],
+			usage->allocation_bps[i],
+			bandwidth_peak_of_allocations(bandwidth, (enum dialect)i),
+			usage->reserved_each[i]);
 }
 
 static json_t *rows(const struct relay *relay, const struct relay_settings *settings,
@@ -304,11 +332,13 @@ json_t *control_limits(struct relay *relay)
 	json_t *document = NULL;
 
 	if (settings != NULL && count_usage(relay, &usage))
-		document = json_pack("{s:o, s:o, s:o, s:{s:o, s:o}}", "limits",
-				     rows(relay, settings, &usage), "users", usage.users,
-				     "prefixes", usage.prefixes, "exceeding", "average",
-				     control_count(usage.over_average), "peak",
-				     control_count(usage.over_peak));
+		document = json_pack("{s:o, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o}}",
+				     "limits", rows(relay, settings, &usage), "users",
+				     usage.users, "prefixes", usage.prefixes, "exceeding",
+				     "average", control_count(usage.over_average), "peak",
+				     control_count(usage.over_peak), "reservations",
+				     "count", control_count(usage.reservations), "bps",
+				     control_count(usage.reserved_bps));
 	relay_settings_unref(settings);
 	return document;
 }

@@ -23,6 +23,7 @@ NAMES(connection_end_name, connection_end)
 NAMES(peer_event_name, peer_event)
 NAMES(auth_failure_name, auth_failure)
 NAMES(refusal_name, refusal)
+NAMES(admission_name, admission)
 NAMES(ms_attribute_name, ms_attribute)
 NAMES(bandwidth_limit_name, bandwidth_limit)
 NAMES(end_reason_name, end_reason)
@@ -55,6 +56,9 @@ const struct counter_set counter_sets[] = {
 	{"refusals", "avedge_allocation_refusals",
 	 "Authenticated requests for an allocation that were refused, by reason.",
 	 "reason", SET(refusals, refusal, REFUSAL_COUNT)},
+	{"bandwidth_requests", "avedge_bandwidth_requests",
+	 "Requests of Microsoft's clients for bandwidth, by what became of them.",
+	 "result", SET(admissions, admission, ADMISSION_COUNT)},
 	{"ms_attributes", "avedge_ms_attributes",
 	 "Messages of Microsoft's dialect with an attribute that the relay must understand and "
 	 "does not; all but other are ignored.",

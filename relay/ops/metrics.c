@@ -124,6 +124,20 @@ static void write_bandwidth(const struct counters *counters, struct openmetrics 
 	openmetrics_count(om, counters->exceeded_peak, "limit", "peak", NULL);
 }
 
+static void write_reservations(const struct ms_reserved_figures *reserved,
+			       struct openmetrics *om)
+{
+	openmetrics_family(om, METRIC_GAUGE, "avedge_bandwidth_reservations", NULL,
+			   "Allocations of Microsoft's clients that have reserved "
+			   "bandwidth.");
+	openmetrics_count(om, reserved->count, NULL);
+	openmetrics_family(om, METRIC_GAUGE, "avedge_bandwidth_reserved_bits_per_second",
+			   NULL, "Bandwidth that Microsoft's clients have reserved.");
+	for (int side = 0; side < SIDE_COUNT; side++)
+		openmetrics_count(om, reserved->bps_of_side[side], "side",
+				  side_name((enum side)side), NULL);
+}
+
 static void write_requests(const struct counters *counters, struct openmetrics *om)
 {
 	openmetrics_family(
@@ -303,6 +317,7 @@ void metrics_write(const struct metrics_facts *facts, struct openmetrics *om)
 	write_pools(facts, om);
 	write_allocations(counters, om);
 	write_bandwidth(counters, om);
+	write_reservations(&facts->reserved, om);
 	write_requests(counters, om);
 	write_traffic(counters, om);
 	write_sets(counters, om);

@@ -17,6 +17,7 @@
 #include "base/metrics/openmetrics.h"
 #include "relay/core/counters.h"
 #include "relay/core/ids.h"
+#include "relay/core/ms_reservation.h"
 #include "relay/core/port_pool.h"
 #include "relay/ops/worker_load.h"
 #include "relay/reload/drain.h"
@@ -45,6 +46,7 @@ struct metrics_facts {
 	int64_t last_key_ends_s;
 	struct reload_last reload;
 	struct drain_state drain;
+	struct ms_reserved_figures reserved;
 };
 
 /* Gather; asks the workers. load: of that relay. */

@@ -67,7 +67,8 @@ struct relay_config {
 		bool enabled;
 		char *realm; /* without the quotes that it is sent in */
 		uint32_t version;
-		bool bandwidth_management, ipv6;
+		bool bandwidth_management, pstn_failover, ipv6;
+		uint32_t reservation_lifetime_s, bandwidth_unit_bps;
 	} ms;
 	struct {
 		struct {

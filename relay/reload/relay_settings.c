@@ -247,6 +247,9 @@ static void copy_turn(struct turn_settings *turn, const struct relay_config *con
 	snprintf(turn->ms.realm, sizeof(turn->ms.realm), "\"%s\"", config->ms.realm);
 	turn->ms.version = config->ms.version;
 	turn->ms.bandwidth_management = config->ms.bandwidth_management;
+	turn->ms.pstn_failover = config->ms.pstn_failover;
+	turn->ms.reservation_lifetime_s = config->ms.reservation_lifetime_s;
+	turn->ms.bandwidth_unit_bps = config->ms.bandwidth_unit_bps;
 	turn->ms.ipv6 = config->ms.ipv6;
 	turn->limits = config->limits;
 	fill_markings(turn, config);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "stun/framing.h"
+#include "stun/ms_bandwidth.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/ms_model.h"
 #include "tests/fuzz/session_model.h"
@@ -22,6 +23,7 @@ struct session {
 	struct slice input;
 	struct fixture fixture;
 	struct ms_client clients[CLIENTS];
+	uint8_t reservations[CLIENTS][MS_RESERVATION_ID_LEN]; /* the last one of each */
 	struct client ietf[IETF_CLIENTS];
 	struct model books; /* only those of the fixture are remembered */
 	struct ms_model model;
@@ -181,6 +183,43 @@ static void step_request(struct session *s, bool strange)
 	ms_client_keep_challenge(c);
 }
 
+static void add_amount(struct session *s, struct ms_client *c)
+{
+	const struct ms_reservation_amount amount = {take(s), take(s), take(s), take(s)};
+
+	ms_add_reservation_amount(&c->b, &amount);
+}
+
+static void step_bandwidth(struct session *s)
+{
+	static const uint8_t site[8] = {0, IP_V4, 1, 2, 3, 4, 5, 6};
+	struct ms_client *c = take_client(s);
+	uint8_t *id = s->reservations[c - s->clients];
+	uint8_t what = take(s);
+	struct stun_attr attr;
+
+	choose_wrong(s, c);
+	ms_client_start(c, MS_ALLOCATE_REQUEST);
+	ms_add_bandwidth_message(&c->b, what % 4);
+	if ((what & 0xC0) == 0xC0)
+		ms_add_u32(&c->b, MS_LIFETIME, 0);
+	if (what % 4 == MS_BANDWIDTH_UPDATE)
+		ms_add_reservation_id(&c->b, id);
+	if (what & 4)
+		add_amount(s, c);
+	if (what & 8)
+		ms_builder_add(&c->b, MS_REMOTE_SITE, site, sizeof(site));
+	if (what & 16)
+		ms_builder_add(&c->b, MS_LOCAL_SITE, site, sizeof(site));
+	if (what & 32)
+		ms_builder_add(&c->b, MS_REMOTE_RELAY_SITE, site, sizeof(site));
+	ms_client_ask(c);
+	check_answer(s, c);
+	ms_client_keep_challenge(c);
+	if (c->code == 0 && ms_client_find(c, MS_RESERVATION_ID, &attr))
+		memcpy(id, attr.value.data, MS_RESERVATION_ID_LEN);
+}
+
 /* A changed message may no longer be a control message, so it is judged by its effect. */
 static void check_changed(struct session *s, struct ms_client *c)
 {
@@ -336,6 +375,10 @@ static void step_reload(struct session *s)
 	case 3:
 		settings->ms.bandwidth_management = (what & 8) != 0;
 		settings->limits.lifetime_max_s = what & 16 ? 600 : 3600;
+		settings->limits.bandwidth.total = what & 32 ? 400000 : 0;
+		settings->limits.bandwidth.per_user[DIALECT_MS] = what & 64 ? 300000 : 0;
+		settings->limits.bandwidth.burst_ms = 5000;
+		settings->limits.bandwidth.peak_percent = 200;
 		break;
 	case 4:
 		settings->nonce_key.bytes[0] ^= what;
@@ -383,8 +426,10 @@ static void step(struct session *s)
 	case 1:
 	case 2:
 	case 3:
-	case 4:
 		step_request(s, false);
+		break;
+	case 4:
+		step_bandwidth(s);
 		break;
 	case 5:
 		step_request(s, true);
@@ -462,10 +507,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	s.input = (struct slice){data, size};
 	s.model.count = 0;
+	memset(s.reservations, 0, sizeof(s.reservations));
 	start(&s);
 	for (unsigned steps = 0; s.input.len > 0 && steps < STEPS_MAX; steps++) {
 		step(&s);
 		model_check_invariants(&s.books);
+		ms_model_check_reservations(&s.model);
 	}
 	model_check_ports(&s.books);
 

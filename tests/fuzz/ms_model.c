@@ -5,7 +5,9 @@
 
 #include <string.h>
 
+#include "relay/core/ms_reservation.h"
 #include "stun/framing.h"
+#include "stun/ms_bandwidth.h"
 #include "tests/fuzz/fuzz.h"
 
 static struct endpoint as_named(const struct ms_model *m, const struct endpoint *peer)
@@ -99,6 +101,86 @@ void ms_model_check_to_peer(struct ms_model *m, const struct five_tuple *tuple,
 	FUZZ_CHECK(is_permitted(m, al, &f->peer));
 }
 
+static bool has(const struct ms_msg *msg, uint16_t type)
+{
+	struct stun_attr attr;
+
+	return ms_msg_find(msg, type, &attr);
+}
+
+static void check_path(const struct ms_client *c, uint16_t type,
+		       const struct ms_reservation_amount *asked)
+{
+	struct ms_path path;
+	struct stun_attr attr;
+
+	if (!ms_client_find(c, type, &attr))
+		return;
+	FUZZ_CHECK(ms_attr_path(&attr, &path));
+	FUZZ_CHECK(path.max_send <= asked->max_send);
+	FUZZ_CHECK(path.max_receive <= asked->max_receive);
+	FUZZ_CHECK(path.usable ? path.max_send >= asked->min_send &&
+					 path.max_receive >= asked->min_receive
+			       : path.max_send == 0 && path.max_receive == 0);
+}
+
+/* Which attributes of [MS-TURNBWM] an answer to that request may have. */
+static void check_bandwidth(const struct ms_model *m, const struct ms_client *c,
+			    const struct ms_msg *msg)
+{
+	struct ms_reservation_amount asked = {0};
+	struct stun_attr attr;
+	uint16_t message, told;
+
+	if (!ms_client_has(c, MS_BANDWIDTH_MESSAGE)) {
+		for (uint16_t type = MS_RESERVATION_ID; type < MS_SIP_DIALOG_ID; type++)
+			FUZZ_CHECK(!ms_client_has(c, type));
+		return;
+	}
+	FUZZ_CHECK(m->fixture->settings.ms.bandwidth_management);
+	FUZZ_CHECK(ms_msg_find(msg, MS_BANDWIDTH_MESSAGE, &attr));
+	FUZZ_CHECK(ms_attr_bandwidth_message(&attr, &message));
+	FUZZ_CHECK(ms_client_find(c, MS_BANDWIDTH_MESSAGE, &attr));
+	FUZZ_CHECK(ms_attr_bandwidth_message(&attr, &told) && told == message);
+	if (ms_msg_find(msg, MS_RESERVATION_AMOUNT, &attr))
+		(void)ms_attr_reservation_amount(&attr, &asked);
+	FUZZ_CHECK(message == MS_BANDWIDTH_UPDATE ||
+		   (has(msg, MS_RESERVATION_AMOUNT) && has(msg, MS_REMOTE_SITE)));
+	FUZZ_CHECK(message != MS_BANDWIDTH_COMMIT || has(msg, MS_LOCAL_SITE));
+	FUZZ_CHECK(ms_client_has(c, MS_REMOTE_SITE_RESPONSE) ==
+		   (message == MS_BANDWIDTH_CHECK));
+	FUZZ_CHECK(ms_client_has(c, MS_RESERVATION_AMOUNT) ==
+		   (message == MS_BANDWIDTH_UPDATE));
+	FUZZ_CHECK(message != MS_BANDWIDTH_CHECK || !ms_client_has(c, MS_RESERVATION_ID));
+	for (uint16_t type = MS_REMOTE_SITE_RESPONSE;
+	     type <= MS_LOCAL_RELAY_SITE_RESPONSE; type++)
+		check_path(c, type, &asked);
+}
+
+void ms_model_check_reservations(const struct ms_model *m)
+{
+	struct turn *turn = &m->fixture->turn;
+	struct ms_reserved_figures sum = {0},
+				   told = ms_reserved_figures(turn->shared->reserved);
+
+	for (const struct allocation *al = allocation_next(turn->table, 0); al != NULL;
+	     al = allocation_next(turn->table, al->slot + 1)) {
+		const struct ms_reservation *reservation = ms_reservation_of(turn, al);
+
+		if (reservation->state != MS_RESERVATION_MADE) {
+			FUZZ_CHECK(reservation->bps == 0);
+			continue;
+		}
+		FUZZ_CHECK(al->dialect == DIALECT_MS);
+		sum.count++;
+		sum.bps += reservation->bps;
+		sum.bps_of_side[al->side] += reservation->bps;
+	}
+	FUZZ_CHECK(sum.count == told.count && sum.bps == told.bps);
+	for (int side = 0; side < SIDE_COUNT; side++)
+		FUZZ_CHECK(sum.bps_of_side[side] == told.bps_of_side[side]);
+}
+
 void ms_model_granted(struct ms_model *m, const struct ms_client *c)
 {
 	const struct allocation *al = ms_client_allocation(c);
@@ -111,6 +193,7 @@ void ms_model_granted(struct ms_model *m, const struct ms_client *c)
 	if (msg.type == MS_ALLOCATE_REQUEST) {
 		bool released = ms_client_u32(c, MS_LIFETIME) == 0;
 		FUZZ_CHECK(released == (al == NULL));
+		check_bandwidth(m, c, &msg);
 		return;
 	}
 	FUZZ_CHECK(al != NULL && al->dialect == DIALECT_MS);

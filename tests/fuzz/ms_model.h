@@ -36,6 +36,9 @@ void ms_model_check_to_peer(struct ms_model *m, const struct five_tuple *tuple,
 /* A request was granted: the client relies on it from now on. */
 void ms_model_granted(struct ms_model *m, const struct ms_client *c);
 
+/* Reservations of bandwidth and the sums of them agree. */
+void ms_model_check_reservations(const struct ms_model *m);
+
 /* A packet from source to the relayed address of al became f. */
 void ms_model_check_to_client(const struct ms_model *m, const struct allocation *al,
 			      const struct endpoint *source, struct slice payload,

@@ -54,6 +54,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-many-users.py \
 	tests/integration/cases/t-mrasd.py \
 	tests/integration/cases/t-mrasd-control.py \
+	tests/integration/cases/t-ms-bandwidth.py \
 	tests/integration/cases/t-ms-streams.py \
 	tests/integration/cases/t-mrasd-http.py \
 	tests/integration/cases/t-mrasd-time.py \

@@ -205,7 +205,7 @@ void ctl_print_mras_status(const struct ctl_args *args, json_t *document)
 /* Rates carry their unit in each figure; no limit is "none". */
 static void put_units(json_t *row)
 {
-	static const char *const names[] = {"used", "peak", "limit"};
+	static const char *const names[] = {"used", "peak", "reserved", "limit"};
 	const char *unit = json_string_value(json_object_get(row, "unit"));
 	char figure[CTL_FIGURE_MAX];
 
@@ -233,8 +233,10 @@ static void print_top(const struct ctl_column *columns, const json_t *rows)
 void ctl_print_limits(const struct ctl_args *args, json_t *document)
 {
 	static const struct ctl_column columns[] = {
-		{"<NAME", "name"},   {">USED", "used"}, {">PEAK", "peak"},
-		{">LIMIT", "limit"}, {"<UNIT", "unit"}, {NULL, NULL},
+		{"<NAME", "name"},   {">USED", "used"},
+		{">PEAK", "peak"},   {">RESERVED", "reserved"},
+		{">LIMIT", "limit"}, {"<UNIT", "unit"},
+		{NULL, NULL},
 	};
 	static const struct ctl_column users[] = {{"<TOP USERS", "user"},
 						  {">ALLOCATIONS", "allocations"},

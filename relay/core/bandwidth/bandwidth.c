@@ -84,8 +84,7 @@ static void add_pair(struct buckets *buckets, enum bandwidth_limit first,
 	buckets->pairs[first + 1].depth_ns = (uint64_t)PEAK_MS * 1000000;
 }
 
-/* The quota of the credential comes before the limit of the dialect. */
-static uint64_t user_bps(const struct turn *turn, const struct allocation *al)
+uint64_t bandwidth_user_limit(const struct turn *turn, const struct allocation *al)
 {
 	if (al->owner.quota.bandwidth_bps != 0)
 		return al->owner.quota.bandwidth_bps;
@@ -104,8 +103,8 @@ static void fill_buckets(struct buckets *buckets, struct turn *turn,
 	add_pair(buckets, BANDWIDTH_ALLOCATION, limits,
 		 limits->per_allocation[al->dialect], &al->lease.average,
 		 &al->lease.peak);
-	add_pair(buckets, BANDWIDTH_USER, limits, user_bps(turn, al), &user->average,
-		 &user->peak);
+	add_pair(buckets, BANDWIDTH_USER, limits, bandwidth_user_limit(turn, al),
+		 &user->average, &user->peak);
 	add_pair(buckets, BANDWIDTH_PREFIX, limits, limits->per_prefix, &prefix->average,
 		 &prefix->peak);
 	buckets->shares[0].share = &bandwidth->shares[al->side];

@@ -47,6 +47,9 @@ struct turn;
 struct bandwidth *bandwidth_new(void);
 void bandwidth_free(struct bandwidth *bandwidth); /* NULL is allowed */
 
+/* Of its user, in bit/s; 0: none. The credential's quota comes before the dialect's limit. */
+uint64_t bandwidth_user_limit(const struct turn *turn, const struct allocation *al);
+
 /* The slow half of bandwidth_pays(): a new lease. */
 bool bandwidth_lease(struct turn *turn, struct allocation *al, size_t len,
 		     uint64_t now_ms, enum drop_reason *reason);

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "relay/core/ms_reservation.h"
 #include "relay/core/revocation.h"
 #include "relay/core/turn.h"
 #include "relay/dialect/ms/ms_reply.h"
@@ -179,6 +180,13 @@ static void reply_allocated(struct ms_request *rq, uint32_t lifetime_s)
 	ms_reply_finish(rq, &b, 0);
 }
 
+static void end_session(struct ms_request *rq)
+{
+	reply_allocated(rq, 0);
+	allocation_delete(rq->turn, rq->al, END_RELEASED, rq->now_ms);
+	rq->al = NULL;
+}
+
 static bool names_other_connection(const struct ms_request *rq)
 {
 	struct ms_sequence sequence;
@@ -197,9 +205,14 @@ static void release(struct ms_request *rq)
 		ms_reply_error(rq, MS_NO_BINDING);
 		return;
 	}
-	reply_allocated(rq, 0);
-	allocation_delete(rq->turn, rq->al, END_RELEASED, rq->now_ms);
-	rq->al = NULL;
+	ms_admission_release(rq);
+	end_session(rq);
+}
+
+static void refresh(struct ms_request *rq, const struct ask *ask)
+{
+	allocation_refresh(rq->turn, rq->al, lifetime(rq, ask), rq->now_ms);
+	ms_reservation_refresh(rq->turn, rq->al, rq->now_ms);
 }
 
 void ms_allocate(struct ms_request *rq)
@@ -215,8 +228,13 @@ void ms_allocate(struct ms_request *rq)
 		ms_reply_error(rq, MS_BAD_REQUEST);
 		return;
 	}
+	ms_admission_read(rq);
 	if (ask.has_lifetime && ask.lifetime_s == 0) {
 		release(rq);
+		return;
+	}
+	if (ms_admission_is_late(rq)) {
+		ms_reply_error(rq, MS_NO_BINDING);
 		return;
 	}
 
@@ -227,7 +245,7 @@ void ms_allocate(struct ms_request *rq)
 	if (rq->al == NULL)
 		code = create(rq, &ask);
 	else
-		allocation_refresh(rq->turn, rq->al, lifetime(rq, &ask), rq->now_ms);
+		refresh(rq, &ask);
 	if (code != 0 && rq->refusal != REFUSAL_COUNT) {
 		ms_reply_error_because(rq, code, refusal_text(rq->refusal));
 		return;
@@ -238,5 +256,9 @@ void ms_allocate(struct ms_request *rq)
 	}
 	assert(rq->al != NULL);
 	note_service_quality(rq);
-	reply_allocated(rq, allocation_left_s(rq->al, rq->now_ms));
+	ms_admission_apply(rq);
+	if (rq->bandwidth.ends_session)
+		end_session(rq);
+	else
+		reply_allocated(rq, allocation_left_s(rq->al, rq->now_ms));
 }

@@ -12,6 +12,7 @@
 #include "stun/attr.h"
 #include "stun/framing.h"
 #include "stun/ms_attr.h"
+#include "stun/ms_bandwidth.h"
 
 /* On streams the message follows the header of its frame. */
 static size_t frame_header_len(const struct ms_request *rq)
@@ -45,6 +46,9 @@ void ms_reply_finish(struct ms_request *rq, struct ms_builder *b, int code)
 						     : REQUEST_MS_SET_ACTIVE_DESTINATION;
 
 	assert(!rq->is_signed || rq->auth.owner.key.len > 0);
+	/* Whatever became of the request ([MS-TURNBWM] section 3.3.5). */
+	if (rq->bandwidth.counts)
+		ms_add_bandwidth_message(b, rq->bandwidth.message);
 	if (rq->is_signed)
 		ms_add_integrity(b, rq->msg->integrity, &rq->auth.owner.key);
 	size_t len = ms_builder_finish(b);

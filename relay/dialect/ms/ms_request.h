@@ -14,9 +14,20 @@
 #include "relay/core/auth.h"
 #include "relay/core/five_tuple.h"
 #include "relay/core/front.h"
+#include "stun/ms_bandwidth.h"
 #include "stun/ms_msg.h"
 
 struct turn;
+
+/* The bandwidth part of an Allocate, and what was decided; see ms_admission.c. */
+struct ms_bandwidth_part {
+	bool counts;      /* it is complete, and such requests are answered */
+	uint16_t message; /* enum ms_bandwidth_message */
+	bool has_amount;
+	struct ms_reservation_amount amount;
+	bool is_reserved;  /* of a commit */
+	bool ends_session; /* of an update */
+};
 
 struct ms_request {
 	struct turn *turn;
@@ -30,6 +41,7 @@ struct ms_request {
 	bool is_signed;           /* auth has the key for the answer */
 	struct auth auth;
 	enum refusal refusal; /* of Allocate: at which limit; REFUSAL_COUNT: at none */
+	struct ms_bandwidth_part bandwidth;
 	uint8_t *reply;       /* the caller's buffer */
 	size_t reply_size;    /* of it */
 	size_t reply_len;     /* 0: no answer; on streams with the frame's header */

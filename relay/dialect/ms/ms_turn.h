@@ -30,7 +30,16 @@ bool ms_turn_message(struct ms_request *rq, struct slice message,
 /* The method checks of Allocate; the request is authenticated and has no unknown attributes. */
 void ms_allocate(struct ms_request *rq);
 
-/* Add the bandwidth part of an Allocate response; nothing if the request did not ask. */
+/*
+ * The bandwidth part of an Allocate, by the sender who may have what it asks for: read it; decide
+ * once there is an allocation, or before one is released; add to the response. rq->bandwidth
+ * has what they know.
+ */
+void ms_admission_read(struct ms_request *rq);
+void ms_admission_apply(struct ms_request *rq);
+void ms_admission_release(struct ms_request *rq);
 void ms_admission_add(const struct ms_request *rq, struct ms_builder *b);
+/* Is it an update for an allocation that is gone? It must not make another one. */
+bool ms_admission_is_late(const struct ms_request *rq);
 
 #endif

@@ -41,6 +41,7 @@ ms_client_libs = libmsclient.a $(client_libs)
 EXTRA_DIST += tests/unit/dialect/ms_check.h
 
 unit_programs += \
+	tests/unit/dialect/test_ms_admission \
 	tests/unit/dialect/test_ms_turn_allocate \
 	tests/unit/dialect/test_ms_turn_auth \
 	tests/unit/dialect/test_ms_turn_data \
@@ -52,6 +53,7 @@ tests_unit_dialect_test_drain_LDADD = $(ms_client_libs)
 tests_unit_dialect_test_retired_LDADD = $(ms_client_libs)
 tests_unit_dialect_test_revocation_LDADD = $(ms_client_libs)
 tests_unit_dialect_test_fair_share_LDADD = $(client_libs)
+tests_unit_dialect_test_ms_admission_LDADD = $(ms_client_libs)
 tests_unit_dialect_test_ms_turn_allocate_LDADD = $(ms_client_libs)
 tests_unit_dialect_test_ms_turn_auth_LDADD = $(ms_client_libs)
 tests_unit_dialect_test_ms_turn_data_LDADD = $(ms_client_libs)

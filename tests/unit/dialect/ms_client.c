@@ -15,6 +15,8 @@ void ms_fixture_enable(struct fixture *fixture)
 		.enabled = true,
 		.realm = "\"rtcmedia\"",
 		.version = MS_VERSION_ICE2,
+		.reservation_lifetime_s = 1800,
+		.bandwidth_unit_bps = 1000,
 	};
 }
 

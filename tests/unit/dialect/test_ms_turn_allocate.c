@@ -3,7 +3,6 @@
  */
 #include <stdio.h>
 
-#include "stun/ms_bandwidth.h"
 #include "tests/unit/dialect/ms_check.h"
 
 START_TEST(response_has_all_that_the_client_needs)
@@ -560,100 +559,6 @@ START_TEST(stream_type_is_kept)
 }
 END_TEST
 
-/* Bandwidth management (MS-TURNBWM): a relay without policies says yes, if turned on. */
-static const struct {
-	const char *name;
-	bool enabled;
-	int message; /* -1: not in the request, -2: malformed */
-	bool amount, relay, id;
-	/* responses: remote site, remote relay, local site, local relay, identifier */
-	bool want[5];
-} checks[] = {
-	{"not asked", true, -1, true, true, true, {0, 0, 0, 0, 0}},
-	{"malformed", true, -2, true, true, true, {0, 0, 0, 0, 0}},
-	{"turned off", false, 0, true, true, true, {0, 0, 0, 0, 0}},
-	{"check", true, 0, true, false, false, {1, 0, 1, 1, 0}},
-	{"check with a remote relay", true, 0, true, true, false, {1, 1, 1, 1, 0}},
-	{"check without amount", true, 0, false, false, false, {1, 0, 1, 1, 0}},
-	{"check with an identifier", true, 0, true, false, true, {1, 0, 1, 1, 0}},
-	{"commit", true, 1, true, false, false, {1, 0, 1, 1, 1}},
-	{"update", true, 2, true, false, true, {1, 0, 1, 1, 1}},
-	{"update of nothing", true, 2, true, false, false, {0, 0, 0, 0, 0}},
-	{"an unknown message", true, 3, true, true, true, {0, 0, 0, 0, 0}},
-};
-
-static const uint8_t reservation[MS_RESERVATION_ID_LEN] = {9, 8, 7, 6, 5, 4, 3, 2, 1};
-
-static void ask_for_bandwidth(int row)
-{
-	const struct ms_reservation_amount amount = {10, 200, 30, 400};
-	struct endpoint site = ep("192.0.2.77:1");
-
-	ms_client_start(&alice, MS_ALLOCATE_REQUEST);
-	if (checks[row].message >= 0)
-		ms_add_bandwidth_message(&alice.b, (uint16_t)checks[row].message);
-	else if (checks[row].message == -2)
-		ms_builder_add(&alice.b, MS_BANDWIDTH_MESSAGE, "\0\0\0", 3);
-	if (checks[row].amount)
-		ms_add_reservation_amount(&alice.b, &amount);
-	ms_add_xor_address(&alice.b, MS_REMOTE_SITE, &site);
-	if (checks[row].relay)
-		ms_add_xor_address(&alice.b, MS_REMOTE_RELAY_SITE, &site);
-	if (checks[row].id)
-		ms_add_reservation_id(&alice.b, reservation);
-	ms_client_ask(&alice);
-	expect(&alice, 0, checks[row].name);
-}
-
-START_TEST(bandwidth_management_answers_requests)
-{
-	static const uint16_t types[] = {MS_REMOTE_SITE_RESPONSE,
-					 MS_REMOTE_RELAY_SITE_RESPONSE,
-					 MS_LOCAL_SITE_RESPONSE,
-					 MS_LOCAL_RELAY_SITE_RESPONSE, MS_RESERVATION_ID};
-	struct stun_attr attr;
-	struct ms_path path;
-
-	fixture.settings.ms.bandwidth_management = checks[_i].enabled;
-	ms_client_login(&alice);
-	ask_for_bandwidth(_i);
-	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-		bool found = ms_client_find(&alice, types[i], &attr);
-		ck_assert_msg(found == checks[_i].want[i], "%s: 0x%04x", checks[_i].name,
-			      types[i]);
-		if (!found || types[i] == MS_RESERVATION_ID)
-			continue;
-		ck_assert(ms_attr_path(&attr, &path));
-		ck_assert(path.usable && !path.pstn_failover);
-		ck_assert_uint_eq(path.max_send, checks[_i].amount ? 200 : UINT32_MAX);
-		ck_assert_uint_eq(path.max_receive, checks[_i].amount ? 400 : UINT32_MAX);
-	}
-	if (checks[_i].message == 2 && checks[_i].id) {
-		ck_assert(ms_client_find(&alice, MS_RESERVATION_ID, &attr));
-		ck_assert_mem_eq(attr.value.data, reservation, sizeof(reservation));
-	}
-}
-END_TEST
-
-START_TEST(reservation_is_repeated_in_a_repeated_answer)
-{
-	uint8_t first[MS_RESERVATION_ID_LEN];
-	struct stun_attr attr;
-
-	fixture.settings.ms.bandwidth_management = true;
-	ms_client_login(&alice);
-	ask_for_bandwidth(7);
-	ck_assert(ms_client_find(&alice, MS_RESERVATION_ID, &attr));
-	memcpy(first, attr.value.data, sizeof(first));
-	ms_client_again(&alice);
-	ck_assert(ms_client_find(&alice, MS_RESERVATION_ID, &attr));
-	ck_assert_mem_eq(attr.value.data, first, sizeof(first));
-	ask_for_bandwidth(7);
-	ck_assert(ms_client_find(&alice, MS_RESERVATION_ID, &attr));
-	ck_assert_mem_ne(attr.value.data, first, sizeof(first));
-}
-END_TEST
-
 START_TEST(requests_are_counted_by_result)
 {
 	const uint64_t *counted = fixture.turn.counters.requests[REQUEST_MS_ALLOCATE];
@@ -699,8 +604,6 @@ static void allocate_suite(Suite *suite)
 	tcase_add_test(tc, family_without_address_is_500);
 	tcase_add_test(tc, requested_bandwidth_is_granted_up_to_the_limit);
 	tcase_add_test(tc, stream_type_is_kept);
-	tcase_add_loop_test(tc, bandwidth_management_answers_requests, 0, ROWS(checks));
-	tcase_add_test(tc, reservation_is_repeated_in_a_repeated_answer);
 	tcase_add_test(tc, requests_are_counted_by_result);
 	suite_add_tcase(suite, tc);
 }

@@ -497,6 +497,9 @@ START_TEST(limits_show_their_use)
 	ck_assert_int_eq(number(user, "used"), 2);
 	ck_assert(
 		json_is_null(at(user, "limit"))); /* the fixture's configuration says 0 */
+	ck_assert(json_is_null(at(user, "reserved"))); /* of bandwidth only */
+	ck_assert_int_eq(number(at(document, "reservations"), "count"), 0);
+	ck_assert_int_eq(number(at(document, "reservations"), "bps"), 0);
 	ck_assert_int_eq(number(at(document, "exceeding"), "average"), 0);
 	ck_assert_int_eq(number(at(document, "exceeding"), "peak"), 0);
 	row = json_array_get(at(document, "users"), 0);

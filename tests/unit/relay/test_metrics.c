@@ -165,6 +165,9 @@ START_TEST(drops_and_traffic_have_their_labels)
 	counters->refusals[REFUSAL_PREFIX] = 12;
 	counters->exceeded_peak = 13;
 	counters->stream_waits[BANDWIDTH_TOTAL] = 14;
+	counters->admissions[ADMISSION_COMMIT_DENIED] = 15;
+	facts.reserved = (struct ms_reserved_figures){
+		.count = 2, .bps = 750000, .bps_of_side = {[SIDE_OUTSIDE] = 750000}};
 
 	char *text = scrape(NULL);
 	EXPECT(text, "avedge_drops_total{reason=\"no-permission\"}", 7);
@@ -184,6 +187,11 @@ START_TEST(drops_and_traffic_have_their_labels)
 	EXPECT(text, "avedge_bandwidth_exceeded_total{limit=\"average\"}", 0);
 	EXPECT(text, "avedge_bandwidth_exceeded_total{limit=\"peak\"}", 13);
 	EXPECT(text, "avedge_stream_waits_total{limit=\"total\"}", 14);
+	EXPECT(text, "avedge_bandwidth_requests_total{result=\"commit-denied\"}", 15);
+	EXPECT(text, "avedge_bandwidth_reservations", 2);
+	EXPECT(text, "avedge_bandwidth_reserved_bits_per_second{side=\"inside\"}", 0);
+	EXPECT(text, "avedge_bandwidth_reserved_bits_per_second{side=\"outside\"}",
+	       750000);
 	free(text);
 }
 END_TEST
