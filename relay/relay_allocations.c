@@ -295,6 +295,7 @@ static void show(void *arg)
 	detail->credential_expires_s = al->owner.credential_expires_s;
 	detail->ends_in_ms = time_left(al->ends_ms, worker->loop.now_ms);
 	detail->stream_type = al->ms.stream_type;
+	detail->quality = al->ms.quality;
 	detail->reservation_in_ms =
 		reservation->state == MS_RESERVATION_MADE
 			? time_left(reservation->expires_ms, worker->loop.now_ms)

@@ -66,7 +66,7 @@ struct relay_allocation_detail {
 	uint32_t lifetime_s;
 	int64_t credential_expires_s; /* Unix seconds */
 	uint64_t ends_in_ms;          /* whatever is refreshed; UINT64_MAX: it need not */
-	uint16_t stream_type;
+	uint16_t stream_type, quality;
 	uint64_t reservation_in_ms; /* until it expires; UINT64_MAX: there is none */
 	size_t permission_count, channel_count, peer_count;
 	struct {

@@ -91,6 +91,7 @@ libcore_a_SOURCES = \
 	relay/core/sequence.h \
 	relay/core/bandwidth/fair_share.c \
 	relay/core/bandwidth/fair_share.h \
+	relay/core/bandwidth/traffic_class.h \
 	relay/core/slab.c \
 	relay/core/slab.h \
 	relay/core/special_purpose.c \

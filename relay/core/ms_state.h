@@ -51,9 +51,12 @@ struct ms_reservation {
 	uint64_t packets; /* relayed, both ways, when the client reported last */
 };
 
+enum { MS_UNKNOWN = 0xFF };
+
 struct ms_state {
 	struct sequence sequence;
-	uint16_t stream_type; /* MS-SERVICE-QUALITY; 0: the client did not say */
+	/* MS-SERVICE-QUALITY: enum ms_stream_type, enum ms_quality; MS_UNKNOWN for others. */
+	uint8_t stream_type, quality;
 };
 
 #endif

@@ -395,19 +395,20 @@ static json_t *allocation_in_full(const struct relay_allocation_detail *detail)
 	assert(detail->permission_count <= ENTRIES_EACH_MAX &&
 	       detail->channel_count <= ENTRIES_EACH_MAX);
 	json_t *more = json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"quota_allocations", control_figure(detail->row.quota.allocations),
 		"quota_bandwidth_bps", control_figure(detail->row.quota.bandwidth_bps),
 		"created", control_time(created_s), "lifetime_s",
 		control_count(detail->lifetime_s), "credential_expires",
 		control_time(detail->credential_expires_s), "ends_in_ms",
 		time_left(detail->ends_in_ms), "front", control_endpoint(&detail->front),
-		"stream_type", stream_type_name(detail->stream_type), "reserved_bps",
-		control_count(detail->row.reserved_bps), "reservation_expires_in_ms",
-		time_left(detail->reservation_in_ms), "active_destination",
-		maybe_endpoint(&detail->active), "permission_list", permissions(detail),
-		"channel_list", channels(detail), "peer_connection_list",
-		peer_connections(detail));
+		"stream_type", stream_type_name(detail->stream_type), "service_quality",
+		service_quality_name(detail->stream_type, detail->quality),
+		"reserved_bps", control_count(detail->row.reserved_bps),
+		"reservation_expires_in_ms", time_left(detail->reservation_in_ms),
+		"active_destination", maybe_endpoint(&detail->active), "permission_list",
+		permissions(detail), "channel_list", channels(detail),
+		"peer_connection_list", peer_connections(detail));
 
 	if (document && (!more || json_object_update(document, more) < 0)) {
 		json_decref(document);

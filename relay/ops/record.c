@@ -14,7 +14,7 @@
 #include "relay/core/turn.h"
 #include "stun/ms_attr.h"
 
-enum { FIELDS = 21, TEXT_LEN = ENDPOINT_TEXT_LEN };
+enum { FIELDS = 22, TEXT_LEN = ENDPOINT_TEXT_LEN };
 
 /* Fields are written in the order in which they are added. */
 struct field {
@@ -93,6 +93,20 @@ const char *stream_type_name(uint16_t type)
 	}
 }
 
+const char *service_quality_name(uint16_t stream_type, uint16_t quality)
+{
+	if (stream_type == 0)
+		return "unknown";
+	switch (quality) {
+	case MS_QUALITY_BEST_EFFORT:
+		return "best-effort";
+	case MS_QUALITY_RELIABLE:
+		return "reliable";
+	default:
+		return "unknown";
+	}
+}
+
 static void list_fields(const struct record *record, struct fields *fields)
 {
 	bool is_sum = record->allocations > 1;
@@ -114,6 +128,8 @@ static void list_fields(const struct record *record, struct fields *fields)
 	add(fields, "RELAY_TRANSPORT", transport_name(record->relay_transport));
 	add(fields, "DIALECT", dialect_name(record->dialect));
 	add(fields, "STREAM_TYPE", stream_type_name(record->stream_type));
+	add(fields, "SERVICE_QUALITY",
+	    service_quality_name(record->stream_type, record->quality));
 	add_endpoint(fields, "CLIENT", &record->client);
 	if (!is_sum)
 		add_endpoint(fields, "RELAYED", &record->relayed);
@@ -147,6 +163,7 @@ struct record record_of(const struct turn *turn, const struct allocation *al,
 		.to_client = al->to_client,
 		.duration_ms = now_ms - al->created_ms,
 		.stream_type = al->ms.stream_type,
+		.quality = al->ms.quality,
 		.permissions = al->permission_count,
 		.channels = al->channel_count,
 	};

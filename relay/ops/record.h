@@ -25,7 +25,7 @@ struct record {
 	struct endpoint second_relayed;  /* of no family: it was not dual at its end */
 	struct traffic to_peer, to_client;
 	uint64_t duration_ms;
-	uint16_t stream_type, permissions, channels;
+	uint16_t stream_type, quality, permissions, channels;
 	char user[CREDENTIAL_USER_MAX + 1];
 	struct credential_quota quota;
 	char key_id[KEY_ID_MAX + 1];
@@ -44,5 +44,7 @@ json_t *record_json(const struct record *record);
 const char *dialect_name(enum dialect dialect); /* "ietf", "ms" */
 /* MS-SERVICE-QUALITY: "audio", "video" ..., "unknown" */
 const char *stream_type_name(uint16_t type);
+/* "best-effort", "reliable", "unknown"; stream_type 0: it is of a client that cannot say */
+const char *service_quality_name(uint16_t stream_type, uint16_t quality);
 
 #endif

@@ -108,6 +108,7 @@ static const struct {
 	{"key_id", "key"},
 	{"dialect", "dialect"},
 	{"stream_type", "stream type"},
+	{"service_quality", "delivery"},
 	{"side", "side"},
 	{"client", "client"},
 	{"front", "talks to"},

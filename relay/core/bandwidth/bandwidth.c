@@ -57,6 +57,7 @@ struct buckets {
 		uint64_t bps;
 		enum fair_share_part part;
 	} shares[2];
+	enum traffic_class class;
 	uint64_t now_ns;
 };
 
@@ -72,16 +73,18 @@ static struct owner_row *prefix_row(const struct turn *turn, const struct alloca
 
 static void add_pair(struct buckets *buckets, enum bandwidth_limit first,
 		     const struct turn_bandwidth *limits, uint64_t bps,
-		     struct tokens *average, struct tokens *peak)
+		     enum traffic_class class, struct tokens *average,
+		     struct tokens *peak)
 {
 	uint64_t burst_ns = (uint64_t)limits->burst_ms * 1000000;
 
 	buckets->pairs[first].tokens = average;
 	buckets->pairs[first].bps = bps;
-	buckets->pairs[first].depth_ns = burst_ns;
+	buckets->pairs[first].depth_ns = traffic_class_depth(class, burst_ns);
 	buckets->pairs[first + 1].tokens = peak;
 	buckets->pairs[first + 1].bps = bps * limits->peak_percent / 100;
-	buckets->pairs[first + 1].depth_ns = (uint64_t)PEAK_MS * 1000000;
+	buckets->pairs[first + 1].depth_ns =
+		traffic_class_depth(class, (uint64_t)PEAK_MS * 1000000);
 }
 
 uint64_t bandwidth_user_limit(const struct turn *turn, const struct allocation *al)
@@ -100,13 +103,15 @@ static void fill_buckets(struct buckets *buckets, struct turn *turn,
 
 	assert(al->side < SIDE_COUNT && (unsigned)al->dialect < DIALECT_COUNT);
 	buckets->now_ns = now_ms * 1000000;
+	buckets->class = traffic_class_of(al->ms.stream_type);
+	/* An allocation shares its own with nobody. */
 	add_pair(buckets, BANDWIDTH_ALLOCATION, limits,
-		 limits->per_allocation[al->dialect], &al->lease.average,
+		 limits->per_allocation[al->dialect], TRAFFIC_AUDIO, &al->lease.average,
 		 &al->lease.peak);
 	add_pair(buckets, BANDWIDTH_USER, limits, bandwidth_user_limit(turn, al),
-		 &user->average, &user->peak);
-	add_pair(buckets, BANDWIDTH_PREFIX, limits, limits->per_prefix, &prefix->average,
-		 &prefix->peak);
+		 buckets->class, &user->average, &user->peak);
+	add_pair(buckets, BANDWIDTH_PREFIX, limits, limits->per_prefix, buckets->class,
+		 &prefix->average, &prefix->peak);
 	buckets->shares[0].share = &bandwidth->shares[al->side];
 	buckets->shares[0].user = &user->shares[al->side];
 	buckets->shares[0].bps = limits->per_side[al->side];
@@ -126,9 +131,9 @@ static enum bandwidth_limit first_full(struct buckets *buckets, size_t bytes)
 	for (unsigned i = 0; i < 2; i++) {
 		if (buckets->shares[i].bps == 0)
 			continue;
-		buckets->shares[i].part =
-			fair_share_ask(buckets->shares[i].share, buckets->shares[i].user,
-				       buckets->shares[i].bps, bytes, buckets->now_ns);
+		buckets->shares[i].part = fair_share_ask(
+			buckets->shares[i].share, buckets->shares[i].user, buckets->class,
+			buckets->shares[i].bps, bytes, buckets->now_ns);
 		if (buckets->shares[i].part == FAIR_SHARE_NOTHING)
 			return (enum bandwidth_limit)(BANDWIDTH_SIDE + i);
 	}
@@ -169,9 +174,10 @@ static uint64_t owe(struct buckets *buckets, size_t bytes)
 	for (unsigned i = 0; i < 2; i++) {
 		if (buckets->shares[i].bps == 0)
 			continue;
-		uint64_t wait_ns =
-			fair_share_owe(buckets->shares[i].share, buckets->shares[i].user,
-				       buckets->shares[i].bps, bytes, buckets->now_ns);
+		uint64_t wait_ns = fair_share_owe(buckets->shares[i].share,
+						  buckets->shares[i].user, buckets->class,
+						  buckets->shares[i].bps, bytes,
+						  buckets->now_ns);
 		if (wait_ns > longest_ns)
 			longest_ns = wait_ns;
 	}

@@ -15,7 +15,8 @@
  * the sender's TCP slows down. That holds for a client on TCP or TLS, and for TCP peers;
  * datagrams of a peer for a client on a stream are dropped.
  *
- * Sides and the relay are divided among users, see fair_share.h.
+ * Sides and the relay are divided among users, see fair_share.h. What an allocation carries
+ * decides who loses first of those that share a limit, see traffic_class.h.
  *
  * What a packet costs. An allocation takes a lease from all its buckets at once and pays
  * packets out of it: a comparison and a subtraction in memory that the packet touches anyway. A

@@ -109,20 +109,23 @@ static void adjust(struct fair_share *share, uint64_t bps, uint64_t now_ns)
 }
 
 enum fair_share_part fair_share_ask(struct fair_share *share,
-				    struct fair_share_user *user, uint64_t bps,
-				    size_t bytes, uint64_t now_ns)
+				    struct fair_share_user *user,
+				    enum traffic_class class, uint64_t bps, size_t bytes,
+				    uint64_t now_ns)
 {
+	uint64_t depth_ns = traffic_class_depth(class, user_depth_ns);
+	uint64_t extra_ns = traffic_class_depth(class, whole_depth_ns - reserve_ns);
+
 	assert(bps != 0);
 	adjust(share, bps, now_ns);
 	count_active(share, user, now_ns);
-	if (tokens_has(&user->own, own_bps(share, bps), user_depth_ns, bytes, now_ns))
+	if (tokens_has(&user->own, own_bps(share, bps), depth_ns, bytes, now_ns))
 		return FAIR_SHARE_OWN;
-	if (!tokens_has(&user->extra, extra_bps(share, bps), user_depth_ns, bytes,
-			now_ns)) {
+	if (!tokens_has(&user->extra, extra_bps(share, bps), depth_ns, bytes, now_ns)) {
 		__atomic_add_fetch(&share->refused_at_level, 1, __ATOMIC_RELAXED);
 		return FAIR_SHARE_NOTHING;
 	}
-	if (!tokens_has(&share->whole, bps, whole_depth_ns - reserve_ns, bytes, now_ns)) {
+	if (!tokens_has(&share->whole, bps, extra_ns, bytes, now_ns)) {
 		__atomic_add_fetch(&share->refused_for_want, 1, __ATOMIC_RELAXED);
 		return FAIR_SHARE_NOTHING;
 	}
@@ -143,8 +146,10 @@ void fair_share_take(struct fair_share *share, struct fair_share_user *user, uin
 
 /* From the bucket that is paid off sooner. */
 uint64_t fair_share_owe(struct fair_share *share, struct fair_share_user *user,
-			uint64_t bps, size_t bytes, uint64_t now_ns)
+			enum traffic_class class, uint64_t bps, size_t bytes,
+			uint64_t now_ns)
 {
+	uint64_t depth_ns = traffic_class_depth(class, user_depth_ns);
 	uint64_t own_ns = tokens_debt_ns(&user->own, now_ns) +
 			  tokens_cost_ns(own_bps(share, bps), bytes);
 	uint64_t extra_ns = tokens_debt_ns(&user->extra, now_ns) +
@@ -154,5 +159,5 @@ uint64_t fair_share_owe(struct fair_share *share, struct fair_share_user *user,
 	fair_share_take(share, user, bps,
 			own_ns < extra_ns ? FAIR_SHARE_OWN : FAIR_SHARE_EXTRA, bytes,
 			now_ns);
-	return debt_ns > user_depth_ns ? debt_ns - user_depth_ns : 0;
+	return debt_ns > depth_ns ? debt_ns - depth_ns : 0;
 }

@@ -13,6 +13,8 @@
  *	        users are refused although there is room. So the heaviest users
  *	        are held to one level and lose first.
  *
+ * Of what one user takes, and of the whole, audio is lost last: see traffic_class.h.
+ *
  * Until that level is found, a second or two after a flood begins, users above an equal share
  * may lose some of the excess. Lack of bandwidth never ends a call.
  *
@@ -26,6 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "relay/core/bandwidth/traffic_class.h"
 #include "relay/core/tokens.h"
 
 /* What users share. All zero: unused so far. */
@@ -50,13 +53,15 @@ enum fair_share_part { FAIR_SHARE_NOTHING, FAIR_SHARE_OWN, FAIR_SHARE_EXTRA };
 
 /* May that user take that much? bps: of the whole, not 0. Counts the user as active. */
 enum fair_share_part fair_share_ask(struct fair_share *share,
-				    struct fair_share_user *user, uint64_t bps,
-				    size_t bytes, uint64_t now_ns);
+				    struct fair_share_user *user,
+				    enum traffic_class class, uint64_t bps, size_t bytes,
+				    uint64_t now_ns);
 /* Take it; part: what fair_share_ask() said, and not FAIR_SHARE_NOTHING. */
 void fair_share_take(struct fair_share *share, struct fair_share_user *user, uint64_t bps,
 		     enum fair_share_part part, size_t bytes, uint64_t now_ns);
 /* Take it although fair_share_ask() said no: how long that user should then be silent, in ns. */
 uint64_t fair_share_owe(struct fair_share *share, struct fair_share_user *user,
-			uint64_t bps, size_t bytes, uint64_t now_ns);
+			enum traffic_class class, uint64_t bps, size_t bytes,
+			uint64_t now_ns);
 
 #endif

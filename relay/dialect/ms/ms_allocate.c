@@ -132,14 +132,25 @@ static bool may_create(struct ms_request *rq)
 	return true;
 }
 
+static uint8_t number_of(uint16_t told)
+{
+	return told < MS_UNKNOWN ? (uint8_t)told : MS_UNKNOWN;
+}
+
+/* A client that says nothing means audio with best effort ([MS-TURNBWM] section 3.3.5.1). */
 static void note_service_quality(struct ms_request *rq)
 {
-	struct ms_service_quality quality;
+	struct ms_service_quality quality = {MS_STREAM_AUDIO, MS_QUALITY_BEST_EFFORT};
+	struct ms_state *ms = &rq->al->ms;
 	struct stun_attr attr;
+	bool is_told = ms_msg_find(rq->msg, MS_SERVICE_QUALITY, &attr) &&
+		       ms_attr_service_quality(&attr, &quality);
 
-	if (ms_msg_find(rq->msg, MS_SERVICE_QUALITY, &attr) &&
-	    ms_attr_service_quality(&attr, &quality))
-		rq->al->ms.stream_type = quality.stream_type;
+	/* What was announced before holds until another is. */
+	if (!is_told && ms->stream_type != 0)
+		return;
+	ms->stream_type = number_of(quality.stream_type);
+	ms->quality = number_of(quality.quality);
 }
 
 /* What the client asks for, as far as an allocation may have that. */

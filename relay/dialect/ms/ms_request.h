@@ -42,10 +42,10 @@ struct ms_request {
 	struct auth auth;
 	enum refusal refusal; /* of Allocate: at which limit; REFUSAL_COUNT: at none */
 	struct ms_bandwidth_part bandwidth;
-	uint8_t *reply;       /* the caller's buffer */
-	size_t reply_size;    /* of it */
-	size_t reply_len;     /* 0: no answer; on streams with the frame's header */
-	bool close;           /* and the stream that it came on ends */
+	uint8_t *reply;    /* the caller's buffer */
+	size_t reply_size; /* of it */
+	size_t reply_len;  /* 0: no answer; on streams with the frame's header */
+	bool close;        /* and the stream that it came on ends */
 };
 
 static inline bool ms_request_is_owners(const struct ms_request *rq)

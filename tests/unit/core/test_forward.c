@@ -564,7 +564,7 @@ START_TEST(marking_follows_leg_and_stream)
 	al->dialect = DIALECT_MS;
 	send_channel_data(0x4000, 5, 5);
 	ck_assert_uint_eq(marking_apply(out.marking, 0x23), 46 << 2 | 3);
-	al->ms.stream_type = 0xFFFF;
+	al->ms.stream_type = UINT8_MAX;
 	send_channel_data(0x4000, 5, 5);
 	ck_assert_uint_eq(marking_apply(out.marking, 0x23), 0x23);
 	al->dialect = DIALECT_IETF;

@@ -186,8 +186,9 @@ static void *use_bandwidth(void *arg)
 		if (number == QUOTA_NONE)
 			continue;
 		struct fair_share_user *user = quota_row(s->owners, number);
-		enum fair_share_part part = fair_share_ask(&s->share, user, SHARED_BPS,
-							   100, now_ms * 1000000);
+		enum fair_share_part part = fair_share_ask(&s->share, user, TRAFFIC_AUDIO,
+							   SHARED_BPS, 100,
+							   now_ms * 1000000);
 		if (part != FAIR_SHARE_NOTHING) {
 			fair_share_take(&s->share, user, SHARED_BPS, part, 100,
 					now_ms * 1000000);

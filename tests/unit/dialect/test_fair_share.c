@@ -138,6 +138,116 @@ START_TEST(what_a_heavy_user_leaves_goes_to_others)
 }
 END_TEST
 
+static struct flow *add_class(const char *user, uint64_t bps, size_t packet,
+			      enum ms_stream_type type)
+{
+	struct flow *flow = add_flow(user, bps, packet);
+
+	flow->al->ms.stream_type = type;
+	return flow;
+}
+
+/* Limits that allocations of one user share. */
+static const struct {
+	const char *name;
+	size_t offset;
+	enum drop_reason reason;
+} shared_by_a_user[] = {
+	{"user", offsetof(struct turn_bandwidth, per_user[DIALECT_IETF]),
+	 DROP_BANDWIDTH_USER},
+	{"side", offsetof(struct turn_bandwidth, per_side[SIDE_OUTSIDE]),
+	 DROP_BANDWIDTH_SIDE},
+	{"total", offsetof(struct turn_bandwidth, total), DROP_BANDWIDTH_TOTAL},
+};
+
+START_TEST(audio_of_a_user_is_lost_last)
+{
+	const char *name = shared_by_a_user[_i].name;
+	const uint64_t limit = MBIT;
+	struct flow *audio = add_class("alice", 80 * KBIT, 172, MS_STREAM_AUDIO);
+	struct flow *video = add_class("alice", 5 * MBIT, 1200, MS_STREAM_VIDEO);
+	struct flow *data = add_class("alice", 5 * MBIT, 1200, MS_STREAM_DATA);
+
+	memcpy((char *)limits() + shared_by_a_user[_i].offset, &limit, sizeof(limit));
+	run(10000);
+	lost_nothing(name, audio);
+	forget();
+	run(20000);
+	lost_nothing(name, audio);
+	/* Video loses a little of its own excess, and data nearly everything. */
+	near(name, mbit_of(audio, 20000) + mbit_of(video, 20000) + mbit_of(data, 20000),
+	     1, 0.06);
+	ck_assert_msg(video->passed > 10 * data->passed, "%s: video %.3f, data %.3f",
+		      name, mbit_of(video, 20000), mbit_of(data, 20000));
+	/* Without video the data has what audio leaves. */
+	video->bps = 0;
+	run(5000);
+	forget();
+	run(20000);
+	lost_nothing(name, audio);
+	near(name, mbit_of(data, 20000), 0.92, 0.08);
+}
+END_TEST
+
+START_TEST(a_prefix_loses_audio_last)
+{
+	limits()->per_prefix = MBIT;
+	flows[0] = (struct flow){.al = fixture_allocate(&fixture, "alice", 7000, NULL),
+				 .bps = 80 * KBIT,
+				 .packet = 172};
+	flows[1] = (struct flow){.al = fixture_allocate(&fixture, "bob", 7001, NULL),
+				 .bps = 5 * MBIT,
+				 .packet = 1200};
+	flow_count = 2;
+	flows[1].al->ms.stream_type = MS_STREAM_VIDEO;
+	run(20000);
+	lost_nothing("audio", &flows[0]);
+	forget();
+	run(20000);
+	near("video", mbit_of(&flows[1], 20000), 0.92, 0.05);
+}
+END_TEST
+
+/* Across users shares stay as they are: video of one does not pay for video of another. */
+START_TEST(shares_of_users_do_not_depend_on_classes)
+{
+	limits()->total = 4 * MBIT;
+	struct flow *audio = add_class("alice", 100 * KBIT, 172, MS_STREAM_AUDIO);
+	struct flow *a = add_class("alice", 10 * MBIT, 1200, MS_STREAM_VIDEO);
+	struct flow *b = add_class("bob", 10 * MBIT, 1200, MS_STREAM_VIDEO);
+	struct flow *c = add_class("carol", 100 * KBIT, 172, MS_STREAM_AUDIO);
+
+	run(20000);
+	lost_nothing("alice's audio", audio);
+	lost_nothing("carol's audio", c);
+	forget();
+	run(20000);
+	lost_nothing("alice's audio later", audio);
+	lost_nothing("carol's audio later", c);
+	double of_alice = mbit_of(audio, 20000) + mbit_of(a, 20000);
+	near("alice", of_alice, 1.95, 0.15);
+	near("bob", mbit_of(b, 20000), 1.95, 0.15);
+	near("all", of_alice + mbit_of(b, 20000), 3.9, 0.06);
+}
+END_TEST
+
+/* An allocation has its own limit for itself, whatever it carries. */
+START_TEST(a_class_costs_nothing_when_there_is_enough)
+{
+	limits()->per_allocation[DIALECT_IETF] = 3 * MBIT;
+	limits()->per_user[DIALECT_IETF] = 10 * MBIT;
+	struct flow *video = add_class("alice", 1200 * KBIT, 1200, MS_STREAM_VIDEO);
+
+	for (int second = 0; second < 30; second += 2) {
+		run(2000);
+		/* A key frame of 100 KB. */
+		for (int i = 0; i < 83; i++)
+			offer(video);
+	}
+	lost_nothing("key frames", video);
+}
+END_TEST
+
 static void share_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("share");
@@ -148,6 +258,10 @@ static void share_suite(Suite *suite)
 	tcase_add_loop_test(tc, small_calls_lose_nothing_beside_a_stream, 1, 4);
 	tcase_add_loop_test(tc, what_a_heavy_user_leaves_goes_to_others, 1, 4);
 	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, audio_of_a_user_is_lost_last, 0, ROWS(shared_by_a_user));
+	tcase_add_test(tc, a_prefix_loses_audio_last);
+	tcase_add_test(tc, shares_of_users_do_not_depend_on_classes);
+	tcase_add_test(tc, a_class_costs_nothing_when_there_is_enough);
 	suite_add_tcase(suite, tc);
 }
 

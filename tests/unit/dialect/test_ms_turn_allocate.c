@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 
+#include "relay/core/bandwidth/traffic_class.h"
 #include "tests/unit/dialect/ms_check.h"
 
 START_TEST(response_has_all_that_the_client_needs)
@@ -546,16 +547,32 @@ static void allocate_with_quality(const void *value, size_t len)
 	expect(&alice, 0, "quality");
 }
 
-START_TEST(stream_type_is_kept)
+static void expect_quality(uint16_t stream_type, uint16_t quality,
+			   enum traffic_class class)
+{
+	const struct allocation *al = ms_client_allocation(&alice);
+
+	ck_assert_uint_eq(al->ms.stream_type, stream_type);
+	ck_assert_uint_eq(al->ms.quality, quality);
+	ck_assert_int_eq(traffic_class_of(al->ms.stream_type), class);
+}
+
+START_TEST(service_quality_is_kept)
 {
 	ms_client_allocate(&alice);
-	ck_assert_uint_eq(ms_client_allocation(&alice)->ms.stream_type, 0);
-	allocate_with_quality("\0\2\0\0", 4);
-	ck_assert_uint_eq(ms_client_allocation(&alice)->ms.stream_type, MS_STREAM_VIDEO);
+	expect_quality(MS_STREAM_AUDIO, MS_QUALITY_BEST_EFFORT, TRAFFIC_AUDIO);
+	allocate_with_quality("\0\2\0\1", 4);
+	expect_quality(MS_STREAM_VIDEO, MS_QUALITY_RELIABLE, TRAFFIC_VIDEO);
 	ms_client_allocate(&alice);
-	ck_assert_uint_eq(ms_client_allocation(&alice)->ms.stream_type, MS_STREAM_VIDEO);
+	expect_quality(MS_STREAM_VIDEO, MS_QUALITY_RELIABLE, TRAFFIC_VIDEO);
 	allocate_with_quality("\0\1\0", 3);
-	ck_assert_uint_eq(ms_client_allocation(&alice)->ms.stream_type, MS_STREAM_VIDEO);
+	expect_quality(MS_STREAM_VIDEO, MS_QUALITY_RELIABLE, TRAFFIC_VIDEO);
+	allocate_with_quality("\0\3\0\0", 4);
+	expect_quality(MS_STREAM_SUPPLEMENTAL_VIDEO, 0, TRAFFIC_SUPPLEMENTAL_VIDEO);
+	allocate_with_quality("\0\4\0\0", 4);
+	expect_quality(MS_STREAM_DATA, 0, TRAFFIC_DATA);
+	allocate_with_quality("\1\2\0\7", 4);
+	expect_quality(MS_UNKNOWN, 7, TRAFFIC_AUDIO);
 }
 END_TEST
 
@@ -603,7 +620,7 @@ static void allocate_suite(Suite *suite)
 			    ROWS(families));
 	tcase_add_test(tc, family_without_address_is_500);
 	tcase_add_test(tc, requested_bandwidth_is_granted_up_to_the_limit);
-	tcase_add_test(tc, stream_type_is_kept);
+	tcase_add_test(tc, service_quality_is_kept);
 	tcase_add_test(tc, requests_are_counted_by_result);
 	suite_add_tcase(suite, tc);
 }

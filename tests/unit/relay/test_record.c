@@ -34,7 +34,7 @@ static void make_allocation(void)
 		.id = 0x0100000002000003,
 		.created_ms = 1000,
 		.end_reason = END_EXPIRED,
-		.ms.stream_type = 2,
+		.ms = {.stream_type = 2, .quality = 1},
 		.permission_count = 2,
 		.channel_count = 1,
 		.owner.user = "al ice",
@@ -72,7 +72,7 @@ START_TEST(record_has_all_fields)
 		text,
 		"tester: notice: allocation ended ALLOCATION_ID=0100000002000003 "
 		"USER=\"al ice\" KEY_ID=k1 SIDE=inside TRANSPORT=tcp RELAY_TRANSPORT=udp "
-		"DIALECT=ietf STREAM_TYPE=video "
+		"DIALECT=ietf STREAM_TYPE=video SERVICE_QUALITY=reliable "
 		"CLIENT=10.0.0.9:1234 RELAYED=203.0.113.10:50002 "
 		"PACKETS_TO_PEER=10 BYTES_TO_PEER=1600 PACKETS_TO_CLIENT=9 "
 		"BYTES_TO_CLIENT=1440 DURATION_MS=60500 PERMISSIONS=2 CHANNELS=1 "
@@ -89,15 +89,16 @@ START_TEST(record_in_json_has_the_same_fields)
 	record.ended_ms = 1767225600007;
 	json_t *got = record_json(&record);
 	json_t *want = json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, "
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, "
 		"s:i, s:i, s:i, s:i, s:s}",
 		"record", "allocation", "ended", "2026-01-01T00:00:00.007Z",
 		"allocation_id", "0100000002000003", "user", "al ice", "key_id", "k1",
 		"side", "inside", "transport", "tcp", "relay_transport", "udp", "dialect",
-		"ietf", "stream_type", "video", "client", "10.0.0.9:1234", "relayed",
-		"203.0.113.10:50002", "packets_to_peer", 10, "bytes_to_peer", 1600,
-		"packets_to_client", 9, "bytes_to_client", 1440, "duration_ms", 60500,
-		"permissions", 2, "channels", 1, "reason", "expired");
+		"ietf", "stream_type", "video", "service_quality", "reliable", "client",
+		"10.0.0.9:1234", "relayed", "203.0.113.10:50002", "packets_to_peer", 10,
+		"bytes_to_peer", 1600, "packets_to_client", 9, "bytes_to_client", 1440,
+		"duration_ms", 60500, "permissions", 2, "channels", 1, "reason",
+		"expired");
 
 	ck_assert_ptr_nonnull(want);
 	ck_assert(json_equal(got, want));
