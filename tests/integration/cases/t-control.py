@@ -350,7 +350,7 @@ def debug_level_logs_error_responses(server):
     good, bad, tcp = allocate("udp"), allocate("udp", "wrong"), allocate("tcp")
     flood = turnclient.Client((INSIDE, 3478))
     deadline = time.monotonic() + 20
-    while "more than 100 answers" not in server.log() and time.monotonic() < deadline:
+    while "more than 100 lines in this second" not in server.log() and time.monotonic() < deadline:
         for _ in range(500):
             flood.binding()
     ask(server, "PUT", "/v1/log-levels/front", {"level": None})
@@ -360,7 +360,7 @@ def debug_level_logs_error_responses(server):
     check(tcp + "success" in log, "no %s", tcp)
     check(bad + "401 bad-mac" in log, "no reason in\n%s",
           [line for line in log.splitlines() if bad in line])
-    check("more than 100 replies in this second" in log, "no limit")
+    check("more than 100 lines in this second" in log, "no limit")
 
 
 @row

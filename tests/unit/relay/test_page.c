@@ -158,6 +158,7 @@ START_TEST(a_busy_relay_that_drains)
 	counters->to_peer[SIDE_OUTSIDE][TRANSPORT_TLS] = (struct traffic){2, 20};
 	metrics.drain = (struct drain_state){
 		.draining = true, .since_s = 7, .began_with = 60, .remaining = 50};
+	strcpy(metrics.reload.restart_pending, "realm, workers");
 	metrics.worker_count = 2;
 	metrics.pool_count = 1;
 	metrics.pools[0].figures.size = 100;
@@ -167,6 +168,9 @@ START_TEST(a_busy_relay_that_drains)
 	ck_assert_str_eq(json_string_value(json_object_get(document, "state")),
 			 "draining");
 	ck_assert_int_eq(number(json_object_get(document, "drain"), "remaining"), 50);
+	ck_assert_str_eq(json_string_value(json_object_get(
+				 json_object_get(document, "reload"), "restart_pending")),
+			 "realm, workers");
 	ck_assert_int_eq(number(document, "allocations"), 50);
 	ck_assert_int_eq(number(document, "drops"), 11);
 	ck_assert_uint_eq(json_array_size(json_object_get(document, "drop_reasons")), 2);
