@@ -21,16 +21,17 @@ struct reading {
 	struct records *records;
 	uint64_t position, end; /* where to stop; UINT64_MAX: never */
 	uint64_t lost;          /* not yet reported */
-	char *user;             /* whose records are wanted; NULL: everybody's */
-	int64_t since_ms;       /* wanted are those that ended then or later, Unix time */
-	char *line;             /* being sent; NULL: none */
+	bool of_user;           /* whose records are wanted; else everybody's */
+	char user[CREDENTIAL_USER_MAX + 1]; /* as it is shown */
+	int64_t since_ms; /* wanted are those that ended then or later, Unix time */
+	char *line;       /* being sent; NULL: none */
 	size_t line_len, sent;
 };
 
 static bool is_wanted(const struct reading *reading, const struct record *record)
 {
 	return record->ended_ms >= reading->since_ms &&
-	       (!reading->user || strcmp(record->user, reading->user) == 0);
+	       (!reading->of_user || strcmp(record->user, reading->user) == 0);
 }
 
 /* The next line to send, if there is one. */
@@ -104,7 +105,6 @@ static void end_reading(void *arg)
 	struct reading *reading = arg;
 
 	free(reading->line);
-	free(reading->user);
 	free(reading);
 }
 
@@ -162,10 +162,13 @@ void control_stream_records(void *arg, const struct control_request *request,
 	    !read_number(request, "limit", LIMIT_MAX, LIMIT_MAX, &limit, reply))
 		return;
 	reading = calloc(1, sizeof(*reading));
-	if (!reading || (user && !(reading->user = strdup(user)))) {
-		free(reading);
+	if (!reading) {
 		control_answer(reply, NULL);
 		return;
+	}
+	if (user) {
+		reading->of_user = true;
+		credential_read_user(user, reading->user);
 	}
 	reading->records = relay->records;
 	reading->since_ms = (int64_t)since_s * 1000;

@@ -390,6 +390,37 @@ def records(server):
     return lines
 
 
+def selected(server, query):
+    connection = Connection(server.path("relay.sock"))
+    connection.request("GET", "/v1/records" + query)
+    answer = connection.getresponse()
+    check(answer.status == 200, "%s: %d", query, answer.status)
+    lines = [json.loads(line) for line in answer.read().splitlines()]
+    connection.close()
+    for line in lines:
+        is_line(server, line, query)
+    return lines
+
+
+@row
+def records_are_selected(server):
+    """A user may be named as issued or as shown."""
+    began = int(time.time())
+    for name in ("jos\u00e9 b", "jos\u00e9 b", "wilma"):
+        call = caller(server, name)
+        call.refresh(0)
+    shown = r"jos\xc3\xa9\x20b"
+    deadline = time.monotonic() + 10
+    while len(selected(server, "?user=wilma")) < 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for query, want in (("?user=jos%C3%A9%20b", 2), ("?user=" + shown.replace("\\", "%5C"), 2),
+                        ("?user=jos%%C3%%A9%%20b&since=%d&limit=1" % began, 1),
+                        ("?user=nobody", 0)):
+        lines = selected(server, query)
+        check(len(lines) == want and all(r["user"] == shown for r in lines), "%s: %s", query,
+              lines)
+
+
 def is_line(server, line, query=""):
     server.description.answer("GET", "/v1/records" + query, None, 200, "application/jsonl", line)
 
@@ -587,8 +618,8 @@ def main():
             print("--- " + test.__name__, flush=True)
             test(server)
         seen = server.description.everything_was_seen(
-            # Records with a quota: t-gateway.
-            but=["Record/properties/quota_"] + (["= 403$"] if os.geteuid() != 0 else []))
+            # Credentials with a quota: t-gateway.
+            but=["/properties/quota_"] + (["= 403$"] if os.geteuid() != 0 else []))
     print("%d rows of the control interface; %s" % (len(ROWS), seen))
 
 

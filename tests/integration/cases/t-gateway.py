@@ -13,6 +13,7 @@ import control
 import mras
 import mras_bench
 import netns
+import openapi_check
 import turnclient
 import turnclient_ms
 from mras import ask_http, ask_sip
@@ -29,6 +30,7 @@ GATEWAY, ALICE = "sip:gateway@lab.example", "sip:alice@lab.example"
 class Gateway:
     def __init__(self, directory, relay):
         self.relay, self.clients = relay, []
+        self.description = openapi_check.Description("control-mediarelayd.json")
         mras_bench.make_certificates(directory).issue("gw", "gw", ["gw.lab.example"])
         self.mrasd = mras.Mrasd(directory, INSIDE, PORT, mras.config(
             directory, INSIDE, PORT, RELAYS, SERVERS, outside=[OUTSIDE]))
@@ -66,7 +68,8 @@ class Gateway:
                                             pair["password"])
 
     def get(self, path):
-        status, document = control.ask(self.relay.path("relay.sock"), "GET", path)
+        status, document = control.ask(self.relay.path("relay.sock"), "GET", path,
+                                       description=self.description)
         check(status == 200, "%s: %d", path, status)
         return document
 
@@ -153,7 +156,7 @@ def records_name_it(bench):
 
 def main():
     netns.begin()
-    reason = mras.unavailable()
+    reason = mras.unavailable() or openapi_check.unavailable()
     if reason:
         print(reason)
         return 77
