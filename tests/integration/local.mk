@@ -39,6 +39,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-cut-frames.py \
 	tests/integration/cases/t-drain-libnice.py \
 	tests/integration/cases/t-dual.py \
+	tests/integration/cases/t-gateway.py \
 	tests/integration/cases/t-held-ports.py \
 	tests/integration/cases/t-icmp-peer.sh \
 	tests/integration/cases/t-ip-header.sh \
