@@ -131,6 +131,8 @@ static void add_user(struct client *c)
 static void add_credentials(struct client *c)
 {
 	const char *realm = c->wrong & WRONG_REALM ? "elsewhere.example" : c->realm;
+	size_t realm_len = strlen(realm);
+	uint8_t padded[REALM_MAX + 3] = {0};
 	bool mi = c->auth == CLIENT_MD5 || c->auth == CLIENT_SHA256_MI ||
 		  c->auth == CLIENT_BOTH;
 	bool mi256 = c->auth != CLIENT_MD5 && c->auth != CLIENT_SHA256_MI;
@@ -141,8 +143,11 @@ static void add_credentials(struct client *c)
 			       (struct slice){(const uint8_t *)c->username,
 					      c->username_len});
 	add_user(c);
+	memcpy(padded, realm, realm_len);
+	if (c->wrong & WRONG_PADDED_REALM)
+		realm_len = (realm_len + 3) & ~(size_t)3;
 	if (!(c->wrong & WRONG_NO_REALM))
-		stun_builder_add(&c->b, STUN_REALM, realm, strlen(realm));
+		stun_builder_add(&c->b, STUN_REALM, padded, realm_len);
 	if (!(c->wrong & WRONG_NO_NONCE))
 		stun_builder_add(&c->b, STUN_NONCE, c->nonce, c->nonce_len);
 	add_algorithms(c);

@@ -59,7 +59,8 @@ enum {
 	WRONG_REALM = 1 << 6,
 	WRONG_USERHASH_TOO = 1 << 7, /* USERHASH beside USERNAME */
 	WRONG_USERHASH_ONLY = 1 << 8,
-	WRONG_FIRST_MAC = 1 << 9, /* MESSAGE-INTEGRITY before a good -SHA256 */
+	WRONG_FIRST_MAC = 1 << 9,     /* MESSAGE-INTEGRITY before a good -SHA256 */
+	WRONG_PADDED_REALM = 1 << 10, /* the length of REALM counts its padding */
 };
 
 enum { CLIENT_MESSAGE_MAX = 20 + 65536 };
