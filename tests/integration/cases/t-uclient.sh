@@ -14,6 +14,7 @@ background "$work/peer.log" ip netns exec "$net-host" turnutils_peer -L $host_ad
 background "$work/peer6.log" ip netns exec "$net-host" turnutils_peer -L $host_addr6 -p 3481
 capture inside edge in0
 messages=25 clients=4 runs=0 checked=0
+load=(-m "$clients" -n "$messages" -l 160 -z 5)
 names=() pids=()
 
 # turnutils_uclient mostly waits, so the runs over one transport run in parallel.
@@ -24,8 +25,7 @@ uclient()	# uclient NAME NS SERVER OPTION...
 	runs=$((runs + 1))
 	names[runs]=$name
 	background "$work/uclient.$runs" timeout 40 ip netns exec "$net-$ns" \
-		turnutils_uclient -u "$user_name" -w "$user_password" -m $clients -n $messages \
-		-l 160 -z 5 "$@" $server
+		turnutils_uclient -u "$user_name" -w "$user_password" "${load[@]}" "$@" $server
 	pids[runs]=$!
 }
 
@@ -74,6 +74,18 @@ for transport in udp tcp tls; do
 		"${how[@]}" -c -e $host_addr -r 3480
 	finish_runs
 done
+loaded_runs=$runs
+
+# As an administrator runs it first: nothing but the user, the peer and how to connect.
+load=()
+for ns in inside host far; do
+	server=$outside_addr
+	[ $ns = inside ] && server=$inside_addr
+	uclient "plain UDP from $ns" $ns $server -e $host_addr
+	uclient "plain TCP from $ns" $ns $server -t -p "$tcp_port" -e $host_addr
+	uclient "plain TLS from $ns" $ns $server -t -S -p "$tcp_port" -e $host_addr
+done
+finish_runs
 
 # A long run, to examine its sockets meanwhile.
 background "$work/long.log" ip netns exec "$net-inside" turnutils_uclient -u "$user_name" \
@@ -85,4 +97,4 @@ wait "${own_pids[-1]}"
 end_capture inside
 no_relay_port_inside
 stop_relay
-say "$runs runs without loss, each with at least $((clients * messages)) packets"
+say "$runs runs without loss, $loaded_runs of them with at least $((clients * messages)) packets"
