@@ -314,7 +314,9 @@ void stream_send_forward(struct stream *stream, const struct forward *forward,
 	if (room == NULL) {
 		assert(FORWARD_HEADER_MAX - forward->header_len + len <= CLIENTS_MESSAGE);
 		room = clients_message(stream->clients) + FORWARD_HEADER_MAX;
-		memcpy(room, forward->payload.data, forward->payload.len);
+		/* A report of ICMP is a header alone, without a pointer. */
+		if (forward->payload.len > 0)
+			memcpy(room, forward->payload.data, forward->payload.len);
 	}
 	uint8_t *message = room - forward->header_len;
 	memcpy(message, forward->header, forward->header_len);
