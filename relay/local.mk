@@ -6,7 +6,9 @@ mediarelayd_LDADD = $(RELAY_LIBS)
 noinst_LIBRARIES += librelay.a
 librelay_a_SOURCES = \
 	relay/reload/change.c relay/reload/change.h \
-	relay/reload/relay_config.c relay/reload/relay_config.h \
+	relay/reload/relay_config.h \
+	relay/reload/relay_schema.c relay/reload/relay_schema.h \
+	relay/reload/relay_config_check.c relay/reload/relay_config_check.h \
 	relay/reload/drain.c relay/reload/drain.h \
 	relay/delivery.h \
 	relay/loop.c relay/loop.h \

@@ -29,6 +29,7 @@
 #include "relay/reload/relay_config.h"
 #include "relay/reload/relay_reload.h"
 #include "relay/reload/relay_remarks.h"
+#include "relay/reload/relay_schema.h"
 #include "relay/worker.h"
 #include "stun/integrity.h"
 

@@ -96,6 +96,4 @@ struct relay_config {
 	} fixed_limits;
 };
 
-extern const struct config_schema relay_config_schema;
-
 #endif

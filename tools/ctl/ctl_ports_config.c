@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "relay/reload/relay_config.h"
+#include "relay/reload/relay_schema.h"
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/ctl_run.h"
 

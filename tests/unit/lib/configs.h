@@ -6,6 +6,7 @@
 
 #include "auth/server/mras_config.h"
 #include "relay/reload/relay_config.h"
+#include "relay/reload/relay_schema.h"
 
 static inline struct relay_config *relay_config_parse(const char *path, const char *text,
 						      size_t len, char *error,

@@ -2,6 +2,7 @@
  * test_config.c - mediarelayd.conf: the values read, and the message for each error.
  */
 #include "relay/reload/relay_config.h"
+#include "relay/reload/relay_schema.h"
 
 #include <stdio.h>
 #include <string.h>
