@@ -341,28 +341,12 @@ static bool check_blocks(const struct check *check)
 	return true;
 }
 
-/*
- * Clients exist that echo REALM with its padding, and never get beyond a 401 (RFC 8489 section
- * 14: the length of an attribute is that before padding).
- */
-static void remark_on_realm(struct mras_config *config)
-{
-	size_t len = strlen(config->realm);
-
-	if (len % 4 != 0)
-		config_inform(
-			&config->common, &config->realm,
-			"a few old clients cannot log in to a realm of %zu characters; "
-			"for them use %zu, a multiple of four",
-			len, len + 4 - len % 4);
-}
-
 static bool check_all(struct config *common, char *error, size_t error_size)
 {
 	struct mras_config *config = (struct mras_config *)common;
 	const struct check check = {config, error, error_size};
 
-	remark_on_realm(config);
+	config_remark_on_realm(&config->common, &config->realm);
 	return check_addresses(&check) && check_metrics(&check) &&
 	       check_required(&check) && check_blocks(&check);
 }

@@ -82,7 +82,13 @@ void config_warn(struct config *config, const void *field, const char *format, .
 	__attribute__((format(printf, 3, 4)));
 void config_inform(struct config *config, const void *field, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* The same about a place; line 0: the file. */
+/*
+ * Inform about a realm whose length is not a multiple of four. Clients exist that echo REALM with
+ * its padding, and never get beyond a 401 (RFC 8489 section 14: the length of an attribute is
+ * that before padding).
+ */
+void config_remark_on_realm(struct config *config, char *const *realm);
+/* Remark on a place; line 0: the file. */
 void config_remark_at(struct config *config, enum config_remark_level level,
 		      unsigned line, unsigned column, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));

@@ -199,3 +199,14 @@ void config_warn_of_twins(struct config *config)
 			warn_of_twin(config, section, j);
 	}
 }
+
+void config_remark_on_realm(struct config *config, char *const *realm)
+{
+	size_t len = strlen(*realm);
+
+	if (len % 4 != 0)
+		config_inform(config, realm,
+			      "a few old clients cannot log in to a realm of %zu "
+			      "characters; for them use %zu, a multiple of four",
+			      len, len + 4 - len % 4);
+}

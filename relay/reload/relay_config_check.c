@@ -300,22 +300,6 @@ static bool check_pairs(const struct check *check)
 	return true;
 }
 
-/*
- * Clients exist that echo REALM with its padding, and never get beyond a 401 (RFC 8489 section
- * 14: the length of an attribute is that before padding).
- */
-static void remark_on_realm(struct relay_config *config)
-{
-	size_t len = strlen(config->realm);
-
-	if (len % 4 != 0)
-		config_inform(
-			&config->common, &config->realm,
-			"a few old clients cannot log in to a realm of %zu characters; "
-			"for them use %zu, a multiple of four",
-			len, len + 4 - len % 4);
-}
-
 bool relay_config_check(struct config *common, char *error, size_t error_size)
 {
 	struct relay_config *config = (struct relay_config *)common;
@@ -327,7 +311,7 @@ bool relay_config_check(struct config *common, char *error, size_t error_size)
 		.error_size = error_size,
 	};
 
-	remark_on_realm(config);
+	config_remark_on_realm(&config->common, &config->realm);
 	return check_present(&check) && pair_public(&check) && check_disjoint(&check) &&
 	       check_fronts(&check) && check_relay_range(&check) && check_peers(&check) &&
 	       check_pairs(&check) && check_alternates(&check, check.inside) &&
