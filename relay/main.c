@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "base/watchdog.h"
 #include "relay/core/ids.h"
 #include "relay/core/shared.h"
+#include "relay/front/clients.h"
 #include "relay/front/fronts.h"
 #include "relay/ops/addresses.h"
 #include "relay/ops/control.h"
@@ -41,6 +43,7 @@ struct mediarelayd {
 	struct metrics_http *metrics_http;
 	struct status_line status;
 	struct port_conflicts conflicts;
+	uint32_t unauthenticated_max;     /* stream clients of a worker */
 	uint64_t heartbeats[WORKERS_MAX]; /* as of the last feeding of the watchdog */
 };
 
@@ -211,6 +214,7 @@ static bool make_worker(struct daemon *daemon, size_t index)
 		.config = self->relay.config,
 		.shared = &self->relay.shared,
 		.records = self->relay.records,
+		.unauthenticated_max = self->unauthenticated_max,
 	};
 	struct worker *worker = worker_new(&common, (unsigned)index, settings,
 					   daemon->error, sizeof(daemon->error));
@@ -227,10 +231,33 @@ static bool make_worker(struct daemon *daemon, size_t index)
 	return true;
 }
 
+/*
+ * Only at a start: --check runs in a shell, whose limit differs from that of the service.
+ */
+static void limit_unauthenticated(struct mediarelayd *self)
+{
+	uint32_t configured = self->relay.config->stream.unauthenticated;
+	size_t workers = self->relay.worker_count;
+	struct rlimit files;
+
+	self->unauthenticated_max = UINT32_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY)
+		return;
+	self->unauthenticated_max = clients_unauthenticated_max(files.rlim_cur, workers);
+	if (configured > self->unauthenticated_max)
+		log_warning(
+			"limits.unauthenticated = %u of each of %zu workers is more than "
+			"half of the %ju descriptors; each worker allows %u; raise "
+			"LimitNOFILE to %ju, or lower the key",
+			configured, workers, (uintmax_t)files.rlim_cur,
+			self->unauthenticated_max, (uintmax_t)configured * workers * 2);
+}
+
 static bool make_workers(struct daemon *daemon)
 {
 	struct relay *relay = &self_of(daemon)->relay;
 
+	limit_unauthenticated(self_of(daemon));
 	relay->workers = calloc(relay->worker_count, sizeof(*relay->workers));
 	relay->shared.half_open = quota_new(
 		relay->worker_count * config_of(daemon)->stream.unauthenticated, 0);

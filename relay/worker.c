@@ -331,8 +331,9 @@ static void connect_parts(struct worker *worker)
 }
 
 /* False if out of memory. */
-static bool make_parts(struct worker *worker, const struct relay_config *config)
+static bool make_parts(struct worker *worker, const struct worker_common *common)
 {
+	const struct relay_config *config = common->config;
 	struct delivery *delivery = &worker->delivery;
 	size_t slots = slots_wanted(config);
 
@@ -342,7 +343,7 @@ static bool make_parts(struct worker *worker, const struct relay_config *config)
 	worker->relay_udp = relay_udp_new(delivery, slots);
 	worker->relay_tcp = relay_tcp_new(delivery, slots);
 	worker->throttle = throttle_new(&worker->loop, slots, pause_streams, worker);
-	worker->clients = clients_new(delivery, stream_end);
+	worker->clients = clients_new(delivery, common->unauthenticated_max, stream_end);
 	worker->udp_fronts = udp_fronts_new(delivery);
 	worker->rates = rates_new(slots);
 	if (worker->clients != NULL)
@@ -370,7 +371,7 @@ struct worker *worker_new(const struct worker_common *common, unsigned number,
 	if (!loop_init(&worker->loop))
 		goto fail;
 	worker->inbox = inbox_new(worker->loop.base);
-	if (worker->inbox == NULL || !make_parts(worker, common->config) ||
+	if (worker->inbox == NULL || !make_parts(worker, common) ||
 	    event_assign(&worker->expiry, worker->loop.base, -1, 0, expiry_due, worker) !=
 		    0 ||
 	    event_assign(&worker->sampler, worker->loop.base, -1, 0, sample_rates,

@@ -69,7 +69,8 @@ struct worker {
 struct worker_common {
 	const struct relay_config *config; /* as started: it decides how large tables are */
 	const struct turn_shared *shared;
-	struct records *records; /* of allocations that have ended */
+	struct records *records;      /* of allocations that have ended */
+	uint32_t unauthenticated_max; /* see clients_unauthenticated_max() */
 };
 
 /*

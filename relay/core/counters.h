@@ -94,6 +94,8 @@ const char *drop_reason_text(enum drop_reason reason);
 	X(GAVE_WAY, "gave-way",                                                             \
 	  "limits.unauthenticated or limits.connections: the oldest of the fullest source " \
 	  "gave way")                                                                       \
+	X(GAVE_WAY_FILES, "gave-way-descriptors",                                           \
+	  "no descriptor left (LimitNOFILE): the oldest of the fullest source gave way")    \
 	X(NOT_SERVED, "not-served", "the first bytes belong to no protocol served here")    \
 	X(NOT_STUN, "not-stun", "bytes that are no message")                                \
 	X(UNPADDED, "unpadded-channel-data",                                                \

@@ -23,6 +23,7 @@ struct clients {
 	struct delivery *delivery;
 	void (*end)(struct client *client, enum connection_end why);
 	size_t count;
+	uint32_t unauthenticated_max;
 	struct half_open *half_open; /* those of them that have not authenticated */
 	struct client_list buckets[BUCKETS];
 	uint8_t buffer[CLIENTS_BUFFER];
@@ -56,22 +57,41 @@ static const struct relay_stream_limits *limits(const struct clients *clients)
 	return &clients->delivery->settings->stream;
 }
 
+static uint32_t unauthenticated_limit(const struct clients *clients)
+{
+	uint32_t configured = limits(clients)->unauthenticated;
+
+	return configured < clients->unauthenticated_max ? configured
+							 : clients->unauthenticated_max;
+}
+
 static void check_counts(const struct clients *clients)
 {
 	assert(half_open_count(clients->half_open) <= clients->count);
 	(void)clients;
 }
 
-struct clients *clients_new(struct delivery *delivery,
+uint32_t clients_unauthenticated_max(uint64_t descriptors, size_t workers)
+{
+	assert(workers > 0);
+	uint64_t share = descriptors / 2 / workers;
+
+	return share == 0 ? 1 : share > UINT32_MAX ? UINT32_MAX : (uint32_t)share;
+}
+
+struct clients *clients_new(struct delivery *delivery, uint32_t unauthenticated_max,
 			    void (*end)(struct client *client, enum connection_end why))
 {
 	struct clients *clients = calloc(1, sizeof(*clients));
+
+	assert(unauthenticated_max > 0);
 	if (clients == NULL)
 		return NULL;
 
 	clients->delivery = delivery;
 	clients->end = end;
-	clients->half_open = half_open_new(limits(clients)->unauthenticated,
+	clients->unauthenticated_max = unauthenticated_max;
+	clients->half_open = half_open_new(unauthenticated_limit(clients),
 					   &delivery->turn->shared->hash_key);
 	if (clients->half_open == NULL) {
 		free(clients);
@@ -115,6 +135,8 @@ static void give_way(struct clients *clients, struct half_open_entry *entry,
 		    ip_addr_format(&client->tuple.client.ip, text, sizeof(text)), count,
 		    why == CONNECTION_END_GAVE_WAY_PREFIX
 			    ? "limits.unauthenticated_per_prefix"
+		    : why == CONNECTION_END_GAVE_WAY_FILES
+			    ? "LimitNOFILE: no descriptor is left"
 			    : "limits.unauthenticated or limits.connections");
 	clients->end(client, why);
 }
@@ -135,7 +157,7 @@ bool clients_make_room(struct clients *clients, const struct ip_addr *client)
 			give_way(clients, oldest, CONNECTION_END_GAVE_WAY_PREFIX, count);
 	}
 	/* More than one only after a reload that lowered the limit. */
-	while (half_open_count(clients->half_open) >= limit->unauthenticated ||
+	while (half_open_count(clients->half_open) >= unauthenticated_limit(clients) ||
 	       clients->count >= limit->connections) {
 		oldest = half_open_oldest_of_fullest(clients->half_open, &count);
 		if (oldest == NULL)
@@ -143,6 +165,17 @@ bool clients_make_room(struct clients *clients, const struct ip_addr *client)
 		give_way(clients, oldest, CONNECTION_END_GAVE_WAY, count);
 	}
 	return true;
+}
+
+bool clients_free_descriptor(struct clients *clients)
+{
+	size_t count;
+	struct half_open_entry *oldest =
+		half_open_oldest_of_fullest(clients->half_open, &count);
+
+	if (oldest != NULL)
+		give_way(clients, oldest, CONNECTION_END_GAVE_WAY_FILES, count);
+	return oldest != NULL;
 }
 
 /* The limit has been looked at: another worker may have taken the last place meanwhile. */
@@ -207,8 +240,8 @@ unsigned clients_pressure(struct clients *clients, const struct client *client)
 	unsigned worker, source = 0;
 
 	assert(half_open_has(&client->half_open));
-	if (room > limit->unauthenticated)
-		room = limit->unauthenticated;
+	if (room > unauthenticated_limit(clients))
+		room = unauthenticated_limit(clients);
 	worker = fullness(half_open, room);
 	if (limit->unauthenticated_per_prefix != 0)
 		source = fullness(quota_held(of_all_workers(clients),

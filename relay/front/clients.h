@@ -29,11 +29,19 @@ struct client {
 };
 
 /*
- * end    close that client's connection for that reason; it leaves and frees itself
+ * How many unauthenticated clients a worker may have, so that those of all workers together never
+ * take more than half of the process's descriptors: relay sockets and authenticated clients need
+ * the others. At least 1.
+ */
+uint32_t clients_unauthenticated_max(uint64_t descriptors, size_t workers);
+
+/*
+ * unauthenticated_max  at least 1; applies if limits.unauthenticated is higher
+ * end                  close that client's connection for that reason; it leaves and frees itself
  *
  * NULL and errno.
  */
-struct clients *clients_new(struct delivery *delivery,
+struct clients *clients_new(struct delivery *delivery, uint32_t unauthenticated_max,
 			    void (*end)(struct client *client, enum connection_end why));
 void clients_free(struct clients *clients); /* NULL is allowed; ends all clients */
 
@@ -45,6 +53,12 @@ struct delivery *clients_delivery(struct clients *clients);
  * be. False: all that may be there have authenticated.
  */
 bool clients_make_room(struct clients *clients, const struct ip_addr *client);
+
+/*
+ * No descriptor is left: the oldest unauthenticated client of the fullest source is ended, and its
+ * descriptor is free. False: this worker has none.
+ */
+bool clients_free_descriptor(struct clients *clients);
 
 /* A client for which there is room: one of the unauthenticated. False if out of memory. */
 bool clients_enter(struct clients *clients, struct client *client);

@@ -74,7 +74,8 @@ void stream_end(struct client *client, enum connection_end why)
 		stream_free(stream, why);
 		return;
 	}
-	assert(why == CONNECTION_END_GAVE_WAY || why == CONNECTION_END_GAVE_WAY_PREFIX);
+	assert(why == CONNECTION_END_GAVE_WAY || why == CONNECTION_END_GAVE_WAY_PREFIX ||
+	       why == CONNECTION_END_GAVE_WAY_FILES);
 	assert(!stream->authenticated);
 	stream_io_abort(&stream->io);
 	end(stream, why);

@@ -110,6 +110,25 @@ static void admit(struct tcp_front *front, int fd, const struct endpoint *client
 	}
 }
 
+/* As accept4(); a client that has not authenticated gives up its descriptor if none is left. */
+static int accept_client(struct tcp_front *front, int fd, struct sockaddr_storage *sa)
+{
+	struct clients *clients = front->owner->clients;
+	socklen_t len = sizeof(*sa);
+	int accepted =
+		accept4(fd, (struct sockaddr *)sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int error = errno;
+
+	if (accepted >= 0 || (error != EMFILE && error != ENFILE))
+		return accepted;
+	if (!clients_free_descriptor(clients)) {
+		errno = error;
+		return -1;
+	}
+	len = sizeof(*sa);
+	return accept4(fd, (struct sockaddr *)sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
 static void acceptable(evutil_socket_t fd, short events, void *arg)
 {
 	(void)events;
@@ -119,10 +138,8 @@ static void acceptable(evutil_socket_t fd, short events, void *arg)
 	loop_turn(fronts->delivery->loop);
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
 		struct sockaddr_storage sa;
-		socklen_t sa_len = sizeof(sa);
 		struct endpoint client;
-		int accepted = accept4(fd, (struct sockaddr *)&sa, &sa_len,
-				       SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int accepted = accept_client(front, fd, &sa);
 		if (accepted >= 0) {
 			if (sockaddr_to_endpoint(&sa, &client))
 				admit(front, accepted, &client);

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Thousands of silent TCP connections from a few addresses, which come again as soon as they are
-closed, keep nobody out: the oldest of the fullest source gives way. With a small table, and with
-defaults as far as descriptors allow.
+closed, keep nobody out: the oldest of the fullest source gives way. With a small table, with few
+descriptors, without any, and with defaults as far as descriptors allow.
 """
 # timeout: 240
 
@@ -24,6 +24,7 @@ from netns import check
 INSIDE, OUTSIDE = "127.0.1.1", "127.0.2.1"
 SOURCES = ["127.66.0.%d" % (i + 1) for i in range(9)]
 HONEST = 100
+FEW = 600  # descriptors
 SMALL = ["connections = 600", "unauthenticated = 300", "unauthenticated_per_prefix = 90"]
 
 
@@ -124,6 +125,53 @@ def under_flood(server, held, wait_s):
         lasting, HONEST, held, gave_way, ended)
 
 
+def with_few_descriptors(options):
+    """The relay sees at its start that the limits allow more than it has descriptors for."""
+    command = relay.Relay.command
+    relay.Relay.command = lambda self: ["prlimit", "--nofile=%d:%d" % (FEW, FEW)] + command(self)
+    try:
+        with netns.running(**options) as server:
+            said = under_flood(server, 1000, 20)
+            after, log = counters(server), server.log()
+    finally:
+        relay.Relay.command = command
+    check(log.count("more than half of the %d descriptors; each worker allows %d; raise LimitNOFILE"
+                    % (FEW, FEW // 4)) == 1, "no warning at the start: %s", log[:2000])
+    check(after["connection_ends"]["gave-way-descriptors"] == 0 and
+          "cannot accept" not in log, "descriptors ran out: %r", after["connection_ends"])
+    return said
+
+
+def without_descriptors(options):
+    """They run out after the start; whoever connects is answered nevertheless."""
+    with netns.running(**options) as server:
+        resource.prlimit(server.pid(), resource.RLIMIT_NOFILE, (FEW, FEW))
+        flood = Flood(1000)
+        flood.start()
+        until = time.monotonic() + 20
+        while flood.ended < 250 and time.monotonic() < until:
+            time.sleep(0.1)
+        answered = 0
+        for number in range(HONEST):
+            with socket.socket() as sock:
+                sock.settimeout(3)
+                sock.bind(("127.77.%d.1" % number, 0))
+                try:
+                    sock.connect((INSIDE, 443))
+                    sock.sendall(bytes.fromhex("000100002112a442") + bytes(12))
+                    answered += sock.recv(2) == b"\1\1"
+                except OSError:
+                    pass
+            time.sleep(0.02)
+        flood.stop()
+        gave_way = counters(server)["connection_ends"]["gave-way-descriptors"]
+        log = server.log()
+    check(answered == HONEST, "%d of %d are answered", answered, HONEST)
+    check(gave_way > 100, "only %d gave way for descriptors: this tests nothing", gave_way)
+    check("because of LimitNOFILE" in log, "the log does not explain it")
+    return "%d of %d answered, %d gave way" % (answered, HONEST, gave_way)
+
+
 def defaults():
     """How many the flood may hold: half of the descriptors are the relay's."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -138,11 +186,14 @@ def main():
     options = {"inside": [INSIDE], "outside": [OUTSIDE], "workers": 2}
     with netns.running(settings={"limits": SMALL + unlimited}, **options) as server:
         said = ["small: " + under_flood(server, 1000, 20)]
+    options["settings"] = {"limits": unlimited}
+    said.append("%d descriptors: %s" % (FEW, with_few_descriptors(options)))
+    said.append("none left: " + without_descriptors(options))
     held = defaults()
     if held < 17000:
         said.append("defaults not tested: %d descriptors, see ulimit -n" % hard)
     else:
-        with netns.running(settings={"limits": unlimited}, **options) as server:
+        with netns.running(**options) as server:
             said.append("defaults: " + under_flood(server, held, 60))
     print("; ".join(said))
 

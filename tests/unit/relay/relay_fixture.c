@@ -176,6 +176,7 @@ void relay_fixture_start(struct relay_fixture *fixture, const char *extra,
 		.config = fixture->config,
 		.shared = &fixture->relay.shared,
 		.records = fixture->relay.records,
+		.unauthenticated_max = UINT32_MAX,
 	};
 	for (unsigned i = 0; i < FIXTURE_WORKERS; i++) {
 		fixture->workers[i] = worker_new(&common, i,

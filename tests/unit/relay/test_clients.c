@@ -12,7 +12,7 @@
 #include "relay/reload/relay_settings.h"
 #include "tests/unit/lib/unit.h"
 
-enum { CLIENTS = 32, WORKERS = 2 };
+enum { CLIENTS = 32, WORKERS = 2, UNAUTHENTICATED_MAX = 100 };
 
 static struct turn_shared shared;
 static struct turn turn;
@@ -49,7 +49,7 @@ static void set_up(void)
 	delivery.turn = &turn;
 	delivery.settings = &settings;
 	for (int i = 0; i < WORKERS; i++) {
-		workers[i] = clients_new(&delivery, end);
+		workers[i] = clients_new(&delivery, UNAUTHENTICATED_MAX, end);
 		ck_assert_ptr_nonnull(workers[i]);
 	}
 }
@@ -121,6 +121,52 @@ START_TEST(the_oldest_of_the_fullest_source_gives_way)
 	ck_assert(is_there(0) && is_there(1) && is_there(6) && is_there(7));
 	ck_assert(!is_there(2) && !is_there(3) && is_there(4) && is_there(5));
 	ck_assert_int_eq(fakes[2].ended, CONNECTION_END_GAVE_WAY);
+}
+END_TEST
+
+START_TEST(without_descriptors_one_gives_way)
+{
+	ck_assert(!clients_free_descriptor(workers[0]));
+	connects(0, 0, "192.0.2.9");
+	connects(1, 0, "192.0.2.1");
+	connects(2, 0, "192.0.2.1");
+	connects(3, 1, "192.0.2.1");
+	ck_assert(clients_free_descriptor(workers[0]));
+	ck_assert(is_there(0) && !is_there(1) && is_there(2) && is_there(3));
+	ck_assert_int_eq(fakes[1].ended, CONNECTION_END_GAVE_WAY_FILES);
+	clients_authenticated(workers[0], &fakes[0].client);
+	clients_authenticated(workers[0], &fakes[2].client);
+	ck_assert(!clients_free_descriptor(workers[0]));
+	ck_assert(is_there(0) && is_there(2) && is_there(3));
+}
+END_TEST
+
+START_TEST(half_of_the_descriptors_is_shared_by_the_workers)
+{
+	ck_assert_uint_eq(clients_unauthenticated_max(600, 2), 150);
+	ck_assert_uint_eq(clients_unauthenticated_max(262144, 1), 131072);
+	ck_assert_uint_eq(clients_unauthenticated_max(262144, 3), 43690);
+	ck_assert_uint_eq(clients_unauthenticated_max(64, 64), 1);
+	ck_assert_uint_eq(clients_unauthenticated_max(UINT64_MAX, 1), UINT32_MAX);
+}
+END_TEST
+
+START_TEST(a_limit_above_the_share_of_descriptors_is_that_share)
+{
+	struct clients *few = clients_new(&delivery, 4, end);
+
+	ck_assert_ptr_nonnull(few);
+	clients_free(workers[0]);
+	workers[0] = few;
+	for (unsigned i = 0; i < 4; i++)
+		connects(i, 0, "192.0.2.1");
+	ck_assert_uint_eq(clients_pressure(few, &fakes[0].client), CLIENTS_FULL);
+	connects(4, 0, "192.0.2.2");
+	ck_assert(!is_there(0) && is_there(1) && is_there(4));
+	/* A lower limit applies as it is. */
+	settings.stream.unauthenticated = 2;
+	connects(5, 0, "192.0.2.3");
+	ck_assert(!is_there(1) && !is_there(2) && is_there(3) != is_there(4));
 }
 END_TEST
 
@@ -214,6 +260,9 @@ static void clients_suite(Suite *suite)
 	tcase_add_test(tc, the_oldest_of_a_full_source_gives_way);
 	tcase_add_test(tc, an_ipv6_source_is_a_64);
 	tcase_add_test(tc, the_oldest_of_the_fullest_source_gives_way);
+	tcase_add_test(tc, without_descriptors_one_gives_way);
+	tcase_add_test(tc, half_of_the_descriptors_is_shared_by_the_workers);
+	tcase_add_test(tc, a_limit_above_the_share_of_descriptors_is_that_share);
 	tcase_add_test(tc, who_has_authenticated_never_gives_way);
 	tcase_add_test(tc, a_source_has_its_share_over_all_workers);
 	tcase_add_test(tc, a_lowered_limit_is_kept_with_the_next_client);
