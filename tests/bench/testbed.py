@@ -13,6 +13,7 @@ cost on a host without that of the network card's driver.
 import contextlib
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -34,7 +35,8 @@ def sh(*args):
 class OtherRelay(relay.Relay):
     """A mediarelayd from another directory than the build."""
     other = None
-    # An older one has no limits of the Microsoft dialect, and others for everybody.
+    # An older one has no limits of the Microsoft dialect, and others for everybody; its sides
+    # have one port of each transport.
     older = {"limits": relay.NO_BANDWIDTH_LIMITS}
 
     def write_config(self):
@@ -43,6 +45,11 @@ class OtherRelay(relay.Relay):
                           capture_output=True, timeout=30, check=False).returncode != 0:
             self.unlimited = self.older
             super().write_config()
+            path = self.path("relay.conf")
+            with open(path, encoding="utf-8") as conf:
+                text = conf.read()
+            with open(path, "w", encoding="utf-8") as conf:
+                conf.write(re.sub(r"_ports = \{(\d+)\}", r"_port = \1", text))
 
     def command(self):
         return [self.other if part == relay.program("mediarelayd") else part
