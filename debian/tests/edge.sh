@@ -62,6 +62,7 @@ relay_configuration()
 		}
 		side inside {
 			addresses = {$inside}
+			networks = {127.0.1.0/24}
 			udp_ports = $4
 			tcp_ports = $5
 		}
