@@ -79,10 +79,12 @@ bin_PROGRAMS += avedge-load
 avedge_load_SOURCES = \
 	tools/load/avedge_load.c \
 	tools/load/load_clients.c tools/load/load_clients.h \
+	tools/load/load_clients_config.h \
 	tools/load/load_json.c \
 	tools/load/load_net.c tools/load/load_net.h \
 	tools/load/load_peers.c tools/load/load_peers.h \
 	tools/load/load_progress.c tools/load/load_progress.h \
 	tools/load/load_run.c tools/load/load_run.h \
+	tools/load/load_slot.c tools/load/load_slot.h \
 	tools/load/load_streams.c tools/load/load_streams.h
 avedge_load_LDADD = libclient.a libloadcore.a $(TOOLS_LIBS)

@@ -12,30 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "stun/endpoint.h"
-#include "tools/client/client.h"
-#include "tools/load/load_options.h"
-#include "tools/load/load_result.h"
+#include "stun/wire.h"
+#include "tools/load/load_clients_config.h"
 
-struct event_base;
 struct load_clients;
-struct load_peers;
-struct load_streams;
-
-struct load_clients_config {
-	struct event_base *base;
-	const struct load_options *options;
-	struct load_result *result;
-	struct endpoint server;
-	SSL_CTX *tls;   /* or NULL */
-	uint8_t family; /* of the relayed addresses */
-	/* One of them; both NULL between clients and for cycles. */
-	struct load_peers *peers;
-	struct load_streams *streams; /* if relayed addresses are of TCP */
-	struct ip_addr peer_address;  /* of either */
-	void *arg;
-	void (*data)(void *arg, uint32_t id, const struct client_data *data);
-};
 
 struct load_clients *load_clients_new(const struct load_clients_config *config);
 void load_clients_free(struct load_clients *clients); /* NULL is allowed */
