@@ -618,8 +618,9 @@ def main():
             print("--- " + test.__name__, flush=True)
             test(server)
         seen = server.description.everything_was_seen(
-            # Credentials with a quota: t-gateway.
-            but=["/properties/quota_"] + (["= 403$"] if os.geteuid() != 0 else []))
+            # Credentials with a quota: t-gateway. Reservations: t-ms-bandwidth.
+            but=["/properties/quota_", "/reservation_expires_in_ms$"] +
+            (["= 403$"] if os.geteuid() != 0 else []))
     print("%d rows of the control interface; %s" % (len(ROWS), seen))
 
 
