@@ -116,8 +116,8 @@ const struct ctl_command ctl_commands[] = {
 	{.name = "records",
 	 .purpose = "show records of ended allocations",
 	 .text = "One line per allocation: when it ended, id, user, side, transport and dialect, "
-		 "content that an MS client announced, client, relayed address, why it ended, "
-		 "duration, bytes in each direction.  The relay keeps the newest 4096, oldest "
+		 "content of an MS client (audio if it announced none), client, relayed address, "
+		 "why it ended, duration, bytes in each direction.  The relay keeps the newest 4096, oldest "
 		 "first.  With several filters, a record must match all of them.\n\n"
 		 "With --json, prints one object per line, as the relay writes it.  A reader that "
 		 "falls behind loses records and is told how many; the relay never waits.",
