@@ -23,6 +23,8 @@ const char load_help[] =
 	"\n"
 	"  --server TRANSPORT:HOST[:PORT]  transport udp, tcp, tls, or ptls for Microsoft's\n"
 	"                                  pseudo-TLS; an IPv6 address in brackets\n"
+	"                                  [udp and tcp 3478, tls 5349; Microsoft's tcp and\n"
+	"                                  ptls 443]\n"
 	"  --user NAME, --password TEXT    long-term credential\n"
 	"  --dialect ietf|ms               RFC 8656, or Microsoft's, with a credential of form\n"
 	"                                  mras [ietf]\n"
