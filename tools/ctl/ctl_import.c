@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,6 +181,7 @@ int ctl_import(const struct ctl_args *args)
 	struct import_plan plan = {.inside = args->many,
 				   .inside_count = args->many_count};
 	struct import_conf *conf;
+	char absolute[PATH_MAX]; /* the daemon has a working directory of its own */
 	bool written = false;
 	int status;
 
@@ -196,7 +198,11 @@ int ctl_import(const struct ctl_args *args)
 				  : check_inside(args, conf);
 	if (status == CTL_OK)
 		status = write_keys(conf, keys, &written);
-	plan.keys = written ? keys : NULL;
+	if (status == CTL_OK && written) {
+		plan.keys = realpath(keys, absolute);
+		if (!plan.keys)
+			status = ctl_fail("%s: %s", keys, strerror(errno));
+	}
 	if (status == CTL_OK)
 		status = ctl_has(args, OPTION_JSON) ? write_json(conf, &plan)
 						    : write_file(conf, &plan, output);
