@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "auth/credential/credential.h"
 #include "auth/credential/timestamp.h"
 #include "auth/server/mras_config.h"
 #include "auth/server/mras_settings.h"
@@ -152,11 +153,28 @@ static bool refusal_has_room(struct issuer *issuer)
 	return false;
 }
 
-static void write_issued(struct record *record, const struct credential_quota *quota,
+/* As the relay shows it: of an MRAS token the keyed identity. */
+static void add_user(struct record *record, const struct mras_settings *settings,
+		     const struct credential_pair *pair, struct credential *credential)
+{
+	const struct slice username = {(const uint8_t *)pair->username,
+				       strlen(pair->username)};
+
+	if (!settings->config->log_identities ||
+	    credential_parse(username, false, credential) != CREDENTIAL_OK)
+		return;
+	add(record, "USER", credential->user);
+	record->fields[record->count - 1].escaped = true;
+}
+
+static void write_issued(struct record *record, const struct mras_settings *settings,
+			 const struct credential_quota *quota,
 			 const struct service_answer *answer)
 {
+	struct credential credential;
 	char ttl[24], expires[TIMESTAMP_SIZE], allocations[24], bandwidth[24];
 
+	add_user(record, settings, &answer->pair, &credential);
 	snprintf(ttl, sizeof(ttl), "%" PRId64, answer->ttl_s);
 	add(record, "TTL_S", ttl);
 	if (timestamp_format(answer->pair.expires_s, expires))
@@ -198,7 +216,7 @@ void issuer_decided(void *arg, const struct service_server *server,
 	add(&record, "TRANSPORT", mras_counters_language_name(request->language));
 	add(&record, "LOCATION", location_name(request->location));
 	if (fault == SERVICE_OK) {
-		write_issued(&record, &server->quota, answer);
+		write_issued(&record, issuer->settings, &server->quota, answer);
 		return;
 	}
 	add(&record, "REASON", service_fault_name(fault));

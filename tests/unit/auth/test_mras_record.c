@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "auth/credential/credential.h"
 #include "auth/server/issuer.h"
 #include "auth/server/mras_settings.h"
 #include "base/log.h"
@@ -96,6 +97,45 @@ START_TEST(record_of_a_credential)
 			 "IDENTITY=\"a b\\x0a\\x22\" FORM=rest TRANSPORT=https "
 			 "LOCATION=internet TTL_S=28800 EXPIRES=2026-01-01T00:00:00Z "
 			 "KEY_ID=one\n");
+}
+END_TEST
+
+/* The name that the relay shows and that revoked_users takes. */
+START_TEST(record_names_the_user_as_the_relay_does)
+{
+	static const char identity[] = "sip:alice@lab.example";
+	const struct slice who = {(const uint8_t *)identity, strlen(identity)};
+	const struct service *service = &fixture.issuer.settings->service;
+	struct service_answer answer = {.ttl_s = 60, .key_id = "one"};
+	struct service_request request = request_for(identity);
+	char line[CREDENTIAL_USER_MAX + 16];
+	struct credential credential;
+	uint64_t serial = 1;
+
+	ck_assert(credential_issue_mras(&service->keyring->keys[0], 1, who, 1767225600,
+					NULL, &serial, &answer.pair));
+	issuer_decided(&fixture.issuer, &service->servers[0], &request, SERVICE_OK, NULL,
+		       &answer);
+	ck_assert_int_eq(
+		credential_parse((struct slice){answer.pair.token, answer.pair.token_len},
+				 true, &credential),
+		CREDENTIAL_OK);
+	snprintf(line, sizeof(line), " USER=%s ", credential.user);
+	ck_assert_ptr_nonnull(strstr(written(), line));
+
+	ck_assert(credential_issue_rest(&service->keyring->keys[0], who, 1767225600, NULL,
+					&answer.pair));
+	issuer_decided(&fixture.issuer, &service->servers[0], &request, SERVICE_OK, NULL,
+		       &answer);
+	ck_assert_ptr_nonnull(strstr(written(), " USER=sip:alice@lab.example "));
+
+	issuer_fixture_configure(&fixture, "log { identities = no }\n");
+	ck_assert(reload_configuration(fixture.reload, fixture.issuer.unix_s, NULL));
+	written();
+	issuer_decided(&fixture.issuer, &fixture.issuer.settings->service.servers[0],
+		       &request, SERVICE_OK, NULL, &answer);
+	ck_assert_uint_eq(lines_with(written(), "credential issued"), 1);
+	ck_assert_ptr_null(strstr(text, "USER="));
 }
 END_TEST
 
@@ -194,6 +234,7 @@ static void record_suite(Suite *suite)
 
 	tcase_add_checked_fixture(tc, make, end);
 	tcase_add_test(tc, record_of_a_credential);
+	tcase_add_test(tc, record_names_the_user_as_the_relay_does);
 	tcase_add_test(tc, record_of_a_refusal);
 	tcase_add_test(tc, record_without_identities_has_no_identity);
 	tcase_add_test(tc, record_cuts_an_identity);
