@@ -110,25 +110,38 @@ static const char *location_name(enum service_location location)
 	return "any";
 }
 
+/* As one word of ASCII: it comes from outside, and must not break the line of the log. */
+static const char *shown_identity(const struct service_request *request,
+				  char shown[CREDENTIAL_USER_MAX + 1])
+{
+	credential_show_user(request->identity, shown);
+	return shown;
+}
+
 /*
  * Requests over a rate, and gibberish, come in floods: log a line now and then, the
  * metrics count all. True if the decision was such a one.
  */
 static bool only_a_line(const struct service_server *server,
 			const struct service_request *request, enum service_fault fault,
-			const char *why)
+			const char *why, bool names_identity)
 {
 	static struct log_limit over_rate, not_understood;
+	char shown[CREDENTIAL_USER_MAX + 1];
 
 	if (fault == SERVICE_NOT_UNDERSTOOD && why != NULL)
 		log_limited(&not_understood, LOG_LEVEL_NOTICE, "%s: request refused: %s",
 			    server->name, why);
 	else if (fault == SERVICE_NOT_UNDERSTOOD)
 		return true;
-	else if (request == NULL || fault == SERVICE_BUSY)
-		log_limited(&over_rate, LOG_LEVEL_WARNING, "%s exceeds %s", server->name,
-			    request == NULL ? "its requests_per_second"
-					    : "limits.identity_per_minute");
+	else if (request == NULL)
+		log_limited(&over_rate, LOG_LEVEL_WARNING,
+			    "%s exceeds its requests_per_second", server->name);
+	else if (fault == SERVICE_BUSY)
+		log_limited(&over_rate, LOG_LEVEL_WARNING,
+			    "%s exceeds limits.identity_per_minute%s%s", server->name,
+			    names_identity ? " for " : "",
+			    names_identity ? shown_identity(request, shown) : "");
 	else
 		return false;
 	return true;
@@ -207,7 +220,8 @@ void issuer_decided(void *arg, const struct service_server *server,
 		     fault == SERVICE_OK ? COUNT_CREDENTIALS : COUNT_REFUSED_REQUESTS);
 	mras_counters_decision(&issuer->mras_counters, request, fault);
 	if (!issuer->settings->config->common.log.records ||
-	    only_a_line(server, request, fault, why) ||
+	    only_a_line(server, request, fault, why,
+			issuer->settings->config->log_identities) ||
 	    (fault != SERVICE_OK && !refusal_has_room(issuer)))
 		return;
 	add(&record, "SERVER", server->name);
