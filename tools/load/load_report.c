@@ -65,9 +65,12 @@ static void judge_releases(const struct load_result *result, struct load_verdict
 	if (result->unreleased > 0)
 		complain(
 			verdict, status,
-			"%u clients could not release their allocation, which the server "
-			"may keep until it expires: %s",
-			result->unreleased, result->reason);
+			"%u client%s could not release %s, which the server may keep until "
+			"%s: %s",
+			result->unreleased, result->unreleased == 1 ? "" : "s",
+			result->unreleased == 1 ? "its allocation" : "their allocations",
+			result->unreleased == 1 ? "it expires" : "they expire",
+			result->reason);
 }
 
 static void judge_clients(const struct load_options *options,

@@ -169,8 +169,8 @@ START_TEST(what_is_left_is_said_in_any_case)
 	ck_assert_int_eq(verdict.status, LOAD_NOTHING);
 	ck_assert_uint_eq(verdict.count, 2);
 	ck_assert_ptr_nonnull(strstr(verdict.complaints[0], "no client could be set up"));
-	ck_assert_ptr_nonnull(
-		strstr(verdict.complaints[1], "1 clients could not release"));
+	ck_assert_ptr_nonnull(strstr(verdict.complaints[1],
+				     "1 client could not release its allocation,"));
 }
 END_TEST
 
@@ -248,7 +248,7 @@ static const struct {
 	{"one client failed", one_failed, LOAD_EXCEEDED,
 	 "1 of 2 clients failed; first failure: Al"},
 	{"one release failed", one_unreleased, LOAD_EXCEEDED,
-	 "release their allocation, which the server may keep until it expires: no answer"},
+	 "release its allocation, which the server may keep until it expires: no answer"},
 	{"all clients failed", all_failed, LOAD_NOTHING,
 	 "set up at tcp:[2001:db8::1]:3478: Allocate was refused"},
 	{"interrupted early", interrupted_early, LOAD_NOTHING, "interrupted"},
