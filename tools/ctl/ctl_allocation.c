@@ -158,10 +158,10 @@ static const char *title_of(const char *name, char title[CTL_CELL_MAX])
 	return title;
 }
 
-/* The values of a permission, channel or connection, in a line. */
+/* The values of a permission, channel or connection, in a line; each title once: "to peer A, B". */
 static void print_item(json_t *item)
 {
-	char title[CTL_CELL_MAX];
+	char title[CTL_CELL_MAX], last[CTL_CELL_MAX] = "";
 	const char *name, *gap = "";
 	json_t *value;
 
@@ -169,9 +169,12 @@ static void print_item(json_t *item)
 	{
 		if (json_is_object(value) || json_is_array(value) || json_is_null(value))
 			continue;
-		fputs(gap, stdout);
-		if (!json_is_string(value))
-			printf("%s ", title_of(name, title));
+		if (json_is_string(value))
+			fputs(gap, stdout);
+		else if (strcmp(title_of(name, title), last) == 0)
+			fputs(", ", stdout);
+		else
+			printf("%s%s ", gap, strcpy(last, title));
 		print_value(name, item);
 		gap = "  ";
 	}
