@@ -87,8 +87,8 @@ static int64_t wanted_expiry(const struct ctl_args *args, int64_t now_s)
 }
 
 /*
- * The name of --user as REST credentials have it, into bytes of *name; empty is allowed. False
- * if it cannot be part of a user name of STUN; why says so.
+ * The name of --user as REST credentials have it, into bytes of *name. False if it cannot be part
+ * of a user name of STUN; why says so.
  */
 static bool read_rest_name(const struct ctl_args *args, int64_t now_s,
 			   uint8_t bytes[CREDENTIAL_ISSUED_MAX], struct slice *name,
@@ -100,7 +100,7 @@ static bool read_rest_name(const struct ctl_args *args, int64_t now_s,
 	struct opaque_string_error error;
 
 	*name = (struct slice){bytes, 0};
-	if (text.len == 0 || opaque_string_enforce(text, bytes, room, &name->len, &error))
+	if (opaque_string_enforce(text, bytes, room, &name->len, &error))
 		return true;
 	if (error.fault == OPAQUE_STRING_TOO_LONG)
 		snprintf(why, CTL_ERROR_SIZE, "is longer than %zu bytes", room);
@@ -156,6 +156,9 @@ static int check(const struct ctl_args *args, int64_t now_s)
 
 	if (!ctl_has(args, OPTION_FOR_USER))
 		return ctl_usage(args->name, "--user is required");
+	if (*ctl_value(args, OPTION_FOR_USER, NULL) == '\0')
+		return ctl_usage(args->name, "--user is empty: expected a name, to which "
+					     "limits per user and records refer");
 	if (!is_mras(args) && !read_rest_name(args, now_s, bytes, &name, why))
 		return ctl_usage(args->name, "--user %s; --form mras takes any text",
 				 why);
