@@ -293,16 +293,57 @@ static void explain_uses(uint16_t port, const json_t *ranges)
 		printf("No service of an Edge server uses port %u by default.\n", port);
 }
 
-static void explain_rows(const struct ctl_args *args, const json_t *rows)
+static bool is_in(const json_t *ranges, uint16_t port)
+{
+	const json_t *range;
+	size_t i;
+
+	json_array_foreach(ranges, i, range)
+	{
+		if (port >= ctl_integer(range, "first") &&
+		    port <= ctl_integer(range, "last"))
+			return true;
+	}
+	return false;
+}
+
+static bool is_of_issuer(uint16_t port)
+{
+	for (size_t i = 0; i < EDGE_PORT_COUNT; i++) {
+		const char *served_by = edge_ports[i].served_by;
+
+		if (covers(&edge_ports[i], port) && served_by != NULL &&
+		    strcmp(served_by, ISSUER) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Why the running relay, which has these ranges, does not have that port open. */
+static void explain_closed(uint16_t port, const json_t *ranges)
+{
+	if (is_in(ranges, port))
+		puts("\nIn the range of the running relay, which opens each port when an "
+		     "allocation needs it: not in use now.");
+	else if (is_of_issuer(port))
+		puts("\nNot a port of the relay: " ISSUER " serves it where it runs; see "
+		     "'avedgectl mras status'.");
+	else
+		puts("\nNot open on the running relay.");
+}
+
+static void explain_rows(const struct ctl_args *args, uint16_t port,
+			 const json_t *document, const json_t *rows)
 {
 	bool configured = ctl_has(args, OPTION_PORTS_CONFIG);
 
 	if (json_array_size(rows) > 0) {
 		puts(configured ? "\nIn the configuration:" : "\nOpen now:");
 		print_table(rows);
+	} else if (rows && configured) {
+		puts("\nNot in the configuration.");
 	} else if (rows) {
-		puts(configured ? "\nNot in the configuration."
-				: "\nNot open on the running relay.");
+		explain_closed(port, json_object_get(document, "ranges"));
 	} else {
 		printf("\nCannot reach a relay at %s: not running, permission denied, or its "
 		       "control.socket is elsewhere (use --socket).\n",
@@ -321,7 +362,7 @@ static int explain(const struct ctl_args *args, const json_t *document)
 			 : NULL;
 
 	explain_uses(port, json_object_get(document, "ranges"));
-	explain_rows(args, rows);
+	explain_rows(args, port, document, rows);
 	json_decref(rows);
 	return CTL_OK;
 }
