@@ -56,6 +56,7 @@ static const struct service_server *server_at(const struct service *service,
 static void log_offer(struct log_limit *limit, const char *name,
 		      const struct tls_peer *peer, SSL *ssl)
 {
+	/* Its address is all that is known of it: it has not shown a certificate. */
 	const struct service_server *server = server_at(peer->service, &peer->source);
 	char offer[TLS_HELLO_TEXT_SIZE];
 
@@ -65,11 +66,16 @@ static void log_offer(struct log_limit *limit, const char *name,
 			    "refused %s: %s; legacy_tls permits TLS 1.0 to 1.2 with "
 			    "ECDHE or DHE and AES: update the server",
 			    name, offer);
+	else if (server != NULL)
+		log_limited(limit, LOG_LEVEL_NOTICE,
+			    "refused %s: %s; update it; if this is server \"%s\", "
+			    "legacy_tls = true and networks there permit it",
+			    name, offer, server->name);
 	else
 		log_limited(limit, LOG_LEVEL_NOTICE,
 			    "refused %s: %s; update the server, or set legacy_tls = true "
-			    "and networks in server \"%s\"",
-			    name, offer, server != NULL ? server->name : "NAME");
+			    "and networks in server \"NAME\"",
+			    name, offer);
 }
 
 void handshake_refused(struct issuer *issuer, const char *name,

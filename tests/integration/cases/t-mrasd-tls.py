@@ -144,7 +144,8 @@ def the_log_names_client_offer_and_key(bench):
     for options, cipher, source, certificate, want in (
             (("-tls1",), CBC, MIDDLE, "middle",
              "refused %s:[0-9]+: it offers TLS 1.0 at most and no AEAD suite: %s" % (MIDDLE, CBC) +
-             remedy % "middle.lab.example"),
+             '; update it; if this is server "middle.lab.example", legacy_tls = true and networks '
+             'there permit it'),
             (("-tls1_1",), "AES256-SHA:AES128-SHA", FAR, "old",
              "refused %s:[0-9]+: it offers TLS 1.1 at most and no AEAD suite: AES256-SHA, "
              "AES128-SHA" % FAR + remedy % "NAME"),
