@@ -137,8 +137,8 @@ static bool accepts_credential(const struct self_test *test,
 		snprintf(
 			test->error, test->error_size,
 			"self-test: no key of %s is valid now; see 'avedgectl key list', "
-			"and make one with 'avedgectl key new'",
-			test->keys);
+			"and make one with 'avedgectl key new --keys %s'",
+			test->keys, test->keys);
 		return false;
 	}
 	if (issue(turn, signer, test->unix_s, &pair))

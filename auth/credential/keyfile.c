@@ -85,7 +85,7 @@ static struct keyring *parse_file(int fd, const char *path, char *text,
 		fail_with(failure, "%s: larger than 64 KiB, this is no keyring.", path);
 		return NULL;
 	}
-	ring = keyring_parse(text, (size_t)len, &refused);
+	ring = keyring_parse_any(text, (size_t)len, &refused);
 	if (ring)
 		return ring;
 	if (refused.line > 0)
@@ -111,7 +111,7 @@ static void open_failed(const char *path, struct failure failure)
 		fail_with(failure, "%s: %s.", path, strerror(errno));
 }
 
-struct keyring *keyfile_load(const char *path, char *error, size_t error_size)
+struct keyring *keyfile_load_any(const char *path, char *error, size_t error_size)
 {
 	struct failure failure = {error, error_size};
 	struct keyring *ring = NULL;
@@ -135,6 +135,19 @@ struct keyring *keyfile_load(const char *path, char *error, size_t error_size)
 	free(text);
 	close(fd);
 	return ring;
+}
+
+struct keyring *keyfile_load(const char *path, char *error, size_t error_size)
+{
+	struct keyring *ring = keyfile_load_any(path, error, error_size);
+
+	if (!ring || ring->count > 0)
+		return ring;
+	snprintf(error, error_size,
+		 "%s: no key in it; make one with 'avedgectl key new --keys %s'", path,
+		 path);
+	keyring_free(ring);
+	return NULL;
 }
 
 static bool write_all(int fd, const char *text, size_t len)

@@ -15,6 +15,9 @@
  */
 struct keyring *keyfile_load(const char *path, char *error, size_t error_size);
 
+/* The same, but a file without keys is allowed, as one to add the first key to. */
+struct keyring *keyfile_load_any(const char *path, char *error, size_t error_size);
+
 /*
  * Write all keys of the ring to a new file next to path, fsync, rename. Owner, group and mode
  * of an existing file are kept (0640 for a new one). Comments are not kept. 0 or -1 with error.

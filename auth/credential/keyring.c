@@ -227,7 +227,8 @@ const struct key *keyring_find(const struct keyring *ring, const char *id)
 	return NULL;
 }
 
-struct keyring *keyring_parse(const char *text, size_t len, struct keyring_error *error)
+struct keyring *keyring_parse_any(const char *text, size_t len,
+				  struct keyring_error *error)
 {
 	struct keyring *ring = calloc(1, sizeof(*ring));
 	struct word rest = {text, len};
@@ -260,12 +261,19 @@ struct keyring *keyring_parse(const char *text, size_t len, struct keyring_error
 		assert(key->not_before_s < key->not_after_s);
 		ring->count++;
 	}
-	if (ring->count == 0) {
-		refuse(error, 0, "no key in it; make one with 'avedgectl key new'");
-		goto fail;
-	}
 	return ring;
 fail:
+	keyring_free(ring);
+	return NULL;
+}
+
+struct keyring *keyring_parse(const char *text, size_t len, struct keyring_error *error)
+{
+	struct keyring *ring = keyring_parse_any(text, len, error);
+
+	if (!ring || ring->count > 0)
+		return ring;
+	refuse(error, 0, "no key in it; make one with 'avedgectl key new'");
 	keyring_free(ring);
 	return NULL;
 }

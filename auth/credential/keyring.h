@@ -68,6 +68,9 @@ struct keyring_error {
 
 /* NULL with *error filled: bad syntax, duplicate id, secret too short, no key, too many. */
 struct keyring *keyring_parse(const char *text, size_t len, struct keyring_error *error);
+/* The same, but no key at all is allowed. */
+struct keyring *keyring_parse_any(const char *text, size_t len,
+				  struct keyring_error *error);
 void keyring_free(struct keyring *ring); /* NULL is allowed; wipes the secrets */
 
 /*

@@ -150,8 +150,8 @@ static void warn_of(const struct mras_reload *reload, size_t index, int64_t now_
 		return;
 	if (index == MRAS_FILE_KEYS && facts->expires_s <= now_s)
 		log_warning("keys: no key of %s is valid now: no credential is issued; "
-			    "make one with 'avedgectl key new'",
-			    file.path);
+			    "make one with 'avedgectl key new --keys %s'",
+			    file.path, file.path);
 	else
 		log_warning("%s: %s %s %s; renew it", file.key, file.path,
 			    facts->expires_s <= now_s ? "expired at" : "expires at",

@@ -80,6 +80,6 @@ bool mras_remarks_start(const struct mras_settings *settings, int64_t now_s, cha
 		return true;
 	return config_error(common, &common->keys, error, error_size,
 			    "no key of %s is valid now; see 'avedgectl key list', and "
-			    "make one with 'avedgectl key new'",
-			    common->keys);
+			    "make one with 'avedgectl key new --keys %s'",
+			    common->keys, common->keys);
 }

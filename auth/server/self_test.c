@@ -58,7 +58,8 @@ static bool issues(const struct issuer *issuer, const struct service *service,
 		snprintf(
 			error, error_size,
 			"self-test: no key of %s is valid now; see 'avedgectl key list', "
-			"and make one with 'avedgectl key new'",
+			"and make one with 'avedgectl key new --keys %s'",
+			issuer->settings->config->common.keys,
 			issuer->settings->config->common.keys);
 	else if (fault != SERVICE_OK)
 		snprintf(

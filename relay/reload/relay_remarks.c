@@ -233,6 +233,6 @@ bool relay_remarks_start(const struct relay_config *config,
 		return true;
 	return config_error(common, &common->keys, error, error_size,
 			    "no key of %s is valid now; see 'avedgectl key list', and "
-			    "make one with 'avedgectl key new'",
-			    common->keys);
+			    "make one with 'avedgectl key new --keys %s'",
+			    common->keys, common->keys);
 }

@@ -28,7 +28,7 @@ struct relay_files {
 };
 
 /* The keyring's reader says what is wrong; here is what to do. */
-static void add_remedy(char *error, size_t error_size)
+static void add_remedy(const char *path, char *error, size_t error_size)
 {
 	size_t len = strlen(error);
 
@@ -36,8 +36,11 @@ static void add_remedy(char *error, size_t error_size)
 		return;
 	if (len > 0 && error[len - 1] == '.')
 		len--;
-	snprintf(error + len, error_size - len,
-		 "; correct it, or make a keyring with 'avedgectl key new'");
+	snprintf(
+		error + len, error_size - len,
+		"; correct it, or move it away and make another with 'avedgectl key new --keys "
+		"%s'",
+		path);
 }
 
 /* See relay_settings.h: an expired certificate is served, but never changed to. */
@@ -64,7 +67,7 @@ static bool read_all(struct relay_files *files, const struct relay_config *confi
 
 	files->keyring = keyfile_load(common->keys, error, error_size);
 	if (files->keyring == NULL) {
-		add_remedy(error, error_size);
+		add_remedy(common->keys, error, error_size);
 		return config_locate(common, &common->keys, error, error_size);
 	}
 	daemon_tell_copy(common->keys);

@@ -128,7 +128,8 @@ static int issue(const struct ctl_args *args, const char *path,
 
 	if (!key)
 		return ctl_fail(
-			"%s: no valid key; create one with 'avedgectl key rotate'", path);
+			"%s: no valid key; create one with 'avedgectl key rotate --keys %s'",
+			path, path);
 	if (!is_mras(args) && key->rest == KEY_REST_NONE)
 		return ctl_fail("%s: key '%s' signs no REST credentials (rest=none); use "
 				"--form mras",

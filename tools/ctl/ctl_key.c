@@ -62,10 +62,11 @@ static json_t *key_json(const struct keyring *ring, const struct key *key, int64
 }
 
 /* NULL after a message. */
-static struct keyring *load(const struct ctl_args *args)
+static struct keyring *load(const struct ctl_args *args, bool may_be_empty)
 {
 	char error[CTL_ERROR_SIZE];
-	struct keyring *ring = keyfile_load(path_of(args), error, sizeof(error));
+	struct keyring *ring = (may_be_empty ? keyfile_load_any : keyfile_load)(
+		path_of(args), error, sizeof(error));
 
 	if (!ring)
 		ctl_fail("%s", error);
@@ -243,7 +244,7 @@ static int run_locked(const struct ctl_args *args, bool may_create,
 	if (lock < 0)
 		return ctl_fail("%s", error);
 	if (!may_create || access(path_of(args), F_OK) == 0)
-		ring = load(args);
+		ring = load(args, may_create);
 	else if (!(ring = calloc(1, sizeof(*ring))))
 		ctl_fail("out of memory");
 	status = ring ? change(args, ring, time(NULL)) : CTL_FAILED;
@@ -269,7 +270,7 @@ int ctl_key_list(const struct ctl_args *args)
 	static const struct ctl_column columns[] = {
 		{"<ID", "id"},           {"<STATE", "state"}, {"<FROM", "not_before"},
 		{"<UNTIL", "not_after"}, {"<REST", "rest"},   {NULL, NULL}};
-	struct keyring *ring = load(args);
+	struct keyring *ring = load(args, false);
 	json_t *keys = json_array();
 	int64_t now_s = time(NULL);
 
@@ -321,7 +322,7 @@ static int show(const struct ctl_args *args, const struct keyring *ring,
 int ctl_key_show(const struct ctl_args *args)
 {
 	int status = check_id(args, args->operands[0]);
-	struct keyring *ring = status == CTL_OK ? load(args) : NULL;
+	struct keyring *ring = status == CTL_OK ? load(args, false) : NULL;
 
 	if (!ring)
 		return status == CTL_OK ? CTL_FAILED : status;
