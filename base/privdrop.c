@@ -6,15 +6,19 @@
 #include <assert.h>
 #include <cap-ng.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+enum { GROUPS_MAX = 1024 }; /* of one user; with more nothing is found out */
 
 unsigned long privdrop_raise_files(void)
 {
@@ -88,6 +92,44 @@ bool privdrop_lookup(const char *user, const char *group, struct privdrop_identi
 		}
 	}
 	return true;
+}
+
+/* The supplementary groups that it will have; see change_identity(). */
+static bool take_groups(const struct privdrop_identity *who)
+{
+	const struct passwd *entry = getpwuid(who->uid);
+	gid_t groups[GROUPS_MAX];
+	int count = GROUPS_MAX;
+
+	if (!entry)
+		return setgroups(0, NULL) == 0;
+	return getgrouplist(entry->pw_name, who->gid, groups, &count) >= 0 &&
+	       setgroups((size_t)count, groups) == 0;
+}
+
+/* The kernel judges as for the identity itself: directories, access lists and mounts, too. */
+bool privdrop_may_read(const struct privdrop_identity *who, const char *path)
+{
+	gid_t own[GROUPS_MAX];
+	int own_count = getgroups(GROUPS_MAX, own);
+	int fd = -1, error = 0;
+
+	if (geteuid() != 0 || who->uid == 0 || own_count < 0 || !take_groups(who))
+		return true;
+	/* Of this thread alone; without user 0 it has no capability that overrides modes. */
+	setfsgid(who->gid);
+	setfsuid(who->uid);
+	if ((uid_t)setfsuid((uid_t)-1) == who->uid) {
+		fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		error = errno;
+	}
+	setfsuid(geteuid());
+	setfsgid(getegid());
+	if (setgroups((size_t)own_count, own) < 0)
+		abort(); /* going on with the groups of another is no choice */
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || error != EACCES;
 }
 
 static bool is_already(const struct privdrop_identity *who)

@@ -26,6 +26,12 @@ struct privdrop_identity {
 bool privdrop_lookup(const char *user, const char *group, struct privdrop_identity *out,
 		     char *error, size_t error_size);
 
+/*
+ * Could that identity open the file for reading? True also where this cannot be found out: only
+ * root can, and only with CAP_SETGID. Opens the file as that identity and closes it.
+ */
+bool privdrop_may_read(const struct privdrop_identity *who, const char *path);
+
 /* A group by name or number; (gid_t)-1 if there is none. */
 gid_t privdrop_group(const char *name);
 

@@ -68,6 +68,7 @@ void mras_remarks_add(struct mras_config *config, const struct mras_settings *se
 	check_legacy_tls(config);
 	config_warn_of_twins(&config->common);
 	check_tls(config, settings, now_s);
+	host_remarks_user(&config->common);
 	host_remarks_addresses(&config->common, config->addresses, config->address_count);
 }
 

@@ -6,12 +6,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/config/explain.h"
+#include "base/privdrop.h"
 #include "base/sockaddr.h"
 #include "base/whole_file.h"
 
@@ -67,6 +69,26 @@ void host_remarks_secret(struct config *config, char *const *field)
 	config_warn(config, field,
 		    "%s: mode %04o lets others read or write it; run 'chmod 0640 %s'",
 		    *field, (unsigned)(st.st_mode & 07777), *field);
+}
+
+void host_remarks_user(struct config *config)
+{
+	struct privdrop_identity who;
+	struct config_file file;
+	char error[256];
+
+	/* systemd passes copies of what that user may not read; see secret_file.h. */
+	if (config->user == NULL || getenv("CREDENTIALS_DIRECTORY") != NULL ||
+	    !privdrop_lookup(config->user, config->group, &who, error, sizeof(error)))
+		return;
+	for (size_t i = 0; config_watched(config, i, &file); i++) {
+		if (file.path == NULL || privdrop_may_read(&who, file.path))
+			continue;
+		config_warn(config, file.field,
+			    "%s: user %s may not read it, and every reload will fail; "
+			    "permit it by group or mode, here and for its directories",
+			    file.path, config->user);
+	}
 }
 
 /* --- ports ----------------------------------------------------------------------------------- */

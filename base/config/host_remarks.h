@@ -20,6 +20,12 @@ void host_remarks_addresses(struct config *config, const struct ip_addr *list,
 /* A file with a secret that others may read or write; field has its path. NULL: none. */
 void host_remarks_secret(struct config *config, char *const *field);
 
+/*
+ * The watched files that the configured user may not read: root reads them at the start, and no
+ * reload can. Only before the switch to that user, and before other threads.
+ */
+void host_remarks_user(struct config *config);
+
 /* A range of ports that the system gives to any program that asks for no port of its own. */
 void host_remarks_ports(struct config *config, const void *field, uint16_t first,
 			uint16_t last);

@@ -199,6 +199,7 @@ void relay_remarks_add(struct relay_config *config, const struct network_view *n
 	check_served(config, network);
 	check_allow(config);
 	check_tls(config, settings, now_s);
+	host_remarks_user(&config->common);
 	host_remarks_ports(&config->common, &config->relay.ports,
 			   config->relay.ports.first, config->relay.ports.last);
 	for (int i = 0; i < SIDE_COUNT; i++)

@@ -23,7 +23,7 @@ tests_unit_base_test_control_socket_LDADD = libdaemon.a libbase.a $(MICROHTTPD_L
 tests_unit_base_test_daemon_LDADD = libdaemon.a $(CORE_LIBS) libbase.a $(EVENT_LIBS) $(MICROHTTPD_LIBS) \
 	$(JANSSON_LIBS) $(SYSTEMD_LIBS) $(CAPNG_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_half_open_LDADD = libdaemon.a $(CORE_LIBS) $(CHECK_LIBS)
-tests_unit_base_test_host_remarks_LDADD = libdaemon.a $(CORE_LIBS) libbase.a $(SYSTEMD_LIBS) $(CHECK_LIBS)
+tests_unit_base_test_host_remarks_LDADD = libdaemon.a $(CORE_LIBS) libbase.a $(SYSTEMD_LIBS) $(CAPNG_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_inbox_LDADD = libdaemon.a $(EVENT_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_log_LDADD = libbase.a $(SYSTEMD_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_metrics_listener_LDADD = libdaemon.a $(CORE_LIBS) libbase.a \
