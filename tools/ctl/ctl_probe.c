@@ -93,8 +93,11 @@ static int run(const struct probe_options *options)
 	assert(!ok || reached == PROBE_CONNECTED);
 	probe_tls_close(tls);
 	if (ok && answer.relay_count == 0)
-		ok = probe_fail(&report, "answer", "add relay { } blocks to mrasd.conf",
-				"no relays");
+		ok = probe_fail(
+			&report, "answer",
+			"add relay { } blocks to mrasd.conf; if it has some, they "
+			"are draining: see 'avedgectl mras relays'",
+			"no relays");
 	if (ok) {
 		show_answer(&report, options, &answer);
 		ok = probe_relays(options, &report, &answer);

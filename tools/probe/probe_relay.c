@@ -31,6 +31,9 @@ static const struct way {
 	{"TLS", CLIENT_TLS, false},
 };
 
+/* A relay that drains redirects, refuses or ignores those without an allocation. */
+#define DRAINING "see 'avedgectl status' there and 'avedgectl mras relays'"
+
 /* One Allocate, and its release. */
 struct trial {
 	struct event_base *base;
@@ -79,12 +82,16 @@ static const char *advice(const struct trial *trial, enum client_transport trans
 	case 436:
 		return "the relay rejects the credential; check that both daemons use the same "
 		       "keys ('avedgectl key list' on both) and that the clocks are right";
+	case 300:
+		return "the relay sends clients elsewhere: it may be draining; " DRAINING;
 	case 403:
 		return "the relay forbids it; see its configuration";
 	case 437:
 	case 441:
 		return "try again";
 	case 486:
+		return "the relay is full, this user has too many allocations ('avedgectl "
+		       "limits'), or it is draining; " DRAINING;
 	case 500:
 	case 508:
 		return "the relay is full, or this user has too many allocations; see "
@@ -94,9 +101,9 @@ static const char *advice(const struct trial *trial, enum client_transport trans
 	}
 	if (transport == CLIENT_TLS)
 		return "check that the relay serves TLS there, with a certificate for that host "
-		       "from --relay-ca";
-	return "check that the relay is running, that no firewall drops it, and host and "
-	       "ports of its relay { } block in mrasd.conf";
+		       "from --relay-ca, and is not draining; " DRAINING;
+	return "check that the relay is running and not draining, that no firewall drops it, and "
+	       "host and ports of its relay { } block in mrasd.conf; " DRAINING;
 }
 
 static void try(struct trial *trial, struct client_config *config)

@@ -84,7 +84,8 @@ const char *probe_refusal_advice(int status)
 	case 429:
 		return "wait, or raise requests_per_second or identity_per_minute";
 	case 503:
-		return "mrasd has no valid key; see 'avedgectl key list' on the edge";
+		return "mrasd has no valid key, or all relays of that location are draining; "
+		       "see 'avedgectl key list' and 'avedgectl mras relays' on the edge";
 	default:
 		return "see the log of mrasd";
 	}
