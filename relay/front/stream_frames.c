@@ -142,8 +142,12 @@ static bool handle(struct stream *stream, struct slice frame)
 		return stream_conn_fail(stream, CONNECTION_END_NOT_STUN);
 	}
 	if (dispatch.authenticated) {
-		clients_authenticated(stream->clients, &stream->client);
-		stream->authenticated = true;
+		/* A valid signature is not enough: quotas bound allocations, not signatures. */
+		if (!stream->authenticated &&
+		    allocation_find(delivery->turn->table, &stream->client.tuple)) {
+			clients_authenticated(stream->clients, &stream->client);
+			stream->authenticated = true;
+		}
 		delivery->expire(delivery->self);
 	}
 	return !stream->io.failed || stream_conn_fail(stream, CONNECTION_END_BROKEN);

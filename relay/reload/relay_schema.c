@@ -243,7 +243,7 @@ static const struct config_key keys[] = {
 	      "what is left of it as the room for unauthenticated connections fills"),
 	LIMIT("authentication", MILLISECONDS, stream.authentication_ms, "60s", 100,
 	      DAY_MS,
-	      "time for the first authenticated request on a connection, likewise"),
+	      "time for the first allocation on a connection, likewise"),
 	LIMIT("authentication_min", MILLISECONDS, stream.authentication_min_ms, "10s",
 	      100, DAY_MS, "what is left of that"),
 	LIMIT("frame", MILLISECONDS, stream.frame_ms, "10s", 100, DAY_MS,

@@ -125,6 +125,23 @@ def under_flood(server, held, wait_s):
         lasting, HONEST, held, gave_way, ended)
 
 
+def signed_without_allocation(server):
+    """A valid signature keeps no place: only an allocation does, and quotas bound those."""
+    credentials, held, there = server.credential(), [], []
+    for _ in range(700):
+        client = t.Client((INSIDE, 443), "tcp", *credentials, bind=(SOURCES[0], 0))
+        check(client.request(t.REFRESH).code == 437, "a Refresh without an allocation")
+        held.append(client)
+    for number in range(20):
+        there.append(honest(server, credentials, number))
+    lasting = sum(client is not None and client.refresh() is not None for client in there)
+    for client in [*held, *there]:
+        if client is not None:
+            client.close()
+    check(lasting == 20, "%d of 20 honest clients have an allocation", lasting)
+    return "20 of 20 beside 700 that are signed"
+
+
 def with_few_descriptors(options):
     """The relay sees at its start that the limits allow more than it has descriptors for."""
     command = relay.Relay.command
@@ -186,6 +203,7 @@ def main():
     options = {"inside": [INSIDE], "outside": [OUTSIDE], "workers": 2}
     with netns.running(settings={"limits": SMALL + unlimited}, **options) as server:
         said = ["small: " + under_flood(server, 1000, 20)]
+        said.append("signed: " + signed_without_allocation(server))
     options["settings"] = {"limits": unlimited}
     said.append("%d descriptors: %s" % (FEW, with_few_descriptors(options)))
     said.append("none left: " + without_descriptors(options))
