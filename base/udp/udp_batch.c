@@ -24,6 +24,8 @@
 
 enum {
 	WORTH_A_RUN = 3,
+	SEND_TRIES = 3,
+	REFUSED_RUNS = 1024,  /* sent one by one before the kernel is asked again */
 	DATAGRAM_MAX = 65536, /* touched only as far as datagrams reach */
 };
 
@@ -144,14 +146,16 @@ static size_t *refused_size(struct udp_batch *batch)
 /* 0 or an errno. */
 static int send_message(int fd, const struct msghdr *message)
 {
-	if (sendmsg(fd, message, 0) >= 0)
-		return 0;
 	/*
 	 * An ICMP error about an earlier datagram fails the next call, which sends nothing; any
-	 * other error comes again.
+	 * other error comes again. Whoever forges such errors may well hit more than one call.
 	 */
-	if (errno != EAGAIN && sendmsg(fd, message, 0) >= 0)
-		return 0;
+	for (int i = 0; i < SEND_TRIES; i++) {
+		if (sendmsg(fd, message, 0) >= 0)
+			return 0;
+		if (errno == EAGAIN)
+			break;
+	}
 	return errno;
 }
 
@@ -261,6 +265,9 @@ uint64_t udp_batch_flush(struct udp_batch *batch)
 	if (batch->count == 0)
 		return failed;
 	socklen_t sa_len = sockaddr_from_endpoint(&batch->to, &sa);
+	if (*refused != 0 && batch->count >= WORTH_A_RUN && batch->refused_runs > 0 &&
+	    --batch->refused_runs == 0)
+		*refused = 0;
 	if (batch->count < WORTH_A_RUN || (*refused != 0 && batch->size >= *refused)) {
 		sent = send_each(batch, &sa, sa_len);
 	} else {
@@ -270,8 +277,10 @@ uint64_t udp_batch_flush(struct udp_batch *batch)
 		} else if (is_about_size(error) || is_about_segments(error)) {
 			sent = send_each(batch, &sa, sa_len);
 			/* A destination that takes nothing at all says nothing about it. */
-			if (sent > 0)
+			if (sent > 0) {
 				*refused = is_about_size(error) ? batch->size : 1;
+				batch->refused_runs = REFUSED_RUNS;
+			}
 		}
 	}
 	assert(sent <= batch->count);

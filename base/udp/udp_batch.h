@@ -10,7 +10,7 @@
  * same order. A run ends with a datagram that does not fit it (other socket, other destination,
  * longer) or with a shorter one, which may be its last. One or two go out one by one: for so few
  * the one call costs more than it saves. What the kernel refuses to segment goes out one by one
- * too, and is not tried again.
+ * too, and is tried again a while later.
  *
  * Owner    whoever embeds it; one thread. The caller owns the sockets.
  * Memory   received bytes are valid until the next receive. Payloads to send are borrowed until
@@ -86,7 +86,8 @@ struct udp_batch {
 	bool is_over;      /* a shorter one was added */
 	size_t refused_v4; /* the kernel does not segment into that size or larger ... */
 	size_t refused_v6; /* ... per family; 0 stands for no such size */
-	uint64_t failed;   /* datagrams not sent since the last flush */
+	unsigned refused_runs; /* until that is forgotten: a forged ICMP error may look like it */
+	uint64_t failed; /* datagrams not sent since the last flush */
 	struct iovec vectors[UDP_BATCH_RUN_MAX * UDP_BATCH_PIECES];
 	uint8_t headers[UDP_BATCH_RUN_MAX][UDP_BATCH_HEADER_MAX];
 };
