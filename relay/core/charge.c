@@ -85,26 +85,27 @@ bool charge_take(struct turn *turn, struct allocation *al, uint64_t now_ms,
 	if (!quota_acquire(shared->sides[al->side], 0,
 			   limits->allocations_per_side[al->side]))
 		goto no_side;
-	*why = REFUSAL_USER;
-	al->user_row = quota_acquire_row(users_of(turn, al), al->user_quota,
-					 charge_user_limit(turn, al));
-	if (al->user_row == QUOTA_NONE)
-		goto no_user;
+	/* Before the user: what is refused here must not cost another user the row. */
 	*why = REFUSAL_PREFIX;
 	al->prefix_row = quota_acquire_row(shared->prefixes, al->prefix_quota,
 					   limits->allocations_per_prefix);
 	if (al->prefix_row == QUOTA_NONE)
 		goto no_prefix;
+	*why = REFUSAL_USER;
+	al->user_row = quota_acquire_row(users_of(turn, al), al->user_quota,
+					 charge_user_limit(turn, al));
+	if (al->user_row == QUOTA_NONE)
+		goto no_user;
 	*why = REFUSAL_RATE;
 	if (!take_turn(turn, al, now_ms))
 		goto too_fast;
 	return true;
 
 too_fast:
-	quota_release(shared->prefixes, al->prefix_quota);
-no_prefix:
 	quota_release(users_of(turn, al), al->user_quota);
 no_user:
+	quota_release(shared->prefixes, al->prefix_quota);
+no_prefix:
 	quota_release(shared->sides[al->side], 0);
 no_side:
 	quota_release(shared->total, 0);
