@@ -89,7 +89,10 @@ static struct keyring *parse_file(int fd, const char *path, char *text,
 	if (ring)
 		return ring;
 	if (refused.line > 0)
-		fail_with(failure, "%s:%u: %s", path, refused.line, refused.reason);
+		fail_with(failure,
+			  "%s:%u: %s Correct the line, or remove it and add a key with "
+			  "'avedgectl key new --keys %s'.",
+			  path, refused.line, refused.reason, path);
 	else
 		fail_with(failure, "%s: %s", path, refused.reason);
 	return NULL;

@@ -90,8 +90,7 @@ const char *key_secret_weakness(const uint8_t *secret, size_t len)
 	unsigned distinct = 0;
 
 	if (len < KEY_SECRET_MIN)
-		return "The secret is shorter than 128 bits and can be guessed: make one with "
-		       "'avedgectl key new'.";
+		return "The secret is shorter than 128 bits and can be guessed.";
 	if (len > KEY_SECRET_MAX)
 		return "The secret is longer than 128 bytes.";
 	for (size_t i = 0; i < len; i++) {
@@ -99,8 +98,7 @@ const char *key_secret_weakness(const uint8_t *secret, size_t len)
 		seen[secret[i]] = true;
 	}
 	if (distinct < SECRET_DISTINCT_MIN)
-		return "The secret repeats the same few bytes and can be guessed: make one with "
-		       "'avedgectl key new'.";
+		return "The secret repeats the same few bytes and can be guessed.";
 	return NULL;
 }
 

@@ -58,15 +58,16 @@ static size_t fill_ring(struct import_conf *conf, struct keyring *ring)
 		struct key *key = &ring->keys[ring->count];
 		size_t len = strlen(setting->value);
 		const char *weakness =
-			len > KEY_SECRET_MAX
-				? "the secret is longer than 128 bytes"
-				: key_secret_weakness((const uint8_t *)setting->value,
-						      len);
+			key_secret_weakness((const uint8_t *)setting->value, len);
 
-		if (!weakness && ring->count == KEYRING_MAX)
-			weakness = "the keyring is full with 16 keys";
 		if (weakness) {
-			import_note(conf, setting, NULL, "%s", weakness);
+			import_note(conf, setting, NULL,
+				    "%s Add a key with 'avedgectl key new'.", weakness);
+			continue;
+		}
+		if (ring->count == KEYRING_MAX) {
+			import_note(conf, setting, NULL,
+				    "the keyring is full with 16 keys");
 			continue;
 		}
 		assert(ring->count < KEYRING_MAX && len <= KEY_SECRET_MAX);
