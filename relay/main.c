@@ -245,7 +245,8 @@ static void limit_unauthenticated(struct mediarelayd *self)
 		return;
 	self->unauthenticated_max = clients_unauthenticated_max(files.rlim_cur, workers);
 	if (configured > self->unauthenticated_max)
-		log_warning(
+		/* No warning: with defaults the host decides, and the cap is no harm. */
+		log_notice(
 			"limits.unauthenticated = %u of each of %zu workers is more than "
 			"half of the %ju descriptors; each worker allows %u; raise "
 			"LimitNOFILE to %ju, or lower the key",

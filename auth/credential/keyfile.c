@@ -90,9 +90,10 @@ static struct keyring *parse_file(int fd, const char *path, char *text,
 		return ring;
 	if (refused.line > 0)
 		fail_with(failure,
-			  "%s:%u: %s Correct the line, or remove it and add a key with "
-			  "'avedgectl key new --keys %s'.",
-			  path, refused.line, refused.reason, path);
+			  "%s:%u: %.*s; correct the line, or remove it and add a key "
+			  "with 'avedgectl key new --keys %s'.",
+			  path, refused.line, (int)strcspn(refused.reason, "."),
+			  refused.reason, path);
 	else
 		fail_with(failure, "%s: %s", path, refused.reason);
 	return NULL;

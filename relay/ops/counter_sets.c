@@ -59,7 +59,7 @@ const struct counter_set counter_sets[] = {
 	{"bandwidth_requests", "avedge_bandwidth_requests",
 	 "Requests of Microsoft's clients for bandwidth, by what became of them.",
 	 "result", SET(admissions, admission, ADMISSION_COUNT)},
-	{"ms_attributes", "avedge_ms_attributes",
+	{"ms_attributes", "avedge_microsoft_attributes",
 	 "Messages of Microsoft's dialect with an attribute that the relay must understand and "
 	 "does not; all but other are ignored.",
 	 "type", SET(ms_attributes, ms_attribute, MS_ATTRIBUTE_COUNT)},

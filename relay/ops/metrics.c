@@ -131,10 +131,10 @@ static void write_reservations(const struct ms_reserved_figures *reserved,
 			   "Allocations of Microsoft's clients that have reserved "
 			   "bandwidth.");
 	openmetrics_count(om, reserved->count, NULL);
-	openmetrics_family(om, METRIC_GAUGE, "avedge_bandwidth_reserved_bits_per_second",
+	openmetrics_family(om, METRIC_GAUGE, "avedge_bandwidth_reserved_bytes_per_second",
 			   NULL, "Bandwidth that Microsoft's clients have reserved.");
 	for (int side = 0; side < SIDE_COUNT; side++)
-		openmetrics_count(om, reserved->bps_of_side[side], "side",
+		openmetrics_count(om, reserved->bps_of_side[side] / 8, "side",
 				  side_name((enum side)side), NULL);
 }
 

@@ -142,7 +142,8 @@ static int update(struct ms_client *c, const uint8_t id[20], const uint8_t *more
 	uint8_t bytes[128] = {UPDATE};
 
 	memcpy(bytes + 8, id, 20);
-	memcpy(bytes + 28, more, len);
+	if (len > 0)
+		memcpy(bytes + 28, more, len);
 	return ask(c, bytes, 28 + len);
 }
 

@@ -189,9 +189,9 @@ START_TEST(drops_and_traffic_have_their_labels)
 	EXPECT(text, "avedge_stream_waits_total{limit=\"total\"}", 14);
 	EXPECT(text, "avedge_bandwidth_requests_total{result=\"commit-denied\"}", 15);
 	EXPECT(text, "avedge_bandwidth_reservations", 2);
-	EXPECT(text, "avedge_bandwidth_reserved_bits_per_second{side=\"inside\"}", 0);
-	EXPECT(text, "avedge_bandwidth_reserved_bits_per_second{side=\"outside\"}",
-	       750000);
+	EXPECT(text, "avedge_bandwidth_reserved_bytes_per_second{side=\"inside\"}", 0);
+	EXPECT(text, "avedge_bandwidth_reserved_bytes_per_second{side=\"outside\"}",
+	       93750);
 	free(text);
 }
 END_TEST
