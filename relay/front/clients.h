@@ -62,7 +62,7 @@ bool clients_free_descriptor(struct clients *clients);
 
 /* A client for which there is room: one of the unauthenticated. False if out of memory. */
 bool clients_enter(struct clients *clients, struct client *client);
-/* It has authenticated. */
+/* It has authenticated, and has an allocation. */
 void clients_authenticated(struct clients *clients, struct client *client);
 /* It is gone. */
 void clients_leave(struct clients *clients, struct client *client);

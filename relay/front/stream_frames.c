@@ -143,8 +143,7 @@ static bool handle(struct stream *stream, struct slice frame)
 	}
 	if (dispatch.authenticated) {
 		/* A valid signature is not enough: quotas bound allocations, not signatures. */
-		if (!stream->authenticated &&
-		    allocation_find(delivery->turn->table, &stream->client.tuple)) {
+		if (!stream->authenticated && allocation_of(stream) != NULL) {
 			clients_authenticated(stream->clients, &stream->client);
 			stream->authenticated = true;
 		}
