@@ -3,6 +3,7 @@
  * relay, and the counters of refusals (RFC 8656 section 7.2 step 10).
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "relay/core/allocation_table.h"
@@ -240,6 +241,34 @@ START_TEST(prefix_quota_is_486) /* attack 23 */
 }
 END_TEST
 
+/* Those who get nothing must not cost another user the memory of what it has used. */
+START_TEST(refusals_by_prefix_take_no_row_of_a_user) /* attack 23 */
+{
+	struct turn_limits *limits = &fixture.settings.limits;
+	struct allocation *al;
+	char name[16];
+	int code;
+
+	begin_with(&(const struct fixture_options){.allocations_per_prefix = 1});
+	limits->allocation_rate_per_user = limits->allocation_burst_per_user = 1;
+	al = fixture_allocate(&fixture, "alice", 1, NULL);
+	ck_assert_ptr_nonnull(al);
+	allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
+
+	al = fixture_allocate(&fixture, "bob", 2, NULL);
+	ck_assert_ptr_nonnull(al);
+	for (unsigned i = 0; i < 2000; i++) {
+		snprintf(name, sizeof(name), "user%u", i);
+		ck_assert_ptr_null(fixture_allocate(&fixture, name, 3, &code));
+	}
+	ck_assert_uint_eq(refused(REFUSAL_PREFIX), 2000);
+	allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
+
+	ck_assert_ptr_null(fixture_allocate(&fixture, "alice", 4, &code));
+	ck_assert_uint_eq(refused(REFUSAL_RATE), 1);
+}
+END_TEST
+
 START_TEST(quota_of_a_side_is_486)
 {
 	struct allocation *inside, *al;
@@ -343,6 +372,7 @@ static void admission_suite(Suite *suite)
 	tcase_add_test(tc, the_rate_is_of_each_dialect_and_of_a_nameless_client);
 	tcase_add_test(tc, a_refusal_does_not_count_as_a_new_allocation);
 	tcase_add_test(tc, prefix_quota_is_486);
+	tcase_add_test(tc, refusals_by_prefix_take_no_row_of_a_user);
 	tcase_add_test(tc, quota_of_a_side_is_486);
 	tcase_add_test(tc, the_reserve_is_for_users_who_have_one);
 	tcase_add_test(tc, refusals_are_counted_by_reason);
