@@ -41,18 +41,6 @@ struct udp_fronts {
 	struct udp_batch batch; /* from clients and to a client */
 };
 
-static void send_reply(const struct udp_front *front, const struct endpoint *client,
-		       size_t len)
-{
-	struct delivery *delivery = front->owner->delivery;
-	struct sockaddr_storage sa;
-	socklen_t sa_len = sockaddr_from_endpoint(client, &sa);
-
-	if (sendto(front->fd, delivery->reply, len, 0, (struct sockaddr *)&sa, sa_len) <
-	    0)
-		counter_add(&delivery->turn->counters.drops[DROP_SEND_FAILED], 1);
-}
-
 static void handle(struct udp_front *front, const struct five_tuple *tuple,
 		   struct slice message, uint8_t tos)
 {
@@ -65,7 +53,8 @@ static void handle(struct udp_front *front, const struct five_tuple *tuple,
 		dispatch.forward.tos = marking_apply(dispatch.forward.marking, tos);
 		delivery->to_peer(delivery->self, &dispatch.forward);
 	} else if (dispatch.action == DISPATCH_REPLY) {
-		send_reply(front, &tuple->client, dispatch.reply_len);
+		udp_front_send(front->owner, front->index, &tuple->client,
+			       (struct slice){delivery->reply, dispatch.reply_len});
 		trace_reply(delivery->trace, delivery->turn, tuple,
 			    (struct slice){delivery->reply, dispatch.reply_len},
 			    delivery->loop->now_ms);
@@ -189,6 +178,18 @@ void udp_front_close(struct udp_fronts *fronts, uint16_t front)
 	event_del(&closed->event);
 	close(closed->fd);
 	closed->fd = -1;
+}
+
+void udp_front_send(struct udp_fronts *fronts, uint16_t front,
+		    const struct endpoint *client, struct slice datagram)
+{
+	struct sockaddr_storage sa;
+	socklen_t sa_len = sockaddr_from_endpoint(client, &sa);
+
+	assert(front < FRONTS_MAX && fronts->fronts[front].fd >= 0);
+	if (sendto(fronts->fronts[front].fd, datagram.data, datagram.len, 0,
+		   (struct sockaddr *)&sa, sa_len) < 0)
+		counter_add(&fronts->delivery->turn->counters.drops[DROP_SEND_FAILED], 1);
 }
 
 void udp_front_relay(struct udp_fronts *fronts, uint16_t front,

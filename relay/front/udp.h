@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "stun/endpoint.h"
+#include "stun/wire.h"
 
 struct delivery;
 struct udp_datagram;
@@ -26,6 +27,10 @@ void udp_fronts_free(struct udp_fronts *fronts); /* NULL is allowed; closes all 
 bool udp_front_open(struct udp_fronts *fronts, uint16_t front, int fd);
 /* The end of it; nothing if it is not open. */
 void udp_front_close(struct udp_fronts *fronts, uint16_t front);
+
+/* Send one datagram to a client now: a reply, or what a protocol between them needs. */
+void udp_front_send(struct udp_fronts *fronts, uint16_t front,
+		    const struct endpoint *client, struct slice datagram);
 
 /*
  * Send what relayed datagrams become, in runs: the payload is borrowed until
