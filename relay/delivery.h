@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct clients;
 struct five_tuple;
 struct forward;
 struct loop;
@@ -26,6 +27,8 @@ struct delivery {
 	const struct relay_settings *settings; /* in force; a reload puts others here */
 	struct trace *trace;                   /* of replies; the front's */
 	uint8_t *reply; /* DISPATCH_REPLY_MAX bytes, for one dispatch at a time */
+	struct clients
+		*clients; /* the front's: where a stream that is handed over arrives */
 
 	void *self; /* given back as the first argument */
 
@@ -61,6 +64,15 @@ struct delivery {
 
 	/* A request may have changed deadlines: drop what is due, and arm the one timer anew. */
 	void (*expire)(void *self);
+
+	/*
+	 * Run fn on the thread of the worker of that number, between two of its events, with its
+	 * delivery; posts of one worker to another run in order. False if it will never run:
+	 * there is no such worker, it is ending, or memory is short; then arg is still the
+	 * caller's.
+	 */
+	bool (*post)(void *self, unsigned worker,
+		     void (*fn)(struct delivery *there, void *arg), void *arg);
 };
 
 #endif

@@ -215,6 +215,8 @@ static bool make_worker(struct daemon *daemon, size_t index)
 		.shared = &self->relay.shared,
 		.records = self->relay.records,
 		.unauthenticated_max = self->unauthenticated_max,
+		.workers = self->relay.workers,
+		.worker_count = self->relay.worker_count,
 	};
 	struct worker *worker = worker_new(&common, (unsigned)index, settings,
 					   daemon->error, sizeof(daemon->error));

@@ -331,6 +331,16 @@ static double cpu_s(const struct worker *worker)
 	return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
 }
 
+/* Those opened here or handed over to here; what ends or leaves is read first, as above. */
+static uint64_t connections(const struct counters *counters)
+{
+	uint64_t gone = counter_read(&counters->connections_closed);
+
+	gone += counter_read(&counters->connections_departed);
+	return counter_read(&counters->connections_opened) +
+	       counter_read(&counters->connections_arrived) - gone;
+}
+
 struct relay_worker relay_worker(const struct relay *relay, size_t number)
 {
 	assert(number < relay->worker_count);
@@ -340,8 +350,7 @@ struct relay_worker relay_worker(const struct relay *relay, size_t number)
 		.number = (unsigned)number,
 		.allocations = difference(&counters->allocations_opened,
 					  &counters->allocations_closed),
-		.connections = difference(&counters->connections_opened,
-					  &counters->connections_closed),
+		.connections = connections(counters),
 		.cpu_s = cpu_s(worker),
 	};
 

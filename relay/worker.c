@@ -269,6 +269,41 @@ static void expire(void *self)
 	worker_expire(self);
 }
 
+/* On its way to another worker. */
+struct posted {
+	struct worker *there;
+	void (*fn)(struct delivery *there, void *arg);
+	void *arg;
+};
+
+static void run_posted(void *arg)
+{
+	struct posted posted = *(struct posted *)arg;
+
+	free(arg);
+	loop_turn(&posted.there->loop);
+	posted.fn(&posted.there->delivery, posted.arg);
+}
+
+static bool post(void *self, unsigned number, void (*fn)(struct delivery *, void *),
+		 void *arg)
+{
+	struct worker *worker = self;
+	struct posted *posted;
+
+	if (number >= worker->sibling_count)
+		return false;
+	posted = malloc(sizeof(*posted));
+	if (posted == NULL)
+		return false;
+	*posted = (struct posted){worker->siblings[number], fn, arg};
+	assert(posted->there->turn.worker == number);
+	if (inbox_post(posted->there->inbox, run_posted, posted))
+		return true;
+	free(posted);
+	return false;
+}
+
 /* For want of bandwidth: the client of that slot, if it is a stream, and its TCP peers. */
 static void pause_streams(void *arg, uint32_t slot, bool pause)
 {
@@ -325,6 +360,7 @@ static void connect_parts(struct worker *worker)
 		.client_wait = client_wait,
 		.client_ready = client_ready,
 		.expire = expire,
+		.post = post,
 	};
 	worker->turn.settings = &worker->settings->turn;
 	worker->turn.edge = &worker->edge;
@@ -344,6 +380,7 @@ static bool make_parts(struct worker *worker, const struct worker_common *common
 	worker->relay_tcp = relay_tcp_new(delivery, slots);
 	worker->throttle = throttle_new(&worker->loop, slots, pause_streams, worker);
 	worker->clients = clients_new(delivery, common->unauthenticated_max, stream_end);
+	delivery->clients = worker->clients;
 	worker->udp_fronts = udp_fronts_new(delivery);
 	worker->rates = rates_new(slots);
 	if (worker->clients != NULL)
@@ -362,6 +399,8 @@ struct worker *worker_new(const struct worker_common *common, unsigned number,
 	assert(number < WORKERS_MAX && common->records != NULL);
 	if (worker == NULL)
 		goto fail;
+	worker->siblings = common->workers;
+	worker->sibling_count = common->worker_count;
 	worker->turn.shared = common->shared;
 	worker->turn.worker = (uint16_t)number;
 	worker->records = common->records;
@@ -505,11 +544,12 @@ static void stop(void *arg)
 
 void worker_stop(struct worker *worker)
 {
-	if (!worker->is_running)
-		return;
-	inbox_post(worker->inbox, stop, worker);
-	pthread_join(worker->thread, NULL);
-	worker->is_running = false;
+	if (worker->is_running) {
+		inbox_post(worker->inbox, stop, worker);
+		pthread_join(worker->thread, NULL);
+		worker->is_running = false;
+	}
+	inbox_close(worker->inbox);
 }
 
 void worker_free(struct worker *worker)

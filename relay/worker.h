@@ -39,6 +39,9 @@ struct throttle;
 struct udp_fronts;
 
 struct worker {
+	struct worker *const
+		*siblings; /* by number, this one among them; see post() of delivery.h */
+	size_t sibling_count;
 	struct turn turn;
 	struct loop loop;
 	struct inbox *inbox; /* what is posted there runs on the thread */
@@ -71,6 +74,9 @@ struct worker_common {
 	const struct turn_shared *shared;
 	struct records *records;      /* of allocations that have ended */
 	uint32_t unauthenticated_max; /* see clients_unauthenticated_max() */
+	/* All of them by number; filled in before the first one starts. */
+	struct worker *const *workers;
+	size_t worker_count;
 };
 
 /*
@@ -84,7 +90,10 @@ void worker_free(struct worker *worker); /* NULL is allowed; not while it runs *
 
 /* 0 or an errno. */
 int worker_start(struct worker *worker);
-/* Ask it to end its allocations and its loop; then wait for it. */
+/*
+ * Ask it to end its allocations and its loop, and wait for it; from then on nothing can be posted
+ * to it. Stop all workers before the first is freed: what one has posted to another may still run.
+ */
 void worker_stop(struct worker *worker);
 
 /*

@@ -305,6 +305,8 @@ struct counters {
 	struct distribution allocation_bytes;    /* payload, both ways */
 	uint64_t connections_opened;
 	uint64_t connections_closed;
+	uint64_t connections_departed;  /* for another worker */
+	uint64_t connections_arrived;   /* from another worker */
 	uint64_t connections_refused;   /* all of limits.connections are authenticated */
 	uint64_t connections_timed_out; /* deadline for slow clients */
 	uint64_t connections_ended[CONNECTION_END_COUNT];

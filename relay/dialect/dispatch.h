@@ -36,6 +36,11 @@ enum dispatch_action {
 	DISPATCH_REPLY,   /* send reply_len bytes of the reply buffer to the client */
 	DISPATCH_FORWARD, /* see forward */
 	DISPATCH_CLOSE, /* stream only: it cannot be framed any more, or it is to be ignored */
+	/*
+	 * The id in this message, whose client has authenticated, names another worker: the
+	 * message belongs there, and on a stream all that follows it. Dispatch it there again.
+	 */
+	DISPATCH_HAND_OVER,
 };
 
 struct dispatch {
@@ -46,6 +51,7 @@ struct dispatch {
 	 * unauthenticated ones.
 	 */
 	bool authenticated;
+	uint16_t worker; /* HAND_OVER: its number, as the message has it; there may be none */
 	struct forward forward;
 };
 

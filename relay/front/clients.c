@@ -25,6 +25,7 @@ struct clients {
 	size_t count;
 	uint32_t unauthenticated_max;
 	struct half_open *half_open; /* those of them that have not authenticated */
+	bool closed[FRONTS_MAX];     /* fronts that no client can arrive at */
 	struct client_list buckets[BUCKETS];
 	uint8_t buffer[CLIENTS_BUFFER];
 	uint8_t message[CLIENTS_MESSAGE];
@@ -141,6 +142,23 @@ static void give_way(struct clients *clients, struct half_open_entry *entry,
 	clients->end(client, why);
 }
 
+/* Fewer unauthenticated ones than that, and room for one more. */
+static bool make_room_here(struct clients *clients, uint32_t unauthenticated)
+{
+	struct half_open_entry *oldest;
+	size_t count;
+
+	/* More than one only after a reload that lowered the limit. */
+	while (half_open_count(clients->half_open) >= unauthenticated ||
+	       clients->count >= limits(clients)->connections) {
+		oldest = half_open_oldest_of_fullest(clients->half_open, &count);
+		if (oldest == NULL)
+			return false;
+		give_way(clients, oldest, CONNECTION_END_GAVE_WAY, count);
+	}
+	return true;
+}
+
 bool clients_make_room(struct clients *clients, const struct ip_addr *client)
 {
 	const struct relay_stream_limits *limit = limits(clients);
@@ -156,15 +174,7 @@ bool clients_make_room(struct clients *clients, const struct ip_addr *client)
 		if (count >= limit->unauthenticated_per_prefix)
 			give_way(clients, oldest, CONNECTION_END_GAVE_WAY_PREFIX, count);
 	}
-	/* More than one only after a reload that lowered the limit. */
-	while (half_open_count(clients->half_open) >= unauthenticated_limit(clients) ||
-	       clients->count >= limit->connections) {
-		oldest = half_open_oldest_of_fullest(clients->half_open, &count);
-		if (oldest == NULL)
-			return false;
-		give_way(clients, oldest, CONNECTION_END_GAVE_WAY, count);
-	}
-	return true;
+	return make_room_here(clients, unauthenticated_limit(clients));
 }
 
 bool clients_free_descriptor(struct clients *clients)
@@ -206,13 +216,60 @@ void clients_authenticated(struct clients *clients, struct client *client)
 	quota_release(of_all_workers(clients), prefix_owner(clients, &prefix));
 }
 
-void clients_leave(struct clients *clients, struct client *client)
+static void leave_table(struct clients *clients, struct client *client)
 {
-	assert(clients->count > 0);
-	clients_authenticated(clients, client);
+	assert(clients->count > 0 && client->moving == CLIENT_STAYS);
 	LIST_REMOVE(client, link);
 	clients->count--;
 	check_counts(clients);
+}
+
+void clients_leave(struct clients *clients, struct client *client)
+{
+	struct ip_addr prefix = source_prefix(&client->tuple.client.ip);
+
+	if (client->moving == CLIENT_STAYS) {
+		clients_authenticated(clients, client);
+		leave_table(clients, client);
+	} else if (client->moving == CLIENT_MOVES_HALF_OPEN) {
+		quota_release(of_all_workers(clients), prefix_owner(clients, &prefix));
+	}
+}
+
+void clients_depart(struct clients *clients, struct client *client)
+{
+	bool is_half_open = half_open_has(&client->half_open);
+
+	if (is_half_open)
+		half_open_remove(clients->half_open, &client->half_open);
+	leave_table(clients, client);
+	client->moving = is_half_open ? CLIENT_MOVES_HALF_OPEN : CLIENT_MOVES;
+}
+
+bool clients_arrive(struct clients *clients, struct client *client)
+{
+	struct ip_addr prefix = source_prefix(&client->tuple.client.ip);
+	bool is_half_open = client->moving == CLIENT_MOVES_HALF_OPEN;
+
+	assert(client->moving != CLIENT_STAYS && client->tuple.front < FRONTS_MAX);
+	if (clients->closed[client->tuple.front] ||
+	    !make_room_here(clients,
+			    is_half_open ? unauthenticated_limit(clients) : UINT32_MAX))
+		return false;
+	if (is_half_open &&
+	    !half_open_add(clients->half_open, &client->half_open, &prefix))
+		return false;
+	client->moving = CLIENT_STAYS;
+	clients->count++;
+	LIST_INSERT_HEAD(bucket(clients, &client->tuple), client, link);
+	check_counts(clients);
+	return true;
+}
+
+void clients_serve(struct clients *clients, uint16_t front)
+{
+	assert(front < FRONTS_MAX);
+	clients->closed[front] = false;
 }
 
 void clients_move(struct clients *clients, struct client *client, uint16_t front)
@@ -264,6 +321,8 @@ struct client *clients_find(struct clients *clients, const struct five_tuple *tu
 
 void clients_end(struct clients *clients, const bool fronts[FRONTS_MAX])
 {
+	for (size_t i = 0; i < FRONTS_MAX; i++)
+		clients->closed[i] = clients->closed[i] || fronts[i];
 	for (size_t i = 0; i < BUCKETS; i++) {
 		struct client *next, *client = LIST_FIRST(&clients->buckets[i]);
 

@@ -21,10 +21,18 @@
 struct clients;
 struct delivery;
 
+/* Is it between two workers, in the table of neither? */
+enum client_moving {
+	CLIENT_STAYS,
+	CLIENT_MOVES,
+	CLIENT_MOVES_HALF_OPEN, /* it has not authenticated, and counts for its source all the way */
+};
+
 /* The 5-tuple must not change while the client is in the table. */
 struct client {
 	LIST_ENTRY(client) link;
 	struct half_open_entry half_open; /* in one until it authenticates */
+	enum client_moving moving;
 	struct five_tuple tuple;
 };
 
@@ -64,8 +72,17 @@ bool clients_free_descriptor(struct clients *clients);
 bool clients_enter(struct clients *clients, struct client *client);
 /* It has authenticated, and has an allocation. */
 void clients_authenticated(struct clients *clients, struct client *client);
-/* It is gone. */
+/* It is gone; also if it departed and arrives nowhere. */
 void clients_leave(struct clients *clients, struct client *client);
+
+/*
+ * From the table of one worker to that of another, each call on the thread of its table. What it
+ * counts for in limits.unauthenticated_per_prefix moves with it, so that no other client takes its
+ * place. An arrival makes room for itself as one that connects does; false, and then it is still
+ * in no table, if there is none, if its front has closed, or if memory is short.
+ */
+void clients_depart(struct clients *clients, struct client *client);
+bool clients_arrive(struct clients *clients, struct client *client);
 
 /* Its front is now another one. */
 void clients_move(struct clients *clients, struct client *client, uint16_t front);
@@ -80,7 +97,9 @@ unsigned clients_pressure(struct clients *clients, const struct client *client);
 /* The newest; a connection that was reset may not have been noticed yet. NULL: none. */
 struct client *clients_find(struct clients *clients, const struct five_tuple *tuple);
 
-/* End all clients of these fronts, none of which has an allocation. */
+/* That front serves clients, from now on or again. */
+void clients_serve(struct clients *clients, uint16_t front);
+/* End all clients of these fronts, none of which has an allocation; nor can one arrive there. */
 void clients_end(struct clients *clients, const bool fronts[FRONTS_MAX]);
 
 /* What clients share, each for the length of one call: where they read, and write. */

@@ -14,8 +14,8 @@
 #include "relay/dialect/dispatch.h"
 #include "relay/front/stream_conn.h"
 #include "relay/front/stream_frames.h"
+#include "relay/front/stream_handover.h"
 #include "relay/front/stream_opening.h"
-#include "relay/front/trace.h"
 #include "relay/loop.h"
 #include "relay/reload/relay_settings.h"
 
@@ -36,24 +36,6 @@ struct stream *stream_find(struct clients *clients, const struct five_tuple *tup
 	return client != NULL ? stream_of(client) : NULL;
 }
 
-static void stream_free(struct stream *stream, enum connection_end why)
-{
-	struct delivery *delivery = stream->delivery;
-	struct counters *counters = &delivery->turn->counters;
-
-	trace_end(delivery->trace, delivery->turn, &stream->client.tuple, why,
-		  stream_conn_now_ms(stream));
-	counter_add(&counters->connections_ended[why], 1);
-	counter_add(&counters->connections_closed, 1);
-	clients_leave(stream->clients, &stream->client);
-	stream_times_end(&stream->times);
-	event_del(&stream->writable);
-	event_del(&stream->readable);
-	stream_io_close(&stream->io);
-	free(stream->partial.data);
-	free(stream);
-}
-
 /* The client is gone for good: its 5-tuple cannot come back, so its allocation ends, too. */
 static void end(struct stream *stream, enum connection_end why)
 {
@@ -63,7 +45,7 @@ static void end(struct stream *stream, enum connection_end why)
 
 	dispatch_client_gone(delivery->turn, &stream->client.tuple, reason,
 			     stream_conn_now_ms(stream));
-	stream_free(stream, why);
+	stream_conn_free(stream, why);
 }
 
 void stream_end(struct client *client, enum connection_end why)
@@ -71,7 +53,7 @@ void stream_end(struct client *client, enum connection_end why)
 	struct stream *stream = stream_of(client);
 
 	if (why == CONNECTION_END_RELAY) {
-		stream_free(stream, why);
+		stream_conn_free(stream, why);
 		return;
 	}
 	assert(why == CONNECTION_END_GAVE_WAY || why == CONNECTION_END_GAVE_WAY_PREFIX ||
@@ -160,12 +142,17 @@ static void read_frames(struct stream *stream)
 		return;
 	}
 	do {
-		if (stream->paused)
+		if (stream->paused || stream->leaves)
 			break;
 		result = stream_frames_read(stream);
 	} while (result == STREAM_IO_OK && stream_io_has_more(&stream->io) &&
 		 ++reads < READS_PER_TURN);
 
+	/* Even if it has closed its direction, which is read again there. */
+	if (stream->leaves && result != STREAM_IO_FAILED) {
+		stream_handover(stream, stream->leaves_for);
+		return;
+	}
 	switch (result) {
 	case STREAM_IO_OK:
 	case STREAM_IO_AGAIN:
@@ -226,7 +213,7 @@ static void ready(evutil_socket_t fd, short events, void *arg)
 		end(stream, CONNECTION_END_BROKEN);
 	} else if (stream->state == STREAM_DRAINING) {
 		if (stream->io.queued == 0)
-			stream_free(stream, CONNECTION_END_CLIENT);
+			stream_conn_free(stream, CONNECTION_END_CLIENT);
 	} else {
 		resume_peers(stream);
 		if ((events & EV_READ) || stream->io.read_wants_write)

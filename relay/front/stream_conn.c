@@ -4,6 +4,7 @@
 #include "relay/front/stream_conn.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #include "relay/core/allocation_table.h"
 #include "relay/core/turn.h"
@@ -88,4 +89,22 @@ void stream_conn_reply(struct stream *stream, struct slice message)
 		counter_add(&delivery->turn->counters.drops[DROP_CLIENT_SLOW], dropped);
 	trace_reply(delivery->trace, delivery->turn, &stream->client.tuple, message,
 		    stream_conn_now_ms(stream));
+}
+
+void stream_conn_free(struct stream *stream, enum connection_end why)
+{
+	struct delivery *delivery = stream->delivery;
+	struct counters *counters = &delivery->turn->counters;
+
+	trace_end(delivery->trace, delivery->turn, &stream->client.tuple, why,
+		  stream_conn_now_ms(stream));
+	counter_add(&counters->connections_ended[why], 1);
+	counter_add(&counters->connections_closed, 1);
+	clients_leave(stream->clients, &stream->client);
+	stream_times_end(&stream->times);
+	event_del(&stream->writable);
+	event_del(&stream->readable);
+	stream_io_close(&stream->io);
+	free(stream->partial.data);
+	free(stream);
 }

@@ -35,6 +35,8 @@ struct stream {
 	bool kept_back;      /* partial is what a pause left unhandled, not one frame */
 	bool awaited;        /* client_ready() is due when the queue is empty */
 	bool is_unpadded;    /* a frame began in the padding of the one before */
+	bool leaves; /* for another worker, with all that is kept back; see stream_handover.h */
+	uint16_t leaves_for;
 	struct padding padding; /* of the frame before */
 	struct stream_io io;
 	struct {
@@ -62,5 +64,8 @@ void stream_conn_enter(struct stream *stream, enum stream_state state);
 bool stream_conn_fail(struct stream *stream, enum connection_end why);
 
 void stream_conn_reply(struct stream *stream, struct slice message);
+
+/* Close and free it. Its allocation, if any, is left alone. */
+void stream_conn_free(struct stream *stream, enum connection_end why);
 
 #endif

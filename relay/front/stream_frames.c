@@ -109,7 +109,7 @@ bool stream_frames_unpadded(const struct stream *stream)
 
 /* --- frames ---------------------------------------------------------------------------------- */
 
-/* One complete frame. False if the stream has to end. */
+/* One complete frame, which stays if the stream leaves. False if it has to end. */
 static bool handle(struct stream *stream, struct slice frame)
 {
 	struct delivery *delivery = stream->delivery;
@@ -140,6 +140,10 @@ static bool handle(struct stream *stream, struct slice frame)
 		break;
 	case DISPATCH_CLOSE:
 		return stream_conn_fail(stream, CONNECTION_END_NOT_STUN);
+	case DISPATCH_HAND_OVER:
+		stream->leaves = true;
+		stream->leaves_for = dispatch.worker;
+		return true;
 	}
 	if (dispatch.authenticated) {
 		/* A valid signature is not enough: quotas bound allocations, not signatures. */
@@ -196,12 +200,15 @@ static bool handle_all(struct stream *stream, struct slice arrived)
 			break;
 		if (!handle(stream, (struct slice){arrived.data, frame_len}))
 			return false;
+		if (stream->leaves)
+			break;
 		arrived = slice_skip(arrived, frame_len);
 	}
 	if (!whole && !broken(stream, arrived))
 		return false;
-	stream->kept_back = stream->paused && arrived.len > 0;
-	return arrived.len == 0 || keep(stream, arrived, stream->paused ? 0 : frame_len);
+	bool is_held = stream->paused || stream->leaves;
+	stream->kept_back = is_held && arrived.len > 0;
+	return arrived.len == 0 || keep(stream, arrived, is_held ? 0 : frame_len);
 }
 
 static bool handle_kept(struct stream *stream)

@@ -26,6 +26,12 @@ void stream_times_end(struct stream_times *times)
 	event_del(&times->timer);
 }
 
+void stream_times_move(struct stream_times *times, const struct loop *loop)
+{
+	times->armed_ms = UINT64_MAX;
+	event_base_set(loop->base, &times->timer);
+}
+
 /* A minimum above the time itself counts as that. */
 static uint64_t under_pressure(uint32_t time_ms, uint32_t min_ms, unsigned pressure)
 {

@@ -65,6 +65,9 @@ bool stream_times_begin(struct stream_times *times, const struct loop *loop,
 			event_callback_fn due, void *arg);
 void stream_times_end(struct stream_times *times);
 
+/* It has ended, and goes on in another loop: all times of the process are of one clock. */
+void stream_times_move(struct stream_times *times, const struct loop *loop);
+
 /* The earliest deadline that holds. */
 struct stream_deadline stream_times_deadline(const struct stream_times *times,
 					     const struct stream_waits *waits,

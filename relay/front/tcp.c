@@ -202,6 +202,8 @@ bool tcp_front_open(struct tcp_fronts *fronts, uint16_t front, int fd)
 	    event_add(&opened->event, NULL) != 0)
 		return false;
 	opened->fd = fd;
+	clients_serve(fronts->clients, front);
+	clients_serve(fronts->clients, front + 1); /* its TLS */
 	return true;
 }
 

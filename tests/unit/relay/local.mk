@@ -18,6 +18,7 @@ unit_programs += \
 	tests/unit/relay/test_records \
 	tests/unit/relay/test_self_test \
 	tests/unit/relay/test_status_line \
+	tests/unit/relay/test_stream_handover \
 	tests/unit/relay/test_stream_io \
 	tests/unit/relay/test_stream_padding \
 	tests/unit/relay/test_stream_times \
@@ -51,6 +52,8 @@ tests_unit_relay_test_peer_queue_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_record_SOURCES = tests/unit/relay/test_record.c \
 	tests/unit/lib/source_file.c tests/unit/lib/source_file.h
 tests_unit_relay_test_record_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_relay_test_stream_handover_SOURCES = tests/unit/relay/test_stream_handover.c $(relay_fixture)
+tests_unit_relay_test_stream_handover_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_stream_io_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_heartbeat_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_self_test_SOURCES = tests/unit/relay/test_self_test.c $(relay_fixture)

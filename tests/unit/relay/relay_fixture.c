@@ -177,6 +177,8 @@ void relay_fixture_start(struct relay_fixture *fixture, const char *extra,
 		.shared = &fixture->relay.shared,
 		.records = fixture->relay.records,
 		.unauthenticated_max = UINT32_MAX,
+		.workers = fixture->workers,
+		.worker_count = FIXTURE_WORKERS,
 	};
 	for (unsigned i = 0; i < FIXTURE_WORKERS; i++) {
 		fixture->workers[i] = worker_new(&common, i,
