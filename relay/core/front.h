@@ -23,8 +23,8 @@ enum transport {
 } __attribute__((packed));
 
 /*
- * One server transport address. A TCP port that also takes TLS is two fronts, so that the index
- * alone tells 5-tuples apart (RFC 8656 section 6).
+ * One server transport address. A TCP port that also takes TLS is two fronts, and so is a UDP port
+ * with DTLS: the index alone tells 5-tuples apart (RFC 8656 section 6).
  */
 struct front {
 	enum side side;
@@ -32,11 +32,17 @@ struct front {
 	struct endpoint local;
 };
 
-#define FRONTS_MAX 128
+#define FRONTS_MAX 256
 
 static inline bool transport_is_stream(enum transport t)
 {
 	return t == TRANSPORT_TCP || t == TRANSPORT_TLS;
+}
+
+/* Its front follows the plain one of the port and has no socket of its own. */
+static inline bool transport_is_secure(enum transport t)
+{
+	return t == TRANSPORT_TLS || t == TRANSPORT_DTLS;
 }
 
 const char *side_name(enum side side);                /* "inside", "outside" */

@@ -183,7 +183,7 @@ void reply_redirect(struct request *rq)
 	add_alternate(rq, &b, family == IP_V4 ? IP_V6 : IP_V4);
 	/* Only MESSAGE-INTEGRITY-SHA256 proves that the relay named it. */
 	if (domain[0] != '\0' && rq->auth.reply_kind == STUN_INTEGRITY_SHA256 &&
-	    (rq->transport == TRANSPORT_TLS || rq->transport == TRANSPORT_DTLS))
+	    transport_is_secure(rq->transport))
 		stun_builder_add(&b, STUN_ALTERNATE_DOMAIN, domain, strlen(domain));
 	reply_finish(rq, &b, STUN_TRY_ALTERNATE);
 }

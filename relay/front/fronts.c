@@ -116,7 +116,7 @@ bool fronts_bind(const struct relay_config *config, const struct front table[FRO
 	assert(workers > 0);
 	none(sets, workers);
 	for (size_t i = 0; i < FRONTS_MAX; i++) {
-		if (!wanted[i] || table[i].transport == TRANSPORT_TLS)
+		if (!wanted[i] || transport_is_secure(table[i].transport))
 			continue;
 		bool stream = transport_is_stream(table[i].transport);
 		int taken = probe(&table[i]);

@@ -20,8 +20,8 @@ struct front_sockets {
 };
 
 /*
- * Bind the wanted ones of a table of FRONTS_MAX for all workers (sets: one per worker). A TLS
- * front has no socket of its own. False with "FILE:LINE:COLUMN: ..." in error, which names the program
+ * Bind the wanted ones of a table of FRONTS_MAX for all workers (sets: one per worker). TLS and
+ * DTLS fronts have no socket of their own. False with "FILE:LINE:COLUMN: ..." in error, which names the program
  * that holds a port; then nothing stays open.
  *
  * config  has the address of each wanted front

@@ -104,8 +104,8 @@ static int list_permanent(const struct relay *relay, size_t more, struct port_ro
 		struct endpoint public =
 			public_of(&fronts[i].front, addresses, address_count);
 
-		/* The TLS front shares the TCP front's port. */
-		if (fronts[i].front.transport != TRANSPORT_TLS)
+		/* A secure front shares the port of the plain one. */
+		if (!transport_is_secure(fronts[i].front.transport))
 			(*rows)[(*count)++] = front_row(relay, &fronts[i], &public);
 	}
 	if (relay->config->common.metrics.address.ip.family != IP_NONE)

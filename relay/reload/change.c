@@ -13,11 +13,11 @@
 #include "relay/front/fronts.h"
 #include "relay/reload/relay_config.h"
 
-/* A TCP front and the TLS front after it share a socket, so they go together. */
+/* A plain front and the secure one after it share a socket, so they go together. */
 static bool is_second_of_pair(const struct network_view *view, size_t row)
 {
 	return row < FRONTS_MAX && view->front_states[row] != NETWORK_FREE &&
-	       view->fronts[row].transport == TRANSPORT_TLS;
+	       transport_is_secure(view->fronts[row].transport);
 }
 
 static bool front_is_empty(const struct relay *relay, const struct network_view *view,
@@ -25,9 +25,7 @@ static bool front_is_empty(const struct relay *relay, const struct network_view 
 {
 	const struct front *fronts = view->fronts;
 
-	assert(fronts[front].transport != TRANSPORT_TLS);
-	if (fronts[front].transport != TRANSPORT_TCP)
-		return relay_front_is_empty(relay, front);
+	assert(!transport_is_secure(fronts[front].transport));
 	assert(front + 1 < FRONTS_MAX && is_second_of_pair(view, front + 1) &&
 	       endpoint_equal(&fronts[front + 1].local, &fronts[front].local));
 	return relay_front_is_empty(relay, front) &&
@@ -62,7 +60,7 @@ static void leave_out_what_is_over(struct change *change)
 			continue;
 		change->plan.states[i] = NETWORK_FREE;
 		/* Asked once: the last allocation may end between two questions. */
-		if (i < FRONTS_MAX && change->plan.fronts[i].transport == TRANSPORT_TCP)
+		if (i < FRONTS_MAX)
 			change->plan.states[i + 1] = NETWORK_FREE;
 	}
 }
@@ -248,7 +246,7 @@ static void say(const struct change *change, const bool fronts[FRONTS_MAX],
 	for (size_t i = 0; i < FRONTS_MAX; i++) {
 		const struct front *front = &change->plan.fronts[i];
 
-		if (fronts[i] && front->transport != TRANSPORT_TLS)
+		if (fronts[i] && !transport_is_secure(front->transport))
 			log_notice("%s %s on side %s %s",
 				   transport_name(front->transport),
 				   endpoint_format(&front->local, text, sizeof(text)),

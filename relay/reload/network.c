@@ -71,16 +71,20 @@ static size_t find_room(const struct network_view *view, size_t wanted)
 	return FRONTS_MAX;
 }
 
-/* A front for datagrams, or the two of a port for streams. */
+/* The two fronts of a port: plain, and TLS or DTLS. */
 static bool want_front(struct network_view *plan, const struct place *place,
 		       enum transport transport, uint16_t port)
 {
 	const struct endpoint local = {*place->address, port};
-	size_t wanted = transport == TRANSPORT_TCP ? 2 : 1;
+	const enum transport both[] = {
+		transport,
+		transport == TRANSPORT_TCP ? TRANSPORT_TLS : TRANSPORT_DTLS,
+	};
+	const size_t wanted = sizeof(both) / sizeof(both[0]);
 	size_t index = find_front(plan, transport, &local);
 	char text[ENDPOINT_TEXT_LEN];
 
-	assert(port != 0 && transport != TRANSPORT_TLS);
+	assert(port != 0 && !transport_is_secure(transport));
 	if (index < FRONTS_MAX && plan->fronts[index].side != place->side)
 		return REFUSE(place,
 			      "%s still serves its former clients on side %s; wait until "
@@ -99,7 +103,7 @@ static bool want_front(struct network_view *plan, const struct place *place,
 	for (size_t i = 0; i < wanted; i++) {
 		plan->fronts[index + i] = (struct front){
 			.side = place->side,
-			.transport = i == 0 ? transport : TRANSPORT_TLS,
+			.transport = both[i],
 			.local = local,
 		};
 		plan->front_states[index + i] = NETWORK_SERVING;

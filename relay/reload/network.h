@@ -33,7 +33,8 @@ enum { NETWORK_ROWS = FRONTS_MAX + PORT_POOL_ADDRESSES_MAX };
 
 /* All of it at one time: what is, or what a reload would make of it. */
 struct network_view {
-	struct front fronts[FRONTS_MAX]; /* a TCP front and its TLS front stand together */
+	struct front
+		fronts[FRONTS_MAX]; /* a plain front and its secure one stand together */
 	struct relay_address relay[PORT_POOL_ADDRESSES_MAX];
 	union {
 		enum network_state states[NETWORK_ROWS];

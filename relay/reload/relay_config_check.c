@@ -124,8 +124,8 @@ static bool check_fronts(const struct check *check)
 
 	for (int i = 0; i < SIDE_COUNT; i++) {
 		const struct relay_config_side *side = &check->config->sides[i];
-		/* A TCP port is a plain and a TLS front, so that a reload can bring TLS. */
-		size_t each = side->udp_port_count + 2 * side->tcp_port_count;
+		/* Each port is a plain and a secure front, so that a reload can bring TLS. */
+		size_t each = 2 * (side->udp_port_count + side->tcp_port_count);
 
 		fronts += each * side->address_count;
 	}

@@ -378,11 +378,11 @@ static const struct {
 	 "F:2:1: \"udp_ports\" is given a second time, first in line 1; keep one of them"},
 	{INSIDE "side outside { addresses = {192.0.2.1}\n udp_ports = {3478,\n50000} }",
 	 "F:4:1: side.outside.udp_ports: 50000 lies in relay.ports, 50000-59999; move one of them"},
-	{"side inside { addresses = {10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4, 10.0.0.5}\n"
+	{"side inside { addresses = {10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4, 10.0.0.5, 10.0.0.6, 10.0.0.7, 10.0.0.8}\n"
 	 "udp_ports = {1, 2, 3, 4, 5, 6, 7, 8} tcp_ports = {1, 2, 3, 4, 5, 6, 7, 8} }\n"
-	 "side outside { addresses = {192.0.2.1} udp_ports = {3478, 443, 53}\n"
-	 "tcp_ports = {443, 3478, 5349} }\n",
-	 "F:3:28: side.outside.addresses: 129 fronts on both sides together, at most 128; list fewer addresses or ports"},
+	 "side outside { addresses = {192.0.2.1} udp_ports = {3478}\n"
+	 "tcp_ports = {} }\n",
+	 "F:3:28: side.outside.addresses: 258 fronts on both sides together, at most 256; list fewer addresses or ports"},
 };
 
 START_TEST(config_errors_have_place_fault_and_remedy)

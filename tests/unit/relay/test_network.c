@@ -52,7 +52,7 @@ static void must_look_like(const char *want)
 {
 	struct network_front fronts[FRONTS_MAX];
 	struct network_address addresses[PORT_POOL_ADDRESSES_MAX];
-	char picture[2048] = "", a[ENDPOINT_TEXT_LEN], b[ENDPOINT_TEXT_LEN];
+	char picture[4096] = "", a[ENDPOINT_TEXT_LEN], b[ENDPOINT_TEXT_LEN];
 	size_t len = 0, count = network_fronts(network, fronts);
 
 	for (size_t i = 0; i < count; i++)
@@ -75,14 +75,15 @@ static void must_look_like(const char *want)
 	ck_assert_str_eq(picture, want);
 }
 
-START_TEST(a_port_for_streams_is_two_fronts)
+START_TEST(a_port_is_two_fronts)
 {
 	must_change(IN("") OUT("192.0.2.10", "udp_ports = 0"));
 	must_look_like("0 inside udp 10.0.0.5:3478\n"
-		       "1 inside tcp 10.0.0.5:443\n"
-		       "2 inside tls 10.0.0.5:443\n"
-		       "3 outside tcp 192.0.2.10:443\n"
-		       "4 outside tls 192.0.2.10:443\n"
+		       "1 inside dtls 10.0.0.5:3478\n"
+		       "2 inside tcp 10.0.0.5:443\n"
+		       "3 inside tls 10.0.0.5:443\n"
+		       "4 outside tcp 192.0.2.10:443\n"
+		       "5 outside tls 192.0.2.10:443\n"
 		       "relay 0 192.0.2.10 192.0.2.10\n");
 }
 END_TEST
@@ -92,18 +93,23 @@ START_TEST(every_port_of_a_list_is_on_every_address)
 	must_change(IN(UDP) OUT("192.0.2.10, 192.0.2.11",
 				"udp_ports = {3478, 443} tcp_ports = {443, 5349}"));
 	must_look_like("0 inside udp 10.0.0.5:3478\n"
-		       "1 outside udp 192.0.2.10:3478\n"
-		       "2 outside udp 192.0.2.10:443\n"
-		       "3 outside tcp 192.0.2.10:443\n"
-		       "4 outside tls 192.0.2.10:443\n"
-		       "5 outside tcp 192.0.2.10:5349\n"
-		       "6 outside tls 192.0.2.10:5349\n"
-		       "7 outside udp 192.0.2.11:3478\n"
-		       "8 outside udp 192.0.2.11:443\n"
-		       "9 outside tcp 192.0.2.11:443\n"
-		       "10 outside tls 192.0.2.11:443\n"
-		       "11 outside tcp 192.0.2.11:5349\n"
-		       "12 outside tls 192.0.2.11:5349\n"
+		       "1 inside dtls 10.0.0.5:3478\n"
+		       "2 outside udp 192.0.2.10:3478\n"
+		       "3 outside dtls 192.0.2.10:3478\n"
+		       "4 outside udp 192.0.2.10:443\n"
+		       "5 outside dtls 192.0.2.10:443\n"
+		       "6 outside tcp 192.0.2.10:443\n"
+		       "7 outside tls 192.0.2.10:443\n"
+		       "8 outside tcp 192.0.2.10:5349\n"
+		       "9 outside tls 192.0.2.10:5349\n"
+		       "10 outside udp 192.0.2.11:3478\n"
+		       "11 outside dtls 192.0.2.11:3478\n"
+		       "12 outside udp 192.0.2.11:443\n"
+		       "13 outside dtls 192.0.2.11:443\n"
+		       "14 outside tcp 192.0.2.11:443\n"
+		       "15 outside tls 192.0.2.11:443\n"
+		       "16 outside tcp 192.0.2.11:5349\n"
+		       "17 outside tls 192.0.2.11:5349\n"
 		       "relay 0 192.0.2.10 192.0.2.10\n"
 		       "relay 1 192.0.2.11 192.0.2.11\n");
 
@@ -111,19 +117,25 @@ START_TEST(every_port_of_a_list_is_on_every_address)
 	must_change(IN(UDP) OUT("192.0.2.10",
 				"udp_ports = {443, 53, 3478} tcp_ports = 5349"));
 	must_look_like("0 inside udp 10.0.0.5:3478\n"
-		       "1 outside udp 192.0.2.10:3478\n"
-		       "2 outside udp 192.0.2.10:443\n"
-		       "3 outside tcp 192.0.2.10:443 retired\n"
-		       "4 outside tls 192.0.2.10:443 retired\n"
-		       "5 outside tcp 192.0.2.10:5349\n"
-		       "6 outside tls 192.0.2.10:5349\n"
-		       "7 outside udp 192.0.2.11:3478 retired\n"
-		       "8 outside udp 192.0.2.11:443 retired\n"
-		       "9 outside tcp 192.0.2.11:443 retired\n"
-		       "10 outside tls 192.0.2.11:443 retired\n"
-		       "11 outside tcp 192.0.2.11:5349 retired\n"
-		       "12 outside tls 192.0.2.11:5349 retired\n"
-		       "13 outside udp 192.0.2.10:53\n"
+		       "1 inside dtls 10.0.0.5:3478\n"
+		       "2 outside udp 192.0.2.10:3478\n"
+		       "3 outside dtls 192.0.2.10:3478\n"
+		       "4 outside udp 192.0.2.10:443\n"
+		       "5 outside dtls 192.0.2.10:443\n"
+		       "6 outside tcp 192.0.2.10:443 retired\n"
+		       "7 outside tls 192.0.2.10:443 retired\n"
+		       "8 outside tcp 192.0.2.10:5349\n"
+		       "9 outside tls 192.0.2.10:5349\n"
+		       "10 outside udp 192.0.2.11:3478 retired\n"
+		       "11 outside dtls 192.0.2.11:3478 retired\n"
+		       "12 outside udp 192.0.2.11:443 retired\n"
+		       "13 outside dtls 192.0.2.11:443 retired\n"
+		       "14 outside tcp 192.0.2.11:443 retired\n"
+		       "15 outside tls 192.0.2.11:443 retired\n"
+		       "16 outside tcp 192.0.2.11:5349 retired\n"
+		       "17 outside tls 192.0.2.11:5349 retired\n"
+		       "18 outside udp 192.0.2.10:53\n"
+		       "19 outside dtls 192.0.2.10:53\n"
 		       "relay 0 192.0.2.10 192.0.2.10\n"
 		       "relay 1 192.0.2.11 192.0.2.11 retired\n");
 }
@@ -134,9 +146,13 @@ START_TEST(a_kept_row_keeps_its_index_and_a_removed_one_retires)
 	must_change(IN(UDP) OUT("192.0.2.10, 192.0.2.11", UDP));
 	must_change(IN(UDP) OUT("192.0.2.12, 192.0.2.11", UDP));
 	must_look_like("0 inside udp 10.0.0.5:3478\n"
-		       "1 outside udp 192.0.2.10:3478 retired\n"
-		       "2 outside udp 192.0.2.11:3478\n"
-		       "3 outside udp 192.0.2.12:3478\n"
+		       "1 inside dtls 10.0.0.5:3478\n"
+		       "2 outside udp 192.0.2.10:3478 retired\n"
+		       "3 outside dtls 192.0.2.10:3478 retired\n"
+		       "4 outside udp 192.0.2.11:3478\n"
+		       "5 outside dtls 192.0.2.11:3478\n"
+		       "6 outside udp 192.0.2.12:3478\n"
+		       "7 outside dtls 192.0.2.12:3478\n"
 		       "relay 0 192.0.2.10 192.0.2.10 retired\n"
 		       "relay 1 192.0.2.11 192.0.2.11\n"
 		       "relay 2 192.0.2.12 192.0.2.12\n");
@@ -144,9 +160,13 @@ START_TEST(a_kept_row_keeps_its_index_and_a_removed_one_retires)
 	/* Listed again, at its old index. */
 	must_change(IN(UDP) OUT("192.0.2.10", UDP));
 	must_look_like("0 inside udp 10.0.0.5:3478\n"
-		       "1 outside udp 192.0.2.10:3478\n"
-		       "2 outside udp 192.0.2.11:3478 retired\n"
-		       "3 outside udp 192.0.2.12:3478 retired\n"
+		       "1 inside dtls 10.0.0.5:3478\n"
+		       "2 outside udp 192.0.2.10:3478\n"
+		       "3 outside dtls 192.0.2.10:3478\n"
+		       "4 outside udp 192.0.2.11:3478 retired\n"
+		       "5 outside dtls 192.0.2.11:3478 retired\n"
+		       "6 outside udp 192.0.2.12:3478 retired\n"
+		       "7 outside dtls 192.0.2.12:3478 retired\n"
 		       "relay 0 192.0.2.10 192.0.2.10\n"
 		       "relay 1 192.0.2.11 192.0.2.11 retired\n"
 		       "relay 2 192.0.2.12 192.0.2.12 retired\n");
@@ -159,21 +179,27 @@ START_TEST(a_free_index_is_used_again)
 	must_change(IN(UDP) OUT("192.0.2.11", UDP));
 
 	struct network_view view = *network_view(network);
-	view.front_states[1] = NETWORK_FREE;
+	view.front_states[2] = NETWORK_FREE;
+	view.front_states[3] = NETWORK_FREE;
 	view.relay_states[0] = NETWORK_FREE;
 	network_set(network, &view);
 	must_change(IN("") OUT("192.0.2.11", UDP));
 	must_look_like("0 inside udp 10.0.0.5:3478\n"
-		       "2 outside udp 192.0.2.11:3478\n"
-		       "3 inside tcp 10.0.0.5:443\n"
-		       "4 inside tls 10.0.0.5:443\n"
+		       "1 inside dtls 10.0.0.5:3478\n"
+		       "2 inside tcp 10.0.0.5:443\n"
+		       "3 inside tls 10.0.0.5:443\n"
+		       "4 outside udp 192.0.2.11:3478\n"
+		       "5 outside dtls 192.0.2.11:3478\n"
 		       "relay 1 192.0.2.11 192.0.2.11\n");
 	must_change(IN("") OUT("192.0.2.11, 192.0.2.12", UDP));
 	must_look_like("0 inside udp 10.0.0.5:3478\n"
-		       "1 outside udp 192.0.2.12:3478\n"
-		       "2 outside udp 192.0.2.11:3478\n"
-		       "3 inside tcp 10.0.0.5:443\n"
-		       "4 inside tls 10.0.0.5:443\n"
+		       "1 inside dtls 10.0.0.5:3478\n"
+		       "2 inside tcp 10.0.0.5:443\n"
+		       "3 inside tls 10.0.0.5:443\n"
+		       "4 outside udp 192.0.2.11:3478\n"
+		       "5 outside dtls 192.0.2.11:3478\n"
+		       "6 outside udp 192.0.2.12:3478\n"
+		       "7 outside dtls 192.0.2.12:3478\n"
 		       "relay 0 192.0.2.12 192.0.2.12\n"
 		       "relay 1 192.0.2.11 192.0.2.11\n");
 }
@@ -184,7 +210,9 @@ START_TEST(another_public_address_is_another_address)
 	must_change(IN(UDP) OUT("192.0.2.10", UDP " public = {203.0.113.1}"));
 	must_change(IN(UDP) OUT("192.0.2.10", UDP " public = {203.0.113.2}"));
 	must_look_like("0 inside udp 10.0.0.5:3478\n"
-		       "1 outside udp 192.0.2.10:3478\n"
+		       "1 inside dtls 10.0.0.5:3478\n"
+		       "2 outside udp 192.0.2.10:3478\n"
+		       "3 outside dtls 192.0.2.10:3478\n"
 		       "relay 0 192.0.2.10 203.0.113.1 retired\n"
 		       "relay 1 192.0.2.10 203.0.113.2\n");
 }
@@ -204,8 +232,11 @@ START_TEST(a_retired_front_cannot_change_sides)
 			      strstr(error, "side outside") && strchr(error, ';'),
 		      "%s", error);
 	must_look_like("0 inside udp 10.0.0.5:3478\n"
-		       "1 outside udp 192.0.2.10:3478\n"
-		       "2 outside udp 192.0.2.11:3478\n"
+		       "1 inside dtls 10.0.0.5:3478\n"
+		       "2 outside udp 192.0.2.10:3478\n"
+		       "3 outside dtls 192.0.2.10:3478\n"
+		       "4 outside udp 192.0.2.11:3478\n"
+		       "5 outside dtls 192.0.2.11:3478\n"
 		       "relay 0 192.0.2.10 192.0.2.10\n"
 		       "relay 1 192.0.2.11 192.0.2.11\n");
 }
@@ -235,7 +266,7 @@ START_TEST(indices_run_out_before_they_are_used_twice)
 		if (!change(text, error, sizeof(error)))
 			break;
 	}
-	ck_assert_uint_eq(done, (FRONTS_MAX - 1) / 2);
+	ck_assert_uint_eq(done, (FRONTS_MAX - 2) / 2);
 	ck_assert_msg(strstr(error, "; wait, or list fewer") != NULL, "%s", error);
 }
 END_TEST
@@ -245,7 +276,7 @@ static void network_suite(Suite *suite)
 	TCase *tc = tcase_create("network");
 
 	tcase_add_checked_fixture(tc, begin, end);
-	tcase_add_test(tc, a_port_for_streams_is_two_fronts);
+	tcase_add_test(tc, a_port_is_two_fronts);
 	tcase_add_test(tc, every_port_of_a_list_is_on_every_address);
 	tcase_add_test(tc, a_kept_row_keeps_its_index_and_a_removed_one_retires);
 	tcase_add_test(tc, a_free_index_is_used_again);
