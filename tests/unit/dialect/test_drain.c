@@ -209,6 +209,22 @@ START_TEST(draining_names_another_relay_in_the_ms_dialect)
 }
 END_TEST
 
+START_TEST(draining_does_not_redirect_binding) /* T-187 */
+{
+	fixture.settings.alternates[SIDE_OUTSIDE].v4 = address(OTHER_V4);
+	turn_set_draining(&fixture.shared, true);
+	for (enum drain_answer answer = DRAIN_REDIRECT; answer <= DRAIN_IGNORE;
+	     answer++) {
+		fixture.settings.drain_answers[SIDE_OUTSIDE] = answer;
+		alice.bare = true;
+		client_start(&alice, STUN_BINDING);
+		client_ask(&alice);
+		expect(&alice, 0, "T-187 Binding is answered while the relay drains");
+		ck_assert(!client_has(&alice, STUN_ALTERNATE_SERVER));
+	}
+}
+END_TEST
+
 /*
  * T-183: ALTERNATE-DOMAIN goes only to clients that can trust the answer and will check
  * the certificate.
@@ -326,6 +342,7 @@ static void drain_suite(Suite *suite)
 	tcase_add_test(tc, draining_does_not_redirect_invalid_requests);
 	tcase_add_loop_test(tc, draining_names_other_relays, 0, ROWS(redirections));
 	tcase_add_test(tc, draining_names_another_relay_in_the_ms_dialect);
+	tcase_add_test(tc, draining_does_not_redirect_binding);
 	tcase_add_loop_test(tc, draining_names_the_certificate_of_the_other_relay, 0,
 			    ROWS(domains));
 	tcase_add_loop_test(tc, draining_answers_as_configured, 0, ROWS(answers));

@@ -95,6 +95,7 @@ START_TEST(addresses_survive_a_round_trip)
 		ck_assert(stun_msg_find(&msg, STUN_XOR_MAPPED_ADDRESS, &attr));
 		ck_assert(stun_attr_xor_address(&attr, msg.txid, &got));
 		ck_assert(endpoint_equal(&got, &ep));
+		ck_assert_uint_eq(attr.value.data[0], 0);
 		ck_assert(stun_msg_find(&msg, STUN_MAPPED_ADDRESS, &attr));
 		ck_assert(stun_attr_address(&attr, &got));
 		ck_assert(endpoint_equal(&got, &ep));

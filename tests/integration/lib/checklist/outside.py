@@ -55,7 +55,11 @@ def tls_suites(b):
         sock = handshake(b, high=ssl.TLSVersion.TLSv1_2, ciphers=suite)
         assert sock.cipher()[0] == suite and sock.compression() is None
     assert handshake(b, low=ssl.TLSVersion.TLSv1_3).version() == "TLSv1.3"
-    for weak in ("DES-CBC3-SHA:@SECLEVEL=0", "RC4-SHA:@SECLEVEL=0", "NULL-SHA256:@SECLEVEL=0"):
+    both = handshake(b, high=ssl.TLSVersion.TLSv1_2,
+                     ciphers="AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256")
+    assert both.cipher()[0].startswith("ECDHE"), "no forward secrecy, though the client has it"
+    for weak in ("DES-CBC3-SHA:@SECLEVEL=0", "RC4-SHA:@SECLEVEL=0", "NULL-SHA256:@SECLEVEL=0",
+                 "AES128-GCM-SHA256:@SECLEVEL=0", "AES128-SHA:@SECLEVEL=0"):
         try:
             sock = handshake(b, high=ssl.TLSVersion.TLSv1_2, ciphers=weak)
         except (ssl.SSLError, OSError):
