@@ -7,6 +7,7 @@ dist_man_MANS += docs/mediarelayd.8 docs/mediarelayd.conf.5
 dist_man_MANS += docs/mrasd.8 docs/mrasd.conf.5
 
 # For developers.
+EXTRA_DIST += docs/conformance/rfc7982.tsv docs/conformance/rfc8489.tsv docs/conformance/rfc8656.tsv
 EXTRA_DIST += docs/requirements.md docs/architecture.dot docs/architecture.svg \
 	docs/decisions/0001-dialects-on-one-core.md \
 	docs/decisions/0002-integers-instead-of-pointers.md \
@@ -27,12 +28,18 @@ dist_man_MANS += docs/avedge-load.1
 dist_doc_DATA += docs/index.md docs/clients.md docs/control-api.md docs/records.md docs/guide-deployment.md docs/guide-lync-lab.md docs/guide-webrtc.md
 dist_doc_DATA += docs/metrics.md docs/performance-counters.md \
 	docs/status-page-light.png docs/status-page-dark.png docs/status-page-phone.png
+dist_doc_DATA += docs/conformance.md
 
 # What the manual pages say about commands and configuration keys comes from the programs' own
 # tables; tests/cli/manual-test holds them together.
 .PHONY: update-manual
 update-manual: avedgectl mediarelayd mrasd
 	TOP_SRCDIR='$(abs_top_srcdir)' $(srcdir)/tests/cli/manual-test --update
+
+# What the RFCs ask, with its tests; tests/lint/conformance says what the tables hold.
+.PHONY: update-conformance
+update-conformance:
+	TOP_SRCDIR='$(abs_top_srcdir)' $(srcdir)/tests/lint/conformance --write
 
 # The picture from its text; needs Graphviz.
 .PHONY: update-architecture

@@ -9,6 +9,8 @@ tests_lint_link_core_LDADD = $(WHOLE_ARCHIVE) libcore.a libcredential.a libstun.
 tests_lint_link_core_DEPENDENCIES = libcore.a libcredential.a libstun.a
 
 lint_scripts = \
+	tests/lint/conformance \
+	tests/lint/conformance-test \
 	tests/lint/core-symbols \
 	tests/lint/headers-alone \
 	tests/lint/include-circles \
