@@ -17,7 +17,9 @@ libctl_a_SOURCES = \
 noinst_LIBRARIES += libclient.a
 libclient_a_SOURCES = \
 	tools/client/client.c tools/client/client.h tools/client/client_config.h \
+	tools/client/client_auth.c tools/client/client_auth.h \
 	tools/client/client_credential.c \
+	tools/client/client_dtls.c tools/client/client_dtls.h \
 	tools/client/client_ietf.c tools/client/client_ietf.h \
 	tools/client/client_link.c tools/client/client_link.h \
 	tools/client/client_loop.c tools/client/client_loop.h \
@@ -25,8 +27,11 @@ libclient_a_SOURCES = \
 	tools/client/client_request.c tools/client/client_request.h \
 	tools/client/client_server.c tools/client/client_server.h \
 	tools/client/client_state.c tools/client/client_state.h \
+	tools/client/client_tls.c tools/client/client_tls.h \
 	tools/client/clock.h \
-	tools/client/packet_stream.c tools/client/packet_stream.h
+	tools/client/data_connection.c tools/client/data_connection.h \
+	tools/client/packet_stream.c tools/client/packet_stream.h \
+	tools/client/proxy_header.c tools/client/proxy_header.h
 
 bin_PROGRAMS += avedgectl
 avedgectl_SOURCES = \
@@ -68,9 +73,11 @@ avedgectl_LDADD = libctl.a libclient.a librelay.a libdaemon.a $(CORE_LIBS) $(TOO
 noinst_LIBRARIES += libloadcore.a
 libloadcore_a_SOURCES = \
 	tools/load/histogram.c tools/load/histogram.h \
+	tools/load/load_help.c \
 	tools/load/load_options.c tools/load/load_options.h \
 	tools/load/load_report.c tools/load/load_report.h \
 	tools/load/load_result.c tools/load/load_result.h \
+	tools/load/load_rules.c \
 	tools/load/load_traffic.c tools/load/load_traffic.h \
 	tools/load/pacer.c tools/load/pacer.h \
 	tools/load/stamp.c tools/load/stamp.h

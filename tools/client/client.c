@@ -48,10 +48,26 @@ void client_bind(struct client *client, uint16_t number, const struct endpoint *
 {
 	assert(client->relayed.ip.family != IP_NONE);
 	client->peer = *peer;
-	client->channel = client->config.send_mode ? 0
-			  : client->config.ms      ? CLIENT_ACTIVE
-						   : number;
+	client->awaits = false;
+	client->channel = client->config.send_mode || client->config.tcp_relay ? 0
+			  : client->config.ms ? CLIENT_ACTIVE
+					      : number;
 	client_state_bind(client);
+}
+
+void client_await(struct client *client, const struct endpoint *peer)
+{
+	assert(client->config.tcp_relay && client->relayed.ip.family != IP_NONE);
+	client->peer = *peer;
+	client->channel = 0;
+	client->awaits = true;
+	client_state_bind(client);
+}
+
+bool client_move(struct client *client)
+{
+	assert(client->ticket_len > 0);
+	return client_state_move(client);
 }
 
 uint16_t client_channel(const struct client *client)
@@ -78,4 +94,14 @@ bool client_holds(const struct client *client)
 const struct endpoint *client_relayed(const struct client *client)
 {
 	return &client->relayed;
+}
+
+const struct endpoint *client_relayed_too(const struct client *client)
+{
+	return &client->relayed_too;
+}
+
+const struct endpoint *client_mapped(const struct client *client)
+{
+	return &client->mapped;
 }

@@ -38,6 +38,20 @@ void client_free(struct client *client);
  */
 void client_bind(struct client *client, uint16_t number, const struct endpoint *peer);
 
+/*
+ * After ready, with tcp_relay, instead of client_bind(): permit the peer's address to connect to our
+ * relayed address. permitted() follows, and bound() when it has connected; only the first connection
+ * is taken.
+ */
+void client_await(struct client *client, const struct endpoint *peer);
+
+/*
+ * After ready, with mobility: open another socket and take the allocation there (RFC 8016). Packets
+ * travel by the old socket until moved(); what still arrives there is taken, too. False and errno: no
+ * descriptor, no memory; the client goes on as before.
+ */
+bool client_move(struct client *client);
+
 /* client_data.channel of what the bound peer sends. */
 uint16_t client_channel(const struct client *client);
 
@@ -56,7 +70,12 @@ void client_release(struct client *client);
  */
 bool client_holds(const struct client *client);
 
-/* Valid after ready. */
+/*
+ * Valid after ready: the relayed address; the one of the other family (IP_NONE: none was granted); and
+ * our own as the server sees it (IP_NONE: it did not say).
+ */
 const struct endpoint *client_relayed(const struct client *client);
+const struct endpoint *client_relayed_too(const struct client *client);
+const struct endpoint *client_mapped(const struct client *client);
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include "tools/client/client_link.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -15,15 +16,15 @@
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
-#include <openssl/err.h>
-#include <openssl/x509v3.h>
 
 #include "base/sockaddr.h"
 #include "stun/framing.h"
 #include "stun/ms_msg.h"
 #include "stun/pseudo_tls.h"
 #include "stun/registry.h"
+#include "tools/client/client_dtls.h"
 #include "tools/client/client_loop.h"
+#include "tools/client/client_tls.h"
 #include "tools/client/clock.h"
 
 enum {
@@ -42,6 +43,17 @@ static void lose(struct client_link *link, const char *what)
 
 /* --- datagrams ---------------------------------------------------------------------------- */
 
+static void nothing_listens(struct client_link *link)
+{
+	static const char what[] = "nothing listens on that port (ICMP)";
+
+	/* A hard ICMP error ends a transaction (RFC 8489 section 6.2.1), and a handshake. */
+	if (link->dtls != NULL && !client_dtls_is_connected(link->dtls))
+		lose(link, what);
+	else
+		link->events.lost(link->events.arg, what);
+}
+
 static void udp_readable(evutil_socket_t fd, short events, void *arg)
 {
 	(void)events;
@@ -50,20 +62,34 @@ static void udp_readable(evutil_socket_t fd, short events, void *arg)
 	int count = recvmmsg(fd, headers, CLIENT_LOOP_BATCH, MSG_DONTWAIT, NULL);
 
 	if (count < 0) {
-		/* A hard ICMP error ends a transaction (RFC 8489 section 6.2.1). */
 		if (errno == ECONNREFUSED)
-			link->events.lost(link->events.arg,
-					  "nothing listens on that port (ICMP)");
+			nothing_listens(link);
 		return;
 	}
 	uint64_t now_ns = count > 0 ? clock_realtime_ns() : 0;
 	for (int i = 0; i < count && !link->ended; i++) {
 		const struct msghdr *header = &headers[i].msg_hdr;
-		link->events.message(link->events.arg,
-				     (struct slice){header->msg_iov->iov_base,
-						    headers[i].msg_len},
-				     clock_arrival_ns(header, now_ns));
+		struct slice datagram = {header->msg_iov->iov_base, headers[i].msg_len};
+		uint64_t arrived_ns = clock_arrival_ns(header, now_ns);
+		if (link->dtls != NULL)
+			client_dtls_receive(link->dtls, datagram, arrived_ns);
+		else
+			link->events.message(link->events.arg, datagram, arrived_ns);
 	}
+}
+
+static bool write_header(struct client_link *link)
+{
+	struct endpoint source;
+
+	if (link->proxied.family == IP_NONE)
+		return true;
+	if (!client_link_local(link, &source))
+		return false;
+	source.ip = link->proxied;
+	link->header_len =
+		proxy_header_write(link->header, link->fd < 0, &source, &link->server);
+	return true;
 }
 
 static bool open_udp(struct client_link *link, const struct sockaddr *sa,
@@ -78,7 +104,7 @@ static bool open_udp(struct client_link *link, const struct sockaddr *sa,
 	setsockopt(link->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
 	if (setsockopt(link->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)
 		setsockopt(link->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	return connect(link->fd, sa, sa_len) == 0 &&
+	return connect(link->fd, sa, sa_len) == 0 && write_header(link) &&
 	       event_assign(&link->readable, client_loop_base(link->loop), link->fd,
 			    EV_READ | EV_PERSIST, udp_readable, link) == 0 &&
 	       event_add(&link->readable, NULL) == 0;
@@ -87,19 +113,84 @@ static bool open_udp(struct client_link *link, const struct sockaddr *sa,
 static bool send_udp(struct client_link *link, const struct client_parts *parts)
 {
 	static const uint8_t zeros[4];
-	struct iovec vectors[3] = {
+	struct iovec vectors[4] = {
+		{link->header, link->header_len},
 		{(void *)(uintptr_t)parts->head.data, parts->head.len},
 		{(void *)(uintptr_t)parts->payload.data, parts->payload.len},
 		{(void *)(uintptr_t)zeros, parts->padding},
 	};
+	size_t first = link->header_len > 0 ? 0 : 1;
+	size_t last = parts->padding > 0 ? 3 : parts->payload.len > 0 ? 2 : 1;
 	struct msghdr header = {
-		.msg_iov = vectors,
-		.msg_iovlen = parts->padding > 0       ? 3
-			      : parts->payload.len > 0 ? 2
-						       : 1,
+		.msg_iov = vectors + first,
+		.msg_iovlen = last - first + 1,
 	};
 
 	return sendmsg(link->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+/* --- DTLS --------------------------------------------------------------------------------- */
+
+static void dtls_connected(void *arg)
+{
+	struct client_link *link = arg;
+
+	client_loop_count_handshake(link->loop);
+	link->events.connected(link->events.arg);
+}
+
+static void dtls_message(void *arg, struct slice message, uint64_t arrived_ns)
+{
+	struct client_link *link = arg;
+
+	link->events.message(link->events.arg, message, arrived_ns);
+}
+
+static void dtls_lost(void *arg, const char *what)
+{
+	lose(arg, what);
+}
+
+static bool dtls_output(void *arg, struct slice datagram)
+{
+	return send_udp(arg, &(struct client_parts){.head = datagram});
+}
+
+static bool open_dtls(struct client_link *link, const struct client_config *config,
+		      const struct sockaddr *sa, socklen_t sa_len)
+{
+	const struct client_dtls_events events = {
+		.arg = link,
+		.connected = dtls_connected,
+		.message = dtls_message,
+		.lost = dtls_lost,
+		.output = dtls_output,
+	};
+
+	if (!open_udp(link, sa, sa_len))
+		return false;
+	link->dtls = client_dtls_new(client_loop_base(link->loop), config->tls,
+				     config->tls_name, &events);
+	return link->dtls != NULL;
+}
+
+static bool send_dtls(struct client_link *link, const struct client_parts *parts)
+{
+	uint8_t message[CLIENT_DTLS_MAX];
+	size_t len = parts->head.len;
+
+	if (parts->payload.len == 0 && parts->padding == 0)
+		return client_dtls_send(link->dtls, parts->head);
+	if (len + parts->payload.len + parts->padding > sizeof(message)) {
+		errno = EMSGSIZE;
+		return false;
+	}
+	memcpy(message, parts->head.data, len);
+	memcpy(message + len, parts->payload.data, parts->payload.len);
+	len += parts->payload.len;
+	memset(message + len, 0, parts->padding);
+	return client_dtls_send(link->dtls,
+				(struct slice){message, len + parts->padding});
 }
 
 /* --- streams ------------------------------------------------------------------------------ */
@@ -160,6 +251,17 @@ static bool greeted(struct client_link *link, struct evbuffer *input)
 	return true;
 }
 
+static void take_raw(struct client_link *link, struct evbuffer *input, uint64_t now_ns)
+{
+	struct evbuffer_iovec piece;
+
+	while (!link->ended && evbuffer_peek(input, -1, NULL, &piece, 1) > 0) {
+		link->events.raw(link->events.arg,
+				 (struct slice){piece.iov_base, piece.iov_len}, now_ns);
+		evbuffer_drain(input, piece.iov_len);
+	}
+}
+
 static void stream_readable(struct bufferevent *bev, void *arg)
 {
 	struct client_link *link = arg;
@@ -170,6 +272,10 @@ static void stream_readable(struct bufferevent *bev, void *arg)
 	if (link->greeting && !greeted(link, input))
 		return;
 	while ((arrived = evbuffer_get_length(input)) > 0 && !link->ended) {
+		if (link->unframed) {
+			take_raw(link, input, now_ns);
+			return;
+		}
 		struct slice frame = front(link, input, FRAME_HEAD);
 		if (frame.len > 0 && !next_frame(link, frame, &frame_len))
 			lose(link, "the server sent something other than TURN");
@@ -187,6 +293,8 @@ static void stream_connected(struct client_link *link)
 {
 	uint8_t hello[PSEUDO_TLS_HELLO_LEN], random[PSEUDO_TLS_RANDOM_LEN];
 
+	if (link->transport == CLIENT_TLS)
+		client_loop_count_handshake(link->loop);
 	if (link->transport != CLIENT_PTLS) {
 		link->events.connected(link->events.arg);
 		return;
@@ -202,27 +310,19 @@ static void stream_connected(struct client_link *link)
 		lose(link, "out of memory");
 }
 
-/* socket_error: described if OpenSSL reports nothing; 0: there was none. */
-static void describe_tls_error(struct bufferevent *bev, unsigned long error,
-			       int socket_error, char *what, size_t size)
-{
-	SSL *ssl = bufferevent_openssl_get_ssl(bev);
-	long verified = SSL_get_verify_result(ssl);
-	const char *reason = ERR_SYSTEM_ERROR(error) ? strerror(ERR_GET_REASON(error))
-						     : ERR_reason_error_string(error);
+static void start_tls(struct client_link *link);
 
-	if (ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED)
-		snprintf(what, size, "TLS: server certificate: %s",
-			 X509_verify_cert_error_string(verified));
-	else if (reason != NULL)
-		snprintf(what, size, "TLS: %s", reason);
-	else if (socket_error != 0)
-		snprintf(what, size, "connection failed: %s",
-			 evutil_socket_error_to_string(socket_error));
+/* An empty socket takes a header at once. */
+static void header_first(struct client_link *link)
+{
+	if (!write_header(link) ||
+	    send(bufferevent_getfd(link->bev), link->header, link->header_len,
+		 MSG_NOSIGNAL) != (ssize_t)link->header_len)
+		lose(link, "cannot send the header of the PROXY protocol");
+	else if (link->transport == CLIENT_TLS)
+		start_tls(link);
 	else
-		snprintf(
-			what, size,
-			"TLS: the server closed the connection; check that it serves TLS on that port");
+		stream_connected(link);
 }
 
 static void stream_event(struct bufferevent *bev, short events, void *arg)
@@ -232,13 +332,16 @@ static void stream_event(struct bufferevent *bev, short events, void *arg)
 	char what[200];
 
 	if (events & BEV_EVENT_CONNECTED) {
-		stream_connected(link);
+		if (link->proxied.family != IP_NONE && link->header_len == 0)
+			header_first(link);
+		else
+			stream_connected(link);
 		return;
 	}
-	unsigned long tls_error =
-		link->transport == CLIENT_TLS ? bufferevent_get_openssl_error(bev) : 0;
+	SSL *ssl = bufferevent_openssl_get_ssl(bev);
+	unsigned long tls_error = ssl != NULL ? bufferevent_get_openssl_error(bev) : 0;
 	if (tls_error != 0)
-		describe_tls_error(bev, tls_error, error, what, sizeof(what));
+		client_tls_describe(ssl, "TLS", tls_error, error, what, sizeof(what));
 	else if (events & BEV_EVENT_EOF || error == 0)
 		snprintf(what, sizeof(what), "the server closed the connection");
 	else
@@ -247,21 +350,15 @@ static void stream_event(struct bufferevent *bev, short events, void *arg)
 	lose(link, what);
 }
 
-static struct bufferevent *new_tls(struct event_base *base, SSL_CTX *context,
+/* fd: connected, or -1. */
+static struct bufferevent *new_tls(struct event_base *base, int fd, SSL_CTX *context,
 				   const char *name)
 {
-	SSL *ssl = SSL_new(context);
-	if (ssl == NULL) {
-		errno = ENOMEM;
+	SSL *ssl = client_tls_new(context, name);
+	if (ssl == NULL)
 		return NULL;
-	}
-	if (name != NULL &&
-	    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) != 1) {
-		SSL_set1_host(ssl, name);
-		SSL_set_tlsext_host_name(ssl, name);
-	}
 	struct bufferevent *bev = bufferevent_openssl_socket_new(
-		base, -1, ssl, BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE);
+		base, fd, ssl, BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE);
 	if (bev == NULL)
 		SSL_free(ssl);
 	else
@@ -269,25 +366,48 @@ static struct bufferevent *new_tls(struct event_base *base, SSL_CTX *context,
 	return bev;
 }
 
+static void use_bev(struct client_link *link, struct bufferevent *bev)
+{
+	link->bev = bev;
+	bufferevent_setcb(bev, stream_readable, NULL, stream_event, link);
+	bufferevent_enable(bev, EV_READ | EV_WRITE);
+}
+
+/* The connection is there: TLS takes over its descriptor. */
+static void start_tls(struct client_link *link)
+{
+	struct bufferevent *plain = link->bev;
+	int fd = bufferevent_getfd(plain);
+	struct bufferevent *bev =
+		new_tls(client_loop_base(link->loop), fd, link->tls, link->tls_name);
+
+	if (bev == NULL) {
+		lose(link, "out of memory");
+		return;
+	}
+	bufferevent_setfd(plain, -1);
+	bufferevent_free(plain);
+	use_bev(link, bev);
+}
+
+/* The header precedes all else, TLS too: so a connection of TLS begins as one of TCP. */
 static bool open_stream(struct client_link *link, const struct client_config *config,
 			const struct sockaddr *sa, socklen_t sa_len)
 {
 	const int on = 1;
+	struct event_base *base = client_loop_base(link->loop);
+	bool tls = config->transport == CLIENT_TLS && link->proxied.family == IP_NONE;
+	struct bufferevent *bev =
+		tls ? new_tls(base, -1, config->tls, config->tls_name)
+		    : bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 
-	link->bev = config->transport == CLIENT_TLS
-			    ? new_tls(client_loop_base(link->loop), config->tls,
-				      config->tls_name)
-			    : bufferevent_socket_new(client_loop_base(link->loop), -1,
-						     BEV_OPT_CLOSE_ON_FREE);
-	if (link->bev == NULL)
+	if (bev == NULL)
 		return false;
-	bufferevent_setcb(link->bev, stream_readable, NULL, stream_event, link);
-	bufferevent_enable(link->bev, EV_READ | EV_WRITE);
-	if (bufferevent_socket_connect(link->bev, sa, (int)sa_len) != 0)
+	use_bev(link, bev);
+	if (bufferevent_socket_connect(bev, sa, (int)sa_len) != 0)
 		return false;
 	/* Media must not wait for the acknowledgement of earlier data. */
-	setsockopt(bufferevent_getfd(link->bev), IPPROTO_TCP, TCP_NODELAY, &on,
-		   sizeof(on));
+	setsockopt(bufferevent_getfd(bev), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	return true;
 }
 
@@ -326,10 +446,16 @@ bool client_link_open(struct client_link *link, const struct client_config *conf
 		.events = *events,
 		.send_queue = config->send_queue,
 		.transport = config->transport,
+		.server = config->server,
+		.proxied = config->proxied,
+		.tls = config->tls,
+		.tls_name = config->tls_name,
 	};
-	bool opened = config->transport == CLIENT_UDP
-			      ? open_udp(link, (struct sockaddr *)&sa, sa_len)
-			      : open_stream(link, config, (struct sockaddr *)&sa, sa_len);
+	const struct sockaddr *to = (const struct sockaddr *)&sa;
+	bool opened = config->transport == CLIENT_UDP ? open_udp(link, to, sa_len)
+		      : config->transport == CLIENT_DTLS
+			      ? open_dtls(link, config, to, sa_len)
+			      : open_stream(link, config, to, sa_len);
 	if (!opened) {
 		int error = errno;
 		client_link_close(link);
@@ -342,6 +468,8 @@ void client_link_close(struct client_link *link)
 {
 	if (link->loop == NULL)
 		return;
+	client_dtls_free(link->dtls); /* says goodbye over the socket */
+	link->dtls = NULL;
 	if (link->readable.ev_base != NULL)
 		event_del(&link->readable);
 	if (link->bev != NULL)
@@ -357,5 +485,28 @@ bool client_link_send(struct client_link *link, const struct client_parts *parts
 		errno = ENOTCONN;
 		return false;
 	}
-	return link->bev != NULL ? send_stream(link, parts) : send_udp(link, parts);
+	return link->bev != NULL    ? send_stream(link, parts)
+	       : link->dtls != NULL ? send_dtls(link, parts)
+				    : send_udp(link, parts);
+}
+
+bool client_link_connects(const struct client_link *link)
+{
+	return link->transport != CLIENT_UDP;
+}
+
+void client_link_unframed(struct client_link *link)
+{
+	assert(link->bev != NULL && link->events.raw != NULL);
+	link->unframed = true;
+}
+
+bool client_link_local(const struct client_link *link, struct endpoint *local)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+	int fd = link->bev != NULL ? bufferevent_getfd(link->bev) : link->fd;
+
+	return getsockname(fd, (struct sockaddr *)&sa, &len) == 0 &&
+	       sockaddr_to_endpoint(&sa, local);
 }

@@ -15,12 +15,14 @@
 #include <event2/event_struct.h>
 
 #include "tools/client/client_config.h"
+#include "tools/client/proxy_header.h"
 
 struct bufferevent;
+struct client_dtls;
 
 struct client_link_events {
 	void *arg;
-	/* A stream is connected, TLS included; datagrams need nothing of the kind. */
+	/* A stream is connected, TLS included; DTLS is. Plain datagrams need nothing of the kind. */
 	void (*connected)(void *arg);
 	/* One message or datagram; arrived_ns as in struct client_events. */
 	void (*message)(void *arg, struct slice message, uint64_t arrived_ns);
@@ -29,20 +31,36 @@ struct client_link_events {
 	 * frames.
 	 */
 	void (*bare)(void *arg, struct slice data, uint64_t arrived_ns);
-	/* Nothing listens there, or the stream has ended; what: a whole sentence. */
+	/*
+	 * After client_link_unframed(): the next piece of the stream. Must not touch the link.
+	 */
+	void (*raw)(void *arg, struct slice piece, uint64_t arrived_ns);
+	/*
+	 * Nothing listens there, or the stream or the association has ended; what: a whole
+	 * sentence.
+	 */
 	void (*lost)(void *arg, const char *what);
 };
 
 struct client_link {
-	int fd; /* UDP; a bufferevent keeps its own */
+	int fd; /* of datagrams; a bufferevent keeps its own */
 	struct client_loop *loop;
 	struct bufferevent *bev; /* of a stream, else NULL */
 	struct client_link_events events;
 	size_t send_queue;
 	enum client_transport transport;
-	bool ended;            /* lost() was called */
+	bool ended;            /* lost() was called, for good */
 	bool greeting;         /* waits for the answer to the hello of pseudo-TLS */
-	struct event readable; /* UDP */
+	bool unframed;         /* what arrives is raw */
+	struct event readable; /* datagrams */
+	struct client_dtls *dtls;
+	/* A balancer's header, once per stream or in front of each datagram; 0 bytes: none. */
+	struct endpoint server;
+	struct ip_addr proxied;
+	uint8_t header[PROXY_HEADER_MAX];
+	size_t header_len;
+	SSL_CTX *tls; /* of a stream that first sends a header */
+	const char *tls_name;
 };
 
 /* A message in parts: everything before the payload, the payload, zeros after it. */
@@ -61,6 +79,15 @@ static inline bool client_link_is_stream(const struct client_link *link)
 {
 	return link->bev != NULL;
 }
+
+/* Does it report connected() before anything can be sent? */
+bool client_link_connects(const struct client_link *link);
+
+/* The rest of the stream is not cut into messages. */
+void client_link_unframed(struct client_link *link);
+
+/* The local address. False: the system does not say. */
+bool client_link_local(const struct client_link *link, struct endpoint *local);
 
 /* False and errno: it did not go out. A full queue of a stream is ENOBUFS. */
 bool client_link_send(struct client_link *link, const struct client_parts *parts);

@@ -25,6 +25,7 @@ struct client_loop {
 	uint8_t *buffers; /* the datagrams of a batch, and one to be sent */
 	uint8_t random[RANDOM_LEN];
 	size_t random_used;
+	uint64_t handshakes;
 };
 
 struct client_loop *client_loop_new(struct event_base *base)
@@ -97,4 +98,14 @@ struct mmsghdr *client_loop_headers(struct client_loop *loop)
 	for (size_t i = 0; i < CLIENT_LOOP_BATCH; i++)
 		loop->headers[i].msg_hdr.msg_controllen = sizeof(loop->controls[i]);
 	return loop->headers;
+}
+
+void client_loop_count_handshake(struct client_loop *loop)
+{
+	loop->handshakes++;
+}
+
+uint64_t client_loop_handshakes(const struct client_loop *loop)
+{
+	return loop->handshakes;
 }

@@ -34,4 +34,8 @@ uint8_t *client_loop_message(struct client_loop *loop);
 /* CLIENT_LOOP_BATCH headers, ready for recvmmsg(). */
 struct mmsghdr *client_loop_headers(struct client_loop *loop);
 
+/* Handshakes of TLS and DTLS that its clients have completed. */
+void client_loop_count_handshake(struct client_loop *loop);
+uint64_t client_loop_handshakes(const struct client_loop *loop);
+
 #endif

@@ -31,9 +31,9 @@ static bool take_credential(struct client *client)
 {
 	return client->config.transport != CLIENT_TLS &&
 	       decode(client->config.username, client->username_bytes,
-		      sizeof(client->username_bytes), &client->username) &&
+		      sizeof(client->username_bytes), &client->auth.username) &&
 	       decode(client->config.password, client->password_bytes,
-		      sizeof(client->password_bytes), &client->password);
+		      sizeof(client->password_bytes), &client->auth.password);
 }
 
 /* --- every message ------------------------------------------------------------------------ */
@@ -41,7 +41,7 @@ static bool take_credential(struct client *client)
 /* Of the header in front of each message; 0 for datagrams. */
 static size_t frame_room(const struct client *client)
 {
-	return client_link_is_stream(&client->link) ? MS_FRAME_HEADER_LEN : 0;
+	return client_link_is_stream(client->link) ? MS_FRAME_HEADER_LEN : 0;
 }
 
 static void start_message(const struct client *client, struct ms_builder *b,
@@ -58,8 +58,8 @@ static void start_message(const struct client *client, struct ms_builder *b,
 static size_t finish_message(const struct client *client, struct ms_builder *b,
 			     uint8_t *bytes)
 {
-	if (client->challenged)
-		ms_add_integrity(b, MS_INTEGRITY_SHA1, &client->key);
+	if (client->auth.challenged)
+		ms_add_integrity(b, MS_INTEGRITY_SHA1, &client->auth.key);
 	size_t len = ms_builder_finish(b);
 	if (frame_room(client) > 0 && len > 0)
 		ms_frame_write_header(bytes, MS_FRAME_CONTROL, len);
@@ -68,7 +68,8 @@ static size_t finish_message(const struct client *client, struct ms_builder *b,
 
 static void add_username(const struct client *client, struct ms_builder *b)
 {
-	ms_builder_add(b, MS_USERNAME, client->username.data, client->username.len);
+	ms_builder_add(b, MS_USERNAME, client->auth.username.data,
+		       client->auth.username.len);
 }
 
 static void add_destination(struct client *client, struct ms_builder *b)
@@ -88,9 +89,9 @@ static bool send_bare(struct client *client, struct slice payload)
 	uint8_t headers[MS_FRAME_HEADER_LEN + PACKET_STREAM_HEADER_LEN];
 	struct client_parts parts = {.payload = payload};
 
-	if (!client_link_is_stream(&client->link)) {
+	if (!client_link_is_stream(client->link)) {
 		parts = (struct client_parts){.head = payload};
-		return client_link_send(&client->link, &parts);
+		return client_link_send(client->link, &parts);
 	}
 	if (payload.len > MS_FRAME_PAYLOAD_MAX - PACKET_STREAM_HEADER_LEN) {
 		errno = EMSGSIZE;
@@ -100,14 +101,14 @@ static bool send_bare(struct client *client, struct slice payload)
 			      PACKET_STREAM_HEADER_LEN + payload.len);
 	packet_stream_header(headers + MS_FRAME_HEADER_LEN, payload.len);
 	parts.head = (struct slice){headers, sizeof(headers)};
-	return client_link_send(&client->link, &parts);
+	return client_link_send(client->link, &parts);
 }
 
 /* On a stream behind its length, unless it is empty: that makes the server connect. */
 static void add_data(const struct client *client, struct ms_builder *b,
 		     struct slice payload)
 {
-	size_t room = client_link_is_stream(&client->link) && payload.len > 0
+	size_t room = client_link_is_stream(client->link) && payload.len > 0
 			      ? PACKET_STREAM_HEADER_LEN
 			      : 0;
 	uint8_t *value = ms_builder_reserve(b, MS_DATA, room + payload.len);
@@ -125,7 +126,7 @@ static bool send_request(struct client *client, struct slice payload)
 	uint8_t txid[MS_TXID_LEN], *bytes = client_loop_message(client->config.loop);
 	struct ms_builder b;
 
-	assert(client->challenged);
+	assert(client->auth.challenged);
 	if (!client_loop_random(client->config.loop, txid, sizeof(txid)))
 		return false;
 	/* The loop has room for one message of any length; this one leaves some for its frame. */
@@ -138,7 +139,7 @@ static bool send_request(struct client *client, struct slice payload)
 		return false;
 	}
 	struct client_parts parts = {.head = {bytes, len}};
-	return client_link_send(&client->link, &parts);
+	return client_link_send(client->link, &parts);
 }
 
 static bool send_packet(struct client *client, struct slice payload)
@@ -173,10 +174,10 @@ static size_t build(struct client *client)
 		ms_add_family(&b, IP_V6);
 	if (client->kind == REQUEST_RELEASE)
 		ms_add_u32(&b, MS_LIFETIME, 0);
-	if (client->challenged) {
+	if (client->auth.challenged) {
 		add_username(client, &b);
-		ms_builder_add(&b, MS_REALM, client->realm, client->realm_len);
-		ms_builder_add(&b, MS_NONCE, client->nonce, client->nonce_len);
+		ms_builder_add(&b, MS_REALM, client->auth.realm, client->auth.realm_len);
+		ms_builder_add(&b, MS_NONCE, client->auth.nonce, client->auth.nonce_len);
 	}
 	return finish_message(client, &b, client->request.bytes);
 }
@@ -218,13 +219,14 @@ static bool copy_text(const struct ms_msg *msg, uint16_t type, char *out, size_t
 /* Take realm and nonce of a 401 or 438. False if it is no challenge. */
 static bool take_challenge(struct client *client, const struct ms_msg *msg)
 {
-	client->challenged =
-		copy_text(msg, MS_REALM, client->realm, &client->realm_len) &&
-		copy_text(msg, MS_NONCE, client->nonce, &client->nonce_len) &&
-		ms_key(&client->key, MS_INTEGRITY_SHA1, client->username,
-		       (struct slice){(const uint8_t *)client->realm, client->realm_len},
-		       client->password);
-	return client->challenged;
+	client->auth.challenged =
+		copy_text(msg, MS_REALM, client->auth.realm, &client->auth.realm_len) &&
+		copy_text(msg, MS_NONCE, client->auth.nonce, &client->auth.nonce_len) &&
+		ms_key(&client->auth.key, MS_INTEGRITY_SHA1, client->auth.username,
+		       (struct slice){(const uint8_t *)client->auth.realm,
+				      client->auth.realm_len},
+		       client->auth.password);
+	return client->auth.challenged;
 }
 
 static bool is_worth_another_try(struct client *client, const struct ms_msg *msg,
@@ -232,7 +234,8 @@ static bool is_worth_another_try(struct client *client, const struct ms_msg *msg
 {
 	if (code == MS_NO_DESTINATION)
 		return client->kind == REQUEST_BIND;
-	if (code == MS_STALE_NONCE || (code == MS_UNAUTHORIZED && !client->challenged))
+	if (code == MS_STALE_NONCE ||
+	    (code == MS_UNAUTHORIZED && !client->auth.challenged))
 		return take_challenge(client, msg);
 	return false;
 }
@@ -249,7 +252,7 @@ static void refused(struct client *client, const struct ms_msg *msg)
 		code = 0;
 	if (code == MS_INTEGRITY_CHECK_FAILURE || code == MS_UNKNOWN_USER ||
 	    code == MS_STALE_CREDENTIALS)
-		client_credential_hint(client->username, true, hint);
+		client_credential_hint(client->auth.username, true, hint);
 	client_state_refused(client, is_worth_another_try(client, msg, code), code,
 			     ms_error_reason(code), hint);
 }
@@ -297,8 +300,8 @@ static void answered(struct client *client, const struct ms_msg *msg)
 	if (msg->type == (asked | 0x0110))
 		refused(client, msg);
 	/* A forged success is ignored; nobody but the server knows the key. */
-	else if (msg->type == (asked | 0x0100) && client->challenged &&
-		 msg->integrity == MS_INTEGRITY_SHA1 && ms_verify(msg, &client->key))
+	else if (msg->type == (asked | 0x0100) && client->auth.challenged &&
+		 msg->integrity == MS_INTEGRITY_SHA1 && ms_verify(msg, &client->auth.key))
 		granted(client, msg);
 }
 
@@ -317,7 +320,7 @@ static void deliver(struct client *client, const struct client_data *data)
 {
 	if (data->payload.len == 0)
 		return;
-	if (!client_link_is_stream(&client->link)) {
+	if (!client_link_is_stream(client->link)) {
 		client->events.data(client->events.arg, data);
 		return;
 	}

@@ -43,11 +43,11 @@ bool client_server_find(const char *host, uint16_t port, uint8_t family,
 	return true;
 }
 
-SSL_CTX *client_server_tls(const char *ca_file)
+static SSL_CTX *trusting(const SSL_METHOD *method, int min_version, const char *ca_file)
 {
-	SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
+	SSL_CTX *tls = SSL_CTX_new(method);
 
-	if (tls != NULL && SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION) == 1 &&
+	if (tls != NULL && SSL_CTX_set_min_proto_version(tls, min_version) == 1 &&
 	    (ca_file != NULL ? SSL_CTX_load_verify_file(tls, ca_file)
 			     : SSL_CTX_set_default_verify_paths(tls)) == 1) {
 		SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
@@ -55,4 +55,14 @@ SSL_CTX *client_server_tls(const char *ca_file)
 	}
 	SSL_CTX_free(tls);
 	return NULL;
+}
+
+SSL_CTX *client_server_tls(const char *ca_file)
+{
+	return trusting(TLS_client_method(), TLS1_2_VERSION, ca_file);
+}
+
+SSL_CTX *client_server_dtls(const char *ca_file)
+{
+	return trusting(DTLS_client_method(), DTLS1_2_VERSION, ca_file);
 }

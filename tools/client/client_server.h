@@ -19,9 +19,10 @@ bool client_server_find(const char *host, uint16_t port, uint8_t family,
 			struct endpoint *server, const char **why);
 
 /*
- * TLS 1.2 or later. Trusts the certificates in ca_file, or the system's if it is NULL. NULL if
+ * TLS 1.2, or DTLS 1.2, or later. Trusts the certificates in ca_file, or the system's if it is NULL. NULL if
  * they cannot be loaded; tls_error_reason() says why.
  */
 SSL_CTX *client_server_tls(const char *ca_file);
+SSL_CTX *client_server_dtls(const char *ca_file);
 
 #endif

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <event2/event.h>
 
@@ -40,7 +41,7 @@ static void send_request(struct client *client)
 		client_state_fail(client, 0, "no random bytes from the system");
 		return;
 	}
-	if (client->kind == REQUEST_ALLOCATE && client->challenged)
+	if (client->kind == REQUEST_ALLOCATE && client->auth.challenged)
 		client->holds = true;
 	client->request.len = client->dialect->build(client);
 	if (client->request.len == 0) {
@@ -52,9 +53,15 @@ static void send_request(struct client *client)
 	client_request_send(&client->request);
 }
 
+static struct client_link *other_link(struct client *client)
+{
+	return client->link == &client->links[0] ? &client->links[1] : &client->links[0];
+}
+
 static void start(struct client *client, enum client_request_kind kind)
 {
 	client->kind = kind;
+	client->request.link = kind == REQUEST_MOVE ? other_link(client) : client->link;
 	client->attempts = 0;
 	send_request(client);
 }
@@ -62,7 +69,10 @@ static void start(struct client *client, enum client_request_kind kind)
 static void next_request(struct client *client)
 {
 	client->kind = REQUEST_NONE;
-	if (client->want_refresh) {
+	if (client->want_move) {
+		client->want_move = false;
+		start(client, REQUEST_MOVE);
+	} else if (client->want_refresh) {
 		client->want_refresh = false;
 		start(client, REQUEST_REFRESH);
 	} else if (client->want_binding) {
@@ -78,7 +88,8 @@ static void upkeep_due(evutil_socket_t fd, short events, void *arg)
 	struct client *client = arg;
 
 	client->want_refresh = true;
-	client->want_binding |= client->bound && client->dialect->binding_expires;
+	client->want_binding |= client->bound && client->dialect->binding_expires &&
+				!client->config.tcp_relay;
 	if (client->kind == REQUEST_NONE)
 		next_request(client);
 }
@@ -129,8 +140,20 @@ void client_state_granted(struct client *client)
 		refresh_in_time(client);
 		next_request(client);
 		break;
+	case REQUEST_MOVE:
+		client->link = client->request.link;
+		client->moving = false;
+		refresh_in_time(client);
+		if (client->events.moved != NULL)
+			client->events.moved(client->events.arg);
+		if (client->kind == REQUEST_NONE && !client->failed)
+			next_request(client);
+		break;
 	case REQUEST_BIND:
-		if (!client->bound) {
+		if (client->config.tcp_relay) {
+			if (client->awaits && client->events.permitted != NULL)
+				client->events.permitted(client->events.arg);
+		} else if (!client->bound) {
 			client->bound = true;
 			client->events.bound(client->events.arg);
 		}
@@ -145,26 +168,88 @@ void client_state_granted(struct client *client)
 	}
 }
 
+/* --- the connection with a peer (RFC 6062) ------------------------------------------------ */
+
+static void data_bound(void *arg)
+{
+	struct client *client = arg;
+
+	client->bound = true;
+	client->events.bound(client->events.arg);
+}
+
+static void data_packet(void *arg, struct slice packet, uint64_t arrived_ns)
+{
+	struct client *client = arg;
+	const struct client_data data = {
+		.peer = client->peer, .payload = packet, .arrived_ns = arrived_ns};
+
+	client->events.data(client->events.arg, &data);
+}
+
+/* A release ends it, too. */
+static void data_lost(void *arg, int code, const char *what)
+{
+	struct client *client = arg;
+
+	if (client->kind != REQUEST_RELEASE && client->holds)
+		client_state_fail(client, code, what);
+}
+
+void client_state_connect_data(struct client *client, uint32_t id)
+{
+	const struct data_connection_events events = {
+		.arg = client,
+		.bound = data_bound,
+		.packet = data_packet,
+		.lost = data_lost,
+	};
+
+	if (client->data != NULL)
+		return; /* one peer, one connection */
+	client->data = data_connection_open(&client->config, &client->auth, id, &events);
+	if (client->data == NULL)
+		client_state_fail(client, 0, strerror(errno));
+}
+
 /* --- the way to the server ---------------------------------------------------------------- */
+
+static void move_now(struct client *client)
+{
+	client->want_move = true;
+	if (client->kind == REQUEST_NONE)
+		next_request(client);
+}
 
 static void connected(void *arg)
 {
 	struct client *client = arg;
 
+	if (client->connected) {
+		move_now(client);
+		return;
+	}
 	client_request_stop(&client->request);
+	client->connected = true;
 	start(client, REQUEST_ALLOCATE);
 }
 
 /*
- * A stream that ends takes the allocation with it. Over UDP, once there is one, the server may be
- * restarting and know us afterwards: the next refresh will tell.
+ * A connection that ends takes the allocation with it, but not one that has been left, nor one that
+ * is about to be. Over UDP, once there is an allocation, the server may be restarting and know us
+ * afterwards: the next refresh will tell.
  */
 static void lost(void *arg, const char *what)
 {
 	struct client *client = arg;
+	bool ended = client->link->ended && client->kind != REQUEST_MOVE;
+	bool cannot_move = client->moving &&
+			   (other_link(client)->ended ||
+			    (client->kind == REQUEST_MOVE && !client->link->ended));
 
-	client->holds &= !client_link_is_stream(&client->link);
-	if (client_link_is_stream(&client->link) || client->kind == REQUEST_ALLOCATE)
+	if (ended)
+		client->holds = false;
+	if (ended || cannot_move || client->kind == REQUEST_ALLOCATE)
 		client_state_fail(client, 0, what);
 }
 
@@ -173,29 +258,38 @@ static void unanswered(void *arg, const char *what)
 	client_state_fail(arg, 0, what);
 }
 
-bool client_state_open(struct client *client)
+static bool open_link(struct client *client, struct client_link *link)
 {
-	const struct client_link_events link_events = {
+	const struct client_link_events events = {
 		.arg = client,
 		.connected = connected,
 		.message = client->dialect->received,
 		.bare = client->dialect->bare,
 		.lost = lost,
 	};
+
+	return client_link_open(link, &client->config, &events);
+}
+
+bool client_state_open(struct client *client)
+{
 	struct event_base *base = client_loop_base(client->config.loop);
 
-	client->request.link = &client->link;
+	client->link = &client->links[0];
+	client->request.link = client->link;
 	client->request.stream_deadline_ms = client->dialect->stream_deadline_ms;
 	client->request.failed = unanswered;
 	client->request.arg = client;
 	client_request_init(&client->request, base);
 	event_assign(&client->upkeep, base, -1, 0, upkeep_due, client);
-	if (!client_link_open(&client->link, &client->config, &link_events))
+	if (!open_link(client, client->link))
 		return false;
-	if (client_link_is_stream(&client->link))
+	if (client_link_connects(client->link)) {
 		client_request_await_stream(&client->request);
-	else
+	} else {
+		client->connected = true;
 		start(client, REQUEST_ALLOCATE);
+	}
 	return true;
 }
 
@@ -210,16 +304,18 @@ static void release_unheard(struct client *client)
 	parts.head =
 		(struct slice){client->request.bytes, client->dialect->build(client)};
 	if (parts.head.len > 0)
-		client_link_send(&client->link, &parts);
+		client_link_send(client->link, &parts);
 }
 
 void client_state_close(struct client *client)
 {
-	if (client->holds && !client_link_is_stream(&client->link))
+	if (client->holds && client->connected && !client_link_is_stream(client->link))
 		release_unheard(client);
 	client_request_stop(&client->request);
 	event_del(&client->upkeep);
-	client_link_close(&client->link);
+	data_connection_close(client->data);
+	client_link_close(&client->links[0]);
+	client_link_close(&client->links[1]);
 }
 
 void client_state_bind(struct client *client)
@@ -238,7 +334,23 @@ void client_state_bind(struct client *client)
 void client_state_release(struct client *client)
 {
 	client->failed = false;
-	client->want_refresh = client->want_binding = false;
+	client->want_refresh = client->want_binding = client->want_move = false;
+	client->moving = false;
 	client_request_stop(&client->request);
 	start(client, REQUEST_RELEASE);
+}
+
+/* The link that is left stays open until the next move: its last packets may be on their way. */
+bool client_state_move(struct client *client)
+{
+	struct client_link *to = other_link(client);
+
+	if (client->kind == REQUEST_MOVE)
+		return true; /* it is moving */
+	client->want_move = false;
+	client_link_close(to);
+	client->moving = open_link(client, to);
+	if (client->moving && !client_link_connects(to))
+		move_now(client);
+	return client->moving;
 }

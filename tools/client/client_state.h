@@ -11,20 +11,24 @@
 #include <event2/event_struct.h>
 
 #include "auth/credential/credential.h"
-#include "stun/integrity.h"
 #include "stun/ms_attr.h"
+#include "tools/client/client_auth.h"
 #include "tools/client/client_config.h"
 #include "tools/client/client_link.h"
 #include "tools/client/client_request.h"
+#include "tools/client/data_connection.h"
 #include "tools/client/packet_stream.h"
 
 enum client_request_kind {
 	REQUEST_NONE,
 	REQUEST_ALLOCATE,
 	REQUEST_REFRESH,
+	REQUEST_MOVE, /* a Refresh from the new link, with the ticket */
 	REQUEST_BIND,
 	REQUEST_RELEASE,
 };
+
+enum { CLIENT_TICKET_MAX = 512 }; /* bytes of a MOBILITY-TICKET */
 
 struct client;
 
@@ -49,7 +53,9 @@ struct client_dialect {
 };
 
 struct client {
-	struct client_link link; /* first: the packet path needs no more */
+	struct client_link *link; /* first: the packet path needs little more */
+	struct client_link
+		links[2]; /* link is one; the other is zeroed, or before or after a move */
 	const struct client_dialect *dialect;
 	struct client_events events;
 	struct client_config config;
@@ -58,25 +64,26 @@ struct client {
 
 	enum client_request_kind kind;   /* under way */
 	bool want_refresh, want_binding; /* due while another request is under way */
+	bool connected;                  /* link is: requests can be sent */
+	bool moving;                     /* the other link is open, to become link */
+	bool want_move;                  /* and can be used */
 	bool bound, failed;
 	bool holds; /* an allocation, as far as is known; see client_holds() */
 	int attempts;
 	uint8_t txid[MS_TXID_LEN]; /* of STUN's length in RFC 8656 */
 
-	struct slice username, password;
-	char realm[STUN_TEXT_MAX], nonce[STUN_TEXT_MAX];
-	size_t realm_len, nonce_len;
-	bool challenged; /* realm, nonce and key are valid */
-	struct stun_key key;
-
-	struct endpoint relayed, peer;
-	uint16_t channel; /* 0: permission only */
+	struct client_auth auth;
+	struct endpoint mapped, relayed, peer;
+	struct endpoint relayed_too; /* of the other family; IP_NONE: none was granted */
+	uint16_t channel;            /* 0: permission only */
 	uint32_t lifetime_s;
 
-	/* RFC 8656: PASSWORD-ALGORITHMS as offered, to be echoed. */
-	enum stun_integrity integrity;
-	uint8_t algorithms[64];
-	size_t algorithms_len;
+	/* RFC 6062: the connection with the peer, once the server names its id. */
+	bool awaits; /* the peer connects, not we */
+	struct data_connection *data;
+	/* RFC 8016: proves who we are from another address. */
+	uint8_t ticket[CLIENT_TICKET_MAX];
+	size_t ticket_len;
 
 	/* Microsoft: the bytes behind the base64 texts, and the server's numbering. */
 	uint8_t username_bytes[CREDENTIAL_USERNAME_MAX];
@@ -95,6 +102,8 @@ void client_state_close(struct client *client);
 /* peer and channel are set: bind, perhaps after the request that is under way. */
 void client_state_bind(struct client *client);
 void client_state_release(struct client *client);
+/* False and errno: no descriptor, no memory; nothing has changed. */
+bool client_state_move(struct client *client);
 
 /* For the dialects. Reports the failure, once; nothing comes after it. */
 void client_state_fail(struct client *client, int code, const char *what);
@@ -113,5 +122,7 @@ const char *client_credential_hint(struct slice username, bool binary,
 				   char buf[CLIENT_HINT_MAX]);
 /* It was granted; lifetime_s is set, after an Allocate relayed too. */
 void client_state_granted(struct client *client);
+/* RFC 6062: there is a connection with the peer, which the server calls id. */
+void client_state_connect_data(struct client *client, uint32_t id);
 
 #endif

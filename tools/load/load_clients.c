@@ -24,6 +24,7 @@ struct load_clients {
 	struct load_slots all;
 	uint32_t next; /* to be started, or to be released */
 	uint64_t cycles_started;
+	uint64_t moves_due;            /* so far */
 	uint64_t tick_ns, progress_ns; /* last call; last change while releasing */
 	uint32_t releasing_before;
 	double credit; /* set-ups that may start now */
@@ -120,6 +121,28 @@ bool load_clients_cycle(struct load_clients *clients, uint64_t now_ns)
 	       clients->all.count[SLOT_CLEANING] == 0;
 }
 
+/* --- moves -------------------------------------------------------------------------------- */
+
+void load_clients_move(struct load_clients *clients, uint64_t since_ns)
+{
+	const struct load_options *options = clients->all.config.options;
+	double turns = (double)since_ns * 1e-9 / (double)options->move_every_s;
+	uint64_t due = (uint64_t)(turns * options->clients);
+
+	assert(options->move_every_s > 0);
+	for (; clients->moves_due < due; clients->moves_due++) {
+		struct load_slot *slot =
+			&clients->slots[clients->moves_due % options->clients];
+		if (slot->state == SLOT_READY)
+			load_slot_move(slot);
+	}
+}
+
+uint64_t load_clients_handshakes(const struct load_clients *clients)
+{
+	return client_loop_handshakes(clients->all.client.loop);
+}
+
 /* --- release ------------------------------------------------------------------------------ */
 
 static void give_up_releases(struct load_clients *clients)
@@ -181,6 +204,13 @@ struct load_clients *load_clients_new(const struct load_clients_config *config)
 		.transport = config->options->transport,
 		.ms = config->options->dialect_ms,
 		.send_mode = config->options->send_mode,
+		.tcp_relay = config->options->tcp_relay,
+		.mobility = config->options->move_every_s > 0,
+		.dont_fragment = config->options->dont_fragment,
+		.proxied = config->options->proxied,
+		.token = {config->options->token, config->options->token_len},
+		.session_key = {config->options->session_key,
+				config->options->session_key_len},
 		.server = config->server,
 		.tls = config->tls,
 		.tls_name = config->options->insecure ? NULL : config->options->tls_name,

@@ -25,6 +25,15 @@ bool load_clients_set_up(struct load_clients *clients, uint64_t now_ns);
 bool load_clients_cycle(struct load_clients *clients, uint64_t now_ns);
 bool load_clients_release(struct load_clients *clients, uint64_t now_ns);
 
+/*
+ * While media runs, about every millisecond: each client moves every so many seconds, and not two at the
+ * same time. since_ns: from the start of the media.
+ */
+void load_clients_move(struct load_clients *clients, uint64_t since_ns);
+
+/* Handshakes of TLS and DTLS so far. */
+uint64_t load_clients_handshakes(const struct load_clients *clients);
+
 /* Start no more clients: the calls above finish what has started. */
 void load_clients_stop(struct load_clients *clients);
 

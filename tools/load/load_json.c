@@ -93,16 +93,52 @@ static json_t *set_up(const struct load_options *options,
 	if (options->task == LOAD_CYCLES)
 		return json_null();
 	return json_pack(
-		"{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o}",
+		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o}",
 		"clients", (json_int_t)options->clients,
 		"ready", (json_int_t)result->ready,
 		"failed", (json_int_t)result->failed,
 		"moved", (json_int_t)result->moved,
 		"released", (json_int_t)result->released,
 		"unreleased", (json_int_t)result->unreleased,
+		"data_connections", (json_int_t)result->data_connections,
 		"seconds", result->setup_s,
 		"per_s", load_per_second(result->ready, result->setup_s),
 		"time_ms", times(&result->setup_ns));
+}
+
+static json_t *handshakes(const struct load_options *options,
+			  const struct load_result *result)
+{
+	if (!load_has_certificate(options))
+		return json_null();
+	return json_pack(
+		"{s:I, s:f}",
+		"done", (json_int_t)result->handshakes,
+		"per_s", load_per_second(result->handshakes, result->setup_s));
+}
+
+static json_t *moves(const struct load_options *options, const struct load_result *result)
+{
+	if (options->move_every_s == 0)
+		return json_null();
+	return json_pack(
+		"{s:I, s:I, s:I, s:f, s:o}",
+		"every_s", (json_int_t)options->move_every_s,
+		"done", (json_int_t)result->moves,
+		"unfinished", (json_int_t)result->unfinished,
+		"lost_per_move", load_lost_per_move(result),
+		"time_ms", times(&result->move_ns));
+}
+
+static json_t *icmp(const struct load_result *result)
+{
+	if (result->icmp_errors == 0)
+		return json_null();
+	return json_pack(
+		"{s:I, s:i, s:i}",
+		"errors", (json_int_t)result->icmp_errors,
+		"first_type", (int)result->icmp_type,
+		"first_code", (int)result->icmp_code);
 }
 
 static json_t *first_failure(const struct load_result *result)
@@ -130,14 +166,17 @@ bool load_report_json(FILE *out, const struct load_options *options,
 {
 	char server[LOAD_SERVER_LEN];
 	json_t *root = json_pack(
-		"{s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:i}",
+		"{s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i}",
 		"server", load_server(options, server),
 		"dialect", options->dialect_ms ? "ms" : "ietf",
-		"mode", options->send_mode ? "send" : "channel",
+		"mode", options->tcp_relay ? "tcp-relay" : options->send_mode ? "send" : "channel",
 		"interrupted", result->interrupted,
 		"set_up", set_up(options, result),
 		"media", media(options, result),
 		"cycles", cycles(options, result),
+		"handshakes", handshakes(options, result),
+		"moves", moves(options, result),
+		"icmp", icmp(result),
 		"first_failure", first_failure(result),
 		"complaints", complaints(verdict),
 		"status", (int)verdict->status);

@@ -78,7 +78,9 @@ enum load_status load_net_find(const struct load_options *options, struct load_n
 
 SSL_CTX *load_net_tls(const struct load_options *options, char error[LOAD_ERROR_MAX])
 {
-	SSL_CTX *tls = client_server_tls(options->ca_file);
+	SSL_CTX *tls = options->transport == CLIENT_DTLS
+			       ? client_server_dtls(options->ca_file)
+			       : client_server_tls(options->ca_file);
 
 	if (tls == NULL)
 		snprintf(error, LOAD_ERROR_MAX, "%s: %s",

@@ -9,59 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/credential/base64.h"
-#include "auth/credential/credential.h"
 #include "base/config/nearest.h"
 #include "base/units.h"
 #include "stun/registry.h"
 
 enum { MS_STREAM_PORT = 443 };
-
-const char load_help[] =
-	"Usage: avedge-load --server TRANSPORT:HOST[:PORT] --user NAME --password TEXT [OPTION]...\n"
-	"Put load on a TURN server and measure loss and delay.\n"
-	"\n"
-	"  --server TRANSPORT:HOST[:PORT]  transport udp, tcp, tls, or ptls for Microsoft's\n"
-	"                                  pseudo-TLS; an IPv6 address in brackets\n"
-	"                                  [udp and tcp 3478, tls 5349; Microsoft's tcp and\n"
-	"                                  ptls 443]\n"
-	"  --user NAME, --password TEXT    long-term credential\n"
-	"  --dialect ietf|ms               RFC 8656, or Microsoft's, with a credential of form\n"
-	"                                  mras [ietf]\n"
-	"\n"
-	"Load (media, unless --hold or --cycles is given)\n"
-	"  --clients N           concurrent clients [1; 2 with --between-clients]\n"
-	"  --setup-rate N        new clients per second [1000]\n"
-	"  --mode channel|send   ChannelData, or Send and Data indications [channel]\n"
-	"  --family 4|6          address family of the relayed addresses [that of the peers]\n"
-	"  --peers N             peer sockets [one per client, at most 16]\n"
-	"  --peer-address ADDR   local address of the peers [the source address to the server]\n"
-	"  --between-clients     pairs of clients send to each other's relayed address; no peers\n"
-	"  --packet-size BYTES   payload of each packet [160]\n"
-	"  --rate N              packets per second, for each client and direction [50]\n"
-	"  --total-rate N        packets per second in total, instead of --rate\n"
-	"  --burst N             packets sent back to back [1]\n"
-	"  --direction both|up|down  up is from client to peer [both]\n"
-	"  --duration TIME       length of the media or of --hold [5s]\n"
-	"  --hold                allocate, bind, send nothing for --duration, release\n"
-	"  --cycles N            allocate and release N times; no media\n"
-	"\n"
-	"TLS\n"
-	"  --ca FILE             trusted CA certificates [the system's]\n"
-	"  --tls-name NAME       name that the certificate must have [HOST]\n"
-	"  --insecure            accept any certificate\n"
-	"\n"
-	"Limits and output\n"
-	"  --max-loss PERCENT    packet loss in each direction\n"
-	"  --max-delay MS        99th percentile of the one-way delay in each direction\n"
-	"  --max-setup MS        99th percentile of the set-up time\n"
-	"  --json                print the figures as JSON\n"
-	"  --quiet               print errors only\n"
-	"  --progress            show progress on standard error every 3 s [on a terminal]\n"
-	"  --help, --version\n"
-	"\n"
-	"Exit status: 0 within the limits, 1 a limit was exceeded or a client failed,\n"
-	"2 invalid command line, 3 no client could be set up.\n";
 
 struct parse {
 	struct load_options *options;
@@ -117,10 +69,8 @@ static bool fraction(struct parse *parse, const char *option, const char *text,
 }
 
 static const char *const transports[] = {
-	[CLIENT_UDP] = "udp",
-	[CLIENT_TCP] = "tcp",
-	[CLIENT_TLS] = "tls",
-	[CLIENT_PTLS] = "ptls",
+	[CLIENT_UDP] = "udp",   [CLIENT_TCP] = "tcp",   [CLIENT_TLS] = "tls",
+	[CLIENT_DTLS] = "dtls", [CLIENT_PTLS] = "ptls",
 };
 
 static bool transport(const char *text, size_t len, struct load_options *options)
@@ -153,7 +103,8 @@ static bool server(struct parse *parse, const char *text)
 	if (host == NULL || !transport(text, (size_t)(host - text), options))
 		return refuse(
 			parse,
-			"--server %s: must start with udp:, tcp:, tls: or ptls:", text);
+			"--server %s: must start with udp:, tcp:, tls:, dtls: or ptls:",
+			text);
 	host++;
 	if (*host == '[') {
 		host++;
@@ -204,6 +155,12 @@ static bool peer_address(struct parse *parse, const char *text)
 	       refuse(parse, "--peer-address %s: not an IP address", text);
 }
 
+static bool proxy_protocol(struct parse *parse, const char *text)
+{
+	return ip_addr_parse(text, &parse->options->proxied) ||
+	       refuse(parse, "--proxy-protocol %s: not an IP address", text);
+}
+
 static bool direction(struct parse *parse, const char *text)
 {
 	bool both = strcmp(text, "both") == 0;
@@ -215,15 +172,24 @@ static bool direction(struct parse *parse, const char *text)
 	       refuse(parse, "--direction %s: must be both, up or down", text);
 }
 
-static bool duration(struct parse *parse, const char *text)
+static bool seconds_of(struct parse *parse, const char *option, const char *text,
+		       int64_t *seconds)
 {
-	int64_t *seconds = &parse->options->duration_s;
-
 	if (!units_duration(text, seconds))
-		return refuse(parse, "--duration %s: not a duration such as 30s or 5m",
+		return refuse(parse, "--%s %s: not a duration such as 30s or 5m", option,
 			      text);
 	return (*seconds >= 1 && *seconds <= 30 * 86400) ||
-	       refuse(parse, "--duration %s: must be between 1s and 30d", text);
+	       refuse(parse, "--%s %s: must be between 1s and 30d", option, text);
+}
+
+static bool duration(struct parse *parse, const char *text)
+{
+	return seconds_of(parse, "duration", text, &parse->options->duration_s);
+}
+
+static bool mobility(struct parse *parse, const char *text)
+{
+	return seconds_of(parse, "mobility", text, &parse->options->move_every_s);
 }
 
 static bool hold(struct parse *parse, const char *text)
@@ -263,6 +229,11 @@ static const struct row {
 	{"setup-rate", COUNT32, MEMBER(setup_rate), .min = 1, .max = 1000000},
 	{"dialect", SPECIAL, .take = dialect},
 	{"mode", SPECIAL, .take = mode},
+	{"access-token", TEXT, MEMBER(access_token)},
+	{"proxy-protocol", SPECIAL, .take = proxy_protocol},
+	{"tcp-relay", FLAG, MEMBER(tcp_relay)},
+	{"mobility", SPECIAL, .take = mobility},
+	{"dont-fragment", FLAG, MEMBER(dont_fragment)},
 	{"family", SPECIAL, .take = family},
 	{"peer-address", SPECIAL, .take = peer_address},
 	{"peers", COUNT32, MEMBER(peers), .min = 1, .max = 60000},
@@ -371,80 +342,10 @@ static bool walk(struct parse *parse, int argc, char **argv)
 	return optind == argc || refuse(parse, "'%s': unexpected argument", argv[optind]);
 }
 
-static bool is_base64(const char *text, size_t max)
-{
-	uint8_t bytes[CREDENTIAL_USERNAME_MAX];
-	size_t len;
-
-	return base64_decode(text, strlen(text), bytes, max, &len) && len > 0;
-}
-
-static bool dialect_fits(struct parse *parse)
-{
-	const struct load_options *options = parse->options;
-
-	if (!options->dialect_ms)
-		return options->transport != CLIENT_PTLS ||
-		       refuse(parse, "ptls: requires --dialect ms");
-	if (options->transport == CLIENT_TLS)
-		return refuse(parse, "--dialect ms does not run over tls:; use ptls:");
-	return (is_base64(options->username, CREDENTIAL_USERNAME_MAX) &&
-		is_base64(options->password, CREDENTIAL_PASSWORD_MAX)) ||
-	       refuse(parse,
-		      "--dialect ms requires --user and --password in base64, as printed by "
-		      "avedgectl credential --form mras");
-}
-
-/* Without --peer-address the peers have an address of the server's family. */
-static bool families_agree(struct parse *parse)
-{
-	const struct load_options *options = parse->options;
-	bool own_peers = !options->between_clients && options->task != LOAD_CYCLES;
-	struct ip_addr server;
-
-	if (options->family != IP_NONE && options->peer_address.family == IP_NONE &&
-	    own_peers && ip_addr_parse(options->host, &server) &&
-	    server.family != options->family)
-		return refuse(parse,
-			      "--family %d requires a --peer-address of that family",
-			      options->family == IP_V4 ? 4 : 6);
-
-	if (options->family == IP_NONE || options->peer_address.family == IP_NONE ||
-	    options->family == options->peer_address.family)
-		return true;
-	return refuse(parse,
-		      "--family and --peer-address are of different families; a relayed "
-		      "address reaches peers of its own family only");
-}
-
-static bool whole_makes_sense(struct parse *parse)
-{
-	const struct load_options *options = parse->options;
-
-	if (options->host[0] == '\0')
-		return refuse(parse, "--server is required");
-	if (options->username == NULL || options->password == NULL)
-		return refuse(parse, "--user and --password are required");
-	if (options->between_clients && options->clients % 2 != 0)
-		return refuse(parse,
-			      "--between-clients requires an even number of --clients");
-	if (options->between_clients &&
-	    (options->peer_address.family != IP_NONE || options->peers > 0))
-		return refuse(parse, "--between-clients has no peers: omit --peers and "
-				     "--peer-address");
-	if (options->rate > 0 && options->total_rate > 0)
-		return refuse(parse, "--rate and --total-rate cannot be combined");
-	if (options->progress && options->quiet)
-		return refuse(parse, "--progress and --quiet cannot be combined");
-	if (options->insecure && options->ca_file != NULL)
-		return refuse(parse, "--insecure and --ca cannot be combined");
-	return dialect_fits(parse) && families_agree(parse);
-}
-
 /* Microsoft's servers accept streams on port 443. */
 static uint16_t default_port(const struct load_options *options)
 {
-	if (options->transport == CLIENT_TLS)
+	if (load_has_certificate(options))
 		return STUNS_PORT;
 	return options->dialect_ms && options->transport != CLIENT_UDP ? MS_STREAM_PORT
 								       : STUN_PORT;
@@ -472,7 +373,7 @@ bool load_options_parse(int argc, char **argv, struct load_options *options,
 		return true;
 	if (options->clients == 0)
 		options->clients = options->between_clients ? 2 : 1;
-	if (!whole_makes_sense(&parse))
+	if (!load_rules_agree(options, error))
 		return false;
 	if (options->rate == 0)
 		options->rate = 50;
@@ -492,4 +393,16 @@ const char *load_server(const struct load_options *options, char buf[LOAD_SERVER
 	snprintf(buf, LOAD_SERVER_LEN, "%s:%s%s%s:%u", transports[options->transport],
 		 v6 ? "[" : "", options->host, v6 ? "]" : "", options->port);
 	return buf;
+}
+
+/* In the Microsoft dialect a relayed address has the transport of its client. */
+bool load_peers_are_streams(const struct load_options *options)
+{
+	return options->tcp_relay ||
+	       (options->dialect_ms && options->transport != CLIENT_UDP);
+}
+
+bool load_has_certificate(const struct load_options *options)
+{
+	return options->transport == CLIENT_TLS || options->transport == CLIENT_DTLS;
 }

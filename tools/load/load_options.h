@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "stun/endpoint.h"
+#include "stun/integrity.h"
 #include "tools/client/client_config.h"
 
 enum {
@@ -16,6 +17,7 @@ enum {
 	LOAD_SERVER_LEN = LOAD_HOST_MAX + 16, /* room for load_server() */
 	LOAD_ERROR_MAX = 640,                 /* room for a complaint */
 	LOAD_CLIENTS_MAX = 1000000,
+	LOAD_TOKEN_MAX = 600,     /* bytes; a request has to hold it */
 	LOAD_PACKET_MAX = 65000,  /* one UDP datagram with every header */
 	LOAD_UNDER_WAY_MAX = 256, /* set-ups, or releases, at the same time */
 };
@@ -49,6 +51,13 @@ struct load_options {
 	uint64_t cycles;
 	uint8_t family; /* of the relayed addresses; IP_NONE: not given */
 	bool send_mode; /* a message around each packet; no channel, no bare data */
+	bool tcp_relay; /* relayed addresses of TCP (RFC 6062) */
+	bool dont_fragment;
+	int64_t move_every_s;   /* each client, while media runs (RFC 8016); 0: never */
+	struct ip_addr proxied; /* of the clients, as a balancer tells it; IP_NONE: none */
+	const char *access_token; /* base64 (RFC 7635); NULL: a long-term credential */
+	uint8_t token[LOAD_TOKEN_MAX], session_key[STUN_KEY_MAX]; /* as bytes */
+	size_t token_len, session_key_len;
 	bool between_clients;
 	struct ip_addr peer_address; /* IP_NONE: not given */
 	uint32_t peers;
@@ -68,9 +77,19 @@ struct load_options {
 bool load_options_parse(int argc, char **argv, struct load_options *options,
 			char error[LOAD_ERROR_MAX]);
 
+/*
+ * The help of avedge-load, in load_help.c; and, in load_rules.c, what options must agree on, called once
+ * all are read: false, with a sentence in error.
+ */
+extern const char load_help[];
+bool load_rules_agree(struct load_options *options, char error[LOAD_ERROR_MAX]);
+
+/* Are the peers TCP, so that each packet has its length in front? */
+bool load_peers_are_streams(const struct load_options *options);
+/* Is the server to be verified by a certificate? */
+bool load_has_certificate(const struct load_options *options);
+
 /* TRANSPORT:HOST:PORT as --server takes it; returns buf. */
 const char *load_server(const struct load_options *options, char buf[LOAD_SERVER_LEN]);
-
-extern const char load_help[];
 
 #endif

@@ -164,6 +164,51 @@ static void text_moved(FILE *out, const struct load_result *result)
 			result->moved);
 }
 
+static void text_handshakes(FILE *out, const struct load_options *options,
+			    const struct load_result *result)
+{
+	if (load_has_certificate(options))
+		fprintf(out, "          %" PRIu64 " handshakes of %s, %.1f per second\n",
+			result->handshakes,
+			options->transport == CLIENT_TLS ? "TLS" : "DTLS",
+			load_per_second(result->handshakes, result->setup_s));
+	if (options->tcp_relay)
+		fprintf(out, "          %u data connections\n", result->data_connections);
+}
+
+static void text_moves(FILE *out, const struct load_options *options,
+		       const struct load_result *result)
+{
+	if (options->move_every_s == 0)
+		return;
+	fprintf(out, "moves     %" PRIu64 " done, %" PRIu64 " unfinished", result->moves,
+		result->unfinished);
+	if (result->moves > 0)
+		fprintf(out, ", %.3f packets lost per move", load_lost_per_move(result));
+	fputc('\n', out);
+	if (result->moves > 0)
+		text_times(out, "time", &result->move_ns, false);
+}
+
+/* Only what is not the default. */
+static void text_mode(FILE *out, const struct load_options *options)
+{
+	char server[LOAD_SERVER_LEN];
+
+	if (options->transport != CLIENT_DTLS && !options->tcp_relay &&
+	    options->move_every_s == 0 && options->access_token == NULL &&
+	    options->proxied.family == IP_NONE && !options->dont_fragment)
+		return;
+	fprintf(out, "mode      %s%s%s%s%s", load_server(options, server),
+		options->tcp_relay ? ", TCP relay" : "",
+		options->access_token != NULL ? ", access token" : "",
+		options->proxied.family != IP_NONE ? ", PROXY protocol" : "",
+		options->dont_fragment ? ", DONT-FRAGMENT" : "");
+	if (options->move_every_s > 0)
+		fprintf(out, ", a move every %" PRId64 " s", options->move_every_s);
+	fputc('\n', out);
+}
+
 static void text_media(FILE *out, const struct load_options *options,
 		       const struct load_result *result)
 {
@@ -183,6 +228,7 @@ void load_report_text(FILE *out, const struct load_options *options,
 {
 	if (result->interrupted)
 		fputs("interrupted\n", out);
+	text_mode(out, options);
 	if (options->task == LOAD_CYCLES) {
 		fprintf(out,
 			"cycles    %" PRIu64 " done, %" PRIu64
@@ -191,6 +237,7 @@ void load_report_text(FILE *out, const struct load_options *options,
 			load_per_second(result->cycles_done, result->setup_s));
 		text_times(out, "allocate", &result->setup_ns, false);
 		text_moved(out, result);
+		text_handshakes(out, options, result);
 		return;
 	}
 	fprintf(out, "set-up    %u of %u clients, %.3f s, %.1f clients/s\n",
@@ -198,7 +245,14 @@ void load_report_text(FILE *out, const struct load_options *options,
 		load_per_second(result->ready, result->setup_s));
 	text_times(out, "time", &result->setup_ns, false);
 	text_moved(out, result);
+	text_handshakes(out, options, result);
 	if (load_had_media(result))
 		text_media(out, options, result);
+	text_moves(out, options, result);
+	if (result->icmp_errors > 0)
+		fprintf(out,
+			"icmp      %" PRIu64 " errors from the server; first: type %u, "
+			"code %u\n",
+			result->icmp_errors, result->icmp_type, result->icmp_code);
 	fprintf(out, "release   %u of %u clients\n", result->released, result->ready);
 }

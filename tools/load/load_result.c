@@ -30,6 +30,14 @@ double load_lost_percent(const struct load_figures *figures)
 		       : 0;
 }
 
+double load_lost_per_move(const struct load_result *result)
+{
+	uint64_t lost = load_lost(&result->direction[LOAD_UP]) +
+			load_lost(&result->direction[LOAD_DOWN]);
+
+	return result->moves > 0 ? (double)lost / (double)result->moves : 0;
+}
+
 double load_percentile_ms(const struct histogram *h, double percent)
 {
 	return (double)histogram_percentile(h, percent) * 1e-6;

@@ -35,7 +35,12 @@ struct load_result {
 	uint32_t ready;  /* clients that were set up */
 	uint32_t failed; /* clients that were not, or failed later */
 	uint32_t released, unreleased;
-	uint32_t moved; /* 437: retries from another port */
+	uint32_t moved;               /* 437: retries from another port */
+	uint32_t data_connections;    /* RFC 6062 */
+	uint64_t handshakes;          /* of TLS and DTLS, until the set-up was over */
+	uint64_t moves, unfinished;   /* RFC 8016: done; begun, and not done in time */
+	uint64_t icmp_errors;         /* that the server reported */
+	uint8_t icmp_type, icmp_code; /* of the first */
 	uint64_t cycles_done, cycles_failed;
 	int reason_code;              /* of the first failure: STUN error code or 0 */
 	char reason[LOAD_REASON_MAX]; /* empty: none */
@@ -44,6 +49,7 @@ struct load_result {
 	uint64_t skipped;             /* packets not sent: the generator was too slow */
 	uint64_t strays;              /* packets of another run or program */
 	bool interrupted;
+	struct histogram move_ns;  /* from the new socket to the answer */
 	struct histogram setup_ns; /* first byte sent to allocated and bound */
 	struct load_figures direction[LOAD_DIRECTIONS];
 };
@@ -54,6 +60,8 @@ bool load_had_media(const struct load_result *result);
 double load_per_second(uint64_t count, double seconds);
 uint64_t load_lost(const struct load_figures *figures);
 double load_lost_percent(const struct load_figures *figures);
+/* In both directions, for each move: what the switch costs if nothing else is lost. */
+double load_lost_per_move(const struct load_result *result);
 double load_percentile_ms(const struct histogram *h, double percent);
 /* Of payload. */
 double load_mbit_per_s(const struct load_options *options, uint64_t packets,

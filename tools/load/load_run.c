@@ -209,6 +209,7 @@ static void begin_media(struct run *run, uint64_t now_ns)
 static void set_up_is_over(struct run *run, uint64_t now_ns)
 {
 	run->result->setup_s = (double)(now_ns - run->phase_ns) * 1e-9;
+	run->result->handshakes = load_clients_handshakes(run->clients);
 	if (run->result->ready == 0)
 		enter(run, RELEASE, now_ns);
 	else if (run->options->task == LOAD_HOLD)
@@ -242,6 +243,7 @@ static void step(struct run *run, uint64_t now_ns)
 	case CYCLE:
 		if (load_clients_cycle(run->clients, now_ns)) {
 			run->result->setup_s = (double)(now_ns - run->phase_ns) * 1e-9;
+			run->result->handshakes = load_clients_handshakes(run->clients);
 			enter(run, OVER, now_ns);
 		}
 		break;
@@ -250,6 +252,8 @@ static void step(struct run *run, uint64_t now_ns)
 			enter(run, RELEASE, now_ns);
 		break;
 	case MEDIA:
+		if (run->options->move_every_s > 0)
+			load_clients_move(run->clients, now_ns - run->phase_ns);
 		send_due(run, now_ns);
 		if (pacer_is_done(&run->pacer) && has_lasted(run, now_ns, duration_ms))
 			end_media(run, now_ns);
@@ -358,17 +362,16 @@ static bool complain(char *error, const char *what, const char *why)
 	return false;
 }
 
-/* In the Microsoft dialect a relayed address has the transport of its client. */
-static bool peers_are_streams(const struct load_options *options)
-{
-	return options->dialect_ms && options->transport != CLIENT_UDP;
-}
-
-/* One descriptor per client, per peer, and per connection to a peer. */
+/*
+ * One descriptor per client, per peer, per connection to a peer, per data connection, and per socket
+ * that a client has left.
+ */
 static bool raise_descriptors(const struct load_options *options, char *error)
 {
 	rlim_t need = (rlim_t)options->clients + options->peers +
-		      (peers_are_streams(options) ? options->clients : 0) +
+		      (load_peers_are_streams(options) ? options->clients : 0) +
+		      (options->tcp_relay ? options->clients : 0) +
+		      (options->move_every_s > 0 ? options->clients : 0) +
 		      SPARE_DESCRIPTORS;
 	struct rlimit limit;
 
@@ -431,7 +434,7 @@ static bool open_peers(struct run *run, const struct load_net *net, char *error)
 	};
 	char text[ENDPOINT_TEXT_LEN];
 
-	if (peers_are_streams(run->options))
+	if (load_peers_are_streams(run->options))
 		run->streams = load_streams_open(&config);
 	else
 		run->peers = load_peers_open(&config);
@@ -452,7 +455,7 @@ static bool begin(struct run *run, const struct load_net *net, char *error)
 
 	if (!raise_descriptors(options, error))
 		return false;
-	if (options->transport == CLIENT_TLS) {
+	if (load_has_certificate(options)) {
 		run->tls = load_net_tls(options, error);
 		if (run->tls == NULL)
 			return false;

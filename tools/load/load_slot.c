@@ -227,6 +227,11 @@ static void pair_up(struct load_slot *slot)
 		load_slot_fail(slot, 0, "the other client of the pair failed");
 	} else if (other->state == SLOT_WAITING) {
 		set_state(other, SLOT_STARTING);
+		if (slot->all->config.options->tcp_relay) {
+			/* Connects to it once that is permitted there. */
+			client_await(other->client, client_relayed(slot->client));
+			return;
+		}
 		bind_to(slot, client_relayed(other->client));
 		bind_to(other, client_relayed(slot->client));
 	} else if (other->state == SLOT_IDLE && slot->all->stopped) {
@@ -251,10 +256,20 @@ static void complete(struct load_slot *slot)
 		load_slot_release(slot);
 }
 
+static void client_permitted(void *arg)
+{
+	struct load_slot *slot = arg, *other = other_of(slot);
+
+	if (is_under_way(slot) && is_under_way(other))
+		bind_to(other, client_relayed(slot->client));
+}
+
 static void client_bound(void *arg)
 {
 	struct load_slot *slot = arg;
 
+	if (slot->all->config.options->tcp_relay)
+		slot->all->config.result->data_connections++;
 	slot->bound = true;
 	complete(slot);
 }
@@ -323,6 +338,30 @@ static void client_released(void *arg)
 	}
 }
 
+static void client_moved(void *arg)
+{
+	struct load_slot *slot = arg;
+	struct load_result *result = slot->all->config.result;
+
+	if (slot->move_ns == 0)
+		return;
+	histogram_add(&result->move_ns, clock_monotonic_ns() - slot->move_ns);
+	result->moves++;
+	result->unfinished--;
+	slot->move_ns = 0;
+}
+
+static void client_icmp(void *arg, const struct client_icmp *icmp)
+{
+	const struct load_slot *slot = arg;
+	struct load_result *result = slot->all->config.result;
+
+	if (result->icmp_errors++ > 0)
+		return;
+	result->icmp_type = icmp->type;
+	result->icmp_code = icmp->code;
+}
+
 static void client_data(void *arg, const struct client_data *data)
 {
 	const struct load_slot *slot = arg;
@@ -336,6 +375,9 @@ static void open_client(struct load_slot *slot)
 		.arg = slot,
 		.ready = client_ready,
 		.bound = client_bound,
+		.permitted = client_permitted,
+		.moved = client_moved,
+		.icmp = client_icmp,
 		.data = client_data,
 		.released = client_released,
 		.failed = client_failed,
@@ -376,6 +418,15 @@ void load_slot_leave_pair(struct load_slot *slot)
 {
 	if (slot->state == SLOT_WAITING && other_of(slot)->state == SLOT_IDLE)
 		load_slot_release(slot);
+}
+
+void load_slot_move(struct load_slot *slot)
+{
+	assert(slot->state == SLOT_READY);
+	if (slot->move_ns != 0 || !client_move(slot->client))
+		return;
+	slot->move_ns = clock_monotonic_ns();
+	slot->all->config.result->unfinished++;
 }
 
 uint32_t load_slot_peer(const struct load_slot *slot)

@@ -58,6 +58,7 @@ struct load_slot {
 	socklen_t relayed_len;
 	struct sockaddr_storage relayed;
 	uint64_t started_ns;
+	uint64_t move_ns; /* when it began to move; 0: it is not moving */
 };
 
 /* Are clients allocated and released repeatedly? */
@@ -77,6 +78,9 @@ bool load_slot_reset(struct load_slot *slot);
 
 /* The last one started: release it if it waits for the other of its pair, which was never started. */
 void load_slot_leave_pair(struct load_slot *slot);
+
+/* One that is ready: to a new socket. Nothing happens while it is still moving. */
+void load_slot_move(struct load_slot *slot);
 
 uint32_t load_slot_peer(const struct load_slot *slot);
 

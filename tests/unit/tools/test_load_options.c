@@ -43,6 +43,8 @@ static const struct {
 	{"udp:192.0.2.1", CLIENT_UDP, "192.0.2.1", 3478},
 	{"tcp:[::1]", CLIENT_TCP, "::1", 3478},
 	{"tls:turn.example", CLIENT_TLS, "turn.example", 5349},
+	{"dtls:turn.example", CLIENT_DTLS, "turn.example", 5349},
+	{"dtls:[2001:db8::1]:443", CLIENT_DTLS, "2001:db8::1", 443},
 	{"udp:h:65535", CLIENT_UDP, "h", 65535},
 };
 
@@ -164,6 +166,30 @@ START_TEST(dialects)
 }
 END_TEST
 
+START_TEST(modes_of_other_standards)
+{
+	static const uint8_t token[] = {1, 2, 3}, key[] = {3, 4, 5};
+
+	ck_assert_msg(parse("--server tls:h" WHO
+			    " --tcp-relay --clients 2 --between-clients"),
+		      "%s", error);
+	ck_assert(options.tcp_relay && load_peers_are_streams(&options));
+	ck_assert(parse("--server dtls:h" WHO
+			" --mobility 2s --mode send --dont-fragment"));
+	ck_assert_int_eq(options.move_every_s, 2);
+	ck_assert(options.dont_fragment && !load_peers_are_streams(&options));
+	ck_assert(load_has_certificate(&options));
+	ck_assert(parse("--server udp:h" WHO " --proxy-protocol 2001:db8::1"));
+	ck_assert_int_eq(options.proxied.family, IP_V6);
+	ck_assert(!load_has_certificate(&options));
+	ck_assert(parse("--server udp:h --user kid --password AwQF --access-token AQID"));
+	ck_assert_uint_eq(options.token_len, sizeof(token));
+	ck_assert_mem_eq(options.token, token, sizeof(token));
+	ck_assert_uint_eq(options.session_key_len, sizeof(key));
+	ck_assert_mem_eq(options.session_key, key, sizeof(key));
+}
+END_TEST
+
 START_TEST(help_needs_nothing_else)
 {
 	ck_assert(parse("--help"));
@@ -184,7 +210,33 @@ static const struct {
 	{"--server udp:h --user u", "--password"},
 	{"--server udp:h --user= --password p", "--user"},
 	{"--server h:3478" WHO, "udp:"},
-	{"--server dtls:h:3478" WHO, "udp:"},
+	{"--server sctp:h:3478" WHO, "dtls:"},
+	{"--server dtls:h --user AQI= --password AwQF --dialect ms", "udp:"},
+	{"--server udp:h" WHO " --tcp-relay", "tcp: or tls:"},
+	{"--server dtls:h" WHO " --tcp-relay", "tcp: or tls:"},
+	{"--server tcp:h" WHO " --tcp-relay --mode send", "omit --mode send"},
+	{"--server tcp:h" WHO " --tcp-relay --dont-fragment", "cannot be combined"},
+	{"--server tcp:h --user AQI= --password AwQF --dialect ms --tcp-relay",
+	 "RFC 6062"},
+	{"--server tcp:h" WHO " --tcp-realy", "did you mean --tcp-relay?"},
+	{"--server udp:h --user AQI= --password AwQF --dialect ms --mobility 1s",
+	 "RFC 8016"},
+	{"--server udp:h" WHO " --mobility", "--mobility"},
+	{"--server udp:h" WHO " --mobility 0s", "between 1s and 30d"},
+	{"--server udp:h" WHO " --mobility 2x", "not a duration"},
+	{"--server udp:h" WHO " --mobility 5s", "no client would move"},
+	{"--server udp:h" WHO " --mobility 1s --hold", "omit --hold"},
+	{"--server udp:h" WHO " --mobility 1s --cycles 2", "omit --cycles"},
+	{"--server udp:h" WHO " --mobilty 1s", "did you mean --mobility?"},
+	{"--server udp:h" WHO " --proxy-protocol h", "not an IP address"},
+	{"--server udp:192.0.2.1" WHO " --proxy-protocol ::1", "family"},
+	{"--server udp:h --user AQI= --password AwQF --dialect ms --dont-fragment",
+	 "RFC 8656"},
+	{"--server udp:h --user kid --password AwQF --access-token x", "not base64"},
+	{"--server udp:h --user kid --password x --access-token AwQF", "session key"},
+	{"--server udp:h --user kid --access-token AwQF", "--password"},
+	{"--server udp:h --user AQI= --password AwQF --dialect ms --access-token AwQF",
+	 "RFC 7635"},
 	{"--server udp" WHO, "udp:"},
 	{"--server udp:" WHO, "HOST"},
 	{"--server udp::3478" WHO, "HOST"},
@@ -287,6 +339,7 @@ static void options_suite(Suite *suite)
 	tcase_add_test(tc, progress_goes_with_json);
 	tcase_add_test(tc, tasks);
 	tcase_add_test(tc, dialects);
+	tcase_add_test(tc, modes_of_other_standards);
 	tcase_add_test(tc, help_needs_nothing_else);
 	tcase_add_loop_test(tc, refuses, 0, ROWS(bad));
 	tcase_add_test(tc, help_tells_the_truth);
