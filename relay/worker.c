@@ -171,6 +171,7 @@ static void to_udp_client(struct worker *worker, const struct allocation *al,
 		.payload = forward->payload,
 		.padding_len = forward->padding_len,
 		.tos = forward->tos,
+		.hop_limit = forward->hop_limit,
 	};
 
 	if (room != NULL) {
@@ -181,6 +182,7 @@ static void to_udp_client(struct worker *worker, const struct allocation *al,
 				    forward->header_len + forward->payload.len +
 					    forward->padding_len},
 			.tos = forward->tos,
+			.hop_limit = forward->hop_limit,
 		};
 	}
 	udp_front_relay(worker->udp_fronts, al->tuple.front, &al->tuple.client,
@@ -584,6 +586,8 @@ void worker_use(struct worker *worker, struct relay_settings *settings)
 	worker->settings = settings;
 	worker->delivery.settings = settings;
 	worker->turn.settings = &settings->turn;
+	udp_fronts_use(worker->udp_fronts, old);
+	relay_udp_use(worker->relay_udp, old);
 	revocation_apply(&worker->turn, &old->turn, worker->loop.now_ms,
 			 worker->loop.unix_s);
 	worker_expire(worker);

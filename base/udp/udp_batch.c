@@ -113,6 +113,13 @@ static bool is_tos(const struct cmsghdr *control)
 	       (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_TCLASS);
 }
 
+static bool is_hop_limit(const struct cmsghdr *control)
+{
+	return (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_TTL) ||
+	       (control->cmsg_level == IPPROTO_IPV6 &&
+		control->cmsg_type == IPV6_HOPLIMIT);
+}
+
 void udp_batch_read_controls(struct msghdr *header, struct udp_message *message)
 {
 	struct cmsghdr *control = CMSG_FIRSTHDR(header);
@@ -127,6 +134,9 @@ void udp_batch_read_controls(struct msghdr *header, struct udp_message *message)
 				memcpy(&value, CMSG_DATA(control), sizeof(value));
 				message->tos = (uint8_t)value;
 			}
+		} else if (is_hop_limit(control)) {
+			memcpy(&value, CMSG_DATA(control), sizeof(value));
+			message->hop_limit = (uint8_t)value;
 		} else if (control->cmsg_level == IPPROTO_UDP &&
 			   control->cmsg_type == UDP_GRO) {
 			memcpy(&value, CMSG_DATA(control), sizeof(value));
@@ -159,10 +169,10 @@ static int send_message(int fd, const struct msghdr *message)
 	return errno;
 }
 
-/* UDP_SEGMENT, and IP_TOS or IPV6_TCLASS. */
+/* UDP_SEGMENT; IP_TOS or IPV6_TCLASS; IP_TTL or IPV6_HOPLIMIT. */
 union send_control {
 	struct cmsghdr alignment;
-	char bytes[CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(int))];
+	char bytes[CMSG_SPACE(sizeof(uint16_t)) + 2 * CMSG_SPACE(sizeof(int))];
 };
 
 /* Add one to the message's, whose buffer has room for it. */
@@ -182,16 +192,22 @@ static void add_control(struct msghdr *message, int level, int type, const void 
 }
 
 /* The socket's own TOS is 0, so that most datagrams need none of this. */
-static void add_tos(struct msghdr *message, const struct udp_batch *batch)
+static bool has_fields(const struct udp_batch *batch)
 {
-	int tos = batch->tos;
+	return (batch->tos | batch->hop_limit) != 0;
+}
 
-	if (tos == 0)
-		return;
-	if (batch->to.ip.family == IP_V4)
-		add_control(message, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
-	else
-		add_control(message, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
+static void add_fields(struct msghdr *message, const struct udp_batch *batch)
+{
+	bool v4 = batch->to.ip.family == IP_V4;
+	int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
+	int tos = batch->tos, hop_limit = batch->hop_limit;
+
+	if (tos != 0)
+		add_control(message, level, v4 ? IP_TOS : IPV6_TCLASS, &tos, sizeof(tos));
+	if (hop_limit != 0)
+		add_control(message, level, v4 ? IP_TTL : IPV6_HOPLIMIT, &hop_limit,
+			    sizeof(hop_limit));
 }
 
 /* One after the other; how many the kernel took. */
@@ -208,10 +224,10 @@ static unsigned send_each(struct udp_batch *batch, struct sockaddr_storage *sa,
 		.msg_control = &control,
 	};
 
-	add_tos(&message, batch);
+	add_fields(&message, batch);
 	for (unsigned i = 0; i < batch->count; i++, pieces += batch->pieces) {
 		/* sendto() is cheaper for the one datagram of one piece that most are. */
-		if (batch->pieces == 1 && batch->tos == 0 &&
+		if (batch->pieces == 1 && !has_fields(batch) &&
 		    sendto(batch->fd, pieces->iov_base, pieces->iov_len, 0,
 			   (struct sockaddr *)sa, sa_len) >= 0) {
 			sent++;
@@ -238,7 +254,7 @@ static int send_together(struct udp_batch *batch, struct sockaddr_storage *sa,
 	};
 
 	add_control(&message, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
-	add_tos(&message, batch);
+	add_fields(&message, batch);
 	return send_message(batch->fd, &message);
 }
 
@@ -290,9 +306,10 @@ uint64_t udp_batch_flush(struct udp_batch *batch)
 }
 
 static bool joins(const struct udp_batch *batch, int fd, const struct endpoint *to,
-		  size_t size, unsigned pieces, uint8_t tos)
+		  size_t size, unsigned pieces, const struct udp_datagram *datagram)
 {
-	return batch->fd == fd && batch->tos == tos && !batch->is_over && size > 0 &&
+	return batch->fd == fd && batch->tos == datagram->tos &&
+	       batch->hop_limit == datagram->hop_limit && !batch->is_over && size > 0 &&
 	       size <= batch->size && batch->pieces == pieces &&
 	       batch->count < UDP_BATCH_RUN_MAX &&
 	       batch->total + size <= UDP_BATCH_RUN_BYTES &&
@@ -309,7 +326,7 @@ void udp_batch_send(struct udp_batch *batch, int fd, const struct endpoint *to,
 
 	assert(header_len <= UDP_BATCH_HEADER_MAX &&
 	       datagram->padding_len < sizeof(zeros));
-	if (batch->count > 0 && !joins(batch, fd, to, size, pieces, datagram->tos))
+	if (batch->count > 0 && !joins(batch, fd, to, size, pieces, datagram))
 		batch->failed = udp_batch_flush(batch);
 	if (batch->count == 0) {
 		batch->fd = fd;
@@ -317,6 +334,7 @@ void udp_batch_send(struct udp_batch *batch, int fd, const struct endpoint *to,
 		batch->size = size;
 		batch->total = 0;
 		batch->tos = datagram->tos;
+		batch->hop_limit = datagram->hop_limit;
 		batch->pieces = pieces;
 		batch->is_over = size == 0;
 	}
@@ -341,13 +359,22 @@ void udp_batch_send(struct udp_batch *batch, int fd, const struct endpoint *to,
 		batch->is_over = true;
 }
 
+int udp_batch_tell_hop_limit(int fd, uint8_t family, bool on)
+{
+	int value = on;
+
+	if (family == IP_V4)
+		return setsockopt(fd, IPPROTO_IP, IP_RECVTTL, &value, sizeof(value));
+	return setsockopt(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &value, sizeof(value));
+}
+
 int udp_batch_set_df(int fd, uint8_t family, bool df)
 {
 	/* Like DONT, but an ICMP error about a datagram sent with DF is still told. */
-	int mode = df ? IP_PMTUDISC_PROBE : IP_PMTUDISC_OMIT;
+	int mode = df ? IP_PMTUDISC_PROBE : IP_PMTUDISC_OMIT, on = df;
 
 	if (family != IP_V4)
-		return 0;
+		return setsockopt(fd, IPPROTO_IPV6, IPV6_DONTFRAG, &on, sizeof(on));
 	return setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &mode, sizeof(mode));
 }
 

@@ -45,6 +45,7 @@ struct udp_datagram {
 	struct slice payload;
 	size_t padding_len; /* 0..3 */
 	uint8_t tos;        /* of its IP header: DSCP and ECN */
+	uint8_t hop_limit;  /* of its IP header, or TTL; 0: the system's default */
 };
 
 /* What one message brought: a datagram, or several of one sender. */
@@ -57,12 +58,13 @@ struct udp_message {
 	 */
 	uint8_t *room;
 	uint8_t tos; /* of all of them; 0 unless the socket was bound with receive_tos */
+	uint8_t hop_limit; /* likewise, or TTL; 0 unless the socket tells it */
 };
 
-/* UDP_GRO, and IP_TOS or IPV6_TCLASS. */
+/* UDP_GRO; IP_TOS or IPV6_TCLASS; IP_TTL or IPV6_HOPLIMIT. */
 union udp_batch_control {
 	struct cmsghdr alignment;
-	char bytes[2 * CMSG_SPACE(sizeof(int))];
+	char bytes[3 * CMSG_SPACE(sizeof(int))];
 };
 
 struct udp_batch {
@@ -80,7 +82,7 @@ struct udp_batch {
 	struct endpoint to;
 	size_t size;  /* of all datagrams but the last */
 	size_t total; /* bytes so far */
-	uint8_t tos;
+	uint8_t tos, hop_limit;
 	unsigned count;
 	unsigned pieces;   /* of each datagram */
 	bool is_over;      /* a shorter one was added */
@@ -102,7 +104,7 @@ unsigned udp_batch_receive(struct udp_batch *batch, int fd, unsigned max);
 /* Receive 0 or 1, by the cheapest call. Only for a socket without UDP_GRO. */
 unsigned udp_batch_receive_one(struct udp_batch *batch, int fd);
 
-/* What the kernel says of a message: the size of its datagrams, its TOS. */
+/* What the kernel says of a message: the size of its datagrams, its TOS, its hop limit. */
 void udp_batch_read_controls(struct msghdr *header, struct udp_message *message);
 
 /* A message of the last receive. */
@@ -170,7 +172,13 @@ int udp_batch_bind(const struct endpoint *local, const struct udp_bind_options *
 /* Let the kernel hand over several datagrams as one message. False if it cannot. */
 bool udp_batch_enable_gro(int fd);
 
-/* Set DF on what an IPv4 socket sends from now on; IPv6 keeps the system's behaviour. */
+/* Tell the hop limit (IPv4: TTL) of what arrives from now on, or no longer. */
+int udp_batch_tell_hop_limit(int fd, uint8_t family, bool on);
+
+/*
+ * Set DF on what a socket sends from now on, or no longer. IPv6 has no such bit: there the sender
+ * itself refuses to fragment.
+ */
 int udp_batch_set_df(int fd, uint8_t family, bool df);
 
 /*

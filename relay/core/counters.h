@@ -67,7 +67,8 @@
 	X(BANDWIDTH_SIDE, "bandwidth-side", "user above the fair share of the side")     \
 	X(BANDWIDTH_TOTAL, "bandwidth-total", "user above the fair share of the relay")  \
 	X(UNPADDED_CHANNEL_DATA, "unpadded-channel-data",                                \
-	  "message not found behind ChannelData on a stream: its padding is missing")
+	  "message not found behind ChannelData on a stream: its padding is missing")    \
+	X(HOP_LIMIT, "hop-limit", "its hop limit (TTL) was used up on the way here")
 
 enum drop_reason {
 #define X(id, name, text) DROP_##id,

@@ -59,6 +59,16 @@ void forward_channel_data(struct turn *turn, struct allocation *al, struct slice
 	forward_to_peer(turn, al, &peer, payload, now_ms, out);
 }
 
+/*
+ * Does DONT-FRAGMENT count? Between UDP and UDP only if both are IPv4 (RFC 8656 sections 13, 14); from
+ * a stream always (section 15).
+ */
+static bool may_set_df(const struct allocation *al, const struct endpoint *peer)
+{
+	return transport_is_stream(al->transport) ||
+	       (al->tuple.client.ip.family == IP_V4 && peer->ip.family == IP_V4);
+}
+
 /* Why a Send indication may not pass, or DROP_NONE with peer and payload filled. */
 static enum drop_reason send_refused(const struct turn *turn, const struct allocation *al,
 				     const struct stun_msg *msg, uint64_t now_ms,
@@ -98,7 +108,8 @@ void forward_send(struct turn *turn, struct allocation *al, const struct stun_ms
 		forward_drop(turn, reason, out);
 		return;
 	}
-	out->dont_fragment = stun_msg_find(msg, TURN_DONT_FRAGMENT, &attr);
+	out->dont_fragment = stun_msg_find(msg, TURN_DONT_FRAGMENT, &attr) &&
+			     may_set_df(al, &peer);
 	peer_policy_to_local(turn->settings->policy, &peer);
 	forward_to_peer(turn, al, &peer, payload, now_ms, out);
 }
@@ -142,6 +153,19 @@ static bool wrap_data(struct turn *turn, const struct allocation *al,
 	debug_assert(header_len <= sizeof(out->header) && body_len % 4 == 0);
 	out->header_len = (uint16_t)header_len;
 	out->padding_len = (uint16_t)(padded4(len) - len);
+	return true;
+}
+
+bool forward_set_header(struct turn *turn, struct forward *forward, uint8_t tos,
+			uint8_t hop_limit)
+{
+	debug_assert(forward->kind != FORWARD_DROP);
+	if (hop_limit == 1) {
+		forward_drop(turn, DROP_HOP_LIMIT, forward);
+		return false;
+	}
+	forward->tos = marking_apply(forward->marking, tos);
+	forward->hop_limit = hop_limit != 0 ? hop_limit - 1 : 0;
 	return true;
 }
 

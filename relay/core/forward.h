@@ -8,6 +8,7 @@
 #ifndef RELAY_CORE_FORWARD_H
 #define RELAY_CORE_FORWARD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "relay/core/forward_verdict.h"
@@ -23,6 +24,16 @@ void forward_channel_data(struct turn *turn, struct allocation *al, struct slice
 /* A Send indication that parsed (RFC 8656 section 11.2). */
 void forward_send(struct turn *turn, struct allocation *al, const struct stun_msg *msg,
 		  uint64_t now_ms, struct forward *out);
+
+/*
+ * The IP header of what a forward sends, from that of the datagram that brought it (RFC 8656 sections
+ * 13 and 14). False if it came with the last hop it had: dropped, and counted.
+ *
+ * tos        0 for what came on a stream, which has no byte for each message
+ * hop_limit  as it arrived, TTL of IPv4; 0: not known, so the system's default goes out
+ */
+bool forward_set_header(struct turn *turn, struct forward *forward, uint8_t tos,
+			uint8_t hop_limit);
 
 /* A datagram that arrived at the relayed address (RFC 8656 sections 11.3 and 12.5). */
 void forward_from_peer(struct turn *turn, struct allocation *al,

@@ -46,8 +46,9 @@ struct forward {
 	 */
 	uint32_t wait_ms;
 	struct marking marking;
-	uint8_t tos;          /* by the caller: marking applied to what came in */
-	bool dont_fragment;   /* TO_PEER: DF=1 */
+	/* Of the IP header to send; forward_set_header() makes them of the one that came in. */
+	uint8_t tos, hop_limit;
+	bool dont_fragment;   /* TO_PEER: DF=1; of IPv6, not to be fragmented here */
 	uint16_t header_len;  /* TO_CLIENT: write these in front of the payload ... */
 	uint16_t padding_len; /* ... and that many zero bytes behind (0..3) */
 	uint8_t header[FORWARD_HEADER_MAX];

@@ -110,6 +110,8 @@ struct turn_settings {
 	struct turn_limits limits;
 	struct turn_alternate alternates[SIDE_COUNT]; /* by the client's side */
 	enum drain_answer drain_answers[SIDE_COUNT];
+	/* Relay hop limits less one, as a router; else the system's default goes out. */
+	bool decrement_hop_limit;
 	struct marking markings[MARKING_LEG_COUNT][MARKING_STREAM_COUNT];
 	struct keyring *keyring;
 	struct revoked_users *revoked; /* NULL: none */

@@ -135,7 +135,7 @@ static bool handle(struct stream *stream, struct slice frame)
 				  (struct slice){delivery->reply, dispatch.reply_len});
 		break;
 	case DISPATCH_FORWARD:
-		dispatch.forward.tos = marking_apply(dispatch.forward.marking, 0);
+		forward_set_header(delivery->turn, &dispatch.forward, 0, 0);
 		delivery->to_peer(delivery->self, &dispatch.forward);
 		break;
 	case DISPATCH_CLOSE:

@@ -42,7 +42,7 @@ struct udp_fronts {
 };
 
 static void handle(struct udp_front *front, const struct five_tuple *tuple,
-		   struct slice message, uint8_t tos)
+		   struct slice message, const struct udp_message *from)
 {
 	struct delivery *delivery = front->owner->delivery;
 	struct dispatch dispatch;
@@ -50,8 +50,9 @@ static void handle(struct udp_front *front, const struct five_tuple *tuple,
 	dispatch_from_client(delivery->turn, tuple, message, delivery->loop->now_ms,
 			     delivery->loop->unix_s, delivery->reply, &dispatch);
 	if (dispatch.action == DISPATCH_FORWARD) {
-		dispatch.forward.tos = marking_apply(dispatch.forward.marking, tos);
-		delivery->to_peer(delivery->self, &dispatch.forward);
+		if (forward_set_header(delivery->turn, &dispatch.forward, from->tos,
+				       from->hop_limit))
+			delivery->to_peer(delivery->self, &dispatch.forward);
 	} else if (dispatch.action == DISPATCH_REPLY) {
 		udp_front_send(front->owner, front->index, &tuple->client,
 			       (struct slice){delivery->reply, dispatch.reply_len});
@@ -85,7 +86,7 @@ static void received(struct udp_front *front, unsigned i)
 	}
 
 	do {
-		handle(front, &tuple, udp_message_take(&message), message.tos);
+		handle(front, &tuple, udp_message_take(&message), &message);
 	} while (message.rest.len > 0);
 }
 
@@ -151,6 +152,24 @@ void udp_fronts_count_drops(struct udp_fronts *fronts)
 	}
 }
 
+static void tell_hop_limit(const struct udp_front *front, int fd, bool on)
+{
+	const struct front *served =
+		&front->owner->delivery->turn->shared->fronts[front->index];
+
+	udp_batch_tell_hop_limit(fd, served->local.ip.family, on);
+}
+
+void udp_fronts_use(struct udp_fronts *fronts, const struct relay_settings *old)
+{
+	bool on = fronts->delivery->settings->turn.decrement_hop_limit;
+
+	for (size_t i = 0; i < FRONTS_MAX && on != old->turn.decrement_hop_limit; i++) {
+		if (fronts->fronts[i].fd >= 0)
+			tell_hop_limit(&fronts->fronts[i], fronts->fronts[i].fd, on);
+	}
+}
+
 bool udp_front_open(struct udp_fronts *fronts, uint16_t front, int fd)
 {
 	struct udp_front *opened = &fronts->fronts[front];
@@ -161,6 +180,8 @@ bool udp_front_open(struct udp_fronts *fronts, uint16_t front, int fd)
 			 EV_READ | EV_PERSIST, readable, opened) != 0 ||
 	    event_add(&opened->event, NULL) != 0)
 		return false;
+	if (fronts->delivery->settings->turn.decrement_hop_limit)
+		tell_hop_limit(opened, fd, true);
 	opened->fd = fd;
 	opened->drops = 0;
 	return true;

@@ -13,6 +13,7 @@
 #include "stun/wire.h"
 
 struct delivery;
+struct relay_settings;
 struct udp_datagram;
 struct udp_fronts;
 
@@ -31,6 +32,9 @@ void udp_front_close(struct udp_fronts *fronts, uint16_t front);
 /* Send one datagram to a client now: a reply, or what a protocol between them needs. */
 void udp_front_send(struct udp_fronts *fronts, uint16_t front,
 		    const struct endpoint *client, struct slice datagram);
+
+/* New settings are in force, old ones were. */
+void udp_fronts_use(struct udp_fronts *fronts, const struct relay_settings *old);
 
 /*
  * Send what relayed datagrams become, in runs: the payload is borrowed until

@@ -26,6 +26,7 @@
 #include "relay/delivery.h"
 #include "relay/dialect/dispatch.h"
 #include "relay/loop.h"
+#include "relay/reload/relay_settings.h"
 
 enum {
 	BATCH = 16,
@@ -110,7 +111,9 @@ static void relay(struct delivery *delivery, uint32_t slot, const struct endpoin
 			   &forward);
 	if (forward.kind != FORWARD_TO_CLIENT)
 		return;
-	forward.tos = marking_apply(forward.marking, message->tos);
+	if (!forward_set_header(delivery->turn, &forward, message->tos,
+				message->hop_limit))
+		return;
 	delivery->to_client(delivery->self, &forward, message->room);
 }
 
@@ -234,6 +237,8 @@ int relay_udp_open(struct relay_udp *sockets, uint32_t slot, const struct endpoi
 		close(fd);
 		return failed;
 	}
+	if (sockets->delivery->settings->turn.decrement_hop_limit)
+		udp_batch_tell_hop_limit(fd, local->ip.family, true);
 	if (event_assign(&rs->event, sockets->delivery->loop->base, fd,
 			 EV_READ | EV_PERSIST, readable, rs) != 0 ||
 	    event_add(&rs->event, NULL) != 0) {
@@ -277,6 +282,25 @@ uint32_t relay_udp_count_drops(struct relay_udp *sockets, uint32_t slot, uint32_
 	return slot < sockets->slots ? slot : SLOT_NONE;
 }
 
+void relay_udp_use(struct relay_udp *sockets, const struct relay_settings *old)
+{
+	const struct turn *turn = sockets->delivery->turn;
+	bool on = sockets->delivery->settings->turn.decrement_hop_limit;
+	const struct allocation *al;
+
+	if (on == old->turn.decrement_hop_limit)
+		return;
+	for (uint32_t slot = 0; (al = allocation_next(turn->table, slot)) != NULL;
+	     slot = al->slot + 1) {
+		for (uint8_t family = IP_V4; family <= IP_V6; family++) {
+			struct relay_socket *rs = socket_of(sockets, al->slot, family);
+
+			if (allocation_has_family(al, family) && rs->owner != NULL)
+				udp_batch_tell_hop_limit(rs->fd, family, on);
+		}
+	}
+}
+
 void relay_udp_close(struct relay_udp *sockets, uint32_t slot, uint8_t family)
 {
 	struct relay_socket *rs = socket_of(sockets, slot, family);
@@ -318,6 +342,7 @@ void relay_udp_send(struct relay_udp *sockets, const struct forward *forward)
 	const struct udp_datagram datagram = {
 		.payload = forward->payload,
 		.tos = forward->tos,
+		.hop_limit = forward->hop_limit,
 	};
 
 	assert(rs->owner == sockets);

@@ -14,6 +14,7 @@
 #include "stun/endpoint.h"
 
 struct delivery;
+struct relay_settings;
 struct relay_udp;
 
 /* slots: as many as the allocation table has. NULL and errno. */
@@ -24,6 +25,9 @@ void relay_udp_free(struct relay_udp *sockets); /* NULL is allowed; closes all *
 int relay_udp_open(struct relay_udp *sockets, uint32_t slot,
 		   const struct endpoint *local);
 void relay_udp_close(struct relay_udp *sockets, uint32_t slot, uint8_t family);
+
+/* New settings are in force, old ones were. */
+void relay_udp_use(struct relay_udp *sockets, const struct relay_settings *old);
 
 /*
  * Bring the counter of what the kernel dropped up to date for some of the slots, from that slot

@@ -31,6 +31,9 @@ struct relay_config_side {
 	uint16_t drain_answer;  /* enum drain_answer + 1 */
 };
 
+/* Of relayed datagrams; words count from 1. */
+enum hop_limit_policy { HOP_LIMIT_DEFAULT = 1, HOP_LIMIT_DECREMENT };
+
 /* Of stream clients. */
 struct relay_stream_limits {
 	uint32_t connections;     /* per worker */
@@ -74,7 +77,8 @@ struct relay_config {
 		struct {
 			uint16_t first, last;
 		} ports;
-		uint32_t rest_ms; /* of a freed port */
+		uint32_t rest_ms;   /* of a freed port */
+		uint16_t hop_limit; /* enum hop_limit_policy */
 	} relay;
 	struct { /* see base/config/dscp.h */
 		uint8_t legs[MARKING_LEG_COUNT];

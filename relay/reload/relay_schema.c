@@ -46,6 +46,8 @@ static const char *const drain_answers[] = {"redirect", "refuse", "ignore", NULL
 static_assert(DRAIN_REDIRECT == 0 && DRAIN_REFUSE == 1 && DRAIN_IGNORE == 2,
 	      "words count from 1");
 
+static const char *const hop_limits[] = {"default", "decrement", NULL};
+
 static const struct config_key keys[] = {
 	KEY("", "realm", TEXT, RESTART, realm, "edge", 1, REALM_MAX,
 	    "realm of the credentials"),
@@ -125,6 +127,9 @@ static const struct config_key keys[] = {
 	    UINT16_MAX, "ports of relayed addresses"),
 	KEY("relay", "rest", MILLISECONDS, APPLIED, relay.rest_ms, "30s", 0, DAY_MS,
 	    "how long a freed port rests if others are free"),
+	KEY("relay", "hop_limit", WORD, APPLIED, relay.hop_limit, "default", 0, 0,
+	    "hop limit (TTL) of relayed datagrams: default (the system's), or decrement",
+	    .words = hop_limits),
 	KEY("relay", "peer_connections", NUMBER, APPLIED, limits.peer_connections, "16",
 	    1, 1024, "TCP connections with peers of one allocation"),
 	KEY("relay", "peer_timeout", MILLISECONDS, APPLIED, peer.timeout_ms, "30s", 30000,

@@ -255,6 +255,7 @@ static void copy_turn(struct turn_settings *turn, const struct relay_config *con
 	turn->ms.bandwidth_unit_bps = config->ms.bandwidth_unit_bps;
 	turn->ms.ipv6 = config->ms.ipv6;
 	turn->limits = config->limits;
+	turn->decrement_hop_limit = config->relay.hop_limit == HOP_LIMIT_DECREMENT;
 	fill_markings(turn, config);
 	turn->nonce_key.lifetime_s = config->nonce_lifetime_s;
 }

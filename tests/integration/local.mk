@@ -21,6 +21,7 @@ EXTRA_DIST += \
 	tests/integration/lib/chromium_call.py \
 	tests/integration/lib/chromium_page.html \
 	tests/integration/lib/ice_lite.py \
+	tests/integration/lib/ip_header.py \
 	tests/integration/lib/nice_pair.c \
 	tests/integration/lib/scenarios.py \
 	tests/integration/cases/lib.py \
@@ -39,8 +40,10 @@ EXTRA_DIST += \
 	tests/integration/cases/t-cut-frames.py \
 	tests/integration/cases/t-drain-libnice.py \
 	tests/integration/cases/t-dual.py \
+	tests/integration/cases/t-fragments.sh \
 	tests/integration/cases/t-gateway.py \
 	tests/integration/cases/t-held-ports.py \
+	tests/integration/cases/t-hop-limit.sh \
 	tests/integration/cases/t-icmp-peer.sh \
 	tests/integration/cases/t-ip-header.sh \
 	tests/integration/cases/t-inside-outside.sh \

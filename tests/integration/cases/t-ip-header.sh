@@ -8,7 +8,7 @@ topology_up
 scenario()	# scenario NAME
 {
 	credential
-	"$here/scenarios.py" "$1" "$net" "$user_name" "$user_password" "$ca_file" \
+	"$here/ip_header.py" "$1" "$net" "$user_name" "$user_password" "$ca_file" \
 		>>"$work/out" 2>&1 || fail "$(cat "$work/out")"
 }
 

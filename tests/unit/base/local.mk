@@ -13,9 +13,11 @@ unit_programs += \
 	tests/unit/base/test_sockaddr \
 	tests/unit/base/test_udp_batch \
 	tests/unit/base/test_udp_errors \
+	tests/unit/base/test_udp_header \
 	tests/unit/base/test_units \
 	tests/unit/base/test_version \
 	tests/unit/base/test_watchdog
+EXTRA_DIST += tests/unit/base/udp_pair.h
 
 tests_unit_base_test_control_api_LDADD = libdaemon.a $(JANSSON_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_control_socket_LDADD = libdaemon.a libbase.a $(MICROHTTPD_LIBS) \

@@ -10,61 +10,10 @@
 
 #include "base/sockaddr.h"
 #include "base/udp/udp_batch.h"
+#include "tests/unit/base/udp_pair.h"
 #include "tests/unit/lib/unit.h"
 
-enum { BUFFER = 70000, HEADROOM = 60 };
-
-static const char *const families[] = {"127.0.0.1", "::1"};
-
-static struct pair {
-	int from, to;
-	struct endpoint destination;
-} pair;
-static struct udp_batch batch;
-static uint8_t bytes[BUFFER], got[BUFFER];
-
-static int bound(const char *address, struct endpoint *local)
-{
-	struct endpoint ep = {.port = 0};
-	struct sockaddr_storage sa;
-
-	ck_assert(ip_addr_parse(address, &ep.ip));
-	socklen_t len = sockaddr_from_endpoint(&ep, &sa);
-	int fd = socket(sa.ss_family, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-	ck_assert_int_ge(fd, 0);
-	int size = 4 << 20;
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sa, len), 0);
-	len = sizeof(sa);
-	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
-	ck_assert(sockaddr_to_endpoint(&sa, local));
-	return fd;
-}
-
-static void open_pair(const char *address)
-{
-	struct endpoint source;
-
-	pair.from = bound(address, &source);
-	pair.to = bound(address, &pair.destination);
-	ck_assert(udp_batch_init(&batch, HEADROOM));
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		bytes[i] = (uint8_t)(i * 31 + (i >> 8));
-}
-
-static void close_pair(void)
-{
-	udp_batch_destroy(&batch);
-	close(pair.from);
-	close(pair.to);
-}
-
-static void add(const struct endpoint *to, size_t offset, size_t len)
-{
-	struct udp_datagram datagram = {.payload = {bytes + offset, len}};
-
-	udp_batch_send(&batch, pair.from, to, &datagram);
-}
+static uint8_t got[BUFFER];
 
 static void expect(size_t offset, size_t len)
 {
@@ -142,20 +91,6 @@ START_TEST(without_segmentation_nothing_changes)
 	close_pair();
 }
 END_TEST
-
-static struct udp_message message_of(unsigned i)
-{
-	struct endpoint source, sender;
-	struct sockaddr_storage sa;
-	socklen_t len = sizeof(sa);
-
-	ck_assert_int_eq(getsockname(pair.from, (struct sockaddr *)&sa, &len), 0);
-	ck_assert(sockaddr_to_endpoint(&sa, &sender));
-	ck_assert(udp_batch_source(&batch, i, &source));
-	ck_assert(endpoint_equal(&source, &sender));
-	ck_assert(!udp_batch_is_truncated(&batch, i));
-	return udp_batch_message(&batch, i);
-}
 
 static void expect_taken(struct udp_message *message, size_t offset, size_t len)
 {
@@ -352,40 +287,6 @@ START_TEST(headers_go_before_and_padding_after)
 }
 END_TEST
 
-/* One by one, together, and in pieces; what differs in TOS is no run. */
-START_TEST(tos_goes_out_and_is_told)
-{
-	static const uint8_t marks[] = {0,    0xb8, 0xb8, 0xb8, 0xb8,
-					0x03, 0x02, 0xff, 0,    0};
-	int on = 1;
-
-	open_pair(families[_i / 2]);
-	batch.refused_v4 = batch.refused_v6 = _i % 2;
-	bool v4 = pair.destination.ip.family == IP_V4;
-	ck_assert_int_eq(setsockopt(pair.to, v4 ? IPPROTO_IP : IPPROTO_IPV6,
-				    v4 ? IP_RECVTOS : IPV6_RECVTCLASS, &on, sizeof(on)),
-			 0);
-	for (uint8_t i = 0; i < sizeof(marks); i++) {
-		const struct udp_datagram datagram = {
-			.header = {bytes, i % 3 == 0 ? 4 : 0},
-			.payload = {bytes + i, 100},
-			.tos = marks[i],
-		};
-		udp_batch_send(&batch, pair.from, &pair.destination, &datagram);
-	}
-	ck_assert_uint_eq(udp_batch_flush(&batch), 0);
-	for (uint8_t i = 0; i < sizeof(marks); i++) {
-		ck_assert_uint_eq(i % 2 ? udp_batch_receive(&batch, pair.to, 1)
-					: udp_batch_receive_one(&batch, pair.to),
-				  1);
-		struct udp_message message = message_of(0);
-		ck_assert_uint_eq(message.tos, marks[i]);
-		ck_assert_uint_eq(message.rest.len, i % 3 == 0 ? 104 : 100);
-	}
-	close_pair();
-}
-END_TEST
-
 START_TEST(what_is_not_sent_is_counted)
 {
 	struct endpoint nowhere = {.port = 9};
@@ -546,7 +447,6 @@ static void add_cases(Suite *suite)
 	tcase_add_test(tc, another_destination_ends_the_run);
 	tcase_add_loop_test(tc, more_than_one_call_takes, 0, both);
 	tcase_add_loop_test(tc, headers_go_before_and_padding_after, 0, 2 * both);
-	tcase_add_loop_test(tc, tos_goes_out_and_is_told, 0, 2 * ROWS(families));
 	tcase_add_test(tc, what_is_not_sent_is_counted);
 	tcase_add_test(tc, a_refused_size_is_remembered);
 	tcase_add_loop_test(tc, a_refused_destination_is_not_remembered, 0, both);

@@ -12,6 +12,7 @@ unit_programs += \
 	tests/unit/core/test_five_tuple \
 	tests/unit/core/test_forward \
 	tests/unit/core/test_icmp \
+	tests/unit/core/test_ip_header \
 	tests/unit/core/test_ip_prefix \
 	tests/unit/core/test_limiter \
 	tests/unit/core/test_nonce \
@@ -44,6 +45,7 @@ tests_unit_core_test_auth_LDFLAGS = $(AM_LDFLAGS) \
 tests_unit_core_test_channel_LDADD = $(fixture_libs)
 tests_unit_core_test_forward_LDADD = $(fixture_libs)
 tests_unit_core_test_icmp_LDADD = $(fixture_libs)
+tests_unit_core_test_ip_header_LDADD = $(fixture_libs)
 tests_unit_core_test_permission_LDADD = $(fixture_libs)
 tests_unit_core_test_relay_port_LDADD = $(fixture_libs)
 tcp_fixture = tests/unit/core/tcp_fixture.c tests/unit/core/tcp_fixture.h

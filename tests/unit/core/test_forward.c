@@ -11,7 +11,6 @@
 #include "relay/core/permission.h"
 #include "stun/attr.h"
 #include "stun/chandata.h"
-#include "stun/ms_attr.h"
 
 #define ONE_FIXTURE_ALLOCATION
 #include "tests/unit/core/one_fixture.h"
@@ -538,39 +537,6 @@ START_TEST(data_from_our_own_address_has_the_public_one)
 }
 END_TEST
 
-/* RFC 8656 section 14, and the policy of the operator. */
-START_TEST(marking_follows_leg_and_stream)
-{
-	const struct endpoint peer = ep("192.0.2.1:9");
-	const struct marking copy = {0xFF, 0}, ef = {MARKING_ECN, 46 << 2};
-	struct marking(*markings)[MARKING_STREAM_COUNT] = fixture.settings.markings;
-
-	for (int leg = 0; leg < MARKING_LEG_COUNT; leg++)
-		markings[leg][0] = copy;
-	markings[MARKING_OUTSIDE][0] = (struct marking){MARKING_ECN, 0};
-	markings[MARKING_PEERS][MS_STREAM_AUDIO] = ef;
-	bind_to(0x4000, "192.0.2.1:9");
-	send_channel_data(0x4000, 5, 5);
-	ck_assert_uint_eq(marking_apply(out.marking, 0xb9), 0xb9);
-	forward_from_peer(&fixture.turn, al, &peer, (struct slice){big, 5},
-			  fixture.now_ms, &out);
-	ck_assert_int_eq(al->side, SIDE_OUTSIDE);
-	ck_assert_uint_eq(marking_apply(out.marking, 0xb9), 0x01);
-
-	/* Only the stream type of an MS client counts, and only if it is known. */
-	al->ms.stream_type = MS_STREAM_AUDIO;
-	send_channel_data(0x4000, 5, 5);
-	ck_assert_uint_eq(marking_apply(out.marking, 0x03), 0x03);
-	al->dialect = DIALECT_MS;
-	send_channel_data(0x4000, 5, 5);
-	ck_assert_uint_eq(marking_apply(out.marking, 0x23), 46 << 2 | 3);
-	al->ms.stream_type = UINT8_MAX;
-	send_channel_data(0x4000, 5, 5);
-	ck_assert_uint_eq(marking_apply(out.marking, 0x23), 0x23);
-	al->dialect = DIALECT_IETF;
-}
-END_TEST
-
 START_TEST(stun_from_a_peer_is_data) /* T-589 */
 {
 	static const uint8_t binding[20] = {0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42};
@@ -609,7 +575,6 @@ static void forward_suite(Suite *suite)
 	tcase_add_test(tc, two_relayed_addresses_reach_each_other);
 	tcase_add_test(tc, data_from_our_own_address_has_the_public_one);
 	tcase_add_test(tc, stun_from_a_peer_is_data);
-	tcase_add_test(tc, marking_follows_leg_and_stream);
 	suite_add_tcase(suite, tc);
 }
 
