@@ -61,11 +61,14 @@ avedgectl_SOURCES = \
 	tools/ctl/ctl_uris.c tools/ctl/ctl_uris.h \
 	tools/ctl/ctl_view.c tools/ctl/ctl_view.h \
 	tools/probe/probe.h \
+	tools/probe/probe_call.c tools/probe/probe_call.h \
 	tools/probe/probe_http.c \
+	tools/probe/probe_nat.c tools/probe/probe_nat.h \
 	tools/probe/probe_relay.c \
 	tools/probe/probe_report.c \
 	tools/probe/probe_sip.c \
-	tools/probe/probe_tls.c
+	tools/probe/probe_tls.c \
+	tools/probe/probe_turn.c tools/probe/probe_turn.h
 # The schema of mediarelayd.conf is the relay's own.
 avedgectl_LDADD = libctl.a libclient.a librelay.a libdaemon.a $(CORE_LIBS) $(TOOLS_LIBS) $(SYSTEMD_LIBS)
 

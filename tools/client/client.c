@@ -105,3 +105,8 @@ const struct endpoint *client_mapped(const struct client *client)
 {
 	return &client->mapped;
 }
+
+bool client_local(const struct client *client, struct endpoint *local)
+{
+	return client_link_local(client->link, local);
+}

@@ -78,4 +78,7 @@ const struct endpoint *client_relayed(const struct client *client);
 const struct endpoint *client_relayed_too(const struct client *client);
 const struct endpoint *client_mapped(const struct client *client);
 
+/* The address of its socket. False: the system does not say. */
+bool client_local(const struct client *client, struct endpoint *local);
+
 #endif

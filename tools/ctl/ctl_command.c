@@ -228,6 +228,26 @@ const struct ctl_command ctl_commands[] = {
 	 .options = {OPTION_FOR_USER, OPTION_TTL, OPTION_FORM, OPTION_KEYS, OPTION_REALM,
 		     OPTION_SERVER, OPTION_SOCKET, OPTION_JSON},
 	 .run = ctl_credential},
+	{.name = "probe",
+	 .usage = "HOST",
+	 .purpose = "test what a TURN server serves, as a client",
+	 .text = "Runs on any host, against any TURN server.  Over UDP, DTLS, TCP and TLS two "
+		 "clients allocate, and a packet travels from one relayed address to the other "
+		 "and back.  Then tells whether the server relays TCP connections, lets an "
+		 "allocation move with its client, grants DONT-FRAGMENT, and gives addresses of "
+		 "both families; what address it sees; and, if it offers NAT discovery, how a NAT "
+		 "on the way maps and filters.  Each step is a line; a transport that fails says "
+		 "why and what to do about it.\n\n"
+		 "Without --user and --password or --keys, nothing is relayed: a server that asks "
+		 "for a credential is all there is to see.  Other users of this host can see the "
+		 "password in the process list.",
+	 .options = {OPTION_TURN_USER, OPTION_TURN_PASSWORD, OPTION_TURN_KEYS,
+		     OPTION_TURN_TRANSPORT, OPTION_TURN_UDP_PORT, OPTION_TURN_DTLS_PORT,
+		     OPTION_TURN_TCP_PORT, OPTION_TURN_TLS_PORT, OPTION_TURN_CA,
+		     OPTION_TURN_NAME, OPTION_TURN_INSECURE, OPTION_JSON},
+	 .operands = {CTL_TEXT},
+	 .operands_min = 1,
+	 .run = ctl_probe_turn},
 	{.name = "mras-probe",
 	 .usage = "HOST[:PORT]",
 	 .purpose = "test mrasd and its relays as a trusted server would",

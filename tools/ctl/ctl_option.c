@@ -13,6 +13,7 @@
 static const char *const sides[] = {"inside", "outside", NULL};
 static const char *const dialects[] = {"ietf", "ms", NULL};
 static const char *const transports[] = {"udp", "tcp", "tls", NULL};
+static const char *const turn_transports[] = {"udp", "dtls", "tcp", "tls", NULL};
 static const char *const relay_transports[] = {"udp", "tcp", NULL};
 static const char *const orders[] = {"age", "bytes", "rate", "user", "expires", NULL};
 static const char *const hashes[] = {"sha1", "sha256", "none", NULL};
@@ -154,6 +155,30 @@ const struct ctl_option ctl_options[OPTION_COUNT] = {
 			       "request over HTTP, as a web application does"},
 	[OPTION_PROBE_FORM] = {"form", CTL_CHOICE, "FORM",
 			       "form of the credential, with --http", .choices = forms},
+	[OPTION_TURN_USER] = {"user", CTL_TEXT, "NAME", "user name to relay with"},
+	[OPTION_TURN_PASSWORD] = {"password", CTL_TEXT, "TEXT", "its password"},
+	[OPTION_TURN_KEYS] = {"keys", CTL_FILE, "FILE",
+			      "issue a credential with this keyring, instead of --user"},
+	[OPTION_TURN_TRANSPORT] = {"transport", CTL_CHOICE, "TRANSPORT",
+				   "only this transport (default: all)",
+				   .choices = turn_transports, .many = true},
+	[OPTION_TURN_UDP_PORT] = {"udp-port", CTL_NUMBER, "PORT",
+				  "port of UDP (default: 3478)", .min = 1,
+				  .max = UINT16_MAX},
+	[OPTION_TURN_DTLS_PORT] = {"dtls-port", CTL_NUMBER, "PORT",
+				   "port of DTLS (default: that of UDP)", .min = 1,
+				   .max = UINT16_MAX},
+	[OPTION_TURN_TCP_PORT] = {"tcp-port", CTL_NUMBER, "PORT",
+				  "port of TCP (default: 443)", .min = 1,
+				  .max = UINT16_MAX},
+	[OPTION_TURN_TLS_PORT] = {"tls-port", CTL_NUMBER, "PORT",
+				  "port of TLS (default: that of TCP)", .min = 1,
+				  .max = UINT16_MAX},
+	[OPTION_TURN_CA] = {"ca", CTL_FILE, "FILE",
+			    "CAs to verify the server with (default: the system's)"},
+	[OPTION_TURN_NAME] = {"name", CTL_TEXT, "NAME",
+			      "name expected in the server's certificate (default: HOST)"},
+	[OPTION_TURN_INSECURE] = {"insecure", CTL_FLAG, NULL, "accept any certificate"},
 	[OPTION_OUTPUT] = {"output", CTL_FILE, "FILE",
 			   "write to this file, not to standard output"},
 	[OPTION_IMPORT_KEYS] = {"keys", CTL_FILE, "FILE",

@@ -1,16 +1,23 @@
 /*
- * ctl_probe.c - avedgectl mras-probe: act as a trusted server, and report which step fails.
+ * ctl_probe.c - avedgectl mras-probe: act as a trusted server, and report which step fails;
+ * avedgectl probe: act as clients of a TURN server.
  */
 #include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include <openssl/crypto.h>
+
+#include "auth/credential/credential.h"
+#include "auth/credential/keyfile.h"
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/ctl_args.h"
 #include "tools/ctl/ctl_run.h"
 #include "tools/probe/probe.h"
+#include "tools/probe/probe_turn.h"
 
 enum { HOST_SIZE = PROBE_HOST_MAX + 1, TTL_S = 600 };
 
@@ -141,4 +148,119 @@ int ctl_probe(const struct ctl_args *args)
 	if (ctl_has(args, OPTION_PROBE_FORM) && options.sip)
 		return ctl_usage(command, "--form requires --http");
 	return run(&options);
+}
+
+/* --- avedgectl probe ----------------------------------------------------------------------- */
+
+/* A credential of some minutes for ourselves. False after a message. */
+static bool issue_own(const char *path, struct credential_pair *pair)
+{
+	static const char name[] = "probe";
+	char error[CTL_ERROR_SIZE];
+	int64_t now_s = time(NULL);
+	struct keyring *ring = keyfile_load(path, error, sizeof(error));
+	const struct key *key;
+	bool ok;
+
+	if (ring == NULL) {
+		ctl_fail("%s", error);
+		return false;
+	}
+	key = keyring_signer(ring, now_s);
+	ok = key != NULL && key->rest != KEY_REST_NONE &&
+	     credential_issue_rest(
+		     key, (struct slice){(const uint8_t *)name, sizeof(name) - 1},
+		     now_s + TTL_S, NULL, pair);
+	keyring_free(ring);
+	if (!ok)
+		ctl_fail(
+			"%s: no valid key that signs REST credentials; see 'avedgectl key "
+			"list --keys %s'",
+			path, path);
+	return ok;
+}
+
+static void choose_transports(const struct ctl_args *args,
+			      struct probe_turn_options *options)
+{
+	for (int i = 0; i < PROBE_TRANSPORTS; i++)
+		options->transports[i] = args->many_count == 0;
+	for (size_t i = 0; i < args->many_count; i++) {
+		for (int j = 0; j < PROBE_TRANSPORTS; j++)
+			options->transports[j] |=
+				strcmp(args->many[i], probe_transport_names[j]) == 0;
+	}
+}
+
+static int check_turn(const struct ctl_args *args)
+{
+	const char *command = args->name;
+	bool user = ctl_has(args, OPTION_TURN_USER);
+
+	if (user != ctl_has(args, OPTION_TURN_PASSWORD))
+		return ctl_usage(command, "--user and --password must be given together");
+	if (user && ctl_has(args, OPTION_TURN_KEYS))
+		return ctl_usage(command, "--user and --keys cannot be combined");
+	if (ctl_has(args, OPTION_TURN_INSECURE) &&
+	    (ctl_has(args, OPTION_TURN_CA) || ctl_has(args, OPTION_TURN_NAME)))
+		return ctl_usage(command,
+				 "--insecure cannot be combined with --ca and --name");
+	return CTL_OK;
+}
+
+static int run_turn(const struct ctl_args *args, const struct probe_turn_options *options)
+{
+	bool json = ctl_has(args, OPTION_JSON), reached = false;
+	struct probe_report report;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (!probe_report_begin(&report, json))
+		return ctl_fail("out of memory");
+	bool ok = probe_turn(options, &report, &reached);
+	if (json)
+		ctl_print_json(json_pack("{s:s, s:b, s:O}", "host", options->host, "ok",
+					 ok ? 1 : 0, "steps", report.steps));
+	else
+		puts(ok ? "every transport works" : "a step failed");
+	probe_report_end(&report);
+	return ok ? CTL_OK : reached ? CTL_FAILED : CTL_UNREACHABLE;
+}
+
+int ctl_probe_turn(const struct ctl_args *args)
+{
+	uint16_t udp = (uint16_t)ctl_number(args, OPTION_TURN_UDP_PORT, 3478);
+	uint16_t tcp = (uint16_t)ctl_number(args, OPTION_TURN_TCP_PORT, 443);
+	struct probe_turn_options options = {
+		.host = args->operands[0],
+		.ports =
+			{
+				[PROBE_UDP] = udp,
+				[PROBE_DTLS] = (uint16_t)ctl_number(
+					args, OPTION_TURN_DTLS_PORT, udp),
+				[PROBE_TCP] = tcp,
+				[PROBE_TLS] = (uint16_t)ctl_number(
+					args, OPTION_TURN_TLS_PORT, tcp),
+			},
+		.username = ctl_value(args, OPTION_TURN_USER, NULL),
+		.password = ctl_value(args, OPTION_TURN_PASSWORD, NULL),
+		.ca = ctl_value(args, OPTION_TURN_CA, NULL),
+		.name = ctl_has(args, OPTION_TURN_INSECURE)
+				? NULL
+				: ctl_value(args, OPTION_TURN_NAME, args->operands[0]),
+	};
+	struct credential_pair pair;
+	int status = check_turn(args);
+
+	if (status != CTL_OK)
+		return status;
+	choose_transports(args, &options);
+	if (ctl_has(args, OPTION_TURN_KEYS)) {
+		if (!issue_own(ctl_value(args, OPTION_TURN_KEYS, NULL), &pair))
+			return CTL_FAILED;
+		options.username = pair.username;
+		options.password = pair.password;
+	}
+	status = run_turn(args, &options);
+	OPENSSL_cleanse(&pair, sizeof(pair));
+	return status;
 }

@@ -31,6 +31,7 @@ int ctl_key_list(const struct ctl_args *args);
 int ctl_key_show(const struct ctl_args *args);
 int ctl_credential(const struct ctl_args *args);
 int ctl_probe(const struct ctl_args *args);
+int ctl_probe_turn(const struct ctl_args *args);
 int ctl_import(const struct ctl_args *args);
 
 /*
