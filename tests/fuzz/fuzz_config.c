@@ -124,8 +124,9 @@ static size_t wanted_fronts(const struct relay_config *config)
 	for (int i = 0; i < SIDE_COUNT; i++) {
 		const struct relay_config_side *side = &config->sides[i];
 
-		wanted += side->address_count *
-			  (side->udp_port_count + 2 * side->tcp_port_count);
+		/* Each port is a plain front and a secure one. */
+		wanted += 2 * side->address_count *
+			  (side->udp_port_count + side->tcp_port_count);
 	}
 	return wanted;
 }
