@@ -158,8 +158,10 @@ static enum stream_kind classify_proxy(struct slice bytes)
 {
 	static const uint8_t signature[] = {0x0D, 0x0A, 0x0D, 0x0A, 0x00, 0x0D,
 					    0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A};
+	bool binary = bytes.data[0] == signature[0];
 
-	switch (match(bytes, signature, sizeof(signature))) {
+	switch (match(bytes, binary ? (const void *)signature : "PROXY ",
+		      binary ? sizeof(signature) : strlen("PROXY "))) {
 	case MATCH_WHOLE:
 		return STREAM_PROXY;
 	case MATCH_SO_FAR:
@@ -168,6 +170,16 @@ static enum stream_kind classify_proxy(struct slice bytes)
 		break;
 	}
 	return STREAM_OTHER;
+}
+
+/* Methods of HTTP, or the line of the PROXY protocol. */
+static enum stream_kind classify_p(struct slice bytes)
+{
+	enum stream_kind proxy = classify_proxy(bytes);
+
+	return proxy == STREAM_PROXY   ? proxy
+	       : proxy == STREAM_OTHER ? classify_http(bytes)
+				       : STREAM_UNDECIDED;
 }
 
 static enum stream_kind classify(struct slice first_bytes)
@@ -183,6 +195,8 @@ static enum stream_kind classify(struct slice first_bytes)
 		return classify_proxy(first_bytes);
 	case 0x16:
 		return classify_hello(first_bytes);
+	case 'P':
+		return classify_p(first_bytes);
 	default:
 		return classify_http(first_bytes);
 	}

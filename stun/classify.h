@@ -40,7 +40,7 @@ enum stream_kind {
 	STREAM_TLS,        /* a TLS ClientHello record */
 	STREAM_PSEUDO_TLS, /* Microsoft's constant hello, recognized by 11 bytes */
 	STREAM_MS_FRAMED,  /* 02 00 / 03 00 framing of MS-TURN */
-	STREAM_PROXY,      /* PROXY protocol v2 signature */
+	STREAM_PROXY,      /* a header of the PROXY protocol (stun/proxy_header.h) */
 	STREAM_HTTP,       /* a method name: the client expects a web server */
 	STREAM_OTHER,
 	STREAM_KIND_COUNT

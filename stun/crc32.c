@@ -1,7 +1,8 @@
 /*
  * crc32.c - CRC-32 with the reflected polynomial 0xEDB88320, eight bytes at a time.
  *
- * A FINGERPRINT may cover a Send indication of 1,200 bytes, so this is on the packet path.
+ * A FINGERPRINT may cover a Send indication of 1,200 bytes, so this is on the packet path. CRC-32C
+ * (0x82F63B78) is for few bytes and goes byte by byte.
  */
 #include "stun/crc32.h"
 
@@ -48,6 +49,9 @@ static const uint32_t tables[8][256] = {
 	TABLE(0xCCAA009E, 0x4225077D, 0x844A0EFA, 0xD3E51BB5,
 	      0x7CBB312B, 0xF9766256, 0x299DC2ED, 0x533B85DA),
 };
+static const uint32_t castagnoli[256] =
+	TABLE(0xF26B8303, 0xE13B70F7, 0xC79A971F, 0x8AD958CF,
+	      0x105EC76F, 0x20BD8EDE, 0x417B1DBC, 0x82F63B78);
 /* clang-format on */
 
 /* The CRC is reflected: the first byte belongs in the low bits. */
@@ -71,5 +75,14 @@ uint32_t stun_crc32(struct slice bytes)
 	}
 	for (size_t i = 0; i < bytes.len; i++)
 		crc = crc >> 8 ^ tables[0][(crc ^ bytes.data[i]) & 0xFF];
+	return ~crc;
+}
+
+uint32_t stun_crc32c(uint32_t before, struct slice bytes)
+{
+	uint32_t crc = ~before;
+
+	for (size_t i = 0; i < bytes.len; i++)
+		crc = crc >> 8 ^ castagnoli[(crc ^ bytes.data[i]) & 0xFF];
 	return ~crc;
 }

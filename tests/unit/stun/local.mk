@@ -5,6 +5,7 @@ unit_programs += \
 	tests/unit/stun/test_ms_msg \
 	tests/unit/stun/test_ms_vectors \
 	tests/unit/stun/test_padding \
+	tests/unit/stun/test_proxy_header \
 	tests/unit/stun/test_pseudo_tls \
 	tests/unit/stun/test_stun_attr \
 	tests/unit/stun/test_stun_classify \
