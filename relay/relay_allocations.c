@@ -35,6 +35,7 @@ static struct relay_allocation describe(const struct worker *worker,
 	struct relay_allocation row = {
 		.id = al->id,
 		.tuple = al->tuple,
+		.via = worker_via(worker, al),
 		.side = al->side,
 		.transport = al->transport,
 		.relay_transport = al->relay_transport,

@@ -22,6 +22,7 @@ struct relay;
 struct relay_allocation {
 	uint64_t id;
 	struct five_tuple tuple;
+	struct endpoint via; /* the balancer that it comes through; of no family: none */
 	enum side side;
 	enum transport transport;
 	enum transport relay_transport; /* of the relayed address: UDP or TCP */

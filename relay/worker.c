@@ -163,6 +163,18 @@ static struct stream *client_of(struct worker *worker, const struct allocation *
 	return stream_find(worker->clients, &al->tuple);
 }
 
+struct endpoint worker_via(const struct worker *worker, const struct allocation *al)
+{
+	const struct stream *stream;
+
+	if (al->transport == TRANSPORT_UDP)
+		return udp_front_via(worker->udp_fronts, al->tuple.front,
+				     &al->tuple.client);
+	stream = stream_find(worker->clients, &al->tuple);
+	return stream != NULL ? *stream_via(stream)
+			      : (struct endpoint){.ip.family = IP_NONE};
+}
+
 static void to_udp_client(struct worker *worker, const struct allocation *al,
 			  const struct forward *forward, uint8_t *room)
 {

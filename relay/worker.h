@@ -115,6 +115,9 @@ void worker_use(struct worker *worker, struct relay_settings *settings);
 /* End all its allocations, leaving time for their records. */
 void worker_end_all(struct worker *worker, enum end_reason reason);
 
+/* The balancer through which a client comes; of no family: it comes itself. */
+struct endpoint worker_via(const struct worker *worker, const struct allocation *al);
+
 /* Drop what is due, and arm the one timer for the next deadline. */
 void worker_expire(struct worker *worker);
 

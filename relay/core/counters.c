@@ -52,6 +52,28 @@ const char *connection_end_text(enum connection_end end)
 	return (unsigned)end < CONNECTION_END_COUNT ? connection_end_texts[end] : "?";
 }
 
+static const char *const proxy_result_names[] = {
+#define X(id, name, text) [PROXY_RESULT_##id] = name,
+	PROXY_RESULTS(X)
+#undef X
+};
+
+static const char *const proxy_result_texts[] = {
+#define X(id, name, text) [PROXY_RESULT_##id] = text,
+	PROXY_RESULTS(X)
+#undef X
+};
+
+const char *proxy_result_name(enum proxy_result result)
+{
+	return (unsigned)result < PROXY_RESULT_COUNT ? proxy_result_names[result] : "?";
+}
+
+const char *proxy_result_text(enum proxy_result result)
+{
+	return (unsigned)result < PROXY_RESULT_COUNT ? proxy_result_texts[result] : "?";
+}
+
 static const char *const peer_names[] = {
 #define X(id, name, text) [PEER_##id] = name,
 	PEER_EVENTS(X)

@@ -66,6 +66,9 @@
 	  "source prefix above the peak bandwidth")                                      \
 	X(BANDWIDTH_SIDE, "bandwidth-side", "user above the fair share of the side")     \
 	X(BANDWIDTH_TOTAL, "bandwidth-total", "user above the fair share of the relay")  \
+	X(PROXY_MISSING, "proxy-missing",                                                \
+	  "from one of side.*.balancers, without a PROXY header")                        \
+	X(PROXY_REFUSED, "proxy-refused", "PROXY header not valid, or of no client")     \
 	X(UNPADDED_CHANNEL_DATA, "unpadded-channel-data",                                \
 	  "message not found behind ChannelData on a stream: its padding is missing")    \
 	X(HOP_LIMIT, "hop-limit", "its hop limit (TTL) was used up on the way here")
@@ -97,6 +100,13 @@ const char *drop_reason_text(enum drop_reason reason);
 	  "gave way")                                                                       \
 	X(GAVE_WAY_FILES, "gave-way-descriptors",                                           \
 	  "no descriptor left (LimitNOFILE): the oldest of the fullest source gave way")    \
+	X(CLIENT_ACL, "client-acl",                                                         \
+	  "side.*.clients: the PROXY header names another client")                          \
+	X(PROXY_MISSING, "proxy-missing",                                                   \
+	  "from one of side.*.balancers, without a PROXY header")                           \
+	X(PROXY_REFUSED, "proxy-refused", "PROXY header not valid, or of no client")        \
+	X(NOT_BALANCER, "not-balancer",                                                     \
+	  "PROXY header from an address not in side.*.balancers")                           \
 	X(NOT_SERVED, "not-served", "the first bytes belong to no protocol served here")    \
 	X(NOT_STUN, "not-stun", "bytes that are no message")                                \
 	X(UNPADDED, "unpadded-channel-data",                                                \
@@ -116,6 +126,31 @@ enum connection_end {
 
 const char *connection_end_name(enum connection_end end);
 const char *connection_end_text(enum connection_end end);
+
+/* What became of PROXY headers, and of what should have had one: on streams and in datagrams. */
+#define PROXY_RESULTS(X)                                                               \
+	X(V1, "v1", "of version 1, names a client")                                    \
+	X(V2, "v2", "of version 2, names a client")                                    \
+	X(LOCAL, "local", "of the balancer itself: a health check")                    \
+	X(UNKNOWN, "unknown", "names nobody; counts as the balancer's own")            \
+	X(NOT_BALANCER, "not-balancer", "from an address not in side.*.balancers")     \
+	X(MISSING, "missing", "a balancer sent none")                                  \
+	X(INVALID, "invalid", "malformed, or not complete in its datagram")            \
+	X(CHECKSUM, "checksum", "its CRC-32C is wrong")                                \
+	X(TOO_LONG, "too-long", "longer than 4096 bytes")                              \
+	X(NO_CLIENT, "no-client", "names an address that cannot be a client's")        \
+	X(CLIENT_ACL, "client-acl", "side.*.clients refuses the client that it names") \
+	X(IN_USE, "in-use", "names a client that has a connection to the same address")
+
+enum proxy_result {
+#define X(id, name, text) PROXY_RESULT_##id,
+	PROXY_RESULTS(X)
+#undef X
+		PROXY_RESULT_COUNT
+};
+
+const char *proxy_result_name(enum proxy_result result);
+const char *proxy_result_text(enum proxy_result result);
 
 /*
  * Events of TCP connections between relayed addresses and peers. Open ones are those connected,
@@ -311,6 +346,7 @@ struct counters {
 	uint64_t connections_refused;   /* all of limits.connections are authenticated */
 	uint64_t connections_timed_out; /* deadline for slow clients */
 	uint64_t connections_ended[CONNECTION_END_COUNT];
+	uint64_t proxy_results[PROXY_RESULT_COUNT];
 	uint64_t bind_failures; /* relay port held by another program */
 	uint64_t peer_events[PEER_EVENT_COUNT];
 	struct distribution batches[SOCKET_KIND_COUNT]; /* datagrams of one receive */

@@ -272,6 +272,19 @@ void clients_serve(struct clients *clients, uint16_t front)
 	clients->closed[front] = false;
 }
 
+/* Out of the table first, or the room might be made by ending this one. */
+bool clients_rename(struct clients *clients, struct client *client,
+		    const struct endpoint *name)
+{
+	assert(half_open_has(&client->half_open));
+	clients_leave(clients, client);
+	client->tuple.client = *name;
+	if (clients_make_room(clients, &name->ip) && clients_enter(clients, client))
+		return true;
+	client->moving = CLIENT_MOVES;
+	return false;
+}
+
 void clients_move(struct clients *clients, struct client *client, uint16_t front)
 {
 	assert(front < FRONTS_MAX);

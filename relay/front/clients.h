@@ -84,6 +84,13 @@ void clients_leave(struct clients *clients, struct client *client);
 void clients_depart(struct clients *clients, struct client *client);
 bool clients_arrive(struct clients *clients, struct client *client);
 
+/*
+ * A balancer has named the client: it counts under that address from now on, for which another
+ * may be ended. False: there is no room, and it is in no table any longer.
+ */
+bool clients_rename(struct clients *clients, struct client *client,
+		    const struct endpoint *name);
+
 /* Its front is now another one. */
 void clients_move(struct clients *clients, struct client *client, uint16_t front);
 

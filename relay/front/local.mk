@@ -2,6 +2,8 @@
 relay_front_sources = \
 	relay/front/clients.c relay/front/clients.h \
 	relay/front/fronts.c relay/front/fronts.h \
+	relay/front/next_hops.c relay/front/next_hops.h \
+	relay/front/proxy.c relay/front/proxy.h \
 	relay/front/stream.c relay/front/stream.h \
 	relay/front/stream_conn.c relay/front/stream_conn.h \
 	relay/front/stream_frames.c relay/front/stream_frames.h \

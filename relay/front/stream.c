@@ -36,6 +36,11 @@ struct stream *stream_find(struct clients *clients, const struct five_tuple *tup
 	return client != NULL ? stream_of(client) : NULL;
 }
 
+const struct endpoint *stream_via(const struct stream *stream)
+{
+	return &stream->via;
+}
+
 /* The client is gone for good: its 5-tuple cannot come back, so its allocation ends, too. */
 static void end(struct stream *stream, enum connection_end why)
 {
@@ -236,6 +241,9 @@ void stream_accept(struct clients *clients, int fd, const struct five_tuple *tup
 	stream->clients = clients;
 	stream->delivery = delivery;
 	stream->state = STREAM_GREETING;
+	stream->header_due = relay_settings_is_balancer(
+		delivery->settings, delivery->turn->shared->fronts[tuple->front].side,
+		&tuple->client.ip);
 	if (!stream_times_begin(&stream->times, delivery->loop, timer_due, stream) ||
 	    event_assign(&stream->readable, base, fd, EV_READ | EV_PERSIST, ready,
 			 stream) != 0 ||

@@ -4,6 +4,8 @@
  *   GREETING --first bytes known--> HANDSHAKE (TLS, real or pretended) --> OPEN
  *            --> DRAINING --> gone
  *
+ * In front of all of that, a balancer puts a PROXY header (proxy.h), which counts as greeting.
+ *
  * Deadlines are absolute, never per byte: greeting and handshake, first authenticated request,
  * each frame once begun, and a connection that has no allocation (stream_times.h). An
  * unauthenticated one can also give way to the next client (clients.h). What is queued towards a slow
@@ -31,6 +33,9 @@ void stream_accept(struct clients *clients, int fd, const struct five_tuple *tup
 
 /* The stream of that client; NULL if there is none. */
 struct stream *stream_find(struct clients *clients, const struct five_tuple *tuple);
+
+/* The balancer through which it has come; of no family if it has come itself. */
+const struct endpoint *stream_via(const struct stream *stream);
 
 /*
  * For clients_new(). CONNECTION_END_RELAY: close it now, without ending its allocation; a shutdown

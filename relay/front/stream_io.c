@@ -5,6 +5,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -67,21 +69,64 @@ void stream_io_abort(struct stream_io *io)
 	setsockopt(io->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 }
 
+static bool has_ended(const struct stream_io *io)
+{
+	struct pollfd fd = {.fd = io->fd, .events = POLLRDHUP};
+
+	return poll(&fd, 1, 0) == 1 && (fd.revents & (POLLRDHUP | POLLHUP | POLLERR));
+}
+
+enum stream_io_result stream_io_look(struct stream_io *io, uint8_t *buf, size_t size,
+				     size_t *len)
+{
+	ssize_t got = recv(io->fd, buf, size, MSG_PEEK | MSG_DONTWAIT);
+
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR ? STREAM_IO_AGAIN
+							 : STREAM_IO_FAILED;
+	/* What is there before the end makes it readable again and again. */
+	if (got == 0 || ((size_t)got < io->awaited && has_ended(io)))
+		return STREAM_IO_ENDED;
+	*len = (size_t)got;
+	return STREAM_IO_OK;
+}
+
+void stream_io_await(struct stream_io *io, size_t bytes)
+{
+	int enough = (int)bytes;
+
+	assert(bytes > 0 && bytes <= INT_MAX);
+	if (bytes == io->awaited || (bytes == 1 && io->awaited == 0))
+		return;
+	setsockopt(io->fd, SOL_SOCKET, SO_RCVLOWAT, &enough, sizeof(enough));
+	io->awaited = bytes;
+}
+
+bool stream_io_skip(struct stream_io *io, size_t len)
+{
+	uint8_t skipped[1024];
+
+	while (len > 0) {
+		size_t some = len < sizeof(skipped) ? len : sizeof(skipped);
+		ssize_t got = recv(io->fd, skipped, some, MSG_DONTWAIT);
+		if (got <= 0)
+			return false;
+		len -= (size_t)got;
+	}
+	return true;
+}
+
 enum stream_io_result stream_io_peek(struct stream_io *io, enum stream_kind *kind)
 {
 	uint8_t first[STREAM_CLASSIFY_MAX];
-	ssize_t len = recv(io->fd, first, sizeof(first), MSG_PEEK | MSG_DONTWAIT);
+	size_t len;
+	enum stream_io_result result = stream_io_look(io, first, sizeof(first), &len);
 
-	if (len < 0)
-		return errno == EAGAIN || errno == EINTR ? STREAM_IO_AGAIN
-							 : STREAM_IO_FAILED;
-	if (len == 0)
-		return STREAM_IO_ENDED;
-	*kind = stream_classify((struct slice){first, (size_t)len});
-
+	if (result != STREAM_IO_OK)
+		return result;
+	*kind = stream_classify((struct slice){first, len});
 	/* Otherwise what is there already would make it readable, and we would spin. */
-	int enough = *kind == STREAM_UNDECIDED ? (int)len + 1 : 1;
-	setsockopt(io->fd, SOL_SOCKET, SO_RCVLOWAT, &enough, sizeof(enough));
+	stream_io_await(io, *kind == STREAM_UNDECIDED ? len + 1 : 1);
 	return *kind == STREAM_UNDECIDED ? STREAM_IO_AGAIN : STREAM_IO_OK;
 }
 

@@ -26,6 +26,7 @@ struct stream_io {
 	SSL *ssl; /* NULL: plain TCP */
 	struct stream_message *first, **end;
 	size_t queued;         /* bytes */
+	size_t awaited;        /* bytes without which it is not readable; 0 or 1: any */
 	bool failed;           /* nothing more can be sent or read */
 	bool read_wants_write; /* TLS */
 };
@@ -42,6 +43,17 @@ void stream_io_init(struct stream_io *io, int fd);
 void stream_io_close(struct stream_io *io);
 /* Let the close that follows reset it, so that the kernel keeps nothing of it either. */
 void stream_io_abort(struct stream_io *io);
+
+/*
+ * The first bytes, up to size of them, which stay to be read. OK with *len > 0. ENDED also if those
+ * that are awaited will not come.
+ */
+enum stream_io_result stream_io_look(struct stream_io *io, uint8_t *buf, size_t size,
+				     size_t *len);
+/* The socket is not readable before there are that many; 1 for all that is not looked at. */
+void stream_io_await(struct stream_io *io, size_t bytes);
+/* Read that many, which have been looked at. False if it fails. */
+bool stream_io_skip(struct stream_io *io, size_t len);
 
 /*
  * What the first bytes show, which stay to be read. OK when that is decided; AGAIN when more of

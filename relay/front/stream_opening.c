@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "relay/core/turn.h"
 #include "relay/delivery.h"
+#include "relay/front/proxy.h"
 #include "relay/front/stream_conn.h"
 #include "relay/front/tls.h"
 #include "relay/loop.h"
@@ -89,14 +90,96 @@ static bool start(struct stream *stream, enum stream_kind kind)
 		if (settings->turn.ms.enabled)
 			return true;
 		break;
-	case STREAM_UNDECIDED:
 	case STREAM_PROXY:
+		/* Behind a header that was taken, this one is the client's own. */
+		proxy_stranger(stream->delivery, &stream->client.tuple);
+		return stream_conn_fail(stream, CONNECTION_END_NOT_BALANCER);
+	case STREAM_UNDECIDED:
 	case STREAM_HTTP:
 	case STREAM_OTHER:
 	case STREAM_KIND_COUNT:
 		break;
 	}
 	return stream_conn_fail(stream, CONNECTION_END_NOT_SERVED);
+}
+
+/* Another connection of the same client to the same address, plain or TLS. */
+static bool is_in_use(const struct stream *stream, const struct five_tuple *tuple)
+{
+	struct five_tuple tls = {.client = tuple->client,
+				 .front = (uint16_t)(tuple->front + 1)};
+
+	return clients_find(stream->clients, tuple) != NULL ||
+	       clients_find(stream->clients, &tls) != NULL;
+}
+
+static enum connection_end proxy_end(enum proxy_result result)
+{
+	return result == PROXY_RESULT_MISSING      ? CONNECTION_END_PROXY_MISSING
+	       : result == PROXY_RESULT_CLIENT_ACL ? CONNECTION_END_CLIENT_ACL
+						   : CONNECTION_END_PROXY_REFUSED;
+}
+
+/* The balancer's header. False: it has to end. */
+static bool take_header(struct stream *stream, enum proxy_verdict verdict,
+			const struct proxy_header *header)
+{
+	struct delivery *delivery = stream->delivery;
+	struct five_tuple tuple = stream->client.tuple;
+	enum proxy_result result = proxy_judge(delivery, verdict, header, &tuple);
+
+	if (!proxy_lets_in(result))
+		return stream_conn_fail(stream, proxy_end(result));
+	if (!stream_io_skip(&stream->io, header->len))
+		return stream_conn_fail(stream, CONNECTION_END_BROKEN);
+	stream_io_await(&stream->io, 1);
+	stream->header_due = false;
+	stream->via = stream->client.tuple.client;
+	/* A health check may also name itself. */
+	if (endpoint_equal(&tuple.client, &stream->via))
+		return true;
+	/*
+	 * Behind another of the balancer's addresses it may be another host that a NAT gave the
+	 * same port; with it, it would share an allocation.
+	 */
+	if (is_in_use(stream, &tuple)) {
+		counter_add(&delivery->turn->counters.proxy_results[PROXY_RESULT_IN_USE],
+			    1);
+		return stream_conn_fail(stream, CONNECTION_END_PROXY_REFUSED);
+	}
+	return clients_rename(stream->clients, &stream->client, &tuple.client) ||
+	       stream_conn_fail(stream, CONNECTION_END_GAVE_WAY);
+}
+
+/* OPENING_FRAMES: the header has been taken, and more may be there. */
+static enum stream_opening read_header(struct stream *stream)
+{
+	uint8_t *bytes = clients_buffer(stream->clients);
+	struct proxy_header header;
+	size_t len, needed = 0;
+	enum proxy_verdict verdict;
+
+	switch (stream_io_look(&stream->io, bytes, PROXY_HEADER_MAX, &len)) {
+	case STREAM_IO_OK:
+		break;
+	case STREAM_IO_AGAIN:
+		return STREAM_OPENING_WAITS;
+	case STREAM_IO_ENDED:
+		stream_conn_fail(stream, CONNECTION_END_CLIENT);
+		return STREAM_OPENING_ENDS;
+	case STREAM_IO_FAILED:
+		stream_conn_fail(stream, CONNECTION_END_BROKEN);
+		return STREAM_OPENING_ENDS;
+	}
+	static_assert((int)PROXY_HEADER_MAX <= (int)CLIENTS_BUFFER, "a header fits");
+	verdict = proxy_header_read((struct slice){bytes, len}, PROXY_STREAM, &header,
+				    &needed);
+	if (verdict == PROXY_MORE) {
+		stream_io_await(&stream->io, needed);
+		return STREAM_OPENING_WAITS;
+	}
+	return take_header(stream, verdict, &header) ? STREAM_OPENING_FRAMES
+						     : STREAM_OPENING_ENDS;
 }
 
 enum stream_opening stream_opening_ready(struct stream *stream)
@@ -106,6 +189,11 @@ enum stream_opening stream_opening_ready(struct stream *stream)
 	if (stream->state == STREAM_HANDSHAKE)
 		return handshake(stream);
 	assert(stream->state == STREAM_GREETING);
+	if (stream->header_due) {
+		enum stream_opening opening = read_header(stream);
+		if (opening != STREAM_OPENING_FRAMES)
+			return opening;
+	}
 	switch (stream_io_peek(&stream->io, &kind)) {
 	case STREAM_IO_OK:
 		break;

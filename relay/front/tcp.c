@@ -91,7 +91,9 @@ static void admit(struct tcp_front *front, int fd, const struct endpoint *client
 	enum side side = delivery->turn->shared->fronts[front->index].side;
 
 	assert(front->fd >= 0);
-	if (!relay_settings_client_allowed(delivery->settings, side, &client->ip)) {
+	/* A balancer's clients are judged by its header. */
+	if (!relay_settings_is_balancer(delivery->settings, side, &client->ip) &&
+	    !relay_settings_client_allowed(delivery->settings, side, &client->ip)) {
 		counter_add(&counters->drops[DROP_CLIENT_ACL], 1);
 		close(fd);
 	} else if (!clients_make_room(fronts->clients, &client->ip)) {

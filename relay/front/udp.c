@@ -15,9 +15,12 @@
 
 #include "base/sockaddr.h"
 #include "base/udp/udp_batch.h"
+#include "relay/core/allocation_table.h"
 #include "relay/core/turn.h"
 #include "relay/delivery.h"
 #include "relay/dialect/dispatch.h"
+#include "relay/front/next_hops.h"
+#include "relay/front/proxy.h"
 #include "relay/front/trace.h"
 #include "relay/loop.h"
 #include "relay/reload/relay_settings.h"
@@ -37,9 +40,77 @@ struct udp_front {
 
 struct udp_fronts {
 	struct delivery *delivery;
+	struct next_hops *hops; /* of clients that balancers hand on */
+	struct {                /* of the client whose datagram is at hand */
+		struct five_tuple client;
+		struct endpoint hop; /* of no family: it has come itself */
+	} current;
 	struct udp_front fronts[FRONTS_MAX];
 	struct udp_batch batch; /* from clients and to a client */
 };
+
+/* --- the way to a client ---------------------------------------------------------------------- */
+
+static bool has_allocation(void *arg, const struct five_tuple *client)
+{
+	const struct udp_fronts *fronts = arg;
+
+	return allocation_find(fronts->delivery->turn->table, client) != NULL;
+}
+
+static const struct endpoint *next_hop(const struct udp_fronts *fronts, uint16_t front,
+				       const struct endpoint *client)
+{
+	bool is_proxied = fronts->current.hop.ip.family != IP_NONE;
+
+	if (!is_proxied && next_hops_count(fronts->hops) == 0)
+		return client;
+
+	const struct five_tuple tuple = {.client = *client, .front = front};
+	if (is_proxied && five_tuple_equal(&fronts->current.client, &tuple))
+		return &fronts->current.hop;
+	const struct endpoint *hop = next_hops_find(fronts->hops, &tuple);
+	return hop != NULL ? hop : client;
+}
+
+/* Without memory it is sent to by its own address, as a client that has come itself. */
+static void keep_hop(struct udp_fronts *fronts, const struct five_tuple *tuple)
+{
+	if (fronts->current.hop.ip.family != IP_NONE)
+		next_hops_set(fronts->hops, tuple, &fronts->current.hop);
+	else if (next_hops_count(fronts->hops) > 0)
+		next_hops_remove(fronts->hops, tuple);
+}
+
+struct endpoint udp_front_via(const struct udp_fronts *fronts, uint16_t front,
+			      const struct endpoint *client)
+{
+	const struct five_tuple tuple = {.client = *client, .front = front};
+	const struct endpoint *hop = next_hops_find(fronts->hops, &tuple);
+
+	return hop != NULL ? *hop : (struct endpoint){.ip.family = IP_NONE};
+}
+
+/* --- receiving -------------------------------------------------------------------------------- */
+
+static enum drop_reason proxy_drop(enum proxy_result result)
+{
+	return result == PROXY_RESULT_MISSING      ? DROP_PROXY_MISSING
+	       : result == PROXY_RESULT_CLIENT_ACL ? DROP_CLIENT_ACL
+						   : DROP_PROXY_REFUSED;
+}
+
+/* A header where none belongs, which has been dropped like anything else that is no message. */
+static void notice_header(struct delivery *delivery, const struct five_tuple *tuple,
+			  struct slice datagram)
+{
+	struct proxy_header header;
+	size_t needed;
+
+	if (datagram.len >= PROXY_HEADER_V2_MIN && datagram.data[0] == '\r' &&
+	    proxy_header_read(datagram, PROXY_DGRAM, &header, &needed) != PROXY_NONE)
+		proxy_stranger(delivery, tuple);
+}
 
 static void handle(struct udp_front *front, const struct five_tuple *tuple,
 		   struct slice message, const struct udp_message *from)
@@ -62,6 +133,37 @@ static void handle(struct udp_front *front, const struct five_tuple *tuple,
 	}
 	if (dispatch.authenticated)
 		delivery->expire(delivery->self);
+	/* Of a client, not of anybody who sends in its name. */
+	if (dispatch.authenticated || dispatch.action == DISPATCH_FORWARD)
+		keep_hop(front->owner, tuple);
+	else if (dispatch.action == DISPATCH_NOTHING)
+		notice_header(delivery, tuple, message);
+}
+
+/* What a balancer sends: a header, and the client's datagram behind it. */
+static void handle_proxied(struct udp_front *front, const struct endpoint *balancer,
+			   struct slice datagram, const struct udp_message *from)
+{
+	struct udp_fronts *fronts = front->owner;
+	struct delivery *delivery = fronts->delivery;
+	struct five_tuple tuple = {.client = *balancer, .front = front->index};
+	struct proxy_header header;
+	size_t needed;
+	enum proxy_verdict verdict =
+		proxy_header_read(datagram, PROXY_DGRAM, &header, &needed);
+	enum proxy_result result = proxy_judge(delivery, verdict, &header, &tuple);
+
+	if (!proxy_lets_in(result)) {
+		counter_add(&delivery->turn->counters.drops[proxy_drop(result)], 1);
+		return;
+	}
+	datagram = slice_skip(datagram, header.len);
+	if (datagram.len == 0)
+		return; /* a header alone only looks whether we are there */
+	fronts->current.client = tuple;
+	fronts->current.hop = *balancer;
+	handle(front, &tuple, datagram, from);
+	fronts->current.hop.ip.family = IP_NONE;
 }
 
 static void received(struct udp_front *front, unsigned i)
@@ -71,6 +173,7 @@ static void received(struct udp_front *front, unsigned i)
 	struct counters *counters = &delivery->turn->counters;
 	struct udp_message message = udp_batch_message(batch, i);
 	struct five_tuple tuple = {.front = front->index};
+	enum side side = delivery->turn->shared->fronts[front->index].side;
 
 	if (!udp_batch_source(batch, i, &tuple.client))
 		return;
@@ -78,9 +181,14 @@ static void received(struct udp_front *front, unsigned i)
 		counter_add(&counters->drops[DROP_TRUNCATED], 1);
 		return;
 	}
-	if (!relay_settings_client_allowed(
-		    delivery->settings, delivery->turn->shared->fronts[front->index].side,
-		    &tuple.client.ip)) {
+	if (relay_settings_is_balancer(delivery->settings, side, &tuple.client.ip)) {
+		do {
+			handle_proxied(front, &tuple.client, udp_message_take(&message),
+				       &message);
+		} while (message.rest.len > 0);
+		return;
+	}
+	if (!relay_settings_client_allowed(delivery->settings, side, &tuple.client.ip)) {
 		counter_add(&counters->drops[DROP_CLIENT_ACL], 1);
 		return;
 	}
@@ -114,7 +222,10 @@ struct udp_fronts *udp_fronts_new(struct delivery *delivery)
 	if (fronts == NULL)
 		return NULL;
 	fronts->delivery = delivery;
-	if (!udp_batch_init(&fronts->batch, 0)) {
+	fronts->hops =
+		next_hops_new(&delivery->turn->shared->hash_key, has_allocation, fronts);
+	if (fronts->hops == NULL || !udp_batch_init(&fronts->batch, 0)) {
+		next_hops_free(fronts->hops);
 		free(fronts);
 		return NULL;
 	}
@@ -133,6 +244,7 @@ void udp_fronts_free(struct udp_fronts *fronts)
 	for (uint16_t i = 0; i < FRONTS_MAX; i++)
 		udp_front_close(fronts, i);
 	udp_batch_destroy(&fronts->batch);
+	next_hops_free(fronts->hops);
 	free(fronts);
 }
 
@@ -205,7 +317,7 @@ void udp_front_send(struct udp_fronts *fronts, uint16_t front,
 		    const struct endpoint *client, struct slice datagram)
 {
 	struct sockaddr_storage sa;
-	socklen_t sa_len = sockaddr_from_endpoint(client, &sa);
+	socklen_t sa_len = sockaddr_from_endpoint(next_hop(fronts, front, client), &sa);
 
 	assert(front < FRONTS_MAX && fronts->fronts[front].fd >= 0);
 	if (sendto(fronts->fronts[front].fd, datagram.data, datagram.len, 0,
@@ -217,7 +329,8 @@ void udp_front_relay(struct udp_fronts *fronts, uint16_t front,
 		     const struct endpoint *client, const struct udp_datagram *datagram)
 {
 	assert(front < FRONTS_MAX && fronts->fronts[front].fd >= 0);
-	udp_batch_send(&fronts->batch, fronts->fronts[front].fd, client, datagram);
+	udp_batch_send(&fronts->batch, fronts->fronts[front].fd,
+		       next_hop(fronts, front, client), datagram);
 }
 
 void udp_fronts_flush(struct udp_fronts *fronts)

@@ -29,7 +29,13 @@ bool udp_front_open(struct udp_fronts *fronts, uint16_t front, int fd);
 /* The end of it; nothing if it is not open. */
 void udp_front_close(struct udp_fronts *fronts, uint16_t front);
 
-/* Send one datagram to a client now: a reply, or what a protocol between them needs. */
+/*
+ * To a client by its next hop: the balancer that its datagrams come through, without a header, as
+ * balancers take it; or itself. Known while a datagram of the client is handled, and after it as
+ * long as the client has an allocation.
+ *
+ * Send one datagram now: a reply, or what a protocol between them needs.
+ */
 void udp_front_send(struct udp_fronts *fronts, uint16_t front,
 		    const struct endpoint *client, struct slice datagram);
 
@@ -43,6 +49,10 @@ void udp_fronts_use(struct udp_fronts *fronts, const struct relay_settings *old)
 void udp_front_relay(struct udp_fronts *fronts, uint16_t front,
 		     const struct endpoint *client, const struct udp_datagram *datagram);
 void udp_fronts_flush(struct udp_fronts *fronts);
+
+/* The balancer through which a client with an allocation comes; of no family: it comes itself. */
+struct endpoint udp_front_via(const struct udp_fronts *fronts, uint16_t front,
+			      const struct endpoint *client);
 
 /* Bring the counter of what the kernel dropped up to date. Not for the packet path. */
 void udp_fronts_count_drops(struct udp_fronts *fronts);

@@ -39,14 +39,14 @@ static json_t *allocation_row(const struct relay_allocation *row)
 
 	snprintf(id, sizeof(id), "%016" PRIx64, row->id);
 	return json_pack(
-		"{s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+		"{s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
 		"s:i, s:i, s:i, s:o, s:o, s:o, s:b, s:b}",
 		"id", id, "user", control_text(row->user), "key_id", row->key_id, "side",
 		side_name(row->side), "transport", transport_name(row->transport),
 		"relay_transport", transport_name(row->relay_transport), "dialect",
 		dialect_name(row->dialect), "client",
-		control_endpoint(&row->tuple.client), "relayed",
-		control_endpoint(&row->relayed_public), "relayed_local",
+		control_endpoint(&row->tuple.client), "via", maybe_endpoint(&row->via),
+		"relayed", control_endpoint(&row->relayed_public), "relayed_local",
 		control_endpoint(&row->relayed_local), "second_relayed",
 		maybe_endpoint(&row->second_public), "second_relayed_local",
 		maybe_endpoint(&row->second_local), "age_ms", control_count(row->age_ms),

@@ -20,6 +20,7 @@ NAMES(drop_reason_name, drop_reason)
 NAMES(datagram_kind_name, datagram_kind)
 NAMES(stream_kind_name, stream_kind)
 NAMES(connection_end_name, connection_end)
+NAMES(proxy_result_name, proxy_result)
 NAMES(peer_event_name, peer_event)
 NAMES(auth_failure_name, auth_failure)
 NAMES(refusal_name, refusal)
@@ -46,6 +47,9 @@ const struct counter_set counter_sets[] = {
 	{"connection_ends", "avedge_connections_ended",
 	 "Connections of clients that have ended, by reason.", "reason",
 	 SET(connections_ended, connection_end, CONNECTION_END_COUNT)},
+	{"proxy_headers", "avedge_proxy_headers",
+	 "PROXY headers in front of connections and datagrams, by what became of them.",
+	 "result", SET(proxy_results, proxy_result, PROXY_RESULT_COUNT)},
 	{"peer_connections", "avedge_peer_connections",
 	 "TCP connections between relayed addresses and peers, by event.", "event",
 	 SET(peer_events, peer_event, PEER_EVENT_COUNT)},

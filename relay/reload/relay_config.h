@@ -24,6 +24,8 @@ struct relay_config_side {
 	size_t network_count;
 	struct ip_prefix *clients; /* allowed clients; empty: any */
 	size_t client_count;
+	struct ip_prefix *balancers; /* their PROXY headers name the client */
+	size_t balancer_count;
 	/* Where a draining relay sends new clients: one of each family at most. */
 	struct ip_addr *alternates;
 	size_t alternate_count;

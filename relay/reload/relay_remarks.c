@@ -15,6 +15,9 @@
 enum {
 	ALLOW_V4_MIN = 8, /* 10.0.0.0/8 */
 	ALLOW_V6_MIN = 7, /* fc00::/7 */
+	/* One network of balancers. */
+	BALANCERS_V4_MIN = 24,
+	BALANCERS_V6_MIN = 64,
 };
 
 /* --- sides ----------------------------------------------------------------------------------- */
@@ -171,6 +174,27 @@ static void check_allow(struct relay_config *config)
 	}
 }
 
+/* Whoever sends from there can pass for any client. */
+static void check_balancers(struct relay_config *config,
+			    const struct relay_config_side *side)
+{
+	char text[ENDPOINT_TEXT_LEN];
+
+	for (size_t i = 0; i < side->balancer_count; i++) {
+		const struct ip_prefix *balancers = &side->balancers[i];
+
+		if (balancers->len >=
+		    (balancers->ip.family == IP_V4 ? BALANCERS_V4_MIN : BALANCERS_V6_MIN))
+			continue;
+		config_warn(
+			&config->common, balancers,
+			"%s/%u is wide: each of its hosts can pass for any client; name "
+			"only the balancers",
+			ip_addr_format(&balancers->ip, text, sizeof(text)),
+			balancers->len);
+	}
+}
+
 /* --- files ----------------------------------------------------------------------------------- */
 
 static void check_tls(struct relay_config *config, const struct relay_settings *settings,
@@ -198,6 +222,8 @@ void relay_remarks_add(struct relay_config *config, const struct network_view *n
 	check_public(config);
 	check_served(config, network);
 	check_allow(config);
+	for (int i = 0; i < SIDE_COUNT; i++)
+		check_balancers(config, &config->sides[i]);
 	check_tls(config, settings, now_s);
 	host_remarks_user(&config->common);
 	host_remarks_ports(&config->common, &config->relay.ports,

@@ -82,6 +82,8 @@ static const struct config_key keys[] = {
 		  "inside networks; refused as peers", .titles = 1u << SIDE_INSIDE),
 	SIDE_LIST("side", "clients", PREFIXES, APPLIED, clients, client_count, "{}",
 		  "networks of allowed clients; empty: any"),
+	SIDE_LIST("side", "balancers", PREFIXES, APPLIED, balancers, balancer_count, "{}",
+		  "balancers that tell the client's address in a PROXY header"),
 	SIDE_LIST("side", "alternate_servers", ADDRESSES, APPLIED, alternates,
 		  alternate_count, "{}",
 		  "where new clients are sent while the relay drains, one of each family"),

@@ -199,19 +199,33 @@ static void copy_network(struct turn_settings *turn, const struct network_view *
 	}
 }
 
+/* False if out of memory. */
+static bool copy_prefixes(struct ip_prefix **to, size_t *to_count,
+			  const struct ip_prefix *from, size_t count)
+{
+	if (count == 0)
+		return true;
+	*to = malloc(count * sizeof(*from));
+	if (*to == NULL)
+		return false;
+	memcpy(*to, from, count * sizeof(*from));
+	*to_count = count;
+	return true;
+}
+
 static bool copy_clients(struct relay_settings *settings,
 			 const struct relay_config *config)
 {
 	for (int side = 0; side < SIDE_COUNT; side++) {
 		const struct relay_config_side *from = &config->sides[side];
-		size_t size = from->client_count * sizeof(*from->clients);
-		if (size == 0)
-			continue;
-		settings->sides[side].clients = malloc(size);
-		if (settings->sides[side].clients == NULL)
+
+		if (!copy_prefixes(&settings->sides[side].clients,
+				   &settings->sides[side].count, from->clients,
+				   from->client_count) ||
+		    !copy_prefixes(&settings->sides[side].balancers,
+				   &settings->sides[side].balancer_count, from->balancers,
+				   from->balancer_count))
 			return false;
-		memcpy(settings->sides[side].clients, from->clients, size);
-		settings->sides[side].count = from->client_count;
 	}
 	return true;
 }
@@ -324,8 +338,10 @@ void relay_settings_unref(struct relay_settings *settings)
 	files_unref(settings->files);
 	peer_policy_free(settings->turn.policy);
 	free(settings->turn.host);
-	for (int side = 0; side < SIDE_COUNT; side++)
+	for (int side = 0; side < SIDE_COUNT; side++) {
 		free(settings->sides[side].clients);
+		free(settings->sides[side].balancers);
+	}
 	free(settings);
 }
 
@@ -336,6 +352,15 @@ bool relay_settings_client_allowed(const struct relay_settings *settings, enum s
 	return settings->sides[side].count == 0 ||
 	       ip_prefixes_contain(settings->sides[side].clients,
 				   settings->sides[side].count, client);
+}
+
+bool relay_settings_is_balancer(const struct relay_settings *settings, enum side side,
+				const struct ip_addr *source)
+{
+	assert(side < SIDE_COUNT);
+	return settings->sides[side].balancer_count > 0 &&
+	       ip_prefixes_contain(settings->sides[side].balancers,
+				   settings->sides[side].balancer_count, source);
 }
 
 void relay_settings_keys_end(const struct relay_settings *settings, int64_t unix_s,

@@ -36,6 +36,8 @@ struct relay_settings {
 	struct {
 		struct ip_prefix *clients; /* empty: everybody */
 		size_t count;
+		struct ip_prefix *balancers;
+		size_t balancer_count;
 	} sides[SIDE_COUNT];
 	unsigned references;
 };
@@ -69,5 +71,9 @@ void relay_settings_keys_end(const struct relay_settings *settings, int64_t unix
 /* May that address be a client of that side? */
 bool relay_settings_client_allowed(const struct relay_settings *settings, enum side side,
 				   const struct ip_addr *client);
+
+/* Is that a balancer of that side, whose PROXY headers are believed? */
+bool relay_settings_is_balancer(const struct relay_settings *settings, enum side side,
+				const struct ip_addr *source);
 
 #endif

@@ -15,6 +15,7 @@ EXTRA_DIST += \
 	tests/integration/lib/mras.py \
 	tests/integration/lib/turnclient_ms.py \
 	tests/integration/lib/mras_bench.py \
+	tests/integration/lib/proxy_header.py \
 	tests/integration/lib/relay.py \
 	tests/integration/lib/turnclient.py \
 	tests/integration/lib/aioice_agent.py \
@@ -65,6 +66,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-mrasd-tls.py \
 	tests/integration/cases/t-patience.py \
 	tests/integration/cases/t-prometheus.py \
+	tests/integration/cases/t-proxy.py \
 	tests/integration/cases/t-public-address.sh \
 	tests/integration/cases/t-reload.py \
 	tests/integration/cases/t-restart-and-reload.sh \

@@ -111,6 +111,7 @@ static const struct {
 	{"service_quality", "delivery"},
 	{"side", "side"},
 	{"client", "client"},
+	{"via", "through"},
 	{"front", "talks to"},
 	{"transport", "over"},
 	{"relayed", "relayed address"},

@@ -9,6 +9,7 @@ unit_programs += \
 	tests/unit/relay/test_explain \
 	tests/unit/relay/test_metrics \
 	tests/unit/relay/test_network \
+	tests/unit/relay/test_next_hops \
 	tests/unit/relay/test_page \
 	tests/unit/relay/test_peer_conn \
 	tests/unit/relay/test_peer_queue \
@@ -62,6 +63,7 @@ tests_unit_relay_test_status_line_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_rates_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_records_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_network_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_relay_test_next_hops_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_clients_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_stream_padding_SOURCES = tests/unit/relay/test_stream_padding.c $(relay_fixture)
 tests_unit_relay_test_stream_padding_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)

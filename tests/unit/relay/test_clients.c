@@ -252,6 +252,47 @@ START_TEST(pressure_is_that_of_the_fuller_room)
 }
 END_TEST
 
+/* A balancer's connections count for the clients that it names. */
+START_TEST(a_renamed_client_counts_for_its_new_source)
+{
+	struct endpoint name;
+
+	settings.stream.unauthenticated_per_prefix = 2;
+	ck_assert(endpoint_parse("203.0.113.7:1", 0, &name));
+	for (unsigned i = 0; i < 6; i++) {
+		connects(i, i % 2, "10.0.0.5");
+		name.ip.bytes[3] = (uint8_t)(i < 3 ? 7 : i);
+		name.port++;
+		ck_assert(clients_rename(workers[i % 2], &fakes[i].client, &name));
+		ck_assert(clients_find(workers[i % 2], &fakes[i].client.tuple) ==
+			  &fakes[i].client);
+	}
+	/* Three of 203.0.113.7: the oldest on that worker gave way. Nobody else did. */
+	ck_assert_int_eq(fakes[0].ended, CONNECTION_END_GAVE_WAY_PREFIX);
+	for (unsigned i = 1; i < 6; i++)
+		ck_assert_msg(is_there(i), "%u", i);
+	connects(6, 0, "10.0.0.5");
+	connects(7, 0, "10.0.0.5");
+	ck_assert(is_there(6) && is_there(7)); /* nothing is left of the balancer's own */
+}
+END_TEST
+
+START_TEST(without_room_a_renamed_client_is_in_no_table)
+{
+	struct endpoint name;
+
+	ck_assert(endpoint_parse("203.0.113.7:1", 0, &name));
+	connects(0, 0, "10.0.0.5");
+	connects(1, 0, "192.0.2.1");
+	clients_authenticated(workers[0], &fakes[1].client);
+	settings.stream.connections = 1; /* a reload */
+	ck_assert(!clients_rename(workers[0], &fakes[0].client, &name));
+	ck_assert_ptr_null(clients_find(workers[0], &fakes[0].client.tuple));
+	ck_assert(is_there(0) && is_there(1));
+	clients_leave(workers[0], &fakes[0].client);
+}
+END_TEST
+
 static void clients_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("clients");
@@ -261,6 +302,8 @@ static void clients_suite(Suite *suite)
 	tcase_add_test(tc, an_ipv6_source_is_a_64);
 	tcase_add_test(tc, the_oldest_of_the_fullest_source_gives_way);
 	tcase_add_test(tc, without_descriptors_one_gives_way);
+	tcase_add_test(tc, a_renamed_client_counts_for_its_new_source);
+	tcase_add_test(tc, without_room_a_renamed_client_is_in_no_table);
 	tcase_add_test(tc, half_of_the_descriptors_is_shared_by_the_workers);
 	tcase_add_test(tc, a_limit_above_the_share_of_descriptors_is_that_share);
 	tcase_add_test(tc, who_has_authenticated_never_gives_way);

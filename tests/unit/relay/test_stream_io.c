@@ -307,6 +307,45 @@ START_TEST(first_bytes_are_only_peeked_at)
 }
 END_TEST
 
+/* What came before the end keeps the socket readable: a wait for more would never end. */
+START_TEST(an_end_before_what_is_awaited_is_the_end)
+{
+	enum stream_kind kind = STREAM_KIND_COUNT;
+	uint8_t got[100];
+	size_t len = 0;
+
+	open_pair();
+	ck_assert_int_eq(write(reader, "GE", 2), 2);
+	ck_assert_int_eq(stream_io_peek(&io, &kind), STREAM_IO_AGAIN);
+	ck_assert_int_eq(stream_io_look(&io, got, sizeof(got), &len), STREAM_IO_OK);
+	ck_assert_uint_eq(len, 2);
+	shutdown(reader, SHUT_WR);
+	ck_assert_int_eq(stream_io_peek(&io, &kind), STREAM_IO_ENDED);
+	ck_assert_int_eq(stream_io_look(&io, got, sizeof(got), &len), STREAM_IO_ENDED);
+	close_pair();
+}
+END_TEST
+
+START_TEST(what_has_been_looked_at_is_skipped)
+{
+	uint8_t sent[3000], got[4000];
+	size_t len = 0;
+
+	open_pair();
+	for (size_t i = 0; i < sizeof(sent); i++)
+		sent[i] = (uint8_t)i;
+	ck_assert_int_eq(write(reader, sent, sizeof(sent)), sizeof(sent));
+	ck_assert_int_eq(stream_io_look(&io, got, sizeof(got), &len), STREAM_IO_OK);
+	ck_assert_uint_eq(len, sizeof(sent));
+	ck_assert(stream_io_skip(&io, 2900));
+	ck_assert_int_eq(stream_io_read(&io, got, sizeof(got), &len), STREAM_IO_OK);
+	ck_assert_uint_eq(len, 100);
+	ck_assert_mem_eq(got, sent + 2900, 100);
+	ck_assert(!stream_io_skip(&io, 1));
+	close_pair();
+}
+END_TEST
+
 START_TEST(the_end_of_a_direction_is_not_a_failure)
 {
 	uint8_t got[100];
@@ -375,6 +414,8 @@ static void add_cases(Suite *suite)
 	tcase_add_test(tc, one_message_is_one_record);
 	tcase_add_test(tc, data_held_by_tls_is_reported);
 	tcase_add_test(tc, first_bytes_are_only_peeked_at);
+	tcase_add_test(tc, an_end_before_what_is_awaited_is_the_end);
+	tcase_add_test(tc, what_has_been_looked_at_is_skipped);
 	tcase_add_loop_test(tc, the_end_of_a_direction_is_not_a_failure, 0, 2);
 	tcase_add_loop_test(tc, a_closed_reader_is_a_failure, 0, 2);
 	tcase_add_test(tc, garbage_ends_a_handshake);
