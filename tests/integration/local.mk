@@ -43,6 +43,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-dual.py \
 	tests/integration/cases/t-fragments.sh \
 	tests/integration/cases/t-gateway.py \
+	tests/integration/cases/t-haproxy.sh \
 	tests/integration/cases/t-held-ports.py \
 	tests/integration/cases/t-hop-limit.sh \
 	tests/integration/cases/t-icmp-peer.sh \

@@ -164,7 +164,8 @@ def check_candidates(who, stats, transport, relayed):
 def make_call(args, transport, inside, outside):
     """One call; returns a line about it."""
     offer = inside("offer", ice_server(args, args.inside_address, transport))
-    answer = outside("answer", ice_server(args, args.outside_address, transport), offer)
+    answer = outside("answer", ice_server(args, args.outside_server or args.outside_address,
+                                           transport), offer)
     inside("accept", answer)
     for browser in (inside, outside):
         browser("connected")
@@ -195,6 +196,7 @@ def main():
     for name in ("inside-ns", "outside-ns", "inside-address", "outside-address", "user",
                  "password", "ca", "log"):
         parser.add_argument("--" + name, required=True)
+    parser.add_argument("--outside-server", help="a balancer in front of the outside address")
     parser.add_argument("--udp-port", type=int, default=3478)
     parser.add_argument("--tcp-port", type=int, default=443)
     parser.add_argument("--messages", type=int, default=300)

@@ -298,6 +298,7 @@ def main():
     parser.add_argument("--form", choices=("rest", "mras"), default="rest")
     for name in ("inside", "outside", "inside-net", "allow", "public", "extra"):
         parser.add_argument("--" + name, action="append", default=[])
+    parser.add_argument("--outside-line", action="append", default=[])
     parser.add_argument("--set", action="append", default=[], metavar="SECTION:LINE")
     for name, default in (("udp-port", 3478), ("tcp-port", 443), ("workers", 0)):
         parser.add_argument("--" + name, type=int, default=default)
@@ -322,7 +323,8 @@ def main():
         options = {k: getattr(args, k) for k in (
             "inside", "outside", "inside_net", "allow", "public", "extra", "udp_port",
             "tcp_port", "workers", "ports", "netns", "defaults")}
-        Relay(args.dir, settings=settings, **options).start()
+        Relay(args.dir, settings=settings, side_lines={"outside": args.outside_line},
+              **options).start()
         return 0
     relay = Relay.attach(args.dir)
     if args.verb == "reload":
