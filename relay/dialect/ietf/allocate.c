@@ -27,13 +27,15 @@ struct ask {
 
 /*
  * On Linux a program cannot see whether DF was set on what it receives, so a translation from
- * IPv4 to IPv6 cannot honour it, and section 3.7 wants the request refused.
+ * IPv4 to IPv6 cannot honour it, and section 3.7 wants the request refused. From a stream no
+ * packet is translated: what it sends is not to be fragmented if it says so (section 15).
  */
 static bool dont_fragment_is_lost(const struct request *rq, uint8_t families)
 {
 	struct stun_attr attr;
 
-	return rq->tuple->client.ip.family == IP_V4 && (families & IP_V6) != 0 &&
+	return !transport_is_stream(rq->transport) &&
+	       rq->tuple->client.ip.family == IP_V4 && (families & IP_V6) != 0 &&
 	       stun_msg_find(rq->msg, TURN_DONT_FRAGMENT, &attr);
 }
 

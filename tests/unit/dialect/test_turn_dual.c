@@ -182,6 +182,18 @@ START_TEST(dont_fragment_of_an_ipv6_client) /* T-225 */
 }
 END_TEST
 
+START_TEST(dont_fragment_of_a_stream) /* T-405 */
+{
+	begin();
+	client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	allocate(&alice, whole, 2);
+	expect(&alice, 0, "T-405 DONT-FRAGMENT over TCP: both families");
+	ck_assert_uint_eq(ports_used(), 2);
+	ck_assert(!client_has(&alice, TURN_ADDRESS_ERROR_CODE));
+	end();
+}
+END_TEST
+
 static const struct {
 	const char *name;
 	uint8_t refused;
@@ -539,6 +551,7 @@ static void dual_suite(Suite *suite)
 	tcase_add_test(tc, dont_fragment_costs_an_ipv4_client_the_ipv6_half);
 	tcase_add_test(tc, dont_fragment_without_an_ipv4_half);
 	tcase_add_test(tc, dont_fragment_of_an_ipv6_client);
+	tcase_add_test(tc, dont_fragment_of_a_stream);
 	tcase_add_loop_test(tc, half_that_the_system_refuses, 0, ROWS(refusals));
 	tcase_add_test(tc, second_address_used_up);
 	tcase_add_test(tc, each_family_reaches_its_peers);

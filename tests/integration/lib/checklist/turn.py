@@ -203,6 +203,11 @@ def dont_fragment_translated(b):
         t.UNKNOWN_ATTRIBUTES) == b"\0\x1a"
 
 
+@row("T-405", "DONT-FRAGMENT from a stream, which is no translation of packets", over=STREAMS)
+def dont_fragment_of_a_stream(b):
+    b.allocated(t.family_attr(2), (t.DONT_FRAGMENT, b""))
+
+
 @row("T-225b", "DONT-FRAGMENT with both families: IPv4, and 440 for IPv6")
 def dont_fragment_of_both(b):
     client = b.client()
