@@ -122,6 +122,7 @@ static bool prepare(struct daemon *daemon)
 	shared->front_count = FRONTS_MAX;
 	shared->allocations_total = config->fixed_limits.allocations_total;
 	random_bytes(&shared->hash_key, sizeof(shared->hash_key));
+	random_bytes(&shared->mobility_key, sizeof(shared->mobility_key));
 	random_bytes(&sizes.pool.seed, sizeof(sizes.pool.seed));
 	random_bytes(&sizes.tcp_seed, sizeof(sizes.tcp_seed));
 	return shared_make(shared, &sizes) ? true : daemon_no_memory(daemon);

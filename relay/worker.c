@@ -29,6 +29,14 @@
 #include "relay/rates.h"
 #include "relay/throttle.h"
 
+/* NULL: it is one of datagrams, or it is gone and another may have its 5-tuple. */
+static struct stream *client_of(const struct worker *worker, const struct allocation *al)
+{
+	if (al->client_gone || !transport_is_stream(al->transport))
+		return NULL;
+	return stream_find(worker->clients, &al->tuple);
+}
+
 static int edge_open(void *self, uint32_t slot, const struct endpoint *local)
 {
 	struct worker *worker = self;
@@ -62,6 +70,17 @@ static void edge_permitted(void *self, uint32_t slot)
 	struct worker *worker = self;
 
 	relay_tcp_permitted(worker->relay_tcp, slot);
+}
+
+/* What bandwidth or TCP peers hold up, in its stream, they hold up no longer. */
+static void edge_client_leaves(void *self, const struct allocation *al)
+{
+	struct worker *worker = self;
+	struct stream *stream = client_of(worker, al);
+
+	throttle_forget(worker->throttle, al->slot);
+	if (stream != NULL)
+		stream_pause(stream, STREAM_PAUSE_PEERS, false);
 }
 
 static void edge_ended(void *self, const struct allocation *al)
@@ -158,11 +177,6 @@ static void sample_rates(evutil_socket_t fd, short events, void *arg)
 	loop_arm(&worker->loop, &worker->sampler, worker->loop.now_ms + wait_ms);
 }
 
-static struct stream *client_of(struct worker *worker, const struct allocation *al)
-{
-	return stream_find(worker->clients, &al->tuple);
-}
-
 struct endpoint worker_via(const struct worker *worker, const struct allocation *al)
 {
 	const struct stream *stream;
@@ -170,7 +184,7 @@ struct endpoint worker_via(const struct worker *worker, const struct allocation 
 	if (al->transport == TRANSPORT_UDP)
 		return udp_front_via(worker->udp_fronts, al->tuple.front,
 				     &al->tuple.client);
-	stream = stream_find(worker->clients, &al->tuple);
+	stream = client_of(worker, al);
 	return stream != NULL ? *stream_via(stream)
 			      : (struct endpoint){.ip.family = IP_NONE};
 }
@@ -356,6 +370,7 @@ static void connect_parts(struct worker *worker)
 		.relay_listen = edge_listen,
 		.relay_unlisten = edge_unlisten,
 		.relay_permitted = edge_permitted,
+		.client_leaves = edge_client_leaves,
 		.allocation_ended = edge_ended,
 		.random = edge_random,
 	};

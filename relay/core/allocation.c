@@ -10,6 +10,7 @@
 #include "relay/core/charge.h"
 #include "relay/core/dual.h"
 #include "relay/core/ids.h"
+#include "relay/core/mobility_end.h"
 #include "relay/core/ms_reservation.h"
 #include "relay/core/relay_port.h"
 #include "relay/core/turn.h"
@@ -103,15 +104,6 @@ static struct turnover *turnover_of(struct turn *turn, const struct allocation *
 					  [al->relay_transport];
 }
 
-/* main waits for a front's last one to end. */
-static void count_on_front(struct turn *turn, const struct allocation *al, int by)
-{
-	uint32_t *count = &turn->front_allocations[al->tuple.front];
-
-	assert(by > 0 || *count > 0);
-	__atomic_store_n(count, *count + (uint32_t)by, __ATOMIC_RELAXED);
-}
-
 static void count_end(struct turn *turn, const struct allocation *al, uint64_t now_ms)
 {
 	struct counters *counters = &turn->counters;
@@ -166,7 +158,7 @@ int allocation_create(struct turn *turn, const struct allocation_request *reques
 	expiry_set(&turn->table->expiry, al->slot, al->expires_ms);
 	counter_add(&turn->counters.allocations_opened, 1);
 	counter_add(&turnover_of(turn, al)->opened, 1);
-	count_on_front(turn, al, 1);
+	turn_count_on_front(turn, al->tuple.front, 1);
 	assert(al->families != IP_NONE && al->relay_port != 0);
 	assert(al->expires_ms <= al->ends_ms);
 	*out = al;
@@ -227,9 +219,10 @@ void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason
 	assert(allocation_is_live(al) && reason < END_REASON_COUNT);
 	al->end_reason = reason;
 	count_end(turn, al, now_ms);
-	count_on_front(turn, al, -1);
+	turn_count_on_front(turn, al->tuple.front, -1);
 	turn->edge->allocation_ended(turn->edge->self, al);
 
+	mobility_end(turn, al);
 	/* A port it reserved for another allocation stays reserved (RFC 8656 section 7.2). */
 	relay_port_close(turn, al, now_ms);
 	ms_reservation_forget(turn, al);
@@ -237,8 +230,29 @@ void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason
 	permissions_free(turn->table, al);
 	channels_free(turn->table, al);
 	expiry_clear(&turn->table->expiry, al->slot);
-	allocation_table_remove(turn->table, al);
+	if (!al->client_gone)
+		allocation_table_remove(turn->table, al);
 	allocation_table_give(turn->table, al);
+}
+
+void allocation_change_client(struct turn *turn, struct allocation *al,
+			      const struct five_tuple *to, const struct charge *charge)
+{
+	const struct front *front = &turn->shared->fronts[to->front];
+
+	assert(allocation_is_live(al) && !allocation_find(turn->table, to));
+	counter_add(&turnover_of(turn, al)->closed, 1);
+	turn_count_on_front(turn, al->tuple.front, -1);
+	if (!al->client_gone)
+		allocation_table_remove(turn->table, al);
+	al->client_gone = false;
+	al->tuple = *to;
+	al->transport = front->transport;
+	charge_switch(turn, al, charge);
+	assert(al->side == front->side);
+	allocation_table_insert(turn->table, al);
+	turn_count_on_front(turn, to->front, 1);
+	counter_add(&turnover_of(turn, al)->opened, 1);
 }
 
 struct allocation *allocation_end_expired(struct turn *turn, struct allocation *al,

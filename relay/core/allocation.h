@@ -18,6 +18,7 @@
 #include "relay/core/allocation_state.h"
 #include "relay/core/allocation_table.h"
 
+struct charge;
 struct turn;
 
 const char *end_reason_name(enum end_reason reason);
@@ -60,6 +61,13 @@ enum end_reason allocation_expiry_reason(const struct allocation *al, uint64_t n
 /* End it: record, relay socket, port, quotas, permissions, channels. */
 void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason reason,
 		       uint64_t now_ms);
+
+/*
+ * Another 5-tuple is its client from now on (RFC 8016), with the charge that it holds for that. By
+ * side and transport it counts as closed where it was and opened where it is.
+ */
+void allocation_change_client(struct turn *turn, struct allocation *al,
+			      const struct five_tuple *to, const struct charge *charge);
 
 /* End the allocations that are due; when to call again, UINT64_MAX for never. */
 uint64_t allocation_table_expire(struct turn *turn, uint64_t now_ms);

@@ -89,6 +89,9 @@ struct allocation {
 	uint8_t txid[STUN_TXID_LEN]; /* of the Allocate that made it */
 	bool fingerprint : 1;        /* client sends FINGERPRINT: mirror it */
 	bool shows_rfc8656 : 1;      /* its client knows that RFC; see channel.h */
+	bool mobile : 1;             /* it has tickets, see mobility.h ... */
+	bool moving : 1;             /* ... and a second 5-tuple, for a while ... */
+	bool client_gone : 1;        /* ... or none: its client's connection is closed */
 	enum end_reason end_reason;  /* set before allocation_ended() */
 	struct icmp_limit icmp_limit;
 	uint64_t user_quota, prefix_quota; /* what it is charged to ... */

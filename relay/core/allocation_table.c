@@ -11,6 +11,7 @@
 
 #include "base/debug_assert.h"
 #include "relay/core/ids.h"
+#include "relay/core/mobility_state.h"
 
 /* What forward.c, forward_ms.c, and what they call, read or write of an allocation. */
 #define IS_HOT(field)                                                            \
@@ -66,8 +67,11 @@ struct allocation_table *allocation_table_new(size_t slots, uint16_t permissions
 	table->permissions_each = permissions_each;
 	table->channels_each = channels_each;
 	table->buckets = calloc(buckets, sizeof(*table->buckets));
+	table->arrivals = calloc(buckets, sizeof(*table->arrivals));
 	table->reservations = calloc(slots + 1, sizeof(*table->reservations));
-	if (!table->buckets || !table->reservations ||
+	table->mobility = calloc(slots + 1, sizeof(*table->mobility));
+	if (!table->buckets || !table->arrivals || !table->reservations ||
+	    !table->mobility ||
 	    !slab_init(&table->allocations, slots, sizeof(struct allocation)) ||
 	    !chain_slab_init(&table->permissions, slots, permissions_each,
 			     sizeof(struct permission_chunk)) ||
@@ -97,58 +101,110 @@ void allocation_table_free(struct allocation_table *table)
 	expiry_release(&table->expiry);
 	expiry_release(&table->reservation_expiry);
 	free(table->reservations);
+	free(table->mobility);
+	free(table->arrivals);
 	free(table->buckets);
 	free(table);
 }
 
+/*
+ * Two hash tables of the same size over the same slots: by the client's 5-tuple, and by the one to
+ * which a mobile client moves.
+ */
+static const struct five_tuple *tuple_in(const struct allocation_table *table,
+					 const struct bucket *buckets,
+					 const struct allocation *al)
+{
+	return buckets == table->buckets ? &al->tuple : &table->mobility[al->slot].to;
+}
+
 /* The bucket of that 5-tuple, or the empty one where it would go. */
 static uint32_t bucket_of(const struct allocation_table *table,
-			  const struct five_tuple *tuple, uint32_t hash)
+			  const struct bucket *buckets, const struct five_tuple *tuple,
+			  uint32_t hash)
 {
 	uint32_t i = hash & table->mask;
 
-	for (; table->buckets[i].taken; i = (i + 1) & table->mask) {
+	for (; buckets[i].taken; i = (i + 1) & table->mask) {
 		const struct allocation *al;
 
-		if (table->buckets[i].hash != hash)
+		if (buckets[i].hash != hash)
 			continue;
-		al = slab_at(&table->allocations, table->buckets[i].taken - 1);
-		if (five_tuple_equal(&al->tuple, tuple))
+		al = slab_at(&table->allocations, buckets[i].taken - 1);
+		if (five_tuple_equal(tuple_in(table, buckets, al), tuple))
 			break;
 	}
 	return i;
 }
 
-struct allocation *allocation_find(struct allocation_table *table,
-				   const struct five_tuple *tuple)
+static struct allocation *find(struct allocation_table *table,
+			       const struct bucket *buckets,
+			       const struct five_tuple *tuple)
 {
 	uint32_t hash = (uint32_t)five_tuple_hash(tuple, &table->key);
-	uint32_t taken = table->buckets[bucket_of(table, tuple, hash)].taken;
+	uint32_t taken = buckets[bucket_of(table, buckets, tuple, hash)].taken;
 
 	return taken ? slab_at(&table->allocations, taken - 1) : NULL;
 }
 
-void allocation_table_insert(struct allocation_table *table, const struct allocation *al)
+struct allocation *allocation_find(struct allocation_table *table,
+				   const struct five_tuple *tuple)
 {
-	uint32_t hash = (uint32_t)five_tuple_hash(&al->tuple, &table->key);
-	struct bucket *bucket = &table->buckets[bucket_of(table, &al->tuple, hash)];
+	return find(table, table->buckets, tuple);
+}
+
+struct allocation *allocation_find_arriving(struct allocation_table *table,
+					    const struct five_tuple *tuple)
+{
+	return table->arrival_count > 0 ? find(table, table->arrivals, tuple) : NULL;
+}
+
+struct allocation *allocation_find_any(struct allocation_table *table,
+				       const struct five_tuple *tuple)
+{
+	struct allocation *al = allocation_find(table, tuple);
+
+	return al ? al : allocation_find_arriving(table, tuple);
+}
+
+static void insert(const struct allocation_table *table, struct bucket *buckets,
+		   const struct allocation *al)
+{
+	const struct five_tuple *tuple = tuple_in(table, buckets, al);
+	uint32_t hash = (uint32_t)five_tuple_hash(tuple, &table->key);
+	struct bucket *bucket = &buckets[bucket_of(table, buckets, tuple, hash)];
 
 	assert(allocation_is_live(al) && !bucket->taken);
 	*bucket = (struct bucket){hash, al->slot + 1};
+}
+
+void allocation_table_insert(struct allocation_table *table, const struct allocation *al)
+{
+	assert(!al->client_gone);
+	insert(table, table->buckets, al);
 	debug_assert(allocation_find(table, &al->tuple) == al);
 }
 
+void allocation_table_insert_arriving(struct allocation_table *table,
+				      const struct allocation *al)
+{
+	assert(al->moving);
+	insert(table, table->arrivals, al);
+	table->arrival_count++;
+}
+
 /* From the bucket up to the next empty one, all are found from where they belong. */
-static bool run_is_whole(const struct allocation_table *table, uint32_t bucket)
+static bool run_is_whole(const struct allocation_table *table,
+			 const struct bucket *buckets, uint32_t bucket)
 {
 	uint32_t mask = table->mask;
 
-	for (uint32_t i = (bucket + 1) & mask; table->buckets[i].taken;
-	     i = (i + 1) & mask) {
+	for (uint32_t i = (bucket + 1) & mask; buckets[i].taken; i = (i + 1) & mask) {
 		const struct allocation *al =
-			slab_at(&table->allocations, table->buckets[i].taken - 1);
+			slab_at(&table->allocations, buckets[i].taken - 1);
 
-		if (bucket_of(table, &al->tuple, table->buckets[i].hash) != i)
+		if (bucket_of(table, buckets, tuple_in(table, buckets, al),
+			      buckets[i].hash) != i)
 			return false;
 	}
 	return true;
@@ -158,23 +214,39 @@ static bool run_is_whole(const struct allocation_table *table, uint32_t bucket)
  * Empty its bucket and move up those behind it that would no longer be found across the gap
  * (backward shift): no tombstones, so searches stay short for years.
  */
-void allocation_table_remove(struct allocation_table *table, const struct allocation *al)
+static void remove_from(const struct allocation_table *table, struct bucket *buckets,
+			const struct allocation *al)
 {
-	uint32_t hash = (uint32_t)five_tuple_hash(&al->tuple, &table->key);
+	const struct five_tuple *tuple = tuple_in(table, buckets, al);
+	uint32_t hash = (uint32_t)five_tuple_hash(tuple, &table->key);
 	uint32_t mask = table->mask;
-	uint32_t gap = bucket_of(table, &al->tuple, hash);
+	uint32_t gap = bucket_of(table, buckets, tuple, hash);
 
-	assert(table->buckets[gap].taken == al->slot + 1);
-	for (uint32_t i = (gap + 1) & mask; table->buckets[i].taken; i = (i + 1) & mask) {
-		uint32_t home = table->buckets[i].hash & mask;
+	assert(buckets[gap].taken == al->slot + 1);
+	for (uint32_t i = (gap + 1) & mask; buckets[i].taken; i = (i + 1) & mask) {
+		uint32_t home = buckets[i].hash & mask;
 
 		if (((i - home) & mask) < ((i - gap) & mask))
 			continue;
-		table->buckets[gap] = table->buckets[i];
+		buckets[gap] = buckets[i];
 		gap = i;
 	}
-	table->buckets[gap] = (struct bucket){0};
-	debug_assert(run_is_whole(table, gap));
+	buckets[gap] = (struct bucket){0};
+	debug_assert(run_is_whole(table, buckets, gap));
+}
+
+void allocation_table_remove(struct allocation_table *table, const struct allocation *al)
+{
+	assert(!al->client_gone);
+	remove_from(table, table->buckets, al);
+}
+
+void allocation_table_remove_arriving(struct allocation_table *table,
+				      const struct allocation *al)
+{
+	assert(al->moving && table->arrival_count > 0);
+	remove_from(table, table->arrivals, al);
+	table->arrival_count--;
 }
 
 struct allocation *allocation_table_take(struct allocation_table *table)
@@ -348,34 +420,50 @@ void channels_free(struct allocation_table *table, struct allocation *al)
 	al->channel_count = 0;
 }
 
-bool allocation_table_check(const struct allocation_table *table)
+/* How many of its buckets are taken; SIZE_MAX if one is wrong. */
+static size_t check_buckets(const struct allocation_table *table,
+			    const struct bucket *buckets)
 {
-	size_t buckets = 0, live = 0;
+	size_t count = 0;
 
 	for (uint32_t i = 0; i <= table->mask; i++) {
-		const struct bucket *bucket = &table->buckets[i];
+		const struct bucket *bucket = &buckets[i];
+		const struct five_tuple *tuple;
 		const struct allocation *al;
 
 		if (!bucket->taken)
 			continue;
 		if (bucket->taken > table->allocations.mark)
-			return false;
+			return SIZE_MAX;
 		al = slab_at(&table->allocations, bucket->taken - 1);
+		tuple = tuple_in(table, buckets, al);
 		if (!allocation_is_live(al) ||
-		    bucket->hash != (uint32_t)five_tuple_hash(&al->tuple, &table->key) ||
-		    bucket_of(table, &al->tuple, bucket->hash) != i)
-			return false;
-		buckets++;
+		    bucket->hash != (uint32_t)five_tuple_hash(tuple, &table->key) ||
+		    bucket_of(table, buckets, tuple, bucket->hash) != i)
+			return SIZE_MAX;
+		count++;
 	}
+	return count;
+}
+
+bool allocation_table_check(const struct allocation_table *table)
+{
+	size_t live = 0, gone = 0, moving = 0;
+
 	for (uint32_t slot = 0; slot < table->allocations.mark; slot++) {
 		const struct allocation *al = slab_at(&table->allocations, slot);
 
 		if (!allocation_is_live(al))
 			continue;
-		if (al->slot != slot || !entries_are_whole(table, al))
+		if (al->slot != slot || !entries_are_whole(table, al) ||
+		    (!al->mobile && (al->moving || al->client_gone)))
 			return false;
 		live++;
+		gone += al->client_gone;
+		moving += al->moving;
 	}
-	return live == buckets && live == table->allocations.used &&
+	return live - gone == check_buckets(table, table->buckets) &&
+	       moving == check_buckets(table, table->arrivals) &&
+	       moving == table->arrival_count && live == table->allocations.used &&
 	       expiry_check(&table->expiry) && expiry_check(&table->reservation_expiry);
 }

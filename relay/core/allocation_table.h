@@ -69,8 +69,11 @@ struct allocation_table {
 	struct ms_reservation
 		*reservations; /* of bandwidth, by slot; see ms_reservation.h */
 	struct expiry reservation_expiry;
-	struct bucket *buckets;
-	uint32_t mask; /* number of buckets - 1, a power of two */
+	struct mobility *mobility; /* by slot; see mobility_state.h */
+	struct bucket *buckets;    /* of the 5-tuples of clients ... */
+	struct bucket *arrivals;   /* ... and of those to which they move */
+	uint32_t arrival_count;
+	uint32_t mask; /* number of buckets - 1 of each, a power of two */
 	uint16_t permissions_each;
 	uint16_t channels_each;
 };
@@ -91,6 +94,12 @@ void allocation_table_free(struct allocation_table *table); /* NULL is allowed *
 /* Borrowed, or NULL. On the packet path. */
 struct allocation *allocation_find(struct allocation_table *table,
 				   const struct five_tuple *tuple);
+/* The same among the 5-tuples to which mobile clients move, see mobility.h. */
+struct allocation *allocation_find_arriving(struct allocation_table *table,
+					    const struct five_tuple *tuple);
+/* Either. */
+struct allocation *allocation_find_any(struct allocation_table *table,
+				       const struct five_tuple *tuple);
 /* By slot; NULL if that slot is free. */
 struct allocation *allocation_at(struct allocation_table *table, uint32_t slot);
 /* By id; NULL if that allocation is gone, even if its slot is taken again. */
@@ -109,6 +118,11 @@ struct allocation *allocation_table_take(struct allocation_table *table);
 /* The 5-tuple must have no allocation. */
 void allocation_table_insert(struct allocation_table *table, const struct allocation *al);
 void allocation_table_remove(struct allocation_table *table, const struct allocation *al);
+/* The same two for mobility->to; what is inserted is moving. */
+void allocation_table_insert_arriving(struct allocation_table *table,
+				      const struct allocation *al);
+void allocation_table_remove_arriving(struct allocation_table *table,
+				      const struct allocation *al);
 /* Only its generation stays, so an old id never becomes valid again. */
 void allocation_table_give(struct allocation_table *table, struct allocation *al);
 

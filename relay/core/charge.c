@@ -18,12 +18,18 @@ static struct quota *users_of(const struct turn *turn, const struct allocation *
 	return turn->shared->users[al->dialect];
 }
 
+static uint64_t prefix_quota(const struct turn *turn, const struct five_tuple *tuple)
+{
+	struct ip_addr prefix = source_prefix(&tuple->client.ip);
+
+	return siphash(&turn->shared->hash_key, &prefix, sizeof(prefix));
+}
+
 static void name_owners(const struct turn *turn, struct allocation *al)
 {
 	const struct siphash_key *key = &turn->shared->hash_key;
-	struct ip_addr prefix = source_prefix(&al->tuple.client.ip);
 
-	al->prefix_quota = siphash(key, &prefix, sizeof(prefix));
+	al->prefix_quota = prefix_quota(turn, &al->tuple);
 	al->user_quota = al->owner.nameless
 				 ? al->prefix_quota
 				 : siphash(key, al->owner.user, strlen(al->owner.user));
@@ -110,6 +116,80 @@ no_prefix:
 no_side:
 	quota_release(shared->total, 0);
 	return false;
+}
+
+bool charge_hold(struct turn *turn, const struct allocation *al,
+		 const struct five_tuple *to, struct charge *charge, enum refusal *why)
+{
+	const struct turn_shared *shared = turn->shared;
+	const struct turn_limits *limits = &turn->settings->limits;
+	struct charge held = {
+		.prefix_quota = prefix_quota(turn, to),
+		.prefix_row = al->prefix_row,
+		.user_quota = al->user_quota,
+		.user_row = al->user_row,
+		.side = shared->fronts[to->front].side,
+	};
+
+	if (al->owner.nameless)
+		held.user_quota = held.prefix_quota;
+	*why = REFUSAL_SIDE;
+	held.has_side = held.side != al->side;
+	if (held.has_side && !quota_acquire(shared->sides[held.side], 0,
+					    limits->allocations_per_side[held.side]))
+		return false;
+	*why = REFUSAL_PREFIX;
+	if (held.prefix_quota != al->prefix_quota) {
+		held.prefix_row = quota_acquire_row(shared->prefixes, held.prefix_quota,
+						    limits->allocations_per_prefix);
+		held.has_prefix = held.prefix_row != QUOTA_NONE;
+		if (!held.has_prefix)
+			goto fail;
+	}
+	*why = REFUSAL_USER;
+	if (held.user_quota != al->user_quota) {
+		held.user_row = quota_acquire_row(users_of(turn, al), held.user_quota,
+						  charge_user_limit(turn, al));
+		held.has_user = held.user_row != QUOTA_NONE;
+		if (!held.has_user)
+			goto fail;
+	}
+	*charge = held;
+	return true;
+
+fail:
+	charge_drop(turn, al, &held);
+	return false;
+}
+
+void charge_switch(struct turn *turn, struct allocation *al, const struct charge *charge)
+{
+	const struct charge had = {
+		.user_quota = al->user_quota,
+		.prefix_quota = al->prefix_quota,
+		.side = al->side,
+		.has_user = charge->has_user,
+		.has_prefix = charge->has_prefix,
+		.has_side = charge->has_side,
+	};
+
+	al->user_quota = charge->user_quota;
+	al->user_row = charge->user_row;
+	al->prefix_quota = charge->prefix_quota;
+	al->prefix_row = charge->prefix_row;
+	al->side = charge->side;
+	charge_drop(turn, al, &had);
+}
+
+void charge_drop(struct turn *turn, const struct allocation *al,
+		 const struct charge *charge)
+{
+	if (charge->has_user)
+		quota_release(users_of(turn, al), charge->user_quota);
+	if (charge->has_prefix)
+		quota_release(turn->shared->prefixes, charge->prefix_quota);
+	if (charge->has_side)
+		quota_release(turn->shared->sides[charge->side], 0);
 }
 
 void charge_return(struct turn *turn, const struct allocation *al)

@@ -19,8 +19,10 @@
 #include <stdint.h>
 
 #include "relay/core/counters.h"
+#include "relay/core/front.h"
 
 struct allocation;
+struct five_tuple;
 struct turn;
 
 /*
@@ -35,6 +37,27 @@ bool charge_take(struct turn *turn, struct allocation *al, uint64_t now_ms,
 
 /* How many allocations its user may have; 0: no limit. The credential's quota comes first. */
 uint32_t charge_user_limit(const struct turn *turn, const struct allocation *al);
+
+/*
+ * While a mobile client moves to another 5-tuple (RFC 8016), the allocation counts against both: the
+ * new side, prefix and, where each prefix counts as a user, user are charged as far as they differ
+ * from those it has. What it has is returned once it is there, never before.
+ */
+struct charge {
+	uint64_t user_quota, prefix_quota;
+	uint32_t user_row, prefix_row;
+	enum side side;
+	bool has_user, has_prefix, has_side; /* charged; the others are the same */
+};
+
+/* Charge that 5-tuple, too. False if a limit is reached, as charge_take(). */
+bool charge_hold(struct turn *turn, const struct allocation *al,
+		 const struct five_tuple *to, struct charge *charge, enum refusal *why);
+/* It is there: the allocation has that charge, and what that replaces is returned. */
+void charge_switch(struct turn *turn, struct allocation *al, const struct charge *charge);
+/* It does not go there. */
+void charge_drop(struct turn *turn, const struct allocation *al,
+		 const struct charge *charge);
 
 /* It ended. */
 void charge_return(struct turn *turn, const struct allocation *al);

@@ -127,6 +127,28 @@ const char *admission_name(enum admission event)
 	return (unsigned)event < ADMISSION_COUNT ? admission_names[event] : "?";
 }
 
+static const char *const mobility_names[] = {
+#define X(id, name, text) [MOBILITY_##id] = name,
+	MOBILITY_EVENTS(X)
+#undef X
+};
+
+static const char *const mobility_texts[] = {
+#define X(id, name, text) [MOBILITY_##id] = text,
+	MOBILITY_EVENTS(X)
+#undef X
+};
+
+const char *mobility_event_name(enum mobility_event event)
+{
+	return (unsigned)event < MOBILITY_EVENT_COUNT ? mobility_names[event] : "?";
+}
+
+const char *mobility_event_text(enum mobility_event event)
+{
+	return (unsigned)event < MOBILITY_EVENT_COUNT ? mobility_texts[event] : "?";
+}
+
 static const char *const ms_attribute_names[] = {
 #define X(id, name) [MS_ATTRIBUTE_##id] = name,
 	MS_ATTRIBUTES(X)

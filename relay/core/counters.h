@@ -267,6 +267,36 @@ enum admission {
 
 const char *admission_name(enum admission event);
 
+/* What became of mobile allocations (RFC 8016), and why a client could not move one. */
+#define MOBILITY_EVENTS(X)                                                               \
+	X(TICKET, "ticket", "allocation made with a ticket")                             \
+	X(PREPARED, "prepared", "new 5-tuple and ticket given; the old ones serve on")   \
+	X(REPEATED, "repeated", "Refresh repeated, answered again")                      \
+	X(MOVED, "moved", "the new 5-tuple took over")                                   \
+	X(WORKER, "worker", "the allocation went to another worker with it")             \
+	X(ABANDONED, "abandoned", "new 5-tuple given up before it took over")            \
+	X(KEPT, "kept", "connection closed; allocation kept for a ticket")               \
+	X(FORBIDDEN, "forbidden", "405: mobility is off, or the front is being retired") \
+	X(BAD_TICKET, "bad-ticket", "400: not a ticket of this relay")                   \
+	X(OLD_TICKET, "old-ticket", "400: a ticket that was replaced")                   \
+	X(SAME_ADDRESS, "same-address", "400: a ticket from where the client is")        \
+	X(NO_ALLOCATION, "no-allocation", "437: the allocation has ended")               \
+	X(IN_USE, "in-use", "437: the new 5-tuple has an allocation")                    \
+	X(WRONG_OWNER, "wrong-owner", "441: the ticket of another user")                 \
+	X(TRANSPORT, "transport", "400: a TCP allocation to a client of datagrams")      \
+	X(ADDRESS, "address", "403: from a tunnel")                                      \
+	X(LIMIT, "limit", "486: the new side or source prefix is at its limit")
+
+enum mobility_event {
+#define X(id, name, text) MOBILITY_##id,
+	MOBILITY_EVENTS(X)
+#undef X
+		MOBILITY_EVENT_COUNT
+};
+
+const char *mobility_event_name(enum mobility_event event);
+const char *mobility_event_text(enum mobility_event event);
+
 /* Methods of requests; index of counters.requests. Methods outside TURN count as OTHER. */
 enum request_method {
 	REQUEST_BINDING,
@@ -328,6 +358,8 @@ struct counters {
 	uint64_t auth_failures[12]; /* by enum auth_failure */
 	uint64_t refusals[REFUSAL_COUNT];
 	uint64_t admissions[ADMISSION_COUNT];
+	uint64_t mobility[MOBILITY_EVENT_COUNT];
+	uint64_t moved_out, moved_in; /* allocations, to and from other workers */
 	uint64_t ms_attributes[MS_ATTRIBUTE_COUNT];   /* one for each message with it */
 	uint64_t stream_waits[BANDWIDTH_LIMIT_COUNT]; /* streams not read from, by limit */
 	uint64_t exceeded_average; /* times that an allocation began to be above its limit */

@@ -44,6 +44,13 @@ struct edge {
 	void (*relay_permitted)(void *self, uint32_t slot);
 
 	/*
+	 * The client of an allocation is about to be another 5-tuple, or none (core/mobility):
+	 * nothing of the allocation may hold up what that one still sends. Must not call back
+	 * into the core.
+	 */
+	void (*client_leaves)(void *self, const struct allocation *al);
+
+	/*
 	 * The allocation is about to be freed; all its fields are still valid. For its final
 	 * record. Must not call back into the core.
 	 */

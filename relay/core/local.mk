@@ -56,6 +56,15 @@ libcore_a_SOURCES = \
 	relay/core/bandwidth/lease.h \
 	relay/core/bandwidth/meter.c \
 	relay/core/bandwidth/meter.h \
+	relay/core/mobility.c \
+	relay/core/mobility.h \
+	relay/core/mobility_directory.c \
+	relay/core/mobility_directory.h \
+	relay/core/mobility_end.c \
+	relay/core/mobility_end.h \
+	relay/core/mobility_state.h \
+	relay/core/mobility_ticket.c \
+	relay/core/mobility_ticket.h \
 	relay/core/ms_auth.c \
 	relay/core/ms_auth.h \
 	relay/core/ms_reservation.c \

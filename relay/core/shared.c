@@ -5,6 +5,7 @@
 
 #include "relay/core/bandwidth/bandwidth.h"
 #include "relay/core/limiter.h"
+#include "relay/core/mobility_directory.h"
 #include "relay/core/ms_reservation.h"
 #include "relay/core/owner_row.h"
 #include "relay/core/quota.h"
@@ -20,6 +21,7 @@ bool shared_make(struct turn_shared *shared, const struct shared_sizes *sizes)
 	if (!shared->ports || !shared->tcp_ports)
 		return false;
 	shared->reservations = reservation_table_new(sizes->reservations, shared->ports);
+	shared->mobile = mobility_directory_new(sizes->owners);
 	for (int dialect = 0; dialect < DIALECT_COUNT; dialect++)
 		shared->users[dialect] =
 			quota_new(sizes->owners, sizeof(struct owner_row));
@@ -30,7 +32,7 @@ bool shared_make(struct turn_shared *shared, const struct shared_sizes *sizes)
 	shared->bandwidth = bandwidth_new();
 	shared->reserved = ms_reserved_new();
 	shared->strangers = limiter_new(&shared->hash_key);
-	return shared->reservations && shared->users[DIALECT_IETF] &&
+	return shared->reservations && shared->mobile && shared->users[DIALECT_IETF] &&
 	       shared->users[DIALECT_MS] && shared->prefixes &&
 	       shared->sides[SIDE_INSIDE] && shared->sides[SIDE_OUTSIDE] &&
 	       shared->total && shared->bandwidth && shared->reserved &&
@@ -40,6 +42,7 @@ bool shared_make(struct turn_shared *shared, const struct shared_sizes *sizes)
 void shared_free(struct turn_shared *shared)
 {
 	reservation_table_free(shared->reservations);
+	mobility_directory_free(shared->mobile);
 	port_pool_free(shared->ports);
 	port_pool_free(shared->tcp_ports);
 	for (int dialect = 0; dialect < DIALECT_COUNT; dialect++)

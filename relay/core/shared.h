@@ -19,7 +19,7 @@ struct shared_sizes {
 	struct port_pool_config pool; /* of UDP; the one of TCP differs in its seed */
 	uint64_t tcp_seed;
 	size_t reservations;
-	size_t owners; /* as many users of each dialect, and prefixes */
+	size_t owners; /* as many users of each dialect, prefixes and mobile allocations */
 };
 
 /*

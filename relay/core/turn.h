@@ -8,6 +8,7 @@
 #ifndef RELAY_CORE_TURN_H
 #define RELAY_CORE_TURN_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +19,7 @@
 #include "relay/core/front.h"
 #include "relay/core/limiter.h"
 #include "relay/core/marking.h"
+#include "relay/core/mobility_ticket.h"
 #include "relay/core/nonce.h"
 #include "relay/core/peer_policy.h"
 #include "relay/core/port_pool.h"
@@ -106,6 +108,7 @@ struct turn_settings {
 	 * 5766; RFC 8656 section 12 wants them refused.
 	 */
 	bool rfc5766_channels;
+	bool mobility; /* RFC 8016 */
 	struct turn_ms ms;
 	struct turn_limits limits;
 	struct turn_alternate alternates[SIDE_COUNT]; /* by the client's side */
@@ -129,6 +132,8 @@ struct turn_shared {
 	struct port_pool *ports;     /* of relayed addresses on UDP ... */
 	struct port_pool *tcp_ports; /* ... and on TCP; the same range */
 	struct reservation_table *reservations;
+	struct mobility_directory *mobile; /* where mobile allocations are now */
+	struct mobility_key mobility_key;  /* of their tickets */
 	/* Of allocations, with a struct owner_row each; a user counts in each dialect. */
 	struct quota *users[DIALECT_COUNT];
 	struct quota *prefixes;
@@ -196,6 +201,15 @@ struct turn {
 	uint16_t worker;   /* its number, part of every id it issues */
 	uint32_t front_allocations[FRONTS_MAX]; /* written by the worker, read by main */
 };
+
+/* One allocation more or less of that front: main waits for its last one to end. */
+static inline void turn_count_on_front(struct turn *turn, uint16_t front, int by)
+{
+	uint32_t *count = &turn->front_allocations[front];
+
+	assert(by > 0 || *count > 0);
+	__atomic_store_n(count, *count + (uint32_t)by, __ATOMIC_RELAXED);
+}
 
 /* From any thread. */
 static inline struct turn_refusal turn_read_refusal(const struct turn *turn)

@@ -10,6 +10,7 @@
 #include "relay/core/channel.h"
 #include "relay/core/forward_ms.h"
 #include "relay/core/icmp.h"
+#include "relay/core/mobility.h"
 #include "relay/core/ms_reservation.h"
 #include "relay/core/turn.h"
 #include "relay/dialect/attributes.h"
@@ -17,6 +18,7 @@
 #include "relay/dialect/ietf/turn.h"
 #include "relay/dialect/ms/ms_turn.h"
 #include "relay/dialect/reply.h"
+#include "stun/chandata.h"
 #include "stun/classify.h"
 #include "stun/framing.h"
 
@@ -93,10 +95,23 @@ static void forwarded(struct dispatch *out)
 		out->action = DISPATCH_FORWARD;
 }
 
-/* Indications are never answered and never authenticated (RFC 8489 section 6.3.2). */
-static void indication(struct turn *turn, struct allocation *al,
-		       const struct stun_msg *msg, uint64_t now_ms, struct dispatch *out)
+/*
+ * Data from the 5-tuple to which a mobile client moves: it is there (RFC 8016 section 3.2.2).
+ * Whether the data then passes does not matter.
+ */
+static void arrive(const struct request *rq)
 {
+	if (rq->al->moving &&
+	    (rq->al->client_gone || !five_tuple_equal(&rq->al->tuple, rq->tuple)))
+		mobility_complete(rq->turn, rq->al);
+}
+
+/* Indications are never answered and never authenticated (RFC 8489 section 6.3.2). */
+static void indication(const struct request *rq, const struct stun_msg *msg,
+		       struct dispatch *out)
+{
+	struct turn *turn = rq->turn;
+
 	if (!msg->has_cookie)
 		drop(turn, DROP_BAD_COOKIE);
 	else if (msg->method != STUN_BINDING && msg->method != TURN_SEND)
@@ -107,10 +122,11 @@ static void indication(struct turn *turn, struct allocation *al,
 		drop(turn, DROP_UNKNOWN_ATTRIBUTE);
 	else if (msg->method == STUN_BINDING)
 		counter_add(&turn->counters.indications, 1);
-	else if (al == NULL)
+	else if (rq->al == NULL)
 		drop(turn, DROP_NO_ALLOCATION);
 	else {
-		forward_send(turn, al, msg, now_ms, &out->forward);
+		arrive(rq);
+		forward_send(turn, rq->al, msg, rq->now_ms, &out->forward);
 		forwarded(out);
 	}
 }
@@ -135,7 +151,7 @@ static void stun_message(struct request *rq, struct slice message, struct dispat
 		rq->msg = NULL;
 		break;
 	case STUN_INDICATION:
-		indication(rq->turn, rq->al, &msg, rq->now_ms, out);
+		indication(rq, &msg, out);
 		break;
 	case STUN_SUCCESS:
 	case STUN_ERROR:
@@ -158,7 +174,7 @@ static void stun_message(struct request *rq, struct slice message, struct dispat
 static struct allocation *find_allocation(struct turn *turn,
 					  const struct five_tuple *tuple, uint64_t now_ms)
 {
-	struct allocation *al = allocation_find(turn->table, tuple);
+	struct allocation *al = allocation_find_any(turn->table, tuple);
 
 	if (al == NULL || now_ms < al->expires_ms)
 		return al;
@@ -188,6 +204,8 @@ static void ietf_message(struct request *rq, enum datagram_kind kind,
 			 struct slice message, struct dispatch *out)
 {
 	struct turn *turn = rq->turn;
+	struct slice payload;
+	uint16_t number;
 
 	switch (kind) {
 	case DATAGRAM_CHANNEL_DATA:
@@ -195,6 +213,8 @@ static void ietf_message(struct request *rq, enum datagram_kind kind,
 			drop(turn, DROP_NO_ALLOCATION);
 			break;
 		}
+		if (chandata_parse(message, &number, &payload))
+			arrive(rq);
 		forward_channel_data(turn, rq->al, message, rq->now_ms, &out->forward);
 		forwarded(out);
 		break;
@@ -281,7 +301,9 @@ static bool begin(struct request *rq, uint8_t *reply, struct dispatch *out)
 	rq->transport = turn->shared->fronts[tuple->front].transport;
 	rq->al = find_allocation(turn, tuple, rq->now_ms);
 	debug_assert(rq->al == NULL ||
-		     (allocation_is_live(rq->al) && rq->al->transport == rq->transport));
+		     (allocation_is_live(rq->al) &&
+		      (rq->al->transport == rq->transport || rq->al->moving)));
+	rq->via = turn->worker;
 	rq->reply = reply;
 	rq->reply_size = DISPATCH_REPLY_MAX;
 	return true;
@@ -359,9 +381,9 @@ void dispatch_icmp(struct turn *turn, uint32_t slot, const struct icmp_error *er
 void dispatch_client_gone(struct turn *turn, const struct five_tuple *tuple,
 			  enum end_reason reason, uint64_t now_ms)
 {
-	struct allocation *al = allocation_find(turn->table, tuple);
+	struct allocation *al = allocation_find_any(turn->table, tuple);
 
-	if (al != NULL)
+	if (al != NULL && !mobility_client_gone(turn, al, tuple))
 		allocation_delete(turn, al, reason, now_ms);
 }
 

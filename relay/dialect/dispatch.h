@@ -84,7 +84,10 @@ void dispatch_from_peer(struct turn *turn, uint32_t slot, const struct endpoint 
 void dispatch_icmp(struct turn *turn, uint32_t slot, const struct icmp_error *error,
 		   uint64_t now_ms, struct forward *out);
 
-/* A stream client is gone: its allocation, if any, ends for that reason. */
+/*
+ * A stream client is gone: its allocation, if any, ends for that reason. A mobile one waits for a
+ * Refresh with its ticket until its lifetime is over (core/mobility).
+ */
 void dispatch_client_gone(struct turn *turn, const struct five_tuple *tuple,
 			  enum end_reason reason, uint64_t now_ms);
 

@@ -17,5 +17,9 @@ libcore_a_SOURCES += \
 	relay/dialect/reply.c \
 	relay/dialect/reply.h \
 	relay/dialect/request.h \
+	relay/dialect/ietf/mobile.c \
+	relay/dialect/ietf/mobile.h \
+	relay/dialect/ietf/refresh.c \
+	relay/dialect/ietf/refresh.h \
 	relay/dialect/ietf/turn.c \
 	relay/dialect/ietf/turn.h

@@ -14,6 +14,7 @@
 #include "relay/core/auth.h"
 #include "relay/core/five_tuple.h"
 #include "relay/core/front.h"
+#include "relay/core/mobility_ticket.h"
 #include "stun/msg.h"
 
 struct turn;
@@ -26,7 +27,11 @@ struct request {
 	int64_t unix_s;
 	enum transport transport; /* of the front it came in by */
 	struct allocation *al;    /* of its 5-tuple, or NULL */
-	bool authenticated;       /* auth holds; replies are signed with its key */
+	unsigned via;             /* the worker that received it */
+	/* MOBILITY-TICKET of a Refresh, see ietf/mobile.h. */
+	bool has_ticket, ticket_is_valid;
+	struct mobility_ticket ticket;
+	bool authenticated; /* auth holds; replies are signed with its key */
 	struct auth auth;
 	enum refusal refusal; /* of Allocate: at which limit; REFUSAL_COUNT: at none */
 	uint8_t *reply;       /* the caller's buffer */
@@ -39,6 +44,20 @@ struct request {
 static inline bool request_is_owners(const struct request *rq)
 {
 	return owner_id_equal(&rq->auth.owner.id, &rq->al->owner.id);
+}
+
+/*
+ * Its retransmissions are answered even when the nonce has run out. They do not extend that
+ * time, or a recorded request could be repeated indefinitely.
+ */
+static inline void request_remember(struct request *rq)
+{
+	struct transactions *transactions = &rq->al->transactions;
+
+	if (transactions_recall(transactions, rq->msg->txid, STUN_TXID_LEN, rq->now_ms) <
+	    0)
+		transactions_remember(transactions, rq->msg->txid, STUN_TXID_LEN, 0,
+				      rq->now_ms);
 }
 
 #endif

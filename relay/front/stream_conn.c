@@ -31,8 +31,8 @@ static struct stream_waits waits_of(const struct stream *stream, unsigned pressu
 		.authenticated = stream->authenticated,
 		.paused = stream->paused,
 		.has_allocation = stream->state == STREAM_OPEN &&
-				  allocation_find(stream->delivery->turn->table,
-						  &stream->client.tuple) != NULL,
+				  allocation_find_any(stream->delivery->turn->table,
+						      &stream->client.tuple) != NULL,
 		.pressure = pressure,
 	};
 }

@@ -31,7 +31,7 @@ enum {
 
 static const struct allocation *allocation_of(const struct stream *stream)
 {
-	return allocation_find(stream->delivery->turn->table, &stream->client.tuple);
+	return allocation_find_any(stream->delivery->turn->table, &stream->client.tuple);
 }
 
 static uint16_t channel_max(const struct stream *stream)

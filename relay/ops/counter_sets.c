@@ -25,6 +25,7 @@ NAMES(peer_event_name, peer_event)
 NAMES(auth_failure_name, auth_failure)
 NAMES(refusal_name, refusal)
 NAMES(admission_name, admission)
+NAMES(mobility_event_name, mobility_event)
 NAMES(ms_attribute_name, ms_attribute)
 NAMES(bandwidth_limit_name, bandwidth_limit)
 NAMES(end_reason_name, end_reason)
@@ -60,6 +61,9 @@ const struct counter_set counter_sets[] = {
 	{"refusals", "avedge_allocation_refusals",
 	 "Authenticated requests for an allocation that were refused, by reason.",
 	 "reason", SET(refusals, refusal, REFUSAL_COUNT)},
+	{"mobility", "avedge_mobility",
+	 "Moves of allocations to other addresses of their clients, and refused ones.",
+	 "event", SET(mobility, mobility_event, MOBILITY_EVENT_COUNT)},
 	{"bandwidth_requests", "avedge_bandwidth_requests",
 	 "Requests of Microsoft's clients for bandwidth, by what became of them.",
 	 "result", SET(admissions, admission, ADMISSION_COUNT)},

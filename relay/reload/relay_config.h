@@ -62,6 +62,7 @@ struct relay_config {
 	char *revoked_users;   /* path of a file with one user per line; NULL: none */
 	char *software;        /* "" leaves SOFTWARE out */
 	bool rfc5766_channels; /* channel numbers up to 0x7FFF for old clients */
+	bool mobility;         /* allocations with tickets (RFC 8016) */
 	unsigned workers;      /* 0: one per CPU */
 	struct relay_config_side sides[SIDE_COUNT];
 	struct {                   /* certificate NULL: no TLS fronts */

@@ -61,6 +61,8 @@ static const struct config_key keys[] = {
 	    "SOFTWARE in answers; empty leaves it out"),
 	KEY("", "rfc5766_channels", BOOL, APPLIED, rfc5766_channels, "true", 0, 0,
 	    "channel numbers up to 0x7FFF for clients older than RFC 8656"),
+	KEY("", "mobility", BOOL, APPLIED, mobility, "false", 0, 0,
+	    "let clients keep an allocation when their address changes (RFC 8016)"),
 	KEY("", "workers", NUMBER, RESTART, workers, "0", 0, WORKERS_MAX,
 	    "worker threads; 0: one per CPU"),
 	KEY("", "user", OPTIONAL, RESTART, common.user, "", 0, NAME_LEN_MAX,

@@ -259,6 +259,7 @@ static void copy_turn(struct turn_settings *turn, const struct relay_config *con
 	snprintf(turn->realm, sizeof(turn->realm), "%s", config->realm);
 	snprintf(turn->software, sizeof(turn->software), "%s", config->software);
 	turn->rfc5766_channels = config->rfc5766_channels;
+	turn->mobility = config->mobility;
 	turn->ms.enabled = config->ms.enabled;
 	/* Microsoft's realm has its quotes on the wire; what enters keys goes without. */
 	snprintf(turn->ms.realm, sizeof(turn->ms.realm), "\"%s\"", config->ms.realm);

@@ -7,11 +7,13 @@
 #include <assert.h>
 #include <string.h>
 
+#include "relay/core/mobility.h"
 #include "relay/core/relay_port.h"
 #include "relay/core/revocation.h"
 #include "relay/core/transactions.h"
 #include "relay/core/turn.h"
 #include "relay/dialect/attributes.h"
+#include "relay/dialect/ietf/mobile.h"
 #include "relay/dialect/ietf/turn.h"
 #include "relay/dialect/reply.h"
 #include "stun/attr.h"
@@ -23,6 +25,7 @@ struct ask {
 	bool even_port, reserve_next;
 	const uint8_t *reservation_token; /* NULL if none */
 	uint32_t lifetime_s;              /* as requested */
+	bool mobile;                      /* RFC 8016 */
 };
 
 /*
@@ -94,7 +97,7 @@ static int check_address(const struct request *rq, struct ask *ask)
 	return 0;
 }
 
-static int check(const struct request *rq, struct ask *ask)
+static int check(struct request *rq, struct ask *ask)
 {
 	struct stun_attr attr;
 
@@ -107,6 +110,8 @@ static int check(const struct request *rq, struct ask *ask)
 	if (code == 0 && stun_msg_find(rq->msg, TURN_LIFETIME, &attr) &&
 	    !stun_attr_u32(&attr, &ask->lifetime_s))
 		code = STUN_BAD_REQUEST;
+	if (code == 0)
+		code = mobile_check_allocate(rq, &ask->mobile);
 	return code;
 }
 
@@ -163,7 +168,14 @@ static int create_dual(struct request *rq, const struct ask *ask)
 
 static int create(struct request *rq, const struct ask *ask)
 {
-	return ask->dual ? create_dual(rq, ask) : create_one(rq, ask, ask->family, false);
+	int code = ask->dual ? create_dual(rq, ask)
+			     : create_one(rq, ask, ask->family, false);
+
+	if (code != 0 || !ask->mobile || mobility_begin(rq->turn, rq->al))
+		return code;
+	allocation_delete(rq->turn, rq->al, END_RELEASED, rq->now_ms);
+	rq->al = NULL;
+	return STUN_INSUFFICIENT_CAPACITY;
 }
 
 static void add_address_error_code(struct stun_builder *b, uint8_t family, int code)
@@ -206,6 +218,7 @@ static void reply_allocated(struct request *rq)
 	if (al->dual.missing_code != 0)
 		add_address_error_code(&b, al->families == IP_V4 ? IP_V6 : IP_V4,
 				       al->dual.missing_code);
+	mobile_add_ticket(rq, &b);
 	reply_finish(rq, &b, 0);
 }
 

@@ -6,11 +6,11 @@
 #include <assert.h>
 
 #include "relay/core/channel.h"
-#include "relay/core/dual.h"
 #include "relay/core/permission.h"
-#include "relay/core/transactions.h"
 #include "relay/core/turn.h"
 #include "relay/dialect/attributes.h"
+#include "relay/dialect/ietf/mobile.h"
+#include "relay/dialect/ietf/refresh.h"
 #include "relay/dialect/reply.h"
 #include "stun/attr.h"
 #include "stun/chandata.h"
@@ -31,7 +31,8 @@ static bool authenticate(struct request *rq)
 	if (!has_integrity && !reply_allowed_to_stranger(rq))
 		return false;
 
-	auth_check(rq->turn, rq->msg, rq->tuple, rq->al, rq->now_ms, rq->unix_s,
+	auth_check(rq->turn, rq->msg, rq->tuple,
+		   rq->has_ticket ? mobile_named(rq) : rq->al, rq->now_ms, rq->unix_s,
 		   &rq->auth);
 	if (rq->auth.code == 0) {
 		rq->authenticated = true;
@@ -48,99 +49,19 @@ static bool authenticate(struct request *rq)
 	return false;
 }
 
-/* The value of LIFETIME, 0 if it is not there. False if it is malformed. */
-static bool find_lifetime(const struct stun_msg *msg, uint32_t *lifetime_s, bool *present)
-{
-	struct stun_attr attr;
-
-	*lifetime_s = 0;
-	*present = stun_msg_find(msg, TURN_LIFETIME, &attr);
-	return !*present || stun_attr_u32(&attr, lifetime_s);
-}
-
-/*
- * Its retransmissions are answered even when the nonce has run out. They do not extend that
- * time, or a recorded request could be repeated indefinitely.
- */
-static void remember(struct request *rq)
-{
-	struct transactions *transactions = &rq->al->transactions;
-
-	if (transactions_recall(transactions, rq->msg->txid, STUN_TXID_LEN, rq->now_ms) <
-	    0)
-		transactions_remember(transactions, rq->msg->txid, STUN_TXID_LEN, 0,
-				      rq->now_ms);
-}
-
-/*
- * The family that a Refresh is for; without one it is for all there are (RFC 8656 section 8.1).
- * 0, or the code to answer with.
- */
-static int find_family(const struct request *rq, uint8_t *family)
-{
-	struct stun_attr attr;
-
-	*family = rq->al->families;
-	if (!stun_msg_find(rq->msg, TURN_REQUESTED_ADDRESS_FAMILY, &attr))
-		return 0;
-	if (!stun_attr_first_of_four(&attr, family))
-		return STUN_BAD_REQUEST;
-	if ((*family != IP_V4 && *family != IP_V6) ||
-	    !allocation_has_family(rq->al, *family))
-		return STUN_PEER_FAMILY_MISMATCH;
-	return 0;
-}
-
-/* The same for one half of two: lifetime_s 0 ends it. Returns what it has left. */
-static uint32_t refresh_half(struct request *rq, uint8_t family, uint32_t lifetime_s)
-{
-	assert(dual_has_both(rq->al) && allocation_has_family(rq->al, family));
-	remember(rq);
-	if (lifetime_s == 0) {
-		dual_end_half(rq->turn, rq->al, family, rq->now_ms);
-		return 0;
-	}
-	dual_refresh(rq->turn, rq->al, family, lifetime_s, rq->now_ms);
-	return dual_left_s(rq->al, family, rq->now_ms);
-}
-
-/* Set the lifetime; 0 ends the allocation. Returns what is left of it. */
-static uint32_t refresh_all(struct request *rq, uint32_t lifetime_s)
-{
-	if (lifetime_s == 0) {
-		/* The reply is signed with the copy of the key in rq->auth. */
-		allocation_delete(rq->turn, rq->al, END_RELEASED, rq->now_ms);
-		rq->al = NULL;
-		return 0;
-	}
-	assert(rq->al->families != IP_NONE);
-	allocation_refresh(rq->turn, rq->al, lifetime_s, rq->now_ms);
-	remember(rq);
-	return allocation_left_s(rq->al, rq->now_ms);
-}
-
 /* RFC 8656 section 8.2. */
 static void refresh(struct request *rq)
 {
-	uint32_t lifetime_s;
-	bool has_lifetime;
-	uint8_t family;
+	struct refresh asked;
 	struct stun_builder b;
-	int code = 0;
+	int code = refresh_check(rq, &asked);
 
-	if (!find_lifetime(rq->msg, &lifetime_s, &has_lifetime))
-		code = STUN_BAD_REQUEST;
-	if (code == 0)
-		code = find_family(rq, &family);
 	if (code != 0) {
 		reply_error(rq, code);
 		return;
 	}
+	uint32_t lifetime_s = refresh_do(rq, &asked);
 
-	if (!has_lifetime || lifetime_s != 0)
-		lifetime_s = allocation_lifetime(rq->turn, lifetime_s);
-	lifetime_s = family != rq->al->families ? refresh_half(rq, family, lifetime_s)
-						: refresh_all(rq, lifetime_s);
 	reply_success_start(rq, &b);
 	stun_add_u32(&b, TURN_LIFETIME, lifetime_s);
 	reply_finish(rq, &b, 0);
@@ -181,7 +102,7 @@ static void finish(struct request *rq, int code)
 		reply_error(rq, code);
 		return;
 	}
-	remember(rq);
+	request_remember(rq);
 	reply_success(rq);
 }
 
@@ -238,6 +159,7 @@ void turn_request(struct request *rq)
 {
 	uint16_t unknown[ATTRIBUTES_UNKNOWN_MAX];
 
+	mobile_read_ticket(rq);
 	if (!authenticate(rq))
 		return;
 
@@ -250,6 +172,10 @@ void turn_request(struct request *rq)
 	/* An Allocate on a 5-tuple in use is 437, never 441 (RFC 8656 section 7.2). */
 	if (rq->msg->method == TURN_ALLOCATE) {
 		turn_allocate(rq);
+		return;
+	}
+	if (rq->has_ticket) {
+		mobile_refresh(rq);
 		return;
 	}
 	if (rq->al == NULL) {

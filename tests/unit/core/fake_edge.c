@@ -85,6 +85,14 @@ static void relay_permitted(void *self, uint32_t slot)
 	edge->permitted++;
 }
 
+static void client_leaves(void *self, const struct allocation *al)
+{
+	struct fake_edge *edge = self;
+
+	(void)al;
+	edge->left++;
+}
+
 static void allocation_ended(void *self, const struct allocation *al)
 {
 	struct fake_edge *edge = self;
@@ -214,6 +222,7 @@ static bool add_settings(struct fixture *fixture, const struct fixture_options *
 	strcpy(settings->realm, fixture_realm);
 	strcpy(settings->software, "avedge");
 	settings->rfc5766_channels = true;
+	settings->mobility = options->mobility;
 	settings->limits = (struct turn_limits){
 		.lifetime_default_s = 600,
 		.lifetime_max_s = 3600,
@@ -255,6 +264,7 @@ static bool add_shared(struct fixture *fixture, const struct fixture_options *op
 
 	shared->hash_key = (struct siphash_key){0x0123456789abcdef, 0xfedcba9876543210};
 	shared->allocations_total = options->allocations_total;
+	memset(&shared->mobility_key, 0x5A, sizeof(shared->mobility_key));
 	return shared_make(shared, &sizes);
 }
 
@@ -278,6 +288,7 @@ bool fixture_start(struct fixture *fixture, const struct fixture_options *option
 		.relay_listen = relay_listen,
 		.relay_unlisten = relay_unlisten,
 		.relay_permitted = relay_permitted,
+		.client_leaves = client_leaves,
 		.allocation_ended = allocation_ended,
 		.random = edge_random,
 	};

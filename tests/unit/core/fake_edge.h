@@ -33,7 +33,7 @@ struct fake_edge {
 	unsigned refuse_times;
 	uint8_t refuse_family; /* only for addresses of that family; IP_NONE: of any */
 
-	unsigned opened, closed, ended, permitted;
+	unsigned opened, closed, ended, permitted, left;
 	bool open[FAKE_SLOTS_MAX], tcp[FAKE_SLOTS_MAX];
 	struct endpoint local[FAKE_SLOTS_MAX];
 	struct endpoint second[FAKE_SLOTS_MAX]; /* family IP_NONE: the slot has only one */
@@ -55,6 +55,7 @@ struct fixture_options {
 	uint32_t allocations_total;
 	uint32_t allocations_per_user;
 	uint32_t allocations_per_prefix;
+	bool mobility;
 };
 
 struct fixture {

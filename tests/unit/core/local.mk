@@ -15,6 +15,7 @@ unit_programs += \
 	tests/unit/core/test_ip_header \
 	tests/unit/core/test_ip_prefix \
 	tests/unit/core/test_limiter \
+	tests/unit/core/test_mobility_ticket \
 	tests/unit/core/test_nonce \
 	tests/unit/core/test_out_of_memory \
 	tests/unit/core/test_peer_policy \

@@ -72,6 +72,8 @@ START_TEST(numbers_outside_the_sets_have_a_name_too)
 	ck_assert_str_eq(request_method_name(REQUEST_METHOD_COUNT), "?");
 	ck_assert_str_eq(socket_kind_name(SOCKET_KIND_COUNT), "?");
 	ck_assert_str_eq(admission_name(ADMISSION_COUNT), "?");
+	ck_assert_str_eq(mobility_event_name(MOBILITY_EVENT_COUNT), "?");
+	ck_assert_str_eq(mobility_event_text(MOBILITY_EVENT_COUNT), "?");
 	ck_assert_str_eq(ms_attribute_name(MS_ATTRIBUTE_COUNT), "?");
 	ck_assert_str_eq(side_name(SIDE_COUNT), "?");
 	ck_assert_str_eq(transport_name(TRANSPORT_COUNT), "?");

@@ -11,6 +11,7 @@ unit_programs += \
 	tests/unit/dialect/test_dispatch \
 	tests/unit/dialect/test_drain \
 	tests/unit/dialect/test_reply \
+	tests/unit/dialect/test_mobility \
 	tests/unit/dialect/test_retired \
 	tests/unit/dialect/test_revocation \
 	tests/unit/dialect/test_fair_share \
@@ -27,6 +28,7 @@ tests_unit_dialect_test_bandwidth_LDADD = $(client_libs)
 tests_unit_dialect_test_binding_LDADD = $(client_libs)
 tests_unit_dialect_test_dispatch_LDADD = $(client_libs)
 tests_unit_dialect_test_reply_LDADD = $(client_libs)
+tests_unit_dialect_test_mobility_LDADD = $(client_libs)
 tests_unit_dialect_test_turn_allocate_LDADD = $(client_libs)
 tests_unit_dialect_test_turn_auth_LDADD = $(client_libs)
 tests_unit_dialect_test_turn_channel_LDADD = $(client_libs)

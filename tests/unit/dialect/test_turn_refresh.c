@@ -31,7 +31,7 @@ static const struct {
 	{"T-263 deleting by family: success", 0, 0, {FAMILY(1), LIFETIME(0, 0)}},
 	{"T-015 attributes that do not belong here: ignored", 0, 600, {UDP, EVEN_PORT(0)}},
 	{"T-016 unknown attribute: 420", 420, 0, {UNKNOWN}},
-	{"T-466 MOBILITY-TICKET: ignored", 0, 600, {{0x8030, 8, {1}}}},
+	{"T-466 MOBILITY-TICKET, mobility is off: 405", 405, 0, {{0x8030, 8, {1}}}},
 };
 
 START_TEST(refresh_checks_the_request)

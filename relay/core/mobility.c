@@ -1,0 +1,200 @@
+/*
+ * mobility.c - see mobility.h.
+ */
+#include "relay/core/mobility.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "relay/core/allocation.h"
+#include "relay/core/ids.h"
+#include "relay/core/mobility_directory.h"
+#include "relay/core/mobility_end.h"
+#include "relay/core/mobility_state.h"
+#include "relay/core/special_purpose.h"
+#include "relay/core/turn.h"
+
+/*
+ * RFC 8016 section 3.2.2 asks for 30 s; a client repeats a request for 39.5 s (RFC 8489 section
+ * 6.2.1).
+ */
+enum { REPEATED_MS = 40000 };
+
+static struct mobility_place place_of(const struct turn *turn,
+				      const struct allocation *al)
+{
+	return (struct mobility_place){
+		.worker = turn->worker,
+		.moves = mobility_of(turn, al)->hops,
+		.slot = al->slot,
+	};
+}
+
+bool mobility_begin(struct turn *turn, struct allocation *al)
+{
+	assert(al->dialect == DIALECT_IETF && !al->mobile);
+	al->mobile = true;
+	memset(mobility_of(turn, al), 0, sizeof(struct mobility));
+	if (!mobility_directory_add(turn->shared->mobile, al->id, place_of(turn, al))) {
+		al->mobile = false;
+		return false;
+	}
+	mobility_count(turn, MOBILITY_TICKET);
+	return true;
+}
+
+bool mobility_locate(const struct turn *turn, uint64_t id, unsigned *worker)
+{
+	struct mobility_place place;
+
+	if (!mobility_directory_find(turn->shared->mobile, id, &place))
+		return false;
+	*worker = place.worker;
+	return true;
+}
+
+struct allocation *mobility_find(const struct turn *turn, uint64_t id)
+{
+	struct mobility_place place;
+	struct allocation *al;
+
+	if (!mobility_directory_find(turn->shared->mobile, id, &place) ||
+	    place.worker != turn->worker)
+		return NULL;
+	al = allocation_at(turn->table, place.slot);
+	return al != NULL && al->id == id ? al : NULL;
+}
+
+bool mobility_ticket(const struct turn *turn, const struct allocation *al,
+		     uint8_t out[MOBILITY_TICKET_LEN])
+{
+	const struct mobility_ticket ticket =
+		mobility_ticket_of(al->id, mobility_of(turn, al)->ticket, &al->owner.id);
+
+	return mobility_ticket_seal(&turn->shared->mobility_key, &ticket, out);
+}
+
+static bool is_owners(const struct allocation *al, const struct mobility_move *move)
+{
+	return owner_id_equal(&al->owner.id, move->owner) &&
+	       mobility_ticket_is_owners(move->ticket, move->owner);
+}
+
+bool mobility_is_repeated(const struct turn *turn, const struct allocation *al,
+			  const struct mobility_move *move, uint64_t now_ms,
+			  uint32_t *answered_s)
+{
+	const struct mobility *mobility = mobility_of(turn, al);
+
+	if (!is_owners(al, move) || mobility->ticket == 0 ||
+	    move->ticket->number != mobility->ticket - 1 ||
+	    now_ms >= mobility->until_ms ||
+	    memcmp(move->txid, mobility->txid, sizeof(mobility->txid)) != 0 ||
+	    !five_tuple_equal(move->to, &mobility->from))
+		return false;
+	*answered_s = mobility->answered_s;
+	return true;
+}
+
+/* A connection that is closed is no place to be at, even if another one has its 5-tuple now. */
+static bool is_there(const struct turn *turn, const struct allocation *al,
+		     const struct five_tuple *tuple)
+{
+	return (!al->client_gone && five_tuple_equal(&al->tuple, tuple)) ||
+	       (al->moving && five_tuple_equal(&mobility_of(turn, al)->to, tuple));
+}
+
+enum mobility_event mobility_judge(const struct turn *turn, const struct allocation *al,
+				   const struct mobility_move *move)
+{
+	const struct front *front = &turn->shared->fronts[move->to->front];
+
+	if (move->ticket->number != mobility_of(turn, al)->ticket)
+		return MOBILITY_OLD_TICKET;
+	if (is_there(turn, al, move->to))
+		return MOBILITY_SAME_ADDRESS;
+	if (!is_owners(al, move))
+		return MOBILITY_WRONG_OWNER;
+	if (allocation_find_any(turn->table, move->to) != NULL)
+		return MOBILITY_IN_USE;
+	/* A stream of bytes needs a client that loses none (RFC 6062 section 5.1). */
+	if (al->relay_transport == TRANSPORT_TCP &&
+	    !transport_is_stream(front->transport))
+		return MOBILITY_TRANSPORT;
+	if (turn->settings->retired_fronts[move->to->front])
+		return MOBILITY_FORBIDDEN;
+	/* As for a new allocation (RFC 8656 section 21.4). */
+	if (ip_addr_is_tunnelled(&move->to->client.ip))
+		return MOBILITY_ADDRESS;
+	return MOBILITY_PREPARED;
+}
+
+bool mobility_prepare(struct turn *turn, struct allocation *al,
+		      const struct mobility_move *move, uint64_t now_ms,
+		      enum refusal *why)
+{
+	struct mobility *mobility = mobility_of(turn, al);
+	struct charge charge;
+
+	assert(move->ticket->number == mobility->ticket);
+	assert(!allocation_find_any(turn->table, move->to));
+	if (!charge_hold(turn, al, move->to, &charge, why))
+		return false;
+	if (al->moving)
+		mobility_abandon(turn, al);
+	mobility->ticket++;
+	mobility->from = *move->to;
+	memcpy(mobility->txid, move->txid, sizeof(mobility->txid));
+	mobility->until_ms = now_ms + REPEATED_MS;
+	mobility->to = *move->to;
+	mobility->via = (uint16_t)move->via;
+	mobility->charge = charge;
+	mobility->fingerprint = move->fingerprint;
+	al->moving = true;
+	allocation_table_insert_arriving(turn->table, al);
+	turn_count_on_front(turn, mobility->to.front, 1);
+	mobility_count(turn, MOBILITY_PREPARED);
+	return true;
+}
+
+void mobility_answered(const struct turn *turn, const struct allocation *al,
+		       uint32_t lifetime_s)
+{
+	mobility_of(turn, al)->answered_s = lifetime_s;
+}
+
+void mobility_complete(struct turn *turn, struct allocation *al)
+{
+	struct mobility *mobility = mobility_of(turn, al);
+
+	assert(al->moving && mobility->via == turn->worker);
+	allocation_table_remove_arriving(turn->table, al);
+	al->moving = false;
+	turn->edge->client_leaves(turn->edge->self, al);
+	allocation_change_client(turn, al, &mobility->to, &mobility->charge);
+	turn_count_on_front(turn, mobility->to.front, -1);
+	al->fingerprint = mobility->fingerprint;
+	mobility->moves++;
+	mobility_count(turn, MOBILITY_MOVED);
+}
+
+bool mobility_client_gone(struct turn *turn, struct allocation *al,
+			  const struct five_tuple *tuple)
+{
+	if (!al->mobile)
+		return false;
+	if (al->moving && five_tuple_equal(&mobility_of(turn, al)->to, tuple)) {
+		mobility_abandon(turn, al);
+		return true;
+	}
+	assert(!al->client_gone && five_tuple_equal(&al->tuple, tuple));
+	if (al->moving) {
+		mobility_complete(turn, al);
+		return true;
+	}
+	turn->edge->client_leaves(turn->edge->self, al);
+	allocation_table_remove(turn->table, al);
+	al->client_gone = true;
+	mobility_count(turn, MOBILITY_KEPT);
+	return true;
+}
