@@ -83,43 +83,69 @@ static bool has_room(const struct bucket *b, uint64_t now_ns)
 }
 
 /*
- * Move both cells on by one answer, also one that is over its limit already: workers that find
+ * Move both cells on by so many answers, also one that is over its limit already: workers that find
  * the last token at once all pay for it, and wait longer next time.
  */
-static void charge(const struct bucket *b, uint64_t now_ns)
+static void charge(const struct bucket *b, uint32_t answers, uint64_t now_ns)
 {
 	for (int row = 0; row < ROWS; row++) {
 		uint64_t was = __atomic_load_n(b->cells[row], __ATOMIC_RELAXED);
 		uint64_t next;
 		do {
-			next = (was > now_ns ? was : now_ns) + b->interval_ns;
+			next = (was > now_ns ? was : now_ns) + answers * b->interval_ns;
 		} while (!__atomic_compare_exchange_n(b->cells[row], &was, next, true,
 						      __ATOMIC_RELAXED,
 						      __ATOMIC_RELAXED));
 	}
 }
 
+/* Those that a source counts in: its own prefix and the wider one around it. */
+struct buckets {
+	struct bucket narrow, wide;
+};
+
+static struct buckets buckets_of(struct limiter *limiter, const struct ip_addr *source,
+				 uint32_t rate_per_s, uint32_t burst)
+{
+	bool v4 = source->family == IP_V4;
+	uint64_t interval_ns = 1000000000 / rate_per_s;
+	uint64_t tokens = burst ? burst : 1;
+
+	assert(v4 || source->family == IP_V6);
+	return (struct buckets){
+		.narrow = bucket_of(limiter, source, v4 ? 4 : 8, interval_ns, tokens),
+		.wide = bucket_of(limiter, source, v4 ? 3 : 6, interval_ns / WIDER,
+				  tokens * WIDER),
+	};
+}
+
 bool limiter_allows(struct limiter *limiter, const struct ip_addr *source,
 		    uint32_t rate_per_s, uint32_t burst, uint64_t now_ms)
 {
-	assert(source->family == IP_V4 || source->family == IP_V6);
 	if (rate_per_s == 0)
 		return true;
 
-	bool v4 = source->family == IP_V4;
+	struct buckets buckets = buckets_of(limiter, source, rate_per_s, burst);
 	uint64_t now_ns = now_ms * 1000000;
-	uint64_t interval_ns = 1000000000 / rate_per_s;
-	uint64_t tokens = burst ? burst : 1;
-	struct bucket narrow =
-		bucket_of(limiter, source, v4 ? 4 : 8, interval_ns, tokens);
-	struct bucket wide = bucket_of(limiter, source, v4 ? 3 : 6, interval_ns / WIDER,
-				       tokens * WIDER);
 
-	if (!has_room(&narrow, now_ns) || !has_room(&wide, now_ns))
+	if (!has_room(&buckets.narrow, now_ns) || !has_room(&buckets.wide, now_ns))
 		return false;
-	charge(&narrow, now_ns);
-	charge(&wide, now_ns);
+	charge(&buckets.narrow, 1, now_ns);
+	charge(&buckets.wide, 1, now_ns);
 	return true;
+}
+
+void limiter_spend(struct limiter *limiter, const struct ip_addr *source,
+		   uint32_t rate_per_s, uint32_t answers, uint64_t now_ms)
+{
+	assert(answers > 0 && answers <= LIMITER_SPEND_MAX);
+	if (rate_per_s == 0)
+		return;
+
+	struct buckets buckets = buckets_of(limiter, source, rate_per_s, 1);
+
+	charge(&buckets.narrow, answers, now_ms * 1000000);
+	charge(&buckets.wide, answers, now_ms * 1000000);
 }
 
 struct ip_addr source_prefix(const struct ip_addr *source)

@@ -32,6 +32,14 @@ void limiter_free(struct limiter *limiter); /* NULL is allowed */
 bool limiter_allows(struct limiter *limiter, const struct ip_addr *source,
 		    uint32_t rate_per_s, uint32_t burst, uint64_t now_ms);
 
+/*
+ * What source was sent was as much as that many more answers, 1..LIMITER_SPEND_MAX: it waits as
+ * much longer for the next.
+ */
+enum { LIMITER_SPEND_MAX = 1024 };
+void limiter_spend(struct limiter *limiter, const struct ip_addr *source,
+		   uint32_t rate_per_s, uint32_t answers, uint64_t now_ms);
+
 /* The prefix a source is counted by in quotas: IPv4 /32, IPv6 /64, zero-filled. */
 struct ip_addr source_prefix(const struct ip_addr *source);
 
