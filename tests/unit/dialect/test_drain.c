@@ -262,6 +262,21 @@ START_TEST(draining_names_the_certificate_of_the_other_relay)
 }
 END_TEST
 
+START_TEST(draining_names_the_certificate_over_dtls) /* T-183 */
+{
+	struct turn_alternate *inside = &fixture.settings.alternates[SIDE_INSIDE];
+
+	inside->v4 = address("10.0.0.2");
+	strcpy(inside->domain, "b.example");
+	fixture.fronts[FRONT_INSIDE_UDP].transport = TRANSPORT_DTLS;
+	client_init(&alice, &fixture, "10.0.0.7:5000", FRONT_INSIDE_UDP, "alice");
+	turn_set_draining(&fixture.shared, true);
+	client_allocate(&alice);
+	expect(&alice, 300, "T-183 DTLS and SHA-256");
+	ck_assert(client_has(&alice, STUN_ALTERNATE_DOMAIN));
+}
+END_TEST
+
 /* What drain_answer makes of it, by client. */
 static const struct {
 	const char *name;
@@ -345,6 +360,7 @@ static void drain_suite(Suite *suite)
 	tcase_add_test(tc, draining_does_not_redirect_binding);
 	tcase_add_loop_test(tc, draining_names_the_certificate_of_the_other_relay, 0,
 			    ROWS(domains));
+	tcase_add_test(tc, draining_names_the_certificate_over_dtls);
 	tcase_add_loop_test(tc, draining_answers_as_configured, 0, ROWS(answers));
 	suite_add_tcase(suite, tc);
 }

@@ -370,6 +370,35 @@ START_TEST(retransmission_repeats_the_token) /* T-232 */
 }
 END_TEST
 
+/* They have another count, so another integrity, but one transaction id (RFC 7982 section 3.1). */
+START_TEST(retransmissions_count_for_themselves) /* T-545 T-546 */
+{
+	uint16_t port = 0;
+
+	begin();
+	client_login(&alice);
+	for (uint32_t sent = 1; sent <= 3; sent++) {
+		client_start(&alice, TURN_ALLOCATE);
+		alice.transactions--;
+		stun_add_u32(&alice.b, TURN_REQUESTED_TRANSPORT, 17u << 24);
+		stun_add_u32(&alice.b, STUN_TRANSACTION_TRANSMIT_COUNTER, sent << 8);
+		client_ask(&alice);
+		expect(&alice, 0, "T-546 the same transaction: the same success");
+		ck_assert_uint_eq(client_u32(&alice, STUN_TRANSACTION_TRANSMIT_COUNTER),
+				  sent << 8);
+		struct endpoint relayed =
+			client_address(&alice, TURN_XOR_RELAYED_ADDRESS);
+		ck_assert(sent == 1 || relayed.port == port);
+		port = relayed.port;
+	}
+	ck_assert_uint_eq(fixture.edge.opened, 1);
+	client_allocate(&alice);
+	client_allocate(&alice);
+	expect(&alice, 437, "another transaction");
+	end();
+}
+END_TEST
+
 START_TEST(retransmission_outlives_the_nonce) /* T-116 T-029 */
 {
 	begin();
@@ -490,6 +519,7 @@ static void allocate_suite(Suite *suite)
 	tcase_add_test(tc, retransmission_belongs_to_its_owner);
 	tcase_add_test(tc, retransmission_is_for_datagrams);
 	tcase_add_test(tc, retransmission_repeats_the_token);
+	tcase_add_test(tc, retransmissions_count_for_themselves);
 	tcase_add_test(tc, retransmission_outlives_the_nonce);
 	tcase_add_loop_test(tc, tunnelled_clients_are_refused, 0, ROWS(tunnels));
 	tcase_add_test(tc, quotas);
