@@ -9,6 +9,7 @@ librelay_a_SOURCES = \
 	relay/reload/relay_config.h \
 	relay/reload/relay_schema.c relay/reload/relay_schema.h \
 	relay/reload/relay_config_check.c relay/reload/relay_config_check.h \
+	relay/reload/discovery_fronts.c relay/reload/discovery_fronts.h \
 	relay/reload/drain.c relay/reload/drain.h \
 	relay/delivery.h \
 	relay/loop.c relay/loop.h \

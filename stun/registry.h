@@ -49,6 +49,8 @@ enum stun_method {
 enum stun_attr_type {
 	STUN_MAPPED_ADDRESS = 0x0001,
 	STUN_CHANGE_REQUEST = 0x0003,
+	STUN_SOURCE_ADDRESS = 0x0004,  /* RFC 3489 only, ... */
+	STUN_CHANGED_ADDRESS = 0x0005, /* ... and this one */
 	STUN_USERNAME = 0x0006,
 	STUN_MESSAGE_INTEGRITY = 0x0008,
 	STUN_ERROR_CODE = 0x0009,

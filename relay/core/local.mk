@@ -70,6 +70,7 @@ libcore_a_SOURCES = \
 	relay/core/ms_reservation.c \
 	relay/core/ms_reservation.h \
 	relay/core/ms_state.h \
+	relay/core/nat_discovery.h \
 	relay/core/nonce.c \
 	relay/core/nonce.h \
 	relay/core/owner.c \

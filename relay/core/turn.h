@@ -20,6 +20,7 @@
 #include "relay/core/limiter.h"
 #include "relay/core/marking.h"
 #include "relay/core/mobility_ticket.h"
+#include "relay/core/nat_discovery.h"
 #include "relay/core/nonce.h"
 #include "relay/core/peer_policy.h"
 #include "relay/core/port_pool.h"
@@ -108,7 +109,9 @@ struct turn_settings {
 	 * 5766; RFC 8656 section 12 wants them refused.
 	 */
 	bool rfc5766_channels;
-	bool mobility; /* RFC 8016 */
+	bool mobility;     /* RFC 8016 */
+	bool classic_stun; /* answer Binding of RFC 3489 over UDP (RFC 8489 section 11) */
+	struct nat_discovery discovery;
 	struct turn_ms ms;
 	struct turn_limits limits;
 	struct turn_alternate alternates[SIDE_COUNT]; /* by the client's side */

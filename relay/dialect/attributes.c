@@ -9,21 +9,28 @@
 #include "stun/registry.h"
 
 /*
- * There is one address to answer from, so this server cannot change it. With neither flag set
- * CHANGE-REQUEST asks for a plain Binding, as clients of RFC 3489 send it (section 11.2.4 there,
- * RFC 5780 section 7.2).
+ * With neither flag set CHANGE-REQUEST asks for a plain Binding, as clients of RFC 3489 send it
+ * (section 11.2.4 there, RFC 5780 section 7.2), which needs no second address to answer from.
  */
-static bool changes_nothing(const struct stun_msg *msg, const struct stun_attr *attr)
+static bool understands_change(const struct stun_attr *attr, unsigned understood)
 {
-	return msg->method == STUN_BINDING && attr->value.len == 4 &&
-	       (load_be32(attr->value.data) & (STUN_CHANGE_IP | STUN_CHANGE_PORT)) == 0;
+	return attr->value.len == 4 &&
+	       ((understood & ATTRIBUTES_CHANGE) != 0 ||
+		(load_be32(attr->value.data) & (STUN_CHANGE_IP | STUN_CHANGE_PORT)) == 0);
 }
 
-static bool is_understood(const struct stun_msg *msg, const struct stun_attr *attr)
+static bool is_understood(const struct stun_msg *msg, const struct stun_attr *attr,
+			  unsigned understood)
 {
+	bool is_binding = msg->method == STUN_BINDING;
+
 	switch (attr->type) {
 	case STUN_CHANGE_REQUEST:
-		return changes_nothing(msg, attr);
+		return is_binding && understands_change(attr, understood);
+	case STUN_PADDING:
+		return is_binding && (understood & ATTRIBUTES_PADDING) != 0;
+	case STUN_RESPONSE_PORT:
+		return is_binding && (understood & ATTRIBUTES_RESPONSE_PORT) != 0;
 	case STUN_MAPPED_ADDRESS:
 	case STUN_USERNAME:
 	case STUN_MESSAGE_INTEGRITY:
@@ -75,18 +82,18 @@ bool attributes_show_rfc8656(const struct stun_msg *msg)
 	return false;
 }
 
-bool attributes_has_unknown(const struct stun_msg *msg)
+bool attributes_has_unknown(const struct stun_msg *msg, unsigned understood)
 {
 	struct slice rest = msg->body;
 	struct stun_attr attr;
 
 	while (stun_attr_next(&rest, &attr))
-		if (!is_understood(msg, &attr))
+		if (!is_understood(msg, &attr, understood))
 			return true;
 	return false;
 }
 
-size_t attributes_unknown(const struct stun_msg *msg,
+size_t attributes_unknown(const struct stun_msg *msg, unsigned understood,
 			  uint16_t types[ATTRIBUTES_UNKNOWN_MAX])
 {
 	/*
@@ -98,14 +105,14 @@ size_t attributes_unknown(const struct stun_msg *msg,
 	struct stun_attr attr;
 	size_t count = 0;
 
-	if (!attributes_has_unknown(msg))
+	if (!attributes_has_unknown(msg, understood))
 		return 0;
 
 	memset(seen, 0, sizeof(seen));
 	while (count < ATTRIBUTES_UNKNOWN_MAX && stun_attr_next(&rest, &attr)) {
 		uint8_t bit = (uint8_t)(1u << (attr.type & 7));
 
-		if (is_understood(msg, &attr) || (seen[attr.type >> 3] & bit))
+		if (is_understood(msg, &attr, understood) || (seen[attr.type >> 3] & bit))
 			continue;
 		seen[attr.type >> 3] |= bit;
 		types[count++] = attr.type;

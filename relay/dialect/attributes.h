@@ -10,20 +10,30 @@
 
 #include "stun/msg.h"
 
+/* What only some servers understand: the caller says whether this one does. */
+enum {
+	ATTRIBUTES_CHANGE =
+		1, /* in Binding: CHANGE-REQUEST that asks for a change, ... */
+	ATTRIBUTES_PADDING = 2,       /* ... PADDING ... */
+	ATTRIBUTES_RESPONSE_PORT = 4, /* ... and RESPONSE-PORT (RFC 5780) */
+};
+
 /*
  * Is there a comprehension-required attribute that no method of this server understands? An
  * attribute that some method understands is ignored where it does not belong; one that is
  * registered but not implemented here is unknown. CHANGE-REQUEST is understood in Binding if it
  * asks for no change.
+ *
+ * understood  the flags above
  */
-bool attributes_has_unknown(const struct stun_msg *msg);
+bool attributes_has_unknown(const struct stun_msg *msg, unsigned understood);
 
 /*
  * The unknown ones, each once, in the order of the message; returns how many. More than
  * ATTRIBUTES_UNKNOWN_MAX are not listed: a datagram that crosses an Ethernet holds fewer.
  */
 enum { ATTRIBUTES_UNKNOWN_MAX = 384 };
-size_t attributes_unknown(const struct stun_msg *msg,
+size_t attributes_unknown(const struct stun_msg *msg, unsigned understood,
 			  uint16_t types[ATTRIBUTES_UNKNOWN_MAX]);
 
 /*

@@ -6,6 +6,7 @@
 #include <assert.h>
 
 #include "relay/dialect/attributes.h"
+#include "relay/dialect/discovery.h"
 #include "relay/dialect/reply.h"
 #include "stun/attr.h"
 
@@ -19,12 +20,16 @@ void binding_request(struct request *rq)
 		return;
 
 	/* Binding is not authenticated, so this check comes first: ICE attributes get 420. */
-	size_t count = attributes_unknown(rq->msg, unknown);
+	size_t count = attributes_unknown(rq->msg, discovery_understands(rq), unknown);
 	if (count > 0) {
 		reply_unknown_attributes(rq, unknown, count);
 		return;
 	}
 
+	if (discovery_is_served(rq)) {
+		discovery_binding(rq);
+		return;
+	}
 	reply_success_start(rq, &b);
 	if (rq->msg->has_cookie)
 		stun_add_xor_address(&b, STUN_XOR_MAPPED_ADDRESS, &rq->tuple->client);

@@ -59,7 +59,8 @@ static void classic_request(struct request *rq)
 			reply_error(rq, STUN_SERVER_ERROR);
 		return;
 	}
-	if (rq->transport == TRANSPORT_UDP && rq->msg->method == STUN_BINDING) {
+	if (rq->transport == TRANSPORT_UDP && rq->msg->method == STUN_BINDING &&
+	    rq->turn->settings->classic_stun) {
 		binding_request(rq);
 		return;
 	}
@@ -118,7 +119,7 @@ static void indication(const struct request *rq, const struct stun_msg *msg,
 		drop(turn, DROP_UNKNOWN_METHOD);
 	else if (msg->bad_mi_len)
 		drop(turn, DROP_MALFORMED);
-	else if (attributes_has_unknown(msg))
+	else if (attributes_has_unknown(msg, 0))
 		drop(turn, DROP_UNKNOWN_ATTRIBUTE);
 	else if (msg->method == STUN_BINDING)
 		counter_add(&turn->counters.indications, 1);
@@ -165,6 +166,8 @@ static void stun_message(struct request *rq, struct slice message, struct dispat
 	if (rq->reply_len > 0) {
 		out->action = DISPATCH_REPLY;
 		out->reply_len = rq->reply_len;
+		out->reply_front = rq->reply_front;
+		out->reply_port = rq->reply_port;
 	} else if (rq->close) {
 		out->action = DISPATCH_CLOSE;
 	}
@@ -293,7 +296,11 @@ static bool begin(struct request *rq, uint8_t *reply, struct dispatch *out)
 	const struct five_tuple *tuple = rq->tuple;
 
 	assert(tuple->front < turn->shared->front_count);
-	*out = (struct dispatch){.action = DISPATCH_NOTHING};
+	*out = (struct dispatch){
+		.action = DISPATCH_NOTHING,
+		.reply_front = tuple->front,
+		.reply_port = tuple->client.port,
+	};
 	if (tuple->client.port == 0) {
 		drop(turn, DROP_SOURCE_PORT_ZERO);
 		return false;
@@ -306,6 +313,8 @@ static bool begin(struct request *rq, uint8_t *reply, struct dispatch *out)
 	rq->via = turn->worker;
 	rq->reply = reply;
 	rq->reply_size = DISPATCH_REPLY_MAX;
+	rq->reply_front = tuple->front;
+	rq->reply_port = tuple->client.port;
 	return true;
 }
 

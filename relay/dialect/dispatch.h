@@ -47,6 +47,12 @@ struct dispatch {
 	enum dispatch_action action;
 	size_t reply_len;
 	/*
+	 * The front whose socket a reply to a datagram leaves by, and the port of the client
+	 * that it goes to: the front that it came by and its source port, unless the client
+	 * asked for others (RFC 5780 section 6.1).
+	 */
+	uint16_t reply_front, reply_port;
+	/*
 	 * The client authenticated with this message: its connection is no longer one of the
 	 * unauthenticated ones.
 	 */

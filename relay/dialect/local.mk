@@ -5,6 +5,8 @@ libcore_a_SOURCES += \
 	relay/dialect/attributes.h \
 	relay/dialect/binding.c \
 	relay/dialect/binding.h \
+	relay/dialect/discovery.c \
+	relay/dialect/discovery.h \
 	relay/dialect/dispatch.c \
 	relay/dialect/dispatch.h \
 	relay/dialect/ms/ms_admission.c \

@@ -31,6 +31,16 @@ bool reply_allowed_to_stranger(struct request *rq)
 	return reply_allowed(rq->turn, rq->tuple, rq->transport, rq->al, rq->now_ms);
 }
 
+void reply_spend_on_stranger(const struct request *rq)
+{
+	size_t more = rq->reply_len > 0 ? (rq->reply_len - 1) / STRANGER_ANSWER_LEN : 0;
+
+	if (more > 0 && !transport_is_stream(rq->transport) && rq->al == NULL)
+		limiter_spend(rq->turn->shared->strangers, &rq->tuple->client.ip,
+			      rq->turn->settings->limits.stranger_rate, (uint32_t)more,
+			      rq->now_ms);
+}
+
 static enum request_method counted_as(uint16_t method)
 {
 	switch (method) {

@@ -34,6 +34,13 @@ bool reply_allowed(struct turn *turn, const struct five_tuple *tuple,
 		   enum transport transport, const struct allocation *al,
 		   uint64_t now_ms);
 
+/*
+ * A reply that is longer than most: each STRANGER_ANSWER_LEN bytes begun count as one answer,
+ * the first of which was counted when it was allowed.
+ */
+enum { STRANGER_ANSWER_LEN = 80 }; /* the longest challenge */
+void reply_spend_on_stranger(const struct request *rq);
+
 /* A success response: start, add the method's attributes, finish. */
 void reply_success_start(struct request *rq, struct stun_builder *b);
 void reply_finish(struct request *rq, struct stun_builder *b, int code);

@@ -37,7 +37,8 @@ struct request {
 	uint8_t *reply;       /* the caller's buffer */
 	size_t reply_size;    /* of it */
 	size_t reply_len;     /* 0: no answer */
-	bool close;           /* and the stream that it came on ends */
+	uint16_t reply_front, reply_port; /* as in struct dispatch */
+	bool close;                       /* and the stream that it came on ends */
 };
 
 /* Is the request from the allocation's user (RFC 8656 section 5)? Needs both. */

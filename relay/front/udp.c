@@ -125,7 +125,9 @@ static void handle(struct udp_front *front, const struct five_tuple *tuple,
 				       from->hop_limit))
 			delivery->to_peer(delivery->self, &dispatch.forward);
 	} else if (dispatch.action == DISPATCH_REPLY) {
-		udp_front_send(front->owner, front->index, &tuple->client,
+		const struct endpoint to = {tuple->client.ip, dispatch.reply_port};
+
+		udp_front_send(front->owner, dispatch.reply_front, &to,
 			       (struct slice){delivery->reply, dispatch.reply_len});
 		trace_reply(delivery->trace, delivery->turn, tuple,
 			    (struct slice){delivery->reply, dispatch.reply_len},

@@ -31,6 +31,8 @@ struct relay_config_side {
 	size_t alternate_count;
 	char *alternate_domain; /* NULL: none */
 	uint16_t drain_answer;  /* enum drain_answer + 1 */
+	bool nat_discovery;     /* two UDP ports, and two addresses of a family */
+	bool response_port;     /* with nat_discovery, to any port of a client */
 };
 
 /* Of relayed datagrams; words count from 1. */
@@ -63,6 +65,7 @@ struct relay_config {
 	char *software;        /* "" leaves SOFTWARE out */
 	bool rfc5766_channels; /* channel numbers up to 0x7FFF for old clients */
 	bool mobility;         /* allocations with tickets (RFC 8016) */
+	bool classic_stun;     /* Binding of RFC 3489 */
 	unsigned workers;      /* 0: one per CPU */
 	struct relay_config_side sides[SIDE_COUNT];
 	struct {                   /* certificate NULL: no TLS fronts */

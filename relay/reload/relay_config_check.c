@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "relay/core/ids.h"
 #include "relay/core/port_pool.h"
+#include "relay/reload/discovery_fronts.h"
 #include "relay/reload/relay_config.h"
 #include "stun/ms_registry.h"
 
@@ -142,6 +143,33 @@ static bool check_fronts(const struct check *check)
 	if (check->outside->address_count > PORT_POOL_ADDRESSES_MAX)
 		return REFUSE(check, &check->outside->addresses[PORT_POOL_ADDRESSES_MAX],
 			      "more than %d; name fewer", PORT_POOL_ADDRESSES_MAX);
+	return true;
+}
+
+/* RFC 5780 section 6: the same two ports on two addresses. */
+static bool check_discovery(const struct check *check,
+			    const struct relay_config_side *side)
+{
+	size_t i = 0;
+
+	if (side->response_port && !side->nat_discovery)
+		config_warn(
+			&check->config->common, &side->response_port,
+			"has no effect without nat_discovery; set nat_discovery = true "
+			"too, or remove it");
+	if (!side->nat_discovery)
+		return true;
+	while (i < side->address_count &&
+	       discovery_fronts_other_address(side, i) == side->address_count)
+		i++;
+	if (i == side->address_count)
+		return REFUSE(check, &side->nat_discovery,
+			      "needs two addresses of one family; list another in "
+			      "addresses, or remove nat_discovery");
+	if (side->udp_port_count < 2)
+		return REFUSE(check, &side->nat_discovery,
+			      "needs two UDP ports on each address; list another in "
+			      "udp_ports, or remove nat_discovery");
 	return true;
 }
 
@@ -314,6 +342,8 @@ bool relay_config_check(struct config *common, char *error, size_t error_size)
 	config_remark_on_realm(&config->common, &config->realm);
 	return check_present(&check) && pair_public(&check) && check_disjoint(&check) &&
 	       check_fronts(&check) && check_relay_range(&check) && check_peers(&check) &&
-	       check_pairs(&check) && check_alternates(&check, check.inside) &&
+	       check_discovery(&check, check.inside) &&
+	       check_discovery(&check, check.outside) && check_pairs(&check) &&
+	       check_alternates(&check, check.inside) &&
 	       check_alternates(&check, check.outside);
 }

@@ -15,6 +15,7 @@
 #include "relay/core/revoked_users.h"
 #include "relay/front/tls.h"
 #include "relay/ops/addresses.h"
+#include "relay/reload/discovery_fronts.h"
 #include "relay/reload/revoked_file.h"
 
 /* --- files ------------------------------------------------------------------------------------ */
@@ -260,6 +261,7 @@ static void copy_turn(struct turn_settings *turn, const struct relay_config *con
 	snprintf(turn->software, sizeof(turn->software), "%s", config->software);
 	turn->rfc5766_channels = config->rfc5766_channels;
 	turn->mobility = config->mobility;
+	turn->classic_stun = config->classic_stun;
 	turn->ms.enabled = config->ms.enabled;
 	/* Microsoft's realm has its quotes on the wire; what enters keys goes without. */
 	snprintf(turn->ms.realm, sizeof(turn->ms.realm), "\"%s\"", config->ms.realm);
@@ -298,6 +300,7 @@ struct relay_settings *relay_settings_build(const struct relay_config *config,
 	copy_turn(turn, config);
 	copy_alternates(turn, config);
 	copy_network(turn, sources->network);
+	discovery_fronts_fill(config, sources->network, &turn->discovery);
 
 	settings->files = files_for(config, sources, error, error_size);
 	if (settings->files == NULL)

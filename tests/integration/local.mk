@@ -51,6 +51,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-inside-outside.sh \
 	tests/integration/cases/t-lab-libnice.sh \
 	tests/integration/cases/t-kernel-drops.py \
+	tests/integration/cases/t-natdiscovery.py \
 	tests/integration/cases/t-leak.py \
 	tests/integration/cases/t-limits.py \
 	tests/integration/cases/t-load.sh \

@@ -81,7 +81,7 @@ static void note_what_differs(struct import_conf *conf)
 			import_note(
 				conf, setting, NULL,
 				"only a port for clients: NAT behaviour discovery (RFC "
-				"5780) is not served");
+				"5780) is off; with two addresses, write nat_discovery = true");
 	}
 	if (no_tcp && serves_tls(conf))
 		import_note(conf, no_tcp, NULL, "ports for TLS also accept plain TCP");

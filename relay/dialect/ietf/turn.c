@@ -163,7 +163,7 @@ void turn_request(struct request *rq)
 	if (!authenticate(rq))
 		return;
 
-	size_t count = attributes_unknown(rq->msg, unknown);
+	size_t count = attributes_unknown(rq->msg, 0, unknown);
 	if (count > 0) {
 		reply_unknown_attributes(rq, unknown, count);
 		return;

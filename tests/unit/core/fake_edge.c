@@ -223,6 +223,7 @@ static bool add_settings(struct fixture *fixture, const struct fixture_options *
 	strcpy(settings->software, "avedge");
 	settings->rfc5766_channels = true;
 	settings->mobility = options->mobility;
+	settings->classic_stun = true;
 	settings->limits = (struct turn_limits){
 		.lifetime_default_s = 600,
 		.lifetime_max_s = 3600,

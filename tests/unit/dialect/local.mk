@@ -8,6 +8,7 @@ unit_programs += \
 	tests/unit/dialect/test_attacks \
 	tests/unit/dialect/test_bandwidth \
 	tests/unit/dialect/test_binding \
+	tests/unit/dialect/test_discovery \
 	tests/unit/dialect/test_dispatch \
 	tests/unit/dialect/test_drain \
 	tests/unit/dialect/test_reply \
@@ -26,6 +27,7 @@ unit_programs += \
 tests_unit_dialect_test_attacks_LDADD = $(client_libs)
 tests_unit_dialect_test_bandwidth_LDADD = $(client_libs)
 tests_unit_dialect_test_binding_LDADD = $(client_libs)
+tests_unit_dialect_test_discovery_LDADD = $(client_libs)
 tests_unit_dialect_test_dispatch_LDADD = $(client_libs)
 tests_unit_dialect_test_reply_LDADD = $(client_libs)
 tests_unit_dialect_test_mobility_LDADD = $(client_libs)

@@ -441,7 +441,8 @@ struct endpoint client_address(const struct client *c, uint16_t type)
 
 	if (!client_find(c, type, &attr))
 		return found;
-	if (type == STUN_MAPPED_ADDRESS)
+	if (type != STUN_XOR_MAPPED_ADDRESS && type != TURN_XOR_RELAYED_ADDRESS &&
+	    type != TURN_XOR_PEER_ADDRESS)
 		stun_attr_address(&attr, &found);
 	else
 		stun_attr_xor_address(&attr, c->answer.txid, &found);

@@ -6,6 +6,7 @@ unit_programs += \
 	tests/unit/relay/test_config_compare \
 	tests/unit/relay/test_control \
 	tests/unit/relay/test_control_memory \
+	tests/unit/relay/test_discovery_fronts \
 	tests/unit/relay/test_explain \
 	tests/unit/relay/test_metrics \
 	tests/unit/relay/test_network \
@@ -32,6 +33,7 @@ tests_unit_relay_test_config_SOURCES = tests/unit/relay/test_config.c \
 	tests/unit/lib/source_file.c tests/unit/lib/source_file.h
 tests_unit_relay_test_config_compare_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_config_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_relay_test_discovery_fronts_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_explain_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_page_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_metrics_LDADD = libfixture.a $(RELAY_LIBS) $(CHECK_LIBS)

@@ -355,6 +355,15 @@ static const struct {
 	{INSIDE
 	 "side outside { addresses = {192.0.2.1}\nalternate_domain = \"b\303\274ro.de\" }",
 	 "F:3:20: side.outside.alternate_domain: \"b\303\274ro.de\" is not a DNS name in ASCII; write letters, digits, dots and hyphens"},
+	{INSIDE "side outside { addresses = {192.0.2.1}\nudp_ports = {3478, 3479} "
+		"nat_discovery = true }",
+	 "F:3:42: side.outside.nat_discovery: needs two addresses of one family; list another in addresses, or remove nat_discovery"},
+	{INSIDE "side outside { addresses = {192.0.2.1, \"2001:db8::1\"}\n"
+		"udp_ports = {3478, 3479} nat_discovery = true }",
+	 "F:3:42: side.outside.nat_discovery: needs two addresses of one family; list another in addresses, or remove nat_discovery"},
+	{INSIDE
+	 "side outside { addresses = {192.0.2.1, 192.0.2.2}\nnat_discovery = true }",
+	 "F:3:17: side.outside.nat_discovery: needs two UDP ports on each address; list another in udp_ports, or remove nat_discovery"},
 	{"side inside { addresses = {10.0.0.5} udp_ports = 0 tcp_ports = {} }\n"
 	 "side outside { addresses = {192.0.2.1} udp_port = 0 tcp_port = 0 }\n",
 	 "F:1:50: side.inside.udp_ports: both sides are without ports, so no client can connect; list some in udp_ports or tcp_ports"},
