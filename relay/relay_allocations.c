@@ -297,6 +297,8 @@ static void show(void *arg)
 	detail->ends_in_ms = time_left(al->ends_ms, worker->loop.now_ms);
 	detail->stream_type = al->ms.stream_type;
 	detail->quality = al->ms.quality;
+	snprintf(detail->user_group, sizeof(detail->user_group), "%s",
+		 user_groups_name(worker->turn.settings->groups, al->group));
 	detail->reservation_in_ms =
 		reservation->state == MS_RESERVATION_MADE
 			? time_left(reservation->expires_ms, worker->loop.now_ms)

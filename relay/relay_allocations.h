@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "relay/core/allocation.h"
+#include "relay/core/user_groups.h"
 #include "relay/peer/relay_tcp.h"
 #include "relay/rates.h"
 #include "stun/ip_prefix.h"
@@ -68,6 +69,7 @@ struct relay_allocation_detail {
 	int64_t credential_expires_s; /* Unix seconds */
 	uint64_t ends_in_ms;          /* whatever is refreshed; UINT64_MAX: it need not */
 	uint16_t stream_type, quality;
+	char user_group[USER_GROUP_NAME_MAX + 1]; /* "": none */
 	uint64_t reservation_in_ms; /* until it expires; UINT64_MAX: there is none */
 	size_t permission_count, channel_count, peer_count;
 	struct {

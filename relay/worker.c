@@ -14,6 +14,7 @@
 #include <event2/event.h>
 
 #include "base/udp/udp_batch.h"
+#include "relay/core/allocation.h"
 #include "relay/core/ids.h"
 #include "relay/core/revocation.h"
 #include "relay/front/clients.h"
@@ -613,6 +614,7 @@ void worker_use(struct worker *worker, struct relay_settings *settings)
 	worker->settings = settings;
 	worker->delivery.settings = settings;
 	worker->turn.settings = &settings->turn;
+	allocation_regroup(&worker->turn, &old->turn);
 	udp_fronts_use(worker->udp_fronts, old);
 	relay_udp_use(worker->relay_udp, old);
 	revocation_apply(&worker->turn, &old->turn, worker->loop.now_ms,

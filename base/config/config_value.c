@@ -352,7 +352,7 @@ static bool parse_dscp(const struct config_key *key, const char *text, void *fie
 		return refuse(why,
 			      "\"%.80s\" is not a DSCP that goes here; write %sa name "
 			      "such as ef or af41, or a number from 0 to %d",
-			      text, key->max == DSCP_COPY ? "copy, " : "", DSCP_MAX);
+			      text, key->max >= DSCP_COPY ? "copy, " : "", DSCP_MAX);
 	return true;
 }
 

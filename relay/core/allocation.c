@@ -14,6 +14,7 @@
 #include "relay/core/ms_reservation.h"
 #include "relay/core/relay_port.h"
 #include "relay/core/turn.h"
+#include "relay/core/user_groups.h"
 
 const char *end_reason_name(enum end_reason reason)
 {
@@ -54,6 +55,25 @@ uint32_t allocation_lifetime(const struct turn *turn, uint32_t requested_s)
 	return granted_s;
 }
 
+static void tell_group(const struct turn *turn, struct allocation *al)
+{
+	al->group = user_groups_match(turn->settings->groups, &al->owner,
+				      &al->tuple.client.ip) &
+		    USER_GROUPS_MAX;
+}
+
+void allocation_regroup(struct turn *turn, const struct turn_settings *before)
+{
+	struct allocation *al;
+
+	assert(before != turn->settings);
+	if (turn->settings->groups == NULL && before->groups == NULL)
+		return;
+	for (uint32_t slot = 0; (al = allocation_next(turn->table, slot)) != NULL;
+	     slot = al->slot + 1)
+		tell_group(turn, al);
+}
+
 /* A slot with all that the request says; NULL if the table is full. */
 static struct allocation *slot_take(struct turn *turn,
 				    const struct allocation_request *request,
@@ -74,6 +94,7 @@ static struct allocation *slot_take(struct turn *turn,
 	al->id = id_make(turn->worker, al->generation, al->slot);
 	al->created_ms = now_ms;
 	al->owner = *request->owner;
+	tell_group(turn, al);
 	memcpy(al->txid, request->txid, sizeof(al->txid));
 	allocation_touch(al, now_ms);
 	return al;

@@ -20,6 +20,7 @@
 
 struct charge;
 struct turn;
+struct turn_settings;
 
 const char *end_reason_name(enum end_reason reason);
 
@@ -82,5 +83,8 @@ struct endpoint allocation_second_local(const struct turn *turn,
 					const struct allocation *al);
 struct endpoint allocation_second_public(const struct turn *turn,
 					 const struct allocation *al);
+
+/* The settings of turn are new, before were in force: tell the user group of every allocation again. */
+void allocation_regroup(struct turn *turn, const struct turn_settings *before);
 
 #endif

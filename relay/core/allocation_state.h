@@ -68,10 +68,11 @@ struct allocation {
 	uint32_t channels;    /* where its channels start */
 	enum dialect dialect;
 	enum transport relay_transport; /* of the relayed address: UDP or TCP */
-	uint8_t families;     /* of its relayed addresses: IP_V4, IP_V6 or both bits */
-	bool rfc5766_channel; /* a number above 0x4FFF was bound; see channel.h */
-	uint32_t lifetime_s;  /* granted last */
-	uint64_t expires_ms;  /* or the half of a dual one that ends first */
+	uint8_t families; /* of its relayed addresses: IP_V4, IP_V6 or both bits */
+	bool rfc5766_channel : 1; /* a number above 0x4FFF was bound; see channel.h */
+	uint8_t group : 6;        /* of its user, see user_groups.h */
+	uint32_t lifetime_s;      /* granted last */
+	uint64_t expires_ms;      /* or the half of a dual one that ends first */
 	uint64_t ends_ms; /* it expires no later than that; UINT64_MAX: it may go on */
 	struct destination active; /* MS only */
 	uint32_t credit;           /* bytes that are left of its lease */

@@ -29,7 +29,6 @@ IS_HOT(channels);
 IS_HOT(dialect);
 IS_HOT(relay_transport);
 IS_HOT(families);
-IS_HOT(rfc5766_channel);
 IS_HOT(lifetime_s);
 IS_HOT(expires_ms);
 IS_HOT(ends_ms);

@@ -29,7 +29,7 @@ void forward_send(struct turn *turn, struct allocation *al, const struct stun_ms
  * The IP header of what a forward sends, from that of the datagram that brought it (RFC 8656 sections
  * 13 and 14). False if it came with the last hop it had: dropped, and counted.
  *
- * tos        0 for what came on a stream, which has no byte for each message
+ * tos        of what came on a stream, the DSCP of the connection, without ECN (section 15)
  * hop_limit  as it arrived, TTL of IPv4; 0: not known, so the system's default goes out
  */
 bool forward_set_header(struct turn *turn, struct forward *forward, uint8_t tos,

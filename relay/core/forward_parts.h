@@ -85,7 +85,17 @@ static inline struct marking forward_marking(const struct turn *turn,
 	/* Only MS clients say what they send; the others need not touch that part of it. */
 	unsigned stream = al->dialect == DIALECT_MS ? al->ms.stream_type : 0;
 
-	return turn->settings->markings[leg][stream < MARKING_STREAM_COUNT ? stream : 0];
+	return turn->settings
+		->markings[al->group][leg][stream < MARKING_STREAM_COUNT ? stream : 0];
+}
+
+static inline enum marking_leg forward_client_leg(const struct allocation *al)
+{
+	enum marking_leg first = al->transport == TRANSPORT_DTLS ? MARKING_INSIDE_DTLS
+								 : MARKING_INSIDE;
+
+	debug_assert(al->side < SIDE_COUNT);
+	return (enum marking_leg)((unsigned)first + (unsigned)al->side);
 }
 
 static inline void forward_to_peer(struct turn *turn, struct allocation *al,
@@ -122,8 +132,7 @@ static inline void forward_to_client(struct turn *turn, struct allocation *al,
 	out->kind = FORWARD_TO_CLIENT;
 	out->peer = *named;
 	out->payload = payload;
-	out->marking = forward_marking(
-		turn, al, al->side == SIDE_INSIDE ? MARKING_INSIDE : MARKING_OUTSIDE);
+	out->marking = forward_marking(turn, al, forward_client_leg(al));
 	forward_count(&al->to_client, &turn->counters.to_client[al->side][al->transport],
 		      payload.len);
 }

@@ -111,4 +111,6 @@ libcore_a_SOURCES = \
 	relay/core/tokens.h \
 	relay/core/transactions.c \
 	relay/core/transactions.h \
+	relay/core/user_groups.c \
+	relay/core/user_groups.h \
 	relay/core/turn.h

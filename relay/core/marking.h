@@ -14,11 +14,13 @@ enum {
 	MARKING_DSCP = 0xFC, /* ... and of the differentiated services code point */
 };
 
-/* Where datagrams go. */
+/* Where datagrams go: to peers, or to clients of a side. */
 enum marking_leg {
 	MARKING_PEERS,
-	MARKING_INSIDE, /* clients of that side */
+	MARKING_INSIDE, /* in the order of enum side */
 	MARKING_OUTSIDE,
+	MARKING_INSIDE_DTLS, /* likewise */
+	MARKING_OUTSIDE_DTLS,
 	MARKING_LEG_COUNT
 };
 
@@ -29,7 +31,7 @@ struct marking {
 	uint8_t keep, set;
 };
 
-/* tos: as it came in; 0 for what came on a stream, which has no byte for each datagram. */
+/* tos: as it came in; of what came on a stream, the DSCP of the connection, without ECN. */
 static inline uint8_t marking_apply(struct marking marking, uint8_t tos)
 {
 	return (uint8_t)((tos & marking.keep) | marking.set);

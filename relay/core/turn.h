@@ -26,6 +26,7 @@
 #include "relay/core/port_pool.h"
 #include "relay/core/quota.h"
 #include "relay/core/reservation.h"
+#include "relay/core/user_groups.h"
 
 struct allocation_table;
 
@@ -118,7 +119,9 @@ struct turn_settings {
 	enum drain_answer drain_answers[SIDE_COUNT];
 	/* Relay hop limits less one, as a router; else the system's default goes out. */
 	bool decrement_hop_limit;
-	struct marking markings[MARKING_LEG_COUNT][MARKING_STREAM_COUNT];
+	struct marking markings[USER_GROUPS_MAX + 1][MARKING_LEG_COUNT]
+			       [MARKING_STREAM_COUNT];
+	struct user_groups *groups; /* NULL: none */
 	struct keyring *keyring;
 	struct revoked_users *revoked; /* NULL: none */
 	struct peer_policy *policy;

@@ -9,6 +9,7 @@ relay_front_sources = \
 	relay/front/stream_frames.c relay/front/stream_frames.h \
 	relay/front/stream_handover.c relay/front/stream_handover.h \
 	relay/front/stream_io.c relay/front/stream_io.h \
+	relay/front/stream_marks.c relay/front/stream_marks.h \
 	relay/front/stream_opening.c relay/front/stream_opening.h \
 	relay/front/stream_times.c relay/front/stream_times.h \
 	relay/front/tcp.c relay/front/tcp.h \

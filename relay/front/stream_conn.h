@@ -40,6 +40,7 @@ struct stream {
 	bool is_unpadded;    /* a frame began in the padding of the one before */
 	bool leaves; /* for another worker, with all that is kept back; see stream_handover.h */
 	uint16_t leaves_for;
+	uint8_t tos; /* DSCP that the client marks with; known with its allocation */
 	struct padding padding; /* of the frame before */
 	struct stream_io io;
 	struct {

@@ -15,6 +15,7 @@
 #include "relay/delivery.h"
 #include "relay/dialect/dispatch.h"
 #include "relay/front/stream_conn.h"
+#include "relay/front/stream_marks.h"
 #include "relay/front/stream_opening.h"
 #include "relay/loop.h"
 #include "stun/chandata.h"
@@ -135,7 +136,7 @@ static bool handle(struct stream *stream, struct slice frame)
 				  (struct slice){delivery->reply, dispatch.reply_len});
 		break;
 	case DISPATCH_FORWARD:
-		forward_set_header(delivery->turn, &dispatch.forward, 0, 0);
+		forward_set_header(delivery->turn, &dispatch.forward, stream->tos, 0);
 		delivery->to_peer(delivery->self, &dispatch.forward);
 		break;
 	case DISPATCH_CLOSE:
@@ -147,9 +148,13 @@ static bool handle(struct stream *stream, struct slice frame)
 	}
 	if (dispatch.authenticated) {
 		/* A valid signature is not enough: quotas bound allocations, not signatures. */
-		if (!stream->authenticated && allocation_of(stream) != NULL) {
+		const struct allocation *al =
+			stream->authenticated ? NULL : allocation_of(stream);
+
+		if (al != NULL) {
 			clients_authenticated(stream->clients, &stream->client);
 			stream->authenticated = true;
+			stream_marks_allocated(stream, al);
 		}
 		delivery->expire(delivery->self);
 	}

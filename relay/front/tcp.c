@@ -23,6 +23,7 @@
 #include "relay/delivery.h"
 #include "relay/front/clients.h"
 #include "relay/front/stream.h"
+#include "relay/front/stream_marks.h"
 #include "relay/loop.h"
 #include "relay/reload/relay_settings.h"
 
@@ -69,19 +70,6 @@ static void resume(evutil_socket_t fd, short events, void *arg)
 	set_all(arg, true);
 }
 
-/* One for all that goes out on the connection (RFC 8656 section 16). Best effort if that fails. */
-static void set_dscp(int fd, uint8_t family, uint8_t dscp)
-{
-	int tos = dscp << 2;
-
-	if (dscp == 0)
-		return;
-	if (family == IP_V4)
-		setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
-	else
-		setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
-}
-
 static void admit(struct tcp_front *front, int fd, const struct endpoint *client)
 {
 	struct tcp_fronts *fronts = front->owner;
@@ -106,8 +94,7 @@ static void admit(struct tcp_front *front, int fd, const struct endpoint *client
 		close(fd);
 	} else {
 		counter_add(&counters->connections_opened, 1);
-		set_dscp(fd, client->ip.family,
-			 delivery->settings->connection_dscp[side]);
+		stream_marks_accepted(delivery, fd, &tuple);
 		stream_accept(fronts->clients, fd, &tuple);
 	}
 }

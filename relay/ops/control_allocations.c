@@ -395,7 +395,7 @@ static json_t *allocation_in_full(const struct relay_allocation_detail *detail)
 	assert(detail->permission_count <= ENTRIES_EACH_MAX &&
 	       detail->channel_count <= ENTRIES_EACH_MAX);
 	json_t *more = json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"quota_allocations", control_figure(detail->row.quota.allocations),
 		"quota_bandwidth_bps", control_figure(detail->row.quota.bandwidth_bps),
 		"created", control_time(created_s), "lifetime_s",
@@ -403,7 +403,9 @@ static json_t *allocation_in_full(const struct relay_allocation_detail *detail)
 		control_time(detail->credential_expires_s), "ends_in_ms",
 		time_left(detail->ends_in_ms), "front", control_endpoint(&detail->front),
 		"stream_type", stream_type_name(detail->stream_type), "service_quality",
-		service_quality_name(detail->stream_type, detail->quality),
+		service_quality_name(detail->stream_type, detail->quality), "user_group",
+		*detail->user_group != '\0' ? json_string(detail->user_group)
+					    : json_null(),
 		"reserved_bps", control_count(detail->row.reserved_bps),
 		"reservation_expires_in_ms", time_left(detail->reservation_in_ms),
 		"active_destination", maybe_endpoint(&detail->active), "permission_list",

@@ -58,6 +58,13 @@ struct relay_peer_limits {
 	uint32_t timeout_ms; /* to connect to it, and for that queue to drain */
 };
 
+/* Code points of base/config/dscp.h; DSCP_NONE: as section dscp says. */
+struct relay_config_group {
+	struct user_group group; /* begins with the name */
+	uint8_t peers, clients, connections;
+	uint8_t streams[MARKING_STREAM_COUNT];
+};
+
 struct relay_config {
 	struct config common;
 	char *realm;
@@ -89,8 +96,11 @@ struct relay_config {
 	struct { /* see base/config/dscp.h */
 		uint8_t legs[MARKING_LEG_COUNT];
 		uint8_t connections[SIDE_COUNT];       /* over TCP */
+		uint8_t tls_connections[SIDE_COUNT];   /* DSCP_NONE: as over TCP */
 		uint8_t streams[MARKING_STREAM_COUNT]; /* by enum ms_stream_type */
 	} dscp;
+	struct relay_config_group *groups;
+	size_t group_count;
 	struct {
 		struct ip_prefix *allow, *deny;
 		size_t allow_count, deny_count;

@@ -273,6 +273,38 @@ static bool check_peers(const struct check *check)
 	return true;
 }
 
+static bool check_groups(const struct check *check)
+{
+	const struct relay_config *config = check->config;
+
+	for (size_t i = 0; i < config->group_count; i++) {
+		const struct user_group *group = &config->groups[i].group;
+
+		if (i == USER_GROUPS_MAX)
+			return REFUSE(check, &group->name,
+				      "one group too many, at most %d; join some",
+				      USER_GROUPS_MAX);
+		if (strlen(group->name) > USER_GROUP_NAME_MAX)
+			return REFUSE(check, &group->name,
+				      "the name is longer than %d characters; shorten it",
+				      USER_GROUP_NAME_MAX);
+		if (group->user_count + group->network_count + group->key_count == 0)
+			return REFUSE(
+				check, &group->name,
+				"would have everybody; list users, networks or keys, "
+				"or write it in section dscp");
+		for (size_t j = 0; j < group->user_count; j++) {
+			if (!user_groups_pattern_is_valid(group->users[j]))
+				return REFUSE(check, &group->users[j],
+					      "\"%.80s\" is not a name of a user as "
+					      "records show it; write * only at its end, "
+					      "and a blank as \\x20",
+					      group->users[j]);
+		}
+	}
+	return true;
+}
+
 /* The key that is written in the file is the one to change. */
 static const void *given(const struct relay_config *config, const void *field,
 			 const void *other)
@@ -343,7 +375,7 @@ bool relay_config_check(struct config *common, char *error, size_t error_size)
 	return check_present(&check) && pair_public(&check) && check_disjoint(&check) &&
 	       check_fronts(&check) && check_relay_range(&check) && check_peers(&check) &&
 	       check_discovery(&check, check.inside) &&
-	       check_discovery(&check, check.outside) && check_pairs(&check) &&
-	       check_alternates(&check, check.inside) &&
+	       check_discovery(&check, check.outside) && check_groups(&check) &&
+	       check_pairs(&check) && check_alternates(&check, check.inside) &&
 	       check_alternates(&check, check.outside);
 }

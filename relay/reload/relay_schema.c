@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/credential/credential.h"
 #include "base/config/dscp.h"
 #include "base/units.h"
 #include "relay/core/allocation_table.h"
@@ -40,6 +41,8 @@ enum {
 #define LIMIT(name, type, ...) KEY("limits", name, type, APPLIED, __VA_ARGS__)
 #define LIST(...) CONFIG_LIST(struct relay_config, __VA_ARGS__)
 #define SIDE_KEY(...) CONFIG_KEY(struct relay_config_side, __VA_ARGS__)
+#define GROUP_KEY(...) CONFIG_KEY(struct relay_config_group, __VA_ARGS__)
+#define GROUP_LIST(...) CONFIG_LIST(struct relay_config_group, __VA_ARGS__)
 #define SIDE_LIST(...) CONFIG_LIST(struct relay_config_side, __VA_ARGS__)
 
 static const char *const drain_answers[] = {"redirect", "refuse", "ignore", NULL};
@@ -162,10 +165,21 @@ static const struct config_key keys[] = {
 	    DSCP_COPY, "DSCP of datagrams to inside clients"),
 	KEY("dscp", "outside", DSCP, APPLIED, dscp.legs[MARKING_OUTSIDE], "copy", 0,
 	    DSCP_COPY, "DSCP of datagrams to outside clients"),
+	KEY("dscp", "inside_dtls", DSCP, APPLIED, dscp.legs[MARKING_INSIDE_DTLS], "", 0,
+	    DSCP_NONE, "the same over DTLS; empty: as inside"),
+	KEY("dscp", "outside_dtls", DSCP, APPLIED, dscp.legs[MARKING_OUTSIDE_DTLS], "", 0,
+	    DSCP_NONE, "the same over DTLS; empty: as outside"),
 	KEY("dscp", "inside_tcp", DSCP, APPLIED, dscp.connections[SIDE_INSIDE], "default",
-	    0, DSCP_MAX, "DSCP of new TCP connections of inside clients"),
+	    0, DSCP_COPY,
+	    "DSCP of new TCP connections of inside clients; copy: as the client marks it"),
 	KEY("dscp", "outside_tcp", DSCP, APPLIED, dscp.connections[SIDE_OUTSIDE],
-	    "default", 0, DSCP_MAX, "DSCP of new TCP connections of outside clients"),
+	    "default", 0, DSCP_COPY, "DSCP of new TCP connections of outside clients"),
+	KEY("dscp", "inside_tls", DSCP, APPLIED, dscp.tls_connections[SIDE_INSIDE], "", 0,
+	    DSCP_NONE,
+	    "the same over TLS, once it has an allocation; empty: as inside_tcp"),
+	KEY("dscp", "outside_tls", DSCP, APPLIED, dscp.tls_connections[SIDE_OUTSIDE], "",
+	    0, DSCP_NONE,
+	    "the same over TLS, once it has an allocation; empty: as outside_tcp"),
 	KEY("dscp", "audio", DSCP, APPLIED, dscp.streams[MS_STREAM_AUDIO], "", 0,
 	    DSCP_NONE,
 	    "DSCP of all datagrams of MS-TURN allocations for audio; empty: as above"),
@@ -176,6 +190,33 @@ static const struct config_key keys[] = {
 	    "the same for supplemental video"),
 	KEY("dscp", "data", DSCP, APPLIED, dscp.streams[MS_STREAM_DATA], "", 0, DSCP_NONE,
 	    "the same for data"),
+
+	GROUP_LIST("user_group", "users", TEXTS, APPLIED, group.users, group.user_count,
+		   "{}",
+		   "names of users, or beginnings of names with * behind; empty: any",
+		   .min = 1, .max = CREDENTIAL_USER_MAX),
+	GROUP_LIST("user_group", "networks", PREFIXES, APPLIED, group.networks,
+		   group.network_count, "{}", "networks of clients; empty: any"),
+	GROUP_LIST("user_group", "keys", TEXTS, APPLIED, group.keys, group.key_count,
+		   "{}", "ids of the keys that made the credentials; empty: any",
+		   .min = 1, .max = KEY_ID_MAX),
+	GROUP_KEY("user_group", "dscp_peers", DSCP, APPLIED, peers, "", 0, DSCP_NONE,
+		  "DSCP of datagrams to peers; empty, here and below: as section dscp"),
+	GROUP_KEY("user_group", "dscp_clients", DSCP, APPLIED, clients, "", 0, DSCP_NONE,
+		  "DSCP of datagrams to clients over UDP and DTLS"),
+	GROUP_KEY("user_group", "dscp_connections", DSCP, APPLIED, connections, "", 0,
+		  DSCP_NONE, "DSCP of connections of clients over TCP and TLS"),
+	GROUP_KEY(
+		"user_group", "dscp_audio", DSCP, APPLIED, streams[MS_STREAM_AUDIO], "",
+		0, DSCP_NONE,
+		"DSCP of all datagrams of MS-TURN allocations for audio; empty: as above"),
+	GROUP_KEY("user_group", "dscp_video", DSCP, APPLIED, streams[MS_STREAM_VIDEO], "",
+		  0, DSCP_NONE, "the same for video"),
+	GROUP_KEY("user_group", "dscp_supplemental_video", DSCP, APPLIED,
+		  streams[MS_STREAM_SUPPLEMENTAL_VIDEO], "", 0, DSCP_NONE,
+		  "the same for supplemental video"),
+	GROUP_KEY("user_group", "dscp_data", DSCP, APPLIED, streams[MS_STREAM_DATA], "",
+		  0, DSCP_NONE, "the same for data"),
 
 	LIST("peers", "allow", PREFIXES, APPLIED, peers.allow, peers.allow_count, "{}",
 	     "peers allowed although special-purpose, inside or on this host"),
@@ -296,6 +337,13 @@ static const struct config_section sections[] = {
 	{.name = "ms"},
 	{.name = "relay"},
 	{.name = "dscp"},
+	{.name = "user_group",
+	 .form = CONFIG_NAMED,
+	 .there = "a group",
+	 .gone = "none",
+	 .offset = offsetof(struct relay_config, groups),
+	 .size = sizeof(struct relay_config_group),
+	 .count_offset = offsetof(struct relay_config, group_count)},
 	{.name = "peers"},
 	{.name = "limits"},
 	{.name = "log"},

@@ -127,26 +127,83 @@ static struct relay_files *files_for(const struct relay_config *config,
 
 /* --- marks ------------------------------------------------------------------------------------ */
 
-/* A stream's word counts on all legs. ECN is always kept (RFC 8656 section 14). */
-static struct marking marking_of(uint8_t leg, uint8_t stream)
+static struct marking marking_of(uint8_t dscp)
 {
-	uint8_t dscp = stream != DSCP_NONE ? stream : leg;
-
+	/* ECN is always kept (RFC 8656 section 14). */
 	if (dscp == DSCP_COPY)
 		return (struct marking){.keep = MARKING_DSCP | MARKING_ECN};
 	assert(dscp <= DSCP_MAX);
 	return (struct marking){.keep = MARKING_ECN, .set = (uint8_t)(dscp << 2)};
 }
 
+/* The first that says something. */
+static uint8_t first_of(const uint8_t *dscp, size_t count)
+{
+	size_t i = 0;
+
+	while (i + 1 < count && dscp[i] == DSCP_NONE)
+		i++;
+	return dscp[i];
+}
+
+/* As section dscp says, of the leg itself or of the one over UDP. */
+static uint8_t dscp_of_leg(const struct relay_config *config, int leg)
+{
+	const uint8_t *legs = config->dscp.legs;
+
+	if (leg >= MARKING_INSIDE_DTLS && legs[leg] == DSCP_NONE)
+		leg -= MARKING_INSIDE_DTLS - MARKING_INSIDE;
+	return legs[leg];
+}
+
+/* What a group says comes first, and what is said of a stream before what is said of a leg. */
+static struct marking marking_for(const struct relay_config *config,
+				  const struct relay_config_group *group, int leg,
+				  int stream)
+{
+	const uint8_t dscp[] = {
+		group != NULL && stream > 0 ? group->streams[stream] : DSCP_NONE,
+		group == NULL          ? DSCP_NONE
+		: leg == MARKING_PEERS ? group->peers
+				       : group->clients,
+		stream > 0 ? config->dscp.streams[stream] : DSCP_NONE,
+		dscp_of_leg(config, leg),
+	};
+
+	return marking_of(first_of(dscp, sizeof(dscp)));
+}
+
 static void fill_markings(struct turn_settings *turn, const struct relay_config *config)
 {
-	for (int leg = 0; leg < MARKING_LEG_COUNT; leg++) {
-		uint8_t dscp = config->dscp.legs[leg];
+	for (size_t i = 0; i <= config->group_count; i++) {
+		const struct relay_config_group *group = i > 0 ? &config->groups[i - 1]
+							       : NULL;
 
-		turn->markings[leg][0] = marking_of(dscp, DSCP_NONE);
-		for (int stream = 1; stream < MARKING_STREAM_COUNT; stream++)
-			turn->markings[leg][stream] =
-				marking_of(dscp, config->dscp.streams[stream]);
+		for (int leg = 0; leg < MARKING_LEG_COUNT; leg++) {
+			for (int stream = 0; stream < MARKING_STREAM_COUNT; stream++)
+				turn->markings[i][leg][stream] =
+					marking_for(config, group, leg, stream);
+		}
+	}
+}
+
+static void fill_connections(struct relay_settings *settings,
+			     const struct relay_config *config)
+{
+	for (size_t i = 0; i <= config->group_count; i++) {
+		uint8_t of_group = i > 0 ? config->groups[i - 1].connections : DSCP_NONE;
+
+		for (int side = 0; side < SIDE_COUNT; side++) {
+			const uint8_t dscp[] = {of_group,
+						config->dscp.tls_connections[side],
+						config->dscp.connections[side]};
+			const uint8_t plain[] = {dscp[0], dscp[2]};
+
+			settings->connection_dscp[i][side].tls =
+				first_of(dscp, sizeof(dscp));
+			settings->connection_dscp[i][side].tcp =
+				first_of(plain, sizeof(plain));
+		}
 	}
 }
 
@@ -231,6 +288,15 @@ static bool copy_clients(struct relay_settings *settings,
 	return true;
 }
 
+static bool copy_groups(struct turn_settings *turn, const struct relay_config *config)
+{
+	if (config->group_count == 0)
+		return true;
+	turn->groups = user_groups_new(&config->groups->group, config->group_count,
+				       sizeof(*config->groups));
+	return turn->groups != NULL;
+}
+
 /* One of each family at most; relay_config has made sure. */
 static void copy_alternates(struct turn_settings *turn, const struct relay_config *config)
 {
@@ -290,8 +356,7 @@ struct relay_settings *relay_settings_build(const struct relay_config *config,
 	settings->records = config->common.log.records;
 	settings->stream = config->stream;
 	settings->peer = config->peer;
-	memcpy(settings->connection_dscp, config->dscp.connections,
-	       sizeof(settings->connection_dscp));
+	fill_connections(settings, config);
 
 	struct turn_settings *turn = &settings->turn;
 	turn->nonce_key = sources->nonce_key;
@@ -309,7 +374,8 @@ struct relay_settings *relay_settings_build(const struct relay_config *config,
 	turn->revoked = settings->files->revoked;
 	settings->tls = settings->files->tls;
 	turn->policy = build_policy(config, sources->network);
-	if (turn->policy == NULL || !copy_clients(settings, config))
+	if (turn->policy == NULL || !copy_clients(settings, config) ||
+	    !copy_groups(turn, config))
 		goto no_memory;
 	if (sources->host == NULL)
 		return settings;
@@ -341,6 +407,7 @@ void relay_settings_unref(struct relay_settings *settings)
 		return;
 	files_unref(settings->files);
 	peer_policy_free(settings->turn.policy);
+	user_groups_free(settings->turn.groups);
 	free(settings->turn.host);
 	for (int side = 0; side < SIDE_COUNT; side++) {
 		free(settings->sides[side].clients);

@@ -26,13 +26,16 @@
 struct relay_files;
 
 struct relay_settings {
-	struct turn_settings turn; /* owns policy and host inside */
+	struct turn_settings turn; /* owns policy, groups and host inside */
 	struct relay_files *files; /* has the keyring and the revoked users of turn */
 	SSL_CTX *tls;              /* of files; NULL: TLS is refused */
 	bool records;              /* write one at the end of every allocation */
 	struct relay_stream_limits stream;
 	struct relay_peer_limits peer;
-	uint8_t connection_dscp[SIDE_COUNT]; /* of clients over TCP */
+	/* Of connections of clients, by group and side; DSCP_COPY: as the client marks its own. */
+	struct {
+		uint8_t tcp, tls;
+	} connection_dscp[USER_GROUPS_MAX + 1][SIDE_COUNT];
 	struct {
 		struct ip_prefix *clients; /* empty: everybody */
 		size_t count;

@@ -14,6 +14,7 @@ scenario()	# scenario NAME
 
 start_relay
 scenario ip_header
+scenario flow_labels
 stop_relay
 
 in_ns host nft -f - <<-END || fail "nftables does not work here"

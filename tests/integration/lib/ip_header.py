@@ -5,9 +5,11 @@ scenarios.py has others.
   ip_header.py NAME NET USER PASSWORD CA_FILE
 """
 
+import contextlib
 import socket
 import sys
 
+from namespaces import within
 from scenarios import HOST, HOST6, INSIDE, INSIDE6, OUTSIDE, OUTSIDE6, check, main, told
 import turnclient as t
 
@@ -66,6 +68,129 @@ def check_tos(sock, want, what, sent):
            if (level, kind) in ((socket.IPPROTO_IP, socket.IP_TOS),
                                 (socket.IPPROTO_IPV6, socket.IPV6_TCLASS))]
     check(got == [want], "%s: sent with %#x, arrived with %s, expected %#x", what, sent, got, want)
+
+
+class Wire:
+    """IP packets that pass a device of a namespace, both ways."""
+
+    def __init__(self, stage, namespace, device):
+        with within("%s-%s" % (stage.net, namespace)):
+            self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+            self.sock.bind((device, 3))
+        self.sock.settimeout(3)
+
+    def label(self, source, data):
+        """The IPv6 flow label of the next packet with that data from there."""
+        while True:
+            packet = self.sock.recv(70000)
+            if packet[0] >> 4 == 6 and packet[8:24] == socket.inet_pton(
+                    socket.AF_INET6, source) and data in packet:
+                return int.from_bytes(packet[1:4], "big") & 0xfffff
+
+    def marks(self, protocol, source, port, data):
+        """The second byte of the next packet with that data from there."""
+        while True:
+            packet = self.sock.recv(70000)
+            if packet[0] >> 4 == 4:
+                tos, kind, address = packet[1], packet[9], socket.inet_ntop(
+                    socket.AF_INET, packet[12:16])
+                payload = packet[(packet[0] & 15) * 4:]
+            else:
+                tos, kind, address = (packet[0] << 4 & 0xf0) | packet[1] >> 4, packet[6], (
+                    socket.inet_ntop(socket.AF_INET6, packet[8:24]))
+                payload = packet[40:]
+            if (kind, address) == (protocol, source) and (
+                    int.from_bytes(payload[:2], "big") == port and data in payload):
+                return tos
+
+
+@contextlib.contextmanager
+def connections_marked(tos):
+    """Clients made in this block mark their packets from the first on."""
+    class Marked(socket.socket):
+        def connect(self, address):
+            set_tos(self, tos)
+            super().connect(address)
+    real, socket.socket = socket.socket, Marked
+    try:
+        yield
+    finally:
+        socket.socket = real
+
+
+def stream_marks(stage, namespace, device, server, family, transport, tos, to_peer, to_client):
+    """What a client on a stream marked tos makes of the marks, both ways."""
+    peer = stage.peer("host", HOST if family == 1 else HOST6)
+    set_tos(peer, 0xb8 | 3)
+    with connections_marked(tos):
+        client = stage.client(namespace, server, transport, attrs=[t.family_attr(family)])
+    client.channel_bind(0x4000, peer.getsockname()[:2])
+    client.send_channel(0x4000, b"marked by its connection")
+    check_tos(peer, to_peer, "%s to peer" % transport, tos)
+    peer.sendto(b"to the client" * 3, client.relayed)
+    client.data()
+    wire = Wire(stage, namespace, device)
+    peer.sendto(b"to the client" * 3, client.relayed)
+    # What TLS carries cannot be seen, only that something comes.
+    seen = wire.marks(6, server, 443, b"to the client" if transport == "tcp" else b"\x17\x03\x03")
+    client.data()
+    check(seen & 0xfc == to_client, "%s to client: %#x, expected %#x", transport, seen, to_client)
+    check(seen & 3 != 3, "%s to client: the peer's congestion is marked", transport)
+    client.refresh(0)
+    client.close()
+
+
+def streams_default(stage):
+    """The DSCP of a connection is that of its datagrams to peers; towards the client the system's own,
+    whatever peers mark (T-403, T-404, T-406; RFC 8656 sections 15, 16)."""
+    for transport in ("tcp", "tls"):
+        for tos in (0, 0xb8, 0x8a):
+            for namespace, device, server, family in (
+                    ("host", "out0", OUTSIDE, 1), ("host", "out0", OUTSIDE6, 2),
+                    ("inside", "in0", INSIDE, 2), ("inside", "in0", INSIDE6, 1)):
+                stream_marks(stage, namespace, device, server, family, transport, tos,
+                             to_peer=tos & 0xfc, to_client=0)
+    print("connections mark their datagrams")
+
+
+def streams_policy(stage):
+    """outside_tcp = copy, outside_tls = cs2, inside_tcp = af41 and nothing for TLS inside."""
+    for tos in (0, 0xb8):
+        stream_marks(stage, "host", "out0", OUTSIDE, 1, "tcp", tos, tos, to_client=tos)
+        stream_marks(stage, "host", "out0", OUTSIDE6, 1, "tcp", tos, tos, to_client=tos)
+        stream_marks(stage, "host", "out0", OUTSIDE, 1, "tls", tos, tos, to_client=16 << 2)
+        stream_marks(stage, "inside", "in0", INSIDE, 1, "tcp", tos, tos, to_client=34 << 2)
+        stream_marks(stage, "inside", "in0", INSIDE6, 1, "tls", tos, tos, to_client=34 << 2)
+    print("connections are marked by side and transport")
+
+
+def group_gateways(stage):
+    """Of the user's group: cs5 to peers, cs1 to clients, cs3 on connections."""
+    header_passes(stage, to_peer=lambda tos: 40 << 2 | tos & 3,
+                  to_client=lambda tos, side: 8 << 2 | tos & 3)
+    for transport in ("tcp", "tls"):
+        stream_marks(stage, "host", "out0", OUTSIDE, 1, transport, 0xb8, 40 << 2, 24 << 2)
+        stream_marks(stage, "inside", "in0", INSIDE6, 2, transport, 0, 40 << 2, 24 << 2)
+    print("a group's marks are on all its legs")
+
+
+def group_lan(stage):
+    """Inside networks: cleared to peers, copied to clients; others as section dscp says."""
+    for namespace, server, to_peer, to_client in (("inside", INSIDE, 0, 0xb8),
+                                                  ("inside", INSIDE6, 0, 0xb8),
+                                                  ("host", OUTSIDE, 46 << 2, 0)):
+        client = stage.client(namespace, server)
+        peer = stage.peer("host", HOST)
+        for sock in (peer, client.sock):
+            set_tos(sock, 0xb8)
+        client.channel_bind(0x4000, peer.getsockname()[:2])
+        client.send_channel(0x4000, b"x")
+        check_tos(peer, to_peer, "to peer", 0xb8)
+        peer.sendto(b"y", client.relayed)
+        check_tos(client.sock, to_client, "to client", 0xb8)
+        client.refresh(0)
+        client.close()
+    print("a group by network")
 
 
 def hop_limit_default(stage):
@@ -144,6 +269,24 @@ def hop_limit_of(sock):
                                    (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT))]
     check(len(limits) == 1, "hop limits of one datagram: %s", limits)
     return got, limits[0]
+
+
+def flow_labels(stage):
+    """IPv6 flow labels are of each outgoing flow, never copied (T-392; RFC 8656 section 13.2)."""
+    client = stage.client("host", OUTSIDE6, attrs=[t.family_attr(2)])
+    peers = [stage.peer("host", HOST6) for _ in range(2)]
+    wire, labels = Wire(stage, "host", "out0"), []
+    for number, peer in enumerate(peers):
+        client.channel_bind(0x4000 + number, peer.getsockname()[:2])
+        for data in (b"one of a flow", b"another of it"):
+            client.send_channel(0x4000 + number, data)
+            labels.append((wire.label(HOST6, data), wire.label(OUTSIDE6, data)))
+    check(labels[0] == labels[1] and labels[2] == labels[3], "labels change in a flow: %s", labels)
+    check(labels[0][0] == labels[2][0], "the client's flow has two labels: %s", labels)
+    check(labels[0][1] != labels[2][1], "two flows have one label: %s", labels)
+    check(all(came != went for came, went in labels), "a label is copied: %s", labels)
+    client.refresh(0)
+    print("flow labels are not copied")
 
 
 FAR, FAR6 = "192.168.77.10", "fd77:2::10"
@@ -228,8 +371,9 @@ def narrow_client(stage):
     print("a client on a narrow path gets fragments")
 
 
-SCENARIOS = (ip_header, ip_header_policy, hop_limit_default, hop_limit_decrement, whole, narrow,
-             narrow_client)
+SCENARIOS = (ip_header, ip_header_policy, streams_default, streams_policy, group_gateways,
+             group_lan, flow_labels, hop_limit_default,
+             hop_limit_decrement, whole, narrow, narrow_client)
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv, SCENARIOS, __doc__))

@@ -29,7 +29,8 @@ unit_programs += \
 	tests/unit/core/test_tcp_allocation \
 	tests/unit/core/test_tcp_relay \
 	tests/unit/core/test_threads \
-	tests/unit/core/test_tokens
+	tests/unit/core/test_tokens \
+	tests/unit/core/test_user_groups
 EXTRA_DIST += tests/unit/core/create_check.h tests/unit/core/one_fixture.h tests/unit/core/random.h
 
 # The fixture of fake_edge.h; a program that uses it has libfixture.a in front of the libraries.
@@ -47,6 +48,7 @@ tests_unit_core_test_channel_LDADD = $(fixture_libs)
 tests_unit_core_test_forward_LDADD = $(fixture_libs)
 tests_unit_core_test_icmp_LDADD = $(fixture_libs)
 tests_unit_core_test_ip_header_LDADD = $(fixture_libs)
+tests_unit_core_test_user_groups_LDADD = $(fixture_libs)
 tests_unit_core_test_permission_LDADD = $(fixture_libs)
 tests_unit_core_test_relay_port_LDADD = $(fixture_libs)
 tcp_fixture = tests/unit/core/tcp_fixture.c tests/unit/core/tcp_fixture.h

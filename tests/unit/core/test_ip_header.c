@@ -39,7 +39,7 @@ START_TEST(marking_follows_leg_and_stream)
 {
 	const struct endpoint peer = ep("192.0.2.1:9");
 	const struct marking copy = {0xFF, 0}, ef = {MARKING_ECN, 46 << 2};
-	struct marking(*markings)[MARKING_STREAM_COUNT] = fixture.settings.markings;
+	struct marking(*markings)[MARKING_STREAM_COUNT] = fixture.settings.markings[0];
 
 	for (int leg = 0; leg < MARKING_LEG_COUNT; leg++)
 		markings[leg][0] = copy;

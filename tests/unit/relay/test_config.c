@@ -50,7 +50,7 @@ static const struct {
 	{"limits { idle = 1m\npeer { allow = {} }",
 	 "F:2:1: unknown section \"peer\"; did you mean \"peers\"?"},
 	{"http { }",
-	 "F:1:1: unknown section \"http\"; it may be one of: tls, side, ms, relay, dscp, peers, limits, log, control, metrics"},
+	 "F:1:1: unknown section \"http\"; it may be one of: tls, side, ms, relay, dscp, user_group, peers, limits, log, control, metrics"},
 	{"limit = 3", "F:1:1: unknown key \"limit\"; did you mean \"limits\"?"},
 	{SIDES "idle = 3s",
 	 "F:3:1: unknown key \"idle\"; it belongs in section \"limits\""},
@@ -367,6 +367,16 @@ static const struct {
 	{"side inside { addresses = {10.0.0.5} udp_ports = 0 tcp_ports = {} }\n"
 	 "side outside { addresses = {192.0.2.1} udp_port = 0 tcp_port = 0 }\n",
 	 "F:1:50: side.inside.udp_ports: both sides are without ports, so no client can connect; list some in udp_ports or tcp_ports"},
+
+	/* groups of users */
+	{SIDES "user_group none { dscp_peers = ef }",
+	 "F:3:1: user_group \"none\": would have everybody; list users, networks or keys, or write it in section dscp"},
+	{SIDES "user_group w { users = {b, \"a*b\"} }",
+	 "F:3:28: user_group.users: \"a*b\" is not a name of a user as records show it; write * only at its end, and a blank as \\x20"},
+	{SIDES "user_group w { keys = {k} }\nuser_group W { keys = {l} }",
+	 "F:4:1: user_group \"W\" is given a second time, first in line 3; keep one of them"},
+	{SIDES "user_group w { keys = {k} dscp_audio = 64 }",
+	 "F:3:40: user_group.dscp_audio: \"64\" is not a DSCP that goes here; write copy, a name such as ef or af41, or a number from 0 to 63"},
 
 	/* lists of ports */
 	{"side inside { udp_ports = {3478,\n0} }",
