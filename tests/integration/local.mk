@@ -68,6 +68,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-mrasd-time.py \
 	tests/integration/cases/t-mrasd-tls.py \
 	tests/integration/cases/t-patience.py \
+	tests/integration/cases/t-probe.sh \
 	tests/integration/cases/t-prometheus.py \
 	tests/integration/cases/t-proxy.py \
 	tests/integration/cases/t-public-address.sh \

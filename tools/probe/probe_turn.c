@@ -97,9 +97,10 @@ static struct probe_call call_over(const struct turn *turn,
 
 /* --- transports --------------------------------------------------------------------------- */
 
+/* A handshake that fails has had an answer, too. */
 static bool has_answered(const struct probe_call *call)
 {
-	return call->done || call->code != 0;
+	return call->done || call->code != 0 || strstr(call->what, "TLS: ") != NULL;
 }
 
 static bool probe_transport(struct turn *turn, enum probe_transport transport)

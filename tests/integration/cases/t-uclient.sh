@@ -2,7 +2,8 @@
 # turnutils_uclient over UDP, TCP and TLS, with channels and Send, IPv4 and IPv6 relays, from
 # the inside and the outside, to a peer and from relay to relay, on a default configuration that
 # only allows the peers: no packet may be lost. The program draws channel numbers up to 0x7FFF and
-# has all allocations as one user.
+# has all allocations as one user. Then every mode of the program, in a table: each relays without
+# loss, or is refused for the reason given.
 # shellcheck source=../lib/topology.sh
 . "$(dirname "$0")/../lib/topology.sh"
 need turnutils_uclient turnutils_peer tcpdump
@@ -15,7 +16,9 @@ background "$work/peer6.log" ip netns exec "$net-host" turnutils_peer -L $host_a
 capture inside edge in0
 messages=25 clients=4 runs=0 checked=0
 load=(-m "$clients" -n "$messages" -l 160 -z 5)
-names=() pids=()
+names=() pids=() wants=() marks=()
+
+login=(-u "$user_name" -w "$user_password")
 
 # turnutils_uclient mostly waits, so the runs over one transport run in parallel.
 uclient()	# uclient NAME NS SERVER OPTION...
@@ -23,18 +26,29 @@ uclient()	# uclient NAME NS SERVER OPTION...
 	local name=$1 ns=$2 server=$3
 	shift 3
 	runs=$((runs + 1))
-	names[runs]=$name
-	background "$work/uclient.$runs" timeout 40 ip netns exec "$net-$ns" \
-		turnutils_uclient -u "$user_name" -w "$user_password" "${load[@]}" "$@" $server
+	names[runs]=$name wants[runs]=${want:-relays} marks[runs]=${mark:-}
+	background "$work/uclient.$runs" timeout "${patience:-40}" ip netns exec "$net-$ns" \
+		turnutils_uclient "${login[@]}" "${load[@]}" "$@" $server
 	pids[runs]=$!
 }
 
 finish_runs()
 {
-	local out counts lost
+	local out counts lost status
 	for ((; checked < runs; checked++)); do
 		out=$work/uclient.$((checked + 1)) name=${names[checked + 1]}
-		wait "${pids[checked + 1]}" || fail "$name: $(tail -n 5 "$out")"
+		wait "${pids[checked + 1]}"
+		status=$?
+		[ -z "${marks[checked + 1]}" ] || grep -qF -- "${marks[checked + 1]}" "$out" ||
+			fail "$name: status $status, without '${marks[checked + 1]}': $(tail -n 5 "$out")"
+		case ${wants[checked + 1]} in
+		refused)
+			[ $status != 0 ] || fail "$name: not refused: $(tail -n 5 "$out")"
+			continue
+			;;
+		ends) continue ;;
+		esac
+		[ $status = 0 ] || fail "$name: $(tail -n 5 "$out")"
 		counts=$(sed -n 's/.*: start_mclient: tot_send_msgs=\([0-9]*\), tot_recv_msgs=/\1 /p' \
 			"$out" | tail -n 1)
 		lost=$(sed -n 's/.*Total lost packets \([0-9]*\).*/\1/p' "$out" | tail -n 1)
@@ -87,6 +101,76 @@ for ns in inside host far; do
 done
 finish_runs
 
+# --- every mode --------------------------------------------------------------------------------
+
+# mode WANT NAME MARK OPTION...: from the outside. WANT is
+#   relays   every packet comes back
+#   refused  the program fails
+#   ends     it comes to its end or is stopped; afterwards the relay serves as before
+# and MARK is part of its output, with the reason; '' is in every output.
+mode()
+{
+	local want=$1 name=$2 mark=$3
+	shift 3
+	uclient "$name" host $outside_addr "$@"
+}
+
+load=(-m 2 -n 5 -l 160 -z 5)
+udp=(-p $udp_port) tcp=(-t -p $tcp_port) tls=(-t -S -p $tcp_port)
+peer=(-e $host_addr -r 3480) peer6=(-e $host_addr6 -r 3481)
+
+mode relays "-s, Send over UDP" '' "${udp[@]}" -s "${peer[@]}"
+mode relays "-y, one client to another" '' "${udp[@]}" -y
+mode relays "-c, without RTCP" '' "${udp[@]}" -c "${peer[@]}"
+mode relays "-D, padding over UDP" '' "${udp[@]}" -D "${peer[@]}"
+mode relays "-D over TCP" '' "${tcp[@]}" -D "${peer[@]}"
+mode relays "-g, DONT-FRAGMENT" '' "${udp[@]}" -g "${peer[@]}"
+mode relays "-g -s, DONT-FRAGMENT in each Send" '' "${udp[@]}" -g -s "${peer[@]}"
+mode relays "-x, an IPv6 relayed address" '' "${udp[@]}" -x "${peer6[@]}"
+mode relays "-X, an IPv4 relayed address" '' "${udp[@]}" -X "${peer[@]}"
+finish_runs
+mode relays "-o, an ORIGIN attribute" '' "${udp[@]}" -o https://call.example "${peer[@]}"
+mode relays "-a, a bandwidth attribute" '' "${udp[@]}" -a 64000 "${peer[@]}"
+mode relays "-G, extra requests" '' "${udp[@]}" -G "${peer[@]}"
+mode relays "-G over TLS" '' "${tls[@]}" -G "${peer[@]}"
+mode relays "-B, random disconnects" '' "${udp[@]}" -B "${peer[@]}"
+mode relays "-L, a local address" '' "${udp[@]}" -L $host_addr "${peer[@]}"
+mode relays "-d, a local device" '' "${udp[@]}" -d out0 "${peer[@]}"
+finish_runs
+mode relays "-E, a verified certificate" '' "${tls[@]}" -E "$ca_file" "${peer[@]}"
+# The program ignores what it is told: TLS stays strong.
+mode relays "-F, a cipher suite" "connected with cipher" -v "${tls[@]}" -F AES128-SHA "${peer[@]}"
+mode relays "-U, no encryption" "connected with cipher" -v "${tls[@]}" -U "${peer[@]}"
+# Channels need no permission of their own (RFC 8656 section 12.2), Sends do.
+mode relays "-I, no permissions, but channels" '' "${udp[@]}" -I "${peer[@]}"
+patience=6
+# It asks for both families by the number of a draft, 0x8032, which is ignored, so that it has an IPv4
+# address only; and refreshes IPv4, IPv6 or both by chance. Both by the right number: t-dual.py.
+mode ends "-Z, addresses of both families" "Received relay addr" -v "${udp[@]}" -Z "${peer[@]}"
+mode ends "-Z over TLS" "Received relay addr" -v "${tls[@]}" -Z "${peer[@]}"
+mode ends "-I -s, no permissions: every Send is dropped" "tot_recv_msgs=0" \
+	"${udp[@]}" -I -s "${peer[@]}"
+mode ends "-h, stays after its last packet" "tot_recv_msgs" "${udp[@]}" -h "${peer[@]}"
+# It binds a second channel to its peer, which RFC 8656 section 12.2 forbids.
+mode refused "-N, negative tests" "channel bind: error 400" "${udp[@]}" -N "${peer[@]}"
+# It spoils bits of its messages at random, and waits for some answers forever.
+mode ends "-R, broken messages" '' "${udp[@]}" -R "${peer[@]}"
+mode ends "-R over TCP" '' "${tcp[@]}" -R "${peer[@]}"
+mode ends "-O, connects and leaves" '' "${udp[@]}" -O "${peer[@]}"
+mode ends "-O over TLS" '' "${tls[@]}" -O "${peer[@]}"
+mode refused "-b, over SCTP, which the relay does not speak" '' -b -p $tcp_port "${peer[@]}"
+patience=
+# The program makes the user name and password of the shared secret itself.
+login=(-u carol -W "$(cat "$work/relay/secret")")
+mode relays "-W, the secret of TURN REST" '' "${udp[@]}" "${peer[@]}"
+login=(-u "$user_name" -w wrong)
+mode refused "-w, a wrong password" "Cannot complete Allocation" "${udp[@]}" "${peer[@]}"
+login=(-u "$user_name" -w "$user_password")
+finish_runs
+mode relays "after all modes" '' "${udp[@]}" "${peer[@]}"
+finish_runs
+modes=$((runs - loaded_runs))
+
 # A long run, to examine its sockets meanwhile.
 background "$work/long.log" ip netns exec "$net-inside" turnutils_uclient -u "$user_name" \
 	-w "$user_password" -m 2 -n 100 -z 20 -y -p $udp_port $inside_addr
@@ -97,4 +181,4 @@ wait "${own_pids[-1]}"
 end_capture inside
 no_relay_port_inside
 stop_relay
-say "$runs runs without loss, $loaded_runs of them with at least $((clients * messages)) packets"
+say "$loaded_runs runs of $((clients * messages)) packets or more without loss, and $modes of plain and of special modes"
