@@ -116,8 +116,8 @@ mode()
 }
 
 load=(-m 2 -n 5 -l 160 -z 5)
-udp=(-p $udp_port) tcp=(-t -p $tcp_port) tls=(-t -S -p $tcp_port)
-peer=(-e $host_addr -r 3480) peer6=(-e $host_addr6 -r 3481)
+udp=(-p "$udp_port") tcp=(-t -p "$tcp_port") tls=(-t -S -p "$tcp_port")
+peer=(-e "$host_addr" -r 3480) peer6=(-e "$host_addr6" -r 3481)
 
 mode relays "-s, Send over UDP" '' "${udp[@]}" -s "${peer[@]}"
 mode relays "-y, one client to another" '' "${udp[@]}" -y
