@@ -13,11 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct client_datagram;
 struct clients;
+struct dispatch;
 struct five_tuple;
 struct forward;
 struct loop;
 struct relay_settings;
+struct relocation;
 struct trace;
 struct turn;
 
@@ -29,6 +32,7 @@ struct delivery {
 	uint8_t *reply; /* DISPATCH_REPLY_MAX bytes, for one dispatch at a time */
 	struct clients
 		*clients; /* the front's: where a stream that is handed over arrives */
+	struct relocation *relocation; /* of datagram clients between workers */
 
 	void *self; /* given back as the first argument */
 
@@ -61,6 +65,10 @@ struct delivery {
 	bool (*client_takes)(void *self, uint32_t slot, size_t len);
 	void (*client_wait)(void *self, uint32_t slot, bool wait);
 	void (*client_ready)(void *self, const struct five_tuple *client);
+
+	/* A datagram of a client with HAND_OVER as its verdict. */
+	void (*hand_over)(void *self, const struct client_datagram *datagram,
+			  const struct dispatch *dispatch);
 
 	/* A request may have changed deadlines: drop what is due, and arm the one timer anew. */
 	void (*expire)(void *self);

@@ -23,6 +23,7 @@ librelay_a_SOURCES = \
 	relay/reload/revoked_file.c relay/reload/revoked_file.h \
 	relay/self_test.c relay/self_test.h \
 	relay/reload/relay_settings.c relay/reload/relay_settings.h \
+	relay/relocation.c relay/relocation.h \
 	relay/throttle.c relay/throttle.h \
 	relay/worker.c relay/worker.h \
 	$(relay_front_sources) \

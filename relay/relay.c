@@ -293,12 +293,18 @@ size_t relay_unknown_attributes(const struct relay *relay,
 	return len;
 }
 
-/* What ended is read first: one that comes and goes meanwhile does not make it negative. */
-static uint64_t difference(const uint64_t *opened, const uint64_t *closed)
+/*
+ * Allocations of one worker: those made here or moved to here. What ended or left is read first:
+ * one that comes and goes meanwhile does not make it negative.
+ */
+static uint64_t live(const struct counters *counters)
 {
-	uint64_t ended = counter_read(closed);
+	uint64_t gone = counter_read(&counters->allocations_closed) +
+			counter_read(&counters->moved_out);
 
-	return counter_read(opened) - ended;
+	return counters_open(counter_read(&counters->allocations_opened) +
+				     counter_read(&counters->moved_in),
+			     gone);
 }
 
 uint64_t relay_allocation_count(const struct relay *relay)
@@ -306,10 +312,7 @@ uint64_t relay_allocation_count(const struct relay *relay)
 	uint64_t count = 0;
 
 	for (size_t i = 0; i < relay->worker_count; i++) {
-		const struct counters *counters = &relay->workers[i]->turn.counters;
-
-		count += difference(&counters->allocations_opened,
-				    &counters->allocations_closed);
+		count += live(&relay->workers[i]->turn.counters);
 	}
 	return count;
 }
@@ -348,8 +351,7 @@ struct relay_worker relay_worker(const struct relay *relay, size_t number)
 	const struct counters *counters = &worker->turn.counters;
 	struct relay_worker row = {
 		.number = (unsigned)number,
-		.allocations = difference(&counters->allocations_opened,
-					  &counters->allocations_closed),
+		.allocations = live(counters),
 		.connections = connections(counters),
 		.cpu_s = cpu_s(worker),
 	};

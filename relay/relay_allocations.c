@@ -11,6 +11,10 @@
 #include "relay/core/bandwidth/bandwidth.h"
 #include "relay/core/channel.h"
 #include "relay/core/ids.h"
+#include "relay/core/mobility.h"
+#include "relay/core/mobility_directory.h"
+#include "relay/core/mobility_end.h"
+#include "relay/core/mobility_state.h"
 #include "relay/core/ms_reservation.h"
 #include "relay/core/permission.h"
 #include "relay/ops/records.h"
@@ -58,6 +62,15 @@ static struct relay_allocation describe(const struct worker *worker,
 		.over_average = bandwidth_is_over_average(al, now_ms),
 		.over_peak = bandwidth_is_over_peak(al, now_ms),
 	};
+	if (al->mobile) {
+		const struct mobility *mobility = mobility_of(turn, al);
+
+		row.mobile = true;
+		row.client_gone = al->client_gone;
+		row.moves = mobility->moves;
+		if (al->moving)
+			row.moving_to = mobility->to.client;
+	}
 	memcpy(row.user, al->owner.user, sizeof(row.user));
 	memcpy(row.key_id, al->owner.key_id, sizeof(row.key_id));
 	return row;
@@ -277,12 +290,20 @@ struct one {
 	bool found;
 };
 
+/* The id of one that has come from another worker names that worker. */
+static struct allocation *named(const struct worker *worker, uint64_t id)
+{
+	struct allocation *al = allocation_by_id(worker->turn.table, id);
+
+	return al != NULL ? al : mobility_find(&worker->turn, id);
+}
+
 static void show(void *arg)
 {
 	struct one *one = arg;
 	struct worker *worker = one->worker;
 	struct relay_allocation_detail *detail = one->detail;
-	const struct allocation *al = allocation_by_id(worker->turn.table, one->id);
+	const struct allocation *al = named(worker, one->id);
 
 	one->found = al != NULL;
 	if (al == NULL)
@@ -315,7 +336,7 @@ static void end_one(void *arg)
 {
 	struct one *one = arg;
 	struct worker *worker = one->worker;
-	struct allocation *al = allocation_by_id(worker->turn.table, one->id);
+	struct allocation *al = named(worker, one->id);
 
 	one->found = al != NULL;
 	if (al == NULL)
@@ -325,12 +346,15 @@ static void end_one(void *arg)
 	worker_expire(worker);
 }
 
-/* The id says which worker has it. */
+/* The id says which worker has it, unless it is mobile. */
 static int ask_owner(struct relay *relay, inbox_fn *fn, struct one *one)
 {
-	if (id_worker(one->id) >= relay->worker_count)
+	struct mobility_place place = {.worker = (uint16_t)id_worker(one->id)};
+
+	mobility_directory_find(relay->shared.mobile, one->id, &place);
+	if (place.worker >= relay->worker_count)
 		return -ENOENT;
-	one->worker = relay->workers[id_worker(one->id)];
+	one->worker = relay->workers[place.worker];
 	if (!inbox_call(one->worker->inbox, fn, one))
 		return -ENOMEM;
 	return one->found ? 0 : -ENOENT;

@@ -16,7 +16,10 @@
 #include "base/udp/udp_batch.h"
 #include "relay/core/allocation.h"
 #include "relay/core/ids.h"
+#include "relay/core/mobility_end.h"
+#include "relay/core/mobility_state.h"
 #include "relay/core/revocation.h"
+#include "relay/core/visitors.h"
 #include "relay/front/clients.h"
 #include "relay/front/fronts.h"
 #include "relay/front/stream.h"
@@ -28,6 +31,7 @@
 #include "relay/peer/relay_tcp.h"
 #include "relay/peer/relay_udp.h"
 #include "relay/rates.h"
+#include "relay/relocation.h"
 #include "relay/throttle.h"
 
 /* NULL: it is one of datagrams, or it is gone and another may have its 5-tuple. */
@@ -82,6 +86,36 @@ static void edge_client_leaves(void *self, const struct allocation *al)
 	throttle_forget(worker->throttle, al->slot);
 	if (stream != NULL)
 		stream_pause(stream, STREAM_PAUSE_PEERS, false);
+}
+
+static void edge_take(void *self, uint32_t slot, uint8_t family,
+		      struct relay_socket_state *state)
+{
+	struct worker *worker = self;
+
+	relay_udp_take(worker->relay_udp, slot, family, state);
+}
+
+static void edge_give(void *self, uint32_t slot, uint8_t family,
+		      const struct relay_socket_state *state)
+{
+	struct worker *worker = self;
+
+	relay_udp_give(worker->relay_udp, slot, family, state);
+}
+
+static void edge_arrival_ended(void *self, unsigned number, const struct five_tuple *to)
+{
+	struct worker *worker = self;
+
+	relocation_arrival_ended(worker->delivery.relocation, number, to);
+}
+
+static void edge_arrival_due(void *self, unsigned number, const struct five_tuple *to)
+{
+	struct worker *worker = self;
+
+	relocation_arrival_due(worker->delivery.relocation, number, to);
 }
 
 static void edge_ended(void *self, const struct allocation *al)
@@ -293,6 +327,14 @@ static void client_ready(void *self, const struct five_tuple *client)
 		relay_tcp_client_ready(worker->relay_tcp, al->slot);
 }
 
+static void hand_over(void *self, const struct client_datagram *datagram,
+		      const struct dispatch *dispatch)
+{
+	struct worker *worker = self;
+
+	relocation_datagram(worker->delivery.relocation, datagram, dispatch);
+}
+
 static void expire(void *self)
 {
 	worker_expire(self);
@@ -371,6 +413,10 @@ static void connect_parts(struct worker *worker)
 		.relay_listen = edge_listen,
 		.relay_unlisten = edge_unlisten,
 		.relay_permitted = edge_permitted,
+		.relay_take = edge_take,
+		.relay_give = edge_give,
+		.arrival_ended = edge_arrival_ended,
+		.arrival_due = edge_arrival_due,
 		.client_leaves = edge_client_leaves,
 		.allocation_ended = edge_ended,
 		.random = edge_random,
@@ -389,6 +435,7 @@ static void connect_parts(struct worker *worker)
 		.client_takes = client_takes,
 		.client_wait = client_wait,
 		.client_ready = client_ready,
+		.hand_over = hand_over,
 		.expire = expire,
 		.post = post,
 	};
@@ -412,10 +459,13 @@ static bool make_parts(struct worker *worker, const struct worker_common *common
 	worker->clients = clients_new(delivery, common->unauthenticated_max, stream_end);
 	delivery->clients = worker->clients;
 	worker->udp_fronts = udp_fronts_new(delivery);
+	worker->turn.visitors = visitors_new(&worker->turn.shared->hash_key);
+	delivery->relocation = relocation_new(delivery, worker->udp_fronts);
 	worker->rates = rates_new(slots);
 	if (worker->clients != NULL)
 		worker->tcp_fronts = tcp_fronts_new(worker->clients);
 	return worker->turn.table != NULL && worker->rates != NULL &&
+	       worker->turn.visitors != NULL && delivery->relocation != NULL &&
 	       worker->relay_udp != NULL && worker->relay_tcp != NULL &&
 	       worker->throttle != NULL && worker->udp_fronts != NULL &&
 	       worker->tcp_fronts != NULL;
@@ -515,7 +565,10 @@ void worker_close_fronts(struct worker *worker, const bool fronts[FRONTS_MAX])
 		if (fronts[al->tuple.front])
 			allocation_delete(&worker->turn, al, END_SHUTDOWN,
 					  worker->loop.now_ms);
+		else if (al->moving && fronts[mobility_of(&worker->turn, al)->to.front])
+			mobility_abandon(&worker->turn, al);
 	}
+	relocation_close_fronts(worker->delivery.relocation, fronts);
 	clients_end(worker->clients, fronts);
 	for (uint16_t i = 0; i < FRONTS_MAX; i++) {
 		if (!fronts[i])
@@ -580,6 +633,8 @@ void worker_stop(struct worker *worker)
 		worker->is_running = false;
 	}
 	inbox_close(worker->inbox);
+	/* What another worker sent here at the end has come out of its inbox just now. */
+	worker_end_all(worker, END_SHUTDOWN);
 }
 
 void worker_free(struct worker *worker)
@@ -593,6 +648,8 @@ void worker_free(struct worker *worker)
 	inbox_free(worker->inbox);
 	heartbeat_stop(&worker->heartbeat);
 	allocation_table_free(worker->turn.table);
+	visitors_free(worker->turn.visitors);
+	relocation_free(worker->delivery.relocation);
 	relay_udp_free(worker->relay_udp);
 	throttle_free(worker->throttle);
 	relay_tcp_free(worker->relay_tcp);

@@ -69,6 +69,8 @@
 	X(PROXY_MISSING, "proxy-missing",                                                \
 	  "from one of side.*.balancers, without a PROXY header")                        \
 	X(PROXY_REFUSED, "proxy-refused", "PROXY header not valid, or of no client")     \
+	X(RELOCATION, "relocation",                                                      \
+	  "too much from a mobile client whose allocation is another worker's")          \
 	X(UNPADDED_CHANNEL_DATA, "unpadded-channel-data",                                \
 	  "message not found behind ChannelData on a stream: its padding is missing")    \
 	X(HOP_LIMIT, "hop-limit", "its hop limit (TTL) was used up on the way here")
@@ -274,6 +276,7 @@ const char *admission_name(enum admission event);
 	X(REPEATED, "repeated", "Refresh repeated, answered again")                      \
 	X(MOVED, "moved", "the new 5-tuple took over")                                   \
 	X(WORKER, "worker", "the allocation went to another worker with it")             \
+	X(LOST, "lost", "ended on its way to another worker, which had no room")         \
 	X(ABANDONED, "abandoned", "new 5-tuple given up before it took over")            \
 	X(KEPT, "kept", "connection closed; allocation kept for a ticket")               \
 	X(FORBIDDEN, "forbidden", "405: mobility is off, or the front is being retired") \

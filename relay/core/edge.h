@@ -8,12 +8,22 @@
 #ifndef RELAY_CORE_EDGE_H
 #define RELAY_CORE_EDGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "stun/endpoint.h"
 
 struct allocation;
+struct five_tuple;
+
+/* A relay socket on its way from one worker to another: its descriptor, and what was set of it. */
+struct relay_socket_state {
+	int fd;
+	uint32_t drops; /* by the kernel, as counted */
+	bool bursts;    /* UDP_GRO is on */
+	bool df;        /* what is sent has DF set */
+};
 
 struct edge {
 	void *self; /* given back as the first argument */
@@ -42,6 +52,23 @@ struct edge {
 	 * call back into the core.
 	 */
 	void (*relay_permitted)(void *self, uint32_t slot);
+
+	/*
+	 * The allocation goes to another worker (core/allocation_move): take the socket of that
+	 * slot and family out, unread from here on; put it in there, into a slot that has none
+	 * of that family. slot SLOT_NONE: close it.
+	 */
+	void (*relay_take)(void *self, uint32_t slot, uint8_t family,
+			   struct relay_socket_state *state);
+	void (*relay_give)(void *self, uint32_t slot, uint8_t family,
+			   const struct relay_socket_state *state);
+
+	/*
+	 * Of a client that moves to a 5-tuple which another worker receives (core/visitors): it
+	 * will not go there after all, or it is to be there now.
+	 */
+	void (*arrival_ended)(void *self, unsigned worker, const struct five_tuple *to);
+	void (*arrival_due)(void *self, unsigned worker, const struct five_tuple *to);
 
 	/*
 	 * The client of an allocation is about to be another 5-tuple, or none (core/mobility):

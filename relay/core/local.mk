@@ -12,6 +12,8 @@ libcore_a_SOURCES = \
 	relay/core/allocation_state.h \
 	relay/core/allocation_table.c \
 	relay/core/allocation_table.h \
+	relay/core/allocation_move.c \
+	relay/core/allocation_move.h \
 	relay/core/attribute_counts.c \
 	relay/core/attribute_counts.h \
 	relay/core/auth.c \
@@ -56,6 +58,8 @@ libcore_a_SOURCES = \
 	relay/core/bandwidth/lease.h \
 	relay/core/bandwidth/meter.c \
 	relay/core/bandwidth/meter.h \
+	relay/core/visitors.c \
+	relay/core/visitors.h \
 	relay/core/mobility.c \
 	relay/core/mobility.h \
 	relay/core/mobility_directory.c \

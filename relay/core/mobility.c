@@ -188,10 +188,14 @@ bool mobility_client_gone(struct turn *turn, struct allocation *al,
 		return true;
 	}
 	assert(!al->client_gone && five_tuple_equal(&al->tuple, tuple));
-	if (al->moving) {
+	const struct mobility *mobility = mobility_of(turn, al);
+
+	if (al->moving && mobility->via == turn->worker) {
 		mobility_complete(turn, al);
 		return true;
 	}
+	if (al->moving)
+		turn->edge->arrival_due(turn->edge->self, mobility->via, &mobility->to);
 	turn->edge->client_leaves(turn->edge->self, al);
 	allocation_table_remove(turn->table, al);
 	al->client_gone = true;

@@ -31,6 +31,8 @@ void mobility_abandon(struct turn *turn, struct allocation *al)
 	al->moving = false;
 	turn_count_on_front(turn, mobility->to.front, -1);
 	charge_drop(turn, al, &mobility->charge);
+	if (mobility->via != turn->worker)
+		turn->edge->arrival_ended(turn->edge->self, mobility->via, &mobility->to);
 	mobility_count(turn, MOBILITY_ABANDONED);
 }
 

@@ -29,6 +29,7 @@
 #include "relay/core/user_groups.h"
 
 struct allocation_table;
+struct visitors;
 
 enum { REALM_MAX = 127, ALTERNATE_DOMAIN_MAX = 255 };
 
@@ -200,6 +201,7 @@ struct turn {
 	const struct turn_settings *settings;
 	const struct edge *edge;
 	struct allocation_table *table;
+	struct visitors *visitors; /* NULL: there is no other worker */
 	struct counters counters;
 	struct turn_refusal refusal;
 	struct attribute_counts unknown_attributes; /* of the MS dialect */

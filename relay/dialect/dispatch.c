@@ -13,6 +13,7 @@
 #include "relay/core/mobility.h"
 #include "relay/core/ms_reservation.h"
 #include "relay/core/turn.h"
+#include "relay/core/visitors.h"
 #include "relay/dialect/attributes.h"
 #include "relay/dialect/binding.h"
 #include "relay/dialect/ietf/turn.h"
@@ -107,6 +108,14 @@ static void arrive(const struct request *rq)
 		mobility_complete(rq->turn, rq->al);
 }
 
+/* The same if another worker has the allocation: it is to come here, and then this message. */
+static void bring_here(const struct request *rq, struct dispatch *out)
+{
+	out->action = DISPATCH_HAND_OVER;
+	out->worker = rq->visitor->worker;
+	out->is_data = true;
+}
+
 /* Indications are never answered and never authenticated (RFC 8489 section 6.3.2). */
 static void indication(const struct request *rq, const struct stun_msg *msg,
 		       struct dispatch *out)
@@ -123,6 +132,8 @@ static void indication(const struct request *rq, const struct stun_msg *msg,
 		drop(turn, DROP_UNKNOWN_ATTRIBUTE);
 	else if (msg->method == STUN_BINDING)
 		counter_add(&turn->counters.indications, 1);
+	else if (rq->visitor != NULL)
+		bring_here(rq, out);
 	else if (rq->al == NULL)
 		drop(turn, DROP_NO_ALLOCATION);
 	else {
@@ -150,6 +161,12 @@ static void stun_message(struct request *rq, struct slice message, struct dispat
 		rq->msg = &msg;
 		request(rq);
 		rq->msg = NULL;
+		if (rq->is_elsewhere) {
+			assert(rq->reply_len == 0);
+			out->action = DISPATCH_HAND_OVER;
+			out->worker = (uint16_t)rq->elsewhere;
+			return;
+		}
 		break;
 	case STUN_INDICATION:
 		indication(rq, &msg, out);
@@ -188,9 +205,11 @@ static struct allocation *find_allocation(struct turn *turn,
 static enum datagram_kind classify(const struct request *rq, struct slice message)
 {
 	enum datagram_kind kind = datagram_classify(message);
+	unsigned max = rq->visitor != NULL ? rq->visitor->channel_max
+		       : rq->al != NULL    ? channel_data_max(rq->al)
+					   : 0;
 
-	if (kind == DATAGRAM_QUIC && rq->al != NULL &&
-	    message.data[0] <= channel_data_max(rq->al) >> 8)
+	if (kind == DATAGRAM_QUIC && message.data[0] <= max >> 8)
 		kind = DATAGRAM_CHANNEL_DATA;
 	if (!transport_is_stream(rq->transport))
 		counter_add(&rq->turn->counters.datagrams[kind], 1);
@@ -212,6 +231,10 @@ static void ietf_message(struct request *rq, enum datagram_kind kind,
 
 	switch (kind) {
 	case DATAGRAM_CHANNEL_DATA:
+		if (rq->visitor != NULL && chandata_parse(message, &number, &payload)) {
+			bring_here(rq, out);
+			break;
+		}
 		if (rq->al == NULL) {
 			drop(turn, DROP_NO_ALLOCATION);
 			break;
@@ -286,6 +309,8 @@ static bool is_ms_control(const struct request *rq, struct slice message)
 		return false;
 	if (rq->al != NULL)
 		return rq->al->dialect == DIALECT_MS && datagram_is_ms_control(message);
+	if (rq->visitor != NULL)
+		return false;
 	return rq->turn->settings->ms.enabled && datagram_is_ms_control(message);
 }
 
@@ -310,6 +335,7 @@ static bool begin(struct request *rq, uint8_t *reply, struct dispatch *out)
 	debug_assert(rq->al == NULL ||
 		     (allocation_is_live(rq->al) &&
 		      (rq->al->transport == rq->transport || rq->al->moving)));
+	rq->visitor = rq->al == NULL ? visitors_find(turn->visitors, tuple) : NULL;
 	rq->via = turn->worker;
 	rq->reply = reply;
 	rq->reply_size = DISPATCH_REPLY_MAX;
@@ -334,6 +360,19 @@ void dispatch_from_client(struct turn *turn, const struct five_tuple *tuple,
 		ms_data(&rq, message, out);
 	else
 		ietf_message(&rq, kind, message, out);
+}
+
+void dispatch_visit(struct turn *turn, const struct five_tuple *tuple, unsigned via,
+		    struct slice message, uint64_t now_ms, int64_t unix_s, uint8_t *reply,
+		    struct dispatch *out)
+{
+	struct request rq = {
+		.turn = turn, .tuple = tuple, .now_ms = now_ms, .unix_s = unix_s};
+
+	if (!begin(&rq, reply, out))
+		return;
+	rq.via = via;
+	stun_message(&rq, message, out);
 }
 
 void dispatch_ms_frame(struct turn *turn, const struct five_tuple *tuple,

@@ -37,8 +37,8 @@ enum dispatch_action {
 	DISPATCH_FORWARD, /* see forward */
 	DISPATCH_CLOSE, /* stream only: it cannot be framed any more, or it is to be ignored */
 	/*
-	 * The id in this message, whose client has authenticated, names another worker: the
-	 * message belongs there, and on a stream all that follows it. Dispatch it there again.
+	 * The id in this message, whose client has authenticated or at least has a nonce of its
+	 * own, names another worker: the message belongs there, and on a stream all that follows it. Dispatch it there again.
 	 */
 	DISPATCH_HAND_OVER,
 };
@@ -57,6 +57,7 @@ struct dispatch {
 	 * unauthenticated ones.
 	 */
 	bool authenticated;
+	bool is_data; /* HAND_OVER: data of a mobile client; the allocation is to come here */
 	uint16_t worker; /* HAND_OVER: its number, as the message has it; there may be none */
 	struct forward forward;
 };
@@ -73,6 +74,14 @@ enum { DISPATCH_REPLY_MAX = 2048 };
 void dispatch_from_client(struct turn *turn, const struct five_tuple *tuple,
 			  struct slice message, uint64_t now_ms, int64_t unix_s,
 			  uint8_t *reply, struct dispatch *out);
+
+/*
+ * A request from that 5-tuple, which another worker has received and handed over (HAND_OVER): this
+ * one has its allocation, or knows which one has.
+ */
+void dispatch_visit(struct turn *turn, const struct five_tuple *tuple, unsigned via,
+		    struct slice message, uint64_t now_ms, int64_t unix_s, uint8_t *reply,
+		    struct dispatch *out);
 
 /*
  * The same for one frame of MS framing, with its header (stun/framing). All frames of such a

@@ -18,6 +18,7 @@
 #include "stun/msg.h"
 
 struct turn;
+struct visitor;
 
 struct request {
 	struct turn *turn;
@@ -30,6 +31,10 @@ struct request {
 	unsigned via;             /* the worker that received it */
 	/* MOBILITY-TICKET of a Refresh, see ietf/mobile.h. */
 	bool has_ticket, ticket_is_valid;
+	bool is_elsewhere; /* for the worker of that number ... */
+	unsigned elsewhere;
+	bool is_data;                  /* ... and not a request */
+	const struct visitor *visitor; /* see core/visitors.h; NULL: it is none */
 	struct mobility_ticket ticket;
 	bool authenticated; /* auth holds; replies are signed with its key */
 	struct auth auth;

@@ -55,7 +55,7 @@ static bool has_allocation(void *arg, const struct five_tuple *client)
 {
 	const struct udp_fronts *fronts = arg;
 
-	return allocation_find(fronts->delivery->turn->table, client) != NULL;
+	return allocation_find_any(fronts->delivery->turn->table, client) != NULL;
 }
 
 static const struct endpoint *next_hop(const struct udp_fronts *fronts, uint16_t front,
@@ -112,34 +112,72 @@ static void notice_header(struct delivery *delivery, const struct five_tuple *tu
 		proxy_stranger(delivery, tuple);
 }
 
-static void handle(struct udp_front *front, const struct five_tuple *tuple,
-		   struct slice message, const struct udp_message *from)
+static void handle(struct udp_fronts *fronts, const struct five_tuple *tuple,
+		   struct slice message, uint8_t tos, uint8_t hop_limit)
 {
-	struct delivery *delivery = front->owner->delivery;
+	struct delivery *delivery = fronts->delivery;
 	struct dispatch dispatch;
 
 	dispatch_from_client(delivery->turn, tuple, message, delivery->loop->now_ms,
 			     delivery->loop->unix_s, delivery->reply, &dispatch);
 	if (dispatch.action == DISPATCH_FORWARD) {
-		if (forward_set_header(delivery->turn, &dispatch.forward, from->tos,
-				       from->hop_limit))
+		if (forward_set_header(delivery->turn, &dispatch.forward, tos, hop_limit))
 			delivery->to_peer(delivery->self, &dispatch.forward);
 	} else if (dispatch.action == DISPATCH_REPLY) {
 		const struct endpoint to = {tuple->client.ip, dispatch.reply_port};
 
-		udp_front_send(front->owner, dispatch.reply_front, &to,
+		udp_front_send(fronts, dispatch.reply_front, &to,
 			       (struct slice){delivery->reply, dispatch.reply_len});
 		trace_reply(delivery->trace, delivery->turn, tuple,
 			    (struct slice){delivery->reply, dispatch.reply_len},
 			    delivery->loop->now_ms);
+	} else if (dispatch.action == DISPATCH_HAND_OVER) {
+		const struct client_datagram datagram = {tuple, &fronts->current.hop,
+							 message, tos, hop_limit};
+
+		delivery->hand_over(delivery->self, &datagram, &dispatch);
 	}
 	if (dispatch.authenticated)
 		delivery->expire(delivery->self);
 	/* Of a client, not of anybody who sends in its name. */
 	if (dispatch.authenticated || dispatch.action == DISPATCH_FORWARD)
-		keep_hop(front->owner, tuple);
+		keep_hop(fronts, tuple);
 	else if (dispatch.action == DISPATCH_NOTHING)
 		notice_header(delivery, tuple, message);
+}
+
+static bool is_open(const struct udp_fronts *fronts, const struct five_tuple *tuple)
+{
+	assert(tuple->front < FRONTS_MAX);
+	return fronts->fronts[tuple->front].fd >= 0;
+}
+
+void udp_front_handle(struct udp_fronts *fronts, const struct client_datagram *datagram)
+{
+	if (!is_open(fronts, datagram->tuple))
+		return;
+	fronts->current.client = *datagram->tuple;
+	fronts->current.hop = *datagram->hop;
+	handle(fronts, datagram->tuple, datagram->message, datagram->tos,
+	       datagram->hop_limit);
+	fronts->current.hop.ip.family = IP_NONE;
+}
+
+void udp_front_answer(struct udp_fronts *fronts, const struct five_tuple *tuple,
+		      const struct endpoint *hop, struct slice reply, bool known)
+{
+	struct delivery *delivery = fronts->delivery;
+
+	if (!is_open(fronts, tuple))
+		return;
+	fronts->current.client = *tuple;
+	fronts->current.hop = *hop;
+	udp_front_send(fronts, tuple->front, &tuple->client, reply);
+	trace_reply(delivery->trace, delivery->turn, tuple, reply,
+		    delivery->loop->now_ms);
+	if (known)
+		keep_hop(fronts, tuple);
+	fronts->current.hop.ip.family = IP_NONE;
 }
 
 /* What a balancer sends: a header, and the client's datagram behind it. */
@@ -164,7 +202,7 @@ static void handle_proxied(struct udp_front *front, const struct endpoint *balan
 		return; /* a header alone only looks whether we are there */
 	fronts->current.client = tuple;
 	fronts->current.hop = *balancer;
-	handle(front, &tuple, datagram, from);
+	handle(fronts, &tuple, datagram, from->tos, from->hop_limit);
 	fronts->current.hop.ip.family = IP_NONE;
 }
 
@@ -196,7 +234,8 @@ static void received(struct udp_front *front, unsigned i)
 	}
 
 	do {
-		handle(front, &tuple, udp_message_take(&message), &message);
+		handle(front->owner, &tuple, udp_message_take(&message), message.tos,
+		       message.hop_limit);
 	} while (message.rest.len > 0);
 }
 

@@ -13,6 +13,7 @@
 #include "stun/wire.h"
 
 struct delivery;
+struct five_tuple;
 struct relay_settings;
 struct udp_datagram;
 struct udp_fronts;
@@ -38,6 +39,22 @@ void udp_front_close(struct udp_fronts *fronts, uint16_t front);
  */
 void udp_front_send(struct udp_fronts *fronts, uint16_t front,
 		    const struct endpoint *client, struct slice datagram);
+
+/*
+ * A datagram of a client on its way through another worker (relay/relocation.h): all that is known
+ * of it. hop: the balancer that it came through, of no family: none.
+ */
+struct client_datagram {
+	const struct five_tuple *tuple;
+	const struct endpoint *hop;
+	struct slice message;
+	uint8_t tos, hop_limit;
+};
+/* Handle it as if it had just come; nothing if its front is closed. Flush peers after it. */
+void udp_front_handle(struct udp_fronts *fronts, const struct client_datagram *datagram);
+/* The answer to it. known: its client has authenticated. Nothing if its front is closed. */
+void udp_front_answer(struct udp_fronts *fronts, const struct five_tuple *tuple,
+		      const struct endpoint *hop, struct slice reply, bool known);
 
 /* New settings are in force, old ones were. */
 void udp_fronts_use(struct udp_fronts *fronts, const struct relay_settings *old);

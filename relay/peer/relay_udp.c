@@ -21,6 +21,7 @@
 #include "base/udp/udp_batch.h"
 #include "base/udp/udp_errors.h"
 #include "relay/core/allocation_table.h"
+#include "relay/core/edge.h"
 #include "relay/core/icmp.h"
 #include "relay/core/turn.h"
 #include "relay/delivery.h"
@@ -311,6 +312,49 @@ void relay_udp_close(struct relay_udp *sockets, uint32_t slot, uint8_t family)
 	event_del(&rs->event);
 	close(rs->fd);
 	rs->owner = NULL;
+}
+
+void relay_udp_take(struct relay_udp *sockets, uint32_t slot, uint8_t family,
+		    struct relay_socket_state *state)
+{
+	struct relay_socket *rs = socket_of(sockets, slot, family);
+
+	assert(rs->owner == sockets && rs->family == family);
+	relay_udp_flush(sockets);
+	count_drops(sockets, rs);
+	event_del(&rs->event);
+	*state = (struct relay_socket_state){
+		.fd = rs->fd,
+		.drops = rs->drops,
+		.bursts = rs->bursts,
+		.df = rs->df,
+	};
+	rs->owner = NULL;
+}
+
+void relay_udp_give(struct relay_udp *sockets, uint32_t slot, uint8_t family,
+		    const struct relay_socket_state *state)
+{
+	struct relay_socket *rs;
+
+	if (slot == SLOT_NONE) {
+		close(state->fd);
+		return;
+	}
+	rs = socket_of(sockets, slot, family);
+	assert(rs->owner == NULL && state->fd >= 0);
+	/* Without memory for the event it only sends; the next move or its end puts that right. */
+	if (event_assign(&rs->event, sockets->delivery->loop->base, state->fd,
+			 EV_READ | EV_PERSIST, readable, rs) == 0)
+		event_add(&rs->event, NULL);
+	rs->owner = sockets;
+	rs->fd = state->fd;
+	rs->family = family;
+	rs->read_at = sockets->reads - SOON;
+	rs->singles = 0;
+	rs->bursts = state->bursts;
+	rs->df = state->df;
+	rs->drops = state->drops;
 }
 
 void relay_udp_flush(struct relay_udp *sockets)

@@ -14,6 +14,7 @@
 #include "stun/endpoint.h"
 
 struct delivery;
+struct relay_socket_state;
 struct relay_settings;
 struct relay_udp;
 
@@ -28,6 +29,12 @@ void relay_udp_close(struct relay_udp *sockets, uint32_t slot, uint8_t family);
 
 /* New settings are in force, old ones were. */
 void relay_udp_use(struct relay_udp *sockets, const struct relay_settings *old);
+
+/* The functions of these names in core/edge.h. */
+void relay_udp_take(struct relay_udp *sockets, uint32_t slot, uint8_t family,
+		    struct relay_socket_state *state);
+void relay_udp_give(struct relay_udp *sockets, uint32_t slot, uint8_t family,
+		    const struct relay_socket_state *state);
 
 /*
  * Bring the counter of what the kernel dropped up to date for some of the slots, from that slot

@@ -18,6 +18,7 @@ EXTRA_DIST += \
 	tests/integration/lib/proxy_header.py \
 	tests/integration/lib/relay.py \
 	tests/integration/lib/turnclient.py \
+	tests/integration/lib/turnclient_mobility.py \
 	tests/integration/lib/aioice_agent.py \
 	tests/integration/lib/chromium_call.py \
 	tests/integration/lib/chromium_page.html \
@@ -42,6 +43,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-drain-libnice.py \
 	tests/integration/cases/t-dscp-policy.sh \
 	tests/integration/cases/t-dual.py \
+	tests/integration/cases/t-mobility.py \
 	tests/integration/cases/t-fragments.sh \
 	tests/integration/cases/t-gateway.py \
 	tests/integration/cases/t-haproxy.sh \

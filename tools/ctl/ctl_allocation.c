@@ -112,6 +112,7 @@ static const struct {
 	{"side", "side"},
 	{"client", "client"},
 	{"via", "through"},
+	{"moving_to", "moving to"},
 	{"front", "talks to"},
 	{"transport", "over"},
 	{"relayed", "relayed address"},

@@ -4,10 +4,12 @@
 #include "relay/dialect/ietf/mobile.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "relay/core/mobility.h"
 #include "relay/core/mobility_end.h"
 #include "relay/core/turn.h"
+#include "relay/core/visitors.h"
 #include "relay/dialect/ietf/refresh.h"
 #include "relay/dialect/reply.h"
 #include "stun/attr.h"
@@ -23,6 +25,34 @@ void mobile_read_ticket(struct request *rq)
 	rq->has_ticket = true;
 	rq->ticket_is_valid = mobility_ticket_open(&rq->turn->shared->mobility_key,
 						   attr.value, &rq->ticket);
+}
+
+/* Not yet authenticated: another worker may have the key, but a stranger costs it nothing. */
+static bool has_nonce(const struct request *rq)
+{
+	const struct turn_settings *settings = rq->turn->settings;
+	const struct slice realm = {(const uint8_t *)settings->realm,
+				    strlen(settings->realm)};
+	struct stun_attr nonce;
+
+	return stun_msg_find(rq->msg, STUN_NONCE, &nonce) &&
+	       nonce_check(&settings->nonce_key, rq->tuple, realm, nonce.value,
+			   rq->now_ms) == NONCE_VALID;
+}
+
+bool mobile_is_elsewhere(struct request *rq)
+{
+	unsigned worker = rq->turn->worker;
+
+	if (rq->visitor != NULL)
+		worker = rq->visitor->worker;
+	if (rq->ticket_is_valid && rq->turn->settings->mobility && rq->al == NULL)
+		mobility_locate(rq->turn, rq->ticket.allocation, &worker);
+	if (worker == rq->turn->worker || !has_nonce(rq))
+		return false;
+	rq->is_elsewhere = true;
+	rq->elsewhere = worker;
+	return true;
 }
 
 struct allocation *mobile_named(const struct request *rq)
@@ -138,12 +168,16 @@ void mobile_refresh(struct request *rq)
 	struct allocation *named = mobile_named(rq);
 	enum mobility_event verdict = MOBILITY_PREPARED;
 	uint32_t answered_s;
+	unsigned worker;
 
 	assert(rq->authenticated && rq->has_ticket);
 	if (!rq->turn->settings->mobility)
 		verdict = MOBILITY_FORBIDDEN;
 	else if (!rq->ticket_is_valid)
 		verdict = MOBILITY_BAD_TICKET;
+	else if (named == NULL && rq->al != NULL &&
+		 mobility_locate(rq->turn, rq->ticket.allocation, &worker))
+		verdict = MOBILITY_IN_USE; /* and the other one is another worker's */
 	else if (named == NULL)
 		verdict = MOBILITY_NO_ALLOCATION;
 	if (verdict != MOBILITY_PREPARED) {

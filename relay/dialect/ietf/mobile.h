@@ -20,6 +20,13 @@ struct stun_builder;
 /* Before anything else of a request: fills its ticket, if it is a Refresh with one. */
 void mobile_read_ticket(struct request *rq);
 
+/*
+ * Does another worker have the allocation that the ticket names, or the one that moves to the
+ * request's 5-tuple? Then it is for that worker to answer, which the request says from now on. Only
+ * a client with a nonce of its own gets that far.
+ */
+bool mobile_is_elsewhere(struct request *rq);
+
 /* The allocation that the ticket names, on this worker; NULL if there is none. */
 struct allocation *mobile_named(const struct request *rq);
 

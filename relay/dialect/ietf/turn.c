@@ -160,6 +160,8 @@ void turn_request(struct request *rq)
 	uint16_t unknown[ATTRIBUTES_UNKNOWN_MAX];
 
 	mobile_read_ticket(rq);
+	if (mobile_is_elsewhere(rq))
+		return;
 	if (!authenticate(rq))
 		return;
 

@@ -85,6 +85,53 @@ static void relay_permitted(void *self, uint32_t slot)
 	edge->permitted++;
 }
 
+/* Its descriptor is where its address is kept meanwhile. */
+static void relay_take(void *self, uint32_t slot, uint8_t family,
+		       struct relay_socket_state *state)
+{
+	struct fake_edge *edge = self;
+	bool is_first = edge->local[slot].ip.family == family;
+
+	assert(edge->taken_count < FAKE_TAKEN_MAX);
+	state->fd = (int)edge->taken_count;
+	edge->taken[edge->taken_count++] = is_first ? edge->local[slot]
+						    : edge->second[slot];
+	close_slot(edge, slot, false, family);
+	edge->moved++;
+}
+
+static void relay_give(void *self, uint32_t slot, uint8_t family,
+		       const struct relay_socket_state *state)
+{
+	struct fake_edge *edge = self;
+	struct fake_edge *from = edge->sibling != NULL ? edge->sibling : edge;
+
+	assert(state->fd >= 0 && (unsigned)state->fd < from->taken_count);
+	assert(from->taken[state->fd].ip.family == family);
+	(void)family;
+	if (slot != UINT32_MAX)
+		open_slot(edge, slot, &from->taken[state->fd], false);
+	from->taken[state->fd].ip.family = IP_NONE;
+}
+
+static void arrival_ended(void *self, unsigned worker, const struct five_tuple *to)
+{
+	struct fake_edge *edge = self;
+
+	(void)worker;
+	edge->arrivals_ended++;
+	edge->last_arrival = *to;
+}
+
+static void arrival_due(void *self, unsigned worker, const struct five_tuple *to)
+{
+	struct fake_edge *edge = self;
+
+	(void)worker;
+	edge->arrivals_due++;
+	edge->last_arrival = *to;
+}
+
 static void client_leaves(void *self, const struct allocation *al)
 {
 	struct fake_edge *edge = self;
@@ -289,6 +336,10 @@ bool fixture_start(struct fixture *fixture, const struct fixture_options *option
 		.relay_listen = relay_listen,
 		.relay_unlisten = relay_unlisten,
 		.relay_permitted = relay_permitted,
+		.relay_take = relay_take,
+		.relay_give = relay_give,
+		.arrival_ended = arrival_ended,
+		.arrival_due = arrival_due,
 		.client_leaves = client_leaves,
 		.allocation_ended = allocation_ended,
 		.random = edge_random,

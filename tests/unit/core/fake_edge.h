@@ -21,7 +21,7 @@
 #include "relay/core/allocation.h"
 #include "relay/core/turn.h"
 
-enum { FAKE_SLOTS_MAX = 16384, FAKE_FRONTS = 7 };
+enum { FAKE_SLOTS_MAX = 16384, FAKE_FRONTS = 7, FAKE_TAKEN_MAX = 4096 };
 
 struct fake_edge {
 	struct edge edge;
@@ -33,7 +33,12 @@ struct fake_edge {
 	unsigned refuse_times;
 	uint8_t refuse_family; /* only for addresses of that family; IP_NONE: of any */
 
-	unsigned opened, closed, ended, permitted, left;
+	unsigned opened, closed, ended, permitted, left, moved;
+	/* Sockets on their way to another worker, whose edge names this one as its sibling. */
+	struct fake_edge *sibling;
+	unsigned taken_count, arrivals_ended, arrivals_due;
+	struct endpoint taken[FAKE_TAKEN_MAX];
+	struct five_tuple last_arrival;
 	bool open[FAKE_SLOTS_MAX], tcp[FAKE_SLOTS_MAX];
 	struct endpoint local[FAKE_SLOTS_MAX];
 	struct endpoint second[FAKE_SLOTS_MAX]; /* family IP_NONE: the slot has only one */

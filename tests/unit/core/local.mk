@@ -5,6 +5,7 @@ oom_wrap = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc \
 unit_programs += \
 	tests/unit/core/test_admission \
 	tests/unit/core/test_allocation \
+	tests/unit/core/test_allocation_move \
 	tests/unit/core/test_auth \
 	tests/unit/core/test_channel \
 	tests/unit/core/test_counters \
@@ -38,6 +39,7 @@ check_LIBRARIES += libfixture.a
 libfixture_a_SOURCES = tests/unit/core/fake_edge.c tests/unit/core/fake_edge.h
 fixture_libs = libfixture.a $(LDADD)
 tests_unit_core_test_admission_LDADD = $(fixture_libs)
+tests_unit_core_test_allocation_move_LDADD = $(fixture_libs)
 tests_unit_core_test_allocation_LDADD = $(fixture_libs)
 tests_unit_core_test_auth_SOURCES = tests/unit/core/test_auth.c tests/unit/core/auth_request.c \
 	tests/unit/core/auth_request.h

@@ -1,0 +1,213 @@
+/*
+ * allocation_move.c - see allocation_move.h.
+ */
+#include "relay/core/allocation_move.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include <openssl/crypto.h>
+
+#include "base/debug_assert.h"
+#include "relay/core/charge.h"
+#include "relay/core/mobility_directory.h"
+#include "relay/core/port_pool.h"
+#include "relay/core/turn.h"
+
+static const uint8_t families[2] = {IP_V4, IP_V6};
+
+struct allocation_move *allocation_move_new(void)
+{
+	return calloc(1, sizeof(struct allocation_move));
+}
+
+void allocation_move_free(struct allocation_move *move)
+{
+	if (!move)
+		return;
+	OPENSSL_cleanse(&move->al.owner, sizeof(move->al.owner));
+	free(move);
+}
+
+/* Returns how many there are. */
+static uint16_t pack_permissions(const struct allocation_table *table,
+				 const struct allocation *al,
+				 struct allocation_move *move,
+				 uint32_t places[ENTRIES_EACH_MAX])
+{
+	uint16_t count = 0;
+
+	for (uint32_t entry = al->permissions; entry != SLOT_NONE;
+	     entry = permission_after(table, entry)) {
+		if (permission_at(table, entry)->expires_ms == 0)
+			continue;
+		assert(count < ENTRIES_EACH_MAX);
+		places[count] = entry;
+		move->permissions[count++] = *permission_at(table, entry);
+	}
+	return count;
+}
+
+static uint16_t pack_channels(const struct allocation_table *table,
+			      const struct allocation *al, struct allocation_move *move,
+			      const uint32_t places[ENTRIES_EACH_MAX])
+{
+	uint16_t count = 0;
+
+	for (uint32_t entry = al->channels; entry != SLOT_NONE;
+	     entry = channel_after(table, entry)) {
+		struct channel *ch = &move->channels[count];
+		uint32_t place = 0;
+
+		if (channel_at(table, entry)->expires_ms == 0)
+			continue;
+		assert(count < ENTRIES_EACH_MAX);
+		*ch = *channel_at(table, entry);
+		while (place < al->permission_count && places[place] != ch->permission)
+			place++;
+		ch->permission = place < al->permission_count ? place : SLOT_NONE;
+		count++;
+	}
+	return count;
+}
+
+void allocation_move_pack(struct turn *turn, struct allocation *al,
+			  struct allocation_move *move)
+{
+	struct allocation_table *table = turn->table;
+	uint32_t places[ENTRIES_EACH_MAX];
+	uint16_t count;
+
+	assert(allocation_is_live(al) && al->dialect == DIALECT_IETF &&
+	       al->relay_transport == TRANSPORT_UDP);
+	turn->edge->client_leaves(turn->edge->self, al);
+	for (size_t i = 0; i < 2; i++) {
+		if (allocation_has_family(al, families[i]))
+			turn->edge->relay_take(turn->edge->self, al->slot, families[i],
+					       &move->sockets[i]);
+	}
+	count = pack_permissions(table, al, move, places);
+	assert(count == al->permission_count);
+	count = pack_channels(table, al, move, places);
+	assert(count == al->channel_count);
+
+	move->al = *al;
+
+	/* Channels refer to permissions, so channels go first. */
+	channels_free(table, al);
+	permissions_free(table, al);
+	expiry_clear(&table->expiry, al->slot);
+	turn_count_on_front(turn, al->tuple.front, -1);
+	if (!al->client_gone)
+		allocation_table_remove(table, al);
+	if (al->mobile) {
+		move->mobility = table->mobility[al->slot];
+		move->mobility.hops++;
+	}
+	if (al->moving) {
+		turn_count_on_front(turn, move->mobility.to.front, -1);
+		allocation_table_remove_arriving(table, al);
+	}
+	allocation_table_give(table, al);
+	counter_add(&turn->counters.moved_out, 1);
+}
+
+struct mobility_place allocation_move_place(const struct allocation_move *move,
+					    unsigned worker)
+{
+	return (struct mobility_place){
+		.worker = (uint16_t)worker,
+		.moves = move->mobility.hops,
+		.slot = SLOT_NONE,
+	};
+}
+
+/* Into the empty chains of al; what has expired keeps its place, too. */
+static void unpack_entries(struct allocation_table *table, struct allocation *al,
+			   const struct allocation_move *move)
+{
+	uint32_t places[ENTRIES_EACH_MAX];
+	bool was_free;
+
+	for (uint16_t i = 0; i < move->al.permission_count; i++) {
+		places[i] =
+			chain_take(&table->permissions, &al->permissions, 0, &was_free);
+		assert(was_free);
+		*permission_at(table, places[i]) = move->permissions[i];
+	}
+	for (uint16_t i = 0; i < move->al.channel_count; i++) {
+		uint32_t entry =
+			chain_take(&table->channels, &al->channels, 0, &was_free);
+		struct channel *ch = channel_at(table, entry);
+
+		assert(was_free);
+		*ch = move->channels[i];
+		if (ch->permission != SLOT_NONE)
+			ch->permission = places[ch->permission];
+	}
+}
+
+struct allocation *allocation_move_unpack(struct turn *turn,
+					  const struct allocation_move *move)
+{
+	struct allocation_table *table = turn->table;
+	struct allocation *al = allocation_table_take(table);
+
+	if (!al)
+		return NULL;
+	const uint32_t slot = al->slot, generation = al->generation;
+
+	*al = move->al;
+	al->slot = slot;
+	al->generation = generation;
+	al->permissions = al->channels = SLOT_NONE;
+	unpack_entries(table, al, move);
+	if (al->mobile) {
+		struct mobility_place place = allocation_move_place(move, turn->worker);
+
+		table->mobility[slot] = move->mobility;
+		table->mobility[slot].hops++;
+		place.moves++;
+		place.slot = slot;
+		mobility_directory_move(turn->shared->mobile, al->id, place);
+	}
+	if (!al->client_gone)
+		allocation_table_insert(table, al);
+	turn_count_on_front(turn, al->tuple.front, 1);
+	if (al->moving) {
+		allocation_table_insert_arriving(table, al);
+		turn_count_on_front(turn, move->mobility.to.front, 1);
+	}
+	expiry_set(&table->expiry, slot, al->expires_ms);
+	for (size_t i = 0; i < 2; i++) {
+		if (allocation_has_family(al, families[i]))
+			turn->edge->relay_give(turn->edge->self, slot, families[i],
+					       &move->sockets[i]);
+	}
+	counter_add(&turn->counters.moved_in, 1);
+	return al;
+}
+
+void allocation_move_discard(struct turn *turn, const struct allocation_move *move,
+			     uint64_t now_ms)
+{
+	const struct allocation *al = &move->al;
+	struct port_pool *ports = turn->shared->ports;
+
+	for (size_t i = 0; i < 2; i++) {
+		if (allocation_has_family(al, families[i]))
+			turn->edge->relay_give(turn->edge->self, SLOT_NONE, families[i],
+					       &move->sockets[i]);
+	}
+	port_pool_give(ports, al->relay_address, al->relay_port, now_ms);
+	if (al->dual.port != 0)
+		port_pool_give(ports, al->dual.address, al->dual.port, now_ms);
+	if (al->moving)
+		charge_drop(turn, al, &move->mobility.charge);
+	charge_return(turn, al);
+	if (al->mobile)
+		mobility_directory_remove(turn->shared->mobile, al->id);
+	counter_add(&turn->counters.moved_in, 1);
+	counter_add(&turn->counters.allocations_closed, 1);
+	counter_add(&turn->counters.allocations_ended[END_SHUTDOWN], 1);
+}
