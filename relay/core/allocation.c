@@ -269,6 +269,7 @@ void allocation_change_client(struct turn *turn, struct allocation *al,
 	al->client_gone = false;
 	al->tuple = *to;
 	al->transport = front->transport;
+	tell_group(turn, al); /* its networks may have another */
 	charge_switch(turn, al, charge);
 	assert(al->side == front->side);
 	allocation_table_insert(turn->table, al);

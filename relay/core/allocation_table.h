@@ -31,6 +31,7 @@ struct permission {
 	uint64_t expires_ms; /* 0: a free entry */
 	uint32_t generation;
 	bool refused;
+	bool own;            /* the peer has a relayed address of ours */
 	struct ip_addr peer; /* relayed addresses of ours in public form */
 };
 

@@ -206,5 +206,9 @@ void forward_from_peer(struct turn *turn, struct allocation *al,
 		forward_drop(turn, DROP_TOO_LARGE, out);
 		return;
 	}
-	forward_to_client(turn, al, &named, payload, now_ms, out);
+	/* A permission is for all ports of an address, but only relayed ones have paid. */
+	bool paid = ch != NULL ? ch->own
+			       : p->own && !peer_refused_by(turn, al->relay_transport,
+							    source);
+	forward_to_client(turn, al, &named, paid, payload, now_ms, out);
 }

@@ -132,12 +132,13 @@ void forward_ms_from_peer(struct turn *turn, struct allocation *al,
 			  uint64_t now_ms, struct forward *out)
 {
 	enum drop_reason reason = DROP_NONE;
-	bool fits;
+	bool fits, paid = false;
 
 	debug_assert(al->dialect == DIALECT_MS);
 	if (endpoint_equal(&al->active.peer, named)) {
 		if (!destination_is_allowed(turn, al))
 			reason = DROP_POLICY;
+		paid = al->active.own;
 		fits = wrap_raw(al, payload.len, out);
 	} else {
 		struct permission *p = permission_find(turn, al, &named->ip, now_ms);
@@ -146,13 +147,16 @@ void forward_ms_from_peer(struct turn *turn, struct allocation *al,
 			reason = DROP_NO_PERMISSION;
 		else if (!permission_is_allowed(turn, p))
 			reason = DROP_POLICY;
+		else
+			paid = p->own &&
+			       !peer_refused_by(turn, al->relay_transport, named);
 		fits = reason == DROP_NONE &&
 		       wrap_indication(turn, al, named, payload.len, out);
 	}
 	if (reason == DROP_NONE && !fits)
 		reason = DROP_TOO_LARGE;
 	if (reason == DROP_NONE)
-		forward_to_client(turn, al, named, payload, now_ms, out);
+		forward_to_client(turn, al, named, paid, payload, now_ms, out);
 	else
 		forward_drop(turn, reason, out);
 }

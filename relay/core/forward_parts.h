@@ -78,6 +78,23 @@ static inline bool forward_pays(struct turn *turn, struct allocation *al, size_t
 	return false;
 }
 
+/* The same for what another allocation of ours has paid for. */
+static inline bool forward_pays_again(struct turn *turn, struct allocation *al,
+				      size_t len, bool lossy, uint64_t now_ms,
+				      struct forward *out)
+{
+	enum drop_reason reason;
+
+	if (!lossy) {
+		out->wait_ms = bandwidth_owes_again(turn, al, len, now_ms);
+		return true;
+	}
+	if (bandwidth_pays_again(turn, al, len, now_ms, &reason))
+		return true;
+	forward_drop(turn, reason, out);
+	return false;
+}
+
 static inline struct marking forward_marking(const struct turn *turn,
 					     const struct allocation *al,
 					     enum marking_leg leg)
@@ -120,13 +137,19 @@ static inline void forward_to_peer(struct turn *turn, struct allocation *al,
 		      payload.len);
 }
 
-/* Header and padding are in place; named is the source as the client knows it. */
+/*
+ * Header and padding are in place; named is the source as the client knows it, and paid says that it
+ * is a relayed address of ours, whose allocation has paid for this.
+ */
 static inline void forward_to_client(struct turn *turn, struct allocation *al,
-				     const struct endpoint *named, struct slice payload,
-				     uint64_t now_ms, struct forward *out)
+				     const struct endpoint *named, bool paid,
+				     struct slice payload, uint64_t now_ms,
+				     struct forward *out)
 {
-	if (!forward_pays(turn, al, payload.len, al->relay_transport == TRANSPORT_UDP,
-			  now_ms, out))
+	bool lossy = al->relay_transport == TRANSPORT_UDP;
+
+	if (paid ? !forward_pays_again(turn, al, payload.len, lossy, now_ms, out)
+		 : !forward_pays(turn, al, payload.len, lossy, now_ms, out))
 		return;
 	debug_assert(out->header_len <= FORWARD_HEADER_MAX && out->padding_len < 4);
 	out->kind = FORWARD_TO_CLIENT;

@@ -41,6 +41,7 @@ bool permission_is_allowed(const struct turn *turn, struct permission *permissio
 
 		/* Without a port any pool will do. */
 		permission->refused = peer_refused_by(turn, TRANSPORT_UDP, &peer) != NULL;
+		permission->own = peer_is_own(turn, &permission->peer);
 		permission->generation = turn->settings->generation;
 	}
 	return !permission->refused;
@@ -100,6 +101,7 @@ static void install(struct turn *turn, struct allocation *al, const struct ip_ad
 		.expires_ms = al->dialect == DIALECT_MS ? UINT64_MAX
 							: now_ms + PERMISSION_LIFETIME_MS,
 		.generation = turn->settings->generation,
+		.own = peer_is_own(turn, peer),
 		.peer = *peer,
 	};
 	if (is_new)

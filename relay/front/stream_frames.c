@@ -119,7 +119,6 @@ static bool handle(struct stream *stream, struct slice frame)
 
 	assert(stream->state == STREAM_OPEN && frame.len > 0);
 	stream->times.frame_begun_ms = 0;
-	stream->times.last_frame_ms = now_ms;
 	if (stream->ms) {
 		dispatch_ms_frame(delivery->turn, &stream->client.tuple, frame, now_ms,
 				  delivery->loop->unix_s, delivery->reply, &dispatch);
@@ -146,6 +145,9 @@ static bool handle(struct stream *stream, struct slice frame)
 		stream->leaves_for = dispatch.worker;
 		return true;
 	}
+	/* What anybody may send does not keep a connection without an allocation. */
+	if (dispatch.authenticated || dispatch.action == DISPATCH_FORWARD)
+		stream->times.last_use_ms = now_ms;
 	if (dispatch.authenticated) {
 		/* A valid signature is not enough: quotas bound allocations, not signatures. */
 		const struct allocation *al =

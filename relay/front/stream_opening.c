@@ -39,7 +39,7 @@ static enum stream_opening handshake(struct stream *stream)
 	tls_refusal_attach(stream->io.ssl, NULL);
 	switch (result) {
 	case STREAM_IO_OK:
-		stream->times.last_frame_ms = stream_conn_now_ms(stream);
+		stream->times.last_use_ms = stream_conn_now_ms(stream);
 		stream_conn_enter(stream, STREAM_OPEN);
 		return STREAM_OPENING_FRAMES;
 	case STREAM_IO_AGAIN:
@@ -74,7 +74,7 @@ static bool start(struct stream *stream, enum stream_kind kind)
 {
 	const struct relay_settings *settings = stream->delivery->settings;
 
-	stream->times.last_frame_ms = stream_conn_now_ms(stream);
+	stream->times.last_use_ms = stream_conn_now_ms(stream);
 	switch (kind) {
 	case STREAM_STUN:
 		stream->state = STREAM_OPEN;
@@ -234,7 +234,7 @@ bool stream_opening_hello(struct stream *stream, struct slice *arrived)
 	pseudo_tls_write_answer(answer, delivery->loop->unix_s, random, session_id);
 	stream->hello_due = false;
 	stream->times.frame_begun_ms = 0;
-	stream->times.last_frame_ms = stream_conn_now_ms(stream);
+	stream->times.last_use_ms = stream_conn_now_ms(stream);
 	stream_conn_enter(stream, STREAM_OPEN);
 	stream_conn_reply(stream, (struct slice){answer, sizeof(answer)});
 	return true;

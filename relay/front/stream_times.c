@@ -88,7 +88,7 @@ struct stream_deadline stream_times_deadline(const struct stream_times *times,
 		keep_earlier(&earliest, times->frame_begun_ms + limits->frame_ms,
 			     CONNECTION_END_FRAME);
 	if (limits->idle_ms != 0 && !waits->has_allocation)
-		keep_earlier(&earliest, times->last_frame_ms + limits->idle_ms,
+		keep_earlier(&earliest, times->last_use_ms + limits->idle_ms,
 			     CONNECTION_END_IDLE);
 	return earliest;
 }

@@ -34,7 +34,7 @@ struct stream_times {
 	struct event timer;
 	uint64_t armed_ms; /* when the timer will fire */
 	uint64_t accepted_ms;
-	uint64_t last_frame_ms;
+	uint64_t last_use_ms;    /* an authenticated request, or data of an allocation */
 	uint64_t frame_begun_ms; /* 0: no frame is incomplete */
 	uint64_t draining_ms;
 };

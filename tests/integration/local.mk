@@ -50,6 +50,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-held-ports.py \
 	tests/integration/cases/t-hop-limit.sh \
 	tests/integration/cases/t-icmp-peer.sh \
+	tests/integration/cases/t-idle.py \
 	tests/integration/cases/t-ip-header.sh \
 	tests/integration/cases/t-inside-outside.sh \
 	tests/integration/cases/t-lab-libnice.sh \

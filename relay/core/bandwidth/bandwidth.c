@@ -94,6 +94,19 @@ uint64_t bandwidth_user_limit(const struct turn *turn, const struct allocation *
 	return turn->settings->limits.bandwidth.per_user[al->dialect];
 }
 
+/* An allocation shares its own with nobody. */
+static void fill_own(struct buckets *buckets, const struct turn *turn,
+		     struct allocation *al, uint64_t now_ms)
+{
+	const struct turn_bandwidth *limits = &turn->settings->limits.bandwidth;
+
+	assert((unsigned)al->dialect < DIALECT_COUNT);
+	buckets->now_ns = now_ms * 1000000;
+	add_pair(buckets, BANDWIDTH_ALLOCATION, limits,
+		 limits->per_allocation[al->dialect], TRAFFIC_AUDIO, &al->lease.average,
+		 &al->lease.peak);
+}
+
 static void fill_buckets(struct buckets *buckets, struct turn *turn,
 			 struct allocation *al, uint64_t now_ms)
 {
@@ -101,13 +114,9 @@ static void fill_buckets(struct buckets *buckets, struct turn *turn,
 	struct bandwidth *bandwidth = turn->shared->bandwidth;
 	struct owner_row *user = user_row(turn, al), *prefix = prefix_row(turn, al);
 
-	assert(al->side < SIDE_COUNT && (unsigned)al->dialect < DIALECT_COUNT);
-	buckets->now_ns = now_ms * 1000000;
+	assert(al->side < SIDE_COUNT);
 	buckets->class = traffic_class_of(al->ms.stream_type);
-	/* An allocation shares its own with nobody. */
-	add_pair(buckets, BANDWIDTH_ALLOCATION, limits,
-		 limits->per_allocation[al->dialect], TRAFFIC_AUDIO, &al->lease.average,
-		 &al->lease.peak);
+	fill_own(buckets, turn, al, now_ms);
 	add_pair(buckets, BANDWIDTH_USER, limits, bandwidth_user_limit(turn, al),
 		 buckets->class, &user->average, &user->peak);
 	add_pair(buckets, BANDWIDTH_PREFIX, limits, limits->per_prefix, buckets->class,
@@ -120,14 +129,26 @@ static void fill_buckets(struct buckets *buckets, struct turn *turn,
 	buckets->shares[1].bps = limits->total;
 }
 
+/* Of the first count of the pairs, the one that has no room for so much, or count. */
+static unsigned first_full_pair(const struct buckets *buckets, unsigned count,
+				size_t bytes)
+{
+	unsigned i = 0;
+
+	while (i < count &&
+	       tokens_has(buckets->pairs[i].tokens, buckets->pairs[i].bps,
+			  buckets->pairs[i].depth_ns, bytes, buckets->now_ns))
+		i++;
+	return i;
+}
+
 /* The first limit that has no room for so much, or BANDWIDTH_LIMIT_COUNT. */
 static enum bandwidth_limit first_full(struct buckets *buckets, size_t bytes)
 {
-	for (unsigned i = 0; i < 2 * PAIRS; i++) {
-		if (!tokens_has(buckets->pairs[i].tokens, buckets->pairs[i].bps,
-				buckets->pairs[i].depth_ns, bytes, buckets->now_ns))
-			return (enum bandwidth_limit)i;
-	}
+	unsigned pair = first_full_pair(buckets, 2 * PAIRS, bytes);
+
+	if (pair < 2 * PAIRS)
+		return (enum bandwidth_limit)pair;
 	for (unsigned i = 0; i < 2; i++) {
 		if (buckets->shares[i].bps == 0)
 			continue;
@@ -140,16 +161,16 @@ static enum bandwidth_limit first_full(struct buckets *buckets, size_t bytes)
 	return BANDWIDTH_LIMIT_COUNT;
 }
 
-static void take_tokens(struct buckets *buckets, size_t bytes)
+static void take_tokens(struct buckets *buckets, unsigned count, size_t bytes)
 {
-	for (unsigned i = 0; i < 2 * PAIRS; i++)
+	for (unsigned i = 0; i < count; i++)
 		tokens_take(buckets->pairs[i].tokens, buckets->pairs[i].bps, bytes,
 			    buckets->now_ns);
 }
 
 static void take(struct buckets *buckets, size_t bytes)
 {
-	take_tokens(buckets, bytes);
+	take_tokens(buckets, 2 * PAIRS, bytes);
 	for (unsigned i = 0; i < 2; i++) {
 		if (buckets->shares[i].bps != 0)
 			fair_share_take(buckets->shares[i].share, buckets->shares[i].user,
@@ -158,19 +179,27 @@ static void take(struct buckets *buckets, size_t bytes)
 	}
 }
 
-/* Take it from all, room or not; until when all have room again, in ns from now. */
-static uint64_t owe(struct buckets *buckets, size_t bytes)
+/* Take it from the first count of the pairs, room or not; in how many ns all have room again. */
+static uint64_t owe_pairs(struct buckets *buckets, unsigned count, size_t bytes)
 {
 	uint64_t longest_ns = 0;
 
-	take_tokens(buckets, bytes);
-	for (unsigned i = 0; i < 2 * PAIRS; i++) {
+	take_tokens(buckets, count, bytes);
+	for (unsigned i = 0; i < count; i++) {
 		uint64_t wait_ns =
 			tokens_wait_ns(buckets->pairs[i].tokens, buckets->pairs[i].bps,
 				       buckets->pairs[i].depth_ns, buckets->now_ns);
 		if (wait_ns > longest_ns)
 			longest_ns = wait_ns;
 	}
+	return longest_ns;
+}
+
+/* The same from all. */
+static uint64_t owe(struct buckets *buckets, size_t bytes)
+{
+	uint64_t longest_ns = owe_pairs(buckets, 2 * PAIRS, bytes);
+
 	for (unsigned i = 0; i < 2; i++) {
 		if (buckets->shares[i].bps == 0)
 			continue;
@@ -184,18 +213,12 @@ static uint64_t owe(struct buckets *buckets, size_t bytes)
 	return longest_ns;
 }
 
-/* Treat what was taken as sent. */
-static void measure(struct turn *turn, struct allocation *al, size_t bytes,
-		    uint64_t now_ms)
+static void measure_own(const struct turn *turn, struct allocation *al, size_t bytes,
+			uint64_t now_ms)
 {
 	struct bandwidth *bandwidth = turn->shared->bandwidth;
 	uint32_t second = (uint32_t)(now_ms / 1000);
 
-	meter_add(&user_row(turn, al)->meter, bytes, now_ms,
-		  &bandwidth->user_peaks[al->dialect]);
-	meter_add(&prefix_row(turn, al)->meter, bytes, now_ms, &bandwidth->prefix_peak);
-	meter_add(&bandwidth->meters[al->side], bytes, now_ms, NULL);
-	meter_add(&bandwidth->meters[SHARED_BY_ALL], bytes, now_ms, NULL);
 	if (al->lease.second != second) {
 		meter_raise(&bandwidth->allocation_peaks[al->dialect],
 			    (uint64_t)al->lease.bytes * 8);
@@ -204,6 +227,20 @@ static void measure(struct turn *turn, struct allocation *al, size_t bytes,
 	}
 	if (bytes <= UINT32_MAX - al->lease.bytes)
 		al->lease.bytes += (uint32_t)bytes;
+}
+
+/* Treat what was taken as sent. */
+static void measure(struct turn *turn, struct allocation *al, size_t bytes,
+		    uint64_t now_ms)
+{
+	struct bandwidth *bandwidth = turn->shared->bandwidth;
+
+	meter_add(&user_row(turn, al)->meter, bytes, now_ms,
+		  &bandwidth->user_peaks[al->dialect]);
+	meter_add(&prefix_row(turn, al)->meter, bytes, now_ms, &bandwidth->prefix_peak);
+	meter_add(&bandwidth->meters[al->side], bytes, now_ms, NULL);
+	meter_add(&bandwidth->meters[SHARED_BY_ALL], bytes, now_ms, NULL);
+	measure_own(turn, al, bytes, now_ms);
 }
 
 static size_t next_lease(struct allocation *al, uint64_t now_ms)
@@ -304,6 +341,39 @@ uint32_t bandwidth_owes(struct turn *turn, struct allocation *al, size_t len,
 	counter_add(&turn->counters.stream_waits[full], 1);
 	/* Rounded up, so that there is room when it is over. */
 	return (uint32_t)(owe(&buckets, missing) / 1000000) + 1;
+}
+
+enum { OWN_PAIR = 2 }; /* the buckets that are this allocation's */
+
+bool bandwidth_pays_again(struct turn *turn, struct allocation *al, size_t len,
+			  uint64_t now_ms, enum drop_reason *reason)
+{
+	struct buckets buckets;
+
+	fill_own(&buckets, turn, al, now_ms);
+	unsigned full = first_full_pair(&buckets, OWN_PAIR, len);
+	if (full < OWN_PAIR) {
+		note_full(turn, al, (enum bandwidth_limit)full, now_ms);
+		*reason = bandwidth_drop((enum bandwidth_limit)full);
+		return false;
+	}
+	take_tokens(&buckets, OWN_PAIR, len);
+	measure_own(turn, al, len, now_ms);
+	return true;
+}
+
+uint32_t bandwidth_owes_again(struct turn *turn, struct allocation *al, size_t len,
+			      uint64_t now_ms)
+{
+	enum drop_reason reason;
+	struct buckets buckets;
+
+	if (bandwidth_pays_again(turn, al, len, now_ms, &reason))
+		return 0;
+	fill_own(&buckets, turn, al, now_ms);
+	measure_own(turn, al, len, now_ms);
+	counter_add(&turn->counters.stream_waits[reason - DROP_BANDWIDTH_ALLOCATION], 1);
+	return (uint32_t)(owe_pairs(&buckets, OWN_PAIR, len) / 1000000) + 1;
 }
 
 uint64_t bandwidth_of_side(const struct bandwidth *bandwidth, enum side side,

@@ -15,6 +15,10 @@
  * the sender's TCP slows down. That holds for a client on TCP or TLS, and for TCP peers;
  * datagrams of a peer for a client on a stream are dropped.
  *
+ * Between two relayed addresses of ours a packet passes twice. The allocation that it came from pays
+ * all limits, the other one only its own: else a call between two clients of this relay would count
+ * twice, and what the first hop paid for would be lost at the second.
+ *
  * Sides and the relay are divided among users, see fair_share.h. What an allocation carries
  * decides who loses first of those that share a limit, see traffic_class.h.
  *
@@ -72,6 +76,15 @@ static inline bool bandwidth_pays(struct turn *turn, struct allocation *al, size
  */
 uint32_t bandwidth_owes(struct turn *turn, struct allocation *al, size_t len,
 			uint64_t now_ms);
+
+/*
+ * Both for what came from another relayed address of ours, whose allocation has paid for it: only
+ * the limits of this allocation count, and nothing that is shared is touched.
+ */
+bool bandwidth_pays_again(struct turn *turn, struct allocation *al, size_t len,
+			  uint64_t now_ms, enum drop_reason *reason);
+uint32_t bandwidth_owes_again(struct turn *turn, struct allocation *al, size_t len,
+			      uint64_t now_ms);
 
 /* For display; any thread. Of the last second: */
 uint64_t bandwidth_of_side(const struct bandwidth *bandwidth, enum side side,

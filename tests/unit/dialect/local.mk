@@ -16,6 +16,7 @@ unit_programs += \
 	tests/unit/dialect/test_retired \
 	tests/unit/dialect/test_revocation \
 	tests/unit/dialect/test_fair_share \
+	tests/unit/dialect/test_second_hop \
 	tests/unit/dialect/test_turn_allocate \
 	tests/unit/dialect/test_turn_auth \
 	tests/unit/dialect/test_turn_channel \
@@ -59,6 +60,7 @@ tests_unit_dialect_test_drain_LDADD = $(ms_client_libs)
 tests_unit_dialect_test_retired_LDADD = $(ms_client_libs)
 tests_unit_dialect_test_revocation_LDADD = $(ms_client_libs)
 tests_unit_dialect_test_fair_share_LDADD = $(client_libs)
+tests_unit_dialect_test_second_hop_LDADD = $(client_libs)
 tests_unit_dialect_test_ms_admission_LDADD = $(ms_client_libs)
 tests_unit_dialect_test_ms_turn_allocate_LDADD = $(ms_client_libs)
 tests_unit_dialect_test_ms_turn_auth_LDADD = $(ms_client_libs)

@@ -102,7 +102,7 @@ START_TEST(stream_deadline_is_the_earliest_that_holds)
 {
 	struct relay_settings settings = patient;
 	struct stream_times times = {.accepted_ms = 1000,
-				     .last_frame_ms = 20000,
+				     .last_use_ms = 20000,
 				     .frame_begun_ms = rows[_i].frame_begun_ms,
 				     .draining_ms = 30000};
 
