@@ -34,7 +34,7 @@
 
 enum {
 	TICK_NS = 1000000,
-	DRAIN_MS = 3000, /* for packets in flight; a busy machine is slow */
+	DRAIN_MS = 3000, /* for packets in flight and moves; a busy machine is slow */
 	SPARE_DESCRIPTORS = 64,
 	ONE_SIGNAL_MS = 200, /* timeout(1) sends its signal twice within this */
 };
@@ -259,7 +259,8 @@ static void step(struct run *run, uint64_t now_ns)
 			end_media(run, now_ns);
 		break;
 	case DRAIN:
-		if (load_traffic_is_complete(run->traffic) ||
+		if ((load_traffic_is_complete(run->traffic) &&
+		     run->result->unfinished == 0) ||
 		    has_lasted(run, now_ns, DRAIN_MS))
 			enter(run, RELEASE, now_ns);
 		break;

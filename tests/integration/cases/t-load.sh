@@ -242,4 +242,31 @@ load 3 "peers at an address of others" host "udp:$outside_addr:$udp_port" --peer
 says "peers at an address of others" "--peer-address 10.9.8.7: this host does not have that address"
 load 2 "a wrong option" host "udp:$outside_addr:$udp_port" --packet-size 5
 stop_relay
+
+# A relay that lets clients move, and expects a balancer, the host, on the outside.
+start_relay --extra 'mobility = true' --outside-line "balancers = {$host_addr}" \
+	--set 'limits:allocations_per_user = 0' --set 'limits:allocations_per_prefix = 0'
+credential
+for transport in udp tcp tls; do
+	port=$tcp_port
+	[ $transport = udp ] && port=$udp_port
+	name="$transport, clients that move"
+	load 0 "$name" inside "$transport:$inside_addr:$port" --between-clients --clients 4 \
+		--mobility 1s --duration 3s --max-loss 0
+	holds "$name" '.moves.done >= 8 and .moves.unfinished == 0 and .moves.lost_per_move == 0'
+	holds "$name" '.set_up.released == 4 and .media.up.received > 100'
+	name="$transport through a balancer"
+	load 0 "$name" host "$transport:$outside_addr:$port" --proxy-protocol 198.51.100.9 \
+		--clients 10 --duration 1s --max-loss 0
+	holds "$name" "[$complete] | all"
+done
+"$control" records --socket "$work/relay/relay.sock" --json |
+	jq -es '[.[] | select(.client | startswith("198.51.100.9:"))] | length > 0' >/dev/null ||
+	fail "no record shows the client of the balancer"
+left_nothing "clients that moved or came through a balancer"
+load 3 "a balancer without a header" host "tcp:$outside_addr:$tcp_port"
+grep -q "no PROXY header" "$work/relay/relay.log" || fail "the log does not miss the header"
+load 0 "DONT-FRAGMENT" inside "udp:$inside_addr:$udp_port" --between-clients --mode send \
+	--dont-fragment --duration 1s --max-loss 0
+stop_relay
 say "$runs runs with the expected status and figures"
