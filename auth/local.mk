@@ -3,12 +3,17 @@
 # whoever issues credentials for names.
 noinst_LIBRARIES += libcredential.a libkeyfile.a libopaquestring.a
 libcredential_a_SOURCES = \
+	auth/credential/access_token.c auth/credential/access_token.h \
 	auth/credential/base64.c auth/credential/base64.h \
 	auth/credential/credential.c auth/credential/credential.h \
+	auth/credential/key_line.c auth/credential/key_line.h \
 	auth/credential/keyring.c auth/credential/keyring.h \
-	auth/credential/timestamp.c auth/credential/timestamp.h
+	auth/credential/timestamp.c auth/credential/timestamp.h \
+	auth/credential/token_keyring.c auth/credential/token_keyring.h
 libkeyfile_a_SOURCES = \
-	auth/credential/keyfile.c auth/credential/keyfile.h
+	auth/credential/keyfile.c auth/credential/keyfile.h \
+	auth/credential/private_file.c auth/credential/private_file.h \
+	auth/credential/token_keyfile.c auth/credential/token_keyfile.h
 libopaquestring_a_SOURCES = \
 	auth/credential/opaque_string.c auth/credential/opaque_string.h
 

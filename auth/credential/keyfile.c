@@ -19,12 +19,9 @@
 #include <openssl/rand.h>
 
 #include "auth/credential/base64.h"
-#include "base/secret_file.h"
-#include "base/self_name.h"
-#include "base/whole_file.h"
+#include "auth/credential/private_file.h"
 
 enum {
-	FILE_MAX = 64 * 1024,
 	MODE_MAX = 0640,
 	RANDOM_LEN = 32,
 	SECRET_LEN = 43, /* RANDOM_LEN in base64 without padding */
@@ -49,44 +46,22 @@ __attribute__((format(printf, 2, 3))) static void fail_with(struct failure failu
 	va_end(args);
 }
 
-/* True if the open file is one that only its owner and group can read. */
-static bool is_private(int fd, const char *path, struct failure failure)
+struct keyring *keyfile_load_any(const char *path, char *error, size_t error_size)
 {
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		fail_with(failure, "%s: %s.", path, strerror(errno));
-	else if (!S_ISREG(st.st_mode))
-		fail_with(failure, "%s: not a regular file.", path);
-	else if ((st.st_mode & 07777 & ~(mode_t)MODE_MAX) != 0)
-		fail_with(failure,
-			  "%s: mode %04o lets others read or write it; "
-			  "run 'chmod 0640 %s'",
-			  path, (unsigned)(st.st_mode & 07777), path);
-	else if (st.st_size > FILE_MAX)
-		fail_with(failure, "%s: larger than 64 KiB, this is no keyring.", path);
-	else
-		return true;
-	return false;
-}
-
-static struct keyring *parse_file(int fd, const char *path, char *text,
-				  struct failure failure)
-{
+	struct failure failure = {error, error_size};
 	struct keyring_error refused;
 	struct keyring *ring;
-	ssize_t len = whole_file_read(fd, text, FILE_MAX + 1);
+	char missing[PATH_MAX + 64];
+	size_t len;
 
-	if (len < 0 && errno != EFBIG) {
-		fail_with(failure, "%s: %s.", path, strerror(errno));
+	snprintf(missing, sizeof(missing),
+		 "create it with 'avedgectl key new --keys %s'.", path);
+	char *text = private_file_read(path, "keyring", missing, &len, error, error_size);
+	if (text == NULL)
 		return NULL;
-	}
-	if (len < 0) {
-		fail_with(failure, "%s: larger than 64 KiB, this is no keyring.", path);
-		return NULL;
-	}
-	ring = keyring_parse_any(text, (size_t)len, &refused);
-	if (ring)
+	ring = keyring_parse_any(text, len, &refused);
+	private_file_release(text);
+	if (ring != NULL)
 		return ring;
 	if (refused.line > 0)
 		fail_with(failure,
@@ -97,48 +72,6 @@ static struct keyring *parse_file(int fd, const char *path, char *text,
 	else
 		fail_with(failure, "%s: %s", path, refused.reason);
 	return NULL;
-}
-
-static void open_failed(const char *path, struct failure failure)
-{
-	char self[64];
-
-	if (errno == ENOENT)
-		fail_with(failure,
-			  "%s: does not exist; create it with "
-			  "'avedgectl key new --keys %s'.",
-			  path, path);
-	else if (errno == EACCES)
-		fail_with(failure, "%s: %s may not read it; add that user to its group.",
-			  path, self_name(self, sizeof(self)));
-	else
-		fail_with(failure, "%s: %s.", path, strerror(errno));
-}
-
-struct keyring *keyfile_load_any(const char *path, char *error, size_t error_size)
-{
-	struct failure failure = {error, error_size};
-	struct keyring *ring = NULL;
-	char copy[PATH_MAX];
-	/* Without O_NONBLOCK a named pipe in its place would block us here. */
-	int fd = open(secret_file_path(path, copy, sizeof(copy)),
-		      O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	char *text;
-
-	if (fd < 0) {
-		open_failed(path, failure);
-		return NULL;
-	}
-	text = malloc(FILE_MAX + 1);
-	if (!text) {
-		fail_with(failure, "%s: out of memory.", path);
-	} else if (is_private(fd, path, failure)) {
-		ring = parse_file(fd, path, text, failure);
-		OPENSSL_cleanse(text, FILE_MAX + 1);
-	}
-	free(text);
-	close(fd);
-	return ring;
 }
 
 struct keyring *keyfile_load(const char *path, char *error, size_t error_size)

@@ -14,6 +14,7 @@
 #include <openssl/kdf.h>
 
 #include "auth/credential/base64.h"
+#include "auth/credential/key_line.h"
 #include "auth/credential/timestamp.h"
 
 /* A secret with fewer distinct bytes was typed by hand and is not random. */
@@ -102,74 +103,22 @@ const char *key_secret_weakness(const uint8_t *secret, size_t len)
 	return NULL;
 }
 
-/* A word of a line. */
-struct word {
-	const char *text;
-	size_t len;
-};
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
-/* Take one word off the front of *line; an empty one at its end. */
-static struct word word_take(struct word *line)
-{
-	struct word word = {line->text, 0};
-
-	while (line->len > 0 && is_blank(*line->text)) {
-		line->text++;
-		line->len--;
-	}
-	word.text = line->text;
-	while (line->len > 0 && !is_blank(*line->text)) {
-		line->text++;
-		line->len--;
-		word.len++;
-	}
-	return word;
-}
-
-/* Take one line off the front of *text, without newline and comment. */
-static struct word line_take(struct word *text)
-{
-	const char *end = memchr(text->text, '\n', text->len);
-	struct word line = {text->text, end ? (size_t)(end - text->text) : text->len};
-	size_t taken = line.len + (end ? 1 : 0);
-	const char *comment = memchr(line.text, '#', line.len);
-
-	text->text += taken;
-	text->len -= taken;
-	if (comment)
-		line.len = (size_t)(comment - line.text);
-	return line;
-}
-
-static bool is_rest_option(struct word word)
+static bool is_rest_option(struct key_word word)
 {
 	return word.len > 5 && memcmp(word.text, "rest=", 5) == 0;
 }
 
-/* A time, or a dash that leaves *unix_s as it is. */
-static bool time_field(struct word word, int64_t *unix_s)
-{
-	if (word.len == 1 && *word.text == '-')
-		return true;
-	return timestamp_parse(word.text, word.len, unix_s);
-}
-
 /* The words after the secret. NULL, or why they are refused. */
-static const char *parse_options(struct word line, struct key *key)
+static const char *parse_options(struct key_word line, struct key *key)
 {
 	int64_t *times[] = {&key->not_before_s, &key->not_after_s};
-	struct word word = word_take(&line);
+	struct key_word word = key_word_take(&line);
 
 	for (size_t i = 0; i < 2 && word.len > 0 && !is_rest_option(word); i++) {
-		if (!time_field(word, times[i]))
+		if (!key_time_parse(word, times[i]))
 			return "After the secret come two times as 2026-01-31T00:00:00Z or '-', "
 			       "then rest=sha1, rest=sha256 or rest=none.";
-		word = word_take(&line);
+		word = key_word_take(&line);
 	}
 	if (key->not_before_s >= key->not_after_s)
 		return "The key ends before it begins.";
@@ -177,16 +126,16 @@ static const char *parse_options(struct word line, struct key *key)
 		if (!is_rest_option(word) ||
 		    !key_rest_parse(word.text + 5, word.len - 5, &key->rest))
 			return "The last word of a key is rest=sha1, rest=sha256 or rest=none.";
-		if (word_take(&line).len > 0)
+		if (key_word_take(&line).len > 0)
 			return "Nothing may follow rest=.";
 	}
 	return NULL;
 }
 
 /* One non-empty line. NULL, or why it is refused. */
-static const char *parse_key(struct word id, struct word line, struct key *key)
+static const char *parse_key(struct key_word id, struct key_word line, struct key *key)
 {
-	struct word secret = word_take(&line);
+	struct key_word secret = key_word_take(&line);
 	const char *weakness;
 
 	*key = (struct key){.not_before_s = INT64_MIN, .not_after_s = INT64_MAX};
@@ -229,15 +178,15 @@ struct keyring *keyring_parse_any(const char *text, size_t len,
 				  struct keyring_error *error)
 {
 	struct keyring *ring = calloc(1, sizeof(*ring));
-	struct word rest = {text, len};
+	struct key_word rest = {text, len};
 
 	if (!ring) {
 		refuse(error, 0, "Out of memory.");
 		return NULL;
 	}
 	for (unsigned number = 1; rest.len > 0; number++) {
-		struct word line = line_take(&rest);
-		struct word id = word_take(&line);
+		struct key_word line = key_line_take(&rest);
+		struct key_word id = key_word_take(&line);
 		struct key *key = &ring->keys[ring->count];
 		const char *reason;
 

@@ -15,6 +15,7 @@
 
 #include "relay/core/allocation_state.h"
 #include "relay/core/revoked_users.h"
+#include "relay/core/token_auth.h"
 #include "relay/core/transactions.h"
 #include "relay/core/turn.h"
 #include "stun/attr.h"
@@ -79,7 +80,7 @@ enum auth_failure auth_check_time(struct turn *turn, const struct credential *cr
 
 /* The attributes of the mechanism; data is NULL for one that is absent. */
 struct claims {
-	struct slice username, userhash, realm, nonce, algorithm, algorithms;
+	struct slice username, userhash, realm, nonce, algorithm, algorithms, token;
 	enum stun_integrity kind; /* what the request is signed with */
 	enum stun_password_algorithm key_algorithm;
 };
@@ -116,6 +117,9 @@ static void read_claims(const struct stun_msg *msg, struct claims *claims)
 			break;
 		case STUN_PASSWORD_ALGORITHMS:
 			note(&claims->algorithms, attr.value);
+			break;
+		case STUN_ACCESS_TOKEN:
+			note(&claims->token, attr.value);
 			break;
 		default:
 			break;
@@ -280,6 +284,42 @@ static void pretend(const struct attempt *at, struct slice username, unsigned mo
 	OPENSSL_cleanse(&ignored, sizeof(ignored));
 }
 
+/* RFC 7635 section 9: a token counts in these two, whatever else carries one. */
+static bool takes_token(const struct attempt *at)
+{
+	return at->claims->token.data != NULL && at->turn->settings->token_keys != NULL &&
+	       (at->msg->method == TURN_ALLOCATE || at->msg->method == TURN_REFRESH);
+}
+
+/* Steps 4 and 5 with an access token (RFC 7635 section 7). */
+static enum auth_failure prove_by_token(const struct attempt *at)
+{
+	const struct claims *claims = at->claims;
+	const struct token_claim claim = {
+		.kid = slice_equal(claims->realm, our_realm(at->turn))
+			       ? claims->username
+			       : (struct slice){NULL, 0},
+		.bytes = claims->token,
+		.kind = claims->kind,
+	};
+
+	switch (token_auth_prove(at->turn, at->msg, &claim, at->unix_s,
+				 &at->out->owner)) {
+	case TOKEN_PROVED:
+		return AUTH_FAILURE_NONE;
+	case TOKEN_NO_KEY:
+	case TOKEN_NOT_OPENED:
+		return AUTH_FAILURE_UNKNOWN_KEY;
+	case TOKEN_NOT_FRESH:
+		return AUTH_FAILURE_EXPIRED;
+	case TOKEN_TOO_FAR:
+		return AUTH_FAILURE_TOO_FAR;
+	case TOKEN_BAD_MAC:
+		break;
+	}
+	return AUTH_FAILURE_BAD_MAC;
+}
+
 /* Steps 4 and 5: identify the user and verify the MAC. */
 static enum auth_failure prove(const struct attempt *at, const struct allocation *own)
 {
@@ -287,6 +327,8 @@ static enum auth_failure prove(const struct attempt *at, const struct allocation
 	struct credential cred;
 	unsigned tried;
 
+	if (takes_token(at))
+		return prove_by_token(at);
 	/* We never offer USERHASH, so it names no user. */
 	if (!claims->username.data) {
 		pretend(at, claims->userhash, UINT32_MAX);
@@ -297,8 +339,9 @@ static enum auth_failure prove(const struct attempt *at, const struct allocation
 		return AUTH_FAILURE_UNKNOWN_USER;
 	}
 	if (own &&
-	    own->owner.key.len ==
-		    (claims->key_algorithm == STUN_PASSWORD_MD5 ? 16 : 32) &&
+	    (own->owner.is_token ||
+	     own->owner.key.len ==
+		     (claims->key_algorithm == STUN_PASSWORD_MD5 ? 16 : 32)) &&
 	    stun_verify(at->msg, claims->kind, &own->owner.key)) {
 		at->out->owner = own->owner;
 		return AUTH_FAILURE_NONE;
@@ -354,8 +397,12 @@ static void fail(struct auth *out, int code, enum auth_failure failure)
  * RFC 8489 section 9.2.4: MI256, unless the request named no algorithm and so meant MD5. Read
  * literally, this includes a request signed with MI256.
  */
-static enum stun_integrity reply_kind(const struct claims *claims)
+static enum stun_integrity reply_kind(const struct claims *claims,
+				      const struct owner *owner)
 {
+	/* RFC 7635 knows no algorithms: in kind. */
+	if (owner->is_token)
+		return claims->kind;
 	return claims->algorithm.data || claims->algorithms.data ? STUN_INTEGRITY_SHA256
 								 : STUN_INTEGRITY_SHA1;
 }
@@ -383,12 +430,17 @@ void auth_check(struct turn *turn, const struct stun_msg *msg,
 		return;
 	}
 
+	const struct attempt at = {turn, msg, &claims, unix_s, out};
+
 	if (claims.username.data) {
 		out->owner.id = owner_id_of(&turn->shared->hash_key, claims.username);
-		if (al && owner_id_equal(&al->owner.id, &out->owner.id))
+		if (al &&
+		    (al->owner.is_token
+			     ? takes_token(&at) ||
+				       token_auth_is_kid(&al->owner, claims.username)
+			     : owner_id_equal(&al->owner.id, &out->owner.id)))
 			own = al;
 	}
-	const struct attempt at = {turn, msg, &claims, unix_s, out};
 	failure = prove(&at, own);
 	if (failure == AUTH_FAILURE_NONE &&
 	    revoked_users_has(turn->settings->revoked, out->owner.user))
@@ -397,8 +449,9 @@ void auth_check(struct turn *turn, const struct stun_msg *msg,
 		*out = (struct auth){.code = STUN_UNAUTHENTICATED, .failure = failure};
 		return;
 	}
-	assert(out->owner.key.len == 16 || out->owner.key.len == 32);
-	out->reply_kind = reply_kind(&claims);
+	assert(out->owner.key.len == 16 || out->owner.key.len == 32 ||
+	       (out->owner.is_token && out->owner.key.len == 20));
+	out->reply_kind = reply_kind(&claims, &out->owner);
 	if (!nonce_holds(&at, tuple, own, now_ms))
 		fail(out, STUN_STALE_NONCE, AUTH_FAILURE_STALE_NONCE);
 }

@@ -112,6 +112,8 @@ libcore_a_SOURCES = \
 	relay/core/special_purpose.h \
 	relay/core/tcp_relay.c \
 	relay/core/tcp_relay.h \
+	relay/core/token_auth.c \
+	relay/core/token_auth.h \
 	relay/core/tokens.h \
 	relay/core/transactions.c \
 	relay/core/transactions.h \

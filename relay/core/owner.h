@@ -34,6 +34,11 @@ struct owner {
 	char key_id[KEY_ID_MAX + 1];   /* of the keyring */
 	struct credential_quota quota; /* in place of the limits per user */
 	bool nameless;                 /* the credential is for anybody; see charge.h */
+	/*
+	 * It was an access token (RFC 7635): user and key_id are the kid, and the key, of 16 to
+	 * 32 bytes, is the session key in it. All tokens have one id, as they name no user.
+	 */
+	bool is_token;
 };
 
 /*

@@ -23,12 +23,34 @@ static uint64_t monotonic(int64_t at_s, uint64_t now_ms, int64_t unix_s)
 	return now_ms + (uint64_t)left_s * 1000;
 }
 
+/* RFC 7635 section 9: no longer than the token, and no longer than the key that made it. */
+static uint64_t token_deadline(const struct turn *turn, const struct owner *owner,
+			       uint64_t now_ms, int64_t unix_s)
+{
+	const struct turn_settings *settings = turn->settings;
+	const struct slice kid = {(const uint8_t *)owner->key_id, strlen(owner->key_id)};
+	const struct token_key *key =
+		settings->token_keys != NULL
+			? token_keyring_find(settings->token_keys, kid)
+			: NULL;
+	int64_t ends_s;
+
+	if (key == NULL || __builtin_add_overflow(key->not_after_s,
+						  settings->limits.clock_skew_s, &ends_s))
+		ends_s = INT64_MAX;
+	if (owner->credential_expires_s < ends_s)
+		ends_s = owner->credential_expires_s;
+	return monotonic(ends_s, now_ms, unix_s);
+}
+
 uint64_t revocation_deadline(const struct turn *turn, const struct owner *owner,
 			     uint64_t now_ms, int64_t unix_s)
 {
 	const struct turn_settings *settings = turn->settings;
 
 	assert(settings->keyring != NULL);
+	if (owner->is_token)
+		return token_deadline(turn, owner, now_ms, unix_s);
 	const struct key *key = keyring_find(settings->keyring, owner->key_id);
 	int64_t ends_s = INT64_MAX;
 
@@ -94,6 +116,23 @@ static bool is_still_there(const struct key *was, const struct turn_settings *se
 	       memcmp(is->secret, was->secret, was->secret_len) == 0;
 }
 
+/* Of an allocation made with a token: is its key gone, or another under its kid? */
+static bool lost_token_key(const struct allocation *al,
+			   const struct turn_settings *before,
+			   const struct turn_settings *now)
+{
+	const struct slice kid = {(const uint8_t *)al->owner.key_id,
+				  strlen(al->owner.key_id)};
+	const struct token_key *was, *is;
+
+	if (now->token_keys == NULL)
+		return true;
+	was = before->token_keys != NULL ? token_keyring_find(before->token_keys, kid)
+					 : NULL;
+	is = token_keyring_find(now->token_keys, kid);
+	return was == NULL || is == NULL || !token_key_equal(was, is);
+}
+
 struct change {
 	const struct turn_settings *before, *now;
 	bool gone[KEYRING_MAX]; /* by the place in the ring before */
@@ -106,6 +145,8 @@ static bool is_revoked(const struct allocation *al, const void *arg)
 
 	if (revoked_users_has(change->now->revoked, al->owner.user))
 		return true;
+	if (al->owner.is_token)
+		return lost_token_key(al, change->before, change->now);
 	for (size_t i = 0; i < ring->count; i++) {
 		if (change->gone[i] && strcmp(ring->keys[i].id, al->owner.key_id) == 0)
 			return true;

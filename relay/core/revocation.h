@@ -5,6 +5,8 @@
  *	user on the list of revoked ones    ends when the list is read; 401 from then on
  *	key gone from the ring, or another
  *	secret under its id                 ends when the ring is read
+ *	the same of the key of an access token
+ *	an access token has expired         at that time, always (RFC 7635 section 9)
  *	not-after of its key has come       ends at that time, and
  *	its credential has expired          at that time if enforce_credential_expiry; both with
  *	                                    clock_skew_s, as long as new allocations are made

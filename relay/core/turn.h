@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auth/credential/access_token.h"
 #include "relay/core/attribute_counts.h"
 #include "relay/core/counters.h"
 #include "relay/core/edge.h"
@@ -125,6 +126,9 @@ struct turn_settings {
 	struct user_groups *groups; /* NULL: none */
 	struct keyring *keyring;
 	struct revoked_users *revoked; /* NULL: none */
+	/* Third-party authorization (RFC 7635). */
+	const struct token_keyring *token_keys; /* NULL: not served */
+	char server_name[ACCESS_TOKEN_SERVER_NAME_MAX + 1];
 	struct peer_policy *policy;
 	struct host_addresses *host;
 	struct nonce_key nonce_key;

@@ -6,7 +6,13 @@
 #include <assert.h>
 #include <string.h>
 
+#include "relay/core/turn.h"
 #include "stun/registry.h"
+
+unsigned attributes_understood(const struct turn *turn)
+{
+	return turn->settings->token_keys != NULL ? ATTRIBUTES_ACCESS_TOKEN : 0;
+}
 
 /*
  * With neither flag set CHANGE-REQUEST asks for a plain Binding, as clients of RFC 3489 send it
@@ -27,6 +33,8 @@ static bool is_understood(const struct stun_msg *msg, const struct stun_attr *at
 	switch (attr->type) {
 	case STUN_CHANGE_REQUEST:
 		return is_binding && understands_change(attr, understood);
+	case STUN_ACCESS_TOKEN:
+		return (understood & ATTRIBUTES_ACCESS_TOKEN) != 0;
 	case STUN_PADDING:
 		return is_binding && (understood & ATTRIBUTES_PADDING) != 0;
 	case STUN_RESPONSE_PORT:

@@ -10,13 +10,19 @@
 
 #include "stun/msg.h"
 
+struct turn;
+
 /* What only some servers understand: the caller says whether this one does. */
 enum {
 	ATTRIBUTES_CHANGE =
 		1, /* in Binding: CHANGE-REQUEST that asks for a change, ... */
 	ATTRIBUTES_PADDING = 2,       /* ... PADDING ... */
 	ATTRIBUTES_RESPONSE_PORT = 4, /* ... and RESPONSE-PORT (RFC 5780) */
+	ATTRIBUTES_ACCESS_TOKEN = 8,  /* anywhere (RFC 7635) */
 };
+
+/* Those of them that count in every method, as the settings have it. */
+unsigned attributes_understood(const struct turn *turn);
 
 /*
  * Is there a comprehension-required attribute that no method of this server understands? An

@@ -24,10 +24,11 @@ bool discovery_is_served(const struct request *rq)
 unsigned discovery_understands(const struct request *rq)
 {
 	enum side side = rq->turn->shared->fronts[rq->tuple->front].side;
-	unsigned understood = ATTRIBUTES_PADDING;
+	unsigned understood = attributes_understood(rq->turn);
 
 	if (!discovery_is_served(rq))
-		return 0;
+		return understood;
+	understood |= ATTRIBUTES_PADDING;
 	/* A connection has one source address, so none of its answers has another. */
 	if (rq->transport != TRANSPORT_UDP)
 		return understood;

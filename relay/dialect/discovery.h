@@ -19,7 +19,7 @@ struct request;
 /* Does the front of that request serve it? */
 bool discovery_is_served(const struct request *rq);
 
-/* Which of its attributes are understood there; flags of attributes.h. */
+/* Which attributes Binding understands there; flags of attributes.h. */
 unsigned discovery_understands(const struct request *rq);
 
 /*

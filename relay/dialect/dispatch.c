@@ -128,7 +128,7 @@ static void indication(const struct request *rq, const struct stun_msg *msg,
 		drop(turn, DROP_UNKNOWN_METHOD);
 	else if (msg->bad_mi_len)
 		drop(turn, DROP_MALFORMED);
-	else if (attributes_has_unknown(msg, 0))
+	else if (attributes_has_unknown(msg, attributes_understood(turn)))
 		drop(turn, DROP_UNKNOWN_ATTRIBUTE);
 	else if (msg->method == STUN_BINDING)
 		counter_add(&turn->counters.indications, 1);

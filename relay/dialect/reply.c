@@ -198,10 +198,21 @@ void reply_redirect(struct request *rq)
 	reply_finish(rq, &b, STUN_TRY_ALTERNATE);
 }
 
+/* RFC 7635 section 4. */
+static void add_third_party(const struct turn_settings *settings, struct stun_builder *b)
+{
+	if (settings->software[0] != '\0')
+		stun_builder_add(b, STUN_SOFTWARE, settings->software,
+				 strlen(settings->software));
+	stun_builder_add(b, STUN_THIRD_PARTY_AUTHORIZATION, settings->server_name,
+			 strlen(settings->server_name));
+}
+
 void reply_challenge(struct request *rq, int code)
 {
 	const struct turn_settings *settings = rq->turn->settings;
 	struct slice realm = {(const uint8_t *)settings->realm, strlen(settings->realm)};
+	bool offers_tokens = code == STUN_UNAUTHENTICATED && settings->token_keys != NULL;
 	char nonce[NONCE_LEN];
 	struct stun_builder b;
 
@@ -213,5 +224,10 @@ void reply_challenge(struct request *rq, int code)
 	stun_builder_add(&b, STUN_NONCE, nonce, sizeof(nonce));
 	stun_builder_add(&b, STUN_PASSWORD_ALGORITHMS, auth_password_algorithms,
 			 AUTH_PASSWORD_ALGORITHMS_LEN);
+	if (offers_tokens)
+		add_third_party(settings, &b);
 	reply_finish(rq, &b, code);
+	/* The name of the server makes it as long as the operator likes. */
+	if (offers_tokens)
+		reply_spend_on_stranger(rq);
 }

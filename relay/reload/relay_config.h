@@ -79,6 +79,10 @@ struct relay_config {
 		char *certificate; /* PEM, leaf first, then the chain */
 		char *private_key; /* PEM */
 	} tls;
+	struct {                   /* keys NULL: not served */
+		char *server_name; /* "" exactly then */
+		char *keys;        /* path of a file, see token_keyring.h */
+	} third_party;
 	struct {
 		bool enabled;
 		char *realm; /* without the quotes that it is sent in */

@@ -341,6 +341,13 @@ static bool check_pairs(const struct check *check)
 	if (!config->tls.certificate && config->tls.private_key)
 		return REFUSE(check, &config->tls.private_key,
 			      "has no certificate; set tls.certificate too");
+	if (config->third_party.keys && config->third_party.server_name[0] == '\0')
+		return REFUSE(check, &config->third_party.keys,
+			      "has no server_name; set "
+			      "third_party_authorization.server_name too");
+	if (!config->third_party.keys && config->third_party.server_name[0] != '\0')
+		return REFUSE(check, &config->third_party.server_name,
+			      "has no keys; set third_party_authorization.keys too");
 	if (!check_lifetimes(check))
 		return false;
 	if (limits->allocations_reserved != 0 &&

@@ -136,6 +136,13 @@ static const struct config_key keys[] = {
 	    limits.bandwidth.per_user[DIALECT_MS], "10Mbit", BITRATE_MIN, BITRATE_MAX,
 	    "average of all allocations of one user of that dialect"),
 
+	KEY("third_party_authorization", "server_name", TEXT, APPLIED,
+	    third_party.server_name, "", 0, ACCESS_TOKEN_SERVER_NAME_MAX,
+	    "name of this server in access tokens; clients are told it"),
+	KEY("third_party_authorization", "keys", OPTIONAL, APPLIED, third_party.keys, "",
+	    0, PATH_LEN_MAX, "file of keys that open access tokens; empty: not served",
+	    .watched = true),
+
 	KEY("relay", "ports", RANGE, NEW_ALLOCATIONS, relay.ports, "50000-59999", 1024,
 	    UINT16_MAX, "ports of relayed addresses"),
 	KEY("relay", "rest", MILLISECONDS, APPLIED, relay.rest_ms, "30s", 0, DAY_MS,
@@ -335,6 +342,7 @@ static const struct config_section sections[] = {
 	 .offset = offsetof(struct relay_config, sides),
 	 .size = sizeof(struct relay_config_side)},
 	{.name = "ms"},
+	{.name = "third_party_authorization"},
 	{.name = "relay"},
 	{.name = "dscp"},
 	{.name = "user_group",

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "auth/credential/keyfile.h"
+#include "auth/credential/token_keyfile.h"
 #include "base/config/dscp.h"
 #include "base/daemon.h"
 #include "relay/core/revoked_users.h"
@@ -23,8 +24,9 @@
 /* What lies in files, immutable and counted: settings that differ in other things share it. */
 struct relay_files {
 	struct keyring *keyring;
-	struct revoked_users *revoked; /* NULL: no such file is configured */
-	SSL_CTX *tls;                  /* NULL: TLS is refused */
+	struct revoked_users *revoked;    /* NULL: no such file is configured */
+	struct token_keyring *token_keys; /* NULL: no such file is configured */
+	SSL_CTX *tls;                     /* NULL: TLS is refused */
 	unsigned references;
 };
 
@@ -79,6 +81,14 @@ static bool read_all(struct relay_files *files, const struct relay_config *confi
 			return config_locate(common, &config->revoked_users, error,
 					     error_size);
 	}
+	if (config->third_party.keys != NULL) {
+		files->token_keys =
+			token_keyfile_load(config->third_party.keys, error, error_size);
+		if (files->token_keys == NULL)
+			return config_locate(common, &config->third_party.keys, error,
+					     error_size);
+		daemon_tell_copy(config->third_party.keys);
+	}
 	if (config->tls.certificate == NULL)
 		return true;
 	files->tls = tls_context_new(config->tls.certificate, config->tls.private_key,
@@ -96,6 +106,7 @@ static void files_unref(struct relay_files *files)
 		return;
 	keyring_free(files->keyring);
 	revoked_users_free(files->revoked);
+	token_keyring_free(files->token_keys);
 	SSL_CTX_free(files->tls);
 	free(files);
 }
@@ -324,6 +335,8 @@ static void copy_turn(struct turn_settings *turn, const struct relay_config *con
 	       strlen(config->software) < sizeof(turn->software) &&
 	       strlen(config->ms.realm) + 2 < sizeof(turn->ms.realm));
 	snprintf(turn->realm, sizeof(turn->realm), "%s", config->realm);
+	snprintf(turn->server_name, sizeof(turn->server_name), "%s",
+		 config->third_party.server_name);
 	snprintf(turn->software, sizeof(turn->software), "%s", config->software);
 	turn->rfc5766_channels = config->rfc5766_channels;
 	turn->mobility = config->mobility;
@@ -372,6 +385,7 @@ struct relay_settings *relay_settings_build(const struct relay_config *config,
 		goto fail;
 	turn->keyring = settings->files->keyring;
 	turn->revoked = settings->files->revoked;
+	turn->token_keys = settings->files->token_keys;
 	settings->tls = settings->files->tls;
 	turn->policy = build_policy(config, sources->network);
 	if (turn->policy == NULL || !copy_clients(settings, config) ||

@@ -2,6 +2,10 @@ fuzz_programs += tests/fuzz/fuzz_credential
 tests_fuzz_fuzz_credential_LDADD = $(FUZZ_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/credential
 
+fuzz_programs += tests/fuzz/fuzz_access_token
+tests_fuzz_fuzz_access_token_LDADD = $(FUZZ_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/access_token
+
 # mrasd
 mras_fuzz_libs = libmras.a libopaquestring.a $(FUZZ_LIBS) $(EXPAT_LIBS) $(OSIP_LIBS) $(UNISTRING_LIBS)
 fuzz_programs += \

@@ -14,6 +14,7 @@ EXTRA_DIST += \
 	tests/integration/lib/namespaces.py \
 	tests/integration/lib/mras.py \
 	tests/integration/lib/turnclient_ms.py \
+	tests/integration/lib/turnclient_token.py \
 	tests/integration/lib/mras_bench.py \
 	tests/integration/lib/proxy_header.py \
 	tests/integration/lib/relay.py \
@@ -27,6 +28,7 @@ EXTRA_DIST += \
 	tests/integration/lib/nice_pair.c \
 	tests/integration/lib/scenarios.py \
 	tests/integration/cases/lib.py \
+	tests/integration/cases/t-access-token.sh \
 	tests/integration/cases/t-across-dialects.sh \
 	tests/integration/cases/t-aioice.sh \
 	tests/integration/cases/t-alpn.py \

@@ -228,6 +228,21 @@ const struct ctl_command ctl_commands[] = {
 	 .options = {OPTION_FOR_USER, OPTION_TTL, OPTION_FORM, OPTION_KEYS, OPTION_REALM,
 		     OPTION_SERVER, OPTION_SOCKET, OPTION_JSON},
 	 .run = ctl_credential},
+	{.name = "access-token",
+	 .usage = "--keys FILE --server-name NAME",
+	 .purpose = "make an access token, to try third-party authorization",
+	 .text = "Does what an authorization server does for a client (RFC 7635): makes a session "
+		 "key and encloses it in a token that only the relay can open.  A client sends the "
+		 "kid as its user name and the token in Allocate and Refresh, and signs all requests "
+		 "with the session key.\n\n"
+		 "A new long-term key is a line 'KID BASE64 A256GCM' in the file; 'openssl rand "
+		 "-base64 32' makes the middle of it.\n\n"
+		 "avedge-load takes the output as --user, --password and --access-token.  With --json, "
+		 "prints an object with kid, key, access_token, server_name, expires_in (in seconds) "
+		 "and expires (RFC 3339).",
+	 .options = {OPTION_TOKEN_KEYS, OPTION_SERVER_NAME, OPTION_KID, OPTION_TOKEN_TTL,
+		     OPTION_SHA256, OPTION_JSON},
+	 .run = ctl_access_token},
 	{.name = "probe",
 	 .usage = "HOST",
 	 .purpose = "test what a TURN server serves, as a client",

@@ -1,5 +1,5 @@
 /*
- * ctl_credential.c - avedgectl credential: issue a user name and password for a client.
+ * ctl_credential.c - avedgectl credential and access-token: what a client proves itself with.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -10,16 +10,19 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
+#include "auth/credential/access_token.h"
+#include "auth/credential/base64.h"
 #include "auth/credential/credential.h"
 #include "auth/credential/keyfile.h"
 #include "auth/credential/opaque_string.h"
 #include "auth/credential/timestamp.h"
+#include "auth/credential/token_keyfile.h"
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/ctl_args.h"
 #include "tools/ctl/ctl_run.h"
 #include "tools/ctl/ctl_uris.h"
 
-enum { TOKEN_VERSION = 2, TTL_DEFAULT_S = 8 * 3600 };
+enum { TOKEN_VERSION = 2, TTL_DEFAULT_S = 8 * 3600, TOKEN_TTL_DEFAULT_S = 3600 };
 
 /* For RTCPeerConnection; an empty list without --server. uris is taken over. */
 static json_t *ice_servers(json_t *uris, const struct credential_pair *pair)
@@ -195,5 +198,137 @@ int ctl_credential(const struct ctl_args *args)
 		status = print_pair(args, &pair, now_s);
 	OPENSSL_cleanse(&pair, sizeof(pair));
 	keyring_free(ring);
+	return status;
+}
+
+/* --- access-token ------------------------------------------------------------------------------ */
+
+/* What a client is told besides the kid, as text. */
+struct issued {
+	char token[BASE64_SIZE(ACCESS_TOKEN_MAX)];
+	char mac_key[BASE64_SIZE(ACCESS_TOKEN_MAC_KEY_LONG)];
+	char expires[TIMESTAMP_SIZE];
+};
+
+static int print_issued(const struct ctl_args *args, const struct token_key *key,
+			const struct issued *issued, int64_t ttl_s)
+{
+	const char *name = ctl_value(args, OPTION_SERVER_NAME, NULL);
+	json_t *json;
+
+	if (!ctl_has(args, OPTION_JSON)) {
+		printf("kid           %s\nmac_key       %s\naccess_token  %s\n"
+		       "expires       %s\n",
+		       key->kid, issued->mac_key, issued->token, issued->expires);
+		return CTL_OK;
+	}
+	/* The names of RFC 7635 Appendix B, and those of a TURN client's options. */
+	json = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "kid", key->kid, "key",
+			 issued->mac_key, "access_token", issued->token, "server_name",
+			 name, "expires_in", (json_int_t)ttl_s, "expires",
+			 issued->expires);
+	return json ? ctl_print_json(json)
+		    : ctl_fail("out of memory, or --server-name is not UTF-8");
+}
+
+/* The key of --kid, or the first that is valid; NULL after a message. */
+static const struct token_key *choose_token_key(const struct ctl_args *args,
+						const char *path,
+						const struct token_keyring *ring,
+						int64_t now_s)
+{
+	const char *kid = ctl_value(args, OPTION_KID, NULL);
+	const struct token_key *key = NULL;
+
+	if (kid != NULL) {
+		key = token_keyring_find(ring, (struct slice){(const uint8_t *)kid,
+							      strlen(kid)});
+		if (key == NULL) {
+			ctl_fail("%s: no key '%s'", path, kid);
+			return NULL;
+		}
+		if (token_key_is_valid(key, now_s, 0))
+			return key;
+		ctl_fail("%s: key '%s' is not valid now", path, kid);
+		return NULL;
+	}
+	for (size_t i = 0; i < ring->count; i++) {
+		if (token_key_is_valid(&ring->keys[i], now_s, 0))
+			return &ring->keys[i];
+	}
+	ctl_fail("%s: no valid key", path);
+	return NULL;
+}
+
+static bool make_token(const struct ctl_args *args, const struct token_key *key,
+		       int64_t now_s, struct issued *issued)
+{
+	const char *name = ctl_value(args, OPTION_SERVER_NAME, NULL);
+	int64_t ttl_s = ctl_number(args, OPTION_TOKEN_TTL, TOKEN_TTL_DEFAULT_S);
+	struct access_token token = {
+		.mac_key_len = ctl_has(args, OPTION_SHA256) ? ACCESS_TOKEN_MAC_KEY_LONG
+							    : ACCESS_TOKEN_MAC_KEY_SHORT,
+		.issued_s = (uint64_t)now_s,
+		.lifetime_s = (uint32_t)ttl_s,
+	};
+	uint8_t nonce[ACCESS_TOKEN_NONCE_LEN], bytes[ACCESS_TOKEN_MAX];
+	size_t len = 0;
+
+	assert(now_s >= 0 && ttl_s > 0 && ttl_s <= UINT32_MAX);
+	if (RAND_bytes(nonce, sizeof(nonce)) == 1 &&
+	    RAND_bytes(token.mac_key, (int)token.mac_key_len) == 1)
+		len = access_token_make(
+			&token, key, (struct slice){(const uint8_t *)name, strlen(name)},
+			nonce, bytes);
+	if (len > 0) {
+		base64_encode(bytes, len, issued->token);
+		base64_encode(token.mac_key, token.mac_key_len, issued->mac_key);
+	}
+	OPENSSL_cleanse(&token, sizeof(token));
+	return len > 0 && timestamp_format(now_s + ttl_s, issued->expires);
+}
+
+static int check_token(const struct ctl_args *args)
+{
+	const char *name = ctl_value(args, OPTION_SERVER_NAME, NULL);
+
+	if (!ctl_has(args, OPTION_TOKEN_KEYS))
+		return ctl_usage(args->name, "--keys is required");
+	if (name == NULL || *name == '\0')
+		return ctl_usage(args->name,
+				 "--server-name is required: that of "
+				 "third_party_authorization in mediarelayd.conf");
+	if (strlen(name) > ACCESS_TOKEN_SERVER_NAME_MAX)
+		return ctl_usage(args->name, "--server-name is longer than %d bytes",
+				 ACCESS_TOKEN_SERVER_NAME_MAX);
+	return CTL_OK;
+}
+
+int ctl_access_token(const struct ctl_args *args)
+{
+	const char *path = ctl_value(args, OPTION_TOKEN_KEYS, NULL);
+	char error[CTL_ERROR_SIZE];
+	int64_t now_s = time(NULL);
+	struct issued issued;
+	int status = check_token(args);
+
+	if (status != CTL_OK)
+		return status;
+
+	struct token_keyring *ring = token_keyfile_load(path, error, sizeof(error));
+	if (ring == NULL)
+		return ctl_fail("%s", error);
+
+	const struct token_key *key = choose_token_key(args, path, ring, now_s);
+	if (key == NULL)
+		status = CTL_FAILED;
+	else if (!make_token(args, key, now_s, &issued))
+		status = ctl_fail("cannot make a token: the crypto library failed");
+	else
+		status = print_issued(args, key, &issued,
+				      ctl_number(args, OPTION_TOKEN_TTL,
+						 TOKEN_TTL_DEFAULT_S));
+	OPENSSL_cleanse(&issued, sizeof(issued));
+	token_keyring_free(ring);
 	return status;
 }

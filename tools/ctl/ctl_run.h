@@ -30,6 +30,7 @@ int ctl_key_rotate(const struct ctl_args *args);
 int ctl_key_list(const struct ctl_args *args);
 int ctl_key_show(const struct ctl_args *args);
 int ctl_credential(const struct ctl_args *args);
+int ctl_access_token(const struct ctl_args *args);
 int ctl_probe(const struct ctl_args *args);
 int ctl_probe_turn(const struct ctl_args *args);
 int ctl_import(const struct ctl_args *args);

@@ -67,9 +67,11 @@ const struct import_option import_options[] = {
 	{"no-auth-pings", SAME, FLAG, NULL},
 	{"no-dynamic-realms", SAME, FLAG, NULL},
 	{"no-dynamic-ip-list", SAME, FLAG, NULL},
-	{"oauth", LOST, FLAG, "third-party authorization (RFC 7635) is not served"},
+	{"oauth", LOST, FLAG,
+	 "third-party authorization (RFC 7635) needs its keys in a "
+	 "file; see third_party_authorization in mediarelayd.conf(5)"},
 	{"server-name", LOST, VALUE,
-	 "for third-party authorization, which is not served"},
+	 "see third_party_authorization.server_name in mediarelayd.conf(5)"},
 	{"check-origin-consistency", LOST, FLAG, "ORIGIN is ignored"},
 	{"secure-stun", LOST, FLAG,
 	 "Binding requests need no credential; limits.stranger_rate "

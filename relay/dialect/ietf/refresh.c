@@ -6,6 +6,7 @@
 #include <assert.h>
 
 #include "relay/core/dual.h"
+#include "relay/core/revocation.h"
 #include "relay/core/turn.h"
 #include "relay/dialect/request.h"
 #include "stun/attr.h"
@@ -67,6 +68,20 @@ static uint32_t refresh_all(struct request *rq, uint32_t lifetime_s)
 	return allocation_left_s(rq->al, rq->now_ms);
 }
 
+/*
+ * A token's allocation goes on with the token that refreshes it, its key and its time (RFC 7635
+ * section 9). Without a token the owner is the same as before.
+ */
+static void take_owner(struct request *rq)
+{
+	if (!rq->auth.owner.is_token)
+		return;
+	rq->al->owner = rq->auth.owner;
+	allocation_bound(rq->turn, rq->al,
+			 revocation_deadline(rq->turn, &rq->al->owner, rq->now_ms,
+					     rq->unix_s));
+}
+
 int refresh_check(const struct request *rq, struct refresh *refresh)
 {
 	bool has_lifetime;
@@ -82,6 +97,7 @@ int refresh_check(const struct request *rq, struct refresh *refresh)
 
 uint32_t refresh_do(struct request *rq, const struct refresh *refresh)
 {
+	take_owner(rq);
 	return refresh->family != rq->al->families
 		       ? refresh_half(rq, refresh->family, refresh->lifetime_s)
 		       : refresh_all(rq, refresh->lifetime_s);

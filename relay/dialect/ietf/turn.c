@@ -21,6 +21,18 @@
  */
 enum { PEERS_MAX = 256 };
 
+/*
+ * Without third-party authorization a token can prove nothing, and another 401 would not say so: 420
+ * does (RFC 7635 section 7).
+ */
+static bool has_unexpected_token(const struct request *rq)
+{
+	struct stun_attr attr;
+
+	return rq->turn->settings->token_keys == NULL &&
+	       stun_msg_find(rq->msg, STUN_ACCESS_TOKEN, &attr);
+}
+
 /* True if the request may go on; else it has been answered, or not if the limiter says so. */
 static bool authenticate(struct request *rq)
 {
@@ -44,6 +56,8 @@ static bool authenticate(struct request *rq)
 		return false;
 	if (rq->auth.code == STUN_BAD_REQUEST)
 		reply_error(rq, rq->auth.code);
+	else if (has_integrity && has_unexpected_token(rq))
+		reply_unknown_attributes(rq, &(uint16_t){STUN_ACCESS_TOKEN}, 1);
 	else
 		reply_challenge(rq, rq->auth.code);
 	return false;
@@ -165,7 +179,8 @@ void turn_request(struct request *rq)
 	if (!authenticate(rq))
 		return;
 
-	size_t count = attributes_unknown(rq->msg, 0, unknown);
+	size_t count =
+		attributes_unknown(rq->msg, attributes_understood(rq->turn), unknown);
 	if (count > 0) {
 		reply_unknown_attributes(rq, unknown, count);
 		return;

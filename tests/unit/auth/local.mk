@@ -1,6 +1,8 @@
 credential_helpers = tests/unit/auth/credential_ring.c tests/unit/auth/credential_ring.h \
 	tests/unit/lib/vectors.c
 unit_programs += \
+	tests/unit/auth/test_access_token \
+	tests/unit/auth/test_token_keyring \
 	tests/unit/auth/test_credential \
 	tests/unit/auth/test_keyfile \
 	tests/unit/auth/test_keyring \
@@ -10,6 +12,10 @@ tests_unit_auth_test_opaque_string_SOURCES = tests/unit/auth/test_opaque_string.
 	tests/unit/lib/vectors.c
 tests_unit_auth_test_opaque_string_LDADD = libopaquestring.a $(LDADD) $(JANSSON_LIBS) \
 	$(UNISTRING_LIBS)
+tests_unit_auth_test_access_token_SOURCES = tests/unit/auth/test_access_token.c \
+	tests/unit/lib/vectors.c
+tests_unit_auth_test_access_token_LDADD = $(LDADD) $(JANSSON_LIBS)
+tests_unit_auth_test_token_keyring_LDADD = libkeyfile.a $(LDADD)
 tests_unit_auth_test_credential_SOURCES = tests/unit/auth/test_credential.c $(credential_helpers)
 tests_unit_auth_test_credential_LDADD = $(LDADD) $(JANSSON_LIBS)
 tests_unit_auth_test_token_SOURCES = tests/unit/auth/test_token.c $(credential_helpers)

@@ -17,6 +17,7 @@ unit_programs += \
 	tests/unit/dialect/test_revocation \
 	tests/unit/dialect/test_fair_share \
 	tests/unit/dialect/test_second_hop \
+	tests/unit/dialect/test_token_auth \
 	tests/unit/dialect/test_turn_allocate \
 	tests/unit/dialect/test_turn_auth \
 	tests/unit/dialect/test_turn_channel \
@@ -32,6 +33,7 @@ tests_unit_dialect_test_discovery_LDADD = $(client_libs)
 tests_unit_dialect_test_dispatch_LDADD = $(client_libs)
 tests_unit_dialect_test_reply_LDADD = $(client_libs)
 tests_unit_dialect_test_mobility_LDADD = $(client_libs)
+tests_unit_dialect_test_token_auth_LDADD = $(client_libs)
 tests_unit_dialect_test_turn_allocate_LDADD = $(client_libs)
 tests_unit_dialect_test_turn_auth_LDADD = $(client_libs)
 tests_unit_dialect_test_turn_channel_LDADD = $(client_libs)

@@ -87,6 +87,8 @@ static struct stun_key client_key(const struct client *c)
 	struct slice password = {(const uint8_t *)c->password, strlen(c->password)};
 	struct stun_key key = {0};
 
+	if (c->session_key.len > 0)
+		return c->session_key;
 	stun_key_long_term(
 		&key, key_is_sha256(c->auth) ? STUN_PASSWORD_SHA256 : STUN_PASSWORD_MD5,
 		username, realm, password);
@@ -137,6 +139,10 @@ static void add_credentials(struct client *c)
 		  c->auth == CLIENT_BOTH;
 	bool mi256 = c->auth != CLIENT_MD5 && c->auth != CLIENT_SHA256_MI;
 
+	if (c->session_key.len > 0) {
+		mi = c->session_kind == STUN_INTEGRITY_SHA1;
+		mi256 = !mi;
+	}
 	c->key = client_key(c);
 	c->signed_as = c->auth;
 	c->owner = owner_id_of(&c->fixture->shared.hash_key,
@@ -150,7 +156,10 @@ static void add_credentials(struct client *c)
 		stun_builder_add(&c->b, STUN_REALM, padded, realm_len);
 	if (!(c->wrong & WRONG_NO_NONCE))
 		stun_builder_add(&c->b, STUN_NONCE, c->nonce, c->nonce_len);
-	add_algorithms(c);
+	if (c->session_key.len == 0)
+		add_algorithms(c);
+	if (c->token_len > 0)
+		stun_builder_add(&c->b, STUN_ACCESS_TOKEN, c->token, c->token_len);
 	if (mi)
 		stun_add_integrity(&c->b, STUN_INTEGRITY_SHA1, &c->key);
 	if ((c->wrong & WRONG_FIRST_MAC) && !c->b.failed)
@@ -230,8 +239,9 @@ static const char *judge_integrity(const struct client *c)
 
 	if (c->answer.mi_offset != 0 && c->answer.mi256_offset != 0)
 		return "two kinds of integrity";
-	if (kind !=
-	    (uses_algorithms(c->signed_as) ? STUN_INTEGRITY_SHA256 : STUN_INTEGRITY_SHA1))
+	if (kind != (c->session_key.len > 0          ? c->session_kind
+		     : uses_algorithms(c->signed_as) ? STUN_INTEGRITY_SHA256
+						     : STUN_INTEGRITY_SHA1))
 		return "wrong kind of integrity, or none";
 	if (!stun_verify(&c->answer, kind, &c->key))
 		return "MAC does not match";

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auth/credential/access_token.h"
 #include "relay/dialect/dispatch.h"
 #include "stun/attr.h"
 #include "stun/integrity.h"
@@ -84,6 +85,14 @@ struct client {
 	size_t algorithms_len;
 	uint8_t algorithm[16]; /* value of PASSWORD-ALGORITHM; length 0: as auth says */
 	size_t algorithm_len;
+	/*
+	 * Third-party authorization: this key signs in place of the password's, unless its length
+	 * is 0, and this token goes with it, unless its length is 0. The username is the kid.
+	 */
+	struct stun_key session_key;
+	enum stun_integrity session_kind;
+	uint8_t token[ACCESS_TOKEN_MAX + 8];
+	size_t token_len;
 	uint64_t transactions; /* source of transaction ids */
 
 	/* The request being built; afterwards the bytes sent. */
