@@ -263,8 +263,9 @@ static bool make_workers(struct daemon *daemon)
 
 	limit_unauthenticated(self_of(daemon));
 	relay->workers = calloc(relay->worker_count, sizeof(*relay->workers));
+	/* Each of them may be an owner of its own, and of IPv6 a site of its own, too. */
 	relay->shared.half_open = quota_new(
-		relay->worker_count * config_of(daemon)->stream.unauthenticated, 0);
+		2 * relay->worker_count * config_of(daemon)->stream.unauthenticated, 0);
 	if (relay->workers == NULL || relay->shared.half_open == NULL)
 		return daemon_no_memory(daemon);
 	for (size_t i = 0; i < relay->worker_count; i++) {

@@ -15,7 +15,12 @@
 #include "relay/delivery.h"
 #include "relay/reload/relay_settings.h"
 
-enum { BUCKETS = 1 << 14 };
+enum {
+	BUCKETS = 1 << 14,
+	SITE_LEN = 48, /* of an IPv6 site */
+	SITE_SHARE =
+		4, /* it may have so much more than a network of it, as in core/limiter.h */
+};
 
 LIST_HEAD(client_list, client);
 
@@ -42,6 +47,15 @@ static uint64_t prefix_owner(struct clients *clients, const struct ip_addr *pref
 {
 	return siphash(&clients->delivery->turn->shared->hash_key, prefix,
 		       sizeof(*prefix));
+}
+
+/* Of the site as a whole, told from a network of that number by its length. */
+static uint64_t site_owner(struct clients *clients, const struct ip_addr *prefix)
+{
+	struct ip_addr site = half_open_site_of(prefix);
+
+	site.bytes[sizeof(site.bytes) - 1] = SITE_LEN;
+	return prefix_owner(clients, &site);
 }
 
 /*
@@ -159,20 +173,57 @@ static bool make_room_here(struct clients *clients, uint32_t unauthenticated)
 	return true;
 }
 
+/* One more for that owner, whose oldest one here gives way if it is at the limit. */
+static void keep_share(struct clients *clients, struct half_open_entry *oldest,
+		       uint64_t owner, uint64_t limit)
+{
+	if (oldest == NULL)
+		return;
+	size_t count = quota_held(of_all_workers(clients), owner);
+	if (count >= limit)
+		give_way(clients, oldest, CONNECTION_END_GAVE_WAY_PREFIX, count);
+}
+
+/* Both are counted, of all workers. False if there is no room for the count. */
+static bool count_in(struct clients *clients, const struct ip_addr *prefix)
+{
+	struct quota *quota = of_all_workers(clients);
+
+	if (!quota_acquire(quota, prefix_owner(clients, prefix), 0))
+		return false;
+	if (prefix->family != IP_V6 ||
+	    quota_acquire(quota, site_owner(clients, prefix), 0))
+		return true;
+	quota_release(quota, prefix_owner(clients, prefix));
+	return false;
+}
+
+static void count_out(struct clients *clients, const struct ip_addr *prefix)
+{
+	struct quota *quota = of_all_workers(clients);
+
+	quota_release(quota, prefix_owner(clients, prefix));
+	if (prefix->family == IP_V6)
+		quota_release(quota, site_owner(clients, prefix));
+}
+
 bool clients_make_room(struct clients *clients, const struct ip_addr *client)
 {
 	const struct relay_stream_limits *limit = limits(clients);
 	struct ip_addr prefix = source_prefix(client);
 	struct half_open_entry *oldest =
 		half_open_oldest_from(clients->half_open, &prefix);
-	size_t count;
 
 	/* If others have closed their share, too, none of it is on this worker: take one. */
-	if (limit->unauthenticated_per_prefix != 0 && oldest != NULL) {
-		count = quota_held(of_all_workers(clients),
-				   prefix_owner(clients, &prefix));
-		if (count >= limit->unauthenticated_per_prefix)
-			give_way(clients, oldest, CONNECTION_END_GAVE_WAY_PREFIX, count);
+	if (limit->unauthenticated_per_prefix != 0) {
+		keep_share(clients, oldest, prefix_owner(clients, &prefix),
+			   limit->unauthenticated_per_prefix);
+		if (client->family == IP_V6)
+			keep_share(clients,
+				   half_open_oldest_near(clients->half_open, &prefix),
+				   site_owner(clients, &prefix),
+				   SITE_SHARE *
+					   (uint64_t)limit->unauthenticated_per_prefix);
 	}
 	return make_room_here(clients, unauthenticated_limit(clients));
 }
@@ -196,7 +247,7 @@ bool clients_enter(struct clients *clients, struct client *client)
 	assert(client->tuple.front < FRONTS_MAX);
 	if (!half_open_add(clients->half_open, &client->half_open, &prefix))
 		return false;
-	if (!quota_acquire(of_all_workers(clients), prefix_owner(clients, &prefix), 0)) {
+	if (!count_in(clients, &prefix)) {
 		half_open_remove(clients->half_open, &client->half_open);
 		return false;
 	}
@@ -213,7 +264,7 @@ void clients_authenticated(struct clients *clients, struct client *client)
 	if (!half_open_has(&client->half_open))
 		return;
 	half_open_remove(clients->half_open, &client->half_open);
-	quota_release(of_all_workers(clients), prefix_owner(clients, &prefix));
+	count_out(clients, &prefix);
 }
 
 static void leave_table(struct clients *clients, struct client *client)
@@ -232,7 +283,7 @@ void clients_leave(struct clients *clients, struct client *client)
 		clients_authenticated(clients, client);
 		leave_table(clients, client);
 	} else if (client->moving == CLIENT_MOVES_HALF_OPEN) {
-		quota_release(of_all_workers(clients), prefix_owner(clients, &prefix));
+		count_out(clients, &prefix);
 	}
 }
 

@@ -198,6 +198,35 @@ START_TEST(half_open_agrees_with_its_model)
 }
 END_TEST
 
+/* Networks of one IPv6 /48 count together where the fullest is asked for, and each for itself. */
+START_TEST(an_ipv6_site_is_the_fullest)
+{
+	struct half_open_entry entries[6] = {0};
+	struct ip_addr ip[6], other;
+	size_t count;
+
+	for (unsigned i = 0; i < 6; i++) {
+		ck_assert(ip_addr_parse(i < 2 ? "192.0.2.7" : "2001:db8:5::", &ip[i]));
+		if (i >= 2)
+			ip[i].bytes[7] = (uint8_t)i;
+		ck_assert(half_open_add(half_open, &entries[i], &ip[i]));
+	}
+	ck_assert_ptr_eq(half_open_oldest_of_fullest(half_open, &count), &entries[2]);
+	ck_assert_uint_eq(count, 4);
+	ck_assert_ptr_eq(half_open_oldest_from(half_open, &ip[4]), &entries[4]);
+	ck_assert_ptr_eq(half_open_oldest_near(half_open, &ip[4]), &entries[2]);
+	ck_assert_ptr_eq(half_open_oldest_near(half_open, &ip[1]), &entries[0]);
+	ck_assert(ip_addr_parse("2001:db8:6::", &other));
+	ck_assert_ptr_null(half_open_oldest_near(half_open, &other));
+	for (unsigned i = 2; i < 5; i++)
+		half_open_remove(half_open, &entries[i]);
+	ck_assert_ptr_eq(half_open_oldest_of_fullest(half_open, &count), &entries[0]);
+	half_open_remove(half_open, &entries[5]);
+	half_open_remove(half_open, &entries[0]);
+	half_open_remove(half_open, &entries[1]);
+}
+END_TEST
+
 static void half_open_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("half_open");
@@ -206,6 +235,7 @@ static void half_open_suite(Suite *suite)
 	tcase_add_test(tc, nothing_is_the_oldest_of_none);
 	tcase_add_test(tc, the_oldest_of_the_fullest_gives_way);
 	tcase_add_test(tc, among_single_ones_the_oldest_gives_way);
+	tcase_add_test(tc, an_ipv6_site_is_the_fullest);
 	tcase_add_loop_test(tc, half_open_agrees_with_its_model, 1, 4);
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);

@@ -4,6 +4,7 @@
  */
 #include "relay/front/clients.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "relay/core/quota.h"
@@ -39,7 +40,7 @@ static void end(struct client *client, enum connection_end why)
 static void set_up(void)
 {
 	shared.hash_key = (struct siphash_key){3, 4};
-	shared.half_open = quota_new(CLIENTS * WORKERS, 0);
+	shared.half_open = quota_new(2 * CLIENTS * WORKERS, 0);
 	turn.shared = &shared;
 	settings.stream = (struct relay_stream_limits){
 		.connections = 100,
@@ -105,6 +106,47 @@ START_TEST(an_ipv6_source_is_a_64)
 	ck_assert(is_there(0) && is_there(1) && is_there(2));
 	connects(3, 0, "2001:db8:0:1::3");
 	ck_assert(!is_there(0) && is_there(1) && is_there(2));
+}
+END_TEST
+
+/* Whoever has a /48 is one source, and not 65536. */
+START_TEST(an_ipv6_site_is_bounded_as_a_whole)
+{
+	char from[64];
+
+	settings.stream.unauthenticated_per_prefix = 2;
+	connects(0, 0, "2001:db8:1:1::1");
+	for (unsigned i = 1; i < 20; i++) {
+		snprintf(from, sizeof(from), "2001:db8:7:%x::1", i);
+		connects(i, 0, from);
+	}
+	ck_assert(is_there(0));
+	for (unsigned i = 1; i < 20; i++)
+		ck_assert_msg(is_there(i) == (i >= 12), "%u", i);
+	ck_assert_int_eq(fakes[1].ended, CONNECTION_END_GAVE_WAY_PREFIX);
+	/* Also where the other worker has them. */
+	connects(20, 1, "2001:db8:7:30::1");
+	ck_assert(is_there(12) && is_there(20));
+	connects(21, 1, "2001:db8:7:31::1");
+	ck_assert(!is_there(20) && is_there(21));
+}
+END_TEST
+
+START_TEST(the_fullest_source_of_all_is_a_site)
+{
+	char from[64];
+
+	settings.stream.unauthenticated = 10;
+	connects(0, 0, "2001:db8:1:1::1");
+	connects(1, 0, "192.0.2.9");
+	connects(2, 0, "192.0.2.9");
+	for (unsigned i = 3; i < 20; i++) {
+		snprintf(from, sizeof(from), "2001:db8:7:%x::1", i);
+		connects(i, 0, from);
+	}
+	ck_assert(is_there(0) && is_there(1) && is_there(2));
+	ck_assert(!is_there(3) && !is_there(12) && is_there(13) && is_there(19));
+	ck_assert_int_eq(fakes[3].ended, CONNECTION_END_GAVE_WAY);
 }
 END_TEST
 
@@ -300,6 +342,8 @@ static void clients_suite(Suite *suite)
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_test(tc, the_oldest_of_a_full_source_gives_way);
 	tcase_add_test(tc, an_ipv6_source_is_a_64);
+	tcase_add_test(tc, an_ipv6_site_is_bounded_as_a_whole);
+	tcase_add_test(tc, the_fullest_source_of_all_is_a_site);
 	tcase_add_test(tc, the_oldest_of_the_fullest_source_gives_way);
 	tcase_add_test(tc, without_descriptors_one_gives_way);
 	tcase_add_test(tc, a_renamed_client_counts_for_its_new_source);
