@@ -141,7 +141,7 @@ static const char *refused(void)
 }
 
 /* Send a request and return the whole response; "" if the connection is refused. */
-static const char *ask(const char *request)
+static const char *ask_bytes(const char *request, size_t request_len)
 {
 	static char answer[64 * 1024];
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -152,14 +152,19 @@ static const char *ask(const char *request)
 	strcpy(address.sun_path, path);
 	answer[0] = '\0';
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
-		ck_assert_int_eq(send(fd, request, strlen(request), MSG_NOSIGNAL),
-				 (ssize_t)strlen(request));
+		ck_assert_int_eq(send(fd, request, request_len, MSG_NOSIGNAL),
+				 (ssize_t)request_len);
 		while ((n = read(fd, answer + len, sizeof(answer) - 1 - len)) > 0)
 			len += (size_t)n;
 		answer[len] = '\0';
 	}
 	close(fd);
 	return answer;
+}
+
+static const char *ask(const char *request)
+{
+	return ask_bytes(request, strlen(request));
 }
 
 static unsigned status_of(const char *answer)
@@ -221,6 +226,36 @@ START_TEST(control_passes_a_body_to_handlers)
 
 	ck_assert_uint_eq(status_of(answer), 200);
 	ck_assert_ptr_nonnull(strstr(answer, "{\"name\":\"me\",\"body\":{\"a\":1}}"));
+	control_socket_stop(control);
+}
+END_TEST
+
+#define PUT "PUT /v1/echo/me HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n"
+#define REQUEST(text) text, sizeof(text) - 1
+
+static const struct {
+	const char *name;
+	const char *request;
+	size_t len;
+	unsigned want;
+} framings[] = {
+	{"plain", REQUEST(PUT "Content-Length: 8\r\n\r\n{\"a\": 1}"), 200},
+	{"name with a NUL", REQUEST(PUT "X\0Y: a\r\nContent-Length: 8\r\n\r\n{\"a\": 1}"),
+	 400},
+	{"bare CR",
+	 REQUEST(PUT "X: a\rContent-Length: 9\r\nContent-Length: 8\r\n\r\n"
+		     "{\"a\": 1}"),
+	 400},
+	{"signed length", REQUEST(PUT "Content-Length: +8\r\n\r\n{\"a\": 1}"), 400},
+};
+
+START_TEST(control_refuses_doubtful_framing)
+{
+	struct control_socket *control = start((gid_t)-1);
+	const char *answer = ask_bytes(framings[_i].request, framings[_i].len);
+
+	ck_assert_msg(status_of(answer) == framings[_i].want, "%s: %.200s",
+		      framings[_i].name, answer);
 	control_socket_stop(control);
 }
 END_TEST
@@ -552,6 +587,7 @@ static void control_suite(Suite *suite)
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, control_passes_arguments_to_handlers);
 	tcase_add_test(tc, control_passes_a_body_to_handlers);
+	tcase_add_loop_test(tc, control_refuses_doubtful_framing, 0, ARRAY_LEN(framings));
 	tcase_add_test(tc, control_accepts_bodies_of_64_kib);
 	tcase_add_test(tc, control_accepts_nested_bodies);
 	tcase_add_test(tc, control_refuses_unknown_paths);
