@@ -417,6 +417,7 @@ void auth_check(struct turn *turn, const struct stun_msg *msg,
 
 	*out = (struct auth){.reply_kind = STUN_INTEGRITY_NONE};
 	read_claims(msg, &claims);
+	turn_note_refused(turn, claims.username); /* should it come to that */
 	if (claims.kind == STUN_INTEGRITY_NONE) {
 		fail(out, STUN_UNAUTHENTICATED, AUTH_FAILURE_NO_INTEGRITY);
 		return;
@@ -454,4 +455,11 @@ void auth_check(struct turn *turn, const struct stun_msg *msg,
 	out->reply_kind = reply_kind(&claims, &out->owner);
 	if (!nonce_holds(&at, tuple, own, now_ms))
 		fail(out, STUN_STALE_NONCE, AUTH_FAILURE_STALE_NONCE);
+}
+
+void auth_show_refused(const struct turn *turn, char user[CREDENTIAL_USER_MAX + 1])
+{
+	const struct slice name = {turn->refused_name, turn->refused_name_len};
+
+	credential_show_user(name, user);
 }

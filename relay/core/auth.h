@@ -69,4 +69,7 @@ void auth_check(struct turn *turn, const struct stun_msg *msg,
 #define AUTH_PASSWORD_ALGORITHMS_LEN 8
 extern const uint8_t auth_password_algorithms[AUTH_PASSWORD_ALGORITHMS_LEN];
 
+/* Whose credentials were refused last, as one word of printable ASCII; see turn_note_refused(). */
+void auth_show_refused(const struct turn *turn, char user[CREDENTIAL_USER_MAX + 1]);
+
 #endif

@@ -210,6 +210,7 @@ void ms_auth_check(struct turn *turn, const struct ms_msg *msg,
 	enum auth_failure failure;
 
 	*out = (struct auth){.reply_kind = STUN_INTEGRITY_NONE};
+	turn_note_refused(turn, claims.username); /* should it come to that */
 	if (msg->integrity == MS_INTEGRITY_NONE) {
 		refuse(out, MS_UNAUTHORIZED, AUTH_FAILURE_NO_INTEGRITY);
 		return;

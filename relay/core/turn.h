@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "auth/credential/access_token.h"
 #include "relay/core/attribute_counts.h"
@@ -200,6 +201,8 @@ struct turn_conflict {
 	bool tcp;
 };
 
+enum { REFUSED_NAME_MAX = 512 }; /* as much of it as is kept */
+
 struct turn {
 	const struct turn_shared *shared;
 	const struct turn_settings *settings;
@@ -208,6 +211,9 @@ struct turn {
 	struct visitors *visitors; /* NULL: there is no other worker */
 	struct counters counters;
 	struct turn_refusal refusal;
+	/* USERNAME of the request that was refused last, as it came; its worker's only. */
+	uint8_t refused_name[REFUSED_NAME_MAX];
+	uint16_t refused_name_len;
 	struct attribute_counts unknown_attributes; /* of the MS dialect */
 	uint64_t conflict; /* the last one, see turn_read_conflict() */
 	uint16_t worker;   /* its number, part of every id it issues */
@@ -221,6 +227,16 @@ static inline void turn_count_on_front(struct turn *turn, uint16_t front, int by
 
 	assert(by > 0 || *count > 0);
 	__atomic_store_n(count, *count + (uint32_t)by, __ATOMIC_RELAXED);
+}
+
+/* For people who look for the reason; name may be empty. */
+static inline void turn_note_refused(struct turn *turn, struct slice name)
+{
+	size_t len = name.len < REFUSED_NAME_MAX ? name.len : REFUSED_NAME_MAX;
+
+	if (len > 0)
+		memcpy(turn->refused_name, name.data, len);
+	turn->refused_name_len = (uint16_t)len;
 }
 
 /* From any thread. */

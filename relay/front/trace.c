@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "relay/core/auth.h"
 #include "stun/attr.h"
 #include "stun/framing.h"
 #include "stun/ms_msg.h"
@@ -18,7 +19,10 @@
 #include "stun/msg.h"
 #include "stun/registry.h"
 
-enum { LINES_MAX = 100 /* in a second */ };
+enum {
+	LINES_MAX = 100, /* in a second */
+	WHY_MAX = 64 + CREDENTIAL_USER_MAX,
+};
 
 /* The reason that has been counted since the reply before; NONE if there is none. */
 static enum auth_failure auth_failure(struct trace *trace,
@@ -39,8 +43,8 @@ static enum auth_failure auth_failure(struct trace *trace,
 }
 
 /* " expired 75s ago": why credentials were refused, and by how much if it was their time. */
-static void explain(const struct turn *turn, enum auth_failure failure, char *text,
-		    size_t size)
+static void explain_reason(const struct turn *turn, enum auth_failure failure, char *text,
+			   size_t size)
 {
 	const char *name = auth_failure_name(failure);
 	struct turn_refusal refusal = turn_read_refusal(turn);
@@ -53,6 +57,20 @@ static void explain(const struct turn *turn, enum auth_failure failure, char *te
 		snprintf(text, size, " %s by %" PRIu64 "s", name, refusal.off_s);
 	else
 		snprintf(text, size, " %s", name);
+}
+
+/* The same with the name that they were shown under, as one word of printable ASCII. */
+static void explain(const struct turn *turn, enum auth_failure failure, char *text,
+		    size_t size)
+{
+	char user[CREDENTIAL_USER_MAX + 1];
+
+	explain_reason(turn, failure, text, size);
+	if (failure == AUTH_FAILURE_NONE || turn->refused_name_len == 0)
+		return;
+	auth_show_refused(turn, user);
+	size_t len = strlen(text);
+	snprintf(text + len, size - len, ", user %s", user);
 }
 
 /* False: the second has had its lines. */
@@ -105,7 +123,7 @@ static const char *read_ms(struct slice reply, int *code)
 void trace_reply(struct trace *trace, const struct turn *turn,
 		 const struct five_tuple *tuple, struct slice reply, uint64_t now_ms)
 {
-	char client[ENDPOINT_TEXT_LEN], result[96] = "success", why[64];
+	char client[ENDPOINT_TEXT_LEN], result[WHY_MAX + 16] = "success", why[WHY_MAX];
 	enum auth_failure failure;
 	const char *asked;
 	int code = 0;

@@ -117,6 +117,36 @@ START_TEST(why_credentials_were_refused)
 }
 END_TEST
 
+/* Escaped and bounded, whatever a client calls itself. */
+START_TEST(whose_credentials_were_refused)
+{
+	static const char name[] = "1700000000:al\nice \"x\"";
+	uint8_t endless[REFUSED_NAME_MAX + 100];
+	const char *line;
+
+	memset(endless, 'e', sizeof(endless));
+	trace_reply(&trace, &turn, &tuple, ietf(STUN_ERROR, 401), 0);
+	turn_note_refused(&turn, (struct slice){(const uint8_t *)name, sizeof(name) - 1});
+	turn.counters.auth_failures[AUTH_FAILURE_BAD_MAC]++;
+	trace_reply(&trace, &turn, &tuple, ietf(STUN_ERROR, 401), 0);
+	line = strchr(written(), '\n') + 1;
+	ck_assert_str_eq(line,
+			 "tester: debug: 10.0.0.9:1234 over udp: Allocate: 401 bad-mac, "
+			 "user 1700000000:al\\x0aice\\x20\\x22x\\x22\n");
+	/* An answer for another reason names nobody. */
+	trace_reply(&trace, &turn, &tuple, ietf(STUN_ERROR, 486), 0);
+	ck_assert_ptr_nonnull(strstr(written(), "Allocate: 486\n"));
+
+	turn_note_refused(&turn, (struct slice){endless, sizeof(endless)});
+	turn.counters.auth_failures[AUTH_FAILURE_BAD_MAC]++;
+	trace_reply(&trace, &turn, &tuple, ietf(STUN_ERROR, 401), 0);
+	line = strstr(written(), "user eee");
+	ck_assert_ptr_nonnull(line);
+	ck_assert_uint_le(strlen(line), strlen("user \n") + CREDENTIAL_USER_MAX);
+	turn_note_refused(&turn, (struct slice){NULL, 0});
+}
+END_TEST
+
 START_TEST(by_how_much_the_time_of_credentials_was_wrong)
 {
 	trace_reply(&trace, &turn, &tuple, ietf(STUN_ERROR, 401), 0);
@@ -178,6 +208,7 @@ static void trace_suite(Suite *suite)
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, answers_of_both_dialects);
 	tcase_add_test(tc, why_credentials_were_refused);
+	tcase_add_test(tc, whose_credentials_were_refused);
 	tcase_add_test(tc, by_how_much_the_time_of_credentials_was_wrong);
 	tcase_add_test(tc, other_bytes_are_not_an_answer);
 	tcase_add_test(tc, at_most_a_hundred_lines_a_second);
