@@ -128,6 +128,7 @@ struct config_entry {
 	bool is_set;     /* the file has it; else it is the default, or follows others */
 	bool reloads;    /* a reload applies a change */
 	const char *doc; /* one line */
+	const char *pending; /* in the file, and waits for a restart; NULL: no */
 };
 typedef void config_entry_fn(void *arg, const struct config_entry *entry);
 /* All keys in the order of the manual. False if out of memory; then some are missing. */

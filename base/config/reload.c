@@ -30,7 +30,9 @@ struct reload {
 	/* Of config as a pointer and of what follows: others look at them. */
 	pthread_mutex_t lock;
 	struct reload_last last;
-	char **pending; /* keys whose value in the file waits for a restart */
+	struct pending {
+		char *key, *value;
+	} * pending; /* whose value in the file waits for a restart */
 	size_t pending_count;
 };
 
@@ -53,8 +55,10 @@ static void remark(struct reload *reload, int64_t now_s)
 
 static void free_pending(struct reload *reload)
 {
-	for (size_t i = 0; i < reload->pending_count; i++)
-		free(reload->pending[i]);
+	for (size_t i = 0; i < reload->pending_count; i++) {
+		free(reload->pending[i].key);
+		free(reload->pending[i].value);
+	}
 	free(reload->pending);
 	reload->pending = NULL;
 	reload->pending_count = 0;
@@ -296,11 +300,18 @@ static void set_pending(struct reload *reload, const struct reload_report *repor
 	reload->pending = calloc(report->count + 1, sizeof(*reload->pending));
 	for (size_t i = 0; reload->pending && i < report->count; i++) {
 		const struct reload_change *change = &report->changes[i];
-		char *key = change->effect == RELOAD_EFFECT_RESTART ? strdup(change->key)
-								    : NULL;
+		struct pending pending = {NULL, NULL};
 
-		if (key)
-			reload->pending[reload->pending_count++] = key;
+		if (change->effect != RELOAD_EFFECT_RESTART)
+			continue;
+		pending.key = strdup(change->key);
+		pending.value = strdup(change->after);
+		if (pending.key && pending.value) {
+			reload->pending[reload->pending_count++] = pending;
+			continue;
+		}
+		free(pending.key);
+		free(pending.value);
 	}
 }
 
@@ -380,9 +391,10 @@ struct reload_last reload_last(struct reload *reload)
 	for (size_t i = 0; i < reload->pending_count; i++) {
 		size_t room = sizeof(last.restart_pending) - len;
 
-		if (strlen(reload->pending[i]) + 2 < room)
+		if (strlen(reload->pending[i].key) + 2 < room)
 			len += (size_t)snprintf(last.restart_pending + len, room, "%s%s",
-						len > 0 ? ", " : "", reload->pending[i]);
+						len > 0 ? ", " : "",
+						reload->pending[i].key);
 	}
 	pthread_mutex_unlock(&reload->lock);
 	return last;
@@ -393,15 +405,35 @@ size_t reload_pending(struct reload *reload, reload_pending_fn *report, void *ar
 	pthread_mutex_lock(&reload->lock);
 	size_t count = reload->pending_count;
 	for (size_t i = 0; report && i < count; i++)
-		report(arg, reload->pending[i]);
+		report(arg, reload->pending[i].key);
 	pthread_mutex_unlock(&reload->lock);
 	return count;
+}
+
+struct values {
+	const struct reload *reload;
+	config_entry_fn *report;
+	void *arg;
+};
+
+/* The lock is held. */
+static void add_value(void *arg, const struct config_entry *entry)
+{
+	const struct values *values = arg;
+	struct config_entry told = *entry;
+
+	for (size_t i = 0; i < values->reload->pending_count; i++) {
+		if (strcmp(values->reload->pending[i].key, entry->key) == 0)
+			told.pending = values->reload->pending[i].value;
+	}
+	values->report(values->arg, &told);
 }
 
 bool reload_values(struct reload *reload, config_entry_fn *report, void *arg)
 {
 	pthread_mutex_lock(&reload->lock);
-	bool complete = config_list(reload->config, report, arg);
+	struct values values = {reload, report, arg};
+	bool complete = config_list(reload->config, add_value, &values);
 	pthread_mutex_unlock(&reload->lock);
 	return complete;
 }

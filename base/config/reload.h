@@ -104,7 +104,10 @@ struct reload_last reload_last(struct reload *reload);
 typedef void reload_pending_fn(void *arg, const char *key);
 size_t reload_pending(struct reload *reload, reload_pending_fn *report, void *arg);
 
-/* config_list() of what is in force. A reload waits meanwhile, so report() only copies. */
+/*
+ * config_list() of what is in force, with what waits for a restart. A reload waits meanwhile, so
+ * report() only copies.
+ */
 bool reload_values(struct reload *reload, config_entry_fn *report, void *arg);
 
 #endif

@@ -164,9 +164,10 @@ void control_configuration_add(void *arg, const struct config_entry *entry)
 {
 	json_array_append_new(
 		json_object_get(arg, "keys"),
-		json_pack("{s:s, s:o, s:o, s:b, s:b, s:s}", "key", entry->key, "value",
-			  control_text(entry->value), "default",
+		json_pack("{s:s, s:o, s:o, s:b, s:b, s:o, s:s}", "key", entry->key,
+			  "value", control_text(entry->value), "default",
 			  entry->fallback ? control_text(entry->fallback) : json_null(),
-			  "set", entry->is_set, "reload", entry->reloads, "doc",
-			  entry->doc));
+			  "set", entry->is_set, "reload", entry->reloads, "pending",
+			  entry->pending ? control_text(entry->pending) : json_null(),
+			  "doc", entry->doc));
 }

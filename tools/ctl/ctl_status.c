@@ -277,6 +277,19 @@ int ctl_status(const struct ctl_args *args)
 	return ctl_show_document(args, &daemon, "/v1/limits", ctl_print_limits);
 }
 
+/* A row whose new value waits for a restart shows both. */
+static bool add_pending(json_t *row)
+{
+	const char *next = json_string_value(json_object_get(row, "pending"));
+	const char *value = json_string_value(json_object_get(row, "value"));
+
+	if (next == NULL || value == NULL)
+		return false;
+	json_object_set_new(row, "value",
+			    json_sprintf("%s (after a restart: %s)", value, next));
+	return true;
+}
+
 void ctl_print_configuration(const struct ctl_args *args, json_t *document)
 {
 	static const struct ctl_column columns[] = {
@@ -292,7 +305,7 @@ void ctl_print_configuration(const struct ctl_args *args, json_t *document)
 			       !json_equal(json_object_get(row, "value"),
 					   json_object_get(row, "default"));
 
-		if (ctl_has(args, OPTION_ALL_KEYS) || differs)
+		if (add_pending(row) || ctl_has(args, OPTION_ALL_KEYS) || differs)
 			json_array_append(rows, row);
 	}
 	ctl_print_table(columns, rows);

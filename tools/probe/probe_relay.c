@@ -15,7 +15,7 @@
 #include "tools/client/clock.h"
 #include "tools/probe/probe.h"
 
-enum { SEND_QUEUE = 64 << 10 };
+enum { SEND_QUEUE = 64 << 10, STUNS_PORT = 5349 };
 
 /* A way to allocate; those of the Microsoft dialect follow the same transport in that of RFC 8656. */
 static const struct way {
@@ -144,6 +144,14 @@ static uint16_t port_of(const struct probe_relay *relay, const struct way *way, 
 	return way->transport == CLIENT_UDP ? relay->udp_ports[i] : relay->tcp_ports[i];
 }
 
+/* Port 5349 is for TLS alone (RFC 8656 section 4.1): mrasd names it so. */
+static bool is_named(const struct probe_relay *relay, const struct way *way,
+		     uint16_t port)
+{
+	return way->transport != CLIENT_TCP || port != STUNS_PORT ||
+	       (!relay->tls && !relay->tls_unknown);
+}
+
 static bool probe_one(struct probe_report *report, const struct probe_answer *answer,
 		      const struct probe_relay *relay, const struct way *way,
 		      uint16_t port, SSL_CTX *tls)
@@ -203,6 +211,8 @@ static bool probe_all(struct probe_report *report, const struct probe_answer *an
 		if (!way->ms)
 			worked = true;
 		for (size_t j = 0; (port = port_of(relay, way, j)) != 0; j++) {
+			if (!is_named(relay, way, port))
+				continue;
 			bool done = probe_one(report, answer, relay, way, port, tls);
 
 			ok &= done;

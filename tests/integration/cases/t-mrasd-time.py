@@ -290,10 +290,11 @@ def probe_says_what_is_wrong(bench):
     outside = 'host = "%s"\n\tudp_ports = ' % OUTSIDE
     reloaded(bench, bench.text().replace(
         outside + "3478\n\ttcp_ports = 443", outside + "{443, 3478}\n\ttcp_ports = {443, 5349}"))
-    for args, want, port in ((("--http",), 9, "TLS port 5349"), (("--sip",), 12, "UDP port 443")):
+    for args, want, port in ((("--http",), 8, "TLS port 5349"), (("--sip",), 12, "UDP port 443")):
         status, out = probe(*args)
         check(status == 0 and out.count("allocated %s:" % OUTSIDE) == want and port in out,
               "%s: %s", args, out)
+        check(" TCP port 5349" not in out, "%s: without TLS on 5349: %s", args, out)
     reloaded(bench, bench.text())
     document = json.loads(probe("--json")[1])
     check(document["ok"] and all(s["ok"] for s in document["steps"]), "%s", document)

@@ -78,6 +78,15 @@ START_TEST(reload_names_every_change)
 }
 END_TEST
 
+static void note_pending(void *arg, const struct config_entry *entry)
+{
+	char *text = arg;
+
+	if (entry->pending != NULL)
+		sprintf(text + strlen(text), "%s=%s>%s ", entry->key, entry->value,
+			entry->pending);
+}
+
 START_TEST(reload_leaves_some_keys_to_a_restart)
 {
 	static const char waiting[] = "user:  -> nobody (restart)\n"
@@ -96,6 +105,10 @@ START_TEST(reload_leaves_some_keys_to_a_restart)
 		ck_assert_str_eq(reload_last(fixture.reload).restart_pending,
 				 "user, control.socket");
 	}
+	/* Whoever asks for the configuration learns both values. */
+	char both[256] = "";
+	ck_assert(reload_values(fixture.reload, note_pending, both));
+	ck_assert_str_eq(both, "user=>nobody control.socket=/run/mrasd/control.sock>/x ");
 	/* A file that cannot be read tells nothing new. */
 	ck_assert(!reload_with("relm = x\n"));
 	ck_assert_str_eq(reload_last(fixture.reload).restart_pending,
@@ -106,6 +119,9 @@ START_TEST(reload_leaves_some_keys_to_a_restart)
 	ck_assert(reload_with("realm = y\n"));
 	ck_assert_str_eq(changes(), "");
 	ck_assert_str_eq(reload_last(fixture.reload).restart_pending, "");
+	both[0] = '\0';
+	ck_assert(reload_values(fixture.reload, note_pending, both));
+	ck_assert_str_eq(both, "");
 }
 END_TEST
 
