@@ -3,6 +3,7 @@
  * two addresses, two ports, both families, behind a 1:1 NAT.
  */
 #include "relay/dialect/reply.h"
+#include "tests/unit/core/random.h"
 #include "tests/unit/dialect/dialect_check.h"
 
 /*
@@ -461,6 +462,57 @@ START_TEST(how_large_answers_are) /* attack 12 */
 }
 END_TEST
 
+/* Whatever is in a request: a well-formed answer, of a bounded size, by a front that there is. */
+START_TEST(any_attributes) /* attack 12 */
+{
+	static const uint16_t types[] = {STUN_CHANGE_REQUEST,
+					 STUN_CHANGE_REQUEST,
+					 STUN_PADDING,
+					 STUN_RESPONSE_PORT,
+					 STUN_SOFTWARE,
+					 STUN_TRANSACTION_TRANSMIT_COUNTER,
+					 0x7FFF};
+	static uint8_t value[1500];
+	unsigned codes[3] = {0};
+	uint64_t random = 5780;
+
+	begin_discovery();
+	fixture.settings.limits.stranger_rate = 0;
+	for (unsigned i = 0; i < 8000; i++) {
+		unsigned front = random_below(&random, FRONTS);
+		bool v6 = front >= V6 && front < V6 + 4;
+
+		discovery->response_port[SIDE_OUTSIDE] = random_below(&random, 2) != 0;
+		ask_on(front, v6 ? CLIENT6 : ALICE);
+		alice.fingerprint = random_below(&random, 4) == 0;
+		for (unsigned count = random_below(&random, 4); count > 0; count--) {
+			size_t len = random_below(&random, 3) != 0
+					     ? 4
+					     : random_below(&random, sizeof(value));
+
+			store_be32(value, random_below(&random, UINT32_MAX));
+			stun_builder_add(&alice.b,
+					 types[random_below(&random, ARRAY_LEN(types))],
+					 value, len);
+		}
+		client_ask(&alice);
+		ck_assert_msg(alice.fault == NULL, "%s", alice.fault);
+		ck_assert(alice.code == 0 || alice.code == 400 || alice.code == 420);
+		codes[alice.code / 10 % 10 + (alice.code == 400)]++;
+		size_t most = (v6 ? 116 : 68) + 4 + 8 + 8;
+		ck_assert_msg(alice.out.reply_len <= most ||
+				      alice.out.reply_len <= alice.message_len,
+			      "attack 12: %zu bytes for %zu", alice.out.reply_len,
+			      alice.message_len);
+		ck_assert_uint_lt(alice.out.reply_front, FRONTS);
+		ck_assert_uint_eq(alice.out.reply_front / 4, front / 4);
+		ck_assert_uint_ne(alice.out.reply_port, 0);
+	}
+	ck_assert(codes[0] > 1000 && codes[1] > 50 && codes[2] > 1000);
+	end();
+}
+END_TEST
+
 static void discovery_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("discovery");
@@ -478,6 +530,7 @@ static void discovery_suite(Suite *suite)
 	tcase_add_test(tc, classic_clients);
 	tcase_add_loop_test(tc, reflection_by_discovery_is_limited, 0, ROWS(floods));
 	tcase_add_test(tc, how_large_answers_are);
+	tcase_add_test(tc, any_attributes);
 	suite_add_tcase(suite, tc);
 }
 
