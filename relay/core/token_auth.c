@@ -133,9 +133,12 @@ enum token_proof token_auth_prove(struct turn *turn, const struct stun_msg *msg,
 	} else if (is_signed(msg, claim, &token, &session_key)) {
 		int64_t left_s = access_token_left_s(&token, unix_s);
 
-		proof = check_time(turn, left_s, unix_s);
+		/* RFC 7635 section 9: no allocation has more than the lifetime of its token. */
+		int64_t most_s = left_s < token.lifetime_s ? left_s : token.lifetime_s;
+
+		proof = check_time(turn, most_s > 0 ? left_s : most_s, unix_s);
 		if (proof == TOKEN_PROVED)
-			fill_owner(turn, key, &session_key, unix_s + left_s, owner);
+			fill_owner(turn, key, &session_key, unix_s + most_s, owner);
 	}
 	OPENSSL_cleanse(&token, sizeof(token));
 	OPENSSL_cleanse(&session_key, sizeof(session_key));

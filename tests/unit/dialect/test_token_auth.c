@@ -406,6 +406,15 @@ START_TEST(lifetime_ends_with_the_token) /* T-449 */
 	ck_assert_msg(client_u32(&alice, TURN_LIFETIME) == 600, "605 are left");
 	ck_assert_int_eq(client_refresh(&alice, 3600), 0);
 	ck_assert_uint_eq(client_u32(&alice, TURN_LIFETIME), 605);
+	drop_token(&alice);
+	alice.tuple.client.port++;
+	client_login(&alice);
+	ck_assert_int_eq(allocate_with(&alice, &(struct ticket){.lifetime_s = 700}), 0);
+	ck_assert_int_eq(client_refresh(&alice, 3600), 0);
+	ck_assert_msg(client_u32(&alice, TURN_LIFETIME) == 700,
+		      "T-449 not a second more than the token has");
+	drop_token(&alice);
+
 	fixture.settings.limits.credential_ttl_max_s = 3600;
 	fixture.settings.limits.clock_skew_s = 60;
 	alice.tuple.client.port++;
