@@ -138,7 +138,11 @@ static void refused(struct client *client, const struct stun_msg *msg)
 		code = 0;
 	bool is_challenge = code == STUN_STALE_NONCE ||
 			    (code == STUN_UNAUTHENTICATED && !client->auth.challenged);
-	if (code == STUN_UNAUTHENTICATED)
+	if (code == STUN_UNAUTHENTICATED && client->auth.token.len > 0)
+		snprintf(hint, sizeof(hint),
+			 " (does the server know that key id, and is the token still "
+			 "valid?)");
+	else if (code == STUN_UNAUTHENTICATED)
 		client_credential_hint(client->auth.username, false, hint);
 	else if (code == STUN_FORBIDDEN && client->kind == REQUEST_BIND)
 		snprintf(hint, sizeof(hint), " (does the server permit peer %s?)",

@@ -243,8 +243,11 @@ says "peers at an address of others" "--peer-address 10.9.8.7: this host does no
 load 2 "a wrong option" host "udp:$outside_addr:$udp_port" --packet-size 5
 stop_relay
 
-# A relay that lets clients move, and expects a balancer, the host, on the outside.
+# A relay that lets clients move, expects a balancer, the host, on the outside, and takes tokens.
+(umask 027 && echo "as $(head -c 32 /dev/urandom | base64) A256GCM" >"$work/relay/tokens")
 start_relay --extra 'mobility = true' --outside-line "balancers = {$host_addr}" \
+	--set 'third_party_authorization:server_name = "relay.test"' \
+	--set "third_party_authorization:keys = \"$work/relay/tokens\"" \
 	--set 'limits:allocations_per_user = 0' --set 'limits:allocations_per_prefix = 0'
 credential
 for transport in udp tcp tls; do
@@ -266,6 +269,17 @@ done
 left_nothing "clients that moved or came through a balancer"
 load 3 "a balancer without a header" host "tcp:$outside_addr:$tcp_port"
 grep -q "no PROXY header" "$work/relay/relay.log" || fail "the log does not miss the header"
+for size in '' --sha256; do
+	# shellcheck disable=SC2086 # no option is no word
+	read -r user_name user_password token _ < <("$control" access-token \
+		--keys "$work/relay/tokens" --server-name relay.test $size | awk '{ print $2 }' | xargs)
+	load 0 "an access token" inside "udp:$inside_addr:$udp_port" --access-token "$token" \
+		--between-clients --duration 1s --max-loss 0
+	holds "an access token" '.media.up.received > 25 and .set_up.released == 2'
+done
+load 3 "an unknown token" inside "udp:$inside_addr:$udp_port" --access-token AAAA
+says "an unknown token" "401 Unauthenticated (does the server know that key id"
+credential
 load 0 "DONT-FRAGMENT" inside "udp:$inside_addr:$udp_port" --between-clients --mode send \
 	--dont-fragment --duration 1s --max-loss 0
 stop_relay
