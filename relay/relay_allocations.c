@@ -295,7 +295,10 @@ static struct allocation *named(const struct worker *worker, uint64_t id)
 {
 	struct allocation *al = allocation_by_id(worker->turn.table, id);
 
-	return al != NULL ? al : mobility_find(&worker->turn, id);
+	if (al != NULL)
+		return al;
+	al = mobility_find(&worker->turn, mobility_name(id));
+	return al != NULL && al->id == id ? al : NULL;
 }
 
 static void show(void *arg)
@@ -351,7 +354,7 @@ static int ask_owner(struct relay *relay, inbox_fn *fn, struct one *one)
 {
 	struct mobility_place place = {.worker = (uint16_t)id_worker(one->id)};
 
-	mobility_directory_find(relay->shared.mobile, one->id, &place);
+	mobility_directory_find(relay->shared.mobile, mobility_name(one->id), &place);
 	if (place.worker >= relay->worker_count)
 		return -ENOENT;
 	one->worker = relay->workers[place.worker];

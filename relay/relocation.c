@@ -293,7 +293,7 @@ static void pull_there(struct delivery *there, void *arg)
 {
 	struct turn *turn = there->turn;
 	struct notice *notice = arg;
-	struct allocation *al = mobility_find(turn, notice->id);
+	struct allocation *al = mobility_find(turn, mobility_name(notice->id));
 	struct mobility_place place = {0};
 
 	if (al != NULL && al->moving && mobility_of(turn, al)->via == notice->from &&
@@ -309,7 +309,8 @@ static void pull_there(struct delivery *there, void *arg)
 
 	if (there->post(there->self, notice->from, pulled, notice)) {
 		if (moves)
-			mobility_directory_move(turn->shared->mobile, id, place);
+			mobility_directory_move(turn->shared->mobile, mobility_name(id),
+						place);
 		return;
 	}
 	if (moves) {

@@ -169,7 +169,8 @@ struct allocation *allocation_move_unpack(struct turn *turn,
 		table->mobility[slot].hops++;
 		place.moves++;
 		place.slot = slot;
-		mobility_directory_move(turn->shared->mobile, al->id, place);
+		mobility_directory_move(turn->shared->mobile, mobility_name(al->id),
+					place);
 	}
 	if (!al->client_gone)
 		allocation_table_insert(table, al);
@@ -206,7 +207,7 @@ void allocation_move_discard(struct turn *turn, const struct allocation_move *mo
 		charge_drop(turn, al, &move->mobility.charge);
 	charge_return(turn, al);
 	if (al->mobile)
-		mobility_directory_remove(turn->shared->mobile, al->id);
+		mobility_directory_remove(turn->shared->mobile, mobility_name(al->id));
 	counter_add(&turn->counters.moved_in, 1);
 	counter_add(&turn->counters.allocations_closed, 1);
 	counter_add(&turn->counters.allocations_ended[END_SHUTDOWN], 1);

@@ -35,7 +35,8 @@ bool mobility_begin(struct turn *turn, struct allocation *al)
 	assert(al->dialect == DIALECT_IETF && !al->mobile);
 	al->mobile = true;
 	memset(mobility_of(turn, al), 0, sizeof(struct mobility));
-	if (!mobility_directory_add(turn->shared->mobile, al->id, place_of(turn, al))) {
+	if (!mobility_directory_add(turn->shared->mobile, mobility_name(al->id),
+				    place_of(turn, al))) {
 		al->mobile = false;
 		return false;
 	}
@@ -43,41 +44,42 @@ bool mobility_begin(struct turn *turn, struct allocation *al)
 	return true;
 }
 
-bool mobility_locate(const struct turn *turn, uint64_t id, unsigned *worker)
+bool mobility_locate(const struct turn *turn, uint64_t name, unsigned *worker)
 {
 	struct mobility_place place;
 
-	if (!mobility_directory_find(turn->shared->mobile, id, &place))
+	if (!mobility_directory_find(turn->shared->mobile, name, &place))
 		return false;
 	*worker = place.worker;
 	return true;
 }
 
-struct allocation *mobility_find(const struct turn *turn, uint64_t id)
+struct allocation *mobility_find(const struct turn *turn, uint64_t name)
 {
 	struct mobility_place place;
 	struct allocation *al;
 
-	if (!mobility_directory_find(turn->shared->mobile, id, &place) ||
+	if (!mobility_directory_find(turn->shared->mobile, name, &place) ||
 	    place.worker != turn->worker)
 		return NULL;
 	al = allocation_at(turn->table, place.slot);
-	return al != NULL && al->id == id ? al : NULL;
+	return al != NULL && al->mobile && mobility_name(al->id) == name ? al : NULL;
 }
 
 bool mobility_ticket(const struct turn *turn, const struct allocation *al,
 		     uint8_t out[MOBILITY_TICKET_LEN])
 {
-	const struct mobility_ticket ticket =
-		mobility_ticket_of(al->id, mobility_of(turn, al)->ticket, &al->owner.id);
+	const struct mobility_ticket ticket = {
+		.name = mobility_name(al->id),
+		.number = mobility_of(turn, al)->ticket,
+	};
 
 	return mobility_ticket_seal(&turn->shared->mobility_key, &ticket, out);
 }
 
 static bool is_owners(const struct allocation *al, const struct mobility_move *move)
 {
-	return owner_id_equal(&al->owner.id, move->owner) &&
-	       mobility_ticket_is_owners(move->ticket, move->owner);
+	return owner_id_equal(&al->owner.id, move->owner);
 }
 
 bool mobility_is_repeated(const struct turn *turn, const struct allocation *al,
@@ -86,8 +88,8 @@ bool mobility_is_repeated(const struct turn *turn, const struct allocation *al,
 {
 	const struct mobility *mobility = mobility_of(turn, al);
 
-	if (!is_owners(al, move) || mobility->ticket == 0 ||
-	    move->ticket->number != mobility->ticket - 1 ||
+	if (!is_owners(al, move) ||
+	    move->ticket->number != (uint16_t)(mobility->ticket - 1) ||
 	    now_ms >= mobility->until_ms ||
 	    memcmp(move->txid, mobility->txid, sizeof(mobility->txid)) != 0 ||
 	    !five_tuple_equal(move->to, &mobility->from))

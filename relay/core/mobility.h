@@ -46,10 +46,10 @@ struct turn;
 
 /* A new allocation becomes mobile, with its first ticket. False if there is no room. */
 bool mobility_begin(struct turn *turn, struct allocation *al);
-/* Which worker has the allocation of that id; false if it has ended. */
-bool mobility_locate(const struct turn *turn, uint64_t id, unsigned *worker);
-/* An allocation of this worker by its id, wherever it was made; NULL if it has none. */
-struct allocation *mobility_find(const struct turn *turn, uint64_t id);
+/* Which worker has the allocation of that mobility_name(); false if it has ended. */
+bool mobility_locate(const struct turn *turn, uint64_t name, unsigned *worker);
+/* The one of this worker with that name, wherever it was made; NULL if it has none. */
+struct allocation *mobility_find(const struct turn *turn, uint64_t name);
 
 /* The valid ticket, for an answer. False if it cannot be sealed. */
 bool mobility_ticket(const struct turn *turn, const struct allocation *al,

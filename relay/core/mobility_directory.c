@@ -7,9 +7,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* An empty one has id 0, which no allocation has: generations in ids are odd. */
+/* All zero is an empty one: name + 1 is what is kept. */
 struct listed {
-	uint64_t id;
+	uint64_t key;
 	struct mobility_place place;
 };
 
@@ -49,48 +49,55 @@ void mobility_directory_free(struct mobility_directory *directory)
 	free(directory);
 }
 
-/* Worker, generation and slot all differ in few bits: the multiplication spreads them. */
-static size_t home_of(const struct mobility_directory *directory, uint64_t id)
+/* Never 0. */
+static uint64_t key_of(uint64_t name)
 {
-	return (size_t)((id * 0x9E3779B97F4A7C15U) >> 32) & directory->mask;
+	assert(name < UINT64_MAX);
+	return name + 1;
 }
 
-/* The bucket of that id, or the empty one where it would go. */
-static size_t bucket_of(const struct mobility_directory *directory, uint64_t id)
+/* Worker, generation and slot all differ in few bits: the multiplication spreads them. */
+static size_t home_of(const struct mobility_directory *directory, uint64_t key)
 {
-	size_t i = home_of(directory, id);
+	return (size_t)((key * 0x9E3779B97F4A7C15U) >> 32) & directory->mask;
+}
 
-	assert(id != 0);
-	while (directory->buckets[i].id != 0 && directory->buckets[i].id != id)
+/* The bucket of that key, or the empty one where it would go. */
+static size_t bucket_of(const struct mobility_directory *directory, uint64_t key)
+{
+	size_t i = home_of(directory, key);
+
+	while (directory->buckets[i].key != 0 && directory->buckets[i].key != key)
 		i = (i + 1) & directory->mask;
 	return i;
 }
 
-bool mobility_directory_add(struct mobility_directory *directory, uint64_t id,
+bool mobility_directory_add(struct mobility_directory *directory, uint64_t name,
 			    struct mobility_place place)
 {
-	bool fits;
+	const uint64_t key = key_of(name);
 
 	pthread_mutex_lock(&directory->lock);
-	fits = directory->count < directory->size;
-	if (fits) {
-		struct listed *listed = &directory->buckets[bucket_of(directory, id)];
+	struct listed *listed = &directory->buckets[bucket_of(directory, key)];
+	bool fits = directory->count < directory->size && listed->key == 0;
 
-		assert(listed->id == 0);
-		*listed = (struct listed){id, place};
+	if (fits) {
+		*listed = (struct listed){key, place};
 		directory->count++;
 	}
 	pthread_mutex_unlock(&directory->lock);
 	return fits;
 }
 
-void mobility_directory_move(struct mobility_directory *directory, uint64_t id,
+void mobility_directory_move(struct mobility_directory *directory, uint64_t name,
 			     struct mobility_place place)
 {
-	pthread_mutex_lock(&directory->lock);
-	struct listed *listed = &directory->buckets[bucket_of(directory, id)];
+	const uint64_t key = key_of(name);
 
-	if (listed->id == id && (int16_t)(place.moves - listed->place.moves) > 0)
+	pthread_mutex_lock(&directory->lock);
+	struct listed *listed = &directory->buckets[bucket_of(directory, key)];
+
+	if (listed->key == key && (int16_t)(place.moves - listed->place.moves) > 0)
 		listed->place = place;
 	pthread_mutex_unlock(&directory->lock);
 }
@@ -100,9 +107,9 @@ static void empty(struct mobility_directory *directory, size_t gap)
 {
 	size_t mask = directory->mask;
 
-	for (size_t i = (gap + 1) & mask; directory->buckets[i].id != 0;
+	for (size_t i = (gap + 1) & mask; directory->buckets[i].key != 0;
 	     i = (i + 1) & mask) {
-		size_t home = home_of(directory, directory->buckets[i].id);
+		size_t home = home_of(directory, directory->buckets[i].key);
 
 		if (((i - home) & mask) < ((i - gap) & mask))
 			continue;
@@ -112,28 +119,29 @@ static void empty(struct mobility_directory *directory, size_t gap)
 	directory->buckets[gap] = (struct listed){0};
 }
 
-void mobility_directory_remove(struct mobility_directory *directory, uint64_t id)
+void mobility_directory_remove(struct mobility_directory *directory, uint64_t name)
 {
-	pthread_mutex_lock(&directory->lock);
-	size_t bucket = bucket_of(directory, id);
+	const uint64_t key = key_of(name);
 
-	assert(directory->buckets[bucket].id == id && directory->count > 0);
+	pthread_mutex_lock(&directory->lock);
+	size_t bucket = bucket_of(directory, key);
+
+	assert(directory->buckets[bucket].key == key && directory->count > 0);
 	empty(directory, bucket);
 	directory->count--;
 	pthread_mutex_unlock(&directory->lock);
 }
 
-bool mobility_directory_find(struct mobility_directory *directory, uint64_t id,
+bool mobility_directory_find(struct mobility_directory *directory, uint64_t name,
 			     struct mobility_place *place)
 {
+	const uint64_t key = key_of(name);
 	bool found = false;
 
-	if (id == 0)
-		return false;
 	pthread_mutex_lock(&directory->lock);
-	const struct listed *listed = &directory->buckets[bucket_of(directory, id)];
+	const struct listed *listed = &directory->buckets[bucket_of(directory, key)];
 
-	if (listed->id == id) {
+	if (listed->key == key) {
 		*place = listed->place;
 		found = true;
 	}

@@ -3,7 +3,7 @@
  * for life, so the worker in the id is only where it was made: tickets, and people who ask for an
  * allocation by its id, find it here after it has moved to another worker.
  *
- * Only mobile allocations are listed; of all others the id is right.
+ * Only mobile allocations are listed, by mobility_name(); of all others the id is right.
  *
  * Owner    main, in struct turn_shared.
  * Threads  shared by all workers and main; a mutex, touched when a mobile allocation begins, moves
@@ -28,20 +28,20 @@ struct mobility_place {
 struct mobility_directory *mobility_directory_new(size_t size);
 void mobility_directory_free(struct mobility_directory *directory); /* NULL is allowed */
 
-/* A new one, which is not listed. False if there is no room. */
-bool mobility_directory_add(struct mobility_directory *directory, uint64_t id,
+/* A new one by its mobility_name(). False if there is no room, or one of that name is listed. */
+bool mobility_directory_add(struct mobility_directory *directory, uint64_t name,
 			    struct mobility_place place);
 /*
  * It is there now. Nothing if it has ended meanwhile, or if it is listed after more moves: both
  * workers of a move say so, in any order.
  */
-void mobility_directory_move(struct mobility_directory *directory, uint64_t id,
+void mobility_directory_move(struct mobility_directory *directory, uint64_t name,
 			     struct mobility_place place);
 /* It has ended; it is listed. */
-void mobility_directory_remove(struct mobility_directory *directory, uint64_t id);
+void mobility_directory_remove(struct mobility_directory *directory, uint64_t name);
 
 /* False if it is not listed. */
-bool mobility_directory_find(struct mobility_directory *directory, uint64_t id,
+bool mobility_directory_find(struct mobility_directory *directory, uint64_t name,
 			     struct mobility_place *place);
 
 size_t mobility_directory_count(struct mobility_directory *directory);

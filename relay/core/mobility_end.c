@@ -42,6 +42,6 @@ void mobility_end(struct turn *turn, struct allocation *al)
 		return;
 	if (al->moving)
 		mobility_abandon(turn, al);
-	mobility_directory_remove(turn->shared->mobile, al->id);
+	mobility_directory_remove(turn->shared->mobile, mobility_name(al->id));
 	al->mobile = false;
 }

@@ -16,7 +16,7 @@
 #include "stun/registry.h"
 
 struct mobility {
-	uint32_t ticket; /* number of the one that is valid */
+	uint16_t ticket; /* number of the one that is valid */
 	uint32_t moves;  /* to another 5-tuple, completed */
 	uint16_t hops;   /* to another worker */
 

@@ -6,31 +6,53 @@
 #include <assert.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 enum {
 	SIV_LEN = 16,
-	SEALED_LEN = 8 + 4 + 8,
+	SEALED_LEN = 8,
 };
 
-static_assert(MOBILITY_TICKET_LEN == MOBILITY_KEY_NAME_LEN + SIV_LEN + SEALED_LEN,
-	      "parts of a ticket");
-static_assert(MOBILITY_TICKET_LEN % 4 == 0, "no padding");
+static_assert(MOBILITY_TICKET_LEN == (SIV_LEN + SEALED_LEN) / 3 * 4, "base64 of both");
+static_assert((SIV_LEN + SEALED_LEN) % 3 == 0, "no padding");
 
-struct mobility_ticket mobility_ticket_of(uint64_t allocation, uint32_t number,
-					  const struct owner_id *owner)
+static const uint8_t digits[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/* What else is sealed with that key one day has other words here. */
+static const uint8_t purpose[] = "mobility ticket";
+
+static void encode(const uint8_t from[SIV_LEN + SEALED_LEN],
+		   uint8_t to[MOBILITY_TICKET_LEN])
 {
-	struct mobility_ticket ticket = {.allocation = allocation, .number = number};
-
-	memcpy(ticket.owner, owner->bytes, sizeof(ticket.owner));
-	return ticket;
+	for (size_t i = 0; i < SIV_LEN + SEALED_LEN; i += 3, to += 4) {
+		to[0] = digits[from[i] >> 2];
+		to[1] = digits[(from[i] & 3) << 4 | from[i + 1] >> 4];
+		to[2] = digits[(from[i + 1] & 15) << 2 | from[i + 2] >> 6];
+		to[3] = digits[from[i + 2] & 63];
+	}
 }
 
-bool mobility_ticket_is_owners(const struct mobility_ticket *ticket,
-			       const struct owner_id *owner)
+/* False if it is not of these characters. */
+static bool decode(const uint8_t from[MOBILITY_TICKET_LEN],
+		   uint8_t to[SIV_LEN + SEALED_LEN])
 {
-	return memcmp(ticket->owner, owner->bytes, sizeof(ticket->owner)) == 0;
+	for (size_t i = 0; i < MOBILITY_TICKET_LEN; i += 4, to += 3) {
+		uint32_t bits = 0;
+
+		for (size_t j = 0; j < 4; j++) {
+			const uint8_t *digit =
+				memchr(digits, from[i + j], sizeof(digits) - 1);
+
+			if (digit == NULL)
+				return false;
+			bits = bits << 6 | (uint32_t)(digit - digits);
+		}
+		to[0] = (uint8_t)(bits >> 16);
+		to[1] = (uint8_t)(bits >> 8);
+		to[2] = (uint8_t)bits;
+	}
+	return true;
 }
 
 /*
@@ -48,8 +70,7 @@ static bool run(const struct mobility_key *key, bool encrypt, const uint8_t *fro
 
 	if (ok && !encrypt)
 		ok = EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, SIV_LEN, siv) == 1;
-	ok = ok &&
-	     EVP_CipherUpdate(ctx, NULL, &len, key->name, MOBILITY_KEY_NAME_LEN) == 1 &&
+	ok = ok && EVP_CipherUpdate(ctx, NULL, &len, purpose, sizeof(purpose) - 1) == 1 &&
 	     EVP_CipherUpdate(ctx, to, &len, from, SEALED_LEN) == 1 &&
 	     len == SEALED_LEN && EVP_CipherFinal_ex(ctx, to + len, &len) == 1;
 	if (ok && encrypt)
@@ -63,29 +84,27 @@ bool mobility_ticket_seal(const struct mobility_key *key,
 			  const struct mobility_ticket *ticket,
 			  uint8_t out[MOBILITY_TICKET_LEN])
 {
-	uint8_t plain[SEALED_LEN];
+	uint8_t plain[SEALED_LEN], sealed[SIV_LEN + SEALED_LEN];
 
-	store_be64(plain, ticket->allocation);
-	store_be32(plain + 8, ticket->number);
-	memcpy(plain + 12, ticket->owner, sizeof(ticket->owner));
-	memcpy(out, key->name, MOBILITY_KEY_NAME_LEN);
-	return run(key, true, plain, out + MOBILITY_KEY_NAME_LEN + SIV_LEN,
-		   out + MOBILITY_KEY_NAME_LEN);
+	assert(ticket->name >> 48 == 0);
+	store_be64(plain, ticket->name << 16 | ticket->number);
+	if (!run(key, true, plain, sealed + SIV_LEN, sealed))
+		return false;
+	encode(sealed, out);
+	return true;
 }
 
 bool mobility_ticket_open(const struct mobility_key *key, struct slice value,
 			  struct mobility_ticket *ticket)
 {
-	uint8_t plain[SEALED_LEN], siv[SIV_LEN];
+	uint8_t plain[SEALED_LEN], sealed[SIV_LEN + SEALED_LEN];
+	uint64_t named;
 
-	if (value.len != MOBILITY_TICKET_LEN ||
-	    memcmp(value.data, key->name, MOBILITY_KEY_NAME_LEN) != 0)
+	if (value.len != MOBILITY_TICKET_LEN || !decode(value.data, sealed) ||
+	    !run(key, false, sealed + SIV_LEN, plain, sealed))
 		return false;
-	memcpy(siv, value.data + MOBILITY_KEY_NAME_LEN, SIV_LEN);
-	if (!run(key, false, value.data + MOBILITY_KEY_NAME_LEN + SIV_LEN, plain, siv))
-		return false;
-	ticket->allocation = load_be64(plain);
-	ticket->number = load_be32(plain + 8);
-	memcpy(ticket->owner, plain + 12, sizeof(ticket->owner));
+	named = load_be64(plain);
+	ticket->name = named >> 16;
+	ticket->number = (uint16_t)named;
 	return true;
 }

@@ -14,3 +14,7 @@ EXTRA_DIST += tests/fuzz/corpus/ms_session
 fuzz_programs += tests/fuzz/fuzz_revoked_users
 tests_fuzz_fuzz_revoked_users_LDADD = $(FUZZ_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/revoked_users
+
+fuzz_programs += tests/fuzz/fuzz_mobility_ticket
+tests_fuzz_fuzz_mobility_ticket_LDADD = $(FUZZ_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/mobility_ticket

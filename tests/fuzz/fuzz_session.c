@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "relay/core/auth.h"
+#include "relay/core/mobility_ticket.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/session_model.h"
 #include "tests/unit/dialect/turn_client.h"
@@ -21,6 +22,7 @@ struct session {
 	struct slice input;
 	struct fixture fixture;
 	struct client clients[CLIENTS];
+	uint8_t tickets[2][MOBILITY_TICKET_LEN]; /* the last ones seen, by anybody */
 	struct model model;
 };
 
@@ -144,6 +146,17 @@ static void do_allocate(struct session *s, struct client *c)
 		stun_add_u32(&c->b, TURN_LIFETIME, take_u16(s));
 }
 
+static void keep_ticket(struct session *s, const struct client *c)
+{
+	struct stun_attr attr;
+
+	if (!client_find(c, TURN_MOBILITY_TICKET, &attr))
+		return;
+	FUZZ_CHECK(attr.value.len == MOBILITY_TICKET_LEN && c->code == 0);
+	memcpy(s->tickets[1], s->tickets[0], MOBILITY_TICKET_LEN);
+	memcpy(s->tickets[0], attr.value.data, MOBILITY_TICKET_LEN);
+}
+
 /* One signed request, valid or not, built from the input. */
 static void do_request(struct session *s, struct client *c)
 {
@@ -153,12 +166,18 @@ static void do_request(struct session *s, struct client *c)
 	switch (method % 6) {
 	case 0:
 		do_allocate(s, c);
+		if (method & 0x80)
+			stun_builder_add(&c->b, TURN_MOBILITY_TICKET, NULL, 0);
 		break;
 	case 1:
 		client_start(c, TURN_REFRESH);
 		if (method & 0x40)
 			stun_add_u32(&c->b, TURN_LIFETIME,
 				     method & 0x80 ? 0 : take_u16(s));
+		if (method & 0x08)
+			stun_builder_add(&c->b, TURN_MOBILITY_TICKET,
+					 s->tickets[method >> 2 & 1],
+					 MOBILITY_TICKET_LEN);
 		if (method & 0x20)
 			stun_builder_add(&c->b, TURN_REQUESTED_ADDRESS_FAMILY,
 					 method & 0x10 ? "\x02\0\0" : "\x01\0\0", 4);
@@ -206,6 +225,7 @@ static void step_request(struct session *s)
 	client_ask(c);
 	model_check_answer(&s->model, c);
 	client_keep_challenge(c);
+	keep_ticket(s, c);
 }
 
 /* The same with arbitrary attributes among the others or after the integrity. */
@@ -381,6 +401,7 @@ static void step_reload(struct session *s)
 	case 6:
 		settings->limits.stranger_rate = what / 8;
 		settings->limits.stranger_burst = what / 16;
+		settings->mobility = what < 0xF0;
 		break;
 	default:
 		settings->rfc5766_channels = (what & 8) != 0;
@@ -489,6 +510,7 @@ static void start(struct session *s)
 		.no_v6 = (shape & 0xE0) == 0x40,
 		.second_v4 = (shape & 0xE0) == 0x60,
 		.allocations_total = (shape & 0xE0) == 0x80 ? 3 : 0,
+		.mobility = true,
 	};
 
 	FUZZ_CHECK(fixture_start(&s->fixture, &options));

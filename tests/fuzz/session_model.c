@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "relay/core/channel.h"
+#include "relay/core/mobility.h"
+#include "relay/core/mobility_end.h"
+#include "relay/core/mobility_state.h"
 #include "relay/core/permission.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -239,6 +242,21 @@ static void check_quota(const struct fixture *w, const struct allocation *al)
 	FUZZ_CHECK(quota_held(w->shared.users[al->dialect], al->user_quota) == same);
 }
 
+/* It is found by its name and where it moves to, and both places have room for it. */
+static void check_mobility(const struct fixture *w, const struct allocation *al)
+{
+	const struct mobility *mobility = mobility_of(&w->turn, al);
+
+	FUZZ_CHECK(mobility_find(&w->turn, mobility_name(al->id)) == al);
+	FUZZ_CHECK(al->prefix_row != UINT32_MAX);
+	FUZZ_CHECK(quota_held(w->shared.prefixes, al->prefix_quota) > 0);
+	if (!al->moving)
+		return;
+	FUZZ_CHECK(allocation_find_arriving(w->turn.table, &mobility->to) == al);
+	FUZZ_CHECK(allocation_find(w->turn.table, &mobility->to) == NULL);
+	FUZZ_CHECK(quota_held(w->shared.prefixes, mobility->charge.prefix_quota) > 0);
+}
+
 void model_check_invariants(const struct model *m)
 {
 	const struct fixture *w = m->fixture;
@@ -247,7 +265,11 @@ void model_check_invariants(const struct model *m)
 	for (const struct allocation *al = allocation_next(w->turn.table, 0); al != NULL;
 	     al = allocation_next(w->turn.table, al->slot + 1)) {
 		count++;
-		FUZZ_CHECK(allocation_find(w->turn.table, &al->tuple) == al);
+		FUZZ_CHECK(al->client_gone ||
+			   allocation_find(w->turn.table, &al->tuple) == al);
+		FUZZ_CHECK(al->mobile || (!al->moving && !al->client_gone));
+		if (al->mobile)
+			check_mobility(w, al);
 		FUZZ_CHECK(al->dual.later_family == IP_NONE ||
 			   (al->dual.port != 0 && al->dual.later_ms > al->expires_ms &&
 			    al->dual.later_ms <= al->ends_ms));

@@ -47,7 +47,7 @@ bool mobile_is_elsewhere(struct request *rq)
 	if (rq->visitor != NULL)
 		worker = rq->visitor->worker;
 	if (rq->ticket_is_valid && rq->turn->settings->mobility && rq->al == NULL)
-		mobility_locate(rq->turn, rq->ticket.allocation, &worker);
+		mobility_locate(rq->turn, rq->ticket.name, &worker);
 	if (worker == rq->turn->worker || !has_nonce(rq))
 		return false;
 	rq->is_elsewhere = true;
@@ -61,7 +61,7 @@ struct allocation *mobile_named(const struct request *rq)
 
 	if (!rq->ticket_is_valid)
 		return NULL;
-	al = mobility_find(rq->turn, rq->ticket.allocation);
+	al = mobility_find(rq->turn, rq->ticket.name);
 	/* Not swept yet; see find_allocation() in dispatch.c. */
 	return al != NULL && !allocation_has_expired(al, rq->now_ms) ? al : NULL;
 }
@@ -176,7 +176,7 @@ void mobile_refresh(struct request *rq)
 	else if (!rq->ticket_is_valid)
 		verdict = MOBILITY_BAD_TICKET;
 	else if (named == NULL && rq->al != NULL &&
-		 mobility_locate(rq->turn, rq->ticket.allocation, &worker))
+		 mobility_locate(rq->turn, rq->ticket.name, &worker))
 		verdict = MOBILITY_IN_USE; /* and the other one is another worker's */
 	else if (named == NULL)
 		verdict = MOBILITY_NO_ALLOCATION;

@@ -4,8 +4,11 @@ while peers send all the time: nothing is lost, whichever of several workers has
 """
 
 import json
+import re
+import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -244,13 +247,54 @@ def refusals(server):
     check(new.come(old).code == 437, "T-466 gone")
 
 
+def uclient(server, *options):
+    """turnutils_uclient, which moves every allocation once; False if it gave up, crashed or hung."""
+    user, password = server.pair
+    command = ["turnutils_uclient", "-M", "-u", user, "-w", password, "-m", "2", "-n", "40",
+               "-l", "160", "-z", "10", "-e", PEER, *options, OUTSIDE]
+    before = events(server)
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    except subprocess.TimeoutExpired:
+        return False
+    if done.returncode != 0:
+        return False
+    counts = re.findall(r"tot_send_msgs=(\d+), tot_recv_msgs=(\d+)", done.stdout)
+    check(counts, "%s: %s", options, done.stdout[-500:])
+    check(counts[-1][0] == counts[-1][1] != "0", "%s: sent and received %s", options, counts[-1])
+    after = events(server)
+    check(after["prepared"] > before["prepared"] and after["moved"] > before["moved"],
+          "%s: it did not move: %s", options, after)
+    return True
+
+
+def turnutils_uclient(server):
+    """Over UDP and TCP. Over TLS half of its runs crash, hang or give up, with any server: it may
+    close the old connection twice."""
+    with subprocess.Popen(["turnutils_peer", "-L", PEER], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as peer:
+        try:
+            for options in ((), ("-s",), ("-t", "-p", "443"), ("-t", "-s", "-p", "443")):
+                check(uclient(server, *options), "%s: it failed", options)
+            check(any(uclient(server, "-c", "-t", "-S", "-p", "443") for _ in range(8)),
+                  "it failed over TLS eight times")
+        finally:
+            peer.kill()
+    for row in json.loads(ctl(server, "allocations", "--json"))["allocations"]:
+        ctl(server, "kill", row["id"])  # of connections that it closed and left to expire
+
+
 def main():
+    if not shutil.which("turnutils_uclient"):
+        print("turnutils_uclient is not installed")
+        sys.exit(77)
     netns.begin()
     subprocess.run(["ip", "address", "add", OUTSIDE6 + "/128", "dev", "lo", "nodad"], check=True)
     with netns.running(inside=[INSIDE], outside=[OUTSIDE, OUTSIDE6], allow=[PEER], workers=4,
                        extra=["mobility = true"], settings=relay.NO_LIMITS) as server:
         for test in (from_udp_to_udp, between_transports, between_families, between_sides,
-                     broken_connection, many_requests_on_the_way, refusals):
+                     broken_connection, many_requests_on_the_way, refusals,
+                     turnutils_uclient):
             test(server)
         rows = json.loads(ctl(server, "allocations", "--json"))["allocations"]
         check(not rows, "allocations are left: %s", rows)

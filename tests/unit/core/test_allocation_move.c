@@ -85,7 +85,7 @@ static struct allocation *carry(struct turn *from, struct allocation *al, struct
 
 	al = allocation_move_unpack(to, move);
 	/* The old worker's word comes late, and changes nothing. */
-	mobility_directory_move(fixture.shared.mobile, id, place);
+	mobility_directory_move(fixture.shared.mobile, mobility_name(id), place);
 	allocation_move_free(move);
 	ck_assert(al == NULL || allocation_table_check(to->table));
 	return al;
@@ -124,8 +124,8 @@ START_TEST(all_that_it_has_moves)
 	al = carry(&fixture.turn, al, &second);
 	ck_assert_ptr_nonnull(al);
 	ck_assert_msg(al->id == before.id, "the id that people know stays");
-	ck_assert_ptr_eq(mobility_find(&second, before.id), al);
-	ck_assert_ptr_null(mobility_find(&fixture.turn, before.id));
+	ck_assert_ptr_eq(mobility_find(&second, mobility_name(before.id)), al);
+	ck_assert_ptr_null(mobility_find(&fixture.turn, mobility_name(before.id)));
 	ck_assert_ptr_null(allocation_by_id(fixture.turn.table, before.id));
 	ck_assert_ptr_eq(allocation_find(second.table, &before.tuple), al);
 	ck_assert_ptr_null(allocation_find(fixture.turn.table, &before.tuple));
@@ -189,7 +189,7 @@ START_TEST(a_move_in_a_move)
 	struct allocation *al = allocate(5000);
 
 	owner = &al->owner.id;
-	const struct mobility_ticket ticket = mobility_ticket_of(al->id, 0, owner);
+	const struct mobility_ticket ticket = {mobility_name(al->id), 0};
 	const struct mobility_move move = {.ticket = &ticket,
 					   .to = &to,
 					   .owner = owner,
@@ -220,7 +220,7 @@ START_TEST(the_other_worker_is_told) /* what it keeps of a visitor */
 	begin();
 	struct allocation *al = allocate(5000);
 	const struct owner_id *owner = &al->owner.id;
-	const struct mobility_ticket ticket = mobility_ticket_of(al->id, 0, owner);
+	const struct mobility_ticket ticket = {mobility_name(al->id), 0};
 	const struct mobility_move move = {.ticket = &ticket,
 					   .to = &to,
 					   .owner = owner,
@@ -295,7 +295,8 @@ START_TEST(random_moves)
 	for (unsigned step = 0; step < STEPS; step++) {
 		uint32_t i = random_below(&random, ALLOCATIONS);
 		struct turn *turn = turns[where[i]];
-		struct allocation *al = ids[i] ? mobility_find(turn, ids[i]) : NULL;
+		struct allocation *al =
+			ids[i] ? mobility_find(turn, mobility_name(ids[i])) : NULL;
 		struct endpoint peer = ep("192.0.2.1:7000");
 
 		peer.ip.bytes[3] = (uint8_t)(1 + random_below(&random, 12));

@@ -470,7 +470,7 @@ enum stun_integrity client_answer_kind(const struct client *c)
 
 struct allocation *client_allocation(const struct client *c)
 {
-	return allocation_find(c->fixture->turn.table, &c->tuple);
+	return allocation_find_any(c->fixture->turn.table, &c->tuple);
 }
 
 bool client_from_peer(struct client *c, const char *peer, const void *data, size_t len,

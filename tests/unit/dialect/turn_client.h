@@ -165,7 +165,7 @@ struct endpoint client_address(const struct client *c, uint16_t type);
 /* The integrity attribute of the answer. */
 enum stun_integrity client_answer_kind(const struct client *c);
 
-/* The allocation of this client, or NULL. */
+/* The allocation of this client, or the one that moves to it; NULL: none. */
 struct allocation *client_allocation(const struct client *c);
 
 /*
