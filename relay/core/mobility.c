@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "relay/core/allocation.h"
 #include "relay/core/ids.h"
 #include "relay/core/mobility_directory.h"
@@ -79,7 +81,13 @@ bool mobility_ticket(const struct turn *turn, const struct allocation *al,
 
 static bool is_owners(const struct allocation *al, const struct mobility_move *move)
 {
-	return owner_id_equal(&al->owner.id, move->owner);
+	const struct owner *is = &al->owner, *claims = move->owner;
+
+	if (!owner_id_equal(&is->id, &claims->id))
+		return false;
+	return !is->is_token ||
+	       (claims->is_token && is->key.len == claims->key.len &&
+		CRYPTO_memcmp(is->key.bytes, claims->key.bytes, is->key.len) == 0);
 }
 
 bool mobility_is_repeated(const struct turn *turn, const struct allocation *al,

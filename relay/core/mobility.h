@@ -14,7 +14,9 @@
  *
  * Tickets are numbered. One is valid; the one before is known to the Refresh that used it up,
  * whose repetitions get the same answer for 40 s, and for nothing else. A ticket proves nothing: the
- * Refresh is authenticated as any, and its user has to be the owner.
+ * Refresh is authenticated as any, and its user has to be the owner. All access tokens (RFC 7635) are
+ * of one owner, so there it has to be signed with the allocation's own key; a client that has a new
+ * token refreshes with that before it moves, or after.
  *
  * Sides. A client may leave the inside and go on from the outside, and come back: relayed addresses
  * are outside in any case, and the side only decides what it counts against and how its packets are
@@ -58,8 +60,8 @@ bool mobility_ticket(const struct turn *turn, const struct allocation *al,
 /* A Refresh with a ticket of this allocation, which is mobile. */
 struct mobility_move {
 	const struct mobility_ticket *ticket;
-	const struct five_tuple *to;  /* where it came from */
-	const struct owner_id *owner; /* who it is from */
+	const struct five_tuple *to; /* where it came from */
+	const struct owner *owner;   /* who it is from */
 	const uint8_t *txid;
 	unsigned via; /* the worker that receives from there */
 	bool fingerprint;

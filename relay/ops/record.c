@@ -11,10 +11,12 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "relay/core/mobility_end.h"
+#include "relay/core/mobility_state.h"
 #include "relay/core/turn.h"
 #include "stun/ms_attr.h"
 
-enum { FIELDS = 22, TEXT_LEN = ENDPOINT_TEXT_LEN };
+enum { FIELDS = 23, TEXT_LEN = ENDPOINT_TEXT_LEN };
 
 /* Fields are written in the order in which they are added. */
 struct field {
@@ -142,6 +144,8 @@ static void list_fields(const struct record *record, struct fields *fields)
 	add_number(fields, "DURATION_MS", record->duration_ms);
 	add_number(fields, "PERMISSIONS", record->permissions);
 	add_number(fields, "CHANNELS", record->channels);
+	if (record->moves > 0)
+		add_number(fields, "MOVES", record->moves);
 	add(fields, "REASON", end_reason_name(record->reason));
 }
 
@@ -168,6 +172,9 @@ struct record record_of(const struct turn *turn, const struct allocation *al,
 		.channels = al->channel_count,
 	};
 	struct timespec now;
+
+	if (al->mobile)
+		record.moves = mobility_of(turn, al)->moves;
 
 	assert(now_ms >= al->created_ms && al->end_reason < END_REASON_COUNT);
 	clock_gettime(CLOCK_REALTIME, &now);

@@ -11,7 +11,7 @@ enum { SHORT_MS = 1000 };
 bool record_is_short(const struct record *record)
 {
 	return record->duration_ms < SHORT_MS && record->to_peer.packets == 0 &&
-	       record->to_client.packets == 0;
+	       record->to_client.packets == 0 && record->moves == 0;
 }
 
 static bool is_same_kind(const struct record *a, const struct record *b)

@@ -160,7 +160,7 @@ void mobile_refresh(struct request *rq)
 	const struct mobility_move where = {
 		.ticket = &rq->ticket,
 		.to = rq->tuple,
-		.owner = &rq->auth.owner.id,
+		.owner = &rq->auth.owner,
 		.txid = rq->msg->txid,
 		.via = rq->via,
 		.fingerprint = rq->msg->has_fingerprint,

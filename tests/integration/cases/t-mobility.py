@@ -34,6 +34,13 @@ def events(server):
     return json.loads(ctl(server, "counters", "--json"))["mobility"]
 
 
+def wait_for(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        check(time.monotonic() < deadline, "it did not happen")
+        time.sleep(0.02)
+
+
 def client(server, address, transport="udp"):
     """All of one user name: another credential of the same identity is another one."""
     if not hasattr(server, "pair"):
@@ -90,7 +97,7 @@ class Call:
     """A client that sends numbers to a peer, and moves."""
 
     def __init__(self, server, address, transport="udp"):
-        self.server, self.sent, self.got = server, 0, []
+        self.server, self.sent, self.got, self.moves = server, 0, [], 0
         self.client = client(server, address, transport)
         self.client.allocate()
         self.peer = Peer()
@@ -114,7 +121,7 @@ class Call:
         self.talk()  # over the old one
         shown = json.loads(ctl(self.server, "allocations", "--json"))["allocations"]
         check(len(shown) == 1 and shown[0]["moving_to"] is not None, "%s", shown)
-        self.client = new
+        self.client, self.moves = new, self.moves + 1
         for _ in range(3):  # these are held while the allocation goes to another worker
             new.send_channel(CHANNEL, b"%d" % self.sent)
             self.sent += 1
@@ -141,6 +148,9 @@ class Call:
         self.client.refresh(0)
         check(netns.relay_sockets() == 0, "%d sockets", netns.relay_sockets())
         self.client.close()
+        record = next(line for line in self.server.log().splitlines() if rows[0]["id"] in line)
+        check(" MOVES=%d " % self.moves in record, "%s: %s", name, record)
+        check("PACKETS_TO_PEER=%d " % self.sent in record, "%s: %s", name, record)
 
 
 def from_udp_to_udp(server):
@@ -187,10 +197,7 @@ def broken_connection(server):
             old.channel_bind(CHANNEL, peer.getsockname())
             before = events(server)["kept"]
             old.close()
-            deadline = time.monotonic() + 10
-            while events(server)["kept"] == before and time.monotonic() < deadline:
-                time.sleep(0.02)
-            check(events(server)["kept"] > before, "not kept: %s", events(server))
+            wait_for(lambda: events(server)["kept"] > before)
             peer.sendto(b"nobody hears this", old.relayed)
             for how in ("udp", "udp", "udp", transport):
                 new = client(server, OUTSIDE, how)
@@ -204,6 +211,43 @@ def broken_connection(server):
                 old = new
             old.refresh(0)
             old.close()
+    check(netns.relay_sockets() == 0, "%d sockets", netns.relay_sockets())
+
+
+def old_connection_closes(server):
+    """What peers send goes to the new address from then on, before that has sent anything."""
+    for _ in range(8):
+        old, new = client(server, OUTSIDE, "tcp"), client(server, OUTSIDE)
+        old.allocate()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.bind((PEER, 0))
+            old.channel_bind(CHANNEL, peer.getsockname())
+            check(new.come(old).cls == t.SUCCESS, "refused")
+            peer.sendto(b"old", old.relayed)
+            check(old.data() == (CHANNEL, b"old"), "make before break")
+            before = events(server)["moved"]
+            old.close()
+            wait_for(lambda: events(server)["moved"] > before)
+            peer.sendto(b"new", old.relayed)
+            check(new.data() == (CHANNEL, b"new"), "it does not follow")
+        new.refresh(0)
+        new.close()
+
+
+def killed_while_it_moves(server):
+    """avedgectl finds an allocation by its id after it went to another worker."""
+    for _ in range(8):
+        old, new = client(server, OUTSIDE), client(server, OUTSIDE)
+        old.allocate()
+        row = json.loads(ctl(server, "allocations", "--json"))["allocations"][0]
+        check(new.come(old).cls == t.SUCCESS, "refused")
+        new.send_to((PEER, 9), b"nobody")
+        wait_for(lambda: json.loads(ctl(server, "allocations", "--json"))["allocations"][0]
+                 ["moves"] == 1)
+        ctl(server, "kill", row["id"])
+        check(new.request(t.REFRESH).code == 437, "it is still there")
+        old.close()
+        new.close()
     check(netns.relay_sockets() == 0, "%d sockets", netns.relay_sockets())
 
 
@@ -293,7 +337,8 @@ def main():
     with netns.running(inside=[INSIDE], outside=[OUTSIDE, OUTSIDE6], allow=[PEER], workers=4,
                        extra=["mobility = true"], settings=relay.NO_LIMITS) as server:
         for test in (from_udp_to_udp, between_transports, between_families, between_sides,
-                     broken_connection, many_requests_on_the_way, refusals,
+                     broken_connection, old_connection_closes, killed_while_it_moves,
+                     many_requests_on_the_way, refusals,
                      turnutils_uclient):
             test(server)
         rows = json.loads(ctl(server, "allocations", "--json"))["allocations"]

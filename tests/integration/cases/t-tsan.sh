@@ -67,4 +67,8 @@ done
 lost=$(grep -h 'Total lost packets' "$work"/run.* | grep -v 'packets 0 ')
 [ -z "$lost" ] || fail "under ThreadSanitizer: $lost"
 stop_relay
+# Allocations that go from worker to worker with their clients.
+"$(dirname "$0")/t-mobility.py" >"$work/mobility" 2>&1
+status=$?
+[ $status = 0 ] || [ $status = 77 ] || fail "mobile clients: $(tail -n 20 "$work/mobility")"
 say "no report from four workers under mixed load"

@@ -181,14 +181,14 @@ END_TEST
 
 START_TEST(a_move_in_a_move)
 {
-	const struct owner_id *owner;
+	const struct owner *owner;
 	const struct five_tuple to = fixture_tuple("198.51.100.7:6000", 3);
 	enum refusal why;
 
 	begin();
 	struct allocation *al = allocate(5000);
 
-	owner = &al->owner.id;
+	owner = &al->owner;
 	const struct mobility_ticket ticket = {mobility_name(al->id), 0};
 	const struct mobility_move move = {.ticket = &ticket,
 					   .to = &to,
@@ -219,7 +219,7 @@ START_TEST(the_other_worker_is_told) /* what it keeps of a visitor */
 
 	begin();
 	struct allocation *al = allocate(5000);
-	const struct owner_id *owner = &al->owner.id;
+	const struct owner *owner = &al->owner;
 	const struct mobility_ticket ticket = {mobility_name(al->id), 0};
 	const struct mobility_move move = {.ticket = &ticket,
 					   .to = &to,

@@ -6,9 +6,11 @@
 
 #include <stdio.h>
 
+#include "relay/core/mobility_directory.h"
 #include "relay/core/mobility_end.h"
 #include "relay/core/mobility_state.h"
 #include "relay/core/quota.h"
+#include "relay/core/visitors.h"
 #include "tests/unit/dialect/dialect_check.h"
 
 #define ELSEWHERE "192.0.2.210:6000"
@@ -517,7 +519,7 @@ END_TEST
 
 START_TEST(tcp_allocation_stays_on_streams) /* T-473 */
 {
-	const struct owner_id owner = {{1}};
+	const struct owner owner = {.id = {{1}}};
 	struct allocation *al;
 	const struct five_tuple udp = fixture_tuple(ELSEWHERE, FRONT_OUTSIDE_UDP),
 				tls = fixture_tuple(ELSEWHERE, FRONT_OUTSIDE_TCP6);
@@ -531,7 +533,7 @@ START_TEST(tcp_allocation_stays_on_streams) /* T-473 */
 			       },
 			       &al),
 		0);
-	al->owner.id = owner;
+	al->owner = owner;
 	ck_assert(mobility_begin(&fixture.turn, al));
 	const struct mobility_ticket named = {mobility_name(al->id), 0};
 	struct mobility_move where = {
@@ -540,6 +542,30 @@ START_TEST(tcp_allocation_stays_on_streams) /* T-473 */
 	ck_assert_int_eq(mobility_judge(&fixture.turn, al, &where), MOBILITY_TRANSPORT);
 	where.to = &tls;
 	ck_assert_int_eq(mobility_judge(&fixture.turn, al, &where), MOBILITY_PREPARED);
+	end_clean();
+}
+END_TEST
+
+START_TEST(tokens_are_of_one_owner) /* T-468, attack 27: wrong owner */
+{
+	const struct five_tuple to = fixture_tuple(ELSEWHERE, FRONT_OUTSIDE_UDP);
+
+	begin_mobile();
+	struct allocation *al = allocate_mobile();
+	const struct mobility_ticket named = {mobility_name(al->id), 0};
+	struct owner thief;
+	const struct mobility_move where = {
+		.ticket = &named, .to = &to, .owner = &thief, .txid = al->txid};
+
+	al->owner.is_token = true;
+	thief = al->owner;
+	ck_assert_int_eq(mobility_judge(&fixture.turn, al, &where), MOBILITY_PREPARED);
+	thief.key.bytes[thief.key.len - 1] ^= 1;
+	ck_assert_msg(mobility_judge(&fixture.turn, al, &where) == MOBILITY_WRONG_OWNER,
+		      "another token's key");
+	thief = al->owner;
+	thief.key.len = 20;
+	ck_assert_int_eq(mobility_judge(&fixture.turn, al, &where), MOBILITY_WRONG_OWNER);
 	end_clean();
 }
 END_TEST
@@ -857,6 +883,136 @@ START_TEST(many_addresses_with_one_ticket) /* DoS: a ticket seen on the wire */
 }
 END_TEST
 
+/* As if the allocation had gone to that worker. */
+static void be_elsewhere(const struct allocation *al, uint16_t worker)
+{
+	mobility_directory_move(fixture.shared.mobile, mobility_name(al->id),
+				(struct mobility_place){worker, 9, 0});
+}
+
+START_TEST(ticket_of_another_worker)
+{
+	begin_mobile();
+	struct allocation *al = allocate_mobile();
+
+	be_elsewhere(al, 9);
+	move(&moved);
+	ck_assert_int_eq(moved.out.action, DISPATCH_HAND_OVER);
+	ck_assert_uint_eq(moved.out.worker, 9);
+	ck_assert(!moved.out.is_data && !al->moving);
+
+	ck_assert_int_eq(client_allocate(&bob), 0);
+	move(&bob);
+	expect(&bob, 437, "T-474 from a 5-tuple in use: answered here");
+	ck_assert_uint_eq(events(MOBILITY_IN_USE), 1);
+	fixture.settings.mobility = false;
+	move(&moved);
+	expect(&moved, 405, "T-466 forbidden: answered here");
+	be_elsewhere(al, fixture.turn.worker);
+	end_clean();
+}
+END_TEST
+
+START_TEST(strangers_cost_other_workers_nothing) /* DoS: a ticket seen on the wire */
+{
+	begin_mobile();
+	struct allocation *al = allocate_mobile();
+	unsigned handed_over = 0;
+
+	be_elsewhere(al, 9);
+	for (unsigned i = 0; i < 1000; i++) {
+		char address[32];
+
+		snprintf(address, sizeof(address), "203.0.113.9:%u", 1000 + i);
+		client_init(&mallory, &fixture, address, FRONT_OUTSIDE_UDP, "mallory");
+		mallory.bare = i % 2 == 0;
+		/* A nonce, but of another address. */
+		memcpy(mallory.nonce, alice.nonce, alice.nonce_len);
+		mallory.nonce_len = alice.nonce_len;
+		strcpy(mallory.realm, alice.realm);
+		move(&mallory);
+		handed_over += mallory.out.action == DISPATCH_HAND_OVER;
+	}
+	ck_assert_uint_eq(handed_over, 0);
+	be_elsewhere(al, fixture.turn.worker);
+	end_clean();
+}
+END_TEST
+
+START_TEST(visitors_messages_go_to_the_other_worker)
+{
+	begin_mobile();
+	struct visitors *visitors = visitors_new(&fixture.shared.hash_key);
+	struct visitor *visitor = visitors_add(visitors, &moved.tuple);
+
+	fixture.turn.visitors = visitors;
+	fixture.settings.ms.enabled = true;
+	visitor->worker = 9;
+	visitor->channel_max = 0x4FFF;
+	client_refresh(&moved, 600);
+	ck_assert_int_eq(moved.out.action, DISPATCH_HAND_OVER);
+	ck_assert(moved.out.worker == 9 && !moved.out.is_data);
+	client_allocate(&moved);
+	ck_assert_msg(moved.out.action == DISPATCH_HAND_OVER,
+		      "it has an allocation already, as the other worker says");
+	client_channel_data(&moved, 0x4000, "x", 1);
+	ck_assert(moved.out.action == DISPATCH_HAND_OVER && moved.out.is_data);
+	client_send(&moved, PEER, "x", 1);
+	ck_assert(moved.out.action == DISPATCH_HAND_OVER && moved.out.is_data);
+
+	client_channel_data(&moved, 0x6000, "x", 1);
+	ck_assert_int_eq(moved.out.action, DISPATCH_NOTHING);
+	visitor->channel_max = 0x7FFF;
+	client_channel_data(&moved, 0x6000, "x", 1);
+	ck_assert_msg(moved.out.action == DISPATCH_HAND_OVER, "channels of RFC 5766");
+
+	client_start(&moved, STUN_BINDING);
+	client_ask(&moved);
+	expect(&moved, 0, "Binding is answered here");
+	moved.nonce[NONCE_LEN - 1] ^= 1;
+	client_refresh(&moved, 600);
+	expect(&moved, 438, "without a nonce it is a stranger");
+
+	visitors_remove(visitors, visitor);
+	client_keep_challenge(&moved);
+	client_refresh(&moved, 600);
+	expect(&moved, 437, "no visitor any more");
+	fixture.turn.visitors = NULL;
+	visitors_free(visitors);
+	end_clean();
+}
+END_TEST
+
+START_TEST(visitors_are_bounded)
+{
+	struct five_tuple tuple = fixture_tuple(ELSEWHERE, FRONT_OUTSIDE_UDP);
+	struct visitors *visitors;
+
+	begin_mobile();
+	visitors = visitors_new(&fixture.shared.hash_key);
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < VISITORS_MAX; i++) {
+			tuple.client.port = (uint16_t)(i + 1);
+			ck_assert_ptr_nonnull(visitors_add(visitors, &tuple));
+			ck_assert_ptr_eq(visitors_add(visitors, &tuple),
+					 visitors_find(visitors, &tuple));
+		}
+		tuple.client.port = VISITORS_MAX + 1;
+		ck_assert_ptr_null(visitors_add(visitors, &tuple));
+		ck_assert_uint_eq(visitors_count(visitors), VISITORS_MAX);
+		for (unsigned i = 0; i < VISITORS_MAX; i++) {
+			tuple.client.port = (uint16_t)((i * 7) % VISITORS_MAX + 1);
+			visitors_remove(visitors, visitors_find(visitors, &tuple));
+			ck_assert_ptr_null(visitors_find(visitors, &tuple));
+		}
+		ck_assert_uint_eq(visitors_count(visitors), 0);
+	}
+	visitors_free(visitors);
+	visitors_free(NULL);
+	end_clean();
+}
+END_TEST
+
 static void mobility_suite(Suite *s)
 {
 	TCase *t = tcase_create("requests");
@@ -868,6 +1024,7 @@ static void mobility_suite(Suite *s)
 	tcase_add_test(t, same_address_is_refused);
 	tcase_add_test(t, wrong_owner_is_refused);
 	tcase_add_test(t, unauthenticated);
+	tcase_add_test(t, tokens_are_of_one_owner);
 	tcase_add_test(t, repeated_refresh_gets_the_same_answer);
 	tcase_add_test(t, repeated_refresh_is_forgotten);
 	tcase_add_test(t, ticket_and_lifetime_0_delete);
@@ -897,6 +1054,13 @@ static void mobility_suite(Suite *s)
 	tcase_add_test(t, quota_of_the_new_side);
 	tcase_add_test(t, other_limits_of_the_new_place);
 	tcase_add_test(t, many_addresses_with_one_ticket);
+	tcase_add_test(t, strangers_cost_other_workers_nothing);
+	suite_add_tcase(s, t);
+
+	t = tcase_create("workers");
+	tcase_add_test(t, ticket_of_another_worker);
+	tcase_add_test(t, visitors_messages_go_to_the_other_worker);
+	tcase_add_test(t, visitors_are_bounded);
 	suite_add_tcase(s, t);
 }
 

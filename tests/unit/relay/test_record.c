@@ -183,6 +183,8 @@ START_TEST(record_is_documented)
 	al.owner.quota = (struct credential_quota){200, 20000000};
 
 	struct record record = record_of(&turn, &al, 61500);
+
+	record.moves = 2;
 	json_t *json = record_json(&record), *value;
 	const char *const ends[] = {"| Reason", NULL};
 	char *page = source_file("docs/records.md"), *line;
