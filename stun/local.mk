@@ -16,6 +16,7 @@ libstun_a_SOURCES = \
 	stun/ms_registry.c stun/ms_registry.h \
 	stun/msg.c stun/msg.h \
 	stun/padding.c stun/padding.h \
+	stun/dtls_hello.c stun/dtls_hello.h \
 	stun/proxy_header.c stun/proxy_header.h \
 	stun/pseudo_tls.c stun/pseudo_tls.h \
 	stun/registry.c stun/registry.h \
