@@ -80,6 +80,17 @@ static void explain_key(const char *path, const char *certificate, bool passphra
 #define AEAD_SUITES "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"
 #define NO_SUITES ":!aNULL:!eNULL:!PSK"
 
+/* What TLS and DTLS have in common. */
+static void restrict_context(SSL_CTX *ctx)
+{
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
+					 SSL_OP_NO_COMPRESSION |
+					 SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_dh_auto(ctx, 1);
+}
+
 SSL_CTX *tls_server_new(const char *certificate, const char *private_key,
 			bool may_be_expired, const char **faulty, char *error,
 			size_t error_size)
@@ -94,15 +105,10 @@ SSL_CTX *tls_server_new(const char *certificate, const char *private_key,
 		snprintf(error, error_size, "TLS: %s", tls_error_reason());
 		return NULL;
 	}
+	restrict_context(ctx);
 	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
-	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
-					 SSL_OP_NO_COMPRESSION |
-					 SSL_OP_CIPHER_SERVER_PREFERENCE |
-					 SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_num_tickets(ctx, 0);
-	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_dh_auto(ctx, 1);
 	SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
 	SSL_CTX_set_default_passwd_cb_userdata(ctx, &passphrase);
 
@@ -128,6 +134,51 @@ SSL_CTX *tls_server_new(const char *certificate, const char *private_key,
 		daemon_tell_copy(private_key);
 		return ctx;
 	}
+	SSL_CTX_free(ctx);
+	return NULL;
+}
+
+/* Only one who has shown a cookie of ours comes as far as this. */
+static int cookie_is_known(SSL *ssl, const unsigned char *cookie, unsigned len)
+{
+	(void)ssl;
+	(void)cookie;
+	(void)len;
+	return 1;
+}
+
+static int make_no_cookie(SSL *ssl, unsigned char *cookie, unsigned *len)
+{
+	(void)ssl;
+	(void)cookie;
+	(void)len;
+	return 0;
+}
+
+static bool copy_certificate(SSL_CTX *ctx, SSL_CTX *tls)
+{
+	STACK_OF(X509) *chain = NULL;
+
+	return SSL_CTX_use_certificate(ctx, SSL_CTX_get0_certificate(tls)) == 1 &&
+	       SSL_CTX_get0_chain_certs(tls, &chain) == 1 &&
+	       (chain == NULL || SSL_CTX_set1_chain(ctx, chain) == 1) &&
+	       SSL_CTX_use_PrivateKey(ctx, SSL_CTX_get0_privatekey(tls)) == 1;
+}
+
+SSL_CTX *tls_server_dtls(SSL_CTX *tls)
+{
+	SSL_CTX *ctx = SSL_CTX_new(DTLS_server_method());
+
+	if (ctx == NULL)
+		return NULL;
+	restrict_context(ctx);
+	SSL_CTX_set_min_proto_version(ctx, DTLS1_2_VERSION);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_QUERY_MTU | SSL_OP_COOKIE_EXCHANGE);
+	SSL_CTX_set_cookie_verify_cb(ctx, cookie_is_known);
+	SSL_CTX_set_cookie_generate_cb(ctx, make_no_cookie);
+	if (SSL_CTX_set_cipher_list(ctx, AEAD_SUITES NO_SUITES) == 1 &&
+	    copy_certificate(ctx, tls))
+		return ctx;
 	SSL_CTX_free(ctx);
 	return NULL;
 }

@@ -21,6 +21,12 @@ SSL_CTX *tls_server_new(const char *certificate, const char *private_key,
 			size_t error_size);
 
 /*
+ * The same server for DTLS 1.2 and later, with the certificate and key of tls. A client has to show a
+ * cookie, which whoever makes an SSL of it has checked before. NULL if out of memory.
+ */
+SSL_CTX *tls_server_dtls(SSL_CTX *tls);
+
+/*
  * Permit this connection TLS 1.0 and 1.1, CBC suites with AES, and SHA-1 in the handshake, after what
  * every other may use; forward secrecy stays. From the callback of its ClientHello, before
  * a version is chosen. False: out of memory.

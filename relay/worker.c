@@ -21,6 +21,7 @@
 #include "relay/core/revocation.h"
 #include "relay/core/visitors.h"
 #include "relay/front/clients.h"
+#include "relay/front/dtls.h"
 #include "relay/front/fronts.h"
 #include "relay/front/stream.h"
 #include "relay/front/tcp.h"
@@ -216,7 +217,7 @@ struct endpoint worker_via(const struct worker *worker, const struct allocation 
 {
 	const struct stream *stream;
 
-	if (al->transport == TRANSPORT_UDP)
+	if (!transport_is_stream(al->transport))
 		return udp_front_via(worker->udp_fronts, al->tuple.front,
 				     &al->tuple.client);
 	stream = client_of(worker, al);
@@ -261,6 +262,11 @@ static void to_client(void *self, const struct forward *forward, uint8_t *room)
 		throttle_slot(worker->throttle, forward->slot, forward->wait_ms);
 	if (al->transport == TRANSPORT_UDP) {
 		to_udp_client(worker, al, forward, room);
+		return;
+	}
+	if (al->transport == TRANSPORT_DTLS && !al->client_gone) {
+		dtls_send_forward(udp_fronts_dtls(worker->udp_fronts), &al->tuple,
+				  forward, room);
 		return;
 	}
 	stream = client_of(worker, al);

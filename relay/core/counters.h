@@ -71,6 +71,12 @@
 	X(PROXY_REFUSED, "proxy-refused", "PROXY header not valid, or of no client")     \
 	X(RELOCATION, "relocation",                                                      \
 	  "too much from a mobile client whose allocation is another worker's")          \
+	X(DTLS_HELLO, "dtls-hello", "ClientHello of DTLS that is malformed")             \
+	X(DTLS_FRAGMENTED, "dtls-fragmented", "ClientHello of DTLS in fragments")        \
+	X(DTLS_COOKIE, "dtls-cookie", "ClientHello with a cookie too old or not ours")   \
+	X(DTLS_RECORD, "dtls-record",                                                    \
+	  "DTLS record that is invalid, repeated or too early")                          \
+	X(NO_ASSOCIATION, "no-association", "DTLS record of no association")             \
 	X(UNPADDED_CHANNEL_DATA, "unpadded-channel-data",                                \
 	  "message not found behind ChannelData on a stream: its padding is missing")    \
 	X(HOP_LIMIT, "hop-limit", "its hop limit (TTL) was used up on the way here")
@@ -85,7 +91,7 @@ enum drop_reason {
 const char *drop_reason_name(enum drop_reason reason);
 const char *drop_reason_text(enum drop_reason reason);
 
-/* Why the connection of a stream client ended. A refused one has never been opened. */
+/* Why a connection or a DTLS association ended. A refused one has never been opened. */
 #define CONNECTION_ENDS(X)                                                                  \
 	X(CLIENT, "client-closed", "the client closed it")                                  \
 	X(BROKEN, "broken", "reset by the client, lost, or out of memory")                  \
@@ -114,9 +120,16 @@ const char *drop_reason_text(enum drop_reason reason);
 	X(UNPADDED, "unpadded-channel-data",                                                \
 	  "ChannelData not padded to a multiple of four bytes (RFC 8656 section 12.5)")     \
 	X(HANDSHAKE, "tls-handshake", "the TLS handshake failed")                           \
+	X(VERSION, "tls-version",                                                           \
+	  "the client speaks no version of TLS or DTLS served here")                        \
+	X(ALGORITHMS, "tls-algorithms", "no cipher suite, group or signature in common")    \
+	X(ALERT, "tls-alert",                                                               \
+	  "the client ended the handshake; it may not trust our certificate")               \
 	X(ALPN_H2, "alpn-h2", "ALPN offers HTTP/2, no protocol of STUN")                    \
 	X(ALPN_HTTP_1_1, "alpn-http-1-1", "ALPN offers HTTP/1.1, no protocol of STUN")      \
 	X(ALPN_OTHER, "alpn-other", "ALPN offers no protocol of STUN")                      \
+	X(REPLACED, "replaced",                                                             \
+	  "a new DTLS handshake of the same 5-tuple took its place")                        \
 	X(RELAY, "relay", "the relay stopped, or no longer listens there")
 
 enum connection_end {
@@ -382,7 +395,12 @@ struct counters {
 	uint64_t connections_timed_out; /* deadline for slow clients */
 	uint64_t connections_ended[CONNECTION_END_COUNT];
 	uint64_t proxy_results[PROXY_RESULT_COUNT];
-	uint64_t bind_failures; /* relay port held by another program */
+	/* Of DTLS; closed before opened, see struct turnover. They end as connections do. */
+	uint64_t associations_closed;
+	uint64_t associations_opened;
+	uint64_t associations_half_open; /* now, those that have not authenticated */
+	uint64_t hello_verify_requests;  /* strangers asked for their cookie */
+	uint64_t bind_failures;          /* relay port held by another program */
 	uint64_t peer_events[PEER_EVENT_COUNT];
 	struct distribution batches[SOCKET_KIND_COUNT]; /* datagrams of one receive */
 	uint64_t socket_drops[SOCKET_KIND_COUNT];       /* by the kernel: queue full */

@@ -1,6 +1,7 @@
 /*
  * limiter.h - bounds the answers to strangers, against reflection and floods: sources that have
- * neither an allocation nor a valid nonce with integrity. TCP and TLS never meet it.
+ * neither an allocation nor a valid nonce with integrity. TCP, TLS and DTLS never meet it,
+ * but the first hello of DTLS does.
  *
  * A keyed count-min sketch of token buckets: two rows, each a table of "allowed again from"
  * times; a source is over its limit only if both of its cells say so, and no cell is ever

@@ -75,6 +75,10 @@ static void request(struct request *rq)
 		return;
 	}
 
+	if (rq->binding_only && rq->msg->method != STUN_BINDING) {
+		reply_error(rq, STUN_FORBIDDEN);
+		return;
+	}
 	switch (rq->msg->method) {
 	case STUN_BINDING:
 		binding_request(rq);
@@ -211,7 +215,7 @@ static enum datagram_kind classify(const struct request *rq, struct slice messag
 
 	if (kind == DATAGRAM_QUIC && message.data[0] <= max >> 8)
 		kind = DATAGRAM_CHANNEL_DATA;
-	if (!transport_is_stream(rq->transport))
+	if (rq->transport == TRANSPORT_UDP)
 		counter_add(&rq->turn->counters.datagrams[kind], 1);
 	return kind;
 }
@@ -373,6 +377,31 @@ void dispatch_visit(struct turn *turn, const struct five_tuple *tuple, unsigned 
 		return;
 	rq.via = via;
 	stun_message(&rq, message, out);
+}
+
+void dispatch_nat_discovery(struct turn *turn, const struct five_tuple *tuple,
+			    struct slice message, uint64_t now_ms, int64_t unix_s,
+			    uint8_t *reply, struct dispatch *out)
+{
+	struct request rq = {
+		.turn = turn,
+		.tuple = tuple,
+		.now_ms = now_ms,
+		.unix_s = unix_s,
+		.binding_only = true,
+	};
+
+	if (!begin(&rq, reply, out))
+		return;
+	assert(transport_is_secure(rq.transport));
+	rq.al = NULL; /* one of an earlier connection is not this one's */
+	ietf_message(&rq, classify(&rq, message), message, out);
+}
+
+bool dispatch_may_answer(struct turn *turn, const struct five_tuple *tuple,
+			 uint64_t now_ms)
+{
+	return reply_allowed(turn, tuple, TRANSPORT_UDP, NULL, now_ms);
 }
 
 void dispatch_ms_frame(struct turn *turn, const struct five_tuple *tuple,

@@ -84,6 +84,21 @@ void dispatch_visit(struct turn *turn, const struct five_tuple *tuple, unsigned 
 		    struct dispatch *out);
 
 /*
+ * The same on a connection that was negotiated for stun.nat-discovery (RFC 7443), where Binding is
+ * served and requests of TURN are refused with 403.
+ */
+void dispatch_nat_discovery(struct turn *turn, const struct five_tuple *tuple,
+			    struct slice message, uint64_t now_ms, int64_t unix_s,
+			    uint8_t *reply, struct dispatch *out);
+
+/*
+ * May a front answer one datagram of a stranger, whose address nothing proves? Counted as the
+ * answers of the dialects are, and what is withheld too.
+ */
+bool dispatch_may_answer(struct turn *turn, const struct five_tuple *tuple,
+			 uint64_t now_ms);
+
+/*
  * The same for one frame of MS framing, with its header (stun/framing). All frames of such a
  * connection come here and none of another one.
  */

@@ -16,7 +16,8 @@ bool reply_allowed(struct turn *turn, const struct five_tuple *tuple,
 {
 	const struct turn_limits *limits = &turn->settings->limits;
 
-	if (transport_is_stream(transport) || al != NULL)
+	/* A handshake has proved the address. */
+	if (transport != TRANSPORT_UDP || al != NULL)
 		return true;
 	if (limiter_allows(turn->shared->strangers, &tuple->client.ip,
 			   limits->stranger_rate, limits->stranger_burst, now_ms))

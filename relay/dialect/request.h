@@ -27,6 +27,7 @@ struct request {
 	uint64_t now_ms;
 	int64_t unix_s;
 	enum transport transport; /* of the front it came in by */
+	bool binding_only;        /* see dispatch_nat_discovery() */
 	struct allocation *al;    /* of its 5-tuple, or NULL */
 	unsigned via;             /* the worker that received it */
 	/* MOBILITY-TICKET of a Refresh, see ietf/mobile.h. */

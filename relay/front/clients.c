@@ -371,6 +371,11 @@ unsigned clients_pressure(struct clients *clients, const struct client *client)
 	return worker > source ? worker : source;
 }
 
+size_t clients_unauthenticated(const struct clients *clients)
+{
+	return half_open_count(clients->half_open);
+}
+
 struct client *clients_find(struct clients *clients, const struct five_tuple *tuple)
 {
 	struct client *client;

@@ -101,6 +101,9 @@ void clients_move(struct clients *clients, struct client *client, uint16_t front
 enum { CLIENTS_FULL = 1000 };
 unsigned clients_pressure(struct clients *clients, const struct client *client);
 
+/* How many have not authenticated. */
+size_t clients_unauthenticated(const struct clients *clients);
+
 /* The newest; a connection that was reset may not have been noticed yet. NULL: none. */
 struct client *clients_find(struct clients *clients, const struct five_tuple *tuple);
 

@@ -1,6 +1,9 @@
 # relay/front/: the client side. Part of librelay.a.
 relay_front_sources = \
+	relay/front/association.c relay/front/association.h \
 	relay/front/clients.c relay/front/clients.h \
+	relay/front/dtls.c relay/front/dtls.h \
+	relay/front/dtls_cookie.c relay/front/dtls_cookie.h \
 	relay/front/fronts.c relay/front/fronts.h \
 	relay/front/next_hops.c relay/front/next_hops.h \
 	relay/front/proxy.c relay/front/proxy.h \

@@ -28,7 +28,8 @@ struct stream {
 	enum stream_state state;
 	enum connection_end why; /* it ends, once a part says that it has to */
 	bool authenticated;
-	bool header_due; /* of the PROXY protocol: it comes from a balancer */
+	bool binding_only; /* TLS negotiated for stun.nat-discovery */
+	bool header_due;   /* of the PROXY protocol: it comes from a balancer */
 	struct endpoint
 		via;    /* the balancer whose header named the client; or of no family */
 	bool ms;        /* MS framing; decided by the first bytes, like all of the next */

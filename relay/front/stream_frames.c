@@ -124,8 +124,9 @@ static bool handle(struct stream *stream, struct slice frame)
 				  delivery->loop->unix_s, delivery->reply, &dispatch);
 	} else {
 		note_padding(stream, frame);
-		dispatch_from_client(delivery->turn, &stream->client.tuple, frame, now_ms,
-				     delivery->loop->unix_s, delivery->reply, &dispatch);
+		(stream->binding_only ? dispatch_nat_discovery : dispatch_from_client)(
+			delivery->turn, &stream->client.tuple, frame, now_ms,
+			delivery->loop->unix_s, delivery->reply, &dispatch);
 	}
 	switch (dispatch.action) {
 	case DISPATCH_NOTHING:

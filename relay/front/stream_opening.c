@@ -40,6 +40,7 @@ static enum stream_opening handshake(struct stream *stream)
 	switch (result) {
 	case STREAM_IO_OK:
 		stream->times.last_use_ms = stream_conn_now_ms(stream);
+		stream->binding_only = tls_is_nat_discovery(stream->io.ssl);
 		stream_conn_enter(stream, STREAM_OPEN);
 		return STREAM_OPENING_FRAMES;
 	case STREAM_IO_AGAIN:
@@ -48,7 +49,7 @@ static enum stream_opening handshake(struct stream *stream)
 	case STREAM_IO_FAILED:
 		break;
 	}
-	stream_conn_fail(stream, refusal.why);
+	stream_conn_fail(stream, tls_refusal_reason(&refusal));
 	if (refusal.offered[0] != '\0')
 		explain_alpn(stream, &refusal);
 	return STREAM_OPENING_ENDS;

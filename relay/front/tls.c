@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/err.h>
+
 #include "base/tls_server.h"
 
 /* Printable ASCII with \xHH for the rest, as much as there is room for. */
@@ -83,6 +85,31 @@ static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+enum connection_end tls_refusal_reason(const struct tls_refusal *refusal)
+{
+	unsigned long error = ERR_peek_last_error();
+
+	if (refusal->why != CONNECTION_END_HANDSHAKE || ERR_GET_LIB(error) != ERR_LIB_SSL)
+		return refusal->why;
+	switch (ERR_GET_REASON(error)) {
+	case SSL_R_UNSUPPORTED_PROTOCOL:
+	case SSL_R_UNKNOWN_PROTOCOL:
+	case SSL_R_VERSION_TOO_LOW:
+	case SSL_R_WRONG_VERSION_NUMBER:
+		return CONNECTION_END_VERSION;
+	case SSL_R_NO_SHARED_CIPHER:
+	case SSL_R_NO_SHARED_GROUPS:
+	case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+	case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
+		return CONNECTION_END_ALGORITHMS;
+	default:
+		/* An alert of the client: most often it does not trust our certificate. */
+		return ERR_GET_REASON(error) >= SSL_AD_REASON_OFFSET
+			       ? CONNECTION_END_ALERT
+			       : CONNECTION_END_HANDSHAKE;
+	}
+}
+
 void tls_refusal_attach(SSL *ssl, struct tls_refusal *refusal)
 {
 	SSL_set_app_data(ssl, refusal);
@@ -97,6 +124,25 @@ SSL_CTX *tls_context_new(const char *certificate, const char *private_key,
 	if (ctx != NULL)
 		SSL_CTX_set_alpn_select_cb(ctx, select_alpn, NULL);
 	return ctx;
+}
+
+SSL_CTX *tls_context_dtls(SSL_CTX *tls)
+{
+	SSL_CTX *ctx = tls_server_dtls(tls);
+
+	if (ctx != NULL)
+		SSL_CTX_set_alpn_select_cb(ctx, select_alpn, NULL);
+	return ctx;
+}
+
+bool tls_is_nat_discovery(SSL *ssl)
+{
+	static const char name[] = "stun.nat-discovery";
+	const unsigned char *chosen;
+	unsigned len;
+
+	SSL_get0_alpn_selected(ssl, &chosen, &len);
+	return len == strlen(name) && memcmp(chosen, name, len) == 0;
 }
 
 bool tls_context_same(SSL_CTX *a, SSL_CTX *b)

@@ -19,6 +19,7 @@
 #include "relay/core/turn.h"
 #include "relay/delivery.h"
 #include "relay/dialect/dispatch.h"
+#include "relay/front/dtls.h"
 #include "relay/front/next_hops.h"
 #include "relay/front/proxy.h"
 #include "relay/front/trace.h"
@@ -47,15 +48,17 @@ struct udp_fronts {
 	} current;
 	struct udp_front fronts[FRONTS_MAX];
 	struct udp_batch batch; /* from clients and to a client */
+	struct dtls *dtls;      /* clients at the fronts after these */
 };
 
 /* --- the way to a client ---------------------------------------------------------------------- */
 
-static bool has_allocation(void *arg, const struct five_tuple *client)
+static bool is_known(void *arg, const struct five_tuple *client)
 {
 	const struct udp_fronts *fronts = arg;
 
-	return allocation_find_any(fronts->delivery->turn->table, client) != NULL;
+	return allocation_find_any(fronts->delivery->turn->table, client) != NULL ||
+	       dtls_has(fronts->dtls, client);
 }
 
 static const struct endpoint *next_hop(const struct udp_fronts *fronts, uint16_t front,
@@ -112,6 +115,17 @@ static void notice_header(struct delivery *delivery, const struct five_tuple *tu
 		proxy_stranger(delivery, tuple);
 }
 
+/* The socket of a front, that of the plain one for DTLS; -1: it is not open. */
+static int socket_of(const struct udp_fronts *fronts, uint16_t front)
+{
+	const struct front *table = fronts->delivery->turn->shared->fronts;
+
+	assert(front < FRONTS_MAX);
+	return fronts
+		->fronts[transport_is_secure(table[front].transport) ? front - 1 : front]
+		.fd;
+}
+
 static void handle(struct udp_fronts *fronts, const struct five_tuple *tuple,
 		   struct slice message, uint8_t tos, uint8_t hop_limit)
 {
@@ -146,16 +160,26 @@ static void handle(struct udp_fronts *fronts, const struct five_tuple *tuple,
 		notice_header(delivery, tuple, message);
 }
 
+static bool is_secure(const struct udp_fronts *fronts, const struct five_tuple *tuple)
+{
+	return transport_is_secure(
+		fronts->delivery->turn->shared->fronts[tuple->front].transport);
+}
+
 static bool is_open(const struct udp_fronts *fronts, const struct five_tuple *tuple)
 {
-	assert(tuple->front < FRONTS_MAX);
-	return fronts->fronts[tuple->front].fd >= 0;
+	return socket_of(fronts, tuple->front) >= 0;
 }
 
 void udp_front_handle(struct udp_fronts *fronts, const struct client_datagram *datagram)
 {
 	if (!is_open(fronts, datagram->tuple))
 		return;
+	if (is_secure(fronts, datagram->tuple)) {
+		dtls_handle(fronts->dtls, datagram->tuple, datagram->message,
+			    (struct dtls_header){datagram->tos, datagram->hop_limit});
+		return;
+	}
 	fronts->current.client = *datagram->tuple;
 	fronts->current.hop = *datagram->hop;
 	handle(fronts, datagram->tuple, datagram->message, datagram->tos,
@@ -170,6 +194,10 @@ void udp_front_answer(struct udp_fronts *fronts, const struct five_tuple *tuple,
 
 	if (!is_open(fronts, tuple))
 		return;
+	if (is_secure(fronts, tuple)) {
+		dtls_answer(fronts->dtls, tuple, reply);
+		return;
+	}
 	fronts->current.client = *tuple;
 	fronts->current.hop = *hop;
 	udp_front_send(fronts, tuple->front, &tuple->client, reply);
@@ -180,9 +208,44 @@ void udp_front_answer(struct udp_fronts *fronts, const struct five_tuple *tuple,
 	fronts->current.hop.ip.family = IP_NONE;
 }
 
+/*
+ * RFC 7983 section 7. MS-TURN alone relays bare data, which may be DTLS of the client's media: an
+ * allocation of that dialect owns whatever comes on its 5-tuple. One of RFC 8656 has no use for such
+ * first bytes, so they belong to the client's other 5-tuple, which names the DTLS front.
+ */
+static bool is_dtls(const struct udp_front *front, const struct five_tuple *tuple,
+		    struct slice datagram)
+{
+	const struct allocation *al;
+
+	if (datagram_classify(datagram) != DATAGRAM_DTLS)
+		return false;
+	al = allocation_find(front->owner->delivery->turn->table, tuple);
+	return al == NULL || al->dialect != DIALECT_MS;
+}
+
+/* One datagram; bytes are those of the message that it is part of, which may be overwritten. */
+static void take(struct udp_front *front, const struct five_tuple *tuple,
+		 struct slice datagram, uint8_t *bytes, const struct udp_message *from)
+{
+	const struct five_tuple secure = {tuple->client, (uint16_t)(tuple->front + 1)};
+	const struct dtls_header header = {from->tos, from->hop_limit};
+	struct udp_fronts *fronts = front->owner;
+
+	if (!is_dtls(front, tuple, datagram)) {
+		handle(fronts, tuple, datagram, from->tos, from->hop_limit);
+		return;
+	}
+	fronts->current.client = secure;
+	if (dtls_receive(fronts->dtls, &secure, bytes + (datagram.data - bytes),
+			 datagram.len, header))
+		keep_hop(fronts, &secure);
+}
+
 /* What a balancer sends: a header, and the client's datagram behind it. */
 static void handle_proxied(struct udp_front *front, const struct endpoint *balancer,
-			   struct slice datagram, const struct udp_message *from)
+			   struct slice datagram, uint8_t *bytes,
+			   const struct udp_message *from)
 {
 	struct udp_fronts *fronts = front->owner;
 	struct delivery *delivery = fronts->delivery;
@@ -202,7 +265,7 @@ static void handle_proxied(struct udp_front *front, const struct endpoint *balan
 		return; /* a header alone only looks whether we are there */
 	fronts->current.client = tuple;
 	fronts->current.hop = *balancer;
-	handle(fronts, &tuple, datagram, from->tos, from->hop_limit);
+	take(front, &tuple, datagram, bytes, from);
 	fronts->current.hop.ip.family = IP_NONE;
 }
 
@@ -224,7 +287,7 @@ static void received(struct udp_front *front, unsigned i)
 	if (relay_settings_is_balancer(delivery->settings, side, &tuple.client.ip)) {
 		do {
 			handle_proxied(front, &tuple.client, udp_message_take(&message),
-				       &message);
+				       batch->buffer_of[i].iov_base, &message);
 		} while (message.rest.len > 0);
 		return;
 	}
@@ -234,8 +297,8 @@ static void received(struct udp_front *front, unsigned i)
 	}
 
 	do {
-		handle(front->owner, &tuple, udp_message_take(&message), message.tos,
-		       message.hop_limit);
+		take(front, &tuple, udp_message_take(&message),
+		     batch->buffer_of[i].iov_base, &message);
 	} while (message.rest.len > 0);
 }
 
@@ -257,16 +320,69 @@ static void readable(evutil_socket_t fd, short events, void *arg)
 	delivery->flush_peers(delivery->self);
 }
 
+/* --- the ways of DTLS to its clients --------------------------------------------------------- */
+
+static void path_send(void *self, uint16_t front, const struct endpoint *client,
+		      struct slice datagram)
+{
+	udp_front_send(self, front, client, datagram);
+}
+
+static void path_relay(void *self, uint16_t front, const struct endpoint *client,
+		       struct slice datagram, struct dtls_header header)
+{
+	udp_front_relay(self, front, client,
+			&(const struct udp_datagram){.payload = datagram,
+						     .tos = header.tos,
+						     .hop_limit = header.hop_limit});
+}
+
+/* Through which balancer a client over DTLS comes is kept with its association. */
+static void path_hand_over(void *self, const struct five_tuple *tuple,
+			   struct slice message, struct dtls_header header,
+			   const struct dispatch *dispatch)
+{
+	static const struct endpoint none = {.ip.family = IP_NONE};
+	struct udp_fronts *fronts = self;
+	const struct client_datagram datagram = {tuple, &none, message, header.tos,
+						 header.hop_limit};
+
+	fronts->delivery->hand_over(fronts->delivery->self, &datagram, dispatch);
+}
+
+static void path_flush(void *self)
+{
+	udp_fronts_flush(self);
+}
+
+struct dtls *udp_fronts_dtls(struct udp_fronts *fronts)
+{
+	return fronts->dtls;
+}
+
+/* --- their lives ----------------------------------------------------------------------------- */
+
 struct udp_fronts *udp_fronts_new(struct delivery *delivery)
 {
 	struct udp_fronts *fronts = calloc(1, sizeof(*fronts));
 	if (fronts == NULL)
 		return NULL;
 	fronts->delivery = delivery;
-	fronts->hops =
-		next_hops_new(&delivery->turn->shared->hash_key, has_allocation, fronts);
+	fronts->hops = next_hops_new(&delivery->turn->shared->hash_key, is_known, fronts);
 	if (fronts->hops == NULL || !udp_batch_init(&fronts->batch, 0)) {
 		next_hops_free(fronts->hops);
+		free(fronts);
+		return NULL;
+	}
+	fronts->dtls = dtls_new(delivery, &(const struct dtls_path){
+						  .self = fronts,
+						  .send = path_send,
+						  .relay = path_relay,
+						  .flush = path_flush,
+						  .hand_over = path_hand_over,
+					  });
+	if (fronts->dtls == NULL) {
+		udp_batch_destroy(&fronts->batch);
 		free(fronts);
 		return NULL;
 	}
@@ -284,6 +400,7 @@ void udp_fronts_free(struct udp_fronts *fronts)
 		return;
 	for (uint16_t i = 0; i < FRONTS_MAX; i++)
 		udp_front_close(fronts, i);
+	dtls_free(fronts->dtls);
 	udp_batch_destroy(&fronts->batch);
 	next_hops_free(fronts->hops);
 	free(fronts);
@@ -347,6 +464,7 @@ void udp_front_close(struct udp_fronts *fronts, uint16_t front)
 	assert(front < FRONTS_MAX);
 	if (closed->fd < 0)
 		return;
+	dtls_end_front(fronts->dtls, (uint16_t)(front + 1));
 	assert(fronts->batch.count == 0);
 	count_drops(closed);
 	event_del(&closed->event);
@@ -360,8 +478,7 @@ void udp_front_send(struct udp_fronts *fronts, uint16_t front,
 	struct sockaddr_storage sa;
 	socklen_t sa_len = sockaddr_from_endpoint(next_hop(fronts, front, client), &sa);
 
-	assert(front < FRONTS_MAX && fronts->fronts[front].fd >= 0);
-	if (sendto(fronts->fronts[front].fd, datagram.data, datagram.len, 0,
+	if (sendto(socket_of(fronts, front), datagram.data, datagram.len, 0,
 		   (struct sockaddr *)&sa, sa_len) < 0)
 		counter_add(&fronts->delivery->turn->counters.drops[DROP_SEND_FAILED], 1);
 }
@@ -369,8 +486,7 @@ void udp_front_send(struct udp_fronts *fronts, uint16_t front,
 void udp_front_relay(struct udp_fronts *fronts, uint16_t front,
 		     const struct endpoint *client, const struct udp_datagram *datagram)
 {
-	assert(front < FRONTS_MAX && fronts->fronts[front].fd >= 0);
-	udp_batch_send(&fronts->batch, fronts->fronts[front].fd,
+	udp_batch_send(&fronts->batch, socket_of(fronts, front),
 		       next_hop(fronts, front, client), datagram);
 }
 
@@ -378,6 +494,7 @@ void udp_fronts_flush(struct udp_fronts *fronts)
 {
 	uint64_t failed = udp_batch_flush(&fronts->batch);
 
+	dtls_flushed(fronts->dtls);
 	if (failed > 0)
 		counter_add(&fronts->delivery->turn->counters.drops[DROP_SEND_FAILED],
 			    failed);

@@ -13,6 +13,7 @@
 #include "stun/wire.h"
 
 struct delivery;
+struct dtls;
 struct five_tuple;
 struct relay_settings;
 struct udp_datagram;
@@ -21,6 +22,9 @@ struct udp_fronts;
 /* None yet. NULL and errno. */
 struct udp_fronts *udp_fronts_new(struct delivery *delivery);
 void udp_fronts_free(struct udp_fronts *fronts); /* NULL is allowed; closes all */
+
+/* The clients of all fronts over DTLS. */
+struct dtls *udp_fronts_dtls(struct udp_fronts *fronts);
 
 /*
  * Serve the front of that index, which is not open, on fd from udp_front_bind(), which is taken

@@ -115,7 +115,8 @@ json_t *control_counters(struct relay *relay)
 
 	relay_counters(relay, &sum);
 	document = json_pack(
-		"{s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o}}",
+		"{s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, "
+		"s:o}, s:{s:o, s:o}}",
 		"requests", requests(&sum), "ms_unknown_attributes",
 		unknown_attributes(relay), "to_peer", traffic_by_side(sum.to_peer),
 		"to_client", traffic_by_side(sum.to_client), "allocations", "opened",
@@ -124,7 +125,11 @@ json_t *control_counters(struct relay *relay)
 		control_count(sum.connections_opened), "closed",
 		control_count(sum.connections_closed), "refused",
 		control_count(sum.connections_refused), "timed_out",
-		control_count(sum.connections_timed_out), "bandwidth_exceeded", "average",
+		control_count(sum.connections_timed_out), "dtls", "opened",
+		control_count(sum.associations_opened), "closed",
+		control_count(sum.associations_closed), "half_open",
+		control_count(sum.associations_half_open), "hello_verify_requests",
+		control_count(sum.hello_verify_requests), "bandwidth_exceeded", "average",
 		control_count(sum.exceeded_average), "peak",
 		control_count(sum.exceeded_peak));
 	for (size_t i = 0; document && i < counter_set_count; i++) {

@@ -217,8 +217,10 @@ static json_t *port_row(const struct port_row *row)
 
 	if (row->is_front) {
 		json_object_set_new(object, "transports",
-				    row->tls ? json_pack("[s, s]", "tcp", "tls")
-					     : json_pack("[s]", row->protocol));
+				    row->secure != NULL
+					    ? json_pack("[s, s]", row->protocol,
+							row->secure)
+					    : json_pack("[s]", row->protocol));
 		json_object_set_new(object, "draining", json_boolean(row->draining));
 	}
 	return object;

@@ -209,6 +209,16 @@ static void write_connections(const struct counters *counters, struct openmetric
 			  counters_open(counters->connections_opened,
 					counters->connections_closed),
 			  NULL);
+	openmetrics_family(
+		om, METRIC_GAUGE, "avedge_dtls_associations", NULL,
+		"DTLS associations of clients, those in a handshake included.");
+	openmetrics_count(om,
+			  counters_open(counters->associations_opened,
+					counters->associations_closed),
+			  NULL);
+	openmetrics_family(om, METRIC_GAUGE, "avedge_dtls_half_open", NULL,
+			   "Those of them that have not authenticated.");
+	openmetrics_count(om, counters->associations_half_open, NULL);
 }
 
 static void write_sets(const struct counters *counters, struct openmetrics *om)

@@ -33,8 +33,8 @@ static struct port_row front_row(const struct relay *relay,
 {
 	const struct front *front = &row_of->front;
 	bool stream = transport_is_stream(front->transport);
-	bool tls = stream &&
-		   __atomic_load_n(&relay->tls_not_after_s, __ATOMIC_RELAXED) != 0;
+	bool secure = __atomic_load_n(&relay->tls_not_after_s, __ATOMIC_RELAXED) != 0 &&
+		      (stream || relay->config->tls.dtls);
 	struct port_row row = {
 		.side = front->side,
 		.address = front->local,
@@ -42,11 +42,14 @@ static struct port_row front_row(const struct relay *relay,
 		.protocol = stream ? "tcp" : "udp",
 		.direction = "in",
 		.is_front = true,
-		.tls = tls,
+		.secure = !secure  ? NULL
+			  : stream ? transport_name(TRANSPORT_TLS)
+				   : transport_name(TRANSPORT_DTLS),
 		.draining = row_of->retired,
-		.service = !stream ? "STUN/TURN"
-			   : tls   ? "STUN/TURN over TCP and TLS"
-				   : "STUN/TURN over TCP, no TLS",
+		.service = !secure && !stream ? "STUN/TURN"
+			   : !stream          ? "STUN/TURN over UDP and DTLS"
+			   : secure           ? "STUN/TURN over TCP and TLS"
+					      : "STUN/TURN over TCP, no TLS",
 	};
 	snprintf(
 		row.purpose, sizeof(row.purpose),

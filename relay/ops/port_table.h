@@ -22,7 +22,7 @@ struct port_row {
 	const char *protocol;    /* "udp", "tcp" */
 	const char *direction;   /* of the firewall, seen from here: "in", "both" */
 	bool is_front;           /* clients connect here, */
-	bool tls;                /* with TLS too, */
+	const char *secure;      /* what it takes besides: "tls", "dtls"; NULL: nothing */
 	bool draining;           /* those from before a reload only */
 	const char *service;     /* "STUN/TURN over TCP and TLS", "relay" ... */
 	char purpose[96];        /* for people; relay ports name their client's side */

@@ -78,6 +78,7 @@ struct relay_config {
 	struct {                   /* certificate NULL: no TLS fronts */
 		char *certificate; /* PEM, leaf first, then the chain */
 		char *private_key; /* PEM */
+		bool dtls;         /* on UDP ports, with the same certificate */
 	} tls;
 	struct {                   /* keys NULL: not served */
 		char *server_name; /* "" exactly then */

@@ -79,6 +79,8 @@ static const struct config_key keys[] = {
 	    "PEM file, leaf first; empty: no TLS", .watched = true),
 	KEY("tls", "private_key", OPTIONAL, APPLIED, tls.private_key, "", 0, PATH_LEN_MAX,
 	    "PEM file of the certificate's key", .watched = true),
+	KEY("tls", "dtls", BOOL, APPLIED, tls.dtls, "true", 0, 0,
+	    "serve DTLS 1.2 on UDP ports, with the same certificate"),
 
 	SIDE_LIST("side", "addresses", ADDRESSES, DRAINING, addresses, address_count,
 		  NULL, "addresses of this side"),

@@ -27,6 +27,7 @@ struct relay_files {
 	struct revoked_users *revoked;    /* NULL: no such file is configured */
 	struct token_keyring *token_keys; /* NULL: no such file is configured */
 	SSL_CTX *tls;                     /* NULL: TLS is refused */
+	SSL_CTX *dtls; /* with the same certificate; NULL: there is none */
 	unsigned references;
 };
 
@@ -95,6 +96,11 @@ static bool read_all(struct relay_files *files, const struct relay_config *confi
 				     &faulty, error, error_size);
 	if (files->tls == NULL)
 		return config_locate_file(common, faulty, error, error_size);
+	files->dtls = tls_context_dtls(files->tls);
+	if (files->dtls == NULL) {
+		snprintf(error, error_size, "out of memory");
+		return false;
+	}
 	return accept_expiry(files->tls, config, in_force, error, error_size) ||
 	       config_locate(common, &config->tls.certificate, error, error_size);
 }
@@ -108,6 +114,7 @@ static void files_unref(struct relay_files *files)
 	revoked_users_free(files->revoked);
 	token_keyring_free(files->token_keys);
 	SSL_CTX_free(files->tls);
+	SSL_CTX_free(files->dtls);
 	free(files);
 }
 
@@ -387,6 +394,7 @@ struct relay_settings *relay_settings_build(const struct relay_config *config,
 	turn->revoked = settings->files->revoked;
 	turn->token_keys = settings->files->token_keys;
 	settings->tls = settings->files->tls;
+	settings->dtls = config->tls.dtls ? settings->files->dtls : NULL;
 	turn->policy = build_policy(config, sources->network);
 	if (turn->policy == NULL || !copy_clients(settings, config) ||
 	    !copy_groups(turn, config))

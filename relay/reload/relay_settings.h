@@ -29,6 +29,7 @@ struct relay_settings {
 	struct turn_settings turn; /* owns policy, groups and host inside */
 	struct relay_files *files; /* has the keyring and the revoked users of turn */
 	SSL_CTX *tls;              /* of files; NULL: TLS is refused */
+	SSL_CTX *dtls;             /* likewise */
 	bool records;              /* write one at the end of every allocation */
 	struct relay_stream_limits stream;
 	struct relay_peer_limits peer;

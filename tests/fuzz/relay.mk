@@ -13,3 +13,8 @@ tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c tests/fuzz/no_check.
 	$(control_text) $(control_fixture)
 tests_fuzz_fuzz_control_LDADD = $(FUZZ_LIBS) $(RELAY_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/control
+
+fuzz_programs += tests/fuzz/fuzz_dtls
+tests_fuzz_fuzz_dtls_SOURCES = tests/fuzz/fuzz_dtls.c $(dtls_fixture)
+tests_fuzz_fuzz_dtls_LDADD = libfixture.a $(FUZZ_LIBS) $(RELAY_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/dtls

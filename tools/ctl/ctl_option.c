@@ -12,8 +12,7 @@
 
 static const char *const sides[] = {"inside", "outside", NULL};
 static const char *const dialects[] = {"ietf", "ms", NULL};
-static const char *const transports[] = {"udp", "tcp", "tls", NULL};
-static const char *const turn_transports[] = {"udp", "dtls", "tcp", "tls", NULL};
+static const char *const transports[] = {"udp", "dtls", "tcp", "tls", NULL};
 static const char *const relay_transports[] = {"udp", "tcp", NULL};
 static const char *const orders[] = {"age", "bytes", "rate", "user", "expires", NULL};
 static const char *const hashes[] = {"sha1", "sha256", "none", NULL};
@@ -173,7 +172,7 @@ const struct ctl_option ctl_options[OPTION_COUNT] = {
 			      "issue a credential with this keyring, instead of --user"},
 	[OPTION_TURN_TRANSPORT] = {"transport", CTL_CHOICE, "TRANSPORT",
 				   "only this transport (default: all)",
-				   .choices = turn_transports, .many = true},
+				   .choices = transports, .many = true},
 	[OPTION_TURN_UDP_PORT] = {"udp-port", CTL_NUMBER, "PORT",
 				  "port of UDP (default: 3478)", .min = 1,
 				  .max = UINT16_MAX},

@@ -24,7 +24,7 @@ static void add_fronts(json_t *rows, const struct relay_config *config, enum sid
 	const struct relay_config_side *from = &config->sides[side];
 	const uint16_t *ports = stream ? from->tcp_ports : from->udp_ports;
 	size_t count = stream ? from->tcp_port_count : from->udp_port_count;
-	bool tls = stream && config->tls.certificate != NULL;
+	bool secure = config->tls.certificate != NULL && (stream || config->tls.dtls);
 
 	for (size_t i = 0; i < from->address_count; i++) {
 		for (size_t j = 0; j < count; j++) {
@@ -36,9 +36,10 @@ static void add_fronts(json_t *rows, const struct relay_config *config, enum sid
 							: &from->addresses[i]),
 				"public_port", (int)ports[j], "protocol",
 				stream ? "tcp" : "udp", "direction", "in", "service",
-				!stream ? "STUN/TURN"
-				: tls   ? "STUN/TURN over TCP and TLS"
-					: "STUN/TURN over TCP, no TLS",
+				!secure && !stream ? "STUN/TURN"
+				: !stream          ? "STUN/TURN over UDP and DTLS"
+				: secure           ? "STUN/TURN over TCP and TLS"
+						   : "STUN/TURN over TCP, no TLS",
 				"purpose",
 				side == SIDE_INSIDE
 					? "inside clients reach the relay here"

@@ -83,7 +83,7 @@ static const struct {
 	 {0, 1, 0, 4, COOKIE, TXID, 0x80, 0x28, 0, 0},
 	 DROP_BAD_FINGERPRINT},
 	{"T-510 empty datagram", 0, {0}, DROP_NOT_STUN},
-	{"T-510 DTLS, not served yet", 13, {22, 0xFE, 0xFD}, DROP_NOT_STUN},
+	{"T-510 DTLS on the plain front", 13, {22, 0xFE, 0xFD}, DROP_NOT_STUN},
 	{"T-510 ZRTP", 12, {16}, DROP_NOT_STUN},
 	{"T-510 RTP", 12, {0x80, 0}, DROP_NOT_STUN},
 	{"T-511 method above 0x0FF", 20, {4, 0, 0, 0, COOKIE, TXID}, DROP_NOT_STUN},

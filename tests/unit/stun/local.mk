@@ -1,4 +1,5 @@
 unit_programs += \
+	tests/unit/stun/test_dtls_hello \
 	tests/unit/stun/test_ms_attr \
 	tests/unit/stun/test_ms_framing \
 	tests/unit/stun/test_ms_integrity \
