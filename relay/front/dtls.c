@@ -391,14 +391,10 @@ static bool take_hello(struct dtls *dtls, const struct five_tuple *tuple,
 	struct association *as = find(dtls, tuple);
 	struct dtls_hello hello;
 
-	switch (dtls_hello_parse(record, &hello)) {
-	case DTLS_HELLO_OK:
-		break;
-	case DTLS_HELLO_FRAGMENTED:
-		drop(dtls, DROP_DTLS_FRAGMENTED);
-		return false;
-	case DTLS_HELLO_MALFORMED:
-		drop(dtls, DROP_DTLS_HELLO);
+	enum dtls_hello_parse parse = dtls_hello_parse(record, &hello);
+	if (parse != DTLS_HELLO_OK) {
+		drop(dtls, parse == DTLS_HELLO_FRAGMENTED ? DROP_DTLS_FRAGMENTED
+							  : DROP_DTLS_HELLO);
 		return false;
 	}
 	if (hello.message_sequence == 0) {
@@ -516,9 +512,9 @@ static bool is_over(struct dtls *dtls, struct association *as, enum connection_e
 	const struct stream_waits waits = {
 		.state = as->state == ASSOCIATION_OPEN ? STREAM_OPEN : STREAM_HANDSHAKE,
 		.authenticated = as->authenticated,
-		.has_allocation =
-			as->state == ASSOCIATION_OPEN &&
-			allocation_find(delivery->turn->table, &as->client.tuple) != NULL,
+		.has_allocation = as->state == ASSOCIATION_OPEN &&
+				  allocation_find_any(delivery->turn->table,
+						      &as->client.tuple) != NULL,
 		.pressure = as->authenticated
 				    ? 0
 				    : clients_pressure(dtls->clients, &as->client),
