@@ -16,6 +16,7 @@ relay_front_sources = \
 	relay/front/stream_opening.c relay/front/stream_opening.h \
 	relay/front/stream_times.c relay/front/stream_times.h \
 	relay/front/tcp.c relay/front/tcp.h \
+	relay/front/tickets.c relay/front/tickets.h \
 	relay/front/tls.c relay/front/tls.h \
 	relay/front/trace.c relay/front/trace.h \
 	relay/front/udp.c relay/front/udp.h

@@ -13,8 +13,8 @@
 #include "relay/core/counters.h"
 
 /*
- * A server context: no renegotiation, no tickets, no early data, no compression, forward
- * secrecy only (RFC 9325). ALPN is stun.turn or stun.nat-discovery (RFC 7443), or absent. NULL
+ * A server context: no renegotiation, no early data, no compression, forward secrecy only (RFC
+ * 9325), and no tickets unless tickets_enable() follows. ALPN is stun.turn or stun.nat-discovery (RFC 7443), or absent. NULL
  * with "FILE: what; what to do" in error: unreadable, not PEM, key does not belong to the
  * certificate. One that has expired is accepted: see relay_settings.h. *faulty as in
  * base/tls_server.h.

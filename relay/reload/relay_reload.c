@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "relay/front/tickets.h"
 #include "relay/front/tls.h"
 #include "relay/ops/addresses.h"
 #include "relay/reload/change.h"
@@ -21,6 +22,7 @@ struct relay_reload {
 	struct relay *relay;
 	struct relay_settings *settings;
 	struct nonce_key nonce_key;
+	struct tickets *tickets;
 	struct host_addresses *host;
 	bool stuck; /* closing retired fronts failed; not tried before the next reload */
 };
@@ -33,6 +35,7 @@ static struct relay_settings *build(const struct relay_reload *reload,
 {
 	const struct relay_settings_sources sources = {
 		.nonce_key = reload->nonce_key,
+		.tickets = reload->tickets,
 		.network = network,
 		.host = reload->host,
 		.in_force = reload->settings,
@@ -119,14 +122,18 @@ struct relay_reload *relay_reload_new(struct relay *relay, struct config *config
 		return NULL;
 	reload->relay = relay;
 	reload->nonce_key = *nonce_key;
+	reload->tickets = tickets_new(time(NULL));
 	reload->host = addresses_now();
-	if (reload->host == NULL)
+	if (reload->tickets == NULL)
+		snprintf(error, error_size, "no random bytes for keys of session tickets");
+	else if (reload->host == NULL)
 		snprintf(error, error_size, "cannot list the addresses of this host: %s",
 			 strerror(errno));
 	else
 		relay->reload = reload_new(&ops, reload, config, error, error_size);
 	if (relay->reload != NULL)
 		return reload;
+	tickets_free(reload->tickets);
 	free(reload->host);
 	free(reload);
 	return NULL;
@@ -139,6 +146,7 @@ void relay_reload_free(struct relay_reload *reload)
 	relay_settings_unref(reload->settings);
 	reload_free(reload->relay->reload);
 	reload->relay->reload = NULL;
+	tickets_free(reload->tickets);
 	free(reload->host);
 	free(reload);
 }

@@ -14,6 +14,7 @@
 #include "base/config/dscp.h"
 #include "base/daemon.h"
 #include "relay/core/revoked_users.h"
+#include "relay/front/tickets.h"
 #include "relay/front/tls.h"
 #include "relay/ops/addresses.h"
 #include "relay/reload/discovery_fronts.h"
@@ -64,7 +65,8 @@ static bool accept_expiry(SSL_CTX *tls, const struct relay_config *config,
 
 /* The place in the configuration comes before each sentence. */
 static bool read_all(struct relay_files *files, const struct relay_config *config,
-		     const struct relay_files *in_force, char *error, size_t error_size)
+		     const struct relay_files *in_force, struct tickets *tickets,
+		     char *error, size_t error_size)
 {
 	const struct config *common = &config->common;
 	const char *faulty;
@@ -100,6 +102,10 @@ static bool read_all(struct relay_files *files, const struct relay_config *confi
 	if (files->dtls == NULL) {
 		snprintf(error, error_size, "out of memory");
 		return false;
+	}
+	if (tickets != NULL) {
+		tickets_enable(tickets, files->tls);
+		tickets_enable(tickets, files->dtls);
 	}
 	return accept_expiry(files->tls, config, in_force, error, error_size) ||
 	       config_locate(common, &config->tls.certificate, error, error_size);
@@ -137,7 +143,7 @@ static struct relay_files *files_for(const struct relay_config *config,
 		return NULL;
 	}
 	files->references = 1;
-	if (read_all(files, config, in_force, error, error_size))
+	if (read_all(files, config, in_force, sources->tickets, error, error_size))
 		return files;
 	files_unref(files);
 	return NULL;

@@ -24,6 +24,7 @@
 #include "relay/reload/relay_config.h"
 
 struct relay_files;
+struct tickets;
 
 struct relay_settings {
 	struct turn_settings turn; /* owns policy, groups and host inside */
@@ -49,6 +50,7 @@ struct relay_settings {
 /* What a build of settings needs besides the configuration. */
 struct relay_settings_sources {
 	struct nonce_key nonce_key;            /* the same from start to end */
+	struct tickets *tickets;               /* likewise; NULL: none are given out */
 	const struct network_view *network;    /* as it will be */
 	const struct host_addresses *host;     /* copied; NULL: not known */
 	const struct relay_settings *in_force; /* NULL: these are the first */

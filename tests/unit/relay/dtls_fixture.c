@@ -5,11 +5,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
 #include "relay/core/quota.h"
+#include "relay/front/tickets.h"
 #include "relay/front/tls.h"
 
 /* --- the certificate ------------------------------------------------------------------------- */
@@ -136,6 +138,9 @@ bool dtls_fixture_start(struct dtls_fixture *fixture)
 	fixture->loop.unix_s = fixture->core.unix_s;
 	fixture->tls = make_tls();
 	fixture->settings.dtls = tls_context_dtls(fixture->tls);
+	fixture->tickets = tickets_new(time(NULL));
+	if (fixture->settings.dtls != NULL && fixture->tickets != NULL)
+		tickets_enable(fixture->tickets, fixture->settings.dtls);
 	fixture->settings.stream = (struct relay_stream_limits){
 		.connections = 100,
 		.unauthenticated = 100,
@@ -170,6 +175,7 @@ void dtls_fixture_stop(struct dtls_fixture *fixture)
 	fixture_stop(&fixture->core);
 	SSL_CTX_free(fixture->settings.dtls);
 	SSL_CTX_free(fixture->tls);
+	tickets_free(fixture->tickets);
 }
 
 void dtls_fixture_wait(struct dtls_fixture *fixture, uint64_t ms)

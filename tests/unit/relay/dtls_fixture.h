@@ -41,6 +41,7 @@ struct dtls_fixture {
 	struct trace trace;
 	struct dtls *dtls;
 	SSL_CTX *tls;
+	struct tickets *tickets;
 	struct forward to_peer; /* the last one */
 	uint8_t payload[2048];  /* of it */
 	unsigned peers;         /* how many */

@@ -5,10 +5,12 @@
 #include "relay/front/dtls.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "relay/core/allocation_table.h"
 #include "relay/core/channel.h"
 #include "relay/core/limiter.h"
+#include "relay/front/tickets.h"
 #include "stun/attr.h"
 #include "stun/dtls_hello.h"
 #include "tests/unit/dialect/turn_client.h"
@@ -297,6 +299,38 @@ START_TEST(nat_discovery_is_binding_alone) /* T-507 */
 	ck_assert(binds(&alice));
 	ck_assert_int_eq(allocate(), 403);
 	ck_assert_ptr_null(allocation());
+}
+END_TEST
+
+/* Another client with the session of the first: is it resumed? */
+static bool resumes(SSL_SESSION *session, const char *from)
+{
+	/* OpenSSL spoils the one of a client that ends without a close_notify. */
+	SSL_SESSION *copy = SSL_SESSION_dup(session);
+	struct dtls_peer peer;
+
+	ck_assert(dtls_peer_init(&peer, &fx, from, NULL, DTLS1_2_VERSION));
+	ck_assert_int_eq(SSL_set_session(peer.ssl, copy), 1);
+	must_connect(&peer);
+	bool resumed = SSL_session_reused(peer.ssl);
+	ck_assert(binds(&peer));
+	dtls_peer_free(&peer);
+	SSL_SESSION_free(copy);
+	return resumed;
+}
+
+START_TEST(sessions_are_resumed_until_their_key_has_gone) /* T-515 */
+{
+	must_connect(&alice);
+	SSL_SESSION *session = SSL_get1_session(alice.ssl);
+
+	ck_assert(SSL_SESSION_has_ticket(session));
+	ck_assert(resumes(session, "198.51.100.1:1"));
+	tickets_renew(fx.tickets, time(NULL) + TICKETS_KEY_S + 1);
+	ck_assert(resumes(session, "198.51.100.1:2"));
+	tickets_renew(fx.tickets, time(NULL) + 2 * TICKETS_KEY_S + 2);
+	ck_assert(!resumes(session, "198.51.100.1:3"));
+	SSL_SESSION_free(session);
 }
 END_TEST
 
@@ -619,6 +653,7 @@ static void dtls_suite(Suite *suite)
 	tcase_add_test(tc, dtls_1_0_is_refused);
 	tcase_add_loop_test(tc, alpn_is_of_stun_or_absent, 0, ROWS(alpns));
 	tcase_add_test(tc, nat_discovery_is_binding_alone);
+	tcase_add_test(tc, sessions_are_resumed_until_their_key_has_gone);
 	tcase_add_test(tc, renegotiation_is_refused);
 	tcase_add_test(tc, a_handshake_takes_what_belongs_to_one);
 	tcase_add_test(tc, a_handshake_is_at_most_32_kilobytes);
