@@ -81,6 +81,13 @@ BIO_METHOD *association_bio_method(void)
 	return NULL;
 }
 
+/* Of a call before: SSL_get_error() would take them for one of its own. There are hardly ever any. */
+static void forget_errors(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
+
 /* --- its life -------------------------------------------------------------------------------- */
 
 static bool fail(struct association *as, enum connection_end why)
@@ -112,7 +119,7 @@ static enum association_result shake(struct association *as)
 {
 	struct tls_refusal refusal = {.why = CONNECTION_END_HANDSHAKE};
 
-	ERR_clear_error();
+	forget_errors();
 	tls_refusal_attach(as->ssl, &refusal);
 	int done = SSL_do_handshake(as->ssl);
 	int error = SSL_get_error(as->ssl, done);
@@ -145,7 +152,7 @@ bool association_begin(struct association *as, SSL_CTX *ctx, const BIO_METHOD *m
 		return fail(as, CONNECTION_END_BROKEN);
 	/* It continues from the second hello on, as if it had asked for the cookie itself. */
 	as->input = record;
-	ERR_clear_error();
+	forget_errors();
 	int listened = DTLSv1_listen(as->ssl, nobody);
 	BIO_ADDR_free(nobody);
 	as->input.len = 0;
@@ -217,7 +224,7 @@ static enum association_result take_open(struct association *as,
 	if (record->epoch == 0)
 		return ASSOCIATION_DROPPED;
 	as->input = record->whole;
-	ERR_clear_error();
+	forget_errors();
 	int got = SSL_read(as->ssl, plain, (int)record->content.len);
 	as->input.len = 0;
 	if (got > 0) {
@@ -262,7 +269,7 @@ bool association_send(struct association *as, struct slice message)
 	       message.len <= ASSOCIATION_PLAIN_MAX);
 	if (!make_buffers(as))
 		return true; /* lost, as datagrams may be */
-	ERR_clear_error();
+	forget_errors();
 	as->failed = SSL_write(as->ssl, message.data, (int)message.len) <= 0;
 	return !as->failed || fail(as, CONNECTION_END_BROKEN);
 }
@@ -271,14 +278,14 @@ void association_close(struct association *as)
 {
 	if (as->ssl == NULL || as->state != ASSOCIATION_OPEN || !make_buffers(as))
 		return;
-	ERR_clear_error();
+	forget_errors();
 	SSL_shutdown(as->ssl);
 }
 
 bool association_retransmit(struct association *as)
 {
 	assert(as->state == ASSOCIATION_HANDSHAKE);
-	ERR_clear_error();
+	forget_errors();
 	return DTLSv1_handle_timeout(as->ssl) >= 0 || fail(as, CONNECTION_END_GREETING);
 }
 

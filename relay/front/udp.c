@@ -208,6 +208,23 @@ void udp_front_answer(struct udp_fronts *fronts, const struct five_tuple *tuple,
 	fronts->current.hop.ip.family = IP_NONE;
 }
 
+/* Has the worker an allocation of that dialect with a UDP client? */
+static bool has_ms(const struct turn *turn)
+{
+	uint64_t open = 0;
+
+	for (int side = 0; side < SIDE_COUNT; side++) {
+		for (int relay = 0; relay < COUNTED_RELAYS; relay++) {
+			const struct turnover *turnover =
+				&turn->counters.allocations[DIALECT_MS][side]
+							   [TRANSPORT_UDP][relay];
+
+			open += turnover->opened - turnover->closed;
+		}
+	}
+	return open != 0;
+}
+
 /*
  * RFC 7983 section 7. MS-TURN alone relays bare data, which may be DTLS of the client's media: an
  * allocation of that dialect owns whatever comes on its 5-tuple. One of RFC 8656 has no use for such
@@ -216,11 +233,14 @@ void udp_front_answer(struct udp_fronts *fronts, const struct five_tuple *tuple,
 static bool is_dtls(const struct udp_front *front, const struct five_tuple *tuple,
 		    struct slice datagram)
 {
+	const struct turn *turn = front->owner->delivery->turn;
 	const struct allocation *al;
 
 	if (datagram_classify(datagram) != DATAGRAM_DTLS)
 		return false;
-	al = allocation_find(front->owner->delivery->turn->table, tuple);
+	if (!has_ms(turn))
+		return true;
+	al = allocation_find(turn->table, tuple);
 	return al == NULL || al->dialect != DIALECT_MS;
 }
 

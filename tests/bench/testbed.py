@@ -55,6 +55,9 @@ class OtherRelay(relay.Relay):
         return [self.other if part == relay.program("mediarelayd") else part
                 for part in super().command()]
 
+# What may stand in front of the options of the generator; without it the load is over UDP.
+TRANSPORTS = ("tcp", "tls", "dtls")
+
 
 class Server:
     """One product under test: its process, address and credential."""
@@ -78,11 +81,11 @@ class Server:
     def reached_by(self, options):
         """The options, with --server for the transport named first, or for UDP."""
         options = [str(option) for option in options]
-        transport = options.pop(0) if options[0] in ("tcp", "tls") else "udp"
+        transport = options.pop(0) if options[0] in TRANSPORTS else "udp"
         # coturn accepts both on all its ports, but not TCP alone on the one for TLS.
         port = 443 if transport == "tls" or transport == "tcp" and self.product != "coturn" \
             else 3478
-        insecure = ["--insecure"] if transport == "tls" else []
+        insecure = ["--insecure"] if transport in ("tls", "dtls") else []
         return ["--server", "%s:%s:%d" % (transport, self.address, port), *insecure, *options]
 
     def cpu_ns(self):

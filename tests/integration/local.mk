@@ -26,6 +26,8 @@ EXTRA_DIST += \
 	tests/integration/lib/ice_lite.py \
 	tests/integration/lib/ip_header.py \
 	tests/integration/lib/nice_pair.c \
+	tests/integration/lib/pion_dtls.go \
+	tests/integration/lib/re_dtls.c \
 	tests/integration/lib/scenarios.py \
 	tests/integration/cases/lib.py \
 	tests/integration/cases/t-access-token.sh \
@@ -44,6 +46,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-cut-frames.py \
 	tests/integration/cases/t-drain-libnice.py \
 	tests/integration/cases/t-dscp-policy.sh \
+	tests/integration/cases/t-dtls.py \
 	tests/integration/cases/t-dual.py \
 	tests/integration/cases/t-mobility.py \
 	tests/integration/cases/t-fragments.sh \

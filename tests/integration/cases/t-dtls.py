@@ -1,0 +1,226 @@
+#!/usr/bin/python3
+"""DTLS on UDP ports (RFC 7350), with clients that others wrote: turnutils_uclient with channels and
+Send, openssl s_client, libre, pion. No packet is lost; old versions and renegotiation are refused; a
+reload brings another certificate; a hundred thousand hellos from as many sources cost nothing.
+"""
+
+import json
+import os
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+import lib  # adds ../lib to the path
+import netns
+import relay
+import turnclient as t
+from netns import check
+
+INSIDE, OUTSIDE, PEER = "127.0.1.1", "127.0.2.1", "127.0.3.1"
+HERE = os.path.dirname(os.path.abspath(__file__))
+HELLOS = 100000
+RANDOM = bytes(range(32))
+
+
+def counters(server):
+    out = subprocess.run([relay.program("avedgectl"), "counters", "--json", "--socket",
+                          server.path("relay.sock")], check=True, capture_output=True, text=True,
+                         timeout=30).stdout
+    return json.loads(out)
+
+
+def memory_kib(server):
+    with open("/proc/%d/status" % server.pid(), encoding="ascii") as status:
+        return int(re.search(r"^VmRSS:\s+(\d+)", status.read(), re.MULTILINE).group(1))
+
+
+# --- turnutils_uclient
+
+def uclient(server, *options):
+    """Packets sent; fails if one is lost."""
+    user, password = server.credential()
+    out = subprocess.run(["turnutils_uclient", "-S", "-u", user, "-w", password, "-m", "3", "-n", "25",
+                          "-l", "160", "-z", "5", "-p", "3478", *options, INSIDE],
+                         check=False, capture_output=True, text=True, timeout=60)
+    counts = re.findall(r"start_mclient: tot_send_msgs=(\d+), tot_recv_msgs=(\d+)", out.stdout)
+    check(counts and counts[-1][0] == counts[-1][1] != "0" and
+          "Total lost packets 0 " in out.stdout, "uclient %r: %s", options, out.stdout[-1500:])
+    return int(counts[-1][0])
+
+
+def uclients(server):
+    peer = subprocess.Popen(["turnutils_peer", "-L", PEER, "-p", "3480"],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        return sum(uclient(server, *mode, "-e", PEER, "-r", "3480") for mode in ([], ["-s"])) + \
+            uclient(server, "-y")
+    finally:
+        peer.terminate()
+        peer.wait()
+
+
+# --- openssl s_client
+
+def s_client(server, *options, stdin=b"", version="dtls1_2"):
+    client = subprocess.Popen(["openssl", "s_client", "-connect", INSIDE + ":3478", "-CAfile",
+                               server.path("ca.pem"), "-" + version, "-mtu", "1200", *options],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    out = b""
+    try:
+        os.set_blocking(client.stdout.fileno(), False)
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and client.poll() is None:
+            out += client.stdout.read() or b""
+            if b"Extended master secret" in out:
+                break
+            time.sleep(0.05)
+        if stdin:
+            client.stdin.write(stdin)
+            client.stdin.flush()
+            time.sleep(1)
+        client.stdin.close()
+        os.set_blocking(client.stdout.fileno(), True)
+        out += client.stdout.read()
+        client.wait(timeout=20)
+    finally:
+        if client.poll() is None:
+            client.kill()
+            client.wait()
+    return out.decode(errors="replace")
+
+
+def handshakes(server):
+    for alpn in ("stun.turn", "stun.nat-discovery", None):
+        out = s_client(server, *(["-alpn", alpn] if alpn else []))
+        got = re.search(r"^ALPN protocol: (\S+)", out, re.MULTILINE)
+        check((got and got.group(1)) == alpn and "Verification: OK" in out and
+              "Protocol  : DTLSv1.2" in out, "ALPN %r: %s", alpn, out[-2000:])
+    before = counters(server)["connection_ends"]
+    out = s_client(server, "-alpn", "h2")
+    check("no application protocol" in out, "h2: %s", out[-1500:])
+    out = s_client(server, "-cipher", "DEFAULT@SECLEVEL=0", version="dtls1")
+    check("Cipher is (NONE)" in out or "alert" in out, "DTLS 1.0: %s", out[-1500:])
+    ends = counters(server)["connection_ends"]
+    for why in ("alpn-h2", "tls-version"):
+        check(ends[why] == before[why] + 1, "not counted as %s: %r", why, ends)
+    out = s_client(server, stdin=b"R\n")
+    check("RENEGOTIATING" in out and "no renegotiation" in out, "renegotiation: %s", out[-2000:])
+
+
+def resumption(server):
+    session = server.path("session.pem")
+    first = s_client(server, "-sess_out", session)
+    check("TLS session ticket:" in first, "no session ticket: %s", first[-2000:])
+    again = s_client(server, "-sess_in", session)
+    check("Reused, TLSv1.2" in again, "not resumed: %s", again[-2000:])
+
+
+def subject(server):
+    found = re.search(r"^subject=(.*)$", s_client(server), re.MULTILINE)
+    return found and found.group(1)
+
+
+def reload(server):
+    before = subject(server)
+    for name in ("relay.pem", "relay.key"):
+        os.rename(server.path(name), server.path("old-" + name))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout",
+                    server.path("relay.key"), "-out", server.path("relay.pem"), "-subj",
+                    "/CN=after.avedge.test"], check=True, capture_output=True, timeout=30)
+    server.reload()
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and "after.avedge.test" not in (subject(server) or ""):
+        time.sleep(0.2)
+    check("after.avedge.test" in (subject(server) or ""), "the certificate is still %s", before)
+
+
+# --- attack 17, 19: hellos of strangers
+
+def hello(random):
+    body = b"\xfe\xfd" + random + b"\x00\x00\x00\x02\xc0\x2f\x01\x00"
+    message = b"\x01" + len(body).to_bytes(3, "big") + bytes(5) + len(body).to_bytes(3, "big") + body
+    return b"\x16\xfe\xfd" + bytes(8) + len(message).to_bytes(2, "big") + message
+
+
+def strangers(server):
+    """attack 19: from as many sources as there are hellos; nobody reads the answers."""
+    before, asked = memory_kib(server), counters(server)["dtls"]["hello_verify_requests"]
+    sent, payload = 0, hello(RANDOM)
+    for block in range(HELLOS // 250):
+        source = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        source.bind(("127.77.%d.%d" % (block // 250, block % 250 + 1), 0))
+        source.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        for _ in range(250):
+            source.sendto(payload, (INSIDE, 3478))
+            sent += 1
+        source.close()
+        if block % 20 == 0:
+            time.sleep(0.01)
+    dtls = counters(server)["dtls"]
+    check(dtls["hello_verify_requests"] - asked > HELLOS // 2, "only %d of %d hellos were answered",
+          dtls["hello_verify_requests"] - asked, sent)
+    check(dtls["half_open"] == 0, "%d associations of strangers", dtls["half_open"])
+    grown = memory_kib(server) - before
+    check(grown < 1024 or "san" in os.environ.get("RELAY_BUILD_DIR", ""),
+          "%d hellos cost %d KiB", sent, grown)
+    return grown
+
+
+# --- clients with libraries of their own
+
+def libre(server, user, password):
+    if shutil.which("pkg-config") is None or shutil.which("gcc") is None or \
+            subprocess.run(["pkg-config", "--exists", "libre"], check=False).returncode != 0:
+        return "libre is not installed"
+    program = server.path("re_dtls")
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libre"], check=True, text=True,
+                           capture_output=True).stdout.split()
+    subprocess.run(["gcc", "-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-o", program,
+                    os.path.join(HERE, "..", "lib", "re_dtls.c"), *flags], check=True, timeout=120)
+    out = subprocess.run([program, INSIDE, "3478", server.path("ca.pem"), user, password, PEER, "200"],
+                         check=False, capture_output=True, text=True, timeout=60)
+    check(out.returncode == 0 and "200 of 200" in out.stdout, "libre: %s%s", out.stdout, out.stderr)
+    return "libre " + out.stdout.strip()
+
+
+def pion(server, user, password):
+    gopath = "/usr/share/gocode"
+    if shutil.which("go") is None or not os.path.isdir(gopath + "/src/github.com/pion/turn"):
+        return "pion is not installed"
+    program = server.path("pion_dtls")
+    env = dict(os.environ, GO111MODULE="off", GOPATH=gopath, GOFLAGS="", GOCACHE=server.path("gocache"))
+    subprocess.run(["go", "build", "-o", program, os.path.join(HERE, "..", "lib", "pion_dtls.go")],
+                   check=True, timeout=170, env=env)
+    out = subprocess.run([program, INSIDE + ":3478", user, password, "edge", PEER, "200"], check=False,
+                         capture_output=True, text=True, timeout=60)
+    check(out.returncode == 0 and "200 of 200" in out.stdout, "pion: %s%s", out.stdout, out.stderr)
+    return "pion " + out.stdout.strip()
+
+
+def main():
+    netns.begin()
+    for tool in ("turnutils_uclient", "turnutils_peer", "openssl"):
+        if shutil.which(tool) is None:
+            print("%s is not installed" % tool)
+            sys.exit(77)
+    with netns.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
+                       settings={"limits": ["stranger_rate = 0"]}) as server:
+        packets = uclients(server)
+        handshakes(server)
+        resumption(server)
+        user, password = server.credential()
+        others = [libre(server, user, password), pion(server, user, password)]
+        grown = strangers(server)
+        packets += uclient(server, "-y")
+        reload(server)
+        check(counters(server)["dtls"]["opened"] > 10, "associations are not counted")
+    print("%d packets without loss; %s; %d hellos of strangers cost %d KiB"
+          % (packets, ", ".join(others), HELLOS, grown))
+
+
+if __name__ == "__main__":
+    main()
