@@ -125,7 +125,8 @@ struct relay_reload *relay_reload_new(struct relay *relay, struct config *config
 	reload->tickets = tickets_new(time(NULL));
 	reload->host = addresses_now();
 	if (reload->tickets == NULL)
-		snprintf(error, error_size, "no random bytes for keys of session tickets");
+		snprintf(error, error_size,
+			 "no random bytes for keys of session tickets");
 	else if (reload->host == NULL)
 		snprintf(error, error_size, "cannot list the addresses of this host: %s",
 			 strerror(errno));

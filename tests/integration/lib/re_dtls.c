@@ -127,8 +127,7 @@ static void on_datagram(struct mbuf *mb, void *arg)
 
 	if (error != 0 || mbuf_get_left(mb) == 0)
 		return;
-	if (mbuf_get_left(mb) != SIZE ||
-	    mbuf_buf(mb)[0] != (uint8_t)call->received) {
+	if (mbuf_get_left(mb) != SIZE || mbuf_buf(mb)[0] != (uint8_t)call->received) {
 		give_up(call, "another message came back", EPROTO);
 		return;
 	}
