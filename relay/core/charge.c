@@ -50,6 +50,20 @@ static uint32_t total_for(const struct turn *turn, const struct allocation *al)
 	return total - reserved;
 }
 
+/* Until its buckets are full a new row would be a new burst, the larger the more is missing. */
+static uint64_t need_of_row(const void *row, uint64_t now_ns)
+{
+	const struct owner_row *owner = row;
+
+	return tokens_debt_ns(&owner->allocations, now_ns) +
+	       tokens_debt_ns(&owner->average, now_ns);
+}
+
+static struct quota_spare spare_at(uint64_t now_ms)
+{
+	return (struct quota_spare){need_of_row, now_ms * 1000000};
+}
+
 /* One more, if the user has not made too many lately. */
 static bool take_turn(const struct turn *turn, const struct allocation *al,
 		      uint64_t now_ms)
@@ -82,6 +96,7 @@ bool charge_take(struct turn *turn, struct allocation *al, uint64_t now_ms,
 {
 	const struct turn_shared *shared = turn->shared;
 	const struct turn_limits *limits = &turn->settings->limits;
+	const struct quota_spare spare = spare_at(now_ms);
 
 	name_owners(turn, al);
 	*why = REFUSAL_TOTAL;
@@ -93,13 +108,13 @@ bool charge_take(struct turn *turn, struct allocation *al, uint64_t now_ms,
 		goto no_side;
 	/* Before the user: what is refused here must not cost another user the row. */
 	*why = REFUSAL_PREFIX;
-	al->prefix_row = quota_acquire_row(shared->prefixes, al->prefix_quota,
-					   limits->allocations_per_prefix);
+	al->prefix_row = quota_acquire_sparing(shared->prefixes, al->prefix_quota,
+					       limits->allocations_per_prefix, &spare);
 	if (al->prefix_row == QUOTA_NONE)
 		goto no_prefix;
 	*why = REFUSAL_USER;
-	al->user_row = quota_acquire_row(users_of(turn, al), al->user_quota,
-					 charge_user_limit(turn, al));
+	al->user_row = quota_acquire_sparing(users_of(turn, al), al->user_quota,
+					     charge_user_limit(turn, al), &spare);
 	if (al->user_row == QUOTA_NONE)
 		goto no_user;
 	*why = REFUSAL_RATE;

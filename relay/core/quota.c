@@ -12,6 +12,8 @@
 
 #include "base/debug_assert.h"
 
+enum { SPARED_MAX = 32 };
+
 struct entry {
 	uint64_t owner;
 	uint32_t held; /* 0: idle */
@@ -122,13 +124,43 @@ static void wake(struct quota *quota, uint32_t link)
 		quota->newest = entry->older;
 }
 
+/*
+ * The idle entry to give up: the oldest whose row nobody needs, or of a few the one that is needed
+ * least; what is spared goes behind the newest. 0 if none is idle.
+ */
+static uint32_t entry_to_give_up(struct quota *quota, const struct quota_spare *spare)
+{
+	uint32_t least = quota->oldest, first = 0;
+	uint64_t least_need = UINT64_MAX;
+
+	for (int i = 0; spare != NULL && i < SPARED_MAX; i++) {
+		uint32_t link = quota->oldest;
+
+		if (link == 0 || link == first)
+			break; /* all of them have been looked at */
+		uint64_t need =
+			spare->need(quota->rows + (link - 1) * quota->row, spare->now_ns);
+		if (need == 0)
+			return link;
+		if (need < least_need) {
+			least_need = need;
+			least = link;
+		}
+		if (first == 0)
+			first = link;
+		wake(quota, link);
+		rest(quota, link);
+	}
+	return least;
+}
+
 /* An entry that nobody needs, in no list and no chain; 0 if there is none. */
-static uint32_t take_entry(struct quota *quota)
+static uint32_t take_entry(struct quota *quota, const struct quota_spare *spare)
 {
 	if (quota->mark < quota->size)
 		return ++quota->mark;
 
-	uint32_t link = quota->oldest;
+	uint32_t link = entry_to_give_up(quota, spare);
 
 	if (link == 0)
 		return 0;
@@ -140,7 +172,8 @@ static uint32_t take_entry(struct quota *quota)
 }
 
 /* The entry of that owner, not idle any more; 0 if there is no room for another owner. */
-static uint32_t enter(struct quota *quota, uint64_t owner)
+static uint32_t enter(struct quota *quota, uint64_t owner,
+		      const struct quota_spare *spare)
 {
 	uint32_t link = *link_of(quota, owner);
 
@@ -148,7 +181,7 @@ static uint32_t enter(struct quota *quota, uint64_t owner)
 		wake(quota, link);
 		return link;
 	}
-	link = take_entry(quota);
+	link = take_entry(quota, spare);
 	if (link == 0)
 		return 0;
 	*at(quota, link) = (struct entry){.owner = owner};
@@ -157,14 +190,15 @@ static uint32_t enter(struct quota *quota, uint64_t owner)
 	return link;
 }
 
-uint32_t quota_acquire_row(struct quota *quota, uint64_t owner, uint32_t limit)
+uint32_t quota_acquire_sparing(struct quota *quota, uint64_t owner, uint32_t limit,
+			       const struct quota_spare *spare)
 {
 	uint32_t most = limit != 0 ? limit : UINT32_MAX;
 
 	pthread_mutex_lock(&quota->lock);
 	uint32_t link = *link_of(quota, owner);
 	if (link == 0 || at(quota, link)->held == 0) {
-		link = enter(quota, owner);
+		link = enter(quota, owner, spare);
 		quota->active += link != 0;
 	} else if (at(quota, link)->held >= most) {
 		link = 0;
@@ -179,6 +213,11 @@ uint32_t quota_acquire_row(struct quota *quota, uint64_t owner, uint32_t limit)
 	assert(quota->active <= quota->mark && quota->mark <= quota->size);
 	pthread_mutex_unlock(&quota->lock);
 	return link != 0 ? link - 1 : QUOTA_NONE;
+}
+
+uint32_t quota_acquire_row(struct quota *quota, uint64_t owner, uint32_t limit)
+{
+	return quota_acquire_sparing(quota, owner, limit, NULL);
 }
 
 bool quota_acquire(struct quota *quota, uint64_t owner, uint32_t limit)

@@ -4,7 +4,8 @@
  *
  * A row outlives what its owner holds, so that giving back everything and starting again wins
  * nothing: it is kept until its place is needed for another owner, and then those that have held
- * nothing for the longest time go first.
+ * nothing for the longest time go first. Rows that are still needed may be spared: else whoever has
+ * as many names as there are places could push any row out, and start that owner afresh.
  *
  * Threads  shared by all workers; a mutex, because it is touched on allocate and free only.
  *          How rows are accessed is up to those who hold something.
@@ -39,6 +40,14 @@ bool quota_acquire(struct quota *quota, uint64_t owner, uint32_t limit);
  * something, or QUOTA_NONE. A row is zero when it is new.
  */
 uint32_t quota_acquire_row(struct quota *quota, uint64_t owner, uint32_t limit);
+/* How much is the row of an owner that holds nothing needed? 0: not at all. */
+struct quota_spare {
+	uint64_t (*need)(const void *row, uint64_t now_ns);
+	uint64_t now_ns;
+};
+/* As quota_acquire_row(); what is needed most is given up last, as far as a bounded search shows. */
+uint32_t quota_acquire_sparing(struct quota *quota, uint64_t owner, uint32_t limit,
+			       const struct quota_spare *spare);
 /* One less; the owner must hold at least one. The charge follows the resource. */
 void quota_release(struct quota *quota, uint64_t owner);
 

@@ -181,6 +181,35 @@ START_TEST(attack_23_a_user_makes_so_many_allocations_per_second)
 }
 END_TEST
 
+/* As many other names as there is memory for do not win her a new burst. */
+START_TEST(other_names_do_not_restore_a_burst)
+{
+	struct allocation_request request = {.tuple = fixture_tuple("192.0.2.9:1", 3)};
+	enum refusal why = REFUSAL_COUNT;
+	struct allocation *al;
+	char name[16];
+
+	limit_rate(1, 5);
+	for (unsigned i = 0; i < 5; i++, request.tuple.client.port++) {
+		ck_assert_int_eq(fixture_create(&fixture, "alice", request, &al), 0);
+		allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
+	}
+	fixture.now_ms += 1100; /* enough for the others, not for her */
+	for (unsigned i = 0; i < 500; i++, request.tuple.client.port++) {
+		snprintf(name, sizeof(name), "bob%u", i);
+		fixture.now_ms += 2;
+		ck_assert_int_eq(fixture_create(&fixture, name, request, &al), 0);
+		allocation_delete(&fixture.turn, al, END_RELEASED, fixture.now_ms);
+	}
+	/* Two have come back to her in that time, and no third. */
+	request.why = &why;
+	for (unsigned i = 0; i < 3; i++, request.tuple.client.port++)
+		ck_assert_int_eq(fixture_create(&fixture, "alice", request, &al),
+				 i < 2 ? 0 : 486);
+	ck_assert_int_eq(why, REFUSAL_RATE);
+}
+END_TEST
+
 START_TEST(the_rate_is_of_each_dialect_and_of_a_nameless_client)
 {
 	struct owner anybody = {.nameless = true};
@@ -369,6 +398,7 @@ static void admission_suite(Suite *suite)
 	tcase_add_test(tc, a_quota_of_the_credential_comes_before_the_limit);
 	tcase_add_test(tc, a_credential_that_names_nobody_counts_by_address);
 	tcase_add_test(tc, attack_23_a_user_makes_so_many_allocations_per_second);
+	tcase_add_test(tc, other_names_do_not_restore_a_burst);
 	tcase_add_test(tc, the_rate_is_of_each_dialect_and_of_a_nameless_client);
 	tcase_add_test(tc, a_refusal_does_not_count_as_a_new_allocation);
 	tcase_add_test(tc, prefix_quota_is_486);

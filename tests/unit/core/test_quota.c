@@ -255,10 +255,63 @@ START_TEST(attack_23_years_of_owners_leave_nothing_behind)
 }
 END_TEST
 
+static uint64_t need_of_row(const void *row, uint64_t now_ns)
+{
+	uint64_t until = *(const uint64_t *)row;
+
+	return until > now_ns ? until - now_ns : 0;
+}
+
+/* The row of one who has used up a limit is there until the limit has recovered. */
+START_TEST(needed_rows_are_given_up_last)
+{
+	struct quota *quota = quota_new(100, sizeof(uint64_t));
+	struct quota_spare spare = {need_of_row, 1000};
+	uint32_t one = quota_acquire_sparing(quota, 1, 0, &spare);
+
+	*(uint64_t *)quota_row(quota, one) = 5000;
+	quota_release(quota, 1);
+	for (uint64_t other = 2; other < 20000; other++) {
+		ck_assert_uint_ne(quota_acquire_sparing(quota, other, 0, &spare),
+				  QUOTA_NONE);
+		quota_release(quota, other);
+	}
+	ck_assert_uint_eq(quota_acquire_sparing(quota, 1, 0, &spare), one);
+	ck_assert_uint_eq(*(uint64_t *)quota_row(quota, one), 5000);
+	quota_release(quota, 1);
+
+	/* Later it is as any other. */
+	spare.now_ns = 5000;
+	for (uint64_t other = 2; other < 200; other++) {
+		quota_acquire_sparing(quota, other, 0, &spare);
+		quota_release(quota, other);
+	}
+	one = quota_acquire_sparing(quota, 1, 0, &spare);
+	ck_assert_uint_eq(*(uint64_t *)quota_row(quota, one), 0);
+	quota_release(quota, 1);
+
+	/* All are needed: one is given up all the same, and not the one that is needed most. */
+	one = quota_acquire_sparing(quota, 1, 0, &spare);
+	*(uint64_t *)quota_row(quota, one) = 50000;
+	quota_release(quota, 1);
+	for (uint64_t other = 1000; other < 2000; other++) {
+		uint32_t row = quota_acquire_sparing(quota, other, 0, &spare);
+		ck_assert_uint_ne(row, QUOTA_NONE);
+		*(uint64_t *)quota_row(quota, row) = 9000;
+		quota_release(quota, other);
+	}
+	ck_assert_uint_eq(quota_acquire_sparing(quota, 1, 0, &spare), one);
+	ck_assert_uint_eq(*(uint64_t *)quota_row(quota, one), 50000);
+	quota_release(quota, 1);
+	quota_free(quota);
+}
+END_TEST
+
 static void quota_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("quota");
 	tcase_add_test(tc, attack_23_a_limit_holds_for_its_owner_alone);
+	tcase_add_test(tc, needed_rows_are_given_up_last);
 	tcase_add_test(tc, the_peak_is_that_of_one_owner_and_remains);
 	tcase_add_test(tc, limit_0_is_no_limit);
 	tcase_add_test(tc, a_lowered_limit_waits_for_releases);
