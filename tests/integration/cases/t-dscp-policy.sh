@@ -1,6 +1,6 @@
 #!/bin/bash
 # The DSCP policy on the wire, by side, transport and group of users: TCP connections and their
-# datagrams, copied, set and cleared.
+# datagrams, copied, set and cleared; a reload changes the groups of allocations that exist.
 # shellcheck source=../lib/topology.sh
 . "$(dirname "$0")/../lib/topology.sh"
 topology_up
@@ -25,5 +25,7 @@ user_group gateways { users = {"gate*"} dscp_peers = cs5 dscp_clients = cs1 dscp
 user_group lan { networks = {10.77.1.0/24, "fd77:1::/64"} dscp_peers = default dscp_clients = copy }'
 scenario group_gateways gate-7
 scenario group_lan
+export RELAY_DIR=$work/relay
+scenario group_reload gate-8
 stop_relay
 cat "$work/out"

@@ -6,9 +6,12 @@ scenarios.py has others.
 """
 
 import contextlib
+import os
 import socket
 import sys
+import time
 
+import control
 from namespaces import within
 from scenarios import HOST, HOST6, INSIDE, INSIDE6, OUTSIDE, OUTSIDE6, check, main, told
 import turnclient as t
@@ -271,6 +274,32 @@ def hop_limit_of(sock):
     return got, limits[0]
 
 
+def group_reload(stage):
+    """A reload tells the groups of allocations that exist again: the user leaves hers."""
+    client = stage.client("host", OUTSIDE)
+    peer = stage.peer("host", HOST)
+    for sock in (client.sock, peer):
+        set_tos(sock, 0)
+    client.channel_bind(0x4000, peer.getsockname()[:2])
+    client.send_channel(0x4000, b"x")
+    check_tos(peer, 40 << 2, "before the reload", 0)
+    directory = os.environ["RELAY_DIR"]
+    with open(directory + "/relay.conf", encoding="utf-8") as conf:
+        text = conf.read()
+    with open(directory + "/relay.conf", "w", encoding="utf-8") as conf:
+        conf.write(text.replace('"gate*"', '"other*"'))
+    status, report = control.ask(directory + "/relay.sock", "POST", "/v1/reload")
+    check(status == 200 and [change["key"] for change in report["changes"]] == [
+        "user_group.gateways.users"], "the reload: %s", report)
+    deadline, tos = time.monotonic() + 5, None
+    while tos != 46 << 2:
+        check(time.monotonic() < deadline, "after the reload: %s", tos)
+        client.send_channel(0x4000, b"x")
+        tos = peer.recvmsg(100, 100)[1][0][2][0]
+    client.refresh(0)
+    print("a reload changes the group of an allocation")
+
+
 def flow_labels(stage):
     """IPv6 flow labels are of each outgoing flow, never copied (T-392; RFC 8656 section 13.2)."""
     client = stage.client("host", OUTSIDE6, attrs=[t.family_attr(2)])
@@ -372,7 +401,7 @@ def narrow_client(stage):
 
 
 SCENARIOS = (ip_header, ip_header_policy, streams_default, streams_policy, group_gateways,
-             group_lan, flow_labels, hop_limit_default,
+             group_lan, group_reload, flow_labels, hop_limit_default,
              hop_limit_decrement, whole, narrow, narrow_client)
 
 if __name__ == "__main__":
