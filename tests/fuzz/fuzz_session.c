@@ -101,10 +101,24 @@ static void add_attributes(struct session *s, struct client *c)
 		0xC0FF,
 		STUN_ACCESS_TOKEN,
 	};
+	/* Where NAT discovery and access tokens are served. */
+	static const uint16_t served[] = {
+		STUN_CHANGE_REQUEST,
+		STUN_PADDING,
+		STUN_RESPONSE_PORT,
+		STUN_ACCESS_TOKEN,
+		STUN_USERNAME,
+		TURN_LIFETIME,
+		0x7FFF,
+	};
+	bool is_served = s->fixture.settings.token_keys != NULL;
 	unsigned count = take(s) % 6;
 
 	while (count-- > 0) {
-		uint16_t type = types[take(s) % (sizeof(types) / sizeof(types[0]))];
+		uint8_t which = take(s);
+		uint16_t type =
+			is_served ? served[which % (sizeof(served) / sizeof(served[0]))]
+				  : types[which % (sizeof(types) / sizeof(types[0]))];
 		size_t len = take(s) % 24;
 		uint8_t value[24];
 
@@ -485,6 +499,28 @@ static void step(struct session *s)
 	}
 }
 
+/* NAT discovery on all fronts, each of which is its own others, and access tokens. */
+static void serve_more(struct fixture *fixture, bool response_port)
+{
+	static const struct token_keyring ring = {
+		.count = 1,
+		.keys = {{.kid = "kid",
+			  .cipher = TOKEN_A256GCM,
+			  .not_before_s = INT64_MIN,
+			  .not_after_s = INT64_MAX}},
+	};
+
+	fixture->settings.token_keys = &ring;
+	strcpy(fixture->settings.server_name, "turn.example.org");
+	for (uint16_t i = 0; i < FAKE_FRONTS; i++)
+		fixture->settings.discovery.fronts[i] = (struct discovery_front){
+			.serves = true,
+			.fronts = {i, i, i, i},
+			.public = fixture->fronts[i].local.ip,
+		};
+	fixture->settings.discovery.response_port[SIDE_OUTSIDE] = response_port;
+}
+
 static void start(struct session *s)
 {
 	static const struct {
@@ -514,6 +550,8 @@ static void start(struct session *s)
 	};
 
 	FUZZ_CHECK(fixture_start(&s->fixture, &options));
+	if ((shape & 0xE0) == 0xC0)
+		serve_more(&s->fixture, (shape & 1) != 0);
 	for (size_t i = 0; i < CLIENTS; i++) {
 		client_init(&s->clients[i], &s->fixture, clients[i].address,
 			    clients[i].front, clients[i].user);

@@ -83,6 +83,23 @@ we_open_tokens_of_turnutils_oauth()
 		fail "a token of turnutils_oauth is refused"
 }
 
+# Our own client, with session keys of both lengths.
+avedge_load_relays()
+{
+	local bits mac_key token
+	for bits in "" --sha256; do
+		read -r mac_key token < <(avedgectl access-token --keys "$work/relay/tokens" \
+			--server-name $name $bits |
+			awk '/^mac_key/ { key = $2 } /^access_token/ { print key, $2 }')
+		ip netns exec "$net-host" "${RELAY_BUILD_DIR:-$here/../../..}/avedge-load" \
+			--server udp:$outside_addr --user north --password "$mac_key" \
+			--access-token "$token" --clients 10 --between-clients --duration 2s \
+			>"$work/load" 2>&1 || fail "avedge-load $bits: $(tail -n 5 "$work/load")"
+		[ "$(grep -c ' lost 0 ' "$work/load")" = 2 ] ||
+			fail "avedge-load $bits: $(cat "$work/load")"
+	done
+}
+
 # The relay reads a changed file by itself; what a lost key made ends.
 keys_are_rotated()
 {
@@ -96,6 +113,7 @@ keys_are_rotated()
 uclient_relays_without_loss
 turnutils_oauth_opens_our_tokens
 we_open_tokens_of_turnutils_oauth
+avedge_load_relays
 cp -p "$work/relay/tokens" "$work/former"
 keys_are_rotated
 stop_relay
