@@ -212,6 +212,15 @@ void allocation_bound(struct turn *turn, struct allocation *al, uint64_t ends_ms
 	assert(al->dual.later_family == IP_NONE || al->dual.later_ms <= ends_ms);
 }
 
+void allocation_reown(struct turn *turn, struct allocation *al, const struct owner *owner,
+		      uint64_t ends_ms)
+{
+	assert(owner_id_equal(&al->owner.id, &owner->id));
+	al->owner = *owner;
+	tell_group(turn, al);
+	allocation_bound(turn, al, ends_ms);
+}
+
 uint32_t allocation_left_s(const struct allocation *al, uint64_t now_ms)
 {
 	uint64_t left_ms = al->expires_ms > now_ms ? al->expires_ms - now_ms : 0;

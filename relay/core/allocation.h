@@ -84,6 +84,13 @@ struct endpoint allocation_second_local(const struct turn *turn,
 struct endpoint allocation_second_public(const struct turn *turn,
 					 const struct allocation *al);
 
+/*
+ * Its owner has come with another credential, valid until ends_ms; the id is the same. What it counts
+ * against stays: only for credentials that name nobody.
+ */
+void allocation_reown(struct turn *turn, struct allocation *al, const struct owner *owner,
+		      uint64_t ends_ms);
+
 /* The settings of turn are new, before were in force: tell the user group of every allocation again. */
 void allocation_regroup(struct turn *turn, const struct turn_settings *before);
 

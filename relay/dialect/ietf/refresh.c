@@ -76,9 +76,8 @@ static void take_owner(struct request *rq)
 {
 	if (!rq->auth.owner.is_token)
 		return;
-	rq->al->owner = rq->auth.owner;
-	allocation_bound(rq->turn, rq->al,
-			 revocation_deadline(rq->turn, &rq->al->owner, rq->now_ms,
+	allocation_reown(rq->turn, rq->al, &rq->auth.owner,
+			 revocation_deadline(rq->turn, &rq->auth.owner, rq->now_ms,
 					     rq->unix_s));
 }
 

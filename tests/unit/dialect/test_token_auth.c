@@ -9,6 +9,7 @@
 #include "relay/core/auth.h"
 #include "relay/core/revocation.h"
 #include "relay/core/revoked_users.h"
+#include "relay/core/user_groups.h"
 #include "tests/unit/dialect/dialect_check.h"
 
 #define NAME "turn.example.org"
@@ -360,6 +361,24 @@ START_TEST(a_refresh_brings_a_new_key) /* T-451 */
 }
 END_TEST
 
+START_TEST(the_group_of_users_follows_the_key) /* T-451 */
+{
+	const char *keys[] = {"kid-2"};
+	const struct user_group one = {.name = "one", .keys = keys, .key_count = 1};
+
+	begin_token();
+	fixture.settings.groups = user_groups_new(&one, 1, sizeof(one));
+	ck_assert_int_eq(allocate_with(&alice, &(struct ticket){0}), 0);
+	ck_assert_uint_eq(client_allocation(&alice)->group, USER_GROUP_NONE);
+	give(&alice, &(struct ticket){.key = 1});
+	ck_assert_int_eq(client_refresh(&alice, 600), 0);
+	ck_assert_uint_eq(client_allocation(&alice)->group, 1);
+	user_groups_free(fixture.settings.groups);
+	fixture.settings.groups = NULL;
+	end();
+}
+END_TEST
+
 START_TEST(a_token_is_no_credential_and_the_reverse) /* T-451 */
 {
 	begin_token();
@@ -541,8 +560,8 @@ START_TEST(records_name_the_kid)
 }
 END_TEST
 
-/* The ticket says which allocation, the token that the client may, whatever its kid. */
-START_TEST(a_mobile_client_comes_with_another_token) /* T-451, T-468 */
+/* From elsewhere with the token that it has; there a Refresh may bring another one. */
+START_TEST(a_mobile_client_comes_with_its_token) /* T-451, T-468 */
 {
 	uint8_t ticket[MOBILITY_TICKET_LEN];
 	struct stun_attr attr;
@@ -562,11 +581,18 @@ START_TEST(a_mobile_client_comes_with_another_token) /* T-451, T-468 */
 	stun_builder_add(&bob.b, TURN_MOBILITY_TICKET, ticket, sizeof(ticket));
 	client_ask(&bob);
 	expect(&bob, 441, "T-468 a credential on the allocation of a token");
+	for (int same = 0; same < 2; same++) {
+		give(&bob,
+		     same ? &(struct ticket){0} : &(struct ticket){.key = 1, .seed = 7});
+		client_start(&bob, TURN_REFRESH);
+		stun_builder_add(&bob.b, TURN_MOBILITY_TICKET, ticket, sizeof(ticket));
+		client_ask(&bob);
+		expect(&bob, same ? 0 : 441, "T-468 of another token, and of this one");
+	}
+	drop_token(&bob);
+	ck_assert_int_eq(client_permit(&bob, PEER), 0);
 	give(&bob, &(struct ticket){.key = 1, .seed = 7});
-	client_start(&bob, TURN_REFRESH);
-	stun_builder_add(&bob.b, TURN_MOBILITY_TICKET, ticket, sizeof(ticket));
-	client_ask(&bob);
-	expect(&bob, 0, "T-451 another token, from elsewhere");
+	ck_assert_int_eq(client_refresh(&bob, 600), 0);
 	drop_token(&bob);
 	ck_assert_int_eq(client_permit(&bob, PEER), 0);
 	end();
@@ -599,13 +625,14 @@ static void token_auth_suite(Suite *suite)
 	tcase_add_test(tc, an_unknown_key_costs_as_much_as_a_known_one);
 	tcase_add_test(tc, later_requests_need_no_token);
 	tcase_add_test(tc, a_refresh_brings_a_new_key);
+	tcase_add_test(tc, the_group_of_users_follows_the_key);
 	tcase_add_test(tc, a_token_is_no_credential_and_the_reverse);
 	tcase_add_test(tc, lifetime_ends_with_the_token);
 	tcase_add_test(tc, one_token_for_several_allocations);
 	tcase_add_test(tc, nonces_hold_as_ever);
 	tcase_add_loop_test(tc, keys_come_and_go, 0, ROWS(reloads));
 	tcase_add_test(tc, records_name_the_kid);
-	tcase_add_test(tc, a_mobile_client_comes_with_another_token);
+	tcase_add_test(tc, a_mobile_client_comes_with_its_token);
 	tcase_add_test(tc, binding_ignores_a_token);
 	suite_add_tcase(suite, tc);
 }
