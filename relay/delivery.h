@@ -19,6 +19,7 @@ struct dispatch;
 struct five_tuple;
 struct forward;
 struct loop;
+struct pass_through;
 struct relay_settings;
 struct relocation;
 struct trace;
@@ -29,6 +30,7 @@ struct delivery {
 	struct turn *turn;
 	const struct relay_settings *settings; /* in force; a reload puts others here */
 	struct trace *trace;                   /* of replies; the front's */
+	struct pass_through *pass_through;     /* the front's */
 	uint8_t *reply; /* DISPATCH_REPLY_MAX bytes, for one dispatch at a time */
 	struct clients
 		*clients; /* the front's: where a stream that is handed over arrives */

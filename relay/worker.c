@@ -26,6 +26,7 @@
 #include "relay/front/stream.h"
 #include "relay/front/tcp.h"
 #include "relay/front/udp.h"
+#include "relay/front/web/pass_through.h"
 #include "relay/ops/record.h"
 #include "relay/ops/record_sums.h"
 #include "relay/ops/records.h"
@@ -464,17 +465,18 @@ static bool make_parts(struct worker *worker, const struct worker_common *common
 	worker->throttle = throttle_new(&worker->loop, slots, pause_streams, worker);
 	worker->clients = clients_new(delivery, common->unauthenticated_max, stream_end);
 	delivery->clients = worker->clients;
+	delivery->pass_through = pass_through_new(delivery);
 	worker->udp_fronts = udp_fronts_new(delivery);
 	worker->turn.visitors = visitors_new(&worker->turn.shared->hash_key);
 	delivery->relocation = relocation_new(delivery, worker->udp_fronts);
 	worker->rates = rates_new(slots);
 	if (worker->clients != NULL)
 		worker->tcp_fronts = tcp_fronts_new(worker->clients);
-	return worker->turn.table != NULL && worker->rates != NULL &&
-	       worker->turn.visitors != NULL && delivery->relocation != NULL &&
-	       worker->relay_udp != NULL && worker->relay_tcp != NULL &&
-	       worker->throttle != NULL && worker->udp_fronts != NULL &&
-	       worker->tcp_fronts != NULL;
+	return delivery->pass_through != NULL && worker->turn.table != NULL &&
+	       worker->rates != NULL && worker->turn.visitors != NULL &&
+	       delivery->relocation != NULL && worker->relay_udp != NULL &&
+	       worker->relay_tcp != NULL && worker->throttle != NULL &&
+	       worker->udp_fronts != NULL && worker->tcp_fronts != NULL;
 }
 
 struct worker *worker_new(const struct worker_common *common, unsigned number,
@@ -650,6 +652,7 @@ void worker_free(struct worker *worker)
 	assert(!worker->is_running);
 	tcp_fronts_free(worker->tcp_fronts);
 	clients_free(worker->clients);
+	pass_through_free(worker->delivery.pass_through);
 	udp_fronts_free(worker->udp_fronts);
 	inbox_free(worker->inbox);
 	heartbeat_stop(&worker->heartbeat);

@@ -74,6 +74,22 @@ const char *proxy_result_text(enum proxy_result result)
 	return (unsigned)result < PROXY_RESULT_COUNT ? proxy_result_texts[result] : "?";
 }
 
+static const char *const pass_event_names[] = {
+#define X(id, name, text) [PASS_EVENT_##id] = name,
+	PASS_EVENTS(X)
+#undef X
+};
+
+const char *pass_event_name(enum pass_event event)
+{
+	return (unsigned)event < PASS_EVENT_COUNT ? pass_event_names[event] : "?";
+}
+
+const char *pass_direction_name(enum pass_direction direction)
+{
+	return direction == PASS_TO_BACKEND ? "to-backend" : "to-client";
+}
+
 static const char *const peer_names[] = {
 #define X(id, name, text) [PEER_##id] = name,
 	PEER_EVENTS(X)

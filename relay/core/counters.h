@@ -130,6 +130,7 @@ const char *drop_reason_text(enum drop_reason reason);
 	X(ALPN_OTHER, "alpn-other", "ALPN offers no protocol of STUN")                      \
 	X(REPLACED, "replaced",                                                             \
 	  "a new DTLS handshake of the same 5-tuple took its place")                        \
+	X(PASSED, "passed-through", "pass_through: it is the web server's")                 \
 	X(RELAY, "relay", "the relay stopped, or no longer listens there")
 
 enum connection_end {
@@ -166,6 +167,27 @@ enum proxy_result {
 
 const char *proxy_result_name(enum proxy_result result);
 const char *proxy_result_text(enum proxy_result result);
+
+/* Of connections for a web server on the same port. Open: opened, less all others. */
+#define PASS_EVENTS(X)                                                  \
+	X(OPENED, "opened", "not for the relay: passed on, or refused") \
+	X(CLOSED, "closed", "both ends have closed it")                 \
+	X(BROKEN, "broken", "reset by an end, or lost")                 \
+	X(IDLE, "idle-timeout", "pass_through.*.idle: nothing moved")   \
+	X(FULL, "full", "pass_through.*.connections are open")          \
+	X(NO_BACKEND, "no-backend", "the backend refuses, or did not answer in time")
+
+enum pass_event {
+#define X(id, name, text) PASS_EVENT_##id,
+	PASS_EVENTS(X)
+#undef X
+		PASS_EVENT_COUNT
+};
+
+enum pass_direction { PASS_TO_BACKEND, PASS_TO_CLIENT, PASS_DIRECTION_COUNT };
+
+const char *pass_event_name(enum pass_event event);
+const char *pass_direction_name(enum pass_direction direction);
 
 /*
  * Events of TCP connections between relayed addresses and peers. Open ones are those connected,
@@ -400,7 +422,9 @@ struct counters {
 	uint64_t associations_opened;
 	uint64_t associations_half_open; /* now, those that have not authenticated */
 	uint64_t hello_verify_requests;  /* strangers asked for their cookie */
-	uint64_t bind_failures;          /* relay port held by another program */
+	uint64_t pass_events[PASS_EVENT_COUNT];
+	uint64_t pass_bytes[PASS_DIRECTION_COUNT];
+	uint64_t bind_failures; /* relay port held by another program */
 	uint64_t peer_events[PEER_EVENT_COUNT];
 	struct distribution batches[SOCKET_KIND_COUNT]; /* datagrams of one receive */
 	uint64_t socket_drops[SOCKET_KIND_COUNT];       /* by the kernel: queue full */

@@ -6,6 +6,7 @@ relay_front_sources = \
 	relay/front/dtls_cookie.c relay/front/dtls_cookie.h \
 	relay/front/fronts.c relay/front/fronts.h \
 	relay/front/next_hops.c relay/front/next_hops.h \
+	relay/front/web/pass_through.c relay/front/web/pass_through.h \
 	relay/front/proxy.c relay/front/proxy.h \
 	relay/front/stream.c relay/front/stream.h \
 	relay/front/stream_conn.c relay/front/stream_conn.h \

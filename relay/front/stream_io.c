@@ -58,7 +58,18 @@ void stream_io_close(struct stream_io *io)
 		SSL_free(io->ssl);
 		ERR_clear_error();
 	}
-	close(io->fd);
+	if (io->fd >= 0)
+		close(io->fd);
+}
+
+int stream_io_release(struct stream_io *io)
+{
+	int fd = io->fd;
+
+	assert(io->ssl == NULL && io->queued == 0);
+	stream_io_await(io, 1);
+	io->fd = -1;
+	return fd;
 }
 
 void stream_io_abort(struct stream_io *io)
@@ -85,7 +96,8 @@ enum stream_io_result stream_io_look(struct stream_io *io, uint8_t *buf, size_t 
 		return errno == EAGAIN || errno == EINTR ? STREAM_IO_AGAIN
 							 : STREAM_IO_FAILED;
 	/* What is there before the end makes it readable again and again. */
-	if (got == 0 || ((size_t)got < io->awaited && has_ended(io)))
+	if (got == 0 ||
+	    ((size_t)got < size && (size_t)got < io->awaited && has_ended(io)))
 		return STREAM_IO_ENDED;
 	*len = (size_t)got;
 	return STREAM_IO_OK;

@@ -41,6 +41,8 @@ enum stream_io_result {
 /* The descriptor is taken over. */
 void stream_io_init(struct stream_io *io, int fd);
 void stream_io_close(struct stream_io *io);
+/* Give up the descriptor, plain and with nothing queued; a close does nothing then. */
+int stream_io_release(struct stream_io *io);
 /* Let the close that follows reset it, so that the kernel keeps nothing of it either. */
 void stream_io_abort(struct stream_io *io);
 

@@ -6,12 +6,15 @@
 
 #include <assert.h>
 
+#include <event2/event.h>
+
 #include "base/log.h"
 #include "relay/core/turn.h"
 #include "relay/delivery.h"
 #include "relay/front/proxy.h"
 #include "relay/front/stream_conn.h"
 #include "relay/front/tls.h"
+#include "relay/front/web/pass_through.h"
 #include "relay/loop.h"
 #include "relay/reload/relay_settings.h"
 #include "stun/pseudo_tls.h"
@@ -183,19 +186,39 @@ static enum stream_opening read_header(struct stream *stream)
 						     : STREAM_OPENING_ENDS;
 }
 
-enum stream_opening stream_opening_ready(struct stream *stream)
+/* To the web server on this port, and out of our hands. */
+static void pass_on(struct stream *stream)
 {
-	enum stream_kind kind;
+	struct delivery *delivery = stream->delivery;
+	const struct five_tuple *tuple = &stream->client.tuple;
+	const struct front *front = &delivery->turn->shared->fronts[tuple->front];
 
-	if (stream->state == STREAM_HANDSHAKE)
-		return handshake(stream);
-	assert(stream->state == STREAM_GREETING);
-	if (stream->header_due) {
-		enum stream_opening opening = read_header(stream);
-		if (opening != STREAM_OPENING_FRAMES)
-			return opening;
-	}
-	switch (stream_io_peek(&stream->io, &kind)) {
+	event_del(&stream->readable);
+	event_del(&stream->writable);
+	pass_through_begin(delivery->pass_through, stream_io_release(&stream->io),
+			   front->side, &tuple->client, &front->local);
+	stream_conn_fail(stream, CONNECTION_END_PASSED);
+}
+
+static const struct relay_pass_through *pass_through_of(const struct stream *stream)
+{
+	const struct delivery *delivery = stream->delivery;
+	const struct front *front =
+		&delivery->turn->shared->fronts[stream->client.tuple.front];
+
+	return &delivery->settings->pass_through[front->side];
+}
+
+/* A TLS hello, which stays to be read by whoever it is for. OPENING_FRAMES: it is for us. */
+static enum stream_opening look_at_hello(struct stream *stream)
+{
+	const struct relay_pass_through *config = pass_through_of(stream);
+	uint8_t *bytes = clients_buffer(stream->clients);
+	struct client_hello hello;
+	size_t len, needed;
+
+	static_assert(2 * CLIENT_HELLO_MAX <= (int)CLIENTS_BUFFER, "both halves fit");
+	switch (stream_io_look(&stream->io, bytes, CLIENT_HELLO_MAX, &len)) {
 	case STREAM_IO_OK:
 		break;
 	case STREAM_IO_AGAIN:
@@ -207,7 +230,69 @@ enum stream_opening stream_opening_ready(struct stream *stream)
 		stream_conn_fail(stream, CONNECTION_END_BROKEN);
 		return STREAM_OPENING_ENDS;
 	}
-	counter_add(&stream->delivery->turn->counters.streams[kind], 1);
+	switch (client_hello_read((struct slice){bytes, len}, bytes + CLIENT_HELLO_MAX,
+				  &hello, &needed)) {
+	case CLIENT_HELLO_MORE:
+		stream_io_await(&stream->io, needed);
+		return STREAM_OPENING_WAITS;
+	case CLIENT_HELLO_UNKNOWN:
+		break;
+	case CLIENT_HELLO_COMPLETE:
+		/* A reload may have removed the backend meanwhile. */
+		if (config->backend.ip.family == IP_NONE ||
+		    !pass_through_wants(config, &hello))
+			break;
+		pass_on(stream);
+		return STREAM_OPENING_ENDS;
+	}
+	stream_io_await(&stream->io, 1);
+	return STREAM_OPENING_FRAMES;
+}
+
+/* What the first bytes show. OPENING_FRAMES: that is decided. */
+static enum stream_opening look_at_kind(struct stream *stream, enum stream_kind *kind)
+{
+	switch (stream_io_peek(&stream->io, kind)) {
+	case STREAM_IO_OK:
+		break;
+	case STREAM_IO_AGAIN:
+		return STREAM_OPENING_WAITS;
+	case STREAM_IO_ENDED:
+		stream_conn_fail(stream, CONNECTION_END_CLIENT);
+		return STREAM_OPENING_ENDS;
+	case STREAM_IO_FAILED:
+		stream_conn_fail(stream, CONNECTION_END_BROKEN);
+		return STREAM_OPENING_ENDS;
+	}
+	counter_add(&stream->delivery->turn->counters.streams[*kind], 1);
+	stream->hello_looked_at = *kind == STREAM_TLS &&
+				  pass_through_of(stream)->backend.ip.family != IP_NONE;
+	return STREAM_OPENING_FRAMES;
+}
+
+enum stream_opening stream_opening_ready(struct stream *stream)
+{
+	enum stream_kind kind = STREAM_TLS;
+	enum stream_opening opening;
+
+	if (stream->state == STREAM_HANDSHAKE)
+		return handshake(stream);
+	assert(stream->state == STREAM_GREETING);
+	if (stream->header_due) {
+		opening = read_header(stream);
+		if (opening != STREAM_OPENING_FRAMES)
+			return opening;
+	}
+	if (!stream->hello_looked_at) {
+		opening = look_at_kind(stream, &kind);
+		if (opening != STREAM_OPENING_FRAMES)
+			return opening;
+	}
+	if (stream->hello_looked_at) {
+		opening = look_at_hello(stream);
+		if (opening != STREAM_OPENING_FRAMES)
+			return opening;
+	}
 	if (!start(stream, kind))
 		return STREAM_OPENING_ENDS;
 	return stream->io.ssl != NULL ? handshake(stream) : STREAM_OPENING_FRAMES;

@@ -21,6 +21,8 @@ NAMES(datagram_kind_name, datagram_kind)
 NAMES(stream_kind_name, stream_kind)
 NAMES(connection_end_name, connection_end)
 NAMES(proxy_result_name, proxy_result)
+NAMES(pass_event_name, pass_event)
+NAMES(pass_direction_name, pass_direction)
 NAMES(peer_event_name, peer_event)
 NAMES(auth_failure_name, auth_failure)
 NAMES(refusal_name, refusal)
@@ -51,6 +53,12 @@ const struct counter_set counter_sets[] = {
 	{"proxy_headers", "avedge_proxy_headers",
 	 "PROXY headers in front of connections and datagrams, by what became of them.",
 	 "result", SET(proxy_results, proxy_result, PROXY_RESULT_COUNT)},
+	{"pass_through", "avedge_pass_through_connections",
+	 "Connections for the web server on the same port, by event.", "event",
+	 SET(pass_events, pass_event, PASS_EVENT_COUNT)},
+	{"pass_through_bytes", "avedge_pass_through_bytes",
+	 "Bytes of connections for the web server on the same port, by direction.",
+	 "direction", SET(pass_bytes, pass_direction, PASS_DIRECTION_COUNT)},
 	{"peer_connections", "avedge_peer_connections",
 	 "TCP connections between relayed addresses and peers, by event.", "event",
 	 SET(peer_events, peer_event, PEER_EVENT_COUNT)},

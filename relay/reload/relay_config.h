@@ -38,6 +38,16 @@ struct relay_config_side {
 /* Of relayed datagrams; words count from 1. */
 enum hop_limit_policy { HOP_LIMIT_DEFAULT = 1, HOP_LIMIT_DECREMENT };
 
+/* Connections for a web server on the ports of a side (front/pass_through.h). */
+struct relay_pass_through {
+	struct endpoint backend; /* of family IP_NONE: off */
+	char **own_names;        /* SNI of the relay; empty: any */
+	size_t own_name_count;
+	bool proxy_protocol;  /* the backend expects a header */
+	uint32_t connections; /* per worker */
+	uint32_t connect_timeout_ms, idle_ms;
+};
+
 /* Of stream clients. */
 struct relay_stream_limits {
 	uint32_t connections;     /* per worker */
@@ -75,6 +85,7 @@ struct relay_config {
 	bool classic_stun;     /* Binding of RFC 3489 */
 	unsigned workers;      /* 0: one per CPU */
 	struct relay_config_side sides[SIDE_COUNT];
+	struct relay_pass_through pass_through[SIDE_COUNT];
 	struct {                   /* certificate NULL: no TLS fronts */
 		char *certificate; /* PEM, leaf first, then the chain */
 		char *private_key; /* PEM */

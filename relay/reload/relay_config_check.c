@@ -218,6 +218,28 @@ static bool check_alternates(const struct check *check,
 		domain);
 }
 
+/* A wildcard stands for the first label, as in a certificate. */
+static bool check_own_names(const struct check *check,
+			    const struct relay_pass_through *pass_through)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+
+	for (size_t i = 0; i < pass_through->own_name_count; i++) {
+		char *const *own = &pass_through->own_names[i];
+		const char *name = strncmp(*own, "*.", 2) == 0 ? *own + 2 : *own;
+
+		if (name[0] == '\0' || name[strspn(name, allowed)] != '\0')
+			return REFUSE(
+				check, own,
+				"\"%s\" is not a DNS name in ASCII; write "
+				"turn.example.com, or *.example.com for any label in "
+				"front",
+				*own);
+	}
+	return true;
+}
+
 /* Ports of outside clients; name: of their key. */
 static bool check_relay_ports(const struct check *check, const char *name,
 			      const uint16_t *ports, size_t count)
@@ -384,5 +406,7 @@ bool relay_config_check(struct config *common, char *error, size_t error_size)
 	       check_discovery(&check, check.inside) &&
 	       check_discovery(&check, check.outside) && check_groups(&check) &&
 	       check_pairs(&check) && check_alternates(&check, check.inside) &&
-	       check_alternates(&check, check.outside);
+	       check_alternates(&check, check.outside) &&
+	       check_own_names(&check, &config->pass_through[SIDE_INSIDE]) &&
+	       check_own_names(&check, &config->pass_through[SIDE_OUTSIDE]);
 }

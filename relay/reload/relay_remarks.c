@@ -195,6 +195,24 @@ static void check_balancers(struct relay_config *config,
 	}
 }
 
+/* What a backend is for, and what it cannot be. */
+static void check_pass_through(struct relay_config *config, enum side side)
+{
+	const struct relay_pass_through *pass_through = &config->pass_through[side];
+
+	if (pass_through->backend.ip.family != IP_NONE &&
+	    config->sides[side].tcp_port_count == 0)
+		config_warn(
+			&config->common, &pass_through->backend,
+			"side %s has no tcp_ports, so no connection can be passed on; "
+			"list some",
+			side_name(side));
+	if (pass_through->backend.ip.family == IP_NONE &&
+	    pass_through->own_name_count > 0)
+		config_warn(&config->common, &pass_through->own_names,
+			    "of no use without a backend; set \"backend\"");
+}
+
 /* --- files ----------------------------------------------------------------------------------- */
 
 static void check_tls(struct relay_config *config, const struct relay_settings *settings,
@@ -222,8 +240,10 @@ void relay_remarks_add(struct relay_config *config, const struct network_view *n
 	check_public(config);
 	check_served(config, network);
 	check_allow(config);
-	for (int i = 0; i < SIDE_COUNT; i++)
+	for (int i = 0; i < SIDE_COUNT; i++) {
 		check_balancers(config, &config->sides[i]);
+		check_pass_through(config, (enum side)i);
+	}
 	check_tls(config, settings, now_s);
 	host_remarks_user(&config->common);
 	host_remarks_ports(&config->common, &config->relay.ports,
@@ -235,25 +255,42 @@ void relay_remarks_add(struct relay_config *config, const struct network_view *n
 
 /* --- what a start notices later -------------------------------------------------------------- */
 
+static const struct front *front_at(const struct network_view *network,
+				    const struct endpoint *address)
+{
+	for (size_t i = 0; address->ip.family != IP_NONE && i < FRONTS_MAX; i++) {
+		const struct front *front = &network->fronts[i];
+
+		if (network->front_states[i] != NETWORK_FREE &&
+		    front->transport == TRANSPORT_TCP &&
+		    endpoint_equal(&front->local, address))
+			return front;
+	}
+	return NULL;
+}
+
 bool relay_remarks_start(const struct relay_config *config,
 			 const struct network_view *network,
 			 const struct relay_settings *settings, int64_t now_s,
 			 char *error, size_t error_size)
 {
 	const struct config *common = &config->common;
-	const struct endpoint *metrics = &common->metrics.address;
+	const struct endpoint *addresses[] = {
+		&common->metrics.address,
+		&config->pass_through[SIDE_INSIDE].backend,
+		&config->pass_through[SIDE_OUTSIDE].backend,
+	};
 	char text[ENDPOINT_TEXT_LEN];
 
-	for (size_t i = 0; metrics->ip.family != IP_NONE && i < FRONTS_MAX; i++) {
-		const struct front *front = &network->fronts[i];
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		const struct front *front = front_at(network, addresses[i]);
 
-		if (network->front_states[i] != NETWORK_FREE &&
-		    front->transport == TRANSPORT_TCP &&
-		    endpoint_equal(&front->local, metrics))
-			return config_error(common, metrics, error, error_size,
+		if (front != NULL)
+			return config_error(common, addresses[i], error, error_size,
 					    "%s is a port for clients on side %s; write "
 					    "another port",
-					    endpoint_format(metrics, text, sizeof(text)),
+					    endpoint_format(addresses[i], text,
+							    sizeof(text)),
 					    side_name(front->side));
 	}
 	if (keyring_signer(settings->turn.keyring, now_s) != NULL)

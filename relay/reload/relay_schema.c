@@ -30,6 +30,7 @@ enum {
 	SOCKET_PATH_MAX = 107, /* sun_path */
 	NAME_LEN_MAX = 32,
 	SOFTWARE_MAX = 127,
+	OWN_NAME_MAX = 255,
 };
 
 /* Below this a call is of no use, and one message would block its allocation for seconds. */
@@ -44,6 +45,13 @@ enum {
 #define GROUP_KEY(...) CONFIG_KEY(struct relay_config_group, __VA_ARGS__)
 #define GROUP_LIST(...) CONFIG_LIST(struct relay_config_group, __VA_ARGS__)
 #define SIDE_LIST(...) CONFIG_LIST(struct relay_config_side, __VA_ARGS__)
+
+#define PASS_KEY(name, type, ...)                                                  \
+	CONFIG_KEY(struct relay_pass_through, "pass_through", name, type, APPLIED, \
+		   __VA_ARGS__)
+#define PASS_LIST(name, type, ...)                                                  \
+	CONFIG_LIST(struct relay_pass_through, "pass_through", name, type, APPLIED, \
+		    __VA_ARGS__)
 
 static const char *const drain_answers[] = {"redirect", "refuse", "ignore", NULL};
 static_assert(DRAIN_REDIRECT == 0 && DRAIN_REFUSE == 1 && DRAIN_IGNORE == 2,
@@ -317,6 +325,20 @@ static const struct config_key keys[] = {
 	LIMIT("send_queue", BYTES, stream.send_queue, "256K", 65536 + 4, 1 << 30,
 	      "bytes queued for a slow TCP client"),
 
+	PASS_KEY("backend", LOOPBACK, backend, "", 0, 0,
+		 "web server for TLS that is not the relay's; empty: none"),
+	PASS_LIST("own_names", TEXTS, own_names, own_name_count, "{}",
+		  "names of the relay in TLS hellos without ALPN; empty: any", .min = 1,
+		  .max = OWN_NAME_MAX),
+	PASS_KEY("proxy_protocol", BOOL, proxy_protocol, "false", 0, 0,
+		 "send the client's address to the backend in a PROXY header"),
+	PASS_KEY("connections", NUMBER, connections, "1000", 1, 1000000,
+		 "such connections per worker"),
+	PASS_KEY("connect_timeout", MILLISECONDS, connect_timeout_ms, "5s", 100, DAY_MS,
+		 "time to connect to the backend"),
+	PASS_KEY("idle", MILLISECONDS, idle_ms, "5m", 1000, DAY_MS,
+		 "time without a byte in either direction"),
+
 	KEY("log", "level", LEVEL, APPLIED, common.log.level, "info", 0, 0,
 	    "error, warning, notice, info or debug"),
 	KEY("log", "records", BOOL, APPLIED, common.log.records, "true", 0, 0,
@@ -356,6 +378,11 @@ static const struct config_section sections[] = {
 	 .count_offset = offsetof(struct relay_config, group_count)},
 	{.name = "peers"},
 	{.name = "limits"},
+	{.name = "pass_through",
+	 .form = CONFIG_TITLED,
+	 .titles = sides,
+	 .offset = offsetof(struct relay_config, pass_through),
+	 .size = sizeof(struct relay_pass_through)},
 	{.name = "log"},
 	{.name = "control"},
 	{.name = "metrics"},

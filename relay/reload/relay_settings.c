@@ -236,7 +236,7 @@ static void fill_connections(struct relay_settings *settings,
 static struct peer_policy *build_policy(const struct relay_config *config,
 					const struct network_view *network)
 {
-	struct endpoint services[FRONTS_MAX + 1];
+	struct endpoint services[FRONTS_MAX + 1 + SIDE_COUNT];
 	struct ip_addr own[FRONTS_MAX];
 	struct relay_address relay[PORT_POOL_ADDRESSES_MAX];
 	const struct relay_config_side *inside = &config->sides[SIDE_INSIDE];
@@ -250,6 +250,12 @@ static struct peer_policy *build_policy(const struct relay_config *config,
 	}
 	if (config->common.metrics.address.ip.family != IP_NONE)
 		services[service_count++] = config->common.metrics.address;
+	for (int side = 0; side < SIDE_COUNT; side++) {
+		const struct endpoint *backend = &config->pass_through[side].backend;
+
+		if (backend->ip.family != IP_NONE)
+			services[service_count++] = *backend;
+	}
 	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++)
 		relay[i] = network->relay_states[i] != NETWORK_FREE
 				   ? network->relay[i]
@@ -319,6 +325,31 @@ static bool copy_groups(struct turn_settings *turn, const struct relay_config *c
 	turn->groups = user_groups_new(&config->groups->group, config->group_count,
 				       sizeof(*config->groups));
 	return turn->groups != NULL;
+}
+
+/* With names of its own. False if out of memory. */
+static bool copy_pass_through(struct relay_pass_through *to,
+			      const struct relay_pass_through *from)
+{
+	*to = *from;
+	to->own_name_count = 0;
+	to->own_names = calloc(from->own_name_count + 1, sizeof(*to->own_names));
+	if (to->own_names == NULL)
+		return false;
+	for (size_t i = 0; i < from->own_name_count; i++) {
+		to->own_names[i] = strdup(from->own_names[i]);
+		if (to->own_names[i] == NULL)
+			return false;
+		to->own_name_count++;
+	}
+	return true;
+}
+
+static void free_pass_through(struct relay_pass_through *pass_through)
+{
+	for (size_t i = 0; i < pass_through->own_name_count; i++)
+		free(pass_through->own_names[i]);
+	free(pass_through->own_names);
 }
 
 /* One of each family at most; relay_config has made sure. */
@@ -405,6 +436,11 @@ struct relay_settings *relay_settings_build(const struct relay_config *config,
 	if (turn->policy == NULL || !copy_clients(settings, config) ||
 	    !copy_groups(turn, config))
 		goto no_memory;
+	for (int side = 0; side < SIDE_COUNT; side++) {
+		if (!copy_pass_through(&settings->pass_through[side],
+				       &config->pass_through[side]))
+			goto no_memory;
+	}
 	if (sources->host == NULL)
 		return settings;
 	turn->host = addresses_copy(sources->host);
@@ -440,6 +476,7 @@ void relay_settings_unref(struct relay_settings *settings)
 	for (int side = 0; side < SIDE_COUNT; side++) {
 		free(settings->sides[side].clients);
 		free(settings->sides[side].balancers);
+		free_pass_through(&settings->pass_through[side]);
 	}
 	free(settings);
 }

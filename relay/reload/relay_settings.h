@@ -38,6 +38,7 @@ struct relay_settings {
 	struct {
 		uint8_t tcp, tls;
 	} connection_dscp[USER_GROUPS_MAX + 1][SIDE_COUNT];
+	struct relay_pass_through pass_through[SIDE_COUNT];
 	struct {
 		struct ip_prefix *clients; /* empty: everybody */
 		size_t count;

@@ -75,6 +75,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-mrasd-http.py \
 	tests/integration/cases/t-mrasd-time.py \
 	tests/integration/cases/t-mrasd-tls.py \
+	tests/integration/cases/t-pass-through.py \
 	tests/integration/cases/t-patience.py \
 	tests/integration/cases/t-probe.sh \
 	tests/integration/cases/t-prometheus.py \
@@ -84,6 +85,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-restart-and-reload.sh \
 	tests/integration/cases/t-side-by-side.sh \
 	tests/integration/cases/t-log-stalled.py \
+	tests/integration/cases/t-nginx.sh \
 	tests/integration/cases/t-no-route.py \
 	tests/integration/cases/t-one-rest-name.py \
 	tests/integration/cases/t-own-addresses.py \
