@@ -79,18 +79,21 @@ static uint8_t tos_of_client(int fd, uint8_t family)
 void stream_marks_accepted(const struct delivery *delivery, int fd,
 			   const struct five_tuple *tuple)
 {
-	enum side side = delivery->turn->shared->fronts[tuple->front].side;
-	uint8_t dscp = delivery->settings->connection_dscp[USER_GROUP_NONE][side].tcp;
+	const struct front *front = &delivery->turn->shared->fronts[tuple->front];
+	uint8_t dscp =
+		delivery->settings->connection_dscp[USER_GROUP_NONE][front->side].tcp;
 
 	/* To copy it waits for an allocation. */
 	if (dscp != 0 && dscp <= DSCP_MAX)
-		set_dscp(fd, tuple->client.ip.family, dscp);
+		set_dscp(fd, front->local.ip.family, dscp);
 }
 
 void stream_marks_allocated(struct stream *stream, const struct allocation *al)
 {
 	const struct relay_settings *settings = stream->delivery->settings;
-	uint8_t family = al->tuple.client.ip.family;
+	/* The socket's: a client behind a balancer may be of the other family. */
+	uint8_t family =
+		stream->delivery->turn->shared->fronts[al->tuple.front].local.ip.family;
 	int fd = stream->io.fd;
 	uint8_t dscp = al->transport == TRANSPORT_TLS
 			       ? settings->connection_dscp[al->group][al->side].tls
