@@ -296,7 +296,8 @@ static void write_address(uint8_t *out, const struct ip_addr *ip, size_t len)
 }
 
 size_t proxy_header_write(uint8_t out[PROXY_HEADER_WRITTEN_MAX],
-			  const struct endpoint *client, const struct endpoint *server)
+			  enum proxy_transport transport, const struct endpoint *client,
+			  const struct endpoint *server)
 {
 	bool v4 = client->ip.family == IP_V4 && server->ip.family == IP_V4;
 	size_t ip_len = v4 ? 4 : 16, len = 2 * (ip_len + 2);
@@ -305,7 +306,7 @@ size_t proxy_header_write(uint8_t out[PROXY_HEADER_WRITTEN_MAX],
 	assert(client->ip.family != IP_NONE && server->ip.family != IP_NONE);
 	memcpy(out, signature, sizeof(signature));
 	out[12] = VERSION_2 | COMMAND_PROXY;
-	out[13] = (uint8_t)((v4 ? FAMILY_INET : FAMILY_INET6) << 4 | PROXY_STREAM);
+	out[13] = (uint8_t)((v4 ? FAMILY_INET : FAMILY_INET6) << 4 | (int)transport);
 	store_be16(out + 14, (uint16_t)len);
 	write_address(body, &client->ip, ip_len);
 	write_address(body + ip_len, &server->ip, ip_len);

@@ -64,10 +64,11 @@ enum proxy_verdict proxy_header_read(struct slice bytes, enum proxy_transport tr
 				     struct proxy_header *header, size_t *needed);
 
 /*
- * Write one of version 2 for a stream between these two. Addresses of different families are
- * both written as IPv6, the IPv4 one mapped. Returns its length.
+ * Write one of version 2. Addresses of different families are both written as IPv6, the IPv4 one
+ * mapped. Returns its length.
  */
 size_t proxy_header_write(uint8_t out[PROXY_HEADER_WRITTEN_MAX],
-			  const struct endpoint *client, const struct endpoint *server);
+			  enum proxy_transport transport, const struct endpoint *client,
+			  const struct endpoint *server);
 
 #endif

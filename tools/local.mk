@@ -30,8 +30,7 @@ libclient_a_SOURCES = \
 	tools/client/client_tls.c tools/client/client_tls.h \
 	tools/client/clock.h \
 	tools/client/data_connection.c tools/client/data_connection.h \
-	tools/client/packet_stream.c tools/client/packet_stream.h \
-	tools/client/proxy_header.c tools/client/proxy_header.h
+	tools/client/packet_stream.c tools/client/packet_stream.h
 
 bin_PROGRAMS += avedgectl
 avedgectl_SOURCES = \

@@ -62,7 +62,7 @@ TRANSPORTS = ("tcp", "tls", "dtls")
 class Server:
     """One product under test: its process, address and credential."""
 
-    def __init__(self, product, number, directory, netns, program=None):
+    def __init__(self, product, number, directory, netns, program=None, side_lines=None):
         self.product, self.address = product, "198.18.0.%d" % (number + 1)
         inside = "10.77.9.%d" % (number + 1)
         sh("ip", "-n", netns, "addr", "add", self.address + "/16", "dev", "v0")
@@ -72,7 +72,7 @@ class Server:
         self.relay = kind(
             os.path.join(directory, product), inside=[inside], outside=[self.address], allow=[NETWORK], workers=1,
             netns=netns, coturn=product == "coturn", quiet=True, cpu=SERVER_CPU,
-            settings={"limits": limits})
+            settings={"limits": limits}, side_lines=side_lines)
         self.relay.other = program
         self.relay.start()
         self.pid = self.relay.pid()
@@ -106,8 +106,10 @@ class Server:
 class Bed:
     """with Bed(build, products) as bed: namespaces and servers, removed after the block."""
 
-    def __init__(self, build, products):
+    def __init__(self, build, products, side_lines=None):
+        """side_lines: of the configuration, by product and side."""
         self.build, self.products = os.path.abspath(build), products
+        self.side_lines = side_lines or {}
         self.servers, self.ends = {}, contextlib.ExitStack()
         relay.BUILD = self.build
 
@@ -126,7 +128,8 @@ class Bed:
                "net.ipv4.ip_local_port_range=10000 49000")
             directory = ends.enter_context(tempfile.TemporaryDirectory(prefix="avedge-bench-"))
             for number, (product, program) in enumerate(self.products.items()):
-                server = Server(product, number, directory, self.server_ns, program)
+                server = Server(product, number, directory, self.server_ns, program,
+                                self.side_lines.get(product))
                 ends.callback(server.relay.stop)
                 self.servers[product] = server
             self.ends = ends.pop_all()

@@ -31,7 +31,8 @@ static void check_round_trip(const struct proxy_header *header)
 {
 	uint8_t out[PROXY_HEADER_WRITTEN_MAX];
 	struct proxy_header again;
-	size_t needed, len = proxy_header_write(out, &header->client, &header->server);
+	size_t needed, len = proxy_header_write(out, PROXY_STREAM, &header->client,
+						&header->server);
 
 	FUZZ_CHECK(len <= sizeof(out));
 	FUZZ_CHECK(proxy_header_read((struct slice){out, len}, PROXY_STREAM, &again,

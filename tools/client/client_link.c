@@ -87,8 +87,9 @@ static bool write_header(struct client_link *link)
 	if (!client_link_local(link, &source))
 		return false;
 	source.ip = link->proxied;
-	link->header_len =
-		proxy_header_write(link->header, link->fd < 0, &source, &link->server);
+	link->header_len = proxy_header_write(link->header,
+					      link->fd < 0 ? PROXY_STREAM : PROXY_DGRAM,
+					      &source, &link->server);
 	return true;
 }
 

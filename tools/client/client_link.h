@@ -14,8 +14,8 @@
 
 #include <event2/event_struct.h>
 
+#include "stun/proxy_header.h"
 #include "tools/client/client_config.h"
-#include "tools/client/proxy_header.h"
 
 struct bufferevent;
 struct client_dtls;
@@ -57,7 +57,7 @@ struct client_link {
 	/* A balancer's header, once per stream or in front of each datagram; 0 bytes: none. */
 	struct endpoint server;
 	struct ip_addr proxied;
-	uint8_t header[PROXY_HEADER_MAX];
+	uint8_t header[PROXY_HEADER_WRITTEN_MAX];
 	size_t header_len;
 	SSL_CTX *tls; /* of a stream that first sends a header */
 	const char *tls_name;

@@ -440,7 +440,8 @@ void pass_through_begin(struct pass_through *set, int fd, enum side side,
 	passed->address = config->backend;
 	passed->idle_ms = config->idle_ms;
 	if (config->proxy_protocol)
-		passed->header_len = proxy_header_write(passed->header, client, server);
+		passed->header_len =
+			proxy_header_write(passed->header, PROXY_STREAM, client, server);
 	arm(passed, now_ms + config->connect_timeout_ms);
 }
 

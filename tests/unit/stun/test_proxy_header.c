@@ -343,13 +343,16 @@ START_TEST(the_classifier_agrees)
 END_TEST
 
 static const struct {
+	enum proxy_transport transport;
 	const char *client, *server, *hex, *read_client;
 } written[] = {
-	{"203.0.113.7:50000", "192.0.2.1:443", SIGNATURE "21 11 000c" V4,
+	{PROXY_DGRAM, "203.0.113.7:50000", "192.0.2.1:443", SIGNATURE "21 12 000c" V4,
 	 "203.0.113.7:50000"},
-	{"[2001:db8::7]:50000", "[2001:db8::1]:443", SIGNATURE "21 21 0024" V6,
-	 "[2001:db8::7]:50000"},
-	{"203.0.113.7:50000", "[2001:db8::1]:443",
+	{PROXY_STREAM, "203.0.113.7:50000", "192.0.2.1:443", SIGNATURE "21 11 000c" V4,
+	 "203.0.113.7:50000"},
+	{PROXY_STREAM, "[2001:db8::7]:50000", "[2001:db8::1]:443",
+	 SIGNATURE "21 21 0024" V6, "[2001:db8::7]:50000"},
+	{PROXY_STREAM, "203.0.113.7:50000", "[2001:db8::1]:443",
 	 SIGNATURE "21 21 0024 00000000000000000000ffffcb007107"
 		   "20010db8000000000000000000000001 c350 01bb",
 	 "203.0.113.7:50000"},
@@ -366,10 +369,10 @@ START_TEST(what_is_written_is_read)
 
 	ck_assert(endpoint_parse(written[_i].client, 0, &client));
 	ck_assert(endpoint_parse(written[_i].server, 0, &server));
-	size_t len = proxy_header_write(out, &client, &server);
+	size_t len = proxy_header_write(out, written[_i].transport, &client, &server);
 	ck_assert_uint_eq(len, want.len);
 	ck_assert_mem_eq(out, want.data, len);
-	ck_assert_int_eq(proxy_header_read(want, PROXY_STREAM, &header, &needed),
+	ck_assert_int_eq(proxy_header_read(want, written[_i].transport, &header, &needed),
 			 PROXY_COMPLETE);
 	ck_assert_str_eq(endpoint_format(&header.client, text, sizeof(text)),
 			 written[_i].read_client);

@@ -8,7 +8,6 @@ unit_programs += \
 	tests/unit/tools/test_load_traffic \
 	tests/unit/tools/test_pacer \
 	tests/unit/tools/test_packet_stream \
-	tests/unit/tools/test_proxy_header \
 	tests/unit/tools/test_stamp
 tests_unit_tools_test_client_auth_LDADD = libclient.a libstun.a $(CRYPTO_LIBS) $(CHECK_LIBS)
 tests_unit_tools_test_client_credential_LDADD = libclient.a libcredential.a libstun.a libbase.a \
@@ -22,5 +21,4 @@ tests_unit_tools_test_load_report_LDADD = libloadcore.a libcredential.a libstun.
 tests_unit_tools_test_load_traffic_LDADD = libloadcore.a $(CHECK_LIBS)
 tests_unit_tools_test_pacer_LDADD = libloadcore.a $(CHECK_LIBS)
 tests_unit_tools_test_packet_stream_LDADD = libclient.a $(CHECK_LIBS)
-tests_unit_tools_test_proxy_header_LDADD = libclient.a libstun.a $(CHECK_LIBS)
 tests_unit_tools_test_stamp_LDADD = libloadcore.a $(CHECK_LIBS)
