@@ -15,6 +15,8 @@
 #include "relay/core/mobility.h"
 #include "relay/core/mobility_directory.h"
 #include "relay/core/mobility_end.h"
+#include "relay/core/revocation.h"
+#include "relay/core/revoked_users.h"
 #include "relay/core/turn.h"
 #include "relay/core/visitors.h"
 #include "relay/delivery.h"
@@ -250,7 +252,13 @@ static void take(struct delivery *here, const struct allocation_move *move,
 		/* Its client cannot be reached from here, and no other worker has it. */
 		allocation_delete(turn, al, END_SHUTDOWN, here->loop->now_ms);
 		mobility_count(turn, MOBILITY_LOST);
+	} else if (revoked_users_has(turn->settings->revoked, al->owner.user)) {
+		/* New settings came into force here before it came, and there after it left. */
+		allocation_delete(turn, al, END_REVOKED, here->loop->now_ms);
 	} else {
+		allocation_bound(turn, al,
+				 revocation_deadline(turn, &al->owner, here->loop->now_ms,
+						     here->loop->unix_s));
 		mobility_complete(turn, al);
 		mobility_count(turn, MOBILITY_WORKER);
 	}
