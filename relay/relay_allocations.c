@@ -30,6 +30,14 @@ static uint64_t time_left(uint64_t expires_ms, uint64_t now_ms)
 	return expires_ms > now_ms ? expires_ms - now_ms : 0;
 }
 
+/* The second 5-tuple of a client that moves. */
+static void describe_arrival(const struct turn *turn, const struct mobility *mobility,
+			     struct relay_allocation *row)
+{
+	row->moving_to = mobility->to.client;
+	row->moving_over = turn->shared->fronts[mobility->to.front].transport;
+}
+
 static struct relay_allocation describe(const struct worker *worker,
 					const struct allocation *al)
 {
@@ -69,7 +77,7 @@ static struct relay_allocation describe(const struct worker *worker,
 		row.client_gone = al->client_gone;
 		row.moves = mobility->moves;
 		if (al->moving)
-			row.moving_to = mobility->to.client;
+			describe_arrival(turn, mobility, &row);
 	}
 	memcpy(row.user, al->owner.user, sizeof(row.user));
 	memcpy(row.key_id, al->owner.key_id, sizeof(row.key_id));

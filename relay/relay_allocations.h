@@ -36,10 +36,11 @@ struct relay_allocation {
 	bool nameless; /* the credential is for anybody; see relay/core/charge.h */
 	uint64_t age_ms;
 	uint64_t expires_in_ms;
-	bool mobile;               /* its client has a ticket (RFC 8016) */
-	bool client_gone;          /* and no connection at the moment */
-	uint32_t moves;            /* of its client so far */
-	struct endpoint moving_to; /* where else that is; of no family: nowhere */
+	bool mobile;                /* its client has a ticket (RFC 8016) */
+	bool client_gone;           /* and no connection at the moment */
+	uint32_t moves;             /* of its client so far */
+	enum transport moving_over; /* and over what */
+	struct endpoint moving_to;  /* where else that is; of no family: nowhere */
 	uint16_t permission_count, channel_count;
 	unsigned peer_connections; /* TCP ones with peers */
 	struct traffic to_peer, to_client;

@@ -63,7 +63,6 @@ struct relocation {
 struct visit {
 	struct five_tuple tuple;
 	struct endpoint hop; /* of the balancer that it came through */
-	bool authenticated;
 	unsigned from, forwards;
 	/* The 5-tuple is one to which an allocation there moves. */
 	bool is_arrival;
@@ -143,7 +142,7 @@ static void visit_back(struct delivery *here, void *arg)
 	}
 	if (reply.len > 0)
 		udp_front_answer(relocation->fronts, &visit->tuple, &visit->hop, reply,
-				 visit->authenticated);
+				 visit->is_arrival);
 	free(visit);
 }
 
@@ -159,7 +158,6 @@ static void visit_there(struct delivery *there, void *arg)
 	if (dispatch.action == DISPATCH_HAND_OVER && visit->forwards++ < FORWARDS_MAX &&
 	    there->post(there->self, dispatch.worker, visit_there, visit))
 		return;
-	visit->authenticated = dispatch.authenticated;
 	if (dispatch.authenticated)
 		there->expire(there->self);
 	visit->len = 0;

@@ -202,17 +202,22 @@ static bool reply(struct dtls *dtls, struct association *as, struct slice messag
 	return true;
 }
 
+static void trust(struct dtls *dtls, struct association *as)
+{
+	if (as->authenticated)
+		return;
+	clients_authenticated(dtls->clients, &as->client);
+	count_half_open(dtls);
+	as->authenticated = true;
+}
+
 /* A valid signature is not enough: quotas bound allocations, not signatures. */
 static void note_authenticated(struct dtls *dtls, struct association *as)
 {
 	struct delivery *delivery = dtls->delivery;
 
-	if (!as->authenticated &&
-	    allocation_find_any(delivery->turn->table, &as->client.tuple) != NULL) {
-		clients_authenticated(dtls->clients, &as->client);
-		count_half_open(dtls);
-		as->authenticated = true;
-	}
+	if (allocation_find_any(delivery->turn->table, &as->client.tuple) != NULL)
+		trust(dtls, as);
 	delivery->expire(delivery->self);
 }
 
@@ -265,11 +270,16 @@ void dtls_handle(struct dtls *dtls, const struct five_tuple *tuple, struct slice
 		handle(dtls, as, message, header);
 }
 
-void dtls_answer(struct dtls *dtls, const struct five_tuple *tuple, struct slice message)
+void dtls_answer(struct dtls *dtls, const struct five_tuple *tuple, struct slice message,
+		 bool known)
 {
 	struct association *as = find_open(dtls, tuple);
 
-	if (as != NULL && !reply(dtls, as, message))
+	if (as == NULL)
+		return;
+	if (known)
+		trust(dtls, as);
+	if (!reply(dtls, as, message))
 		end(dtls, as, as->why);
 }
 

@@ -85,11 +85,12 @@ bool dtls_has(struct dtls *dtls, const struct five_tuple *tuple);
 
 /*
  * A message that has been through another worker: handle it as if it had just come; and the answer to
- * one. Nothing if the association is gone.
+ * one. Nothing if the association is gone. known: another worker has an allocation for the client.
  */
 void dtls_handle(struct dtls *dtls, const struct five_tuple *tuple, struct slice message,
 		 struct dtls_header header);
-void dtls_answer(struct dtls *dtls, const struct five_tuple *tuple, struct slice reply);
+void dtls_answer(struct dtls *dtls, const struct five_tuple *tuple, struct slice reply,
+		 bool known);
 
 /* The runs of the path have been sent. */
 void dtls_flushed(struct dtls *dtls);

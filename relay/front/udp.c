@@ -195,7 +195,7 @@ void udp_front_answer(struct udp_fronts *fronts, const struct five_tuple *tuple,
 	if (!is_open(fronts, tuple))
 		return;
 	if (is_secure(fronts, tuple)) {
-		dtls_answer(fronts->dtls, tuple, reply);
+		dtls_answer(fronts->dtls, tuple, reply, known);
 		return;
 	}
 	fronts->current.client = *tuple;

@@ -56,7 +56,7 @@ struct client_datagram {
 };
 /* Handle it as if it had just come; nothing if its front is closed. Flush peers after it. */
 void udp_front_handle(struct udp_fronts *fronts, const struct client_datagram *datagram);
-/* The answer to it. known: its client has authenticated. Nothing if its front is closed. */
+/* The answer to it. known: another worker has an allocation for its client. Nothing if its front is closed. */
 void udp_front_answer(struct udp_fronts *fronts, const struct five_tuple *tuple,
 		      const struct endpoint *hop, struct slice reply, bool known);
 

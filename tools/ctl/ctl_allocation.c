@@ -113,6 +113,7 @@ static const struct {
 	{"client", "client"},
 	{"via", "through"},
 	{"moving_to", "moving to"},
+	{"moving_over", "over"},
 	{"front", "talks to"},
 	{"transport", "over"},
 	{"relayed", "relayed address"},

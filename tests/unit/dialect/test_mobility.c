@@ -804,6 +804,40 @@ START_TEST(quota_of_the_new_side)
 }
 END_TEST
 
+/* Send until nothing passes any more; how many did. */
+static unsigned use_up(struct client *c)
+{
+	static const uint8_t data[1000];
+	unsigned passed = 0;
+
+	while (passed < 10000 && client_channel_data(c, 0x4000, data, sizeof(data)))
+		passed++;
+	return passed;
+}
+
+START_TEST(bandwidth_of_the_new_place)
+{
+	begin_mobile();
+	fixture.settings.limits.bandwidth = (struct turn_bandwidth){
+		.per_prefix = 800000, .burst_ms = 1000, .peak_percent = 1000};
+	struct allocation *al = allocate_mobile();
+
+	ck_assert_int_eq(move(&third), 0);
+	ck_assert_uint_gt(use_up(&alice), 0);
+	ck_assert_uint_gt(fixture_drops(&fixture, DROP_BANDWIDTH_PREFIX) +
+				  fixture_drops(&fixture, DROP_BANDWIDTH_PREFIX_PEAK),
+			  0);
+	ck_assert_msg(use_up(&third) > 0, "from then on its new prefix pays");
+	ck_assert(is_at(al, FURTHER));
+	/* What is used up stays used up for others who are there. */
+	client_init(&bob, &fixture, "192.0.2.200:5999", FRONT_OUTSIDE_UDP, "bob");
+	ck_assert_int_eq(client_allocate(&bob), 0);
+	ck_assert_int_eq(client_bind(&bob, 0x4000, PEER), 0);
+	ck_assert_uint_eq(use_up(&bob), 0);
+	end_clean();
+}
+END_TEST
+
 START_TEST(other_limits_of_the_new_place)
 {
 	begin_mobile();
@@ -1052,6 +1086,7 @@ static void mobility_suite(Suite *s)
 	tcase_add_test(t, quota_follows);
 	tcase_add_test(t, quota_of_the_new_place);
 	tcase_add_test(t, quota_of_the_new_side);
+	tcase_add_test(t, bandwidth_of_the_new_place);
 	tcase_add_test(t, other_limits_of_the_new_place);
 	tcase_add_test(t, many_addresses_with_one_ticket);
 	tcase_add_test(t, strangers_cost_other_workers_nothing);
