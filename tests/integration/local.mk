@@ -45,6 +45,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-control.py \
 	tests/integration/cases/t-cut-frames.py \
 	tests/integration/cases/t-drain-libnice.py \
+	tests/integration/cases/t-dscp-dtls.sh \
 	tests/integration/cases/t-dscp-policy.sh \
 	tests/integration/cases/t-dtls.py \
 	tests/integration/cases/t-dual.py \
