@@ -6,6 +6,7 @@ EXTRA_DIST += \
 	tests/integration/lib/topology.sh \
 	tests/integration/lib/netns.py \
 	tests/integration/lib/control.py \
+	tests/integration/lib/load.sh \
 	tests/integration/lib/load_clients.py \
 	tests/integration/lib/deb.py \
 	tests/integration/lib/openapi_check.py \
@@ -37,6 +38,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-avedgectl.py \
 	tests/integration/cases/t-autopkgtest.py \
 	tests/integration/cases/t-bursts.py \
+	tests/integration/cases/t-by-hand.sh \
 	tests/integration/cases/t-checklist.py \
 	tests/integration/cases/t-chromium.sh \
 	tests/integration/cases/t-churn.py \
@@ -65,6 +67,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-leak.py \
 	tests/integration/cases/t-limits.py \
 	tests/integration/cases/t-load.sh \
+	tests/integration/cases/t-load-standards.sh \
 	tests/integration/cases/t-libnice.sh \
 	tests/integration/cases/t-libnice-ms.sh \
 	tests/integration/cases/t-many-allocations.py \

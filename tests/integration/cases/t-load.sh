@@ -3,60 +3,12 @@
 # mode, and the exit status shows when something is wrong.
 # shellcheck source=../lib/topology.sh
 . "$(dirname "$0")/../lib/topology.sh"
-tool=${RELAY_BUILD_DIR:-.}/avedge-load
-control=${RELAY_BUILD_DIR:-.}/avedgectl
-[ -x "$tool" ] || skip "avedge-load is not built"
-need jq
+# shellcheck source=../lib/load.sh
+. "$(dirname "$0")/../lib/load.sh"
 topology_up
 start_relay --set 'limits:allocations_per_user = 0' --set 'limits:allocations_per_prefix = 0' \
 	--set 'limits:stranger_rate = 0' --set 'ms:version = 4' --set 'ms:ipv6 = true'
 credential
-runs=0
-
-patience=(timeout 60)
-
-# load STATUS NAME NS SERVER OPTION...: figures in $work/load.json, messages in $work/load.err
-load()
-{
-	local want=$1 name=$2 ns=$3 server=$4 status
-	shift 4
-	runs=$((runs + 1))
-	"${patience[@]}" ip netns exec "$net-$ns" "$tool" --server "$server" --user "$user_name" \
-		--password "$user_password" --ca "$ca_file" --json "$@" \
-		>"$work/load.json" 2>"$work/load.err"
-	status=$?
-	[ $status = "$want" ] ||
-		fail "$name: status $status, not $want: $(cat "$work/load.err")"
-}
-
-holds()		# holds NAME JQ_EXPRESSION: of the figures
-{
-	jq -e "$2" "$work/load.json" >/dev/null ||
-		fail "$1: not $2: $(jq -c . "$work/load.json")"
-}
-
-says()		# says NAME TEXT: among the messages
-{
-	grep -qF -- "$2" "$work/load.err" || fail "$1: does not say '$2': $(cat "$work/load.err")"
-}
-
-# left_nothing NAME [SECONDS]: the relay has no allocation, at once or within that time.
-left_nothing()
-{
-	local end=$((SECONDS + ${2:-0})) left
-	while :; do
-		left=$("$control" status --socket "$work/relay/relay.sock" --json | jq .allocations)
-		[ "$left" != 0 ] || return 0
-		[ $SECONDS -lt $end ] || fail "$1: $left allocations are left"
-		sleep 0.2
-	done
-}
-
-# Both directions, every packet once, intact, in order, at the right place. A busy machine may delay
-# the generator; the packets that it skips then were never sent.
-complete='.media.sent + .media.skipped == 1000, (.media.up, .media.down | .sent > 25 and
-	.received == .sent and .duplicated == 0 and .reordered == 0 and .misdelivered == 0 and
-	.damaged == 0 and .unsent == 0)'
 
 for transport in udp tcp tls; do
 	port=$tcp_port
@@ -241,46 +193,5 @@ left_nothing "clients that were refused"
 load 3 "peers at an address of others" host "udp:$outside_addr:$udp_port" --peer-address 10.9.8.7
 says "peers at an address of others" "--peer-address 10.9.8.7: this host does not have that address"
 load 2 "a wrong option" host "udp:$outside_addr:$udp_port" --packet-size 5
-stop_relay
-
-# A relay that lets clients move, expects a balancer, the host, on the outside, and takes tokens.
-(umask 027 && echo "as $(head -c 32 /dev/urandom | base64) A256GCM" >"$work/relay/tokens")
-start_relay --extra 'mobility = true' --outside-line "balancers = {$host_addr}" \
-	--set 'third_party_authorization:server_name = "relay.test"' \
-	--set "third_party_authorization:keys = \"$work/relay/tokens\"" \
-	--set 'limits:allocations_per_user = 0' --set 'limits:allocations_per_prefix = 0'
-credential
-for transport in udp tcp tls; do
-	port=$tcp_port
-	[ $transport = udp ] && port=$udp_port
-	name="$transport, clients that move"
-	load 0 "$name" inside "$transport:$inside_addr:$port" --between-clients --clients 4 \
-		--mobility 1s --duration 3s --max-loss 0
-	holds "$name" '.moves.done >= 8 and .moves.unfinished == 0 and .moves.lost_per_move == 0'
-	holds "$name" '.set_up.released == 4 and .media.up.received > 100'
-	name="$transport through a balancer"
-	load 0 "$name" host "$transport:$outside_addr:$port" --proxy-protocol 198.51.100.9 \
-		--clients 10 --duration 1s --max-loss 0
-	holds "$name" "[$complete] | all"
-done
-"$control" records --socket "$work/relay/relay.sock" --json |
-	jq -es '[.[] | select(.client | startswith("198.51.100.9:"))] | length > 0' >/dev/null ||
-	fail "no record shows the client of the balancer"
-left_nothing "clients that moved or came through a balancer"
-load 3 "a balancer without a header" host "tcp:$outside_addr:$tcp_port"
-grep -q "no PROXY header" "$work/relay/relay.log" || fail "the log does not miss the header"
-for size in '' --sha256; do
-	# shellcheck disable=SC2086 # no option is no word
-	read -r user_name user_password token _ < <("$control" access-token \
-		--keys "$work/relay/tokens" --server-name relay.test $size | awk '{ print $2 }' | xargs)
-	load 0 "an access token" inside "udp:$inside_addr:$udp_port" --access-token "$token" \
-		--between-clients --duration 1s --max-loss 0
-	holds "an access token" '.media.up.received > 25 and .set_up.released == 2'
-done
-load 3 "an unknown token" inside "udp:$inside_addr:$udp_port" --access-token AAAA
-says "an unknown token" "401 Unauthenticated (does the server know that key id"
-credential
-load 0 "DONT-FRAGMENT" inside "udp:$inside_addr:$udp_port" --between-clients --mode send \
-	--dont-fragment --duration 1s --max-loss 0
 stop_relay
 say "$runs runs with the expected status and figures"

@@ -8,7 +8,7 @@ control=${RELAY_BUILD_DIR:-.}/avedgectl
 [ -x "$control" ] || skip "avedgectl is not built"
 need jq turnserver
 topology_up
-start_relay --defaults
+start_relay --defaults --extra 'mobility = true'
 credential
 
 # probe STATUS NS HOST OPTION...: its JSON in $work/probe
@@ -30,7 +30,6 @@ step()		# step NAME TEXT: the step's detail contains the text
 
 login=(--user "$user_name" --password "$user_password" --ca "$ca_file")
 works=(--transport udp --transport tcp --transport tls)
-
 for where in "inside $inside_addr" "host $outside_addr" "far $outside_addr" \
 	"inside $inside_addr6" "host $outside_addr6"; do
 	read -r ns server <<<"$where"
@@ -38,6 +37,7 @@ for where in "inside $inside_addr" "host $outside_addr" "far $outside_addr" \
 	for transport in udp tcp tls; do
 		step $transport ": relays; set-up"
 	done
+	step mobility "an allocation follows its client"
 	step fragments "DONT-FRAGMENT is granted"
 	step families "both in one allocation"
 	case $ns in

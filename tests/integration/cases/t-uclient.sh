@@ -8,7 +8,19 @@
 . "$(dirname "$0")/../lib/topology.sh"
 need turnutils_uclient turnutils_peer tcpdump
 topology_up
-start_relay --defaults
+# The keys of access tokens that the program has built in.
+mkdir -p "$work/relay"
+(
+	umask 027
+	for key in "north 01234567890123456789012345678901 A256GCM" "union 1234567890123456 A128GCM" \
+		"oldempire 12345678901234567890123456789012 A256GCM"; do
+		read -r kid bytes cipher <<<"$key"
+		echo "$kid $(printf %s "$bytes" | base64) $cipher"
+	done >"$work/relay/tokens"
+)
+start_relay --defaults --extra 'mobility = true' \
+	--set 'third_party_authorization:server_name = "relay.test"' \
+	--set "third_party_authorization:keys = \"$work/relay/tokens\""
 credential
 
 background "$work/peer.log" ip netns exec "$net-host" turnutils_peer -L $host_addr
@@ -34,9 +46,9 @@ uclient()	# uclient NAME NS SERVER OPTION...
 
 finish_runs()
 {
-	local out counts lost status
+	local out counts lost status share
 	for ((; checked < runs; checked++)); do
-		out=$work/uclient.$((checked + 1)) name=${names[checked + 1]}
+		share=1 out=$work/uclient.$((checked + 1)) name=${names[checked + 1]}
 		wait "${pids[checked + 1]}"
 		status=$?
 		[ -z "${marks[checked + 1]}" ] || grep -qF -- "${marks[checked + 1]}" "$out" ||
@@ -47,14 +59,15 @@ finish_runs()
 			continue
 			;;
 		ends) continue ;;
+		half) share=2 ;;
 		esac
 		[ $status = 0 ] || fail "$name: $(tail -n 5 "$out")"
 		counts=$(sed -n 's/.*: start_mclient: tot_send_msgs=\([0-9]*\), tot_recv_msgs=/\1 /p' \
 			"$out" | tail -n 1)
 		lost=$(sed -n 's/.*Total lost packets \([0-9]*\).*/\1/p' "$out" | tail -n 1)
-		[ -n "$counts" ] && [ "${counts% *}" = "${counts#* }" ] &&
+		[ -n "$counts" ] && [ "${counts% *}" = $((share * ${counts#* })) ] &&
 			[ "${counts% *}" -gt 0 ] || fail "$name: sent and received: ${counts:-nothing}"
-		[ "$lost" = 0 ] || fail "$name: ${lost:-?} packets lost"
+		[ "$lost" = 0 ] || [ $share != 1 ] || fail "$name: ${lost:-?} packets lost"
 	done
 }
 
@@ -137,6 +150,11 @@ mode relays "-B, random disconnects" '' "${udp[@]}" -B "${peer[@]}"
 mode relays "-L, a local address" '' "${udp[@]}" -L $host_addr "${peer[@]}"
 mode relays "-d, a local device" '' "${udp[@]}" -d out0 "${peer[@]}"
 finish_runs
+mode relays "-M, mobility over UDP" '' "${udp[@]}" -M "${peer[@]}"
+mode relays "-M over TCP" '' "${tcp[@]}" -M "${peer[@]}"
+mode relays "-M over TLS" '' "${tls[@]}" -M "${peer[@]}"
+mode relays "-M -s, with Sends" '' "${udp[@]}" -M -s "${peer[@]}"
+finish_runs
 mode relays "-E, a verified certificate" '' "${tls[@]}" -E "$ca_file" "${peer[@]}"
 # The program ignores what it is told: TLS stays strong.
 mode relays "-F, a cipher suite" "connected with cipher" -v "${tls[@]}" -F AES128-SHA "${peer[@]}"
@@ -163,6 +181,9 @@ patience=
 # The program makes the user name and password of the shared secret itself.
 login=(-u carol -W "$(cat "$work/relay/secret")")
 mode relays "-W, the secret of TURN REST" '' "${udp[@]}" "${peer[@]}"
+login=(-J)
+mode relays "-J, access tokens of its own" '' "${udp[@]}" "${peer[@]}"
+mode relays "-J over TLS" '' "${tls[@]}" "${peer[@]}"
 login=(-u "$user_name" -w wrong)
 mode refused "-w, a wrong password" "Cannot complete Allocation" "${udp[@]}" "${peer[@]}"
 login=(-u "$user_name" -w "$user_password")
