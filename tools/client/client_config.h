@@ -73,8 +73,9 @@ struct client_data {
 /* What the relay heard of an earlier packet (RFC 8656 section 18.13). */
 struct client_icmp {
 	struct endpoint peer;
-	uint8_t type, code; /* of ICMP, or of ICMPv6 if the peer is IPv6 */
-	uint32_t data;      /* the MTU of a packet that was too big */
+	uint8_t type; /* of ICMP, or of ICMPv6 if the peer is IPv6 */
+	uint16_t code;
+	uint32_t data; /* the MTU of a packet that was too big */
 };
 
 /* permitted, moved and icmp may be NULL. */

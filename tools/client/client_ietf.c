@@ -13,7 +13,10 @@
 #include "stun/msg.h"
 #include "tools/client/client_loop.h"
 
-enum { REFRESH_BINDING_S = 240 }; /* a permission lasts 300 s */
+enum {
+	REFRESH_BINDING_S = 240, /* a permission lasts 300 s */
+	ICMP_CODE_BITS = 9,      /* below the type */
+};
 
 static bool take_credential(struct client *client)
 {
@@ -235,11 +238,12 @@ static void icmp_received(const struct client *client, const struct stun_attr *a
 {
 	struct client_icmp icmp = {.peer = *peer};
 
-	/* Two reserved bytes, type, code, data (RFC 8656 section 18.13). */
+	/* Two reserved bytes; type in 7 bits, code in 9; data (RFC 8656 section 18.13). */
 	if (attr->value.len != 8 || client->events.icmp == NULL)
 		return;
-	icmp.type = attr->value.data[2];
-	icmp.code = attr->value.data[3];
+	uint16_t both = load_be16(attr->value.data + 2);
+	icmp.type = (uint8_t)(both >> ICMP_CODE_BITS);
+	icmp.code = both & ((1 << ICMP_CODE_BITS) - 1);
 	icmp.data = load_be32(attr->value.data + 4);
 	client->events.icmp(client->events.arg, &icmp);
 }

@@ -35,12 +35,13 @@ struct load_result {
 	uint32_t ready;  /* clients that were set up */
 	uint32_t failed; /* clients that were not, or failed later */
 	uint32_t released, unreleased;
-	uint32_t moved;               /* 437: retries from another port */
-	uint32_t data_connections;    /* RFC 6062 */
-	uint64_t handshakes;          /* of TLS and DTLS, until the set-up was over */
-	uint64_t moves, unfinished;   /* RFC 8016: done; begun, and not done in time */
-	uint64_t icmp_errors;         /* that the server reported */
-	uint8_t icmp_type, icmp_code; /* of the first */
+	uint32_t moved;             /* 437: retries from another port */
+	uint32_t data_connections;  /* RFC 6062 */
+	uint64_t handshakes;        /* of TLS and DTLS, until the set-up was over */
+	uint64_t moves, unfinished; /* RFC 8016: done; begun, and not done in time */
+	uint64_t icmp_errors;       /* that the server reported */
+	uint8_t icmp_type;          /* of the first */
+	uint16_t icmp_code;
 	uint64_t cycles_done, cycles_failed;
 	int reason_code;              /* of the first failure: STUN error code or 0 */
 	char reason[LOAD_REASON_MAX]; /* empty: none */

@@ -159,8 +159,9 @@ bool probe_nat(const struct endpoint *server, struct probe_nat *nat, const char 
 		nat->other = first.other;
 		find_local(fd, server, &nat->local);
 		if (nat->other.ip.family == server->ip.family) {
-			nat->mapping = find_mapping(fd, server, nat);
+			/* First what may come from elsewhere, then what goes there. */
 			nat->filtering = find_filtering(server);
+			nat->mapping = find_mapping(fd, server, nat);
 		} else if (endpoint_equal(&nat->local, &nat->mapped)) {
 			nat->mapping = PROBE_NAT_NONE;
 		}

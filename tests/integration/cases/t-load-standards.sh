@@ -15,9 +15,9 @@ start_relay --extra 'mobility = true' "${no_limits[@]}" \
 credential
 
 # Each move leads to any of the workers.
-for transport in udp tcp tls; do
+for transport in udp dtls tcp tls; do
 	port=$tcp_port
-	[ $transport = udp ] && port=$udp_port
+	case $transport in udp | dtls) port=$udp_port ;; esac
 	name="$transport, clients that move"
 	load 0 "$name" inside "$transport:$inside_addr:$port" --between-clients --clients 4 \
 		--mobility 1s --duration 3s --max-loss 0
@@ -37,14 +37,27 @@ says "an unknown token" "401 Unauthenticated (does the server know that key id"
 credential
 load 0 "DONT-FRAGMENT" inside "udp:$inside_addr:$udp_port" --between-clients --mode send \
 	--dont-fragment --duration 1s --max-loss 0
+# The peers' host refuses what comes from the relay, and the relay tells the clients.
+in_ns host nft -f - <<-END || fail "nftables does not work here"
+	table ip load {
+		chain in {
+			type filter hook input priority 0
+			udp sport 50000-59999 reject
+		}
+	}
+END
+load 0 "ICMP errors" host "udp:$outside_addr:$udp_port" --duration 1s
+holds "ICMP errors" '.icmp.errors > 0 and .icmp.first_type == 3 and .icmp.first_code == 3'
+holds "ICMP errors" '.media.up.lost == 50 and .media.down.lost == 0'
+in_ns host nft delete table ip load
 stop_relay
 
 # The host is a balancer in front of the outside.
 start_relay --outside-line "balancers = {$host_addr}" "${no_limits[@]}"
 credential
-for transport in udp tcp tls; do
+for transport in udp dtls tcp tls; do
 	port=$tcp_port
-	[ $transport = udp ] && port=$udp_port
+	case $transport in udp | dtls) port=$udp_port ;; esac
 	name="$transport through a balancer"
 	load 0 "$name" host "$transport:$outside_addr:$port" --proxy-protocol 198.51.100.9 \
 		--clients 10 --duration 1s --max-loss 0

@@ -10,9 +10,9 @@ start_relay --set 'limits:allocations_per_user = 0' --set 'limits:allocations_pe
 	--set 'limits:stranger_rate = 0' --set 'ms:version = 4' --set 'ms:ipv6 = true'
 credential
 
-for transport in udp tcp tls; do
+for transport in udp dtls tcp tls; do
 	port=$tcp_port
-	[ $transport = udp ] && port=$udp_port
+	case $transport in udp | dtls) port=$udp_port ;; esac
 	for mode in channel send; do
 		name="$transport $mode"
 		load 0 "$name" host "$transport:$outside_addr:$port" --mode $mode \
@@ -82,6 +82,11 @@ load 0 "hold" host "udp:$outside_addr:$udp_port" --clients 2000 --hold --duratio
 holds "hold" '.set_up.ready == 2000 and .set_up.released == 2000 and .media == null'
 load 0 "cycles" host "udp:$outside_addr:$udp_port" --clients 8 --cycles 1000
 holds "cycles" '.cycles.done == 1000 and .cycles.failed == 0'
+load 0 "cycles over DTLS" host "dtls:$outside_addr:$udp_port" --clients 4 --cycles 100
+holds "cycles over DTLS" '.cycles.done == 100 and .handshakes.done == 100'
+load 3 "DTLS, a certificate for another name" host "dtls:$outside_addr:$udp_port" \
+	--tls-name other.example
+says "DTLS, a certificate for another name" "DTLS: server certificate: hostname mismatch"
 load 0 "cycles over TLS" host "tls:$outside_addr:$tcp_port" --clients 4 --cycles 100
 holds "cycles over TLS" '.cycles.done == 100'
 

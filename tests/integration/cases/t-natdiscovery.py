@@ -158,6 +158,23 @@ def rfc5780_client_names_the_nat():
     says(discover("-m", "-f", "-P"), "NAT with Address and Port Dependent Mapping!", "PADDING")
 
 
+RULES = (("Address and Port Dependent", "address and port-dependent"),
+         ("Address Dependent", "address-dependent"), ("No NAT", "none"),
+         ("Endpoint Independent", "endpoint-independent"))
+
+
+def rule(words):
+    return next(ours for theirs, ours in RULES if theirs in words)
+
+
+def our_probe_names_the_nat():
+    for name, rules, mapping, filtering, _ in NATS:
+        make_nat(rules)
+        output = within("client", relay.program("avedgectl"), "probe", A1, "--transport", "udp")
+        says(output, "mapping %s, filtering %s" % (rule(mapping), rule(filtering)),
+             "avedgectl probe: " + name)
+
+
 def over_ipv6():
     make_nat("")
     output = discover("-m", "-f", server=A1_V6, client=CLIENT_V6)
@@ -219,6 +236,7 @@ def main():
         server.start()
         try:
             rfc5780_client_names_the_nat()
+            our_probe_names_the_nat()
             over_ipv6()
             classic_client_names_the_nat()
             fragments_reach_the_client()

@@ -29,12 +29,11 @@ step()		# step NAME TEXT: the step's detail contains the text
 }
 
 login=(--user "$user_name" --password "$user_password" --ca "$ca_file")
-works=(--transport udp --transport tcp --transport tls)
 for where in "inside $inside_addr" "host $outside_addr" "far $outside_addr" \
 	"inside $inside_addr6" "host $outside_addr6"; do
 	read -r ns server <<<"$where"
-	probe 0 "$ns" "$server" "${login[@]}" "${works[@]}"
-	for transport in udp tcp tls; do
+	probe 0 "$ns" "$server" "${login[@]}"
+	for transport in udp dtls tcp tls; do
 		step $transport ": relays; set-up"
 	done
 	step mobility "an allocation follows its client"
@@ -47,9 +46,9 @@ for where in "inside $inside_addr" "host $outside_addr" "far $outside_addr" \
 done
 
 # Its own credential, from the keyring; and none, which only shows that somebody asks for one.
-probe 0 host $outside_addr --keys "$work/relay/keys" --ca "$ca_file" "${works[@]}"
+probe 0 host $outside_addr --keys "$work/relay/keys" --ca "$ca_file"
 step tls ": relays; set-up"
-probe 0 host $outside_addr --insecure "${works[@]}"
+probe 0 host $outside_addr --insecure
 step tls "answers, and asks for a credential"
 
 probe 1 host $outside_addr --user alice --password wrong --insecure --transport udp

@@ -129,7 +129,7 @@ mode()
 }
 
 load=(-m 2 -n 5 -l 160 -z 5)
-udp=(-p "$udp_port") tcp=(-t -p "$tcp_port") tls=(-t -S -p "$tcp_port")
+udp=(-p "$udp_port") dtls=(-S -p "$udp_port") tcp=(-t -p "$tcp_port") tls=(-t -S -p "$tcp_port")
 peer=(-e "$host_addr" -r 3480) peer6=(-e "$host_addr6" -r 3481)
 
 mode relays "-s, Send over UDP" '' "${udp[@]}" -s "${peer[@]}"
@@ -154,6 +154,12 @@ mode relays "-M, mobility over UDP" '' "${udp[@]}" -M "${peer[@]}"
 mode relays "-M over TCP" '' "${tcp[@]}" -M "${peer[@]}"
 mode relays "-M over TLS" '' "${tls[@]}" -M "${peer[@]}"
 mode relays "-M -s, with Sends" '' "${udp[@]}" -M -s "${peer[@]}"
+mode relays "-S, DTLS" '' "${dtls[@]}" "${peer[@]}"
+mode relays "-S -s, DTLS with Sends" '' "${dtls[@]}" -s "${peer[@]}"
+mode relays "-S -y, one client of DTLS to another" '' "${dtls[@]}" -y
+mode relays "-S -x, to an IPv6 peer" '' "${dtls[@]}" -x "${peer6[@]}"
+mode relays "-S -M, DTLS and mobility" '' "${dtls[@]}" -M "${peer[@]}"
+mode relays "-S -E, a verified certificate" '' "${dtls[@]}" -E "$ca_file" "${peer[@]}"
 finish_runs
 mode relays "-E, a verified certificate" '' "${tls[@]}" -E "$ca_file" "${peer[@]}"
 # The program ignores what it is told: TLS stays strong.
@@ -184,6 +190,7 @@ mode relays "-W, the secret of TURN REST" '' "${udp[@]}" "${peer[@]}"
 login=(-J)
 mode relays "-J, access tokens of its own" '' "${udp[@]}" "${peer[@]}"
 mode relays "-J over TLS" '' "${tls[@]}" "${peer[@]}"
+mode relays "-J -S, over DTLS" '' "${dtls[@]}" "${peer[@]}"
 login=(-u "$user_name" -w wrong)
 mode refused "-w, a wrong password" "Cannot complete Allocation" "${udp[@]}" "${peer[@]}"
 login=(-u "$user_name" -w "$user_password")
