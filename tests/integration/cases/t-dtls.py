@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import socket
-import struct
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ import time
 import lib  # adds ../lib to the path
 import netns
 import relay
-import turnclient as t
+import turnclient_ms as ms
 from netns import check
 
 INSIDE, OUTSIDE, PEER = "127.0.1.1", "127.0.2.1", "127.0.3.1"
@@ -124,6 +123,59 @@ def subject(server):
     return found and found.group(1)
 
 
+# --- avedge-load: other workers, balancers
+
+def load(server, *options):
+    user, password = server.credential()
+    out = subprocess.run([relay.program("avedge-load"), "--server", "dtls:%s:3478" % INSIDE, "--user",
+                          user, "--password", password, "--insecure", "--peer-address", PEER,
+                          "--clients", "8", "--duration", "3s", "--max-loss", "0", *options],
+                         check=False, capture_output=True, text=True, timeout=60)
+    check(out.returncode == 0, "avedge-load %r: %s%s", options, out.stdout, out.stderr)
+    return out.stdout
+
+
+def mobile_clients(server):
+    """RFC 8016: to new associations, which belong to either worker."""
+    out = load(server, "--mobility", "1s")
+    check(int(re.search(r"^moves +(\d+) done, 0 unfinished", out, re.MULTILINE).group(1)) > 8,
+          "no moves: %s", out)
+
+
+def behind_a_balancer(server):
+    """DTLS inside datagrams that begin with a PROXY header: the client is the one in it."""
+    server.side_lines = {"inside": ["balancers = {127.0.0.1}"]}
+    server.write_config()
+    server.reload()
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and server.serves():
+        time.sleep(0.1)
+    load(server, "--proxy-protocol", "127.0.8.8")
+    check("CLIENT=127.0.8.8:" in server.log(), "records do not name the client in the header")
+
+
+# --- the dialect of Microsoft's clients, whose media may look like DTLS
+
+def media_that_looks_like_dtls(server):
+    """T-510: an allocation of that dialect owns all bytes on its 5-tuple."""
+    peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    peer.bind((PEER, 0))
+    peer.settimeout(10)
+    client = ms.Client((INSIDE, 3478), "udp", *server.credential(form="mras"))
+    client.allocate()
+    client.send(peer.getsockname(), b"first")
+    check(peer.recvfrom(2048)[0] == b"first", "a Send does not reach the peer")
+    client.activate(peer.getsockname())
+    before = counters(server)["dtls"]["hello_verify_requests"]
+    client.send_bare(hello(RANDOM))
+    check(peer.recvfrom(2048)[0] == hello(RANDOM), "other bytes reach the peer")
+    check(counters(server)["dtls"]["hello_verify_requests"] == before, "it was taken for a hello")
+    client.release()
+    peer.close()
+
+
+# --- the certificate
+
 def reload(server):
     before = subject(server)
     for name in ("relay.pem", "relay.key"):
@@ -208,15 +260,19 @@ def main():
             print("%s is not installed" % tool)
             sys.exit(77)
     with netns.running(inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.0.0/8"],
-                       settings={"limits": ["stranger_rate = 0"]}) as server:
+                       settings={"limits": ["stranger_rate = 0"]}, workers=2,
+                       extra=["mobility = true"]) as server:
         packets = uclients(server)
         handshakes(server)
         resumption(server)
         user, password = server.credential()
         others = [libre(server, user, password), pion(server, user, password)]
+        media_that_looks_like_dtls(server)
+        mobile_clients(server)
         grown = strangers(server)
         packets += uclient(server, "-y")
         reload(server)
+        behind_a_balancer(server)
         check(counters(server)["dtls"]["opened"] > 10, "associations are not counted")
     print("%d packets without loss; %s; %d hellos of strangers cost %d KiB"
           % (packets, ", ".join(others), HELLOS, grown))

@@ -16,6 +16,21 @@
 
 static const char hello_hex[] = RECORD("003d") MESSAGE("01", "000031") BODY;
 
+/* Bytes of hex, valid until the next call. */
+static struct slice hex(const char *text)
+{
+	static struct slice bytes;
+
+	bytes_free(bytes);
+	bytes = bytes_hex(text);
+	return bytes;
+}
+
+static void free_hex(void)
+{
+	hex("");
+}
+
 static struct dtls_record record_of(struct slice datagram)
 {
 	struct dtls_record record;
@@ -26,7 +41,7 @@ static struct dtls_record record_of(struct slice datagram)
 
 START_TEST(a_hello_is_read)
 {
-	struct slice bytes = bytes_hex(hello_hex), rest = bytes;
+	struct slice bytes = hex(hello_hex), rest = bytes;
 	struct dtls_record record = record_of(bytes);
 	struct dtls_hello hello;
 
@@ -48,14 +63,15 @@ END_TEST
 
 START_TEST(a_cut_datagram_is_no_record)
 {
-	struct slice bytes = bytes_hex(hello_hex);
+	struct slice bytes = hex(hello_hex);
 	struct dtls_record record;
 
 	for (size_t len = 0; len < bytes.len; len++) {
-		struct slice cut = bytes_exact(bytes.data, len);
+		struct slice exact = bytes_exact(bytes.data, len), cut = exact;
 
 		ck_assert(!dtls_record_take(&cut, &record));
 		ck_assert_uint_eq(cut.len, len);
+		bytes_free(exact);
 	}
 }
 END_TEST
@@ -106,9 +122,8 @@ static const struct {
 
 START_TEST(malformed_hellos_are_refused)
 {
-	struct slice bytes = bytes_hex(hellos[_i].hex);
-	struct slice exact = bytes_exact(bytes.data, bytes.len);
-	struct dtls_record record = record_of(exact);
+	struct slice bytes = hex(hellos[_i].hex);
+	struct dtls_record record = record_of(bytes);
 	struct dtls_hello hello;
 
 	ck_assert(dtls_record_is_hello(&record));
@@ -126,15 +141,14 @@ START_TEST(the_answer_asks_for_the_cookie)
 				       "03 000006 0000 000000 000006"
 				       "feff 03 010203";
 	static const uint8_t cookie[] = {1, 2, 3};
-	struct slice bytes = bytes_hex(hello_hex);
-	struct dtls_record record = record_of(bytes);
+	struct dtls_record record = record_of(hex(hello_hex));
 	struct dtls_hello hello;
 	uint8_t answer[DTLS_VERIFY_OVERHEAD + sizeof(cookie)];
 
 	ck_assert_int_eq(dtls_hello_parse(&record, &hello), DTLS_HELLO_OK);
 	size_t len = dtls_hello_write_verify(
 		&hello, (struct slice){cookie, sizeof(cookie)}, answer);
-	struct slice want = bytes_hex(want_hex);
+	struct slice want = hex(want_hex);
 	ck_assert_uint_eq(len, want.len);
 	ck_assert_mem_eq(answer, want.data, len);
 }
@@ -150,7 +164,7 @@ START_TEST(only_a_hello_in_the_clear_is_one)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
-		struct dtls_record record = record_of(bytes_hex(others[i]));
+		struct dtls_record record = record_of(hex(others[i]));
 
 		ck_assert(!dtls_record_is_hello(&record));
 	}
@@ -161,6 +175,7 @@ static void dtls_hello_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("dtls_hello");
 
+	tcase_add_checked_fixture(tc, NULL, free_hex);
 	tcase_add_test(tc, a_hello_is_read);
 	tcase_add_test(tc, a_cut_datagram_is_no_record);
 	tcase_add_loop_test(tc, malformed_hellos_are_refused, 0, ROWS(hellos));
