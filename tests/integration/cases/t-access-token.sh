@@ -1,7 +1,7 @@
 #!/bin/bash
 # Third-party authorization (RFC 7635) with clients that nobody here wrote: turnutils_uclient -J makes
-# its tokens itself, with a new key and often another kid for each Refresh, over UDP, TCP and TLS,
-# without losing a packet; turnutils_oauth opens a token of avedgectl, and makes one that is accepted.
+# its tokens itself, with a new key and often another kid for each Refresh, over UDP, DTLS, TCP and
+# TLS, without losing a packet; turnutils_oauth opens a token of avedgectl, and makes one that is accepted.
 # shellcheck source=../lib/topology.sh
 . "$(dirname "$0")/../lib/topology.sh"
 need turnutils_uclient turnutils_peer turnutils_oauth
@@ -44,6 +44,7 @@ uclient_relays_without_loss()
 	uclient "UDP, behind a NAT, relay to relay" far $outside_addr -p $udp_port -y
 	uclient "TCP" host $outside_addr -t -p $tcp_port -e $host_addr
 	uclient "TLS, from inside" inside $inside_addr -t -S -p $tcp_port -e $host_addr
+	uclient "DTLS" host $outside_addr -S -p $udp_port -e $host_addr
 	uclient "extra requests" host $outside_addr -p $udp_port -G -e $host_addr
 	grep -qE 'allocation ended.*USER=(north|union|oldempire)' "$work/relay/relay.log" ||
 		grep -qE '(user|USER)[=" :]+(north|union|oldempire)' "$work/relay/relay.log" ||

@@ -128,6 +128,7 @@ START_TEST(streams_serve_it_with_two_ports) /* T-534 */
 	struct network *network = network_new();
 
 	fill(network, "addresses = {10.0.0.5}", TWO "tcp_ports = {443, 444}");
+	ck_assert_uint_eq(count(TRANSPORT_DTLS), 4);
 	ck_assert_uint_eq(count(TRANSPORT_TCP), 4);
 	ck_assert_uint_eq(count(TRANSPORT_TLS), 4);
 	network_free(network);
