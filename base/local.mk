@@ -35,6 +35,7 @@ libdaemon_a_SOURCES = \
 	base/config/tls_remarks.c base/config/tls_remarks.h \
 	base/file_stamp.c base/file_stamp.h \
 	base/net/client_hello.c base/net/client_hello.h \
+	base/net/byte_pump.c base/net/byte_pump.h \
 	base/net/half_open.c base/net/half_open.h \
 	base/http_body.c base/http_body.h \
 	base/http_status.c base/http_status.h \

@@ -13,6 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <openssl/ssl.h>
+
+#include "stun/wire.h"
+
 struct client_datagram;
 struct clients;
 struct dispatch;
@@ -22,8 +26,18 @@ struct loop;
 struct pass_through;
 struct relay_settings;
 struct relocation;
+struct stream;
 struct trace;
 struct turn;
+
+/* The client's half of a data connection. */
+struct bound_client {
+	struct stream *stream; /* the front's; to be given back to it */
+	int fd;
+	SSL *ssl;           /* NULL: plain */
+	struct slice first; /* for the peer: received behind the request; copied */
+	struct slice unsent; /* for the client, before all from the peer: replies; copied */
+};
 
 struct delivery {
 	struct loop *loop;
@@ -71,6 +85,22 @@ struct delivery {
 	/* A datagram of a client with HAND_OVER as its verdict. */
 	void (*hand_over)(void *self, const struct client_datagram *datagram,
 			  const struct dispatch *dispatch);
+
+	/*
+	 * Data connections of TCP allocations (RFC 6062), by their index in core/tcp_connection.h:
+	 *
+	 * bind         from the front: a ConnectionBind has succeeded on that stream. Its socket is
+	 *              lent until unbind() or client_gone(). False if out of memory
+	 * unbind       the connection is over: close the stream, reset if that is how it ended
+	 * client_gone  from the front: the stream is about to be closed, and its socket no longer lent
+	 * to_control   send a message to the client of that slot, on its control connection
+	 * throttle     read nothing of that allocation for so long
+	 */
+	bool (*bind)(void *self, uint32_t connection, const struct bound_client *client);
+	void (*unbind)(void *self, struct stream *stream, bool reset);
+	void (*client_gone)(void *self, uint32_t connection);
+	void (*to_control)(void *self, uint32_t slot, struct slice message);
+	void (*throttle)(void *self, uint32_t slot, uint32_t wait_ms);
 
 	/* A request may have changed deadlines: drop what is due, and arm the one timer anew. */
 	void (*expire)(void *self);

@@ -263,6 +263,7 @@ static bool make_workers(struct daemon *daemon)
 
 	limit_unauthenticated(self_of(daemon));
 	relay->workers = calloc(relay->worker_count, sizeof(*relay->workers));
+	relay->shared.worker_count = (unsigned)relay->worker_count;
 	/* Each of them may be an owner of its own, and of IPv6 a site of its own, too. */
 	relay->shared.half_open = quota_new(
 		2 * relay->worker_count * config_of(daemon)->stream.unauthenticated, 0);

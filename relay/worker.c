@@ -19,6 +19,7 @@
 #include "relay/core/mobility_end.h"
 #include "relay/core/mobility_state.h"
 #include "relay/core/revocation.h"
+#include "relay/core/tcp_connection.h"
 #include "relay/core/visitors.h"
 #include "relay/front/clients.h"
 #include "relay/front/dtls.h"
@@ -30,6 +31,7 @@
 #include "relay/ops/record.h"
 #include "relay/ops/record_sums.h"
 #include "relay/ops/records.h"
+#include "relay/peer/data_conn.h"
 #include "relay/peer/relay_tcp.h"
 #include "relay/peer/relay_udp.h"
 #include "relay/rates.h"
@@ -118,6 +120,20 @@ static void edge_arrival_due(void *self, unsigned number, const struct five_tupl
 	struct worker *worker = self;
 
 	relocation_arrival_due(worker->delivery.relocation, number, to);
+}
+
+static int edge_connect(void *self, uint32_t connection, const struct endpoint *peer)
+{
+	struct worker *worker = self;
+
+	return data_conns_connect(worker->data_conns, connection, peer);
+}
+
+static void edge_disconnect(void *self, uint32_t connection)
+{
+	struct worker *worker = self;
+
+	data_conns_disconnect(worker->data_conns, connection);
 }
 
 static void edge_ended(void *self, const struct allocation *al)
@@ -342,6 +358,44 @@ static void hand_over(void *self, const struct client_datagram *datagram,
 	relocation_datagram(worker->delivery.relocation, datagram, dispatch);
 }
 
+static bool bind_client(void *self, uint32_t connection,
+			const struct bound_client *client)
+{
+	struct worker *worker = self;
+
+	return data_conns_bind(worker->data_conns, connection, client);
+}
+
+static void unbind_client(void *self, struct stream *stream, bool reset)
+{
+	(void)self;
+	stream_bound_end(stream, reset);
+}
+
+static void bound_client_gone(void *self, uint32_t connection)
+{
+	struct worker *worker = self;
+
+	data_conns_client_gone(worker->data_conns, connection);
+}
+
+static void to_control(void *self, uint32_t slot, struct slice message)
+{
+	struct worker *worker = self;
+	struct stream *stream =
+		client_of(worker, allocation_at(worker->turn.table, slot));
+
+	if (stream != NULL)
+		stream_send(stream, message);
+}
+
+static void throttle(void *self, uint32_t slot, uint32_t wait_ms)
+{
+	struct worker *worker = self;
+
+	throttle_slot(worker->throttle, slot, wait_ms);
+}
+
 static void expire(void *self)
 {
 	worker_expire(self);
@@ -389,11 +443,13 @@ static void pause_streams(void *arg, uint32_t slot, bool pause)
 	const struct allocation *al = allocation_at(worker->turn.table, slot);
 	struct stream *stream = NULL;
 
-	if (transport_is_stream(al->transport))
+	/* A control connection alone carries requests only. */
+	if (transport_is_stream(al->transport) && !allocation_has_data_connections(al))
 		stream = client_of(worker, al);
 	if (stream != NULL)
 		stream_pause(stream, STREAM_PAUSE_BANDWIDTH, pause);
 	relay_tcp_throttle(worker->relay_tcp, slot, pause);
+	data_conns_throttle(worker->data_conns, slot, pause);
 }
 
 static size_t slots_wanted(const struct relay_config *config)
@@ -408,6 +464,14 @@ static size_t slots_wanted(const struct relay_config *config)
 		limit = ports;
 	assert(limit > 0);
 	return limit < SLOTS_MAX ? limit : SLOTS_MAX;
+}
+
+/* A reload may allow an allocation more of them, but not the worker. */
+static size_t connections_wanted(const struct relay_config *config, size_t slots)
+{
+	size_t wanted = slots * config->limits.peer_connections;
+
+	return wanted < TCP_CONNECTIONS_MAX ? wanted : TCP_CONNECTIONS_MAX;
 }
 
 /* What the core and the parts call; before there are any. */
@@ -425,6 +489,8 @@ static void connect_parts(struct worker *worker)
 		.arrival_ended = edge_arrival_ended,
 		.arrival_due = edge_arrival_due,
 		.client_leaves = edge_client_leaves,
+		.tcp_connect = edge_connect,
+		.tcp_disconnect = edge_disconnect,
 		.allocation_ended = edge_ended,
 		.random = edge_random,
 	};
@@ -443,6 +509,11 @@ static void connect_parts(struct worker *worker)
 		.client_wait = client_wait,
 		.client_ready = client_ready,
 		.hand_over = hand_over,
+		.bind = bind_client,
+		.unbind = unbind_client,
+		.client_gone = bound_client_gone,
+		.to_control = to_control,
+		.throttle = throttle,
 		.expire = expire,
 		.post = post,
 	};
@@ -460,8 +531,13 @@ static bool make_parts(struct worker *worker, const struct worker_common *common
 	worker->turn.table = allocation_table_new(slots, config->fixed_limits.permissions,
 						  config->fixed_limits.channels,
 						  &worker->turn.shared->hash_key);
+	worker->turn.connections =
+		tcp_connections_new(connections_wanted(config, slots), slots);
 	worker->relay_udp = relay_udp_new(delivery, slots);
-	worker->relay_tcp = relay_tcp_new(delivery, slots);
+	if (worker->turn.connections == NULL)
+		return false;
+	worker->data_conns = data_conns_new(delivery);
+	worker->relay_tcp = relay_tcp_new(delivery, slots, worker->data_conns);
 	worker->throttle = throttle_new(&worker->loop, slots, pause_streams, worker);
 	worker->clients = clients_new(delivery, common->unauthenticated_max, stream_end);
 	delivery->clients = worker->clients;
@@ -473,10 +549,11 @@ static bool make_parts(struct worker *worker, const struct worker_common *common
 	if (worker->clients != NULL)
 		worker->tcp_fronts = tcp_fronts_new(worker->clients);
 	return delivery->pass_through != NULL && worker->turn.table != NULL &&
-	       worker->rates != NULL && worker->turn.visitors != NULL &&
-	       delivery->relocation != NULL && worker->relay_udp != NULL &&
-	       worker->relay_tcp != NULL && worker->throttle != NULL &&
-	       worker->udp_fronts != NULL && worker->tcp_fronts != NULL;
+	       worker->data_conns != NULL && worker->rates != NULL &&
+	       worker->turn.visitors != NULL && delivery->relocation != NULL &&
+	       worker->relay_udp != NULL && worker->relay_tcp != NULL &&
+	       worker->throttle != NULL && worker->udp_fronts != NULL &&
+	       worker->tcp_fronts != NULL;
 }
 
 struct worker *worker_new(const struct worker_common *common, unsigned number,
@@ -657,11 +734,13 @@ void worker_free(struct worker *worker)
 	inbox_free(worker->inbox);
 	heartbeat_stop(&worker->heartbeat);
 	allocation_table_free(worker->turn.table);
+	tcp_connections_free(worker->turn.connections);
 	visitors_free(worker->turn.visitors);
 	relocation_free(worker->delivery.relocation);
 	relay_udp_free(worker->relay_udp);
 	throttle_free(worker->throttle);
 	relay_tcp_free(worker->relay_tcp);
+	data_conns_free(worker->data_conns);
 	if (worker->expiry.ev_base != NULL)
 		event_del(&worker->expiry);
 	if (worker->sampler.ev_base != NULL)
@@ -685,6 +764,7 @@ void worker_use(struct worker *worker, struct relay_settings *settings)
 	relay_udp_use(worker->relay_udp, old);
 	revocation_apply(&worker->turn, &old->turn, worker->loop.now_ms,
 			 worker->loop.unix_s);
+	tcp_connections_judge(&worker->turn);
 	worker_expire(worker);
 	relay_settings_unref(old);
 }

@@ -28,6 +28,7 @@
 #include "relay/reload/relay_settings.h"
 
 struct clients;
+struct data_conns;
 struct relay_config;
 struct front_sockets;
 struct rates;
@@ -54,6 +55,7 @@ struct worker {
 	struct clients *clients;
 	struct relay_udp *relay_udp;
 	struct relay_tcp *relay_tcp;
+	struct data_conns *data_conns;
 	struct throttle *throttle;
 	struct event expiry;
 	uint64_t expiry_armed_ms; /* UINT64_MAX: not armed */

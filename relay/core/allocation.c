@@ -13,6 +13,7 @@
 #include "relay/core/mobility_end.h"
 #include "relay/core/ms_reservation.h"
 #include "relay/core/relay_port.h"
+#include "relay/core/tcp_connection.h"
 #include "relay/core/turn.h"
 #include "relay/core/user_groups.h"
 
@@ -89,6 +90,7 @@ static struct allocation *slot_take(struct turn *turn,
 	al->transport = front->transport;
 	al->dialect = request->dialect;
 	al->relay_transport = request->relay_transport;
+	al->data_connections = request->data_connections;
 	al->lifetime_s = request->lifetime_s;
 	al->ends_ms = request->ends_ms != 0 ? request->ends_ms : UINT64_MAX;
 	al->id = id_make(turn->worker, al->generation, al->slot);
@@ -150,6 +152,7 @@ int allocation_create(struct turn *turn, const struct allocation_request *reques
 	assert(request->tuple.front < turn->shared->front_count);
 	assert(!request->dual ||
 	       (request->family == IP_V4 && request->relay_transport == TRANSPORT_UDP));
+	assert(!request->data_connections || request->relay_transport == TRANSPORT_TCP);
 	if (!transports_fit(turn, request))
 		return STUN_UNSUPPORTED_TRANSPORT;
 	if (!request->reservation_token && !relay_port_has_family(turn, request->family))
@@ -251,6 +254,7 @@ void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason
 	count_end(turn, al, now_ms);
 	turn_count_on_front(turn, al->tuple.front, -1);
 	turn->edge->allocation_ended(turn->edge->self, al);
+	tcp_connections_end(turn, al);
 
 	mobility_end(turn, al);
 	/* A port it reserved for another allocation stays reserved (RFC 8656 section 7.2). */

@@ -20,6 +20,7 @@ struct allocation_request {
 	uint8_t family; /* IP_V4 or IP_V6 */
 	bool dual; /* IPv6 as well, if it can be had; family is IPv4, relay_transport UDP */
 	enum transport relay_transport;   /* of the relayed address: UDP or TCP */
+	bool data_connections;            /* RFC 6062; TCP only */
 	uint32_t lifetime_s;              /* granted */
 	bool even_port, reserve_next;     /* EVEN-PORT and its R bit */
 	const uint8_t *reservation_token; /* 8 bytes, or NULL */

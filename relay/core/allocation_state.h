@@ -93,6 +93,7 @@ struct allocation {
 	bool mobile : 1;             /* it has tickets, see mobility.h ... */
 	bool moving : 1;             /* ... and a second 5-tuple, for a while ... */
 	bool client_gone : 1;        /* ... or none: its client's connection is closed */
+	bool data_connections : 1;   /* RFC 6062: what peers send is not framed */
 	enum end_reason end_reason;  /* set before allocation_ended() */
 	struct icmp_limit icmp_limit;
 	uint64_t user_quota, prefix_quota; /* what it is charged to ... */
@@ -118,6 +119,12 @@ static inline void allocation_touch(struct allocation *al, uint64_t now_ms)
 static inline bool allocation_is_live(const struct allocation *al)
 {
 	return (al->generation & 1) != 0;
+}
+
+/* Do its TCP peers have data connections (RFC 6062), not messages on the client's stream? */
+static inline bool allocation_has_data_connections(const struct allocation *al)
+{
+	return al->data_connections;
 }
 
 /* Does it relay that family? */

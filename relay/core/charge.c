@@ -215,3 +215,30 @@ void charge_return(struct turn *turn, const struct allocation *al)
 	quota_release(turn->shared->sides[al->side], 0);
 	quota_release(turn->shared->total, 0);
 }
+
+static uint32_t *connections_of(const struct turn *turn, const struct allocation *al)
+{
+	struct owner_row *row = quota_row(users_of(turn, al), al->user_row);
+
+	return &row->connections;
+}
+
+bool charge_take_connection(struct turn *turn, const struct allocation *al)
+{
+	uint32_t limit = turn->settings->limits.peer_connections_per_user;
+	uint32_t *connections = connections_of(turn, al);
+
+	if (__atomic_fetch_add(connections, 1, __ATOMIC_RELAXED) < limit || limit == 0)
+		return true;
+	__atomic_fetch_sub(connections, 1, __ATOMIC_RELAXED);
+	return false;
+}
+
+void charge_return_connection(struct turn *turn, const struct allocation *al)
+{
+	uint32_t before =
+		__atomic_fetch_sub(connections_of(turn, al), 1, __ATOMIC_RELAXED);
+
+	assert(before > 0);
+	(void)before;
+}

@@ -62,4 +62,11 @@ void charge_drop(struct turn *turn, const struct allocation *al,
 /* It ended. */
 void charge_return(struct turn *turn, const struct allocation *al);
 
+/*
+ * One more TCP connection with a peer, for its user: false, and nothing is charged, if the user
+ * has as many as it may over all allocations of all workers. And one less.
+ */
+bool charge_take_connection(struct turn *turn, const struct allocation *al);
+void charge_return_connection(struct turn *turn, const struct allocation *al);
+
 #endif

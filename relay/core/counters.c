@@ -227,6 +227,10 @@ const char *request_method_name(enum request_method method)
 		return "create-permission";
 	case REQUEST_CHANNEL_BIND:
 		return "channel-bind";
+	case REQUEST_CONNECT:
+		return "connect";
+	case REQUEST_CONNECTION_BIND:
+		return "connection-bind";
 	case REQUEST_MS_ALLOCATE:
 		return "ms-allocate";
 	case REQUEST_MS_SET_ACTIVE_DESTINATION:

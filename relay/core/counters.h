@@ -131,6 +131,7 @@ const char *drop_reason_text(enum drop_reason reason);
 	X(REPLACED, "replaced",                                                             \
 	  "a new DTLS handshake of the same 5-tuple took its place")                        \
 	X(PASSED, "passed-through", "pass_through: it is the web server's")                 \
+	X(DATA, "data-connection", "a data connection that is over (RFC 6062)")             \
 	X(RELAY, "relay", "the relay stopped, or no longer listens there")
 
 enum connection_end {
@@ -191,7 +192,7 @@ const char *pass_direction_name(enum pass_direction direction);
 
 /*
  * Events of TCP connections between relayed addresses and peers. Open ones are those connected,
- * accepted and admitted less those revoked, stalled, closed, broken and ended.
+ * accepted and admitted less those revoked, stalled, closed, broken, unclaimed and ended.
  */
 #define PEER_EVENTS(X)                                                               \
 	X(CONNECTED, "connected", "made to a peer")                                  \
@@ -207,8 +208,9 @@ const char *pass_direction_name(enum pass_direction direction);
 	X(CONNECT_TIMEOUT, "connect-timeout", "the peer did not answer")             \
 	X(REVOKED, "revoked", "reset: permission expired or policy changed")         \
 	X(STALLED, "stalled", "reset: the peer reads too slowly")                    \
-	X(CLOSED, "closed", "by the peer")                                           \
+	X(CLOSED, "closed", "by the peer; a data connection also by the client")     \
 	X(BROKEN, "broken", "reset by the peer or lost")                             \
+	X(UNCLAIMED, "unclaimed", "closed: no ConnectionBind in time")               \
 	X(ENDED, "ended", "with its allocation")
 
 enum peer_event {
@@ -342,6 +344,8 @@ enum request_method {
 	REQUEST_REFRESH,
 	REQUEST_CREATE_PERMISSION,
 	REQUEST_CHANNEL_BIND,
+	REQUEST_CONNECT,
+	REQUEST_CONNECTION_BIND,
 	REQUEST_MS_ALLOCATE,
 	REQUEST_MS_SET_ACTIVE_DESTINATION,
 	REQUEST_METHOD_COUNT

@@ -47,6 +47,15 @@ struct edge {
 	void (*relay_unlisten)(void *self, uint32_t slot);
 
 	/*
+	 * A data connection (core/tcp_connection.h) by index: connect it to that peer, from the
+	 * relayed address of its allocation, and call dispatch_connected() when that is decided,
+	 * later. 0, or a negative errno: it will not be called.
+	 */
+	int (*tcp_connect)(void *self, uint32_t connection, const struct endpoint *peer);
+	/* Close what it has, at both ends. Must not call back into the core. */
+	void (*tcp_disconnect)(void *self, uint32_t connection);
+
+	/*
 	 * A permission was installed, or the destination was chosen, for an allocation whose
 	 * relayed address is TCP: judge the peers held there (core/tcp_relay) again. Must not
 	 * call back into the core.

@@ -110,6 +110,8 @@ libcore_a_SOURCES = \
 	relay/core/slab.h \
 	relay/core/special_purpose.c \
 	relay/core/special_purpose.h \
+	relay/core/tcp_connection.c \
+	relay/core/tcp_connection.h \
 	relay/core/tcp_relay.c \
 	relay/core/tcp_relay.h \
 	relay/core/token_auth.c \

@@ -24,6 +24,7 @@ struct owner_row {
 	struct meter meter;
 	struct fair_share_user shares[SHARED_COUNT]; /* of users */
 	uint64_t reserved_bps; /* under the lock of ms_reservation.c */
+	uint32_t connections;  /* of a user's TCP allocations with peers */
 };
 
 #endif

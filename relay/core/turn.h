@@ -32,6 +32,7 @@
 
 struct allocation_table;
 struct visitors;
+struct tcp_connections;
 
 enum { REALM_MAX = 127, ALTERNATE_DOMAIN_MAX = 255 };
 
@@ -65,10 +66,11 @@ struct turn_limits {
 	int64_t credential_ttl_max_s; /* 0: no ceiling */
 	int64_t clock_skew_s; /* 60: of issuers against us, for credentials and keys */
 	/* Of TCP relayed addresses, see core/tcp_relay.h. */
-	uint32_t peer_connections;   /* 16, of one allocation */
-	uint32_t held_connections;   /* 256, of one worker */
-	uint32_t early_peer_age_ms;  /* 10 s: how long an allocation is young */
-	uint32_t early_peer_hold_ms; /* 10 s; 0: hold no peer */
+	uint32_t peer_connections;          /* 16, of one allocation */
+	uint32_t peer_connections_per_user; /* of its TCP allocations; 0: no limit */
+	uint32_t held_connections;          /* 256, of one worker */
+	uint32_t early_peer_age_ms;         /* 10 s: how long an allocation is young */
+	uint32_t early_peer_hold_ms;        /* 10 s; 0: hold no peer */
 };
 
 enum { MS_BANDWIDTH_UNIT_MAX = 8000000 };
@@ -116,6 +118,7 @@ struct turn_settings {
 	bool mobility;     /* RFC 8016 */
 	bool classic_stun; /* answer Binding of RFC 3489 over UDP (RFC 8489 section 11) */
 	struct nat_discovery discovery;
+	bool tcp_allocations; /* RFC 6062 */
 	struct turn_ms ms;
 	struct turn_limits limits;
 	struct turn_alternate alternates[SIDE_COUNT]; /* by the client's side */
@@ -164,6 +167,7 @@ struct turn_shared {
 	size_t relay_count;
 	const struct front *fronts;
 	size_t front_count;
+	unsigned worker_count;       /* 0 counts as 1 */
 	struct siphash_key hash_key; /* for owners, quotas and tables */
 	/*
 	 * Refuse new allocations; everything else continues. Any thread may change it, with
@@ -208,7 +212,8 @@ struct turn {
 	const struct turn_settings *settings;
 	const struct edge *edge;
 	struct allocation_table *table;
-	struct visitors *visitors; /* NULL: there is no other worker */
+	struct visitors *visitors;           /* NULL: there is no other worker */
+	struct tcp_connections *connections; /* see tcp_connection.h */
 	struct counters counters;
 	struct turn_refusal refusal;
 	/* USERNAME of the request that was refused last, as it came; its worker's only. */

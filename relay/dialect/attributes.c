@@ -60,6 +60,7 @@ static bool is_understood(const struct stun_msg *msg, const struct stun_attr *at
 	case STUN_USERHASH:
 	case STUN_XOR_MAPPED_ADDRESS:
 	case TURN_RESERVATION_TOKEN:
+	case TURN_CONNECTION_ID:
 		return true;
 	default:
 		return !stun_attr_is_required(attr->type);

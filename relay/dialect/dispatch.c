@@ -12,11 +12,13 @@
 #include "relay/core/icmp.h"
 #include "relay/core/mobility.h"
 #include "relay/core/ms_reservation.h"
+#include "relay/core/tcp_connection.h"
 #include "relay/core/turn.h"
 #include "relay/core/visitors.h"
 #include "relay/dialect/attributes.h"
 #include "relay/dialect/binding.h"
 #include "relay/dialect/ietf/turn.h"
+#include "relay/dialect/ietf/turn_tcp.h"
 #include "relay/dialect/ms/ms_turn.h"
 #include "relay/dialect/reply.h"
 #include "stun/chandata.h"
@@ -87,6 +89,8 @@ static void request(struct request *rq)
 	case TURN_REFRESH:
 	case TURN_CREATE_PERMISSION:
 	case TURN_CHANNEL_BIND:
+	case TURN_CONNECT:
+	case TURN_CONNECTION_BIND:
 		turn_request(rq);
 		break;
 	default:
@@ -140,6 +144,8 @@ static void indication(const struct request *rq, const struct stun_msg *msg,
 		bring_here(rq, out);
 	else if (rq->al == NULL)
 		drop(turn, DROP_NO_ALLOCATION);
+	else if (allocation_has_data_connections(rq->al))
+		drop(turn, DROP_NO_CONNECTION);
 	else {
 		arrive(rq);
 		forward_send(turn, rq->al, msg, rq->now_ms, &out->forward);
@@ -184,11 +190,15 @@ static void stun_message(struct request *rq, struct slice message, struct dispat
 	assert(rq->reply_len <= rq->reply_size);
 	assert(rq->reply_len == 0 || out->action == DISPATCH_NOTHING);
 	out->authenticated = rq->authenticated;
+	out->bound = rq->bound;
+	out->worker = rq->worker;
 	if (rq->reply_len > 0) {
-		out->action = DISPATCH_REPLY;
+		out->action = rq->is_bound ? DISPATCH_BIND : DISPATCH_REPLY;
 		out->reply_len = rq->reply_len;
 		out->reply_front = rq->reply_front;
 		out->reply_port = rq->reply_port;
+	} else if (rq->hand_over) {
+		out->action = DISPATCH_HAND_OVER;
 	} else if (rq->close) {
 		out->action = DISPATCH_CLOSE;
 	}
@@ -453,6 +463,21 @@ void dispatch_icmp(struct turn *turn, uint32_t slot, const struct icmp_error *er
 	}
 	drop(turn, DROP_NO_ALLOCATION);
 	*out = (struct forward){.kind = FORWARD_DROP, .reason = DROP_NO_ALLOCATION};
+}
+
+size_t dispatch_connected(struct turn *turn, uint32_t connection, enum peer_event outcome,
+			  uint64_t now_ms, uint8_t *reply, bool *kept)
+{
+	size_t len = turn_tcp_answer(turn, connection, outcome, now_ms, reply,
+				     DISPATCH_REPLY_MAX);
+
+	*kept = tcp_connection_at(turn, connection)->state == TCP_CONNECTION_PENDING;
+	return len;
+}
+
+size_t dispatch_attempt(struct turn *turn, uint32_t connection, uint8_t *reply)
+{
+	return turn_tcp_attempt(turn, connection, reply, DISPATCH_REPLY_MAX);
 }
 
 void dispatch_client_gone(struct turn *turn, const struct five_tuple *tuple,

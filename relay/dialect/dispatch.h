@@ -36,6 +36,7 @@ enum dispatch_action {
 	DISPATCH_REPLY,   /* send reply_len bytes of the reply buffer to the client */
 	DISPATCH_FORWARD, /* see forward */
 	DISPATCH_CLOSE, /* stream only: it cannot be framed any more, or it is to be ignored */
+	DISPATCH_BIND, /* as REPLY, and the stream is a data connection from there on: see bound */
 	/*
 	 * The id in this message, whose client has authenticated or at least has a nonce of its
 	 * own, names another worker: the message belongs there, and on a stream all that follows it. Dispatch it there again.
@@ -59,6 +60,7 @@ struct dispatch {
 	bool authenticated;
 	bool is_data; /* HAND_OVER: data of a mobile client; the allocation is to come here */
 	uint16_t worker; /* HAND_OVER: its number, as the message has it; there may be none */
+	uint32_t bound; /* BIND: the index of the connection (core/tcp_connection.h) */
 	struct forward forward;
 };
 
@@ -113,6 +115,18 @@ void dispatch_from_peer(struct turn *turn, uint32_t slot, const struct endpoint 
 /* An ICMP error about a datagram sent from the relayed address of a slot (RFC 8656 section 11.5). */
 void dispatch_icmp(struct turn *turn, uint32_t slot, const struct icmp_error *error,
 		   uint64_t now_ms, struct forward *out);
+
+/*
+ * The connection that a Connect asked for has been made (PEER_CONNECTED), or not
+ * (PEER_CONNECT_FAILED, PEER_CONNECT_TIMEOUT). Returns the length of the message that its client
+ * is to get, in DISPATCH_REPLY_MAX bytes. *kept: it is pending; else it is gone, and its socket
+ * is to be closed, although it was made.
+ */
+size_t dispatch_connected(struct turn *turn, uint32_t connection, enum peer_event outcome,
+			  uint64_t now_ms, uint8_t *reply, bool *kept);
+
+/* A peer has made a connection, which is pending: the message that its client is to get. */
+size_t dispatch_attempt(struct turn *turn, uint32_t connection, uint8_t *reply);
 
 /*
  * A stream client is gone: its allocation, if any, ends for that reason. A mobile one waits for a

@@ -24,4 +24,6 @@ libcore_a_SOURCES += \
 	relay/dialect/ietf/refresh.c \
 	relay/dialect/ietf/refresh.h \
 	relay/dialect/ietf/turn.c \
-	relay/dialect/ietf/turn.h
+	relay/dialect/ietf/turn.h \
+	relay/dialect/ietf/turn_tcp.c \
+	relay/dialect/ietf/turn_tcp.h

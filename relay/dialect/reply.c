@@ -53,6 +53,10 @@ static enum request_method counted_as(uint16_t method)
 		return REQUEST_CREATE_PERMISSION;
 	case TURN_CHANNEL_BIND:
 		return REQUEST_CHANNEL_BIND;
+	case TURN_CONNECT:
+		return REQUEST_CONNECT;
+	case TURN_CONNECTION_BIND:
+		return REQUEST_CONNECTION_BIND;
 	default:
 		return REQUEST_BINDING;
 	}

@@ -45,6 +45,10 @@ struct request {
 	size_t reply_len;     /* 0: no answer */
 	uint16_t reply_front, reply_port; /* as in struct dispatch */
 	bool close;                       /* and the stream that it came on ends */
+	bool is_bound;                    /* a ConnectionBind has succeeded ... */
+	uint32_t bound;                   /* ... for that connection */
+	bool hand_over;                   /* it belongs to that worker */
+	uint16_t worker;
 };
 
 /* Is the request from the allocation's user (RFC 8656 section 5)? Needs both. */

@@ -41,6 +41,60 @@ const struct endpoint *stream_via(const struct stream *stream)
 	return &stream->via;
 }
 
+/* Its part ends with the data connection's; the core knows it no more. */
+static void drop_bound(struct stream *stream)
+{
+	struct delivery *delivery = stream->delivery;
+
+	delivery->client_gone(delivery->self, stream->bound);
+	stream_conn_free(stream, CONNECTION_END_BROKEN);
+}
+
+/*
+ * A ConnectionBind has succeeded (RFC 6062 section 5.4): this is the client's half of a data
+ * connection. Socket, TLS and what was received beyond the request are lent to the other side of
+ * the worker (delivery.h), which reads and writes from then on. The stream stays in the clients
+ * table, and ends when the data connection does.
+ */
+static void begin_bound(struct stream *stream)
+{
+	struct delivery *delivery = stream->delivery;
+	uint8_t *unsent = clients_message(stream->clients);
+	size_t unsent_len;
+
+	assert(stream->state == STREAM_BOUND);
+	event_del(&stream->readable);
+	event_del(&stream->writable);
+	stream->waits_to_write = false;
+	if (stream->io.failed ||
+	    !stream_io_take_queue(&stream->io, unsent, CLIENTS_BUFFER, &unsent_len)) {
+		drop_bound(stream);
+		return;
+	}
+	const struct bound_client client = {
+		.stream = stream,
+		.fd = stream->io.fd,
+		.ssl = stream->io.ssl,
+		.first = {stream->partial.data, stream->partial.len},
+		.unsent = {unsent, unsent_len},
+	};
+	if (!delivery->bind(delivery->self, stream->bound, &client)) {
+		drop_bound(stream);
+		return;
+	}
+	free(stream->partial.data);
+	memset(&stream->partial, 0, sizeof(stream->partial));
+	stream->kept_back = false;
+}
+
+static void leave_bound(struct stream *stream)
+{
+	struct delivery *delivery = stream->delivery;
+
+	assert(stream->state == STREAM_BOUND);
+	delivery->client_gone(delivery->self, stream->bound);
+}
+
 /* The client is gone for good: its 5-tuple cannot come back, so its allocation ends, too. */
 static void end(struct stream *stream, enum connection_end why)
 {
@@ -48,8 +102,11 @@ static void end(struct stream *stream, enum connection_end why)
 	enum end_reason reason = why == CONNECTION_END_UNPADDED ? END_UNPADDED
 								: END_CLIENT_GONE;
 
-	dispatch_client_gone(delivery->turn, &stream->client.tuple, reason,
-			     stream_conn_now_ms(stream));
+	if (stream->state == STREAM_BOUND)
+		leave_bound(stream);
+	else
+		dispatch_client_gone(delivery->turn, &stream->client.tuple, reason,
+				     stream_conn_now_ms(stream));
 	stream_conn_free(stream, why);
 }
 
@@ -58,6 +115,8 @@ void stream_end(struct client *client, enum connection_end why)
 	struct stream *stream = stream_of(client);
 
 	if (why == CONNECTION_END_RELAY) {
+		if (stream->state == STREAM_BOUND)
+			leave_bound(stream);
 		stream_conn_free(stream, why);
 		return;
 	}
@@ -147,13 +206,17 @@ static void read_frames(struct stream *stream)
 		return;
 	}
 	do {
-		if (stream->paused || stream->leaves)
+		if (stream->paused || stream->leaves || stream->state == STREAM_BOUND)
 			break;
 		result = stream_frames_read(stream);
 	} while (result == STREAM_IO_OK && stream_io_has_more(&stream->io) &&
 		 ++reads < READS_PER_TURN);
 
-	/* Even if it has closed its direction, which is read again there. */
+	/* Even if it has closed its direction, which is read again, here and below. */
+	if (stream->state == STREAM_BOUND) {
+		begin_bound(stream);
+		return;
+	}
 	if (stream->leaves && result != STREAM_IO_FAILED) {
 		stream_handover(stream, stream->leaves_for);
 		return;
@@ -324,4 +387,20 @@ void stream_send_forward(struct stream *stream, const struct forward *forward,
 	if (dropped > 0)
 		counter_add(&delivery->turn->counters.drops[DROP_CLIENT_SLOW], dropped);
 	look_after(stream);
+}
+
+void stream_send(struct stream *stream, struct slice message)
+{
+	if (stream->state != STREAM_OPEN)
+		return;
+	stream_conn_reply(stream, message);
+	look_after(stream);
+}
+
+void stream_bound_end(struct stream *stream, bool reset)
+{
+	assert(stream->state == STREAM_BOUND);
+	if (reset)
+		stream_io_abort(&stream->io);
+	stream_conn_free(stream, CONNECTION_END_DATA);
 }

@@ -3,6 +3,7 @@
  *
  *   GREETING --first bytes known--> HANDSHAKE (TLS, real or pretended) --> OPEN
  *            --> DRAINING --> gone
+ *            --ConnectionBind--> BOUND --> gone
  *
  * In front of all of that, a balancer puts a PROXY header (proxy.h), which counts as greeting.
  *
@@ -23,6 +24,7 @@
 #include "relay/core/counters.h"
 #include "relay/core/five_tuple.h"
 #include "relay/core/forward.h"
+#include "stun/wire.h"
 
 struct client;
 struct clients;
@@ -50,6 +52,9 @@ void stream_end(struct client *client, enum connection_end why);
 void stream_send_forward(struct stream *stream, const struct forward *forward,
 			 uint8_t *room);
 
+/* A reply or an indication that was not asked for in this turn, while the stream is open. */
+void stream_send(struct stream *stream, struct slice message);
+
 /*
  * Would a message of that length be queued, not dropped? If not, client_ready() of delivery.h
  * is called once everything before it has been sent.
@@ -62,5 +67,11 @@ enum stream_pause {
 	STREAM_PAUSE_BANDWIDTH = 1 << 1, /* see relay/throttle.h */
 };
 void stream_pause(struct stream *stream, enum stream_pause why, bool pause);
+
+/*
+ * unbind() of delivery.h: the data connection of which this is the client's half is over, and the
+ * stream with it.
+ */
+void stream_bound_end(struct stream *stream, bool reset);
 
 #endif

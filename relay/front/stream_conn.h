@@ -41,7 +41,8 @@ struct stream {
 	bool is_unpadded;    /* a frame began in the padding of the one before */
 	bool leaves; /* for another worker, with all that is kept back; see stream_handover.h */
 	uint16_t leaves_for;
-	uint8_t tos; /* DSCP that the client marks with; known with its allocation */
+	uint8_t tos;    /* DSCP that the client marks with; known with its allocation */
+	uint32_t bound; /* in BOUND: the data connection */
 	struct padding padding; /* of the frame before */
 	struct stream_io io;
 	struct {

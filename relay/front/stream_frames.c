@@ -135,6 +135,14 @@ static bool handle(struct stream *stream, struct slice frame)
 		stream_conn_reply(stream,
 				  (struct slice){delivery->reply, dispatch.reply_len});
 		break;
+	case DISPATCH_BIND:
+		stream_conn_reply(stream,
+				  (struct slice){delivery->reply, dispatch.reply_len});
+		clients_authenticated(stream->clients, &stream->client);
+		stream->authenticated = true;
+		stream->bound = dispatch.bound;
+		stream_conn_enter(stream, STREAM_BOUND);
+		return true;
 	case DISPATCH_FORWARD:
 		forward_set_header(delivery->turn, &dispatch.forward, stream->tos, 0);
 		delivery->to_peer(delivery->self, &dispatch.forward);
@@ -211,10 +219,12 @@ static bool handle_all(struct stream *stream, struct slice arrived)
 		if (stream->leaves)
 			break;
 		arrived = slice_skip(arrived, frame_len);
+		if (stream->state == STREAM_BOUND)
+			break;
 	}
 	if (!whole && !broken(stream, arrived))
 		return false;
-	bool is_held = stream->paused || stream->leaves;
+	bool is_held = stream->paused || stream->leaves || stream->state == STREAM_BOUND;
 	stream->kept_back = is_held && arrived.len > 0;
 	return arrived.len == 0 || keep(stream, arrived, is_held ? 0 : frame_len);
 }

@@ -317,6 +317,23 @@ unsigned stream_io_send(struct stream_io *io, struct slice message,
 	return dropped;
 }
 
+bool stream_io_take_queue(struct stream_io *io, uint8_t *buf, size_t size, size_t *len)
+{
+	*len = 0;
+	if (io->queued > size)
+		return false;
+	while (io->first != NULL) {
+		const struct stream_message *message = io->first;
+
+		memcpy(buf + *len, message->bytes + message->sent,
+		       message->len - message->sent);
+		*len += message->len - message->sent;
+		unlink_message(io, &io->first);
+	}
+	check_queue(io);
+	return true;
+}
+
 enum stream_io_result stream_io_flush(struct stream_io *io)
 {
 	while (io->first != NULL && !io->failed) {

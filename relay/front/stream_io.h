@@ -88,6 +88,13 @@ enum stream_io_kind {
 unsigned stream_io_send(struct stream_io *io, struct slice message,
 			enum stream_io_kind kind, size_t limit);
 
+/*
+ * Somebody else sends from here on: move what is queued to buf, in order. If its beginning was
+ * offered to TLS, it has to be offered again with all that follows. False, and nothing is moved,
+ * if it is longer than size.
+ */
+bool stream_io_take_queue(struct stream_io *io, uint8_t *buf, size_t size, size_t *len);
+
 /* The socket takes more: send what is queued. */
 enum stream_io_result stream_io_flush(struct stream_io *io);
 

@@ -75,6 +75,8 @@ struct stream_deadline stream_times_deadline(const struct stream_times *times,
 		keep_earlier(&earliest, times->draining_ms + DRAIN_MS,
 			     CONNECTION_END_CLIENT);
 		return earliest;
+	case STREAM_BOUND:
+		return earliest; /* it has those of the allocation */
 	case STREAM_OPEN:
 		break;
 	}

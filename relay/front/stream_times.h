@@ -27,6 +27,7 @@ enum stream_state {
 	STREAM_GREETING,
 	STREAM_HANDSHAKE,
 	STREAM_OPEN,
+	STREAM_BOUND, /* the client's half of a data connection */
 	STREAM_DRAINING,
 };
 

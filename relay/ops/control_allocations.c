@@ -381,15 +381,29 @@ static json_t *channels(const struct relay_allocation_detail *detail)
 	return list;
 }
 
+/* What only data connections have (RFC 6062). */
+static void add_data_connection(json_t *row, const struct relay_tcp_peer *peer)
+{
+	json_object_set_new(row, "direction",
+			    json_string(peer->is_incoming ? "incoming" : "outgoing"));
+	json_object_set_new(row, "to_peer_bytes", control_count(peer->to_peer_bytes));
+	json_object_set_new(row, "to_client_bytes", control_count(peer->to_client_bytes));
+}
+
 static json_t *peer_connections(const struct relay_allocation_detail *detail)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < detail->peer_count; i++)
-		json_array_append_new(list,
-				      json_pack("{s:o, s:s}", "peer",
-						control_endpoint(&detail->peers[i].peer),
-						"state", detail->peers[i].state));
+	for (size_t i = 0; i < detail->peer_count; i++) {
+		const struct relay_tcp_peer *peer = &detail->peers[i];
+		json_t *row = json_pack("{s:o, s:s}", "peer",
+					control_endpoint(&peer->peer), "state",
+					peer->state);
+
+		if (row && peer->is_data)
+			add_data_connection(row, peer);
+		json_array_append_new(list, row);
+	}
 	return list;
 }
 

@@ -1,5 +1,6 @@
 # relay/peer/: the relayed side. Part of librelay.a.
 relay_peer_sources = \
+	relay/peer/data_conn.c relay/peer/data_conn.h \
 	relay/peer/peer_conn.c relay/peer/peer_conn.h \
 	relay/peer/relay_tcp.c relay/peer/relay_tcp.h \
 	relay/peer/relay_udp.c relay/peer/relay_udp.h \

@@ -41,6 +41,7 @@
 #include "stun/endpoint.h"
 #include "stun/wire.h"
 
+struct data_conns;
 struct delivery;
 struct evbuffer;
 struct relay_tcp;
@@ -89,6 +90,7 @@ struct tcp_port {
 
 struct relay_tcp {
 	struct delivery *delivery;
+	struct data_conns *data;
 	struct tcp_port *ports;
 	size_t slots;
 	struct peer_conn_list flushing;

@@ -15,9 +15,11 @@
 
 #include "base/log.h"
 #include "relay/core/allocation_table.h"
+#include "relay/core/tcp_connection.h"
 #include "relay/core/turn.h"
 #include "relay/delivery.h"
 #include "relay/loop.h"
+#include "relay/peer/data_conn.h"
 #include "relay/peer/peer_conn.h"
 #include "relay/peer/tcp_socket.h"
 #include "relay/reload/relay_settings.h"
@@ -89,6 +91,14 @@ static void arrived(struct tcp_port *port, int fd, const struct endpoint *peer)
 		tcp_socket_reset(fd);
 }
 
+static bool has_data_connections(const struct tcp_port *port)
+{
+	struct turn *turn = port->owner->delivery->turn;
+
+	return allocation_has_data_connections(
+		allocation_at(turn->table, tcp_port_slot(port)));
+}
+
 static void judge_all(struct tcp_port *port)
 {
 	struct peer_conn *next;
@@ -129,7 +139,11 @@ static void acceptable(evutil_socket_t fd, short events, void *arg)
 		int accepted =
 			tcp_socket_accept(fd, &peer, delivery->settings->peer.timeout_ms);
 		if (accepted >= 0) {
-			arrived(port, accepted, &peer);
+			if (has_data_connections(port))
+				data_conns_accepted(port->owner->data,
+						    tcp_port_slot(port), accepted, &peer);
+			else
+				arrived(port, accepted, &peer);
 			continue;
 		}
 		if (accepted == -EMFILE || accepted == -ENFILE || accepted == -ENOBUFS ||
@@ -158,13 +172,15 @@ static void resume(evutil_socket_t fd, short events, void *arg)
 	}
 }
 
-struct relay_tcp *relay_tcp_new(struct delivery *delivery, size_t slots)
+struct relay_tcp *relay_tcp_new(struct delivery *delivery, size_t slots,
+				struct data_conns *data)
 {
 	struct relay_tcp *relays = calloc(1, sizeof(*relays));
 	if (relays == NULL)
 		return NULL;
 
 	relays->delivery = delivery;
+	relays->data = data;
 	relays->slots = slots;
 	LIST_INIT(&relays->flushing);
 	/* Reserved, not touched: a slot that never opens costs no memory. */
@@ -315,7 +331,9 @@ unsigned relay_tcp_connections(const struct relay_tcp *relays, uint32_t slot)
 {
 	const struct tcp_port *port = port_of(relays, slot);
 
-	return port->owner != NULL ? port->connections : 0;
+	if (port->owner == NULL)
+		return 0;
+	return port->connections + tcp_connections_count(relays->delivery->turn, slot);
 }
 
 static const char *state_name(enum peer_conn_state state)
@@ -333,6 +351,32 @@ static const char *state_name(enum peer_conn_state state)
 	return "open";
 }
 
+/* Behind count others; returns how many there are then. */
+static size_t data_peers(const struct turn *turn, uint32_t slot,
+			 struct relay_tcp_peer *peers, size_t count, size_t room)
+{
+	static const char *const states[] = {
+		[TCP_CONNECTION_CONNECTING] = "connecting",
+		[TCP_CONNECTION_PENDING] = "pending",
+		[TCP_CONNECTION_BOUND] = "bound",
+	};
+	const struct tcp_connection *c;
+
+	for (uint32_t i = tcp_connections_first(turn, slot);
+	     i != TCP_CONNECTION_NONE && count < room; i = c->next) {
+		c = tcp_connection_at(turn, i);
+		peers[count++] = (struct relay_tcp_peer){
+			.peer = c->peer,
+			.state = states[c->state],
+			.is_data = true,
+			.is_incoming = c->is_incoming,
+			.to_peer_bytes = c->to_peer.bytes,
+			.to_client_bytes = c->to_client.bytes,
+		};
+	}
+	return count;
+}
+
 size_t relay_tcp_peers(const struct relay_tcp *relays, uint32_t slot,
 		       struct relay_tcp_peer *peers, size_t room)
 {
@@ -346,8 +390,8 @@ size_t relay_tcp_peers(const struct relay_tcp *relays, uint32_t slot,
 	{
 		if (count == room)
 			break;
-		peers[count++] =
-			(struct relay_tcp_peer){conn->peer, state_name(conn->state)};
+		peers[count++] = (struct relay_tcp_peer){
+			.peer = conn->peer, .state = state_name(conn->state)};
 	}
-	return count;
+	return data_peers(relays->delivery->turn, slot, peers, count, room);
 }

@@ -9,17 +9,23 @@
 #ifndef RELAY_PEER_RELAY_TCP_H
 #define RELAY_PEER_RELAY_TCP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "relay/core/forward.h"
 #include "stun/endpoint.h"
 
+struct data_conns;
 struct delivery;
 struct relay_tcp;
 
-/* slots: as many as the allocation table has. NULL and errno. */
-struct relay_tcp *relay_tcp_new(struct delivery *delivery, size_t slots);
+/*
+ * slots: as many as the allocation table has. data: takes the peers of TCP allocations of RFC 6062,
+ * whose clients have data connections. NULL and errno.
+ */
+struct relay_tcp *relay_tcp_new(struct delivery *delivery, size_t slots,
+				struct data_conns *data);
 void relay_tcp_free(struct relay_tcp *relays); /* NULL is allowed; closes all */
 
 /* relay_listen, relay_unlisten and relay_permitted of core/edge.h. */
@@ -40,13 +46,19 @@ void relay_tcp_client_ready(struct relay_tcp *relays, uint32_t slot);
 /* Read nothing from the peers of that slot, or go on: bandwidth, see relay/throttle.h. */
 void relay_tcp_throttle(struct relay_tcp *relays, uint32_t slot, bool throttle);
 
-/* Connections of that slot with peers, those being made included; for people. */
+/*
+ * Connections of that slot with peers, those being made and data connections included; for people.
+ */
 unsigned relay_tcp_connections(const struct relay_tcp *relays, uint32_t slot);
 
 /* The same, and held ones, one by one: copies, at most room of them; returns how many. */
 struct relay_tcp_peer {
 	struct endpoint peer;
-	const char *state; /* "connecting", "open", "held" */
+	const char *
+		state; /* "connecting", "open", "held"; of data connections "pending", "bound" */
+	/* Data connections (RFC 6062) only: */
+	bool is_data, is_incoming; /* the peer made it */
+	uint64_t to_peer_bytes, to_client_bytes;
 };
 size_t relay_tcp_peers(const struct relay_tcp *relays, uint32_t slot,
 		       struct relay_tcp_peer *peers, size_t room);

@@ -125,6 +125,16 @@ int tcp_socket_accept(int fd, struct endpoint *peer, uint32_t timeout_ms)
 	return accepted;
 }
 
+void tcp_socket_let_rest(int fd)
+{
+	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
+	set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
+	set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 15);
+	set(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
+	set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0); /* as the system has it */
+}
+
 void tcp_socket_reset(int fd)
 {
 	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};

@@ -28,6 +28,12 @@ int tcp_socket_connected(int fd);
 /* The next connection in the queue, and the peer that made it; -EAGAIN if there is none. */
 int tcp_socket_accept(int fd, struct endpoint *peer, uint32_t timeout_ms);
 
+/*
+ * From here on its application may rest: who takes nothing for long, or says nothing, is not gone
+ * while its host answers, which is asked every minute. As much is sent ahead as the system allows.
+ */
+void tcp_socket_let_rest(int fd);
+
 /* Close it so that the other side sees a reset, not an end. */
 void tcp_socket_reset(int fd);
 

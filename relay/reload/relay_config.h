@@ -106,8 +106,9 @@ struct relay_config {
 		struct {
 			uint16_t first, last;
 		} ports;
-		uint32_t rest_ms;   /* of a freed port */
-		uint16_t hop_limit; /* enum hop_limit_policy */
+		uint32_t rest_ms;     /* of a freed port */
+		uint16_t hop_limit;   /* enum hop_limit_policy */
+		bool tcp_allocations; /* RFC 6062 */
 	} relay;
 	struct { /* see base/config/dscp.h */
 		uint8_t legs[MARKING_LEG_COUNT];

@@ -385,6 +385,7 @@ static void copy_turn(struct turn_settings *turn, const struct relay_config *con
 	turn->rfc5766_channels = config->rfc5766_channels;
 	turn->mobility = config->mobility;
 	turn->classic_stun = config->classic_stun;
+	turn->tcp_allocations = config->relay.tcp_allocations;
 	turn->ms.enabled = config->ms.enabled;
 	/* Microsoft's realm has its quotes on the wire; what enters keys goes without. */
 	snprintf(turn->ms.realm, sizeof(turn->ms.realm), "\"%s\"", config->ms.realm);

@@ -93,6 +93,7 @@ static void check_answer(struct session *s, struct ms_client *c)
 		FUZZ_CHECK(
 			transport_is_stream(s->fixture.fronts[c->tuple.front].transport));
 		break;
+	case DISPATCH_BIND:
 	case DISPATCH_HAND_OVER:
 		FUZZ_CHECK(!"an id of the MS dialect names no worker");
 		break;

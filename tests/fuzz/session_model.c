@@ -187,6 +187,7 @@ void model_check_answer(struct model *m, const struct client *c)
 		FUZZ_CHECK(transport_is_stream(
 			m->fixture->fronts[c->tuple.front].transport));
 		break;
+	case DISPATCH_BIND:
 	case DISPATCH_HAND_OVER:
 		FUZZ_CHECK(c->out.worker != m->fixture->turn.worker);
 		break;

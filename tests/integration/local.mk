@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	tests/integration/lib/mras.py \
 	tests/integration/lib/turnclient_ms.py \
 	tests/integration/lib/turnclient_token.py \
+	tests/integration/lib/turnclient_tcp.py \
 	tests/integration/lib/mras_bench.py \
 	tests/integration/lib/proxy_header.py \
 	tests/integration/lib/relay.py \
@@ -100,6 +101,8 @@ EXTRA_DIST += \
 	tests/integration/cases/t-stranger.py \
 	tests/integration/cases/t-tsan.sh \
 	tests/integration/cases/t-slow-client.py \
+	tests/integration/cases/t-tcp-data.py \
+	tests/integration/cases/t-tcp-relay.sh \
 	tests/integration/cases/t-uclient.sh \
 	tests/integration/lib/checklist/__init__.py \
 	tests/integration/lib/checklist/auth.py \

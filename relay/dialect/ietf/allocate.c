@@ -15,11 +15,13 @@
 #include "relay/dialect/attributes.h"
 #include "relay/dialect/ietf/mobile.h"
 #include "relay/dialect/ietf/turn.h"
+#include "relay/dialect/ietf/turn_tcp.h"
 #include "relay/dialect/reply.h"
 #include "stun/attr.h"
 
 /* An Allocate request, checked. */
 struct ask {
+	bool tcp;       /* a TCP allocation (RFC 6062) */
 	uint8_t family; /* IP_V4 or IP_V6 */
 	bool dual;      /* the other family too, if possible */
 	bool even_port, reserve_next;
@@ -43,14 +45,17 @@ static bool dont_fragment_is_lost(const struct request *rq, uint8_t families)
 }
 
 /* Step 3. */
-static int check_transport(const struct stun_msg *msg)
+static int check_transport(const struct request *rq, struct ask *ask)
 {
 	struct stun_attr attr;
 	uint8_t protocol;
 
-	if (!stun_msg_find(msg, TURN_REQUESTED_TRANSPORT, &attr) ||
+	if (!stun_msg_find(rq->msg, TURN_REQUESTED_TRANSPORT, &attr) ||
 	    !stun_attr_first_of_four(&attr, &protocol))
 		return STUN_BAD_REQUEST;
+	ask->tcp = protocol == TURN_TRANSPORT_TCP;
+	if (ask->tcp)
+		return turn_tcp_check_allocate(rq);
 	return protocol == TURN_TRANSPORT_UDP ? 0 : STUN_UNSUPPORTED_TRANSPORT;
 }
 
@@ -104,7 +109,7 @@ static int check(struct request *rq, struct ask *ask)
 	/* Without REQUESTED-ADDRESS-FAMILY it is IPv4, whatever the client's own family. */
 	*ask = (struct ask){.family = IP_V4};
 
-	int code = check_transport(rq->msg);
+	int code = check_transport(rq, ask);
 	if (code == 0)
 		code = check_address(rq, ask);
 	if (code == 0 && stun_msg_find(rq->msg, TURN_LIFETIME, &attr) &&
@@ -123,6 +128,8 @@ static int create_one(struct request *rq, const struct ask *ask, uint8_t family,
 		.dialect = DIALECT_IETF,
 		.family = family,
 		.dual = dual,
+		.relay_transport = ask->tcp ? TRANSPORT_TCP : TRANSPORT_UDP,
+		.data_connections = ask->tcp,
 		.lifetime_s = allocation_lifetime(rq->turn, ask->lifetime_s),
 		.even_port = ask->even_port,
 		.reserve_next = ask->reserve_next,

@@ -11,6 +11,7 @@
 #include "relay/dialect/attributes.h"
 #include "relay/dialect/ietf/mobile.h"
 #include "relay/dialect/ietf/refresh.h"
+#include "relay/dialect/ietf/turn_tcp.h"
 #include "relay/dialect/reply.h"
 #include "stun/attr.h"
 #include "stun/chandata.h"
@@ -43,9 +44,14 @@ static bool authenticate(struct request *rq)
 	if (!has_integrity && !reply_allowed_to_stranger(rq))
 		return false;
 
-	auth_check(rq->turn, rq->msg, rq->tuple,
-		   rq->has_ticket ? mobile_named(rq) : rq->al, rq->now_ms, rq->unix_s,
-		   &rq->auth);
+	/* Tickets and connection ids name an allocation of another 5-tuple. */
+	const struct allocation *own = rq->al;
+
+	if (rq->has_ticket)
+		own = mobile_named(rq);
+	else if (rq->msg->method == TURN_CONNECTION_BIND)
+		own = turn_tcp_allocation_of(rq);
+	auth_check(rq->turn, rq->msg, rq->tuple, own, rq->now_ms, rq->unix_s, &rq->auth);
 	if (rq->auth.code == 0) {
 		rq->authenticated = true;
 		return true;
@@ -154,6 +160,11 @@ static void bind_channel(struct request *rq)
 	struct endpoint peer;
 	uint16_t number;
 
+	if (allocation_has_data_connections(rq->al)) {
+		reply_error_because(rq, STUN_FORBIDDEN,
+				    "a TCP allocation has no channels");
+		return;
+	}
 	if (!stun_msg_find(rq->msg, TURN_CHANNEL_NUMBER, &number_attr) ||
 	    !stun_attr_channel_number(&number_attr, &number) ||
 	    !stun_msg_find(rq->msg, TURN_XOR_PEER_ADDRESS, &peer_attr) ||
@@ -195,6 +206,10 @@ void turn_request(struct request *rq)
 		mobile_refresh(rq);
 		return;
 	}
+	if (rq->msg->method == TURN_CONNECTION_BIND) {
+		turn_connection_bind(rq);
+		return;
+	}
 	if (rq->al == NULL) {
 		reply_error(rq, STUN_ALLOCATION_MISMATCH);
 		return;
@@ -212,6 +227,9 @@ void turn_request(struct request *rq)
 		break;
 	case TURN_CREATE_PERMISSION:
 		create_permission(rq);
+		break;
+	case TURN_CONNECT:
+		turn_connect(rq);
 		break;
 	default:
 		assert(rq->msg->method == TURN_CHANNEL_BIND);

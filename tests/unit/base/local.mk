@@ -1,4 +1,5 @@
 unit_programs += \
+	tests/unit/base/test_byte_pump \
 	tests/unit/base/test_client_hello \
 	tests/unit/base/test_control_api \
 	tests/unit/base/test_control_socket \
@@ -20,6 +21,7 @@ unit_programs += \
 	tests/unit/base/test_watchdog
 EXTRA_DIST += tests/unit/base/udp_pair.h
 
+tests_unit_base_test_byte_pump_LDADD = libdaemon.a libstun.a $(SSL_LIBS) $(CRYPTO_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_client_hello_LDADD = libdaemon.a $(CHECK_LIBS)
 tests_unit_base_test_control_api_LDADD = libdaemon.a $(JANSSON_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_control_socket_LDADD = libdaemon.a libbase.a $(MICROHTTPD_LIBS) \

@@ -11,6 +11,7 @@
 #include "relay/core/allocation_table.h"
 #include "relay/core/bandwidth/bandwidth.h"
 #include "relay/core/shared.h"
+#include "relay/core/tcp_connection.h"
 #include "tests/unit/core/random.h"
 
 const char fixture_realm[] = "avedge.test";
@@ -138,6 +139,28 @@ static void client_leaves(void *self, const struct allocation *al)
 
 	(void)al;
 	edge->left++;
+}
+
+static int tcp_connect(void *self, uint32_t connection, const struct endpoint *peer)
+{
+	struct fake_edge *edge = self;
+
+	assert(connection < FAKE_CONNECTIONS && !edge->connections[connection]);
+	if (edge->refuse_connect != 0)
+		return edge->refuse_connect;
+	edge->connects++;
+	edge->connections[connection] = true;
+	edge->peers[connection] = *peer;
+	return 0;
+}
+
+static void tcp_disconnect(void *self, uint32_t connection)
+{
+	struct fake_edge *edge = self;
+
+	assert(connection < FAKE_CONNECTIONS && edge->connections[connection]);
+	edge->disconnects++;
+	edge->connections[connection] = false;
 }
 
 static void allocation_ended(void *self, const struct allocation *al)
@@ -271,6 +294,7 @@ static bool add_settings(struct fixture *fixture, const struct fixture_options *
 	settings->rfc5766_channels = true;
 	settings->mobility = options->mobility;
 	settings->classic_stun = true;
+	settings->tcp_allocations = true;
 	settings->limits = (struct turn_limits){
 		.lifetime_default_s = 600,
 		.lifetime_max_s = 3600,
@@ -313,6 +337,7 @@ static bool add_shared(struct fixture *fixture, const struct fixture_options *op
 	shared->hash_key = (struct siphash_key){0x0123456789abcdef, 0xfedcba9876543210};
 	shared->allocations_total = options->allocations_total;
 	memset(&shared->mobility_key, 0x5A, sizeof(shared->mobility_key));
+	shared->worker_count = FAKE_WORKERS;
 	return shared_make(shared, &sizes);
 }
 
@@ -341,6 +366,8 @@ bool fixture_start(struct fixture *fixture, const struct fixture_options *option
 		.arrival_ended = arrival_ended,
 		.arrival_due = arrival_due,
 		.client_leaves = client_leaves,
+		.tcp_connect = tcp_connect,
+		.tcp_disconnect = tcp_disconnect,
 		.allocation_ended = allocation_ended,
 		.random = edge_random,
 	};
@@ -355,7 +382,8 @@ bool fixture_start(struct fixture *fixture, const struct fixture_options *option
 		slots, options->permissions_each ? options->permissions_each : 8,
 		options->channels_each ? options->channels_each : 8,
 		&fixture->shared.hash_key);
-	if (!fixture->turn.table)
+	fixture->turn.connections = tcp_connections_new(FAKE_CONNECTIONS, slots);
+	if (!fixture->turn.table || !fixture->turn.connections)
 		goto fail;
 	return true;
 
@@ -372,10 +400,32 @@ void fixture_stop(struct fixture *fixture)
 	       (al = allocation_next(fixture->turn.table, 0)) != NULL)
 		allocation_delete(&fixture->turn, al, END_SHUTDOWN, fixture->now_ms);
 	allocation_table_free(fixture->turn.table);
+	tcp_connections_free(fixture->turn.connections);
 	shared_free(&fixture->shared);
 	peer_policy_free(fixture->settings.policy);
 	keyring_free(fixture->settings.keyring);
 	memset(fixture, 0, sizeof(*fixture));
+}
+
+uint32_t fixture_accept(struct fixture *fixture, struct allocation *al,
+			const char *source)
+{
+	const struct endpoint peer = ep(source);
+	uint32_t index =
+		tcp_connection_accept(&fixture->turn, al, &peer, fixture->now_ms);
+
+	if (index != TCP_CONNECTION_NONE) {
+		assert(!fixture->edge.connections[index]);
+		fixture->edge.connections[index] = true;
+	}
+	return index;
+}
+
+void fixture_gone(struct fixture *fixture, uint32_t connection, enum peer_event why)
+{
+	assert(fixture->edge.connections[connection]);
+	fixture->edge.connections[connection] = false;
+	tcp_connection_gone(&fixture->turn, connection, why);
 }
 
 bool fixture_deny(struct fixture *fixture, const char *deny)

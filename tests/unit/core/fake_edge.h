@@ -8,6 +8,7 @@
  *	                                          5 outside TCP  6 outside TCP over IPv6
  *	relay   198.18.0.1 (public 203.0.113.1 if `nat`), 2001:db8::1
  *	TCP     4 connections of an allocation, 8 held; allocations are young for 10 s, holding 5 s
+ *	worker  3 of 8
  *	peers   192.0.2.0/24, 198.51.100.0/24, 2001:db8::/32 are allowed; the rest as built in
  */
 #ifndef TESTS_UNIT_CORE_FAKE_EDGE_H
@@ -21,7 +22,13 @@
 #include "relay/core/allocation.h"
 #include "relay/core/turn.h"
 
-enum { FAKE_SLOTS_MAX = 16384, FAKE_FRONTS = 7, FAKE_TAKEN_MAX = 4096 };
+enum {
+	FAKE_SLOTS_MAX = 16384,
+	FAKE_FRONTS = 7,
+	FAKE_CONNECTIONS = 256,
+	FAKE_WORKERS = 8,
+	FAKE_TAKEN_MAX = 4096,
+};
 
 struct fake_edge {
 	struct edge edge;
@@ -32,6 +39,11 @@ struct fake_edge {
 	int refuse;
 	unsigned refuse_times;
 	uint8_t refuse_family; /* only for addresses of that family; IP_NONE: of any */
+
+	int refuse_connect;                 /* tcp_connect() returns this instead of 0 */
+	bool connections[FAKE_CONNECTIONS]; /* they have a socket */
+	struct endpoint peers[FAKE_CONNECTIONS]; /* what tcp_connect() was asked for */
+	unsigned connects, disconnects;
 
 	unsigned opened, closed, ended, permitted, left, moved;
 	/* Sockets on their way to another worker, whose edge names this one as its sibling. */
@@ -83,6 +95,14 @@ void fixture_stop(struct fixture *fixture);
 
 /* Publish a new policy that also refuses deny (may be NULL), as a reload does. */
 bool fixture_deny(struct fixture *fixture, const char *deny);
+
+/*
+ * A peer at that address connects to the relayed address of a TCP allocation: the index of the
+ * connection, or TCP_CONNECTION_NONE. And what was a connection of that index is gone.
+ */
+uint32_t fixture_accept(struct fixture *fixture, struct allocation *al,
+			const char *source);
+void fixture_gone(struct fixture *fixture, uint32_t connection, enum peer_event why);
 
 /* True if no port is taken, no quota charged and no socket open. */
 bool fixture_is_clean(struct fixture *fixture);

@@ -25,7 +25,8 @@ unit_programs += \
 	tests/unit/dialect/test_turn_permission \
 	tests/unit/dialect/test_turn_refresh \
 	tests/unit/dialect/test_turn_relayed \
-	tests/unit/dialect/test_turn_send
+	tests/unit/dialect/test_turn_send \
+	tests/unit/dialect/test_turn_tcp
 tests_unit_dialect_test_attacks_LDADD = $(client_libs)
 tests_unit_dialect_test_bandwidth_LDADD = $(client_libs)
 tests_unit_dialect_test_binding_LDADD = $(client_libs)
@@ -42,6 +43,7 @@ tests_unit_dialect_test_turn_permission_LDADD = $(client_libs)
 tests_unit_dialect_test_turn_refresh_LDADD = $(client_libs)
 tests_unit_dialect_test_turn_relayed_LDADD = $(client_libs)
 tests_unit_dialect_test_turn_send_LDADD = $(client_libs)
+tests_unit_dialect_test_turn_tcp_LDADD = $(client_libs)
 
 # The client of the MS dialect, and its tests.
 check_LIBRARIES += libmsclient.a

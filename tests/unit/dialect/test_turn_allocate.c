@@ -45,7 +45,7 @@ static const struct {
 	 LAB_BOTH,
 	 {{0x0019, 4, {17, 1, 2, 3}}}},
 	{"T-223 SCTP: 442", 442, LAB_BOTH, {TRANSPORT(132)}},
-	{"T-223 TCP is not offered yet: 442", 442, LAB_BOTH, {TRANSPORT(6)}},
+	{"T-410 TCP for a client on UDP: 400", 400, LAB_BOTH, {TRANSPORT(6)}},
 	{"T-224 DONT-FRAGMENT for an IPv4 relay: success",
 	 0,
 	 LAB_BOTH,
@@ -121,7 +121,7 @@ static const struct {
 	 {UDP, {0x8030, 4, {9}}}},
 	/* Two rules violated: the earlier one answers (T-205). */
 	{"T-205 420 before 400", 420, LAB_BOTH, {UNKNOWN}},
-	{"T-205 442 before the family's 440", 442, LAB_BOTH, {TRANSPORT(6), FAMILY(3)}},
+	{"T-205 442 before the family's 440", 442, LAB_BOTH, {TRANSPORT(1), FAMILY(3)}},
 	{"T-205 420 for DONT-FRAGMENT before the token's 400",
 	 420,
 	 LAB_BOTH,

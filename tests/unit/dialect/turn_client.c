@@ -270,7 +270,7 @@ static const char *judge(struct client *c)
 	struct stun_msg asked;
 	const char *fault;
 
-	if (c->out.action != DISPATCH_REPLY)
+	if (c->out.action != DISPATCH_REPLY && c->out.action != DISPATCH_BIND)
 		return NULL;
 	if (c->out.reply_len > DISPATCH_REPLY_MAX)
 		return "longer than the buffer";

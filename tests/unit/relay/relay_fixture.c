@@ -116,6 +116,7 @@ static void make_shared(struct relay_fixture *fixture)
 	shared->relay_count = 1;
 	shared->fronts = fixture->fronts;
 	shared->front_count = 2 * FIXTURE_WORKERS;
+	shared->worker_count = FIXTURE_WORKERS;
 	shared->hash_key = (struct siphash_key){1, 2};
 	shared->half_open = quota_new(1024, 0);
 	ck_assert(shared_make(shared, &sizes) && shared->half_open);
@@ -203,7 +204,7 @@ static void check_nothing_is_left(struct relay_fixture *fixture)
 	const uint64_t *e = all.peer_events;
 	ck_assert_uint_eq(e[PEER_CONNECTED] + e[PEER_ACCEPTED] + e[PEER_ADMITTED],
 			  e[PEER_REVOKED] + e[PEER_STALLED] + e[PEER_CLOSED] +
-				  e[PEER_BROKEN] + e[PEER_ENDED]);
+				  e[PEER_BROKEN] + e[PEER_UNCLAIMED] + e[PEER_ENDED]);
 	ck_assert_uint_eq(all.allocations_opened, all.allocations_closed);
 	ck_assert_uint_eq(port_pool_figures(fixture->relay.shared.tcp_ports, 0, 0).used,
 			  0);
