@@ -8,3 +8,8 @@ check_PROGRAMS += tests/bench/mras_load
 tests_bench_mras_load_SOURCES = tests/bench/mras_load.c
 tests_bench_mras_load_LDADD = libloadcore.a $(TOOLS_LIBS)
 EXTRA_DIST += tests/bench/mrasd-rate
+
+# What tcp-data-side-by-side measures with.
+check_PROGRAMS += tests/bench/tcp_stream
+tests_bench_tcp_stream_SOURCES = tests/bench/tcp_stream.c
+EXTRA_DIST += tests/bench/tcp-data-side-by-side

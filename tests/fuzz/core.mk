@@ -18,3 +18,7 @@ EXTRA_DIST += tests/fuzz/corpus/revoked_users
 fuzz_programs += tests/fuzz/fuzz_mobility_ticket
 tests_fuzz_fuzz_mobility_ticket_LDADD = $(FUZZ_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/mobility_ticket
+
+fuzz_programs += tests/fuzz/fuzz_tcp_session
+tests_fuzz_fuzz_tcp_session_LDADD = libturnclient.a libfixture.a $(FUZZ_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/tcp_session
