@@ -5,9 +5,10 @@ inside, in both versions, and over UDP, where replies and media go back through 
 comes without a header, with a bad one, or with one from elsewhere is refused and counted.
 """
 
-import json
+import shutil
 import socket
 import struct
+import subprocess
 import time
 
 import lib  # adds ../lib to the path
@@ -15,6 +16,7 @@ import netns
 import control
 import proxy_header as p
 import turnclient as t
+import turnclient_ms as ms
 from netns import check
 
 INSIDE, OUTSIDE = "127.0.1.1", "127.0.2.1"
@@ -123,6 +125,33 @@ def ipv6_clients_and_mapped_ones(server):
     mapped[0] = ("::ffff:" + LEFT_OUT[0], LEFT_OUT[1])
     with Counted(server, "client-acl", "a mapped client that is left out"):
         check(is_closed(p.connect(TCP, BALANCER, p.v2(*mapped))), "it is served")
+
+
+def microsofts_clients_are_named_too(server):
+    """Framed TCP and pseudo-TLS behind a header; over UDP their bare data may look like one."""
+    user = server.credential("alice", form="mras")
+    for transport in ("tcp", "ptls"):
+        who = a_client()
+        client = ms.Client(TCP, transport, *user, sock=p.connect(TCP, BALANCER, p.v2(who, SERVER)))
+        client.allocate()
+        row = [row for row in allocations(server) if row["client"] == "%s:%d" % who]
+        check(len(row) == 1 and row[0]["dialect"] == "ms", "%s: %s", transport, row)
+        client.release()
+        client.close()
+    balancer = p.UdpBalancer(("127.0.3.100", 3478), BALANCER, UDP)
+    peer = peer_socket()
+    for server_address in (balancer.listen, UDP):
+        client = ms.Client(server_address, "udp", *user, bind=(CLIENT[0], 0))
+        client.allocate()
+        client.send(peer.getsockname(), b"first")
+        check(peer.recv(4096) == b"first", "a Send has changed")
+        client.activate(peer.getsockname())
+        data = p.v2(a_client(), UDP, p.DGRAM) + b"data"
+        client.send_bare(data)
+        check(peer.recv(4096) == data, "bare data has changed")
+        client.release()
+        client.close()
+    balancer.close()
 
 
 def pieces_are_put_together(server):
@@ -287,7 +316,8 @@ def peer_socket():
     return sock
 
 
-def datagrams_go_through_the_balancer(server):
+def datagrams_go_through_the_balancer(server, restart=False):
+    """restart: the balancer takes other ports; with one worker, that is no other client."""
     balancer = p.UdpBalancer(("127.0.3.100", 3478), BALANCER, UDP)
     client = t.Client(balancer.listen, "udp", *server.credential("alice"), bind=(CLIENT[0], 0))
     peer = peer_socket()
@@ -309,9 +339,9 @@ def datagrams_go_through_the_balancer(server):
             check(got[-1] == b"down %d" % i, "the client gets %s", got)
 
     media(50)
-    # The balancer starts again: the next datagram tells the new way.
-    balancer.forget()
-    media(50)
+    if restart:
+        balancer.restart()  # the next datagram tells the new way
+        media(50)
     check(balancer.seen == 0, "the relay sends headers to the balancer")
     # The peer sends first: no datagram of the client is at hand.
     client.refresh()
@@ -319,6 +349,30 @@ def datagrams_go_through_the_balancer(server):
     check(client.data()[-1] == b"alone", "nothing arrives")
     client.refresh(0)
     client.close()
+    balancer.close()
+
+
+def dtls_lies_behind_the_header(server):
+    """turnutils_uclient over DTLS, through the balancer."""
+    if not shutil.which("turnutils_uclient"):
+        return
+    balancer = p.UdpBalancer(("127.0.3.100", 3478), BALANCER, UDP)
+    user, password = server.credential("alice")
+    with subprocess.Popen(["turnutils_peer", "-L", PEER], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as peer, \
+            subprocess.Popen(["timeout", "40", "turnutils_uclient", "-S", "-L", CLIENT[0], "-u", user,
+                              "-w", password, "-m", "2", "-n", "20", "-z", "5", "-l", "160", "-e",
+                              PEER, "-r", "3480", "-p", "3478", balancer.listen[0]],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as client:
+        seen = set()
+        while client.poll() is None:
+            seen |= {(row["transport"], row["client"].split(":")[0], row["via"].split(":")[0])
+                     for row in allocations(server)}
+            time.sleep(0.1)
+        out = client.stdout.read()
+        peer.kill()
+    check("tot_send_msgs=40, tot_recv_msgs=40" in out, "%s", out[-1000:])
+    check(seen == {("dtls", CLIENT[0], BALANCER)}, "the relay tells of %s", seen)
     balancer.close()
 
 
@@ -337,7 +391,8 @@ def many_clients_share_a_balancer(server):
         peer.sendto(data, relayed)
     for i, client in enumerate(clients):
         check(client.data()[-1] == struct.pack("!I", i), "client %d gets another's", i)
-    check(len({row["client"] for row in allocations(server)}) == 150, "clients are lost")
+    udp = {row["client"] for row in allocations(server) if row["transport"] == "udp"}
+    check(len(udp) == 150, "%d clients are there", len(udp))
     for client in clients:
         client.refresh(0)
         client.close()
@@ -393,6 +448,22 @@ def a_header_flood_keeps_nothing(server):
     check(grown < 4 << 20, "20000 strangers take %d bytes", grown)
 
 
+def a_reload_changes_who_is_believed(server):
+    with open(server.path("relay.conf"), encoding="utf-8") as conf:
+        text = conf.read()
+    with open(server.path("relay.conf"), "w", encoding="utf-8") as conf:
+        conf.write(text.replace("balancers = {%s, %s}" % (BALANCER, OTHER_BALANCER),
+                                "balancers = {%s}" % OTHER_BALANCER))
+    status, report = control.ask(server.path("relay.sock"), "POST", "/v1/reload")
+    check(status == 200 and [change["key"] for change in report["changes"]]
+          == ["side.outside.balancers"], "the reload: %s", report)
+    with Counted(server, "not-balancer", "after the reload"):
+        check(is_closed(p.connect(TCP, BALANCER, p.v2(a_client(), SERVER))), "it is believed")
+    client = t.Client(TCP, "tcp", sock=p.connect(TCP, BALANCER))
+    check(client.binding() == client.local, "it is no client of its own")
+    client.close()
+
+
 def main():
     netns.begin()
     # 127.0.0.1 is the address from which relay.py waits for the relay.
@@ -407,6 +478,7 @@ def main():
         records_name_the_client(server)
         health_checks_are_quiet(server)
         ipv6_clients_and_mapped_ones(server)
+        microsofts_clients_are_named_too(server)
         pieces_are_put_together(server)
         others_are_refused(server)
         an_address_of_ours_is_a_client_like_any_other(server)
@@ -415,9 +487,14 @@ def main():
         slow_headers_end_in_time(server)
         limits_count_the_client(server)
         datagrams_go_through_the_balancer(server)
+        dtls_lies_behind_the_header(server)
         many_clients_share_a_balancer(server)
         wrong_datagrams_are_dropped(server)
         a_header_flood_keeps_nothing(server)
+        a_reload_changes_who_is_believed(server)
+    with netns.running(inside=[INSIDE], outside=[OUTSIDE], allow=[PEER], workers=1,
+                       side_lines={"outside": ["balancers = {%s}" % BALANCER]}) as server:
+        datagrams_go_through_the_balancer(server, restart=True)
     print("clients of balancers are themselves, over TCP, TLS and UDP; other headers are refused")
 
 

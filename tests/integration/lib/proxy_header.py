@@ -10,6 +10,7 @@ import selectors
 import socket
 import struct
 import threading
+import time
 
 import turnclient as t
 
@@ -84,7 +85,7 @@ class UdpBalancer:
         self.seen = 0    # headers in what the relay sends
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.front, selectors.EVENT_READ)
-        self.ended = threading.Event()
+        self.ended, self.forgets = threading.Event(), threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
@@ -97,8 +98,13 @@ class UdpBalancer:
             self.selector.register(sock, selectors.EVENT_READ, peer)
         return self.backs[peer]
 
+    def restart(self):
+        """Hand on everything from other ports from now on."""
+        self.forgets.set()
+        while self.forgets.is_set():
+            time.sleep(0.01)
+
     def forget(self):
-        """Hand on everything from other ports from now on, as after a restart."""
         for sock in self.backs.values():
             self.selector.unregister(sock)
             sock.close()
@@ -106,6 +112,9 @@ class UdpBalancer:
 
     def run(self):
         while not self.ended.is_set():
+            if self.forgets.is_set():
+                self.forget()
+                self.forgets.clear()
             for key, _ in self.selector.select(0.05):
                 try:
                     self.hand_on(key)
