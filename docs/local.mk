@@ -7,7 +7,7 @@ dist_man_MANS += docs/mediarelayd.8 docs/mediarelayd.conf.5
 dist_man_MANS += docs/mrasd.8 docs/mrasd.conf.5
 
 # For developers.
-EXTRA_DIST += docs/conformance/rfc5780.tsv \
+EXTRA_DIST += docs/conformance/rfc5780.tsv docs/conformance/rfc6062.tsv docs/conformance/rfc7350.tsv \
 	docs/conformance/rfc7635.tsv docs/conformance/rfc7982.tsv docs/conformance/rfc7983.tsv \
 	docs/conformance/rfc8016.tsv docs/conformance/rfc8155.tsv docs/conformance/rfc8489.tsv \
 	docs/conformance/rfc8656.tsv

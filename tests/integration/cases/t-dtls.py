@@ -110,6 +110,18 @@ def handshakes(server):
     check("RENEGOTIATING" in out and "no renegotiation" in out, "renegotiation: %s", out[-2000:])
 
 
+def suites(server):
+    """RFC 7350 section 3: the two it names; none without forward secrecy, no compression."""
+    for suite in ("ECDHE-RSA-AES128-GCM-SHA256", "DHE-RSA-AES128-GCM-SHA256"):
+        out = s_client(server, "-cipher", suite)
+        check("Cipher is " + suite in out and "Compression: NONE" in out, "%s: %s", suite,
+              out[-2000:])
+    for weak in ("AES128-GCM-SHA256", "AES128-SHA", "DES-CBC3-SHA", "RC4-SHA", "NULL-SHA256"):
+        out = s_client(server, "-cipher", weak + ":@SECLEVEL=0")
+        check("Cipher is (NONE)" in out or "no cipher match" in out, "agreed on %s: %s", weak,
+              out[-2000:])
+
+
 def resumption(server):
     session = server.path("session.pem")
     first = s_client(server, "-sess_out", session)
@@ -264,6 +276,7 @@ def main():
                        extra=["mobility = true"]) as server:
         packets = uclients(server)
         handshakes(server)
+        suites(server)
         resumption(server)
         user, password = server.credential()
         others = [libre(server, user, password), pion(server, user, password)]

@@ -156,6 +156,21 @@ START_TEST(allocate_checks_the_request)
 }
 END_TEST
 
+START_TEST(no_tcp_allocation_over_dtls) /* T-503, RFC 7350 section 4.6 */
+{
+	begin();
+	fixture.fronts[FRONT_OUTSIDE_UDP].transport = TRANSPORT_DTLS;
+	client_login(&alice);
+	client_start(&alice, TURN_ALLOCATE);
+	ADD_ROWS(&alice, ((const struct attr_row[]){TRANSPORT(6)}));
+	ck_assert_int_gt(client_ask(&alice), 0);
+	ck_assert_ptr_null(alice.fault);
+	ck_assert_ptr_null(client_allocation(&alice));
+	ck_assert(fixture_is_clean(&fixture));
+	end();
+}
+END_TEST
+
 START_TEST(unknown_attributes_are_listed_once) /* T-016 T-017 T-225 */
 {
 	static const struct {
@@ -509,6 +524,7 @@ END_TEST
 static void allocate_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("allocate");
+	tcase_add_test(tc, no_tcp_allocation_over_dtls);
 	tcase_add_loop_test(tc, allocate_checks_the_request, 0, ROWS(checks));
 	tcase_add_test(tc, unknown_attributes_are_listed_once);
 	tcase_add_test(tc, clients_are_challenged_first);
