@@ -20,6 +20,7 @@ import lib  # adds ../lib to the path
 import netns
 import control
 import openapi_check
+import turnclient_mobility
 import turnclient_ms
 import relay
 import turnclient
@@ -521,6 +522,25 @@ def followers_that_do_not_read_cost_nothing(server):
 # --- the other operations ---------------------------------------------------------------------
 
 @row
+def a_client_that_moves(server):
+    """Members that only mobile allocations have."""
+    pair = server.credential()
+    old, new = (turnclient_mobility.Client((OUTSIDE[0], 3478), "udp", *pair) for _ in range(2))
+    old.allocate()
+    check(new.come(old).cls == turnclient.SUCCESS, "refused")
+    where = "/v1/allocations/" + ids(server, "?transport=udp&dialect=ietf")[0]
+    one = get(server, where)
+    check(one["mobile"] and one["client"] == "%s:%d" % old.local, "%s", one["client"])
+    check(one["moving_to"] == "%s:%d" % new.local and one["moving_over"] == "udp", "%s", one)
+    new.send_to((PEER, 9), b"here it is")
+    until(lambda: get(server, where)["moves"] == 1, "the move")
+    new.refresh(0)
+    until(lambda: records(server)[-1].get("moves") == 1, "the record")
+    old.close()
+    new.close()
+
+
+@row
 def the_microsoft_dialect_and_both_families(server):
     """Members that only such allocations have; then their key is removed."""
     with open(server.path("keys"), encoding="ascii") as keys:
@@ -610,7 +630,7 @@ def main():
         print(reason)
         sys.exit(77)
     with netns.running(inside=[INSIDE], outside=OUTSIDE, allow=["127.0.0.0/8"],
-                       extra=['software = "one"'],
+                       extra=['software = "one"', "mobility = true"],
                        settings={"limits": relay.NO_LIMITS["limits"] + ["stranger_rate = 0"],
                                  "ms": ["version = 4", "ipv6 = true"]}) as server:
         server.description = openapi_check.Description("control-mediarelayd.json")
