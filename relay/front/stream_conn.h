@@ -28,10 +28,10 @@ struct stream {
 	enum stream_state state;
 	enum connection_end why; /* it ends, once a part says that it has to */
 	bool authenticated;
-	bool binding_only;    /* TLS negotiated for stun.nat-discovery */
-	bool header_due;      /* of the PROXY protocol: it comes from a balancer */
-	bool hello_looked_at; /* TLS, and it may be for the web server on this port */
-	struct endpoint via;  /* the balancer that named the client; or of no family */
+	bool binding_only;   /* TLS negotiated for stun.nat-discovery */
+	bool header_due;     /* of the PROXY protocol: it comes from a balancer */
+	bool is_tls;         /* the first bytes are TLS; its hello may be incomplete */
+	struct endpoint via; /* the balancer that named the client; or of no family */
 	bool ms;        /* MS framing; decided by the first bytes, like all of the next */
 	bool hello_due; /* pseudo-TLS, whose hello has not come yet */
 	bool waits_to_write; /* for the event of that name */

@@ -209,7 +209,11 @@ static const struct relay_pass_through *pass_through_of(const struct stream *str
 	return &delivery->settings->pass_through[front->side];
 }
 
-/* A TLS hello, which stays to be read by whoever it is for. OPENING_FRAMES: it is for us. */
+/*
+ * A TLS hello, which stays in the socket to be read by whoever it is for. OPENING_FRAMES: it is for
+ * us. Until it is complete nothing is made for it: what OpenSSL needs is some 46 KB, and the client a
+ * stranger that may never send the rest.
+ */
 static enum stream_opening look_at_hello(struct stream *stream)
 {
 	const struct relay_pass_through *config = pass_through_of(stream);
@@ -265,8 +269,7 @@ static enum stream_opening look_at_kind(struct stream *stream, enum stream_kind 
 		return STREAM_OPENING_ENDS;
 	}
 	counter_add(&stream->delivery->turn->counters.streams[*kind], 1);
-	stream->hello_looked_at = *kind == STREAM_TLS &&
-				  pass_through_of(stream)->backend.ip.family != IP_NONE;
+	stream->is_tls = *kind == STREAM_TLS;
 	return STREAM_OPENING_FRAMES;
 }
 
@@ -283,12 +286,12 @@ enum stream_opening stream_opening_ready(struct stream *stream)
 		if (opening != STREAM_OPENING_FRAMES)
 			return opening;
 	}
-	if (!stream->hello_looked_at) {
+	if (!stream->is_tls) {
 		opening = look_at_kind(stream, &kind);
 		if (opening != STREAM_OPENING_FRAMES)
 			return opening;
 	}
-	if (stream->hello_looked_at) {
+	if (stream->is_tls) {
 		opening = look_at_hello(stream);
 		if (opening != STREAM_OPENING_FRAMES)
 			return opening;
