@@ -314,6 +314,69 @@ START_TEST(text_has_the_figures)
 }
 END_TEST
 
+static void has_moved_three_times(void)
+{
+	options.transport = CLIENT_DTLS;
+	options.move_every_s = 2;
+	result.handshakes = 2;
+	result.moves = 3;
+	result.unfinished = 1;
+	up()->received = 94;
+	result.icmp_errors = 7;
+	result.icmp_type = 3;
+	result.icmp_code = 4;
+}
+
+static void relays_tcp_with_a_token(void)
+{
+	options.tcp_relay = true;
+	options.access_token = "AQID";
+	options.proxied.family = IP_V4;
+	options.dont_fragment = true;
+	result.data_connections = 2;
+}
+
+/* What a run does beyond RFC 8656 is in its report, and nothing of it if it does not. */
+static const struct {
+	const char *name;
+	void (*change)(void);
+	const char *words[6];
+} modes[] = {
+	{"none", nothing, {NULL}},
+	{"DTLS, moves, ICMP",
+	 has_moved_three_times,
+	 {"mode      dtls:[2001:db8::1]:3478, a move every 2 s\n",
+	  "2 handshakes of DTLS, 20.0 per second\n",
+	  "moves     3 done, 1 unfinished, 2.000 packets lost per move\n",
+	  "icmp      7 errors from the server; first: type 3, code 4\n"}},
+	{"TCP relay",
+	 relays_tcp_with_a_token,
+	 {"mode      tcp:[2001:db8::1]:3478, TCP relay, access token, PROXY protocol, "
+	  "DONT-FRAGMENT\n",
+	  "2 data connections\n"}},
+};
+
+START_TEST(text_names_the_mode)
+{
+	char text[4000] = "";
+	FILE *out = fmemopen(text, sizeof(text), "w");
+
+	ck_assert_ptr_nonnull(out);
+	modes[_i].change();
+	load_report_text(out, &options, &result);
+	fclose(out);
+	for (size_t i = 0; modes[_i].words[i] != NULL; i++)
+		ck_assert_msg(strstr(text, modes[_i].words[i]) != NULL,
+			      "%s: no '%s' in:\n%s", modes[_i].name, modes[_i].words[i],
+			      text);
+	if (modes[_i].words[0] == NULL)
+		ck_assert_msg(strstr(text, "mode ") == NULL &&
+				      strstr(text, "moves") == NULL &&
+				      strstr(text, "icmp") == NULL,
+			      "%s", text);
+}
+END_TEST
+
 static void report_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("report");
@@ -322,6 +385,7 @@ static void report_suite(Suite *suite)
 	tcase_add_loop_test(tc, verdict_fits_the_run, 0, ROWS(runs));
 	tcase_add_test(tc, many_complaints_keep_their_room);
 	tcase_add_test(tc, text_has_the_figures);
+	tcase_add_loop_test(tc, text_names_the_mode, 0, ROWS(modes));
 	suite_add_tcase(suite, tc);
 }
 
