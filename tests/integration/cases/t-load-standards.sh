@@ -1,6 +1,6 @@
 #!/bin/bash
-# avedge-load against the relay in the ways that are not part of RFC 8656: clients that
-# move, access tokens, and clients of a balancer. No packet is lost.
+# avedge-load against the relay in the ways that are not part of RFC 8656: relayed addresses of TCP,
+# clients that move, access tokens, and clients of a balancer. No packet is lost.
 # shellcheck source=../lib/topology.sh
 . "$(dirname "$0")/../lib/topology.sh"
 # shellcheck source=../lib/load.sh
@@ -13,6 +13,29 @@ start_relay --extra 'mobility = true' "${no_limits[@]}" \
 	--set 'third_party_authorization:server_name = "relay.test"' \
 	--set "third_party_authorization:keys = \"$work/relay/tokens\""
 credential
+
+# Relayed addresses of TCP: clients connect to peers, and to each other.
+for transport in tcp tls; do
+	name="TCP relaying over $transport"
+	load 0 "$name" host "$transport:$outside_addr:$tcp_port" --tcp-relay --clients 10 \
+		--duration 1s --max-loss 0
+	holds "$name" "[$complete] | all"
+	holds "$name" '.mode == "tcp-relay" and .set_up.data_connections == 10'
+	holds "$name" '.set_up.released == 10 and .status == 0'
+	name="$name between inside clients"
+	load 0 "$name" inside "$transport:$inside_addr:$tcp_port" --tcp-relay --between-clients \
+		--clients 20 --duration 1s --max-loss 0
+	holds "$name" "[$complete] | all"
+	holds "$name" '.set_up.data_connections == 20'
+	name="$name, long packets"
+	load 0 "$name" host "$transport:[$outside_addr6]:$tcp_port" --tcp-relay --clients 4 \
+		--packet-size 9000 --rate 125 --burst 5 --duration 1s --max-loss 0
+	holds "$name" "[$complete] | all"
+	left_nothing "$name"
+done
+load 3 "TCP relaying, peers on the inside" inside "tcp:$inside_addr:$tcp_port" --tcp-relay
+says "TCP relaying, peers on the inside" "403"
+says "TCP relaying, peers on the inside" "name 10.77.1.10 in the relay's peers.allow"
 
 # Each move leads to any of the workers.
 for transport in udp dtls tcp tls; do

@@ -36,6 +36,7 @@ for where in "inside $inside_addr" "host $outside_addr" "far $outside_addr" \
 	for transport in udp dtls tcp tls; do
 		step $transport ": relays; set-up"
 	done
+	step "tcp relay" "relays connections of TCP"
 	step mobility "an allocation follows its client"
 	step fragments "DONT-FRAGMENT is granted"
 	step families "both in one allocation"

@@ -118,6 +118,7 @@ finish_runs
 
 # mode WANT NAME MARK OPTION...: from the outside. WANT is
 #   relays   every packet comes back
+#   half     every second one does
 #   refused  the program fails
 #   ends     it comes to its end or is stopped; afterwards the relay serves as before
 # and MARK is part of its output, with the reason; '' is in every output.
@@ -158,6 +159,14 @@ mode relays "-S -s, DTLS with Sends" '' "${dtls[@]}" -s "${peer[@]}"
 mode relays "-S -y, one client of DTLS to another" '' "${dtls[@]}" -y
 mode relays "-S -x, to an IPv6 peer" '' "${dtls[@]}" -x "${peer6[@]}"
 mode relays "-S -E, a verified certificate" '' "${dtls[@]}" -E "$ca_file" "${peer[@]}"
+mode relays "-T, TCP relaying" '' -T -p "$tcp_port"
+# Of each pair of connections with itself, the program answers on one alone.
+mode half "-T -P, peers that connect" '' -T -P -L $host_addr -p "$tcp_port"
+mode relays "-T -S, TCP relaying over TLS" '' -T -S -p "$tcp_port"
+patience=6
+# The program never answers the ConnectionAttempt then, coturn's own server included.
+mode ends "-T -P -S, peers that connect, over TLS" '' -T -P -S -L $host_addr -p "$tcp_port"
+patience=
 finish_runs
 mode relays "-E, a verified certificate" '' "${tls[@]}" -E "$ca_file" "${peer[@]}"
 # The program ignores what it is told: TLS stays strong.
@@ -192,6 +201,10 @@ login=(-J)
 mode relays "-J, access tokens of its own" '' "${udp[@]}" "${peer[@]}"
 mode relays "-J over TLS" '' "${tls[@]}" "${peer[@]}"
 mode relays "-J -S, over DTLS" '' "${dtls[@]}" "${peer[@]}"
+# Its ConnectionBind shows no token.
+patience=6
+mode ends "-J -T, TCP relaying" '' -T -p "$tcp_port"
+patience=
 login=(-u "$user_name" -w wrong)
 mode refused "-w, a wrong password" "Cannot complete Allocation" "${udp[@]}" "${peer[@]}"
 login=(-u "$user_name" -w "$user_password")
