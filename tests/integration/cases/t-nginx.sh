@@ -24,7 +24,7 @@ from_guide()	# from_guide LANGUAGE: its only block in that language
 	sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/{/^\`\`\`/d;p}" "$guide"
 }
 
-run_nginx()	# run_nginx NAMESPACE NAME: with the configuration on standard input
+run_nginx()	# run_nginx NAMESPACE NAME: with the configuration in $work/NAME.conf
 {
 	local dir=$work/nginx-$2
 	mkdir -p "$dir"
@@ -32,7 +32,7 @@ run_nginx()	# run_nginx NAMESPACE NAME: with the configuration on standard input
 		echo "daemon off; user root; worker_processes 1; pid $dir/pid;"
 		echo "error_log $dir/error.log info; load_module $stream_module;"
 		echo "events { worker_connections 1000; }"
-		cat
+		cat "$work/$2.conf"
 	} >"$dir/nginx.conf"
 	background "$dir/out" ip netns exec "$net-$1" nginx -p "$dir" -c "$dir/nginx.conf"
 	wait_for 10 test -s "$dir/pid" || fail "nginx: $(cat "$dir/out" "$dir/error.log")"
@@ -45,7 +45,8 @@ run_nginx()	# run_nginx NAMESPACE NAME: with the configuration on standard input
 		-e "s,/etc/ssl/private/web.key,$work/relay/relay.key," \
 		-e "s,location / {,location /large { root $work; } &,"
 	echo "}"
-} | run_nginx edge web
+} >"$work/web.conf"
+run_nginx edge web
 {
 	from_guide nginx
 	cat <<-END
@@ -64,7 +65,8 @@ run_nginx()	# run_nginx NAMESPACE NAME: with the configuration on standard input
 			}
 		}
 	END
-} | sed -z 's/}\n# UDP[^\n]*\nstream {//' | run_nginx host balancer
+} | sed -z 's/}\n# UDP[^\n]*\nstream {//' >"$work/balancer.conf"
+run_nginx host balancer
 
 ask_relay()	# ask_relay PATH PYTHON-EXPRESSION: of the document d
 {
