@@ -20,8 +20,10 @@ import lib  # adds ../lib to the path
 import netns
 import control
 import openapi_check
+import proxy_header
 import turnclient_mobility
 import turnclient_ms
+import turnclient_tcp
 import relay
 import turnclient
 from netns import check
@@ -29,6 +31,7 @@ from control import Connection
 from load_clients import LoadClients
 
 INSIDE, OUTSIDE, PEER = "127.0.1.1", ("127.0.2.1", "::1"), "127.0.3.1"
+BALANCER = "127.0.4.1"
 MANY = 5000
 KEPT = 4096   # records in memory
 FOLLOWERS = 16
@@ -541,6 +544,74 @@ def a_client_that_moves(server):
 
 
 @row
+def a_client_behind_a_balancer_in_a_user_group(server):
+    """Members that only such allocations have."""
+    who, front = ("127.0.5.1", 40001), (OUTSIDE[0], 443)
+    client = proxy_header.client(front, BALANCER, proxy_header.v2(who, front), "tcp",
+                                 *server.credential("gateway-1"))
+    client.allocate()
+    listed = get(server, "/v1/allocations?client=" + who[0])["allocations"]
+    check(len(listed) == 1, "its client is not %s: %s", who[0], listed)
+    one = get(server, "/v1/allocations/" + listed[0]["id"])
+    for document in (listed[0], one):
+        check((document["client"], document["via"]) ==
+              ("%s:%d" % who, "%s:%d" % client.sock.getsockname()), "%s", document)
+    check(one["user_group"] == "gateways", "%s", one["user_group"])
+    client.refresh(0)
+    client.close()
+
+    direct = caller(server)
+    one = get(server, "/v1/allocations/" + ids(server, "?user=alice")[0])
+    check((one["via"], one["user_group"]) == (None, None), "%s", one)
+    direct.refresh(0)
+    direct.close()
+
+
+@row
+def data_connections_of_a_tcp_allocation(server):
+    """Members that only they have (RFC 6062)."""
+    client = turnclient_tcp.Control((INSIDE, 443), "tcp", *server.credential())
+    client.allocate_tcp()
+    path = "/v1/allocations/" + ids(server, "?relay_transport=tcp&dialect=ietf")[0]
+    with socket.create_server((PEER, 0)) as listener:
+        number = client.connect(listener.getsockname())
+        peer = listener.accept()[0]
+        with peer:
+            wanted = {"peer": "%s:%d" % listener.getsockname(), "direction": "outgoing",
+                      "state": "pending", "to_peer_bytes": 0, "to_client_bytes": 0}
+            check(get(server, path)["peer_connection_list"] == [wanted], "%s",
+                  get(server, path)["peer_connection_list"])
+            data = client.bind(number)
+            data.send(b"to the peer")
+            check(peer.recv(64) == b"to the peer", "the peer got something else")
+            peer.sendall(b"back")
+            check(data.recv(4) == b"back", "the client got something else")
+            wanted.update(state="bound", to_peer_bytes=11, to_client_bytes=4)
+            until(lambda: get(server, path)["peer_connection_list"] == [wanted], wanted)
+            data.close()
+    client.refresh(0)
+    client.close()
+
+
+@row
+def a_change_that_waits_for_a_restart(server):
+    def channels():
+        keys = get(server, "/v1/configuration")["keys"]
+        return {k["key"]: (k["value"], k["pending"]) for k in keys}["limits.channels"]
+
+    before = channels()
+    check(before[1] is None, "%s waits", before)
+    rewrite(server, "stranger_rate = 0", "stranger_rate = 0\n\tchannels = 100")
+    status, answer = ask(server, "POST", "/v1/reload")
+    check((status, [(c["key"], c["effect"]) for c in answer["changes"]]) ==
+          (200, [("limits.channels", "restart")]), "%d %s", status, answer)
+    check(channels() == (before[0], "100"), "%s, before %s", channels(), before)
+    rewrite(server, "\n\tchannels = 100", "")
+    check(ask(server, "POST", "/v1/reload")[0] == 200, "the file of before")
+    check(channels() == before, "%s, before %s", channels(), before)
+
+
+@row
 def the_microsoft_dialect_and_both_families(server):
     """Members that only such allocations have; then their key is removed."""
     with open(server.path("keys"), encoding="ascii") as keys:
@@ -630,7 +701,9 @@ def main():
         print(reason)
         sys.exit(77)
     with netns.running(inside=[INSIDE], outside=OUTSIDE, allow=["127.0.0.0/8"],
-                       extra=['software = "one"', "mobility = true"],
+                       extra=['software = "one"', "mobility = true",
+                              'user_group gateways { users = {"gateway-*"} dscp_peers = ef }'],
+                       side_lines={"outside": ["balancers = {%s}" % BALANCER]},
                        settings={"limits": relay.NO_LIMITS["limits"] + ["stranger_rate = 0"],
                                  "ms": ["version = 4", "ipv6 = true"]}) as server:
         server.description = openapi_check.Description("control-mediarelayd.json")
