@@ -26,6 +26,7 @@ librelay_a_SOURCES = \
 	relay/relocation.c relay/relocation.h \
 	relay/throttle.c relay/throttle.h \
 	relay/worker.c relay/worker.h \
+	relay/worker_delivery.c relay/worker_edge.c \
 	$(relay_front_sources) \
 	$(relay_peer_sources) \
 	$(relay_ops_sources)

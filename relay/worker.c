@@ -1,6 +1,5 @@
 /*
- * worker.c - a worker's life, what its core asks of the world (core/edge.h), and what its two
- * sides hand to each other (delivery.h).
+ * worker.c - a worker's life and its parts.
  */
 #include "relay/worker.h"
 
@@ -9,11 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include <event2/event.h>
 
-#include "base/udp/udp_batch.h"
 #include "relay/core/allocation.h"
 #include "relay/core/ids.h"
 #include "relay/core/mobility_end.h"
@@ -22,14 +19,11 @@
 #include "relay/core/tcp_connection.h"
 #include "relay/core/visitors.h"
 #include "relay/front/clients.h"
-#include "relay/front/dtls.h"
 #include "relay/front/fronts.h"
 #include "relay/front/stream.h"
 #include "relay/front/tcp.h"
 #include "relay/front/udp.h"
 #include "relay/front/web/pass_through.h"
-#include "relay/ops/record.h"
-#include "relay/ops/record_sums.h"
 #include "relay/ops/records.h"
 #include "relay/peer/data_conn.h"
 #include "relay/peer/relay_tcp.h"
@@ -37,148 +31,6 @@
 #include "relay/rates.h"
 #include "relay/relocation.h"
 #include "relay/throttle.h"
-
-/* NULL: it is one of datagrams, or it is gone and another may have its 5-tuple. */
-static struct stream *client_of(const struct worker *worker, const struct allocation *al)
-{
-	if (al->client_gone || !transport_is_stream(al->transport))
-		return NULL;
-	return stream_find(worker->clients, &al->tuple);
-}
-
-static int edge_open(void *self, uint32_t slot, const struct endpoint *local)
-{
-	struct worker *worker = self;
-
-	return relay_udp_open(worker->relay_udp, slot, local);
-}
-
-static void edge_close(void *self, uint32_t slot, uint8_t family)
-{
-	struct worker *worker = self;
-
-	relay_udp_close(worker->relay_udp, slot, family);
-}
-
-static int edge_listen(void *self, uint32_t slot, const struct endpoint *local)
-{
-	struct worker *worker = self;
-
-	return relay_tcp_listen(worker->relay_tcp, slot, local);
-}
-
-static void edge_unlisten(void *self, uint32_t slot)
-{
-	struct worker *worker = self;
-
-	relay_tcp_unlisten(worker->relay_tcp, slot);
-}
-
-static void edge_permitted(void *self, uint32_t slot)
-{
-	struct worker *worker = self;
-
-	relay_tcp_permitted(worker->relay_tcp, slot);
-}
-
-/* What bandwidth or TCP peers hold up, in its stream, they hold up no longer. */
-static void edge_client_leaves(void *self, const struct allocation *al)
-{
-	struct worker *worker = self;
-	struct stream *stream = client_of(worker, al);
-
-	throttle_forget(worker->throttle, al->slot);
-	if (stream != NULL)
-		stream_pause(stream, STREAM_PAUSE_PEERS, false);
-}
-
-static void edge_take(void *self, uint32_t slot, uint8_t family,
-		      struct relay_socket_state *state)
-{
-	struct worker *worker = self;
-
-	relay_udp_take(worker->relay_udp, slot, family, state);
-}
-
-static void edge_give(void *self, uint32_t slot, uint8_t family,
-		      const struct relay_socket_state *state)
-{
-	struct worker *worker = self;
-
-	relay_udp_give(worker->relay_udp, slot, family, state);
-}
-
-static void edge_arrival_ended(void *self, unsigned number, const struct five_tuple *to)
-{
-	struct worker *worker = self;
-
-	relocation_arrival_ended(worker->delivery.relocation, number, to);
-}
-
-static void edge_arrival_due(void *self, unsigned number, const struct five_tuple *to)
-{
-	struct worker *worker = self;
-
-	relocation_arrival_due(worker->delivery.relocation, number, to);
-}
-
-static int edge_connect(void *self, uint32_t connection, const struct endpoint *peer)
-{
-	struct worker *worker = self;
-
-	return data_conns_connect(worker->data_conns, connection, peer);
-}
-
-static void edge_disconnect(void *self, uint32_t connection)
-{
-	struct worker *worker = self;
-
-	data_conns_disconnect(worker->data_conns, connection);
-}
-
-static void edge_ended(void *self, const struct allocation *al)
-{
-	struct worker *worker = self;
-	struct record record = record_of(&worker->turn, al, worker->loop.now_ms);
-
-	assert(allocation_at(worker->turn.table, al->slot) == al);
-	throttle_forget(worker->throttle, al->slot);
-	record.is_logged = worker->settings->records;
-	if (record_is_short(&record))
-		records_add_short(worker->records, &record, worker->loop.now_ms);
-	else
-		records_add(worker->records, &record);
-}
-
-/*
- * Drawn ahead in blocks, so that a Data indication's transaction id costs no system call. The
- * kernel gives up to 256 bytes without ever being interrupted; more is asked for again.
- */
-static void edge_random(void *self, void *buf, size_t len)
-{
-	struct worker *worker = self;
-	uint8_t *out = buf;
-
-	while (len > 0) {
-		if (worker->random_left == 0) {
-			ssize_t got =
-				getrandom(worker->random, sizeof(worker->random), 0);
-			if (got < 0 && errno == EINTR)
-				continue;
-			if (got <= 0)
-				abort(); /* no CSPRNG: nothing here may go on */
-			worker->random_left = (size_t)got;
-		}
-		assert(worker->random_left <= sizeof(worker->random));
-		size_t n = len < worker->random_left ? len : worker->random_left;
-		uint8_t *from = worker->random + worker->random_left - n;
-		memcpy(out, from, n);
-		explicit_bzero(from, n);
-		worker->random_left -= n;
-		out += n;
-		len -= n;
-	}
-}
 
 void worker_expire(struct worker *worker)
 {
@@ -230,212 +82,6 @@ static void sample_rates(evutil_socket_t fd, short events, void *arg)
 	loop_arm(&worker->loop, &worker->sampler, worker->loop.now_ms + wait_ms);
 }
 
-struct endpoint worker_via(const struct worker *worker, const struct allocation *al)
-{
-	const struct stream *stream;
-
-	if (!transport_is_stream(al->transport))
-		return udp_front_via(worker->udp_fronts, al->tuple.front,
-				     &al->tuple.client);
-	stream = client_of(worker, al);
-	return stream != NULL ? *stream_via(stream)
-			      : (struct endpoint){.ip.family = IP_NONE};
-}
-
-static void to_udp_client(struct worker *worker, const struct allocation *al,
-			  const struct forward *forward, uint8_t *room)
-{
-	struct udp_datagram datagram = {
-		.header = {forward->header, forward->header_len},
-		.payload = forward->payload,
-		.padding_len = forward->padding_len,
-		.tos = forward->tos,
-		.hop_limit = forward->hop_limit,
-	};
-
-	if (room != NULL) {
-		memcpy(room - forward->header_len, forward->header, forward->header_len);
-		memset(room + forward->payload.len, 0, forward->padding_len);
-		datagram = (struct udp_datagram){
-			.payload = {room - forward->header_len,
-				    forward->header_len + forward->payload.len +
-					    forward->padding_len},
-			.tos = forward->tos,
-			.hop_limit = forward->hop_limit,
-		};
-	}
-	udp_front_relay(worker->udp_fronts, al->tuple.front, &al->tuple.client,
-			&datagram);
-}
-
-static void to_client(void *self, const struct forward *forward, uint8_t *room)
-{
-	struct worker *worker = self;
-	const struct allocation *al = allocation_at(worker->turn.table, forward->slot);
-	struct stream *stream;
-
-	assert(al != NULL && forward->kind == FORWARD_TO_CLIENT);
-	if (forward->wait_ms > 0)
-		throttle_slot(worker->throttle, forward->slot, forward->wait_ms);
-	if (al->transport == TRANSPORT_UDP) {
-		to_udp_client(worker, al, forward, room);
-		return;
-	}
-	if (al->transport == TRANSPORT_DTLS && !al->client_gone) {
-		dtls_send_forward(udp_fronts_dtls(worker->udp_fronts), &al->tuple,
-				  forward, room);
-		return;
-	}
-	stream = client_of(worker, al);
-	if (stream == NULL)
-		counter_add(&worker->turn.counters.drops[DROP_CLIENT_GONE], 1);
-	else
-		stream_send_forward(stream, forward, room);
-}
-
-static void flush_clients(void *self)
-{
-	struct worker *worker = self;
-
-	udp_fronts_flush(worker->udp_fronts);
-}
-
-static void to_peer(void *self, const struct forward *forward)
-{
-	struct worker *worker = self;
-	const struct allocation *al = allocation_at(worker->turn.table, forward->slot);
-
-	assert(al != NULL && forward->kind == FORWARD_TO_PEER);
-	if (al->relay_transport == TRANSPORT_TCP)
-		relay_tcp_send(worker->relay_tcp, forward);
-	else
-		relay_udp_send(worker->relay_udp, forward);
-	if (forward->wait_ms > 0)
-		throttle_slot(worker->throttle, forward->slot, forward->wait_ms);
-}
-
-static void flush_peers(void *self)
-{
-	struct worker *worker = self;
-
-	relay_udp_flush(worker->relay_udp);
-}
-
-/* A client whose stream is closing takes everything: its allocation is about to end. */
-static bool client_takes(void *self, uint32_t slot, size_t len)
-{
-	struct worker *worker = self;
-	struct stream *stream =
-		client_of(worker, allocation_at(worker->turn.table, slot));
-
-	return stream == NULL || stream_takes(stream, len);
-}
-
-static void client_wait(void *self, uint32_t slot, bool wait)
-{
-	struct worker *worker = self;
-	struct stream *stream =
-		client_of(worker, allocation_at(worker->turn.table, slot));
-
-	if (stream != NULL)
-		stream_pause(stream, STREAM_PAUSE_PEERS, wait);
-}
-
-static void client_ready(void *self, const struct five_tuple *client)
-{
-	struct worker *worker = self;
-	const struct allocation *al = allocation_find(worker->turn.table, client);
-
-	if (al != NULL)
-		relay_tcp_client_ready(worker->relay_tcp, al->slot);
-}
-
-static void hand_over(void *self, const struct client_datagram *datagram,
-		      const struct dispatch *dispatch)
-{
-	struct worker *worker = self;
-
-	relocation_datagram(worker->delivery.relocation, datagram, dispatch);
-}
-
-static bool bind_client(void *self, uint32_t connection,
-			const struct bound_client *client)
-{
-	struct worker *worker = self;
-
-	return data_conns_bind(worker->data_conns, connection, client);
-}
-
-static void unbind_client(void *self, struct stream *stream, bool reset)
-{
-	(void)self;
-	stream_bound_end(stream, reset);
-}
-
-static void bound_client_gone(void *self, uint32_t connection)
-{
-	struct worker *worker = self;
-
-	data_conns_client_gone(worker->data_conns, connection);
-}
-
-static void to_control(void *self, uint32_t slot, struct slice message)
-{
-	struct worker *worker = self;
-	struct stream *stream =
-		client_of(worker, allocation_at(worker->turn.table, slot));
-
-	if (stream != NULL)
-		stream_send(stream, message);
-}
-
-static void throttle(void *self, uint32_t slot, uint32_t wait_ms)
-{
-	struct worker *worker = self;
-
-	throttle_slot(worker->throttle, slot, wait_ms);
-}
-
-static void expire(void *self)
-{
-	worker_expire(self);
-}
-
-/* On its way to another worker. */
-struct posted {
-	struct worker *there;
-	void (*fn)(struct delivery *there, void *arg);
-	void *arg;
-};
-
-static void run_posted(void *arg)
-{
-	struct posted posted = *(struct posted *)arg;
-
-	free(arg);
-	loop_turn(&posted.there->loop);
-	posted.fn(&posted.there->delivery, posted.arg);
-}
-
-static bool post(void *self, unsigned number, void (*fn)(struct delivery *, void *),
-		 void *arg)
-{
-	struct worker *worker = self;
-	struct posted *posted;
-
-	if (number >= worker->sibling_count)
-		return false;
-	posted = malloc(sizeof(*posted));
-	if (posted == NULL)
-		return false;
-	*posted = (struct posted){worker->siblings[number], fn, arg};
-	assert(posted->there->turn.worker == number);
-	if (inbox_post(posted->there->inbox, run_posted, posted))
-		return true;
-	free(posted);
-	return false;
-}
-
 /* For want of bandwidth: the client of that slot, if it is a stream, and its TCP peers. */
 static void pause_streams(void *arg, uint32_t slot, bool pause)
 {
@@ -445,7 +91,7 @@ static void pause_streams(void *arg, uint32_t slot, bool pause)
 
 	/* A control connection alone carries requests only. */
 	if (transport_is_stream(al->transport) && !allocation_has_data_connections(al))
-		stream = client_of(worker, al);
+		stream = worker_stream(worker, al);
 	if (stream != NULL)
 		stream_pause(stream, STREAM_PAUSE_BANDWIDTH, pause);
 	relay_tcp_throttle(worker->relay_tcp, slot, pause);
@@ -477,46 +123,8 @@ static size_t connections_wanted(const struct relay_config *config, size_t slots
 /* What the core and the parts call; before there are any. */
 static void connect_parts(struct worker *worker)
 {
-	worker->edge = (struct edge){
-		.self = worker,
-		.relay_open = edge_open,
-		.relay_close = edge_close,
-		.relay_listen = edge_listen,
-		.relay_unlisten = edge_unlisten,
-		.relay_permitted = edge_permitted,
-		.relay_take = edge_take,
-		.relay_give = edge_give,
-		.arrival_ended = edge_arrival_ended,
-		.arrival_due = edge_arrival_due,
-		.client_leaves = edge_client_leaves,
-		.tcp_connect = edge_connect,
-		.tcp_disconnect = edge_disconnect,
-		.allocation_ended = edge_ended,
-		.random = edge_random,
-	};
-	worker->delivery = (struct delivery){
-		.loop = &worker->loop,
-		.turn = &worker->turn,
-		.settings = worker->settings,
-		.trace = &worker->trace,
-		.reply = worker->reply,
-		.self = worker,
-		.to_peer = to_peer,
-		.flush_peers = flush_peers,
-		.to_client = to_client,
-		.flush_clients = flush_clients,
-		.client_takes = client_takes,
-		.client_wait = client_wait,
-		.client_ready = client_ready,
-		.hand_over = hand_over,
-		.bind = bind_client,
-		.unbind = unbind_client,
-		.client_gone = bound_client_gone,
-		.to_control = to_control,
-		.throttle = throttle,
-		.expire = expire,
-		.post = post,
-	};
+	worker->edge = worker_edge(worker);
+	worker->delivery = worker_delivery(worker);
 	worker->turn.settings = &worker->settings->turn;
 	worker->turn.edge = &worker->edge;
 }

@@ -2,8 +2,8 @@
  * worker.h - a thread with everything it needs: event loop, fronts, relay sockets, allocation
  * table, counters, buffers. Nothing on the packet path is shared with another thread.
  *
- * Only worker.c knows all parts. Front and peer know it as struct delivery; questions to a
- * running relay, which are about all workers, are in relay.h.
+ * Only worker.c, worker_edge.c and worker_delivery.c know all parts. Front and peer know it as struct
+ * delivery; questions to a running relay, which are about all workers, are in relay.h.
  *
  * Owner    main, which creates and frees it while the thread does not run.
  */
@@ -35,6 +35,7 @@ struct rates;
 struct records;
 struct relay_tcp;
 struct relay_udp;
+struct stream;
 struct tcp_fronts;
 struct throttle;
 struct udp_fronts;
@@ -122,5 +123,15 @@ struct endpoint worker_via(const struct worker *worker, const struct allocation 
 
 /* Drop what is due, and arm the one timer for the next deadline. */
 void worker_expire(struct worker *worker);
+
+/*
+ * The tables of functions by which its core and its two sides reach it; for worker_new(), before there
+ * are any parts. In worker_edge.c and worker_delivery.c.
+ */
+struct edge worker_edge(struct worker *worker);
+struct delivery worker_delivery(struct worker *worker);
+
+/* NULL: its client is one of datagrams, or it is gone and another may have its 5-tuple. */
+struct stream *worker_stream(const struct worker *worker, const struct allocation *al);
 
 #endif
