@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -126,6 +127,54 @@ static int socket_of(const struct udp_fronts *fronts, uint16_t front)
 		.fd;
 }
 
+/* A client behind a balancer has an allocation on another worker from now on. */
+struct departure {
+	struct five_tuple tuple;
+	char user[CREDENTIAL_USER_MAX + 1];
+};
+
+/* That of another user is left alone: a balancer may show two hosts as one client. */
+static void depart(struct delivery *there, void *arg)
+{
+	struct departure *departure = arg;
+	const struct allocation *al =
+		allocation_find(there->turn->table, &departure->tuple);
+
+	if (al != NULL && strcmp(al->owner.user, departure->user) == 0)
+		dispatch_client_gone(there->turn, &departure->tuple, END_CLIENT_GONE,
+				     there->loop->now_ms);
+	free(departure);
+}
+
+/*
+ * The balancer's port decides on the worker, so a client that allocates here may have left an
+ * allocation on another worker. That one ends: a 5-tuple has one at a time (RFC 8656
+ * section 3.2), and another change of ports could lead the client back to it. Without memory
+ * it stays until it expires.
+ */
+static void end_elsewhere(struct delivery *here, const struct five_tuple *tuple)
+{
+	const struct allocation *al = allocation_find(here->turn->table, tuple);
+	bool is_posted = true;
+
+	if (al == NULL || al->created_ms != here->loop->now_ms)
+		return;
+	for (unsigned worker = 0; is_posted; worker++) {
+		struct departure *departure;
+
+		if (worker == here->turn->worker)
+			continue;
+		departure = calloc(1, sizeof(*departure));
+		if (departure == NULL)
+			return;
+		departure->tuple = *tuple;
+		memcpy(departure->user, al->owner.user, sizeof(departure->user));
+		is_posted = here->post(here->self, worker, depart, departure);
+		if (!is_posted)
+			free(departure); /* there is no such worker */
+	}
+}
+
 static void handle(struct udp_fronts *fronts, const struct five_tuple *tuple,
 		   struct slice message, uint8_t tos, uint8_t hop_limit)
 {
@@ -151,8 +200,11 @@ static void handle(struct udp_fronts *fronts, const struct five_tuple *tuple,
 
 		delivery->hand_over(delivery->self, &datagram, &dispatch);
 	}
-	if (dispatch.authenticated)
+	if (dispatch.authenticated) {
 		delivery->expire(delivery->self);
+		if (fronts->current.hop.ip.family != IP_NONE)
+			end_elsewhere(delivery, tuple);
+	}
 	/* Of a client, not of anybody who sends in its name. */
 	if (dispatch.authenticated || dispatch.action == DISPATCH_FORWARD)
 		keep_hop(fronts, tuple);

@@ -352,6 +352,40 @@ def datagrams_go_through_the_balancer(server, restart=False):
     balancer.close()
 
 
+def a_balancer_restarts_beside_other_workers(server):
+    """Another port may lead to another worker, which does not know the client: that is told at once,
+    and the client allocates again. What it had on the first worker ends, so that it does not come
+    back to that."""
+    balancer = p.UdpBalancer(("127.0.3.100", 3478), BALANCER, UDP)
+    client = t.Client(balancer.listen, "udp", *server.credential("alice"), bind=(CLIENT[0], 0))
+    client.allocate()
+    peer, again, same = peer_socket(), 0, 0
+    for _ in range(20):
+        balancer.restart()
+        try:
+            client.refresh()
+            same += 1
+        except t.TurnError as error:
+            check(error.code == 437, "a Refresh over another port: %s", error)
+            client.allocate()
+            again += 1
+        client.channel_bind(0x4000, peer.getsockname())
+        client.send_channel(0x4000, b"up")
+        data, relayed = peer.recvfrom(4096)
+        check(data == b"up" and relayed == client.relayed, "%s from %s, not %s", data, relayed,
+              client.relayed)
+        peer.sendto(b"down", relayed)
+        check(client.data()[-1] == b"down", "the client does not hear its peer")
+    until = time.monotonic() + 5
+    while len(allocations(server)) != 1:
+        check(time.monotonic() < until, "it has %s", allocations(server))
+        time.sleep(0.05)
+    print("a restarted balancer: %d times the same worker, %d times another" % (same, again))
+    client.refresh(0)
+    client.close()
+    balancer.close()
+
+
 def dtls_lies_behind_the_header(server):
     """turnutils_uclient over DTLS, through the balancer."""
     if not shutil.which("turnutils_uclient"):
@@ -487,6 +521,7 @@ def main():
         slow_headers_end_in_time(server)
         limits_count_the_client(server)
         datagrams_go_through_the_balancer(server)
+        a_balancer_restarts_beside_other_workers(server)
         dtls_lies_behind_the_header(server)
         many_clients_share_a_balancer(server)
         wrong_datagrams_are_dropped(server)
