@@ -155,11 +155,10 @@ static void depart(struct delivery *there, void *arg)
 static void end_elsewhere(struct delivery *here, const struct five_tuple *tuple)
 {
 	const struct allocation *al = allocation_find(here->turn->table, tuple);
-	bool is_posted = true;
 
 	if (al == NULL || al->created_ms != here->loop->now_ms)
 		return;
-	for (unsigned worker = 0; is_posted; worker++) {
+	for (unsigned worker = 0; worker < here->turn->shared->worker_count; worker++) {
 		struct departure *departure;
 
 		if (worker == here->turn->worker)
@@ -169,9 +168,8 @@ static void end_elsewhere(struct delivery *here, const struct five_tuple *tuple)
 			return;
 		departure->tuple = *tuple;
 		memcpy(departure->user, al->owner.user, sizeof(departure->user));
-		is_posted = here->post(here->self, worker, depart, departure);
-		if (!is_posted)
-			free(departure); /* there is no such worker */
+		if (!here->post(here->self, worker, depart, departure))
+			free(departure);
 	}
 }
 
