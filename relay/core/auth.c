@@ -366,6 +366,26 @@ static enum auth_failure prove(const struct attempt *at, const struct allocation
 	return AUTH_FAILURE_NONE;
 }
 
+static enum nonce_state check_nonce(const struct attempt *at,
+				    const struct five_tuple *tuple, uint64_t now_ms)
+{
+	return nonce_check(&at->turn->settings->nonce_key, tuple, our_realm(at->turn),
+			   at->claims->nonce, now_ms);
+}
+
+/*
+ * A data connection is authenticated as its control connection is (RFC 6062 section 4.3), so the
+ * nonce that the same host was given there is good here. A challenge would replace it, and clients
+ * that keep one nonce for both would then be challenged on the control connection, too.
+ */
+static bool continues(const struct attempt *at, const struct five_tuple *tuple,
+		      const struct allocation *own)
+{
+	return at->msg->method == TURN_CONNECTION_BIND && own != NULL &&
+	       own->tuple.front == tuple->front &&
+	       ip_addr_equal(&own->tuple.client.ip, &tuple->client.ip);
+}
+
 /*
  * Step 6. A repeated request that succeeded before is answered again, even if its nonce became
  * stale in between.
@@ -373,8 +393,11 @@ static enum auth_failure prove(const struct attempt *at, const struct allocation
 static bool nonce_holds(const struct attempt *at, const struct five_tuple *tuple,
 			const struct allocation *own, uint64_t now_ms)
 {
-	switch (nonce_check(&at->turn->settings->nonce_key, tuple, our_realm(at->turn),
-			    at->claims->nonce, now_ms)) {
+	enum nonce_state state = check_nonce(at, tuple, now_ms);
+
+	if (state == NONCE_FOREIGN && continues(at, tuple, own))
+		state = check_nonce(at, &own->tuple, now_ms);
+	switch (state) {
 	case NONCE_VALID:
 		return true;
 	case NONCE_STALE:

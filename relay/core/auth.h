@@ -57,8 +57,9 @@ struct auth {
 /*
  * Authenticate one request.
  *
- * al      the allocation of its 5-tuple or NULL; if the same owner's, its stored key is used,
- *         and the credential's expiry no longer matters
+ * al      the allocation of its 5-tuple, or the one that its ticket or CONNECTION-ID names, or NULL;
+ *         if the same owner's, its stored key is used, and the credential's expiry no longer
+ *         matters; for a ConnectionBind from the same host the nonce of al's 5-tuple is valid, too
  * unix_s  wall clock for the expiry of credentials
  */
 void auth_check(struct turn *turn, const struct stun_msg *msg,

@@ -38,8 +38,9 @@ enum dispatch_action {
 	DISPATCH_CLOSE, /* stream only: it cannot be framed any more, or it is to be ignored */
 	DISPATCH_BIND, /* as REPLY, and the stream is a data connection from there on: see bound */
 	/*
-	 * The id in this message, whose client has authenticated or at least has a nonce of its
-	 * own, names another worker: the message belongs there, and on a stream all that follows it. Dispatch it there again.
+	 * The id in this message, whose client has proved its key or at least has a nonce of its
+	 * own, names another worker: the message belongs there, and on a stream all that follows
+	 * it. Dispatch it there again.
 	 */
 	DISPATCH_HAND_OVER,
 };

@@ -57,6 +57,8 @@ static bool authenticate(struct request *rq)
 		return true;
 	}
 
+	if (rq->auth.code == STUN_STALE_NONCE && turn_tcp_hand_over(rq))
+		return false;
 	counter_add(&counters->auth_failures[rq->auth.failure], 1);
 	if (has_integrity && !reply_allowed_to_stranger(rq))
 		return false;

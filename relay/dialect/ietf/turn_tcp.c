@@ -242,6 +242,20 @@ static void bind(struct request *rq, uint32_t id)
 	rq->bound = index;
 }
 
+bool turn_tcp_hand_over(struct request *rq)
+{
+	uint32_t id;
+
+	/* A control connection stays where its allocation is. */
+	if (rq->msg->method != TURN_CONNECTION_BIND ||
+	    !transport_is_stream(rq->transport) || rq->al != NULL ||
+	    !find_id(rq->msg, &id) || is_here(rq, id))
+		return false;
+	rq->hand_over = true;
+	rq->worker = (uint16_t)tcp_connection_worker(rq->turn, id);
+	return true;
+}
+
 void turn_connection_bind(struct request *rq)
 {
 	uint32_t id;
@@ -253,10 +267,7 @@ void turn_connection_bind(struct request *rq)
 		reply_error_because(rq, STUN_BAD_REQUEST, "a control connection");
 	} else if (!find_id(rq->msg, &id)) {
 		reply_error(rq, STUN_BAD_REQUEST);
-	} else if (!is_here(rq, id)) {
-		rq->hand_over = true;
-		rq->worker = (uint16_t)tcp_connection_worker(rq->turn, id);
-	} else {
+	} else if (!turn_tcp_hand_over(rq)) {
 		bind(rq, id);
 	}
 }

@@ -26,6 +26,12 @@ void turn_connect(struct request *rq);
  * if it is of another worker, or there is none.
  */
 const struct allocation *turn_tcp_allocation_of(const struct request *rq);
+/*
+ * Hand a ConnectionBind on a stream over to the worker that its id names; false if that is this one,
+ * or there is nothing to hand over. Its client has proved that it has the key: whether its nonce is
+ * that of the control connection, only that worker can tell.
+ */
+bool turn_tcp_hand_over(struct request *rq);
 /* Authenticated. It is answered, and rq->bound is set on success; or rq->hand_over is. */
 void turn_connection_bind(struct request *rq);
 

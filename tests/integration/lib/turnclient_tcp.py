@@ -46,18 +46,17 @@ class Control(t.Client):
                         cafile=self.cafile)
 
     def bind(self, number, conn=None, behind=b""):
-        """Its socket, after ConnectionBind; behind is sent with the request."""
+        """Its socket, after ConnectionBind; behind is sent with the request, which must succeed."""
         conn = conn or self.data()
-        if conn.nonce is None:  # as known from here, for which the first answer is a 438
+        if conn.nonce is None:  # that of the control connection is valid from the same host
             conn.realm, conn.nonce, conn.offered = self.realm, self.nonce, self.offered
             conn.algorithm = self.algorithm
-        for last in False, True:
-            raw = conn.signed(CONNECTION_BIND, [(CONNECTION_ID, number)])
-            conn.send_bytes(raw + (behind if last else b""))
-            reply = t.Msg(conn.recv_bytes())
-            if reply.code != 438 or last:
-                break
+        conn.send_bytes(conn.signed(CONNECTION_BIND, [(CONNECTION_ID, number)]) + behind)
+        reply = t.Msg(conn.recv_bytes())
+        if reply.code == 438 and not behind:
             conn.learn(reply)
+            conn.send_bytes(conn.signed(CONNECTION_BIND, [(CONNECTION_ID, number)]))
+            reply = t.Msg(conn.recv_bytes())
         if reply.cls != t.SUCCESS:
             raise t.TurnError(reply)
         if not reply.verify(conn.key()):

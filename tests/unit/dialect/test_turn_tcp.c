@@ -141,6 +141,16 @@ static int bind_id(struct client *c, uint32_t id)
 	return client_ask(c);
 }
 
+/* What it was told with a challenge, as if it were one client on two connections. */
+static void take_nonce(struct client *to, const struct client *from)
+{
+	memcpy(to->nonce, from->nonce, from->nonce_len);
+	to->nonce_len = from->nonce_len;
+	strcpy(to->realm, from->realm);
+	memcpy(to->algorithms, from->algorithms, from->algorithms_len);
+	to->algorithms_len = from->algorithms_len;
+}
+
 /* --- Allocate -------------------------------------------------------------------------------- */
 
 static const struct {
@@ -670,14 +680,10 @@ START_TEST(a_stale_nonce_does_not_use_the_id_up) /* T-435 */
 	uint32_t id = connected(PEER);
 	static struct client cached;
 
-	client_init(&cached, &fixture, "192.0.2.200:5009", FRONT_OUTSIDE_TCP, "alice");
-	memcpy(cached.nonce, alice.nonce, alice.nonce_len);
-	cached.nonce_len = alice.nonce_len;
-	strcpy(cached.realm, alice.realm);
-	memcpy(cached.algorithms, alice.algorithms, alice.algorithms_len);
-	cached.algorithms_len = alice.algorithms_len;
+	client_init(&cached, &fixture, CAROL, FRONT_OUTSIDE_TCP, "alice");
+	take_nonce(&cached, &alice);
 	bind_id(&cached, id);
-	expect(&cached, STUN_STALE_NONCE, "T-435 a nonce of the control connection");
+	expect(&cached, STUN_STALE_NONCE, "T-435 a nonce of another host");
 	client_keep_challenge(&cached);
 	bind_id(&cached, id);
 	expect(&cached, 0, "T-435 the fresh one");
@@ -726,6 +732,56 @@ START_TEST(ids_of_other_workers_are_handed_over)
 END_TEST
 
 /* With one worker ids are all of 32 bits; with any number they differ and are spread. */
+START_TEST(the_nonce_of_the_control_connection_binds) /* T-435 */
+{
+	static struct client c;
+	uint32_t id = connected(PEER);
+
+	/* Not from another host, not of another connection of the client, and for nothing else. */
+	client_init(&c, &fixture, CAROL, FRONT_OUTSIDE_TCP, "alice");
+	take_nonce(&c, &alice);
+	bind_id(&c, id);
+	expect(&c, STUN_STALE_NONCE, "another host");
+	client_login(&data_2);
+	take_nonce(&data, &data_2);
+	bind_id(&data, id);
+	expect(&data, STUN_STALE_NONCE, "of another data connection");
+	take_nonce(&data, &alice);
+	ck_assert_int_eq(allocate_tcp(&data), STUN_STALE_NONCE);
+	take_nonce(&data, &alice);
+	bind_id(&data, id ^ 0x80000000);
+	expect(&data, STUN_STALE_NONCE, "of no connection");
+
+	take_nonce(&data, &alice);
+	bind_id(&data, id);
+	expect(&data, 0, "bound");
+	ck_assert_int_eq(data.out.action, DISPATCH_BIND);
+	ck_assert_int_eq(connect_to(&alice, PEER_B), -1);
+	ck_assert_ptr_null(alice.fault);
+}
+END_TEST
+
+START_TEST(another_worker_judges_the_nonce) /* T-435 */
+{
+	uint32_t id = connected(PEER);
+
+	take_nonce(&data, &alice);
+	bind_id(&data, OTHER_WORKERS_ID(id));
+	ck_assert_int_eq(data.out.action, DISPATCH_HAND_OVER);
+	ck_assert(!data.out.authenticated);
+	ck_assert_uint_eq(data.out.worker, fixture.turn.worker + 1);
+	data.wrong = WRONG_MAC;
+	bind_id(&data, OTHER_WORKERS_ID(id));
+	expect(&data, STUN_UNAUTHENTICATED, "not for strangers");
+	data.wrong = 0;
+	take_nonce(&data, &alice);
+	bind_id(&alice, OTHER_WORKERS_ID(id));
+	expect(&alice, STUN_BAD_REQUEST, "a control connection stays");
+	bind_id(&data, id);
+	expect(&data, 0, "here");
+}
+END_TEST
+
 START_TEST(ids_cannot_be_guessed)
 {
 	static const unsigned counts[] = {1, 2, 3, 8, 64, 256};
@@ -882,6 +938,8 @@ static void turn_tcp_suite(Suite *suite)
 	tcase_add_test(tc, a_stale_nonce_does_not_use_the_id_up);
 	tcase_add_test(tc, an_expired_credential_still_binds);
 	tcase_add_test(tc, ids_of_other_workers_are_handed_over);
+	tcase_add_test(tc, the_nonce_of_the_control_connection_binds);
+	tcase_add_test(tc, another_worker_judges_the_nonce);
 	tcase_add_loop_test(tc, ids_cannot_be_guessed, 0, 6);
 	tcase_add_loop_test(tc, the_end_of_an_allocation_ends_them_all, 0, 3);
 	tcase_add_test(tc, expiry_refuses_a_bind_that_comes_first);
