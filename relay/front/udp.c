@@ -453,6 +453,7 @@ struct udp_fronts *udp_fronts_new(struct delivery *delivery)
 					  });
 	if (fronts->dtls == NULL) {
 		udp_batch_destroy(&fronts->batch);
+		next_hops_free(fronts->hops);
 		free(fronts);
 		return NULL;
 	}
