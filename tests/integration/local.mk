@@ -6,6 +6,7 @@ EXTRA_DIST += \
 	tests/integration/lib/topology.sh \
 	tests/integration/lib/netns.py \
 	tests/integration/lib/control.py \
+	tests/integration/lib/control_caller.py \
 	tests/integration/lib/load.sh \
 	tests/integration/lib/load_clients.py \
 	tests/integration/lib/deb.py \

@@ -7,8 +7,6 @@ Uses HTTP over the socket, like a script. All responses conform to docs/control-
 and every operation it describes is used."""
 
 import collections
-import http.client
-import json
 import os
 import re
 import socket
@@ -27,10 +25,11 @@ import turnclient_tcp
 import relay
 import turnclient
 from netns import check
-from control import Connection
+from control_caller import (INSIDE, PEER, Follower, Peer, allocate_code, ask, caller, get, ids,
+                            in_force, is_line, records, rewrite, selected, talks, until)
 from load_clients import LoadClients
 
-INSIDE, OUTSIDE, PEER = "127.0.1.1", ("127.0.2.1", "::1"), "127.0.3.1"
+OUTSIDE = ("127.0.2.1", "::1")
 BALANCER = "127.0.4.1"
 MANY = 5000
 KEPT = 4096   # records in memory
@@ -41,60 +40,6 @@ ROWS = []
 def row(function):
     ROWS.append(function)
     return function
-
-
-def ask(server, method, path, body=None):
-    """(status, document)"""
-    return control.ask(server.path("relay.sock"), method, path, body,
-                       description=server.description)
-
-
-def get(server, path):
-    status, document = ask(server, "GET", path)
-    check(status == 200, "GET %s: %d %s", path, status, document)
-    return document
-
-
-def caller(server, user="alice", transport="udp"):
-    name, password = server.credential(user)
-    port = 3478 if transport == "udp" else 443
-    client = turnclient.Client((INSIDE, port), transport, name, password)
-    client.allocate()
-    return client
-
-
-class Peer:
-    """A UDP echo server."""
-
-    def __init__(self):
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind((PEER, 0))
-        self.sock.settimeout(5)
-        self.address = self.sock.getsockname()
-
-    def echo(self):
-        data, source = self.sock.recvfrom(2048)
-        self.sock.sendto(data, source)
-        return data
-
-
-def talks(client, peer):
-    """One datagram there and back over channel 0x4000."""
-    mark = os.urandom(8)
-    client.send_channel(0x4000, mark)
-    check(peer.echo() == mark, "the peer got something else")
-    return client.data() == (0x4000, mark)
-
-
-def until(condition, text, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        check(time.monotonic() < deadline, "not within %d s: %s", seconds, text)
-        time.sleep(0.05)
-
-
-def ids(server, query=""):
-    return [r["id"] for r in get(server, "/v1/allocations" + query)["allocations"]]
 
 
 # --- access ----------------------------------------------------------------------------------
@@ -217,16 +162,6 @@ def thousands_are_listed_in_bounded_time(server):
 
 # --- drain and reload -------------------------------------------------------------------------
 
-def allocate_code(server):
-    """The error code for a new client; 0 if it gets an allocation."""
-    try:
-        client = caller(server, "late")
-    except turnclient.TurnError as error:
-        return error.code
-    client.refresh(0)
-    return 0
-
-
 @row
 def a_drain_refuses_newcomers_and_keeps_calls(server):
     peer, call = Peer(), caller(server)
@@ -257,18 +192,6 @@ def the_deadline_of_a_drain_ends_calls(server):
     check(ask(server, "DELETE", "/v1/drain") == (200, None), "undrain")
     check(ask(server, "PUT", "/v1/drain", {"deadline_s": -1})[0] == 400, "minus a second")
     call.close()
-
-
-def rewrite(server, old, new):
-    with open(server.path("relay.conf"), encoding="utf-8") as config:
-        text = config.read()
-    check(old in text, "no %s in the configuration", old)
-    with open(server.path("relay.conf"), "w", encoding="utf-8") as config:
-        config.write(text.replace(old, new))
-
-
-def in_force(server, key):
-    return {k["key"]: k["value"] for k in get(server, "/v1/configuration")["keys"]}[key]
 
 
 @row
@@ -382,30 +305,6 @@ def status_has_what_its_page_says(server):
 
 # --- records ----------------------------------------------------------------------------------
 
-def records(server):
-    connection = Connection(server.path("relay.sock"))
-    connection.request("GET", "/v1/records")
-    answer = connection.getresponse()
-    check(answer.getheader("Content-Type") == "application/jsonl", "%s", answer.getheaders())
-    lines = [json.loads(line) for line in answer.read().splitlines()]
-    connection.close()
-    for line in lines[-20:]:
-        is_line(server, line)
-    return lines
-
-
-def selected(server, query):
-    connection = Connection(server.path("relay.sock"))
-    connection.request("GET", "/v1/records" + query)
-    answer = connection.getresponse()
-    check(answer.status == 200, "%s: %d", query, answer.status)
-    lines = [json.loads(line) for line in answer.read().splitlines()]
-    connection.close()
-    for line in lines:
-        is_line(server, line, query)
-    return lines
-
-
 @row
 def records_are_selected(server):
     """A user may be named as issued or as shown."""
@@ -423,10 +322,6 @@ def records_are_selected(server):
         lines = selected(server, query)
         check(len(lines) == want and all(r["user"] == shown for r in lines), "%s: %s", query,
               lines)
-
-
-def is_line(server, line, query=""):
-    server.description.answer("GET", "/v1/records" + query, None, 200, "application/jsonl", line)
 
 
 @row
@@ -456,28 +351,6 @@ def short_allocations_share_a_record(server):
         return [r.get("allocations", 1) for r in records(server) if r["user"] == "churn"]
     until(lambda: sum(stand_for()) == 30, "records of all")
     check(len(stand_for()) < 30, "none is summed up: %s", stand_for())
-
-
-class Follower:
-    """Follows the records; reads only when told to."""
-
-    def __init__(self, server):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        self.sock.settimeout(20)
-        self.sock.connect(server.path("relay.sock"))
-        self.sock.sendall(b"GET /v1/records?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n")
-        answer = http.client.HTTPResponse(self.sock)
-        answer.begin()
-        check(answer.status == 200, "follow: %d", answer.status)
-        self.lines = answer
-
-    def line(self):
-        return json.loads(self.lines.readline())
-
-    def close(self):
-        self.lines.close()
-        self.sock.close()
 
 
 @row
