@@ -104,6 +104,13 @@ static int edge_connect(void *self, uint32_t connection, const struct endpoint *
 	return data_conns_connect(worker->data_conns, connection, peer);
 }
 
+static void edge_give_up(void *self, uint32_t connection)
+{
+	struct worker *worker = self;
+
+	data_conns_give_up(worker->data_conns, connection);
+}
+
 static void edge_disconnect(void *self, uint32_t connection)
 {
 	struct worker *worker = self;
@@ -170,6 +177,7 @@ struct edge worker_edge(struct worker *worker)
 		.arrival_due = edge_arrival_due,
 		.client_leaves = edge_client_leaves,
 		.tcp_connect = edge_connect,
+		.tcp_give_up = edge_give_up,
 		.tcp_disconnect = edge_disconnect,
 		.allocation_ended = edge_ended,
 		.random = edge_random,

@@ -52,6 +52,11 @@ struct edge {
 	 * later. 0, or a negative errno: it will not be called.
 	 */
 	int (*tcp_connect)(void *self, uint32_t connection, const struct endpoint *peer);
+	/*
+	 * Fail the connect of that connection now, because its client releases the allocation:
+	 * call dispatch_connected() with PEER_CONNECT_FAILED before returning.
+	 */
+	void (*tcp_give_up)(void *self, uint32_t connection);
 	/* Close what it has, at both ends. Must not call back into the core. */
 	void (*tcp_disconnect)(void *self, uint32_t connection);
 

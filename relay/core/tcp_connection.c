@@ -351,6 +351,19 @@ static void disconnect(struct turn *turn, uint32_t index, enum peer_event why)
 								  : why);
 }
 
+void tcp_connections_give_up(struct turn *turn, const struct allocation *al)
+{
+	uint32_t next, i = tcp_connections_first(turn, al->slot);
+
+	for (; i != TCP_CONNECTION_NONE; i = next) {
+		const struct tcp_connection *c = tcp_connection_at(turn, i);
+
+		next = c->next;
+		if (c->state == TCP_CONNECTION_CONNECTING)
+			turn->edge->tcp_give_up(turn->edge->self, i);
+	}
+}
+
 void tcp_connections_end(struct turn *turn, const struct allocation *al)
 {
 	uint32_t index;

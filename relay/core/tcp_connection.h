@@ -129,6 +129,8 @@ uint32_t tcp_connection_relayed(struct turn *turn, uint32_t index,
 /* Its sockets are closed, by the caller, or have never been opened: it is gone. Counts why. */
 void tcp_connection_gone(struct turn *turn, uint32_t index, enum peer_event why);
 
+/* Its client is about to release it: have each Connect that is not decided yet answered, as failed. */
+void tcp_connections_give_up(struct turn *turn, const struct allocation *al);
 /* The allocation ends: disconnect all of its connections. */
 void tcp_connections_end(struct turn *turn, const struct allocation *al);
 /* The settings have changed: disconnect those whose peers policy refuses now. */

@@ -444,6 +444,14 @@ void data_conns_accepted(struct data_conns *conns, uint32_t slot, int fd,
 				     (struct slice){delivery->reply, len});
 }
 
+void data_conns_give_up(struct data_conns *conns, uint32_t connection)
+{
+	struct data_conn *conn = conn_at(conns, connection);
+
+	assert(conn != NULL && conn->stream == NULL);
+	decided(conn, PEER_CONNECT_FAILED);
+}
+
 void data_conns_disconnect(struct data_conns *conns, uint32_t connection)
 {
 	struct data_conn *conn = conn_at(conns, connection);

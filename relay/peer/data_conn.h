@@ -31,9 +31,10 @@ struct delivery;
 struct data_conns *data_conns_new(struct delivery *delivery);
 void data_conns_free(struct data_conns *conns); /* all are gone; NULL is allowed */
 
-/* tcp_connect and tcp_disconnect of core/edge.h. */
+/* tcp_connect, tcp_give_up and tcp_disconnect of core/edge.h. */
 int data_conns_connect(struct data_conns *conns, uint32_t connection,
 		       const struct endpoint *peer);
+void data_conns_give_up(struct data_conns *conns, uint32_t connection);
 void data_conns_disconnect(struct data_conns *conns, uint32_t connection);
 
 /*

@@ -7,6 +7,7 @@
 
 #include "relay/core/dual.h"
 #include "relay/core/revocation.h"
+#include "relay/core/tcp_connection.h"
 #include "relay/core/turn.h"
 #include "relay/dialect/request.h"
 #include "stun/attr.h"
@@ -57,6 +58,7 @@ static uint32_t refresh_half(struct request *rq, uint8_t family, uint32_t lifeti
 static uint32_t refresh_all(struct request *rq, uint32_t lifetime_s)
 {
 	if (lifetime_s == 0) {
+		tcp_connections_give_up(rq->turn, rq->al);
 		/* The reply is signed with the copy of the key in rq->auth. */
 		allocation_delete(rq->turn, rq->al, END_RELEASED, rq->now_ms);
 		rq->al = NULL;

@@ -281,6 +281,16 @@ def failures(server, transport):
     client.refresh(600)
     check(time.monotonic() - begun < 5, "a Connect blocks the control connection")
     check(client.connect_code(silent.getsockname()) == 446, "another one meanwhile: not 446")
+    # A client that releases its allocation meanwhile hears of its Connect first.
+    other = control(server, transport)
+    asked = other.signed(tcp.CONNECT, [t.xor_address(t.XOR_PEER_ADDRESS, silent.getsockname())])
+    other.send_bytes(asked)
+    other.send_bytes(other.signed(t.REFRESH, [t.u32(t.LIFETIME, 0)]))
+    given_up, released = other.recv(5), other.recv(5)
+    check(given_up.txid == asked[8:20] and given_up.code == 447, "released: %r", given_up)
+    check(given_up.verify(other.key()), "the 447 of the end is not signed")
+    check(released.method == t.REFRESH and released.cls == t.SUCCESS, "not released: %r", released)
+    other.close()
     reply = client.recv(45)
     waited = time.monotonic() - begun
     check(reply.txid == raw[8:20] and reply.code == 447, "no answer: %r", reply)

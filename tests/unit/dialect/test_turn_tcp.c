@@ -812,7 +812,7 @@ END_TEST
 
 /* --- ends ------------------------------------------------------------------------------------ */
 
-START_TEST(the_end_of_an_allocation_ends_them_all) /* T-431 T-432 */
+START_TEST(the_end_of_an_allocation_ends_them_all) /* T-419 T-431 T-432 */
 {
 	uint32_t id = connected(PEER);
 
@@ -831,6 +831,8 @@ START_TEST(the_end_of_an_allocation_ends_them_all) /* T-431 T-432 */
 				     fixture.now_ms);
 	}
 	ck_assert_ptr_null(client_allocation(&alice));
+	/* Only who releases it still hears of the Connect. */
+	ck_assert_uint_eq(fixture.edge.give_ups, _i == 0 ? 1 : 0);
 	ck_assert_uint_eq(fixture.edge.disconnects, 3);
 	ck_assert_uint_eq(events(PEER_ENDED), 2);
 	ck_assert_uint_eq(events(PEER_CONNECT_FAILED), 1);
