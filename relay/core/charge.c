@@ -133,8 +133,41 @@ no_side:
 	return false;
 }
 
+static uint32_t *connections_of(const struct turn *turn, const struct allocation *al,
+				uint32_t user_row)
+{
+	struct owner_row *row = quota_row(users_of(turn, al), user_row);
+
+	return &row->connections;
+}
+
+/* That many more for that user; none is always allowed. */
+static bool take_connections(struct turn *turn, const struct allocation *al,
+			     uint32_t user_row, uint32_t count)
+{
+	uint32_t limit = turn->settings->limits.peer_connections_per_user;
+	uint32_t *connections = connections_of(turn, al, user_row);
+	uint32_t before = __atomic_fetch_add(connections, count, __ATOMIC_RELAXED);
+
+	if (count == 0 || limit == 0 || (uint64_t)before + count <= limit)
+		return true;
+	__atomic_fetch_sub(connections, count, __ATOMIC_RELAXED);
+	return false;
+}
+
+static void return_connections(struct turn *turn, const struct allocation *al,
+			       uint32_t user_row, uint32_t count)
+{
+	uint32_t *connections = connections_of(turn, al, user_row);
+	uint32_t before = __atomic_fetch_sub(connections, count, __ATOMIC_RELAXED);
+
+	assert(before >= count);
+	(void)before;
+}
+
 bool charge_hold(struct turn *turn, const struct allocation *al,
-		 const struct five_tuple *to, struct charge *charge, enum refusal *why)
+		 const struct five_tuple *to, uint32_t connections, struct charge *charge,
+		 enum refusal *why)
 {
 	const struct turn_shared *shared = turn->shared;
 	const struct turn_limits *limits = &turn->settings->limits;
@@ -166,8 +199,10 @@ bool charge_hold(struct turn *turn, const struct allocation *al,
 		held.user_row = quota_acquire_row(users_of(turn, al), held.user_quota,
 						  charge_user_limit(turn, al));
 		held.has_user = held.user_row != QUOTA_NONE;
-		if (!held.has_user)
+		if (!held.has_user ||
+		    !take_connections(turn, al, held.user_row, connections))
 			goto fail;
+		held.connections = connections;
 	}
 	*charge = held;
 	return true;
@@ -181,8 +216,10 @@ void charge_switch(struct turn *turn, struct allocation *al, const struct charge
 {
 	const struct charge had = {
 		.user_quota = al->user_quota,
+		.user_row = al->user_row,
 		.prefix_quota = al->prefix_quota,
 		.side = al->side,
+		.connections = charge->connections,
 		.has_user = charge->has_user,
 		.has_prefix = charge->has_prefix,
 		.has_side = charge->has_side,
@@ -199,8 +236,11 @@ void charge_switch(struct turn *turn, struct allocation *al, const struct charge
 void charge_drop(struct turn *turn, const struct allocation *al,
 		 const struct charge *charge)
 {
-	if (charge->has_user)
+	/* Connections first: without an allocation the row may become another user's. */
+	if (charge->has_user) {
+		return_connections(turn, al, charge->user_row, charge->connections);
 		quota_release(users_of(turn, al), charge->user_quota);
+	}
 	if (charge->has_prefix)
 		quota_release(turn->shared->prefixes, charge->prefix_quota);
 	if (charge->has_side)
@@ -216,29 +256,28 @@ void charge_return(struct turn *turn, const struct allocation *al)
 	quota_release(turn->shared->total, 0);
 }
 
-static uint32_t *connections_of(const struct turn *turn, const struct allocation *al)
+bool charge_take_connection(struct turn *turn, const struct allocation *al,
+			    struct charge *held)
 {
-	struct owner_row *row = quota_row(users_of(turn, al), al->user_row);
-
-	return &row->connections;
-}
-
-bool charge_take_connection(struct turn *turn, const struct allocation *al)
-{
-	uint32_t limit = turn->settings->limits.peer_connections_per_user;
-	uint32_t *connections = connections_of(turn, al);
-
-	if (__atomic_fetch_add(connections, 1, __ATOMIC_RELAXED) < limit || limit == 0)
+	if (!take_connections(turn, al, al->user_row, 1))
+		return false;
+	if (held == NULL || !held->has_user)
 		return true;
-	__atomic_fetch_sub(connections, 1, __ATOMIC_RELAXED);
-	return false;
+	if (!take_connections(turn, al, held->user_row, 1)) {
+		return_connections(turn, al, al->user_row, 1);
+		return false;
+	}
+	held->connections++;
+	return true;
 }
 
-void charge_return_connection(struct turn *turn, const struct allocation *al)
+void charge_return_connection(struct turn *turn, const struct allocation *al,
+			      struct charge *held)
 {
-	uint32_t before =
-		__atomic_fetch_sub(connections_of(turn, al), 1, __ATOMIC_RELAXED);
-
-	assert(before > 0);
-	(void)before;
+	return_connections(turn, al, al->user_row, 1);
+	if (held == NULL || !held->has_user)
+		return;
+	assert(held->connections > 0);
+	return_connections(turn, al, held->user_row, 1);
+	held->connections--;
 }

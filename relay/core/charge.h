@@ -48,11 +48,16 @@ struct charge {
 	uint32_t user_row, prefix_row;
 	enum side side;
 	bool has_user, has_prefix, has_side; /* charged; the others are the same */
+	uint32_t connections; /* TCP connections that the allocation has with peers */
 };
 
-/* Charge that 5-tuple, too. False if a limit is reached, as charge_take(). */
+/*
+ * Charge that 5-tuple, too, also for the TCP connections that the allocation has with peers. False
+ * if a limit is reached, as charge_take().
+ */
 bool charge_hold(struct turn *turn, const struct allocation *al,
-		 const struct five_tuple *to, struct charge *charge, enum refusal *why);
+		 const struct five_tuple *to, uint32_t connections, struct charge *charge,
+		 enum refusal *why);
 /* It is there: the allocation has that charge, and what that replaces is returned. */
 void charge_switch(struct turn *turn, struct allocation *al, const struct charge *charge);
 /* It does not go there. */
@@ -64,9 +69,12 @@ void charge_return(struct turn *turn, const struct allocation *al);
 
 /*
  * One more TCP connection with a peer, for its user: false, and nothing is charged, if the user
- * has as many as it may over all allocations of all workers. And one less.
+ * has as many as it may over all allocations of all workers. And one less. While the client moves,
+ * held is what its new 5-tuple is charged, which counts them, too; else NULL.
  */
-bool charge_take_connection(struct turn *turn, const struct allocation *al);
-void charge_return_connection(struct turn *turn, const struct allocation *al);
+bool charge_take_connection(struct turn *turn, const struct allocation *al,
+			    struct charge *held);
+void charge_return_connection(struct turn *turn, const struct allocation *al,
+			      struct charge *held);
 
 #endif

@@ -14,6 +14,7 @@
 #include "relay/core/mobility_end.h"
 #include "relay/core/mobility_state.h"
 #include "relay/core/special_purpose.h"
+#include "relay/core/tcp_connection.h"
 #include "relay/core/turn.h"
 
 /*
@@ -144,11 +145,14 @@ bool mobility_prepare(struct turn *turn, struct allocation *al,
 		      enum refusal *why)
 {
 	struct mobility *mobility = mobility_of(turn, al);
+	uint32_t connections = al->relay_transport == TRANSPORT_TCP
+				       ? tcp_connections_count(turn, al->slot)
+				       : 0;
 	struct charge charge;
 
 	assert(move->ticket->number == mobility->ticket);
 	assert(!allocation_find_any(turn->table, move->to));
-	if (!charge_hold(turn, al, move->to, &charge, why))
+	if (!charge_hold(turn, al, move->to, connections, &charge, why))
 		return false;
 	if (al->moving)
 		mobility_abandon(turn, al);
@@ -177,7 +181,10 @@ void mobility_complete(struct turn *turn, struct allocation *al)
 {
 	struct mobility *mobility = mobility_of(turn, al);
 
-	assert(al->moving && mobility->via == turn->worker);
+	assert(al->moving);
+	/* Behind a balancer, data may come another way than the Refresh did. */
+	if (mobility->via != turn->worker)
+		turn->edge->arrival_ended(turn->edge->self, mobility->via, &mobility->to);
 	allocation_table_remove_arriving(turn->table, al);
 	al->moving = false;
 	turn->edge->client_leaves(turn->edge->self, al);

@@ -3,6 +3,7 @@
  * address family or transport, on any front of either side.
  *
  *	still  --Refresh with ticket-->  moving  --first data from the new 5-tuple-->  still
+ *	                                         --Connect from there (RFC 6062)------>
  *	                                         --connection of the old one closed-->
  *	                                         --that of the new one closed, its front closed,
  *	                                           or another ticket from elsewhere-->  as before
@@ -91,8 +92,8 @@ void mobility_answered(const struct turn *turn, const struct allocation *al,
 		       uint32_t lifetime_s);
 
 /*
- * Data came from the new 5-tuple, which this worker receives: it is the client now, and the old one
- * is nobody's.
+ * Data came from the new 5-tuple to this worker: it is the client now, and the old one is nobody's.
+ * The worker that received the Refresh, if it is another, is told that the arrival has ended.
  */
 void mobility_complete(struct turn *turn, struct allocation *al);
 /*

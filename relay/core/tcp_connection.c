@@ -13,6 +13,7 @@
 #include "relay/core/allocation_table.h"
 #include "relay/core/bandwidth/bandwidth.h"
 #include "relay/core/charge.h"
+#include "relay/core/mobility_state.h"
 #include "relay/core/permission.h"
 #include "relay/core/slab.h"
 #include "relay/core/tcp_relay.h"
@@ -142,17 +143,23 @@ static uint32_t find_peer(const struct turn *turn, const struct allocation *al,
 	return index;
 }
 
+/* What the 5-tuple to which its client moves is charged; NULL: the client does not move. */
+static struct charge *held_by(const struct turn *turn, const struct allocation *al)
+{
+	return al->moving ? &turn->table->mobility[al->slot].charge : NULL;
+}
+
 /* One more of that allocation. NONE: no room for it, or its user has as many as it may. */
 static uint32_t take(struct turn *turn, struct allocation *al,
 		     const struct endpoint *peer, uint64_t now_ms, int *code)
 {
 	*code = STUN_QUOTA_REACHED;
-	if (!charge_take_connection(turn, al))
+	if (!charge_take_connection(turn, al, held_by(turn, al)))
 		return TCP_CONNECTION_NONE;
 	uint32_t index = slab_take(&turn->connections->slab);
 	*code = STUN_INSUFFICIENT_CAPACITY;
 	if (index == SLAB_NONE) {
-		charge_return_connection(turn, al);
+		charge_return_connection(turn, al, held_by(turn, al));
 		return TCP_CONNECTION_NONE;
 	}
 
@@ -181,6 +188,7 @@ static uint32_t take(struct turn *turn, struct allocation *al,
 static void give(struct turn *turn, uint32_t index)
 {
 	struct tcp_connection *c = tcp_connection_at(turn, index);
+	const struct allocation *al = allocation_at(turn->table, c->slot);
 	struct list *list = list_of(turn, c->slot);
 	uint32_t *bucket = bucket_of(turn, c->id);
 
@@ -200,7 +208,7 @@ static void give(struct turn *turn, uint32_t index)
 	else
 		list->first = c->next + 1;
 	list->count--;
-	charge_return_connection(turn, allocation_at(turn->table, c->slot));
+	charge_return_connection(turn, al, held_by(turn, al));
 	OPENSSL_cleanse(&c->connect, sizeof(c->connect));
 	c->state = TCP_CONNECTION_FREE;
 	slab_give(&turn->connections->slab, index);

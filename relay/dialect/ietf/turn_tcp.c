@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "relay/core/allocation_table.h"
+#include "relay/core/mobility.h"
 #include "relay/core/tcp_connection.h"
 #include "relay/core/turn.h"
 #include "relay/dialect/reply.h"
@@ -67,6 +68,17 @@ static void begin(struct request *rq, const struct endpoint *peer)
 	}
 }
 
+/*
+ * No data comes on a control connection, so a Connect on the new one is what shows that a mobile
+ * client is there (RFC 8016 section 3.2.2); its answer has to go there.
+ */
+static void arrive(const struct request *rq)
+{
+	if (rq->al->moving &&
+	    (rq->al->client_gone || !five_tuple_equal(&rq->al->tuple, rq->tuple)))
+		mobility_complete(rq->turn, rq->al);
+}
+
 void turn_connect(struct request *rq)
 {
 	struct endpoint peer;
@@ -78,8 +90,10 @@ void turn_connect(struct request *rq)
 		reply_error(rq, STUN_BAD_REQUEST);
 	else if (!allocation_has_family(rq->al, peer.ip.family))
 		reply_error(rq, STUN_PEER_FAMILY_MISMATCH);
-	else
+	else {
+		arrive(rq);
 		begin(rq, &peer);
+	}
 }
 
 /* The code to answer with; 0: connected, and policy still allows it. */

@@ -13,6 +13,7 @@ unit_programs += \
 	tests/unit/dialect/test_drain \
 	tests/unit/dialect/test_reply \
 	tests/unit/dialect/test_mobility \
+	tests/unit/dialect/test_mobility_tcp \
 	tests/unit/dialect/test_retired \
 	tests/unit/dialect/test_revocation \
 	tests/unit/dialect/test_fair_share \
@@ -34,6 +35,7 @@ tests_unit_dialect_test_discovery_LDADD = $(client_libs)
 tests_unit_dialect_test_dispatch_LDADD = $(client_libs)
 tests_unit_dialect_test_reply_LDADD = $(client_libs)
 tests_unit_dialect_test_mobility_LDADD = $(client_libs)
+tests_unit_dialect_test_mobility_tcp_LDADD = $(client_libs)
 tests_unit_dialect_test_token_auth_LDADD = $(client_libs)
 tests_unit_dialect_test_turn_allocate_LDADD = $(client_libs)
 tests_unit_dialect_test_turn_auth_LDADD = $(client_libs)
