@@ -45,6 +45,7 @@ struct held {
 struct pull {
 	LIST_ENTRY(pull) link;
 	struct five_tuple tuple;
+	uint32_t number; /* there may have been others for this 5-tuple */
 	uint64_t asked_ms;
 	bool front_closed;
 	unsigned held_count;
@@ -56,6 +57,7 @@ struct relocation {
 	struct udp_fronts *fronts;
 	unsigned in_flight;
 	unsigned pull_count;
+	uint32_t pulls_made;
 	LIST_HEAD(, pull) pulls;
 };
 
@@ -76,6 +78,7 @@ struct visit {
 struct notice {
 	struct five_tuple tuple;
 	uint64_t id;
+	uint32_t pull; /* its number */
 	unsigned from;
 	struct allocation_move *move;
 };
@@ -269,6 +272,9 @@ static void pulled(struct delivery *here, void *arg)
 	struct pull *pull = find_pull(relocation, &notice->tuple);
 	struct held *held;
 
+	/* That there is none is the answer of an earlier one, which came late. */
+	if (notice->move == NULL && pull != NULL && pull->number != notice->pull)
+		pull = NULL;
 	if (notice->move != NULL)
 		take(here, notice->move, pull);
 	if (pull != NULL) {
@@ -321,8 +327,7 @@ static void pull_there(struct delivery *there, void *arg)
 	}
 	if (moves) {
 		/* Its slot was just given back, so there is room. */
-		al = allocation_move_unpack(turn, notice->move);
-		assert(al != NULL);
+		al = allocation_move_put_back(turn, notice->move);
 		mobility_abandon(turn, al);
 	}
 	allocation_move_free(notice->move);
@@ -344,6 +349,7 @@ static struct pull *start_pull(struct relocation *relocation,
 		if (pull == NULL)
 			return NULL;
 		pull->tuple = visitor->tuple;
+		pull->number = ++relocation->pulls_made;
 		STAILQ_INIT(&pull->held);
 		LIST_INSERT_HEAD(&relocation->pulls, pull, link);
 		relocation->pull_count++;
@@ -356,6 +362,7 @@ static struct pull *start_pull(struct relocation *relocation,
 	pull->asked_ms = here->loop->now_ms;
 	notice->tuple = visitor->tuple;
 	notice->id = visitor->id;
+	notice->pull = pull->number;
 	notice->from = here->turn->worker;
 	if (!here->post(here->self, visitor->worker, pull_there, notice))
 		free(notice);

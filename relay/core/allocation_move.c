@@ -147,6 +147,21 @@ static void unpack_entries(struct allocation_table *table, struct allocation *al
 	}
 }
 
+/* Somebody else is there now; it ends as an allocation that does not move. */
+static void unpack_arrival(struct turn *turn, struct allocation *al,
+			   const struct allocation_move *move)
+{
+	const struct mobility *mobility = &move->mobility;
+
+	if (allocation_find_any(turn->table, &mobility->to) != NULL) {
+		al->moving = false;
+		charge_drop(turn, al, &mobility->charge);
+		return;
+	}
+	allocation_table_insert_arriving(turn->table, al);
+	turn_count_on_front(turn, mobility->to.front, 1);
+}
+
 struct allocation *allocation_move_unpack(struct turn *turn,
 					  const struct allocation_move *move)
 {
@@ -172,13 +187,11 @@ struct allocation *allocation_move_unpack(struct turn *turn,
 		mobility_directory_move(turn->shared->mobile, mobility_name(al->id),
 					place);
 	}
-	if (!al->client_gone)
-		allocation_table_insert(table, al);
+	/* Its 5-tuple may be another allocation's here: behind a balancer several workers have it. */
+	al->client_gone = true;
 	turn_count_on_front(turn, al->tuple.front, 1);
-	if (al->moving) {
-		allocation_table_insert_arriving(table, al);
-		turn_count_on_front(turn, move->mobility.to.front, 1);
-	}
+	if (al->moving)
+		unpack_arrival(turn, al, move);
 	expiry_set(&table->expiry, slot, al->expires_ms);
 	for (size_t i = 0; i < 2; i++) {
 		if (allocation_has_family(al, families[i]))
@@ -186,6 +199,18 @@ struct allocation *allocation_move_unpack(struct turn *turn,
 					       &move->sockets[i]);
 	}
 	counter_add(&turn->counters.moved_in, 1);
+	return al;
+}
+
+struct allocation *allocation_move_put_back(struct turn *turn,
+					    const struct allocation_move *move)
+{
+	struct allocation *al = allocation_move_unpack(turn, move);
+
+	assert(al != NULL && al->moving == move->al.moving);
+	al->client_gone = move->al.client_gone;
+	if (!al->client_gone)
+		allocation_table_insert(turn->table, al);
 	return al;
 }
 

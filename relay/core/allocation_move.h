@@ -51,9 +51,18 @@ void allocation_move_pack(struct turn *turn, struct allocation *al,
 struct mobility_place allocation_move_place(const struct allocation_move *move,
 					    unsigned worker);
 
-/* Put it into this worker's table. NULL if that is full; then the move still holds it. */
+/*
+ * Put it into this worker's table. NULL if that is full; then the move still holds it.
+ *
+ * Its old 5-tuple stays behind: for this worker the client is gone from there, and the caller
+ * completes the move or ends the allocation. It is not moving any more if another allocation here
+ * has its new 5-tuple.
+ */
 struct allocation *allocation_move_unpack(struct turn *turn,
 					  const struct allocation_move *move);
+/* Nobody took it: back into the table that it was just taken out of, with both 5-tuples. */
+struct allocation *allocation_move_put_back(struct turn *turn,
+					    const struct allocation_move *move);
 
 /* There is no room for it: give back all that it holds. */
 void allocation_move_discard(struct turn *turn, const struct allocation_move *move,

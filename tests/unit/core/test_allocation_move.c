@@ -127,7 +127,9 @@ START_TEST(all_that_it_has_moves)
 	ck_assert_ptr_eq(mobility_find(&second, mobility_name(before.id)), al);
 	ck_assert_ptr_null(mobility_find(&fixture.turn, mobility_name(before.id)));
 	ck_assert_ptr_null(allocation_by_id(fixture.turn.table, before.id));
-	ck_assert_ptr_eq(allocation_find(second.table, &before.tuple), al);
+	ck_assert_msg(allocation_find(second.table, &before.tuple) == NULL &&
+			      al->client_gone,
+		      "its client is no longer there");
 	ck_assert_ptr_null(allocation_find(fixture.turn.table, &before.tuple));
 
 	ck_assert_uint_eq(al->relay_port, before.relay_port);
@@ -208,6 +210,141 @@ START_TEST(a_move_in_a_move)
 	ck_assert_ptr_eq(allocation_find(second.table, &to), al);
 	ck_assert_uint_eq(mobility_of(&second, al)->ticket, 1);
 	ck_assert_uint_eq(quota_owners(fixture.shared.prefixes), 1);
+	end();
+}
+END_TEST
+
+static const struct mobility_ticket *first_ticket(const struct allocation *al)
+{
+	static struct mobility_ticket ticket;
+
+	ticket = (struct mobility_ticket){mobility_name(al->id), 0};
+	return &ticket;
+}
+
+/* Its client begins to move; what comes from there, that worker receives. */
+static void prepare(struct turn *turn, struct allocation *al, const struct five_tuple *to,
+		    unsigned via)
+{
+	const struct mobility_move move = {.ticket = first_ticket(al),
+					   .to = to,
+					   .owner = &al->owner,
+					   .txid = (const uint8_t *)"123456789012",
+					   .via = via};
+	enum refusal why;
+
+	ck_assert_int_eq(mobility_judge(turn, al, &move), MOBILITY_PREPARED);
+	ck_assert(mobility_prepare(turn, al, &move, fixture.now_ms, &why));
+}
+
+/* On the second worker, too, as behind a balancer, whose own 5-tuple chooses the worker. */
+static struct allocation *allocate_on_second(const struct five_tuple *tuple)
+{
+	const struct turn first = fixture.turn;
+	struct allocation *al;
+
+	fixture.turn = second;
+	ck_assert_int_eq(fixture_create(&fixture, "bob",
+					(struct allocation_request){.tuple = *tuple},
+					&al),
+			 0);
+	second = fixture.turn;
+	fixture.turn = first;
+	return al;
+}
+
+START_TEST(both_workers_have_its_old_5_tuple)
+{
+	const struct five_tuple to = fixture_tuple("198.51.100.7:6000", 3);
+
+	begin();
+	struct allocation *al = allocate(5000);
+	struct allocation *bobs = allocate_on_second(&al->tuple);
+	const struct five_tuple old = al->tuple;
+
+	prepare(&fixture.turn, al, &to, second.worker);
+	al = carry(&fixture.turn, al, &second);
+	ck_assert_ptr_eq(allocation_find(second.table, &old), bobs);
+	mobility_complete(&second, al);
+	ck_assert_ptr_eq(allocation_find(second.table, &to), al);
+	ck_assert_ptr_eq(allocation_find(second.table, &old), bobs);
+	ck_assert(!al->client_gone && allocation_table_check(second.table));
+	end();
+}
+END_TEST
+
+START_TEST(the_new_5_tuple_is_another_ones)
+{
+	const struct five_tuple to = fixture_tuple("198.51.100.7:6000", 3);
+
+	begin();
+	struct allocation *al = allocate(5000);
+	struct allocation *bobs = allocate_on_second(&to);
+
+	prepare(&fixture.turn, al, &to, second.worker);
+	al = carry(&fixture.turn, al, &second);
+	ck_assert_msg(!al->moving, "for the caller to end");
+	ck_assert_ptr_eq(allocation_find_any(second.table, &to), bobs);
+	allocation_delete(&second, al, END_SHUTDOWN, fixture.now_ms);
+	ck_assert_ptr_eq(allocation_find(second.table, &to), bobs);
+	ck_assert_uint_eq(second.front_allocations[3], 1);
+	end();
+}
+END_TEST
+
+START_TEST(the_new_5_tuple_is_another_ones_aim)
+{
+	const struct five_tuple to = fixture_tuple("198.51.100.7:6000", 3);
+	const struct five_tuple from = fixture_tuple("192.0.2.201:5", 3);
+
+	begin();
+	struct allocation *al = allocate(5000);
+	struct allocation *bobs = allocate_on_second(&from);
+
+	ck_assert(mobility_begin(&second, bobs));
+	prepare(&fixture.turn, al, &to, second.worker);
+	prepare(&second, bobs, &to, second.worker);
+	al = carry(&fixture.turn, al, &second);
+	ck_assert(!al->moving);
+	ck_assert_ptr_eq(allocation_find_arriving(second.table, &to), bobs);
+	end();
+}
+END_TEST
+
+START_TEST(put_back)
+{
+	const struct five_tuple to = fixture_tuple("198.51.100.7:6000", 3);
+
+	begin();
+	struct allocation *al = allocate(5000);
+	const struct five_tuple old = al->tuple;
+	struct allocation_move *move = allocation_move_new();
+
+	prepare(&fixture.turn, al, &to, second.worker);
+	allocation_move_pack(&fixture.turn, al, move);
+	fixture.edge.sibling = &fixture.edge;
+	al = allocation_move_put_back(&fixture.turn, move);
+	allocation_move_free(move);
+	ck_assert_ptr_eq(allocation_find(fixture.turn.table, &old), al);
+	ck_assert_ptr_eq(allocation_find_arriving(fixture.turn.table, &to), al);
+	ck_assert(!al->client_gone && allocation_table_check(fixture.turn.table));
+	end();
+}
+END_TEST
+
+START_TEST(data_comes_another_way_than_the_refresh) /* RFC 8016 section 3.2.2 */
+{
+	const struct five_tuple to = fixture_tuple("198.51.100.7:6000", 3);
+
+	begin();
+	struct allocation *al = allocate(5000);
+
+	prepare(&fixture.turn, al, &to, second.worker);
+	mobility_complete(&fixture.turn, al);
+	ck_assert_ptr_eq(allocation_find(fixture.turn.table, &to), al);
+	ck_assert_msg(fixture.edge.arrivals_ended == 1,
+		      "the worker of the Refresh knows");
+	ck_assert(five_tuple_equal(&fixture.edge.last_arrival, &to));
 	end();
 }
 END_TEST
@@ -350,6 +487,11 @@ static void move_suite(Suite *suite)
 	tcase_add_test(tc, all_that_it_has_moves);
 	tcase_add_test(tc, charges_and_ports_stay);
 	tcase_add_test(tc, a_move_in_a_move);
+	tcase_add_test(tc, both_workers_have_its_old_5_tuple);
+	tcase_add_test(tc, the_new_5_tuple_is_another_ones);
+	tcase_add_test(tc, the_new_5_tuple_is_another_ones_aim);
+	tcase_add_test(tc, put_back);
+	tcase_add_test(tc, data_comes_another_way_than_the_refresh);
 	tcase_add_test(tc, the_other_worker_is_told);
 	tcase_add_test(tc, no_room);
 	tcase_add_test(tc, both_families);
