@@ -24,7 +24,12 @@ static void arrive(struct delivery *there, void *arg)
 	stream_times_move(&stream->times, there->loop);
 	event_base_set(there->loop->base, &stream->readable);
 	event_base_set(there->loop->base, &stream->writable);
-	if (!clients_arrive(there->clients, &stream->client) ||
+	/*
+	 * Behind a balancer a stream here may have the same 5-tuple. Of two, the first that closes
+	 * would end the other's allocation.
+	 */
+	if (clients_find(there->clients, &stream->client.tuple) != NULL ||
+	    !clients_arrive(there->clients, &stream->client) ||
 	    event_add(&stream->readable, NULL) != 0) {
 		stream_conn_free(stream, CONNECTION_END_BROKEN);
 		return;

@@ -18,7 +18,8 @@ struct stream;
 
 /*
  * Open, without an allocation, not paused. The stream is gone: it moves, or it ends if there is no
- * worker of that number, here or there no memory, or there no room for it.
+ * worker of that number, here or there no memory, or there no room for it
+ * or another stream of its 5-tuple.
  */
 void stream_handover(struct stream *stream, unsigned worker);
 

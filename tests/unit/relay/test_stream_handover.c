@@ -15,6 +15,7 @@
 #include "relay/core/quota.h"
 #include "relay/front/clients.h"
 #include "relay/front/stream.h"
+#include "relay/front/stream_conn.h"
 #include "tests/unit/lib/unit.h"
 #include "tests/unit/relay/relay_fixture.h"
 #include "tests/unit/stun/bytes.h"
@@ -293,6 +294,36 @@ START_TEST(to_a_worker_that_has_ended_is_the_end)
 }
 END_TEST
 
+/* Of two with one 5-tuple, the end of one would end the allocation of the other. */
+static void name_as(void *arg)
+{
+	struct move *m = arg;
+	struct stream *stream = stream_find(m->from->clients, &m->tuple);
+
+	if (stream != NULL)
+		clients_move(m->from->clients, &stream->client, alice.tuple.front);
+	m->found = stream != NULL &&
+		   clients_rename(m->from->clients, &stream->client, &alice.tuple.client);
+}
+
+START_TEST(to_where_its_5_tuple_is_in_use_is_the_end) /* both came through balancers */
+{
+	static struct relay_client bob;
+	char byte;
+
+	client_connect(&bob, &fixture, 1);
+	struct move m = {.from = fixture.workers[1], .tuple = bob.tuple};
+
+	ck_assert(inbox_call(m.from->inbox, name_as, &m));
+	ck_assert(m.found);
+	hand_over(&alice.tuple, 0, 1);
+	ck_assert_int_eq(recv(alice.fd, &byte, 1, 0), 0);
+	ck_assert(is_at(&alice.tuple, 1));
+	ck_assert_uint_eq(relay_worker(&fixture.relay, 1).connections, 1);
+	client_close(&bob);
+}
+END_TEST
+
 static void close_its_front(void *arg)
 {
 	bool fronts[FRONTS_MAX] = {[0] = true, [1] = true};
@@ -407,6 +438,7 @@ static void stream_handover_suite(Suite *suite)
 	tcase_add_test(tc, keeps_its_deadline);
 	tcase_add_test(tc, to_no_worker_is_the_end);
 	tcase_add_test(tc, to_a_worker_that_has_ended_is_the_end);
+	tcase_add_test(tc, to_where_its_5_tuple_is_in_use_is_the_end);
 	tcase_add_test(tc, nothing_arrives_at_a_front_that_has_closed);
 	tcase_add_test(tc, the_end_of_the_clients_direction_is_read_there);
 	tcase_add_test(tc, tls_moves_along);
