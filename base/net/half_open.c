@@ -284,6 +284,18 @@ void half_open_remove(struct half_open *half_open, struct half_open_entry *entry
 		site_free(half_open, site);
 }
 
+void half_open_renew(struct half_open_entry *entry)
+{
+	struct half_open_source *source = entry->source;
+
+	if (source == NULL)
+		return;
+	TAILQ_REMOVE(&source->entries, entry, link);
+	TAILQ_INSERT_TAIL(&source->entries, entry, link);
+	TAILQ_REMOVE(&source->site->entries, entry, site_link);
+	TAILQ_INSERT_TAIL(&source->site->entries, entry, site_link);
+}
+
 size_t half_open_count(const struct half_open *half_open)
 {
 	return half_open->count;

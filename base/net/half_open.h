@@ -42,6 +42,9 @@ bool half_open_add(struct half_open *half_open, struct half_open_entry *entry,
 		   const struct ip_addr *source);
 void half_open_remove(struct half_open *half_open, struct half_open_entry *entry);
 
+/* As if it had come just now. Nothing if it is nowhere. */
+void half_open_renew(struct half_open_entry *entry);
+
 static inline bool half_open_has(const struct half_open_entry *entry)
 {
 	return entry->source != NULL;

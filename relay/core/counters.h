@@ -170,12 +170,14 @@ const char *proxy_result_name(enum proxy_result result);
 const char *proxy_result_text(enum proxy_result result);
 
 /* Of connections for a web server on the same port. Open: opened, less all others. */
-#define PASS_EVENTS(X)                                                  \
-	X(OPENED, "opened", "not for the relay: passed on, or refused") \
-	X(CLOSED, "closed", "both ends have closed it")                 \
-	X(BROKEN, "broken", "reset by an end, or lost")                 \
-	X(IDLE, "idle-timeout", "pass_through.*.idle: nothing moved")   \
-	X(FULL, "full", "pass_through.*.connections are open")          \
+#define PASS_EVENTS(X)                                                                  \
+	X(OPENED, "opened", "not for the relay: passed on, or refused")                 \
+	X(CLOSED, "closed", "both ends have closed it")                                 \
+	X(BROKEN, "broken", "reset by an end, or lost")                                 \
+	X(IDLE, "idle-timeout", "pass_through.*.idle: nothing moved")                   \
+	X(GAVE_WAY, "gave-way",                                                         \
+	  "pass_through.*.connections are open: the most silent of the fullest source") \
+	X(FULL, "full", "pass_through.*.connections are open, and none gives way")      \
 	X(NO_BACKEND, "no-backend", "the backend refuses, or did not answer in time")
 
 enum pass_event {

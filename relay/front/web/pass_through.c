@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,9 @@
 #include <event2/event_struct.h>
 
 #include "base/log.h"
+#include "base/net/half_open.h"
 #include "base/sockaddr.h"
+#include "relay/core/limiter.h"
 #include "relay/core/turn.h"
 #include "relay/delivery.h"
 #include "relay/loop.h"
@@ -32,6 +35,8 @@ enum {
 	PIPE_BYTES = 65536, /* the kernel's default */
 	PIPES_KEPT = 16,    /* empty ones, for the next that need one */
 	MOVES_PER_TURN = 8, /* then others have their turn */
+	SILENT_MS = 1000,   /* it may give way to another one of its own source */
+	EXPECTED = 1000,    /* the default of connections */
 };
 
 struct pipe {
@@ -51,6 +56,8 @@ struct direction {
 
 struct passed {
 	LIST_ENTRY(passed) link;
+	struct half_open_entry
+		source; /* the last one to move a byte is its source's last */
 	struct pass_through *set;
 	int client, backend;
 	struct endpoint address; /* of the backend, for the log */
@@ -68,6 +75,7 @@ LIST_HEAD(passed_list, passed);
 struct pass_through {
 	struct delivery *delivery;
 	struct passed_list connections;
+	struct half_open *sources; /* of all of them */
 	size_t count;
 	struct pipe kept[PIPES_KEPT];
 	size_t kept_count;
@@ -174,6 +182,8 @@ static void end(struct passed *passed, enum pass_event event)
 	count(set, event);
 	LIST_REMOVE(passed, link);
 	set->count--;
+	if (half_open_has(&passed->source))
+		half_open_remove(set->sources, &passed->source);
 	direction_end(&passed->to_backend);
 	direction_end(&passed->to_client);
 	event_del(&passed->timer);
@@ -249,6 +259,7 @@ static bool move(struct passed *passed, struct direction *direction, uint64_t *b
 			break;
 		counter_add(bytes, (uint64_t)gone);
 		passed->moved_ms = set->delivery->loop->now_ms;
+		half_open_renew(&passed->source);
 	}
 	if (direction->held == 0)
 		pipe_give_back(set, &direction->pipe);
@@ -387,7 +398,8 @@ static bool direction_begin(struct direction *direction, struct passed *passed, 
 			    passed) == 0;
 }
 
-static struct passed *passed_new(struct pass_through *set, int client, int backend)
+static struct passed *passed_new(struct pass_through *set, int client, int backend,
+				 const struct ip_addr *prefix)
 {
 	struct passed *passed = calloc(1, sizeof(*passed));
 
@@ -396,12 +408,16 @@ static struct passed *passed_new(struct pass_through *set, int client, int backe
 	passed->set = set;
 	passed->client = client;
 	passed->backend = backend;
+	passed->moved_ms = set->delivery->loop->now_ms;
 	/* The connection is there when the backend can be written to. */
 	if (!direction_begin(&passed->to_backend, passed, client, backend) ||
 	    !direction_begin(&passed->to_client, passed, backend, client) ||
 	    event_assign(&passed->timer, set->delivery->loop->base, -1, 0, timer_due,
 			 passed) != 0 ||
+	    !half_open_add(set->sources, &passed->source, prefix) ||
 	    event_add(&passed->to_backend.writable, NULL) != 0) {
+		if (half_open_has(&passed->source))
+			half_open_remove(set->sources, &passed->source);
 		free(passed);
 		return NULL;
 	}
@@ -411,24 +427,50 @@ static struct passed *passed_new(struct pass_through *set, int client, int backe
 	return passed;
 }
 
+static struct passed *passed_of(struct half_open_entry *entry)
+{
+	return (struct passed *)((char *)entry - offsetof(struct passed, source));
+}
+
+/* Fewer than that, and room for one more of that source. False: no other has to give way to it. */
+static bool make_room(struct pass_through *set, const struct ip_addr *prefix,
+		      uint32_t connections)
+{
+	uint64_t now_ms = set->delivery->loop->now_ms;
+
+	/* More than one only after a reload that lowered the number. */
+	while (set->count >= connections) {
+		size_t count, own = half_open_count_from(set->sources, prefix);
+		struct half_open_entry *oldest =
+			half_open_oldest_of_fullest(set->sources, &count);
+
+		if (oldest == NULL || (count <= own + 1 &&
+				       passed_of(oldest)->moved_ms + SILENT_MS > now_ms))
+			return false;
+		end(passed_of(oldest), PASS_EVENT_GAVE_WAY);
+	}
+	return true;
+}
+
 void pass_through_begin(struct pass_through *set, int fd, enum side side,
 			const struct endpoint *client, const struct endpoint *server)
 {
 	const struct relay_pass_through *config =
 		&set->delivery->settings->pass_through[side];
 	uint64_t now_ms = set->delivery->loop->now_ms;
+	struct ip_addr prefix = source_prefix(&client->ip);
 	struct passed *passed;
 	int backend = -1, error;
 
 	assert(config->backend.ip.family != IP_NONE);
 	count(set, PASS_EVENT_OPENED);
-	if (set->count >= config->connections) {
+	if (!make_room(set, &prefix, config->connections)) {
 		count(set, PASS_EVENT_FULL);
 		close(fd);
 		return;
 	}
 	error = connect_to(&config->backend, &backend);
-	passed = error == 0 ? passed_new(set, fd, backend) : NULL;
+	passed = error == 0 ? passed_new(set, fd, backend, &prefix) : NULL;
 	if (passed == NULL) {
 		explain(&config->backend, error != 0 ? error : ENOMEM);
 		count(set, PASS_EVENT_NO_BACKEND);
@@ -453,6 +495,11 @@ struct pass_through *pass_through_new(struct delivery *delivery)
 		return NULL;
 	set->delivery = delivery;
 	LIST_INIT(&set->connections);
+	set->sources = half_open_new(EXPECTED, &delivery->turn->shared->hash_key);
+	if (set->sources == NULL) {
+		free(set);
+		return NULL;
+	}
 	return set;
 }
 
@@ -464,5 +511,6 @@ void pass_through_free(struct pass_through *set)
 		end(LIST_FIRST(&set->connections), PASS_EVENT_CLOSED);
 	while (set->kept_count > 0)
 		pipe_close(&set->kept[--set->kept_count]);
+	half_open_free(set->sources);
 	free(set);
 }

@@ -7,6 +7,11 @@
  * receiving end is slow; then its sender is not read from. An end of one direction is passed on, and
  * the other goes on.
  *
+ * When there are as many as may be, the one of the fullest source that has been silent for longest
+ * gives way to the next client: if that source would still have no fewer than the client's, or if
+ * it has been silent for a second. So a source cannot take all for itself, and whoever loads a page
+ * is not cut off for another.
+ *
  * Bounds: connections of a worker, time to connect, time without a byte in either direction, and a
  * pipe for each direction.
  *
@@ -19,6 +24,9 @@
 
 #include "base/net/client_hello.h"
 #include "relay/core/front.h"
+
+/* That a connection takes at most: two sockets, and a pipe for each direction. */
+enum { PASS_THROUGH_DESCRIPTORS = 6 };
 
 struct delivery;
 struct pass_through;

@@ -19,7 +19,7 @@ import turnclient as t
 from netns import check
 
 INSIDE, OUTSIDE = "127.0.1.1", "127.0.2.1"
-BALANCER, CLIENT = "127.0.3.1", "127.0.5.1"
+BALANCER, CLIENT, OTHER = "127.0.3.1", "127.0.5.1", "127.0.5.9"
 PORT = (OUTSIDE, 443)
 BACKEND = ("127.0.0.1", 8443)
 WEB = ["h2", "http/1.1"]
@@ -252,6 +252,34 @@ def limits_hold(server, backend):
         time.sleep(0.02)
 
 
+def a_source_cannot_take_all(server, backend):
+    """attack 16: silent connections of one address give way, one by one, to those of another."""
+    before = passes(server)[0]
+    first = hello(WEB)
+    taken = [p.connect(PORT, OTHER, first) for _ in range(CONNECTIONS)]
+    conns = [backend.accept() for _ in range(CONNECTIONS)]
+    mine = p.connect(PORT, CLIENT, first)
+    conn = backend.accept()
+    check(exactly(conn, len(first)) == first, "the hello has changed")
+    conn.sendall(b"answer")
+    check(exactly(mine, 6) == b"answer", "no answer")
+    check(is_closed(taken[0], 2), "the oldest stays")
+    check(not any(is_closed(sock, 0.05) for sock in taken[1:]), "more than one gave way")
+    check(passes(server)[0]["gave-way"] == before["gave-way"] + 1, "%s", passes(server)[0])
+    # Silent, so that the source's own next one takes the place of its longest silent one.
+    time.sleep(1.1)
+    taken.append(p.connect(PORT, OTHER, first))
+    conns.append(backend.accept())
+    check(is_closed(taken[1], 2), "the longest silent one stays")
+    check(exactly(conns[-1], len(first)) == first, "the hello has changed")
+    mine.settimeout(0.05)
+    conn.sendall(b"more")
+    check(exactly(mine, 4) == b"more", "the small source's one has ended")
+    for sock in taken + conns + [mine, conn]:
+        sock.close()
+    time.sleep(0.5)
+
+
 def slow_hellos_end_in_time(server, backend):
     """attack 20: greeting includes the hello."""
     first = hello(WEB)
@@ -324,6 +352,7 @@ def main():
         each_direction_ends_alone(server, backend)
         a_slow_reader_slows_its_writer(server, backend)
         limits_hold(server, backend)
+        a_source_cannot_take_all(server, backend)
         slow_hellos_end_in_time(server, backend)
         the_backend_is_no_peer(server)
         a_reload_turns_it_off(server, backend)
