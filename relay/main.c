@@ -18,6 +18,7 @@
 #include "relay/core/shared.h"
 #include "relay/front/clients.h"
 #include "relay/front/fronts.h"
+#include "relay/front/web/pass_through.h"
 #include "relay/ops/addresses.h"
 #include "relay/ops/control.h"
 #include "relay/ops/metrics_http.h"
@@ -234,6 +235,21 @@ static bool make_worker(struct daemon *daemon, size_t index)
 	return true;
 }
 
+/* What the web server's connections of all workers may take, as far as a start can tell. */
+static uint64_t descriptors_passed(const struct relay *relay)
+{
+	uint64_t most = 0;
+
+	/* The sides share one count. */
+	for (int i = 0; i < SIDE_COUNT; i++) {
+		const struct relay_pass_through *side = &relay->config->pass_through[i];
+
+		if (side->backend.ip.family != IP_NONE && side->connections > most)
+			most = side->connections;
+	}
+	return most * PASS_THROUGH_DESCRIPTORS * relay->worker_count;
+}
+
 /*
  * Only at a start: --check runs in a shell, whose limit differs from that of the service.
  */
@@ -241,20 +257,24 @@ static void limit_unauthenticated(struct mediarelayd *self)
 {
 	uint32_t configured = self->relay.config->stream.unauthenticated;
 	size_t workers = self->relay.worker_count;
+	uint64_t passed = descriptors_passed(&self->relay);
 	struct rlimit files;
 
 	self->unauthenticated_max = UINT32_MAX;
 	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY)
 		return;
-	self->unauthenticated_max = clients_unauthenticated_max(files.rlim_cur, workers);
+	self->unauthenticated_max =
+		clients_unauthenticated_max(files.rlim_cur, passed, workers);
 	if (configured > self->unauthenticated_max)
 		/* No warning: with defaults the host decides, and the cap is no harm. */
 		log_notice(
 			"limits.unauthenticated = %u of each of %zu workers is more than "
-			"half of the %ju descriptors; each worker allows %u; raise "
+			"half of the %ju descriptors, less %ju of pass_through; each worker "
+			"allows %u; raise "
 			"LimitNOFILE to %ju, or lower the key",
-			configured, workers, (uintmax_t)files.rlim_cur,
-			self->unauthenticated_max, (uintmax_t)configured * workers * 2);
+			configured, workers, (uintmax_t)files.rlim_cur, (uintmax_t)passed,
+			self->unauthenticated_max,
+			(uintmax_t)configured * workers * 2 + passed);
 }
 
 static bool make_workers(struct daemon *daemon)
@@ -264,9 +284,10 @@ static bool make_workers(struct daemon *daemon)
 	limit_unauthenticated(self_of(daemon));
 	relay->workers = calloc(relay->worker_count, sizeof(*relay->workers));
 	relay->shared.worker_count = (unsigned)relay->worker_count;
-	/* Each of them may be an owner of its own, and of IPv6 a site of its own, too. */
-	relay->shared.half_open = quota_new(
-		2 * relay->worker_count * config_of(daemon)->stream.unauthenticated, 0);
+	relay->shared.half_open =
+		quota_new(clients_owners(relay->worker_count,
+					 config_of(daemon)->stream.unauthenticated),
+			  0);
 	if (relay->workers == NULL || relay->shared.half_open == NULL)
 		return daemon_no_memory(daemon);
 	for (size_t i = 0; i < relay->worker_count; i++) {

@@ -147,7 +147,8 @@ static bool make_parts(struct worker *worker, const struct worker_common *common
 	worker->data_conns = data_conns_new(delivery);
 	worker->relay_tcp = relay_tcp_new(delivery, slots, worker->data_conns);
 	worker->throttle = throttle_new(&worker->loop, slots, pause_streams, worker);
-	worker->clients = clients_new(delivery, common->unauthenticated_max, stream_end);
+	worker->clients = clients_new(delivery, CLIENTS_STREAMS,
+				      common->unauthenticated_max, stream_end);
 	delivery->clients = worker->clients;
 	delivery->pass_through = pass_through_new(delivery);
 	worker->udp_fronts = udp_fronts_new(delivery);

@@ -18,6 +18,8 @@ enum {
 	MESSAGES_MAX = 8,
 	BYTES_MAX = 32 << 10, /* of a handshake, repeated flights included */
 	EARLY_MAX = 8,
+	REPEATS_MAX =
+		3, /* of a flight, to a client that has shown no more than a cookie */
 	IP_UDP_HEADERS = 48,
 };
 
@@ -285,8 +287,13 @@ void association_close(struct association *as)
 bool association_retransmit(struct association *as)
 {
 	assert(as->state == ASSOCIATION_HANDSHAKE);
+	if (as->repeats == REPEATS_MAX)
+		return true; /* the client repeats its own, until limits.greeting */
 	forget_errors();
-	return DTLSv1_handle_timeout(as->ssl) >= 0 || fail(as, CONNECTION_END_GREETING);
+	long repeated = DTLSv1_handle_timeout(as->ssl);
+	if (repeated > 0)
+		as->repeats++;
+	return repeated >= 0 || fail(as, CONNECTION_END_GREETING);
 }
 
 void association_rest(struct association *as)

@@ -58,7 +58,8 @@ struct association {
 	bool authenticated;
 	bool binding_only; /* it was negotiated for stun.nat-discovery */
 	bool has_buffers;
-	uint8_t early; /* records of the next epoch that came in the handshake */
+	uint8_t repeats; /* of flights of the handshake, by the clock */
+	uint8_t early;   /* records of the next epoch that came in the handshake */
 	uint32_t handshake_bytes;        /* received */
 	uint8_t random[DTLS_RANDOM_LEN]; /* of the hello: distinguishes a repeated one */
 	uint64_t began_ms;
@@ -111,7 +112,7 @@ bool association_send(struct association *association, struct slice message);
 /* Send close_notify, if it is open. */
 void association_close(struct association *association);
 
-/* Repeat the last flight if it is time to. False: it has been repeated too often. */
+/* Repeat the last flight if it is time to, three times at most in a handshake. False: it cannot. */
 bool association_retransmit(struct association *association);
 
 /* Give back buffers that will be made again when they are needed. */

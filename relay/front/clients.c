@@ -27,6 +27,7 @@ LIST_HEAD(client_list, client);
 struct clients {
 	struct delivery *delivery;
 	void (*end)(struct client *client, enum connection_end why);
+	enum clients_kind kind;
 	size_t count;
 	uint32_t unauthenticated_max;
 	struct half_open *half_open; /* those of them that have not authenticated */
@@ -46,7 +47,8 @@ static struct client_list *bucket(struct clients *clients, const struct five_tup
 static uint64_t prefix_owner(struct clients *clients, const struct ip_addr *prefix)
 {
 	return siphash(&clients->delivery->turn->shared->hash_key, prefix,
-		       sizeof(*prefix));
+		       sizeof(*prefix)) ^
+	       (uint64_t)clients->kind;
 }
 
 /* Of the site as a whole, told from a network of that number by its length. */
@@ -80,21 +82,36 @@ static uint32_t unauthenticated_limit(const struct clients *clients)
 							 : clients->unauthenticated_max;
 }
 
+/* Of one source; 0: no limit. */
+static uint32_t prefix_limit(const struct clients *clients)
+{
+	uint32_t limit = limits(clients)->unauthenticated_per_prefix;
+
+	if (clients->kind == CLIENTS_STREAMS || limit <= CLIENTS_DTLS_MIN)
+		return limit;
+	return limit / CLIENTS_DTLS_SHARE > CLIENTS_DTLS_MIN ? limit / CLIENTS_DTLS_SHARE
+							     : CLIENTS_DTLS_MIN;
+}
+
 static void check_counts(const struct clients *clients)
 {
 	assert(half_open_count(clients->half_open) <= clients->count);
 	(void)clients;
 }
 
-uint32_t clients_unauthenticated_max(uint64_t descriptors, size_t workers)
+uint32_t clients_unauthenticated_max(uint64_t descriptors, uint64_t passed,
+				     size_t workers)
 {
 	assert(workers > 0);
-	uint64_t share = descriptors / 2 / workers;
+	uint64_t left =
+		descriptors - (passed < descriptors / 2 ? passed : descriptors / 2);
+	uint64_t share = left / 2 / workers;
 
 	return share == 0 ? 1 : share > UINT32_MAX ? UINT32_MAX : (uint32_t)share;
 }
 
-struct clients *clients_new(struct delivery *delivery, uint32_t unauthenticated_max,
+struct clients *clients_new(struct delivery *delivery, enum clients_kind kind,
+			    uint32_t unauthenticated_max,
 			    void (*end)(struct client *client, enum connection_end why))
 {
 	struct clients *clients = calloc(1, sizeof(*clients));
@@ -105,6 +122,7 @@ struct clients *clients_new(struct delivery *delivery, uint32_t unauthenticated_
 
 	clients->delivery = delivery;
 	clients->end = end;
+	clients->kind = kind;
 	clients->unauthenticated_max = unauthenticated_max;
 	clients->half_open = half_open_new(unauthenticated_limit(clients),
 					   &delivery->turn->shared->hash_key);
@@ -209,21 +227,19 @@ static void count_out(struct clients *clients, const struct ip_addr *prefix)
 
 bool clients_make_room(struct clients *clients, const struct ip_addr *client)
 {
-	const struct relay_stream_limits *limit = limits(clients);
+	uint32_t limit = prefix_limit(clients);
 	struct ip_addr prefix = source_prefix(client);
 	struct half_open_entry *oldest =
 		half_open_oldest_from(clients->half_open, &prefix);
 
 	/* If others have closed their share, too, none of it is on this worker: take one. */
-	if (limit->unauthenticated_per_prefix != 0) {
-		keep_share(clients, oldest, prefix_owner(clients, &prefix),
-			   limit->unauthenticated_per_prefix);
+	if (limit != 0) {
+		keep_share(clients, oldest, prefix_owner(clients, &prefix), limit);
 		if (client->family == IP_V6)
 			keep_share(clients,
 				   half_open_oldest_near(clients->half_open, &prefix),
 				   site_owner(clients, &prefix),
-				   SITE_SHARE *
-					   (uint64_t)limit->unauthenticated_per_prefix);
+				   SITE_SHARE * (uint64_t)limit);
 	}
 	return make_room_here(clients, unauthenticated_limit(clients));
 }
@@ -364,10 +380,10 @@ unsigned clients_pressure(struct clients *clients, const struct client *client)
 	if (room > unauthenticated_limit(clients))
 		room = unauthenticated_limit(clients);
 	worker = fullness(half_open, room);
-	if (limit->unauthenticated_per_prefix != 0)
+	if (prefix_limit(clients) != 0)
 		source = fullness(quota_held(of_all_workers(clients),
 					     prefix_owner(clients, &prefix)),
-				  limit->unauthenticated_per_prefix);
+				  prefix_limit(clients));
 	return worker > source ? worker : source;
 }
 

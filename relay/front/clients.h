@@ -39,9 +39,29 @@ struct client {
 /*
  * How many unauthenticated clients a worker may have, so that those of all workers together never
  * take more than half of the process's descriptors: relay sockets and authenticated clients need
- * the others. At least 1.
+ * the others. passed: descriptors that connections for the web server may take (web/pass_through.h),
+ * of which at most half of all is set aside. At least 1.
  */
-uint32_t clients_unauthenticated_max(uint64_t descriptors, size_t workers);
+uint32_t clients_unauthenticated_max(uint64_t descriptors, uint64_t passed,
+				     size_t workers);
+
+/* Each kind counts for a source on its own: connections, or associations of DTLS. */
+enum clients_kind { CLIENTS_STREAMS, CLIENTS_DTLS, CLIENTS_KINDS };
+
+/*
+ * Of a source, a half-open association may be so much of limits.unauthenticated_per_prefix, or so
+ * many: one costs ten times the memory of a connection.
+ */
+enum { CLIENTS_DTLS_SHARE = 8, CLIENTS_DTLS_MIN = 64 };
+
+/*
+ * The owners that a count of half-open clients has room for: each client may be one, and of IPv6
+ * its site another.
+ */
+static inline size_t clients_owners(size_t workers, uint32_t unauthenticated)
+{
+	return 2 * CLIENTS_KINDS * workers * unauthenticated;
+}
 
 /*
  * unauthenticated_max  at least 1; applies if limits.unauthenticated is higher
@@ -49,7 +69,8 @@ uint32_t clients_unauthenticated_max(uint64_t descriptors, size_t workers);
  *
  * NULL and errno.
  */
-struct clients *clients_new(struct delivery *delivery, uint32_t unauthenticated_max,
+struct clients *clients_new(struct delivery *delivery, enum clients_kind kind,
+			    uint32_t unauthenticated_max,
 			    void (*end)(struct client *client, enum connection_end why));
 void clients_free(struct clients *clients); /* NULL is allowed; ends all clients */
 

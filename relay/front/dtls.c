@@ -504,6 +504,14 @@ bool dtls_receive(struct dtls *dtls, const struct five_tuple *tuple, uint8_t *da
 	return proved;
 }
 
+void dtls_end(struct dtls *dtls, const struct five_tuple *tuple)
+{
+	struct association *as;
+
+	while ((as = find(dtls, tuple)) != NULL)
+		end(dtls, as, CONNECTION_END_BROKEN);
+}
+
 bool dtls_has(struct dtls *dtls, const struct five_tuple *tuple)
 {
 	return find(dtls, tuple) != NULL;
@@ -617,7 +625,7 @@ struct dtls *dtls_new(struct delivery *delivery, const struct dtls_path *path)
 	dtls->bio = association_bio_method();
 	dtls->sealed = malloc(SEALED);
 	/* No descriptors: limits.unauthenticated alone counts. */
-	dtls->clients = clients_new(delivery, UINT32_MAX, end_client);
+	dtls->clients = clients_new(delivery, CLIENTS_DTLS, UINT32_MAX, end_client);
 	if (dtls->bio != NULL && dtls->sealed != NULL && dtls->clients != NULL &&
 	    event_assign(&dtls->timer, delivery->loop->base, -1, 0, timer_due, dtls) == 0)
 		return dtls;

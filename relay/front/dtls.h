@@ -11,8 +11,8 @@
  * and ends its allocation once the handshake is complete, not before: a hello can be forged (RFC
  * 6347 section 4.2.8).
  *
- * The limits are those of connections, counted apart: limits.connections, limits.unauthenticated,
- * their times. All timers of all associations are one timer of the worker, which looks at those in
+ * The limits are those of connections, counted apart: limits.connections, limits.unauthenticated, an
+ * eighth of limits.unauthenticated_per_prefix (see clients.h), their times. All timers of all associations are one timer of the worker, which looks at those in
  * a handshake several times a second and at the others in turn.
  *
  * Owner    the worker, through the UDP fronts; its thread only.
@@ -99,6 +99,9 @@ void dtls_flushed(struct dtls *dtls);
  * Look at what is due; its timer does so too. Time is that of the loop.
  */
 void dtls_look(struct dtls *dtls);
+
+/* End that client's associations, and its allocation if it has one. */
+void dtls_end(struct dtls *dtls, const struct five_tuple *tuple);
 
 /* End all associations of that front, none of which has an allocation. */
 void dtls_end_front(struct dtls *dtls, uint16_t front);

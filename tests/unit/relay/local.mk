@@ -7,6 +7,7 @@ unit_programs += \
 	tests/unit/relay/test_control \
 	tests/unit/relay/test_control_memory \
 	tests/unit/relay/test_discovery_fronts \
+	tests/unit/relay/test_association \
 	tests/unit/relay/test_dtls \
 	tests/unit/relay/test_explain \
 	tests/unit/relay/test_metrics \
@@ -40,6 +41,8 @@ tests_unit_relay_test_explain_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_page_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_metrics_LDADD = libfixture.a $(RELAY_LIBS) $(CHECK_LIBS)
 dtls_fixture = tests/unit/relay/dtls_fixture.c tests/unit/relay/dtls_fixture.h
+tests_unit_relay_test_association_SOURCES = tests/unit/relay/test_association.c $(dtls_fixture)
+tests_unit_relay_test_association_LDADD = libfixture.a $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_dtls_SOURCES = tests/unit/relay/test_dtls.c $(dtls_fixture)
 tests_unit_relay_test_dtls_LDADD = libturnclient.a libfixture.a $(RELAY_LIBS) $(CHECK_LIBS)
 relay_fixture = tests/unit/relay/relay_fixture.c tests/unit/relay/relay_fixture.h

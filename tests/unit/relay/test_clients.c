@@ -50,7 +50,8 @@ static void set_up(void)
 	delivery.turn = &turn;
 	delivery.settings = &settings;
 	for (int i = 0; i < WORKERS; i++) {
-		workers[i] = clients_new(&delivery, UNAUTHENTICATED_MAX, end);
+		workers[i] =
+			clients_new(&delivery, CLIENTS_STREAMS, UNAUTHENTICATED_MAX, end);
 		ck_assert_ptr_nonnull(workers[i]);
 	}
 }
@@ -185,17 +186,20 @@ END_TEST
 
 START_TEST(half_of_the_descriptors_is_shared_by_the_workers)
 {
-	ck_assert_uint_eq(clients_unauthenticated_max(600, 2), 150);
-	ck_assert_uint_eq(clients_unauthenticated_max(262144, 1), 131072);
-	ck_assert_uint_eq(clients_unauthenticated_max(262144, 3), 43690);
-	ck_assert_uint_eq(clients_unauthenticated_max(64, 64), 1);
-	ck_assert_uint_eq(clients_unauthenticated_max(UINT64_MAX, 1), UINT32_MAX);
+	ck_assert_uint_eq(clients_unauthenticated_max(600, 0, 2), 150);
+	ck_assert_uint_eq(clients_unauthenticated_max(262144, 0, 1), 131072);
+	ck_assert_uint_eq(clients_unauthenticated_max(262144, 0, 3), 43690);
+	ck_assert_uint_eq(clients_unauthenticated_max(64, 0, 64), 1);
+	ck_assert_uint_eq(clients_unauthenticated_max(UINT64_MAX, 0, 1), UINT32_MAX);
+	/* The web server's connections have theirs, up to a half. */
+	ck_assert_uint_eq(clients_unauthenticated_max(20000, 12000 - 4000, 2), 3000);
+	ck_assert_uint_eq(clients_unauthenticated_max(1024, 12000, 2), 128);
 }
 END_TEST
 
 START_TEST(a_limit_above_the_share_of_descriptors_is_that_share)
 {
-	struct clients *few = clients_new(&delivery, 4, end);
+	struct clients *few = clients_new(&delivery, CLIENTS_STREAMS, 4, end);
 
 	ck_assert_ptr_nonnull(few);
 	clients_free(workers[0]);
@@ -254,6 +258,67 @@ START_TEST(a_lowered_limit_is_kept_with_the_next_client)
 	for (unsigned i = 0; i < 10; i++)
 		ck_assert_msg(is_there(i) == (i > 6), "%u", i);
 	ck_assert(is_there(10));
+}
+END_TEST
+
+/* A half-open association costs ten times a connection, and counts apart. */
+START_TEST(associations_have_an_eighth_of_the_share) /* attack 19 */
+{
+	struct clients *dtls =
+		clients_new(&delivery, CLIENTS_DTLS, UNAUTHENTICATED_MAX, end);
+	struct clients *streams = workers[0];
+	static const struct {
+		uint32_t configured, gauge;
+	} rows[] = {{32, 32}, {64, 64}, {100, 64}, {512, 64}, {1024, 128}};
+
+	ck_assert_ptr_nonnull(dtls);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		settings.stream.unauthenticated_per_prefix = rows[i].configured;
+		workers[0] = dtls;
+		struct fake *fake = connects(0, 0, "192.0.2.1");
+		ck_assert_uint_eq(clients_pressure(dtls, &fake->client),
+				  CLIENTS_FULL / rows[i].gauge > 10
+					  ? CLIENTS_FULL / rows[i].gauge
+					  : 10);
+		clients_leave(dtls, &fake->client);
+	}
+	settings.stream.unauthenticated_per_prefix = 2;
+	connects(1, 0, "192.0.2.1");
+	connects(2, 0, "192.0.2.1");
+	workers[0] = streams;
+	connects(3, 0, "192.0.2.1");
+	connects(4, 0, "192.0.2.1");
+	ck_assert(is_there(1) && is_there(2) && is_there(3) && is_there(4));
+	workers[0] = dtls;
+	connects(5, 0, "192.0.2.1");
+	ck_assert_int_eq(fakes[1].ended, CONNECTION_END_GAVE_WAY_PREFIX);
+	workers[0] = streams;
+	ck_assert(is_there(3) && is_there(4));
+	clients_free(dtls);
+}
+END_TEST
+
+/* Both tables of each worker are full, each client a source and a site of its own. */
+START_TEST(there_is_a_count_for_every_client) /* attack 19 */
+{
+	struct clients *dtls =
+		clients_new(&delivery, CLIENTS_DTLS, UNAUTHENTICATED_MAX, end);
+	struct clients *streams = workers[0];
+	char from[64];
+
+	ck_assert_ptr_nonnull(dtls);
+	quota_free(shared.half_open);
+	shared.half_open = quota_new(clients_owners(1, CLIENTS / 2), 0);
+	settings.stream.unauthenticated = CLIENTS / 2;
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		snprintf(from, sizeof(from), "2001:db8:%x:1::1", i);
+		workers[0] = i % 2 == 0 ? dtls : streams;
+		ck_assert_ptr_nonnull(connects(i, 0, from));
+	}
+	for (unsigned i = 0; i < CLIENTS; i++)
+		ck_assert_msg(is_there(i), "%u", i);
+	workers[0] = streams;
+	clients_free(dtls);
 }
 END_TEST
 
@@ -343,6 +408,8 @@ static void clients_suite(Suite *suite)
 	tcase_add_test(tc, the_oldest_of_a_full_source_gives_way);
 	tcase_add_test(tc, an_ipv6_source_is_a_64);
 	tcase_add_test(tc, an_ipv6_site_is_bounded_as_a_whole);
+	tcase_add_test(tc, associations_have_an_eighth_of_the_share);
+	tcase_add_test(tc, there_is_a_count_for_every_client);
 	tcase_add_test(tc, the_fullest_source_of_all_is_a_site);
 	tcase_add_test(tc, the_oldest_of_the_fullest_source_gives_way);
 	tcase_add_test(tc, without_descriptors_one_gives_way);
