@@ -18,7 +18,7 @@ static const struct nat_discovery *discovery_of(const struct request *rq)
 
 bool discovery_is_served(const struct request *rq)
 {
-	return discovery_of(rq)->fronts[rq->tuple->front].serves;
+	return !rq->is_proxied && discovery_of(rq)->fronts[rq->tuple->front].serves;
 }
 
 unsigned discovery_understands(const struct request *rq)

@@ -358,6 +358,20 @@ static bool begin(struct request *rq, uint8_t *reply, struct dispatch *out)
 	return true;
 }
 
+static void from_client(struct request *rq, struct slice message, uint8_t *reply,
+			struct dispatch *out)
+{
+	if (!begin(rq, reply, out))
+		return;
+	enum datagram_kind kind = classify(rq, message);
+	if (is_ms_control(rq, message))
+		ms_control(rq, message, out);
+	else if (rq->al != NULL && rq->al->dialect == DIALECT_MS)
+		ms_data(rq, message, out);
+	else
+		ietf_message(rq, kind, message, out);
+}
+
 void dispatch_from_client(struct turn *turn, const struct five_tuple *tuple,
 			  struct slice message, uint64_t now_ms, int64_t unix_s,
 			  uint8_t *reply, struct dispatch *out)
@@ -365,15 +379,23 @@ void dispatch_from_client(struct turn *turn, const struct five_tuple *tuple,
 	struct request rq = {
 		.turn = turn, .tuple = tuple, .now_ms = now_ms, .unix_s = unix_s};
 
-	if (!begin(&rq, reply, out))
-		return;
-	enum datagram_kind kind = classify(&rq, message);
-	if (is_ms_control(&rq, message))
-		ms_control(&rq, message, out);
-	else if (rq.al != NULL && rq.al->dialect == DIALECT_MS)
-		ms_data(&rq, message, out);
-	else
-		ietf_message(&rq, kind, message, out);
+	from_client(&rq, message, reply, out);
+}
+
+void dispatch_from_balancer(struct turn *turn, const struct five_tuple *tuple,
+			    struct slice message, uint64_t now_ms, int64_t unix_s,
+			    uint8_t *reply, struct dispatch *out)
+{
+	struct request rq = {
+		.turn = turn,
+		.tuple = tuple,
+		.now_ms = now_ms,
+		.unix_s = unix_s,
+		.is_proxied = true,
+	};
+
+	from_client(&rq, message, reply, out);
+	assert(out->reply_front == tuple->front && out->reply_port == tuple->client.port);
 }
 
 void dispatch_visit(struct turn *turn, const struct five_tuple *tuple, unsigned via,

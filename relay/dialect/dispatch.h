@@ -77,6 +77,14 @@ enum { DISPATCH_REPLY_MAX = 2048 };
 void dispatch_from_client(struct turn *turn, const struct five_tuple *tuple,
 			  struct slice message, uint64_t now_ms, int64_t unix_s,
 			  uint8_t *reply, struct dispatch *out);
+/*
+ * The same for a datagram whose client is named by a balancer's header. NAT behaviour discovery is not
+ * served: its answers would leave for an address that nobody has shown to be the client's, and not
+ * by the balancer. So an answer always leaves by the front that the request came by, to its port.
+ */
+void dispatch_from_balancer(struct turn *turn, const struct five_tuple *tuple,
+			    struct slice message, uint64_t now_ms, int64_t unix_s,
+			    uint8_t *reply, struct dispatch *out);
 
 /*
  * A request from that 5-tuple, which another worker has received and handed over (HAND_OVER): this

@@ -28,6 +28,7 @@ struct request {
 	int64_t unix_s;
 	enum transport transport; /* of the front it came in by */
 	bool binding_only;        /* see dispatch_nat_discovery() */
+	bool is_proxied;          /* see dispatch_from_balancer() */
 	struct allocation *al;    /* of its 5-tuple, or NULL */
 	unsigned via;             /* the worker that received it */
 	/* MOBILITY-TICKET of a Refresh, see ietf/mobile.h. */

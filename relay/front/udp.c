@@ -77,13 +77,23 @@ static const struct endpoint *next_hop(const struct udp_fronts *fronts, uint16_t
 	return hop != NULL ? hop : client;
 }
 
-/* Without memory it is sent to by its own address, as a client that has come itself. */
+/*
+ * Without memory the client loses what it has: nothing is sent to an address that a header alone
+ * names.
+ */
 static void keep_hop(struct udp_fronts *fronts, const struct five_tuple *tuple)
 {
-	if (fronts->current.hop.ip.family != IP_NONE)
-		next_hops_set(fronts->hops, tuple, &fronts->current.hop);
-	else if (next_hops_count(fronts->hops) > 0)
+	struct delivery *delivery = fronts->delivery;
+
+	if (fronts->current.hop.ip.family != IP_NONE) {
+		if (next_hops_set(fronts->hops, tuple, &fronts->current.hop))
+			return;
+		dtls_end(fronts->dtls, tuple);
+		dispatch_client_gone(delivery->turn, tuple, END_CLIENT_GONE,
+				     delivery->loop->now_ms);
+	} else if (next_hops_count(fronts->hops) > 0) {
 		next_hops_remove(fronts->hops, tuple);
+	}
 }
 
 struct endpoint udp_front_via(const struct udp_fronts *fronts, uint16_t front,
@@ -179,8 +189,11 @@ static void handle(struct udp_fronts *fronts, const struct five_tuple *tuple,
 	struct delivery *delivery = fronts->delivery;
 	struct dispatch dispatch;
 
-	dispatch_from_client(delivery->turn, tuple, message, delivery->loop->now_ms,
-			     delivery->loop->unix_s, delivery->reply, &dispatch);
+	(fronts->current.hop.ip.family != IP_NONE
+		 ? dispatch_from_balancer
+		 : dispatch_from_client)(delivery->turn, tuple, message,
+					 delivery->loop->now_ms, delivery->loop->unix_s,
+					 delivery->reply, &dispatch);
 	if (dispatch.action == DISPATCH_FORWARD) {
 		if (forward_set_header(delivery->turn, &dispatch.forward, tos, hop_limit))
 			delivery->to_peer(delivery->self, &dispatch.forward);

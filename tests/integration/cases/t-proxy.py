@@ -482,6 +482,30 @@ def a_header_flood_keeps_nothing(server):
     check(grown < 4 << 20, "20000 strangers take %d bytes", grown)
 
 
+def nat_discovery_is_not_for_the_header(server):
+    """attack 12: whoever passes a balancer has nothing sent past it."""
+    victim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    victim.bind(("127.0.5.77", 5353))
+    balancer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    balancer.bind((BALANCER, 0))
+    balancer.settimeout(5)
+    for attrs, port, code in (((), 5353, None), (((3, bytes(4)),), 5353, None),
+                              (((3, b"\0\0\0\6"),), 5353, 420),
+                              (((3, b"\0\0\0\2"),), 5353, 420),
+                              (((0x27, b"\x14\xe9\0\0"),), 1111, 420)):
+        request = t.encode(t.message_type(t.BINDING, t.REQUEST), list(attrs))
+        balancer.sendto(p.v2(("127.0.5.77", port), UDP, p.DGRAM) + request, UDP)
+        reply = t.Msg(balancer.recv(2000))
+        check(reply.code == code, "%s: %s", attrs, reply)
+    victim.setblocking(False)
+    try:
+        check(False, "the victim got %s", victim.recv(2000))
+    except BlockingIOError:
+        pass
+    victim.close()
+    balancer.close()
+
+
 def a_reload_changes_who_is_believed(server):
     with open(server.path("relay.conf"), encoding="utf-8") as conf:
         text = conf.read()
@@ -530,6 +554,12 @@ def main():
     with netns.running(inside=[INSIDE], outside=[OUTSIDE], allow=[PEER], workers=1,
                        side_lines={"outside": ["balancers = {%s}" % BALANCER]}) as server:
         datagrams_go_through_the_balancer(server, restart=True)
+    with netns.running(inside=[INSIDE], outside=[OUTSIDE, "127.0.2.2"], allow=[PEER],
+                       more_udp=(3479,),
+                       side_lines={"outside": ["balancers = {%s}" % BALANCER,
+                                               "nat_discovery = true",
+                                               "response_port = true"]}) as server:
+        nat_discovery_is_not_for_the_header(server)
     print("clients of balancers are themselves, over TCP, TLS and UDP; other headers are refused")
 
 

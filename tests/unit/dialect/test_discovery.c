@@ -513,6 +513,32 @@ START_TEST(any_attributes) /* attack 12 */
 }
 END_TEST
 
+/* Only the header names its address: no answer leaves for it, or by another front. */
+START_TEST(clients_of_balancers_are_not_served) /* attack 12 */
+{
+	struct stun_attr attr;
+
+	begin_discovery();
+	discovery->response_port[SIDE_OUTSIDE] = true;
+	for (uint32_t flags = 0; flags <= 6; flags += 2) {
+		ask_on(V4, ALICE);
+		alice.proxied = true;
+		stun_add_u32(&alice.b, STUN_CHANGE_REQUEST, flags);
+		client_ask(&alice);
+		expect(&alice, flags == 0 ? 0 : 420, "CHANGE-REQUEST");
+		ck_assert_uint_eq(alice.out.reply_front, V4);
+		ck_assert(!client_find(&alice, STUN_OTHER_ADDRESS, &attr));
+	}
+	ask_on(V4, ALICE);
+	alice.proxied = true;
+	stun_builder_add(&alice.b, STUN_RESPONSE_PORT, "\x12\x34", 2);
+	client_ask(&alice);
+	expect(&alice, 420, "RESPONSE-PORT");
+	ck_assert_uint_eq(alice.out.reply_port, 5000);
+	end();
+}
+END_TEST
+
 static void discovery_suite(Suite *suite)
 {
 	TCase *tc = tcase_create("discovery");
@@ -526,6 +552,7 @@ static void discovery_suite(Suite *suite)
 	tcase_add_test(tc, response_port_is_off_unless_asked_for);
 	tcase_add_loop_test(tc, response_port, 0, ROWS(response_ports));
 	tcase_add_test(tc, other_methods_and_indications_know_none_of_it);
+	tcase_add_test(tc, clients_of_balancers_are_not_served);
 	tcase_add_test(tc, no_alternate_server_beside_it);
 	tcase_add_test(tc, classic_clients);
 	tcase_add_loop_test(tc, reflection_by_discovery_is_limited, 0, ROWS(floods));

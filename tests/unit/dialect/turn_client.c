@@ -304,8 +304,9 @@ int client_again(struct client *c)
 
 	memset(c->reply, c->poison, sizeof(c->reply));
 	c->code = -1;
-	dispatch_from_client(&c->fixture->turn, &c->tuple, message, c->fixture->now_ms,
-			     c->fixture->unix_s, c->reply, &c->out);
+	(c->proxied ? dispatch_from_balancer : dispatch_from_client)(
+		&c->fixture->turn, &c->tuple, message, c->fixture->now_ms,
+		c->fixture->unix_s, c->reply, &c->out);
 	c->fault = judge(c);
 	return c->code;
 }

@@ -71,6 +71,7 @@ struct client {
 	struct five_tuple tuple;
 	enum client_auth auth;
 	bool bare;        /* no credentials at all */
+	bool proxied;     /* a balancer's header names it */
 	bool fingerprint; /* add one, expect one */
 	unsigned wrong;
 	uint8_t poison; /* contents of the reply buffer before the answer */
