@@ -235,15 +235,20 @@ static enum answer send_piped(struct byte_pump *pump, struct byte_pumps *pumps,
 
 /* --- more of it ------------------------------------------------------------------------------ */
 
+static size_t at_most(size_t size, size_t most)
+{
+	return size < most ? size : most;
+}
+
 /* Into a pipe that was just taken, and stays if something is in it. */
 static enum answer read_piped(struct byte_pump *pump, struct byte_pumps *pumps,
-			      const struct byte_pump_end *source)
+			      const struct byte_pump_end *source, size_t most)
 {
 	size_t len = 0;
-	enum answer answer =
-		socket_answer(splice(source->fd, NULL, pump->pipe[1], NULL,
-				     BYTE_PUMP_PIPE, SPLICE_F_MOVE | SPLICE_F_NONBLOCK),
-			      &len);
+	enum answer answer = socket_answer(splice(source->fd, NULL, pump->pipe[1], NULL,
+						  at_most(BYTE_PUMP_PIPE, most),
+						  SPLICE_F_MOVE | SPLICE_F_NONBLOCK),
+					   &len);
 
 	if (answer == ANSWER_OK)
 		pump->in_pipe = len;
@@ -255,13 +260,14 @@ static enum answer read_piped(struct byte_pump *pump, struct byte_pumps *pumps,
 /* Without a pipe: only what the sink has taken leaves the source, so nothing is held. */
 static enum answer copy_peeked(struct byte_pump *pump, struct byte_pumps *pumps,
 			       const struct byte_pump_end *source,
-			       const struct byte_pump_end *sink, size_t *taken)
+			       const struct byte_pump_end *sink, size_t most,
+			       size_t *taken)
 {
 	size_t len = 0, sent = 0;
-	enum answer answer =
-		socket_answer(recv(source->fd, pumps->buffer, sizeof(pumps->buffer),
-				   MSG_PEEK | MSG_DONTWAIT),
-			      &len);
+	enum answer answer = socket_answer(recv(source->fd, pumps->buffer,
+						at_most(sizeof(pumps->buffer), most),
+						MSG_PEEK | MSG_DONTWAIT),
+					   &len);
 
 	if (answer != ANSWER_OK)
 		return answer;
@@ -276,10 +282,11 @@ static enum answer copy_peeked(struct byte_pump *pump, struct byte_pumps *pumps,
 
 static enum answer copy(struct byte_pump *pump, struct byte_pumps *pumps,
 			const struct byte_pump_end *source,
-			const struct byte_pump_end *sink, size_t *taken)
+			const struct byte_pump_end *sink, size_t most, size_t *taken)
 {
 	size_t len = 0, sent = 0;
-	enum answer answer = end_read(pump, source, pumps->buffer, BYTE_PUMP_PIECE, &len);
+	enum answer answer = end_read(pump, source, pumps->buffer,
+				      at_most(BYTE_PUMP_PIECE, most), &len);
 
 	if (answer != ANSWER_OK)
 		return answer;
@@ -291,21 +298,22 @@ static enum answer copy(struct byte_pump *pump, struct byte_pumps *pumps,
 	return byte_pump_first(pump, rest) ? ANSWER_OK : ANSWER_BROKEN;
 }
 
-/* Read once. *full: the sink took nothing of it, and nothing is held. */
+/* Read once, 1..most bytes. *full: the sink took nothing of it, and nothing is held. */
 static enum answer more(struct byte_pump *pump, struct byte_pumps *pumps,
 			const struct byte_pump_end *source,
-			const struct byte_pump_end *sink, size_t *taken, bool *full)
+			const struct byte_pump_end *sink, size_t most, size_t *taken,
+			bool *full)
 {
 	size_t before = *taken;
 	enum answer answer;
 
-	assert(!byte_pump_holds(pump));
+	assert(!byte_pump_holds(pump) && most > 0);
 	*full = false;
 	if (source->ssl != NULL || sink->ssl != NULL)
-		return copy(pump, pumps, source, sink, taken);
+		return copy(pump, pumps, source, sink, most, taken);
 	if (take_pipe(pumps, pump->pipe))
-		return read_piped(pump, pumps, source);
-	answer = copy_peeked(pump, pumps, source, sink, taken);
+		return read_piped(pump, pumps, source, most);
+	answer = copy_peeked(pump, pumps, source, sink, most, taken);
 	*full = answer == ANSWER_OK && *taken == before;
 	return answer;
 }
@@ -346,7 +354,9 @@ enum byte_pump_result byte_pump_run(struct byte_pump *pump, struct byte_pumps *p
 			return answer == ANSWER_AGAIN ? BYTE_PUMP_FULL : BYTE_PUMP_BROKEN;
 		if (pump->ended)
 			return finish(pump, sink);
-		answer = more(pump, pumps, source, sink, taken, &full);
+		if (*taken >= budget)
+			break;
+		answer = more(pump, pumps, source, sink, budget - *taken, taken, &full);
 		if (full)
 			return BYTE_PUMP_FULL;
 		if (answer == ANSWER_AGAIN)

@@ -80,7 +80,10 @@ enum byte_pump_result {
 	BYTE_PUMP_BROKEN, /* either: both have to be closed */
 };
 
-/* Pass on about as much as budget. *taken: how many bytes the sink has taken. */
+/*
+ * Pass on what is under way, all of it, and then no more than what budget leaves, at least 1.
+ * *taken: how many bytes the sink has taken.
+ */
 enum byte_pump_result byte_pump_run(struct byte_pump *pump, struct byte_pumps *pumps,
 				    const struct byte_pump_end *source,
 				    const struct byte_pump_end *sink, size_t budget,

@@ -231,6 +231,23 @@ static size_t held(void)
 	return pump.in_pipe + (pump.held != NULL ? pump.held_len - pump.held_sent : 0);
 }
 
+START_TEST(no_more_is_read_than_the_budget)
+{
+	size_t taken, left = LOT;
+
+	open_both(_i);
+	for (int i = 0; i < 100; i++) {
+		feed(LOT);
+		run(1000, &taken);
+		ck_assert_uint_le(taken + held(), 1000);
+		ck_assert_uint_le(taken, left);
+		left -= taken;
+		drain(LOT);
+	}
+	ck_assert_uint_lt(left, LOT);
+}
+END_TEST
+
 START_TEST(a_sink_that_stalls_stops_the_source)
 {
 	size_t taken, before;
@@ -380,6 +397,7 @@ static void byte_pump_suite(Suite *suite)
 
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_loop_test(tc, everything_arrives_and_then_the_end, 0, 4);
+	tcase_add_loop_test(tc, no_more_is_read_than_the_budget, 0, 4);
 	tcase_add_loop_test(tc, a_sink_that_stalls_stops_the_source, 0, 4);
 	tcase_add_test(tc, without_a_pipe_nothing_is_held);
 	tcase_add_loop_test(tc, first_bytes_come_first, 0, 4);
