@@ -321,6 +321,15 @@ static void add_shared(struct traffic *traffic, size_t bytes)
 	counter_add(&traffic->bytes, bytes);
 }
 
+uint32_t tcp_connection_allows(struct turn *turn, uint32_t index, size_t *bytes,
+			       uint64_t now_ms)
+{
+	const struct tcp_connection *c = tcp_connection_at(turn, index);
+
+	assert(c->state == TCP_CONNECTION_BOUND);
+	return bandwidth_allows(turn, allocation_at(turn->table, c->slot), bytes, now_ms);
+}
+
 uint32_t tcp_connection_relayed(struct turn *turn, uint32_t index,
 				enum tcp_direction direction, size_t bytes,
 				uint64_t now_ms)

@@ -116,6 +116,10 @@ uint32_t tcp_connection_accept(struct turn *turn, struct allocation *al,
 /* PENDING becomes BOUND. */
 void tcp_connection_bind(struct turn *turn, uint32_t index);
 
+/* How much of *bytes may pass now, as bandwidth_allows(): if none, how long to wait, in ms. */
+uint32_t tcp_connection_allows(struct turn *turn, uint32_t index, size_t *bytes,
+			       uint64_t now_ms);
+
 /*
  * So many bytes, at least one, have passed: counted for the connection, its allocation and its
  * client's side, one packet for each call, and paid for. How long nothing more should be read

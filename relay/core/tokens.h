@@ -66,6 +66,36 @@ static inline void tokens_take(struct tokens *tokens, uint64_t bps, size_t bytes
 					      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 }
 
+/* For how much there is room, of at most so many bytes. bps 0: for all. */
+static inline size_t tokens_room(const struct tokens *tokens, uint64_t bps,
+				 uint64_t depth_ns, size_t most, uint64_t now_ns)
+{
+	if (bps == 0)
+		return most;
+
+	uint64_t debt_ns = tokens_debt_ns(tokens, now_ns);
+
+	if (debt_ns >= depth_ns)
+		return 0;
+	if (depth_ns - debt_ns >= tokens_cost_ns(bps, most))
+		return most;
+	return (size_t)((depth_ns - debt_ns) * bps / UINT64_C(8000000000));
+}
+
+/* How long until tokens_has() that much; 0: now. */
+static inline uint64_t tokens_wait_for_ns(const struct tokens *tokens, uint64_t bps,
+					  uint64_t depth_ns, size_t bytes,
+					  uint64_t now_ns)
+{
+	if (tokens_has(tokens, bps, depth_ns, bytes, now_ns))
+		return 0;
+
+	uint64_t debt_ns = tokens_debt_ns(tokens, now_ns);
+	uint64_t cost_ns = tokens_cost_ns(bps, bytes);
+
+	return cost_ns > depth_ns ? debt_ns : debt_ns + cost_ns - depth_ns;
+}
+
 /* How long until there is room again for at least a little; 0: there is now. */
 static inline uint64_t tokens_wait_ns(const struct tokens *tokens, uint64_t bps,
 				      uint64_t depth_ns, uint64_t now_ns)

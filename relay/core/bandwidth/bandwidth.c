@@ -343,6 +343,88 @@ uint32_t bandwidth_owes(struct turn *turn, struct allocation *al, size_t len,
 	return (uint32_t)(owe(&buckets, missing) / 1000000) + 1;
 }
 
+/* Is there any limit at all? */
+static bool is_limited(const struct turn *turn, const struct allocation *al)
+{
+	const struct turn_bandwidth *limits = &turn->settings->limits.bandwidth;
+
+	return limits->per_allocation[al->dialect] != 0 ||
+	       bandwidth_user_limit(turn, al) != 0 || limits->per_prefix != 0 ||
+	       limits->per_side[al->side] != 0 || limits->total != 0;
+}
+
+/* For how much of most all have room. */
+static size_t room(const struct buckets *buckets, size_t most)
+{
+	for (unsigned i = 0; i < 2 * PAIRS; i++)
+		most = tokens_room(buckets->pairs[i].tokens, buckets->pairs[i].bps,
+				   buckets->pairs[i].depth_ns, most, buckets->now_ns);
+	for (unsigned i = 0; i < 2; i++) {
+		if (buckets->shares[i].bps != 0)
+			most = fair_share_room(buckets->shares[i].share,
+					       buckets->shares[i].user, buckets->class,
+					       buckets->shares[i].bps, most,
+					       buckets->now_ns);
+	}
+	return most;
+}
+
+/* In how many ns all have room for a piece. */
+static uint64_t wait_for_piece(const struct buckets *buckets)
+{
+	uint64_t longest_ns = 0;
+
+	for (unsigned i = 0; i < 2 * PAIRS; i++) {
+		uint64_t wait_ns = tokens_wait_for_ns(buckets->pairs[i].tokens,
+						      buckets->pairs[i].bps,
+						      buckets->pairs[i].depth_ns,
+						      BANDWIDTH_PIECE, buckets->now_ns);
+		if (wait_ns > longest_ns)
+			longest_ns = wait_ns;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		if (buckets->shares[i].bps == 0)
+			continue;
+		uint64_t wait_ns = fair_share_wait_ns(
+			buckets->shares[i].share, buckets->shares[i].user, buckets->class,
+			buckets->shares[i].bps, BANDWIDTH_PIECE, buckets->now_ns);
+		if (wait_ns > longest_ns)
+			longest_ns = wait_ns;
+	}
+	return longest_ns;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+uint32_t bandwidth_allows(struct turn *turn, struct allocation *al, size_t *bytes,
+			  uint64_t now_ms)
+{
+	struct buckets buckets;
+
+	assert(*bytes > 0);
+	if (*bytes <= al->credit || !is_limited(turn, al))
+		return 0;
+	fill_buckets(&buckets, turn, al, now_ms);
+	enum bandwidth_limit full = first_full(&buckets, BANDWIDTH_PIECE);
+	if (full == BANDWIDTH_LIMIT_COUNT) {
+		size_t there = room(&buckets, *bytes);
+
+		if (there < BANDWIDTH_PIECE)
+			there = BANDWIDTH_PIECE;
+		*bytes = smaller(*bytes, there + al->credit);
+		return 0;
+	}
+	*bytes = al->credit;
+	if (al->credit > 0)
+		return 0;
+	note_full(turn, al, full, now_ms);
+	counter_add(&turn->counters.stream_waits[full], 1);
+	return (uint32_t)(wait_for_piece(&buckets) / 1000000) + 1;
+}
+
 enum { OWN_PAIR = 2 }; /* the buckets that are this allocation's */
 
 bool bandwidth_pays_again(struct turn *turn, struct allocation *al, size_t len,

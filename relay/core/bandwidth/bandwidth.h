@@ -78,6 +78,16 @@ uint32_t bandwidth_owes(struct turn *turn, struct allocation *al, size_t len,
 			uint64_t now_ms);
 
 /*
+ * Before anything of a stream is read: how much of *bytes, at least 1, may pass now. It becomes
+ * *bytes and nothing is charged; it may exceed the room by BANDWIDTH_PIECE, so that little room
+ * does not mean many small pieces. 0: how long nothing should be read is returned, in ms; counted
+ * under its limit. A debt of the user holds for all allocations of the user, new ones too.
+ */
+enum { BANDWIDTH_PIECE = 2048 };
+uint32_t bandwidth_allows(struct turn *turn, struct allocation *al, size_t *bytes,
+			  uint64_t now_ms);
+
+/*
  * Both for what came from another relayed address of ours, whose allocation has paid for it: only
  * the limits of this allocation count, and nothing that is shared is touched.
  */

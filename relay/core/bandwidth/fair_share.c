@@ -132,6 +132,39 @@ enum fair_share_part fair_share_ask(struct fair_share *share,
 	return FAIR_SHARE_EXTRA;
 }
 
+size_t fair_share_room(const struct fair_share *share, const struct fair_share_user *user,
+		       enum traffic_class class, uint64_t bps, size_t most,
+		       uint64_t now_ns)
+{
+	uint64_t depth_ns = traffic_class_depth(class, user_depth_ns);
+	uint64_t extra_ns = traffic_class_depth(class, whole_depth_ns - reserve_ns);
+	size_t own = tokens_room(&user->own, own_bps(share, bps), depth_ns, most, now_ns);
+	size_t extra =
+		tokens_room(&user->extra, extra_bps(share, bps), depth_ns, most, now_ns);
+	size_t whole = tokens_room(&share->whole, bps, extra_ns, most, now_ns);
+
+	if (extra > whole)
+		extra = whole;
+	return own > extra ? own : extra;
+}
+
+uint64_t fair_share_wait_ns(const struct fair_share *share,
+			    const struct fair_share_user *user, enum traffic_class class,
+			    uint64_t bps, size_t bytes, uint64_t now_ns)
+{
+	uint64_t depth_ns = traffic_class_depth(class, user_depth_ns);
+	uint64_t extra_ns = traffic_class_depth(class, whole_depth_ns - reserve_ns);
+	uint64_t own = tokens_wait_for_ns(&user->own, own_bps(share, bps), depth_ns,
+					  bytes, now_ns);
+	uint64_t extra = tokens_wait_for_ns(&user->extra, extra_bps(share, bps), depth_ns,
+					    bytes, now_ns);
+	uint64_t whole = tokens_wait_for_ns(&share->whole, bps, extra_ns, bytes, now_ns);
+
+	if (extra < whole)
+		extra = whole;
+	return own < extra ? own : extra;
+}
+
 void fair_share_take(struct fair_share *share, struct fair_share_user *user, uint64_t bps,
 		     enum fair_share_part part, size_t bytes, uint64_t now_ns)
 {

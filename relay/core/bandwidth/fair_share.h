@@ -56,6 +56,14 @@ enum fair_share_part fair_share_ask(struct fair_share *share,
 				    struct fair_share_user *user,
 				    enum traffic_class class, uint64_t bps, size_t bytes,
 				    uint64_t now_ns);
+/* Of at most so many bytes, how many fair_share_ask() would allow at once; nobody is charged. */
+size_t fair_share_room(const struct fair_share *share, const struct fair_share_user *user,
+		       enum traffic_class class, uint64_t bps, size_t most,
+		       uint64_t now_ns);
+/* How long until it would allow that many, in ns, if nobody took anything. */
+uint64_t fair_share_wait_ns(const struct fair_share *share,
+			    const struct fair_share_user *user, enum traffic_class class,
+			    uint64_t bps, size_t bytes, uint64_t now_ns);
 /* Take it; part: what fair_share_ask() said, and not FAIR_SHARE_NOTHING. */
 void fair_share_take(struct fair_share *share, struct fair_share_user *user, uint64_t bps,
 		     enum fair_share_part part, size_t bytes, uint64_t now_ns);

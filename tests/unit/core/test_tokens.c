@@ -41,6 +41,30 @@ START_TEST(what_is_larger_than_the_bucket_passes_when_it_is_full)
 }
 END_TEST
 
+START_TEST(room_and_the_wait_for_a_piece)
+{
+	struct tokens tokens = {0};
+
+	/* 8 Mbit/s are 1000 bytes in a millisecond. */
+	ck_assert_uint_eq(tokens_room(&tokens, 8000000, 10 * MS, 1 << 30, SECOND), 10000);
+	ck_assert_uint_eq(tokens_room(&tokens, 8000000, 10 * MS, 500, SECOND), 500);
+	ck_assert_uint_eq(tokens_room(&tokens, 0, 0, 1 << 30, SECOND), 1 << 30);
+	ck_assert_uint_eq(tokens_room(&tokens, UINT64_C(1000000000000), 60 * SECOND,
+				      1 << 30, SECOND),
+			  1 << 30);
+	tokens_take(&tokens, 8000000, 9000, SECOND);
+	ck_assert_uint_eq(tokens_room(&tokens, 8000000, 10 * MS, 1 << 30, SECOND), 1000);
+	ck_assert_uint_eq(tokens_wait_for_ns(&tokens, 8000000, 10 * MS, 1000, SECOND), 0);
+	ck_assert_uint_eq(tokens_wait_for_ns(&tokens, 8000000, 10 * MS, 3000, SECOND),
+			  2 * MS);
+	/* More than the bucket: when it is full. */
+	ck_assert_uint_eq(tokens_wait_for_ns(&tokens, 8000000, 10 * MS, 50000, SECOND),
+			  9 * MS);
+	tokens_take(&tokens, 8000000, 9000, SECOND);
+	ck_assert_uint_eq(tokens_room(&tokens, 8000000, 10 * MS, 1 << 30, SECOND), 0);
+}
+END_TEST
+
 START_TEST(rate_0_is_no_limit)
 {
 	struct tokens tokens = {0};
@@ -127,6 +151,7 @@ static void tokens_suite(Suite *suite)
 	TCase *tc = tcase_create("tokens");
 	tcase_add_test(tc, a_bucket_is_full_at_first_and_lasts_for_its_depth);
 	tcase_add_test(tc, what_is_larger_than_the_bucket_passes_when_it_is_full);
+	tcase_add_test(tc, room_and_the_wait_for_a_piece);
 	tcase_add_test(tc, rate_0_is_no_limit);
 	tcase_add_test(tc, extremes_do_not_overflow);
 	tcase_add_loop_test(tc, a_bucket_agrees_with_its_model, 0, 12);

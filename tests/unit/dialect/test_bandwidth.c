@@ -322,6 +322,91 @@ START_TEST(a_stream_waits_instead_of_losing_bytes)
 }
 END_TEST
 
+/* Nor does one that asks first, and what it may read at once is bounded by the room there is. */
+START_TEST(a_stream_that_asks_first_keeps_to_the_limit)
+{
+	const uint64_t rates[] = {64 * KBIT, MBIT, 100 * MBIT};
+	uint64_t rate = rates[_i % 3], start, sum = 0;
+	struct flow *flow = add_flow("alice", 0, 0);
+
+	if (_i < 3)
+		limits()->per_user[DIALECT_IETF] = rate;
+	else
+		limits()->total = rate;
+	for (start = fixture.now_ms; fixture.now_ms - start < 60000;) {
+		size_t bytes = 512 << 10;
+		uint32_t wait_ms =
+			bandwidth_allows(&fixture.turn, flow->al, &bytes, fixture.now_ms);
+
+		ck_assert_int_eq(wait_ms == 0, bytes > 0);
+		fixture.now_ms += wait_ms;
+		if (bytes == 0)
+			continue;
+		/* A quarter of a second at twice the rate, and a piece. */
+		ck_assert_uint_le(bytes, rate / 16 + 65536 + BANDWIDTH_PIECE);
+		sum += bytes;
+		fixture.now_ms +=
+			bandwidth_owes(&fixture.turn, flow->al, bytes, fixture.now_ms);
+	}
+	double most = (double)rate / 8 * (60 + 5) + 2 * BANDWIDTH_PIECE;
+	ck_assert_msg((double)sum <= most, "%.0f of %.0f", (double)sum, most);
+	ck_assert_msg((double)sum >= (double)rate / 8 * 60 * 0.9, "only %.0f",
+		      (double)sum);
+	ck_assert_uint_gt(fixture.turn.counters.stream_waits[_i < 3 ? BANDWIDTH_USER
+								    : BANDWIDTH_TOTAL],
+			  0);
+}
+END_TEST
+
+/* Asking charges nothing, and without limits everything is allowed. */
+START_TEST(to_ask_costs_nothing)
+{
+	struct flow *flow = add_flow("alice", 0, 0);
+	size_t bytes = 1 << 20;
+
+	ck_assert_uint_eq(
+		bandwidth_allows(&fixture.turn, flow->al, &bytes, fixture.now_ms), 0);
+	ck_assert_uint_eq(bytes, 1 << 20);
+	limits()->per_user[DIALECT_IETF] = MBIT;
+	for (int i = 0; i < 1000; i++) {
+		bytes = 1 << 20;
+		ck_assert_uint_eq(bandwidth_allows(&fixture.turn, flow->al, &bytes,
+						   fixture.now_ms),
+				  0);
+		ck_assert_uint_eq(bytes, MBIT / 16);
+	}
+}
+END_TEST
+
+/* Neither a stream nor datagrams of a new allocation get what the user has used up. */
+START_TEST(a_debt_of_the_user_holds_for_new_allocations)
+{
+	struct flow *flow = add_flow("alice", 0, 0);
+	enum drop_reason reason;
+	size_t bytes = 512 << 10;
+
+	limits()->per_user[DIALECT_IETF] = 256 * KBIT;
+	/* A full bucket lets that pass, and owes 12.5 s less the burst then. */
+	bandwidth_owes(&fixture.turn, flow->al, 400000, fixture.now_ms);
+	for (int i = 0; i < 10; i++) {
+		flow = add_flow("alice", 0, 0);
+		fixture.now_ms += 100;
+		bytes = 512 << 10;
+		ck_assert_uint_gt(bandwidth_allows(&fixture.turn, flow->al, &bytes,
+						   fixture.now_ms),
+				  0);
+		ck_assert_uint_eq(bytes, 0);
+		ck_assert(!bandwidth_pays(&fixture.turn, flow->al, 100, fixture.now_ms,
+					  &reason));
+	}
+	flow = add_flow("bob", 0, 0);
+	bytes = 512 << 10;
+	ck_assert_uint_eq(
+		bandwidth_allows(&fixture.turn, flow->al, &bytes, fixture.now_ms), 0);
+	ck_assert_uint_gt(bytes, 0);
+}
+END_TEST
+
 /* Through the whole core: a verdict, its counter, the direction. */
 START_TEST(both_directions_are_counted_and_drops_have_names)
 {
@@ -430,6 +515,9 @@ static void bandwidth_suite(Suite *suite)
 	tcase_add_test(tc, a_quota_of_the_credential_comes_before_the_limit);
 	tcase_add_loop_test(tc, limits_hold_in_every_window, 1, 9);
 	tcase_add_loop_test(tc, a_stream_waits_instead_of_losing_bytes, 0, 6);
+	tcase_add_loop_test(tc, a_stream_that_asks_first_keeps_to_the_limit, 0, 6);
+	tcase_add_test(tc, to_ask_costs_nothing);
+	tcase_add_test(tc, a_debt_of_the_user_holds_for_new_allocations);
 	tcase_add_test(tc, both_directions_are_counted_and_drops_have_names);
 	tcase_add_test(tc, a_client_on_a_stream_is_told_to_wait);
 	tcase_add_test(tc, meters_tell_users_sides_and_peaks);
