@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -24,10 +25,10 @@
 #include "relay/reload/relay_settings.h"
 
 enum {
-	AGAIN_MS = 250, /* between two attempts to connect with a pair that is in use */
-	HALF_MS =
-		60000, /* how long the open half may be silent when the other has ended */
-	COARSE_MS = 20,     /* the coarse clock may be a tick behind a timer */
+	AGAIN_MS = 250,  /* between two attempts to connect with a pair that is in use */
+	HALF_MS = 60000, /* silence of the open half when the other has ended */
+	LOOK_MS = 1000,  /* how often ends that are not read are looked at */
+	COARSE_MS = 20,  /* the coarse clock may be a tick behind a timer */
 	BUDGET = 512 << 10, /* bytes in one direction; then others have their turn */
 };
 
@@ -47,7 +48,8 @@ struct data_conn {
 	struct stream *stream; /* the client's; NULL: not bound */
 	struct byte_pump to_peer, to_client;
 	struct event timer;
-	uint64_t until_ms;
+	uint64_t until_ms; /* UINT64_MAX: none */
+	uint64_t look_ms;  /* when to look whether the ends are still there; 0: not */
 	bool throttled;
 };
 
@@ -56,6 +58,7 @@ struct data_conns {
 	struct data_conn **conns; /* by index of the connection; NULL: none */
 	size_t size;
 	size_t count;
+	uint32_t first; /* which connection of a slot goes on first when it may again */
 	struct byte_pumps *pumps;
 };
 
@@ -105,7 +108,15 @@ static uint64_t now_ms(const struct data_conn *conn)
 static void wake(struct data_conn *conn, uint64_t at_ms)
 {
 	conn->until_ms = at_ms;
+	if (conn->look_ms != 0 && conn->look_ms < at_ms)
+		at_ms = conn->look_ms;
 	loop_arm(conn->owner->delivery->loop, &conn->timer, at_ms);
+}
+
+static void look_later(struct data_conn *conn)
+{
+	conn->look_ms = now_ms(conn) + LOOK_MS;
+	wake(conn, conn->until_ms);
 }
 
 /* --- the ends -------------------------------------------------------------------------------- */
@@ -141,7 +152,7 @@ static void end_wait(struct end *end, unsigned waits)
 	}
 }
 
-/* The descriptor is the caller's then. */
+/* The descriptor is the caller's. */
 static int end_take(struct end *end)
 {
 	int fd = end->fd;
@@ -242,13 +253,13 @@ static void watch(struct data_conn *conn)
 {
 	const struct byte_pump *to_peer = &conn->to_peer, *to_client = &conn->to_client;
 	unsigned peer = 0, client = 0;
-	bool reads = !conn->throttled;
+	bool reads = !conn->throttled; /* and passes on what it has read */
 
-	if (byte_pump_holds(to_peer) || (to_peer->ended && !to_peer->is_done))
+	if (byte_pump_holds(to_peer) ? reads : to_peer->ended && !to_peer->is_done)
 		peer |= EV_WRITE;
 	else if (!to_peer->ended && reads)
 		client |= to_peer->source_wants_write ? EV_WRITE : EV_READ;
-	if (byte_pump_holds(to_client) || (to_client->ended && !to_client->is_done))
+	if (byte_pump_holds(to_client) ? reads : to_client->ended && !to_client->is_done)
 		client |= to_client->sink_wants_read ? EV_READ : EV_WRITE;
 	else if (!to_client->ended && reads)
 		peer |= EV_READ;
@@ -273,45 +284,50 @@ static void watch_full(struct data_conn *conn, bool to_peer_full, bool to_client
 	end_wait(&conn->client_end, client);
 }
 
-static struct byte_pump_end peer_of(const struct data_conn *conn)
+/* All that remains is to tell the sink of the end. */
+static bool only_ends(const struct byte_pump *pump)
 {
-	return (struct byte_pump_end){.fd = conn->peer_end.fd};
+	return pump->ended && !byte_pump_holds(pump);
 }
 
-static struct byte_pump_end client_of(const struct data_conn *conn)
-{
-	return (struct byte_pump_end){.fd = conn->client_end.fd, .ssl = conn->ssl};
-}
-
-/* Run one direction. It may be throttled then. */
+/* Run one direction, as far as bandwidth allows. It may be throttled then. */
 static enum byte_pump_result pump(struct data_conn *conn, enum tcp_direction direction)
 {
 	struct data_conns *conns = conn->owner;
 	struct delivery *delivery = conns->delivery;
-	const struct byte_pump_end peer = peer_of(conn), client = client_of(conn);
-	size_t taken = 0;
+	const struct byte_pump_end peer = {.fd = conn->peer_end.fd};
+	const struct byte_pump_end client = {.fd = conn->client_end.fd, .ssl = conn->ssl};
+	bool to_peer = direction == TCP_TO_PEER;
+	struct byte_pump *way = to_peer ? &conn->to_peer : &conn->to_client;
+	size_t budget = BUDGET, taken = 0;
+	uint32_t wait_ms = 0;
+
+	if (!only_ends(way))
+		wait_ms = tcp_connection_allows(delivery->turn, conn->connection, &budget,
+						now_ms(conn));
+	if (wait_ms > 0) {
+		delivery->throttle(delivery->self, conn->slot, wait_ms);
+		return BYTE_PUMP_MORE;
+	}
 	enum byte_pump_result result =
-		direction == TCP_TO_PEER ? byte_pump_run(&conn->to_peer, conns->pumps,
-							 &client, &peer, BUDGET, &taken)
-					 : byte_pump_run(&conn->to_client, conns->pumps,
-							 &peer, &client, BUDGET, &taken);
+		byte_pump_run(way, conns->pumps, to_peer ? &client : &peer,
+			      to_peer ? &peer : &client, budget, &taken);
 
 	if (taken == 0)
 		return result;
-	uint32_t wait_ms = tcp_connection_relayed(delivery->turn, conn->connection,
-						  direction, taken, now_ms(conn));
+	wait_ms = tcp_connection_relayed(delivery->turn, conn->connection, direction,
+					 taken, now_ms(conn));
 	if (wait_ms > 0)
 		delivery->throttle(delivery->self, conn->slot, wait_ms);
-	/* The open half of a connection that is half closed has shown that it lives. */
-	if (conn->to_peer.is_done || conn->to_client.is_done)
+	/* What is left of a connection that has ended somewhere has shown that it lives. */
+	if (conn->until_ms != UINT64_MAX)
 		wake(conn, now_ms(conn) + HALF_MS);
 	return result;
 }
 
 static bool may_run(const struct data_conn *conn, const struct byte_pump *pump)
 {
-	return !pump->is_done &&
-	       (!conn->throttled || byte_pump_holds(pump) || pump->ended);
+	return !pump->is_done && (!conn->throttled || only_ends(pump));
 }
 
 /* Both directions, as far as they go. It may be gone. */
@@ -372,6 +388,32 @@ static void peer_ready(evutil_socket_t fd, short events, void *arg)
 		return;
 	}
 	run(conn, events & EV_WRITE, events & EV_READ);
+}
+
+/*
+ * An end that is not read makes no event when it is over. What it sent before an orderly end is
+ * still passed on when bandwidth allows, so that only bounds the silence. It may be gone.
+ */
+static void look(struct data_conn *conn)
+{
+	struct pollfd ends[] = {{.fd = conn->peer_end.fd, .events = POLLRDHUP},
+				{.fd = conn->client_end.fd, .events = POLLRDHUP}};
+
+	conn->look_ms = 0;
+	if (poll(ends, 2, 0) > 0) {
+		short seen = (short)(ends[0].revents | ends[1].revents);
+
+		if (seen & POLLERR) {
+			conn_over(conn, PEER_BROKEN);
+			return;
+		}
+		if ((seen & POLLRDHUP) && conn->until_ms == UINT64_MAX)
+			conn->until_ms = now_ms(conn) + HALF_MS;
+	}
+	if (conn->throttled)
+		look_later(conn);
+	else if (conn->until_ms != UINT64_MAX)
+		wake(conn, conn->until_ms);
 }
 
 /* --- connecting ------------------------------------------------------------------------------ */
@@ -495,20 +537,34 @@ void data_conns_client_gone(struct data_conns *conns, uint32_t connection)
 	conn_over(conn, PEER_BROKEN);
 }
 
+static void conn_throttle(struct data_conn *conn, bool throttle)
+{
+	if (conn == NULL || conn->stream == NULL || conn->throttled == throttle)
+		return;
+	conn->throttled = throttle;
+	watch(conn);
+	if (throttle && conn->look_ms == 0)
+		look_later(conn);
+	if (!throttle && conn->ssl != NULL)
+		event_active(&conn->client_end.readable, EV_READ, 0);
+}
+
+/* Another one first each time: it may take all the room there is. */
 void data_conns_throttle(struct data_conns *conns, uint32_t slot, bool throttle)
 {
 	const struct turn *turn = conns->delivery->turn;
+	uint32_t count = tcp_connections_count(turn, slot);
+	uint32_t i = tcp_connections_first(turn, slot);
 
-	for (uint32_t i = tcp_connections_first(turn, slot); i != TCP_CONNECTION_NONE;
-	     i = tcp_connection_at(turn, i)->next) {
-		struct data_conn *conn = conn_at(conns, i);
-
-		if (conn == NULL || conn->stream == NULL || conn->throttled == throttle)
-			continue;
-		conn->throttled = throttle;
-		watch(conn);
-		if (!throttle && conn->ssl != NULL)
-			event_active(&conn->client_end.readable, EV_READ, 0);
+	for (uint32_t skip = count > 0 ? conns->first % count : 0; skip > 0; skip--)
+		i = tcp_connection_at(turn, i)->next;
+	if (!throttle)
+		conns->first++;
+	for (uint32_t left = count; left > 0; left--) {
+		conn_throttle(conn_at(conns, i), throttle);
+		i = tcp_connection_at(turn, i)->next;
+		if (i == TCP_CONNECTION_NONE)
+			i = tcp_connections_first(turn, slot);
 	}
 }
 
@@ -534,9 +590,15 @@ static void timer_due(evutil_socket_t fd, short events, void *arg)
 		conn_over(conn, PEER_UNCLAIMED);
 		break;
 	case TCP_CONNECTION_BOUND:
+		if (!is_due) {
+			look(conn);
+			break;
+		}
 		/* What is under way is lost, which must not pass for the end. */
-		conn_over(conn, byte_pump_holds(&conn->to_peer) ||
-						byte_pump_holds(&conn->to_client)
+		conn_over(conn, conn->throttled || byte_pump_holds(&conn->to_peer) ||
+						byte_pump_holds(&conn->to_client) ||
+						!(conn->to_peer.is_done ||
+						  conn->to_client.is_done)
 					? PEER_STALLED
 					: PEER_CLOSED);
 		break;
