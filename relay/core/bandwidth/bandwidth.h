@@ -29,6 +29,8 @@
  *
  * What an allocation and a user may carry depends on the dialect; see charge.h for who is a
  * user. Their buckets outlive their allocations, so that a new allocation is no new burst.
+ * While the user is in debt its datagrams are dropped and its data connections (RFC 6062) are not
+ * read; a new client on TCP or TLS gets its first frame through, which adds to the debt.
  *
  * Owner    struct bandwidth is main's, shared by all workers; an allocation has its own
  *          buckets, those of users and prefixes are in the rows of their quotas.
