@@ -81,8 +81,8 @@ class Bench:
         self.mrasd.configure(self.mrasd.text)
         self.children = []
 
-    def start(self, stderr, environment=None, closed=False):
-        """Both daemons; serves once both answer."""
+    def start(self, stderr, environment=None, closed=False, meanwhile=lambda: None):
+        """Both daemons; serves once both answer. meanwhile() is called until then."""
         self.children = []
         for command in (self.relay.command(),
                         [relay.program("mrasd"), "-c", self.mrasd.path("mrasd.conf")]):
@@ -93,6 +93,7 @@ class Bench:
                 env={**os.environ, **(environment or {})}))
         until = time.monotonic() + 30
         while not (self.relay.serves() and self.mrasd_serves()):
+            meanwhile()
             check(time.monotonic() < until, "the daemons do not serve")
             check(all(c.poll() is None for c in self.children), "a daemon has ended")
             time.sleep(0.05)
@@ -215,11 +216,17 @@ def a_journal_that_stalls(bench):
     os.makedirs(JOURNAL)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
         journal.bind(JOURNAL + "/socket")
-        pipe = Pipe()
-        bench.start(pipe.writer, {"JOURNAL_STREAM": pipe.stream()})
+        pipe, messages = Pipe(), []
+
+        def read():
+            while select.select([journal], [], [], 0)[0]:
+                messages.append(journal.recv(65536))
+
+        # Before a daemon serves it waits for the journal, as for every other part of the system.
+        bench.start(pipe.writer, {"JOURNAL_STREAM": pipe.stream()}, meanwhile=read)
         serves_on(bench, lambda: bool(select.select([journal], [], [], 0)[0]))
         seconds = bench.stop()
-        first = journal.recv(65536)
+        first = (messages or [journal.recv(65536)])[0]
     check(b"MESSAGE" in first and b"SUBSYSTEM" in first, "the journal got %s", first[:200])
     return "journal: ended after %.2f s" % seconds
 
