@@ -258,6 +258,7 @@ static void limit_unauthenticated(struct mediarelayd *self)
 	uint32_t configured = self->relay.config->stream.unauthenticated;
 	size_t workers = self->relay.worker_count;
 	uint64_t passed = descriptors_passed(&self->relay);
+	char beside[64] = "";
 	struct rlimit files;
 
 	self->unauthenticated_max = UINT32_MAX;
@@ -265,16 +266,18 @@ static void limit_unauthenticated(struct mediarelayd *self)
 		return;
 	self->unauthenticated_max =
 		clients_unauthenticated_max(files.rlim_cur, passed, workers);
-	if (configured > self->unauthenticated_max)
-		/* No warning: with defaults the host decides, and the cap is no harm. */
-		log_notice(
-			"limits.unauthenticated = %u of each of %zu workers is more than "
-			"half of the %ju descriptors, less %ju of pass_through; each worker "
-			"allows %u; raise "
-			"LimitNOFILE to %ju, or lower the key",
-			configured, workers, (uintmax_t)files.rlim_cur, (uintmax_t)passed,
-			self->unauthenticated_max,
-			(uintmax_t)configured * workers * 2 + passed);
+	if (configured <= self->unauthenticated_max)
+		return;
+	if (passed > 0)
+		snprintf(beside, sizeof(beside), " beside the %ju of pass_through",
+			 (uintmax_t)passed);
+	/* No warning: with defaults the host decides, and the cap is no harm. */
+	log_notice(
+		"limits.unauthenticated = %u of each of %zu workers is more than half of "
+		"the %ju descriptors%s; each worker allows %u; raise LimitNOFILE to %ju, "
+		"or lower the key",
+		configured, workers, (uintmax_t)files.rlim_cur, beside,
+		self->unauthenticated_max, (uintmax_t)configured * workers * 2 + passed);
 }
 
 static bool make_workers(struct daemon *daemon)
