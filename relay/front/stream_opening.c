@@ -155,26 +155,37 @@ static bool take_header(struct stream *stream, enum proxy_verdict verdict,
 	       stream_conn_fail(stream, CONNECTION_END_GAVE_WAY);
 }
 
+/* What a look at the first bytes has come to. OPENING_FRAMES: they are there. */
+static enum stream_opening looked(struct stream *stream, enum stream_io_result result)
+{
+	switch (result) {
+	case STREAM_IO_OK:
+		return STREAM_OPENING_FRAMES;
+	case STREAM_IO_AGAIN:
+		return STREAM_OPENING_WAITS;
+	case STREAM_IO_ENDED:
+		stream_conn_fail(stream, CONNECTION_END_CLIENT);
+		break;
+	case STREAM_IO_FAILED:
+		stream_conn_fail(stream, CONNECTION_END_BROKEN);
+		break;
+	}
+	return STREAM_OPENING_ENDS;
+}
+
 /* OPENING_FRAMES: the header has been taken, and more may be there. */
 static enum stream_opening read_header(struct stream *stream)
 {
+	enum stream_opening opening;
 	uint8_t *bytes = clients_buffer(stream->clients);
 	struct proxy_header header;
 	size_t len, needed = 0;
 	enum proxy_verdict verdict;
 
-	switch (stream_io_look(&stream->io, bytes, PROXY_HEADER_MAX, &len)) {
-	case STREAM_IO_OK:
-		break;
-	case STREAM_IO_AGAIN:
-		return STREAM_OPENING_WAITS;
-	case STREAM_IO_ENDED:
-		stream_conn_fail(stream, CONNECTION_END_CLIENT);
-		return STREAM_OPENING_ENDS;
-	case STREAM_IO_FAILED:
-		stream_conn_fail(stream, CONNECTION_END_BROKEN);
-		return STREAM_OPENING_ENDS;
-	}
+	opening = looked(stream,
+			 stream_io_look(&stream->io, bytes, PROXY_HEADER_MAX, &len));
+	if (opening != STREAM_OPENING_FRAMES)
+		return opening;
 	static_assert((int)PROXY_HEADER_MAX <= (int)CLIENTS_BUFFER, "a header fits");
 	verdict = proxy_header_read((struct slice){bytes, len}, PROXY_STREAM, &header,
 				    &needed);
@@ -216,24 +227,17 @@ static const struct relay_pass_through *pass_through_of(const struct stream *str
  */
 static enum stream_opening look_at_hello(struct stream *stream)
 {
+	enum stream_opening opening;
 	const struct relay_pass_through *config = pass_through_of(stream);
 	uint8_t *bytes = clients_buffer(stream->clients);
 	struct client_hello hello;
 	size_t len, needed;
 
 	static_assert(2 * CLIENT_HELLO_MAX <= (int)CLIENTS_BUFFER, "both halves fit");
-	switch (stream_io_look(&stream->io, bytes, CLIENT_HELLO_MAX, &len)) {
-	case STREAM_IO_OK:
-		break;
-	case STREAM_IO_AGAIN:
-		return STREAM_OPENING_WAITS;
-	case STREAM_IO_ENDED:
-		stream_conn_fail(stream, CONNECTION_END_CLIENT);
-		return STREAM_OPENING_ENDS;
-	case STREAM_IO_FAILED:
-		stream_conn_fail(stream, CONNECTION_END_BROKEN);
-		return STREAM_OPENING_ENDS;
-	}
+	opening = looked(stream,
+			 stream_io_look(&stream->io, bytes, CLIENT_HELLO_MAX, &len));
+	if (opening != STREAM_OPENING_FRAMES)
+		return opening;
 	switch (client_hello_read((struct slice){bytes, len}, bytes + CLIENT_HELLO_MAX,
 				  &hello, &needed)) {
 	case CLIENT_HELLO_MORE:
@@ -256,18 +260,10 @@ static enum stream_opening look_at_hello(struct stream *stream)
 /* What the first bytes show. OPENING_FRAMES: that is decided. */
 static enum stream_opening look_at_kind(struct stream *stream, enum stream_kind *kind)
 {
-	switch (stream_io_peek(&stream->io, kind)) {
-	case STREAM_IO_OK:
-		break;
-	case STREAM_IO_AGAIN:
-		return STREAM_OPENING_WAITS;
-	case STREAM_IO_ENDED:
-		stream_conn_fail(stream, CONNECTION_END_CLIENT);
-		return STREAM_OPENING_ENDS;
-	case STREAM_IO_FAILED:
-		stream_conn_fail(stream, CONNECTION_END_BROKEN);
-		return STREAM_OPENING_ENDS;
-	}
+	enum stream_opening opening;
+	opening = looked(stream, stream_io_peek(&stream->io, kind));
+	if (opening != STREAM_OPENING_FRAMES)
+		return opening;
 	counter_add(&stream->delivery->turn->counters.streams[*kind], 1);
 	stream->is_tls = *kind == STREAM_TLS;
 	return STREAM_OPENING_FRAMES;
