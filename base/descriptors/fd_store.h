@@ -1,0 +1,45 @@
+/*
+ * fd_store.h - descriptors that outlive the process, in systemd's store of the service
+ * (FDSTORE=1, sd_notify(3)). Does nothing where systemd does not listen.
+ *
+ * A name is for a group of descriptors: they are given back with it, and are removed by it. A
+ * connection leaves the store by itself when both directions are shut down; close() alone does not
+ * end it, because the store has a copy: fd_end().
+ *
+ * Messages go to PID 1, which may be slow: they never block. What it does not take is kept and
+ * sent again, in order; what is given up is counted.
+ *
+ * Threads  any; a lock, so not for the packet path.
+ */
+#ifndef BASE_DESCRIPTORS_FD_STORE_H
+#define BASE_DESCRIPTORS_FD_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FD_STORE_NAME_MAX = 128, FD_STORE_BATCH = 253 /* SCM_MAX_FD */ };
+
+/* Is there a store? */
+bool fd_store_is_there(void);
+
+/*
+ * Keep copies of count descriptors, at least 1, in batches. poll: let it drop those that hang up or fail; for
+ * connections. name: [a-zA-Z0-9._-]. Borrowed descriptors, which stay open until the messages are sent.
+ */
+void fd_store_put(const char *name, const int *fds, size_t count, bool poll);
+void fd_store_remove(const char *name);
+
+/* Send what is waiting; false if something still is. From main, every now and then. */
+bool fd_store_flush(void);
+
+struct fd_store_figures {
+	uint64_t put, removed, given_up;
+	size_t waiting;
+};
+struct fd_store_figures fd_store_figures(void);
+
+/* End a TCP connection or listener of which the store may have a copy, and close it. reset: RST. */
+void fd_end(int fd, bool reset);
+
+#endif

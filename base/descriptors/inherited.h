@@ -1,0 +1,39 @@
+/*
+ * inherited.h - descriptors that this process was given by the one before it: by systemd's store
+ * (LISTEN_FDS, LISTEN_FDNAMES), or by a running process (--take-over). One list, whatever the way.
+ *
+ * Owner    struct inherited owns those that nobody has taken, and closes them in the end.
+ * Threads  main's.
+ */
+#ifndef BASE_DESCRIPTORS_INHERITED_H
+#define BASE_DESCRIPTORS_INHERITED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct inherited;
+
+/* An empty list; NULL if out of memory. */
+struct inherited *inherited_new(void);
+/* Closes what is left: connections are ended, as the store may have copies. NULL is allowed. */
+void inherited_free(struct inherited *inherited);
+
+/* Those of the environment, made close-on-exec; the variables are unset. False: out of memory. */
+bool inherited_from_environment(struct inherited *inherited);
+/* One more. name is copied. False: out of memory, and fd is still the caller's. */
+bool inherited_add(struct inherited *inherited, const char *name, int fd);
+
+size_t inherited_count(const struct inherited *inherited);
+
+/*
+ * Take one of that name out of the list, the one that came first; -1: there is none. What it is bound to, the
+ * caller looks at.
+ */
+int inherited_take(struct inherited *inherited, const char *name);
+
+/* Walk without taking: *cursor starts at 0; false at the end. take: by the cursor's last result. */
+bool inherited_next(const struct inherited *inherited, size_t *cursor, const char **name,
+		    int *fd);
+void inherited_taken(struct inherited *inherited, int fd);
+
+#endif

@@ -1,0 +1,6 @@
+# relay/state/: what outlives the process.
+noinst_LIBRARIES += libstate.a
+libstate_a_SOURCES = \
+	relay/state/keeper.h \
+	relay/state/state_file.h \
+	relay/state/state_view.h
