@@ -231,20 +231,22 @@ static int print_issued(const struct ctl_args *args, const struct token_key *key
 		    : ctl_fail("out of memory, or --server-name is not UTF-8");
 }
 
-/* The key of --kid, or the first that is valid; NULL after a message. */
+/* The key of --kid, or the first that is valid; NULL after a message, with the exit code. */
 static const struct token_key *choose_token_key(const struct ctl_args *args,
 						const char *path,
 						const struct token_keyring *ring,
-						int64_t now_s)
+						int64_t now_s, int *status)
 {
 	const char *kid = ctl_value(args, OPTION_KID, NULL);
 	const struct token_key *key = NULL;
 
+	*status = CTL_FAILED;
 	if (kid != NULL) {
 		key = token_keyring_find(ring, (struct slice){(const uint8_t *)kid,
 							      strlen(kid)});
 		if (key == NULL) {
 			ctl_fail("%s: no key '%s'", path, kid);
+			*status = CTL_NOT_FOUND;
 			return NULL;
 		}
 		if (token_key_is_valid(key, now_s, 0))
@@ -319,12 +321,10 @@ int ctl_access_token(const struct ctl_args *args)
 	if (ring == NULL)
 		return ctl_fail("%s", error);
 
-	const struct token_key *key = choose_token_key(args, path, ring, now_s);
-	if (key == NULL)
-		status = CTL_FAILED;
-	else if (!make_token(args, key, now_s, &issued))
+	const struct token_key *key = choose_token_key(args, path, ring, now_s, &status);
+	if (key != NULL && !make_token(args, key, now_s, &issued))
 		status = ctl_fail("cannot make a token: the crypto library failed");
-	else
+	else if (key != NULL)
 		status = print_issued(args, key, &issued,
 				      ctl_number(args, OPTION_TOKEN_TTL,
 						 TOKEN_TTL_DEFAULT_S));

@@ -168,12 +168,14 @@ static void text_handshakes(FILE *out, const struct load_options *options,
 			    const struct load_result *result)
 {
 	if (load_has_certificate(options))
-		fprintf(out, "          %" PRIu64 " handshakes of %s, %.1f per second\n",
+		fprintf(out, "          %" PRIu64 " %s handshake%s, %.1f per second\n",
 			result->handshakes,
 			options->transport == CLIENT_TLS ? "TLS" : "DTLS",
+			result->handshakes == 1 ? "" : "s",
 			load_per_second(result->handshakes, result->setup_s));
 	if (options->tcp_relay)
-		fprintf(out, "          %u data connections\n", result->data_connections);
+		fprintf(out, "          %u data connection%s\n", result->data_connections,
+			result->data_connections == 1 ? "" : "s");
 }
 
 static void text_moves(FILE *out, const struct load_options *options,

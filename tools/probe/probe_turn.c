@@ -254,8 +254,11 @@ static bool find_server(struct turn *turn)
 	if (!client_server_find(turn->options->host, 0, IP_NONE, &turn->server, &why))
 		return probe_fail(turn->report, "server", "check the name", "%s: %s",
 				  turn->options->host, why);
-	probe_ok(turn->report, "server", "%s is %s", turn->options->host,
-		 ip_addr_format(&turn->server.ip, text, sizeof(text)));
+	ip_addr_format(&turn->server.ip, text, sizeof(text));
+	if (strcmp(turn->options->host, text) == 0)
+		probe_ok(turn->report, "server", "%s", text);
+	else
+		probe_ok(turn->report, "server", "%s is %s", turn->options->host, text);
 	return true;
 }
 

@@ -346,7 +346,7 @@ static const struct {
 	{"DTLS, moves, ICMP",
 	 has_moved_three_times,
 	 {"mode      dtls:[2001:db8::1]:3478, a move every 2 s\n",
-	  "2 handshakes of DTLS, 20.0 per second\n",
+	  "2 DTLS handshakes, 20.0 per second\n",
 	  "moves     3 done, 1 unfinished, 2.000 packets lost per move\n",
 	  "icmp      7 errors from the server; first: type 3, code 4\n"}},
 	{"TCP relay",
