@@ -11,6 +11,7 @@ EXTRA_DIST += \
 	tests/integration/lib/load_clients.py \
 	tests/integration/lib/deb.py \
 	tests/integration/lib/openapi_check.py \
+	tests/integration/lib/fdstore.py \
 	tests/integration/lib/freeze_thread.py \
 	tests/integration/lib/machine.py \
 	tests/integration/lib/namespaces.py \
@@ -54,6 +55,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-dtls.py \
 	tests/integration/cases/t-dual.py \
 	tests/integration/cases/t-mobility.py \
+	tests/integration/cases/t-fdstore.py \
 	tests/integration/cases/t-fragments.sh \
 	tests/integration/cases/t-gateway.py \
 	tests/integration/cases/t-haproxy.sh \
