@@ -10,6 +10,7 @@ libbase_a_SOURCES = \
 	base/self_name.c base/self_name.h \
 	base/sockaddr.c base/sockaddr.h \
 	base/tls_error.c base/tls_error.h \
+	base/udp/steering.c base/udp/steering.h \
 	base/udp/udp_batch.c base/udp/udp_batch.h \
 	base/udp/udp_errors.c base/udp/udp_errors.h \
 	base/units.c base/units.h \

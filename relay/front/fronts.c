@@ -13,6 +13,7 @@
 
 #include "base/config/explain.h"
 #include "base/sockaddr.h"
+#include "base/udp/steering.h"
 #include "relay/front/tcp.h"
 #include "relay/front/udp.h"
 
@@ -109,6 +110,26 @@ bool fronts_try_outside(const struct relay_config *config,
 	return true;
 }
 
+/*
+ * The sockets of a front for datagrams are all bound, in the order of workers. A system without such
+ * programs can do with one worker.
+ */
+static bool steer(const struct front *front, const struct front_sockets *sets, size_t i,
+		  size_t workers, char *error, size_t error_size)
+{
+	char text[ENDPOINT_TEXT_LEN];
+	int failed = steering_attach(sets[0].udp[i], (unsigned)workers);
+
+	if (failed == 0 || workers == 1)
+		return true;
+	snprintf(
+		error, error_size,
+		"cannot steer datagrams at %s to workers (SO_ATTACH_REUSEPORT_CBPF): %s; "
+		"set \"workers = 1\"",
+		endpoint_format(&front->local, text, sizeof(text)), strerror(-failed));
+	return false;
+}
+
 bool fronts_bind(const struct relay_config *config, const struct front table[FRONTS_MAX],
 		 const bool wanted[FRONTS_MAX], struct front_sockets *sets,
 		 size_t workers, char *error, size_t error_size)
@@ -130,6 +151,10 @@ bool fronts_bind(const struct relay_config *config, const struct front table[FRO
 				return locate(config, &table[i], error, error_size);
 			}
 			*(stream ? &sets[w].tcp[i] : &sets[w].udp[i]) = fd;
+		}
+		if (!stream && !steer(&table[i], sets, i, workers, error, error_size)) {
+			fronts_close(sets, workers);
+			return locate(config, &table[i], error, error_size);
 		}
 	}
 	return true;

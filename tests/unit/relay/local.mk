@@ -22,6 +22,7 @@ unit_programs += \
 	tests/unit/relay/test_records \
 	tests/unit/relay/test_self_test \
 	tests/unit/relay/test_status_line \
+	tests/unit/relay/test_steering \
 	tests/unit/relay/test_relocation \
 	tests/unit/relay/test_stream_handover \
 	tests/unit/relay/test_stream_io \
@@ -74,6 +75,7 @@ tests_unit_relay_test_status_line_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_rates_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_records_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_network_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_relay_test_steering_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_next_hops_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_clients_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_stream_padding_SOURCES = tests/unit/relay/test_stream_padding.c $(relay_fixture)
