@@ -2,5 +2,10 @@
 noinst_LIBRARIES += libstate.a
 libstate_a_SOURCES = \
 	relay/state/keeper.h \
+	relay/state/state_file.c \
 	relay/state/state_file.h \
+	relay/state/state_layout.h \
+	relay/state/state_memory.c \
+	relay/state/state_memory.h \
+	relay/state/state_view.c \
 	relay/state/state_view.h

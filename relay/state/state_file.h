@@ -6,7 +6,8 @@
  * it, and one store of a word puts it in force. A process that is killed between any two
  * writes therefore leaves the old version or the new one, and each has a checksum of its own, so that
  * what is neither is recognised. A kind may also have words, which change in place, one store
- * each, for what moves with every read of a stream.
+ * each, for what moves with every read of a stream. A window is memory for bytes on their way,
+ * with words that say what is in it.
  *
  * Nothing here knows what the bytes mean: saved_*.h. Pure: the memory is the caller's
  * (state_memory.h), and state_view.h reads it, in this process or the next.
@@ -14,7 +15,8 @@
  * Owner    one worker, or main for the shared one.
  * Threads  its own.
  * Memory   reserved as a whole and not touched until used. Records lie in blocks of a few sizes,
- *          so an idle allocation has about its own length.
+ *          so an idle allocation has about its own length. Which blocks are free is known
+ *          to the process alone.
  */
 #ifndef RELAY_STATE_STATE_FILE_H
 #define RELAY_STATE_STATE_FILE_H
@@ -25,8 +27,22 @@
 
 #include "stun/wire.h"
 
-/* The layout of the file itself. What records contain has a version of its own, in each. */
-enum { STATE_FILE_VERSION = 1, STATE_RECORD_MAX = 64 << 10, STATE_WORDS = 8 };
+/*
+ * The layout of the file itself; this version and the one before can be read. What records contain has a
+ * version of its own, in each. A macro, so that a build for a test can be of another version.
+ */
+#ifndef STATE_FILE_VERSION
+#define STATE_FILE_VERSION 1
+#endif
+
+enum {
+	STATE_RECORD_MAX = 64 << 10,
+	STATE_WORDS = 8, /* of a record, and of a window */
+	STATE_WINDOWS = 2,
+	STATE_WINDOW_LEN = 72 << 10,
+};
+
+/* Append only: the numbers are in files. */
 
 enum state_kind {
 	STATE_ALLOCATION,  /* by slot */
@@ -53,33 +69,53 @@ struct state_sizes {
 	uint32_t records[STATE_KIND_COUNT];
 };
 
-/* How much memory such a file needs; 0 if that is more than there can be. */
+/* How much memory such a file needs, in whole pages; 0 if that is more than there can be. */
 size_t state_file_bytes(const struct state_sizes *sizes);
 
 /*
- * An empty file in that memory, which is all zero, aligned to a page and outlives the result. NULL if out
- * of memory.
+ * An empty file in that memory, which is all zero, of state_file_bytes(), aligned to a page, and
+ * outlives the result. NULL if out of memory.
  */
 struct state_file *state_file_new(void *memory, size_t bytes,
 				  const struct state_head *head,
 				  const struct state_sizes *sizes);
-void state_file_free(
-	struct state_file *file); /* leaves the memory as it is; NULL is allowed */
+/* Leaves the memory as it is; NULL is allowed. */
+void state_file_free(struct state_file *file);
 
 /*
- * Put a record in force, in place of the one of that kind and index. False, and the old one stays, if
- * there is no room: len above STATE_RECORD_MAX, or too many long ones.
+ * Put a record in force, in place of the one of that kind and index, which is below the size of that
+ * kind. record: copied; may be the one in force. False, and the old one stays, if there is no room:
+ * it is longer than STATE_RECORD_MAX, or too many are long.
  */
 bool state_file_put(struct state_file *file, enum state_kind kind, uint32_t index,
 		    struct slice record);
+/* Nothing if there is none. */
 void state_file_drop(struct state_file *file, enum state_kind kind, uint32_t index);
 
-/* The one in force, borrowed until it is replaced; empty if there is none. */
+/* The one in force, borrowed until it is replaced; no data if there is none. */
 struct slice state_file_get(const struct state_file *file, enum state_kind kind,
 			    uint32_t index);
 
-/* STATE_WORDS of them, zero when the record is new; kinds with words only. Each store is atomic. */
+/* Have records of that kind words? */
+static inline bool state_kind_has_words(enum state_kind kind)
+{
+	return kind == STATE_STREAM || kind == STATE_PEER;
+}
+
+/*
+ * STATE_WORDS of them, zero when the record is new, kept when it is replaced; kinds with words
+ * only. They stay where they are for as long as the file. Read them as you like; change them with
+ * state_word_store().
+ */
 uint64_t *state_file_words(struct state_file *file, enum state_kind kind, uint32_t index);
+/* Atomic, and in order: what the caller has written before is there if the new word is. */
+void state_word_store(struct state_file *file, uint64_t *word, uint64_t value);
+
+/*
+ * Window number 0 to STATE_WINDOWS - 1: STATE_WINDOW_LEN bytes aligned to a page, for the caller to
+ * write, and its STATE_WORDS words; words may be NULL.
+ */
+uint8_t *state_file_window(struct state_file *file, unsigned number, uint64_t **words);
 
 /*
  * All that a process takes over is in its files: from now on they count, and those of the process before
@@ -89,5 +125,12 @@ void state_file_complete(struct state_file *file);
 
 /* Bytes of memory that records take, for metrics. */
 size_t state_file_used(const struct state_file *file);
+
+/*
+ * For tests: called before each write to the memory but those to windows, which may stop the
+ * process there. NULL ends it.
+ */
+typedef void state_write_fn(void *arg, const void *to, size_t len);
+void state_file_watch(struct state_file *file, state_write_fn *before, void *arg);
 
 #endif

@@ -21,6 +21,11 @@ struct state_view {
 	struct state_sizes sizes;
 	uint32_t version;
 	bool complete; /* see state_file_complete() */
+
+	/* Where things are, proved to lie in the memory; state_view.c's. */
+	uint64_t index_at[STATE_KIND_COUNT], words_at[STATE_KIND_COUNT];
+	uint64_t window_at[STATE_WINDOWS], window_words_at[STATE_WINDOWS];
+	uint64_t records_at;
 };
 
 enum state_verdict {
@@ -33,7 +38,10 @@ enum state_verdict {
 };
 const char *state_verdict_name(enum state_verdict verdict);
 
-/* boot_id: of this boot. */
+/*
+ * memory: aligned to 8 bytes. boot_id: of this boot. Unless STATE_GOOD, only view->version means
+ * something, and that only if STATE_OTHER_VERSION.
+ */
 enum state_verdict state_view_open(struct state_view *view, const void *memory,
 				   size_t bytes, const uint8_t boot_id[16]);
 
@@ -49,5 +57,9 @@ struct state_found {
 };
 bool state_view_next(const struct state_view *view, enum state_kind kind,
 		     uint32_t *cursor, struct state_found *found);
+
+/* Bytes and words of a window, as state_file_window(). NULL: a file of an older version has it not. */
+const uint8_t *state_view_window(const struct state_view *view, unsigned number,
+				 const uint64_t **words);
 
 #endif
