@@ -366,6 +366,18 @@ static bool token_password(const struct key *key, const struct credential *cred,
 	return true;
 }
 
+bool credential_password_by(const struct credential *cred, const struct key *key,
+			    struct credential_password *out)
+{
+	if (cred->form == CREDENTIAL_REST
+		    ? !rest_password(key, cred->username,
+				     credential_quota_is_set(&cred->quota), out)
+		    : !token_password(key, cred, out))
+		return false;
+	out->key = key;
+	return true;
+}
+
 bool credential_next_password(const struct credential *cred, const struct keyring *ring,
 			      const struct credential_clock *clock, size_t *position,
 			      struct credential_password *out)
@@ -376,13 +388,8 @@ bool credential_next_password(const struct credential *cred, const struct keyrin
 
 		if (!key_verifies(key, clock->now_s, clock->skew_s))
 			continue;
-		if (cred->form == CREDENTIAL_REST
-			    ? rest_password(key, cred->username,
-					    credential_quota_is_set(&cred->quota), out)
-			    : token_password(key, cred, out)) {
-			out->key = key;
+		if (credential_password_by(cred, key, out))
 			return true;
-		}
 	}
 	return false;
 }

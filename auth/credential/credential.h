@@ -129,6 +129,13 @@ bool credential_next_password(const struct credential *cred, const struct keyrin
 			      const struct credential_clock *clock, size_t *position,
 			      struct credential_password *out);
 
+/*
+ * The password that this key makes of that username, valid or not by its time. False if it makes none:
+ * it signs no REST credentials, or another key made the token.
+ */
+bool credential_password_by(const struct credential *cred, const struct key *key,
+			    struct credential_password *out);
+
 /* An issued pair, both as text. */
 struct credential_pair {
 	char username[CREDENTIAL_USERNAME_MAX + 1];

@@ -68,7 +68,7 @@ bool key_derive(struct key *key)
 	return hkdf(key, "mras client id", key->mras_client_id) &&
 	       hkdf(key, "mras token", key->mras_token) &&
 	       hkdf(key, "mras password", key->mras_password) &&
-	       hkdf(key, "rest quota", key->rest_quota);
+	       hkdf(key, "rest quota", key->rest_quota) && hkdf(key, "mark", key->mark);
 }
 
 bool key_id_is_valid(const char *id, size_t len)
@@ -231,6 +231,14 @@ void keyring_free(struct keyring *ring)
 		return;
 	OPENSSL_cleanse(ring, sizeof(*ring));
 	free(ring);
+}
+
+uint64_t key_mark(const struct key *key)
+{
+	uint64_t mark;
+
+	memcpy(&mark, key->mark, sizeof(mark));
+	return mark != 0 ? mark : 1;
 }
 
 bool key_is_valid(const struct key *key, int64_t unix_s)

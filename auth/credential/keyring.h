@@ -53,6 +53,7 @@ struct key {
 	uint8_t mras_password[KEY_DERIVED_LEN];  /* makes the password */
 	uint8_t rest_quota
 		[KEY_DERIVED_LEN]; /* makes the password of a REST name with a quota */
+	uint8_t mark[KEY_DERIVED_LEN]; /* tells it from another secret under its id */
 };
 
 struct keyring {
@@ -75,8 +76,8 @@ void keyring_free(struct keyring *ring); /* NULL is allowed; wipes the secrets *
 
 /*
  * Fill the derived fields from the secret: HKDF-SHA256 (RFC 5869) with salt "avedge keyring"
- * and, as info, "mras client id", "mras token", "mras password" and "rest quota". False if the library
- * refuses.
+ * and, as info, "mras client id", "mras token", "mras password", "rest quota" and "mark". False if the
+ * library refuses.
  */
 bool key_derive(struct key *key);
 
@@ -85,6 +86,9 @@ bool key_id_is_valid(const char *id, size_t len);
 
 /* NULL, or a whole sentence that says why this secret is too weak. */
 const char *key_secret_weakness(const uint8_t *secret, size_t len);
+
+/* Tells it from a key of its id with another secret, and reveals neither; never 0. */
+uint64_t key_mark(const struct key *key);
 
 bool key_is_valid(const struct key *key, int64_t unix_s);
 /*

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 
 #include "auth/credential/base64.h"
 #include "auth/credential/key_line.h"
@@ -160,6 +161,24 @@ bool token_key_is_valid(const struct token_key *key, int64_t unix_s, int64_t ske
 				  .not_after_s = key->not_after_s};
 
 	return key_verifies(&times, unix_s, skew_s);
+}
+
+uint64_t token_key_mark(const struct token_key *key)
+{
+	static const char purpose[16] = "token key mark";
+	uint8_t text[sizeof(purpose) + 1 + TOKEN_KEY_MAX], digest[EVP_MAX_MD_SIZE];
+	size_t len = token_cipher_key_len(key->cipher);
+	uint64_t mark = 0;
+
+	memcpy(text, purpose, sizeof(purpose));
+	text[sizeof(purpose)] = (uint8_t)key->cipher;
+	memcpy(text + sizeof(purpose) + 1, key->key, len);
+	/* It cannot fail but for want of memory. */
+	if (EVP_Digest(text, sizeof(purpose) + 1 + len, digest, NULL, EVP_sha256(),
+		       NULL) == 1)
+		memcpy(&mark, digest, sizeof(mark));
+	OPENSSL_cleanse(text, sizeof(text));
+	return mark != 0 ? mark : 1;
 }
 
 bool token_key_equal(const struct token_key *a, const struct token_key *b)

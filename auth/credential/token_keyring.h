@@ -68,6 +68,9 @@ const struct token_key *token_keyring_find(const struct token_keyring *ring,
 /* Valid by a clock that may be skew_s off either way; see key_verifies(). */
 bool token_key_is_valid(const struct token_key *key, int64_t unix_s, int64_t skew_s);
 
+/* Tells it from another key of its kid, and reveals neither; never 0. */
+uint64_t token_key_mark(const struct token_key *key);
+
 /* The same key, not only one of the same kid. */
 bool token_key_equal(const struct token_key *a, const struct token_key *b);
 

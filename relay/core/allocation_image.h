@@ -15,21 +15,7 @@
 
 #include "relay/core/allocation_move.h"
 #include "relay/core/front.h"
-#include "stun/wire.h"
-
-/* What its owner was authenticated with; with the keyring it gives owner.key again. */
-enum owner_proof_kind {
-	OWNER_PROOF_NONE,
-	OWNER_PROOF_USERNAME,    /* USERNAME of the IETF dialect, as received */
-	OWNER_PROOF_MS_USERNAME, /* of the MS dialect, bytes */
-	OWNER_PROOF_TOKEN,       /* ACCESS-TOKEN, sealed */
-};
-
-struct owner_proof {
-	enum owner_proof_kind kind;
-	struct slice bytes; /* borrowed */
-	uint8_t key_len;    /* 16 of MD5, 32 of SHA-256, 20 and others of a token */
-};
+#include "relay/core/owner_proof.h"
 
 struct allocation_image {
 	/* al.owner.key is all zero, fronts, addresses, slots and rows mean nothing. */
@@ -40,6 +26,7 @@ struct allocation_image {
 	struct ip_addr relay_address, second_address; /* as bound */
 	struct ms_reservation ms_reservation;
 	struct owner_proof proof;
+	uint64_t key_mark; /* owner_proof_mark() */
 };
 
 struct turn;

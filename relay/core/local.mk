@@ -82,6 +82,8 @@ libcore_a_SOURCES = \
 	relay/core/nonce.h \
 	relay/core/owner.c \
 	relay/core/owner.h \
+	relay/core/owner_proof.c \
+	relay/core/owner_proof.h \
 	relay/core/owner_row.h \
 	relay/core/peer_policy.c \
 	relay/core/peer_policy.h \

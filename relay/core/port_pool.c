@@ -323,6 +323,20 @@ uint16_t port_pool_take(struct port_pool *pool, size_t address, enum port_want w
 	return index == NONE ? 0 : (uint16_t)index;
 }
 
+bool port_pool_take_this(struct port_pool *pool, size_t address, uint16_t port)
+{
+	assert(address < PORT_POOL_ADDRESSES_MAX && pool->ranges[address]);
+	struct range *r = pool->ranges[address];
+	bool ok;
+
+	pthread_mutex_lock(&pool->lock);
+	ok = port >= 1024 && !bit_get(r->taken, port);
+	if (ok)
+		mark_taken(r, port, address);
+	pthread_mutex_unlock(&pool->lock);
+	return ok;
+}
+
 void port_pool_give(struct port_pool *pool, size_t address, uint16_t port,
 		    uint64_t now_ms)
 {

@@ -60,6 +60,12 @@ void port_pool_move(struct port_pool *pool, uint16_t first, uint16_t last,
 uint16_t port_pool_take(struct port_pool *pool, size_t address, enum port_want want,
 			uint64_t now_ms);
 
+/*
+ * Take this very port, in the range or not, resting or not. False if it is taken, or below 1024, where
+ * there is none of ours.
+ */
+bool port_pool_take_this(struct port_pool *pool, size_t address, uint16_t port);
+
 /* Give one port back; it rests from now. Must be taken. */
 void port_pool_give(struct port_pool *pool, size_t address, uint16_t port,
 		    uint64_t now_ms);

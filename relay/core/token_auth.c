@@ -40,6 +40,20 @@ static const struct token_key *find_key(const struct turn *turn,
 		       : NULL;
 }
 
+/* The form of that length of its session key; false if there is none. */
+static bool form_of(const struct access_token *token, size_t len, struct stun_key *key)
+{
+	key->len = (uint8_t)len;
+	if (len == SHA_DIGEST_LENGTH && token->mac_key_len == ACCESS_TOKEN_MAC_KEY_LONG) {
+		SHA1(token->mac_key, token->mac_key_len, key->bytes);
+		return true;
+	}
+	if (len != MAC_KEY_CUT && len != token->mac_key_len)
+		return false;
+	memcpy(key->bytes, token->mac_key, len);
+	return true;
+}
+
 /*
  * The session key signs directly (RFC 7635 section 5). For HMAC-SHA1 there are two more forms of it:
  * the SHA-1 hash of a long one, as Appendix B there derives it, and its first 16 bytes, to which
@@ -48,19 +62,17 @@ static const struct token_key *find_key(const struct turn *turn,
 static bool is_signed(const struct stun_msg *msg, const struct token_claim *claim,
 		      const struct access_token *token, struct stun_key *key)
 {
-	key->len = (uint8_t)token->mac_key_len;
-	memcpy(key->bytes, token->mac_key, token->mac_key_len);
+	form_of(token, token->mac_key_len, key);
 	if (stun_verify(msg, claim->kind, key))
 		return true;
 	if (claim->kind != STUN_INTEGRITY_SHA1)
 		return false;
-	key->len = MAC_KEY_CUT;
+	form_of(token, MAC_KEY_CUT, key);
 	if (stun_verify(msg, claim->kind, key))
 		return true;
 	if (token->mac_key_len != ACCESS_TOKEN_MAC_KEY_LONG)
 		return false;
-	SHA1(token->mac_key, token->mac_key_len, key->bytes);
-	key->len = SHA_DIGEST_LENGTH;
+	form_of(token, SHA_DIGEST_LENGTH, key);
 	return stun_verify(msg, claim->kind, key);
 }
 
@@ -143,6 +155,22 @@ enum token_proof token_auth_prove(struct turn *turn, const struct stun_msg *msg,
 	OPENSSL_cleanse(&token, sizeof(token));
 	OPENSSL_cleanse(&session_key, sizeof(session_key));
 	return proof;
+}
+
+bool token_auth_again(const struct turn *turn, const struct token_key *key,
+		      struct slice bytes, size_t key_len, int64_t expires_s,
+		      struct owner *owner)
+{
+	struct stun_key session_key = {0};
+	struct access_token token;
+	bool ok = access_token_open(bytes, key, server_name_of(turn), &token) &&
+		  form_of(&token, key_len, &session_key);
+
+	if (ok)
+		fill_owner(turn, key, &session_key, expires_s, owner);
+	OPENSSL_cleanse(&token, sizeof(token));
+	OPENSSL_cleanse(&session_key, sizeof(session_key));
+	return ok;
 }
 
 bool token_auth_is_kid(const struct owner *owner, struct slice username)

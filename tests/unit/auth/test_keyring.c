@@ -85,6 +85,19 @@ START_TEST(each_purpose_has_its_own_key)
 }
 END_TEST
 
+START_TEST(the_mark_tells_secrets_apart)
+{
+	struct keyring *ring =
+		parse("one " SECRET "\ntwo " SECRET " rest=sha256\n"
+		      "three YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY=\n");
+
+	ck_assert_uint_ne(key_mark(&ring->keys[0]), 0);
+	ck_assert_uint_eq(key_mark(&ring->keys[0]), key_mark(&ring->keys[1]));
+	ck_assert_uint_ne(key_mark(&ring->keys[0]), key_mark(&ring->keys[2]));
+	keyring_free(ring);
+}
+END_TEST
+
 static const struct {
 	const char *why;
 	unsigned line;
@@ -402,6 +415,7 @@ static void keyring_suite(Suite *suite)
 	TCase *tc = tcase_create("keyring");
 	tcase_add_test(tc, a_key_is_taken_as_written);
 	tcase_add_loop_test(tc, each_purpose_has_its_own_key, 0, ROWS(derived));
+	tcase_add_test(tc, the_mark_tells_secrets_apart);
 	tcase_add_loop_test(tc, errors_name_their_line, 0, ROWS(refused));
 	tcase_add_test(tc, a_nul_byte_is_not_a_blank);
 	tcase_add_test(tc, at_most_sixteen_keys_fit);

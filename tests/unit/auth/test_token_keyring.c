@@ -57,7 +57,9 @@ START_TEST(keys_are_taken_as_written) /* T-461 */
 
 	struct token_key other = ring->keys[0];
 	ck_assert(token_key_equal(&other, &ring->keys[0]));
+	ck_assert_uint_eq(token_key_mark(&other), token_key_mark(&ring->keys[0]));
 	other.key[31] ^= 1;
+	ck_assert_uint_ne(token_key_mark(&other), token_key_mark(&ring->keys[0]));
 	ck_assert(!token_key_equal(&other, &ring->keys[0]));
 	token_keyring_free(ring);
 }

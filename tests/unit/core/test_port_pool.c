@@ -44,6 +44,29 @@ START_TEST(every_port_is_given_once_then_none) /* T-243 */
 }
 END_TEST
 
+START_TEST(a_port_is_taken_by_its_number)
+{
+	struct port_pool *pool = pool_of(50000, 50009, 1000, 1);
+
+	ck_assert(port_pool_take_this(pool, 0, 50004));
+	ck_assert_msg(!port_pool_take_this(pool, 0, 50004), "taken");
+	ck_assert(port_pool_holds(pool, 0, 50004));
+	expect_figures(pool, 1, 0, 0);
+	port_pool_give(pool, 0, 50004, 5);
+	expect_figures(pool, 0, 1, 5);
+	ck_assert_msg(port_pool_take_this(pool, 0, 50004), "resting");
+	expect_figures(pool, 1, 0, 5);
+	ck_assert_msg(port_pool_take_this(pool, 0, 40000), "outside of the range");
+	ck_assert_uint_eq(port_pool_figures(pool, 0, 5).size, 11);
+	ck_assert_msg(!port_pool_take_this(pool, 0, 1023) &&
+			      !port_pool_take_this(pool, 0, 0),
+		      "never one of ours");
+	ck_assert(port_pool_take_this(pool, 0, 65535));
+	ck_assert(port_pool_check(pool));
+	port_pool_free(pool);
+}
+END_TEST
+
 START_TEST(the_last_port_of_many_is_found)
 {
 	struct port_pool *pool = pool_of(50000, 59999, 0, 1);
@@ -587,6 +610,7 @@ static void port_pool_suite(Suite *suite)
 	tcase_add_test(tc, a_port_that_could_not_be_bound_is_not_tried_next);
 	tcase_add_test(tc, a_clock_that_steps_back_is_harmless);
 	tcase_add_test(tc, in_use_takes_any_port);
+	tcase_add_test(tc, a_port_is_taken_by_its_number);
 	tcase_add_test(tc, the_whole_range_works);
 	tcase_add_loop_test(tc, a_range_of_one_port, 0, 2);
 	tcase_add_test(tc, a_moved_range_leaves_what_is_taken);
