@@ -20,8 +20,9 @@ libbase_a_SOURCES = \
 # What daemons share besides; it uses libstun.a and stands before it.
 noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
-	base/descriptors/fd_store.h \
-	base/descriptors/inherited.h \
+	base/descriptors/fd_parcel.c base/descriptors/fd_parcel.h \
+	base/descriptors/fd_store.c base/descriptors/fd_store.h \
+	base/descriptors/inherited.c base/descriptors/inherited.h \
 	base/config/config.c base/config/config.h \
 	base/config/config_address.c base/config/config_address.h \
 	base/config/config_remark.c \

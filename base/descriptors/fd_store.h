@@ -24,20 +24,32 @@ enum { FD_STORE_NAME_MAX = 128, FD_STORE_BATCH = 253 /* SCM_MAX_FD */ };
 bool fd_store_is_there(void);
 
 /*
- * Keep copies of count descriptors, at least 1, in batches. poll: let it drop those that hang up or fail; for
- * connections. name: [a-zA-Z0-9._-]. Borrowed descriptors, which stay open until the messages are sent.
+ * Keep copies of count descriptors, at least 1, in batches. poll: let it drop those that hang up or
+ * fail; for connections. name: [a-zA-Z0-9._-]. The descriptors are borrowed for the call: of those
+ * that have to wait, copies wait.
  */
 void fd_store_put(const char *name, const int *fds, size_t count, bool poll);
+/*
+ * The same for thousands that neither hang up nor are removed one by one: as parcels (fd_parcel.h), of
+ * which each is one descriptor in the store. Those that cannot be packed are given up.
+ */
+void fd_store_put_parcels(const char *name, const int *fds, size_t count);
 void fd_store_remove(const char *name);
 
 /* Send what is waiting; false if something still is. From main, every now and then. */
 bool fd_store_flush(void);
+/* The same, for at most so many milliseconds: before the process ends. */
+bool fd_store_wait(unsigned ms);
 
 struct fd_store_figures {
-	uint64_t put, removed, given_up;
-	size_t waiting;
+	uint64_t put, removed; /* descriptors that PID 1 has been sent; removals */
+	uint64_t given_up;     /* descriptors and removals that it never will be */
+	size_t waiting;        /* descriptors and removals */
 };
 struct fd_store_figures fd_store_figures(void);
+
+/* Give up what is waiting, and the socket. Whatever is stored later opens it again. */
+void fd_store_close(void);
 
 /* End a TCP connection or listener of which the store may have a copy, and close it. reset: RST. */
 void fd_end(int fd, bool reset);

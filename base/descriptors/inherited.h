@@ -1,6 +1,7 @@
 /*
  * inherited.h - descriptors that this process was given by the one before it: by systemd's store
- * (LISTEN_FDS, LISTEN_FDNAMES), or by a running process (--take-over). One list, whatever the way.
+ * (LISTEN_FDS, LISTEN_FDNAMES), or by a running process (--take-over). One list, whatever the way; a
+ * parcel (fd_parcel.h) is unpacked, and what was in it has the parcel's name.
  *
  * Owner    struct inherited owns those that nobody has taken, and closes them in the end.
  * Threads  main's.
@@ -20,7 +21,7 @@ void inherited_free(struct inherited *inherited);
 
 /* Those of the environment, made close-on-exec; the variables are unset. False: out of memory. */
 bool inherited_from_environment(struct inherited *inherited);
-/* One more. name is copied. False: out of memory, and fd is still the caller's. */
+/* One more. name is copied. False: out of memory: fd is still the caller's. */
 bool inherited_add(struct inherited *inherited, const char *name, int fd);
 
 size_t inherited_count(const struct inherited *inherited);
@@ -31,9 +32,10 @@ size_t inherited_count(const struct inherited *inherited);
  */
 int inherited_take(struct inherited *inherited, const char *name);
 
-/* Walk without taking: *cursor starts at 0; false at the end. take: by the cursor's last result. */
+/* Walk without taking: *cursor starts at 0; false at the end. What it gives may be taken. */
 bool inherited_next(const struct inherited *inherited, size_t *cursor, const char **name,
 		    int *fd);
+/* That one of the list is the caller's now. */
 void inherited_taken(struct inherited *inherited, int fd);
 
 #endif

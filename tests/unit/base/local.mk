@@ -4,9 +4,11 @@ unit_programs += \
 	tests/unit/base/test_control_api \
 	tests/unit/base/test_control_socket \
 	tests/unit/base/test_daemon \
+	tests/unit/base/test_fd_store \
 	tests/unit/base/test_half_open \
 	tests/unit/base/test_host_remarks \
 	tests/unit/base/test_inbox \
+	tests/unit/base/test_inherited \
 	tests/unit/base/test_log \
 	tests/unit/base/test_metrics_listener \
 	tests/unit/base/test_openmetrics \
@@ -28,9 +30,11 @@ tests_unit_base_test_control_socket_LDADD = libdaemon.a libbase.a $(MICROHTTPD_L
 	$(JANSSON_LIBS) $(SYSTEMD_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_daemon_LDADD = libdaemon.a $(CORE_LIBS) libbase.a $(EVENT_LIBS) $(MICROHTTPD_LIBS) \
 	$(JANSSON_LIBS) $(SYSTEMD_LIBS) $(CAPNG_LIBS) $(CHECK_LIBS)
+tests_unit_base_test_fd_store_LDADD = libdaemon.a $(SYSTEMD_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_half_open_LDADD = libdaemon.a $(CORE_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_host_remarks_LDADD = libdaemon.a $(CORE_LIBS) libbase.a $(SYSTEMD_LIBS) $(CAPNG_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_inbox_LDADD = libdaemon.a $(EVENT_LIBS) $(CHECK_LIBS)
+tests_unit_base_test_inherited_LDADD = libdaemon.a $(SYSTEMD_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_log_LDADD = libbase.a $(SYSTEMD_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_metrics_listener_LDADD = libdaemon.a $(CORE_LIBS) libbase.a \
 	$(MICROHTTPD_LIBS) $(SYSTEMD_LIBS) $(CHECK_LIBS)

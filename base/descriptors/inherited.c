@@ -1,0 +1,200 @@
+/*
+ * inherited.c - see inherited.h.
+ */
+#include "base/descriptors/inherited.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "base/descriptors/fd_parcel.h"
+#include "base/descriptors/fd_store.h"
+
+struct entry {
+	const char *name; /* one of the names */
+	int fd;           /* -1: taken */
+};
+
+struct inherited {
+	struct entry *entries;
+	size_t count, room, left;
+	char **names; /* each once */
+	size_t name_count;
+	size_t looked; /* where the last one was found */
+};
+
+struct inherited *inherited_new(void)
+{
+	return calloc(1, sizeof(struct inherited));
+}
+
+static bool is_tcp(int fd)
+{
+	int protocol;
+	socklen_t len = sizeof(protocol);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 &&
+	       protocol == IPPROTO_TCP;
+}
+
+void inherited_free(struct inherited *inherited)
+{
+	if (inherited == NULL)
+		return;
+	for (size_t i = 0; i < inherited->count; i++) {
+		int fd = inherited->entries[i].fd;
+
+		if (fd >= 0 && is_tcp(fd))
+			fd_end(fd, false);
+		else if (fd >= 0)
+			close(fd);
+	}
+	for (size_t i = 0; i < inherited->name_count; i++)
+		free(inherited->names[i]);
+	free(inherited->names);
+	free(inherited->entries);
+	free(inherited);
+}
+
+/* NULL if out of memory. Thousands have one name, one after the other. */
+static const char *kept_name(struct inherited *inherited, const char *name)
+{
+	char **names;
+
+	for (size_t i = inherited->name_count; i > 0; i--) {
+		if (strcmp(inherited->names[i - 1], name) == 0)
+			return inherited->names[i - 1];
+	}
+	names = reallocarray(inherited->names, inherited->name_count + 1, sizeof(*names));
+	if (names == NULL)
+		return NULL;
+	inherited->names = names;
+	names[inherited->name_count] = strdup(name);
+	if (names[inherited->name_count] == NULL)
+		return NULL;
+	return names[inherited->name_count++];
+}
+
+static bool append(struct inherited *inherited, const char *kept, int fd)
+{
+	assert(fd >= 0);
+	if (inherited->count == inherited->room) {
+		size_t room = inherited->room > 0 ? 2 * inherited->room : 64;
+		struct entry *entries =
+			reallocarray(inherited->entries, room, sizeof(*entries));
+
+		if (entries == NULL)
+			return false;
+		inherited->entries = entries;
+		inherited->room = room;
+	}
+	inherited->entries[inherited->count++] = (struct entry){kept, fd};
+	inherited->left++;
+	return true;
+}
+
+struct unpacking {
+	struct inherited *inherited;
+	const char *name;
+	bool ok;
+};
+
+static void unpacked(void *arg, int fd)
+{
+	struct unpacking *unpacking = arg;
+
+	if (append(unpacking->inherited, unpacking->name, fd))
+		return;
+	unpacking->ok = false;
+	close(fd);
+}
+
+bool inherited_add(struct inherited *inherited, const char *name, int fd)
+{
+	struct unpacking unpacking = {inherited, kept_name(inherited, name), true};
+
+	if (unpacking.name == NULL)
+		return false;
+	if (!fd_parcel_is(fd))
+		return append(inherited, unpacking.name, fd);
+	fd_parcel_unpack(fd, unpacked, &unpacking);
+	/* What did not fit is lost, as after a crash; the parcel is not the caller's any more. */
+	return true;
+}
+
+bool inherited_from_environment(struct inherited *inherited)
+{
+	char **names = NULL;
+	int count = sd_listen_fds_with_names(1, &names);
+	bool ok = count != -ENOMEM;
+
+	for (int i = 0; i < count; i++) {
+		int fd = SD_LISTEN_FDS_START + i;
+
+		if (ok && !inherited_add(inherited, names[i], fd))
+			ok = false;
+		if (!ok)
+			close(fd);
+		free(names[i]);
+	}
+	free(names);
+	return ok;
+}
+
+size_t inherited_count(const struct inherited *inherited)
+{
+	return inherited->left;
+}
+
+int inherited_take(struct inherited *inherited, const char *name)
+{
+	for (size_t i = 0; i < inherited->count; i++) {
+		struct entry *entry = &inherited->entries[i];
+		int fd = entry->fd;
+
+		if (fd < 0 || strcmp(entry->name, name) != 0)
+			continue;
+		entry->fd = -1;
+		inherited->left--;
+		return fd;
+	}
+	return -1;
+}
+
+bool inherited_next(const struct inherited *inherited, size_t *cursor, const char **name,
+		    int *fd)
+{
+	while (*cursor < inherited->count) {
+		const struct entry *entry = &inherited->entries[(*cursor)++];
+
+		if (entry->fd < 0)
+			continue;
+		*name = entry->name;
+		*fd = entry->fd;
+		return true;
+	}
+	return false;
+}
+
+void inherited_taken(struct inherited *inherited, int fd)
+{
+	/* A walk takes them in order, so the next is rarely far. */
+	for (size_t i = 0; i < inherited->count; i++) {
+		size_t at = (inherited->looked + i) % inherited->count;
+
+		if (inherited->entries[at].fd != fd)
+			continue;
+		inherited->entries[at].fd = -1;
+		inherited->looked = at;
+		inherited->left--;
+		return;
+	}
+	assert(!"taken twice, or never inherited");
+}
