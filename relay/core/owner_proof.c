@@ -60,6 +60,11 @@ static enum owner_proof_result find_key(const struct turn *turn, const char *id,
 	return OWNER_PROVED;
 }
 
+static struct slice realm_of(const struct owner_proof *proof, const char *now)
+{
+	return proof->realm.len > 0 ? proof->realm : text_of(now);
+}
+
 static bool parse(const struct owner_proof *proof, struct credential *cred)
 {
 	bool ms = proof->kind == OWNER_PROOF_MS_USERNAME;
@@ -77,9 +82,9 @@ static bool derive(const struct turn *turn, const struct owner_proof *proof,
 
 	if (proof->kind == OWNER_PROOF_MS_USERNAME)
 		return ms_key(key, md5 ? MS_INTEGRITY_SHA1 : MS_INTEGRITY_SHA256,
-			      proof->bytes, text_of(settings->ms.realm), secret);
+			      proof->bytes, realm_of(proof, settings->ms.realm), secret);
 	return stun_key_long_term(key, md5 ? STUN_PASSWORD_MD5 : STUN_PASSWORD_SHA256,
-				  proof->bytes, text_of(settings->realm), secret);
+				  proof->bytes, realm_of(proof, settings->realm), secret);
 }
 
 static enum owner_proof_result by_username(const struct turn *turn,
@@ -130,7 +135,8 @@ static enum owner_proof_result by_token(const struct turn *turn,
 		return OWNER_REVOKED;
 	if (!token_key_is_valid(key, unix_s, settings->limits.clock_skew_s))
 		return OWNER_EXPIRED;
-	return token_auth_again(turn, key, proof->bytes, proof->key_len,
+	return token_auth_again(turn, key, proof->bytes,
+				realm_of(proof, settings->server_name), proof->key_len,
 				was->credential_expires_s, owner)
 		       ? OWNER_PROVED
 		       : OWNER_REVOKED;
@@ -147,6 +153,7 @@ enum owner_proof_result owner_proof_again(const struct turn *turn,
 		return OWNER_DAMAGED;
 	switch (proof->kind) {
 	case OWNER_PROOF_NONE:
+	case OWNER_PROOF_KIND_COUNT:
 		break;
 	case OWNER_PROOF_USERNAME:
 	case OWNER_PROOF_MS_USERNAME:

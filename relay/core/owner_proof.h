@@ -18,14 +18,21 @@ struct turn;
 enum owner_proof_kind {
 	OWNER_PROOF_NONE,
 	OWNER_PROOF_USERNAME,    /* USERNAME of the IETF dialect, as received */
-	OWNER_PROOF_MS_USERNAME, /* of the MS dialect, bytes */
-	OWNER_PROOF_TOKEN,       /* ACCESS-TOKEN, sealed */
+	OWNER_PROOF_MS_USERNAME, /* of the MS dialect, bytes or text, as received */
+	OWNER_PROOF_TOKEN,       /* ACCESS-TOKEN, sealed; owner.key_id is its kid */
+	OWNER_PROOF_KIND_COUNT
 };
 
 struct owner_proof {
 	enum owner_proof_kind kind;
 	struct slice bytes; /* borrowed */
-	uint8_t key_len;    /* 16 of MD5, 32 of SHA-256, 16, 20 or 32 of a token */
+	/*
+	 * What was in force then, and may be another by now: the realm that the key was derived
+	 * with; of a token, the server name that it was opened for. Empty: what is in force now.
+	 */
+	struct slice realm;
+	/* 16 of MD5, 32 of SHA-256; of a token that of the session key, or 20 if that was hashed. */
+	uint8_t key_len;
 };
 
 /*
@@ -43,7 +50,7 @@ enum owner_proof_result {
 
 /*
  * was: of an earlier process, of which key_id counts, and for a token when it expires; mark: of its key,
- * 0: not known. Fills in all of *owner, for the realm in force, if it is proved, and only then.
+ * 0: not known. Fills in all of *owner if it is proved, and only then.
  */
 enum owner_proof_result owner_proof_again(const struct turn *turn,
 					  const struct owner_proof *proof,

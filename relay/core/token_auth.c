@@ -158,12 +158,12 @@ enum token_proof token_auth_prove(struct turn *turn, const struct stun_msg *msg,
 }
 
 bool token_auth_again(const struct turn *turn, const struct token_key *key,
-		      struct slice bytes, size_t key_len, int64_t expires_s,
-		      struct owner *owner)
+		      struct slice bytes, struct slice server_name, size_t key_len,
+		      int64_t expires_s, struct owner *owner)
 {
 	struct stun_key session_key = {0};
 	struct access_token token;
-	bool ok = access_token_open(bytes, key, server_name_of(turn), &token) &&
+	bool ok = access_token_open(bytes, key, server_name, &token) &&
 		  form_of(&token, key_len, &session_key);
 
 	if (ok)

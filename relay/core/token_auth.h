@@ -46,12 +46,13 @@ enum token_proof token_auth_prove(struct turn *turn, const struct stun_msg *msg,
 				  struct owner *owner);
 
 /*
- * The owner that a token has proved before, from its session key: key_len says which of its forms signed.
- * False, with *owner unchanged, if it cannot be opened, for a server of another name perhaps, or has no such form.
+ * The owner that a token for a server of that name has proved before, from its session key: key_len
+ * says which of its forms signed. False, with *owner unchanged, if it cannot be opened, or has no such
+ * form.
  */
 bool token_auth_again(const struct turn *turn, const struct token_key *key,
-		      struct slice bytes, size_t key_len, int64_t expires_s,
-		      struct owner *owner);
+		      struct slice bytes, struct slice server_name, size_t key_len,
+		      int64_t expires_s, struct owner *owner);
 
 /* Is that the kid of the token that an owner's key came from? */
 bool token_auth_is_kid(const struct owner *owner, struct slice username);
