@@ -82,9 +82,13 @@ static uint64_t room_per_record(enum state_kind kind)
 	switch (kind) {
 	case STATE_ALLOCATION:
 		return 16 << 10;
-	case STATE_STREAM:
 	case STATE_PEER:
 		return 64 << 10;
+	case STATE_STREAM_BYTES:
+		return 8 << 10;
+	case STATE_QUEUED:
+		return 2 << 10;
+	case STATE_STREAM:
 	case STATE_SECRETS:
 	case STATE_FRONT:
 	case STATE_RESERVATION:
@@ -320,30 +324,34 @@ static uint32_t next_sequence(struct state_file *file)
 	return file->sequence;
 }
 
-bool state_file_put(struct state_file *file, enum state_kind kind, uint32_t index,
-		    struct slice bytes)
+uint8_t *state_file_put_open(struct state_file *file, enum state_kind kind,
+			     uint32_t index, struct slice bytes, struct slice body,
+			     size_t open)
 {
 	uint64_t *word = index_word(file, kind, index);
 	uint64_t old = *word;
 
-	if (bytes.len > STATE_RECORD_MAX)
-		return false;
+	assert(body.len <= open);
+	if (bytes.len > STATE_RECORD_MAX || open > STATE_RECORD_MAX - bytes.len)
+		return NULL;
 	struct state_disk_record record = {
 		.sequence = next_sequence(file),
 		.index = index,
-		.len = (uint32_t)bytes.len,
+		.len = (uint32_t)(bytes.len + open),
 		.kind = (uint16_t)kind,
 		.version = STATE_FILE_VERSION,
+		.open = (uint32_t)open,
 	};
-	uint32_t unit = block_take(file, class_of(sizeof(record) + bytes.len));
+	uint32_t unit = block_take(file, class_of(sizeof(record) + record.len));
 	if (unit == 0)
-		return false;
+		return NULL;
 
-	uint8_t *at = at_unit(file, unit);
+	uint8_t *at = at_unit(file, unit), *behind = at + sizeof(record) + bytes.len;
 	assert(unit != state_word_unit(old));
 	write_bytes(file, at, &record, sizeof(record));
 	write_bytes(file, at + sizeof(record), bytes.data, bytes.len);
-	record.checksum = state_record_checksum(at, record.len);
+	write_bytes(file, behind, body.data, body.len);
+	record.checksum = state_record_checksum(at, (uint32_t)bytes.len);
 	write_bytes(file, at, &record.checksum, sizeof(record.checksum));
 	if (old == 0 && state_kind_has_words(kind))
 		write_zeros(file, state_file_words(file, kind, index),
@@ -353,7 +361,14 @@ bool state_file_put(struct state_file *file, enum state_kind kind, uint32_t inde
 	if (old != 0)
 		block_give(file, record_class(file, state_word_unit(old)),
 			   state_word_unit(old));
-	return true;
+	return behind;
+}
+
+bool state_file_put(struct state_file *file, enum state_kind kind, uint32_t index,
+		    struct slice bytes)
+{
+	return state_file_put_open(file, kind, index, bytes, (struct slice){NULL, 0},
+				   0) != NULL;
 }
 
 void state_file_drop(struct state_file *file, enum state_kind kind, uint32_t index)

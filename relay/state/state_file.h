@@ -36,9 +36,10 @@
 #endif
 
 enum {
-	STATE_RECORD_MAX = 64 << 10,
-	STATE_WORDS = 8, /* of a record, and of a window */
-	STATE_WINDOWS = 2,
+	STATE_RECORD_MAX =
+		72 << 10,  /* the longest frame or message of a stream, with its head */
+	STATE_WORDS = 8,   /* of a record, and of a window */
+	STATE_WINDOWS = 2, /* 0: what clients have sent, 1: what their TCP peers have */
 	STATE_WINDOW_LEN = 72 << 10,
 };
 
@@ -51,6 +52,8 @@ enum state_kind {
 	STATE_SECRETS,     /* shared file only: nonce and ticket keys */
 	STATE_FRONT,       /* shared: what the indices in this file mean */
 	STATE_RESERVATION, /* shared: ports promised by EVEN-PORT */
+	STATE_STREAM_BYTES, /* what a client has sent and is not handled; as STATE_STREAM */
+	STATE_QUEUED, /* a message that a client's socket has not taken, with words */
 	STATE_KIND_COUNT
 };
 
@@ -89,6 +92,14 @@ void state_file_free(struct state_file *file);
  */
 bool state_file_put(struct state_file *file, enum state_kind kind, uint32_t index,
 		    struct slice record);
+/*
+ * The same for a record that ends in len open bytes, which change in place and which no checksum
+ * covers; the first of them are as body says. Returns where they are until the record is replaced or dropped; NULL if there
+ * is no room.
+ */
+uint8_t *state_file_put_open(struct state_file *file, enum state_kind kind,
+			     uint32_t index, struct slice record, struct slice body,
+			     size_t len);
 /* Nothing if there is none. */
 void state_file_drop(struct state_file *file, enum state_kind kind, uint32_t index);
 
@@ -99,7 +110,7 @@ struct slice state_file_get(const struct state_file *file, enum state_kind kind,
 /* Have records of that kind words? */
 static inline bool state_kind_has_words(enum state_kind kind)
 {
-	return kind == STATE_STREAM || kind == STATE_PEER;
+	return kind == STATE_STREAM || kind == STATE_PEER || kind == STATE_QUEUED;
 }
 
 /*

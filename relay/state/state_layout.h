@@ -61,10 +61,10 @@ struct state_disk_record {
 	uint32_t checksum; /* of all that follows, and the bytes */
 	uint32_t sequence;
 	uint32_t index;
-	uint32_t len; /* of the bytes behind it */
+	uint32_t len; /* of the bytes behind it, open ones included */
 	uint16_t kind;
 	uint16_t version; /* of the file's layout */
-	uint32_t unused;
+	uint32_t open;    /* so many at the end change in place, without a checksum */
 };
 
 static_assert(sizeof(struct state_disk_head) <= STATE_COMPLETE_AT, "one page");
@@ -79,7 +79,7 @@ static inline uint32_t state_head_checksum(const uint8_t *p, uint32_t length)
 	return stun_crc32((struct slice){p + STATE_HEAD_CHECKED, length});
 }
 
-/* Of the record at p with that many bytes, which are all in the memory. */
+/* Of the record at p with that many bytes, less open ones, which are all in the memory. */
 static inline uint32_t state_record_checksum(const uint8_t *p, uint32_t len)
 {
 	return stun_crc32((struct slice){p + STATE_RECORD_CHECKED,

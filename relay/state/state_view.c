@@ -130,13 +130,14 @@ static bool read_record(const struct state_view *view, enum state_kind kind,
 	    view->bytes - at < sizeof(record))
 		return false;
 	memcpy(&record, view->memory + at, sizeof(record));
-	if (record.len > STATE_RECORD_MAX ||
+	if (record.len > STATE_RECORD_MAX || record.open > record.len ||
 	    record.len > view->bytes - at - sizeof(record))
 		return false;
 	if (record.kind != kind || record.index != index ||
 	    record.sequence != state_word_sequence(word))
 		return false;
-	if (state_record_checksum(view->memory + at, record.len) != record.checksum)
+	if (state_record_checksum(view->memory + at, record.len - record.open) !=
+	    record.checksum)
 		return false;
 	*out = (struct slice){view->memory + at + sizeof(record), record.len};
 	return true;

@@ -9,7 +9,10 @@
 #include "tests/unit/lib/unit.h"
 
 static const struct state_sizes sizes = {
-	{[STATE_ALLOCATION] = 64, [STATE_STREAM] = 16, [STATE_FRONT] = 4},
+	{[STATE_ALLOCATION] = 64,
+	 [STATE_STREAM] = 16,
+	 [STATE_FRONT] = 4,
+	 [STATE_STREAM_BYTES] = 16},
 };
 static const struct state_head head = {.process = 7,
 				       .worker = 1,
@@ -123,6 +126,24 @@ START_TEST(one_that_is_too_long_leaves_the_old_one)
 	ck_assert(!state_file_put(file, STATE_ALLOCATION, 0,
 				  (struct slice){bytes, STATE_RECORD_MAX + 1}));
 	expect(STATE_ALLOCATION, 0, (struct slice){bytes, 9});
+}
+END_TEST
+
+START_TEST(open_bytes_change_without_a_doubt)
+{
+	uint8_t want[300];
+	uint8_t *open = state_file_put_open(file, STATE_STREAM_BYTES, 2,
+					    (struct slice){bytes, 8},
+					    (struct slice){bytes + 8, 100}, 292);
+
+	ck_assert_ptr_nonnull(open);
+	memcpy(open + 100, bytes + 108, 192);
+	memcpy(want, bytes, sizeof(want));
+	expect(STATE_STREAM_BYTES, 2, (struct slice){want, sizeof(want)});
+	ck_assert_ptr_null(
+		state_file_put_open(file, STATE_STREAM_BYTES, 2, (struct slice){bytes, 8},
+				    (struct slice){NULL, 0}, STATE_RECORD_MAX - 7));
+	expect(STATE_STREAM_BYTES, 2, (struct slice){want, sizeof(want)});
 }
 END_TEST
 
@@ -282,6 +303,7 @@ static void state_file_suite(Suite *suite)
 	tcase_add_loop_test(tc, a_record_of_any_length_is_kept, 0, ROWS(lengths));
 	tcase_add_test(tc, a_record_may_replace_itself);
 	tcase_add_test(tc, one_that_is_too_long_leaves_the_old_one);
+	tcase_add_test(tc, open_bytes_change_without_a_doubt);
 	tcase_add_test(tc, a_full_file_refuses_and_keeps);
 	tcase_add_test(tc, words_are_zero_at_first_and_stay);
 	tcase_add_test(tc, windows_are_shared_with_the_view);
