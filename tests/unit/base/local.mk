@@ -1,5 +1,6 @@
 unit_programs += \
 	tests/unit/base/test_byte_pump \
+	tests/unit/base/test_tcp_progress \
 	tests/unit/base/test_client_hello \
 	tests/unit/base/test_control_api \
 	tests/unit/base/test_control_socket \
@@ -24,6 +25,7 @@ unit_programs += \
 EXTRA_DIST += tests/unit/base/udp_pair.h
 
 tests_unit_base_test_byte_pump_LDADD = libdaemon.a libstun.a $(SSL_LIBS) $(CRYPTO_LIBS) $(CHECK_LIBS)
+tests_unit_base_test_tcp_progress_LDADD = libdaemon.a $(CHECK_LIBS)
 tests_unit_base_test_client_hello_LDADD = libdaemon.a $(CHECK_LIBS)
 tests_unit_base_test_control_api_LDADD = libdaemon.a $(JANSSON_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_control_socket_LDADD = libdaemon.a libbase.a $(MICROHTTPD_LIBS) \
