@@ -26,6 +26,7 @@ struct loop;
 struct pass_through;
 struct relay_settings;
 struct relocation;
+struct state_file;
 struct stream;
 struct trace;
 struct turn;
@@ -49,6 +50,17 @@ struct delivery {
 	struct clients
 		*clients; /* the front's: where a stream that is handed over arrives */
 	struct relocation *relocation; /* of datagram clients between workers */
+
+	/* Where the records of this worker's connections are; NULL: nothing outlives the process. */
+	struct state_file *state;
+	/*
+	 * The front's: which frame of a client's stream is being handled, as the number of bytes of
+	 * that stream up to the end of the frame, counted from a start that outlives the process;
+	 * 0: none, or of a stream that does not. A process that takes over handles a frame that was
+	 * not handled to its end again, under the same number, and what a peer's connection has
+	 * taken of it already is left out (relay/peer/peer_record.h).
+	 */
+	uint64_t handling;
 
 	void *self; /* given back as the first argument */
 
@@ -81,6 +93,14 @@ struct delivery {
 	bool (*client_takes)(void *self, uint32_t slot, size_t len);
 	void (*client_wait)(void *self, uint32_t slot, bool wait);
 	void (*client_ready)(void *self, const struct five_tuple *client);
+
+	/*
+	 * How many bytes the stream of that slot's client has accepted so far, sent or queued,
+	 * counted from a start that outlives the process: after a take-up it goes on from what the
+	 * process before had accepted, and so tells whether a message of a peer was among it.
+	 * UINT64_MAX: it has no stream, or one that does not outlive the process.
+	 */
+	uint64_t (*client_accepted)(void *self, uint32_t slot);
 
 	/* A datagram of a client with HAND_OVER as its verdict. */
 	void (*hand_over)(void *self, const struct client_datagram *datagram,

@@ -144,6 +144,14 @@ static void client_ready(void *self, const struct five_tuple *client)
 		relay_tcp_client_ready(worker->relay_tcp, al->slot);
 }
 
+/* No stream outlives the process yet. */
+static uint64_t client_accepted(void *self, uint32_t slot)
+{
+	(void)self;
+	(void)slot;
+	return UINT64_MAX;
+}
+
 static void hand_over(void *self, const struct client_datagram *datagram,
 		      const struct dispatch *dispatch)
 {
@@ -246,6 +254,7 @@ struct delivery worker_delivery(struct worker *worker)
 		.client_takes = client_takes,
 		.client_wait = client_wait,
 		.client_ready = client_ready,
+		.client_accepted = client_accepted,
 		.hand_over = hand_over,
 		.bind = bind_client,
 		.unbind = unbind_client,

@@ -1,0 +1,70 @@
+/*
+ * peer_take_up.h - puts the connections with peers of the process before into the workers of this
+ * one: from the records in its state files (relay/peer/peer_record.h), and the sockets that it
+ * was given.
+ *
+ * What a connection had on its way is found out from its two sockets, its record, and the pipes
+ * that were inherited; a byte is neither lost nor repeated. Where that cannot be known, both ends
+ * are reset, and counted as in doubt.
+ *
+ * After the allocations and their clients' streams, and before the workers run.
+ *
+ * Threads  main's.
+ */
+#ifndef RELAY_PEER_PEER_TAKE_UP_H
+#define RELAY_PEER_PEER_TAKE_UP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stun/endpoint.h"
+
+struct bound_client;
+struct inherited;
+struct relay_tcp;
+struct state_view;
+
+/* What became of one. The names are those of logs and counters. */
+enum peer_taken_up {
+	PEER_TAKEN_UP,
+	PEER_LOST_DAMAGED,    /* its record is in doubt, or contradicts itself */
+	PEER_LOST_ALLOCATION, /* its allocation does not come back */
+	PEER_LOST_SOCKET,     /* nobody has kept it, or it has broken since */
+	PEER_LOST_CLIENT,     /* the client's half did not come back: TLS, or broken */
+	PEER_LOST_IN_DOUBT,   /* it is not known which bytes have passed */
+	PEER_LOST_REFUSED,    /* policy refuses the peer by now */
+	PEER_LOST_FULL,       /* limits are lower by now, or memory is short */
+	PEER_TAKEN_UP_COUNT
+};
+const char *peer_taken_up_name(enum peer_taken_up result); /* one word, with hyphens */
+
+struct peer_take_up {
+	void *arg; /* given back as the first argument */
+	/* Where the allocation of that id is now; false: it has not come back. */
+	bool (*allocation)(void *arg, uint64_t id, struct relay_tcp **relays,
+			   uint32_t *slot);
+	/* Take the connected socket of these addresses out of what was inherited; -1: none. */
+	int (*socket)(void *arg, const struct endpoint *local,
+		      const struct endpoint *remote);
+	/*
+	 * The client's half of a data connection, by the addresses of its socket: a stream that is
+	 * back, at the worker that has relays. Fills in what is lent; first and unsent are not
+	 * looked at. False: it is not back.
+	 */
+	bool (*client)(void *arg, struct relay_tcp *relays, const struct endpoint *local,
+		       const struct endpoint *remote, struct bound_client *client);
+	struct relay_tcp
+		*others; /* for what is left of connections whose allocations are gone */
+};
+
+/*
+ * All connections of one worker of the process before. counts: of each result, added to. Pipes that
+ * hold bytes are taken out of inherited.
+ */
+void peer_take_up(const struct state_view *view, const struct peer_take_up *with,
+		  struct inherited *inherited, uint64_t counts[PEER_TAKEN_UP_COUNT]);
+
+/* When all workers' are done: pipes that are left go to that worker, for bytes to come. */
+void peer_take_up_pipes(struct relay_tcp *relays, struct inherited *inherited);
+
+#endif
