@@ -30,6 +30,8 @@ struct state_file;
 struct stream;
 struct trace;
 struct turn;
+struct udp_fronts;
+struct udp_message;
 
 /* The client's half of a data connection. */
 struct bound_client {
@@ -50,6 +52,8 @@ struct delivery {
 	struct clients
 		*clients; /* the front's: where a stream that is handed over arrives */
 	struct relocation *relocation; /* of datagram clients between workers */
+	struct udp_fronts *udp_fronts; /* the front's: where stray datagrams arrive */
+	size_t stray_bytes; /* on their way to other workers; atomic, as those subtract */
 
 	/* Where the records of this worker's connections are; NULL: nothing outlives the process. */
 	struct state_file *state;
@@ -80,6 +84,17 @@ struct delivery {
 	 */
 	void (*to_client)(void *self, const struct forward *forward, uint8_t *room);
 	void (*flush_clients)(void *self);
+
+	/*
+	 * From the front, about clients of datagrams (relay/stray.h):
+	 *
+	 * stray          datagrams of a source that is another worker's; copied
+	 * end_elsewhere  a client behind a balancer is authenticated: it may have got an
+	 *                allocation, and left one on another worker
+	 */
+	void (*stray)(void *self, const struct five_tuple *from,
+		      const struct udp_message *message);
+	void (*end_elsewhere)(void *self, const struct five_tuple *client);
 
 	/*
 	 * Between a stream client and the TCP peers of its allocation, neither of which may lose

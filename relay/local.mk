@@ -24,6 +24,7 @@ librelay_a_SOURCES = \
 	relay/self_test.c relay/self_test.h \
 	relay/reload/relay_settings.c relay/reload/relay_settings.h \
 	relay/relocation.c relay/relocation.h \
+	relay/stray.c relay/stray.h \
 	relay/throttle.c relay/throttle.h \
 	relay/worker.c relay/worker.h \
 	relay/worker_delivery.c relay/worker_edge.c \

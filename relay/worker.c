@@ -152,6 +152,7 @@ static bool make_parts(struct worker *worker, const struct worker_common *common
 	delivery->clients = worker->clients;
 	delivery->pass_through = pass_through_new(delivery);
 	worker->udp_fronts = udp_fronts_new(delivery);
+	delivery->udp_fronts = worker->udp_fronts;
 	worker->turn.visitors = visitors_new(&worker->turn.shared->hash_key);
 	delivery->relocation = relocation_new(delivery, worker->udp_fronts);
 	worker->rates = rates_new(slots);

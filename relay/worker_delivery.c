@@ -17,6 +17,7 @@
 #include "relay/peer/relay_tcp.h"
 #include "relay/peer/relay_udp.h"
 #include "relay/relocation.h"
+#include "relay/stray.h"
 #include "relay/throttle.h"
 
 struct stream *worker_stream(const struct worker *worker, const struct allocation *al)
@@ -160,6 +161,21 @@ static void hand_over(void *self, const struct client_datagram *datagram,
 	relocation_datagram(worker->delivery.relocation, datagram, dispatch);
 }
 
+static void stray(void *self, const struct five_tuple *from,
+		  const struct udp_message *message)
+{
+	struct worker *worker = self;
+
+	stray_hand_over(&worker->delivery, from, message);
+}
+
+static void end_elsewhere(void *self, const struct five_tuple *client)
+{
+	struct worker *worker = self;
+
+	stray_allocations_end(&worker->delivery, client);
+}
+
 static bool bind_client(void *self, uint32_t connection,
 			const struct bound_client *client)
 {
@@ -256,6 +272,8 @@ struct delivery worker_delivery(struct worker *worker)
 		.client_ready = client_ready,
 		.client_accepted = client_accepted,
 		.hand_over = hand_over,
+		.stray = stray,
+		.end_elsewhere = end_elsewhere,
 		.bind = bind_client,
 		.unbind = unbind_client,
 		.client_gone = bound_client_gone,

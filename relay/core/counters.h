@@ -71,6 +71,7 @@
 	X(PROXY_REFUSED, "proxy-refused", "PROXY header not valid, or of no client")     \
 	X(RELOCATION, "relocation",                                                      \
 	  "too much from a mobile client whose allocation is another worker's")          \
+	X(STRAY, "stray", "too much at once that came to another worker than its own")   \
 	X(DTLS_HELLO, "dtls-hello", "ClientHello of DTLS that is malformed")             \
 	X(DTLS_FRAGMENTED, "dtls-fragmented", "ClientHello of DTLS in fragments")        \
 	X(DTLS_COOKIE, "dtls-cookie", "ClientHello with a cookie too old or not ours")   \
@@ -430,6 +431,7 @@ struct counters {
 	uint64_t hello_verify_requests;  /* strangers asked for their cookie */
 	uint64_t pass_events[PASS_EVENT_COUNT];
 	uint64_t pass_bytes[PASS_DIRECTION_COUNT];
+	uint64_t strays;        /* datagrams handed over to the worker of their source */
 	uint64_t bind_failures; /* relay port held by another program */
 	uint64_t peer_events[PEER_EVENT_COUNT];
 	struct distribution batches[SOCKET_KIND_COUNT]; /* datagrams of one receive */

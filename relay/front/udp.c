@@ -15,6 +15,7 @@
 #include <event2/event_struct.h>
 
 #include "base/sockaddr.h"
+#include "base/udp/steering.h"
 #include "base/udp/udp_batch.h"
 #include "relay/core/allocation_table.h"
 #include "relay/core/turn.h"
@@ -137,52 +138,6 @@ static int socket_of(const struct udp_fronts *fronts, uint16_t front)
 		.fd;
 }
 
-/* A client behind a balancer has an allocation on another worker from now on. */
-struct departure {
-	struct five_tuple tuple;
-	char user[CREDENTIAL_USER_MAX + 1];
-};
-
-/* That of another user is left alone: a balancer may show two hosts as one client. */
-static void depart(struct delivery *there, void *arg)
-{
-	struct departure *departure = arg;
-	const struct allocation *al =
-		allocation_find(there->turn->table, &departure->tuple);
-
-	if (al != NULL && strcmp(al->owner.user, departure->user) == 0)
-		dispatch_client_gone(there->turn, &departure->tuple, END_CLIENT_GONE,
-				     there->loop->now_ms);
-	free(departure);
-}
-
-/*
- * The balancer's port decides on the worker, so a client that allocates here may have left an
- * allocation on another worker. That one ends: a 5-tuple has one at a time (RFC 8656
- * section 3.2), and another change of ports could lead the client back to it. Without memory
- * it stays until it expires.
- */
-static void end_elsewhere(struct delivery *here, const struct five_tuple *tuple)
-{
-	const struct allocation *al = allocation_find(here->turn->table, tuple);
-
-	if (al == NULL || al->created_ms != here->loop->now_ms)
-		return;
-	for (unsigned worker = 0; worker < here->turn->shared->worker_count; worker++) {
-		struct departure *departure;
-
-		if (worker == here->turn->worker)
-			continue;
-		departure = calloc(1, sizeof(*departure));
-		if (departure == NULL)
-			return;
-		departure->tuple = *tuple;
-		memcpy(departure->user, al->owner.user, sizeof(departure->user));
-		if (!here->post(here->self, worker, depart, departure))
-			free(departure);
-	}
-}
-
 static void handle(struct udp_fronts *fronts, const struct five_tuple *tuple,
 		   struct slice message, uint8_t tos, uint8_t hop_limit)
 {
@@ -214,7 +169,7 @@ static void handle(struct udp_fronts *fronts, const struct five_tuple *tuple,
 	if (dispatch.authenticated) {
 		delivery->expire(delivery->self);
 		if (fronts->current.hop.ip.family != IP_NONE)
-			end_elsewhere(delivery, tuple);
+			delivery->end_elsewhere(delivery->self, tuple);
 	}
 	/* Of a client, not of anybody who sends in its name. */
 	if (dispatch.authenticated || dispatch.action == DISPATCH_FORWARD)
@@ -352,55 +307,86 @@ static void handle_proxied(struct udp_front *front, const struct endpoint *balan
 	fronts->current.hop.ip.family = IP_NONE;
 }
 
-static void received(struct udp_front *front, unsigned i)
+/* What one source sends. bytes: where the message begins. */
+static void arrive(struct udp_front *front, const struct five_tuple *from,
+		   struct udp_message *message, uint8_t *bytes)
 {
-	struct udp_batch *batch = &front->owner->batch;
 	struct delivery *delivery = front->owner->delivery;
-	struct counters *counters = &delivery->turn->counters;
-	struct udp_message message = udp_batch_message(batch, i);
-	struct five_tuple tuple = {.front = front->index};
+	uint64_t *drops = delivery->turn->counters.drops;
 	enum side side = delivery->turn->shared->fronts[front->index].side;
 
-	if (!udp_batch_source(batch, i, &tuple.client))
-		return;
-	if (udp_batch_is_truncated(batch, i)) {
-		counter_add(&counters->drops[DROP_TRUNCATED], 1);
-		return;
-	}
-	if (relay_settings_is_balancer(delivery->settings, side, &tuple.client.ip)) {
+	if (relay_settings_is_balancer(delivery->settings, side, &from->client.ip)) {
 		do {
-			handle_proxied(front, &tuple.client, udp_message_take(&message),
-				       batch->buffer_of[i].iov_base, &message);
-		} while (message.rest.len > 0);
+			handle_proxied(front, &from->client, udp_message_take(message),
+				       bytes, message);
+		} while (message->rest.len > 0);
 		return;
 	}
-	if (!relay_settings_client_allowed(delivery->settings, side, &tuple.client.ip)) {
-		counter_add(&counters->drops[DROP_CLIENT_ACL], 1);
+	if (!relay_settings_client_allowed(delivery->settings, side, &from->client.ip)) {
+		counter_add(&drops[DROP_CLIENT_ACL], 1);
 		return;
 	}
 
 	do {
-		take(front, &tuple, udp_message_take(&message),
-		     batch->buffer_of[i].iov_base, &message);
-	} while (message.rest.len > 0);
+		take(front, from, udp_message_take(message), bytes, message);
+	} while (message->rest.len > 0);
 }
 
-static void readable(evutil_socket_t fd, short events, void *arg)
+void udp_front_arrive(struct udp_fronts *fronts, const struct five_tuple *from,
+		      struct udp_message *message, uint8_t *bytes)
 {
-	(void)events;
-	struct udp_front *front = arg;
+	if (is_open(fronts, from))
+		arrive(&fronts->fronts[from->front], from, message, bytes);
+}
+
+static void received(struct udp_front *front, unsigned i)
+{
+	struct udp_batch *batch = &front->owner->batch;
+	struct delivery *delivery = front->owner->delivery;
+	const struct turn *turn = delivery->turn;
+	struct udp_message message = udp_batch_message(batch, i);
+	struct five_tuple from = {.front = front->index};
+	unsigned workers = turn->shared->worker_count;
+
+	if (!udp_batch_source(batch, i, &from.client))
+		return;
+	if (udp_batch_is_truncated(batch, i))
+		counter_add(&delivery->turn->counters.drops[DROP_TRUNCATED], 1);
+	else if (workers > 1 && steering_worker(&from.client, workers) != turn->worker)
+		delivery->stray(delivery->self, &from, &message);
+	else
+		arrive(front, &from, &message, batch->buffer_of[i].iov_base);
+}
+
+/* False if there was nothing. */
+static bool receive(struct udp_front *front, int fd)
+{
 	struct udp_fronts *fronts = front->owner;
 	struct delivery *delivery = fronts->delivery;
 
 	unsigned count = udp_batch_receive(&fronts->batch, fd, UDP_BATCH_MAX);
 	if (count == 0)
-		return;
+		return false;
 	loop_turn(delivery->loop);
 	distribution_add(&delivery->turn->counters.batches[SOCKET_FRONT],
 			 &distribution_batches, count);
 	for (unsigned i = 0; i < count; i++)
 		received(front, i);
 	delivery->flush_peers(delivery->self);
+	return true;
+}
+
+static void readable(evutil_socket_t fd, short events, void *arg)
+{
+	(void)events;
+	receive(arg, fd);
+}
+
+void udp_front_drain(struct udp_fronts *fronts, uint16_t front, int fd)
+{
+	assert(front < FRONTS_MAX && fronts->fronts[front].fd >= 0);
+	while (receive(&fronts->fronts[front], fd))
+		;
 }
 
 /* --- the ways of DTLS to its clients --------------------------------------------------------- */

@@ -18,6 +18,7 @@ struct five_tuple;
 struct relay_settings;
 struct udp_datagram;
 struct udp_fronts;
+struct udp_message;
 
 /* None yet. NULL and errno. */
 struct udp_fronts *udp_fronts_new(struct delivery *delivery);
@@ -59,6 +60,19 @@ void udp_front_handle(struct udp_fronts *fronts, const struct client_datagram *d
 /* The answer to it. known: another worker has an allocation for its client. Nothing if its front is closed. */
 void udp_front_answer(struct udp_fronts *fronts, const struct five_tuple *tuple,
 		      const struct endpoint *hop, struct slice reply, bool known);
+
+/*
+ * Datagrams of that source, which came to another worker (relay/stray.h): handle them as if they had just
+ * come; nothing if the front is closed. bytes: where the message begins. Flush peers after it.
+ */
+void udp_front_arrive(struct udp_fronts *fronts, const struct five_tuple *from,
+		      struct udp_message *message, uint8_t *bytes);
+
+/*
+ * Handle all that waits in fd, another socket of the same group, which stays the caller's: a
+ * front of more workers than there are now. The front is open.
+ */
+void udp_front_drain(struct udp_fronts *fronts, uint16_t front, int fd);
 
 /* New settings are in force, old ones were. */
 void udp_fronts_use(struct udp_fronts *fronts, const struct relay_settings *old);

@@ -92,6 +92,8 @@ const struct counter_set counter_sets[] = {
 	 ONE(icmp_told)},
 	{"binding_indications", "avedge_binding_indications",
 	 "Binding indications (keepalives), which get no response.", ONE(indications)},
+	{"datagrams_handed_over", "avedge_datagrams_handed_over",
+	 "Datagrams that came to another worker than that of their source.", ONE(strays)},
 	{"bind_failures", "avedge_bind_failures",
 	 "Relay ports that another program on this host held.", ONE(bind_failures)},
 	{NULL, "avedge_connections_opened", "Connections of clients that were accepted.",

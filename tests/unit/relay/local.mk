@@ -24,6 +24,7 @@ unit_programs += \
 	tests/unit/relay/test_status_line \
 	tests/unit/relay/test_steering \
 	tests/unit/relay/test_relocation \
+	tests/unit/relay/test_stray \
 	tests/unit/relay/test_stream_handover \
 	tests/unit/relay/test_stream_io \
 	tests/unit/relay/test_stream_padding \
@@ -64,6 +65,7 @@ tests_unit_relay_test_peer_queue_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_record_SOURCES = tests/unit/relay/test_record.c \
 	tests/unit/lib/source_file.c tests/unit/lib/source_file.h
 tests_unit_relay_test_record_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_relay_test_stray_LDADD = $(fixture_libs) $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_relocation_LDADD = $(fixture_libs) $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_stream_handover_SOURCES = tests/unit/relay/test_stream_handover.c $(relay_fixture)
 tests_unit_relay_test_stream_handover_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
