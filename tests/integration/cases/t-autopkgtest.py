@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# slow: boots a container and installs packages
 """The package's own tests as Debian runs them: autopkgtest installs these package files with apt
 in a booted container and runs the tests in debian/tests/control.
 """

@@ -3,6 +3,7 @@
 # and TLS, with PROXY headers of both versions, and a browser behind a NAT in calls with one inside. The
 # relay knows the clients by their own addresses and tells through which balancer they come; health
 # checks, with a header and without, find it and leave nothing in the log.
+# slow: many calls, one after another
 # shellcheck source=../lib/topology.sh
 . "$(dirname "$0")/../lib/topology.sh"
 need haproxy turnutils_uclient turnutils_peer tcpdump

@@ -1,6 +1,7 @@
 #!/bin/bash
 # avedge-load against the relay: no packet is lost, duplicated or changed over any transport in any
 # mode, and the exit status shows when something is wrong.
+# slow: every transport and mode
 # shellcheck source=../lib/topology.sh
 . "$(dirname "$0")/../lib/topology.sh"
 # shellcheck source=../lib/load.sh

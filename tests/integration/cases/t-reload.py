@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# slow: many reloads
 """A reload during calls: a valid file, an invalid one, listeners added and removed, another relay
 range, other outside addresses, another certificate, and 20,000 packets per second."""
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# slow: boots a container
 """The package under a real systemd: the whole life of the service.
 
 Builds the Debian packages, boots a container, installs them, and goes from "systemctl start

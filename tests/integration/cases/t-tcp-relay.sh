@@ -3,6 +3,7 @@
 # connects to the relayed address of the other, and passive (-P), where the program itself is the
 # peer that connects; over TCP, TLS and IPv6, with four workers, so that three of four
 # data connections come to another worker than that of their allocation. Nothing may be lost.
+# slow: many runs
 # shellcheck source=../lib/topology.sh
 . "$(dirname "$0")/../lib/topology.sh"
 need turnutils_uclient curl

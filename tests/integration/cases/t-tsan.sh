@@ -2,6 +2,7 @@
 # Four workers of the ThreadSanitizer build during calls over UDP, TCP and TLS, calls of the
 # Microsoft dialect from relayed address to relayed address, short-lived allocations and
 # connections, reloads, and constant reads of metrics and status page: no report.
+# slow: ThreadSanitizer
 build=${TSAN_BUILD_DIR:-${RELAY_BUILD_DIR:-.}/../tsan}
 if [ ! -x "$build/mediarelayd" ]; then
 	echo "there is no ThreadSanitizer build of mediarelayd"

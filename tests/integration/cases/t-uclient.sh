@@ -4,6 +4,7 @@
 # only allows the peers: no packet may be lost. The program draws channel numbers up to 0x7FFF and
 # has all allocations as one user. Then every mode of the program, in a table: each relays without
 # loss, or is refused for the reason given.
+# slow: a table of some sixty runs
 # shellcheck source=../lib/topology.sh
 . "$(dirname "$0")/../lib/topology.sh"
 need turnutils_uclient turnutils_peer tcpdump
