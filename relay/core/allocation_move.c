@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 
 #include "base/debug_assert.h"
+#include "relay/core/allocation_entries.h"
 #include "relay/core/charge.h"
 #include "relay/core/mobility_directory.h"
 #include "relay/core/port_pool.h"
@@ -29,54 +30,10 @@ void allocation_move_free(struct allocation_move *move)
 	free(move);
 }
 
-/* Returns how many there are. */
-static uint16_t pack_permissions(const struct allocation_table *table,
-				 const struct allocation *al,
-				 struct allocation_move *move,
-				 uint32_t places[ENTRIES_EACH_MAX])
-{
-	uint16_t count = 0;
-
-	for (uint32_t entry = al->permissions; entry != SLOT_NONE;
-	     entry = permission_after(table, entry)) {
-		if (permission_at(table, entry)->expires_ms == 0)
-			continue;
-		assert(count < ENTRIES_EACH_MAX);
-		places[count] = entry;
-		move->permissions[count++] = *permission_at(table, entry);
-	}
-	return count;
-}
-
-static uint16_t pack_channels(const struct allocation_table *table,
-			      const struct allocation *al, struct allocation_move *move,
-			      const uint32_t places[ENTRIES_EACH_MAX])
-{
-	uint16_t count = 0;
-
-	for (uint32_t entry = al->channels; entry != SLOT_NONE;
-	     entry = channel_after(table, entry)) {
-		struct channel *ch = &move->channels[count];
-		uint32_t place = 0;
-
-		if (channel_at(table, entry)->expires_ms == 0)
-			continue;
-		assert(count < ENTRIES_EACH_MAX);
-		*ch = *channel_at(table, entry);
-		while (place < al->permission_count && places[place] != ch->permission)
-			place++;
-		ch->permission = place < al->permission_count ? place : SLOT_NONE;
-		count++;
-	}
-	return count;
-}
-
 void allocation_move_pack(struct turn *turn, struct allocation *al,
 			  struct allocation_move *move)
 {
 	struct allocation_table *table = turn->table;
-	uint32_t places[ENTRIES_EACH_MAX];
-	uint16_t count;
 
 	assert(allocation_is_live(al) && al->dialect == DIALECT_IETF &&
 	       al->relay_transport == TRANSPORT_UDP);
@@ -86,11 +43,7 @@ void allocation_move_pack(struct turn *turn, struct allocation *al,
 			turn->edge->relay_take(turn->edge->self, al->slot, families[i],
 					       &move->sockets[i]);
 	}
-	count = pack_permissions(table, al, move, places);
-	assert(count == al->permission_count);
-	count = pack_channels(table, al, move, places);
-	assert(count == al->channel_count);
-
+	allocation_entries_copy(table, al, move->permissions, move->channels);
 	move->al = *al;
 
 	/* Channels refer to permissions, so channels go first. */
@@ -122,31 +75,6 @@ struct mobility_place allocation_move_place(const struct allocation_move *move,
 	};
 }
 
-/* Into the empty chains of al; what has expired keeps its place, too. */
-static void unpack_entries(struct allocation_table *table, struct allocation *al,
-			   const struct allocation_move *move)
-{
-	uint32_t places[ENTRIES_EACH_MAX];
-	bool was_free;
-
-	for (uint16_t i = 0; i < move->al.permission_count; i++) {
-		places[i] =
-			chain_take(&table->permissions, &al->permissions, 0, &was_free);
-		assert(was_free);
-		*permission_at(table, places[i]) = move->permissions[i];
-	}
-	for (uint16_t i = 0; i < move->al.channel_count; i++) {
-		uint32_t entry =
-			chain_take(&table->channels, &al->channels, 0, &was_free);
-		struct channel *ch = channel_at(table, entry);
-
-		assert(was_free);
-		*ch = move->channels[i];
-		if (ch->permission != SLOT_NONE)
-			ch->permission = places[ch->permission];
-	}
-}
-
 /* Somebody else is there now; it ends as an allocation that does not move. */
 static void unpack_arrival(struct turn *turn, struct allocation *al,
 			   const struct allocation_move *move)
@@ -176,7 +104,7 @@ struct allocation *allocation_move_unpack(struct turn *turn,
 	al->slot = slot;
 	al->generation = generation;
 	al->permissions = al->channels = SLOT_NONE;
-	unpack_entries(table, al, move);
+	allocation_entries_put(table, al, move->permissions, move->channels);
 	if (al->mobile) {
 		struct mobility_place place = allocation_move_place(move, turn->worker);
 

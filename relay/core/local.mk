@@ -12,6 +12,9 @@ libcore_a_SOURCES = \
 	relay/core/allocation_state.h \
 	relay/core/allocation_table.c \
 	relay/core/allocation_table.h \
+	relay/core/allocation_entries.c \
+	relay/core/allocation_entries.h \
+	relay/core/allocation_image.c \
 	relay/core/allocation_image.h \
 	relay/core/allocation_restore.h \
 	relay/core/changes.h \

@@ -2,6 +2,10 @@
 noinst_LIBRARIES += libstate.a
 libstate_a_SOURCES = \
 	relay/state/keeper.h \
+	relay/state/saved_allocation.c \
+	relay/state/saved_allocation.h \
+	relay/state/state_bytes.c \
+	relay/state/state_bytes.h \
 	relay/state/state_file.c \
 	relay/state/state_file.h \
 	relay/state/state_layout.h \

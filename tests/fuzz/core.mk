@@ -22,3 +22,9 @@ EXTRA_DIST += tests/fuzz/corpus/mobility_ticket
 fuzz_programs += tests/fuzz/fuzz_tcp_session
 tests_fuzz_fuzz_tcp_session_LDADD = libturnclient.a libfixture.a $(FUZZ_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/tcp_session
+
+fuzz_programs += tests/fuzz/fuzz_saved_allocation
+tests_fuzz_fuzz_saved_allocation_SOURCES = tests/fuzz/fuzz_saved_allocation.c \
+	tests/unit/state/next_saved_allocation.c tests/unit/state/next_saved_allocation.h $(images)
+tests_fuzz_fuzz_saved_allocation_LDADD = libstate.a $(FUZZ_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/saved_allocation
