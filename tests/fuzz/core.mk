@@ -24,7 +24,6 @@ tests_fuzz_fuzz_tcp_session_LDADD = libturnclient.a libfixture.a $(FUZZ_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/tcp_session
 
 fuzz_programs += tests/fuzz/fuzz_saved_allocation
-tests_fuzz_fuzz_saved_allocation_SOURCES = tests/fuzz/fuzz_saved_allocation.c \
-	tests/unit/state/next_saved_allocation.c tests/unit/state/next_saved_allocation.h $(images)
-tests_fuzz_fuzz_saved_allocation_LDADD = libstate.a $(FUZZ_LIBS)
+tests_fuzz_fuzz_saved_allocation_SOURCES = tests/fuzz/fuzz_saved_allocation.c $(images)
+tests_fuzz_fuzz_saved_allocation_LDADD = libnextstate.a libstate.a $(FUZZ_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/saved_allocation

@@ -4,7 +4,12 @@ unit_programs += \
 
 STATE_LIBS = libstate.a $(CORE_LIBS) libbase.a
 images = tests/unit/state/images.c tests/unit/state/images.h
-tests_unit_state_test_saved_allocation_SOURCES = tests/unit/state/test_saved_allocation.c \
-	tests/unit/state/next_saved_allocation.c tests/unit/state/next_saved_allocation.h $(images)
-tests_unit_state_test_saved_allocation_LDADD = $(STATE_LIBS) $(CHECK_LIBS)
+# The product's own code, compiled as an upgrade is; see next_saved_allocation.h.
+check_LIBRARIES += libnextstate.a
+libnextstate_a_SOURCES = relay/state/saved_allocation.c tests/unit/state/next_saved_allocation.h
+libnextstate_a_CPPFLAGS = $(AM_CPPFLAGS) -DAVEDGE_NEXT_STATE \
+	-Dsaved_allocation_write=next_saved_allocation_write \
+	-Dsaved_allocation_read=next_saved_allocation_read
+tests_unit_state_test_saved_allocation_SOURCES = tests/unit/state/test_saved_allocation.c $(images)
+tests_unit_state_test_saved_allocation_LDADD = libnextstate.a $(STATE_LIBS) $(CHECK_LIBS)
 tests_unit_state_test_state_file_LDADD = $(STATE_LIBS) $(CHECK_LIBS)
