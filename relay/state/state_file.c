@@ -51,22 +51,40 @@ struct state_file {
 	void *arg;
 };
 
-/* The three ways to write to the memory. */
+/* The three ways to write to the memory. A watched one is written word by word, to be stopped anywhere. */
+
+static void write_watched(struct state_file *file, uint8_t *to, const uint8_t *from,
+			  size_t len)
+{
+	while (len > 0) {
+		size_t step = len < sizeof(uint64_t) ? len : sizeof(uint64_t);
+
+		file->before(file->arg, to, step);
+		if (from)
+			memcpy(to, from, step);
+		else
+			memset(to, 0, step);
+		from = from ? from + step : NULL;
+		to += step;
+		len -= step;
+	}
+}
 
 static inline void write_bytes(struct state_file *file, void *to, const void *from,
 			       size_t len)
 {
 	if (__builtin_expect(file->before != NULL, 0))
-		file->before(file->arg, to, len);
-	if (len > 0)
+		write_watched(file, to, from, len);
+	else if (len > 0)
 		memcpy(to, from, len);
 }
 
 static inline void write_zeros(struct state_file *file, void *to, size_t len)
 {
 	if (__builtin_expect(file->before != NULL, 0))
-		file->before(file->arg, to, len);
-	memset(to, 0, len);
+		write_watched(file, to, NULL, len);
+	else
+		memset(to, 0, len);
 }
 
 static inline void write_word(struct state_file *file, uint64_t *to, uint64_t value)

@@ -138,8 +138,8 @@ void state_file_complete(struct state_file *file);
 size_t state_file_used(const struct state_file *file);
 
 /*
- * For tests: called before each write to the memory but those to windows, which may stop the
- * process there. NULL ends it.
+ * For tests: called before each write of up to 8 bytes to the memory, but for those to windows; it may
+ * look at the memory, or end the process there. NULL ends it.
  */
 typedef void state_write_fn(void *arg, const void *to, size_t len);
 void state_file_watch(struct state_file *file, state_write_fn *before, void *arg);

@@ -13,3 +13,6 @@ libnextstate_a_CPPFLAGS = $(AM_CPPFLAGS) -DAVEDGE_NEXT_STATE \
 tests_unit_state_test_saved_allocation_SOURCES = tests/unit/state/test_saved_allocation.c $(images)
 tests_unit_state_test_saved_allocation_LDADD = libnextstate.a $(STATE_LIBS) $(CHECK_LIBS)
 tests_unit_state_test_state_file_LDADD = $(STATE_LIBS) $(CHECK_LIBS)
+
+unit_programs += tests/unit/state/test_state_faults
+tests_unit_state_test_state_faults_LDADD = $(STATE_LIBS) $(CHECK_LIBS)
