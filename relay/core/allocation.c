@@ -38,6 +38,8 @@ const char *end_reason_name(enum end_reason reason)
 		return "revoked";
 	case END_CREDENTIAL:
 		return "credential-expired";
+	case END_LOST:
+		return "lost";
 	case END_REASON_COUNT:
 		break;
 	}
@@ -56,7 +58,7 @@ uint32_t allocation_lifetime(const struct turn *turn, uint32_t requested_s)
 	return granted_s;
 }
 
-static void tell_group(const struct turn *turn, struct allocation *al)
+void allocation_tell_group(const struct turn *turn, struct allocation *al)
 {
 	al->group = user_groups_match(turn->settings->groups, &al->owner,
 				      &al->tuple.client.ip) &
@@ -72,7 +74,7 @@ void allocation_regroup(struct turn *turn, const struct turn_settings *before)
 		return;
 	for (uint32_t slot = 0; (al = allocation_next(turn->table, slot)) != NULL;
 	     slot = al->slot + 1)
-		tell_group(turn, al);
+		allocation_tell_group(turn, al);
 }
 
 /* A slot with all that the request says; NULL if the table is full. */
@@ -96,7 +98,7 @@ static struct allocation *slot_take(struct turn *turn,
 	al->id = id_make(turn->worker, al->generation, al->slot);
 	al->created_ms = now_ms;
 	al->owner = *request->owner;
-	tell_group(turn, al);
+	allocation_tell_group(turn, al);
 	memcpy(al->txid, request->txid, sizeof(al->txid));
 	allocation_touch(al, now_ms);
 	return al;
@@ -125,6 +127,13 @@ static struct turnover *turnover_of(struct turn *turn, const struct allocation *
 {
 	return &turn->counters.allocations[al->dialect][al->side][al->transport]
 					  [al->relay_transport];
+}
+
+void allocation_count_opened(struct turn *turn, const struct allocation *al)
+{
+	counter_add(&turn->counters.allocations_opened, 1);
+	counter_add(&turnover_of(turn, al)->opened, 1);
+	turn_count_on_front(turn, al->tuple.front, 1);
 }
 
 static void count_end(struct turn *turn, const struct allocation *al, uint64_t now_ms)
@@ -180,9 +189,7 @@ int allocation_create(struct turn *turn, const struct allocation_request *reques
 
 	allocation_table_insert(turn->table, al);
 	expiry_set(&turn->table->expiry, al->slot, al->expires_ms);
-	counter_add(&turn->counters.allocations_opened, 1);
-	counter_add(&turnover_of(turn, al)->opened, 1);
-	turn_count_on_front(turn, al->tuple.front, 1);
+	allocation_count_opened(turn, al);
 	assert(al->families != IP_NONE && al->relay_port != 0);
 	assert(al->expires_ms <= al->ends_ms);
 	*out = al;
@@ -220,7 +227,7 @@ void allocation_reown(struct turn *turn, struct allocation *al, const struct own
 {
 	assert(owner_id_equal(&al->owner.id, &owner->id));
 	al->owner = *owner;
-	tell_group(turn, al);
+	allocation_tell_group(turn, al);
 	allocation_bound(turn, al, ends_ms);
 }
 
@@ -282,7 +289,7 @@ void allocation_change_client(struct turn *turn, struct allocation *al,
 	al->client_gone = false;
 	al->tuple = *to;
 	al->transport = front->transport;
-	tell_group(turn, al); /* its networks may have another */
+	allocation_tell_group(turn, al); /* its networks may have another */
 	charge_switch(turn, al, charge);
 	assert(al->side == front->side);
 	allocation_table_insert(turn->table, al);

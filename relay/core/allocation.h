@@ -24,6 +24,11 @@ struct turn_settings;
 
 const char *end_reason_name(enum end_reason reason);
 
+/* Open ones by kind, and opened so far: one more, on its client's front. */
+void allocation_count_opened(struct turn *turn, const struct allocation *al);
+/* Note the user group of its owner, see user_groups.h. */
+void allocation_tell_group(const struct turn *turn, struct allocation *al);
+
 /*
  * Make one: quotas, port, socket (RFC 8656 section 7.2). The 5-tuple must have none. Returns 0
  * and *out, or the error code to answer with, holding nothing:

@@ -248,16 +248,30 @@ void allocation_table_remove_arriving(struct allocation_table *table,
 	table->arrival_count--;
 }
 
+void allocation_table_start(struct allocation_table *table, uint32_t generation)
+{
+	assert(table->allocations.mark == 0);
+	table->generation = table->highest = (generation + 1) & ~1u;
+}
+
+uint32_t allocation_table_generation(const struct allocation_table *table)
+{
+	return __atomic_load_n(&table->highest, __ATOMIC_RELAXED);
+}
+
 struct allocation *allocation_table_take(struct allocation_table *table)
 {
+	uint32_t mark = table->allocations.mark;
 	uint32_t slot = slab_take(&table->allocations);
 
 	if (slot == SLAB_NONE)
 		return NULL;
 	struct allocation *al = slab_at(&table->allocations, slot);
-	uint32_t generation = al->generation + 1;
+	uint32_t generation = (slot < mark ? al->generation : table->generation) + 1;
 
-	assert(!allocation_is_live(al));
+	assert(!allocation_is_live(al) && generation % 2 == 1);
+	if (generation > table->highest)
+		__atomic_store_n(&table->highest, generation, __ATOMIC_RELAXED);
 	*al = (struct allocation){
 		.slot = slot,
 		.generation = generation,

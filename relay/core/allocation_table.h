@@ -74,7 +74,9 @@ struct allocation_table {
 	struct bucket *buckets;    /* of the 5-tuples of clients ... */
 	struct bucket *arrivals;   /* ... and of those to which they move */
 	uint32_t arrival_count;
-	uint32_t mask; /* number of buckets - 1 of each, a power of two */
+	uint32_t generation; /* of slots that were never taken; even */
+	uint32_t highest;    /* of any slot so far */
+	uint32_t mask;       /* number of buckets - 1 of each, a power of two */
 	uint16_t permissions_each;
 	uint16_t channels_each;
 };
@@ -91,6 +93,14 @@ struct allocation_table *allocation_table_new(size_t slots, uint16_t permissions
 					      const struct siphash_key *key);
 /* Frees memory only: to close sockets and make records, delete all allocations first. */
 void allocation_table_free(struct allocation_table *table); /* NULL is allowed */
+
+/*
+ * Nothing was ever taken from it: the generations of its slots start above that one, so that ids do
+ * not come again that another table has given out.
+ */
+void allocation_table_start(struct allocation_table *table, uint32_t generation);
+/* The highest generation so far, or where they start. */
+uint32_t allocation_table_generation(const struct allocation_table *table);
 
 /* Borrowed, or NULL. On the packet path. */
 struct allocation *allocation_find(struct allocation_table *table,

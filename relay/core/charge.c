@@ -133,6 +133,30 @@ no_side:
 	return false;
 }
 
+bool charge_take_again(struct turn *turn, struct allocation *al, uint64_t now_ms)
+{
+	const struct turn_shared *shared = turn->shared;
+	const struct quota_spare spare = spare_at(now_ms);
+
+	name_owners(turn, al);
+	al->prefix_row =
+		quota_acquire_sparing(shared->prefixes, al->prefix_quota, 0, &spare);
+	if (al->prefix_row == QUOTA_NONE)
+		return false;
+	al->user_row =
+		quota_acquire_sparing(users_of(turn, al), al->user_quota, 0, &spare);
+	if (al->user_row == QUOTA_NONE || !quota_acquire(shared->sides[al->side], 0, 0))
+		goto no_user;
+	if (quota_acquire(shared->total, 0, 0))
+		return true;
+	quota_release(shared->sides[al->side], 0);
+no_user:
+	if (al->user_row != QUOTA_NONE)
+		quota_release(users_of(turn, al), al->user_quota);
+	quota_release(shared->prefixes, al->prefix_quota);
+	return false;
+}
+
 static uint32_t *connections_of(const struct turn *turn, const struct allocation *al,
 				uint32_t user_row)
 {
@@ -165,12 +189,16 @@ static void return_connections(struct turn *turn, const struct allocation *al,
 	(void)before;
 }
 
-bool charge_hold(struct turn *turn, const struct allocation *al,
-		 const struct five_tuple *to, uint32_t connections, struct charge *charge,
-		 enum refusal *why)
+/* Limits of what a charge is held against; all 0: none. */
+struct hold_limits {
+	uint32_t side, prefix, user;
+};
+
+static bool hold(struct turn *turn, const struct allocation *al,
+		 const struct five_tuple *to, const struct hold_limits *limits,
+		 uint32_t connections, struct charge *charge, enum refusal *why)
 {
 	const struct turn_shared *shared = turn->shared;
-	const struct turn_limits *limits = &turn->settings->limits;
 	struct charge held = {
 		.prefix_quota = prefix_quota(turn, to),
 		.prefix_row = al->prefix_row,
@@ -183,13 +211,12 @@ bool charge_hold(struct turn *turn, const struct allocation *al,
 		held.user_quota = held.prefix_quota;
 	*why = REFUSAL_SIDE;
 	held.has_side = held.side != al->side;
-	if (held.has_side && !quota_acquire(shared->sides[held.side], 0,
-					    limits->allocations_per_side[held.side]))
+	if (held.has_side && !quota_acquire(shared->sides[held.side], 0, limits->side))
 		return false;
 	*why = REFUSAL_PREFIX;
 	if (held.prefix_quota != al->prefix_quota) {
 		held.prefix_row = quota_acquire_row(shared->prefixes, held.prefix_quota,
-						    limits->allocations_per_prefix);
+						    limits->prefix);
 		held.has_prefix = held.prefix_row != QUOTA_NONE;
 		if (!held.has_prefix)
 			goto fail;
@@ -197,7 +224,7 @@ bool charge_hold(struct turn *turn, const struct allocation *al,
 	*why = REFUSAL_USER;
 	if (held.user_quota != al->user_quota) {
 		held.user_row = quota_acquire_row(users_of(turn, al), held.user_quota,
-						  charge_user_limit(turn, al));
+						  limits->user);
 		held.has_user = held.user_row != QUOTA_NONE;
 		if (!held.has_user ||
 		    !take_connections(turn, al, held.user_row, connections))
@@ -210,6 +237,30 @@ bool charge_hold(struct turn *turn, const struct allocation *al,
 fail:
 	charge_drop(turn, al, &held);
 	return false;
+}
+
+bool charge_hold(struct turn *turn, const struct allocation *al,
+		 const struct five_tuple *to, uint32_t connections, struct charge *charge,
+		 enum refusal *why)
+{
+	const struct turn_limits *limits = &turn->settings->limits;
+	enum side side = turn->shared->fronts[to->front].side;
+
+	return hold(turn, al, to,
+		    &(struct hold_limits){
+			    .side = limits->allocations_per_side[side],
+			    .prefix = limits->allocations_per_prefix,
+			    .user = charge_user_limit(turn, al),
+		    },
+		    connections, charge, why);
+}
+
+bool charge_hold_again(struct turn *turn, const struct allocation *al,
+		       const struct five_tuple *to, struct charge *charge)
+{
+	enum refusal why;
+
+	return hold(turn, al, to, &(struct hold_limits){0}, 0, charge, &why);
 }
 
 void charge_switch(struct turn *turn, struct allocation *al, const struct charge *charge)

@@ -35,6 +35,12 @@ struct turn;
 bool charge_take(struct turn *turn, struct allocation *al, uint64_t now_ms,
 		 enum refusal *why);
 
+/*
+ * Charge one that was charged already, in a process before this one: without limits, as they apply to new
+ * ones only. False, and nothing is charged, if there is no room for its user or prefix.
+ */
+bool charge_take_again(struct turn *turn, struct allocation *al, uint64_t now_ms);
+
 /* How many allocations its user may have; 0: no limit. The credential's quota comes first. */
 uint32_t charge_user_limit(const struct turn *turn, const struct allocation *al);
 
@@ -58,6 +64,9 @@ struct charge {
 bool charge_hold(struct turn *turn, const struct allocation *al,
 		 const struct five_tuple *to, uint32_t connections, struct charge *charge,
 		 enum refusal *why);
+/* The same without limits, for an allocation that charge_take_again() has charged. */
+bool charge_hold_again(struct turn *turn, const struct allocation *al,
+		       const struct five_tuple *to, struct charge *charge);
 /* It is there: the allocation has that charge, and what that replaces is returned. */
 void charge_switch(struct turn *turn, struct allocation *al, const struct charge *charge);
 /* It does not go there. */

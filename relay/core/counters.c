@@ -165,6 +165,28 @@ const char *mobility_event_text(enum mobility_event event)
 	return (unsigned)event < MOBILITY_EVENT_COUNT ? mobility_texts[event] : "?";
 }
 
+static const char *const restore_names[] = {
+#define X(id, name, text) [id] = name,
+	RESTORE_RESULTS(X)
+#undef X
+};
+
+static const char *const restore_texts[] = {
+#define X(id, name, text) [id] = text,
+	RESTORE_RESULTS(X)
+#undef X
+};
+
+const char *restore_result_name(enum restore_result result)
+{
+	return (unsigned)result < RESTORE_RESULT_COUNT ? restore_names[result] : "?";
+}
+
+const char *restore_result_text(enum restore_result result)
+{
+	return (unsigned)result < RESTORE_RESULT_COUNT ? restore_texts[result] : "?";
+}
+
 static const char *const ms_attribute_names[] = {
 #define X(id, name) [MS_ATTRIBUTE_##id] = name,
 	MS_ATTRIBUTES(X)

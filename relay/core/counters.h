@@ -340,6 +340,40 @@ enum mobility_event {
 const char *mobility_event_name(enum mobility_event event);
 const char *mobility_event_text(enum mobility_event event);
 
+/*
+ * What became of the allocations of the process before, see core/allocation_restore.h. All but
+ * TAKEN_UP are lost.
+ */
+#define RESTORE_RESULTS(X)                                                               \
+	X(RESTORED, "taken-up", "goes on in this process")                               \
+	X(RESTORE_DAMAGED, "damaged",                                                    \
+	  "its record is in doubt, or contradicts itself or another one")                \
+	X(RESTORE_VERSION, "version", "its record is of a version that is not read")     \
+	X(RESTORE_EXPIRED, "expired", "its time was over while no process ran")          \
+	X(RESTORE_REVOKED, "revoked", "its user, or the key of its credential is gone")  \
+	X(RESTORE_CREDENTIAL, "credential-expired",                                      \
+	  "its credential, or the key has expired")                                      \
+	X(RESTORE_NO_FRONT, "no-front", "its client's front is not configured any more") \
+	X(RESTORE_NO_ADDRESS, "no-address",                                              \
+	  "its relayed address is not configured any more")                              \
+	X(RESTORE_PORT_TAKEN, "port-taken",                                              \
+	  "another program has its relayed port by now")                                 \
+	X(RESTORE_DIALECT, "dialect", "its dialect is not served any more")              \
+	X(RESTORE_FULL, "full", "tables are smaller by now")                             \
+	X(RESTORE_DESCRIPTORS, "descriptors", "the system refused a socket")             \
+	X(RESTORE_NO_STREAM, "no-stream",                                                \
+	  "its client's connection did not survive: TLS, or not kept")
+
+enum restore_result {
+#define X(id, name, text) id,
+	RESTORE_RESULTS(X)
+#undef X
+		RESTORE_RESULT_COUNT
+};
+
+const char *restore_result_name(enum restore_result result);
+const char *restore_result_text(enum restore_result result);
+
 /* Methods of requests; index of counters.requests. Methods outside TURN count as OTHER. */
 enum request_method {
 	REQUEST_BINDING,
@@ -404,6 +438,7 @@ struct counters {
 	uint64_t refusals[REFUSAL_COUNT];
 	uint64_t admissions[ADMISSION_COUNT];
 	uint64_t mobility[MOBILITY_EVENT_COUNT];
+	uint64_t restores[RESTORE_RESULT_COUNT];
 	uint64_t moved_out, moved_in; /* allocations, to and from other workers */
 	uint64_t ms_attributes[MS_ATTRIBUTE_COUNT];   /* one for each message with it */
 	uint64_t stream_waits[BANDWIDTH_LIMIT_COUNT]; /* streams not read from, by limit */

@@ -47,6 +47,14 @@ struct edge {
 	void (*relay_unlisten)(void *self, uint32_t slot);
 
 	/*
+	 * relay_open(), or with tcp relay_listen(), for a socket that the process before had
+	 * bound to local, UDP or listening, and that is to be used in place of a new one. 0: fd
+	 * is taken over. Or a negative errno, and fd is still the caller's.
+	 */
+	int (*relay_adopt)(void *self, uint32_t slot, const struct endpoint *local,
+			   bool tcp, int fd);
+
+	/*
 	 * A data connection (core/tcp_connection.h) by index: connect it to that peer, from the
 	 * relayed address of its allocation, and call dispatch_connected() when that is decided,
 	 * later. 0, or a negative errno: it will not be called.

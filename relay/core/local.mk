@@ -16,6 +16,7 @@ libcore_a_SOURCES = \
 	relay/core/allocation_entries.h \
 	relay/core/allocation_image.c \
 	relay/core/allocation_image.h \
+	relay/core/allocation_restore.c \
 	relay/core/allocation_restore.h \
 	relay/core/changes.h \
 	relay/core/allocation_move.c \

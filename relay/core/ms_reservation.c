@@ -250,6 +250,34 @@ void ms_reservation_forget(struct turn *turn, struct allocation *al)
 	assert(reservation->state == MS_RESERVATION_NONE && reservation->bps == 0);
 }
 
+void ms_reservation_restore(struct turn *turn, struct allocation *al,
+			    const struct ms_reservation *was, uint64_t now_ms)
+{
+	struct ms_reserved *reserved = turn->shared->reserved;
+	struct ms_reservation *reservation = find(turn, al);
+	uint64_t longest_ms = (uint64_t)turn->settings->ms.reservation_lifetime_s * 1000;
+
+	assert(al->dialect == DIALECT_MS && reservation->state == MS_RESERVATION_NONE);
+	if (was->state == MS_RESERVATION_NONE)
+		return;
+	memcpy(reservation->id, was->id, sizeof(reservation->id));
+	reservation->packets = was->packets;
+	reservation->state = MS_RESERVATION_ENDED;
+	if (was->state == MS_RESERVATION_ENDED || was->expires_ms <= now_ms)
+		return;
+	assert(ms_reservation_amount_is_valid(&was->amount));
+	reservation->state = MS_RESERVATION_MADE;
+	reservation->amount = was->amount;
+	reservation->expires_ms = was->expires_ms < now_ms + longest_ms
+					  ? was->expires_ms
+					  : now_ms + longest_ms;
+	pthread_mutex_lock(&reserved->lock);
+	reserved->count++;
+	reserve(turn, al, bps_of(turn, &was->amount));
+	pthread_mutex_unlock(&reserved->lock);
+	expiry_set(&turn->table->reservation_expiry, al->slot, reservation->expires_ms);
+}
+
 static uint64_t packets(const struct allocation *al)
 {
 	return al->to_peer.packets + al->to_client.packets;

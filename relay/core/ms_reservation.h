@@ -66,6 +66,13 @@ bool ms_reservation_commit(struct turn *turn, struct allocation *al, const uint8
 bool ms_reservation_update(struct turn *turn, struct allocation *al,
 			   const struct ms_reservation_amount *amount, uint64_t now_ms);
 
+/*
+ * What a new allocation had in the process before: reserved again, without limits, unless it has expired
+ * by now. was: of a state that there is, with a valid amount.
+ */
+void ms_reservation_restore(struct turn *turn, struct allocation *al,
+			    const struct ms_reservation *was, uint64_t now_ms);
+
 /* Its lifetime starts again; nothing if there is none. */
 void ms_reservation_refresh(struct turn *turn, struct allocation *al, uint64_t now_ms);
 

@@ -28,6 +28,7 @@ NAMES(auth_failure_name, auth_failure)
 NAMES(refusal_name, refusal)
 NAMES(admission_name, admission)
 NAMES(mobility_event_name, mobility_event)
+NAMES(restore_result_name, restore_result)
 NAMES(ms_attribute_name, ms_attribute)
 NAMES(bandwidth_limit_name, bandwidth_limit)
 NAMES(end_reason_name, end_reason)
@@ -72,6 +73,9 @@ const struct counter_set counter_sets[] = {
 	{"mobility", "avedge_mobility",
 	 "Moves of allocations to other addresses of their clients, and refused ones.",
 	 "event", SET(mobility, mobility_event, MOBILITY_EVENT_COUNT)},
+	{"restores", "avedge_restored_allocations",
+	 "Allocations of the process before this one, by what became of them.", "result",
+	 SET(restores, restore_result, RESTORE_RESULT_COUNT)},
 	{"bandwidth_requests", "avedge_bandwidth_requests",
 	 "Requests of Microsoft's clients for bandwidth, by what became of them.",
 	 "result", SET(admissions, admission, ADMISSION_COUNT)},

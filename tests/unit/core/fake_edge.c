@@ -77,6 +77,19 @@ static void relay_unlisten(void *self, uint32_t slot)
 	close_slot(edge, slot, true, edge->local[slot].ip.family);
 }
 
+static int relay_adopt(void *self, uint32_t slot, const struct endpoint *local, bool tcp,
+		       int fd)
+{
+	struct fake_edge *edge = self;
+	int failed;
+
+	assert(fd >= 0);
+	failed = open_slot(edge, slot, local, tcp);
+	if (failed == 0)
+		edge->adopted++;
+	return failed;
+}
+
 static void relay_permitted(void *self, uint32_t slot)
 {
 	struct fake_edge *edge = self;
@@ -369,6 +382,7 @@ bool fixture_start(struct fixture *fixture, const struct fixture_options *option
 		.relay_close = relay_close,
 		.relay_listen = relay_listen,
 		.relay_unlisten = relay_unlisten,
+		.relay_adopt = relay_adopt,
 		.relay_permitted = relay_permitted,
 		.relay_take = relay_take,
 		.relay_give = relay_give,

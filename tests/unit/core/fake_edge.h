@@ -45,7 +45,7 @@ struct fake_edge {
 	struct endpoint peers[FAKE_CONNECTIONS]; /* what tcp_connect() was asked for */
 	unsigned connects, give_ups, disconnects;
 
-	unsigned opened, closed, ended, permitted, left, moved;
+	unsigned opened, adopted, closed, ended, permitted, left, moved;
 	/* Sockets on their way to another worker, whose edge names this one as its sibling. */
 	struct fake_edge *sibling;
 	unsigned taken_count, arrivals_ended, arrivals_due;
