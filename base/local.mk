@@ -42,6 +42,7 @@ libdaemon_a_SOURCES = \
 	base/net/byte_pump.c base/net/byte_pump.h \
 	base/net/half_open.c base/net/half_open.h \
 	base/net/tcp_progress.c base/net/tcp_progress.h \
+	base/net/unix_listener.c base/net/unix_listener.h \
 	base/http_body.c base/http_body.h \
 	base/http_status.c base/http_status.h \
 	base/inbox.c base/inbox.h \

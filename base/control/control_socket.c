@@ -14,7 +14,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <grp.h>
-#include <libgen.h>
 #include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -23,17 +22,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <microhttpd.h>
 
 #include "base/http_body.h"
 #include "base/log.h"
+#include "base/net/unix_listener.h"
 
 enum {
-	BACKLOG = 16,
 	CONNECTIONS_MAX = 32,
 	STREAMS_MAX = 16, /* leaves connections for other requests */
 	TIMEOUT_S = 10,
@@ -50,7 +47,7 @@ struct control_socket {
 	size_t route_count;
 	void *arg;
 	gid_t group;
-	struct sockaddr_un address;
+	char *path;
 	int fd;     /* -1: not open, or not ours to close */
 	bool bound; /* the path is ours to remove */
 	struct MHD_Daemon *daemon;
@@ -399,112 +396,6 @@ static void on_log(void *arg, const char *format, va_list args)
 	log_limited(&limit, LOG_LEVEL_DEBUG, "control: %s", text);
 }
 
-/*
- * Create the last directory of the path; its parents must exist. Ours gets the owner of the
- * socket, so that the socket can be removed at the end; an existing one is left alone.
- */
-static bool make_directory(const char *path, uid_t owner, char *error, size_t error_size)
-{
-	char copy[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	const char *dir;
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	dir = dirname(copy);
-	if (mkdir(dir, 0755) == 0) {
-		if (owner != geteuid() && chown(dir, owner, (gid_t)-1) < 0)
-			return fail(error, error_size,
-				    "cannot change the owner of directory %s to user %u: "
-				    "%s; create it, or change control.socket",
-				    dir, owner, strerror(errno));
-		return true;
-	}
-	if (errno == EEXIST)
-		return true;
-	return fail(error, error_size,
-		    "cannot create directory %s: %s; create it, or change "
-		    "control.socket",
-		    dir, strerror(errno));
-}
-
-/* Is a process listening there? A socket file outlives a killed process. */
-static bool is_answered(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool answered = true;
-
-	if (fd < 0)
-		return true;
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
-		answered = errno != ECONNREFUSED && errno != ENOENT;
-	close(fd);
-	return answered;
-}
-
-static bool remove_stale(const struct control_socket *control, char *error,
-			 size_t error_size)
-{
-	const char *path = control->address.sun_path;
-	struct stat st;
-
-	if (lstat(path, &st) < 0)
-		return true;
-	if (!S_ISSOCK(st.st_mode))
-		return fail(error, error_size,
-			    "%s exists and is not a socket; remove it, or change "
-			    "control.socket",
-			    path);
-	if (is_answered(&control->address))
-		return fail(error, error_size,
-			    "another process is listening on %s; stop it, or change "
-			    "control.socket",
-			    path);
-	if (unlink(path) < 0 && errno != ENOENT)
-		return fail(error, error_size,
-			    "cannot remove the stale socket %s: %s; remove it, or "
-			    "change control.socket",
-			    path, strerror(errno));
-	return true;
-}
-
-/* The mode is set last: no client may connect before owner and group are set. */
-static bool bind_path(struct control_socket *control, uid_t owner, char *error,
-		      size_t error_size)
-{
-	const char *path = control->address.sun_path;
-
-	fchmod(control->fd, 0600);
-	if (bind(control->fd, (const struct sockaddr *)&control->address,
-		 sizeof(control->address)) < 0)
-		return fail(error, error_size,
-			    "cannot create %s: %s; change the owner of its directory, "
-			    "or control.socket",
-			    path, strerror(errno));
-	control->bound = true;
-	if (chown(path, owner, control->group) < 0)
-		return fail(
-			error, error_size,
-			"control.group: cannot change the owner of %s to user %u, group "
-			"%u: %s; start as root, or add the user to the group",
-			path, owner, control->group, strerror(errno));
-	if (chmod(path, control->group != (gid_t)-1 ? 0660 : 0600) < 0 ||
-	    listen(control->fd, BACKLOG) < 0)
-		return fail(error, error_size, "%s: %s; change control.socket", path,
-			    strerror(errno));
-	return true;
-}
-
-static bool open_socket(struct control_socket *control, uid_t owner, char *error,
-			size_t error_size)
-{
-	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (control->fd < 0)
-		return fail(error, error_size, "%s; set it to \"\" to disable it",
-			    strerror(errno));
-	return make_directory(control->address.sun_path, owner, error, error_size) &&
-	       remove_stale(control, error, error_size) &&
-	       bind_path(control, owner, error, error_size);
-}
-
 bool control_socket_start(struct control_socket *control, const char *name,
 			  const struct control_route *routes, size_t count, void *arg,
 			  char *error, size_t error_size)
@@ -533,27 +424,26 @@ bool control_socket_start(struct control_socket *control, const char *name,
 struct control_socket *control_socket_bind(const char *path, uid_t owner, gid_t group,
 					   char *error, size_t error_size)
 {
+	const struct unix_listener_options options = {
+		.key = "control.socket",
+		.type = SOCK_STREAM,
+		.owner = owner,
+		.group = group,
+		.group_key = "control.group",
+	};
 	struct control_socket *control = calloc(1, sizeof(*control));
 
-	assert(path[0] != '\0');
-	if (!control) {
+	if (control == NULL || (control->path = strdup(path)) == NULL) {
 		fail(error, error_size, "out of memory");
+		free(control);
 		return NULL;
 	}
 	pthread_mutex_init(&control->serial, NULL);
 	control->group = group;
-	control->fd = -1;
-	control->address.sun_family = AF_UNIX;
-	if (strlen(path) >= sizeof(control->address.sun_path)) {
-		fail(error, error_size, "%s is too long; use a path of at most %zu bytes",
-		     path, sizeof(control->address.sun_path) - 1);
-		goto fail;
-	}
-	strcpy(control->address.sun_path, path);
-	if (!open_socket(control, owner, error, error_size))
-		goto fail;
-	return control;
-fail:
+	control->fd = unix_listener_bind(path, &options, error, error_size);
+	control->bound = control->fd >= 0;
+	if (control->bound)
+		return control;
 	control_socket_stop(control);
 	return NULL;
 }
@@ -568,9 +458,10 @@ void control_socket_stop(struct control_socket *control)
 	if (control->fd >= 0)
 		close(control->fd);
 	/* After a change of user this may fail; the next start removes the stale socket. */
-	if (control->bound && unlink(control->address.sun_path) < 0)
-		log_debug("control: cannot remove %s: %s", control->address.sun_path,
+	if (control->bound && unlink(control->path) < 0)
+		log_debug("control: cannot remove %s: %s", control->path,
 			  strerror(errno));
 	pthread_mutex_destroy(&control->serial);
+	free(control->path);
 	free(control);
 }
