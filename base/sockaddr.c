@@ -66,3 +66,21 @@ bool sockaddr_to_endpoint(const void *sa, struct endpoint *out)
 	}
 	return false;
 }
+
+bool sockaddr_of(int fd, struct endpoint *local)
+{
+	struct sockaddr_storage sa = {.ss_family = AF_UNSPEC};
+	socklen_t len = sizeof(sa);
+
+	return getsockname(fd, (struct sockaddr *)&sa, &len) == 0 &&
+	       sockaddr_to_endpoint(&sa, local);
+}
+
+bool sockaddr_of_peer(int fd, struct endpoint *peer)
+{
+	struct sockaddr_storage sa = {.ss_family = AF_UNSPEC};
+	socklen_t len = sizeof(sa);
+
+	return getpeername(fd, (struct sockaddr *)&sa, &len) == 0 &&
+	       sockaddr_to_endpoint(&sa, peer);
+}

@@ -19,4 +19,8 @@ socklen_t sockaddr_from_endpoint(const struct endpoint *ep, struct sockaddr_stor
  */
 bool sockaddr_to_endpoint(const void *sa, struct endpoint *out);
 
+/* Where a socket is bound, and whom it is connected with. False: it is not, or is no IP socket. */
+bool sockaddr_of(int fd, struct endpoint *local);
+bool sockaddr_of_peer(int fd, struct endpoint *peer);
+
 #endif

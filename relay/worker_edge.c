@@ -49,6 +49,15 @@ static void edge_unlisten(void *self, uint32_t slot)
 	relay_tcp_unlisten(worker->relay_tcp, slot);
 }
 
+static int edge_adopt(void *self, uint32_t slot, const struct endpoint *local, bool tcp,
+		      int fd)
+{
+	struct worker *worker = self;
+
+	return tcp ? relay_tcp_adopt(worker->relay_tcp, slot, local, fd)
+		   : relay_udp_adopt(worker->relay_udp, slot, local, fd);
+}
+
 static void edge_permitted(void *self, uint32_t slot)
 {
 	struct worker *worker = self;
@@ -170,6 +179,7 @@ struct edge worker_edge(struct worker *worker)
 		.relay_close = edge_close,
 		.relay_listen = edge_listen,
 		.relay_unlisten = edge_unlisten,
+		.relay_adopt = edge_adopt,
 		.relay_permitted = edge_permitted,
 		.relay_take = edge_take,
 		.relay_give = edge_give,

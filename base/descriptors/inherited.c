@@ -35,13 +35,32 @@ struct inherited *inherited_new(void)
 	return calloc(1, sizeof(struct inherited));
 }
 
-static bool is_tcp(int fd)
+enum inherited_kind inherited_kind(int fd)
 {
-	int protocol;
+	int protocol, listens = 0;
 	socklen_t len = sizeof(protocol);
 
-	return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 &&
-	       protocol == IPPROTO_TCP;
+	/* UNIX sockets have protocol 0. */
+	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) != 0)
+		return INHERITED_OTHER;
+	if (protocol != IPPROTO_TCP)
+		return protocol == IPPROTO_UDP ? INHERITED_UDP : INHERITED_OTHER;
+	getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len);
+	return listens ? INHERITED_LISTENER : INHERITED_CONNECTION;
+}
+
+void inherited_close(int fd)
+{
+	switch (inherited_kind(fd)) {
+	case INHERITED_LISTENER:
+	case INHERITED_CONNECTION:
+		fd_end(fd, false);
+		return;
+	case INHERITED_UDP:
+	case INHERITED_OTHER:
+		close(fd);
+		return;
+	}
 }
 
 void inherited_free(struct inherited *inherited)
@@ -49,12 +68,8 @@ void inherited_free(struct inherited *inherited)
 	if (inherited == NULL)
 		return;
 	for (size_t i = 0; i < inherited->count; i++) {
-		int fd = inherited->entries[i].fd;
-
-		if (fd >= 0 && is_tcp(fd))
-			fd_end(fd, false);
-		else if (fd >= 0)
-			close(fd);
+		if (inherited->entries[i].fd >= 0)
+			inherited_close(inherited->entries[i].fd);
 	}
 	for (size_t i = 0; i < inherited->name_count; i++)
 		free(inherited->names[i]);

@@ -38,4 +38,16 @@ bool inherited_next(const struct inherited *inherited, size_t *cursor, const cha
 /* That one of the list is the caller's now. */
 void inherited_taken(struct inherited *inherited, int fd);
 
+/* What the system says of a descriptor, whatever its name. */
+enum inherited_kind {
+	INHERITED_OTHER,
+	INHERITED_UDP,
+	INHERITED_LISTENER,
+	INHERITED_CONNECTION, /* TCP, whether it still is connected or not */
+};
+enum inherited_kind inherited_kind(int fd);
+
+/* Close one that is of no use; a connection or listener is ended, as the store may have a copy. */
+void inherited_close(int fd);
+
 #endif

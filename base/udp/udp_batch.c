@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -387,6 +388,28 @@ static void set_buffer(int fd, bool force, int force_option, int option, int siz
 		setsockopt(fd, SOL_SOCKET, option, &size, sizeof(size));
 }
 
+/* What may be set at any time. IPv6 sends without DF by itself. */
+static bool set_header_options(int fd, const struct endpoint *local,
+			       const struct udp_bind_options *options)
+{
+	bool v4 = local->ip.family == IP_V4;
+	int one = 1, dont = IP_PMTUDISC_DONT;
+
+	return (!v4 ||
+		setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &dont, sizeof(dont)) == 0) &&
+	       (!options->receive_tos ||
+		setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6,
+			   v4 ? IP_RECVTOS : IPV6_RECVTCLASS, &one, sizeof(one)) == 0);
+}
+
+static void set_buffers(int fd, const struct udp_bind_options *options)
+{
+	set_buffer(fd, options->force_buffers, SO_RCVBUFFORCE, SO_RCVBUF,
+		   options->receive_buffer);
+	set_buffer(fd, options->force_buffers, SO_SNDBUFFORCE, SO_SNDBUF,
+		   options->send_buffer);
+}
+
 int udp_batch_bind(const struct endpoint *local, const struct udp_bind_options *options)
 {
 	int domain = local->ip.family == IP_V4 ? AF_INET : AF_INET6;
@@ -394,17 +417,12 @@ int udp_batch_bind(const struct endpoint *local, const struct udp_bind_options *
 	if (fd < 0)
 		return -errno;
 
-	bool v4 = local->ip.family == IP_V4;
-	int one = 1, dont = IP_PMTUDISC_DONT;
+	int one = 1;
 	struct sockaddr_storage sa;
 	socklen_t sa_len = sockaddr_from_endpoint(local, &sa);
 	if ((domain == AF_INET6 &&
 	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) ||
-	    (domain == AF_INET &&
-	     setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &dont, sizeof(dont)) != 0) ||
-	    (options->receive_tos &&
-	     setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6,
-			v4 ? IP_RECVTOS : IPV6_RECVTCLASS, &one, sizeof(one)) != 0) ||
+	    !set_header_options(fd, local, options) ||
 	    (options->reuse_port &&
 	     setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) != 0) ||
 	    bind(fd, (struct sockaddr *)&sa, sa_len) != 0) {
@@ -412,11 +430,22 @@ int udp_batch_bind(const struct endpoint *local, const struct udp_bind_options *
 		close(fd);
 		return -error;
 	}
-	set_buffer(fd, options->force_buffers, SO_RCVBUFFORCE, SO_RCVBUF,
-		   options->receive_buffer);
-	set_buffer(fd, options->force_buffers, SO_SNDBUFFORCE, SO_SNDBUF,
-		   options->send_buffer);
+	set_buffers(fd, options);
 	return fd;
+}
+
+int udp_batch_adopt(int fd, const struct endpoint *local,
+		    const struct udp_bind_options *options)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+	    !set_header_options(fd, local, options))
+		return -errno;
+	if (local->ip.family == IP_V6)
+		udp_batch_set_df(fd, IP_V6, false);
+	set_buffers(fd, options);
+	return 0;
 }
 
 bool udp_batch_enable_gro(int fd)
@@ -424,6 +453,14 @@ bool udp_batch_enable_gro(int fd)
 	int on = 1;
 
 	return setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)) == 0;
+}
+
+bool udp_batch_has_gro(int fd)
+{
+	int on = 0;
+	socklen_t len = sizeof(on);
+
+	return getsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, &len) == 0 && on != 0;
 }
 
 /* SO_MEMINFO's counter has 32 bits and wraps around. */

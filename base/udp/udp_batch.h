@@ -169,8 +169,16 @@ struct udp_bind_options {
 /* A nonblocking socket that sends without DF. Negative errno. */
 int udp_batch_bind(const struct endpoint *local, const struct udp_bind_options *options);
 
+/*
+ * Set those options of a socket that another process has bound to local with udp_batch_bind(); not
+ * those that have to be set before that. 0 or a negative errno.
+ */
+int udp_batch_adopt(int fd, const struct endpoint *local,
+		    const struct udp_bind_options *options);
+
 /* Let the kernel hand over several datagrams as one message. False if it cannot. */
 bool udp_batch_enable_gro(int fd);
+bool udp_batch_has_gro(int fd);
 
 /* Tell the hop limit (IPv4: TTL) of what arrives from now on, or no longer. */
 int udp_batch_tell_hop_limit(int fd, uint8_t family, bool on);

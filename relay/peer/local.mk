@@ -3,6 +3,7 @@ relay_peer_sources = \
 	relay/peer/data_conn.c relay/peer/data_conn.h \
 	relay/peer/peer_conn.c relay/peer/peer_conn.h \
 	relay/peer/peer_take_up.h \
+	relay/peer/relay_sockets.c relay/peer/relay_sockets.h \
 	relay/peer/relay_tcp.c relay/peer/relay_tcp.h \
 	relay/peer/relay_udp.c relay/peer/relay_udp.h \
 	relay/peer/tcp_socket.c relay/peer/tcp_socket.h

@@ -210,25 +210,57 @@ void relay_tcp_free(struct relay_tcp *relays)
 	free(relays);
 }
 
-int relay_tcp_listen(struct relay_tcp *relays, uint32_t slot,
-		     const struct endpoint *local)
+/* 0: fd is taken over. Or a negative errno. */
+static int serve(struct relay_tcp *relays, uint32_t slot, const struct endpoint *local,
+		 int fd)
 {
 	struct tcp_port *port = port_of(relays, slot);
-	int fd = tcp_socket_listen(local);
 
 	assert(port->owner == NULL);
-	if (fd < 0)
-		return fd;
 	*port = (struct tcp_port){.fd = fd, .local = *local};
 	LIST_INIT(&port->conns);
 	if (event_assign(&port->acceptable, relays->delivery->loop->base, fd,
 			 EV_READ | EV_PERSIST, acceptable, port) != 0 ||
-	    event_add(&port->acceptable, NULL) != 0) {
-		close(fd);
+	    event_add(&port->acceptable, NULL) != 0)
 		return -ENOMEM;
-	}
 	port->owner = relays;
 	return 0;
+}
+
+int relay_tcp_listen(struct relay_tcp *relays, uint32_t slot,
+		     const struct endpoint *local)
+{
+	int fd = tcp_socket_listen(local), failed;
+
+	if (fd < 0)
+		return fd;
+	failed = serve(relays, slot, local, fd);
+	if (failed != 0)
+		close(fd);
+	return failed;
+}
+
+int relay_tcp_adopt(struct relay_tcp *relays, uint32_t slot, const struct endpoint *local,
+		    int fd)
+{
+	int failed = tcp_socket_relisten(fd);
+
+	return failed == 0 ? serve(relays, slot, local, fd) : failed;
+}
+
+void relay_tcp_each_listener(const struct relay_tcp *relays,
+			     void (*fn)(void *arg, int fd), void *arg)
+{
+	struct allocation_table *table = relays->delivery->turn->table;
+	const struct allocation *al;
+
+	for (uint32_t slot = 0; (al = allocation_next(table, slot)) != NULL;
+	     slot = al->slot + 1) {
+		const struct tcp_port *port = port_of(relays, al->slot);
+
+		if (port->owner != NULL)
+			fn(arg, port->fd);
+	}
 }
 
 void relay_tcp_unlisten(struct relay_tcp *relays, uint32_t slot)

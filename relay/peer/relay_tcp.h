@@ -28,9 +28,15 @@ struct relay_tcp *relay_tcp_new(struct delivery *delivery, size_t slots,
 				struct data_conns *data);
 void relay_tcp_free(struct relay_tcp *relays); /* NULL is allowed; closes all */
 
-/* relay_listen, relay_unlisten and relay_permitted of core/edge.h. */
+/* Call fn with each listening socket, for what outlives the process. */
+void relay_tcp_each_listener(const struct relay_tcp *relays,
+			     void (*fn)(void *arg, int fd), void *arg);
+
+/* relay_listen, relay_adopt, relay_unlisten and relay_permitted of core/edge.h. */
 int relay_tcp_listen(struct relay_tcp *relays, uint32_t slot,
 		     const struct endpoint *local);
+int relay_tcp_adopt(struct relay_tcp *relays, uint32_t slot, const struct endpoint *local,
+		    int fd);
 void relay_tcp_unlisten(struct relay_tcp *relays, uint32_t slot);
 void relay_tcp_permitted(struct relay_tcp *relays, uint32_t slot);
 

@@ -221,40 +221,87 @@ void relay_udp_free(struct relay_udp *sockets)
 	free(sockets);
 }
 
-int relay_udp_open(struct relay_udp *sockets, uint32_t slot, const struct endpoint *local)
+static const struct udp_bind_options bind_options = {
+	.receive_tos = true,
+	.receive_buffer = RECEIVE_BUFFER,
+};
+
+/* 0: fd is taken over. Or a negative errno. */
+static int serve(struct relay_udp *sockets, uint32_t slot, uint8_t family, int fd)
 {
-	struct relay_socket *rs = socket_of(sockets, slot, local->ip.family);
+	struct relay_socket *rs = socket_of(sockets, slot, family);
+	int failed = udp_errors_enable(fd, family);
 
 	assert(rs->owner == NULL);
-	int fd = udp_batch_bind(local, &(const struct udp_bind_options){
-					       .receive_tos = true,
-					       .receive_buffer = RECEIVE_BUFFER,
-				       });
-	if (fd < 0)
-		return fd;
-
-	int failed = udp_errors_enable(fd, local->ip.family);
-	if (failed != 0) {
-		close(fd);
+	if (failed != 0)
 		return failed;
-	}
 	if (sockets->delivery->settings->turn.decrement_hop_limit)
-		udp_batch_tell_hop_limit(fd, local->ip.family, true);
+		udp_batch_tell_hop_limit(fd, family, true);
 	if (event_assign(&rs->event, sockets->delivery->loop->base, fd,
 			 EV_READ | EV_PERSIST, readable, rs) != 0 ||
-	    event_add(&rs->event, NULL) != 0) {
-		close(fd);
+	    event_add(&rs->event, NULL) != 0)
 		return -ENOMEM;
-	}
 	rs->owner = sockets;
 	rs->fd = fd;
-	rs->family = local->ip.family;
+	rs->family = family;
 	rs->read_at = sockets->reads - SOON;
 	rs->singles = 0;
 	rs->bursts = false;
 	rs->df = false;
 	rs->drops = 0;
 	return 0;
+}
+
+int relay_udp_open(struct relay_udp *sockets, uint32_t slot, const struct endpoint *local)
+{
+	int fd = udp_batch_bind(local, &bind_options);
+
+	if (fd < 0)
+		return fd;
+
+	int failed = serve(sockets, slot, local->ip.family, fd);
+	if (failed != 0)
+		close(fd);
+	return failed;
+}
+
+/*
+ * UDP_GRO stays as it is: what lies in the queue has been put together already. What was dropped
+ * before is not counted again.
+ */
+int relay_udp_adopt(struct relay_udp *sockets, uint32_t slot,
+		    const struct endpoint *local, int fd)
+{
+	struct relay_socket *rs = socket_of(sockets, slot, local->ip.family);
+	int failed = udp_batch_adopt(fd, local, &bind_options);
+
+	if (failed == 0)
+		failed = serve(sockets, slot, local->ip.family, fd);
+	if (failed != 0)
+		return failed;
+	if (!sockets->delivery->settings->turn.decrement_hop_limit)
+		udp_batch_tell_hop_limit(fd, local->ip.family, false);
+	rs->bursts = udp_batch_has_gro(fd);
+	udp_batch_drops(fd, &rs->drops);
+	return 0;
+}
+
+void relay_udp_each_descriptor(const struct relay_udp *sockets,
+			       void (*fn)(void *arg, int fd), void *arg)
+{
+	const struct turn *turn = sockets->delivery->turn;
+	const struct allocation *al;
+
+	for (uint32_t slot = 0; (al = allocation_next(turn->table, slot)) != NULL;
+	     slot = al->slot + 1) {
+		const struct relay_socket *v4 = &sockets->sockets[al->slot];
+		const struct relay_socket *v6 = v4 + sockets->slots;
+
+		if (v4->owner != NULL)
+			fn(arg, v4->fd);
+		if (v6->owner != NULL)
+			fn(arg, v6->fd);
+	}
 }
 
 static void count_drops(struct relay_udp *sockets, struct relay_socket *rs)

@@ -25,7 +25,13 @@ void relay_udp_free(struct relay_udp *sockets); /* NULL is allowed; closes all *
 /* The functions of the same names in core/edge.h. */
 int relay_udp_open(struct relay_udp *sockets, uint32_t slot,
 		   const struct endpoint *local);
+int relay_udp_adopt(struct relay_udp *sockets, uint32_t slot,
+		    const struct endpoint *local, int fd);
 void relay_udp_close(struct relay_udp *sockets, uint32_t slot, uint8_t family);
+
+/* Call fn with each of its sockets, for what outlives the process. */
+void relay_udp_each_descriptor(const struct relay_udp *sockets,
+			       void (*fn)(void *arg, int fd), void *arg);
 
 /* New settings are in force, old ones were. */
 void relay_udp_use(struct relay_udp *sockets, const struct relay_settings *old);

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
@@ -67,6 +68,17 @@ int tcp_socket_listen(const struct endpoint *local)
 		return -error;
 	}
 	return fd;
+}
+
+int tcp_socket_relisten(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	/* A backlog may be changed at any time. It may have been killed before the last option. */
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+	    listen(fd, BACKLOG) != 0 || !set(fd, SOL_SOCKET, SO_REUSEPORT, 1))
+		return -errno;
+	return 0;
 }
 
 /* None of these is worth losing a connection for. */

@@ -12,6 +12,9 @@
 /* A descriptor, or a negative errno: -EADDRINUSE if that address and port are in use. */
 int tcp_socket_listen(const struct endpoint *local);
 
+/* Set the options of one that another process made by that. 0 or a negative errno. */
+int tcp_socket_relisten(int fd);
+
 /*
  * Begin to connect from local, where tcp_socket_listen() listens; writable when it is decided.
  * A descriptor, or a negative errno. -EADDRNOTAVAIL: there is, or recently was, a connection

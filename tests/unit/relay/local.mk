@@ -18,6 +18,7 @@ unit_programs += \
 	tests/unit/relay/test_peer_queue \
 	tests/unit/relay/test_heartbeat \
 	tests/unit/relay/test_rates \
+	tests/unit/relay/test_relay_sockets \
 	tests/unit/relay/test_record \
 	tests/unit/relay/test_records \
 	tests/unit/relay/test_self_test \
@@ -66,6 +67,7 @@ tests_unit_relay_test_record_SOURCES = tests/unit/relay/test_record.c \
 	tests/unit/lib/source_file.c tests/unit/lib/source_file.h
 tests_unit_relay_test_record_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_stray_LDADD = $(fixture_libs) $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_relay_test_relay_sockets_LDADD = libbase.a $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_relocation_LDADD = $(fixture_libs) $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_stream_handover_SOURCES = tests/unit/relay/test_stream_handover.c $(relay_fixture)
 tests_unit_relay_test_stream_handover_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
