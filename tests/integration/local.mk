@@ -5,6 +5,7 @@ EXTRA_DIST += \
 	tests/integration/run \
 	tests/integration/lib/topology.sh \
 	tests/integration/lib/netns.py \
+	tests/integration/lib/call_model.py \
 	tests/integration/lib/control.py \
 	tests/integration/lib/control_caller.py \
 	tests/integration/lib/load.sh \
@@ -65,6 +66,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-idle.py \
 	tests/integration/cases/t-ip-header.sh \
 	tests/integration/cases/t-inside-outside.sh \
+	tests/integration/cases/t-kill-storm.py \
 	tests/integration/cases/t-lab-libnice.sh \
 	tests/integration/cases/t-kernel-drops.py \
 	tests/integration/cases/t-natdiscovery.py \

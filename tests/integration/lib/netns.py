@@ -40,6 +40,13 @@ def begin():
     enter_namespace()
 
 
+def add_addresses(*addresses):
+    """IPv6 addresses of this host, on the loopback interface; it has all of 127.0.0.0/8 already."""
+    for address in addresses:
+        subprocess.run(["ip", "address", "add", address + "/128", "dev", "lo", "nodad"],
+                       check=True)
+
+
 @contextlib.contextmanager
 def running(**options):
     """A relay with a temporary directory; leaving the block stops it, and fails the test if it
