@@ -8,45 +8,19 @@
 #include <errno.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "relay/core/allocation.h"
 #include "relay/core/allocation_entries.h"
-#include "relay/core/changes.h"
-#include "relay/core/channel.h"
 #include "relay/core/charge.h"
 #include "relay/core/mobility.h"
 #include "relay/core/mobility_directory.h"
 #include "relay/core/mobility_end.h"
 #include "relay/core/ms_reservation.h"
 #include "relay/core/permission.h"
-#include "relay/core/revocation.h"
+#include "relay/core/restore_plan.h"
 #include "relay/core/turn.h"
 
-enum {
-	/* Beyond what limits.lifetime_max can be. */
-	LIFETIME_MOST_S = 24 * 3600,
-	/* No bucket of bandwidth is emptied for longer than that. */
-	DEBT_MOST_S = 3600,
-	HALVES = 2,
-};
-
-/* One relayed address; port 0: there is none, or it does not come back. */
-struct half {
-	uint16_t address, port;
-	uint64_t until_ms;
-};
-
-/* What an image becomes here. */
-struct plan {
-	uint16_t front, to_front, from_front; /* FRONTS_MAX: there is none */
-	struct half halves[HALVES];
-	struct owner owner;
-	uint64_t ends_ms;
-	uint16_t permission_count, channel_count;
-	struct permission permissions[ENTRIES_EACH_MAX];
-	struct channel channels[ENTRIES_EACH_MAX];
-};
+/* No bucket of bandwidth is emptied for longer than that. */
+enum { DEBT_MOST_S = 3600 };
 
 /* One on its way. */
 struct restore {
@@ -54,8 +28,7 @@ struct restore {
 	const struct allocation_image *image;
 	struct restore_extras *extras;
 	uint64_t now_ms;
-	int64_t unix_s;
-	struct plan plan;
+	struct restore_plan plan;
 };
 
 enum end_reason restore_end_reason(enum restore_result result)
@@ -84,248 +57,6 @@ enum end_reason restore_end_reason(enum restore_result result)
 	return END_LOST;
 }
 
-/* --- judge ----------------------------------------------------------------------------------- */
-
-/* A sound image may still say what no relay can have got into. */
-static bool times_are_possible(const struct restore *re)
-{
-	const struct allocation *al = &re->image->move.al;
-	const uint64_t latest_ms = re->now_ms + (uint64_t)LIFETIME_MOST_S * 1000;
-
-	if (al->created_ms > re->now_ms || al->lifetime_s > LIFETIME_MOST_S ||
-	    al->expires_ms > latest_ms ||
-	    (al->dual.later_family != IP_NONE && al->dual.later_ms > latest_ms))
-		return false;
-	for (uint16_t i = 0; i < al->permission_count; i++) {
-		uint64_t until_ms = re->image->move.permissions[i].expires_ms;
-
-		if (al->dialect == DIALECT_IETF &&
-		    until_ms > re->now_ms + PERMISSION_LIFETIME_MS)
-			return false;
-	}
-	for (uint16_t i = 0; i < al->channel_count; i++) {
-		if (re->image->move.channels[i].expires_ms >
-		    re->now_ms + CHANNEL_LIFETIME_MS)
-			return false;
-	}
-	return true;
-}
-
-static bool codes_are_possible(const struct allocation *al)
-{
-	uint16_t missing = al->dual.missing_code;
-
-	for (size_t i = 0; i < TRANSACTIONS_KEPT; i++) {
-		uint16_t code = al->transactions.codes[i];
-
-		if (code != 0 && (code < 300 || code > 699))
-			return false;
-	}
-	return al->transactions.next < TRANSACTIONS_KEPT &&
-	       (missing == 0 || (missing >= 300 && missing <= 699));
-}
-
-/* By what it is, not by where it stood. */
-static uint16_t find_front(const struct turn *turn, const struct front *front)
-{
-	const struct turn_shared *shared = turn->shared;
-	uint16_t i = 0;
-
-	while (i < shared->front_count &&
-	       (shared->fronts[i].transport != front->transport ||
-		shared->fronts[i].side != front->side ||
-		turn->settings->retired_fronts[i] ||
-		!endpoint_equal(&shared->fronts[i].local, &front->local)))
-		i++;
-	return i < shared->front_count ? i : FRONTS_MAX;
-}
-
-/* Where new relayed addresses are, too. */
-static bool find_address(const struct turn *turn, const struct ip_addr *ip,
-			 uint16_t *address)
-{
-	const struct turn_settings *settings = turn->settings;
-
-	for (size_t i = 0; i < settings->relay_count; i++) {
-		*address = settings->relay[i];
-		if (ip_addr_equal(&turn->shared->relay[*address].local, ip))
-			return true;
-	}
-	return false;
-}
-
-/* The halves that have time left, and an address; of the others the port is 0. */
-static enum restore_result plan_halves(struct restore *re)
-{
-	const struct allocation *al = &re->image->move.al;
-	const struct ip_addr *ips[HALVES] = {&re->image->relay_address,
-					     &re->image->second_address};
-	const uint16_t ports[HALVES] = {al->relay_port, al->dual.port};
-	enum restore_result result = RESTORE_EXPIRED;
-	bool any = false;
-
-	for (size_t i = 0; i < HALVES; i++) {
-		struct half *half = &re->plan.halves[i];
-
-		*half = (struct half){.port = 0};
-		if (ports[i] == 0)
-			continue;
-		half->until_ms = al->dual.later_family == ips[i]->family
-					 ? al->dual.later_ms
-					 : al->expires_ms;
-		if (half->until_ms <= re->now_ms)
-			continue;
-		if (!find_address(re->turn, ips[i], &half->address)) {
-			result = RESTORE_NO_ADDRESS;
-			continue;
-		}
-		half->port = ports[i];
-		any = true;
-	}
-	return any ? RESTORED : result;
-}
-
-static bool client_is_gone(const struct restore *re)
-{
-	const struct allocation *al = &re->image->move.al;
-
-	return al->client_gone ||
-	       (re->extras->client_gone && transport_is_stream(al->transport));
-}
-
-static enum restore_result prove_owner(struct restore *re)
-{
-	const struct allocation_image *image = re->image;
-	struct plan *plan = &re->plan;
-
-	switch (owner_proof_again(re->turn, &image->proof, &image->move.al.owner,
-				  image->key_mark, re->unix_s, &plan->owner)) {
-	case OWNER_PROVED:
-		break;
-	case OWNER_DAMAGED:
-		return RESTORE_DAMAGED;
-	case OWNER_REVOKED:
-		return RESTORE_REVOKED;
-	case OWNER_EXPIRED:
-		return RESTORE_CREDENTIAL;
-	}
-	plan->ends_ms =
-		revocation_deadline(re->turn, &plan->owner, re->now_ms, re->unix_s);
-	return plan->ends_ms > re->now_ms ? RESTORED : RESTORE_CREDENTIAL;
-}
-
-/* Those that have time left and that policy allows; places says where each is now. */
-static void plan_permissions(struct restore *re, uint32_t places[ENTRIES_EACH_MAX])
-{
-	const struct turn *turn = re->turn;
-	const struct allocation_move *move = &re->image->move;
-	struct plan *plan = &re->plan;
-
-	plan->permission_count = 0;
-	for (uint16_t i = 0; i < move->al.permission_count; i++) {
-		const struct permission *was = &move->permissions[i];
-		const struct endpoint any_port = {was->peer, 0};
-
-		places[i] = SLOT_NONE;
-		if (was->expires_ms <= re->now_ms)
-			continue;
-		if (peer_refused_by(turn, move->al.relay_transport, &any_port) != NULL) {
-			re->extras->refused_peers++;
-			continue;
-		}
-		places[i] = plan->permission_count;
-		plan->permissions[plan->permission_count++] = (struct permission){
-			.expires_ms = was->expires_ms,
-			.generation = turn->settings->generation,
-			.own = peer_is_own(turn, &was->peer),
-			.peer = was->peer,
-		};
-	}
-}
-
-/* A peer that is a relayed address of ours may come back after this one: packets judge its port. */
-static bool peer_is_forbidden(const struct turn *turn, enum transport relay,
-			      const struct endpoint *peer)
-{
-	const struct endpoint any_port = {peer->ip, 0};
-
-	return peer_refused_by(turn, relay,
-			       peer_is_own(turn, &peer->ip) ? &any_port : peer) != NULL;
-}
-
-static void plan_channels(struct restore *re, const uint32_t places[ENTRIES_EACH_MAX])
-{
-	const struct turn *turn = re->turn;
-	const struct allocation_move *move = &re->image->move;
-	struct plan *plan = &re->plan;
-
-	plan->channel_count = 0;
-	for (uint16_t i = 0; i < move->al.channel_count; i++) {
-		struct channel ch = move->channels[i];
-
-		if (ch.expires_ms <= re->now_ms)
-			continue;
-		if (peer_is_forbidden(turn, TRANSPORT_UDP, &ch.peer)) {
-			re->extras->refused_peers++;
-			continue;
-		}
-		if (ch.permission != SLOT_NONE)
-			ch.permission = places[ch.permission];
-		ch.generation = turn->settings->generation;
-		ch.own = peer_is_own(turn, &ch.peer.ip);
-		ch.refused = false;
-		plan->channels[plan->channel_count++] = ch;
-	}
-}
-
-static enum restore_result plan_entries(struct restore *re)
-{
-	const struct allocation_table *table = re->turn->table;
-	uint32_t places[ENTRIES_EACH_MAX];
-
-	plan_permissions(re, places);
-	plan_channels(re, places);
-	return re->plan.permission_count <= table->permissions_each &&
-			       re->plan.channel_count <= table->channels_each
-		       ? RESTORED
-		       : RESTORE_FULL;
-}
-
-static struct five_tuple tuple_here(const struct five_tuple *tuple, uint16_t front)
-{
-	return (struct five_tuple){tuple->client, front};
-}
-
-static enum restore_result judge(struct restore *re)
-{
-	const struct turn *turn = re->turn;
-	const struct allocation *al = &re->image->move.al;
-	enum restore_result result;
-
-	if (!times_are_possible(re) || !codes_are_possible(al))
-		return RESTORE_DAMAGED;
-	if (al->dialect == DIALECT_MS && !turn->settings->ms.enabled)
-		return RESTORE_DIALECT;
-	re->plan.front = find_front(turn, &re->image->front);
-	re->plan.to_front = find_front(turn, &re->image->to_front);
-	re->plan.from_front = find_front(turn, &re->image->from_front);
-	if (re->plan.front == FRONTS_MAX)
-		return RESTORE_NO_FRONT;
-	result = plan_halves(re);
-	if (result != RESTORED)
-		return result;
-	if (client_is_gone(re) && !al->mobile)
-		return RESTORE_NO_STREAM;
-	const struct five_tuple tuple = tuple_here(&al->tuple, re->plan.front);
-
-	if (!client_is_gone(re) && allocation_find_any(turn->table, &tuple) != NULL)
-		return RESTORE_DAMAGED;
-	result = prove_owner(re);
-	return result == RESTORED ? plan_entries(re) : result;
-}
-
-/* --- take ------------------------------------------------------------------------------------ */
-
 static void sane_debt(struct tokens *tokens, uint64_t now_ms)
 {
 	if (tokens_debt_ns(tokens, now_ms * 1000000) > DEBT_MOST_S * UINT64_C(1000000000))
@@ -336,7 +67,7 @@ static void sane_debt(struct tokens *tokens, uint64_t now_ms)
 static void fill(struct restore *re, struct allocation *al)
 {
 	const uint32_t slot = al->slot, generation = al->generation;
-	const struct plan *plan = &re->plan;
+	const struct restore_plan *plan = &re->plan;
 
 	*al = re->image->move.al;
 	al->slot = slot;
@@ -348,7 +79,7 @@ static void fill(struct restore *re, struct allocation *al)
 	al->families = IP_NONE;
 	al->relay_port = al->dual.port = 0;
 	al->moving = false;
-	al->client_gone = client_is_gone(re);
+	al->client_gone = re->plan.client_gone;
 	al->credit = 0;
 	al->icmp_limit = (struct icmp_limit){0};
 	al->lease = (struct lease){.average = al->lease.average, .peak = al->lease.peak};
@@ -362,7 +93,7 @@ static void fill(struct restore *re, struct allocation *al)
 }
 
 static int open_socket(struct restore *re, const struct allocation *al,
-		       const struct half *half, int *inherited)
+		       const struct restore_half *half, int *inherited)
 {
 	const struct edge *edge = re->turn->edge;
 	const struct endpoint local = {re->turn->shared->relay[half->address].local,
@@ -394,7 +125,7 @@ static enum restore_result refused_with(int error)
 
 /* Its port, and a socket on it; without them its port becomes 0. */
 static enum restore_result open_half(struct restore *re, const struct allocation *al,
-				     struct half *half, int *inherited)
+				     struct restore_half *half, int *inherited)
 {
 	struct port_pool *pool = turn_ports(re->turn, al->relay_transport);
 	enum restore_result result = RESTORE_DAMAGED;
@@ -414,7 +145,8 @@ static enum restore_result open_half(struct restore *re, const struct allocation
 /* As relay_port.c leaves them: the one that there is, or the IPv4 one, is the allocation's own. */
 static void set_relayed(const struct restore *re, struct allocation *al)
 {
-	const struct half *first = &re->plan.halves[0], *second = &re->plan.halves[1];
+	const struct restore_half *first = &re->plan.halves[0],
+				  *second = &re->plan.halves[1];
 	uint64_t lasts_ms;
 
 	if (first->port == 0) {
@@ -446,8 +178,8 @@ static enum restore_result open_halves(struct restore *re, struct allocation *al
 	enum restore_result first = RESTORED, result;
 	bool any = false;
 
-	for (size_t i = 0; i < HALVES; i++) {
-		struct half *half = &re->plan.halves[i];
+	for (size_t i = 0; i < RESTORE_HALVES; i++) {
+		struct restore_half *half = &re->plan.halves[i];
 
 		if (half->port == 0)
 			continue;
@@ -488,7 +220,7 @@ static bool goes_on_moving(const struct restore *re, const struct allocation *al
 	const struct mobility *mobility = &re->image->move.mobility;
 	const struct turn_shared *shared = re->turn->shared;
 	unsigned workers = shared->worker_count > 0 ? shared->worker_count : 1;
-	const struct five_tuple to = tuple_here(&mobility->to, re->plan.to_front);
+	const struct five_tuple to = restore_tuple(&mobility->to, re->plan.to_front);
 	enum transport transport;
 
 	if (!re->image->move.al.moving || re->plan.to_front == FRONTS_MAX ||
@@ -573,8 +305,8 @@ static void restore_ms(struct restore *re, struct allocation *al)
 	if (!destination_is_set(&al->active))
 		return;
 	if (!allocation_has_family(al, peer->ip.family) ||
-	    peer_is_forbidden(re->turn, al->relay_transport, peer)) {
-		re->extras->refused_peers++;
+	    restore_forbids(re->turn, al->relay_transport, peer)) {
+		re->plan.refused_peers++;
 		al->active = (struct destination){0};
 		return;
 	}
@@ -597,7 +329,6 @@ static void finish(struct restore *re, struct allocation *al)
 	restore_mobility(re, al);
 	assert(al->families != IP_NONE && al->relay_port != 0);
 	assert(al->expires_ms <= al->ends_ms && al->expires_ms > re->now_ms);
-	/* changes_note(turn, al); */
 }
 
 static enum restore_result take(struct restore *re, struct allocation **out)
@@ -643,15 +374,13 @@ enum restore_result allocation_restore(struct turn *turn,
 		.image = image,
 		.extras = extras,
 		.now_ms = now_ms,
-		.unix_s = unix_s,
 	};
-	enum restore_result result;
+	enum restore_result result = restore_plan_make(
+		&re.plan, turn, image, extras->client_gone, now_ms, unix_s);
 
-	assert(allocation_image_is_sound(image));
-	extras->refused_peers = 0;
-	result = judge(&re);
 	if (result == RESTORED)
 		result = take(&re, out);
-	OPENSSL_cleanse(&re.plan.owner, sizeof(re.plan.owner));
+	extras->refused_peers = re.plan.refused_peers;
+	restore_plan_release(&re.plan);
 	return result;
 }

@@ -110,6 +110,8 @@ libcore_a_SOURCES = \
 	relay/core/revocation.h \
 	relay/core/revoked_users.c \
 	relay/core/revoked_users.h \
+	relay/core/restore_plan.c \
+	relay/core/restore_plan.h \
 	relay/core/sequence.c \
 	relay/core/sequence.h \
 	relay/core/bandwidth/fair_share.c \

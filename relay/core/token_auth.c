@@ -43,7 +43,7 @@ static const struct token_key *find_key(const struct turn *turn,
 /* The form of that length of its session key; false if there is none. */
 static bool form_of(const struct access_token *token, size_t len, struct stun_key *key)
 {
-	key->len = (uint8_t)len;
+	*key = (struct stun_key){.len = (uint8_t)len};
 	if (len == SHA_DIGEST_LENGTH && token->mac_key_len == ACCESS_TOKEN_MAC_KEY_LONG) {
 		SHA1(token->mac_key, token->mac_key_len, key->bytes);
 		return true;

@@ -51,9 +51,10 @@ tests_unit_dialect_test_turn_tcp_LDADD = $(client_libs)
 check_LIBRARIES += libmsclient.a
 libmsclient_a_SOURCES = tests/unit/dialect/ms_client.c tests/unit/dialect/ms_client.h
 ms_client_libs = libmsclient.a $(client_libs)
-EXTRA_DIST += tests/unit/dialect/ms_check.h
+EXTRA_DIST += tests/unit/dialect/ms_check.h tests/unit/dialect/restore_check.h
 
 unit_programs += \
+	tests/unit/dialect/test_allocation_restore \
 	tests/unit/dialect/test_ms_admission \
 	tests/unit/dialect/test_ms_turn_allocate \
 	tests/unit/dialect/test_ms_turn_auth \
@@ -62,6 +63,10 @@ unit_programs += \
 	tests/unit/dialect/test_ms_turn_dual \
 	tests/unit/dialect/test_ms_turn_mixed \
 	tests/unit/dialect/test_ms_turn_vectors
+tests_unit_dialect_test_allocation_restore_SOURCES = tests/unit/dialect/test_allocation_restore.c \
+	tests/unit/state/images.c tests/unit/state/images.h
+tests_unit_dialect_test_allocation_restore_LDADD = libmsclient.a libturnclient.a libfixture.a \
+	libstate.a $(LDADD)
 tests_unit_dialect_test_drain_LDADD = $(ms_client_libs)
 tests_unit_dialect_test_retired_LDADD = $(ms_client_libs)
 tests_unit_dialect_test_revocation_LDADD = $(ms_client_libs)
