@@ -26,6 +26,7 @@ enum { PORTS = 1 << 16, WORDS = PORTS / 64 };
 struct rest {
 	uint32_t older, newer;
 	uint64_t since_ms;
+	uint32_t number; /* of the watch */
 };
 
 /* The ports of one IP address; an index is a port. */
@@ -46,6 +47,7 @@ struct port_pool {
 	uint64_t rest_ms;
 	uint32_t begin, end; /* the window; end is one behind the last */
 	struct range *ranges[PORT_POOL_ADDRESSES_MAX];
+	struct port_pool_watch watch; /* rests NULL: nobody watches */
 };
 
 static void range_unref(struct range *r)
@@ -127,7 +129,13 @@ void port_pool_remove(struct port_pool *pool, size_t address)
 {
 	assert(address < PORT_POOL_ADDRESSES_MAX);
 	pthread_mutex_lock(&pool->lock);
-	range_unref(pool->ranges[address]);
+	struct range *r = pool->ranges[address];
+
+	if (r && r->addresses == 1 && pool->watch.rests) {
+		for (uint32_t i = r->oldest; i != NONE; i = r->rests[i].newer)
+			pool->watch.ends(pool->watch.arg, r->rests[i].number);
+	}
+	range_unref(r);
 	pool->ranges[address] = NULL;
 	pthread_mutex_unlock(&pool->lock);
 }
@@ -220,7 +228,7 @@ static uint32_t find_free(struct port_pool *pool, const struct range *r,
 	return NONE;
 }
 
-static void rest_end(struct range *r, uint32_t index)
+static void rest_end(const struct port_pool *pool, struct range *r, uint32_t index)
 {
 	const struct rest *rest = &r->rests[index];
 
@@ -235,16 +243,25 @@ static void rest_end(struct range *r, uint32_t index)
 		r->newest = rest->older;
 	bit_put(r->resting, index, false);
 	r->resting_count--;
+	if (pool->watch.rests)
+		pool->watch.ends(pool->watch.arg, rest->number);
 }
 
-static void rest_begin(struct range *r, uint32_t index, uint64_t now_ms)
+static void rest_begin(const struct port_pool *pool, size_t address, uint32_t index,
+		       uint64_t now_ms)
 {
+	struct range *r = pool->ranges[address];
+
 	/* Workers' clocks differ by a turn of the loop; the list stays in order of time. */
 	if (r->newest != NONE && r->rests[r->newest].since_ms > now_ms)
 		now_ms = r->rests[r->newest].since_ms;
 
 	assert(!bit_get(r->resting, index) && !bit_get(r->taken, index));
-	r->rests[index] = (struct rest){r->newest, NONE, now_ms};
+	r->rests[index] = (struct rest){
+		.older = r->newest,
+		.newer = NONE,
+		.since_ms = now_ms,
+	};
 	if (r->newest != NONE)
 		r->rests[r->newest].newer = index;
 	else
@@ -252,6 +269,9 @@ static void rest_begin(struct range *r, uint32_t index, uint64_t now_ms)
 	r->newest = index;
 	bit_put(r->resting, index, true);
 	r->resting_count++;
+	if (pool->watch.rests)
+		r->rests[index].number = pool->watch.rests(pool->watch.arg, address,
+							   (uint16_t)index, now_ms);
 }
 
 /* Free what has rested long enough. */
@@ -259,7 +279,7 @@ static void rest_expire(const struct port_pool *pool, struct range *r, uint64_t 
 {
 	while (r->oldest != NONE && now_ms >= r->rests[r->oldest].since_ms &&
 	       now_ms - r->rests[r->oldest].since_ms >= pool->rest_ms)
-		rest_end(r, r->oldest);
+		rest_end(pool, r, r->oldest);
 }
 
 /*
@@ -292,10 +312,11 @@ static uint32_t find_resting(const struct port_pool *pool, const struct range *r
 	return NONE;
 }
 
-static void mark_taken(struct range *r, uint32_t index, size_t address)
+static void mark_taken(const struct port_pool *pool, struct range *r, uint32_t index,
+		       size_t address)
 {
 	if (bit_get(r->resting, index))
-		rest_end(r, index);
+		rest_end(pool, r, index);
 	assert(!bit_get(r->taken, index));
 	__atomic_store_n(&r->holders[index], (uint8_t)address, __ATOMIC_RELAXED);
 	bit_put(r->taken, index, true);
@@ -315,9 +336,9 @@ uint16_t port_pool_take(struct port_pool *pool, size_t address, enum port_want w
 		index = find_resting(pool, r, want);
 	if (index != NONE) {
 		assert(in_window(pool, index) && (want == PORT_ANY || index % 2 == 0));
-		mark_taken(r, index, address);
+		mark_taken(pool, r, index, address);
 		if (want == PORT_EVEN_PAIR)
-			mark_taken(r, index + 1, address);
+			mark_taken(pool, r, index + 1, address);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return index == NONE ? 0 : (uint16_t)index;
@@ -332,7 +353,7 @@ bool port_pool_take_this(struct port_pool *pool, size_t address, uint16_t port)
 	pthread_mutex_lock(&pool->lock);
 	ok = port >= 1024 && !bit_get(r->taken, port);
 	if (ok)
-		mark_taken(r, port, address);
+		mark_taken(pool, r, port, address);
 	pthread_mutex_unlock(&pool->lock);
 	return ok;
 }
@@ -348,8 +369,31 @@ void port_pool_give(struct port_pool *pool, size_t address, uint16_t port,
 	bit_put(r->taken, port, false);
 	r->used_count--;
 	if (pool->rest_ms)
-		rest_begin(r, port, now_ms);
+		rest_begin(pool, address, port, now_ms);
 	pthread_mutex_unlock(&pool->lock);
+}
+
+void port_pool_watch(struct port_pool *pool, const struct port_pool_watch *watch)
+{
+	pthread_mutex_lock(&pool->lock);
+	pool->watch = watch ? *watch : (struct port_pool_watch){NULL};
+	pthread_mutex_unlock(&pool->lock);
+}
+
+bool port_pool_rest(struct port_pool *pool, size_t address, uint16_t port,
+		    uint64_t since_ms, uint64_t now_ms)
+{
+	assert(address < PORT_POOL_ADDRESSES_MAX && pool->ranges[address]);
+	struct range *r = pool->ranges[address];
+
+	pthread_mutex_lock(&pool->lock);
+	bool ok = port >= 1024 && !bit_get(r->taken, port) &&
+		  !bit_get(r->resting, port) && since_ms <= now_ms &&
+		  now_ms - since_ms < pool->rest_ms;
+	if (ok)
+		rest_begin(pool, address, port, since_ms);
+	pthread_mutex_unlock(&pool->lock);
+	return ok;
 }
 
 bool port_pool_in_use(const struct port_pool *pool, size_t address, uint16_t port)

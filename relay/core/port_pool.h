@@ -78,6 +78,26 @@ bool port_pool_holds(const struct port_pool *pool, size_t address, uint16_t port
 /* How many are taken as that address's; figures are those of all with the same ports. */
 size_t port_pool_held(struct port_pool *pool, size_t address);
 
+/*
+ * For those that keep what has to outlive the process: told, under the pool's lock, when a port begins
+ * to rest, and when that ends. rests returns a number of its own choice for the port, which ends
+ * gets.
+ */
+struct port_pool_watch {
+	uint32_t (*rests)(void *arg, size_t address, uint16_t port, uint64_t since_ms);
+	void (*ends)(void *arg, uint32_t number);
+	void *arg;
+};
+/* From now on; those that rest already are not told. NULL ends it. */
+void port_pool_watch(struct port_pool *pool, const struct port_pool_watch *watch);
+
+/*
+ * A port of the process before, which has rested since then; the one that began first goes first. False
+ * if it is taken, rests already, is none of ours, or has rested long enough.
+ */
+bool port_pool_rest(struct port_pool *pool, size_t address, uint16_t port,
+		    uint64_t since_ms, uint64_t now_ms);
+
 struct port_pool_figures {
 	uint16_t first, last; /* the range */
 	size_t size;          /* the range, and what is taken or rests outside of it */

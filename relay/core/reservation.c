@@ -31,6 +31,7 @@ struct reservation_table {
 	uint32_t mask; /* number of chains - 1, a power of two */
 	struct entry *entries;
 	uint32_t *chains;
+	struct reservation_watch watch; /* held NULL: nobody watches */
 };
 
 struct reservation_table *reservation_table_new(size_t size, struct port_pool *pool)
@@ -87,7 +88,7 @@ static uint32_t *find(struct reservation_table *table, const uint8_t *token)
 	return link;
 }
 
-static void take_out(struct reservation_table *table, uint32_t *link)
+static void take_out(struct reservation_table *table, uint32_t *link, bool redeemed)
 {
 	uint32_t i = *link;
 	struct entry *e = &table->entries[i];
@@ -109,6 +110,8 @@ static void take_out(struct reservation_table *table, uint32_t *link)
 	*link = e->chain;
 	e->chain = table->free;
 	table->free = i;
+	if (table->watch.held)
+		table->watch.ended(table->watch.arg, i, redeemed);
 }
 
 /* Give back what is due. The lock is held. */
@@ -126,44 +129,85 @@ static uint64_t expire(struct reservation_table *table, uint64_t now_ms)
 			link = &table->entries[*link].chain;
 		}
 		port_pool_give(table->pool, e->address, e->port, now_ms);
-		take_out(table, link);
+		take_out(table, link, false);
 	}
 	return UINT64_MAX;
+}
+
+/* False if the table is full. The lock is held. */
+static bool hold(struct reservation_table *table, const struct held_port *held)
+{
+	uint32_t i = table->free;
+
+	if (i == NONE)
+		return false;
+	struct entry *e = &table->entries[i];
+	uint32_t *chain = &table->chains[load_be32(held->token) & table->mask];
+
+	table->free = e->chain;
+	*e = (struct entry){
+		.owner = held->owner,
+		.expires_ms = held->expires_ms,
+		.chain = *chain,
+		.older = table->newest,
+		.newer = NONE,
+		.address = (uint16_t)held->address,
+		.port = held->port,
+	};
+	memcpy(e->token, held->token, RESERVATION_TOKEN_LEN);
+	*chain = i;
+	if (table->newest != NONE)
+		table->entries[table->newest].newer = i;
+	else
+		table->oldest = i;
+	table->newest = i;
+	if (table->watch.held)
+		table->watch.held(table->watch.arg, i, held);
+	return true;
 }
 
 bool reservation_add(struct reservation_table *table,
 		     const uint8_t token[RESERVATION_TOKEN_LEN], uint64_t owner,
 		     size_t address, uint16_t port, uint64_t now_ms)
 {
+	struct held_port held = {
+		.owner = owner,
+		.expires_ms = now_ms + RESERVATION_HOLD_MS,
+		.address = address,
+		.port = port,
+	};
+
 	assert(address < PORT_POOL_ADDRESSES_MAX && port % 2 == 1);
+	memcpy(held.token, token, sizeof(held.token));
 	pthread_mutex_lock(&table->lock);
 	expire(table, now_ms);
-
-	uint32_t i = table->free;
-	if (i != NONE) {
-		struct entry *e = &table->entries[i];
-		uint32_t *chain = &table->chains[load_be32(token) & table->mask];
-
-		table->free = e->chain;
-		*e = (struct entry){
-			.owner = owner,
-			.expires_ms = now_ms + RESERVATION_HOLD_MS,
-			.chain = *chain,
-			.older = table->newest,
-			.newer = NONE,
-			.address = (uint16_t)address,
-			.port = port,
-		};
-		memcpy(e->token, token, RESERVATION_TOKEN_LEN);
-		*chain = i;
-		if (table->newest != NONE)
-			table->entries[table->newest].newer = i;
-		else
-			table->oldest = i;
-		table->newest = i;
-	}
+	bool ok = hold(table, &held);
 	pthread_mutex_unlock(&table->lock);
-	return i != NONE;
+	return ok;
+}
+
+void reservation_watch(struct reservation_table *table,
+		       const struct reservation_watch *watch)
+{
+	pthread_mutex_lock(&table->lock);
+	table->watch = watch ? *watch : (struct reservation_watch){NULL};
+	pthread_mutex_unlock(&table->lock);
+}
+
+bool reservation_restore(struct reservation_table *table, const struct held_port *held,
+			 uint64_t now_ms)
+{
+	assert(held->address < PORT_POOL_ADDRESSES_MAX);
+	if (held->expires_ms <= now_ms || held->port % 2 == 0 ||
+	    held->expires_ms - now_ms > RESERVATION_HOLD_MS)
+		return false;
+	pthread_mutex_lock(&table->lock);
+	bool ok = table->free != NONE &&
+		  port_pool_take_this(table->pool, held->address, held->port);
+	if (ok)
+		ok = hold(table, held);
+	pthread_mutex_unlock(&table->lock);
+	return ok;
 }
 
 bool reservation_redeem(struct reservation_table *table,
@@ -180,7 +224,7 @@ bool reservation_redeem(struct reservation_table *table,
 		if (ok) {
 			*address = e->address;
 			*port = e->port;
-			take_out(table, link);
+			take_out(table, link, true);
 		}
 	}
 	pthread_mutex_unlock(&table->lock);

@@ -45,6 +45,36 @@ bool reservation_redeem(struct reservation_table *table,
 			const uint8_t token[RESERVATION_TOKEN_LEN], uint64_t owner,
 			uint64_t now_ms, size_t *address, uint16_t *port);
 
+/* One that is held, in other words than those of this process but for the address. */
+struct held_port {
+	uint8_t token[RESERVATION_TOKEN_LEN];
+	uint64_t owner;
+	uint64_t expires_ms;
+	size_t address;
+	uint16_t port;
+};
+
+/*
+ * For those that keep what has to outlive the process: told, under the table's lock, of each by the
+ * number of its entry, which is below the table's size.
+ */
+struct reservation_watch {
+	void (*held)(void *arg, uint32_t entry, const struct held_port *held);
+	/* redeemed: its port is an allocation's by now; else it is given back. */
+	void (*ended)(void *arg, uint32_t entry, bool redeemed);
+	void *arg;
+};
+/* From now on; what is held already is not told. NULL ends it. */
+void reservation_watch(struct reservation_table *table,
+		       const struct reservation_watch *watch);
+
+/*
+ * One of the process before; the one that ends first goes first. Its port is taken from the pool. False, with
+ * nothing held, if it has expired, its port is another's by now, or the table is full.
+ */
+bool reservation_restore(struct reservation_table *table, const struct held_port *held,
+			 uint64_t now_ms);
+
 /* How many that owner holds now. */
 uint32_t reservation_held(struct reservation_table *table, uint64_t owner,
 			  uint64_t now_ms);

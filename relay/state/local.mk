@@ -4,6 +4,10 @@ libstate_a_SOURCES = \
 	relay/state/keeper.h \
 	relay/state/saved_allocation.c \
 	relay/state/saved_allocation.h \
+	relay/state/saved_shared.c \
+	relay/state/saved_shared.h \
+	relay/state/shared_keeper.c \
+	relay/state/shared_keeper.h \
 	relay/state/state_bytes.c \
 	relay/state/state_bytes.h \
 	relay/state/state_file.c \

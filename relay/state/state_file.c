@@ -106,10 +106,12 @@ static uint64_t room_per_record(enum state_kind kind)
 		return 8 << 10;
 	case STATE_QUEUED:
 		return 2 << 10;
+	case STATE_RESERVATION:
+	case STATE_RESTING:
+		return 2 * STATE_UNIT;
 	case STATE_STREAM:
 	case STATE_SECRETS:
-	case STATE_FRONT:
-	case STATE_RESERVATION:
+	case STATE_PULSE:
 	case STATE_KIND_COUNT:
 		break;
 	}

@@ -44,16 +44,16 @@ enum {
 };
 
 /* Append only: the numbers are in files. */
-
 enum state_kind {
 	STATE_ALLOCATION,  /* by slot */
 	STATE_STREAM,      /* of a client, with words; see saved_stream.h */
 	STATE_PEER,        /* a connection of a relayed address with a peer, with words */
 	STATE_SECRETS,     /* shared file only: nonce and ticket keys */
-	STATE_FRONT,       /* shared: what the indices in this file mean */
+	STATE_RESTING,     /* shared: ports that rest, see saved_shared.h */
 	STATE_RESERVATION, /* shared: ports promised by EVEN-PORT */
 	STATE_STREAM_BYTES, /* what a client has sent and is not handled; as STATE_STREAM */
 	STATE_QUEUED, /* a message that a client's socket has not taken, with words */
+	STATE_PULSE,  /* shared: how far the process has come */
 	STATE_KIND_COUNT
 };
 

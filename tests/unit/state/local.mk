@@ -19,3 +19,6 @@ tests_unit_state_test_state_faults_LDADD = $(STATE_LIBS) $(CHECK_LIBS)
 
 unit_programs += tests/unit/state/test_state_view
 tests_unit_state_test_state_view_LDADD = $(STATE_LIBS) $(CHECK_LIBS)
+
+unit_programs += tests/unit/state/test_shared_keeper
+tests_unit_state_test_shared_keeper_LDADD = $(STATE_LIBS) $(CHECK_LIBS)

@@ -16,7 +16,7 @@
 enum { RECORDS = 12, SUBJECT = 5 };
 
 static const struct state_sizes sizes = {
-	{[STATE_ALLOCATION] = RECORDS, [STATE_STREAM] = RECORDS, [STATE_FRONT] = 2},
+	{[STATE_ALLOCATION] = RECORDS, [STATE_STREAM] = RECORDS, [STATE_RESTING] = 2},
 };
 static const struct state_head head = {.process = 3, .boot_id = {9}};
 static struct state_memory memory;

@@ -11,7 +11,7 @@
 static const struct state_sizes sizes = {
 	{[STATE_ALLOCATION] = 64,
 	 [STATE_STREAM] = 16,
-	 [STATE_FRONT] = 4,
+	 [STATE_RESTING] = 4,
 	 [STATE_STREAM_BYTES] = 16},
 };
 static const struct state_head head = {.process = 7,
@@ -150,7 +150,7 @@ END_TEST
 /* Long ones until there is no room; then short ones still find some of what is given back. */
 START_TEST(a_full_file_refuses_and_keeps)
 {
-	static const struct state_sizes many = {{[STATE_FRONT] = 4096}};
+	static const struct state_sizes many = {{[STATE_RESTING] = 4096}};
 	struct state_memory room;
 	struct state_view view;
 	struct state_found found;
@@ -158,16 +158,16 @@ START_TEST(a_full_file_refuses_and_keeps)
 
 	ck_assert_int_eq(state_memory_make(&room, "test", state_file_bytes(&many)), 0);
 	struct state_file *full = state_file_new(room.memory, room.bytes, &head, &many);
-	while (state_file_put(full, STATE_FRONT, count, (struct slice){bytes, 65536}))
+	while (state_file_put(full, STATE_RESTING, count, (struct slice){bytes, 65536}))
 		ck_assert_uint_lt(++count, 4096);
 	ck_assert_uint_gt(count, 100);
-	ck_assert(!state_file_put(full, STATE_FRONT, 0, (struct slice){bytes, 65536}));
-	state_file_drop(full, STATE_FRONT, 5);
-	ck_assert(state_file_put(full, STATE_FRONT, 0, (struct slice){bytes, 65536}));
+	ck_assert(!state_file_put(full, STATE_RESTING, 0, (struct slice){bytes, 65536}));
+	state_file_drop(full, STATE_RESTING, 5);
+	ck_assert(state_file_put(full, STATE_RESTING, 0, (struct slice){bytes, 65536}));
 
 	ck_assert_int_eq(state_view_open(&view, room.memory, room.bytes, head.boot_id),
 			 STATE_GOOD);
-	for (; state_view_next(&view, STATE_FRONT, &cursor, &found); seen++)
+	for (; state_view_next(&view, STATE_RESTING, &cursor, &found); seen++)
 		ck_assert(found.good && same(found.record, (struct slice){bytes, 65536}));
 	ck_assert_uint_eq(seen, count - 1);
 	state_file_free(full);
@@ -246,11 +246,11 @@ START_TEST(an_inherited_one_is_mapped_read_only)
 	struct state_found found;
 	uint32_t cursor = 0;
 
-	ck_assert(state_file_put(file, STATE_FRONT, 2, (struct slice){bytes, 300}));
+	ck_assert(state_file_put(file, STATE_RESTING, 2, (struct slice){bytes, 300}));
 	ck_assert_int_eq(state_memory_map(&inherited, dup(memory.fd)), 0);
 	ck_assert_uint_eq(inherited.bytes, memory.bytes);
 	struct state_view view = view_of(inherited.memory, inherited.bytes);
-	ck_assert(state_view_next(&view, STATE_FRONT, &cursor, &found));
+	ck_assert(state_view_next(&view, STATE_RESTING, &cursor, &found));
 	ck_assert(found.good && same(found.record, (struct slice){bytes, 300}));
 	state_memory_release(&inherited);
 
