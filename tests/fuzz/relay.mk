@@ -22,3 +22,7 @@ EXTRA_DIST += tests/fuzz/corpus/dtls
 fuzz_programs += tests/fuzz/fuzz_state_file
 tests_fuzz_fuzz_state_file_LDADD = libstate.a $(FUZZ_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/state_file
+
+fuzz_programs += tests/fuzz/fuzz_take_over
+tests_fuzz_fuzz_take_over_LDADD = $(FUZZ_LIBS) libdaemon.a
+EXTRA_DIST += tests/fuzz/corpus/take_over

@@ -10,6 +10,7 @@ unit_programs += \
 	tests/unit/base/test_host_remarks \
 	tests/unit/base/test_inbox \
 	tests/unit/base/test_inherited \
+	tests/unit/base/test_take_over \
 	tests/unit/base/test_log \
 	tests/unit/base/test_metrics_listener \
 	tests/unit/base/test_openmetrics \
@@ -36,6 +37,7 @@ tests_unit_base_test_fd_store_LDADD = libdaemon.a $(SYSTEMD_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_half_open_LDADD = libdaemon.a $(CORE_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_host_remarks_LDADD = libdaemon.a $(CORE_LIBS) libbase.a $(SYSTEMD_LIBS) $(CAPNG_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_inbox_LDADD = libdaemon.a $(EVENT_LIBS) $(CHECK_LIBS)
+tests_unit_base_test_take_over_LDADD = libdaemon.a libbase.a $(SYSTEMD_LIBS) $(EVENT_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_inherited_LDADD = libdaemon.a $(SYSTEMD_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_log_LDADD = libbase.a $(SYSTEMD_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_metrics_listener_LDADD = libdaemon.a $(CORE_LIBS) libbase.a \

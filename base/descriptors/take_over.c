@@ -1,0 +1,181 @@
+/*
+ * take_over.c - see take_over.h.
+ */
+#include "base/descriptors/take_over.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/descriptors/inherited.h"
+#include "base/descriptors/take_over_packet.h"
+
+static bool __attribute__((format(printf, 3, 4)))
+fail(char *error, size_t error_size, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(error, error_size, format, args);
+	va_end(args);
+	return false;
+}
+
+struct take_over {
+	int fd;
+	int process; /* a pidfd; -1: not known */
+	pid_t pid;
+};
+
+int take_over_pid(const struct take_over *take_over)
+{
+	return take_over->pid;
+}
+
+static bool connect_to(int fd, const char *path, char *error, size_t error_size)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int on = 1;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return fail(error, error_size, "%s is too long", path);
+	strcpy(address.sun_path, path);
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+		return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0;
+	if (errno == ENOENT || errno == ECONNREFUSED)
+		return fail(error, error_size,
+			    "no process listens on %s; start without --take-over, or set "
+			    "take_over.socket of the one that runs",
+			    path);
+	return fail(error, error_size, "cannot connect to %s: %s", path, strerror(errno));
+}
+
+/* All that comes before the end. */
+static bool receive_all(struct take_over *take_over, struct inherited *inherited,
+			char *error, size_t error_size)
+{
+	uint64_t until_ms = take_over_now_ms() + TAKE_OVER_HELLO_MS + TAKE_OVER_SEND_MS;
+	struct take_over_packet packet;
+	size_t sum = 0;
+
+	for (;;) {
+		if (!take_over_receive(take_over->fd, &packet, until_ms, error,
+				       error_size))
+			return false;
+		if (packet.pid > 0)
+			take_over->pid = packet.pid;
+		switch (packet.message.kind) {
+		case TAKE_OVER_HELLO:
+			break;
+		case TAKE_OVER_DESCRIPTORS:
+			for (size_t i = 0; i < packet.fd_count; i++) {
+				if (!inherited_add(inherited, packet.message.name,
+						   packet.fds[i]))
+					return fail(error, error_size, "out of memory");
+			}
+			sum += packet.fd_count;
+			break;
+		case TAKE_OVER_END:
+			return sum == packet.message.count ||
+			       fail(error, error_size, "%zu of %u descriptors came", sum,
+				    packet.message.count);
+		case TAKE_OVER_NO:
+			return fail(error, error_size, "the running process refuses: %s",
+				    packet.message.text);
+		case TAKE_OVER_DONE:
+		case TAKE_OVER_GO:
+		case TAKE_OVER_KIND_COUNT:
+			return fail(error, error_size,
+				    "the running process sent something else");
+		}
+	}
+}
+
+struct take_over *take_over_ask(const char *path, const char *daemon,
+				struct inherited *inherited, char *error,
+				size_t error_size)
+{
+	const struct take_over_message hello = take_over_hello(daemon);
+	struct take_over *take_over = calloc(1, sizeof(*take_over));
+	int failed;
+
+	if (take_over == NULL) {
+		fail(error, error_size, "out of memory");
+		return NULL;
+	}
+	take_over->process = -1;
+	take_over->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (take_over->fd < 0) {
+		fail(error, error_size, "%s", strerror(errno));
+		goto fail;
+	}
+	if (!connect_to(take_over->fd, path, error, error_size))
+		goto fail;
+	failed = take_over_send(take_over->fd, &hello, NULL,
+				take_over_now_ms() + TAKE_OVER_HELLO_MS);
+	/* It may have said no before it read anything. */
+	if (failed != 0 && failed != EPIPE && failed != ECONNRESET) {
+		fail(error, error_size, "%s: %s", path, strerror(failed));
+		goto fail;
+	}
+	if (!receive_all(take_over, inherited, error, error_size))
+		goto fail;
+	if (take_over->pid > 0)
+		take_over->process = pidfd_open(take_over->pid, 0);
+	return take_over;
+fail:
+	take_over_free(take_over);
+	return NULL;
+}
+
+/* Has it ended, as far as this can be known? */
+static bool has_ended(const struct take_over *take_over)
+{
+	return take_over->process >= 0 &&
+	       take_over_wait(take_over->process, POLLIN, take_over_now_ms() + 1);
+}
+
+bool take_over_done(struct take_over *take_over, char *error, size_t error_size)
+{
+	const struct take_over_message done = {.kind = TAKE_OVER_DONE};
+	uint64_t until_ms = take_over_now_ms() + TAKE_OVER_SEND_MS;
+	struct take_over_packet packet;
+	int failed = take_over_send(take_over->fd, &done, NULL, until_ms);
+
+	if (failed != 0)
+		fail(error, error_size, "%s", strerror(failed));
+	if (failed == 0 &&
+	    take_over_receive(take_over->fd, &packet, until_ms, error, error_size)) {
+		if (packet.message.kind == TAKE_OVER_GO)
+			return true;
+		take_over_drop(&packet);
+		return fail(error, error_size, "the running process serves on%s%s",
+			    packet.message.text[0] != '\0' ? ": " : "",
+			    packet.message.text);
+	}
+	/* One that was killed meanwhile cannot serve on. */
+	return has_ended(take_over);
+}
+
+void take_over_refuse(struct take_over *take_over, const char *reason)
+{
+	take_over_send_no(take_over->fd, reason);
+}
+
+void take_over_free(struct take_over *take_over)
+{
+	if (take_over == NULL)
+		return;
+	if (take_over->fd >= 0)
+		close(take_over->fd);
+	if (take_over->process >= 0)
+		close(take_over->process);
+	free(take_over);
+}

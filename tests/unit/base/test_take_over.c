@@ -1,0 +1,498 @@
+/*
+ * test_take_over.c - a process that asks another one for its descriptors. The old one is a thread with a
+ * loop; whatever the new one does but take over, it serves on.
+ */
+#include "base/descriptors/take_over.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/descriptors/inherited.h"
+#include "base/descriptors/take_over_listener.h"
+#include "base/descriptors/take_over_packet.h"
+#include "base/net/unix_listener.h"
+#include "base/version.h"
+#include "tests/unit/lib/unit.h"
+
+enum { MANY = 600, PATIENCE_MS = 20000 };
+
+static char directory[64], path[96];
+static pthread_t thread;
+static struct event_base *base;
+static struct take_over_listener *listener;
+static int many[MANY], few[2];
+static const char *cannot; /* pause */
+/* Atomic. */
+static unsigned pauses, resumes, leaves;
+static bool ends;
+
+static bool pause_old(void *self, char *error, size_t size)
+{
+	ck_assert_ptr_eq(self, many);
+	if (cannot != NULL) {
+		snprintf(error, size, "%s", cannot);
+		return false;
+	}
+	__atomic_add_fetch(&pauses, 1, __ATOMIC_SEQ_CST);
+	return true;
+}
+
+static bool each(void *self, take_over_give_fn *give, void *arg)
+{
+	ck_assert_ptr_eq(self, many);
+	return give(arg, "few", few, 2) && give(arg, "many.0", many, MANY);
+}
+
+static void resume_old(void *self)
+{
+	ck_assert_ptr_eq(self, many);
+	__atomic_add_fetch(&resumes, 1, __ATOMIC_SEQ_CST);
+}
+
+static void leave_old(void *self)
+{
+	ck_assert_ptr_eq(self, many);
+	__atomic_add_fetch(&leaves, 1, __ATOMIC_SEQ_CST);
+}
+
+static void *serve(void *arg)
+{
+	(void)arg;
+	while (!__atomic_load_n(&ends, __ATOMIC_SEQ_CST)) {
+		const struct timeval short_time = {.tv_usec = 5000};
+
+		event_base_loopexit(base, &short_time);
+		event_base_dispatch(base);
+	}
+	return NULL;
+}
+
+static int memory(const char *text, unsigned number)
+{
+	char bytes[16];
+	int fd = memfd_create("test", MFD_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	snprintf(bytes, sizeof(bytes), "%s %u", text, number);
+	ck_assert_int_eq(pwrite(fd, bytes, sizeof(bytes), 0), sizeof(bytes));
+	return fd;
+}
+
+static bool holds(int fd, const char *text, unsigned number)
+{
+	char bytes[16], want[16];
+
+	snprintf(want, sizeof(want), "%s %u", text, number);
+	return pread(fd, bytes, sizeof(bytes), 0) == sizeof(bytes) &&
+	       strcmp(bytes, want) == 0;
+}
+
+static int listen_there(void)
+{
+	char error[256] = "";
+	int fd = unix_listener_bind(
+		path,
+		&(const struct unix_listener_options){.key = "take_over.socket",
+						      .type = SOCK_SEQPACKET,
+						      .owner = geteuid(),
+						      .group = (gid_t)-1},
+		error, sizeof(error));
+
+	ck_assert_msg(fd >= 0, "%s", error);
+	return fd;
+}
+
+static void set_up(void)
+{
+	static const struct take_over_source source = {.daemon = "testd",
+						       .self = many,
+						       .pause = pause_old,
+						       .each = each,
+						       .resume = resume_old,
+						       .leave = leave_old};
+	struct rlimit files;
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+	strcpy(directory, P_tmpdir "/avedge-take-over-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	chmod(directory, 0755);
+	snprintf(path, sizeof(path), "%s/socket", directory);
+	for (unsigned i = 0; i < MANY; i++)
+		many[i] = memory("many", i);
+	for (unsigned i = 0; i < 2; i++)
+		few[i] = memory("few", i);
+	cannot = NULL;
+	ends = false;
+	pauses = resumes = leaves = 0;
+	base = event_base_new();
+	ck_assert_ptr_nonnull(base);
+	listener = take_over_listen(base, listen_there(), &source);
+	ck_assert_ptr_nonnull(listener);
+	ck_assert_int_eq(pthread_create(&thread, NULL, serve, NULL), 0);
+}
+
+static void tear_down(void)
+{
+	__atomic_store_n(&ends, true, __ATOMIC_SEQ_CST);
+	pthread_join(thread, NULL);
+	take_over_listener_free(listener);
+	event_base_free(base);
+	for (unsigned i = 0; i < MANY; i++)
+		close(many[i]);
+	close(few[0]);
+	close(few[1]);
+	unlink(path);
+	rmdir(directory);
+}
+
+static unsigned count(const unsigned *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_SEQ_CST);
+}
+
+static void wait_for(const unsigned *counter, unsigned value)
+{
+	for (int i = 0; count(counter) < value && i < PATIENCE_MS; i++)
+		usleep(1000);
+	ck_assert_uint_eq(count(counter), value);
+}
+
+static char error[256];
+
+/* What was given dies with the new process; here, with the list. */
+static struct take_over *ask(struct inherited **inherited)
+{
+	struct take_over *take_over;
+
+	*inherited = inherited_new();
+	ck_assert_ptr_nonnull(*inherited);
+	take_over = take_over_ask(path, "testd", *inherited, error, sizeof(error));
+	ck_assert_msg(take_over != NULL, "%s", error);
+	return take_over;
+}
+
+static void take_everything(void)
+{
+	struct inherited *inherited;
+	struct take_over *take_over = ask(&inherited);
+
+	ck_assert_uint_eq(count(&pauses), 1);
+	ck_assert_int_eq(take_over_pid(take_over), getpid());
+	ck_assert_uint_eq(inherited_count(inherited), MANY + 2);
+	for (unsigned i = 0; i < MANY; i++) {
+		int fd = inherited_take(inherited, "many.0");
+
+		ck_assert_msg(fd >= 0 && holds(fd, "many", i), "%u", i);
+		close(fd);
+	}
+	ck_assert_uint_eq(count(&leaves), 0);
+	ck_assert_msg(take_over_done(take_over, error, sizeof(error)), "%s", error);
+	take_over_free(take_over);
+	inherited_free(inherited);
+	wait_for(&leaves, 1);
+	ck_assert_uint_eq(count(&resumes), 0);
+}
+
+START_TEST(everything_comes_in_order)
+{
+	take_everything();
+}
+END_TEST
+
+/* --- a new process that comes to nothing ------------------------------------------------------- */
+
+static void refuse(void)
+{
+	struct inherited *inherited;
+	struct take_over *take_over = ask(&inherited);
+
+	take_over_refuse(take_over, "no room for \n many");
+	take_over_free(take_over);
+	inherited_free(inherited);
+}
+
+static void vanish(void)
+{
+	struct inherited *inherited;
+
+	take_over_free(ask(&inherited));
+	inherited_free(inherited);
+}
+
+static int connect_there(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	strcpy(address.sun_path, path);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+static void send_text(int fd, const char *text)
+{
+	ck_assert_int_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+#define MAGIC "avedge take-over 1\n"
+
+/* It asks, takes nothing, and goes. */
+static void hello_and_vanish(void)
+{
+	int fd = connect_there();
+
+	send_text(fd, MAGIC "hello testd 1\n");
+	wait_for(&pauses, 1);
+	close(fd);
+}
+
+static void done_twice(void)
+{
+	int fd = connect_there();
+
+	send_text(fd, MAGIC "hello testd 1\n");
+	send_text(fd, MAGIC "hello testd 1\n");
+	wait_for(&resumes, 1);
+	close(fd);
+}
+
+static void killed(void)
+{
+	struct inherited *inherited;
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		ask(&inherited);
+		kill(getpid(), SIGKILL);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFSIGNALED(status));
+}
+
+static const struct {
+	const char *name;
+	void (*act)(void);
+} failures[] = {
+	{"says no", refuse},
+	{"closes without a word", vanish},
+	{"says hello only", hello_and_vanish},
+	{"says something else than done", done_twice},
+	{"is killed", killed},
+};
+
+START_TEST(the_old_one_serves_on)
+{
+	failures[_i].act();
+	wait_for(&resumes, 1);
+	ck_assert_msg(count(&pauses) == 1 && count(&leaves) == 0, "%s",
+		      failures[_i].name);
+	for (unsigned i = 0; i < MANY; i++)
+		ck_assert(holds(many[i], "many", i));
+	/* And the next one may ask. */
+	__atomic_store_n(&pauses, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&resumes, 0, __ATOMIC_SEQ_CST);
+	take_everything();
+}
+END_TEST
+
+static const char *const garbage[] = {
+	"",
+	"GET / HTTP/1.1\r\n\r\n",
+	"avedge take-over 2\nhello testd 1\n",
+	MAGIC "hello otherd 1\n",
+	MAGIC "done\n",
+	MAGIC "end 0\n",
+	MAGIC "descriptors many.0 1\n",
+};
+
+START_TEST(garbage_does_not_even_pause_it)
+{
+	struct take_over_packet packet;
+	int fd = connect_there();
+
+	send_text(fd, garbage[_i]);
+	/* An empty packet is the same as an end. */
+	ck_assert_msg(take_over_receive(fd, &packet, take_over_now_ms() + PATIENCE_MS,
+					error, sizeof(error)),
+		      "%s", error);
+	ck_assert_int_eq(packet.message.kind, TAKE_OVER_NO);
+	close(fd);
+	ck_assert_uint_eq(count(&pauses), 0);
+	take_everything();
+}
+END_TEST
+
+/* Descriptors that nobody asked for are closed. */
+START_TEST(descriptors_with_a_hello_are_garbage)
+{
+	struct take_over_message message = {
+		.kind = TAKE_OVER_DESCRIPTORS, .count = 2, .name = "gift"};
+	struct take_over_packet packet;
+	int fd = connect_there(), pair[2];
+	char byte;
+
+	ck_assert_int_eq(pipe(pair), 0);
+	ck_assert_int_eq(take_over_send(fd, &message, (int[]){pair[1], pair[1]}, 0), 0);
+	close(pair[1]);
+	ck_assert(take_over_receive(fd, &packet, take_over_now_ms() + PATIENCE_MS, error,
+				    sizeof(error)));
+	ck_assert_int_eq(packet.message.kind, TAKE_OVER_NO);
+	ck_assert_int_eq(read(pair[0], &byte, 1), 0);
+	close(pair[0]);
+	close(fd);
+}
+END_TEST
+
+/* More than may wait: the oldest gives way, and one that asks is answered at once. */
+START_TEST(silent_ones_hold_up_nobody)
+{
+	int fds[TAKE_OVER_WAITING_MAX + 3];
+
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		fds[i] = connect_there();
+	take_everything();
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		close(fds[i]);
+}
+END_TEST
+
+START_TEST(one_that_cannot_pause_says_why)
+{
+	struct inherited *inherited = inherited_new();
+
+	cannot = "it is draining";
+	ck_assert_ptr_null(take_over_ask(path, "testd", inherited, error, sizeof(error)));
+	ck_assert_ptr_nonnull(strstr(error, "refuses: it is draining"));
+	inherited_free(inherited);
+}
+END_TEST
+
+START_TEST(another_daemon_is_refused)
+{
+	struct inherited *inherited = inherited_new();
+
+	ck_assert_ptr_null(
+		take_over_ask(path, "otherd", inherited, error, sizeof(error)));
+	ck_assert_ptr_nonnull(strstr(error, "it is another daemon"));
+	inherited_free(inherited);
+}
+END_TEST
+
+START_TEST(another_user_is_refused)
+{
+	int status;
+	pid_t child;
+
+	if (geteuid() != 0)
+		return;
+	chmod(path, 0666);
+	child = fork();
+	if (child == 0) {
+		struct inherited *inherited = inherited_new();
+
+		if (setuid(65534) != 0 ||
+		    take_over_ask(path, "testd", inherited, error, sizeof(error)) != NULL)
+			_exit(1);
+		_exit(strstr(error, "only root and the user") != NULL ? 0 : 2);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	ck_assert_uint_eq(count(&pauses), 0);
+	take_everything();
+}
+END_TEST
+
+/* Then they are not all there, and it must not go on with some. */
+START_TEST(a_new_process_without_descriptors_fails)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct inherited *inherited = inherited_new();
+		const struct rlimit files = {MANY + 100, MANY + 100};
+
+		/* Those of the parent are open here, too. */
+		setrlimit(RLIMIT_NOFILE, &files);
+		if (take_over_ask(path, "testd", inherited, error, sizeof(error)) != NULL)
+			_exit(1);
+		_exit(strstr(error, "out of descriptors") != NULL ? 0 : 2);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	wait_for(&resumes, 1);
+	ck_assert_uint_eq(count(&leaves), 0);
+}
+END_TEST
+
+START_TEST(nobody_listens)
+{
+	struct inherited *inherited = inherited_new();
+
+	unlink(path);
+	ck_assert_ptr_null(take_over_ask(path, "testd", inherited, error, sizeof(error)));
+	ck_assert_ptr_nonnull(strstr(error, "no process listens on"));
+	inherited_free(inherited);
+}
+END_TEST
+
+/* --- messages --------------------------------------------------------------------------------- */
+
+START_TEST(messages_are_read_as_written)
+{
+	struct take_over_message in = {.kind = TAKE_OVER_DESCRIPTORS, .count = 253}, out;
+	char packet[TAKE_OVER_MESSAGE_MAX];
+	size_t len;
+
+	memset(in.name, 'n', sizeof(in.name) - 1);
+	len = take_over_message_write(&in, packet);
+	ck_assert_int_eq(take_over_message_read((struct slice){(uint8_t *)packet, len},
+						&out),
+			 TAKE_OVER_READ);
+	ck_assert(memcmp(&in, &out, sizeof(in)) == 0);
+
+	in = (struct take_over_message){.kind = TAKE_OVER_NO, .text = "a\nb\tc\xff"};
+	len = take_over_message_write(&in, packet);
+	ck_assert_int_eq(take_over_message_read((struct slice){(uint8_t *)packet, len},
+						&out),
+			 TAKE_OVER_READ);
+	ck_assert_str_eq(out.text, "a?b?c?");
+}
+END_TEST
+
+static void take_over_suite(Suite *suite)
+{
+	TCase *tc = tcase_create("take_over");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_add_test(tc, everything_comes_in_order);
+	tcase_add_loop_test(tc, the_old_one_serves_on, 0, ARRAY_LEN(failures));
+	tcase_add_loop_test(tc, garbage_does_not_even_pause_it, 0, ARRAY_LEN(garbage));
+	tcase_add_test(tc, descriptors_with_a_hello_are_garbage);
+	tcase_add_test(tc, silent_ones_hold_up_nobody);
+	tcase_add_test(tc, one_that_cannot_pause_says_why);
+	tcase_add_test(tc, another_daemon_is_refused);
+	tcase_add_test(tc, another_user_is_refused);
+	tcase_add_test(tc, a_new_process_without_descriptors_fails);
+	tcase_add_test(tc, nobody_listens);
+	suite_add_tcase(suite, tc);
+	tc = tcase_create("take_over_message");
+	tcase_add_test(tc, messages_are_read_as_written);
+	suite_add_tcase(suite, tc);
+}
+
+UNIT_MAIN("take_over", take_over_suite)
