@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/daemon.h"
+#include "base/descriptors/inherited.h"
 #include "base/log.h"
 #include "base/metrics/metrics_listener.h"
 #include "base/watchdog.h"
@@ -39,6 +40,7 @@
 struct mediarelayd {
 	struct relay relay;
 	struct relay_reload *reload;
+	struct inherited *inherited;   /* NULL once all is taken up */
 	struct front_sockets *sockets; /* one set for each worker */
 	struct addresses *addresses;
 	struct metrics_http *metrics_http;
@@ -156,12 +158,14 @@ static bool bind_fronts(struct daemon *daemon)
 
 	self->relay.worker_count = worker_count(config_of(daemon));
 	self->sockets = calloc(self->relay.worker_count, sizeof(*self->sockets));
-	if (self->sockets == NULL)
+	self->inherited = inherited_new();
+	if (self->sockets == NULL || self->inherited == NULL ||
+	    !inherited_from_environment(self->inherited))
 		return daemon_no_memory(daemon);
 	for (size_t i = 0; i < NETWORK_ROWS; i++)
 		serving[i] = view->states[i] == NETWORK_SERVING;
-	return fronts_bind(config_of(daemon), view->fronts, serving, self->sockets,
-			   self->relay.worker_count, daemon->error,
+	return fronts_bind(config_of(daemon), view->fronts, serving, self->inherited,
+			   self->sockets, self->relay.worker_count, daemon->error,
 			   sizeof(daemon->error)) &&
 	       fronts_try_outside(config_of(daemon), view->relay, &serving[FRONTS_MAX],
 				  daemon->error, sizeof(daemon->error));
@@ -169,6 +173,7 @@ static bool bind_fronts(struct daemon *daemon)
 
 static void unbind_fronts(struct daemon *daemon)
 {
+	inherited_leave(self_of(daemon)->inherited);
 	free(self_of(daemon)->sockets); /* workers have adopted what is open */
 }
 
@@ -345,7 +350,13 @@ static bool start_work(struct daemon *daemon)
 			 strerror(errno));
 		return false;
 	}
-	return make_workers(daemon) && start_threads(daemon);
+	if (!make_workers(daemon))
+		return false;
+	/* What nobody has taken by now, nobody needs. */
+	inherited_free(self->inherited);
+	self->inherited = NULL;
+	worker_drain_leftovers(relay->workers[0], self->sockets);
+	return start_threads(daemon);
 }
 
 static void stop_work(struct daemon *daemon)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -240,6 +241,24 @@ bool worker_open_fronts(struct worker *worker, struct front_sockets *sockets)
 		return false;
 	}
 	return true;
+}
+
+void worker_drain_leftovers(struct worker *worker, struct front_sockets *sockets)
+{
+	for (size_t i = 0; i < sockets->leftover_count; i++) {
+		const struct front_leftover *leftover = &sockets->leftovers[i];
+
+		if (leftover->tcp) {
+			tcp_front_drain(worker->tcp_fronts, leftover->front,
+					leftover->fd);
+			continue;
+		}
+		udp_front_drain(worker->udp_fronts, leftover->front, leftover->fd);
+		close(leftover->fd);
+	}
+	free(sockets->leftovers);
+	sockets->leftovers = NULL;
+	sockets->leftover_count = 0;
 }
 
 void worker_retire_fronts(struct worker *worker, const bool fronts[FRONTS_MAX])

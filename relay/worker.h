@@ -105,10 +105,13 @@ void worker_stop(struct worker *worker);
  *
  * worker_open_fronts    serve these sockets; what is taken over is -1 afterwards. False if out
  *                       of memory; then it serves none of them
+ * worker_drain_leftovers  handle what waits in sockets of workers that the process before had, and
+ *                         close them; once its allocations are back
  * worker_retire_fronts  take no more connections there; datagrams and what is connected go on
  * worker_close_fronts   close them, and end the allocations that they still have, if any
  */
 bool worker_open_fronts(struct worker *worker, struct front_sockets *sockets);
+void worker_drain_leftovers(struct worker *worker, struct front_sockets *sockets);
 void worker_retire_fronts(struct worker *worker, const bool fronts[FRONTS_MAX]);
 void worker_close_fronts(struct worker *worker, const bool fronts[FRONTS_MAX]);
 

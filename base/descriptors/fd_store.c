@@ -324,6 +324,30 @@ bool fd_store_wait(unsigned ms)
 	return true;
 }
 
+/* systemd closes its end of the pipe when it has come so far. */
+bool fd_store_settle(unsigned ms)
+{
+	char text[] = "BARRIER=1";
+	uint64_t until = monotonic_ms() + ms, now;
+	struct pollfd done = {.fd = -1};
+	int ends[2], error = EAGAIN;
+
+	if (!fd_store_is_there())
+		return true;
+	if (!fd_store_wait(ms) || pipe2(ends, O_CLOEXEC) != 0)
+		return false;
+	pthread_mutex_lock(&store.lock);
+	error = flush() ? send_now(text, sizeof(text) - 1, &ends[1], 1) : EAGAIN;
+	pthread_mutex_unlock(&store.lock);
+	close(ends[1]);
+	done.fd = ends[0];
+	now = monotonic_ms();
+	bool settled = error == 0 &&
+		       poll(&done, 1, now < until ? (int)(until - now) : 0) == 1;
+	close(ends[0]);
+	return settled;
+}
+
 struct fd_store_figures fd_store_figures(void)
 {
 	pthread_mutex_lock(&store.lock);

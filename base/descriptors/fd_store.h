@@ -41,6 +41,12 @@ bool fd_store_flush(void);
 /* The same, for at most so many milliseconds: before the process ends. */
 bool fd_store_wait(unsigned ms);
 
+/*
+ * The same, and wait until systemd has done all of it (BARRIER=1): what it was to let go of is closed. False
+ * after so many milliseconds.
+ */
+bool fd_store_settle(unsigned ms);
+
 struct fd_store_figures {
 	uint64_t put, removed; /* descriptors that PID 1 has been sent; removals */
 	uint64_t given_up;     /* descriptors and removals that it never will be */

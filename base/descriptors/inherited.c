@@ -63,13 +63,17 @@ void inherited_close(int fd)
 	}
 }
 
-void inherited_free(struct inherited *inherited)
+static void release(struct inherited *inherited, bool end)
 {
 	if (inherited == NULL)
 		return;
 	for (size_t i = 0; i < inherited->count; i++) {
-		if (inherited->entries[i].fd >= 0)
-			inherited_close(inherited->entries[i].fd);
+		int fd = inherited->entries[i].fd;
+
+		if (fd >= 0 && end)
+			inherited_close(fd);
+		else if (fd >= 0)
+			close(fd);
 	}
 	for (size_t i = 0; i < inherited->name_count; i++)
 		free(inherited->names[i]);
@@ -78,15 +82,34 @@ void inherited_free(struct inherited *inherited)
 	free(inherited);
 }
 
-/* NULL if out of memory. Thousands have one name, one after the other. */
-static const char *kept_name(struct inherited *inherited, const char *name)
+void inherited_free(struct inherited *inherited)
 {
-	char **names;
+	release(inherited, true);
+}
 
+void inherited_leave(struct inherited *inherited)
+{
+	release(inherited, false);
+}
+
+/* NULL: no such name. Thousands have one, one after the other. */
+static const char *find_name(const struct inherited *inherited, const char *name)
+{
 	for (size_t i = inherited->name_count; i > 0; i--) {
 		if (strcmp(inherited->names[i - 1], name) == 0)
 			return inherited->names[i - 1];
 	}
+	return NULL;
+}
+
+/* NULL if out of memory. */
+static const char *kept_name(struct inherited *inherited, const char *name)
+{
+	const char *kept = find_name(inherited, name);
+	char **names;
+
+	if (kept != NULL)
+		return kept;
 	names = reallocarray(inherited->names, inherited->name_count + 1, sizeof(*names));
 	if (names == NULL)
 		return NULL;
@@ -170,11 +193,13 @@ size_t inherited_count(const struct inherited *inherited)
 
 int inherited_take(struct inherited *inherited, const char *name)
 {
-	for (size_t i = 0; i < inherited->count; i++) {
+	const char *kept = find_name(inherited, name);
+
+	for (size_t i = 0; i < inherited->count && kept != NULL; i++) {
 		struct entry *entry = &inherited->entries[i];
 		int fd = entry->fd;
 
-		if (fd < 0 || strcmp(entry->name, name) != 0)
+		if (fd < 0 || entry->name != kept)
 			continue;
 		entry->fd = -1;
 		inherited->left--;

@@ -18,6 +18,8 @@ struct inherited;
 struct inherited *inherited_new(void);
 /* Closes what is left: connections are ended, as the store may have copies. NULL is allowed. */
 void inherited_free(struct inherited *inherited);
+/* The same without ending anything, if the start fails: the store has copies for another try. */
+void inherited_leave(struct inherited *inherited);
 
 /* Those of the environment, made close-on-exec; the variables are unset. False: out of memory. */
 bool inherited_from_environment(struct inherited *inherited);

@@ -7,15 +7,23 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/config/explain.h"
+#include "base/descriptors/fd_store.h"
+#include "base/descriptors/inherited.h"
 #include "base/sockaddr.h"
 #include "base/udp/steering.h"
+#include "relay/core/ids.h"
 #include "relay/front/tcp.h"
 #include "relay/front/udp.h"
+
+#define FRONT_NAME "front."
+
+enum { SETTLE_MS = 1000 };
 
 /*
  * SO_REUSEPORT lets a second relay of the same user bind beside the first; without it the kernel
@@ -53,6 +61,8 @@ static void none(struct front_sockets *sets, size_t workers)
 	for (size_t w = 0; w < workers; w++) {
 		for (size_t i = 0; i < FRONTS_MAX; i++)
 			sets[w].udp[i] = sets[w].tcp[i] = -1;
+		sets[w].leftovers = NULL;
+		sets[w].leftover_count = 0;
 	}
 }
 
@@ -65,9 +75,149 @@ void fronts_close(struct front_sockets *sets, size_t workers)
 			if (sets[w].tcp[i] >= 0)
 				close(sets[w].tcp[i]);
 		}
+		for (size_t i = 0; i < sets[w].leftover_count; i++)
+			inherited_close(sets[w].leftovers[i].fd);
+		free(sets[w].leftovers);
 	}
 	none(sets, workers);
 }
+
+/* --- from the process before, and for the next ----------------------------------------------- */
+
+/* front.<ip>.<port>.<udp or tcp>.<worker>; systemd has names without colons. */
+static void name_of(const struct front *front, size_t worker,
+		    char name[FD_STORE_NAME_MAX])
+{
+	char ip[ENDPOINT_TEXT_LEN];
+
+	ip_addr_format(&front->local.ip, ip, sizeof(ip));
+	for (char *c = ip; *c != '\0'; c++) {
+		if (*c == ':')
+			*c = '_';
+	}
+	snprintf(name, FD_STORE_NAME_MAX, FRONT_NAME "%s.%u.%s.%zu", ip,
+		 front->local.port, transport_is_stream(front->transport) ? "tcp" : "udp",
+		 worker);
+}
+
+static bool fits(int fd, const struct front *front)
+{
+	bool stream = transport_is_stream(front->transport);
+	int shared = 0;
+	socklen_t len = sizeof(shared);
+	struct endpoint local;
+
+	return inherited_kind(fd) == (stream ? INHERITED_LISTENER : INHERITED_UDP) &&
+	       sockaddr_of(fd, &local) && endpoint_equal(&local, &front->local) &&
+	       getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &shared, &len) == 0 && shared;
+}
+
+/* That of a worker, or -1: there is none, or none of use. */
+static int adopt_one(const struct front *front, size_t worker,
+		     struct inherited *inherited)
+{
+	char name[FD_STORE_NAME_MAX];
+	int fd;
+
+	if (inherited == NULL || inherited_count(inherited) == 0)
+		return -1;
+	name_of(front, worker, name);
+	while ((fd = inherited_take(inherited, name)) >= 0) {
+		if (fits(fd, front) && (transport_is_stream(front->transport)
+						? tcp_front_adopt(fd)
+						: udp_front_adopt(fd, &front->local)))
+			return fd;
+		inherited_close(fd);
+		fd_store_remove(name);
+	}
+	return -1;
+}
+
+/* Those of workers that are no more: clients may wait in them. Without memory those are lost. */
+static void adopt_leftovers(const struct front table[FRONTS_MAX], size_t i,
+			    struct inherited *inherited, struct front_sockets *sets,
+			    size_t workers)
+{
+	char name[FD_STORE_NAME_MAX];
+	struct front_leftover *more;
+	int fd;
+
+	for (size_t w = workers; w < WORKERS_MAX; w++) {
+		if ((fd = adopt_one(&table[i], w, inherited)) < 0)
+			continue;
+		name_of(&table[i], w, name);
+		fd_store_remove(name);
+		more = reallocarray(sets->leftovers, sets->leftover_count + 1,
+				    sizeof(*more));
+		if (more == NULL) {
+			inherited_close(fd);
+			continue;
+		}
+		sets->leftovers = more;
+		more[sets->leftover_count++] = (struct front_leftover){
+			.front = (uint16_t)i,
+			.tcp = transport_is_stream(table[i].transport),
+			.fd = fd,
+		};
+	}
+}
+
+/*
+ * One before them is missing, and the steering goes by the order in which they were bound: so they are
+ * closed, the store's copies as well, before that one is bound.
+ */
+static void drop_behind_gap(const struct front *front, size_t gap,
+			    struct inherited *inherited)
+{
+	bool dropped = false;
+
+	for (size_t w = gap + 1; w < WORKERS_MAX; w++) {
+		char name[FD_STORE_NAME_MAX];
+		int fd = adopt_one(front, w, inherited);
+
+		if (fd < 0)
+			continue;
+		name_of(front, w, name);
+		inherited_close(fd);
+		fd_store_remove(name);
+		dropped = true;
+	}
+	if (dropped)
+		fd_store_settle(SETTLE_MS);
+}
+
+/* Fronts that are not configured any more. */
+static void forget(struct inherited *inherited)
+{
+	size_t cursor = 0;
+	const char *name;
+	int fd;
+
+	while (inherited_next(inherited, &cursor, &name, &fd)) {
+		if (strncmp(name, FRONT_NAME, strlen(FRONT_NAME)) != 0)
+			continue;
+		inherited_taken(inherited, fd);
+		inherited_close(fd);
+		fd_store_remove(name);
+	}
+}
+
+void fronts_unstore(const struct front table[FRONTS_MAX], const bool which[FRONTS_MAX],
+		    size_t workers)
+{
+	char name[FD_STORE_NAME_MAX];
+
+	for (size_t i = 0; i < FRONTS_MAX; i++) {
+		if (!which[i] || transport_is_secure(table[i].transport))
+			continue;
+		for (size_t w = 0; w < workers; w++) {
+			name_of(&table[i], w, name);
+			fd_store_remove(name);
+		}
+	}
+}
+
+/* --- binding ------------------------------------------------------------------------------- */
 
 /* Put the place of its address before the sentence. Always false. */
 static bool locate(const struct relay_config *config, const struct front *front,
@@ -130,32 +280,71 @@ static bool steer(const struct front *front, const struct front_sockets *sets, s
 	return false;
 }
 
-bool fronts_bind(const struct relay_config *config, const struct front table[FRONTS_MAX],
-		 const bool wanted[FRONTS_MAX], struct front_sockets *sets,
-		 size_t workers, char *error, size_t error_size)
+/* What systemd is about to close may still have the port. */
+static int probe_twice(const struct front *front)
 {
-	assert(workers > 0);
+	int taken = probe(front);
+
+	if (taken == EADDRINUSE && fd_store_is_there() && fd_store_settle(SETTLE_MS))
+		taken = probe(front);
+	return taken;
+}
+
+/* A descriptor for each worker; or a negative errno, and those before are open. */
+static int open_all(const struct front table[FRONTS_MAX], size_t i,
+		    struct inherited *inherited, struct front_sockets *sets,
+		    size_t workers)
+{
+	bool stream = transport_is_stream(table[i].transport);
+	size_t adopted = 0;
+	int fd, taken = 0;
+
+	while (adopted < workers && (fd = adopt_one(&table[i], adopted, inherited)) >= 0)
+		*(stream ? &sets[adopted++].tcp[i] : &sets[adopted++].udp[i]) = fd;
+	if (adopted == workers)
+		adopt_leftovers(table, i, inherited, sets, workers);
+	else
+		drop_behind_gap(&table[i], adopted, inherited);
+	if (adopted == 0)
+		taken = probe_twice(&table[i]);
+	for (size_t w = adopted; w < workers; w++) {
+		char name[FD_STORE_NAME_MAX];
+
+		fd = taken != 0 ? -taken : bind_one(&table[i]);
+		if (fd < 0)
+			return fd;
+		name_of(&table[i], w, name);
+		fd_store_put(name, &fd, 1, false);
+		*(stream ? &sets[w].tcp[i] : &sets[w].udp[i]) = fd;
+	}
+	return 0;
+}
+
+bool fronts_bind(const struct relay_config *config, const struct front table[FRONTS_MAX],
+		 const bool wanted[FRONTS_MAX], struct inherited *inherited,
+		 struct front_sockets *sets, size_t workers, char *error,
+		 size_t error_size)
+{
+	assert(workers > 0 && workers <= WORKERS_MAX);
 	none(sets, workers);
 	for (size_t i = 0; i < FRONTS_MAX; i++) {
 		if (!wanted[i] || transport_is_secure(table[i].transport))
 			continue;
 		bool stream = transport_is_stream(table[i].transport);
-		int taken = probe(&table[i]);
-		for (size_t w = 0; w < workers; w++) {
-			int fd = taken != 0 ? -taken : bind_one(&table[i]);
-			if (fd < 0) {
-				explain_bind_failure(&table[i].local, stream,
-						     stream ? "tcp_ports" : "udp_ports",
-						     -fd, error, error_size);
-				fronts_close(sets, workers);
-				return locate(config, &table[i], error, error_size);
-			}
-			*(stream ? &sets[w].tcp[i] : &sets[w].udp[i]) = fd;
+		int failed = open_all(table, i, inherited, sets, workers);
+		if (failed != 0) {
+			explain_bind_failure(&table[i].local, stream,
+					     stream ? "tcp_ports" : "udp_ports", -failed,
+					     error, error_size);
+			fronts_close(sets, workers);
+			return locate(config, &table[i], error, error_size);
 		}
 		if (!stream && !steer(&table[i], sets, i, workers, error, error_size)) {
 			fronts_close(sets, workers);
 			return locate(config, &table[i], error, error_size);
 		}
 	}
+	if (inherited != NULL)
+		forget(inherited);
 	return true;
 }

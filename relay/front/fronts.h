@@ -13,10 +13,22 @@
 #include "relay/core/port_pool.h"
 #include "relay/reload/relay_config.h"
 
+struct inherited;
+
+/* Of a worker that the process before had and this one has not. */
+struct front_leftover {
+	uint16_t front;
+	bool tcp;
+	int fd;
+};
+
 /* The sockets of one worker, by front index; -1 where there is none. */
 struct front_sockets {
 	int udp[FRONTS_MAX];
 	int tcp[FRONTS_MAX];
+	/* Datagrams and connections wait in them: handle those, then close them. Of the first set. */
+	struct front_leftover *leftovers;
+	size_t leftover_count;
 };
 
 /*
@@ -24,11 +36,20 @@ struct front_sockets {
  * DTLS fronts have no socket of their own. False with "FILE:LINE:COLUMN: ..." in error, which names the program
  * that holds a port; then nothing stays open.
  *
- * config  has the address of each wanted front
+ * config     has the address of each wanted front
+ * inherited  those that the process before has left are used in place of new ones, and what is left of
+ *            fronts there is closed; or NULL
+ *
+ * New ones are stored for the next process (base/descriptors/fd_store.h).
  */
 bool fronts_bind(const struct relay_config *config, const struct front table[FRONTS_MAX],
-		 const bool wanted[FRONTS_MAX], struct front_sockets *sets,
-		 size_t workers, char *error, size_t error_size);
+		 const bool wanted[FRONTS_MAX], struct inherited *inherited,
+		 struct front_sockets *sets, size_t workers, char *error,
+		 size_t error_size);
+
+/* Have the store keep them no longer: before they are closed. */
+void fronts_unstore(const struct front table[FRONTS_MAX], const bool which[FRONTS_MAX],
+		    size_t workers);
 
 /*
  * Relayed addresses will be on all outside addresses, even where no front is: can a socket be

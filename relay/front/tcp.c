@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "base/descriptors/fd_store.h"
 #include "base/log.h"
 #include "base/sockaddr.h"
 #include "relay/core/turn.h"
@@ -174,8 +176,12 @@ void tcp_fronts_free(struct tcp_fronts *fronts)
 {
 	if (fronts == NULL)
 		return;
-	for (uint16_t i = 0; i < FRONTS_MAX; i++)
-		tcp_front_close(fronts, i);
+	for (uint16_t i = 0; i < FRONTS_MAX; i++) {
+		if (fronts->fronts[i].fd < 0)
+			continue;
+		event_del(&fronts->fronts[i].event);
+		close(fronts->fronts[i].fd);
+	}
 	event_del(&fronts->resume);
 	free(fronts);
 }
@@ -204,8 +210,26 @@ void tcp_front_close(struct tcp_fronts *fronts, uint16_t front)
 	if (closed->fd < 0)
 		return;
 	event_del(&closed->event);
-	close(closed->fd);
+	fd_end(closed->fd, false);
 	closed->fd = -1;
+}
+
+void tcp_front_drain(struct tcp_fronts *fronts, uint16_t front, int fd)
+{
+	struct tcp_front *serving = &fronts->fronts[front];
+	struct sockaddr_storage sa;
+	struct endpoint client;
+	int accepted;
+
+	assert(front < FRONTS_MAX && serving->fd >= 0);
+	loop_turn(fronts->delivery->loop);
+	while ((accepted = accept_client(serving, fd, &sa)) >= 0) {
+		if (sockaddr_to_endpoint(&sa, &client))
+			admit(serving, accepted, &client);
+		else
+			close(accepted);
+	}
+	fd_end(fd, false);
 }
 
 /* Accepted sockets inherit all of this, so a connection costs no calls for it. */
@@ -245,4 +269,14 @@ fail:;
 	int error = errno;
 	close(fd);
 	return -error;
+}
+
+bool tcp_front_adopt(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+		return false;
+	configure(fd);
+	return listen(fd, BACKLOG) == 0; /* for the size of the backlog */
 }

@@ -18,7 +18,8 @@ struct tcp_fronts;
 
 /* None yet. Whoever connects becomes one of clients. NULL and errno. */
 struct tcp_fronts *tcp_fronts_new(struct clients *clients);
-void tcp_fronts_free(struct tcp_fronts *fronts); /* NULL is allowed; closes all */
+/* NULL is allowed. Closes all, of which copies may go on listening for the next process. */
+void tcp_fronts_free(struct tcp_fronts *fronts);
 
 /*
  * Serve the front of that index, which is not open, on fd from tcp_front_bind(), which is taken
@@ -30,5 +31,14 @@ void tcp_front_close(struct tcp_fronts *fronts, uint16_t front);
 
 /* A listening socket for that front, ready for SO_REUSEPORT siblings. Negative errno. */
 int tcp_front_bind(const struct endpoint *local);
+
+/* Set the options of one that another process has bound so. False: it is of no use. */
+bool tcp_front_adopt(int fd);
+
+/*
+ * Take the connections that wait in fd, a listening socket for the front of that index beside the one
+ * that serves it, and end it.
+ */
+void tcp_front_drain(struct tcp_fronts *fronts, uint16_t front, int fd);
 
 #endif

@@ -523,7 +523,9 @@ bool udp_front_open(struct udp_fronts *fronts, uint16_t front, int fd)
 	if (fronts->delivery->settings->turn.decrement_hop_limit)
 		tell_hop_limit(opened, fd, true);
 	opened->fd = fd;
+	/* What the process before has dropped is not counted again. */
 	opened->drops = 0;
+	udp_batch_drops(fd, &opened->drops);
 	return true;
 }
 
@@ -570,16 +572,29 @@ void udp_fronts_flush(struct udp_fronts *fronts)
 			    failed);
 }
 
+static const struct udp_bind_options bind_options = {
+	.reuse_port = true,
+	.receive_tos = true,
+	.force_buffers = true,
+	.receive_buffer = SOCKET_BUFFER,
+	.send_buffer = SOCKET_BUFFER,
+};
+
 int udp_front_bind(const struct endpoint *local)
 {
-	int fd = udp_batch_bind(local, &(const struct udp_bind_options){
-					       .reuse_port = true,
-					       .receive_tos = true,
-					       .force_buffers = true,
-					       .receive_buffer = SOCKET_BUFFER,
-					       .send_buffer = SOCKET_BUFFER,
-				       });
+	int fd = udp_batch_bind(local, &bind_options);
+
 	if (fd >= 0)
 		udp_batch_enable_gro(fd);
 	return fd;
+}
+
+bool udp_front_adopt(int fd, const struct endpoint *local)
+{
+	if (udp_batch_adopt(fd, local, &bind_options) != 0)
+		return false;
+	udp_batch_enable_gro(fd);
+	/* udp_front_open() asks for it if it is wanted. */
+	udp_batch_tell_hop_limit(fd, local->ip.family, false);
+	return true;
 }

@@ -95,4 +95,7 @@ void udp_fronts_count_drops(struct udp_fronts *fronts);
 /* A socket for that front, bound, ready for SO_REUSEPORT siblings. Negative errno. */
 int udp_front_bind(const struct endpoint *local);
 
+/* Set the options of one that another process has bound so. False: it is of no use. */
+bool udp_front_adopt(int fd, const struct endpoint *local);
+
 #endif

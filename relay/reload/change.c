@@ -149,7 +149,7 @@ static bool bind_sockets(struct change *change, char *error, size_t error_size)
 		snprintf(error, error_size, "out of memory");
 		return false;
 	}
-	if (fronts_bind(change->config, change->plan.fronts, change->opened,
+	if (fronts_bind(change->config, change->plan.fronts, change->opened, NULL,
 			change->sockets, workers, error, error_size)) {
 		if (fronts_try_outside(change->config, change->plan.relay,
 				       &change->opened[FRONTS_MAX], error, error_size))
@@ -194,6 +194,7 @@ static void close_sockets(struct change *change)
 
 void change_abandon(struct change *change)
 {
+	fronts_unstore(change->plan.fronts, change->opened, change->relay->worker_count);
 	close_sockets(change);
 	remove_addresses(change, change->opened);
 }
@@ -238,6 +239,18 @@ bool change_open(struct change *change, char *error, size_t error_size)
 	return false;
 }
 
+/* Before they are closed. A retired front for datagrams is still open. */
+static void unstore(const struct change *change)
+{
+	const struct front *fronts = change->plan.fronts;
+	bool gone[FRONTS_MAX];
+
+	for (size_t i = 0; i < FRONTS_MAX; i++)
+		gone[i] = change->closed[i] || (change->retired[i] &&
+						transport_is_stream(fronts[i].transport));
+	fronts_unstore(fronts, gone, change->relay->worker_count);
+}
+
 static void say(const struct change *change, const bool fronts[FRONTS_MAX],
 		const char *what)
 {
@@ -272,6 +285,7 @@ void change_finish(struct change *change)
 		       config->relay.ports.last, config->relay.rest_ms);
 	port_pool_move(relay->shared.tcp_ports, config->relay.ports.first,
 		       config->relay.ports.last, config->relay.rest_ms);
+	unstore(change);
 	if (any(change->retired))
 		relay_retire_fronts(relay, change->retired);
 	if (any(change->closed))

@@ -16,6 +16,7 @@ unit_programs += \
 	tests/unit/relay/test_page \
 	tests/unit/relay/test_peer_conn \
 	tests/unit/relay/test_peer_queue \
+	tests/unit/relay/test_fronts \
 	tests/unit/relay/test_heartbeat \
 	tests/unit/relay/test_rates \
 	tests/unit/relay/test_relay_sockets \
@@ -72,6 +73,7 @@ tests_unit_relay_test_relocation_LDADD = $(fixture_libs) $(RELAY_LIBS) $(CHECK_L
 tests_unit_relay_test_stream_handover_SOURCES = tests/unit/relay/test_stream_handover.c $(relay_fixture)
 tests_unit_relay_test_stream_handover_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_stream_io_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_relay_test_fronts_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_heartbeat_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_self_test_SOURCES = tests/unit/relay/test_self_test.c $(relay_fixture)
 tests_unit_relay_test_self_test_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
