@@ -20,6 +20,7 @@ libbase_a_SOURCES = \
 # What daemons share besides; it uses libstun.a and stands before it.
 noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
+	base/descriptors/connections.c base/descriptors/connections.h \
 	base/descriptors/fd_parcel.c base/descriptors/fd_parcel.h \
 	base/descriptors/fd_store.c base/descriptors/fd_store.h \
 	base/descriptors/inherited.c base/descriptors/inherited.h \

@@ -145,12 +145,13 @@ static void client_ready(void *self, const struct five_tuple *client)
 		relay_tcp_client_ready(worker->relay_tcp, al->slot);
 }
 
-/* No stream outlives the process yet. */
 static uint64_t client_accepted(void *self, uint32_t slot)
 {
-	(void)self;
-	(void)slot;
-	return UINT64_MAX;
+	struct worker *worker = self;
+	const struct stream *stream =
+		worker_stream(worker, allocation_at(worker->turn.table, slot));
+
+	return stream != NULL ? stream_accepted(stream) : UINT64_MAX;
 }
 
 static void hand_over(void *self, const struct client_datagram *datagram,

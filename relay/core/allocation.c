@@ -36,6 +36,8 @@ const char *end_reason_name(enum end_reason reason)
 		return "drained";
 	case END_REVOKED:
 		return "revoked";
+	case END_RESTART:
+		return "tls-restart";
 	case END_CREDENTIAL:
 		return "credential-expired";
 	case END_LOST:

@@ -39,6 +39,7 @@ enum end_reason {
 	END_DRAINED,    /* the deadline of a drain came */
 	END_REVOKED,    /* its user or key was revoked */
 	END_UNPADDED,   /* stream closed: ChannelData without padding */
+	END_RESTART,    /* stream closed: its TLS does not outlive the process */
 	END_CREDENTIAL, /* its credential expired; see core/revocation.h */
 	END_LOST,       /* it did not survive a restart; see core/allocation_restore.h */
 	END_REASON_COUNT

@@ -133,6 +133,9 @@ const char *drop_reason_text(enum drop_reason reason);
 	  "a new DTLS handshake of the same 5-tuple took its place")                        \
 	X(PASSED, "passed-through", "pass_through: it is the web server's")                 \
 	X(DATA, "data-connection", "a data connection that is over (RFC 6062)")             \
+	X(RESTART, "restart", "TLS or DTLS, whose keys do not outlive the process")         \
+	X(IN_DOUBT, "in-doubt",                                                             \
+	  "the process before was killed while it sent: what has been sent is not known")   \
 	X(RELAY, "relay", "the relay stopped, or no longer listens there")
 
 enum connection_end {

@@ -13,6 +13,7 @@
 #include "relay/core/quota.h"
 #include "relay/core/turn.h"
 #include "relay/delivery.h"
+#include "relay/front/saved/stream_record.h"
 #include "relay/reload/relay_settings.h"
 
 enum {
@@ -33,7 +34,9 @@ struct clients {
 	struct half_open *half_open; /* those of them that have not authenticated */
 	bool closed[FRONTS_MAX];     /* fronts that no client can arrive at */
 	struct client_list buckets[BUCKETS];
-	uint8_t buffer[CLIENTS_BUFFER];
+	struct stream_records *records;
+	uint8_t *buffer; /* own_buffer, or the window of records */
+	uint8_t own_buffer[CLIENTS_BUFFER];
 	uint8_t message[CLIENTS_MESSAGE];
 };
 
@@ -121,6 +124,7 @@ struct clients *clients_new(struct delivery *delivery, enum clients_kind kind,
 		return NULL;
 
 	clients->delivery = delivery;
+	clients->buffer = clients->own_buffer;
 	clients->end = end;
 	clients->kind = kind;
 	clients->unauthenticated_max = unauthenticated_max;
@@ -146,7 +150,24 @@ void clients_free(struct clients *clients)
 	}
 	assert(clients->count == 0);
 	half_open_free(clients->half_open);
+	stream_records_free(clients->records);
 	free(clients);
+}
+
+bool clients_save(struct clients *clients, struct state_file *file)
+{
+	static_assert((int)CLIENTS_BUFFER <= (int)STATE_WINDOW_LEN, "it fits");
+	assert(clients->records == NULL);
+	clients->records = stream_records_new(file);
+	if (clients->records == NULL)
+		return false;
+	clients->buffer = stream_records_window(clients->records);
+	return true;
+}
+
+struct stream_records *clients_records(struct clients *clients)
+{
+	return clients->records;
 }
 
 struct delivery *clients_delivery(struct clients *clients)
@@ -404,19 +425,39 @@ struct client *clients_find(struct clients *clients, const struct five_tuple *tu
 	return client;
 }
 
-void clients_end(struct clients *clients, const bool fronts[FRONTS_MAX])
+void clients_each(struct clients *clients, void (*fn)(void *arg, struct client *client),
+		  void *arg)
 {
-	for (size_t i = 0; i < FRONTS_MAX; i++)
-		clients->closed[i] = clients->closed[i] || fronts[i];
 	for (size_t i = 0; i < BUCKETS; i++) {
 		struct client *next, *client = LIST_FIRST(&clients->buckets[i]);
 
 		for (; client != NULL; client = next) {
 			next = LIST_NEXT(client, link);
-			if (fronts[client->tuple.front])
-				clients->end(client, CONNECTION_END_RELAY);
+			fn(arg, client);
 		}
 	}
+}
+
+struct ending {
+	struct clients *clients;
+	const bool *fronts;
+};
+
+static void end_of_fronts(void *arg, struct client *client)
+{
+	const struct ending *ending = arg;
+
+	if (ending->fronts[client->tuple.front])
+		ending->clients->end(client, CONNECTION_END_RELAY);
+}
+
+void clients_end(struct clients *clients, const bool fronts[FRONTS_MAX])
+{
+	struct ending ending = {clients, fronts};
+
+	for (size_t i = 0; i < FRONTS_MAX; i++)
+		clients->closed[i] = clients->closed[i] || fronts[i];
+	clients_each(clients, end_of_fronts, &ending);
 }
 
 uint8_t *clients_buffer(struct clients *clients)

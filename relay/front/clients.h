@@ -20,6 +20,8 @@
 
 struct clients;
 struct delivery;
+struct state_file;
+struct stream_records;
 
 /* Is it between two workers, in the table of neither? */
 enum client_moving {
@@ -74,6 +76,15 @@ struct clients *clients_new(struct delivery *delivery, enum clients_kind kind,
 			    void (*end)(struct client *client, enum connection_end why));
 void clients_free(struct clients *clients); /* NULL is allowed; ends all clients */
 
+/*
+ * What of its clients outlives the process goes to that file, and they are read into its window; before
+ * the worker runs, with no client in the middle of a call. file is borrowed. False if out of
+ * memory.
+ */
+bool clients_save(struct clients *clients, struct state_file *file);
+/* NULL: nothing of them outlives it. */
+struct stream_records *clients_records(struct clients *clients);
+
 /* How its clients reach the worker. */
 struct delivery *clients_delivery(struct clients *clients);
 
@@ -127,6 +138,10 @@ size_t clients_unauthenticated(const struct clients *clients);
 
 /* The newest; a connection that was reset may not have been noticed yet. NULL: none. */
 struct client *clients_find(struct clients *clients, const struct five_tuple *tuple);
+
+/* Each of them; fn may end the one that it is given. */
+void clients_each(struct clients *clients, void (*fn)(void *arg, struct client *client),
+		  void *arg);
 
 /* That front serves clients, from now on or again. */
 void clients_serve(struct clients *clients, uint16_t front);

@@ -14,8 +14,10 @@ relay_front_sources = \
 	relay/front/stream_handover.c relay/front/stream_handover.h \
 	relay/front/stream_io.c relay/front/stream_io.h \
 	relay/front/stream_marks.c relay/front/stream_marks.h \
+	relay/front/saved/stream_record.c relay/front/saved/stream_record.h \
 	relay/front/stream_opening.c relay/front/stream_opening.h \
 	relay/front/stream_times.c relay/front/stream_times.h \
+	relay/front/saved/streams_restore.c relay/front/saved/streams_restore.h \
 	relay/front/tcp.c relay/front/tcp.h \
 	relay/front/tickets.c relay/front/tickets.h \
 	relay/front/tls.c relay/front/tls.h \

@@ -24,16 +24,20 @@ enum {
 	COARSE_MS = 20,     /* the coarse clock may be a tick behind a timer */
 };
 
-static struct stream *stream_of(struct client *client)
-{
-	return (struct stream *)((char *)client - offsetof(struct stream, client));
-}
-
 struct stream *stream_find(struct clients *clients, const struct five_tuple *tuple)
 {
 	struct client *client = clients_find(clients, tuple);
 
-	return client != NULL ? stream_of(client) : NULL;
+	return client != NULL ? stream_of_client(client) : NULL;
+}
+
+uint64_t stream_accepted(const struct stream *stream)
+{
+	const struct stream_io *io = &stream->io;
+
+	return stream_record_is(&io->record) && stream->state == STREAM_OPEN
+		       ? stream_record_given(&io->record) + io->queued
+		       : UINT64_MAX;
 }
 
 const struct endpoint *stream_via(const struct stream *stream)
@@ -66,6 +70,10 @@ static void begin_bound(struct stream *stream)
 	event_del(&stream->readable);
 	event_del(&stream->writable);
 	stream->waits_to_write = false;
+	/* It ends if the process does before the other side has a record of what is under way. */
+	if (stream_record_is(&stream->io.record) &&
+	    !stream_record_bind(&stream->io.record))
+		stream_io_unsave(&stream->io);
 	if (stream->io.failed ||
 	    !stream_io_take_queue(&stream->io, unsent, CLIENTS_BUFFER, &unsent_len)) {
 		drop_bound(stream);
@@ -82,9 +90,9 @@ static void begin_bound(struct stream *stream)
 		drop_bound(stream);
 		return;
 	}
-	free(stream->partial.data);
-	memset(&stream->partial, 0, sizeof(stream->partial));
+	stream_conn_free_partial(stream);
 	stream->kept_back = false;
+	stream->is_lent = true;
 }
 
 static void leave_bound(struct stream *stream)
@@ -92,15 +100,17 @@ static void leave_bound(struct stream *stream)
 	struct delivery *delivery = stream->delivery;
 
 	assert(stream->state == STREAM_BOUND);
-	delivery->client_gone(delivery->self, stream->bound);
+	if (stream->is_lent)
+		delivery->client_gone(delivery->self, stream->bound);
 }
 
 /* The client is gone for good: its 5-tuple cannot come back, so its allocation ends, too. */
 static void end(struct stream *stream, enum connection_end why)
 {
 	struct delivery *delivery = stream->delivery;
-	enum end_reason reason = why == CONNECTION_END_UNPADDED ? END_UNPADDED
-								: END_CLIENT_GONE;
+	enum end_reason reason = why == CONNECTION_END_UNPADDED  ? END_UNPADDED
+				 : why == CONNECTION_END_RESTART ? END_RESTART
+								 : END_CLIENT_GONE;
 
 	if (stream->state == STREAM_BOUND)
 		leave_bound(stream);
@@ -112,7 +122,7 @@ static void end(struct stream *stream, enum connection_end why)
 
 void stream_end(struct client *client, enum connection_end why)
 {
-	struct stream *stream = stream_of(client);
+	struct stream *stream = stream_of_client(client);
 
 	if (why == CONNECTION_END_RELAY) {
 		if (stream->state == STREAM_BOUND)
@@ -291,7 +301,9 @@ static void ready(evutil_socket_t fd, short events, void *arg)
 	}
 }
 
-void stream_accept(struct clients *clients, int fd, const struct five_tuple *tuple)
+/* In no table yet. NULL if out of memory; fd is taken over otherwise. */
+static struct stream *stream_new(struct clients *clients, int fd,
+				 const struct five_tuple *tuple)
 {
 	struct delivery *delivery = clients_delivery(clients);
 	struct event_base *base = delivery->loop->base;
@@ -299,22 +311,34 @@ void stream_accept(struct clients *clients, int fd, const struct five_tuple *tup
 
 	assert(fd >= 0 && tuple->front < FRONTS_MAX);
 	if (stream == NULL)
-		goto fail;
+		return NULL;
 	stream->client.tuple = *tuple;
 	stream->clients = clients;
 	stream->delivery = delivery;
+	stream_io_init(&stream->io, fd);
+	if (stream_times_begin(&stream->times, delivery->loop, timer_due, stream) &&
+	    event_assign(&stream->readable, base, fd, EV_READ | EV_PERSIST, ready,
+			 stream) == 0 &&
+	    event_assign(&stream->writable, base, fd, EV_WRITE | EV_PERSIST, ready,
+			 stream) == 0)
+		return stream;
+	free(stream);
+	return NULL;
+}
+
+void stream_accept(struct clients *clients, int fd, const struct five_tuple *tuple)
+{
+	struct delivery *delivery = clients_delivery(clients);
+	struct stream *stream = stream_new(clients, fd, tuple);
+
+	if (stream == NULL)
+		goto fail;
 	stream->state = STREAM_GREETING;
 	stream->header_due = relay_settings_is_balancer(
 		delivery->settings, delivery->turn->shared->fronts[tuple->front].side,
 		&tuple->client.ip);
-	if (!stream_times_begin(&stream->times, delivery->loop, timer_due, stream) ||
-	    event_assign(&stream->readable, base, fd, EV_READ | EV_PERSIST, ready,
-			 stream) != 0 ||
-	    event_assign(&stream->writable, base, fd, EV_WRITE | EV_PERSIST, ready,
-			 stream) != 0 ||
-	    event_add(&stream->readable, NULL) != 0)
+	if (event_add(&stream->readable, NULL) != 0)
 		goto fail;
-	stream_io_init(&stream->io, fd);
 	if (!clients_enter(clients, &stream->client)) {
 		event_del(&stream->readable);
 		goto fail;
@@ -327,6 +351,103 @@ fail:
 	counter_add(&delivery->turn->counters.connections_ended[CONNECTION_END_BROKEN],
 		    1);
 	counter_add(&delivery->turn->counters.connections_closed, 1);
+}
+
+/* From the words of the process before. */
+static void resume_marks(struct stream *stream, const struct stream_resumed *resumed)
+{
+	uint64_t marks = resumed->words[STREAM_WORD_PADDING];
+
+	for (size_t i = 0; i < sizeof(stream->padding.bytes); i++)
+		stream->padding.bytes[i] = (uint8_t)(marks >> 8 * i);
+	stream->padding.len = (uint8_t)(marks >> 24 & 3);
+	stream->is_unpadded = (marks >> 32 & 1) != 0;
+	stream->times.accepted_ms = resumed->saved->accepted_ms;
+	stream->times.last_use_ms = stream_conn_now_ms(stream);
+	if (resumed->standing->unhandled.len > 0)
+		stream->times.frame_begun_ms = stream_conn_now_ms(stream);
+}
+
+/* What is not handled is kept back, as after a pause. False if out of memory. */
+static bool resume_bytes(struct stream *stream, const struct stream_resumed *resumed)
+{
+	struct slice rest = resumed->standing->unhandled;
+	struct stream_io *io = &stream->io;
+
+	for (size_t i = resumed->standing->first; i < resumed->message_count; i++) {
+		size_t sent =
+			i == resumed->standing->first ? resumed->standing->first_sent : 0;
+		if (!stream_io_requeue(io, &resumed->messages[i], sent))
+			return false;
+	}
+	if (stream_record_resume(&io->record, clients_records(stream->clients),
+				 resumed->saved, resumed->standing))
+		stream_io_save(io);
+	return rest.len == 0 || stream_frames_keep_back(stream, rest);
+}
+
+struct stream *stream_resume(struct clients *clients, int fd,
+			     const struct five_tuple *tuple,
+			     const struct stream_resumed *resumed)
+{
+	struct delivery *delivery = clients_delivery(clients);
+	struct stream *stream = stream_new(clients, fd, tuple);
+
+	if (stream == NULL)
+		return NULL;
+	stream->state = resumed->saved->is_bound ? STREAM_BOUND : STREAM_OPEN;
+	stream->via = resumed->saved->via;
+	stream->ms = resumed->saved->ms;
+	stream->tos = resumed->saved->tos;
+	stream->authenticated = stream->is_admitted = true;
+	stream->io.is_stored = true;
+	stream->client.moving = CLIENT_MOVES;
+	resume_marks(stream, resumed);
+	if (!resume_bytes(stream, resumed) || !clients_arrive(clients, &stream->client)) {
+		stream->io.fd = -1;
+		stream_conn_free_partial(stream);
+		stream_io_close(&stream->io);
+		stream_times_end(&stream->times);
+		free(stream);
+		return NULL;
+	}
+	counter_add(&delivery->turn->counters.connections_opened, 1);
+	if (stream->state == STREAM_BOUND)
+		return stream;
+	event_add(&stream->readable, NULL);
+	/* What is kept back makes no event. */
+	event_active(&stream->readable, EV_READ, 0);
+	stream_conn_arm(stream);
+	look_after(stream);
+	return stream;
+}
+
+bool stream_lend(struct stream *stream, uint32_t connection, struct bound_client *client)
+{
+	if (stream->state != STREAM_BOUND || stream->is_lent)
+		return false;
+	stream->is_lent = true;
+	stream->bound = connection;
+	*client = (struct bound_client){.stream = stream, .fd = stream->io.fd};
+	return true;
+}
+
+bool stream_end_unlent(struct stream *stream)
+{
+	if (stream->state != STREAM_BOUND || stream->is_lent)
+		return false;
+	stream_conn_free(stream, CONNECTION_END_IN_DOUBT);
+	return true;
+}
+
+bool stream_leave(struct stream *stream)
+{
+	if (stream->io.ssl == NULL) {
+		stream_io_leave(&stream->io);
+		return false;
+	}
+	end(stream, CONNECTION_END_RESTART);
+	return true;
 }
 
 bool stream_takes(struct stream *stream, size_t len)

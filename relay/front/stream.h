@@ -26,12 +26,49 @@
 #include "relay/core/forward.h"
 #include "stun/wire.h"
 
+struct bound_client;
 struct client;
 struct clients;
+struct saved_message;
+struct saved_stream;
+struct saved_stream_standing;
 struct stream;
 
 /* Take over an accepted, non-blocking socket that the clients table has made room for. */
 void stream_accept(struct clients *clients, int fd, const struct five_tuple *tuple);
+
+/*
+ * One of the process before, which goes on where it stood: with what it has received and not handled,
+ * and what is queued for it. Before the worker runs. saved and all that it refers to is copied.
+ * If it is bound, it waits for stream_lend(). NULL, and fd is the caller's: no room, or no memory.
+ */
+struct stream_resumed {
+	const struct saved_stream *saved;
+	const struct saved_stream_standing *standing;
+	const uint64_t *words;                /* of its record */
+	const struct saved_message *messages; /* by sequence */
+	size_t message_count;
+};
+struct stream *stream_resume(struct clients *clients, int fd,
+			     const struct five_tuple *tuple,
+			     const struct stream_resumed *resumed);
+
+/*
+ * One that is bound, and came back so, to the other side of the worker, as that data connection; it
+ * has nothing first or unsent. False: it is not bound, or lent already.
+ */
+bool stream_lend(struct stream *stream, uint32_t connection, struct bound_client *client);
+/* Close it if it is bound and nobody has taken it; then true. */
+bool stream_end_unlent(struct stream *stream);
+
+/*
+ * This process leaves it to the next one: it is closed if it has TLS, with its allocation unless that
+ * is mobile, and then true. Otherwise whatever closes it from now on leaves the connection open.
+ */
+bool stream_leave(struct stream *stream);
+
+/* Bytes of messages accepted so far, sent or queued; UINT64_MAX: it does not outlive the process. */
+uint64_t stream_accepted(const struct stream *stream);
 
 /* The stream of that client; NULL if there is none. */
 struct stream *stream_find(struct clients *clients, const struct five_tuple *tuple);

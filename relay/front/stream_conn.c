@@ -6,6 +6,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include <string.h>
+
+#include "base/descriptors/connections.h"
+#include "base/descriptors/fd_store.h"
+#include "base/net/tcp_progress.h"
 #include "relay/core/allocation_table.h"
 #include "relay/core/turn.h"
 #include "relay/delivery.h"
@@ -91,6 +96,64 @@ void stream_conn_reply(struct stream *stream, struct slice message)
 		    stream_conn_now_ms(stream));
 }
 
+void stream_conn_free_partial(struct stream *stream)
+{
+	if (!stream->partial.is_saved)
+		free(stream->partial.data);
+	else if (stream_record_is(&stream->io.record))
+		stream_record_drop_kept(&stream->io.record);
+	memset(&stream->partial, 0, sizeof(stream->partial));
+}
+
+static void describe(const struct stream *stream, struct saved_stream *saved)
+{
+	const struct delivery *delivery = stream->delivery;
+
+	*saved = (struct saved_stream){
+		.front = delivery->turn->shared->fronts[stream->client.tuple.front],
+		.client = stream->client.tuple.client,
+		.via = stream->via,
+		.ms = stream->ms,
+		.is_bound = stream->state == STREAM_BOUND,
+		.tos = stream->tos,
+		.accepted_ms = stream->times.accepted_ms,
+		.last_use_ms = stream->times.last_use_ms,
+	};
+}
+
+/* Counting begins with the frame that is being handled, which is not answered yet. */
+static void begin_record(struct stream *stream)
+{
+	struct stream_records *records = clients_records(stream->clients);
+	struct stream_io *io = &stream->io;
+	struct tcp_progress progress;
+	struct saved_stream saved;
+
+	if (records == NULL || io->ssl != NULL || stream_record_is(&io->record) ||
+	    !tcp_progress_read(io->fd, &progress))
+		return;
+	describe(stream, &saved);
+	saved.origin_taken = progress.taken - stream->arrived.len;
+	saved.origin_given = progress.given;
+	if (!stream_record_begin(&io->record, records, &saved, stream->arrived))
+		return;
+	stream_io_save(io);
+	if (io->is_stored || !stream_record_is(&io->record))
+		return;
+	fd_store_put(CONNECTIONS_NAME, &io->fd, 1, true);
+	io->is_stored = true;
+}
+
+void stream_conn_admit(struct stream *stream)
+{
+	if (!stream->authenticated) {
+		clients_authenticated(stream->clients, &stream->client);
+		stream->authenticated = true;
+	}
+	stream->is_admitted = true;
+	begin_record(stream);
+}
+
 void stream_conn_free(struct stream *stream, enum connection_end why)
 {
 	struct delivery *delivery = stream->delivery;
@@ -104,7 +167,7 @@ void stream_conn_free(struct stream *stream, enum connection_end why)
 	stream_times_end(&stream->times);
 	event_del(&stream->writable);
 	event_del(&stream->readable);
+	stream_conn_free_partial(stream);
 	stream_io_close(&stream->io);
-	free(stream->partial.data);
 	free(stream);
 }

@@ -28,6 +28,7 @@ struct stream {
 	enum stream_state state;
 	enum connection_end why; /* it ends, once a part says that it has to */
 	bool authenticated;
+	bool is_admitted;    /* see stream_conn_admit() */
 	bool binding_only;   /* TLS negotiated for stun.nat-discovery */
 	bool header_due;     /* of the PROXY protocol: it comes from a balancer */
 	bool is_tls;         /* the first bytes are TLS; its hello may be incomplete */
@@ -39,6 +40,7 @@ struct stream {
 	bool kept_back;      /* partial is what a pause left unhandled, not one frame */
 	bool awaited;        /* client_ready() is due when the queue is empty */
 	bool is_unpadded;    /* a frame began in the padding of the one before */
+	bool is_lent;        /* in BOUND: to the other side of the worker */
 	bool leaves; /* for another worker, with all that is kept back; see stream_handover.h */
 	uint16_t leaves_for;
 	uint8_t tos;    /* DSCP that the client marks with; known with its allocation */
@@ -49,10 +51,17 @@ struct stream {
 		uint8_t *data; /* NULL: all that has arrived is handled */
 		size_t len;
 		size_t size; /* of a large frame, which has memory for all of it; or 0 */
+		bool is_saved; /* it lies in the state file, and its memory is the record's */
 	} partial;
+	struct slice arrived; /* while frames are handled: from the one that is on */
 	struct event readable, writable;
 	struct stream_times times;
 };
+
+static inline struct stream *stream_of_client(struct client *client)
+{
+	return (struct stream *)((char *)client - offsetof(struct stream, client));
+}
 
 uint64_t stream_conn_now_ms(const struct stream *stream);
 
@@ -70,6 +79,15 @@ void stream_conn_enter(struct stream *stream, enum stream_state state);
 bool stream_conn_fail(struct stream *stream, enum connection_end why);
 
 void stream_conn_reply(struct stream *stream, struct slice message);
+
+/* Nothing is incomplete or kept back any more. */
+void stream_conn_free_partial(struct stream *stream);
+
+/*
+ * It has an allocation, or is the client's half of a data connection: it is no stranger from here on,
+ * and outlives the process where it can. Before anybody learns of it.
+ */
+void stream_conn_admit(struct stream *stream);
 
 /* Close and free it. Its allocation, if any, is left alone. */
 void stream_conn_free(struct stream *stream, enum connection_end why);

@@ -110,6 +110,21 @@ bool stream_frames_unpadded(const struct stream *stream)
 
 /* --- frames ---------------------------------------------------------------------------------- */
 
+/* The count of its end, by which a process that handles it again knows it; 0: it will not be. */
+static uint64_t end_of(const struct stream *stream, struct slice frame)
+{
+	const struct stream_record *record = &stream->io.record;
+
+	return stream_record_is(record) ? stream_record_handled(record) + frame.len : 0;
+}
+
+static void answer(struct stream *stream, struct slice frame, size_t len)
+{
+	stream->io.record.answering = end_of(stream, frame);
+	stream_conn_reply(stream, (struct slice){stream->delivery->reply, len});
+	stream->io.record.answering = 0;
+}
+
 /* One complete frame, which stays if the stream leaves. False if it has to end. */
 static bool handle(struct stream *stream, struct slice frame)
 {
@@ -119,6 +134,7 @@ static bool handle(struct stream *stream, struct slice frame)
 
 	assert(stream->state == STREAM_OPEN && frame.len > 0);
 	stream->times.frame_begun_ms = 0;
+	delivery->handling = end_of(stream, frame);
 	if (stream->ms) {
 		dispatch_ms_frame(delivery->turn, &stream->client.tuple, frame, now_ms,
 				  delivery->loop->unix_s, delivery->reply, &dispatch);
@@ -128,24 +144,32 @@ static bool handle(struct stream *stream, struct slice frame)
 			delivery->turn, &stream->client.tuple, frame, now_ms,
 			delivery->loop->unix_s, delivery->reply, &dispatch);
 	}
+	delivery->handling = 0;
+	/* A valid signature is not enough: quotas bound allocations, not signatures. */
+	const struct allocation *al = dispatch.authenticated && !stream->is_admitted
+					      ? allocation_of(stream)
+					      : NULL;
+	if (al != NULL) {
+		stream_marks_allocated(stream, al);
+		stream_conn_admit(stream);
+	}
 	switch (dispatch.action) {
 	case DISPATCH_NOTHING:
 		break;
 	case DISPATCH_REPLY:
-		stream_conn_reply(stream,
-				  (struct slice){delivery->reply, dispatch.reply_len});
+		answer(stream, frame, dispatch.reply_len);
 		break;
 	case DISPATCH_BIND:
-		stream_conn_reply(stream,
-				  (struct slice){delivery->reply, dispatch.reply_len});
-		clients_authenticated(stream->clients, &stream->client);
-		stream->authenticated = true;
+		stream_conn_admit(stream);
+		answer(stream, frame, dispatch.reply_len);
 		stream->bound = dispatch.bound;
 		stream_conn_enter(stream, STREAM_BOUND);
 		return true;
 	case DISPATCH_FORWARD:
 		forward_set_header(delivery->turn, &dispatch.forward, stream->tos, 0);
+		delivery->handling = end_of(stream, frame);
 		delivery->to_peer(delivery->self, &dispatch.forward);
+		delivery->handling = 0;
 		break;
 	case DISPATCH_CLOSE:
 		return stream_conn_fail(stream, CONNECTION_END_NOT_STUN);
@@ -157,18 +181,8 @@ static bool handle(struct stream *stream, struct slice frame)
 	/* What anybody may send does not keep a connection without an allocation. */
 	if (dispatch.authenticated || dispatch.action == DISPATCH_FORWARD)
 		stream->times.last_use_ms = now_ms;
-	if (dispatch.authenticated) {
-		/* A valid signature is not enough: quotas bound allocations, not signatures. */
-		const struct allocation *al =
-			stream->authenticated ? NULL : allocation_of(stream);
-
-		if (al != NULL) {
-			clients_authenticated(stream->clients, &stream->client);
-			stream->authenticated = true;
-			stream_marks_allocated(stream, al);
-		}
+	if (dispatch.authenticated)
 		delivery->expire(delivery->self);
-	}
 	return !stream->io.failed || stream_conn_fail(stream, CONNECTION_END_BROKEN);
 }
 
@@ -182,6 +196,19 @@ static bool next_frame(const struct stream *stream, struct slice arrived,
 	       FRAMING_BROKEN;
 }
 
+/* False: it has no record, or that has no room. */
+static bool keep_saved(struct stream *stream, struct slice rest, size_t size)
+{
+	struct stream_record *record = &stream->io.record;
+
+	if (!stream_record_is(record))
+		return false;
+	stream_record_store(record, STREAM_WORD_BEGUN_MS, stream->times.frame_begun_ms);
+	stream->partial.data = stream_record_keep(record, rest, size);
+	stream->partial.is_saved = stream->partial.data != NULL;
+	return stream->partial.is_saved;
+}
+
 /*
  * Keep what is not complete. The next bytes go behind it: a small frame is moved to where they
  * arrive, and a large one gets memory for all of it, so that it is not moved for each byte of a
@@ -193,15 +220,35 @@ static bool keep(struct stream *stream, struct slice rest, size_t frame_len)
 
 	assert(stream->partial.data == NULL && rest.len > 0);
 	assert(!large || rest.len < frame_len);
-	stream->partial.data = malloc(large ? frame_len : rest.len);
-	if (stream->partial.data == NULL)
-		return stream_conn_fail(stream, CONNECTION_END_BROKEN);
-	memcpy(stream->partial.data, rest.data, rest.len);
-	stream->partial.len = rest.len;
-	stream->partial.size = large ? frame_len : 0;
 	if (stream->times.frame_begun_ms == 0)
 		stream->times.frame_begun_ms = stream_conn_now_ms(stream);
+	if (!keep_saved(stream, rest, large ? frame_len : rest.len)) {
+		stream->partial.data = malloc(large ? frame_len : rest.len);
+		if (stream->partial.data == NULL)
+			return stream_conn_fail(stream, CONNECTION_END_BROKEN);
+		memcpy(stream->partial.data, rest.data, rest.len);
+		stream_io_unsave(&stream->io);
+	}
+	stream->partial.len = rest.len;
+	stream->partial.size = large ? frame_len : 0;
 	return true;
+}
+
+/* What the next frames of a process that takes over are judged by. */
+static void save_marks(struct stream *stream)
+{
+	struct stream_record *record = &stream->io.record;
+	const struct padding *padding = &stream->padding;
+	uint64_t marks = padding->bytes[0] | (uint64_t)padding->bytes[1] << 8 |
+			 (uint64_t)padding->bytes[2] << 16 |
+			 (uint64_t)padding->len << 24 |
+			 (uint64_t)stream->is_unpadded << 32;
+
+	if (!stream->ms && record->words[STREAM_WORD_PADDING] != marks)
+		stream_record_store(record, STREAM_WORD_PADDING, marks);
+	/* What was kept before this, if anything, is handled. */
+	if (stream->partial.data == NULL)
+		stream_record_drop_kept(record);
 }
 
 /* Handle all that is complete or may be, and keep the rest. False if the stream has to end. */
@@ -214,10 +261,13 @@ static bool handle_all(struct stream *stream, struct slice arrived)
 		whole = next_frame(stream, arrived, &frame_len);
 		if (!whole || frame_len == 0 || arrived.len < frame_len)
 			break;
+		stream->arrived = arrived;
 		if (!handle(stream, (struct slice){arrived.data, frame_len}))
 			return false;
 		if (stream->leaves)
 			break;
+		if (stream_record_is(&stream->io.record))
+			stream_record_handle(&stream->io.record, frame_len);
 		arrived = slice_skip(arrived, frame_len);
 		if (stream->state == STREAM_BOUND)
 			break;
@@ -226,7 +276,25 @@ static bool handle_all(struct stream *stream, struct slice arrived)
 		return false;
 	bool is_held = stream->paused || stream->leaves || stream->state == STREAM_BOUND;
 	stream->kept_back = is_held && arrived.len > 0;
-	return arrived.len == 0 || keep(stream, arrived, is_held ? 0 : frame_len);
+	if (arrived.len > 0 && !keep(stream, arrived, is_held ? 0 : frame_len))
+		return false;
+	if (stream_record_is(&stream->io.record)) {
+		save_marks(stream);
+		stream_record_window_end(&stream->io.record);
+	}
+	return true;
+}
+
+/* What is kept, to where frames are handled. */
+static uint8_t *into_window(struct stream *stream)
+{
+	uint8_t *window = clients_buffer(stream->clients);
+
+	assert(stream_record_is(&stream->io.record));
+	if (stream->partial.len > 0)
+		memcpy(window, stream->partial.data, stream->partial.len);
+	stream_record_window_begin(&stream->io.record);
+	return window;
 }
 
 static bool handle_kept(struct stream *stream)
@@ -234,11 +302,22 @@ static bool handle_kept(struct stream *stream)
 	uint8_t *data = stream->partial.data;
 	struct slice kept = {data, stream->partial.len};
 
+	/* Its memory is given up while packets of it may be under way. */
+	if (stream->partial.is_saved) {
+		kept.data = into_window(stream);
+		data = NULL;
+	}
 	memset(&stream->partial, 0, sizeof(stream->partial));
 	bool alive = handle_all(stream, kept);
 	stream->delivery->flush_peers(stream->delivery->self);
 	free(data);
 	return alive;
+}
+
+bool stream_frames_keep_back(struct stream *stream, struct slice bytes)
+{
+	stream->kept_back = keep(stream, bytes, 0);
+	return stream->kept_back;
 }
 
 bool stream_frames_resume(struct stream *stream)
@@ -283,7 +362,9 @@ static enum stream_io_result read_shared(struct stream *stream)
 	enum stream_io_result result;
 
 	assert(kept < CLIENTS_BUFFER && !stream->kept_back);
-	if (kept > 0)
+	if (stream_record_is(&stream->io.record))
+		into_window(stream);
+	else if (kept > 0)
 		memcpy(buffer, stream->partial.data, kept);
 	do {
 		result = read_some(stream, buffer + total, CLIENTS_BUFFER - total, &len);
@@ -291,10 +372,14 @@ static enum stream_io_result read_shared(struct stream *stream)
 			total += len;
 	} while (result == STREAM_IO_OK && total < CLIENTS_BUFFER &&
 		 stream_io_has_more(&stream->io));
-	if (total == kept)
+	if (total == kept) {
+		if (stream_record_is(&stream->io.record))
+			stream_record_window_end(&stream->io.record);
 		return result;
-
-	free(stream->partial.data);
+	}
+	/* A record of it stays until another one takes its place, or none is needed. */
+	if (!stream->partial.is_saved)
+		free(stream->partial.data);
 	memset(&stream->partial, 0, sizeof(stream->partial));
 	bool alive = handle_all(stream, (struct slice){buffer, total});
 	stream->delivery->flush_peers(stream->delivery->self);

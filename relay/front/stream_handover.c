@@ -4,6 +4,8 @@
 #include "relay/front/stream_handover.h"
 
 #include <assert.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <event2/event.h>
 
@@ -39,6 +41,27 @@ static void arrive(struct delivery *there, void *arg)
 	stream_conn_arm(stream);
 }
 
+/* It had an allocation once. The record is this worker's, and what is kept lies in it. */
+static bool leave_record(struct stream *stream)
+{
+	size_t len = stream->partial.len;
+	uint8_t *kept = NULL;
+
+	assert(stream->partial.size == 0);
+	if (stream->partial.is_saved) {
+		kept = malloc(len);
+		if (kept == NULL)
+			return false;
+		memcpy(kept, stream->partial.data, len);
+		stream_conn_free_partial(stream);
+		stream->partial.data = kept;
+		stream->partial.len = len;
+	}
+	stream_io_unsave(&stream->io);
+	stream->is_admitted = false;
+	return true;
+}
+
 void stream_handover(struct stream *stream, unsigned worker)
 {
 	struct delivery *here = stream->delivery;
@@ -46,6 +69,10 @@ void stream_handover(struct stream *stream, unsigned worker)
 	assert(stream->state == STREAM_OPEN && !stream->paused);
 	assert(allocation_find(here->turn->table, &stream->client.tuple) == NULL);
 	stream->leaves = false;
+	if (stream_record_is(&stream->io.record) && !leave_record(stream)) {
+		stream_conn_free(stream, CONNECTION_END_BROKEN);
+		return;
+	}
 	stream_times_end(&stream->times);
 	event_del(&stream->readable);
 	event_del(&stream->writable);

@@ -14,11 +14,14 @@
 
 #include <openssl/err.h>
 
+#include "base/descriptors/fd_store.h"
+
 /* A message leaves the queue as soon as nothing of it is left to send. */
 struct stream_message {
 	struct stream_message *next;
 	enum stream_io_kind kind;
-	bool begun; /* a part of it is gone, or TLS wants to see it again */
+	bool begun;      /* a part of it is gone, or TLS wants to see it again */
+	uint32_t record; /* of the state file, or STREAM_RECORD_NONE */
 	size_t len, sent;
 	uint8_t bytes[];
 };
@@ -44,8 +47,47 @@ void stream_io_init(struct stream_io *io, int fd)
 	io->end = &io->first;
 }
 
+void stream_io_save(struct stream_io *io)
+{
+	assert(stream_record_is(&io->record) && io->ssl == NULL);
+	for (struct stream_message *m = io->first; m != NULL; m = m->next) {
+		m->record = stream_record_queue(
+			&io->record, (struct slice){m->bytes + m->sent, m->len - m->sent},
+			m->kind == STREAM_IO_REPLY, 0);
+		if (m->record == STREAM_RECORD_NONE) {
+			stream_io_unsave(io);
+			return;
+		}
+		if (m->begun)
+			stream_record_offer(&io->record, m->record);
+	}
+}
+
+static void drop_record(struct stream_io *io, struct stream_message *message)
+{
+	if (message->record != STREAM_RECORD_NONE)
+		stream_record_unqueue(&io->record, message->record);
+	message->record = STREAM_RECORD_NONE;
+}
+
+void stream_io_unsave(struct stream_io *io)
+{
+	stream_record_end(&io->record);
+	for (struct stream_message *m = io->first; m != NULL; m = m->next)
+		drop_record(io, m);
+}
+
+void stream_io_leave(struct stream_io *io)
+{
+	io->record.words = NULL;
+	io->is_stored = false;
+	for (struct stream_message *m = io->first; m != NULL; m = m->next)
+		m->record = STREAM_RECORD_NONE;
+}
+
 void stream_io_close(struct stream_io *io)
 {
+	stream_io_unsave(io);
 	while (io->first != NULL) {
 		struct stream_message *message = io->first;
 		io->first = message->next;
@@ -58,7 +100,9 @@ void stream_io_close(struct stream_io *io)
 		SSL_free(io->ssl);
 		ERR_clear_error();
 	}
-	if (io->fd >= 0)
+	if (io->fd >= 0 && io->is_stored)
+		fd_end(io->fd, io->resets);
+	else if (io->fd >= 0)
 		close(io->fd);
 }
 
@@ -77,6 +121,7 @@ void stream_io_abort(struct stream_io *io)
 	static const struct linger at_once = {.l_onoff = 1};
 
 	io->failed = true;
+	io->resets = true;
 	setsockopt(io->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 }
 
@@ -245,6 +290,7 @@ static void unlink_message(struct stream_io *io, struct stream_message **link)
 	if (io->end == &message->next)
 		io->end = link;
 	io->queued -= message->len - message->sent;
+	drop_record(io, message);
 	free(message);
 }
 
@@ -265,22 +311,63 @@ static unsigned make_room(struct stream_io *io, size_t len, size_t limit)
 	return dropped;
 }
 
-/* What the socket has not taken of a message. False if there is no room for it. */
-static bool enqueue(struct stream_io *io, struct slice rest, enum stream_io_kind kind,
-		    bool begun, size_t limit)
+static struct stream_message *append(struct stream_io *io, struct slice bytes,
+				     enum stream_io_kind kind)
 {
+	struct stream_message *message = malloc(sizeof(*message) + bytes.len);
+
+	if (message == NULL)
+		return NULL;
+	*message = (struct stream_message){
+		.kind = kind, .len = bytes.len, .record = STREAM_RECORD_NONE};
+	memcpy(message->bytes, bytes.data, bytes.len);
+	*io->end = message;
+	io->end = &message->next;
+	io->queued += bytes.len;
+	return message;
+}
+
+/*
+ * What the socket has not taken of a message of which it has taken sent bytes. False if there is no
+ * room for it.
+ */
+static bool enqueue(struct stream_io *io, struct slice rest, enum stream_io_kind kind,
+		    bool begun, size_t sent, size_t limit)
+{
+	struct stream_message *message;
+
 	/* A message that is begun has to be finished; it is the only one in the queue. */
 	assert(!begun || io->first == NULL);
 	if (!begun && io->queued + rest.len > limit)
 		return false;
-	struct stream_message *message = malloc(sizeof(*message) + rest.len);
+	message = append(io, rest, kind);
 	if (message == NULL)
 		return false;
-	*message = (struct stream_message){.kind = kind, .begun = begun, .len = rest.len};
-	memcpy(message->bytes, rest.data, rest.len);
-	*io->end = message;
-	io->end = &message->next;
-	io->queued += rest.len;
+	message->begun = begun;
+	if (!stream_record_is(&io->record))
+		return true;
+	message->record =
+		stream_record_queue(&io->record, rest, kind == STREAM_IO_REPLY, sent);
+	if (message->record == STREAM_RECORD_NONE)
+		stream_io_unsave(io);
+	else
+		stream_record_gave(&io->record, sent);
+	return true;
+}
+
+bool stream_io_requeue(struct stream_io *io, const struct saved_message *saved,
+		       size_t sent)
+{
+	struct stream_message *message;
+
+	assert(sent < saved->bytes.len && io->ssl == NULL);
+	assert(sent == 0 || io->first == NULL);
+	bool is_first = io->first == NULL;
+	message = append(io, slice_skip(saved->bytes, sent),
+			 saved->is_reply ? STREAM_IO_REPLY : STREAM_IO_MEDIA);
+	if (message == NULL)
+		return false;
+	message->begun = is_first && saved->at != 0;
 	return true;
 }
 
@@ -289,15 +376,22 @@ unsigned stream_io_send(struct stream_io *io, struct slice message,
 {
 	unsigned dropped = 0;
 	bool begun = false;
+	size_t sent = 0;
 
 	if (io->failed)
 		return 1;
+	if (io->record.answering != 0)
+		stream_record_answer(&io->record, message.len, io->queued == 0);
 	if (io->queued == 0) {
-		size_t sent = 0;
+		if (stream_record_is(&io->record))
+			stream_record_intend(&io->record, message.len);
 		enum stream_io_result result =
 			transmit(io, message.data, message.len, &sent);
-		if (result == STREAM_IO_OK)
+		if (result == STREAM_IO_OK) {
+			if (stream_record_is(&io->record))
+				stream_record_gave(&io->record, sent);
 			return 0;
+		}
 		if (result != STREAM_IO_AGAIN) {
 			io->failed = true;
 			return 1;
@@ -307,7 +401,7 @@ unsigned stream_io_send(struct stream_io *io, struct slice message,
 	} else {
 		dropped = make_room(io, message.len, limit);
 	}
-	if (!enqueue(io, message, kind, begun, limit)) {
+	if (!enqueue(io, message, kind, begun, sent, limit)) {
 		dropped++;
 		/* Half a message, or a reply that never comes: the connection is useless. */
 		if (begun || kind == STREAM_IO_REPLY)
@@ -339,9 +433,14 @@ enum stream_io_result stream_io_flush(struct stream_io *io)
 	while (io->first != NULL && !io->failed) {
 		struct stream_message *message = io->first;
 		size_t before = message->sent;
+
+		if (message->record != STREAM_RECORD_NONE && !message->begun)
+			stream_record_offer(&io->record, message->record);
 		enum stream_io_result result =
 			transmit(io, message->bytes, message->len, &message->sent);
 
+		if (message->record != STREAM_RECORD_NONE)
+			stream_record_gave(&io->record, message->sent - before);
 		io->queued -= message->sent - before;
 		message->begun = message->begun || message->sent > 0 || io->ssl != NULL;
 		if (result == STREAM_IO_AGAIN)

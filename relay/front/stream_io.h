@@ -18,6 +18,7 @@
 
 #include <openssl/ssl.h>
 
+#include "relay/front/saved/stream_record.h"
 #include "stun/classify.h"
 #include "stun/wire.h"
 
@@ -29,6 +30,9 @@ struct stream_io {
 	size_t awaited;        /* bytes without which it is not readable; 0 or 1: any */
 	bool failed;           /* nothing more can be sent or read */
 	bool read_wants_write; /* TLS */
+	bool is_stored;        /* a copy of the descriptor outlives the process */
+	bool resets;           /* when it is closed */
+	struct stream_record record;
 };
 
 enum stream_io_result {
@@ -45,6 +49,16 @@ void stream_io_close(struct stream_io *io);
 int stream_io_release(struct stream_io *io);
 /* Let the close that follows reset it, so that the kernel keeps nothing of it either. */
 void stream_io_abort(struct stream_io *io);
+
+/* It has a record from here on: so have the messages that are queued. */
+void stream_io_save(struct stream_io *io);
+/* It has none any more. */
+void stream_io_unsave(struct stream_io *io);
+/* Its record is the next process's from here on: a close changes nothing of it, nor of the connection. */
+void stream_io_leave(struct stream_io *io);
+/* A message of the process before, whose first bytes may be sent. False if out of memory. */
+bool stream_io_requeue(struct stream_io *io, const struct saved_message *message,
+		       size_t sent);
 
 /*
  * The first bytes, up to size of them, which stay to be read. OK with *len > 0. ENDED also if those

@@ -6,6 +6,8 @@ libstate_a_SOURCES = \
 	relay/state/saved_allocation.h \
 	relay/state/saved_shared.c \
 	relay/state/saved_shared.h \
+	relay/state/saved_stream.c \
+	relay/state/saved_stream.h \
 	relay/state/shared_keeper.c \
 	relay/state/shared_keeper.h \
 	relay/state/state_bytes.c \

@@ -416,6 +416,12 @@ struct slice state_file_get(const struct state_file *file, enum state_kind kind,
 	return (struct slice){at + sizeof(record), record.len};
 }
 
+uint32_t state_file_records(const struct state_file *file, enum state_kind kind)
+{
+	assert(kind < STATE_KIND_COUNT);
+	return file->sizes.records[kind];
+}
+
 uint64_t *state_file_words(struct state_file *file, enum state_kind kind, uint32_t index)
 {
 	assert(state_kind_has_words(kind) && index < file->sizes.records[kind]);

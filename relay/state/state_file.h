@@ -107,6 +107,9 @@ void state_file_drop(struct state_file *file, enum state_kind kind, uint32_t ind
 struct slice state_file_get(const struct state_file *file, enum state_kind kind,
 			    uint32_t index);
 
+/* For so many records of that kind there is an index. */
+uint32_t state_file_records(const struct state_file *file, enum state_kind kind);
+
 /* Have records of that kind words? */
 static inline bool state_kind_has_words(enum state_kind kind)
 {

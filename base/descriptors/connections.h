@@ -1,0 +1,33 @@
+/*
+ * connections.h - the TCP connections that this process has inherited, by their addresses: their
+ * name in the list is the same for all.
+ *
+ * Owner    struct connections owns those that nobody has taken, and ends them.
+ * Threads  main's.
+ */
+#ifndef BASE_DESCRIPTORS_CONNECTIONS_H
+#define BASE_DESCRIPTORS_CONNECTIONS_H
+
+#include <stddef.h>
+
+#include "stun/endpoint.h"
+
+struct connections;
+struct inherited;
+
+/* The name of connections in the store. */
+#define CONNECTIONS_NAME "tcp"
+
+/* All of that name, out of the list. NULL if out of memory, and they stay in it. */
+struct connections *connections_new(struct inherited *inherited);
+/* Ends those that are left. NULL is allowed. */
+void connections_free(struct connections *connections);
+
+/* How many are left. */
+size_t connections_count(const struct connections *connections);
+
+/* The one between these two, which is the caller's now; -1: there is none, or it has broken. */
+int connections_take(struct connections *connections, const struct endpoint *local,
+		     const struct endpoint *remote);
+
+#endif
