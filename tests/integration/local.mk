@@ -104,6 +104,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-service.py \
 	tests/integration/cases/t-sipp.py \
 	tests/integration/cases/t-status-page.py \
+	tests/integration/cases/t-steering.py \
 	tests/integration/cases/t-stranger.py \
 	tests/integration/cases/t-tsan.sh \
 	tests/integration/cases/t-slow-client.py \
