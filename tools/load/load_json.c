@@ -34,7 +34,7 @@ static json_t *one_direction(const struct load_options *options,
 	if (!options->direction[direction])
 		return json_null();
 	return json_pack(
-		"{s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:f, s:f, s:o}",
+		"{s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:o}",
 		"sent", (json_int_t)figures->sent,
 		"unsent", (json_int_t)figures->unsent,
 		"received", (json_int_t)figures->received,
@@ -46,7 +46,8 @@ static json_t *one_direction(const struct load_options *options,
 		"damaged", (json_int_t)figures->damaged,
 		"packets_per_s", load_per_second(figures->received, result->media_s),
 		"payload_mbit_per_s", load_mbit_per_s(options, figures->received, result->media_s),
-		"delay_ms", times(&figures->delay_ns));
+		"delay_ms", times(&figures->delay_ns),
+		"silence_ms", times(&figures->silence_ns));
 }
 
 static json_t *media(const struct load_options *options, const struct load_result *result)

@@ -143,6 +143,8 @@ static void text_direction(FILE *out, const struct load_options *options,
 		figures->reordered);
 	if (figures->received > 0)
 		text_times(out, "delay", &figures->delay_ns, true);
+	if (figures->silence_ns.count > 0)
+		text_times(out, "silence", &figures->silence_ns, false);
 	fprintf(out, "          %.1f packets/s  %.3f Mbit/s of payload\n",
 		load_per_second(figures->received, result->media_s),
 		load_mbit_per_s(options, figures->received, result->media_s));

@@ -29,6 +29,7 @@ struct load_figures {
 	uint64_t misdelivered; /* arrived at the wrong place */
 	uint64_t damaged;      /* length or content changed */
 	struct histogram delay_ns;
+	struct histogram silence_ns; /* the longest time without a packet, of each client */
 };
 
 struct load_result {

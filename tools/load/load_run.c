@@ -261,8 +261,10 @@ static void step(struct run *run, uint64_t now_ns)
 	case DRAIN:
 		if ((load_traffic_is_complete(run->traffic) &&
 		     run->result->unfinished == 0) ||
-		    has_lasted(run, now_ns, DRAIN_MS))
+		    has_lasted(run, now_ns, DRAIN_MS)) {
+			load_traffic_end(run->traffic);
 			enter(run, RELEASE, now_ns);
+		}
 		break;
 	case RELEASE:
 		if (load_clients_release(run->clients, now_ns))

@@ -13,6 +13,9 @@
 struct flow {
 	uint64_t next; /* to be sent */
 	struct stamp_flow arrived;
+	/* In nanoseconds of CLOCK_REALTIME; 0: none so far. */
+	uint64_t last_sent, last_arrived;
+	uint64_t longest_silence;
 };
 
 struct load_traffic {
@@ -69,6 +72,7 @@ struct slice load_traffic_next(struct load_traffic *traffic, uint32_t client,
 		.sent_ns = clock_realtime_ns(),
 	};
 
+	traffic->flows[direction][client].last_sent = stamp.sent_ns;
 	stamp_write(traffic->packet, &stamp);
 	return (struct slice){traffic->packet, traffic->options->packet_size};
 }
@@ -105,6 +109,13 @@ bool load_traffic_read(struct load_traffic *traffic, struct slice payload,
 	return true;
 }
 
+static void end_silence(struct flow *flow, uint64_t now_ns)
+{
+	if (flow->last_arrived != 0 && now_ns > flow->last_arrived &&
+	    now_ns - flow->last_arrived > flow->longest_silence)
+		flow->longest_silence = now_ns - flow->last_arrived;
+}
+
 void load_traffic_arrived(struct load_traffic *traffic, const struct stamp *stamp,
 			  uint64_t arrived_ns)
 {
@@ -120,6 +131,8 @@ void load_traffic_arrived(struct load_traffic *traffic, const struct stamp *stam
 	if (order == STAMP_REORDERED)
 		figures->reordered++;
 	figures->received++;
+	end_silence(flow, arrived_ns);
+	flow->last_arrived = arrived_ns;
 	/* If the clock was set back, the delay counts as 0, not as centuries. */
 	histogram_add(&figures->delay_ns,
 		      arrived_ns > stamp->sent_ns ? arrived_ns - stamp->sent_ns : 0);
@@ -136,4 +149,20 @@ bool load_traffic_is_complete(const struct load_traffic *traffic)
 	const struct load_figures *down = &traffic->result->direction[LOAD_DOWN];
 
 	return up->received >= up->sent && down->received >= down->sent;
+}
+
+void load_traffic_end(struct load_traffic *traffic)
+{
+	for (int direction = 0; direction < LOAD_DIRECTIONS; direction++) {
+		for (uint32_t i = 0; i < traffic->options->clients; i++) {
+			struct flow *flow = &traffic->flows[direction][i];
+
+			if (flow->last_arrived == 0)
+				continue;
+			/* A flow that has died is silent until its last packet was sent. */
+			end_silence(flow, flow->last_sent);
+			histogram_add(&traffic->result->direction[direction].silence_ns,
+				      flow->longest_silence);
+		}
+	}
 }

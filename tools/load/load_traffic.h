@@ -37,6 +37,9 @@ void load_traffic_arrived(struct load_traffic *traffic, const struct stamp *stam
 			  uint64_t arrived_ns);
 void load_traffic_misdelivered(struct load_traffic *traffic, const struct stamp *stamp);
 
+/* No more packets will be sent or taken: the result gets what is known at the end only. Once. */
+void load_traffic_end(struct load_traffic *traffic);
+
 /* All packets that were sent have arrived. */
 bool load_traffic_is_complete(const struct load_traffic *traffic);
 

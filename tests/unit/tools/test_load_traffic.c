@@ -64,6 +64,40 @@ START_TEST(a_packet_arrives)
 }
 END_TEST
 
+START_TEST(the_longest_silence_of_each_client)
+{
+	uint8_t packets[3][SIZE];
+	struct stamp stamp;
+
+	/* Of this client 30 ms, then until the last one is sent. */
+	for (int i = 0; i < 3; i++)
+		take_packet(packets[i]);
+	ck_assert(load_traffic_read(traffic, (struct slice){packets[0], SIZE}, &stamp));
+	load_traffic_arrived(traffic, &stamp, stamp.sent_ns - 50000000);
+	ck_assert(load_traffic_read(traffic, (struct slice){packets[1], SIZE}, &stamp));
+	load_traffic_arrived(traffic, &stamp, stamp.sent_ns - 20000000);
+	load_traffic_end(traffic);
+	ck_assert_uint_eq(up->silence_ns.count, 1);
+	ck_assert_uint_ge(up->silence_ns.max, 29000000);
+	ck_assert_uint_le(up->silence_ns.max, 31000000);
+	ck_assert_uint_eq(down->silence_ns.count, 0);
+}
+END_TEST
+
+START_TEST(a_flow_that_has_died_is_silent_to_the_end)
+{
+	uint8_t first[SIZE], lost[SIZE];
+	struct stamp stamp;
+
+	take_packet(first);
+	take_packet(lost);
+	ck_assert(load_traffic_read(traffic, (struct slice){first, SIZE}, &stamp));
+	load_traffic_arrived(traffic, &stamp, stamp.sent_ns - 1000000000);
+	load_traffic_end(traffic);
+	ck_assert_uint_ge(up->silence_ns.max, 1000000000);
+}
+END_TEST
+
 START_TEST(twice_and_late_are_told_apart)
 {
 	uint8_t first[SIZE], second[SIZE];
@@ -173,6 +207,8 @@ static void traffic_suite(Suite *suite)
 	TCase *tc = tcase_create("traffic");
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, a_packet_arrives);
+	tcase_add_test(tc, the_longest_silence_of_each_client);
+	tcase_add_test(tc, a_flow_that_has_died_is_silent_to_the_end);
 	tcase_add_test(tc, twice_and_late_are_told_apart);
 	tcase_add_test(tc, what_did_not_go_out_is_not_lost);
 	tcase_add_test(tc, a_delay_is_never_negative);
