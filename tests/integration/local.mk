@@ -27,6 +27,7 @@ EXTRA_DIST += \
 	tests/integration/lib/turnclient_mobility.py \
 	tests/integration/lib/aioice_agent.py \
 	tests/integration/lib/chromium_call.py \
+	tests/integration/lib/chromium_restart.py \
 	tests/integration/lib/chromium_page.html \
 	tests/integration/lib/ice_lite.py \
 	tests/integration/lib/ip_header.py \
@@ -45,6 +46,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-by-hand.sh \
 	tests/integration/cases/t-checklist.py \
 	tests/integration/cases/t-chromium.sh \
+	tests/integration/cases/t-chromium-restart.sh \
 	tests/integration/cases/t-churn.py \
 	tests/integration/cases/t-client-acl.py \
 	tests/integration/cases/t-connections-give-way.py \

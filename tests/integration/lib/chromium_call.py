@@ -161,15 +161,20 @@ def check_candidates(who, stats, transport, relayed):
           local["relayProtocol"])
 
 
-def make_call(args, transport, inside, outside):
-    """One call; returns a line about it."""
+def begin_call(args, transport, inside, outside):
+    """Until both ends are connected; returns the offer and the answer."""
     offer = inside("offer", ice_server(args, args.inside_address, transport))
     answer = outside("answer", ice_server(args, args.outside_server or args.outside_address,
                                            transport), offer)
     inside("accept", answer)
     for browser in (inside, outside):
         browser("connected")
-    for sdp in (offer, answer):
+    return offer, answer
+
+
+def make_call(args, transport, inside, outside):
+    """One call; returns a line about it."""
+    for sdp in begin_call(args, transport, inside, outside):
         for candidate in re.findall(r"a=candidate:.*", sdp):
             check(" typ relay" in candidate and args.outside_address in candidate,
                   "candidate %s", candidate)
