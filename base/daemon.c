@@ -18,6 +18,7 @@
 
 #include "base/config/config.h"
 #include "base/control/control_socket.h"
+#include "base/descriptors/fd_store.h"
 #include "base/inbox.h"
 #include "base/log.h"
 #include "base/metrics/metrics_listener.h"
@@ -30,6 +31,7 @@ enum {
 	PERIOD_S = 2,          /* how often key and certificate files are looked at */
 	RELOAD_PAUSE_MS = 250, /* between reloads: signals in a row are one */
 	LOG_FLUSH_MS = 500,    /* at the end, for a reader of the log that is behind */
+	STORE_MS = 5000,       /* at the end, for systemd to take descriptors */
 };
 
 bool daemon_no_memory(struct daemon *daemon)
@@ -274,6 +276,17 @@ static void on_end(evutil_socket_t signal, short what, void *arg)
 	event_base_loopbreak(daemon->base);
 }
 
+static void on_leave(evutil_socket_t signal, short what, void *arg)
+{
+	(void)signal;
+	(void)what;
+	struct daemon *daemon = arg;
+
+	log_notice("received SIGUSR2, leaving everything to the next process");
+	daemon->leaves = true;
+	event_base_loopbreak(daemon->base);
+}
+
 static uint64_t monotonic_ms(void)
 {
 	struct timespec now;
@@ -334,6 +347,7 @@ static void on_period(evutil_socket_t fd, short what, void *arg)
 	struct daemon *daemon = arg;
 
 	daemon->ops->periodic(daemon);
+	fd_store_flush();
 	tell_status(daemon);
 }
 
@@ -374,6 +388,7 @@ static bool make_loop(struct daemon *daemon)
 	if (daemon->inbox == NULL || daemon->watchdog == NULL || daemon->reload == NULL ||
 	    !on_signal(daemon, SIGTERM, on_end) || !on_signal(daemon, SIGINT, on_end) ||
 	    !on_signal(daemon, SIGHUP, on_hangup) ||
+	    !on_signal(daemon, SIGUSR2, on_leave) ||
 	    (daemon->ops->log_counters != NULL &&
 	     !on_signal(daemon, SIGUSR1, on_counters)) ||
 	    !add_event(daemon, event_new(daemon->base, -1, EV_PERSIST, on_period, daemon),
@@ -469,6 +484,24 @@ struct step {
 	bool in_check;
 };
 
+/*
+ * What the next process needs, it has. Everything else is this process's alone, and goes with it; taking
+ * it down in order would end what both have.
+ */
+static void __attribute__((noreturn)) leave(struct daemon *daemon)
+{
+	stop_answers(daemon);
+	if (daemon->ops->leave != NULL)
+		daemon->ops->leave(daemon);
+	if (!fd_store_wait(STORE_MS))
+		log_warning(
+			"systemd has not taken %zu of the descriptors that outlive this "
+			"process; connections among them are lost",
+			fd_store_figures().waiting);
+	log_stop_writer(LOG_FLUSH_MS);
+	_exit(EXIT_SUCCESS);
+}
+
 int daemon_run(const struct daemon_ops *ops, int argc, char **argv)
 {
 	const struct step steps[] = {
@@ -520,6 +553,8 @@ int daemon_run(const struct daemon_ops *ops, int argc, char **argv)
 		log_error("%s", daemon.error);
 	else if (arguments.check)
 		printf("%s: valid\n", arguments.config);
+	if (daemon.leaves)
+		leave(&daemon);
 	while (reached-- > 0) {
 		const struct step *step = &steps[reached];
 

@@ -84,9 +84,14 @@ struct daemon_ops {
 		       size_t size);                 /* for systemctl */
 	bool (*is_alive)(struct daemon *daemon);     /* NULL: if its loop turns */
 	void (*log_counters)(struct daemon *daemon); /* SIGUSR1 and at the end; or NULL */
+	/*
+	 * SIGUSR2, after the loop: leave everything to the next process. Nothing goes down
+	 * after it; the process ends, successfully and at once.
+	 */
+	void (*leave)(struct daemon *daemon);
 };
 
-/* Run until SIGTERM; returns the exit status. */
+/* Run until SIGTERM, and return the exit status; SIGUSR2 ends the process in here. */
 int daemon_run(const struct daemon_ops *ops, int argc, char **argv);
 
 /* --- what the stages of a daemon work with --------------------------------------------------- */
@@ -103,6 +108,7 @@ struct daemon {
 	const char *path;     /* of the configuration */
 	bool check, strict;   /* as asked for */
 	bool config_is_taken; /* by the keys stage */
+	bool leaves;          /* SIGUSR2 ended the loop */
 	struct privdrop_identity who;
 	gid_t control_group; /* (gid_t)-1: none */
 	struct control_socket *control;
@@ -110,7 +116,7 @@ struct daemon {
 	struct watchdog *watchdog;
 	struct event *reload; /* a timer; runs if one is pending */
 	uint64_t reloaded_ms; /* monotonic, when the last one was over; 0: none yet */
-	struct event *events[5];
+	struct event *events[6];
 	size_t event_count;
 	sigset_t signals;            /* as they were before threads were made */
 	struct notify_status status; /* as systemd has it */

@@ -27,7 +27,7 @@ struct inbox {
 	struct post *first, **last;
 };
 
-static void run_all(struct inbox *inbox)
+void inbox_run(struct inbox *inbox)
 {
 	pthread_mutex_lock(&inbox->lock);
 	struct post *post = inbox->first;
@@ -49,7 +49,7 @@ static void readable(evutil_socket_t fd, short events, void *arg)
 	eventfd_t ignored;
 
 	eventfd_read(fd, &ignored);
-	run_all(arg);
+	inbox_run(arg);
 }
 
 struct inbox *inbox_new(struct event_base *base)
@@ -80,7 +80,7 @@ void inbox_close(struct inbox *inbox)
 	pthread_mutex_lock(&inbox->lock);
 	inbox->closed = true;
 	pthread_mutex_unlock(&inbox->lock);
-	run_all(inbox);
+	inbox_run(inbox);
 	assert(inbox->first == NULL);
 }
 

@@ -27,6 +27,9 @@ bool inbox_post(struct inbox *inbox, inbox_fn *fn, void *arg);
 /* The same, and wait until it has run. False: it did not and will not run. */
 bool inbox_call(struct inbox *inbox, inbox_fn *fn, void *arg);
 
+/* The owner's loop does not run: run what is queued by now. */
+void inbox_run(struct inbox *inbox);
+
 /*
  * The owner's loop has ended: run what is queued and accept no more. Afterwards no thread waits
  * here, so those that did can be joined.

@@ -14,6 +14,7 @@ librelay_a_SOURCES = \
 	relay/delivery.h \
 	relay/loop.c relay/loop.h \
 	relay/reload/network.c relay/reload/network.h \
+	relay/leaving.c relay/leaving.h \
 	relay/rates.c relay/rates.h \
 	relay/heartbeat.c relay/heartbeat.h \
 	relay/relay.c relay/relay.h \

@@ -20,6 +20,7 @@
 #include "relay/front/clients.h"
 #include "relay/front/fronts.h"
 #include "relay/front/web/pass_through.h"
+#include "relay/leaving.h"
 #include "relay/ops/addresses.h"
 #include "relay/ops/control.h"
 #include "relay/ops/metrics_http.h"
@@ -379,6 +380,16 @@ static void stop_work(struct daemon *daemon)
 	records_free(relay->records);
 }
 
+static void leave(struct daemon *daemon)
+{
+	struct relay *relay = &self_of(daemon)->relay;
+
+	leaving_pause(relay);
+	leaving_finish(relay);
+	leaving_store(relay);
+	record_writer_stop(relay->record_writer);
+}
+
 static bool self_test(struct daemon *daemon)
 {
 	return relay_self_test(&self_of(daemon)->relay, time(NULL), daemon->error,
@@ -446,7 +457,8 @@ int main(int argc, char **argv)
 	const struct daemon_ops ops = {
 		.name = "mediarelayd",
 		.purpose = "STUN/TURN relay with an inside and an outside.",
-		.signals = "SIGHUP reloads, SIGTERM ends.",
+		.signals =
+			"SIGHUP reloads, SIGUSR2 leaves the calls to the next process, SIGTERM ends.",
 		.config = SYSCONFDIR "/avedge/mediarelayd.conf",
 		.binds_later = true,
 		.self = &self,
@@ -466,6 +478,7 @@ int main(int argc, char **argv)
 		.periodic = periodic,
 		.status = status,
 		.is_alive = is_alive,
+		.leave = leave,
 	};
 
 	return daemon_run(&ops, argc, argv);

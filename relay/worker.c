@@ -351,6 +351,54 @@ void worker_stop(struct worker *worker)
 	worker_end_all(worker, END_SHUTDOWN);
 }
 
+static void pause_loop(void *arg)
+{
+	struct worker *worker = arg;
+
+	loop_end(&worker->loop);
+}
+
+void worker_pause(struct worker *worker)
+{
+	if (!worker->is_running)
+		return;
+	inbox_post(worker->inbox, pause_loop, worker);
+	pthread_join(worker->thread, NULL);
+	worker->is_running = false;
+}
+
+void worker_leave(struct worker *worker)
+{
+	assert(!worker->is_running);
+	loop_turn(&worker->loop);
+	stream_leave_all(worker->clients);
+	inbox_close(worker->inbox);
+}
+
+void worker_each_relay_socket(const struct worker *worker, void (*fn)(void *arg, int fd),
+			      void *arg)
+{
+	relay_udp_each_descriptor(worker->relay_udp, fn, arg);
+	relay_tcp_each_listener(worker->relay_tcp, fn, arg);
+}
+
+void worker_each_front_socket(const struct worker *worker,
+			      void (*fn)(void *arg, const char *name, int fd), void *arg)
+{
+	for (uint16_t i = 0; i < FRONTS_MAX; i++) {
+		const struct front *front = &worker->turn.shared->fronts[i];
+		int fd = udp_front_descriptor(worker->udp_fronts, i);
+		char name[FRONTS_NAME_MAX];
+
+		if (fd < 0)
+			fd = tcp_front_descriptor(worker->tcp_fronts, i);
+		if (fd < 0)
+			continue;
+		fronts_name(front, worker->turn.worker, name);
+		fn(arg, name, fd);
+	}
+}
+
 void worker_free(struct worker *worker)
 {
 	if (worker == NULL)

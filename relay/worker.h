@@ -100,6 +100,26 @@ int worker_start(struct worker *worker);
 void worker_stop(struct worker *worker);
 
 /*
+ * Its thread ends between two events, and nothing of what it has; worker_start() goes on.
+ */
+void worker_pause(struct worker *worker);
+/*
+ * All workers are paused, and nothing is on its way between them any more: the next process has
+ * what this one has, as far as it may. Afterwards there is nothing but the end of the process,
+ * without worker_free().
+ */
+void worker_leave(struct worker *worker);
+
+/*
+ * Call fn with each socket of its relayed addresses, or of its fronts under its name in the store. Not
+ * while it runs.
+ */
+void worker_each_relay_socket(const struct worker *worker, void (*fn)(void *arg, int fd),
+			      void *arg);
+void worker_each_front_socket(const struct worker *worker,
+			      void (*fn)(void *arg, const char *name, int fd), void *arg);
+
+/*
  * The functions from here on are for its own thread, or while it does not run: relay.c and tests
  * post what calls them to its inbox.
  *

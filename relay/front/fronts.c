@@ -85,19 +85,18 @@ void fronts_close(struct front_sockets *sets, size_t workers)
 /* --- from the process before, and for the next ----------------------------------------------- */
 
 /* front.<ip>.<port>.<udp or tcp>.<worker>; systemd has names without colons. */
-static void name_of(const struct front *front, size_t worker,
-		    char name[FD_STORE_NAME_MAX])
+void fronts_name(const struct front *front, size_t worker, char name[FRONTS_NAME_MAX])
 {
 	char ip[ENDPOINT_TEXT_LEN];
 
+	static_assert((int)FRONTS_NAME_MAX <= (int)FD_STORE_NAME_MAX, "a name fits");
 	ip_addr_format(&front->local.ip, ip, sizeof(ip));
 	for (char *c = ip; *c != '\0'; c++) {
 		if (*c == ':')
 			*c = '_';
 	}
-	snprintf(name, FD_STORE_NAME_MAX, FRONT_NAME "%s.%u.%s.%zu", ip,
-		 front->local.port, transport_is_stream(front->transport) ? "tcp" : "udp",
-		 worker);
+	snprintf(name, FRONTS_NAME_MAX, FRONT_NAME "%s.%u.%s.%zu", ip, front->local.port,
+		 transport_is_stream(front->transport) ? "tcp" : "udp", worker);
 }
 
 static bool fits(int fd, const struct front *front)
@@ -116,12 +115,12 @@ static bool fits(int fd, const struct front *front)
 static int adopt_one(const struct front *front, size_t worker,
 		     struct inherited *inherited)
 {
-	char name[FD_STORE_NAME_MAX];
+	char name[FRONTS_NAME_MAX];
 	int fd;
 
 	if (inherited == NULL || inherited_count(inherited) == 0)
 		return -1;
-	name_of(front, worker, name);
+	fronts_name(front, worker, name);
 	while ((fd = inherited_take(inherited, name)) >= 0) {
 		if (fits(fd, front) && (transport_is_stream(front->transport)
 						? tcp_front_adopt(fd)
@@ -138,14 +137,14 @@ static void adopt_leftovers(const struct front table[FRONTS_MAX], size_t i,
 			    struct inherited *inherited, struct front_sockets *sets,
 			    size_t workers)
 {
-	char name[FD_STORE_NAME_MAX];
+	char name[FRONTS_NAME_MAX];
 	struct front_leftover *more;
 	int fd;
 
 	for (size_t w = workers; w < WORKERS_MAX; w++) {
 		if ((fd = adopt_one(&table[i], w, inherited)) < 0)
 			continue;
-		name_of(&table[i], w, name);
+		fronts_name(&table[i], w, name);
 		fd_store_remove(name);
 		more = reallocarray(sets->leftovers, sets->leftover_count + 1,
 				    sizeof(*more));
@@ -172,12 +171,12 @@ static void drop_behind_gap(const struct front *front, size_t gap,
 	bool dropped = false;
 
 	for (size_t w = gap + 1; w < WORKERS_MAX; w++) {
-		char name[FD_STORE_NAME_MAX];
+		char name[FRONTS_NAME_MAX];
 		int fd = adopt_one(front, w, inherited);
 
 		if (fd < 0)
 			continue;
-		name_of(front, w, name);
+		fronts_name(front, w, name);
 		inherited_close(fd);
 		fd_store_remove(name);
 		dropped = true;
@@ -205,13 +204,13 @@ static void forget(struct inherited *inherited)
 void fronts_unstore(const struct front table[FRONTS_MAX], const bool which[FRONTS_MAX],
 		    size_t workers)
 {
-	char name[FD_STORE_NAME_MAX];
+	char name[FRONTS_NAME_MAX];
 
 	for (size_t i = 0; i < FRONTS_MAX; i++) {
 		if (!which[i] || transport_is_secure(table[i].transport))
 			continue;
 		for (size_t w = 0; w < workers; w++) {
-			name_of(&table[i], w, name);
+			fronts_name(&table[i], w, name);
 			fd_store_remove(name);
 		}
 	}
@@ -308,12 +307,12 @@ static int open_all(const struct front table[FRONTS_MAX], size_t i,
 	if (adopted == 0)
 		taken = probe_twice(&table[i]);
 	for (size_t w = adopted; w < workers; w++) {
-		char name[FD_STORE_NAME_MAX];
+		char name[FRONTS_NAME_MAX];
 
 		fd = taken != 0 ? -taken : bind_one(&table[i]);
 		if (fd < 0)
 			return fd;
-		name_of(&table[i], w, name);
+		fronts_name(&table[i], w, name);
 		fd_store_put(name, &fd, 1, false);
 		*(stream ? &sets[w].tcp[i] : &sets[w].udp[i]) = fd;
 	}

@@ -15,6 +15,10 @@
 
 struct inherited;
 
+/* The name of a front's socket in the store, see base/descriptors/fd_store.h. */
+enum { FRONTS_NAME_MAX = 128 };
+void fronts_name(const struct front *front, size_t worker, char name[FRONTS_NAME_MAX]);
+
 /* Of a worker that the process before had and this one has not. */
 struct front_leftover {
 	uint16_t front;

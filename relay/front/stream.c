@@ -450,6 +450,17 @@ bool stream_leave(struct stream *stream)
 	return true;
 }
 
+static void leave_client(void *arg, struct client *client)
+{
+	(void)arg;
+	stream_leave(stream_of_client(client));
+}
+
+void stream_leave_all(struct clients *clients)
+{
+	clients_each(clients, leave_client, NULL);
+}
+
 bool stream_takes(struct stream *stream, size_t len)
 {
 	if (stream->state != STREAM_OPEN || stream->io.failed ||

@@ -66,6 +66,7 @@ bool stream_end_unlent(struct stream *stream);
  * is mobile, and then true. Otherwise whatever closes it from now on leaves the connection open.
  */
 bool stream_leave(struct stream *stream);
+void stream_leave_all(struct clients *clients); /* all of them */
 
 /* Bytes of messages accepted so far, sent or queued; UINT64_MAX: it does not outlive the process. */
 uint64_t stream_accepted(const struct stream *stream);

@@ -214,6 +214,12 @@ void tcp_front_close(struct tcp_fronts *fronts, uint16_t front)
 	closed->fd = -1;
 }
 
+int tcp_front_descriptor(const struct tcp_fronts *fronts, uint16_t front)
+{
+	assert(front < FRONTS_MAX);
+	return fronts->fronts[front].fd;
+}
+
 void tcp_front_drain(struct tcp_fronts *fronts, uint16_t front, int fd)
 {
 	struct tcp_front *serving = &fronts->fronts[front];

@@ -29,6 +29,9 @@ bool tcp_front_open(struct tcp_fronts *fronts, uint16_t front, int fd);
 /* Accept no more; nothing if it is not open. Connections that are there go on. */
 void tcp_front_close(struct tcp_fronts *fronts, uint16_t front);
 
+/* Its socket; -1: it is not open. */
+int tcp_front_descriptor(const struct tcp_fronts *fronts, uint16_t front);
+
 /* A listening socket for that front, ready for SO_REUSEPORT siblings. Negative errno. */
 int tcp_front_bind(const struct endpoint *local);
 

@@ -382,6 +382,12 @@ static void readable(evutil_socket_t fd, short events, void *arg)
 	receive(arg, fd);
 }
 
+int udp_front_descriptor(const struct udp_fronts *fronts, uint16_t front)
+{
+	assert(front < FRONTS_MAX);
+	return fronts->fronts[front].fd;
+}
+
 void udp_front_drain(struct udp_fronts *fronts, uint16_t front, int fd)
 {
 	assert(front < FRONTS_MAX && fronts->fronts[front].fd >= 0);

@@ -68,6 +68,9 @@ void udp_front_answer(struct udp_fronts *fronts, const struct five_tuple *tuple,
 void udp_front_arrive(struct udp_fronts *fronts, const struct five_tuple *from,
 		      struct udp_message *message, uint8_t *bytes);
 
+/* Its socket; -1: it is not open. */
+int udp_front_descriptor(const struct udp_fronts *fronts, uint16_t front);
+
 /*
  * Handle all that waits in fd, another socket of the same group, which stays the caller's: a
  * front of more workers than there are now. The front is open.
