@@ -16,6 +16,8 @@ librelay_a_SOURCES = \
 	relay/reload/network.c relay/reload/network.h \
 	relay/leaving.c relay/leaving.h \
 	relay/rates.c relay/rates.h \
+	relay/past.c relay/past.h \
+	relay/take_up.c relay/take_up.h \
 	relay/heartbeat.c relay/heartbeat.h \
 	relay/relay.c relay/relay.h \
 	relay/relay_allocations.c relay/relay_allocations.h \

@@ -23,6 +23,11 @@ static inline unsigned id_worker(uint64_t id)
 	return (unsigned)(id >> 56);
 }
 
+static inline uint32_t id_generation(uint64_t id)
+{
+	return (uint32_t)(id >> 24);
+}
+
 static inline uint32_t id_slot(uint64_t id)
 {
 	return (uint32_t)(id & 0xFFFFFF);

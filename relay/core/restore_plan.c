@@ -65,8 +65,7 @@ static bool codes_are_possible(const struct allocation *al)
 	       (missing == 0 || (missing >= 300 && missing <= 699));
 }
 
-/* By what it is, not by where it stood. */
-static uint16_t find_front(const struct turn *turn, const struct front *front)
+uint16_t restore_front(const struct turn *turn, const struct front *front)
 {
 	const struct turn_shared *shared = turn->shared;
 	uint16_t i = 0;
@@ -246,9 +245,9 @@ static enum restore_result judge(struct planning *pl)
 		return RESTORE_DAMAGED;
 	if (al->dialect == DIALECT_MS && !turn->settings->ms.enabled)
 		return RESTORE_DIALECT;
-	pl->plan->front = find_front(turn, &pl->image->front);
-	pl->plan->to_front = find_front(turn, &pl->image->to_front);
-	pl->plan->from_front = find_front(turn, &pl->image->from_front);
+	pl->plan->front = restore_front(turn, &pl->image->front);
+	pl->plan->to_front = restore_front(turn, &pl->image->to_front);
+	pl->plan->from_front = restore_front(turn, &pl->image->from_front);
 	if (pl->plan->front == FRONTS_MAX)
 		return RESTORE_NO_FRONT;
 	result = plan_halves(pl);

@@ -46,6 +46,8 @@ enum restore_result restore_plan_make(struct restore_plan *plan, const struct tu
 /* It holds a key. */
 void restore_plan_release(struct restore_plan *plan);
 
+/* The front that is the same, by what it is; FRONTS_MAX: it is not configured. */
+uint16_t restore_front(const struct turn *turn, const struct front *front);
 /* Of a tuple in an image: on a front of this process. */
 struct five_tuple restore_tuple(const struct five_tuple *tuple, uint16_t front);
 

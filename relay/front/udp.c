@@ -97,6 +97,13 @@ static void keep_hop(struct udp_fronts *fronts, const struct five_tuple *tuple)
 	}
 }
 
+void udp_front_come_through(struct udp_fronts *fronts, const struct five_tuple *client,
+			    const struct endpoint *hop)
+{
+	assert(hop->ip.family != IP_NONE);
+	next_hops_set(fronts->hops, client, hop);
+}
+
 struct endpoint udp_front_via(const struct udp_fronts *fronts, uint16_t front,
 			      const struct endpoint *client)
 {

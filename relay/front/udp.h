@@ -92,6 +92,10 @@ void udp_fronts_flush(struct udp_fronts *fronts);
 struct endpoint udp_front_via(const struct udp_fronts *fronts, uint16_t front,
 			      const struct endpoint *client);
 
+/* A client with an allocation comes through that balancer, as the process before has seen. */
+void udp_front_come_through(struct udp_fronts *fronts, const struct five_tuple *client,
+			    const struct endpoint *hop);
+
 /* Bring the counter of what the kernel dropped up to date. Not for the packet path. */
 void udp_fronts_count_drops(struct udp_fronts *fronts);
 

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "relay/core/allocation_image.h"
 #include "relay/core/mobility_end.h"
 #include "relay/core/mobility_state.h"
 #include "relay/core/turn.h"
@@ -149,20 +150,28 @@ static void list_fields(const struct record *record, struct fields *fields)
 	add(fields, "REASON", end_reason_name(record->reason));
 }
 
-struct record record_of(const struct turn *turn, const struct allocation *al,
-			uint64_t now_ms)
+static int64_t unix_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* All but where it was relayed, and its moves. */
+static struct record record_begin(const struct allocation *al, enum end_reason reason,
+				  uint64_t now_ms)
 {
 	struct record record = {
 		.id = al->id,
 		.allocations = 1,
+		.ended_ms = unix_ms(),
 		.side = al->side,
 		.transport = al->transport,
 		.relay_transport = al->relay_transport,
 		.dialect = al->dialect,
-		.reason = al->end_reason,
+		.reason = reason,
 		.client = al->tuple.client,
-		.relayed = allocation_relayed_public(turn, al),
-		.second_relayed = allocation_second_public(turn, al),
 		.to_peer = al->to_peer,
 		.to_client = al->to_client,
 		.duration_ms = now_ms - al->created_ms,
@@ -170,18 +179,58 @@ struct record record_of(const struct turn *turn, const struct allocation *al,
 		.quality = al->ms.quality,
 		.permissions = al->permission_count,
 		.channels = al->channel_count,
+		.quota = al->owner.quota,
 	};
-	struct timespec now;
 
-	if (al->mobile)
-		record.moves = mobility_of(turn, al)->moves;
-
-	assert(now_ms >= al->created_ms && al->end_reason < END_REASON_COUNT);
-	clock_gettime(CLOCK_REALTIME, &now);
-	record.ended_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	assert(now_ms >= al->created_ms && reason < END_REASON_COUNT);
 	memcpy(record.user, al->owner.user, sizeof(record.user));
 	memcpy(record.key_id, al->owner.key_id, sizeof(record.key_id));
-	record.quota = al->owner.quota;
+	return record;
+}
+
+struct record record_of(const struct turn *turn, const struct allocation *al,
+			uint64_t now_ms)
+{
+	struct record record = record_begin(al, al->end_reason, now_ms);
+
+	record.relayed = allocation_relayed_public(turn, al);
+	record.second_relayed = allocation_second_public(turn, al);
+	if (al->mobile)
+		record.moves = mobility_of(turn, al)->moves;
+	return record;
+}
+
+/* As it is told to clients, as far as the address is still known. */
+static struct endpoint public_of(const struct turn *turn, const struct ip_addr *local,
+				 uint16_t port)
+{
+	const struct turn_settings *settings = turn->settings;
+
+	for (size_t i = 0; i < settings->relay_count; i++) {
+		const struct relay_address *relay =
+			&turn->shared->relay[settings->relay[i]];
+
+		if (ip_addr_equal(&relay->local, local))
+			return (struct endpoint){relay->public, port};
+	}
+	return (struct endpoint){*local, port};
+}
+
+struct record record_of_image(const struct turn *turn,
+			      const struct allocation_image *image,
+			      enum end_reason reason, uint64_t now_ms)
+{
+	const struct allocation *al = &image->move.al;
+	/* A damaged image may be of the future. */
+	uint64_t ended_ms = now_ms > al->created_ms ? now_ms : al->created_ms;
+	struct record record = record_begin(al, reason, ended_ms);
+
+	record.relayed = public_of(turn, &image->relay_address, al->relay_port);
+	if (al->dual.port != 0)
+		record.second_relayed =
+			public_of(turn, &image->second_address, al->dual.port);
+	if (al->mobile)
+		record.moves = image->move.mobility.moves;
 	return record;
 }
 

@@ -11,6 +11,7 @@
 
 #include "relay/core/allocation.h"
 
+struct allocation_image;
 struct turn;
 
 struct record {
@@ -36,6 +37,11 @@ struct record {
 /* al->end_reason is set; all its fields still hold. On the worker's thread. */
 struct record record_of(const struct turn *turn, const struct allocation *al,
 			uint64_t now_ms);
+
+/* Of one that a restart has lost; the worker that would have had it. */
+struct record record_of_image(const struct turn *turn,
+			      const struct allocation_image *image,
+			      enum end_reason reason, uint64_t now_ms);
 
 /* To the journal, or one line. Any thread. */
 void record_log(const struct record *record);
