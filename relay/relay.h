@@ -39,6 +39,7 @@ struct relay {
 	struct inbox *main;      /* main's own, for what only main may do */
 	struct reload *reload;
 	struct drain *drain;
+	bool has_taken_up; /* allocations of the process before: their ids name no worker of this one */
 	struct records *records; /* the newest, of allocations that have ended */
 	struct record_writer
 		*record_writer; /* of them to the log; NULL: none are written */

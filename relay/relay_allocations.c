@@ -130,6 +130,9 @@ struct walk {
 	int64_t ended;
 	/* Of the top ones: */
 	struct relay_top *top;
+	/* Of a search: */
+	uint64_t id;
+	uint32_t slot; /* SLOT_NONE: not found yet */
 };
 
 static void list(struct walk *walk, struct allocation *al)
@@ -184,7 +187,7 @@ static void walk_slice(void *arg)
 		if (al != NULL && is_meant(worker, al, walk->filter))
 			walk->each(walk, al);
 	}
-	walk->next = stop < used ? stop : UINT32_MAX;
+	walk->next = stop < used && walk->slot == SLOT_NONE ? stop : UINT32_MAX;
 	if (walk->each == end)
 		worker_expire(worker);
 }
@@ -233,7 +236,7 @@ static bool walk_all(struct walk *walk, struct relay *relay)
 int relay_allocations_like(struct relay *relay, const struct relay_filter *filter,
 			   struct relay_allocation **rows, size_t *count)
 {
-	struct walk walk = {.filter = filter, .each = list};
+	struct walk walk = {.filter = filter, .each = list, .slot = SLOT_NONE};
 
 	if (!walk_all(&walk, relay)) {
 		free(walk.rows);
@@ -294,19 +297,22 @@ static void list_channels(const struct worker *worker, const struct allocation *
 struct one {
 	struct worker *worker;
 	uint64_t id;
+	uint32_t slot; /* if a search has found it; SLOT_NONE: there was none */
 	struct relay_allocation_detail *detail;
 	bool found;
 };
 
-/* The id of one that has come from another worker names that worker. */
-static struct allocation *named(const struct worker *worker, uint64_t id)
+/* The id of one that has come from another worker, or process, names where it was made. */
+static struct allocation *named(const struct one *one)
 {
-	struct allocation *al = allocation_by_id(worker->turn.table, id);
+	const struct worker *worker = one->worker;
+	struct allocation *al = allocation_by_id(worker->turn.table, one->id);
 
-	if (al != NULL)
-		return al;
-	al = mobility_find(&worker->turn, mobility_name(id));
-	return al != NULL && al->id == id ? al : NULL;
+	if (al == NULL)
+		al = mobility_find(&worker->turn, mobility_name(one->id));
+	if (al == NULL)
+		al = allocation_at(worker->turn.table, one->slot);
+	return al != NULL && al->id == one->id ? al : NULL;
 }
 
 static void show(void *arg)
@@ -314,7 +320,7 @@ static void show(void *arg)
 	struct one *one = arg;
 	struct worker *worker = one->worker;
 	struct relay_allocation_detail *detail = one->detail;
-	const struct allocation *al = named(worker, one->id);
+	const struct allocation *al = named(one);
 
 	one->found = al != NULL;
 	if (al == NULL)
@@ -347,7 +353,7 @@ static void end_one(void *arg)
 {
 	struct one *one = arg;
 	struct worker *worker = one->worker;
-	struct allocation *al = named(worker, one->id);
+	struct allocation *al = named(one);
 
 	one->found = al != NULL;
 	if (al == NULL)
@@ -357,16 +363,46 @@ static void end_one(void *arg)
 	worker_expire(worker);
 }
 
-/* The id says which worker has it, unless it is mobile. */
+static void find(struct walk *walk, struct allocation *al)
+{
+	if (al->id != walk->id)
+		return;
+	walk->slot = al->slot;
+}
+
+/* Of the process before: it may be at any worker, in any slot. False: nobody has it. */
+static bool search(struct relay *relay, struct one *one)
+{
+	struct walk walk = {
+		.filter = &(struct relay_filter){0},
+		.each = find,
+		.id = one->id,
+		.slot = SLOT_NONE,
+	};
+
+	for (size_t i = 0; i < relay->worker_count && walk.slot == SLOT_NONE; i++) {
+		if (!walk_worker(&walk, relay->workers[i]))
+			return false;
+	}
+	one->worker = walk.worker;
+	one->slot = walk.slot;
+	return walk.slot != SLOT_NONE;
+}
+
+/* The id says which worker has it, unless it is mobile, or from the process before. */
 static int ask_owner(struct relay *relay, inbox_fn *fn, struct one *one)
 {
 	struct mobility_place place = {.worker = (uint16_t)id_worker(one->id)};
 
+	one->slot = SLOT_NONE;
 	mobility_directory_find(relay->shared.mobile, mobility_name(one->id), &place);
-	if (place.worker >= relay->worker_count)
-		return -ENOENT;
-	one->worker = relay->workers[place.worker];
-	if (!inbox_call(one->worker->inbox, fn, one))
+	if (place.worker < relay->worker_count) {
+		one->worker = relay->workers[place.worker];
+		if (!inbox_call(one->worker->inbox, fn, one))
+			return -ENOMEM;
+	}
+	if (!one->found && relay->has_taken_up && search(relay, one) &&
+	    !inbox_call(one->worker->inbox, fn, one))
 		return -ENOMEM;
 	return one->found ? 0 : -ENOENT;
 }
@@ -386,7 +422,7 @@ int64_t relay_end_by_id(struct relay *relay, uint64_t id)
 
 int64_t relay_end_like(struct relay *relay, const struct relay_filter *filter)
 {
-	struct walk walk = {.filter = filter, .each = end};
+	struct walk walk = {.filter = filter, .each = end, .slot = SLOT_NONE};
 
 	return walk_all(&walk, relay) ? walk.ended : -ENOMEM;
 }
@@ -397,6 +433,7 @@ void relay_allocations_top(struct relay *relay, struct relay_top *top)
 		.filter = &(struct relay_filter){0},
 		.each = rank,
 		.top = top,
+		.slot = SLOT_NONE,
 	};
 
 	top->count = 0;

@@ -246,6 +246,7 @@ static void restored(struct take_up *take_up, struct worker *worker,
 	uint64_t age_ms = worker->loop.now_ms - al->created_ms;
 
 	report->taken_up++;
+	take_up->relay->has_taken_up = true;
 	report->moved += worker->turn.worker != before;
 	if (age_ms > report->oldest_ms)
 		report->oldest_ms = age_ms;
