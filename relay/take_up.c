@@ -41,6 +41,8 @@ struct take_up {
 	struct relay *relay;
 	const struct past *past;
 	struct relay_sockets *sockets;
+	int *unused; /* of those: taken for nothing */
+	size_t unused_count;
 	struct taken *taken; /* an open hash table */
 	size_t mask;         /* places - 1 */
 	struct record *lost; /* of allocations, to be told when there is time */
@@ -257,6 +259,20 @@ static void restored(struct take_up *take_up, struct worker *worker,
 	announce_arrival(take_up, worker, al);
 }
 
+/* Its allocation is lost. Without memory it stays open, until its port is bound again in vain. */
+static void keep_unused(struct take_up *take_up, int fd)
+{
+	int *unused;
+
+	if (fd < 0)
+		return;
+	unused = realloc(take_up->unused, (take_up->unused_count + 1) * sizeof(*unused));
+	if (unused == NULL)
+		return;
+	take_up->unused = unused;
+	take_up->unused[take_up->unused_count++] = fd;
+}
+
 /* before: the worker that had it. */
 static void restore(struct take_up *take_up, struct worker *worker, unsigned before)
 {
@@ -275,10 +291,8 @@ static void restore(struct take_up *take_up, struct worker *worker, unsigned bef
 							worker->loop.unix_s, &al);
 
 	take_up->report.refused_peers += extras.refused_peers;
-	for (int i = 0; i < 2; i++) {
-		if (extras.relay[i] >= 0)
-			inherited_close(extras.relay[i]);
-	}
+	for (int i = 0; i < 2; i++)
+		keep_unused(take_up, extras.relay[i]);
 	if (result != RESTORED) {
 		lose(take_up, worker, result, true);
 		return;
@@ -360,20 +374,21 @@ static void take_allocations(struct take_up *take_up)
 	}
 }
 
-static void take_all(struct take_up *take_up)
+static void take_all(struct take_up *take_up, uint32_t generation)
 {
 	const struct relay *relay = take_up->relay;
+	uint32_t highest = highest_generation(take_up);
 
 	for (size_t i = 0; i < relay->worker_count; i++)
 		loop_turn(&relay->workers[i]->loop);
-	start_generations(take_up, highest_generation(take_up));
+	start_generations(take_up, highest > generation ? highest : generation);
 	take_allocations(take_up);
 	for (size_t i = 0; i < relay->worker_count; i++)
 		worker_expire(relay->workers[i]);
 }
 
 struct take_up *take_up_run(struct relay *relay, const struct past *past,
-			    struct inherited *inherited)
+			    struct inherited *inherited, uint32_t generation)
 {
 	struct take_up *take_up = calloc(1, sizeof(*take_up));
 	uint64_t began_ms = clock_ms();
@@ -391,17 +406,28 @@ struct take_up *take_up_run(struct relay *relay, const struct past *past,
 	}
 	/* Without memory for them they stay bound, until inherited is freed. */
 	take_up->sockets = relay_sockets_new(inherited);
-	take_all(take_up);
-	relay_sockets_free(take_up->sockets);
-	take_up->sockets = NULL;
+	take_all(take_up, generation);
 	take_up->report.duration_ms = clock_ms() - began_ms;
 	return take_up;
+}
+
+void take_up_settle(struct take_up *take_up)
+{
+	for (size_t i = 0; i < take_up->unused_count; i++)
+		inherited_close(take_up->unused[i]);
+	take_up->unused_count = 0;
+	relay_sockets_free(take_up->sockets);
+	take_up->sockets = NULL;
+	free(take_up->taken);
+	take_up->taken = NULL;
 }
 
 void take_up_free(struct take_up *take_up)
 {
 	if (take_up == NULL)
 		return;
+	relay_sockets_free(take_up->sockets);
+	free(take_up->unused);
 	free(take_up->taken);
 	free(take_up->lost);
 	free(take_up);

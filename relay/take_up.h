@@ -46,11 +46,14 @@ struct take_up_report {
 uint32_t take_up_lost(const struct take_up_report *report);
 
 /*
- * All of it. past may have nothing. inherited: what is not taken stays there. NULL if out of
- * memory, and then nothing has come back.
+ * All of it. past may have nothing. generation: above those that the process before has given out, as
+ * far as it said. Nothing that was inherited is ended, because the process before may still have to go
+ * on. NULL if out of memory.
  */
 struct take_up *take_up_run(struct relay *relay, const struct past *past,
-			    struct inherited *inherited);
+			    struct inherited *inherited, uint32_t generation);
+/* It has not: end what was inherited for nothing. */
+void take_up_settle(struct take_up *take_up);
 void take_up_free(struct take_up *take_up); /* NULL is allowed */
 
 /* The workers run, and this process serves: the line in the log, and the records of what is lost. */
