@@ -120,6 +120,13 @@ static void edge_give_up(void *self, uint32_t connection)
 	data_conns_give_up(worker->data_conns, connection);
 }
 
+static void edge_binding(void *self, uint32_t connection, const struct five_tuple *client)
+{
+	struct worker *worker = self;
+
+	data_conns_binding(worker->data_conns, connection, client);
+}
+
 static void edge_disconnect(void *self, uint32_t connection)
 {
 	struct worker *worker = self;
@@ -188,6 +195,7 @@ struct edge worker_edge(struct worker *worker)
 		.client_leaves = edge_client_leaves,
 		.tcp_connect = edge_connect,
 		.tcp_give_up = edge_give_up,
+		.tcp_binding = edge_binding,
 		.tcp_disconnect = edge_disconnect,
 		.allocation_ended = edge_ended,
 		.random = edge_random,

@@ -9,15 +9,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
 
-enum { IDLE_PIPES = 4 }; /* kept for the next pump that needs one */
+enum {
+	IDLE_PIPES = 4,       /* kept for the next pump that needs one, ... */
+	IDLE_PIPES_MAX = 256, /* ... and of those that are kept for good */
+};
+
+struct idle_pipe {
+	int fds[2];
+	uint64_t id;
+};
 
 struct byte_pumps {
-	int idle[IDLE_PIPES][2];
+	struct idle_pipe idle[IDLE_PIPES_MAX];
 	unsigned idle_count, used;
+	struct byte_pumps_watch watch; /* made is NULL: nobody is told */
 	uint8_t buffer[BYTE_PUMP_HELD_MAX];
 };
 
@@ -38,7 +48,7 @@ void byte_pumps_free(struct byte_pumps *pumps)
 		return;
 	assert(pumps->used == 0);
 	while (pumps->idle_count > 0)
-		close_pipe(pumps->idle[--pumps->idle_count]);
+		close_pipe(pumps->idle[--pumps->idle_count].fds);
 	free(pumps);
 }
 
@@ -47,31 +57,96 @@ unsigned byte_pumps_pipes(const struct byte_pumps *pumps)
 	return pumps->used;
 }
 
-/* False: there are enough, or the system has none. */
-static bool take_pipe(struct byte_pumps *pumps, int pipe[2])
+uint64_t byte_pump_pipe_id(int fd)
 {
-	if (pumps->used >= BYTE_PUMP_PIPES_MAX)
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) ? st.st_ino : 0;
+}
+
+void byte_pumps_watch(struct byte_pumps *pumps, const struct byte_pumps_watch *watch)
+{
+	assert(pumps->used == 0 && pumps->idle_count == 0);
+	pumps->watch = *watch;
+}
+
+static bool make_pipe(struct byte_pumps *pumps, struct idle_pipe *made)
+{
+	if (pipe2(made->fds, O_NONBLOCK | O_CLOEXEC) != 0)
 		return false;
-	if (pumps->idle_count > 0) {
-		memcpy(pipe, pumps->idle[--pumps->idle_count], 2 * sizeof(int));
-	} else {
-		if (pipe2(pipe, O_NONBLOCK | O_CLOEXEC) != 0)
-			return false;
-		/* A smaller one will do, if the user has too many pages in pipes. */
-		fcntl(pipe[1], F_SETPIPE_SZ, BYTE_PUMP_PIPE);
-	}
-	pumps->used++;
+	/* A smaller one will do, if the user has too many pages in pipes. */
+	fcntl(made->fds[1], F_SETPIPE_SZ, BYTE_PUMP_PIPE);
+	made->id = byte_pump_pipe_id(made->fds[0]);
+	if (pumps->watch.made != NULL)
+		pumps->watch.made(pumps->watch.arg, made->fds);
 	return true;
 }
 
-static void give_pipe(struct byte_pumps *pumps, const int pipe[2], bool is_empty)
+static void use_pipe(struct byte_pumps *pumps, struct byte_pump *pump,
+		     const struct idle_pipe *pipe)
 {
+	memcpy(pump->pipe, pipe->fds, sizeof(pump->pipe));
+	pump->pipe_id = pipe->id;
+	pumps->used++;
+	if (pumps->watch.used != NULL)
+		pumps->watch.used(pumps->watch.arg, pump, pipe->id);
+}
+
+/* False: there are enough, or the system has none. */
+static bool take_pipe(struct byte_pumps *pumps, struct byte_pump *pump)
+{
+	struct idle_pipe made;
+
+	if (pumps->used >= BYTE_PUMP_PIPES_MAX)
+		return false;
+	if (pumps->idle_count > 0)
+		made = pumps->idle[--pumps->idle_count];
+	else if (!make_pipe(pumps, &made))
+		return false;
+	use_pipe(pumps, pump, &made);
+	return true;
+}
+
+/* False: it cannot be emptied. */
+static bool drain(struct byte_pumps *pumps, const int pipe[2])
+{
+	ssize_t len;
+
+	do {
+		len = read(pipe[0], pumps->buffer, sizeof(pumps->buffer));
+	} while (len > 0);
+	return len < 0 && errno == EAGAIN;
+}
+
+static bool put_aside(struct byte_pumps *pumps, const struct idle_pipe *pipe)
+{
+	unsigned most = pumps->watch.made != NULL ? IDLE_PIPES_MAX : IDLE_PIPES;
+
+	if (pumps->idle_count >= most)
+		return false;
+	pumps->idle[pumps->idle_count++] = *pipe;
+	return true;
+}
+
+static void give_pipe(struct byte_pumps *pumps, struct byte_pump *pump, bool is_empty)
+{
+	const struct idle_pipe pipe = {{pump->pipe[0], pump->pipe[1]}, pump->pipe_id};
+
 	assert(pumps->used > 0);
 	pumps->used--;
-	if (is_empty && pumps->idle_count < IDLE_PIPES)
-		memcpy(pumps->idle[pumps->idle_count++], pipe, 2 * sizeof(int));
-	else
-		close_pipe(pipe);
+	if (pumps->watch.used != NULL)
+		pumps->watch.used(pumps->watch.arg, pump, 0);
+	if (!is_empty && pumps->watch.made != NULL)
+		is_empty = drain(pumps, pipe.fds);
+	if (!is_empty || !put_aside(pumps, &pipe))
+		close_pipe(pipe.fds);
+}
+
+bool byte_pumps_add(struct byte_pumps *pumps, const int pipe[2])
+{
+	const struct idle_pipe added = {{pipe[0], pipe[1]}, byte_pump_pipe_id(pipe[0])};
+
+	return drain(pumps, pipe) && put_aside(pumps, &added);
 }
 
 /* --- the two ends ---------------------------------------------------------------------------- */
@@ -179,10 +254,20 @@ bool byte_pump_first(struct byte_pump *pump, struct slice first)
 	return true;
 }
 
+void byte_pump_restore(struct byte_pump *pump, struct byte_pumps *pumps,
+		       const int pipe[2], size_t len)
+{
+	const struct idle_pipe given = {{pipe[0], pipe[1]}, byte_pump_pipe_id(pipe[0])};
+
+	assert(!byte_pump_holds(pump) && len > 0);
+	use_pipe(pumps, pump, &given);
+	pump->in_pipe = len;
+}
+
 void byte_pump_release(struct byte_pump *pump, struct byte_pumps *pumps)
 {
 	if (pump->in_pipe > 0)
-		give_pipe(pumps, pump->pipe, false);
+		give_pipe(pumps, pump, false);
 	pump->in_pipe = 0;
 	free(pump->held);
 	pump->held = NULL;
@@ -228,7 +313,7 @@ static enum answer send_piped(struct byte_pump *pump, struct byte_pumps *pumps,
 		pump->in_pipe -= len;
 		*taken += len;
 		if (pump->in_pipe == 0)
-			give_pipe(pumps, pump->pipe, true);
+			give_pipe(pumps, pump, true);
 	}
 	return ANSWER_OK;
 }
@@ -253,7 +338,7 @@ static enum answer read_piped(struct byte_pump *pump, struct byte_pumps *pumps,
 	if (answer == ANSWER_OK)
 		pump->in_pipe = len;
 	else
-		give_pipe(pumps, pump->pipe, true);
+		give_pipe(pumps, pump, true);
 	return answer;
 }
 
@@ -311,7 +396,7 @@ static enum answer more(struct byte_pump *pump, struct byte_pumps *pumps,
 	*full = false;
 	if (source->ssl != NULL || sink->ssl != NULL)
 		return copy(pump, pumps, source, sink, most, taken);
-	if (take_pipe(pumps, pump->pipe))
+	if (take_pipe(pumps, pump))
 		return read_piped(pump, pumps, source, most);
 	answer = copy_peeked(pump, pumps, source, sink, most, taken);
 	*full = answer == ANSWER_OK && *taken == before;

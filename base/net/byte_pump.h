@@ -8,6 +8,10 @@
  * read, so what it holds is bounded, and the source's window closes. The end of the source is
  * passed on, too, after everything before it.
  *
+ * A process that is killed leaves what is under way where it was: in a pipe, of which another one
+ * may have a copy (byte_pumps_watch()), or with the source. How much has gone each way is known
+ * from the sockets (tcp_progress.h).
+ *
  * Owner    a pump is embedded in what has the connections; sockets are borrowed for each call. The
  *          source and the sink of a pump stay the same.
  * Threads  one for all pumps that share a struct byte_pumps.
@@ -38,11 +42,34 @@ enum {
 };
 
 /* What pumps share. */
+struct byte_pump;
 struct byte_pumps;
 
 /* NULL if out of memory. */
 struct byte_pumps *byte_pumps_new(void);
 void byte_pumps_free(struct byte_pumps *pumps); /* no pump has anything; NULL is allowed */
+/*
+ * Tell somebody which pipes there are, and which pump's bytes are in each. A pipe is kept from then
+ * on once it was made, because others may have copies of it.
+ *
+ * made  a new pipe, before it is used
+ * used  bytes of that pump are about to go into the pipe of that id; 0: none are in any
+ */
+struct byte_pumps_watch {
+	void *arg; /* given back as the first argument */
+	void (*made)(void *arg, const int pipe[2]);
+	void (*used)(void *arg, struct byte_pump *pump, uint64_t id);
+};
+void byte_pumps_watch(struct byte_pumps *pumps, const struct byte_pumps_watch *watch);
+
+/* What tells pipes apart, as long as they exist, in whatever process; 0: it is none. */
+uint64_t byte_pump_pipe_id(int fd);
+/*
+ * Take over a pipe that others made, non-blocking, whatever is in it; for pumps to come. False:
+ * there are enough.
+ */
+bool byte_pumps_add(struct byte_pumps *pumps, const int pipe[2]);
+
 /* Pipes with something in them; for tests. */
 unsigned byte_pumps_pipes(const struct byte_pumps *pumps);
 
@@ -54,6 +81,7 @@ struct byte_pump_end {
 /* All zero is a new one. */
 struct byte_pump {
 	int pipe[2]; /* while in_pipe is not 0 */
+	uint64_t pipe_id;
 	size_t in_pipe;
 	uint8_t *held; /* copied, and not taken by the sink; NULL: nothing */
 	size_t held_len, held_sent;
@@ -65,6 +93,10 @@ struct byte_pump {
 
 /* Bytes that come before those of the source, at most BYTE_PUMP_HELD_MAX. False: no memory. */
 bool byte_pump_first(struct byte_pump *pump, struct slice first);
+
+/* A new pump goes on from a pipe with len bytes, at least one, which is taken over. */
+void byte_pump_restore(struct byte_pump *pump, struct byte_pumps *pumps,
+		       const int pipe[2], size_t len);
 
 /* Is something under way, which the sink has to take before more is read? */
 static inline bool byte_pump_holds(const struct byte_pump *pump)

@@ -205,6 +205,7 @@ const char *pass_direction_name(enum pass_direction direction);
 	X(ACCEPTED, "accepted", "accepted from a peer with a permission")            \
 	X(HELD, "held", "waiting: the client may still permit it")                   \
 	X(ADMITTED, "admitted", "held, then permitted")                              \
+	X(TAKEN_UP, "taken-up", "open when this process began")                      \
 	X(STRANGER, "stranger", "reset: no permission")                              \
 	X(REFUSED, "refused", "reset: peer policy refuses this peer")                \
 	X(FULL, "full", "reset or not made: the allocation is full")                 \
@@ -215,6 +216,7 @@ const char *pass_direction_name(enum pass_direction direction);
 	X(REVOKED, "revoked", "reset: permission expired or policy changed")         \
 	X(STALLED, "stalled", "reset: the peer reads too slowly")                    \
 	X(CLOSED, "closed", "by the peer; a data connection also by the client")     \
+	X(IN_DOUBT, "in-doubt", "reset: a restart left unknown what had passed")     \
 	X(BROKEN, "broken", "reset by the peer or lost")                             \
 	X(UNCLAIMED, "unclaimed", "closed: no ConnectionBind in time")               \
 	X(ENDED, "ended", "with its allocation")

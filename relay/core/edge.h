@@ -65,6 +65,12 @@ struct edge {
 	 * call dispatch_connected() with PEER_CONNECT_FAILED before returning.
 	 */
 	void (*tcp_give_up)(void *self, uint32_t connection);
+	/*
+	 * A ConnectionBind for that connection is about to be answered, with success, on the stream
+	 * of that 5-tuple. Must not call back into the core.
+	 */
+	void (*tcp_binding)(void *self, uint32_t connection,
+			    const struct five_tuple *client);
 	/* Close what it has, at both ends. Must not call back into the core. */
 	void (*tcp_disconnect)(void *self, uint32_t connection);
 

@@ -34,6 +34,7 @@ libcore_a_SOURCES = \
 	relay/core/shared.c \
 	relay/core/shared.h \
 	relay/core/counter.h \
+	relay/core/connection_homes.c relay/core/connection_homes.h \
 	relay/core/counters.c \
 	relay/core/counters.h \
 	relay/core/destination.c \

@@ -4,6 +4,7 @@
 #include "relay/core/shared.h"
 
 #include "relay/core/bandwidth/bandwidth.h"
+#include "relay/core/connection_homes.h"
 #include "relay/core/limiter.h"
 #include "relay/core/mobility_directory.h"
 #include "relay/core/ms_reservation.h"
@@ -20,6 +21,7 @@ bool shared_make(struct turn_shared *shared, const struct shared_sizes *sizes)
 	shared->tcp_ports = port_pool_new(&tcp);
 	if (!shared->ports || !shared->tcp_ports)
 		return false;
+	shared->connection_homes = connection_homes_new();
 	shared->reservations = reservation_table_new(sizes->reservations, shared->ports);
 	shared->mobile = mobility_directory_new(sizes->owners);
 	for (int dialect = 0; dialect < DIALECT_COUNT; dialect++)
@@ -32,16 +34,17 @@ bool shared_make(struct turn_shared *shared, const struct shared_sizes *sizes)
 	shared->bandwidth = bandwidth_new();
 	shared->reserved = ms_reserved_new();
 	shared->strangers = limiter_new(&shared->hash_key);
-	return shared->reservations && shared->mobile && shared->users[DIALECT_IETF] &&
-	       shared->users[DIALECT_MS] && shared->prefixes &&
-	       shared->sides[SIDE_INSIDE] && shared->sides[SIDE_OUTSIDE] &&
-	       shared->total && shared->bandwidth && shared->reserved &&
-	       shared->strangers;
+	return shared->reservations && shared->connection_homes && shared->mobile &&
+	       shared->users[DIALECT_IETF] && shared->users[DIALECT_MS] &&
+	       shared->prefixes && shared->sides[SIDE_INSIDE] &&
+	       shared->sides[SIDE_OUTSIDE] && shared->total && shared->bandwidth &&
+	       shared->reserved && shared->strangers;
 }
 
 void shared_free(struct turn_shared *shared)
 {
 	reservation_table_free(shared->reservations);
+	connection_homes_free(shared->connection_homes);
 	mobility_directory_free(shared->mobile);
 	port_pool_free(shared->ports);
 	port_pool_free(shared->tcp_ports);

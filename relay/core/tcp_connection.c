@@ -13,6 +13,7 @@
 #include "relay/core/allocation_table.h"
 #include "relay/core/bandwidth/bandwidth.h"
 #include "relay/core/charge.h"
+#include "relay/core/connection_homes.h"
 #include "relay/core/mobility_state.h"
 #include "relay/core/permission.h"
 #include "relay/core/slab.h"
@@ -96,7 +97,10 @@ static unsigned worker_count(const struct turn *turn)
 
 unsigned tcp_connection_worker(const struct turn *turn, uint32_t id)
 {
-	return id % worker_count(turn);
+	unsigned named = id % worker_count(turn);
+	const struct connection_homes *homes = turn->shared->connection_homes;
+
+	return homes != NULL ? connection_homes_find(homes, id, named) : named;
 }
 
 /* What is left of an id without its worker. */
@@ -150,7 +154,7 @@ static struct charge *held_by(const struct turn *turn, const struct allocation *
 }
 
 /* One more of that allocation. NONE: no room for it, or its user has as many as it may. */
-static uint32_t take(struct turn *turn, struct allocation *al,
+static uint32_t take(struct turn *turn, struct allocation *al, uint32_t id,
 		     const struct endpoint *peer, uint64_t now_ms, int *code)
 {
 	*code = STUN_QUOTA_REACHED;
@@ -168,7 +172,7 @@ static uint32_t take(struct turn *turn, struct allocation *al,
 
 	assert(c->state == TCP_CONNECTION_FREE);
 	*c = (struct tcp_connection){
-		.id = new_id(turn),
+		.id = id,
 		.slot = al->slot,
 		.next = list->first - 1,
 		.previous = TCP_CONNECTION_NONE,
@@ -243,7 +247,7 @@ int tcp_connection_begin(struct turn *turn, struct allocation *al,
 		return STUN_FORBIDDEN;
 	if (!tcp_relay_outgoing(turn, &load))
 		return STUN_QUOTA_REACHED;
-	*index = take(turn, al, &named, now_ms, &code);
+	*index = take(turn, al, new_id(turn), &named, now_ms, &code);
 	if (*index == TCP_CONNECTION_NONE) {
 		count(turn, PEER_FULL);
 		return code;
@@ -287,7 +291,7 @@ uint32_t tcp_connection_accept(struct turn *turn, struct allocation *al,
 	if (tcp_relay_incoming(turn, al, source, &load, now_ms, &until_ms) !=
 	    TCP_RELAY_ACCEPT)
 		return TCP_CONNECTION_NONE;
-	uint32_t index = take(turn, al, &named, now_ms, &code);
+	uint32_t index = take(turn, al, new_id(turn), &named, now_ms, &code);
 	if (index == TCP_CONNECTION_NONE) {
 		count(turn, PEER_ENDED); /* accepted a moment ago */
 		count(turn, PEER_FULL);
@@ -300,13 +304,44 @@ uint32_t tcp_connection_accept(struct turn *turn, struct allocation *al,
 	return index;
 }
 
-void tcp_connection_bind(struct turn *turn, uint32_t index)
+uint32_t tcp_connection_restore(struct turn *turn, struct allocation *al,
+				const struct tcp_connection *was)
+{
+	struct tcp_relay_load load = load_of(turn, al);
+	int code;
+
+	assert(was->state != TCP_CONNECTION_FREE);
+	if (!allocation_has_data_connections(al) ||
+	    !allocation_has_family(al, was->peer.ip.family) ||
+	    find_peer(turn, al, &was->peer) != TCP_CONNECTION_NONE ||
+	    tcp_connection_worker(turn, was->id) != turn->worker ||
+	    tcp_connection_find(turn, was->id) != TCP_CONNECTION_NONE ||
+	    !tcp_relay_outgoing(turn, &load))
+		return TCP_CONNECTION_NONE;
+	uint32_t index = take(turn, al, was->id, &was->peer, was->created_ms, &code);
+	if (index == TCP_CONNECTION_NONE)
+		return index;
+	struct tcp_connection *c = tcp_connection_at(turn, index);
+	c->state = was->state;
+	c->is_incoming = was->is_incoming;
+	c->until_ms = was->until_ms;
+	c->to_peer = was->to_peer;
+	c->to_client = was->to_client;
+	c->connect = was->connect;
+	if (c->state != TCP_CONNECTION_CONNECTING)
+		count(turn, PEER_TAKEN_UP);
+	return index;
+}
+
+void tcp_connection_bind(struct turn *turn, uint32_t index,
+			 const struct five_tuple *client)
 {
 	struct tcp_connection *c = tcp_connection_at(turn, index);
 
 	assert(c->state == TCP_CONNECTION_PENDING);
 	c->state = TCP_CONNECTION_BOUND;
 	c->until_ms = UINT64_MAX;
+	turn->edge->tcp_binding(turn->edge->self, index, client);
 }
 
 static void add(struct traffic *traffic, size_t bytes)

@@ -33,6 +33,7 @@
 #include "stun/registry.h"
 
 struct allocation;
+struct five_tuple;
 struct tcp_connections;
 struct turn;
 
@@ -113,8 +114,17 @@ bool tcp_connection_established(struct turn *turn, uint32_t index, uint64_t now_
 uint32_t tcp_connection_accept(struct turn *turn, struct allocation *al,
 			       const struct endpoint *source, uint64_t now_ms);
 
-/* PENDING becomes BOUND. */
-void tcp_connection_bind(struct turn *turn, uint32_t index);
+/*
+ * One of the process before is back with its allocation, under the id it had, which names this
+ * worker, if need be by relay/core/connection_homes.h. was: its id, state, peer, times, direction, traffic and
+ * connect. NONE: it contradicts another one, or limits are lower by now.
+ */
+uint32_t tcp_connection_restore(struct turn *turn, struct allocation *al,
+				const struct tcp_connection *was);
+
+/* PENDING becomes BOUND, with a client on that 5-tuple, which is still to be told. */
+void tcp_connection_bind(struct turn *turn, uint32_t index,
+			 const struct five_tuple *client);
 
 /* How much of *bytes may pass now, as bandwidth_allows(): if none, how long to wait, in ms. */
 uint32_t tcp_connection_allows(struct turn *turn, uint32_t index, size_t *bytes,

@@ -31,6 +31,7 @@
 #include "relay/core/user_groups.h"
 
 struct allocation_table;
+struct connection_homes;
 struct visitors;
 struct tcp_connections;
 
@@ -169,6 +170,8 @@ struct turn_shared {
 	size_t front_count;
 	unsigned worker_count;       /* 0 counts as 1 */
 	struct siphash_key hash_key; /* for owners, quotas and tables */
+	/* Of data connections of the process before; NULL: none. */
+	struct connection_homes *connection_homes;
 	/*
 	 * Refuse new allocations; everything else continues. Any thread may change it, with
 	 * turn_set_draining().

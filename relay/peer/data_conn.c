@@ -14,6 +14,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "base/descriptors/fd_store.h"
 #include "base/net/byte_pump.h"
 #include "relay/core/allocation.h"
 #include "relay/core/tcp_connection.h"
@@ -21,6 +22,7 @@
 #include "relay/delivery.h"
 #include "relay/dialect/dispatch.h"
 #include "relay/loop.h"
+#include "relay/peer/data_record.h"
 #include "relay/peer/tcp_socket.h"
 #include "relay/reload/relay_settings.h"
 
@@ -47,6 +49,7 @@ struct data_conn {
 	SSL *ssl;              /* of the client; NULL: plain */
 	struct stream *stream; /* the client's; NULL: not bound */
 	struct byte_pump to_peer, to_client;
+	struct data_record record;
 	struct event timer;
 	uint64_t until_ms; /* UINT64_MAX: none */
 	uint64_t look_ms;  /* when to look whether the ends are still there; 0: not */
@@ -60,7 +63,46 @@ struct data_conns {
 	size_t count;
 	uint32_t first; /* which connection of a slot goes on first when it may again */
 	struct byte_pumps *pumps;
+	struct peer_records *records;
+	struct data_conn *running; /* whose pump is */
 };
+
+/* --- what outlives the process --------------------------------------------------------------- */
+
+static void pipe_made(void *arg, const int pipe[2])
+{
+	(void)arg;
+	fd_store_put("pipe", pipe, 2, false);
+}
+
+static void pipe_used(void *arg, struct byte_pump *pump, uint64_t id)
+{
+	struct data_conns *conns = arg;
+	struct data_conn *conn = conns->running;
+
+	assert(conn != NULL && (pump == &conn->to_peer || pump == &conn->to_client));
+	data_record_pipe(conns->records, &conn->record,
+			 pump == &conn->to_peer ? TCP_TO_PEER : TCP_TO_CLIENT, id);
+}
+
+static void save(struct data_conn *conn, enum saved_peer_kind kind)
+{
+	if (conn->owner->delivery->state != NULL)
+		data_record_put(conn->owner->records, &conn->record,
+				conn->owner->delivery->turn, conn->connection, kind,
+				&conn->peer, conn->until_ms);
+}
+
+/* PENDING: the peer's socket and then the record, before the client is told. */
+static void keep_pending(struct data_conn *conn)
+{
+	if (conn->owner->delivery->state == NULL)
+		return;
+	fd_store_put("tcp", &conn->peer_end.fd, 1, true);
+	save(conn, SAVED_DATA_PENDING);
+}
+
+/* --- all of a worker ------------------------------------------------------------------------- */
 
 struct data_conns *data_conns_new(struct delivery *delivery)
 {
@@ -76,10 +118,16 @@ struct data_conns *data_conns_new(struct delivery *delivery)
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (table != MAP_FAILED)
 		conns->conns = table;
-	if (conns->pumps == NULL || conns->conns == NULL) {
+	conns->records = peer_records_new(delivery->state);
+	if (conns->pumps == NULL || conns->conns == NULL || conns->records == NULL) {
 		data_conns_free(conns);
 		return NULL;
 	}
+	if (delivery->state != NULL)
+		byte_pumps_watch(conns->pumps,
+				 &(struct byte_pumps_watch){.arg = conns,
+							    .made = pipe_made,
+							    .used = pipe_used});
 	return conns;
 }
 
@@ -89,6 +137,7 @@ void data_conns_free(struct data_conns *conns)
 		return;
 	assert(conns->count == 0);
 	byte_pumps_free(conns->pumps);
+	peer_records_free(conns->records);
 	if (conns->conns != NULL)
 		munmap(conns->conns, conns->size * sizeof(*conns->conns));
 	free(conns);
@@ -169,10 +218,8 @@ static void close_peer(struct data_conn *conn, bool reset)
 {
 	int fd = end_take(&conn->peer_end);
 
-	if (fd >= 0 && reset)
-		tcp_socket_reset(fd);
-	else if (fd >= 0)
-		close(fd);
+	if (fd >= 0)
+		fd_end(fd, reset);
 }
 
 /* --- its life -------------------------------------------------------------------------------- */
@@ -207,6 +254,8 @@ static void conn_free(struct data_conn *conn, bool reset)
 
 	assert(conn_at(conns, conn->connection) == conn && conns->count > 0);
 	event_del(&conn->timer);
+	peer_record_drop(conns->records, &conn->record.record);
+	conns->running = conn;
 	byte_pump_release(&conn->to_peer, conns->pumps);
 	byte_pump_release(&conn->to_client, conns->pumps);
 	close_peer(conn, reset);
@@ -237,10 +286,12 @@ static void decided(struct data_conn *conn, enum peer_event outcome)
 	size_t len = dispatch_connected(delivery->turn, connection, outcome, now_ms(conn),
 					delivery->reply, &kept);
 
-	if (kept)
+	if (kept) {
 		wake(conn, tcp_connection_at(delivery->turn, connection)->until_ms);
-	else
+		keep_pending(conn);
+	} else {
 		conn_free(conn, true);
+	}
 	if (len > 0)
 		delivery->to_control(delivery->self, slot,
 				     (struct slice){delivery->reply, len});
@@ -309,10 +360,13 @@ static enum byte_pump_result pump(struct data_conn *conn, enum tcp_direction dir
 		delivery->throttle(delivery->self, conn->slot, wait_ms);
 		return BYTE_PUMP_MORE;
 	}
+	conns->running = conn;
 	enum byte_pump_result result =
 		byte_pump_run(way, conns->pumps, to_peer ? &client : &peer,
 			      to_peer ? &peer : &client, budget, &taken);
 
+	if (way->held == NULL)
+		data_record_first_gone(conns->records, &conn->record, direction);
 	if (taken == 0)
 		return result;
 	wait_ms = tcp_connection_relayed(delivery->turn, conn->connection, direction,
@@ -453,6 +507,7 @@ int data_conns_connect(struct data_conns *conns, uint32_t connection,
 
 	if (conn == NULL)
 		return -ENOMEM;
+	save(conn, SAVED_DATA_CONNECTING);
 	int error = try_connect(conn, now_ms(conn) + delivery->settings->peer.timeout_ms);
 	if (error != 0)
 		conn_free(conn, true);
@@ -480,6 +535,7 @@ void data_conns_accepted(struct data_conns *conns, uint32_t slot, int fd,
 	}
 	end_open(conn, &conn->peer_end, fd, peer_ready);
 	wake(conn, tcp_connection_at(turn, connection)->until_ms);
+	keep_pending(conn);
 	size_t len = dispatch_attempt(turn, connection, delivery->reply);
 	if (len > 0)
 		delivery->to_control(delivery->self, slot,
@@ -504,6 +560,27 @@ void data_conns_disconnect(struct data_conns *conns, uint32_t connection)
 
 /* --- the client ------------------------------------------------------------------------------ */
 
+void data_conns_binding(struct data_conns *conns, uint32_t connection,
+			const struct five_tuple *client)
+{
+	struct data_conn *conn = conn_at(conns, connection);
+
+	assert(conn != NULL && conn->stream == NULL);
+	conn->record.client = *client;
+	save(conn, SAVED_DATA_BINDING);
+}
+
+static void lend(struct data_conn *conn, const struct bound_client *client)
+{
+	conn->until_ms = UINT64_MAX;
+	conn->stream = client->stream;
+	conn->ssl = client->ssl;
+	end_open(conn, &conn->client_end, client->fd, client_ready);
+	/* Not now: the client's stream is in the middle of its own work. */
+	watch(conn);
+	event_active(&conn->client_end.readable, EV_READ | EV_WRITE, 0);
+}
+
 bool data_conns_bind(struct data_conns *conns, uint32_t connection,
 		     const struct bound_client *client)
 {
@@ -514,17 +591,21 @@ bool data_conns_bind(struct data_conns *conns, uint32_t connection,
 	    !byte_pump_first(&conn->to_client, client->unsent))
 		return false;
 	event_del(&conn->timer);
-	conn->until_ms = UINT64_MAX;
-	conn->stream = client->stream;
-	conn->ssl = client->ssl;
-	end_open(conn, &conn->client_end, client->fd, client_ready);
+	if (conns->delivery->state != NULL)
+		data_record_bind(conns->records, &conn->record, conns->delivery->turn,
+				 connection, &conn->peer,
+				 &(struct data_record_ends){
+					 .peer = conn->peer_end.fd,
+					 .client = client->fd,
+					 .is_tls = client->ssl != NULL,
+					 .to_peer = client->first,
+					 .to_client = client->unsent,
+				 });
 	tcp_socket_let_rest(conn->peer_end.fd);
 	tcp_socket_let_rest(client->fd);
 	if (client->ssl != NULL) /* no buffers while it rests */
 		SSL_set_mode(client->ssl, SSL_MODE_RELEASE_BUFFERS);
-	/* Not now: the client's stream is in the middle of its own work. */
-	watch(conn);
-	event_active(&conn->client_end.readable, EV_READ | EV_WRITE, 0);
+	lend(conn, client);
 	return true;
 }
 
@@ -568,6 +649,104 @@ void data_conns_throttle(struct data_conns *conns, uint32_t slot, bool throttle)
 	}
 }
 
+/* --- of the process before ------------------------------------------------------------------- */
+
+/* False: out of memory; nothing is taken over. */
+static bool restore_ways(struct data_conn *conn, const struct data_conn_was *was)
+{
+	struct data_conns *conns = conn->owner;
+	struct byte_pump *ways[] = {
+		[TCP_TO_PEER] = &conn->to_peer,
+		[TCP_TO_CLIENT] = &conn->to_client,
+	};
+
+	for (unsigned i = 0; i < 2; i++) {
+		assert(was->piped[i] == 0 || was->first[i].len == 0);
+		if (!byte_pump_first(ways[i], was->first[i]))
+			return false;
+	}
+	data_record_restore(conns->records, &conn->record, conns->delivery->turn,
+			    conn->connection, was->saved, was->first[TCP_TO_PEER],
+			    was->first[TCP_TO_CLIENT]);
+	conns->running = conn;
+	for (unsigned i = 0; i < 2; i++) {
+		if (was->piped[i] > 0)
+			byte_pump_restore(ways[i], conns->pumps, was->pipes[i],
+					  was->piped[i]);
+	}
+	return true;
+}
+
+/* The socket is the caller's until it is opened here. */
+static bool restore_bound(struct data_conn *conn, const struct data_conn_was *was)
+{
+	if (was->client == NULL) {
+		wake(conn, was->saved->until_ms);
+		save(conn, SAVED_DATA_BINDING);
+		end_open(conn, &conn->peer_end, was->peer_fd, peer_ready);
+		return true;
+	}
+	if (!restore_ways(conn, was))
+		return false;
+	end_open(conn, &conn->peer_end, was->peer_fd, peer_ready);
+	lend(conn, was->client);
+	return true;
+}
+
+bool data_conns_restore(struct data_conns *conns, uint32_t connection,
+			const struct data_conn_was *was)
+{
+	const struct tcp_connection *c =
+		tcp_connection_at(conns->delivery->turn, connection);
+	struct data_conn *conn = conn_new(conns, connection, c->slot, &was->saved->peer);
+	uint64_t timeout_ms = conns->delivery->settings->peer.timeout_ms;
+
+	if (conn == NULL)
+		return false;
+	conn->record.client = was->saved->client;
+	switch (c->state) {
+	case TCP_CONNECTION_CONNECTING:
+		save(conn, SAVED_DATA_CONNECTING);
+		/* There only if the process ended just when it was connected. */
+		if (was->peer_fd >= 0) {
+			end_open(conn, &conn->peer_end, was->peer_fd, peer_ready);
+			end_wait(&conn->peer_end, EV_WRITE);
+			wake(conn, now_ms(conn) + timeout_ms);
+			return true;
+		}
+		/* If that fails at once, its Connect is answered when the loop runs. */
+		if (try_connect(conn, now_ms(conn) + timeout_ms) != 0)
+			wake(conn, now_ms(conn));
+		return true;
+	case TCP_CONNECTION_PENDING:
+		end_open(conn, &conn->peer_end, was->peer_fd, peer_ready);
+		wake(conn, c->until_ms);
+		save(conn, SAVED_DATA_PENDING);
+		return true;
+	case TCP_CONNECTION_BOUND:
+		if (restore_bound(conn, was))
+			return true;
+		conn_free(conn, true);
+		return false;
+	case TCP_CONNECTION_FREE:
+		assert(!"a connection that is back");
+	}
+	return false;
+}
+
+void data_conns_add_pipe(struct data_conns *conns, const int pipe[2])
+{
+	if (byte_pumps_add(conns->pumps, pipe))
+		return;
+	close(pipe[0]);
+	close(pipe[1]);
+}
+
+struct peer_records *data_conns_records(struct data_conns *conns)
+{
+	return conns->records;
+}
+
 /* --- time ------------------------------------------------------------------------------------ */
 
 static void timer_due(evutil_socket_t fd, short events, void *arg)
@@ -590,6 +769,11 @@ static void timer_due(evutil_socket_t fd, short events, void *arg)
 		conn_over(conn, PEER_UNCLAIMED);
 		break;
 	case TCP_CONNECTION_BOUND:
+		if (conn->stream == NULL) {
+			/* It came back, but its client's half did not follow. */
+			conn_over(conn, PEER_UNCLAIMED);
+			break;
+		}
 		if (!is_due) {
 			look(conn);
 			break;

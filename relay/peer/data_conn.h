@@ -22,8 +22,12 @@
 #include <stdint.h>
 
 #include "stun/endpoint.h"
+#include "stun/wire.h"
 
 struct bound_client;
+struct five_tuple;
+struct peer_records;
+struct saved_peer;
 struct data_conns;
 struct delivery;
 
@@ -37,6 +41,10 @@ int data_conns_connect(struct data_conns *conns, uint32_t connection,
 void data_conns_give_up(struct data_conns *conns, uint32_t connection);
 void data_conns_disconnect(struct data_conns *conns, uint32_t connection);
 
+/* tcp_binding of core/edge.h. */
+void data_conns_binding(struct data_conns *conns, uint32_t connection,
+			const struct five_tuple *client);
+
 /*
  * A peer has connected to the relayed address of that slot: take fd over, and tell the client, or
  * reset it.
@@ -48,6 +56,33 @@ void data_conns_accepted(struct data_conns *conns, uint32_t slot, int fd,
 bool data_conns_bind(struct data_conns *conns, uint32_t connection,
 		     const struct bound_client *client);
 void data_conns_client_gone(struct data_conns *conns, uint32_t connection);
+
+/*
+ * One of the process before is back in the core, with that index. Its peer's socket and pipes are
+ * taken over, unless it fails: out of memory.
+ *
+ *	CONNECTING  without a socket: it connects anew
+ *	PENDING     with the peer's
+ *	BOUND       with the client's, and what is under way: the rest of the bytes that came
+ *	            first, copied, or what is in a pipe, each by enum tcp_direction; or, client being
+ *	            NULL, bind() follows
+ */
+struct data_conn_was {
+	const struct saved_peer *saved;
+	int peer_fd;
+	const struct bound_client *client;
+	struct slice first[2];
+	int pipes[2][2];
+	size_t piped[2]; /* 0: no pipe */
+};
+bool data_conns_restore(struct data_conns *conns, uint32_t connection,
+			const struct data_conn_was *was);
+
+/* An empty pipe of the process before is taken over. */
+void data_conns_add_pipe(struct data_conns *conns, const int pipe[2]);
+
+/* The records of this worker's connections with peers; they live as long. */
+struct peer_records *data_conns_records(struct data_conns *conns);
 
 /* Read nothing for the connections of that slot, or go on: bandwidth, see relay/throttle.h. */
 void data_conns_throttle(struct data_conns *conns, uint32_t slot, bool throttle);

@@ -9,9 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <event2/buffer.h>
 #include <event2/event.h>
 
+#include "base/descriptors/fd_store.h"
 #include "relay/core/allocation_table.h"
 #include "relay/core/turn.h"
 #include "relay/delivery.h"
@@ -47,7 +47,7 @@ static void count(const struct peer_conn *conn, enum peer_event event)
 
 static size_t queued(const struct peer_conn *conn)
 {
-	return conn->queue != NULL ? evbuffer_get_length(conn->queue) : 0;
+	return peer_progress_queued(&conn->progress);
 }
 
 static uint64_t patience_ends(const struct peer_conn *conn)
@@ -92,6 +92,30 @@ static void let_client_wait(struct peer_conn *conn)
 		client_wait(conn->port, true);
 }
 
+static struct saved_peer saved_as(const struct peer_conn *conn, enum saved_peer_kind kind)
+{
+	struct saved_peer saved = {
+		.kind = kind,
+		.local = conn->local,
+		.peer = conn->peer,
+		.start = conn->progress.start,
+	};
+
+	if (conn->port != NULL) {
+		struct allocation_table *table = conn->owner->delivery->turn->table;
+
+		saved.allocation = allocation_at(table, tcp_port_slot(conn->port))->id;
+	}
+	return saved;
+}
+
+static void save(struct peer_conn *conn, enum saved_peer_kind kind)
+{
+	const struct saved_peer saved = saved_as(conn, kind);
+
+	peer_record_put(conn->owner->records, &conn->progress.record, &saved);
+}
+
 /* Out of its list and of what is counted there. */
 static void unlist(struct peer_conn *conn)
 {
@@ -134,13 +158,10 @@ static void conn_free(struct peer_conn *conn, bool reset)
 {
 	unlist(conn);
 	event_del(&conn->timer);
+	peer_progress_release(conn->owner->records, &conn->progress);
 	int fd = take_socket(conn);
-	if (fd >= 0 && reset)
-		tcp_socket_reset(fd);
-	else if (fd >= 0)
-		close(fd);
-	if (conn->queue != NULL)
-		evbuffer_free(conn->queue);
+	if (fd >= 0)
+		fd_end(fd, reset);
 	free(conn);
 }
 
@@ -167,6 +188,7 @@ static void flush(struct peer_conn *conn, enum peer_event why)
 	conn->state = PEER_CONN_FLUSHING;
 	owner->flushing_count++;
 	LIST_INSERT_HEAD(&owner->flushing, conn, link);
+	save(conn, SAVED_PEER_ENDING);
 	wake(conn, owner->delivery->loop->now_ms + FLUSH_MS);
 }
 
@@ -175,9 +197,7 @@ static bool send_queued(struct peer_conn *conn)
 {
 	bool flushing = conn->state == PEER_CONN_FLUSHING;
 
-	while (queued(conn) > 0 && evbuffer_write(conn->queue, conn->fd) >= 0)
-		;
-	if (queued(conn) > 0 && errno != EAGAIN && errno != EINTR) {
+	if (!peer_progress_flush(conn->owner->records, &conn->progress, conn->fd)) {
 		if (flushing)
 			conn_free(conn, true);
 		else
@@ -203,6 +223,12 @@ static bool open_conn(struct peer_conn *conn)
 {
 	event_del(&conn->timer);
 	conn->state = PEER_CONN_OPEN;
+	if (conn->owner->delivery->state != NULL) {
+		const struct saved_peer saved = saved_as(conn, SAVED_PEER_OPEN);
+
+		peer_progress_start(conn->owner->records, &conn->progress, conn->fd,
+				    &saved);
+	}
 	if (conn->client_waits)
 		wake(conn, patience_ends(conn));
 	if (!conn->port->peers_wait && !conn->port->throttled)
@@ -214,6 +240,8 @@ void peer_conn_read(struct peer_conn *conn)
 {
 	assert(conn->state == PEER_CONN_OPEN);
 	event_add(&conn->readable, NULL);
+	if (conn->progress.rest.data != NULL)
+		event_active(&conn->readable, EV_READ, 0);
 }
 
 /* All of its peers; relay_tcp_client_ready() ends it. */
@@ -229,38 +257,48 @@ static void let_peers_wait(struct tcp_port *port)
 	}
 }
 
+/* Bytes of the peer are where peers' are read. It may be gone. */
+static void handle(struct peer_conn *conn, size_t len)
+{
+	struct delivery *delivery = conn->owner->delivery;
+	uint8_t *piece = conn->owner->buffer + FORWARD_HEADER_MAX;
+	struct forward forward;
+
+	dispatch_from_peer(delivery->turn, tcp_port_slot(conn->port), &conn->peer,
+			   (struct slice){piece, len}, delivery->loop->now_ms, &forward);
+	if (forward.kind != FORWARD_TO_CLIENT) {
+		peer_conn_reset(conn, PEER_REVOKED);
+		return;
+	}
+	delivery->to_client(delivery->self, &forward, piece);
+	peer_progress_handled(conn->owner->records, &conn->progress, len);
+}
+
 static void readable(evutil_socket_t fd, short events, void *arg)
 {
 	(void)events;
 	struct peer_conn *conn = arg;
 	struct relay_tcp *owner = conn->owner;
 	struct delivery *delivery = owner->delivery;
-	uint32_t slot = tcp_port_slot(conn->port);
-	uint8_t *piece = owner->buffer + FORWARD_HEADER_MAX;
-	struct forward forward;
 
 	loop_turn(delivery->loop);
-	if (!delivery->client_takes(delivery->self, slot, sizeof(owner->buffer))) {
+	if (!delivery->client_takes(delivery->self, tcp_port_slot(conn->port),
+				    PEER_BUFFER_LEN)) {
 		let_peers_wait(conn->port);
 		return;
 	}
-	ssize_t len = recv(fd, piece, PEER_PIECE_MAX, 0);
-	if (len < 0) {
-		if (errno != EAGAIN && errno != EINTR)
-			peer_conn_reset(conn, PEER_BROKEN);
-		return;
-	}
-	if (len == 0) {
+	peer_progress_reads(owner->records, &conn->progress, delivery,
+			    tcp_port_slot(conn->port));
+	uint8_t *piece = owner->buffer + FORWARD_HEADER_MAX;
+	ssize_t len = conn->progress.rest.data != NULL
+			      ? (ssize_t)peer_progress_take_rest(&conn->progress, piece)
+			      : recv(fd, piece, PEER_PIECE_MAX, 0);
+	if (len > 0)
+		handle(conn, (size_t)len);
+	else if (len == 0)
 		flush(conn, PEER_CLOSED);
-		return;
-	}
-	dispatch_from_peer(delivery->turn, slot, &conn->peer,
-			   (struct slice){piece, (size_t)len}, delivery->loop->now_ms,
-			   &forward);
-	if (forward.kind == FORWARD_TO_CLIENT)
-		delivery->to_client(delivery->self, &forward, piece);
-	else
-		peer_conn_reset(conn, PEER_REVOKED);
+	else if (errno != EAGAIN && errno != EINTR)
+		peer_conn_reset(conn, PEER_BROKEN);
 }
 
 static void connect_failed(struct peer_conn *conn, int error)
@@ -376,31 +414,47 @@ static void timer_due(evutil_socket_t fd, short events, void *arg)
 	}
 }
 
-static struct peer_conn *conn_new(struct tcp_port *port, const struct endpoint *peer,
-				  enum peer_conn_state state)
+/* port: NULL in FLUSHING. */
+static struct peer_conn *conn_new(struct relay_tcp *owner, struct tcp_port *port,
+				  const struct endpoint *local,
+				  const struct endpoint *peer, enum peer_conn_state state)
 {
 	struct peer_conn *conn = calloc(1, sizeof(*conn));
 
+	assert((port == NULL) == (state == PEER_CONN_FLUSHING));
 	if (conn == NULL)
 		return NULL;
-	conn->owner = port->owner;
+	conn->owner = owner;
 	conn->port = port;
+	conn->local = *local;
 	conn->peer = *peer;
 	conn->state = state;
 	conn->fd = -1;
-	event_assign(&conn->timer, port->owner->delivery->loop->base, -1, 0, timer_due,
-		     conn);
-	LIST_INSERT_HEAD(&port->conns, conn, link);
+	event_assign(&conn->timer, owner->delivery->loop->base, -1, 0, timer_due, conn);
+	LIST_INSERT_HEAD(port != NULL ? &port->conns : &owner->flushing, conn, link);
+	if (state == PEER_CONN_HELD) {
+		port->held++;
+		owner->held++;
+	} else if (state == PEER_CONN_FLUSHING) {
+		owner->flushing_count++;
+	} else {
+		port->connections++;
+	}
 	return conn;
+}
+
+static struct peer_conn *new_at(struct tcp_port *port, const struct endpoint *peer,
+				enum peer_conn_state state)
+{
+	return conn_new(port->owner, port, &port->local, peer, state);
 }
 
 bool peer_conn_accepted(struct tcp_port *port, int fd, const struct endpoint *peer)
 {
-	struct peer_conn *conn = conn_new(port, peer, PEER_CONN_OPEN);
+	struct peer_conn *conn = new_at(port, peer, PEER_CONN_OPEN);
 
 	if (conn == NULL)
 		return false;
-	port->connections++;
 	use_socket(conn, fd);
 	open_conn(conn);
 	return true;
@@ -409,12 +463,10 @@ bool peer_conn_accepted(struct tcp_port *port, int fd, const struct endpoint *pe
 bool peer_conn_held(struct tcp_port *port, int fd, const struct endpoint *peer,
 		    uint64_t until_ms)
 {
-	struct peer_conn *conn = conn_new(port, peer, PEER_CONN_HELD);
+	struct peer_conn *conn = new_at(port, peer, PEER_CONN_HELD);
 
 	if (conn == NULL)
 		return false;
-	port->held++;
-	port->owner->held++;
 	use_socket(conn, fd);
 	conn->until_ms = until_ms;
 	wake(conn, until_ms);
@@ -423,12 +475,12 @@ bool peer_conn_held(struct tcp_port *port, int fd, const struct endpoint *peer,
 
 struct peer_conn *peer_conn_connect(struct tcp_port *port, const struct endpoint *peer)
 {
-	struct peer_conn *conn = conn_new(port, peer, PEER_CONN_CONNECTING);
+	struct peer_conn *conn = new_at(port, peer, PEER_CONN_CONNECTING);
 
 	if (conn == NULL)
 		return NULL;
-	port->connections++;
 	conn->until_ms = patience_ends(conn);
+	save(conn, SAVED_PEER_CONNECTING);
 	return try_connect(conn) ? conn : NULL;
 }
 
@@ -444,12 +496,52 @@ void peer_conn_adopt(struct peer_conn *conn, int fd)
 	open_conn(conn);
 }
 
+static void go_on(struct peer_conn *conn)
+{
+	struct relay_tcp *owner = conn->owner;
+
+	if (conn->state == PEER_CONN_FLUSHING) {
+		wake(conn, owner->delivery->loop->now_ms + FLUSH_MS);
+	} else {
+		count(conn, PEER_TAKEN_UP);
+		peer_conn_read(conn);
+		if (queued(conn) > owner->delivery->settings->peer.queue)
+			let_client_wait(conn);
+	}
+	if (queued(conn) > 0 || conn->state == PEER_CONN_FLUSHING)
+		event_add(&conn->writable, NULL);
+}
+
+bool peer_conn_restore(struct relay_tcp *owner, struct tcp_port *port,
+		       const struct peer_conn_was *was)
+{
+	struct peer_conn *conn =
+		conn_new(owner, port, &was->local, &was->peer, was->state);
+
+	if (conn == NULL)
+		return false;
+	const struct saved_peer saved = saved_as(
+		conn, was->state == PEER_CONN_OPEN       ? SAVED_PEER_OPEN
+		      : was->state == PEER_CONN_FLUSHING ? SAVED_PEER_ENDING
+							 : SAVED_PEER_CONNECTING);
+	if (!peer_progress_restore(owner->records, &conn->progress, &saved,
+				   &was->progress)) {
+		conn_free(conn, true);
+		return false;
+	}
+	if (was->state == PEER_CONN_CONNECTING) {
+		conn->until_ms = patience_ends(conn);
+		try_connect(conn);
+		return true;
+	}
+	use_socket(conn, was->fd);
+	go_on(conn);
+	return true;
+}
+
 static void enqueue(struct peer_conn *conn, struct slice payload)
 {
-	if (conn->queue == NULL)
-		conn->queue = evbuffer_new();
-	if (conn->queue == NULL ||
-	    evbuffer_add(conn->queue, payload.data, payload.len) != 0) {
+	if (!peer_progress_queue(conn->owner->records, &conn->progress, payload)) {
 		peer_conn_reset(conn, PEER_BROKEN);
 		return;
 	}
@@ -462,14 +554,22 @@ static void enqueue(struct peer_conn *conn, struct slice payload)
 void peer_conn_send(struct peer_conn *conn, struct slice payload)
 {
 	assert(conn->state != PEER_CONN_HELD && conn->state != PEER_CONN_FLUSHING);
+	if (!peer_progress_message(conn->owner->records, &conn->progress,
+				   conn->owner->delivery, &payload)) {
+		peer_conn_reset(conn, PEER_IN_DOUBT);
+		return;
+	}
 	if (conn->state == PEER_CONN_OPEN && queued(conn) == 0 && payload.len > 0) {
 		ssize_t sent = send(conn->fd, payload.data, payload.len, MSG_NOSIGNAL);
 		if (sent < 0 && errno != EAGAIN && errno != EINTR) {
 			peer_conn_reset(conn, PEER_BROKEN);
 			return;
 		}
-		if (sent > 0)
+		if (sent > 0) {
 			payload = slice_skip(payload, (size_t)sent);
+			peer_progress_given(conn->owner->records, &conn->progress,
+					    (size_t)sent);
+		}
 	}
 	if (payload.len > 0)
 		enqueue(conn, payload);

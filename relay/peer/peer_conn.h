@@ -38,17 +38,18 @@
 #include "relay/core/counters.h"
 #include "relay/core/forward.h"
 #include "relay/core/tcp_relay.h"
+#include "relay/peer/peer_progress.h"
 #include "stun/endpoint.h"
 #include "stun/wire.h"
 
 struct data_conns;
 struct delivery;
-struct evbuffer;
 struct relay_tcp;
 
 enum {
 	PEER_PIECE_MAX = 16 << 10, /* of a peer's stream, in one message to the client */
 	PEER_PIECE_TAIL = 4,       /* padding of a Data indication */
+	PEER_BUFFER_LEN = FORWARD_HEADER_MAX + PEER_PIECE_MAX + PEER_PIECE_TAIL,
 };
 
 enum peer_conn_state {
@@ -64,12 +65,12 @@ struct peer_conn {
 	struct relay_tcp *owner;
 	struct tcp_port *port; /* NULL in FLUSHING */
 	enum peer_conn_state state;
-	int fd;               /* -1 in WAITING */
-	struct endpoint peer; /* as on the wire */
+	int fd;                      /* -1 in WAITING */
+	struct endpoint local, peer; /* as on the wire */
 	struct event readable, writable, timer;
-	struct evbuffer *queue; /* towards the peer; NULL: none so far */
-	uint64_t until_ms;      /* of HELD, CONNECTING and WAITING */
-	bool client_waits;      /* for room in the queue */
+	uint64_t until_ms; /* of HELD, CONNECTING and WAITING */
+	bool client_waits; /* for room in the queue */
+	struct peer_progress progress;
 };
 
 LIST_HEAD(peer_conn_list, peer_conn);
@@ -97,7 +98,8 @@ struct relay_tcp {
 	uint32_t flushing_count;
 	uint32_t held;
 	struct event resume;
-	uint8_t buffer[FORWARD_HEADER_MAX + PEER_PIECE_MAX + PEER_PIECE_TAIL];
+	struct peer_records *records;
+	uint8_t *buffer; /* PEER_BUFFER_LEN, where peers' bytes are read */
 };
 
 uint32_t tcp_port_slot(const struct tcp_port *port);
@@ -113,6 +115,20 @@ struct peer_conn *peer_conn_connect(struct tcp_port *port, const struct endpoint
 
 /* CONNECTING or WAITING: the peer was faster, and fd was accepted from it. May be gone. */
 void peer_conn_adopt(struct peer_conn *conn, int fd);
+
+/*
+ * One of the process before, in CONNECTING, OPEN, or FLUSHING, which has no port. queue: for the
+ * peer; rest: of it, at most PEER_PIECE_MAX and still to be handled; both copied. fd: taken over,
+ * unless it fails; -1 in CONNECTING, which connects anew. False: out of memory.
+ */
+struct peer_conn_was {
+	enum peer_conn_state state;
+	int fd;
+	struct endpoint local, peer;
+	struct peer_progress_was progress;
+};
+bool peer_conn_restore(struct relay_tcp *owner, struct tcp_port *port,
+		       const struct peer_conn_was *was);
 
 /* HELD: is it let in, or over? False: it is gone. */
 bool peer_conn_judge(struct peer_conn *conn, uint64_t now_ms);

@@ -20,13 +20,14 @@
 #include "stun/endpoint.h"
 
 struct bound_client;
+struct five_tuple;
 struct inherited;
 struct relay_tcp;
 struct state_view;
 
 /* What became of one. The names are those of logs and counters. */
 enum peer_taken_up {
-	PEER_TAKEN_UP,
+	PEER_RESTORED,
 	PEER_LOST_DAMAGED,    /* its record is in doubt, or contradicts itself */
 	PEER_LOST_ALLOCATION, /* its allocation does not come back */
 	PEER_LOST_SOCKET,     /* nobody has kept it, or it has broken since */
@@ -47,14 +48,18 @@ struct peer_take_up {
 	int (*socket)(void *arg, const struct endpoint *local,
 		      const struct endpoint *remote);
 	/*
-	 * The client's half of a data connection, by the addresses of its socket: a stream that is
-	 * back, at the worker that has relays. Fills in what is lent; first and unsent are not
-	 * looked at. False: it is not back.
+	 * The client's half of that data connection: a stream of that 5-tuple of then, whose front is
+	 * an index of then, that is back at the worker that has relays. was_lent: its socket was
+	 * with the peer's side already: fill in stream and fd of *client, and it is BOUND.
+	 * Otherwise its ConnectionBind was being answered: true if it has been, and bind() of
+	 * delivery.h follows once the worker runs. False: it is not back, or has not answered and
+	 * handles that request again.
 	 */
-	bool (*client)(void *arg, struct relay_tcp *relays, const struct endpoint *local,
-		       const struct endpoint *remote, struct bound_client *client);
-	struct relay_tcp
-		*others; /* for what is left of connections whose allocations are gone */
+	bool (*client)(void *arg, struct relay_tcp *relays,
+		       const struct five_tuple *tuple, uint32_t connection, bool was_lent,
+		       struct bound_client *client);
+	/* For what is left of connections whose allocations had ended. */
+	struct relay_tcp *others;
 };
 
 /*

@@ -176,12 +176,15 @@ struct relay_tcp *relay_tcp_new(struct delivery *delivery, size_t slots,
 				struct data_conns *data)
 {
 	struct relay_tcp *relays = calloc(1, sizeof(*relays));
-	if (relays == NULL)
+	if (relays == NULL || data == NULL) {
+		free(relays);
 		return NULL;
-
+	}
 	relays->delivery = delivery;
 	relays->data = data;
 	relays->slots = slots;
+	relays->records = data_conns_records(data);
+	relays->buffer = peer_records_window(relays->records);
 	LIST_INIT(&relays->flushing);
 	/* Reserved, not touched: a slot that never opens costs no memory. */
 	void *ports = mmap(NULL, slots * sizeof(struct tcp_port), PROT_READ | PROT_WRITE,

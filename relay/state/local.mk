@@ -10,6 +10,8 @@ libstate_a_SOURCES = \
 	relay/state/saved_stream.h \
 	relay/state/shared_keeper.c \
 	relay/state/shared_keeper.h \
+	relay/state/saved_peer.c \
+	relay/state/saved_peer.h \
 	relay/state/state_bytes.c \
 	relay/state/state_bytes.h \
 	relay/state/state_file.c \

@@ -100,9 +100,8 @@ static uint64_t room_per_record(enum state_kind kind)
 	switch (kind) {
 	case STATE_ALLOCATION:
 		return 16 << 10;
-	case STATE_PEER:
-		return 64 << 10;
 	case STATE_STREAM_BYTES:
+	case STATE_PEER_BYTES:
 		return 8 << 10;
 	case STATE_QUEUED:
 		return 2 << 10;
@@ -110,6 +109,7 @@ static uint64_t room_per_record(enum state_kind kind)
 	case STATE_RESTING:
 		return 2 * STATE_UNIT;
 	case STATE_STREAM:
+	case STATE_PEER:
 	case STATE_SECRETS:
 	case STATE_PULSE:
 	case STATE_KIND_COUNT:
@@ -449,6 +449,12 @@ void state_file_complete(struct state_file *file)
 {
 	write_word(file, (uint64_t *)(void *)(file->memory + STATE_COMPLETE_AT),
 		   STATE_COMPLETE_MARK ^ file->process);
+}
+
+uint32_t state_file_size(const struct state_file *file, enum state_kind kind)
+{
+	assert(kind < STATE_KIND_COUNT);
+	return file->sizes.records[kind];
 }
 
 size_t state_file_used(const struct state_file *file)

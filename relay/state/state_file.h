@@ -52,8 +52,9 @@ enum state_kind {
 	STATE_RESTING,     /* shared: ports that rest, see saved_shared.h */
 	STATE_RESERVATION, /* shared: ports promised by EVEN-PORT */
 	STATE_STREAM_BYTES, /* what a client has sent and is not handled; as STATE_STREAM */
-	STATE_QUEUED, /* a message that a client's socket has not taken, with words */
-	STATE_PULSE,  /* shared: how far the process has come */
+	STATE_QUEUED,     /* a message that a client's socket has not taken, with words */
+	STATE_PULSE,      /* shared: how far the process has come */
+	STATE_PEER_BYTES, /* bytes on their way at a connection of STATE_PEER */
 	STATE_KIND_COUNT
 };
 
@@ -136,6 +137,9 @@ uint8_t *state_file_window(struct state_file *file, unsigned number, uint64_t **
  * do not. For the shared file.
  */
 void state_file_complete(struct state_file *file);
+
+/* Most records of that kind, as it was made. */
+uint32_t state_file_size(const struct state_file *file, enum state_kind kind);
 
 /* Bytes of memory that records take, for metrics. */
 size_t state_file_used(const struct state_file *file);

@@ -251,7 +251,7 @@ static void bind(struct request *rq, uint32_t id)
 	reply_success(rq);
 	if (rq->reply_len == 0)
 		return;
-	tcp_connection_bind(turn, index);
+	tcp_connection_bind(turn, index, rq->tuple);
 	rq->is_bound = true;
 	rq->bound = index;
 }

@@ -176,6 +176,14 @@ static void tcp_give_up(void *self, uint32_t connection)
 	edge->give_ups++;
 }
 
+static void tcp_binding(void *self, uint32_t connection, const struct five_tuple *client)
+{
+	struct fake_edge *edge = self;
+
+	assert(connection < FAKE_CONNECTIONS && client->client.port != 0);
+	edge->bindings++;
+}
+
 static void tcp_disconnect(void *self, uint32_t connection)
 {
 	struct fake_edge *edge = self;
@@ -391,6 +399,7 @@ bool fixture_start(struct fixture *fixture, const struct fixture_options *option
 		.client_leaves = client_leaves,
 		.tcp_connect = tcp_connect,
 		.tcp_give_up = tcp_give_up,
+		.tcp_binding = tcp_binding,
 		.tcp_disconnect = tcp_disconnect,
 		.allocation_ended = allocation_ended,
 		.random = edge_random,

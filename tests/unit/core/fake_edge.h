@@ -43,7 +43,7 @@ struct fake_edge {
 	int refuse_connect;                 /* tcp_connect() returns this instead of 0 */
 	bool connections[FAKE_CONNECTIONS]; /* they have a socket */
 	struct endpoint peers[FAKE_CONNECTIONS]; /* what tcp_connect() was asked for */
-	unsigned connects, give_ups, disconnects;
+	unsigned connects, give_ups, disconnects, bindings;
 
 	unsigned opened, adopted, closed, ended, permitted, left, moved;
 	/* Sockets on their way to another worker, whose edge names this one as its sibling. */

@@ -202,9 +202,11 @@ static void check_nothing_is_left(struct relay_fixture *fixture)
 
 	relay_counters(&fixture->relay, &all);
 	const uint64_t *e = all.peer_events;
-	ck_assert_uint_eq(e[PEER_CONNECTED] + e[PEER_ACCEPTED] + e[PEER_ADMITTED],
+	ck_assert_uint_eq(e[PEER_CONNECTED] + e[PEER_ACCEPTED] + e[PEER_ADMITTED] +
+				  e[PEER_TAKEN_UP],
 			  e[PEER_REVOKED] + e[PEER_STALLED] + e[PEER_CLOSED] +
-				  e[PEER_BROKEN] + e[PEER_UNCLAIMED] + e[PEER_ENDED]);
+				  e[PEER_IN_DOUBT] + e[PEER_BROKEN] + e[PEER_UNCLAIMED] +
+				  e[PEER_ENDED]);
 	ck_assert_uint_eq(all.allocations_opened, all.allocations_closed);
 	ck_assert_uint_eq(port_pool_figures(fixture->relay.shared.tcp_ports, 0, 0).used,
 			  0);
