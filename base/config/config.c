@@ -127,14 +127,26 @@ static bool set_all_defaults(struct config *config)
 }
 
 /* The directory of a daemon is not that of whoever asks it. */
-static bool check_socket(const struct config *config, char *error, size_t error_size)
+static bool check_path(const struct config *config, char *const *path, char *error,
+		       size_t error_size)
 {
-	const char *path = config->control.socket;
-
-	return !path || *path == '/' ||
-	       config_error(config, &config->control.socket, error, error_size,
+	return !*path || **path == '/' ||
+	       config_error(config, path, error, error_size,
 			    "\"%.80s\" is not an absolute path; begin it with \"/\"",
-			    path);
+			    *path);
+}
+
+static bool check_sockets(const struct config *config, char *error, size_t error_size)
+{
+	char *const *control = &config->control.socket;
+	char *const *take_over = &config->take_over.socket;
+
+	if (!check_path(config, control, error, error_size) ||
+	    !check_path(config, take_over, error, error_size))
+		return false;
+	return !*control || !*take_over || strcmp(*control, *take_over) != 0 ||
+	       config_error(config, take_over, error, error_size,
+			    "control.socket is the same path; use another one");
 }
 
 static void warn_of_former_names(struct config *config)
@@ -175,7 +187,7 @@ struct config *config_parse(const struct config_schema *schema, const char *path
 	if (!copy)
 		goto fail;
 	if (!config_read(config, copy, error, error_size) ||
-	    !check_socket(config, error, error_size) ||
+	    !check_sockets(config, error, error_size) ||
 	    !schema->check(config, error, error_size))
 		goto fail;
 	free(copy);

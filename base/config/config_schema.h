@@ -41,6 +41,9 @@ struct config {
 	struct {
 		struct endpoint address; /* on loopback; of family IP_NONE: nowhere */
 	} metrics;
+	struct {
+		char *socket; /* UNIX socket path; NULL: nobody can take over */
+	} take_over;
 };
 
 /* What became of a changed key. */

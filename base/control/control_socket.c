@@ -421,16 +421,20 @@ bool control_socket_start(struct control_socket *control, const char *name,
 	return true;
 }
 
-struct control_socket *control_socket_bind(const char *path, uid_t owner, gid_t group,
-					   char *error, size_t error_size)
+static struct unix_listener_options options_for(uid_t owner, gid_t group)
 {
-	const struct unix_listener_options options = {
+	return (struct unix_listener_options){
 		.key = "control.socket",
 		.type = SOCK_STREAM,
 		.owner = owner,
 		.group = group,
 		.group_key = "control.group",
 	};
+}
+
+static struct control_socket *control_new(const char *path, gid_t group, char *error,
+					  size_t error_size)
+{
 	struct control_socket *control = calloc(1, sizeof(*control));
 
 	if (control == NULL || (control->path = strdup(path)) == NULL) {
@@ -440,12 +444,57 @@ struct control_socket *control_socket_bind(const char *path, uid_t owner, gid_t 
 	}
 	pthread_mutex_init(&control->serial, NULL);
 	control->group = group;
+	control->fd = -1;
+	return control;
+}
+
+struct control_socket *control_socket_bind(const char *path, uid_t owner, gid_t group,
+					   char *error, size_t error_size)
+{
+	const struct unix_listener_options options = options_for(owner, group);
+	struct control_socket *control = control_new(path, group, error, error_size);
+
+	if (control == NULL)
+		return NULL;
 	control->fd = unix_listener_bind(path, &options, error, error_size);
 	control->bound = control->fd >= 0;
 	if (control->bound)
 		return control;
 	control_socket_stop(control);
 	return NULL;
+}
+
+struct control_socket *control_socket_adopt(int fd, const char *path, uid_t owner,
+					    gid_t group, char *error, size_t error_size)
+{
+	const struct unix_listener_options options = options_for(owner, group);
+	struct control_socket *control = control_new(path, group, error, error_size);
+
+	assert(unix_listener_is(fd, path));
+	if (control == NULL)
+		return NULL;
+	if (!unix_listener_give(path, &options, error, error_size)) {
+		control_socket_stop(control);
+		return NULL;
+	}
+	control->fd = fd;
+	control->bound = true;
+	return control;
+}
+
+int control_socket_descriptor(const struct control_socket *control)
+{
+	const union MHD_DaemonInfo *info;
+
+	if (control->daemon == NULL)
+		return control->fd;
+	info = MHD_get_daemon_info(control->daemon, MHD_DAEMON_INFO_LISTEN_FD);
+	return info != NULL ? info->listen_fd : -1;
+}
+
+void control_socket_leave(struct control_socket *control)
+{
+	control->bound = false;
 }
 
 void control_socket_stop(struct control_socket *control)

@@ -26,6 +26,16 @@ struct control_socket;
 struct control_socket *control_socket_bind(const char *path, uid_t owner, gid_t group,
 					   char *error, size_t error_size);
 /*
+ * The same with a socket of the process before, in place of a new one: fd, which is under that path
+ * (base/net/unix_listener.h) and is taken over on success.
+ */
+struct control_socket *control_socket_adopt(int fd, const char *path, uid_t owner,
+					    gid_t group, char *error, size_t error_size);
+/* Its descriptor, for the process after. */
+int control_socket_descriptor(const struct control_socket *control);
+/* That process has the socket: do not remove it. */
+void control_socket_leave(struct control_socket *control);
+/*
  * Serve these routes; arg is passed to the handlers. name is the daemon's, which every answer
  * carries as its Server. All must outlive control_socket_stop(). False with a sentence in error.
  */

@@ -51,27 +51,33 @@ struct giving {
 	int fd;
 	uint64_t until_ms;
 	uint32_t sum;
-	int failed;
+	int failed; /* an errno; then nothing more is sent */
+	/* Not sent yet. */
+	struct take_over_message message;
+	int fds[TAKE_OVER_BATCH_MAX];
 };
 
-static bool give(void *arg, const char *name, const int *fds, size_t count)
+static void send_batch(struct giving *giving)
 {
-	struct take_over_message message = {.kind = TAKE_OVER_DESCRIPTORS};
+	struct take_over_message *message = &giving->message;
+
+	if (message->count > 0 && giving->failed == 0)
+		giving->failed = take_over_send(giving->fd, message, giving->fds,
+						giving->until_ms);
+	giving->sum += message->count;
+	message->count = 0;
+}
+
+static void give(void *arg, const char *name, int fd)
+{
 	struct giving *giving = arg;
+	struct take_over_message *message = &giving->message;
 
-	assert(count > 0 && strlen(name) < sizeof(message.name));
-	strcpy(message.name, name);
-	while (count > 0 && giving->failed == 0) {
-		size_t some = count < TAKE_OVER_BATCH_MAX ? count : TAKE_OVER_BATCH_MAX;
-
-		message.count = (uint32_t)some;
-		giving->failed =
-			take_over_send(giving->fd, &message, fds, giving->until_ms);
-		giving->sum += message.count;
-		fds += some;
-		count -= some;
-	}
-	return giving->failed == 0;
+	assert(fd >= 0 && strlen(name) < sizeof(message->name));
+	if (message->count == TAKE_OVER_BATCH_MAX || strcmp(message->name, name) != 0)
+		send_batch(giving);
+	strcpy(message->name, name);
+	giving->fds[message->count++] = fd;
 }
 
 /* Everything, hello first. False with a sentence in error. */
@@ -79,12 +85,17 @@ static bool give_all(const struct take_over_source *source, int fd, uint32_t *su
 		     char *error, size_t error_size)
 {
 	struct giving giving = {.fd = fd,
-				.until_ms = take_over_now_ms() + TAKE_OVER_SEND_MS};
+				.until_ms = take_over_now_ms() + TAKE_OVER_SEND_MS,
+				.message = {.kind = TAKE_OVER_DESCRIPTORS}};
 	const struct take_over_message hello = take_over_hello(source->daemon);
 	struct take_over_message end = {.kind = TAKE_OVER_END};
 
 	giving.failed = take_over_send(fd, &hello, NULL, giving.until_ms);
-	if (giving.failed == 0 && source->each(source->self, give, &giving)) {
+	if (giving.failed == 0) {
+		source->each(source->self, give, &giving);
+		send_batch(&giving);
+	}
+	if (giving.failed == 0) {
 		end.count = giving.sum;
 		giving.failed = take_over_send(fd, &end, NULL, giving.until_ms);
 	}
@@ -113,7 +124,12 @@ static bool hand_over(const struct take_over_source *source, int fd, uint32_t *s
 	return failed == 0 || fail(error, error_size, strerror(failed));
 }
 
-/* Its hello has come, or something else. */
+static bool may_ask(const struct ucred *peer)
+{
+	return peer->uid == 0 || peer->uid == geteuid();
+}
+
+/* Its hello has come, or something else. What is refused is read, too, or the refusal would not arrive. */
 static void answer(struct asking *asking)
 {
 	struct take_over_listener *listener = asking->listener;
@@ -129,6 +145,14 @@ static void answer(struct asking *asking)
 		return;
 	}
 	take_over_drop(&packet);
+	if (!may_ask(&asking->peer)) {
+		log_warning("take-over: process %d of user %u is refused: only root and "
+			    "user %u may take over",
+			    pid, asking->peer.uid, geteuid());
+		take_over_send_no(asking->fd, "only root and the user of the running "
+					      "process may take over");
+		return;
+	}
 	if (packet.message.kind != TAKE_OVER_HELLO ||
 	    strcmp(packet.message.name, source->daemon) != 0) {
 		log_warning("take-over: process %d is refused: it is no %s", pid,
@@ -186,35 +210,19 @@ static struct asking *place_for(struct take_over_listener *listener)
 	return oldest;
 }
 
-static bool may_ask(int fd, struct ucred *peer)
-{
-	socklen_t len = sizeof(*peer);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &len) != 0)
-		return false;
-	if (peer->uid == 0 || peer->uid == geteuid())
-		return true;
-	log_warning("take-over: process %d of user %u is refused: only root and user %u "
-		    "may take over",
-		    peer->pid, peer->uid, geteuid());
-	return false;
-}
-
 static void on_connection(evutil_socket_t listening, short events, void *arg)
 {
 	(void)events;
 	static const struct timeval wait = {.tv_sec = TAKE_OVER_HELLO_MS / 1000};
 	struct take_over_listener *listener = arg;
 	struct ucred peer;
+	socklen_t len = sizeof(peer);
 	struct asking *asking;
 	int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0)
 		return;
-	if (!may_ask(fd, &peer)) {
-		take_over_send_no(
-			fd,
-			"only root and the user of the running process may take over");
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0) {
 		close(fd);
 		return;
 	}

@@ -19,16 +19,16 @@ struct take_over_listener;
 /* Connections without a hello; the oldest gives way. */
 enum { TAKE_OVER_WAITING_MAX = 4 };
 
-/* Sends copies of count borrowed descriptors, at least 1. False if that fails; then stop. */
-typedef bool take_over_give_fn(void *arg, const char *name, const int *fds, size_t count);
+/* Sends a copy of one, of the group of that name. Those of a group one after the other go together. */
+typedef void take_over_give_fn(void *arg, const char *name, int fd);
 
 struct take_over_source {
 	const char *daemon;
 	void *self;
 	/* Stand still, with everything saved. False with a sentence: it cannot, and goes on. */
 	bool (*pause)(void *self, char *error, size_t error_size);
-	/* Give everything, group by group; false as soon as give() says so. While paused. */
-	bool (*each)(void *self, take_over_give_fn *give, void *arg);
+	/* Give everything, while paused. */
+	void (*each)(void *self, take_over_give_fn *give, void *arg);
 	/* Go on as if nothing had been. */
 	void (*resume)(void *self);
 	/* Everything is another's: end soon, without ending any of it. */

@@ -302,6 +302,30 @@ struct metrics_listener *metrics_listener_bind(const struct endpoint *where, cha
 	return listener;
 }
 
+struct metrics_listener *metrics_listener_adopt(int fd, const struct endpoint *where,
+						char *error, size_t error_size)
+{
+	struct metrics_listener *listener = calloc(1, sizeof(*listener));
+
+	if (listener == NULL) {
+		fail(error, error_size, "out of memory");
+		return NULL;
+	}
+	listener->fd = fd;
+	listener->where = *where;
+	return listener;
+}
+
+int metrics_listener_descriptor(const struct metrics_listener *listener)
+{
+	const union MHD_DaemonInfo *info;
+
+	if (listener->daemon == NULL)
+		return listener->fd;
+	info = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_LISTEN_FD);
+	return info != NULL ? info->listen_fd : -1;
+}
+
 struct endpoint metrics_listener_where(const struct metrics_listener *listener)
 {
 	return listener->where;

@@ -42,6 +42,12 @@ struct metrics_source {
 struct metrics_listener *metrics_listener_bind(const struct endpoint *where, char *error,
 					       size_t error_size);
 
+/* The same with a socket of the process before, which is bound to that address; taken over on success. */
+struct metrics_listener *metrics_listener_adopt(int fd, const struct endpoint *where,
+						char *error, size_t error_size);
+/* Its descriptor, for the process after. */
+int metrics_listener_descriptor(const struct metrics_listener *listener);
+
 /* The address in use. */
 struct endpoint metrics_listener_where(const struct metrics_listener *listener);
 

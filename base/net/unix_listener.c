@@ -168,18 +168,37 @@ int unix_listener_bind(const char *path, const struct unix_listener_options *opt
 	return -1;
 }
 
+/* False: it is no listening socket, or under no path. */
+static bool path_of(int fd, struct sockaddr_un *address)
+{
+	socklen_t len = sizeof(*address), size = sizeof(int);
+	int listens = 0;
+
+	memset(address, 0, sizeof(*address));
+	/* The last byte is for a NUL, which a path as long as that has not. */
+	return getsockname(fd, (struct sockaddr *)address, &len) == 0 &&
+	       address->sun_family == AF_UNIX && len <= sizeof(*address) &&
+	       address->sun_path[0] == '/' &&
+	       memchr(address->sun_path, '\0', sizeof(address->sun_path)) != NULL &&
+	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 &&
+	       listens != 0;
+}
+
 bool unix_listener_is(int fd, const char *path)
 {
-	struct sockaddr_un address = {0};
-	socklen_t len = sizeof(address), size = sizeof(int);
-	int listens = 0;
+	struct sockaddr_un address;
 	struct stat st;
 
 	/* The file has to be there: a client comes by the path. */
-	return getsockname(fd, (struct sockaddr *)&address, &len) == 0 &&
-	       address.sun_family == AF_UNIX &&
-	       len > offsetof(struct sockaddr_un, sun_path) &&
-	       strncmp(address.sun_path, path, sizeof(address.sun_path)) == 0 &&
-	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 &&
-	       listens != 0 && lstat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+	return path_of(fd, &address) && strcmp(address.sun_path, path) == 0 &&
+	       lstat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+void unix_listener_remove(int fd)
+{
+	struct sockaddr_un address;
+
+	if (path_of(fd, &address))
+		unlink(address.sun_path);
+	close(fd);
 }

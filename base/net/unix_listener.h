@@ -36,4 +36,7 @@ bool unix_listener_is(int fd, const char *path);
 bool unix_listener_give(const char *path, const struct unix_listener_options *options,
 			char *error, size_t error_size);
 
+/* Close one of another process, and remove its file. */
+void unix_listener_remove(int fd);
+
 #endif

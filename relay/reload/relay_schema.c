@@ -358,6 +358,9 @@ static const struct config_key keys[] = {
 	KEY("metrics", "address", LOOPBACK, RESTART, common.metrics.address, "", 0, 0,
 	    "loopback address and port of metrics and status page; empty: none",
 	    .former = "listen"),
+
+	KEY("take_over", "socket", OPTIONAL, RESTART, common.take_over.socket, "", 0,
+	    SOCKET_PATH_MAX, "UNIX socket for mediarelayd --take-over; empty: none"),
 };
 
 static const char *const sides[] = {"inside", "outside", NULL};
@@ -391,6 +394,7 @@ static const struct config_section sections[] = {
 	{.name = "log"},
 	{.name = "control"},
 	{.name = "metrics"},
+	{.name = "take_over"},
 };
 
 /* --- what a reload does to fronts ---------------------------------------------------------------- */

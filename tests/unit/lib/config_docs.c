@@ -41,7 +41,7 @@ void config_docs_check_key(const char *name, const struct config_key *key)
 		      key->name);
 	ck_assert_msg(strstr(item, key->effect != RELOAD_EFFECT_RESTART
 					   ? "\nApplied by a reload."
-					   : "\nNeeds a restart.") != NULL,
+					   : "\nNeeds a restart") != NULL,
 		      "reload of %s.%s", key->section, key->name);
 	free(item);
 	free(section);
