@@ -11,6 +11,7 @@
 
 #include "relay/core/allocation.h"
 #include "relay/core/allocation_move.h"
+#include "relay/core/changes.h"
 #include "relay/core/channel.h"
 #include "relay/core/mobility.h"
 #include "relay/core/mobility_directory.h"
@@ -81,6 +82,8 @@ struct notice {
 	uint32_t pull; /* its number */
 	unsigned from;
 	struct allocation_move *move;
+	unsigned left_by;   /* the worker that it comes from ... */
+	uint32_t left_slot; /* ... and where it was there */
 };
 
 struct relocation *relocation_new(struct delivery *delivery, struct udp_fronts *fronts)
@@ -265,6 +268,16 @@ static void take(struct delivery *here, const struct allocation_move *move,
 	}
 }
 
+/* The other worker has saved it, so what is saved of it here may go. */
+static void left_there(struct delivery *there, void *arg)
+{
+	struct notice *notice = arg;
+
+	changes_note_slot(there->turn, notice->left_slot);
+	there->expire(there->self);
+	free(notice);
+}
+
 static void pulled(struct delivery *here, void *arg)
 {
 	struct relocation *relocation = here->relocation;
@@ -296,8 +309,12 @@ static void pulled(struct delivery *here, void *arg)
 		end_pull(relocation, pull);
 	}
 	here->expire(here->self);
+	bool came = notice->move != NULL;
+
 	allocation_move_free(notice->move);
-	free(notice);
+	notice->move = NULL;
+	if (!came || !here->post(here->self, notice->left_by, left_there, notice))
+		free(notice);
 }
 
 /* On the worker that has it: the answer goes back in the same notice. */
@@ -312,6 +329,8 @@ static void pull_there(struct delivery *there, void *arg)
 	    five_tuple_equal(&mobility_of(turn, al)->to, &notice->tuple))
 		notice->move = allocation_move_new();
 	if (notice->move != NULL) {
+		notice->left_by = turn->worker;
+		notice->left_slot = al->slot;
 		allocation_move_pack(turn, al, notice->move);
 		place = allocation_move_place(notice->move, notice->from);
 	}

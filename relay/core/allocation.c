@@ -7,11 +7,13 @@
 #include <assert.h>
 #include <string.h>
 
+#include "relay/core/changes.h"
 #include "relay/core/charge.h"
 #include "relay/core/dual.h"
 #include "relay/core/ids.h"
 #include "relay/core/mobility_end.h"
 #include "relay/core/ms_reservation.h"
+#include "relay/core/owner_proof.h"
 #include "relay/core/relay_port.h"
 #include "relay/core/tcp_connection.h"
 #include "relay/core/turn.h"
@@ -152,6 +154,13 @@ static void count_end(struct turn *turn, const struct allocation *al, uint64_t n
 			 al->to_peer.bytes + al->to_client.bytes);
 }
 
+static void prove(struct turn *turn, const struct allocation *al,
+		  const struct owner_proof *proof)
+{
+	if (turn->edge->prove != NULL && proof->kind != OWNER_PROOF_NONE)
+		turn->edge->prove(turn->edge->self, al->slot, proof);
+}
+
 int allocation_create(struct turn *turn, const struct allocation_request *request,
 		      uint64_t now_ms, struct allocation **out)
 {
@@ -194,6 +203,9 @@ int allocation_create(struct turn *turn, const struct allocation_request *reques
 	allocation_count_opened(turn, al);
 	assert(al->families != IP_NONE && al->relay_port != 0);
 	assert(al->expires_ms <= al->ends_ms);
+	if (request->proof != NULL)
+		prove(turn, al, request->proof);
+	changes_note(turn, al);
 	*out = al;
 	return 0;
 
@@ -209,6 +221,7 @@ void allocation_bound(struct turn *turn, struct allocation *al, uint64_t ends_ms
 	assert(allocation_is_live(al));
 	if (al->ends_ms == ends_ms)
 		return;
+	changes_note(turn, al);
 	/* After a reload that lifts an earlier bound, the next refresh applies the new one. */
 	al->ends_ms = ends_ms;
 	if (al->dual.later_family != IP_NONE && al->dual.later_ms > ends_ms) {
@@ -225,11 +238,13 @@ void allocation_bound(struct turn *turn, struct allocation *al, uint64_t ends_ms
 }
 
 void allocation_reown(struct turn *turn, struct allocation *al, const struct owner *owner,
-		      uint64_t ends_ms)
+		      const struct owner_proof *proof, uint64_t ends_ms)
 {
 	assert(owner_id_equal(&al->owner.id, &owner->id));
 	al->owner = *owner;
 	allocation_tell_group(turn, al);
+	prove(turn, al, proof);
+	changes_note(turn, al);
 	allocation_bound(turn, al, ends_ms);
 }
 
@@ -249,6 +264,7 @@ void allocation_refresh(struct turn *turn, struct allocation *al, uint32_t lifet
 			uint64_t now_ms)
 {
 	assert(allocation_is_live(al) && lifetime_s > 0);
+	changes_note(turn, al);
 	al->lifetime_s = lifetime_s;
 	al->dual.later_family = IP_NONE;
 	allocation_touch(al, now_ms);
@@ -259,6 +275,7 @@ void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason
 		       uint64_t now_ms)
 {
 	assert(allocation_is_live(al) && reason < END_REASON_COUNT);
+	changes_note(turn, al);
 	al->end_reason = reason;
 	count_end(turn, al, now_ms);
 	turn_count_on_front(turn, al->tuple.front, -1);
@@ -284,6 +301,7 @@ void allocation_change_client(struct turn *turn, struct allocation *al,
 	const struct front *front = &turn->shared->fronts[to->front];
 
 	assert(allocation_is_live(al) && !allocation_find(turn->table, to));
+	changes_note(turn, al);
 	counter_add(&turnover_of(turn, al)->closed, 1);
 	turn_count_on_front(turn, al->tuple.front, -1);
 	if (!al->client_gone)

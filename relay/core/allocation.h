@@ -19,6 +19,7 @@
 #include "relay/core/allocation_table.h"
 
 struct charge;
+struct owner_proof;
 struct turn;
 struct turn_settings;
 
@@ -91,10 +92,10 @@ struct endpoint allocation_second_public(const struct turn *turn,
 
 /*
  * Its owner has come with another credential, valid until ends_ms; the id is the same. What it counts
- * against stays: only for credentials that name nobody.
+ * against stays: only for credentials that name nobody. proof: of kind NONE if it is the same one.
  */
 void allocation_reown(struct turn *turn, struct allocation *al, const struct owner *owner,
-		      uint64_t ends_ms);
+		      const struct owner_proof *proof, uint64_t ends_ms);
 
 /* The settings of turn are new, before were in force: tell the user group of every allocation again. */
 void allocation_regroup(struct turn *turn, const struct turn_settings *before);

@@ -26,11 +26,11 @@ struct allocation_image {
 	 * al.owner, key and id. Of the bandwidth paid in advance, only the debts of its
 	 * buckets are there. The lists have as many entries as al counts, undefined behind those.
 	 */
-	struct allocation_move move;
-	struct front front;      /* of al.tuple */
-	struct front to_front;   /* of mobility.to, while it is moving */
-	struct front from_front; /* of mobility.from, if that has a family */
-	struct endpoint via;     /* the balancer in between; or of no family */
+	struct allocation_move move; /* but its own proof and text */
+	struct front front;          /* of al.tuple */
+	struct front to_front;       /* of mobility.to, while it is moving */
+	struct front from_front;     /* of mobility.from, if that has a family */
+	struct endpoint via;         /* the balancer in between; or of no family */
 	struct ip_addr relay_address, second_address; /* as bound */
 	struct ms_reservation ms_reservation;
 	struct owner_proof proof;

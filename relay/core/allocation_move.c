@@ -5,11 +5,13 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/crypto.h>
 
 #include "base/debug_assert.h"
 #include "relay/core/allocation_entries.h"
+#include "relay/core/changes.h"
 #include "relay/core/charge.h"
 #include "relay/core/mobility_directory.h"
 #include "relay/core/port_pool.h"
@@ -30,6 +32,29 @@ void allocation_move_free(struct allocation_move *move)
 	free(move);
 }
 
+static struct slice copy(uint8_t *to, size_t size, struct slice from)
+{
+	assert(from.len <= size);
+	(void)size;
+	if (from.len > 0)
+		memcpy(to, from.data, from.len);
+	return (struct slice){to, from.len};
+}
+
+static void take_proof(struct turn *turn, const struct allocation *al,
+		       struct allocation_move *move)
+{
+	struct owner_proof *proof = &move->proof;
+
+	*proof = (struct owner_proof){.kind = OWNER_PROOF_NONE};
+	if (turn->edge->proof_of == NULL)
+		return;
+	turn->edge->proof_of(turn->edge->self, al->slot, proof);
+	proof->bytes = copy(move->text, OWNER_PROOF_BYTES_MAX, proof->bytes);
+	proof->realm = copy(move->text + OWNER_PROOF_BYTES_MAX, OWNER_PROOF_REALM_MAX,
+			    proof->realm);
+}
+
 void allocation_move_pack(struct turn *turn, struct allocation *al,
 			  struct allocation_move *move)
 {
@@ -44,6 +69,7 @@ void allocation_move_pack(struct turn *turn, struct allocation *al,
 					       &move->sockets[i]);
 	}
 	allocation_entries_copy(table, al, move->permissions, move->channels);
+	take_proof(turn, al, move);
 	move->al = *al;
 
 	/* Channels refer to permissions, so channels go first. */
@@ -121,6 +147,9 @@ struct allocation *allocation_move_unpack(struct turn *turn,
 	if (al->moving)
 		unpack_arrival(turn, al, move);
 	expiry_set(&table->expiry, slot, al->expires_ms);
+	if (turn->edge->prove != NULL && move->proof.kind != OWNER_PROOF_NONE)
+		turn->edge->prove(turn->edge->self, slot, &move->proof);
+	changes_note(turn, al);
 	for (size_t i = 0; i < 2; i++) {
 		if (allocation_has_family(al, families[i]))
 			turn->edge->relay_give(turn->edge->self, slot, families[i],

@@ -5,7 +5,7 @@
  * It holds all that the allocation has: owner, permissions, channels, both relayed addresses with
  * their sockets and ports, its promise of a reserved port, deadlines, bandwidth that is paid for,
  * answered requests, traffic and start time for its record, tickets, and the move that it is in. There is
- * no pointer in it. What it is charged for stays charged, so that it cannot be returned twice; its
+ * no pointer to anything outside of it. What it is charged for stays charged, so that it cannot be returned twice; its
  * ports stay taken. Its id stays as well: see mobility_directory.h for how it is found.
  *
  * An allocation of the MS dialect or with a TCP relayed address does not move between workers.
@@ -24,6 +24,7 @@
 #include "relay/core/edge.h"
 #include "relay/core/mobility_directory.h"
 #include "relay/core/mobility_state.h"
+#include "relay/core/owner_proof.h"
 
 struct turn;
 
@@ -34,6 +35,9 @@ struct allocation_move {
 	/* The permission of a channel is a place in the other list, or SLOT_NONE. */
 	struct permission permissions[ENTRIES_EACH_MAX];
 	struct channel channels[ENTRIES_EACH_MAX];
+	/* Of its owner, as far as it is known; on the way from worker to worker, in text. */
+	struct owner_proof proof;
+	uint8_t text[OWNER_PROOF_BYTES_MAX + OWNER_PROOF_REALM_MAX];
 };
 
 /*
@@ -43,7 +47,11 @@ struct allocation_move {
 struct allocation_move *allocation_move_new(void);
 void allocation_move_free(struct allocation_move *move);
 
-/* Take it out of its table; the pointer is invalid afterwards. */
+/*
+ * Take it out of its table; the pointer is invalid afterwards. What has been saved of it (core/changes.h)
+ * remains until the other worker has saved it, and the caller notes its slot: a process that ends
+ * meanwhile leaves it twice, and that with more hops counts.
+ */
 void allocation_move_pack(struct turn *turn, struct allocation *al,
 			  struct allocation_move *move);
 

@@ -13,6 +13,7 @@
 #include "relay/core/five_tuple.h"
 #include "relay/core/front.h"
 #include "relay/core/owner.h"
+#include "relay/core/owner_proof.h"
 
 struct allocation_request {
 	struct five_tuple tuple;
@@ -26,8 +27,9 @@ struct allocation_request {
 	const uint8_t *reservation_token; /* 8 bytes, or NULL */
 	const uint8_t *txid;              /* 12 bytes */
 	const struct owner *owner;
-	uint64_t ends_ms;  /* see core/revocation.h; 0: never */
-	enum refusal *why; /* set with 486 and 508; NULL: not asked */
+	const struct owner_proof *proof; /* of the owner; NULL: not known */
+	uint64_t ends_ms;                /* see core/revocation.h; 0: never */
+	enum refusal *why;               /* set with 486 and 508; NULL: not asked */
 };
 
 #endif

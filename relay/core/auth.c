@@ -486,3 +486,25 @@ void auth_show_refused(const struct turn *turn, char user[CREDENTIAL_USER_MAX + 
 
 	credential_show_user(name, user);
 }
+
+struct owner_proof auth_proof(const struct turn *turn, const struct stun_msg *msg,
+			      const struct owner *owner)
+{
+	const char *server_name = turn->settings->server_name;
+	struct claims claims;
+
+	read_claims(msg, &claims);
+	if (owner->is_token)
+		return (struct owner_proof){
+			.kind = claims.token.data ? OWNER_PROOF_TOKEN : OWNER_PROOF_NONE,
+			.bytes = claims.token,
+			.realm = {(const uint8_t *)server_name, strlen(server_name)},
+			.key_len = owner->key.len,
+		};
+	return (struct owner_proof){
+		.kind = claims.username.data ? OWNER_PROOF_USERNAME : OWNER_PROOF_NONE,
+		.bytes = claims.username,
+		.realm = our_realm(turn),
+		.key_len = owner->key.len,
+	};
+}

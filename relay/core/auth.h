@@ -16,6 +16,7 @@
 #include "auth/credential/credential.h"
 #include "relay/core/five_tuple.h"
 #include "relay/core/owner.h"
+#include "relay/core/owner_proof.h"
 #include "stun/integrity.h"
 #include "stun/msg.h"
 
@@ -65,6 +66,13 @@ struct auth {
 void auth_check(struct turn *turn, const struct stun_msg *msg,
 		const struct five_tuple *tuple, const struct allocation *al,
 		uint64_t now_ms, int64_t unix_s, struct auth *out);
+
+/*
+ * What a request that was authenticated proves its owner with (core/owner_proof.h), borrowed from it and
+ * from the settings. Of kind NONE if its allocation's stored key was enough.
+ */
+struct owner_proof auth_proof(const struct turn *turn, const struct stun_msg *msg,
+			      const struct owner *owner);
 
 /* The value of PASSWORD-ALGORITHMS as we offer it: SHA-256 first, then MD5. */
 #define AUTH_PASSWORD_ALGORITHMS_LEN 8

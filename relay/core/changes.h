@@ -1,12 +1,13 @@
 /*
  * changes.h - allocations whose durable state has changed and is to be saved before anybody learns
  * of it. Every function of the core that changes what allocation_image.h has calls changes_note();
- * dispatch saves before it returns a reply, the loop before it waits.
+ * dispatch saves before it returns a reply, and whoever else has called the core, before the loop waits.
  *
  * Not for what every packet changes: byte counters, bandwidth in advance, deadlines that data
- * extends. Those are saved once a second (relay/state/keeper.h).
+ * extends, sequence numbers of what is sent. Those are saved once a second (relay/state/keeper.h).
  *
  * Owner    embedded in struct turn; its worker.
+ * Time     monotonic milliseconds, passed in.
  */
 #ifndef RELAY_CORE_CHANGES_H
 #define RELAY_CORE_CHANGES_H
@@ -16,11 +17,11 @@
 #include <stdint.h>
 
 struct allocation;
-struct owner_proof;
 struct turn;
 
+/* All zero: nobody saves, and nothing is noted. */
 struct changes {
-	uint32_t *slots; /* NULL: nobody saves; each once */
+	uint32_t *slots; /* each once */
 	uint8_t *noted;  /* by slot */
 	uint32_t count;
 };
@@ -31,8 +32,13 @@ void changes_release(struct changes *changes); /* a zeroed one is allowed */
 
 /* This allocation has changed, is new, or is about to be freed. */
 void changes_note(struct turn *turn, const struct allocation *al);
+/* Whatever is in that slot by now, if anything. */
+void changes_note_slot(struct turn *turn, uint32_t slot);
 
-/* Have what is noted saved, by edge->save; nothing if there is none. Not on the packet path. */
-void changes_save(struct turn *turn);
+/* Have what is noted saved, by edge->save; nothing if there is none. Not for each packet. */
+void changes_save(struct turn *turn, uint64_t now_ms);
+
+/* For edge->save: all that is noted is in its hands. */
+void changes_forget(struct changes *changes);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/debug_assert.h"
 #include "relay/core/allocation_table.h"
+#include "relay/core/changes.h"
 #include "relay/core/permission.h"
 #include "relay/core/turn.h"
 #include "stun/chandata.h"
@@ -113,6 +114,7 @@ int channel_bind(struct turn *turn, struct allocation *al, uint16_t number,
 	if (code)
 		return code;
 
+	changes_note(turn, al);
 	if (!ch) {
 		bool was_free;
 		uint32_t entry =

@@ -7,6 +7,7 @@
 
 #include "base/debug_assert.h"
 #include "relay/core/allocation_table.h"
+#include "relay/core/changes.h"
 #include "relay/core/permission.h"
 #include "relay/core/turn.h"
 
@@ -19,6 +20,7 @@ bool destination_set(struct turn *turn, struct allocation *al,
 	    peer_refused_by(turn, al->relay_transport, peer))
 		return false;
 	assert(allocation_has_family(al, named.ip.family));
+	changes_note(turn, al);
 	al->active = (struct destination){
 		.peer = named,
 		.generation = turn->settings->generation,

@@ -6,6 +6,7 @@
 #include <assert.h>
 
 #include "relay/core/allocation_table.h"
+#include "relay/core/changes.h"
 #include "relay/core/relay_port.h"
 #include "relay/core/turn.h"
 
@@ -33,6 +34,7 @@ void dual_refresh(struct turn *turn, struct allocation *al, uint8_t family,
 	uint64_t new_ms = now_ms + (uint64_t)lifetime_s * 1000;
 
 	assert(dual_has_both(al));
+	changes_note(turn, al);
 	if (new_ms > al->ends_ms)
 		new_ms = al->ends_ms;
 	al->expires_ms = new_ms < kept_ms ? new_ms : kept_ms;
@@ -53,6 +55,7 @@ void dual_end_half(struct turn *turn, struct allocation *al, uint8_t family,
 	uint64_t kept_ms = deadline_of(al, other_of(family));
 
 	assert(dual_has_both(al));
+	changes_note(turn, al);
 	relay_port_close_half(turn, al, family, now_ms);
 	/* Channels refer to permissions, so channels go first. */
 	channels_forget(turn->table, al, family);

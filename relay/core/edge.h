@@ -16,6 +16,7 @@
 
 struct allocation;
 struct five_tuple;
+struct owner_proof;
 
 /* A relay socket on its way from one worker to another: its descriptor, and what was set of it. */
 struct relay_socket_state {
@@ -110,6 +111,18 @@ struct edge {
 	 * record. Must not call back into the core.
 	 */
 	void (*allocation_ended)(void *self, const struct allocation *al);
+
+	/*
+	 * What outlives the process (relay/state); all three are NULL if nothing does.
+	 *
+	 * prove     the owner of the allocation in that slot has just been authenticated with that, which
+	 *           is copied; before the change is noted (core/changes.h)
+	 * proof_of  what is known of it, borrowed until the next save; of kind NONE if nothing is
+	 * save      put all that turn->changes has noted into its records, and forget it there
+	 */
+	void (*prove)(void *self, uint32_t slot, const struct owner_proof *proof);
+	void (*proof_of)(void *self, uint32_t slot, struct owner_proof *proof);
+	void (*save)(void *self, uint64_t now_ms);
 
 	/* Cryptographically random bytes; cannot fail. */
 	void (*random)(void *self, void *buf, size_t len);

@@ -15,6 +15,7 @@
 
 #include "base/debug_assert.h"
 #include "relay/core/allocation_table.h"
+#include "relay/core/changes.h"
 #include "relay/core/destination.h"
 #include "relay/core/forward_parts.h"
 #include "relay/core/peer_policy.h"
@@ -70,6 +71,7 @@ static enum drop_reason permit(struct turn *turn, struct allocation *al,
 		return DROP_NONE;
 	switch (permission_install(turn, al, peer, 1, now_ms, NULL)) {
 	case 0:
+		changes_save(turn, now_ms); /* the first Send to that peer */
 		return DROP_NONE;
 	case STUN_INSUFFICIENT_CAPACITY:
 		return DROP_PERMISSIONS_FULL;

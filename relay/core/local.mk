@@ -18,6 +18,7 @@ libcore_a_SOURCES = \
 	relay/core/allocation_image.h \
 	relay/core/allocation_restore.c \
 	relay/core/allocation_restore.h \
+	relay/core/changes.c \
 	relay/core/changes.h \
 	relay/core/allocation_move.c \
 	relay/core/allocation_move.h \

@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 
 #include "relay/core/allocation.h"
+#include "relay/core/changes.h"
 #include "relay/core/ids.h"
 #include "relay/core/mobility_directory.h"
 #include "relay/core/mobility_end.h"
@@ -43,6 +44,7 @@ bool mobility_begin(struct turn *turn, struct allocation *al)
 		al->mobile = false;
 		return false;
 	}
+	changes_note(turn, al);
 	mobility_count(turn, MOBILITY_TICKET);
 	return true;
 }
@@ -156,6 +158,7 @@ bool mobility_prepare(struct turn *turn, struct allocation *al,
 		return false;
 	if (al->moving)
 		mobility_abandon(turn, al);
+	changes_note(turn, al);
 	mobility->ticket++;
 	mobility->from = *move->to;
 	memcpy(mobility->txid, move->txid, sizeof(mobility->txid));
@@ -171,9 +174,10 @@ bool mobility_prepare(struct turn *turn, struct allocation *al,
 	return true;
 }
 
-void mobility_answered(const struct turn *turn, const struct allocation *al,
+void mobility_answered(struct turn *turn, const struct allocation *al,
 		       uint32_t lifetime_s)
 {
+	changes_note(turn, al);
 	mobility_of(turn, al)->answered_s = lifetime_s;
 }
 
@@ -214,6 +218,7 @@ bool mobility_client_gone(struct turn *turn, struct allocation *al,
 	if (al->moving)
 		turn->edge->arrival_due(turn->edge->self, mobility->via, &mobility->to);
 	turn->edge->client_leaves(turn->edge->self, al);
+	changes_note(turn, al);
 	allocation_table_remove(turn->table, al);
 	al->client_gone = true;
 	mobility_count(turn, MOBILITY_KEPT);

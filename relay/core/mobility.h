@@ -88,7 +88,7 @@ bool mobility_prepare(struct turn *turn, struct allocation *al,
 		      const struct mobility_move *move, uint64_t now_ms,
 		      enum refusal *why);
 /* What it is answered: LIFETIME in seconds. */
-void mobility_answered(const struct turn *turn, const struct allocation *al,
+void mobility_answered(struct turn *turn, const struct allocation *al,
 		       uint32_t lifetime_s);
 
 /*

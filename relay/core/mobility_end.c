@@ -6,6 +6,7 @@
 #include <assert.h>
 
 #include "relay/core/allocation_table.h"
+#include "relay/core/changes.h"
 #include "relay/core/mobility_directory.h"
 #include "relay/core/mobility_state.h"
 #include "relay/core/turn.h"
@@ -27,6 +28,7 @@ void mobility_abandon(struct turn *turn, struct allocation *al)
 	const struct mobility *mobility = mobility_of(turn, al);
 
 	assert(al->moving);
+	changes_note(turn, al);
 	allocation_table_remove_arriving(turn->table, al);
 	al->moving = false;
 	turn_count_on_front(turn, mobility->to.front, -1);

@@ -245,3 +245,16 @@ void ms_auth_check(struct turn *turn, const struct ms_msg *msg,
 	out->reply_kind = msg->integrity == MS_INTEGRITY_SHA256 ? STUN_INTEGRITY_SHA256
 								: STUN_INTEGRITY_SHA1;
 }
+
+struct owner_proof ms_auth_proof(const struct turn *turn, const struct ms_msg *msg,
+				 const struct owner *owner)
+{
+	const struct claims claims = read_claims(msg);
+
+	return (struct owner_proof){
+		.kind = claims.username.data ? OWNER_PROOF_MS_USERNAME : OWNER_PROOF_NONE,
+		.bytes = claims.username,
+		.realm = our_realm(turn),
+		.key_len = owner->key.len,
+	};
+}

@@ -39,6 +39,10 @@ void ms_auth_check(struct turn *turn, const struct ms_msg *msg,
 bool ms_auth_send(const struct turn *turn, const struct ms_msg *msg,
 		  const struct allocation *al);
 
+/* As auth_proof(). */
+struct owner_proof ms_auth_proof(const struct turn *turn, const struct ms_msg *msg,
+				 const struct owner *owner);
+
 /* Is that our realm, in whatever quotes? */
 bool ms_auth_is_our_realm(const struct turn *turn, struct slice realm);
 

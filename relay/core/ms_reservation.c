@@ -10,6 +10,7 @@
 
 #include "relay/core/allocation_table.h"
 #include "relay/core/bandwidth/bandwidth.h"
+#include "relay/core/changes.h"
 #include "relay/core/owner_row.h"
 #include "relay/core/quota.h"
 #include "relay/core/turn.h"
@@ -185,6 +186,7 @@ static void start_lifetime(struct turn *turn, struct allocation *al, uint64_t no
 {
 	struct ms_reservation *reservation = find(turn, al);
 
+	changes_note(turn, al);
 	reservation->expires_ms =
 		now_ms + (uint64_t)turn->settings->ms.reservation_lifetime_s * 1000;
 	expiry_set(&turn->table->reservation_expiry, al->slot, reservation->expires_ms);
@@ -230,6 +232,7 @@ void ms_reservation_end(struct turn *turn, struct allocation *al)
 
 	if (reservation->state != MS_RESERVATION_MADE)
 		return;
+	changes_note(turn, al);
 	pthread_mutex_lock(&reserved->lock);
 	assert(reserved->count > 0);
 	reserved->count--;
@@ -285,6 +288,7 @@ static uint64_t packets(const struct allocation *al)
 
 void ms_reservation_report(struct turn *turn, const struct allocation *al)
 {
+	changes_note(turn, al);
 	find(turn, al)->packets = packets(al);
 }
 

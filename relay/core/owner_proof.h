@@ -35,6 +35,9 @@ struct owner_proof {
 	uint8_t key_len;
 };
 
+/* The longest of a client that was authenticated: its username, and a realm or server name. */
+enum { OWNER_PROOF_BYTES_MAX = CREDENTIAL_USERNAME_MAX, OWNER_PROOF_REALM_MAX = 255 };
+
 /*
  * Which key of the keyring, or of the keys for tokens, made the credential: a number that another key
  * under the same id does not have. 0: there is no such key any more.

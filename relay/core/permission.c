@@ -8,6 +8,7 @@
 
 #include "base/debug_assert.h"
 #include "relay/core/allocation_table.h"
+#include "relay/core/changes.h"
 #include "relay/core/peer_policy.h"
 #include "relay/core/turn.h"
 
@@ -161,6 +162,7 @@ int permission_install(struct turn *turn, struct allocation *al,
 	if (!have_room(turn, al, peers, count, now_ms))
 		return STUN_INSUFFICIENT_CAPACITY;
 
+	changes_note(turn, al);
 	for (size_t i = 0; i < count; i++) {
 		struct endpoint named = peer_as_named(turn, &peers[i]);
 		install(turn, al, &named.ip, now_ms);

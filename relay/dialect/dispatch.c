@@ -7,6 +7,7 @@
 
 #include "base/debug_assert.h"
 #include "relay/core/allocation.h"
+#include "relay/core/changes.h"
 #include "relay/core/channel.h"
 #include "relay/core/forward_ms.h"
 #include "relay/core/icmp.h"
@@ -112,8 +113,10 @@ static void forwarded(struct dispatch *out)
 static void arrive(const struct request *rq)
 {
 	if (rq->al->moving &&
-	    (rq->al->client_gone || !five_tuple_equal(&rq->al->tuple, rq->tuple)))
+	    (rq->al->client_gone || !five_tuple_equal(&rq->al->tuple, rq->tuple))) {
 		mobility_complete(rq->turn, rq->al);
+		changes_save(rq->turn, rq->now_ms);
+	}
 }
 
 /* The same if another worker has the allocation: it is to come here, and then this message. */
@@ -171,6 +174,8 @@ static void stun_message(struct request *rq, struct slice message, struct dispat
 		rq->msg = &msg;
 		request(rq);
 		rq->msg = NULL;
+		/* What the reply says has to hold, whatever becomes of this process. */
+		changes_save(rq->turn, rq->now_ms);
 		if (rq->is_elsewhere) {
 			assert(rq->reply_len == 0);
 			out->action = DISPATCH_HAND_OVER;
@@ -212,7 +217,9 @@ static struct allocation *find_allocation(struct turn *turn,
 
 	if (al == NULL || now_ms < al->expires_ms)
 		return al;
-	return allocation_end_expired(turn, al, now_ms);
+	al = allocation_end_expired(turn, al, now_ms);
+	changes_save(turn, now_ms);
+	return al;
 }
 
 /* The first byte decides; see channel_data_max() for channels of RFC 5766. */
@@ -509,6 +516,7 @@ void dispatch_client_gone(struct turn *turn, const struct five_tuple *tuple,
 
 	if (al != NULL && !mobility_client_gone(turn, al, tuple))
 		allocation_delete(turn, al, reason, now_ms);
+	changes_save(turn, now_ms);
 }
 
 uint64_t dispatch_expire(struct turn *turn, uint64_t now_ms)
@@ -519,6 +527,8 @@ uint64_t dispatch_expire(struct turn *turn, uint64_t now_ms)
 
 	uint64_t bandwidth = ms_reservation_expire(turn, now_ms);
 	uint64_t next = allocations < reservations ? allocations : reservations;
+
+	changes_save(turn, now_ms);
 
 	return next < bandwidth ? next : bandwidth;
 }

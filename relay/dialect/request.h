@@ -12,6 +12,7 @@
 
 #include "relay/core/allocation.h"
 #include "relay/core/auth.h"
+#include "relay/core/changes.h"
 #include "relay/core/five_tuple.h"
 #include "relay/core/front.h"
 #include "relay/core/mobility_ticket.h"
@@ -66,10 +67,11 @@ static inline void request_remember(struct request *rq)
 {
 	struct transactions *transactions = &rq->al->transactions;
 
-	if (transactions_recall(transactions, rq->msg->txid, STUN_TXID_LEN, rq->now_ms) <
+	if (transactions_recall(transactions, rq->msg->txid, STUN_TXID_LEN, rq->now_ms) >=
 	    0)
-		transactions_remember(transactions, rq->msg->txid, STUN_TXID_LEN, 0,
-				      rq->now_ms);
+		return;
+	transactions_remember(transactions, rq->msg->txid, STUN_TXID_LEN, 0, rq->now_ms);
+	changes_note(rq->turn, rq->al);
 }
 
 #endif

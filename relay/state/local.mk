@@ -1,6 +1,7 @@
 # relay/state/: what outlives the process.
 noinst_LIBRARIES += libstate.a
 libstate_a_SOURCES = \
+	relay/state/keeper.c \
 	relay/state/keeper.h \
 	relay/state/saved_allocation.c \
 	relay/state/saved_allocation.h \

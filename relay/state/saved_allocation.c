@@ -103,13 +103,8 @@ static void read_owner(struct state_reader *r, struct owner *owner)
 	owner->quota.bandwidth_bps = state_read_number(r);
 }
 
-static void write_proof(struct state_writer *w, const struct allocation_image *image)
+static void write_proof(struct state_writer *w, const struct owner_proof *proof)
 {
-	const struct owner_proof *proof = &image->proof;
-	uint8_t mark[8];
-
-	store_be64(mark, image->key_mark);
-	state_write_bytes(w, mark, sizeof(mark));
 	state_write_number(w, proof->kind);
 	if (proof->kind == OWNER_PROOF_NONE)
 		return;
@@ -118,13 +113,8 @@ static void write_proof(struct state_writer *w, const struct allocation_image *i
 	state_write_slice(w, proof->realm);
 }
 
-static void read_proof(struct state_reader *r, struct allocation_image *image)
+static void read_proof(struct state_reader *r, struct owner_proof *proof)
 {
-	struct owner_proof *proof = &image->proof;
-	uint8_t mark[8];
-
-	state_read_bytes(r, mark, sizeof(mark));
-	image->key_mark = load_be64(mark);
 	*proof = (struct owner_proof){
 		.kind = (enum owner_proof_kind)state_read_up_to(
 			r, OWNER_PROOF_KIND_COUNT - 1),
@@ -514,11 +504,13 @@ size_t saved_allocation_write(const struct allocation_image *image, uint8_t *out
 	const struct allocation *al = &image->move.al;
 	const uint64_t flags = flags_of(image);
 	struct state_writer w = {.data = out, .size = size};
+	uint8_t mark[8];
 
 	assert(al->side == image->front.side && al->transport == image->front.transport);
 	state_write_u8(&w, SAVED_ALLOCATION_VERSION);
 	state_write_number(&w, flags);
 	state_write_number(&w, al->id);
+	write_proof(&w, &image->proof);
 	state_write_number(&w, al->created_ms);
 	state_write_endpoint(&w, &al->tuple.client);
 	write_front(&w, &image->front);
@@ -532,8 +524,9 @@ size_t saved_allocation_write(const struct allocation_image *image, uint8_t *out
 		state_write_number(&w, al->lease.peak.full_ns);
 	}
 	state_write_bytes(&w, al->txid, sizeof(al->txid));
-	write_proof(&w, image);
 	state_write_slice(&w, text_of(al->owner.key_id));
+	store_be64(mark, image->key_mark);
+	state_write_bytes(&w, mark, sizeof(mark));
 	if (flags & HAS_OWNER)
 		write_owner(&w, &al->owner);
 	write_permissions(&w, &image->move);
@@ -586,8 +579,10 @@ static void read_record(struct state_reader *r, struct allocation_image *image,
 			uint64_t flags)
 {
 	struct allocation *al = &image->move.al;
+	uint8_t mark[8];
 
 	al->id = state_read_number(r);
+	read_proof(r, &image->proof);
 	al->created_ms = state_read_number(r);
 	state_read_endpoint(r, &al->tuple.client);
 	read_front(r, &image->front);
@@ -603,8 +598,9 @@ static void read_record(struct state_reader *r, struct allocation_image *image,
 		al->lease.peak.full_ns = state_read_number(r);
 	}
 	state_read_bytes(r, al->txid, sizeof(al->txid));
-	read_proof(r, image);
 	state_read_name(r, al->owner.key_id, KEY_ID_MAX);
+	state_read_bytes(r, mark, sizeof(mark));
+	image->key_mark = load_be64(mark);
 	if (flags & HAS_OWNER)
 		read_owner(r, &al->owner);
 	else if (!read_credential(&image->proof, &al->owner))
@@ -639,4 +635,15 @@ enum saved_verdict saved_allocation_read(struct slice record,
 	    !flags_are_true(image, flags))
 		return SAVED_DAMAGED;
 	return SAVED_GOOD;
+}
+
+bool saved_allocation_proof(struct slice record, uint64_t *id, struct owner_proof *proof)
+{
+	struct state_reader r = {.rest = record};
+	bool ours = state_read_u8(&r) == SAVED_ALLOCATION_VERSION;
+
+	state_read_up_to(&r, HAS_ALL);
+	*id = state_read_number(&r);
+	read_proof(&r, proof);
+	return ours && !r.failed;
 }

@@ -14,6 +14,7 @@
 #ifndef RELAY_STATE_SAVED_ALLOCATION_H
 #define RELAY_STATE_SAVED_ALLOCATION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,5 +50,11 @@ enum saved_verdict {
  */
 enum saved_verdict saved_allocation_read(struct slice record,
 					 struct allocation_image *image);
+
+/*
+ * Only the id, and the proof, which is borrowed, of a record that was written here. False if there is no
+ * record, or it is damaged up to there.
+ */
+bool saved_allocation_proof(struct slice record, uint64_t *id, struct owner_proof *proof);
 
 #endif

@@ -123,6 +123,7 @@ static int check(struct request *rq, struct ask *ask)
 static int create_one(struct request *rq, const struct ask *ask, uint8_t family,
 		      bool dual)
 {
+	const struct owner_proof proof = auth_proof(rq->turn, rq->msg, &rq->auth.owner);
 	const struct allocation_request request = {
 		.tuple = *rq->tuple,
 		.dialect = DIALECT_IETF,
@@ -136,6 +137,7 @@ static int create_one(struct request *rq, const struct ask *ask, uint8_t family,
 		.reservation_token = ask->reservation_token,
 		.txid = rq->msg->txid,
 		.owner = &rq->auth.owner,
+		.proof = &proof,
 		.ends_ms = revocation_deadline(rq->turn, &rq->auth.owner, rq->now_ms,
 					       rq->unix_s),
 		.why = &rq->refusal,

@@ -78,7 +78,9 @@ static void take_owner(struct request *rq)
 {
 	if (!rq->auth.owner.is_token)
 		return;
-	allocation_reown(rq->turn, rq->al, &rq->auth.owner,
+	const struct owner_proof proof = auth_proof(rq->turn, rq->msg, &rq->auth.owner);
+
+	allocation_reown(rq->turn, rq->al, &rq->auth.owner, &proof,
 			 revocation_deadline(rq->turn, &rq->auth.owner, rq->now_ms,
 					     rq->unix_s));
 }

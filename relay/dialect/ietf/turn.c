@@ -5,6 +5,7 @@
 
 #include <assert.h>
 
+#include "relay/core/changes.h"
 #include "relay/core/channel.h"
 #include "relay/core/permission.h"
 #include "relay/core/turn.h"
@@ -220,8 +221,10 @@ void turn_request(struct request *rq)
 		reply_error(rq, STUN_WRONG_CREDENTIALS);
 		return;
 	}
-	if (attributes_show_rfc8656(rq->msg))
+	if (!rq->al->shows_rfc8656 && attributes_show_rfc8656(rq->msg)) {
+		changes_note(rq->turn, rq->al);
 		rq->al->shows_rfc8656 = true;
+	}
 
 	switch (rq->msg->method) {
 	case TURN_REFRESH:

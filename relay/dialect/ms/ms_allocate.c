@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "relay/core/ms_auth.h"
 #include "relay/core/ms_reservation.h"
 #include "relay/core/revocation.h"
 #include "relay/core/turn.h"
@@ -81,6 +82,8 @@ static uint32_t lifetime(const struct ms_request *rq, const struct ask *ask)
 static int create(struct ms_request *rq, const struct ask *ask)
 {
 	bool stream = transport_is_stream(rq->transport);
+	const struct owner_proof proof =
+		ms_auth_proof(rq->turn, rq->msg, &rq->auth.owner);
 	const struct allocation_request request = {
 		.tuple = *rq->tuple,
 		.dialect = DIALECT_MS,
@@ -90,6 +93,7 @@ static int create(struct ms_request *rq, const struct ask *ask)
 		.lifetime_s = lifetime(rq, ask),
 		.txid = rq->msg->txid,
 		.owner = &rq->auth.owner,
+		.proof = &proof,
 		.ends_ms = revocation_deadline(rq->turn, &rq->auth.owner, rq->now_ms,
 					       rq->unix_s),
 		.why = &rq->refusal,

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "relay/core/changes.h"
 #include "relay/core/destination.h"
 #include "relay/core/forward_ms.h"
 #include "relay/core/ms_auth.h"
@@ -170,6 +171,7 @@ static void numbered_destination(struct ms_request *rq, const struct stun_attr *
 	}
 	int code = set_destination(rq);
 	assert(code >= 0 && code <= 699);
+	changes_note(rq->turn, rq->al);
 	transactions_remember(&rq->al->transactions, rq->msg->txid, MS_TXID_LEN, code,
 			      rq->now_ms);
 	reply_destination(rq, code, attr);
@@ -264,6 +266,10 @@ bool ms_turn_message(struct ms_request *rq, struct slice message, struct forward
 	default:
 		drop(rq, DROP_UNKNOWN_METHOD);
 	}
+	/* Before its caller can send a reply; Send and data have none. */
+	if (msg.type == MS_ALLOCATE_REQUEST ||
+	    msg.type == MS_SET_ACTIVE_DESTINATION_REQUEST)
+		changes_save(rq->turn, rq->now_ms);
 	rq->msg = NULL;
 	return true;
 }
