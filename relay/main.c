@@ -218,6 +218,11 @@ static bool make_worker(struct daemon *daemon, size_t index)
 	struct mediarelayd *self = self_of(daemon);
 	struct relay_settings *settings =
 		relay_settings_ref(relay_reload_settings(self->reload));
+	/* The first process that leaves any; there are no two of one worker. */
+	struct state_head state = {
+		.process = 1,
+		.workers = (uint32_t)self->relay.worker_count,
+	};
 	const struct worker_common common = {
 		.config = self->relay.config,
 		.shared = &self->relay.shared,
@@ -225,6 +230,7 @@ static bool make_worker(struct daemon *daemon, size_t index)
 		.unauthenticated_max = self->unauthenticated_max,
 		.workers = self->relay.workers,
 		.worker_count = self->relay.worker_count,
+		.state = state_boot_id(state.boot_id) ? &state : NULL,
 	};
 	struct worker *worker = worker_new(&common, (unsigned)index, settings,
 					   daemon->error, sizeof(daemon->error));

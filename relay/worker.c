@@ -31,6 +31,7 @@
 #include "relay/peer/relay_udp.h"
 #include "relay/rates.h"
 #include "relay/relocation.h"
+#include "relay/state/keeper.h"
 #include "relay/throttle.h"
 
 void worker_expire(struct worker *worker)
@@ -83,6 +84,19 @@ static void sample_rates(evutil_socket_t fd, short events, void *arg)
 	loop_arm(&worker->loop, &worker->sampler, worker->loop.now_ms + wait_ms);
 }
 
+static void catch_up(evutil_socket_t fd, short events, void *arg)
+{
+	(void)fd;
+	(void)events;
+	struct worker *worker = arg;
+
+	loop_turn(&worker->loop);
+	uint32_t wait_ms = keeper_catch_up(worker->keeper,
+					   relayed_packets(&worker->turn.counters),
+					   worker->loop.now_ms);
+	loop_arm(&worker->loop, &worker->saver, worker->loop.now_ms + wait_ms);
+}
+
 /* For want of bandwidth: the client of that slot, if it is a stream, and its TCP peers. */
 static void pause_streams(void *arg, uint32_t slot, bool pause)
 {
@@ -121,10 +135,40 @@ static size_t connections_wanted(const struct relay_config *config, size_t slots
 	return wanted < TCP_CONNECTIONS_MAX ? wanted : TCP_CONNECTIONS_MAX;
 }
 
-/* What the core and the parts call; before there are any. */
-static void connect_parts(struct worker *worker)
+static struct endpoint via(void *arg, const struct allocation *al)
 {
-	worker->edge = worker_edge(worker);
+	return worker_via(arg, al);
+}
+
+/* The file of records; -errno. */
+static int make_state(struct worker *worker, const struct state_head *of_all,
+		      size_t slots)
+{
+	const struct state_sizes sizes = {
+		.records = {[STATE_ALLOCATION] = (uint32_t)slots}};
+	struct state_head head = *of_all;
+	char name[32];
+
+	head.worker = worker->turn.worker;
+	snprintf(name, sizeof(name), "mediarelayd-worker-%u", worker->turn.worker);
+	int result = state_memory_make(&worker->state, name, state_file_bytes(&sizes));
+
+	if (result != 0)
+		return result;
+	worker->state_file =
+		state_file_new(worker->state.memory, worker->state.bytes, &head, &sizes);
+	if (worker->state_file == NULL || !change_list_init(&worker->turn.changes, slots))
+		return -ENOMEM;
+	worker->keeper =
+		keeper_new(&worker->turn, worker->state_file, slots, via, worker);
+	worker->delivery.state = worker->state_file;
+	return worker->keeper != NULL ? 0 : -ENOMEM;
+}
+
+/* What the core and the parts call; before there are any. */
+static void connect_parts(struct worker *worker, bool saves)
+{
+	worker->edge = worker_edge(worker, saves);
 	worker->delivery = worker_delivery(worker);
 	worker->turn.settings = &worker->settings->turn;
 	worker->turn.edge = &worker->edge;
@@ -136,7 +180,12 @@ static bool make_parts(struct worker *worker, const struct worker_common *common
 	const struct relay_config *config = common->config;
 	struct delivery *delivery = &worker->delivery;
 	size_t slots = slots_wanted(config);
+	int made = common->state != NULL ? make_state(worker, common->state, slots) : 0;
 
+	if (made != 0) {
+		errno = -made;
+		return false;
+	}
 	worker->turn.table = allocation_table_new(slots, config->fixed_limits.permissions,
 						  config->fixed_limits.channels,
 						  &worker->turn.shared->hash_key);
@@ -175,6 +224,7 @@ struct worker *worker_new(const struct worker_common *common, unsigned number,
 	assert(number < WORKERS_MAX && common->records != NULL);
 	if (worker == NULL)
 		goto fail;
+	worker->state.fd = -1;
 	worker->siblings = common->workers;
 	worker->sibling_count = common->worker_count;
 	worker->turn.shared = common->shared;
@@ -182,7 +232,7 @@ struct worker *worker_new(const struct worker_common *common, unsigned number,
 	worker->records = common->records;
 	worker->settings = settings;
 	worker->expiry_armed_ms = UINT64_MAX;
-	connect_parts(worker);
+	connect_parts(worker, common->state != NULL);
 	if (!loop_init(&worker->loop))
 		goto fail;
 	worker->inbox = inbox_new(worker->loop.base);
@@ -190,9 +240,12 @@ struct worker *worker_new(const struct worker_common *common, unsigned number,
 	    event_assign(&worker->expiry, worker->loop.base, -1, 0, expiry_due, worker) !=
 		    0 ||
 	    event_assign(&worker->sampler, worker->loop.base, -1, 0, sample_rates,
-			 worker) != 0)
+			 worker) != 0 ||
+	    event_assign(&worker->saver, worker->loop.base, -1, 0, catch_up, worker) != 0)
 		goto fail;
 	sample_rates(-1, 0, worker); /* and from now on it calls itself */
+	if (worker->keeper != NULL)
+		catch_up(-1, 0, worker); /* likewise */
 	return worker;
 fail:
 	snprintf(error, error_size, "worker %u: %s", number, strerror(errno));
@@ -422,7 +475,13 @@ void worker_free(struct worker *worker)
 		event_del(&worker->expiry);
 	if (worker->sampler.ev_base != NULL)
 		event_del(&worker->sampler);
+	if (worker->saver.ev_base != NULL)
+		event_del(&worker->saver);
 	rates_free(worker->rates);
+	keeper_free(worker->keeper);
+	change_list_release(&worker->turn.changes);
+	state_file_free(worker->state_file);
+	state_memory_release(&worker->state);
 	loop_release(&worker->loop);
 	relay_settings_unref(worker->settings);
 	free(worker);

@@ -26,9 +26,12 @@
 #include "relay/heartbeat.h"
 #include "relay/loop.h"
 #include "relay/reload/relay_settings.h"
+#include "relay/state/state_file.h"
+#include "relay/state/state_memory.h"
 
 struct clients;
 struct data_conns;
+struct keeper;
 struct relay_config;
 struct front_sockets;
 struct rates;
@@ -51,6 +54,10 @@ struct worker {
 	struct delivery delivery;
 	struct edge edge;
 	struct records *records;
+	/* What outlives the process; NULL, and no memory: nothing does. */
+	struct state_memory state;
+	struct state_file *state_file;
+	struct keeper *keeper;
 	struct udp_fronts *udp_fronts;
 	struct tcp_fronts *tcp_fronts;
 	struct clients *clients;
@@ -62,6 +69,7 @@ struct worker {
 	uint64_t expiry_armed_ms; /* UINT64_MAX: not armed */
 	struct rates *rates;
 	struct event sampler; /* of rates */
+	struct event saver;   /* of what packets have moved */
 	struct heartbeat heartbeat;
 	struct trace trace;
 	uint8_t reply[DISPATCH_REPLY_MAX];
@@ -77,6 +85,8 @@ struct worker_common {
 	const struct turn_shared *shared;
 	struct records *records;      /* of allocations that have ended */
 	uint32_t unauthenticated_max; /* see clients_unauthenticated_max() */
+	/* Of the files of records that the workers make, but for the worker; NULL: nothing outlives the process. */
+	const struct state_head *state;
 	/* All of them by number; filled in before the first one starts. */
 	struct worker *const *workers;
 	size_t worker_count;
@@ -151,7 +161,7 @@ void worker_expire(struct worker *worker);
  * The tables of functions by which its core and its two sides reach it; for worker_new(), before there
  * are any parts. In worker_edge.c and worker_delivery.c.
  */
-struct edge worker_edge(struct worker *worker);
+struct edge worker_edge(struct worker *worker, bool saves);
 struct delivery worker_delivery(struct worker *worker);
 
 /* NULL: its client is one of datagrams, or it is gone and another may have its 5-tuple. */

@@ -19,6 +19,7 @@
 #include "relay/peer/relay_tcp.h"
 #include "relay/peer/relay_udp.h"
 #include "relay/relocation.h"
+#include "relay/state/keeper.h"
 #include "relay/throttle.h"
 
 static int edge_open(void *self, uint32_t slot, const struct endpoint *local)
@@ -148,6 +149,27 @@ static void edge_ended(void *self, const struct allocation *al)
 		records_add(worker->records, &record);
 }
 
+static void edge_prove(void *self, uint32_t slot, const struct owner_proof *proof)
+{
+	const struct worker *worker = self;
+
+	keeper_prove(worker->keeper, slot, proof);
+}
+
+static void edge_proof_of(void *self, uint32_t slot, struct owner_proof *proof)
+{
+	const struct worker *worker = self;
+
+	keeper_proof_of(worker->keeper, slot, proof);
+}
+
+static void edge_save(void *self, uint64_t now_ms)
+{
+	const struct worker *worker = self;
+
+	keeper_save(worker->keeper, now_ms);
+}
+
 /*
  * Drawn ahead in blocks, so that a Data indication's transaction id costs no system call. The
  * kernel gives up to 256 bytes without ever being interrupted; more is asked for again.
@@ -178,7 +200,7 @@ static void edge_random(void *self, void *buf, size_t len)
 	}
 }
 
-struct edge worker_edge(struct worker *worker)
+struct edge worker_edge(struct worker *worker, bool saves)
 {
 	return (struct edge){
 		.self = worker,
@@ -198,6 +220,9 @@ struct edge worker_edge(struct worker *worker)
 		.tcp_binding = edge_binding,
 		.tcp_disconnect = edge_disconnect,
 		.allocation_ended = edge_ended,
+		.prove = saves ? edge_prove : NULL,
+		.proof_of = saves ? edge_proof_of : NULL,
+		.save = saves ? edge_save : NULL,
 		.random = edge_random,
 	};
 }

@@ -10,6 +10,7 @@
 
 #include "relay/core/allocation.h"
 #include "relay/core/allocation_entries.h"
+#include "relay/core/changes.h"
 #include "relay/core/charge.h"
 #include "relay/core/mobility.h"
 #include "relay/core/mobility_directory.h"
@@ -329,6 +330,9 @@ static void finish(struct restore *re, struct allocation *al)
 	restore_mobility(re, al);
 	assert(al->families != IP_NONE && al->relay_port != 0);
 	assert(al->expires_ms <= al->ends_ms && al->expires_ms > re->now_ms);
+	if (turn->edge->prove != NULL && re->image->proof.kind != OWNER_PROOF_NONE)
+		turn->edge->prove(turn->edge->self, al->slot, &re->image->proof);
+	changes_note(turn, al);
 }
 
 static enum restore_result take(struct restore *re, struct allocation **out)

@@ -18,6 +18,8 @@ libcore_a_SOURCES = \
 	relay/core/allocation_image.h \
 	relay/core/allocation_restore.c \
 	relay/core/allocation_restore.h \
+	relay/core/change_list.c \
+	relay/core/change_list.h \
 	relay/core/changes.c \
 	relay/core/changes.h \
 	relay/core/allocation_move.c \

@@ -16,7 +16,7 @@
 
 #include "auth/credential/access_token.h"
 #include "relay/core/attribute_counts.h"
-#include "relay/core/changes.h"
+#include "relay/core/change_list.h"
 #include "relay/core/counters.h"
 #include "relay/core/edge.h"
 #include "relay/core/front.h"
@@ -218,7 +218,7 @@ struct turn {
 	struct allocation_table *table;
 	struct visitors *visitors;           /* NULL: there is no other worker */
 	struct tcp_connections *connections; /* see tcp_connection.h */
-	struct changes changes;
+	struct change_list changes;          /* see changes.h */
 	struct counters counters;
 	struct turn_refusal refusal;
 	/* USERNAME of the request that was refused last, as it came; its worker's only. */

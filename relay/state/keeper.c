@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "relay/core/allocation_table.h"
-#include "relay/core/changes.h"
 #include "relay/core/counter.h"
 #include "relay/core/turn.h"
 #include "relay/state/saved_allocation.h"
@@ -187,12 +186,12 @@ static void save_slot(struct keeper *keeper, uint32_t slot)
 
 void keeper_save(struct keeper *keeper, uint64_t now_ms)
 {
-	struct changes *changes = &keeper->turn->changes;
+	struct change_list *changes = &keeper->turn->changes;
 
 	keeper->now_ms = now_ms;
 	for (uint32_t i = 0; i < changes->count; i++)
 		save_slot(keeper, changes->slots[i]);
-	changes_forget(changes);
+	change_list_clear(changes);
 	keeper->proof_count = 0;
 }
 
@@ -205,9 +204,10 @@ static void catch_up_slot(struct keeper *keeper, uint32_t slot)
 		save_slot(keeper, slot);
 }
 
-void keeper_catch_up(struct keeper *keeper, uint64_t moved, uint64_t now_ms)
+uint32_t keeper_catch_up(struct keeper *keeper, uint64_t moved, uint64_t now_ms)
 {
 	const uint32_t used = allocation_slots(keeper->turn->table);
+	const uint32_t slices = used / KEEPER_SLICE + 1;
 
 	assert(used <= keeper->slots && keeper->proof_count == 0);
 	keeper->now_ms = now_ms;
@@ -215,11 +215,12 @@ void keeper_catch_up(struct keeper *keeper, uint64_t moved, uint64_t now_ms)
 		keeper->next = 0;
 	if (keeper->next == 0) {
 		if (moved == keeper->moved && keeper->unsaved_count == 0)
-			return;
+			return KEEPER_ROUND_MS;
 		keeper->moved = moved;
 	}
 	for (uint32_t i = 0; i < KEEPER_SLICE && keeper->next < used; i++)
 		catch_up_slot(keeper, keeper->next++);
+	return slices < KEEPER_ROUND_MS ? KEEPER_ROUND_MS / slices : 1;
 }
 
 void keeper_save_all(struct keeper *keeper, uint64_t now_ms)

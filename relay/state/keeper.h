@@ -38,12 +38,12 @@ void keeper_proof_of(struct keeper *keeper, uint32_t slot, struct owner_proof *p
 void keeper_save(struct keeper *keeper, uint64_t now_ms);
 
 /*
- * Save what packets have moved, in steps of KEEPER_SLICE slots: all are looked at once as many calls
- * have been made as there are slices. Nothing is, as long as moved, the packets that the worker has relayed, is as
- * it was when the last round began.
+ * Save what packets have moved since, KEEPER_SLICE slots at a time. Returns how many milliseconds later to
+ * call it again, so that a round through all of them takes a second. No slot is looked at as long as moved, the
+ * packets that the worker has relayed, is what it was when the last round began.
  */
-enum { KEEPER_SLICE = 256 };
-void keeper_catch_up(struct keeper *keeper, uint64_t moved, uint64_t now_ms);
+enum { KEEPER_SLICE = 256, KEEPER_ROUND_MS = 1000 };
+uint32_t keeper_catch_up(struct keeper *keeper, uint64_t moved, uint64_t now_ms);
 
 /* Save all of them now, for a process that leaves. */
 void keeper_save_all(struct keeper *keeper, uint64_t now_ms);

@@ -1,14 +1,14 @@
 fuzz_programs += tests/fuzz/fuzz_session
 tests_fuzz_fuzz_session_SOURCES = tests/fuzz/fuzz_session.c tests/fuzz/session_model.c \
 	tests/fuzz/session_model.h
-tests_fuzz_fuzz_session_LDADD = libturnclient.a libfixture.a $(FUZZ_LIBS)
+tests_fuzz_fuzz_session_LDADD = libturnclient.a libfixture.a libstate.a $(FUZZ_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/session
 
 fuzz_programs += tests/fuzz/fuzz_ms_session
 tests_fuzz_fuzz_ms_session_SOURCES = tests/fuzz/fuzz_ms_session.c \
 	tests/fuzz/ms_model.c tests/fuzz/ms_model.h \
 	tests/fuzz/session_model.c tests/fuzz/session_model.h
-tests_fuzz_fuzz_ms_session_LDADD = libmsclient.a libturnclient.a libfixture.a $(FUZZ_LIBS)
+tests_fuzz_fuzz_ms_session_LDADD = libmsclient.a libturnclient.a libfixture.a libstate.a $(FUZZ_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/ms_session
 
 fuzz_programs += tests/fuzz/fuzz_revoked_users
@@ -20,7 +20,7 @@ tests_fuzz_fuzz_mobility_ticket_LDADD = $(FUZZ_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/mobility_ticket
 
 fuzz_programs += tests/fuzz/fuzz_tcp_session
-tests_fuzz_fuzz_tcp_session_LDADD = libturnclient.a libfixture.a $(FUZZ_LIBS)
+tests_fuzz_fuzz_tcp_session_LDADD = libturnclient.a libfixture.a libstate.a $(FUZZ_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/tcp_session
 
 fuzz_programs += tests/fuzz/fuzz_saved_allocation

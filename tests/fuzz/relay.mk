@@ -16,7 +16,7 @@ EXTRA_DIST += tests/fuzz/corpus/control
 
 fuzz_programs += tests/fuzz/fuzz_dtls
 tests_fuzz_fuzz_dtls_SOURCES = tests/fuzz/fuzz_dtls.c $(dtls_fixture)
-tests_fuzz_fuzz_dtls_LDADD = libfixture.a $(FUZZ_LIBS) $(RELAY_LIBS)
+tests_fuzz_fuzz_dtls_LDADD = libfixture.a libstate.a $(FUZZ_LIBS) $(RELAY_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/dtls
 
 fuzz_programs += tests/fuzz/fuzz_state_file

@@ -10,9 +10,12 @@
 
 #include "relay/core/allocation_table.h"
 #include "relay/core/bandwidth/bandwidth.h"
+#include "relay/core/changes.h"
 #include "relay/core/shared.h"
 #include "relay/core/tcp_connection.h"
+#include "relay/state/keeper.h"
 #include "tests/unit/core/random.h"
+#include "tests/unit/core/records.h"
 
 const char fixture_realm[] = "avedge.test";
 
@@ -200,6 +203,61 @@ static void allocation_ended(void *self, const struct allocation *al)
 	assert(edge->open[al->slot]);
 	edge->last = *al;
 	edge->ended++;
+}
+
+static void prove(void *self, uint32_t slot, const struct owner_proof *proof)
+{
+	const struct fake_edge *edge = self;
+
+	keeper_prove(records_of_keeper(edge->records), slot, proof);
+}
+
+static void proof_of(void *self, uint32_t slot, struct owner_proof *proof)
+{
+	const struct fake_edge *edge = self;
+
+	keeper_proof_of(records_of_keeper(edge->records), slot, proof);
+}
+
+static void save(void *self, uint64_t now_ms)
+{
+	const struct fake_edge *edge = self;
+
+	keeper_save(records_of_keeper(edge->records), now_ms);
+}
+
+bool fake_edge_keep(struct fake_edge *edge, struct turn *turn, size_t slots)
+{
+	edge->records = records_of_new(turn, slots);
+	if (edge->records == NULL)
+		return false;
+	edge->edge.prove = prove;
+	edge->edge.proof_of = proof_of;
+	edge->edge.save = save;
+	return true;
+}
+
+void fake_edge_unkeep(struct fake_edge *edge, struct turn *turn)
+{
+	records_of_free(edge->records, turn);
+	edge->records = NULL;
+	edge->edge.prove = NULL;
+	edge->edge.proof_of = NULL;
+	edge->edge.save = NULL;
+}
+
+void fixture_check_saved(struct turn *turn, uint64_t now_ms)
+{
+	const struct fake_edge *edge = turn->edge->self;
+
+	if (edge->records != NULL)
+		records_of_check(edge->records, turn, now_ms);
+}
+
+void fixture_check_records(struct turn *turn, uint64_t now_ms)
+{
+	changes_save(turn, now_ms);
+	fixture_check_saved(turn, now_ms);
 }
 
 static void edge_random(void *self, void *buf, size_t len)
@@ -416,7 +474,8 @@ bool fixture_start(struct fixture *fixture, const struct fixture_options *option
 		options->channels_each ? options->channels_each : 8,
 		&fixture->shared.hash_key);
 	fixture->turn.connections = tcp_connections_new(FAKE_CONNECTIONS, slots);
-	if (!fixture->turn.table || !fixture->turn.connections)
+	if (!fixture->turn.table || !fixture->turn.connections ||
+	    !fake_edge_keep(&fixture->edge, &fixture->turn, slots))
 		goto fail;
 	return true;
 
@@ -429,15 +488,23 @@ void fixture_stop(struct fixture *fixture)
 {
 	struct allocation *al;
 
+	if (fixture->turn.table)
+		fixture_check_records(&fixture->turn, fixture->now_ms);
 	while (fixture->turn.table &&
 	       (al = allocation_next(fixture->turn.table, 0)) != NULL)
 		allocation_delete(&fixture->turn, al, END_SHUTDOWN, fixture->now_ms);
+	fake_edge_unkeep(&fixture->edge, &fixture->turn);
 	allocation_table_free(fixture->turn.table);
 	tcp_connections_free(fixture->turn.connections);
 	shared_free(&fixture->shared);
 	peer_policy_free(fixture->settings.policy);
 	keyring_free(fixture->settings.keyring);
 	memset(fixture, 0, sizeof(*fixture));
+}
+
+void fixture_by_hand(struct fixture *fixture)
+{
+	fake_edge_unkeep(&fixture->edge, &fixture->turn);
 }
 
 uint32_t fixture_accept(struct fixture *fixture, struct allocation *al,

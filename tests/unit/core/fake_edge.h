@@ -9,6 +9,7 @@
  *	relay   198.18.0.1 (public 203.0.113.1 if `nat`), 2001:db8::1
  *	TCP     4 connections of an allocation, 8 held; allocations are young for 10 s, holding 5 s
  *	worker  3 of 8
+ *	records of its allocations, checked at the end; see records.h
  *	peers   192.0.2.0/24, 198.51.100.0/24, 2001:db8::/32 are allowed; the rest as built in
  */
 #ifndef TESTS_UNIT_CORE_FAKE_EDGE_H
@@ -29,6 +30,8 @@ enum {
 	FAKE_WORKERS = 8,
 	FAKE_TAKEN_MAX = 4096,
 };
+
+struct records_of;
 
 struct fake_edge {
 	struct edge edge;
@@ -54,6 +57,8 @@ struct fake_edge {
 	bool open[FAKE_SLOTS_MAX], tcp[FAKE_SLOTS_MAX];
 	struct endpoint local[FAKE_SLOTS_MAX];
 	struct endpoint second[FAKE_SLOTS_MAX]; /* family IP_NONE: the slot has only one */
+	/* Records of allocations, see records.h; NULL: none. */
+	struct records_of *records;
 	struct allocation last; /* the last allocation passed to allocation_ended() */
 	uint64_t random;        /* state of a deterministic generator */
 };
@@ -92,6 +97,20 @@ extern const char fixture_realm[]; /* "avedge.test" */
 bool fixture_start(struct fixture *fixture, const struct fixture_options *options);
 /* Ends all allocations first. A zeroed or half-started fixture is allowed. */
 void fixture_stop(struct fixture *fixture);
+
+/* The test changes allocations by hand, so their records say nothing: there are none from here on. */
+void fixture_by_hand(struct fixture *fixture);
+
+/* Keep records of that turn, whose edge that is. False if out of memory. And no longer. */
+bool fake_edge_keep(struct fake_edge *edge, struct turn *turn, size_t slots);
+void fake_edge_unkeep(struct fake_edge *edge, struct turn *turn);
+
+/*
+ * Abort if a record says anything else than its allocation (records.h): after dispatch, which has to have
+ * saved; or save first, as the loop does.
+ */
+void fixture_check_saved(struct turn *turn, uint64_t now_ms);
+void fixture_check_records(struct turn *turn, uint64_t now_ms);
 
 /* Publish a new policy that also refuses deny (may be NULL), as a reload does. */
 bool fixture_deny(struct fixture *fixture, const char *deny);

@@ -36,8 +36,10 @@ EXTRA_DIST += tests/unit/core/create_check.h tests/unit/core/one_fixture.h tests
 
 # The fixture of fake_edge.h; a program that uses it has libfixture.a in front of the libraries.
 check_LIBRARIES += libfixture.a
-libfixture_a_SOURCES = tests/unit/core/fake_edge.c tests/unit/core/fake_edge.h
-fixture_libs = libfixture.a $(LDADD)
+libfixture_a_SOURCES = tests/unit/core/fake_edge.c tests/unit/core/fake_edge.h \
+	tests/unit/core/records.c tests/unit/core/records.h \
+	tests/unit/state/images.c tests/unit/state/images.h
+fixture_libs = libfixture.a libstate.a $(LDADD)
 tests_unit_core_test_admission_LDADD = $(fixture_libs)
 tests_unit_core_test_allocation_move_LDADD = $(fixture_libs)
 tests_unit_core_test_allocation_LDADD = $(fixture_libs)

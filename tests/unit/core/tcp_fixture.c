@@ -11,11 +11,14 @@ struct fixture fixture;
 void begin(void)
 {
 	ck_assert(fixture_start(&fixture, NULL));
+	/* Of the IETF dialect without data connections, which no request can have. */
+	fixture_by_hand(&fixture);
 }
 
 void begin_behind_nat(void)
 {
 	ck_assert(fixture_start(&fixture, &(struct fixture_options){.nat = true}));
+	fixture_by_hand(&fixture);
 }
 
 void end(void)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "relay/core/changes.h"
 #include "relay/core/channel.h"
 #include "relay/core/mobility.h"
 #include "relay/core/mobility_end.h"
@@ -37,6 +38,8 @@ static void begin_with(struct fixture_options options)
 	second.table = allocation_table_new(options.slots ? options.slots : 64, 8, 8,
 					    &fixture.shared.hash_key);
 	ck_assert_ptr_nonnull(second.table);
+	ck_assert(fake_edge_keep(&second_edge, &second,
+				 options.slots ? options.slots : 64));
 	turns[0] = &fixture.turn;
 	turns[1] = &second;
 }
@@ -66,8 +69,10 @@ static void end_all(struct turn *turn)
 static void end(void)
 {
 	end_all(&fixture.turn);
+	fixture_check_records(&second, fixture.now_ms);
 	end_all(&second);
 	ck_assert(fixture_is_clean(&fixture) && second_is_clean());
+	fake_edge_unkeep(&second_edge, &second);
 	allocation_table_free(second.table);
 	fixture_stop(&fixture);
 }
@@ -77,6 +82,7 @@ static struct allocation *carry(struct turn *from, struct allocation *al, struct
 {
 	struct allocation_move *move = allocation_move_new();
 	const uint64_t id = al->id;
+	const uint32_t slot = al->slot;
 
 	ck_assert_ptr_nonnull(move);
 	allocation_move_pack(from, al, move);
@@ -87,6 +93,9 @@ static struct allocation *carry(struct turn *from, struct allocation *al, struct
 	/* The old worker's word comes late, and changes nothing. */
 	mobility_directory_move(fixture.shared.mobile, mobility_name(id), place);
 	allocation_move_free(move);
+	changes_note_slot(from, slot);
+	fixture_check_records(from, fixture.now_ms);
+	fixture_check_records(to, fixture.now_ms);
 	ck_assert(al == NULL || allocation_table_check(to->table));
 	return al;
 }

@@ -94,6 +94,7 @@ END_TEST
 
 START_TEST(tunnelled_peers_are_refused) /* T-382 */
 {
+	fixture_by_hand(&fixture);
 	al->families = IP_V6;
 	ck_assert_int_eq(bind_to(0x4000, "[2001:0:1::1]:9"), 403);
 	ck_assert_int_eq(bind_to(0x4000, "[2002:c000:201::1]:9"), 403);

@@ -13,6 +13,7 @@
 #include "stun/chandata.h"
 
 #define ONE_FIXTURE_ALLOCATION
+#define ONE_FIXTURE_BY_HAND
 #include "tests/unit/core/one_fixture.h"
 
 static struct forward out;

@@ -11,6 +11,7 @@
 #include "stun/msg.h"
 
 #define ONE_FIXTURE_ALLOCATION
+#define ONE_FIXTURE_BY_HAND
 #include "tests/unit/core/one_fixture.h"
 
 static struct forward out;

@@ -115,6 +115,7 @@ START_TEST(bad_ipv6_peer_is_refused) /* T-292, T-580 */
 	struct endpoint peer = ep(peers6[_i].peer);
 	const char *refused = NULL;
 
+	fixture_by_hand(&fixture);
 	al->families = IP_V6;
 	int got =
 		permission_install(&fixture.turn, al, &peer, 1, fixture.now_ms, &refused);

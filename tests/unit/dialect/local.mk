@@ -2,7 +2,7 @@
 check_LIBRARIES += libturnclient.a
 libturnclient_a_SOURCES = tests/unit/dialect/turn_client.c tests/unit/dialect/turn_client.h
 client_libs = libturnclient.a $(fixture_libs)
-EXTRA_DIST += tests/unit/dialect/dialect_check.h tests/unit/dialect/flow_check.h
+EXTRA_DIST += tests/unit/dialect/checked_dispatch.h tests/unit/dialect/dialect_check.h tests/unit/dialect/flow_check.h
 
 unit_programs += \
 	tests/unit/dialect/test_attacks \

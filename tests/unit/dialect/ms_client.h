@@ -19,10 +19,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "relay/dialect/dispatch.h"
 #include "stun/ms_attr.h"
 #include "stun/ms_integrity.h"
 #include "tests/unit/core/fake_edge.h"
+#include "tests/unit/dialect/checked_dispatch.h"
 
 /* The form of the credential that the client sends. */
 enum ms_form {

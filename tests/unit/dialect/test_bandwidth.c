@@ -241,6 +241,7 @@ START_TEST(a_quota_of_the_credential_comes_before_the_limit)
 	struct flow *gateway = add_flow("gateway", 5 * MBIT, 600);
 	struct flow *user = add_flow("alice", 5 * MBIT, 600);
 
+	fixture_by_hand(&fixture);
 	gateway->al->owner.quota.bandwidth_bps = 3 * MBIT;
 	run(10000);
 	forget();

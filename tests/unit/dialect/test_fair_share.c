@@ -143,6 +143,7 @@ static struct flow *add_class(const char *user, uint64_t bps, size_t packet,
 {
 	struct flow *flow = add_flow(user, bps, packet);
 
+	fixture_by_hand(&fixture);
 	flow->al->ms.stream_type = type;
 	return flow;
 }
@@ -199,6 +200,7 @@ START_TEST(a_prefix_loses_audio_last)
 				 .bps = 5 * MBIT,
 				 .packet = 1200};
 	flow_count = 2;
+	fixture_by_hand(&fixture);
 	flows[1].al->ms.stream_type = MS_STREAM_VIDEO;
 	run(20000);
 	lost_nothing("audio", &flows[0]);

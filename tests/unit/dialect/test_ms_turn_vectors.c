@@ -9,7 +9,6 @@
  */
 #include <string.h>
 
-#include "relay/dialect/dispatch.h"
 #include "stun/framing.h"
 #include "stun/ms_attr.h"
 #include "stun/ms_integrity.h"

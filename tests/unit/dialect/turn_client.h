@@ -21,11 +21,11 @@
 #include <stdint.h>
 
 #include "auth/credential/access_token.h"
-#include "relay/dialect/dispatch.h"
 #include "stun/attr.h"
 #include "stun/integrity.h"
 #include "stun/msg.h"
 #include "tests/unit/core/fake_edge.h"
+#include "tests/unit/dialect/checked_dispatch.h"
 
 /* The fronts of fake_edge.h. */
 enum {

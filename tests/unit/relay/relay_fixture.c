@@ -173,6 +173,7 @@ void relay_fixture_start(struct relay_fixture *fixture, const char *extra,
 		change(fixture->settings);
 	fixture->relay.records = records_new(64);
 	ck_assert_ptr_nonnull(fixture->relay.records);
+	static const struct state_head state = {.process = 1, .workers = FIXTURE_WORKERS};
 	const struct worker_common common = {
 		.config = fixture->config,
 		.shared = &fixture->relay.shared,
@@ -180,6 +181,7 @@ void relay_fixture_start(struct relay_fixture *fixture, const char *extra,
 		.unauthenticated_max = UINT32_MAX,
 		.workers = fixture->workers,
 		.worker_count = FIXTURE_WORKERS,
+		.state = &state,
 	};
 	for (unsigned i = 0; i < FIXTURE_WORKERS; i++) {
 		fixture->workers[i] = worker_new(&common, i,

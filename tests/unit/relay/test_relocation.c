@@ -5,7 +5,9 @@
  */
 #include "relay/relocation.h"
 
+#include "relay/core/allocation_image.h"
 #include "relay/core/allocation_table.h"
+#include "relay/core/changes.h"
 #include "relay/core/mobility.h"
 #include "relay/core/mobility_end.h"
 #include "relay/core/visitors.h"
@@ -14,6 +16,7 @@
 #include "relay/front/udp.h"
 #include "relay/loop.h"
 #include "tests/unit/core/fake_edge.h"
+#include "tests/unit/core/records.h"
 #include "tests/unit/lib/unit.h"
 
 /* The fixture's worker receives the client; the allocation is at the other one. */
@@ -83,13 +86,27 @@ static void nothing(void *self)
 	(void)self;
 }
 
+/* As expire() of a worker: everything that has changed is saved. */
+static void save_here(void *self)
+{
+	(void)self;
+	changes_save(&fixture.turn, fixture.now_ms);
+}
+
+static void save_there(void *self)
+{
+	(void)self;
+	changes_save(&there_turn, fixture.now_ms);
+}
+
 static void begin_delivery(struct delivery *delivery, struct turn *turn)
 {
 	turn->visitors = visitors_new(&fixture.shared.hash_key);
 	*delivery = (struct delivery){.loop = &loop,
 				      .turn = turn,
 				      .flush_peers = nothing,
-				      .expire = nothing,
+				      .expire = turn == &fixture.turn ? save_here
+								      : save_there,
 				      .post = post};
 	delivery->relocation = relocation_new(delivery, NULL);
 	ck_assert(turn->visitors != NULL && delivery->relocation != NULL);
@@ -108,6 +125,7 @@ static void begin(void)
 	there_turn.edge = &there_edge.edge;
 	there_turn.table = allocation_table_new(64, 8, 8, &fixture.shared.hash_key);
 	ck_assert_ptr_nonnull(there_turn.table);
+	ck_assert(fake_edge_keep(&there_edge, &there_turn, 64));
 	loop.now_ms = fixture.now_ms;
 	loop.unix_s = fixture.unix_s;
 	to = fixture_tuple("198.51.100.7:6000", 3);
@@ -120,6 +138,7 @@ static void end_delivery(struct delivery *delivery)
 	struct turn *turn = delivery->turn;
 	struct allocation *al;
 
+	fixture_check_records(turn, loop.now_ms);
 	while ((al = allocation_next(turn->table, 0)) != NULL)
 		allocation_delete(turn, al, END_SHUTDOWN, loop.now_ms);
 	ck_assert(allocation_table_check(turn->table));
@@ -135,6 +154,7 @@ static void end(void)
 	end_delivery(&here);
 	end_delivery(&there);
 	ck_assert(fixture_is_clean(&fixture));
+	fake_edge_unkeep(&there_edge, &there_turn);
 	allocation_table_free(there_turn.table);
 	fixture_stop(&fixture);
 }
@@ -197,7 +217,19 @@ static struct allocation *moving(void)
 					.via = HERE},
 		loop.now_ms, &why));
 	visitor_of(al->id);
+	fixture_check_records(&there_turn, loop.now_ms);
 	return al;
+}
+
+/* The worker that it has left hears that it has been saved here. */
+static void hear_that_it_is_saved(void)
+{
+	static struct allocation_image image;
+
+	ck_assert_msg(records_of_read(there_edge.records, 0, &image),
+		      "until then it is saved there, too");
+	run(&there);
+	ck_assert(!records_of_read(there_edge.records, 0, &image));
 }
 
 START_TEST(it_comes_with_the_first_data)
@@ -211,6 +243,7 @@ START_TEST(it_comes_with_the_first_data)
 	run(&there);
 	run(&here);
 	ck_assert_msg(handled == 2, "what was held");
+	hear_that_it_is_saved();
 	ck_assert_ptr_nonnull(allocation_find(fixture.turn.table, &to));
 	ck_assert_ptr_null(visitors_find(fixture.turn.visitors, &to));
 	ck_assert_uint_eq(fixture.turn.counters.mobility[MOBILITY_WORKER], 1);
@@ -240,6 +273,7 @@ START_TEST(a_late_answer_ends_no_other_pull)
 	run(&there);
 	run(&here);
 	ck_assert_uint_eq(handled, 3);
+	hear_that_it_is_saved();
 	ck_assert_ptr_nonnull(allocation_find(fixture.turn.table, &to));
 	ck_assert_uint_eq(fixture.turn.counters.mobility[MOBILITY_LOST], 0);
 	end();
@@ -255,6 +289,7 @@ START_TEST(its_old_5_tuple_is_in_use_here) /* both came through balancers */
 	data();
 	run(&there);
 	run(&here);
+	hear_that_it_is_saved();
 	ck_assert_ptr_nonnull(allocation_find(fixture.turn.table, &to));
 	ck_assert_ptr_eq(allocation_find(fixture.turn.table, &from), another);
 	end();
@@ -270,6 +305,7 @@ START_TEST(its_new_5_tuple_is_in_use_here)
 
 	run(&there);
 	run(&here);
+	hear_that_it_is_saved();
 	ck_assert_ptr_eq(allocation_find(fixture.turn.table, &to), another);
 	ck_assert_uint_eq(allocation_count(fixture.turn.table), 1);
 	ck_assert_uint_eq(fixture.turn.counters.mobility[MOBILITY_LOST], 1);
