@@ -24,6 +24,7 @@ libdaemon_a_SOURCES = \
 	base/descriptors/fd_parcel.c base/descriptors/fd_parcel.h \
 	base/descriptors/fd_store.c base/descriptors/fd_store.h \
 	base/descriptors/inherited.c base/descriptors/inherited.h \
+	base/descriptors/restarts.c base/descriptors/restarts.h \
 	base/descriptors/take_over.c base/descriptors/take_over.h \
 	base/descriptors/take_over_listener.c base/descriptors/take_over_listener.h \
 	base/descriptors/take_over_message.c base/descriptors/take_over_message.h \

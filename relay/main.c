@@ -12,6 +12,7 @@
 
 #include "base/daemon.h"
 #include "base/descriptors/inherited.h"
+#include "base/descriptors/restarts.h"
 #include "base/log.h"
 #include "base/metrics/metrics_listener.h"
 #include "base/watchdog.h"
@@ -163,6 +164,7 @@ static bool bind_fronts(struct daemon *daemon)
 	if (self->sockets == NULL || self->inherited == NULL ||
 	    !inherited_from_environment(self->inherited))
 		return daemon_no_memory(daemon);
+	restarts_pause(self->inherited);
 	for (size_t i = 0; i < NETWORK_ROWS; i++)
 		serving[i] = view->states[i] == NETWORK_SERVING;
 	return fronts_bind(config_of(daemon), view->fronts, serving, self->inherited,

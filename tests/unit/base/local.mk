@@ -15,6 +15,7 @@ unit_programs += \
 	tests/unit/base/test_metrics_listener \
 	tests/unit/base/test_openmetrics \
 	tests/unit/base/test_privdrop \
+	tests/unit/base/test_restarts \
 	tests/unit/base/test_secret_file \
 	tests/unit/base/test_sockaddr \
 	tests/unit/base/test_udp_batch \
@@ -45,4 +46,5 @@ tests_unit_base_test_metrics_listener_LDADD = libdaemon.a $(CORE_LIBS) libbase.a
 tests_unit_base_test_openmetrics_LDADD = libdaemon.a $(CHECK_LIBS)
 tests_unit_base_test_privdrop_LDADD = libbase.a $(CAPNG_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_watchdog_LDADD = libdaemon.a $(EVENT_LIBS) $(SYSTEMD_LIBS) $(CHECK_LIBS)
+tests_unit_base_test_restarts_LDADD = libdaemon.a libbase.a $(SYSTEMD_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_secret_file_LDADD = libbase.a $(CHECK_LIBS)
