@@ -15,6 +15,7 @@
 #include "relay/peer/relay_udp.h"
 #include "relay/reload/relay_config.h"
 #include "relay/self_test.h"
+#include "relay/state/keeper.h"
 #include "relay/worker.h"
 
 enum { SOCKETS_AT_ONCE = 256 };
@@ -305,6 +306,16 @@ static uint64_t live(const struct counters *counters)
 	return counters_open(counter_read(&counters->allocations_opened) +
 				     counter_read(&counters->moved_in),
 			     gone);
+}
+
+uint64_t relay_unsaved(const struct relay *relay)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		sum += keeper_unsaved(relay->workers[i]->keeper);
+	}
+	return sum;
 }
 
 uint64_t relay_allocation_count(const struct relay *relay)

@@ -25,6 +25,7 @@ struct record_writer;
 struct records;
 struct reload;
 struct relay_settings;
+struct take_up_report;
 struct worker;
 
 struct relay {
@@ -40,6 +41,8 @@ struct relay {
 	struct reload *reload;
 	struct drain *drain;
 	bool has_taken_up; /* allocations of the process before: their ids name no worker of this one */
+	/* What this process took up; NULL until that is known. Main sets it, once. Atomic. */
+	const struct take_up_report *taken_up;
 	struct records *records; /* the newest, of allocations that have ended */
 	struct record_writer
 		*record_writer; /* of them to the log; NULL: none are written */
@@ -92,6 +95,9 @@ struct turn_refusal relay_refusal(const struct relay *relay);
  * of them; *local has port 0 if there was none.
  */
 uint64_t relay_conflicts(const struct relay *relay, struct endpoint *local, bool *tcp);
+
+/* Allocations of all workers whose record did not fit: what a restart would lose. */
+uint64_t relay_unsaved(const struct relay *relay);
 
 /* How many there are, over all workers. */
 uint64_t relay_allocation_count(const struct relay *relay);

@@ -13,6 +13,7 @@
 #include "base/control/control_common.h"
 #include "base/inbox.h"
 #include "base/log.h"
+#include "relay/ops/continuity.h"
 #include "relay/ops/control_documents.h"
 #include "relay/relay.h"
 #include "relay/reload/drain.h"
@@ -44,6 +45,17 @@ static void get_limits(void *arg, const struct control_request *request,
 {
 	(void)request;
 	control_answer(reply, control_limits(arg));
+}
+
+static void get_upgrade(void *arg, const struct control_request *request,
+			struct control_reply *reply)
+{
+	struct continuity_check check;
+
+	(void)request;
+	control_answer(reply, continuity_check_make(&check, arg)
+				      ? continuity_check_document(&check)
+				      : NULL);
 }
 
 static void get_configuration(void *arg, const struct control_request *request,
@@ -167,6 +179,7 @@ const struct control_route control_routes[] = {
 	{.method = "GET", .path = "/v1/counters", .handler = get_counters},
 	{.method = "GET", .path = "/v1/limits", .handler = get_limits},
 	{.method = "GET", .path = "/v1/configuration", .handler = get_configuration},
+	{.method = "GET", .path = "/v1/upgrade", .handler = get_upgrade},
 	{.method = "GET",
 	 .path = "/v1/allocations",
 	 .handler = control_list_allocations,

@@ -12,6 +12,7 @@
 #include "base/control/control_common.h"
 #include "base/version.h"
 #include "relay/core/auth.h"
+#include "relay/ops/continuity.h"
 #include "relay/ops/port_table.h"
 #include "relay/relay.h"
 #include "relay/reload/network.h"
@@ -173,6 +174,7 @@ json_t *control_status(struct relay *relay)
 	struct relay_settings *settings = relay_settings(relay);
 	struct drain_state drain = drain_state(relay->drain);
 	struct reload_last last = reload_last(relay->reload);
+	struct continuity continuity = continuity_of(relay);
 	int64_t tls = __atomic_load_n(&relay->tls_not_after_s, __ATOMIC_RELAXED);
 
 	if (settings == NULL)
@@ -187,14 +189,15 @@ json_t *control_status(struct relay *relay)
 				   control_time(tls), "ports", pool_figures(relay),
 				   "limits", limits_in_force(relay, settings));
 	json_t *more = json_pack(
-		"{s:s, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o}", "state",
+		"{s:s, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "state",
 		drain.draining ? "draining" : "serving", "drain", control_drain(&drain),
 		"per_worker", workers(relay), "keys",
 		keys(settings->turn.keyring, settings->turn.limits.clock_skew_s),
 		"credential_refused", credential_refused(relay), "generation",
 		(int)last.generation, "reload", control_reload_last(&last),
 		"restart_pending", control_restart_pending(relay->reload), "log_dropped",
-		control_log_dropped());
+		control_log_dropped(), "taken_up", continuity_taken_up(&continuity),
+		"next_restart", continuity_next(&continuity));
 
 	relay_settings_unref(settings);
 	if (status && (!more || json_object_update(status, more) < 0)) {

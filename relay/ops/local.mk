@@ -2,6 +2,7 @@
 relay_ops_sources = \
 	relay/ops/addresses.c relay/ops/addresses.h \
 	relay/ops/worker_load.c relay/ops/worker_load.h \
+	relay/ops/continuity.c relay/ops/continuity.h \
 	relay/ops/control.c relay/ops/control.h \
 	relay/ops/control_documents.h \
 	relay/ops/control_allocations.c \

@@ -298,6 +298,35 @@ static void write_reload(const struct metrics_facts *facts, struct openmetrics *
 	openmetrics_count(om, facts->reload.generation, NULL);
 }
 
+static void write_continuity(const struct continuity *continuity, struct openmetrics *om)
+{
+	const struct take_up_report *taken = &continuity->taken;
+
+	openmetrics_family(
+		om, METRIC_GAUGE, "avedge_restart_gap_seconds", "seconds",
+		"From the last sign of life of the process before until this one "
+		"served; 0 after a fresh start.");
+	openmetrics_real(om, (double)taken->gap_ms / SCALE_MS, NULL);
+	openmetrics_family(
+		om, METRIC_GAUGE, "avedge_restart_oldest_allocation_seconds", "seconds",
+		"Age, when this process started, of the oldest allocation that it "
+		"took up; 0 without one.");
+	openmetrics_real(om, (double)taken->oldest_ms / SCALE_MS, NULL);
+	openmetrics_family(om, METRIC_GAUGE, "avedge_unsaved_allocations", NULL,
+			   "Allocations whose record did not fit into the state file; a "
+			   "restart loses them.");
+	openmetrics_count(om, continuity->unsaved, NULL);
+	openmetrics_family(
+		om, METRIC_COUNTER, "avedge_stored_descriptors", NULL,
+		"Descriptors for the next process, by what the service manager "
+		"was sent: stored, or given up.");
+	openmetrics_count(om, continuity->store.put, "result", "stored", NULL);
+	openmetrics_count(om, continuity->store.given_up, "result", "given-up", NULL);
+	openmetrics_family(om, METRIC_GAUGE, "avedge_waiting_descriptors", NULL,
+			   "Descriptors that the service manager has not taken yet.");
+	openmetrics_count(om, continuity->store.waiting, NULL);
+}
+
 static void write_drain(const struct metrics_facts *facts, struct openmetrics *om)
 {
 	const struct drain_state *drain = &facts->drain;
@@ -336,5 +365,6 @@ void metrics_write(const struct metrics_facts *facts, struct openmetrics *om)
 	write_workers(facts, om);
 	write_expiry(facts, om);
 	write_reload(facts, om);
+	write_continuity(&facts->continuity, om);
 	write_drain(facts, om);
 }

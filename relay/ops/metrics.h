@@ -19,6 +19,7 @@
 #include "relay/core/ids.h"
 #include "relay/core/ms_reservation.h"
 #include "relay/core/port_pool.h"
+#include "relay/ops/continuity.h"
 #include "relay/ops/worker_load.h"
 #include "relay/reload/drain.h"
 #include "stun/endpoint.h"
@@ -47,6 +48,7 @@ struct metrics_facts {
 	struct reload_last reload;
 	struct drain_state drain;
 	struct ms_reserved_figures reserved;
+	struct continuity continuity;
 };
 
 /* Gather; asks the workers. load: of that relay. */

@@ -83,5 +83,6 @@ void metrics_gather(struct metrics_facts *facts, struct relay *relay,
 	gather_keys(facts, relay);
 	facts->reload = reload_last(relay->reload);
 	facts->drain = drain_state(relay->drain);
+	facts->continuity = continuity_of(relay);
 	facts->reserved = ms_reserved_figures(relay->shared.reserved);
 }

@@ -174,7 +174,9 @@ char *page_status(const struct page_facts *facts, size_t *len)
 		drain(&metrics->drain), "reload", reload(&metrics->reload), "workers",
 		workers(metrics), "pools", pools(metrics));
 	json_t *rest = json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "allocations",
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"taken_up", continuity_taken_up(&metrics->continuity), "next_restart",
+		continuity_next(&metrics->continuity), "allocations",
 		control_count(counters_open(counters->allocations_opened,
 					    counters->allocations_closed)),
 		"opened", control_count(counters->allocations_opened), "to_peer",

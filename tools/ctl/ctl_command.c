@@ -86,6 +86,18 @@ const struct ctl_command ctl_commands[] = {
 	 .daemon = CTL_RELAY,
 	 .options = {OPTION_RELOAD_MRAS, OPTION_MRAS_SOCKET, DAEMON},
 	 .run = ctl_reload},
+	{.name = "upgrade",
+	 .usage = "--check",
+	 .purpose = "say what a restart or an upgrade would lose",
+	 .text = "Calls go on when mediarelayd is restarted or upgraded.  This asks the relay which would "
+		 "not, before it happens: clients over TLS without mobility, allocations that could "
+		 "not be saved, and those whose address, port or dialect the configuration file, as "
+		 "it is now, does not have any more.  Changes nothing.\n\n"
+		 "Exit status 0: nothing would be lost; 1: something would, or no process could start "
+		 "with this file.",
+	 .daemon = CTL_RELAY,
+	 .options = {OPTION_CHECK, DAEMON},
+	 .run = ctl_upgrade},
 	{.name = "limits",
 	 .purpose = "show the limits in force and their usage",
 	 .text = "The top users and address prefixes follow.",

@@ -87,6 +87,8 @@ const struct ctl_option ctl_options[OPTION_COUNT] = {
 	[OPTION_FORCE] = {"force", CTL_FLAG, NULL,
 			  "even if it is the last relay of its location"},
 	[OPTION_RELOAD_MRAS] = {"mras", CTL_FLAG, NULL, "also reload mrasd"},
+	[OPTION_CHECK] = {"check", CTL_FLAG, NULL,
+			  "say what a restart would lose, and why"},
 	[OPTION_FOLLOW] = {"follow", CTL_FLAG, NULL,
 			   "keep printing new records as they come"},
 	[OPTION_RECORDS_USER] = {"user", CTL_TEXT, "USER", "only records of this user"},

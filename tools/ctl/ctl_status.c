@@ -1,6 +1,6 @@
 /*
- * ctl_status.c - documents about a daemon as a whole: status, limits, configuration, and the relays of
- * mrasd.
+ * ctl_status.c - documents about a daemon as a whole: status, what an upgrade would lose, limits,
+ * configuration, and the relays of mrasd.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -103,6 +103,46 @@ static void print_files(const json_t *status)
 		ctl_print(status, "log             {log_dropped} messages dropped\n");
 }
 
+/* What the last restart did to calls; nothing after a fresh start. */
+static void print_taken_up(const json_t *taken)
+{
+	json_t *lost;
+	const char *reason;
+	json_t *count;
+	char cell[CTL_CELL_MAX];
+
+	if (!json_is_object(taken))
+		return;
+	ctl_print(taken,
+		  "taken up        {allocations} allocations, {lost} lost, the oldest "
+		  "{oldest_ms}; a gap of {gap_ms}\n");
+	lost = json_object_get(taken, "lost_by");
+	json_object_foreach(lost, reason, count)
+	{
+		if (json_is_integer(count) && json_integer_value(count) > 0)
+			printf("  lost          %" JSON_INTEGER_FORMAT " %s\n",
+			       json_integer_value(count),
+			       ctl_clean(reason, cell, sizeof(cell)));
+	}
+}
+
+/* What the next one depends on, where something is wrong with it. */
+static void print_next_restart(const json_t *next)
+{
+	if (!json_is_object(next))
+		return;
+	if (json_is_null(json_object_get(next, "way")))
+		puts("next restart    ends all calls: no descriptor store, no take_over.socket");
+	if (ctl_integer(next, "unsaved") > 0)
+		ctl_print(next,
+			  "next restart    loses {unsaved} allocations that could not be "
+			  "saved\n");
+	if (ctl_integer(next, "descriptors_given_up") > 0)
+		ctl_print(next,
+			  "next restart    {descriptors_given_up} descriptors were not "
+			  "stored\n");
+}
+
 static void print_pool(const json_t *pool)
 {
 	ctl_print(pool, "relay ports     {address}");
@@ -143,10 +183,68 @@ void ctl_print_status(const struct ctl_args *args, json_t *document)
 	(void)args;
 	print_head(document);
 	ctl_print_drain(json_object_get(document, "drain"));
+	print_taken_up(json_object_get(document, "taken_up"));
+	print_next_restart(json_object_get(document, "next_restart"));
 	print_files(document);
 	if (json_is_object(json_object_get(document, "credential_refused")))
 		print_refused(json_object_get(document, "credential_refused"));
 	json_array_foreach(json_object_get(document, "ports"), i, pool) print_pool(pool);
+}
+
+/* --- upgrade --------------------------------------------------------------------------------- */
+
+static void print_reasons(const json_t *list)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(list, i, row)
+		ctl_print(row, "  {allocations} {reason}: {text}\n");
+}
+
+static void print_upgrade(const json_t *document)
+{
+	const json_t *noticed = json_object_get(document, "noticed_by");
+
+	ctl_print(document, "[{error}\n]");
+	ctl_print(document, "{lost} of {allocations} allocations would be lost\n");
+	print_reasons(json_object_get(document, "lost_by"));
+	if (json_array_size(noticed) > 0)
+		puts("kept, but their clients notice");
+	print_reasons(noticed);
+	if (ctl_integer(json_object_get(document, "next"), "descriptors_given_up") > 0)
+		ctl_print(document,
+			  "{next.descriptors_given_up} descriptors could not be stored: "
+			  "raise FileDescriptorStoreMax; TCP connections may be lost\n");
+	if (ctl_integer(json_object_get(document, "next"), "descriptors_waiting") > 0)
+		ctl_print(document,
+			  "{next.descriptors_waiting} descriptors wait to be stored: ask "
+			  "again\n");
+}
+
+int ctl_upgrade(const struct ctl_args *args)
+{
+	struct ctl_daemon daemon = ctl_daemon_of(args);
+	json_t *document;
+	bool loses;
+	int status;
+
+	if (!ctl_has(args, OPTION_CHECK))
+		return ctl_usage(args->name,
+				 "--check is missing: the package manager upgrades, and "
+				 "'systemctl restart mediarelayd' restarts");
+	status = ctl_ask(&daemon, "GET", "/v1/upgrade", NULL, &document, NULL);
+	if (status != CTL_OK)
+		return status;
+	loses = ctl_integer(document, "lost") > 0 ||
+		json_is_string(json_object_get(document, "error"));
+	if (ctl_has(args, OPTION_JSON)) {
+		status = ctl_print_json(document);
+	} else {
+		print_upgrade(document);
+		json_decref(document);
+	}
+	return status == CTL_OK && loses ? CTL_FAILED : status;
 }
 
 /* The numbers of an object, one per line, such as "12 sip"; zeros are left out. */

@@ -4,6 +4,7 @@ unit_programs += \
 	tests/unit/relay/test_clients \
 	tests/unit/relay/test_config \
 	tests/unit/relay/test_config_compare \
+	tests/unit/relay/test_continuity \
 	tests/unit/relay/test_control \
 	tests/unit/relay/test_control_memory \
 	tests/unit/relay/test_discovery_fronts \
@@ -87,6 +88,7 @@ tests_unit_relay_test_clients_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_stream_padding_SOURCES = tests/unit/relay/test_stream_padding.c $(relay_fixture)
 tests_unit_relay_test_stream_padding_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_stream_times_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_relay_test_continuity_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_watched_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_trace_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 

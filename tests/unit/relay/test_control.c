@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "relay/take_up.h"
 #include "tests/unit/lib/openapi_routes.h"
 #include "tests/unit/lib/unit.h"
 #include "tests/unit/relay/control_fixture.h"
@@ -132,6 +133,45 @@ START_TEST(status)
 	ck_assert_str_eq(word(key, "id"), "k1");
 	ck_assert_str_eq(word(key, "state"), "signs");
 	ck_assert(json_is_null(at(key, "not_after")));
+}
+END_TEST
+
+START_TEST(status_tells_what_was_taken_up)
+{
+	const struct take_up_report report = {
+		.process = 3,
+		.taken_up = 7,
+		.gap_ms = 90,
+		.oldest_ms = 5000,
+		.lost = {[RESTORE_NO_STREAM] = 2, [RESTORE_REVOKED] = 1},
+	};
+	json_t *taken;
+
+	ck_assert(json_is_null(at(get("/v1/status"), "taken_up")));
+	cw.fixture.relay.taken_up = &report;
+	taken = at(get("/v1/status"), "taken_up");
+	ck_assert_int_eq(number(taken, "allocations"), 7);
+	ck_assert_int_eq(number(taken, "lost"), 3);
+	ck_assert_int_eq(number(at(taken, "lost_by"), "no-stream"), 2);
+	ck_assert_int_eq(number(at(taken, "lost_by"), "damaged"), 0);
+	ck_assert_int_eq(number(taken, "gap_ms"), 90);
+	ck_assert_int_eq(number(taken, "oldest_ms"), 5000);
+	ck_assert(json_is_null(at(at(get("/v1/status"), "next_restart"), "way")));
+}
+END_TEST
+
+START_TEST(upgrade_without_a_way_or_a_file_loses_all)
+{
+	json_t *document;
+
+	client_allocate(&alice, DIALECT_IETF);
+	document = get("/v1/upgrade");
+	ck_assert_int_eq(number(document, "allocations"), 1);
+	ck_assert_int_eq(number(document, "lost"), 1);
+	ck_assert_uint_eq(json_array_size(at(document, "lost_by")), 2);
+	ck_assert_str_eq(word(json_array_get(at(document, "lost_by"), 0), "reason"),
+			 "configuration");
+	ck_assert_str_ne(word(document, "error"), "");
 }
 END_TEST
 
@@ -576,6 +616,8 @@ static void control_suite(Suite *suite)
 	tcase_set_timeout(tc, 20);
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, status);
+	tcase_add_test(tc, status_tells_what_was_taken_up);
+	tcase_add_test(tc, upgrade_without_a_way_or_a_file_loses_all);
 	tcase_add_test(tc, status_tells_when_the_certificate_ends);
 	tcase_add_test(tc, ports_lists_what_is_open);
 	tcase_add_test(tc, ports_lists_the_range_of_relayed_addresses);

@@ -159,6 +159,7 @@ START_TEST(a_busy_relay_that_drains)
 	metrics.drain = (struct drain_state){
 		.draining = true, .since_s = 7, .began_with = 60, .remaining = 50};
 	strcpy(metrics.reload.restart_pending, "realm, workers");
+	metrics.continuity.taken = (struct take_up_report){.process = 2, .taken_up = 4};
 	metrics.worker_count = 2;
 	metrics.pool_count = 1;
 	metrics.pools[0].figures.size = 100;
@@ -171,6 +172,9 @@ START_TEST(a_busy_relay_that_drains)
 	ck_assert_str_eq(json_string_value(json_object_get(
 				 json_object_get(document, "reload"), "restart_pending")),
 			 "realm, workers");
+	ck_assert_int_eq(number(json_object_get(document, "taken_up"), "allocations"), 4);
+	ck_assert(json_is_null(
+		json_object_get(json_object_get(document, "next_restart"), "way")));
 	ck_assert_int_eq(number(document, "allocations"), 50);
 	ck_assert_int_eq(number(document, "drops"), 11);
 	ck_assert_uint_eq(json_array_size(json_object_get(document, "drop_reasons")), 2);
