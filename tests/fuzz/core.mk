@@ -27,3 +27,7 @@ fuzz_programs += tests/fuzz/fuzz_saved_allocation
 tests_fuzz_fuzz_saved_allocation_SOURCES = tests/fuzz/fuzz_saved_allocation.c $(images)
 tests_fuzz_fuzz_saved_allocation_LDADD = libnextstate.a libstate.a $(FUZZ_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/saved_allocation
+
+fuzz_programs += tests/fuzz/fuzz_take_up
+tests_fuzz_fuzz_take_up_LDADD = libfixture.a libstate.a $(FUZZ_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/take_up
