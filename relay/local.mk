@@ -17,6 +17,7 @@ librelay_a_SOURCES = \
 	relay/leaving.c relay/leaving.h \
 	relay/rates.c relay/rates.h \
 	relay/past.c relay/past.h \
+	relay/succession.c relay/succession.h \
 	relay/take_up.c relay/take_up.h \
 	relay/heartbeat.c relay/heartbeat.h \
 	relay/relay.c relay/relay.h \

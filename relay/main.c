@@ -36,13 +36,17 @@
 #include "relay/reload/relay_reload.h"
 #include "relay/reload/relay_remarks.h"
 #include "relay/reload/relay_schema.h"
+#include "relay/succession.h"
 #include "relay/worker.h"
 #include "stun/integrity.h"
 
 struct mediarelayd {
 	struct relay relay;
 	struct relay_reload *reload;
-	struct inherited *inherited;   /* NULL once all is taken up */
+	struct inherited *inherited; /* NULL once all is taken up, and with --check */
+	struct succession *succession;
+	struct shared_sizes sizes;
+	uint64_t served_ms;            /* when the workers began to run */
 	struct front_sockets *sockets; /* one set for each worker */
 	struct addresses *addresses;
 	struct metrics_http *metrics_http;
@@ -95,6 +99,26 @@ static bool make_network(struct daemon *daemon)
 	return true;
 }
 
+/* What the process before has left; its keys are needed first. */
+static bool inherit(struct daemon *daemon)
+{
+	struct mediarelayd *self = self_of(daemon);
+
+	if (!daemon->check) {
+		self->inherited = inherited_new();
+		if (self->inherited == NULL ||
+		    !inherited_from_environment(self->inherited))
+			return daemon_no_memory(daemon);
+	}
+	self->succession = succession_new(self->inherited);
+	return self->succession != NULL ? true : daemon_no_memory(daemon);
+}
+
+static const struct saved_secrets *secrets_of(const struct daemon *daemon)
+{
+	return succession_secrets(self_of(daemon)->succession);
+}
+
 static bool prepare(struct daemon *daemon)
 {
 	const struct relay_config *config = config_of(daemon);
@@ -104,7 +128,9 @@ static bool prepare(struct daemon *daemon)
 	size_t ports =
 		(size_t)(config->relay.ports.last - config->relay.ports.first + 1) *
 		outside->address_count;
-	struct shared_sizes sizes = {
+	struct shared_sizes *sizes = &self_of(daemon)->sizes;
+
+	*sizes = (struct shared_sizes){
 		.pool =
 			{
 				.address_count = outside->address_count,
@@ -119,26 +145,28 @@ static bool prepare(struct daemon *daemon)
 	relay->config = config;
 	relay->started_s = time(NULL);
 	relay->started_ms = monotonic_ms();
-	if (!make_network(daemon))
+	if (!make_network(daemon) || !inherit(daemon))
 		return false;
 	shared->relay = network_view(relay->network)->relay;
 	shared->relay_count = PORT_POOL_ADDRESSES_MAX;
 	shared->fronts = network_view(relay->network)->fronts;
 	shared->front_count = FRONTS_MAX;
 	shared->allocations_total = config->fixed_limits.allocations_total;
-	random_bytes(&shared->hash_key, sizeof(shared->hash_key));
-	random_bytes(&shared->mobility_key, sizeof(shared->mobility_key));
-	random_bytes(&sizes.pool.seed, sizeof(sizes.pool.seed));
-	random_bytes(&sizes.tcp_seed, sizeof(sizes.tcp_seed));
-	return shared_make(shared, &sizes) ? true : daemon_no_memory(daemon);
+	shared->hash_key = secrets_of(daemon)->hash;
+	shared->mobility_key = secrets_of(daemon)->mobility;
+	random_bytes(&sizes->pool.seed, sizeof(sizes->pool.seed));
+	random_bytes(&sizes->tcp_seed, sizeof(sizes->tcp_seed));
+	return shared_make(shared, sizes) ? true : daemon_no_memory(daemon);
 }
 
 static void unprepare(struct daemon *daemon)
 {
-	struct relay *relay = &self_of(daemon)->relay;
+	struct mediarelayd *self = self_of(daemon);
 
-	shared_free(&relay->shared);
-	network_free(relay->network);
+	succession_free(self->succession);
+	inherited_leave(self->inherited);
+	shared_free(&self->relay.shared);
+	network_free(self->relay.network);
 }
 
 /* --- bind -------------------------------------------------------------------------------------- */
@@ -160,9 +188,7 @@ static bool bind_fronts(struct daemon *daemon)
 
 	self->relay.worker_count = worker_count(config_of(daemon));
 	self->sockets = calloc(self->relay.worker_count, sizeof(*self->sockets));
-	self->inherited = inherited_new();
-	if (self->sockets == NULL || self->inherited == NULL ||
-	    !inherited_from_environment(self->inherited))
+	if (self->sockets == NULL)
 		return daemon_no_memory(daemon);
 	restarts_pause(self->inherited);
 	for (size_t i = 0; i < NETWORK_ROWS; i++)
@@ -176,7 +202,6 @@ static bool bind_fronts(struct daemon *daemon)
 
 static void unbind_fronts(struct daemon *daemon)
 {
-	inherited_leave(self_of(daemon)->inherited);
 	free(self_of(daemon)->sockets); /* workers have adopted what is open */
 }
 
@@ -193,7 +218,7 @@ static bool read_keys(struct daemon *daemon)
 			"OpenSSL offers no MD5, SHA-1 or SHA-256; check its FIPS policy");
 		return false;
 	}
-	random_bytes(nonce_key.bytes, sizeof(nonce_key.bytes));
+	memcpy(nonce_key.bytes, secrets_of(daemon)->nonce, sizeof(nonce_key.bytes));
 	self_of(daemon)->reload = relay_reload_new(relay, daemon->config, &nonce_key,
 						   daemon->error, sizeof(daemon->error));
 	return self_of(daemon)->reload != NULL;
@@ -220,11 +245,6 @@ static bool make_worker(struct daemon *daemon, size_t index)
 	struct mediarelayd *self = self_of(daemon);
 	struct relay_settings *settings =
 		relay_settings_ref(relay_reload_settings(self->reload));
-	/* The first process that leaves any; there are no two of one worker. */
-	struct state_head state = {
-		.process = 1,
-		.workers = (uint32_t)self->relay.worker_count,
-	};
 	const struct worker_common common = {
 		.config = self->relay.config,
 		.shared = &self->relay.shared,
@@ -232,7 +252,7 @@ static bool make_worker(struct daemon *daemon, size_t index)
 		.unauthenticated_max = self->unauthenticated_max,
 		.workers = self->relay.workers,
 		.worker_count = self->relay.worker_count,
-		.state = state_boot_id(state.boot_id) ? &state : NULL,
+		.state = succession_head(self->succession),
 	};
 	struct worker *worker = worker_new(&common, (unsigned)index, settings,
 					   daemon->error, sizeof(daemon->error));
@@ -307,6 +327,9 @@ static bool make_workers(struct daemon *daemon)
 			  0);
 	if (relay->workers == NULL || relay->shared.half_open == NULL)
 		return daemon_no_memory(daemon);
+	if (!succession_begin(self_of(daemon)->succession, relay, &self_of(daemon)->sizes,
+			      daemon->error, sizeof(daemon->error)))
+		return false;
 	for (size_t i = 0; i < relay->worker_count; i++) {
 		if (!make_worker(daemon, i))
 			return false;
@@ -359,13 +382,19 @@ static bool start_work(struct daemon *daemon)
 			 strerror(errno));
 		return false;
 	}
-	if (!make_workers(daemon))
+	if (!make_workers(daemon) ||
+	    !succession_take_up(self->succession, relay, daemon->error,
+				sizeof(daemon->error)))
 		return false;
+	succession_settle(self->succession, relay);
 	/* What nobody has taken by now, nobody needs. */
 	inherited_free(self->inherited);
 	self->inherited = NULL;
 	worker_drain_leftovers(relay->workers[0], self->sockets);
-	return start_threads(daemon);
+	if (!start_threads(daemon))
+		return false;
+	self->served_ms = monotonic_ms();
+	return true;
 }
 
 static void stop_work(struct daemon *daemon)
@@ -394,6 +423,7 @@ static void leave(struct daemon *daemon)
 
 	leaving_pause(relay);
 	leaving_finish(relay);
+	succession_pulse(self_of(daemon)->succession, relay);
 	leaving_store(relay);
 	record_writer_stop(relay->record_writer);
 }
@@ -422,6 +452,8 @@ static void serving(struct daemon *daemon)
 	log_notice("serving: %zu workers, relay ports %u-%u on %zu outside address%s",
 		   self_of(daemon)->relay.worker_count, config->relay.ports.first,
 		   config->relay.ports.last, addresses, addresses == 1 ? "" : "es");
+	succession_tell(self_of(daemon)->succession, &self_of(daemon)->relay,
+			self_of(daemon)->served_ms);
 }
 
 static void reload(struct daemon *daemon)
@@ -434,6 +466,7 @@ static void periodic(struct daemon *daemon)
 	struct mediarelayd *self = self_of(daemon);
 
 	relay_reload_periodic(self->reload);
+	succession_pulse(self->succession, &self->relay);
 	port_conflicts_tell(&self->conflicts, &self->relay, monotonic_ms());
 }
 

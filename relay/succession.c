@@ -1,0 +1,250 @@
+/*
+ * succession.c - see succession.h.
+ */
+#include "relay/succession.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include <openssl/crypto.h>
+
+#include "base/descriptors/fd_store.h"
+#include "base/descriptors/inherited.h"
+#include "relay/core/changes.h"
+#include "relay/core/ids.h"
+#include "relay/core/shared.h"
+#include "relay/past.h"
+#include "relay/relay.h"
+#include "relay/state/shared_keeper.h"
+#include "relay/state/state_memory.h"
+#include "relay/take_up.h"
+#include "relay/worker.h"
+
+struct succession {
+	struct inherited *inherited;
+	struct past *past; /* NULL once it is settled */
+	struct shared_past was;
+	struct state_head head;
+	struct saved_secrets secrets;
+	struct state_memory memory; /* of the shared file */
+	struct state_file *file;
+	struct shared_keeper *keeper;
+	struct take_up *take_up;
+};
+
+static uint64_t monotonic_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* At most 256 bytes are asked for, which never come short. */
+static void draw(void *buf, size_t len)
+{
+	if (getrandom(buf, len, 0) != (ssize_t)len)
+		abort();
+}
+
+static void draw_secrets(struct saved_secrets *secrets)
+{
+	draw(secrets->nonce, sizeof(secrets->nonce));
+	draw(&secrets->mobility, sizeof(secrets->mobility));
+	draw(&secrets->hash, sizeof(secrets->hash));
+}
+
+struct succession *succession_new(struct inherited *inherited)
+{
+	struct succession *succession = calloc(1, sizeof(*succession));
+	const struct state_view *shared = NULL;
+
+	if (succession == NULL)
+		return NULL;
+	succession->memory.fd = -1;
+	succession->inherited = inherited;
+	if (inherited != NULL) {
+		succession->past = past_new(inherited);
+		if (succession->past == NULL) {
+			succession_free(succession);
+			return NULL;
+		}
+		shared = past_shared(succession->past);
+	}
+	if (shared != NULL)
+		shared_keeper_read(shared, &succession->was);
+	succession->head.process = inherited != NULL ? past_next_process(succession->past)
+						     : 1;
+	if (succession->was.has_secrets)
+		succession->secrets = succession->was.secrets;
+	else
+		draw_secrets(&succession->secrets);
+	OPENSSL_cleanse(&succession->was.secrets, sizeof(succession->was.secrets));
+	return succession;
+}
+
+void succession_free(struct succession *succession)
+{
+	if (succession == NULL)
+		return;
+	take_up_free(succession->take_up);
+	shared_keeper_free(succession->keeper);
+	state_file_free(succession->file);
+	state_memory_release(&succession->memory);
+	past_free(succession->past);
+	OPENSSL_cleanse(&succession->secrets, sizeof(succession->secrets));
+	free(succession);
+}
+
+const struct saved_secrets *succession_secrets(const struct succession *succession)
+{
+	return &succession->secrets;
+}
+
+const struct state_head *succession_head(const struct succession *succession)
+{
+	return &succession->head;
+}
+
+bool succession_begin(struct succession *succession, struct relay *relay,
+		      const struct shared_sizes *sizes, char *error, size_t error_size)
+{
+	const struct state_sizes files = shared_keeper_sizes(sizes);
+	struct state_head head;
+	int failed;
+
+	snprintf(error, error_size, "out of memory");
+	if (!state_boot_id(succession->head.boot_id)) {
+		snprintf(error, error_size,
+			 "cannot read the boot id of this system from /proc");
+		return false;
+	}
+	succession->head.workers = (uint32_t)relay->worker_count;
+	head = succession->head;
+	head.worker = STATE_SHARED;
+	failed = state_memory_make(&succession->memory, "mediarelayd-shared",
+				   state_file_bytes(&files));
+	if (failed != 0) {
+		snprintf(error, error_size, "memory for state: %s", strerror(-failed));
+		return false;
+	}
+	succession->file = state_file_new(succession->memory.memory,
+					  succession->memory.bytes, &head, &files);
+	if (succession->file == NULL)
+		return false;
+	succession->keeper = shared_keeper_new(&relay->shared, succession->file, sizes);
+	if (succession->keeper == NULL)
+		return false;
+	shared_keeper_secrets(succession->keeper, &succession->secrets);
+	return true;
+}
+
+/* Everything that was restored is in our own files from now on. */
+static void save_all(const struct relay *relay)
+{
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		struct worker *worker = relay->workers[i];
+
+		changes_save(&worker->turn, worker->loop.now_ms);
+	}
+}
+
+bool succession_take_up(struct succession *succession, struct relay *relay, char *error,
+			size_t error_size)
+{
+	const struct state_view *shared;
+
+	assert(succession->file != NULL && succession->take_up == NULL);
+	if (succession->past == NULL)
+		return true;
+	succession->take_up = take_up_run(relay, succession->past, succession->inherited,
+					  succession->was.generation);
+	if (succession->take_up == NULL) {
+		snprintf(error, error_size, "out of memory");
+		return false;
+	}
+	shared = past_shared(succession->past);
+	if (shared != NULL)
+		shared_keeper_restore(succession->keeper, shared, monotonic_ms());
+	save_all(relay);
+	return true;
+}
+
+struct descriptors {
+	int fds[WORKERS_MAX + 1];
+	size_t count;
+};
+
+static void gather(void *arg, const char *name, int fd)
+{
+	struct descriptors *descriptors = arg;
+
+	(void)name;
+	descriptors->fds[descriptors->count++] = fd;
+}
+
+void succession_settle(struct succession *succession, struct relay *relay)
+{
+	struct descriptors own = {.count = 0};
+	char name[PAST_NAME_SIZE];
+
+	/* First they are where the next process finds them, then they count, then the old ones go. */
+	past_name(succession->head.process, name);
+	succession_each_descriptor(succession, relay, gather, &own);
+	fd_store_put(name, own.fds, own.count, false);
+	succession_pulse(succession, relay);
+	state_file_complete(succession->file);
+	if (succession->past != NULL)
+		past_remove(succession->past);
+	if (succession->take_up != NULL)
+		take_up_settle(succession->take_up);
+	past_free(succession->past);
+	succession->past = NULL;
+	succession->inherited = NULL;
+}
+
+void succession_tell(struct succession *succession, struct relay *relay,
+		     uint64_t served_ms)
+{
+	if (succession->take_up != NULL)
+		take_up_tell(succession->take_up, relay, succession->was.alive_ms,
+			     served_ms);
+}
+
+void succession_pulse(struct succession *succession, const struct relay *relay)
+{
+	struct saved_pulse pulse = {.at_ms = monotonic_ms()};
+
+	if (succession->keeper == NULL)
+		return;
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		uint32_t generation =
+			allocation_table_generation(relay->workers[i]->turn.table);
+
+		if (generation > pulse.generation)
+			pulse.generation = generation;
+	}
+	shared_keeper_pulse(succession->keeper, &pulse);
+}
+
+const struct take_up_report *succession_report(const struct succession *succession)
+{
+	return succession->take_up != NULL ? take_up_report(succession->take_up) : NULL;
+}
+
+void succession_each_descriptor(const struct succession *succession,
+				const struct relay *relay,
+				void (*fn)(void *arg, const char *name, int fd),
+				void *arg)
+{
+	char name[PAST_NAME_SIZE];
+
+	past_name(succession->head.process, name);
+	fn(arg, name, succession->memory.fd);
+	for (size_t i = 0; i < relay->worker_count; i++)
+		fn(arg, name, relay->workers[i]->state.fd);
+}
