@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "relay/core/allocation_restore.h"
+#include "relay/core/changes.h"
 #include "relay/state/saved_allocation.h"
 #include "tests/unit/dialect/ms_client.h"
 #include "tests/unit/dialect/turn_client.h"
@@ -126,9 +127,13 @@ static inline void take_image(const struct allocation *al)
 
 static inline enum restore_result restore_image(void)
 {
+	enum restore_result result;
+
 	restored = NULL;
-	return allocation_restore(&after.turn, &image, &extras, after.now_ms,
-				  after.unix_s, &restored);
+	result = allocation_restore(&after.turn, &image, &extras, after.now_ms,
+				    after.unix_s, &restored);
+	changes_save(&after.turn, after.now_ms);
+	return result;
 }
 
 static inline void expect_restored(const char *name)
