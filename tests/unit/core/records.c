@@ -130,6 +130,6 @@ void records_of_check(struct records_of *records, struct turn *turn, uint64_t no
 	}
 	if (allocation_count(turn->table) > FEW && records->checks++ % NOW_AND_THEN != 0)
 		return;
-	for (uint32_t slot = 0; slot < records->slots; slot++)
+	for (uint32_t slot = 0; slot < allocation_slots(turn->table); slot++)
 		check_slot(records, turn, slot, now_ms);
 }

@@ -15,6 +15,7 @@ unit_programs += \
 	tests/unit/dialect/test_mobility \
 	tests/unit/dialect/test_mobility_tcp \
 	tests/unit/dialect/test_retired \
+	tests/unit/dialect/test_saved_first \
 	tests/unit/dialect/test_revocation \
 	tests/unit/dialect/test_fair_share \
 	tests/unit/dialect/test_second_hop \
@@ -51,6 +52,7 @@ tests_unit_dialect_test_turn_tcp_LDADD = $(client_libs)
 check_LIBRARIES += libmsclient.a
 libmsclient_a_SOURCES = tests/unit/dialect/ms_client.c tests/unit/dialect/ms_client.h
 ms_client_libs = libmsclient.a $(client_libs)
+tests_unit_dialect_test_saved_first_LDADD = $(ms_client_libs)
 EXTRA_DIST += tests/unit/dialect/ms_check.h tests/unit/dialect/restore_check.h
 
 unit_programs += \
