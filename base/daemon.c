@@ -270,9 +270,10 @@ static bool start_log(struct daemon *daemon)
 static void on_end(evutil_socket_t signal, short what, void *arg)
 {
 	(void)what;
-	const struct daemon *daemon = arg;
+	struct daemon *daemon = arg;
 
 	log_notice("received SIG%s, stopping", sigabbrev_np((int)signal));
+	daemon->leaves = false;
 	event_base_loopbreak(daemon->base);
 }
 
@@ -282,8 +283,19 @@ static void on_leave(evutil_socket_t signal, short what, void *arg)
 	(void)what;
 	struct daemon *daemon = arg;
 
+	if (daemon->leaves)
+		return;
 	log_notice("received SIGUSR2, leaving everything to the next process");
 	daemon->leaves = true;
+	if (daemon->ops->finish != NULL)
+		daemon->ops->finish(daemon);
+	else
+		daemon_leave(daemon);
+}
+
+void daemon_leave(struct daemon *daemon)
+{
+	assert(daemon->leaves);
 	event_base_loopbreak(daemon->base);
 }
 

@@ -85,6 +85,11 @@ struct daemon_ops {
 	bool (*is_alive)(struct daemon *daemon);     /* NULL: if its loop turns */
 	void (*log_counters)(struct daemon *daemon); /* SIGUSR1 and at the end; or NULL */
 	/*
+	 * SIGUSR2 has come: finish what cannot be left half done, then call daemon_leave(). NULL:
+	 * there is nothing of that kind.
+	 */
+	void (*finish)(struct daemon *daemon);
+	/*
 	 * SIGUSR2, after the loop: leave everything to the next process. Nothing goes down
 	 * after it; the process ends, successfully and at once.
 	 */
@@ -108,7 +113,7 @@ struct daemon {
 	const char *path;     /* of the configuration */
 	bool check, strict;   /* as asked for */
 	bool config_is_taken; /* by the keys stage */
-	bool leaves;          /* SIGUSR2 ended the loop */
+	bool leaves;          /* SIGUSR2 came */
 	struct privdrop_identity who;
 	gid_t control_group; /* (gid_t)-1: none */
 	struct control_socket *control;
@@ -121,6 +126,9 @@ struct daemon {
 	sigset_t signals;            /* as they were before threads were made */
 	struct notify_status status; /* as systemd has it */
 };
+
+/* What was begun is finished: end the loop, and leave the rest to the next process. */
+void daemon_leave(struct daemon *daemon);
 
 /* "out of memory" as the error. Always false. */
 bool daemon_no_memory(struct daemon *daemon);

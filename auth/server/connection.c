@@ -23,6 +23,7 @@
 
 enum {
 	DRAIN_MS = 5000,          /* for the last answer */
+	FINISHED_MS = 100,        /* for the last answer, if the process leaves */
 	QUEUE_MAX = 256 << 10,    /* bytes of answers before we stop listening */
 	TIMER_EARLY_MS = 20,      /* libevent's clock may be that much ahead of ours */
 	REFUSED_DRAIN_READS = 16, /* of 4 KiB, see part() */
@@ -171,6 +172,28 @@ void connection_drain(struct connection *connection)
 	arm(connection);
 	if (evbuffer_get_length(output_of(connection)) == 0)
 		linger(connection);
+}
+
+bool connection_finish(struct connection *connection, uint64_t quiet_ms)
+{
+	uint64_t now_ms = connection->issuer->now_ms;
+	bool asks = connection->begun_ms != 0 ||
+		    evbuffer_get_length(connection_input(connection)) > 0;
+
+	switch (connection->state) {
+	case CONNECTION_HANDSHAKE:
+		return now_ms - connection->state_ms >= quiet_ms;
+	case CONNECTION_SERVING:
+		if (asks || now_ms - connection->heard_ms < quiet_ms)
+			return false;
+		connection_drain(connection);
+		return false;
+	case CONNECTION_DRAINING:
+		/* Written, and for so long it may have crossed a request that nobody answers. */
+		return evbuffer_get_length(output_of(connection)) == 0 &&
+		       now_ms - connection->state_ms >= FINISHED_MS;
+	}
+	return true;
 }
 
 bool connection_may_ask(const struct connection *connection)

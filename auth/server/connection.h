@@ -85,6 +85,12 @@ struct connection *connection_new(struct issuer *issuer,
 
 void connection_end(struct connection *connection);
 
+/*
+ * The process leaves: end it if nothing has been asked on it for quiet_ms, or, in a handshake, if
+ * that takes longer. False: it is still to be waited for.
+ */
+bool connection_finish(struct connection *connection, uint64_t quiet_ms);
+
 /* The settings have changed: is its server still trusted? peer.why if not. */
 bool connection_check_again(struct connection *connection);
 

@@ -183,6 +183,25 @@ void connections_accept(struct issuer *issuer, int fd, const struct endpoint *cl
 	connection->listed = CONNECTION_HALF_OPEN;
 }
 
+static bool finish_all(struct connection_queue *queue, uint64_t quiet_ms)
+{
+	struct connection *connection, *next;
+	bool done = true;
+
+	for (connection = TAILQ_FIRST(queue); connection != NULL; connection = next) {
+		next = TAILQ_NEXT(connection, links); /* it may end */
+		done = connection_finish(connection, quiet_ms) && done;
+	}
+	return done;
+}
+
+bool connections_finish(struct issuer *issuer, uint64_t quiet_ms)
+{
+	bool half_open = finish_all(&issuer->connections->half_open, quiet_ms);
+
+	return finish_all(&issuer->connections->open, quiet_ms) && half_open;
+}
+
 void connections_check_again(struct issuer *issuer)
 {
 	struct connection *connection, *next;

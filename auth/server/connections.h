@@ -26,6 +26,9 @@ bool connections_admit(struct issuer *issuer, const struct ip_addr *source);
 /* Take over an accepted socket that connections_admit() let in. */
 void connections_accept(struct issuer *issuer, int fd, const struct endpoint *client);
 
+/* The process leaves: see connection_finish(). True: there is none to be waited for any more. */
+bool connections_finish(struct issuer *issuer, uint64_t quiet_ms);
+
 /* The settings have changed: end connections of servers that are no longer trusted. */
 void connections_check_again(struct issuer *issuer);
 

@@ -41,11 +41,12 @@ static void refuse(struct connection *connection)
 static bool answer(struct connection *connection)
 {
 	struct issuer *issuer = connection->issuer;
-	const struct http_request request = http_framing_request(&connection->framing);
+	struct http_request request = http_framing_request(&connection->framing);
 	struct http_reply reply;
 	size_t len;
 
 	assert(connection->peer.server != NULL);
+	request.close = request.close || issuer->leaves;
 	connection_served(connection);
 	if (!connection_may_ask(connection)) {
 		connection_end(connection);

@@ -8,6 +8,7 @@
 #ifndef AUTH_SERVER_ISSUER_H
 #define AUTH_SERVER_ISSUER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "auth/mras/mras_counters.h"
@@ -53,6 +54,7 @@ struct issuer {
 	struct mras_listeners *listeners; /* replaced by a reload */
 	uint64_t now_ms;                  /* monotonic; by issuer_tick() */
 	int64_t unix_s;
+	bool leaves; /* what is asked from now on is the last on its connection */
 	int64_t started_s;
 	uint64_t started_ms;
 	uint64_t counters[COUNTER_COUNT];

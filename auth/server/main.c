@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include <event2/event.h>
+
 #include "auth/mras/mras_drain.h"
 #include "auth/server/connections.h"
 #include "auth/server/control.h"
@@ -16,16 +18,26 @@
 #include "auth/server/mras_settings.h"
 #include "auth/server/self_test.h"
 #include "base/daemon.h"
+#include "base/descriptors/inherited.h"
+#include "base/descriptors/restarts.h"
 #include "base/inbox.h"
 #include "base/log.h"
 #include "base/metrics/metrics_listener.h"
 #include "base/metrics/process_metrics.h"
 
+enum {
+	QUIET_MS = 1000,  /* a connection that asks nothing for so long is idle */
+	FINISH_MS = 3000, /* and nothing is waited for any longer */
+};
+
 struct mrasd {
 	struct issuer issuer;
 	struct mras_listener_sockets sockets; /* until listeners take them over */
 	struct mras_reload *reload;
+	struct inherited *inherited;   /* until the ports are bound */
 	struct inbox *inbox;           /* borrowed from the daemon */
+	struct event *finishing;       /* a timer, while the process leaves */
+	uint64_t finish_ms;            /* when that began, monotonic */
 	struct issuer_control control; /* the argument of the routes */
 };
 
@@ -52,15 +64,22 @@ static bool prepare(struct daemon *daemon)
 static bool bind_ports(struct daemon *daemon)
 {
 	const struct mras_config *config = config_of(daemon);
+	struct mrasd *self = self_of(daemon);
 	char *error = daemon->error;
 	size_t size = sizeof(daemon->error);
 
-	return mras_listener_bind(config, NULL, &self_of(daemon)->sockets, error, size) ||
+	self->inherited = inherited_new();
+	if (self->inherited == NULL || !inherited_from_environment(self->inherited))
+		return daemon_no_memory(daemon);
+	restarts_pause(self->inherited);
+	return mras_listener_bind(config, NULL, self->inherited, &self->sockets, error,
+				  size) ||
 	       config_locate(&config->common, &config->addresses, error, size);
 }
 
 static void unbind_ports(struct daemon *daemon)
 {
+	inherited_leave(self_of(daemon)->inherited);
 	mras_listener_close(&self_of(daemon)->sockets);
 }
 
@@ -107,6 +126,8 @@ static void stop_work(struct daemon *daemon)
 {
 	struct issuer *issuer = &self_of(daemon)->issuer;
 
+	if (self_of(daemon)->finishing != NULL)
+		event_free(self_of(daemon)->finishing);
 	mras_listeners_free(issuer->listeners);
 	connections_free(issuer->connections);
 	service_memory_free(issuer->memory);
@@ -166,6 +187,37 @@ static void serving(struct daemon *daemon)
 		   config->relay_count == 1 ? "" : "s");
 }
 
+/*
+ * Every 20 ms: requests that have begun are answered, quiet connections are ended, and when there are
+ * none the process may end. New connections wait for the next one.
+ */
+static void finish_on(evutil_socket_t fd, short events, void *arg)
+{
+	(void)fd;
+	(void)events;
+	struct daemon *daemon = arg;
+	struct mrasd *self = self_of(daemon);
+
+	issuer_tick(&self->issuer);
+	if (connections_finish(&self->issuer, QUIET_MS) ||
+	    self->issuer.now_ms - self->finish_ms >= FINISH_MS)
+		daemon_leave(daemon);
+}
+
+static void finish(struct daemon *daemon)
+{
+	static const struct timeval often = {.tv_usec = 20000};
+	struct mrasd *self = self_of(daemon);
+
+	issuer_tick(&self->issuer);
+	self->finish_ms = self->issuer.now_ms;
+	self->issuer.leaves = true;
+	mras_listeners_pause(self->issuer.listeners);
+	self->finishing = event_new(daemon->base, -1, EV_PERSIST, finish_on, daemon);
+	if (self->finishing == NULL || event_add(self->finishing, &often) != 0)
+		daemon_leave(daemon);
+}
+
 static void reload(struct daemon *daemon)
 {
 	struct mrasd *self = self_of(daemon);
@@ -211,7 +263,9 @@ int main(int argc, char **argv)
 		.name = "mrasd",
 		.purpose =
 			"Issues short-lived credentials for the relay to trusted servers.",
-		.signals = "SIGHUP reloads, SIGUSR1 logs the counters, SIGTERM ends.",
+		.signals =
+			"SIGHUP reloads, SIGUSR1 logs the counters, SIGUSR2 leaves the ports to the "
+			"next process, SIGTERM ends.",
 		.config = SYSCONFDIR "/avedge/mrasd.conf",
 		.self = &self,
 		.schema = &mras_config_schema,
@@ -230,6 +284,7 @@ int main(int argc, char **argv)
 		.periodic = periodic,
 		.status = status,
 		.log_counters = log_counters,
+		.finish = finish,
 	};
 
 	return daemon_run(&ops, argc, argv);

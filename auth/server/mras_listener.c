@@ -6,8 +6,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,8 +23,12 @@
 #include "auth/server/issuer.h"
 #include "auth/server/mras_settings.h"
 #include "base/config/explain.h"
+#include "base/descriptors/fd_store.h"
+#include "base/descriptors/inherited.h"
 #include "base/log.h"
 #include "base/sockaddr.h"
+
+#define LISTENER_NAME "mras."
 
 enum {
 	BACKLOG = 1024,
@@ -36,6 +42,7 @@ struct mras_listeners {
 	size_t count;
 	struct listener {
 		struct endpoint local;
+		bool is_stored;
 		struct evconnlistener *accepting;
 	} list[MRAS_CONFIG_ADDRESSES_MAX];
 };
@@ -58,6 +65,59 @@ static int bind_one(const struct endpoint *local)
 		return -error;
 	}
 	return fd;
+}
+
+/* mras.<ip>.<port>; systemd has names without colons. */
+static void name_of(const struct endpoint *local, char name[FD_STORE_NAME_MAX])
+{
+	char ip[ENDPOINT_TEXT_LEN];
+
+	ip_addr_format(&local->ip, ip, sizeof(ip));
+	for (char *c = ip; *c != '\0'; c++) {
+		if (*c == ':')
+			*c = '_';
+	}
+	snprintf(name, FD_STORE_NAME_MAX, LISTENER_NAME "%s.%u", ip, local->port);
+}
+
+/* The one that the process before has left, or -1. */
+static int adopt(const struct endpoint *local, struct inherited *inherited)
+{
+	char name[FD_STORE_NAME_MAX];
+	struct endpoint bound;
+	int fd;
+
+	if (inherited == NULL)
+		return -1;
+	name_of(local, name);
+	while ((fd = inherited_take(inherited, name)) >= 0) {
+		int flags = fcntl(fd, F_GETFL);
+
+		if (inherited_kind(fd) == INHERITED_LISTENER && sockaddr_of(fd, &bound) &&
+		    endpoint_equal(&bound, local) && flags >= 0 &&
+		    fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
+		    listen(fd, BACKLOG) == 0)
+			return fd;
+		inherited_close(fd);
+		fd_store_remove(name);
+	}
+	return -1;
+}
+
+/* Addresses that are not configured any more. */
+static void forget(struct inherited *inherited)
+{
+	size_t cursor = 0;
+	const char *name;
+	int fd;
+
+	while (inherited_next(inherited, &cursor, &name, &fd)) {
+		if (strncmp(name, LISTENER_NAME, strlen(LISTENER_NAME)) != 0)
+			continue;
+		inherited_taken(inherited, fd);
+		inherited_close(fd);
+		fd_store_remove(name);
+	}
 }
 
 static struct endpoint local_of(const struct mras_config *config, size_t index)
@@ -87,7 +147,7 @@ static bool is_named(const struct mras_config *config, const struct endpoint *lo
 }
 
 bool mras_listener_bind(const struct mras_config *config,
-			const struct mras_listeners *now,
+			const struct mras_listeners *now, struct inherited *inherited,
 			struct mras_listener_sockets *sockets, char *error,
 			size_t error_size)
 {
@@ -98,8 +158,11 @@ bool mras_listener_bind(const struct mras_config *config,
 		if (listens_on(now, &local))
 			continue;
 
-		int fd = bind_one(&local);
+		int fd = adopt(&local, inherited);
+		bool is_stored = fd >= 0;
 
+		if (!is_stored)
+			fd = bind_one(&local);
 		if (fd < 0) {
 			explain_bind_failure(&local, true, "port", -fd, error,
 					     error_size);
@@ -108,8 +171,10 @@ bool mras_listener_bind(const struct mras_config *config,
 		}
 		assert(sockets->count < MRAS_CONFIG_ADDRESSES_MAX);
 		sockets->list[sockets->count++] =
-			(struct mras_listener_socket){.local = local, .fd = fd};
+			(struct mras_listener_socket){local, fd, is_stored};
 	}
+	if (inherited != NULL)
+		forget(inherited);
 	return true;
 }
 
@@ -222,10 +287,34 @@ struct mras_listeners *mras_listeners_new(struct issuer *issuer,
 		}
 		evconnlistener_set_error_cb(accepting, stalled);
 		listeners->list[listeners->count++] =
-			(struct listener){socket->local, accepting};
+			(struct listener){socket->local, socket->is_stored, accepting};
 		sockets->count--;
 	}
 	return listeners;
+}
+
+/* The store's copy would listen on. */
+static void end(const struct listener *listener)
+{
+	char name[FD_STORE_NAME_MAX];
+
+	if (!listener->is_stored)
+		return;
+	name_of(&listener->local, name);
+	fd_store_remove(name);
+	shutdown(evconnlistener_get_fd(listener->accepting), SHUT_RDWR);
+}
+
+static void store(struct listener *listener)
+{
+	int fd = evconnlistener_get_fd(listener->accepting);
+	char name[FD_STORE_NAME_MAX];
+
+	if (listener->is_stored)
+		return;
+	name_of(&listener->local, name);
+	fd_store_put(name, &fd, 1, false);
+	listener->is_stored = true;
 }
 
 static void take_over(struct mras_listeners *listeners, const struct mras_config *config,
@@ -241,6 +330,7 @@ static void take_over(struct mras_listeners *listeners, const struct mras_config
 			assert(listeners->count < MRAS_CONFIG_ADDRESSES_MAX);
 			listeners->list[listeners->count++] = *listener;
 		} else {
+			end(listener);
 			before->list[stay++] = *listener;
 		}
 	}
@@ -253,7 +343,15 @@ void mras_listeners_start(struct mras_listeners *listeners,
 {
 	if (before != NULL)
 		take_over(listeners, config, before);
+	for (size_t i = 0; i < listeners->count; i++)
+		store(&listeners->list[i]);
 	set_all(listeners, true);
+}
+
+void mras_listeners_pause(struct mras_listeners *listeners)
+{
+	event_del(&listeners->resume);
+	set_all(listeners, false);
 }
 
 void mras_listeners_free(struct mras_listeners *listeners)

@@ -1,5 +1,6 @@
 /*
- * mras_listener.h - the listening sockets of mrasd, on inside addresses only.
+ * mras_listener.h - the listening sockets of mrasd, on inside addresses only. They outlive the process in
+ * the store of descriptors (base/descriptors/fd_store.h): connections wait in them for the next one.
  */
 #ifndef AUTH_SERVER_MRAS_LISTENER_H
 #define AUTH_SERVER_MRAS_LISTENER_H
@@ -9,6 +10,7 @@
 
 #include "auth/server/mras_config.h"
 
+struct inherited;
 struct issuer;
 struct mras_listeners;
 
@@ -18,16 +20,18 @@ struct mras_listener_sockets {
 	struct mras_listener_socket {
 		struct endpoint local;
 		int fd;
+		bool is_stored;
 	} list[MRAS_CONFIG_ADDRESSES_MAX];
 };
 
 /*
  * Bind one for each configured address except those that now already listens on; now may
- * be NULL. False with a sentence in error that names the holder of the port; then nothing
+ * be NULL. inherited: those that the process before has left are used in place of new ones, the
+ * others are ended; or NULL. False with a sentence in error that names the holder of the port; then nothing
  * stays open.
  */
 bool mras_listener_bind(const struct mras_config *config,
-			const struct mras_listeners *now,
+			const struct mras_listeners *now, struct inherited *inherited,
 			struct mras_listener_sockets *sockets, char *error,
 			size_t error_size);
 /* Close those not taken over. */
@@ -45,5 +49,8 @@ void mras_listeners_free(struct mras_listeners *listeners); /* NULL is allowed *
 void mras_listeners_start(struct mras_listeners *listeners,
 			  const struct mras_config *config,
 			  struct mras_listeners *before);
+
+/* Accept no more. Connections that come wait for the next process. */
+void mras_listeners_pause(struct mras_listeners *listeners);
 
 #endif

@@ -39,7 +39,7 @@ static bool prepare_listeners(struct mras_reload *reload,
 
 	if (reload->issuer->listeners == NULL)
 		return true;
-	if (!mras_listener_bind(config, reload->issuer->listeners, &sockets, error,
+	if (!mras_listener_bind(config, reload->issuer->listeners, NULL, &sockets, error,
 				error_size))
 		return config_locate(&config->common, &config->addresses, error,
 				     error_size);

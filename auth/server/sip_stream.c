@@ -106,6 +106,12 @@ void sip_stream_read(struct connection *connection)
 			return;
 		}
 	}
+	/* Everything is answered, and what comes next is for the next process. */
+	if (connection->issuer->leaves && evbuffer_get_length(input) == 0 &&
+	    connection->begun_ms == 0) {
+		connection_drain(connection);
+		return;
+	}
 incomplete:
 	connection_await(connection, evbuffer_get_length(input) > 0,
 			 SIP_HEADERS_MAX + body_max);

@@ -77,10 +77,9 @@ void restarts_pause(struct inherited *inherited)
 		&count);
 	if (wait_ms == 0)
 		return;
-	log_warning(
-		"ended %u times in a row within a second of its start; waiting %u ms; "
-		"the messages before this one say why",
-		count, wait_ms);
+	log_warning("ended %u times in a row as soon as it had started; waiting %u ms; "
+		    "the messages before this one say why",
+		    count, wait_ms);
 	now = (struct timespec){.tv_sec = wait_ms / 1000,
 				.tv_nsec = (long)(wait_ms % 1000) * 1000000};
 	while (nanosleep(&now, &now) != 0 && errno == EINTR)

@@ -1,7 +1,7 @@
 /*
  * restarts.h - a service that is started again without delay must not keep a processor busy if it ends
  * at once, each time. So each process leaves to the next one when it was started, and how many before it
- * lived less than a second; after a few of those, the next one waits before it starts.
+ * lived less than a tenth of a second; after a few of those, the next one waits before it starts.
  *
  * Without a store of descriptors nobody starts it again without delay, and nothing waits.
  *
@@ -18,15 +18,15 @@ struct inherited;
 #define RESTARTS_NAME "restarts"
 
 enum {
-	RESTARTS_SHORT_MS = 1000, /* such a life counts */
-	RESTARTS_FREE = 10,       /* so many in a row are started without delay */
-	RESTARTS_FIRST_MS = 100,  /* to wait then, and each time twice as long */
-	RESTARTS_LAST_MS = 5000,  /* but no longer */
+	RESTARTS_SHORT_MS = 100, /* such a life counts */
+	RESTARTS_FREE = 20,      /* so many in a row are started without delay */
+	RESTARTS_FIRST_MS = 100, /* to wait then, and each time twice as long */
+	RESTARTS_LAST_MS = 5000, /* but no longer */
 };
 
 /*
  * This process starts. Returns how many milliseconds to wait first; *count is how many before it lived
- * less than a second, in a row. now_ms: monotonic.
+ * less than RESTARTS_SHORT_MS, in a row. now_ms: monotonic.
  */
 uint32_t restarts_begin(struct inherited *inherited, uint64_t now_ms, uint32_t *count);
 

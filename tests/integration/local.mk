@@ -85,6 +85,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-ms-bandwidth.py \
 	tests/integration/cases/t-ms-streams.py \
 	tests/integration/cases/t-mrasd-http.py \
+	tests/integration/cases/t-mrasd-restart.py \
 	tests/integration/cases/t-mrasd-time.py \
 	tests/integration/cases/t-mrasd-tls.py \
 	tests/integration/cases/t-pass-through.py \
