@@ -79,8 +79,8 @@ static struct relay_allocation describe(const struct worker *worker,
 		if (al->moving)
 			describe_arrival(turn, mobility, &row);
 	}
-	memcpy(row.user, al->owner.user, sizeof(row.user));
-	memcpy(row.key_id, al->owner.key_id, sizeof(row.key_id));
+	strcpy(row.user, allocation_user(turn->table, al));
+	strcpy(row.key_id, allocation_key_id(turn->table, al));
 	return row;
 }
 
@@ -104,8 +104,11 @@ static bool has_peer_in(const struct worker *worker, const struct allocation *al
 static bool is_meant(const struct worker *worker, const struct allocation *al,
 		     const struct relay_filter *filter)
 {
-	return (!filter->user || strcmp(filter->user, al->owner.user) == 0) &&
-	       (!filter->key_id || strcmp(filter->key_id, al->owner.key_id) == 0) &&
+	const struct allocation_table *table = worker->turn.table;
+
+	return (!filter->user || strcmp(filter->user, allocation_user(table, al)) == 0) &&
+	       (!filter->key_id ||
+		strcmp(filter->key_id, allocation_key_id(table, al)) == 0) &&
 	       (!filter->has_side || filter->side == al->side) &&
 	       (!filter->has_dialect || filter->dialect == al->dialect) &&
 	       (!filter->has_transport || filter->transport == al->transport) &&

@@ -256,13 +256,14 @@ static void take(struct delivery *here, const struct allocation_move *move,
 		/* Its client cannot be reached from here, and no other worker has it. */
 		allocation_delete(turn, al, END_SHUTDOWN, here->loop->now_ms);
 		mobility_count(turn, MOBILITY_LOST);
-	} else if (revoked_users_has(turn->settings->revoked, al->owner.user)) {
+	} else if (revoked_users_has(turn->settings->revoked,
+				     allocation_user(turn->table, al))) {
 		/* New settings came into force here before it came, and there after it left. */
 		allocation_delete(turn, al, END_REVOKED, here->loop->now_ms);
 	} else {
 		allocation_bound(turn, al,
-				 revocation_deadline(turn, &al->owner, here->loop->now_ms,
-						     here->loop->unix_s));
+				 revocation_deadline_of(turn, al, here->loop->now_ms,
+							here->loop->unix_s));
 		mobility_complete(turn, al);
 		mobility_count(turn, MOBILITY_WORKER);
 	}

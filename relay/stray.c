@@ -109,7 +109,8 @@ static void depart(struct delivery *there, void *arg)
 	const struct allocation *al =
 		allocation_find(there->turn->table, &departure->tuple);
 
-	if (al != NULL && strcmp(al->owner.user, departure->user) == 0)
+	if (al != NULL &&
+	    strcmp(allocation_user(there->turn->table, al), departure->user) == 0)
 		dispatch_client_gone(there->turn, &departure->tuple, END_CLIENT_GONE,
 				     there->loop->now_ms);
 	free(departure);
@@ -130,7 +131,7 @@ void stray_allocations_end(struct delivery *here, const struct five_tuple *clien
 		if (departure == NULL)
 			return;
 		departure->tuple = *client;
-		memcpy(departure->user, al->owner.user, sizeof(departure->user));
+		strcpy(departure->user, allocation_user(here->turn->table, al));
 		if (!here->post(here->self, worker, depart, departure))
 			free(departure);
 	}

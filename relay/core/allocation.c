@@ -7,6 +7,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "relay/core/changes.h"
 #include "relay/core/charge.h"
 #include "relay/core/dual.h"
@@ -64,9 +66,13 @@ uint32_t allocation_lifetime(const struct turn *turn, uint32_t requested_s)
 
 void allocation_tell_group(const struct turn *turn, struct allocation *al)
 {
-	al->group = user_groups_match(turn->settings->groups, &al->owner,
-				      &al->tuple.client.ip) &
-		    USER_GROUPS_MAX;
+	struct owner owner;
+
+	allocation_owner(turn->table, al, &owner);
+	al->group =
+		user_groups_match(turn->settings->groups, &owner, &al->tuple.client.ip) &
+		USER_GROUPS_MAX;
+	OPENSSL_cleanse(&owner, sizeof(owner));
 }
 
 void allocation_regroup(struct turn *turn, const struct turn_settings *before)
@@ -101,7 +107,7 @@ static struct allocation *slot_take(struct turn *turn,
 	al->ends_ms = request->ends_ms != 0 ? request->ends_ms : UINT64_MAX;
 	al->id = id_make(turn->worker, al->generation, al->slot);
 	al->created_ms = now_ms;
-	al->owner = *request->owner;
+	owner_store_put(&turn->table->owners, &al->owner, request->owner);
 	allocation_tell_group(turn, al);
 	memcpy(al->txid, request->txid, sizeof(al->txid));
 	allocation_touch(al, now_ms);
@@ -182,7 +188,7 @@ int allocation_create(struct turn *turn, const struct allocation_request *reques
 		refuse(turn, request, REFUSAL_CAPACITY);
 		return STUN_INSUFFICIENT_CAPACITY;
 	}
-	if (!charge_take(turn, al, now_ms, &why)) {
+	if (!charge_take(turn, al, request->owner->user, now_ms, &why)) {
 		refuse(turn, request, why);
 		code = why == REFUSAL_TOTAL ? STUN_INSUFFICIENT_CAPACITY
 					    : STUN_QUOTA_REACHED;
@@ -241,7 +247,7 @@ void allocation_reown(struct turn *turn, struct allocation *al, const struct own
 		      const struct owner_proof *proof, uint64_t ends_ms)
 {
 	assert(owner_id_equal(&al->owner.id, &owner->id));
-	al->owner = *owner;
+	owner_store_put(&turn->table->owners, &al->owner, owner);
 	allocation_tell_group(turn, al);
 	prove(turn, al, proof);
 	changes_note(turn, al);

@@ -89,8 +89,11 @@ void allocation_image_take(const struct turn *turn, const struct allocation *al,
 
 	assert(allocation_is_live(al));
 	move->al = *al;
-	OPENSSL_cleanse(&move->al.owner.key, sizeof(move->al.owner.key));
-	move->al.owner.id = (struct owner_id){{0}};
+	allocation_owner(turn->table, al, &move->owner);
+	image->key_mark = owner_proof_mark(turn, &move->owner);
+	OPENSSL_cleanse(&move->al.owner, sizeof(move->al.owner));
+	OPENSSL_cleanse(&move->owner.key, sizeof(move->owner.key));
+	move->owner.id = (struct owner_id){{0}};
 	image->front = front_of(turn, al->tuple.front);
 	image->to_front = image->from_front = (struct front){0};
 	image->relay_address = address_of(turn, al->relay_address);
@@ -98,7 +101,6 @@ void allocation_image_take(const struct turn *turn, const struct allocation *al,
 						   : (struct ip_addr){0};
 	image->via = (struct endpoint){0};
 	image->proof = (struct owner_proof){.kind = OWNER_PROOF_NONE};
-	image->key_mark = owner_proof_mark(turn, &al->owner);
 	image->ms_reservation = *ms_reservation_of(turn, al);
 	if (image->ms_reservation.state != MS_RESERVATION_MADE)
 		image->ms_reservation.expires_ms = 0;
@@ -335,13 +337,13 @@ static bool proof_is_sound(const struct allocation_image *image)
 		return true;
 	case OWNER_PROOF_USERNAME:
 		return image->move.al.dialect == DIALECT_IETF &&
-		       !image->move.al.owner.is_token && (len == 16 || len == 32);
+		       !image->move.owner.is_token && (len == 16 || len == 32);
 	case OWNER_PROOF_MS_USERNAME:
 		return image->move.al.dialect == DIALECT_MS &&
-		       !image->move.al.owner.is_token && (len == 16 || len == 32);
+		       !image->move.owner.is_token && (len == 16 || len == 32);
 	case OWNER_PROOF_TOKEN:
 		return image->move.al.dialect == DIALECT_IETF &&
-		       image->move.al.owner.is_token && len >= 16 && len <= STUN_KEY_MAX;
+		       image->move.owner.is_token && len >= 16 && len <= STUN_KEY_MAX;
 	case OWNER_PROOF_KIND_COUNT:
 		break;
 	}

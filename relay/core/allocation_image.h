@@ -23,7 +23,7 @@ struct allocation_image {
 	/*
 	 * Zero, because they mean nothing elsewhere: slot, generation, group, quotas and their
 	 * rows, fronts, indices of relay addresses; what peer policy said; descriptors are -1. Of
-	 * al.owner, key and id. Of the bandwidth paid in advance, only the debts of its
+	 * owner, key and id; al.owner is nothing. Of the bandwidth paid in advance, only the debts of its
 	 * buckets are there. The lists have as many entries as al counts, undefined behind those.
 	 */
 	struct allocation_move move; /* but its own proof and text */

@@ -29,6 +29,7 @@ void allocation_move_free(struct allocation_move *move)
 	if (!move)
 		return;
 	OPENSSL_cleanse(&move->al.owner, sizeof(move->al.owner));
+	OPENSSL_cleanse(&move->owner, sizeof(move->owner));
 	free(move);
 }
 
@@ -71,6 +72,8 @@ void allocation_move_pack(struct turn *turn, struct allocation *al,
 	allocation_entries_copy(table, al, move->permissions, move->channels);
 	take_proof(turn, al, move);
 	move->al = *al;
+	move->al.owner.names = 0;
+	allocation_owner(table, al, &move->owner);
 
 	/* Channels refer to permissions, so channels go first. */
 	channels_free(table, al);
@@ -130,6 +133,7 @@ struct allocation *allocation_move_unpack(struct turn *turn,
 	al->slot = slot;
 	al->generation = generation;
 	al->permissions = al->channels = SLOT_NONE;
+	owner_store_put(&table->owners, &al->owner, &move->owner);
 	allocation_entries_put(table, al, move->permissions, move->channels);
 	if (al->mobile) {
 		struct mobility_place place = allocation_move_place(move, turn->worker);

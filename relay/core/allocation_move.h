@@ -29,8 +29,9 @@
 struct turn;
 
 struct allocation_move {
-	struct allocation al;     /* its slot, generation and chains mean nothing */
-	struct mobility mobility; /* if it is mobile */
+	struct allocation al; /* its slot, generation, chains and names mean nothing */
+	struct owner owner;
+	struct mobility mobility;             /* if it is mobile */
 	struct relay_socket_state sockets[2]; /* of IPv4 and IPv6, as far as it has them */
 	/* The permission of a channel is a place in the other list, or SLOT_NONE. */
 	struct permission permissions[ENTRIES_EACH_MAX];

@@ -76,7 +76,7 @@ static void fill(struct restore *re, struct allocation *al)
 	al->permissions = al->channels = SLOT_NONE;
 	al->permission_count = al->channel_count = 0;
 	al->tuple.front = plan->front;
-	al->owner = plan->owner;
+	owner_store_put(&re->turn->table->owners, &al->owner, &plan->owner);
 	al->families = IP_NONE;
 	al->relay_port = al->dual.port = 0;
 	al->moving = false;
@@ -347,7 +347,7 @@ static enum restore_result take(struct restore *re, struct allocation **out)
 	result = list_mobile(re, al);
 	if (result != RESTORED)
 		goto fail;
-	if (!charge_take_again(turn, al, re->now_ms)) {
+	if (!charge_take_again(turn, al, re->plan.owner.user, re->now_ms)) {
 		result = RESTORE_FULL;
 		goto fail_listed;
 	}

@@ -22,7 +22,7 @@
 #include "relay/core/front.h"
 #include "relay/core/icmp_limit.h"
 #include "relay/core/ms_state.h"
-#include "relay/core/owner.h"
+#include "relay/core/owner_store.h"
 #include "relay/core/reservation.h"
 #include "relay/core/slab.h"
 #include "relay/core/transactions.h"
@@ -103,7 +103,7 @@ struct allocation {
 	struct lease lease;
 	struct transactions transactions;
 	struct ms_state ms;
-	struct owner owner;
+	struct stored_owner owner;
 };
 
 /*

@@ -66,6 +66,7 @@ struct allocation_table {
 	struct slab allocations;
 	struct slab permissions; /* chunks */
 	struct slab channels;    /* chunks */
+	struct owner_store owners;
 	struct expiry expiry;
 	struct ms_reservation
 		*reservations; /* of bandwidth, by slot; see ms_reservation.h */
@@ -136,6 +137,26 @@ void allocation_table_remove_arriving(struct allocation_table *table,
 				      const struct allocation *al);
 /* Only its generation stays, so an old id never becomes valid again. */
 void allocation_table_give(struct allocation_table *table, struct allocation *al);
+
+/* Its owner; cleanse it before dropping it. */
+static inline void allocation_owner(const struct allocation_table *table,
+				    const struct allocation *al, struct owner *owner)
+{
+	owner_store_get(&table->owners, &al->owner, owner);
+}
+
+/* The names of its owner, borrowed. */
+static inline const char *allocation_user(const struct allocation_table *table,
+					  const struct allocation *al)
+{
+	return owner_store_user(&table->owners, &al->owner);
+}
+
+static inline const char *allocation_key_id(const struct allocation_table *table,
+					    const struct allocation *al)
+{
+	return owner_store_key_id(&table->owners, &al->owner);
+}
 
 static inline struct permission *permission_at(const struct allocation_table *table,
 					       uint32_t entry)

@@ -13,7 +13,7 @@
 
 #include <openssl/crypto.h>
 
-#include "relay/core/allocation_state.h"
+#include "relay/core/allocation_table.h"
 #include "relay/core/revoked_users.h"
 #include "relay/core/token_auth.h"
 #include "relay/core/transactions.h"
@@ -343,7 +343,7 @@ static enum auth_failure prove(const struct attempt *at, const struct allocation
 	     own->owner.key.len ==
 		     (claims->key_algorithm == STUN_PASSWORD_MD5 ? 16 : 32)) &&
 	    stun_verify(at->msg, claims->kind, &own->owner.key)) {
-		at->out->owner = own->owner;
+		allocation_owner(at->turn->table, own, &at->out->owner);
 		return AUTH_FAILURE_NONE;
 	}
 	if (credential_parse(claims->username, false, &cred) != CREDENTIAL_OK) {
@@ -430,6 +430,15 @@ static enum stun_integrity reply_kind(const struct claims *claims,
 								 : STUN_INTEGRITY_SHA1;
 }
 
+/* Is that the kid of the token that the owner's key came from? */
+static bool is_kid_of(const struct turn *turn, const struct allocation *al,
+		      struct slice username)
+{
+	const char *kid = allocation_key_id(turn->table, al);
+
+	return slice_equal(username, (struct slice){(const uint8_t *)kid, strlen(kid)});
+}
+
 void auth_check(struct turn *turn, const struct stun_msg *msg,
 		const struct five_tuple *tuple, const struct allocation *al,
 		uint64_t now_ms, int64_t unix_s, struct auth *out)
@@ -460,8 +469,7 @@ void auth_check(struct turn *turn, const struct stun_msg *msg,
 		out->owner.id = owner_id_of(&turn->shared->hash_key, claims.username);
 		if (al &&
 		    (al->owner.is_token
-			     ? takes_token(&at) ||
-				       token_auth_is_kid(&al->owner, claims.username)
+			     ? takes_token(&at) || is_kid_of(turn, al, claims.username)
 			     : owner_id_equal(&al->owner.id, &out->owner.id)))
 			own = al;
 	}

@@ -25,14 +25,14 @@ static uint64_t prefix_quota(const struct turn *turn, const struct five_tuple *t
 	return siphash(&turn->shared->hash_key, &prefix, sizeof(prefix));
 }
 
-static void name_owners(const struct turn *turn, struct allocation *al)
+static void name_owners(const struct turn *turn, struct allocation *al, const char *user)
 {
 	const struct siphash_key *key = &turn->shared->hash_key;
 
 	al->prefix_quota = prefix_quota(turn, &al->tuple);
-	al->user_quota = al->owner.nameless
-				 ? al->prefix_quota
-				 : siphash(key, al->owner.user, strlen(al->owner.user));
+
+	al->user_quota = al->owner.nameless ? al->prefix_quota
+					    : siphash(key, user, strlen(user));
 }
 
 /*
@@ -91,14 +91,14 @@ uint32_t charge_user_limit(const struct turn *turn, const struct allocation *al)
 	return turn->settings->limits.allocations_per_user[al->dialect];
 }
 
-bool charge_take(struct turn *turn, struct allocation *al, uint64_t now_ms,
-		 enum refusal *why)
+bool charge_take(struct turn *turn, struct allocation *al, const char *user,
+		 uint64_t now_ms, enum refusal *why)
 {
 	const struct turn_shared *shared = turn->shared;
 	const struct turn_limits *limits = &turn->settings->limits;
 	const struct quota_spare spare = spare_at(now_ms);
 
-	name_owners(turn, al);
+	name_owners(turn, al, user);
 	*why = REFUSAL_TOTAL;
 	if (!quota_acquire(shared->total, 0, total_for(turn, al)))
 		return false;
@@ -133,12 +133,13 @@ no_side:
 	return false;
 }
 
-bool charge_take_again(struct turn *turn, struct allocation *al, uint64_t now_ms)
+bool charge_take_again(struct turn *turn, struct allocation *al, const char *user,
+		       uint64_t now_ms)
 {
 	const struct turn_shared *shared = turn->shared;
 	const struct quota_spare spare = spare_at(now_ms);
 
-	name_owners(turn, al);
+	name_owners(turn, al, user);
 	al->prefix_row =
 		quota_acquire_sparing(shared->prefixes, al->prefix_quota, 0, &spare);
 	if (al->prefix_row == QUOTA_NONE)

@@ -26,20 +26,21 @@ struct five_tuple;
 struct turn;
 
 /*
- * Charge a new allocation and note to whom. False if a limit is reached: *why says which, and
+ * Charge a new allocation and note to whom. user: the name of its owner. False if a limit is reached: *why says which, and
  * nothing is charged.
  *
  * The last limit is how fast a user may make new ones. Its bucket is in the user's row, so it
  * does not matter whether the earlier ones still exist; see quota.h for how long rows last.
  */
-bool charge_take(struct turn *turn, struct allocation *al, uint64_t now_ms,
-		 enum refusal *why);
+bool charge_take(struct turn *turn, struct allocation *al, const char *user,
+		 uint64_t now_ms, enum refusal *why);
 
 /*
  * Charge one that was charged already, in a process before this one: without limits, as they apply to new
  * ones only. False, and nothing is charged, if there is no room for its user or prefix.
  */
-bool charge_take_again(struct turn *turn, struct allocation *al, uint64_t now_ms);
+bool charge_take_again(struct turn *turn, struct allocation *al, const char *user,
+		       uint64_t now_ms);
 
 /* How many allocations its user may have; 0: no limit. The credential's quota comes first. */
 uint32_t charge_user_limit(const struct turn *turn, const struct allocation *al);

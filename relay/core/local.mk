@@ -93,6 +93,8 @@ libcore_a_SOURCES = \
 	relay/core/owner_proof.c \
 	relay/core/owner_proof.h \
 	relay/core/owner_row.h \
+	relay/core/owner_store.c \
+	relay/core/owner_store.h \
 	relay/core/peer_policy.c \
 	relay/core/peer_policy.h \
 	relay/core/permission.c \

@@ -84,7 +84,8 @@ bool mobility_ticket(const struct turn *turn, const struct allocation *al,
 
 static bool is_owners(const struct allocation *al, const struct mobility_move *move)
 {
-	const struct owner *is = &al->owner, *claims = move->owner;
+	const struct stored_owner *is = &al->owner;
+	const struct owner *claims = move->owner;
 
 	if (!owner_id_equal(&is->id, &claims->id))
 		return false;

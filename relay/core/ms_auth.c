@@ -13,7 +13,7 @@
 
 #include <openssl/crypto.h>
 
-#include "relay/core/allocation_state.h"
+#include "relay/core/allocation_table.h"
 #include "relay/core/revoked_users.h"
 #include "relay/core/turn.h"
 #include "stun/ms_attr.h"
@@ -155,7 +155,7 @@ static int prove(struct turn *turn, const struct ms_msg *msg, const struct claim
 	bool known;
 
 	if (own && stored_key_matches(msg, own)) {
-		out->owner = own->owner;
+		allocation_owner(turn->table, own, &out->owner);
 		return 0;
 	}
 	if (credential_parse(claims->username, true, &cred) != CREDENTIAL_OK &&

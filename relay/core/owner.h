@@ -1,10 +1,9 @@
 /*
  * owner.h - the owner of an allocation: a user, and the credential that proved it.
  *
- * Authentication fills one; each allocation holds a copy. No pointers, so that an allocation
- * may lie at any address.
+ * Authentication fills one; each allocation keeps a copy, see owner_store.h.
  *
- * Owner    embedded in struct auth and struct allocation. It holds a key:
+ * Owner    embedded in struct auth. It holds a key:
  *          cleanse it before dropping it.
  */
 #ifndef RELAY_CORE_OWNER_H

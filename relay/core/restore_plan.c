@@ -137,7 +137,7 @@ static enum restore_result prove_owner(struct planning *pl)
 	const struct allocation_image *image = pl->image;
 	struct restore_plan *plan = pl->plan;
 
-	switch (owner_proof_again(pl->turn, &image->proof, &image->move.al.owner,
+	switch (owner_proof_again(pl->turn, &image->proof, &image->move.owner,
 				  image->key_mark, pl->unix_s, &plan->owner)) {
 	case OWNER_PROVED:
 		break;

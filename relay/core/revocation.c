@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "relay/core/allocation.h"
 #include "relay/core/revoked_users.h"
 #include "relay/core/turn.h"
@@ -64,7 +66,19 @@ uint64_t revocation_deadline(const struct turn *turn, const struct owner *owner,
 	return ends_s == INT64_MAX ? UINT64_MAX : monotonic(ends_s, now_ms, unix_s);
 }
 
-typedef bool match_fn(const struct allocation *al, const void *arg);
+uint64_t revocation_deadline_of(const struct turn *turn, const struct allocation *al,
+				uint64_t now_ms, int64_t unix_s)
+{
+	struct owner owner;
+
+	allocation_owner(turn->table, al, &owner);
+	uint64_t ends_ms = revocation_deadline(turn, &owner, now_ms, unix_s);
+	OPENSSL_cleanse(&owner, sizeof(owner));
+	return ends_ms;
+}
+
+typedef bool match_fn(const struct turn *turn, const struct allocation *al,
+		      const void *arg);
 
 static size_t end_matching(struct turn *turn, match_fn *matches, const void *arg,
 			   enum end_reason reason, uint64_t now_ms)
@@ -75,7 +89,7 @@ static size_t end_matching(struct turn *turn, match_fn *matches, const void *arg
 	for (uint32_t slot = 0; (al = allocation_next(turn->table, slot)) != NULL;) {
 		assert(allocation_is_live(al) && al->slot >= slot);
 		slot = al->slot + 1;
-		if (!matches(al, arg))
+		if (!matches(turn, al, arg))
 			continue;
 		allocation_delete(turn, al, reason, now_ms);
 		ended++;
@@ -83,14 +97,16 @@ static size_t end_matching(struct turn *turn, match_fn *matches, const void *arg
 	return ended;
 }
 
-static bool is_users(const struct allocation *al, const void *user)
+static bool is_users(const struct turn *turn, const struct allocation *al,
+		     const void *user)
 {
-	return strcmp(al->owner.user, user) == 0;
+	return strcmp(allocation_user(turn->table, al), user) == 0;
 }
 
-static bool is_keys(const struct allocation *al, const void *key_id)
+static bool is_keys(const struct turn *turn, const struct allocation *al,
+		    const void *key_id)
 {
-	return strcmp(al->owner.key_id, key_id) == 0;
+	return strcmp(allocation_key_id(turn->table, al), key_id) == 0;
 }
 
 size_t revocation_end_user(struct turn *turn, const char *user, enum end_reason reason,
@@ -117,12 +133,10 @@ static bool is_still_there(const struct key *was, const struct turn_settings *se
 }
 
 /* Of an allocation made with a token: is its key gone, or another under its kid? */
-static bool lost_token_key(const struct allocation *al,
-			   const struct turn_settings *before,
+static bool lost_token_key(const char *id, const struct turn_settings *before,
 			   const struct turn_settings *now)
 {
-	const struct slice kid = {(const uint8_t *)al->owner.key_id,
-				  strlen(al->owner.key_id)};
+	const struct slice kid = {(const uint8_t *)id, strlen(id)};
 	const struct token_key *was, *is;
 
 	if (now->token_keys == NULL)
@@ -138,17 +152,19 @@ struct change {
 	bool gone[KEYRING_MAX]; /* by the place in the ring before */
 };
 
-static bool is_revoked(const struct allocation *al, const void *arg)
+static bool is_revoked(const struct turn *turn, const struct allocation *al,
+		       const void *arg)
 {
 	const struct change *change = arg;
+	const char *key_id = allocation_key_id(turn->table, al);
 	const struct keyring *ring = change->before->keyring;
 
-	if (revoked_users_has(change->now->revoked, al->owner.user))
+	if (revoked_users_has(change->now->revoked, allocation_user(turn->table, al)))
 		return true;
 	if (al->owner.is_token)
-		return lost_token_key(al, change->before, change->now);
+		return lost_token_key(key_id, change->before, change->now);
 	for (size_t i = 0; i < ring->count; i++) {
-		if (change->gone[i] && strcmp(ring->keys[i].id, al->owner.key_id) == 0)
+		if (change->gone[i] && strcmp(ring->keys[i].id, key_id) == 0)
 			return true;
 	}
 	return false;
@@ -169,5 +185,5 @@ void revocation_apply(struct turn *turn, const struct turn_settings *before,
 	for (uint32_t slot = 0; (al = allocation_next(turn->table, slot)) != NULL;
 	     slot = al->slot + 1)
 		allocation_bound(turn, al,
-				 revocation_deadline(turn, &al->owner, now_ms, unix_s));
+				 revocation_deadline_of(turn, al, now_ms, unix_s));
 }

@@ -37,6 +37,9 @@ struct turn_settings;
  */
 uint64_t revocation_deadline(const struct turn *turn, const struct owner *owner,
 			     uint64_t now_ms, int64_t unix_s);
+/* The same for one that there is. */
+uint64_t revocation_deadline_of(const struct turn *turn, const struct allocation *al,
+				uint64_t now_ms, int64_t unix_s);
 
 /*
  * End this worker's allocations of a user, or made with a key, by the names that records show.

@@ -172,9 +172,3 @@ bool token_auth_again(const struct turn *turn, const struct token_key *key,
 	OPENSSL_cleanse(&session_key, sizeof(session_key));
 	return ok;
 }
-
-bool token_auth_is_kid(const struct owner *owner, struct slice username)
-{
-	return owner->is_token && strlen(owner->key_id) == username.len &&
-	       memcmp(owner->key_id, username.data, username.len) == 0;
-}

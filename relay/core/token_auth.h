@@ -54,7 +54,4 @@ bool token_auth_again(const struct turn *turn, const struct token_key *key,
 		      struct slice bytes, struct slice server_name, size_t key_len,
 		      int64_t expires_s, struct owner *owner);
 
-/* Is that the kid of the token that an owner's key came from? */
-bool token_auth_is_kid(const struct owner *owner, struct slice username);
-
 #endif

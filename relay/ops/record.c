@@ -179,13 +179,18 @@ static struct record record_begin(const struct allocation *al, enum end_reason r
 		.quality = al->ms.quality,
 		.permissions = al->permission_count,
 		.channels = al->channel_count,
-		.quota = al->owner.quota,
 	};
 
 	assert(now_ms >= al->created_ms && reason < END_REASON_COUNT);
-	memcpy(record.user, al->owner.user, sizeof(record.user));
-	memcpy(record.key_id, al->owner.key_id, sizeof(record.key_id));
 	return record;
+}
+
+static void record_owner(struct record *record, const char *user, const char *key_id,
+			 struct credential_quota quota)
+{
+	strcpy(record->user, user);
+	strcpy(record->key_id, key_id);
+	record->quota = quota;
 }
 
 struct record record_of(const struct turn *turn, const struct allocation *al,
@@ -193,6 +198,8 @@ struct record record_of(const struct turn *turn, const struct allocation *al,
 {
 	struct record record = record_begin(al, al->end_reason, now_ms);
 
+	record_owner(&record, allocation_user(turn->table, al),
+		     allocation_key_id(turn->table, al), al->owner.quota);
 	record.relayed = allocation_relayed_public(turn, al);
 	record.second_relayed = allocation_second_public(turn, al);
 	if (al->mobile)
@@ -225,6 +232,8 @@ struct record record_of_image(const struct turn *turn,
 	uint64_t ended_ms = now_ms > al->created_ms ? now_ms : al->created_ms;
 	struct record record = record_begin(al, reason, ended_ms);
 
+	record_owner(&record, image->move.owner.user, image->move.owner.key_id,
+		     image->move.owner.quota);
 	record.relayed = public_of(turn, &image->relay_address, al->relay_port);
 	if (al->dual.port != 0)
 		record.second_relayed =

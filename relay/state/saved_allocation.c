@@ -467,7 +467,7 @@ static uint64_t flags_of(const struct allocation_image *image)
 	flags |= destination_is_set(&al->active) ? HAS_ACTIVE_DESTINATION : 0;
 	if (reservation->state != MS_RESERVATION_NONE || reservation->packets != 0)
 		flags |= HAS_MS_RESERVATION;
-	flags |= is_in_credential(&al->owner, &image->proof) ? 0 : HAS_OWNER;
+	flags |= is_in_credential(&image->move.owner, &image->proof) ? 0 : HAS_OWNER;
 	return flags;
 }
 
@@ -524,11 +524,11 @@ size_t saved_allocation_write(const struct allocation_image *image, uint8_t *out
 		state_write_number(&w, al->lease.peak.full_ns);
 	}
 	state_write_bytes(&w, al->txid, sizeof(al->txid));
-	state_write_slice(&w, text_of(al->owner.key_id));
+	state_write_slice(&w, text_of(image->move.owner.key_id));
 	store_be64(mark, image->key_mark);
 	state_write_bytes(&w, mark, sizeof(mark));
 	if (flags & HAS_OWNER)
-		write_owner(&w, &al->owner);
+		write_owner(&w, &image->move.owner);
 	write_permissions(&w, &image->move);
 	write_channels(&w, &image->move);
 	write_transactions(&w, al);
@@ -546,6 +546,7 @@ static void clear(struct allocation_image *image)
 	struct allocation_move *move = &image->move;
 
 	move->al = (struct allocation){.permissions = SLOT_NONE, .channels = SLOT_NONE};
+	move->owner = (struct owner){0};
 	move->mobility = (struct mobility){0};
 	for (size_t i = 0; i < 2; i++)
 		move->sockets[i] = (struct relay_socket_state){.fd = -1};
@@ -598,12 +599,12 @@ static void read_record(struct state_reader *r, struct allocation_image *image,
 		al->lease.peak.full_ns = state_read_number(r);
 	}
 	state_read_bytes(r, al->txid, sizeof(al->txid));
-	state_read_name(r, al->owner.key_id, KEY_ID_MAX);
+	state_read_name(r, image->move.owner.key_id, KEY_ID_MAX);
 	state_read_bytes(r, mark, sizeof(mark));
 	image->key_mark = load_be64(mark);
 	if (flags & HAS_OWNER)
-		read_owner(r, &al->owner);
-	else if (!read_credential(&image->proof, &al->owner))
+		read_owner(r, &image->move.owner);
+	else if (!read_credential(&image->proof, &image->move.owner))
 		r->failed = true;
 	read_permissions(r, &image->move);
 	read_channels(r, &image->move);

@@ -84,7 +84,7 @@ static void match(const struct fixture *fixture, struct allocation_image *image)
 		image->second_address = fixture->relay[0].local;
 	else if (image->second_address.family == IP_V6)
 		image->second_address = fixture->relay[1].local;
-	memcpy(al->owner.key_id, "k1", 3);
+	memcpy(image->move.owner.key_id, "k1", 3);
 	image->key_mark = 0;
 }
 
@@ -101,7 +101,7 @@ static void expect_sane(const struct fixture *fixture, struct allocation *al)
 	FUZZ_CHECK(al->expires_ms > fixture->now_ms &&
 		   al->expires_ms <= fixture->now_ms + 86400000);
 	FUZZ_CHECK(al->owner.key.len >= 16 && al->tuple.front < FAKE_FRONTS);
-	FUZZ_CHECK(strcmp(al->owner.key_id, "k1") == 0);
+	FUZZ_CHECK(strcmp(allocation_key_id(turn->table, al), "k1") == 0);
 	while (permission_next(turn, &cursor, &peer, &expires_ms)) {
 		const struct endpoint any_port = {peer, 0};
 

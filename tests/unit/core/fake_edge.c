@@ -202,6 +202,9 @@ static void allocation_ended(void *self, const struct allocation *al)
 
 	assert(edge->open[al->slot]);
 	edge->last = *al;
+	if (al->slot < allocation_slots(edge->table) &&
+	    al == slab_at(&edge->table->allocations, al->slot))
+		allocation_owner(edge->table, al, &edge->last_owner);
 	edge->ended++;
 }
 
@@ -474,6 +477,7 @@ bool fixture_start(struct fixture *fixture, const struct fixture_options *option
 		options->channels_each ? options->channels_each : 8,
 		&fixture->shared.hash_key);
 	fixture->turn.connections = tcp_connections_new(FAKE_CONNECTIONS, slots);
+	fixture->edge.table = fixture->turn.table;
 	if (!fixture->turn.table || !fixture->turn.connections ||
 	    !fake_edge_keep(&fixture->edge, &fixture->turn, slots))
 		goto fail;

@@ -60,7 +60,9 @@ struct fake_edge {
 	/* Records of allocations, see records.h; NULL: none. */
 	struct records_of *records;
 	struct allocation last; /* the last allocation passed to allocation_ended() */
-	uint64_t random;        /* state of a deterministic generator */
+	struct owner last_owner;
+	const struct allocation_table *table; /* the fixture's */
+	uint64_t random;                      /* state of a deterministic generator */
 };
 
 /* All zero selects the defaults named here. */

@@ -19,6 +19,7 @@ unit_programs += \
 	tests/unit/core/test_mobility_ticket \
 	tests/unit/core/test_nonce \
 	tests/unit/core/test_out_of_memory \
+	tests/unit/core/test_owner_store \
 	tests/unit/core/test_peer_policy \
 	tests/unit/core/test_peer_policy_model \
 	tests/unit/core/test_permission \

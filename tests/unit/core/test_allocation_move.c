@@ -192,18 +192,18 @@ END_TEST
 
 START_TEST(a_move_in_a_move)
 {
-	const struct owner *owner;
+	struct owner owner;
 	const struct five_tuple to = fixture_tuple("198.51.100.7:6000", 3);
 	enum refusal why;
 
 	begin();
 	struct allocation *al = allocate(5000);
 
-	owner = &al->owner;
+	allocation_owner(fixture.turn.table, al, &owner);
 	const struct mobility_ticket ticket = {mobility_name(al->id), 0};
 	const struct mobility_move move = {.ticket = &ticket,
 					   .to = &to,
-					   .owner = owner,
+					   .owner = &owner,
 					   .txid = (const uint8_t *)"123456789012",
 					   .via = second.worker};
 
@@ -235,13 +235,15 @@ static const struct mobility_ticket *first_ticket(const struct allocation *al)
 static void prepare(struct turn *turn, struct allocation *al, const struct five_tuple *to,
 		    unsigned via)
 {
+	struct owner owner;
 	const struct mobility_move move = {.ticket = first_ticket(al),
 					   .to = to,
-					   .owner = &al->owner,
+					   .owner = &owner,
 					   .txid = (const uint8_t *)"123456789012",
 					   .via = via};
 	enum refusal why;
 
+	allocation_owner(turn->table, al, &owner);
 	ck_assert_int_eq(mobility_judge(turn, al, &move), MOBILITY_PREPARED);
 	ck_assert(mobility_prepare(turn, al, &move, fixture.now_ms, &why));
 }
@@ -365,11 +367,12 @@ START_TEST(the_other_worker_is_told) /* what it keeps of a visitor */
 
 	begin();
 	struct allocation *al = allocate(5000);
-	const struct owner *owner = &al->owner;
+	struct owner owner;
+	allocation_owner(fixture.turn.table, al, &owner);
 	const struct mobility_ticket ticket = {mobility_name(al->id), 0};
 	const struct mobility_move move = {.ticket = &ticket,
 					   .to = &to,
-					   .owner = owner,
+					   .owner = &owner,
 					   .txid = (const uint8_t *)"123456789012",
 					   .via = second.worker};
 

@@ -533,7 +533,7 @@ START_TEST(tcp_allocation_stays_on_streams) /* T-473 */
 			       },
 			       &al),
 		0);
-	al->owner = owner;
+	owner_store_put(&fixture.turn.table->owners, &al->owner, &owner);
 	ck_assert(mobility_begin(&fixture.turn, al));
 	const struct mobility_ticket named = {mobility_name(al->id), 0};
 	struct mobility_move where = {
@@ -558,12 +558,12 @@ START_TEST(tokens_are_of_one_owner) /* T-468, attack 27: wrong owner */
 		.ticket = &named, .to = &to, .owner = &thief, .txid = al->txid};
 
 	al->owner.is_token = true;
-	thief = al->owner;
+	allocation_owner(fixture.turn.table, al, &thief);
 	ck_assert_int_eq(mobility_judge(&fixture.turn, al, &where), MOBILITY_PREPARED);
 	thief.key.bytes[thief.key.len - 1] ^= 1;
 	ck_assert_msg(mobility_judge(&fixture.turn, al, &where) == MOBILITY_WRONG_OWNER,
 		      "another token's key");
-	thief = al->owner;
+	allocation_owner(fixture.turn.table, al, &thief);
 	thief.key.len = 20;
 	ck_assert_int_eq(mobility_judge(&fixture.turn, al, &where), MOBILITY_WRONG_OWNER);
 	end_clean();

@@ -206,8 +206,8 @@ START_TEST(credential_is_accepted_in_every_form)
 	ms_client_allocate(&alice);
 	expect(&alice, 0, forms[_i].name);
 	const struct allocation *al = ms_client_allocation(&alice);
-	ck_assert_str_eq(al->owner.key_id, "k1");
-	ck_assert_uint_gt(strlen(al->owner.user), 0);
+	ck_assert_str_eq(allocation_key_id(fixture.turn.table, al), "k1");
+	ck_assert_uint_gt(strlen(allocation_user(fixture.turn.table, al)), 0);
 	ck_assert(ms_client_send(&alice, PEER, "x", 1));
 	ms_client_activate(&alice, PEER);
 	expect(&alice, 0, forms[_i].name);
@@ -223,8 +223,9 @@ START_TEST(both_forms_of_a_token_are_one_user)
 	ms_client_credential(&bob, "carol", MS_FORM_TEXT, fixture.unix_s + 3600);
 	ms_client_allocate(&alice);
 	ms_client_allocate(&bob);
-	strcpy(user, ms_client_allocation(&alice)->owner.user);
-	ck_assert_str_eq(user, ms_client_allocation(&bob)->owner.user);
+	strcpy(user, allocation_user(fixture.turn.table, ms_client_allocation(&alice)));
+	ck_assert_str_eq(user,
+			 allocation_user(fixture.turn.table, ms_client_allocation(&bob)));
 	ck_assert_uint_eq(strlen(user), 40);
 	ck_assert_uint_eq(ms_client_allocation(&alice)->user_quota,
 			  ms_client_allocation(&bob)->user_quota);

@@ -79,7 +79,7 @@ START_TEST(revoked_user_ends_at_once_and_alone)
 {
 	reload(NULL, "alice\n");
 	ck_assert_uint_eq(fixture.edge.ended, 1);
-	ck_assert_str_eq(fixture.edge.last.owner.user, "alice");
+	ck_assert_str_eq(fixture.edge.last_owner.user, "alice");
 	ck_assert_int_eq(last_reason(), END_REVOKED);
 	ck_assert_str_eq(end_reason_name(END_REVOKED), "revoked");
 	ck_assert_ptr_nonnull(client_allocation(&bob));
@@ -87,7 +87,7 @@ START_TEST(revoked_user_ends_at_once_and_alone)
 
 	reload(NULL, "alice\ncarol # left\n");
 	ck_assert_uint_eq(fixture.edge.ended, 2);
-	ck_assert_str_eq(fixture.edge.last.owner.user, "carol");
+	ck_assert_str_eq(fixture.edge.last_owner.user, "carol");
 }
 END_TEST
 

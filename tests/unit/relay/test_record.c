@@ -18,6 +18,7 @@
 static struct relay_address outside[2];
 static struct turn_shared shared;
 static struct turn turn;
+static struct allocation_table allocations;
 /* Not on the stack: gcc 12's address sanitizer aligns nothing there to cache lines. */
 static struct allocation al;
 
@@ -37,8 +38,6 @@ static void make_allocation(void)
 		.ms = {.stream_type = 2, .quality = 1},
 		.permission_count = 2,
 		.channel_count = 1,
-		.owner.user = "al ice",
-		.owner.key_id = "k1",
 	};
 
 	ck_assert(endpoint_parse("10.0.0.9:1234", 0, &al.tuple.client));
@@ -48,6 +47,11 @@ static void make_allocation(void)
 	outside[1].public = outside[1].local;
 	shared = (struct turn_shared){.relay = outside, .relay_count = 2};
 	turn.shared = &shared;
+	turn.table = &allocations;
+	owner_store_release(&allocations.owners);
+	ck_assert(owner_store_init(&allocations.owners, 1));
+	owner_store_put(&allocations.owners, &al.owner,
+			&(struct owner){.user = "al ice", .key_id = "k1"});
 }
 
 START_TEST(record_has_all_fields)

@@ -207,12 +207,14 @@ static struct allocation *moving(void)
 
 	ck_assert(mobility_begin(&there_turn, al));
 	const struct mobility_ticket ticket = {mobility_name(al->id), 0};
+	struct owner owner;
 
+	allocation_owner(there_turn.table, al, &owner);
 	ck_assert(mobility_prepare(
 		&there_turn, al,
 		&(struct mobility_move){.ticket = &ticket,
 					.to = &to,
-					.owner = &al->owner,
+					.owner = &owner,
 					.txid = (const uint8_t *)"123456789012",
 					.via = HERE},
 		loop.now_ms, &why));

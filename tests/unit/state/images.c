@@ -82,7 +82,7 @@ static void add_channel(struct allocation_image *image, uint16_t number, const c
 
 static void own(struct allocation_image *image, const char *user, int64_t expires_s)
 {
-	struct owner *owner = &image->move.al.owner;
+	struct owner *owner = &image->move.owner;
 
 	snprintf(owner->user, sizeof(owner->user), "%s", user);
 	owner->credential_expires_s = expires_s;
@@ -115,7 +115,7 @@ static void make_typical(struct allocation_image *image)
 	transactions_remember(&al->transactions, al->txid, STUN_TXID_LEN, 0,
 			      IMAGE_NOW_MS - 500);
 	own(image, "alice", 1700003600);
-	strcpy(al->owner.key_id, "2026-01");
+	strcpy(image->move.owner.key_id, "2026-01");
 	image->proof = (struct owner_proof){
 		.kind = OWNER_PROOF_USERNAME,
 		.bytes = text_of("1700003600:alice"),
@@ -201,7 +201,7 @@ static void make_token(struct allocation_image *image)
 
 	memset(token, 0xA5, sizeof(token));
 	own(image, "kid-1", 1700000600);
-	image->move.al.owner.is_token = image->move.al.owner.nameless = true;
+	image->move.owner.is_token = image->move.owner.nameless = true;
 	image->proof = (struct owner_proof){
 		.kind = OWNER_PROOF_TOKEN,
 		.bytes = {token, sizeof(token)},
@@ -256,8 +256,8 @@ static void make_full(struct allocation_image *image)
 	memset(name, 'x', sizeof(name) - 1);
 	memcpy(name, "1700003600:", 11);
 	credential_show_user((struct slice){(uint8_t *)name + 11, sizeof(name) - 12},
-			     al->owner.user);
-	memset(al->owner.key_id, 'k', KEY_ID_MAX);
+			     image->move.owner.user);
+	memset(image->move.owner.key_id, 'k', KEY_ID_MAX);
 	al->to_peer = al->to_client = (struct traffic){UINT64_MAX, UINT64_MAX};
 	image->proof.bytes = text_of(name);
 	image->via = at("[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:65535");
@@ -277,7 +277,7 @@ void image_make(struct allocation_image *image, enum image_kind kind)
 		break;
 	case IMAGE_NO_PROOF:
 		image->proof = (struct owner_proof){.kind = OWNER_PROOF_NONE};
-		al->owner.quota = (struct credential_quota){10, 4000000};
+		image->move.owner.quota = (struct credential_quota){10, 4000000};
 		break;
 	case IMAGE_BEHIND_BALANCER:
 		image->via = at("10.0.0.9:1234");
@@ -514,7 +514,7 @@ static const char *allocation_difference(const struct allocation *a,
 	DIFFER(ms.stream_type);
 	DIFFER(ms.quality);
 	FIRST(transactions_difference(&a->transactions, &b->transactions));
-	return owner_difference(&a->owner, &b->owner);
+	return NULL;
 }
 
 static const char *mobility_difference(const struct mobility *a, const struct mobility *b)
@@ -558,6 +558,7 @@ const char *images_difference(const struct allocation_image *a,
 			      const struct allocation_image *b)
 {
 	FIRST(allocation_difference(&a->move.al, &b->move.al));
+	FIRST(owner_difference(&a->move.owner, &b->move.owner));
 	FIRST(entries_difference(&a->move, &b->move));
 	FIRST(mobility_difference(&a->move.mobility, &b->move.mobility));
 	FIRST(ms_reservation_difference(&a->ms_reservation, &b->ms_reservation));

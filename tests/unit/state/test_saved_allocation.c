@@ -76,9 +76,9 @@ START_TEST(no_record_holds_a_key)
 	static const uint8_t secret[STUN_KEY_MAX] = "0123456789abcdef0123456789abcde";
 
 	image_make(&image, IMAGE_TYPICAL);
-	image.move.al.owner.key.len = 32;
-	memcpy(image.move.al.owner.key.bytes, secret, sizeof(secret));
-	memcpy(image.move.al.owner.id.bytes, secret, sizeof(image.move.al.owner.id));
+	image.move.owner.key.len = 32;
+	memcpy(image.move.owner.key.bytes, secret, sizeof(secret));
+	memcpy(image.move.owner.id.bytes, secret, sizeof(image.move.al.owner.id));
 	size_t len = saved_allocation_write(&image, bytes, sizeof(bytes));
 
 	ck_assert_uint_gt(len, 0);
