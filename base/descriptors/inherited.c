@@ -52,8 +52,11 @@ enum inherited_kind inherited_kind(int fd)
 void inherited_close(int fd)
 {
 	switch (inherited_kind(fd)) {
-	case INHERITED_LISTENER:
 	case INHERITED_CONNECTION:
+		/* What is lost of it must not pass for its end. */
+		fd_end(fd, true);
+		return;
+	case INHERITED_LISTENER:
 		fd_end(fd, false);
 		return;
 	case INHERITED_UDP:

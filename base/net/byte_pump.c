@@ -103,6 +103,10 @@ static bool take_pipe(struct byte_pumps *pumps, struct byte_pump *pump)
 		made = pumps->idle[--pumps->idle_count];
 	else if (!make_pipe(pumps, &made))
 		return false;
+	if (pumps->watch.ready != NULL && !pumps->watch.ready(pumps->watch.arg)) {
+		pumps->idle[pumps->idle_count++] = made;
+		return false;
+	}
 	use_pipe(pumps, pump, &made);
 	return true;
 }

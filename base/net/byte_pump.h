@@ -52,12 +52,14 @@ void byte_pumps_free(struct byte_pumps *pumps); /* no pump has anything; NULL is
  * Tell somebody which pipes there are, and which pump's bytes are in each. A pipe is kept from then
  * on once it was made, because others may have copies of it.
  *
- * made  a new pipe, before it is used
+ * made   a new pipe, before it is used
+ * ready  may pipes be used now? Those that were made may have to be somewhere first
  * used  bytes of that pump are about to go into the pipe of that id; 0: none are in any
  */
 struct byte_pumps_watch {
 	void *arg; /* given back as the first argument */
 	void (*made)(void *arg, const int pipe[2]);
+	bool (*ready)(void *arg);
 	void (*used)(void *arg, struct byte_pump *pump, uint64_t id);
 };
 void byte_pumps_watch(struct byte_pumps *pumps, const struct byte_pumps_watch *watch);

@@ -65,14 +65,27 @@ struct data_conns {
 	struct byte_pumps *pumps;
 	struct peer_records *records;
 	struct data_conn *running; /* whose pump is */
+	bool pipes_wait;           /* for the store to take them */
 };
 
 /* --- what outlives the process --------------------------------------------------------------- */
 
 static void pipe_made(void *arg, const int pipe[2])
 {
-	(void)arg;
+	struct data_conns *conns = arg;
+
 	fd_store_put("pipe", pipe, 2, false);
+	conns->pipes_wait = true;
+}
+
+/* Bytes in a pipe of which nobody has a copy would be lost with the process. */
+static bool pipes_ready(void *arg)
+{
+	struct data_conns *conns = arg;
+
+	if (conns->pipes_wait)
+		conns->pipes_wait = !fd_store_flush();
+	return !conns->pipes_wait;
 }
 
 static void pipe_used(void *arg, struct byte_pump *pump, uint64_t id)
@@ -127,6 +140,7 @@ struct data_conns *data_conns_new(struct delivery *delivery)
 		byte_pumps_watch(conns->pumps,
 				 &(struct byte_pumps_watch){.arg = conns,
 							    .made = pipe_made,
+							    .ready = pipes_ready,
 							    .used = pipe_used});
 	return conns;
 }
@@ -703,7 +717,7 @@ bool data_conns_restore(struct data_conns *conns, uint32_t connection,
 
 	if (conn == NULL)
 		return false;
-	conn->record.client = was->saved->client;
+	conn->record.client = was->tuple;
 	switch (c->state) {
 	case TCP_CONNECTION_CONNECTING:
 		save(conn, SAVED_DATA_CONNECTING);

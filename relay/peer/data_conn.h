@@ -21,11 +21,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "relay/core/five_tuple.h"
 #include "stun/endpoint.h"
 #include "stun/wire.h"
 
 struct bound_client;
-struct five_tuple;
 struct peer_records;
 struct saved_peer;
 struct data_conns;
@@ -71,6 +71,7 @@ struct data_conn_was {
 	const struct saved_peer *saved;
 	int peer_fd;
 	const struct bound_client *client;
+	struct five_tuple tuple; /* of the client */
 	struct slice first[2];
 	int pipes[2][2];
 	size_t piped[2]; /* 0: no pipe */

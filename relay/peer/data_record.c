@@ -31,13 +31,15 @@ void data_record_put(struct peer_records *records, struct data_record *record,
 		.until_ms = until_ms,
 		.integrity = c->connect.kind,
 		.has_fingerprint = c->connect.has_fingerprint,
-		.client = record->client,
+		.client = record->client.client,
 		.is_tls = record->is_tls,
 		.client_start = record->client_start,
 		.first_to_peer = record->first[TCP_TO_PEER],
 		.first_to_client = record->first[TCP_TO_CLIENT],
 	};
 
+	if (record->client.client.ip.family != IP_NONE)
+		saved.front = turn->shared->fronts[record->client.front];
 	memcpy(saved.txid, c->connect.txid, sizeof(saved.txid));
 	peer_record_put(records, &record->record, &saved);
 }
@@ -80,7 +82,6 @@ void data_record_restore(struct peer_records *records, struct data_record *recor
 			 const struct saved_peer *saved, struct slice to_peer,
 			 struct slice to_client)
 {
-	record->client = saved->client;
 	record->start = saved->start;
 	record->client_start = saved->client_start;
 	record->first[TCP_TO_PEER] = saved->first_to_peer;

@@ -392,12 +392,14 @@ static void count_traffic(struct take_up *t, uint32_t connection,
 
 /* Both ends are there: what is under way? */
 static enum peer_taken_up bind_again(struct take_up *t, uint32_t connection,
+				     const struct five_tuple *tuple,
 				     const struct bound_client *client)
 {
 	struct data_conn_was was = {
 		.saved = &t->saved,
 		.peer_fd = t->fd,
 		.client = client,
+		.tuple = *tuple,
 		.pipes = {{-1, -1}, {-1, -1}},
 	};
 	struct bytes first[2] = {0};
@@ -422,6 +424,7 @@ static enum peer_taken_up take_up_bound(struct take_up *t)
 {
 	struct delivery *delivery = t->relays->delivery;
 	struct bound_client client = {0};
+	struct five_tuple tuple = {0};
 	uint32_t connection;
 	enum peer_taken_up result = PEER_LOST_CLIENT;
 
@@ -430,9 +433,9 @@ static enum peer_taken_up take_up_bound(struct take_up *t)
 	connection = restore_core(t, TCP_CONNECTION_BOUND);
 	if (connection == TCP_CONNECTION_NONE)
 		return PEER_LOST_FULL;
-	if (t->with->client(t->with->arg, t->relays, &t->saved.client, connection, true,
-			    &client)) {
-		result = bind_again(t, connection, &client);
+	if (t->with->client(t->with->arg, t->relays, &t->saved.front, &t->saved.client,
+			    connection, true, &tuple, &client)) {
+		result = bind_again(t, connection, &tuple, &client);
 		if (result != PEER_RESTORED)
 			delivery->unbind(delivery->self, client.stream, true);
 	}
@@ -457,8 +460,8 @@ static enum peer_taken_up take_up_unbound(struct take_up *t)
 	if (connection == TCP_CONNECTION_NONE)
 		return PEER_LOST_FULL;
 	if (t->saved.kind == SAVED_DATA_BINDING && !t->saved.is_tls &&
-	    t->with->client(t->with->arg, t->relays, &t->saved.client, connection, false,
-			    &client)) {
+	    t->with->client(t->with->arg, t->relays, &t->saved.front, &t->saved.client,
+			    connection, false, &was.tuple, &client)) {
 		struct tcp_connection *c = tcp_connection_at(turn, connection);
 
 		c->state = TCP_CONNECTION_BOUND;

@@ -21,6 +21,7 @@
 
 struct bound_client;
 struct five_tuple;
+struct front;
 struct inherited;
 struct relay_tcp;
 struct state_view;
@@ -48,16 +49,16 @@ struct peer_take_up {
 	int (*socket)(void *arg, const struct endpoint *local,
 		      const struct endpoint *remote);
 	/*
-	 * The client's half of that data connection: a stream of that 5-tuple of then, whose front is
-	 * an index of then, that is back at the worker that has relays. was_lent: its socket was
-	 * with the peer's side already: fill in stream and fd of *client, and it is BOUND.
+	 * The client's half of that data connection: a stream of that client on that front, of which
+	 * *tuple is the 5-tuple now, at the worker that has relays. was_lent: its socket was
+	 * with the peer's side already: fill in stream and fd of *lent, and it is BOUND.
 	 * Otherwise its ConnectionBind was being answered: true if it has been, and bind() of
 	 * delivery.h follows once the worker runs. False: it is not back, or has not answered and
 	 * handles that request again.
 	 */
-	bool (*client)(void *arg, struct relay_tcp *relays,
-		       const struct five_tuple *tuple, uint32_t connection, bool was_lent,
-		       struct bound_client *client);
+	bool (*client)(void *arg, struct relay_tcp *relays, const struct front *front,
+		       const struct endpoint *client, uint32_t connection, bool was_lent,
+		       struct five_tuple *tuple, struct bound_client *lent);
 	/* For what is left of connections whose allocations had ended. */
 	struct relay_tcp *others;
 };

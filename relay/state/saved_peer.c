@@ -5,7 +5,6 @@
 
 #include <assert.h>
 
-#include "relay/core/front.h"
 #include "relay/state/state_bytes.h"
 
 /* Bits of a byte of its own. */
@@ -28,6 +27,13 @@ static void write_start(struct state_writer *w, const struct saved_start *start)
 	state_write_number(w, start->given);
 }
 
+static void write_front(struct state_writer *w, const struct front *front)
+{
+	state_write_u8(w, (uint8_t)front->side);
+	state_write_u8(w, (uint8_t)front->transport);
+	state_write_endpoint(w, &front->local);
+}
+
 static void write_data(struct state_writer *w, const struct saved_peer *saved)
 {
 	unsigned flags = (saved->is_incoming ? IS_INCOMING : 0u) |
@@ -44,8 +50,8 @@ static void write_data(struct state_writer *w, const struct saved_peer *saved)
 		state_write_u8(w, (uint8_t)saved->integrity);
 	}
 	if (has_client(saved->kind)) {
-		state_write_endpoint(w, &saved->client.client);
-		state_write_number(w, saved->client.front);
+		write_front(w, &saved->front);
+		state_write_endpoint(w, &saved->client);
 	}
 	if (saved->kind == SAVED_DATA_BOUND) {
 		write_start(w, &saved->client_start);
@@ -87,6 +93,13 @@ static void read_endpoint(struct state_reader *r, struct endpoint *ep)
 		r->failed = true;
 }
 
+static void read_front(struct state_reader *r, struct front *front)
+{
+	front->side = (enum side)state_read_up_to(r, SIDE_COUNT - 1);
+	front->transport = (enum transport)state_read_up_to(r, TRANSPORT_COUNT - 1);
+	state_read_endpoint(r, &front->local);
+}
+
 static void read_data(struct state_reader *r, struct saved_peer *saved)
 {
 	unsigned flags = (unsigned)state_read_up_to(r, ALL_FLAGS);
@@ -104,8 +117,8 @@ static void read_data(struct state_reader *r, struct saved_peer *saved)
 			(enum stun_integrity)state_read_up_to(r, STUN_INTEGRITY_SHA256);
 	}
 	if (has_client(saved->kind)) {
-		read_endpoint(r, &saved->client.client);
-		saved->client.front = (uint16_t)state_read_up_to(r, FRONTS_MAX - 1);
+		read_front(r, &saved->front);
+		read_endpoint(r, &saved->client);
 	}
 	if (saved->kind == SAVED_DATA_BOUND) {
 		read_start(r, &saved->client_start);

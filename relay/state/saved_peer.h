@@ -26,7 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "relay/core/five_tuple.h"
+#include "relay/core/front.h"
 #include "stun/endpoint.h"
 #include "stun/integrity.h"
 #include "stun/registry.h"
@@ -67,8 +67,9 @@ struct saved_peer {
 	uint8_t txid[STUN_TXID_LEN];
 	enum stun_integrity integrity;
 	bool has_fingerprint;
-	/* DATA_BINDING, DATA_BOUND: */
-	struct five_tuple client;        /* its front is an index of this process */
+	/* DATA_BINDING, DATA_BOUND: */ struct front
+		front; /* of the 5-tuple of the client's half, ... */
+	struct endpoint client;
 	bool is_tls;                     /* the client's half, which will not come back */
 	struct saved_start client_start; /* DATA_BOUND */
 	/* How many of the first bytes in each direction were there before the two sockets'. */

@@ -16,6 +16,7 @@ unit_programs += \
 	tests/unit/relay/test_next_hops \
 	tests/unit/relay/test_page \
 	tests/unit/relay/test_peer_conn \
+	tests/unit/relay/test_peer_kill \
 	tests/unit/relay/test_peer_queue \
 	tests/unit/relay/test_fronts \
 	tests/unit/relay/test_heartbeat \
@@ -61,6 +62,7 @@ tests_unit_relay_test_control_SOURCES = tests/unit/relay/test_control.c $(contro
 tests_unit_relay_test_control_memory_SOURCES = tests/unit/relay/test_control_memory.c $(control_fixture)
 tests_unit_relay_test_control_memory_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_control_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_relay_test_peer_kill_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_peer_conn_SOURCES = tests/unit/relay/test_peer_conn.c $(relay_fixture)
 tests_unit_relay_test_peer_conn_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_peer_queue_SOURCES = tests/unit/relay/test_peer_queue.c $(relay_fixture)
