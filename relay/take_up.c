@@ -486,4 +486,5 @@ void take_up_tell(struct take_up *take_up, struct relay *relay, uint64_t alive_m
 		   "%s, gap %" PRIu64 " ms",
 		   report->taken_up, report->process, losses, report->gap_ms);
 	tell_records(take_up, relay);
+	__atomic_store_n(&relay->taken_up, report, __ATOMIC_RELEASE);
 }

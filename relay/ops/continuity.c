@@ -43,8 +43,11 @@ struct continuity continuity_of(const struct relay *relay)
 		.store = fd_store_figures(),
 	};
 
-	if (relay->taken_up != NULL)
-		continuity.taken = *relay->taken_up;
+	const struct take_up_report *taken =
+		__atomic_load_n(&relay->taken_up, __ATOMIC_ACQUIRE);
+
+	if (taken != NULL)
+		continuity.taken = *taken;
 	return continuity;
 }
 

@@ -66,29 +66,29 @@ class Storm:
         kinds["witness"] = 5
         self.model.add(kinds)
         if not args.no_storm:
-            self.model.storm(max(20, args.calls // 5))
+            self.model.storm(max(20, args.calls // 5), "tcp" in args.kinds)
         self.model.settle()
 
-    def ends(self, sig):
-        """The signal now, in the middle of whatever there is."""
-        self.model.killed()
-        self.service.kill(sig, wait=False)
+    def end(self, seconds, sig):
+        """End the process after that time, in the middle of whatever there is then."""
+        before = len(self.service.lives)
+        self.service.kill_after(seconds, sig)
+        self.model.run(until=lambda: len(self.service.lives) > before, what="the next process")
+        self.model.killed(self.service.lives[-2].ended)
 
     def one(self, number):
         """A kill or a restart, perhaps a second kill meanwhile; then everything is looked at."""
-        model, before = self.model, len(self.service.lives)
+        model = self.model
+        if number % 8 == 7:
+            # A relay that never lives for a second waits before it starts again.
+            model.run(max(1.1 - (time.monotonic() - self.service.life.started), 0))
         planned = number % 5 == 4
-        model.at(random.uniform(0.05, 0.35), lambda: self.ends(
-            signal.SIGUSR2 if planned else signal.SIGKILL))
+        self.end(random.uniform(0.05, 0.35), signal.SIGUSR2 if planned else signal.SIGKILL)
         self.restarts, self.kills = self.restarts + planned, self.kills + (not planned)
-        model.run(until=lambda: len(self.service.lives) > before, what="the next process")
         if number % 5 == 2:
-            model.run(random.uniform(0, 0.02))
-            # It may be ready by now, too.
-            before = len(self.service.lives)
-            self.ends(signal.SIGKILL)
+            # It may be ready by then, too.
+            self.end(random.uniform(0, 0.02), signal.SIGKILL)
             self.again += 1
-            model.run(until=lambda: len(self.service.lives) > before, what="the next process")
         model.run(until=model.is_serving, what="the next process is not ready")
         model.give_up(0.3)
         model.probe()

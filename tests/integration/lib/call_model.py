@@ -1133,11 +1133,12 @@ class Model:
                 if self.next_call % 32 == 0:
                     self.run(0.02)
 
-    def storm(self, count):
+    def storm(self, count, tcp=True):
+        """So many clients, every fourth over TCP."""
         for i in range(count):
             self.next_call += 1
             self.stormers.append(Stormer(self, self.next_call, self.users[i % len(self.users)],
-                                         TCP if i % 4 == 3 else UDP))
+                                         TCP if tcp and i % 4 == 3 else UDP))
 
     def settle(self):
         self.run(until=lambda: self.lost or all(c.ready for c in self.calls),
@@ -1161,9 +1162,9 @@ class Model:
         self.at(max(began + (at + 1) * 0.01 - time.monotonic(), 0),
                 lambda: self._media(at + 1, began))
 
-    def killed(self):
-        """To be called at that moment."""
-        self.killed_at = time.monotonic()
+    def killed(self, at):
+        """The relay ended then."""
+        self.killed_at = at
 
     def give_up(self, share):
         """So many of the storm's clients drop what they have in flight."""

@@ -226,6 +226,12 @@ class Service:
         os.kill(self.pid, sig)
         return self.next_life(before) if wait else None
 
+    def kill_after(self, seconds, sig=signal.SIGKILL):
+        """The same from another process, which does not wait for what this one does: at any moment."""
+        pid = os.posix_spawn("/bin/sh", ["sh", "-c", "sleep %.6f; kill -%d %d" % (
+            seconds, sig, self.pid)], {"PATH": "/usr/bin:/bin"})
+        threading.Thread(target=os.waitpid, args=(pid, 0), daemon=True).start()
+
     def next_life(self, before, timeout=READY_S):
         """The Life after that many, once it is ready."""
         self._until(lambda: len(self.lives) > before and self.life.ready is not None,
