@@ -13,6 +13,7 @@
 #include <event2/event.h>
 
 #include "relay/core/allocation.h"
+#include "relay/core/changes.h"
 #include "relay/core/ids.h"
 #include "relay/core/mobility_end.h"
 #include "relay/core/mobility_state.h"
@@ -335,6 +336,7 @@ void worker_close_fronts(struct worker *worker, const bool fronts[FRONTS_MAX])
 		else if (al->moving && fronts[mobility_of(&worker->turn, al)->to.front])
 			mobility_abandon(&worker->turn, al);
 	}
+	changes_save(&worker->turn, worker->loop.now_ms);
 	relocation_close_fronts(worker->delivery.relocation, fronts);
 	clients_end(worker->clients, fronts);
 	for (uint16_t i = 0; i < FRONTS_MAX; i++) {
@@ -426,6 +428,9 @@ void worker_leave(struct worker *worker)
 	loop_turn(&worker->loop);
 	stream_leave_all(worker->clients);
 	inbox_close(worker->inbox);
+	/* With the figures of the last second. */
+	if (worker->keeper != NULL)
+		keeper_save_all(worker->keeper, worker->loop.now_ms);
 }
 
 void worker_each_relay_socket(const struct worker *worker, void (*fn)(void *arg, int fd),

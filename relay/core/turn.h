@@ -218,7 +218,6 @@ struct turn {
 	struct allocation_table *table;
 	struct visitors *visitors;           /* NULL: there is no other worker */
 	struct tcp_connections *connections; /* see tcp_connection.h */
-	struct change_list changes;          /* see changes.h */
 	struct counters counters;
 	struct turn_refusal refusal;
 	/* USERNAME of the request that was refused last, as it came; its worker's only. */
@@ -228,6 +227,7 @@ struct turn {
 	uint64_t conflict; /* the last one, see turn_read_conflict() */
 	uint16_t worker;   /* its number, part of every id it issues */
 	uint32_t front_allocations[FRONTS_MAX]; /* written by the worker, read by main */
+	struct change_list changes;             /* see changes.h */
 };
 
 /* One allocation more or less of that front: main waits for its last one to end. */

@@ -76,7 +76,7 @@ struct state_file *keeper_file(struct keeper *keeper)
 
 uint64_t keeper_unsaved(const struct keeper *keeper)
 {
-	return counter_read(&keeper->unsaved_count);
+	return keeper != NULL ? counter_read(&keeper->unsaved_count) : 0;
 }
 
 /* --- proofs ---------------------------------------------------------------------------------- */

@@ -48,7 +48,7 @@ uint32_t keeper_catch_up(struct keeper *keeper, uint64_t moved, uint64_t now_ms)
 /* Save all of them now, for a process that leaves. */
 void keeper_save_all(struct keeper *keeper, uint64_t now_ms);
 
-/* Allocations whose record did not fit: what a restart would lose. Any thread. */
+/* Allocations whose record did not fit: what a restart would lose. Any thread; NULL is allowed. */
 uint64_t keeper_unsaved(const struct keeper *keeper);
 
 struct state_file *keeper_file(struct keeper *keeper);
