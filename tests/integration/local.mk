@@ -11,6 +11,7 @@ EXTRA_DIST += \
 	tests/integration/lib/load.sh \
 	tests/integration/lib/load_clients.py \
 	tests/integration/lib/deb.py \
+	tests/integration/lib/edge.py \
 	tests/integration/lib/openapi_check.py \
 	tests/integration/lib/fdstore.py \
 	tests/integration/lib/freeze_thread.py \
@@ -104,6 +105,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-one-rest-name.py \
 	tests/integration/cases/t-own-addresses.py \
 	tests/integration/cases/t-package.py \
+	tests/integration/cases/t-restart-kept.py \
 	tests/integration/cases/t-service.py \
 	tests/integration/cases/t-sipp.py \
 	tests/integration/cases/t-status-page.py \

@@ -16,124 +16,14 @@ import time
 
 import lib  # adds ../lib to the path
 import deb
+import edge as edges
 import machine as machines
+from edge import BEGAN, MRAS, MRAS_CONF, RELAY, RELAY_CONF, Edge, check, ended_well, say
 
 LIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")
-RELAY, MRAS = "mediarelayd", "mrasd"
-RELAY_CONF = "/etc/avedge/mediarelayd.conf"
-MRAS_CONF = "/etc/avedge/mrasd.conf"
 SCORES = {RELAY: 2.0, MRAS: 1.5}
 WATCHDOG_S = 2
-BEGAN = time.monotonic()
-
-
-def say(text):
-    print("[%5.1f s] %s" % (time.monotonic() - BEGAN, text), flush=True)
-
-
-def fail(text):
-    raise SystemExit("FAIL: " + text)
-
-
-def check(claim, text):
-    if not claim:
-        fail(text)
-
-
-class Edge:
-    """The edge in the container, as its administrator sees it."""
-
-    def __init__(self, machine):
-        self.machine = machine
-        self.username = self.password = None
-
-    def show(self, unit, what):
-        return self.machine.out("systemctl", "show", "-P", what, unit + ".service")
-
-    def pid(self, unit):
-        return int(self.show(unit, "MainPID"))
-
-    def active(self, unit):
-        return self.show(unit, "ActiveState") == "active"
-
-    def journal(self, unit, *args):
-        return self.machine.out("journalctl", "--no-pager", "-q", "-u", unit, *args)
-
-    def says(self, unit, text, complaint):
-        """The end of its journal, once that contains the text."""
-        until = time.monotonic() + 15
-        while True:
-            said = self.journal(unit, "-o", "cat", "-n", "40")
-            if text in said:
-                return said
-            check(time.monotonic() < until, "%s:\n%s" % (complaint, said))
-            time.sleep(0.1)
-
-    def ctl(self, *args, check=True):
-        return self.machine.run("avedgectl", *args, check=check)
-
-    def document(self, *args):
-        return json.loads(self.ctl(*args, "--json").stdout)
-
-    def systemctl(self, *args, check=True):
-        return self.machine.run("systemctl", *args, check=check)
-
-    def fetch_credential(self):
-        answer = self.machine.out(
-            "avedgectl", "mras-probe", "127.0.1.1:5062", "--http", "--form", "rest",
-            "--identity", "alice", "--ttl", "1h", "--ca", "/avedge-test/pki/ca.pem",
-            "--cert", "/avedge-test/pki/trusted.pem", "--key", "/avedge-test/pki/trusted.key")
-        self.username = re.search(r"^username +(\S+)", answer, re.M).group(1)
-        self.password = re.search(r"^password +(\S+)", answer, re.M).group(1)
-
-    def _call(self, seconds, server="udp:127.0.1.1:3478"):
-        return ["avedge-load", "--server", server, "--user", self.username, "--password",
-                self.password, "--peer-address", "127.0.0.1", "--duration", "%ds" % seconds,
-                "--max-loss", "0", "--quiet"]
-
-    def call(self, *server):
-        """A relayed call of one second without loss."""
-        self.machine.run(*self._call(1, *server))
-
-    def is_refused_a_call(self):
-        return self.machine.run(*self._call(1), check=False).returncode != 0
-
-    def begin_call(self, seconds):
-        """Start one; returns when media flows."""
-        call = self.machine.start(*self._call(seconds))
-        self.wait_until(lambda: self.document("status")["allocations"] == 1,
-                        "the call did not begin")
-        return call
-
-    def wait_until(self, condition, text, seconds=15):
-        until = time.monotonic() + seconds
-        while not condition():
-            check(time.monotonic() < until, text)
-            time.sleep(0.1)
-
-    def wait_for_start(self, unit, not_pid):
-        """Until systemd has restarted it."""
-        self.wait_until(lambda: self.active(unit) and self.pid(unit) not in (0, not_pid),
-                        "%s was not started again:\n%s" % (unit, self.journal(unit, "-n", "20")))
-
-
-def ended_well(call, what):
-    out, _ = call.communicate(timeout=30)
-    check(call.returncode == 0, "%s: the call ended with status %d:\n%s"
-          % (what, call.returncode, out))
-
-
 # --- steps, in this order --------------------------------------------------------------------
-
-def installs_and_serves(edge, packages):
-    machine = edge.machine
-    for name in ("avedge-tools", "avedge"):
-        machine.put(packages[name], "/avedge-test/%s.deb" % name)
-    machine.run("dpkg", "-i", "/avedge-test/avedge-tools.deb", "/avedge-test/avedge.deb")
-    machine.put(os.path.join(deb.TOP, "debian", "tests"), "/avedge-test/tests")
-    print(machine.out("bash", "-c", "mkdir /avedge-test/pki && KEEP=/avedge-test/pki /avedge-test/tests/service"))
-    edge.fetch_credential()
-
 
 def sandbox_is_wide_enough(edge):
     """The sandbox has blocked nothing so far, and the files that the daemons publish exist."""
@@ -364,8 +254,8 @@ def waits_for_its_address(edge):
     machine.run("ip", "address", "del", "10.99.99.1/32", "dev", "lo")
 
 
-def upgrade_cuts_no_call(edge):
-    """The configuration stays unchanged."""
+def upgrade_keeps_calls(edge):
+    """Both daemons are restarted, and the configuration stays unchanged."""
     machine = edge.machine
     before = {path: machine.read(path) for path in (RELAY_CONF, MRAS_CONF, "/etc/avedge/keys")}
     for name in ("avedge-tools", "avedge"):
@@ -375,8 +265,11 @@ def upgrade_cuts_no_call(edge):
     pids = [edge.pid(unit) for unit in (RELAY, MRAS)]
     call = edge.begin_call(6)
     machine.run("dpkg", "-i", "/avedge-test/avedge-tools-next.deb", "/avedge-test/avedge-next.deb")
-    check([edge.pid(unit) for unit in (RELAY, MRAS)] == pids, "an upgrade restarts the daemons")
+    for unit, pid in zip((RELAY, MRAS), pids):
+        edge.wait_for_start(unit, pid)
+    check(edge.document("status")["allocations"] == 1, "the call is not there after an upgrade")
     ended_well(call, "upgrade")
+    edge.fetch_credential()
     for path, text in before.items():
         check(machine.read(path) == text, "an upgrade changed " + path)
     say("upgraded to " + machine.out("dpkg-query", "-W", "-f", "${Version}", "avedge"))
@@ -406,11 +299,11 @@ def purges(edge):
 
 STEPS = (units_are_understood, scores, capabilities, sandbox_is_wide_enough, top,
          control_socket_knows_whom_it_serves, reloads, drains, records_are_fields, watchdog_bites, comes_back_after_a_crash, keys_of_root_alone,
-         no_valid_key, waits_for_its_address, upgrade_cuts_no_call, starts_and_stops_as_one, purges)
+         no_valid_key, waits_for_its_address, upgrade_keeps_calls, starts_and_stops_as_one, purges)
 
 
 def live(edge, packages):
-    installs_and_serves(edge, packages)
+    edges.install_and_serve(edge, packages)
     for step in STEPS:
         say(step.__name__.replace("_", " "))
         step(edge)
