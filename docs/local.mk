@@ -21,7 +21,8 @@ EXTRA_DIST += docs/requirements.md docs/architecture.dot docs/architecture.svg \
 	docs/decisions/0007-two-planes.md \
 	docs/decisions/0008-limits-follow-the-dialect.md \
 	docs/decisions/0009-allocations-move-between-workers.md \
-	docs/decisions/0010-headers-of-balancers.md
+	docs/decisions/0010-headers-of-balancers.md \
+	docs/decisions/0011-calls-survive.md
 
 # What programs ask mrasd over HTTP.
 dist_doc_DATA += docs/openapi.json

@@ -166,6 +166,8 @@ bool inherited_add(struct inherited *inherited, const char *name, int fd)
 	if (!fd_parcel_is(fd))
 		return append(inherited, unpacking.name, fd);
 	fd_parcel_unpack(fd, unpacked, &unpacking);
+	/* The store has an empty one. */
+	fd_store_remove(unpacking.name);
 	/* What did not fit is lost, as after a crash; the parcel is not the caller's any more. */
 	return true;
 }
