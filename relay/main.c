@@ -109,6 +109,7 @@ static bool inherit(struct daemon *daemon)
 		if (self->inherited == NULL ||
 		    !inherited_from_environment(self->inherited))
 			return daemon_no_memory(daemon);
+		restarts_pause(self->inherited);
 	}
 	self->succession = succession_new(self->inherited);
 	return self->succession != NULL ? true : daemon_no_memory(daemon);
@@ -190,7 +191,6 @@ static bool bind_fronts(struct daemon *daemon)
 	self->sockets = calloc(self->relay.worker_count, sizeof(*self->sockets));
 	if (self->sockets == NULL)
 		return daemon_no_memory(daemon);
-	restarts_pause(self->inherited);
 	for (size_t i = 0; i < NETWORK_ROWS; i++)
 		serving[i] = view->states[i] == NETWORK_SERVING;
 	return fronts_bind(config_of(daemon), view->fronts, serving, self->inherited,

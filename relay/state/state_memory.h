@@ -32,7 +32,7 @@ int state_memory_map(struct state_memory *out, int fd);
 /* Unmap and close; one that holds nothing is allowed, and {.fd = -1} is one. */
 void state_memory_release(struct state_memory *memory);
 
-/* Of this boot of the machine. False if the system does not say. */
+/* Of this boot of the machine; all zero where a sandbox hides it. False if the system does not say. */
 bool state_boot_id(uint8_t out[16]);
 
 #endif
