@@ -9,9 +9,9 @@
  * so many. AES-SIV (RFC 5297): what is sealed never repeats, so tickets look random, and the same one
  * is made again for a repeated request without being kept.
  *
- * A ticket carries neither an expiry nor its owner. It names state of this process, and that state
- * says whether the number is the valid one, the one before, or too old, and whose it is: see
- * mobility.h. With several keys, such as those of an earlier start, each would be tried.
+ * A ticket carries neither an expiry nor its owner. It names an allocation, and that says
+ * whether the number is the valid one, the one before, or too old, and whose it is: see
+ * mobility.h. Key and allocations outlive the process (relay/state/), and so do tickets.
  *
  * Owner    no state but the key, which is immutable.
  * Threads  any.
@@ -30,7 +30,7 @@ enum {
 	MOBILITY_KEY_LEN = 32,    /* AES-128-SIV: one half authenticates, one encrypts */
 };
 
-/* From the CSPRNG, one per start, the same for all workers. */
+/* From the CSPRNG at the first start, from process to process since then; the same for all workers. */
 struct mobility_key {
 	uint8_t bytes[MOBILITY_KEY_LEN];
 };

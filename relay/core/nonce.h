@@ -26,7 +26,8 @@ enum {
 };
 
 struct nonce_key {
-	uint8_t bytes[32]; /* from the CSPRNG, one per start or reset; same for all workers */
+	/* From the CSPRNG; outlives the process (relay/state/). The same for all workers. */
+	uint8_t bytes[32];
 	/*
 	 * 2 * NONCE_TICK_S..86400; an hour by default. No nonce is accepted longer than this;
 	 * one made late in its tick may end up to NONCE_TICK_S earlier.
