@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -16,15 +15,17 @@
 
 #include <event2/event.h>
 
+#include "base/config/command_line.h"
 #include "base/config/config.h"
 #include "base/control/control_socket.h"
 #include "base/descriptors/fd_store.h"
+#include "base/descriptors/take_over_listener.h"
 #include "base/inbox.h"
 #include "base/log.h"
 #include "base/metrics/metrics_listener.h"
+#include "base/net/unix_listener.h"
 #include "base/notify.h"
 #include "base/secret_file.h"
-#include "base/version.h"
 #include "base/watchdog.h"
 
 enum {
@@ -49,88 +50,6 @@ void daemon_tell_copy(const char *path)
 			"%s: only root may read it; using the copy that systemd loaded at "
 			"start, and a change needs a restart",
 			path);
-}
-
-/* --- the command line ---------------------------------------------------------------------- */
-
-struct arguments {
-	const char *config; /* borrowed */
-	bool check;         /* stop after the configuration and the files it names */
-	bool strict;        /* a warning is a failure */
-};
-
-static void usage(const struct daemon_ops *ops)
-{
-	printf("Usage: %s [-c FILE] [--check [--strict]]\n"
-	       "%s\n\n"
-	       "  -c, --config FILE  configuration (default %s)\n"
-	       "      --check        check the configuration and the files it names; stop\n"
-	       "      --strict       with --check: fail on warnings, too\n"
-	       "      --list-keys    print every key of the configuration, its default and\n"
-	       "                     whether a reload applies it\n"
-	       "      --version      print the version\n"
-	       "      --help         print this\n\n"
-	       "%s See %s(8).\n",
-	       ops->name, ops->purpose, ops->config, ops->signals, ops->name);
-}
-
-/* The error is already printed. */
-static void __attribute__((noreturn)) wrong_usage(const struct daemon_ops *ops)
-{
-	fprintf(stderr, "Try '%s --help'.\n", ops->name);
-	exit(DAEMON_EXIT_USAGE);
-}
-
-/* Ends the process where the arguments ask only for text, or are wrong. */
-static struct arguments read_arguments(const struct daemon_ops *ops, int argc,
-				       char **argv)
-{
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"check", no_argument, NULL, 'k'},
-		{"strict", no_argument, NULL, 's'},
-		{"list-keys", no_argument, NULL, 'l'},
-		{"version", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
-	struct arguments arguments = {.config = ops->config};
-	int option;
-
-	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			arguments.config = optarg;
-			break;
-		case 'k':
-			arguments.check = true;
-			break;
-		case 's':
-			arguments.strict = true;
-			break;
-		case 'l':
-			config_print_keys(ops->schema, stdout);
-			exit(EXIT_SUCCESS);
-		case 'V':
-			printf("%s %s\n", ops->name, version_string());
-			exit(EXIT_SUCCESS);
-		case 'h':
-			usage(ops);
-			exit(EXIT_SUCCESS);
-		default:
-			wrong_usage(ops);
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "%s: unexpected argument '%s'\n", ops->name,
-			argv[optind]);
-		wrong_usage(ops);
-	}
-	if (arguments.strict && !arguments.check) {
-		fprintf(stderr, "%s: --strict belongs to --check; add that\n", ops->name);
-		wrong_usage(ops);
-	}
-	return arguments;
 }
 
 /* --- configuration ------------------------------------------------------------------------- */
@@ -191,7 +110,7 @@ static bool inspect(struct daemon *daemon)
 	bool ok = daemon->ops->inspect == NULL || daemon->ops->inspect(daemon);
 
 	/* At a start they wait for the log's thread, so that a journal nobody reads is no harm. */
-	if (daemon->check || !ok)
+	if ((daemon->check && !daemon->quiet) || !ok)
 		config_tell_remarks(daemon->config, daemon->check ? stderr : NULL);
 	if (!ok || !daemon->strict)
 		return ok;
@@ -212,15 +131,33 @@ static bool raise_limits(struct daemon *daemon)
 	return true;
 }
 
+/* The configuration has been checked: a child has done it. */
+static bool ask_predecessor(struct daemon *daemon)
+{
+	return predecessor_ask(&daemon->predecessor, daemon->take_over, daemon->ops->name,
+			       daemon->error, sizeof(daemon->error));
+}
+
+bool daemon_take_over_done(struct daemon *daemon)
+{
+	return predecessor_done(&daemon->predecessor, daemon->error,
+				sizeof(daemon->error));
+}
+
 static bool bind_control(struct daemon *daemon)
 {
 	char *const *socket = &daemon->config->control.socket;
+	size_t size = sizeof(daemon->error);
+	int fd;
 
 	if (*socket == NULL)
 		return true;
-	daemon->control = control_socket_bind(*socket, daemon->who.uid,
-					      daemon->control_group, daemon->error,
-					      sizeof(daemon->error));
+	fd = predecessor_unix(&daemon->predecessor, PREDECESSOR_CONTROL, *socket);
+	daemon->control =
+		fd >= 0 ? control_socket_adopt(fd, *socket, daemon->who.uid,
+					       daemon->control_group, daemon->error, size)
+			: control_socket_bind(*socket, daemon->who.uid,
+					      daemon->control_group, daemon->error, size);
 	return daemon->control != NULL || value_error(daemon, socket);
 }
 
@@ -233,11 +170,14 @@ static void stop_control(struct daemon *daemon)
 static bool bind_metrics(struct daemon *daemon)
 {
 	const struct endpoint *where = &daemon->config->metrics.address;
+	size_t size = sizeof(daemon->error);
+	int fd;
 
 	if (where->ip.family == IP_NONE)
 		return true;
-	daemon->metrics =
-		metrics_listener_bind(where, daemon->error, sizeof(daemon->error));
+	fd = predecessor_tcp(&daemon->predecessor, PREDECESSOR_METRICS, where);
+	daemon->metrics = fd >= 0 ? metrics_listener_adopt(fd, where, daemon->error, size)
+				  : metrics_listener_bind(where, daemon->error, size);
 	return daemon->metrics != NULL || value_error(daemon, where);
 }
 
@@ -245,6 +185,37 @@ static void stop_metrics(struct daemon *daemon)
 {
 	metrics_listener_stop(daemon->metrics);
 	daemon->metrics = NULL;
+}
+
+static bool bind_take_over(struct daemon *daemon)
+{
+	char *const *path = &daemon->config->take_over.socket;
+	const struct unix_listener_options options = {
+		.key = "take_over.socket",
+		.type = SOCK_SEQPACKET,
+		.owner = daemon->who.uid,
+		.group = (gid_t)-1,
+	};
+	char *error = daemon->error;
+	size_t size = sizeof(daemon->error);
+
+	if (*path == NULL || daemon->ops->take_over == NULL)
+		return true;
+	daemon->take_over_fd =
+		predecessor_unix(&daemon->predecessor, PREDECESSOR_TAKE_OVER, *path);
+	if (daemon->take_over_fd < 0)
+		daemon->take_over_fd = unix_listener_bind(*path, &options, error, size);
+	else if (!unix_listener_give(*path, &options, error, size))
+		return value_error(daemon, path);
+	return daemon->take_over_fd >= 0 || value_error(daemon, path);
+}
+
+/* After a change of user this may fail; the next start removes the stale socket. */
+static void unbind_take_over(struct daemon *daemon)
+{
+	if (daemon->take_over_fd >= 0)
+		unix_listener_remove(daemon->take_over_fd);
+	daemon->take_over_fd = -1;
 }
 
 static bool drop_privileges(struct daemon *daemon)
@@ -424,6 +395,69 @@ static void free_loop(struct daemon *daemon)
 		event_base_free(daemon->base);
 }
 
+/* --- a process that takes over ---------------------------------------------------------------- */
+
+static bool pause_daemon(void *self, char *error, size_t error_size)
+{
+	struct daemon *daemon = self;
+
+	return daemon->ops->take_over->pause(daemon, error, error_size);
+}
+
+static void each(void *self, take_over_give_fn *give, void *arg)
+{
+	struct daemon *daemon = self;
+
+	if (daemon->control != NULL)
+		give(arg, PREDECESSOR_CONTROL,
+		     control_socket_descriptor(daemon->control));
+	if (daemon->metrics != NULL)
+		give(arg, PREDECESSOR_METRICS,
+		     metrics_listener_descriptor(daemon->metrics));
+	give(arg, PREDECESSOR_TAKE_OVER, daemon->take_over_fd);
+	daemon->ops->take_over->each(daemon, give, arg);
+}
+
+static void resume(void *self)
+{
+	struct daemon *daemon = self;
+
+	daemon->ops->take_over->resume(daemon);
+}
+
+/*
+ * At once: those who wait for an answer of a thread that stands still are let go, or the end
+ * would wait for them.
+ */
+static void leave_to_successor(void *self)
+{
+	struct daemon *daemon = self;
+
+	daemon->ops->leave(daemon);
+	if (daemon->control != NULL)
+		control_socket_leave(daemon->control);
+	daemon->leaves = daemon->has_left = true;
+	event_base_loopbreak(daemon->base);
+}
+
+static bool listen_for_successor(struct daemon *daemon)
+{
+	const struct take_over_source source = {
+		.daemon = daemon->ops->name,
+		.self = daemon,
+		.pause = pause_daemon,
+		.each = each,
+		.resume = resume,
+		.leave = leave_to_successor,
+	};
+
+	if (daemon->take_over_fd < 0)
+		return true;
+	daemon->successors =
+		take_over_listen(daemon->base, daemon->take_over_fd, &source);
+	return daemon->successors != NULL || daemon_no_memory(daemon);
+}
+
 /* --- serving ------------------------------------------------------------------------------- */
 
 static bool start_answers(struct daemon *daemon)
@@ -441,12 +475,14 @@ static bool start_answers(struct daemon *daemon)
 	    (!ops->metrics(daemon, &source) ||
 	     !metrics_listener_start(daemon->metrics, &source, daemon->error, size)))
 		return value_error(daemon, &daemon->config->metrics.address);
-	return true;
+	return listen_for_successor(daemon);
 }
 
 /* What these threads wait for is answered or refused before they are waited for. */
 static void stop_answers(struct daemon *daemon)
 {
+	take_over_listener_free(daemon->successors);
+	daemon->successors = NULL;
 	inbox_close(daemon->inbox);
 	stop_control(daemon);
 	stop_metrics(daemon);
@@ -503,7 +539,7 @@ struct step {
 static void __attribute__((noreturn)) leave(struct daemon *daemon)
 {
 	stop_answers(daemon);
-	if (daemon->ops->leave != NULL)
+	if (daemon->ops->leave != NULL && !daemon->has_left)
 		daemon->ops->leave(daemon);
 	if (!fd_store_wait(STORE_MS))
 		log_warning(
@@ -519,11 +555,15 @@ int daemon_run(const struct daemon_ops *ops, int argc, char **argv)
 	const struct step steps[] = {
 		{{"configuration", load_config, free_config}, DAEMON_EXIT_CONFIG, true},
 		{{"names", look_up_names, NULL}, DAEMON_EXIT_CONFIG, true},
-		{ops->prepare, EXIT_FAILURE, true},
 		{{"limits", raise_limits, NULL}, EXIT_FAILURE, false},
+		{{"take-over", ask_predecessor, NULL}, EXIT_FAILURE, false},
+		{ops->prepare, EXIT_FAILURE, true},
 		{ops->bind, EXIT_FAILURE, false},
 		{{"control socket", bind_control, stop_control}, EXIT_FAILURE, false},
 		{{"metrics", bind_metrics, stop_metrics}, EXIT_FAILURE, false},
+		{{"take-over socket", bind_take_over, unbind_take_over},
+		 EXIT_FAILURE,
+		 false},
 		{{ops->keys.name, read_keys, ops->keys.down}, DAEMON_EXIT_CONFIG, true},
 		{{"remarks", inspect, NULL}, DAEMON_EXIT_CONFIG, true},
 		{{"privileges", drop_privileges, NULL}, EXIT_FAILURE, false},
@@ -538,12 +578,21 @@ int daemon_run(const struct daemon_ops *ops, int argc, char **argv)
 	if (!open_streams())
 		return EXIT_FAILURE;
 
-	const struct arguments arguments = read_arguments(ops, argc, argv);
+	const struct command_line_texts texts = {
+		.name = ops->name,
+		.purpose = ops->purpose,
+		.signals = ops->signals,
+		.config = ops->config,
+		.schema = ops->schema,
+		.takes_over = ops->take_over != NULL,
+	};
+	struct command_line arguments = command_line_read(&texts, argc, argv);
 	struct daemon daemon = {
 		.ops = ops,
 		.path = arguments.config,
-		.check = arguments.check,
 		.strict = arguments.strict,
+		.take_over = arguments.take_over,
+		.take_over_fd = -1,
 	};
 	size_t count = sizeof(steps) / sizeof(steps[0]), reached = 0;
 	int status = EXIT_SUCCESS;
@@ -551,6 +600,9 @@ int daemon_run(const struct daemon_ops *ops, int argc, char **argv)
 	log_open(ops->name);
 	event_set_log_callback(on_libevent_log);
 	signal(SIGPIPE, SIG_IGN);
+	if (arguments.take_over != NULL)
+		daemon.quiet = arguments.check = predecessor_check();
+	daemon.check = arguments.check;
 	for (; reached < count && status == EXIT_SUCCESS; reached++) {
 		const struct step *step = &steps[reached];
 
@@ -563,8 +615,9 @@ int daemon_run(const struct daemon_ops *ops, int argc, char **argv)
 	assert(status == EXIT_SUCCESS ? reached == count : daemon.error[0] != '\0');
 	if (status != EXIT_SUCCESS)
 		log_error("%s", daemon.error);
-	else if (arguments.check)
+	else if (arguments.check && !daemon.quiet)
 		printf("%s: valid\n", arguments.config);
+	predecessor_abandon(&daemon.predecessor, daemon.error, status);
 	if (daemon.leaves)
 		leave(&daemon);
 	while (reached-- > 0) {

@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/descriptors/predecessor.h"
 #include "base/notify.h"
 #include "base/privdrop.h"
 
@@ -32,9 +33,10 @@ struct control_socket;
 struct metrics_listener;
 struct watchdog;
 struct metrics_source;
+struct take_over_listener;
 
+/* A wrong command line has COMMAND_LINE_EXIT_USAGE. */
 enum daemon_exit {
-	DAEMON_EXIT_USAGE = 2,
 	DAEMON_EXIT_CONFIG = 3, /* the configuration, or a file that it names */
 };
 
@@ -45,6 +47,15 @@ struct daemon_stage {
 	bool (*up)(struct daemon *daemon); /* false with a sentence in daemon->error */
 	/* Also takes down what a failed up() left half done. NULL: nothing to undo. */
 	void (*down)(struct daemon *daemon);
+};
+
+/* A process that another one can take over from (base/descriptors/take_over_listener.h). */
+struct daemon_take_over_ops {
+	/* The functions of struct take_over_source; what leaves is ops->leave. */
+	bool (*pause)(struct daemon *daemon, char *error, size_t error_size);
+	void (*each)(struct daemon *daemon,
+		     void (*give)(void *arg, const char *name, int fd), void *arg);
+	void (*resume)(struct daemon *daemon);
 };
 
 struct daemon_ops {
@@ -94,6 +105,7 @@ struct daemon_ops {
 	 * after it; the process ends, successfully and at once.
 	 */
 	void (*leave)(struct daemon *daemon);
+	const struct daemon_take_over_ops *take_over; /* NULL: no --take-over */
 };
 
 /* Run until SIGTERM, and return the exit status; SIGUSR2 ends the process in here. */
@@ -105,19 +117,25 @@ struct daemon {
 	const struct daemon_ops *ops;
 	/* As loaded, the struct of ops->schema; a reload may replace it once the loop turns. */
 	struct config *config;
-	struct event_base *base; /* of main, from work on */
-	struct inbox *inbox;     /* of main, from work on */
+	struct event_base *base;        /* of main, from work on */
+	struct inbox *inbox;            /* of main, from work on */
+	struct predecessor predecessor; /* of --take-over; the daemon takes its list */
 	char error[512];
 
 	/* Only daemon.c uses what follows. */
-	const char *path;     /* of the configuration */
-	bool check, strict;   /* as asked for */
-	bool config_is_taken; /* by the keys stage */
-	bool leaves;          /* SIGUSR2 came */
+	const char *path;      /* of the configuration */
+	bool check, strict;    /* as asked for */
+	bool quiet;            /* say nothing of what is valid */
+	const char *take_over; /* the socket of the process to ask; NULL: none */
+	bool config_is_taken;  /* by the keys stage */
+	bool leaves;   /* SIGUSR2 came, or another process has taken over */
+	bool has_left; /* ops->leave has been called */
 	struct privdrop_identity who;
 	gid_t control_group; /* (gid_t)-1: none */
 	struct control_socket *control;
 	struct metrics_listener *metrics;
+	int take_over_fd; /* for the process after; -1: none */
+	struct take_over_listener *successors;
 	struct watchdog *watchdog;
 	struct event *reload; /* a timer; runs if one is pending */
 	uint64_t reloaded_ms; /* monotonic, when the last one was over; 0: none yet */
@@ -132,6 +150,13 @@ void daemon_leave(struct daemon *daemon);
 
 /* "out of memory" as the error. Always false. */
 bool daemon_no_memory(struct daemon *daemon);
+
+/*
+ * Of the work stage, once everything of the process before is taken up and before anything of it is
+ * touched: that process leaves. True also where there is none. False with a sentence in
+ * daemon->error: fail.
+ */
+bool daemon_take_over_done(struct daemon *daemon);
 
 /* --- files --------------------------------------------------------------------------------- */
 

@@ -24,11 +24,13 @@ libdaemon_a_SOURCES = \
 	base/descriptors/fd_parcel.c base/descriptors/fd_parcel.h \
 	base/descriptors/fd_store.c base/descriptors/fd_store.h \
 	base/descriptors/inherited.c base/descriptors/inherited.h \
+	base/descriptors/predecessor.c base/descriptors/predecessor.h \
 	base/descriptors/restarts.c base/descriptors/restarts.h \
 	base/descriptors/take_over.c base/descriptors/take_over.h \
 	base/descriptors/take_over_listener.c base/descriptors/take_over_listener.h \
 	base/descriptors/take_over_message.c base/descriptors/take_over_message.h \
 	base/descriptors/take_over_packet.c base/descriptors/take_over_packet.h \
+	base/config/command_line.c base/config/command_line.h \
 	base/config/config.c base/config/config.h \
 	base/config/config_address.c base/config/config_address.h \
 	base/config/config_remark.c \

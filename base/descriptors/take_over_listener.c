@@ -34,7 +34,6 @@ struct take_over_listener {
 	struct take_over_source source;
 	struct event_base *base;
 	struct event *event;
-	int fd;
 	uint64_t accepted;
 	bool has_left;
 	struct asking asking[TAKE_OVER_WAITING_MAX];
@@ -254,7 +253,6 @@ struct take_over_listener *take_over_listen(struct event_base *base, int fd,
 		free(listener);
 		return NULL;
 	}
-	listener->fd = fd;
 	return listener;
 }
 
@@ -267,6 +265,5 @@ void take_over_listener_free(struct take_over_listener *listener)
 			end_asking(&listener->asking[i]);
 	}
 	event_free(listener->event);
-	close(listener->fd);
 	free(listener);
 }

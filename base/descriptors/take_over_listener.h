@@ -36,8 +36,8 @@ struct take_over_source {
 };
 
 /*
- * Answer processes that ask on fd, from unix_listener_bind() with SOCK_SEQPACKET, which is taken over on
- * success. NULL if out of memory.
+ * Answer processes that ask on fd, from unix_listener_bind() with SOCK_SEQPACKET, which is borrowed.
+ * NULL if out of memory.
  */
 struct take_over_listener *take_over_listen(struct event_base *base, int fd,
 					    const struct take_over_source *source);

@@ -30,7 +30,7 @@ static char directory[64], path[96];
 static pthread_t thread;
 static struct event_base *base;
 static struct take_over_listener *listener;
-static int many[MANY], few[2];
+static int many[MANY], few[2], listening;
 static const char *cannot; /* pause */
 /* Atomic. */
 static unsigned pauses, resumes, leaves;
@@ -141,7 +141,8 @@ static void set_up(void)
 	pauses = resumes = leaves = 0;
 	base = event_base_new();
 	ck_assert_ptr_nonnull(base);
-	listener = take_over_listen(base, listen_there(), &source);
+	listening = listen_there();
+	listener = take_over_listen(base, listening, &source);
 	ck_assert_ptr_nonnull(listener);
 	ck_assert_int_eq(pthread_create(&thread, NULL, serve, NULL), 0);
 }
@@ -151,6 +152,7 @@ static void tear_down(void)
 	__atomic_store_n(&ends, true, __ATOMIC_SEQ_CST);
 	pthread_join(thread, NULL);
 	take_over_listener_free(listener);
+	close(listening);
 	event_base_free(base);
 	for (unsigned i = 0; i < MANY; i++)
 		close(many[i]);
