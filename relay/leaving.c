@@ -7,9 +7,11 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "base/descriptors/connections.h"
 #include "base/descriptors/fd_store.h"
 #include "base/inbox.h"
 #include "base/log.h"
+#include "relay/peer/inherited_pipes.h"
 #include "relay/peer/relay_sockets.h"
 #include "relay/relay.h"
 #include "relay/worker.h"
@@ -27,6 +29,8 @@ void leaving_pause(struct relay *relay)
 			inbox_run(relay->workers[i]->inbox);
 		}
 	}
+	for (size_t i = 0; i < relay->worker_count; i++)
+		worker_save_all(relay->workers[i]);
 }
 
 int leaving_resume(struct relay *relay)
@@ -47,23 +51,30 @@ int leaving_resume(struct relay *relay)
 struct walk {
 	void (*fn)(void *arg, const char *name, int fd);
 	void *arg;
+	const char *name;
 };
 
-static void relay_socket(void *arg, int fd)
+static void named(void *arg, int fd)
 {
 	const struct walk *walk = arg;
 
-	walk->fn(walk->arg, RELAY_SOCKETS_NAME, fd);
+	walk->fn(walk->arg, walk->name, fd);
 }
 
 void leaving_each_descriptor(const struct relay *relay,
 			     void (*fn)(void *arg, const char *name, int fd), void *arg)
 {
-	struct walk walk = {fn, arg};
+	struct walk relayed = {fn, arg, RELAY_SOCKETS_NAME};
+	struct walk connections = {fn, arg, CONNECTIONS_NAME};
+	struct walk pipes = {fn, arg, INHERITED_PIPES_NAME};
 
 	for (size_t i = 0; i < relay->worker_count; i++) {
-		worker_each_front_socket(relay->workers[i], fn, arg);
-		worker_each_relay_socket(relay->workers[i], relay_socket, &walk);
+		const struct worker *worker = relay->workers[i];
+
+		worker_each_front_socket(worker, fn, arg);
+		worker_each_relay_socket(worker, named, &relayed);
+		worker_each_connection(worker, named, &connections);
+		worker_each_pipe(worker, named, &pipes);
 	}
 }
 

@@ -17,7 +17,7 @@
 
 struct relay;
 
-/* Stop all workers, when nothing is on its way between them. */
+/* Stop all workers, when nothing is on its way between them, and save everything. */
 void leaving_pause(struct relay *relay);
 /* 0, or an errno: a thread could not be made, and its allocations wait for another resume. */
 int leaving_resume(struct relay *relay);
@@ -26,7 +26,7 @@ int leaving_resume(struct relay *relay);
 void leaving_each_descriptor(const struct relay *relay,
 			     void (*fn)(void *arg, const char *name, int fd), void *arg);
 
-/* While paused: the last state, and what can not outlive the process is closed. */
+/* While paused: what cannot outlive the process is closed. */
 void leaving_finish(struct relay *relay);
 
 /*

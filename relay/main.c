@@ -20,6 +20,7 @@
 #include "relay/core/shared.h"
 #include "relay/front/clients.h"
 #include "relay/front/fronts.h"
+#include "relay/front/udp.h"
 #include "relay/front/web/pass_through.h"
 #include "relay/leaving.h"
 #include "relay/ops/addresses.h"
@@ -36,6 +37,7 @@
 #include "relay/reload/relay_reload.h"
 #include "relay/reload/relay_remarks.h"
 #include "relay/reload/relay_schema.h"
+#include "relay/self_test.h"
 #include "relay/succession.h"
 #include "relay/worker.h"
 #include "stun/integrity.h"
@@ -104,7 +106,8 @@ static bool inherit(struct daemon *daemon)
 {
 	struct mediarelayd *self = self_of(daemon);
 
-	if (!daemon->check) {
+	self->inherited = daemon->predecessor.inherited;
+	if (!daemon->check && self->inherited == NULL) {
 		self->inherited = inherited_new();
 		if (self->inherited == NULL ||
 		    !inherited_from_environment(self->inherited))
@@ -366,6 +369,42 @@ static void host_changed(void *arg, struct host_addresses *now)
 	relay_reload_host_addresses(self->reload, now);
 }
 
+/* Before the process that is asked leaves; without one, self_test() comes soon enough. */
+static bool is_sound(struct daemon *daemon)
+{
+	struct relay *relay = &self_of(daemon)->relay;
+
+	for (size_t i = 0; i < relay->worker_count && daemon->take_over != NULL; i++) {
+		struct worker *worker = relay->workers[i];
+
+		if (!self_test_run(&worker->turn, relay->config->common.keys,
+				   worker->loop.now_ms, worker->loop.unix_s,
+				   daemon->error, sizeof(daemon->error)))
+			return false;
+	}
+	return true;
+}
+
+/* The fronts are ours alone. */
+static bool settle_fronts(struct daemon *daemon)
+{
+	const struct relay *relay = &self_of(daemon)->relay;
+
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		int failed = udp_fronts_settle(relay->workers[i]->udp_fronts);
+
+		if (failed == 0)
+			continue;
+		snprintf(daemon->error, sizeof(daemon->error),
+			 "cannot steer datagrams to workers (SO_ATTACH_REUSEPORT_CBPF): "
+			 "%s; set \"workers = 1\"",
+			 strerror(-failed));
+		return false;
+	}
+	fronts_forget(self_of(daemon)->inherited);
+	return true;
+}
+
 static bool start_work(struct daemon *daemon)
 {
 	struct mediarelayd *self = self_of(daemon);
@@ -385,6 +424,8 @@ static bool start_work(struct daemon *daemon)
 	if (!make_workers(daemon) ||
 	    !succession_take_up(self->succession, relay, daemon->error,
 				sizeof(daemon->error)))
+		return false;
+	if (!is_sound(daemon) || !daemon_take_over_done(daemon) || !settle_fronts(daemon))
 		return false;
 	succession_settle(self->succession, relay);
 	/* What nobody has taken by now, nobody needs. */
@@ -427,6 +468,47 @@ static void leave(struct daemon *daemon)
 	leaving_store(relay);
 	record_writer_stop(relay->record_writer);
 }
+
+/* --- another process takes over ---------------------------------------------------------------- */
+
+static bool pause_work(struct daemon *daemon, char *error, size_t error_size)
+{
+	struct relay *relay = &self_of(daemon)->relay;
+
+	(void)error;
+	(void)error_size;
+	leaving_pause(relay);
+	succession_pulse(self_of(daemon)->succession, relay);
+	return true;
+}
+
+static void each_descriptor(struct daemon *daemon,
+			    void (*give)(void *arg, const char *name, int fd), void *arg)
+{
+	const struct relay *relay = &self_of(daemon)->relay;
+
+	succession_each_descriptor(self_of(daemon)->succession, relay, give, arg);
+	leaving_each_descriptor(relay, give, arg);
+}
+
+static void resume_work(struct daemon *daemon)
+{
+	const struct relay *relay = &self_of(daemon)->relay;
+	int failed;
+
+	for (size_t i = 0; i < relay->worker_count; i++)
+		udp_fronts_settle(relay->workers[i]->udp_fronts);
+	failed = leaving_resume(&self_of(daemon)->relay);
+	/* Their clients wait, and systemd or the operator has to know. */
+	if (failed != 0)
+		log_error("a worker cannot go on: %s", strerror(failed));
+}
+
+static const struct daemon_take_over_ops take_over = {
+	.pause = pause_work,
+	.each = each_descriptor,
+	.resume = resume_work,
+};
 
 static bool self_test(struct daemon *daemon)
 {
@@ -520,6 +602,7 @@ int main(int argc, char **argv)
 		.status = status,
 		.is_alive = is_alive,
 		.leave = leave,
+		.take_over = &take_over,
 	};
 
 	return daemon_run(&ops, argc, argv);

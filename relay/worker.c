@@ -22,6 +22,7 @@
 #include "relay/core/visitors.h"
 #include "relay/front/clients.h"
 #include "relay/front/fronts.h"
+#include "relay/front/saved/streams_restore.h"
 #include "relay/front/stream.h"
 #include "relay/front/tcp.h"
 #include "relay/front/udp.h"
@@ -422,6 +423,14 @@ void worker_pause(struct worker *worker)
 	worker->is_running = false;
 }
 
+void worker_save_all(struct worker *worker)
+{
+	assert(!worker->is_running);
+	loop_turn(&worker->loop);
+	if (worker->keeper != NULL)
+		keeper_save_all(worker->keeper, worker->loop.now_ms);
+}
+
 void worker_leave(struct worker *worker)
 {
 	assert(!worker->is_running);
@@ -438,6 +447,20 @@ void worker_each_relay_socket(const struct worker *worker, void (*fn)(void *arg,
 {
 	relay_udp_each_descriptor(worker->relay_udp, fn, arg);
 	relay_tcp_each_listener(worker->relay_tcp, fn, arg);
+}
+
+void worker_each_connection(const struct worker *worker, void (*fn)(void *arg, int fd),
+			    void *arg)
+{
+	streams_each_descriptor(worker->clients, fn, arg);
+	relay_tcp_each_connection(worker->relay_tcp, fn, arg);
+	data_conns_each_peer(worker->data_conns, fn, arg);
+}
+
+void worker_each_pipe(const struct worker *worker, void (*fn)(void *arg, int fd),
+		      void *arg)
+{
+	data_conns_each_pipe(worker->data_conns, fn, arg);
 }
 
 void worker_each_front_socket(const struct worker *worker,

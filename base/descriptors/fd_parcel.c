@@ -64,13 +64,14 @@ size_t fd_parcel_pack(const int *fds, size_t count, int *parcel)
 
 bool fd_parcel_is(int fd)
 {
-	int domain, type;
+	int domain, type, listens;
 	socklen_t len = sizeof(int);
 
 	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
 	       domain == AF_UNIX &&
 	       getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
-	       type == SOCK_SEQPACKET;
+	       type == SOCK_SEQPACKET &&
+	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && !listens;
 }
 
 static bool receive_batch(int from, void (*add)(void *arg, int fd), void *arg)

@@ -76,7 +76,7 @@ void fronts_close(struct front_sockets *sets, size_t workers)
 				close(sets[w].tcp[i]);
 		}
 		for (size_t i = 0; i < sets[w].leftover_count; i++)
-			inherited_close(sets[w].leftovers[i].fd);
+			close(sets[w].leftovers[i].fd);
 		free(sets[w].leftovers);
 	}
 	none(sets, workers);
@@ -185,8 +185,7 @@ static void drop_behind_gap(const struct front *front, size_t gap,
 		fd_store_settle(SETTLE_MS);
 }
 
-/* Fronts that are not configured any more. */
-static void forget(struct inherited *inherited)
+void fronts_forget(struct inherited *inherited)
 {
 	size_t cursor = 0;
 	const char *name;
@@ -338,12 +337,12 @@ bool fronts_bind(const struct relay_config *config, const struct front table[FRO
 			fronts_close(sets, workers);
 			return locate(config, &table[i], error, error_size);
 		}
-		if (!stream && !steer(&table[i], sets, i, workers, error, error_size)) {
+		/* The process before may still have to go on with what is inherited. */
+		if (!stream && inherited == NULL &&
+		    !steer(&table[i], sets, i, workers, error, error_size)) {
 			fronts_close(sets, workers);
 			return locate(config, &table[i], error, error_size);
 		}
 	}
-	if (inherited != NULL)
-		forget(inherited);
 	return true;
 }

@@ -41,8 +41,8 @@ struct front_sockets {
  * that holds a port; then nothing stays open.
  *
  * config     has the address of each wanted front
- * inherited  those that the process before has left are used in place of new ones, and what is left of
- *            fronts there is closed; or NULL
+ * inherited  those that the process before has left are used in place of new ones, and nothing is
+ *            steered; or NULL
  *
  * New ones are stored for the next process (base/descriptors/fd_store.h).
  */
@@ -50,6 +50,9 @@ bool fronts_bind(const struct relay_config *config, const struct front table[FRO
 		 const bool wanted[FRONTS_MAX], struct inherited *inherited,
 		 struct front_sockets *sets, size_t workers, char *error,
 		 size_t error_size);
+
+/* Close what is left of fronts there: those are not configured any more. */
+void fronts_forget(struct inherited *inherited);
 
 /* Have the store keep them no longer: before they are closed. */
 void fronts_unstore(const struct front table[FRONTS_MAX], const bool which[FRONTS_MAX],

@@ -523,6 +523,25 @@ void udp_fronts_use(struct udp_fronts *fronts, const struct relay_settings *old)
 	}
 }
 
+int udp_fronts_settle(struct udp_fronts *fronts)
+{
+	unsigned workers = fronts->delivery->turn->shared->worker_count;
+	bool hop_limit = fronts->delivery->settings->turn.decrement_hop_limit;
+	int failed = 0;
+
+	for (size_t i = 0; i < FRONTS_MAX; i++) {
+		const struct udp_front *front = &fronts->fronts[i];
+		int error = front->fd >= 0 ? steering_attach(front->fd, workers) : 0;
+
+		/* A system without such programs can do with one worker. */
+		if (error != 0 && workers > 1)
+			failed = error;
+		if (front->fd >= 0)
+			tell_hop_limit(front, front->fd, hop_limit);
+	}
+	return failed;
+}
+
 bool udp_front_open(struct udp_fronts *fronts, uint16_t front, int fd)
 {
 	struct udp_front *opened = &fronts->fronts[front];

@@ -77,6 +77,12 @@ int udp_front_descriptor(const struct udp_fronts *fronts, uint16_t front);
  */
 void udp_front_drain(struct udp_fronts *fronts, uint16_t front, int fd);
 
+/*
+ * All open ones, in a process that takes over or goes on: lead their datagrams to as many workers as there are,
+ * and set what another process may have changed. 0 or negative errno.
+ */
+int udp_fronts_settle(struct udp_fronts *fronts);
+
 /* New settings are in force, old ones were. */
 void udp_fronts_use(struct udp_fronts *fronts, const struct relay_settings *old);
 
