@@ -128,8 +128,8 @@ struct daemon {
 	bool quiet;            /* say nothing of what is valid */
 	const char *take_over; /* the socket of the process to ask; NULL: none */
 	bool config_is_taken;  /* by the keys stage */
-	bool leaves;   /* SIGUSR2 came, or another process has taken over */
-	bool has_left; /* ops->leave has been called */
+	bool leaves;           /* SIGUSR2 came, or another process has taken over */
+	bool has_left;         /* ops->leave has been called */
 	struct privdrop_identity who;
 	gid_t control_group; /* (gid_t)-1: none */
 	struct control_socket *control;
