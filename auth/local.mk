@@ -46,7 +46,7 @@ noinst_LIBRARIES += libissuer.a
 libissuer_a_SOURCES = \
 	auth/server/mras_config.c auth/server/mras_config.h \
 	auth/server/connection.c auth/server/connection.h \
-	auth/server/connections.c auth/server/connections.h \
+	auth/server/mras_connections.c auth/server/mras_connections.h \
 	auth/server/control.c auth/server/control.h \
 	auth/server/mras_files.c auth/server/mras_files.h \
 	auth/server/handshake.c auth/server/handshake.h \

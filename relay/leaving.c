@@ -11,7 +11,6 @@
 #include "base/descriptors/fd_store.h"
 #include "base/inbox.h"
 #include "base/log.h"
-#include "relay/peer/inherited_pipes.h"
 #include "relay/peer/relay_sockets.h"
 #include "relay/relay.h"
 #include "relay/worker.h"
@@ -66,7 +65,6 @@ void leaving_each_descriptor(const struct relay *relay,
 {
 	struct walk relayed = {fn, arg, RELAY_SOCKETS_NAME};
 	struct walk connections = {fn, arg, CONNECTIONS_NAME};
-	struct walk pipes = {fn, arg, INHERITED_PIPES_NAME};
 
 	for (size_t i = 0; i < relay->worker_count; i++) {
 		const struct worker *worker = relay->workers[i];
@@ -74,7 +72,6 @@ void leaving_each_descriptor(const struct relay *relay,
 		worker_each_front_socket(worker, fn, arg);
 		worker_each_relay_socket(worker, named, &relayed);
 		worker_each_connection(worker, named, &connections);
-		worker_each_pipe(worker, named, &pipes);
 	}
 }
 

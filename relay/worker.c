@@ -453,14 +453,6 @@ void worker_each_connection(const struct worker *worker, void (*fn)(void *arg, i
 			    void *arg)
 {
 	streams_each_descriptor(worker->clients, fn, arg);
-	relay_tcp_each_connection(worker->relay_tcp, fn, arg);
-	data_conns_each_peer(worker->data_conns, fn, arg);
-}
-
-void worker_each_pipe(const struct worker *worker, void (*fn)(void *arg, int fd),
-		      void *arg)
-{
-	data_conns_each_pipe(worker->data_conns, fn, arg);
 }
 
 void worker_each_front_socket(const struct worker *worker,

@@ -128,11 +128,9 @@ void worker_each_relay_socket(const struct worker *worker, void (*fn)(void *arg,
 			      void *arg);
 /* What packets have moved as well; not while it runs. */
 void worker_save_all(struct worker *worker);
-/* Likewise connections of clients and peers; and pipes between them. */
+/* Likewise connections of clients. */
 void worker_each_connection(const struct worker *worker, void (*fn)(void *arg, int fd),
 			    void *arg);
-void worker_each_pipe(const struct worker *worker, void (*fn)(void *arg, int fd),
-		      void *arg);
 void worker_each_front_socket(const struct worker *worker,
 			      void (*fn)(void *arg, const char *name, int fd), void *arg);
 

@@ -12,9 +12,9 @@
 #include "auth/credential/keyring.h"
 #include "auth/mras/mras_counters.h"
 #include "auth/mras/mras_drain.h"
-#include "auth/server/connections.h"
 #include "auth/server/issuer.h"
 #include "auth/server/mras_config.h"
+#include "auth/server/mras_connections.h"
 #include "auth/server/mras_files.h"
 #include "auth/server/mras_reload.h"
 #include "auth/server/mras_settings.h"
@@ -193,8 +193,8 @@ static json_t *connections(const struct issuer *issuer)
 	size_t all = 0, half_open = 0;
 
 	if (issuer->connections != NULL) {
-		all = connections_count(issuer->connections);
-		half_open = connections_half_open(issuer->connections);
+		all = mras_connections_count(issuer->connections);
+		half_open = mras_connections_half_open(issuer->connections);
 		assert(half_open <= all);
 	}
 	for (int i = 0; i < HANDSHAKE_FAULT_COUNT; i++)

@@ -14,7 +14,7 @@
 #include "auth/mras/mras_counters.h"
 #include "auth/mras/service.h"
 
-struct connections;
+struct mras_connections;
 struct event_base;
 struct mras_listeners;
 struct mras_settings;
@@ -50,7 +50,7 @@ struct issuer {
 	struct event_base *base;
 	const struct mras_settings *settings; /* replaced by a reload */
 	struct service_memory *memory;
-	struct connections *connections;
+	struct mras_connections *connections;
 	struct mras_listeners *listeners; /* replaced by a reload */
 	uint64_t now_ms;                  /* monotonic; by issuer_tick() */
 	int64_t unix_s;

@@ -7,11 +7,11 @@
 #include <event2/event.h>
 
 #include "auth/mras/mras_drain.h"
-#include "auth/server/connections.h"
 #include "auth/server/control.h"
 #include "auth/server/issuer.h"
 #include "auth/server/metrics.h"
 #include "auth/server/mras_config.h"
+#include "auth/server/mras_connections.h"
 #include "auth/server/mras_listener.h"
 #include "auth/server/mras_reload.h"
 #include "auth/server/mras_remarks.h"
@@ -115,7 +115,7 @@ static bool start_work(struct daemon *daemon)
 						daemon->inbox};
 	issuer->base = daemon->base;
 	issuer->memory = service_memory_new();
-	issuer->connections = connections_new();
+	issuer->connections = mras_connections_new();
 	if (issuer->memory == NULL || issuer->connections == NULL)
 		return daemon_no_memory(daemon);
 	issuer->listeners = mras_listeners_new(issuer, &self->sockets);
@@ -129,7 +129,7 @@ static void stop_work(struct daemon *daemon)
 	if (self_of(daemon)->finishing != NULL)
 		event_free(self_of(daemon)->finishing);
 	mras_listeners_free(issuer->listeners);
-	connections_free(issuer->connections);
+	mras_connections_free(issuer->connections);
 	service_memory_free(issuer->memory);
 }
 
@@ -199,7 +199,7 @@ static void finish_on(evutil_socket_t fd, short events, void *arg)
 	struct mrasd *self = self_of(daemon);
 
 	issuer_tick(&self->issuer);
-	if (connections_finish(&self->issuer, QUIET_MS) ||
+	if (mras_connections_finish(&self->issuer, QUIET_MS) ||
 	    self->issuer.now_ms - self->finish_ms >= FINISH_MS)
 		daemon_leave(daemon);
 }
@@ -246,7 +246,7 @@ static void status(struct daemon *daemon, char *line, size_t size)
 			 service->relay_count);
 	snprintf(line, size,
 		 "%zu connections, %" PRIu64 " credentials issued, %" PRIu64 " refused%s",
-		 connections_count(issuer->connections),
+		 mras_connections_count(issuer->connections),
 		 mras_counters_issued(&issuer->mras_counters),
 		 mras_counters_refused(&issuer->mras_counters), drains);
 }

@@ -8,9 +8,9 @@
 #include "auth/credential/keyring.h"
 #include "auth/mras/mras_counters.h"
 #include "auth/mras/mras_drain.h"
-#include "auth/server/connections.h"
 #include "auth/server/issuer.h"
 #include "auth/server/mras_config.h"
+#include "auth/server/mras_connections.h"
 #include "auth/server/mras_files.h"
 #include "auth/server/mras_reload.h"
 #include "auth/server/mras_settings.h"
@@ -80,13 +80,13 @@ static const struct {
 
 static void connections(const struct issuer *issuer, struct openmetrics *om)
 {
-	size_t half_open = connections_half_open(issuer->connections);
+	size_t half_open = mras_connections_half_open(issuer->connections);
 
 	openmetrics_family(om, METRIC_GAUGE, "avedge_mras_connections", NULL,
 			   "Connections now.");
 	openmetrics_count(om, half_open, "state", "handshake", NULL);
-	openmetrics_count(om, connections_count(issuer->connections) - half_open, "state",
-			  "open", NULL);
+	openmetrics_count(om, mras_connections_count(issuer->connections) - half_open,
+			  "state", "open", NULL);
 	openmetrics_family(om, METRIC_COUNTER, "avedge_mras_connections_accepted", NULL,
 			   "Connections accepted.");
 	openmetrics_count(om, issuer->counters[COUNT_ACCEPTED], NULL);

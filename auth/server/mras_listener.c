@@ -19,8 +19,8 @@
 #include <event2/event_struct.h>
 #include <event2/listener.h>
 
-#include "auth/server/connections.h"
 #include "auth/server/issuer.h"
+#include "auth/server/mras_connections.h"
 #include "auth/server/mras_settings.h"
 #include "base/config/explain.h"
 #include "base/descriptors/fd_store.h"
@@ -217,7 +217,7 @@ static void accepted(struct evconnlistener *listener, evutil_socket_t fd,
 			    "refused %s: not in the networks of a trusted server",
 			    endpoint_format(&client, name, sizeof(name)));
 		close(fd);
-	} else if (!connections_admit(issuer, &client.ip)) {
+	} else if (!mras_connections_admit(issuer, &client.ip)) {
 		issuer_count(issuer, COUNT_REFUSED_FULL);
 		log_limited(&full, LOG_LEVEL_WARNING,
 			    "refused %s: limits.connections reached by trusted servers",
@@ -225,7 +225,7 @@ static void accepted(struct evconnlistener *listener, evutil_socket_t fd,
 		close(fd);
 	} else {
 		configure(fd);
-		connections_accept(issuer, fd, &client);
+		mras_connections_accept(issuer, fd, &client);
 	}
 }
 

@@ -10,7 +10,7 @@
 
 #include "auth/credential/timestamp.h"
 #include "auth/mras/mras_drain.h"
-#include "auth/server/connections.h"
+#include "auth/server/mras_connections.h"
 #include "auth/server/mras_listener.h"
 #include "auth/server/mras_remarks.h"
 #include "auth/server/mras_settings.h"
@@ -68,7 +68,7 @@ static void apply(struct mras_reload *reload, struct mras_settings *settings,
 		issuer->listeners = listeners;
 	}
 	if (issuer->connections != NULL)
-		connections_check_again(issuer);
+		mras_connections_check_again(issuer);
 	mras_settings_free(before);
 }
 

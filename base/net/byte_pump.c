@@ -42,24 +42,6 @@ static void close_pipe(const int pipe[2])
 	close(pipe[1]);
 }
 
-void byte_pumps_each_idle(const struct byte_pumps *pumps, void (*fn)(void *arg, int fd),
-			  void *arg)
-{
-	for (unsigned i = 0; i < pumps->idle_count; i++) {
-		fn(arg, pumps->idle[i].fds[0]);
-		fn(arg, pumps->idle[i].fds[1]);
-	}
-}
-
-void byte_pump_each_descriptor(const struct byte_pump *pump,
-			       void (*fn)(void *arg, int fd), void *arg)
-{
-	if (pump->in_pipe == 0)
-		return;
-	fn(arg, pump->pipe[0]);
-	fn(arg, pump->pipe[1]);
-}
-
 void byte_pumps_free(struct byte_pumps *pumps)
 {
 	if (pumps == NULL)

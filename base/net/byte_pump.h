@@ -100,12 +100,6 @@ bool byte_pump_first(struct byte_pump *pump, struct slice first);
 void byte_pump_restore(struct byte_pump *pump, struct byte_pumps *pumps,
 		       const int pipe[2], size_t len);
 
-/* Both ends of its pipe, if it has one; and those of pipes that no pump has. */
-void byte_pump_each_descriptor(const struct byte_pump *pump,
-			       void (*fn)(void *arg, int fd), void *arg);
-void byte_pumps_each_idle(const struct byte_pumps *pumps, void (*fn)(void *arg, int fd),
-			  void *arg);
-
 /* Is something under way, which the sink has to take before more is read? */
 static inline bool byte_pump_holds(const struct byte_pump *pump)
 {

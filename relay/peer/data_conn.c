@@ -756,31 +756,6 @@ void data_conns_add_pipe(struct data_conns *conns, const int pipe[2])
 	close(pipe[1]);
 }
 
-void data_conns_each_peer(const struct data_conns *conns, void (*fn)(void *arg, int fd),
-			  void *arg)
-{
-	for (size_t i = 0; i < conns->size; i++) {
-		const struct data_conn *conn = conns->conns[i];
-
-		if (conn != NULL && conn->peer_end.fd >= 0)
-			fn(arg, conn->peer_end.fd);
-	}
-}
-
-void data_conns_each_pipe(const struct data_conns *conns, void (*fn)(void *arg, int fd),
-			  void *arg)
-{
-	for (size_t i = 0; i < conns->size; i++) {
-		const struct data_conn *conn = conns->conns[i];
-
-		if (conn == NULL)
-			continue;
-		byte_pump_each_descriptor(&conn->to_peer, fn, arg);
-		byte_pump_each_descriptor(&conn->to_client, fn, arg);
-	}
-	byte_pumps_each_idle(conns->pumps, fn, arg);
-}
-
 struct peer_records *data_conns_records(struct data_conns *conns)
 {
 	return conns->records;

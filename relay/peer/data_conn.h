@@ -79,12 +79,6 @@ struct data_conn_was {
 bool data_conns_restore(struct data_conns *conns, uint32_t connection,
 			const struct data_conn_was *was);
 
-/* The sockets of all peers that outlive the process; and both ends of all pipes. */
-void data_conns_each_peer(const struct data_conns *conns, void (*fn)(void *arg, int fd),
-			  void *arg);
-void data_conns_each_pipe(const struct data_conns *conns, void (*fn)(void *arg, int fd),
-			  void *arg);
-
 /* An empty pipe of the process before is taken over. */
 void data_conns_add_pipe(struct data_conns *conns, const int pipe[2]);
 

@@ -13,8 +13,6 @@
 
 struct inherited;
 
-#define INHERITED_PIPES_NAME "pipe"
-
 /* Take the pipe of that id out, if that many bytes are in it. False: there is none. */
 bool inherited_pipes_take(struct inherited *inherited, uint64_t id, size_t len,
 			  int pipe[2]);

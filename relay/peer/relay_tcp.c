@@ -266,34 +266,6 @@ void relay_tcp_each_listener(const struct relay_tcp *relays,
 	}
 }
 
-static void each_of(const struct peer_conn_list *list, void (*fn)(void *arg, int fd),
-		    void *arg)
-{
-	const struct peer_conn *conn;
-
-	LIST_FOREACH(conn, list, link)
-	{
-		if (conn->fd >= 0 && conn->progress.record.index != 0)
-			fn(arg, conn->fd);
-	}
-}
-
-void relay_tcp_each_connection(const struct relay_tcp *relays,
-			       void (*fn)(void *arg, int fd), void *arg)
-{
-	struct allocation_table *table = relays->delivery->turn->table;
-	const struct allocation *al;
-
-	for (uint32_t slot = 0; (al = allocation_next(table, slot)) != NULL;
-	     slot = al->slot + 1) {
-		const struct tcp_port *port = port_of(relays, al->slot);
-
-		if (port->owner != NULL)
-			each_of(&port->conns, fn, arg);
-	}
-	each_of(&relays->flushing, fn, arg);
-}
-
 void relay_tcp_unlisten(struct relay_tcp *relays, uint32_t slot)
 {
 	struct tcp_port *port = port_of(relays, slot);

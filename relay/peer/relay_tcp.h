@@ -28,9 +28,6 @@ struct relay_tcp *relay_tcp_new(struct delivery *delivery, size_t slots,
 				struct data_conns *data);
 void relay_tcp_free(struct relay_tcp *relays); /* NULL is allowed; closes all */
 
-/* Call fn with each connection that outlives the process. */
-void relay_tcp_each_connection(const struct relay_tcp *relays,
-			       void (*fn)(void *arg, int fd), void *arg);
 /* Call fn with each listening socket, for what outlives the process. */
 void relay_tcp_each_listener(const struct relay_tcp *relays,
 			     void (*fn)(void *arg, int fd), void *arg);

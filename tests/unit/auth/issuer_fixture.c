@@ -16,7 +16,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include "auth/server/connections.h"
+#include "auth/server/mras_connections.h"
 
 #define MUST(claim)                                                      \
 	do {                                                             \
@@ -148,7 +148,7 @@ void issuer_fixture_make(struct issuer_fixture *fixture, const char *more)
 
 	issuer_begin(&fixture->issuer);
 	fixture->issuer.memory = service_memory_new();
-	fixture->issuer.connections = connections_new();
+	fixture->issuer.connections = mras_connections_new();
 	if (config != NULL)
 		fixture->mras_reload =
 			mras_reload_new(&fixture->issuer, config, error, sizeof(error));
@@ -166,7 +166,7 @@ void issuer_fixture_free(struct issuer_fixture *fixture)
 	DIR *directory = opendir(fixture->directory);
 	const struct dirent *entry;
 
-	connections_free(fixture->issuer.connections);
+	mras_connections_free(fixture->issuer.connections);
 	mras_reload_free(fixture->mras_reload);
 	service_memory_free(fixture->issuer.memory);
 	MUST(directory != NULL);

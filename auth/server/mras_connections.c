@@ -1,8 +1,8 @@
 /*
- * connections.c - see connections.h.
+ * mras_connections.c - see mras_connections.h.
  */
 #define LOG_SUBSYSTEM SUBSYSTEM_FRONT
-#include "auth/server/connections.h"
+#include "auth/server/mras_connections.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@
 
 TAILQ_HEAD(connection_queue, connection);
 
-struct connections {
+struct mras_connections {
 	struct connection_queue half_open, open; /* in order of arrival */
 	struct half_open *sources;               /* of the half-open ones */
 	size_t open_count;
@@ -29,9 +29,9 @@ struct connections {
 /* More are allowed; it only takes longer to find a source. */
 enum { SOURCES_EXPECTED = 256 };
 
-struct connections *connections_new(void)
+struct mras_connections *mras_connections_new(void)
 {
-	struct connections *connections = calloc(1, sizeof(*connections));
+	struct mras_connections *connections = calloc(1, sizeof(*connections));
 	struct siphash_key key;
 
 	if (connections == NULL)
@@ -47,7 +47,7 @@ struct connections *connections_new(void)
 	return connections;
 }
 
-void connections_free(struct connections *connections)
+void mras_connections_free(struct mras_connections *connections)
 {
 	struct connection *first;
 
@@ -56,19 +56,19 @@ void connections_free(struct connections *connections)
 	while ((first = TAILQ_FIRST(&connections->half_open)) != NULL ||
 	       (first = TAILQ_FIRST(&connections->open)) != NULL)
 		connection_end(first);
-	assert(connections_count(connections) == 0);
+	assert(mras_connections_count(connections) == 0);
 	half_open_free(connections->sources);
 	free(connections);
 }
 
-size_t connections_half_open(const struct connections *connections)
+size_t mras_connections_half_open(const struct mras_connections *connections)
 {
 	return half_open_count(connections->sources);
 }
 
-size_t connections_count(const struct connections *connections)
+size_t mras_connections_count(const struct mras_connections *connections)
 {
-	return connections_half_open(connections) + connections->open_count;
+	return mras_connections_half_open(connections) + connections->open_count;
 }
 
 static void give_way(struct issuer *issuer, struct connection *connection)
@@ -85,11 +85,11 @@ static void entry_gives_way(struct issuer *issuer, struct half_open_entry *entry
 					       offsetof(struct connection, half_open)));
 }
 
-bool connections_admit(struct issuer *issuer, const struct ip_addr *source)
+bool mras_connections_admit(struct issuer *issuer, const struct ip_addr *source)
 {
 	const struct mras_config *config = issuer->settings->config;
-	struct connections *connections = issuer->connections;
-	size_t all = connections_half_open(connections), of_fullest;
+	struct mras_connections *connections = issuer->connections;
+	size_t all = mras_connections_half_open(connections), of_fullest;
 
 	if (half_open_count_from(connections->sources, source) >=
 	    config->limits.half_open_per_source)
@@ -97,15 +97,15 @@ bool connections_admit(struct issuer *issuer, const struct ip_addr *source)
 				half_open_oldest_from(connections->sources, source));
 	else if (all >= config->limits.half_open ||
 		 (all > 0 &&
-		  connections_count(connections) >= config->limits.connections))
+		  mras_connections_count(connections) >= config->limits.connections))
 		entry_gives_way(issuer, half_open_oldest_of_fullest(connections->sources,
 								    &of_fullest));
-	return connections_count(connections) < config->limits.connections;
+	return mras_connections_count(connections) < config->limits.connections;
 }
 
 static void leave(struct connection *connection)
 {
-	struct connections *connections = connection->issuer->connections;
+	struct mras_connections *connections = connection->issuer->connections;
 
 	switch (connection->listed) {
 	case CONNECTION_NOWHERE:
@@ -130,7 +130,7 @@ static void leave(struct connection *connection)
 static void bound_server(struct issuer *issuer, const struct connection *newest)
 {
 	static struct log_limit limit;
-	struct connections *connections = issuer->connections;
+	struct mras_connections *connections = issuer->connections;
 	struct connection *connection, *silent = NULL;
 	size_t count = 0;
 
@@ -156,7 +156,7 @@ static void bound_server(struct issuer *issuer, const struct connection *newest)
 /* If its server has too many, the one that was silent longest gives way. */
 static void opened(struct connection *connection)
 {
-	struct connections *connections = connection->issuer->connections;
+	struct mras_connections *connections = connection->issuer->connections;
 
 	assert(connection->listed == CONNECTION_HALF_OPEN);
 	leave(connection);
@@ -166,10 +166,10 @@ static void opened(struct connection *connection)
 	bound_server(connection->issuer, connection);
 }
 
-void connections_accept(struct issuer *issuer, int fd, const struct endpoint *client)
+void mras_connections_accept(struct issuer *issuer, int fd, const struct endpoint *client)
 {
 	static const struct connection_owner owner = {.opened = opened, .ends = leave};
-	struct connections *connections = issuer->connections;
+	struct mras_connections *connections = issuer->connections;
 	struct connection *connection =
 		connection_new(issuer, &owner, greeting_read, fd, client);
 
@@ -195,14 +195,14 @@ static bool finish_all(struct connection_queue *queue, uint64_t quiet_ms)
 	return done;
 }
 
-bool connections_finish(struct issuer *issuer, uint64_t quiet_ms)
+bool mras_connections_finish(struct issuer *issuer, uint64_t quiet_ms)
 {
 	bool half_open = finish_all(&issuer->connections->half_open, quiet_ms);
 
 	return finish_all(&issuer->connections->open, quiet_ms) && half_open;
 }
 
-void connections_check_again(struct issuer *issuer)
+void mras_connections_check_again(struct issuer *issuer)
 {
 	struct connection *connection, *next;
 
