@@ -104,7 +104,7 @@ void connections_free(struct connections *connections)
 		return;
 	for (size_t i = 0; i < connections->size; i++) {
 		if (connections->places[i].is_used && connections->places[i].fd >= 0)
-			fd_end(connections->places[i].fd, false);
+			fd_end(connections->places[i].fd, true);
 	}
 	free(connections);
 }

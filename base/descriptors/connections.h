@@ -2,7 +2,7 @@
  * connections.h - the TCP connections that this process has inherited, by their addresses: their
  * name in the list is the same for all.
  *
- * Owner    struct connections owns those that nobody has taken, and ends them.
+ * Owner    struct connections owns those that nobody has taken, and resets them.
  * Threads  main's.
  */
 #ifndef BASE_DESCRIPTORS_CONNECTIONS_H
@@ -20,7 +20,7 @@ struct inherited;
 
 /* All of that name, out of the list. NULL if out of memory, and they stay in it. */
 struct connections *connections_new(struct inherited *inherited);
-/* Ends those that are left. NULL is allowed. */
+/* Resets those that are left, as something of each is lost. NULL is allowed. */
 void connections_free(struct connections *connections);
 
 /* How many are left. */

@@ -211,7 +211,8 @@ static void read_frames(struct stream *stream)
 	enum stream_io_result result = STREAM_IO_OK;
 	unsigned reads = 0;
 
-	if (!stream_frames_resume(stream)) {
+	/* Bound when it came back: what it has received is not frames. */
+	if (stream->state != STREAM_BOUND && !stream_frames_resume(stream)) {
 		end(stream, stream->why);
 		return;
 	}
@@ -429,6 +430,18 @@ bool stream_lend(struct stream *stream, uint32_t connection, struct bound_client
 	stream->is_lent = true;
 	stream->bound = connection;
 	*client = (struct bound_client){.stream = stream, .fd = stream->io.fd};
+	return true;
+}
+
+/* The request was the first that its record counts. */
+bool stream_bind_again(struct stream *stream, uint32_t connection)
+{
+	if (stream->state != STREAM_OPEN || !stream_record_is(&stream->io.record) ||
+	    stream_record_handled(&stream->io.record) == 0)
+		return false;
+	stream->bound = connection;
+	stream_conn_enter(stream, STREAM_BOUND);
+	event_active(&stream->readable, EV_READ, 0);
 	return true;
 }
 

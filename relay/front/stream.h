@@ -58,6 +58,11 @@ struct stream *stream_resume(struct clients *clients, int fd,
  * has nothing first or unsent. False: it is not bound, or lent already.
  */
 bool stream_lend(struct stream *stream, uint32_t connection, struct bound_client *client);
+/*
+ * Its ConnectionBind was being answered for that data connection: true if it has been, and then it
+ * is bound, and lent once the worker runs. False: it handles that request again, or is not open.
+ */
+bool stream_bind_again(struct stream *stream, uint32_t connection);
 /* Close it if it is bound and nobody has taken it; then true. */
 bool stream_end_unlent(struct stream *stream);
 

@@ -14,6 +14,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "base/descriptors/connections.h"
 #include "base/descriptors/fd_store.h"
 #include "base/net/byte_pump.h"
 #include "relay/core/allocation.h"
@@ -23,6 +24,7 @@
 #include "relay/dialect/dispatch.h"
 #include "relay/loop.h"
 #include "relay/peer/data_record.h"
+#include "relay/peer/inherited_pipes.h"
 #include "relay/peer/tcp_socket.h"
 #include "relay/reload/relay_settings.h"
 
@@ -74,7 +76,7 @@ static void pipe_made(void *arg, const int pipe[2])
 {
 	struct data_conns *conns = arg;
 
-	fd_store_put("pipe", pipe, 2, false);
+	fd_store_put(PIPES_NAME, pipe, 2, false);
 	conns->pipes_wait = true;
 }
 
@@ -111,7 +113,7 @@ static void keep_pending(struct data_conn *conn)
 {
 	if (conn->owner->delivery->state == NULL)
 		return;
-	fd_store_put("tcp", &conn->peer_end.fd, 1, true);
+	fd_store_put(CONNECTIONS_NAME, &conn->peer_end.fd, 1, true);
 	save(conn, SAVED_DATA_PENDING);
 }
 
@@ -746,6 +748,32 @@ bool data_conns_restore(struct data_conns *conns, uint32_t connection,
 		assert(!"a connection that is back");
 	}
 	return false;
+}
+
+void data_conns_each_descriptor(const struct data_conns *conns,
+				void (*fn)(void *arg, const char *name, int fd),
+				void *arg)
+{
+	const struct turn *turn = conns->delivery->turn;
+
+	for (uint32_t i = 0, left = (uint32_t)conns->count; left > 0; i++) {
+		const struct data_conn *conn = conns->conns[i];
+
+		if (conn == NULL)
+			continue;
+		left--;
+		if (conn->peer_end.fd >= 0 &&
+		    tcp_connection_at(turn, i)->state != TCP_CONNECTION_CONNECTING)
+			fn(arg, CONNECTIONS_NAME, conn->peer_end.fd);
+		if (conn->to_peer.in_pipe > 0) {
+			fn(arg, PIPES_NAME, conn->to_peer.pipe[0]);
+			fn(arg, PIPES_NAME, conn->to_peer.pipe[1]);
+		}
+		if (conn->to_client.in_pipe > 0) {
+			fn(arg, PIPES_NAME, conn->to_client.pipe[0]);
+			fn(arg, PIPES_NAME, conn->to_client.pipe[1]);
+		}
+	}
 }
 
 void data_conns_add_pipe(struct data_conns *conns, const int pipe[2])

@@ -79,6 +79,11 @@ struct data_conn_was {
 bool data_conns_restore(struct data_conns *conns, uint32_t connection,
 			const struct data_conn_was *was);
 
+/* The peers' sockets of all but those that are being connected, and pipes: see relay_tcp.h. */
+void data_conns_each_descriptor(const struct data_conns *conns,
+				void (*fn)(void *arg, const char *name, int fd),
+				void *arg);
+
 /* An empty pipe of the process before is taken over. */
 void data_conns_add_pipe(struct data_conns *conns, const int pipe[2]);
 

@@ -26,7 +26,7 @@ static int find_end(const struct inherited *inherited, uint64_t id, int mode)
 	int fd;
 
 	while (inherited_next(inherited, &cursor, &name, &fd)) {
-		if (strcmp(name, "pipe") == 0 && is_end(fd, mode) &&
+		if (strcmp(name, PIPES_NAME) == 0 && is_end(fd, mode) &&
 		    byte_pump_pipe_id(fd) == id)
 			return fd;
 	}
@@ -58,7 +58,7 @@ bool inherited_pipes_next(struct inherited *inherited, int pipe[2])
 {
 	int fd;
 
-	while ((fd = inherited_take(inherited, "pipe")) >= 0) {
+	while ((fd = inherited_take(inherited, PIPES_NAME)) >= 0) {
 		uint64_t id = byte_pump_pipe_id(fd);
 		bool reads = is_end(fd, O_RDONLY);
 		int other = id != 0 ? find_end(inherited, id, reads ? O_WRONLY : O_RDONLY)

@@ -1,6 +1,6 @@
 /*
  * inherited_pipes.h - the pipes of byte pumps (base/net/byte_pump.h) among the descriptors of the
- * process before: both ends of each, under the name "pipe".
+ * process before: both ends of each.
  *
  * Threads  main's.
  */
@@ -12,6 +12,9 @@
 #include <stdint.h>
 
 struct inherited;
+
+/* Their name in the store. */
+#define PIPES_NAME "pipe"
 
 /* Take the pipe of that id out, if that many bytes are in it. False: there is none. */
 bool inherited_pipes_take(struct inherited *inherited, uint64_t id, size_t len,

@@ -10,6 +10,7 @@
 
 #include <event2/buffer.h>
 
+#include "base/descriptors/connections.h"
 #include "base/descriptors/fd_store.h"
 #include "base/net/tcp_progress.h"
 #include "relay/delivery.h"
@@ -27,7 +28,7 @@ void peer_progress_start(struct peer_records *records, struct peer_progress *pro
 	progress->start = (struct saved_start){now.taken, now.given};
 	whole.start = progress->start;
 	/* In this order: a connection that counts on its socket finds it. */
-	fd_store_put("tcp", &fd, 1, true);
+	fd_store_put(CONNECTIONS_NAME, &fd, 1, true);
 	peer_record_put(records, &progress->record, &whole);
 }
 

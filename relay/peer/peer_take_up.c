@@ -514,7 +514,9 @@ static enum peer_taken_up take_up(struct take_up *t, const struct state_found *f
 	t->fd = t->with->socket(t->with->arg, &t->saved.local, &t->saved.peer);
 	enum peer_taken_up result = take_up_saved(t);
 	/* Something is lost, which must not pass for an end. */
-	if (t->fd >= 0)
+	if (t->fd >= 0 && t->with->lost != NULL)
+		t->with->lost(t->with->arg, t->fd);
+	else if (t->fd >= 0)
 		fd_end(t->fd, true);
 	return result;
 }

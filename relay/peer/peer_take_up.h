@@ -59,6 +59,11 @@ struct peer_take_up {
 	bool (*client)(void *arg, struct relay_tcp *relays, const struct front *front,
 		       const struct endpoint *client, uint32_t connection, bool was_lent,
 		       struct five_tuple *tuple, struct bound_client *lent);
+	/*
+	 * One that is lost, and whose socket is given up: it is to be reset, which the process
+	 * before may still have to wait for, if it goes on. NULL: reset at once.
+	 */
+	void (*lost)(void *arg, int fd);
 	/* For what is left of connections whose allocations had ended. */
 	struct relay_tcp *others;
 };

@@ -13,6 +13,7 @@
 
 #include <event2/event.h>
 
+#include "base/descriptors/connections.h"
 #include "base/log.h"
 #include "relay/core/allocation_table.h"
 #include "relay/core/tcp_connection.h"
@@ -264,6 +265,32 @@ void relay_tcp_each_listener(const struct relay_tcp *relays,
 		if (port->owner != NULL)
 			fn(arg, port->fd);
 	}
+}
+
+void relay_tcp_each_connection(const struct relay_tcp *relays,
+			       void (*fn)(void *arg, const char *name, int fd), void *arg)
+{
+	struct allocation_table *table = relays->delivery->turn->table;
+	const struct allocation *al;
+	const struct peer_conn *conn;
+
+	for (uint32_t slot = 0; (al = allocation_next(table, slot)) != NULL;
+	     slot = al->slot + 1) {
+		const struct tcp_port *port = port_of(relays, al->slot);
+
+		if (port->owner == NULL)
+			continue;
+		LIST_FOREACH(conn, &port->conns, link)
+		{
+			if (conn->state == PEER_CONN_OPEN)
+				fn(arg, CONNECTIONS_NAME, conn->fd);
+		}
+	}
+	LIST_FOREACH(conn, &relays->flushing, link)
+	{
+		fn(arg, CONNECTIONS_NAME, conn->fd);
+	}
+	data_conns_each_descriptor(relays->data, fn, arg);
 }
 
 void relay_tcp_unlisten(struct relay_tcp *relays, uint32_t slot)

@@ -31,6 +31,13 @@ void relay_tcp_free(struct relay_tcp *relays); /* NULL is allowed; closes all */
 /* Call fn with each listening socket, for what outlives the process. */
 void relay_tcp_each_listener(const struct relay_tcp *relays,
 			     void (*fn)(void *arg, int fd), void *arg);
+/*
+ * Call fn with each connection that outlives the process, and the ends of each pipe, by the name that
+ * it has in the store.
+ */
+void relay_tcp_each_connection(const struct relay_tcp *relays,
+			       void (*fn)(void *arg, const char *name, int fd),
+			       void *arg);
 
 /* relay_listen, relay_adopt, relay_unlisten and relay_permitted of core/edge.h. */
 int relay_tcp_listen(struct relay_tcp *relays, uint32_t slot,

@@ -587,6 +587,12 @@ static bool find_client(void *arg, struct relay_tcp *at, const struct front *was
 	return true;
 }
 
+static void lose(void *arg, int fd)
+{
+	(void)arg;
+	fd_end(fd, true);
+}
+
 static void take_up(const void *before, size_t bytes, struct inherited *inherited)
 {
 	uint64_t counts[PEER_TAKEN_UP_COUNT] = {0};
@@ -595,6 +601,7 @@ static void take_up(const void *before, size_t bytes, struct inherited *inherite
 		.allocation = find_allocation,
 		.socket = find_socket,
 		.client = find_client,
+		.lost = lose,
 		.others = relays,
 	};
 	struct state_view view;
