@@ -1,6 +1,9 @@
 # relay/peer/: the relayed side. Part of librelay.a.
 relay_peer_sources = \
+	relay/peer/conn_end.c relay/peer/conn_end.h \
 	relay/peer/data_conn.c relay/peer/data_conn.h \
+	relay/peer/data_conn_parts.h \
+	relay/peer/data_flow.c relay/peer/data_flow.h \
 	relay/peer/data_record.c relay/peer/data_record.h \
 	relay/peer/inherited_pipes.c relay/peer/inherited_pipes.h \
 	relay/peer/peer_conn.c relay/peer/peer_conn.h \
