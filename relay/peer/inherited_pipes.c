@@ -35,12 +35,15 @@ static int find_end(const struct inherited *inherited, uint64_t id, int mode)
 
 static bool take(struct inherited *inherited, uint64_t id, int pipe[2])
 {
-	pipe[0] = find_end(inherited, id, O_RDONLY);
-	pipe[1] = find_end(inherited, id, O_WRONLY);
-	if (pipe[0] < 0 || pipe[1] < 0)
+	int from = find_end(inherited, id, O_RDONLY);
+	int to = find_end(inherited, id, O_WRONLY);
+
+	if (from < 0 || to < 0)
 		return false;
-	inherited_taken(inherited, pipe[0]);
-	inherited_taken(inherited, pipe[1]);
+	inherited_taken(inherited, from);
+	inherited_taken(inherited, to);
+	pipe[0] = from;
+	pipe[1] = to;
 	return true;
 }
 

@@ -31,3 +31,7 @@ EXTRA_DIST += tests/fuzz/corpus/saved_allocation
 fuzz_programs += tests/fuzz/fuzz_take_up
 tests_fuzz_fuzz_take_up_LDADD = libfixture.a libstate.a $(FUZZ_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/take_up
+
+fuzz_programs += tests/fuzz/fuzz_saved_peer
+tests_fuzz_fuzz_saved_peer_LDADD = libstate.a $(FUZZ_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/saved_peer
