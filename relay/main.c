@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/daemon.h"
+#include "base/descriptors/fd_store.h"
 #include "base/descriptors/inherited.h"
 #include "base/descriptors/restarts.h"
 #include "base/log.h"
@@ -113,6 +114,7 @@ static bool inherit(struct daemon *daemon)
 		    !inherited_from_environment(self->inherited))
 			return daemon_no_memory(daemon);
 		restarts_pause(self->inherited);
+		fd_store_open();
 	}
 	self->succession = succession_new(self->inherited);
 	return self->succession != NULL ? true : daemon_no_memory(daemon);

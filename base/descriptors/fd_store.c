@@ -92,6 +92,13 @@ static bool open_socket(void)
 	return false;
 }
 
+void fd_store_open(void)
+{
+	pthread_mutex_lock(&store.lock);
+	open_socket();
+	pthread_mutex_unlock(&store.lock);
+}
+
 /* 0 or an errno. */
 static int send_now(char *text, size_t text_len, const int *fds, size_t count)
 {

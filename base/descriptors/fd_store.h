@@ -24,6 +24,12 @@ enum { FD_STORE_NAME_MAX = 128, FD_STORE_BATCH = 253 /* SCM_MAX_FD */ };
 bool fd_store_is_there(void);
 
 /*
+ * Open the socket to it now, which is otherwise done when it is needed: early, so that a process that
+ * has no descriptors left can still store what it has.
+ */
+void fd_store_open(void);
+
+/*
  * Keep copies of count descriptors, at least 1, in batches. poll: let it drop those that hang up or
  * fail; for connections. name: [a-zA-Z0-9._-]. The descriptors are borrowed for the call: of those
  * that have to wait, copies wait.
