@@ -65,10 +65,12 @@ EXTRA_DIST += \
 	tests/integration/cases/t-haproxy.sh \
 	tests/integration/cases/t-held-ports.py \
 	tests/integration/cases/t-hop-limit.sh \
+	tests/integration/cases/t-hostile-state.py \
 	tests/integration/cases/t-icmp-peer.sh \
 	tests/integration/cases/t-idle.py \
 	tests/integration/cases/t-ip-header.sh \
 	tests/integration/cases/t-inside-outside.sh \
+	tests/integration/cases/t-kill-container.py \
 	tests/integration/cases/t-kill-storm.py \
 	tests/integration/cases/t-lab-libnice.sh \
 	tests/integration/cases/t-kernel-drops.py \
@@ -128,3 +130,10 @@ EXTRA_DIST += \
 .PHONY: check-integration
 check-integration: all
 	$(srcdir)/tests/integration/run -b $(abs_builddir)
+
+# The relay whose records are of the next version, for tests of upgrades; relay/state/saved_allocation.h.
+EXTRA_PROGRAMS = tests/integration/mediarelayd-next
+tests_integration_mediarelayd_next_SOURCES = relay/main.c relay/state/saved_allocation.c
+tests_integration_mediarelayd_next_CPPFLAGS = $(mediarelayd_CPPFLAGS) -DAVEDGE_NEXT_STATE
+tests_integration_mediarelayd_next_LDADD = $(RELAY_LIBS)
+CLEANFILES += tests/integration/mediarelayd-next

@@ -644,8 +644,15 @@ class MobileTlsCall(MobileCall):
             Task(self.model, self.come_back(), self)
 
     def come_back(self):
-        yield from self.model.until_serving()
-        yield from self.come()
+        """The relay may be killed meanwhile, too; the ticket stays good until the client has moved."""
+        for _ in range(5):
+            yield from self.model.until_serving()
+            try:
+                yield from self.come()
+                return
+            except (Lost, OSError):
+                yield from self.model.sleep(0.05)
+        raise Lost("%s: cannot come back" % self)
 
     def tick(self):
         if self.client.flow.open:

@@ -285,6 +285,27 @@ class Service:
     def remove(self, name):
         self._call(lambda: self.store.remove(name))
 
+    def rewrite(self, change):
+        """For hostile parents: change(name, descriptor) is called for each one in the store, which it borrows,
+        and returns None, or a list of (name, new descriptor) in its place, which are taken over."""
+        def run():
+            for entry in list(self.store.entries.values()):
+                instead = change(entry.name, entry.fd)
+                if instead is not None:
+                    self.store.drop(entry.fd)
+                for name, fd in instead or ():
+                    self.store.put(fd, name, False)
+        self._call(run)
+
+    def die(self, sig=signal.SIGKILL):
+        """Kill the process, and start none until start()."""
+        def end():
+            self.wanted = False
+            if self.pidfd is not None:
+                os.kill(self.pid, sig)
+        self._call(end)
+        self._until(lambda: self.pidfd is None, "does not die")
+
     def names(self):
         """How many descriptors there are of each name."""
         return self._call(self.store.names)
