@@ -1,0 +1,274 @@
+#!/usr/bin/python3
+"""A new process takes over from the running one (mediarelayd --take-over), as root and as an ordinary user,
+under live calls of every kind and a storm of requests: twenty times in a chain nothing is lost. Nor is
+anything when it comes to nothing: a bad configuration, a new process that is killed at any instant, another
+user, garbage on the socket, a client that holds the socket, an address that another program has.
+
+  t-take-over.py [--chain N] [--kinds A,B...]
+"""
+# timeout: 400
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import lib  # adds ../lib to the path
+import call_model
+import control
+import netns
+import relay
+from netns import check
+
+INSIDE, OUTSIDE, OUTSIDE6 = "127.0.1.1", "127.0.2.1", "fd7a:1::1"
+PEER, PEER6 = "127.0.3.1", "fd7a:1::2"
+METRICS = "127.0.0.1:9478"
+NOBODY, SOMEBODY = 65534, 1
+KINDS = [kind for kind in call_model.KINDS if kind != "mobile-tls"]
+
+
+class TakenOver(relay.Relay):
+    """A relay whose processes follow each other. user: their user id; 0: root."""
+
+    def __init__(self, directory, user, **options):
+        self.user = user
+        super().__init__(directory, tcp_port=8443, inside=[INSIDE], outside=[OUTSIDE, OUTSIDE6], workers=2,
+                         allow=[PEER, PEER6, "127.0.9.0/24"], extra=["mobility = true"], settings={
+                             "limits": relay.NO_LIMITS["limits"] + ["stranger_rate = 0"],
+                             "relay": ["peer_connections_per_user = 0"],
+                             "log": ["records = false"],
+                             "metrics": ['address = "%s"' % METRICS],
+                             "take_over": ['socket = "%s/take-over.sock"' % directory]}, **options)
+        self.socket = os.path.join(directory, "take-over.sock")
+
+    def write_config(self):
+        user = self.__dict__.pop("user")
+        super().write_config()
+        self.user = user
+        for name in ["."] + os.listdir(self.directory):
+            os.chmod(self.path(name), 0o755 if name == "." else 0o644)
+            if self.user:
+                os.chown(self.path(name), self.user, self.user)
+        os.chmod(self.path("keys"), 0o640)
+        os.chmod(self.path("relay.key"), 0o600)
+
+    def as_user(self, user):
+        return ["setpriv", "--reuid", str(user), "--regid", str(user), "--clear-groups"] if user else []
+
+    def command(self):
+        return self.as_user(self.user) + super().command()
+
+    def follow(self, *more, user=None):
+        """A new process that asks for everything; not waited for."""
+        command = self.command() if user is None else self.as_user(user) + relay.Relay.command(self)
+        if more:
+            command[command.index("-c") + 1] = more[0]
+        with open(self.path("relay.log"), "ab") as log:
+            return subprocess.Popen(command + ["--take-over", self.socket], stdout=log, stderr=log,
+                                    stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def is_now(self, child):
+        self.child = child
+        with open(self.path("relay.pid"), "w", encoding="ascii") as out:
+            out.write("%d\n" % child.pid)
+
+
+def connect(server):
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    sock.connect(server.socket)
+    sock.settimeout(20)
+    return sock
+
+
+class Calls:
+    def __init__(self, server, kinds):
+        self.server = server
+        self.model = call_model.Model(server, PEER, PEER6, rate=10, renew_s=5, storm_pause_s=0.1)
+        self.model.add(call_model.some_of_each(50, kinds))
+        self.model.storm(8)
+        self.model.settle()
+        self.model.run(0.5)
+
+    def wait(self, process, what, seconds=40):
+        until = time.monotonic() + seconds
+        self.model.run(until=lambda: process.poll() is not None or time.monotonic() > until, what=what)
+        check(process.poll() is not None, "%s", what)
+        return process.returncode
+
+    def unharmed(self, what, run_s=0.4):
+        model = self.model
+        model.run(run_s)
+        model.give_up(0.3)
+        model.complain()
+        model.probe()
+        listed = model.audit()
+        check(not model.given_up, "%s: %s", what, model.given_up[:3])
+        return listed
+
+    def take_over(self):
+        """The old process ends with 0, and the new one serves."""
+        server, old = self.server, self.server.child
+        child = server.follow()
+        self.model.killed(time.monotonic())
+        status = self.wait(old, "the old process does not leave:\n" + server.log()[-2000:])
+        check(status == 0, "the old process: status %s\n%s", status, server.log()[-3000:])
+        server.is_now(child)
+        listed = self.unharmed("taken over")
+        check(child.poll() is None, "the new process has ended:\n%s", server.log()[-3000:])
+        log = server.log()
+        check("process %d has taken over" % child.pid in log and
+              "process %d has handed over" % old.pid in log, "the log does not tell:\n%s", log[-2000:])
+        return listed
+
+    def serves(self, what, counted=True):
+        """The old process still does, its control interface and metrics included."""
+        server = self.server
+        listed = self.unharmed(what)
+        check(server.child.poll() is None, "%s: the old process has ended:\n%s", what, server.log()[-3000:])
+        status = control.ask(server.path("relay.sock"), "GET", "/v1/status")[1]
+        check(not counted or status["allocations"] == listed, "%s: %s", what, status["allocations"])
+        with socket.create_connection(METRICS.split(":"), timeout=10) as sock:
+            sock.sendall(b"GET /metrics HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+            check(b" 200 " in sock.recv(4096)[:20], "%s: no metrics", what)
+
+
+# --- that come to nothing -----------------------------------------------------------------
+
+def bad_configuration(calls):
+    server = calls.server
+    asked = server.log().count("asks for everything")
+    path = server.path("bad.conf")
+    with open(server.path("relay.conf"), encoding="utf-8") as good, \
+            open(path, "w", encoding="utf-8") as bad:
+        bad.write(good.read().replace("workers = 2", "workers = many"))
+    os.chmod(path, 0o644)
+    status = calls.wait(server.follow(path), "a bad configuration is taken")
+    check(status == 3, "a bad configuration: status %d", status)
+    check(server.log().count("asks for everything") == asked, "it asked before it checked")
+
+
+def address_in_use(calls):
+    """The configuration is valid, and the start fails when the old process stands still already."""
+    server = calls.server
+    path = server.path("other.conf")
+    with socket.create_server(("127.0.0.1", 9479)):
+        with open(server.path("relay.conf"), encoding="utf-8") as good, \
+                open(path, "w", encoding="utf-8") as other:
+            other.write(good.read().replace(METRICS, "127.0.0.1:9479").replace(
+                "workers = 2", "workers = 3"))
+        os.chmod(path, 0o644)
+        status = calls.wait(server.follow(path), "an address in use is taken")
+    check(status == 1, "an address in use: status %d", status)
+    check("has failed: " in server.log(), "the old process does not say that the new one has failed")
+
+
+def killed(calls, times=12):
+    """At random instants, most of them between its hello and its end."""
+    server = calls.server
+    for _ in range(times):
+        asked = server.log().count("asks for everything")
+        child = server.follow()
+        if random.random() < 0.8:
+            calls.model.run(until=lambda: server.log().count("asks for everything") > asked or
+                            child.poll() is not None, what="it does not ask")
+        time.sleep(random.uniform(0, 0.03))
+        old = server.child
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        calls.model.run(0.2)
+        if old.poll() is not None:
+            return False  # it had taken over
+        calls.serves("killed while it takes over", counted=False)
+    return True
+
+
+def another_user(calls):
+    server = calls.server
+    if os.geteuid() != 0 or server.user == 0:
+        return
+    for name in ("keys", "relay.key", "take-over.sock"):
+        os.chmod(server.path(name), 0o666)
+    child = server.follow(user=SOMEBODY)
+    status = calls.wait(child, "another user takes over")
+    os.chmod(server.path("take-over.sock"), 0o600)
+    check(status == 1, "another user: status %d", status)
+    check("of user %d is refused" % SOMEBODY in server.log(), "another user is not named:\n%s",
+          server.log()[-1000:])
+
+
+def garbage(calls):
+    for bytes_sent in (b"x", b"GET / HTTP/1.1\r\n\r\n", os.urandom(4000), b"avedge take-over 2\nhello a 1\n",
+                       b"avedge take-over 1\nhello mrasd 1\n", b"avedge take-over 1\ndone\n"):
+        with connect(calls.server) as sock:
+            sock.send(bytes_sent)
+            check(sock.recv(1000).startswith(b"avedge take-over 1\nno "), "garbage is not refused")
+
+
+def held_open(calls):
+    """Without a word, and with one; then it stands still until the time is over."""
+    silent = [connect(calls.server) for _ in range(6)]
+    calls.serves("silent clients of its socket")
+    with connect(calls.server) as sock:
+        sock.send(b"avedge take-over 1\nhello mediarelayd 0\n")
+        begun = time.monotonic()
+        resumed = calls.server.log().count("serving on")
+        calls.model.run(until=lambda: calls.server.log().count("serving on") > resumed,
+                        what="it does not go on by itself")
+        check(8 < time.monotonic() - begun < 14, "it went on after %.1f s", time.monotonic() - begun)
+    for sock in silent:
+        sock.close()
+
+
+def failures(calls):
+    for what in (bad_configuration, address_in_use, another_user, garbage, held_open):
+        what(calls)
+        calls.serves(what.__name__.replace("_", " "))
+
+
+# ------------------------------------------------------------------------------------------
+
+def run(user, chain, kinds):
+    with tempfile.TemporaryDirectory(prefix="avedge-") as directory:
+        server = TakenOver(directory, user)
+        server.start()
+        calls = None
+        try:
+            calls = Calls(server, kinds)
+            for number in range(chain):
+                calls.take_over()
+                if number == chain // 2:
+                    failures(calls)
+            killed(calls)
+            calls.model.close()
+        except BaseException:
+            print("--- end of the relay's log\n" + server.log()[-4000:])
+            server.stop()
+            raise
+        wrong = [line for line in server.stop() if "exited with status -9" not in line]
+        check(not wrong, "%s", "; ".join(wrong[:5]))
+        return calls.model.summary()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--chain", type=int, default=10)
+    parser.add_argument("--kinds", default=",".join(KINDS))
+    args = parser.parse_args()
+    netns.begin()
+    netns.add_addresses(OUTSIDE6, PEER6)
+    users = [0]
+    if shutil.which("setpriv") and subprocess.run(
+            ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "true"],
+            check=False, capture_output=True).returncode == 0:
+        users.append(NOBODY)
+    summaries = [run(user, args.chain, args.kinds.split(",")) for user in users]
+    print("%d times in %d chains; %s" % (args.chain, len(users), summaries[-1]))
+
+
+if __name__ == "__main__":
+    main()
