@@ -19,6 +19,7 @@
 #include "base/config/config.h"
 #include "base/control/control_socket.h"
 #include "base/descriptors/fd_store.h"
+#include "base/descriptors/restarts.h"
 #include "base/descriptors/take_over_listener.h"
 #include "base/inbox.h"
 #include "base/log.h"
@@ -492,6 +493,7 @@ static bool serve(struct daemon *daemon)
 {
 	pthread_sigmask(SIG_SETMASK, &daemon->signals, NULL);
 	daemon->ops->serving(daemon);
+	restarts_serving();
 	notify_ready();
 	tell_status(daemon);
 	event_base_dispatch(daemon->base);

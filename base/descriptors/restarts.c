@@ -3,8 +3,10 @@
  */
 #include "base/descriptors/restarts.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,11 +17,14 @@
 
 struct life {
 	uint64_t magic;
-	uint64_t started_ms; /* monotonic, after what it waited */
+	uint64_t serving_ms; /* monotonic; 0: not yet */
 	uint64_t short_ones; /* before it */
 };
 
 static const uint64_t magic = 0x61766564676c6966;
+
+/* Of this process, open from its start until it serves; -1. */
+static int own = -1;
 
 static uint32_t to_wait(uint64_t short_ones)
 {
@@ -45,12 +50,15 @@ uint32_t restarts_begin(struct inherited *inherited, uint64_t now_ms, uint32_t *
 	int fd = inherited_take(inherited, RESTARTS_NAME);
 	bool is_new = fd < 0;
 
+	assert(now_ms > 0 && own < 0);
+
 	*count = 0;
 	if (!fd_store_is_there() && is_new)
 		return 0;
 	if (is_new)
 		fd = memfd_create("restarts", MFD_CLOEXEC);
-	else if (read_life(fd, &life) && now_ms - life.started_ms < RESTARTS_SHORT_MS)
+	else if (read_life(fd, &life) &&
+		 (life.serving_ms == 0 || now_ms - life.serving_ms < RESTARTS_SHORT_MS))
 		life.short_ones++;
 	else
 		life = (struct life){.magic = magic};
@@ -58,28 +66,54 @@ uint32_t restarts_begin(struct inherited *inherited, uint64_t now_ms, uint32_t *
 		return 0;
 
 	uint32_t wait_ms = to_wait(life.short_ones);
-	life.started_ms = now_ms + wait_ms;
+	life.serving_ms = 0;
 	if (pwrite(fd, &life, sizeof(life), 0) == (ssize_t)sizeof(life) && is_new)
 		fd_store_put(RESTARTS_NAME, &fd, 1, false);
-	close(fd);
+	own = fd;
 	*count = life.short_ones < UINT32_MAX ? (uint32_t)life.short_ones : UINT32_MAX;
 	return wait_ms;
+}
+
+void restarts_end(uint64_t now_ms)
+{
+	struct life life;
+
+	if (own < 0)
+		return;
+	if (read_life(own, &life)) {
+		life.serving_ms = now_ms;
+		/* Without it, this process seems to have ended at once. */
+		if (pwrite(own, &life, sizeof(life), 0) < 0)
+			log_debug("restarts: %s", strerror(errno));
+	}
+	close(own);
+	own = -1;
+}
+
+static uint64_t monotonic_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void restarts_serving(void)
+{
+	restarts_end(monotonic_ms());
 }
 
 void restarts_pause(struct inherited *inherited)
 {
 	struct timespec now;
-	uint32_t count, wait_ms;
+	uint32_t count, wait_ms = restarts_begin(inherited, monotonic_ms(), &count);
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	wait_ms = restarts_begin(
-		inherited, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000,
-		&count);
 	if (wait_ms == 0)
 		return;
-	log_warning("ended %u times in a row as soon as it had started; waiting %u ms; "
-		    "the messages before this one say why",
-		    count, wait_ms);
+	log_warning(
+		"ended %u times in a row before it had served for a tenth of a second; "
+		"waiting %u ms; the messages before this one say why",
+		count, wait_ms);
 	now = (struct timespec){.tv_sec = wait_ms / 1000,
 				.tv_nsec = (long)(wait_ms % 1000) * 1000000};
 	while (nanosleep(&now, &now) != 0 && errno == EINTR)

@@ -1,7 +1,7 @@
 /*
  * restarts.h - a service that is started again without delay must not keep a processor busy if it ends
- * at once, each time. So each process leaves to the next one when it was started, and how many before it
- * lived less than a tenth of a second; after a few of those, the next one waits before it starts.
+ * at once, each time. So each process leaves to the next one since when it serves, and how many before it
+ * did not serve for a tenth of a second; after a few of those, the next one waits before it starts.
  *
  * Without a store of descriptors nobody starts it again without delay, and nothing waits.
  *
@@ -18,19 +18,23 @@ struct inherited;
 #define RESTARTS_NAME "restarts"
 
 enum {
-	RESTARTS_SHORT_MS = 100, /* such a life counts */
-	RESTARTS_FREE = 20,      /* so many in a row are started without delay */
+	RESTARTS_SHORT_MS = 100, /* one that serves no longer counts, or not at all */
+	RESTARTS_FREE = 10,      /* so many in a row are started without delay */
 	RESTARTS_FIRST_MS = 100, /* to wait then, and each time twice as long */
 	RESTARTS_LAST_MS = 5000, /* but no longer */
 };
 
 /*
- * This process starts. Returns how many milliseconds to wait first; *count is how many before it lived
- * less than RESTARTS_SHORT_MS, in a row. now_ms: monotonic.
+ * This process starts. Returns how many milliseconds to wait first; *count is how many before it have
+ * counted, in a row. now_ms: monotonic, not 0.
  */
 uint32_t restarts_begin(struct inherited *inherited, uint64_t now_ms, uint32_t *count);
 
-/* The same with the clock, and wait. */
+/* It serves from now on. */
+void restarts_end(uint64_t now_ms);
+
+/* The same two with the clock, and wait. */
 void restarts_pause(struct inherited *inherited);
+void restarts_serving(void);
 
 #endif

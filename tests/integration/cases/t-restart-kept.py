@@ -66,7 +66,7 @@ def goes_on(edge, how, max_loss, server="udp:127.0.1.1:3478"):
 def fronts_and_memory_are_stored(edge):
     """Two workers or more: sockets of each for UDP and TCP on both sides, a file each and a shared
     one, and what counts restarts."""
-    workers = len(edge.document("status")["workers"])
+    workers = edge.document("status")["workers"]
     want = 2 * 2 * workers + workers + 1 + 1
     settled(edge, want, "after the start")
     settled(edge, 1 + 1, "after the start", MRAS)
@@ -110,7 +110,7 @@ def stop_ends_calls(edge):
 
 def reload_keeps_the_store_right(edge):
     machine, before = edge.machine, stored(edge)
-    workers = len(edge.document("status")["workers"])
+    workers = edge.document("status")["workers"]
     good = machine.read(RELAY_CONF)
     machine.write(RELAY_CONF, good.replace("tcp_ports = 443", "tcp_ports = 444"))
     edge.systemctl("reload", RELAY)
@@ -146,8 +146,8 @@ def what_cannot_start_does_not_spin(edge):
     edge.call()
 
 
-STEPS = (fronts_and_memory_are_stored, restart_keeps_calls, kill_keeps_calls, streams_go_on,
-         stop_ends_calls, reload_keeps_the_store_right, what_cannot_start_does_not_spin)
+STEPS = (fronts_and_memory_are_stored, restart_keeps_calls, kill_keeps_calls, stop_ends_calls,
+         reload_keeps_the_store_right, what_cannot_start_does_not_spin, streams_go_on)
 
 
 def main():
@@ -171,7 +171,11 @@ def main():
                 if wanted and step.__name__ not in wanted:
                     continue
                 say(step.__name__.replace("_", " "))
-                step(edge)
+                try:
+                    step(edge)
+                except BaseException:
+                    print(edge.journal(RELAY, "-o", "short-precise", "-n", "60"))
+                    raise
     except machines.CannotBoot as why:
         print(why)
         sys.exit(77)

@@ -14,11 +14,13 @@
 
 static int manager, file = -1;
 static uint64_t now_ms;
+static bool serves;
 
 static void setup(void)
 {
 	manager = notify_listener_open();
 	now_ms = 4711;
+	serves = true;
 }
 
 static void teardown(void)
@@ -53,7 +55,7 @@ static void keep(void)
 	memcpy(&file, CMSG_DATA(&control.header), sizeof(file));
 }
 
-/* A process that starts now; returns what it waits. */
+/* A process that starts now, and serves after what it waits; returns that. */
 static uint32_t start(uint32_t *count)
 {
 	struct inherited *inherited = inherited_new();
@@ -65,6 +67,10 @@ static uint32_t start(uint32_t *count)
 	inherited_free(inherited);
 	keep();
 	now_ms += wait_ms;
+	if (serves)
+		restarts_end(now_ms);
+	else
+		restarts_end(0); /* as if it had not been called */
 	return wait_ms;
 }
 
@@ -82,10 +88,22 @@ START_TEST(one_that_ends_at_once_waits_longer_and_longer)
 		ck_assert_uint_eq(start(&count), waits[i]);
 		ck_assert_uint_eq(count, RESTARTS_FREE + 1 + i);
 	}
-	/* One that serves for a second starts anew. */
+	/* One that serves for long enough starts anew. */
 	now_ms += 1;
 	ck_assert_uint_eq(start(&count), 0);
 	ck_assert_uint_eq(count, 0);
+}
+END_TEST
+
+START_TEST(one_that_never_serves_counts_however_long_it_tries)
+{
+	uint32_t count;
+
+	serves = false;
+	for (uint32_t i = 0; i <= RESTARTS_FREE; i++, now_ms += 100 * RESTARTS_SHORT_MS)
+		ck_assert_uint_eq(start(&count), 0);
+	ck_assert_uint_eq(start(&count), RESTARTS_FIRST_MS);
+	ck_assert_uint_eq(count, RESTARTS_FREE + 1);
 }
 END_TEST
 
@@ -130,6 +148,7 @@ static void add_cases(Suite *suite)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, one_that_ends_at_once_waits_longer_and_longer);
+	tcase_add_test(tc, one_that_never_serves_counts_however_long_it_tries);
 	tcase_add_test(tc, one_that_lives_is_never_late);
 	tcase_add_test(tc, without_a_store_nothing_waits);
 	tcase_add_test(tc, what_is_no_such_file_starts_anew);
