@@ -283,6 +283,8 @@ def starts_and_stops_as_one(edge):
     for unit in (RELAY, MRAS):
         check(edge.show(unit, "Result") == "success", "%s ended badly" % unit)
     edge.systemctl("start", "avedge.target")
+    edge.wait_until(lambda: edge.active(RELAY) and edge.active(MRAS),
+                    "starting the target starts no daemon")
     edge.call()
 
 
