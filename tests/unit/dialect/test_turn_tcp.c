@@ -613,6 +613,8 @@ START_TEST(bind_succeeds_once) /* T-424 T-428 T-429 */
 
 	ck_assert_int_eq(bind_id(&data, id), 0);
 	ck_assert_ptr_null(data.fault);
+	/* What outlives the process has been told by now, and nothing is sent yet. */
+	ck_assert_uint_eq(fixture.edge.bindings, 1);
 	ck_assert_int_eq(data.out.action, DISPATCH_BIND);
 	ck_assert_uint_eq(data.out.bound, newest(&alice));
 	ck_assert_int_eq(tcp_connection_at(&fixture.turn, data.out.bound)->state,

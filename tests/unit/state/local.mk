@@ -1,4 +1,5 @@
 unit_programs += \
+	tests/unit/state/test_keeper \
 	tests/unit/state/test_saved_allocation \
 	tests/unit/state/test_saved_peer \
 	tests/unit/state/test_state_file
@@ -25,3 +26,4 @@ tests_unit_state_test_state_view_LDADD = $(STATE_LIBS) $(CHECK_LIBS)
 unit_programs += tests/unit/state/test_shared_keeper
 tests_unit_state_test_shared_keeper_LDADD = $(STATE_LIBS) $(CHECK_LIBS)
 tests_unit_state_test_saved_peer_LDADD = $(STATE_LIBS) $(CHECK_LIBS)
+tests_unit_state_test_keeper_LDADD = $(fixture_libs)
