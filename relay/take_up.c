@@ -483,8 +483,9 @@ void take_up_tell(struct take_up *take_up, struct relay *relay, uint64_t alive_m
 	report->gap_ms = alive_ms != 0 && now_ms > alive_ms ? now_ms - alive_ms : 0;
 	write_losses(report, losses, sizeof(losses));
 	log_notice("taken up: %" PRIu32 " allocations of process %" PRIu64
-		   "%s, gap %" PRIu64 " ms",
-		   report->taken_up, report->process, losses, report->gap_ms);
+		   "%s, gap %" PRIu64 " ms, take-up %" PRIu64 " ms",
+		   report->taken_up, report->process, losses, report->gap_ms,
+		   report->duration_ms);
 	tell_records(take_up, relay);
 	__atomic_store_n(&relay->taken_up, report, __ATOMIC_RELEASE);
 }
