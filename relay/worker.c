@@ -21,6 +21,8 @@
 #include "relay/core/tcp_connection.h"
 #include "relay/core/visitors.h"
 #include "relay/front/clients.h"
+#include "relay/front/saved/stream_record.h"
+#include "relay/front/saved/streams_restore.h"
 #include "relay/front/fronts.h"
 #include "relay/front/saved/streams_restore.h"
 #include "relay/front/stream.h"
@@ -142,13 +144,27 @@ static struct endpoint via(void *arg, const struct allocation *al)
 	return worker_via(arg, al);
 }
 
+/* What the file of records has room for: all that a restart can keep. */
+static struct state_sizes state_wanted(const struct relay_config *config, size_t slots)
+{
+	size_t connections = connections_wanted(config, slots);
+	/* One of each allocation, and one for each data connection. */
+	size_t streams = slots + connections;
+	struct state_sizes sizes = {
+		.records = {[STATE_ALLOCATION] = (uint32_t)slots,
+			    [STATE_STREAM] = (uint32_t)streams,
+			    [STATE_STREAM_BYTES] = (uint32_t)streams,
+			    [STATE_QUEUED] = STREAM_RECORD_MESSAGES}};
+
+	return sizes;
+}
+
 /* The file of records; -errno. */
-static int make_state(struct worker *worker, const struct state_head *of_all,
+static int make_state(struct worker *worker, const struct worker_common *common,
 		      size_t slots)
 {
-	const struct state_sizes sizes = {
-		.records = {[STATE_ALLOCATION] = (uint32_t)slots}};
-	struct state_head head = *of_all;
+	const struct state_sizes sizes = state_wanted(common->config, slots);
+	struct state_head head = *common->state;
 	char name[32];
 
 	head.worker = worker->turn.worker;
@@ -182,7 +198,7 @@ static bool make_parts(struct worker *worker, const struct worker_common *common
 	const struct relay_config *config = common->config;
 	struct delivery *delivery = &worker->delivery;
 	size_t slots = slots_wanted(config);
-	int made = common->state != NULL ? make_state(worker, common->state, slots) : 0;
+	int made = common->state != NULL ? make_state(worker, common, slots) : 0;
 
 	if (made != 0) {
 		errno = -made;
@@ -201,6 +217,9 @@ static bool make_parts(struct worker *worker, const struct worker_common *common
 	worker->throttle = throttle_new(&worker->loop, slots, pause_streams, worker);
 	worker->clients = clients_new(delivery, CLIENTS_STREAMS,
 				      common->unauthenticated_max, stream_end);
+	if (worker->clients != NULL && worker->state_file != NULL &&
+	    !clients_save(worker->clients, worker->state_file))
+		return false;
 	delivery->clients = worker->clients;
 	delivery->pass_through = pass_through_new(delivery);
 	worker->udp_fronts = udp_fronts_new(delivery);
@@ -214,7 +233,7 @@ static bool make_parts(struct worker *worker, const struct worker_common *common
 	       worker->data_conns != NULL && worker->rates != NULL &&
 	       worker->turn.visitors != NULL && delivery->relocation != NULL &&
 	       worker->relay_udp != NULL && worker->relay_tcp != NULL &&
-	       worker->throttle != NULL && worker->udp_fronts != NULL &&
+	       worker->throttle != NULL && worker->clients != NULL && worker->udp_fronts != NULL &&
 	       worker->tcp_fronts != NULL;
 }
 
@@ -440,6 +459,12 @@ void worker_leave(struct worker *worker)
 	/* With the figures of the last second. */
 	if (worker->keeper != NULL)
 		keeper_save_all(worker->keeper, worker->loop.now_ms);
+}
+
+void worker_each_connection(const struct worker *worker, void (*fn)(void *arg, int fd),
+			    void *arg)
+{
+	streams_each_descriptor(worker->clients, fn, arg);
 }
 
 void worker_each_relay_socket(const struct worker *worker, void (*fn)(void *arg, int fd),
