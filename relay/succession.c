@@ -210,9 +210,11 @@ void succession_settle(struct succession *succession, struct relay *relay)
 void succession_tell(struct succession *succession, struct relay *relay,
 		     uint64_t served_ms)
 {
-	if (succession->take_up != NULL)
-		take_up_tell(succession->take_up, relay, succession->was.alive_ms,
-			     served_ms);
+	if (succession->take_up == NULL)
+		return;
+	take_up_tell(succession->take_up, relay, succession->was.alive_ms, served_ms);
+	__atomic_store_n(&relay->taken_up, take_up_report(succession->take_up),
+			 __ATOMIC_RELEASE);
 }
 
 void succession_pulse(struct succession *succession, const struct relay *relay)

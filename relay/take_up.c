@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/descriptors/connections.h"
 #include "base/descriptors/inherited.h"
 #include "base/log.h"
 #include "base/udp/steering.h"
@@ -40,6 +41,8 @@ struct taken {
 struct take_up {
 	struct relay *relay;
 	const struct past *past;
+	struct inherited *inherited;
+	struct connections *connections;
 	struct relay_sockets *sockets;
 	int *unused; /* of those: taken for nothing */
 	size_t unused_count;
@@ -361,6 +364,94 @@ static uint32_t highest_generation(struct take_up *take_up)
 	return highest;
 }
 
+static void take_streams(struct take_up *take_up)
+{
+	const struct relay *relay = take_up->relay;
+
+	for (unsigned i = 0; i < past_workers(take_up->past); i++) {
+		const struct state_view *view = past_worker(take_up->past, i);
+
+		if (view != NULL && take_up->connections != NULL)
+			streams_restore(relay->workers[i % relay->worker_count]->clients,
+					view, take_up->connections,
+					take_up->report.streams);
+	}
+}
+
+/* --- connections with peers ------------------------------------------------------------------ */
+
+static bool find_allocation(void *arg, uint64_t id, struct relay_tcp **relays,
+			    uint32_t *slot)
+{
+	const struct take_up *take_up = arg;
+	const struct taken *taken = place_of(take_up, id);
+
+	if (taken->id != id || id == 0 || taken->slot == SLOT_NONE)
+		return false;
+	*relays = take_up->relay->workers[taken->worker]->relay_tcp;
+	*slot = taken->slot;
+	return true;
+}
+
+static int take_socket(void *arg, const struct endpoint *local,
+		       const struct endpoint *remote)
+{
+	const struct take_up *take_up = arg;
+
+	return take_up->connections != NULL
+		       ? connections_take(take_up->connections, local, remote)
+		       : -1;
+}
+
+static const struct worker *worker_of(const struct take_up *take_up,
+				      const struct relay_tcp *relays)
+{
+	const struct relay *relay = take_up->relay;
+	size_t i = 0;
+
+	while (i + 1 < relay->worker_count && relay->workers[i]->relay_tcp != relays)
+		i++;
+	return relay->workers[i];
+}
+
+static bool lend_stream(void *arg, struct relay_tcp *relays, const struct front *front,
+			const struct endpoint *client, uint32_t connection, bool was_lent,
+			struct five_tuple *tuple, struct bound_client *lent)
+{
+	const struct worker *worker = worker_of(arg, relays);
+	struct stream *stream;
+
+	*tuple = (struct five_tuple){*client, restore_front(&worker->turn, front)};
+	if (tuple->front == FRONTS_MAX)
+		return false;
+	stream = stream_find(worker->clients, tuple);
+	/* One that has not been lent handles its ConnectionBind again. */
+	return stream != NULL && was_lent && stream_lend(stream, connection, lent);
+}
+
+static void take_peers(struct take_up *take_up)
+{
+	const struct relay *relay = take_up->relay;
+	const struct peer_take_up with = {
+		.arg = take_up,
+		.allocation = find_allocation,
+		.socket = take_socket,
+		.client = lend_stream,
+		.others = relay->workers[0]->relay_tcp,
+	};
+
+	for (unsigned i = 0; i < past_workers(take_up->past); i++) {
+		const struct state_view *view = past_worker(take_up->past, i);
+
+		if (view != NULL)
+			peer_take_up(view, &with, take_up->inherited,
+				     take_up->report.peers);
+	}
+	peer_take_up_pipes(with.others, take_up->inherited);
+	for (size_t i = 0; i < relay->worker_count; i++)
+		streams_restored(relay->workers[i]->clients, take_up->report.streams);
+}
+
 static void take_allocations(struct take_up *take_up)
 {
 	for (unsigned i = 0; i < past_workers(take_up->past); i++) {
@@ -382,7 +473,9 @@ static void take_all(struct take_up *take_up, uint32_t generation)
 	for (size_t i = 0; i < relay->worker_count; i++)
 		loop_turn(&relay->workers[i]->loop);
 	start_generations(take_up, highest > generation ? highest : generation);
+	take_streams(take_up);
 	take_allocations(take_up);
+	take_peers(take_up);
 	for (size_t i = 0; i < relay->worker_count; i++)
 		worker_expire(relay->workers[i]);
 }
@@ -404,7 +497,9 @@ struct take_up *take_up_run(struct relay *relay, const struct past *past,
 		take_up_free(take_up);
 		return NULL;
 	}
-	/* Without memory for them they stay bound, until inherited is freed. */
+	take_up->inherited = inherited;
+	/* Without memory for them they stay where they are, until inherited is freed. */
+	take_up->connections = connections_new(inherited);
 	take_up->sockets = relay_sockets_new(inherited);
 	take_all(take_up, generation);
 	take_up->report.duration_ms = clock_ms() - began_ms;
@@ -418,6 +513,8 @@ void take_up_settle(struct take_up *take_up)
 	take_up->unused_count = 0;
 	relay_sockets_free(take_up->sockets);
 	take_up->sockets = NULL;
+	connections_free(take_up->connections);
+	take_up->connections = NULL;
 	free(take_up->taken);
 	take_up->taken = NULL;
 }
@@ -426,7 +523,10 @@ void take_up_free(struct take_up *take_up)
 {
 	if (take_up == NULL)
 		return;
-	relay_sockets_free(take_up->sockets);
+	/*
+	 * Not settled: the start has failed, and what was inherited is not ended, for the next
+	 * process has another try. This one ends, and its descriptors with it.
+	 */
 	free(take_up->unused);
 	free(take_up->taken);
 	free(take_up->lost);

@@ -24,6 +24,8 @@
 #include <stdint.h>
 
 #include "relay/core/counters.h"
+#include "relay/front/saved/streams_restore.h"
+#include "relay/peer/peer_take_up.h"
 
 struct inherited;
 struct past;
@@ -37,8 +39,11 @@ struct take_up_report {
 	uint32_t lost[RESTORE_RESULT_COUNT]; /* allocations, by why */
 	uint32_t refused_peers; /* permissions and channels that peer policy refuses by now */
 	uint32_t moved;         /* allocations that are another worker's than before */
-	uint64_t oldest_ms;     /* age of the oldest one that was taken up */
-	uint64_t duration_ms; /* of the take-up itself */
+	uint64_t streams
+		[STREAM_RESTORED_COUNT]; /* connections of clients, by what became of them */
+	uint64_t peers[PEER_TAKEN_UP_COUNT]; /* and of peers */
+	uint64_t oldest_ms;                  /* age of the oldest one that was taken up */
+	uint64_t duration_ms;                /* of the take-up itself */
 	uint64_t gap_ms; /* from the last sign of life of the process before until this one served */
 };
 

@@ -21,9 +21,8 @@
 #include "relay/core/tcp_connection.h"
 #include "relay/core/visitors.h"
 #include "relay/front/clients.h"
-#include "relay/front/saved/stream_record.h"
-#include "relay/front/saved/streams_restore.h"
 #include "relay/front/fronts.h"
+#include "relay/front/saved/stream_record.h"
 #include "relay/front/saved/streams_restore.h"
 #include "relay/front/stream.h"
 #include "relay/front/tcp.h"
@@ -31,6 +30,7 @@
 #include "relay/front/web/pass_through.h"
 #include "relay/ops/records.h"
 #include "relay/peer/data_conn.h"
+#include "relay/peer/peer_record.h"
 #include "relay/peer/relay_tcp.h"
 #include "relay/peer/relay_udp.h"
 #include "relay/rates.h"
@@ -150,12 +150,12 @@ static struct state_sizes state_wanted(const struct relay_config *config, size_t
 	size_t connections = connections_wanted(config, slots);
 	/* One of each allocation, and one for each data connection. */
 	size_t streams = slots + connections;
-	struct state_sizes sizes = {
-		.records = {[STATE_ALLOCATION] = (uint32_t)slots,
-			    [STATE_STREAM] = (uint32_t)streams,
-			    [STATE_STREAM_BYTES] = (uint32_t)streams,
-			    [STATE_QUEUED] = STREAM_RECORD_MESSAGES}};
+	struct state_sizes sizes = {.records = {[STATE_ALLOCATION] = (uint32_t)slots,
+						[STATE_STREAM] = (uint32_t)streams,
+						[STATE_STREAM_BYTES] = (uint32_t)streams,
+						[STATE_QUEUED] = STREAM_RECORD_MESSAGES}};
 
+	peer_records_sizes(connections, &sizes);
 	return sizes;
 }
 
@@ -233,8 +233,8 @@ static bool make_parts(struct worker *worker, const struct worker_common *common
 	       worker->data_conns != NULL && worker->rates != NULL &&
 	       worker->turn.visitors != NULL && delivery->relocation != NULL &&
 	       worker->relay_udp != NULL && worker->relay_tcp != NULL &&
-	       worker->throttle != NULL && worker->clients != NULL && worker->udp_fronts != NULL &&
-	       worker->tcp_fronts != NULL;
+	       worker->throttle != NULL && worker->clients != NULL &&
+	       worker->udp_fronts != NULL && worker->tcp_fronts != NULL;
 }
 
 struct worker *worker_new(const struct worker_common *common, unsigned number,
