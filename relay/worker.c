@@ -461,12 +461,6 @@ void worker_leave(struct worker *worker)
 		keeper_save_all(worker->keeper, worker->loop.now_ms);
 }
 
-void worker_each_connection(const struct worker *worker, void (*fn)(void *arg, int fd),
-			    void *arg)
-{
-	streams_each_descriptor(worker->clients, fn, arg);
-}
-
 void worker_each_relay_socket(const struct worker *worker, void (*fn)(void *arg, int fd),
 			      void *arg)
 {

@@ -121,11 +121,9 @@ void worker_pause(struct worker *worker);
 void worker_leave(struct worker *worker);
 
 /*
- * Call fn with each socket of its relayed addresses, each connection that outlives the process, or
- * each socket of its fronts under its name in the store. Not while it runs.
+ * Call fn with each socket of its relayed addresses, or of its fronts under its name in the store. Not
+ * while it runs.
  */
-void worker_each_connection(const struct worker *worker, void (*fn)(void *arg, int fd),
-			    void *arg);
 void worker_each_relay_socket(const struct worker *worker, void (*fn)(void *arg, int fd),
 			      void *arg);
 /* What packets have moved as well; not while it runs. */
