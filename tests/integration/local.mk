@@ -92,6 +92,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-mrasd-time.py \
 	tests/integration/cases/t-mrasd-tls.py \
 	tests/integration/cases/t-pass-through.py \
+	tests/integration/cases/t-planned-restart.py \
 	tests/integration/cases/t-partial-hello.py \
 	tests/integration/cases/t-patience.py \
 	tests/integration/cases/t-probe.sh \
