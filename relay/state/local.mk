@@ -3,6 +3,8 @@ noinst_LIBRARIES += libstate.a
 libstate_a_SOURCES = \
 	relay/state/keeper.c \
 	relay/state/keeper.h \
+	relay/state/moved_records.c \
+	relay/state/moved_records.h \
 	relay/state/saved_allocation.c \
 	relay/state/saved_allocation.h \
 	relay/state/saved_shared.c \

@@ -1,5 +1,6 @@
 unit_programs += \
 	tests/unit/state/test_keeper \
+	tests/unit/state/test_moved_records \
 	tests/unit/state/test_saved_allocation \
 	tests/unit/state/test_saved_peer \
 	tests/unit/state/test_state_file
@@ -27,3 +28,5 @@ unit_programs += tests/unit/state/test_shared_keeper
 tests_unit_state_test_shared_keeper_LDADD = $(STATE_LIBS) $(CHECK_LIBS)
 tests_unit_state_test_saved_peer_LDADD = $(STATE_LIBS) $(CHECK_LIBS)
 tests_unit_state_test_keeper_LDADD = $(fixture_libs)
+tests_unit_state_test_moved_records_SOURCES = tests/unit/state/test_moved_records.c $(images)
+tests_unit_state_test_moved_records_LDADD = $(STATE_LIBS) $(CHECK_LIBS)
