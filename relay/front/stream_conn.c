@@ -144,6 +144,13 @@ static void begin_record(struct stream *stream)
 	io->is_stored = true;
 }
 
+bool stream_conn_is_admitted(const struct stream *stream)
+{
+	return stream->is_admitted &&
+	       (stream_record_is(&stream->io.record) || stream->io.ssl != NULL ||
+		clients_records(stream->clients) == NULL);
+}
+
 void stream_conn_admit(struct stream *stream)
 {
 	if (!stream->authenticated) {

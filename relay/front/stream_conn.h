@@ -88,6 +88,8 @@ void stream_conn_free_partial(struct stream *stream);
  * and outlives the process where it can. Before anybody learns of it.
  */
 void stream_conn_admit(struct stream *stream);
+/* False also if it has lost its record, because there was no room: then it is admitted again. */
+bool stream_conn_is_admitted(const struct stream *stream);
 
 /* Close and free it. Its allocation, if any, is left alone. */
 void stream_conn_free(struct stream *stream, enum connection_end why);

@@ -33,6 +33,7 @@ unit_programs += \
 	tests/unit/relay/test_stream_io \
 	tests/unit/relay/test_stream_padding \
 	tests/unit/relay/test_stream_times \
+	tests/unit/relay/test_streams_survive \
 	tests/unit/relay/test_watched \
 	tests/unit/relay/test_trace
 
@@ -75,6 +76,8 @@ tests_unit_relay_test_relay_sockets_LDADD = libbase.a $(RELAY_LIBS) $(CHECK_LIBS
 tests_unit_relay_test_relocation_LDADD = $(fixture_libs) $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_stream_handover_SOURCES = tests/unit/relay/test_stream_handover.c $(relay_fixture)
 tests_unit_relay_test_stream_handover_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_relay_test_streams_survive_SOURCES = tests/unit/relay/test_streams_survive.c $(relay_fixture)
+tests_unit_relay_test_streams_survive_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_stream_io_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_fronts_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_heartbeat_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)

@@ -133,8 +133,9 @@ static void make_view(struct relay_fixture *fixture)
 	fixture->view.relay_states[0] = NETWORK_SERVING;
 }
 
-static void bind_fronts(struct relay_fixture *fixture, int fds[FIXTURE_WORKERS])
+static void bind_fronts(struct relay_fixture *fixture)
 {
+	int *fds = fixture->listeners;
 	const struct ip_addr *ip = &fixture->config->sides[SIDE_INSIDE].addresses[0];
 
 	for (int i = 0; i < FIXTURE_WORKERS; i++) {
@@ -150,18 +151,16 @@ static void bind_fronts(struct relay_fixture *fixture, int fds[FIXTURE_WORKERS])
 	}
 }
 
-void relay_fixture_start(struct relay_fixture *fixture, const char *extra,
-			 void (*change)(struct relay_settings *settings))
+void relay_fixture_prepare(struct relay_fixture *fixture, const char *extra,
+			   void (*change)(struct relay_settings *settings))
 {
-	struct front_sockets sockets;
-	int fds[FIXTURE_WORKERS];
 	char error[512];
 
 	signal(SIGPIPE, SIG_IGN);
 	memset(fixture, 0, sizeof(*fixture));
 	fixture->descriptors = descriptors();
 	write_configuration(fixture, extra);
-	bind_fronts(fixture, fds);
+	bind_fronts(fixture);
 	fixture->relay.config = fixture->config;
 	make_shared(fixture);
 	make_view(fixture);
@@ -173,6 +172,12 @@ void relay_fixture_start(struct relay_fixture *fixture, const char *extra,
 		change(fixture->settings);
 	fixture->relay.records = records_new(64);
 	ck_assert_ptr_nonnull(fixture->relay.records);
+}
+
+void relay_fixture_make(struct relay_fixture *fixture)
+{
+	struct front_sockets sockets;
+	char error[512];
 	static const struct state_head state = {.process = 1, .workers = FIXTURE_WORKERS};
 	const struct worker_common common = {
 		.config = fixture->config,
@@ -181,7 +186,7 @@ void relay_fixture_start(struct relay_fixture *fixture, const char *extra,
 		.unauthenticated_max = UINT32_MAX,
 		.workers = fixture->workers,
 		.worker_count = FIXTURE_WORKERS,
-		.state = &state,
+		.state = fixture->is_forgetful ? NULL : &state,
 	};
 	for (unsigned i = 0; i < FIXTURE_WORKERS; i++) {
 		fixture->workers[i] = worker_new(&common, i,
@@ -189,13 +194,25 @@ void relay_fixture_start(struct relay_fixture *fixture, const char *extra,
 						 error, sizeof(error));
 		ck_assert_msg(fixture->workers[i] != NULL, "%s", error);
 		memset(&sockets, -1, sizeof(sockets));
-		sockets.tcp[2 * i] = fds[i];
+		sockets.tcp[2 * i] = fixture->listeners[i];
 		ck_assert(worker_open_fronts(fixture->workers[i], &sockets));
 	}
 	fixture->relay.workers = fixture->workers;
 	fixture->relay.worker_count = FIXTURE_WORKERS;
+}
+
+void relay_fixture_run(struct relay_fixture *fixture)
+{
 	for (unsigned i = 0; i < FIXTURE_WORKERS; i++)
 		ck_assert_int_eq(worker_start(fixture->workers[i]), 0);
+}
+
+void relay_fixture_start(struct relay_fixture *fixture, const char *extra,
+			 void (*change)(struct relay_settings *settings))
+{
+	relay_fixture_prepare(fixture, extra, change);
+	relay_fixture_make(fixture);
+	relay_fixture_run(fixture);
 }
 
 static void check_nothing_is_left(struct relay_fixture *fixture)

@@ -29,6 +29,8 @@ struct relay_fixture {
 	struct worker *workers[FIXTURE_WORKERS];
 	struct ip_addr peers; /* an address for peers, allowed by policy */
 	char keys[64];
+	int listeners[FIXTURE_WORKERS]; /* between prepare and make */
+	bool is_forgetful; /* its workers have no state files; set in between */
 	unsigned descriptors; /* open before the start; 0: no check at the end */
 };
 
@@ -38,6 +40,11 @@ struct relay_fixture {
  */
 void relay_fixture_start(struct relay_fixture *fixture, const char *extra,
 			 void (*change)(struct relay_settings *settings));
+/* The same in three steps: all but the workers; the workers; their threads. */
+void relay_fixture_prepare(struct relay_fixture *fixture, const char *extra,
+			   void (*change)(struct relay_settings *settings));
+void relay_fixture_make(struct relay_fixture *fixture);
+void relay_fixture_run(struct relay_fixture *fixture);
 /* Ends everything and checks that no descriptor leaked. */
 void relay_fixture_stop(struct relay_fixture *fixture);
 
