@@ -30,7 +30,7 @@ struct relay_fixture {
 	struct ip_addr peers; /* an address for peers, allowed by policy */
 	char keys[64];
 	int listeners[FIXTURE_WORKERS]; /* between prepare and make */
-	bool is_forgetful; /* its workers have no state files; set in between */
+	bool is_forgetful;    /* its workers have no state files; set in between */
 	unsigned descriptors; /* open before the start; 0: no check at the end */
 };
 
