@@ -146,7 +146,8 @@ static bool handle(struct stream *stream, struct slice frame)
 	}
 	delivery->handling = 0;
 	/* A valid signature is not enough: quotas bound allocations, not signatures. */
-	const struct allocation *al = dispatch.authenticated && !stream_conn_is_admitted(stream)
+	const struct allocation *al = dispatch.authenticated &&
+						      !stream_conn_is_admitted(stream)
 					      ? allocation_of(stream)
 					      : NULL;
 	if (al != NULL) {
