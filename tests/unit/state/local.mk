@@ -30,3 +30,6 @@ tests_unit_state_test_saved_peer_LDADD = $(STATE_LIBS) $(CHECK_LIBS)
 tests_unit_state_test_keeper_LDADD = $(fixture_libs)
 tests_unit_state_test_moved_records_SOURCES = tests/unit/state/test_moved_records.c $(images)
 tests_unit_state_test_moved_records_LDADD = $(STATE_LIBS) $(CHECK_LIBS)
+
+unit_programs += tests/unit/state/test_saved_stream
+tests_unit_state_test_saved_stream_LDADD = $(STATE_LIBS) $(CHECK_LIBS)
