@@ -28,6 +28,7 @@
 #include "relay/past.h"
 #include "relay/peer/relay_sockets.h"
 #include "relay/relay.h"
+#include "relay/state/moved_records.h"
 #include "relay/state/saved_allocation.h"
 #include "relay/worker.h"
 
@@ -50,6 +51,7 @@ struct take_up {
 	size_t mask;         /* places - 1 */
 	struct record *lost; /* of allocations, to be told when there is time */
 	size_t lost_count, lost_room;
+	struct moved_records moved;
 	struct allocation_image image;
 	struct take_up_report report;
 };
@@ -317,6 +319,9 @@ static void take_record(struct take_up *take_up, const struct state_found *found
 	}
 	switch (saved_allocation_read(found->record, &take_up->image)) {
 	case SAVED_GOOD:
+		/* It was on its way to another worker, which has it in another record. */
+		if (moved_records_have_later(&take_up->moved, &take_up->image))
+			return;
 		choose_via(take_up);
 		restore(take_up, workers[choose_worker(take_up, before)], before);
 		break;
@@ -355,6 +360,8 @@ static uint32_t highest_generation(struct take_up *take_up)
 			    saved_allocation_read(found.record, &take_up->image) !=
 				    SAVED_GOOD)
 				continue;
+			/* Out of memory, the first one that is found counts. */
+			(void)moved_records_add(&take_up->moved, &take_up->image);
 			uint32_t generation = id_generation(take_up->image.move.al.id);
 
 			if (generation > highest)
@@ -530,6 +537,7 @@ void take_up_free(struct take_up *take_up)
 	free(take_up->unused);
 	free(take_up->taken);
 	free(take_up->lost);
+	moved_records_release(&take_up->moved);
 	free(take_up);
 }
 

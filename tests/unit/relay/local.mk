@@ -29,6 +29,7 @@ unit_programs += \
 	tests/unit/relay/test_steering \
 	tests/unit/relay/test_relocation \
 	tests/unit/relay/test_stray \
+	tests/unit/relay/test_take_up \
 	tests/unit/relay/test_stream_handover \
 	tests/unit/relay/test_stream_io \
 	tests/unit/relay/test_stream_padding \
@@ -74,6 +75,8 @@ tests_unit_relay_test_record_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_stray_LDADD = $(fixture_libs) $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_relay_sockets_LDADD = libbase.a $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_relocation_LDADD = $(fixture_libs) $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_relay_test_take_up_SOURCES = tests/unit/relay/test_take_up.c $(relay_fixture) $(images)
+tests_unit_relay_test_take_up_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_stream_handover_SOURCES = tests/unit/relay/test_stream_handover.c $(relay_fixture)
 tests_unit_relay_test_stream_handover_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_streams_survive_SOURCES = tests/unit/relay/test_streams_survive.c $(relay_fixture)
