@@ -1,6 +1,6 @@
 # tests/bench/: measurements, run by hand.
 EXTRA_DIST += tests/bench/testbed.py tests/bench/super_packets.py tests/bench/before-after \
-	tests/bench/proxy-cost tests/bench/restart-silence \
+	tests/bench/proxy-cost tests/bench/restart-silence tests/bench/take-up-speed \
 	tests/bench/coturn-side-by-side tests/bench/ms-against-ietf
 
 # Asks mrasd at a rate; make check builds it and runs it not.

@@ -117,6 +117,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-tsan.sh \
 	tests/integration/cases/t-slow-client.py \
 	tests/integration/cases/t-take-over.py \
+	tests/integration/cases/t-taken-up.py \
 	tests/integration/cases/t-tcp-bandwidth.py \
 	tests/integration/cases/t-tcp-data.py \
 	tests/integration/cases/t-tcp-relay.sh \
