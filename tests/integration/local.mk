@@ -72,6 +72,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-inside-outside.sh \
 	tests/integration/cases/t-kill-container.py \
 	tests/integration/cases/t-kill-storm.py \
+	tests/integration/cases/t-kill-tcp-peers.py \
 	tests/integration/cases/t-lab-libnice.sh \
 	tests/integration/cases/t-kernel-drops.py \
 	tests/integration/cases/t-natdiscovery.py \

@@ -29,6 +29,7 @@ unit_programs += \
 	tests/unit/core/test_reservation \
 	tests/unit/core/test_sequence \
 	tests/unit/core/test_tcp_allocation \
+	tests/unit/core/test_tcp_restore \
 	tests/unit/core/test_tcp_relay \
 	tests/unit/core/test_threads \
 	tests/unit/core/test_tokens \
@@ -57,6 +58,8 @@ tests_unit_core_test_user_groups_LDADD = $(fixture_libs)
 tests_unit_core_test_permission_LDADD = $(fixture_libs)
 tests_unit_core_test_relay_port_LDADD = $(fixture_libs)
 tcp_fixture = tests/unit/core/tcp_fixture.c tests/unit/core/tcp_fixture.h
+tests_unit_core_test_tcp_restore_SOURCES = tests/unit/core/test_tcp_restore.c $(tcp_fixture)
+tests_unit_core_test_tcp_restore_LDADD = $(fixture_libs)
 tests_unit_core_test_tcp_allocation_SOURCES = tests/unit/core/test_tcp_allocation.c $(tcp_fixture)
 tests_unit_core_test_tcp_allocation_LDADD = $(fixture_libs)
 tests_unit_core_test_tcp_relay_SOURCES = tests/unit/core/test_tcp_relay.c $(tcp_fixture)
