@@ -72,6 +72,7 @@ void leaving_each_descriptor(const struct relay *relay,
 		worker_each_front_socket(worker, fn, arg);
 		worker_each_relay_socket(worker, named, &relayed);
 		worker_each_connection(worker, named, &connections);
+		worker_each_peer(worker, fn, arg);
 	}
 }
 

@@ -432,8 +432,15 @@ static bool lend_stream(void *arg, struct relay_tcp *relays, const struct front 
 	if (tuple->front == FRONTS_MAX)
 		return false;
 	stream = stream_find(worker->clients, tuple);
-	/* One that has not been lent handles its ConnectionBind again. */
-	return stream != NULL && was_lent && stream_lend(stream, connection, lent);
+	if (stream == NULL)
+		return false;
+	return was_lent ? stream_lend(stream, connection, lent)
+			: stream_bind_again(stream, connection);
+}
+
+static void lose_socket(void *arg, int fd)
+{
+	keep_unused(arg, fd);
 }
 
 static void take_peers(struct take_up *take_up)
@@ -444,6 +451,7 @@ static void take_peers(struct take_up *take_up)
 		.allocation = find_allocation,
 		.socket = take_socket,
 		.client = lend_stream,
+		.lost = lose_socket,
 		.others = relay->workers[0]->relay_tcp,
 	};
 

@@ -474,6 +474,12 @@ void worker_each_connection(const struct worker *worker, void (*fn)(void *arg, i
 	streams_each_descriptor(worker->clients, fn, arg);
 }
 
+void worker_each_peer(const struct worker *worker,
+		      void (*fn)(void *arg, const char *name, int fd), void *arg)
+{
+	relay_tcp_each_connection(worker->relay_tcp, fn, arg);
+}
+
 void worker_each_front_socket(const struct worker *worker,
 			      void (*fn)(void *arg, const char *name, int fd), void *arg)
 {

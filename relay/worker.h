@@ -131,6 +131,9 @@ void worker_save_all(struct worker *worker);
 /* Likewise connections of clients. */
 void worker_each_connection(const struct worker *worker, void (*fn)(void *arg, int fd),
 			    void *arg);
+/* Of peers, and pipes, under their names in the store. */
+void worker_each_peer(const struct worker *worker,
+		      void (*fn)(void *arg, const char *name, int fd), void *arg);
 void worker_each_front_socket(const struct worker *worker,
 			      void (*fn)(void *arg, const char *name, int fd), void *arg);
 

@@ -36,6 +36,7 @@ class Flow:
     def __init__(self, name, send, recv, pause_s=0.0):
         self.name, self.send, self.recv, self.pause_s = name, send, recv, pause_s
         self.sent = self.received = 0
+        self.total = None  # when it is known
         self.stop, self.wrong = threading.Event(), None
         self.threads = [threading.Thread(target=self._run, args=(self._sender,), daemon=True),
                         threading.Thread(target=self._run, args=(self._receiver,), daemon=True)]
@@ -52,13 +53,17 @@ class Flow:
                 self.name, self.received, self.sent, err)
 
     def _sender(self):
-        while not self.stop.is_set():
-            self.send(numbered(self.sent, PIECE))
+        last = False
+        while not last:
+            last = self.stop.is_set()
             self.sent += PIECE
+            if last:
+                self.total = self.sent  # before the receiver can have all of it
+            self.send(numbered(self.sent - PIECE, PIECE))
             time.sleep(self.pause_s)
 
     def _receiver(self):
-        while not (self.stop.is_set() and self.received == self.sent):
+        while self.received != self.total:
             got = self.recv()
             check(got, "the end")
             check(got == numbered(self.received, len(got)), "other bytes than were sent")
@@ -79,8 +84,8 @@ def listener():
 
 
 def small(sock):
-    """So that queues fill."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+    """So that queues fill; less than two segments of loopback would crawl."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
     sock.settimeout(20)
     return sock
 
