@@ -203,6 +203,11 @@ static void write_head(struct state_file *file, const struct state_head *head,
 	write_word(file, (uint64_t *)(void *)file->memory, STATE_MAGIC);
 }
 
+static uint64_t *mark_word(const struct state_file *file, enum state_kind kind)
+{
+	return (uint64_t *)(void *)(file->memory + STATE_MARKS_AT) + kind;
+}
+
 struct state_file *state_file_new(void *memory, size_t bytes,
 				  const struct state_head *head,
 				  const struct state_sizes *sizes)
@@ -228,6 +233,9 @@ struct state_file *state_file_new(void *memory, size_t bytes,
 		file->window_words_at[i] = disk.windows[i].words_at;
 	}
 	file->spans_next = disk.records_at;
+	for (unsigned kind = 0; kind < STATE_KIND_COUNT; kind++)
+		write_word(file, mark_word(file, (enum state_kind)kind),
+			   state_mark_of(0));
 	write_head(file, head, &disk);
 	return file;
 }
@@ -322,6 +330,15 @@ static uint64_t *index_word(const struct state_file *file, enum state_kind kind,
 	return (uint64_t *)(void *)(file->memory + file->index_at[kind]) + index;
 }
 
+/* So that a reader need not look at indices that were never used: most of thousands. */
+static void raise_mark(struct state_file *file, enum state_kind kind, uint32_t index)
+{
+	uint64_t *word = mark_word(file, kind);
+
+	if (index >= (uint32_t)*word)
+		write_word(file, word, state_mark_of(index + 1));
+}
+
 static uint8_t *at_unit(const struct state_file *file, uint32_t unit)
 {
 	debug_assert((uint64_t)unit * STATE_UNIT < file->bytes);
@@ -376,6 +393,7 @@ uint8_t *state_file_put_open(struct state_file *file, enum state_kind kind,
 	if (old == 0 && state_kind_has_words(kind))
 		write_zeros(file, state_file_words(file, kind, index),
 			    STATE_WORDS * sizeof(uint64_t));
+	raise_mark(file, kind, index);
 	write_word(file, word, state_word_of(record.sequence, unit));
 
 	if (old != 0)

@@ -1,7 +1,8 @@
 /*
  * state_layout.h - a state file byte by byte: what state_file.c writes and state_view.c reads.
  *
- *	head           a page: constant and under a checksum, but for one word, "complete"
+ *	head           a page: constant and under a checksum, but for one word, "complete", and for the
+ *	               marks of the kinds: no index from there on has had a record
  *	windows        of STATE_WINDOW_LEN bytes each, aligned to pages
  *	index, words   for each kind: one word per record, and STATE_WORDS where it has them
  *	records        blocks of 64 bytes and more
@@ -28,6 +29,7 @@ enum {
 	STATE_LAYOUT_KINDS = 16,
 	STATE_LAYOUT_WINDOWS = 4,
 	STATE_COMPLETE_AT = 2048, /* the word "complete", in the head's page */
+	STATE_MARKS_AT = 3072,    /* a word for each kind, likewise */
 };
 
 #define STATE_MAGIC 0x4554415453564141ull         /* "AAVSTATE" */
@@ -68,6 +70,10 @@ struct state_disk_record {
 };
 
 static_assert(sizeof(struct state_disk_head) <= STATE_COMPLETE_AT, "one page");
+static_assert(STATE_COMPLETE_AT + sizeof(uint64_t) <= STATE_MARKS_AT &&
+		      STATE_MARKS_AT + STATE_LAYOUT_KINDS * sizeof(uint64_t) <=
+			      STATE_PAGE,
+	      "marks fit behind it");
 static_assert(sizeof(struct state_disk_record) == 24, "no padding");
 
 #define STATE_HEAD_CHECKED offsetof(struct state_disk_head, length)
@@ -85,6 +91,20 @@ static inline uint32_t state_record_checksum(const uint8_t *p, uint32_t len)
 	return stun_crc32((struct slice){p + STATE_RECORD_CHECKED,
 					 sizeof(struct state_disk_record) -
 						 STATE_RECORD_CHECKED + len});
+}
+
+/* A mark that says the same twice: one that is damaged hides no record. */
+static inline uint64_t state_mark_of(uint32_t mark)
+{
+	return (uint64_t)~mark << 32 | mark;
+}
+
+/* What a word says, of so many records; all of them if it says nothing. */
+static inline uint32_t state_mark(uint64_t word, uint32_t records)
+{
+	uint32_t mark = (uint32_t)word;
+
+	return word == state_mark_of(mark) && mark < records ? mark : records;
 }
 
 static inline uint64_t state_word_of(uint32_t sequence, uint32_t unit)

@@ -150,7 +150,11 @@ bool state_view_next(const struct state_view *view, enum state_kind kind,
 	const uint64_t *index =
 		(const uint64_t *)(const void *)(view->memory + view->index_at[kind]);
 
-	while (*cursor < view->sizes.records[kind]) {
+	const uint64_t *marks =
+		(const uint64_t *)(const void *)(view->memory + STATE_MARKS_AT);
+	uint32_t end = state_mark(marks[kind], view->sizes.records[kind]);
+
+	while (*cursor < end) {
 		uint32_t i = (*cursor)++;
 		uint64_t word = index[i];
 

@@ -75,7 +75,9 @@ def ids_ages_figures_and_the_record_go_on(server):
     time.sleep(SAVED_S)
     server.kill()
     after = get(server, "/v1/allocations/" + before["id"])
-    for name in ("id", "user", "key_id", "client", "relayed", "created", "to_peer", "lifetime_s"):
+    created = [time.mktime(time.strptime(one["created"], "%Y-%m-%dT%H:%M:%SZ")) for one in (before, after)]
+    check(abs(created[0] - created[1]) <= 1, "created %s, then %s", before["created"], after["created"])
+    for name in ("id", "user", "key_id", "client", "relayed", "to_peer", "lifetime_s"):
         check(after[name] == before[name], "%s: %s, not %s", name, after[name], before[name])
     check(talks(client, peer), "no call after the kill")
     client.refresh()
