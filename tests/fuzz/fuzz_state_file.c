@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "relay/state/saved_shared.h"
 #include "relay/state/state_layout.h"
 #include "relay/state/state_view.h"
 #include "tests/fuzz/fuzz.h"
@@ -87,6 +88,25 @@ static unsigned sum(struct slice bytes)
 	return all;
 }
 
+/* What is read of it is sound, or it is not read. */
+static void read_shared(struct slice record)
+{
+	struct saved_secrets secrets;
+	struct saved_reservation reservation;
+	struct saved_pulse pulse;
+	struct saved_rest rest;
+
+	saved_secrets_read(record, &secrets);
+	saved_pulse_read(record, &pulse);
+	if (saved_reservation_read(record, &reservation))
+		FUZZ_CHECK(reservation.held.port % 2 == 1 &&
+			   (reservation.ip.family == IP_V4 ||
+			    reservation.ip.family == IP_V6));
+	if (saved_rest_read(record, &rest))
+		FUZZ_CHECK(rest.local.port != 0 && (rest.local.ip.family == IP_V4 ||
+						    rest.local.ip.family == IP_V6));
+}
+
 /* Read all there is; every byte that is returned lies in the memory. */
 static void read_all(const uint8_t *memory, size_t bytes)
 {
@@ -136,6 +156,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 
+	read_shared((struct slice){data, size});
 	bool raw = data[0] == 0;
 	size_t bytes = raw ? size - 1 : good_bytes;
 	/* Of exactly that size, so that a read behind it is seen. */
