@@ -15,6 +15,7 @@ unit_programs += \
 	tests/unit/relay/test_network \
 	tests/unit/relay/test_next_hops \
 	tests/unit/relay/test_page \
+	tests/unit/relay/test_past \
 	tests/unit/relay/test_peer_conn \
 	tests/unit/relay/test_peer_kill \
 	tests/unit/relay/test_peer_queue \
@@ -47,6 +48,7 @@ tests_unit_relay_test_config_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_discovery_fronts_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_explain_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_page_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_relay_test_past_LDADD = libbase.a $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_metrics_LDADD = libfixture.a libstate.a $(RELAY_LIBS) $(CHECK_LIBS)
 dtls_fixture = tests/unit/relay/dtls_fixture.c tests/unit/relay/dtls_fixture.h
 tests_unit_relay_test_association_SOURCES = tests/unit/relay/test_association.c $(dtls_fixture)
