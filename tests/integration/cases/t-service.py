@@ -263,7 +263,7 @@ def upgrade_keeps_calls(edge):
                     "'s/^Version: .*/&+next/; s/(= [^)]*/&+next/' new/DEBIAN/control && "
                     "dpkg-deb -b new %s-next.deb && rm -r new" % (name, name))
     pids = [edge.pid(unit) for unit in (RELAY, MRAS)]
-    call = edge.begin_call(6)
+    call = edge.begin_call(20)
     machine.run("dpkg", "-i", "/avedge-test/avedge-tools-next.deb", "/avedge-test/avedge-next.deb")
     for unit, pid in zip((RELAY, MRAS), pids):
         edge.wait_for_start(unit, pid)
