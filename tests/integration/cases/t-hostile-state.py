@@ -27,7 +27,8 @@ OPTIONS = {
     "settings": {"limits": relay.NO_LIMITS["limits"] + ["stranger_rate = 0"]},
 }
 F_ADD_SEALS, F_GET_SEALS, ALL_SEALS = 1033, 1034, 0xF
-ROUNDS, CALLS = 12, 20
+ROUNDS, CALLS = 14, 40
+HEAD, ONE_BIT = 4096, 6
 
 
 def memory(data, seals=0, size=None):
@@ -66,13 +67,17 @@ def copy(fd, change):
     return new
 
 
-def flipped(fd, bits):
-    """So many bits of what is not zero anyway."""
-    def change(_, data):
+def flipped(fd, bits, first=0):
+    """So many bits of what is not zero, from that offset on."""
+    places = [at + i for at, data in whole(fd)[1] for i, byte in enumerate(data)
+              if byte and at + i >= first]
+    chosen = [random.choice(places) for _ in range(bits if places else 0)]
+
+    def change(at, data):
         data = bytearray(data)
-        places = [i for i, byte in enumerate(data) if byte]
-        for _ in range(bits if places else 0):
-            data[random.choice(places)] ^= 1 << random.randrange(8)
+        for place in chosen:
+            if at <= place < at + len(data):
+                data[place - at] ^= 1 << random.randrange(8)
         return bytes(data)
     return copy(fd, change)
 
@@ -146,7 +151,8 @@ class Hostile:
         model.run(1.2)
         before = self.known()
         check(len(before) == len(model.calls), "%d of %d", len(before), len(model.calls))
-        kinds = (lambda name, fd: [(name, flipped(fd, 1))],
+        kinds = (lambda name, fd: [(name, flipped(fd, 1, HEAD))],
+                 lambda name, fd: [(name, flipped(fd, 1))],
                  lambda name, fd: [(name, flipped(fd, 40))],
                  lambda name, fd: [(name, flipped(fd, 4000))],
                  lambda name, fd: [(name, shortened(fd))],
@@ -162,6 +168,9 @@ class Hostile:
             now = self.known()
             check(now <= before, "made up: %s", now - before)
             left.append(len(now))
+            # One bit behind the head of each file: as many records, or what says where they are.
+            check(number % len(kinds) or len(now) >= len(before) - ONE_BIT, "%d of %d are left",
+                  len(now), len(before))
             # On with the undamaged ones.
             self.service.die()
             self.service.rewrite(lambda name, fd: [])

@@ -9,6 +9,7 @@ time it is a planned restart.
 --full, or AVEDGE_KILL_STORM=full: 1,000 calls and 200 kills, some ten minutes.
 """
 # timeout: 1500
+# slow: ninety seconds of kills
 
 import argparse
 import os
@@ -54,8 +55,9 @@ def arguments():
 class Storm:
     def __init__(self, server, args):
         self.server, self.args, self.service = server, args, server.service
-        self.model = call_model.Model(server, PEER, PEER6, renew_s=60 if args.full else 15,
-                                      storm_pause_s=0.2 if args.full else 0.05)
+        self.model = call_model.Model(server, PEER, PEER6, rate=1 if args.full else 2,
+                                      renew_s=60 if args.full else 15,
+                                      storm_pause_s=0.5 if args.full else 0.05)
         self.model.is_serving = lambda: self.service.life.ready is not None
         self.kills = self.restarts = self.again = 0
         self.taken_up = []
