@@ -110,6 +110,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-own-addresses.py \
 	tests/integration/cases/t-package.py \
 	tests/integration/cases/t-restart-kept.py \
+	tests/integration/cases/t-restart-shared.py \
 	tests/integration/cases/t-service.py \
 	tests/integration/cases/t-sipp.py \
 	tests/integration/cases/t-status-page.py \
