@@ -45,6 +45,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-autopkgtest.py \
 	tests/integration/cases/t-bursts.py \
 	tests/integration/cases/t-by-hand.sh \
+	tests/integration/cases/t-changed-workers.py \
 	tests/integration/cases/t-checklist.py \
 	tests/integration/cases/t-chromium.sh \
 	tests/integration/cases/t-chromium-restart.sh \
