@@ -80,7 +80,7 @@ class Restarts:
         listed = model.audit()
         check(not model.given_up, "%s: %s", what, model.given_up[:3])
         lost = {why: n for why, n in ask(server, "/v1/counters")["restores"].items()
-                if n and why != "restored"}
+                if n and why != "taken-up"}
         check(not lost, "%s: lost %s", what, lost)
         return listed
 
