@@ -9,7 +9,7 @@ lower by then, where those that do not fit are lost by name.
 # timeout: 400
 
 import argparse
-import os
+import socket
 import tempfile
 import time
 
@@ -23,7 +23,7 @@ import turnclient as t
 import turnclient_ms as ms
 from netns import check
 
-INSIDE, OUTSIDE, OUTSIDE6, MORE = "127.0.1.1", "127.0.2.1", "fd7a:1::1", "127.0.2.2"
+INSIDE, OUTSIDE, OUTSIDE6, MORE = "127.0.1.1", "127.0.2.1", "fd7a:1::1", "127.0.1.2"
 PEER, PEER6 = "127.0.3.1", "fd7a:1::2"
 KINDS = [kind for kind in call_model.KINDS if kind != "mobile-tls"]
 
@@ -124,8 +124,16 @@ class Restarts:
         def change(planned):
             self.server.more_udp = (3479,) if planned else ()
             self.server.more_tcp = (8443,) if planned else ()
-            self.server.outside = [OUTSIDE, OUTSIDE6] + ([MORE] if planned else [])
+            self.server.inside = [INSIDE] + ([MORE] if planned else [])
         self.each_way("fronts", change)
+
+
+def data_passes(lync, peer, what):
+    lync.send(peer.getsockname(), what.encode())
+    data, relayed = peer.recvfrom(1000)
+    check(data == what.encode() and relayed == lync.relayed, "%s: %s from %s", what, data, relayed)
+    peer.sendto(b"back", relayed)
+    check(lync.data(10)[1] == b"back", "%s: nothing comes back", what)
 
 
 def realm(server):
@@ -135,6 +143,10 @@ def realm(server):
     client.allocate()
     lync = ms.Client((INSIDE, server.udp_port), "udp", *server.credential("bob", form="mras"))
     lync.allocate()
+    peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    peer.bind((PEER, 0))
+    peer.settimeout(10)
+    data_passes(lync, peer, "at first")
     relayed = client.relayed, lync.relayed
     Service.realm = "other"
     server.settings["ms"] = ['realm = "newrealm"']
@@ -148,13 +160,18 @@ def realm(server):
         codes.append(reply.code)
     check(reply.cls == t.SUCCESS, "Refresh after another realm: %s", codes)
     check(client.realm == b"other", "the realm is %s", client.realm)
+    # Data first: it is signed with the key of the old realm, which the allocation keeps.
+    data_passes(lync, peer, "the old key")
+    lync.key = None
     lync.allocate()
+    data_passes(lync, peer, "the new key")
     check(lync.realm.strip(b'"') == b"newrealm", "the MS realm is %s", lync.realm)
     check((client.relayed, lync.relayed) == relayed, "other relayed addresses")
     rows = ask(server, "/v1/allocations")["allocations"]
     check(len(rows) == 2, "%d allocations", len(rows))
     client.refresh(0)
     lync.release()
+    peer.close()
     Service.realm = "edge"
     server.settings.pop("ms")
 
@@ -177,6 +194,28 @@ def smaller(server):
     server.settings["limits"].pop()
 
 
+def gone(server):
+    """Of two clients the front of one is gone, and the relayed address of another: they are lost by name."""
+    server.more_udp, server.outside = (3479,), [OUTSIDE, OUTSIDE6, "127.0.2.2"]
+    server.write_config()
+    server.restart()
+    clients = [t.Client((INSIDE, port), "udp", *server.credential()) for port in (3478, 3479)]
+    for client in clients:
+        client.allocate()
+    while len(clients) < 60 and not any(c.relayed[0] == "127.0.2.2" for c in clients[2:]):
+        clients.append(t.Client((INSIDE, 3478), "udp", *server.credential()))
+        clients[-1].allocate()
+    on_address = sum(c.relayed[0] == "127.0.2.2" for c in clients if c.server[1] == 3478)
+    server.more_udp, server.outside = (), [OUTSIDE, OUTSIDE6]
+    server.write_config()
+    server.kill()
+    restores = ask(server, "/v1/counters")["restores"]
+    check((restores["no-front"], restores["no-address"]) == (1, on_address) and on_address > 0,
+          "%d were on the address: %s", on_address, restores)
+    check(restores["taken-up"] == len(clients) - 1 - on_address, "%d clients: %s", len(clients), restores)
+    control.ask(server.path("relay.sock"), "DELETE", "/v1/allocations?user=alice")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kinds", default=",".join(KINDS))
@@ -195,6 +234,7 @@ def main():
                 for row in ask(server, "/v1/allocations")["allocations"]:
                     control.ask(server.path("relay.sock"), "DELETE", "/v1/allocations/" + row["id"])
             realm(server)
+            gone(server)
             smaller(server)
         except BaseException:
             print("--- end of the relay's log\n" + server.log()[-3000:])
