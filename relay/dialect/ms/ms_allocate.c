@@ -224,8 +224,29 @@ static void release(struct ms_request *rq)
 	end_session(rq);
 }
 
+/*
+ * With another password, or another realm of ours since a restart, the client signs what it sends from now
+ * on with another key.
+ */
+static void renew_key(struct ms_request *rq)
+{
+	const struct stun_key *is = &rq->auth.owner.key, *was = &rq->al->owner.key;
+
+	/* Of the other length: one request with the other kind of integrity, and no new key. */
+	if (is->len != was->len || memcmp(is->bytes, was->bytes, is->len) == 0)
+		return;
+
+	const struct owner_proof proof =
+		ms_auth_proof(rq->turn, rq->msg, &rq->auth.owner);
+
+	allocation_reown(rq->turn, rq->al, &rq->auth.owner, &proof,
+			 revocation_deadline(rq->turn, &rq->auth.owner, rq->now_ms,
+					     rq->unix_s));
+}
+
 static void refresh(struct ms_request *rq, const struct ask *ask)
 {
+	renew_key(rq);
 	allocation_refresh(rq->turn, rq->al, lifetime(rq, ask), rq->now_ms);
 	ms_reservation_refresh(rq->turn, rq->al, rq->now_ms);
 }
