@@ -22,7 +22,15 @@ unit_programs += tests/unit/state/test_state_faults
 tests_unit_state_test_state_faults_LDADD = $(STATE_LIBS) $(CHECK_LIBS)
 
 unit_programs += tests/unit/state/test_state_view
-tests_unit_state_test_state_view_LDADD = $(STATE_LIBS) $(CHECK_LIBS)
+# The reader of a release whose files have the next layout.
+check_LIBRARIES += libnextview.a
+libnextview_a_SOURCES = relay/state/state_view.c
+libnextview_a_CPPFLAGS = $(AM_CPPFLAGS) -DSTATE_FILE_VERSION=2 \
+	-Dstate_view_open=next_state_view_open \
+	-Dstate_view_next=next_state_view_next \
+	-Dstate_view_window=next_state_view_window \
+	-Dstate_verdict_name=next_state_verdict_name
+tests_unit_state_test_state_view_LDADD = libnextview.a $(STATE_LIBS) $(CHECK_LIBS)
 
 unit_programs += tests/unit/state/test_shared_keeper
 tests_unit_state_test_shared_keeper_LDADD = $(STATE_LIBS) $(CHECK_LIBS)

@@ -224,6 +224,16 @@ START_TEST(a_bit_of_a_record_costs_that_record)
 }
 END_TEST
 
+START_TEST(a_bit_of_a_mark_hides_no_record)
+{
+	for (size_t bit = 0; bit < (size_t)64 * STATE_LAYOUT_KINDS; bit++) {
+		memory[STATE_MARKS_AT + bit / 8] ^= (uint8_t)(1 << bit % 8);
+		ck_assert_uint_eq(intact(), 2 * RECORDS);
+		memory[STATE_MARKS_AT + bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+}
+END_TEST
+
 /* Windows and their words are for those who use them. */
 START_TEST(bits_of_windows_cost_no_record)
 {
@@ -297,6 +307,43 @@ START_TEST(this_version_and_the_one_before_are_read)
 	ck_assert_msg(got == versions[_i].want, "%s: %s", versions[_i].name,
 		      state_verdict_name(got));
 	ck_assert_uint_eq(view.version, versions[_i].version);
+}
+END_TEST
+
+/* state_view.c as the next release has it, see local.mk. */
+enum state_verdict next_state_view_open(struct state_view *view, const void *from,
+					size_t len, const uint8_t boot_id[16]);
+bool next_state_view_next(const struct state_view *view, enum state_kind kind,
+			  uint32_t *cursor, struct state_found *found);
+
+static const struct {
+	const char *name;
+	uint32_t version;
+	enum state_verdict want;
+} next_versions[] = {
+	{"this one", 1, STATE_GOOD},
+	{"the next", 2, STATE_GOOD},
+	{"the one before this", 0, STATE_OTHER_VERSION},
+	{"the one behind the next", 3, STATE_OTHER_VERSION},
+};
+
+START_TEST(the_next_version_reads_this_one)
+{
+	struct state_view view;
+	struct state_found found;
+	struct state_disk_head disk = get_head();
+	uint32_t cursor = 0;
+
+	static_assert(STATE_FILE_VERSION == 1, "raise the one in local.mk, too");
+	disk.version = next_versions[_i].version;
+	set_head(&disk);
+	enum state_verdict got = next_state_view_open(&view, memory, bytes, head.boot_id);
+	ck_assert_msg(got == next_versions[_i].want, "%s: %s", next_versions[_i].name,
+		      state_verdict_name(got));
+	ck_assert_uint_eq(view.version, disk.version);
+	if (got == STATE_GOOD)
+		ck_assert(next_state_view_next(&view, STATE_PEER, &cursor, &found) &&
+			  found.good);
 }
 END_TEST
 
@@ -468,10 +515,12 @@ static void state_view_suite(Suite *suite)
 	tcase_add_test(tc, a_bit_of_the_head_is_noticed);
 	tcase_add_test(tc, a_bit_of_the_index_costs_that_record);
 	tcase_add_test(tc, a_bit_of_a_record_costs_that_record);
+	tcase_add_test(tc, a_bit_of_a_mark_hides_no_record);
 	tcase_add_test(tc, bits_of_windows_cost_no_record);
 	tcase_add_test(tc, a_word_that_leads_elsewhere_is_in_doubt);
 	tcase_add_loop_test(tc, this_version_and_the_one_before_are_read, 0,
 			    ROWS(versions));
+	tcase_add_loop_test(tc, the_next_version_reads_this_one, 0, ROWS(next_versions));
 	tcase_add_test(tc, a_shorter_head_has_what_it_has);
 	tcase_add_test(tc, one_of_another_boot_is_refused);
 	tcase_add_loop_test(tc, places_outside_are_refused, 0, ROWS(bad_places));
