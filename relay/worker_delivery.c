@@ -10,7 +10,7 @@
 
 #include "base/udp/udp_batch.h"
 #include "relay/core/allocation_table.h"
-#include "relay/front/dtls.h"
+#include "relay/front/dtls/dtls.h"
 #include "relay/front/stream.h"
 #include "relay/front/udp.h"
 #include "relay/peer/data_conn.h"

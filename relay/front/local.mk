@@ -1,9 +1,10 @@
 # relay/front/: the client side. Part of librelay.a.
 relay_front_sources = \
-	relay/front/association.c relay/front/association.h \
+	relay/front/dtls/association.c relay/front/dtls/association.h \
+	relay/front/dtls/association_times.c relay/front/dtls/association_times.h \
 	relay/front/clients.c relay/front/clients.h \
-	relay/front/dtls.c relay/front/dtls.h \
-	relay/front/dtls_cookie.c relay/front/dtls_cookie.h \
+	relay/front/dtls/dtls.c relay/front/dtls/dtls.h \
+	relay/front/dtls/dtls_cookie.c relay/front/dtls/dtls_cookie.h \
 	relay/front/fronts.c relay/front/fronts.h \
 	relay/front/next_hops.c relay/front/next_hops.h \
 	relay/front/web/pass_through.c relay/front/web/pass_through.h \

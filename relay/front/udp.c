@@ -21,7 +21,7 @@
 #include "relay/core/turn.h"
 #include "relay/delivery.h"
 #include "relay/dialect/dispatch.h"
-#include "relay/front/dtls.h"
+#include "relay/front/dtls/dtls.h"
 #include "relay/front/next_hops.h"
 #include "relay/front/proxy.h"
 #include "relay/front/trace.h"

@@ -14,7 +14,7 @@
 
 #include "relay/delivery.h"
 #include "relay/dialect/dispatch.h"
-#include "relay/front/dtls.h"
+#include "relay/front/dtls/dtls.h"
 #include "relay/front/trace.h"
 #include "relay/loop.h"
 #include "relay/reload/relay_settings.h"

@@ -1,7 +1,7 @@
 /*
  * test_association.c - how often a flight of a handshake is repeated to a client that says nothing.
  */
-#include "relay/front/association.h"
+#include "relay/front/dtls/association.h"
 
 #include <string.h>
 #include <time.h>

@@ -2,7 +2,7 @@
  * test_dtls.c - clients over DTLS, from the first hello to the end: what strangers cost, what a
  * handshake may bring, messages and records, replacement, deadlines.
  */
-#include "relay/front/dtls.h"
+#include "relay/front/dtls/dtls.h"
 
 #include <string.h>
 #include <time.h>

@@ -1,39 +1,29 @@
 /*
  * dtls.c - see dtls.h.
  */
-#include "relay/front/dtls.h"
+#include "relay/front/dtls/dtls.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <event2/event.h>
-#include <event2/event_struct.h>
 
 #include "relay/core/allocation_table.h"
 #include "relay/core/edge.h"
 #include "relay/core/turn.h"
 #include "relay/delivery.h"
 #include "relay/dialect/dispatch.h"
-#include "relay/front/association.h"
 #include "relay/front/clients.h"
-#include "relay/front/dtls_cookie.h"
-#include "relay/front/stream_times.h"
+#include "relay/front/dtls/association.h"
+#include "relay/front/dtls/association_times.h"
+#include "relay/front/dtls/dtls_cookie.h"
 #include "relay/front/trace.h"
 #include "relay/loop.h"
 #include "relay/reload/relay_settings.h"
 #include "stun/dtls_hello.h"
 
 enum {
-	SEALED = 256 << 10,  /* encrypted, not sent yet; several runs */
-	HANDSHAKES_MS = 200, /* how often handshakes are looked at, and ... */
-	OTHERS_MS = 1000,    /* ... the others, if there is no handshake */
-	ROUND = 8,           /* looks until each of the others has had its turn */
-	ROUND_MIN = 16,
-	REST_MS = 2000, /* unused for so long, an association gives its buffers back */
+	SEALED = 256 << 10, /* encrypted, not sent yet; several runs */
 };
-
-TAILQ_HEAD(association_list, association);
 
 struct dtls {
 	struct delivery *delivery;
@@ -42,11 +32,7 @@ struct dtls {
 	struct clients *clients;
 	BIO_METHOD *bio;
 	struct siphash_key cookie_key;
-	struct association_list roster; /* the one that was looked at longest ago first */
-	struct association_list opening; /* in a handshake, the oldest first */
-	size_t count;
-	struct event timer;
-	bool timer_is_armed;
+	struct association_times times;
 	bool relaying;             /* what is encrypted now belongs to a run */
 	struct dtls_header header; /* of it */
 	size_t sealed_len;
@@ -90,14 +76,6 @@ static uint64_t now_ms(const struct dtls *dtls)
 	return dtls->delivery->loop->now_ms;
 }
 
-static void arm(struct dtls *dtls)
-{
-	uint64_t wait_ms = TAILQ_EMPTY(&dtls->opening) ? OTHERS_MS : HANDSHAKES_MS;
-
-	dtls->timer_is_armed = true;
-	loop_arm(dtls->delivery->loop, &dtls->timer, now_ms(dtls) + wait_ms);
-}
-
 /* --- what goes out --------------------------------------------------------------------------- */
 
 /* Encrypted, or of a handshake: into the run, or at once. */
@@ -130,12 +108,6 @@ void dtls_flushed(struct dtls *dtls)
 
 /* --- the end of an association --------------------------------------------------------------- */
 
-static void leave_opening(struct dtls *dtls, struct association *as)
-{
-	if (as->state == ASSOCIATION_HANDSHAKE)
-		TAILQ_REMOVE(&dtls->opening, as, opening);
-}
-
 static void free_association(struct dtls *dtls, struct association *as,
 			     enum connection_end why)
 {
@@ -149,12 +121,9 @@ static void free_association(struct dtls *dtls, struct association *as,
 	counter_add(&counters->connections_ended[why], 1);
 	counter_add(&counters->associations_closed, 1);
 	association_close(as);
-	leave_opening(dtls, as);
-	TAILQ_REMOVE(&dtls->roster, as, roster);
+	association_times_leave(&dtls->times, as);
 	clients_leave(dtls->clients, &as->client);
 	count_half_open(dtls);
-	assert(dtls->count > 0);
-	dtls->count--;
 	association_release(as);
 	free(as);
 }
@@ -166,6 +135,12 @@ static void end(struct dtls *dtls, struct association *as, enum connection_end w
 		dispatch_client_gone(dtls->delivery->turn, &as->client.tuple,
 				     END_CLIENT_GONE, now_ms(dtls));
 	free_association(dtls, as, why);
+}
+
+/* A deadline of it is over, or its handshake has failed. */
+static void end_late(void *self, struct association *as, enum connection_end why)
+{
+	end(self, as, why);
 }
 
 /* For clients_new(). CONNECTION_END_RELAY leaves the allocation to the shutdown. */
@@ -339,8 +314,7 @@ static void opened(struct dtls *dtls, struct association *as)
 {
 	struct association *former = as->former;
 
-	TAILQ_REMOVE(&dtls->opening, as, opening);
-	as->last_use_ms = as->last_record_ms = now_ms(dtls);
+	association_times_opened(&dtls->times, as);
 	as->former = NULL;
 	if (former != NULL)
 		end(dtls, former, CONNECTION_END_REPLACED);
@@ -380,9 +354,7 @@ static bool begin(struct dtls *dtls, const struct five_tuple *tuple,
 		return false;
 	}
 	as->former = beside;
-	TAILQ_INSERT_TAIL(&dtls->roster, as, roster);
-	TAILQ_INSERT_TAIL(&dtls->opening, as, opening);
-	dtls->count++;
+	association_times_enter(&dtls->times, as);
 	counter_add(&counters_of(dtls)->associations_opened, 1);
 	count_half_open(dtls);
 	if (!association_begin(as, dtls->delivery->settings->dtls, dtls->bio, hello,
@@ -390,8 +362,7 @@ static bool begin(struct dtls *dtls, const struct five_tuple *tuple,
 		end(dtls, as, as->why);
 		return false;
 	}
-	if (!dtls->timer_is_armed || TAILQ_FIRST(&dtls->opening) == as)
-		arm(dtls);
+	association_times_begun(&dtls->times, as);
 	return true;
 }
 
@@ -517,94 +488,9 @@ bool dtls_has(struct dtls *dtls, const struct five_tuple *tuple)
 	return find(dtls, tuple) != NULL;
 }
 
-/* --- time ------------------------------------------------------------------------------------ */
-
-/* Is one of its deadlines over? */
-static bool is_over(struct dtls *dtls, struct association *as, enum connection_end *why)
-{
-	const struct delivery *delivery = dtls->delivery;
-	const struct stream_times times = {
-		.accepted_ms = as->began_ms,
-		.last_use_ms = as->last_use_ms,
-	};
-	const struct stream_waits waits = {
-		.state = as->state == ASSOCIATION_OPEN ? STREAM_OPEN : STREAM_HANDSHAKE,
-		.authenticated = as->authenticated,
-		.has_allocation = as->state == ASSOCIATION_OPEN &&
-				  allocation_find_any(delivery->turn->table,
-						      &as->client.tuple) != NULL,
-		.pressure = as->authenticated
-				    ? 0
-				    : clients_pressure(dtls->clients, &as->client),
-	};
-	struct stream_deadline deadline =
-		stream_times_deadline(&times, &waits, delivery->settings);
-
-	*why = as->failed ? as->why : deadline.why;
-	return as->failed || deadline.at_ms <= now_ms(dtls);
-}
-
-static void look_at(struct dtls *dtls, struct association *as)
-{
-	enum connection_end why;
-
-	if (is_over(dtls, as, &why)) {
-		counter_add(&counters_of(dtls)->connections_timed_out, 1);
-		end(dtls, as, why);
-		return;
-	}
-	if (as->state == ASSOCIATION_HANDSHAKE) {
-		if (!association_retransmit(as))
-			end(dtls, as, as->why);
-		return;
-	}
-	if (now_ms(dtls) - as->last_record_ms >= REST_MS)
-		association_rest(as);
-}
-
-static void look_at_handshakes(struct dtls *dtls)
-{
-	struct association *as = TAILQ_FIRST(&dtls->opening), *next;
-
-	for (; as != NULL; as = next) {
-		next = TAILQ_NEXT(as, opening);
-		look_at(dtls, as);
-	}
-}
-
-static void look_at_others(struct dtls *dtls)
-{
-	size_t some = dtls->count / ROUND + ROUND_MIN;
-
-	if (some > dtls->count)
-		some = dtls->count;
-	for (; some > 0 && !TAILQ_EMPTY(&dtls->roster); some--) {
-		struct association *as = TAILQ_FIRST(&dtls->roster);
-
-		TAILQ_REMOVE(&dtls->roster, as, roster);
-		TAILQ_INSERT_TAIL(&dtls->roster, as, roster);
-		if (as->state == ASSOCIATION_OPEN)
-			look_at(dtls, as);
-	}
-}
-
 void dtls_look(struct dtls *dtls)
 {
-	look_at_handshakes(dtls);
-	look_at_others(dtls);
-	if (dtls->count > 0 && !dtls->timer_is_armed)
-		arm(dtls);
-}
-
-static void timer_due(evutil_socket_t fd, short events, void *arg)
-{
-	(void)fd;
-	(void)events;
-	struct dtls *dtls = arg;
-
-	dtls->timer_is_armed = false;
-	loop_turn(dtls->delivery->loop);
-	dtls_look(dtls);
+	association_times_look(&dtls->times);
 }
 
 /* --- its life -------------------------------------------------------------------------------- */
@@ -619,15 +505,13 @@ struct dtls *dtls_new(struct delivery *delivery, const struct dtls_path *path)
 	dtls->delivery = delivery;
 	dtls->path = *path;
 	dtls->output = (struct association_output){dtls, send_datagram};
-	TAILQ_INIT(&dtls->roster);
-	TAILQ_INIT(&dtls->opening);
 	edge->random(edge->self, &dtls->cookie_key, sizeof(dtls->cookie_key));
 	dtls->bio = association_bio_method();
 	dtls->sealed = malloc(SEALED);
 	/* No descriptors: limits.unauthenticated alone counts. */
 	dtls->clients = clients_new(delivery, CLIENTS_DTLS, UINT32_MAX, end_client);
 	if (dtls->bio != NULL && dtls->sealed != NULL && dtls->clients != NULL &&
-	    event_assign(&dtls->timer, delivery->loop->base, -1, 0, timer_due, dtls) == 0)
+	    association_times_init(&dtls->times, delivery, dtls->clients, end_late, dtls))
 		return dtls;
 	dtls_free(dtls);
 	return NULL;
@@ -638,9 +522,7 @@ void dtls_free(struct dtls *dtls)
 	if (dtls == NULL)
 		return;
 	clients_free(dtls->clients);
-	assert(dtls->count == 0);
-	if (dtls->timer_is_armed)
-		event_del(&dtls->timer);
+	association_times_release(&dtls->times);
 	BIO_meth_free(dtls->bio);
 	free(dtls->sealed);
 	free(dtls);

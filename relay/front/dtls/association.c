@@ -2,7 +2,7 @@
  * association.c - see association.h. OpenSSL reads from and writes to a BIO of ours that holds one
  * record at most, so that nothing is copied on the way but by OpenSSL itself.
  */
-#include "relay/front/association.h"
+#include "relay/front/dtls/association.h"
 
 #include <assert.h>
 #include <string.h>

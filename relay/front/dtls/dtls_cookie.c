@@ -1,7 +1,7 @@
 /*
  * dtls_cookie.c - see dtls_cookie.h.
  */
-#include "relay/front/dtls_cookie.h"
+#include "relay/front/dtls/dtls_cookie.h"
 
 #include <string.h>
 
