@@ -71,6 +71,8 @@ void loop_turn(struct loop *loop)
 	loop->now_ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 	clock_gettime(CLOCK_REALTIME_COARSE, &ts);
 	loop->unix_s = ts.tv_sec;
+	if (loop->alive != NULL)
+		__atomic_store_n(loop->alive, loop->now_ms, __ATOMIC_RELAXED);
 }
 
 void loop_arm(const struct loop *loop, struct event *timer, uint64_t due_ms)

@@ -20,6 +20,7 @@ struct loop {
 	struct event_base *base;
 	uint64_t now_ms; /* monotonic, as of this turn */
 	int64_t unix_s;
+	uint64_t *alive; /* where now_ms is left for another process to see; NULL: nowhere */
 	pthread_t thread; /* that runs it */
 	bool is_running;
 };

@@ -153,6 +153,21 @@ static void save_all(const struct relay *relay)
 	}
 }
 
+/* Whatever it was that a worker of the process before did last. */
+static void note_alive(struct succession *succession, uint64_t now_ms)
+{
+	for (unsigned i = 0; i < past_workers(succession->past); i++) {
+		const struct state_view *view = past_worker(succession->past, i);
+		const uint64_t *words;
+
+		if (view == NULL || state_view_window(view, 0, &words) == NULL)
+			continue;
+		if (words[STATE_WORD_ALIVE] > succession->was.alive_ms &&
+		    words[STATE_WORD_ALIVE] <= now_ms)
+			succession->was.alive_ms = words[STATE_WORD_ALIVE];
+	}
+}
+
 bool succession_take_up(struct succession *succession, struct relay *relay, char *error,
 			size_t error_size)
 {
@@ -168,6 +183,7 @@ bool succession_take_up(struct succession *succession, struct relay *relay, char
 		return false;
 	}
 	shared = past_shared(succession->past);
+	note_alive(succession, monotonic_ms());
 	if (shared != NULL)
 		shared_keeper_restore(succession->keeper, shared, monotonic_ms());
 	save_all(relay);

@@ -167,6 +167,8 @@ static int make_state(struct worker *worker, const struct worker_common *common,
 	struct state_head head = *common->state;
 	char name[32];
 
+	uint64_t *words;
+
 	head.worker = worker->turn.worker;
 	snprintf(name, sizeof(name), "mediarelayd-worker-%u", worker->turn.worker);
 	int result = state_memory_make(&worker->state, name, state_file_bytes(&sizes));
@@ -177,6 +179,8 @@ static int make_state(struct worker *worker, const struct worker_common *common,
 		state_file_new(worker->state.memory, worker->state.bytes, &head, &sizes);
 	if (worker->state_file == NULL || !change_list_init(&worker->turn.changes, slots))
 		return -ENOMEM;
+	state_file_window(worker->state_file, 0, &words);
+	worker->loop.alive = &words[STATE_WORD_ALIVE];
 	worker->keeper =
 		keeper_new(&worker->turn, worker->state_file, slots, via, worker);
 	worker->delivery.state = worker->state_file;
@@ -526,6 +530,7 @@ void worker_free(struct worker *worker)
 	keeper_free(worker->keeper);
 	change_list_release(&worker->turn.changes);
 	state_file_free(worker->state_file);
+	worker->loop.alive = NULL;
 	state_memory_release(&worker->state);
 	loop_release(&worker->loop);
 	relay_settings_unref(worker->settings);

@@ -58,6 +58,9 @@ enum state_kind {
 	STATE_KIND_COUNT
 };
 
+/* A word of window 0: when the worker was last seen alive, monotonic ms. It stores that at each turn. */
+enum { STATE_WORD_ALIVE = STATE_WORDS - 1 };
+
 struct state_file;
 
 struct state_head {
