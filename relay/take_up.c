@@ -464,7 +464,8 @@ static void take_peers(struct take_up *take_up)
 	}
 	peer_take_up_pipes(with.others, take_up->inherited);
 	for (size_t i = 0; i < relay->worker_count; i++)
-		streams_restored(relay->workers[i]->clients, take_up->report.streams);
+		streams_restored(relay->workers[i]->clients, take_up->connections,
+				 take_up->report.streams);
 }
 
 static void take_allocations(struct take_up *take_up)

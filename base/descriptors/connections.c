@@ -132,3 +132,18 @@ int connections_take(struct connections *connections, const struct endpoint *loc
 	}
 	return -1;
 }
+
+void connections_give_up(struct connections *connections, int fd)
+{
+	for (size_t i = 0; i < connections->size; i++) {
+		struct place *place = &connections->places[i];
+
+		if (!place->is_used || place->fd >= 0)
+			continue;
+		/* No address is of no family, so nobody finds it. */
+		*place = (struct place){.fd = fd, .is_used = true};
+		connections->count++;
+		return;
+	}
+	assert(!"it was not taken");
+}

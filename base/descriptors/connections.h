@@ -29,5 +29,7 @@ size_t connections_count(const struct connections *connections);
 /* The one between these two, which is the caller's now; -1: there is none, or it has broken. */
 int connections_take(struct connections *connections, const struct endpoint *local,
 		     const struct endpoint *remote);
+/* One that was taken, and is left after all: not ended before the others are, not taken again. */
+void connections_give_up(struct connections *connections, int fd);
 
 #endif

@@ -445,12 +445,15 @@ bool stream_bind_again(struct stream *stream, uint32_t connection)
 	return true;
 }
 
-bool stream_end_unlent(struct stream *stream)
+int stream_end_unlent(struct stream *stream)
 {
+	int fd = stream->io.fd;
+
 	if (stream->state != STREAM_BOUND || stream->is_lent)
-		return false;
+		return -1;
+	stream->io.fd = -1;
 	stream_conn_free(stream, CONNECTION_END_IN_DOUBT);
-	return true;
+	return fd;
 }
 
 bool stream_leave(struct stream *stream)

@@ -63,8 +63,8 @@ bool stream_lend(struct stream *stream, uint32_t connection, struct bound_client
  * is bound, and lent once the worker runs. False: it handles that request again, or is not open.
  */
 bool stream_bind_again(struct stream *stream, uint32_t connection);
-/* Close it if it is bound and nobody has taken it; then true. */
-bool stream_end_unlent(struct stream *stream);
+/* If it is bound, and nobody has taken it: it is gone, and its descriptor is the caller's; else -1. */
+int stream_end_unlent(struct stream *stream);
 
 /*
  * This process leaves it to the next one: it is closed if it has TLS, with its allocation unless that

@@ -117,6 +117,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-status-page.py \
 	tests/integration/cases/t-steering.py \
 	tests/integration/cases/t-stranger.py \
+	tests/integration/cases/t-streams-survive.py \
 	tests/integration/cases/t-tsan.sh \
 	tests/integration/cases/t-slow-client.py \
 	tests/integration/cases/t-take-over.py \

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/descriptors/connections.h"
-#include "base/descriptors/fd_store.h"
 #include "base/net/tcp_progress.h"
 #include "relay/core/turn.h"
 #include "relay/delivery.h"
@@ -199,7 +198,7 @@ static enum stream_restored restore_one(const struct restore *restore,
 		return STREAM_LOST_CONNECTION;
 	tuple.client = saved.client;
 	if (!find_front(restore, &saved.front, &tuple.front)) {
-		fd_end(fd, false);
+		connections_give_up(restore->connections, fd);
 		return STREAM_LOST_FRONT;
 	}
 	result = judge(restore, fd, found, &resumed, &standing);
@@ -207,7 +206,7 @@ static enum stream_restored restore_one(const struct restore *restore,
 	    stream_resume(restore->clients, fd, &tuple, &resumed) == NULL)
 		result = STREAM_LOST_FULL;
 	if (result != STREAM_RESTORED)
-		fd_end(fd, result == STREAM_LOST_IN_DOUBT);
+		connections_give_up(restore->connections, fd);
 	return result;
 }
 
@@ -243,6 +242,7 @@ void streams_restore(struct clients *clients, const struct state_view *view,
 
 struct walk {
 	struct clients *clients;
+	struct connections *connections;
 	uint64_t *counts;
 	const struct endpoint *local, *remote;
 	struct stream *found;
@@ -254,14 +254,18 @@ struct walk {
 static void end_unlent(void *arg, struct client *client)
 {
 	struct walk *walk = arg;
+	int fd = stream_end_unlent(stream_of_client(client));
 
-	if (stream_end_unlent(stream_of_client(client)))
-		walk->counts[STREAM_LOST_UNBOUND]++;
+	if (fd < 0)
+		return;
+	connections_give_up(walk->connections, fd);
+	walk->counts[STREAM_LOST_UNBOUND]++;
 }
 
-void streams_restored(struct clients *clients, uint64_t counts[STREAM_RESTORED_COUNT])
+void streams_restored(struct clients *clients, struct connections *connections,
+		      uint64_t counts[STREAM_RESTORED_COUNT])
 {
-	struct walk walk = {.counts = counts};
+	struct walk walk = {.connections = connections, .counts = counts};
 
 	clients_each(clients, end_unlent, &walk);
 }

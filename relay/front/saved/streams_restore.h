@@ -1,7 +1,9 @@
 /*
  * streams_restore.h - puts the streams of clients of the process before into a worker of this one:
  * from the records of its state file and the connections that were inherited. Each goes on at the
- * byte where it stood; one of which that is not known is closed, and counted by name.
+ * byte where it stood; one of which that is not known is counted by name. Its connection, and that of
+ * each stream that does not come back, is left to be ended with connections_free(), as the process
+ * before may still go on until then.
  *
  * Order: streams first, then the allocations, which look for the streams of their clients
  * (stream_find()), then connections with peers, which take the streams that are bound to them
@@ -43,8 +45,9 @@ void streams_restore(struct clients *clients, const struct state_view *view,
 		     struct connections *connections,
 		     uint64_t counts[STREAM_RESTORED_COUNT]);
 
-/* Nobody else comes for streams that are bound: those that are left are closed. */
-void streams_restored(struct clients *clients, uint64_t counts[STREAM_RESTORED_COUNT]);
+/* Nobody else comes for streams that are bound: those that are left are given up. */
+void streams_restored(struct clients *clients, struct connections *connections,
+		      uint64_t counts[STREAM_RESTORED_COUNT]);
 
 /* The stream whose socket has these addresses; NULL: there is none. Slow: looks at all of that front. */
 struct stream *streams_find_socket(struct clients *clients, const struct endpoint *local,

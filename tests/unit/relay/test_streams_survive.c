@@ -315,7 +315,7 @@ static void take_up(const struct state_memory *old)
 	MUST(connections != NULL);
 	MUST(state_view_open(&view, old->memory, old->bytes, head.boot_id) == STATE_GOOD);
 	streams_restore(fixture.workers[0]->clients, &view, connections, shared->counts);
-	streams_restored(fixture.workers[0]->clients, shared->counts);
+	streams_restored(fixture.workers[0]->clients, connections, shared->counts);
 	clients_each(fixture.workers[0]->clients, settle_data, NULL);
 	shared->is_complete = 1;
 	connections_free(connections);
