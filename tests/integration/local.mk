@@ -119,6 +119,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-stranger.py \
 	tests/integration/cases/t-streams-survive.py \
 	tests/integration/cases/t-tsan.sh \
+	tests/integration/cases/t-upgrade-state.py \
 	tests/integration/cases/t-slow-client.py \
 	tests/integration/cases/t-take-over.py \
 	tests/integration/cases/t-taken-up.py \
@@ -138,9 +139,12 @@ EXTRA_DIST += \
 check-integration: all
 	$(srcdir)/tests/integration/run -b $(abs_builddir)
 
-# The relay whose records are of the next version, for tests of upgrades; relay/state/saved_allocation.h.
+# The relay whose state is of the next version, in layout and records, for tests of upgrades;
+# relay/state/saved_allocation.h.
 EXTRA_PROGRAMS = tests/integration/mediarelayd-next
-tests_integration_mediarelayd_next_SOURCES = relay/main.c relay/state/saved_allocation.c
-tests_integration_mediarelayd_next_CPPFLAGS = $(mediarelayd_CPPFLAGS) -DAVEDGE_NEXT_STATE
+tests_integration_mediarelayd_next_SOURCES = relay/main.c relay/state/saved_allocation.c \
+	relay/state/state_file.c relay/state/state_view.c
+tests_integration_mediarelayd_next_CPPFLAGS = $(mediarelayd_CPPFLAGS) -DAVEDGE_NEXT_STATE \
+	-DSTATE_FILE_VERSION=2
 tests_integration_mediarelayd_next_LDADD = $(RELAY_LIBS)
 CLEANFILES += tests/integration/mediarelayd-next
