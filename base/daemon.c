@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -324,6 +325,22 @@ static void tell_status(struct daemon *daemon)
 	notify_status(&daemon->status, line);
 }
 
+/* Systemd says itself when its store is full (FileDescriptorStoreMax=). */
+static void tell_store(struct daemon *daemon)
+{
+	fd_store_flush();
+
+	uint64_t given_up = fd_store_figures().given_up;
+
+	if (given_up == daemon->not_stored)
+		return;
+	log_warning("systemd did not take %" PRIu64
+		    " descriptors that outlive this process; "
+		    "a restart loses what depends on them",
+		    given_up - daemon->not_stored);
+	daemon->not_stored = given_up;
+}
+
 static void on_period(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
@@ -331,7 +348,7 @@ static void on_period(evutil_socket_t fd, short what, void *arg)
 	struct daemon *daemon = arg;
 
 	daemon->ops->periodic(daemon);
-	fd_store_flush();
+	tell_store(daemon);
 	tell_status(daemon);
 }
 

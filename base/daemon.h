@@ -143,6 +143,7 @@ struct daemon {
 	size_t event_count;
 	sigset_t signals;            /* as they were before threads were made */
 	struct notify_status status; /* as systemd has it */
+	uint64_t not_stored;         /* descriptors that systemd did not take, as told */
 };
 
 /* What was begun is finished: end the loop, and leave the rest to the next process. */
