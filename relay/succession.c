@@ -14,6 +14,7 @@
 
 #include "base/descriptors/fd_store.h"
 #include "base/descriptors/inherited.h"
+#include "base/log.h"
 #include "relay/core/changes.h"
 #include "relay/core/ids.h"
 #include "relay/core/shared.h"
@@ -168,6 +169,18 @@ static void note_alive(struct succession *succession, uint64_t now_ms)
 	}
 }
 
+static void restore_shared(struct shared_keeper *keeper, const struct state_view *shared)
+{
+	struct shared_restored restored =
+		shared_keeper_restore(keeper, shared, monotonic_ms());
+
+	if (restored.reservations_lost > 0)
+		log_warning(
+			"%u reserved ports (EVEN-PORT) are lost: in use by now, or of an "
+			"address that is not configured",
+			restored.reservations_lost);
+}
+
 bool succession_take_up(struct succession *succession, struct relay *relay, char *error,
 			size_t error_size)
 {
@@ -185,7 +198,7 @@ bool succession_take_up(struct succession *succession, struct relay *relay, char
 	shared = past_shared(succession->past);
 	note_alive(succession, monotonic_ms());
 	if (shared != NULL)
-		shared_keeper_restore(succession->keeper, shared, monotonic_ms());
+		restore_shared(succession->keeper, shared);
 	save_all(relay);
 	return true;
 }

@@ -44,7 +44,6 @@ struct shared_keeper {
 	/* Entries of reservations that are redeemed, each once. */
 	uint32_t *redeemed;
 	uint32_t redeemed_count;
-	uint64_t unsaved;
 };
 
 struct state_sizes shared_keeper_sizes(const struct shared_sizes *sizes)
@@ -61,12 +60,15 @@ struct state_sizes shared_keeper_sizes(const struct shared_sizes *sizes)
 	return all;
 }
 
-/* The lock is held. */
+/* The lock is held. There is room for each; without memory to note that, a restart forgets it. */
 static void put(struct shared_keeper *keeper, enum state_kind kind, uint32_t index,
 		const uint8_t *record, size_t len)
 {
-	if (!state_file_put(keeper->file, kind, index, (struct slice){record, len}))
-		__atomic_store_n(&keeper->unsaved, keeper->unsaved + 1, __ATOMIC_RELAXED);
+	bool ok = state_file_put(keeper->file, kind, index, (struct slice){record, len});
+
+	/* What its entry was before is no longer true; an old pulse is. */
+	if (!ok && kind == STATE_RESERVATION)
+		state_file_drop(keeper->file, kind, index);
 }
 
 /* --- what the tables tell -------------------------------------------------------------------- */
@@ -231,11 +233,6 @@ void shared_keeper_pulse(struct shared_keeper *keeper, const struct saved_pulse 
 		state_file_drop(keeper->file, STATE_RESERVATION,
 				keeper->redeemed[--keeper->redeemed_count]);
 	pthread_mutex_unlock(&keeper->lock);
-}
-
-uint64_t shared_keeper_unsaved(const struct shared_keeper *keeper)
-{
-	return __atomic_load_n(&keeper->unsaved, __ATOMIC_RELAXED);
 }
 
 /* --- what the process before has left -------------------------------------------------------- */

@@ -79,7 +79,4 @@ struct shared_restored shared_keeper_restore(struct shared_keeper *keeper,
 					     const struct state_view *view,
 					     uint64_t now_ms);
 
-/* Records that found no room: what a restart would forget. Any thread. */
-uint64_t shared_keeper_unsaved(const struct shared_keeper *keeper);
-
 #endif

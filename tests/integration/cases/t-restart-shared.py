@@ -46,7 +46,10 @@ def killed_twice(server):
 
 
 def client_of(server, cls=t.Client, user="alice"):
-    return cls((INSIDE, 3478), "udp", *server.credential(user))
+    """One with the same credential as the others of that user; each second has its own."""
+    if user not in server.credentials:
+        server.credentials[user] = server.credential(user)
+    return cls((INSIDE, 3478), "udp", *server.credentials[user])
 
 
 @row
@@ -134,6 +137,7 @@ def main():
                     directory, inside=[INSIDE], outside=[OUTSIDE], allow=[PEER + "/32"], workers=2,
                     ports="%d-%d" % (FIRST, FIRST + PORTS - 1), extra=["mobility = true"])
                 server.start()
+                server.credentials = {}
                 server.description = openapi_check.Description("control-mediarelayd.json")
                 print("%s: %s" % (step.__name__, end.__name__), flush=True)
                 try:
