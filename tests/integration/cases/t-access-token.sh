@@ -2,7 +2,7 @@
 # Third-party authorization (RFC 7635) with clients that nobody here wrote: turnutils_uclient -J makes
 # its tokens itself, with a new key and often another kid for each Refresh, over UDP, DTLS, TCP and
 # TLS, without losing a packet; turnutils_oauth opens a token of avedgectl, and makes one that is accepted.
-# slow: many runs
+# waits: tokens expire
 # shellcheck source=../lib/topology.sh
 . "$(dirname "$0")/../lib/topology.sh"
 need turnutils_uclient turnutils_peer turnutils_oauth

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# waits: the journal stalls
 """Nobody reads the log: a pipe on stderr that is full, or a journal that stalls.
 
 Both daemons serve on: a call goes on, hundreds of servers connect to mrasd. SIGTERM ends them at

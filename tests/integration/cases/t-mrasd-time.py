@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# slow: credentials last a minute
+# waits: credentials last a minute
 """mrasd over time: slow clients, key rotation, reloads, expiring certificates, and credentials that
 last a minute, which is why this test takes one."""
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# waits: for answers that do not come
 # timeout: 400
 """NAT behaviour discovery (RFC 5780): turnutils_natdiscovery and the classic client of Debian's
 stun-client name NATs that nftables makes, from the relay's answers.

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# slow: clients that take their time
+# waits: clients take their time
 """How long clients on TCP and TLS may take (RFC 8489 section 6.2.2): with room, a handshake over a
 slow link, a long silence and 40 seconds of Binding requests end well; under pressure they are cut
 after the minimum.

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# slow: many connections
+# waits: for half a minute that RFC 6062 gives
 """Data connections of TCP allocations (RFC 6062) over TCP and TLS, with four workers: both
 directions, pipelined and early bytes, half close, resets, back-pressure with stalled receivers,
 the 30 s of a connection that nobody binds and of a Connect that nobody answers, strangers, and what

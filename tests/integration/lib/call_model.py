@@ -47,6 +47,7 @@ MAGIC = b"AVcm"
 RECORD_LEN = RECORD.size + 8
 RTO_S, ANSWER_S = 0.4, 20
 PERMISSION_S = 300
+QUEUE_S = 10	# that a request may lie in a queue while no relay runs
 PERMIT_EVERY_S = 100	# calls renew permissions and allocations
 
 
@@ -1201,8 +1202,9 @@ class Model:
         until = time.monotonic() + seconds
         while silent() and not self.wrong and not self.lost:
             self.run(0.05)
-            check(time.monotonic() < until, "no media of %d calls: %s", len(silent()),
-                  [str(c) for c in silent()[:3]])
+            check(time.monotonic() < until, "no media of %d calls: %s; dropped: %s", len(silent()),
+                  [(str(c), c.ready, before[c], c.received()) for c in silent()[:5]],
+                  {k: n for k, n in self.ask("/v1/counters")["drops"].items() if n})
         self.complain()
 
     def rest(self):
@@ -1268,6 +1270,9 @@ class Model:
                                   min(samples, sum(s.state == "present" for s in self.stormers)))
         for stormer in with_time:
             self._permissions(stormer, by_relayed)
+        for call in self.calls:
+            if isinstance(call, Witness) and not call.ended:
+                self._witness(call, by_relayed)
         self.counts["undecided"] += undecided
         self.go_on()
         return len(rows)
@@ -1302,7 +1307,8 @@ class Model:
             latest = stormer.permitted[ip]
             check(left is not None and left <= PERMISSION_S * 1000, "%s: %s ms", stormer, left)
             if latest is not None and not stormer.client.pending:
-                check(left / 1000 <= latest + PERMISSION_S - now + 1,
+                # A request that was sent again, or given up, may have been handled later.
+                check(left / 1000 <= latest + PERMISSION_S - now + QUEUE_S,
                       "%s: permission of %s lasts %d ms more, %.1f s after it was made", stormer,
                       ip, left, now - latest)
         for ip, latest in stormer.permitted.items():
@@ -1312,6 +1318,16 @@ class Model:
         for number, sure in stormer.channels.items():
             check(not sure or number in channels, "%s: channel %#x is gone", stormer, number)
         check(channels <= set(stormer.channels), "%s: channels %s", stormer, channels)
+
+    def _witness(self, call, by_relayed):
+        """Its permission was never renewed."""
+        row = by_relayed["udp", endpoint(call.client.relayed[0])]
+        full = self.ask("/v1/allocations/" + row["id"])
+        left = [p["expires_in_ms"] / 1000 for p in full["permission_list"]]
+        ends_in = call.answered + PERMISSION_S - time.monotonic()
+        check(len(left) <= 1 and all(s <= ends_in + 1 for s in left),
+              "%s: its permission lasts %s s more, not %.1f", call, left, ends_in)
+        check(left or ends_in < 2, "%s: its permission is gone %.1f s early", call, ends_in)
 
     def close(self):
         for call in self.calls:
