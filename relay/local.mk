@@ -19,6 +19,7 @@ librelay_a_SOURCES = \
 	relay/past.c relay/past.h \
 	relay/succession.c relay/succession.h \
 	relay/take_up.c relay/take_up.h \
+	relay/take_up_report.c relay/take_up_report.h \
 	relay/heartbeat.c relay/heartbeat.h \
 	relay/relay.c relay/relay.h \
 	relay/relay_allocations.c relay/relay_allocations.h \

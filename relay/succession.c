@@ -242,8 +242,6 @@ void succession_tell(struct succession *succession, struct relay *relay,
 	if (succession->take_up == NULL)
 		return;
 	take_up_tell(succession->take_up, relay, succession->was.alive_ms, served_ms);
-	__atomic_store_n(&relay->taken_up, take_up_report(succession->take_up),
-			 __ATOMIC_RELEASE);
 }
 
 void succession_pulse(struct succession *succession, const struct relay *relay)

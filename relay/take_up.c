@@ -4,7 +4,6 @@
 #include "relay/take_up.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,15 +66,6 @@ static uint64_t clock_ms(void)
 const struct take_up_report *take_up_report(const struct take_up *take_up)
 {
 	return &take_up->report;
-}
-
-uint32_t take_up_lost(const struct take_up_report *report)
-{
-	uint32_t lost = 0;
-
-	for (int i = 0; i < RESTORE_RESULT_COUNT; i++)
-		lost += i != RESTORED ? report->lost[i] : 0;
-	return lost;
 }
 
 /* --- which allocations there are ------------------------------------------------------------- */
@@ -552,29 +542,6 @@ void take_up_free(struct take_up *take_up)
 
 /* --- told ------------------------------------------------------------------------------------ */
 
-/* ", 3 lost (2 expired, 1 revoked)"; "" if none is. */
-static void write_losses(const struct take_up_report *report, char *text, size_t size)
-{
-	uint32_t lost = take_up_lost(report);
-	const char *before = "";
-	size_t len;
-
-	text[0] = '\0';
-	if (lost == 0)
-		return;
-	len = (size_t)snprintf(text, size, ", %" PRIu32 " lost (", lost);
-	for (int i = 0; i < RESTORE_RESULT_COUNT; i++) {
-		if (i == RESTORED || report->lost[i] == 0 || len >= size)
-			continue;
-		len += (size_t)snprintf(text + len, size - len, "%s%" PRIu32 " %s",
-					before, report->lost[i],
-					restore_result_name((enum restore_result)i));
-		before = ", ";
-	}
-	if (len < size)
-		snprintf(text + len, size - len, ")");
-}
-
 static void tell_records(struct take_up *take_up, struct relay *relay)
 {
 	bool wait = true;
@@ -593,16 +560,11 @@ void take_up_tell(struct take_up *take_up, struct relay *relay, uint64_t alive_m
 		  uint64_t now_ms)
 {
 	struct take_up_report *report = &take_up->report;
-	char losses[256];
 
 	if (report->process == 0)
 		return;
 	report->gap_ms = alive_ms != 0 && now_ms > alive_ms ? now_ms - alive_ms : 0;
-	write_losses(report, losses, sizeof(losses));
-	log_notice("taken up: %" PRIu32 " allocations of process %" PRIu64
-		   "%s, gap %" PRIu64 " ms, take-up %" PRIu64 " ms",
-		   report->taken_up, report->process, losses, report->gap_ms,
-		   report->duration_ms);
+	take_up_report_log(report);
 	tell_records(take_up, relay);
 	__atomic_store_n(&relay->taken_up, report, __ATOMIC_RELEASE);
 }

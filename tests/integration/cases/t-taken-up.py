@@ -41,7 +41,8 @@ def configure(server):
 
 
 def told(server):
-    """(taken up, {reason: lost}) of the last start."""
+    """(taken up, {reason: lost}) of the last start; all but the first one say so, once they serve."""
+    until(lambda: len(TOLD.findall(server.log())) == len(server.service.lives) - 1, "nothing is told")
     taken, _, lost, reasons, _ = TOLD.findall(server.log())[-1]
     by_reason = {name: int(count) for count, name in
                  (text.split() for text in reasons.split(", ") if text)}
