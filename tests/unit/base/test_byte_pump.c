@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -318,6 +319,97 @@ START_TEST(without_a_pipe_nothing_is_held)
 }
 END_TEST
 
+static struct {
+	unsigned made, changes;
+	bool ready;
+	uint64_t id;
+	int fds[2];
+} watched;
+
+static void made(void *arg, const int fds[2])
+{
+	ck_assert_ptr_eq(arg, &watched);
+	watched.made++;
+	memcpy(watched.fds, fds, sizeof(watched.fds));
+}
+
+static bool is_ready(void *arg)
+{
+	ck_assert_ptr_eq(arg, &watched);
+	return watched.ready;
+}
+
+static void used(void *arg, struct byte_pump *by, uint64_t id)
+{
+	ck_assert(arg == &watched && by == &pump);
+	watched.changes++;
+	watched.id = id;
+}
+
+static size_t in_pipe(const int fds[2])
+{
+	int there = 0;
+
+	ck_assert_int_eq(ioctl(fds[0], FIONREAD, &there), 0);
+	return (size_t)there;
+}
+
+START_TEST(whose_bytes_are_in_a_pipe_is_told)
+{
+	const struct byte_pumps_watch watch = {&watched, made, is_ready, used};
+	size_t taken;
+
+	memset(&watched, 0, sizeof(watched));
+	byte_pumps_watch(pumps, &watch);
+	open_both(0);
+	/* Made, but not to be used yet: bytes pass without it. */
+	for (int i = 0; i < 1000000 && got_len < MIB; i++) {
+		feed(MIB);
+		run(EVERYTHING, &taken);
+		drain(MIB);
+	}
+	ck_assert_uint_eq(got_len, MIB);
+	ck_assert_uint_eq(watched.made, 1);
+	ck_assert_uint_eq(watched.changes, 0);
+
+	watched.ready = true;
+	for (int i = 0; i < 1000000 && held() == 0; i++) {
+		feed(LOT);
+		run(EVERYTHING, &taken);
+	}
+	ck_assert_uint_eq(watched.made, 1);
+	ck_assert_uint_eq(watched.id, byte_pump_pipe_id(watched.fds[0]));
+	ck_assert_uint_eq(in_pipe(watched.fds), held());
+
+	/* Others may have copies of it: it is emptied and kept. */
+	byte_pump_release(&pump, pumps);
+	ck_assert_uint_eq(watched.id, 0);
+	ck_assert_uint_eq(in_pipe(watched.fds), 0);
+}
+END_TEST
+
+START_TEST(a_pump_goes_on_from_a_pipe)
+{
+	int fds[2];
+	size_t taken;
+
+	open_both(0);
+	ck_assert_int_eq(pipe2(fds, O_NONBLOCK | O_CLOEXEC), 0);
+	ck_assert_int_eq(write(fds[1], sent, 1000), 1000);
+	byte_pump_restore(&pump, pumps, fds, 1000);
+	ck_assert_uint_eq(byte_pumps_pipes(pumps), 1);
+	sent_len = 1000;
+	for (int i = 0; i < 1000000 && got_len < MIB; i++) {
+		feed(MIB);
+		run(EVERYTHING, &taken);
+		drain(MIB);
+	}
+	ck_assert_uint_eq(got_len, MIB);
+	ck_assert(memcmp(sent, got, MIB) == 0);
+	ck_assert_uint_eq(byte_pump_pipe_id(in.far), 0);
+}
+END_TEST
+
 START_TEST(first_bytes_come_first)
 {
 	size_t taken;
@@ -400,6 +492,8 @@ static void byte_pump_suite(Suite *suite)
 	tcase_add_loop_test(tc, no_more_is_read_than_the_budget, 0, 4);
 	tcase_add_loop_test(tc, a_sink_that_stalls_stops_the_source, 0, 4);
 	tcase_add_test(tc, without_a_pipe_nothing_is_held);
+	tcase_add_test(tc, whose_bytes_are_in_a_pipe_is_told);
+	tcase_add_test(tc, a_pump_goes_on_from_a_pipe);
 	tcase_add_loop_test(tc, first_bytes_come_first, 0, 4);
 	tcase_add_test(tc, no_first_bytes_are_none);
 	tcase_add_loop_test(tc, a_reset_breaks_it, 0, 8);
