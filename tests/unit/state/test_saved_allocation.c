@@ -41,8 +41,9 @@ END_TEST
 START_TEST(no_prefix_of_a_record_is_one) /* one for each kind */
 {
 	struct slice record = write((enum image_kind)_i);
+	size_t step = 1 + record.len / 1000;
 
-	for (size_t len = 0; len < record.len; len++) {
+	for (size_t len = 0; len < record.len; len += step) {
 		struct slice part = {record.data, len};
 
 		ck_assert_msg(saved_allocation_read(part, &again) != SAVED_GOOD,
