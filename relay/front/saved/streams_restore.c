@@ -244,11 +244,8 @@ struct walk {
 	struct clients *clients;
 	struct connections *connections;
 	uint64_t *counts;
-	const struct endpoint *local, *remote;
-	struct stream *found;
 	void (*fn)(void *arg, int fd);
 	void *arg;
-	size_t closed;
 };
 
 static void end_unlent(void *arg, struct client *client)
@@ -268,60 +265,6 @@ void streams_restored(struct clients *clients, struct connections *connections,
 	struct walk walk = {.connections = connections, .counts = counts};
 
 	clients_each(clients, end_unlent, &walk);
-}
-
-static void compare_socket(void *arg, struct client *client)
-{
-	struct walk *walk = arg;
-	struct stream *stream = stream_of_client(client);
-	const struct front *front =
-		&stream->delivery->turn->shared->fronts[client->tuple.front];
-	const struct endpoint *remote =
-		stream->via.ip.family != IP_NONE ? &stream->via : &client->tuple.client;
-
-	if (endpoint_equal(&front->local, walk->local) &&
-	    endpoint_equal(remote, walk->remote))
-		walk->found = stream;
-}
-
-struct stream *streams_find_socket(struct clients *clients, const struct endpoint *local,
-				   const struct endpoint *remote)
-{
-	struct walk walk = {.local = local, .remote = remote};
-	const struct turn_shared *shared = clients_delivery(clients)->turn->shared;
-	struct five_tuple tuple = {.client = *remote};
-	struct client *client;
-
-	/* A client that has come itself is found by its 5-tuple. */
-	for (size_t i = 0; i < shared->front_count; i++) {
-		if (!transport_is_stream(shared->fronts[i].transport) ||
-		    !endpoint_equal(&shared->fronts[i].local, local))
-			continue;
-		tuple.front = (uint16_t)i;
-		client = clients_find(clients, &tuple);
-		if (client == NULL)
-			continue;
-		compare_socket(&walk, client);
-		if (walk.found != NULL)
-			return walk.found;
-	}
-	clients_each(clients, compare_socket, &walk);
-	return walk.found;
-}
-
-static void leave(void *arg, struct client *client)
-{
-	struct walk *walk = arg;
-
-	walk->closed += stream_leave(stream_of_client(client));
-}
-
-size_t streams_leave(struct clients *clients)
-{
-	struct walk walk = {0};
-
-	clients_each(clients, leave, &walk);
-	return walk.closed;
 }
 
 static void tell_descriptor(void *arg, struct client *client)

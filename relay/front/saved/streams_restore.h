@@ -17,12 +17,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "stun/endpoint.h"
-
 struct clients;
 struct connections;
 struct state_view;
-struct stream;
 
 /* What became of one. The names are those of logs and counters. */
 enum stream_restored {
@@ -48,17 +45,6 @@ void streams_restore(struct clients *clients, const struct state_view *view,
 /* Nobody else comes for streams that are bound: those that are left are given up. */
 void streams_restored(struct clients *clients, struct connections *connections,
 		      uint64_t counts[STREAM_RESTORED_COUNT]);
-
-/* The stream whose socket has these addresses; NULL: there is none. Slow: looks at all of that front. */
-struct stream *streams_find_socket(struct clients *clients, const struct endpoint *local,
-				   const struct endpoint *remote);
-
-/*
- * Before the process leaves all else to the next one: streams with TLS are closed cleanly, with their
- * allocations, of which mobile ones wait for their clients to come back (RFC 8016). The others stay
- * open when this process ends, and are read no more. Returns how many were closed.
- */
-size_t streams_leave(struct clients *clients);
 
 /* Each connection that outlives the process. */
 void streams_each_descriptor(struct clients *clients, void (*fn)(void *arg, int fd),
