@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# waits: for connections are idle
+# waits: until connections are idle
 """limits.idle: a connection whose allocation has ended ends, too, whatever its client sends that needs
 no credentials. Requests with credentials, and data of an allocation, keep it.
 """

@@ -7,7 +7,7 @@ to this one. The client-side model of t-kill-storm looks at everything each time
 
 AVEDGE_KILL_STORM=full: 1,000 calls, 200 kills.
 """
-# timeout: 1500
+# timeout: 400
 # slow: boots a container
 
 import argparse
@@ -213,8 +213,8 @@ def run(machine, args, packages):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=1000 if FULL else 100)
-    parser.add_argument("--kills", type=int, default=200 if FULL else 20)
+    parser.add_argument("--calls", type=int, default=1000 if FULL else 60)
+    parser.add_argument("--kills", type=int, default=200 if FULL else 16)
     parser.add_argument("--kinds", default=",".join(call_model.KINDS))
     args = parser.parse_args()
     reason = machines.unavailable()

@@ -8,7 +8,7 @@ time it is a planned restart.
 
 --full, or AVEDGE_KILL_STORM=full: 1,000 calls and 200 kills, some ten minutes.
 """
-# timeout: 1500
+# timeout: 400
 # slow: ninety seconds of kills
 
 import argparse

@@ -499,8 +499,9 @@ class Call:
         Task(model, self.run(), self)
 
     def __str__(self):
-        return "call %d (%s, client %s, relayed %s)" % (
+        return "call %d (%s, client %s%s, relayed %s)" % (
             self.number, self.kind, self.client and self.client.local,
+            ", closed" if self.client and not self.client.flow.open else "",
             self.client and self.client.relayed)
 
     def failed(self, error):
