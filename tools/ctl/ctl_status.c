@@ -115,7 +115,8 @@ static void print_taken_up(const json_t *taken)
 		return;
 	ctl_print(taken,
 		  "taken up        {allocations} allocations, {lost} lost, the oldest "
-		  "{oldest_ms}; a gap of {gap_ms}\n");
+		  "{oldest_ms}");
+	printf("; a gap of %" PRId64 " ms\n", ctl_integer(taken, "gap_ms"));
 	lost = json_object_get(taken, "lost_by");
 	json_object_foreach(lost, reason, count)
 	{
