@@ -7,6 +7,8 @@ libstate_a_SOURCES = \
 	relay/state/moved_records.h \
 	relay/state/saved_allocation.c \
 	relay/state/saved_allocation.h \
+	relay/state/saved_owner.c \
+	relay/state/saved_owner.h \
 	relay/state/saved_shared.c \
 	relay/state/saved_shared.h \
 	relay/state/saved_stream.c \

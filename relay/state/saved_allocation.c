@@ -10,7 +10,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "auth/credential/credential.h"
+#include "relay/state/saved_owner.h"
 #include "relay/state/state_bytes.h"
 
 /* What is so, or what is there. */
@@ -38,93 +38,6 @@ enum {
 	HAS_OWNER = 1 << 19, /* beyond what the proof says */
 	HAS_ALL = (1 << 20) - 1,
 };
-
-/* --- the owner ------------------------------------------------------------------------------- */
-
-/* What of an owner its credential says. */
-static bool read_credential(const struct owner_proof *proof, struct owner *owner)
-{
-	struct credential cred;
-	bool parsed = false;
-
-	if (proof->kind == OWNER_PROOF_MS_USERNAME)
-		parsed = credential_parse(proof->bytes, true, &cred) == CREDENTIAL_OK;
-	if (!parsed && (proof->kind == OWNER_PROOF_MS_USERNAME ||
-			proof->kind == OWNER_PROOF_USERNAME))
-		parsed = credential_parse(proof->bytes, false, &cred) == CREDENTIAL_OK;
-	if (!parsed)
-		return false;
-	memcpy(owner->user, cred.user, sizeof(owner->user));
-	owner->credential_expires_s = cred.expires_s;
-	owner->quota = cred.quota;
-	owner->nameless = cred.nameless;
-	return true;
-}
-
-static bool is_in_credential(const struct owner *owner, const struct owner_proof *proof)
-{
-	struct owner said = {0};
-
-	return !owner->is_token && read_credential(proof, &said) &&
-	       strcmp(said.user, owner->user) == 0 &&
-	       said.credential_expires_s == owner->credential_expires_s &&
-	       said.quota.allocations == owner->quota.allocations &&
-	       said.quota.bandwidth_bps == owner->quota.bandwidth_bps &&
-	       said.nameless == owner->nameless;
-}
-
-static struct slice text_of(const char *text)
-{
-	return (struct slice){(const uint8_t *)text, strlen(text)};
-}
-
-/* Flags of its own: one field. */
-enum { OWNER_NAMELESS = 1, OWNER_TOKEN = 2, OWNER_ALL = 3 };
-
-static void write_owner(struct state_writer *w, const struct owner *owner)
-{
-	state_write_number(w, (owner->nameless ? OWNER_NAMELESS : 0) |
-				      (owner->is_token ? OWNER_TOKEN : 0));
-	state_write_slice(w, text_of(owner->user));
-	state_write_number(w, (uint64_t)owner->credential_expires_s);
-	state_write_number(w, owner->quota.allocations);
-	state_write_number(w, owner->quota.bandwidth_bps);
-}
-
-static void read_owner(struct state_reader *r, struct owner *owner)
-{
-	uint64_t flags = state_read_up_to(r, OWNER_ALL);
-
-	owner->nameless = (flags & OWNER_NAMELESS) != 0;
-	owner->is_token = (flags & OWNER_TOKEN) != 0;
-	state_read_name(r, owner->user, CREDENTIAL_USER_MAX);
-	owner->credential_expires_s = (int64_t)state_read_number(r);
-	owner->quota.allocations = (uint32_t)state_read_up_to(r, UINT32_MAX);
-	owner->quota.bandwidth_bps = state_read_number(r);
-}
-
-static void write_proof(struct state_writer *w, const struct owner_proof *proof)
-{
-	state_write_number(w, proof->kind);
-	if (proof->kind == OWNER_PROOF_NONE)
-		return;
-	state_write_u8(w, proof->key_len);
-	state_write_slice(w, proof->bytes);
-	state_write_slice(w, proof->realm);
-}
-
-static void read_proof(struct state_reader *r, struct owner_proof *proof)
-{
-	*proof = (struct owner_proof){
-		.kind = (enum owner_proof_kind)state_read_up_to(
-			r, OWNER_PROOF_KIND_COUNT - 1),
-	};
-	if (proof->kind == OWNER_PROOF_NONE)
-		return;
-	proof->key_len = state_read_u8(r);
-	proof->bytes = state_read_slice(r, UINT16_MAX);
-	proof->realm = state_read_slice(r, UINT16_MAX);
-}
 
 /* --- parts ----------------------------------------------------------------------------------- */
 
@@ -467,7 +380,8 @@ static uint64_t flags_of(const struct allocation_image *image)
 	flags |= destination_is_set(&al->active) ? HAS_ACTIVE_DESTINATION : 0;
 	if (reservation->state != MS_RESERVATION_NONE || reservation->packets != 0)
 		flags |= HAS_MS_RESERVATION;
-	flags |= is_in_credential(&image->move.owner, &image->proof) ? 0 : HAS_OWNER;
+	flags |= saved_owner_is_in_proof(&image->move.owner, &image->proof) ? 0
+									    : HAS_OWNER;
 	return flags;
 }
 
@@ -503,6 +417,8 @@ size_t saved_allocation_write(const struct allocation_image *image, uint8_t *out
 {
 	const struct allocation *al = &image->move.al;
 	const uint64_t flags = flags_of(image);
+	const char *id = image->move.owner.key_id;
+	const struct slice key_id = {(const uint8_t *)id, strlen(id)};
 	struct state_writer w = {.data = out, .size = size};
 	uint8_t mark[8];
 
@@ -510,7 +426,7 @@ size_t saved_allocation_write(const struct allocation_image *image, uint8_t *out
 	state_write_u8(&w, SAVED_ALLOCATION_VERSION);
 	state_write_number(&w, flags);
 	state_write_number(&w, al->id);
-	write_proof(&w, &image->proof);
+	saved_proof_write(&w, &image->proof);
 	state_write_number(&w, al->created_ms);
 	state_write_endpoint(&w, &al->tuple.client);
 	write_front(&w, &image->front);
@@ -524,11 +440,11 @@ size_t saved_allocation_write(const struct allocation_image *image, uint8_t *out
 		state_write_number(&w, al->lease.peak.full_ns);
 	}
 	state_write_bytes(&w, al->txid, sizeof(al->txid));
-	state_write_slice(&w, text_of(image->move.owner.key_id));
+	state_write_slice(&w, key_id);
 	store_be64(mark, image->key_mark);
 	state_write_bytes(&w, mark, sizeof(mark));
 	if (flags & HAS_OWNER)
-		write_owner(&w, &image->move.owner);
+		saved_owner_write(&w, &image->move.owner);
 	write_permissions(&w, &image->move);
 	write_channels(&w, &image->move);
 	write_transactions(&w, al);
@@ -583,7 +499,7 @@ static void read_record(struct state_reader *r, struct allocation_image *image,
 	uint8_t mark[8];
 
 	al->id = state_read_number(r);
-	read_proof(r, &image->proof);
+	saved_proof_read(r, &image->proof);
 	al->created_ms = state_read_number(r);
 	state_read_endpoint(r, &al->tuple.client);
 	read_front(r, &image->front);
@@ -603,8 +519,8 @@ static void read_record(struct state_reader *r, struct allocation_image *image,
 	state_read_bytes(r, mark, sizeof(mark));
 	image->key_mark = load_be64(mark);
 	if (flags & HAS_OWNER)
-		read_owner(r, &image->move.owner);
-	else if (!read_credential(&image->proof, &image->move.owner))
+		saved_owner_read(r, &image->move.owner);
+	else if (!saved_owner_from_proof(&image->proof, &image->move.owner))
 		r->failed = true;
 	read_permissions(r, &image->move);
 	read_channels(r, &image->move);
@@ -645,6 +561,6 @@ bool saved_allocation_proof(struct slice record, uint64_t *id, struct owner_proo
 
 	state_read_up_to(&r, HAS_ALL);
 	*id = state_read_number(&r);
-	read_proof(&r, proof);
+	saved_proof_read(&r, proof);
 	return ours && !r.failed;
 }
