@@ -12,6 +12,7 @@ librelay_a_SOURCES = \
 	relay/reload/discovery_fronts.c relay/reload/discovery_fronts.h \
 	relay/reload/drain.c relay/reload/drain.h \
 	relay/delivery.h \
+	relay/descriptor_limit.c relay/descriptor_limit.h \
 	relay/loop.c relay/loop.h \
 	relay/reload/network.c relay/reload/network.h \
 	relay/leaving.c relay/leaving.h \

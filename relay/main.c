@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,10 +18,10 @@
 #include "base/watchdog.h"
 #include "relay/core/ids.h"
 #include "relay/core/shared.h"
+#include "relay/descriptor_limit.h"
 #include "relay/front/clients.h"
 #include "relay/front/fronts.h"
 #include "relay/front/udp.h"
-#include "relay/front/web/pass_through.h"
 #include "relay/leaving.h"
 #include "relay/ops/addresses.h"
 #include "relay/ops/control.h"
@@ -274,56 +273,11 @@ static bool make_worker(struct daemon *daemon, size_t index)
 	return true;
 }
 
-/* What the web server's connections of all workers may take, as far as a start can tell. */
-static uint64_t descriptors_passed(const struct relay *relay)
-{
-	uint64_t most = 0;
-
-	/* The sides share one count. */
-	for (int i = 0; i < SIDE_COUNT; i++) {
-		const struct relay_pass_through *side = &relay->config->pass_through[i];
-
-		if (side->backend.ip.family != IP_NONE && side->connections > most)
-			most = side->connections;
-	}
-	return most * PASS_THROUGH_DESCRIPTORS * relay->worker_count;
-}
-
-/*
- * Only at a start: --check runs in a shell, whose limit differs from that of the service.
- */
-static void limit_unauthenticated(struct mediarelayd *self)
-{
-	uint32_t configured = self->relay.config->stream.unauthenticated;
-	size_t workers = self->relay.worker_count;
-	uint64_t passed = descriptors_passed(&self->relay);
-	char beside[64] = "";
-	struct rlimit files;
-
-	self->unauthenticated_max = UINT32_MAX;
-	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY)
-		return;
-	self->unauthenticated_max =
-		clients_unauthenticated_max(files.rlim_cur, passed, workers);
-	if (configured <= self->unauthenticated_max)
-		return;
-	if (passed > 0)
-		snprintf(beside, sizeof(beside), " beside the %ju of pass_through",
-			 (uintmax_t)passed);
-	/* No warning: with defaults the host decides, and the cap is no harm. */
-	log_notice(
-		"limits.unauthenticated = %u of each of %zu workers is more than half of "
-		"the %ju descriptors%s; each worker allows %u; raise LimitNOFILE to %ju, "
-		"or lower the key",
-		configured, workers, (uintmax_t)files.rlim_cur, beside,
-		self->unauthenticated_max, (uintmax_t)configured * workers * 2 + passed);
-}
-
 static bool make_workers(struct daemon *daemon)
 {
 	struct relay *relay = &self_of(daemon)->relay;
 
-	limit_unauthenticated(self_of(daemon));
+	self_of(daemon)->unauthenticated_max = descriptor_limit_unauthenticated(relay);
 	relay->workers = calloc(relay->worker_count, sizeof(*relay->workers));
 	relay->shared.worker_count = (unsigned)relay->worker_count;
 	relay->shared.half_open =
