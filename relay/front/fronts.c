@@ -19,7 +19,7 @@
 #include "base/udp/steering.h"
 #include "relay/core/ids.h"
 #include "relay/front/tcp.h"
-#include "relay/front/udp.h"
+#include "relay/front/udp_socket.h"
 
 #define FRONT_NAME "front."
 
@@ -53,7 +53,7 @@ static int probe(const struct front *front)
 static int bind_one(const struct front *front)
 {
 	return transport_is_stream(front->transport) ? tcp_front_bind(&front->local)
-						     : udp_front_bind(&front->local);
+						     : udp_socket_bind(&front->local);
 }
 
 static void none(struct front_sockets *sets, size_t workers)
@@ -124,7 +124,7 @@ static int adopt_one(const struct front *front, size_t worker,
 	while ((fd = inherited_take(inherited, name)) >= 0) {
 		if (fits(fd, front) && (transport_is_stream(front->transport)
 						? tcp_front_adopt(fd)
-						: udp_front_adopt(fd, &front->local)))
+						: udp_socket_adopt(fd, &front->local)))
 			return fd;
 		inherited_close(fd);
 		fd_store_remove(name);

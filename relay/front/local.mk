@@ -23,4 +23,5 @@ relay_front_sources = \
 	relay/front/tickets.c relay/front/tickets.h \
 	relay/front/tls.c relay/front/tls.h \
 	relay/front/trace.c relay/front/trace.h \
-	relay/front/udp.c relay/front/udp.h
+	relay/front/udp.c relay/front/udp.h \
+	relay/front/udp_socket.c relay/front/udp_socket.h

@@ -28,8 +28,6 @@
 #include "relay/loop.h"
 #include "relay/reload/relay_settings.h"
 
-enum { SOCKET_BUFFER = 4 << 20 }; /* one socket for what all clients send and get */
-
 static_assert(FORWARD_HEADER_MAX <= (int)UDP_BATCH_HEADER_MAX,
 	      "a header fits a datagram");
 
@@ -456,6 +454,11 @@ struct udp_fronts *udp_fronts_new(struct delivery *delivery)
 		free(fronts);
 		return NULL;
 	}
+	for (size_t i = 0; i < FRONTS_MAX; i++) {
+		fronts->fronts[i].owner = fronts;
+		fronts->fronts[i].index = (uint16_t)i;
+		fronts->fronts[i].fd = -1;
+	}
 	fronts->dtls = dtls_new(delivery, &(const struct dtls_path){
 						  .self = fronts,
 						  .send = path_send,
@@ -463,18 +466,10 @@ struct udp_fronts *udp_fronts_new(struct delivery *delivery)
 						  .flush = path_flush,
 						  .hand_over = path_hand_over,
 					  });
-	if (fronts->dtls == NULL) {
-		udp_batch_destroy(&fronts->batch);
-		next_hops_free(fronts->hops);
-		free(fronts);
-		return NULL;
-	}
-	for (size_t i = 0; i < FRONTS_MAX; i++) {
-		fronts->fronts[i].owner = fronts;
-		fronts->fronts[i].index = (uint16_t)i;
-		fronts->fronts[i].fd = -1;
-	}
-	return fronts;
+	if (fronts->dtls != NULL)
+		return fronts;
+	udp_fronts_free(fronts);
+	return NULL;
 }
 
 void udp_fronts_free(struct udp_fronts *fronts)
@@ -602,31 +597,4 @@ void udp_fronts_flush(struct udp_fronts *fronts)
 	if (failed > 0)
 		counter_add(&fronts->delivery->turn->counters.drops[DROP_SEND_FAILED],
 			    failed);
-}
-
-static const struct udp_bind_options bind_options = {
-	.reuse_port = true,
-	.receive_tos = true,
-	.force_buffers = true,
-	.receive_buffer = SOCKET_BUFFER,
-	.send_buffer = SOCKET_BUFFER,
-};
-
-int udp_front_bind(const struct endpoint *local)
-{
-	int fd = udp_batch_bind(local, &bind_options);
-
-	if (fd >= 0)
-		udp_batch_enable_gro(fd);
-	return fd;
-}
-
-bool udp_front_adopt(int fd, const struct endpoint *local)
-{
-	if (udp_batch_adopt(fd, local, &bind_options) != 0)
-		return false;
-	udp_batch_enable_gro(fd);
-	/* udp_front_open() asks for it if it is wanted. */
-	udp_batch_tell_hop_limit(fd, local->ip.family, false);
-	return true;
 }

@@ -28,7 +28,7 @@ void udp_fronts_free(struct udp_fronts *fronts); /* NULL is allowed; closes all 
 struct dtls *udp_fronts_dtls(struct udp_fronts *fronts);
 
 /*
- * Serve the front of that index, which is not open, on fd from udp_front_bind(), which is taken
+ * Serve the front of that index, which is not open, on fd from udp_socket_bind(), which is taken
  * over. False if out of memory; then fd is still the caller's.
  */
 bool udp_front_open(struct udp_fronts *fronts, uint16_t front, int fd);
@@ -104,11 +104,5 @@ void udp_front_come_through(struct udp_fronts *fronts, const struct five_tuple *
 
 /* Bring the counter of what the kernel dropped up to date. Not for the packet path. */
 void udp_fronts_count_drops(struct udp_fronts *fronts);
-
-/* A socket for that front, bound, ready for SO_REUSEPORT siblings. Negative errno. */
-int udp_front_bind(const struct endpoint *local);
-
-/* Set the options of one that another process has bound so. False: it is of no use. */
-bool udp_front_adopt(int fd, const struct endpoint *local);
 
 #endif

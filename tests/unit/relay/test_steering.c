@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/sockaddr.h"
-#include "relay/front/udp.h"
+#include "relay/front/udp_socket.h"
 #include "tests/unit/lib/unit.h"
 
 enum { SOCKETS_MAX = 8, SENDERS = 2000, WAIT_MS = 5000 };
@@ -50,7 +50,7 @@ static void bind_one(void)
 {
 	struct sockaddr_storage sa;
 	socklen_t len = sizeof(sa);
-	int fd = udp_front_bind(&front);
+	int fd = udp_socket_bind(&front);
 
 	ck_assert_int_ge(fd, 0);
 	ck_assert_uint_lt(socket_count, SOCKETS_MAX);
