@@ -35,6 +35,7 @@ struct relay_allocation {
 	struct credential_quota quota; /* of its user, from the credential */
 	bool nameless; /* the credential is for anybody; see relay/core/charge.h */
 	uint64_t age_ms;
+	uint16_t restarts; /* that it has survived */
 	uint64_t expires_in_ms;
 	bool mobile;                /* its client has a ticket (RFC 8016) */
 	bool client_gone;           /* and no connection at the moment */

@@ -82,6 +82,8 @@ static void fill(struct restore *re, struct allocation *al)
 	al->moving = false;
 	al->client_gone = re->plan.client_gone;
 	al->credit = 0;
+	if (al->restarts < UINT16_MAX)
+		al->restarts++;
 	al->icmp_limit = (struct icmp_limit){0};
 	al->lease = (struct lease){.average = al->lease.average, .peak = al->lease.peak};
 	sane_debt(&al->lease.average, re->now_ms);

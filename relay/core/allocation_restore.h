@@ -6,7 +6,7 @@
  * Restored are the 5-tuple, relayed ports (taken from the pool as they were), permissions and channels
  * that have time left and whose peers policy still allows, MS state, reserved bandwidth, mobility with its
  * ticket and a move that is under way, deadlines, all that it counts against, counters for its
- * record, and its id. Its owner is proved again, see owner_proof.h. Of a dual one a half that cannot come
+ * record, and its id. The process that it has outlived is counted. Its owner is proved again, see owner_proof.h. Of a dual one a half that cannot come
  * back is left out. Not restored are its connections: streams, and TCP connections of peers.
  *
  * Threads  before the workers run, or the worker of turn.

@@ -97,6 +97,7 @@ struct allocation {
 	bool client_gone : 1;        /* ... or none: its client's connection is closed */
 	bool data_connections : 1;   /* RFC 6062: what peers send is not framed */
 	enum end_reason end_reason;  /* set before allocation_ended() */
+	uint16_t restarts; /* how many processes it has outlived; no more are counted than fit */
 	struct icmp_limit icmp_limit;
 	uint64_t user_quota, prefix_quota; /* what it is charged to ... */
 	uint32_t user_row, prefix_row;     /* ... and the rows of these quotas */

@@ -40,7 +40,7 @@ static json_t *allocation_row(const struct relay_allocation *row)
 	snprintf(id, sizeof(id), "%016" PRIx64, row->id);
 	return json_pack(
 		"{s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-		"s:b, s:b, s:o, s:o, s:o, "
+		"s:i, s:b, s:b, s:o, s:o, s:o, "
 		"s:i, s:i, s:i, s:o, s:o, s:o, s:b, s:b}",
 		"id", id, "user", control_text(row->user), "key_id", row->key_id, "side",
 		side_name(row->side), "transport", transport_name(row->transport),
@@ -51,9 +51,10 @@ static json_t *allocation_row(const struct relay_allocation *row)
 		control_endpoint(&row->relayed_local), "second_relayed",
 		maybe_endpoint(&row->second_public), "second_relayed_local",
 		maybe_endpoint(&row->second_local), "age_ms", control_count(row->age_ms),
-		"expires_in_ms", control_count(row->expires_in_ms), "mobile", row->mobile,
-		"client_gone", row->client_gone, "moves", control_count(row->moves),
-		"moving_to", maybe_endpoint(&row->moving_to), "moving_over",
+		"expires_in_ms", control_count(row->expires_in_ms), "restarts",
+		(int)row->restarts, "mobile", row->mobile, "client_gone",
+		row->client_gone, "moves", control_count(row->moves), "moving_to",
+		maybe_endpoint(&row->moving_to), "moving_over",
 		row->moving_to.ip.family == IP_NONE
 			? json_null()
 			: json_string(transport_name(row->moving_over)),

@@ -17,7 +17,7 @@
 #include "relay/core/turn.h"
 #include "stun/ms_attr.h"
 
-enum { FIELDS = 23, TEXT_LEN = ENDPOINT_TEXT_LEN };
+enum { FIELDS = 24, TEXT_LEN = ENDPOINT_TEXT_LEN };
 
 /* Fields are written in the order in which they are added. */
 struct field {
@@ -147,6 +147,8 @@ static void list_fields(const struct record *record, struct fields *fields)
 	add_number(fields, "CHANNELS", record->channels);
 	if (record->moves > 0)
 		add_number(fields, "MOVES", record->moves);
+	if (!is_sum && record->restarts > 0)
+		add_number(fields, "RESTARTS", record->restarts);
 	add(fields, "REASON", end_reason_name(record->reason));
 }
 
@@ -179,6 +181,7 @@ static struct record record_begin(const struct allocation *al, enum end_reason r
 		.quality = al->ms.quality,
 		.permissions = al->permission_count,
 		.channels = al->channel_count,
+		.restarts = al->restarts,
 	};
 
 	assert(now_ms >= al->created_ms && reason < END_REASON_COUNT);

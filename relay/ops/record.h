@@ -27,7 +27,8 @@ struct record {
 	struct traffic to_peer, to_client;
 	uint64_t duration_ms;
 	uint16_t stream_type, quality, permissions, channels;
-	uint32_t moves; /* of its client to another address (RFC 8016) */
+	uint16_t restarts; /* that it survived: processes before the one that ended it */
+	uint32_t moves;    /* of its client to another address (RFC 8016) */
 	char user[CREDENTIAL_USER_MAX + 1];
 	struct credential_quota quota;
 	char key_id[KEY_ID_MAX + 1];

@@ -36,7 +36,8 @@ enum {
 	HAS_ACTIVE_DESTINATION = 1 << 17,
 	HAS_MS_RESERVATION = 1 << 18,
 	HAS_OWNER = 1 << 19, /* beyond what the proof says */
-	HAS_ALL = (1 << 20) - 1,
+	HAS_RESTARTS = 1 << 20,
+	HAS_ALL = (1 << 21) - 1,
 };
 
 /* --- parts ----------------------------------------------------------------------------------- */
@@ -382,6 +383,7 @@ static uint64_t flags_of(const struct allocation_image *image)
 		flags |= HAS_MS_RESERVATION;
 	flags |= saved_owner_is_in_proof(&image->move.owner, &image->proof) ? 0
 									    : HAS_OWNER;
+	flags |= al->restarts != 0 ? HAS_RESTARTS : 0;
 	return flags;
 }
 
@@ -435,6 +437,8 @@ size_t saved_allocation_write(const struct allocation_image *image, uint8_t *out
 	write_relayed(&w, image, flags);
 	write_traffic(&w, &al->to_peer);
 	write_traffic(&w, &al->to_client);
+	if (flags & HAS_RESTARTS)
+		state_write_number(&w, al->restarts);
 	if (flags & HAS_DEBT) {
 		state_write_number(&w, al->lease.average.full_ns);
 		state_write_number(&w, al->lease.peak.full_ns);
@@ -510,6 +514,8 @@ static void read_record(struct state_reader *r, struct allocation_image *image,
 	read_relayed(r, image, flags);
 	read_traffic(r, &al->to_peer);
 	read_traffic(r, &al->to_client);
+	if (flags & HAS_RESTARTS)
+		al->restarts = (uint16_t)state_read_up_to(r, UINT16_MAX);
 	if (flags & HAS_DEBT) {
 		al->lease.average.full_ns = state_read_number(r);
 		al->lease.peak.full_ns = state_read_number(r);

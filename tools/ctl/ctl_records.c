@@ -26,11 +26,12 @@ static const struct ctl_column columns[] = {
 	{">DURATION", "duration_ms"},
 	{">TO PEER", "bytes_to_peer"},
 	{">TO CLIENT", "bytes_to_client"},
+	{">RESTARTS", "restarts"},
 	{NULL, NULL},
 };
 
 /* Of IPv4 addresses and usual names; what is longer moves the rest of its row. */
-static const size_t widths[] = {24, 16, 12, 7, 4, 7, 7, 21, 21, 11, 8, 11, 11};
+static const size_t widths[] = {24, 16, 12, 7, 4, 7, 7, 21, 21, 11, 8, 11, 11, 8};
 
 static_assert(sizeof(widths) / sizeof(widths[0]) + 1 ==
 		      sizeof(columns) / sizeof(columns[0]),

@@ -80,6 +80,7 @@ def ids_ages_figures_and_the_record_go_on(server):
     check(abs(created[0] - created[1]) <= 1, "created %s, then %s", before["created"], after["created"])
     for name in ("id", "user", "key_id", "client", "relayed", "to_peer", "lifetime_s"):
         check(after[name] == before[name], "%s: %s, not %s", name, after[name], before[name])
+    check((before["restarts"], after["restarts"]) == (0, 1), "%s", after)
     check(talks(client, peer), "no call after the kill")
     client.refresh()
     server.restart()
@@ -92,6 +93,7 @@ def ids_ages_figures_and_the_record_go_on(server):
     record = record_of(server, before["id"])
     check(record["reason"] == "released" and record["packets_to_peer"] == 7, "%s", record)
     check(record["duration_ms"] >= 1000 * SAVED_S, "%s", record)
+    check(record["restarts"] == 2, "a kill and a restart: %s", record)
 
 
 @row

@@ -412,11 +412,28 @@ START_TEST(every_kind_comes_back) /* one for each */
 	allocation_image_take(&after.turn, restored, &again);
 	again.proof = image.proof;
 	allocation_image_trim(&again, after.now_ms);
+	ck_assert_uint_eq(again.move.al.restarts, 1);
+	image.move.al.restarts = 1;
 	difference = images_difference(&again, &image);
 	ck_assert_msg(difference == NULL, "%s: %s differs", name, difference);
 	if (al->mobile)
 		ck_assert_ptr_eq(mobility_find(&after.turn, mobility_name(al->id)),
 				 restored);
+	end();
+}
+END_TEST
+
+static const struct {
+	uint16_t before, after;
+} restarts[] = {{0, 1}, {1, 2}, {UINT16_MAX - 1, UINT16_MAX}, {UINT16_MAX, UINT16_MAX}};
+
+START_TEST(restarts_are_counted) /* one for each */
+{
+	begin();
+	take_image(make_typical());
+	image.move.al.restarts = restarts[_i].before;
+	expect_restored("typical");
+	ck_assert_uint_eq(restored->restarts, restarts[_i].after);
 	end();
 }
 END_TEST
@@ -1165,6 +1182,7 @@ static void add_cases(Suite *suite)
 	TCase *tc = tcase_create("kinds");
 
 	tcase_add_loop_test(tc, every_kind_comes_back, 0, ROWS(kinds));
+	tcase_add_loop_test(tc, restarts_are_counted, 0, ROWS(restarts));
 	tcase_add_test(tc, it_goes_on_as_before);
 	tcase_add_test(tc, ms_goes_on_as_before);
 	tcase_add_test(tc, a_move_is_completed);

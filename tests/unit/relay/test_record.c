@@ -177,6 +177,29 @@ START_TEST(record_names_the_quota_of_the_credential)
 }
 END_TEST
 
+START_TEST(record_counts_the_restarts)
+{
+	make_allocation();
+	al.restarts = 2;
+
+	struct record record = record_of(&turn, &al, 61500);
+	json_t *json = record_json(&record);
+
+	ck_assert_int_eq(json_integer_value(json_object_get(json, "restarts")), 2);
+	json_decref(json);
+	/* Those that share a record need not have survived the same ones. */
+	record.allocations = 2;
+	json = record_json(&record);
+	ck_assert_ptr_null(json_object_get(json, "restarts"));
+	json_decref(json);
+	al.restarts = 0;
+	record = record_of(&turn, &al, 61500);
+	json = record_json(&record);
+	ck_assert_ptr_null(json_object_get(json, "restarts"));
+	json_decref(json);
+}
+END_TEST
+
 /*
  * docs/records.md is the schema: it lists each field with its journal field, and no
  * others.
@@ -189,6 +212,7 @@ START_TEST(record_is_documented)
 	struct record record = record_of(&turn, &al, 61500);
 
 	record.moves = 2;
+	record.restarts = 3;
 	json_t *json = record_json(&record), *value;
 	const char *const ends[] = {"| Reason", NULL};
 	char *page = source_file("docs/records.md"), *line;
@@ -261,6 +285,7 @@ static void record_suite(Suite *suite)
 	tcase_add_test(tc, record_of_many_leaves_out_what_one_has);
 	tcase_add_test(tc, record_of_a_dual_one_has_both_addresses);
 	tcase_add_test(tc, record_names_the_quota_of_the_credential);
+	tcase_add_test(tc, record_counts_the_restarts);
 	tcase_add_test(tc, record_is_documented);
 	tcase_add_test(tc, notify_reaches_systemd);
 	tcase_add_test(tc, notify_without_systemd_is_nothing);

@@ -31,6 +31,7 @@ const char *image_kind_name(enum image_kind kind)
 		[IMAGE_MS_PSEUDO_TLS] = "MS on pseudo-TLS",
 		[IMAGE_MS_DUAL] = "MS dual",
 		[IMAGE_MS_RESERVED] = "MS with bandwidth",
+		[IMAGE_RESTARTED] = "restarted",
 		[IMAGE_FULL] = "full",
 	};
 
@@ -259,6 +260,7 @@ static void make_full(struct allocation_image *image)
 			     image->move.owner.user);
 	memset(image->move.owner.key_id, 'k', KEY_ID_MAX);
 	al->to_peer = al->to_client = (struct traffic){UINT64_MAX, UINT64_MAX};
+	al->restarts = UINT16_MAX;
 	image->proof.bytes = text_of(name);
 	image->via = at("[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:65535");
 	make_moving(image);
@@ -300,6 +302,9 @@ void image_make(struct allocation_image *image, enum image_kind kind)
 	case IMAGE_RESERVING:
 		memcpy(al->reservation.token, "12345678", RESERVATION_TOKEN_LEN);
 		al->reservation.held = true;
+		break;
+	case IMAGE_RESTARTED:
+		al->restarts = 300;
 		break;
 	case IMAGE_IN_DEBT:
 		al->lease.average.full_ns = (IMAGE_NOW_MS + 1) * UINT64_C(1000000);
@@ -495,6 +500,7 @@ static const char *allocation_difference(const struct allocation *a,
 	DIFFER(client_gone);
 	DIFFER(data_connections);
 	DIFFER(end_reason);
+	DIFFER(restarts);
 	DIFFER(icmp_limit.second_told);
 	DIFFER(user_quota);
 	DIFFER(prefix_quota);

@@ -26,6 +26,7 @@ enum image_kind {
 	IMAGE_MS_PSEUDO_TLS,
 	IMAGE_MS_DUAL,
 	IMAGE_MS_RESERVED,
+	IMAGE_RESTARTED,
 	IMAGE_FULL, /* as many permissions and channels as there can be, the longest names */
 	IMAGE_KIND_COUNT
 };
