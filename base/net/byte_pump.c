@@ -400,8 +400,15 @@ static enum answer more(struct byte_pump *pump, struct byte_pumps *pumps,
 	*full = false;
 	if (source->ssl != NULL || sink->ssl != NULL)
 		return copy(pump, pumps, source, sink, most, taken);
-	if (take_pipe(pumps, pump))
-		return read_piped(pump, pumps, source, most);
+	if (take_pipe(pumps, pump)) {
+		answer = read_piped(pump, pumps, source, most);
+		/*
+		 * splice() stops before an urgent byte (RFC 9293 section 3.8.5), for good, while the
+		 * source stays readable. A run that finds nothing looks whether that is why.
+		 */
+		if (answer != ANSWER_AGAIN || before > 0)
+			return answer;
+	}
 	answer = copy_peeked(pump, pumps, source, sink, most, taken);
 	*full = answer == ANSWER_OK && *taken == before;
 	return answer;

@@ -441,6 +441,40 @@ START_TEST(no_first_bytes_are_none)
 }
 END_TEST
 
+/* The source reads urgent bytes in line, as those of the relay do. */
+static void send_urgent(const char *text)
+{
+	int one = 1;
+	size_t len = strlen(text);
+
+	setsockopt(in.near.fd, SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
+	ck_assert_int_eq(send(in.far, text, len, MSG_OOB), (int)len);
+}
+
+START_TEST(an_urgent_byte_is_one_of_the_stream)
+{
+	static const char *const texts[] = {"abcd", "e", "fgh"};
+	char arrived[16] = "";
+	size_t taken, len = 0;
+	ssize_t more;
+
+	open_both(0);
+	for (size_t i = 0; i < 3; i++)
+		send_urgent(texts[i]);
+	ck_assert_int_eq(send(in.far, "ij", 2, 0), 2);
+	for (int i = 0; i < 1000 && len < 10; i++) {
+		ck_assert_int_eq(run(EVERYTHING, &taken), BYTE_PUMP_EMPTY);
+		while ((more = recv(out.far, arrived + len, sizeof(arrived) - len, 0)) >
+		       0)
+			len += (size_t)more;
+	}
+	ck_assert_str_eq(arrived, "abcdefghij");
+	/* Nothing is left that would wake it again and again. */
+	ck_assert_int_eq(run(EVERYTHING, &taken), BYTE_PUMP_EMPTY);
+	ck_assert_uint_eq(taken, 0);
+}
+END_TEST
+
 static void reset(int *fd)
 {
 	const struct linger at_once = {.l_onoff = 1};
@@ -496,6 +530,7 @@ static void byte_pump_suite(Suite *suite)
 	tcase_add_test(tc, a_pump_goes_on_from_a_pipe);
 	tcase_add_loop_test(tc, first_bytes_come_first, 0, 4);
 	tcase_add_test(tc, no_first_bytes_are_none);
+	tcase_add_test(tc, an_urgent_byte_is_one_of_the_stream);
 	tcase_add_loop_test(tc, a_reset_breaks_it, 0, 8);
 	tcase_add_test(tc, tls_that_ends_without_a_word_is_an_end);
 	tcase_set_timeout(tc, 60);
