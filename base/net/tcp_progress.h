@@ -4,7 +4,8 @@
  * it is right at any moment at which the program may have been killed.
  *
  * Both count from a start that is the socket's own; only differences mean something. An end that has
- * come (FIN) is no byte, and neither is one that was sent. What was peeked at is not taken.
+ * come (FIN) is no byte, and neither is one that was sent. What was peeked at is not taken. An urgent
+ * byte counts, so the socket needs SO_OOBINLINE, or what is read comes short of it.
  */
 #ifndef BASE_NET_TCP_PROGRESS_H
 #define BASE_NET_TCP_PROGRESS_H

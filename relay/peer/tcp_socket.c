@@ -32,6 +32,8 @@ static int new_socket(const struct endpoint *local)
 
 	if (fd < 0)
 		return -errno;
+	/* Accepted ones inherit it: urgent bytes are bytes of the stream, and are counted as such. */
+	set(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 	/* Connections of a call that is over may still linger on the port. */
 	if ((domain == AF_INET6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) ||
 	    !set(fd, SOL_SOCKET, SO_REUSEADDR, 1)) {
@@ -74,6 +76,7 @@ int tcp_socket_relisten(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
 
+	set(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 	/* A backlog may be changed at any time. It may have been killed before the last option. */
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
 	    listen(fd, BACKLOG) != 0 || !set(fd, SOL_SOCKET, SO_REUSEPORT, 1))
