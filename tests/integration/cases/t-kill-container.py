@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Calls of every kind and a storm of requests through the installed package under systemd: kill -9 at
-random instants, systemctl restart, a package upgrade to a build whose state has another version, and back
-to this one. The client-side model of t-kill-storm looks at everything each time.
+random instants, systemctl restart, a package upgrade to a build whose state has another version, and a
+kill of that one. The client-side model of t-kill-storm looks at everything each time. The way back to
+the older version is in t-upgrade-state.
 
   t-kill-container.py [--calls N] [--kills N] [--kinds A,B...]
 
