@@ -33,6 +33,7 @@ struct relay_allocation {
 	char user[CREDENTIAL_USER_MAX + 1];
 	char key_id[KEY_ID_MAX + 1];
 	struct credential_quota quota; /* of its user, from the credential */
+	bool is_token; /* it is an access token (RFC 7635), and key_id its kid */
 	bool nameless; /* the credential is for anybody; see relay/core/charge.h */
 	uint64_t age_ms;
 	uint16_t restarts; /* that it has survived */
@@ -44,6 +45,7 @@ struct relay_allocation {
 	struct endpoint moving_to;  /* where else that is; of no family: nowhere */
 	uint16_t permission_count, channel_count;
 	unsigned peer_connections; /* TCP ones with peers */
+	unsigned tls_connections;  /* of those, data connections whose client has TLS */
 	struct traffic to_peer, to_client;
 	struct traffic_rate rate;
 	uint64_t reserved_bps;        /* [MS-TURNBWM] */

@@ -6,13 +6,16 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "relay/ops/control_documents.h"
 #include "relay/relay.h"
 #include "relay/relay_allocations.h"
 #include "relay/reload/network.h"
+#include "relay/reload/next_owners.h"
 #include "relay/reload/relay_config.h"
 #include "relay/reload/relay_schema.h"
+#include "relay/reload/relay_settings.h"
 
 const char *continuity_way_name(enum continuity_way way)
 {
@@ -148,6 +151,7 @@ static void count_clients(struct continuity_check *check,
 {
 	check->handshakes += row->transport == TRANSPORT_DTLS;
 	check->reconnects += row->transport == TRANSPORT_TLS && !row->client_gone;
+	check->data_connections += row->tls_connections;
 }
 
 /* NULL: it has gone since the row was made, with its allocation. */
@@ -161,23 +165,41 @@ static const struct front *front_of(const struct network_front *fronts, size_t c
 	return NULL;
 }
 
-static void judge_all(struct continuity_check *check, const struct relay *relay,
-		      const struct relay_config *next,
+/* One check on its way. */
+struct checking {
+	const struct relay_config *next;
+	struct next_owners owners;
+	struct relay_settings *in_force;
+	struct network_front fronts[FRONTS_MAX];
+	size_t front_count;
+	int64_t unix_s;
+};
+
+static enum restore_result judge(const struct checking *checking,
+				 const struct relay_allocation *row)
+{
+	const struct front *front =
+		front_of(checking->fronts, checking->front_count, row->tuple.front);
+	enum restore_result result =
+		front == NULL ? RESTORE_NO_FRONT
+			      : continuity_check_judge(checking->next, row, front);
+
+	return result != RESTORED
+		       ? result
+		       : next_owners_judge(&checking->owners, &checking->in_force->turn,
+					   row, checking->unix_s);
+}
+
+static void judge_all(struct continuity_check *check, const struct checking *checking,
 		      const struct relay_allocation *rows, size_t count)
 {
-	struct network_front fronts[FRONTS_MAX];
-	size_t front_count = network_fronts(relay->network, fronts);
+	const uint32_t most = checking->next->fixed_limits.allocations_total;
 	uint64_t kept = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		const struct front *front =
-			front_of(fronts, front_count, rows[i].tuple.front);
-		enum restore_result result =
-			front == NULL ? RESTORE_NO_FRONT
-				      : continuity_check_judge(next, &rows[i], front);
+		enum restore_result result = judge(checking, &rows[i]);
 
-		if (result == RESTORED && next->fixed_limits.allocations_total != 0 &&
-		    kept >= next->fixed_limits.allocations_total)
+		if (result == RESTORED && most != 0 && kept >= most)
 			result = RESTORE_FULL;
 		if (result == RESTORED) {
 			count_clients(check, &rows[i]);
@@ -186,6 +208,22 @@ static void judge_all(struct continuity_check *check, const struct relay *relay,
 			check->lost[result]++;
 		}
 	}
+}
+
+static void check_rows(struct continuity_check *check, struct relay *relay,
+		       const struct relay_config *next,
+		       const struct relay_allocation *rows, size_t count)
+{
+	struct checking checking = {.next = next, .unix_s = time(NULL)};
+
+	if (!next_owners_load(&checking.owners, next, check->error, sizeof(check->error)))
+		return;
+	checking.in_force = relay_settings(relay);
+	checking.front_count = network_fronts(relay->network, checking.fronts);
+	if (checking.in_force != NULL) /* without it there are no workers, and no rows */
+		judge_all(check, &checking, rows, count);
+	relay_settings_unref(checking.in_force);
+	next_owners_release(&checking.owners);
 }
 
 bool continuity_check_make(struct continuity_check *check, struct relay *relay)
@@ -202,10 +240,10 @@ bool continuity_check_make(struct continuity_check *check, struct relay *relay)
 	next = (struct relay_config *)config_load(&relay_config_schema,
 						  relay->config->common.path,
 						  check->error, sizeof(check->error));
-	if (next != NULL)
-		judge_all(check, relay, next, rows, count);
-	if (next != NULL)
+	if (next != NULL) {
+		check_rows(check, relay, next, rows, count);
 		config_free(&next->common);
+	}
 	free(rows);
 	return true;
 }
@@ -235,9 +273,10 @@ static json_t *lost(const struct continuity_check *check)
 	json_t *list = json_array();
 
 	if (check->error[0] != '\0')
-		add_reason(list, "configuration",
-			   "the configuration cannot be loaded, so no process starts",
-			   check->allocations);
+		add_reason(
+			list, "configuration",
+			"the configuration, or a file that it names, cannot be loaded, so no process starts",
+			check->allocations);
 	if (check->continuity.way == CONTINUITY_NONE)
 		add_reason(
 			list, "no-way",
@@ -266,8 +305,9 @@ static json_t *noticed(const struct continuity_check *check)
 
 json_t *continuity_check_document(const struct continuity_check *check)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s?}", "allocations",
-			 control_count(check->allocations), "lost",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:s?}", "allocations",
+			 control_count(check->allocations), "data_connections",
+			 control_count(check->data_connections), "lost",
 			 control_count(continuity_check_lost(check)), "lost_by",
 			 lost(check), "noticed_by", noticed(check), "next",
 			 continuity_next(&check->continuity), "error",

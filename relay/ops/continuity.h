@@ -1,9 +1,10 @@
 /*
  * continuity.h - what the last restart did to calls, and what the next one will depend on: for the
  * status, the page and metrics. And what the next one would cost: allocations that the next process
- * would not take up, by reason, judged by the configuration file as it is now, for "avedgectl upgrade
- * --check". That process judges again (core/restore_plan.h), and knows more: a credential may
- * expire until then. What is counted as lost here is lost there.
+ * would not take up, by reason, judged by the configuration file, the keys and the list of revoked
+ * users as they are on disk, for "avedgectl upgrade --check". That process judges again
+ * (core/restore_plan.h), and knows more: a credential may expire until then. What is counted as lost
+ * here is lost there.
  *
  * Threads  any but a worker's; checks ask the workers for their allocations.
  */
@@ -56,7 +57,8 @@ struct continuity_check {
 	/* Not lost, but their clients notice: */
 	uint64_t handshakes; /* over DTLS: a new handshake */
 	uint64_t reconnects; /* over TLS with a ticket (RFC 8016): a new connection */
-	char error[512]; /* the file cannot be loaded, and no process starts with it; empty: it can */
+	uint64_t data_connections; /* of RFC 6062 whose client has TLS: they are reset */
+	char error[512]; /* a file cannot be loaded, and no process starts with it; empty: all can */
 };
 
 /* By that configuration; front: of its client, as it is now. RESTORED: it comes back. */

@@ -368,6 +368,14 @@ bool data_conns_bind(struct data_conns *conns, uint32_t connection,
 	return true;
 }
 
+bool data_conns_has_tls(const struct data_conns *conns, uint32_t connection)
+{
+	assert(connection < conns->size);
+	const struct data_conn *conn = conns->conns[connection];
+
+	return conn != NULL && conn->ssl != NULL;
+}
+
 void data_conns_client_gone(struct data_conns *conns, uint32_t connection)
 {
 	struct data_conn *conn = conn_at(conns, connection);

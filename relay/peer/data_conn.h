@@ -90,6 +90,9 @@ void data_conns_add_pipe(struct data_conns *conns, const int pipe[2]);
 /* The records of this worker's connections with peers; they live as long. */
 struct peer_records *data_conns_records(struct data_conns *conns);
 
+/* Is it bound to a client with TLS? */
+bool data_conns_has_tls(const struct data_conns *conns, uint32_t connection);
+
 /* Read nothing for the connections of that slot, or go on: bandwidth, see relay/throttle.h. */
 void data_conns_throttle(struct data_conns *conns, uint32_t slot, bool throttle);
 

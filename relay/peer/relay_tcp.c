@@ -398,6 +398,19 @@ unsigned relay_tcp_connections(const struct relay_tcp *relays, uint32_t slot)
 	return port->connections + tcp_connections_count(relays->delivery->turn, slot);
 }
 
+unsigned relay_tcp_tls_connections(const struct relay_tcp *relays, uint32_t slot)
+{
+	const struct turn *turn = relays->delivery->turn;
+	unsigned count = 0;
+
+	if (port_of(relays, slot)->owner == NULL)
+		return 0;
+	for (uint32_t i = tcp_connections_first(turn, slot); i != TCP_CONNECTION_NONE;
+	     i = tcp_connection_at(turn, i)->next)
+		count += data_conns_has_tls(relays->data, i);
+	return count;
+}
+
 static const char *state_name(enum peer_conn_state state)
 {
 	switch (state) {

@@ -64,7 +64,10 @@ void relay_tcp_throttle(struct relay_tcp *relays, uint32_t slot, bool throttle);
  */
 unsigned relay_tcp_connections(const struct relay_tcp *relays, uint32_t slot);
 
-/* The same, and held ones, one by one: copies, at most room of them; returns how many. */
+/* Data connections of that slot whose client has TLS: those that no process can take up. */
+unsigned relay_tcp_tls_connections(const struct relay_tcp *relays, uint32_t slot);
+
+/* The same as relay_tcp_connections(), and held ones, one by one: copies, at most room of them; returns how many. */
 struct relay_tcp_peer {
 	struct endpoint peer;
 	const char *

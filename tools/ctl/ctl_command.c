@@ -90,11 +90,12 @@ const struct ctl_command ctl_commands[] = {
 	 .usage = "--check",
 	 .purpose = "say what a restart or an upgrade would lose",
 	 .text = "Calls go on when mediarelayd is restarted or upgraded.  This asks the relay which would "
-		 "not, before it happens: clients over TLS without mobility, allocations that could "
-		 "not be saved, and those whose address, port or dialect the configuration file, as "
-		 "it is now, does not have any more.  Changes nothing.\n\n"
+		 "not, before it happens: clients over TLS without mobility, data connections over TLS, "
+		 "allocations that could not be saved, and those whose address, port or dialect the "
+		 "configuration file, as it is now, does not have any more, or whose user or key the "
+		 "files of revoked users and keys have not left valid.  Changes nothing.\n\n"
 		 "Exit status 0: nothing would be lost; 1: something would, or no process could start "
-		 "with this file.",
+		 "with these files.",
 	 .daemon = CTL_RELAY,
 	 .options = {OPTION_CHECK, DAEMON},
 	 .run = ctl_upgrade},

@@ -213,6 +213,10 @@ static void print_upgrade(const json_t *document)
 	if (json_array_size(noticed) > 0)
 		puts("kept, but their clients notice");
 	print_reasons(noticed);
+	if (ctl_integer(document, "data_connections") > 0)
+		ctl_print(document,
+			  "{data_connections} data connections over TLS would be "
+			  "reset\n");
 	if (ctl_integer(json_object_get(document, "next"), "descriptors_given_up") > 0)
 		ctl_print(document,
 			  "{next.descriptors_given_up} descriptors could not be stored: "
@@ -238,6 +242,7 @@ int ctl_upgrade(const struct ctl_args *args)
 	if (status != CTL_OK)
 		return status;
 	loses = ctl_integer(document, "lost") > 0 ||
+		ctl_integer(document, "data_connections") > 0 ||
 		json_is_string(json_object_get(document, "error"));
 	if (ctl_has(args, OPTION_JSON)) {
 		status = ctl_print_json(document);

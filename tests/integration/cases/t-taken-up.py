@@ -174,9 +174,12 @@ def what_the_settings_do_not_allow_is_lost_by_name(server):
     server.settings = {**server.settings, "ms": ["enabled = false"],
                        "peers": ['deny = "%s"' % DENIED]}
     configure(server)
+    want = {"revoked": 1, "no-front": 1, "no-address": 1, "dialect": 1}
+    said = get(server, "/v1/upgrade")
+    check({r["reason"]: r["allocations"] for r in said["lost_by"]} == want and said["lost"] == 4,
+          "not what the restart will lose: %s", said)
     server.kill()
     taken, lost = told(server)
-    want = {"revoked": 1, "no-front": 1, "no-address": 1, "dialect": 1}
     check((taken, lost) == (3, want), "%s %s", taken, lost)
     check(restores(server) == {**want, "taken-up": 3}, "%s", restores(server))
     status = get(server, "/v1/status")["taken_up"]

@@ -16,6 +16,7 @@ import time
 # This test measures memory, and a sanitizer keeps freed memory: prefer the normal build.
 os.environ["RELAY_BUILD_DIR"] = os.environ.get("BUILD_DIR") or os.environ.get("RELAY_BUILD_DIR", "")
 import lib  # adds ../lib to the path
+import control as control_socket
 import netns
 import relay
 import turnclient as t
@@ -153,6 +154,19 @@ def pipelined(server, transport):
     peer.sendall(payload)
     check(data.recv(len(payload)) == payload, "and back")
     client.close()
+
+
+def upgrade_is_judged(server):
+    """avedgectl upgrade --check: of two data connections of a TCP client a restart resets the one over TLS."""
+    client, peers = control(server, "tcp"), listener()
+    plain, _ = connected(client, peers)
+    others = listener()
+    secret, _ = connected(client, others, conn=client.data("tls"))
+    status, said = control_socket.ask(server.path("relay.sock"), "GET", "/v1/upgrade")
+    check(status == 200 and said["data_connections"] == 1, "%s: %s", status, said)
+    secret.close()
+    client.close()
+    plain.close()
 
 
 def half_close(server, transport):
@@ -369,6 +383,7 @@ def main():
         for thread in slow:
             thread.join()
         check(not wrong, "%s", "; ".join(wrong))
+        upgrade_is_judged(server)
         print("; ".join(notes))
 
 
