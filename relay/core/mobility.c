@@ -118,12 +118,38 @@ static bool is_there(const struct turn *turn, const struct allocation *al,
 	       (al->moving && five_tuple_equal(&mobility_of(turn, al)->to, tuple));
 }
 
+/*
+ * The connection of the Refresh that made the valid ticket ended before any data came over it, so
+ * whether its client has the answer is not known. Over a connection there is no repetition that could
+ * be recognised: the client comes over another one, with either ticket.
+ */
+static bool answer_may_be_lost(const struct turn *turn, const struct allocation *al,
+			       uint64_t now_ms)
+{
+	const struct mobility *mobility = mobility_of(turn, al);
+
+	return !al->moving && now_ms < mobility->until_ms &&
+	       transport_is_stream(
+		       turn->shared->fronts[mobility->from.front].transport) &&
+	       !five_tuple_equal(&mobility->from, &al->tuple);
+}
+
+static bool is_good(const struct turn *turn, const struct allocation *al,
+		    const struct mobility_ticket *ticket, uint64_t now_ms)
+{
+	const struct mobility *mobility = mobility_of(turn, al);
+
+	return ticket->number == mobility->ticket ||
+	       (ticket->number == (uint16_t)(mobility->ticket - 1) &&
+		answer_may_be_lost(turn, al, now_ms));
+}
+
 enum mobility_event mobility_judge(const struct turn *turn, const struct allocation *al,
-				   const struct mobility_move *move)
+				   const struct mobility_move *move, uint64_t now_ms)
 {
 	const struct front *front = &turn->shared->fronts[move->to->front];
 
-	if (move->ticket->number != mobility_of(turn, al)->ticket)
+	if (!is_good(turn, al, move->ticket, now_ms))
 		return MOBILITY_OLD_TICKET;
 	if (is_there(turn, al, move->to))
 		return MOBILITY_SAME_ADDRESS;
@@ -153,14 +179,15 @@ bool mobility_prepare(struct turn *turn, struct allocation *al,
 				       : 0;
 	struct charge charge;
 
-	assert(move->ticket->number == mobility->ticket);
+	assert(is_good(turn, al, move->ticket, now_ms));
 	assert(!allocation_find_any(turn->table, move->to));
 	if (!charge_hold(turn, al, move->to, connections, &charge, why))
 		return false;
 	if (al->moving)
 		mobility_abandon(turn, al);
 	changes_note(turn, al);
-	mobility->ticket++;
+	/* The next one is not the next but one if the answer that had it was lost. */
+	mobility->ticket = (uint16_t)(move->ticket->number + 1);
 	mobility->from = *move->to;
 	memcpy(mobility->txid, move->txid, sizeof(mobility->txid));
 	mobility->until_ms = now_ms + REPEATED_MS;

@@ -14,7 +14,9 @@
  * and counted until it is back, or until the allocation's lifetime is over.
  *
  * Tickets are numbered. One is valid; the one before is known to the Refresh that used it up,
- * whose repetitions get the same answer for 40 s, and for nothing else. A ticket proves nothing: the
+ * whose repetitions get the same answer for 40 s. Over a connection nothing is repeated: if it ended
+ * before its client had moved, because the process was killed for instance, the client may not have the
+ * answer, so for those 40 s the ticket before is good as well, and gets the valid one again. A ticket proves nothing: the
  * Refresh is authenticated as any, and its user has to be the owner. All access tokens (RFC 7635) are
  * of one owner, so there it has to be signed with the allocation's own key; a client that has a new
  * token refreshes with that before it moves, or after.
@@ -78,7 +80,7 @@ bool mobility_is_repeated(const struct turn *turn, const struct allocation *al,
  * SAME_ADDRESS, WRONG_OWNER, IN_USE, TRANSPORT, FORBIDDEN, ADDRESS.
  */
 enum mobility_event mobility_judge(const struct turn *turn, const struct allocation *al,
-				   const struct mobility_move *move);
+				   const struct mobility_move *move, uint64_t now_ms);
 
 /*
  * Begin a move that was judged: charge it, use the ticket up and make the next one. False, with

@@ -191,7 +191,7 @@ void mobile_refresh(struct request *rq)
 		reply_moved(rq, answered_s);
 		return;
 	}
-	verdict = mobility_judge(rq->turn, named, &where);
+	verdict = mobility_judge(rq->turn, named, &where, rq->now_ms);
 	if (verdict != MOBILITY_PREPARED)
 		refuse(rq, verdict);
 	else

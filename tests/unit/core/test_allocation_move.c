@@ -207,7 +207,7 @@ START_TEST(a_move_in_a_move)
 					   .txid = (const uint8_t *)"123456789012",
 					   .via = second.worker};
 
-	ck_assert_int_eq(mobility_judge(&fixture.turn, al, &move), MOBILITY_PREPARED);
+	ck_assert_int_eq(mobility_judge(&fixture.turn, al, &move, fixture.now_ms), MOBILITY_PREPARED);
 	ck_assert(mobility_prepare(&fixture.turn, al, &move, fixture.now_ms, &why));
 	ck_assert_uint_eq(fixture.turn.front_allocations[3], 2);
 	al = carry(&fixture.turn, al, &second);
@@ -244,7 +244,8 @@ static void prepare(struct turn *turn, struct allocation *al, const struct five_
 	enum refusal why;
 
 	allocation_owner(turn->table, al, &owner);
-	ck_assert_int_eq(mobility_judge(turn, al, &move), MOBILITY_PREPARED);
+	ck_assert_int_eq(mobility_judge(turn, al, &move, fixture.now_ms),
+			 MOBILITY_PREPARED);
 	ck_assert(mobility_prepare(turn, al, &move, fixture.now_ms, &why));
 }
 

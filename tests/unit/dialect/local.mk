@@ -57,6 +57,7 @@ EXTRA_DIST += tests/unit/dialect/ms_check.h tests/unit/dialect/restore_check.h
 
 unit_programs += \
 	tests/unit/dialect/test_allocation_restore \
+	tests/unit/dialect/test_restore_mobility \
 	tests/unit/dialect/test_restore_model \
 	tests/unit/dialect/test_ms_admission \
 	tests/unit/dialect/test_ms_turn_allocate \
@@ -69,6 +70,10 @@ unit_programs += \
 tests_unit_dialect_test_allocation_restore_SOURCES = tests/unit/dialect/test_allocation_restore.c \
 	tests/unit/state/images.c tests/unit/state/images.h
 tests_unit_dialect_test_allocation_restore_LDADD = libmsclient.a libturnclient.a libfixture.a \
+	libstate.a $(LDADD)
+tests_unit_dialect_test_restore_mobility_SOURCES = tests/unit/dialect/test_restore_mobility.c \
+	tests/unit/state/images.c tests/unit/state/images.h
+tests_unit_dialect_test_restore_mobility_LDADD = libmsclient.a libturnclient.a libfixture.a \
 	libstate.a $(LDADD)
 tests_unit_dialect_test_restore_model_SOURCES = tests/unit/dialect/test_restore_model.c \
 	tests/unit/state/images.c tests/unit/state/images.h

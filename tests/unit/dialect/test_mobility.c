@@ -539,9 +539,11 @@ START_TEST(tcp_allocation_stays_on_streams) /* T-473 */
 	struct mobility_move where = {
 		.ticket = &named, .to = &udp, .owner = &owner, .txid = al->txid};
 
-	ck_assert_int_eq(mobility_judge(&fixture.turn, al, &where), MOBILITY_TRANSPORT);
+	ck_assert_int_eq(mobility_judge(&fixture.turn, al, &where, fixture.now_ms),
+			 MOBILITY_TRANSPORT);
 	where.to = &tls;
-	ck_assert_int_eq(mobility_judge(&fixture.turn, al, &where), MOBILITY_PREPARED);
+	ck_assert_int_eq(mobility_judge(&fixture.turn, al, &where, fixture.now_ms),
+			 MOBILITY_PREPARED);
 	end_clean();
 }
 END_TEST
@@ -559,13 +561,16 @@ START_TEST(tokens_are_of_one_owner) /* T-468, attack 27: wrong owner */
 
 	al->owner.is_token = true;
 	allocation_owner(fixture.turn.table, al, &thief);
-	ck_assert_int_eq(mobility_judge(&fixture.turn, al, &where), MOBILITY_PREPARED);
+	ck_assert_int_eq(mobility_judge(&fixture.turn, al, &where, fixture.now_ms),
+			 MOBILITY_PREPARED);
 	thief.key.bytes[thief.key.len - 1] ^= 1;
-	ck_assert_msg(mobility_judge(&fixture.turn, al, &where) == MOBILITY_WRONG_OWNER,
+	ck_assert_msg(mobility_judge(&fixture.turn, al, &where, fixture.now_ms) ==
+			      MOBILITY_WRONG_OWNER,
 		      "another token's key");
 	allocation_owner(fixture.turn.table, al, &thief);
 	thief.key.len = 20;
-	ck_assert_int_eq(mobility_judge(&fixture.turn, al, &where), MOBILITY_WRONG_OWNER);
+	ck_assert_int_eq(mobility_judge(&fixture.turn, al, &where, fixture.now_ms),
+			 MOBILITY_WRONG_OWNER);
 	end_clean();
 }
 END_TEST
@@ -675,6 +680,78 @@ START_TEST(new_connection_closed_while_moving)
 	ck_assert(client_channel_data(&alice, 0x4000, "x", 1));
 	move(&third);
 	expect(&third, 0, "with the ticket it got there, from elsewhere");
+	end_clean();
+}
+END_TEST
+
+/* The client is alice's no more, and its new connection ends before the answer has come: again and again. */
+START_TEST(answer_lost_with_the_connection) /* T-471 */
+{
+	uint8_t first[MOBILITY_TICKET_LEN];
+	struct stun_attr attr;
+
+	begin_mobile();
+	client_init(&alice, &fixture, ALICE, FRONT_OUTSIDE_TCP, "alice");
+	client_init(&moved, &fixture, ELSEWHERE, FRONT_OUTSIDE_TCP, "alice");
+	client_init(&mallory, &fixture, FURTHER, FRONT_OUTSIDE_TCP, "mallory");
+	client_login(&moved);
+	client_login(&mallory);
+	struct allocation *al = allocate_mobile();
+
+	dispatch_client_gone(&fixture.turn, &alice.tuple, END_CLIENT_GONE,
+			     fixture.now_ms);
+	for (int i = 0; i < 3; i++) {
+		move(&moved);
+		expect(&moved, 0, "T-471 with the ticket that it has");
+		ck_assert(client_find(&moved, TURN_MOBILITY_TICKET, &attr));
+		if (i == 0)
+			memcpy(first, attr.value.data, sizeof(first));
+		ck_assert_msg(memcmp(first, attr.value.data, sizeof(first)) == 0,
+			      "T-471 the same new ticket");
+		move(&third);
+		expect(&third, 400, "T-471 nothing is lost as long as it is connected");
+		dispatch_client_gone(&fixture.turn, &moved.tuple, END_CLIENT_GONE,
+				     fixture.now_ms);
+		ck_assert(al->client_gone && !al->moving);
+		move(&mallory);
+		expect(&mallory, 441, "T-468 for its owner alone");
+	}
+	memcpy(ticket, first, sizeof(ticket));
+	move(&moved);
+	expect(&moved, 0, "with the new one, too");
+	ck_assert(client_find(&moved, TURN_MOBILITY_TICKET, &attr));
+	ck_assert(memcmp(first, attr.value.data, sizeof(first)) != 0);
+	ck_assert(client_channel_data(&moved, 0x4000, "x", 1));
+	dispatch_client_gone(&fixture.turn, &moved.tuple, END_CLIENT_GONE,
+			     fixture.now_ms);
+	move(&third);
+	expect(&third, 400, "T-471 it had the answer, for it has sent data");
+	end_clean();
+}
+END_TEST
+
+START_TEST(answer_lost_long_ago) /* T-471 */
+{
+	uint8_t zeroth[MOBILITY_TICKET_LEN];
+
+	begin_mobile();
+	client_init(&moved, &fixture, ELSEWHERE, FRONT_OUTSIDE_TCP, "alice");
+	client_login(&moved);
+	allocate_mobile();
+	memcpy(zeroth, ticket, sizeof(zeroth));
+	ck_assert_int_eq(move(&moved), 0);
+	keep_ticket(&moved, "first");
+	dispatch_client_gone(&fixture.turn, &moved.tuple, END_CLIENT_GONE,
+			     fixture.now_ms);
+	advance(40000);
+	uint8_t first[MOBILITY_TICKET_LEN];
+	memcpy(first, ticket, sizeof(first));
+	memcpy(ticket, zeroth, sizeof(ticket));
+	move(&third);
+	expect(&third, 400, "T-471 40 s later it is an old one");
+	memcpy(ticket, first, sizeof(ticket));
+	move(&third);
+	expect(&third, 0, "T-471 the valid one is good as long as the allocation lasts");
 	end_clean();
 }
 END_TEST
@@ -1076,6 +1153,8 @@ static void mobility_suite(Suite *s)
 	tcase_add_test(t, vanished_connection);
 	tcase_add_test(t, not_mobile_and_vanished);
 	tcase_add_test(t, old_connection_closed_while_moving);
+	tcase_add_test(t, answer_lost_with_the_connection);
+	tcase_add_test(t, answer_lost_long_ago);
 	tcase_add_test(t, new_connection_closed_while_moving);
 	tcase_add_test(t, data_before_the_refresh);
 	tcase_add_test(t, flags_follow);
