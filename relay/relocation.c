@@ -11,7 +11,6 @@
 
 #include "relay/core/allocation.h"
 #include "relay/core/allocation_move.h"
-#include "relay/core/changes.h"
 #include "relay/core/channel.h"
 #include "relay/core/mobility.h"
 #include "relay/core/mobility_directory.h"
@@ -269,12 +268,11 @@ static void take(struct delivery *here, const struct allocation_move *move,
 	}
 }
 
-/* The other worker has saved it, so what is saved of it here may go. */
 static void left_there(struct delivery *there, void *arg)
 {
 	struct notice *notice = arg;
 
-	changes_note_slot(there->turn, notice->left_slot);
+	allocation_move_left(there->turn, notice->left_slot);
 	there->expire(there->self);
 	free(notice);
 }
@@ -331,8 +329,8 @@ static void pull_there(struct delivery *there, void *arg)
 		notice->move = allocation_move_new();
 	if (notice->move != NULL) {
 		notice->left_by = turn->worker;
-		notice->left_slot = al->slot;
 		allocation_move_pack(turn, al, notice->move);
+		notice->left_slot = notice->move->left_slot;
 		place = allocation_move_place(notice->move, notice->from);
 	}
 	/* From here on the notice is the other's, if it gets it. */
@@ -346,7 +344,7 @@ static void pull_there(struct delivery *there, void *arg)
 		return;
 	}
 	if (moves) {
-		/* Its slot was just given back, so there is room. */
+		/* Its slot is still its own, so there is room. */
 		al = allocation_move_put_back(turn, notice->move);
 		mobility_abandon(turn, al);
 	}

@@ -90,8 +90,15 @@ void allocation_move_pack(struct turn *turn, struct allocation *al,
 		turn_count_on_front(turn, move->mobility.to.front, -1);
 		allocation_table_remove_arriving(table, al);
 	}
-	allocation_table_give(table, al);
+	move->left_slot = al->slot;
+	allocation_table_leave(table, al);
 	counter_add(&turn->counters.moved_out, 1);
+}
+
+void allocation_move_left(struct turn *turn, uint32_t slot)
+{
+	allocation_table_left(turn->table, slot);
+	changes_note_slot(turn, slot);
 }
 
 struct mobility_place allocation_move_place(const struct allocation_move *move,
@@ -166,6 +173,8 @@ struct allocation *allocation_move_unpack(struct turn *turn,
 struct allocation *allocation_move_put_back(struct turn *turn,
 					    const struct allocation_move *move)
 {
+	allocation_table_left(turn->table, move->left_slot);
+
 	struct allocation *al = allocation_move_unpack(turn, move);
 
 	assert(al != NULL && al->moving == move->al.moving);

@@ -37,6 +37,7 @@ struct allocation_move {
 	struct permission permissions[ENTRIES_EACH_MAX];
 	struct channel channels[ENTRIES_EACH_MAX];
 	/* Of its owner, as far as it is known; on the way from worker to worker, in text. */
+	uint32_t left_slot; /* where it was */
 	struct owner_proof proof;
 	uint8_t text[OWNER_PROOF_BYTES_MAX + OWNER_PROOF_REALM_MAX];
 };
@@ -50,11 +51,13 @@ void allocation_move_free(struct allocation_move *move);
 
 /*
  * Take it out of its table; the pointer is invalid afterwards. What has been saved of it (core/changes.h)
- * remains until the other worker has saved it, and the caller notes its slot: a process that ends
- * meanwhile leaves it twice, and that with more hops counts.
+ * remains until the other worker has saved it, and so does its slot, until allocation_move_left(): a
+ * process that ends meanwhile leaves it twice, and that with more hops counts.
  */
 void allocation_move_pack(struct turn *turn, struct allocation *al,
 			  struct allocation_move *move);
+/* The other worker has saved it, or ended it: what is saved here may go, and its slot is free. */
+void allocation_move_left(struct turn *turn, uint32_t slot);
 
 /* Where the old worker tells the directory that it is, once it is on its way to the new one. */
 struct mobility_place allocation_move_place(const struct allocation_move *move,

@@ -284,17 +284,32 @@ struct allocation *allocation_table_take(struct allocation_table *table)
 	return al;
 }
 
-void allocation_table_give(struct allocation_table *table, struct allocation *al)
+void allocation_table_leave(struct allocation_table *table, struct allocation *al)
 {
-	uint32_t slot = al->slot;
 	uint32_t generation = al->generation + 1;
 
-	assert(allocation_is_live(al) && al == slab_at(&table->allocations, slot));
+	assert(allocation_is_live(al) && al == slab_at(&table->allocations, al->slot));
 	assert(al->permissions == SLOT_NONE && al->channels == SLOT_NONE);
 	owner_store_drop(&table->owners, &al->owner);
 	OPENSSL_cleanse(al, sizeof(*al));
 	al->generation = generation;
+	table->resting++;
+}
+
+void allocation_table_left(struct allocation_table *table, uint32_t slot)
+{
+	assert(table->resting > 0 &&
+	       !allocation_is_live(slab_at(&table->allocations, slot)));
+	table->resting--;
 	slab_give(&table->allocations, slot);
+}
+
+void allocation_table_give(struct allocation_table *table, struct allocation *al)
+{
+	uint32_t slot = al->slot;
+
+	allocation_table_leave(table, al);
+	allocation_table_left(table, slot);
 }
 
 struct allocation *allocation_at(struct allocation_table *table, uint32_t slot)
@@ -319,7 +334,7 @@ struct allocation *allocation_by_id(struct allocation_table *table, uint64_t id)
 
 size_t allocation_count(const struct allocation_table *table)
 {
-	return table->allocations.used;
+	return table->allocations.used - table->resting;
 }
 
 uint32_t allocation_slots(const struct allocation_table *table)
@@ -481,6 +496,7 @@ bool allocation_table_check(const struct allocation_table *table)
 	}
 	return live - gone == check_buckets(table, table->buckets) &&
 	       moving == check_buckets(table, table->arrivals) &&
-	       moving == table->arrival_count && live == table->allocations.used &&
+	       moving == table->arrival_count &&
+	       live + table->resting == table->allocations.used &&
 	       expiry_check(&table->expiry) && expiry_check(&table->reservation_expiry);
 }

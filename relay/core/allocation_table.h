@@ -75,6 +75,7 @@ struct allocation_table {
 	struct bucket *buckets;    /* of the 5-tuples of clients ... */
 	struct bucket *arrivals;   /* ... and of those to which they move */
 	uint32_t arrival_count;
+	uint32_t resting; /* slots whose allocations have left; see allocation_table_leave() */
 	uint32_t generation; /* of slots that were never taken; even */
 	uint32_t highest;    /* of any slot so far */
 	uint32_t mask;       /* number of buckets - 1 of each, a power of two */
@@ -137,6 +138,12 @@ void allocation_table_remove_arriving(struct allocation_table *table,
 				      const struct allocation *al);
 /* Only its generation stays, so an old id never becomes valid again. */
 void allocation_table_give(struct allocation_table *table, struct allocation *al);
+/*
+ * The same for one that goes on in another table: no other gets its slot before
+ * allocation_table_left(), so what is saved under the slot remains until then.
+ */
+void allocation_table_leave(struct allocation_table *table, struct allocation *al);
+void allocation_table_left(struct allocation_table *table, uint32_t slot);
 
 /* Its owner; cleanse it before dropping it. */
 static inline void allocation_owner(const struct allocation_table *table,

@@ -92,8 +92,9 @@ static struct allocation *carry(struct turn *from, struct allocation *al, struct
 	al = allocation_move_unpack(to, move);
 	/* The old worker's word comes late, and changes nothing. */
 	mobility_directory_move(fixture.shared.mobile, mobility_name(id), place);
+	ck_assert_uint_eq(move->left_slot, slot);
 	allocation_move_free(move);
-	changes_note_slot(from, slot);
+	allocation_move_left(from, slot);
 	fixture_check_records(from, fixture.now_ms);
 	fixture_check_records(to, fixture.now_ms);
 	ck_assert(al == NULL || allocation_table_check(to->table));
@@ -181,6 +182,7 @@ START_TEST(charges_and_ports_stay) /* attack 27: quota released early */
 	ck_assert_uint_eq(quota_held(fixture.shared.users[DIALECT_IETF], user), 1);
 	ck_assert_uint_eq(port_pool_figures(fixture.shared.ports, 0, 0).used, used);
 	al = allocation_move_unpack(&second, move);
+	allocation_move_left(&fixture.turn, move->left_slot);
 	allocation_move_free(move);
 	ck_assert_uint_eq(quota_held(fixture.shared.total, 0), 1);
 	allocation_delete(&second, al, END_RELEASED, fixture.now_ms);
@@ -207,7 +209,8 @@ START_TEST(a_move_in_a_move)
 					   .txid = (const uint8_t *)"123456789012",
 					   .via = second.worker};
 
-	ck_assert_int_eq(mobility_judge(&fixture.turn, al, &move, fixture.now_ms), MOBILITY_PREPARED);
+	ck_assert_int_eq(mobility_judge(&fixture.turn, al, &move, fixture.now_ms),
+			 MOBILITY_PREPARED);
 	ck_assert(mobility_prepare(&fixture.turn, al, &move, fixture.now_ms, &why));
 	ck_assert_uint_eq(fixture.turn.front_allocations[3], 2);
 	al = carry(&fixture.turn, al, &second);
@@ -403,11 +406,36 @@ START_TEST(no_room)
 
 	ck_assert_ptr_null(allocation_move_unpack(&second, move));
 	allocation_move_discard(&second, move, fixture.now_ms);
+	allocation_move_left(&fixture.turn, move->left_slot);
 	allocation_move_free(move);
 	allocation_table_give(second.table, blocker);
 	ck_assert_uint_eq(second.counters.allocations_closed, 1);
 	ck_assert_uint_eq(mobility_directory_count(fixture.shared.mobile), 0);
 	end(); /* all that it held is given back */
+}
+END_TEST
+
+/* A process that ends before the other worker has saved it finds it under its old slot. */
+START_TEST(its_slot_is_kept)
+{
+	begin_with((struct fixture_options){.slots = 1});
+	struct allocation *al = allocate(5000);
+	const uint32_t slot = al->slot;
+	struct allocation_move *move = allocation_move_new();
+
+	allocation_move_pack(&fixture.turn, al, move);
+	ck_assert(allocation_table_check(fixture.turn.table));
+	ck_assert_uint_eq(allocation_count(fixture.turn.table), 0);
+	ck_assert_msg(allocation_table_take(fixture.turn.table) == NULL,
+		      "no other gets it meanwhile");
+	ck_assert_ptr_nonnull(allocation_move_unpack(&second, move));
+	ck_assert_ptr_null(allocation_at(fixture.turn.table, slot));
+	allocation_move_left(&fixture.turn, move->left_slot);
+	allocation_move_free(move);
+	al = allocation_table_take(fixture.turn.table);
+	ck_assert_msg(al != NULL && al->slot == slot, "afterwards it is free");
+	allocation_table_give(fixture.turn.table, al);
+	end();
 }
 END_TEST
 
@@ -507,6 +535,7 @@ static void move_suite(Suite *suite)
 	tcase_add_test(tc, data_comes_another_way_than_the_refresh);
 	tcase_add_test(tc, the_other_worker_is_told);
 	tcase_add_test(tc, no_room);
+	tcase_add_test(tc, its_slot_is_kept);
 	tcase_add_test(tc, both_families);
 	tcase_add_test(tc, random_moves);
 	suite_add_tcase(suite, tc);
