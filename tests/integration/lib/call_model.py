@@ -200,24 +200,14 @@ class Flow:
 class Client:
     """A client on one 5-tuple of either dialect. Requests are answered to the task that asked."""
 
-    def __init__(self, model, transport, dialect, user, call, bind=None):
+    def __init__(self, model, transport, dialect, user, call, bind=None, sock=None):
         self.model, self.transport, self.dialect, self.user = model, transport, dialect, user
         self.call = call
         self.buffer = b""
         self.pending = {}	# transaction id -> [task, bytes, next resending, deadline]
         self.prepared = None
         self.relayed = []
-        server = model.udp if transport == UDP else model.tcp
-        kind = socket.SOCK_DGRAM if transport == UDP else socket.SOCK_STREAM
-        sock = socket.socket(socket.AF_INET, kind)
-        if bind:
-            sock.bind(bind)
-        sock.settimeout(5)
-        sock.connect(server)
-        if transport != UDP:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if transport == "tls":
-            sock = model.tls.wrap_socket(sock)
+        sock = sock or self.connected(bind)
         if transport == "ptls":
             sock.sendall(ms.HELLO)
             got = b""
@@ -225,8 +215,21 @@ class Client:
                 got += sock.recv(ms.HELLO_ANSWER_LEN - len(got))
         self.flow = Flow(model, sock, self.received, self.closed)
         self.local = self.flow.local
+        self.since = time.monotonic()
         self.realm = self.nonce = self.key = self.connection = None	# MS
         self.number = 0
+
+    def connected(self, bind):
+        server = self.model.udp if self.transport == UDP else self.model.tcp
+        kind = socket.SOCK_DGRAM if self.transport == UDP else socket.SOCK_STREAM
+        sock = socket.socket(socket.AF_INET, kind)
+        if bind:
+            sock.bind(bind)
+        sock.settimeout(5)
+        sock.connect(server)
+        if self.transport != UDP:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return self.model.tls.wrap_socket(sock) if self.transport == "tls" else sock
 
     # what arrives
 
@@ -622,11 +625,19 @@ class MobileCall(IetfCall):
         self.exists = True
         yield from self.bind_channel(0)
 
+    def next_client(self):
+        yield from ()
+        return self.new_client()
+
     def come(self):
         """Take the allocation to a new client; data goes there from now on."""
-        new = self.new_client()
+        new = yield from self.next_client()
         new.relayed = self.client.relayed
-        reply = yield from new.must(t.REFRESH, (mobility.MOBILITY_TICKET, self.ticket))
+        try:
+            reply = yield from new.must(t.REFRESH, (mobility.MOBILITY_TICKET, self.ticket))
+        except Lost:
+            new.close()
+            raise
         self.ticket = reply.get(mobility.MOBILITY_TICKET)
         old, self.client = self.client, new
         self.tick()
@@ -642,20 +653,36 @@ class MobileCall(IetfCall):
 class MobileTlsCall(MobileCall):
     """TLS does not survive; the allocation waits for its client."""
     transport, must_last = "tls", False
+    tried = ()	# since its client's connection was closed: (when, what)
+
+    def __str__(self):
+        now = time.monotonic()
+        return super().__str__() + ", connected for %.2f s, before: %s" % (
+            now - self.client.since,
+            ", ".join("%s %.2f s ago" % (what, now - at) for at, what in self.tried))
+
+    def next_client(self):
+        sock = yield from self.model.tls_connection()
+        self.tried.append((time.monotonic(), "connected"))
+        return Client(self.model, self.transport, "ietf", self.user, self, sock=sock)
 
     def client_closed(self, client, error):
         if client is self.client and not self.ended:
             self.model.counts["TLS clients that came back"] += 1
+            self.tried = [(time.monotonic(), "closed")]
             Task(self.model, self.come_back(), self)
 
     def come_back(self):
         """The relay may be killed meanwhile, too; the ticket stays good until the client has moved."""
         for _ in range(5):
             yield from self.model.until_serving()
+            self.tried.append((time.monotonic(), "begun"))
             try:
                 yield from self.come()
                 return
-            except (Lost, OSError):
+            except (Lost, OSError) as error:
+                self.tried.append((time.monotonic(), str(error)))
+                self.model.counts["TLS clients that tried again"] += 1
                 yield from self.model.sleep(0.05)
         raise Lost("%s: cannot come back" % self)
 
@@ -1098,6 +1125,28 @@ class Model:
         task = self.current
         self.at(seconds, lambda: task.resume(None))
         yield
+
+    def tls_connection(self):
+        """A socket after its handshake, during which everything else goes on."""
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock.settimeout(5)
+        until = time.monotonic() + 5
+        try:
+            sock.connect(self.tcp)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setblocking(False)
+            sock = self.tls.wrap_socket(sock, do_handshake_on_connect=False)
+            while True:
+                try:
+                    sock.do_handshake()
+                    return sock
+                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    if time.monotonic() > until:
+                        raise TimeoutError("no TLS handshake in 5 s") from None
+                yield from self.sleep(0.01)
+        except OSError:
+            sock.close()
+            raise
 
     def until_serving(self):
         yield from self.sleep(0.02)
