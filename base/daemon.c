@@ -112,7 +112,8 @@ static bool inspect(struct daemon *daemon)
 	bool ok = daemon->ops->inspect == NULL || daemon->ops->inspect(daemon);
 
 	/* At a start they wait for the log's thread, so that a journal nobody reads is no harm. */
-	if ((daemon->check && !daemon->quiet) || !ok)
+	if (daemon->check ? !daemon->quiet || !ok
+			  : !ok && restarts_say(RESTARTS_SAID_REMARKS))
 		config_tell_remarks(daemon->config, daemon->check ? stderr : NULL);
 	if (!ok || !daemon->strict)
 		return ok;
@@ -234,7 +235,9 @@ static bool start_log(struct daemon *daemon)
 	if (error != 0)
 		snprintf(daemon->error, sizeof(daemon->error), "thread: %s",
 			 strerrordesc_np(error));
-	config_tell_remarks(daemon->config, NULL);
+	/* Not with each try of a start that fails: then again when one succeeds. */
+	if (restarts_say(RESTARTS_SAID_REMARKS))
+		config_tell_remarks(daemon->config, NULL);
 	return error == 0;
 }
 
@@ -509,6 +512,7 @@ static void stop_answers(struct daemon *daemon)
 static bool serve(struct daemon *daemon)
 {
 	pthread_sigmask(SIG_SETMASK, &daemon->signals, NULL);
+	config_tell_remarks(daemon->config, NULL); /* what start_log() has not told */
 	daemon->ops->serving(daemon);
 	restarts_serving();
 	notify_ready();
@@ -567,6 +571,29 @@ static void __attribute__((noreturn)) leave(struct daemon *daemon)
 			fd_store_figures().waiting);
 	log_stop_writer(LOG_FLUSH_MS);
 	_exit(EXIT_SUCCESS);
+}
+
+/* Nothing can serve with that file. Exit, and how: once more if calls wait. */
+static int config_status(struct daemon *daemon)
+{
+	char *end = strchr(daemon->error, ':');
+	const char *file = daemon->path;
+	size_t calls = 0;
+
+	if (!daemon->check && daemon->take_over == NULL && daemon->ops->waiting != NULL)
+		calls = daemon->ops->waiting(daemon);
+	if (calls == 0)
+		return DAEMON_EXIT_CONFIG;
+	/* Most errors begin with the file. */
+	if (end != NULL) {
+		*end = '\0';
+		if (access(daemon->error, F_OK) == 0)
+			file = daemon->error;
+	}
+	if (restarts_say(RESTARTS_SAID_WAITING))
+		log_error("%zu call%s wait%s for a start that succeeds: correct %s",
+			  calls, calls == 1 ? "" : "s", calls == 1 ? "s" : "", file);
+	return DAEMON_EXIT_WAITING;
 }
 
 int daemon_run(const struct daemon_ops *ops, int argc, char **argv)
@@ -637,6 +664,8 @@ int daemon_run(const struct daemon_ops *ops, int argc, char **argv)
 	else if (arguments.check && !daemon.quiet)
 		printf("%s: valid\n", arguments.config);
 	predecessor_abandon(&daemon.predecessor, daemon.error, status);
+	if (status == DAEMON_EXIT_CONFIG)
+		status = config_status(&daemon);
 	if (daemon.leaves)
 		leave(&daemon);
 	while (reached-- > 0) {

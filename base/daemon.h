@@ -38,6 +38,8 @@ struct take_over_listener;
 /* A wrong command line has COMMAND_LINE_EXIT_USAGE. */
 enum daemon_exit {
 	DAEMON_EXIT_CONFIG = 3, /* the configuration, or a file that it names */
+	/* The same while calls wait: systemd has to try again, or it drops what they depend on. */
+	DAEMON_EXIT_WAITING = 4,
 };
 
 /* --- what a daemon provides ---------------------------------------------------------- */
@@ -67,6 +69,12 @@ struct daemon_ops {
 
 	const struct config_schema *schema;
 
+	/*
+	 * The start has failed by a file that somebody has to correct: how many calls that the process
+	 * before has left wait for one that succeeds. Called once, before what went up goes down;
+	 * may take its time, so that tries are not in quick succession. NULL: none ever do.
+	 */
+	size_t (*waiting)(struct daemon *daemon);
 	struct daemon_stage prepare; /* with --check too: opens and binds nothing */
 	struct daemon_stage bind;    /* the ports it serves, while still privileged */
 	/* With --check too: reads the files that the configuration names, and then owns it. */

@@ -119,6 +119,23 @@ static bool inherit(struct daemon *daemon)
 	return self->succession != NULL ? true : daemon_no_memory(daemon);
 }
 
+/* Also before there is anything but a configuration that cannot be read. */
+static size_t waiting(struct daemon *daemon)
+{
+	struct mediarelayd *self = self_of(daemon);
+	size_t count = 0;
+
+	if (self->succession != NULL)
+		return succession_waiting(self->succession);
+	if (inherit(daemon))
+		count = succession_waiting(self->succession);
+	succession_free(self->succession);
+	inherited_leave(self->inherited);
+	self->succession = NULL;
+	self->inherited = NULL;
+	return count;
+}
+
 static const struct saved_secrets *secrets_of(const struct daemon *daemon)
 {
 	return succession_secrets(self_of(daemon)->succession);
@@ -542,6 +559,7 @@ int main(int argc, char **argv)
 		.binds_later = true,
 		.self = &self,
 		.schema = &relay_config_schema,
+		.waiting = waiting,
 		.prepare = {"shared tables", prepare, unprepare},
 		.bind = {"fronts", bind_fronts, unbind_fronts},
 		.keys = {"keys", read_keys, free_keys},

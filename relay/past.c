@@ -204,6 +204,22 @@ unsigned past_workers(const struct past *past)
 	return past->shared != NULL ? past->shared->head.workers : 0;
 }
 
+size_t past_allocations(const struct past *past)
+{
+	size_t count = 0;
+
+	for (unsigned i = 0; i < past_workers(past); i++) {
+		const struct state_view *view = past_worker(past, i);
+		struct state_found found;
+		uint32_t cursor = 0;
+
+		while (view != NULL &&
+		       state_view_next(view, STATE_ALLOCATION, &cursor, &found))
+			count++;
+	}
+	return count;
+}
+
 enum state_verdict past_verdict(const struct past *past)
 {
 	return past->verdict;

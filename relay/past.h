@@ -39,6 +39,9 @@ const struct state_view *past_shared(const struct past *past);
 const struct state_view *past_worker(const struct past *past, unsigned worker);
 unsigned past_workers(const struct past *past);
 
+/* How many allocations have a record with it. */
+size_t past_allocations(const struct past *past);
+
 /* The worst that was found of any file; STATE_GOOD: all could be read, or there was none. */
 enum state_verdict past_verdict(const struct past *past);
 

@@ -35,6 +35,7 @@ struct succession {
 	struct state_file *file;
 	struct shared_keeper *keeper;
 	struct take_up *take_up;
+	size_t waiting;
 };
 
 static uint64_t monotonic_ms(void)
@@ -75,6 +76,7 @@ struct succession *succession_new(struct inherited *inherited)
 			return NULL;
 		}
 		shared = past_shared(succession->past);
+		succession->waiting = past_allocations(succession->past);
 	}
 	if (shared != NULL)
 		shared_keeper_read(shared, &succession->was);
@@ -99,6 +101,11 @@ void succession_free(struct succession *succession)
 	past_free(succession->past);
 	OPENSSL_cleanse(&succession->secrets, sizeof(succession->secrets));
 	free(succession);
+}
+
+size_t succession_waiting(const struct succession *succession)
+{
+	return succession->waiting;
 }
 
 const struct saved_secrets *succession_secrets(const struct succession *succession)

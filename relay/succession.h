@@ -39,6 +39,8 @@ void succession_free(struct succession *succession); /* NULL is allowed */
 
 /* Of this process: those of the one before, or new ones. */
 const struct saved_secrets *succession_secrets(const struct succession *succession);
+/* How many allocations the process before has left, be they taken up or not. */
+size_t succession_waiting(const struct succession *succession);
 
 /* The shared tables are made. False with a sentence in error. */
 bool succession_begin(struct succession *succession, struct relay *relay,

@@ -70,22 +70,6 @@ const struct take_up_report *take_up_report(const struct take_up *take_up)
 
 /* --- which allocations there are ------------------------------------------------------------- */
 
-static size_t count_records(const struct past *past)
-{
-	size_t count = 0;
-
-	for (unsigned i = 0; i < past_workers(past); i++) {
-		const struct state_view *view = past_worker(past, i);
-		struct state_found found;
-		uint32_t cursor = 0;
-
-		while (view != NULL &&
-		       state_view_next(view, STATE_ALLOCATION, &cursor, &found))
-			count++;
-	}
-	return count;
-}
-
 /* The place of that id, or the empty one where it would go. Ids differ in few bits. */
 static struct taken *place_of(const struct take_up *take_up, uint64_t id)
 {
@@ -98,7 +82,7 @@ static struct taken *place_of(const struct take_up *take_up, uint64_t id)
 
 static bool make_places(struct take_up *take_up)
 {
-	size_t count = count_records(take_up->past), places = 2;
+	size_t count = past_allocations(take_up->past), places = 2;
 
 	while (places < 2 * count + 1)
 		places *= 2;

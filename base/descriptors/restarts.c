@@ -19,6 +19,7 @@ struct life {
 	uint64_t magic;
 	uint64_t serving_ms; /* monotonic; 0: not yet */
 	uint64_t short_ones; /* before it */
+	uint64_t said;       /* enum restarts_said, since one has served */
 };
 
 static const uint64_t magic = 0x61766564676c6966;
@@ -66,6 +67,8 @@ uint32_t restarts_begin(struct inherited *inherited, uint64_t now_ms, uint32_t *
 		return 0;
 
 	uint32_t wait_ms = to_wait(life.short_ones);
+	if (life.serving_ms != 0)
+		life.said = 0;
 	life.serving_ms = 0;
 	if (pwrite(fd, &life, sizeof(life), 0) == (ssize_t)sizeof(life) && is_new)
 		fd_store_put(RESTARTS_NAME, &fd, 1, false);
@@ -88,6 +91,20 @@ void restarts_end(uint64_t now_ms)
 	}
 	close(own);
 	own = -1;
+}
+
+bool restarts_say(enum restarts_said what)
+{
+	struct life life;
+
+	if (own < 0 || !read_life(own, &life))
+		return true;
+	if ((life.said & what) != 0)
+		return false;
+	life.said |= what;
+	if (pwrite(own, &life, sizeof(life), 0) < 0)
+		log_debug("restarts: %s", strerror(errno));
+	return true;
 }
 
 static uint64_t monotonic_ms(void)

@@ -10,6 +10,7 @@
 #ifndef BASE_DESCRIPTORS_RESTARTS_H
 #define BASE_DESCRIPTORS_RESTARTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct inherited;
@@ -32,6 +33,16 @@ uint32_t restarts_begin(struct inherited *inherited, uint64_t now_ms, uint32_t *
 
 /* It serves from now on. */
 void restarts_end(uint64_t now_ms);
+
+/*
+ * True the first time it is asked for that, of all the processes that have followed each other without
+ * serving: what is said then need not be said again with each try. Without a store: always.
+ */
+enum restarts_said {
+	RESTARTS_SAID_WAITING = 1, /* calls wait */
+	RESTARTS_SAID_REMARKS = 2, /* on the configuration */
+};
+bool restarts_say(enum restarts_said what);
 
 /* The same two with the clock, and wait. */
 void restarts_pause(struct inherited *inherited);

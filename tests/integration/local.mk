@@ -43,6 +43,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-alpn.py \
 	tests/integration/cases/t-avedgectl.py \
 	tests/integration/cases/t-autopkgtest.py \
+	tests/integration/cases/t-broken-file.py \
 	tests/integration/cases/t-bursts.py \
 	tests/integration/cases/t-by-hand.sh \
 	tests/integration/cases/t-changed-workers.py \

@@ -142,6 +142,36 @@ START_TEST(what_is_no_such_file_starts_anew)
 }
 END_TEST
 
+START_TEST(what_is_said_is_said_once_until_one_serves)
+{
+	uint32_t count;
+
+	for (int i = 0; i < 2; i++) {
+		struct inherited *inherited = inherited_new();
+
+		if (file >= 0)
+			ck_assert(inherited_add(inherited, RESTARTS_NAME, dup(file)));
+		restarts_begin(inherited, now_ms++, &count);
+		inherited_free(inherited);
+		keep();
+		ck_assert_int_eq(restarts_say(RESTARTS_SAID_WAITING), i == 0);
+		ck_assert(!restarts_say(RESTARTS_SAID_WAITING));
+		ck_assert_int_eq(restarts_say(RESTARTS_SAID_REMARKS), i == 0);
+		restarts_end(i == 0 ? 0 : now_ms);
+	}
+	serves = false;
+	ck_assert_uint_eq(start(&count), 0);
+
+	struct inherited *inherited = inherited_new();
+
+	ck_assert(inherited_add(inherited, RESTARTS_NAME, dup(file)));
+	restarts_begin(inherited, now_ms++, &count);
+	inherited_free(inherited);
+	ck_assert(restarts_say(RESTARTS_SAID_WAITING));
+	restarts_end(now_ms);
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
 	TCase *tc = tcase_create("restarts");
@@ -152,6 +182,7 @@ static void add_cases(Suite *suite)
 	tcase_add_test(tc, one_that_lives_is_never_late);
 	tcase_add_test(tc, without_a_store_nothing_waits);
 	tcase_add_test(tc, what_is_no_such_file_starts_anew);
+	tcase_add_test(tc, what_is_said_is_said_once_until_one_serves);
 	suite_add_tcase(suite, tc);
 }
 
