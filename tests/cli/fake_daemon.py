@@ -151,6 +151,8 @@ class Daemon:
 
 class Relay(Daemon):
     NAME = "mediarelayd"
+    UPGRADE = {"allocations": 10, "lost": 0, "lost_by": [], "noticed_by": [],
+               "data_connections": 0, "next": {}, "error": None}
 
     def __init__(self, path):
         self.allocations = []
@@ -163,6 +165,7 @@ class Relay(Daemon):
                          "to_client": {"inside": {"packets": 20, "bytes": 2000}}}
         self.grow = lambda counters: None
         self.limits = {"limits": [], "users": [], "prefixes": []}
+        self.upgrade = dict(self.UPGRADE)
         self.ports = []
         self.status = {
             "version": "9.9", "pid": 7, "uptime_s": 90061, "realm": "example.org",
@@ -247,6 +250,8 @@ class Relay(Daemon):
         if what == ("GET", "counters", 1):
             self.grow(self.counters)
             return self.counters
+        if what == ("GET", "upgrade", 1):
+            return self.upgrade
         if what == ("GET", "limits", 1):
             return self.limits
         return super().answer(method, parts, query, body)
