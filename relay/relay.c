@@ -10,8 +10,12 @@
 #include <time.h>
 
 #include "relay/core/ids.h"
+#include "relay/front/clients.h"
 #include "relay/front/fronts.h"
+#include "relay/front/saved/stream_record.h"
 #include "relay/front/udp.h"
+#include "relay/peer/data_conn.h"
+#include "relay/peer/peer_record.h"
 #include "relay/peer/relay_udp.h"
 #include "relay/reload/relay_config.h"
 #include "relay/self_test.h"
@@ -314,6 +318,31 @@ uint64_t relay_unsaved(const struct relay *relay)
 
 	for (size_t i = 0; i < relay->worker_count; i++) {
 		sum += keeper_unsaved(relay->workers[i]->keeper);
+	}
+	return sum;
+}
+
+uint64_t relay_unsaved_streams(const struct relay *relay)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		const struct stream_records *records =
+			clients_records(relay->workers[i]->clients);
+
+		if (records != NULL)
+			sum += stream_records_unsaved(records);
+	}
+	return sum;
+}
+
+uint64_t relay_unsaved_peers(const struct relay *relay)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		sum += peer_records_unsaved(
+			data_conns_records(relay->workers[i]->data_conns));
 	}
 	return sum;
 }

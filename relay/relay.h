@@ -98,6 +98,9 @@ uint64_t relay_conflicts(const struct relay *relay, struct endpoint *local, bool
 
 /* Allocations of all workers whose record did not fit: what a restart would lose. */
 uint64_t relay_unsaved(const struct relay *relay);
+/* Likewise connections of clients, and connections with peers. */
+uint64_t relay_unsaved_streams(const struct relay *relay);
+uint64_t relay_unsaved_peers(const struct relay *relay);
 
 /* How many there are, over all workers. */
 uint64_t relay_allocation_count(const struct relay *relay);

@@ -73,7 +73,7 @@ static void begin_bound(struct stream *stream)
 	/* It ends if the process does before the other side has a record of what is under way. */
 	if (stream_record_is(&stream->io.record) &&
 	    !stream_record_bind(&stream->io.record))
-		stream_io_unsave(&stream->io);
+		stream_io_lose(&stream->io);
 	if (stream->io.failed ||
 	    !stream_io_take_queue(&stream->io, unsent, CLIENTS_BUFFER, &unsent_len)) {
 		drop_bound(stream);

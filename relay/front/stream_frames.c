@@ -228,7 +228,7 @@ static bool keep(struct stream *stream, struct slice rest, size_t frame_len)
 		if (stream->partial.data == NULL)
 			return stream_conn_fail(stream, CONNECTION_END_BROKEN);
 		memcpy(stream->partial.data, rest.data, rest.len);
-		stream_io_unsave(&stream->io);
+		stream_io_lose(&stream->io);
 	}
 	stream->partial.len = rest.len;
 	stream->partial.size = large ? frame_len : 0;

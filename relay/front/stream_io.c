@@ -55,7 +55,7 @@ void stream_io_save(struct stream_io *io)
 			&io->record, (struct slice){m->bytes + m->sent, m->len - m->sent},
 			m->kind == STREAM_IO_REPLY, 0);
 		if (m->record == STREAM_RECORD_NONE) {
-			stream_io_unsave(io);
+			stream_io_lose(io);
 			return;
 		}
 		if (m->begun)
@@ -75,6 +75,14 @@ void stream_io_unsave(struct stream_io *io)
 	stream_record_end(&io->record);
 	for (struct stream_message *m = io->first; m != NULL; m = m->next)
 		drop_record(io, m);
+}
+
+void stream_io_lose(struct stream_io *io)
+{
+	if (!stream_record_is(&io->record))
+		return;
+	stream_io_unsave(io);
+	stream_record_lose(&io->record);
 }
 
 void stream_io_leave(struct stream_io *io)
@@ -349,7 +357,7 @@ static bool enqueue(struct stream_io *io, struct slice rest, enum stream_io_kind
 	message->record =
 		stream_record_queue(&io->record, rest, kind == STREAM_IO_REPLY, sent);
 	if (message->record == STREAM_RECORD_NONE)
-		stream_io_unsave(io);
+		stream_io_lose(io);
 	else
 		stream_record_gave(&io->record, sent);
 	return true;

@@ -54,6 +54,8 @@ void stream_io_abort(struct stream_io *io);
 void stream_io_save(struct stream_io *io);
 /* It has none any more. */
 void stream_io_unsave(struct stream_io *io);
+/* The same because something of it does not fit; nothing if it has none. */
+void stream_io_lose(struct stream_io *io);
 /* Its record is the next process's from here on: a close changes nothing of it, nor of the connection. */
 void stream_io_leave(struct stream_io *io);
 /* A message of the process before, whose first bytes may be sent. False if out of memory. */

@@ -43,6 +43,8 @@ struct continuity continuity_of(const struct relay *relay)
 	struct continuity continuity = {
 		.way = way_of(relay),
 		.unsaved = relay_unsaved(relay),
+		.unsaved_streams = relay_unsaved_streams(relay),
+		.unsaved_peers = relay_unsaved_peers(relay),
 		.store = fd_store_figures(),
 	};
 
@@ -87,8 +89,10 @@ json_t *continuity_next(const struct continuity *continuity)
 {
 	const char *way = continuity_way_name(continuity->way);
 
-	return json_pack("{s:s?, s:o, s:o, s:o, s:o}", "way", way, "unsaved",
-			 control_count(continuity->unsaved), "descriptors_stored",
+	return json_pack("{s:s?, s:o, s:o, s:o, s:o, s:o, s:o}", "way", way, "unsaved",
+			 control_count(continuity->unsaved), "unsaved_streams",
+			 control_count(continuity->unsaved_streams), "unsaved_peers",
+			 control_count(continuity->unsaved_peers), "descriptors_stored",
 			 control_count(continuity->store.put), "descriptors_waiting",
 			 control_count(continuity->store.waiting), "descriptors_given_up",
 			 control_count(continuity->store.given_up));
@@ -250,7 +254,7 @@ bool continuity_check_make(struct continuity_check *check, struct relay *relay)
 
 uint64_t continuity_check_lost(const struct continuity_check *check)
 {
-	uint64_t lost = check->continuity.unsaved;
+	uint64_t lost = check->continuity.unsaved + check->continuity.unsaved_streams;
 
 	if (check->error[0] != '\0' || check->continuity.way == CONTINUITY_NONE)
 		return check->allocations;
@@ -288,6 +292,10 @@ static json_t *lost(const struct continuity_check *check)
 			   restore_result_text((enum restore_result)i), check->lost[i]);
 	add_reason(list, "unsaved", "their record did not fit into the state file",
 		   check->continuity.unsaved);
+	add_reason(
+		list, "unsaved-streams",
+		"the record of their client's connection did not fit into the state file",
+		check->continuity.unsaved_streams);
 	return list;
 }
 

@@ -38,6 +38,7 @@ struct continuity {
 	struct take_up_report taken; /* process 0: this start was a fresh one */
 	enum continuity_way way;
 	uint64_t unsaved; /* allocations whose record did not fit */
+	uint64_t unsaved_streams, unsaved_peers; /* connections, likewise */
 	struct fd_store_figures store;
 };
 

@@ -317,6 +317,12 @@ static void write_continuity(const struct continuity *continuity, struct openmet
 			   "restart loses them.");
 	openmetrics_count(om, continuity->unsaved, NULL);
 	openmetrics_family(
+		om, METRIC_GAUGE, "avedge_unsaved_connections", NULL,
+		"TCP connections whose record did not fit into the state file; "
+		"a restart ends them.");
+	openmetrics_count(om, continuity->unsaved_streams, "with", "client", NULL);
+	openmetrics_count(om, continuity->unsaved_peers, "with", "peer", NULL);
+	openmetrics_family(
 		om, METRIC_COUNTER, "avedge_stored_descriptors", NULL,
 		"Descriptors for the next process, by what the service manager "
 		"was sent: stored, or given up.");

@@ -133,13 +133,16 @@ void peer_record_drop(struct peer_records *records, struct peer_record *record)
 		while (record->first[way] != NULL)
 			forget_first(records, record, (enum saved_peer_way)way);
 	}
+	if (record->is_lost)
+		counter_set(&records->unsaved, records->unsaved - 1);
 	memset(record, 0, sizeof(*record));
 }
 
 static void fail(struct peer_records *records, struct peer_record *record)
 {
-	counter_add(&records->unsaved, 1);
+	assert(!record->is_lost);
 	peer_record_drop(records, record);
+	counter_set(&records->unsaved, records->unsaved + 1);
 	record->is_lost = true;
 }
 

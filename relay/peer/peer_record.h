@@ -37,7 +37,7 @@ struct peer_records;
 
 struct peer_record {
 	uint32_t index; /* of STATE_PEER, plus 1; 0: there is no record */
-	bool is_lost;   /* something of it did not fit: none any more */
+	bool is_lost;   /* something of it did not fit: none any more, and counted */
 	uint64_t serial;
 	struct peer_record_piece *first[PEER_RECORD_WAYS], *last[PEER_RECORD_WAYS];
 };
@@ -50,13 +50,14 @@ struct peer_records *peer_records_new(struct state_file *file);
 void peer_records_free(struct peer_records *records); /* NULL is allowed */
 
 /*
- * Connections and bytes that did not fit, which a restart would lose; for any thread.
+ * Connections that have no record now because something of it did not fit: what a restart would lose. For any
+ * thread.
  */
 uint64_t peer_records_unsaved(const struct peer_records *records);
 
 /*
- * The connection is like that from now on; its serial is filled in. What does not fit is counted,
- * and then it has no record.
+ * The connection is like that from now on; its serial is filled in. One that does not fit has no record,
+ * and counts as unsaved until it is dropped.
  */
 void peer_record_put(struct peer_records *records, struct peer_record *record,
 		     const struct saved_peer *saved);

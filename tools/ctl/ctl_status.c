@@ -138,6 +138,15 @@ static void print_next_restart(const json_t *next)
 		ctl_print(next,
 			  "next restart    loses {unsaved} allocations that could not be "
 			  "saved\n");
+	if (ctl_integer(next, "unsaved_streams") > 0)
+		ctl_print(next,
+			  "next restart    ends {unsaved_streams} connections of clients "
+			  "that could not be saved\n");
+	if (ctl_integer(next, "unsaved_peers") > 0)
+		ctl_print(
+			next,
+			"next restart    ends {unsaved_peers} connections with peers that "
+			"could not be saved\n");
 	if (ctl_integer(next, "descriptors_given_up") > 0)
 		ctl_print(next,
 			  "next restart    {descriptors_given_up} descriptors were not "
@@ -217,6 +226,11 @@ static void print_upgrade(const json_t *document)
 		ctl_print(document,
 			  "{data_connections} data connections over TLS would be "
 			  "reset\n");
+	if (ctl_integer(json_object_get(document, "next"), "unsaved_peers") > 0)
+		ctl_print(
+			document,
+			"{next.unsaved_peers} connections with peers could not be saved, "
+			"and would end\n");
 	if (ctl_integer(json_object_get(document, "next"), "descriptors_given_up") > 0)
 		ctl_print(document,
 			  "{next.descriptors_given_up} descriptors could not be stored: "

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "relay/core/counter.h"
+
 /* Indices of records that are free: those that were given back, and all from next on. */
 struct indices {
 	uint32_t *free;
@@ -16,6 +18,7 @@ struct indices {
 struct stream_records {
 	struct state_file *file;
 	struct indices streams, messages;
+	uint64_t unsaved; /* is_lost */
 	uint8_t *window;
 	uint64_t *window_words;
 	uint8_t scratch[SAVED_MESSAGE_HEAD + STATE_WINDOW_LEN];
@@ -74,6 +77,33 @@ uint8_t *stream_records_window(struct stream_records *records)
 	return records->window;
 }
 
+uint64_t stream_records_unsaved(const struct stream_records *records)
+{
+	return counter_read(&records->unsaved);
+}
+
+static bool lose(struct stream_record *record, struct stream_records *records)
+{
+	assert(!record->is_lost);
+	record->records = records;
+	record->is_lost = true;
+	counter_set(&records->unsaved, records->unsaved + 1);
+	return false;
+}
+
+void stream_record_lose(struct stream_record *record)
+{
+	assert(!stream_record_is(record));
+	lose(record, record->records);
+}
+
+static void find_again(struct stream_record *record)
+{
+	if (record->is_lost)
+		counter_set(&record->records->unsaved, record->records->unsaved - 1);
+	record->is_lost = false;
+}
+
 static uint64_t window_of(const struct stream_record *record)
 {
 	return (uint64_t)record->index + 1;
@@ -106,12 +136,13 @@ static bool put(struct stream_record *record, const struct saved_stream *saved)
 static bool make(struct stream_record *record, struct stream_records *records)
 {
 	assert(!stream_record_is(record));
+	find_again(record);
 	*record = (struct stream_record){
 		.file = records->file,
 		.records = records,
 		.index = index_take(&records->streams),
 	};
-	return record->index != STREAM_RECORD_NONE;
+	return record->index != STREAM_RECORD_NONE ? true : lose(record, records);
 }
 
 /* It is in force, or not. */
@@ -125,8 +156,7 @@ static bool made(struct stream_record *record, bool good)
 	stream_record_window_end(record);
 	state_file_drop(record->file, STATE_STREAM_BYTES, record->index);
 	index_give(&record->records->streams, record->index);
-	record->records = NULL;
-	return false;
+	return lose(record, record->records);
 }
 
 /* What has arrived is found before the record is, so that there is no record without it. */
@@ -170,6 +200,7 @@ bool stream_record_resume(struct stream_record *record, struct stream_records *r
 
 void stream_record_end(struct stream_record *record)
 {
+	find_again(record);
 	if (!stream_record_is(record))
 		return;
 	state_file_drop(record->file, STATE_STREAM, record->index);

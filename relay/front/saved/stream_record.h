@@ -35,6 +35,8 @@ struct stream_records *stream_records_new(struct state_file *file);
 void stream_records_free(struct stream_records *records); /* NULL is allowed */
 /* The window, STATE_WINDOW_LEN bytes: where streams are to be read. */
 uint8_t *stream_records_window(struct stream_records *records);
+/* Streams that have no record now because something of it did not fit: what a restart would lose. For any thread. */
+uint64_t stream_records_unsaved(const struct stream_records *records);
 
 /* Of one stream. All zero: none. */
 struct stream_record {
@@ -44,6 +46,7 @@ struct stream_record {
 	uint64_t sequence;  /* of what was queued last */
 	uint64_t answering; /* where the frame ends whose answer is sent now; 0: none */
 	uint32_t index;
+	bool is_lost; /* it did not fit, and is counted as such */
 };
 
 static inline bool stream_record_is(const struct stream_record *record)
@@ -63,6 +66,8 @@ bool stream_record_resume(struct stream_record *record, struct stream_records *r
 			  const struct saved_stream_standing *standing);
 /* It is the client's half of a data connection from here on: bytes are counted elsewhere. */
 bool stream_record_bind(struct stream_record *record);
+/* It has ended because something of it does not fit; counted until it begins again, or ends once more. */
+void stream_record_lose(struct stream_record *record);
 /* No more; nothing if there is none. */
 void stream_record_end(struct stream_record *record);
 

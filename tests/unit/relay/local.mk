@@ -31,6 +31,7 @@ unit_programs += \
 	tests/unit/relay/test_relocation \
 	tests/unit/relay/test_stray \
 	tests/unit/relay/test_take_up \
+	tests/unit/relay/test_unsaved \
 	tests/unit/relay/test_urgent \
 	tests/unit/relay/test_stream_handover \
 	tests/unit/relay/test_stream_io \
@@ -93,6 +94,7 @@ tests_unit_relay_test_status_line_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_rates_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_records_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_network_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_relay_test_unsaved_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_urgent_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_steering_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_next_hops_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)

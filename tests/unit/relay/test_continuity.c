@@ -323,6 +323,15 @@ START_TEST(reasons_add_up)
 	ck_assert_uint_eq(json_array_size(json_object_get(document, "lost_by")), 3);
 	ck_assert_str_eq(first_reason(document), "no-front");
 	json_decref(document);
+	check.continuity.unsaved_streams = 2;
+	check.continuity.unsaved_peers = 4; /* which costs no allocation */
+	document = continuity_check_document(&check);
+	ck_assert_uint_eq(continuity_check_lost(&check), 7);
+	ck_assert_uint_eq(json_array_size(json_object_get(document, "lost_by")), 4);
+	json_t *next = json_object_get(document, "next");
+	ck_assert_int_eq(json_integer_value(json_object_get(next, "unsaved_streams")), 2);
+	ck_assert_int_eq(json_integer_value(json_object_get(next, "unsaved_peers")), 4);
+	json_decref(document);
 	check.continuity.unsaved = 100; /* of those that are lost anyway, too */
 	ck_assert_uint_eq(continuity_check_lost(&check), 10);
 }
