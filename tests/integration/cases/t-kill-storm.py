@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """kill -9 at random instants under live calls of every kind and a storm of requests: no allocation is
 lost and none comes back, nothing is delivered to the wrong client, ports and quotas add up, and no
-permission outlives its deadline. Every fifth process is killed again while it takes over; every fifth
-time it is a planned restart.
+permission outlives its deadline. Every fifth process is killed again while it takes over, another fifth
+while clients without their connections come back; every fifth time it is a planned restart.
 
   t-kill-storm.py [--full] [--calls N] [--kills N] [--kinds A,B...] [--seed N] [--no-storm]
 
@@ -59,7 +59,7 @@ class Storm:
                                       renew_s=60 if args.full else 15,
                                       storm_pause_s=0.5 if args.full else 0.05)
         self.model.is_serving = lambda: self.service.life.ready is not None
-        self.kills = self.restarts = self.again = 0
+        self.kills = self.restarts = self.again = self.hasty = 0
         self.taken_up = []
 
     def begin(self):
@@ -91,14 +91,20 @@ class Storm:
             # It may be ready by then, too.
             self.end(random.uniform(0, 0.02), signal.SIGKILL)
             self.again += 1
+        if number % 5 == 3:
+            # While clients come back whose connections did not survive.
+            model.run(until=model.is_serving, what="the next process is not ready")
+            self.end(random.uniform(0, 0.3), signal.SIGKILL)
+            self.hasty += 1
         model.run(until=model.is_serving, what="the next process is not ready")
         model.give_up(0.3)
         model.probe()
         listed = model.audit()
         self.taken_up.append(self.service.life.gap_ms)
-        check(len(self.service.lives) == 1 + self.kills + self.restarts + self.again,
-              "%d processes after %d kills, %d restarts and %d kills while taking over",
-              len(self.service.lives), self.kills, self.restarts, self.again)
+        check(len(self.service.lives) ==
+              1 + self.kills + self.restarts + self.again + self.hasty,
+              "%d processes after %d kills, %d restarts, %d kills while taking over and %d soon after",
+              len(self.service.lives), self.kills, self.restarts, self.again, self.hasty)
         return listed
 
     def run(self):
@@ -136,8 +142,8 @@ def main():
         wrong = server.stop()
         check(not wrong, "%s", "; ".join(wrong[:5]))
     gaps = sorted(storm.taken_up)
-    print("%d kills, %d more while taking over, %d restarts; ready after %d ms, at most %d ms; %s" % (
-        storm.kills, storm.again, storm.restarts, gaps[len(gaps) // 2], gaps[-1],
+    print("%d kills, %d more while taking over, %d soon after, %d restarts; ready after %d ms, at most %d ms; %s" % (
+        storm.kills, storm.again, storm.hasty, storm.restarts, gaps[len(gaps) // 2], gaps[-1],
         storm.model.summary()))
 
 
