@@ -617,6 +617,7 @@ class MobileCall(IetfCall):
     """Its client goes to a new socket whenever it renews."""
     attrs = ((mobility.MOBILITY_TICKET, b""),)
     ticket = None
+    moves = False
 
     def setup(self):
         self.client = self.new_client()
@@ -630,6 +631,15 @@ class MobileCall(IetfCall):
         return self.new_client()
 
     def come(self):
+        while self.model.rests:
+            yield from self.model.sleep(0.02)
+        self.moves = True
+        try:
+            yield from self.move()
+        finally:
+            self.moves = False
+
+    def move(self):
         """Take the allocation to a new client; data goes there from now on."""
         new = yield from self.next_client()
         new.relayed = self.client.relayed
@@ -1110,7 +1120,7 @@ class Model:
         self.killed_at, self.gaps = float("inf"), []
         self.is_serving = lambda: True
         self.next_call = 0
-        self.media = False
+        self.media = self.rests = False
         stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         stranger.bind(("127.0.8.8", 0))
         self.stranger = Flow(self, stranger, lambda *_: self.wrong_delivery("the stranger hears"))
@@ -1258,13 +1268,17 @@ class Model:
         self.complain()
 
     def rest(self):
-        """Until nothing of the storm is in flight."""
+        """Until nothing of the storm is in flight, and no allocation goes from worker to worker: their
+        tables are listed one after the other."""
+        self.rests = True
         for stormer in self.stormers:
             stormer.rests = True
-        self.run(until=lambda: not any(s.client.pending for s in self.stormers),
+        self.run(until=lambda: not any(s.client.pending for s in self.stormers) and
+                 not any(getattr(c, "moves", False) for c in self.calls),
                  what="requests without answers")
 
     def go_on(self):
+        self.rests = False
         for stormer in self.stormers:
             stormer.rests = False
 
