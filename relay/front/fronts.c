@@ -22,6 +22,7 @@
 #include "relay/front/udp_socket.h"
 
 #define FRONT_NAME "front."
+#define UNUSED_NAME "unused" /* among what was inherited */
 
 enum { SETTLE_MS = 1000 };
 
@@ -111,6 +112,17 @@ static bool fits(int fd, const struct front *front)
 	       getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &shared, &len) == 0 && shared;
 }
 
+/*
+ * One of no use. A listener is not ended before all is settled (inherited_free()): the process before
+ * may still have to go on with it.
+ */
+static void give_up(struct inherited *inherited, int fd)
+{
+	if (inherited_kind(fd) != INHERITED_LISTENER ||
+	    !inherited_add(inherited, UNUSED_NAME, fd))
+		close(fd);
+}
+
 /* That of a worker, or -1: there is none, or none of use. */
 static int adopt_one(const struct front *front, size_t worker,
 		     struct inherited *inherited)
@@ -126,7 +138,7 @@ static int adopt_one(const struct front *front, size_t worker,
 						? tcp_front_adopt(fd)
 						: udp_socket_adopt(fd, &front->local)))
 			return fd;
-		inherited_close(fd);
+		give_up(inherited, fd);
 		fd_store_remove(name);
 	}
 	return -1;
@@ -149,7 +161,7 @@ static void adopt_leftovers(const struct front table[FRONTS_MAX], size_t i,
 		more = reallocarray(sets->leftovers, sets->leftover_count + 1,
 				    sizeof(*more));
 		if (more == NULL) {
-			inherited_close(fd);
+			give_up(inherited, fd);
 			continue;
 		}
 		sets->leftovers = more;
@@ -177,7 +189,7 @@ static void drop_behind_gap(const struct front *front, size_t gap,
 		if (fd < 0)
 			continue;
 		fronts_name(front, w, name);
-		inherited_close(fd);
+		give_up(inherited, fd);
 		fd_store_remove(name);
 		dropped = true;
 	}
