@@ -25,6 +25,8 @@
 #include "relay/ops/record.h"
 #include "relay/ops/records.h"
 #include "relay/past.h"
+#include "relay/peer/inherited_pipes.h"
+#include "relay/peer/peer_take_up.h"
 #include "relay/peer/relay_sockets.h"
 #include "relay/relay.h"
 #include "relay/state/moved_records.h"
@@ -41,9 +43,9 @@ struct taken {
 struct take_up {
 	struct relay *relay;
 	const struct past *past;
-	struct inherited *inherited;
 	struct connections *connections;
 	struct relay_sockets *sockets;
+	struct inherited_pipes *pipes;
 	int *unused; /* of those: taken for nothing */
 	size_t unused_count;
 	struct taken *taken; /* an open hash table */
@@ -417,6 +419,13 @@ static void lose_socket(void *arg, int fd)
 	keep_unused(arg, fd);
 }
 
+/* streams_restored() gives it up. */
+static void unlend_stream(void *arg, struct stream *stream)
+{
+	(void)arg;
+	stream_unlend(stream);
+}
+
 static void take_peers(struct take_up *take_up)
 {
 	const struct relay *relay = take_up->relay;
@@ -426,6 +435,7 @@ static void take_peers(struct take_up *take_up)
 		.socket = take_socket,
 		.client = lend_stream,
 		.lost = lose_socket,
+		.unlend = unlend_stream,
 		.others = relay->workers[0]->relay_tcp,
 	};
 
@@ -433,10 +443,8 @@ static void take_peers(struct take_up *take_up)
 		const struct state_view *view = past_worker(take_up->past, i);
 
 		if (view != NULL)
-			peer_take_up(view, &with, take_up->inherited,
-				     take_up->report.peers);
+			peer_take_up(view, &with, take_up->pipes, take_up->report.peers);
 	}
-	peer_take_up_pipes(with.others, take_up->inherited);
 	for (size_t i = 0; i < relay->worker_count; i++)
 		streams_restored(relay->workers[i]->clients, take_up->connections,
 				 take_up->report.streams);
@@ -487,17 +495,33 @@ struct take_up *take_up_run(struct relay *relay, const struct past *past,
 		take_up_free(take_up);
 		return NULL;
 	}
-	take_up->inherited = inherited;
 	/* Without memory for them they stay where they are, until inherited is freed. */
 	take_up->connections = connections_new(inherited);
 	take_up->sockets = relay_sockets_new(inherited);
+	take_up->pipes = inherited_pipes_new(inherited);
 	take_all(take_up, generation);
 	take_up->report.duration_ms = clock_ms() - began_ms;
 	return take_up;
 }
 
+/*
+ * To all workers alike: one that lacks a pipe makes a new one, and the store would have more of them
+ * after each restart. None makes more than BYTE_PUMP_PIPES_MAX.
+ */
+static void share_pipes(struct take_up *take_up)
+{
+	const struct relay *relay = take_up->relay;
+	size_t i = 0;
+
+	while (peer_take_up_pipe(relay->workers[i]->relay_tcp, take_up->pipes))
+		i = (i + 1) % relay->worker_count;
+	inherited_pipes_free(take_up->pipes);
+	take_up->pipes = NULL;
+}
+
 void take_up_settle(struct take_up *take_up)
 {
+	share_pipes(take_up);
 	for (size_t i = 0; i < take_up->unused_count; i++)
 		inherited_close(take_up->unused[i]);
 	take_up->unused_count = 0;
@@ -517,6 +541,7 @@ void take_up_free(struct take_up *take_up)
 	 * Not settled: the start has failed, and what was inherited is not ended, for the next
 	 * process has another try. This one ends, and its descriptors with it.
 	 */
+	inherited_pipes_free(take_up->pipes);
 	free(take_up->unused);
 	free(take_up->taken);
 	free(take_up->lost);

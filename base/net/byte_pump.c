@@ -387,6 +387,23 @@ static enum answer copy(struct byte_pump *pump, struct byte_pumps *pumps,
 	return byte_pump_first(pump, rest) ? ANSWER_OK : ANSWER_BROKEN;
 }
 
+/* OK: all of it is read. */
+static enum answer skip_repeated(struct byte_pump *pump,
+				 const struct byte_pump_end *source)
+{
+	while (pump->repeated > 0) {
+		size_t len = 0;
+		enum answer answer = socket_answer(recv(source->fd, NULL, pump->repeated,
+							MSG_TRUNC | MSG_DONTWAIT),
+						   &len);
+
+		if (answer != ANSWER_OK)
+			return answer == ANSWER_AGAIN ? answer : ANSWER_BROKEN;
+		pump->repeated -= len;
+	}
+	return ANSWER_OK;
+}
+
 /* Read once, 1..most bytes. *full: the sink took nothing of it, and nothing is held. */
 static enum answer more(struct byte_pump *pump, struct byte_pumps *pumps,
 			const struct byte_pump_end *source,
@@ -398,6 +415,8 @@ static enum answer more(struct byte_pump *pump, struct byte_pumps *pumps,
 
 	assert(!byte_pump_holds(pump) && most > 0);
 	*full = false;
+	if (pump->repeated > 0 && (answer = skip_repeated(pump, source)) != ANSWER_OK)
+		return answer;
 	if (source->ssl != NULL || sink->ssl != NULL)
 		return copy(pump, pumps, source, sink, most, taken);
 	if (take_pipe(pumps, pump)) {

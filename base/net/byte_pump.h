@@ -87,6 +87,7 @@ struct byte_pump {
 	size_t in_pipe;
 	uint8_t *held; /* copied, and not taken by the sink; NULL: nothing */
 	size_t held_len, held_sent;
+	size_t repeated;         /* see byte_pump_skip() */
 	bool ended;              /* the source has */
 	bool is_done;            /* and the sink was told so */
 	bool source_wants_write; /* TLS: it can be read when it can be written */
@@ -99,6 +100,12 @@ bool byte_pump_first(struct byte_pump *pump, struct slice first);
 /* A new pump goes on from a pipe with len bytes, at least one, which is taken over. */
 void byte_pump_restore(struct byte_pump *pump, struct byte_pumps *pumps,
 		       const int pipe[2], size_t len);
+
+/* So many bytes of the source, which are there, have been passed on already: they are read first. */
+static inline void byte_pump_skip(struct byte_pump *pump, size_t repeated)
+{
+	pump->repeated = repeated;
+}
 
 /* Is something under way, which the sink has to take before more is read? */
 static inline bool byte_pump_holds(const struct byte_pump *pump)

@@ -433,6 +433,12 @@ bool stream_lend(struct stream *stream, uint32_t connection, struct bound_client
 	return true;
 }
 
+void stream_unlend(struct stream *stream)
+{
+	assert(stream->state == STREAM_BOUND && stream->is_lent);
+	stream->is_lent = false;
+}
+
 /* The request was the first that its record counts. */
 bool stream_bind_again(struct stream *stream, uint32_t connection)
 {

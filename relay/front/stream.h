@@ -58,6 +58,8 @@ struct stream *stream_resume(struct clients *clients, int fd,
  * has nothing first or unsent. False: it is not bound, or lent already.
  */
 bool stream_lend(struct stream *stream, uint32_t connection, struct bound_client *client);
+/* It is not lent after all. */
+void stream_unlend(struct stream *stream);
 /*
  * Its ConnectionBind was being answered for that data connection: true if it has been, and then it
  * is bound, and lent once the worker runs. False: it handles that request again, or is not open.

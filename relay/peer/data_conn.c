@@ -426,6 +426,7 @@ static bool restore_ways(struct data_conn *conn, const struct data_conn_was *was
 			    was->first[TCP_TO_CLIENT]);
 	conns->running = conn;
 	for (unsigned i = 0; i < 2; i++) {
+		byte_pump_skip(ways[i], was->repeated[i]);
 		if (was->piped[i] > 0)
 			byte_pump_restore(ways[i], conns->pumps, was->pipes[i],
 					  was->piped[i]);

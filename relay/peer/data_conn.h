@@ -74,7 +74,8 @@ struct data_conn_was {
 	struct five_tuple tuple; /* of the client */
 	struct slice first[2];
 	int pipes[2][2];
-	size_t piped[2]; /* 0: no pipe */
+	size_t piped[2];    /* 0: no pipe */
+	size_t repeated[2]; /* of the source: see byte_pump_skip() */
 };
 bool data_conns_restore(struct data_conns *conns, uint32_t connection,
 			const struct data_conn_was *was);
@@ -84,7 +85,7 @@ void data_conns_each_descriptor(const struct data_conns *conns,
 				void (*fn)(void *arg, const char *name, int fd),
 				void *arg);
 
-/* An empty pipe of the process before is taken over. */
+/* A pipe of the process before is emptied and taken over. */
 void data_conns_add_pipe(struct data_conns *conns, const int pipe[2]);
 
 /* The records of this worker's connections with peers; they live as long. */

@@ -6,7 +6,9 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/ioctl.h>
+
+#include <linux/sockios.h>
 
 #include "base/descriptors/fd_store.h"
 #include "base/net/tcp_progress.h"
@@ -44,7 +46,7 @@ const char *peer_taken_up_name(enum peer_taken_up result)
 struct take_up {
 	const struct state_view *view;
 	const struct peer_take_up *with;
-	struct inherited *inherited;
+	struct inherited_pipes *pipes;
 	struct saved_peer_bytes *pieces; /* by connection, way and place */
 	size_t count;
 	const uint64_t *words; /* of its record */
@@ -327,6 +329,7 @@ static bool find_way(struct take_up *t, enum tcp_direction direction, int source
 	uint64_t pipe =
 		t->words[to_peer ? SAVED_PEER_PIPE_TO_PEER : SAVED_PEER_PIPE_TO_CLIENT];
 	int64_t under_way = (int64_t)(before + taken - given);
+	int there = 0;
 
 	if (given < before) {
 		if (taken != 0 || !gather(t, way, given, first) ||
@@ -339,25 +342,19 @@ static bool find_way(struct take_up *t, enum tcp_direction direction, int source
 		return true;
 	if (under_way > 0) {
 		was->piped[direction] = (size_t)under_way;
-		return inherited_pipes_take(t->inherited, pipe, (size_t)under_way,
+		return inherited_pipes_take(t->pipes, pipe, (size_t)under_way,
 					    was->pipes[direction]);
 	}
-	/* It was copied, and the source not told yet. */
-	for (size_t left = (size_t)-under_way; left > 0;) {
-		ssize_t len = recv(source, NULL, left, MSG_TRUNC | MSG_DONTWAIT);
-
-		if (len <= 0)
-			return false;
-		left -= (size_t)len;
-	}
-	return true;
+	/* It was copied, and the source not told yet, which waits until this process serves. */
+	was->repeated[direction] = (size_t)-under_way;
+	return ioctl(source, SIOCINQ, &there) == 0 && (int64_t)there >= -under_way;
 }
 
-static void end_pipes(const struct data_conn_was *was)
+static void give_back_pipes(const struct take_up *t, const struct data_conn_was *was)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		if (was->piped[i] > 0 && was->pipes[i][0] >= 0)
-			inherited_pipes_end(was->pipes[i]);
+			inherited_pipes_give_back(t->pipes, was->pipes[i]);
 	}
 }
 
@@ -414,7 +411,7 @@ static enum peer_taken_up bind_again(struct take_up *t, uint32_t connection,
 	if (result == PEER_RESTORED)
 		t->fd = -1;
 	else
-		end_pipes(&was);
+		give_back_pipes(t, &was);
 	free(first[0].data);
 	free(first[1].data);
 	return result;
@@ -437,7 +434,7 @@ static enum peer_taken_up take_up_bound(struct take_up *t)
 			    connection, true, &tuple, &client)) {
 		result = bind_again(t, connection, &tuple, &client);
 		if (result != PEER_RESTORED)
-			delivery->unbind(delivery->self, client.stream, true);
+			t->with->unlend(t->with->arg, client.stream);
 	}
 	if (result != PEER_RESTORED)
 		tcp_connection_gone(delivery->turn, connection,
@@ -522,9 +519,9 @@ static enum peer_taken_up take_up(struct take_up *t, const struct state_found *f
 }
 
 void peer_take_up(const struct state_view *view, const struct peer_take_up *with,
-		  struct inherited *inherited, uint64_t counts[PEER_TAKEN_UP_COUNT])
+		  struct inherited_pipes *pipes, uint64_t counts[PEER_TAKEN_UP_COUNT])
 {
-	struct take_up t = {.view = view, .with = with, .inherited = inherited};
+	struct take_up t = {.view = view, .with = with, .pipes = pipes};
 	struct state_found found;
 	uint32_t cursor = 0;
 
@@ -535,10 +532,12 @@ void peer_take_up(const struct state_view *view, const struct peer_take_up *with
 	free(t.pieces);
 }
 
-void peer_take_up_pipes(struct relay_tcp *relays, struct inherited *inherited)
+bool peer_take_up_pipe(struct relay_tcp *relays, struct inherited_pipes *pipes)
 {
 	int pipe[2];
 
-	while (inherited_pipes_next(inherited, pipe))
-		data_conns_add_pipe(relays->data, pipe);
+	if (!inherited_pipes_next(pipes, pipe))
+		return false;
+	data_conns_add_pipe(relays->data, pipe);
+	return true;
 }

@@ -22,9 +22,10 @@
 struct bound_client;
 struct five_tuple;
 struct front;
-struct inherited;
+struct inherited_pipes;
 struct relay_tcp;
 struct state_view;
+struct stream;
 
 /* What became of one. The names are those of logs and counters. */
 enum peer_taken_up {
@@ -64,18 +65,23 @@ struct peer_take_up {
 	 * before may still have to wait for, if it goes on. NULL: reset at once.
 	 */
 	void (*lost)(void *arg, int fd);
+	/* That one is lent no more: its connection is lost, and it is to be given up, too. */
+	void (*unlend)(void *arg, struct stream *stream);
 	/* For what is left of connections whose allocations had ended. */
 	struct relay_tcp *others;
 };
 
 /*
  * All connections of one worker of the process before. counts: of each result, added to. Pipes that
- * hold bytes are taken out of inherited.
+ * hold bytes are taken out of pipes, which may be NULL. Nothing is read, ended or reset, but by lost().
  */
 void peer_take_up(const struct state_view *view, const struct peer_take_up *with,
-		  struct inherited *inherited, uint64_t counts[PEER_TAKEN_UP_COUNT]);
+		  struct inherited_pipes *pipes, uint64_t counts[PEER_TAKEN_UP_COUNT]);
 
-/* When all workers' are done: pipes that are left go to that worker, for bytes to come. */
-void peer_take_up_pipes(struct relay_tcp *relays, struct inherited *inherited);
+/*
+ * Once the process before is gone: a pipe that is left is emptied, and goes to that worker, for bytes to
+ * come. False: there are no more.
+ */
+bool peer_take_up_pipe(struct relay_tcp *relays, struct inherited_pipes *pipes);
 
 #endif

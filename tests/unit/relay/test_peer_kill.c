@@ -39,6 +39,7 @@
 #include "relay/dialect/dispatch.h"
 #include "relay/loop.h"
 #include "relay/peer/data_conn.h"
+#include "relay/peer/inherited_pipes.h"
 #include "relay/peer/peer_conn.h"
 #include "relay/peer/peer_record.h"
 #include "relay/peer/relay_tcp.h"
@@ -589,6 +590,12 @@ static bool find_client(void *arg, struct relay_tcp *at, const struct front *was
 	return true;
 }
 
+static void unlend(void *arg, struct stream *stream)
+{
+	(void)arg;
+	unbind(NULL, stream, true);
+}
+
 static void lose(void *arg, int fd)
 {
 	(void)arg;
@@ -604,8 +611,10 @@ static void take_up(const void *before, size_t bytes, struct inherited *inherite
 		.socket = find_socket,
 		.client = find_client,
 		.lost = lose,
+		.unlend = unlend,
 		.others = relays,
 	};
+	struct inherited_pipes *pipes = inherited_pipes_new(inherited);
 	struct state_view view;
 
 	for (int i = 0; i < DATA; i++) {
@@ -626,9 +635,11 @@ static void take_up(const void *before, size_t bytes, struct inherited *inherite
 	if (before != NULL) {
 		if (state_view_open(&view, before, bytes, boot_id) != STATE_GOOD)
 			abort();
-		peer_take_up(&view, &with, inherited, counts);
+		peer_take_up(&view, &with, pipes, counts);
 	}
-	peer_take_up_pipes(relays, inherited);
+	while (peer_take_up_pipe(relays, pipes))
+		;
+	inherited_pipes_free(pipes);
 	for (int i = 0; i < PEER_TAKEN_UP_COUNT; i++)
 		store(&common->counts[i], common->counts[i] + counts[i]);
 }
