@@ -261,6 +261,14 @@ static void on_leave(evutil_socket_t signal, short what, void *arg)
 
 	if (daemon->leaves)
 		return;
+	if (!fd_store_is_there()) {
+		log_warning(
+			"received SIGUSR2, stopping: no service manager keeps descriptors "
+			"(NOTIFY_SOCKET is not set), so there is nothing that a next process "
+			"could go on with");
+		event_base_loopbreak(daemon->base);
+		return;
+	}
 	log_notice("received SIGUSR2, leaving everything to the next process");
 	daemon->leaves = true;
 	if (daemon->ops->finish != NULL)
