@@ -64,6 +64,7 @@ void loop_end(struct loop *loop)
 
 void loop_turn(struct loop *loop)
 {
+	uint64_t before_ms = loop->now_ms;
 	struct timespec ts;
 
 	check_thread(loop);
@@ -71,8 +72,13 @@ void loop_turn(struct loop *loop)
 	loop->now_ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 	clock_gettime(CLOCK_REALTIME_COARSE, &ts);
 	loop->unix_s = ts.tv_sec;
-	if (loop->alive != NULL)
-		__atomic_store_n(loop->alive, loop->now_ms, __ATOMIC_RELAXED);
+	if (loop->alive == NULL)
+		return;
+	if (loop->now_ms - before_ms > LOOP_STILL_MS) {
+		__atomic_store_n(&loop->still[0], before_ms, __ATOMIC_RELAXED);
+		__atomic_store_n(&loop->still[1], loop->now_ms, __ATOMIC_RELAXED);
+	}
+	__atomic_store_n(loop->alive, loop->now_ms, __ATOMIC_RELAXED);
 }
 
 void loop_arm(const struct loop *loop, struct event *timer, uint64_t due_ms)

@@ -16,11 +16,16 @@
 struct event;
 struct event_base;
 
+enum {
+	LOOP_STILL_MS = 4000
+}; /* no turn for longer: timers of a worker come more often */
+
 struct loop {
 	struct event_base *base;
 	uint64_t now_ms; /* monotonic, as of this turn */
 	int64_t unix_s;
 	uint64_t *alive; /* where now_ms is left for another process to see; NULL: nowhere */
+	uint64_t *still;  /* and there, when it last stood still: from, to; with alive */
 	pthread_t thread; /* that runs it */
 	bool is_running;
 };

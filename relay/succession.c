@@ -161,19 +161,35 @@ static void save_all(const struct relay *relay)
 	}
 }
 
-/* Whatever it was that a worker of the process before did last. */
+enum { LAST_MOMENTS_MS = 5000 }; /* to end a process that was continued for it */
+
+/*
+ * Whatever it was that a worker of the process before did last. If one had stood still until just before, what
+ * came after served nobody, and clients have waited since that began.
+ */
 static void note_alive(struct succession *succession, uint64_t now_ms)
 {
+	uint64_t *alive_ms = &succession->was.alive_ms;
+	uint64_t still_ms = UINT64_MAX, again_ms = 0;
+
 	for (unsigned i = 0; i < past_workers(succession->past); i++) {
 		const struct state_view *view = past_worker(succession->past, i);
 		const uint64_t *words;
 
 		if (view == NULL || state_view_window(view, 0, &words) == NULL)
 			continue;
-		if (words[STATE_WORD_ALIVE] > succession->was.alive_ms &&
+		if (words[STATE_WORD_ALIVE] > *alive_ms &&
 		    words[STATE_WORD_ALIVE] <= now_ms)
-			succession->was.alive_ms = words[STATE_WORD_ALIVE];
+			*alive_ms = words[STATE_WORD_ALIVE];
+		if (words[STATE_WORD_AGAIN] > again_ms &&
+		    words[STATE_WORD_AGAIN] <= now_ms) {
+			again_ms = words[STATE_WORD_AGAIN];
+			still_ms = words[STATE_WORD_STILL];
+		}
 	}
+	if (again_ms > 0 && still_ms < *alive_ms &&
+	    again_ms + LAST_MOMENTS_MS >= *alive_ms)
+		*alive_ms = still_ms;
 }
 
 static void restore_shared(struct shared_keeper *keeper, const struct state_view *shared)

@@ -180,6 +180,7 @@ static int make_state(struct worker *worker, const struct worker_common *common,
 	if (worker->state_file == NULL || !change_list_init(&worker->turn.changes, slots))
 		return -ENOMEM;
 	state_file_window(worker->state_file, 0, &words);
+	worker->loop.still = &words[STATE_WORD_STILL];
 	worker->loop.alive = &words[STATE_WORD_ALIVE];
 	worker->keeper =
 		keeper_new(&worker->turn, worker->state_file, slots, via, worker);

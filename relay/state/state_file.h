@@ -60,6 +60,11 @@ enum state_kind {
 
 /* A word of window 0: when the worker was last seen alive, monotonic ms. It stores that at each turn. */
 enum { STATE_WORD_ALIVE = STATE_WORDS - 1 };
+/*
+ * Two more, beside it: its last standstill, from the last turn before to the first one after. A process that
+ * is continued only to be ended (SIGCONT, then SIGABRT) turns once more: that is no sign of life.
+ */
+enum { STATE_WORD_STILL = STATE_WORDS - 3, STATE_WORD_AGAIN = STATE_WORDS - 2 };
 
 struct state_file;
 
