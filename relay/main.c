@@ -394,6 +394,7 @@ static bool start_work(struct daemon *daemon)
 			 strerror(errno));
 		return false;
 	}
+	relay->takes_over = daemon->take_over != NULL;
 	if (!make_workers(daemon) ||
 	    !succession_take_up(self->succession, relay, daemon->error,
 				sizeof(daemon->error)))

@@ -41,6 +41,7 @@ struct relay {
 	struct reload *reload;
 	struct drain *drain;
 	bool has_taken_up; /* allocations of the process before: their ids name no worker of this one */
+	bool takes_over; /* from a running process, which ends clients over TLS itself */
 	/* What this process took up; NULL until that is known. Main sets it, once. Atomic. */
 	const struct take_up_report *taken_up;
 	struct records *records; /* the newest, of allocations that have ended */

@@ -274,6 +274,10 @@ static void restore(struct take_up *take_up, struct worker *worker, unsigned bef
 	take_up->report.refused_peers += extras.refused_peers;
 	for (int i = 0; i < 2; i++)
 		keep_unused(take_up, extras.relay[i]);
+	/* That process says so when it leaves: one record, with the reason. */
+	if (result == RESTORE_NO_STREAM && take_up->relay->takes_over &&
+	    take_up->image.front.transport == TRANSPORT_TLS)
+		return;
 	if (result != RESTORED) {
 		lose(take_up, worker, result, true);
 		return;

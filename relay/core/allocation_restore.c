@@ -41,8 +41,6 @@ enum end_reason restore_end_reason(enum restore_result result)
 		return END_REVOKED;
 	case RESTORE_CREDENTIAL:
 		return END_CREDENTIAL;
-	case RESTORE_NO_STREAM:
-		return END_CLIENT_GONE;
 	case RESTORED:
 	case RESTORE_DAMAGED:
 	case RESTORE_VERSION:
@@ -52,6 +50,7 @@ enum end_reason restore_end_reason(enum restore_result result)
 	case RESTORE_DIALECT:
 	case RESTORE_FULL:
 	case RESTORE_DESCRIPTORS:
+	case RESTORE_NO_STREAM:
 	case RESTORE_RESULT_COUNT:
 		break;
 	}

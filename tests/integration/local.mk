@@ -61,6 +61,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-dtls.py \
 	tests/integration/cases/t-dual.py \
 	tests/integration/cases/t-mobility.py \
+	tests/integration/cases/t-ends-told-once.py \
 	tests/integration/cases/t-fdstore.py \
 	tests/integration/cases/t-fragments.sh \
 	tests/integration/cases/t-gateway.py \
