@@ -78,7 +78,7 @@ bool predecessor_done(struct predecessor *predecessor, char *error, size_t error
 {
 	if (predecessor->asked == NULL)
 		return true;
-	if (!take_over_done(predecessor->asked, error, error_size))
+	if (!take_over_done(predecessor->asked, TAKE_OVER_SEND_MS, error, error_size))
 		return false;
 	log_notice("take-over: process %d has handed over and leaves",
 		   take_over_pid(predecessor->asked));

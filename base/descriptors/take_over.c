@@ -28,6 +28,8 @@ fail(char *error, size_t error_size, const char *format, ...)
 	return false;
 }
 
+enum { END_MS = 1000 /* from its sockets to its end */ };
+
 struct take_over {
 	int fd;
 	int process; /* a pidfd; -1: not known */
@@ -135,33 +137,65 @@ fail:
 	return NULL;
 }
 
-/* Has it ended, as far as this can be known? */
+/*
+ * Has it ended, as far as this can be known? Its sockets are closed a moment before its end can be seen.
+ */
 static bool has_ended(const struct take_over *take_over)
 {
-	return take_over->process >= 0 &&
-	       take_over_wait(take_over->process, POLLIN, take_over_now_ms() + 1);
+	struct pollfd socket = {.fd = take_over->fd};
+
+	if (take_over->process < 0)
+		return false;
+	if (poll(&socket, 1, 0) <= 0 || !(socket.revents & POLLHUP))
+		return false;
+	return take_over_wait(take_over->process, POLLIN, take_over_now_ms() + END_MS);
 }
 
-bool take_over_done(struct take_over *take_over, char *error, size_t error_size)
+/*
+ * What it has decided: TAKE_OVER_GO, TAKE_OVER_NO, or TAKE_OVER_KIND_COUNT if it has said neither. A
+ * connection that it has reset tells of that once, before what it had said.
+ */
+static enum take_over_kind decision(const struct take_over *take_over, uint64_t until_ms,
+				    char *error, size_t error_size)
+{
+	struct take_over_packet packet;
+
+	if (!take_over_receive(take_over->fd, &packet, until_ms, error, error_size) &&
+	    !take_over_receive(take_over->fd, &packet, 0, error, error_size))
+		return TAKE_OVER_KIND_COUNT;
+	take_over_drop(&packet);
+	if (packet.message.kind == TAKE_OVER_GO)
+		return TAKE_OVER_GO;
+	fail(error, error_size, "the running process serves on%s%s",
+	     packet.message.text[0] != '\0' ? ": " : "", packet.message.text);
+	return packet.message.kind == TAKE_OVER_NO ? TAKE_OVER_NO : TAKE_OVER_KIND_COUNT;
+}
+
+bool take_over_done(struct take_over *take_over, unsigned patience_ms, char *error,
+		    size_t error_size)
 {
 	const struct take_over_message done = {.kind = TAKE_OVER_DONE};
-	uint64_t until_ms = take_over_now_ms() + TAKE_OVER_SEND_MS;
-	struct take_over_packet packet;
+	uint64_t until_ms = take_over_now_ms() + patience_ms;
 	int failed = take_over_send(take_over->fd, &done, NULL, until_ms);
+	char late[TAKE_OVER_TEXT_MAX];
+	enum take_over_kind decided;
+	bool ended;
 
-	if (failed != 0)
-		fail(error, error_size, "%s", strerror(failed));
-	if (failed == 0 &&
-	    take_over_receive(take_over->fd, &packet, until_ms, error, error_size)) {
-		if (packet.message.kind == TAKE_OVER_GO)
-			return true;
-		take_over_drop(&packet);
-		return fail(error, error_size, "the running process serves on%s%s",
-			    packet.message.text[0] != '\0' ? ": " : "",
-			    packet.message.text);
-	}
-	/* One that was killed meanwhile cannot serve on. */
-	return has_ended(take_over);
+	decided = decision(take_over, failed == 0 ? until_ms : 0, error, error_size);
+	if (decided != TAKE_OVER_KIND_COUNT)
+		return decided == TAKE_OVER_GO;
+	/*
+	 * One that was killed meanwhile cannot serve on. This is asked while it can still say no: one that
+	 * has served on and was killed then has said so, and what was taken up is out of date.
+	 */
+	ended = has_ended(take_over);
+	/*
+	 * Here it is decided: the kernel puts a "go" into the queue before this, where it counts, or fails it
+	 * with EPIPE, and the other serves on.
+	 */
+	shutdown(take_over->fd, SHUT_RD);
+	decided = decision(take_over, 0, late, sizeof(late));
+	return decided == TAKE_OVER_GO || (decided == TAKE_OVER_KIND_COUNT && ended);
 }
 
 void take_over_refuse(struct take_over *take_over, const char *reason)

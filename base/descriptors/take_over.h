@@ -18,6 +18,10 @@
  * instead of "done", within TAKE_OVER_DONE_MS, makes the old one resume(). It does not matter how the new
  * one ends.
  *
+ * "go" decides, in one place: the queue of the new one's socket. One that has waited long enough shuts its
+ * receiving side down. A "go" that was there before counts; one that comes later fails, and the old one
+ * resumes. So whatever either waits for, or whoever stands still, one of them serves, and not both.
+ *
  * Messages are packets (SOCK_SEQPACKET, take_over_message.h).
  *
  * This is the new process; take_over_listener.h is the old one.
@@ -34,7 +38,7 @@ struct inherited;
 
 enum {
 	TAKE_OVER_HELLO_MS = 5000, /* from a connection to its hello */
-	TAKE_OVER_SEND_MS = 5000,  /* to take all descriptors */
+	TAKE_OVER_SEND_MS = 5000,  /* to take all descriptors; to answer "done" */
 	TAKE_OVER_DONE_MS = 10000, /* to take all up; less than half of any watchdog */
 };
 
@@ -53,9 +57,10 @@ int take_over_pid(const struct take_over *take_over);
 
 /*
  * All is taken up: true if what was given is ours alone from now on. False with a sentence in error: the other
- * serves on, and this process has to end without touching it.
+ * serves on, and this process has to end without touching it. patience_ms: how long to wait for it.
  */
-bool take_over_done(struct take_over *take_over, char *error, size_t error_size);
+bool take_over_done(struct take_over *take_over, unsigned patience_ms, char *error,
+		    size_t error_size);
 
 /* It comes to nothing, for that reason: the other serves on. Then end, by _exit(). */
 void take_over_refuse(struct take_over *take_over, const char *reason);

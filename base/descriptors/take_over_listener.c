@@ -4,6 +4,7 @@
 #include "base/descriptors/take_over_listener.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,20 @@ static bool give_all(const struct take_over_source *source, int fd, uint32_t *su
 	return giving.failed == 0 || fail(error, error_size, strerror(giving.failed));
 }
 
+/* Something is there behind its "done". False, with a sentence in error. */
+static bool changed_its_mind(int fd, char *error, size_t error_size)
+{
+	struct take_over_packet packet;
+
+	if (!take_over_receive(fd, &packet, 0, error, error_size))
+		return false;
+	take_over_drop(&packet);
+	return fail(error, error_size,
+		    packet.message.kind == TAKE_OVER_NO
+			    ? packet.message.text
+			    : "the other process sent something else");
+}
+
 /* From its hello to the end, whatever that is. True: everything is its now. */
 static bool hand_over(const struct take_over_source *source, int fd, uint32_t *sum,
 		      char *error, size_t error_size)
@@ -119,7 +134,12 @@ static bool hand_over(const struct take_over_source *source, int fd, uint32_t *s
 		return fail(error, error_size, packet.message.text);
 	if (packet.message.kind != TAKE_OVER_DONE)
 		return fail(error, error_size, "the other process sent something else");
+	if (take_over_has_more(fd))
+		return changed_its_mind(fd, error, error_size);
+	/* This decides (take_over.h). */
 	failed = take_over_send(fd, &go, NULL, take_over_now_ms() + TAKE_OVER_SEND_MS);
+	if (failed == EPIPE || failed == ECONNRESET)
+		return fail(error, error_size, "the other process waits no more");
 	return failed == 0 || fail(error, error_size, strerror(failed));
 }
 

@@ -49,6 +49,13 @@ bool take_over_wait(int fd, short events, uint64_t until_ms)
 	}
 }
 
+bool take_over_has_more(int fd)
+{
+	struct pollfd polled = {.fd = fd, .events = POLLIN};
+
+	return poll(&polled, 1, 0) > 0;
+}
+
 static void pause_ms(unsigned ms)
 {
 	const struct timespec time = {.tv_nsec = (long)ms * 1000000};

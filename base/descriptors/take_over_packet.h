@@ -26,6 +26,8 @@ struct take_over_packet {
 uint64_t take_over_now_ms(void);
 /* Until the socket can do that (poll(2)). False: not in time. */
 bool take_over_wait(int fd, short events, uint64_t until_ms);
+/* Is a message there, or the other end gone? */
+bool take_over_has_more(int fd);
 
 /* fds: copies are sent of as many as the message says; NULL for other kinds. 0 or an errno. */
 int take_over_send(int fd, const struct take_over_message *message, const int *fds,

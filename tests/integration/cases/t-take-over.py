@@ -2,13 +2,15 @@
 """A new process takes over from the running one (mediarelayd --take-over), as root and as an ordinary user,
 under live calls of every kind and a storm of requests: twenty times in a chain nothing is lost. Nor is
 anything when it comes to nothing: a bad configuration, a new process that is killed at any instant, another
-user, garbage on the socket, a client that holds the socket, an address that another program has.
+user, garbage on the socket, a client that holds the socket, an address that another program has, an old or
+a new process that stands still until the other gives up.
 
   t-take-over.py [--chain N] [--kinds A,B...]
 """
 # timeout: 400
 
 import argparse
+import fcntl
 import os
 import random
 import shutil
@@ -63,13 +65,14 @@ class TakenOver(relay.Relay):
     def command(self):
         return self.as_user(self.user) + super().command()
 
-    def follow(self, *more, user=None):
-        """A new process that asks for everything; not waited for."""
+    def follow(self, *more, user=None, output=None):
+        """A new process that asks for everything; not waited for. output: instead of the log."""
         command = self.command() if user is None else self.as_user(user) + relay.Relay.command(self)
         if more:
             command[command.index("-c") + 1] = more[0]
         with open(self.path("relay.log"), "ab") as log:
-            return subprocess.Popen(command + ["--take-over", self.socket], stdout=log, stderr=log,
+            output = log if output is None else output
+            return subprocess.Popen(command + ["--take-over", self.socket], stdout=output, stderr=output,
                                     stdin=subprocess.DEVNULL, start_new_session=True)
 
     def is_now(self, child):
@@ -164,7 +167,8 @@ def address_in_use(calls):
         os.chmod(path, 0o644)
         status = calls.wait(server.follow(path), "an address in use is taken")
     check(status == 1, "an address in use: status %d", status)
-    check("has failed: " in server.log(), "the old process does not say that the new one has failed")
+    calls.model.run(until=lambda: "has failed: " in server.log(),
+                    what="the old process does not say that the new one has failed")
 
 
 def killed(calls, times=12):
@@ -242,8 +246,102 @@ def held_open(calls):
         sock.close()
 
 
+def stop_between_end_and_go(server, old):
+    """A new process whose output is a pipe: the old one stands still when it has sent everything. Returns
+    the new one, its pipe, and whether it got there."""
+    asked = server.log().count("asks for everything")
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(reading, False)
+    child = server.follow(output=writing)
+    until = time.monotonic() + 10
+    while server.log().count("asks for everything") == asked and time.monotonic() < until:
+        time.sleep(0.0002)
+    time.sleep(random.uniform(0, 0.01))
+    old.send_signal(signal.SIGSTOP)
+    said, until = b"", time.monotonic() + 1
+    while time.monotonic() < until:
+        try:
+            said += os.read(reading, 4096)
+        except BlockingIOError:
+            time.sleep(0.01)
+    return child, reading, writing, b"and waits" in said and b"has handed over" not in said
+
+
+def fill(pipe):
+    os.set_blocking(pipe, False)
+    try:
+        while True:
+            os.write(pipe, b"x")
+    except BlockingIOError:
+        os.set_blocking(pipe, True)
+
+
+def old_one_stopped(calls):
+    """It has sent everything and stands still. The new one says that it is done, waits and gives up; while it
+    cannot write its last words, which keeps its socket open, the old one wakes up and finds "done"."""
+    server = calls.server
+    calls.model.rest()
+    for _ in range(20):
+        old = server.child
+        child, reading, writing, there = stop_between_end_and_go(server, old)
+        if there:
+            # The second is over in which it said "done".
+            fill(writing)
+            time.sleep(4.25)
+        old.send_signal(signal.SIGCONT)
+        until = time.monotonic() + 20
+        while old.poll() is None and child.poll() is None and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.5)
+        os.close(reading)
+        os.close(writing)
+        if old.poll() is not None:
+            check(child.poll() is None, "both processes have left:\n%s", server.log()[-2000:])
+            server.is_now(child)
+        else:
+            check(child.poll() is not None, "both processes run")
+        calls.serves("the old process stood still")
+        if there and server.child == old:
+            break
+    else:
+        check(False, "the old process never stood still between its end and its go")
+    check(child.returncode == 1, "the new process: status %s", child.returncode)
+    check("serving on" in server.log(), "the old process does not say that it serves on")
+    calls.model.go_on()
+
+
+def new_one_stopped(calls):
+    """It stands still before it is done; the old one serves on after its deadline, and "done" gets no "go"."""
+    server = calls.server
+    calls.model.rest()
+    for _ in range(20):
+        old, resumed = server.child, server.log().count("serving on")
+        asked = server.log().count("asks for everything")
+        child = server.follow()
+        until = time.monotonic() + 10
+        while server.log().count("asks for everything") == asked and time.monotonic() < until:
+            time.sleep(0.0002)
+        time.sleep(random.uniform(0, 0.005))
+        child.send_signal(signal.SIGSTOP)
+        calls.model.run(until=lambda: old.poll() is not None or server.log().count("serving on") > resumed,
+                        what="the old process does not serve on")
+        calls.model.run(0.5)
+        child.send_signal(signal.SIGCONT)
+        if old.poll() is None:
+            break
+        server.is_now(child)
+        calls.serves("the new process stood still")
+    else:
+        check(False, "the new process never stood still before it was done")
+    status = calls.wait(child, "the new process goes on without a go")
+    check(status == 1, "the new process: status %d", status)
+    calls.model.go_on()
+
+
 def failures(calls):
-    for what in (bad_configuration, address_in_use, another_user, garbage, held_open):
+    for what in (bad_configuration, address_in_use, another_user, garbage, held_open,
+                 old_one_stopped, new_one_stopped):
         what(calls)
         calls.serves(what.__name__.replace("_", " "))
 
