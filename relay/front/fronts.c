@@ -128,6 +128,7 @@ static int adopt_one(const struct front *front, size_t worker,
 		     struct inherited *inherited)
 {
 	char name[FRONTS_NAME_MAX];
+	bool removed = false;
 	int fd;
 
 	if (inherited == NULL || inherited_count(inherited) == 0)
@@ -136,10 +137,15 @@ static int adopt_one(const struct front *front, size_t worker,
 	while ((fd = inherited_take(inherited, name)) >= 0) {
 		if (fits(fd, front) && (transport_is_stream(front->transport)
 						? tcp_front_adopt(fd)
-						: udp_socket_adopt(fd, &front->local)))
+						: udp_socket_adopt(fd, &front->local))) {
+			/* The store has let go of all of that name. */
+			if (removed)
+				fd_store_put(name, &fd, 1, false);
 			return fd;
+		}
 		give_up(inherited, fd);
 		fd_store_remove(name);
+		removed = true;
 	}
 	return -1;
 }

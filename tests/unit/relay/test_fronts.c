@@ -294,6 +294,26 @@ START_TEST(one_that_does_not_fit_is_replaced)
 }
 END_TEST
 
+/* The store lets go of both, as they have one name. */
+START_TEST(one_behind_another_that_does_not_fit_is_stored_again)
+{
+	ino_t good;
+
+	bind_all(udp_alone, 1);
+	good = socket_of(*fd_of(0, UDP));
+	ck_assert(inherited_add(inherited, "front.127.0.0.1.14455.udp.0",
+				of_another_port()));
+	leave(0, UDP);
+	drain_messages();
+	bind_all(udp_alone, 1);
+	ck_assert_uint_eq(socket_of(*fd_of(0, UDP)), good);
+	hears("FDSTOREREMOVE=1\nFDNAME=front.127.0.0.1.14455.udp.0");
+	hears("FDSTORE=1\nFDNAME=front.127.0.0.1.14455.udp.0\nFDPOLL=0");
+	hears_nothing_more();
+	fronts_close(sets, 1);
+}
+END_TEST
+
 START_TEST(another_program_is_told_of)
 {
 	int fd = alone();
@@ -317,6 +337,7 @@ static void add_cases(Suite *suite)
 	tcase_add_test(tc, behind_a_gap_all_are_new);
 	tcase_add_test(tc, a_front_that_is_not_configured_any_more_is_closed);
 	tcase_add_loop_test(tc, one_that_does_not_fit_is_replaced, 0, ROWS(wrong));
+	tcase_add_test(tc, one_behind_another_that_does_not_fit_is_stored_again);
 	tcase_add_test(tc, another_program_is_told_of);
 	suite_add_tcase(suite, tc);
 }
