@@ -3,7 +3,8 @@
  *
  * A reservation that is redeemed stays in the file until the next pulse: the allocation that has its
  * port by then is not in any record yet, and a process that is killed in between must find one of both. If
- * it finds both, the port is the allocation's, and the reservation is not restored.
+ * it finds both, the port is the allocation's, and the reservation is not restored. If the port is given
+ * back before that, the reservation leaves the file at once: nobody may redeem it again.
  */
 #include "relay/state/shared_keeper.h"
 
@@ -34,6 +35,12 @@ struct watched_pool {
 	bool tcp;
 };
 
+/* What a reservation holds, or held. */
+struct place {
+	size_t address;
+	uint16_t port;
+};
+
 struct shared_keeper {
 	pthread_mutex_t lock;
 	struct turn_shared *shared;
@@ -44,6 +51,7 @@ struct shared_keeper {
 	/* Entries of reservations that are redeemed, each once. */
 	uint32_t *redeemed;
 	uint32_t redeemed_count;
+	struct place *places; /* of each entry's last reservation */
 };
 
 struct state_sizes shared_keeper_sizes(const struct shared_sizes *sizes)
@@ -96,6 +104,7 @@ static void reservation_held_now(void *arg, uint32_t entry, const struct held_po
 	assert(entry < keeper->reservations);
 	pthread_mutex_lock(&keeper->lock);
 	forget_redeemed(keeper, entry);
+	keeper->places[entry] = (struct place){held->address, held->port};
 	put(keeper, STATE_RESERVATION, entry, record, len);
 	pthread_mutex_unlock(&keeper->lock);
 }
@@ -115,6 +124,21 @@ static void reservation_ended(void *arg, uint32_t entry, bool redeemed)
 	pthread_mutex_unlock(&keeper->lock);
 }
 
+/* The lock is held. Few are redeemed from one pulse to the next. */
+static void drop_redeemed(struct shared_keeper *keeper, size_t address, uint16_t port)
+{
+	for (uint32_t i = 0; i < keeper->redeemed_count; i++) {
+		uint32_t entry = keeper->redeemed[i];
+
+		if (keeper->places[entry].address != address ||
+		    keeper->places[entry].port != port)
+			continue;
+		state_file_drop(keeper->file, STATE_RESERVATION, entry);
+		keeper->redeemed[i] = keeper->redeemed[--keeper->redeemed_count];
+		return;
+	}
+}
+
 static uint32_t port_rests(void *arg, size_t address, uint16_t port, uint64_t since_ms)
 {
 	const struct watched_pool *watched = arg;
@@ -128,6 +152,9 @@ static uint32_t port_rests(void *arg, size_t address, uint16_t port, uint64_t si
 	size_t len = saved_rest_write(&saved, record);
 
 	pthread_mutex_lock(&keeper->lock);
+	/* Reserved ports are of UDP (RFC 8656 section 7.2). */
+	if (!watched->tcp)
+		drop_redeemed(keeper, address, port);
 	uint32_t number = slab_take(&keeper->resting);
 	if (number != SLAB_NONE)
 		put(keeper, STATE_RESTING, number, record, len);
@@ -186,9 +213,11 @@ struct shared_keeper *shared_keeper_new(struct turn_shared *shared,
 	keeper->pools[1] = (struct watched_pool){keeper, shared->tcp_ports, true};
 	keeper->reservations = records.records[STATE_RESERVATION];
 	keeper->redeemed = calloc(keeper->reservations + 1, sizeof(*keeper->redeemed));
-	if (!keeper->redeemed ||
+	keeper->places = calloc(keeper->reservations + 1, sizeof(*keeper->places));
+	if (!keeper->redeemed || !keeper->places ||
 	    !slab_init(&keeper->resting, records.records[STATE_RESTING],
 		       sizeof(uint32_t))) {
+		free(keeper->places);
 		free(keeper->redeemed);
 		free(keeper);
 		return NULL;
@@ -205,6 +234,7 @@ void shared_keeper_free(struct shared_keeper *keeper)
 	for (int i = 0; i < 2; i++)
 		port_pool_watch(keeper->pools[i].pool, NULL);
 	slab_release(&keeper->resting);
+	free(keeper->places);
 	free(keeper->redeemed);
 	pthread_mutex_destroy(&keeper->lock);
 	free(keeper);

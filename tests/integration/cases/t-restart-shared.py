@@ -83,6 +83,18 @@ def a_reserved_port_is_redeemed_once(server, end):
 
 
 @row
+def a_port_redeemed_and_given_back_is_not_reserved(server, end):
+    first, second, third = (client_of(server) for _ in range(3))
+    token = first.allocate(RESERVE).get(t.RESERVATION_TOKEN)
+    second.allocate((t.RESERVATION_TOKEN, token))
+    second.refresh(0)
+    end(server)
+    reply = third.request(t.ALLOCATE, [t.UDP_TRANSPORT, (t.RESERVATION_TOKEN, token)])
+    check(reply.code == 508, "redeemed twice: %r", reply)
+    first.refresh(0)
+
+
+@row
 def a_ticket_leads_to_its_allocation(server, end):
     old = client_of(server, turnclient_mobility.Client)
     old.allocate()

@@ -220,6 +220,24 @@ START_TEST(a_redeemed_one_is_there_until_its_allocation_is)
 }
 END_TEST
 
+/* Killed after the allocation has given the port back, and before the pulse. */
+START_TEST(a_redeemed_one_ends_with_its_allocation)
+{
+	size_t address;
+	uint16_t port, held = reserve(&old, 77, T0);
+
+	ck_assert(reservation_redeem(old.shared.reservations, token, 77, T0, &address,
+				     &port));
+	port_pool_give(old.shared.ports, address, port, T0);
+	struct shared_restored restored = restore(T0);
+	ck_assert_uint_eq(restored.reservations + restored.reservations_lost, 0);
+	ck_assert_uint_eq(restored.resting, 1);
+	ck_assert(!reservation_redeem(new.shared.reservations, token, 77, T0, &address,
+				      &port));
+	ck_assert(!port_pool_in_use(new.shared.ports, 0, held));
+}
+END_TEST
+
 /* Its entry serves another reservation at once. */
 START_TEST(an_entry_that_is_taken_again_is_not_dropped)
 {
@@ -373,6 +391,7 @@ static void shared_keeper_suite(Suite *suite)
 	tcase_add_test(tc, an_expired_one_is_none);
 	tcase_add_test(tc, one_that_was_given_back_does_not_come_back);
 	tcase_add_test(tc, a_redeemed_one_is_there_until_its_allocation_is);
+	tcase_add_test(tc, a_redeemed_one_ends_with_its_allocation);
 	tcase_add_test(tc, an_entry_that_is_taken_again_is_not_dropped);
 	tcase_add_test(tc, reservations_are_in_the_file_of_the_next_process);
 	tcase_add_test(tc, ports_go_on_resting);
