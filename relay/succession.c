@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 
@@ -24,6 +26,11 @@
 #include "relay/state/state_memory.h"
 #include "relay/take_up.h"
 #include "relay/worker.h"
+
+/* Of descriptors that stand for nothing, but are in the places for the state files of the next process. */
+#define PLACES_NAME "places"
+
+enum { PLACES_MIN = 8, STORE_WAIT_MS = 2000 };
 
 struct succession {
 	struct inherited *inherited;
@@ -60,6 +67,14 @@ static void draw_secrets(struct saved_secrets *secrets)
 	draw(&secrets->hash, sizeof(secrets->hash));
 }
 
+static void close_places(struct inherited *inherited)
+{
+	int fd;
+
+	while ((fd = inherited_take(inherited, PLACES_NAME)) >= 0)
+		close(fd);
+}
+
 struct succession *succession_new(struct inherited *inherited)
 {
 	struct succession *succession = calloc(1, sizeof(*succession));
@@ -70,6 +85,7 @@ struct succession *succession_new(struct inherited *inherited)
 	succession->memory.fd = -1;
 	succession->inherited = inherited;
 	if (inherited != NULL) {
+		close_places(inherited);
 		succession->past = past_new(inherited);
 		if (succession->past == NULL) {
 			succession_free(succession);
@@ -239,6 +255,38 @@ static void gather(void *arg, const char *name, int fd)
 	descriptors->fds[descriptors->count++] = fd;
 }
 
+/*
+ * systemd drops what its store has no room for, and does not say so. So connections must not get the
+ * places that the state files of the next process need, for it stores them while ours are still there.
+ * Twice as many as we have: one that is killed while it settles leaves two sets.
+ */
+static void keep_places(size_t files)
+{
+	size_t count = 2 * files > PLACES_MIN ? 2 * files : PLACES_MIN;
+
+	for (size_t i = 0; i < count && fd_store_is_there(); i++) {
+		int fd = memfd_create("mediarelayd-place", MFD_CLOEXEC);
+
+		if (fd < 0 || !fd_store_put(PLACES_NAME, &fd, 1, false))
+			log_warning("cannot keep a place in systemd's descriptor store: "
+				    "if it is full, the restart after the next loses "
+				    "all calls");
+		if (fd < 0)
+			return;
+		close(fd);
+	}
+}
+
+/* In the places that the process before has kept. False: given up. */
+static bool store_files(const char *name, const struct descriptors *own)
+{
+	uint64_t given_up = fd_store_figures().given_up;
+
+	fd_store_remove(PLACES_NAME);
+	return fd_store_put(name, own->fds, own->count, false) &&
+	       fd_store_wait(STORE_WAIT_MS) && fd_store_figures().given_up == given_up;
+}
+
 void succession_settle(struct succession *succession, struct relay *relay)
 {
 	struct descriptors own = {.count = 0};
@@ -247,11 +295,15 @@ void succession_settle(struct succession *succession, struct relay *relay)
 	/* First they are where the next process finds them, then they count, then the old ones go. */
 	past_name(succession->head.process, name);
 	succession_each_descriptor(succession, relay, gather, &own);
-	fd_store_put(name, own.fds, own.count, false);
+	bool stored = store_files(name, &own);
 	succession_pulse(succession, relay);
 	state_file_complete(succession->file);
-	if (succession->past != NULL)
+	if (!stored)
+		log_error("systemd has not taken the state files of this process into "
+			  "its descriptor store: the next restart may lose calls");
+	else if (succession->past != NULL)
 		past_remove(succession->past);
+	keep_places(own.count);
 	if (succession->take_up != NULL)
 		take_up_settle(succession->take_up);
 	past_free(succession->past);

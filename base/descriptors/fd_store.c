@@ -49,6 +49,14 @@ static struct store {
 	.end = &store.first,
 };
 
+bool fd_store_is_name(const char *name)
+{
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				  "0123456789._-");
+
+	return len > 0 && len < FD_STORE_NAME_MAX && name[len] == '\0';
+}
+
 /* Of NOTIFY_SOCKET: a path, or an abstract name behind '@'. 0: there is none, or it is neither. */
 static socklen_t address(struct sockaddr_un *un)
 {
@@ -220,42 +228,39 @@ static bool flush(void)
 	return true;
 }
 
-static void tell(char *text, const int *fds, size_t count)
+/* False: given up. */
+static bool tell(char *text, const int *fds, size_t count)
 {
 	size_t len = strlen(text);
 	int error = flush() ? send_now(text, len, fds, count) : EAGAIN;
 
 	if (is_full(error) && keep(text, len, fds, count))
-		return;
+		return true;
 	account(error, count);
+	return error == 0;
 }
 
-static bool is_name(const char *name)
-{
-	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				  "0123456789._-");
-
-	return len > 0 && len < FD_STORE_NAME_MAX && name[len] == '\0';
-}
-
-void fd_store_put(const char *name, const int *fds, size_t count, bool poll)
+bool fd_store_put(const char *name, const int *fds, size_t count, bool poll)
 {
 	char text[TEXT_MAX];
 
-	assert(is_name(name) && count > 0);
+	bool taken = true;
+
+	assert(fd_store_is_name(name) && count > 0);
 	if (!fd_store_is_there())
-		return;
+		return true;
 	snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s%s", name,
 		 poll ? "" : "\nFDPOLL=0");
 	pthread_mutex_lock(&store.lock);
 	while (count > 0) {
 		size_t some = count < FD_STORE_BATCH ? count : FD_STORE_BATCH;
 
-		tell(text, fds, some);
+		taken = tell(text, fds, some) && taken;
 		fds += some;
 		count -= some;
 	}
 	pthread_mutex_unlock(&store.lock);
+	return taken;
 }
 
 static void give_up(size_t count)
@@ -286,7 +291,7 @@ void fd_store_remove(const char *name)
 {
 	char text[TEXT_MAX];
 
-	assert(is_name(name));
+	assert(fd_store_is_name(name));
 	if (!fd_store_is_there())
 		return;
 	snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=%s", name);

@@ -20,6 +20,9 @@
 
 enum { FD_STORE_NAME_MAX = 128, FD_STORE_BATCH = 253 /* SCM_MAX_FD */ };
 
+/* Can a group be called that: [a-zA-Z0-9._-], shorter than FD_STORE_NAME_MAX, and not empty? */
+bool fd_store_is_name(const char *name);
+
 /* Is there a store? */
 bool fd_store_is_there(void);
 
@@ -32,9 +35,10 @@ void fd_store_open(void);
 /*
  * Keep copies of count descriptors, at least 1, in batches. poll: let it drop those that hang up or
  * fail; for connections. name: [a-zA-Z0-9._-]. The descriptors are borrowed for the call: of those
- * that have to wait, copies wait.
+ * that have to wait, copies wait. False: some were given up. True does not mean that systemd has room for
+ * them (FileDescriptorStoreMax=): it drops what is too much, and does not answer.
  */
-void fd_store_put(const char *name, const int *fds, size_t count, bool poll);
+bool fd_store_put(const char *name, const int *fds, size_t count, bool poll);
 /*
  * The same for thousands that neither hang up nor are removed one by one: as parcels (fd_parcel.h), of
  * which each is one descriptor in the store. Those that cannot be packed are given up.

@@ -240,7 +240,18 @@ def full_store(directory):
         now, taken, lost = lost_by(server)
         check(10 <= taken < 50 and now == taken and lost == {"no-stream": 50 - taken},
               "%d, taken up %d, lost %s", now, taken, lost)
+        # It stays full: these have taken what the lost ones left.
+        more = call_model.Model(server, PEER, PEER6)
+        more.add({"tcp": 40})
+        more.settle()
+        server.kill()
+        kept = lost_by(server)[1]
+        check(kept >= taken, "of %d, the second kill left %d", taken, kept)
+        for _ in range(3):
+            server.kill()
+            check(lost_by(server) == (kept, kept, {}), "of %d: %s", kept, lost_by(server))
         serves_new_calls(server)
+        more.close()
         model.close()
         wrong = server.stop()
         check(not wrong, "%s", "; ".join(wrong[:5]))

@@ -243,8 +243,8 @@ START_TEST(a_path_is_an_address_too)
 	close(manager);
 	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_eq(bind(manager, (struct sockaddr *)&at, sizeof(at)), 0);
-	fd_store_put("tcp", files, 1, true);
-	fd_store_put("tcp", files + 1, 1, true);
+	ck_assert(!fd_store_put("tcp", files, 1, true));
+	ck_assert(fd_store_put("tcp", files + 1, 1, true));
 	hears("FDSTORE=1\nFDNAME=tcp", files + 1, 1);
 	ck_assert_uint_eq(fd_store_figures().given_up, 1);
 	unlink(at.sun_path);
