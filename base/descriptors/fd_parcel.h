@@ -11,6 +11,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The one name that parcels have: whatever else is a socket like them, is none. */
+#define FD_PARCEL_NAME "relay"
+
 /*
  * Put copies of some of count borrowed descriptors into a new parcel: returns how many, 0 and errno if
  * none. What does not fit goes into another one.

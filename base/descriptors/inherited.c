@@ -16,6 +16,7 @@
 
 #include "base/descriptors/fd_parcel.h"
 #include "base/descriptors/fd_store.h"
+#include "base/log.h"
 
 struct entry {
 	const char *name; /* one of the names */
@@ -159,11 +160,19 @@ static void unpacked(void *arg, int fd)
 
 bool inherited_add(struct inherited *inherited, const char *name, int fd)
 {
-	struct unpacking unpacking = {inherited, kept_name(inherited, name), true};
+	struct unpacking unpacking = {inherited, NULL, true};
 
+	if (!fd_store_is_name(name)) {
+		log_warning("inherited descriptor %d closed: its name is not one that "
+			    "avedge gives",
+			    fd);
+		inherited_close(fd);
+		return true;
+	}
+	unpacking.name = kept_name(inherited, name);
 	if (unpacking.name == NULL)
 		return false;
-	if (!fd_parcel_is(fd))
+	if (strcmp(name, FD_PARCEL_NAME) != 0 || !fd_parcel_is(fd))
 		return append(inherited, unpacking.name, fd);
 	fd_parcel_unpack(fd, unpacked, &unpacking);
 	/* The store has an empty one. */

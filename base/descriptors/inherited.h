@@ -23,7 +23,10 @@ void inherited_leave(struct inherited *inherited);
 
 /* Those of the environment, made close-on-exec; the variables are unset. False: out of memory. */
 bool inherited_from_environment(struct inherited *inherited);
-/* One more. name is copied. False: out of memory: fd is still the caller's. */
+/*
+ * One more. name is copied. One with a name that the store does not take (fd_store_is_name()) is closed and
+ * logged. False: out of memory: fd is still the caller's.
+ */
 bool inherited_add(struct inherited *inherited, const char *name, int fd);
 
 size_t inherited_count(const struct inherited *inherited);

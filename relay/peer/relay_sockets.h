@@ -12,10 +12,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/descriptors/fd_parcel.h"
 #include "stun/endpoint.h"
 
 /* The group they are in (fd_store.h). */
-#define RELAY_SOCKETS_NAME "relay"
+#define RELAY_SOCKETS_NAME FD_PARCEL_NAME
 
 struct inherited;
 struct relay_sockets;

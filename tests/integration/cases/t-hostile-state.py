@@ -97,7 +97,7 @@ def shortened(fd):
 def strange_descriptors():
     """One of each kind that no file of state, front or connection is."""
     ends = os.pipe()
-    pair = socket.socketpair()
+    pair = (*socket.socketpair(), *socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -113,7 +113,8 @@ def names(genuine):
     return [*genuine, "state.1", "state.2", "state.18446744073709551615", "state.x", "state.",
             "state.0", "front", "front.", "front.127.0.1.1.3478.udp.0", "front.127.0.1.1.443.tcp.1",
             "front.127.0.1.1.443.tcp.4000000000", "front._.0.udp.0", "tcp", "relay", "pipe",
-            "restarts", "secrets", "x" * 255, "-", "..", " "]
+            "restarts", "secrets", "x" * 255, "-", "..", " ", "state.a b", "state.x@y",
+            "front.a b"]
 
 
 class Hostile:

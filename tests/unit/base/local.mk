@@ -39,7 +39,7 @@ tests_unit_base_test_half_open_LDADD = libdaemon.a $(CORE_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_host_remarks_LDADD = libdaemon.a $(CORE_LIBS) libbase.a $(SYSTEMD_LIBS) $(CAPNG_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_inbox_LDADD = libdaemon.a $(EVENT_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_take_over_LDADD = libdaemon.a libbase.a $(SYSTEMD_LIBS) $(EVENT_LIBS) $(CHECK_LIBS)
-tests_unit_base_test_inherited_LDADD = libdaemon.a $(SYSTEMD_LIBS) $(CHECK_LIBS)
+tests_unit_base_test_inherited_LDADD = libdaemon.a libbase.a $(SYSTEMD_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_log_LDADD = libbase.a $(SYSTEMD_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_metrics_listener_LDADD = libdaemon.a $(CORE_LIBS) libbase.a \
 	$(MICROHTTPD_LIBS) $(SYSTEMD_LIBS) $(CHECK_LIBS)

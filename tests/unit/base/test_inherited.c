@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/descriptors/fd_parcel.h"
+#include "base/descriptors/fd_store.h"
 #include "tests/unit/lib/unit.h"
 
 static struct inherited *list;
@@ -61,6 +62,44 @@ START_TEST(each_is_taken_once_by_name)
 	ck_assert(is_open(first) && is_open(second) && !is_open(other));
 	close(first);
 	close(second);
+}
+END_TEST
+
+/* Whoever the parent is: no such name is of use, nor may reach the store. */
+START_TEST(a_strange_name_is_closed)
+{
+	static const char *const names[] = {"",          " ",        "state.a b",
+					    "state.x@y", "front.:1", "tcp\n"};
+	char longest[FD_STORE_NAME_MAX + 1];
+	int ends[2];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		int fd = file();
+
+		ck_assert(inherited_add(list, names[i], fd));
+		ck_assert(!is_open(fd));
+	}
+	memset(longest, 'x', FD_STORE_NAME_MAX);
+	longest[FD_STORE_NAME_MAX] = '\0';
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	ck_assert(inherited_add(list, longest, ends[0]));
+	ck_assert(!is_open(ends[0]));
+	close(ends[1]);
+	ck_assert_uint_eq(inherited_count(list), 0);
+}
+END_TEST
+
+START_TEST(a_parcel_has_its_own_name)
+{
+	int fds[] = {file(), file()}, parcel;
+
+	ck_assert_uint_eq(fd_parcel_pack(fds, 2, &parcel), 2);
+	ck_assert(inherited_add(list, "tcp", parcel));
+	ck_assert_int_eq(inherited_take(list, "tcp"), parcel);
+	ck_assert_uint_eq(inherited_count(list), 0);
+	close(parcel);
+	close(fds[0]);
+	close(fds[1]);
 }
 END_TEST
 
@@ -248,6 +287,8 @@ static void add_cases(Suite *suite)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, each_is_taken_once_by_name);
+	tcase_add_test(tc, a_strange_name_is_closed);
+	tcase_add_test(tc, a_parcel_has_its_own_name);
 	tcase_add_test(tc, a_walk_may_take);
 	tcase_add_test(tc, a_parcel_is_what_was_in_it);
 	tcase_add_test(tc, what_nobody_takes_is_ended);
