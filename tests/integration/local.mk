@@ -118,8 +118,10 @@ EXTRA_DIST += \
 	tests/integration/cases/t-sipp.py \
 	tests/integration/cases/t-status-page.py \
 	tests/integration/cases/t-steering.py \
+	tests/integration/cases/t-store-size.py \
 	tests/integration/cases/t-stranger.py \
 	tests/integration/cases/t-streams-survive.py \
+	tests/integration/cases/t-take-over-in-vain.py \
 	tests/integration/cases/t-tsan.sh \
 	tests/integration/cases/t-upgrade-state.py \
 	tests/integration/cases/t-slow-client.py \

@@ -429,6 +429,24 @@ START_TEST(first_bytes_come_first)
 }
 END_TEST
 
+/* The process before has passed them on, and was killed before it read them. */
+START_TEST(repeated_bytes_are_skipped)
+{
+	size_t taken;
+
+	open_both(0);
+	feed(MIB);
+	byte_pump_skip(&pump, 1000);
+	for (int i = 0; i < 1000000 && got_len < MIB - 1000; i++) {
+		feed(MIB);
+		run(EVERYTHING, &taken);
+		drain(MIB);
+	}
+	ck_assert_uint_ge(got_len, MIB - 1000);
+	ck_assert(memcmp(got, sent + 1000, MIB - 1000) == 0);
+}
+END_TEST
+
 START_TEST(no_first_bytes_are_none)
 {
 	size_t taken;
@@ -529,6 +547,7 @@ static void byte_pump_suite(Suite *suite)
 	tcase_add_test(tc, whose_bytes_are_in_a_pipe_is_told);
 	tcase_add_test(tc, a_pump_goes_on_from_a_pipe);
 	tcase_add_loop_test(tc, first_bytes_come_first, 0, 4);
+	tcase_add_test(tc, repeated_bytes_are_skipped);
 	tcase_add_test(tc, no_first_bytes_are_none);
 	tcase_add_test(tc, an_urgent_byte_is_one_of_the_stream);
 	tcase_add_loop_test(tc, a_reset_breaks_it, 0, 8);
