@@ -508,6 +508,16 @@ static void serving(struct daemon *daemon)
 	log_notice("serving: %zu workers, relay ports %u-%u on %zu outside address%s",
 		   self_of(daemon)->relay.worker_count, config->relay.ports.first,
 		   config->relay.ports.last, addresses, addresses == 1 ? "" : "es");
+	if (fd_store_is_there())
+		log_notice("a restart keeps calls: in the descriptor store of systemd");
+	else if (config->common.take_over.socket != NULL)
+		log_notice(
+			"a new process keeps calls by --take-over %s; any other restart "
+			"ends them",
+			config->common.take_over.socket);
+	else
+		log_notice("a restart ends calls: neither systemd's descriptor store nor "
+			   "take_over.socket is there to keep them");
 	succession_tell(self_of(daemon)->succession, &self_of(daemon)->relay,
 			self_of(daemon)->served_ms);
 }

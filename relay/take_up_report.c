@@ -84,7 +84,7 @@ void take_up_report_log(const struct take_up_report *report)
 	char losses[256];
 
 	write_lost(report, losses, sizeof(losses));
-	log_notice("taken up: %" PRIu32 " allocations of process %" PRIu64
+	log_notice("taken up: %" PRIu32 " allocations of generation %" PRIu64
 		   "%s, gap %" PRIu64 " ms, take-up %" PRIu64 " ms",
 		   report->taken_up, report->process, losses, report->gap_ms,
 		   report->duration_ms);

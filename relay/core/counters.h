@@ -367,7 +367,7 @@ const char *mobility_event_text(enum mobility_event event);
 	X(RESTORE_FULL, "full", "tables are smaller by now")                             \
 	X(RESTORE_DESCRIPTORS, "descriptors", "the system refused a socket")             \
 	X(RESTORE_NO_STREAM, "no-stream",                                                \
-	  "its client's connection did not survive: TLS, or not kept")
+	  "its client's connection did not survive: TLS, which only \"mobility = true\" helps, or not kept")
 
 enum restore_result {
 #define X(id, name, text) id,

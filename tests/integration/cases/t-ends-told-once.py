@@ -29,6 +29,7 @@ def no_store(directory):
     server = relay.Relay(directory, **OPTIONS)
     server.start()
     clients = [caller(server, "carol") for _ in range(4)]
+    check("a restart ends calls: " in server.log(), "the start does not say it")
     server.child.send_signal(signal.SIGUSR2)
     server.child.wait(20)
     check(reasons(server) == 4 * ["shutdown"], "%s", reasons(server))
@@ -39,6 +40,7 @@ def no_store(directory):
 def crash(directory):
     server = fdstore.RelayService(directory, **OPTIONS).start()
     clients = [caller(server, "alice", "tls"), caller(server, "bob")]
+    check("a restart keeps calls: " in server.log(), "the start does not say it")
     server.kill()
     until(lambda: reasons(server), "no record")
     check(reasons(server) == ["lost"], "%s", reasons(server))
@@ -65,6 +67,7 @@ def take_over(directory):
     server.start()
     clients = [caller(server, "alice", "tls"), caller(server, "bob")]
     old = server.child
+    check("keeps calls by --take-over" in server.log(), "the start does not say it")
     with open(server.path("relay.log"), "ab") as log:
         server.child = subprocess.Popen(
             server.command() + ["--take-over", server.path("take-over.sock")], stdout=log, stderr=log,

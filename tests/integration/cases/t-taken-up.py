@@ -23,7 +23,7 @@ from control_caller import INSIDE, PEER, Peer, ask, caller, get, ids, records, t
 OUTSIDE, FURTHER = "127.0.2.1", "127.0.2.2"
 MORE_UDP = 3479
 DENIED = "127.0.3.9"
-TOLD = re.compile(r"taken up: (\d+) allocations of process (\d+)(?:, (\d+) lost \(([^)]*)\))?, gap (\d+) ms")
+TOLD = re.compile(r"taken up: (\d+) allocations of generation (\d+)(?:, (\d+) lost \(([^)]*)\))?, gap (\d+) ms")
 SAVED_S = 1.5	# after which what packets have moved is in the state file
 ROWS = []
 
