@@ -22,6 +22,7 @@ unit_programs += \
 	tests/unit/relay/test_fronts \
 	tests/unit/relay/test_heartbeat \
 	tests/unit/relay/test_rates \
+	tests/unit/relay/test_inherited_pipes \
 	tests/unit/relay/test_relay_sockets \
 	tests/unit/relay/test_record \
 	tests/unit/relay/test_records \
@@ -77,6 +78,7 @@ tests_unit_relay_test_record_SOURCES = tests/unit/relay/test_record.c \
 	tests/unit/lib/source_file.c tests/unit/lib/source_file.h
 tests_unit_relay_test_record_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_stray_LDADD = $(fixture_libs) $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_relay_test_inherited_pipes_LDADD = libbase.a $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_relay_sockets_LDADD = libbase.a $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_relocation_LDADD = $(fixture_libs) $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_take_up_SOURCES = tests/unit/relay/test_take_up.c $(relay_fixture) $(images)
