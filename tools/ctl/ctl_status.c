@@ -134,6 +134,8 @@ static void print_next_restart(const json_t *next)
 		return;
 	if (json_is_null(json_object_get(next, "way")))
 		puts("next restart    ends all calls: no descriptor store, no take_over.socket");
+	else
+		ctl_print(next, "next restart    keeps calls: {way}\n");
 	if (ctl_integer(next, "unsaved") > 0)
 		ctl_print(next,
 			  "next restart    loses {unsaved} allocations that could not be "

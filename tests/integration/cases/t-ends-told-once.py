@@ -68,6 +68,8 @@ def take_over(directory):
     clients = [caller(server, "alice", "tls"), caller(server, "bob")]
     old = server.child
     check("keeps calls by --take-over" in server.log(), "the start does not say it")
+    status = relay.run(relay.program("avedgectl"), "status", "--socket", server.path("relay.sock")).stdout
+    check("keeps calls: take-over" in status, "avedgectl status: %s", status)
     with open(server.path("relay.log"), "ab") as log:
         server.child = subprocess.Popen(
             server.command() + ["--take-over", server.path("take-over.sock")], stdout=log, stderr=log,
