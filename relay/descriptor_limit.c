@@ -47,8 +47,9 @@ uint32_t descriptor_limit_unauthenticated(const struct relay *relay)
 	/* No warning: with defaults the host decides, and the cap is no harm. */
 	log_notice(
 		"limits.unauthenticated = %u of each of %zu workers is more than half of "
-		"the %ju descriptors%s; each worker allows %u; raise LimitNOFILE to %ju, "
-		"or lower the key",
+		"the %ju descriptors%s; each worker allows %u; raise LimitNOFILE, and the "
+		"hard limit of the host or container where that is lower, to %ju, or lower "
+		"the key",
 		configured, workers, (uintmax_t)files.rlim_cur, beside, most,
 		(uintmax_t)configured * workers * 2 + passed);
 	return most;
