@@ -94,13 +94,16 @@ class Test:
         while True:
             self.model.run(0.02)
             status = self.server.status()
-            if status and status["pid"] != self.pid:
+            # It answers a moment before it says what it has taken up.
+            if status and status["pid"] != self.pid and (
+                    status["taken_up"] is not None or status["uptime_s"] > 2):
                 break
             check(time.monotonic() < until, "not started again:\n%s", self.machine.out(
                 "journalctl", "--no-pager", "-u", UNIT, "-n", "20", "-o", "cat"))
         self.pid, self.serving = status["pid"], True
         taken = status["taken_up"]
-        check(taken is not None, "a fresh start")
+        check(taken is not None, "a start without state of the process before:\n%s", self.machine.out(
+            "journalctl", "--no-pager", "-u", UNIT, "-n", "60", "-o", "short-precise"))
         self.taken.append(taken)
         return taken
 

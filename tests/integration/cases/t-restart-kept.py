@@ -65,9 +65,10 @@ def goes_on(edge, how, max_loss, server="udp:127.0.1.1:3478"):
 
 def fronts_and_memory_are_stored(edge):
     """Two workers or more: sockets of each for UDP and TCP on both sides, a file each and a shared
-    one, and what counts restarts."""
+    one, places for twice as many of these, and what counts restarts."""
     workers = edge.document("status")["workers"]
-    want = 2 * 2 * workers + workers + 1 + 1
+    files = workers + 1
+    want = 2 * 2 * workers + files + max(2 * files, 8) + 1
     settled(edge, want, "after the start")
     settled(edge, 1 + 1, "after the start", MRAS)
     say("%d descriptors of %d workers" % (want, workers))
