@@ -163,6 +163,21 @@ def thousands_are_listed_in_bounded_time(server):
 # --- drain and reload -------------------------------------------------------------------------
 
 @row
+def an_upgrade_is_judged(server):
+    """Nothing keeps descriptors here, so a restart would end the call."""
+    call = caller(server)
+    status, upgrade = ask(server, "GET", "/v1/upgrade")
+    check((status, upgrade["allocations"], upgrade["lost"], upgrade["error"]) ==
+          (200, 1, 1, None), "%d %s", status, upgrade)
+    check(upgrade["lost_by"], "lost for no reason: %s", upgrade)
+    rewrite(server, 'software = "one"', 'sofware = "one"')
+    error = get(server, "/v1/upgrade")["error"]
+    check("sofware" in error, "a wrong file: %s", error)
+    rewrite(server, 'sofware = "one"', 'software = "one"')
+    call.refresh(0)
+
+
+@row
 def a_drain_refuses_newcomers_and_keeps_calls(server):
     peer, call = Peer(), caller(server)
     call.channel_bind(0x4000, peer.address)
@@ -584,8 +599,10 @@ def main():
             print("--- " + test.__name__, flush=True)
             test(server)
         seen = server.description.everything_was_seen(
-            # Credentials with a quota: t-gateway. Reservations: t-ms-bandwidth.
-            but=["/properties/quota_", "/reservation_expires_in_ms$"] +
+            # Credentials with a quota: t-gateway. Reservations: t-ms-bandwidth. After a restart:
+            # t-taken-up.
+            but=["/properties/quota_", "/reservation_expires_in_ms$", "/TakenUp/",
+                 "/taken_up$", "/restarts$", "/NextRestart/properties/way$"] +
             (["= 403$"] if os.geteuid() != 0 else []))
     print("%d rows of the control interface; %s" % (len(ROWS), seen))
 
