@@ -35,5 +35,7 @@ EXTRA_DIST += tests/fuzz/corpus/take_up
 fuzz_programs += tests/fuzz/fuzz_saved_peer
 tests_fuzz_fuzz_saved_peer_LDADD = libstate.a $(FUZZ_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/saved_peer
+
 fuzz_programs += tests/fuzz/fuzz_saved_stream
 tests_fuzz_fuzz_saved_stream_LDADD = libstate.a $(FUZZ_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/saved_stream
