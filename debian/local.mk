@@ -3,6 +3,7 @@ EXTRA_DIST += \
 	debian/avedge.README.Debian \
 	debian/avedge.docs \
 	debian/avedge.install \
+	debian/avedge.lintian-overrides \
 	debian/avedge.postinst \
 	debian/avedge.postrm \
 	debian/avedge-tools.install \
