@@ -53,6 +53,7 @@ libdaemon_a_SOURCES = \
 	base/net/unix_listener.c base/net/unix_listener.h \
 	base/http_body.c base/http_body.h \
 	base/http_status.c base/http_status.h \
+	base/fail.h \
 	base/inbox.c base/inbox.h \
 	base/metrics/metrics_listener.c base/metrics/metrics_listener.h \
 	base/notify.c base/notify.h \

@@ -26,6 +26,7 @@
 
 #include <microhttpd.h>
 
+#include "base/fail.h"
 #include "base/http_body.h"
 #include "base/log.h"
 #include "base/net/unix_listener.h"
@@ -70,17 +71,6 @@ struct follower {
 	struct control_stream stream;
 	int fd; /* of the connection; borrowed */
 };
-
-static bool __attribute__((format(printf, 3, 4)))
-fail(char *error, size_t error_size, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, error_size, format, args);
-	va_end(args);
-	return false;
-}
 
 /* The socket tells the peer's primary group, the user database the others. */
 static bool is_member(const struct ucred *peer, gid_t group)

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,17 +15,7 @@
 
 #include "base/descriptors/inherited.h"
 #include "base/descriptors/take_over_packet.h"
-
-static bool __attribute__((format(printf, 3, 4)))
-fail(char *error, size_t error_size, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, error_size, format, args);
-	va_end(args);
-	return false;
-}
+#include "base/fail.h"
 
 enum { END_MS = 1000 /* from its sockets to its end */ };
 

@@ -6,27 +6,16 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fail.h"
 #include "base/version.h"
 
 enum { AGAIN_MS = 5 /* the kernel has too many descriptors on their way */ };
-
-static bool __attribute__((format(printf, 3, 4)))
-fail(char *error, size_t error_size, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, error_size, format, args);
-	va_end(args);
-	return false;
-}
 
 uint64_t take_over_now_ms(void)
 {

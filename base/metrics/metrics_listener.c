@@ -17,6 +17,7 @@
 #include <microhttpd.h>
 
 #include "base/config/explain.h"
+#include "base/fail.h"
 #include "base/http_body.h"
 #include "base/log.h"
 #include "base/sockaddr.h"
@@ -46,17 +47,6 @@ struct answer {
 	char *text; /* malloc'ed; NULL: out of memory */
 	size_t len;
 };
-
-static bool __attribute__((format(printf, 3, 4)))
-fail(char *error, size_t error_size, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, error_size, format, args);
-	va_end(args);
-	return false;
-}
 
 /* The weight of one entry of an Accept header, 0..1 (RFC 9110 section 12.4.2); 1 without q. */
 static double weight(const char *entry, size_t len)

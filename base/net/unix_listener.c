@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <libgen.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,18 +13,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/fail.h"
+
 enum { BACKLOG = 16 };
-
-static bool __attribute__((format(printf, 3, 4)))
-fail(char *error, size_t error_size, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, error_size, format, args);
-	va_end(args);
-	return false;
-}
 
 /*
  * Create the last directory of the path; its parents must exist. Ours gets the owner of the
