@@ -22,6 +22,7 @@ noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
 	base/descriptors/connections.c base/descriptors/connections.h \
 	base/descriptors/fd_parcel.c base/descriptors/fd_parcel.h \
+	base/descriptors/connection_store.c base/descriptors/connection_store.h \
 	base/descriptors/fd_store.c base/descriptors/fd_store.h \
 	base/descriptors/inherited.c base/descriptors/inherited.h \
 	base/descriptors/predecessor.c base/descriptors/predecessor.h \

@@ -14,6 +14,7 @@
 
 #include <openssl/crypto.h>
 
+#include "base/descriptors/connection_store.h"
 #include "base/descriptors/fd_store.h"
 #include "base/descriptors/inherited.h"
 #include "base/log.h"
@@ -287,6 +288,45 @@ static bool store_files(const char *name, const struct descriptors *own)
 	       fd_store_wait(STORE_WAIT_MS) && fd_store_figures().given_up == given_up;
 }
 
+struct batch {
+	int fds[FD_STORE_BATCH];
+	size_t count;
+};
+
+static void put_batch(struct batch *batch)
+{
+	if (batch->count > 0)
+		connection_store_put(batch->fds, batch->count);
+	batch->count = 0;
+}
+
+static void put_connection(void *arg, int fd)
+{
+	struct batch *batch = arg;
+
+	batch->fds[batch->count++] = fd;
+	if (batch->count == FD_STORE_BATCH)
+		put_batch(batch);
+}
+
+static void put_named(void *arg, const char *name, int fd)
+{
+	if (strcmp(name, CONNECTIONS_NAME) == 0)
+		put_connection(arg, fd);
+}
+
+/* Out of the parcels of the process before into some of our own. */
+static void put_connections(const struct relay *relay)
+{
+	struct batch batch = {.count = 0};
+
+	for (size_t i = 0; i < relay->worker_count; i++) {
+		worker_each_connection(relay->workers[i], put_connection, &batch);
+		worker_each_peer(relay->workers[i], put_named, &batch);
+	}
+	put_batch(&batch);
+}
+
 void succession_settle(struct succession *succession, struct relay *relay)
 {
 	struct descriptors own = {.count = 0};
@@ -296,6 +336,8 @@ void succession_settle(struct succession *succession, struct relay *relay)
 	past_name(succession->head.process, name);
 	succession_each_descriptor(succession, relay, gather, &own);
 	bool stored = store_files(name, &own);
+	if (fd_store_is_there())
+		put_connections(relay);
 	succession_pulse(succession, relay);
 	state_file_complete(succession->file);
 	if (!stored)
@@ -303,7 +345,8 @@ void succession_settle(struct succession *succession, struct relay *relay)
 			  "its descriptor store: the next restart may lose calls");
 	else if (succession->past != NULL)
 		past_remove(succession->past);
-	keep_places(own.count);
+	connection_store_settle();
+	keep_places(own.count + connection_store_figures().parcels);
 	if (succession->take_up != NULL)
 		take_up_settle(succession->take_up);
 	past_free(succession->past);

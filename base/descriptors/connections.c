@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-#include "base/descriptors/fd_store.h"
 #include "base/descriptors/inherited.h"
 #include "base/siphash.h"
 #include "base/sockaddr.h"
@@ -67,8 +67,16 @@ static void add(struct connections *connections, int fd)
 		return;
 	}
 	size_t i = hash(connections, &local, &remote);
-	while (connections->places[i].is_used)
-		i = (i + 1) & (connections->size - 1);
+	for (; connections->places[i].is_used; i = (i + 1) & (connections->size - 1)) {
+		const struct place *place = &connections->places[i];
+
+		/* From another parcel: there is one between two addresses. */
+		if (endpoint_equal(&place->local, &local) &&
+		    endpoint_equal(&place->remote, &remote)) {
+			close(fd);
+			return;
+		}
+	}
 	connections->places[i] = (struct place){local, remote, fd, true};
 	connections->count++;
 }

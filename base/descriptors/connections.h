@@ -10,15 +10,13 @@
 
 #include <stddef.h>
 
+#include "base/descriptors/connection_store.h"
 #include "stun/endpoint.h"
 
 struct connections;
 struct inherited;
 
-/* The name of connections in the store. */
-#define CONNECTIONS_NAME "tcp"
-
-/* All of that name, out of the list. NULL if out of memory, and they stay in it. */
+/* All of CONNECTIONS_NAME, each once, out of the list. NULL if out of memory, and they stay in it. */
 struct connections *connections_new(struct inherited *inherited);
 /* Resets those that are left, as something of each is lost. NULL is allowed. */
 void connections_free(struct connections *connections);

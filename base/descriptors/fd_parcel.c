@@ -16,7 +16,7 @@ union control {
 	char bytes[CMSG_SPACE(BATCH * sizeof(int))];
 };
 
-static bool send_batch(int to, const int *fds, size_t count)
+int fd_parcel_send(int to, const int *fds, size_t count)
 {
 	union control control = {.bytes = {0}};
 	char byte = 0;
@@ -33,31 +33,44 @@ static bool send_batch(int to, const int *fds, size_t count)
 	control.header.cmsg_type = SCM_RIGHTS;
 	control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
 	memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
-	return sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
+	return sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 ? 0 : errno;
+}
+
+int fd_parcel_open(int *to, int *parcel)
+{
+	int pair[2];
+
+	/* Not datagrams, of which ten may be queued on some systems (net.unix.max_dgram_qlen). */
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		return errno;
+	*parcel = pair[0];
+	*to = pair[1];
+	return 0;
 }
 
 size_t fd_parcel_pack(const int *fds, size_t count, int *parcel)
 {
 	size_t packed = 0;
-	int pair[2];
+	int to, error;
 
-	/* Not datagrams, of which ten may be queued on some systems (net.unix.max_dgram_qlen). */
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+	error = fd_parcel_open(&to, parcel);
+	if (error != 0) {
+		errno = error;
 		return 0;
+	}
 	while (packed < count) {
 		size_t some = count - packed < BATCH ? count - packed : BATCH;
 
-		if (!send_batch(pair[1], fds + packed, some))
+		error = fd_parcel_send(to, fds + packed, some);
+		if (error != 0)
 			break;
 		packed += some;
 	}
 
-	int error = errno;
-	close(pair[1]);
-	*parcel = pair[0];
+	close(to);
 	if (packed > 0)
 		return packed;
-	close(pair[0]);
+	close(*parcel);
 	errno = error;
 	return 0;
 }
@@ -74,7 +87,7 @@ bool fd_parcel_is(int fd)
 	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && !listens;
 }
 
-static bool receive_batch(int from, void (*add)(void *arg, int fd), void *arg)
+static bool receive_batch(int from, int flags, void (*add)(void *arg, int fd), void *arg)
 {
 	union control control;
 	char byte;
@@ -86,7 +99,7 @@ static bool receive_batch(int from, void (*add)(void *arg, int fd), void *arg)
 		.msg_controllen = sizeof(control),
 	};
 
-	if (recvmsg(from, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) <= 0)
+	if (recvmsg(from, &message, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC) <= 0)
 		return false;
 	for (struct cmsghdr *part = CMSG_FIRSTHDR(&message); part != NULL;
 	     part = CMSG_NXTHDR(&message, part)) {
@@ -106,7 +119,20 @@ static bool receive_batch(int from, void (*add)(void *arg, int fd), void *arg)
 void fd_parcel_unpack(int parcel, void (*add)(void *arg, int fd), void *arg)
 {
 	assert(fd_parcel_is(parcel));
-	while (receive_batch(parcel, add, arg))
+	while (receive_batch(parcel, 0, add, arg))
 		;
 	close(parcel);
+}
+
+bool fd_parcel_peek(int parcel, void (*add)(void *arg, int fd), void *arg)
+{
+	static const int start = 0;
+
+	assert(fd_parcel_is(parcel));
+	/* Each look goes on behind what the one before has seen: a byte for each message. */
+	if (setsockopt(parcel, SOL_SOCKET, SO_PEEK_OFF, &start, sizeof(start)) != 0)
+		return false;
+	while (receive_batch(parcel, MSG_PEEK, add, arg))
+		;
+	return true;
 }

@@ -380,15 +380,3 @@ void fd_store_close(void)
 	store.socket = -1;
 	pthread_mutex_unlock(&store.lock);
 }
-
-void fd_end(int fd, bool reset)
-{
-	const struct sockaddr none = {.sa_family = AF_UNSPEC};
-
-	/* Disconnecting a TCP socket sends RST, and ends a listener (tcp_disconnect()). */
-	if (reset)
-		connect(fd, &none, sizeof(none));
-	else
-		shutdown(fd, SHUT_RDWR);
-	close(fd);
-}

@@ -4,7 +4,7 @@
  *
  * A name is for a group of descriptors: they are given back with it, and are removed by it. A
  * connection leaves the store by itself when both directions are shut down; close() alone does not
- * end it, because the store has a copy: fd_end().
+ * end it, because the store has a copy: fd_end() of connection_store.h.
  *
  * Messages go to PID 1, which may be slow: they never block. What it does not take is kept and
  * sent again, in order; what is given up is counted.
@@ -66,8 +66,5 @@ struct fd_store_figures fd_store_figures(void);
 
 /* Give up what is waiting, and the socket. Whatever is stored later opens it again. */
 void fd_store_close(void);
-
-/* End a TCP connection or listener of which the store may have a copy, and close it. reset: RST. */
-void fd_end(int fd, bool reset);
 
 #endif

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +15,7 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "base/descriptors/connection_store.h"
 #include "base/descriptors/fd_parcel.h"
 #include "base/descriptors/fd_store.h"
 #include "base/log.h"
@@ -158,6 +160,30 @@ static void unpacked(void *arg, int fd)
 	close(fd);
 }
 
+/* A dead one leaves the store with its parcel. */
+static void looked_at(void *arg, int fd)
+{
+	struct pollfd polled = {.fd = fd};
+
+	if (poll(&polled, 1, 0) == 1 && (polled.revents & (POLLHUP | POLLERR)) != 0)
+		close(fd);
+	else
+		unpacked(arg, fd);
+}
+
+/* The parcel stays in the store: until this process has taken over, the next one may have to look again. */
+static bool look(struct inherited *inherited, int parcel)
+{
+	struct unpacking unpacking = {inherited, kept_name(inherited, CONNECTIONS_NAME),
+				      true};
+
+	if (unpacking.name == NULL)
+		return false;
+	fd_parcel_peek(parcel, looked_at, &unpacking);
+	close(parcel);
+	return true;
+}
+
 bool inherited_add(struct inherited *inherited, const char *name, int fd)
 {
 	struct unpacking unpacking = {inherited, NULL, true};
@@ -169,6 +195,8 @@ bool inherited_add(struct inherited *inherited, const char *name, int fd)
 		inherited_close(fd);
 		return true;
 	}
+	if (fd_parcel_is(fd) && connection_store_inherited(name))
+		return look(inherited, fd);
 	unpacking.name = kept_name(inherited, name);
 	if (unpacking.name == NULL)
 		return false;

@@ -1,7 +1,8 @@
 /*
  * inherited.h - descriptors that this process was given by the one before it: by systemd's store
  * (LISTEN_FDS, LISTEN_FDNAMES), or by a running process (--take-over). One list, whatever the way; a
- * parcel (fd_parcel.h) is unpacked, and what was in it has the parcel's name.
+ * parcel (fd_parcel.h) is unpacked, and what was in it has the parcel's name; connections that have not ended are
+ * copied out of theirs (connection_store.h), under the name of connections.
  *
  * Owner    struct inherited owns those that nobody has taken, and closes them in the end.
  * Threads  main's.

@@ -8,8 +8,7 @@
 
 #include <string.h>
 
-#include "base/descriptors/connections.h"
-#include "base/descriptors/fd_store.h"
+#include "base/descriptors/connection_store.h"
 #include "base/net/tcp_progress.h"
 #include "relay/core/allocation_table.h"
 #include "relay/core/turn.h"
@@ -140,7 +139,7 @@ static void begin_record(struct stream *stream)
 	stream_io_save(io);
 	if (io->is_stored || !stream_record_is(&io->record))
 		return;
-	fd_store_put(CONNECTIONS_NAME, &io->fd, 1, true);
+	connection_store_put(&io->fd, 1);
 	io->is_stored = true;
 }
 

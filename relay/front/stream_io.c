@@ -14,7 +14,7 @@
 
 #include <openssl/err.h>
 
-#include "base/descriptors/fd_store.h"
+#include "base/descriptors/connection_store.h"
 
 /* A message leaves the queue as soon as nothing of it is left to send. */
 struct stream_message {

@@ -18,7 +18,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
-#include "base/descriptors/fd_store.h"
+#include "base/descriptors/connection_store.h"
 #include "base/log.h"
 #include "base/sockaddr.h"
 #include "relay/core/turn.h"

@@ -46,6 +46,7 @@ struct continuity continuity_of(const struct relay *relay)
 		.unsaved_streams = relay_unsaved_streams(relay),
 		.unsaved_peers = relay_unsaved_peers(relay),
 		.store = fd_store_figures(),
+		.connections = connection_store_figures(),
 	};
 
 	const struct take_up_report *taken =
@@ -89,13 +90,16 @@ json_t *continuity_next(const struct continuity *continuity)
 {
 	const char *way = continuity_way_name(continuity->way);
 
-	return json_pack("{s:s?, s:o, s:o, s:o, s:o, s:o, s:o}", "way", way, "unsaved",
-			 control_count(continuity->unsaved), "unsaved_streams",
+	return json_pack("{s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "way", way,
+			 "unsaved", control_count(continuity->unsaved), "unsaved_streams",
 			 control_count(continuity->unsaved_streams), "unsaved_peers",
 			 control_count(continuity->unsaved_peers), "descriptors_stored",
 			 control_count(continuity->store.put), "descriptors_waiting",
 			 control_count(continuity->store.waiting), "descriptors_given_up",
-			 control_count(continuity->store.given_up));
+			 control_count(continuity->store.given_up),
+			 "connections_in_parcels",
+			 control_count(continuity->connections.live), "ended_in_parcels",
+			 control_count(continuity->connections.ended));
 }
 
 /* --- what the next restart would cost -------------------------------------------------------- */

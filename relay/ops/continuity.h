@@ -16,6 +16,7 @@
 
 #include <jansson.h>
 
+#include "base/descriptors/connection_store.h"
 #include "base/descriptors/fd_store.h"
 #include "relay/core/counters.h"
 #include "relay/take_up.h"
@@ -40,6 +41,7 @@ struct continuity {
 	uint64_t unsaved; /* allocations whose record did not fit */
 	uint64_t unsaved_streams, unsaved_peers; /* connections, likewise */
 	struct fd_store_figures store;
+	struct connection_store_figures connections;
 };
 
 struct continuity continuity_of(const struct relay *relay);

@@ -331,6 +331,11 @@ static void write_continuity(const struct continuity *continuity, struct openmet
 	openmetrics_family(om, METRIC_GAUGE, "avedge_waiting_descriptors", NULL,
 			   "Descriptors that the service manager has not taken yet.");
 	openmetrics_count(om, continuity->store.waiting, NULL);
+	openmetrics_family(om, METRIC_GAUGE, "avedge_stored_connections", NULL,
+			   "TCP connections for the next process that lie in parcels, of "
+			   "which each is one stored descriptor: live, or ended.");
+	openmetrics_count(om, continuity->connections.live, "state", "live", NULL);
+	openmetrics_count(om, continuity->connections.ended, "state", "ended", NULL);
 }
 
 static void write_drain(const struct metrics_facts *facts, struct openmetrics *om)

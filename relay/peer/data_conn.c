@@ -12,8 +12,7 @@
 
 #include <event2/event.h>
 
-#include "base/descriptors/connections.h"
-#include "base/descriptors/fd_store.h"
+#include "base/descriptors/connection_store.h"
 #include "relay/core/allocation.h"
 #include "relay/core/tcp_connection.h"
 #include "relay/core/turn.h"
@@ -46,7 +45,7 @@ static void keep_pending(struct data_conn *conn)
 {
 	if (conn->owner->delivery->state == NULL)
 		return;
-	fd_store_put(CONNECTIONS_NAME, &conn->peer_end.fd, 1, true);
+	connection_store_put(&conn->peer_end.fd, 1);
 	save(conn, SAVED_DATA_PENDING);
 }
 

@@ -11,7 +11,7 @@
 
 #include <event2/event.h>
 
-#include "base/descriptors/fd_store.h"
+#include "base/descriptors/connection_store.h"
 #include "relay/core/allocation_table.h"
 #include "relay/core/turn.h"
 #include "relay/delivery.h"

@@ -10,8 +10,7 @@
 
 #include <event2/buffer.h>
 
-#include "base/descriptors/connections.h"
-#include "base/descriptors/fd_store.h"
+#include "base/descriptors/connection_store.h"
 #include "base/net/tcp_progress.h"
 #include "relay/delivery.h"
 
@@ -28,7 +27,7 @@ void peer_progress_start(struct peer_records *records, struct peer_progress *pro
 	progress->start = (struct saved_start){now.taken, now.given};
 	whole.start = progress->start;
 	/* In this order: a connection that counts on its socket finds it. */
-	fd_store_put(CONNECTIONS_NAME, &fd, 1, true);
+	connection_store_put(&fd, 1);
 	peer_record_put(records, &progress->record, &whole);
 }
 

@@ -10,7 +10,7 @@
 
 #include <linux/sockios.h>
 
-#include "base/descriptors/fd_store.h"
+#include "base/descriptors/connection_store.h"
 #include "base/net/tcp_progress.h"
 #include "relay/core/allocation_table.h"
 #include "relay/core/connection_homes.h"

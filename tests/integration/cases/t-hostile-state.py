@@ -6,6 +6,7 @@ that is full; calls beyond it are lost by name, and the relay serves.
 """
 
 import fcntl
+import array
 import os
 import random
 import socket
@@ -98,10 +99,14 @@ def strange_descriptors():
     """One of each kind that no file of state, front or connection is."""
     ends = os.pipe()
     pair = (*socket.socketpair(), *socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+    inner = parcel_of(*ends, *(s.fileno() for s in pair)), parcel_of()
+    parcel = parcel_of(*inner)
+    for fd in inner:
+        os.close(fd)
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener = socket.create_server(("127.0.0.1", 0))
-    return [*ends, *(s.detach() for s in (*pair, udp, tcp, listener)),
+    return [parcel, *ends, *(s.detach() for s in (*pair, udp, tcp, listener)),
             os.open("/dev/zero", os.O_RDWR), os.open("/", os.O_RDONLY), os.eventfd(0),
             os.open("/etc/hostname", os.O_RDONLY),
             memory(b""), memory(os.urandom(100)), memory(os.urandom(1 << 16)),
@@ -109,10 +114,20 @@ def strange_descriptors():
             memory(b"x", 0x6, size=1 << 30)]
 
 
+def parcel_of(*fds):
+    """A socket in whose queue these are, some twice and with more bytes than one."""
+    end, parcel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with end:
+        for data in (b"x", b"more", b"x"):
+            end.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else [])
+    return parcel.detach()
+
+
 def names(genuine):
     return [*genuine, "state.1", "state.2", "state.18446744073709551615", "state.x", "state.",
             "state.0", "front", "front.", "front.127.0.1.1.3478.udp.0", "front.127.0.1.1.443.tcp.1",
-            "front.127.0.1.1.443.tcp.4000000000", "front._.0.udp.0", "tcp", "relay", "pipe",
+            "front.127.0.1.1.443.tcp.4000000000", "front._.0.udp.0", "tcp", "tcp.1", "tcp.7000",
+            "tcp.0", "relay", "pipe",
             "restarts", "secrets", "x" * 255, "-", "..", " ", "state.a b", "state.x@y",
             "front.a b"]
 
@@ -231,7 +246,11 @@ def full_store(directory):
     """More connections than systemd keeps."""
     with tempfile.TemporaryDirectory(prefix="avedge-", dir=directory) as where:
         server = fdstore.RelayService(where, **OPTIONS).start()
-        server.service.store.most = len(server.service.store.entries) + 15
+        # Without that of a parcel, nor room for another one.
+        for name in server.service.names():
+            if name.startswith("tcp."):
+                server.service.remove(name)
+        server.service.store.most = len(server.service.store.entries)
         model = call_model.Model(server, PEER, PEER6)
         model.add({"tcp": 40, "udp": 10})
         model.settle()

@@ -3,6 +3,7 @@ unit_programs += \
 	tests/unit/base/test_tcp_progress \
 	tests/unit/base/test_client_hello \
 	tests/unit/base/test_control_api \
+	tests/unit/base/test_connection_store \
 	tests/unit/base/test_control_socket \
 	tests/unit/base/test_daemon \
 	tests/unit/base/test_fd_store \
@@ -32,6 +33,7 @@ tests_unit_base_test_client_hello_LDADD = libdaemon.a $(CHECK_LIBS)
 tests_unit_base_test_control_api_LDADD = libdaemon.a $(JANSSON_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_control_socket_LDADD = libdaemon.a libbase.a $(MICROHTTPD_LIBS) \
 	$(JANSSON_LIBS) $(SYSTEMD_LIBS) $(CHECK_LIBS)
+tests_unit_base_test_connection_store_LDADD = libdaemon.a $(CORE_LIBS) libbase.a $(SYSTEMD_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_daemon_LDADD = libdaemon.a $(CORE_LIBS) libbase.a $(EVENT_LIBS) $(MICROHTTPD_LIBS) \
 	$(JANSSON_LIBS) $(SYSTEMD_LIBS) $(CAPNG_LIBS) $(CHECK_LIBS)
 tests_unit_base_test_fd_store_LDADD = libdaemon.a $(SYSTEMD_LIBS) $(CHECK_LIBS)

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "base/descriptors/connection_store.h"
 #include "base/descriptors/fd_parcel.h"
 #include "tests/unit/lib/notify_listener.h"
 #include "tests/unit/lib/unit.h"

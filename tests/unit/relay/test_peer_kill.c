@@ -27,6 +27,7 @@
 
 #include <event2/event.h>
 
+#include "base/descriptors/connection_store.h"
 #include "base/descriptors/fd_store.h"
 #include "base/descriptors/inherited.h"
 #include "base/sockaddr.h"
@@ -725,7 +726,7 @@ static void take_message(const char *text, const int *fds, size_t count)
 	char word[16] = "";
 
 	ck_assert_msg(strstr(text, "FDSTORE=1") != NULL && name != NULL, "%s", text);
-	sscanf(name, "FDNAME=%15[a-z]", word);
+	sscanf(name, "FDNAME=%15[a-z.0-9]", word);
 	for (size_t i = 0; i < count; i++)
 		keep(word, fds[i], strstr(text, "FDPOLL=0") == NULL);
 }

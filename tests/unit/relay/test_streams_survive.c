@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/descriptors/connections.h"
+#include "base/descriptors/fd_parcel.h"
 #include "base/descriptors/inherited.h"
 #include "base/sockaddr.h"
 #include "relay/front/clients.h"
@@ -76,7 +77,12 @@ static struct checker *checkers;
 static struct state_memory memories[2];
 static unsigned newest;
 static bool has_old;
-static int notify_fd, store[STORE_MAX], store_count;
+static int notify_fd, store_count, given_count;
+static struct stored {
+	int fd;
+	bool poll;
+	char name[24];
+} store[STORE_MAX];
 static unsigned closed;
 static uint64_t seed = 88172645463325252ull;
 
@@ -310,7 +316,7 @@ static void take_up(const struct state_memory *old)
 
 	MUST(inherited != NULL);
 	for (int i = 0; i < store_count; i++)
-		MUST(inherited_add(inherited, CONNECTIONS_NAME, store[i]));
+		MUST(inherited_add(inherited, store[i].name, store[i].fd));
 	struct connections *connections = connections_new(inherited);
 	MUST(connections != NULL);
 	MUST(state_view_open(&view, old->memory, old->bytes, head.boot_id) == STATE_GOOD);
@@ -399,20 +405,80 @@ static void connect_client(unsigned i)
 	}
 }
 
-static bool is_kept(const struct checker *c)
+static bool is_of(int fd, in_port_t port)
 {
-	struct sockaddr_in own, other;
+	struct sockaddr_in other;
+	socklen_t len = sizeof(other);
+
+	return getpeername(fd, (struct sockaddr *)&other, &len) == 0 &&
+	       other.sin_port == port;
+}
+
+struct look {
+	in_port_t port;
+	bool found;
+};
+
+static void look_at_one(void *arg, int fd)
+{
+	struct look *look = arg;
+
+	look->found = look->found || is_of(fd, look->port);
+	close(fd);
+}
+
+/* In those from number first on: how far a parcel has been looked at is known to the parcel alone. */
+static bool is_kept(const struct checker *c, int first)
+{
+	struct sockaddr_in own;
 	socklen_t len = sizeof(own);
 
 	if (getsockname(c->fd, (struct sockaddr *)&own, &len) != 0)
 		return false;
-	for (int i = 0; i < store_count; i++) {
-		len = sizeof(other);
-		if (getpeername(store[i], (struct sockaddr *)&other, &len) == 0 &&
-		    other.sin_port == own.sin_port)
-			return true;
+	struct look look = {own.sin_port, false};
+	for (int i = first; i < store_count && !look.found; i++) {
+		if (fd_parcel_is(store[i].fd))
+			ck_assert(fd_parcel_peek(store[i].fd, look_at_one, &look));
+		else
+			look.found = is_of(store[i].fd, own.sin_port);
 	}
-	return false;
+	return look.found;
+}
+
+static void look_what_is_kept(int first)
+{
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		if (checkers[i].fd >= 0 && !checkers[i].is_kept)
+			checkers[i].is_kept = is_kept(&checkers[i], first);
+	}
+}
+
+static void keep(const char *text, int fd)
+{
+	struct stored *stored = &store[store_count++];
+	const char *name = strstr(text, "FDNAME=");
+
+	ck_assert_int_le(store_count, STORE_MAX);
+	ck_assert_ptr_nonnull(name);
+	ck_assert_int_eq(sscanf(name, "FDNAME=%23[a-z.0-9]", stored->name), 1);
+	stored->fd = fd;
+	stored->poll = strstr(text, "FDPOLL=0") == NULL;
+}
+
+static void let_go(const char *text)
+{
+	char name[24];
+	int kept = 0;
+
+	ck_assert_int_eq(sscanf(text, "FDSTOREREMOVE=1\nFDNAME=%23[a-z.0-9]", name), 1);
+	for (int i = 0; i < store_count; i++) {
+		if (strcmp(store[i].name, name) != 0)
+			store[kept++] = store[i];
+		else
+			close(store[i].fd);
+	}
+	given_count -= given_count > kept ? given_count - kept : 0;
+	store_count = kept;
 }
 
 /* What systemd does: keep, and drop what has hung up. */
@@ -426,30 +492,38 @@ static void keep_store(void)
 			char bytes[CMSG_SPACE(253 * sizeof(int))];
 		} controls;
 		char text[512];
-		struct iovec part = {text, sizeof(text)};
+		struct iovec part = {text, sizeof(text) - 1};
 		struct msghdr message = {.msg_iov = &part,
 					 .msg_iovlen = 1,
 					 .msg_control = &controls,
 					 .msg_controllen = sizeof(controls)};
 
-		if (recvmsg(notify_fd, &message, MSG_CMSG_CLOEXEC) < 0)
+		ssize_t len = recvmsg(notify_fd, &message, MSG_CMSG_CLOEXEC);
+		if (len < 0)
 			break;
+		text[len] = '\0';
+		if (strstr(text, "FDSTOREREMOVE=1") != NULL)
+			let_go(text);
 		for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c != NULL;
 		     c = CMSG_NXTHDR(&message, c)) {
 			size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
 			if (c->cmsg_type != SCM_RIGHTS)
 				continue;
-			ck_assert_uint_le(store_count + count, STORE_MAX);
-			memcpy(store + store_count, CMSG_DATA(c), count * sizeof(int));
-			store_count += (int)count;
+			for (size_t i = 0; i < count; i++) {
+				int fd;
+
+				memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+				keep(text, fd);
+			}
 		}
 	}
 	for (int i = 0; i < store_count; i++) {
-		struct pollfd fd = {.fd = store[i]};
+		struct pollfd fd = {.fd = store[i].fd};
 
-		if (poll(&fd, 1, 0) == 1 && (fd.revents & (POLLHUP | POLLERR)))
-			close(store[i]);
+		if (store[i].poll && poll(&fd, 1, 0) == 1 &&
+		    (fd.revents & (POLLHUP | POLLERR)))
+			close(store[i].fd);
 		else
 			store[kept++] = store[i];
 	}
@@ -521,8 +595,8 @@ static void one_turn(void)
 	fds[CLIENTS] = (struct pollfd){.fd = notify_fd, .events = POLLIN};
 	poll(fds, CLIENTS + 1, 1);
 	keep_store();
+	look_what_is_kept(given_count);
 	for (unsigned i = 0; i < CLIENTS; i++) {
-		checkers[i].is_kept = checkers[i].is_kept || is_kept(&checkers[i]);
 		if (checkers[i].fd >= 0)
 			write_some(&checkers[i]);
 		if (checkers[i].fd >= 0)
@@ -537,6 +611,7 @@ static pid_t begin_life(uint64_t kill_at)
 	state_memory_release(memory);
 	ck_assert_int_eq(state_memory_make(memory, "test", state_file_bytes(&sizes)), 0);
 	shared->kill_at = kill_at;
+	given_count = store_count;
 	shared->is_ready = shared->is_complete = 0;
 	pid_t child = fork();
 	ck_assert_int_ge(child, 0);
@@ -553,6 +628,7 @@ static void await_death(pid_t child)
 	ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
 		      "the child ended by itself: status %x", (unsigned)status);
 	keep_store();
+	look_what_is_kept(0);
 	if (shared->is_complete) {
 		has_old = true;
 		newest = !newest;
