@@ -65,10 +65,10 @@ def goes_on(edge, how, max_loss, server="udp:127.0.1.1:3478"):
 
 def fronts_and_memory_are_stored(edge):
     """Two workers or more: sockets of each for UDP and TCP on both sides, a file each and a shared
-    one, places for twice as many of these, and what counts restarts."""
+    one, a parcel for TCP connections, places for twice as many of these, and what counts restarts."""
     workers = edge.document("status")["workers"]
-    files = workers + 1
-    want = 2 * 2 * workers + files + max(2 * files, 8) + 1
+    kept = workers + 1 + 1
+    want = 2 * 2 * workers + kept + max(2 * kept, 8) + 1
     settled(edge, want, "after the start")
     settled(edge, 1 + 1, "after the start", MRAS)
     say("%d descriptors of %d workers" % (want, workers))
@@ -82,7 +82,7 @@ def restart_keeps_calls(edge):
 
 def kill_keeps_calls(edge):
     def kill():
-        edge.systemctl("kill", "-s", "KILL", RELAY)
+        edge.kill(RELAY)
     goes_on(edge, kill, MAX_LOSS)
 
 
@@ -91,7 +91,7 @@ def streams_go_on(edge):
         edge.systemctl("restart", RELAY)
 
     def kill():
-        edge.systemctl("kill", "-s", "KILL", RELAY)
+        edge.kill(RELAY)
     goes_on(edge, restart, "0", "tcp:127.0.1.1:443")
     goes_on(edge, kill, MAX_LOSS, "tcp:127.0.1.1:443")
 

@@ -64,6 +64,10 @@ class Edge:
     def systemctl(self, *args, check=True):
         return self.machine.run("systemctl", *args, check=check)
 
+    def kill(self, unit):
+        """Not with systemctl, which also looks for other processes, and fails if none is left by then."""
+        self.machine.run("kill", "-9", str(self.pid(unit)))
+
     def fetch_credential(self):
         answer = self.machine.out(
             "avedgectl", "mras-probe", "127.0.1.1:5062", "--http", "--form", "rest",
