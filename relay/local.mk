@@ -37,5 +37,6 @@ librelay_a_SOURCES = \
 	relay/worker_delivery.c relay/worker_edge.c \
 	$(relay_front_sources) \
 	$(relay_peer_sources) \
+	$(relay_offload_sources) \
 	$(relay_ops_sources)
 nodist_librelay_a_SOURCES = relay/ops/page_html.c

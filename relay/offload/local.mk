@@ -1,0 +1,8 @@
+# relay/offload/: the kernel plane.
+relay_offload_sources = \
+	relay/offload/flow_layout.h \
+	relay/offload/flow_of.h \
+	relay/offload/flow_table.h \
+	relay/offload/flows.h \
+	relay/offload/loader_message.h \
+	relay/offload/offload.h

@@ -1,0 +1,102 @@
+/*
+ * offload.h - the kernel plane of this process: the loader's programs on its devices, the table that it shares
+ * with them, routes. It is on, or one sentence says why it is not, and everything works on sockets all the
+ * same.
+ *
+ *	main: offload_start() -> a table, which workers fill (flows.h)
+ *	      offload_use() with each new settings; offload_stop() at the end, or offload_leave() if a next
+ *	      process goes on
+ *	main's loop: the loader is gone or back, devices, addresses, routes or neighbours change
+ *
+ * Owner    struct relay, for main.
+ * Threads  main's, but for what says otherwise.
+ */
+#ifndef RELAY_OFFLOAD_OFFLOAD_H
+#define RELAY_OFFLOAD_OFFLOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relay/core/front.h"
+#include "relay/offload/flow_table.h"
+#include "stun/endpoint.h"
+
+struct event_base;
+struct offload;
+
+/* What a side of the configuration says. */
+enum offload_mode { OFFLOAD_AUTO, OFFLOAD_TC, OFFLOAD_XDP, OFFLOAD_OFF };
+
+enum { OFFLOAD_DEVICES_MAX = 32, OFFLOAD_WHY_MAX = 256 };
+
+/* How the kernel plane is wanted; copied. */
+struct offload_wanted {
+	const char *socket; /* of the loader; "": no kernel plane */
+	enum offload_mode modes[SIDE_COUNT];
+	/* Addresses of fronts and relayed addresses: their devices get a program. */
+	struct {
+		enum side side;
+		struct ip_addr ip;
+	} addresses[64];
+	size_t address_count;
+	uint16_t relay_port_first, relay_port_last;
+	size_t flows; /* room for so many */
+};
+
+/*
+ * Connect to the loader and have the programs attached. Without a loader, or if it cannot: as well, see
+ * offload_view(), and later attempts follow. NULL if out of memory.
+ *
+ * base  main's loop, where its events are
+ */
+struct offload *offload_start(const struct offload_wanted *wanted,
+			      struct event_base *base);
+/* All flows end, and the programs are detached. The workers have ended. */
+void offload_stop(struct offload *offload);
+/* They stay in force for the next process, which comes within FLOW_LEASE_MS. */
+void offload_leave(struct offload *offload);
+
+/* New settings: devices come and go. */
+void offload_use(struct offload *offload, const struct offload_wanted *wanted);
+
+/* By the administrator: until the next start, or until it is turned on again. */
+void offload_turn(struct offload *offload, bool on);
+
+/*
+ * The table in use; NULL: none, or turned off. Any thread. It changes at most from NULL to one and back; a
+ * worker that was told so (offload_changed_fn) lets go of what it has before it returns.
+ */
+struct flow_table *offload_table(const struct offload *offload);
+typedef void offload_changed_fn(void *arg);
+void offload_on_change(struct offload *offload, offload_changed_fn *fn, void *arg);
+
+/*
+ * The hop by which packets from that relayed or front address reach that destination: an index for struct flow.
+ * False: no way known, local, or by a device without a program for that side. Any thread; it asks the kernel at the first
+ * use of a destination, which takes some ten microseconds, and keeps it up to date afterwards. Give back
+ * what is not used any more.
+ */
+bool offload_hop(struct offload *offload, const struct ip_addr *from,
+		 const struct ip_addr *to, uint16_t *hop);
+void offload_hop_release(struct offload *offload, uint16_t hop);
+/* May packets that arrive for that address of ours be forwarded: is there a program on its device? */
+bool offload_covers(const struct offload *offload, const struct ip_addr *local);
+
+/* For display; any thread. */
+struct offload_device {
+	char name[16];
+	bool is_xdp, is_tcx;
+	char why[OFFLOAD_WHY_MAX]; /* it has no program; "": it has one */
+};
+struct offload_view {
+	bool is_on;
+	char why[OFFLOAD_WHY_MAX]; /* it is not on, a sentence with what to do */
+	struct offload_device devices[OFFLOAD_DEVICES_MAX];
+	size_t device_count;
+	size_t flows, flows_max, hops;
+	struct flow_counts counts;
+};
+void offload_view(struct offload *offload, struct offload_view *view);
+
+#endif
