@@ -353,12 +353,19 @@ static bool is_limited(const struct turn *turn, const struct allocation *al)
 	       limits->per_side[al->side] != 0 || limits->total != 0;
 }
 
-/* For how much of most all have room. */
-static size_t room(const struct buckets *buckets, size_t most)
+/* For how much of most the first count of the pairs have room. */
+static size_t pairs_room(const struct buckets *buckets, unsigned count, size_t most)
 {
-	for (unsigned i = 0; i < 2 * PAIRS; i++)
+	for (unsigned i = 0; i < count; i++)
 		most = tokens_room(buckets->pairs[i].tokens, buckets->pairs[i].bps,
 				   buckets->pairs[i].depth_ns, most, buckets->now_ns);
+	return most;
+}
+
+/* And all. */
+static size_t room_in_all(const struct buckets *buckets, size_t most)
+{
+	most = pairs_room(buckets, 2 * PAIRS, most);
 	for (unsigned i = 0; i < 2; i++) {
 		if (buckets->shares[i].bps != 0)
 			most = fair_share_room(buckets->shares[i].share,
@@ -410,7 +417,7 @@ uint32_t bandwidth_allows(struct turn *turn, struct allocation *al, size_t *byte
 	fill_buckets(&buckets, turn, al, now_ms);
 	enum bandwidth_limit full = first_full(&buckets, BANDWIDTH_PIECE);
 	if (full == BANDWIDTH_LIMIT_COUNT) {
-		size_t there = room(&buckets, *bytes);
+		size_t there = room_in_all(&buckets, *bytes);
 
 		if (there < BANDWIDTH_PIECE)
 			there = BANDWIDTH_PIECE;
@@ -456,6 +463,54 @@ uint32_t bandwidth_owes_again(struct turn *turn, struct allocation *al, size_t l
 	measure_own(turn, al, len, now_ms);
 	counter_add(&turn->counters.stream_waits[reason - DROP_BANDWIDTH_ALLOCATION], 1);
 	return (uint32_t)(owe_pairs(&buckets, OWN_PAIR, len) / 1000000) + 1;
+}
+
+bool bandwidth_is_limited(const struct turn *turn, const struct allocation *al, bool paid)
+{
+	if (paid)
+		return turn->settings->limits.bandwidth.per_allocation[al->dialect] != 0;
+	return is_limited(turn, al);
+}
+
+/* The same for what another allocation has paid for. */
+static bool grant_own(struct turn *turn, struct allocation *al, size_t bytes, size_t room,
+		      uint64_t now_ms)
+{
+	struct buckets buckets;
+
+	fill_own(&buckets, turn, al, now_ms);
+	if (pairs_room(&buckets, OWN_PAIR, room) < room)
+		return false;
+	take_tokens(&buckets, OWN_PAIR, bytes);
+	measure_own(turn, al, bytes, now_ms);
+	return true;
+}
+
+bool bandwidth_grant(struct turn *turn, struct allocation *al, size_t bytes, size_t room,
+		     bool paid, uint64_t now_ms)
+{
+	struct buckets buckets;
+
+	assert(bytes > 0 && bytes <= room);
+	if (paid)
+		return grant_own(turn, al, bytes, room, now_ms);
+	fill_buckets(&buckets, turn, al, now_ms);
+	/* Room is looked at first, since to ask in vain tells fair shares that somebody is refused. */
+	if (room_in_all(&buckets, room) < room ||
+	    first_full(&buckets, bytes) != BANDWIDTH_LIMIT_COUNT)
+		return false;
+	take(&buckets, bytes);
+	measure(turn, al, bytes, now_ms);
+	return true;
+}
+
+void bandwidth_measure(struct turn *turn, struct allocation *al, size_t bytes, bool paid,
+		       uint64_t now_ms)
+{
+	if (paid)
+		measure_own(turn, al, bytes, now_ms);
+	else
+		measure(turn, al, bytes, now_ms);
 }
 
 uint64_t bandwidth_of_side(const struct bandwidth *bandwidth, enum side side,

@@ -98,6 +98,23 @@ bool bandwidth_pays_again(struct turn *turn, struct allocation *al, size_t len,
 uint32_t bandwidth_owes_again(struct turn *turn, struct allocation *al, size_t len,
 			      uint64_t now_ms);
 
+/*
+ * For what the kernel forwards (relay/offload). paid: for what came from another relayed address of ours,
+ * as in bandwidth_pays_again().
+ *
+ * bandwidth_is_limited  is there any limit to it?
+ * bandwidth_grant       take so many bytes, not 0, from all limits, to be used up later; if there is room for
+ *                       `room` of them, which is at least as many. False: nothing was taken, and
+ *                       nobody was refused anything, for the packets that now come up ask themselves
+ * bandwidth_measure     so many have passed without a limit
+ */
+bool bandwidth_is_limited(const struct turn *turn, const struct allocation *al,
+			  bool paid);
+bool bandwidth_grant(struct turn *turn, struct allocation *al, size_t bytes, size_t room,
+		     bool paid, uint64_t now_ms);
+void bandwidth_measure(struct turn *turn, struct allocation *al, size_t bytes, bool paid,
+		       uint64_t now_ms);
+
 /* For display; any thread. Of the last second: */
 uint64_t bandwidth_of_side(const struct bandwidth *bandwidth, enum side side,
 			   uint64_t now_ms);
