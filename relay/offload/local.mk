@@ -4,5 +4,5 @@ relay_offload_sources = \
 	relay/offload/flow_of.h \
 	relay/offload/flow_table.h \
 	relay/offload/flows.h \
-	relay/offload/loader_message.h \
+	relay/offload/loader_message.c relay/offload/loader_message.h \
 	relay/offload/offload.h

@@ -26,3 +26,7 @@ EXTRA_DIST += tests/fuzz/corpus/state_file
 fuzz_programs += tests/fuzz/fuzz_take_over
 tests_fuzz_fuzz_take_over_LDADD = $(FUZZ_LIBS) libdaemon.a
 EXTRA_DIST += tests/fuzz/corpus/take_over
+
+fuzz_programs += tests/fuzz/fuzz_loader_message
+tests_fuzz_fuzz_loader_message_LDADD = $(FUZZ_LIBS) librelay.a
+EXTRA_DIST += tests/fuzz/corpus/loader_message

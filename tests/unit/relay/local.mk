@@ -23,6 +23,7 @@ unit_programs += \
 	tests/unit/relay/test_heartbeat \
 	tests/unit/relay/test_rates \
 	tests/unit/relay/test_inherited_pipes \
+	tests/unit/relay/test_loader_message \
 	tests/unit/relay/test_relay_sockets \
 	tests/unit/relay/test_record \
 	tests/unit/relay/test_records \
@@ -49,6 +50,7 @@ tests_unit_relay_test_config_SOURCES = tests/unit/relay/test_config.c \
 tests_unit_relay_test_config_compare_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_config_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_discovery_fronts_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_relay_test_loader_message_LDADD = librelay.a $(CHECK_LIBS)
 tests_unit_relay_test_explain_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_page_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_past_LDADD = libbase.a $(RELAY_LIBS) $(CHECK_LIBS)
