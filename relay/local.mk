@@ -15,7 +15,9 @@ librelay_a_SOURCES = \
 	relay/delivery.h \
 	relay/descriptor_limit.c relay/descriptor_limit.h \
 	relay/loop.c relay/loop.h \
+	relay/reload/offload_settings.c relay/reload/offload_settings.h \
 	relay/reload/network.c relay/reload/network.h \
+	relay/kernel_plane.c relay/kernel_plane.h \
 	relay/leaving.c relay/leaving.h \
 	relay/rates.c relay/rates.h \
 	relay/past.c relay/past.h \

@@ -22,6 +22,7 @@
 #include "relay/front/clients.h"
 #include "relay/front/fronts.h"
 #include "relay/front/udp.h"
+#include "relay/kernel_plane.h"
 #include "relay/leaving.h"
 #include "relay/ops/addresses.h"
 #include "relay/ops/control.h"
@@ -270,6 +271,7 @@ static bool make_worker(struct daemon *daemon, size_t index)
 		.config = self->relay.config,
 		.shared = &self->relay.shared,
 		.records = self->relay.records,
+		.offload = self->relay.offload,
 		.unauthenticated_max = self->unauthenticated_max,
 		.workers = self->relay.workers,
 		.worker_count = self->relay.worker_count,
@@ -386,7 +388,8 @@ static bool start_work(struct daemon *daemon)
 	relay->main = daemon->inbox;
 	relay->drain = drain_new(daemon->base, relay);
 	relay->records = records_new(RECORDS_KEPT);
-	if (relay->drain == NULL || relay->records == NULL)
+	if (relay->drain == NULL || relay->records == NULL ||
+	    !kernel_plane_start(relay, daemon->base))
 		return daemon_no_memory(daemon);
 	self->addresses = addresses_watch(daemon->base, host_changed, self);
 	if (self->addresses == NULL) {
@@ -428,6 +431,7 @@ static void stop_work(struct daemon *daemon)
 	for (size_t i = 0; i < count; i++)
 		worker_free(relay->workers[i]);
 	free(relay->workers);
+	kernel_plane_stop(relay);
 	record_writer_stop(relay->record_writer);
 	records_free(relay->records);
 }
@@ -440,6 +444,7 @@ static void leave(struct daemon *daemon)
 	leaving_finish(relay);
 	succession_pulse(self_of(daemon)->succession, relay);
 	leaving_store(relay);
+	kernel_plane_leave(relay);
 	record_writer_stop(relay->record_writer);
 }
 

@@ -21,6 +21,7 @@ struct drain;
 struct front_sockets;
 struct inbox;
 struct network;
+struct offload;
 struct record_writer;
 struct records;
 struct reload;
@@ -32,6 +33,7 @@ struct relay {
 	const struct relay_config *config; /* as started; a reload replaces settings only */
 	struct turn_shared shared;
 	struct network *network; /* the tables of fronts and outside addresses */
+	struct offload *offload; /* the kernel plane; NULL before there are workers */
 	size_t worker_count;
 	struct worker **workers;
 	int64_t started_s;       /* Unix seconds */

@@ -256,6 +256,7 @@ struct worker *worker_new(const struct worker_common *common, unsigned number,
 	worker->turn.shared = common->shared;
 	worker->turn.worker = (uint16_t)number;
 	worker->records = common->records;
+	worker->offload = common->offload;
 	worker->settings = settings;
 	worker->expiry_armed_ms = UINT64_MAX;
 	connect_parts(worker, common->state != NULL);
@@ -536,6 +537,12 @@ void worker_free(struct worker *worker)
 	loop_release(&worker->loop);
 	relay_settings_unref(worker->settings);
 	free(worker);
+}
+
+void worker_offload_changed(struct worker *worker)
+{
+	assert(worker->offload != NULL);
+	(void)worker;
 }
 
 void worker_use(struct worker *worker, struct relay_settings *settings)

@@ -32,6 +32,7 @@
 struct clients;
 struct data_conns;
 struct keeper;
+struct offload;
 struct relay_config;
 struct front_sockets;
 struct rates;
@@ -51,6 +52,7 @@ struct worker {
 	struct loop loop;
 	struct inbox *inbox; /* what is posted there runs on the thread */
 	struct relay_settings *settings;
+	struct offload *offload; /* of all workers; NULL: no kernel plane */
 	struct delivery delivery;
 	struct edge edge;
 	struct records *records;
@@ -84,6 +86,7 @@ struct worker_common {
 	const struct relay_config *config; /* as started: it decides how large tables are */
 	const struct turn_shared *shared;
 	struct records *records;      /* of allocations that have ended */
+	struct offload *offload;      /* NULL: no kernel plane */
 	uint32_t unauthenticated_max; /* see clients_unauthenticated_max() */
 	/* Of the files of records that the workers make, but for the worker; NULL: nothing outlives the process. */
 	const struct state_head *state;
@@ -155,6 +158,9 @@ void worker_close_fronts(struct worker *worker, const bool fronts[FRONTS_MAX]);
 
 /* Replace the settings; takes over a reference. */
 void worker_use(struct worker *worker, struct relay_settings *settings);
+
+/* offload_table() is another than before: let go of the one before, and take up what is in the new one. */
+void worker_offload_changed(struct worker *worker);
 
 /* End all its allocations, leaving time for their records. */
 void worker_end_all(struct worker *worker, enum end_reason reason);

@@ -28,7 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "relay/offload/offload.h"
+#include "relay/offload/offload_mode.h"
 
 enum { LOADER_MESSAGE_VERSION = 1, LOADER_FLOWS_MAX = 1 << 20 };
 

@@ -5,4 +5,5 @@ relay_offload_sources = \
 	relay/offload/flow_table.h \
 	relay/offload/flows.h \
 	relay/offload/loader_message.c relay/offload/loader_message.h \
-	relay/offload/offload.h
+	relay/offload/offload.c relay/offload/offload.h \
+	relay/offload/offload_mode.h

@@ -20,25 +20,23 @@
 
 #include "relay/core/front.h"
 #include "relay/offload/flow_table.h"
+#include "relay/offload/offload_mode.h"
 #include "stun/endpoint.h"
 
 struct event_base;
 struct offload;
 
-/* What a side of the configuration says. */
-enum offload_mode { OFFLOAD_AUTO, OFFLOAD_TC, OFFLOAD_XDP, OFFLOAD_OFF };
-
-enum { OFFLOAD_DEVICES_MAX = 32, OFFLOAD_WHY_MAX = 256 };
+enum { OFFLOAD_ADDRESSES_MAX = 192, OFFLOAD_PATH_MAX = 108 };
 
 /* How the kernel plane is wanted; copied. */
 struct offload_wanted {
-	const char *socket; /* of the loader; "": no kernel plane */
+	char socket[OFFLOAD_PATH_MAX]; /* of the loader; "": no kernel plane */
 	enum offload_mode modes[SIDE_COUNT];
 	/* Addresses of fronts and relayed addresses: their devices get a program. */
-	struct {
+	struct offload_address {
 		enum side side;
 		struct ip_addr ip;
-	} addresses[64];
+	} addresses[OFFLOAD_ADDRESSES_MAX];
 	size_t address_count;
 	uint16_t relay_port_first, relay_port_last;
 	size_t flows; /* room for so many */
@@ -64,8 +62,9 @@ void offload_use(struct offload *offload, const struct offload_wanted *wanted);
 void offload_turn(struct offload *offload, bool on);
 
 /*
- * The table in use; NULL: none, or turned off. Any thread. It changes at most from NULL to one and back; a
- * worker that was told so (offload_changed_fn) lets go of what it has before it returns.
+ * The table in use; NULL: none, or turned off. Any thread. It changes at most from NULL to one and back.
+ * Main's loop calls fn after each change. When it has become NULL, the table before is there until fn has
+ * returned, by when no worker uses it any more; what its flows carried can be counted until then.
  */
 struct flow_table *offload_table(const struct offload *offload);
 typedef void offload_changed_fn(void *arg);

@@ -12,6 +12,7 @@
 #include "base/config/config.h"
 #include "relay/core/front.h"
 #include "relay/core/turn.h"
+#include "relay/offload/offload_mode.h"
 
 struct relay_config_side {
 	struct ip_addr *addresses; /* at least one */
@@ -33,6 +34,7 @@ struct relay_config_side {
 	uint16_t drain_answer;  /* enum drain_answer + 1 */
 	bool nat_discovery;     /* two UDP ports, and two addresses of a family */
 	bool response_port;     /* with nat_discovery, to any port of a client */
+	uint16_t offload;       /* enum offload_mode + 1 */
 };
 
 /* Of relayed datagrams; words count from 1. */
@@ -126,6 +128,10 @@ struct relay_config {
 	uint32_t nonce_lifetime_s;
 	struct relay_stream_limits stream;
 	struct relay_peer_limits peer;
+	struct {              /* the kernel plane (offload/offload.h) */
+		char *socket; /* of its loader; NULL: none */
+		uint32_t flows;
+	} offload;
 	struct {                            /* what only a restart changes */
 		uint32_t allocations_total; /* 0: as many as there are ports */
 		uint16_t permissions;       /* per allocation, 1..256 */

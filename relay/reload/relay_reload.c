@@ -16,6 +16,7 @@
 #include "relay/front/tls.h"
 #include "relay/ops/addresses.h"
 #include "relay/reload/change.h"
+#include "relay/reload/offload_settings.h"
 #include "relay/reload/relay_remarks.h"
 
 struct relay_reload {
@@ -61,6 +62,17 @@ static void publish(struct relay_reload *reload, struct relay_settings *settings
 		relay_publish(relay, settings);
 }
 
+/* Also new devices, of addresses that moved. */
+static void use_offload(const struct relay *relay, const struct relay_config *config)
+{
+	struct offload_wanted wanted;
+
+	if (relay->offload == NULL)
+		return;
+	offload_settings_fill(config, network_view(relay->network), &wanted);
+	offload_use(relay->offload, &wanted);
+}
+
 /* From config to what the workers go by, or not at all. */
 static bool rebuild(struct relay_reload *reload, const struct relay_config *config,
 		    bool same_files, char *error, size_t error_size)
@@ -81,6 +93,7 @@ static bool rebuild(struct relay_reload *reload, const struct relay_config *conf
 	}
 	publish(reload, settings);
 	change_finish(&change);
+	use_offload(reload->relay, config);
 	reload->stuck = false;
 	return true;
 }

@@ -57,6 +57,11 @@ static const char *const drain_answers[] = {"redirect", "refuse", "ignore", NULL
 static_assert(DRAIN_REDIRECT == 0 && DRAIN_REFUSE == 1 && DRAIN_IGNORE == 2,
 	      "words count from 1");
 
+static const char *const offload_modes[] = {"auto", "tc", "xdp", "off", NULL};
+static_assert(OFFLOAD_AUTO == 0 && OFFLOAD_TC == 1 && OFFLOAD_XDP == 2 &&
+		      OFFLOAD_OFF == 3 && OFFLOAD_MODE_COUNT == 4,
+	      "words count from 1");
+
 static const char *const hop_limits[] = {"default", "decrement", NULL};
 
 static const struct config_key keys[] = {
@@ -118,6 +123,9 @@ static const struct config_key keys[] = {
 	SIDE_LIST("side", "tcp_ports", PORTS, DRAINING, tcp_ports, tcp_port_count,
 		  "{443}", "ports for TCP and TLS clients; empty: none",
 		  .former = "tcp_port"),
+	SIDE_KEY("side", "offload", WORD, APPLIED, offload, "auto", 0, 0,
+		 "media of this side in the kernel: auto, tc, xdp or off",
+		 .words = offload_modes),
 
 	KEY("ms", "enabled", BOOL, APPLIED, ms.enabled, "true", 0, 0,
 	    "serve the dialect of Communicator, Lync and Skype for Business"),
@@ -344,6 +352,13 @@ static const struct config_key keys[] = {
 	PASS_KEY("idle", MILLISECONDS, idle_ms, "5m", 1000, DAY_MS,
 		 "time without a byte in either direction"),
 
+	KEY("offload", "socket", OPTIONAL, APPLIED, offload.socket,
+	    "/run/avedge-offload/socket", 0, SOCKET_PATH_MAX,
+	    "UNIX socket of avedge-offload, which loads the kernel plane; empty: none"),
+	KEY("offload", "flows", NUMBER, APPLIED, offload.flows, "65536",
+	    OFFLOAD_FLOWS_MIN, OFFLOAD_FLOWS_MAX,
+	    "room for so many flows in the kernel; a bound channel has two"),
+
 	KEY("log", "level", LEVEL, APPLIED, common.log.level, "info", 0, 0,
 	    "error, warning, notice, info or debug"),
 	KEY("log", "records", BOOL, APPLIED, common.log.records, "true", 0, 0,
@@ -391,6 +406,7 @@ static const struct config_section sections[] = {
 	 .titles = sides,
 	 .offset = offsetof(struct relay_config, pass_through),
 	 .size = sizeof(struct relay_pass_through)},
+	{.name = "offload"},
 	{.name = "log"},
 	{.name = "control"},
 	{.name = "metrics"},

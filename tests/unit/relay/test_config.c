@@ -50,7 +50,7 @@ static const struct {
 	{"limits { idle = 1m\npeer { allow = {} }",
 	 "F:2:1: unknown section \"peer\"; did you mean \"peers\"?"},
 	{"http { }",
-	 "F:1:1: unknown section \"http\"; it may be one of: tls, side, ms, third_party_authorization, relay, dscp, user_group, peers, limits, pass_through, log, control, metrics, take_over"},
+	 "F:1:1: unknown section \"http\"; it may be one of: tls, side, ms, third_party_authorization, relay, dscp, user_group, peers, limits, pass_through, offload, log, control, metrics, take_over"},
 	{"limit = 3", "F:1:1: unknown key \"limit\"; did you mean \"limits\"?"},
 	{SIDES "idle = 3s",
 	 "F:3:1: unknown key \"idle\"; it belongs in section \"limits\""},
