@@ -4,7 +4,8 @@
  *
  * Owner    struct offload, one for all workers.
  * Threads  all workers. A mutex for the places; what is in a flow belongs to the worker that has put it there.
- * Time     monotonic milliseconds, passed in; deadlines in the memory are nanoseconds.
+ * Time     monotonic milliseconds, passed in, at most FLOW_REST_MS / 2 old, and a program is done with a packet
+ *          in as long; deadlines are nanoseconds, as in the memory.
  */
 #ifndef RELAY_OFFLOAD_FLOW_TABLE_H
 #define RELAY_OFFLOAD_FLOW_TABLE_H
@@ -38,8 +39,8 @@ struct flow_table *flow_table_new(const struct flow_memory *memory);
 void flow_table_free(struct flow_table *table); /* NULL is allowed; flows stay in force */
 
 /*
- * Put a flow in force. flow: deadline_ns and credit as they are to be, counted 0. FLOW_NONE: its bucket
- * is full, or rests; or there is one with its key.
+ * Put a flow in force. flow: credit as it is to be, counted 0; deadline_ns as in flow_table_renew(). FLOW_NONE: its
+ * bucket is full, or rests; or there is one with its key.
  */
 uint32_t flow_table_put(struct flow_table *table, const struct flow *flow,
 			uint64_t now_ms);
@@ -50,21 +51,27 @@ uint32_t flow_table_find(struct flow_table *table, const struct flow_key *key);
 /* One in force, borrowed; to read. */
 const struct flow *flow_table_at(const struct flow_table *table, uint32_t flow);
 
-/* End it: all that it has forwarded since the last look. Afterwards it forwards nothing. */
+/* End it: all that it has forwarded since the last look, exactly. Afterwards it forwards nothing. */
 struct traffic flow_table_end(struct flow_table *table, uint32_t flow, uint64_t now_ms);
 
 /* What it has forwarded since the last look. */
 struct traffic flow_table_read(struct flow_table *table, uint32_t flow);
 
-/* It passes up from then on, or from FLOW_LEASE_MS after now if that is earlier. */
-void flow_table_renew(struct flow_table *table, uint32_t flow, uint64_t ends_ms,
+/*
+ * It passes up from ends_ns on (as deadline_ns of flow_of.h), or from FLOW_LEASE_MS after now if that is
+ * earlier. Read it as often: its word holds what passes in a lease.
+ */
+void flow_table_renew(struct flow_table *table, uint32_t flow, uint64_t ends_ns,
 		      uint64_t now_ms);
 
 /* That much more may pass; what may pass at present. For one with FLOW_LIMITED. */
 void flow_table_grant(struct flow_table *table, uint32_t flow, uint32_t bytes);
 int64_t flow_table_credit(const struct flow_table *table, uint32_t flow);
 
-/* End all for which keep() is false, or all if it is NULL; how many that were. */
+/*
+ * End all for which keep() is false, or all if it is NULL; how many that were. What they have forwarded since
+ * the last look is lost. Others may put, find and end those for which it is true.
+ */
 size_t flow_table_sweep(struct flow_table *table, bool (*keep)(void *arg, uint32_t flow),
 			void *arg, uint64_t now_ms);
 

@@ -13,6 +13,7 @@ include tests/unit/dialect/local.mk
 include tests/unit/auth/local.mk
 include tests/unit/auth/server.mk
 include tests/unit/relay/local.mk
+include tests/unit/offload/local.mk
 include tests/unit/state/local.mk
 include tests/unit/tools/local.mk
 

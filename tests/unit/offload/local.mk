@@ -1,0 +1,7 @@
+unit_programs += \
+	tests/unit/offload/test_flow_table \
+	tests/unit/offload/test_flow_table_race
+EXTRA_DIST += tests/unit/offload/plain_memory.h
+
+tests_unit_offload_test_flow_table_LDADD = libbase.a $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_offload_test_flow_table_race_LDADD = libbase.a $(RELAY_LIBS) $(CHECK_LIBS)
