@@ -7,3 +7,5 @@ relay_offload_sources = \
 	relay/offload/loader_message.c relay/offload/loader_message.h \
 	relay/offload/offload.c relay/offload/offload.h \
 	relay/offload/offload_mode.h
+
+include relay/offload/bpf/local.mk

@@ -5,3 +5,9 @@ EXTRA_DIST += tests/unit/offload/plain_memory.h
 
 tests_unit_offload_test_flow_table_LDADD = libbase.a $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_offload_test_flow_table_race_LDADD = libbase.a $(RELAY_LIBS) $(CHECK_LIBS)
+
+if WITH_OFFLOAD
+unit_programs += tests/unit/offload/test_flow_program
+endif
+
+tests_unit_offload_test_flow_program_LDADD = $(FLOW_PROGRAM_LIBS) $(CHECK_LIBS)
