@@ -30,7 +30,7 @@ enum {
 	/* A flow whose relay does not come back passes up after so long; see deadline_ns. */
 	FLOW_LEASE_MS = 10000,
 	FLOW_CPUS_MAX = 256, /* rows of counters; CPUs beyond share them */
-	FLOW_HOPS = 16384,
+	FLOW_HOPS = 32768,   /* one for each pair of addresses, from and to */
 };
 
 /* As in a packet, in network order; IPv4 in the first four bytes of an address, the rest zero. */
@@ -59,7 +59,7 @@ enum flow_flags {
 	FLOW_AGAIN = 1 << 3,
 	/* Payload is charged to credit; without, there is no limit. */
 	FLOW_LIMITED = 1 << 4,
-	/* The hop limit goes out less one; without, the system's default. */
+	/* The hop limit goes out less one; without, it is that of the hop. */
 	FLOW_DECREMENTS = 1 << 5,
 };
 
@@ -99,7 +99,11 @@ struct flow {
 	__u32 reserved[4];
 } __attribute__((aligned(64)));
 
-/* Where packets leave: a device, and whom of that link they are given to. */
+/*
+ * Where packets from one address of ours to one destination leave: a device, and whom of that link they are
+ * given to. It is one pair's, so the relay changes it in place when routes change: ifindex becomes 0, then the
+ * rest, then ifindex. A packet meanwhile may see some of both, and be lost as on any change of routes.
+ */
 struct flow_hop {
 	__u32 ifindex; /* 0: none; packets pass up */
 	__u32 mtu;     /* of the path so far known; longer packets pass up */
@@ -108,7 +112,9 @@ struct flow_hop {
 	/* For XDP only, which cannot ask for neighbours: both Ethernet addresses are known. */
 	__u8 has_macs;
 	__u8 to_mac[6], from_mac[6];
-	__u8 reserved[26];
+	/* Of what goes out without FLOW_DECREMENTS: of the route, the device, or the system. */
+	__u8 hop_limit;
+	__u8 reserved[25];
 };
 
 struct flow_settings {
@@ -116,8 +122,7 @@ struct flow_settings {
 	__u32 on;      /* 0: every packet passes up */
 	__u64 seed;    /* of flow_hash() */
 	__u16 relay_port_first, relay_port_last;
-	__u8 hop_limit_v4, hop_limit_v6; /* the system's defaults */
-	__u8 reserved[42];
+	__u8 reserved[44];
 };
 
 /*

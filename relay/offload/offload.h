@@ -72,9 +72,15 @@ void offload_on_change(struct offload *offload, offload_changed_fn *fn, void *ar
 
 /*
  * The hop by which packets from that relayed or front address reach that destination: an index for struct flow.
- * False: no way known, local, or by a device without a program for that side. Any thread; it asks the kernel at the first
- * use of a destination, which takes some ten microseconds, and keeps it up to date afterwards. Give back
- * what is not used any more.
+ * Any thread. What it says is kept up to date; while there is no way, its packets pass up. Give back what is not
+ * used any more.
+ *
+ * False: no way, a local destination, a side that is off; or not known yet. A worker does not ask the kernel, where it
+ * could wait for a lock: main does so within milliseconds, and asking again a moment later is cheap. On
+ * main's own thread, as at the start, the answer is there at once.
+ *
+ * Hops of flows of the process before stay as they are for FLOW_LEASE_MS, with other indices: a flow that is taken up
+ * gets one from here.
  */
 bool offload_hop(struct offload *offload, const struct ip_addr *from,
 		 const struct ip_addr *to, uint16_t *hop);

@@ -17,7 +17,7 @@ enum {
 	OFFLOAD_DEVICES_MAX = 32,
 	OFFLOAD_WHY_MAX = 256, /* a sentence, with its NUL */
 	OFFLOAD_FLOWS_MIN = 1024,
-	OFFLOAD_FLOWS_MAX = 1 << 22,
+	OFFLOAD_FLOWS_MAX = 1 << 20,
 };
 
 #endif
