@@ -183,6 +183,18 @@ static inline struct channel *channel_at(const struct allocation_table *table,
 	return chain_at(&table->channels, entry, sizeof(struct channel));
 }
 
+/* The entry of a channel, which is in the table. */
+static inline uint32_t channel_entry(const struct allocation_table *table,
+				     const struct channel *channel)
+{
+	size_t at = (size_t)((const uint8_t *)channel - table->channels.places);
+	size_t chunk = at / sizeof(struct channel_chunk);
+	size_t in_chunk = at - chunk * sizeof(struct channel_chunk) -
+			  offsetof(struct channel_chunk, entries);
+
+	return (uint32_t)(chunk * CHAIN_CHUNK + in_chunk / sizeof(struct channel));
+}
+
 static inline uint32_t channel_after(const struct allocation_table *table, uint32_t entry)
 {
 	return chain_after(&table->channels, entry);

@@ -57,6 +57,7 @@ void forward_channel_data(struct turn *turn, struct allocation *al, struct slice
 	if (ch->own)
 		peer_policy_to_local(turn->settings->policy, &peer);
 	forward_to_peer(turn, al, &peer, payload, now_ms, out);
+	forward_note(turn, al, ch, now_ms, out);
 }
 
 /*
@@ -211,4 +212,6 @@ void forward_from_peer(struct turn *turn, struct allocation *al,
 			       : p->own && !peer_refused_by(turn, al->relay_transport,
 							    source);
 	forward_to_client(turn, al, &named, paid, payload, now_ms, out);
+	if (ch)
+		forward_note(turn, al, ch, now_ms, out);
 }

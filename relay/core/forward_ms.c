@@ -55,6 +55,7 @@ void forward_ms_raw(struct turn *turn, struct allocation *al, struct slice paylo
 		forward_drop(turn, DROP_POLICY, out);
 	else
 		from_client(turn, al, &active->peer, active->own, payload, now_ms, out);
+	forward_note(turn, al, NULL, now_ms, out);
 }
 
 /* Policy, and a permission if there is none yet: why the Send may not pass, or DROP_NONE. */
@@ -135,9 +136,10 @@ void forward_ms_from_peer(struct turn *turn, struct allocation *al,
 {
 	enum drop_reason reason = DROP_NONE;
 	bool fits, paid = false;
+	bool is_active = endpoint_equal(&al->active.peer, named);
 
 	debug_assert(al->dialect == DIALECT_MS);
-	if (endpoint_equal(&al->active.peer, named)) {
+	if (is_active) {
 		if (!destination_is_allowed(turn, al))
 			reason = DROP_POLICY;
 		paid = al->active.own;
@@ -161,4 +163,6 @@ void forward_ms_from_peer(struct turn *turn, struct allocation *al,
 		forward_to_client(turn, al, named, paid, payload, now_ms, out);
 	else
 		forward_drop(turn, reason, out);
+	if (is_active)
+		forward_note(turn, al, NULL, now_ms, out);
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/debug_assert.h"
+#include "relay/core/allocation_table.h"
 #include "relay/core/bandwidth/bandwidth.h"
 #include "relay/core/forward_verdict.h"
 #include "relay/core/turn.h"
@@ -30,6 +31,19 @@ static inline void forward_drop(struct turn *turn, enum drop_reason reason,
 	out->kind = FORWARD_DROP;
 	out->reason = reason;
 	counter_add(&turn->counters.drops[reason], 1);
+}
+
+/* The verdict on a datagram of a channel, or of the active destination (NULL); see hot.h. */
+static inline void forward_note(struct turn *turn, const struct allocation *al,
+				const struct channel *ch, uint64_t now_ms,
+				const struct forward *out)
+{
+	if (__builtin_expect(turn->hot.channels == NULL, 1) || out->kind == FORWARD_DROP)
+		return;
+	/* The kernel can do nothing for others. */
+	if (al->transport == TRANSPORT_UDP && al->relay_transport == TRANSPORT_UDP)
+		hot_note(&turn->hot, al->slot,
+			 ch != NULL ? channel_entry(turn->table, ch) : SLOT_NONE, now_ms);
 }
 
 static inline size_t udp_max(uint8_t family)

@@ -18,34 +18,37 @@ enum { HOT_PACKETS = 8, HOT_LIST_MAX = 1024 };
 /* One that has become hot: a channel by its place in the table, or the active destination of a slot. */
 struct hot_one {
 	uint32_t slot;
-	uint32_t channel; /* SLOT_NONE: the active destination */
+	uint32_t channel; /* UINT32_MAX: the active destination */
 };
 
 /* All zero: nobody asks, and nothing is noted. */
 struct hot {
-	uint16_t *channels; /* by place: the second in the high byte, packets in the low one */
+	uint16_t *channels; /* by place: the second in the high byte, packets in the low one; NULL: nobody asks */
 	uint16_t *destinations; /* by slot */
 	struct hot_one list[HOT_LIST_MAX];
 	unsigned count; /* of list; what finds it full comes again with its next packets */
 };
 
-/* Memory is reserved, untouched until used. False if out of it. */
+/*
+ * Memory is reserved, untouched until used, for so many places of channels and so many slots. False if out of
+ * it, and nobody asks.
+ */
 bool hot_init(struct hot *hot, size_t channels, size_t slots);
-void hot_release(struct hot *hot, size_t channels,
-		 size_t slots); /* a zeroed one is allowed */
+void hot_release(struct hot *hot); /* nobody asks any more; a zeroed one is allowed */
 
 /* The slow half: it has HOT_PACKETS in this second. */
 void hot_add(struct hot *hot, uint32_t slot, uint32_t channel);
 
-/* A packet of it passes on the packet path; forgotten when the second changes. */
+static inline uint16_t *hot_seen(struct hot *hot, uint32_t slot, uint32_t channel)
+{
+	return channel != UINT32_MAX ? &hot->channels[channel] : &hot->destinations[slot];
+}
+
+/* A packet of it passes on the packet path, and somebody asks; forgotten when the second changes. */
 static inline void hot_note(struct hot *hot, uint32_t slot, uint32_t channel,
 			    uint64_t now_ms)
 {
-	if (hot->channels == NULL)
-		return;
-
-	uint16_t *seen = channel != UINT32_MAX ? &hot->channels[channel]
-					       : &hot->destinations[slot];
+	uint16_t *seen = hot_seen(hot, slot, channel);
 	uint16_t second = (uint16_t)((now_ms >> 10 & 0xFF) << 8);
 
 	if ((*seen & 0xFF00) != second)

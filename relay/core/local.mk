@@ -49,6 +49,7 @@ libcore_a_SOURCES = \
 	relay/core/edge.h \
 	relay/core/expiry.c \
 	relay/core/expiry.h \
+	relay/core/hot.c \
 	relay/core/hot.h \
 	relay/core/five_tuple.c \
 	relay/core/five_tuple.h \

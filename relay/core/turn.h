@@ -20,6 +20,7 @@
 #include "relay/core/counters.h"
 #include "relay/core/edge.h"
 #include "relay/core/front.h"
+#include "relay/core/hot.h"
 #include "relay/core/limiter.h"
 #include "relay/core/marking.h"
 #include "relay/core/mobility_ticket.h"
@@ -228,6 +229,7 @@ struct turn {
 	uint16_t worker;   /* its number, part of every id it issues */
 	uint32_t front_allocations[FRONTS_MAX]; /* written by the worker, read by main */
 	struct change_list changes;             /* see changes.h */
+	struct hot hot; /* for the kernel plane; all zero: there is none */
 };
 
 /* One allocation more or less of that front: main waits for its last one to end. */

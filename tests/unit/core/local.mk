@@ -12,6 +12,7 @@ unit_programs += \
 	tests/unit/core/test_expiry \
 	tests/unit/core/test_five_tuple \
 	tests/unit/core/test_forward \
+	tests/unit/core/test_hot \
 	tests/unit/core/test_icmp \
 	tests/unit/core/test_ip_header \
 	tests/unit/core/test_ip_prefix \
@@ -52,6 +53,7 @@ tests_unit_core_test_auth_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=stun_verify,--wrap=stun_key_long_term,--wrap=HMAC
 tests_unit_core_test_channel_LDADD = $(fixture_libs)
 tests_unit_core_test_forward_LDADD = $(fixture_libs)
+tests_unit_core_test_hot_LDADD = $(fixture_libs)
 tests_unit_core_test_icmp_LDADD = $(fixture_libs)
 tests_unit_core_test_ip_header_LDADD = $(fixture_libs)
 tests_unit_core_test_user_groups_LDADD = $(fixture_libs)
