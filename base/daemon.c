@@ -336,22 +336,6 @@ static void tell_status(struct daemon *daemon)
 	notify_status(&daemon->status, line);
 }
 
-/* Systemd says itself when its store is full (FileDescriptorStoreMax=). */
-static void tell_store(struct daemon *daemon)
-{
-	fd_store_flush();
-
-	uint64_t given_up = fd_store_figures().given_up;
-
-	if (given_up == daemon->not_stored)
-		return;
-	log_warning("systemd did not take %" PRIu64
-		    " descriptors that outlive this process; "
-		    "a restart loses what depends on them",
-		    given_up - daemon->not_stored);
-	daemon->not_stored = given_up;
-}
-
 static void on_period(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
@@ -359,7 +343,7 @@ static void on_period(evutil_socket_t fd, short what, void *arg)
 	struct daemon *daemon = arg;
 
 	daemon->ops->periodic(daemon);
-	tell_store(daemon);
+	store_health_look(&daemon->store);
 	tell_status(daemon);
 }
 

@@ -19,6 +19,7 @@
 #include <sys/types.h>
 
 #include "base/descriptors/predecessor.h"
+#include "base/descriptors/store_health.h"
 #include "base/notify.h"
 #include "base/privdrop.h"
 
@@ -151,7 +152,7 @@ struct daemon {
 	size_t event_count;
 	sigset_t signals;            /* as they were before threads were made */
 	struct notify_status status; /* as systemd has it */
-	uint64_t not_stored;         /* descriptors that systemd did not take, as told */
+	struct store_health store;
 };
 
 /* What was begun is finished: end the loop, and leave the rest to the next process. */

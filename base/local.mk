@@ -24,6 +24,7 @@ libdaemon_a_SOURCES = \
 	base/descriptors/fd_parcel.c base/descriptors/fd_parcel.h \
 	base/descriptors/connection_store.c base/descriptors/connection_store.h \
 	base/descriptors/fd_store.c base/descriptors/fd_store.h \
+	base/descriptors/store_health.c base/descriptors/store_health.h \
 	base/descriptors/inherited.c base/descriptors/inherited.h \
 	base/descriptors/predecessor.c base/descriptors/predecessor.h \
 	base/descriptors/restarts.c base/descriptors/restarts.h \

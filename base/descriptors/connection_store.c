@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ enum {
 	PARCELS_MAX = 4096,
 	NUMBER_MAX = 999999999,
 	NAME_SIZE = 24,
+	UNKEPT = UINT16_MAX, /* in place of a parcel */
 	/* A dead socket must not keep what its peer never takes. */
 	UNTAKEN_MS = 60000,
 };
@@ -43,12 +45,14 @@ static struct connection_store {
 	struct parcel parcels[PARCELS_MAX];
 	size_t used;    /* parcels beyond it have never been there */
 	size_t current; /* the one to put into */
-	uint16_t *of;   /* by descriptor: the parcel + 1 that has a copy; 0: none */
+	uint16_t *of; /* by descriptor: the parcel + 1 that has a copy; UNKEPT; 0: none */
 	size_t of_count;
 	uint32_t last_number;
 	uint32_t *inherited; /* numbers */
 	size_t inherited_count;
-	uint64_t single, repacked;
+	size_t unkept;
+	bool is_crowded; /* ETOOMANYREFS */
+	uint64_t refused, repacked;
 } store = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 };
@@ -85,14 +89,19 @@ static size_t open_parcel(void)
 	return i;
 }
 
+static void close_parcel(size_t i)
+{
+	close(store.parcels[i].to);
+	store.parcels[i].to = -1;
+}
+
 static void remove_parcel(size_t i)
 {
 	char name[NAME_SIZE];
 
 	name_of(store.parcels[i].number, name);
 	fd_store_remove(name);
-	close(store.parcels[i].to);
-	store.parcels[i].to = -1;
+	close_parcel(i);
 }
 
 static bool has_room(size_t i, size_t count)
@@ -111,7 +120,8 @@ static size_t choose(size_t count)
 		if (has_room(i, count))
 			return i;
 	}
-	return open_parcel();
+	/* One that is dropped would hide for a moment that its connections are not kept. */
+	return fd_store_is_full() ? PARCELS_MAX : open_parcel();
 }
 
 /* Of those that have not ended. */
@@ -129,30 +139,41 @@ static size_t gather(size_t parcel, int fds[PARCEL_MAX])
 
 static void forget(int fd)
 {
-	struct parcel *parcel = &store.parcels[store.of[fd] - 1];
+	if (store.of[fd] == UNKEPT) {
+		assert(store.unkept > 0);
+		store.unkept--;
+	} else if (store.of[fd] != 0) {
+		struct parcel *parcel = &store.parcels[store.of[fd] - 1];
 
-	assert(parcel->to >= 0 && parcel->live > 0);
-	parcel->live--;
+		assert(parcel->to >= 0 && parcel->live > 0);
+		parcel->live--;
+	}
 	store.of[fd] = 0;
 }
 
-static void put_single(const int *fds, size_t count)
+static void note_unkept(const int *fds, size_t count)
 {
-	fd_store_put(CONNECTIONS_NAME, fds, count, true);
-	store.single += count;
+	for (size_t i = 0; i < count; i++) {
+		forget(fds[i]);
+		store.of[fds[i]] = UNKEPT;
+	}
+	store.unkept += count;
 }
 
-/* The store has not taken it: it is full, or gone. */
-static void give_up(size_t parcel)
+static void unkeep_all(size_t parcel)
 {
 	int fds[PARCEL_MAX];
-	size_t count = gather(parcel, fds);
 
-	for (size_t i = 0; i < count; i++)
-		forget(fds[i]);
-	remove_parcel(parcel);
-	if (count > 0)
-		put_single(fds, count);
+	note_unkept(fds, gather(parcel, fds));
+}
+
+/* The store has dropped it. */
+static void give_up(size_t parcel)
+{
+	unkeep_all(parcel);
+	close_parcel(parcel);
+	store.refused++;
+	fd_store_refused();
 }
 
 /* At most FD_STORE_BATCH into one that has room for so many. 0 or an errno. */
@@ -164,8 +185,7 @@ static int put_batch(size_t to, const int *fds, size_t count)
 	if (error != 0)
 		return error;
 	for (size_t i = 0; i < count; i++) {
-		if (store.of[fds[i]] != 0)
-			forget(fds[i]);
+		forget(fds[i]);
 		store.of[fds[i]] = (uint16_t)(to + 1);
 	}
 	parcel->put = (uint16_t)(parcel->put + count);
@@ -193,6 +213,9 @@ static bool put_somewhere(const int *fds, size_t count)
 		case ENOTCONN:
 			give_up(to);
 			break;
+		case ETOOMANYREFS:
+			store.is_crowded = true;
+			return false;
 		default:
 			return false;
 		}
@@ -223,12 +246,14 @@ static bool make_room(int fd)
 
 static void put(const int *fds, size_t count)
 {
-	bool ok = true;
-
-	for (size_t i = 0; i < count && ok; i++)
-		ok = make_room(fds[i]);
-	if (!ok || !put_somewhere(fds, count))
-		put_single(fds, count);
+	for (size_t i = 0; i < count; i++) {
+		if (!make_room(fds[i])) {
+			fd_store_put(CONNECTIONS_NAME, fds, count, true);
+			return;
+		}
+	}
+	if (!put_somewhere(fds, count))
+		note_unkept(fds, count);
 }
 
 void connection_store_put(const int *fds, size_t count)
@@ -270,6 +295,78 @@ static bool repack(size_t parcel)
 	return true;
 }
 
+/* --- what is not kept ------------------------------------------------------------------------ */
+
+static void notice_dropped(void)
+{
+	for (size_t i = 0; i < store.used; i++) {
+		struct pollfd to = {.fd = store.parcels[i].to};
+
+		if (to.fd >= 0 && poll(&to, 1, 0) == 1 && (to.revents & POLLHUP) != 0)
+			give_up(i);
+	}
+}
+
+static void try_again(void)
+{
+	int fds[FD_STORE_BATCH];
+	size_t count;
+
+	store.is_crowded = false;
+	do {
+		count = 0;
+		for (size_t fd = 0; fd < store.of_count && count < FD_STORE_BATCH; fd++) {
+			if (store.of[fd] == UNKEPT)
+				fds[count++] = (int)fd;
+		}
+	} while (count > 0 && put_somewhere(fds, count));
+	/* A batch may be too many where one is not. */
+	for (size_t i = 0; i < count; i++) {
+		if (!put_somewhere(&fds[i], 1))
+			return;
+	}
+}
+
+/*
+ * Dead sockets count as in flight, too, and a parcel cannot be packed anew without more of them. So one that has more
+ * dead than living ones goes first, and the living ones are not kept until they are put again, the next time.
+ */
+static void make_less_crowded(void)
+{
+	char name[NAME_SIZE];
+	size_t worst = store.used;
+	unsigned most = 0;
+
+	for (size_t i = 0; i < store.used; i++) {
+		const struct parcel *parcel = &store.parcels[i];
+		unsigned dead = (unsigned)(parcel->put - parcel->live);
+
+		if (parcel->to >= 0 && dead > most && dead >= parcel->live) {
+			most = dead;
+			worst = i;
+		}
+	}
+	if (worst == store.used)
+		return;
+	unkeep_all(worst);
+	name_of(store.parcels[worst].number, name);
+	fd_store_remove_first(name);
+	close_parcel(worst);
+}
+
+void connection_store_tend(void)
+{
+	pthread_mutex_lock(&store.lock);
+	notice_dropped();
+	if (store.unkept > 0)
+		try_again();
+	if (store.unkept > 0 && store.is_crowded)
+		make_less_crowded();
+	pthread_mutex_unlock(&store.lock);
+}
+
+/* --- the end of connections ------------------------------------------------------------------ */
+
 static void tidy(size_t i)
 {
 	struct parcel *parcel = &store.parcels[i];
@@ -286,10 +383,11 @@ static void ended(int fd)
 {
 	pthread_mutex_lock(&store.lock);
 	if ((size_t)fd < store.of_count && store.of[fd] != 0) {
-		size_t parcel = (size_t)store.of[fd] - 1;
+		uint16_t of = store.of[fd];
 
 		forget(fd);
-		tidy(parcel);
+		if (of != UNKEPT)
+			tidy((size_t)of - 1);
 	}
 	pthread_mutex_unlock(&store.lock);
 }
@@ -385,7 +483,9 @@ struct connection_store_figures connection_store_figures(void)
 		figures.live += parcel->live;
 		figures.ended += (size_t)(parcel->put - parcel->live);
 	}
-	figures.single = store.single;
+	figures.unkept = store.unkept;
+	figures.is_crowded = store.is_crowded;
+	figures.refused = store.refused;
 	figures.repacked = store.repacked;
 	pthread_mutex_unlock(&store.lock);
 	return figures;
@@ -403,5 +503,7 @@ void connection_store_close(void)
 	store.of = NULL;
 	store.inherited = NULL;
 	store.used = store.of_count = store.inherited_count = store.current = 0;
+	store.unkept = 0;
+	store.is_crowded = false;
 	pthread_mutex_unlock(&store.lock);
 }

@@ -1,7 +1,10 @@
 /*
  * connection_store.h - TCP connections that outlive the process: put into parcels (fd_parcel.h) that the
  * store has already, so that PID 1, which compares each new descriptor with all it has, hears nothing of them
- * (docs/decisions/0011). What cannot be put into a parcel is stored by itself (fd_store.h).
+ * (docs/decisions/0011).
+ *
+ * What cannot be put into a parcel, because the store is full or too many descriptors are in parcels
+ * (RLIMIT_NOFILE, ETOOMANYREFS), is not kept: it is counted, and connection_store_tend() tries again.
  *
  * One that has ended stays in its parcel, as a dead socket. When most of a parcel has ended, those that have not
  * are put into another one, and then the store is told to let go of the first: at any moment each is in one of
@@ -26,6 +29,9 @@
  */
 void connection_store_put(const int *fds, size_t count);
 
+/* Every two seconds, from main: notice parcels that the store has dropped, and try again what is not kept. */
+void connection_store_tend(void);
+
 /* End a TCP connection or listener of which the store may have a copy, and close it. reset: RST. */
 void fd_end(int fd, bool reset);
 
@@ -37,8 +43,10 @@ void connection_store_settle(void);
 struct connection_store_figures {
 	size_t parcels;
 	size_t live, ended; /* connections in them */
-	uint64_t single;    /* that were stored by themselves */
-	uint64_t repacked;  /* parcels that others have replaced */
+	size_t unkept;      /* connections that the next process will not have */
+	bool is_crowded; /* the last one by the kernel's limit of descriptors in flight */
+	uint64_t refused;  /* parcels that the store has dropped */
+	uint64_t repacked; /* parcels that others have replaced */
 };
 struct connection_store_figures connection_store_figures(void);
 

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -25,7 +27,10 @@ enum {
 	TEXT_MAX = FD_STORE_NAME_MAX + 64,
 	/* Beyond that PID 1 does not come back soon, and copies cost descriptors. */
 	WAITING_MAX = 16384,
+	LOOKS_BETWEEN = 15,
 };
+
+#define CANARY_NAME "canary"
 
 struct message {
 	struct message *next;
@@ -43,9 +48,15 @@ static struct store {
 	int socket; /* -1: not open */
 	struct message *first, **end;
 	struct fd_store_figures figures;
+	int canary;        /* systemd has its other end, or has dropped it; -1: none */
+	unsigned looks;    /* since the last canary */
+	uint64_t put_then; /* figures.put after it */
+	bool is_full;
 } store = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.socket = -1,
+	.canary = -1,
+	.looks = LOOKS_BETWEEN,
 	.end = &store.first,
 };
 
@@ -287,6 +298,11 @@ void fd_store_put_parcels(const char *name, const int *fds, size_t count)
 	}
 }
 
+static void removal_of(const char *name, char text[TEXT_MAX])
+{
+	snprintf(text, TEXT_MAX, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+}
+
 void fd_store_remove(const char *name)
 {
 	char text[TEXT_MAX];
@@ -294,9 +310,48 @@ void fd_store_remove(const char *name)
 	assert(fd_store_is_name(name));
 	if (!fd_store_is_there())
 		return;
-	snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=%s", name);
+	removal_of(name, text);
 	pthread_mutex_lock(&store.lock);
 	tell(text, NULL, 0);
+	/* There may be room now. */
+	if (store.is_full)
+		store.looks = LOOKS_BETWEEN;
+	pthread_mutex_unlock(&store.lock);
+}
+
+/* Does a message with that line at its end, or in front of another one, wait? */
+static bool waits_for(const char *name)
+{
+	char line[TEXT_MAX];
+	size_t len = (size_t)snprintf(line, sizeof(line), "\nFDNAME=%s", name);
+
+	for (const struct message *message = store.first; message != NULL;
+	     message = message->next) {
+		const char *at = memmem(message->text, message->text_len, line, len);
+
+		if (at != NULL &&
+		    (at + len == message->text + message->text_len || at[len] == '\n'))
+			return true;
+	}
+	return false;
+}
+
+void fd_store_remove_first(const char *name)
+{
+	char text[TEXT_MAX];
+	int error = EAGAIN;
+
+	assert(fd_store_is_name(name));
+	if (!fd_store_is_there())
+		return;
+	removal_of(name, text);
+	pthread_mutex_lock(&store.lock);
+	if (!waits_for(name))
+		error = send_now(text, strlen(text), NULL, 0);
+	if (is_full(error))
+		tell(text, NULL, 0);
+	else
+		account(error, 0);
 	pthread_mutex_unlock(&store.lock);
 }
 
@@ -307,6 +362,71 @@ bool fd_store_flush(void)
 	pthread_mutex_unlock(&store.lock);
 	return done;
 }
+
+/* --- is there room? -------------------------------------------------------------------------- */
+
+bool fd_store_is_full(void)
+{
+	return __atomic_load_n(&store.is_full, __ATOMIC_RELAXED);
+}
+
+static void set_full(bool is_full)
+{
+	__atomic_store_n(&store.is_full, is_full, __ATOMIC_RELAXED);
+}
+
+void fd_store_refused(void)
+{
+	set_full(true);
+}
+
+/* It drops by itself what has hung up, so this one needs no removal. */
+static void send_canary(void)
+{
+	char text[] = "FDSTORE=1\nFDNAME=" CANARY_NAME;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		return;
+	if (send_now(text, sizeof(text) - 1, &pair[1], 1) == 0)
+		store.canary = pair[0];
+	else
+		close(pair[0]);
+	close(pair[1]);
+	store.looks = 0;
+	store.put_then = store.figures.put;
+}
+
+/* Once systemd has read everything. */
+static void look_at_canary(void)
+{
+	struct pollfd canary = {.fd = store.canary};
+	int unread = 0;
+
+	if (store.socket >= 0 && ioctl(store.socket, SIOCOUTQ, &unread) == 0 &&
+	    unread > 0)
+		return;
+	set_full(poll(&canary, 1, 0) == 1 && (canary.revents & POLLHUP) != 0);
+	close(store.canary);
+	store.canary = -1;
+}
+
+void fd_store_look(void)
+{
+	if (!fd_store_is_there())
+		return;
+	pthread_mutex_lock(&store.lock);
+	if (store.looks < LOOKS_BETWEEN)
+		store.looks++;
+	if (store.canary >= 0)
+		look_at_canary();
+	else if (flush() && store.looks >= LOOKS_BETWEEN &&
+		 (store.is_full || store.figures.put != store.put_then))
+		send_canary();
+	pthread_mutex_unlock(&store.lock);
+}
+
+/* --- waiting for systemd --------------------------------------------------------------------- */
 
 static uint64_t monotonic_ms(void)
 {
@@ -378,5 +498,11 @@ void fd_store_close(void)
 	if (store.socket >= 0)
 		close(store.socket);
 	store.socket = -1;
+	if (store.canary >= 0)
+		close(store.canary);
+	store.canary = -1;
+	store.looks = LOOKS_BETWEEN;
+	store.put_then = 0;
+	set_full(false);
 	pthread_mutex_unlock(&store.lock);
 }

@@ -39,12 +39,28 @@ void fd_store_open(void);
  * them (FileDescriptorStoreMax=): it drops what is too much, and does not answer.
  */
 bool fd_store_put(const char *name, const int *fds, size_t count, bool poll);
+
 /*
  * The same for thousands that neither hang up nor are removed one by one: as parcels (fd_parcel.h), of
  * which each is one descriptor in the store. Those that cannot be packed are given up.
  */
 void fd_store_put_parcels(const char *name, const int *fds, size_t count);
 void fd_store_remove(const char *name);
+/*
+ * The same before what is waiting, as far as that is of other names: for what has to go so that there is room
+ * in the kernel for the rest (ETOOMANYREFS).
+ */
+void fd_store_remove_first(const char *name);
+
+/*
+ * Has systemd dropped something for lack of room, when it was last looked at? fd_store_look() finds that out with
+ * a descriptor of no other use, one after the start and then at most every half minute, if something was put or the
+ * store was full. Every two seconds, from main.
+ */
+bool fd_store_is_full(void);
+void fd_store_look(void);
+/* Somebody has seen that it has dropped a descriptor. */
+void fd_store_refused(void);
 
 /* Send what is waiting; false if something still is. From main, every now and then. */
 bool fd_store_flush(void);

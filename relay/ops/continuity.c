@@ -47,6 +47,7 @@ struct continuity continuity_of(const struct relay *relay)
 		.unsaved_peers = relay_unsaved_peers(relay),
 		.store = fd_store_figures(),
 		.connections = connection_store_figures(),
+		.store_is_full = fd_store_is_full(),
 	};
 
 	const struct take_up_report *taken =
@@ -90,16 +91,18 @@ json_t *continuity_next(const struct continuity *continuity)
 {
 	const char *way = continuity_way_name(continuity->way);
 
-	return json_pack("{s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "way", way,
-			 "unsaved", control_count(continuity->unsaved), "unsaved_streams",
-			 control_count(continuity->unsaved_streams), "unsaved_peers",
-			 control_count(continuity->unsaved_peers), "descriptors_stored",
-			 control_count(continuity->store.put), "descriptors_waiting",
-			 control_count(continuity->store.waiting), "descriptors_given_up",
-			 control_count(continuity->store.given_up),
-			 "connections_in_parcels",
-			 control_count(continuity->connections.live), "ended_in_parcels",
-			 control_count(continuity->connections.ended));
+	return json_pack(
+		"{s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "way", way,
+		"unsaved", control_count(continuity->unsaved), "unsaved_streams",
+		control_count(continuity->unsaved_streams), "unsaved_peers",
+		control_count(continuity->unsaved_peers), "descriptors_stored",
+		control_count(continuity->store.put), "descriptors_waiting",
+		control_count(continuity->store.waiting), "descriptors_given_up",
+		control_count(continuity->store.given_up), "connections_in_parcels",
+		control_count(continuity->connections.live), "ended_in_parcels",
+		control_count(continuity->connections.ended), "connections_unkept",
+		control_count(continuity->connections.unkept), "store_full",
+		(int)continuity->store_is_full);
 }
 
 /* --- what the next restart would cost -------------------------------------------------------- */
@@ -258,7 +261,8 @@ bool continuity_check_make(struct continuity_check *check, struct relay *relay)
 
 uint64_t continuity_check_lost(const struct continuity_check *check)
 {
-	uint64_t lost = check->continuity.unsaved + check->continuity.unsaved_streams;
+	uint64_t lost = check->continuity.unsaved + check->continuity.unsaved_streams +
+			check->continuity.connections.unkept;
 
 	if (check->error[0] != '\0' || check->continuity.way == CONTINUITY_NONE)
 		return check->allocations;
@@ -300,6 +304,11 @@ static json_t *lost(const struct continuity_check *check)
 		list, "unsaved-streams",
 		"the record of their client's connection did not fit into the state file",
 		check->continuity.unsaved_streams);
+	add_reason(
+		list, "unkept",
+		"a TCP connection of theirs is not kept: systemd's descriptor store is "
+		"full (FileDescriptorStoreMax), or LimitNOFILE too low",
+		check->continuity.connections.unkept);
 	return list;
 }
 

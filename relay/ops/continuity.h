@@ -42,6 +42,7 @@ struct continuity {
 	uint64_t unsaved_streams, unsaved_peers; /* connections, likewise */
 	struct fd_store_figures store;
 	struct connection_store_figures connections;
+	bool store_is_full;
 };
 
 struct continuity continuity_of(const struct relay *relay);

@@ -336,6 +336,15 @@ static void write_continuity(const struct continuity *continuity, struct openmet
 			   "which each is one stored descriptor: live, or ended.");
 	openmetrics_count(om, continuity->connections.live, "state", "live", NULL);
 	openmetrics_count(om, continuity->connections.ended, "state", "ended", NULL);
+	openmetrics_family(om, METRIC_GAUGE, "avedge_unkept_connections", NULL,
+			   "TCP connections that the next process will not get: the "
+			   "service manager's store is full, or the limit of descriptors "
+			   "too low.");
+	openmetrics_count(om, continuity->connections.unkept, NULL);
+	openmetrics_family(om, METRIC_GAUGE, "avedge_descriptor_store_full", NULL,
+			   "1 if the service manager has no room for more descriptors "
+			   "(FileDescriptorStoreMax).");
+	openmetrics_count(om, continuity->store_is_full, NULL);
 }
 
 static void write_drain(const struct metrics_facts *facts, struct openmetrics *om)

@@ -149,6 +149,15 @@ static void print_next_restart(const json_t *next)
 			next,
 			"next restart    ends {unsaved_peers} connections with peers that "
 			"could not be saved\n");
+	if (ctl_integer(next, "connections_unkept") > 0)
+		ctl_print(
+			next,
+			"next restart    ends {connections_unkept} TCP connections that "
+			"are not kept\n");
+	if (json_is_true(json_object_get(next, "store_full")))
+		fputs("next restart    systemd's descriptor store is full: raise "
+		      "FileDescriptorStoreMax\n",
+		      stdout);
 	if (ctl_integer(next, "descriptors_given_up") > 0)
 		ctl_print(next,
 			  "next restart    {descriptors_given_up} descriptors were not "

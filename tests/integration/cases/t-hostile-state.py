@@ -28,7 +28,7 @@ OPTIONS = {
     "settings": {"limits": relay.NO_LIMITS["limits"] + ["stranger_rate = 0"]},
 }
 F_ADD_SEALS, F_GET_SEALS, ALL_SEALS = 1033, 1034, 0xF
-ROUNDS, CALLS = 14, 40
+ROUNDS, CALLS, STREAMS = 14, 40, 300
 HEAD, ONE_BIT = 4096, 6
 
 
@@ -242,40 +242,65 @@ def few_descriptors(directory):
         return taken
 
 
+def next_restart(server):
+    return call_model.control.ask(server.path("relay.sock"), "GET", "/v1/status")[1]["next_restart"]
+
+
 def full_store(directory):
-    """More connections than systemd keeps."""
+    """More connections than systemd has room for: a parcel is there, and is full with less."""
     with tempfile.TemporaryDirectory(prefix="avedge-", dir=directory) as where:
         server = fdstore.RelayService(where, **OPTIONS).start()
-        # Without that of a parcel, nor room for another one.
-        for name in server.service.names():
-            if name.startswith("tcp."):
-                server.service.remove(name)
-        server.service.store.most = len(server.service.store.entries)
+        store = server.service.store
         model = call_model.Model(server, PEER, PEER6)
-        model.add({"tcp": 40, "udp": 10})
+        model.run(until=lambda: "canary" not in server.service.names() and
+                  not next_restart(server)["descriptors_waiting"])
+        store.most = len(store.entries)
+        model.add({"tcp": STREAMS, "udp": 10})
         model.settle()
-        full = server.service.store.full
-        check(full > 0, "the store was not full")
+        model.run(until=lambda: next_restart(server)["connections_unkept"] > 0,
+                  what="no connection is without a place")
+        said = next_restart(server)
+        kept, unkept = said["connections_in_parcels"], said["connections_unkept"]
+        check(store.full > 0 and said["store_full"], "the store was not full: %s", said)
+        check(kept + unkept == STREAMS and kept > STREAMS / 2, "of %d: %s", STREAMS, said)
+        # Once, however many come.
+        more = call_model.Model(server, PEER, PEER6)
+        more.add({"tcp": 5})
+        more.settle()
+        check(next_restart(server)["connections_unkept"] == unkept + 5, "%s", next_restart(server))
+        more.run(4)
+        more.close()
+        model.run(until=lambda: next_restart(server)["connections_unkept"] == unkept)
+        check(server.service.log().count(" is full: ") == 1, "%s", server.service.log())
+
         server.kill()
         now, taken, lost = lost_by(server)
-        check(10 <= taken < 50 and now == taken and lost == {"no-stream": 50 - taken},
-              "%d, taken up %d, lost %s", now, taken, lost)
-        # It stays full: these have taken what the lost ones left.
+        check(taken == now == kept + 10 and lost == {"no-stream": unkept},
+              "%d, taken up %d, lost %s; %d were not kept", now, taken, lost, unkept)
+        model.lost.clear()
+
+        # It is full from the start, and then it has room.
+        store.most = len(store.entries)
         more = call_model.Model(server, PEER, PEER6)
-        more.add({"tcp": 40})
+        more.add({"tcp": STREAMS})
         more.settle()
-        server.kill()
-        kept = lost_by(server)[1]
-        check(kept >= taken, "of %d, the second kill left %d", taken, kept)
+        more.run(until=lambda: next_restart(server)["connections_unkept"] > 0,
+                 what="no connection is without a place")
+        store.most = fdstore.STORE_MAX
+        more.run(40, until=lambda: not next_restart(server)["store_full"] and
+                 not next_restart(server)["connections_unkept"],
+                 what="room in the store is not noticed")
         for _ in range(3):
             server.kill()
-            check(lost_by(server) == (kept, kept, {}), "of %d: %s", kept, lost_by(server))
-        serves_new_calls(server)
+            check(lost_by(server) == (taken + len(more.calls), taken + len(more.calls), {}),
+                  "of %d and %d: %s", taken, len(more.calls), lost_by(server))
+        check(server.service.log().count("has room again") == 1, "%s", server.service.log())
+        more.probe()
         more.close()
         model.close()
         wrong = server.stop()
         check(not wrong, "%s", "; ".join(wrong[:5]))
-        return taken
+        return kept
 
 
 def main():
@@ -299,7 +324,8 @@ def main():
         few = few_descriptors(directory)
         kept = full_store(directory)
     print("%d strange descriptors; of %d calls came back after damage %s; %d of 200 with few "
-          "descriptors, %d of 50 with a full store" % (given, CALLS, left, few, kept))
+          "descriptors, %d of %d connections with a full store" % (
+              given, CALLS, left, few, kept, STREAMS))
 
 
 if __name__ == "__main__":

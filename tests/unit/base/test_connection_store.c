@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -37,7 +38,7 @@ static struct stored {
 	char name[32];
 	int fd;
 } stored[STORED_MAX];
-static size_t stored_count;
+static size_t stored_count, stored_most;
 static unsigned messages;
 
 static void let_go(const char *name)
@@ -61,7 +62,10 @@ static void obey(const char *text, const int *fds, size_t count)
 	if (strncmp(text, "FDSTOREREMOVE=1", 15) == 0)
 		let_go(name);
 	for (size_t i = 0; i < count; i++) {
-		ck_assert_uint_lt(stored_count, STORED_MAX);
+		if (stored_count == stored_most) {
+			close(fds[i]);
+			continue;
+		}
 		strcpy(stored[stored_count].name, name);
 		stored[stored_count++].fd = fds[i];
 	}
@@ -121,6 +125,7 @@ static void setup(void)
 {
 	manager = notify_listener_open();
 	stored_count = messages = 0;
+	stored_most = STORED_MAX;
 }
 
 static void teardown(void)
@@ -182,7 +187,7 @@ START_TEST(systemd_hears_of_a_parcel_only)
 	ck_assert_uint_eq(figures.parcels, 1);
 	ck_assert_uint_eq(figures.live, LIVES);
 	ck_assert_uint_eq(figures.ended, 0);
-	ck_assert_uint_eq(figures.single, 0);
+	ck_assert_uint_eq(figures.unkept, 0);
 }
 END_TEST
 
@@ -199,7 +204,7 @@ START_TEST(a_full_queue_is_followed_by_another)
 	ck_assert_uint_ge(messages, 2);
 	ck_assert_uint_le(messages, 4);
 	ck_assert_uint_eq(in_parcels(), 2 * MANY);
-	ck_assert_uint_eq(connection_store_figures().single, 0);
+	ck_assert_uint_eq(connection_store_figures().unkept, 0);
 }
 END_TEST
 
@@ -278,20 +283,149 @@ START_TEST(most_ended_is_packed_anew)
 }
 END_TEST
 
-START_TEST(what_a_full_store_has_refused_is_stored_singly)
+static size_t unkept(void)
+{
+	return connection_store_figures().unkept;
+}
+
+/* What main does every two seconds, with systemd awake. */
+static void some_seconds_pass(unsigned periods)
+{
+	while (periods-- > 0) {
+		fd_store_look();
+		hear_all();
+		connection_store_tend();
+		hear_all();
+	}
+	/* systemd sees that it has hung up. */
+	let_go("canary");
+}
+
+START_TEST(what_a_full_store_drops_is_counted_and_tried_again)
+{
+	connect_pairs(5);
+	connection_store_put(&pairs[0].ours, 1);
+	connection_store_put(&pairs[1].ours, 1);
+	stored_most = 0;
+	hear_all();
+	some_seconds_pass(1);
+	ck_assert_uint_eq(unkept(), 2);
+	ck_assert_uint_eq(connection_store_figures().refused, 1);
+	ck_assert(fd_store_is_full());
+
+	/* It is not asked for each. */
+	messages = 0;
+	connection_store_put(&pairs[2].ours, 1);
+	connection_store_put(&pairs[3].ours, 1);
+	hear_all();
+	ck_assert_uint_eq(messages, 0);
+	ck_assert_uint_eq(unkept(), 4);
+	fd_end(pairs[3].ours, true);
+	ck_assert_uint_eq(unkept(), 3);
+	some_seconds_pass(40);
+	ck_assert(fd_store_is_full());
+	ck_assert_uint_le(messages, 3);
+
+	stored_most = STORED_MAX;
+	some_seconds_pass(20);
+	ck_assert(!fd_store_is_full());
+	ck_assert_uint_eq(unkept(), 0);
+	connection_store_put(&pairs[4].ours, 1);
+	hear_all();
+	ck_assert_uint_eq(in_parcels(), 4);
+	ck_assert_uint_eq(connection_store_figures().live, 4);
+}
+END_TEST
+
+START_TEST(a_full_store_costs_those_before_nothing)
 {
 	connect_pairs(3);
 	connection_store_put(&pairs[0].ours, 1);
+	hear_all();
+	stored_most = stored_count;
+	fd_store_refused();
+	/* There is room in its parcel. */
 	connection_store_put(&pairs[1].ours, 1);
-	hear_all();
-	let_go("tcp.1");
+	some_seconds_pass(40);
 	connection_store_put(&pairs[2].ours, 1);
+	ck_assert(fd_store_is_full());
+	ck_assert_uint_eq(unkept(), 0);
+	ck_assert_uint_eq(in_parcels(), 3);
+}
+END_TEST
+
+/* A process that may have IN_FLIGHT_MOST descriptors, and as many in flight. */
+enum { IN_FLIGHT_MOST = 64, AT_ONCE = 30 };
+
+static void put_files(int files[AT_ONCE])
+{
+	for (size_t i = 0; i < AT_ONCE; i++) {
+		files[i] = dup(STDIN_FILENO);
+		ck_assert_int_ge(files[i], 0);
+		connection_store_put(&files[i], 1);
+	}
 	hear_all();
-	ck_assert_uint_eq(connection_store_figures().single, 2);
-	ck_assert_uint_eq(stored_count, 3);
-	ck_assert_str_eq(stored[0].name, "tcp");
-	ck_assert_str_eq(stored[1].name, "tcp");
-	ck_assert_str_eq(stored[2].name, "tcp.2");
+}
+
+START_TEST(dead_ones_give_way_to_those_in_flight)
+{
+	struct rlimit limit = {IN_FLIGHT_MOST, 2 * IN_FLIGHT_MOST};
+	int files[AT_ONCE];
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	/* The kernel lets root have more. */
+	if (geteuid() == 0)
+		ck_assert_int_eq(setuid(65534), 0);
+	for (int lives = 0; lives < 2; lives++) {
+		put_files(files);
+		ck_assert_uint_eq(unkept(), 0);
+		for (size_t i = 0; i < AT_ONCE; i++)
+			fd_end(files[i], false);
+	}
+	put_files(files);
+	ck_assert(connection_store_figures().is_crowded);
+	ck_assert_uint_gt(unkept(), AT_ONCE / 2);
+	ck_assert_uint_lt(unkept(), AT_ONCE);
+	some_seconds_pass(2);
+	ck_assert_uint_eq(unkept(), 0);
+	ck_assert(!connection_store_figures().is_crowded);
+	ck_assert(!fd_store_is_full());
+	/* To look takes as many. */
+	limit.rlim_cur = limit.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_uint_eq(in_parcels(), AT_ONCE);
+}
+END_TEST
+
+START_TEST(too_many_in_flight_are_counted)
+{
+	const struct rlimit limit = {4 * AT_ONCE, 4 * AT_ONCE},
+			    fewer = {AT_ONCE / 2, 4 * AT_ONCE};
+	int files[AT_ONCE];
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	if (geteuid() == 0)
+		ck_assert_int_eq(setuid(65534), 0);
+	/* Those of a limit before: none has ended, so none can give way. */
+	connection_store_settle();
+	hear_all();
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &fewer), 0);
+	for (size_t i = 0; i < AT_ONCE; i++) {
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		files[i] = dup(STDIN_FILENO);
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &fewer), 0);
+		connection_store_put(&files[i], 1);
+	}
+	size_t left = unkept();
+
+	ck_assert_uint_ge(left, AT_ONCE / 2 - 2);
+	ck_assert_uint_le(left, AT_ONCE / 2);
+	some_seconds_pass(3);
+	ck_assert_uint_eq(unkept(), left);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	some_seconds_pass(1);
+	ck_assert_uint_eq(unkept(), 0);
+	ck_assert_uint_eq(in_parcels(), AT_ONCE);
 }
 END_TEST
 
@@ -439,7 +573,10 @@ static void add_cases(Suite *suite)
 	tcase_add_test(tc, batches_are_put_together);
 	tcase_add_loop_test(tc, an_end_is_seen_at_once_and_keeps_no_data, 0, 2);
 	tcase_add_test(tc, most_ended_is_packed_anew);
-	tcase_add_test(tc, what_a_full_store_has_refused_is_stored_singly);
+	tcase_add_test(tc, what_a_full_store_drops_is_counted_and_tried_again);
+	tcase_add_test(tc, a_full_store_costs_those_before_nothing);
+	tcase_add_test(tc, dead_ones_give_way_to_those_in_flight);
+	tcase_add_test(tc, too_many_in_flight_are_counted);
 	tcase_add_loop_test(tc, a_parcel_has_a_number, 0, ROWS(names));
 	tcase_add_test(tc, inherited_ones_go_when_all_is_in_new_ones);
 	tcase_add_test(tc, a_kill_while_packing_anew_loses_none);

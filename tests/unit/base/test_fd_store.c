@@ -253,6 +253,116 @@ START_TEST(a_path_is_an_address_too)
 }
 END_TEST
 
+/* Ask until it has been asked. */
+static void hear_canary(struct heard *heard, unsigned looks)
+{
+	for (unsigned i = 1; i < looks; i++)
+		fd_store_look();
+	hears_nothing();
+	fd_store_look();
+	ck_assert(hear(heard));
+	ck_assert_str_eq(heard->text, "FDSTORE=1\nFDNAME=canary");
+	ck_assert_uint_eq(heard->count, 1);
+}
+
+START_TEST(a_dropped_canary_tells_a_full_store)
+{
+	struct heard heard;
+
+	fd_store_put("tcp", files, 1, true);
+	hears("FDSTORE=1\nFDNAME=tcp", files, 1);
+	hear_canary(&heard, 1);
+	forget(&heard);
+	ck_assert(!fd_store_is_full());
+	fd_store_look();
+	ck_assert(fd_store_is_full());
+
+	/* Full: now and then. */
+	hear_canary(&heard, 14);
+	fd_store_look();
+	ck_assert(!fd_store_is_full());
+	/* It has hung up, so systemd needs no word to drop it. */
+	struct pollfd polled = {.fd = heard.fds[0]};
+
+	ck_assert_int_eq(poll(&polled, 1, 0), 1);
+	ck_assert_int_ne(polled.revents & POLLHUP, 0);
+	forget(&heard);
+
+	/* Not full, and nothing new. */
+	for (int i = 0; i < 100; i++)
+		fd_store_look();
+	hears_nothing();
+	fd_store_put("tcp", files + 1, 1, true);
+	hears("FDSTORE=1\nFDNAME=tcp", files + 1, 1);
+	hear_canary(&heard, 1);
+	forget(&heard);
+}
+END_TEST
+
+START_TEST(a_canary_that_nobody_has_read_tells_nothing)
+{
+	struct heard heard;
+
+	fd_store_put("tcp", files, 1, true);
+	fd_store_look();
+	for (int i = 0; i < 50; i++)
+		fd_store_look();
+	hears("FDSTORE=1\nFDNAME=tcp", files, 1);
+	ck_assert(hear(&heard));
+	ck_assert_str_eq(heard.text, "FDSTORE=1\nFDNAME=canary");
+	hears_nothing();
+	forget(&heard);
+	ck_assert(!fd_store_is_full());
+	fd_store_look();
+	ck_assert(fd_store_is_full());
+}
+END_TEST
+
+START_TEST(room_is_looked_for_after_a_removal)
+{
+	struct heard heard;
+
+	fd_store_put("tcp", files, 1, true);
+	hears("FDSTORE=1\nFDNAME=tcp", files, 1);
+	hear_canary(&heard, 1);
+	forget(&heard);
+	fd_store_look();
+	ck_assert(fd_store_is_full());
+	fd_store_remove("tcp");
+	hears("FDSTOREREMOVE=1\nFDNAME=tcp", NULL, 0);
+	hear_canary(&heard, 1);
+	forget(&heard);
+}
+END_TEST
+
+static void hears_fill(size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct heard heard;
+
+		ck_assert(hear(&heard));
+		ck_assert_str_eq(heard.text, "FDSTORE=1\nFDNAME=fill\nFDPOLL=0");
+		forget(&heard);
+	}
+}
+
+START_TEST(a_removal_overtakes_what_waits_for_other_names)
+{
+	size_t queued = fill() - 3;
+
+	fd_store_put("tcp", files, 1, true);
+	hears_fill(2);
+	fd_store_remove_first("tc");
+	hears_fill(queued - 2);
+	hears("FDSTOREREMOVE=1\nFDNAME=tc", NULL, 0);
+	fd_store_remove_first("tcp");
+	hears_fill(3);
+	hears("FDSTORE=1\nFDNAME=tcp", files, 1);
+	hears("FDSTOREREMOVE=1\nFDNAME=tcp", NULL, 0);
+	hears_nothing();
+}
+END_TEST
+
 static const char *const nowhere[] = {"", "relative", "@", "/", "vsock:2:1234", NULL};
 
 START_TEST(without_a_manager_nothing_happens)
@@ -348,6 +458,10 @@ static void add_cases(Suite *suite)
 	tcase_add_test(tc, the_last_wait_ends_when_there_is_room);
 	tcase_add_test(tc, a_parcel_is_one_for_the_store);
 	tcase_add_test(tc, a_path_is_an_address_too);
+	tcase_add_test(tc, a_dropped_canary_tells_a_full_store);
+	tcase_add_test(tc, a_canary_that_nobody_has_read_tells_nothing);
+	tcase_add_test(tc, room_is_looked_for_after_a_removal);
+	tcase_add_test(tc, a_removal_overtakes_what_waits_for_other_names);
 	tcase_add_loop_test(tc, without_a_manager_nothing_happens, 0, ROWS(nowhere));
 	tcase_add_test(tc, a_manager_that_is_gone_gets_nothing);
 	tcase_add_loop_test(tc, an_end_ends_the_copy, 0, 2);

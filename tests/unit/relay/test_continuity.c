@@ -332,6 +332,16 @@ START_TEST(reasons_add_up)
 	ck_assert_int_eq(json_integer_value(json_object_get(next, "unsaved_streams")), 2);
 	ck_assert_int_eq(json_integer_value(json_object_get(next, "unsaved_peers")), 4);
 	json_decref(document);
+	check.continuity.connections.unkept = 1;
+	check.continuity.store_is_full = true;
+	document = continuity_check_document(&check);
+	ck_assert_uint_eq(continuity_check_lost(&check), 8);
+	ck_assert_uint_eq(json_array_size(json_object_get(document, "lost_by")), 5);
+	next = json_object_get(document, "next");
+	ck_assert_int_eq(json_integer_value(json_object_get(next, "connections_unkept")),
+			 1);
+	ck_assert(json_is_true(json_object_get(next, "store_full")));
+	json_decref(document);
 	check.continuity.unsaved = 100; /* of those that are lost anyway, too */
 	ck_assert_uint_eq(continuity_check_lost(&check), 10);
 }
