@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stddef.h>
+#include <time.h>
 
 #include "base/inbox.h"
 #include "relay/offload/offload.h"
@@ -20,10 +21,37 @@ static void tell_worker(void *arg)
 	worker_offload_changed(worker);
 }
 
-/* All workers, each on its thread; back when the last has let go of the table before. */
-static void changed(void *arg)
+static uint64_t monotonic_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+uint32_t kernel_plane_owner(const struct relay *relay)
+{
+	uint32_t owner = (uint32_t)relay->started_ms;
+
+	return owner != 0 ? owner : 1;
+}
+
+static bool is_own(void *arg, uint32_t flow)
 {
 	const struct relay *relay = arg;
+
+	return flow_table_owner(offload_table(relay->offload), flow) ==
+	       kernel_plane_owner(relay);
+}
+
+/*
+ * All workers, each on its thread; back when the last has let go of the table before. What none of them has
+ * taken up in the new one stood on what is no longer so.
+ */
+static void changed(void *arg)
+{
+	struct relay *relay = arg;
+	struct flow_table *table = offload_table(relay->offload);
 
 	for (size_t i = 0; relay->workers != NULL && i < relay->worker_count; i++) {
 		struct worker *worker = relay->workers[i];
@@ -35,6 +63,13 @@ static void changed(void *arg)
 		else
 			tell_worker(worker);
 	}
+	if (table != NULL && flow_table_count(table) > 0)
+		flow_table_sweep(table, is_own, relay, monotonic_ms());
+}
+
+void kernel_plane_take_up(struct relay *relay)
+{
+	changed(relay);
 }
 
 bool kernel_plane_start(struct relay *relay, struct event_base *base)

@@ -8,6 +8,7 @@
 #define RELAY_KERNEL_PLANE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct event_base;
 struct relay;
@@ -17,6 +18,13 @@ struct relay;
  * if out of memory. That there is none is no failure: everything works on sockets.
  */
 bool kernel_plane_start(struct relay *relay, struct event_base *base);
+/*
+ * The workers have what is taken up of the process before, which has left, and do not run yet: so are its flows
+ * that still hold; the others end.
+ */
+void kernel_plane_take_up(struct relay *relay);
+/* What flows of this process have as their owner; another process has another. */
+uint32_t kernel_plane_owner(const struct relay *relay);
 /* The workers have ended: all is detached. */
 void kernel_plane_stop(struct relay *relay);
 /* The workers are paused, and the next process goes on with what is in force. */

@@ -36,7 +36,7 @@ librelay_a_SOURCES = \
 	relay/stray.c relay/stray.h \
 	relay/throttle.c relay/throttle.h \
 	relay/worker.c relay/worker.h \
-	relay/worker_delivery.c relay/worker_edge.c \
+	relay/worker_delivery.c relay/worker_edge.c relay/worker_flows.c \
 	$(relay_front_sources) \
 	$(relay_peer_sources) \
 	$(relay_offload_sources) \

@@ -272,6 +272,7 @@ static bool make_worker(struct daemon *daemon, size_t index)
 		.shared = &self->relay.shared,
 		.records = self->relay.records,
 		.offload = self->relay.offload,
+		.flow_owner = kernel_plane_owner(&self->relay),
 		.unauthenticated_max = self->unauthenticated_max,
 		.workers = self->relay.workers,
 		.worker_count = self->relay.worker_count,
@@ -409,6 +410,7 @@ static bool start_work(struct daemon *daemon)
 	inherited_free(self->inherited);
 	self->inherited = NULL;
 	worker_drain_leftovers(relay->workers[0], self->sockets);
+	kernel_plane_take_up(relay);
 	if (!start_threads(daemon))
 		return false;
 	self->served_ms = monotonic_ms();

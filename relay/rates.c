@@ -24,7 +24,9 @@ struct rates {
 	size_t slots;
 	uint32_t next;     /* slot to look at */
 	uint64_t moved[2]; /* when the last round through all slots began, and that before */
-	uint64_t still_ms; /* nothing has moved between those and then */
+	uint64_t still_ms;   /* nothing has moved between those and then */
+	rates_read_fn *read; /* NULL: counters are always up to date */
+	void *read_arg;
 	struct sample *samples;
 };
 
@@ -50,6 +52,12 @@ void rates_free(struct rates *rates)
 		return;
 	free(rates->samples);
 	free(rates);
+}
+
+void rates_read_with(struct rates *rates, rates_read_fn *read, void *arg)
+{
+	rates->read = read;
+	rates->read_arg = arg;
 }
 
 /* An allocation that has no sample yet began with nothing when it was made. */
@@ -117,6 +125,8 @@ uint32_t rates_sample(struct rates *rates, struct allocation_table *table, uint6
 
 		if (al == NULL)
 			continue;
+		if (rates->read != NULL)
+			rates->read(rates->read_arg, al);
 		rates->samples[al->slot] = before(rates, al);
 		look(&rates->samples[al->slot], al, now_ms);
 	}

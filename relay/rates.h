@@ -30,6 +30,10 @@ struct rates;
 struct rates *rates_new(size_t slots);
 void rates_free(struct rates *rates); /* NULL is allowed */
 
+/* Call that before an allocation is sampled, to bring its counters up to date. */
+typedef void rates_read_fn(void *arg, const struct allocation *al);
+void rates_read_with(struct rates *rates, rates_read_fn *read, void *arg);
+
 /*
  * Sample the next slots; returns in how many milliseconds to call again. moved: how many packets
  * all allocations of the table, past ones included, have relayed; while it does not change there

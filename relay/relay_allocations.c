@@ -144,6 +144,7 @@ struct walk {
 static void list(struct walk *walk, struct allocation *al)
 {
 	assert(walk->count < walk->room);
+	worker_read_flows(walk->worker, al);
 	walk->rows[walk->count++] = describe(walk->worker, al);
 }
 
@@ -162,10 +163,12 @@ static uint64_t payload(const struct traffic *to_peer, const struct traffic *to_
 static void rank(struct walk *walk, struct allocation *al)
 {
 	struct relay_top *top = walk->top;
-	uint64_t bytes = payload(&al->to_peer, &al->to_client);
 	size_t at = top->count;
+	uint64_t bytes;
 
 	assert(top->count <= RELAY_TOP_MAX);
+	worker_read_flows(walk->worker, al);
+	bytes = payload(&al->to_peer, &al->to_client);
 	while (at > 0 &&
 	       payload(&top->rows[at - 1].to_peer, &top->rows[at - 1].to_client) < bytes)
 		at--;
@@ -331,6 +334,7 @@ static void show(void *arg)
 	one->found = al != NULL;
 	if (al == NULL)
 		return;
+	worker_read_flows(worker, al);
 	const struct ms_reservation *reservation = ms_reservation_of(&worker->turn, al);
 	loop_turn(&worker->loop);
 	detail->row = describe(worker, al);

@@ -28,6 +28,7 @@
 #include "relay/front/tcp.h"
 #include "relay/front/udp.h"
 #include "relay/front/web/pass_through.h"
+#include "relay/offload/flows.h"
 #include "relay/ops/records.h"
 #include "relay/peer/data_conn.h"
 #include "relay/peer/peer_record.h"
@@ -177,7 +178,7 @@ static int make_state(struct worker *worker, const struct worker_common *common,
 		return result;
 	worker->state_file =
 		state_file_new(worker->state.memory, worker->state.bytes, &head, &sizes);
-	if (worker->state_file == NULL || !change_list_init(&worker->turn.changes, slots))
+	if (worker->state_file == NULL)
 		return -ENOMEM;
 	state_file_window(worker->state_file, 0, &words);
 	worker->loop.still = &words[STATE_WORD_STILL];
@@ -203,8 +204,13 @@ static bool make_parts(struct worker *worker, const struct worker_common *common
 	const struct relay_config *config = common->config;
 	struct delivery *delivery = &worker->delivery;
 	size_t slots = slots_wanted(config);
-	int made = common->state != NULL ? make_state(worker, common, slots) : 0;
+	int made = 0;
 
+	if ((common->state != NULL || common->offload != NULL) &&
+	    !change_list_init(&worker->turn.changes, slots))
+		return false;
+	if (common->state != NULL)
+		made = make_state(worker, common, slots);
 	if (made != 0) {
 		errno = -made;
 		return false;
@@ -239,7 +245,8 @@ static bool make_parts(struct worker *worker, const struct worker_common *common
 	       worker->turn.visitors != NULL && delivery->relocation != NULL &&
 	       worker->relay_udp != NULL && worker->relay_tcp != NULL &&
 	       worker->throttle != NULL && worker->clients != NULL &&
-	       worker->udp_fronts != NULL && worker->tcp_fronts != NULL;
+	       worker->udp_fronts != NULL && worker->tcp_fronts != NULL &&
+	       worker_make_flows(worker, common->flow_owner);
 }
 
 struct worker *worker_new(const struct worker_common *common, unsigned number,
@@ -258,7 +265,7 @@ struct worker *worker_new(const struct worker_common *common, unsigned number,
 	worker->records = common->records;
 	worker->offload = common->offload;
 	worker->settings = settings;
-	worker->expiry_armed_ms = UINT64_MAX;
+	worker->expiry_armed_ms = worker->looker_armed_ms = UINT64_MAX;
 	connect_parts(worker, common->state != NULL);
 	if (!loop_init(&worker->loop))
 		goto fail;
@@ -452,6 +459,8 @@ void worker_save_all(struct worker *worker)
 {
 	assert(!worker->is_running);
 	loop_turn(&worker->loop);
+	if (worker->flows != NULL)
+		flows_look_all(worker->flows, worker->loop.now_ms);
 	if (worker->keeper != NULL)
 		keeper_save_all(worker->keeper, worker->loop.now_ms);
 }
@@ -462,6 +471,8 @@ void worker_leave(struct worker *worker)
 	loop_turn(&worker->loop);
 	stream_leave_all(worker->clients);
 	inbox_close(worker->inbox);
+	if (worker->flows != NULL)
+		flows_look_all(worker->flows, worker->loop.now_ms);
 	/* With the figures of the last second. */
 	if (worker->keeper != NULL)
 		keeper_save_all(worker->keeper, worker->loop.now_ms);
@@ -528,6 +539,7 @@ void worker_free(struct worker *worker)
 		event_del(&worker->sampler);
 	if (worker->saver.ev_base != NULL)
 		event_del(&worker->saver);
+	worker_free_flows(worker);
 	rates_free(worker->rates);
 	keeper_free(worker->keeper);
 	change_list_release(&worker->turn.changes);
@@ -537,12 +549,6 @@ void worker_free(struct worker *worker)
 	loop_release(&worker->loop);
 	relay_settings_unref(worker->settings);
 	free(worker);
-}
-
-void worker_offload_changed(struct worker *worker)
-{
-	assert(worker->offload != NULL);
-	(void)worker;
 }
 
 void worker_use(struct worker *worker, struct relay_settings *settings)
@@ -559,6 +565,8 @@ void worker_use(struct worker *worker, struct relay_settings *settings)
 	revocation_apply(&worker->turn, &old->turn, worker->loop.now_ms,
 			 worker->loop.unix_s);
 	tcp_connections_judge(&worker->turn);
+	if (worker->flows != NULL)
+		flows_use(worker->flows, worker->loop.now_ms);
 	worker_expire(worker);
 	relay_settings_unref(old);
 }

@@ -2,7 +2,7 @@
  * worker.h - a thread with everything it needs: event loop, fronts, relay sockets, allocation
  * table, counters, buffers. Nothing on the packet path is shared with another thread.
  *
- * Only worker.c, worker_edge.c and worker_delivery.c know all parts. Front and peer know it as struct
+ * Only worker.c, worker_edge.c, worker_flows.c and worker_delivery.c know all parts. Front and peer know it as struct
  * delivery; questions to a running relay, which are about all workers, are in relay.h.
  *
  * Owner    main, which creates and frees it while the thread does not run.
@@ -31,6 +31,7 @@
 
 struct clients;
 struct data_conns;
+struct flows;
 struct keeper;
 struct offload;
 struct relay_config;
@@ -70,8 +71,12 @@ struct worker {
 	struct event expiry;
 	uint64_t expiry_armed_ms; /* UINT64_MAX: not armed */
 	struct rates *rates;
-	struct event sampler; /* of rates */
-	struct event saver;   /* of what packets have moved */
+	struct event sampler;     /* of rates */
+	struct event saver;       /* of what packets have moved */
+	struct flows *flows;      /* NULL: no kernel plane */
+	struct event taker;       /* of what has become hot, into flows */
+	struct event looker;      /* at flows */
+	uint64_t looker_armed_ms; /* UINT64_MAX: not armed */
 	struct heartbeat heartbeat;
 	struct trace trace;
 	uint8_t reply[DISPATCH_REPLY_MAX];
@@ -87,6 +92,7 @@ struct worker_common {
 	const struct turn_shared *shared;
 	struct records *records;      /* of allocations that have ended */
 	struct offload *offload;      /* NULL: no kernel plane */
+	uint32_t flow_owner;          /* of its flows, see flows_new() */
 	uint32_t unauthenticated_max; /* see clients_unauthenticated_max() */
 	/* Of the files of records that the workers make, but for the worker; NULL: nothing outlives the process. */
 	const struct state_head *state;
@@ -162,6 +168,9 @@ void worker_use(struct worker *worker, struct relay_settings *settings);
 /* offload_table() is another than before: let go of the one before, and take up what is in the new one. */
 void worker_offload_changed(struct worker *worker);
 
+/* The figures of that allocation are about to be shown, or compared: what the kernel has forwarded, too. */
+void worker_read_flows(struct worker *worker, const struct allocation *al);
+
 /* End all its allocations, leaving time for their records. */
 void worker_end_all(struct worker *worker, enum end_reason reason);
 
@@ -177,6 +186,14 @@ void worker_expire(struct worker *worker);
  */
 struct edge worker_edge(struct worker *worker, bool saves);
 struct delivery worker_delivery(struct worker *worker);
+
+/*
+ * In worker_flows.c: for worker_new(), once it has its tables, and worker_free(); and after packets, if any of
+ * what they belong to has become hot.
+ */
+bool worker_make_flows(struct worker *worker, uint32_t owner);
+void worker_free_flows(struct worker *worker);
+void worker_take_hot(struct worker *worker);
 
 /* NULL: its client is one of datagrams, or it is gone and another may have its 5-tuple. */
 struct stream *worker_stream(const struct worker *worker, const struct allocation *al);

@@ -93,6 +93,8 @@ static void flush_clients(void *self)
 	struct worker *worker = self;
 
 	udp_fronts_flush(worker->udp_fronts);
+	if (worker->turn.hot.count > 0)
+		worker_take_hot(worker);
 }
 
 static void to_peer(void *self, const struct forward *forward)
@@ -114,6 +116,8 @@ static void flush_peers(void *self)
 	struct worker *worker = self;
 
 	relay_udp_flush(worker->relay_udp);
+	if (worker->turn.hot.count > 0)
+		worker_take_hot(worker);
 }
 
 /* A client whose stream is closing takes everything: its allocation is about to end. */

@@ -12,6 +12,7 @@
 
 #include "relay/core/allocation_table.h"
 #include "relay/front/stream.h"
+#include "relay/offload/flows.h"
 #include "relay/ops/record.h"
 #include "relay/ops/record_sums.h"
 #include "relay/ops/records.h"
@@ -72,6 +73,8 @@ static void edge_client_leaves(void *self, const struct allocation *al)
 	struct worker *worker = self;
 	struct stream *stream = worker_stream(worker, al);
 
+	if (worker->flows != NULL)
+		flows_ended(worker->flows, al, worker->loop.now_ms);
 	throttle_forget(worker->throttle, al->slot);
 	if (stream != NULL)
 		stream_pause(stream, STREAM_PAUSE_PEERS, false);
@@ -138,9 +141,13 @@ static void edge_disconnect(void *self, uint32_t connection)
 static void edge_ended(void *self, const struct allocation *al)
 {
 	struct worker *worker = self;
-	struct record record = record_of(&worker->turn, al, worker->loop.now_ms);
+	struct record record;
 
 	assert(allocation_at(worker->turn.table, al->slot) == al);
+	/* What they have carried is in the record. */
+	if (worker->flows != NULL)
+		flows_ended(worker->flows, al, worker->loop.now_ms);
+	record = record_of(&worker->turn, al, worker->loop.now_ms);
 	throttle_forget(worker->throttle, al->slot);
 	record.is_logged = worker->settings->records;
 	if (record_is_short(&record))
@@ -165,9 +172,15 @@ static void edge_proof_of(void *self, uint32_t slot, struct owner_proof *proof)
 
 static void edge_save(void *self, uint64_t now_ms)
 {
-	const struct worker *worker = self;
+	struct worker *worker = self;
+	struct change_list *changes = &worker->turn.changes;
 
-	keeper_save(worker->keeper, now_ms);
+	for (uint32_t i = 0; i < changes->count && worker->flows != NULL; i++)
+		flows_changed(worker->flows, changes->slots[i], now_ms);
+	if (worker->keeper != NULL)
+		keeper_save(worker->keeper, now_ms);
+	else
+		change_list_clear(changes);
 }
 
 /*
@@ -222,7 +235,7 @@ struct edge worker_edge(struct worker *worker, bool saves)
 		.allocation_ended = edge_ended,
 		.prove = saves ? edge_prove : NULL,
 		.proof_of = saves ? edge_proof_of : NULL,
-		.save = saves ? edge_save : NULL,
+		.save = edge_save,
 		.random = edge_random,
 	};
 }

@@ -283,9 +283,10 @@ void allocation_delete(struct turn *turn, struct allocation *al, enum end_reason
 	assert(allocation_is_live(al) && reason < END_REASON_COUNT);
 	changes_note(turn, al);
 	al->end_reason = reason;
+	/* Its last figures come with that. */
+	turn->edge->allocation_ended(turn->edge->self, al);
 	count_end(turn, al, now_ms);
 	turn_count_on_front(turn, al->tuple.front, -1);
-	turn->edge->allocation_ended(turn->edge->self, al);
 	tcp_connections_end(turn, al);
 
 	mobility_end(turn, al);

@@ -1,6 +1,6 @@
 /*
- * changes.h - allocations whose durable state has changed and is to be saved before anybody learns
- * of it. Every function of the core that changes what allocation_image.h has calls changes_note();
+ * changes.h - allocations whose durable state has changed and is to be saved, and to hold for what the
+ * kernel forwards (relay/offload), before anybody learns of it. Every function of the core that changes what allocation_image.h has calls changes_note();
  * dispatch saves before it returns a reply, and whoever else has called the core, before the loop waits.
  *
  * Not for what every packet changes: byte counters, bandwidth in advance, deadlines that data

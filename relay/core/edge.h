@@ -113,12 +113,14 @@ struct edge {
 	void (*allocation_ended)(void *self, const struct allocation *al);
 
 	/*
-	 * What outlives the process (relay/state); all three are NULL if nothing does.
+	 * What outlives the process (relay/state), or the kernel forwards by itself (relay/offload); prove and
+	 * proof_of are NULL if nothing outlives it.
 	 *
 	 * prove     the owner of the allocation in that slot has just been authenticated with that, which
 	 *           is copied; before the change is noted (core/changes.h)
 	 * proof_of  what is known of it, borrowed until the next save; of kind NONE if nothing is
-	 * save      put all that turn->changes has noted into its records, and forget it there
+	 * save      put all that turn->changes has noted into its records, bring what the kernel does up to
+	 *           date with it, and forget it there; NULL: neither, and nothing is noted
 	 */
 	void (*prove)(void *self, uint32_t slot, const struct owner_proof *proof);
 	void (*proof_of)(void *self, uint32_t slot, struct owner_proof *proof);

@@ -288,6 +288,22 @@ int64_t flow_table_credit(const struct flow_table *table, uint32_t flow)
 	return __atomic_load_n(&flow_at(table, flow)->credit, __ATOMIC_RELAXED);
 }
 
+void flow_table_adopt(struct flow_table *table, uint32_t flow, uint16_t hop,
+		      uint32_t owner)
+{
+	struct flow *at = flow_at(table, flow);
+
+	assert(hop < FLOW_HOPS && owner != 0);
+	__atomic_store_n(&at->hop, hop, __ATOMIC_RELAXED);
+	__atomic_store_n(&at->owner, owner, __ATOMIC_RELAXED);
+}
+
+uint32_t flow_table_owner(const struct flow_table *table, uint32_t flow)
+{
+	assert(flow < places(table));
+	return __atomic_load_n(&table->memory.flows[flow].owner, __ATOMIC_RELAXED);
+}
+
 /* --- all of them --------------------------------------------------------------------------------- */
 
 size_t flow_table_count(const struct flow_table *table)

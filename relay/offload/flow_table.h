@@ -68,6 +68,12 @@ void flow_table_renew(struct flow_table *table, uint32_t flow, uint64_t ends_ns,
 void flow_table_grant(struct flow_table *table, uint32_t flow, uint32_t bytes);
 int64_t flow_table_credit(const struct flow_table *table, uint32_t flow);
 
+/* One of the process before is that owner's from now on, and leaves by that hop. */
+void flow_table_adopt(struct flow_table *table, uint32_t flow, uint16_t hop,
+		      uint32_t owner);
+/* Whose it is; for keep(), while others put and end theirs. */
+uint32_t flow_table_owner(const struct flow_table *table, uint32_t flow);
+
 /*
  * End all for which keep() is false, or all if it is NULL; how many that were. What they have forwarded since
  * the last look is lost. Others may put, find and end those for which it is true.

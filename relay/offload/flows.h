@@ -28,13 +28,25 @@ struct flows;
 struct offload;
 struct turn;
 
+enum { FLOWS_FIRST_LOOK_MS = 100 }; /* after something was put in force, at the latest */
+
 /* Does the client of that allocation come through a balancer? */
 typedef bool flows_by_balancer_fn(void *arg, const struct allocation *al);
 
-/* turn has its tables; offload is borrowed. NULL if out of memory. */
-struct flows *flows_new(struct turn *turn, struct offload *offload,
+/*
+ * turn has its tables; offload is borrowed. owner: not 0, of this process, so that flows of the one before are
+ * told from its own. NULL if out of memory. Nothing is in force before flows_change_table().
+ */
+struct flows *flows_new(struct turn *turn, struct offload *offload, uint32_t owner,
 			flows_by_balancer_fn *by_balancer, void *arg);
 void flows_free(struct flows *flows); /* NULL is allowed; flows stay in force */
+
+/*
+ * offload_table() may be another than before. All flows in the one before end, and are counted. In the new one
+ * there may be flows of a process before: those of our allocations that still say what flow_of() says are
+ * taken up, and what they have carried is counted.
+ */
+void flows_change_table(struct flows *flows, uint64_t now_ms);
 
 /* What has become hot since: put it in force. Before the loop waits; nothing to do is cheap. */
 void flows_take_hot(struct flows *flows, uint64_t now_ms);
@@ -42,25 +54,23 @@ void flows_take_hot(struct flows *flows, uint64_t now_ms);
 /* The durable state of that slot has changed: judge its flows again. */
 void flows_changed(struct flows *flows, uint32_t slot, uint64_t now_ms);
 /* It is about to end, to go to another worker, or its client is about to change: end its flows, and count them. */
-void flows_ended(struct flows *flows, struct allocation *al, uint64_t now_ms);
+void flows_ended(struct flows *flows, const struct allocation *al, uint64_t now_ms);
 /* New settings are in force: judge all again. */
 void flows_use(struct flows *flows, uint64_t now_ms);
 
 /*
- * Read back, renew, grant, end what is idle; how many milliseconds later to call it again, UINT32_MAX: when
- * the next one is in force.
+ * Read back, renew, grant, end what is idle, of those that are due; how many milliseconds later to call it again,
+ * UINT32_MAX: when the next one is in force.
  */
 uint32_t flows_look(struct flows *flows, uint64_t now_ms);
+/* The same for all of them, for a process that leaves: they go on without it as long as they can. */
+void flows_look_all(struct flows *flows, uint64_t now_ms);
 
 /* Read back those of that allocation, whose figures somebody is about to see. */
-void flows_read(struct flows *flows, struct allocation *al, uint64_t now_ms);
+void flows_read(struct flows *flows, const struct allocation *al, uint64_t now_ms);
 
-/* In the table there may be flows of the process before: take up those that still say what flow_of() says. */
-void flows_take_up(struct flows *flows, uint64_t now_ms);
-
-/* The plane is gone: forget all. */
-void flows_forget(struct flows *flows);
-
+/* Is there nothing to look at? */
+bool flows_is_empty(const struct flows *flows);
 /* In force; any thread. */
 size_t flows_count(const struct flows *flows);
 

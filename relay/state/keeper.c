@@ -104,8 +104,10 @@ void keeper_prove(struct keeper *keeper, uint32_t slot, const struct owner_proof
 	struct new_proof *new = find_new(keeper, slot);
 
 	assert(slot < keeper->slots && proof->kind != OWNER_PROOF_NONE);
+	/* By the edge, for others that have to know of the changes that are noted. */
 	if (new == NULL && keeper->proof_count == PROOFS)
-		keeper_save(keeper, keeper->now_ms);
+		keeper->turn->edge->save(keeper->turn->edge->self, keeper->now_ms);
+	assert(new != NULL || keeper->proof_count < PROOFS);
 	if (new == NULL)
 		new = &keeper->proofs[keeper->proof_count++];
 	new->slot = slot;

@@ -36,8 +36,6 @@ static inline struct flow_memory plain_memory_new(size_t bucket_count)
 		.version = FLOW_LAYOUT_VERSION,
 		.on = 1,
 		.seed = 0x243F6A8885A308D3,
-		.hop_limit_v4 = 64,
-		.hop_limit_v6 = 64,
 	};
 	return memory;
 }
