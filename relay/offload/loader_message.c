@@ -74,7 +74,7 @@ static bool are_devices(const struct loader_message *message)
 /* A table has whole buckets, as many as a power of two. */
 static bool is_table(uint32_t flows)
 {
-	return flows >= FLOW_WAYS && flows <= LOADER_FLOWS_MAX &&
+	return flows >= FLOW_WAYS && flows <= LOADER_PLACES_MAX &&
 	       (flows & (flows - 1)) == 0;
 }
 
@@ -86,7 +86,7 @@ static bool fits_kind(const struct loader_message *message, size_t fd_count)
 		return false;
 	switch (message->kind) {
 	case LOADER_OPEN:
-		return message->flows > 0 && message->flows <= LOADER_FLOWS_MAX &&
+		return message->flows > 0 && message->flows <= OFFLOAD_FLOWS_MAX &&
 		       fd_count == 0;
 	case LOADER_DEVICES:
 		return message->flows == 0 && message->resumed == 0 && fd_count == 0;

@@ -30,7 +30,10 @@
 
 #include "relay/offload/offload_mode.h"
 
-enum { LOADER_MESSAGE_VERSION = 1, LOADER_FLOWS_MAX = 1 << 20 };
+enum {
+	LOADER_MESSAGE_VERSION = 1,
+	LOADER_PLACES_MAX = 2 * OFFLOAD_FLOWS_MAX, /* of a table */
+};
 
 /* Where it listens unless told otherwise. */
 #define LOADER_SOCKET "/run/avedge-offload/socket"
@@ -65,7 +68,7 @@ struct loader_device {
 struct loader_message {
 	uint32_t version; /* LOADER_MESSAGE_VERSION */
 	uint32_t kind;    /* enum loader_kind */
-	/* OPEN: wanted, 1 to LOADER_FLOWS_MAX; ANSWER: buckets * FLOW_WAYS. */
+	/* OPEN: wanted, 1 to OFFLOAD_FLOWS_MAX; ANSWER: places, buckets * FLOW_WAYS. */
 	uint32_t flows;
 	/* OPEN: 1: it takes over from the relay that is connected; ANSWER: 1: the tables were there. */
 	uint32_t resumed;

@@ -11,3 +11,4 @@ relay_offload_sources = \
 	relay/offload/pairs.c relay/offload/pairs.h
 
 include relay/offload/bpf/local.mk
+include relay/offload/loader/local.mk

@@ -15,7 +15,7 @@
 static void check_bounds(const struct loader_message *message, size_t fd_count)
 {
 	FUZZ_CHECK(message->kind < LOADER_KIND_COUNT);
-	FUZZ_CHECK(message->flows <= LOADER_FLOWS_MAX);
+	FUZZ_CHECK(message->flows <= LOADER_PLACES_MAX);
 	FUZZ_CHECK(message->device_count <= OFFLOAD_DEVICES_MAX);
 	FUZZ_CHECK(memchr(message->why, 0, sizeof(message->why)) != NULL);
 	FUZZ_CHECK(fd_count == 0 || message->kind == LOADER_ANSWER);

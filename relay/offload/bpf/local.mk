@@ -16,6 +16,7 @@ noinst_LIBRARIES += libflowprogram.a
 libflowprogram_a_SOURCES = $(flow_program_sources)
 libflowprogram_a_CPPFLAGS = $(AM_CPPFLAGS) $(BPF_CFLAGS)
 nodist_libflowprogram_a_SOURCES = relay/offload/bpf/flow_skeleton.inc
+relay/offload/bpf/libflowprogram_a-flow_program.$(OBJEXT): relay/offload/bpf/flow_skeleton.inc
 BUILT_SOURCES += relay/offload/bpf/flow_skeleton.inc
 CLEANFILES += relay/offload/bpf/flow_skeleton.inc relay/offload/bpf/flow.whole.o \
 	relay/offload/bpf/flow.bpf.o

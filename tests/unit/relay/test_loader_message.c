@@ -144,11 +144,11 @@ static void has_no_flows(struct loader_message *message)
 }
 static void has_most_flows(struct loader_message *message)
 {
-	message->flows = LOADER_FLOWS_MAX;
+	message->flows = OFFLOAD_FLOWS_MAX;
 }
 static void has_too_many_flows(struct loader_message *message)
 {
-	message->flows = LOADER_FLOWS_MAX * 2;
+	message->flows = OFFLOAD_FLOWS_MAX + 1;
 }
 static void has_odd_flows(struct loader_message *message)
 {
