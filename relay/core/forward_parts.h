@@ -1,6 +1,6 @@
 /*
- * forward_parts.h - what the verdicts of both dialects have in common; for forward.c and
- * forward_ms.c only.
+ * forward_parts.h - what the verdicts of both dialects have in common; for forward.c, forward_ms.c
+ * and what says the same to the kernel (relay/offload/flow_of.c) only.
  */
 #ifndef RELAY_CORE_FORWARD_PARTS_H
 #define RELAY_CORE_FORWARD_PARTS_H

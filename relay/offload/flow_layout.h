@@ -54,13 +54,20 @@ enum flow_flags {
 	FLOW_RAW = 1 << 2,
 	/*
 	 * to is a relayed address of this relay: the packet goes on with the flow from "from" to "to",
-	 * or passes up if there is none. A packet passes at most two flows.
+	 * or passes up if there is none. A packet passes at most two flows. If the second is closed by the time
+	 * that counts the packet there, the first has counted it already and it is dropped, as on sockets when
+	 * the second allocation ends between the two.
 	 */
 	FLOW_AGAIN = 1 << 3,
 	/* Payload is charged to credit; without, there is no limit. */
 	FLOW_LIMITED = 1 << 4,
 	/* The hop limit goes out less one; without, it is that of the hop. */
 	FLOW_DECREMENTS = 1 << 5,
+	/*
+	 * Only for what comes from a flow with FLOW_AGAIN. Its key has a relayed address of this relay as the
+	 * source, which a packet from a device can only pretend: that passes up, where the system refuses it.
+	 */
+	FLOW_SECOND = 1 << 6,
 };
 
 /*

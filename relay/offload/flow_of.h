@@ -27,7 +27,7 @@ struct turn;
 	X(TRANSPORT, "transport", "its client or its peer is not on UDP")        \
 	X(BALANCER, "balancer", "its client comes through a balancer")           \
 	X(FAMILY, "family", "client and peer are of different IP families")      \
-	X(FORBIDDEN, "forbidden", "policy or permission refuses it")             \
+	X(FORBIDDEN, "forbidden", "policy refuses its peer")                     \
 	X(OVER, "over", "the allocation, the channel or its permission is over") \
 	X(MOVING, "moving", "its client is about to be another 5-tuple, or gone")
 
@@ -41,21 +41,23 @@ enum flow_stays {
 
 const char *flow_stays_name(enum flow_stays reason);
 
-/* Both directions; deadline_ns is when the last of what they stand on ends, without the lease. */
+/* Both directions; deadline_ns is when the first of what they stand on ends, without the lease. */
 struct flow_pair {
 	struct flow to_peer, to_client; /* hop, owner, credit and counted are 0 */
-	/* What was charged to another allocation of ours (core/bandwidth), so not FLOW_LIMITED by what is shared. */
+	/* Its peer is a relayed address of ours, whose allocation has paid all that is shared (core/bandwidth). */
 	bool to_client_is_paid;
 };
 
 /*
  * channel  one of al; NULL: its active destination (MS dialect)
- * by_balancer  the client comes through one: relay/front/next_hops.h
+ * by_balancer  the client comes through a balancer (relay/front/next_hops.h); or its address may not be a client
+ *              of its front any more, which the front says of every datagram (relay/reload/relay_settings.h)
  *
- * FLOW_GOES with *pair, or why not.
+ * FLOW_GOES with *pair, or why not. In the MS dialect what the client sends keeps the allocation alive,
+ * so the caller has to touch it by what a flow to the peer has carried, and ask again.
  */
 enum flow_stays flow_of(const struct turn *turn, const struct allocation *al,
-			struct channel *channel, bool by_balancer, uint64_t now_ms,
+			const struct channel *channel, bool by_balancer, uint64_t now_ms,
 			struct flow_pair *pair);
 
 #endif

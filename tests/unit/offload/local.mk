@@ -1,4 +1,5 @@
 unit_programs += \
+	tests/unit/offload/test_flow_of \
 	tests/unit/offload/test_flow_table \
 	tests/unit/offload/test_flow_table_race
 EXTRA_DIST += tests/unit/offload/plain_memory.h
@@ -11,3 +12,4 @@ unit_programs += tests/unit/offload/test_flow_program
 endif
 
 tests_unit_offload_test_flow_program_LDADD = $(FLOW_PROGRAM_LIBS) $(CHECK_LIBS)
+tests_unit_offload_test_flow_of_LDADD = libfixture.a libstate.a $(RELAY_LIBS) $(CHECK_LIBS)
