@@ -538,10 +538,10 @@ static void adopt(struct flows *flows, struct allocation *al, struct pair *pair,
 		read_flow(flows, al, pair, direction, now_ms);
 		return;
 	}
+	bool limited = is_limited(flow_at(flows, index));
 	struct traffic last = flow_table_end(flows->table, index, now_ms);
 
-	count_traffic(flows, al, pair, direction, &last,
-		      is_limited(flow_at(flows, index)), now_ms);
+	count_traffic(flows, al, pair, direction, &last, limited, now_ms);
 }
 
 static void take_up(struct flows *flows, struct allocation *al, uint32_t channel,
