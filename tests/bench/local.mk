@@ -13,3 +13,11 @@ EXTRA_DIST += tests/bench/mrasd-rate
 check_PROGRAMS += tests/bench/tcp_stream
 tests_bench_tcp_stream_SOURCES = tests/bench/tcp_stream.c
 EXTRA_DIST += tests/bench/tcp-data-side-by-side
+
+# What whole-system measures with: the generator, and the yardsticks.
+check_PROGRAMS += tests/bench/media tests/bench/bare_forwarder
+tests_bench_media_SOURCES = tests/bench/media.c
+tests_bench_media_LDADD = libclient.a libloadcore.a $(TOOLS_LIBS)
+tests_bench_bare_forwarder_SOURCES = tests/bench/bare_forwarder.c tests/bench/bare_forwarder.h
+tests_bench_bare_forwarder_LDADD = libstun.a
+EXTRA_DIST += tests/bench/whole-system tests/bench/edge_bed.py tests/bench/bare_tc.bpf.c
