@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	tests/integration/lib/control.py \
 	tests/integration/lib/control_caller.py \
 	tests/integration/lib/load.sh \
+	tests/integration/lib/kernel_plane.py \
 	tests/integration/lib/loader.py \
 	tests/integration/lib/load_clients.py \
 	tests/integration/lib/deb.py \
