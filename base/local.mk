@@ -51,6 +51,7 @@ libdaemon_a_SOURCES = \
 	base/net/client_hello.c base/net/client_hello.h \
 	base/net/byte_pump.c base/net/byte_pump.h \
 	base/net/half_open.c base/net/half_open.h \
+	base/net/route_socket.c base/net/route_socket.h \
 	base/net/tcp_progress.c base/net/tcp_progress.h \
 	base/net/unix_listener.c base/net/unix_listener.h \
 	base/http_body.c base/http_body.h \

@@ -78,6 +78,7 @@ bool kernel_plane_start(struct relay *relay, struct event_base *base)
 
 	assert(relay->offload == NULL && relay->workers == NULL);
 	offload_settings_fill(relay->config, network_view(relay->network), &wanted);
+	wanted.takes_over = relay->takes_over;
 	relay->offload = offload_start(&wanted, base);
 	if (relay->offload == NULL)
 		return false;
@@ -89,6 +90,18 @@ void kernel_plane_stop(struct relay *relay)
 {
 	offload_stop(relay->offload);
 	relay->offload = NULL;
+}
+
+void kernel_plane_pause(struct relay *relay)
+{
+	if (relay->offload != NULL)
+		offload_pause(relay->offload);
+}
+
+void kernel_plane_resume(struct relay *relay)
+{
+	if (relay->offload != NULL)
+		offload_resume(relay->offload);
 }
 
 void kernel_plane_leave(struct relay *relay)

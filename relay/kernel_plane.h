@@ -27,6 +27,12 @@ void kernel_plane_take_up(struct relay *relay);
 uint32_t kernel_plane_owner(const struct relay *relay);
 /* The workers have ended: all is detached. */
 void kernel_plane_stop(struct relay *relay);
+/*
+ * The workers are paused for another process, which may take over the plane; if it does not, before they
+ * go on.
+ */
+void kernel_plane_pause(struct relay *relay);
+void kernel_plane_resume(struct relay *relay);
 /* The workers are paused, and the next process goes on with what is in force. */
 void kernel_plane_leave(struct relay *relay);
 

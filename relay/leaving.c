@@ -11,6 +11,7 @@
 #include "base/descriptors/fd_store.h"
 #include "base/inbox.h"
 #include "base/log.h"
+#include "relay/kernel_plane.h"
 #include "relay/peer/relay_sockets.h"
 #include "relay/relay.h"
 #include "relay/worker.h"
@@ -30,12 +31,14 @@ void leaving_pause(struct relay *relay)
 	}
 	for (size_t i = 0; i < relay->worker_count; i++)
 		worker_save_all(relay->workers[i]);
+	kernel_plane_pause(relay);
 }
 
 int leaving_resume(struct relay *relay)
 {
 	int failed = 0;
 
+	kernel_plane_resume(relay);
 	for (size_t i = 0; i < relay->worker_count; i++) {
 		int error = relay->workers[i]->is_running
 				    ? 0
@@ -80,6 +83,7 @@ void leaving_finish(struct relay *relay)
 {
 	for (size_t i = 0; i < relay->worker_count; i++)
 		worker_leave(relay->workers[i]);
+	kernel_plane_leave(relay);
 }
 
 struct list {

@@ -387,6 +387,7 @@ static bool start_work(struct daemon *daemon)
 	struct relay *relay = &self->relay;
 
 	relay->main = daemon->inbox;
+	relay->takes_over = daemon->take_over != NULL;
 	relay->drain = drain_new(daemon->base, relay);
 	relay->records = records_new(RECORDS_KEPT);
 	if (relay->drain == NULL || relay->records == NULL ||
@@ -398,7 +399,6 @@ static bool start_work(struct daemon *daemon)
 			 strerror(errno));
 		return false;
 	}
-	relay->takes_over = daemon->take_over != NULL;
 	if (!make_workers(daemon) ||
 	    !succession_take_up(self->succession, relay, daemon->error,
 				sizeof(daemon->error)))
@@ -446,7 +446,6 @@ static void leave(struct daemon *daemon)
 	leaving_finish(relay);
 	succession_pulse(self_of(daemon)->succession, relay);
 	leaving_store(relay);
-	kernel_plane_leave(relay);
 	record_writer_stop(relay->record_writer);
 }
 
@@ -474,12 +473,12 @@ static void each_descriptor(struct daemon *daemon,
 
 static void resume_work(struct daemon *daemon)
 {
-	const struct relay *relay = &self_of(daemon)->relay;
+	struct relay *relay = &self_of(daemon)->relay;
 	int failed;
 
 	for (size_t i = 0; i < relay->worker_count; i++)
 		udp_fronts_settle(relay->workers[i]->udp_fronts);
-	failed = leaving_resume(&self_of(daemon)->relay);
+	failed = leaving_resume(relay);
 	/* Their clients wait, and systemd or the operator has to know. */
 	if (failed != 0)
 		log_error("a worker cannot go on: %s", strerror(failed));

@@ -18,29 +18,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "relay/core/front.h"
 #include "relay/offload/flow_table.h"
-#include "relay/offload/offload_mode.h"
+#include "relay/offload/offload_wanted.h"
 #include "stun/endpoint.h"
 
 struct event_base;
 struct offload;
-
-enum { OFFLOAD_ADDRESSES_MAX = 192, OFFLOAD_PATH_MAX = 108 };
-
-/* How the kernel plane is wanted; copied. */
-struct offload_wanted {
-	char socket[OFFLOAD_PATH_MAX]; /* of the loader; "": no kernel plane */
-	enum offload_mode modes[SIDE_COUNT];
-	/* Addresses of fronts and relayed addresses: their devices get a program. */
-	struct offload_address {
-		enum side side;
-		struct ip_addr ip;
-	} addresses[OFFLOAD_ADDRESSES_MAX];
-	size_t address_count;
-	uint16_t relay_port_first, relay_port_last;
-	size_t flows; /* room for so many */
-};
 
 /*
  * Connect to the loader and have the programs attached. Without a loader, or if it cannot: as well, see
@@ -54,6 +37,13 @@ struct offload *offload_start(const struct offload_wanted *wanted,
 void offload_stop(struct offload *offload);
 /* They stay in force for the next process, which comes within FLOW_LEASE_MS. */
 void offload_leave(struct offload *offload);
+
+/*
+ * The workers are paused while another process takes over: nothing changes here. If that fails, before the workers
+ * go on: offload_table() becomes NULL and then another one.
+ */
+void offload_pause(struct offload *offload);
+void offload_resume(struct offload *offload);
 
 /* New settings: devices come and go. */
 void offload_use(struct offload *offload, const struct offload_wanted *wanted);
@@ -86,16 +76,18 @@ bool offload_hop(struct offload *offload, const struct ip_addr *from,
 		 const struct ip_addr *to, uint16_t *hop);
 void offload_hop_release(struct offload *offload, uint16_t hop);
 /* May packets that arrive for that address of ours be forwarded: is there a program on its device? */
-bool offload_covers(const struct offload *offload, const struct ip_addr *local);
+bool offload_covers(struct offload *offload, const struct ip_addr *local);
 
 /* For display; any thread. */
 struct offload_device {
 	char name[16];
-	bool is_xdp, is_tcx;
-	char why[OFFLOAD_WHY_MAX]; /* it has no program; "": it has one */
+	const char *program;       /* "tcx", "clsact", "xdp"; NULL: it has none */
+	char why[OFFLOAD_WHY_MAX]; /* it has none because */
 };
 struct offload_view {
-	bool is_on;
+	bool is_on;         /* at least one device has a program */
+	bool is_turned_off; /* by offload_turn() */
+	bool is_missed; /* a side says tc or xdp, and it is not on, or a device of that side lacks it */
 	char why[OFFLOAD_WHY_MAX]; /* it is not on, a sentence with what to do */
 	struct offload_device devices[OFFLOAD_DEVICES_MAX];
 	size_t device_count;

@@ -12,7 +12,6 @@
 #include <ifaddrs.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <linux/netlink.h>
@@ -21,6 +20,7 @@
 #include <event2/event.h>
 
 #include "base/log.h"
+#include "base/net/route_socket.h"
 #include "base/sockaddr.h"
 
 enum { SETTLE_MS = 200 };
@@ -140,35 +140,9 @@ static void on_settled(evutil_socket_t fd, short what, void *arg)
 /* The content of the messages does not matter, nor that some were lost (ENOBUFS). */
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
-	char buffer[8192];
-	ssize_t n;
-
 	(void)what;
-	do {
-		n = recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
-	} while (n > 0 || (n < 0 && (errno == EINTR || errno == ENOBUFS)));
+	route_socket_skip(fd);
 	arm(arg);
-}
-
-static int open_netlink(void)
-{
-	const struct sockaddr_nl address = {
-		.nl_family = AF_NETLINK,
-		.nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
-	};
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
-			NETLINK_ROUTE);
-
-	if (fd < 0)
-		return -1;
-	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-		int error = errno;
-
-		close(fd);
-		errno = error;
-		return -1;
-	}
-	return fd;
 }
 
 struct addresses *addresses_watch(struct event_base *base,
@@ -182,9 +156,11 @@ struct addresses *addresses_watch(struct event_base *base,
 		return NULL;
 	addresses->changed = changed;
 	addresses->arg = arg;
-	addresses->fd = open_netlink();
-	if (addresses->fd < 0)
+	addresses->fd = route_socket_open(RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
+	if (addresses->fd < 0) {
+		errno = -addresses->fd;
 		goto fail;
+	}
 	/* After the socket: what changes from here on is reported. */
 	addresses->last = addresses_now();
 	if (!addresses->last)
