@@ -207,11 +207,15 @@ int loader_message_receive(int socket, struct loader_message *message,
 				/* Not its padding, which has room for one more. */
 				.msg_controllen =
 					CMSG_LEN(LOADER_DESCRIPTOR_COUNT * sizeof(int))};
+	bool is_reset = false;
 	ssize_t len;
 
 	*fd_count = 0;
 	while ((len = recvmsg(socket, &header, MSG_CMSG_CLOEXEC)) < 0) {
-		if (errno != EINTR)
+		/* The other end has closed without reading all; what it sent before comes next. */
+		if (errno == ECONNRESET && !is_reset)
+			is_reset = true;
+		else if (errno != EINTR)
 			return errno == ECONNRESET ? -EPIPE : -errno;
 	}
 	*fd_count = take_descriptors(&header, fds);

@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	tests/integration/lib/edge.py \
 	tests/integration/lib/openapi_check.py \
 	tests/integration/lib/fdstore.py \
+	tests/integration/lib/foreign_bpf.py \
 	tests/integration/lib/freeze_thread.py \
 	tests/integration/lib/machine.py \
 	tests/integration/lib/namespaces.py \
@@ -111,6 +112,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-log-stalled.py \
 	tests/integration/cases/t-nginx.sh \
 	tests/integration/cases/t-no-route.py \
+	tests/integration/cases/t-offload-loader.py \
 	tests/integration/cases/t-one-rest-name.py \
 	tests/integration/cases/t-own-addresses.py \
 	tests/integration/cases/t-package.py \

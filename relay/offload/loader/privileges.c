@@ -17,6 +17,13 @@
 #define CAP_BPF 39 /* Linux 5.8 */
 #endif
 
+/* A sanitizer that looks for leaks in the end has to trace its own process. */
+#ifdef __SANITIZE_ADDRESS__
+enum { DUMPABLE = 1 };
+#else
+enum { DUMPABLE = 0 };
+#endif
+
 bool privileges_keep(char *error, size_t error_size)
 {
 	char self[64];
@@ -39,7 +46,7 @@ bool privileges_keep(char *error, size_t error_size)
 	if (may_bound)
 		capng_updatev(CAPNG_ADD, CAPNG_BOUNDING_SET, CAP_BPF, CAP_NET_ADMIN, -1);
 	if (capng_apply(what) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+	    prctl(PR_SET_DUMPABLE, DUMPABLE, 0, 0, 0) < 0)
 		return fail(error, error_size, "cannot drop capabilities: %s",
 			    strerror(errno));
 	return true;

@@ -35,6 +35,8 @@ struct connection {
 	uid_t uid;
 	pid_t pid;
 	uint64_t since_ms;
+	/* Why it will be refused, a sentence of ours; NULL: it may be served. */
+	const char *refused;
 	uint64_t opened; /* a serial number; 0: not yet. The latest has the tables. */
 	struct loader_device wanted[OFFLOAD_DEVICES_MAX]; /* once opened */
 	size_t wanted_count;
@@ -358,7 +360,9 @@ static bool take_message(struct relays *relays, int fd, uint64_t now_ms)
 	assert(fd_count == 0 || message.kind == LOADER_ANSWER);
 	for (size_t i = 0; i < fd_count; i++)
 		close(fds[i]);
-	if (message.kind == LOADER_OPEN) {
+	if (connection->refused != NULL) {
+		refuse(relays, connection, now_ms, "%s", connection->refused);
+	} else if (message.kind == LOADER_OPEN) {
 		open_tables(relays, fd, &message, now_ms);
 	} else if (connection->opened != 0 && message.kind == LOADER_DEVICES) {
 		change_devices(relays, connection, &message, now_ms);
@@ -418,12 +422,13 @@ static bool accept_one(struct relays *relays, uint64_t now_ms)
 	connection = &relays->connections[relays->count++];
 	*connection = (struct connection){
 		.fd = fd, .uid = peer.uid, .pid = peer.pid, .since_ms = now_ms};
+	/* It is told when it has sent something: one that still sends would lose the answer. */
 	if (peer.uid != 0 && peer.uid != geteuid() && peer.uid != relays->options.user)
-		refuse(relays, connection, now_ms,
-		       "this user may not have the kernel plane; see --user");
+		connection->refused =
+			"this user may not have the kernel plane; see --user";
 	else if (is_elsewhere(fd))
-		refuse(relays, connection, now_ms,
-		       "it is in another network namespace; start avedge-offload there");
+		connection->refused = "it is in another network namespace; start "
+				      "avedge-offload there";
 	return true;
 }
 

@@ -50,8 +50,8 @@ class Client:
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.connect(path)  # waits for room in its queue
         self.socket.settimeout(20)
-        self.socket.connect(path)
 
     def send(self, packet, descriptors=()):
         self.socket.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
@@ -61,8 +61,8 @@ class Client:
         """None: the loader has closed the connection."""
         try:
             packet, control, _, _ = self.socket.recvmsg(65536, socket.CMSG_SPACE(4 * 16))
-        except ConnectionResetError:
-            return None
+        except ConnectionResetError:  # it has not read all; what it said before comes next
+            return self.receive()
         descriptors = array.array("i")
         for level, kind, data in control:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:

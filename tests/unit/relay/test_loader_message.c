@@ -433,6 +433,22 @@ START_TEST(out_of_descriptors_says_so)
 }
 END_TEST
 
+START_TEST(a_refusal_outlives_the_connection)
+{
+	struct loader_message unread = open_message(), sent = refused_message(), got;
+	int fds[LOADER_DESCRIPTOR_COUNT];
+	size_t count;
+
+	ck_assert_int_eq(loader_message_send(ends[1], &unread, NULL, 0), 0);
+	ck_assert_int_eq(loader_message_send(ends[0], &sent, NULL, 0), 0);
+	close(ends[0]);
+	ends[0] = -1;
+	ck_assert_int_eq(loader_message_receive(ends[1], &got, fds, &count), 0);
+	ck_assert_str_eq(got.why, sent.why);
+	ck_assert_int_eq(loader_message_receive(ends[1], &got, fds, &count), -EPIPE);
+}
+END_TEST
+
 START_TEST(the_other_end_is_gone)
 {
 	struct loader_message message = open_message(), got;
@@ -458,6 +474,7 @@ static void loader_message_suite(Suite *suite)
 	tcase_add_test(tc, sentences_are_sent_printable);
 	tcase_add_test(tc, descriptors_of_garbage_are_closed);
 	tcase_add_test(tc, out_of_descriptors_says_so);
+	tcase_add_test(tc, a_refusal_outlives_the_connection);
 	tcase_add_test(tc, the_other_end_is_gone);
 	suite_add_tcase(suite, tc);
 }
